@@ -1,0 +1,120 @@
+//! From bytes to [`Tick`]s: sources, and decoders that do no I/O.
+//!
+//! A [`Feed`] runs on a thread of its own and pushes what it decodes into the [`Sink`] that it is given; it knows
+//! nothing of topics, sessions or shards. A sink never waits for a client, so a feed is never held up by one.
+//!
+//! Invariants: bytes from outside never panic; a line that is no tick is counted and never stops the lines after it;
+//! the same source with the same options gives the same ticks.
+
+pub mod bundled;
+pub mod ndjson;
+pub mod recording;
+pub mod replay;
+pub mod sim;
+pub mod source;
+pub mod stdin;
+
+use std::{io, time::Duration};
+
+use crate::{
+    shutdown::Stop,
+    tick::{Nanos, Tick},
+};
+
+pub use source::{Source, SourceError};
+
+/// Where a feed's ticks go. `service` gives each feed one; tests give a vector.
+pub trait Sink: Send {
+    /// Takes the ticks in, in order, and leaves the vector empty. A tick that is refused is counted by the sink and
+    /// described in `refused`; the others are taken.
+    fn submit(&mut self, ticks: &mut Vec<Tick>, refused: &mut Vec<Refused>);
+
+    /// Counts a line or record that never became a tick.
+    fn reject(&mut self, reason: RejectReason);
+
+    /// How far this feed is behind its own schedule: a replay its pace, a simulation its rate.
+    fn lag(&mut self, behind: Duration);
+
+    /// The time, by the service's clock, for what must be stamped or paced.
+    fn now(&self) -> Nanos;
+}
+
+/// A source of ticks, opened and ready to run.
+pub trait Feed: Send {
+    /// Pushes ticks into `sink` until the source ends or `stop` is set. Blocks; runs on a thread of its own.
+    ///
+    /// # Errors
+    /// When the source breaks in a way that no later line can mend.
+    fn run(self: Box<Self>, sink: &mut dyn Sink, stop: &Stop) -> Result<(), FeedError>;
+}
+
+/// A tick that the sink did not take.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refused {
+    /// Its place in the vector that was submitted.
+    pub index: usize,
+    pub reason: RejectReason,
+    /// For a person: what was wrong, and what to do.
+    pub message: String,
+}
+
+/// Why something that a feed sent did not become a tick: the label of `tickcast_ticks_rejected_total`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum RejectReason {
+    /// No JSON, or no JSON object.
+    Syntax,
+    /// The line is longer than the limit.
+    LineTooLong,
+    /// `symbol` is missing or is no symbol.
+    Symbol,
+    /// A field that a tick does not have.
+    UnknownField,
+    /// A value of the wrong kind, out of range, or with too many decimal places.
+    Value,
+    /// A tick without a single field.
+    NoFields,
+    /// The symbol belongs to another feed.
+    Owned,
+    /// The limit on topics is reached.
+    TopicsFull,
+}
+
+/// Why a feed could not be opened or broke off.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    #[error("cannot read {path}")]
+    Read { path: String, source: io::Error },
+    #[error("{path} is no recording: {why}")]
+    NotARecording { path: String, why: String },
+    #[error("{path} holds no tick")]
+    Empty { path: String },
+}
+
+// === impl RejectReason ===
+
+impl RejectReason {
+    pub const ALL: [RejectReason; 8] = [
+        RejectReason::Syntax,
+        RejectReason::LineTooLong,
+        RejectReason::Symbol,
+        RejectReason::UnknownField,
+        RejectReason::Value,
+        RejectReason::NoFields,
+        RejectReason::Owned,
+        RejectReason::TopicsFull,
+    ];
+
+    /// The metric label.
+    pub const fn label(self) -> &'static str {
+        match self {
+            RejectReason::Syntax => "syntax",
+            RejectReason::LineTooLong => "line_too_long",
+            RejectReason::Symbol => "symbol",
+            RejectReason::UnknownField => "unknown_field",
+            RejectReason::Value => "value",
+            RejectReason::NoFields => "no_fields",
+            RejectReason::Owned => "owned",
+            RejectReason::TopicsFull => "topics_full",
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! tickcast: a real-time financial ticker fan-out service.
+//!
+//! ```text
+//! feed bytes -> decode -> Tick -> topic (image, seq, ring) -> cursors of its subscriptions -> frame -> socket
+//!    feed/      feed/     tick       topic/                          fanout/                  wire/   session/
+//! ```
+//!
+//! The modules below stand in the order in which a tick meets them.
+
+pub mod tick;
+pub mod clock;
+pub mod limits;
+pub mod shutdown;
+
+pub mod feed;

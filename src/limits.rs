@@ -1,0 +1,120 @@
+//! Every limit of the service, in one table: its key, its default, what it bounds.
+//!
+//! The compile-time assertions below hold how the limits must relate. `config.rs` reads the keys from here.
+
+use std::time::Duration;
+
+/// All limits. Counts are plain, sizes in bytes, times are durations.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Sessions at once, over all shards.
+    pub sessions: usize,
+    /// Sessions at once from one address. Loopback is exempt: there it is the proxy's address, not a client's.
+    pub sessions_per_address: usize,
+    /// Subscriptions of one session.
+    pub subscriptions: usize,
+    /// Standing globs of one session.
+    pub globs: usize,
+    /// Topics of the service.
+    pub topics: usize,
+    /// Ticks that a topic's ring holds.
+    pub ring_ticks: usize,
+    /// Bytes of an inbound message.
+    pub message_bytes: usize,
+    /// Commands a second of one session, sustained.
+    pub commands_per_second: u32,
+    /// Commands of one session at once, after a rest.
+    pub commands_burst: u32,
+    /// Inbound frames a second of one session, control frames included, sustained.
+    pub frames_per_second: u32,
+    /// Inbound frames of one session at once, after a rest.
+    pub frames_burst: u32,
+    /// Inbound bytes a second of one session, sustained.
+    pub inbound_bytes_per_second: u32,
+    /// Inbound bytes of one session at once, after a rest.
+    pub inbound_bytes_burst: u32,
+    /// Bytes of one outbound data frame.
+    pub frame_bytes: usize,
+    /// Bytes that may be unsent for a session, in the kernel and here, before it conflates.
+    pub unsent_bytes: usize,
+    /// Bytes of control messages that may wait for a session (close code 4009 beyond it).
+    pub control_bytes: usize,
+    /// Bytes of a `POST /v1/publish` body.
+    pub publish_bytes: usize,
+    /// Bytes of one line of a feed.
+    pub line_bytes: usize,
+    /// Ticks that may wait for a shard before it catches up from the topics instead.
+    pub shard_queue_ticks: usize,
+    /// The longest `interval_ms`.
+    pub interval: Duration,
+    /// From a connection's first byte to the end of its handshake.
+    pub handshake: Duration,
+    /// Between WebSocket pings.
+    pub ping: Duration,
+    /// From a ping to its pong.
+    pub pong: Duration,
+    /// Without one byte accepted while there is something to send (close code 4008).
+    pub progress: Duration,
+    /// Without a frame until a heartbeat.
+    pub heartbeat: Duration,
+    /// Without a tick until a symbol is stale.
+    pub stale: Duration,
+    /// From the signal to the end of the process.
+    pub drain: Duration,
+}
+
+/// `TCP_NOTSENT_LOWAT` and what a session's own buffer holds must together stay below `unsent_bytes`.
+pub const NOTSENT_LOWAT_BYTES: usize = 16 * 1024;
+/// `SO_SNDBUF` of an accepted socket: what is sent and not acknowledged lives here too.
+pub const SEND_BUFFER_BYTES: usize = 128 * 1024;
+/// Connections that the kernel may hold before they are accepted.
+pub const LISTEN_BACKLOG: u32 = 4096;
+/// `read_buffer_size` of a session's WebSocket decoder.
+pub const READ_BUFFER_BYTES: usize = 1024;
+
+pub const DEFAULT: Limits = Limits {
+    sessions: 10_000,
+    sessions_per_address: 100,
+    subscriptions: 2_048,
+    globs: 64,
+    topics: 100_000,
+    ring_ticks: 1_024,
+    message_bytes: 64 * 1024,
+    commands_per_second: 50,
+    commands_burst: 200,
+    frames_per_second: 200,
+    frames_burst: 1_000,
+    inbound_bytes_per_second: 256 * 1024,
+    inbound_bytes_burst: 2 * 1024 * 1024,
+    frame_bytes: 16 * 1024,
+    unsent_bytes: 64 * 1024,
+    control_bytes: 1024 * 1024,
+    publish_bytes: 16 * 1024 * 1024,
+    line_bytes: 64 * 1024,
+    shard_queue_ticks: 65_536,
+    interval: Duration::from_secs(60),
+    handshake: Duration::from_secs(10),
+    ping: Duration::from_secs(20),
+    pong: Duration::from_secs(10),
+    progress: Duration::from_secs(10),
+    heartbeat: Duration::from_secs(5),
+    stale: Duration::from_secs(5),
+    drain: Duration::from_secs(10),
+};
+
+const _: () = {
+    let l = &DEFAULT;
+    assert!(NOTSENT_LOWAT_BYTES + l.frame_bytes <= l.unsent_bytes);
+    assert!(l.commands_burst >= l.commands_per_second);
+    assert!(l.frames_burst >= l.commands_burst);
+    assert!(l.inbound_bytes_burst as usize >= 16 * l.message_bytes);
+    assert!(l.sessions_per_address <= l.sessions);
+    assert!(l.shard_queue_ticks >= l.ring_ticks);
+    assert!(l.pong.as_millis() < l.ping.as_millis());
+};
+
+impl Default for Limits {
+    fn default() -> Self {
+        DEFAULT
+    }
+}

@@ -1,0 +1,50 @@
+//! Stopping in two phases: tell everything to stop, then learn that it has.
+//!
+//! [`Stop`] is the telling, for threads that block. Invariant: once set it stays set.
+
+use std::{
+    sync::{Arc, Condvar, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// Tells blocking threads to stop; clones share one flag.
+#[derive(Clone, Default, Debug)]
+pub struct Stop {
+    inner: Arc<Inner>,
+}
+
+#[derive(Default, Debug)]
+struct Inner {
+    stopped: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Stop {
+    pub fn set(&self) {
+        *self.inner.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.inner.changed.notify_all();
+    }
+
+    pub fn is_set(&self) -> bool {
+        *self.inner.stopped.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for `timeout` or until set, whichever is first; says whether it is set.
+    pub fn wait(&self, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
+        let mut stopped = self.inner.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*stopped {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            stopped = self
+                .inner
+                .changed
+                .wait_timeout(stopped, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        *stopped
+    }
+}
