@@ -1,0 +1,67 @@
+//! How ingest hands batches to a shard, and never waits for it.
+//!
+//! Loss first: at most `ticks_max` ticks wait. When a batch would exceed that, the queue is emptied, the batch is not
+//! taken, and the reader is told that it has missed something ([`Taken::missed`]); it then reads the topics themselves,
+//! so that what it lost is conflated and counted, never silent.
+//!
+//! Invariants: whoever finds the queue empty and asleep is woken by the next push; a reader that was told of a miss
+//! has every later batch in its queue. Checked under loom (`tests/loom`), which is why `Mutex` comes from `sync`.
+
+use super::sync::{Arc, Mutex};
+
+/// The queue between ingest and one shard.
+pub struct Handover<B> {
+    queue: Mutex<Queue<B>>,
+    ticks_max: usize,
+}
+
+struct Queue<B> {
+    batches: Vec<Arc<B>>,
+    ticks: usize,
+    missed: bool,
+    /// The reader was woken and has not yet come: no second wake-up is needed.
+    woken: bool,
+}
+
+/// What a reader found.
+#[derive(Debug)]
+pub struct Taken {
+    /// Batches were lost before the ones that were taken.
+    pub missed: bool,
+}
+
+impl<B> Handover<B> {
+    pub fn new(ticks_max: usize) -> Self {
+        let queue = Queue { batches: Vec::new(), ticks: 0, missed: false, woken: false };
+        Handover { queue: Mutex::new(queue), ticks_max }
+    }
+
+    /// Leaves a batch of `ticks` ticks. Says whether the reader must be woken.
+    #[must_use]
+    pub fn push(&self, batch: &Arc<B>, ticks: usize) -> bool {
+        let mut queue = lock(&self.queue);
+        if queue.ticks + ticks > self.ticks_max {
+            queue.batches.clear();
+            queue.ticks = 0;
+            queue.missed = true;
+        } else {
+            queue.batches.push(Arc::clone(batch));
+            queue.ticks += ticks;
+        }
+        !std::mem::replace(&mut queue.woken, true)
+    }
+
+    /// Takes all that waits, in order, into `batches` (which must be empty; its memory is reused).
+    pub fn take(&self, batches: &mut Vec<Arc<B>>) -> Taken {
+        let mut queue = lock(&self.queue);
+        std::mem::swap(&mut queue.batches, batches);
+        queue.ticks = 0;
+        queue.woken = false;
+        Taken { missed: std::mem::take(&mut queue.missed) }
+    }
+}
+
+/// A panic elsewhere leaves the queue whole: every change to it is complete before the lock is given back.
+fn lock<T>(mutex: &Mutex<T>) -> super::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

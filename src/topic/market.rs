@@ -1,0 +1,230 @@
+//! All topics, and the one place where a tick gets its seq.
+//!
+//! Pure: no lock, no clock, no I/O. `service` keeps it behind a lock that ingest takes once for each batch, and that
+//! nobody holds for longer than a copy of a few records.
+
+use std::collections::{HashMap, hash_map::Entry};
+
+use foldhash::fast::RandomState;
+
+use super::{Batch, Birth, FeedId, Record, Stamped, TopicId, ring::Ring};
+use crate::{
+    feed::{Refused, RejectReason},
+    tick::{Nanos, State, Symbol, Tick},
+};
+
+pub struct Market {
+    by_symbol: HashMap<Symbol, TopicId, RandomState>,
+    topics: Vec<Topic>,
+    /// Ticks taken in, over all topics.
+    order: u64,
+    topics_max: usize,
+    ring_ticks_max: usize,
+    /// Names of the feeds, for the message that names both claimants of a symbol.
+    feeds: Vec<String>,
+}
+
+struct Topic {
+    symbol: Symbol,
+    feed: FeedId,
+    record: Record,
+    ring: Ring,
+    closed: bool,
+}
+
+/// A topic as it stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Image {
+    pub record: Record,
+    /// Its feed has ended.
+    pub closed: bool,
+}
+
+impl Market {
+    pub fn new(feeds: Vec<String>, topics_max: usize, ring_ticks_max: usize) -> Self {
+        Market { by_symbol: HashMap::default(), topics: Vec::new(), order: 0, topics_max, ring_ticks_max, feeds }
+    }
+
+    /// Takes ticks in, in order; `rx` is the time of receipt of all of them. What was refused is described in
+    /// `refused`; the rest is in the batch.
+    pub fn ingest(&mut self, feed: FeedId, ticks: &mut Vec<Tick>, rx: Nanos, refused: &mut Vec<Refused>) -> Batch {
+        let mut batch = Batch { ticks: Vec::with_capacity(ticks.len()), ..Batch::default() };
+        for (index, tick) in ticks.drain(..).enumerate() {
+            match self.place(feed, tick.symbol, &mut batch.births) {
+                Ok(id) => batch.ticks.push(self.take(id, tick.ts.unwrap_or(rx), rx, &tick.fields)),
+                Err((reason, message)) => refused.push(Refused { index, reason, message }),
+            }
+        }
+        batch
+    }
+
+    /// Marks the topics of a feed that has ended.
+    pub fn close(&mut self, feed: FeedId) -> Batch {
+        let mut batch = Batch::default();
+        for (topic, id) in self.topics.iter_mut().zip(0..) {
+            if topic.feed == feed && !topic.closed {
+                topic.closed = true;
+                batch.states.push((TopicId(id), State::Closed));
+            }
+        }
+        batch
+    }
+
+    pub fn len(&self) -> usize {
+        self.topics.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.topics.is_empty()
+    }
+
+    pub fn find(&self, symbol: &Symbol) -> Option<TopicId> {
+        self.by_symbol.get(symbol).copied()
+    }
+
+    pub fn symbol(&self, id: TopicId) -> Option<&Symbol> {
+        self.topics.get(id.0 as usize).map(|topic| &topic.symbol)
+    }
+
+    /// The topic as it stands; an empty image for an id that was never given.
+    pub fn image(&self, id: TopicId) -> Image {
+        self.topics
+            .get(id.0 as usize)
+            .map_or_else(Image::default, |topic| Image { record: topic.record, closed: topic.closed })
+    }
+
+    /// As [`super::Store::history`].
+    pub fn history(&self, id: TopicId, from: u64, to: u64, max: usize, out: &mut Vec<Stamped>) -> u64 {
+        let Some(topic) = self.topics.get(id.0 as usize) else { return 1 };
+        topic.ring.read(id, from, to, max, out);
+        topic.ring.oldest().unwrap_or(topic.record.seq + 1)
+    }
+
+    /// As [`super::Store::births`].
+    pub fn births(&self, from: TopicId) -> Vec<Birth> {
+        let topics = self.topics.iter().zip(0..).skip(from.0 as usize);
+        topics.map(|(topic, id)| Birth { topic: TopicId(id), symbol: topic.symbol.clone() }).collect()
+    }
+
+    /// How many topics had no tick for longer than `stale_nanos`, and are not closed.
+    pub fn count_stale(&self, now: Nanos, stale_nanos: u64) -> usize {
+        self.topics.iter().filter(|topic| !topic.closed && now.since(topic.record.rx) > stale_nanos).count()
+    }
+
+    fn place(
+        &mut self,
+        feed: FeedId,
+        symbol: Symbol,
+        births: &mut Vec<Birth>,
+    ) -> Result<TopicId, (RejectReason, String)> {
+        match self.by_symbol.entry(symbol) {
+            Entry::Occupied(entry) => {
+                let owner = self.topics[entry.get().0 as usize].feed;
+                if owner == feed {
+                    return Ok(*entry.get());
+                }
+                let name = |feed: FeedId| self.feeds.get(usize::from(feed.0)).map_or("?", String::as_str);
+                let message = format!(
+                    "symbol {} belongs to feed {:?}, feed {:?} cannot write it: one symbol has one feed",
+                    entry.key(),
+                    name(owner),
+                    name(feed)
+                );
+                Err((RejectReason::Owned, message))
+            }
+            Entry::Vacant(_) if self.topics.len() >= self.topics_max => {
+                let message = format!("the limit of {} topics is reached (limits.topics)", self.topics_max);
+                Err((RejectReason::TopicsFull, message))
+            }
+            Entry::Vacant(entry) => {
+                let id = TopicId(u32::try_from(self.topics.len()).unwrap_or(u32::MAX));
+                let symbol = entry.key().clone();
+                entry.insert(id);
+                births.push(Birth { topic: id, symbol: symbol.clone() });
+                let (record, ring) = (Record::default(), Ring::default());
+                self.topics.push(Topic { symbol, feed, record, ring, closed: false });
+                Ok(id)
+            }
+        }
+    }
+
+    fn take(&mut self, id: TopicId, ts: Nanos, rx: Nanos, fields: &crate::tick::Fields) -> Stamped {
+        self.order += 1;
+        let topic = &mut self.topics[id.0 as usize];
+        let record = &mut topic.record;
+        let fields = record.totals(fields);
+        record.fields.merge(&fields);
+        record.seq += 1;
+        record.order = self.order;
+        record.ts = ts;
+        record.rx = rx;
+        let stamped = Stamped { topic: id, seq: record.seq, order: self.order, ts, rx, fields };
+        topic.ring.push(&stamped, self.ring_ticks_max);
+        stamped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tick::{Field, Fields, Fixed};
+
+    fn tick(symbol: &str, bid: i64) -> Tick {
+        let mut fields = Fields::default();
+        fields.set_fixed(Field::Bid, Fixed(bid));
+        Tick { symbol: Symbol::new(symbol).unwrap(), ts: None, fields }
+    }
+
+    fn market() -> Market {
+        Market::new(vec!["sim".into(), "push".into()], 2, 4)
+    }
+
+    #[test]
+    fn seqs_rise_by_one_for_each_topic_and_order_over_all() {
+        let mut market = market();
+        let mut refused = Vec::new();
+        let mut ticks = vec![tick("A", 1), tick("B", 2), tick("A", 3)];
+        let batch = market.ingest(FeedId(0), &mut ticks, Nanos(9), &mut refused);
+        let placed: Vec<_> = batch.ticks.iter().map(|tick| (tick.topic.0, tick.seq, tick.order)).collect();
+        assert_eq!(placed, [(0, 1, 1), (1, 1, 2), (0, 2, 3)]);
+        assert_eq!(batch.births.len(), 2);
+        assert!(refused.is_empty() && ticks.is_empty());
+    }
+
+    #[test]
+    fn a_second_feed_that_claims_a_symbol_is_refused_by_both_names() {
+        let mut market = market();
+        let mut refused = Vec::new();
+        market.ingest(FeedId(0), &mut vec![tick("A", 1)], Nanos(9), &mut refused);
+        let batch = market.ingest(FeedId(1), &mut vec![tick("B", 1), tick("A", 2)], Nanos(9), &mut refused);
+        assert_eq!(batch.ticks.len(), 1);
+        assert_eq!((refused[0].index, refused[0].reason), (1, RejectReason::Owned));
+        assert!(refused[0].message.contains("\"sim\"") && refused[0].message.contains("\"push\""));
+    }
+
+    #[test]
+    fn topics_are_limited() {
+        let mut market = market();
+        let mut refused = Vec::new();
+        let batch = market.ingest(
+            FeedId(0),
+            &mut vec![tick("A", 1), tick("B", 1), tick("C", 1), tick("A", 2)],
+            Nanos(9),
+            &mut refused,
+        );
+        assert_eq!(batch.ticks.len(), 3);
+        assert_eq!(refused[0].reason, RejectReason::TopicsFull);
+    }
+
+    #[test]
+    fn the_ring_says_what_it_has_forgotten() {
+        let mut market = market();
+        let mut ticks: Vec<Tick> = (0..10).map(|bid| tick("A", bid)).collect();
+        market.ingest(FeedId(0), &mut ticks, Nanos(9), &mut Vec::new());
+        let mut out = Vec::new();
+        assert_eq!(market.history(TopicId(0), 3, 10, 100, &mut out), 7);
+        assert!(out.is_empty());
+        assert_eq!(market.history(TopicId(0), 8, 9, 100, &mut out), 7);
+        assert_eq!(out.iter().map(|tick| tick.seq).collect::<Vec<_>>(), [8, 9]);
+    }
+}

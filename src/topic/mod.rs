@@ -1,0 +1,83 @@
+//! From ticks to topics: one symbol's record, its sequence number, its history ring.
+//!
+//! [`Market`] is the one writer's side: it owns every topic and gives each tick its `seq`, once. What it hands on is a
+//! [`Batch`] of stamped ticks; it knows nothing of who listens.
+//!
+//! Invariants: a topic's `seq` rises by exactly 1 for each tick taken in; `order` rises over all topics alike; one
+//! symbol belongs to one feed.
+
+pub mod handover;
+pub mod market;
+pub mod record;
+pub mod ring;
+
+/// What `handover` is built on; the model check puts loom's in its place.
+mod sync {
+    pub use std::sync::{Arc, Mutex, MutexGuard};
+}
+
+use crate::tick::{Fields, Nanos, State, Symbol};
+
+pub use market::{Image, Market};
+pub use record::Record;
+
+/// Place of a topic in the market: dense, given once, never reused.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct TopicId(pub u32);
+
+/// Place of a feed in the service's list of feeds.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct FeedId(pub u16);
+
+/// A tick after ingest: placed in its topic and in time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stamped {
+    pub topic: TopicId,
+    /// The topic's sequence number, from 1.
+    pub seq: u64,
+    /// The tick's place among all ticks of all topics, from 1.
+    pub order: u64,
+    /// The feed's event time, by the feed's clock.
+    pub ts: Nanos,
+    /// When the tick was taken in, by the service's clock.
+    pub rx: Nanos,
+    /// What the tick carried, and the totals that it moved.
+    pub fields: Fields,
+}
+
+/// A topic that came into being.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Birth {
+    pub topic: TopicId,
+    pub symbol: Symbol,
+}
+
+/// What one hand-over from ingest to a shard carries, in the order births, ticks, states.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Batch {
+    pub births: Vec<Birth>,
+    pub ticks: Vec<Stamped>,
+    /// Topics whose feed has ended.
+    pub states: Vec<(TopicId, State)>,
+}
+
+/// What a shard reads from the market beside the batches: images of topics that it begins to watch, and history.
+///
+/// Each call may take the market's lock, for a bounded time; none is made for a delivery that keeps up.
+pub trait Store {
+    /// The current record and state of a topic.
+    fn image(&self, topic: TopicId) -> Image;
+
+    /// Appends ticks `from..=to` of a topic's ring, at most `max`, oldest first. Says which seq is the oldest that the
+    /// ring holds (head + 1 when it holds none); when `from` is older than that, nothing is appended.
+    fn history(&self, topic: TopicId, from: u64, to: u64, max: usize, out: &mut Vec<Stamped>) -> u64;
+
+    /// The symbols of topics with ids from `from` on, for a shard that has missed births.
+    fn births(&self, from: TopicId) -> Vec<Birth>;
+}
+
+impl Batch {
+    pub fn is_empty(&self) -> bool {
+        self.births.is_empty() && self.ticks.is_empty() && self.states.is_empty()
+    }
+}
