@@ -7,10 +7,11 @@
 //!
 //! The modules below stand in the order in which a tick meets them.
 
-pub mod tick;
 pub mod clock;
 pub mod limits;
 pub mod shutdown;
+pub mod tick;
 
+pub mod fanout;
 pub mod feed;
 pub mod topic;

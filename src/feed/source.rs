@@ -1,2 +1,3 @@
 //! (being written)
-pub enum Source {} pub enum SourceError {}
+pub enum Source {}
+pub enum SourceError {}

@@ -42,12 +42,25 @@ pub struct Image {
 
 impl Market {
     pub fn new(feeds: Vec<String>, topics_max: usize, ring_ticks_max: usize) -> Self {
-        Market { by_symbol: HashMap::default(), topics: Vec::new(), order: 0, topics_max, ring_ticks_max, feeds }
+        Market {
+            by_symbol: HashMap::default(),
+            topics: Vec::new(),
+            order: 0,
+            topics_max,
+            ring_ticks_max,
+            feeds,
+        }
     }
 
     /// Takes ticks in, in order; `rx` is the time of receipt of all of them. What was refused is described in
     /// `refused`; the rest is in the batch.
-    pub fn ingest(&mut self, feed: FeedId, ticks: &mut Vec<Tick>, rx: Nanos, refused: &mut Vec<Refused>) -> Batch {
+    pub fn ingest(
+        &mut self,
+        feed: FeedId,
+        ticks: &mut Vec<Tick>,
+        rx: Nanos,
+        refused: &mut Vec<Refused>,
+    ) -> Batch {
         let mut batch = Batch { ticks: Vec::with_capacity(ticks.len()), ..Batch::default() };
         for (index, tick) in ticks.drain(..).enumerate() {
             match self.place(feed, tick.symbol, &mut batch.births) {

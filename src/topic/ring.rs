@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 
 use super::{Stamped, TopicId};
-use crate::tick::{Field, FieldSet, Fields, FIXED_FIELDS, Fixed, Nanos, Side, Volume};
+use crate::tick::{FIXED_FIELDS, Field, FieldSet, Fields, Fixed, Nanos, Side, Volume};
 
 #[derive(Clone, Debug, Default)]
 pub struct Ring {
@@ -59,7 +59,9 @@ impl Ring {
         self.starts.push_back(self.forgotten + self.words.len() as u64);
         let fields = &tick.fields;
         let mask = fields.mask.0;
-        self.words.push_back(u64::from(mask) | (side_bits(fields.side) << SIDE_SHIFT) | (tick.order << ORDER_SHIFT));
+        self.words.push_back(
+            u64::from(mask) | (side_bits(fields.side) << SIDE_SHIFT) | (tick.order << ORDER_SHIFT),
+        );
         self.words.push_back(tick.ts.0.cast_unsigned());
         self.words.push_back(tick.rx.0.cast_unsigned());
         for index in 0..FIXED_FIELDS {

@@ -1,0 +1,101 @@
+//! The books: what became of every tick that was offered to a subscription.
+//!
+//! Law 5: offered = delivered + conflated + filtered + gapped + discarded + pending, always. `offered` is counted when
+//! ticks arrive, the others where they happen, and `pending` is found by walking the cursors: the identity is a check
+//! of the machine, not a definition.
+
+/// Why ticks were lost to a subscription in mode `every` or to a resume: the `reason` of a `gap` message and the label
+/// of `tickcast_updates_gapped_total`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum GapReason {
+    /// The client was slower than the topic's ring is long.
+    Slow,
+    /// The client came back after the ring had moved on.
+    Resume,
+    /// The client came back with another epoch: its seqs say nothing here.
+    Epoch,
+}
+
+/// Totals since the shard began. Ticks are counted once for each subscription that they were offered to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Accounts {
+    pub offered: u64,
+    /// Messages that the socket accepted, each for its newest tick.
+    pub delivered: u64,
+    /// Ticks that a delivered message stood for, beside its newest.
+    pub conflated: u64,
+    /// Ticks that had none of the fields that the subscription asked for.
+    pub filtered: u64,
+    /// Ticks that a `gap` message announced as lost, by [`GapReason::ALL`].
+    pub gapped: [u64; 3],
+    /// Ticks that were still due when their subscription or session ended.
+    pub discarded: u64,
+    /// Ticks that are due: behind a cursor, or in a frame that the socket has not accepted whole.
+    pub pending: u64,
+}
+
+/// What a frame holds, to be booked when the socket has accepted it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tally {
+    pub delivered: u64,
+    pub conflated: u64,
+    pub gapped: [u64; 3],
+}
+
+impl GapReason {
+    pub const ALL: [GapReason; 3] = [GapReason::Slow, GapReason::Resume, GapReason::Epoch];
+
+    pub const fn label(self) -> &'static str {
+        match self {
+            GapReason::Slow => "slow",
+            GapReason::Resume => "resume",
+            GapReason::Epoch => "epoch",
+        }
+    }
+}
+
+impl Accounts {
+    /// 0, by law 5.
+    pub fn residual(&self) -> i128 {
+        let gone = self.delivered + self.conflated + self.filtered + self.discarded + self.pending;
+        i128::from(self.offered) - i128::from(gone) - i128::from(self.gapped.iter().sum::<u64>())
+    }
+
+    pub fn book(&mut self, tally: &Tally) {
+        self.delivered += tally.delivered;
+        self.conflated += tally.conflated;
+        for (total, gapped) in self.gapped.iter_mut().zip(tally.gapped) {
+            *total += gapped;
+        }
+    }
+
+    pub fn add(&mut self, other: &Accounts) {
+        self.offered += other.offered;
+        self.delivered += other.delivered;
+        self.conflated += other.conflated;
+        self.filtered += other.filtered;
+        self.discarded += other.discarded;
+        self.pending += other.pending;
+        for (total, gapped) in self.gapped.iter_mut().zip(other.gapped) {
+            *total += gapped;
+        }
+    }
+}
+
+impl Tally {
+    pub fn ticks(&self) -> u64 {
+        self.delivered + self.conflated + self.gapped.iter().sum::<u64>()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ticks() == 0
+    }
+
+    /// A record that stands for `pending` ticks; none when it only shows what was there before.
+    pub(super) fn record(&mut self, pending: u64) {
+        if pending > 0 {
+            self.delivered += 1;
+            self.conflated += pending - 1;
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! The state of one shard's fan-out, and the questions that can be asked of it.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap, VecDeque},
+    time::Duration,
+};
+
+use compact_str::CompactString;
+use foldhash::fast::RandomState;
+use slab::Slab;
+
+use super::{Accounts, Glob, Mode, SessionKey, Spec, Tally, wheel::Wheel};
+use crate::{
+    tick::{FieldSet, Nanos, State, Symbol},
+    topic::{Record, Stamped, TopicId},
+};
+
+/// One shard's topics, subscriptions and books.
+pub struct Fanout {
+    pub(super) topics: Slab<Topic>,
+    pub(super) by_symbol: HashMap<Symbol, u32, RandomState>,
+    /// Local topic of each market topic; [`UNWATCHED`] while nobody here subscribes to it: its ticks are passed over.
+    pub(super) by_market: Vec<u32>,
+    /// Every symbol that was born, by market id: what globs match against.
+    pub(super) born: Vec<Symbol>,
+    pub(super) born_ids: HashMap<Symbol, TopicId, RandomState>,
+    pub(super) sessions: Slab<Session>,
+    pub(super) subs: Slab<Sub>,
+    /// Sessions that have something to send and were not yet asked for it, each once, oldest first.
+    pub(super) ready: VecDeque<u32>,
+    pub(super) wheel: Wheel,
+    /// Standing patterns, with the sessions that hold each.
+    pub(super) patterns: HashMap<CompactString, Pattern, RandomState>,
+    pub(super) accounts: Accounts,
+    /// Ticks in frames that were filled and are not yet booked.
+    pub(super) in_flight: u64,
+    pub(super) notices: Vec<Notice>,
+    pub(super) stale_nanos: u64,
+    pub(super) subscriptions_max: usize,
+    pub(super) scratch: Scratch,
+}
+
+pub(super) const UNWATCHED: u32 = u32::MAX;
+
+/// Buffers that calls reuse, so that no delivery allocates.
+#[derive(Default)]
+pub(super) struct Scratch {
+    pub touched: Vec<u32>,
+    pub fired: Vec<(u32, Nanos)>,
+    pub history: Vec<Stamped>,
+    pub lane: BinaryHeap<Reverse<(u64, u32)>>,
+}
+
+/// A symbol that somebody here subscribes to, or did.
+pub(super) struct Topic {
+    pub symbol: Symbol,
+    /// `None` until the symbol is born.
+    pub market: Option<TopicId>,
+    pub record: Record,
+    /// The last tick, for subscriptions that are one behind.
+    pub last: Option<Stamped>,
+    pub state: State,
+    /// Subscriptions to every field; a tick concerns each of them without looking.
+    pub plain: Vec<u32>,
+    /// Subscriptions to some fields; a tick is held against each one's.
+    pub masked: Vec<u32>,
+    /// How many of them are in mode `every`, and how many of those are behind.
+    pub every: u32,
+    pub every_behind: u32,
+    /// The newest ticks, while anyone in mode `every` may want them.
+    pub recent: Vec<Stamped>,
+    /// Ticks of the batch at hand, and when the first of them was taken in.
+    pub fresh: u64,
+    pub fresh_rx: Nanos,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Place {
+    /// Not behind, but for ticks that have none of its fields.
+    Idle,
+    /// In its session's list (`latest`, `once`) or lane (`every`).
+    Queued,
+    /// In the wheel, until its interval is over.
+    Waiting,
+}
+
+pub(super) struct Sub {
+    /// The last seq that was sent, or that the subscription began at.
+    pub cursor: u64,
+    /// Ticks after the cursor that had none of its fields; they are booked as filtered already.
+    pub skipped: u64,
+    /// Not to be sent before this, when it has an interval.
+    pub due: Nanos,
+    /// When the oldest tick was taken in that it is behind by.
+    pub since: Nanos,
+    pub session: u32,
+    pub topic: u32,
+    /// Its place in the topic's list.
+    pub slot: u32,
+    pub interval_ms: u32,
+    pub wanted: FieldSet,
+    pub mode: Mode,
+    pub place: Place,
+    /// The next message is a snapshot.
+    pub snapshot: bool,
+    /// Everything up to the snapshot is announced as a gap: the client came with another epoch.
+    pub other_epoch: bool,
+    /// The cursor came with the client: a gap before its first message is the resume's.
+    pub resumed: bool,
+}
+
+#[derive(Default)]
+pub(super) struct Session {
+    /// (topic, subscription), sorted by topic.
+    pub subs: Vec<(u32, u32)>,
+    /// Subscriptions in modes `latest` and `once` that are behind, in order of becoming so; [`LANE`] stands for the lane.
+    pub queue: VecDeque<u32>,
+    /// Subscriptions in mode `every` that are behind.
+    pub lane: Vec<u32>,
+    pub lane_queued: bool,
+    pub ready: bool,
+    pub globs: Vec<CompactString>,
+}
+
+/// Stands in a session's queue for its whole lane.
+pub(super) const LANE: u32 = u32::MAX;
+
+pub(super) struct Pattern {
+    pub glob: Glob,
+    pub holders: Vec<(u32, Spec)>,
+}
+
+/// Something a session must be told on its control lane.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Notice {
+    State {
+        session: SessionKey,
+        symbol: Symbol,
+        state: State,
+    },
+    /// A symbol was born that one of its globs matches, and it has no subscription left.
+    Full {
+        session: SessionKey,
+        symbol: Symbol,
+    },
+}
+
+/// How far a session is behind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Behind {
+    /// Subscriptions that are behind.
+    pub dirty: usize,
+    /// Ticks that they are behind by.
+    pub ticks: u64,
+    /// When the oldest of those was taken in.
+    pub oldest: Option<Nanos>,
+}
+
+/// One subscription, as `list` shows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listed {
+    pub symbol: Symbol,
+    pub mode: Mode,
+    pub interval: Duration,
+    pub wanted: FieldSet,
+    /// The last seq that was sent.
+    pub cursor: u64,
+    pub state: State,
+}
+
+impl Fanout {
+    /// `stale`: without a tick for this long, a symbol is stale. `subscriptions_max`: of one session.
+    pub fn new(now: Nanos, stale: Duration, subscriptions_max: usize) -> Self {
+        Fanout {
+            topics: Slab::new(),
+            by_symbol: HashMap::default(),
+            by_market: Vec::new(),
+            born: Vec::new(),
+            born_ids: HashMap::default(),
+            sessions: Slab::new(),
+            subs: Slab::new(),
+            ready: VecDeque::new(),
+            wheel: Wheel::new(now),
+            patterns: HashMap::default(),
+            accounts: Accounts::default(),
+            in_flight: 0,
+            notices: Vec::new(),
+            stale_nanos: u64::try_from(stale.as_nanos()).unwrap_or(u64::MAX),
+            subscriptions_max,
+            scratch: Scratch::default(),
+        }
+    }
+
+    pub fn open(&mut self) -> SessionKey {
+        SessionKey(index32(self.sessions.insert(Session::default())))
+    }
+
+    /// A session that has something to send; each is named once until it is [filled](Self::fill).
+    pub fn next_ready(&mut self) -> Option<SessionKey> {
+        while let Some(key) = self.ready.pop_front() {
+            if let Some(session) = self.sessions.get_mut(key as usize) {
+                session.ready = false;
+                return Some(SessionKey(key));
+            }
+        }
+        None
+    }
+
+    pub fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// When [`Self::advance`] is next wanted.
+    pub fn next_due(&self) -> Option<Nanos> {
+        self.wheel.next_due()
+    }
+
+    /// What sessions must be told since the last call.
+    pub fn take_notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// Books a frame that the socket has accepted whole.
+    pub fn accepted(&mut self, tally: &Tally) {
+        self.in_flight -= tally.ticks();
+        self.accounts.book(tally);
+    }
+
+    /// Books a frame that will never be accepted: its session has ended.
+    pub fn abandoned(&mut self, tally: &Tally) {
+        self.in_flight -= tally.ticks();
+        self.accounts.discarded += tally.ticks();
+    }
+
+    /// The books. Walks every subscription.
+    pub fn accounts(&self) -> Accounts {
+        let behind: u64 = self.subs.iter().map(|(_, sub)| self.pending(sub)).sum();
+        Accounts { pending: behind + self.in_flight, ..self.accounts }
+    }
+
+    pub fn subscriptions(&self) -> usize {
+        self.subs.len()
+    }
+
+    pub fn session_subscriptions(&self, session: SessionKey) -> usize {
+        self.sessions.get(session.0 as usize).map_or(0, |session| session.subs.len())
+    }
+
+    /// Whether the session has nothing to send now (what waits for an interval aside).
+    pub fn is_drained(&self, session: SessionKey) -> bool {
+        self.sessions.get(session.0 as usize).is_none_or(|session| session.queue.is_empty())
+    }
+
+    pub fn behind(&self, session: SessionKey) -> Behind {
+        let mut behind = Behind::default();
+        let Some(session) = self.sessions.get(session.0 as usize) else { return behind };
+        for &(_, key) in &session.subs {
+            let sub = &self.subs[key as usize];
+            let ticks = self.pending(sub);
+            if ticks > 0 {
+                behind.dirty += 1;
+                behind.ticks += ticks;
+                behind.oldest = Some(behind.oldest.map_or(sub.since, |oldest| oldest.min(sub.since)));
+            }
+        }
+        behind
+    }
+
+    /// A session's subscriptions, in order of their symbols.
+    pub fn list(&self, session: SessionKey) -> Vec<Listed> {
+        let Some(session) = self.sessions.get(session.0 as usize) else { return Vec::new() };
+        let listed = session.subs.iter().map(|&(topic, sub)| {
+            let (topic, sub) = (&self.topics[topic as usize], &self.subs[sub as usize]);
+            Listed {
+                symbol: topic.symbol.clone(),
+                mode: sub.mode,
+                interval: Duration::from_millis(u64::from(sub.interval_ms)),
+                wanted: sub.wanted,
+                cursor: sub.cursor,
+                state: topic.state,
+            }
+        });
+        let mut listed: Vec<Listed> = listed.collect();
+        listed.sort_unstable_by(|a, b| a.symbol.cmp(&b.symbol));
+        listed
+    }
+
+    /// A session's standing patterns.
+    pub fn globs(&self, session: SessionKey) -> &[CompactString] {
+        self.sessions.get(session.0 as usize).map_or(&[], |session| &session.globs)
+    }
+
+    /// Ticks after the cursor that the client has not been told of in any way.
+    pub(super) fn pending(&self, sub: &Sub) -> u64 {
+        self.topics[sub.topic as usize].record.seq - sub.cursor - sub.skipped
+    }
+}
+
+impl Topic {
+    pub fn new(symbol: Symbol) -> Self {
+        Topic {
+            symbol,
+            market: None,
+            record: Record::default(),
+            last: None,
+            state: State::Pending,
+            plain: Vec::new(),
+            masked: Vec::new(),
+            every: 0,
+            every_behind: 0,
+            recent: Vec::new(),
+            fresh: 0,
+            fresh_rx: Nanos::default(),
+        }
+    }
+
+    pub fn subscribers(&self) -> impl Iterator<Item = u32> + '_ {
+        self.plain.iter().chain(&self.masked).copied()
+    }
+
+    pub fn has_subscribers(&self) -> bool {
+        !self.plain.is_empty() || !self.masked.is_empty()
+    }
+}
+
+pub(super) fn index32(index: usize) -> u32 {
+    u32::try_from(index).expect("limits keep every table below 2^32 entries")
+}

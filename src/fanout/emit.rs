@@ -1,0 +1,28 @@
+//! What the core says; how it is written is not its concern.
+
+use super::{GapReason, LocalId};
+use crate::{
+    tick::{FieldSet, Symbol},
+    topic::{Record, Stamped},
+};
+
+/// Takes the messages of one frame, in order. `wire` writes JSON with it; tests keep values.
+pub trait Emit {
+    /// Whether another message may follow in this frame.
+    fn has_room(&self) -> bool;
+
+    /// The whole record, as a new base.
+    fn snapshot(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, wanted: FieldSet);
+
+    /// The whole record, in place of the `n` ticks since the last message.
+    fn merged(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, n: u64, wanted: FieldSet);
+
+    /// One tick: the fields that it changed. `n` is above 1 when ticks without a wanted field came before it.
+    fn tick(&mut self, topic: LocalId, symbol: &Symbol, tick: &Stamped, n: u64, wanted: FieldSet);
+
+    /// Consecutive ticks with every field, as many as there is room for; says how many.
+    fn run(&mut self, topic: LocalId, symbol: &Symbol, ticks: &[Stamped]) -> usize;
+
+    /// Ticks `from..=to` are lost to this subscription.
+    fn gap(&mut self, symbol: &Symbol, from: u64, to: u64, reason: GapReason);
+}

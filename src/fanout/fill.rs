@@ -1,0 +1,232 @@
+//! What a session is sent next. Called when its socket can take a frame, and only then: the newest price is chosen at
+//! the last moment.
+
+use std::cmp::Reverse;
+
+use super::{
+    Emit, Fanout, GapReason, LocalId, Mode, SessionKey, Tally,
+    core::{LANE, Place, Sub, Topic},
+};
+use crate::{
+    tick::{FieldSet, Nanos},
+    topic::{Stamped, Store},
+};
+
+/// Ticks that one turn reads from the ring for a subscription that has fallen out of the recent ones.
+const HISTORY_RUN: usize = 128;
+
+impl Fanout {
+    /// Writes what the session is behind by into one frame, oldest first, until the frame is full or nothing is left.
+    /// What was written is in the tally, which must be handed to [`Self::accepted`] or [`Self::abandoned`].
+    pub fn fill(
+        &mut self,
+        session: SessionKey,
+        now: Nanos,
+        store: &impl Store,
+        emit: &mut impl Emit,
+    ) -> Tally {
+        let mut tally = Tally::default();
+        let Some(entry) = self.sessions.get(session.0 as usize) else { return tally };
+        // The lane takes turns with the rest: it stands once in the list, and goes to its end after its turn.
+        let mut turns = entry.queue.len();
+        while turns > 0 && emit.has_room() {
+            turns -= 1;
+            let Some(key) = self.sessions[session.0 as usize].queue.pop_front() else { break };
+            if key == LANE {
+                self.fill_lane(session.0, now, store, emit, &mut tally);
+            } else {
+                self.fill_one(key, now, emit, &mut tally);
+            }
+        }
+        let queue = &mut self.sessions[session.0 as usize].queue;
+        if queue.is_empty() && queue.capacity() > 64 {
+            queue.shrink_to(0);
+        }
+        self.in_flight += tally.ticks();
+        tally
+    }
+
+    /// Mode `latest` or `once`: the record as it stands.
+    fn fill_one(&mut self, key: u32, now: Nanos, emit: &mut impl Emit, tally: &mut Tally) {
+        let sub = &mut self.subs[key as usize];
+        let topic = &self.topics[sub.topic as usize];
+        let n = topic.record.seq - sub.cursor;
+        if sub.snapshot {
+            rebase(sub, topic, emit, tally);
+        } else {
+            tally.record(n - sub.skipped);
+            let local = LocalId(sub.topic);
+            match &topic.last {
+                Some(last) if n == 1 => emit.tick(local, &topic.symbol, last, n, sub.wanted),
+                _ => emit.merged(local, &topic.symbol, &topic.record, n, sub.wanted),
+            }
+            sub.cursor = topic.record.seq;
+            sub.skipped = 0;
+        }
+        settle(sub, now);
+        if sub.mode == Mode::Once {
+            self.remove(key);
+        }
+    }
+
+    /// Mode `every`: the ticks of all subscriptions that are behind, merged into the order of their arrival. One that
+    /// has fallen out of the recent ticks is served from the ring, ahead of the others: its ticks are older.
+    fn fill_lane(
+        &mut self,
+        session: u32,
+        now: Nanos,
+        store: &impl Store,
+        emit: &mut impl Emit,
+        tally: &mut Tally,
+    ) {
+        let mut order = std::mem::take(&mut self.scratch.lane);
+        let lane = &mut self.sessions[session as usize].lane;
+        order.extend(
+            lane.drain(..).map(|key| Reverse((next_order(&self.subs[key as usize], &self.topics), key))),
+        );
+        while emit.has_room() {
+            let Some(Reverse((_, key))) = order.pop() else { break };
+            let until = order.peek().map_or(u64::MAX, |Reverse((order, _))| *order);
+            self.fill_run(key, until, now, store, emit, tally);
+            if self.subs[key as usize].place == Place::Queued {
+                order.push(Reverse((next_order(&self.subs[key as usize], &self.topics), key)));
+            }
+        }
+        let entry = &mut self.sessions[session as usize];
+        entry.lane.extend(order.drain().map(|Reverse((_, key))| key));
+        self.scratch.lane = order;
+        entry.lane_queued = !entry.lane.is_empty();
+        if entry.lane_queued {
+            entry.queue.push_back(LANE);
+        } else if entry.lane.capacity() > 64 {
+            entry.lane.shrink_to(0);
+        }
+    }
+
+    /// One subscription's ticks, up to the place `until` in the order of all ticks.
+    fn fill_run(
+        &mut self,
+        key: u32,
+        until: u64,
+        now: Nanos,
+        store: &impl Store,
+        emit: &mut impl Emit,
+        tally: &mut Tally,
+    ) {
+        let sub = &mut self.subs[key as usize];
+        let topic = &mut self.topics[sub.topic as usize];
+        let head = topic.record.seq;
+        if sub.snapshot {
+            rebase(sub, topic, emit, tally);
+        } else if let Some(first) = next_recent(sub, topic) {
+            let ticks = &topic.recent[first..];
+            let due = ticks.iter().take_while(|tick| tick.order < until).count().max(1);
+            send_ticks(sub, topic, &ticks[..due], emit, tally);
+        } else {
+            let Some(market) = topic.market else { return };
+            let mut ticks = std::mem::take(&mut self.scratch.history);
+            ticks.clear();
+            let from = sub.cursor + 1;
+            // With some fields only, the next tick that has one may be anywhere in the ring.
+            let run = if sub.wanted == FieldSet::ALL { HISTORY_RUN } else { usize::MAX };
+            let oldest = store.history(market, from, head, run, &mut ticks);
+            if oldest > from || ticks.is_empty() {
+                let reason = if sub.resumed { GapReason::Resume } else { GapReason::Slow };
+                lose(sub, topic, reason, emit, tally);
+            } else {
+                send_ticks(sub, topic, &ticks, emit, tally);
+            }
+            self.scratch.history = ticks;
+        }
+        if head - sub.cursor == sub.skipped {
+            topic.every_behind -= 1;
+            settle(sub, now);
+        }
+    }
+}
+
+/// The subscription has been sent everything there is: it rests until the next tick, or its interval's end.
+fn settle(sub: &mut Sub, now: Nanos) {
+    sub.place = Place::Idle;
+    sub.resumed = false;
+    if sub.interval_ms > 0 {
+        sub.due = next_due(now, sub.interval_ms);
+    }
+}
+
+/// An interval's end, rounded up to an eighth of it (1 ms at least): what ends together is sent in one frame.
+fn next_due(now: Nanos, interval_ms: u32) -> Nanos {
+    let interval = i64::from(interval_ms) * 1_000_000;
+    let grain = (interval / 8).max(1_000_000);
+    let due = now.0.saturating_add(interval);
+    Nanos(due.saturating_add(grain - 1).div_euclid(grain).saturating_mul(grain))
+}
+
+/// Where the next tick stands among all; 0 when it is no longer among the recent ones, and older than all of them.
+fn next_order(sub: &Sub, topics: &slab::Slab<Topic>) -> u64 {
+    let topic = &topics[sub.topic as usize];
+    if sub.snapshot {
+        return topic.record.order;
+    }
+    next_recent(sub, topic).map_or(0, |index| topic.recent[index].order)
+}
+
+/// Place among the recent ticks of the next one that the subscription is to be sent.
+fn next_recent(sub: &Sub, topic: &Topic) -> Option<usize> {
+    let oldest = topic.recent.first()?.seq;
+    let first = usize::try_from((sub.cursor + 1).checked_sub(oldest)?).ok()?;
+    let mut ticks = topic.recent.get(first..)?.iter();
+    ticks.position(|tick| !tick.fields.mask.intersect(sub.wanted).is_empty()).map(|index| first + index)
+}
+
+/// The record as a new base; before it, when the client came with another epoch, the gap up to it.
+fn rebase(sub: &mut Sub, topic: &Topic, emit: &mut impl Emit, tally: &mut Tally) {
+    if std::mem::take(&mut sub.other_epoch) {
+        lose(sub, topic, GapReason::Epoch, emit, tally);
+    } else {
+        tally.record(topic.record.seq - sub.cursor - sub.skipped);
+        emit.snapshot(LocalId(sub.topic), &topic.symbol, &topic.record, sub.wanted);
+        sub.cursor = topic.record.seq;
+        sub.skipped = 0;
+    }
+    sub.snapshot = false;
+}
+
+/// Announces everything from the cursor to the head as lost, and begins anew at the head.
+fn lose(sub: &mut Sub, topic: &Topic, reason: GapReason, emit: &mut impl Emit, tally: &mut Tally) {
+    let head = topic.record.seq;
+    tally.gapped[reason as usize] += head - sub.cursor - sub.skipped;
+    emit.gap(&topic.symbol, sub.cursor + 1, head, reason);
+    emit.snapshot(LocalId(sub.topic), &topic.symbol, &topic.record, sub.wanted);
+    sub.cursor = head;
+    sub.skipped = 0;
+}
+
+/// Sends consecutive ticks, the first of them the one after the cursor, as far as there is room.
+fn send_ticks(sub: &mut Sub, topic: &Topic, ticks: &[Stamped], emit: &mut impl Emit, tally: &mut Tally) {
+    let local = LocalId(sub.topic);
+    if sub.wanted == FieldSet::ALL {
+        let sent = emit.run(local, &topic.symbol, ticks);
+        tally.delivered += sent as u64;
+        sub.cursor += sent as u64;
+        if let Some(next) = ticks.get(sent) {
+            sub.since = next.rx;
+        }
+        return;
+    }
+    for tick in ticks {
+        if tick.fields.mask.intersect(sub.wanted).is_empty() {
+            continue;
+        }
+        if !emit.has_room() {
+            sub.since = tick.rx;
+            return;
+        }
+        let n = tick.seq - sub.cursor;
+        emit.tick(local, &topic.symbol, tick, n, sub.wanted);
+        tally.delivered += 1;
+        // Every tick in between was booked as filtered when it came.
+        sub.skipped -= n - 1;
+        sub.cursor = tick.seq;
+    }
+}

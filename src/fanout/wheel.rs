@@ -1,0 +1,123 @@
+//! A timing wheel for subscriptions with an interval: millisecond slots, no timer for each subscription.
+//!
+//! Entries are never taken out: the owner checks, when one fires, that it is still meant. Invariant: an entry fires at
+//! the first `advance` whose time is at or after its due time, never before.
+
+use crate::tick::Nanos;
+
+const SLOTS: usize = 1024;
+const SLOT_NANOS: i64 = 1_000_000;
+
+pub struct Wheel {
+    slots: Vec<Vec<Entry>>,
+    /// Number of the slot (not wrapped) that `advance` looks at next.
+    next: i64,
+    entries: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    due: Nanos,
+    key: u32,
+}
+
+impl Wheel {
+    pub fn new(now: Nanos) -> Self {
+        Wheel { slots: vec![Vec::new(); SLOTS], next: now.0.div_euclid(SLOT_NANOS), entries: 0 }
+    }
+
+    pub fn insert(&mut self, key: u32, due: Nanos) {
+        let slot = slot_of(due).max(self.next);
+        self.slots[index(slot)].push(Entry { due, key });
+        self.entries += 1;
+    }
+
+    /// Appends what is due to `fired`, with the time it was due at.
+    pub fn advance(&mut self, now: Nanos, fired: &mut Vec<(u32, Nanos)>) {
+        let last = now.0.div_euclid(SLOT_NANOS);
+        if self.entries == 0 {
+            self.next = last.max(self.next);
+            return;
+        }
+        // After a pause longer than a turn of the wheel, one turn sees every slot.
+        let first = self.next.max(last - SLOTS as i64 + 1);
+        for slot in first..=last {
+            let entries = &mut self.slots[index(slot)];
+            let before = entries.len();
+            entries.retain(|entry| {
+                if entry.due <= now {
+                    fired.push((entry.key, entry.due));
+                }
+                entry.due > now
+            });
+            self.entries -= before - entries.len();
+            if entries.is_empty() && entries.capacity() > 64 {
+                entries.shrink_to(16);
+            }
+        }
+        // The slot of `now` may still hold what is due later within its millisecond.
+        self.next = last.max(self.next);
+    }
+
+    /// A time at or before which nothing fires; `None` when nothing waits.
+    pub fn next_due(&self) -> Option<Nanos> {
+        if self.entries == 0 {
+            return None;
+        }
+        let turn = self.next..self.next + SLOTS as i64;
+        let due_in = |slot: i64| {
+            let limit = Nanos((slot + 1) * SLOT_NANOS);
+            self.slots[index(slot)].iter().map(|entry| entry.due).filter(|&due| due < limit).min()
+        };
+        turn.clone().find_map(due_in).or(Some(Nanos(turn.end * SLOT_NANOS)))
+    }
+}
+
+fn slot_of(due: Nanos) -> i64 {
+    due.0.div_euclid(SLOT_NANOS)
+}
+
+fn index(slot: i64) -> usize {
+    slot.rem_euclid(SLOTS as i64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn fires_what_a_sorted_list_fires(
+            start in 0i64..5_000_000_000,
+            steps in prop::collection::vec((0i64..4_000_000_000, prop::collection::vec(0i64..6_000_000_000, 0..4)), 0..40),
+        ) {
+            let mut now = Nanos(start);
+            let mut wheel = Wheel::new(now);
+            let mut waiting: Vec<(u32, Nanos)> = Vec::new();
+            let mut key = 0;
+            for (step, inserts) in steps {
+                for delay in inserts {
+                    let due = Nanos(now.0 + delay);
+                    wheel.insert(key, due);
+                    waiting.push((key, due));
+                    key += 1;
+                }
+                let earliest = waiting.iter().map(|&(_, due)| due).min();
+                match (wheel.next_due(), earliest) {
+                    (Some(next), Some(earliest)) => prop_assert!(next <= earliest.max(now)),
+                    (next, earliest) => prop_assert_eq!(next, earliest),
+                }
+                now = Nanos(now.0 + step);
+                let mut fired = Vec::new();
+                wheel.advance(now, &mut fired);
+                fired.sort_unstable();
+                let mut expected: Vec<_> = waiting.iter().copied().filter(|&(_, due)| due <= now).collect();
+                expected.sort_unstable();
+                prop_assert_eq!(fired, expected);
+                waiting.retain(|&(_, due)| due > now);
+            }
+        }
+    }
+}
