@@ -15,3 +15,4 @@ pub mod tick;
 pub mod fanout;
 pub mod feed;
 pub mod topic;
+pub mod wire;

@@ -1,0 +1,149 @@
+//! Why a session ends: one reason is one WebSocket close code, one metric label, one log field, one piece of advice.
+
+/// Every way in which a session can end, exactly one for each session.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum CloseReason {
+    /// The client closed.
+    Normal,
+    /// The server is stopping.
+    Drain,
+    /// The client broke the WebSocket protocol.
+    ProtocolError,
+    /// The client sent a binary message.
+    UnsupportedData,
+    /// The client sent text that is not UTF-8.
+    InvalidPayload,
+    /// The client sent commands, frames or bytes faster than it may, for too long.
+    Policy,
+    /// The client sent a message larger than the limit.
+    TooBig,
+    /// A fault of the server.
+    Internal,
+    /// The client did not answer a ping in time.
+    PongTimeout,
+    /// The client accepted no byte for too long while there was something to send.
+    Slow,
+    /// More control messages waited for the client than it may have.
+    MemoryBudget,
+    /// The page that the client runs in comes from an origin that is not allowed.
+    Origin,
+    /// The server, or the client's address, has as many sessions as it may have.
+    TooManySessions,
+    /// The connection ended without a close frame.
+    Gone,
+}
+
+/// What a client does after a session has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Retry {
+    /// Come back, after a pause that grows with each failure.
+    ComeBack,
+    /// The same request would end the same way.
+    DoNot,
+}
+
+impl CloseReason {
+    pub const ALL: [CloseReason; 14] = [
+        CloseReason::Normal,
+        CloseReason::Drain,
+        CloseReason::ProtocolError,
+        CloseReason::UnsupportedData,
+        CloseReason::InvalidPayload,
+        CloseReason::Policy,
+        CloseReason::TooBig,
+        CloseReason::Internal,
+        CloseReason::PongTimeout,
+        CloseReason::Slow,
+        CloseReason::MemoryBudget,
+        CloseReason::Origin,
+        CloseReason::TooManySessions,
+        CloseReason::Gone,
+    ];
+
+    /// The WebSocket close code; for [`CloseReason::Gone`] the one that stands for "none was sent".
+    pub const fn code(self) -> u16 {
+        match self {
+            CloseReason::Normal => 1000,
+            CloseReason::Drain => 1001,
+            CloseReason::ProtocolError => 1002,
+            CloseReason::UnsupportedData => 1003,
+            CloseReason::Gone => 1006,
+            CloseReason::InvalidPayload => 1007,
+            CloseReason::Policy => 1008,
+            CloseReason::TooBig => 1009,
+            CloseReason::Internal => 1011,
+            CloseReason::PongTimeout => 4001,
+            CloseReason::Slow => 4008,
+            CloseReason::MemoryBudget => 4009,
+            CloseReason::Origin => 4103,
+            CloseReason::TooManySessions => 4129,
+        }
+    }
+
+    /// The metric label and log field.
+    pub const fn label(self) -> &'static str {
+        match self {
+            CloseReason::Normal => "normal",
+            CloseReason::Drain => "drain",
+            CloseReason::ProtocolError => "protocol_error",
+            CloseReason::UnsupportedData => "unsupported_data",
+            CloseReason::InvalidPayload => "invalid_payload",
+            CloseReason::Policy => "policy",
+            CloseReason::TooBig => "too_big",
+            CloseReason::Internal => "internal",
+            CloseReason::PongTimeout => "pong_timeout",
+            CloseReason::Slow => "slow",
+            CloseReason::MemoryBudget => "memory_budget",
+            CloseReason::Origin => "origin",
+            CloseReason::TooManySessions => "too_many_sessions",
+            CloseReason::Gone => "gone",
+        }
+    }
+
+    /// The reason phrase in the close frame: what happened, and what to do.
+    pub const fn phrase(self) -> &'static str {
+        match self {
+            CloseReason::Normal => "",
+            CloseReason::Drain => "the server is stopping: come back after retry_ms",
+            CloseReason::ProtocolError => "the WebSocket protocol was broken",
+            CloseReason::UnsupportedData => "binary messages are not spoken here: send JSON text",
+            CloseReason::InvalidPayload => "a text message was not UTF-8",
+            CloseReason::Policy => "too many commands, frames or bytes: slow down",
+            CloseReason::TooBig => "a message was larger than the limit in welcome",
+            CloseReason::Internal => "a fault of the server: come back",
+            CloseReason::PongTimeout => "a ping was not answered: come back",
+            CloseReason::Slow => {
+                "no byte was accepted for too long: come back, and read faster or ask for less"
+            }
+            CloseReason::MemoryBudget => "too many answers were not read: read them, then ask again",
+            CloseReason::Origin => "this origin is not allowed",
+            CloseReason::TooManySessions => "too many sessions",
+            CloseReason::Gone => "",
+        }
+    }
+
+    pub const fn retry(self) -> Retry {
+        match self.code() {
+            1000 | 1002 | 1003 | 1007 | 1009 | 4100..=4199 => Retry::DoNot,
+            _ => Retry::ComeBack,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_codes_and_labels_are_one_to_one() {
+        for (at, reason) in CloseReason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, at);
+            assert!(reason.phrase().len() <= 123, "a close frame holds 125 bytes, the code takes two");
+            for other in &CloseReason::ALL[at + 1..] {
+                assert_ne!(reason.code(), other.code());
+                assert_ne!(reason.label(), other.label());
+            }
+        }
+    }
+}

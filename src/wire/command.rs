@@ -1,0 +1,393 @@
+//! What clients may say, read strictly: a fault is named, with the id of the command it is in when that can be read.
+//!
+//! One bad symbol is a fault of that symbol alone. A field that a command does not have is an error, not a silence:
+//! who writes `intervall_ms` learns of it.
+
+use std::{collections::HashMap, time::Duration};
+
+use simd_json::{
+    BorrowedValue, Buffers,
+    prelude::{TypedScalarValue, ValueAsArray, ValueAsObject, ValueAsScalar},
+};
+
+use super::{CommandError, ErrorCode, Id, control::millis};
+use crate::{
+    fanout::{Change, Glob, Mode, Spec},
+    limits::Limits,
+    tick::{Field, FieldSet, Symbol},
+};
+
+/// A command, checked.
+#[derive(Clone, Debug)]
+pub enum Command {
+    Subscribe { id: Option<Id>, symbols: Vec<Target>, spec: Spec, resume: Option<ResumeFrom> },
+    Unsubscribe { id: Option<Id>, symbols: Vec<Target> },
+    Set { id: Option<Id>, symbols: Vec<Target>, change: Change },
+    List { id: Option<Id> },
+    Ping { id: Option<Id> },
+    Auth { id: Option<Id> },
+}
+
+/// One entry of `symbols`.
+#[derive(Clone, Debug)]
+pub enum Target {
+    Name(Symbol),
+    Glob(Glob),
+    /// Neither: what the client wrote, and what is wrong with it.
+    Bad {
+        text: String,
+        message: String,
+    },
+}
+
+/// Where a client left off.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ResumeFrom {
+    pub epoch: String,
+    pub last: HashMap<String, u64>,
+}
+
+/// Reads commands; its buffers are reused.
+pub struct CommandReader {
+    buffers: Buffers,
+}
+
+/// Deeper JSON than any command needs.
+const DEPTH_MAX: usize = 16;
+/// Bytes of an id that is echoed.
+const ID_BYTES_MAX: usize = 128;
+
+impl CommandReader {
+    pub fn new() -> Self {
+        CommandReader { buffers: Buffers::with_max_depth(1024, DEPTH_MAX) }
+    }
+
+    /// Reads one message; it is clobbered.
+    ///
+    /// # Errors
+    /// When it is no command; the error says why.
+    pub fn read(&mut self, text: &mut [u8], limits: &Limits) -> Result<Command, CommandError> {
+        let value =
+            simd_json::value::borrowed::to_value_with_buffers(text, &mut self.buffers).map_err(|error| {
+                let message = format!("the message is not valid JSON: {error}");
+                CommandError { id: None, code: ErrorCode::BadJson, message }
+            })?;
+        let Some(object) = value.as_object() else {
+            let message = format!("a command is a JSON object, this is {}", kind(&value));
+            return Err(CommandError { id: None, code: ErrorCode::BadCommand, message });
+        };
+        // The id first, so that every later fault can carry it.
+        let id = object.get("id").map_or(Ok(None), read_id).map_err(|message| CommandError {
+            id: None,
+            code: ErrorCode::BadValue,
+            message,
+        })?;
+        let fields = FieldReader { object, limits };
+        fields.command(id.clone()).map_err(|(code, message)| CommandError { id, code, message })
+    }
+}
+
+impl Default for CommandReader {
+    fn default() -> Self {
+        CommandReader::new()
+    }
+}
+
+type Fault = (ErrorCode, String);
+type Object<'a> = simd_json::borrowed::Object<'a>;
+
+struct FieldReader<'a> {
+    object: &'a Object<'a>,
+    limits: &'a Limits,
+}
+
+impl FieldReader<'_> {
+    fn command(&self, id: Option<Id>) -> Result<Command, Fault> {
+        let op = match self.object.get("op") {
+            None => return Err((ErrorCode::MissingField, format!("op is missing: it is one of {OPS}"))),
+            Some(op) => op.as_str().ok_or_else(|| bad("op", "a string", op))?,
+        };
+        match op {
+            "subscribe" => {
+                self.only(
+                    op,
+                    &["op", "id", "symbols", "mode", "interval_ms", "snapshot", "fields", "resume"],
+                )?;
+                let (symbols, resume) = (self.symbols()?, self.resume()?);
+                let spec = Spec {
+                    mode: self.mode(&[Mode::Latest, Mode::Every, Mode::Once])?.unwrap_or_default(),
+                    interval: self.interval()?.unwrap_or_default(),
+                    wanted: self.fields()?.unwrap_or(FieldSet::ALL),
+                    snapshot: self.snapshot()?.unwrap_or(true),
+                };
+                Ok(Command::Subscribe { id, symbols, spec, resume })
+            }
+            "unsubscribe" => {
+                self.only(op, &["op", "id", "symbols"])?;
+                Ok(Command::Unsubscribe { id, symbols: self.symbols()? })
+            }
+            "set" => {
+                self.only(op, &["op", "id", "symbols", "mode", "interval_ms", "fields"])?;
+                let symbols = self.symbols()?;
+                let change = Change {
+                    mode: self.mode(&[Mode::Latest, Mode::Every])?,
+                    interval: self.interval()?,
+                    wanted: self.fields()?,
+                };
+                if change == Change::default() {
+                    let message = "set changes nothing: give mode, interval_ms or fields".to_owned();
+                    return Err((ErrorCode::MissingField, message));
+                }
+                Ok(Command::Set { id, symbols, change })
+            }
+            "list" => self.only(op, &["op", "id"]).map(|()| Command::List { id }),
+            "ping" => self.only(op, &["op", "id"]).map(|()| Command::Ping { id }),
+            "auth" => {
+                self.only(op, &["op", "id", "token"])?;
+                match self.object.get("token") {
+                    None => Err((ErrorCode::MissingField, "token is missing".to_owned())),
+                    Some(token) if token.is_str() => Ok(Command::Auth { id }),
+                    Some(token) => Err(bad("token", "a string", token)),
+                }
+            }
+            _ => Err((ErrorCode::UnknownOp, format!("there is no op {op:?}: it is one of {OPS}"))),
+        }
+    }
+
+    /// Refuses fields that the command does not have.
+    fn only(&self, op: &str, known: &[&str]) -> Result<(), Fault> {
+        let mut unknown: Vec<&str> =
+            self.object.keys().map(AsRef::as_ref).filter(|key| !known.contains(key)).collect();
+        unknown.sort_unstable();
+        match unknown.first() {
+            None => Ok(()),
+            Some(key) => {
+                let message = format!("{op} has no field {key:?}: it has {}", known.join(", "));
+                Err((ErrorCode::UnknownField, message))
+            }
+        }
+    }
+
+    fn symbols(&self) -> Result<Vec<Target>, Fault> {
+        let Some(value) = self.object.get("symbols") else {
+            return Err((
+                ErrorCode::MissingField,
+                "symbols is missing: an array of names or globs".to_owned(),
+            ));
+        };
+        let Some(array) = value.as_array() else { return Err(bad("symbols", "an array of strings", value)) };
+        if array.is_empty() {
+            return Err((ErrorCode::BadValue, "symbols is empty: name at least one".to_owned()));
+        }
+        let most = self.limits.subscriptions.saturating_mul(2);
+        if array.len() > most {
+            let message = format!("symbols has {} entries, one command takes at most {most}", array.len());
+            return Err((ErrorCode::TooManySymbols, message));
+        }
+        Ok(array.iter().map(|entry| entry.as_str().map_or_else(|| not_text(entry), Target::parse)).collect())
+    }
+
+    fn mode(&self, allowed: &[Mode]) -> Result<Option<Mode>, Fault> {
+        let Some(value) = self.object.get("mode") else { return Ok(None) };
+        let names: Vec<&str> = allowed.iter().map(|mode| mode.as_str()).collect();
+        let expected = format!("one of {}", names.join(", "));
+        let mode = value.as_str().and_then(Mode::parse).filter(|mode| allowed.contains(mode));
+        mode.map(Some).ok_or_else(|| bad("mode", &expected, value))
+    }
+
+    fn interval(&self) -> Result<Option<Duration>, Fault> {
+        let Some(value) = self.object.get("interval_ms") else { return Ok(None) };
+        let most = millis(self.limits.interval);
+        let expected = format!("a whole number of milliseconds from 0 to {most}");
+        let interval = value.as_u64().filter(|&interval| interval <= most);
+        interval.map(|ms| Some(Duration::from_millis(ms))).ok_or_else(|| bad("interval_ms", &expected, value))
+    }
+
+    fn snapshot(&self) -> Result<Option<bool>, Fault> {
+        let Some(value) = self.object.get("snapshot") else { return Ok(None) };
+        value.as_bool().map(Some).ok_or_else(|| bad("snapshot", "true or false", value))
+    }
+
+    fn fields(&self) -> Result<Option<FieldSet>, Fault> {
+        let Some(value) = self.object.get("fields") else { return Ok(None) };
+        let Some(array) = value.as_array() else {
+            return Err(bad("fields", "an array of field names", value));
+        };
+        if array.is_empty() {
+            return Err((ErrorCode::BadValue, "fields is empty: leave it out for all of them".to_owned()));
+        }
+        let mut wanted = FieldSet::NONE;
+        for entry in array {
+            let field = entry.as_str().and_then(Field::parse).ok_or_else(|| {
+                let names: Vec<&str> = Field::ALL.iter().map(|field| field.name()).collect();
+                bad("fields", &format!("made of {}", names.join(", ")), entry)
+            })?;
+            wanted = wanted.with(field);
+        }
+        Ok(Some(wanted))
+    }
+
+    fn resume(&self) -> Result<Option<ResumeFrom>, Fault> {
+        const EXPECTED: &str = "{\"epoch\":\"…\",\"last\":{\"SYMBOL\":SEQ}}";
+        let Some(value) = self.object.get("resume") else { return Ok(None) };
+        let object = value.as_object().ok_or_else(|| bad("resume", EXPECTED, value))?;
+        if let Some(key) = object.keys().find(|key| !["epoch", "last"].contains(&key.as_ref())) {
+            return Err((ErrorCode::UnknownField, format!("resume has no field {key:?}: it is {EXPECTED}")));
+        }
+        let epoch = object.get("epoch").and_then(ValueAsScalar::as_str);
+        let epoch = epoch.ok_or_else(|| {
+            (ErrorCode::BadValue, format!("resume.epoch is missing or no string: resume is {EXPECTED}"))
+        })?;
+        let last = object.get("last").and_then(ValueAsObject::as_object);
+        let last = last.ok_or_else(|| {
+            (ErrorCode::BadValue, format!("resume.last is missing or no object: resume is {EXPECTED}"))
+        })?;
+        let seqs = last.iter().map(|(symbol, seq)| match seq.as_u64() {
+            Some(seq) => Ok((symbol.to_string(), seq)),
+            None => Err(bad(&format!("resume.last[{symbol:?}]"), "a seq, a whole number from 0 on", seq)),
+        });
+        Ok(Some(ResumeFrom { epoch: epoch.to_owned(), last: seqs.collect::<Result<_, _>>()? }))
+    }
+}
+
+const OPS: &str = "subscribe, unsubscribe, set, list, ping, auth";
+
+impl Target {
+    pub fn parse(text: &str) -> Target {
+        let parsed = if Glob::is_glob(text) {
+            Glob::new(text).map(Target::Glob)
+        } else {
+            Symbol::new(text).map(Target::Name)
+        };
+        parsed.unwrap_or_else(|error| Target::Bad { text: shortened(text), message: error.to_string() })
+    }
+
+    pub fn text(&self) -> &str {
+        match self {
+            Target::Name(symbol) => symbol.as_str(),
+            Target::Glob(glob) => glob.as_str(),
+            Target::Bad { text, .. } => text,
+        }
+    }
+}
+
+fn not_text(entry: &BorrowedValue<'_>) -> Target {
+    let message = format!("a symbol is a string, this is {}", kind(entry));
+    Target::Bad { text: shortened(&simd_json::to_string(entry).unwrap_or_default()), message }
+}
+
+fn read_id(value: &BorrowedValue<'_>) -> Result<Option<Id>, String> {
+    let id = match value {
+        BorrowedValue::String(text) if text.len() <= ID_BYTES_MAX => Some(Id::Text(text.to_string())),
+        BorrowedValue::String(_) => return Err(format!("id is longer than {ID_BYTES_MAX} bytes")),
+        other if other.is_null() => return Ok(None),
+        other => other.as_i64().map(Id::Number),
+    };
+    id.map(Some).ok_or_else(|| format!("id is a string or a whole number, this is {}", kind(value)))
+}
+
+fn bad(field: &str, expected: &str, value: &BorrowedValue<'_>) -> Fault {
+    let shown = shortened(&simd_json::to_string(value).unwrap_or_default());
+    (ErrorCode::BadValue, format!("{field} must be {expected}, this is {shown}"))
+}
+
+/// The first 80 characters: an error must not echo a message of 64 KiB.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(80) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+fn kind(value: &BorrowedValue<'_>) -> &'static str {
+    match value {
+        BorrowedValue::Array(_) => "an array",
+        BorrowedValue::Object(_) => "an object",
+        BorrowedValue::String(_) => "a string",
+        other if other.is_null() => "null",
+        other if other.as_bool().is_some() => "true or false",
+        _ => "a number",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(text: &str) -> Result<Command, CommandError> {
+        CommandReader::new().read(&mut text.as_bytes().to_vec(), &Limits::default())
+    }
+
+    fn check_fault(text: &str, code: ErrorCode, says: &str) {
+        let error = read(text).expect_err(text);
+        assert_eq!(error.code, code, "{text}: {}", error.message);
+        assert!(error.message.contains(says), "{text}: {}", error.message);
+    }
+
+    #[test]
+    fn faults_are_named() {
+        use ErrorCode::{BadCommand, BadJson, BadValue, MissingField, UnknownField, UnknownOp};
+        check_fault("", BadJson, "not valid JSON");
+        check_fault("{", BadJson, "not valid JSON");
+        check_fault("[]", BadCommand, "an array");
+        check_fault("3", BadCommand, "a number");
+        check_fault("{}", MissingField, "op is missing");
+        check_fault(r#"{"op":1}"#, BadValue, "op must be a string");
+        check_fault(r#"{"op":"buy"}"#, UnknownOp, "\"buy\"");
+        check_fault(r#"{"op":"subscribe"}"#, MissingField, "symbols is missing");
+        check_fault(r#"{"op":"subscribe","symbols":"A"}"#, BadValue, "an array of strings");
+        check_fault(r#"{"op":"subscribe","symbols":[]}"#, BadValue, "empty");
+        check_fault(r#"{"op":"subscribe","symbols":["A"],"mode":"fast"}"#, BadValue, "latest, every, once");
+        check_fault(r#"{"op":"subscribe","symbols":["A"],"interval_ms":-1}"#, BadValue, "interval_ms");
+        check_fault(r#"{"op":"subscribe","symbols":["A"],"interval_ms":1.5}"#, BadValue, "interval_ms");
+        check_fault(r#"{"op":"subscribe","symbols":["A"],"interval_ms":99999999}"#, BadValue, "60000");
+        check_fault(r#"{"op":"subscribe","symbols":["A"],"fields":["prise"]}"#, BadValue, "prise");
+        check_fault(r#"{"op":"subscribe","symbols":["A"],"snapshot":1}"#, BadValue, "snapshot");
+        check_fault(r#"{"op":"subscribe","symbols":["A"],"resume":{"epoch":"e"}}"#, BadValue, "resume.last");
+        check_fault(
+            r#"{"op":"subscribe","symbols":["A"],"resume":{"epoch":"e","last":{"A":-1}}}"#,
+            BadValue,
+            "seq",
+        );
+        check_fault(r#"{"op":"subscribe","symbols":["A"],"intervall_ms":1}"#, UnknownField, "intervall_ms");
+        check_fault(r#"{"op":"set","symbols":["A"]}"#, MissingField, "changes nothing");
+        check_fault(r#"{"op":"set","symbols":["A"],"mode":"once"}"#, BadValue, "latest, every");
+        check_fault(r#"{"op":"ping","id":{}}"#, BadValue, "id is a string");
+        check_fault(r#"{"op":"auth"}"#, MissingField, "token");
+        check_fault(&format!("{}1{}", "[".repeat(40), "]".repeat(40)), BadJson, "not valid JSON");
+    }
+
+    #[test]
+    fn the_id_is_kept_when_the_rest_is_wrong() {
+        assert_eq!(read(r#"{"op":"buy","id":"x"}"#).unwrap_err().id, Some(Id::Text("x".into())));
+        assert_eq!(read(r#"{"id":7}"#).unwrap_err().id, Some(Id::Number(7)));
+    }
+
+    #[test]
+    fn one_bad_symbol_fails_no_other() {
+        let Ok(Command::Subscribe { symbols, .. }) =
+            read(r#"{"op":"subscribe","symbols":["A","B C",5,"D*"]}"#)
+        else {
+            panic!("a valid command");
+        };
+        assert!(matches!(&symbols[0], Target::Name(symbol) if symbol.as_str() == "A"));
+        assert!(matches!(&symbols[1], Target::Bad { text, .. } if text == "B C"));
+        assert!(matches!(&symbols[2], Target::Bad { text, .. } if text == "5"));
+        assert!(matches!(&symbols[3], Target::Glob(glob) if glob.as_str() == "D*"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = CommandReader::new().read(&mut bytes.clone(), &Limits::default());
+        }
+
+        #[test]
+        fn no_json_panics(op in "subscribe|set|unsubscribe|list|ping|auth", key in "symbols|mode|interval_ms|fields|resume|id|token|x", value in r#"(\[("A",)*"B\*"\]|-?[0-9]{1,25}|\{"epoch":"","last":\{\}\}|null|true|"latest"|\[null\])"#) {
+            let text = format!(r#"{{"op":"{op}","symbols":["A"],"{key}":{value}}}"#);
+            let _ = read(&text);
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Control messages: what the server says beside prices. Rare, so they are written by serde; each is a frame of its own.
+
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use super::{CommandError, ErrorCode, PROTOCOL_VERSION};
+use crate::{
+    limits::Limits,
+    tick::{Nanos, State},
+};
+
+/// A command's id, echoed as it came.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Id {
+    Text(String),
+    Number(i64),
+}
+
+/// The limits that a client may want to know.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct ShownLimits {
+    pub subscriptions: usize,
+    pub globs: usize,
+    pub message_bytes: usize,
+    pub commands_per_second: u32,
+    pub commands_burst: u32,
+    pub frame_bytes: usize,
+    pub interval_ms: u64,
+    pub ring_ticks: usize,
+}
+
+/// What became of one symbol or glob of a command.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Entry {
+    pub symbol: String,
+    pub status: Status,
+    /// How many symbols a glob matches now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matched: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<ErrorCode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Ok,
+    Pending,
+    Resumed,
+    Gap,
+    Error,
+}
+
+/// How a session keeps up.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pace {
+    #[default]
+    Live,
+    Conflating,
+}
+
+/// One subscription, in `list`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct ListEntry {
+    pub symbol: String,
+    pub mode: &'static str,
+    pub interval_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Vec<&'static str>>,
+    /// The last seq that was sent.
+    pub seq: u64,
+    #[serde(serialize_with = "write_state")]
+    pub state: State,
+}
+
+/// Every control message.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Control<'a> {
+    Welcome {
+        protocol: u32,
+        session: &'a str,
+        epoch: &'a str,
+        heartbeat_ms: u64,
+        limits: ShownLimits,
+    },
+    Subscribed {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<Id>,
+        results: Vec<Entry>,
+    },
+    Unsubscribed {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<Id>,
+        results: Vec<Entry>,
+    },
+    Set {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<Id>,
+        results: Vec<Entry>,
+    },
+    #[serde(rename = "status")]
+    SymbolStatus {
+        symbol: &'a str,
+        #[serde(serialize_with = "write_state")]
+        state: State,
+    },
+    #[serde(rename = "status")]
+    PaceStatus {
+        pace: Pace,
+    },
+    Heartbeat {
+        #[serde(serialize_with = "write_micros")]
+        ts: Nanos,
+        #[serde(serialize_with = "write_micros")]
+        asof: Nanos,
+        dirty: usize,
+        oldest_ms: u64,
+    },
+    Pong {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<Id>,
+        #[serde(serialize_with = "write_micros")]
+        ts: Nanos,
+    },
+    List {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<Id>,
+        subscriptions: Vec<ListEntry>,
+        globs: Vec<String>,
+    },
+    Error {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<Id>,
+        code: ErrorCode,
+        message: &'a str,
+    },
+    Drain {
+        retry_ms: u64,
+    },
+}
+
+impl Control<'_> {
+    /// Appends the payload of one frame: an array of this one message.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let written = serde_json::to_writer(out, std::slice::from_ref(self));
+        debug_assert!(written.is_ok(), "control messages have string keys, and a vector takes every write");
+    }
+}
+
+impl<'a> Control<'a> {
+    pub fn welcome(session: &'a str, epoch: &'a str, limits: &Limits) -> Self {
+        Control::Welcome {
+            protocol: PROTOCOL_VERSION,
+            session,
+            epoch,
+            heartbeat_ms: millis(limits.heartbeat),
+            limits: ShownLimits {
+                subscriptions: limits.subscriptions,
+                globs: limits.globs,
+                message_bytes: limits.message_bytes,
+                commands_per_second: limits.commands_per_second,
+                commands_burst: limits.commands_burst,
+                frame_bytes: limits.frame_bytes,
+                interval_ms: millis(limits.interval),
+                ring_ticks: limits.ring_ticks,
+            },
+        }
+    }
+
+    pub fn error(error: &'a CommandError) -> Self {
+        Control::Error { id: error.id.clone(), code: error.code, message: &error.message }
+    }
+}
+
+impl Entry {
+    pub fn new(symbol: impl Into<String>, status: Status) -> Self {
+        Entry { symbol: symbol.into(), status, matched: None, code: None, message: None }
+    }
+
+    pub fn error(symbol: impl Into<String>, code: ErrorCode, message: impl Into<String>) -> Self {
+        Entry { code: Some(code), message: Some(message.into()), ..Entry::new(symbol, Status::Error) }
+    }
+}
+
+impl Serialize for ErrorCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Whole milliseconds, as the wire has durations.
+pub fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn write_micros<S: Serializer>(time: &Nanos, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_i64(time.micros())
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn write_state<S: Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(state.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(control: &Control<'_>, expected: &str) {
+        let mut out = Vec::new();
+        control.write(&mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn control_messages_are_arrays_of_one() {
+        check(
+            &Control::Pong { id: Some(Id::Number(7)), ts: Nanos(1_500) },
+            r#"[{"type":"pong","id":7,"ts":1}]"#,
+        );
+        check(&Control::PaceStatus { pace: Pace::Conflating }, r#"[{"type":"status","pace":"conflating"}]"#);
+        check(
+            &Control::SymbolStatus { symbol: "A", state: State::Stale },
+            r#"[{"type":"status","symbol":"A","state":"stale"}]"#,
+        );
+        check(
+            &Control::Subscribed {
+                id: Some(Id::Text("x\"".into())),
+                results: vec![Entry::new("A", Status::Ok), Entry::error("B C", ErrorCode::BadSymbol, "no")],
+            },
+            r#"[{"type":"subscribed","id":"x\"","results":[{"symbol":"A","status":"ok"},{"symbol":"B C","status":"error","code":"bad_symbol","message":"no"}]}]"#,
+        );
+    }
+}

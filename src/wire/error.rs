@@ -1,0 +1,66 @@
+//! What can be wrong with a command: a stable word for programs, a sentence for people.
+
+use super::Id;
+
+/// The stable word in an `error` message, in a result, or in an HTTP error.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ErrorCode {
+    BadJson,
+    BadCommand,
+    UnknownOp,
+    MissingField,
+    UnknownField,
+    BadValue,
+    BadSymbol,
+    TooManySubscriptions,
+    TooManyGlobs,
+    TooManySymbols,
+    NotSubscribed,
+    RateLimited,
+    AuthNotConfigured,
+}
+
+/// A command that was not carried out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CommandError {
+    /// The command's own id, when it could be read.
+    pub id: Option<Id>,
+    pub code: ErrorCode,
+    pub message: String,
+}
+
+impl ErrorCode {
+    pub const ALL: [ErrorCode; 13] = [
+        ErrorCode::BadJson,
+        ErrorCode::BadCommand,
+        ErrorCode::UnknownOp,
+        ErrorCode::MissingField,
+        ErrorCode::UnknownField,
+        ErrorCode::BadValue,
+        ErrorCode::BadSymbol,
+        ErrorCode::TooManySubscriptions,
+        ErrorCode::TooManyGlobs,
+        ErrorCode::TooManySymbols,
+        ErrorCode::NotSubscribed,
+        ErrorCode::RateLimited,
+        ErrorCode::AuthNotConfigured,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ErrorCode::BadJson => "bad_json",
+            ErrorCode::BadCommand => "bad_command",
+            ErrorCode::UnknownOp => "unknown_op",
+            ErrorCode::MissingField => "missing_field",
+            ErrorCode::UnknownField => "unknown_field",
+            ErrorCode::BadValue => "bad_value",
+            ErrorCode::BadSymbol => "bad_symbol",
+            ErrorCode::TooManySubscriptions => "too_many_subscriptions",
+            ErrorCode::TooManyGlobs => "too_many_globs",
+            ErrorCode::TooManySymbols => "too_many_symbols",
+            ErrorCode::NotSubscribed => "not_subscribed",
+            ErrorCode::RateLimited => "rate_limited",
+            ErrorCode::AuthNotConfigured => "auth_not_configured",
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! Data frames, ready for the socket, header and all.
+//!
+//! A [`Framer`] builds one frame at a time in a buffer that it keeps, so that no delivery allocates. What several
+//! sessions get alike is encoded once: a topic's whole record, its last tick, and its newest ticks one after another,
+//! of which a session copies the stretch it needs at one go.
+
+use tokio_tungstenite::tungstenite::protocol::frame::{
+    FrameHeader,
+    coding::{Control, Data, OpCode},
+};
+
+use crate::{
+    fanout::{Emit, GapReason, LocalId},
+    tick::{FieldSet, Nanos, Symbol},
+    topic::{Record, Stamped},
+};
+
+/// How a frame is wrapped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Framing {
+    /// A WebSocket text frame.
+    WebSocket,
+    /// An event of a `text/event-stream`.
+    Events,
+}
+
+pub struct Framer {
+    /// Room for the header, then the payload.
+    buffer: Vec<u8>,
+    payload_bytes_max: usize,
+    /// When the newest tick of each message was taken in.
+    rx: Vec<Nanos>,
+    /// By local topic.
+    cached: Vec<Cached>,
+}
+
+/// A topic's messages as bytes.
+#[derive(Default)]
+struct Cached {
+    /// What stands between `{"type":"…",` and `}` in a message with the whole record as of `record_seq`.
+    record: Vec<u8>,
+    record_seq: u64,
+    /// The message of the one tick `tick_seq`.
+    tick: Vec<u8>,
+    tick_seq: u64,
+    /// The messages of consecutive ticks from `run_first` on, each with its comma, and where each ends.
+    run: Vec<u8>,
+    run_ends: Vec<u32>,
+    run_first: u64,
+}
+
+/// A WebSocket header of a server has at most 10 bytes; `data: ` has 6.
+const HEAD_BYTES: usize = 10;
+/// More than the longest message that one call of [`Emit`] adds, a gap and a snapshot together.
+const MESSAGE_BYTES_MAX: usize = 1024;
+/// A topic's run of encoded ticks is begun anew beyond this.
+const RUN_BYTES_MAX: usize = 8 * 1024;
+
+impl Framer {
+    /// `payload_bytes_max`: of one frame; at least 2 KiB.
+    pub fn new(payload_bytes_max: usize) -> Self {
+        Framer {
+            buffer: Vec::with_capacity(HEAD_BYTES + payload_bytes_max),
+            payload_bytes_max: payload_bytes_max.max(2 * MESSAGE_BYTES_MAX),
+            rx: Vec::new(),
+            cached: Vec::new(),
+        }
+    }
+
+    /// Begins a frame; an unfinished one is forgotten.
+    pub fn begin(&mut self) {
+        self.rx.clear();
+        self.buffer.clear();
+        self.buffer.extend_from_slice(&[0; HEAD_BYTES]);
+        self.buffer.push(b'[');
+    }
+
+    /// Ends the frame: its bytes, and of each message when its newest tick was taken in. `None` when it has no message.
+    pub fn finish(&mut self, framing: Framing) -> Option<(&[u8], &[Nanos])> {
+        // Each message has left a comma behind it.
+        if self.buffer.len() <= HEAD_BYTES + 1 {
+            return None;
+        }
+        if let Some(comma) = self.buffer.last_mut() {
+            *comma = b']';
+        }
+        let payload_bytes = self.buffer.len() - HEAD_BYTES;
+        debug_assert!(payload_bytes <= self.payload_bytes_max, "a message was longer than MESSAGE_BYTES_MAX");
+        let mut head = [0; HEAD_BYTES];
+        let head_bytes = match framing {
+            Framing::WebSocket => write_header(OpCode::Data(Data::Text), payload_bytes, &mut head),
+            Framing::Events => {
+                self.buffer.extend_from_slice(EVENT_TAIL);
+                head[..EVENT_HEAD.len()].copy_from_slice(EVENT_HEAD);
+                EVENT_HEAD.len()
+            }
+        };
+        let start = HEAD_BYTES - head_bytes;
+        self.buffer[start..HEAD_BYTES].copy_from_slice(&head[..head_bytes]);
+        Some((&self.buffer[start..], &self.rx))
+    }
+
+    fn cached(&mut self, topic: LocalId) -> &mut Cached {
+        let index = topic.0 as usize;
+        if index >= self.cached.len() {
+            self.cached.resize_with(index + 1, Cached::default);
+        }
+        &mut self.cached[index]
+    }
+
+    fn whole_record(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, kind: &[u8], n: u64) {
+        let mut out = std::mem::take(&mut self.buffer);
+        out.extend_from_slice(kind);
+        let cached = self.cached(topic);
+        if cached.record_seq != record.seq {
+            cached.record.clear();
+            write_head(symbol, record.seq, record.ts, record.rx, &mut cached.record);
+            record.fields.write_json(FieldSet::ALL, &mut cached.record);
+            cached.record_seq = record.seq;
+        }
+        out.extend_from_slice(&cached.record);
+        write_end(n, &mut out);
+        self.buffer = out;
+        self.rx.push(record.rx);
+    }
+
+    fn some_fields(&mut self, symbol: &Symbol, record: &Record, wanted: FieldSet, kind: &[u8], n: u64) {
+        self.buffer.extend_from_slice(kind);
+        write_head(symbol, record.seq, record.ts, record.rx, &mut self.buffer);
+        record.fields.write_json(wanted, &mut self.buffer);
+        write_end(n, &mut self.buffer);
+        self.rx.push(record.rx);
+    }
+}
+
+const SNAPSHOT: &[u8] = br#"{"type":"snapshot","#;
+const UPDATE: &[u8] = br#"{"type":"update","#;
+const EVENT_HEAD: &[u8] = b"data: ";
+const EVENT_TAIL: &[u8] = b"\n\n";
+
+impl Emit for Framer {
+    fn has_room(&self) -> bool {
+        self.buffer.len() - HEAD_BYTES + MESSAGE_BYTES_MAX <= self.payload_bytes_max
+    }
+
+    fn snapshot(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, wanted: FieldSet) {
+        if wanted == FieldSet::ALL {
+            self.whole_record(topic, symbol, record, SNAPSHOT, 1);
+        } else {
+            self.some_fields(symbol, record, wanted, SNAPSHOT, 1);
+        }
+    }
+
+    fn merged(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, n: u64, wanted: FieldSet) {
+        if wanted == FieldSet::ALL {
+            self.whole_record(topic, symbol, record, UPDATE, n);
+        } else {
+            self.some_fields(symbol, record, wanted, UPDATE, n);
+        }
+    }
+
+    fn tick(&mut self, topic: LocalId, symbol: &Symbol, tick: &Stamped, n: u64, wanted: FieldSet) {
+        self.rx.push(tick.rx);
+        if n > 1 || wanted != FieldSet::ALL {
+            write_tick(symbol, tick, n, wanted, &mut self.buffer);
+            return;
+        }
+        let mut out = std::mem::take(&mut self.buffer);
+        let cached = self.cached(topic);
+        if cached.tick_seq != tick.seq {
+            cached.tick.clear();
+            write_tick(symbol, tick, 1, FieldSet::ALL, &mut cached.tick);
+            cached.tick_seq = tick.seq;
+        }
+        out.extend_from_slice(&cached.tick);
+        self.buffer = out;
+    }
+
+    fn run(&mut self, topic: LocalId, symbol: &Symbol, ticks: &[Stamped]) -> usize {
+        let Some(first) = ticks.first() else { return 0 };
+        let room = (self.payload_bytes_max + HEAD_BYTES).saturating_sub(self.buffer.len() + 1);
+        let mut out = std::mem::take(&mut self.buffer);
+        let cached = self.cached(topic);
+        let sent = if cached.covers(first.seq) {
+            cached.extend(symbol, ticks);
+            cached.copy(first.seq, ticks.len(), room, &mut out)
+        } else {
+            // Older than what is encoded: a client that catches up, alone.
+            let limit = out.len() + room.saturating_sub(MESSAGE_BYTES_MAX);
+            let mut sent = 0;
+            while sent < ticks.len() && out.len() <= limit {
+                write_tick(symbol, &ticks[sent], 1, FieldSet::ALL, &mut out);
+                sent += 1;
+            }
+            sent
+        };
+        self.buffer = out;
+        self.rx.extend(ticks[..sent].iter().map(|tick| tick.rx));
+        sent
+    }
+
+    fn gap(&mut self, symbol: &Symbol, from: u64, to: u64, reason: GapReason) {
+        let out = &mut self.buffer;
+        out.extend_from_slice(br#"{"type":"gap","symbol":""#);
+        out.extend_from_slice(symbol.as_str().as_bytes());
+        out.extend_from_slice(br#"","from":"#);
+        write_int(from, out);
+        out.extend_from_slice(br#","to":"#);
+        write_int(to, out);
+        out.extend_from_slice(br#","reason":""#);
+        out.extend_from_slice(reason.label().as_bytes());
+        out.extend_from_slice(b"\"},");
+    }
+}
+
+impl Cached {
+    /// Whether a run from `seq` on can be served from here, once it is extended; an outgrown run is begun anew.
+    fn covers(&mut self, seq: u64) -> bool {
+        let end = self.run_first + self.run_ends.len() as u64;
+        if seq > end || (seq == end && self.run.len() > RUN_BYTES_MAX) || self.run_ends.is_empty() {
+            self.run_first = seq;
+            self.run.clear();
+            self.run_ends.clear();
+            self.run.shrink_to(2 * RUN_BYTES_MAX);
+        }
+        seq >= self.run_first
+    }
+
+    fn extend(&mut self, symbol: &Symbol, ticks: &[Stamped]) {
+        let end = self.run_first + self.run_ends.len() as u64;
+        for tick in ticks.iter().filter(|tick| tick.seq >= end) {
+            write_tick(symbol, tick, 1, FieldSet::ALL, &mut self.run);
+            self.run_ends.push(u32::try_from(self.run.len()).unwrap_or(u32::MAX));
+        }
+    }
+
+    /// Copies at most `count` whole messages from `seq` on into `room` bytes; says how many.
+    fn copy(&self, seq: u64, count: usize, room: usize, out: &mut Vec<u8>) -> usize {
+        let first = (seq - self.run_first) as usize;
+        let start = if first == 0 { 0 } else { self.run_ends[first - 1] as usize };
+        let ends = &self.run_ends[first..first + count];
+        let fitting = ends.partition_point(|&end| end as usize - start <= room);
+        if fitting > 0 {
+            out.extend_from_slice(&self.run[start..ends[fitting - 1] as usize]);
+        }
+        fitting
+    }
+}
+
+/// Appends a control frame or a text frame with this payload.
+pub fn write_frame(opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) {
+    let mut head = [0; HEAD_BYTES];
+    let head_bytes = write_header(opcode, payload.len(), &mut head);
+    out.extend_from_slice(&head[..head_bytes]);
+    out.extend_from_slice(payload);
+}
+
+/// Appends a frame of a control message.
+pub fn write_control(
+    message: &super::Control<'_>,
+    framing: Framing,
+    scratch: &mut Vec<u8>,
+    out: &mut Vec<u8>,
+) {
+    scratch.clear();
+    message.write(scratch);
+    match framing {
+        Framing::WebSocket => write_frame(OpCode::Data(Data::Text), scratch, out),
+        Framing::Events => {
+            out.extend_from_slice(EVENT_HEAD);
+            out.extend_from_slice(scratch);
+            out.extend_from_slice(EVENT_TAIL);
+        }
+    }
+}
+
+pub fn write_ping(out: &mut Vec<u8>) {
+    write_frame(OpCode::Control(Control::Ping), b"", out);
+}
+
+pub fn write_close(reason: super::CloseReason, out: &mut Vec<u8>) {
+    let mut payload = reason.code().to_be_bytes().to_vec();
+    payload.extend_from_slice(reason.phrase().as_bytes());
+    write_frame(OpCode::Control(Control::Close), &payload, out);
+}
+
+fn write_header(opcode: OpCode, payload_bytes: usize, head: &mut [u8; HEAD_BYTES]) -> usize {
+    let header = FrameHeader { is_final: true, rsv1: false, rsv2: false, rsv3: false, opcode, mask: None };
+    let mut rest: &mut [u8] = head;
+    let written = header.format(payload_bytes as u64, &mut rest);
+    debug_assert!(written.is_ok(), "a server's header fits into 10 bytes");
+    HEAD_BYTES - rest.len()
+}
+
+fn write_head(symbol: &Symbol, seq: u64, ts: Nanos, rx: Nanos, out: &mut Vec<u8>) {
+    out.extend_from_slice(br#""symbol":""#);
+    out.extend_from_slice(symbol.as_str().as_bytes());
+    out.extend_from_slice(br#"","seq":"#);
+    write_int(seq, out);
+    out.extend_from_slice(br#","ts":"#);
+    out.extend_from_slice(itoa::Buffer::new().format(ts.micros()).as_bytes());
+    out.extend_from_slice(br#","rx":"#);
+    out.extend_from_slice(itoa::Buffer::new().format(rx.micros()).as_bytes());
+}
+
+fn write_end(n: u64, out: &mut Vec<u8>) {
+    if n > 1 {
+        out.extend_from_slice(br#","n":"#);
+        write_int(n, out);
+    }
+    out.extend_from_slice(b"},");
+}
+
+fn write_tick(symbol: &Symbol, tick: &Stamped, n: u64, wanted: FieldSet, out: &mut Vec<u8>) {
+    out.extend_from_slice(UPDATE);
+    write_head(symbol, tick.seq, tick.ts, tick.rx, out);
+    tick.fields.write_json(wanted, out);
+    write_end(n, out);
+}
+
+fn write_int(value: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// Appends a `snapshot` message, as the stream has it, without a frame.
+pub fn write_snapshot(symbol: &Symbol, record: &Record, out: &mut Vec<u8>) {
+    out.extend_from_slice(SNAPSHOT);
+    write_head(symbol, record.seq, record.ts, record.rx, out);
+    record.fields.write_json(FieldSet::ALL, out);
+    out.push(b'}');
+}
