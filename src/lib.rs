@@ -14,5 +14,6 @@ pub mod tick;
 
 pub mod fanout;
 pub mod feed;
+pub mod session;
 pub mod topic;
 pub mod wire;

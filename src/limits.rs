@@ -55,6 +55,8 @@ pub struct Limits {
     pub pong: Duration,
     /// Without one byte accepted while there is something to send (close code 4008).
     pub progress: Duration,
+    /// From a close frame until the connection is dropped, whatever the client has read.
+    pub close_grace: Duration,
     /// Without a frame until a heartbeat.
     pub heartbeat: Duration,
     /// Without a tick until a symbol is stale.
@@ -97,6 +99,7 @@ pub const DEFAULT: Limits = Limits {
     ping: Duration::from_secs(20),
     pong: Duration::from_secs(10),
     progress: Duration::from_secs(10),
+    close_grace: Duration::from_secs(5),
     heartbeat: Duration::from_secs(5),
     stale: Duration::from_secs(5),
     drain: Duration::from_secs(10),

@@ -207,6 +207,16 @@ impl Fanout {
         None
     }
 
+    /// Puts a session that is not drained among the ready again: its turn was over before it was served.
+    pub fn make_ready(&mut self, session: SessionKey) {
+        if let Some(entry) = self.sessions.get_mut(session.0 as usize)
+            && !entry.ready
+        {
+            entry.ready = true;
+            self.ready.push_back(session.0);
+        }
+    }
+
     pub fn has_ready(&self) -> bool {
         !self.ready.is_empty()
     }

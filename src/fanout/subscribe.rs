@@ -167,6 +167,18 @@ impl Fanout {
         Ok(())
     }
 
+    /// Changes what a standing pattern will subscribe to; says whether the session held it.
+    pub fn set_glob(&mut self, session: SessionKey, text: &str, change: &Change) -> bool {
+        let Some(pattern) = self.patterns.get_mut(text) else { return false };
+        let Some((_, spec)) = pattern.holders.iter_mut().find(|(holder, _)| *holder == session.0) else {
+            return false;
+        };
+        spec.mode = change.mode.unwrap_or(spec.mode);
+        spec.interval = change.interval.unwrap_or(spec.interval);
+        spec.wanted = change.wanted.unwrap_or(spec.wanted);
+        true
+    }
+
     /// Says whether the session held the pattern.
     pub fn remove_glob(&mut self, session: SessionKey, text: &str) -> bool {
         let Some(entry) = self.sessions.get_mut(session.0 as usize) else { return false };
@@ -192,8 +204,8 @@ impl Fanout {
         }
     }
 
-    /// Ends a session. What its subscriptions were behind by is booked as discarded.
-    pub fn close(&mut self, session: SessionKey) {
+    /// Ends all of a session's subscriptions; what they were behind by is booked as discarded. The session stays.
+    pub fn clear(&mut self, session: SessionKey) {
         let Some(entry) = self.sessions.get_mut(session.0 as usize) else { return };
         entry.queue.clear();
         entry.lane.clear();
@@ -204,7 +216,12 @@ impl Fanout {
         for glob in globs {
             self.remove_glob(session, &glob);
         }
-        self.sessions.remove(session.0 as usize);
+    }
+
+    /// Ends a session; its place may be given to another.
+    pub fn close(&mut self, session: SessionKey) {
+        self.clear(session);
+        self.sessions.try_remove(session.0 as usize);
     }
 
     fn find(&self, session: SessionKey, symbol: &Symbol) -> Option<u32> {

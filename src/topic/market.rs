@@ -7,7 +7,7 @@ use std::collections::{HashMap, hash_map::Entry};
 
 use foldhash::fast::RandomState;
 
-use super::{Batch, Birth, FeedId, Record, Stamped, TopicId, ring::Ring};
+use super::{Batch, Birth, FeedId, Record, Stamped, TopicId, ingest::Listing, ring::Ring};
 use crate::{
     feed::{Refused, RejectReason},
     tick::{Nanos, State, Symbol, Tick},
@@ -119,9 +119,31 @@ impl Market {
         topics.map(|(topic, id)| Birth { topic: TopicId(id), symbol: topic.symbol.clone() }).collect()
     }
 
-    /// How many topics had no tick for longer than `stale_nanos`, and are not closed.
-    pub fn count_stale(&self, now: Nanos, stale_nanos: u64) -> usize {
-        self.topics.iter().filter(|topic| !topic.closed && now.since(topic.record.rx) > stale_nanos).count()
+    /// Of `count` topics from place `from` on: how many there were, and how many of them are stale.
+    pub fn count_stale(&self, from: usize, count: usize, now: Nanos, stale_nanos: u64) -> (usize, usize) {
+        let topics = self.topics.iter().skip(from).take(count);
+        topics.fold((0, 0), |(all, stale), topic| {
+            (all + 1, stale + usize::from(topic.state(now, stale_nanos) == State::Stale))
+        })
+    }
+
+    /// Appends `count` topics from place `from` on; says how many there were.
+    pub fn listing(
+        &self,
+        from: usize,
+        count: usize,
+        now: Nanos,
+        stale_nanos: u64,
+        out: &mut Vec<Listing>,
+    ) -> usize {
+        let topics = self.topics.iter().skip(from).take(count);
+        let before = out.len();
+        out.extend(topics.map(|topic| Listing {
+            symbol: topic.symbol.clone(),
+            seq: topic.record.seq,
+            state: topic.state(now, stale_nanos),
+        }));
+        out.len() - before
     }
 
     fn place(
@@ -174,6 +196,18 @@ impl Market {
         let stamped = Stamped { topic: id, seq: record.seq, order: self.order, ts, rx, fields };
         topic.ring.push(&stamped, self.ring_ticks_max);
         stamped
+    }
+}
+
+impl Topic {
+    fn state(&self, now: Nanos, stale_nanos: u64) -> State {
+        if self.closed {
+            State::Closed
+        } else if now.since(self.record.rx) > stale_nanos {
+            State::Stale
+        } else {
+            State::Live
+        }
     }
 }
 

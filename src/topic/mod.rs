@@ -7,6 +7,7 @@
 //! symbol belongs to one feed.
 
 pub mod handover;
+pub mod ingest;
 pub mod market;
 pub mod record;
 pub mod ring;
@@ -18,6 +19,7 @@ mod sync {
 
 use crate::tick::{Fields, Nanos, State, Symbol};
 
+pub use ingest::{Ingest, Listing, Outlet};
 pub use market::{Image, Market};
 pub use record::Record;
 

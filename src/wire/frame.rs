@@ -284,6 +284,15 @@ pub fn write_close(reason: super::CloseReason, out: &mut Vec<u8>) {
     write_frame(OpCode::Control(Control::Close), &payload, out);
 }
 
+/// The last event of an event stream: why it ends. A browser's `EventSource` comes back by itself.
+pub fn write_end_event(reason: super::CloseReason, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"event: close\ndata: {\"code\":");
+    write_int(u64::from(reason.code()), out);
+    out.extend_from_slice(b",\"reason\":\"");
+    out.extend_from_slice(reason.phrase().as_bytes());
+    out.extend_from_slice(b"\"}\n\n");
+}
+
 fn write_header(opcode: OpCode, payload_bytes: usize, head: &mut [u8; HEAD_BYTES]) -> usize {
     let header = FrameHeader { is_final: true, rsv1: false, rsv2: false, rsv3: false, opcode, mask: None };
     let mut rest: &mut [u8] = head;

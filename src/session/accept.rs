@@ -1,0 +1,202 @@
+//! Connections in: one thread accepts, and gives each to the shard with the fewest.
+//!
+//! Refusals are counted by reason. Invariant: a [`Place`] counts one session of an address, and gives it back by drop.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::{IpAddr, SocketAddr, TcpListener},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{shard::ToShard, socket};
+use crate::limits::{LISTEN_BACKLOG, Limits};
+
+/// Why a handshake was refused: the label of `tickcast_handshakes_rejected_total`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum RejectedReason {
+    /// Not a valid WebSocket upgrade.
+    BadRequest,
+    Origin,
+    TooManySessions,
+    TooManyPerAddress,
+    Draining,
+    /// Not finished in time.
+    Timeout,
+    /// More connections than sessions and their overhead can need.
+    Connections,
+}
+
+/// Counts of refused handshakes, by [`RejectedReason`].
+#[derive(Debug, Default)]
+pub struct Rejected([AtomicU64; RejectedReason::ALL.len()]);
+
+/// Sessions of each address at once. Loopback is not counted: behind a local proxy every client has that address.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+/// One session's place; given back by drop.
+#[derive(Debug)]
+pub struct Place {
+    address: IpAddr,
+    taken: Option<Arc<Mutex<HashMap<IpAddr, usize>>>>,
+}
+
+/// A shard as the acceptor sees it.
+pub struct Target {
+    pub inbox: UnboundedSender<ToShard>,
+    /// Connections that the shard has; each is counted down when it ends.
+    pub connections: Arc<AtomicUsize>,
+}
+
+/// Connections beside sessions: scrapes, probes, handshakes under way.
+const CONNECTIONS_BESIDE_SESSIONS: usize = 1_024;
+/// After the process has run out of descriptors.
+const PAUSE: Duration = Duration::from_millis(50);
+
+impl RejectedReason {
+    pub const ALL: [RejectedReason; 7] = [
+        RejectedReason::BadRequest,
+        RejectedReason::Origin,
+        RejectedReason::TooManySessions,
+        RejectedReason::TooManyPerAddress,
+        RejectedReason::Draining,
+        RejectedReason::Timeout,
+        RejectedReason::Connections,
+    ];
+
+    pub const fn label(self) -> &'static str {
+        match self {
+            RejectedReason::BadRequest => "bad_request",
+            RejectedReason::Origin => "origin",
+            RejectedReason::TooManySessions => "too_many_sessions",
+            RejectedReason::TooManyPerAddress => "too_many_per_address",
+            RejectedReason::Draining => "draining",
+            RejectedReason::Timeout => "timeout",
+            RejectedReason::Connections => "connections",
+        }
+    }
+}
+
+impl Rejected {
+    pub fn count(&self, reason: RejectedReason) {
+        self.0[reason as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn get(&self, reason: RejectedReason) -> u64 {
+        self.0[reason as usize].load(Ordering::Relaxed)
+    }
+}
+
+impl Places {
+    /// A place for one more session of this address; `None` when it has `most` already.
+    pub fn take(&self, address: IpAddr, most: usize) -> Option<Place> {
+        if address.is_loopback() {
+            return Some(Place { address, taken: None });
+        }
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = taken.entry(address).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(Place { address, taken: Some(Arc::clone(&self.taken)) })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some(taken) = self.taken.take() else { return };
+        let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = taken.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// Binds and listens, with a backlog that holds a storm of clients.
+///
+/// # Errors
+/// When the address is taken or not ours.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(i32::try_from(LISTEN_BACKLOG).unwrap_or(i32::MAX))?;
+    Ok(socket.into())
+}
+
+/// Accepts until the listener is shut down (`shutdown(2)` on a clone of it ends a blocked accept).
+pub fn accept(
+    listener: &TcpListener,
+    targets: &[Target],
+    limits: &Limits,
+    rejected: &Rejected,
+    stop: &crate::shutdown::Stop,
+) {
+    let most = limits.sessions + CONNECTIONS_BESIDE_SESSIONS;
+    // Longer than a stalled client may take, so that it is told why; short enough to find a vanished one.
+    let user_timeout = limits.progress + limits.close_grace + Duration::from_secs(10);
+    while !stop.is_set() {
+        match listener.accept() {
+            Ok((stream, peer)) => {
+                let all: usize =
+                    targets.iter().map(|target| target.connections.load(Ordering::Relaxed)).sum();
+                if all >= most {
+                    rejected.count(RejectedReason::Connections);
+                    continue;
+                }
+                if socket::tune(&stream, user_timeout).and_then(|()| stream.set_nonblocking(true)).is_err() {
+                    continue;
+                }
+                let fewest = targets.iter().min_by_key(|target| target.connections.load(Ordering::Relaxed));
+                if let Some(target) = fewest {
+                    target.connections.fetch_add(1, Ordering::Relaxed);
+                    // The shard has ended only when the service ends.
+                    let _ = target.inbox.send(ToShard::Connection(stream, peer));
+                }
+            }
+            Err(_) if stop.is_set() => return,
+            Err(error) => {
+                tracing::warn!(%error, "accept failed");
+                stop.wait(PAUSE);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_given_back() {
+        let places = Places::default();
+        let address: IpAddr = "192.0.2.1".parse().unwrap();
+        let first = places.take(address, 2);
+        let second = places.take(address, 2);
+        assert!(first.is_some() && second.is_some() && places.take(address, 2).is_none());
+        drop(first);
+        assert!(places.take(address, 2).is_some());
+    }
+
+    #[test]
+    fn loopback_is_not_counted() {
+        let places = Places::default();
+        let taken: Vec<_> = (0..5).map(|_| places.take("127.0.0.1".parse().unwrap(), 2)).collect();
+        assert!(taken.iter().all(Option::is_some));
+    }
+}

@@ -1,0 +1,80 @@
+//! What a client may send: token buckets for commands, frames and bytes.
+//!
+//! Bytes and frames are counted where they enter, so that what never becomes a message (pings, empty continuation
+//! frames) counts too.
+
+use crate::{limits::Limits, tick::Nanos};
+
+/// A token bucket: `rate` a second, at most `burst` at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Bucket {
+    tokens: f32,
+    filled: Nanos,
+}
+
+/// The buckets of one session.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    pub commands: Bucket,
+    pub frames: Bucket,
+    pub bytes: Bucket,
+}
+
+impl Bucket {
+    fn full(burst: u32, now: Nanos) -> Self {
+        Bucket { tokens: burst as f32, filled: now }
+    }
+
+    /// Takes `cost` tokens; says whether they were there. What is not there is not taken.
+    pub fn take(&mut self, cost: u32, rate: u32, burst: u32, now: Nanos) -> bool {
+        let earned = now.since(self.filled) as f32 / 1e9 * rate as f32;
+        self.tokens = (self.tokens + earned).min(burst as f32);
+        self.filled = now;
+        let there = self.tokens >= cost as f32;
+        if there {
+            self.tokens -= cost as f32;
+        }
+        there
+    }
+}
+
+impl Budget {
+    pub fn new(limits: &Limits, now: Nanos) -> Self {
+        Budget {
+            commands: Bucket::full(limits.commands_burst, now),
+            frames: Bucket::full(limits.frames_burst, now),
+            bytes: Bucket::full(limits.inbound_bytes_burst, now),
+        }
+    }
+
+    pub fn take_command(&mut self, limits: &Limits, now: Nanos) -> bool {
+        self.commands.take(1, limits.commands_per_second, limits.commands_burst, now)
+    }
+
+    pub fn take_frame(&mut self, limits: &Limits, now: Nanos) -> bool {
+        self.frames.take(1, limits.frames_per_second, limits.frames_burst, now)
+    }
+
+    pub fn take_bytes(&mut self, bytes: usize, limits: &Limits, now: Nanos) -> bool {
+        let cost = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.bytes.take(cost, limits.inbound_bytes_per_second, limits.inbound_bytes_burst, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_then_the_rate() {
+        let mut bucket = Bucket::full(3, Nanos(0));
+        let mut take = |nanos: i64| bucket.take(1, 10, 3, Nanos(nanos));
+        assert!(take(0) && take(0) && take(0));
+        assert!(!take(0));
+        assert!(!take(50_000_000));
+        assert!(take(100_000_000));
+        assert!(!take(100_000_000));
+        assert!(take(10_000_000_000) && take(10_000_000_000) && take(10_000_000_000));
+        assert!(!take(10_000_000_000));
+    }
+}

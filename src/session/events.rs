@@ -1,0 +1,107 @@
+//! Sessions for clients without WebSocket: the same messages as server-sent events, pulled by HTTP.
+//!
+//! HTTP asks for the next piece when the socket has taken the last one, so the rule is the same: what waits is a
+//! cursor. A frame counts as delivered when HTTP has taken it; its buffer holds at most a few frames.
+
+use std::{
+    net::IpAddr,
+    pin::Pin,
+    rc::Rc,
+    sync::atomic::Ordering,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame};
+use tokio::sync::Notify;
+
+use super::{
+    accept::Place,
+    budget::Budget,
+    shard::{Core, Shard},
+    state::{Session, Transport},
+};
+use crate::{
+    fanout::SessionKey,
+    wire::{CloseReason, Framing},
+};
+
+/// The body of an event stream; the session ends with it.
+pub struct EventBody {
+    shard: Rc<Shard>,
+    key: SessionKey,
+    _place: Place,
+}
+
+impl EventBody {
+    /// Opens a session and subscribes it. `kill` ends the connection when the client takes nothing.
+    pub fn open(shard: &Rc<Shard>, peer: IpAddr, place: Place, command: &str, kill: Rc<Notify>) -> Self {
+        let now = shard.shared.clock.now();
+        let number = shard.shared.session_numbers.fetch_add(1, Ordering::Relaxed);
+        let transport = Transport::Events { waker: None, wanted_since: None, kill };
+        let budget = Budget::new(&shard.shared.limits, now);
+        let mut core = shard.core.borrow_mut();
+        let key = core.open(Session::new(transport, peer, number, budget, now));
+        core.command(key, command, now);
+        EventBody { shard: Rc::clone(shard), key, _place: place }
+    }
+}
+
+impl Body for EventBody {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let polled = self.shard.core.borrow_mut().pull(self.key, context);
+        polled.map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
+impl Drop for EventBody {
+    fn drop(&mut self) {
+        self.shard.core.borrow_mut().drop_session(self.key, CloseReason::Gone);
+    }
+}
+
+impl Core {
+    /// The next piece for an event stream: control first, then data; `None` at its end.
+    fn pull(&mut self, key: SessionKey, context: &Context<'_>) -> Poll<Option<Bytes>> {
+        let now = self.shared.clock.now();
+        let Some(session) = self.session(key) else { return Poll::Ready(None) };
+        let Transport::Events { waker, wanted_since, .. } = &mut session.transport else {
+            return Poll::Ready(None);
+        };
+        *waker = Some(context.waker().clone());
+        *wanted_since = None;
+        session.progress_at = now;
+        if !session.control.is_empty() {
+            let bytes = std::mem::take(&mut session.control);
+            return Poll::Ready(Some(self.pulled(key, bytes.into())));
+        }
+        if session.closing.is_some() {
+            return Poll::Ready(None);
+        }
+        self.framer.begin();
+        let tally = self.fanout.fill(key, now, &*self.shared.ingest, &mut self.framer);
+        let Some((bytes, rx)) = self.framer.finish(Framing::Events) else { return Poll::Pending };
+        let bytes = Bytes::copy_from_slice(bytes);
+        self.fanout.accepted(&tally);
+        self.stats.ages.observe(rx, now);
+        Poll::Ready(Some(self.pulled(key, bytes)))
+    }
+
+    fn pulled(&mut self, key: SessionKey, bytes: Bytes) -> Bytes {
+        let now = self.shared.clock.now();
+        if let Some(session) = self.session(key) {
+            session.frame_at = now;
+            session.frames_sent += 1;
+            session.bytes_sent += bytes.len() as u64;
+        }
+        self.stats.frames_sent += 1;
+        self.stats.bytes_sent += bytes.len() as u64;
+        bytes
+    }
+}

@@ -1,0 +1,245 @@
+//! The one door out: every byte that a session's socket gets, in the order rest, control, data.
+//!
+//! Data is encoded here, when the socket has taken all that came before, and not earlier. A frame that the socket takes
+//! only in part is finished before anything else; its ticks are booked when its last byte is out.
+
+use std::{
+    io,
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+use tokio::net::TcpStream;
+
+use super::{
+    shard::Core,
+    state::{Closing, InFlight, Session, Transport},
+};
+use crate::{
+    fanout::SessionKey,
+    tick::Nanos,
+    wire::{CloseReason, Framing, frame},
+};
+
+/// Frames that one session is written before the next has its turn.
+const FRAMES_A_TURN: usize = 4;
+/// Reading goes on once the control lane holds no more than this.
+pub const CONTROL_GATE_BYTES: usize = 64 * 1024;
+
+/// How far a session's turn came.
+enum Written {
+    /// All of it; there may be more.
+    All,
+    /// The socket takes no more.
+    Blocked,
+    /// There was nothing to write.
+    Nothing,
+    Broken,
+}
+
+impl Core {
+    /// Writes what the session's socket takes now.
+    pub fn flush(&mut self, key: SessionKey) {
+        let now = self.shared.clock.now();
+        let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
+            return;
+        };
+        let stream = match &mut session.transport {
+            Transport::Socket { stream, .. } => Rc::clone(stream),
+            Transport::Events { waker, wanted_since, .. } => {
+                wanted_since.get_or_insert(now);
+                if let Some(waker) = waker.take() {
+                    waker.wake();
+                }
+                return;
+            }
+        };
+        if session.blocked {
+            return;
+        }
+        let mut frames = 0;
+        loop {
+            match self.write_next(key, &stream, &mut frames) {
+                Written::All if frames >= FRAMES_A_TURN => return self.fanout.make_ready(key),
+                Written::All => {}
+                Written::Nothing => return self.at_rest(key, &stream),
+                Written::Broken => return self.drop_session(key, CloseReason::Gone),
+                Written::Blocked => {
+                    if self.block(key, &stream) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn write_next(&mut self, key: SessionKey, stream: &TcpStream, frames: &mut usize) -> Written {
+        let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
+            return Written::Nothing;
+        };
+        if session.rest.is_empty() && !session.control.is_empty() {
+            std::mem::swap(&mut session.rest, &mut session.control);
+        }
+        if !session.rest.is_empty() {
+            return self.write_rest(key, stream);
+        }
+        if session.closing.is_some() {
+            return Written::Nothing;
+        }
+        *frames += 1;
+        self.write_data(key, stream)
+    }
+
+    fn write_rest(&mut self, key: SessionKey, stream: &TcpStream) -> Written {
+        let now = self.shared.clock.now();
+        let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
+            return Written::Nothing;
+        };
+        match stream.try_write(&session.rest[session.rest_at..]) {
+            Ok(bytes) => {
+                session.rest_at += bytes;
+                session.note_progress(bytes, now);
+                self.stats.bytes_sent += bytes as u64;
+                if session.rest_at < session.rest.len() {
+                    return Written::All;
+                }
+                session.rest_at = 0;
+                // Idle sessions own no buffers; the next one to be filled allocates again.
+                session.rest = Vec::new();
+                session.frames_sent += 1;
+                self.stats.frames_sent += 1;
+                if let Some(in_flight) = session.in_flight.take() {
+                    self.fanout.accepted(&in_flight.tally);
+                    self.stats.ages.observe(&in_flight.rx, now);
+                }
+                if std::mem::take(&mut session.reading_held) {
+                    session.wake();
+                }
+                Written::All
+            }
+            Err(error) => written(&error),
+        }
+    }
+
+    fn write_data(&mut self, key: SessionKey, stream: &TcpStream) -> Written {
+        let now = self.shared.clock.now();
+        self.framer.begin();
+        let tally = self.fanout.fill(key, now, &*self.shared.ingest, &mut self.framer);
+        let Some((bytes, rx)) = self.framer.finish(Framing::WebSocket) else { return Written::Nothing };
+        let taken = match stream.try_write(bytes) {
+            Ok(taken) => taken,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(_) => {
+                self.fanout.abandoned(&tally);
+                return Written::Broken;
+            }
+        };
+        let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
+            return Written::Nothing;
+        };
+        self.stats.bytes_sent += taken as u64;
+        session.note_progress(taken, now);
+        if taken == bytes.len() {
+            session.frames_sent += 1;
+            self.stats.frames_sent += 1;
+            self.fanout.accepted(&tally);
+            self.stats.ages.observe(rx, self.shared.clock.now());
+        } else {
+            session.rest.extend_from_slice(&bytes[taken..]);
+            session.in_flight = Some(Box::new(InFlight { tally, rx: rx.to_vec() }));
+        }
+        Written::All
+    }
+
+    /// Waits for the socket to take bytes again. Says `false` when it does already.
+    fn block(&mut self, key: SessionKey, stream: &TcpStream) -> bool {
+        let now = self.shared.clock.now();
+        let Some(session) = self.session(key) else { return true };
+        session.blocked = true;
+        session.blocked_at = now;
+        session.behind_since.get_or_insert(now);
+        // Without a waker the task has not run yet; it will look at `blocked` when it does.
+        let Transport::Socket { waker: Some(waker), .. } = &session.transport else { return true };
+        match stream.poll_write_ready(&mut Context::from_waker(waker)) {
+            Poll::Pending => true,
+            Poll::Ready(_) => {
+                session.blocked = false;
+                false
+            }
+        }
+    }
+
+    /// Nothing is left to write: the session is level, or has said its last word.
+    fn at_rest(&mut self, key: SessionKey, stream: &TcpStream) {
+        let now = self.shared.clock.now();
+        let Some(session) = self.session(key) else { return };
+        session.progress_at = now;
+        session.behind_since = None;
+        if let Some(Closing { said: said @ false, .. }) = &mut session.closing {
+            *said = true;
+            // A failure means that the peer has gone, which the read side finds.
+            let _ = socket2::SockRef::from(stream).shutdown(std::net::Shutdown::Write);
+            session.wake();
+        }
+    }
+
+    /// Ends a session: its data is let go, its last words are said, and the connection is dropped when the client has
+    /// answered or its time is over.
+    pub fn close(&mut self, key: SessionKey, reason: CloseReason) {
+        let now = self.shared.clock.now();
+        let grace = self.shared.limits.close_grace;
+        let Some(session) = self.session(key) else { return };
+        if session.closing.is_some() {
+            return;
+        }
+        if reason == CloseReason::MemoryBudget {
+            session.control = Vec::new();
+        }
+        match session.transport {
+            // A client that closed has been answered by the WebSocket layer.
+            Transport::Socket { .. } if reason != CloseReason::Normal => {
+                frame::write_close(reason, &mut session.control)
+            }
+            Transport::Socket { .. } => {}
+            Transport::Events { .. } => frame::write_end_event(reason, &mut session.control),
+        }
+        session.closing = Some(Closing { reason, deadline: now.plus(grace), said: false });
+        let (number, peer) = (session.number, session.peer);
+        tracing::debug!(session = number, %peer, reason = reason.label(), code = reason.code(), "session closes");
+        self.stats.closed[reason as usize] += 1;
+        self.shared.sessions.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+        self.fanout.clear(key);
+        self.fanout.make_ready(key);
+    }
+
+    /// Forgets a session; its task ends when it next runs. `reason` counts when the session was still open.
+    pub fn drop_session(&mut self, key: SessionKey, reason: CloseReason) {
+        let Some(mut session) = self.sessions.get_mut(key.0 as usize).and_then(Option::take) else { return };
+        if session.closing.is_none() {
+            self.stats.closed[reason as usize] += 1;
+            self.shared.sessions.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+        }
+        if let Some(in_flight) = session.in_flight.take() {
+            self.fanout.abandoned(&in_flight.tally);
+        }
+        self.fanout.close(key);
+        if let Transport::Events { kill, .. } = &session.transport {
+            kill.notify_one();
+        }
+        session.wake();
+    }
+}
+
+impl Session {
+    fn note_progress(&mut self, bytes: usize, now: Nanos) {
+        if bytes > 0 {
+            self.progress_at = now;
+            self.frame_at = now;
+            self.bytes_sent += bytes as u64;
+        }
+    }
+}
+
+fn written(error: &io::Error) -> Written {
+    if error.kind() == io::ErrorKind::WouldBlock { Written::Blocked } else { Written::Broken }
+}

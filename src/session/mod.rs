@@ -1,0 +1,25 @@
+//! Frames to sockets and back: one shard of sessions on one thread, each session on a channel of its own.
+//!
+//! A [`Shard`](shard::Shard) owns its sessions, its fan-out and its encoder, and shares nothing with other shards but
+//! what ingest hands it. A session is one small task that reads; nobody is woken, and nothing is allocated or locked,
+//! for a delivered message: the shard writes straight to the sockets that can take bytes.
+//!
+//! Invariants:
+//! - every byte of a socket goes through `flush.rs`, control frames included: no frame is ever cut by another;
+//! - control messages go before data, whatever waits;
+//! - data is encoded only when the bytes before it are out, so that what waits is a cursor and not a price;
+//! - a session ends for exactly one [`CloseReason`](crate::wire::CloseReason).
+
+pub mod accept;
+pub mod budget;
+pub mod commands;
+pub mod events;
+pub mod flush;
+pub mod handshake;
+pub mod query;
+pub mod read;
+pub mod shard;
+pub mod socket;
+pub mod state;
+pub mod stats;
+pub mod sweep;

@@ -1,0 +1,240 @@
+//! The way in: what a client sends, read by tungstenite through a stream that counts bytes and keeps its answers.
+//!
+//! tungstenite answers pings and closes by itself; what it writes goes to the control lane, frame by frame, so that it
+//! never lands inside a data frame. What it cannot see (bytes, empty fragments) is counted where it enters.
+
+use std::{
+    io::{self, Read, Write},
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::{
+    Error, Message,
+    error::{CapacityError, ProtocolError},
+    protocol::{Role, WebSocketConfig, WebSocketContext},
+};
+
+use super::{
+    budget::Budget,
+    flush::CONTROL_GATE_BYTES,
+    shard::{Core, Shard},
+    state::{Session, Transport},
+    stats::LimitHit,
+};
+use crate::{
+    fanout::SessionKey,
+    limits::{Limits, READ_BUFFER_BYTES},
+    tick::Nanos,
+    wire::CloseReason,
+};
+
+/// Messages that one session is read before others have their turn.
+const MESSAGES_A_TURN: usize = 16;
+
+/// A WebSocket decoder with small buffers. `read_ahead`: bytes that came behind the handshake.
+pub fn decoder(read_ahead: Vec<u8>, limits: &Limits) -> WebSocketContext {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_write_buffer_size(64 * 1024)
+        .max_message_size(Some(limits.message_bytes))
+        .max_frame_size(Some(limits.message_bytes));
+    WebSocketContext::from_partially_read(read_ahead, Role::Server, Some(config))
+}
+
+/// A session's whole life after its handshake, as one task: reads, and goes on writing when the socket lets it.
+pub async fn serve(shard: Rc<Shard>, key: SessionKey, stream: Rc<TcpStream>, mut decoder: WebSocketContext) {
+    std::future::poll_fn(|context| {
+        let mut core = shard.core.borrow_mut();
+        let result = poll(&mut core, key, &stream, &mut decoder, context);
+        // Commands of this client may have told others something, and made sessions ready: the turn is next.
+        if core.fanout.has_ready() {
+            shard.wake();
+        }
+        result
+    })
+    .await;
+}
+
+fn poll(
+    core: &mut Core,
+    key: SessionKey,
+    stream: &TcpStream,
+    decoder: &mut WebSocketContext,
+    context: &mut Context<'_>,
+) -> Poll<()> {
+    let Some(session) = core.session(key) else { return Poll::Ready(()) };
+    if let Transport::Socket { waker, .. } = &mut session.transport
+        && !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker()))
+    {
+        *waker = Some(context.waker().clone());
+    }
+    if session.blocked && stream.poll_write_ready(context).is_ready() {
+        session.blocked = false;
+        core.flush(key);
+    }
+    for _ in 0..MESSAGES_A_TURN {
+        let Some(session) = core.session(key) else { return Poll::Ready(()) };
+        if session.closing.is_some() {
+            return core.poll_farewell(key, stream, context);
+        }
+        if session.control.len() > CONTROL_GATE_BYTES {
+            // A client that does not read its answers is not asked for more questions.
+            session.reading_held = true;
+            core.flush(key);
+            if core.session(key).is_some_and(|session| session.reading_held) {
+                return Poll::Pending;
+            }
+            continue;
+        }
+        match core.read_message(key, stream, decoder) {
+            Progress::Message => {}
+            Progress::Ended => core.flush(key),
+            Progress::WouldBlock => match stream.poll_read_ready(context) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => core.drop_session(key, CloseReason::Gone),
+                Poll::Pending => {
+                    core.flush(key);
+                    return if core.session(key).is_some() { Poll::Pending } else { Poll::Ready(()) };
+                }
+            },
+        }
+    }
+    core.flush(key);
+    context.waker().wake_by_ref();
+    Poll::Pending
+}
+
+enum Progress {
+    Message,
+    WouldBlock,
+    Ended,
+}
+
+impl Core {
+    fn read_message(
+        &mut self,
+        key: SessionKey,
+        stream: &TcpStream,
+        decoder: &mut WebSocketContext,
+    ) -> Progress {
+        let now = self.shared.clock.now();
+        let shared = std::sync::Arc::clone(&self.shared);
+        let Some(session) = self.session(key) else { return Progress::Ended };
+        let Session { control, budget, .. } = session;
+        let mut counted =
+            Counted { stream, answers: control, budget, limits: &shared.limits, now, spent: false };
+        let message = decoder.read(&mut counted);
+        if counted.spent {
+            self.stats.limits[LimitHit::InboundBytes as usize] += 1;
+            self.close(key, CloseReason::Policy);
+            return Progress::Ended;
+        }
+        match message {
+            Ok(message) => {
+                if matches!(message, Message::Ping(_) | Message::Close(_)) {
+                    // The answer is queued; this puts it on the control lane. It fails when the close is complete.
+                    let _ = decoder.flush(&mut counted);
+                }
+                self.take_message(key, message, now)
+            }
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Progress::WouldBlock,
+            Err(error) => {
+                match reason_of(&error) {
+                    CloseReason::Gone => self.drop_session(key, CloseReason::Gone),
+                    reason => self.close(key, reason),
+                }
+                Progress::Ended
+            }
+        }
+    }
+
+    fn take_message(&mut self, key: SessionKey, message: Message, now: Nanos) -> Progress {
+        let shared = std::sync::Arc::clone(&self.shared);
+        let Some(session) = self.session(key) else { return Progress::Ended };
+        session.heard_at = now;
+        if !session.budget.take_frame(&shared.limits, now) {
+            self.stats.limits[LimitHit::Frames as usize] += 1;
+            self.close(key, CloseReason::Policy);
+            return Progress::Ended;
+        }
+        match message {
+            Message::Text(text) => self.command(key, text.as_str(), now),
+            Message::Binary(_) => self.close(key, CloseReason::UnsupportedData),
+            Message::Close(_) => self.close(key, CloseReason::Normal),
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+        }
+        Progress::Message
+    }
+
+    /// Reads and forgets what a client still sends after the last word, until it closes its side.
+    fn poll_farewell(&mut self, key: SessionKey, stream: &TcpStream, context: &mut Context<'_>) -> Poll<()> {
+        self.flush(key);
+        for _ in 0..MESSAGES_A_TURN {
+            if self.session(key).is_none() {
+                return Poll::Ready(());
+            }
+            let mut sink = [0; 4096];
+            match stream.try_read(&mut sink) {
+                Ok(1..) => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    match stream.poll_read_ready(context) {
+                        Poll::Pending => return Poll::Pending,
+                        Poll::Ready(_) => continue,
+                    }
+                }
+                Ok(0) | Err(_) => self.drop_session(key, CloseReason::Gone),
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// The socket as tungstenite sees it: reads are counted, writes are answers for the control lane.
+struct Counted<'a> {
+    stream: &'a TcpStream,
+    answers: &'a mut Vec<u8>,
+    budget: &'a mut Budget,
+    limits: &'a Limits,
+    now: Nanos,
+    spent: bool,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.stream.try_read(buffer)?;
+        if !self.budget.take_bytes(bytes, self.limits, self.now) {
+            self.spent = true;
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
+        Ok(bytes)
+    }
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.answers.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Whose fault it was that reading ended, as a close reason.
+fn reason_of(error: &Error) -> CloseReason {
+    match error {
+        Error::ConnectionClosed
+        | Error::AlreadyClosed
+        | Error::Io(_)
+        | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => CloseReason::Gone,
+        Error::Capacity(CapacityError::MessageTooLong { .. }) => CloseReason::TooBig,
+        Error::Utf8(_) => CloseReason::InvalidPayload,
+        Error::Protocol(_) => CloseReason::ProtocolError,
+        _ => CloseReason::Internal,
+    }
+}

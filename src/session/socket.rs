@@ -1,0 +1,48 @@
+//! What the kernel is told of a socket, and asked about it.
+//!
+//! The kernel would hold megabytes of stale prices for a client that does not read, and keep a peer that has vanished
+//! for a quarter of an hour. Every accepted socket is told not to.
+
+use std::{
+    io,
+    os::fd::{AsFd, AsRawFd},
+    time::Duration,
+};
+
+use socket2::{SockRef, TcpKeepalive};
+
+use crate::limits::{NOTSENT_LOWAT_BYTES, SEND_BUFFER_BYTES};
+
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_PROBES: u32 = 3;
+
+/// Sets up an accepted socket. `user_timeout`: how long sent bytes may stay unacknowledged.
+///
+/// # Errors
+/// When the kernel refuses: the peer is gone already.
+pub fn tune(socket: &impl AsFd, user_timeout: Duration) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    socket.set_tcp_nodelay(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    socket.set_tcp_notsent_lowat(u32::try_from(NOTSENT_LOWAT_BYTES).unwrap_or(u32::MAX))?;
+    socket.set_tcp_user_timeout(Some(user_timeout))?;
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_IDLE)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_PROBES);
+    socket.set_tcp_keepalive(&keepalive)
+}
+
+/// Bytes that the kernel holds and has not yet sent; 0 when it does not say.
+pub fn unsent_bytes(socket: &impl AsFd) -> usize {
+    let mut bytes: libc::c_int = 0;
+    #[expect(unsafe_code, reason = "the ioctl has no safe wrapper in socket2 or rustix")]
+    // SAFETY: SIOCOUTQNSD writes one int through the pointer, which is valid for the call; the descriptor is open, as
+    // it is borrowed.
+    let result = unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), SIOCOUTQNSD, &raw mut bytes) };
+    if result == 0 { usize::try_from(bytes).unwrap_or(0) } else { 0 }
+}
+
+/// `linux/sockios.h`: size of the send queue that is not yet sent.
+const SIOCOUTQNSD: libc::Ioctl = 0x894B;

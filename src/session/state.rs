@@ -1,0 +1,131 @@
+//! What a shard holds for one session. Small: idle sessions are the most of them.
+
+use std::{net::IpAddr, rc::Rc, task::Waker};
+
+use tokio::{net::TcpStream, sync::Notify};
+
+use super::budget::Budget;
+use crate::{
+    fanout::Tally,
+    tick::Nanos,
+    wire::{CloseReason, Framing, control::Pace},
+};
+
+pub struct Session {
+    pub transport: Transport,
+    pub peer: IpAddr,
+    /// The session's number in this process, as `welcome` shows it.
+    pub number: u64,
+    /// Control frames that wait, ready for the socket.
+    pub control: Vec<u8>,
+    /// The rest of what the socket took in part, from `rest_at` on.
+    pub rest: Vec<u8>,
+    pub rest_at: usize,
+    /// What the data frame in `rest` holds, booked when its last byte is out.
+    pub in_flight: Option<Box<InFlight>>,
+    /// The socket takes no more for now.
+    pub blocked: bool,
+    pub closing: Option<Closing>,
+    pub pace: Pace,
+    /// Since when the session has had something to send without a moment of having nothing.
+    pub behind_since: Option<Nanos>,
+    /// When the socket last took a byte, or there was nothing to take.
+    pub progress_at: Nanos,
+    /// When it last refused one.
+    pub blocked_at: Nanos,
+    pub frame_at: Nanos,
+    pub heard_at: Nanos,
+    pub pinged_at: Nanos,
+    pub budget: Budget,
+    pub frames_sent: u64,
+    pub bytes_sent: u64,
+    /// Read on when the control lane has room again.
+    pub reading_held: bool,
+}
+
+pub enum Transport {
+    Socket {
+        stream: Rc<TcpStream>,
+        /// Of the session's task: reads, and goes on writing when the socket can take bytes again.
+        waker: Option<Waker>,
+    },
+    /// Pulled by HTTP, which owns the socket.
+    Events {
+        /// Of the body that waits for something to say.
+        waker: Option<Waker>,
+        /// Something was ready and HTTP has not asked for it since.
+        wanted_since: Option<Nanos>,
+        /// Ends the connection, when HTTP cannot.
+        kill: Rc<Notify>,
+    },
+}
+
+/// A data frame of which the socket took a part.
+pub struct InFlight {
+    pub tally: Tally,
+    pub rx: Vec<Nanos>,
+}
+
+/// A session on its way out: no data any more, only its last words.
+#[derive(Clone, Copy, Debug)]
+pub struct Closing {
+    pub reason: CloseReason,
+    /// The connection is dropped at this time, whatever the client has read.
+    pub deadline: Nanos,
+    /// The write side is shut down: what the client still sends is read and forgotten, so that the close frame is not
+    /// lost to a reset.
+    pub said: bool,
+}
+
+impl Session {
+    pub fn new(transport: Transport, peer: IpAddr, number: u64, budget: Budget, now: Nanos) -> Self {
+        Session {
+            transport,
+            peer,
+            number,
+            control: Vec::new(),
+            rest: Vec::new(),
+            rest_at: 0,
+            in_flight: None,
+            blocked: false,
+            closing: None,
+            pace: Pace::Live,
+            behind_since: None,
+            progress_at: now,
+            blocked_at: now,
+            frame_at: now,
+            heard_at: now,
+            pinged_at: now,
+            budget,
+            frames_sent: 0,
+            bytes_sent: 0,
+            reading_held: false,
+        }
+    }
+
+    pub fn framing(&self) -> Framing {
+        match self.transport {
+            Transport::Socket { .. } => Framing::WebSocket,
+            Transport::Events { .. } => Framing::Events,
+        }
+    }
+
+    /// Bytes of ours that wait for the socket.
+    pub fn waiting_bytes(&self) -> usize {
+        self.control.len() + self.rest.len() - self.rest_at
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.closing.is_none()
+    }
+
+    pub fn wake(&mut self) {
+        match &mut self.transport {
+            Transport::Socket { waker, .. } | Transport::Events { waker, .. } => {
+                if let Some(waker) = waker.as_ref() {
+                    waker.wake_by_ref();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What a shard counts as it goes: plain integers, read out when somebody scrapes.
+
+use crate::{fanout::Accounts, tick::Nanos, wire::CloseReason};
+
+/// Upper bounds of the age histogram, in seconds. From 50 us, below any network, to the ten seconds after which a
+/// session that takes nothing is closed: 1-2.5-5 steps.
+pub const AGE_BOUNDS: [f64; 19] = [
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0, 25.0, 60.0,
+];
+
+/// Ages of delivered messages.
+#[derive(Clone, Debug)]
+pub struct Ages {
+    /// By [`AGE_BOUNDS`], and one for what is beyond.
+    pub buckets: [u64; AGE_BOUNDS.len() + 1],
+    pub sum_nanos: u128,
+}
+
+/// Everything a shard counts. Totals since it began, but for what is named a level.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    pub frames_sent: u64,
+    pub bytes_sent: u64,
+    pub opened: u64,
+    pub closed: [u64; CloseReason::ALL.len()],
+    pub limits: [u64; LimitHit::ALL.len()],
+    pub commands: u64,
+    pub resyncs: u64,
+    pub ages: Ages,
+}
+
+/// A limit that has bitten without ending the session: the label of `tickcast_limit_hits_total`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum LimitHit {
+    Subscriptions,
+    Globs,
+    Commands,
+    Frames,
+    InboundBytes,
+    ControlBytes,
+    ShardQueue,
+}
+
+/// A shard's answer to a scrape: one moment, so that the books balance exactly.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    pub accounts: Accounts,
+    pub stats: Stats,
+    /// Levels.
+    pub live: usize,
+    pub conflating: usize,
+    pub subscriptions: usize,
+}
+
+impl LimitHit {
+    pub const ALL: [LimitHit; 7] = [
+        LimitHit::Subscriptions,
+        LimitHit::Globs,
+        LimitHit::Commands,
+        LimitHit::Frames,
+        LimitHit::InboundBytes,
+        LimitHit::ControlBytes,
+        LimitHit::ShardQueue,
+    ];
+
+    pub const fn label(self) -> &'static str {
+        match self {
+            LimitHit::Subscriptions => "subscriptions",
+            LimitHit::Globs => "globs",
+            LimitHit::Commands => "commands",
+            LimitHit::Frames => "frames",
+            LimitHit::InboundBytes => "inbound_bytes",
+            LimitHit::ControlBytes => "control_bytes",
+            LimitHit::ShardQueue => "shard_queue",
+        }
+    }
+}
+
+impl Ages {
+    /// Counts one message for each of `rx`, accepted at `now`.
+    pub fn observe(&mut self, rx: &[Nanos], now: Nanos) {
+        // Neighbours in a frame mostly came in one batch.
+        let mut at = 0;
+        while at < rx.len() {
+            let same = rx[at..].iter().take_while(|&&other| other == rx[at]).count();
+            let age = now.since(rx[at]);
+            let seconds = age as f64 / 1e9;
+            self.buckets[AGE_BOUNDS.partition_point(|&bound| bound < seconds)] += same as u64;
+            self.sum_nanos += u128::from(age) * same as u128;
+            at += same;
+        }
+    }
+
+    pub fn add(&mut self, other: &Ages) {
+        for (bucket, more) in self.buckets.iter_mut().zip(other.buckets) {
+            *bucket += more;
+        }
+        self.sum_nanos += other.sum_nanos;
+    }
+}
+
+impl Default for Ages {
+    fn default() -> Self {
+        Ages { buckets: [0; AGE_BOUNDS.len() + 1], sum_nanos: 0 }
+    }
+}
+
+impl Report {
+    pub fn add(&mut self, other: &Report) {
+        self.accounts.add(&other.accounts);
+        self.live += other.live;
+        self.conflating += other.conflating;
+        self.subscriptions += other.subscriptions;
+        let (stats, more) = (&mut self.stats, &other.stats);
+        stats.frames_sent += more.frames_sent;
+        stats.bytes_sent += more.bytes_sent;
+        stats.opened += more.opened;
+        stats.commands += more.commands;
+        stats.resyncs += more.resyncs;
+        stats.ages.add(&more.ages);
+        for (total, closed) in stats.closed.iter_mut().zip(more.closed) {
+            *total += closed;
+        }
+        for (total, hits) in stats.limits.iter_mut().zip(more.limits) {
+            *total += hits;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_message_is_in_one_bucket() {
+        let mut ages = Ages::default();
+        ages.observe(&[Nanos(0), Nanos(0), Nanos(999_000_000), Nanos(2_000_000_000)], Nanos(1_000_000_000));
+        assert_eq!(ages.buckets.iter().sum::<u64>(), 4);
+        assert_eq!(ages.buckets[AGE_BOUNDS.iter().position(|&bound| bound == 1.0).unwrap()], 2);
+        assert_eq!(ages.buckets[0], 1, "an age is never negative");
+        assert_eq!(ages.sum_nanos, 2_001_000_000);
+    }
+}

@@ -1,0 +1,233 @@
+//! Deadlines: one walk over a shard's sessions a few times a second, instead of a timer for each.
+
+use std::sync::Arc;
+
+use super::{
+    shard::{Core, SlowSession},
+    socket,
+    state::{Session, Transport},
+};
+use crate::{
+    fanout::SessionKey,
+    limits::Limits,
+    tick::Nanos,
+    wire::{
+        CloseReason, Control,
+        control::{Pace, millis},
+        frame,
+    },
+};
+
+/// Behind without a break for this long, a session is said to conflate.
+const CONFLATING_AFTER_NANOS: u64 = 250_000_000;
+/// Level for this long, it is said to be live again.
+const LIVE_AFTER_NANOS: u64 = 1_000_000_000;
+
+/// What a session's deadlines call for.
+enum Verdict {
+    Fine,
+    Drop,
+    Close(CloseReason),
+}
+
+impl Core {
+    /// Looks at every deadline.
+    pub fn sweep(&mut self) {
+        let now = self.shared.clock.now();
+        let shared = Arc::clone(&self.shared);
+        self.fanout.find_stale(now);
+        self.tell();
+        for place in 0..self.sessions.len() {
+            let key = SessionKey(u32::try_from(place).unwrap_or(u32::MAX));
+            let Some(session) = self.session(key) else { continue };
+            match judge(session, &shared.limits, now) {
+                Verdict::Drop => self.drop_session(key, CloseReason::Gone),
+                Verdict::Close(reason) => {
+                    self.close(key, reason);
+                    self.flush(key);
+                }
+                Verdict::Fine => self.tend(key, &shared.limits, now),
+            }
+        }
+        self.sweep_drain(now);
+    }
+
+    /// Pings, heartbeats and the pace of a session that is well.
+    fn tend(&mut self, key: SessionKey, limits: &Limits, now: Nanos) {
+        let Some(session) = self.session(key) else { return };
+        if session.closing.is_some() {
+            return;
+        }
+        let pace = pace_of(session, limits, now);
+        let changed = pace != session.pace;
+        session.pace = pace;
+        let is_socket = matches!(session.transport, Transport::Socket { .. });
+        let ping = is_socket && !session.blocked && now.since(session.pinged_at) >= nanos(limits.ping);
+        let heartbeat = !session.blocked
+            && session.control.is_empty()
+            && now.since(session.frame_at) >= nanos(limits.heartbeat);
+        if ping {
+            session.pinged_at = now;
+            frame::write_ping(&mut session.control);
+        }
+        if changed {
+            self.control(key, &Control::PaceStatus { pace });
+        }
+        if heartbeat {
+            self.heartbeat(key, now);
+        }
+        if ping || changed || heartbeat {
+            self.flush(key);
+        }
+    }
+
+    fn heartbeat(&mut self, key: SessionKey, now: Nanos) {
+        let behind = self.fanout.behind(key);
+        let asof = behind.oldest.unwrap_or(now);
+        let message =
+            Control::Heartbeat { ts: now, asof, dirty: behind.dirty, oldest_ms: now.since(asof) / 1_000_000 };
+        self.control(key, &message);
+        // An event stream has no frame of its own to show that it was said.
+        if let Some(session) = self.session(key) {
+            session.frame_at = now;
+        }
+    }
+
+    /// Begins to end every session, because the server stops.
+    pub fn drain(&mut self) {
+        if self.draining_since.is_some() {
+            return;
+        }
+        self.draining_since = Some(self.shared.clock.now());
+        for place in 0..self.sessions.len() {
+            self.drain_session(SessionKey(u32::try_from(place).unwrap_or(u32::MAX)));
+        }
+        self.sweep_drain(self.shared.clock.now());
+    }
+
+    /// Tells a session to come back later, each at a time of its own, and makes what waits for an interval due.
+    pub fn drain_session(&mut self, key: SessionKey) {
+        let sessions = self.shared.sessions.load(std::sync::atomic::Ordering::Relaxed) as u64;
+        let Some(session) = self.session(key) else { return };
+        let retry_ms = RETRY_FIRST_MS + spread(session.number) % (RETRY_SPREAD_MS + sessions);
+        self.control(key, &Control::Drain { retry_ms });
+        self.fanout.hurry(key);
+        self.flush(key);
+    }
+
+    /// Closes what has been sent everything; near the deadline, everything.
+    fn sweep_drain(&mut self, now: Nanos) {
+        let Some(since) = self.draining_since else { return };
+        let late = now.since(since) > nanos(self.shared.limits.drain) / 2;
+        for place in 0..self.sessions.len() {
+            let key = SessionKey(u32::try_from(place).unwrap_or(u32::MAX));
+            let drained = self.fanout.is_drained(key);
+            let Some(session) = self.session(key) else { continue };
+            if session.closing.is_none() && (late || (drained && session.waiting_bytes() == 0)) {
+                self.close(key, CloseReason::Drain);
+                self.flush(key);
+            }
+        }
+    }
+
+    /// The sessions that are behind the most, the worst first.
+    pub fn slowest(&self, count: usize) -> Vec<SlowSession> {
+        let now = self.shared.clock.now();
+        let open = self
+            .sessions
+            .iter()
+            .enumerate()
+            .filter_map(|(place, session)| Some((place, session.as_deref()?)));
+        let mut slowest: Vec<SlowSession> = open
+            .filter(|(_, session)| session.is_open())
+            .map(|(place, session)| {
+                self.slow_session(SessionKey(u32::try_from(place).unwrap_or(u32::MAX)), session, now)
+            })
+            .collect();
+        slowest.sort_by_key(|session| {
+            std::cmp::Reverse((session.blocked_ms, session.oldest_ms, session.pending_ticks))
+        });
+        slowest.truncate(count);
+        slowest
+    }
+
+    fn slow_session(&self, key: SessionKey, session: &Session, now: Nanos) -> SlowSession {
+        let behind = self.fanout.behind(key);
+        let kernel_unsent_bytes = match &session.transport {
+            Transport::Socket { stream, .. } => socket::unsent_bytes(&**stream),
+            Transport::Events { .. } => 0,
+        };
+        let since = |then: Nanos| now.since(then) / 1_000_000;
+        let blocked_ms = if session.blocked { since(session.progress_at) } else { 0 };
+        let why = if session.blocked {
+            format!("its socket has taken no byte for {blocked_ms} ms")
+        } else if behind.dirty > 0 {
+            "its subscriptions wait for their intervals".to_owned()
+        } else {
+            "it keeps up".to_owned()
+        };
+        SlowSession {
+            session: session.number,
+            peer: session.peer.to_string(),
+            pace: session.pace,
+            why,
+            behind_ms: session.behind_since.map_or(0, since),
+            blocked_ms,
+            dirty: behind.dirty,
+            pending_ticks: behind.ticks,
+            oldest_ms: behind.oldest.map_or(0, since),
+            kernel_unsent_bytes,
+            waiting_bytes: session.waiting_bytes(),
+            subscriptions: self.fanout.session_subscriptions(key),
+            frames_sent: session.frames_sent,
+            bytes_sent: session.bytes_sent,
+        }
+    }
+}
+
+/// The least `retry_ms` of a drain, and the span that clients are spread over (with a millisecond more for each).
+const RETRY_FIRST_MS: u64 = 250;
+const RETRY_SPREAD_MS: u64 = 2_000;
+
+/// Spreads session numbers evenly: Fibonacci hashing.
+fn spread(number: u64) -> u64 {
+    number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33
+}
+
+fn judge(session: &Session, limits: &Limits, now: Nanos) -> Verdict {
+    if let Some(closing) = &session.closing {
+        return if now >= closing.deadline { Verdict::Drop } else { Verdict::Fine };
+    }
+    let stalled_since = match &session.transport {
+        Transport::Socket { .. } if session.blocked => Some(session.progress_at),
+        Transport::Socket { .. } => None,
+        Transport::Events { wanted_since, .. } => *wanted_since,
+    };
+    if stalled_since.is_some_and(|since| now.since(since) >= nanos(limits.progress)) {
+        return Verdict::Close(CloseReason::Slow);
+    }
+    let unanswered = session.pinged_at > session.heard_at;
+    if unanswered && !session.blocked && now.since(session.pinged_at) >= nanos(limits.pong) {
+        return Verdict::Close(CloseReason::PongTimeout);
+    }
+    Verdict::Fine
+}
+
+fn pace_of(session: &Session, limits: &Limits, now: Nanos) -> Pace {
+    let kernel_unsent_bytes = match &session.transport {
+        Transport::Socket { stream, .. } if session.blocked => socket::unsent_bytes(&**stream),
+        _ => 0,
+    };
+    if kernel_unsent_bytes + session.waiting_bytes() > limits.unsent_bytes {
+        return Pace::Conflating;
+    }
+    match session.behind_since {
+        Some(since) if now.since(since) >= CONFLATING_AFTER_NANOS => Pace::Conflating,
+        None if now.since(session.blocked_at) >= LIVE_AFTER_NANOS => Pace::Live,
+        _ => session.pace,
+    }
+}
+
+fn nanos(duration: std::time::Duration) -> u64 {
+    millis(duration).saturating_mul(1_000_000)
+}

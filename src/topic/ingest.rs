@@ -1,0 +1,132 @@
+//! The door between feeds and shards: the market behind its lock, and the hand-overs behind the market.
+//!
+//! Law 1: nothing here waits for a session. The lock is taken once for a batch by a feed, and by shards for bounded
+//! copies; the hand-over of a batch happens under it, so that every shard sees the batches in the order of their seqs.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Batch, Birth, FeedId, Image, Market, Stamped, Store, TopicId, handover::Handover};
+use crate::{
+    feed::Refused,
+    tick::{Nanos, State, Symbol, Tick},
+};
+
+/// Where a shard's batches go, and how it is woken.
+pub struct Outlet {
+    pub handover: Arc<Handover<Batch>>,
+    pub wake: Box<dyn Fn() + Send + Sync>,
+}
+
+/// All topics, shared by feeds, shards and HTTP.
+pub struct Ingest {
+    market: Mutex<Market>,
+    outlets: Vec<Outlet>,
+}
+
+/// One row of `GET /v1/symbols`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listing {
+    pub symbol: Symbol,
+    pub seq: u64,
+    pub state: State,
+}
+
+/// Topics that are looked at under one hold of the lock: a walk over all of them must not hold ingest up.
+const CHUNK: usize = 1024;
+
+impl Ingest {
+    pub fn new(market: Market, outlets: Vec<Outlet>) -> Self {
+        Ingest { market: Mutex::new(market), outlets }
+    }
+
+    /// Takes ticks in and hands them on; the vector is left empty. Says how many were taken.
+    pub fn submit(
+        &self,
+        feed: FeedId,
+        ticks: &mut Vec<Tick>,
+        rx: Nanos,
+        refused: &mut Vec<Refused>,
+    ) -> usize {
+        let mut market = self.lock();
+        let batch = market.ingest(feed, ticks, rx, refused);
+        let taken = batch.ticks.len();
+        self.publish(batch);
+        taken
+    }
+
+    /// Marks the topics of a feed that has ended.
+    pub fn close(&self, feed: FeedId) {
+        let mut market = self.lock();
+        let batch = market.close(feed);
+        self.publish(batch);
+    }
+
+    pub fn topics(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Topics without a tick for longer than `stale_nanos`.
+    pub fn count_stale(&self, now: Nanos, stale_nanos: u64) -> usize {
+        let mut from = 0;
+        let mut stale = 0;
+        loop {
+            let (looked_at, found) = self.lock().count_stale(from, CHUNK, now, stale_nanos);
+            stale += found;
+            from += looked_at;
+            if looked_at < CHUNK {
+                return stale;
+            }
+        }
+    }
+
+    /// Every topic, in order of birth.
+    pub fn listing(&self, now: Nanos, stale_nanos: u64) -> Vec<Listing> {
+        let mut all = Vec::new();
+        while self.lock().listing(all.len(), CHUNK, now, stale_nanos, &mut all) == CHUNK {}
+        all
+    }
+
+    /// The records of these symbols; `None` where there is no such topic.
+    pub fn records(&self, symbols: &[Symbol]) -> Vec<Option<Image>> {
+        let chunks = symbols.chunks(CHUNK);
+        let images = chunks.flat_map(|chunk| {
+            let market = self.lock();
+            let images = chunk.iter().map(|symbol| market.find(symbol).map(|id| market.image(id)));
+            images.collect::<Vec<_>>()
+        });
+        images.collect()
+    }
+
+    /// Called with the lock held, so that batches keep their order.
+    fn publish(&self, batch: Batch) {
+        if batch.is_empty() {
+            return;
+        }
+        let ticks = batch.ticks.len();
+        let batch = Arc::new(batch);
+        for outlet in &self.outlets {
+            if outlet.handover.push(&batch, ticks) {
+                (outlet.wake)();
+            }
+        }
+    }
+
+    /// A panic elsewhere cannot leave the market half changed in a way that later ticks do not mend.
+    fn lock(&self) -> MutexGuard<'_, Market> {
+        self.market.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for Ingest {
+    fn image(&self, topic: TopicId) -> Image {
+        self.lock().image(topic)
+    }
+
+    fn history(&self, topic: TopicId, from: u64, to: u64, max: usize, out: &mut Vec<Stamped>) -> u64 {
+        self.lock().history(topic, from, to, max, out)
+    }
+
+    fn births(&self, from: TopicId) -> Vec<Birth> {
+        self.lock().births(from)
+    }
+}
