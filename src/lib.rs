@@ -7,9 +7,9 @@
 //!
 //! The modules below stand in the order in which a tick meets them.
 
-pub mod tick;
 pub mod clock;
 pub mod limits;
 pub mod shutdown;
+pub mod tick;
 
 pub mod feed;

@@ -38,12 +38,8 @@ impl Stop {
             if left.is_zero() {
                 break;
             }
-            stopped = self
-                .inner
-                .changed
-                .wait_timeout(stopped, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            stopped =
+                self.inner.changed.wait_timeout(stopped, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         *stopped
     }

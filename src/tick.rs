@@ -242,7 +242,8 @@ impl Fixed {
         if kept.len() as i64 + shift > 19 {
             return Err(FixedError::Range);
         }
-        let units = kept.iter().fold(0i128, |sum, &digit| sum * 10 + i128::from(digit)) * 10i128.pow(shift as u32);
+        let units =
+            kept.iter().fold(0i128, |sum, &digit| sum * 10 + i128::from(digit)) * 10i128.pow(shift as u32);
         i64::try_from(if negative { -units } else { units }).map(Fixed).map_err(|_| FixedError::Range)
     }
 
@@ -481,10 +482,7 @@ impl Field {
 
     /// Sizes and totals cannot be below 0; prices can (spreads, oil in April 2020).
     pub const fn may_be_negative(self) -> bool {
-        !matches!(
-            self,
-            Field::BidSize | Field::AskSize | Field::LastSize | Field::Volume | Field::Trades
-        )
+        !matches!(self, Field::BidSize | Field::AskSize | Field::LastSize | Field::Volume | Field::Trades)
     }
 }
 
@@ -629,7 +627,10 @@ mod tests {
     #[test]
     fn volumes_reach_beyond_a_fixed() {
         assert_eq!(Volume::parse("10000000000000.5").unwrap().to_string(), "10000000000000.5");
-        assert_eq!(Volume::parse("100000000000000000000000").unwrap().to_string(), "100000000000000000000000");
+        assert_eq!(
+            Volume::parse("100000000000000000000000").unwrap().to_string(),
+            "100000000000000000000000"
+        );
         assert_eq!(Volume::parse("-1"), Err(FixedError::Syntax));
     }
 
