@@ -7,12 +7,17 @@
 //! the same source with the same options gives the same ticks.
 
 pub mod bundled;
+mod complaints;
 pub mod ndjson;
+mod options;
+mod pace;
 pub mod recording;
 pub mod replay;
 pub mod sim;
 pub mod source;
 pub mod stdin;
+#[cfg(test)]
+mod testing;
 
 use std::{io, time::Duration};
 
@@ -21,7 +26,8 @@ use crate::{
     tick::{Nanos, Tick},
 };
 
-pub use source::{Source, SourceError};
+pub use pace::{Speed, Timed};
+pub use source::{Opened, Source, SourceError};
 
 /// Where a feed's ticks go. `service` gives each feed one; tests give a vector.
 pub trait Sink: Send {

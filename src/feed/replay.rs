@@ -1,1 +1,207 @@
-//! (being written)
+//! Plays a recording: ticks as they were, at the pace at which they were received.
+//!
+//! A line is due as long after the first line as its `rx` is after the first `rx`. Lines keep the file's order: one
+//! whose `rx` went back is due at once. Where a line has no `rx` its `ts` stands in; where it has neither, it is due with
+//! the line before it. Played in a loop, the times go on rising: the next round begins [`LOOP_GAP`] after the last line.
+//!
+//! Invariants: a tick is what the file says, its event time included; the same file gives the same ticks in the same
+//! order, whatever the speed.
+
+use std::{collections::VecDeque, path::PathBuf, time::Duration};
+
+use super::{
+    Feed, FeedError, Sink, bundled,
+    complaints::Complaints,
+    ndjson::Decoded,
+    options::Options,
+    pace::{self, Schedule, Speed, Timed},
+    recording::Reader,
+    source::SourceError,
+};
+use crate::{
+    shutdown::Stop,
+    tick::{Nanos, Tick},
+};
+
+/// What to play, and how.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Config {
+    pub file: Recording,
+    pub speed: Speed,
+    /// What happens at the end.
+    pub end: End,
+}
+
+/// Where a recording lies.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Recording {
+    Bundled,
+    File(PathBuf),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// The feed ends.
+    Stop,
+    /// It begins again.
+    Loop,
+}
+
+/// A recording, opened: the schedule of its ticks, round after round.
+pub struct Replay {
+    config: Config,
+    line_bytes_max: usize,
+    reader: Reader,
+    /// Decoded and not played yet.
+    ready: VecDeque<(Tick, Option<Nanos>)>,
+    /// The block that is being decoded; kept for its allocations.
+    block: Decoded,
+    /// The reader has no more.
+    read: bool,
+    /// Ticks of this round.
+    ticks: u64,
+    offsets: Offsets,
+    complaints: Complaints,
+}
+
+/// Receive times to times from the start, over all rounds.
+#[derive(Default)]
+struct Offsets {
+    /// Where this round began.
+    round: Duration,
+    /// The first receive time of this round.
+    first: Option<Nanos>,
+    /// What was due last; nothing is due before it.
+    last: Duration,
+}
+
+/// Between the last line of a round and the first of the next. Without it a recording of one line would spin.
+pub const LOOP_GAP: Duration = Duration::from_millis(100);
+
+// === impl Config ===
+
+impl Config {
+    pub(super) fn from_options(file: &str, options: &mut Options<'_>) -> Result<Self, SourceError> {
+        Ok(Config {
+            file: if file == bundled::NAME { Recording::Bundled } else { Recording::File(file.into()) },
+            speed: options
+                .take("speed", Speed::EXPECTED, |text| text.parse().ok())?
+                .unwrap_or(Speed::Times(1.0)),
+            end: options
+                .take("loop", "true or false", |text| text.parse().ok())?
+                .map_or(End::Stop, |again: bool| if again { End::Loop } else { End::Stop }),
+        })
+    }
+}
+
+// === impl Recording ===
+
+impl Recording {
+    /// # Errors
+    /// When the file cannot be read, or is no recording.
+    pub fn open(&self, line_bytes_max: usize) -> Result<Reader, FeedError> {
+        match self {
+            Recording::Bundled => bundled::open(line_bytes_max),
+            Recording::File(path) => Reader::open(path, line_bytes_max),
+        }
+    }
+}
+
+// === impl Replay ===
+
+impl Replay {
+    /// Opens the recording and reads its first line. `feed` is the feed's name, for the log.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is no recording.
+    pub fn open(feed: &str, config: Config, line_bytes_max: usize) -> Result<Self, FeedError> {
+        let reader = config.file.open(line_bytes_max)?;
+        Ok(Replay {
+            complaints: Complaints::new(feed, reader.name()),
+            config,
+            line_bytes_max,
+            reader,
+            ready: VecDeque::new(),
+            block: Decoded::default(),
+            read: false,
+            ticks: 0,
+            offsets: Offsets::default(),
+        })
+    }
+
+    /// Decodes the next block into `ready`.
+    fn read_block(&mut self, sink: &mut dyn Sink) -> Result<(), FeedError> {
+        self.read = !self.reader.read(&mut self.block)?;
+        self.complaints.rejected(&mut self.block, sink);
+        self.ticks += self.block.ticks.len() as u64;
+        self.ready.extend(self.block.ticks.drain(..).zip(self.block.rx.drain(..)));
+        self.block.clear();
+        if self.read && self.reader.is_cut() {
+            tracing::warn!(file = self.reader.name(), "the file was cut: played up to the cut");
+        }
+        Ok(())
+    }
+
+    /// Begins again; `false` when the recording is to be played once.
+    fn next_round(&mut self) -> Result<bool, FeedError> {
+        if self.ticks == 0 {
+            return Err(FeedError::Empty { path: self.reader.name().to_owned() });
+        }
+        if self.config.end == End::Stop {
+            return Ok(false);
+        }
+        self.reader = self.config.file.open(self.line_bytes_max)?;
+        self.read = false;
+        self.ticks = 0;
+        self.offsets.next_round();
+        Ok(true)
+    }
+}
+
+impl Schedule for Replay {
+    fn next(&mut self, sink: &mut dyn Sink) -> Result<Option<Timed>, FeedError> {
+        loop {
+            if let Some((tick, rx)) = self.ready.pop_front() {
+                let at = self.offsets.due(rx.or(tick.ts));
+                return Ok(Some(Timed { at, tick }));
+            }
+            if !self.read {
+                self.read_block(sink)?;
+            } else if !self.next_round()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn complaints(&mut self) -> &mut Complaints {
+        &mut self.complaints
+    }
+}
+
+impl Feed for Replay {
+    fn run(mut self: Box<Self>, sink: &mut dyn Sink, stop: &Stop) -> Result<(), FeedError> {
+        let speed = self.config.speed;
+        pace::play(&mut *self, speed, sink, stop)
+    }
+}
+
+// === impl Offsets ===
+
+impl Offsets {
+    fn due(&mut self, received: Option<Nanos>) -> Duration {
+        if let Some(received) = received {
+            let first = *self.first.get_or_insert(received);
+            self.last = self.last.max(self.round + Duration::from_nanos(received.since(first)));
+        }
+        self.last
+    }
+
+    fn next_round(&mut self) {
+        self.round = self.last + LOOP_GAP;
+        self.last = self.round;
+        self.first = None;
+    }
+}
+
+#[cfg(test)]
+mod tests;

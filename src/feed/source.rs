@@ -1,3 +1,159 @@
-//! (being written)
-pub enum Source {}
-pub enum SourceError {}
+//! What `--feed` takes: a source by its name, with its options behind it as a query.
+//!
+//! ```text
+//! sim?symbols=500&rate=5000   replay:FILE?speed=10&loop=true   replay:bundled   -   push
+//! ```
+//! All sources have the option `name`: what the feed is called in metrics and log.
+//!
+//! Invariant: what was parsed can be opened, unless the outside world objects.
+
+use std::{fmt, io, str::FromStr};
+
+use super::{Feed, FeedError, options::Options, replay, sim, stdin};
+use crate::limits::Limits;
+
+/// A source that was named, and not opened yet.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Source {
+    name: String,
+    /// As it was given.
+    text: String,
+    pub kind: Kind,
+}
+
+/// Where the ticks come from.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Kind {
+    Sim(sim::Config),
+    Replay(replay::Config),
+    /// NDJSON on standard input.
+    Stdin,
+    /// Ticks arrive by `POST /v1/publish`.
+    Push,
+}
+
+/// A source, opened.
+pub enum Opened {
+    Feed(Box<dyn Feed>),
+    /// There is nothing to run: the HTTP side submits.
+    Push,
+}
+
+/// Why a text names no source. `source_name` is the source as a person writes it.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SourceError {
+    #[error("unknown source {text:?}; there are {SOURCES}")]
+    Unknown { text: String },
+    #[error("replay: a file is missing, as in replay:FILE, or replay:bundled")]
+    NoFile,
+    #[error("{source_name}: unknown option {option:?}; there are {known}")]
+    Option { source_name: &'static str, option: String, known: String },
+    #[error("{source_name}: option {option} is {value:?}, and not {expected}")]
+    Value { source_name: &'static str, option: &'static str, value: String, expected: &'static str },
+    #[error("{source_name}: option {option:?} is given twice")]
+    Twice { source_name: &'static str, option: String },
+}
+
+const SOURCES: &str = "sim, replay:FILE, replay:bundled, - (standard input) and push";
+/// A name is a metric label, so it is short and plain.
+const NAME_BYTES_MAX: usize = 32;
+/// What plays when no source is named.
+const DEFAULT: &str = "replay:bundled?loop=true";
+
+// === impl Source ===
+
+impl Source {
+    /// # Errors
+    /// When the text names no source, or an option of it is wrong.
+    pub fn parse(text: &str) -> Result<Self, SourceError> {
+        let (source, query) = text.split_once('?').unwrap_or((text, ""));
+        let file = source.strip_prefix("replay:");
+        let label = match source {
+            "sim" => "sim",
+            "-" => "-",
+            "push" => "push",
+            _ if file.is_some() => "replay",
+            _ => return Err(SourceError::Unknown { text: text.to_owned() }),
+        };
+        let mut options = Options::parse(label, query)?;
+        let kind = match (label, file) {
+            ("sim", _) => Kind::Sim(sim::Config::from_options(&mut options)?),
+            ("-", _) => Kind::Stdin,
+            ("push", _) => Kind::Push,
+            (_, None | Some("")) => return Err(SourceError::NoFile),
+            (_, Some(file)) => Kind::Replay(replay::Config::from_options(file, &mut options)?),
+        };
+        let expected = "1 to 32 of a-z A-Z 0-9 _ . -";
+        let name = options.take("name", expected, |name| is_name(name).then(|| name.to_owned()))?;
+        options.finish()?;
+        Ok(Source { name: name.unwrap_or_else(|| kind.name().to_owned()), text: text.to_owned(), kind })
+    }
+
+    /// The bundled recording, over and over: what plays when no source is named.
+    pub fn bundled() -> Self {
+        let config = replay::Config {
+            file: replay::Recording::Bundled,
+            speed: super::pace::Speed::Times(1.0),
+            end: replay::End::Loop,
+        };
+        Source { name: "replay".to_owned(), text: DEFAULT.to_owned(), kind: Kind::Replay(config) }
+    }
+
+    /// What the feed is called in metrics and log.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Opens what can fail, so that a wrong name is known at the start.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or is no recording.
+    pub fn open(&self, limits: &Limits) -> Result<Opened, FeedError> {
+        let feed: Box<dyn Feed> = match &self.kind {
+            Kind::Sim(config) => Box::new(sim::Sim::new(&self.name, config.clone())),
+            Kind::Replay(config) => {
+                Box::new(replay::Replay::open(&self.name, config.clone(), limits.line_bytes)?)
+            }
+            Kind::Stdin => Box::new(stdin::Lines::new(&self.name, io::stdin(), limits.line_bytes)),
+            Kind::Push => return Ok(Opened::Push),
+        };
+        Ok(Opened::Feed(feed))
+    }
+}
+
+impl FromStr for Source {
+    type Err = SourceError;
+
+    fn from_str(text: &str) -> Result<Self, SourceError> {
+        Self::parse(text)
+    }
+}
+
+/// The source as it was given.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=NAME_BYTES_MAX).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
+}
+
+// === impl Kind ===
+
+impl Kind {
+    /// The feed's name, unless it is given another.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Kind::Sim(_) => "sim",
+            Kind::Replay(_) => "replay",
+            Kind::Stdin => "stdin",
+            Kind::Push => "push",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

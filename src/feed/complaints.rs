@@ -1,0 +1,115 @@
+//! Tells the log what a feed sent that was no tick: the first faults of each while, then how many were left out.
+//!
+//! Loss: beyond [`SAID_MAX`] lines within [`WINDOW`] faults are only counted, and the count is said when the next window
+//! begins or the feed ends. The metrics count every one of them.
+
+use std::time::Duration;
+
+use super::{
+    Refused, Sink,
+    ndjson::{Decoded, Tally},
+};
+use crate::tick::Nanos;
+
+/// A feed's faults on their way to the log.
+pub struct Complaints {
+    /// The feed's name.
+    feed: String,
+    /// Where its lines come from: a file's name, or what stands for it.
+    origin: String,
+    window_start: Nanos,
+    /// Said in this window.
+    said: u32,
+    /// Left out in this window.
+    unsaid: u64,
+}
+
+/// Lines in the log within one window.
+const SAID_MAX: u32 = 10;
+const WINDOW: Duration = Duration::from_secs(10);
+
+// === impl Complaints ===
+
+impl Complaints {
+    pub fn new(feed: &str, origin: &str) -> Self {
+        Complaints {
+            feed: feed.to_owned(),
+            origin: origin.to_owned(),
+            window_start: Nanos(i64::MIN),
+            said: 0,
+            unsaid: 0,
+        }
+    }
+
+    /// Counts every rejected line of a block in the sink, says some, and takes them out of the block.
+    pub fn rejected(&mut self, decoded: &mut Decoded, sink: &mut dyn Sink) {
+        for (reason, count) in decoded.tally.iter() {
+            (0..count).for_each(|_| sink.reject(reason));
+        }
+        let total = std::mem::take::<Tally>(&mut decoded.tally).total();
+        if total == 0 {
+            return;
+        }
+        let now = sink.now();
+        let described = decoded.rejected.len() as u64;
+        for rejected in decoded.rejected.drain(..) {
+            if self.may_say(now) {
+                tracing::warn!(
+                    feed = self.feed,
+                    file = self.origin,
+                    line = rejected.line,
+                    reason = rejected.reason.label(),
+                    "line skipped: {}",
+                    rejected.message
+                );
+            }
+        }
+        self.unsaid += total - described;
+    }
+
+    /// Says some of the ticks that a sink refused (it has counted them), and empties the vector.
+    pub fn refused(&mut self, now: Nanos, refused: &mut Vec<Refused>) {
+        for refused in refused.drain(..) {
+            if self.may_say(now) {
+                tracing::warn!(
+                    feed = self.feed,
+                    reason = refused.reason.label(),
+                    "tick refused: {}",
+                    refused.message
+                );
+            }
+        }
+    }
+
+    fn may_say(&mut self, now: Nanos) -> bool {
+        if now.since(self.window_start) >= WINDOW.as_nanos() as u64 {
+            self.say_unsaid();
+            self.window_start = now;
+            self.said = 0;
+        }
+        if self.said < SAID_MAX {
+            self.said += 1;
+            return true;
+        }
+        self.unsaid += 1;
+        false
+    }
+
+    fn say_unsaid(&mut self) {
+        if self.unsaid > 0 {
+            tracing::warn!(
+                feed = self.feed,
+                file = self.origin,
+                count = self.unsaid,
+                "more lines or ticks skipped"
+            );
+            self.unsaid = 0;
+        }
+    }
+}
+
+impl Drop for Complaints {
+    fn drop(&mut self) {
+        self.say_unsaid();
+    }
+}

@@ -1,0 +1,159 @@
+//! Blocks of lines to ticks and rejections: what standard input, recordings and `POST /v1/publish` drive.
+//!
+//! Loss: of the rejected lines of one block, [`REJECTED_LINES_KEPT`] are kept with number and message; all are counted
+//! in the [`Tally`]. Otherwise sixteen megabytes of line ends would cost a gigabyte of messages.
+//!
+//! Invariant: `ticks`, `rx` and `lines` have the same length, and one place in them is one tick.
+
+use super::{Chunk, Decoder, Lines, RawLine, error::LineError};
+use crate::{
+    feed::RejectReason,
+    tick::{Nanos, Tick},
+};
+
+/// Decodes input that arrives in chunks, cut anywhere.
+pub struct BlockDecoder {
+    decoder: Decoder,
+    lines: Lines,
+}
+
+/// What came out of a block. Its owner takes the contents out or calls [`Decoded::clear`]; decoding only appends.
+#[derive(Default, Debug)]
+pub struct Decoded {
+    pub ticks: Vec<Tick>,
+    /// When each tick was received by its recorder, where the line says so.
+    pub rx: Vec<Option<Nanos>>,
+    /// The number of each tick's line, from 1.
+    pub lines: Vec<u64>,
+    /// The first rejected lines.
+    pub rejected: Vec<RejectedLine>,
+    /// All rejected lines.
+    pub tally: Tally,
+}
+
+/// A line that is no tick.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RejectedLine {
+    /// Counted from 1, blank lines included.
+    pub line: u64,
+    pub reason: RejectReason,
+    /// For a person: the field, and what is wrong with its value.
+    pub message: String,
+}
+
+/// How many lines were rejected, by reason.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Tally([u64; RejectReason::ALL.len()]);
+
+/// How many rejected lines of a block are kept; the others are only counted.
+pub const REJECTED_LINES_KEPT: usize = 1_000;
+
+// === impl BlockDecoder ===
+
+impl BlockDecoder {
+    pub fn new(line_bytes_max: usize) -> Self {
+        Self::starting_after(0, line_bytes_max)
+    }
+
+    /// For input whose first `ended` lines were taken elsewhere.
+    pub fn starting_after(ended: u64, line_bytes_max: usize) -> Self {
+        BlockDecoder {
+            decoder: Decoder::new(line_bytes_max),
+            lines: Lines::starting_after(ended, line_bytes_max),
+        }
+    }
+
+    /// Decodes the lines that end in `chunk`. Its bytes are used as scratch space.
+    pub fn feed(&mut self, chunk: &mut [u8], out: &mut Decoded) {
+        decode_chunk(&mut self.decoder, self.lines.feed(chunk), out);
+    }
+
+    /// Decodes the last line, when the input did not end with a line end.
+    pub fn finish(&mut self, out: &mut Decoded) {
+        if let Some(line) = self.lines.finish() {
+            decode_line(&mut self.decoder, line, out);
+        }
+    }
+}
+
+/// Decodes a whole body: its ticks, each with its line's number, and its rejected lines, the first
+/// [`REJECTED_LINES_KEPT`] of them described and all of them counted in the answer.
+pub fn decode_block(
+    decoder: &mut Decoder,
+    body: &mut [u8],
+    ticks: &mut Vec<Tick>,
+    lines: &mut Vec<u64>,
+    rejected: &mut Vec<RejectedLine>,
+) -> Tally {
+    let mut out = Decoded {
+        ticks: std::mem::take(ticks),
+        lines: std::mem::take(lines),
+        rejected: std::mem::take(rejected),
+        ..Decoded::default()
+    };
+    let mut splitter = Lines::new(decoder.line_bytes_max());
+    decode_chunk(decoder, splitter.feed(body), &mut out);
+    if let Some(line) = splitter.finish() {
+        decode_line(decoder, line, &mut out);
+    }
+    (*ticks, *lines, *rejected) = (out.ticks, out.lines, out.rejected);
+    out.tally
+}
+
+fn decode_chunk(decoder: &mut Decoder, mut chunk: Chunk<'_>, out: &mut Decoded) {
+    while let Some(line) = chunk.next_line() {
+        decode_line(decoder, line, out);
+    }
+}
+
+fn decode_line(decoder: &mut Decoder, line: RawLine<'_>, out: &mut Decoded) {
+    let (number, result) = match line {
+        RawLine::Whole { number, bytes } => (number, decoder.decode(bytes)),
+        RawLine::TooLong { number } => (number, Err(LineError::TooLong { limit: decoder.line_bytes_max() })),
+    };
+    match result {
+        Ok(line) => {
+            out.ticks.push(line.tick);
+            out.rx.push(line.rx);
+            out.lines.push(number);
+        }
+        Err(error) => out.reject(number, &error),
+    }
+}
+
+// === impl Decoded ===
+
+impl Decoded {
+    /// Empties everything, and keeps the allocations.
+    pub fn clear(&mut self) {
+        self.ticks.clear();
+        self.rx.clear();
+        self.lines.clear();
+        self.rejected.clear();
+        self.tally = Tally::default();
+    }
+
+    fn reject(&mut self, line: u64, error: &LineError) {
+        self.tally.add(error.reason());
+        if self.rejected.len() < REJECTED_LINES_KEPT {
+            self.rejected.push(RejectedLine { line, reason: error.reason(), message: error.to_string() });
+        }
+    }
+}
+
+// === impl Tally ===
+
+impl Tally {
+    pub fn add(&mut self, reason: RejectReason) {
+        self.0[reason as usize] += 1;
+    }
+
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// The reasons that occurred, with how often they did.
+    pub fn iter(&self) -> impl Iterator<Item = (RejectReason, u64)> {
+        RejectReason::ALL.into_iter().zip(self.0).filter(|&(_, count)| count > 0)
+    }
+}

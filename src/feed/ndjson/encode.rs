@@ -1,0 +1,50 @@
+//! A tick to a line, so that decoding the line gives the same tick.
+//!
+//! Invariant: a decimal that a double could not carry exactly is written as a string, which is read exactly.
+
+use crate::tick::{Field, Nanos, Tick};
+
+/// More digits than this go into a string: a JSON number passes through a double on its way back.
+const NUMBER_DIGITS_MAX: usize = 15;
+
+/// Appends the line with its line end. Times lose what is below a microsecond.
+pub fn write_line(tick: &Tick, rx: Option<Nanos>, out: &mut Vec<u8>) {
+    // No byte that a symbol may have needs an escape.
+    out.extend_from_slice(b"{\"symbol\":\"");
+    out.extend_from_slice(tick.symbol.as_str().as_bytes());
+    out.push(b'"');
+    write_time(b",\"ts\":", tick.ts, out);
+    write_time(b",\"rx\":", rx, out);
+    for field in tick.fields.mask.iter() {
+        out.extend_from_slice(b",\"");
+        out.extend_from_slice(field.name().as_bytes());
+        out.extend_from_slice(b"\":");
+        match field {
+            Field::Side => {
+                out.push(b'"');
+                out.extend_from_slice(tick.fields.side.as_str().as_bytes());
+                out.push(b'"');
+            }
+            Field::Trades => out.extend_from_slice(itoa::Buffer::new().format(tick.fields.trades).as_bytes()),
+            Field::Volume => write_decimal(out, |out| tick.fields.volume.write(out)),
+            _ => write_decimal(out, |out| tick.fields.fixed[field as usize].write(out)),
+        }
+    }
+    out.extend_from_slice(b"}\n");
+}
+
+fn write_time(name: &[u8], time: Option<Nanos>, out: &mut Vec<u8>) {
+    if let Some(time) = time {
+        out.extend_from_slice(name);
+        out.extend_from_slice(itoa::Buffer::new().format(time.micros()).as_bytes());
+    }
+}
+
+fn write_decimal(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    write(out);
+    if out[start..].iter().filter(|byte| byte.is_ascii_digit()).count() > NUMBER_DIGITS_MAX {
+        out.insert(start, b'"');
+        out.push(b'"');
+    }
+}

@@ -1,0 +1,114 @@
+//! What can be wrong with a line, for a machine to match and for a person to read.
+//!
+//! Not here: what a topic refuses (`Owned`, `TopicsFull`); a line that is a tick knows nothing of topics.
+//! Invariant: a message is bounded, whatever the line holds.
+
+use simd_json::ErrorType;
+
+use crate::{
+    feed::RejectReason,
+    tick::{FixedError, SymbolError},
+};
+
+/// Why a line is no tick. Its text names the field and the value's fault.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum LineError {
+    #[error("longer than {limit} bytes")]
+    TooLong { limit: usize },
+    /// `at` counts bytes from 0, and is where the parser stopped: a little behind the fault at times.
+    #[error("not JSON: {what}, at byte {at}")]
+    Syntax { what: &'static str, at: usize },
+    #[error("not a JSON object but {found}")]
+    NotAnObject { found: &'static str },
+    #[error("symbol: missing")]
+    SymbolMissing,
+    #[error("symbol: {0}")]
+    Symbol(SymbolError),
+    #[error("symbol: not a string but {found}")]
+    SymbolKind { found: &'static str },
+    /// The name is cut to [`NAME_CHARS_MAX`].
+    #[error("unknown field {name:?}")]
+    UnknownField { name: String },
+    #[error("{field}: {fault}")]
+    Value { field: &'static str, fault: ValueFault },
+    #[error("no field of a record, such as bid, ask or last")]
+    NoFields,
+}
+
+/// What is wrong with one value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ValueFault {
+    #[error("{0}")]
+    Decimal(FixedError),
+    #[error("not a number but {found}")]
+    NotANumber { found: &'static str },
+    #[error("not a whole number")]
+    NotWhole,
+    #[error("must not be negative")]
+    Negative,
+    #[error("more than the total of any market")]
+    VolumeRange,
+    #[error("out of range")]
+    Range,
+    #[error("not microseconds since 1970")]
+    Time,
+    #[error("not buy, sell or unknown")]
+    Side,
+    #[error("given twice")]
+    Twice,
+}
+
+/// How much of an unknown field's name a message repeats.
+const NAME_CHARS_MAX: usize = 40;
+
+// === impl LineError ===
+
+impl LineError {
+    pub(super) fn unknown_field(name: &str) -> Self {
+        LineError::UnknownField { name: name.chars().take(NAME_CHARS_MAX).collect() }
+    }
+
+    /// The metric label that this error counts under.
+    pub const fn reason(&self) -> RejectReason {
+        match self {
+            LineError::TooLong { .. } => RejectReason::LineTooLong,
+            LineError::Syntax { .. } | LineError::NotAnObject { .. } => RejectReason::Syntax,
+            LineError::SymbolMissing | LineError::Symbol(_) | LineError::SymbolKind { .. } => {
+                RejectReason::Symbol
+            }
+            LineError::UnknownField { .. } => RejectReason::UnknownField,
+            LineError::Value { .. } => RejectReason::Value,
+            LineError::NoFields => RejectReason::NoFields,
+        }
+    }
+}
+
+impl From<simd_json::Error> for LineError {
+    fn from(error: simd_json::Error) -> Self {
+        LineError::Syntax { what: describe(error.error()), at: error.index() }
+    }
+}
+
+/// The parser's own names are for its maintainers; these are for whoever wrote the line.
+fn describe(error: &ErrorType) -> &'static str {
+    match error {
+        ErrorType::Eof => "it ends too early",
+        ErrorType::UnterminatedString => "a string does not end",
+        ErrorType::InvalidNumber | ErrorType::InvalidExponent | ErrorType::Overflow => {
+            "a number is malformed, or has so many digits that it must be a string"
+        }
+        ErrorType::InvalidUtf8 | ErrorType::InvalidUnicodeCodepoint => "not UTF-8",
+        ErrorType::InvalidEscape | ErrorType::InvalidUnicodeEscape => "a string has a bad escape",
+        ErrorType::TrailingData => "something follows the object",
+        ErrorType::DepthLimitExceeded => "nested too deep",
+        ErrorType::ExpectedObjectColon => "a colon is missing",
+        ErrorType::ExpectedMapComma | ErrorType::ExpectedArrayComma | ErrorType::ExpectedMapEnd => {
+            "a comma or the end is missing"
+        }
+        ErrorType::ExpectedObjectKey
+        | ErrorType::KeyMustBeAString
+        | ErrorType::BadKeyType
+        | ErrorType::ExpectedObjectContent => "a field's name is missing",
+        _ => "malformed",
+    }
+}

@@ -1,0 +1,24 @@
+//! A tick as a line of JSON: what standard input, `POST /v1/publish` and recordings share. No I/O here.
+//!
+//! ```text
+//! chunks of bytes -> Lines (whole lines, numbered) -> Decoder (one line, one Tick) -> Decoded (a block's ticks)
+//! ```
+//! [`write_line`] is the way back, and reads back exactly.
+//!
+//! Invariants: no input panics; a broken line costs at most its own bytes and one bounded message; how the bytes were
+//! cut into chunks changes nothing; decoding a good line allocates nothing once the buffers have grown.
+
+mod block;
+mod decode;
+mod encode;
+mod error;
+mod lines;
+
+pub use block::{BlockDecoder, Decoded, REJECTED_LINES_KEPT, RejectedLine, Tally, decode_block};
+pub use decode::{Decoder, Line};
+pub use encode::write_line;
+pub use error::{LineError, ValueFault};
+pub use lines::{Chunk, Lines, RawLine};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,422 @@
+//! The line format from both sides: what is accepted and how it comes out, what is refused and in which words.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    feed::RejectReason,
+    tick::{FIXED_FIELDS, Field, FieldSet, Fields, Fixed, Nanos, Side, Symbol, Tick, Volume},
+};
+
+const LINE_BYTES_MAX: usize = 4_096;
+
+fn decode(line: &str) -> Result<Line, LineError> {
+    Decoder::new(LINE_BYTES_MAX).decode(&mut line.as_bytes().to_vec())
+}
+
+/// The fields as the wire shows them.
+#[track_caller]
+fn check(line: &str, expected: &str) {
+    let decoded = decode(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+    let mut out = Vec::new();
+    decoded.tick.fields.write_json(FieldSet::ALL, &mut out);
+    assert_eq!(String::from_utf8(out).unwrap(), expected, "{line}");
+}
+
+#[track_caller]
+fn check_refused(line: &str, reason: RejectReason, message: &str) {
+    let error = decode(line).expect_err(line);
+    assert_eq!((error.reason(), error.to_string().as_str()), (reason, message), "{line}");
+}
+
+/// `symbol` with one more field.
+#[track_caller]
+fn check_value(field: &str, expected: &str) {
+    check(&format!(r#"{{"symbol":"A",{field}}}"#), expected);
+}
+
+#[track_caller]
+fn check_bad_value(field: &str, message: &str) {
+    check_refused(&format!(r#"{{"symbol":"A",{field}}}"#), RejectReason::Value, message);
+}
+
+#[test]
+fn a_quote() {
+    let line = decode(
+        r#"{"symbol":"BTC-USD","ts":1742860800123456,"bid":87000.10,"bid_size":0.5,"ask":87000.20,"ask_size":1.25}"#,
+    )
+    .unwrap();
+    let mut fields = Fields::default();
+    fields.set_fixed(Field::Bid, Fixed(87_000_100_000_000));
+    fields.set_fixed(Field::BidSize, Fixed(500_000_000));
+    fields.set_fixed(Field::Ask, Fixed(87_000_200_000_000));
+    fields.set_fixed(Field::AskSize, Fixed(1_250_000_000));
+    let tick =
+        Tick { symbol: Symbol::new("BTC-USD").unwrap(), ts: Some(Nanos(1_742_860_800_123_456_000)), fields };
+    assert_eq!(line, Line { tick, rx: None });
+}
+
+#[test]
+fn values_as_numbers_and_as_strings() {
+    check_value(r#""bid":87000.10"#, r#","bid":87000.1"#);
+    check_value(r#""bid":"87000.10""#, r#","bid":87000.1"#);
+    check_value(r#""bid":-37.63"#, r#","bid":-37.63"#);
+    check_value(r#""bid":0"#, r#","bid":0"#);
+    check_value(r#""bid":-5"#, r#","bid":-5"#);
+    check_value(r#""bid":1e-9"#, r#","bid":0.000000001"#);
+    check_value(r#""bid":"9223372036.854775807""#, r#","bid":9223372036.854775807"#);
+    check_value(r#""bid":9223372036"#, r#","bid":9223372036"#);
+    // What stands behind the 15th digit of a JSON number is noise; of a string it is not.
+    check_value(r#""bid":0.30000000000000004"#, r#","bid":0.3"#);
+    check_value(r#""bid":"1234567890.123456789""#, r#","bid":1234567890.123456789"#);
+    check_value(r#""side":"sell""#, r#","side":"sell""#);
+    check_value(r#""side":"unknown""#, r#","side":"unknown""#);
+    check_value(r#""trades":18446744073709551615"#, r#","trades":18446744073709551615"#);
+    check_value(r#""trades":"12""#, r#","trades":12"#);
+    check_value(r#""open":1,"high":3,"low":0.5"#, r#","open":1,"high":3,"low":0.5"#);
+    check_value(r#""bid":null,"ask":2"#, r#","ask":2"#);
+}
+
+#[test]
+fn volumes_are_wider_than_prices() {
+    check_value(r#""volume":"100000000000000000000000.5""#, r#","volume":100000000000000000000000.5"#);
+    check_value(r#""volume":18446744073709551615"#, r#","volume":18446744073709551615"#);
+    check_value(r#""volume":10000000000.5"#, r#","volume":10000000000.5"#);
+    check_value(r#""volume":123456789012345.6"#, r#","volume":123456789012346"#);
+    check_value(r#""volume":0.1"#, r#","volume":0.1"#);
+    check_value(r#""volume":"-0""#, r#","volume":0"#);
+    check_value(r#""volume":5e20"#, r#","volume":500000000000000000000"#);
+}
+
+#[test]
+fn times() {
+    let times = |line| decode(line).map(|line| (line.tick.ts, line.rx)).unwrap();
+    assert_eq!(times(r#"{"symbol":"A","bid":1}"#), (None, None));
+    assert_eq!(times(r#"{"symbol":"A","bid":1,"ts":null}"#), (None, None));
+    assert_eq!(times(r#"{"symbol":"A","bid":1,"ts":1,"rx":2}"#), (Some(Nanos(1_000)), Some(Nanos(2_000))));
+    assert_eq!(times(r#"{"symbol":"A","bid":1,"ts":"-7"}"#), (Some(Nanos(-7_000)), None));
+}
+
+#[test]
+fn the_order_of_fields_and_white_space_do_not_matter() {
+    check(" \t{ \"ask\" : 2 ,\r \"symbol\" : \"A\" , \"bid\" : 1 } ", r#","bid":1,"ask":2"#);
+    check(r#"{"\u0062id":1,"symbol":"\u0041"}"#, r#","bid":1"#);
+}
+
+#[test]
+fn lines_that_are_no_json_object() {
+    let syntax = |line: &str| match decode(line) {
+        Err(error @ LineError::Syntax { .. }) => assert_eq!(error.reason(), RejectReason::Syntax),
+        other => panic!("{line}: {other:?}"),
+    };
+    for line in
+        ["", " ", "{", "}", "{]", "x", "nul", "'a'", "{\"symbol\":\"A\",\"bid\":1", "{\"symbol\":\"A", "{}{}"]
+    {
+        syntax(line);
+    }
+    for line in [
+        "{\"bid\":01}",
+        "{\"bid\":+1}",
+        "{\"bid\":1.}",
+        "{\"bid\":NaN}",
+        "{\"bid\":1,}",
+        "{bid:1}",
+        "{\"bid\" 1}",
+    ] {
+        syntax(line);
+    }
+    syntax(&"[".repeat(1_000));
+    syntax(&"{\"bid\":".repeat(500));
+    check_refused("[]", RejectReason::Syntax, "not a JSON object but an array");
+    check_refused("1", RejectReason::Syntax, "not a JSON object but a number");
+    check_refused("\"x\"", RejectReason::Syntax, "not a JSON object but a string");
+    check_refused("null", RejectReason::Syntax, "not a JSON object but null");
+    check_refused("true", RejectReason::Syntax, "not a JSON object but a boolean");
+    let error = Decoder::new(64).decode(&mut b"{\"symbol\":\"\xff\",\"bid\":1}".to_vec()).unwrap_err();
+    assert_eq!(error.to_string(), "not JSON: not UTF-8, at byte 0");
+}
+
+#[test]
+fn faults_of_the_symbol() {
+    let refused = |line, message| check_refused(line, RejectReason::Symbol, message);
+    refused("{}", "symbol: missing");
+    refused(r#"{"bid":1}"#, "symbol: missing");
+    refused(r#"{"symbol":null,"bid":1}"#, "symbol: missing");
+    refused(r#"{"symbol":7,"bid":1}"#, "symbol: not a string but a number");
+    refused(r#"{"symbol":"","bid":1}"#, "symbol: a symbol has at least one character");
+    refused(
+        r#"{"symbol":"A B","bid":1}"#,
+        "symbol: a symbol is made of A-Z a-z 0-9 . _ : / - @ ^ = # +, byte 1 is not one of these",
+    );
+    refused(
+        &format!(r#"{{"symbol":"{}","bid":1}}"#, "x".repeat(65)),
+        "symbol: a symbol has at most 64 bytes, this has 65",
+    );
+}
+
+#[test]
+fn faults_of_the_fields() {
+    let unknown = |line: &str, message| check_refused(line, RejectReason::UnknownField, message);
+    unknown(r#"{"symbol":"A","prise":1}"#, "unknown field \"prise\"");
+    unknown(r#"{"symbol":"A","bid":1,"Bid":1}"#, "unknown field \"Bid\"");
+    unknown(r#"{"symbol":"A","x":[{"bid":1}]}"#, "unknown field \"x\"");
+    unknown(r#"{"symbol":"A","a\nb":null}"#, "unknown field \"a\\nb\"");
+    let long = format!(r#"{{"symbol":"A","{}":1}}"#, "y".repeat(1_000));
+    unknown(&long, &format!("unknown field \"{}\"", "y".repeat(40)));
+    let nothing = "no field of a record, such as bid, ask or last";
+    check_refused(r#"{"symbol":"A"}"#, RejectReason::NoFields, nothing);
+    check_refused(r#"{"symbol":"A","ts":1,"rx":1}"#, RejectReason::NoFields, nothing);
+    check_refused(r#"{"symbol":"A","bid":null}"#, RejectReason::NoFields, nothing);
+}
+
+#[test]
+fn faults_of_the_values() {
+    check_bad_value(r#""bid":"1.0000000001""#, "bid: more than 9 decimal places");
+    check_bad_value(r#""bid":1e-10"#, "bid: more than 9 decimal places");
+    check_bad_value(r#""bid":"""#, "bid: not a decimal number");
+    check_bad_value(r#""bid":"1,5""#, "bid: not a decimal number");
+    let range = "bid: outside -9223372036.854775808 to 9223372036.854775807";
+    check_bad_value(r#""bid":10000000000"#, range);
+    check_bad_value(r#""bid":-10000000000"#, range);
+    check_bad_value(r#""bid":18446744073709551615"#, range);
+    check_bad_value(r#""bid":1e300"#, range);
+    check_bad_value(r#""bid":"1e300""#, range);
+    check_bad_value(r#""bid":true"#, "bid: not a number but a boolean");
+    check_bad_value(r#""bid":[1]"#, "bid: not a number but an array");
+    check_bad_value(r#""bid":{"bid":1}"#, "bid: not a number but an object");
+    check_bad_value(r#""bid":1,"bid":1"#, "bid: given twice");
+    check_bad_value(r#""ts":null,"bid":1,"ts":1"#, "ts: given twice");
+    check_bad_value(r#""bid":1,"symbol":"B""#, "symbol: given twice");
+    check_bad_value(r#""bid_size":-0.5"#, "bid_size: must not be negative");
+    check_bad_value(r#""ask_size":"-1""#, "ask_size: must not be negative");
+    check_bad_value(r#""last_size":-1"#, "last_size: must not be negative");
+    check_bad_value(r#""volume":-1"#, "volume: must not be negative");
+    check_bad_value(r#""volume":-1.5"#, "volume: must not be negative");
+    check_bad_value(r#""volume":"-1.5""#, "volume: must not be negative");
+    check_bad_value(r#""volume":"1.0000000001""#, "volume: more than 9 decimal places");
+    check_bad_value(r#""volume":1e24"#, "volume: more than the total of any market");
+    check_bad_value(r#""volume":"1000000000000000000000000""#, "volume: more than the total of any market");
+    check_bad_value(r#""volume":false"#, "volume: not a number but a boolean");
+    check_bad_value(r#""trades":-1"#, "trades: must not be negative");
+    check_bad_value(r#""trades":"-1""#, "trades: must not be negative");
+    check_bad_value(r#""trades":1.5"#, "trades: not a whole number");
+    check_bad_value(r#""trades":"x""#, "trades: not a whole number");
+    check_bad_value(r#""trades":"18446744073709551616""#, "trades: out of range");
+    check_bad_value(r#""trades":[]"#, "trades: not a number but an array");
+    check_bad_value(r#""side":"Buy""#, "side: not buy, sell or unknown");
+    check_bad_value(r#""side":1"#, "side: not buy, sell or unknown");
+    check_bad_value(r#""ts":1.5"#, "ts: not microseconds since 1970");
+    check_bad_value(r#""ts":"2025-03-25T23:07:00Z""#, "ts: not microseconds since 1970");
+    check_bad_value(r#""rx":9223372036854775807"#, "rx: not microseconds since 1970");
+    check_bad_value(r#""rx":18446744073709551615"#, "rx: not microseconds since 1970");
+}
+
+#[test]
+fn a_long_line_is_refused_before_it_is_parsed() {
+    let mut decoder = Decoder::new(10);
+    let error = decoder.decode(&mut b"{\"symbol\":\"A\",\"bid\":1}".to_vec()).unwrap_err();
+    assert_eq!(
+        (error.reason(), error.to_string().as_str()),
+        (RejectReason::LineTooLong, "longer than 10 bytes")
+    );
+}
+
+#[test]
+fn a_broken_line_leaves_nothing_behind() {
+    let mut decoder = Decoder::new(LINE_BYTES_MAX);
+    assert!(decoder.decode(&mut b"{\"symbol\":\"A\",\"bid\":[[[".to_vec()).is_err());
+    assert!(decoder.decode(&mut b"{\"symbol\":\"A\",\"bid\":1,\"x\":2}".to_vec()).is_err());
+    let line = decoder.decode(&mut b"{\"symbol\":\"B\",\"ask\":1}".to_vec()).unwrap();
+    assert_eq!(line, decode("{\"symbol\":\"B\",\"ask\":1}").unwrap());
+}
+
+#[test]
+fn every_reason_has_its_place_in_a_tally() {
+    let mut tally = Tally::default();
+    for reason in RejectReason::ALL {
+        tally.add(reason);
+        tally.add(reason);
+    }
+    assert_eq!(tally.total(), 2 * RejectReason::ALL.len() as u64);
+    assert_eq!(tally.iter().collect::<Vec<_>>(), RejectReason::ALL.map(|reason| (reason, 2)));
+}
+
+#[test]
+fn a_block_keeps_the_good_lines_and_names_the_bad() {
+    let mut body =
+        b"{\"symbol\":\"A\",\"bid\":1}\r\n\n{\"symbol\":\"A\",\"prise\":1}\nx\n{\"symbol\":\"B\",\"bid\":2}"
+            .to_vec();
+    let (mut ticks, mut lines, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
+    let tally = decode_block(&mut Decoder::new(64), &mut body, &mut ticks, &mut lines, &mut rejected);
+    assert_eq!(ticks.iter().map(|tick| tick.symbol.as_str()).collect::<Vec<_>>(), ["A", "B"]);
+    assert_eq!(lines, [1, 5]);
+    assert_eq!(
+        rejected.iter().map(|line| (line.line, line.reason)).collect::<Vec<_>>(),
+        [(3, RejectReason::UnknownField), (4, RejectReason::Syntax)]
+    );
+    assert_eq!(rejected[0].message, "unknown field \"prise\"");
+    assert_eq!(tally.total(), 2);
+}
+
+#[test]
+fn a_block_of_rubbish_is_described_in_part_and_counted_in_full() {
+    let (mut ticks, mut lines, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
+    let mut body = b"x\n".repeat(REJECTED_LINES_KEPT + 7);
+    let tally = decode_block(&mut Decoder::new(64), &mut body, &mut ticks, &mut lines, &mut rejected);
+    assert_eq!(rejected.len(), REJECTED_LINES_KEPT);
+    assert_eq!(tally.iter().collect::<Vec<_>>(), [(RejectReason::Syntax, REJECTED_LINES_KEPT as u64 + 7)]);
+}
+
+/// Number and content of each line; `None` for one that is too long.
+type Split = Vec<(u64, Option<Vec<u8>>)>;
+
+fn split(input: &[u8], cuts: &[usize], line_bytes_max: usize) -> Split {
+    fn keep(line: RawLine<'_>) -> (u64, Option<Vec<u8>>) {
+        match line {
+            RawLine::Whole { number, bytes } => (number, Some(bytes.to_vec())),
+            RawLine::TooLong { number } => (number, None),
+        }
+    }
+    let mut lines = Lines::new(line_bytes_max);
+    let mut found = Vec::new();
+    let mut rest = input;
+    for &cut in cuts {
+        let (chunk, after) = rest.split_at(cut.min(rest.len()));
+        rest = after;
+        let mut chunk = chunk.to_vec();
+        let mut chunk = lines.feed(&mut chunk);
+        while let Some(line) = chunk.next_line() {
+            found.push(keep(line));
+        }
+    }
+    let mut last = rest.to_vec();
+    let mut chunk = lines.feed(&mut last);
+    while let Some(line) = chunk.next_line() {
+        found.push(keep(line));
+    }
+    found.extend(lines.finish().map(keep));
+    assert_eq!(lines.finish(), None);
+    found
+}
+
+/// The same, from the whole input at once.
+fn split_naively(input: &[u8], line_bytes_max: usize) -> Split {
+    let lines = input.split(|&byte| byte == b'\n').zip(1..);
+    lines
+        .map(|(line, number)| (number, line.strip_suffix(b"\r").unwrap_or(line)))
+        .filter(|(_, line)| line.len() > line_bytes_max || !line.trim_ascii().is_empty())
+        .map(|(number, line)| (number, (line.len() <= line_bytes_max).then(|| line.to_vec())))
+        .collect()
+}
+
+#[test]
+fn lines_end_in_any_way() {
+    let split = |input: &[u8]| split(input, &[], 4);
+    assert_eq!(split(b""), []);
+    assert_eq!(split(b"\n\r\n \n"), []);
+    assert_eq!(split(b"a\r\nb"), [(1, Some(b"a".to_vec())), (2, Some(b"b".to_vec()))]);
+    assert_eq!(
+        split(b"abcd\r\nabcde\nf\n"),
+        [(1, Some(b"abcd".to_vec())), (2, None), (3, Some(b"f".to_vec()))]
+    );
+    assert_eq!(split(b"\n\nabcdefgh"), [(3, None)]);
+}
+
+#[test]
+fn a_line_without_end_costs_its_limit_and_is_one_rejection() {
+    let mut lines = Lines::new(8);
+    let mut found = Vec::new();
+    for _ in 0..1_000 {
+        let mut bytes = *b"0123456789";
+        let mut chunk = lines.feed(&mut bytes);
+        while let Some(line) = chunk.next_line() {
+            found.push(matches!(line, RawLine::TooLong { number: 1 }));
+        }
+    }
+    assert_eq!(found, [true]);
+    let mut end = *b"\nok\n";
+    let mut chunk = lines.feed(&mut end);
+    assert_eq!(chunk.next_line(), Some(RawLine::Whole { number: 2, bytes: &mut b"ok".to_vec() }));
+    assert_eq!(chunk.next_line(), None);
+}
+
+fn any_symbol() -> impl Strategy<Value = Symbol> {
+    proptest::string::string_regex("[A-Za-z0-9._:/@^=#+-]{1,64}")
+        .unwrap()
+        .prop_map(|text| Symbol::new(&text).unwrap())
+}
+
+fn any_tick() -> impl Strategy<Value = (Tick, Option<Nanos>)> {
+    let time =
+        || proptest::option::of((i64::MIN / 1_000 + 1..i64::MAX / 1_000).prop_map(|us| Nanos(us * 1_000)));
+    // Spread over the magnitudes, so that short decimals occur as often as long ones.
+    let units = (any::<i64>(), 0u32..64).prop_map(|(units, shift)| units >> shift);
+    let trailing_zeros =
+        (units, 0u32..10).prop_map(|(units, zeros)| units / 10i64.pow(zeros) * 10i64.pow(zeros));
+    let fixed = proptest::array::uniform9(trailing_zeros);
+    let volume = (0i128..999_999_999_999_999_999_999_999_999_999_999, 0u32..30)
+        .prop_map(|(units, zeros)| Volume(units / 10i128.pow(zeros) * 10i128.pow(zeros)));
+    let side = prop_oneof![Just(Side::Buy), Just(Side::Sell), Just(Side::Unknown)];
+    (any_symbol(), time(), time(), 1u16..1 << 12, fixed, volume, any::<u64>(), side).prop_map(
+        |(symbol, ts, rx, mask, fixed, volume, trades, side)| {
+            let mut fields = Fields::default();
+            for field in FieldSet(mask).iter() {
+                match field {
+                    Field::Side => fields.set_side(side),
+                    Field::Volume => fields.set_volume(volume),
+                    Field::Trades => fields.set_trades(trades),
+                    _ => {
+                        let units = fixed[field as usize % FIXED_FIELDS];
+                        let allowed = if field.may_be_negative() { units } else { units.saturating_abs() };
+                        fields.set_fixed(field, Fixed(allowed));
+                    }
+                }
+            }
+            (Tick { symbol, ts, fields }, rx)
+        },
+    )
+}
+
+/// Bytes that look enough like lines to get far.
+fn almost_a_line() -> impl Strategy<Value = Vec<u8>> {
+    const PIECES: &[&[u8]] = &[
+        b"{", b"}", b"[", b"]", b",", b":", b"\"", b"\\", b"\"symbol\":\"A\"", b"\"bid\":", b"\"volume\":",
+        b"\"trades\":", b"\"ts\":", b"1", b"-", b".", b"e", b"1e308", b"99999999999999999999", b"null", b" ",
+        b"\n", b"\xff", b"\xed\xa0\x80", b"\\ud800", b"\0",
+    ];
+    let piece = proptest::sample::select(PIECES);
+    proptest::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_reads_back_exactly((tick, rx) in any_tick()) {
+        let mut line = Vec::new();
+        write_line(&tick, rx, &mut line);
+        prop_assert_eq!(line.pop(), Some(b'\n'));
+        let text = String::from_utf8(line.clone()).unwrap();
+        prop_assert_eq!(Decoder::new(LINE_BYTES_MAX).decode(&mut line), Ok(Line { tick, rx }), "{}", text);
+    }
+
+    #[test]
+    fn chunks_change_nothing(
+        input in proptest::collection::vec(prop_oneof![Just(b'\n'), Just(b'\r'), Just(b' '), Just(b'a')], 0..200),
+        cuts in proptest::collection::vec(0usize..12, 0..60),
+        line_bytes_max in 0usize..8,
+    ) {
+        prop_assert_eq!(split(&input, &cuts, line_bytes_max), split_naively(&input, line_bytes_max));
+    }
+
+    #[test]
+    fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let _ = Decoder::new(256).decode(&mut bytes.clone());
+    }
+
+    #[test]
+    fn nothing_that_looks_like_a_line_panics_or_blocks_the_next(bytes in almost_a_line()) {
+        let mut decoder = Decoder::new(LINE_BYTES_MAX);
+        let _ = decoder.decode(&mut bytes.clone());
+        let good = br#"{"symbol":"A","bid":1}"#;
+        prop_assert_eq!(decoder.decode(&mut good.to_vec()), Decoder::new(LINE_BYTES_MAX).decode(&mut good.to_vec()));
+    }
+}

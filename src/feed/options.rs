@@ -1,0 +1,67 @@
+//! A source's options: the query behind its name, each taken once, by name and kind.
+//!
+//! Invariant: an option that nobody takes, a value that cannot be read, and an option that is given twice are errors;
+//! none is ever ignored.
+
+use std::borrow::Cow;
+
+use super::source::SourceError;
+
+/// The options of one source that have not been taken yet.
+pub struct Options<'a> {
+    /// The source, as a message names it.
+    source: &'static str,
+    left: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// What was asked for, for the message about what was not.
+    known: Vec<&'static str>,
+}
+
+// === impl Options ===
+
+impl<'a> Options<'a> {
+    /// From `name=value&name=value`, percent-encoded.
+    pub fn parse(source: &'static str, query: &'a str) -> Result<Self, SourceError> {
+        let mut left: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
+        for (option, value) in form_urlencoded::parse(query.as_bytes()) {
+            if left.iter().any(|(known, _)| *known == option) {
+                return Err(SourceError::Twice { source_name: source, option: option.into_owned() });
+            }
+            left.push((option, value));
+        }
+        Ok(Options { source, left, known: Vec::new() })
+    }
+
+    /// Takes an option out; `None` when it was not given. `expected` tells a person what `parse` takes.
+    pub fn take<T>(
+        &mut self,
+        option: &'static str,
+        expected: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, SourceError> {
+        self.known.push(option);
+        let Some(at) = self.left.iter().position(|(name, _)| name == option) else { return Ok(None) };
+        let (_, value) = self.left.swap_remove(at);
+        match parse(&value) {
+            Some(parsed) => Ok(Some(parsed)),
+            None => Err(SourceError::Value {
+                source_name: self.source,
+                option,
+                value: value.into_owned(),
+                expected,
+            }),
+        }
+    }
+
+    /// # Errors
+    /// When an option is left that nobody took.
+    pub fn finish(self) -> Result<(), SourceError> {
+        match self.left.into_iter().next() {
+            None => Ok(()),
+            Some((option, _)) => Err(SourceError::Option {
+                source_name: self.source,
+                option: option.into_owned(),
+                known: self.known.join(", "),
+            }),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Writes a recording, plain or compressed.
+//!
+//! Loss: what was written after the last [`Writer::flush`] is lost when the writer is neither flushed nor finished.
+//!
+//! Invariants: the same ticks give the same bytes (no time, no host in them); what was written before a flush can be
+//! read, even if the file is never finished.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::Path,
+};
+
+use flate2::write::GzEncoder;
+
+use super::Header;
+use crate::{
+    feed::ndjson::write_line,
+    tick::{Nanos, Tick},
+};
+
+/// A recording that is being written.
+pub struct Writer<W: Write> {
+    out: Encoder<W>,
+    /// Lines that the encoder has not been given yet.
+    lines: Vec<u8>,
+}
+
+/// How a recording is compressed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Compression {
+    #[default]
+    Plain,
+    /// Level 0 to 9.
+    Gzip(u32),
+    /// Level 1 to 22.
+    Zstd(i32),
+}
+
+enum Encoder<W: Write> {
+    Plain(W),
+    Gzip(GzEncoder<W>),
+    Zstd(zstd::stream::write::Encoder<'static, W>),
+}
+
+/// Lines go to the encoder this many bytes at a time, or when flushed.
+const LINES_BYTES: usize = 32 * 1024;
+const GZIP_LEVEL: u32 = 6;
+const ZSTD_LEVEL: i32 = 3;
+
+// === impl Compression ===
+
+impl Compression {
+    /// By the ending of a file's name: `.gz`, `.zst`, or anything else for none.
+    pub fn of(path: &Path) -> Self {
+        match path.extension() {
+            Some(ending) if ending.eq_ignore_ascii_case("gz") => Compression::Gzip(GZIP_LEVEL),
+            Some(ending) if ending.eq_ignore_ascii_case("zst") => Compression::Zstd(ZSTD_LEVEL),
+            _ => Compression::Plain,
+        }
+    }
+}
+
+// === impl Writer ===
+
+impl Writer<File> {
+    /// Creates the file, or empties it when there is one, compressed as its name says.
+    ///
+    /// # Errors
+    /// When the file cannot be created or written.
+    pub fn create(path: &Path, header: &Header) -> io::Result<Self> {
+        Self::new(File::create(path)?, Compression::of(path), header)
+    }
+}
+
+impl<W: Write> Writer<W> {
+    /// # Errors
+    /// When the compressor cannot be set up.
+    pub fn new(out: W, compression: Compression, header: &Header) -> io::Result<Self> {
+        let out = match compression {
+            Compression::Plain => Encoder::Plain(out),
+            Compression::Gzip(level) => Encoder::Gzip(GzEncoder::new(out, flate2::Compression::new(level))),
+            Compression::Zstd(level) => Encoder::Zstd(zstd::stream::write::Encoder::new(out, level)?),
+        };
+        Ok(Writer { out, lines: header.line() })
+    }
+
+    /// Appends a tick that was received at `rx`.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    pub fn write(&mut self, tick: &Tick, rx: Nanos) -> io::Result<()> {
+        write_line(tick, Some(rx), &mut self.lines);
+        if self.lines.len() >= LINES_BYTES { self.pass_lines() } else { Ok(()) }
+    }
+
+    /// Makes readable what was written so far, at some cost in compression.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.pass_lines()?;
+        match &mut self.out {
+            Encoder::Plain(out) => out.flush(),
+            Encoder::Gzip(out) => out.flush(),
+            Encoder::Zstd(out) => out.flush(),
+        }
+    }
+
+    /// Writes the end and gives the output back.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    pub fn finish(mut self) -> io::Result<W> {
+        self.pass_lines()?;
+        let mut out = match self.out {
+            Encoder::Plain(out) => out,
+            Encoder::Gzip(out) => out.finish()?,
+            Encoder::Zstd(out) => out.finish()?,
+        };
+        out.flush()?;
+        Ok(out)
+    }
+
+    fn pass_lines(&mut self) -> io::Result<()> {
+        match &mut self.out {
+            Encoder::Plain(out) => out.write_all(&self.lines),
+            Encoder::Gzip(out) => out.write_all(&self.lines),
+            Encoder::Zstd(out) => out.write_all(&self.lines),
+        }?;
+        self.lines.clear();
+        Ok(())
+    }
+}

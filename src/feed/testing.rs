@@ -1,0 +1,66 @@
+//! A sink for tests: it keeps what it is given, and its clock goes only when it is asked.
+
+use std::{cell::Cell, time::Duration};
+
+use super::{Refused, RejectReason, Sink};
+use crate::{
+    shutdown::Stop,
+    tick::{Field, Fields, Fixed, Nanos, Symbol, Tick},
+};
+
+/// Keeps everything.
+#[derive(Default)]
+pub struct TestSink {
+    pub ticks: Vec<Tick>,
+    /// How many ticks each batch had.
+    pub batches: Vec<usize>,
+    pub rejected: Vec<RejectReason>,
+    pub lags: Vec<Duration>,
+    pub now: Cell<Nanos>,
+    /// How far the clock goes whenever it is asked.
+    pub step: Duration,
+    /// Set after so many ticks.
+    pub stop_after: Option<(usize, Stop)>,
+    /// The symbol whose ticks are refused.
+    pub refuses: Option<Symbol>,
+}
+
+impl Sink for TestSink {
+    fn submit(&mut self, ticks: &mut Vec<Tick>, refused: &mut Vec<Refused>) {
+        self.batches.push(ticks.len());
+        for (index, tick) in ticks.drain(..).enumerate() {
+            if self.refuses.as_ref() == Some(&tick.symbol) {
+                let message = format!("{} belongs to another feed", tick.symbol);
+                refused.push(Refused { index, reason: RejectReason::Owned, message });
+            } else {
+                self.ticks.push(tick);
+            }
+        }
+        if let Some((count, stop)) = &self.stop_after
+            && self.ticks.len() >= *count
+        {
+            stop.set();
+        }
+    }
+
+    fn reject(&mut self, reason: RejectReason) {
+        self.rejected.push(reason);
+    }
+
+    fn lag(&mut self, behind: Duration) {
+        self.lags.push(behind);
+    }
+
+    fn now(&self) -> Nanos {
+        let now = self.now.get();
+        self.now.set(now.plus(self.step));
+        now
+    }
+}
+
+/// A quote of `symbol` with this bid, at this event time in microseconds.
+pub fn tick(symbol: &str, bid: &str, ts: i64) -> Tick {
+    let mut fields = Fields::default();
+    fields.set_fixed(Field::Bid, Fixed::parse(bid).unwrap());
+    Tick { symbol: Symbol::new(symbol).unwrap(), ts: Nanos::from_micros(ts), fields }
+}
