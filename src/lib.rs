@@ -7,13 +7,18 @@
 //!
 //! The modules below stand in the order in which a tick meets them.
 
+pub mod tick;
 pub mod clock;
 pub mod limits;
 pub mod shutdown;
-pub mod tick;
 
-pub mod fanout;
 pub mod feed;
-pub mod session;
 pub mod topic;
+pub mod fanout;
 pub mod wire;
+pub mod session;
+
+pub mod intake;
+pub mod metrics;
+pub mod http;
+pub mod service;

@@ -59,6 +59,10 @@ pub struct Target {
     pub connections: Arc<AtomicUsize>,
 }
 
+/// A connection of a shard, counted while it lasts.
+#[derive(Debug)]
+pub struct Connection(Arc<AtomicUsize>);
+
 /// Connections beside sessions: scrapes, probes, handshakes under way.
 const CONNECTIONS_BESIDE_SESSIONS: usize = 1_024;
 /// After the process has run out of descriptors.
@@ -111,6 +115,19 @@ impl Places {
         }
         *count += 1;
         Some(Place { address, taken: Some(Arc::clone(&self.taken)) })
+    }
+}
+
+impl Connection {
+    /// Counts down `connections` when dropped; the acceptor has counted up.
+    pub fn counted(connections: &Arc<AtomicUsize>) -> Self {
+        Connection(Arc::clone(connections))
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

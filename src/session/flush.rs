@@ -212,6 +212,14 @@ impl Core {
         self.fanout.make_ready(key);
     }
 
+    /// Ends a session that was never let in: it hears why, and nothing else.
+    pub fn refuse(&mut self, key: SessionKey, reason: CloseReason) {
+        if let Some(session) = self.session(key) {
+            session.control.clear();
+        }
+        self.close(key, reason);
+    }
+
     /// Forgets a session; its task ends when it next runs. `reason` counts when the session was still open.
     pub fn drop_session(&mut self, key: SessionKey, reason: CloseReason) {
         let Some(mut session) = self.sessions.get_mut(key.0 as usize).and_then(Option::take) else { return };

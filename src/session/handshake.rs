@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{
-    accept::{Place, RejectedReason},
+    accept::{Connection, Place, RejectedReason},
     budget::Budget,
     query, read,
     shard::{Shard, Shared},
@@ -77,7 +77,12 @@ pub fn check(request: &Request<Incoming>) -> Result<Accepted, Refused> {
 }
 
 /// Waits for the upgrade and begins the session, or says why there is none.
-pub async fn upgrade(shard: Rc<Shard>, request: Request<Incoming>, peer: SocketAddr) {
+pub async fn upgrade(
+    shard: Rc<Shard>,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    connection: Option<Connection>,
+) {
     let shared = &shard.shared;
     let verdict = admit(shared, &request, peer);
     let command = request.uri().query().and_then(query::subscribe_command);
@@ -99,13 +104,13 @@ pub async fn upgrade(shard: Rc<Shard>, request: Request<Incoming>, peer: SocketA
         }
         Err((reason, close)) => {
             shared.rejected.count(reason);
-            shard.core.borrow_mut().close(key, close);
+            shard.core.borrow_mut().refuse(key, close);
             None
         }
     };
     tokio::task::spawn_local(async move {
         read::serve(shard, key, stream, decoder).await;
-        drop(place);
+        drop((place, connection));
     });
 }
 

@@ -1,0 +1,190 @@
+//! Answers, and failures in one shape.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Method, Response, StatusCode,
+    header::{self, HeaderValue},
+};
+
+use crate::{
+    session::{
+        events::EventBody,
+        handshake::{Accepted, Refused},
+    },
+    wire::SUBPROTOCOL,
+};
+
+/// A body is whole, or an event stream. Not `Send`: it stays on its shard's thread.
+pub type Answer = Response<AnswerBody>;
+
+pub enum AnswerBody {
+    Whole(Full<Bytes>),
+    Events(EventBody),
+}
+
+/// Why a request is not answered as it wished.
+#[derive(Debug)]
+pub struct Failure {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    headers: Vec<(header::HeaderName, HeaderValue)>,
+}
+
+impl hyper::body::Body for AnswerBody {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
+        match self.get_mut() {
+            AnswerBody::Whole(body) => std::pin::Pin::new(body).poll_frame(context),
+            AnswerBody::Events(body) => std::pin::Pin::new(body).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            AnswerBody::Whole(body) => body.is_end_stream(),
+            AnswerBody::Events(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> hyper::body::SizeHint {
+        match self {
+            AnswerBody::Whole(body) => body.size_hint(),
+            AnswerBody::Events(_) => hyper::body::SizeHint::default(),
+        }
+    }
+}
+
+pub fn json(text: String) -> Answer {
+    whole("application/json", text.into())
+}
+
+pub fn page(text: &'static str) -> Answer {
+    let mut answer = whole("text/html; charset=utf-8", Bytes::from_static(text.as_bytes()));
+    let headers = answer.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    answer
+}
+
+pub fn metrics(text: Vec<u8>) -> Answer {
+    whole("text/plain; version=0.0.4; charset=utf-8", text.into())
+}
+
+pub fn events(body: EventBody) -> Answer {
+    let mut answer = Response::new(AnswerBody::Events(body));
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Proxies that buffer would deliver prices late.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    answer
+}
+
+pub fn switching(accepted: Accepted) -> Answer {
+    let mut answer = Response::new(AnswerBody::Whole(Full::default()));
+    *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = answer.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accepted.accept_key);
+    if accepted.subprotocol {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    }
+    answer
+}
+
+/// The answer to `HEAD`: the headers of `GET`.
+pub fn without_body(mut answer: Answer) -> Answer {
+    use hyper::body::Body;
+    if let Some(bytes) = answer.body().size_hint().exact() {
+        answer.headers_mut().insert(header::CONTENT_LENGTH, bytes.into());
+    }
+    *answer.body_mut() = AnswerBody::Whole(Full::default());
+    answer
+}
+
+fn whole(kind: &'static str, bytes: Bytes) -> Answer {
+    let mut answer = Response::new(AnswerBody::Whole(Full::new(bytes)));
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+impl Failure {
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Failure { status, code, message: message.into(), headers: Vec::new() }
+    }
+
+    pub fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
+        Failure::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    pub fn not_found(path: &str) -> Self {
+        let paths: Vec<&str> = super::ROUTES.iter().map(|(path, _)| *path).collect();
+        Failure::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            format!("there is no {path}: there are {}", paths.join(", ")),
+        )
+    }
+
+    pub fn method_not_allowed(method: &Method, path: &str, allowed: &[Method]) -> Self {
+        let allowed: Vec<&str> = allowed.iter().map(Method::as_str).collect();
+        let allowed = allowed.join(", ");
+        let message = format!("{method} is not for {path}: use {allowed}");
+        let mut failure = Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
+        if let Ok(value) = HeaderValue::from_str(&allowed) {
+            failure.headers.push((header::ALLOW, value));
+        }
+        failure
+    }
+
+    pub fn origin(origin: Option<&HeaderValue>) -> Self {
+        let origin =
+            origin.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default();
+        let message = format!("pages from {origin} may not use this server (allowed_origins)");
+        Failure::new(StatusCode::FORBIDDEN, "origin", message)
+    }
+
+    pub fn not_loopback() -> Self {
+        let message = "without authentication configured, this is for clients on the same machine alone";
+        Failure::new(StatusCode::FORBIDDEN, "forbidden", message)
+    }
+
+    pub fn draining() -> Self {
+        let message = "the server is stopping: come back in a moment, or go to another";
+        let mut failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "draining", message);
+        failure.headers.push((header::RETRY_AFTER, HeaderValue::from_static("1")));
+        failure
+    }
+
+    pub fn into_answer(self) -> Answer {
+        let text = serde_json::json!({"error": {"code": self.code, "message": self.message}}).to_string();
+        let mut answer = json(text);
+        *answer.status_mut() = self.status;
+        let headers = answer.headers_mut();
+        if self.status == StatusCode::UPGRADE_REQUIRED {
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        }
+        for (name, value) in self.headers {
+            headers.insert(name, value);
+        }
+        answer
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        Failure::new(refused.status, refused.code, refused.message)
+    }
+}

@@ -1,0 +1,124 @@
+//! What readers ask: symbols, snapshots, an event stream.
+
+use std::rc::Rc;
+
+use hyper::{Request, StatusCode, body::Incoming};
+
+use super::{Answer, Caller, Failure, answer};
+use crate::{
+    fanout::Glob,
+    session::{events::EventBody, handshake, query::subscribe_command, shard::Shard},
+    tick::Symbol,
+    wire::{CloseReason, Target, frame},
+};
+
+/// Symbols that one request may name.
+const SYMBOLS_MAX: usize = 10_000;
+
+pub fn symbols(shard: &Rc<Shard>) -> Answer {
+    let shared = &shard.shared;
+    let stale_nanos = u64::try_from(shared.limits.stale.as_nanos()).unwrap_or(u64::MAX);
+    let listing = shared.ingest.listing(shared.clock.now(), stale_nanos);
+    let mut text = String::with_capacity(2 + listing.len() * 56);
+    text.push('[');
+    for (at, row) in listing.iter().enumerate() {
+        use std::fmt::Write;
+        let comma = if at == 0 { "" } else { "," };
+        // Neither symbols nor states have characters that JSON would escape.
+        let written = write!(
+            text,
+            "{comma}{{\"symbol\":\"{}\",\"seq\":{},\"state\":\"{}\"}}",
+            row.symbol,
+            row.seq,
+            row.state.as_str()
+        );
+        debug_assert!(written.is_ok(), "a string takes every write");
+    }
+    text.push(']');
+    answer::json(text)
+}
+
+/// The records of the symbols and globs in `symbols`; what has no tick yet has none.
+pub fn snapshot(shard: &Rc<Shard>, query: &str) -> Result<Answer, Failure> {
+    let mut named = Vec::new();
+    let mut asked = false;
+    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+        if key != "symbols" {
+            let message = format!("/v1/snapshot has no parameter {key:?}: it has symbols");
+            return Err(Failure::bad_request("unknown_parameter", message));
+        }
+        asked = true;
+        for text in value.split(',').filter(|text| !text.is_empty()) {
+            named.push(Target::parse(text));
+        }
+    }
+    if !asked || named.is_empty() {
+        let message = "symbols is missing: /v1/snapshot?symbols=BTC-USD,ETH-*";
+        return Err(Failure::bad_request("missing_parameter", message));
+    }
+    let symbols = resolve(shard, named)?;
+    let records = shard.shared.ingest.records(&symbols);
+    let mut text = Vec::with_capacity(2 + symbols.len() * 256);
+    text.push(b'[');
+    for (symbol, image) in symbols.iter().zip(records) {
+        if let Some(image) = image.filter(|image| image.record.seq > 0) {
+            frame::write_snapshot(symbol, &image.record, &mut text);
+            text.push(b',');
+        }
+    }
+    if text.last() == Some(&b',') {
+        text.pop();
+    }
+    text.push(b']');
+    let text = String::from_utf8(text);
+    text.map(answer::json)
+        .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
+}
+
+fn resolve(shard: &Rc<Shard>, named: Vec<Target>) -> Result<Vec<Symbol>, Failure> {
+    let mut symbols: Vec<Symbol> = Vec::new();
+    let mut globs: Vec<Glob> = Vec::new();
+    for target in named {
+        match target {
+            Target::Name(symbol) => symbols.push(symbol),
+            Target::Glob(glob) => globs.push(glob),
+            Target::Bad { text, message } => {
+                return Err(Failure::bad_request("bad_symbol", format!("{text:?}: {message}")));
+            }
+        }
+    }
+    if !globs.is_empty() {
+        let listing = shard.shared.ingest.listing(shard.shared.clock.now(), 0);
+        let matching = listing.into_iter().map(|row| row.symbol);
+        symbols.extend(matching.filter(|symbol| globs.iter().any(|glob| glob.matches(symbol))));
+    }
+    let mut seen = std::collections::HashSet::new();
+    symbols.retain(|symbol| seen.insert(symbol.clone()));
+    if symbols.len() > SYMBOLS_MAX {
+        let message =
+            format!("{} symbols are asked for, one request gets at most {SYMBOLS_MAX}", symbols.len());
+        return Err(Failure::bad_request("too_many_symbols", message));
+    }
+    Ok(symbols)
+}
+
+/// The stream's messages as server-sent events.
+pub fn events(shard: &Rc<Shard>, request: &Request<Incoming>, caller: &Caller) -> Result<Answer, Failure> {
+    if shard.shared.draining.load(std::sync::atomic::Ordering::Relaxed) {
+        return Err(Failure::draining());
+    }
+    let Some(command) = request.uri().query().and_then(subscribe_command) else {
+        let message = "symbols is missing: /v1/sse?symbols=BTC-USD,ETH-*";
+        return Err(Failure::bad_request("missing_parameter", message));
+    };
+    let place = handshake::admit(&shard.shared, request, caller.peer).map_err(|(reason, close)| {
+        shard.shared.rejected.count(reason);
+        let status = if close == CloseReason::Origin {
+            StatusCode::FORBIDDEN
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        };
+        Failure::new(status, reason.label(), close.phrase())
+    })?;
+    Ok(answer::events(EventBody::open(shard, caller.peer.ip(), place, &command, Rc::clone(&caller.kill))))
+}

@@ -1,0 +1,172 @@
+//! HTTP on the sessions' port: routes, the dashboard, metrics, probes, publishing. hyper does the protocol.
+//!
+//! Every error is `{"error":{"code","message"}}` with the right status. Invariants: what a page of another origin sends
+//! is refused; what changes or discloses anything is for loopback peers alone, while no authentication is configured.
+
+mod answer;
+mod ops;
+mod market;
+mod publish;
+
+use std::{cell::Cell, net::SocketAddr, rc::Rc, sync::Arc, sync::atomic::Ordering};
+
+use hyper::{Method, Request, body::Incoming, header, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::TcpStream,
+    sync::{Notify, mpsc::UnboundedSender},
+};
+
+pub use answer::{Answer, Failure};
+
+use crate::{
+    clock::Clock,
+    intake::{FeedSink, FeedStatus},
+    metrics::Metrics,
+    session::{
+        accept::{Connection, RejectedReason},
+        handshake,
+        shard::{Shard, ToShard},
+    },
+    tick::Nanos,
+};
+
+/// What routes need beside their own shard.
+pub struct App {
+    pub metrics: Metrics,
+    pub shards: Vec<UnboundedSender<ToShard>>,
+    pub feeds: Vec<Arc<FeedStatus>>,
+    /// Where published ticks go.
+    pub push: FeedSink,
+    pub clock: Clock,
+    pub began: Nanos,
+}
+
+/// Who is at the other end of a connection.
+pub struct Caller {
+    pub peer: SocketAddr,
+    /// Ends the connection from outside.
+    pub kill: Rc<Notify>,
+    /// Goes with the socket, when a session takes it over.
+    connection: Cell<Option<Connection>>,
+}
+
+/// Requests have small heads; what is larger is refused by hyper.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+const HEADERS_MAX: usize = 64;
+
+/// The routes: path, and what may be done to it.
+const ROUTES: [(&str, &[Method]); 10] = [
+    ("/", &[Method::GET, Method::HEAD]),
+    ("/metrics", &[Method::GET, Method::HEAD]),
+    ("/healthz", &[Method::GET, Method::HEAD]),
+    ("/readyz", &[Method::GET, Method::HEAD]),
+    ("/v1/stream", &[Method::GET]),
+    ("/v1/sse", &[Method::GET]),
+    ("/v1/symbols", &[Method::GET, Method::HEAD]),
+    ("/v1/snapshot", &[Method::GET, Method::HEAD]),
+    ("/v1/publish", &[Method::POST]),
+    ("/debug/slow", &[Method::GET, Method::HEAD]),
+];
+
+/// Serves one connection until it ends or becomes a session.
+pub async fn serve(
+    app: Arc<App>,
+    shard: Rc<Shard>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    counted: Connection,
+) {
+    let caller = Rc::new(Caller { peer, kill: Rc::default(), connection: Cell::new(Some(counted)) });
+    let service = service_fn(|request| {
+        let (app, shard, caller) = (Arc::clone(&app), Rc::clone(&shard), Rc::clone(&caller));
+        async move { Ok::<_, std::convert::Infallible>(answer(app, shard, request, caller).await) }
+    });
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(shard.shared.limits.handshake)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEAD_BYTES_MAX);
+    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    tokio::select! {
+        result = connection => {
+            if result.is_err_and(|error| error.is_timeout()) {
+                shard.shared.rejected.count(RejectedReason::Timeout);
+            }
+        }
+        // A session that took nothing for too long; its connection goes with it.
+        () = caller.kill.notified() => {}
+    }
+}
+
+async fn answer(app: Arc<App>, shard: Rc<Shard>, request: Request<Incoming>, caller: Rc<Caller>) -> Answer {
+    let head = request.method() == Method::HEAD;
+    let answer = route(&app, &shard, request, &caller).await.unwrap_or_else(Failure::into_answer);
+    if head { answer::without_body(answer) } else { answer }
+}
+
+async fn route(
+    app: &Arc<App>,
+    shard: &Rc<Shard>,
+    request: Request<Incoming>,
+    caller: &Caller,
+) -> Result<Answer, Failure> {
+    let path = request.uri().path();
+    let Some((path, methods)) = ROUTES.into_iter().find(|(known, _)| *known == path) else {
+        return Err(Failure::not_found(path));
+    };
+    if !methods.contains(request.method()) {
+        return Err(Failure::method_not_allowed(request.method(), path, methods));
+    }
+    if path == "/v1/stream" {
+        return upgrade(shard, request, caller);
+    }
+    if !handshake::origin_allowed(request.headers(), &shard.shared.allowed_origins) {
+        return Err(Failure::origin(request.headers().get(header::ORIGIN)));
+    }
+    let query = request.uri().query().unwrap_or_default();
+    match path {
+        "/" => Ok(answer::page(include_str!("page.html"))),
+        "/healthz" => Ok(answer::json("{\"status\":\"alive\"}".to_owned())),
+        "/readyz" => ops::ready(app, shard),
+        "/metrics" => Ok(ops::metrics(app, shard).await),
+        "/v1/symbols" => Ok(market::symbols(shard)),
+        "/v1/snapshot" => market::snapshot(shard, query),
+        "/v1/sse" => market::events(shard, &request, caller),
+        "/v1/publish" => {
+            only_loopback(caller.peer)?;
+            publish::publish(app, shard, request).await
+        }
+        "/debug/slow" => {
+            only_loopback(caller.peer)?;
+            ops::slow(app, query).await
+        }
+        _ => Err(Failure::not_found(path)),
+    }
+}
+
+/// Answers an upgrade; the session begins when the answer is out.
+fn upgrade(shard: &Rc<Shard>, request: Request<Incoming>, caller: &Caller) -> Result<Answer, Failure> {
+    let shared = &shard.shared;
+    if shared.draining.load(Ordering::Relaxed) {
+        shared.rejected.count(RejectedReason::Draining);
+        return Err(Failure::draining());
+    }
+    let accepted = handshake::check(&request).map_err(|refused| {
+        shared.rejected.count(RejectedReason::BadRequest);
+        Failure::from(refused)
+    })?;
+    tokio::task::spawn_local(handshake::upgrade(
+        Rc::clone(shard),
+        request,
+        caller.peer,
+        caller.connection.take(),
+    ));
+    Ok(answer::switching(accepted))
+}
+
+/// Publishing, control and debug need a token that allows it, or, with no authentication configured, a loopback peer.
+fn only_loopback(peer: SocketAddr) -> Result<(), Failure> {
+    if peer.ip().to_canonical().is_loopback() { Ok(()) } else { Err(Failure::not_loopback()) }
+}

@@ -1,0 +1,106 @@
+//! What operators ask: metrics, readiness, the slowest sessions.
+
+use std::{rc::Rc, sync::atomic::Ordering, time::Duration};
+
+use hyper::StatusCode;
+use tokio::sync::oneshot;
+
+use super::{Answer, App, Failure, answer};
+use crate::{
+    metrics::Levels,
+    session::{
+        shard::{Shard, ToShard},
+        stats::Report,
+    },
+};
+
+/// A shard answers between two turns, in milliseconds; one that does not is stuck, and the scrape says so.
+const SHARD_ANSWER: Duration = Duration::from_secs(2);
+const SLOWEST_DEFAULT: usize = 20;
+const SLOWEST_MAX: usize = 1_000;
+
+pub async fn metrics(app: &App, shard: &Rc<Shard>) -> Answer {
+    let mut report = Report::default();
+    let mut shards = 0;
+    for answer in ask_all(app, ToShard::Report).await {
+        report.add(&answer);
+        shards += 1;
+    }
+    let shared = &shard.shared;
+    let now = app.clock.now();
+    let stale_nanos = u64::try_from(shared.limits.stale.as_nanos()).unwrap_or(u64::MAX);
+    let levels = Levels {
+        feeds: &app.feeds,
+        rejected: &shared.rejected,
+        topics: shared.ingest.topics(),
+        topics_stale: shared.ingest.count_stale(now, stale_nanos),
+        shards,
+        draining: shared.draining.load(Ordering::Relaxed),
+        uptime_seconds: now.since(app.began) as f64 / 1e9,
+        now,
+    };
+    answer::metrics(app.metrics.text(&report, &levels))
+}
+
+/// Ready: not draining, and every feed that is to give ticks does.
+pub fn ready(app: &App, shard: &Rc<Shard>) -> Result<Answer, Failure> {
+    let shared = &shard.shared;
+    if shared.draining.load(Ordering::Relaxed) {
+        return Err(Failure::draining());
+    }
+    let now = app.clock.now();
+    let faults: Vec<String> =
+        app.feeds.iter().filter_map(|feed| feed.why_not_fresh(now, shared.limits.stale)).collect();
+    if faults.is_empty() {
+        return Ok(answer::json("{\"status\":\"ready\"}".to_owned()));
+    }
+    Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "feed_not_fresh", faults.join("; ")))
+}
+
+pub async fn slow(app: &App, query: &str) -> Result<Answer, Failure> {
+    let mut count = SLOWEST_DEFAULT;
+    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+        if key != "k" {
+            return Err(Failure::bad_request(
+                "unknown_parameter",
+                format!("/debug/slow has no parameter {key:?}: it has k"),
+            ));
+        }
+        count = value.parse().ok().filter(|&count| count <= SLOWEST_MAX).ok_or_else(|| {
+            Failure::bad_request(
+                "bad_value",
+                format!("k must be a whole number from 0 to {SLOWEST_MAX}, this is {value:?}"),
+            )
+        })?;
+    }
+    let answers = ask_all(app, |reply| ToShard::Slowest(count, reply)).await;
+    let mut slowest: Vec<_> = answers.into_iter().flatten().collect();
+    slowest.sort_by_key(|session| {
+        std::cmp::Reverse((session.blocked_ms, session.oldest_ms, session.pending_ticks))
+    });
+    slowest.truncate(count);
+    serde_json::to_string(&slowest)
+        .map(answer::json)
+        .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
+}
+
+/// Asks every shard, and waits for all answers at once.
+async fn ask_all<T>(app: &App, question: impl Fn(oneshot::Sender<T>) -> ToShard) -> Vec<T> {
+    let asked: Vec<_> = app
+        .shards
+        .iter()
+        .filter_map(|inbox| {
+            let (reply, answer) = oneshot::channel();
+            inbox.send(question(reply)).ok().map(|()| answer)
+        })
+        .collect();
+    let mut answers = Vec::with_capacity(asked.len());
+    for answer in asked {
+        match tokio::time::timeout(SHARD_ANSWER, answer).await {
+            Ok(Ok(answer)) => answers.push(answer),
+            Ok(Err(_)) => {}
+            Err(_) => tracing::warn!("a shard has not answered for {SHARD_ANSWER:?}"),
+        }
+    }
+    answers
+}

@@ -1,0 +1,90 @@
+//! `POST /v1/publish`: ticks in, as lines. The work is done off the shard's thread, so that no session waits for it.
+
+use std::{rc::Rc, sync::Arc};
+
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::{Request, StatusCode, body::Incoming};
+use serde_json::json;
+
+use super::{Answer, App, Failure, answer};
+use crate::{
+    feed::{
+        Refused,
+        ndjson::{Decoder, RejectedLine, decode_block},
+    },
+    intake::FeedSink,
+    session::shard::Shard,
+};
+
+/// Rejected lines that the answer describes; beyond it they are only counted.
+const REJECTED_SHOWN: usize = 1_000;
+/// Ticks that are taken in under one hold of the market's lock.
+const TICKS_A_SUBMIT: usize = 1_024;
+
+pub async fn publish(
+    app: &Arc<App>,
+    shard: &Rc<Shard>,
+    request: Request<Incoming>,
+) -> Result<Answer, Failure> {
+    let limits = &shard.shared.limits;
+    let (body_bytes_max, line_bytes_max) = (limits.publish_bytes, limits.line_bytes);
+    let body = Limited::new(request.into_body(), body_bytes_max).collect().await.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            let message = format!("the body is larger than {body_bytes_max} bytes: send several");
+            return Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message);
+        }
+        Failure::bad_request("bad_body", format!("the body could not be read: {error}"))
+    })?;
+    let mut body: Vec<u8> = body.to_bytes().into();
+    let app = Arc::clone(app);
+    let taken = tokio::task::spawn_blocking(move || take(&app.push, &mut body, line_bytes_max)).await;
+    let taken = taken
+        .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))?;
+    Ok(answer::json(taken.to_json()))
+}
+
+/// What became of a body.
+struct Taken {
+    accepted: usize,
+    rejected: Vec<RejectedLine>,
+    rejected_total: u64,
+}
+
+fn take(push: &FeedSink, body: &mut [u8], line_bytes_max: usize) -> Taken {
+    let mut decoder = Decoder::new(line_bytes_max);
+    let (mut ticks, mut lines, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
+    let tally = decode_block(&mut decoder, body, &mut ticks, &mut lines, &mut rejected);
+    for (reason, count) in tally.iter() {
+        push.status.count_rejected(reason, count);
+    }
+    let mut rejected_total = tally.total();
+    let mut accepted = 0;
+    let mut ticks = ticks.into_iter();
+    for chunk in lines.chunks(TICKS_A_SUBMIT) {
+        let mut part: Vec<_> = ticks.by_ref().take(chunk.len()).collect();
+        let mut refused = Vec::new();
+        accepted += push.take(&mut part, &mut refused);
+        rejected_total += refused.len() as u64;
+        rejected.extend(refused.into_iter().map(|Refused { index, reason, message }| RejectedLine {
+            line: chunk[index],
+            reason,
+            message,
+        }));
+    }
+    rejected.sort_by_key(|line| line.line);
+    rejected.truncate(REJECTED_SHOWN);
+    Taken { accepted, rejected, rejected_total }
+}
+
+impl Taken {
+    fn to_json(&self) -> String {
+        let shown = self.rejected.iter().map(|line| json!({"line": line.line, "reason": line.message}));
+        let shown: Vec<_> = shown.collect();
+        let mut answer = json!({"accepted": self.accepted, "rejected": shown});
+        let hidden = self.rejected_total.saturating_sub(shown.len() as u64);
+        if hidden > 0 {
+            answer["rejected_not_shown"] = hidden.into();
+        }
+        answer.to_string()
+    }
+}

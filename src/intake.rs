@@ -1,0 +1,156 @@
+//! Feeds at work: each on its thread, with the sink that it is given and the status that others read of it.
+//!
+//! Between `feed`, which knows no topics, and `topic`, which knows no feeds: this is where the two are joined.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+
+use crate::{
+    clock::Clock,
+    feed::{Refused, RejectReason, Sink},
+    tick::{Nanos, Tick},
+    topic::{FeedId, Ingest},
+};
+
+/// One feed's counts and condition. Written by the feed's thread, read by scrapes and probes.
+#[derive(Debug)]
+pub struct FeedStatus {
+    pub name: String,
+    pub id: FeedId,
+    pub kind: FeedKind,
+    pub ingested: AtomicU64,
+    rejected: [AtomicU64; RejectReason::ALL.len()],
+    pub reconnects: AtomicU64,
+    /// Nanoseconds behind its own schedule.
+    lag: AtomicU64,
+    /// When it last gave a tick; 0: never.
+    last: AtomicI64,
+    /// Seldom written and read by every probe.
+    condition: ArcSwap<Condition>,
+}
+
+/// Whether ticks are to be expected.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum FeedKind {
+    /// The feed gives ticks by itself; until it has, the service is not ready.
+    Expected,
+    /// Others push into it, when they have something.
+    Pushed,
+}
+
+/// What became of a feed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Condition {
+    Running,
+    /// It has come to its end.
+    Ended,
+    /// It broke off, and why.
+    Failed(String),
+}
+
+/// A feed's way into the market.
+pub struct FeedSink {
+    pub status: Arc<FeedStatus>,
+    pub ingest: Arc<Ingest>,
+    pub clock: Clock,
+}
+
+impl FeedStatus {
+    pub fn new(name: String, id: FeedId, kind: FeedKind) -> Self {
+        FeedStatus {
+            name,
+            id,
+            kind,
+            ingested: AtomicU64::new(0),
+            rejected: Default::default(),
+            reconnects: AtomicU64::new(0),
+            lag: AtomicU64::new(0),
+            last: AtomicI64::new(0),
+            condition: ArcSwap::from_pointee(Condition::Running),
+        }
+    }
+
+    pub fn count_rejected(&self, reason: RejectReason, lines: u64) {
+        self.rejected[reason as usize].fetch_add(lines, Ordering::Relaxed);
+    }
+
+    pub fn rejected(&self, reason: RejectReason) -> u64 {
+        self.rejected[reason as usize].load(Ordering::Relaxed)
+    }
+
+    pub fn lag(&self) -> Duration {
+        Duration::from_nanos(self.lag.load(Ordering::Relaxed))
+    }
+
+    /// When it last gave a tick, by the service's clock.
+    pub fn last(&self) -> Option<Nanos> {
+        Some(self.last.load(Ordering::Relaxed)).filter(|&last| last != 0).map(Nanos)
+    }
+
+    pub fn condition(&self) -> Arc<Condition> {
+        self.condition.load_full()
+    }
+
+    pub fn set_condition(&self, condition: Condition) {
+        self.condition.store(Arc::new(condition));
+    }
+
+    /// Why the feed is not fresh; `None` when it is.
+    pub fn why_not_fresh(&self, now: Nanos, stale: Duration) -> Option<String> {
+        let name = &self.name;
+        match &*self.condition() {
+            Condition::Ended => return Some(format!("feed {name} has ended")),
+            Condition::Failed(why) => return Some(format!("feed {name} has failed: {why}")),
+            Condition::Running => {}
+        }
+        match self.last() {
+            None if self.kind == FeedKind::Expected => Some(format!("feed {name} has given no tick yet")),
+            Some(last) if u128::from(now.since(last)) > stale.as_nanos() => {
+                Some(format!("feed {name} has given no tick for {} ms", now.since(last) / 1_000_000))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl FeedSink {
+    /// As [`Sink::submit`], from any thread.
+    pub fn take(&self, ticks: &mut Vec<Tick>, refused: &mut Vec<Refused>) -> usize {
+        let now = self.clock.now();
+        let before = refused.len();
+        let taken = self.ingest.submit(self.status.id, ticks, now, refused);
+        for refused in &refused[before..] {
+            self.status.count_rejected(refused.reason, 1);
+        }
+        if taken > 0 {
+            self.status.ingested.fetch_add(taken as u64, Ordering::Relaxed);
+            self.status.last.store(now.0, Ordering::Relaxed);
+        }
+        taken
+    }
+}
+
+impl Sink for FeedSink {
+    fn submit(&mut self, ticks: &mut Vec<Tick>, refused: &mut Vec<Refused>) {
+        self.take(ticks, refused);
+    }
+
+    fn reject(&mut self, reason: RejectReason) {
+        self.status.count_rejected(reason, 1);
+    }
+
+    fn lag(&mut self, behind: Duration) {
+        self.status.lag.store(u64::try_from(behind.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    fn now(&self) -> Nanos {
+        self.clock.now()
+    }
+}

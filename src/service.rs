@@ -1,0 +1,343 @@
+//! The service whole: the only module that knows all the others. Starts them, and ends them in two phases.
+//!
+//! Threads: the caller's waits for the end; one accepts; one for each shard; one for each feed that has something to
+//! run. What they share is read only, counted in atomics, or handed over (see ARCHITECTURE.md).
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    thread::{self, JoinHandle},
+};
+
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::{
+        Notify,
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    },
+    task::LocalSet,
+};
+
+use crate::{
+    clock::Clock,
+    feed::{Feed, FeedError, Opened, Source},
+    http::{self, App},
+    intake::{Condition, FeedKind, FeedSink, FeedStatus},
+    limits::Limits,
+    metrics::Metrics,
+    session::{
+        accept::{self, Connection, Places, Rejected, Target},
+        shard::{Shard, Shared, ToShard},
+    },
+    shutdown::Stop,
+    topic::{Batch, FeedId, Ingest, Market, Outlet, handover::Handover},
+};
+
+/// What the service is started with.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Port 0: any; [`Service::address`] tells which.
+    pub listen: SocketAddr,
+    pub feeds: Vec<Source>,
+    /// 0: one a core.
+    pub shards: usize,
+    pub allowed_origins: Vec<String>,
+    pub limits: Limits,
+    /// `None`: one that no earlier start had.
+    pub epoch: Option<String>,
+}
+
+/// The service, running.
+pub struct Service {
+    pub address: SocketAddr,
+    pub epoch: String,
+    pub shards: usize,
+    shared: Arc<Shared>,
+    inboxes: Vec<UnboundedSender<ToShard>>,
+    listener: TcpListener,
+    stop_feeds: Stop,
+    stop_accepting: Stop,
+    acceptor: JoinHandle<()>,
+    shard_threads: Vec<JoinHandle<()>>,
+    feeds: Vec<Arc<FeedStatus>>,
+}
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("cannot listen on {address}")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("cannot open feed {name}")]
+    Feed { name: String, source: FeedError },
+    #[error("cannot set up metrics")]
+    Metrics(#[from] prometheus::Error),
+    #[error("cannot start a thread or its runtime")]
+    Thread(#[source] io::Error),
+}
+
+/// A shard's two ends, before its thread has them.
+struct Ends {
+    handover: Arc<Handover<Batch>>,
+    wake: Arc<Notify>,
+    inbox: UnboundedReceiver<ToShard>,
+    runtime: Runtime,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Service {
+    /// Opens the feeds, binds the address, and starts every thread; when it returns, clients are served.
+    ///
+    /// # Errors
+    /// When a feed cannot be opened, the address not bound, or a thread not started.
+    pub fn start(setup: Setup) -> Result<Self, StartError> {
+        let clock = Clock::system();
+        let feeds = open_feeds(&setup)?;
+        let listener = accept::listen(setup.listen)
+            .map_err(|source| StartError::Listen { address: setup.listen, source })?;
+        let address =
+            listener.local_addr().map_err(|source| StartError::Listen { address: setup.listen, source })?;
+        let shards = if setup.shards == 0 {
+            thread::available_parallelism().map_or(1, usize::from)
+        } else {
+            setup.shards
+        };
+        let (inboxes, ends): (Vec<_>, Vec<_>) = (0..shards)
+            .map(|_| shard_ends(&setup.limits))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(StartError::Thread)?
+            .into_iter()
+            .unzip();
+        let statuses = feeds.statuses.clone();
+        let names = statuses.iter().map(|status| status.name.clone()).collect();
+        let market = Market::new(names, setup.limits.topics, setup.limits.ring_ticks);
+        let ingest = Arc::new(Ingest::new(market, ends.iter().map(outlet).collect()));
+        let shared = Arc::new(Shared {
+            epoch: setup.epoch.unwrap_or_else(|| new_epoch(&clock)),
+            limits: setup.limits,
+            clock,
+            ingest: Arc::clone(&ingest),
+            allowed_origins: setup.allowed_origins,
+            sessions: AtomicUsize::new(0),
+            session_numbers: AtomicU64::new(1),
+            places: Places::default(),
+            rejected: Rejected::default(),
+            draining: AtomicBool::new(false),
+        });
+        let sink = |status: &Arc<FeedStatus>| FeedSink {
+            status: Arc::clone(status),
+            ingest: Arc::clone(&ingest),
+            clock,
+        };
+        let app = Arc::new(App {
+            metrics: Metrics::new()?,
+            shards: inboxes.clone(),
+            feeds: statuses.clone(),
+            push: sink(&feeds.push),
+            clock,
+            began: clock.now(),
+        });
+        let targets = inboxes
+            .iter()
+            .zip(&ends)
+            .map(|(inbox, ends)| Target { inbox: inbox.clone(), connections: Arc::clone(&ends.connections) })
+            .collect();
+        let shard_threads = ends
+            .into_iter()
+            .enumerate()
+            .map(|(number, ends)| start_shard(number, ends, &shared, &app))
+            .collect::<Result<_, _>>()
+            .map_err(StartError::Thread)?;
+        let stop_accepting = Stop::default();
+        let acceptor =
+            start_acceptor(&listener, targets, &shared, &stop_accepting).map_err(StartError::Thread)?;
+        let stop_feeds = Stop::default();
+        for (status, feed) in feeds.to_run {
+            start_feed(feed, sink(&status), &stop_feeds).map_err(StartError::Thread)?;
+        }
+        Ok(Service {
+            address,
+            epoch: shared.epoch.clone(),
+            shards,
+            shared,
+            inboxes,
+            listener,
+            stop_feeds,
+            stop_accepting,
+            acceptor,
+            shard_threads,
+            feeds: statuses,
+        })
+    }
+
+    pub fn feed_names(&self) -> impl Iterator<Item = &str> {
+        self.feeds.iter().map(|feed| feed.name.as_str())
+    }
+
+    /// Drains, and waits until every session has ended or the deadline has passed; says whether all ended in time.
+    pub fn stop(self) -> bool {
+        let deadline = self.shared.clock.now().plus(self.shared.limits.drain);
+        self.shared.draining.store(true, Ordering::Relaxed);
+        self.stop_feeds.set();
+        for inbox in &self.inboxes {
+            // A shard that has ended already needs no telling.
+            let _ = inbox.send(ToShard::Drain);
+        }
+        let mut in_time = true;
+        for thread in self.shard_threads {
+            while !thread.is_finished() && self.shared.clock.now() < deadline {
+                thread::sleep(POLL);
+            }
+            in_time &= thread.is_finished();
+        }
+        self.stop_accepting.set();
+        // Ends a blocked accept; the process ends next, so a failure changes nothing.
+        let _ = socket2::SockRef::from(&self.listener).shutdown(std::net::Shutdown::Both);
+        let _ = self.acceptor.join();
+        in_time
+    }
+}
+
+/// How often the end of the shards is looked for; there is no join with a deadline.
+const POLL: std::time::Duration = std::time::Duration::from_millis(5);
+
+/// The feeds, opened, before their threads have them.
+struct OpenFeeds {
+    /// All of them, by id.
+    statuses: Vec<Arc<FeedStatus>>,
+    to_run: Vec<(Arc<FeedStatus>, Box<dyn Feed>)>,
+    /// The one that HTTP publishes into; it has no thread.
+    push: Arc<FeedStatus>,
+}
+
+/// Opens all sources; publishing over HTTP has a feed of its own, asked for or not.
+fn open_feeds(setup: &Setup) -> Result<OpenFeeds, StartError> {
+    let mut statuses: Vec<Arc<FeedStatus>> = Vec::new();
+    let mut to_run = Vec::new();
+    let mut push = None;
+    for source in &setup.feeds {
+        let name = unique(source.name(), &statuses);
+        let opened =
+            source.open(&setup.limits).map_err(|source| StartError::Feed { name: name.clone(), source })?;
+        match opened {
+            Opened::Feed(feed) => to_run.push((add_feed(&mut statuses, name, FeedKind::Expected), feed)),
+            Opened::Push if push.is_some() => {}
+            Opened::Push => push = Some(add_feed(&mut statuses, name, FeedKind::Pushed)),
+        }
+    }
+    let push = push.unwrap_or_else(|| {
+        let name = unique("push", &statuses);
+        add_feed(&mut statuses, name, FeedKind::Pushed)
+    });
+    Ok(OpenFeeds { statuses, to_run, push })
+}
+
+fn add_feed(statuses: &mut Vec<Arc<FeedStatus>>, name: String, kind: FeedKind) -> Arc<FeedStatus> {
+    let id = FeedId(u16::try_from(statuses.len()).unwrap_or(u16::MAX));
+    let status = Arc::new(FeedStatus::new(name, id, kind));
+    statuses.push(Arc::clone(&status));
+    status
+}
+
+/// The name, or the name with the first number from 2 on that makes it the only one.
+fn unique(name: &str, statuses: &[Arc<FeedStatus>]) -> String {
+    let taken = |name: &str| statuses.iter().any(|status| status.name == name);
+    let numbered = (2..).map(|number| format!("{name}-{number}"));
+    std::iter::once(name.to_owned()).chain(numbered).find(|name| !taken(name)).unwrap_or_default()
+}
+
+fn shard_ends(limits: &Limits) -> io::Result<(UnboundedSender<ToShard>, Ends)> {
+    let (sender, inbox) = unbounded_channel();
+    let ends = Ends {
+        handover: Arc::new(Handover::new(limits.shard_queue_ticks)),
+        wake: Arc::new(Notify::new()),
+        inbox,
+        runtime: Builder::new_current_thread().enable_all().build()?,
+        connections: Arc::default(),
+    };
+    Ok((sender, ends))
+}
+
+fn outlet(ends: &Ends) -> Outlet {
+    let wake = Arc::clone(&ends.wake);
+    Outlet { handover: Arc::clone(&ends.handover), wake: Box::new(move || wake.notify_one()) }
+}
+
+fn start_shard(
+    number: usize,
+    ends: Ends,
+    shared: &Arc<Shared>,
+    app: &Arc<App>,
+) -> io::Result<JoinHandle<()>> {
+    let (shared, app) = (Arc::clone(shared), Arc::clone(app));
+    thread::Builder::new().name(format!("shard-{number}")).spawn(move || {
+        let shard = Shard::new(shared, ends.handover, ends.wake);
+        let serve = |shard: &Rc<Shard>, stream, peer| {
+            let counted = Connection::counted(&ends.connections);
+            let (app, shard) = (Arc::clone(&app), Rc::clone(shard));
+            tokio::task::spawn_local(http::serve(app, shard, stream, peer, counted));
+        };
+        LocalSet::new().block_on(&ends.runtime, shard.run(ends.inbox, serve));
+    })
+}
+
+fn start_acceptor(
+    listener: &TcpListener,
+    targets: Vec<Target>,
+    shared: &Arc<Shared>,
+    stop: &Stop,
+) -> io::Result<JoinHandle<()>> {
+    let (listener, shared, stop) = (listener.try_clone()?, Arc::clone(shared), stop.clone());
+    thread::Builder::new()
+        .name("accept".to_owned())
+        .spawn(move || accept::accept(&listener, &targets, &shared.limits, &shared.rejected, &stop))
+}
+
+/// Runs a feed on a thread of its own, which nobody joins: it may be blocked in a read that only its peer can end.
+fn start_feed(feed: Box<dyn Feed>, mut sink: FeedSink, stop: &Stop) -> io::Result<()> {
+    let stop = stop.clone();
+    let status = Arc::clone(&sink.status);
+    let thread = thread::Builder::new().name(format!("feed-{}", status.name));
+    thread.spawn(move || {
+        let result = feed.run(&mut sink, &stop);
+        if stop.is_set() {
+            return;
+        }
+        match result {
+            Ok(()) => {
+                tracing::info!(feed = status.name, "the feed has ended");
+                status.set_condition(Condition::Ended);
+            }
+            Err(error) => {
+                let why = with_sources(&error);
+                tracing::error!(feed = status.name, error = why, "the feed has failed");
+                status.set_condition(Condition::Failed(why));
+            }
+        }
+        sink.ingest.close(status.id);
+    })?;
+    Ok(())
+}
+
+/// An error and what caused it, in one line.
+pub fn with_sources(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
+}
+
+/// An epoch that no earlier start had: the time of this one, in letters and digits.
+fn new_epoch(clock: &Clock) -> String {
+    let mut micros = clock.now().micros().unsigned_abs();
+    let mut text = Vec::new();
+    while micros > 0 {
+        let digit = u8::try_from(micros % 36).unwrap_or_default();
+        text.push(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 });
+        micros /= 36;
+    }
+    text.reverse();
+    String::from_utf8(text).unwrap_or_default()
+}
