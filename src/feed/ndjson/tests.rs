@@ -380,9 +380,32 @@ fn any_tick() -> impl Strategy<Value = (Tick, Option<Nanos>)> {
 /// Bytes that look enough like lines to get far.
 fn almost_a_line() -> impl Strategy<Value = Vec<u8>> {
     const PIECES: &[&[u8]] = &[
-        b"{", b"}", b"[", b"]", b",", b":", b"\"", b"\\", b"\"symbol\":\"A\"", b"\"bid\":", b"\"volume\":",
-        b"\"trades\":", b"\"ts\":", b"1", b"-", b".", b"e", b"1e308", b"99999999999999999999", b"null", b" ",
-        b"\n", b"\xff", b"\xed\xa0\x80", b"\\ud800", b"\0",
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b",",
+        b":",
+        b"\"",
+        b"\\",
+        b"\"symbol\":\"A\"",
+        b"\"bid\":",
+        b"\"volume\":",
+        b"\"trades\":",
+        b"\"ts\":",
+        b"1",
+        b"-",
+        b".",
+        b"e",
+        b"1e308",
+        b"99999999999999999999",
+        b"null",
+        b" ",
+        b"\n",
+        b"\xff",
+        b"\xed\xa0\x80",
+        b"\\ud800",
+        b"\0",
     ];
     let piece = proptest::sample::select(PIECES);
     proptest::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
