@@ -17,3 +17,76 @@ static BYTES: &[u8] = include_bytes!("bundled/binance-spot-2025-03-25.ndjson.zst
 pub fn open(line_bytes_max: usize) -> Result<Reader, FeedError> {
     Reader::new(NAME.to_owned(), BYTES, line_bytes_max)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::{
+        feed::ndjson::Decoded,
+        limits,
+        tick::{Field, FieldSet, Fixed, Nanos, Side},
+    };
+
+    fn everything() -> (Reader, Decoded) {
+        let mut reader = open(limits::DEFAULT.line_bytes).unwrap();
+        let mut all = Decoded::default();
+        while reader.read(&mut all).unwrap() {}
+        (reader, all)
+    }
+
+    #[test]
+    fn it_holds_the_market_that_its_readme_tells_of() {
+        let (reader, all) = everything();
+        assert!(!reader.is_cut());
+        assert_eq!(all.tally.total(), 0);
+        assert_eq!(all.ticks.len(), 50_000);
+        let quote = Field::Bid.bit().with(Field::BidSize).with(Field::Ask).with(Field::AskSize);
+        let trade = FieldSet::TRADE.with(Field::Side);
+        let count = |mask| all.ticks.iter().filter(|tick| tick.fields.mask == mask).count();
+        assert_eq!((count(quote), count(trade)), (38_968, 11_032));
+        let symbols: BTreeSet<_> = all.ticks.iter().map(|tick| tick.symbol.as_str()).collect();
+        assert_eq!(symbols.into_iter().collect::<Vec<_>>(), ["BTCUSDT", "ETHUSDT", "SOLUSDT"]);
+        assert!(all.ticks.iter().all(|tick| tick.ts.is_some()));
+        let count = |side| all.ticks.iter().filter(|tick| tick.fields.side == side).count();
+        assert_eq!((count(Side::Buy), count(Side::Sell)), (6_473, 4_559));
+    }
+
+    #[test]
+    fn it_is_in_the_order_of_receipt() {
+        let (_, all) = everything();
+        let times: Vec<Nanos> = all.rx.into_iter().map(Option::unwrap).collect();
+        assert!(times.is_sorted());
+        let micros = |time: Option<&Nanos>| time.map(|time| time.micros());
+        assert_eq!(micros(times.first()), Some(1_742_944_020_773_684));
+        assert_eq!(times[49_999].since(times[0]) / 1_000_000, 184_490);
+    }
+
+    #[test]
+    fn its_decimals_are_the_source_s() {
+        let (_, all) = everything();
+        let first = &all.ticks[0];
+        assert_eq!(first.fields.get_fixed(Field::Bid), Some(Fixed(2_059_100_000_000)));
+        assert_eq!(first.fields.get_fixed(Field::AskSize), Some(Fixed(3_014_600_000)));
+        // The sum of a column that was added up from the source.
+        let sum = |field| -> i128 {
+            all.ticks
+                .iter()
+                .filter_map(|tick| tick.fields.get_fixed(field))
+                .map(|fixed| i128::from(fixed.0))
+                .sum()
+        };
+        assert_eq!(sum(Field::Last), 594_669_210_890_000_000);
+        assert_eq!(sum(Field::LastSize), 3_876_320_670_000);
+        assert_eq!(sum(Field::Bid), 1_564_442_490_190_000_000);
+    }
+
+    #[test]
+    fn it_names_its_origin_and_licence() {
+        let (reader, _) = everything();
+        assert!(reader.header().origin.as_ref().is_some_and(|origin| origin.contains("barter 0.14.0")));
+        let licence = reader.header().licence.clone();
+        assert_eq!(licence.as_deref(), Some("MIT, Copyright (c) 2021 Barter Contributors"));
+    }
+}

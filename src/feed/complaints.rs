@@ -113,3 +113,83 @@ impl Drop for Complaints {
         self.say_unsaid();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{self, Write},
+        sync::{Arc, Mutex},
+    };
+
+    use super::*;
+    use crate::feed::{RejectReason, ndjson::BlockDecoder, testing::TestSink};
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The lines that `body` writes to the log.
+    fn logged(body: impl FnOnce()) -> Vec<String> {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || writer.clone())
+            .with_ansi(false)
+            .with_target(false)
+            .without_time()
+            .finish();
+        tracing::subscriber::with_default(subscriber, body);
+        let bytes = log.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    fn broken_lines(count: usize) -> Decoded {
+        let mut decoded = Decoded::default();
+        BlockDecoder::new(64).feed(&mut b"x\n".repeat(count), &mut decoded);
+        decoded
+    }
+
+    #[test]
+    fn a_fault_names_file_line_and_reason() {
+        let log = logged(|| {
+            Complaints::new("pipe", "a.ndjson").rejected(&mut broken_lines(1), &mut TestSink::default());
+        });
+        assert_eq!(log.len(), 1, "{log:?}");
+        for part in [
+            "WARN line skipped: not JSON",
+            "feed=\"pipe\"",
+            "file=\"a.ndjson\"",
+            "line=1",
+            "reason=\"syntax\"",
+        ] {
+            assert!(log[0].contains(part), "{part}: {}", log[0]);
+        }
+    }
+
+    #[test]
+    fn a_flood_of_faults_is_said_in_part_and_counted_in_full() {
+        let mut sink = TestSink::default();
+        let log = logged(|| {
+            let mut complaints = Complaints::new("pipe", "a.ndjson");
+            complaints.rejected(&mut broken_lines(5_000), &mut sink);
+            // A window later it may speak again, and says first what it has kept to itself.
+            sink.now.set(Nanos(0).plus(WINDOW));
+            complaints.rejected(&mut broken_lines(SAID_MAX as usize + 3), &mut sink);
+        });
+        assert_eq!(sink.rejected, vec![RejectReason::Syntax; 5_000 + SAID_MAX as usize + 3]);
+        let said = SAID_MAX as usize;
+        assert_eq!(log.len(), said + 1 + said + 1);
+        assert!(log[said].contains(&format!("count={}", 5_000 - said)), "{}", log[said]);
+        assert!(log[2 * said + 1].contains("count=3"), "{}", log[2 * said + 1]);
+    }
+}

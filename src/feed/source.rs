@@ -114,7 +114,7 @@ impl Source {
             Kind::Replay(config) => {
                 Box::new(replay::Replay::open(&self.name, config.clone(), limits.line_bytes)?)
             }
-            Kind::Stdin => Box::new(stdin::Lines::new(&self.name, io::stdin(), limits.line_bytes)),
+            Kind::Stdin => Box::new(stdin::LineFeed::new(&self.name, io::stdin(), limits.line_bytes)),
             Kind::Push => return Ok(Opened::Push),
         };
         Ok(Opened::Feed(feed))

@@ -22,7 +22,7 @@ use super::{
 use crate::shutdown::Stop;
 
 /// Lines from a reader.
-pub struct Lines<R> {
+pub struct LineFeed<R> {
     input: R,
     block: BlockDecoder,
     complaints: Complaints,
@@ -42,19 +42,19 @@ const CHUNKS: usize = 2;
 /// How often a silent input looks whether it is to stop.
 const STOP_INTERVAL: Duration = Duration::from_millis(50);
 
-// === impl Lines ===
+// === impl LineFeed ===
 
-impl<R: Read + Send + 'static> Lines<R> {
+impl<R: Read + Send + 'static> LineFeed<R> {
     /// `feed` is the feed's name, for the log.
     pub fn new(feed: &str, input: R, line_bytes_max: usize) -> Self {
-        Lines { input, block: BlockDecoder::new(line_bytes_max), complaints: Complaints::new(feed, NAME) }
+        LineFeed { input, block: BlockDecoder::new(line_bytes_max), complaints: Complaints::new(feed, NAME) }
     }
 }
 
-impl<R: Read + Send + 'static> Feed for Lines<R> {
+impl<R: Read + Send + 'static> Feed for LineFeed<R> {
     fn run(self: Box<Self>, sink: &mut dyn Sink, stop: &Stop) -> Result<(), FeedError> {
         let failed = |source| FeedError::Read { path: NAME.to_owned(), source };
-        let Lines { input, mut block, mut complaints } = *self;
+        let LineFeed { input, mut block, mut complaints } = *self;
         let (full, chunks) = sync_channel(CHUNKS);
         let (empty, emptied) = sync_channel(CHUNKS);
         for _ in 0..CHUNKS {

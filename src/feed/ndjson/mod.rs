@@ -13,6 +13,7 @@ mod decode;
 mod encode;
 mod error;
 mod lines;
+mod values;
 
 pub use block::{BlockDecoder, Decoded, REJECTED_LINES_KEPT, RejectedLine, Tally, decode_block};
 pub use decode::{Decoder, Line};

@@ -1,1 +1,125 @@
+//! What `--feed` takes, and in which words it refuses the rest.
 
+use std::path::Path;
+
+use super::*;
+use crate::{
+    feed::{
+        pace::Speed,
+        replay::{End, Recording},
+    },
+    limits,
+    tick::Nanos,
+};
+
+#[track_caller]
+fn kind(text: &str) -> Kind {
+    Source::parse(text).unwrap_or_else(|error| panic!("{text}: {error}")).kind
+}
+
+#[track_caller]
+fn check_refused(text: &str, expected: &str) {
+    assert_eq!(Source::parse(text).unwrap_err().to_string(), expected, "{text}");
+}
+
+#[test]
+fn sources_and_their_defaults() {
+    assert_eq!(kind("sim"), Kind::Sim(sim::Config::default()));
+    assert_eq!(kind("sim?"), Kind::Sim(sim::Config::default()));
+    assert_eq!(kind("-"), Kind::Stdin);
+    assert_eq!(kind("push"), Kind::Push);
+    let once = |file| Kind::Replay(replay::Config { file, speed: Speed::Times(1.0), end: End::Stop });
+    assert_eq!(kind("replay:/data/a=b&c.gz"), once(Recording::File("/data/a=b&c.gz".into())));
+    assert_eq!(kind("replay:bundled"), once(Recording::Bundled));
+    assert_eq!(kind("replay:./bundled"), once(Recording::File("./bundled".into())));
+    assert_eq!(Source::bundled(), Source::parse(DEFAULT).unwrap());
+}
+
+#[test]
+fn options() {
+    assert_eq!(
+        kind("sim?symbols=500&rate=5000&seed=7&burst=10&zipf=0&trades=0.5&count=9&speed=max&start=1000"),
+        Kind::Sim(sim::Config {
+            symbols: 500,
+            rate: 5_000,
+            seed: 7,
+            burst: 10.0,
+            zipf_exponent: 0.0,
+            trades: 0.5,
+            count: Some(9),
+            speed: Speed::Max,
+            start: Some(Nanos(1_000_000)),
+        })
+    );
+    let file = Recording::File("a.ndjson".into());
+    assert_eq!(
+        kind("replay:a.ndjson?speed=10&loop=true"),
+        Kind::Replay(replay::Config { file: file.clone(), speed: Speed::Times(10.0), end: End::Loop })
+    );
+    assert_eq!(
+        kind("replay:a.ndjson?loop=false&speed=m%61x"),
+        Kind::Replay(replay::Config { file, speed: Speed::Max, end: End::Stop })
+    );
+}
+
+#[test]
+fn names() {
+    let name = |text: &str| Source::parse(text).unwrap().name().to_owned();
+    assert_eq!(["sim", "replay:x", "-", "push"].map(name), ["sim", "replay", "stdin", "push"]);
+    let named = ["sim?name=a.B-1_", "replay:x?name=y", "-?name=pipe", "push?name=api"];
+    assert_eq!(named.map(name), ["a.B-1_", "y", "pipe", "api"]);
+    assert_eq!("sim?seed=2".parse::<Source>().unwrap().to_string(), "sim?seed=2");
+}
+
+#[test]
+fn what_is_no_source_is_refused_with_what_there_is() {
+    let sources = "there are sim, replay:FILE, replay:bundled, - (standard input) and push";
+    for text in ["", "binance", "nats://localhost:4222", "simulation", "replay", "push:x", "SIM"] {
+        check_refused(text, &format!("unknown source {text:?}; {sources}"));
+    }
+    check_refused("replay:", "replay: a file is missing, as in replay:FILE, or replay:bundled");
+    check_refused("replay:?speed=2", "replay: a file is missing, as in replay:FILE, or replay:bundled");
+}
+
+#[test]
+fn wrong_options_are_refused_with_what_is_allowed() {
+    check_refused("push?rate=1", "push: unknown option \"rate\"; there are name");
+    check_refused("replay:x?sped=1", "replay: unknown option \"sped\"; there are speed, loop, name");
+    check_refused(
+        "sim?Rate=1",
+        "sim: unknown option \"Rate\"; there are symbols, rate, seed, burst, zipf, trades, count, speed, start, name",
+    );
+    check_refused("sim?seed=1&seed=1", "sim: option \"seed\" is given twice");
+    let whole = "a whole number from 1 to 1000000";
+    for value in ["0", "-1", "1000001", "1.5", "", "many"] {
+        check_refused(
+            &format!("sim?symbols={value}"),
+            &format!("sim: option symbols is {value:?}, and not {whole}"),
+        );
+    }
+    check_refused("sim?burst=0.5", "sim: option burst is \"0.5\", and not a number from 1 to 1000");
+    check_refused("sim?zipf=NaN", "sim: option zipf is \"NaN\", and not a number from 0 to 10");
+    check_refused("sim?trades=1.1", "sim: option trades is \"1.1\", and not a number from 0 to 1");
+    check_refused("sim?count=0", "sim: option count is \"0\", and not a whole number from 1");
+    check_refused("replay:x?loop=yes", "replay: option loop is \"yes\", and not true or false");
+    for speed in ["0", "-1", "inf", "NaN", "fast", "2000000"] {
+        check_refused(
+            &format!("replay:x?speed={speed}"),
+            &format!("replay: option speed is {speed:?}, and not a number from 0.001 to 1000000, or max"),
+        );
+    }
+    check_refused("-?name=", "-: option name is \"\", and not 1 to 32 of a-z A-Z 0-9 _ . -");
+    check_refused("-?name=a%22b", "-: option name is \"a\\\"b\", and not 1 to 32 of a-z A-Z 0-9 _ . -");
+}
+
+#[test]
+fn opening_finds_what_is_missing() {
+    let open = |text: &str| Source::parse(text).unwrap().open(&limits::DEFAULT);
+    assert!(matches!(open("push"), Ok(Opened::Push)));
+    for text in ["sim", "-", "replay:bundled"] {
+        assert!(matches!(open(text), Ok(Opened::Feed(_))), "{text}");
+    }
+    let missing = Path::new("/nonexistent/x.ndjson");
+    let error = open(&format!("replay:{}?loop=true", missing.display())).err().unwrap();
+    assert_eq!(error.to_string(), "cannot read /nonexistent/x.ndjson");
+}
