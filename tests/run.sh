@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Everything that must pass. Goes on behind a failure, prints `N passed, M failed` at the end, and exits with 1 when
+# anything failed. N and M count tests; format, lints and documentation count as one test each.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# Colours would hide the counts; a log is kept to be counted.
+export CARGO_TERM_COLOR=never
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+passed=0
+failed=0
+failures=()
+
+# check NAME COMMAND...: one check, passed or failed as the command ends.
+check() {
+  local name=$1
+  shift
+  printf '\n== %s: %s\n' "$name" "$*"
+  if "$@"; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    failures+=("$name")
+  fi
+}
+
+# cargo_test NAME ARGUMENTS...: counts what each test binary reports. When cargo fails and no test did, something else
+# went wrong, as a build does: that counts as one failure.
+cargo_test() {
+  local name=$1 status=0 ok=0 bad=0
+  shift
+  printf '\n== %s: cargo test --locked --no-fail-fast %s\n' "$name" "$*"
+  cargo test --locked --no-fail-fast "$@" 2>&1 | tee "$log" || status=1
+  read -r ok bad < <(awk '
+    /^test result: / { for (i = 2; i <= NF; i++) { if ($i == "passed;") p += $(i - 1); if ($i == "failed;") f += $(i - 1) } }
+    END { print p + 0, f + 0 }' "$log")
+  if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
+  if [ "$bad" -ne 0 ]; then failures+=("$name"); fi
+  passed=$((passed + ok))
+  failed=$((failed + bad))
+}
+
+check format cargo fmt --all --check
+check lints cargo clippy --locked --all-targets -- -D warnings
+cargo_test tests --all-targets
+cargo_test examples-in-documentation --doc
+# The documentation is for those who work on the code: private items are in it, and may be linked to.
+check documentation env RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" \
+  cargo doc --locked --no-deps --document-private-items
+
+echo
+for name in "${failures[@]}"; do echo "failed: $name"; done
+if [ "$passed" -eq 0 ]; then
+  echo "no test ran"
+  failed=$((failed + 1))
+fi
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
