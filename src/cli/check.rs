@@ -1,0 +1,104 @@
+//! `tickcast check`: the configuration, every fault at once; or what is in force, and who set it.
+//!
+//! What it prints on success is TOML itself: kept in a file, it gives the same configuration again. It looks at the
+//! world only as far as `serve` would trip over it: the files to replay, the number of files that may be open. It binds
+//! nothing, so it can run beside the service.
+
+use std::{
+    fmt::{self, Display},
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use crate::{
+    cli::{complain, open_files, settings::SettingsArgs},
+    config::{Fault, Faults, Gathered, KEYS, Origin, Problem},
+    feed::{
+        Source,
+        replay::{self, Recording},
+        source::Kind,
+    },
+};
+
+/// What a check found.
+enum Outcome {
+    Faulty(Faults),
+    Valid { in_force: Box<InForce>, warning: Option<open_files::TooFew> },
+}
+
+/// Every key with its value, as TOML, and who set it unless nobody did.
+struct InForce(Gathered);
+
+pub fn run(args: &SettingsArgs) -> ExitCode {
+    let text = match check(args.gather(), open_files::hard_limit()) {
+        Outcome::Faulty(faults) => {
+            complain(faults);
+            return ExitCode::FAILURE;
+        }
+        Outcome::Valid { in_force, warning } => {
+            if let Some(warning) = warning {
+                complain(format_args!("warning: {warning}\n"));
+            }
+            in_force.to_string()
+        }
+    };
+    // A reader that left early, as `head` does, has what it wanted.
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn check(mut gathered: Gathered, open_files_max: u64) -> Outcome {
+    let unopened: Vec<Fault> =
+        gathered.config.feeds.iter().filter_map(|text| unopened(text, &gathered)).collect();
+    gathered.faults.extend(unopened);
+    if !gathered.faults.is_empty() {
+        return Outcome::Faulty(Faults(gathered.faults));
+    }
+    let warning = open_files::check(&gathered.config, open_files_max).err();
+    Outcome::Valid { in_force: Box::new(InForce(gathered)), warning }
+}
+
+/// A feed that `serve` could not open: a recording that is not there, or is none.
+fn unopened(text: &str, gathered: &Gathered) -> Option<Fault> {
+    let feed = Source::parse(text).ok()?;
+    if is_pipe(&feed) {
+        return None;
+    }
+    let source = feed.open(&gathered.config.limits).err()?;
+    let origin = gathered.origins.get("feeds").cloned().unwrap_or(Origin::Default);
+    Some(Fault { origin, problem: Problem::FeedUnopened { text: text.to_owned(), source } })
+}
+
+/// Whether opening the feed would take from it what cannot be put back, or wait for a writer.
+fn is_pipe(feed: &Source) -> bool {
+    match &feed.kind {
+        Kind::Replay(replay::Config { file: Recording::File(path), .. }) => {
+            path.metadata().is_ok_and(|file| !file.is_file() && !file.is_dir())
+        }
+        _ => false,
+    }
+}
+
+// === impl InForce ===
+
+impl Display for InForce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Gathered { config, origins, .. } = &self.0;
+        writeln!(
+            f,
+            "# configuration is valid; given: {} of {} settings, the others have their default",
+            origins.len(),
+            KEYS.len()
+        )?;
+        for key in KEYS {
+            write!(f, "{} = {}", key.name, key.value(config))?;
+            match origins.get(key.name) {
+                Some(origin) => writeln!(f, "  # {origin}")?,
+                None => writeln!(f)?,
+            }
+        }
+        Ok(())
+    }
+}

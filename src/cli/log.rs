@@ -1,0 +1,127 @@
+//! The log: one line an event, on standard error, for people or for machines.
+//!
+//! Times are UTC with microseconds (RFC 3339). Standard output is never written to: it belongs to what a command prints.
+
+use std::io::{self, IsTerminal};
+
+use tracing::{Level, Subscriber};
+use tracing_subscriber::fmt::{self, MakeWriter, time::SystemTime};
+
+use crate::config::{Config, LogFormat};
+
+/// Starts the log of this process. A second start changes nothing: the first one holds.
+pub fn start(config: &Config) {
+    // https://no-color.org: set and not empty.
+    let wants_no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let colour = if io::stderr().is_terminal() && !wants_no_colour { Colour::On } else { Colour::Off };
+    let subscriber = subscriber(config.log_format, config.log_level, colour, io::stderr);
+    // It fails only when there is a log already.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// Whether the text log may use colours.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Colour {
+    On,
+    Off,
+}
+
+fn subscriber<W>(
+    format: LogFormat,
+    level: Level,
+    colour: Colour,
+    writer: W,
+) -> Box<dyn Subscriber + Send + Sync>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let common = fmt::Subscriber::builder()
+        .with_max_level(level)
+        .with_timer(SystemTime)
+        // Otherwise a line that cannot be written, because who read the log is gone, is reported to standard error by
+        // `eprintln!`, which panics for the same reason: the service would die of its log.
+        .log_internal_errors(false)
+        .with_writer(writer);
+    match format {
+        LogFormat::Text => Box::new(common.with_ansi(colour == Colour::On).finish()),
+        // Flat, so that a query finds a field without knowing how this crate nests.
+        LogFormat::Json => Box::new(common.json().flatten_event(true).finish()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// What is logged by `events` under a log of its own.
+    fn logged(format: LogFormat, level: Level, events: impl FnOnce()) -> Vec<String> {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let subscriber = subscriber(format, level, Colour::Off, Bytes(bytes.clone()));
+        tracing::subscriber::with_default(subscriber, events);
+        let text = String::from_utf8(bytes.lock().unwrap().clone()).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[derive(Clone)]
+    struct Bytes(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Bytes {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl<'w> MakeWriter<'w> for Bytes {
+        type Writer = Bytes;
+
+        fn make_writer(&'w self) -> Bytes {
+            self.clone()
+        }
+    }
+
+    /// As `2025-03-25T00:00:00.123456Z`.
+    fn assert_is_time(text: &str) {
+        let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+        assert_eq!(shape, "0000-00-00T00:00:00.000000Z", "{text}");
+    }
+
+    #[test]
+    fn a_json_line_is_one_flat_object() {
+        let lines = logged(LogFormat::Json, Level::INFO, || {
+            tracing::info!(address = "127.0.0.1:8080", "listening\non two lines");
+        });
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        let line: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
+        assert_is_time(line["timestamp"].as_str().unwrap());
+        assert_eq!(line["level"], "INFO");
+        assert_eq!(line["address"], "127.0.0.1:8080");
+        assert_eq!(line["message"], "listening\non two lines");
+    }
+
+    #[test]
+    fn a_text_line_has_time_level_message_and_fields() {
+        let lines = logged(LogFormat::Text, Level::INFO, || tracing::warn!(sessions = 3, "draining"));
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        let mut words = lines[0].split_whitespace();
+        assert_is_time(words.next().unwrap());
+        assert_eq!(words.next(), Some("WARN"));
+        assert!(lines[0].ends_with("draining sessions=3"), "{}", lines[0]);
+    }
+
+    #[test]
+    fn what_is_below_the_level_is_not_written() {
+        let lines = logged(LogFormat::Text, Level::WARN, || {
+            tracing::info!("no");
+            tracing::warn!("yes");
+        });
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].ends_with("yes"));
+    }
+}

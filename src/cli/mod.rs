@@ -1,0 +1,103 @@
+//! The command line: what `tickcast` accepts, one module for each command, and what commands share.
+//!
+//! Without a command it serves; the flags of `serve` need no `serve` before them. Nothing is judged here but the shape
+//! of the line: values are texts until [`crate::config`] has seen them, so that every fault is told at once.
+
+use std::{
+    fmt::Display,
+    io::{self, Write},
+};
+
+pub mod check;
+pub mod log;
+pub mod open_files;
+pub mod serve;
+pub mod settings;
+
+use settings::SettingsArgs;
+
+/// Real-time financial ticker fan-out: every client gets the newest price that it can take, and is told what it missed
+#[derive(clap::Parser, Debug)]
+#[command(name = "tickcast", version, args_conflicts_with_subcommands = true)]
+#[command(
+    after_help = "Without a command, tickcast serves. A flag wins over a variable (TICKCAST_LISTEN), a variable over \
+                        the file; docs/CONFIGURATION.md has every key."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: SettingsArgs,
+}
+
+#[derive(clap::Subcommand, Debug)]
+pub enum Command {
+    /// Serve ticks to clients; the default
+    Serve(SettingsArgs),
+    /// Check the configuration: every fault at once, or what is in force and where it comes from
+    Check(SettingsArgs),
+}
+
+/// Exit code of a command line or a configuration that cannot be used, as clap has it too.
+pub const EXIT_USAGE: u8 = 2;
+
+/// Writes to standard error, all at once. That nobody reads it is no reason to panic, as `eprint!` would.
+pub fn complain(text: impl Display) {
+    let _ = io::stderr().write_all(text.to_string().as_bytes());
+}
+
+// === impl Cli ===
+
+impl Cli {
+    pub fn into_command(self) -> Command {
+        self.command.unwrap_or(Command::Serve(self.serve))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser, error::ErrorKind};
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Command, ErrorKind> {
+        Cli::try_parse_from(line.split(' ')).map(Cli::into_command).map_err(|error| error.kind())
+    }
+
+    fn assert_serves_on(line: &str, listen: Option<&str>) {
+        match parse(line) {
+            Ok(Command::Serve(args)) => assert_eq!(args.flags().listen.as_deref(), listen, "{line}"),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn serving_needs_no_word() {
+        assert_serves_on("tickcast", None);
+        assert_serves_on("tickcast serve", None);
+        assert_serves_on("tickcast --listen 127.0.0.1:0", Some("127.0.0.1:0"));
+        assert_serves_on("tickcast serve --listen 127.0.0.1:0", Some("127.0.0.1:0"));
+    }
+
+    #[test]
+    fn flags_of_serve_before_another_command_are_no_flags_of_that_command() {
+        assert_eq!(parse("tickcast --listen 127.0.0.1:0 check").err(), Some(ErrorKind::ArgumentConflict));
+        assert_eq!(parse("tickcast chekc").err(), Some(ErrorKind::InvalidSubcommand));
+        assert_eq!(parse("tickcast --lisen x").err(), Some(ErrorKind::UnknownArgument));
+    }
+
+    #[test]
+    fn what_may_be_repeated_is_repeatable_and_keeps_its_order() {
+        let line = "tickcast --feed - --feed sim?seed=1&rate=5 --allow-origin * --set a=b --set c=d";
+        let Ok(Command::Serve(args)) = parse(line) else { panic!("{line}") };
+        let flags = args.flags();
+        assert_eq!(flags.feeds, ["-", "sim?seed=1&rate=5"]);
+        assert_eq!(flags.allowed_origins, ["*"]);
+        assert_eq!(flags.set, ["a=b", "c=d"]);
+    }
+}

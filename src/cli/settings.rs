@@ -1,0 +1,111 @@
+//! The flags that set the service's configuration, and the reading of the other layers: environment and file.
+//!
+//! This is the part with hands; [`crate::config`] is the part that thinks.
+
+use std::{
+    env,
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use crate::config::{self, Config, Fault, Faults, Flags, Gathered, Origin, Problem};
+
+/// A configuration that is longer is some other file.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Flags of `serve` and `check`.
+#[derive(clap::Args, Clone, Default, Debug)]
+pub struct SettingsArgs {
+    /// Listen here; port 0 takes any free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<String>,
+    /// Take ticks from here; may be repeated [default: replay:bundled?loop=true]
+    #[arg(long = "feed", value_name = "SOURCE")]
+    feeds: Vec<String>,
+    /// Read settings from this TOML file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Serve sessions on so many threads; 0 is one a core [default: 0]
+    #[arg(long, value_name = "N")]
+    shards: Option<String>,
+    /// Write the log as text or json [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// Log error, warn, info, debug or trace and what is more severe [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// Let pages of this web origin connect, or of all: *; may be repeated
+    #[arg(long = "allow-origin", value_name = "ORIGIN")]
+    allowed_origins: Vec<String>,
+    /// Set any key, such as limits.sessions=500; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+// === impl SettingsArgs ===
+
+impl SettingsArgs {
+    /// The configuration of this process.
+    ///
+    /// # Errors
+    /// Every fault of flags, environment and file.
+    pub fn config(&self) -> Result<Config, Faults> {
+        let gathered = self.gather();
+        if gathered.faults.is_empty() { Ok(gathered.config) } else { Err(Faults(gathered.faults)) }
+    }
+
+    /// The same with origins, and with the faults beside it. A file that cannot be read is a fault like any other:
+    /// flags and environment are still judged.
+    pub fn gather(&self) -> Gathered {
+        let Some((origin, path)) = self.file() else {
+            return Gathered::new(&self.flags(), env::vars_os(), None);
+        };
+        match read(&path) {
+            Ok(text) => {
+                let path = path.to_string_lossy();
+                Gathered::new(&self.flags(), env::vars_os(), Some((&path, &text)))
+            }
+            Err(problem) => {
+                let mut gathered = Gathered::new(&self.flags(), env::vars_os(), None);
+                gathered.faults.insert(0, Fault { origin, problem });
+                gathered
+            }
+        }
+    }
+
+    /// The file to read, and what named it.
+    fn file(&self) -> Option<(Origin, PathBuf)> {
+        let by_flag = self.config.clone().map(|path| (Origin::Flag("--config".to_owned()), path));
+        by_flag.or_else(|| {
+            let path = env::var_os(config::CONFIG)?;
+            Some((Origin::Variable(config::CONFIG.to_owned()), PathBuf::from(path)))
+        })
+    }
+
+    pub fn flags(&self) -> Flags {
+        Flags {
+            listen: self.listen.clone(),
+            feeds: self.feeds.clone(),
+            shards: self.shards.clone(),
+            log_format: self.log_format.clone(),
+            log_level: self.log_level.clone(),
+            allowed_origins: self.allowed_origins.clone(),
+            set: self.set.clone(),
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<String, Problem> {
+    let shown = || path.to_string_lossy().into_owned();
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text))
+        .map_err(|source: io::Error| Problem::Unreadable { path: shown(), source })?;
+    // `read_to_string` may take one byte more than is allowed, which is how the excess is seen.
+    if u64::try_from(text.len()).is_ok_and(|length| length <= FILE_BYTES_MAX) {
+        Ok(text)
+    } else {
+        Err(Problem::FileTooLong { path: shown(), bytes_max: FILE_BYTES_MAX })
+    }
+}

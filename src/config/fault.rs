@@ -1,0 +1,154 @@
+//! What can be wrong with the settings, and how it is said: where, what, and what to do about it.
+//!
+//! Whatever the outside wrote is shown shortened and with its control characters escaped, so that a message is always
+//! one line and cannot steer a terminal.
+
+use std::{error::Error, fmt, io};
+
+use super::{
+    key::{Unit, Value},
+    origin::Origin,
+    relation::Relation,
+    shown::Shown,
+};
+use crate::feed::{FeedError, SourceError};
+
+/// One thing that is wrong, and where.
+#[derive(Debug)]
+pub struct Fault {
+    pub origin: Origin,
+    pub problem: Problem,
+}
+
+/// Every fault of the settings, in the order file, environment, flags, contradictions.
+#[derive(Debug)]
+pub struct Faults(pub Vec<Fault>);
+
+/// What is wrong with a setting.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    #[error("cannot read {path}")]
+    Unreadable { path: String, source: io::Error },
+    #[error("{path} is longer than the {bytes_max} bytes that a configuration may have")]
+    FileTooLong { path: String, bytes_max: u64 },
+    #[error("no TOML (column {column}): {message}")]
+    Syntax { column: usize, message: String },
+    #[error("`{}` is no key{}", Shown(.key), Near(.near.as_deref()))]
+    UnknownKey { key: String, near: Option<String> },
+    #[error("no such variable{}", Near(.near.as_deref()))]
+    UnknownVariable { near: Option<String> },
+    #[error("the value is no UTF-8 text")]
+    NotText,
+    #[error("`{}` sets nothing; write --set KEY=VALUE, such as --set limits.sessions=500", Shown(.text))]
+    NotAssigned { text: String },
+    #[error("`{key}` is already given by {first}; give it once")]
+    Twice { key: String, first: Origin },
+    #[error("`{key}` must be {wanted}, but is {found}")]
+    Kind { key: &'static str, wanted: String, found: &'static str },
+    #[error("`{key}` must be a whole number, but is `{}`", Shown(.found))]
+    NoNumber { key: &'static str, found: String },
+    #[error("`{key}` must be from {min} to {max}{}, but is {found}", Of(*.unit))]
+    Range { key: &'static str, unit: Unit, min: u64, max: u64, found: i128 },
+    #[error("`{key}` must be {}, but is `{}`", OneOf(.words), Shown(.found))]
+    Word { key: &'static str, words: &'static [&'static str], found: String },
+    #[error("`{}` is no address and port; write them as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080", Shown(.found))]
+    Address { found: String },
+    #[error("`{}` is no web origin; write scheme, host and port only, as https://app.example.com, or * for all", Shown(.found))]
+    WebOrigin { found: String },
+    #[error("`{}` is no epoch; write 1 to 32 of A-Z a-z 0-9 . _ -", Shown(.found))]
+    Epoch { found: String },
+    #[error("no feed is left; write `push` for a service whose ticks all come by POST /v1/publish")]
+    NoFeed,
+    #[error("the feed `{}` stands twice in the list; give it once", Shown(.text))]
+    FeedTwice { text: String },
+    #[error("the feed `{}` cannot be used", Shown(.text))]
+    Feed { text: String, source: SourceError },
+    /// Only who opens feeds can know: `tickcast check`, and the service when it starts.
+    #[error("the feed `{}` cannot be opened", Shown(.text))]
+    FeedUnopened { text: String, source: FeedError },
+    #[error("{}; here {}", .relation.rule(), Together(.values))]
+    Contradiction { relation: Relation, values: Vec<(&'static str, Value, Origin)> },
+}
+
+/// "did you mean", when there is something near.
+struct Near<'a>(Option<&'a str>);
+
+struct Of(Unit);
+
+struct OneOf<'a>(&'a [&'static str]);
+
+struct Together<'a>(&'a [(&'static str, Value, Origin)]);
+
+// === impl Fault ===
+
+/// Unlike its parts, a fault prints with its causes: it is the line that an operator reads.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.origin, self.problem)?;
+        let mut cause = self.problem.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+// === impl Faults ===
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.len() {
+            1 => writeln!(f, "1 fault in the configuration:")?,
+            count => writeln!(f, "{count} faults in the configuration:")?,
+        }
+        self.0.iter().try_for_each(|fault| writeln!(f, "  {fault}"))
+    }
+}
+
+impl Error for Faults {}
+
+// === impl of what messages are made of ===
+
+impl fmt::Display for Near<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(near) => write!(f, "; did you mean `{near}`?"),
+            None => f.write_str("; docs/CONFIGURATION.md lists them all"),
+        }
+    }
+}
+
+impl fmt::Display for Of {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Unit::One => Ok(()),
+            Unit::Bytes => f.write_str(" bytes"),
+            Unit::Millis => f.write_str(" milliseconds"),
+        }
+    }
+}
+
+impl fmt::Display for OneOf<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, word) in self.0.iter().enumerate() {
+            let between = match i {
+                0 => "",
+                _ if i + 1 == self.0.len() => " or ",
+                _ => ", ",
+            };
+            write!(f, "{between}`{word}`")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Together<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (key, value, origin)) in self.0.iter().enumerate() {
+            let between = if i == 0 { "" } else { ", " };
+            write!(f, "{between}{key} = {value} ({origin})")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,136 @@
+//! The layer of the TOML file. A syntax error does not hide the faults behind it: what is broken is blanked out, and
+//! the rest is read again.
+//!
+//! Tables nest as in TOML: `[limits]` and `sessions = 5` are `limits.sessions`. Which names are tables, the keys say.
+
+use std::{iter, ops::Range};
+
+use toml::de::{DeTable, DeValue, Error};
+
+use super::{Fault, Given, Key, Layer, Origin, Problem, key::Raw};
+
+/// After so many syntax errors the text is no TOML, and what else is in it says nothing.
+const SYNTAX_FAULTS_MAX: usize = 20;
+
+/// A setting in the file.
+struct Leaf {
+    key: String,
+    raw: Raw,
+    /// Bytes from the begin of the name to the end of the value.
+    span: Range<usize>,
+}
+
+/// The lines of a text, for finding where a byte is.
+struct Lines<'t> {
+    text: &'t str,
+    /// The byte with which each line begins.
+    starts: Vec<usize>,
+}
+
+pub(super) fn read(path: &str, text: &str) -> Layer {
+    let lines = Lines::of(text);
+    let place = |line: usize| Origin::File { path: path.to_owned(), line };
+    let mut layer = Layer::default();
+    let mut left = text.to_owned();
+    while layer.faults.len() < SYNTAX_FAULTS_MAX {
+        let (leaves, error) = parse(&left);
+        let Some(error) = error else {
+            layer.given = leaves
+                .into_iter()
+                .map(|Leaf { key, raw, span }| Given {
+                    key,
+                    raw,
+                    origin: place(lines.position(span.start).0),
+                })
+                .collect();
+            break;
+        };
+        let byte = error.span().map_or(0, |span| span.start);
+        let (line, column) = lines.position(byte);
+        let problem = Problem::Syntax { column, message: error.message().to_owned() };
+        layer.faults.push(Fault { origin: place(line), problem });
+        if !blank(&mut left, broken(&lines, &leaves, byte)) {
+            break;
+        }
+    }
+    layer
+}
+
+/// The leaves of a text in its order, and its first error.
+fn parse(text: &str) -> (Vec<Leaf>, Option<Error>) {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let mut leaves = Vec::new();
+    flatten("", table.get_ref(), &mut leaves);
+    // The parser sorts by name; a person reads by line.
+    leaves.sort_by_key(|leaf| leaf.span.start);
+    (leaves, errors.into_iter().min_by_key(|error| error.span().map_or(0, |span| span.start)))
+}
+
+/// Every leaf with its full name. A table under the name of a key counts as a leaf, and so does an empty one that no
+/// key lives in: each is somebody's mistake, and is judged with the rest.
+fn flatten(prefix: &str, table: &DeTable<'_>, leaves: &mut Vec<Leaf>) {
+    for (name, value) in table {
+        let key = format!("{prefix}{}", name.get_ref());
+        match value.get_ref() {
+            DeValue::Table(inner)
+                if Key::find(&key).is_none() && (!inner.is_empty() || Key::is_group(&key)) =>
+            {
+                flatten(&format!("{key}."), inner, leaves);
+            }
+            inner => {
+                let span = name.span().start..value.span().end;
+                leaves.push(Leaf { key, raw: Raw::from_toml(inner), span });
+            }
+        }
+    }
+}
+
+/// What an error at `byte` spoils: its line; of a value over several lines, all before it too, for an array that is
+/// not closed swallows what follows; of the head of a table, the whole table, for whose are its keys?
+fn broken(lines: &Lines<'_>, leaves: &[Leaf], byte: usize) -> Range<usize> {
+    let around = leaves.iter().find(|leaf| leaf.span.contains(&byte));
+    let first = lines.position(around.map_or(byte, |leaf| leaf.span.start)).0;
+    let mut end = lines.position(byte).0 + 1;
+    if lines.is_head(first) {
+        while end <= lines.starts.len() && !lines.is_head(end) {
+            end += 1;
+        }
+    }
+    lines.start(first)..lines.start(end)
+}
+
+/// Replaces a range by spaces, line by line, so that every other byte keeps its place. Says whether that changed
+/// anything.
+fn blank(text: &mut String, range: Range<usize>) -> bool {
+    let blanks: String =
+        text[range.clone()].bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect();
+    let changes = text[range.clone()] != blanks;
+    text.replace_range(range, &blanks);
+    changes
+}
+
+// === impl Lines ===
+
+impl<'t> Lines<'t> {
+    fn of(text: &'t str) -> Self {
+        let starts = iter::once(0).chain(text.match_indices('\n').map(|(newline, _)| newline + 1)).collect();
+        Lines { text, starts }
+    }
+
+    /// Line and column of a byte, both from 1.
+    fn position(&self, byte: usize) -> (usize, usize) {
+        let line = self.starts.partition_point(|start| *start <= byte);
+        let before = self.text.get(self.start(line)..byte);
+        (line, 1 + before.map_or(0, |before| before.chars().count()))
+    }
+
+    /// The byte with which a line begins, or the end of the text.
+    fn start(&self, line: usize) -> usize {
+        self.starts.get(line - 1).copied().unwrap_or(self.text.len())
+    }
+
+    /// Whether a line is the head of a table, as `[limits]` is.
+    fn is_head(&self, line: usize) -> bool {
+        self.text[self.start(line)..].trim_start_matches([' ', '\t']).starts_with('[')
+    }
+}

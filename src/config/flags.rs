@@ -1,0 +1,81 @@
+//! The layer of flags: a few keys have one of their own, `--set KEY=VALUE` sets any.
+//!
+//! Between flags nothing overrides: a key that is given twice is a fault, for one of the two was meant otherwise.
+
+use std::collections::HashMap;
+
+use super::{Fault, Given, Layer, Origin, Problem, key::Raw};
+
+/// The flags as they were typed. Values are texts, for the keys judge them.
+#[derive(Clone, Default, Debug)]
+pub struct Flags {
+    /// `--listen`
+    pub listen: Option<String>,
+    /// `--feed`, each
+    pub feeds: Vec<String>,
+    /// `--shards`
+    pub shards: Option<String>,
+    /// `--log-format`
+    pub log_format: Option<String>,
+    /// `--log-level`
+    pub log_level: Option<String>,
+    /// `--allow-origin`, each
+    pub allowed_origins: Vec<String>,
+    /// `--set`, each
+    pub set: Vec<String>,
+}
+
+pub(super) fn read(flags: &Flags) -> Layer {
+    let mut layer = Layer::default();
+    let one = |flag: &'static str, key: &'static str, value: &Option<String>| {
+        value.clone().map(|text| (flag, key, Raw::Text(text)))
+    };
+    let many = |flag: &'static str, key: &'static str, values: &[String]| {
+        (!values.is_empty()).then(|| (flag, key, Raw::Entries(values.to_vec())))
+    };
+    let own = [
+        one("--listen", "listen", &flags.listen),
+        many("--feed", "feeds", &flags.feeds),
+        one("--shards", "shards", &flags.shards),
+        one("--log-format", "log.format", &flags.log_format),
+        one("--log-level", "log.level", &flags.log_level),
+        many("--allow-origin", "allowed_origins", &flags.allowed_origins),
+    ];
+    for (flag, key, raw) in own.into_iter().flatten() {
+        layer.given.push(Given { key: key.to_owned(), raw, origin: Origin::Flag(flag.to_owned()) });
+    }
+    for text in &flags.set {
+        match text.split_once('=') {
+            Some((key, value)) => layer.given.push(Given {
+                key: key.trim().to_owned(),
+                raw: Raw::Text(value.to_owned()),
+                origin: Origin::Flag(format!("--set {}", key.trim())),
+            }),
+            None => layer.faults.push(Fault {
+                origin: Origin::Flag("--set".to_owned()),
+                problem: Problem::NotAssigned { text: text.clone() },
+            }),
+        }
+    }
+    reject_twice(&mut layer);
+    layer
+}
+
+/// Takes every second value of a key out again, and says so.
+fn reject_twice(layer: &mut Layer) {
+    let mut first_by_key: HashMap<String, Origin> = HashMap::new();
+    let mut once = Vec::new();
+    for given in layer.given.drain(..) {
+        match first_by_key.get(&given.key) {
+            Some(first) => layer.faults.push(Fault {
+                origin: given.origin,
+                problem: Problem::Twice { key: given.key, first: first.clone() },
+            }),
+            None => {
+                first_by_key.insert(given.key.clone(), given.origin.clone());
+                once.push(given);
+            }
+        }
+    }
+    layer.given = once;
+}

@@ -1,0 +1,223 @@
+//! A key: its name, its kind, its range, its meaning, and the field of [`Config`] that it stands for.
+//!
+//! Text from a flag or a variable and values from the file meet here; behind this they are the same. A kind carries
+//! its own accessors, so that a number can only ever be set where a number lives.
+
+use std::fmt;
+
+use toml::de::{DeInteger, DeValue};
+
+use super::{Config, Problem};
+
+/// One setting.
+pub struct Key {
+    /// As in the file: `log.level` is `level` in the table `[log]`.
+    pub name: &'static str,
+    pub kind: Kind,
+    /// What it bounds or chooses, in Markdown, for the documentation.
+    pub doc: &'static str,
+}
+
+/// What a key's values look like, and where they live.
+pub enum Kind {
+    Number {
+        unit: Unit,
+        min: u64,
+        max: u64,
+        get: fn(&Config) -> u64,
+        set: fn(&mut Config, u64),
+    },
+    /// One of a few words.
+    Word {
+        words: &'static [&'static str],
+        get: fn(&Config) -> &'static str,
+        /// Is given one of `words`.
+        set: fn(&mut Config, &str),
+    },
+    Text {
+        get: fn(&Config) -> String,
+        set: fn(&mut Config, &str) -> Result<(), Problem>,
+    },
+    List {
+        get: fn(&Config) -> &[String],
+        /// Judges the whole list, so that every faulty entry is named.
+        set: fn(&mut Config, Vec<String>, &mut Vec<Problem>),
+    },
+}
+
+/// What a number counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unit {
+    /// Things, as the key's name says which.
+    One,
+    Bytes,
+    Millis,
+}
+
+/// A value as it stands in [`Config`]; prints as TOML.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Value {
+    Number(u64),
+    Text(String),
+    List(Vec<String>),
+}
+
+/// A value as a layer gave it.
+pub(super) enum Raw {
+    /// From a variable or `--set`: the key's kind decides what it is.
+    Text(String),
+    /// From a flag that may be repeated: the entries of a list, as they are.
+    Entries(Vec<String>),
+    /// From the file.
+    Integer(i128),
+    String(String),
+    Strings(Vec<String>),
+    /// From the file, and of a kind that no key has; what it is, in words.
+    Other(&'static str),
+}
+
+// === impl Key ===
+
+impl Key {
+    pub fn find(name: &str) -> Option<&'static Key> {
+        super::KEYS.iter().find(|key| key.name == name)
+    }
+
+    /// Whether `name` is the table of some keys, as `log` is.
+    pub(super) fn is_group(name: &str) -> bool {
+        super::KEYS.iter().any(|key| key.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+    }
+
+    /// The value that `config` has for this key.
+    pub fn value(&self, config: &Config) -> Value {
+        match &self.kind {
+            Kind::Number { get, .. } => Value::Number(get(config)),
+            Kind::Word { get, .. } => Value::Text(get(config).to_owned()),
+            Kind::Text { get, .. } => Value::Text(get(config)),
+            Kind::List { get, .. } => Value::List(get(config).to_vec()),
+        }
+    }
+
+    /// Judges `raw`, sets what of it is sound, and says everything that is wrong.
+    pub(super) fn apply(&self, raw: Raw, config: &mut Config, problems: &mut Vec<Problem>) {
+        let outcome = match &self.kind {
+            Kind::Number { unit, min, max, set, .. } => {
+                self.number(raw, *unit, *min, *max).map(|number| set(config, number))
+            }
+            Kind::Word { words, set, .. } => self.word(raw, words).map(|word| set(config, word)),
+            Kind::Text { set, .. } => self.text(raw).and_then(|text| set(config, &text)),
+            Kind::List { set, .. } => self.list(raw).map(|entries| set(config, entries, problems)),
+        };
+        problems.extend(outcome.err());
+    }
+
+    fn number(&self, raw: Raw, unit: Unit, min: u64, max: u64) -> Result<u64, Problem> {
+        let found = match raw {
+            Raw::Integer(number) => number,
+            Raw::Text(text) => {
+                read_integer(&text).ok_or(Problem::NoNumber { key: self.name, found: text })?
+            }
+            other => return Err(self.wrong_kind("a whole number, without quotes".to_owned(), &other)),
+        };
+        u64::try_from(found).ok().filter(|number| (min..=max).contains(number)).ok_or(Problem::Range {
+            key: self.name,
+            unit,
+            min,
+            max,
+            found,
+        })
+    }
+
+    fn word(&self, raw: Raw, words: &'static [&'static str]) -> Result<&'static str, Problem> {
+        let found = self.text(raw)?;
+        let word = words.iter().find(|word| **word == found);
+        word.copied().ok_or(Problem::Word { key: self.name, words, found })
+    }
+
+    fn text(&self, raw: Raw) -> Result<String, Problem> {
+        match raw {
+            Raw::Text(text) | Raw::String(text) => Ok(text),
+            other => Err(self.wrong_kind("a text in quotes".to_owned(), &other)),
+        }
+    }
+
+    fn list(&self, raw: Raw) -> Result<Vec<String>, Problem> {
+        match raw {
+            Raw::Entries(entries) | Raw::Strings(entries) => Ok(entries),
+            // Brackets allow entries with spaces in them.
+            Raw::Text(text) if text.trim_start().starts_with('[') => match read_value(&text) {
+                Some(Raw::Strings(entries)) => Ok(entries),
+                _ => Err(self.wrong_kind(
+                    format!("a list, such as {} = [\"a\", \"b\"]", self.name),
+                    &Raw::Other("brackets that hold no TOML list of texts"),
+                )),
+            },
+            Raw::Text(text) => Ok(text.split_whitespace().map(str::to_owned).collect()),
+            other => {
+                Err(self
+                    .wrong_kind(format!("a list of texts, such as {} = [\"a\", \"b\"]", self.name), &other))
+            }
+        }
+    }
+
+    fn wrong_kind(&self, wanted: String, found: &Raw) -> Problem {
+        let found = match found {
+            Raw::Text(_) | Raw::String(_) => "a text",
+            Raw::Entries(_) | Raw::Strings(_) => "a list of texts",
+            Raw::Integer(_) => "a number",
+            Raw::Other(words) => words,
+        };
+        Problem::Kind { key: self.name, wanted, found }
+    }
+}
+
+// === impl Value ===
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Number(number) => write!(f, "{number}"),
+            Value::Text(text) => write!(f, "{}", toml::Value::from(text.as_str())),
+            Value::List(entries) => write!(f, "{}", toml::Value::from(entries.clone())),
+        }
+    }
+}
+
+// === impl Raw ===
+
+impl Raw {
+    pub(super) fn from_toml(value: &DeValue<'_>) -> Raw {
+        match value {
+            DeValue::String(text) => Raw::String(text.clone().into_owned()),
+            DeValue::Integer(integer) => Raw::Integer(saturate(integer)),
+            DeValue::Array(entries) => entries
+                .iter()
+                .map(|entry| entry.get_ref().as_str().map(str::to_owned))
+                .collect::<Option<_>>()
+                .map_or(Raw::Other("a list with an entry that is no text"), Raw::Strings),
+            DeValue::Float(_) => Raw::Other("a number with a fraction or exponent"),
+            DeValue::Boolean(_) => Raw::Other("true or false"),
+            DeValue::Datetime(_) => Raw::Other("a date or time"),
+            DeValue::Table(_) => Raw::Other("a table"),
+        }
+    }
+}
+
+fn read_value(text: &str) -> Option<Raw> {
+    DeValue::parse(text.trim()).ok().map(|value| Raw::from_toml(value.get_ref()))
+}
+
+/// A whole number as TOML writes it, so that a variable and the file agree about `10_000`.
+fn read_integer(text: &str) -> Option<i128> {
+    match read_value(text) {
+        Some(Raw::Integer(number)) => Some(number),
+        _ => None,
+    }
+}
+
+/// What is beyond 128 bits is out of any key's range too: the largest number stands for it in the message.
+fn saturate(integer: &DeInteger<'_>) -> i128 {
+    let text = integer.as_str();
+    let overflow = if text.starts_with('-') { i128::MIN } else { i128::MAX };
+    i128::from_str_radix(text, integer.radix()).unwrap_or(overflow)
+}

@@ -1,0 +1,272 @@
+//! Every key, in the order of the documentation: the only place where one is defined. Keys of one table stand together,
+//! those of none first, so that the order is also that of a file.
+//!
+//! The ranges are wide: they keep out what cannot work (a buffer of no bytes) and what is a slip of the finger (a
+//! billion sessions), not what is unwise. A field of [`Limits`] without a key does not compile.
+
+use std::{net::SocketAddr, time::Duration};
+
+use hyper::Uri;
+use tracing::Level;
+
+use super::{Config, Key, Kind, LogFormat, Problem, Unit};
+use crate::{feed::Source, limits::Limits};
+
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+const GIB: u64 = 1024 * MIB;
+const SECOND: u64 = 1000;
+const HOUR: u64 = 3600 * SECOND;
+
+/// Longest text that fixes an epoch: every `welcome` and every resume carries it.
+const EPOCH_BYTES_MAX: usize = 32;
+
+/// A field of [`Limits`] that a number sets.
+trait Amount {
+    fn from_number(number: u64) -> Self;
+    fn number(&self) -> u64;
+}
+
+/// The name, unit and key of one field of [`Limits`]; times are in milliseconds, and say so.
+macro_rules! limit {
+    (millis $field:ident $range:expr, $doc:literal) => {
+        limit!(@ concat!("limits.", stringify!($field), "_ms"), Unit::Millis, $field, $range, $doc)
+    };
+    (bytes $field:ident $range:expr, $doc:literal) => {
+        limit!(@ concat!("limits.", stringify!($field)), Unit::Bytes, $field, $range, $doc)
+    };
+    (count $field:ident $range:expr, $doc:literal) => {
+        limit!(@ concat!("limits.", stringify!($field)), Unit::One, $field, $range, $doc)
+    };
+    (@ $name:expr, $unit:expr, $field:ident, $range:expr, $doc:literal) => {
+        Key {
+            name: $name,
+            kind: Kind::Number {
+                unit: $unit,
+                min: $range.0,
+                max: $range.1,
+                get: |config| config.limits.$field.number(),
+                set: |config, number| config.limits.$field = Amount::from_number(number),
+            },
+            doc: $doc,
+        }
+    };
+}
+
+/// The table, and the proof that no field of [`Limits`] is missing in it.
+macro_rules! keys {
+    (general: [$($general:expr,)*] limits: $($unit:ident $field:ident $range:expr, $doc:literal;)*) => {
+        /// Every key.
+        pub static KEYS: &[Key] = &[$($general,)* $(limit!($unit $field $range, $doc),)*];
+        const _: fn(Limits) = |Limits { $($field: _),* }| ();
+    };
+}
+
+keys! {
+    general: [
+        Key {
+            name: "listen",
+            kind: Kind::Text { get: |config| config.listen.to_string(), set: set_listen },
+            doc: "Address and port to listen on, for WebSocket and HTTP alike. Port 0 takes any free port; the first line \
+                  of the log says which.",
+        },
+        Key {
+            name: "feeds",
+            kind: Kind::List { get: |config| &config.feeds, set: set_feeds },
+            doc: "Where ticks come from: one or more sources.",
+        },
+        Key {
+            name: "shards",
+            kind: Kind::Number {
+                unit: Unit::One,
+                min: 0,
+                max: 1024,
+                get: |config| config.shards.number(),
+                set: |config, number| config.shards = Amount::from_number(number),
+            },
+            doc: "Threads that serve sessions. 0 stands for one a core.",
+        },
+        Key {
+            name: "allowed_origins",
+            kind: Kind::List { get: |config| &config.allowed_origins, set: set_origins },
+            doc: "Web origins whose pages may connect, besides the service's own, such as `https://app.example.com`. `*` \
+                  allows all. Clients that send no `Origin` are no browsers, and are not concerned.",
+        },
+        Key {
+            name: "epoch",
+            kind: Kind::Text { get: |config| config.epoch.clone().unwrap_or_default(), set: set_epoch },
+            doc: "Fixes the epoch, for tests alone. Empty: a new one at each start, as clients that resume need it.",
+        },
+        Key {
+            name: "log.format",
+            kind: Kind::Word {
+                words: &["text", "json"],
+                get: |config| config.log_format.name(),
+                set: |config, word| {
+                    config.log_format = if word == "json" { LogFormat::Json } else { LogFormat::Text };
+                },
+            },
+            doc: "How the log on standard error is written: `text` for people, `json` for machines, one object a line.",
+        },
+        Key {
+            name: "log.level",
+            kind: Kind::Word {
+                words: &["error", "warn", "info", "debug", "trace"],
+                get: level_name,
+                set: |config, word| config.log_level = word.parse().unwrap_or(Level::INFO),
+            },
+            doc: "The least severe lines that the log shows: `error`, `warn`, `info`, `debug` or `trace`.",
+        },
+    ]
+    limits:
+    count sessions (1, 1_000_000),
+        "Sessions at once, over all shards.";
+    count sessions_per_address (1, 1_000_000),
+        "Sessions at once from one address. Loopback is exempt.";
+    count subscriptions (1, 100_000),
+        "Subscriptions of one session.";
+    count globs (0, 10_000),
+        "Standing globs (`BTC-*`) of one session.";
+    count topics (1, 10_000_000),
+        "Topics of the service: a tick of one symbol more is rejected.";
+    count ring_ticks (1, 1_048_576),
+        "Ticks that each topic keeps for mode `every` and for resume.";
+    bytes message_bytes (256, 16 * MIB),
+        "An inbound message. A longer one closes the session with 1009.";
+    count commands_per_second (1, 1_000_000),
+        "Commands a second of one session, sustained.";
+    count commands_burst (1, 1_000_000),
+        "Commands of one session at once, after a rest.";
+    count frames_per_second (1, 1_000_000),
+        "Inbound frames a second of one session, control frames included, sustained.";
+    count frames_burst (1, 1_000_000),
+        "Inbound frames of one session at once, after a rest.";
+    bytes inbound_bytes_per_second (256, GIB),
+        "Inbound bytes a second of one session, sustained.";
+    bytes inbound_bytes_burst (4 * KIB, GIB),
+        "Inbound bytes of one session at once, after a rest.";
+    bytes frame_bytes (KIB, MIB),
+        "An outbound data frame.";
+    bytes unsent_bytes (16 * KIB, 64 * MIB),
+        "What may be unsent for a session, in the kernel and in the service, before it conflates.";
+    bytes control_bytes (16 * KIB, 256 * MIB),
+        "Control messages that may wait for a session. More close it with 4009.";
+    bytes publish_bytes (KIB, GIB),
+        "The body of a `POST /v1/publish`.";
+    bytes line_bytes (256, 16 * MIB),
+        "One line of a feed. A longer one is rejected.";
+    count shard_queue_ticks (1, 16_777_216),
+        "Ticks that may wait for a shard before it catches up from the topics instead.";
+    millis interval (0, 24 * HOUR),
+        "The longest `interval_ms` that a subscription may ask for.";
+    millis handshake (100, HOUR),
+        "From a connection's first byte to the end of its handshake.";
+    millis ping (100, HOUR),
+        "Between the service's WebSocket pings.";
+    millis pong (50, HOUR),
+        "From a ping to its pong.";
+    millis progress (100, HOUR),
+        "Without one byte accepted while there is something to send. Then the session closes with 4008.";
+    millis close_grace (0, HOUR),
+        "From a close frame until the connection is dropped, whatever the client has read.";
+    millis heartbeat (50, HOUR),
+        "Without a frame until a `heartbeat`.";
+    millis stale (10, 24 * HOUR),
+        "Without a tick until a symbol is stale.";
+    millis drain (0, HOUR),
+        "From SIGTERM or SIGINT to the end of the process, at most.";
+}
+
+impl Amount for usize {
+    fn from_number(number: u64) -> Self {
+        usize::try_from(number).unwrap_or(usize::MAX)
+    }
+
+    fn number(&self) -> u64 {
+        u64::try_from(*self).unwrap_or(u64::MAX)
+    }
+}
+
+impl Amount for u32 {
+    fn from_number(number: u64) -> Self {
+        u32::try_from(number).unwrap_or(u32::MAX)
+    }
+
+    fn number(&self) -> u64 {
+        u64::from(*self)
+    }
+}
+
+/// In milliseconds.
+impl Amount for Duration {
+    fn from_number(number: u64) -> Self {
+        Duration::from_millis(number)
+    }
+
+    fn number(&self) -> u64 {
+        u64::try_from(self.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+fn set_listen(config: &mut Config, text: &str) -> Result<(), Problem> {
+    config.listen = text.parse::<SocketAddr>().map_err(|_| Problem::Address { found: text.to_owned() })?;
+    Ok(())
+}
+
+/// Keeps the feeds that are sound: who opens them for a check wants to see what is wrong with those too.
+fn set_feeds(config: &mut Config, feeds: Vec<String>, problems: &mut Vec<Problem>) {
+    if feeds.is_empty() {
+        problems.push(Problem::NoFeed);
+    }
+    config.feeds.clear();
+    for text in feeds {
+        if config.feeds.contains(&text) {
+            problems.push(Problem::FeedTwice { text });
+            continue;
+        }
+        match Source::parse(&text) {
+            Ok(_) => config.feeds.push(text),
+            Err(source) => problems.push(Problem::Feed { text, source }),
+        }
+    }
+}
+
+fn level_name(config: &Config) -> &'static str {
+    match config.log_level {
+        Level::ERROR => "error",
+        Level::WARN => "warn",
+        Level::INFO => "info",
+        Level::DEBUG => "debug",
+        Level::TRACE => "trace",
+    }
+}
+
+fn set_origins(config: &mut Config, origins: Vec<String>, problems: &mut Vec<Problem>) {
+    let (sound, faulty): (Vec<_>, Vec<_>) = origins.into_iter().partition(|text| is_web_origin(text));
+    problems.extend(faulty.into_iter().map(|found| Problem::WebOrigin { found }));
+    config.allowed_origins = sound;
+}
+
+/// Scheme, host and port as browsers send them: no path, no user, and not `null`, which any sandboxed page can claim.
+fn is_web_origin(text: &str) -> bool {
+    if text == "*" {
+        return true;
+    }
+    let Ok(uri) = text.parse::<Uri>() else { return false };
+    match (uri.scheme_str(), uri.authority()) {
+        (Some(scheme), Some(authority)) => {
+            let bare = format!("{scheme}://{authority}");
+            !authority.as_str().contains('@') && bare.eq_ignore_ascii_case(text)
+        }
+        _ => false,
+    }
+}
+
+fn set_epoch(config: &mut Config, text: &str) -> Result<(), Problem> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if text.len() > EPOCH_BYTES_MAX || !text.bytes().all(allowed) {
+        return Err(Problem::Epoch { found: text.to_owned() });
+    }
+    config.epoch = (!text.is_empty()).then(|| text.to_owned());
+    Ok(())
+}

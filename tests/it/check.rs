@@ -1,0 +1,238 @@
+//! `tickcast check` and the command line as a person meets them: a process, its two streams, its exit code.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+/// A process of this crate's binary with an environment of its own.
+struct Run {
+    command: Command,
+}
+
+/// How a process ended.
+struct Ended {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+fn tickcast(arguments: &[&str]) -> Run {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tickcast"));
+    command.args(arguments).env_clear().stdin(Stdio::null());
+    Run { command }
+}
+
+impl Run {
+    fn variable(mut self, name: &str, value: &str) -> Run {
+        self.command.env(name, value);
+        self
+    }
+
+    fn ended(mut self) -> Ended {
+        let Output { status, stdout, stderr } = self.command.output().expect("the binary of this crate");
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        Ended { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+    }
+}
+
+/// A file of this test's own.
+fn file(name: &str, text: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, text).unwrap();
+    path
+}
+
+/// The lines after the first, which counts them.
+fn faults(stderr: &str) -> Vec<&str> {
+    let mut lines = stderr.lines();
+    let head = lines.next().unwrap_or_default().trim_start_matches("tickcast: ");
+    let faults: Vec<&str> = lines.map(str::trim_start).collect();
+    let plural = if faults.len() == 1 { "" } else { "s" };
+    assert_eq!(head, format!("{} fault{plural} in the configuration:", faults.len()));
+    faults
+}
+
+#[test]
+fn what_is_in_force_is_a_file_that_gives_it_again() {
+    let config = file("in-force.toml", "feeds = [\"sim?seed=7\"]\n\n[limits]\nsessions = 200\n");
+    let config = config.to_str().unwrap();
+    let first = tickcast(&["check", "--config", config, "--listen", "[::1]:9000"])
+        .variable("TICKCAST_LOG_FORMAT", "json")
+        .ended();
+    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    let lines: Vec<&str> = first.stdout.lines().collect();
+    assert!(lines[0].starts_with("# configuration is valid"), "{}", lines[0]);
+    for line in [
+        "listen = \"[::1]:9000\"  # --listen".to_owned(),
+        "log.format = \"json\"  # TICKCAST_LOG_FORMAT".to_owned(),
+        format!("feeds = [\"sim?seed=7\"]  # {config}:1"),
+        format!("limits.sessions = 200  # {config}:4"),
+        "limits.topics = 100000".to_owned(),
+    ] {
+        assert!(lines.contains(&line.as_str()), "{line} in\n{}", first.stdout);
+    }
+
+    let kept = file("kept.toml", &first.stdout);
+    let second = tickcast(&["check"]).variable("TICKCAST_CONFIG", kept.to_str().unwrap()).ended();
+    assert_eq!(second.code, Some(0), "{}", second.stderr);
+    let settings = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        lines.map(|line| line.split("  # ").next().unwrap_or(line).to_owned()).collect()
+    };
+    assert_eq!(settings(&second.stdout), settings(&first.stdout));
+}
+
+#[test]
+fn every_fault_is_told_and_check_exits_with_1() {
+    let config = file("faulty.toml", "listen = 80\nfeeds = [\"simm\", \"replay:/no/such/file\"]\n");
+    let config = config.to_str().unwrap();
+    let ended = tickcast(&["check", "--config", config, "--shards", "many", "--set", "limits.sesions=1"])
+        .variable("TICKCAST_LOG_LEVEL", "loud")
+        .variable("TICKCAST_SERVICE_HOST", "10.0.0.7")
+        .ended();
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
+    let starts = [
+        format!("{config}:1: `listen` must be"),
+        format!("{config}:2: the feed `simm` cannot be used: "),
+        "TICKCAST_LOG_LEVEL: `log.level` must be".to_owned(),
+        "--shards: `shards` must be".to_owned(),
+        "--set limits.sesions: `limits.sesions` is no key; did you mean `limits.sessions`?".to_owned(),
+        format!(
+            "{config}:2: the feed `replay:/no/such/file` cannot be opened: cannot read /no/such/file: No such file"
+        ),
+    ];
+    let faults = faults(&ended.stderr);
+    assert_eq!(faults.len(), starts.len(), "{}", ended.stderr);
+    for (fault, start) in faults.iter().zip(&starts) {
+        assert!(fault.starts_with(start.as_str()), "{fault}\nshould start with\n{start}");
+    }
+}
+
+#[test]
+fn the_page_shows_what_is_printed() {
+    let page = include_str!("../../docs/CONFIGURATION.md");
+    let command =
+        "$ TICKCAST_LOG_LEVEL=loud tickcast check --set limits.sesions=5 --set limits.pong_ms=50000\n";
+    let (_, shown) = page.split_once(command).expect("the command in docs/CONFIGURATION.md");
+    let (shown, _) = shown.split_once("```").expect("the end of what is shown");
+    let ended = tickcast(&["check", "--set", "limits.sesions=5", "--set", "limits.pong_ms=50000"])
+        .variable("TICKCAST_LOG_LEVEL", "loud")
+        .ended();
+    assert_eq!(ended.stderr, shown);
+}
+
+#[test]
+fn a_recording_must_be_one() {
+    let path = file("no-recording.ndjson", "{\"symbol\":\"A\"}\n");
+    let directory = env!("CARGO_TARGET_TMPDIR");
+    let feeds = [format!("replay:{}", path.display()), format!("replay:{directory}")];
+    let ended = tickcast(&["check", "--feed", &feeds[0], "--feed", &feeds[1]]).ended();
+    assert_eq!(ended.code, Some(1));
+    let faults = faults(&ended.stderr);
+    assert_eq!(faults.len(), 2, "{}", ended.stderr);
+    assert!(faults[0].contains("no-recording.ndjson is no recording"), "{}", faults[0]);
+    assert!(faults[1].contains("cannot read"), "{}", faults[1]);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_a_fault_among_others() {
+    let ended =
+        tickcast(&["check", "--shards", "x"]).variable("TICKCAST_CONFIG", "/no/such/file.toml").ended();
+    assert_eq!(ended.code, Some(1));
+    let faults = faults(&ended.stderr);
+    assert!(faults[0].starts_with("TICKCAST_CONFIG: cannot read /no/such/file.toml: "), "{}", faults[0]);
+    assert!(faults[1].starts_with("--shards: "), "{}", faults[1]);
+
+    let long = file("long.toml", &"#".repeat(1024 * 1024 + 1));
+    let ended = tickcast(&["check", "--config", long.to_str().unwrap()]).ended();
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("is longer than the 1048576 bytes"), "{}", ended.stderr);
+}
+
+#[test]
+fn more_sessions_than_files_is_a_warning() {
+    let check = |sessions: &str| {
+        // The system may allow a million files, or more; this shell's processes may have 500.
+        let script =
+            format!("ulimit -n 500; exec \"$0\" check --set limits.sessions={sessions} --set shards=1");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_tickcast")]).env_clear().stdin(Stdio::null());
+        Run { command }.ended()
+    };
+    let enough = check("200");
+    assert_eq!((enough.code, enough.stderr.as_str()), (Some(0), ""));
+    let too_few = check("500");
+    assert_eq!(too_few.code, Some(0));
+    let start = "warning: limits.sessions = 500 needs 764 open files, the system allows 500; ";
+    assert!(too_few.stderr.starts_with(start), "{}", too_few.stderr);
+}
+
+#[test]
+fn serve_does_not_start_with_a_faulty_configuration_and_exits_with_2() {
+    for arguments in [&["--shards", "x"][..], &["serve", "--shards", "x"]] {
+        let ended = tickcast(arguments).variable("TICKCAST_LISTEN", "nowhere").ended();
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+        assert_eq!(faults(&ended.stderr).len(), 2, "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_line_that_cannot_be_understood_exits_with_2() {
+    for arguments in [&["--lisen", "x"][..], &["chekc"], &["check", "--shards", "1", "--shards", "2"]] {
+        let ended = tickcast(arguments).ended();
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{arguments:?}");
+        assert!(ended.stderr.starts_with("error: "), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn what_cannot_be_served_exits_with_1_and_says_why() {
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap().to_string();
+    let ended = tickcast(&["--listen", &taken, "--feed", "push", "--log-format", "json"]).ended();
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
+    let line: serde_json::Value = serde_json::from_str(&ended.stderr).unwrap();
+    let message = line["message"].as_str().unwrap();
+    assert!(message.starts_with(&format!("cannot serve: cannot listen on {taken}: ")), "{message}");
+
+    let ended = tickcast(&["--listen", "127.0.0.1:0", "--feed", "replay:/no/such/file"]).ended();
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("cannot read /no/such/file: No such file"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_service_whose_log_nobody_reads_serves_and_drains() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut run = tickcast(&["--listen", "127.0.0.1:0", "--feed", "push"]);
+    let mut child = run.command.stdout(Stdio::piped()).stderr(writer).spawn().unwrap();
+    let mut announcement = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut announcement).unwrap();
+    assert!(announcement.contains(" listening on http://127.0.0.1:"), "{announcement:?}");
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn the_version_is_that_of_the_crate() {
+    let ended = tickcast(&["--version"]).ended();
+    assert_eq!((ended.code, ended.stdout), (Some(0), format!("tickcast {}\n", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn nobody_reading_is_no_reason_to_panic() {
+    for arguments in [&["check", "--feed", "push"][..], &["check", "--shards", "x"]] {
+        // Both streams are pipes whose reader is gone before the process starts.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut run = tickcast(arguments);
+        run.command.stdout(writer.try_clone().unwrap()).stderr(writer);
+        let code = run.command.status().unwrap().code();
+        assert!(matches!(code, Some(0 | 1)), "{arguments:?}: {code:?}");
+    }
+}
