@@ -145,7 +145,12 @@ impl Shard {
             tokio::select! {
                 // In the order of urgency; every branch can be dropped without loss: permits and messages stay.
                 biased;
-                Some(message) = inbox.recv() => self.handle(message, &serve),
+                Some(message) = inbox.recv() => {
+                    self.handle(message, &serve);
+                    // In a storm of clients each is let in before the next: a handshake costs ten times the memory of
+                    // the session that comes of it.
+                    tokio::task::yield_now().await;
+                }
                 _ = sweep.tick() => self.core.borrow_mut().sweep(),
                 () = self.wake.notified() => {}
                 () = rest(wait) => {}
