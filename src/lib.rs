@@ -22,3 +22,5 @@ pub mod intake;
 pub mod metrics;
 pub mod http;
 pub mod service;
+
+pub mod cli;
