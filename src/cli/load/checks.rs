@@ -23,8 +23,8 @@ const TRIES: u32 = 5;
 const ONE_LOOK: Duration = Duration::from_secs(2);
 /// RFC 6455: going away. A server that drains breaks no law.
 pub const CODE_AWAY: u16 = 1001;
-/// No byte accepted for too long: what a client that reads nothing has coming.
-const CODE_SLOW: u16 = 4008;
+/// No byte accepted for too long, and a ping not answered: what a client that reads nothing has coming.
+const CODES_DEAF: [u16; 2] = [4008, 4001];
 
 /// The clients of a run.
 pub type Clients = [Rc<RefCell<Client>>];
@@ -109,7 +109,11 @@ fn arrival(client: &Client, heads: &[u64]) -> Arrival {
         Stage::Waiting | Stage::Failed | Stage::Lost { code: Some(CODE_AWAY) } => Arrival::Excused,
         // A server that gives a deaf client up has no way to tell it why: its buffers are full. What it had sent may
         // be followed by a close frame, by an end, or by a reset.
-        Stage::Lost { code: Some(CODE_SLOW) | None } if client.class == Class::Stalled => Arrival::Excused,
+        Stage::Lost { code }
+            if client.class == Class::Stalled && code.is_none_or(|code| CODES_DEAF.contains(&code)) =>
+        {
+            Arrival::Excused
+        }
         Stage::Lost { code } => Arrival::Lost { code },
         Stage::Subscribing | Stage::Ready | Stage::Left => match client.behind(heads) {
             None => Arrival::Reached,
@@ -176,10 +180,10 @@ async fn compare_some(
         while held_seq(client, place).is_some_and(|seq| seq < theirs.seq) && Instant::now() < deadline {
             sleep(LOOK_AGAIN).await;
         }
-        match difference(&client.borrow(), place, &theirs) {
-            None => not_met.push(place),
-            Some(None) => compared.equal += 1,
-            Some(Some(what)) => ledger.borrow_mut().faults.note(|| Fault {
+        match compare(&client.borrow(), place, &theirs) {
+            Comparison::NotMet => not_met.push(place),
+            Comparison::Equal => compared.equal += 1,
+            Comparison::Differs(what) => ledger.borrow_mut().faults.note(|| Fault {
                 law: Law::LatestWins,
                 client: Some(client.borrow().index),
                 symbol: Some(name),
@@ -196,8 +200,19 @@ fn held_seq(client: &RefCell<Client>, place: u32) -> Option<u64> {
     client.is_connected().then(|| held.seq())
 }
 
-/// `None`: the client was never shown that seq. `Some(None)`: it holds the same record.
-fn difference(client: &Client, place: u32, theirs: &Record) -> Option<Option<String>> {
-    let (_, held) = client.records().find(|(held, _)| *held == place)?;
-    Some(held.at(theirs.seq)?.difference(theirs))
+/// How one record of a client's stands beside the server's.
+enum Comparison {
+    /// The client was never shown that seq.
+    NotMet,
+    Equal,
+    /// The first value that differs.
+    Differs(String),
+}
+
+fn compare(client: &Client, place: u32, theirs: &Record) -> Comparison {
+    let held = client.records().find(|(held, _)| *held == place);
+    match held.and_then(|(_, held)| held.at(theirs.seq)) {
+        None => Comparison::NotMet,
+        Some(ours) => ours.difference(theirs).map_or(Comparison::Equal, Comparison::Differs),
+    }
 }

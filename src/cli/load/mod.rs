@@ -18,9 +18,9 @@ mod pace;
 mod plan;
 mod process;
 mod record;
-mod report;
+pub(in crate::cli) mod report;
 mod run;
-mod scan;
+pub(in crate::cli) mod scan;
 mod scrape;
 mod scrapes;
 mod server;
@@ -34,7 +34,7 @@ use std::{
     rc::Rc,
 };
 
-pub use args::LoadArgs;
+pub use args::{LoadArgs, Mode};
 use report::{Report, Verdict};
 use run::{Interrupt, LoadError, drive};
 use tokio::{runtime, signal::ctrl_c, task::LocalSet};

@@ -230,7 +230,7 @@ impl<'a> Run<'a> {
         }
         self.shared.ledger.borrow_mut().measuring = false;
         lag_task.abort();
-        let (time, cpu) = (begun.elapsed(), process::cpu() - cpu);
+        let (time, cpu) = (begun.elapsed(), process::cpu().saturating_sub(cpu));
         let sums = self.shared.ledger.borrow().sums().since(&before);
         let server_cpu_seconds = self.scrape().await.zip(server_cpu).map(|(after, before)| after - before);
         let lag = Quantiles::of(&lag.borrow());
