@@ -23,5 +23,5 @@ pub mod metrics;
 pub mod http;
 pub mod service;
 
-pub mod cli;
 pub mod config;
+pub mod cli;

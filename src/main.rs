@@ -8,6 +8,8 @@ use tickcast::cli::{self, Cli, Command};
 fn main() -> ExitCode {
     match Cli::parse().into_command() {
         Command::Serve(args) => cli::serve::run(&args),
+        Command::Load(args) => cli::load::run(&args),
+        Command::Watch(args) => cli::watch::run(&args),
         Command::Check(args) => cli::check::run(&args),
     }
 }

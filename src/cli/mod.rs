@@ -9,10 +9,15 @@ use std::{
 };
 
 pub mod check;
+mod endpoint;
+pub mod load;
 pub mod log;
+#[cfg(test)]
+mod mock;
 pub mod open_files;
 pub mod serve;
 pub mod settings;
+pub mod watch;
 
 use settings::SettingsArgs;
 
@@ -34,6 +39,10 @@ pub struct Cli {
 pub enum Command {
     /// Serve ticks to clients; the default
     Serve(SettingsArgs),
+    /// Load a server with many clients, and check every message that they are sent
+    Load(load::LoadArgs),
+    /// Show symbols live in the terminal
+    Watch(watch::WatchArgs),
     /// Check the configuration: every fault at once, or what is in force and where it comes from
     Check(SettingsArgs),
 }

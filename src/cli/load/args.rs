@@ -1,0 +1,234 @@
+//! What `tickcast load` can be asked, and how each value is written.
+
+use std::{num::NonZeroU32, str::FromStr, time::Duration};
+
+use clap::{Args, ValueEnum};
+
+use crate::cli::endpoint::Endpoint;
+
+/// Load a server with many clients, and check what they are sent.
+///
+/// Exit code 0: every law held; 1: a law was broken; 2: the server could not be reached, or not all clients could
+/// connect.
+#[derive(Args, Clone, Debug)]
+pub struct LoadArgs {
+    /// The server's stream.
+    #[arg(long, value_parser = Endpoint::parse, default_value = "ws://127.0.0.1:8080/v1/stream")]
+    pub url: Endpoint,
+    /// How many clients connect.
+    #[arg(long, default_value = "1000")]
+    pub clients: NonZeroU32,
+    /// How many symbols each of them subscribes to; all of them, when there are fewer.
+    #[arg(long, default_value = "10")]
+    pub symbols_per_client: NonZeroU32,
+    /// How each client chooses its symbols: `uniform`, or `zipf[:exponent]` with the first of `/v1/symbols` the most
+    /// wanted.
+    #[arg(long, default_value = "uniform")]
+    pub choose: Choose,
+    #[arg(long, value_enum, default_value_t = Mode::Latest)]
+    pub mode: Mode,
+    /// The shortest time between two updates of a symbol; 0: as they come.
+    #[arg(long, default_value_t = 0)]
+    pub interval_ms: u32,
+    /// How long to measure, from the moment when every client is subscribed.
+    #[arg(long, value_parser = humantime::parse_duration, default_value = "30s")]
+    pub duration: Duration,
+    /// How many clients subscribe and then read nothing until the end: `20`, or `5%`.
+    #[arg(long, default_value = "0")]
+    pub stalled: Share,
+    /// How many clients read no faster than this: `10%:100000`, in bytes a second.
+    #[arg(long)]
+    pub slow: Option<Slow>,
+    /// Halfway, every tenth normal client leaves and comes back with `resume`.
+    #[arg(long)]
+    pub resume_check: bool,
+    /// Seed of every choice: the same seed makes the same clients want the same symbols.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// At most this many new connections a second; 0: no limit.
+    #[arg(long, default_value_t = 0)]
+    pub connect_rate: u32,
+    /// SO_RCVBUF of every client. Otherwise the system's, and 64 KiB for slow clients.
+    #[arg(long)]
+    pub rcvbuf: Option<u32>,
+    /// How long clients may take to subscribe, to reach the heads at the end, and to close: each.
+    #[arg(long, value_parser = humantime::parse_duration, default_value = "30s")]
+    pub settle: Duration,
+    /// How many clients hold their whole records, for comparison with `/v1/snapshot`.
+    #[arg(long, default_value_t = 8)]
+    pub sample: u32,
+    /// No other client is connected: compare the sums received with the server's own counts.
+    #[arg(long)]
+    pub exclusive: bool,
+    /// One JSON object on standard output in place of the table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How a subscription is served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Mode {
+    Latest,
+    Every,
+}
+
+/// How a client chooses its symbols.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Choose {
+    Uniform,
+    Zipf { exponent: f64 },
+}
+
+/// Some of the clients.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Share {
+    Count(u32),
+    /// 0 to 100.
+    Percent(f64),
+}
+
+/// Some of the clients, and the rate at which they read.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Slow {
+    pub share: Share,
+    pub bytes_per_second: NonZeroU32,
+}
+
+/// Why an option's value cannot be taken.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ValueError {
+    #[error("`uniform`, `zipf` or `zipf:EXPONENT` is expected")]
+    Choose,
+    #[error("an exponent is a number from 0 to 10")]
+    Exponent,
+    #[error("a number of clients, or a percentage from 0% to 100%, is expected")]
+    Share,
+    #[error("a share of the clients and their bytes a second are expected, as in 10%:100000")]
+    Slow,
+}
+
+/// The exponent of `zipf` alone.
+const ZIPF_EXPONENT: f64 = 1.0;
+
+// === impl Mode ===
+
+impl Mode {
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Mode::Latest => "latest",
+            Mode::Every => "every",
+        }
+    }
+}
+
+// === impl Choose ===
+
+impl FromStr for Choose {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        match text.split_once(':') {
+            None if text == "uniform" => Ok(Choose::Uniform),
+            None if text == "zipf" => Ok(Choose::Zipf { exponent: ZIPF_EXPONENT }),
+            Some(("zipf", exponent)) => match exponent.parse() {
+                Ok(exponent) if (0.0..=10.0).contains(&exponent) => Ok(Choose::Zipf { exponent }),
+                _ => Err(ValueError::Exponent),
+            },
+            _ => Err(ValueError::Choose),
+        }
+    }
+}
+
+// === impl Share ===
+
+impl Share {
+    /// How many of `clients` that is, never more than there are.
+    pub fn of(self, clients: u32) -> u32 {
+        match self {
+            Share::Count(count) => count.min(clients),
+            // At most `clients`, and not negative: both were checked when it was read.
+            Share::Percent(percent) => (f64::from(clients) * percent / 100.0).round() as u32,
+        }
+    }
+}
+
+impl FromStr for Share {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        match text.strip_suffix('%') {
+            None => text.parse().map(Share::Count).map_err(|_| ValueError::Share),
+            Some(percent) => match percent.parse() {
+                Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(Share::Percent(percent)),
+                _ => Err(ValueError::Share),
+            },
+        }
+    }
+}
+
+// === impl Slow ===
+
+impl FromStr for Slow {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let (share, rate) = text.split_once(':').ok_or(ValueError::Slow)?;
+        let bytes_per_second = rate.parse().map_err(|_| ValueError::Slow)?;
+        Ok(Slow { share: share.parse()?, bytes_per_second })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn check<T: FromStr<Err = ValueError> + PartialEq + std::fmt::Debug>(
+        text: &str,
+        expected: Result<T, ValueError>,
+    ) {
+        assert_eq!(text.parse::<T>(), expected, "{text}");
+    }
+
+    #[test]
+    fn values_are_read_or_refused() {
+        check("uniform", Ok(Choose::Uniform));
+        check("zipf", Ok(Choose::Zipf { exponent: 1.0 }));
+        check("zipf:1.2", Ok(Choose::Zipf { exponent: 1.2 }));
+        check::<Choose>("zipf:-1", Err(ValueError::Exponent));
+        check::<Choose>("zipf:nan", Err(ValueError::Exponent));
+        check::<Choose>("best", Err(ValueError::Choose));
+        check("5%", Ok(Share::Percent(5.0)));
+        check("20", Ok(Share::Count(20)));
+        check::<Share>("101%", Err(ValueError::Share));
+        check::<Share>("-1", Err(ValueError::Share));
+        let bytes_per_second = NonZeroU32::new(1000).unwrap();
+        check("2:1000", Ok(Slow { share: Share::Count(2), bytes_per_second }));
+        check::<Slow>("10%", Err(ValueError::Slow));
+        check::<Slow>("10%:0", Err(ValueError::Slow));
+    }
+
+    #[test]
+    fn a_share_is_never_more_than_all() {
+        assert_eq!(Share::Percent(5.0).of(1000), 50);
+        assert_eq!(Share::Percent(100.0).of(3), 3);
+        assert_eq!(Share::Percent(0.0).of(3), 0);
+        assert_eq!(Share::Count(20).of(7), 7);
+    }
+
+    #[test]
+    fn the_defaults_parse() {
+        #[derive(Parser)]
+        struct Line {
+            #[command(flatten)]
+            load: LoadArgs,
+        }
+        let line = Line::try_parse_from(["load", "--slow", "10%:5000", "--duration", "2m"]).unwrap().load;
+        assert_eq!(
+            (line.clients.get(), line.duration, line.stalled.of(1000)),
+            (1000, Duration::from_secs(120), 0)
+        );
+    }
+}

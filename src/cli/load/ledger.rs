@@ -1,0 +1,272 @@
+//! What all clients write into together: the symbol table, sums by class, ages, and what was found wrong.
+//!
+//! Invariant: sums only rise while the run lasts, so that any two states of them give a rate.
+
+use std::collections::{BTreeMap, HashMap};
+
+use foldhash::fast::RandomState;
+use hdrhistogram::Histogram;
+
+use super::plan::Class;
+use crate::tick::Symbol;
+
+/// The server's symbols; a symbol's place in the list is its number here.
+#[derive(Default)]
+pub struct Symbols {
+    names: Vec<Symbol>,
+    places: HashMap<Box<[u8]>, u32, RandomState>,
+}
+
+/// Sums over the clients of one class.
+#[derive(Clone)]
+pub struct Tally {
+    pub sums: Sums,
+    /// Microseconds from the server taking a tick in to this process having read it; updates of the measured time only.
+    pub ages_us: Histogram<u64>,
+    /// Updates that were stamped later than they were read: the clocks differ.
+    pub from_the_future: u64,
+}
+
+/// Plain counts.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, serde::Serialize)]
+pub struct Sums {
+    pub messages: u64,
+    pub bytes: u64,
+    pub updates: u64,
+    pub snapshots: u64,
+    pub gaps: u64,
+    /// Ticks that stand behind updates and were merged into them.
+    pub conflated: u64,
+    /// Ticks that gaps announced as lost.
+    pub gapped: u64,
+}
+
+/// What broke a law, as many as there is room for, and how many there were in all.
+#[derive(Default)]
+pub struct Faults {
+    pub total: u64,
+    pub first: Vec<Fault>,
+}
+
+/// One breach.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Fault {
+    pub law: Law,
+    /// `None` when it is the server's alone.
+    pub client: Option<u32>,
+    pub symbol: Option<String>,
+    pub what: String,
+}
+
+/// Which promise is broken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Law {
+    /// Every frame is an array of messages of the contract.
+    Contract,
+    /// Law 3.
+    LatestWins,
+    /// Law 4.
+    SeqsRise,
+    /// Law 5.
+    Conservation,
+    /// Law 7.
+    OwnDataOnly,
+}
+
+/// Everything that the clients write into.
+pub struct Ledger {
+    pub symbols: Symbols,
+    tallies: [Tally; 3],
+    pub faults: Faults,
+    /// Ages are recorded only while this is set.
+    pub measuring: bool,
+    /// How connections ended that we did not end: by close code, or by what happened instead.
+    pub ended: BTreeMap<String, u64>,
+    /// Subscriptions that were refused, by the server's code.
+    pub refused: BTreeMap<String, u64>,
+    /// Errors that the server sent, by its code.
+    pub errors: BTreeMap<String, u64>,
+    pub heartbeats: u64,
+    pub drains: u64,
+    /// Symbols that a returning client was allowed to resume, and those for which it was told of a gap or began anew.
+    pub resumed: u64,
+    pub not_resumed: u64,
+}
+
+/// How many breaches are shown one by one.
+pub const FAULTS_SHOWN: usize = 20;
+/// Ages above an hour are an hour.
+const AGE_US_MAX: u64 = 3_600_000_000;
+
+// === impl Symbols ===
+
+impl Symbols {
+    pub fn new(names: Vec<Symbol>) -> Self {
+        // A server has at most 100,000 of them.
+        let places =
+            names.iter().zip(0u32..).map(|(name, place)| (name.as_str().as_bytes().into(), place)).collect();
+        Symbols { names, places }
+    }
+
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// The place of the symbol with this name.
+    pub fn place(&self, name: &[u8]) -> Option<u32> {
+        self.places.get(name).copied()
+    }
+
+    pub fn name(&self, place: u32) -> &Symbol {
+        &self.names[place as usize]
+    }
+}
+
+// === impl Tally ===
+
+impl Tally {
+    /// Takes in one update that was read at `now_us`.
+    pub fn age(&mut self, now_us: i64, rx_us: i64) {
+        match u64::try_from(now_us.saturating_sub(rx_us)) {
+            Ok(age_us) => self.ages_us.saturating_record(age_us),
+            Err(_) => {
+                self.from_the_future += 1;
+                self.ages_us.saturating_record(0);
+            }
+        }
+    }
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Tally { sums: Sums::default(), ages_us: histogram(), from_the_future: 0 }
+    }
+}
+
+/// For microseconds, exact to three digits. It holds its counts in 180 KB, whatever is recorded.
+pub fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, AGE_US_MAX, 3).unwrap_or_else(|_| unreachable!("the bounds are constants"))
+}
+
+// === impl Sums ===
+
+impl Sums {
+    #[must_use]
+    pub fn plus(&self, other: &Sums) -> Sums {
+        self.each(other, |a, b| a + b)
+    }
+
+    #[must_use]
+    pub fn since(&self, earlier: &Sums) -> Sums {
+        self.each(earlier, |a, b| a - b)
+    }
+
+    fn each(&self, other: &Sums, f: impl Fn(u64, u64) -> u64) -> Sums {
+        Sums {
+            messages: f(self.messages, other.messages),
+            bytes: f(self.bytes, other.bytes),
+            updates: f(self.updates, other.updates),
+            snapshots: f(self.snapshots, other.snapshots),
+            gaps: f(self.gaps, other.gaps),
+            conflated: f(self.conflated, other.conflated),
+            gapped: f(self.gapped, other.gapped),
+        }
+    }
+}
+
+// === impl Faults ===
+
+impl Faults {
+    /// Counts a breach; `fault` is asked for its words only when there is room to show it.
+    pub fn note(&mut self, fault: impl FnOnce() -> Fault) {
+        self.total += 1;
+        if self.first.len() < FAULTS_SHOWN {
+            self.first.push(fault());
+        }
+    }
+}
+
+// === impl Law ===
+
+impl Law {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Law::Contract => "the wire contract",
+            Law::LatestWins => "law 3, latest wins",
+            Law::SeqsRise => "law 4, seqs rise",
+            Law::Conservation => "law 5, conservation",
+            Law::OwnDataOnly => "law 7, own data only",
+        }
+    }
+}
+
+// === impl Ledger ===
+
+impl Ledger {
+    pub fn new(symbols: Symbols) -> Self {
+        Ledger {
+            symbols,
+            tallies: Default::default(),
+            faults: Faults::default(),
+            measuring: false,
+            ended: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            errors: BTreeMap::new(),
+            heartbeats: 0,
+            drains: 0,
+            resumed: 0,
+            not_resumed: 0,
+        }
+    }
+
+    pub fn tally(&mut self, class: Class) -> &mut Tally {
+        &mut self.tallies[class as usize]
+    }
+
+    pub fn tallies(&self) -> &[Tally; 3] {
+        &self.tallies
+    }
+
+    /// Over all classes.
+    pub fn sums(&self) -> Sums {
+        self.tallies.iter().fold(Sums::default(), |sums, tally| sums.plus(&tally.sums))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_faults_are_kept_and_all_are_counted() {
+        let mut faults = Faults::default();
+        for client in 0..50 {
+            let fault = Fault { law: Law::SeqsRise, client: Some(client), symbol: None, what: String::new() };
+            faults.note(|| fault);
+        }
+        assert_eq!((faults.total, faults.first.len()), (50, FAULTS_SHOWN));
+        assert_eq!(faults.first[19].client, Some(19));
+    }
+
+    #[test]
+    fn ages_are_exact_to_three_digits_and_bounded() {
+        let mut tally = Tally::default();
+        for age_us in 1..=1_000 {
+            tally.age(1_000_000 + age_us, 1_000_000);
+        }
+        assert_eq!(tally.ages_us.value_at_quantile(0.5), 500);
+        assert_eq!(tally.ages_us.value_at_quantile(0.99), 990);
+        tally.age(i64::MAX, 0);
+        assert!(tally.ages_us.max() >= AGE_US_MAX);
+        tally.age(5, 6);
+        assert_eq!((tally.from_the_future, tally.ages_us.len()), (1, 1_002));
+    }
+
+    #[test]
+    fn symbols_are_found_by_name_and_place() {
+        let symbols = Symbols::new(["A", "B/C"].map(|name| Symbol::new(name).unwrap()).to_vec());
+        assert_eq!((symbols.len(), symbols.place(b"B/C"), symbols.place(b"B")), (2, Some(1), None));
+        assert_eq!(symbols.name(1).as_str(), "B/C");
+    }
+}

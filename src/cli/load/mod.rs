@@ -1,0 +1,81 @@
+//! `tickcast load`: many clients in one process, and a check of the laws on what each of them is sent.
+//!
+//! ```text
+//! args -> plan -> session (socket) -> frames -> scan -> client -> law, record -> ledger -> report
+//!                                                    run: phases, checks, scrapes
+//! ```
+//!
+//! It has to cost less than the server that it loads: one thread, one read buffer for all clients, and of each message
+//! only what the laws are about is read. It knows the public contract and nothing of the server's inside.
+
+mod args;
+mod checks;
+mod client;
+mod frames;
+mod law;
+mod ledger;
+mod pace;
+mod plan;
+mod process;
+mod record;
+pub(in crate::cli) mod report;
+mod run;
+pub(in crate::cli) mod scan;
+mod scrape;
+mod scrapes;
+mod server;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    rc::Rc,
+};
+
+pub use args::{LoadArgs, Mode};
+use report::{Report, Verdict};
+use run::{Interrupt, LoadError, drive};
+use tokio::{runtime, signal::ctrl_c, task::LocalSet};
+
+/// Runs the load, prints the report, and says how it went.
+pub fn run(args: &LoadArgs) -> ExitCode {
+    let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return give_up(&format!("no event loop: {error}")),
+    };
+    let driven: Result<Report, LoadError> = LocalSet::new().block_on(&runtime, async {
+        let interrupt = Rc::new(Interrupt::default());
+        let raised = Rc::clone(&interrupt);
+        tokio::task::spawn_local(async move {
+            while ctrl_c().await.is_ok() {
+                raised.raise();
+            }
+        });
+        drive(args, &interrupt).await
+    });
+    match driven {
+        Ok(report) => print(&report, args.json),
+        Err(error) => give_up(&error.to_string()),
+    }
+}
+
+fn give_up(why: &str) -> ExitCode {
+    eprintln!("tickcast load: {why}");
+    ExitCode::from(Verdict::NotConnected.exit_code())
+}
+
+fn print(report: &Report, json: bool) -> ExitCode {
+    let text = if json {
+        match serde_json::to_string_pretty(report) {
+            Ok(text) => text + "\n",
+            Err(error) => return give_up(&format!("the report is no JSON: {error}")),
+        }
+    } else {
+        report.table()
+    };
+    // Whoever stopped listening to our output can still have the exit code.
+    let _ignored = io::stdout().lock().write_all(text.as_bytes());
+    ExitCode::from(report.verdict.exit_code())
+}

@@ -1,0 +1,122 @@
+//! What the run asks the server over HTTP: its symbols and their heads, its records, its counts.
+
+use std::net::SocketAddr;
+
+use super::{
+    ledger::Symbols,
+    record::Record,
+    scan::{ScanError, Scanner},
+    scrape::{self, Scrape, ScrapeError},
+};
+use crate::{
+    cli::endpoint::{Endpoint, EndpointError},
+    tick::{Symbol, SymbolError},
+};
+
+/// The server, as the run asks it.
+#[derive(Clone, Debug)]
+pub struct Server {
+    pub endpoint: Endpoint,
+    pub address: SocketAddr,
+}
+
+/// A symbol and the last seq that it had when the server was asked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Head {
+    pub symbol: Symbol,
+    pub seq: u64,
+}
+
+/// Why an answer is of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    #[error("/v1/symbols is not what it should be: {0}")]
+    Symbols(#[source] serde_json::Error),
+    #[error("/v1/symbols names {name:?}: {source}")]
+    Symbol { name: String, source: SymbolError },
+    #[error("/v1/snapshot is not what it should be: {0}")]
+    Snapshot(#[from] ScanError),
+    #[error("/metrics is not text")]
+    MetricsNotText,
+    #[error("/metrics: {0}")]
+    Metrics(#[from] ScrapeError),
+}
+
+// === impl Server ===
+
+impl Server {
+    /// Every symbol of the server, in the server's order.
+    ///
+    /// # Errors
+    /// When the server cannot be asked, or its answer cannot be read.
+    pub async fn heads(&self) -> Result<Vec<Head>, ServerError> {
+        #[derive(serde::Deserialize)]
+        struct Entry {
+            symbol: String,
+            seq: u64,
+        }
+        let body = self.endpoint.get(self.address, "/v1/symbols").await?;
+        let entries: Vec<Entry> = serde_json::from_slice(&body).map_err(ServerError::Symbols)?;
+        let head = |Entry { symbol: name, seq }: Entry| match Symbol::new(&name) {
+            Ok(symbol) => Ok(Head { symbol, seq }),
+            Err(source) => Err(ServerError::Symbol { name, source }),
+        };
+        entries.into_iter().map(head).collect()
+    }
+
+    /// The heads by the numbers that the run gives its symbols; symbols born since are left out.
+    ///
+    /// # Errors
+    /// As [`Server::heads`].
+    pub async fn heads_of(
+        &self,
+        symbols: impl Fn(&[u8]) -> Option<u32>,
+        count: usize,
+    ) -> Result<Vec<u64>, ServerError> {
+        let mut heads = vec![0; count];
+        for head in self.heads().await? {
+            if let Some(place) = symbols(head.symbol.as_str().as_bytes()) {
+                heads[place as usize] = head.seq;
+            }
+        }
+        Ok(heads)
+    }
+
+    /// The records of these symbols, by their names.
+    ///
+    /// # Errors
+    /// When the server cannot be asked, or its answer cannot be read.
+    pub async fn records(&self, names: &[&Symbol]) -> Result<Vec<(String, Record)>, ServerError> {
+        let list = names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(",");
+        let query: String =
+            form_urlencoded::Serializer::new(String::new()).append_pair("symbols", &list).finish();
+        let body = self.endpoint.get(self.address, &format!("/v1/snapshot?{query}")).await?;
+        let mut records = Vec::new();
+        let mut fault = None;
+        Scanner::default().each(&body, |message| {
+            let mut record = Record::default();
+            match record.merge(message) {
+                Ok(()) => records.push((String::from_utf8_lossy(&message.symbol).into_owned(), record)),
+                Err(error) => fault = Some(error),
+            }
+        })?;
+        fault.map_or(Ok(records), |error| Err(error.into()))
+    }
+
+    /// The server's counts.
+    ///
+    /// # Errors
+    /// When the server cannot be asked, or does not tell what the law is about.
+    pub async fn scrape(&self) -> Result<Scrape, ServerError> {
+        let body = self.endpoint.get(self.address, "/metrics").await?;
+        let text = str::from_utf8(&body).map_err(|_| ServerError::MetricsNotText)?;
+        Ok(scrape::parse(text)?)
+    }
+}
+
+/// The run's numbering of these symbols.
+pub fn number(heads: Vec<Head>) -> Symbols {
+    Symbols::new(heads.into_iter().map(|head| head.symbol).collect())
+}

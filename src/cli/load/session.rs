@@ -1,0 +1,391 @@
+//! One client's socket, from connecting to closing.
+//!
+//! Not what the messages mean: that is [`Client`]. All sessions read into one buffer that they share, so a session
+//! owns no more than the piece of a frame that has not come whole. A wake-up costs one `recv`, and no allocation.
+//!
+//! Invariant: the shared cells are borrowed only between two awaits, never across one.
+
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    net::SocketAddr,
+    num::NonZeroU32,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use rand::Rng;
+use rand_pcg::Pcg64Mcg;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    sync::{Notify, Semaphore},
+    time::{Instant, Sleep, sleep_until},
+};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+
+use super::{
+    client::{Client, Order, Stage, Wish},
+    frames::{self, FrameError},
+    ledger::Ledger,
+    pace::Pace,
+    plan::Class,
+    scan::Scanner,
+};
+use crate::{
+    cli::endpoint::{self, Endpoint, EndpointError},
+    clock::Clock,
+};
+
+/// What all sessions of a run share, on its one thread.
+pub struct Shared {
+    pub endpoint: Endpoint,
+    pub address: SocketAddr,
+    pub wish: Wish,
+    /// `SO_RCVBUF`, when it was asked for.
+    pub receive_buffer_bytes: Option<u32>,
+    pub slow_bytes_per_second: Option<NonZeroU32>,
+    pub clock: Clock,
+    pub scanner: Scanner,
+    pub ledger: RefCell<Ledger>,
+    /// What is read goes here first, whoever reads.
+    pub buffer: RefCell<Vec<u8>>,
+    pub random: RefCell<Pcg64Mcg>,
+    /// Handshakes under way: more at once than a server's backlog holds would measure the backlog.
+    pub handshakes: Semaphore,
+    /// Clients that are ready or never will be, and the word that there is one more.
+    pub settled: Cell<u32>,
+    pub progress: Notify,
+    /// Why the first client that could not connect could not.
+    pub first_failure: RefCell<Option<EndpointError>>,
+}
+
+/// A connected client.
+struct Session<'a> {
+    shared: &'a Shared,
+    client: &'a RefCell<Client>,
+    stream: TcpStream,
+    /// The beginning of a frame whose end has not come.
+    partial: Vec<u8>,
+    /// Whether `partial` came behind the handshake and was not looked at yet.
+    unseen: bool,
+    /// The beginning of a message whose last frame has not come; `None` outside of one.
+    message: Option<Vec<u8>>,
+    /// What is to be sent.
+    out: Vec<u8>,
+    throttle: Option<(Pace, Pin<Box<Sleep>>)>,
+    /// Whether we have said that we close.
+    closing: bool,
+}
+
+/// How a connection ended.
+#[derive(Debug)]
+enum End {
+    /// We closed, and the server has answered or gone.
+    Left,
+    /// The server closed.
+    Closed(Option<u16>),
+    /// The server's side ended without a word.
+    Eof,
+    Broken(io::ErrorKind),
+    Frame(FrameError),
+}
+
+/// What one read may take in: several of a busy client's wake-ups fit.
+pub const READ_BYTES: usize = 256 * 1024;
+/// Handshakes under way at once.
+pub const HANDSHAKES_MAX: usize = 256;
+/// Reads of one client until the others have their turn.
+const READS_PER_WAKE: usize = 4;
+/// `SO_RCVBUF` of a slow client: with the system's megabytes it would be slow only in theory.
+const SLOW_RECEIVE_BUFFER_BYTES: u32 = 64 * 1024;
+/// A partial frame's buffer above this is given back.
+const PARTIAL_BYTES_KEPT: usize = 4 * 1024;
+/// RFC 6455: done, nothing is wrong.
+const CLOSE_NORMAL: u16 = 1000;
+
+/// Lives one client's life: connects, subscribes, reads, and leaves or returns when it is told to.
+pub async fn live(shared: &Shared, client: &RefCell<Client>) {
+    loop {
+        let end = match connect(shared, client).await {
+            Ok(mut session) => std::future::poll_fn(|cx| session.poll(cx)).await,
+            Err(error) => {
+                client.borrow_mut().stage = Stage::Failed;
+                shared.first_failure.borrow_mut().get_or_insert(error);
+                shared.settle();
+                return;
+            }
+        };
+        let mut client = client.borrow_mut();
+        let unsettled = client.stage == Stage::Subscribing;
+        client.stage = match end {
+            End::Left => Stage::Left,
+            End::Closed(code) => Stage::Lost { code },
+            _ => Stage::Lost { code: None },
+        };
+        if client.stage == Stage::Left && client.order == Order::Return {
+            client.order = Order::Stay;
+            continue;
+        }
+        if client.stage != Stage::Left {
+            *shared.ledger.borrow_mut().ended.entry(end.label()).or_default() += 1;
+        }
+        if unsettled {
+            shared.settle();
+        }
+        shared.progress.notify_waiters();
+        return;
+    }
+}
+
+async fn connect<'a>(shared: &'a Shared, client: &'a RefCell<Client>) -> Result<Session<'a>, EndpointError> {
+    // The semaphore is never closed, so there always is a permit in the end.
+    let _turn = shared.handshakes.acquire().await;
+    let class = client.borrow().class;
+    let receive_buffer_bytes = match class {
+        Class::Slow => shared.receive_buffer_bytes.or(Some(SLOW_RECEIVE_BUFFER_BYTES)),
+        _ => shared.receive_buffer_bytes,
+    };
+    let stream = endpoint::connect(shared.address, receive_buffer_bytes).await?;
+    let upgraded = shared.endpoint.upgrade(stream).await?;
+    let rate = if class == Class::Slow { shared.slow_bytes_per_second } else { None };
+    let mut out = Vec::new();
+    let mut client_now = client.borrow_mut();
+    for command in client_now.commands(&shared.ledger.borrow().symbols, shared.wish) {
+        frames::append_text(&command, shared.mask(), &mut out);
+    }
+    client_now.stage = Stage::Subscribing;
+    Ok(Session {
+        shared,
+        client,
+        stream: upgraded.stream,
+        unseen: !upgraded.read.is_empty(),
+        partial: upgraded.read.into(),
+        message: None,
+        out,
+        throttle: rate
+            .map(|rate| (Pace::new(rate, shared.clock.now()), Box::pin(sleep_until(Instant::now())))),
+        closing: false,
+    })
+}
+
+// === impl Shared ===
+
+impl Shared {
+    fn mask(&self) -> [u8; 4] {
+        self.random.borrow_mut().next_u32().to_ne_bytes()
+    }
+
+    /// One more client is ready, or never will be.
+    fn settle(&self) {
+        self.settled.set(self.settled.get() + 1);
+        self.progress.notify_waiters();
+    }
+}
+
+// === impl Session ===
+
+impl Session<'_> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        self.obey(cx);
+        for _ in 0..READS_PER_WAKE {
+            if let Err(error) = self.send(cx) {
+                return Poll::Ready(self.broken(&error));
+            }
+            if let Some(end) = ready!(self.receive(cx)) {
+                return Poll::Ready(end);
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Leaves word where to wake us, and begins to close when we are told to.
+    fn obey(&mut self, cx: &Context<'_>) {
+        let mut client = self.client.borrow_mut();
+        if !client.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            client.waker = Some(cx.waker().clone());
+        }
+        if client.order != Order::Stay && !self.closing {
+            self.closing = true;
+            self.throttle = None;
+            frames::append_close(CLOSE_NORMAL, self.shared.mask(), &mut self.out);
+        }
+    }
+
+    /// Sends what the socket takes.
+    fn send(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        while !self.out.is_empty() {
+            let Poll::Ready(sent) = Pin::new(&mut self.stream).poll_write(cx, &self.out)? else {
+                return Ok(());
+            };
+            self.out.drain(..sent);
+            if self.out.is_empty() {
+                self.out = Vec::new();
+                self.asked();
+            }
+        }
+        Ok(())
+    }
+
+    /// A client that does not read is as ready as it gets once it has asked.
+    fn asked(&self) {
+        let mut client = self.client.borrow_mut();
+        if client.stage == Stage::Subscribing && !client.reads {
+            client.stage = Stage::Ready;
+            self.shared.settle();
+        }
+    }
+
+    /// Reads once and takes in the frames that are whole; `Some` when the connection ends.
+    fn receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<End>> {
+        if !self.client.borrow().reads {
+            return Poll::Pending;
+        }
+        if std::mem::take(&mut self.unseen) {
+            let bytes = std::mem::take(&mut self.partial);
+            return Poll::Ready(self.take(&bytes, bytes.len()));
+        }
+        let allowed = ready!(self.allowance(cx));
+        // Taken out for as long as it is in use: nothing that runs meanwhile reads.
+        let mut buffer = self.shared.buffer.take();
+        let kept = self.partial.len();
+        if buffer.len() < kept + READ_BYTES {
+            buffer.resize(kept + READ_BYTES, 0);
+        }
+        let mut room = ReadBuf::new(&mut buffer[kept..kept + allowed.min(READ_BYTES)]);
+        let polled = Pin::new(&mut self.stream).poll_read(cx, &mut room);
+        let count = room.filled().len();
+        let done = match polled {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(error)) => Poll::Ready(Some(self.broken(&error))),
+            Poll::Ready(Ok(())) if count == 0 => Poll::Ready(Some(self.eof())),
+            Poll::Ready(Ok(())) => {
+                buffer[..kept].copy_from_slice(&self.partial);
+                Poll::Ready(self.take(&buffer[..kept + count], count))
+            }
+        };
+        self.shared.buffer.replace(buffer);
+        done
+    }
+
+    /// The bytes that may be read now; waits when there are none.
+    fn allowance(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
+        let Some((pace, alarm)) = &mut self.throttle else { return Poll::Ready(usize::MAX) };
+        loop {
+            let allowed = pace.allowance_bytes(self.shared.clock.now());
+            if allowed > 0 {
+                return Poll::Ready(allowed);
+            }
+            alarm.as_mut().reset(Instant::now() + pace.wait());
+            ready!(alarm.as_mut().poll(cx));
+        }
+    }
+
+    /// Takes in the frames of `bytes`, of which the last `count` are new, and keeps what is not whole.
+    fn take(&mut self, bytes: &[u8], count: usize) -> Option<End> {
+        if let Some((pace, _)) = &mut self.throttle {
+            pace.spend(count);
+        }
+        let now_us = self.shared.clock.now().micros();
+        let class = self.client.borrow().class;
+        self.shared.ledger.borrow_mut().tally(class).sums.bytes += count as u64;
+        let mut rest = bytes;
+        let end = loop {
+            match frames::first(rest) {
+                Ok(None) => break None,
+                Err(error) => break Some(End::Frame(error)),
+                Ok(Some(frame)) => {
+                    rest = &rest[frame.length..];
+                    match self.take_frame(&frame, now_us) {
+                        Ok(None) => {}
+                        Ok(Some(end)) => break Some(end),
+                        Err(error) => break Some(End::Frame(error)),
+                    }
+                }
+            }
+        };
+        self.partial.clear();
+        if self.partial.capacity() > PARTIAL_BYTES_KEPT {
+            self.partial = Vec::new();
+        }
+        self.partial.extend_from_slice(rest);
+        self.answered();
+        end
+    }
+
+    fn take_frame(&mut self, frame: &frames::Frame<'_>, now_us: i64) -> Result<Option<End>, FrameError> {
+        match frame.opcode {
+            OpCode::Data(Data::Text) if self.message.is_some() => return Err(FrameError::OutOfTurn),
+            OpCode::Data(Data::Text) if frame.is_final => self.take_message(frame.payload, now_us),
+            OpCode::Data(Data::Text) => self.message = Some(frame.payload.to_vec()),
+            OpCode::Data(_) => {
+                let mut message = self.message.take().ok_or(FrameError::OutOfTurn)?;
+                let length = (message.len() + frame.payload.len()) as u64;
+                if length > frames::FRAME_BYTES_MAX {
+                    return Err(FrameError::TooLong(length));
+                }
+                message.extend_from_slice(frame.payload);
+                if frame.is_final {
+                    self.take_message(&message, now_us);
+                } else {
+                    self.message = Some(message);
+                }
+            }
+            OpCode::Control(Control::Ping) => {
+                frames::append_pong(frame.payload, self.shared.mask(), &mut self.out);
+            }
+            OpCode::Control(Control::Close) if self.closing => return Ok(Some(End::Left)),
+            OpCode::Control(Control::Close) => {
+                return Ok(Some(self.close_too(frames::close_code(frame.payload))));
+            }
+            OpCode::Control(_) => {}
+        }
+        Ok(None)
+    }
+
+    fn take_message(&self, payload: &[u8], now_us: i64) {
+        let mut ledger = self.shared.ledger.borrow_mut();
+        self.client.borrow_mut().receive(payload, &self.shared.scanner, &mut ledger, now_us);
+    }
+
+    /// Settles the client once every symbol is answered.
+    fn answered(&self) {
+        let mut client = self.client.borrow_mut();
+        if client.stage == Stage::Subscribing && client.is_answered() {
+            client.stage = Stage::Ready;
+            self.shared.settle();
+        }
+    }
+
+    /// Answers the server's close. A socket that does not take the answer at once gets none: it is going away.
+    fn close_too(&mut self, code: Option<u16>) -> End {
+        frames::append_close(code.unwrap_or(CLOSE_NORMAL), self.shared.mask(), &mut self.out);
+        let _best_effort = self.stream.try_write(&self.out);
+        End::Closed(code)
+    }
+
+    fn eof(&self) -> End {
+        if self.closing { End::Left } else { End::Eof }
+    }
+
+    fn broken(&self, error: &io::Error) -> End {
+        if self.closing { End::Left } else { End::Broken(error.kind()) }
+    }
+}
+
+// === impl End ===
+
+impl End {
+    /// What the report calls it.
+    fn label(&self) -> String {
+        match self {
+            End::Left => "left".to_owned(),
+            End::Closed(Some(code)) => code.to_string(),
+            End::Closed(None) => "closed without a code".to_owned(),
+            End::Eof => "ended without a close frame".to_owned(),
+            End::Broken(kind) => format!("broken: {kind}"),
+            End::Frame(error) => format!("bad frame: {error}"),
+        }
+    }
+}
