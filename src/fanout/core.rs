@@ -257,6 +257,17 @@ impl Fanout {
         self.sessions.get(session.0 as usize).map_or(0, |session| session.subs.len())
     }
 
+    /// Gives back what a busy time has left behind; for sessions at rest.
+    pub fn give_back(&mut self, session: SessionKey) {
+        if let Some(entry) = self.sessions.get_mut(session.0 as usize)
+            && entry.queue.is_empty()
+        {
+            entry.queue = VecDeque::new();
+            entry.lane = Vec::new();
+            entry.subs.shrink_to_fit();
+        }
+    }
+
     /// Whether the session has nothing to send now (what waits for an interval aside).
     pub fn is_drained(&self, session: SessionKey) -> bool {
         self.sessions.get(session.0 as usize).is_none_or(|session| session.queue.is_empty())

@@ -38,10 +38,6 @@ impl Fanout {
                 self.fill_one(key, now, emit, &mut tally);
             }
         }
-        let queue = &mut self.sessions[session.0 as usize].queue;
-        if queue.is_empty() && queue.capacity() > 64 {
-            queue.shrink_to(0);
-        }
         self.in_flight += tally.ticks();
         tally
     }
@@ -98,8 +94,6 @@ impl Fanout {
         entry.lane_queued = !entry.lane.is_empty();
         if entry.lane_queued {
             entry.queue.push_back(LANE);
-        } else if entry.lane.capacity() > 64 {
-            entry.lane.shrink_to(0);
         }
     }
 

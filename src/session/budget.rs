@@ -51,8 +51,8 @@ impl Budget {
         self.commands.take(1, limits.commands_per_second, limits.commands_burst, now)
     }
 
-    pub fn take_frame(&mut self, limits: &Limits, now: Nanos) -> bool {
-        self.frames.take(1, limits.frames_per_second, limits.frames_burst, now)
+    pub fn take_frames(&mut self, frames: u32, limits: &Limits, now: Nanos) -> bool {
+        self.frames.take(frames, limits.frames_per_second, limits.frames_burst, now)
     }
 
     pub fn take_bytes(&mut self, bytes: usize, limits: &Limits, now: Nanos) -> bool {

@@ -17,7 +17,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::{
     accept::{Connection, Place, RejectedReason},
     budget::Budget,
-    query, read,
+    query,
+    read::{Inbound, SessionTask},
     shard::{Shard, Shared},
     state::{Session, Transport},
 };
@@ -89,7 +90,7 @@ pub async fn upgrade(
     let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
     let stream = Rc::new(parts.io.into_inner());
-    let decoder = read::decoder(parts.read_buf.to_vec(), &shared.limits);
+    let inbound = Inbound::new(&parts.read_buf, &shared.limits);
     let now = shared.clock.now();
     let number = shared.session_numbers.fetch_add(1, Ordering::Relaxed);
     let transport = Transport::Socket { stream: Rc::clone(&stream), waker: None };
@@ -108,10 +109,7 @@ pub async fn upgrade(
             None
         }
     };
-    tokio::task::spawn_local(async move {
-        read::serve(shard, key, stream, decoder).await;
-        drop((place, connection));
-    });
+    tokio::task::spawn_local(SessionTask { shard, key, stream, inbound, held: (place, connection) });
 }
 
 /// Whether one more session of this peer, from this origin, may be.

@@ -11,6 +11,7 @@
 //! - a session ends for exactly one [`CloseReason`](crate::wire::CloseReason).
 
 pub mod accept;
+pub mod boundary;
 pub mod budget;
 pub mod commands;
 pub mod events;

@@ -1,11 +1,16 @@
 //! The way in: what a client sends, read by tungstenite through a stream that counts bytes and keeps its answers.
 //!
 //! tungstenite answers pings and closes by itself; what it writes goes to the control lane, frame by frame, so that it
-//! never lands inside a data frame. What it cannot see (bytes, empty fragments) is counted where it enters.
+//! never lands inside a data frame. What it does not tell (bytes, empty fragments) is counted where it enters.
+//!
+//! An idle session owns no decoder: between two messages there is nothing to remember, so it is let go, with the buffer
+//! that the last message may have grown.
 
 use std::{
     io::{self, Read, Write},
+    pin::Pin,
     rc::Rc,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -17,6 +22,8 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use super::{
+    accept::{Connection, Place},
+    boundary::Boundary,
     budget::Budget,
     flush::CONTROL_GATE_BYTES,
     shard::{Core, Shard},
@@ -33,8 +40,8 @@ use crate::{
 /// Messages that one session is read before others have their turn.
 const MESSAGES_A_TURN: usize = 16;
 
-/// A WebSocket decoder with small buffers. `read_ahead`: bytes that came behind the handshake.
-pub fn decoder(read_ahead: Vec<u8>, limits: &Limits) -> WebSocketContext {
+/// A WebSocket decoder with small buffers.
+fn decoder(read_ahead: Vec<u8>, limits: &Limits) -> WebSocketContext {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)
@@ -45,24 +52,57 @@ pub fn decoder(read_ahead: Vec<u8>, limits: &Limits) -> WebSocketContext {
 }
 
 /// A session's whole life after its handshake, as one task: reads, and goes on writing when the socket lets it.
-pub async fn serve(shard: Rc<Shard>, key: SessionKey, stream: Rc<TcpStream>, mut decoder: WebSocketContext) {
-    std::future::poll_fn(|context| {
-        let mut core = shard.core.borrow_mut();
-        let result = poll(&mut core, key, &stream, &mut decoder, context);
+///
+/// Written out, and not an `async fn`, which would hold its arguments twice.
+pub struct SessionTask {
+    pub shard: Rc<Shard>,
+    pub key: SessionKey,
+    pub stream: Rc<TcpStream>,
+    pub inbound: Inbound,
+    /// What the session holds of its peer's share; given back when the task ends.
+    pub held: (Option<Place>, Option<Connection>),
+}
+
+/// What has come and is not yet a message.
+pub struct Inbound {
+    /// `None` between messages.
+    decoder: Option<Box<WebSocketContext>>,
+    boundary: Boundary,
+}
+
+impl Inbound {
+    /// `read_ahead`: bytes that came behind the handshake.
+    pub fn new(read_ahead: &[u8], limits: &Limits) -> Self {
+        let mut boundary = Boundary::default();
+        boundary.pass(read_ahead);
+        let decoder = (!read_ahead.is_empty()).then(|| Box::new(decoder(read_ahead.to_vec(), limits)));
+        Inbound { decoder, boundary }
+    }
+}
+
+impl Future for SessionTask {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let task = self.get_mut();
+        let mut core = task.shard.core.borrow_mut();
+        let result = poll(&mut core, task.key, &task.stream, &mut task.inbound, context);
+        if result.is_ready() {
+            task.held = (None, None);
+        }
         // Commands of this client may have told others something, and made sessions ready: the turn is next.
         if core.fanout.has_ready() {
-            shard.wake();
+            task.shard.wake();
         }
         result
-    })
-    .await;
+    }
 }
 
 fn poll(
     core: &mut Core,
     key: SessionKey,
     stream: &TcpStream,
-    decoder: &mut WebSocketContext,
+    inbound: &mut Inbound,
     context: &mut Context<'_>,
 ) -> Poll<()> {
     let Some(session) = core.session(key) else { return Poll::Ready(()) };
@@ -89,7 +129,7 @@ fn poll(
             }
             continue;
         }
-        match core.read_message(key, stream, decoder) {
+        match core.read_message(key, stream, inbound) {
             Progress::Message => {}
             Progress::Ended => core.flush(key),
             Progress::WouldBlock => match stream.poll_read_ready(context) {
@@ -114,21 +154,18 @@ enum Progress {
 }
 
 impl Core {
-    fn read_message(
-        &mut self,
-        key: SessionKey,
-        stream: &TcpStream,
-        decoder: &mut WebSocketContext,
-    ) -> Progress {
+    fn read_message(&mut self, key: SessionKey, stream: &TcpStream, inbound: &mut Inbound) -> Progress {
         let now = self.shared.clock.now();
-        let shared = std::sync::Arc::clone(&self.shared);
+        let shared = Arc::clone(&self.shared);
         let Some(session) = self.session(key) else { return Progress::Ended };
         let Session { control, budget, .. } = session;
+        let Inbound { decoder: context, boundary } = inbound;
         let mut counted =
-            Counted { stream, answers: control, budget, limits: &shared.limits, now, spent: false };
-        let message = decoder.read(&mut counted);
-        if counted.spent {
-            self.stats.limits[LimitHit::InboundBytes as usize] += 1;
+            Counted { stream, answers: control, budget, boundary, limits: &shared.limits, now, spent: None };
+        let context = context.get_or_insert_with(|| Box::new(decoder(Vec::new(), &shared.limits)));
+        let message = context.read(&mut counted);
+        if let Some(limit) = counted.spent {
+            self.stats.limits[limit as usize] += 1;
             self.close(key, CloseReason::Policy);
             return Progress::Ended;
         }
@@ -136,11 +173,16 @@ impl Core {
             Ok(message) => {
                 if matches!(message, Message::Ping(_) | Message::Close(_)) {
                     // The answer is queued; this puts it on the control lane. It fails when the close is complete.
-                    let _ = decoder.flush(&mut counted);
+                    let _ = context.flush(&mut counted);
                 }
                 self.take_message(key, message, now)
             }
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Progress::WouldBlock,
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                if inbound.boundary.is_between_messages() {
+                    inbound.decoder = None;
+                }
+                Progress::WouldBlock
+            }
             Err(error) => {
                 match reason_of(&error) {
                     CloseReason::Gone => self.drop_session(key, CloseReason::Gone),
@@ -152,14 +194,8 @@ impl Core {
     }
 
     fn take_message(&mut self, key: SessionKey, message: Message, now: Nanos) -> Progress {
-        let shared = std::sync::Arc::clone(&self.shared);
         let Some(session) = self.session(key) else { return Progress::Ended };
         session.heard_at = now;
-        if !session.budget.take_frame(&shared.limits, now) {
-            self.stats.limits[LimitHit::Frames as usize] += 1;
-            self.close(key, CloseReason::Policy);
-            return Progress::Ended;
-        }
         match message {
             Message::Text(text) => self.command(key, text.as_str(), now),
             Message::Binary(_) => self.close(key, CloseReason::UnsupportedData),
@@ -198,16 +234,23 @@ struct Counted<'a> {
     stream: &'a TcpStream,
     answers: &'a mut Vec<u8>,
     budget: &'a mut Budget,
+    boundary: &'a mut Boundary,
     limits: &'a Limits,
     now: Nanos,
-    spent: bool,
+    /// The budget that was overdrawn.
+    spent: Option<LimitHit>,
 }
 
 impl Read for Counted<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let bytes = self.stream.try_read(buffer)?;
+        let frames = self.boundary.pass(&buffer[..bytes]);
         if !self.budget.take_bytes(bytes, self.limits, self.now) {
-            self.spent = true;
+            self.spent = Some(LimitHit::InboundBytes);
+        } else if !self.budget.take_frames(frames, self.limits, self.now) {
+            self.spent = Some(LimitHit::Frames);
+        }
+        if self.spent.is_some() {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
         Ok(bytes)

@@ -23,6 +23,9 @@ const CONFLATING_AFTER_NANOS: u64 = 250_000_000;
 /// Level for this long, it is said to be live again.
 const LIVE_AFTER_NANOS: u64 = 1_000_000_000;
 
+/// Without a frame for this long, a session gives back its buffers.
+const AT_REST_AFTER_NANOS: u64 = 1_000_000_000;
+
 /// What a session's deadlines call for.
 enum Verdict {
     Fine,
@@ -66,6 +69,7 @@ impl Core {
         let heartbeat = !session.blocked
             && session.control.is_empty()
             && now.since(session.frame_at) >= nanos(limits.heartbeat);
+        let at_rest = now.since(session.frame_at) >= AT_REST_AFTER_NANOS;
         if ping {
             session.pinged_at = now;
             frame::write_ping(&mut session.control);
@@ -78,6 +82,9 @@ impl Core {
         }
         if ping || changed || heartbeat {
             self.flush(key);
+        }
+        if at_rest {
+            self.fanout.give_back(key);
         }
     }
 
