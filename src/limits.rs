@@ -99,7 +99,7 @@ pub const DEFAULT: Limits = Limits {
     ping: Duration::from_secs(20),
     pong: Duration::from_secs(10),
     progress: Duration::from_secs(10),
-    close_grace: Duration::from_secs(5),
+    close_grace: Duration::from_secs(10),
     heartbeat: Duration::from_secs(5),
     stale: Duration::from_secs(5),
     drain: Duration::from_secs(10),

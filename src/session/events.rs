@@ -79,7 +79,8 @@ impl Core {
         session.progress_at = now;
         if !session.control.is_empty() {
             let bytes = std::mem::take(&mut session.control);
-            return Poll::Ready(Some(self.pulled(key, bytes.into())));
+            let frames = std::mem::take(&mut session.control_frames);
+            return Poll::Ready(Some(self.pulled(key, bytes.into(), frames)));
         }
         if session.closing.is_some() {
             return Poll::Ready(None);
@@ -90,17 +91,17 @@ impl Core {
         let bytes = Bytes::copy_from_slice(bytes);
         self.fanout.accepted(&tally);
         self.stats.ages.observe(rx, now);
-        Poll::Ready(Some(self.pulled(key, bytes)))
+        Poll::Ready(Some(self.pulled(key, bytes, 1)))
     }
 
-    fn pulled(&mut self, key: SessionKey, bytes: Bytes) -> Bytes {
+    fn pulled(&mut self, key: SessionKey, bytes: Bytes, frames: u32) -> Bytes {
         let now = self.shared.clock.now();
         if let Some(session) = self.session(key) {
             session.frame_at = now;
-            session.frames_sent += 1;
+            session.frames_sent += u64::from(frames);
             session.bytes_sent += bytes.len() as u64;
         }
-        self.stats.frames_sent += 1;
+        self.stats.frames_sent += u64::from(frames);
         self.stats.bytes_sent += bytes.len() as u64;
         bytes
     }

@@ -79,6 +79,7 @@ impl Core {
         };
         if session.rest.is_empty() && !session.control.is_empty() {
             std::mem::swap(&mut session.rest, &mut session.control);
+            session.rest_frames = std::mem::take(&mut session.control_frames);
         }
         if !session.rest.is_empty() {
             return self.write_rest(key, stream);
@@ -106,8 +107,9 @@ impl Core {
                 session.rest_at = 0;
                 // Idle sessions own no buffers; the next one to be filled allocates again.
                 session.rest = Vec::new();
-                session.frames_sent += 1;
-                self.stats.frames_sent += 1;
+                let frames = u64::from(std::mem::take(&mut session.rest_frames));
+                session.frames_sent += frames;
+                self.stats.frames_sent += frames;
                 if let Some(in_flight) = session.in_flight.take() {
                     self.fanout.accepted(&in_flight.tally);
                     self.stats.ages.observe(&in_flight.rx, now);
@@ -146,6 +148,7 @@ impl Core {
             self.stats.ages.observe(rx, self.shared.clock.now());
         } else {
             session.rest.extend_from_slice(&bytes[taken..]);
+            session.rest_frames = 1;
             session.in_flight = Some(Box::new(InFlight { tally, rx: rx.to_vec() }));
         }
         Written::All
@@ -194,13 +197,15 @@ impl Core {
         }
         if reason == CloseReason::MemoryBudget {
             session.control = Vec::new();
+            session.control_frames = 0;
         }
+        session.control_frames += 1;
         match session.transport {
             // A client that closed has been answered by the WebSocket layer.
             Transport::Socket { .. } if reason != CloseReason::Normal => {
                 frame::write_close(reason, &mut session.control)
             }
-            Transport::Socket { .. } => {}
+            Transport::Socket { .. } => session.control_frames -= 1,
             Transport::Events { .. } => frame::write_end_event(reason, &mut session.control),
         }
         session.closing = Some(Closing { reason, deadline: now.plus(grace), said: false });
@@ -216,6 +221,7 @@ impl Core {
     pub fn refuse(&mut self, key: SessionKey, reason: CloseReason) {
         if let Some(session) = self.session(key) {
             session.control.clear();
+            session.control_frames = 0;
         }
         self.close(key, reason);
     }

@@ -158,10 +158,18 @@ impl Core {
         let now = self.shared.clock.now();
         let shared = Arc::clone(&self.shared);
         let Some(session) = self.session(key) else { return Progress::Ended };
-        let Session { control, budget, .. } = session;
+        let Session { control, control_frames, budget, .. } = session;
         let Inbound { decoder: context, boundary } = inbound;
-        let mut counted =
-            Counted { stream, answers: control, budget, boundary, limits: &shared.limits, now, spent: None };
+        let mut counted = Counted {
+            stream,
+            answers: control,
+            answered: control_frames,
+            budget,
+            boundary,
+            limits: &shared.limits,
+            now,
+            spent: None,
+        };
         let context = context.get_or_insert_with(|| Box::new(decoder(Vec::new(), &shared.limits)));
         let message = context.read(&mut counted);
         if let Some(limit) = counted.spent {
@@ -233,6 +241,7 @@ impl Core {
 struct Counted<'a> {
     stream: &'a TcpStream,
     answers: &'a mut Vec<u8>,
+    answered: &'a mut u32,
     budget: &'a mut Budget,
     boundary: &'a mut Boundary,
     limits: &'a Limits,
@@ -259,7 +268,9 @@ impl Read for Counted<'_> {
 
 impl Write for Counted<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // With a write buffer of 0 bytes, tungstenite writes each frame at once and whole.
         self.answers.extend_from_slice(bytes);
+        *self.answered += 1;
         Ok(bytes.len())
     }
 

@@ -269,6 +269,7 @@ impl Core {
         }
         let framing = session.framing();
         crate::wire::frame::write_control(message, framing, &mut self.scratch, &mut session.control);
+        session.control_frames += 1;
         if self.scratch.capacity() > 64 * 1024 {
             self.scratch = Vec::new();
         }

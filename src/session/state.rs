@@ -18,9 +18,11 @@ pub struct Session {
     pub number: u64,
     /// Control frames that wait, ready for the socket.
     pub control: Vec<u8>,
+    pub control_frames: u32,
     /// The rest of what the socket took in part, from `rest_at` on.
     pub rest: Vec<u8>,
     pub rest_at: usize,
+    pub rest_frames: u32,
     /// What the data frame in `rest` holds, booked when its last byte is out.
     pub in_flight: Option<Box<InFlight>>,
     /// The socket takes no more for now.
@@ -84,8 +86,10 @@ impl Session {
             peer,
             number,
             control: Vec::new(),
+            control_frames: 0,
             rest: Vec::new(),
             rest_at: 0,
+            rest_frames: 0,
             in_flight: None,
             blocked: false,
             closing: None,

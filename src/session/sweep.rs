@@ -73,6 +73,7 @@ impl Core {
         if ping {
             session.pinged_at = now;
             frame::write_ping(&mut session.control);
+            session.control_frames += 1;
         }
         if changed {
             self.control(key, &Control::PaceStatus { pace });
