@@ -1,4 +1,10 @@
-//! All integration tests, in one binary: the parts together, over files, processes and sockets.
+//! The integration suite: the built binary over files, processes and real sockets.
+//!
+//! Each module is one subject. What speaks to a server judges it by the public contract alone: the harness checks the
+//! laws on every message that any client receives, so a scenario states only what is particular to it.
+
+mod harness;
 
 mod check;
 mod configuration;
+mod start;
