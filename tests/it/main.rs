@@ -6,5 +6,22 @@
 mod harness;
 
 mod check;
+mod commands;
 mod configuration;
+mod conflate;
+mod deadlines;
+mod decimals;
+mod drain;
+mod feeds;
+mod frames;
+mod globs;
+mod limits;
+mod liveness;
+mod modes;
+mod origin;
+mod publish;
+mod resume;
+mod routes;
+mod sse;
 mod start;
+mod stream;

@@ -5,23 +5,25 @@ use crate::harness::{Client, Server, server::address_in};
 #[tokio::test]
 async fn the_address_is_announced_on_the_first_line_of_output_and_log() {
     let server = Server::start().await;
-    assert!(server.announcement.starts_with(concat!("tickcast ", env!("CARGO_PKG_VERSION"), " listening on http://")));
+    assert!(server.announcement.starts_with(concat!(
+        "tickcast ",
+        env!("CARGO_PKG_VERSION"),
+        " listening on http://"
+    )));
     assert_ne!(server.address.port(), 0, "the port that was taken, not the one that was asked for");
     assert_eq!(server.get("/healthz").await.status.as_u16(), 200);
-    let log = server.log();
-    let first = log.lines().next().expect("a first line of the log");
-    assert_eq!(address_in(first), server.address, "{first}");
+    let first = server.first_log_line().await;
+    assert_eq!(address_in(&first), server.address, "{first}");
 }
 
 #[tokio::test]
 async fn a_log_in_json_is_json_line_by_line() {
     let server = Server::with().args(&["--log-format", "json"]).start().await;
     Client::open(&server).await.ping().await;
-    let log = server.log();
-    for line in log.lines() {
+    assert_eq!(address_in(&server.first_log_line().await), server.address);
+    for line in server.log().lines() {
         assert!(serde_json::from_str::<serde_json::Value>(line).is_ok_and(|line| line.is_object()), "{line}");
     }
-    assert!(log.lines().next().is_some_and(|line| address_in(line) == server.address), "{log}");
 }
 
 #[tokio::test]
@@ -33,7 +35,11 @@ async fn a_welcome_says_what_a_client_must_know() {
     assert_eq!(first.welcome.value("limits")["subscriptions"], 77, "{:?}", first.welcome);
     assert!(!first.epoch().is_empty());
     assert_eq!(first.epoch(), second.epoch(), "one epoch for all sessions");
-    assert_ne!(first.welcome.raw("session"), second.welcome.raw("session"), "each session has a name of its own");
+    assert_ne!(
+        first.welcome.raw("session"),
+        second.welcome.raw("session"),
+        "each session has a name of its own"
+    );
 }
 
 #[tokio::test]

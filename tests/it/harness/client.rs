@@ -77,7 +77,8 @@ impl Subscription {
     }
 
     pub fn resume(self, epoch: &str, last: &[(&str, u64)]) -> Self {
-        let last: serde_json::Map<_, _> = last.iter().map(|(symbol, seq)| ((*symbol).to_owned(), json!(seq))).collect();
+        let last: serde_json::Map<_, _> =
+            last.iter().map(|(symbol, seq)| ((*symbol).to_owned(), json!(seq))).collect();
         self.with("resume", json!({"epoch": epoch, "last": last}))
     }
 
@@ -200,7 +201,9 @@ impl Client {
             match within("a frame", self.ws.next()).await {
                 Some(Ok(Frame::Text(text))) => self.take(&text),
                 Some(Ok(Frame::Close(frame))) => return Err(frame.map(|frame| frame.code.into())),
-                Some(Ok(Frame::Binary(bytes))) => panic!("the server speaks text, not {} binary bytes", bytes.len()),
+                Some(Ok(Frame::Binary(bytes))) => {
+                    panic!("the server speaks text, not {} binary bytes", bytes.len())
+                }
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return Err(None),
             }
@@ -249,7 +252,10 @@ impl Client {
 
     /// The first snapshot or update of this symbol from now on.
     pub async fn data_of(&mut self, symbol: &str) -> Message {
-        self.until(&format!("data of {symbol}"), |message| message.is_data() && message.str("symbol") == symbol).await
+        self.until(&format!("data of {symbol}"), |message| {
+            message.is_data() && message.str("symbol") == symbol
+        })
+        .await
     }
 
     pub async fn expect_snapshot(&mut self, symbol: &str) -> Message {
@@ -312,7 +318,10 @@ impl Client {
     /// Subscribes to symbols that must all be accepted with `status`.
     pub async fn subscribe_as(&mut self, status: &str, subscription: Subscription) {
         let results = self.subscribe(subscription).await;
-        assert!(results.iter().all(|(_, found)| found == status), "all {status} was expected, not {results:?}");
+        assert!(
+            results.iter().all(|(_, found)| found == status),
+            "all {status} was expected, not {results:?}"
+        );
     }
 
     pub async fn unsubscribe(&mut self, symbols: &[&str]) -> Vec<(String, String)> {

@@ -19,7 +19,11 @@ impl Decimal {
         let (whole, places) = digits.split_once('.').unwrap_or((digits, ""));
         let plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
         assert!(
-            !whole.is_empty() && plain(whole) && plain(places) && places.len() <= PLACES && !digits.ends_with('.'),
+            !whole.is_empty()
+                && plain(whole)
+                && plain(places)
+                && places.len() <= PLACES
+                && !digits.ends_with('.'),
             "{text} is no plain decimal with at most {PLACES} places"
         );
         let units: i128 = format!("{whole}{places:0<PLACES$}").parse().expect("a decimal of this size");
@@ -44,7 +48,9 @@ impl fmt::Display for Decimal {
 
 #[test]
 fn the_judge_can_count() {
-    for text in ["0", "1", "-0.5", "87000.1", "0.000000001", "9223372036.854775807", "123456789012345678901.5"] {
+    for text in
+        ["0", "1", "-0.5", "87000.1", "0.000000001", "9223372036.854775807", "123456789012345678901.5"]
+    {
         assert_eq!(Decimal::read(text).to_string(), text);
     }
     assert_eq!(Decimal::read("1.500"), Decimal(1_500_000_000));

@@ -96,7 +96,11 @@ impl Reply {
     pub fn expect_error(&self, status: u16) -> String {
         assert_eq!(self.status.as_u16(), status, "{self:?}");
         let body = self.json();
-        assert_eq!(body.as_object().map(serde_json::Map::len), Some(1), "an error's body is {{\"error\":…}}: {body}");
+        assert_eq!(
+            body.as_object().map(serde_json::Map::len),
+            Some(1),
+            "an error's body is {{\"error\":…}}: {body}"
+        );
         check_error(&body["error"]["code"], &body["error"]["message"])
     }
 }

@@ -91,14 +91,14 @@ impl Instrument {
             }
             _ => {
                 self.trade(price, size);
-                let side = if random.random() { "\"buy\"" } else { "\"sell\"" };
-                vec![("last", price.to_string()), ("last_size", size.to_string()), ("side", side.to_owned())]
+                let taker = if random.random() { "\"buy\"" } else { "\"sell\"" };
+                vec![("last", price.to_string()), ("last_size", size.to_string()), ("side", taker.to_owned())]
             }
         };
         let mut line = format!("{{\"symbol\":\"{}\"", self.symbol);
         for (name, text) in changed {
             let quoted = if text.starts_with('"') { text.clone() } else { format!("\"{text}\"") };
-            line.push_str(&format!(",\"{name}\":{quoted}"));
+            line.extend([",\"", name, "\":", &quoted]);
             self.record.insert(name, text);
         }
         line.push('}');

@@ -8,7 +8,18 @@ use serde_json::{Value, value::RawValue};
 
 /// The fields of a record, as DESIGN names them.
 pub const RECORD_FIELDS: [&str; 12] = [
-    "bid", "bid_size", "ask", "ask_size", "last", "last_size", "side", "open", "high", "low", "volume", "trades",
+    "bid",
+    "bid_size",
+    "ask",
+    "ask_size",
+    "last",
+    "last_size",
+    "side",
+    "open",
+    "high",
+    "low",
+    "volume",
+    "trades",
 ];
 
 /// One message of a frame.
@@ -95,12 +106,17 @@ impl Message {
 
     /// `(symbol, status)` of each result of an acknowledgement; the code stands in the place of the status `error`.
     pub fn results(&self) -> Vec<(String, String)> {
-        let Value::Array(results) = self.value("results") else { panic!("`results` is an array in {self:?}") };
+        let Value::Array(results) = self.value("results") else {
+            panic!("`results` is an array in {self:?}")
+        };
         results
             .iter()
             .map(|result| {
-                let symbol = result["symbol"].as_str().unwrap_or_else(|| panic!("a result names its symbol: {result}"));
-                let status = result["status"].as_str().unwrap_or_else(|| panic!("a result has a status: {result}"));
+                let symbol = result["symbol"]
+                    .as_str()
+                    .unwrap_or_else(|| panic!("a result names its symbol: {result}"));
+                let status =
+                    result["status"].as_str().unwrap_or_else(|| panic!("a result has a status: {result}"));
                 let known = ["ok", "pending", "resumed", "gap", "error"].contains(&status);
                 assert!(known, "the contract has no status `{status}`");
                 if status == "error" {
@@ -124,6 +140,9 @@ pub fn check_error(code: &Value, message: &Value) -> String {
     let code = code.as_str().unwrap_or_else(|| panic!("an error has a code, not {code}"));
     let stable = !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     assert!(stable, "a code is a stable word, not `{code}`");
-    assert!(message.as_str().is_some_and(|text| text.len() > 3), "an error tells a person what is wrong: {message}");
+    assert!(
+        message.as_str().is_some_and(|text| text.len() > 3),
+        "an error tells a person what is wrong: {message}"
+    );
     code.to_owned()
 }

@@ -25,7 +25,6 @@ pub use http::{Reply, Request};
 pub use market::Market;
 pub use message::Message;
 pub use metrics::Metrics;
-pub use raw::RawClient;
 pub use server::Server;
 pub use sse::Sse;
 pub use store::Store;
@@ -39,12 +38,21 @@ pub fn now_micros() -> i64 {
     i64::try_from(wall.as_micros()).expect("a clock before the year 294246")
 }
 
+/// A tick as a line, its values as the JSON text that is given: `line("A", &[("bid", "1.5")])`.
+pub fn line(symbol: &str, fields: &[(&str, &str)]) -> String {
+    let fields: String = fields.iter().map(|(name, text)| [",\"", name, "\":", text].concat()).collect();
+    format!("{{\"symbol\":\"{symbol}\"{fields}}}")
+}
+
+/// A tick for each number of the range, which is its bid.
+pub fn bids(symbol: &str, numbers: impl IntoIterator<Item = u64>) -> Vec<String> {
+    numbers.into_iter().map(|number| line(symbol, &[("bid", &number.to_string())])).collect()
+}
+
 /// Waits for `event`, or panics with its name.
 pub async fn within<T>(what: &str, event: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(DEADLINE, event).await {
-        Ok(value) => value,
-        Err(_) => panic!("waited {DEADLINE:?} in vain for {what}"),
-    }
+    let awaited = tokio::time::timeout(DEADLINE, event).await;
+    awaited.unwrap_or_else(|_| panic!("waited {DEADLINE:?} in vain for {what}"))
 }
 
 /// Asks again and again until `probe` says yes: for states that the server shows and does not announce.

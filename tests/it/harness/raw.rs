@@ -25,7 +25,8 @@ pub const PONG: u8 = 0xa;
 impl RawClient {
     /// A bare connection: not a byte has been sent.
     pub async fn connect(server: &Server) -> RawClient {
-        let stream = within("a connection", TcpStream::connect(server.address)).await.expect("a listening server");
+        let stream =
+            within("a connection", TcpStream::connect(server.address)).await.expect("a listening server");
         RawClient { stream, buffer: Vec::new() }
     }
 
@@ -61,6 +62,17 @@ impl RawClient {
             }
             assert!(self.fill().await, "hung up within the head of a response");
         }
+    }
+
+    /// Reads past the body that this head announced.
+    pub async fn skip_body(&mut self, head: &str) {
+        let head = head.to_ascii_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length:")).unwrap_or("0");
+        let length: usize = length.trim().parse().expect("a length");
+        while self.buffer.len() < length {
+            assert!(self.fill().await, "hung up within a body");
+        }
+        self.buffer.drain(..length);
     }
 
     /// Everything until the server hangs up.
@@ -111,17 +123,19 @@ impl RawClient {
     }
 }
 
+const MASKED: u8 = 0x80;
+
 /// A masked frame, under a mask of zeros so that the payload stands in it as it is.
 pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first];
     match payload.len() {
-        short @ 0..=125 => bytes.push(0x80 | u8::try_from(short).expect("a short length")),
+        short @ 0..=125 => bytes.push(MASKED | u8::try_from(short).expect("a short length")),
         middle @ 126..=0xffff => {
-            bytes.push(0x80 | 126);
+            bytes.push(MASKED | 0x7e);
             bytes.extend(u16::try_from(middle).expect("a middle length").to_be_bytes());
         }
         long => {
-            bytes.push(0x80 | 127);
+            bytes.push(MASKED | 0x7f);
             bytes.extend((long as u64).to_be_bytes());
         }
     }

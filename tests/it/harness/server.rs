@@ -97,7 +97,8 @@ impl Builder {
 
 /// The address of `… listening on http://ADDRESS …`.
 pub fn address_in(line: &str) -> SocketAddr {
-    let (_, after) = line.split_once("listening on http://").unwrap_or_else(|| panic!("no announcement: {line}"));
+    let (_, after) =
+        line.split_once("listening on http://").unwrap_or_else(|| panic!("no announcement: {line}"));
     let text = after.split([' ', '/', '"', ',']).next().unwrap_or("");
     text.parse().unwrap_or_else(|_| panic!("no address: {line}"))
 }
@@ -120,6 +121,12 @@ impl Server {
 
     pub fn log(&self) -> String {
         self.log.lock().expect("a log").join("\n")
+    }
+
+    /// The first line of the log, once it has been written.
+    pub async fn first_log_line(&self) -> String {
+        eventually("a first line of the log", async || !self.log().is_empty()).await;
+        self.log().lines().next().unwrap_or_default().to_owned()
     }
 
     pub fn request(&self, method: &str, path: &str) -> Request {
@@ -163,7 +170,7 @@ impl Server {
     /// Waits until nothing is on its way to any session, and checks that every tick is accounted for.
     pub async fn settled(&self) -> Metrics {
         let metrics = self
-            .until_metrics("nothing pending", |metrics| metrics.sum("tickcast_updates_pending") == 0.0)
+            .until_metrics("nothing pending", |metrics| metrics.sum("tickcast_updates_pending") == 0)
             .await;
         metrics.check_conservation();
         metrics
@@ -171,11 +178,15 @@ impl Server {
 
     /// `/v1/symbols`: symbol, seq, state.
     pub async fn symbols(&self) -> Vec<(String, u64, String)> {
-        let Value::Array(entries) = self.get("/v1/symbols").await.json() else { panic!("/v1/symbols is an array") };
+        let Value::Array(entries) = self.get("/v1/symbols").await.json() else {
+            panic!("/v1/symbols is an array")
+        };
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         entries
             .iter()
-            .map(|entry| (text(&entry["symbol"]), entry["seq"].as_u64().expect("a seq"), text(&entry["state"])))
+            .map(|entry| {
+                (text(&entry["symbol"]), entry["seq"].as_u64().expect("a seq"), text(&entry["state"]))
+            })
             .collect()
     }
 
@@ -224,10 +235,13 @@ impl Drop for Server {
 
 impl Published {
     fn of(answer: &Value) -> Published {
-        let rejected = answer["rejected"].as_array().unwrap_or_else(|| panic!("`rejected` is an array: {answer}"));
+        let rejected =
+            answer["rejected"].as_array().unwrap_or_else(|| panic!("`rejected` is an array: {answer}"));
         let rejected = rejected.iter().map(|line| {
-            let number = line["line"].as_u64().unwrap_or_else(|| panic!("a rejection names its line: {answer}"));
-            let reason = line["reason"].as_str().unwrap_or_else(|| panic!("a rejection names its reason: {answer}"));
+            let number =
+                line["line"].as_u64().unwrap_or_else(|| panic!("a rejection names its line: {answer}"));
+            let reason =
+                line["reason"].as_str().unwrap_or_else(|| panic!("a rejection names its reason: {answer}"));
             (number, reason.to_owned())
         });
         Published { accepted: answer["accepted"].as_u64().expect("a count"), rejected: rejected.collect() }

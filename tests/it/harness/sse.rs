@@ -56,7 +56,8 @@ impl Sse {
     pub async fn until(&mut self, what: &str, matches: impl Fn(&Message) -> bool) -> Message {
         within(what, async {
             loop {
-                let message = self.next_or_end().await.unwrap_or_else(|| panic!("the stream ended before {what}"));
+                let message =
+                    self.next_or_end().await.unwrap_or_else(|| panic!("the stream ended before {what}"));
                 if matches(&message) {
                     return message;
                 }

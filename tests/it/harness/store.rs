@@ -54,6 +54,17 @@ impl Store {
         self.resumes.insert(id.to_owned(), last);
     }
 
+    pub fn records(&self) -> Vec<(String, BTreeMap<String, String>)> {
+        self.held.iter().map(|(symbol, held)| (symbol.clone(), held.record.clone())).collect()
+    }
+
+    /// What the client kept from the connection before.
+    pub fn hold(&mut self, records: Vec<(String, BTreeMap<String, String>)>) {
+        for (symbol, record) in records {
+            self.held.entry(symbol).or_default().record = record;
+        }
+    }
+
     fn subscribed(&mut self, answer: &Message) {
         let last = self.resumes.remove(answer.value("id").as_str().unwrap_or("")).unwrap_or_default();
         for (symbol, status) in answer.results() {
@@ -138,7 +149,9 @@ impl Held {
                 seq == to || seq == to + 1,
                 "law 4: the gap ended at {to}, the snapshot after it stands at {seq}: {snapshot:?}"
             ),
-            (None, Some(cursor)) => panic!("a snapshot that nothing called for, at cursor {cursor}: {snapshot:?}"),
+            (None, Some(cursor)) => {
+                panic!("a snapshot that nothing called for, at cursor {cursor}: {snapshot:?}")
+            }
             (None, None) => {}
         }
         self.cursor = Some(seq);
@@ -158,7 +171,10 @@ impl Held {
         let changed = update.record();
         if n > 1 {
             let missing: Vec<_> = self.record.keys().filter(|name| !changed.contains_key(*name)).collect();
-            assert!(missing.is_empty(), "an update for {n} ticks has every field, not without {missing:?}: {update:?}");
+            assert!(
+                missing.is_empty(),
+                "an update for {n} ticks has every field, not without {missing:?}: {update:?}"
+            );
         }
         self.cursor = Some(seq);
         self.record.extend(changed);
