@@ -15,6 +15,7 @@ mod drain;
 mod feeds;
 mod frames;
 mod globs;
+mod judge;
 mod limits;
 mod liveness;
 mod modes;

@@ -3,10 +3,7 @@
 //! It reads only when a test asks it to, so a client that is left alone is a stalled client. Invariants checked on
 //! each frame: text, a JSON array, `welcome` first, at most 16 KiB when it carries data, and the laws of [`Store`].
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    net::SocketAddr,
-};
+use std::{collections::VecDeque, net::SocketAddr};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -16,7 +13,7 @@ use tokio_tungstenite::{
     tungstenite::{self, Message as Frame, client::IntoClientRequest, http::HeaderName},
 };
 
-use super::{Message, Server, Store, within};
+use super::{Message, Server, Store, Subscription, within};
 
 /// The most bytes that a frame with data may have.
 const DATA_FRAME_BYTES_MAX: usize = 16 * 1024;
@@ -39,66 +36,6 @@ pub struct Connect {
     path: String,
     headers: Vec<(String, String)>,
     receive_buffer_bytes: Option<u32>,
-}
-
-/// A `subscribe` command as a scenario words it.
-#[derive(Clone)]
-pub struct Subscription {
-    symbols: Vec<String>,
-    more: serde_json::Map<String, Value>,
-}
-
-// === impl Subscription ===
-
-impl Subscription {
-    pub fn to<S: AsRef<str>>(symbols: impl IntoIterator<Item = S>) -> Self {
-        let symbols = symbols.into_iter().map(|symbol| symbol.as_ref().to_owned()).collect();
-        Subscription { symbols, more: serde_json::Map::new() }
-    }
-
-    pub fn every(self) -> Self {
-        self.with("mode", json!("every"))
-    }
-
-    pub fn once(self) -> Self {
-        self.with("mode", json!("once"))
-    }
-
-    pub fn interval_ms(self, interval: u64) -> Self {
-        self.with("interval_ms", json!(interval))
-    }
-
-    pub fn fields(self, fields: &[&str]) -> Self {
-        self.with("fields", json!(fields))
-    }
-
-    pub fn without_snapshot(self) -> Self {
-        self.with("snapshot", json!(false))
-    }
-
-    pub fn resume(self, epoch: &str, last: &[(&str, u64)]) -> Self {
-        let last: serde_json::Map<_, _> =
-            last.iter().map(|(symbol, seq)| ((*symbol).to_owned(), json!(seq))).collect();
-        self.with("resume", json!({"epoch": epoch, "last": last}))
-    }
-
-    fn with(mut self, name: &str, value: Value) -> Self {
-        self.more.insert(name.to_owned(), value);
-        self
-    }
-
-    fn command(&self) -> Value {
-        let mut command = self.more.clone();
-        command.insert("op".into(), json!("subscribe"));
-        command.insert("symbols".into(), json!(self.symbols));
-        Value::Object(command)
-    }
-
-    /// The cursors that it asks to go on from.
-    fn last(&self) -> BTreeMap<String, u64> {
-        let last = self.more.get("resume").and_then(|resume| resume["last"].as_object());
-        last.into_iter().flatten().filter_map(|(symbol, seq)| Some((symbol.clone(), seq.as_u64()?))).collect()
-    }
 }
 
 // === impl Connect ===
@@ -305,13 +242,13 @@ impl Client {
 
     /// Subscribes and returns `(symbol, status)` for each symbol; the store learns what to expect from here on.
     pub async fn subscribe(&mut self, subscription: Subscription) -> Vec<(String, String)> {
-        self.store.want(&subscription.symbols);
+        self.store.want(subscription.symbols());
         self.store.resume(&self.fresh_id(), subscription.last());
         let answer = self.command(subscription.command()).await;
         assert!(answer.is("subscribed"), "a subscribe is answered by subscribed, not {answer:?}");
         let results = answer.results();
         let names: Vec<_> = results.iter().map(|(symbol, _)| symbol.clone()).collect();
-        assert_eq!(names, subscription.symbols, "one result for each symbol, in the order of the command");
+        assert_eq!(names, subscription.symbols(), "one result for each symbol, in the order of the command");
         results
     }
 

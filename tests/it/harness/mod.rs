@@ -13,13 +13,14 @@ pub mod raw;
 pub mod server;
 pub mod sse;
 pub mod store;
+pub mod subscription;
 
 use std::{
     future::Future,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-pub use client::{Client, Subscription};
+pub use client::Client;
 pub use decimal::Decimal;
 pub use http::{Reply, Request};
 pub use market::Market;
@@ -28,6 +29,7 @@ pub use metrics::Metrics;
 pub use server::Server;
 pub use sse::Sse;
 pub use store::Store;
+pub use subscription::Subscription;
 
 /// How long an event may take before the test calls it missing. Generous: these machines are shared.
 pub const DEADLINE: Duration = Duration::from_secs(60);
