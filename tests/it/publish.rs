@@ -100,14 +100,6 @@ async fn a_symbol_belongs_to_one_feed_and_the_refusal_names_both() {
 }
 
 #[tokio::test]
-async fn without_the_feed_push_there_is_nothing_to_publish_to() {
-    let server = Server::with().feed("-").start().await;
-    let reply = server.request("POST", "/v1/publish").body(bids("A", [1]).join("\n")).send().await;
-    assert!((400..500).contains(&reply.status.as_u16()), "{reply:?}");
-    reply.expect_error(reply.status.as_u16());
-}
-
-#[tokio::test]
 async fn the_time_of_the_feed_is_kept_and_stands_in_when_it_is_absent() {
     let server = Server::start().await;
     let mut client = Client::open(&server).await;

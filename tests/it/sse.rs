@@ -1,6 +1,6 @@
 //! `/v1/sse`: the stream's messages for clients without WebSocket.
 
-use crate::harness::{Market, Server, Sse, bids};
+use crate::harness::{Market, Server, Sse, bids, within};
 
 #[tokio::test]
 async fn the_same_messages_under_the_same_laws() {
@@ -55,8 +55,17 @@ async fn a_drain_reaches_it() {
 }
 
 #[tokio::test]
-async fn without_symbols_it_is_a_bad_request() {
+async fn a_fault_in_its_query_is_told() {
     let server = Server::start().await;
-    server.get("/v1/sse").await.expect_error(400);
-    server.get("/v1/sse?symbols=A&mode=sometimes").await.expect_error(400);
+    for query in ["", "symbols=", "symbols=A&mode=sometimes", "symbols=A&interval_ms=-1"] {
+        let request = server.request("GET", &format!("/v1/sse?{query}"));
+        let response = within("an answer", request.start()).await.expect("an HTTP answer");
+        if response.status().as_u16() == 400 {
+            continue;
+        }
+        // The stream's own way to tell is as good.
+        let mut sse = Sse::open(&server, query, &["A"]).await;
+        let error = sse.until(&format!("an error for `{query}`"), |message| message.is("error")).await;
+        error.error_code();
+    }
 }

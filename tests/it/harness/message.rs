@@ -34,12 +34,17 @@ impl Message {
         let maps: Vec<BTreeMap<String, Box<RawValue>>> = serde_json::from_str(text)
             .unwrap_or_else(|error| panic!("a frame is a JSON array of objects, {error}: {text:.300}"));
         assert!(!maps.is_empty(), "a frame without a message");
-        maps.into_iter()
-            .map(|fields| {
-                assert!(fields.contains_key("type"), "a message without a type: {text:.300}");
-                Message { fields }
-            })
-            .collect()
+        assert!(
+            maps.iter().all(|fields| fields.contains_key("type")),
+            "a message without a type: {text:.300}"
+        );
+        maps.into_iter().map(|fields| Message { fields }).collect()
+    }
+
+    /// The objects of an array that is no frame.
+    pub fn of_array(text: &str) -> Vec<Message> {
+        let maps: Vec<_> = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text:.300}"));
+        maps.into_iter().map(|fields| Message { fields }).collect()
     }
 
     /// Its type.

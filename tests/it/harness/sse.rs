@@ -44,6 +44,12 @@ impl Sse {
     fn take(&mut self, event: &str) {
         let data: Vec<&str> =
             event.lines().filter_map(|line| line.strip_prefix("data:").map(str::trim_start)).collect();
+        // A named event is not for those who listen to messages; nothing but the end has one.
+        if let Some(name) = event.lines().find_map(|line| line.strip_prefix("event:")) {
+            assert_eq!(name.trim(), "close", "{event}");
+            return;
+        }
+        // A comment keeps the connection open.
         if data.is_empty() {
             return;
         }

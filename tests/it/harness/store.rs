@@ -38,6 +38,8 @@ pub struct Held {
     pub history: Vec<Message>,
     /// Subscribed before its first tick: the ticks count from seq 1 on.
     unborn: bool,
+    /// A `set` was acknowledged: what it changed may begin with a whole record.
+    renewed: bool,
     /// A gap was announced up to this seq, and the snapshot that follows it is still to come.
     owed_to: Option<u64>,
     last_rx: i64,
@@ -78,6 +80,14 @@ impl Store {
         }
     }
 
+    fn set(&mut self, answer: &Message) {
+        for (symbol, _) in answer.results().iter().filter(|(_, status)| status == "ok") {
+            if let Some(held) = self.held.get_mut(symbol) {
+                held.renewed = true;
+            }
+        }
+    }
+
     /// The session's wish for a name ended; its record is forgotten, and so nothing of it may come any more.
     fn unsubscribed(&mut self, answer: &Message) {
         for (symbol, _) in answer.results().iter().filter(|(_, status)| status == "ok") {
@@ -106,6 +116,7 @@ impl Store {
             "status" => self.statuses.push(message.clone()),
             "subscribed" => self.subscribed(message),
             "unsubscribed" => self.unsubscribed(message),
+            "set" => self.set(message),
             _ => {}
         }
         if !message.is_data() {
@@ -144,11 +155,15 @@ impl Held {
     fn snapshot(&mut self, snapshot: &Message) {
         self.times(snapshot);
         let seq = snapshot.seq("seq");
+        let renewed = std::mem::take(&mut self.renewed);
         match (self.owed_to.take(), self.cursor) {
             (Some(to), _) => assert!(
                 seq == to || seq == to + 1,
                 "law 4: the gap ended at {to}, the snapshot after it stands at {seq}: {snapshot:?}"
             ),
+            (None, Some(cursor)) if renewed => {
+                assert!(seq >= cursor, "law 4: seq falls from {cursor}: {snapshot:?}")
+            }
             (None, Some(cursor)) => {
                 panic!("a snapshot that nothing called for, at cursor {cursor}: {snapshot:?}")
             }
