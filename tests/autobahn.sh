@@ -2,14 +2,14 @@
 # Runs the Autobahn WebSocket test suite against the production binary.
 #
 # Usage: tests/autobahn.sh WSTEST_PATH
-# WSTEST_PATH is the `wstest` of crossbario/autobahn-testsuite (it needs Python 2). TICKCAST_BIN names the binary
+# WSTEST_PATH is the `wstest` of crossbario/autobahn-testsuite (it needs Python 2). ACCEPT_BIN names the binary
 # (default: target/debug/tickcast). The server echoes nothing, so only the cases of tests/autobahn-cases.json mean
 # something; each of them must end without FAILED, and its connection must be closed as it should be.
 set -eu
 [ $# -eq 1 ] || { sed -n '4,7p' "$0" >&2; exit 2; }
 wstest=$1
 root=$(cd "$(dirname "$0")/.." && pwd)
-bin=${TICKCAST_BIN:-$root/target/debug/tickcast}
+bin=${ACCEPT_BIN:-$root/target/debug/tickcast}
 work=$(mktemp -d)
 pid=
 trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null || true; rm -rf "$work"' EXIT INT TERM

@@ -2,13 +2,13 @@
 # The acceptance suite: clients that were not written here, against the binary, over the public contract alone.
 #
 # Usage: tests/accept/run.sh [WORD…]     with words, only the checks whose name has one of them
-# TICKCAST_BIN names the binary (default: target/debug/tickcast). Figures of time mean something with a release binary.
+# ACCEPT_BIN names the binary (default: target/debug/tickcast). Figures of time mean something with a release binary.
 # Needs Python 3.11, Node.js 20 and curl; Python's and Node's packages go below target/, their versions are pinned here.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-bin=${TICKCAST_BIN:-$root/target/debug/tickcast}
-[ -x "$bin" ] || { echo "no binary at $bin: cargo build, or name one in TICKCAST_BIN" >&2; exit 2; }
+bin=${ACCEPT_BIN:-$root/target/debug/tickcast}
+[ -x "$bin" ] || { echo "no binary at $bin: cargo build, or name one in ACCEPT_BIN" >&2; exit 2; }
 
 venv=$root/target/accept-venv
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
@@ -27,5 +27,5 @@ cmp -s "$here/package-lock.json" "$node/installed.json" || {
 
 # Ten thousand sessions need a descriptor each, here and in the server.
 ulimit -n "$(ulimit -Hn)"
-export TICKCAST_BIN="$bin" ACCEPT_NODE="$node" PYTHONDONTWRITEBYTECODE=1
+export ACCEPT_BIN="$bin" ACCEPT_NODE="$node" PYTHONDONTWRITEBYTECODE=1
 exec "$venv/bin/python" "$here/main.py" "$@"

@@ -7,10 +7,11 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 
-BINARY = os.environ.get("TICKCAST_BIN", "target/debug/tickcast")
+BINARY = os.environ.get("ACCEPT_BIN", "target/debug/tickcast")
 ACCOUNTS = ["delivered_total", "conflated_total", "filtered_total", "gapped_total", "discarded_total", "pending"]
 
 
@@ -19,15 +20,19 @@ class Server:
 
     def __init__(self, *args):
         args = args if "--feed" in args else ("--feed", "push", *args)
+        self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [BINARY, "serve", "--listen", "127.0.0.1:0", *args],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self.log,
         )
         line = self.process.stdout.readline().decode()
         found = re.search(r"listening on http://127\.0\.0\.1:(\d+)", line)
-        assert found, f"the first line of standard output announces the address, not {line!r}"
+        if not found:
+            self.process.wait()
+            self.log.seek(0)
+            raise AssertionError(f"standard output announces the address, not {line!r}: {self.log.read().decode()}")
         self.port = int(found.group(1))
         # Whatever it prints later must not fill the pipe.
         threading.Thread(target=self.process.stdout.read, daemon=True).start()
