@@ -1,4 +1,28 @@
-//! All integration tests, in one binary: the parts together, over files, processes and sockets.
+//! The integration suite: the built binary over files, processes and real sockets.
+//!
+//! Each module is one subject. What speaks to a server judges it by the public contract alone: the harness checks the
+//! laws on every message that any client receives, so a scenario states only what is particular to it.
+
+mod harness;
 
 mod check;
+mod commands;
 mod configuration;
+mod conflate;
+mod deadlines;
+mod decimals;
+mod drain;
+mod feeds;
+mod frames;
+mod globs;
+mod judge;
+mod limits;
+mod liveness;
+mod modes;
+mod origin;
+mod publish;
+mod resume;
+mod routes;
+mod sse;
+mod start;
+mod stream;

@@ -1,0 +1,31 @@
+#!/bin/sh
+# The acceptance suite: clients that were not written here, against the binary, over the public contract alone.
+#
+# Usage: tests/accept/run.sh [WORD…]     with words, only the checks whose name has one of them
+# ACCEPT_BIN names the binary (default: target/debug/tickcast). Figures of time mean something with a release binary.
+# Needs Python 3.11, Node.js 20 and curl; Python's and Node's packages go below target/, their versions are pinned here.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+bin=${ACCEPT_BIN:-$root/target/debug/tickcast}
+[ -x "$bin" ] || { echo "no binary at $bin: cargo build, or name one in ACCEPT_BIN" >&2; exit 2; }
+
+venv=$root/target/accept-venv
+[ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+cmp -s "$here/requirements.txt" "$venv/installed.txt" || {
+    "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
+    cp "$here/requirements.txt" "$venv/installed.txt"
+}
+
+node=$root/target/accept-node
+mkdir -p "$node"
+cmp -s "$here/package-lock.json" "$node/installed.json" || {
+    cp "$here/package.json" "$here/package-lock.json" "$node"
+    (cd "$node" && npm ci --silent --no-audit --no-fund)
+    cp "$here/package-lock.json" "$node/installed.json"
+}
+
+# Ten thousand sessions need a descriptor each, here and in the server.
+ulimit -n "$(ulimit -Hn)"
+export ACCEPT_BIN="$bin" ACCEPT_NODE="$node" PYTHONDONTWRITEBYTECODE=1
+exec "$venv/bin/python" "$here/main.py" "$@"

@@ -1,0 +1,51 @@
+#!/bin/sh
+# Runs the Autobahn WebSocket test suite against the production binary.
+#
+# Usage: tests/autobahn.sh WSTEST_PATH
+# WSTEST_PATH is the `wstest` of crossbario/autobahn-testsuite (it needs Python 2). ACCEPT_BIN names the binary
+# (default: target/debug/tickcast). The server echoes nothing, so only the cases of tests/autobahn-cases.json mean
+# something; each of them must end without FAILED, and its connection must be closed as it should be.
+set -eu
+[ $# -eq 1 ] || { sed -n '4,7p' "$0" >&2; exit 2; }
+wstest=$1
+root=$(cd "$(dirname "$0")/.." && pwd)
+bin=${ACCEPT_BIN:-$root/target/debug/tickcast}
+work=$(mktemp -d)
+pid=
+trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null || true; rm -rf "$work"' EXIT INT TERM
+
+# The suite sends more frames than a session may; that limit is not what it judges.
+"$bin" serve --listen 127.0.0.1:0 --feed push \
+    --set limits.frames_per_second=1000000 --set limits.frames_burst=1000000 >"$work/out" 2>"$work/log" &
+pid=$!
+tries=0
+until port=$(sed -n '1s|.*listening on http://127\.0\.0\.1:\([0-9]*\).*|\1|p' "$work/out") && [ -n "$port" ]; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 600 ] || { echo "the server did not announce itself" >&2; cat "$work/log" >&2; exit 1; }
+    sleep 0.1
+done
+
+python3 - "$root/tests/autobahn-cases.json" "$port" "$work" >"$work/spec.json" <<'PYTHON'
+import json, sys
+cases, port, work = json.load(open(sys.argv[1])), sys.argv[2], sys.argv[3]
+server = {"agent": "tickcast", "url": f"ws://127.0.0.1:{port}/v1/stream"}
+print(json.dumps({"outdir": work + "/reports", "servers": [server], "cases": cases, "exclude-cases": [], "exclude-agent-cases": {}}))
+PYTHON
+"$wstest" -m fuzzingclient -s "$work/spec.json" >"$work/wstest" 2>&1 || { tail -20 "$work/wstest" >&2; exit 1; }
+
+python3 - "$root/tests/autobahn-cases.json" "$work/reports/index.json" <<'PYTHON'
+import collections, json, sys
+cases, results = json.load(open(sys.argv[1])), json.load(open(sys.argv[2]))["tickcast"]
+print("behaviour:", dict(collections.Counter(result["behavior"] for result in results.values())))
+print("closing:  ", dict(collections.Counter(result["behaviorClose"] for result in results.values())))
+faults = [case for case in cases if case not in results]
+faults += [
+    case for case, result in results.items()
+    if result["behavior"] not in ("OK", "NON-STRICT", "INFORMATIONAL")
+    or result["behaviorClose"] not in ("OK", "INFORMATIONAL")
+]
+for case in faults:
+    print("FAILED", case, results.get(case))
+print(f"{len(cases) - len(faults)} passed, {len(faults)} failed")
+sys.exit(1 if faults else 0)
+PYTHON

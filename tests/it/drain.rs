@@ -1,0 +1,91 @@
+//! SIGTERM and SIGINT: everybody is told, what is dirty is flushed, the process ends with 0.
+
+use crate::harness::{Client, Market, Server, Subscription, bids};
+
+#[tokio::test]
+async fn fifty_clients_get_drain_and_1001_and_the_process_ends_with_0() {
+    let mut server = Server::start().await;
+    server.publish(&bids("A", [1])).await;
+    let mut clients = Vec::new();
+    for _ in 0..50 {
+        let mut client = Client::open(&server).await;
+        client.subscribe(Subscription::to(["A"])).await;
+        clients.push(client);
+    }
+    server.signal("TERM");
+    let mut retries = Vec::new();
+    for client in &mut clients {
+        retries.push(client.until_kind("drain").await.int("retry_ms"));
+        assert_eq!(client.closed().await, Some(1001));
+    }
+    assert_eq!(server.exited().await.code(), Some(0));
+    assert!(retries.iter().all(|&retry| (0..=600_000).contains(&retry)), "{retries:?}");
+    retries.sort_unstable();
+    retries.dedup();
+    assert!(retries.len() > 10, "50 clients do not return at once: {retries:?}");
+}
+
+#[tokio::test]
+async fn an_interrupt_drains_as_well() {
+    let mut server = Server::start().await;
+    let mut client = Client::open(&server).await;
+    server.signal("INT");
+    client.until_kind("drain").await;
+    assert_eq!(client.closed().await, Some(1001));
+    assert_eq!(server.exited().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn without_clients_the_end_is_immediate() {
+    let mut server = Server::start().await;
+    server.signal("TERM");
+    assert_eq!(server.exited().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn what_is_dirty_is_flushed_before_the_close() {
+    let mut server = Server::start().await;
+    let mut client = Client::open(&server).await;
+    client.subscribe_as("pending", Subscription::to(["A"]).interval_ms(60_000)).await;
+    server.publish(&bids("A", [1])).await;
+    client.until_seq("A", 1).await;
+    // These are held back by the interval; the drain does not leave them behind.
+    server.publish(&bids("A", 2..=9)).await;
+    server.signal("TERM");
+    assert_eq!(client.closed().await, Some(1001));
+    assert_eq!(client.store.cursor("A"), Some(9));
+    assert_eq!(server.exited().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_cannot_hold_the_end_up() {
+    let mut server = Server::with().limit("drain_ms", 3_000).start().await;
+    let mut market = Market::new(3, "D", 50);
+    server.publish(&market.open()).await;
+    let mut stalled = Client::of(&server).receive_buffer_bytes(4_096).open().await;
+    stalled.subscribe(Subscription::to(market.symbols())).await;
+    let mut client = Client::open(&server).await;
+    server.publish(&market.ticks(40_000)).await;
+    server.signal("TERM");
+    client.until_kind("drain").await;
+    // While it drains it takes nobody new, and says so to those who ask.
+    let ready = server.request("GET", "/readyz").attempt().await.map_or(503, |reply| reply.status.as_u16());
+    assert_eq!(ready, 503);
+    let upgrade = server.request("GET", "/v1/stream").upgrade().attempt().await;
+    assert_eq!(upgrade.map_or(503, |reply| reply.status.as_u16()), 503);
+    assert_eq!(server.exited().await.code(), Some(0), "the deadline of the drain is its own");
+}
+
+#[tokio::test]
+async fn a_slow_reader_gets_its_last_records_within_the_deadline() {
+    let mut server = Server::start().await;
+    let mut market = Market::new(31, "D", 20);
+    server.publish(&market.open()).await;
+    let mut client = Client::of(&server).receive_buffer_bytes(4_096).open().await;
+    client.subscribe(Subscription::to(market.symbols())).await;
+    server.publish(&market.ticks(20_000)).await;
+    server.signal("TERM");
+    assert_eq!(client.closed().await, Some(1001));
+    market.check(&client.store);
+    assert_eq!(server.exited().await.code(), Some(0));
+}

@@ -1,0 +1,275 @@
+//! A WebSocket client that speaks the domain and checks the laws on every message that it ever receives.
+//!
+//! It reads only when a test asks it to, so a client that is left alone is a stalled client. Invariants checked on
+//! each frame: text, a JSON array, `welcome` first, at most 16 KiB when it carries data, and the laws of [`Store`].
+
+use std::{collections::VecDeque, net::SocketAddr};
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio_tungstenite::{
+    WebSocketStream, client_async,
+    tungstenite::{self, Message as Frame, client::IntoClientRequest, http::HeaderName},
+};
+
+use super::{Message, Server, Store, Subscription, within};
+
+/// The most bytes that a frame with data may have.
+const DATA_FRAME_BYTES_MAX: usize = 16 * 1024;
+
+pub struct Client {
+    ws: WebSocketStream<TcpStream>,
+    pub welcome: Message,
+    pub store: Store,
+    /// The response of the upgrade.
+    pub handshake: tungstenite::handshake::client::Response,
+    inbox: VecDeque<Message>,
+    next_id: u64,
+    pub frames: u64,
+    pub frame_bytes_max: usize,
+}
+
+/// How a client connects.
+pub struct Connect {
+    address: SocketAddr,
+    path: String,
+    headers: Vec<(String, String)>,
+    receive_buffer_bytes: Option<u32>,
+}
+
+// === impl Connect ===
+
+impl Connect {
+    pub fn query(mut self, query: &str) -> Self {
+        self.path = format!("/v1/stream?{query}");
+        self
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A small one makes a client that stalls fill up soon.
+    pub fn receive_buffer_bytes(mut self, bytes: u32) -> Self {
+        self.receive_buffer_bytes = Some(bytes);
+        self
+    }
+
+    /// Shakes hands and reads the welcome.
+    pub async fn open(self) -> Client {
+        self.wanting(&[]).await
+    }
+
+    /// As [`Connect::open`], for a query that subscribes to `symbols`.
+    pub async fn wanting(self, symbols: &[&str]) -> Client {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        if let Some(bytes) = self.receive_buffer_bytes {
+            socket.set_recv_buffer_size(bytes).expect("a receive buffer of this size");
+        }
+        let stream = within("a connection", socket.connect(self.address)).await.expect("a listening server");
+        let url = format!("ws://{}{}", self.address, self.path);
+        let mut request = url.into_client_request().expect("a request");
+        for (name, value) in &self.headers {
+            let name: HeaderName = name.parse().expect("a header");
+            request.headers_mut().append(name, value.parse().expect("a header's value"));
+        }
+        let (ws, handshake) = within("a handshake", client_async(request, stream)).await.expect("an upgrade");
+        Client::start(ws, handshake, symbols).await
+    }
+}
+
+// === impl Client ===
+
+impl Client {
+    pub fn of(server: &Server) -> Connect {
+        Connect {
+            address: server.address,
+            path: "/v1/stream".to_owned(),
+            headers: Vec::new(),
+            receive_buffer_bytes: None,
+        }
+    }
+
+    /// A client that reads as fast as it can.
+    pub async fn open(server: &Server) -> Client {
+        Client::of(server).open().await
+    }
+
+    async fn start(
+        ws: WebSocketStream<TcpStream>,
+        handshake: tungstenite::handshake::client::Response,
+        symbols: &[&str],
+    ) -> Client {
+        let mut store = Store::default();
+        store.want(&symbols.iter().map(|symbol| (*symbol).to_owned()).collect::<Vec<_>>());
+        let welcome = Message::of_frame(r#"[{"type":"none"}]"#).remove(0);
+        let mut client = Client {
+            ws,
+            welcome,
+            store,
+            handshake,
+            inbox: VecDeque::new(),
+            next_id: 1,
+            frames: 0,
+            frame_bytes_max: 0,
+        };
+        client.welcome = client.next().await;
+        assert!(client.welcome.is("welcome"), "the first message is a welcome, not {:?}", client.welcome);
+        client
+    }
+
+    pub fn epoch(&self) -> String {
+        self.welcome.str("epoch")
+    }
+
+    /// The next message, whatever it is. Panics when the connection ends.
+    pub async fn next(&mut self) -> Message {
+        match self.next_or_close().await {
+            Ok(message) => message,
+            Err(code) => panic!("the server closed with {code:?} while a message was expected"),
+        }
+    }
+
+    /// The next message, or the code that the server closed with (`None`: without a close frame).
+    pub async fn next_or_close(&mut self) -> Result<Message, Option<u16>> {
+        while self.inbox.is_empty() {
+            match within("a frame", self.ws.next()).await {
+                Some(Ok(Frame::Text(text))) => self.take(&text),
+                Some(Ok(Frame::Close(frame))) => return Err(frame.map(|frame| frame.code.into())),
+                Some(Ok(Frame::Binary(bytes))) => {
+                    panic!("the server speaks text, not {} binary bytes", bytes.len())
+                }
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Err(None),
+            }
+        }
+        Ok(self.inbox.pop_front().expect("an inbox that is not empty"))
+    }
+
+    fn take(&mut self, text: &str) {
+        let messages = Message::of_frame(text);
+        self.frames += 1;
+        if messages.iter().any(Message::is_data) {
+            self.frame_bytes_max = self.frame_bytes_max.max(text.len());
+            assert!(text.len() <= DATA_FRAME_BYTES_MAX, "a data frame of {} bytes: {text:.200}", text.len());
+        }
+        for message in messages {
+            self.store.apply(&message);
+            self.inbox.push_back(message);
+        }
+    }
+
+    /// Reads until the server closes; the code of its close frame.
+    pub async fn closed(&mut self) -> Option<u16> {
+        loop {
+            if let Err(code) = self.next_or_close().await {
+                return code;
+            }
+        }
+    }
+
+    /// Reads until a message for which `matches` holds.
+    pub async fn until(&mut self, what: &str, matches: impl Fn(&Message) -> bool) -> Message {
+        within(what, async {
+            loop {
+                let message = self.next().await;
+                if matches(&message) {
+                    return message;
+                }
+            }
+        })
+        .await
+    }
+
+    pub async fn until_kind(&mut self, kind: &str) -> Message {
+        self.until(&format!("a message of type {kind}"), |message| message.is(kind)).await
+    }
+
+    /// The first snapshot or update of this symbol from now on.
+    pub async fn data_of(&mut self, symbol: &str) -> Message {
+        self.until(&format!("data of {symbol}"), |message| {
+            message.is_data() && message.str("symbol") == symbol
+        })
+        .await
+    }
+
+    pub async fn expect_snapshot(&mut self, symbol: &str) -> Message {
+        let message = self.data_of(symbol).await;
+        assert!(message.is("snapshot"), "a snapshot of {symbol} comes first, not {message:?}");
+        message
+    }
+
+    /// Reads until this symbol's record stands at `seq` or beyond.
+    pub async fn until_seq(&mut self, symbol: &str, seq: u64) {
+        within(&format!("{symbol} at seq {seq}, now at {:?}", self.store.cursor(symbol)), async {
+            while self.store.cursor(symbol).is_none_or(|cursor| cursor < seq) {
+                self.next().await;
+            }
+        })
+        .await;
+        // What the frame brought besides has been applied; a later wait starts behind it.
+        self.inbox.clear();
+    }
+
+    pub async fn send_text(&mut self, text: &str) {
+        self.send(Frame::text(text)).await;
+    }
+
+    pub async fn send(&mut self, frame: Frame) {
+        within("room to send", self.ws.send(frame)).await.expect("an open connection");
+    }
+
+    /// Sends without a claim that the server still listens: for floods that it cuts off.
+    pub async fn send_if_open(&mut self, frame: Frame) -> bool {
+        within("room to send", self.ws.send(frame)).await.is_ok()
+    }
+
+    /// The id of the next command.
+    fn fresh_id(&self) -> String {
+        format!("c{}", self.next_id)
+    }
+
+    /// Sends a command under a fresh id and waits for the answer that echoes it.
+    pub async fn command(&mut self, mut command: Value) -> Message {
+        let id = self.fresh_id();
+        self.next_id += 1;
+        command["id"] = json!(id);
+        self.send_text(&command.to_string()).await;
+        self.until(&format!("the answer to {command:.200}"), |message| message.value("id") == json!(id)).await
+    }
+
+    /// Subscribes and returns `(symbol, status)` for each symbol; the store learns what to expect from here on.
+    pub async fn subscribe(&mut self, subscription: Subscription) -> Vec<(String, String)> {
+        self.store.want(subscription.symbols());
+        self.store.resume(&self.fresh_id(), subscription.last());
+        let answer = self.command(subscription.command()).await;
+        assert!(answer.is("subscribed"), "a subscribe is answered by subscribed, not {answer:?}");
+        let results = answer.results();
+        let names: Vec<_> = results.iter().map(|(symbol, _)| symbol.clone()).collect();
+        assert_eq!(names, subscription.symbols(), "one result for each symbol, in the order of the command");
+        results
+    }
+
+    /// Subscribes to symbols that must all be accepted with `status`.
+    pub async fn subscribe_as(&mut self, status: &str, subscription: Subscription) {
+        let results = self.subscribe(subscription).await;
+        assert!(
+            results.iter().all(|(_, found)| found == status),
+            "all {status} was expected, not {results:?}"
+        );
+    }
+
+    pub async fn unsubscribe(&mut self, symbols: &[&str]) -> Vec<(String, String)> {
+        let answer = self.command(json!({"op": "unsubscribe", "symbols": symbols})).await;
+        assert!(answer.is("unsubscribed"), "an unsubscribe is answered by unsubscribed, not {answer:?}");
+        answer.results()
+    }
+
+    /// A round trip through the control lane: everything sent before it has been handled.
+    pub async fn ping(&mut self) {
+        let answer = self.command(json!({"op": "ping"})).await;
+        assert!(answer.is("pong"), "a ping is answered by a pong, not {answer:?}");
+    }
+}

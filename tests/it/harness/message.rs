@@ -1,0 +1,153 @@
+//! What the server sends, kept as text: a number is compared digit by digit and never passes through a float.
+//!
+//! Invariant: a frame that is not a JSON array of objects with a `type` each is a breach of the contract and panics.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde_json::{Value, value::RawValue};
+
+/// The fields of a record, as DESIGN names them.
+pub const RECORD_FIELDS: [&str; 12] = [
+    "bid",
+    "bid_size",
+    "ask",
+    "ask_size",
+    "last",
+    "last_size",
+    "side",
+    "open",
+    "high",
+    "low",
+    "volume",
+    "trades",
+];
+
+/// One message of a frame.
+#[derive(Clone)]
+pub struct Message {
+    fields: BTreeMap<String, Box<RawValue>>,
+}
+
+impl Message {
+    /// The messages of one frame, in order.
+    pub fn of_frame(text: &str) -> Vec<Message> {
+        let maps: Vec<BTreeMap<String, Box<RawValue>>> = serde_json::from_str(text)
+            .unwrap_or_else(|error| panic!("a frame is a JSON array of objects, {error}: {text:.300}"));
+        assert!(!maps.is_empty(), "a frame without a message");
+        assert!(
+            maps.iter().all(|fields| fields.contains_key("type")),
+            "a message without a type: {text:.300}"
+        );
+        maps.into_iter().map(|fields| Message { fields }).collect()
+    }
+
+    /// The objects of an array that is no frame.
+    pub fn of_array(text: &str) -> Vec<Message> {
+        let maps: Vec<_> = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text:.300}"));
+        maps.into_iter().map(|fields| Message { fields }).collect()
+    }
+
+    /// Its type.
+    pub fn kind(&self) -> String {
+        self.str("type")
+    }
+
+    pub fn is(&self, kind: &str) -> bool {
+        self.fields.get("type").is_some_and(|raw| raw.get().trim_matches('"') == kind)
+    }
+
+    /// The text of a value, exactly as it stood on the wire.
+    pub fn raw(&self, name: &str) -> Option<&str> {
+        self.fields.get(name).map(|raw| raw.get())
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.contains_key(name)
+    }
+
+    pub fn value(&self, name: &str) -> Value {
+        self.raw(name).map_or(Value::Null, |raw| serde_json::from_str(raw).expect("JSON inside JSON"))
+    }
+
+    pub fn str(&self, name: &str) -> String {
+        match self.value(name) {
+            Value::String(text) => text,
+            other => panic!("`{name}` is a text, not {other}, in {self:?}"),
+        }
+    }
+
+    pub fn int(&self, name: &str) -> i64 {
+        let raw = self.raw(name).unwrap_or_else(|| panic!("`{name}` is missing in {self:?}"));
+        raw.parse().unwrap_or_else(|_| panic!("`{name}` is a whole number, not {raw}, in {self:?}"))
+    }
+
+    pub fn seq(&self, name: &str) -> u64 {
+        u64::try_from(self.int(name)).unwrap_or_else(|_| panic!("`{name}` is below 0 in {self:?}"))
+    }
+
+    /// How many ticks an update stands for.
+    pub fn n(&self) -> u64 {
+        if self.has("n") { self.seq("n") } else { 1 }
+    }
+
+    /// Whether this is one of the messages that carry a topic's data.
+    pub fn is_data(&self) -> bool {
+        self.is("snapshot") || self.is("update") || self.is("gap")
+    }
+
+    /// The record fields that it has, as text.
+    pub fn record(&self) -> BTreeMap<String, String> {
+        RECORD_FIELDS
+            .iter()
+            .filter_map(|name| self.raw(name).map(|raw| ((*name).to_owned(), raw.to_owned())))
+            .collect()
+    }
+
+    /// The code of an `error` message, checked to be a stable word with a sentence beside it.
+    pub fn error_code(&self) -> String {
+        assert!(self.is("error"), "an error was expected, not {self:?}");
+        check_error(&self.value("code"), &self.value("message"))
+    }
+
+    /// `(symbol, status)` of each result of an acknowledgement; the code stands in the place of the status `error`.
+    pub fn results(&self) -> Vec<(String, String)> {
+        let Value::Array(results) = self.value("results") else {
+            panic!("`results` is an array in {self:?}")
+        };
+        results
+            .iter()
+            .map(|result| {
+                let symbol = result["symbol"]
+                    .as_str()
+                    .unwrap_or_else(|| panic!("a result names its symbol: {result}"));
+                let status =
+                    result["status"].as_str().unwrap_or_else(|| panic!("a result has a status: {result}"));
+                let known = ["ok", "pending", "resumed", "gap", "error"].contains(&status);
+                assert!(known, "the contract has no status `{status}`");
+                if status == "error" {
+                    let code = check_error(&result["code"], &result["message"]);
+                    return (symbol.to_owned(), format!("error:{code}"));
+                }
+                (symbol.to_owned(), status.to_owned())
+            })
+            .collect()
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(&self.fields).unwrap_or_default())
+    }
+}
+
+/// Checks a code and its message, wherever they stand; returns the code.
+pub fn check_error(code: &Value, message: &Value) -> String {
+    let code = code.as_str().unwrap_or_else(|| panic!("an error has a code, not {code}"));
+    let stable = !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    assert!(stable, "a code is a stable word, not `{code}`");
+    assert!(
+        message.as_str().is_some_and(|text| text.len() > 3),
+        "an error tells a person what is wrong: {message}"
+    );
+    code.to_owned()
+}

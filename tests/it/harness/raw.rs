@@ -1,0 +1,150 @@
+//! A client without a library: bytes on a socket, for what no well-behaved client would send.
+//!
+//! It never answers a ping and never closes politely.
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::{Server, within};
+
+pub struct RawClient {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+/// Opcodes of RFC 6455.
+pub const CONTINUATION: u8 = 0x0;
+pub const TEXT: u8 = 0x1;
+pub const BINARY: u8 = 0x2;
+pub const CLOSE: u8 = 0x8;
+pub const PING: u8 = 0x9;
+pub const PONG: u8 = 0xa;
+
+impl RawClient {
+    /// A bare connection: not a byte has been sent.
+    pub async fn connect(server: &Server) -> RawClient {
+        let stream =
+            within("a connection", TcpStream::connect(server.address)).await.expect("a listening server");
+        RawClient { stream, buffer: Vec::new() }
+    }
+
+    /// A connection that has been upgraded.
+    pub async fn upgraded(server: &Server) -> RawClient {
+        let mut client = RawClient::connect(server).await;
+        let request = format!(
+            "GET /v1/stream HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            server.address
+        );
+        client.write(request.as_bytes()).await;
+        let head = client.read_head().await;
+        assert!(head.starts_with("HTTP/1.1 101"), "an upgrade was expected: {head}");
+        client
+    }
+
+    pub async fn write(&mut self, bytes: &[u8]) {
+        within("room to write", self.stream.write_all(bytes)).await.expect("an open connection");
+    }
+
+    /// Writes when the other end still listens; says whether it does.
+    pub async fn write_if_open(&mut self, bytes: &[u8]) -> bool {
+        within("room to write", self.stream.write_all(bytes)).await.is_ok()
+    }
+
+    /// The head of an HTTP response; what follows it stays for [`RawClient::read_frame`].
+    pub async fn read_head(&mut self) -> String {
+        loop {
+            if let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+                let head: Vec<u8> = self.buffer.drain(..end + 4).collect();
+                return String::from_utf8(head).expect("a head in ASCII");
+            }
+            assert!(self.fill().await, "hung up within the head of a response");
+        }
+    }
+
+    /// Reads past the body that this head announced.
+    pub async fn skip_body(&mut self, head: &str) {
+        let head = head.to_ascii_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length:")).unwrap_or("0");
+        let length: usize = length.trim().parse().expect("a length");
+        while self.buffer.len() < length {
+            assert!(self.fill().await, "hung up within a body");
+        }
+        self.buffer.drain(..length);
+    }
+
+    /// Everything until the server hangs up.
+    pub async fn read_to_end(&mut self) -> String {
+        while self.fill().await {}
+        String::from_utf8_lossy(&std::mem::take(&mut self.buffer)).into_owned()
+    }
+
+    /// The next frame: opcode and payload; `None` when the server has hung up.
+    pub async fn read_frame(&mut self) -> Option<(u8, Vec<u8>)> {
+        loop {
+            if let Some((header, payload)) = self.frame_ahead() {
+                let opcode = self.buffer[0] & 0x0f;
+                let frame: Vec<u8> = self.buffer.drain(..header + payload).collect();
+                return Some((opcode, frame[header..].to_vec()));
+            }
+            if !self.fill().await {
+                return None;
+            }
+        }
+    }
+
+    /// Reads until a close frame; its code, or `None` when there was none.
+    pub async fn close_code(&mut self) -> Option<u16> {
+        loop {
+            let (opcode, payload) = self.read_frame().await?;
+            if opcode == CLOSE {
+                return payload.get(..2).map(|code| u16::from_be_bytes([code[0], code[1]]));
+            }
+        }
+    }
+
+    /// Lengths of the header and the payload of the frame that the buffer begins with, when it is whole.
+    fn frame_ahead(&self) -> Option<(usize, usize)> {
+        let short = self.buffer.get(1)?;
+        assert!(short & 0x80 == 0, "a server does not mask its frames");
+        let (header, payload) = match short {
+            126 => (4, usize::from(u16::from_be_bytes(self.buffer.get(2..4)?.try_into().ok()?))),
+            127 => (10, usize::try_from(u64::from_be_bytes(self.buffer.get(2..10)?.try_into().ok()?)).ok()?),
+            &short => (2, usize::from(short)),
+        };
+        (self.buffer.len() >= header + payload).then_some((header, payload))
+    }
+
+    async fn fill(&mut self) -> bool {
+        let read = within("bytes or the end", self.stream.read_buf(&mut self.buffer)).await;
+        matches!(read, Ok(count) if count > 0)
+    }
+}
+
+const MASKED: u8 = 0x80;
+
+/// A masked frame, under a mask of zeros so that the payload stands in it as it is.
+pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![first];
+    match payload.len() {
+        short @ 0..=125 => bytes.push(MASKED | u8::try_from(short).expect("a short length")),
+        middle @ 126..=0xffff => {
+            bytes.push(MASKED | 0x7e);
+            bytes.extend(u16::try_from(middle).expect("a middle length").to_be_bytes());
+        }
+        long => {
+            bytes.push(MASKED | 0x7f);
+            bytes.extend((long as u64).to_be_bytes());
+        }
+    }
+    bytes.extend([0; 4]);
+    bytes.extend(payload);
+    bytes
+}
+
+/// A whole message of this opcode.
+pub fn message(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    frame(0x80 | opcode, payload)
+}

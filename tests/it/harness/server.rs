@@ -1,0 +1,249 @@
+//! The server under test: the built binary, on a port of its own, ended with the test.
+//!
+//! Invariants: the address comes from the announcement on the first line of standard output; the process is killed by
+//! its own id when the test lets go of it; its log is shown when the test fails.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::SocketAddr,
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, mpsc},
+    thread,
+};
+
+use serde_json::Value;
+
+use super::{DEADLINE, Metrics, Reply, Request, eventually};
+
+pub struct Server {
+    pub address: SocketAddr,
+    /// The line on standard output that announced the address.
+    pub announcement: String,
+    child: Child,
+    stdin: Option<ChildStdin>,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+/// A server in the making; `push` is its feed unless another is named.
+#[derive(Default)]
+pub struct Builder {
+    args: Vec<String>,
+    feeds: Vec<String>,
+}
+
+/// What `POST /v1/publish` answered.
+#[derive(Debug)]
+pub struct Published {
+    pub accepted: u64,
+    /// Line number and reason.
+    pub rejected: Vec<(u64, String)>,
+}
+
+// === impl Builder ===
+
+impl Builder {
+    /// `--set limits.KEY=VALUE`; times are in milliseconds, and their keys say so.
+    pub fn limit(self, key: &str, value: u64) -> Self {
+        self.args(&["--set", &format!("limits.{key}={value}")])
+    }
+
+    pub fn feed(mut self, source: &str) -> Self {
+        self.feeds.push(source.to_owned());
+        self
+    }
+
+    pub fn args(mut self, args: &[&str]) -> Self {
+        self.args.extend(args.iter().map(|&arg| arg.to_owned()));
+        self
+    }
+
+    pub async fn start(self) -> Server {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tickcast"));
+        command.args(["serve", "--listen", "127.0.0.1:0"]).args(&self.args);
+        let feeds = if self.feeds.is_empty() { vec!["push".to_owned()] } else { self.feeds };
+        for feed in &feeds {
+            command.args(["--feed", feed]);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary under test");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let (announce, announced) = mpsc::channel();
+        thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                // Only the first line is awaited; the pipe is drained of the others.
+                let _ = announce.send(line);
+            }
+        });
+        let lines = Arc::clone(&log);
+        thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                lines.lock().expect("a log").push(line);
+            }
+        });
+        let stdin = child.stdin.take();
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        // From here on the drop ends the child, whatever happens.
+        let mut server = Server { address, announcement: String::new(), child, stdin, log };
+        server.announcement = tokio::task::spawn_blocking(move || announced.recv_timeout(DEADLINE))
+            .await
+            .expect("a waiting thread")
+            .unwrap_or_else(|_| panic!("the server announced no address:\n{}", server.log()));
+        server.address = address_in(&server.announcement);
+        server
+    }
+}
+
+/// The address of `… listening on http://ADDRESS …`.
+pub fn address_in(line: &str) -> SocketAddr {
+    let (_, after) =
+        line.split_once("listening on http://").unwrap_or_else(|| panic!("no announcement: {line}"));
+    let text = after.split([' ', '/', '"', ',']).next().unwrap_or("");
+    text.parse().unwrap_or_else(|_| panic!("no address: {line}"))
+}
+
+// === impl Server ===
+
+impl Server {
+    pub fn with() -> Builder {
+        Builder::default()
+    }
+
+    /// A server with every default, fed by publishing.
+    pub async fn start() -> Server {
+        Builder::default().start().await
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn log(&self) -> String {
+        self.log.lock().expect("a log").join("\n")
+    }
+
+    /// The first line of the log, once it has been written.
+    pub async fn first_log_line(&self) -> String {
+        eventually("a first line of the log", async || !self.log().is_empty()).await;
+        self.log().lines().next().unwrap_or_default().to_owned()
+    }
+
+    pub fn request(&self, method: &str, path: &str) -> Request {
+        Request::new(self.address, method, path)
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        self.request("GET", path).send().await
+    }
+
+    /// Publishes lines as they are.
+    pub async fn publish_any(&self, lines: &str) -> Published {
+        let reply = self.request("POST", "/v1/publish").body(lines.to_owned()).send().await;
+        assert_eq!(reply.status.as_u16(), 200, "a publish that was read is answered with 200: {reply:?}");
+        Published::of(&reply.json())
+    }
+
+    /// Publishes lines that are all good.
+    pub async fn publish<S: AsRef<str>>(&self, lines: &[S]) {
+        // One body stays well below the limit on bodies.
+        for part in lines.chunks(20_000) {
+            let body: String = part.iter().flat_map(|line| [line.as_ref(), "\n"]).collect();
+            let published = self.publish_any(&body).await;
+            assert_eq!((published.accepted, &published.rejected[..]), (part.len() as u64, &[][..]));
+        }
+    }
+
+    pub async fn metrics(&self) -> Metrics {
+        let reply = self.get("/metrics").await;
+        assert_eq!(reply.status.as_u16(), 200);
+        assert!(reply.header("content-type").starts_with("text/plain"), "{:?}", reply.headers);
+        Metrics::parse(&reply.body)
+    }
+
+    /// Waits until the metrics show what `shows` looks for.
+    pub async fn until_metrics(&self, what: &str, shows: impl Fn(&Metrics) -> bool) -> Metrics {
+        eventually(what, async || shows(&self.metrics().await)).await;
+        self.metrics().await
+    }
+
+    /// Waits until nothing is on its way to any session, and checks that every tick is accounted for.
+    pub async fn settled(&self) -> Metrics {
+        let metrics = self
+            .until_metrics("nothing pending", |metrics| metrics.sum("tickcast_updates_pending") == 0)
+            .await;
+        metrics.check_conservation();
+        metrics
+    }
+
+    /// `/v1/symbols`: symbol, seq, state.
+    pub async fn symbols(&self) -> Vec<(String, u64, String)> {
+        let Value::Array(entries) = self.get("/v1/symbols").await.json() else {
+            panic!("/v1/symbols is an array")
+        };
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        entries
+            .iter()
+            .map(|entry| {
+                (text(&entry["symbol"]), entry["seq"].as_u64().expect("a seq"), text(&entry["state"]))
+            })
+            .collect()
+    }
+
+    /// Writes lines to its standard input, for the feed `-`.
+    pub fn feed_stdin<S: AsRef<str>>(&mut self, lines: &[S]) {
+        let stdin = self.stdin.as_mut().expect("an open standard input");
+        let text: String = lines.iter().flat_map(|line| [line.as_ref(), "\n"]).collect();
+        stdin.write_all(text.as_bytes()).and_then(|()| stdin.flush()).expect("a server that reads");
+    }
+
+    pub fn close_stdin(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.pid())]).status();
+        assert!(status.is_ok_and(|status| status.success()), "a process that can be signalled");
+    }
+
+    /// Waits for the process to end of itself.
+    pub async fn exited(&mut self) -> ExitStatus {
+        let start = std::time::Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status;
+            }
+            assert!(start.elapsed() < DEADLINE, "the server did not end:\n{}", self.log());
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Errors mean that it has ended already, as a test of draining wants it to.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("--- the server's log\n{}\n---", self.log());
+        }
+    }
+}
+
+// === impl Published ===
+
+impl Published {
+    fn of(answer: &Value) -> Published {
+        let rejected =
+            answer["rejected"].as_array().unwrap_or_else(|| panic!("`rejected` is an array: {answer}"));
+        let rejected = rejected.iter().map(|line| {
+            let number =
+                line["line"].as_u64().unwrap_or_else(|| panic!("a rejection names its line: {answer}"));
+            let reason =
+                line["reason"].as_str().unwrap_or_else(|| panic!("a rejection names its reason: {answer}"));
+            (number, reason.to_owned())
+        });
+        Published { accepted: answer["accepted"].as_u64().expect("a count"), rejected: rejected.collect() }
+    }
+}

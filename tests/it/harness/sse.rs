@@ -1,0 +1,80 @@
+//! A client of `/v1/sse`: the same messages over plain HTTP, held to the same laws.
+
+use std::collections::VecDeque;
+
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+use super::{Message, Server, Store, within};
+
+pub struct Sse {
+    body: Incoming,
+    buffer: String,
+    inbox: VecDeque<Message>,
+    pub store: Store,
+}
+
+impl Sse {
+    pub async fn open(server: &Server, query: &str, symbols: &[&str]) -> Sse {
+        let request = server.request("GET", &format!("/v1/sse?{query}"));
+        let response = within("an event stream", request.start()).await.expect("an HTTP answer");
+        assert_eq!(response.status().as_u16(), 200);
+        let kind = response.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or("");
+        assert!(kind.starts_with("text/event-stream"), "an event stream says what it is, not `{kind}`");
+        let mut store = Store::default();
+        store.want(&symbols.iter().map(|symbol| (*symbol).to_owned()).collect::<Vec<_>>());
+        Sse { body: response.into_body(), buffer: String::new(), inbox: VecDeque::new(), store }
+    }
+
+    /// The next message; `None` when the server ended the stream.
+    pub async fn next_or_end(&mut self) -> Option<Message> {
+        while self.inbox.is_empty() {
+            let frame = within("an event", self.body.frame()).await?.ok()?;
+            if let Ok(data) = frame.into_data() {
+                self.buffer.push_str(std::str::from_utf8(&data).expect("events in UTF-8"));
+            }
+            while let Some(end) = self.buffer.find("\n\n") {
+                let event: String = self.buffer.drain(..end + 2).collect();
+                self.take(&event);
+            }
+        }
+        self.inbox.pop_front()
+    }
+
+    fn take(&mut self, event: &str) {
+        let data: Vec<&str> =
+            event.lines().filter_map(|line| line.strip_prefix("data:").map(str::trim_start)).collect();
+        // A named event is not for those who listen to messages; nothing but the end has one.
+        if let Some(name) = event.lines().find_map(|line| line.strip_prefix("event:")) {
+            assert_eq!(name.trim(), "close", "{event}");
+            return;
+        }
+        // A comment keeps the connection open.
+        if data.is_empty() {
+            return;
+        }
+        for message in Message::of_frame(&data.join("\n")) {
+            self.store.apply(&message);
+            self.inbox.push_back(message);
+        }
+    }
+
+    pub async fn until(&mut self, what: &str, matches: impl Fn(&Message) -> bool) -> Message {
+        within(what, async {
+            loop {
+                let message =
+                    self.next_or_end().await.unwrap_or_else(|| panic!("the stream ended before {what}"));
+                if matches(&message) {
+                    return message;
+                }
+            }
+        })
+        .await
+    }
+
+    pub async fn until_seq(&mut self, symbol: &str, seq: u64) {
+        while self.store.cursor(symbol).is_none_or(|cursor| cursor < seq) {
+            assert!(self.next_or_end().await.is_some(), "the stream ended before {symbol} stood at {seq}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! A price that is old never looks new: heartbeats, staleness, the end of a feed.
+
+use crate::harness::{Client, Message, Server, Subscription, bids, now_micros};
+
+fn state_of<'a>(symbol: &'a str, state: &'a str) -> impl Fn(&Message) -> bool + 'a {
+    move |message| {
+        message.is("status")
+            && message.has("state")
+            && message.str("symbol") == symbol
+            && message.str("state") == state
+    }
+}
+
+#[tokio::test]
+async fn silence_is_filled_with_heartbeats_that_say_as_of_when_all_is_true() {
+    let server = Server::with().limit("heartbeat_ms", 100).start().await;
+    let mut client = Client::open(&server).await;
+    client.subscribe(Subscription::to(["A"])).await;
+    let mut last = 0;
+    for _ in 0..5 {
+        let beat = client.until_kind("heartbeat").await;
+        let (ts, asof) = (beat.int("ts"), beat.int("asof"));
+        assert!(asof > last && asof <= ts && ts <= now_micros(), "{beat:?}");
+        assert_eq!((beat.int("dirty"), beat.int("oldest_ms")), (0, 0), "{beat:?}");
+        last = asof;
+    }
+}
+
+#[tokio::test]
+async fn a_heartbeat_does_not_hide_what_is_held_back() {
+    let server = Server::with().limit("heartbeat_ms", 200).start().await;
+    let mut client = Client::open(&server).await;
+    client.subscribe_as("pending", Subscription::to(["A"]).interval_ms(60_000)).await;
+    server.publish(&bids("A", [1])).await;
+    client.until_seq("A", 1).await;
+    server.publish(&bids("A", [2])).await;
+    let taken = now_micros();
+    let mut ages = Vec::new();
+    for _ in 0..4 {
+        let beat = client
+            .until("a heartbeat while behind", |message| message.is("heartbeat") && message.int("dirty") > 0)
+            .await;
+        assert_eq!(beat.int("dirty"), 1, "{beat:?}");
+        assert!(
+            beat.int("asof") <= taken,
+            "what is shown was true until the tick that is held back: {beat:?}"
+        );
+        ages.push(beat.int("oldest_ms"));
+    }
+    assert!(ages.windows(2).all(|pair| pair[0] < pair[1]), "and it grows older: {ages:?}");
+}
+
+#[tokio::test]
+async fn a_symbol_without_ticks_turns_stale_and_live_again() {
+    let server = Server::with().limit("stale_ms", 300).start().await;
+    let mut client = Client::open(&server).await;
+    client.subscribe(Subscription::to(["A"])).await;
+    for round in 1..=3 {
+        server.publish(&bids("A", [round])).await;
+        client.until_seq("A", round).await;
+        client.until("stale", state_of("A", "stale")).await;
+        let metrics = server.metrics().await;
+        assert_eq!(metrics.sum("tickcast_topics_stale"), 1);
+        assert_eq!(server.symbols().await[0].2, "stale");
+    }
+    server.publish(&bids("A", [4])).await;
+    client.until("live", state_of("A", "live")).await;
+}
+
+#[tokio::test]
+async fn who_subscribes_to_a_stale_symbol_is_told_so() {
+    let server = Server::with().limit("stale_ms", 300).start().await;
+    server.publish(&bids("A", [1])).await;
+    server.until_metrics("a stale topic", |metrics| metrics.sum("tickcast_topics_stale") == 1).await;
+    let mut client = Client::open(&server).await;
+    client.subscribe_as("ok", Subscription::to(["A"])).await;
+    client.until("stale", state_of("A", "stale")).await;
+    client.until_seq("A", 1).await;
+}
+
+#[tokio::test]
+async fn staleness_is_each_symbols_own() {
+    let server = Server::with().limit("stale_ms", 2_000).start().await;
+    let mut client = Client::open(&server).await;
+    client.subscribe(Subscription::to(["MUTE", "LOUD"])).await;
+    server.publish(&bids("MUTE", [1])).await;
+    let mut number = 0;
+    // LOUD goes on until MUTE has been called stale.
+    while !client.store.statuses.iter().any(state_of("MUTE", "stale")) {
+        number += 1;
+        server.publish(&bids("LOUD", [number])).await;
+        client.until_seq("LOUD", number).await;
+    }
+    let stale: Vec<_> = server
+        .symbols()
+        .await
+        .into_iter()
+        .filter(|(_, _, state)| state == "stale")
+        .map(|(symbol, ..)| symbol)
+        .collect();
+    assert!(stale.contains(&"MUTE".to_owned()), "{stale:?}");
+    assert!(!client.store.statuses.iter().any(state_of("LOUD", "stale")), "{:?}", client.store.statuses);
+}
+
+#[tokio::test]
+async fn the_end_of_a_feed_closes_its_symbols_in_sight_of_all() {
+    let mut server = Server::with().feed("-").start().await;
+    let mut client = Client::open(&server).await;
+    client.subscribe(Subscription::to(["A"])).await;
+    server.feed_stdin(&bids("A", [1, 2, 3]));
+    client.until_seq("A", 3).await;
+    server.close_stdin();
+    if !client.store.statuses.iter().any(state_of("A", "closed")) {
+        client.until("closed", state_of("A", "closed")).await;
+    }
+    let mut late = Client::open(&server).await;
+    late.subscribe_as("ok", Subscription::to(["A"])).await;
+    late.until("closed", state_of("A", "closed")).await;
+    late.until_seq("A", 3).await;
+}
+
+#[tokio::test]
+async fn readiness_follows_the_freshness_of_the_feed() {
+    let mut server = Server::with().feed("-").limit("stale_ms", 500).start().await;
+    server.feed_stdin(&bids("A", [1]));
+    crate::harness::eventually("not ready when the feed is mute", async || {
+        server.get("/readyz").await.status.as_u16() == 503
+    })
+    .await;
+    server.get("/readyz").await.expect_error(503);
+    assert_eq!(server.get("/healthz").await.status.as_u16(), 200, "alive all the same");
+}

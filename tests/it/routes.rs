@@ -1,0 +1,244 @@
+//! HTTP beside the stream: routes, refusals, and what each page holds.
+
+use crate::harness::{Client, Market, Message, Server, Subscription, bids};
+
+const ROUTES: [(&str, &str); 9] = [
+    ("/", "GET"),
+    ("/metrics", "GET"),
+    ("/healthz", "GET"),
+    ("/readyz", "GET"),
+    ("/v1/symbols", "GET"),
+    ("/v1/snapshot?symbols=A", "GET"),
+    ("/v1/sse?symbols=A", "GET"),
+    ("/debug/slow?k=20", "GET"),
+    ("/v1/publish", "POST"),
+];
+
+#[tokio::test]
+async fn unknown_paths_are_404_in_json() {
+    let server = Server::start().await;
+    for path in [
+        "/nothing",
+        "/v1",
+        "/v1/",
+        "/v1/stream/x",
+        "/V1/SYMBOLS",
+        "/metrics/",
+        "/v2/stream",
+        "/..",
+        "/%2e%2e/etc",
+    ] {
+        server.get(path).await.expect_error(404);
+    }
+    server.request("POST", "/nothing").body("x").send().await.expect_error(404);
+}
+
+#[tokio::test]
+async fn wrong_methods_are_405_and_name_the_right_one() {
+    let server = Server::start().await;
+    for (path, right) in ROUTES {
+        let wrong = if right == "GET" { "POST" } else { "GET" };
+        for method in [wrong, "DELETE", "PUT", "PATCH", "BREW"] {
+            let reply = server.request(method, path).send().await;
+            reply.expect_error(405);
+            assert!(reply.header("allow").contains(right), "{method} {path}: {:?}", reply.headers);
+        }
+    }
+    server.request("POST", "/v1/stream").send().await.expect_error(405);
+}
+
+#[tokio::test]
+async fn a_stream_without_an_upgrade_is_426() {
+    let server = Server::start().await;
+    let reply = server.get("/v1/stream").await;
+    reply.expect_error(426);
+    assert!(reply.header("upgrade").eq_ignore_ascii_case("websocket"), "{:?}", reply.headers);
+    server
+        .request("GET", "/v1/stream")
+        .header("connection", "Upgrade")
+        .header("upgrade", "h2c")
+        .send()
+        .await
+        .expect_error(426);
+}
+
+#[tokio::test]
+async fn a_broken_upgrade_is_refused_with_a_reason() {
+    let server = Server::start().await;
+    let upgrade = |version: &str, key: &str| {
+        server
+            .request("GET", "/v1/stream")
+            .header("connection", "keep-alive, Upgrade")
+            .header("upgrade", "WebSocket")
+            .header("sec-websocket-version", version)
+            .header("sec-websocket-key", key)
+    };
+    let reply = upgrade("8", "dGhlIHNhbXBsZSBub25jZQ==").send().await;
+    assert_eq!(reply.header("sec-websocket-version"), "13", "{reply:?}");
+    reply.expect_error(426);
+    upgrade("13", "").send().await.expect_error(400);
+    upgrade("13", "too-short").send().await.expect_error(400);
+    assert!(server.metrics().await.sum("tickcast_handshakes_rejected_total") >= 3);
+    // The same with everything in order.
+    assert_eq!(upgrade("13", "dGhlIHNhbXBsZSBub25jZQ==").send().await.status.as_u16(), 101);
+}
+
+#[tokio::test]
+async fn head_is_get_without_its_body() {
+    let server = Server::start().await;
+    for path in ["/healthz", "/metrics", "/v1/symbols"] {
+        let reply = server.request("HEAD", path).send().await;
+        assert!(reply.body.is_empty() && [200, 405].contains(&reply.status.as_u16()), "{path}: {reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_beyond_all_measure_is_refused() {
+    let server = Server::start().await;
+    let mut many = server.request("GET", "/healthz");
+    for index in 0..1_000 {
+        many = many.header(&format!("x-{index}"), "y");
+    }
+    let status = many.attempt().await.map_or(431, |reply| reply.status.as_u16());
+    assert!([400, 431].contains(&status), "{status}");
+    let long = format!("/healthz?{}", "x".repeat(200_000));
+    let status = server.request("GET", &long).attempt().await.map_or(431, |reply| reply.status.as_u16());
+    assert!([400, 414, 431].contains(&status), "{status}");
+    assert_eq!(server.get("/healthz").await.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn alive_and_ready_say_so() {
+    let server = Server::start().await;
+    server.publish(&bids("A", [1])).await;
+    assert_eq!(server.get("/healthz").await.status.as_u16(), 200);
+    assert_eq!(server.get("/readyz").await.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn symbols_are_listed_with_their_seq_and_state() {
+    let server = Server::start().await;
+    assert!(server.symbols().await.is_empty());
+    server.publish(&[bids("B", 1..=3), bids("A", 1..=2)].concat()).await;
+    let mut symbols = server.symbols().await;
+    symbols.sort();
+    let live = |symbol: &str, seq| (symbol.to_owned(), seq, "live".to_owned());
+    assert_eq!(symbols, [live("A", 2), live("B", 3)]);
+}
+
+#[tokio::test]
+async fn a_snapshot_over_http_is_the_one_that_the_stream_gives() {
+    let server = Server::start().await;
+    let mut market = Market::new(2, "H", 3);
+    server.publish(&market.ticks(300)).await;
+    let mut client = Client::open(&server).await;
+    client.subscribe_as("ok", Subscription::to(market.symbols())).await;
+    for symbol in market.symbols() {
+        client.until_seq(&symbol, market.get(&symbol).seq).await;
+    }
+    let reply = server.get("/v1/snapshot?symbols=H0,H1,H2").await;
+    assert_eq!(reply.status.as_u16(), 200);
+    reply.json();
+    let messages = Message::of_frame(&reply.body);
+    assert_eq!(messages.len(), 3);
+    for message in messages {
+        let streamed = &client.store.get(&message.str("symbol")).history[0];
+        assert_eq!(format!("{message:?}"), format!("{streamed:?}"));
+    }
+}
+
+#[tokio::test]
+async fn the_metrics_have_every_family_that_the_contract_names() {
+    let server = Server::start().await;
+    server.publish_any(&[bids("A", [1]), vec!["nonsense".to_owned()]].concat().join("\n")).await;
+    let mut client = Client::open(&server).await;
+    client.subscribe(Subscription::to(["A"])).await;
+    server.publish(&bids("A", [2])).await;
+    client.until_seq("A", 2).await;
+    let metrics = server.settled().await;
+    for family in [
+        "ticks_ingested_total",
+        "ticks_rejected_total",
+        "updates_offered_total",
+        "updates_delivered_total",
+        "updates_conflated_total",
+        "updates_filtered_total",
+        "updates_gapped_total",
+        "updates_discarded_total",
+        "updates_pending",
+        "update_age_seconds_bucket",
+        "update_age_seconds_count",
+        "frames_sent_total",
+        "bytes_sent_total",
+        "sessions_opened_total",
+        "sessions_closed_total",
+        "sessions",
+        "subscriptions",
+        "topics",
+        "topics_stale",
+        "handshakes_rejected_total",
+        "feed_lag_seconds",
+        "feed_reconnects_total",
+        "build_info",
+    ] {
+        assert!(metrics.has(&format!("tickcast_{family}")), "tickcast_{family} is missing");
+    }
+    assert!(metrics.has("process_resident_memory_bytes"), "the process's own");
+    assert_eq!(metrics.sum("tickcast_ticks_ingested_total"), 2);
+    assert_eq!(metrics.sum("tickcast_ticks_rejected_total"), 1);
+    assert_eq!(metrics.sum("tickcast_sessions"), 1);
+    assert_eq!(metrics.sum("tickcast_subscriptions"), 1);
+    assert_eq!(metrics.sum("tickcast_topics"), 1);
+    assert!(metrics.sum("tickcast_update_age_seconds_count") >= 1);
+    assert!(metrics.sum("tickcast_bytes_sent_total") > 100);
+}
+
+#[tokio::test]
+async fn the_page_is_html_and_subscribes() {
+    let server = Server::start().await;
+    let page = server.get("/").await;
+    assert_eq!(page.status.as_u16(), 200);
+    assert!(page.header("content-type").starts_with("text/html"), "{:?}", page.headers);
+    assert!(page.body.contains("/v1/stream") || page.body.contains("/v1/sse"), "it subscribes");
+    // The page works without any network but the server's.
+    assert!(!page.body.contains("https://") && !page.body.contains("src=\"//"));
+}
+
+#[tokio::test]
+async fn the_slowest_sessions_are_shown_with_the_reason() {
+    let server = Server::start().await;
+    let mut market = Market::new(4, "SLOW", 50);
+    server.publish(&market.open()).await;
+    let mut slow = Client::of(&server).receive_buffer_bytes(4_096).open().await;
+    slow.subscribe(Subscription::to(market.symbols())).await;
+    let mut quick = Client::open(&server).await;
+    quick.ping().await;
+    server.publish(&market.ticks(40_000)).await;
+    let reply = server.get("/debug/slow?k=1").await;
+    assert_eq!(reply.status.as_u16(), 200);
+    reply.json();
+    let sessions = Message::of_array(&reply.body);
+    assert_eq!(sessions.len(), 1, "k=1 is one session: {}", reply.body);
+    let session = slow.welcome.raw("session").expect("a session's name");
+    assert_eq!(
+        sessions[0].raw("session"),
+        Some(session),
+        "by the name that its welcome gave it: {}",
+        reply.body
+    );
+    assert!(sessions[0].str("why").len() > 3, "and why: {}", reply.body);
+    server.get("/debug/slow?k=many").await.expect_error(400);
+}
+
+#[tokio::test]
+async fn one_connection_serves_request_after_request() {
+    use crate::harness::raw::RawClient;
+    let server = Server::start().await;
+    let mut client = RawClient::connect(&server).await;
+    for _ in 0..5 {
+        client.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        let head = client.read_head().await;
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        client.skip_body(&head).await;
+    }
+}
