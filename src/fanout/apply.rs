@@ -156,6 +156,10 @@ impl Fanout {
     fn catch_with_globs(&mut self, birth: &Birth, now: Nanos, store: &impl Store) {
         let matching = self.patterns.values().filter(|pattern| pattern.glob.matches(&birth.symbol));
         let holders: Vec<_> = matching.flat_map(|pattern| pattern.holders.iter().copied()).collect();
+        if holders.is_empty() {
+            return;
+        }
+        let local = self.watch_newborn(birth);
         for (session, spec) in holders {
             let session = SessionKey(session);
             if self.is_subscribed(session, &birth.symbol) {
@@ -165,6 +169,20 @@ impl Fanout {
                 self.notices.push(Notice::Full { session, symbol: birth.symbol.clone() });
             }
         }
+        self.unwatch(LocalId(local));
+    }
+
+    /// Watches a topic from its first tick on, which is still to come: the market's image would be ahead of it.
+    fn watch_newborn(&mut self, birth: &Birth) -> u32 {
+        let known = self.by_symbol.get(&birth.symbol).copied();
+        let local = known.unwrap_or_else(|| {
+            let local = index32(self.topics.insert(Topic::new(birth.symbol.clone())));
+            self.by_symbol.insert(birth.symbol.clone(), local);
+            local
+        });
+        self.topics[local as usize].market = Some(birth.topic);
+        self.by_market[birth.topic.0 as usize] = local;
+        local
     }
 
     /// Brings one topic to where the market is, ahead of the batches.

@@ -81,7 +81,9 @@ impl Fanout {
         let head = self.topics[local as usize].record.seq;
         let mut outcome = if head > 0 { Outcome::Ok } else { Outcome::Pending };
         let mut behind = spec.snapshot && head > 0;
-        self.subs[key as usize].snapshot = spec.snapshot || spec.mode == Mode::Once;
+        // Before its first tick a topic has nothing to begin with: mode `every` begins with that tick.
+        let with_snapshot = spec.snapshot && (head > 0 || spec.mode != Mode::Every);
+        self.subs[key as usize].snapshot = with_snapshot || spec.mode == Mode::Once;
         if let Some(resume) = resume.filter(|_| spec.mode != Mode::Once) {
             (outcome, behind) = self.resume(key, resume, store);
         }
@@ -384,7 +386,7 @@ impl Fanout {
     }
 
     /// Lets go of a topic that nobody here subscribes to any more.
-    fn unwatch(&mut self, local: LocalId) {
+    pub(super) fn unwatch(&mut self, local: LocalId) {
         let topic = &mut self.topics[local.0 as usize];
         if topic.has_subscribers() {
             return;

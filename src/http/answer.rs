@@ -159,6 +159,13 @@ impl Failure {
         Failure::new(StatusCode::FORBIDDEN, "forbidden", message)
     }
 
+    /// The connection ends with it: what is left of the request may still come.
+    pub fn timeout(message: String) -> Self {
+        let mut failure = Failure::new(StatusCode::REQUEST_TIMEOUT, "timeout", message);
+        failure.headers.push((header::CONNECTION, HeaderValue::from_static("close")));
+        failure
+    }
+
     pub fn draining() -> Self {
         let message = "the server is stopping: come back in a moment, or go to another";
         let mut failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "draining", message);

@@ -28,7 +28,12 @@ pub async fn publish(
 ) -> Result<Answer, Failure> {
     let limits = &shard.shared.limits;
     let (body_bytes_max, line_bytes_max) = (limits.publish_bytes, limits.line_bytes);
-    let body = Limited::new(request.into_body(), body_bytes_max).collect().await.map_err(|error| {
+    let body = Limited::new(request.into_body(), body_bytes_max).collect();
+    let body = tokio::time::timeout(limits.handshake, body).await.map_err(|_| {
+        let message = format!("the body did not come within {} ms", limits.handshake.as_millis());
+        Failure::timeout(message)
+    })?;
+    let body = body.map_err(|error| {
         if error.is::<LengthLimitError>() {
             let message = format!("the body is larger than {body_bytes_max} bytes: send several");
             return Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message);

@@ -60,7 +60,8 @@ pub enum ToShard {
 /// A session, as `GET /debug/slow` shows it.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct SlowSession {
-    pub session: u64,
+    /// As its `welcome` named it.
+    pub session: String,
     pub peer: String,
     pub pace: crate::wire::control::Pace,
     /// Why it stands here, for a person.

@@ -175,7 +175,7 @@ impl Core {
             "it keeps up".to_owned()
         };
         SlowSession {
-            session: session.number,
+            session: session.number.to_string(),
             peer: session.peer.to_string(),
             pace: session.pace,
             why,

@@ -122,7 +122,12 @@ async fn the_end_of_a_feed_closes_its_symbols_in_sight_of_all() {
 #[tokio::test]
 async fn readiness_follows_the_freshness_of_the_feed() {
     let mut server = Server::with().feed("-").limit("stale_ms", 500).start().await;
+    server.get("/readyz").await.expect_error(503);
     server.feed_stdin(&bids("A", [1]));
+    crate::harness::eventually("ready when the feed has spoken", async || {
+        server.get("/readyz").await.status.as_u16() == 200
+    })
+    .await;
     crate::harness::eventually("not ready when the feed is mute", async || {
         server.get("/readyz").await.status.as_u16() == 503
     })
