@@ -36,13 +36,22 @@ pub fn tune(socket: &impl AsFd, user_timeout: Duration) -> io::Result<()> {
 
 /// Bytes that the kernel holds and has not yet sent; 0 when it does not say.
 pub fn unsent_bytes(socket: &impl AsFd) -> usize {
-    let mut bytes: libc::c_int = 0;
-    #[expect(unsafe_code, reason = "the ioctl has no safe wrapper in socket2 or rustix")]
-    // SAFETY: SIOCOUTQNSD writes one int through the pointer, which is valid for the call; the descriptor is open, as
-    // it is borrowed.
-    let result = unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), SIOCOUTQNSD, &raw mut bytes) };
-    if result == 0 { usize::try_from(bytes).unwrap_or(0) } else { 0 }
+    queue_bytes(socket, SIOCOUTQNSD)
+}
+
+/// Bytes that the kernel holds and the peer has not acknowledged, sent or not; 0 when it does not say.
+pub fn unacknowledged_bytes(socket: &impl AsFd) -> usize {
+    queue_bytes(socket, libc::TIOCOUTQ)
 }
 
 /// `linux/sockios.h`: size of the send queue that is not yet sent.
 const SIOCOUTQNSD: libc::Ioctl = 0x894B;
+
+fn queue_bytes(socket: &impl AsFd, request: libc::Ioctl) -> usize {
+    let mut bytes: libc::c_int = 0;
+    #[expect(unsafe_code, reason = "these ioctls have no safe wrapper in socket2 or rustix")]
+    // SAFETY: both requests write one int through the pointer, which is valid for the call; the descriptor is open, as
+    // it is borrowed.
+    let result = unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), request, &raw mut bytes) };
+    if result == 0 { usize::try_from(bytes).unwrap_or(0) } else { 0 }
+}

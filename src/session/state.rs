@@ -33,6 +33,8 @@ pub struct Session {
     pub behind_since: Option<Nanos>,
     /// When the socket last took a byte, or there was nothing to take.
     pub progress_at: Nanos,
+    /// What the kernel held for the peer when it was last looked at: when it falls, the peer takes bytes.
+    pub unacknowledged_bytes: usize,
     /// When it last refused one.
     pub blocked_at: Nanos,
     pub frame_at: Nanos,
@@ -96,6 +98,7 @@ impl Session {
             pace: Pace::Live,
             behind_since: None,
             progress_at: now,
+            unacknowledged_bytes: 0,
             blocked_at: now,
             frame_at: now,
             heard_at: now,

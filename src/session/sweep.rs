@@ -43,6 +43,7 @@ impl Core {
         for place in 0..self.sessions.len() {
             let key = SessionKey(u32::try_from(place).unwrap_or(u32::MAX));
             let Some(session) = self.session(key) else { continue };
+            note_acknowledged(session, now);
             match judge(session, &shared.limits, now) {
                 Verdict::Drop => self.drop_session(key, CloseReason::Gone),
                 Verdict::Close(reason) => {
@@ -200,6 +201,18 @@ const RETRY_SPREAD_MS: u64 = 2_000;
 /// Spreads session numbers evenly: Fibonacci hashing.
 fn spread(number: u64) -> u64 {
     number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33
+}
+
+/// On a thin link the peer takes bytes long before the kernel has room for more: that is progress too.
+fn note_acknowledged(session: &mut Session, now: Nanos) {
+    let Transport::Socket { stream, .. } = &session.transport else { return };
+    if session.blocked {
+        let unacknowledged_bytes = socket::unacknowledged_bytes(&**stream);
+        if unacknowledged_bytes < session.unacknowledged_bytes {
+            session.progress_at = now;
+        }
+        session.unacknowledged_bytes = unacknowledged_bytes;
+    }
 }
 
 fn judge(session: &Session, limits: &Limits, now: Nanos) -> Verdict {

@@ -22,7 +22,8 @@ async fn catch_up(client: &mut Client, market: &Market) {
 
 #[tokio::test]
 async fn stalled_clients_read_on_and_hold_the_final_record_of_every_symbol() {
-    let server = Server::start().await;
+    // However long this machine takes to publish, nobody is to be closed as slow.
+    let server = Server::with().limit("progress_ms", 600_000).start().await;
     let mut market = Market::new(42, "SYM", 40);
     let symbols = market.symbols();
     server.publish(&market.open()).await;
