@@ -147,7 +147,11 @@ impl Share {
     pub fn of(self, clients: u32) -> u32 {
         match self {
             Share::Count(count) => count.min(clients),
-            // At most `clients`, and not negative: both were checked when it was read.
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "it is from 0 to `clients`"
+            )]
             Share::Percent(percent) => (f64::from(clients) * percent / 100.0).round() as u32,
         }
     }
@@ -189,7 +193,9 @@ mod tests {
         text: &str,
         expected: Result<T, ValueError>,
     ) {
-        assert_eq!(text.parse::<T>(), expected, "{text}");
+        let found: Result<T, ValueError> = text.parse();
+        assert!(found == expected, "{text}: {found:?}, not {expected:?}");
+        drop(expected);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::{
     report::{Quantiles, bytes, grouped, time},
     run::Run,
 };
+use crate::cli::complain;
 
 /// What was measured between the start and the end of the measured time.
 pub struct Measured {
@@ -68,13 +69,11 @@ impl Run<'_> {
         let sums = ledger.sums();
         let news = sums.since(seen);
         let connected = self.clients.iter().filter(|client| client.borrow().is_connected()).count();
-        let mut ages = histogram();
-        for tally in ledger.tallies() {
-            // Both have the same bounds.
-            let _infallible = ages.add(&tally.ages_us);
-        }
-        eprintln!(
-            "{:>4} s  {} connected  {} messages/s  {} updates/s  {}/s  age p50 {} p99 {}  breaches {}",
+        // The normal clients' ages; where there are none, the slow ones'.
+        let [normal, slow, _] = ledger.tallies();
+        let ages = if normal.ages_us.is_empty() { &slow.ages_us } else { &normal.ages_us };
+        complain(format_args!(
+            "{:>4} s  {} connected  {} messages/s  {} updates/s  {}/s  age p50 {} p99 {}  breaches {}\n",
             elapsed.as_secs(),
             grouped(connected as u64),
             grouped(news.messages),
@@ -83,7 +82,7 @@ impl Run<'_> {
             time(ages.value_at_quantile(0.5)),
             time(ages.value_at_quantile(0.99)),
             grouped(ledger.faults.total),
-        );
+        ));
         sums
     }
 

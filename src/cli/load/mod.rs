@@ -38,6 +38,8 @@ use std::{
 };
 
 pub use args::{LoadArgs, Mode};
+
+use super::complain;
 use report::{Report, Verdict};
 use run::{Interrupt, LoadError, drive};
 use tokio::{runtime, signal::ctrl_c, task::LocalSet};
@@ -65,7 +67,7 @@ pub fn run(args: &LoadArgs) -> ExitCode {
 }
 
 fn give_up(why: &str) -> ExitCode {
-    eprintln!("tickcast load: {why}");
+    complain(format_args!("tickcast load: {why}\n"));
     ExitCode::from(Verdict::NotConnected.exit_code())
 }
 

@@ -24,20 +24,23 @@ use super::{
     ledger::{Fault, Law, Ledger},
     life::{HANDSHAKES_MAX, Shared, live},
     plan::{Chooser, Class, classes},
-    process::{self, ProcessError},
+    process::{self, TooManyClients},
     report::{Report, grouped},
     scan::Scanner,
     scrapes::{Scrapes, breach, disagreement},
     server::{Server, ServerError, number},
     session::READ_BYTES,
 };
-use crate::{cli::endpoint::EndpointError, clock::Clock};
+use crate::{
+    cli::{complain, endpoint::EndpointError},
+    clock::Clock,
+};
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     #[error(transparent)]
-    Process(#[from] ProcessError),
+    TooManyClients(#[from] TooManyClients),
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     #[error(transparent)]
@@ -196,7 +199,7 @@ impl<'a> Run<'a> {
                 () = self.shared.progress.notified() => {}
                 () = self.interrupt.raised(1) => {}
                 () = tokio::time::sleep_until(deadline) => {}
-                _ = seconds.tick() => eprintln!("subscribed {} of {}", grouped(self.shared.settled.get().into()), grouped(all.into())),
+                _ = seconds.tick() => complain(format_args!("subscribed {} of {}\n", grouped(self.shared.settled.get().into()), grouped(all.into()))),
             }
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     checks::{CODE_AWAY, Compared, Reached},
-    client::Stage,
+    client::{Client, Stage},
     ledger::Ledger,
     measure::Measured,
     plan::Class,
@@ -22,18 +22,12 @@ impl Run<'_> {
         sums_compared: bool,
     ) -> Report {
         let ledger = self.shared.ledger.borrow();
-        let of_class =
-            |class| self.clients.iter().filter(|client| client.borrow().class == class).count() as u32;
         let classes = Class::ALL
             .into_iter()
             .zip(ledger.tallies())
-            .map(|(class, tally)| ClassReport::of(class, of_class(class), tally))
+            .map(|(class, tally)| ClassReport::of(class, self.count(|client| client.class == class), tally))
             .collect();
-        let failed = self
-            .clients
-            .iter()
-            .filter(|client| matches!(client.borrow().stage, Stage::Failed | Stage::Waiting))
-            .count() as u32;
+        let failed = self.count(|client| matches!(client.stage, Stage::Failed | Stage::Waiting));
         let resume = measured.returned.map(|returned| Resume {
             returned,
             resumed_symbols: ledger.resumed,
@@ -64,6 +58,10 @@ impl Run<'_> {
             interrupted: self.interrupt.is_raised(2),
             verdict: self.verdict(&ledger),
         }
+    }
+
+    fn count(&self, counts: impl Fn(&Client) -> bool) -> u32 {
+        self.clients.iter().map(|client| u32::from(counts(&client.borrow()))).sum()
     }
 
     fn server_report(&self, measured: &Measured) -> ServerReport {

@@ -239,7 +239,7 @@ fn refusals_are_reported() {
         results[0] = json!({"symbol": symbol, "status": "error", "code": "too_many", "message": "no"});
     };
     let twist = |_: u32, messages: &mut Vec<Value>| messages.retain(|message| message["symbol"] != "BTC-USD");
-    let (report, _) = load(Script { answer, twist, ..Script::default() }, &[]);
+    let (report, _) = load(Script { twist, answer, ..Script::default() }, &[]);
     assert_eq!((report.verdict, report.refused_subscriptions["too_many"]), (Verdict::NotConnected, 4));
 }
 

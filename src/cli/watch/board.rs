@@ -178,7 +178,9 @@ impl Board {
             }
             Kind::Subscribed => {
                 let Subscribed { results } = serde_json::from_slice(message.raw)?;
-                results.iter().for_each(|outcome| self.subscribed(outcome, tell));
+                for outcome in &results {
+                    self.subscribed(outcome, tell);
+                }
             }
             Kind::Status => {
                 let Status { state, pace } = serde_json::from_slice(message.raw)?;

@@ -100,7 +100,7 @@ fn quoted(text: &str, escape: bool) -> String {
         match char {
             '"' | '\\' => out.extend(['\\', char]),
             _ if escape && index % 3 == 0 && u32::from(char) < 0x1_0000 => {
-                out.push_str(&format!("\\u{:04x}", u32::from(char)));
+                out.extend(format!("\\u{:04x}", u32::from(char)).chars());
             }
             _ => out.push(char),
         }
