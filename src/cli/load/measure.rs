@@ -45,10 +45,12 @@ impl Run<'_> {
         let mut seconds = interval(Duration::from_secs(1));
         seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
         seconds.reset();
-        while Instant::now() < end && !self.interrupt.is_raised(1) {
+        while Instant::now() < end && !self.interrupt.is_raised(1) && self.is_anyone_connected() {
             tokio::select! {
                 () = tokio::time::sleep_until(end) => {}
                 () = self.interrupt.raised(1) => {}
+                // A client has gone, maybe the last.
+                () = self.shared.progress.notified() => {}
                 () = tokio::time::sleep_until(begun + self.args.duration / 2),
                     if self.args.resume_check && returned.is_none() => returned = Some(self.send_some_away()),
                 _ = seconds.tick() => seen = self.show_progress(begun.elapsed(), &seen),
@@ -61,6 +63,14 @@ impl Run<'_> {
         let server_cpu_seconds = self.scrape().await.zip(server_cpu).map(|(after, before)| after - before);
         let lag = Quantiles::of(&lag.borrow());
         Measured { time, sums, cpu, lag, server_cpu_seconds, returned }
+    }
+
+    /// Whoever was sent away for a moment counts too.
+    fn is_anyone_connected(&self) -> bool {
+        self.clients.iter().any(|client| {
+            let client = client.borrow();
+            client.is_connected() || client.order == Order::Return || client.stage == Stage::Left
+        })
     }
 
     /// One line on standard error; the answer is what it has shown.

@@ -153,6 +153,7 @@ impl<'a, W: Write> Watcher<'a, W> {
                 Err(error) if !connected_before || is_final(&error) => return Err(error.into()),
                 Err(error) => error.to_string(),
             };
+            self.board.disconnected();
             let chance = self.random.random();
             let pause = self.retry.take().unwrap_or_else(|| self.backoff.next(chance));
             self.say(&format!("{why}; again in {:.1} s", pause.as_secs_f64()))?;
