@@ -18,7 +18,10 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -63,6 +66,7 @@ pub enum Then {
 /// A running server.
 pub struct Mock {
     pub address: SocketAddr,
+    accepting: JoinHandle<()>,
     state: Arc<State>,
 }
 
@@ -108,13 +112,20 @@ impl Mock {
         let address = listener.local_addr().unwrap();
         let start_us = Clock::system().now().micros() - 1_000;
         let state = Arc::new(State { script, epoch: "e1".to_owned(), start_us, seen: Mutex::default() });
-        let accepting = Arc::clone(&state);
-        tokio::spawn(async move {
+        let served = Arc::clone(&state);
+        let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&accepting)));
+                tokio::spawn(serve(stream, Arc::clone(&served)));
             }
         });
-        Mock { address, state }
+        Mock { address, accepting, state }
+    }
+
+    /// Listens no more; who is connected stays.
+    pub async fn close(&mut self) {
+        self.accepting.abort();
+        // It ends as cancelled; what counts is that the listener is gone.
+        let _ended = (&mut self.accepting).await;
     }
 
     pub fn url(&self) -> String {

@@ -36,7 +36,7 @@ pub struct LoadArgs {
     /// How many clients subscribe and then read nothing until the end: `20`, or `5%`.
     #[arg(long, default_value = "0")]
     pub stalled: Share,
-    /// How many clients read no faster than this: `10%:100000`, in bytes a second.
+    /// How many clients read no faster than this until the end: `10%:100000`, in bytes a second.
     #[arg(long)]
     pub slow: Option<Slow>,
     /// Halfway, every tenth normal client leaves and comes back with `resume`.
@@ -48,7 +48,7 @@ pub struct LoadArgs {
     /// At most this many new connections a second; 0: no limit.
     #[arg(long, default_value_t = 0)]
     pub connect_rate: u32,
-    /// SO_RCVBUF of every client. Otherwise the system's, and 64 KiB for slow clients.
+    /// `SO_RCVBUF` of every client. Otherwise the system's, and an eighth of a second's worth for slow clients.
     #[arg(long)]
     pub rcvbuf: Option<u32>,
     /// How long clients may take to subscribe, to reach the heads at the end, and to close: each.
@@ -147,7 +147,11 @@ impl Share {
     pub fn of(self, clients: u32) -> u32 {
         match self {
             Share::Count(count) => count.min(clients),
-            // At most `clients`, and not negative: both were checked when it was read.
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "it is from 0 to `clients`"
+            )]
             Share::Percent(percent) => (f64::from(clients) * percent / 100.0).round() as u32,
         }
     }
@@ -189,7 +193,9 @@ mod tests {
         text: &str,
         expected: Result<T, ValueError>,
     ) {
-        assert_eq!(text.parse::<T>(), expected, "{text}");
+        let found: Result<T, ValueError> = text.parse();
+        assert!(found == expected, "{text}: {found:?}, not {expected:?}");
+        drop(expected);
     }
 
     #[test]

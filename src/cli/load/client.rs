@@ -42,7 +42,7 @@ pub enum Stage {
     Waiting,
     /// Connected; some of its symbols are not answered yet.
     Subscribing,
-    /// Each symbol has its record, or was refused or is pending. A stalled client: has asked.
+    /// Each symbol has its record, or was refused or is pending. A stalled or slow client: has asked.
     Ready,
     /// Never connected.
     Failed,
@@ -56,6 +56,8 @@ pub enum Stage {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Order {
     Stay,
+    /// Read everything, however slow it was to be.
+    CatchUp,
     /// Close, and read to the end of what the server had sent.
     Leave,
     /// Close in the same way, connect again and resume.

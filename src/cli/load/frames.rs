@@ -72,10 +72,13 @@ pub fn first(buffer: &[u8]) -> Result<Option<Frame<'_>>, FrameError> {
         }
         OpCode::Control(_) => {}
     }
-    // Both fit: the position is at most 14, the length at most FRAME_BYTES_MAX.
-    let start = cursor.position() as usize;
-    let length = start + payload_bytes as usize;
-    let Some(payload) = buffer.get(start..length) else { return Ok(None) };
+    // Where the header really ends: a length may be written longer than it need be. At most 14, so it fits.
+    let header_bytes = usize::try_from(cursor.position()).unwrap_or(buffer.len());
+    let rest = buffer.get(header_bytes..).unwrap_or_default();
+    let Ok(Some(payload)) = usize::try_from(payload_bytes).map(|length| rest.get(..length)) else {
+        return Ok(None);
+    };
+    let length = header_bytes + payload.len();
     Ok(Some(Frame { opcode: header.opcode, is_final: header.is_final, payload, length }))
 }
 
@@ -128,6 +131,12 @@ mod tests {
         check(&[0x89, 126, 0, 126], "control");
         check(&[0x09, 0], "control");
         check(&[0x83, 0], "header");
+    }
+
+    #[test]
+    fn a_length_may_be_written_long() {
+        let frame = first(&[0x81, 126, 0, 2, b'[', b']', 0x81]).unwrap().unwrap();
+        assert_eq!((frame.payload, frame.length), (b"[]".as_slice(), 6));
     }
 
     #[test]

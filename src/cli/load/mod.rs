@@ -1,8 +1,8 @@
 //! `tickcast load`: many clients in one process, and a check of the laws on what each of them is sent.
 //!
 //! ```text
-//! args -> plan -> session (socket) -> frames -> scan -> client -> law, record -> ledger -> report
-//!                                                    run: phases, checks, scrapes
+//! args -> plan -> life -> session (socket) -> frames -> scan -> client -> law, record -> ledger -> report
+//!                                            run: measure, checks, scrapes -> summary
 //! ```
 //!
 //! It has to cost less than the server that it loads: one thread, one read buffer for all clients, and of each message
@@ -14,6 +14,8 @@ mod client;
 mod frames;
 mod law;
 mod ledger;
+mod life;
+mod measure;
 mod pace;
 mod plan;
 mod process;
@@ -25,6 +27,7 @@ mod scrape;
 mod scrapes;
 mod server;
 mod session;
+mod summary;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +38,8 @@ use std::{
 };
 
 pub use args::{LoadArgs, Mode};
+
+use super::complain;
 use report::{Report, Verdict};
 use run::{Interrupt, LoadError, drive};
 use tokio::{runtime, signal::ctrl_c, task::LocalSet};
@@ -62,7 +67,7 @@ pub fn run(args: &LoadArgs) -> ExitCode {
 }
 
 fn give_up(why: &str) -> ExitCode {
-    eprintln!("tickcast load: {why}");
+    complain(format_args!("tickcast load: {why}\n"));
     ExitCode::from(Verdict::NotConnected.exit_code())
 }
 

@@ -87,8 +87,8 @@ impl Chooser {
             Choose::Zipf { exponent } => self.zipf(exponent),
         };
         chosen.sort_unstable();
-        // A list of more than four billion symbols would not have been read.
-        chosen.into_iter().map(|place| place as u32).collect()
+        // None is left out: a list of more than four billion symbols would not have been read.
+        chosen.into_iter().filter_map(|place| u32::try_from(place).ok()).collect()
     }
 
     /// Weighted, without repetition: draws again what is drawn twice. When a client wants so many that this would take
@@ -100,7 +100,11 @@ impl Chooser {
         let mut chosen = HashSet::with_capacity(self.per_client);
         let mut misses = MISSES_PER_SYMBOL * self.per_client;
         while chosen.len() < self.per_client && misses > 0 {
-            // The distribution's ranks are whole numbers from 1 to the number of symbols.
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "ranks are whole, 1 to `symbols`"
+            )]
             let place = zipf.sample(&mut self.random) as usize - 1;
             misses -= usize::from(!chosen.insert(place));
         }

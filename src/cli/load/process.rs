@@ -1,52 +1,43 @@
 //! What this process may use and has used: descriptors, processor time, and how late its timers are.
 
-use std::{cell::RefCell, io, time::Duration};
+use std::{cell::RefCell, time::Duration};
 
 use hdrhistogram::Histogram;
-use rustix::{
-    process::{Resource, Rlimit, getrlimit, setrlimit},
-    time::{ClockId, clock_gettime},
-};
+use rustix::time::{ClockId, clock_gettime};
 use tokio::time::{Instant, sleep_until};
+
+use crate::cli::open_files;
 
 /// Descriptors beside the clients': standard streams, the poller, requests.
 const OTHER_DESCRIPTORS: u64 = 64;
 /// How often the timers are looked at.
 const LAG_EVERY: Duration = Duration::from_millis(10);
 
-/// Why the process cannot hold so many clients.
-#[derive(Debug, thiserror::Error)]
-pub enum ProcessError {
-    #[error(
-        "{wanted} open files are needed for so many clients, and {allowed} is the hard limit: see `ulimit -Hn`"
-    )]
-    Descriptors { wanted: u64, allowed: u64 },
-    #[error("cannot raise the limit of open files: {0}")]
-    Raise(#[source] io::Error),
+/// The process cannot hold so many clients.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "so many clients need {wanted} open files, the system allows {allowed}; raise the hard limit (`ulimit -Hn`)"
+)]
+pub struct TooManyClients {
+    pub wanted: u64,
+    pub allowed: u64,
 }
 
 /// Sees to it that a socket for each client can be open.
 ///
 /// # Errors
 /// When the system's hard limit is below that.
-pub fn allow_clients(clients: u32) -> Result<(), ProcessError> {
+pub fn allow_clients(clients: u32) -> Result<(), TooManyClients> {
     let wanted = u64::from(clients) + OTHER_DESCRIPTORS;
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    if current.is_none_or(|current| current >= wanted) {
-        return Ok(());
-    }
-    if let Some(allowed) = maximum.filter(|&maximum| maximum < wanted) {
-        return Err(ProcessError::Descriptors { wanted, allowed });
-    }
-    setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum })
-        .map_err(|error| ProcessError::Raise(error.into()))
+    let allowed = open_files::raise();
+    if wanted <= allowed { Ok(()) } else { Err(TooManyClients { wanted, allowed }) }
 }
 
 /// Processor time of this process so far.
 pub fn cpu() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
-    // Never negative, and below a second behind the point.
-    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
+    // A clock of processor time is never negative.
+    Duration::from_secs(time.tv_sec.unsigned_abs()) + Duration::from_nanos(time.tv_nsec.unsigned_abs())
 }
 
 /// Records for ever how much later than asked this thread's timers go off, in microseconds.
@@ -75,11 +66,10 @@ mod tests {
 
     #[test]
     fn more_clients_than_descriptors_are_refused_with_the_figures() {
-        let maximum = getrlimit(Resource::Nofile).maximum;
-        assert!(allow_clients(1).is_ok());
-        if let Some(allowed) = maximum.filter(|&maximum| maximum < u64::from(u32::MAX)) {
-            let error = allow_clients(u32::MAX).unwrap_err();
-            assert!(matches!(error, ProcessError::Descriptors { allowed: found, .. } if found == allowed));
-        }
+        let allowed = open_files::hard_limit();
+        assert_eq!(allow_clients(1), Ok(()));
+        let wanted = u64::from(u32::MAX) + OTHER_DESCRIPTORS;
+        let expected = if wanted <= allowed { Ok(()) } else { Err(TooManyClients { wanted, allowed }) };
+        assert_eq!(allow_clients(u32::MAX), expected);
     }
 }

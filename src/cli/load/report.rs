@@ -203,9 +203,16 @@ impl Report {
             "time",
             &format!("{:.2} s to subscribe, {:.1} s measured", self.ramp_seconds, self.measured_seconds),
         )?;
-        let whole = |rate: f64| grouped(rate.round() as u64);
-        line(out, "messages", &format!("{} in all, {}/s", grouped(sums.messages), whole(rates.messages)))?;
-        line(out, "updates", &format!("{} in all, {}/s", grouped(sums.updates), whole(rates.updates)))?;
+        line(
+            out,
+            "messages",
+            &format!("{} in all, {}/s", grouped(sums.messages), grouped_rate(rates.messages)),
+        )?;
+        line(
+            out,
+            "updates",
+            &format!("{} in all, {}/s", grouped(sums.updates), grouped_rate(rates.updates)),
+        )?;
         line(out, "conflated", &format!("{} ticks merged into them", grouped(sums.conflated)))?;
         line(out, "snapshots", &grouped(sums.snapshots))?;
         line(out, "gaps", &format!("{}, of {} ticks", grouped(sums.gaps), grouped(sums.gapped)))?;
@@ -336,6 +343,15 @@ pub fn bytes(count: f64) -> String {
         1e3.. => format!("{:.1} kB", count / 1e3),
         _ => format!("{count:.0} B"),
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts over seconds are not negative"
+)]
+fn grouped_rate(rate: f64) -> String {
+    grouped(rate.round() as u64)
 }
 
 /// Digits in threes.

@@ -19,27 +19,28 @@ use tokio::{
 
 use super::{
     args::LoadArgs,
-    checks::{self, CODE_AWAY, Compared, LOOK_AGAIN, Reached},
+    checks::{self, Compared, LOOK_AGAIN, Reached},
     client::{Client, Order, Sampled, Stage, Wish},
-    ledger::{Fault, Law, Ledger, Sums, histogram},
+    ledger::{Fault, Law, Ledger},
+    life::{HANDSHAKES_MAX, Shared, live},
     plan::{Chooser, Class, classes},
-    process::{self, ProcessError},
-    report::{
-        ClassReport, Laws, Own, Quantiles, Rates, Report, Resume, Server as ServerReport, Verdict, bytes,
-        grouped, time,
-    },
+    process::{self, TooManyClients},
+    report::{Report, grouped},
     scan::Scanner,
     scrapes::{Scrapes, breach, disagreement},
     server::{Server, ServerError, number},
-    session::{HANDSHAKES_MAX, READ_BYTES, Shared, live},
+    session::READ_BYTES,
 };
-use crate::{cli::endpoint::EndpointError, clock::Clock};
+use crate::{
+    cli::{complain, endpoint::EndpointError},
+    clock::Clock,
+};
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     #[error(transparent)]
-    Process(#[from] ProcessError),
+    TooManyClients(#[from] TooManyClients),
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     #[error(transparent)]
@@ -58,31 +59,20 @@ pub struct Interrupt {
 }
 
 /// A run under way.
-struct Run<'a> {
-    args: &'a LoadArgs,
-    interrupt: &'a Interrupt,
-    server: Server,
-    shared: Rc<Shared>,
-    clients: Vec<Rc<RefCell<Client>>>,
-    scrapes: Rc<RefCell<Scrapes>>,
-    per_client: usize,
-}
-
-/// What was measured between the start and the end of the measured time.
-struct Measured {
-    time: Duration,
-    sums: Sums,
-    cpu: Duration,
-    lag: Quantiles,
-    server_cpu_seconds: Option<f64>,
-    returned: Option<u32>,
+pub(super) struct Run<'a> {
+    pub(super) args: &'a LoadArgs,
+    pub(super) interrupt: &'a Interrupt,
+    pub(super) server: Server,
+    pub(super) shared: Rc<Shared>,
+    pub(super) clients: Vec<Rc<RefCell<Client>>>,
+    pub(super) scrapes: Rc<RefCell<Scrapes>>,
+    pub(super) per_client: usize,
+    /// Whether the server no longer listened when it was to be asked.
+    pub(super) gone: Cell<bool>,
 }
 
 /// How often a server that does not answer yet is asked again.
 const RETRY: Duration = Duration::from_millis(250);
-/// Every so many normal clients one leaves and comes back, with `--resume-check`.
-const RETURNING_ONE_IN: usize = 10;
-
 /// Runs the load that `args` ask for.
 ///
 /// # Errors
@@ -113,11 +103,11 @@ impl Interrupt {
         self.changed.notify_waiters();
     }
 
-    fn is_raised(&self, times: u32) -> bool {
+    pub(super) fn is_raised(&self, times: u32) -> bool {
         self.count.get() >= times
     }
 
-    async fn raised(&self, times: u32) {
+    pub(super) async fn raised(&self, times: u32) {
         while !self.is_raised(times) {
             self.changed.notified().await;
         }
@@ -164,7 +154,16 @@ impl<'a> Run<'a> {
             first_failure: RefCell::new(None),
         };
         let scrapes = Rc::default();
-        Ok(Run { args, interrupt, server, shared: Rc::new(shared), clients, scrapes, per_client })
+        Ok(Run {
+            args,
+            interrupt,
+            server,
+            shared: Rc::new(shared),
+            clients,
+            scrapes,
+            per_client,
+            gone: Cell::new(false),
+        })
     }
 
     /// Starts every client, at the rate that was asked for.
@@ -200,80 +199,9 @@ impl<'a> Run<'a> {
                 () = self.shared.progress.notified() => {}
                 () = self.interrupt.raised(1) => {}
                 () = tokio::time::sleep_until(deadline) => {}
-                _ = seconds.tick() => eprintln!("subscribed {} of {}", grouped(self.shared.settled.get().into()), grouped(all.into())),
+                _ = seconds.tick() => complain(format_args!("subscribed {} of {}\n", grouped(self.shared.settled.get().into()), grouped(all.into()))),
             }
         }
-    }
-
-    /// Lets the clients read for the measured time, and shows progress.
-    async fn measure(&self) -> Measured {
-        let lag = Rc::new(RefCell::new(histogram()));
-        let watched = Rc::clone(&lag);
-        let lag_task = spawn_local(async move { process::watch_lag(&watched).await });
-        let server_cpu = self.scrape().await;
-        let (begun, cpu, before) = (Instant::now(), process::cpu(), self.shared.ledger.borrow().sums());
-        self.shared.ledger.borrow_mut().measuring = true;
-        let end = begun + self.args.duration;
-        let mut returned = None;
-        let mut seen = before;
-        let mut seconds = interval(Duration::from_secs(1));
-        seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        seconds.reset();
-        while Instant::now() < end && !self.interrupt.is_raised(1) {
-            tokio::select! {
-                () = tokio::time::sleep_until(end) => {}
-                () = self.interrupt.raised(1) => {}
-                () = tokio::time::sleep_until(begun + self.args.duration / 2),
-                    if self.args.resume_check && returned.is_none() => returned = Some(self.send_some_away()),
-                _ = seconds.tick() => seen = self.show_progress(begun.elapsed(), &seen),
-            }
-        }
-        self.shared.ledger.borrow_mut().measuring = false;
-        lag_task.abort();
-        let (time, cpu) = (begun.elapsed(), process::cpu().saturating_sub(cpu));
-        let sums = self.shared.ledger.borrow().sums().since(&before);
-        let server_cpu_seconds = self.scrape().await.zip(server_cpu).map(|(after, before)| after - before);
-        let lag = Quantiles::of(&lag.borrow());
-        Measured { time, sums, cpu, lag, server_cpu_seconds, returned }
-    }
-
-    /// One line on standard error; the answer is what it has shown.
-    fn show_progress(&self, elapsed: Duration, seen: &Sums) -> Sums {
-        let ledger = self.shared.ledger.borrow();
-        let sums = ledger.sums();
-        let news = sums.since(seen);
-        let connected = self.clients.iter().filter(|client| client.borrow().is_connected()).count();
-        let mut ages = histogram();
-        for tally in ledger.tallies() {
-            // Both have the same bounds.
-            let _infallible = ages.add(&tally.ages_us);
-        }
-        eprintln!(
-            "{:>4} s  {} connected  {} messages/s  {} updates/s  {}/s  age p50 {} p99 {}  breaches {}",
-            elapsed.as_secs(),
-            grouped(connected as u64),
-            grouped(news.messages),
-            grouped(news.updates),
-            bytes(news.bytes as f64),
-            time(ages.value_at_quantile(0.5)),
-            time(ages.value_at_quantile(0.99)),
-            grouped(ledger.faults.total),
-        );
-        sums
-    }
-
-    /// Sends one in ten of the normal clients away, to come back with `resume`.
-    fn send_some_away(&self) -> u32 {
-        let normal = self.clients.iter().filter(|client| {
-            let client = client.borrow();
-            client.class == Class::Normal && client.stage == Stage::Ready
-        });
-        let mut sent = 0;
-        for client in normal.step_by(RETURNING_ONE_IN) {
-            client.borrow_mut().tell(Order::Return);
-            sent += 1;
-        }
-        sent
     }
 
     /// Waits until those that were sent away are back, or will not come.
@@ -292,8 +220,9 @@ impl<'a> Run<'a> {
 
     async fn check_latest_wins(&self) -> (Reached, Compared) {
         let ledger = &self.shared.ledger;
-        for client in self.clients.iter().filter(|client| client.borrow().class == Class::Stalled) {
-            client.borrow_mut().tell(Order::Stay);
+        // Slow ones too: what waits in the kernel's buffers is not the law's concern, and draining it slowly takes long.
+        for client in self.clients.iter().filter(|client| client.borrow().class != Class::Normal) {
+            client.borrow_mut().tell(Order::CatchUp);
         }
         let place = |name: &[u8]| ledger.borrow().symbols.place(name);
         let count = ledger.borrow().symbols.len();
@@ -312,16 +241,14 @@ impl<'a> Run<'a> {
 
     /// A check that cannot be made is no check that was passed; but a server that has gone breaks no law.
     fn cannot_check(&self, error: &ServerError) -> (Reached, Compared) {
-        if !self.is_deserted() {
+        if matches!(error, ServerError::Endpoint(EndpointError::Connect { .. })) {
+            self.gone.set(true);
+        } else {
             let what = format!("cannot be checked: {error}");
             let fault = Fault { law: Law::LatestWins, client: None, symbol: None, what };
             self.shared.ledger.borrow_mut().faults.note(|| fault);
         }
         Default::default()
-    }
-
-    fn is_deserted(&self) -> bool {
-        self.clients.iter().all(|client| !client.borrow().is_connected())
     }
 
     /// Every client closes and reads to the end of what it was sent.
@@ -365,7 +292,7 @@ impl<'a> Run<'a> {
     }
 
     /// One scrape; the answer is the processor time that the server says it has used.
-    async fn scrape(&self) -> Option<f64> {
+    pub(super) async fn scrape(&self) -> Option<f64> {
         let scrape = self.server.scrape().await;
         let cpu = scrape.as_ref().ok().and_then(|scrape| scrape.server_cpu_seconds);
         self.scrapes.borrow_mut().take(scrape, &mut self.shared.ledger.borrow_mut().faults);
@@ -400,106 +327,5 @@ async fn first_heads(server: &Server, patience: Duration) -> Result<Vec<super::s
             return if heads.is_empty() { Err(LoadError::NoSymbols) } else { Ok(heads) };
         }
         sleep(RETRY).await;
-    }
-}
-
-// === the report ===
-
-impl Run<'_> {
-    fn report(
-        &self,
-        ramp: Duration,
-        measured: &Measured,
-        reached: Reached,
-        compared: Compared,
-        sums_compared: bool,
-    ) -> Report {
-        let ledger = self.shared.ledger.borrow();
-        let of_class =
-            |class| self.clients.iter().filter(|client| client.borrow().class == class).count() as u32;
-        let classes = Class::ALL
-            .into_iter()
-            .zip(ledger.tallies())
-            .map(|(class, tally)| ClassReport::of(class, of_class(class), tally))
-            .collect();
-        let failed = self
-            .clients
-            .iter()
-            .filter(|client| matches!(client.borrow().stage, Stage::Failed | Stage::Waiting))
-            .count() as u32;
-        let resume = measured.returned.map(|returned| Resume {
-            returned,
-            resumed_symbols: ledger.resumed,
-            not_resumed_symbols: ledger.not_resumed,
-        });
-        Report {
-            url: self.args.url.to_string(),
-            clients: self.args.clients.get(),
-            connected: self.args.clients.get() - failed,
-            failed,
-            first_failure: self.shared.first_failure.borrow().as_ref().map(ToString::to_string),
-            symbols: ledger.symbols.len(),
-            symbols_per_client: self.per_client,
-            ramp_seconds: ramp.as_secs_f64(),
-            measured_seconds: measured.time.as_secs_f64(),
-            rates: Rates::of(&measured.sums, measured.time),
-            sums: ledger.sums(),
-            classes,
-            disconnects: ledger.ended.clone(),
-            refused_subscriptions: ledger.refused.clone(),
-            server_errors: ledger.errors.clone(),
-            heartbeats: ledger.heartbeats,
-            drains: ledger.drains,
-            resume,
-            own: Own { cpu_seconds: measured.cpu.as_secs_f64(), lag: measured.lag },
-            server: self.server_report(measured),
-            laws: self.laws(&ledger, reached, compared, sums_compared),
-            interrupted: self.interrupt.is_raised(2),
-            verdict: self.verdict(&ledger),
-        }
-    }
-
-    fn server_report(&self, measured: &Measured) -> ServerReport {
-        let cpu_seconds = measured.server_cpu_seconds;
-        let messages = measured.sums.messages;
-        ServerReport {
-            cpu_seconds,
-            cpu_us_per_message: cpu_seconds.filter(|_| messages > 0).map(|cpu| cpu * 1e6 / messages as f64),
-            memory_bytes: self.scrapes.borrow().last.and_then(|scrape| scrape.server_memory_bytes),
-        }
-    }
-
-    fn laws(&self, ledger: &Ledger, reached: Reached, compared: Compared, sums_compared: bool) -> Laws {
-        let scrapes = self.scrapes.borrow();
-        Laws {
-            heads_expected: reached.expected,
-            heads_reached: reached.reached,
-            records_compared: compared.equal,
-            records_not_met: compared.not_met,
-            scrapes: scrapes.judged,
-            scrapes_failed: scrapes.failed,
-            scrape_failure: scrapes.failure.clone(),
-            residual: scrapes.residual,
-            server_counts: scrapes.counts(),
-            sums_compared,
-            breaches: ledger.faults.total,
-            first_breaches: ledger.faults.first.clone(),
-        }
-    }
-
-    fn verdict(&self, ledger: &Ledger) -> Verdict {
-        let away = self.clients.iter().any(|client| {
-            matches!(
-                client.borrow().stage,
-                Stage::Failed | Stage::Waiting | Stage::Lost { code: Some(CODE_AWAY) }
-            )
-        });
-        if ledger.faults.total > 0 {
-            Verdict::Broken
-        } else if away || !ledger.refused.is_empty() {
-            Verdict::NotConnected
-        } else {
-            Verdict::Kept
-        }
     }
 }

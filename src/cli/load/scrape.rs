@@ -88,8 +88,8 @@ pub fn parse(text: &str) -> Result<Scrape, ScrapeError> {
                 server_cpu_seconds = value.parse().ok();
             }
             "process_resident_memory_bytes" | "tickcast_process_resident_memory_bytes" => {
-                // Far below 2^53.
-                server_memory_bytes = value.parse().ok().map(|bytes: f64| bytes as u64);
+                server_memory_bytes =
+                    whole("resident memory", value).ok().and_then(|bytes| bytes.try_into().ok());
             }
             _ => {}
         }
@@ -118,6 +118,7 @@ fn sample(line: &str) -> Option<(&str, &str)> {
 /// A count. Counters are doubles in this format: whole ones are exact up to 2^53.
 fn whole(name: &'static str, value: &str) -> Result<i64, ScrapeError> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole and below 2^53")]
     match value.parse::<f64>() {
         Ok(count) if count.fract() == 0.0 && count.abs() <= EXACT => Ok(count as i64),
         _ => Err(ScrapeError::NotWhole { name, value: value.to_owned() }),

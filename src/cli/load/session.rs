@@ -1,67 +1,33 @@
-//! One client's socket, from connecting to closing.
+//! One client's socket while it is connected: sends, reads at the pace of its class, and closes.
 //!
 //! Not what the messages mean: that is [`Client`]. All sessions read into one buffer that they share, so a session
 //! owns no more than the piece of a frame that has not come whole. A wake-up costs one `recv`, and no allocation.
-//!
-//! Invariant: the shared cells are borrowed only between two awaits, never across one.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     io,
-    net::SocketAddr,
-    num::NonZeroU32,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
-use rand::Rng;
-use rand_pcg::Pcg64Mcg;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    sync::{Notify, Semaphore},
     time::{Instant, Sleep, sleep_until},
 };
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 use super::{
-    client::{Client, Order, Stage, Wish},
+    client::{Client, Order, Stage},
     frames::{self, FrameError},
-    ledger::Ledger,
+    life::Shared,
     pace::Pace,
     plan::Class,
-    scan::Scanner,
 };
-use crate::{
-    cli::endpoint::{self, Endpoint, EndpointError},
-    clock::Clock,
-};
-
-/// What all sessions of a run share, on its one thread.
-pub struct Shared {
-    pub endpoint: Endpoint,
-    pub address: SocketAddr,
-    pub wish: Wish,
-    /// `SO_RCVBUF`, when it was asked for.
-    pub receive_buffer_bytes: Option<u32>,
-    pub slow_bytes_per_second: Option<NonZeroU32>,
-    pub clock: Clock,
-    pub scanner: Scanner,
-    pub ledger: RefCell<Ledger>,
-    /// What is read goes here first, whoever reads.
-    pub buffer: RefCell<Vec<u8>>,
-    pub random: RefCell<Pcg64Mcg>,
-    /// Handshakes under way: more at once than a server's backlog holds would measure the backlog.
-    pub handshakes: Semaphore,
-    /// Clients that are ready or never will be, and the word that there is one more.
-    pub settled: Cell<u32>,
-    pub progress: Notify,
-    /// Why the first client that could not connect could not.
-    pub first_failure: RefCell<Option<EndpointError>>,
-}
+use crate::cli::endpoint::Upgraded;
 
 /// A connected client.
-struct Session<'a> {
+pub struct Session<'a> {
     shared: &'a Shared,
     client: &'a RefCell<Client>,
     stream: TcpStream,
@@ -80,7 +46,7 @@ struct Session<'a> {
 
 /// How a connection ended.
 #[derive(Debug)]
-enum End {
+pub enum End {
     /// We closed, and the server has answered or gone.
     Left,
     /// The server closed.
@@ -93,100 +59,39 @@ enum End {
 
 /// What one read may take in: several of a busy client's wake-ups fit.
 pub const READ_BYTES: usize = 256 * 1024;
-/// Handshakes under way at once.
-pub const HANDSHAKES_MAX: usize = 256;
 /// Reads of one client until the others have their turn.
 const READS_PER_WAKE: usize = 4;
-/// `SO_RCVBUF` of a slow client: with the system's megabytes it would be slow only in theory.
-const SLOW_RECEIVE_BUFFER_BYTES: u32 = 64 * 1024;
 /// A partial frame's buffer above this is given back.
 const PARTIAL_BYTES_KEPT: usize = 4 * 1024;
 /// RFC 6455: done, nothing is wrong.
 const CLOSE_NORMAL: u16 = 1000;
 
-/// Lives one client's life: connects, subscribes, reads, and leaves or returns when it is told to.
-pub async fn live(shared: &Shared, client: &RefCell<Client>) {
-    loop {
-        let end = match connect(shared, client).await {
-            Ok(mut session) => std::future::poll_fn(|cx| session.poll(cx)).await,
-            Err(error) => {
-                client.borrow_mut().stage = Stage::Failed;
-                shared.first_failure.borrow_mut().get_or_insert(error);
-                shared.settle();
-                return;
-            }
-        };
-        let mut client = client.borrow_mut();
-        let unsettled = client.stage == Stage::Subscribing;
-        client.stage = match end {
-            End::Left => Stage::Left,
-            End::Closed(code) => Stage::Lost { code },
-            _ => Stage::Lost { code: None },
-        };
-        if client.stage == Stage::Left && client.order == Order::Return {
-            client.order = Order::Stay;
-            continue;
-        }
-        if client.stage != Stage::Left {
-            *shared.ledger.borrow_mut().ended.entry(end.label()).or_default() += 1;
-        }
-        if unsettled {
-            shared.settle();
-        }
-        shared.progress.notify_waiters();
-        return;
-    }
-}
-
-async fn connect<'a>(shared: &'a Shared, client: &'a RefCell<Client>) -> Result<Session<'a>, EndpointError> {
-    // The semaphore is never closed, so there always is a permit in the end.
-    let _turn = shared.handshakes.acquire().await;
-    let class = client.borrow().class;
-    let receive_buffer_bytes = match class {
-        Class::Slow => shared.receive_buffer_bytes.or(Some(SLOW_RECEIVE_BUFFER_BYTES)),
-        _ => shared.receive_buffer_bytes,
-    };
-    let stream = endpoint::connect(shared.address, receive_buffer_bytes).await?;
-    let upgraded = shared.endpoint.upgrade(stream).await?;
-    let rate = if class == Class::Slow { shared.slow_bytes_per_second } else { None };
-    let mut out = Vec::new();
-    let mut client_now = client.borrow_mut();
-    for command in client_now.commands(&shared.ledger.borrow().symbols, shared.wish) {
-        frames::append_text(&command, shared.mask(), &mut out);
-    }
-    client_now.stage = Stage::Subscribing;
-    Ok(Session {
-        shared,
-        client,
-        stream: upgraded.stream,
-        unseen: !upgraded.read.is_empty(),
-        partial: upgraded.read.into(),
-        message: None,
-        out,
-        throttle: rate
-            .map(|rate| (Pace::new(rate, shared.clock.now()), Box::pin(sleep_until(Instant::now())))),
-        closing: false,
-    })
-}
-
-// === impl Shared ===
-
-impl Shared {
-    fn mask(&self) -> [u8; 4] {
-        self.random.borrow_mut().next_u32().to_ne_bytes()
-    }
-
-    /// One more client is ready, or never will be.
-    fn settle(&self) {
-        self.settled.set(self.settled.get() + 1);
-        self.progress.notify_waiters();
-    }
-}
-
 // === impl Session ===
 
-impl Session<'_> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+impl<'a> Session<'a> {
+    /// `out` is what is to be sent first.
+    pub fn new(
+        shared: &'a Shared,
+        client: &'a RefCell<Client>,
+        upgraded: Upgraded,
+        out: Vec<u8>,
+        pace: Option<Pace>,
+    ) -> Self {
+        Session {
+            shared,
+            client,
+            stream: upgraded.stream,
+            unseen: !upgraded.read.is_empty(),
+            partial: upgraded.read.into(),
+            message: None,
+            out,
+            throttle: pace.map(|pace| (pace, Box::pin(sleep_until(Instant::now())))),
+            closing: false,
+        }
+    }
+
+    /// Sends, reads and obeys until the connection ends.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         self.obey(cx);
         for _ in 0..READS_PER_WAKE {
             if let Err(error) = self.send(cx) {
@@ -200,15 +105,17 @@ impl Session<'_> {
         Poll::Pending
     }
 
-    /// Leaves word where to wake us, and begins to close when we are told to.
+    /// Leaves word where to wake us, reads on at full speed or begins to close when we are told to.
     fn obey(&mut self, cx: &Context<'_>) {
         let mut client = self.client.borrow_mut();
         if !client.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             client.waker = Some(cx.waker().clone());
         }
-        if client.order != Order::Stay && !self.closing {
-            self.closing = true;
+        if client.order != Order::Stay {
             self.throttle = None;
+        }
+        if matches!(client.order, Order::Leave | Order::Return) && !self.closing {
+            self.closing = true;
             frames::append_close(CLOSE_NORMAL, self.shared.mask(), &mut self.out);
         }
     }
@@ -228,10 +135,10 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// A client that does not read is as ready as it gets once it has asked.
+    /// A client that reads slowly or not at all is as ready as it gets once it has asked.
     fn asked(&self) {
         let mut client = self.client.borrow_mut();
-        if client.stage == Stage::Subscribing && !client.reads {
+        if client.stage == Stage::Subscribing && client.class != Class::Normal {
             client.stage = Stage::Ready;
             self.shared.settle();
         }
@@ -378,7 +285,7 @@ impl Session<'_> {
 
 impl End {
     /// What the report calls it.
-    fn label(&self) -> String {
+    pub fn label(&self) -> String {
         match self {
             End::Left => "left".to_owned(),
             End::Closed(Some(code)) => code.to_string(),

@@ -118,11 +118,10 @@ fn the_contract_and_foreign_data_are_checked() {
     check_lie(Script { answer, ..Script::default() }, &[], Law::Contract, "\"perhaps\"");
 }
 
-/// Runs until every client has answered a ping behind its messages, and then interrupts: a client that will never
-/// arrive at its head would be waited for.
-fn load_until_read(script: Script) -> Report {
+/// Runs until every client has answered a ping behind its messages, then does `last` and interrupts, once or twice.
+fn load_until_read(script: Script, interrupts: u32, last: impl AsyncFnOnce(&mut Mock)) -> Report {
     on_one_thread(async {
-        let mock = Mock::start(Script { then: |_| Then::Ping, ..script }).await;
+        let mut mock = Mock::start(Script { then: |_| Then::Ping, ..script }).await;
         let interrupt = Rc::new(Interrupt::default());
         let raised = Rc::clone(&interrupt);
         let args = args(&mock.url(), &["--duration=1h", "--settle=1h"]);
@@ -130,8 +129,8 @@ fn load_until_read(script: Script) -> Report {
         while mock.pongs() < 4 {
             tokio::task::yield_now().await;
         }
-        raised.raise();
-        raised.raise();
+        last(&mut mock).await;
+        (0..interrupts).for_each(|_| raised.raise());
         driven.await.unwrap().unwrap()
     })
 }
@@ -140,7 +139,8 @@ fn load_until_read(script: Script) -> Report {
 fn law_3_is_checked_at_the_heads() {
     let twist =
         |session: u32, messages: &mut Vec<Value>| messages.retain(|m| session != 2 || m["seq"] != 107);
-    let report = load_until_read(Script { twist, ..Script::default() });
+    // One client will never arrive: the second interrupt ends the waiting.
+    let report = load_until_read(Script { twist, ..Script::default() }, 2, async |_| {});
     assert_eq!((report.laws.heads_expected, report.laws.heads_reached, report.laws.breaches), (4, 3, 1));
     let fault = &report.laws.first_breaches[0];
     assert_eq!((fault.law, fault.symbol.as_deref()), (Law::LatestWins, Some("BTC-USD")));
@@ -214,9 +214,18 @@ fn only_a_stalled_client_may_be_closed_as_slow() {
 
 #[test]
 fn a_server_that_drains_breaks_no_law_but_is_told() {
-    let (report, _) = load(Script { then: |_| Then::Close(1001), ..Script::default() }, &[]);
+    // Nobody is left to measure, so the hour is not waited for.
+    let (report, _) = load(Script { then: |_| Then::Close(1001), ..Script::default() }, &["--duration=1h"]);
     assert_eq!((report.verdict, report.verdict.exit_code()), (Verdict::NotConnected, 2));
     assert_eq!(report.disconnects["1001"], 4);
+}
+
+#[test]
+fn a_server_that_has_gone_breaks_no_law_but_is_told() {
+    let report = load_until_read(Script::default(), 1, async |mock| mock.close().await);
+    assert_eq!(report.laws.first_breaches, []);
+    assert_eq!((report.verdict, report.laws.heads_expected), (Verdict::NotConnected, 0));
+    assert!(report.laws.scrapes_failed > 0 && report.table().contains("failed: cannot connect"));
 }
 
 #[test]
@@ -231,7 +240,7 @@ fn refusals_are_reported() {
         results[0] = json!({"symbol": symbol, "status": "error", "code": "too_many", "message": "no"});
     };
     let twist = |_: u32, messages: &mut Vec<Value>| messages.retain(|message| message["symbol"] != "BTC-USD");
-    let (report, _) = load(Script { answer, twist, ..Script::default() }, &[]);
+    let (report, _) = load(Script { twist, answer, ..Script::default() }, &[]);
     assert_eq!((report.verdict, report.refused_subscriptions["too_many"]), (Verdict::NotConnected, 4));
 }
 

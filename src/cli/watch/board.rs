@@ -71,6 +71,12 @@ pub enum Change<'a> {
     },
 }
 
+/// States as the server names them, and two of our own: before its answer, and after its connection.
+const PENDING: &str = "pending";
+const LIVE: &str = "live";
+const ASKED: &str = "asked";
+const OFFLINE: &str = "offline";
+
 #[derive(serde::Deserialize)]
 struct Welcome {
     epoch: String,
@@ -139,6 +145,14 @@ impl Board {
         self.rows.iter().filter(|row| row.seq > 0).map(|row| (row.symbol.as_str(), row.seq)).collect()
     }
 
+    /// The connection is gone: what is shown is what was, and says so.
+    pub fn disconnected(&mut self) {
+        self.pace = None;
+        for row in &mut self.rows {
+            row.state = OFFLINE.into();
+        }
+    }
+
     /// Writes a frame's payload on the board, and tells of each change as it happens.
     ///
     /// # Errors
@@ -178,7 +192,9 @@ impl Board {
             }
             Kind::Subscribed => {
                 let Subscribed { results } = serde_json::from_slice(message.raw)?;
-                results.iter().for_each(|outcome| self.subscribed(outcome, tell));
+                for outcome in &results {
+                    self.subscribed(outcome, tell);
+                }
             }
             Kind::Status => {
                 let Status { state, pace } = serde_json::from_slice(message.raw)?;
@@ -214,8 +230,8 @@ impl Board {
             tell(Change::Refused { symbol, why: &format!("{code}: {message}") });
         } else if !symbol.contains('*') {
             let row = self.row(symbol);
-            let pending = status == "pending";
-            row.state = if pending { "pending".into() } else { "live".into() };
+            let pending = status == PENDING;
+            row.state = if pending { PENDING.into() } else { LIVE.into() };
             if pending {
                 tell(Change::State(row));
             }
@@ -224,7 +240,7 @@ impl Board {
 
     fn row(&mut self, symbol: &str) -> &mut Row {
         let place = self.places.get(symbol).copied().unwrap_or_else(|| {
-            self.rows.push(Row { symbol: symbol.into(), state: "asked".into(), ..Row::default() });
+            self.rows.push(Row { symbol: symbol.into(), state: ASKED.into(), ..Row::default() });
             self.places.insert(symbol.into(), self.rows.len() - 1);
             self.rows.len() - 1
         });
@@ -258,8 +274,9 @@ impl Row {
             self.merged += message.n.saturating_sub(1);
         }
         (self.seq, self.n, self.rx_us) = (message.seq, message.n, message.rx);
-        if self.state == "pending" || self.state == "asked" {
-            self.state = "live".into();
+        // A record does not end any other state: stale and halted end when the server says so.
+        if [PENDING, ASKED, OFFLINE].contains(&self.state.as_str()) {
+            self.state = LIVE.into();
         }
         pairs(message.raw, |key, value| {
             if let Some(field) = str::from_utf8(key).ok().and_then(Field::parse) {
@@ -343,6 +360,19 @@ mod tests {
         assert_eq!((board.epoch.as_deref(), board.heartbeat_ms), (Some("e"), Some(5000)));
         assert_eq!(board.pace.as_deref(), Some("conflating"));
         assert_eq!(board.rows().len(), 2);
+    }
+
+    #[test]
+    fn nothing_looks_alive_without_a_connection() {
+        let snapshot =
+            r#"[{"type":"snapshot","symbol":"A","seq":4,"rx":2,"bid":1},{"type":"status","pace":"live"}]"#;
+        let (mut board, _) = board(&[snapshot]);
+        assert_eq!((board.rows()[0].state.as_str(), board.pace.as_deref()), ("live", Some("live")));
+        board.disconnected();
+        assert_eq!((board.rows()[0].state.as_str(), board.pace.as_deref()), ("offline", None));
+        let update = r#"[{"type":"update","symbol":"A","seq":5,"rx":2,"bid":2}]"#;
+        board.apply(update.as_bytes(), |_| {}).unwrap();
+        assert_eq!(board.rows()[0].state, "live");
     }
 
     #[test]

@@ -31,7 +31,7 @@ use tokio::{
 use view::{Style, View};
 use watcher::{WatchError, Watcher};
 
-use super::{endpoint::Endpoint, load::Mode};
+use super::{complain, endpoint::Endpoint, load::Mode};
 
 /// Watch symbols in the terminal.
 ///
@@ -91,6 +91,6 @@ async fn stopped() {
 }
 
 fn give_up(why: &str) -> ExitCode {
-    eprintln!("tickcast watch: {why}");
+    complain(format_args!("tickcast watch: {why}\n"));
     ExitCode::from(EXIT_NOT_CONNECTED)
 }

@@ -18,6 +18,8 @@ pub struct Heading<'a> {
     pub url: &'a str,
     /// How the connection is: one line, for a person.
     pub connection: &'a str,
+    /// What the server complained of last.
+    pub complaint: Option<&'a str>,
     pub updates_per_second: f64,
     pub bytes_per_second: f64,
 }
@@ -60,10 +62,11 @@ pub fn draw(board: &Board, heading: &Heading<'_>, now_us: i64, room: Room) -> Ve
 }
 
 fn heading_lines(board: &Board, heading: &Heading<'_>) -> [String; 2] {
-    let Heading { url, connection, updates_per_second, bytes_per_second } = heading;
+    let Heading { url, connection, complaint, updates_per_second, bytes_per_second } = heading;
     let pace = board.pace.as_deref().map_or_else(String::new, |pace| format!("  pace {}", printable(pace)));
     let rates = format!("{updates_per_second:.0} updates/s  {}/s", bytes(*bytes_per_second));
-    [format!("{}{pace}  {rates}", printable(url)), printable(connection)]
+    let complaint = complaint.map_or_else(String::new, |complaint| format!("; {}", printable(complaint)));
+    [format!("{}{pace}  {rates}", printable(url)), printable(connection) + &complaint]
 }
 
 /// The columns that there is room for: all of them, or without the most dispensable.
@@ -165,6 +168,7 @@ mod tests {
     const HEADING: Heading<'static> = Heading {
         url: "ws://host/v1/stream",
         connection: "connected",
+        complaint: None,
         updates_per_second: 12.4,
         bytes_per_second: 3_400.0,
     };
@@ -190,6 +194,13 @@ BTC-USD  87000.1 x 0.5  87000.2 x 1  87000.1  +8.75    12.5  250 ms       0     
 ETH                 -3            -     1.99  -0.50       -  750 ms   1,234  1 (2)  live
 LATER                -            -        -      -       -       -       0      0  asked";
         assert_eq!(lines.join("\n"), expected);
+    }
+
+    #[test]
+    fn a_complaint_stands_beside_the_connection() {
+        let heading = Heading { complaint: Some("A: bad_symbol: no"), ..HEADING };
+        let lines = draw(&board(), &heading, 0, Room { columns: 200, lines: 50 });
+        assert_eq!(lines[1], "connected; A: bad_symbol: no");
     }
 
     #[test]

@@ -29,7 +29,10 @@ use super::{
     view::{Style, View, room},
 };
 use crate::{
-    cli::endpoint::{self, EndpointError, printable},
+    cli::{
+        complain,
+        endpoint::{self, EndpointError, printable},
+    },
     clock::Clock,
     tick::Nanos,
 };
@@ -53,6 +56,8 @@ pub struct Watcher<'a, W: Write> {
     clock: Clock,
     /// For a person: how the connection is.
     connection: String,
+    /// For a person: the last thing that the server complained of over this connection.
+    complaint: Option<String>,
     rates: Rates,
     redraw: Interval,
     backoff: Backoff,
@@ -103,6 +108,7 @@ impl<'a, W: Write> Watcher<'a, W> {
             args,
             view,
             connection: "connecting".to_owned(),
+            complaint: None,
             rates: Rates { since: clock.now(), ..Rates::default() },
             redraw,
             backoff: Backoff::default(),
@@ -120,7 +126,15 @@ impl<'a, W: Write> Watcher<'a, W> {
     /// # Errors
     /// When the first connection fails, the server does not want us back, or the output takes no more.
     pub async fn run(&mut self, stop: impl Future<Output = ()>) -> Result<(), WatchError> {
-        let mut stop = std::pin::pin!(stop);
+        let stopped = self.run_until(std::pin::pin!(stop)).await;
+        if stopped.is_ok() && self.view.style == Style::Table {
+            // The terminal drops what it had not shown when Ctrl-C is pressed: what stays there must be whole.
+            self.draw()?;
+        }
+        stopped
+    }
+
+    async fn run_until(&mut self, mut stop: Pin<&mut impl Future<Output = ()>>) -> Result<(), WatchError> {
         let mut connected_before = false;
         loop {
             let Some(socket) = self.meanwhile(connect(self.args), &mut stop).await? else { return Ok(()) };
@@ -139,6 +153,7 @@ impl<'a, W: Write> Watcher<'a, W> {
                 Err(error) if !connected_before || is_final(&error) => return Err(error.into()),
                 Err(error) => error.to_string(),
             };
+            self.board.disconnected();
             let chance = self.random.random();
             let pause = self.retry.take().unwrap_or_else(|| self.backoff.next(chance));
             self.say(&format!("{why}; again in {:.1} s", pause.as_secs_f64()))?;
@@ -224,12 +239,12 @@ impl<'a, W: Write> Watcher<'a, W> {
     fn show(&mut self, payload: &[u8]) -> Result<Option<String>, WatchError> {
         let Watcher { board, view, clock, retry, .. } = self;
         let now_us = clock.now().micros();
-        let mut notes = Vec::new();
+        let mut notes: Vec<String> = Vec::new();
         let mut written = Ok(());
         let applied = board.apply(payload, |change| {
             match &change {
                 Change::Refused { symbol, why } => {
-                    notes.push(format!("{}: {}", printable(symbol), printable(why)))
+                    notes.push(format!("{}: {}", printable(symbol), printable(why)));
                 }
                 Change::Error { why } => notes.push(printable(why)),
                 Change::Drain { retry_ms } => *retry = Some(Duration::from_millis(*retry_ms)),
@@ -244,7 +259,7 @@ impl<'a, W: Write> Watcher<'a, W> {
         });
         written?;
         for note in notes {
-            self.say(&note)?;
+            self.complain(note);
         }
         match applied {
             // Whatever was received works; the next failure is the first again.
@@ -256,13 +271,22 @@ impl<'a, W: Write> Watcher<'a, W> {
         Ok(None)
     }
 
-    /// Shows a word about the connection: above the table, or on standard error beside a log.
+    /// Keeps what the server complained of for the next drawing; beside a log it goes to standard error.
+    fn complain(&mut self, what: String) {
+        if self.view.style == Style::Log {
+            complain(format_args!("tickcast watch: {what}\n"));
+        }
+        self.complaint = Some(what);
+    }
+
+    /// Shows how the connection is: above the table, or on standard error beside a log.
     fn say(&mut self, what: &str) -> Result<(), WatchError> {
         what.clone_into(&mut self.connection);
+        self.complaint = None;
         match self.view.style {
             Style::Table => self.draw(),
             Style::Log => {
-                eprintln!("tickcast watch: {what}");
+                complain(format_args!("tickcast watch: {what}\n"));
                 Ok(())
             }
         }
@@ -274,6 +298,7 @@ impl<'a, W: Write> Watcher<'a, W> {
         let heading = Heading {
             url: &self.args.url.to_string(),
             connection: &self.connection,
+            complaint: self.complaint.as_deref(),
             updates_per_second: self.rates.updates_per_second,
             bytes_per_second: self.rates.bytes_per_second,
         };

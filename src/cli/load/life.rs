@@ -1,0 +1,130 @@
+//! A client's life: it waits its turn, connects, subscribes, and leaves or comes back when it is told to.
+//!
+//! Invariant: the shared cells are borrowed only between two awaits, never across one.
+
+use std::{
+    cell::{Cell, RefCell},
+    net::SocketAddr,
+    num::NonZeroU32,
+};
+
+use rand::Rng;
+use rand_pcg::Pcg64Mcg;
+use tokio::sync::{Notify, Semaphore};
+
+use super::{
+    client::{Client, Order, Stage, Wish},
+    frames,
+    ledger::Ledger,
+    pace::Pace,
+    plan::Class,
+    scan::Scanner,
+    session::{End, Session},
+};
+use crate::{
+    cli::endpoint::{self, Endpoint, EndpointError},
+    clock::Clock,
+};
+
+/// What all sessions of a run share, on its one thread.
+pub struct Shared {
+    pub endpoint: Endpoint,
+    pub address: SocketAddr,
+    pub wish: Wish,
+    /// `SO_RCVBUF`, when it was asked for.
+    pub receive_buffer_bytes: Option<u32>,
+    pub slow_bytes_per_second: Option<NonZeroU32>,
+    pub clock: Clock,
+    pub scanner: Scanner,
+    pub ledger: RefCell<Ledger>,
+    /// What is read goes here first, whoever reads.
+    pub buffer: RefCell<Vec<u8>>,
+    pub random: RefCell<Pcg64Mcg>,
+    /// Handshakes under way: more at once than a server's backlog holds would measure the backlog.
+    pub handshakes: Semaphore,
+    /// Clients that are ready or never will be, and the word that there is one more.
+    pub settled: Cell<u32>,
+    pub progress: Notify,
+    /// Why the first client that could not connect could not.
+    pub first_failure: RefCell<Option<EndpointError>>,
+}
+
+/// Handshakes under way at once.
+pub const HANDSHAKES_MAX: usize = 256;
+/// `SO_RCVBUF` of a slow client, in parts of a second at its rate: what waits there is neither read nor conflated, and
+/// with the system's megabytes the client would be slow only in theory.
+const SLOW_RECEIVE_BUFFER_PER_SECOND: u32 = 8;
+/// The least and the most of it.
+const SLOW_RECEIVE_BUFFER_BYTES: std::ops::RangeInclusive<u32> = 4 * 1024..=64 * 1024;
+
+/// Lives one client's life: connects, subscribes, reads, and leaves or returns when it is told to.
+pub async fn live(shared: &Shared, client: &RefCell<Client>) {
+    loop {
+        let end = match connect(shared, client).await {
+            Ok(mut session) => std::future::poll_fn(|cx| session.poll(cx)).await,
+            Err(error) => {
+                client.borrow_mut().stage = Stage::Failed;
+                shared.first_failure.borrow_mut().get_or_insert(error);
+                shared.settle();
+                return;
+            }
+        };
+        let mut client = client.borrow_mut();
+        let unsettled = client.stage == Stage::Subscribing;
+        client.stage = match end {
+            End::Left => Stage::Left,
+            End::Closed(code) => Stage::Lost { code },
+            _ => Stage::Lost { code: None },
+        };
+        if client.stage == Stage::Left && client.order == Order::Return {
+            client.order = Order::Stay;
+            continue;
+        }
+        if client.stage != Stage::Left {
+            *shared.ledger.borrow_mut().ended.entry(end.label()).or_default() += 1;
+        }
+        if unsettled {
+            shared.settle();
+        }
+        shared.progress.notify_waiters();
+        return;
+    }
+}
+
+async fn connect<'a>(shared: &'a Shared, client: &'a RefCell<Client>) -> Result<Session<'a>, EndpointError> {
+    // The semaphore is never closed, so there always is a permit in the end.
+    let _turn = shared.handshakes.acquire().await;
+    let class = client.borrow().class;
+    let rate = shared.slow_bytes_per_second.filter(|_| class == Class::Slow);
+    let receive_buffer_bytes = shared.receive_buffer_bytes.or(rate.map(slow_receive_buffer_bytes));
+    let stream = endpoint::connect(shared.address, receive_buffer_bytes).await?;
+    let upgraded = shared.endpoint.upgrade(stream).await?;
+    let mut out = Vec::new();
+    let mut client_now = client.borrow_mut();
+    for command in client_now.commands(&shared.ledger.borrow().symbols, shared.wish) {
+        frames::append_text(&command, shared.mask(), &mut out);
+    }
+    client_now.stage = Stage::Subscribing;
+    let pace = rate.map(|rate| Pace::new(rate, shared.clock.now()));
+    drop(client_now);
+    Ok(Session::new(shared, client, upgraded, out, pace))
+}
+
+fn slow_receive_buffer_bytes(rate: NonZeroU32) -> u32 {
+    let (least, most) = SLOW_RECEIVE_BUFFER_BYTES.into_inner();
+    (rate.get() / SLOW_RECEIVE_BUFFER_PER_SECOND).clamp(least, most)
+}
+
+// === impl Shared ===
+
+impl Shared {
+    pub(super) fn mask(&self) -> [u8; 4] {
+        self.random.borrow_mut().next_u32().to_ne_bytes()
+    }
+
+    /// One more client is ready, or never will be.
+    pub(super) fn settle(&self) {
+        self.settled.set(self.settled.get() + 1);
+        self.progress.notify_waiters();
+    }
+}
