@@ -8,7 +8,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     rc::Rc,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
@@ -127,6 +127,7 @@ impl Service {
             places: Places::default(),
             rejected: Rejected::default(),
             draining: AtomicBool::new(false),
+            ended: Mutex::default(),
         });
         let sink = |status: &Arc<FeedStatus>| FeedSink {
             status: Arc::clone(status),
@@ -275,7 +276,7 @@ fn start_shard(
 ) -> io::Result<JoinHandle<()>> {
     let (shared, app) = (Arc::clone(shared), Arc::clone(app));
     thread::Builder::new().name(format!("shard-{number}")).spawn(move || {
-        let shard = Shard::new(shared, ends.handover, ends.wake);
+        let shard = Shard::new(number, shared, ends.handover, ends.wake);
         let serve = |shard: &Rc<Shard>, stream, peer| {
             let counted = Connection::counted(&ends.connections);
             let (app, shard) = (Arc::clone(&app), Rc::clone(shard));

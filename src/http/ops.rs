@@ -1,6 +1,10 @@
 //! What operators ask: metrics, readiness, the slowest sessions.
 
-use std::{rc::Rc, sync::atomic::Ordering, time::Duration};
+use std::{
+    rc::Rc,
+    sync::{PoisonError, atomic::Ordering},
+    time::Duration,
+};
 
 use hyper::StatusCode;
 use tokio::sync::oneshot;
@@ -22,11 +26,19 @@ const SLOWEST_MAX: usize = 1_000;
 pub async fn metrics(app: &App, shard: &Rc<Shard>) -> Answer {
     let mut report = Report::default();
     let mut shards = 0;
-    for answer in ask_all(app, ToShard::Report).await {
-        report.add(&answer);
-        shards += 1;
-    }
     let shared = &shard.shared;
+    for (number, answer) in ask_all(app, ToShard::Report).await.into_iter().enumerate() {
+        match answer {
+            Some(answer) => {
+                report.add(&answer);
+                shards += 1;
+            }
+            None => {
+                let ended = shared.ended.lock().unwrap_or_else(PoisonError::into_inner);
+                report.add(ended.get(&number).unwrap_or(&Report::default()));
+            }
+        }
+    }
     let now = app.clock.now();
     let stale_nanos = u64::try_from(shared.limits.stale.as_nanos()).unwrap_or(u64::MAX);
     let levels = Levels {
@@ -74,7 +86,7 @@ pub async fn slow(app: &App, query: &str) -> Result<Answer, Failure> {
         })?;
     }
     let answers = ask_all(app, |reply| ToShard::Slowest(count, reply)).await;
-    let mut slowest: Vec<_> = answers.into_iter().flatten().collect();
+    let mut slowest: Vec<_> = answers.into_iter().flatten().flatten().collect();
     slowest.sort_by_key(|session| {
         std::cmp::Reverse((session.blocked_ms, session.oldest_ms, session.pending_ticks))
     });
@@ -84,22 +96,26 @@ pub async fn slow(app: &App, query: &str) -> Result<Answer, Failure> {
         .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
 }
 
-/// Asks every shard, and waits for all answers at once.
-async fn ask_all<T>(app: &App, question: impl Fn(oneshot::Sender<T>) -> ToShard) -> Vec<T> {
+/// Asks every shard, and waits for all answers at once; a shard that has ended gives none.
+async fn ask_all<T>(app: &App, question: impl Fn(oneshot::Sender<T>) -> ToShard) -> Vec<Option<T>> {
     let asked: Vec<_> = app
         .shards
         .iter()
-        .filter_map(|inbox| {
+        .map(|inbox| {
             let (reply, answer) = oneshot::channel();
-            inbox.send(question(reply)).ok().map(|()| answer)
+            // When the shard has ended, the question is dropped, and the answer says so.
+            let _ = inbox.send(question(reply));
+            answer
         })
         .collect();
     let mut answers = Vec::with_capacity(asked.len());
     for answer in asked {
         match tokio::time::timeout(SHARD_ANSWER, answer).await {
-            Ok(Ok(answer)) => answers.push(answer),
-            Ok(Err(_)) => {}
-            Err(_) => tracing::warn!("a shard has not answered for {SHARD_ANSWER:?}"),
+            Ok(answer) => answers.push(answer.ok()),
+            Err(_) => {
+                tracing::warn!("a shard has not answered for {SHARD_ANSWER:?}");
+                answers.push(None);
+            }
         }
     }
     answers

@@ -5,10 +5,11 @@
 
 use std::{
     cell::RefCell,
+    collections::HashMap,
     net::SocketAddr,
     rc::Rc,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -47,6 +48,8 @@ pub struct Shared {
     pub places: Places,
     pub rejected: Rejected,
     pub draining: AtomicBool,
+    /// Last words of shards that have ended, by their numbers: the books balance until the process is gone.
+    pub ended: Mutex<HashMap<usize, Report>>,
 }
 
 /// What other threads ask of a shard.
@@ -84,6 +87,7 @@ pub struct SlowSession {
 
 pub struct Shard {
     pub shared: Arc<Shared>,
+    number: usize,
     pub core: RefCell<Core>,
     handover: Arc<Handover<Batch>>,
     wake: Arc<Notify>,
@@ -109,7 +113,12 @@ const SESSIONS_A_SLICE: usize = 128;
 const SWEEP: Duration = Duration::from_millis(250);
 
 impl Shard {
-    pub fn new(shared: Arc<Shared>, handover: Arc<Handover<Batch>>, wake: Arc<Notify>) -> Rc<Self> {
+    pub fn new(
+        number: usize,
+        shared: Arc<Shared>,
+        handover: Arc<Handover<Batch>>,
+        wake: Arc<Notify>,
+    ) -> Rc<Self> {
         let core = Core {
             fanout: Fanout::new(shared.clock.now(), shared.limits.stale, shared.limits.subscriptions),
             framer: Framer::new(shared.limits.frame_bytes),
@@ -121,7 +130,7 @@ impl Shard {
             batches: Vec::new(),
             shared: Arc::clone(&shared),
         };
-        Rc::new(Shard { shared, core: RefCell::new(core), handover, wake })
+        Rc::new(Shard { shared, number, core: RefCell::new(core), handover, wake })
     }
 
     /// Serves until drained. `serve` is given each new connection, and spawns what it needs on this thread.
@@ -135,6 +144,8 @@ impl Shard {
         loop {
             let due = self.core.borrow_mut().turn(&self.handover);
             if self.core.borrow().is_drained() {
+                let report = self.core.borrow_mut().report();
+                self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner).insert(self.number, report);
                 return;
             }
             // With work left, only look whether anything else is there, and give the runtime its share.
