@@ -1,13 +1,20 @@
 //! What readers ask: symbols, snapshots, an event stream.
+//!
+//! Walks over all topics are made off the shard's thread, so that no session waits for them.
 
-use std::rc::Rc;
+use std::{rc::Rc, sync::Arc};
 
 use hyper::{Request, StatusCode, body::Incoming};
 
 use super::{Answer, Caller, Failure, answer};
 use crate::{
     fanout::Glob,
-    session::{events::EventBody, handshake, query::subscribe_command, shard::Shard},
+    session::{
+        events::EventBody,
+        handshake,
+        query::subscribe_command,
+        shard::{Shard, Shared},
+    },
     tick::Symbol,
     wire::{CloseReason, Target, frame},
 };
@@ -15,8 +22,12 @@ use crate::{
 /// Symbols that one request may name.
 const SYMBOLS_MAX: usize = 10_000;
 
-pub fn symbols(shard: &Rc<Shard>) -> Answer {
-    let shared = &shard.shared;
+pub async fn symbols(shard: &Rc<Shard>) -> Result<Answer, Failure> {
+    let shared = Arc::clone(&shard.shared);
+    off_thread(move || listing(&shared)).await.map(answer::json)
+}
+
+fn listing(shared: &Shared) -> String {
     let stale_nanos = u64::try_from(shared.limits.stale.as_nanos()).unwrap_or(u64::MAX);
     let listing = shared.ingest.listing(shared.clock.now(), stale_nanos);
     let mut text = String::with_capacity(2 + listing.len() * 56);
@@ -35,11 +46,21 @@ pub fn symbols(shard: &Rc<Shard>) -> Answer {
         debug_assert!(written.is_ok(), "a string takes every write");
     }
     text.push(']');
-    answer::json(text)
+    text
+}
+
+/// # Errors
+/// When the work has panicked.
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| internal(&error))
+}
+
+fn internal(error: &dyn std::error::Error) -> Failure {
+    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string())
 }
 
 /// The records of the symbols and globs in `symbols`; what has no tick yet has none.
-pub fn snapshot(shard: &Rc<Shard>, query: &str) -> Result<Answer, Failure> {
+pub async fn snapshot(shard: &Rc<Shard>, query: &str) -> Result<Answer, Failure> {
     let mut named = Vec::new();
     let mut asked = false;
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -56,8 +77,13 @@ pub fn snapshot(shard: &Rc<Shard>, query: &str) -> Result<Answer, Failure> {
         let message = "symbols is missing: /v1/snapshot?symbols=BTC-USD,ETH-*";
         return Err(Failure::bad_request("missing_parameter", message));
     }
-    let symbols = resolve(shard, named)?;
-    let records = shard.shared.ingest.records(&symbols);
+    let shared = Arc::clone(&shard.shared);
+    off_thread(move || snapshots(&shared, named)).await?.map(answer::json)
+}
+
+fn snapshots(shared: &Shared, named: Vec<Target>) -> Result<String, Failure> {
+    let symbols = resolve(shared, named)?;
+    let records = shared.ingest.records(&symbols);
     let mut text = Vec::with_capacity(2 + symbols.len() * 256);
     text.push(b'[');
     for (symbol, image) in symbols.iter().zip(records) {
@@ -70,12 +96,10 @@ pub fn snapshot(shard: &Rc<Shard>, query: &str) -> Result<Answer, Failure> {
         text.pop();
     }
     text.push(b']');
-    let text = String::from_utf8(text);
-    text.map(answer::json)
-        .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
+    String::from_utf8(text).map_err(|error| internal(&error))
 }
 
-fn resolve(shard: &Rc<Shard>, named: Vec<Target>) -> Result<Vec<Symbol>, Failure> {
+fn resolve(shared: &Shared, named: Vec<Target>) -> Result<Vec<Symbol>, Failure> {
     let mut symbols: Vec<Symbol> = Vec::new();
     let mut globs: Vec<Glob> = Vec::new();
     for target in named {
@@ -88,7 +112,7 @@ fn resolve(shard: &Rc<Shard>, named: Vec<Target>) -> Result<Vec<Symbol>, Failure
         }
     }
     if !globs.is_empty() {
-        let listing = shard.shared.ingest.listing(shard.shared.clock.now(), 0);
+        let listing = shared.ingest.listing(shared.clock.now(), 0);
         let matching = listing.into_iter().map(|row| row.symbol);
         symbols.extend(matching.filter(|symbol| globs.iter().any(|glob| glob.matches(symbol))));
     }

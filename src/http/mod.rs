@@ -131,8 +131,8 @@ async fn route(
         "/healthz" => Ok(answer::json("{\"status\":\"alive\"}".to_owned())),
         "/readyz" => ops::ready(app, shard),
         "/metrics" => Ok(ops::metrics(app, shard).await),
-        "/v1/symbols" => Ok(market::symbols(shard)),
-        "/v1/snapshot" => market::snapshot(shard, query),
+        "/v1/symbols" => market::symbols(shard).await,
+        "/v1/snapshot" => market::snapshot(shard, query).await,
         "/v1/sse" => market::events(shard, &request, caller),
         "/v1/publish" => {
             only_loopback(caller.peer)?;

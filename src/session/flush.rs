@@ -32,18 +32,16 @@ enum Written {
     All,
     /// The socket takes no more.
     Blocked,
-    /// There was nothing to write.
-    Nothing,
+    /// There is nothing left to write.
+    Level,
     Broken,
 }
 
 impl Core {
     /// Writes what the session's socket takes now.
     pub fn flush(&mut self, key: SessionKey) {
-        let now = self.shared.clock.now();
-        let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
-            return;
-        };
+        let mut now = self.shared.clock.now();
+        let Some(session) = self.session(key) else { return };
         let stream = match &mut session.transport {
             Transport::Socket { stream, .. } => Rc::clone(stream),
             Transport::Events { waker, wanted_since, .. } => {
@@ -59,13 +57,13 @@ impl Core {
         }
         let mut frames = 0;
         loop {
-            match self.write_next(key, &stream, &mut frames) {
+            match self.write_next(key, &stream, &mut frames, &mut now) {
+                Written::Level => return self.at_rest(key, &stream, now),
                 Written::All if frames >= FRAMES_A_TURN => return self.fanout.make_ready(key),
                 Written::All => {}
-                Written::Nothing => return self.at_rest(key, &stream),
                 Written::Broken => return self.drop_session(key, CloseReason::Gone),
                 Written::Blocked => {
-                    if self.block(key, &stream) {
+                    if self.block(key, &stream, now) {
                         return;
                     }
                 }
@@ -73,61 +71,65 @@ impl Core {
         }
     }
 
-    fn write_next(&mut self, key: SessionKey, stream: &TcpStream, frames: &mut usize) -> Written {
-        let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
-            return Written::Nothing;
-        };
+    /// `now` is moved on with each write.
+    fn write_next(
+        &mut self,
+        key: SessionKey,
+        stream: &TcpStream,
+        frames: &mut usize,
+        now: &mut Nanos,
+    ) -> Written {
+        let Some(session) = self.session(key) else { return Written::Level };
         if session.rest.is_empty() && !session.control.is_empty() {
             std::mem::swap(&mut session.rest, &mut session.control);
             session.rest_frames = std::mem::take(&mut session.control_frames);
         }
         if !session.rest.is_empty() {
-            return self.write_rest(key, stream);
+            return self.write_rest(key, stream, now);
         }
         if session.closing.is_some() {
-            return Written::Nothing;
+            return Written::Level;
         }
         *frames += 1;
-        self.write_data(key, stream)
+        self.write_data(key, stream, now)
     }
 
-    fn write_rest(&mut self, key: SessionKey, stream: &TcpStream) -> Written {
-        let now = self.shared.clock.now();
+    fn write_rest(&mut self, key: SessionKey, stream: &TcpStream, now: &mut Nanos) -> Written {
         let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
-            return Written::Nothing;
+            return Written::Level;
         };
-        match stream.try_write(&session.rest[session.rest_at..]) {
-            Ok(bytes) => {
-                session.rest_at += bytes;
-                session.note_progress(bytes, now);
-                self.stats.bytes_sent += bytes as u64;
-                if session.rest_at < session.rest.len() {
-                    return Written::All;
-                }
-                session.rest_at = 0;
-                // Idle sessions own no buffers; the next one to be filled allocates again.
-                session.rest = Vec::new();
-                let frames = u64::from(std::mem::take(&mut session.rest_frames));
-                session.frames_sent += frames;
-                self.stats.frames_sent += frames;
-                if let Some(in_flight) = session.in_flight.take() {
-                    self.fanout.accepted(&in_flight.tally);
-                    self.stats.ages.observe(&in_flight.rx, now);
-                }
-                if std::mem::take(&mut session.reading_held) {
-                    session.wake();
-                }
-                Written::All
-            }
-            Err(error) => written(&error),
+        let bytes = match stream.try_write(&session.rest[session.rest_at..]) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Written::Blocked,
+            Err(_) => return Written::Broken,
+        };
+        *now = self.shared.clock.now();
+        session.rest_at += bytes;
+        session.note_progress(bytes, *now);
+        self.stats.bytes_sent += bytes as u64;
+        if session.rest_at < session.rest.len() {
+            return Written::All;
         }
+        session.rest_at = 0;
+        // Idle sessions own no buffers; the next one to be filled allocates again.
+        session.rest = Vec::new();
+        let frames = u64::from(std::mem::take(&mut session.rest_frames));
+        session.frames_sent += frames;
+        self.stats.frames_sent += frames;
+        if let Some(in_flight) = session.in_flight.take() {
+            self.fanout.accepted(&in_flight.tally);
+            self.stats.ages.observe(&in_flight.rx, *now);
+        }
+        if std::mem::take(&mut session.reading_held) {
+            session.wake();
+        }
+        Written::All
     }
 
-    fn write_data(&mut self, key: SessionKey, stream: &TcpStream) -> Written {
-        let now = self.shared.clock.now();
+    fn write_data(&mut self, key: SessionKey, stream: &TcpStream, now: &mut Nanos) -> Written {
         self.framer.begin();
-        let tally = self.fanout.fill(key, now, &*self.shared.ingest, &mut self.framer);
-        let Some((bytes, rx)) = self.framer.finish(Framing::WebSocket) else { return Written::Nothing };
+        let tally = self.fanout.fill(key, *now, &*self.shared.ingest, &mut self.framer);
+        let Some((bytes, rx)) = self.framer.finish(Framing::WebSocket) else { return Written::Level };
         let taken = match stream.try_write(bytes) {
             Ok(taken) => taken,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
@@ -136,27 +138,27 @@ impl Core {
                 return Written::Broken;
             }
         };
+        *now = self.shared.clock.now();
         let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
-            return Written::Nothing;
+            return Written::Level;
         };
         self.stats.bytes_sent += taken as u64;
-        session.note_progress(taken, now);
-        if taken == bytes.len() {
-            session.frames_sent += 1;
-            self.stats.frames_sent += 1;
-            self.fanout.accepted(&tally);
-            self.stats.ages.observe(rx, self.shared.clock.now());
-        } else {
+        session.note_progress(taken, *now);
+        if taken < bytes.len() {
             session.rest.extend_from_slice(&bytes[taken..]);
             session.rest_frames = 1;
             session.in_flight = Some(Box::new(InFlight { tally, rx: rx.to_vec() }));
+            return Written::All;
         }
-        Written::All
+        session.frames_sent += 1;
+        self.stats.frames_sent += 1;
+        self.fanout.accepted(&tally);
+        self.stats.ages.observe(rx, *now);
+        if self.fanout.is_drained(key) { Written::Level } else { Written::All }
     }
 
     /// Waits for the socket to take bytes again. Says `false` when it does already.
-    fn block(&mut self, key: SessionKey, stream: &TcpStream) -> bool {
-        let now = self.shared.clock.now();
+    fn block(&mut self, key: SessionKey, stream: &TcpStream, now: Nanos) -> bool {
         let Some(session) = self.session(key) else { return true };
         session.blocked = true;
         session.blocked_at = now;
@@ -173,8 +175,7 @@ impl Core {
     }
 
     /// Nothing is left to write: the session is level, or has said its last word.
-    fn at_rest(&mut self, key: SessionKey, stream: &TcpStream) {
-        let now = self.shared.clock.now();
+    fn at_rest(&mut self, key: SessionKey, stream: &TcpStream, now: Nanos) {
         let Some(session) = self.session(key) else { return };
         session.progress_at = now;
         session.behind_since = None;
@@ -252,8 +253,4 @@ impl Session {
             self.bytes_sent += bytes as u64;
         }
     }
-}
-
-fn written(error: &io::Error) -> Written {
-    if error.kind() == io::ErrorKind::WouldBlock { Written::Blocked } else { Written::Broken }
 }
