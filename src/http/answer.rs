@@ -32,6 +32,14 @@ pub struct Failure {
     headers: Vec<(header::HeaderName, HeaderValue)>,
 }
 
+/// What the page may do: run its own script, use its own style, talk to this server, and nothing else. Both are inline
+/// and named by their hashes, so that nothing that finds its way into the page would run.
+const PAGE_POLICY: &str = "default-src 'none'; \
+    script-src 'sha256-c4j7h+XqyqTna2QICsgcXQddKjpq9wxuV9otoNNulEQ='; \
+    style-src 'sha256-RTh33RIwV9KmEHD3ckUOZ/ikYWCwUIiuZ4IPhDT93Y0='; \
+    connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; \
+    require-trusted-types-for 'script'";
+
 impl hyper::body::Body for AnswerBody {
     type Data = Bytes;
     type Error = std::convert::Infallible;
@@ -68,6 +76,7 @@ pub fn json(text: String) -> Answer {
 pub fn page(text: &'static str) -> Answer {
     let mut answer = whole("text/html; charset=utf-8", Bytes::from_static(text.as_bytes()));
     let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
@@ -193,5 +202,30 @@ impl Failure {
 impl From<Refused> for Failure {
     fn from(refused: Refused) -> Self {
         Failure::new(refused.status, refused.code, refused.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use data_encoding::BASE64;
+    use sha2::{Digest, Sha256};
+
+    use super::PAGE_POLICY;
+
+    /// The one inline element `name` of the page, as a browser hashes it.
+    fn hash_of(name: &str) -> String {
+        let page = include_str!("page.html");
+        let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+        assert_eq!(page.matches(&format!("<{name}")).count(), 1, "one {name}, without attributes");
+        let (_, rest) = page.split_once(&open).unwrap();
+        let (text, _) = rest.split_once(&close).unwrap();
+        BASE64.encode(&Sha256::digest(text.as_bytes()))
+    }
+
+    #[test]
+    fn the_policy_names_the_script_and_the_style_of_the_page() {
+        let expected =
+            format!("script-src 'sha256-{}'; style-src 'sha256-{}';", hash_of("script"), hash_of("style"));
+        assert!(PAGE_POLICY.contains(&expected), "PAGE_POLICY must have: {expected}");
     }
 }
