@@ -23,7 +23,7 @@ async fn catch_up(client: &mut Client, market: &Market) {
 
 #[tokio::test]
 async fn who_subscribes_amid_the_flood_begins_whole_and_misses_nothing() {
-    let server = Server::start().await;
+    let server = Server::patient().start().await;
     let mut market = Market::new(51, "F", 20);
     let symbols = market.symbols();
     server.publish(&market.open()).await;
@@ -55,7 +55,7 @@ async fn who_subscribes_amid_the_flood_begins_whole_and_misses_nothing() {
 
 #[tokio::test]
 async fn subscriptions_come_and_go_amid_the_flood_and_the_accounts_stay_exact() {
-    let server = Server::with().limit("commands_burst", 1_000).limit("frames_burst", 2_000).start().await;
+    let server = Server::patient().limit("commands_burst", 1_000).limit("frames_burst", 2_000).start().await;
     let mut market = Market::new(52, "C", 12);
     let symbols = market.symbols();
     server.publish(&market.open()).await;
@@ -90,7 +90,7 @@ async fn subscriptions_come_and_go_amid_the_flood_and_the_accounts_stay_exact() 
 
 #[tokio::test]
 async fn sessions_that_break_off_amid_the_flood_leave_exact_accounts() {
-    let server = Server::start().await;
+    let server = Server::patient().start().await;
     let mut market = Market::new(53, "B", 30);
     let symbols = market.symbols();
     server.publish(&market.open()).await;
@@ -115,7 +115,7 @@ async fn sessions_that_break_off_amid_the_flood_leave_exact_accounts() {
 
 #[tokio::test]
 async fn globs_amid_births_catch_every_symbol_whole() {
-    let server = Server::start().await;
+    let server = Server::patient().start().await;
     let mut clients = Vec::new();
     for _ in 0..3 {
         let mut client = Client::open(&server).await;
