@@ -22,8 +22,7 @@ async fn catch_up(client: &mut Client, market: &Market) {
 
 #[tokio::test]
 async fn stalled_clients_read_on_and_hold_the_final_record_of_every_symbol() {
-    // However long this machine takes to publish, nobody is to be closed as slow.
-    let server = Server::with().limit("progress_ms", 600_000).start().await;
+    let server = Server::patient().start().await;
     let mut market = Market::new(42, "SYM", 40);
     let symbols = market.symbols();
     server.publish(&market.open()).await;
@@ -77,7 +76,7 @@ async fn stalled_clients_read_on_and_hold_the_final_record_of_every_symbol() {
 
 #[tokio::test]
 async fn what_the_server_says_it_sent_is_what_clients_received() {
-    let server = Server::start().await;
+    let server = Server::patient().start().await;
     let mut market = Market::new(5, "ACC", 15);
     server.publish(&market.open()).await;
     let mut client = stalled(&server, &market.symbols()).await;
@@ -101,7 +100,7 @@ async fn what_the_server_says_it_sent_is_what_clients_received() {
 
 #[tokio::test]
 async fn a_stalled_client_in_mode_every_gets_a_gap_that_says_exactly_what_is_gone() {
-    let server = Server::start().await;
+    let server = Server::patient().start().await;
     server.publish(&bids("A", [1])).await;
     let mut client = Client::of(&server).receive_buffer_bytes(4_096).open().await;
     client.subscribe(Subscription::to(["A"]).every()).await;
@@ -124,7 +123,7 @@ async fn a_stalled_client_in_mode_every_gets_a_gap_that_says_exactly_what_is_gon
 
 #[tokio::test]
 async fn a_hot_symbol_starves_no_other() {
-    let server = Server::start().await;
+    let server = Server::patient().start().await;
     let mut client = stalled(&server, &["HOT".to_owned(), "COLD".to_owned()]).await;
     let hot: Vec<_> = bids("HOT", 1..=20_000);
     server.publish(&hot[..10_000]).await;
@@ -139,7 +138,7 @@ async fn a_hot_symbol_starves_no_other() {
 
 #[tokio::test]
 async fn a_stalled_client_is_still_heard_and_answered_in_order() {
-    let server = Server::start().await;
+    let server = Server::patient().start().await;
     let mut market = Market::new(8, "C", 100);
     server.publish(&market.open()).await;
     let mut client = stalled(&server, &market.symbols()).await;
@@ -160,7 +159,7 @@ async fn a_stalled_client_is_still_heard_and_answered_in_order() {
 
 #[tokio::test]
 async fn a_client_learns_of_its_own_pace() {
-    let server = Server::start().await;
+    let server = Server::patient().start().await;
     let mut market = Market::new(9, "PACE", 50);
     server.publish(&market.open()).await;
     let mut client = stalled(&server, &market.symbols()).await;
@@ -177,7 +176,7 @@ async fn a_client_learns_of_its_own_pace() {
 
 #[tokio::test]
 async fn sessions_that_leave_while_behind_leave_the_accounts_in_order() {
-    let server = Server::start().await;
+    let server = Server::patient().start().await;
     let mut market = Market::new(10, "GONE", 30);
     server.publish(&market.open()).await;
     let mut leaving = Vec::new();
@@ -200,7 +199,7 @@ async fn sessions_that_leave_while_behind_leave_the_accounts_in_order() {
 
 #[tokio::test]
 async fn a_nap_of_seconds_with_ticks_pouring_in_ends_with_the_newest_record() {
-    let server = Server::with().limit("progress_ms", 20_000).start().await;
+    let server = Server::patient().start().await;
     let mut market = Market::new(77, "NAP", 25);
     server.publish(&market.open()).await;
     let mut client = stalled(&server, &market.symbols()).await;

@@ -118,20 +118,21 @@ async fn an_idle_session_makes_no_progress_and_is_not_slow() {
 
 #[tokio::test]
 async fn a_burst_of_snapshots_on_a_thin_link_is_progress() {
-    const PROGRESS: Duration = Duration::from_secs(3);
-    let server = Server::with().limit("progress_ms", 3_000).start().await;
-    let symbols: Vec<_> = (0..2_000).map(|index| format!("LONG-NAME-OF-A-SYMBOL-{index}")).collect();
-    server.publish(&symbols.iter().flat_map(|symbol| bids(symbol, [1])).collect::<Vec<_>>()).await;
+    const PROGRESS: Duration = Duration::from_secs(8);
+    let server = Server::with().limit("progress_ms", 8_000).limit("ping_ms", 600_000).start().await;
+    let mut market = Market::new(2, "SNAPSHOT-OF-", 2_000);
+    server.publish(&[market.open(), market.open(), market.open(), market.open()].concat()).await;
+    let symbols = market.symbols();
     let mut client = Client::of(&server).receive_buffer_bytes(4_096).open().await;
     client.subscribe(Subscription::to(&symbols)).await;
     // One frame at a time, with the pause of a thin link between.
     let start = Instant::now();
     let mut frames = client.frames;
     for symbol in &symbols {
-        client.until_seq(symbol, 1).await;
+        client.until_seq(symbol, 4).await;
         if client.frames > frames {
             frames = client.frames;
-            sleep(Duration::from_millis(500)).await;
+            sleep(Duration::from_millis(400)).await;
         }
     }
     assert!(start.elapsed() > PROGRESS, "the burst took longer than the deadline for a single byte");

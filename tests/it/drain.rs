@@ -59,7 +59,7 @@ async fn what_is_dirty_is_flushed_before_the_close() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_cannot_hold_the_end_up() {
-    let mut server = Server::with().limit("drain_ms", 3_000).start().await;
+    let mut server = Server::patient().limit("drain_ms", 3_000).start().await;
     let mut market = Market::new(3, "D", 50);
     server.publish(&market.open()).await;
     let mut stalled = Client::of(&server).receive_buffer_bytes(4_096).open().await;
@@ -78,7 +78,7 @@ async fn a_client_that_does_not_read_cannot_hold_the_end_up() {
 
 #[tokio::test]
 async fn a_slow_reader_gets_its_last_records_within_the_deadline() {
-    let mut server = Server::start().await;
+    let mut server = Server::patient().limit("drain_ms", 60_000).start().await;
     let mut market = Market::new(31, "D", 20);
     server.publish(&market.open()).await;
     let mut client = Client::of(&server).receive_buffer_bytes(4_096).open().await;

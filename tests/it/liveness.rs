@@ -1,6 +1,6 @@
 //! A price that is old never looks new: heartbeats, staleness, the end of a feed.
 
-use crate::harness::{Client, Message, Server, Subscription, bids, now_micros};
+use crate::harness::{Client, Message, Server, Subscription, bids, eventually, now_micros};
 
 fn state_of<'a>(symbol: &'a str, state: &'a str) -> impl Fn(&Message) -> bool + 'a {
     move |message| {
@@ -121,17 +121,12 @@ async fn the_end_of_a_feed_closes_its_symbols_in_sight_of_all() {
 
 #[tokio::test]
 async fn readiness_follows_the_freshness_of_the_feed() {
-    let mut server = Server::with().feed("-").limit("stale_ms", 500).start().await;
+    let mut server = Server::with().feed("-").limit("stale_ms", 2_000).start().await;
     server.get("/readyz").await.expect_error(503);
     server.feed_stdin(&bids("A", [1]));
-    crate::harness::eventually("ready when the feed has spoken", async || {
-        server.get("/readyz").await.status.as_u16() == 200
-    })
-    .await;
-    crate::harness::eventually("not ready when the feed is mute", async || {
-        server.get("/readyz").await.status.as_u16() == 503
-    })
-    .await;
+    let status = async || server.get("/readyz").await.status.as_u16();
+    eventually("ready with a fresh feed", async || status().await == 200).await;
+    eventually("not ready when the feed is mute", async || status().await == 503).await;
     server.get("/readyz").await.expect_error(503);
     assert_eq!(server.get("/healthz").await.status.as_u16(), 200, "alive all the same");
 }

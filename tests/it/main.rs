@@ -6,6 +6,7 @@
 mod harness;
 
 mod check;
+mod churn;
 mod commands;
 mod configuration;
 mod conflate;

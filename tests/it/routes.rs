@@ -206,7 +206,7 @@ async fn the_page_is_html_and_subscribes() {
 
 #[tokio::test]
 async fn the_slowest_sessions_are_shown_with_the_reason() {
-    let server = Server::start().await;
+    let server = Server::patient().start().await;
     let mut market = Market::new(4, "SLOW", 50);
     server.publish(&market.open()).await;
     let mut slow = Client::of(&server).receive_buffer_bytes(4_096).open().await;

@@ -110,6 +110,12 @@ impl Server {
         Builder::default()
     }
 
+    /// A server that lets its clients stall as long as they like: for scenarios that are not about the deadlines, on
+    /// machines that may be slow.
+    pub fn patient() -> Builder {
+        Builder::default().limit("progress_ms", 600_000).limit("ping_ms", 600_000)
+    }
+
     /// A server with every default, fed by publishing.
     pub async fn start() -> Server {
         Builder::default().start().await

@@ -162,7 +162,7 @@ impl Held {
                 "law 4: the gap ended at {to}, the snapshot after it stands at {seq}: {snapshot:?}"
             ),
             (None, Some(cursor)) if renewed => {
-                assert!(seq >= cursor, "law 4: seq falls from {cursor}: {snapshot:?}")
+                assert!(seq >= cursor, "law 4: seq falls from {cursor}: {snapshot:?}");
             }
             (None, Some(cursor)) => {
                 panic!("a snapshot that nothing called for, at cursor {cursor}: {snapshot:?}")
