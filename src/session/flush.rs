@@ -204,7 +204,7 @@ impl Core {
         match session.transport {
             // A client that closed has been answered by the WebSocket layer.
             Transport::Socket { .. } if reason != CloseReason::Normal => {
-                frame::write_close(reason, &mut session.control)
+                frame::write_close(reason, &mut session.control);
             }
             Transport::Socket { .. } => session.control_frames -= 1,
             Transport::Events { .. } => frame::write_end_event(reason, &mut session.control),

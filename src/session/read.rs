@@ -222,11 +222,11 @@ impl Core {
             }
             let mut sink = [0; 4096];
             match stream.try_read(&mut sink) {
-                Ok(1..) => continue,
+                Ok(1..) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     match stream.poll_read_ready(context) {
                         Poll::Pending => return Poll::Pending,
-                        Poll::Ready(_) => continue,
+                        Poll::Ready(_) => {}
                     }
                 }
                 Ok(0) | Err(_) => self.drop_session(key, CloseReason::Gone),

@@ -152,9 +152,9 @@ mod tests {
         (0u16..1 << 12, 0u64..3, any::<[i64; FIXED_FIELDS]>(), any::<u64>(), any::<i128>()).prop_map(
             |(mask, side, fixed, trades, volume)| {
                 let mut fields = Fields { mask: FieldSet(mask), ..Fields::default() };
-                for index in 0..FIXED_FIELDS {
+                for (index, &value) in fixed.iter().enumerate() {
                     if mask & (1 << index) != 0 {
-                        fields.fixed[index] = Fixed(fixed[index]);
+                        fields.fixed[index] = Fixed(value);
                     }
                 }
                 if fields.mask.contains(Field::Side) {

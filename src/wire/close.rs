@@ -104,7 +104,7 @@ impl CloseReason {
     /// The reason phrase in the close frame: what happened, and what to do.
     pub const fn phrase(self) -> &'static str {
         match self {
-            CloseReason::Normal => "",
+            CloseReason::Normal | CloseReason::Gone => "",
             CloseReason::Drain => "the server is stopping: come back after retry_ms",
             CloseReason::ProtocolError => "the WebSocket protocol was broken",
             CloseReason::UnsupportedData => "binary messages are not spoken here: send JSON text",
@@ -119,7 +119,6 @@ impl CloseReason {
             CloseReason::MemoryBudget => "too many answers were not read: read them, then ask again",
             CloseReason::Origin => "this origin is not allowed",
             CloseReason::TooManySessions => "too many sessions",
-            CloseReason::Gone => "",
         }
     }
 

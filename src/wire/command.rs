@@ -6,7 +6,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use simd_json::{
-    BorrowedValue, Buffers,
+    BorrowedValue, Buffers, StaticNode,
     prelude::{TypedScalarValue, ValueAsArray, ValueAsObject, ValueAsScalar},
 };
 
@@ -304,9 +304,9 @@ fn kind(value: &BorrowedValue<'_>) -> &'static str {
         BorrowedValue::Array(_) => "an array",
         BorrowedValue::Object(_) => "an object",
         BorrowedValue::String(_) => "a string",
-        other if other.is_null() => "null",
-        other if other.as_bool().is_some() => "true or false",
-        _ => "a number",
+        BorrowedValue::Static(StaticNode::Null) => "null",
+        BorrowedValue::Static(StaticNode::Bool(_)) => "true or false",
+        BorrowedValue::Static(_) => "a number",
     }
 }
 
