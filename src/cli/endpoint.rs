@@ -1,8 +1,8 @@
 //! Where a server is, and the two ways to speak to it: a small HTTP GET, and the upgrade to WebSocket.
 //!
-//! Not a WebSocket implementation: [`Endpoint::upgrade`] answers the raw socket and the bytes that came behind the handshake, and
-//! the caller goes on from there. Invariants: no byte that the server sent is lost; every failure is one line that
-//! says what was tried; nothing waits longer than [`TIMEOUT`].
+//! Not a WebSocket implementation: [`Endpoint::upgrade`] answers the raw socket and the bytes that came behind the
+//! handshake, and the caller goes on from there. Invariants: no byte that the server sent is lost; every failure is one
+//! line that says what was tried; nothing waits longer than [`TIMEOUT`].
 
 use std::{io, net::SocketAddr, time::Duration};
 

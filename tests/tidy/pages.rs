@@ -1,0 +1,168 @@
+//! The other pages against the code: metrics, invariants and the tests that hold them, links.
+
+use std::{fmt::Write, path::Path};
+
+use tickcast::{
+    fanout::GapReason,
+    feed::RejectReason,
+    metrics::{ALL, Kind},
+    session::{accept::RejectedReason, stats::LimitHit},
+    wire::{CloseReason, control::Pace},
+};
+
+use super::{files, marked, read, root};
+
+/// The pages that people read; licences aside.
+fn pages() -> Vec<String> {
+    let roots = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"];
+    roots.map(str::to_owned).into_iter().chain(files("docs", "md")).collect()
+}
+
+fn assert_same(page: &str, shown: &str, expected: &str) {
+    assert!(shown.trim() == expected.trim(), "{page} has to say:\n{expected}");
+}
+
+#[test]
+fn the_page_of_metrics_has_every_metric_as_it_is_declared() {
+    let page = read("docs/METRICS.md");
+    let mut expected = String::from("| name | type | labels | meaning |\n|---|---|---|---|\n");
+    for def in &ALL {
+        let kind = match def.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        };
+        let labels: Vec<String> = def.labels.iter().map(|label| format!("`{label}`")).collect();
+        writeln!(expected, "| `{}` | {kind} | {} | {} |", def.name, labels.join(", "), def.help).unwrap();
+    }
+    assert_same("docs/METRICS.md", marked(&page, "metrics"), &expected);
+}
+
+#[test]
+fn the_page_of_metrics_has_every_value_of_every_label() {
+    let page = read("docs/METRICS.md");
+    let paces = [Pace::Live, Pace::Conflating].map(|pace| serde_json::to_value(pace).unwrap());
+    let paces: Vec<String> = paces.iter().map(|pace| pace.as_str().unwrap().to_owned()).collect();
+    let own = |labels: &[&str]| labels.iter().map(|&label| label.to_owned()).collect::<Vec<_>>();
+    let closed = [
+        ("tickcast_ticks_rejected_total", "reason", own(&RejectReason::ALL.map(RejectReason::label))),
+        ("tickcast_updates_gapped_total", "reason", own(&GapReason::ALL.map(GapReason::label))),
+        ("tickcast_sessions_closed_total", "reason", own(&CloseReason::ALL.map(CloseReason::label))),
+        ("tickcast_sessions", "pace", paces),
+        (
+            "tickcast_handshakes_rejected_total",
+            "reason",
+            own(&RejectedReason::ALL.map(RejectedReason::label)),
+        ),
+        ("tickcast_limit_hits_total", "limit", own(&LimitHit::ALL.map(LimitHit::label))),
+    ];
+    let mut expected = String::from("| metric | label | values |\n|---|---|---|\n");
+    for (metric, label, values) in &closed {
+        let values: Vec<String> = values.iter().map(|value| format!("`{value}`")).collect();
+        writeln!(expected, "| `{metric}` | `{label}` | {} |", values.join(", ")).unwrap();
+    }
+    assert_same("docs/METRICS.md", marked(&page, "labels"), &expected);
+    for def in &ALL {
+        for label in def.labels.iter().filter(|label| !["feed", "version"].contains(label)) {
+            let listed = closed.iter().any(|(metric, closed, _)| (metric, closed) == (&def.name, label));
+            assert!(listed, "the values of {label} of {} are not listed", def.name);
+        }
+    }
+}
+
+#[test]
+fn pages_name_only_metrics_that_exist() {
+    for page in pages() {
+        let text = read(&page);
+        for (at, _) in text.match_indices("tickcast_") {
+            let name: String =
+                text[at..].chars().take_while(|char| char.is_ascii_lowercase() || *char == '_').collect();
+            let name =
+                ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+            assert!(ALL.iter().any(|def| def.name == name), "{page} names {name}, which is no metric");
+        }
+    }
+}
+
+/// The spans of code of a page that name a test: `path/to/file.rs::name_of_the_test`.
+fn named_tests(page: &str) -> Vec<(&str, &str)> {
+    let spans = page.split('`').skip(1).step_by(2);
+    spans.filter_map(|span| span.split_once(".rs::")).collect()
+}
+
+#[test]
+fn every_test_that_holds_an_invariant_exists() {
+    let page = read("ARCHITECTURE.md");
+    let named = named_tests(&page);
+    assert!(named.len() > 20, "invariants are held by tests: {named:?}");
+    let mut faults = Vec::new();
+    for (path, name) in named {
+        let source = std::fs::read_to_string(root().join(format!("{path}.rs"))).unwrap_or_default();
+        let is_there = source.contains(&format!("fn {name}("));
+        if !is_there {
+            faults.push(format!("{path}.rs::{name}"));
+        }
+    }
+    assert!(faults.is_empty(), "ARCHITECTURE.md names tests that do not exist: {faults:#?}");
+}
+
+#[test]
+fn every_law_is_held_by_a_test() {
+    let page = read("ARCHITECTURE.md");
+    for law in 1..=9 {
+        let row = page.lines().find(|line| line.starts_with(&format!("| {law} |")));
+        let row = row.unwrap_or_else(|| panic!("ARCHITECTURE.md has no invariant {law}"));
+        assert!(!named_tests(row).is_empty(), "invariant {law} names no test");
+    }
+}
+
+#[test]
+fn the_code_map_has_every_module() {
+    let page = read("ARCHITECTURE.md");
+    for line in read("src/lib.rs").lines() {
+        let Some(module) = line.strip_prefix("pub mod ").and_then(|line| line.strip_suffix(';')) else {
+            continue;
+        };
+        let is_named =
+            page.contains(&format!("`src/{module}.rs`")) || page.contains(&format!("`src/{module}/`"));
+        assert!(is_named, "the code map does not have {module}");
+    }
+}
+
+#[test]
+fn links_between_pages_lead_somewhere() {
+    for page in pages() {
+        let text = read(&page);
+        let directory = Path::new(&page).parent().unwrap();
+        for (at, _) in text.match_indices("](") {
+            let target = text[at + 2..].split(')').next().unwrap();
+            if target.contains("://") {
+                continue;
+            }
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let file = if file.is_empty() { Path::new(&page).to_owned() } else { directory.join(file) };
+            let full = root().join(&file);
+            assert!(full.exists(), "{page} links to {target}, which does not exist");
+            if !heading.is_empty() {
+                let there = std::fs::read_to_string(full).unwrap();
+                let is_there = there.lines().any(|line| line.starts_with('#') && anchor(line) == heading);
+                assert!(is_there, "{page} links to {target}, and there is no such heading");
+            }
+        }
+    }
+}
+
+/// The anchor that a heading has where Markdown is shown.
+fn anchor(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = text.chars().filter(|char| char.is_alphanumeric() || matches!(char, ' ' | '-' | '_'));
+    kept.map(|char| if char == ' ' { '-' } else { char }).collect()
+}
+
+#[test]
+fn the_readme_names_the_commands_and_they_are_there() {
+    let page = read("README.md");
+    assert!(page.contains("cargo run --release") && page.contains("tests/run.sh"));
+    assert!(root().join("tests/run.sh").is_file());
+    assert!(read(".ci/run").contains("tests/run.sh"), "CI runs the same command");
+}

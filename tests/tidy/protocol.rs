@@ -1,0 +1,331 @@
+//! docs/PROTOCOL.md against the code: every example is what the server writes or reads, and every table is complete.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use tickcast::{
+    fanout::{Emit, GapReason, LocalId},
+    feed::ndjson::Decoder,
+    limits::Limits,
+    tick::{Field, FieldSet, Fields, Fixed, Nanos, Side, State, Symbol, Volume},
+    topic::{Record, Stamped, TopicId},
+    wire::{
+        CloseReason, CommandError, Control, ErrorCode, Framer, Framing, Id,
+        close::Retry,
+        command::CommandReader,
+        control::{Entry, ListEntry, Pace, Status},
+    },
+};
+
+use super::{marked, read, rows};
+
+fn page() -> String {
+    read("docs/PROTOCOL.md")
+}
+
+/// The lines of the page's blocks of JSON, each one an example.
+fn examples(page: &str) -> Vec<&str> {
+    let blocks = page.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default());
+    blocks.flat_map(str::lines).collect()
+}
+
+// The record of the examples: BTCUSDT as of some moment of the bundled recording.
+
+const RX: Nanos = Nanos(1_795_416_101_413_382_000);
+const TS: Nanos = Nanos(1_742_944_025_399_339_000);
+
+fn symbol() -> Symbol {
+    Symbol::new("BTCUSDT").unwrap()
+}
+
+fn fields(values: &[(Field, &str)]) -> Fields {
+    let mut fields = Fields::default();
+    for (field, value) in values {
+        fields.set_fixed(*field, Fixed::parse(value).unwrap());
+    }
+    fields
+}
+
+fn record(seq: u64, ts: Nanos, rx: Nanos, values: [&str; 10], side: Side, trades: u64) -> Record {
+    let [bid, bid_size, ask, ask_size, last, last_size, open, high, low, volume] = values;
+    let mut fields = fields(&[
+        (Field::Bid, bid),
+        (Field::BidSize, bid_size),
+        (Field::Ask, ask),
+        (Field::AskSize, ask_size),
+        (Field::Last, last),
+        (Field::LastSize, last_size),
+        (Field::Open, open),
+        (Field::High, high),
+        (Field::Low, low),
+    ]);
+    fields.set_side(side);
+    fields.set_volume(Volume::parse(volume).unwrap());
+    fields.set_trades(trades);
+    Record { seq, order: seq, ts, rx, fields }
+}
+
+fn base() -> Record {
+    let values = [
+        "87232", "2.49442", "87232.01", "2.63082", "87232.01", "0.00078", "87232", "87232.01", "87232",
+        "0.03359",
+    ];
+    let (ts, rx) = (Nanos(1_742_944_024_612_000_000), Nanos(1_795_416_100_751_351_000));
+    record(53, ts, rx, values, Side::Buy, 12)
+}
+
+fn merged() -> Record {
+    let values = [
+        "87232", "2.47718", "87232.01", "2.93082", "87232", "0.0013", "87232", "87232.01", "87232", "0.03584",
+    ];
+    record(66, TS, RX, values, Side::Sell, 14)
+}
+
+/// One frame with what `emit` writes.
+fn data(emit: impl FnOnce(&mut Framer)) -> String {
+    let mut framer = Framer::new(16 * 1024);
+    framer.begin();
+    emit(&mut framer);
+    let (bytes, _) = framer.finish(Framing::Events).expect("there is a message");
+    let text = std::str::from_utf8(bytes).unwrap();
+    text.strip_prefix("data: ").unwrap().trim_end().to_owned()
+}
+
+fn control(message: &Control<'_>) -> String {
+    let mut out = Vec::new();
+    message.write(&mut out);
+    String::from_utf8(out).unwrap()
+}
+
+fn data_messages() -> Vec<String> {
+    let (local, symbol, all) = (LocalId(0), symbol(), FieldSet::ALL);
+    let fields = fields(&[(Field::Bid, "87232.01"), (Field::BidSize, "0.50")]);
+    let tick = Stamped { topic: TopicId(0), seq: 54, order: 54, ts: TS, rx: RX, fields };
+    vec![
+        data(|framer| framer.snapshot(local, &symbol, &base(), all)),
+        data(|framer| framer.tick(local, &symbol, &tick, 1, all)),
+        data(|framer| framer.merged(local, &symbol, &merged(), 12, all)),
+        data(|framer| framer.gap(&symbol, 67, 2311, GapReason::Slow)),
+    ]
+}
+
+fn answers() -> Vec<String> {
+    let id = |number| Some(Id::Number(number));
+    let subscribed = vec![
+        Entry::new("BTCUSDT", Status::Ok),
+        Entry::new("NEW", Status::Pending),
+        Entry { matched: Some(2), ..Entry::new("ETH*", Status::Ok) },
+        Entry::error("B C", ErrorCode::BadSymbol, Symbol::new("B C").unwrap_err().to_string()),
+    ];
+    let not_subscribed =
+        Entry::error("XYZ", ErrorCode::NotSubscribed, "this session is not subscribed to it");
+    let listed = ListEntry {
+        symbol: "BTCUSDT".to_owned(),
+        mode: "latest",
+        interval_ms: 250,
+        fields: Some(vec![Field::Bid.name(), Field::Ask.name()]),
+        seq: 66,
+        state: State::Live,
+    };
+    let fault = CommandReader::new()
+        .read(&mut br#"{"op":"subscribe","id":7,"symbols":["A"],"mode":"fast"}"#.to_vec(), &Limits::default())
+        .expect_err("there is no mode fast");
+    [
+        Control::Subscribed { id: id(1), results: subscribed },
+        Control::Unsubscribed { id: id(2), results: vec![Entry::new("BTCUSDT", Status::Ok)] },
+        Control::Set { id: id(3), results: vec![not_subscribed] },
+        Control::Pong { id: id(5), ts: Nanos(1_795_416_104_000_000_000) },
+        Control::List {
+            id: Some(Id::Text("mine".to_owned())),
+            subscriptions: vec![listed],
+            globs: vec!["ETH*".to_owned()],
+        },
+        Control::error(&fault),
+    ]
+    .iter()
+    .map(control)
+    .collect()
+}
+
+fn announcements() -> Vec<String> {
+    let now = Nanos(1_795_416_105_000_000_000);
+    [
+        Control::welcome("42", "hof6rnqbm4", &Limits::default()),
+        Control::SymbolStatus { symbol: "BTCUSDT", state: State::Stale },
+        Control::PaceStatus { pace: Pace::Conflating },
+        Control::Heartbeat { ts: now, asof: now, dirty: 0, oldest_ms: 0 },
+        Control::Drain { retry_ms: 1730 },
+    ]
+    .iter()
+    .map(control)
+    .collect()
+}
+
+/// That no kind of control message is forgotten above: a new one does not compile here.
+fn is_shown(message: &Control<'_>) {
+    match message {
+        Control::Welcome { .. }
+        | Control::Subscribed { .. }
+        | Control::Unsubscribed { .. }
+        | Control::Set { .. }
+        | Control::SymbolStatus { .. }
+        | Control::PaceStatus { .. }
+        | Control::Heartbeat { .. }
+        | Control::Pong { .. }
+        | Control::List { .. }
+        | Control::Error { .. }
+        | Control::Drain { .. } => {}
+    }
+}
+
+#[test]
+fn every_message_is_shown_as_the_server_writes_it() {
+    is_shown(&Control::Drain { retry_ms: 0 });
+    let page = page();
+    let shown: BTreeSet<&str> = examples(&page).into_iter().filter(|line| line.starts_with('[')).collect();
+    let written: Vec<String> = [data_messages(), answers(), announcements()].concat();
+    let written: BTreeSet<&str> = written.iter().map(String::as_str).collect();
+    let missing: Vec<_> = written.difference(&shown).collect();
+    let foreign: Vec<_> = shown.difference(&written).collect();
+    assert!(
+        missing.is_empty() && foreign.is_empty(),
+        "not on the page: {missing:#?}\nnot written: {foreign:#?}"
+    );
+}
+
+#[test]
+fn every_message_adds_up_from_one_example_to_the_next() {
+    let page = page();
+    let mut seq = 0;
+    for line in examples(&page).into_iter().filter(|line| line.starts_with('[')) {
+        let messages: Vec<Value> = serde_json::from_str(line).unwrap();
+        for message in messages {
+            let number = |name: &str| message[name].as_u64();
+            match message["type"].as_str().unwrap() {
+                "snapshot" => seq = number("seq").unwrap(),
+                "update" => {
+                    assert_eq!(number("seq"), Some(seq + number("n").unwrap_or(1)), "{line}");
+                    seq = number("seq").unwrap();
+                }
+                "gap" => assert_eq!(number("from"), Some(seq + 1), "{line}"),
+                _ => {}
+            }
+        }
+    }
+    assert!(seq > 0, "no snapshot is shown");
+}
+
+#[test]
+fn every_command_is_one_that_the_server_reads_and_every_op_is_shown() {
+    let page = page();
+    let mut ops = BTreeSet::new();
+    for line in examples(&page).into_iter().filter(|line| line.contains("\"op\"")) {
+        let read = CommandReader::new().read(&mut line.as_bytes().to_vec(), &Limits::default());
+        assert!(read.is_ok(), "{line}: {read:?}");
+        ops.insert(serde_json::from_str::<Value>(line).unwrap()["op"].as_str().unwrap().to_owned());
+    }
+    let unknown = CommandReader::new().read(&mut br#"{"op":""}"#.to_vec(), &Limits::default());
+    let Err(CommandError { message, .. }) = unknown else { panic!("an empty op was read") };
+    // "there is no op "": it is one of subscribe, …"
+    let known = message.split("one of ").nth(1).unwrap().split(", ").map(str::to_owned);
+    assert_eq!(ops, known.collect());
+}
+
+#[test]
+fn every_example_is_json_and_ticks_are_ticks() {
+    let page = page();
+    let mut ticks = 0;
+    for line in examples(&page) {
+        let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        if value.get("symbol").is_some() {
+            let decoded = Decoder::new(64 * 1024).decode(&mut line.as_bytes().to_vec());
+            assert!(decoded.is_ok(), "{line}: {decoded:?}");
+            ticks += 1;
+        }
+    }
+    assert!(ticks >= 2, "a tick and a recording's tick are shown");
+}
+
+#[test]
+fn every_close_code_is_in_its_table_with_its_advice() {
+    let page = page();
+    let shown: Vec<_> = rows(marked(&page, "close codes"));
+    assert_eq!(shown.len(), CloseReason::ALL.len());
+    for reason in CloseReason::ALL {
+        let (code, label) = (reason.code().to_string(), format!("`{}`", reason.label()));
+        let row = shown.iter().find(|row| row[0] == code).unwrap_or_else(|| panic!("no close code {code}"));
+        assert_eq!(row[1], label, "{code}");
+        let advice = if reason.retry() == Retry::ComeBack { "come back" } else { "do not come back" };
+        assert!(row[3].starts_with(advice), "{code}: {advice} is the advice, not {}", row[3]);
+    }
+}
+
+#[test]
+fn every_word_for_a_fault_and_for_a_gap_is_in_its_table() {
+    let page = page();
+    let firsts = |name: &str| -> Vec<String> {
+        rows(marked(&page, name)).iter().map(|row| row[0].trim_matches('`').to_owned()).collect()
+    };
+    assert_eq!(firsts("error codes"), ErrorCode::ALL.map(|code| code.as_str().to_owned()));
+    assert_eq!(firsts("gap reasons"), GapReason::ALL.map(|reason| reason.label().to_owned()));
+}
+
+#[test]
+fn every_field_of_a_record_is_named() {
+    let page = page();
+    let names: Vec<String> = Field::ALL.iter().map(|field| format!("`{}`", field.name())).collect();
+    assert!(page.contains(&names.join(", ")), "{names:?}");
+}
+
+#[test]
+fn every_route_and_every_error_over_http_is_in_the_table() {
+    let page = page();
+    let table = marked(&page, "routes");
+    let shown: Vec<String> =
+        rows(table).iter().map(|row| format!("{} {}", row[0].trim_matches('`'), row[1])).collect();
+    // The table of routes, as it stands in the source: `("/path", &[Method::GET, Method::HEAD]),`.
+    let source = read("src/http/mod.rs");
+    let routes = source.lines().filter_map(|line| line.trim().strip_prefix("(\"/"));
+    let routes: Vec<String> = routes
+        .map(|line| {
+            let (path, methods) = line.split_once("\", &[Method::").expect("a path and its methods");
+            format!("/{path} {}", methods.split([',', ']']).next().unwrap())
+        })
+        .collect();
+    assert_eq!(shown, routes);
+    for file in ["answer", "market", "ops", "publish", "mod"] {
+        for code in codes(&read(&format!("src/http/{file}.rs"))) {
+            assert!(page.contains(&format!("`{code}`")), "{code}, of src/http/{file}.rs, is not on the page");
+        }
+    }
+    for code in codes(&read("src/session/handshake.rs")) {
+        assert!(table.contains(&format!("`{code}`")), "{code}, of the handshake, is not in the table");
+    }
+}
+
+/// The codes of errors that a source file has: strings of small letters and underscores that stand where one belongs.
+fn codes(source: &str) -> BTreeSet<String> {
+    let before = ["StatusCode::", "bad_request(", "code: "];
+    let mut found = BTreeSet::new();
+    for start in
+        before.iter().flat_map(|before| source.match_indices(before)).map(|(at, before)| at + before.len())
+    {
+        let statement: String = source[start..].chars().take_while(|char| *char != ';').take(120).collect();
+        let mut parts = statement.split('"');
+        let (Some(between), Some(text)) = (parts.next(), parts.next()) else { continue };
+        if between.contains(['{', '(']) {
+            continue;
+        }
+        if text.len() > 2 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') {
+            found.insert(text.to_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn the_end_of_an_event_stream_is_shown_as_it_is_written() {
+    let mut out = Vec::new();
+    tickcast::wire::frame::write_end_event(CloseReason::Drain, &mut out);
+    assert!(page().contains(std::str::from_utf8(&out).unwrap()));
+}
