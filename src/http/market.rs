@@ -10,6 +10,7 @@ use super::{Answer, Caller, Failure, answer};
 use crate::{
     fanout::Glob,
     session::{
+        accept::RejectedReason,
         events::EventBody,
         handshake,
         query::subscribe_command,
@@ -129,6 +130,7 @@ fn resolve(shared: &Shared, named: Vec<Target>) -> Result<Vec<Symbol>, Failure> 
 /// The stream's messages as server-sent events.
 pub fn events(shard: &Rc<Shard>, request: &Request<Incoming>, caller: &Caller) -> Result<Answer, Failure> {
     if shard.shared.draining.load(std::sync::atomic::Ordering::Relaxed) {
+        shard.shared.rejected.count(RejectedReason::Draining);
         return Err(Failure::draining());
     }
     let Some(command) = request.uri().query().and_then(subscribe_command) else {

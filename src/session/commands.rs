@@ -44,6 +44,8 @@ impl Core {
                     results.push(self.subscribe(key, target, &spec, resume.as_ref(), now, &mut told));
                 }
                 self.control(key, &Control::Subscribed { id, results });
+                told.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+                told.dedup_by(|a, b| a.0 == b.0);
                 // A price that is old must not look new, even when its topic was quiet before anyone asked.
                 for (symbol, state) in told {
                     self.control(key, &Control::SymbolStatus { symbol: symbol.as_str(), state });

@@ -119,6 +119,7 @@ impl Core {
         if let Some(in_flight) = session.in_flight.take() {
             self.fanout.accepted(&in_flight.tally);
             self.stats.ages.observe(&in_flight.rx, *now);
+            session.frame_at = *now;
         }
         if std::mem::take(&mut session.reading_held) {
             session.wake();
@@ -151,6 +152,7 @@ impl Core {
             return Written::All;
         }
         session.frames_sent += 1;
+        session.frame_at = *now;
         self.stats.frames_sent += 1;
         self.fanout.accepted(&tally);
         self.stats.ages.observe(rx, *now);
@@ -249,7 +251,6 @@ impl Session {
     fn note_progress(&mut self, bytes: usize, now: Nanos) {
         if bytes > 0 {
             self.progress_at = now;
-            self.frame_at = now;
             self.bytes_sent += bytes as u64;
         }
     }

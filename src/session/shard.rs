@@ -282,6 +282,7 @@ impl Core {
         let framing = session.framing();
         crate::wire::frame::write_control(message, framing, &mut self.scratch, &mut session.control);
         session.control_frames += 1;
+        session.frame_at = self.shared.clock.now();
         if self.scratch.capacity() > 64 * 1024 {
             self.scratch = Vec::new();
         }

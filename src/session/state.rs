@@ -37,6 +37,7 @@ pub struct Session {
     pub unacknowledged_bytes: usize,
     /// When it last refused one.
     pub blocked_at: Nanos,
+    /// When the last frame with a message went out; pings and pongs, which pages never see, do not count.
     pub frame_at: Nanos,
     pub heard_at: Nanos,
     pub pinged_at: Nanos,

@@ -96,10 +96,6 @@ impl Core {
         let message =
             Control::Heartbeat { ts: now, asof, dirty: behind.dirty, oldest_ms: now.since(asof) / 1_000_000 };
         self.control(key, &message);
-        // An event stream has no frame of its own to show that it was said.
-        if let Some(session) = self.session(key) {
-            session.frame_at = now;
-        }
     }
 
     /// Begins to end every session, because the server stops.
