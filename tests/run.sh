@@ -42,6 +42,30 @@ cargo_test() {
   failed=$((failed + bad))
 }
 
+# counted NAME COMMAND...: a suite that prints `N passed, M failed` itself.
+counted() {
+  local name=$1 status=0 ok=0 bad=0
+  shift
+  printf '\n== %s: %s\n' "$name" "$*"
+  "$@" 2>&1 | tee "$log" || status=1
+  read -r ok bad < <(awk '/^[0-9]+ passed, [0-9]+ failed/ { p = $1; f = $3 } END { print p + 0, f + 0 }' "$log")
+  if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
+  if [ "$ok" -eq 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
+  if [ "$bad" -ne 0 ]; then failures+=("$name"); fi
+  passed=$((passed + ok))
+  failed=$((failed + bad))
+}
+
+# need COMMAND PACKAGE...: installs Debian's packages when the command is missing.
+need() {
+  local command=$1 as_root=()
+  shift
+  if eval "$command" >/dev/null 2>&1; then return; fi
+  [ "$(id -u)" -eq 0 ] || as_root=(sudo -n)
+  "${as_root[@]}" apt-get update -q
+  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -q --no-install-recommends "$@"
+}
+
 check format cargo fmt --all --check
 check lints cargo clippy --locked --all-targets -- -D warnings
 cargo_test tests --all-targets
@@ -49,6 +73,13 @@ cargo_test examples-in-documentation --doc
 # The documentation is for those who work on the code: private items are in it, and may be linked to.
 check documentation env RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" \
   cargo doc --locked --no-deps --document-private-items
+
+# Clients that were not written here: Python's and Node's libraries, curl, a browser.
+need 'command -v curl' curl ca-certificates
+need 'python3 -c "import venv, ensurepip"' python3 python3-venv
+need 'command -v npm' nodejs npm
+counted acceptance tests/accept/run.sh
+counted page tests/page/run.sh
 
 echo
 for name in "${failures[@]}"; do echo "failed: $name"; done
