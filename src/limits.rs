@@ -66,7 +66,7 @@ pub struct Limits {
 }
 
 /// `TCP_NOTSENT_LOWAT` and what a session's own buffer holds must together stay below `unsent_bytes`.
-pub const NOTSENT_LOWAT_BYTES: usize = 16 * 1024;
+pub const NOTSENT_LOWAT_BYTES: usize = 8 * 1024;
 /// `SO_SNDBUF` of an accepted socket: what is sent and not acknowledged lives here too.
 pub const SEND_BUFFER_BYTES: usize = 128 * 1024;
 /// Connections that the kernel may hold before they are accepted.

@@ -95,6 +95,8 @@ pub enum State {
 
 /// How many fields are plain decimals.
 pub const FIXED_FIELDS: usize = 9;
+/// Their bits in a [`FieldSet`].
+const FIXED_BITS: u16 = (1 << FIXED_FIELDS) - 1;
 /// Units of a [`Fixed`] in one.
 pub const FIXED_ONE: i64 = 1_000_000_000;
 /// Decimal places of a [`Fixed`].
@@ -587,10 +589,11 @@ impl Fields {
 
     /// Takes over every field that `newer` has.
     pub fn merge(&mut self, newer: &Fields) {
-        for index in 0..FIXED_FIELDS {
-            if newer.mask.0 & (1 << index) != 0 {
-                self.fixed[index] = newer.fixed[index];
-            }
+        let mut bits = newer.mask.0 & FIXED_BITS;
+        while bits != 0 {
+            let index = bits.trailing_zeros() as usize;
+            self.fixed[index] = newer.fixed[index];
+            bits &= bits - 1;
         }
         if newer.mask.contains(Field::Side) {
             self.side = newer.side;

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     fanout::SessionKey,
-    wire::{CloseReason, Framing},
+    wire::{CloseReason, FrameSize, Framing},
 };
 
 /// The body of an event stream; the session ends with it.
@@ -85,7 +85,7 @@ impl Core {
         if session.closing.is_some() {
             return Poll::Ready(None);
         }
-        self.framer.begin();
+        self.framer.begin(FrameSize::Full);
         let tally = self.fanout.fill(key, now, &*self.shared.ingest, &mut self.framer);
         let Some((bytes, rx)) = self.framer.finish(Framing::Events) else { return Poll::Pending };
         let bytes = Bytes::copy_from_slice(bytes);

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     fanout::SessionKey,
     tick::Nanos,
-    wire::{CloseReason, Framing, frame},
+    wire::{CloseReason, FrameSize, Framing, frame},
 };
 
 /// Frames that one session is written before the next has its turn.
@@ -128,7 +128,8 @@ impl Core {
     }
 
     fn write_data(&mut self, key: SessionKey, stream: &TcpStream, now: &mut Nanos) -> Written {
-        self.framer.begin();
+        let behind = self.session(key).is_some_and(|session| session.behind_since.is_some());
+        self.framer.begin(if behind { FrameSize::Small } else { FrameSize::Full });
         let tally = self.fanout.fill(key, *now, &*self.shared.ingest, &mut self.framer);
         let Some((bytes, rx)) = self.framer.finish(Framing::WebSocket) else { return Written::Level };
         let taken = match stream.try_write(bytes) {

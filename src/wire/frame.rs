@@ -24,10 +24,21 @@ pub enum Framing {
     Events,
 }
 
+/// How much one frame may hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FrameSize {
+    /// As much as the limit allows: the fewer frames, the less they cost.
+    Full,
+    /// A little: the client is behind, and what is chosen later is fresher.
+    Small,
+}
+
 pub struct Framer {
     /// Room for the header, then the payload.
     buffer: Vec<u8>,
     payload_bytes_max: usize,
+    /// Of the frame at hand.
+    room_bytes: usize,
     /// When the newest tick of each message was taken in.
     rx: Vec<Nanos>,
     /// By local topic.
@@ -49,6 +60,8 @@ struct Cached {
     run_first: u64,
 }
 
+/// A client that is behind gets frames of this size, in bytes: what is encoded can no longer be conflated.
+const SMALL_FRAME_BYTES: usize = 4 * 1024;
 /// A WebSocket header of a server has at most 10 bytes; `data: ` has 6.
 const HEAD_BYTES: usize = 10;
 /// More than the longest message that one call of [`Emit`] adds, a gap and a snapshot together.
@@ -62,13 +75,18 @@ impl Framer {
         Framer {
             buffer: Vec::with_capacity(HEAD_BYTES + payload_bytes_max),
             payload_bytes_max: payload_bytes_max.max(2 * MESSAGE_BYTES_MAX),
+            room_bytes: 0,
             rx: Vec::new(),
             cached: Vec::new(),
         }
     }
 
     /// Begins a frame; an unfinished one is forgotten.
-    pub fn begin(&mut self) {
+    pub fn begin(&mut self, size: FrameSize) {
+        self.room_bytes = match size {
+            FrameSize::Full => self.payload_bytes_max,
+            FrameSize::Small => SMALL_FRAME_BYTES.min(self.payload_bytes_max),
+        };
         self.rx.clear();
         self.buffer.clear();
         self.buffer.extend_from_slice(&[0; HEAD_BYTES]);
@@ -140,7 +158,7 @@ const EVENT_TAIL: &[u8] = b"\n\n";
 
 impl Emit for Framer {
     fn has_room(&self) -> bool {
-        self.buffer.len() - HEAD_BYTES + MESSAGE_BYTES_MAX <= self.payload_bytes_max
+        self.buffer.len() - HEAD_BYTES + MESSAGE_BYTES_MAX <= self.room_bytes
     }
 
     fn snapshot(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, wanted: FieldSet) {
@@ -178,7 +196,7 @@ impl Emit for Framer {
 
     fn run(&mut self, topic: LocalId, symbol: &Symbol, ticks: &[Stamped]) -> usize {
         let Some(first) = ticks.first() else { return 0 };
-        let room = (self.payload_bytes_max + HEAD_BYTES).saturating_sub(self.buffer.len() + 1);
+        let room = (self.room_bytes + HEAD_BYTES).saturating_sub(self.buffer.len() + 1);
         let mut out = std::mem::take(&mut self.buffer);
         let cached = self.cached(topic);
         let sent = if cached.covers(first.seq) {

@@ -10,7 +10,7 @@ use tickcast::{
     tick::{Field, FieldSet, Fields, Fixed, Nanos, Side, State, Symbol, Volume},
     topic::{Record, Stamped, TopicId},
     wire::{
-        CloseReason, CommandError, Control, ErrorCode, Framer, Framing, Id,
+        CloseReason, CommandError, Control, ErrorCode, FrameSize, Framer, Framing, Id,
         close::Retry,
         command::CommandReader,
         control::{Entry, ListEntry, Pace, Status},
@@ -84,7 +84,7 @@ fn merged() -> Record {
 /// One frame with what `emit` writes.
 fn data(emit: impl FnOnce(&mut Framer)) -> String {
     let mut framer = Framer::new(16 * 1024);
-    framer.begin();
+    framer.begin(FrameSize::Full);
     emit(&mut framer);
     let (bytes, _) = framer.finish(Framing::Events).expect("there is a message");
     let text = std::str::from_utf8(bytes).unwrap();
