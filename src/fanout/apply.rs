@@ -3,18 +3,21 @@
 //! A batch is taken in whole before anyone is marked: a topic's subscribers are walked once for each batch, however
 //! many of its ticks are in it.
 
+use std::cmp::Reverse;
+
 use super::{
-    Fanout, LocalId, Mode, SessionKey,
-    core::{LANE, Notice, Place, Session, Sub, Topic, UNWATCHED, index32},
+    Fanout, LocalId, Mode, SessionKey, Spec,
+    core::{Base, LANE, Notice, Place, Session, Sub, Topic, UNWATCHED, index32},
     wheel::Wheel,
 };
 use crate::{
-    tick::{Nanos, State},
-    topic::{Batch, Birth, Image, Stamped, Store, TopicId},
+    tick::{Nanos, State, Symbol},
+    topic::{Batch, Birth, Image, Record, Stamped, Store, TopicId},
 };
 
-/// Ticks that a topic keeps at hand for mode `every` while someone is behind; the ring has the older ones.
-pub(super) const RECENT_MAX: usize = 256;
+/// Entries that the wheel may hold of intervals that are over or subscriptions that are gone, beside one for each
+/// subscription there is. Without a bound, a client that subscribes again and again would fill it.
+const WHEEL_SLACK: usize = 1024;
 
 impl Fanout {
     /// Takes in what ingest handed over.
@@ -37,8 +40,7 @@ impl Fanout {
 
     /// Catches up from the topics themselves, after batches were lost on the way here.
     pub fn resync(&mut self, now: Nanos, store: &impl Store) {
-        let births = store.births(TopicId(index32(self.born.len())));
-        self.bear(&births, now, store);
+        self.bear_ahead(now, store);
         let watched: Vec<u32> = self.by_market.iter().copied().filter(|&local| local != UNWATCHED).collect();
         for local in watched {
             self.catch_up(local, now, store);
@@ -57,6 +59,12 @@ impl Fanout {
             }
         }
         self.scratch.fired = fired;
+        if self.wheel.len() > 2 * self.subs.len() + WHEEL_SLACK {
+            let subs = &self.subs;
+            self.wheel.sweep(|key, due| {
+                subs.get(key as usize).is_some_and(|sub| sub.place == Place::Waiting && sub.due == due)
+            });
+        }
     }
 
     /// Finds topics that have become stale since the last call.
@@ -92,7 +100,7 @@ impl Fanout {
             }
         }
         topic.fresh += 1;
-        note(topic, tick);
+        note(topic, tick, self.bounds.recent_ticks);
         if !topic.masked.is_empty() {
             self.hold_against_masks(local, tick, now);
         }
@@ -103,10 +111,13 @@ impl Fanout {
         let topic = &mut self.topics[local as usize];
         for &key in &topic.masked {
             let sub = &mut self.subs[key as usize];
-            if tick.fields.mask.intersect(sub.wanted).is_empty() && !sub.snapshot {
+            // A subscription that rests without a base waits for the symbol's first tick, whatever is in it.
+            let begins = sub.place == Place::Idle && sub.base != Base::None;
+            if tick.fields.mask.intersect(sub.wanted).is_empty() && !begins {
                 sub.skipped += 1;
                 self.accounts.filtered += 1;
             } else if sub.place == Place::Idle {
+                sub.lead = lead(sub.skipped);
                 topic.every_behind += u32::from(sub.mode == Mode::Every);
                 mark(key, sub, tick.rx, now, &mut self.sessions, &mut self.ready, &mut self.wheel);
             }
@@ -136,7 +147,7 @@ impl Fanout {
     }
 
     /// Makes symbols known that were born; subscriptions and globs may have waited for them.
-    fn bear(&mut self, births: &[Birth], now: Nanos, store: &impl Store) {
+    pub(super) fn bear(&mut self, births: &[Birth], now: Nanos, store: &impl Store) {
         for birth in births {
             if (birth.topic.0 as usize) < self.born.len() {
                 continue;
@@ -149,40 +160,44 @@ impl Fanout {
             if let Some(local) = waiting {
                 self.topics[local as usize].market = Some(birth.topic);
             }
-            self.catch_with_globs(birth, now, store);
+            let holders = self.glob_holders(&birth.symbol);
+            if !holders.is_empty() {
+                self.catch_with_globs(birth, &holders, now, store);
+            }
         }
     }
 
-    fn catch_with_globs(&mut self, birth: &Birth, now: Nanos, store: &impl Store) {
-        let matching = self.patterns.values().filter(|pattern| pattern.glob.matches(&birth.symbol));
-        let holders: Vec<_> = matching.flat_map(|pattern| pattern.holders.iter().copied()).collect();
-        if holders.is_empty() {
-            return;
+    /// Sessions with a pattern that matches, each once, with the spec of the pattern that it added last: as if it had
+    /// subscribed to the symbol with each in turn. In order, so that the same input gives the same frames.
+    fn glob_holders(&self, symbol: &Symbol) -> Vec<(u32, Spec)> {
+        let matching = self.patterns.iter().filter(|(_, pattern)| pattern.glob.matches(symbol));
+        let mut held: Vec<(u32, usize, Spec)> = Vec::new();
+        for (text, pattern) in matching {
+            for &(session, spec) in &pattern.holders {
+                let globs = &self.sessions[session as usize].globs;
+                held.push((session, globs.iter().position(|glob| glob == text).unwrap_or_default(), spec));
+            }
         }
-        let local = self.watch_newborn(birth);
-        for (session, spec) in holders {
+        held.sort_unstable_by_key(|&(session, place, _)| (session, Reverse(place)));
+        held.dedup_by_key(|&mut (session, ..)| session);
+        held.into_iter().map(|(session, _, spec)| (session, spec)).collect()
+    }
+
+    /// Subscribes who waited for such a symbol. All its ticks are still to come, so its image is not asked for: a
+    /// pattern misses no more of a symbol's beginning than its name would.
+    fn catch_with_globs(&mut self, birth: &Birth, holders: &[(u32, Spec)], now: Nanos, store: &impl Store) {
+        let local = self.local_of(&birth.symbol);
+        self.by_market[birth.topic.0 as usize] = local;
+        for &(session, ref spec) in holders {
             let session = SessionKey(session);
             if self.is_subscribed(session, &birth.symbol) {
                 continue;
             }
-            if self.subscribe(session, &birth.symbol, &spec, None, now, store).is_err() {
+            if self.subscribe(session, &birth.symbol, spec, None, now, store).is_err() {
                 self.notices.push(Notice::Full { session, symbol: birth.symbol.clone() });
             }
         }
         self.unwatch(LocalId(local));
-    }
-
-    /// Watches a topic from its first tick on, which is still to come: the market's image would be ahead of it.
-    fn watch_newborn(&mut self, birth: &Birth) -> u32 {
-        let known = self.by_symbol.get(&birth.symbol).copied();
-        let local = known.unwrap_or_else(|| {
-            let local = index32(self.topics.insert(Topic::new(birth.symbol.clone())));
-            self.by_symbol.insert(birth.symbol.clone(), local);
-            local
-        });
-        self.topics[local as usize].market = Some(birth.topic);
-        self.by_market[birth.topic.0 as usize] = local;
-        local
     }
 
     /// Brings one topic to where the market is, ahead of the batches.
@@ -193,19 +208,18 @@ impl Fanout {
         let Image { record, closed } = store.image(market);
         let missed = record.seq.saturating_sub(seen);
         if missed > 0 {
-            self.catch_up_masks(local, market, seen, record.seq, store);
+            let rx = self.look_at_missed(local, market, &record, store);
             let topic = &mut self.topics[local as usize];
             topic.record = record;
             topic.last = None;
             topic.recent.clear();
             topic.fresh = missed;
-            topic.fresh_rx = record.rx;
-            for key in topic.masked.clone() {
+            topic.fresh_rx = rx;
+            for &key in &topic.masked {
                 let sub = &mut self.subs[key as usize];
-                let topic = &mut self.topics[local as usize];
                 if sub.place == Place::Idle && record.seq - sub.cursor > sub.skipped {
                     topic.every_behind += u32::from(sub.mode == Mode::Every);
-                    mark(key, sub, record.rx, now, &mut self.sessions, &mut self.ready, &mut self.wheel);
+                    mark(key, sub, rx, now, &mut self.sessions, &mut self.ready, &mut self.wheel);
                 }
             }
             self.mark_topic(local, now);
@@ -216,25 +230,35 @@ impl Fanout {
     }
 
     /// Mode `every` with some fields must know of each tick whether it was filtered. When the ring no longer has them
-    /// all, its cursor is behind the ring too, and the gap counts them.
-    fn catch_up_masks(&mut self, local: u32, market: TopicId, seen: u64, head: u64, store: &impl Store) {
+    /// all, its cursor is behind the ring too, and the gap counts them. Says when the oldest tick was taken in, as far
+    /// as that is known, rather too early than too late.
+    fn look_at_missed(&mut self, local: u32, market: TopicId, head: &Record, store: &impl Store) -> Nanos {
         let topic = &self.topics[local as usize];
-        let every = |&key: &u32| self.subs[key as usize].mode == Mode::Every;
-        let keys: Vec<u32> = topic.masked.iter().copied().filter(every).collect();
-        if keys.is_empty() {
-            return;
-        }
+        let seen = &topic.record;
+        let is_every = |&&key: &&u32| self.subs[key as usize].mode == Mode::Every;
+        let keys: Vec<u32> = topic.masked.iter().filter(is_every).copied().collect();
         let mut ticks = std::mem::take(&mut self.scratch.history);
         ticks.clear();
-        store.history(market, seen + 1, head, usize::MAX, &mut ticks);
+        let run = if keys.is_empty() { 1 } else { usize::MAX };
+        store.history(market, seen.seq + 1, head.seq, run, &mut ticks);
+        let bound = if seen.seq > 0 { seen.rx } else { head.rx };
+        let rx = ticks.first().map_or(bound, |tick| tick.rx);
         for key in keys {
             let sub = &mut self.subs[key as usize];
-            let filtered =
-                ticks.iter().filter(|tick| tick.fields.mask.intersect(sub.wanted).is_empty()).count() as u64;
+            let rests = sub.place == Place::Idle;
+            let begins = rests && sub.base != Base::None;
+            let concerns = |tick: &Stamped| !tick.fields.mask.intersect(sub.wanted).is_empty();
+            let held = if begins { ticks.get(1..).unwrap_or_default() } else { &ticks[..] };
+            let filtered = held.iter().filter(|tick| !concerns(tick)).count() as u64;
+            if rests {
+                let leading = held.iter().take_while(|tick| !begins && !concerns(tick)).count() as u64;
+                sub.lead = lead(sub.skipped + leading);
+            }
             sub.skipped += filtered;
             self.accounts.filtered += filtered;
         }
         self.scratch.history = ticks;
+        rx
     }
 
     pub(super) fn is_silent(&self, topic: &Topic, now: Nanos) -> bool {
@@ -258,13 +282,13 @@ impl Fanout {
     }
 
     /// The symbol and record of a topic that is subscribed to here.
-    pub fn topic(&self, local: LocalId) -> Option<(&crate::tick::Symbol, &crate::topic::Record)> {
+    pub fn topic(&self, local: LocalId) -> Option<(&Symbol, &Record)> {
         self.topics.get(local.0 as usize).map(|topic| (&topic.symbol, &topic.record))
     }
 }
 
 /// Takes a tick into a topic's image.
-fn note(topic: &mut Topic, tick: &Stamped) {
+fn note(topic: &mut Topic, tick: &Stamped, recent_ticks: usize) {
     let record = &mut topic.record;
     record.seq = tick.seq;
     record.order = tick.order;
@@ -273,11 +297,16 @@ fn note(topic: &mut Topic, tick: &Stamped) {
     record.fields.merge(&tick.fields);
     topic.last = Some(*tick);
     if topic.every > 0 {
-        if topic.recent.len() >= RECENT_MAX {
-            topic.recent.drain(..RECENT_MAX / 2);
+        if topic.recent.len() >= recent_ticks {
+            topic.recent.drain(..recent_ticks / 2);
         }
         topic.recent.push(*tick);
     }
+}
+
+/// Skipped ticks right behind the cursor; so many that they are not counted cost a look at the ring, no more.
+pub(super) fn lead(skipped: u64) -> u32 {
+    u32::try_from(skipped).unwrap_or(u32::MAX)
 }
 
 /// A subscription is behind since `rx`: it is queued, or waits until its interval is over.

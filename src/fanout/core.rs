@@ -38,7 +38,17 @@ pub struct Fanout {
     pub(super) notices: Vec<Notice>,
     pub(super) stale_nanos: u64,
     pub(super) subscriptions_max: usize,
+    pub(super) bounds: Bounds,
     pub(super) scratch: Scratch,
+}
+
+/// How much is kept and read at once; the model makes them small, to meet their ends often.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Bounds {
+    /// Ticks that a topic keeps at hand for mode `every` while someone is behind; the ring has the older ones.
+    pub recent_ticks: usize,
+    /// Ticks that one turn reads from the ring for a subscription that has fallen out of the recent ones.
+    pub history_run: usize,
 }
 
 pub(super) const UNWATCHED: u32 = u32::MAX;
@@ -99,15 +109,30 @@ pub(super) struct Sub {
     /// Its place in the topic's list.
     pub slot: u32,
     pub interval_ms: u32,
+    /// Mode `every`: how many of the skipped ticks stand right behind the cursor. What comes after them is due next.
+    pub lead: u32,
     pub wanted: FieldSet,
     pub mode: Mode,
     pub place: Place,
-    /// The next message is a snapshot.
-    pub snapshot: bool,
+    pub base: Base,
     /// Everything up to the snapshot is announced as a gap: the client came with another epoch.
     pub other_epoch: bool,
-    /// The cursor came with the client: a gap before its first message is the resume's.
-    pub resumed: bool,
+    /// The client came with a claim and has been sent nothing yet: a gap now is the resume's.
+    pub claims: bool,
+}
+
+/// Each client of many symbols has many of these.
+const _: () = assert!(size_of::<Sub>() <= 64);
+
+/// What the next message must be, before changes make sense.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Base {
+    /// The client has one.
+    None,
+    /// The record as it stands, as a snapshot: the client has nothing.
+    Record,
+    /// The record as it stands, in place of the ticks since the last message: `set` asked for something else.
+    Again,
 }
 
 #[derive(Default)]
@@ -188,6 +213,7 @@ impl Fanout {
             notices: Vec::new(),
             stale_nanos: u64::try_from(stale.as_nanos()).unwrap_or(u64::MAX),
             subscriptions_max,
+            bounds: Bounds { recent_ticks: 256, history_run: 128 },
             scratch: Scratch::default(),
         }
     }

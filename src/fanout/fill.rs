@@ -5,15 +5,13 @@ use std::cmp::Reverse;
 
 use super::{
     Emit, Fanout, GapReason, LocalId, Mode, SessionKey, Tally,
-    core::{LANE, Place, Sub, Topic},
+    apply::lead,
+    core::{Base, LANE, Place, Sub, Topic},
 };
 use crate::{
     tick::{FieldSet, Nanos},
     topic::{Stamped, Store},
 };
-
-/// Ticks that one turn reads from the ring for a subscription that has fallen out of the recent ones.
-const HISTORY_RUN: usize = 128;
 
 impl Fanout {
     /// Writes what the session is behind by into one frame, oldest first, until the frame is full or nothing is left.
@@ -47,17 +45,21 @@ impl Fanout {
         let sub = &mut self.subs[key as usize];
         let topic = &self.topics[sub.topic as usize];
         let n = topic.record.seq - sub.cursor;
-        if sub.snapshot {
-            rebase(sub, topic, emit, tally);
-        } else {
+        if sub.base == Base::None {
             tally.record(n - sub.skipped);
             let local = LocalId(sub.topic);
             match &topic.last {
                 Some(last) if n == 1 => emit.tick(local, &topic.symbol, last, n, sub.wanted),
                 _ => emit.merged(local, &topic.symbol, &topic.record, n, sub.wanted),
             }
-            sub.cursor = topic.record.seq;
-            sub.skipped = 0;
+            begin_at_head(sub, topic);
+        }
+        while sub.base != Base::None {
+            if !emit.has_room() {
+                self.sessions[sub.session as usize].queue.push_front(key);
+                return;
+            }
+            rebase(sub, topic, emit, tally);
         }
         settle(sub, now);
         if sub.mode == Mode::Once {
@@ -110,7 +112,7 @@ impl Fanout {
         let sub = &mut self.subs[key as usize];
         let topic = &mut self.topics[sub.topic as usize];
         let head = topic.record.seq;
-        if sub.snapshot {
+        if sub.base != Base::None {
             rebase(sub, topic, emit, tally);
         } else if let Some(first) = next_recent(sub, topic) {
             let ticks = &topic.recent[first..];
@@ -120,12 +122,12 @@ impl Fanout {
             let Some(market) = topic.market else { return };
             let mut ticks = std::mem::take(&mut self.scratch.history);
             ticks.clear();
-            let from = sub.cursor + 1;
+            let from = next_seq(sub);
             // With some fields only, the next tick that has one may be anywhere in the ring.
-            let run = if sub.wanted == FieldSet::ALL { HISTORY_RUN } else { usize::MAX };
+            let run = if sub.wanted == FieldSet::ALL { self.bounds.history_run } else { usize::MAX };
             let oldest = store.history(market, from, head, run, &mut ticks);
             if oldest > from || ticks.is_empty() {
-                let reason = if sub.resumed { GapReason::Resume } else { GapReason::Slow };
+                let reason = if sub.claims { GapReason::Resume } else { GapReason::Slow };
                 lose(sub, topic, reason, emit, tally);
             } else {
                 send_ticks(sub, topic, &ticks, emit, tally);
@@ -135,6 +137,10 @@ impl Fanout {
         if head - sub.cursor == sub.skipped {
             topic.every_behind -= 1;
             settle(sub, now);
+        } else if let Some(next) = next_recent(sub, topic) {
+            let next = &topic.recent[next];
+            sub.since = next.rx;
+            sub.lead = lead(next.seq - sub.cursor - 1);
         }
     }
 }
@@ -142,7 +148,7 @@ impl Fanout {
 /// The subscription has been sent everything there is: it rests until the next tick, or its interval's end.
 fn settle(sub: &mut Sub, now: Nanos) {
     sub.place = Place::Idle;
-    sub.resumed = false;
+    sub.claims = false;
     if sub.interval_ms > 0 {
         sub.due = next_due(now, sub.interval_ms);
     }
@@ -159,7 +165,7 @@ fn next_due(now: Nanos, interval_ms: u32) -> Nanos {
 /// Where the next tick stands among all; 0 when it is no longer among the recent ones, and older than all of them.
 fn next_order(sub: &Sub, topics: &slab::Slab<Topic>) -> u64 {
     let topic = &topics[sub.topic as usize];
-    if sub.snapshot {
+    if sub.base != Base::None {
         return topic.record.order;
     }
     next_recent(sub, topic).map_or(0, |index| topic.recent[index].order)
@@ -168,22 +174,35 @@ fn next_order(sub: &Sub, topics: &slab::Slab<Topic>) -> u64 {
 /// Place among the recent ticks of the next one that the subscription is to be sent.
 fn next_recent(sub: &Sub, topic: &Topic) -> Option<usize> {
     let oldest = topic.recent.first()?.seq;
-    let first = usize::try_from((sub.cursor + 1).checked_sub(oldest)?).ok()?;
+    let first = usize::try_from(next_seq(sub).checked_sub(oldest)?).ok()?;
     let mut ticks = topic.recent.get(first..)?.iter();
     ticks.position(|tick| !tick.fields.mask.intersect(sub.wanted).is_empty()).map(|index| first + index)
 }
 
-/// The record as a new base; before it, when the client came with another epoch, the gap up to it.
+/// The first seq that the subscription may have to be sent.
+fn next_seq(sub: &Sub) -> u64 {
+    sub.cursor + 1 + u64::from(sub.lead)
+}
+
+/// The record as it stands, as a new base. What the client has been told of before decides how: seqs must add up.
 fn rebase(sub: &mut Sub, topic: &Topic, emit: &mut impl Emit, tally: &mut Tally) {
     if std::mem::take(&mut sub.other_epoch) {
-        lose(sub, topic, GapReason::Epoch, emit, tally);
-    } else {
-        tally.record(topic.record.seq - sub.cursor - sub.skipped);
-        emit.snapshot(LocalId(sub.topic), &topic.symbol, &topic.record, sub.wanted);
-        sub.cursor = topic.record.seq;
-        sub.skipped = 0;
+        return lose(sub, topic, GapReason::Epoch, emit, tally);
     }
-    sub.snapshot = false;
+    let local = LocalId(sub.topic);
+    let n = topic.record.seq - sub.cursor;
+    tally.record(n - sub.skipped);
+    let merges = sub.base == Base::Again && n > 0;
+    if merges {
+        emit.merged(local, &topic.symbol, &topic.record, n, sub.wanted);
+    } else {
+        emit.snapshot(local, &topic.symbol, &topic.record, sub.wanted);
+    }
+    begin_at_head(sub, topic);
+    // Mode `once` is answered by a snapshot, whatever came before.
+    if merges && sub.mode == Mode::Once {
+        sub.base = Base::Again;
+    }
 }
 
 /// Announces everything from the cursor to the head as lost, and begins anew at the head.
@@ -192,35 +211,53 @@ fn lose(sub: &mut Sub, topic: &Topic, reason: GapReason, emit: &mut impl Emit, t
     tally.gapped[reason as usize] += head - sub.cursor - sub.skipped;
     emit.gap(&topic.symbol, sub.cursor + 1, head, reason);
     emit.snapshot(LocalId(sub.topic), &topic.symbol, &topic.record, sub.wanted);
-    sub.cursor = head;
-    sub.skipped = 0;
+    begin_at_head(sub, topic);
 }
 
-/// Sends consecutive ticks, the first of them the one after the cursor, as far as there is room.
+fn begin_at_head(sub: &mut Sub, topic: &Topic) {
+    sub.cursor = topic.record.seq;
+    sub.skipped = 0;
+    sub.lead = 0;
+    sub.base = Base::None;
+}
+
+/// Sends consecutive ticks, the first of them the next one that is due or passed over, as far as there is room.
 fn send_ticks(sub: &mut Sub, topic: &Topic, ticks: &[Stamped], emit: &mut impl Emit, tally: &mut Tally) {
-    let local = LocalId(sub.topic);
+    // A gap from here on is not the resume's.
+    sub.claims = false;
     if sub.wanted == FieldSet::ALL {
-        let sent = emit.run(local, &topic.symbol, ticks);
-        tally.delivered += sent as u64;
-        sub.cursor += sent as u64;
-        if let Some(next) = ticks.get(sent) {
-            sub.since = next.rx;
-        }
-        return;
+        send_all(sub, topic, ticks, emit, tally);
+    } else {
+        send_wanted(sub, topic, ticks, emit, tally);
     }
+}
+
+fn send_all(sub: &mut Sub, topic: &Topic, ticks: &[Stamped], emit: &mut impl Emit, tally: &mut Tally) {
+    let sent = emit.run(LocalId(sub.topic), &topic.symbol, ticks);
+    tally.delivered += sent as u64;
+    sub.cursor += sent as u64;
+    if let Some(next) = ticks.get(sent).or(ticks.last()) {
+        sub.since = next.rx;
+    }
+}
+
+fn send_wanted(sub: &mut Sub, topic: &Topic, ticks: &[Stamped], emit: &mut impl Emit, tally: &mut Tally) {
     for tick in ticks {
+        let n = tick.seq - sub.cursor;
         if tick.fields.mask.intersect(sub.wanted).is_empty() {
+            sub.lead = lead(n);
             continue;
         }
+        sub.since = tick.rx;
         if !emit.has_room() {
-            sub.since = tick.rx;
+            sub.lead = lead(n - 1);
             return;
         }
-        let n = tick.seq - sub.cursor;
-        emit.tick(local, &topic.symbol, tick, n, sub.wanted);
+        emit.tick(LocalId(sub.topic), &topic.symbol, tick, n, sub.wanted);
         tally.delivered += 1;
         // Every tick in between was booked as filtered when it came.
         sub.skipped -= n - 1;
         sub.cursor = tick.seq;
+        sub.lead = 0;
     }
 }

@@ -21,6 +21,8 @@ mod core;
 mod emit;
 mod fill;
 mod glob;
+#[cfg(test)]
+mod model;
 mod subscribe;
 mod wheel;
 

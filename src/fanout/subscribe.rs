@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::{
     Fanout, Glob, LocalId, Mode, SessionKey, Spec,
-    apply::{enqueue, mark},
-    core::{Pattern, Place, Sub, Topic, UNWATCHED, index32},
+    apply::{enqueue, lead, mark},
+    core::{Base, LANE, Pattern, Place, Sub, Topic, UNWATCHED, index32},
 };
 use crate::{
     tick::{FieldSet, Nanos, State, Symbol},
-    topic::{Image, Store},
+    topic::{Image, Stamped, Store, TopicId},
 };
 
 /// A client's claim to have a topic's ticks up to `last`.
@@ -65,6 +65,11 @@ impl Fanout {
         now: Nanos,
         store: &impl Store,
     ) -> Result<Subscribed, TooMany> {
+        let known_elsewhere = resume.is_some_and(|resume| resume.same_epoch && resume.last > 0);
+        if known_elsewhere && !self.born_ids.contains_key(symbol) {
+            // The client has seen ticks of it: the birth is on its way here.
+            self.bear_ahead(now, store);
+        }
         if let Some(key) = self.find(session, symbol) {
             self.remove(key);
         } else if self.session_subscriptions(session) >= self.subscriptions_max {
@@ -80,16 +85,18 @@ impl Fanout {
         let key = self.insert(session, local, spec);
         let head = self.topics[local as usize].record.seq;
         let mut outcome = if head > 0 { Outcome::Ok } else { Outcome::Pending };
-        let mut behind = spec.snapshot && head > 0;
+        let mut behind = (spec.snapshot || spec.mode == Mode::Once) && head > 0;
+        let mut since = now;
         // Before its first tick a topic has nothing to begin with: mode `every` begins with that tick.
-        let with_snapshot = spec.snapshot && (head > 0 || spec.mode != Mode::Every);
-        self.subs[key as usize].snapshot = with_snapshot || spec.mode == Mode::Once;
-        if let Some(resume) = resume.filter(|_| spec.mode != Mode::Once) {
-            (outcome, behind) = self.resume(key, resume, store);
+        let has_base = spec.snapshot && (head > 0 || spec.mode != Mode::Every);
+        if has_base || spec.mode == Mode::Once {
+            self.subs[key as usize].base = Base::Record;
         }
-        if behind || (spec.mode == Mode::Once && head > 0) {
-            let rx = self.topics[local as usize].record.rx;
-            self.make_behind(key, rx, now);
+        if let Some(resume) = resume.filter(|_| spec.mode != Mode::Once) {
+            (outcome, behind, since) = self.resume(key, resume, store);
+        }
+        if behind {
+            self.make_behind(key, since, now);
         }
         Ok(Subscribed { outcome, state: self.topics[local as usize].state })
     }
@@ -108,28 +115,35 @@ impl Fanout {
     }
 
     /// Changes a subscription in place; says whether there was one. New fields, and a change into mode `every` from
-    /// behind, begin with a snapshot.
+    /// behind, begin with the whole record, which stands for what the subscription was behind by.
     pub fn set(&mut self, session: SessionKey, symbol: &Symbol, change: &Change, now: Nanos) -> bool {
         let Some(key) = self.find(session, symbol) else { return false };
+        let rests = self.subs[key as usize].place == Place::Idle;
         self.detach(key);
         let sub = &mut self.subs[key as usize];
-        let behind = self.topics[sub.topic as usize].record.seq - sub.cursor > sub.skipped;
+        let head = self.topics[sub.topic as usize].record.seq;
+        let behind = head - sub.cursor > sub.skipped;
         let mode = change.mode.unwrap_or(sub.mode);
         let wanted = change.wanted.unwrap_or(sub.wanted);
         let begins_anew =
             wanted != sub.wanted || mode == Mode::Once || (mode == Mode::Every && mode != sub.mode && behind);
-        sub.snapshot |= begins_anew;
+        sub.base = match (sub.base, mode) {
+            (Base::None, _) if head > 0 && begins_anew => Base::Again,
+            // There is no tick yet: as if it had subscribed so.
+            (_, Mode::Once) if head == 0 => Base::Record,
+            (_, Mode::Every) if head == 0 && !sub.claims => Base::None,
+            (base, _) => base,
+        };
         (sub.mode, sub.wanted) = (mode, wanted);
         if let Some(interval) = change.interval {
             sub.interval_ms = millis(interval);
             sub.due = now;
         }
-        let wants_snapshot = sub.snapshot;
+        let since = if rests { now } else { sub.since };
+        let wants_base = sub.base != Base::None && head > 0;
         self.attach(key);
-        let topic = &self.topics[self.subs[key as usize].topic as usize];
-        let (head, rx) = (topic.record.seq, topic.record.rx);
-        if behind || (wants_snapshot && head > 0) {
-            self.make_behind(key, rx, now);
+        if behind || wants_base {
+            self.make_behind(key, since, now);
         }
         true
     }
@@ -185,7 +199,8 @@ impl Fanout {
     pub fn remove_glob(&mut self, session: SessionKey, text: &str) -> bool {
         let Some(entry) = self.sessions.get_mut(session.0 as usize) else { return false };
         let Some(at) = entry.globs.iter().position(|held| held == text) else { return false };
-        let text = entry.globs.swap_remove(at);
+        // In order: the last one added counts.
+        let text = entry.globs.remove(at);
         if let Some(pattern) = self.patterns.get_mut(&text) {
             pattern.holders.retain(|&(holder, _)| holder != session.0);
             if pattern.holders.is_empty() {
@@ -232,15 +247,20 @@ impl Fanout {
         subs.binary_search_by_key(&local, |&(topic, _)| topic).ok().map(|at| subs[at].1)
     }
 
+    /// The local topic of a symbol, made when there is none.
+    pub(super) fn local_of(&mut self, symbol: &Symbol) -> u32 {
+        if let Some(&local) = self.by_symbol.get(symbol) {
+            return local;
+        }
+        let local = index32(self.topics.insert(Topic::new(symbol.clone())));
+        self.topics[local as usize].market = self.born_ids.get(symbol).copied();
+        self.by_symbol.insert(symbol.clone(), local);
+        local
+    }
+
     /// The local topic of a symbol; from now on its ticks are taken in.
     fn watch(&mut self, symbol: &Symbol, now: Nanos, store: &impl Store) -> u32 {
-        let known = self.by_symbol.get(symbol).copied();
-        let local = known.unwrap_or_else(|| {
-            let local = index32(self.topics.insert(Topic::new(symbol.clone())));
-            self.topics[local as usize].market = self.born_ids.get(symbol).copied();
-            self.by_symbol.insert(symbol.clone(), local);
-            local
-        });
+        let local = self.local_of(symbol);
         let topic = &mut self.topics[local as usize];
         let Some(market) = topic.market else { return local };
         if self.by_market[market.0 as usize] == UNWATCHED {
@@ -272,10 +292,11 @@ impl Fanout {
             interval_ms: millis(spec.interval),
             wanted: spec.wanted,
             mode: spec.mode,
+            lead: 0,
             place: Place::Idle,
-            snapshot: false,
+            base: Base::None,
             other_epoch: false,
-            resumed: false,
+            claims: false,
         };
         let key = index32(self.subs.insert(sub));
         self.attach(key);
@@ -286,46 +307,58 @@ impl Fanout {
         key
     }
 
-    /// Places a new subscription's cursor where the client says it is. Says how it begins, and whether it is behind.
-    fn resume(&mut self, key: u32, resume: Resume, store: &impl Store) -> (Outcome, bool) {
-        let local = self.subs[key as usize].topic;
+    /// Places a new subscription's cursor where the client says it is. Says how it begins, whether it is behind, and
+    /// when the oldest tick was taken in that it is behind by, as far as the ring knows.
+    fn resume(&mut self, key: u32, resume: Resume, store: &impl Store) -> (Outcome, bool, Nanos) {
         let sub = &mut self.subs[key as usize];
-        let topic = &self.topics[local as usize];
+        let topic = &self.topics[sub.topic as usize];
         let head = topic.record.seq;
-        if head == 0 {
-            return (Outcome::Pending, false);
+        let ahead = !resume.same_epoch || resume.last > head;
+        if ahead {
+            // What the client holds is of another life of the symbol: it must not be built upon.
+            sub.base = Base::Record;
+            sub.claims = true;
         }
-        sub.snapshot = true;
-        if !resume.same_epoch || resume.last > head {
+        if head == 0 {
+            return (Outcome::Pending, false, topic.record.rx);
+        }
+        if ahead {
             sub.cursor = 0;
             sub.other_epoch = true;
             self.accounts.offered += head;
-            return (Outcome::Gap, true);
+            return (Outcome::Gap, true, topic.record.rx);
         }
-        sub.snapshot = false;
+        sub.base = Base::None;
         sub.cursor = resume.last;
         let missed = head - resume.last;
         self.accounts.offered += missed;
-        if sub.mode != Mode::Every || missed == 0 {
-            return (Outcome::Resumed, missed > 0);
-        }
-        sub.resumed = true;
-        let Some(market) = topic.market else { return (Outcome::Resumed, true) };
+        let Some(market) = topic.market.filter(|_| missed > 0) else {
+            return (Outcome::Resumed, missed > 0, topic.record.rx);
+        };
+        sub.claims = sub.mode == Mode::Every;
+        let must_know_all = sub.mode == Mode::Every && sub.wanted != FieldSet::ALL;
+        let run = if must_know_all { usize::MAX } else { 1 };
         let mut ticks = std::mem::take(&mut self.scratch.history);
         ticks.clear();
-        let run = if sub.wanted == FieldSet::ALL { 1 } else { usize::MAX };
-        let oldest = store.history(market, resume.last + 1, head, run, &mut ticks);
-        let within = oldest <= resume.last + 1;
-        if within && sub.wanted != FieldSet::ALL {
+        let oldest = recall(topic, market, resume.last + 1, run, store, &mut ticks);
+        if must_know_all {
             let wanted = sub.wanted;
-            let filtered =
-                ticks.iter().filter(|tick| tick.fields.mask.intersect(wanted).is_empty()).count() as u64;
-            sub.skipped = filtered;
-            self.accounts.filtered += filtered;
+            let unwanted = |tick: &&Stamped| tick.fields.mask.intersect(wanted).is_empty();
+            sub.skipped = ticks.iter().filter(unwanted).count() as u64;
+            sub.lead = lead(ticks.iter().take_while(unwanted).count() as u64);
+            self.accounts.filtered += sub.skipped;
         }
+        let rx = ticks.get(sub.lead as usize).map_or(topic.record.rx, |tick| tick.rx);
         let behind = missed > sub.skipped;
+        let within = sub.mode != Mode::Every || oldest <= resume.last + 1;
         self.scratch.history = ticks;
-        (if within { Outcome::Resumed } else { Outcome::Gap }, behind)
+        (if within { Outcome::Resumed } else { Outcome::Gap }, behind, rx)
+    }
+
+    /// Learns of symbols that were born ahead of the batches.
+    pub(super) fn bear_ahead(&mut self, now: Nanos, store: &impl Store) {
+        let births = store.births(TopicId(index32(self.born.len())));
+        self.bear(&births, now, store);
     }
 
     fn make_behind(&mut self, key: u32, rx: Nanos, now: Nanos) {
@@ -365,7 +398,9 @@ impl Fanout {
             && let Some(entry) = self.sessions.get_mut(session as usize)
         {
             entry.lane.retain(|&queued| queued != key);
-            entry.queue.retain(|&queued| queued != key);
+            entry.lane_queued &= !entry.lane.is_empty();
+            let lane_queued = entry.lane_queued;
+            entry.queue.retain(|&queued| queued != key && (queued != LANE || lane_queued));
         }
     }
 
@@ -403,6 +438,23 @@ impl Fanout {
             }
         }
     }
+}
+
+/// As [`Store::history`], up to the topic's head here; what is at hand is not asked for.
+fn recall(
+    topic: &Topic,
+    market: TopicId,
+    from: u64,
+    max: usize,
+    store: &impl Store,
+    out: &mut Vec<Stamped>,
+) -> u64 {
+    let oldest = topic.recent.first().map_or(u64::MAX, |tick| tick.seq);
+    if let Some(first) = from.checked_sub(oldest) {
+        out.extend(topic.recent.iter().skip(first as usize).take(max));
+        return oldest;
+    }
+    store.history(market, from, topic.record.seq, max, out)
 }
 
 fn millis(interval: Duration) -> u32 {

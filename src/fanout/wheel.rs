@@ -59,7 +59,27 @@ impl Wheel {
         self.next = last.max(self.next);
     }
 
-    /// A time at or before which nothing fires; `None` when nothing waits.
+    pub fn len(&self) -> usize {
+        self.entries
+    }
+
+    #[cfg(test)]
+    pub fn entries(&self) -> impl Iterator<Item = (u32, Nanos)> + '_ {
+        self.slots.iter().flatten().map(|entry| (entry.key, entry.due))
+    }
+
+    /// Forgets entries that are no longer meant, and all but one of those that are alike.
+    pub fn sweep(&mut self, is_meant: impl Fn(u32, Nanos) -> bool) {
+        for entries in &mut self.slots {
+            entries.retain(|entry| is_meant(entry.key, entry.due));
+            entries.sort_unstable_by_key(|entry| (entry.due, entry.key));
+            entries.dedup_by_key(|entry| (entry.due, entry.key));
+            entries.shrink_to(2 * entries.len());
+        }
+        self.entries = self.slots.iter().map(Vec::len).sum();
+    }
+
+    /// A time before which nothing fires, and later than that of the last `advance`; `None` when nothing waits.
     pub fn next_due(&self) -> Option<Nanos> {
         if self.entries == 0 {
             return None;
@@ -117,6 +137,7 @@ mod tests {
                 expected.sort_unstable();
                 prop_assert_eq!(fired, expected);
                 waiting.retain(|&(_, due)| due > now);
+                prop_assert!(wheel.next_due().is_none_or(|next| next > now));
             }
         }
     }

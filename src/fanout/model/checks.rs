@@ -1,0 +1,213 @@
+//! What must hold between any two operations, and at the end.
+
+use super::{
+    law::{Held, ensure},
+    naive::{Age, Base, Ledger, only},
+    ops::{SESSIONS_MAX, SYMBOLS},
+    world::{World, symbol},
+};
+use crate::{
+    fanout::{Accounts, Behind, Notice},
+    tick::Nanos,
+};
+
+impl World {
+    pub fn check(&mut self) -> Held {
+        self.check_books()?;
+        self.check_notices()?;
+        self.check_named()?;
+        self.check_behind()?;
+        self.check_list()?;
+        self.check_globs()?;
+        self.check_structure()
+    }
+
+    fn ledgers(&self) -> impl Iterator<Item = &Ledger> {
+        self.players.iter().flatten().flat_map(|player| player.ledgers.values())
+    }
+
+    fn check_books(&mut self) -> Held {
+        let books = self.sabotage.tamper_books(self.fanout.accounts());
+        ensure!(books.residual() == 0, Conservation, "the residual is {}: {books:?}", books.residual());
+        let mut counted = Accounts::default();
+        for ledger in self.ledgers().chain(&self.ended) {
+            ledger.count(&self.frames, &mut counted);
+        }
+        ensure!(books == counted, Books, "the books are {books:?}\nand not       {counted:?}");
+        self.coverage.hit_if(counted.filtered > 0, "filtered");
+        Ok(())
+    }
+
+    fn check_notices(&mut self) -> Held {
+        let mut told = self.fanout.take_notices();
+        let mut expected = std::mem::take(&mut self.expected_notices);
+        for notice in &told {
+            let (session, named) = match notice {
+                Notice::State { session, symbol, .. } | Notice::Full { session, symbol } => (session, symbol),
+            };
+            let player = self.players.iter().flatten().find(|player| player.key == *session);
+            let asked = player.is_some_and(|player| {
+                matches!(notice, Notice::Full { .. })
+                    || player.ledgers.keys().any(|&which| symbol(which) == *named)
+            });
+            ensure!(asked, Isolation, "{notice:?} to a session that did not ask for it");
+        }
+        self.tell(|| format!("{told:?}"));
+        let key = |notice: &Notice| format!("{notice:?}");
+        told.sort_by_key(key);
+        expected.sort_by_key(key);
+        ensure!(told == expected, Answers, "told {told:?} and not {expected:?}");
+        Ok(())
+    }
+
+    /// Whoever has something to send is named once, and stays so until it is drained.
+    fn check_named(&mut self) -> Held {
+        while let Some(key) = self.fanout.next_ready() {
+            self.tell(|| format!("ready {key:?}"));
+            if let Some(player) = self.players.iter_mut().flatten().find(|player| player.key == key) {
+                player.named = true;
+            }
+        }
+        ensure!(!self.fanout.has_ready(), Progress, "somebody is ready and not named");
+        let next_due = self.fanout.next_due();
+        for (who, player) in self.players.iter().enumerate() {
+            let Some(player) = player else { continue };
+            for (&which, ledger) in &player.ledgers {
+                let behind = ledger.is_behind(self.views[which].head);
+                let name = SYMBOLS[which];
+                ensure!(!ledger.due || player.named, Progress, "{who} is due for {name} and was not named");
+                ensure!(
+                    !ledger.due || !self.fanout.is_drained(player.key),
+                    Progress,
+                    "{who} is due for {name} and called drained"
+                );
+                if behind && !ledger.due {
+                    let latest = ledger.latest().unwrap_or(self.now).max(self.now);
+                    let woken = next_due.is_some_and(|next| next <= latest) || player.named;
+                    ensure!(woken, TooLate, "{name} waits until {latest:?}, next due {next_due:?}");
+                }
+            }
+            let any_behind = player.ledgers.iter().any(|(&which, l)| l.is_behind(self.views[which].head));
+            let drained = self.fanout.is_drained(player.key);
+            ensure!(any_behind || drained, Progress, "{who} has nothing to send and is not drained");
+        }
+        Ok(())
+    }
+
+    fn check_behind(&self) -> Held {
+        for player in self.players.iter().flatten() {
+            let behind = self.fanout.behind(player.key);
+            let counts = || player.ledgers.values().map(|ledger| ledger.pending().count());
+            let expected = (counts().filter(|&ticks| ticks > 0).count(), counts().sum::<usize>() as u64);
+            ensure!((behind.dirty, behind.ticks) == expected, Age, "{behind:?} and not {expected:?}");
+            ensure!(behind.oldest.is_some() == (expected.0 > 0), Age, "{behind:?}");
+            let Some(oldest) = behind.oldest else { continue };
+            let how = player.ledgers.values().map(|ledger| ledger.age).max();
+            if how == Some(Age::Rough) {
+                continue;
+            }
+            let bounds = player.ledgers.values().filter_map(|ledger| self.age_bounds(ledger));
+            let (first, last) = bounds.fold((Nanos(i64::MAX), Nanos(i64::MAX)), |(first, last), (a, b)| {
+                (first.min(a), last.min(b))
+            });
+            let is_early = how == Some(Age::Early);
+            ensure!(
+                (is_early || oldest >= first) && oldest <= last,
+                Age,
+                "oldest {oldest:?}, not in {first:?} to {last:?}"
+            );
+        }
+        Ok(())
+    }
+
+    /// Between what the oldest tick that a subscription is behind by may be said to have been taken in.
+    fn age_bounds(&self, ledger: &Ledger) -> Option<(Nanos, Nanos)> {
+        let past = &self.past[ledger.symbol];
+        let oldest = past.tick(ledger.pending().next()?).rx;
+        // A base that is owed has been due since it was asked for.
+        let owed = ledger.base != Base::None;
+        let first = if ledger.is_lane() || owed { oldest.min(ledger.level_at) } else { oldest };
+        let sent_before =
+            if ledger.is_lane() && ledger.cursor > 0 { past.tick(ledger.cursor).rx } else { first };
+        Some((first.min(sent_before), if owed { oldest.max(ledger.level_at) } else { oldest }))
+    }
+
+    fn check_list(&self) -> Held {
+        for player in self.players.iter().flatten() {
+            let listed = self.fanout.list(player.key);
+            let names = listed.iter().map(|listed| listed.symbol.as_str());
+            ensure!(
+                names.eq(player.ledgers.keys().map(|&which| SYMBOLS[which])),
+                Answers,
+                "lists {listed:?}"
+            );
+            for (listed, (&which, ledger)) in listed.iter().zip(&player.ledgers) {
+                let spec = (listed.mode, listed.interval, listed.wanted);
+                let expected = (ledger.spec.mode, ledger.spec.interval, ledger.spec.wanted);
+                ensure!(spec == expected, Answers, "lists {spec:?} and not {expected:?}");
+                ensure!(
+                    listed.cursor == ledger.cursor,
+                    Answers,
+                    "lists {} after {}",
+                    listed.cursor,
+                    ledger.cursor
+                );
+                let state = if self.is_known(which) { self.views[which].state } else { Default::default() };
+                ensure!(listed.state == state, Answers, "lists {:?} and not {state:?}", listed.state);
+            }
+        }
+        Ok(())
+    }
+
+    /// The feed is quiet and every socket has taken all there was.
+    pub fn check_quiet(&mut self) -> Held {
+        let pending = self.fanout.accounts().pending;
+        ensure!(pending == 0, LatestWins, "{pending} ticks are pending for ever");
+        for who in 0..SESSIONS_MAX {
+            let Some(player) = &self.players[who] else { continue };
+            ensure!(self.fanout.behind(player.key) == Behind::default(), Age, "{who} is behind for ever");
+            for (&which, ledger) in &player.ledgers {
+                let past = &self.past[which];
+                let name = SYMBOLS[which];
+                if past.head() == 0 {
+                    continue;
+                }
+                let owed = ledger.is_behind(past.head());
+                ensure!(
+                    !owed,
+                    LatestWins,
+                    "{who} is owed {name}: {:?}, base {:?}",
+                    ledger.fates,
+                    ledger.base
+                );
+                let wanted = ledger.spec.wanted;
+                let topic = only(&past.record(past.head()), wanted);
+                let held = only(&ledger.client.record, wanted);
+                let expected = if ledger.client.has_base {
+                    topic
+                } else {
+                    let least = ledger.client.touched.intersect(wanted);
+                    ensure!(held.mask.contains_all(least), LatestWins, "{who} lacks {least:?} of {name}");
+                    only(&topic, held.mask)
+                };
+                ensure!(held == expected, LatestWins, "{who} holds {held:?}, {name} is {expected:?}");
+            }
+        }
+        Ok(())
+    }
+
+    /// Every session is gone; so is all that it cost.
+    pub fn check_empty(&self) -> Held {
+        let fanout = &self.fanout;
+        ensure!(fanout.subscriptions() == 0, Memory, "{} subscriptions are left", fanout.subscriptions());
+        ensure!(fanout.sessions.is_empty(), Memory, "sessions are left");
+        ensure!(fanout.patterns.is_empty(), Memory, "patterns are left");
+        ensure!(fanout.in_flight == 0, Books, "{} ticks are under way for ever", fanout.in_flight);
+        for (_, topic) in &fanout.topics {
+            ensure!(topic.market.is_some(), Memory, "{} was never born and is kept", topic.symbol);
+            let lists = (topic.plain.capacity(), topic.masked.capacity(), topic.recent.capacity());
+            ensure!(lists == (0, 0, 0), Memory, "{} keeps {lists:?}", topic.symbol);
+        }
+        Ok(())
+    }
+}

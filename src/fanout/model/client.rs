@@ -1,0 +1,283 @@
+//! The other end: a frame that holds a few messages, and what one client makes of each.
+//!
+//! Each message is judged by the subscription's ledger before the client applies it.
+
+use std::fmt;
+
+use super::{
+    law::{Coverage, Held, ensure},
+    naive::{Age, Base, Fate, Kind, Ledger, Past, only},
+};
+use crate::{
+    fanout::{Emit, GapReason, LocalId, Mode, Tally},
+    tick::{FieldSet, Fields, Nanos, Symbol},
+    topic::{Record, Stamped},
+};
+
+/// One message, as its client reads it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Message {
+    pub symbol: Symbol,
+    pub what: What,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum What {
+    Snapshot(Shown),
+    /// An update with the whole record.
+    Merged(Shown, u64),
+    /// An update with one tick.
+    Tick(Shown, u64),
+    Gap(u64, u64, GapReason),
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Shown {
+    pub seq: u64,
+    pub ts: Nanos,
+    pub rx: Nanos,
+    pub fields: Fields,
+}
+
+/// A frame with room for so many messages.
+pub struct Recorder {
+    pub messages: Vec<Message>,
+    pub room: usize,
+}
+
+/// What judging a frame needs beside the ledger.
+pub struct Bench<'a> {
+    pub past: &'a Past,
+    /// The newest seq that the shard has taken in.
+    pub head: u64,
+    pub ring_ticks: usize,
+    pub now: Nanos,
+    pub frame: usize,
+    pub tally: &'a mut Tally,
+    pub coverage: &'a mut Coverage,
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.symbol)?;
+        match &self.what {
+            What::Snapshot(shown) => write!(f, "snapshot {}", shown.seq),
+            What::Merged(shown, n) => write!(f, "merged {} n {n}", shown.seq),
+            What::Tick(shown, n) => write!(f, "tick {} n {n}", shown.seq),
+            What::Gap(from, to, reason) => write!(f, "gap {from} to {to} {}", reason.label()),
+        }
+    }
+}
+
+// === impl Recorder ===
+
+impl Recorder {
+    pub fn new(room: usize) -> Self {
+        Recorder { messages: Vec::new(), room }
+    }
+
+    fn push(&mut self, symbol: &Symbol, what: What) {
+        self.messages.push(Message { symbol: symbol.clone(), what });
+    }
+}
+
+impl Emit for Recorder {
+    fn has_room(&self) -> bool {
+        self.messages.len() < self.room
+    }
+
+    fn snapshot(&mut self, _: LocalId, symbol: &Symbol, record: &Record, wanted: FieldSet) {
+        self.push(symbol, What::Snapshot(shown(record, wanted)));
+    }
+
+    fn merged(&mut self, _: LocalId, symbol: &Symbol, record: &Record, n: u64, wanted: FieldSet) {
+        self.push(symbol, What::Merged(shown(record, wanted), n));
+    }
+
+    fn tick(&mut self, _: LocalId, symbol: &Symbol, tick: &Stamped, n: u64, wanted: FieldSet) {
+        self.push(symbol, What::Tick(shown_tick(tick, wanted), n));
+    }
+
+    fn run(&mut self, _: LocalId, symbol: &Symbol, ticks: &[Stamped]) -> usize {
+        let sent = ticks.len().min(self.room.saturating_sub(self.messages.len()));
+        for tick in &ticks[..sent] {
+            self.push(symbol, What::Tick(shown_tick(tick, FieldSet::ALL), 1));
+        }
+        sent
+    }
+
+    fn gap(&mut self, symbol: &Symbol, from: u64, to: u64, reason: GapReason) {
+        self.push(symbol, What::Gap(from, to, reason));
+    }
+}
+
+fn shown(record: &Record, wanted: FieldSet) -> Shown {
+    Shown { seq: record.seq, ts: record.ts, rx: record.rx, fields: only(&record.fields, wanted) }
+}
+
+fn shown_tick(tick: &Stamped, wanted: FieldSet) -> Shown {
+    Shown { seq: tick.seq, ts: tick.ts, rx: tick.rx, fields: only(&tick.fields, wanted) }
+}
+
+// === impl Ledger ===
+
+impl Ledger {
+    /// Judges one message, books what it says of each tick, and lets the client apply it.
+    pub fn receive(&mut self, what: &What, bench: &mut Bench<'_>) -> Held {
+        if let Some(earliest) = self.earliest() {
+            let now = bench.now;
+            ensure!(self.hurried || now >= earliest, TooSoon, "{what:?} at {now:?}, not before {earliest:?}");
+            bench.coverage.hit("message after an interval");
+        }
+        ensure!(!self.gap_promised || matches!(what, What::Gap(..)), Gaps, "promised a gap, got {what:?}");
+        match what {
+            What::Snapshot(shown) => self.receive_snapshot(shown, bench)?,
+            What::Merged(shown, n) => self.receive_merged(shown, *n, bench)?,
+            What::Tick(shown, n) => self.receive_tick(shown, *n, bench)?,
+            &What::Gap(from, to, reason) => self.receive_gap(from, to, reason, bench)?,
+        }
+        self.gap_promised = false;
+        self.resumed &= matches!(what, What::Gap(..));
+        if self.is_behind(bench.head) {
+            self.rest = None;
+        } else {
+            self.rest = Some(bench.now);
+            self.level_at = bench.now;
+            (self.due, self.due_since, self.hurried, self.age) = (false, None, false, Age::Exact);
+        }
+        Ok(())
+    }
+
+    fn receive_snapshot(&mut self, shown: &Shown, bench: &mut Bench<'_>) -> Held {
+        self.check_record(shown, bench)?;
+        let seq = shown.seq;
+        match self.base {
+            Base::None => ensure!(false, Seqs, "a snapshot that nobody asked for: {shown:?}"),
+            Base::Record => {
+                ensure!(!self.other_epoch, Gaps, "no gap before a snapshot of another epoch");
+                ensure!(seq == bench.head, LatestWins, "snapshot of {seq}, the head is {}", bench.head);
+                self.book_merged(seq, bench);
+            }
+            Base::Again => {
+                ensure!(seq == self.cursor, Seqs, "snapshot of {seq} after {}", self.cursor);
+                bench.coverage.hit("snapshot after set");
+            }
+        }
+        self.base = Base::None;
+        self.cursor = seq;
+        self.client.record = shown.fields;
+        self.client.has_base = true;
+        Ok(())
+    }
+
+    fn receive_merged(&mut self, shown: &Shown, n: u64, bench: &mut Bench<'_>) -> Held {
+        self.check_record(shown, bench)?;
+        let seq = shown.seq;
+        ensure!(seq == bench.head, LatestWins, "a record of {seq}, the head is {}", bench.head);
+        ensure!(n > 0 && seq == self.cursor + n, Seqs, "{seq} after {} with n {n}", self.cursor);
+        match (self.base, self.spec.mode) {
+            (Base::None, Mode::Latest) => {
+                ensure!(self.pending().next().is_some(), Books, "{seq}: nothing was pending");
+                bench.coverage.hit_if(n > 1, "conflated");
+            }
+            (Base::Again, _) => bench.coverage.hit("whole record after set"),
+            (base, mode) => ensure!(false, EveryTick, "merged in mode {mode:?}, base {base:?}: {shown:?}"),
+        }
+        self.book_merged(seq, bench);
+        if self.spec.mode != Mode::Once {
+            self.base = Base::None;
+        }
+        self.cursor = seq;
+        self.client.record.merge(&shown.fields);
+        self.client.has_base = true;
+        Ok(())
+    }
+
+    fn receive_tick(&mut self, shown: &Shown, n: u64, bench: &mut Bench<'_>) -> Held {
+        let seq = shown.seq;
+        ensure!(self.base == Base::None, Seqs, "a change where a base is due: {shown:?}");
+        ensure!(self.spec.mode != Mode::Once, Seqs, "a change in mode once");
+        ensure!(n > 0 && seq == self.cursor + n, Seqs, "{seq} after {} with n {n}", self.cursor);
+        ensure!(seq <= bench.head, Truth, "tick {seq} before the shard has it");
+        let tick = bench.past.tick(seq);
+        let expected = shown_tick(tick, self.spec.wanted);
+        ensure!(*shown == expected, Truth, "shown {shown:?}, was {expected:?}");
+        if self.spec.mode == Mode::Latest {
+            ensure!(seq == bench.head && n == 1, LatestWins, "tick {seq} with n {n}, head {}", bench.head);
+        } else {
+            let between = (self.cursor + 1..seq).map(|seq| (seq, *self.fate(seq)));
+            let merged: Vec<_> = between.filter(|(_, fate)| *fate != Fate::Filtered).collect();
+            ensure!(merged.is_empty(), EveryTick, "tick {seq} passes over {merged:?}");
+            bench.coverage.hit_if(n > 1, "passes over ticks without a wanted field");
+            bench
+                .coverage
+                .hit_if(n as usize > bench.ring_ticks, "passes over more ticks than the ring holds");
+        }
+        bench.coverage.hit_if(seq == 1 && self.is_lane(), "mode every from the first tick on");
+        self.book(seq, Kind::Delivered, bench)?;
+        self.cursor = seq;
+        self.client.record.merge(&shown.fields);
+        Ok(())
+    }
+
+    fn receive_gap(&mut self, from: u64, to: u64, reason: GapReason, bench: &mut Bench<'_>) -> Held {
+        ensure!(from == self.cursor + 1, Gaps, "gap from {from} after {}", self.cursor);
+        ensure!(to == bench.head && to >= from, Gaps, "gap to {to}, the head is {}", bench.head);
+        let expected = match (self.other_epoch, self.resumed) {
+            (true, _) => GapReason::Epoch,
+            (_, true) => GapReason::Resume,
+            _ => GapReason::Slow,
+        };
+        ensure!(reason == expected, Gaps, "the reason is {reason:?} and not {expected:?}");
+        if reason != GapReason::Epoch {
+            ensure!(self.is_lane(), Gaps, "a gap in mode {:?}", self.spec.mode);
+            let oldest = bench.past.oldest_in_ring(bench.ring_ticks);
+            let first = self.pending().next();
+            ensure!(
+                first.is_some_and(|first| first < oldest),
+                Gaps,
+                "a gap, and the ring still has {first:?} (its oldest is {oldest})"
+            );
+        }
+        bench.coverage.hit(match reason {
+            GapReason::Slow => "gap: slow",
+            GapReason::Resume => "gap: resume",
+            GapReason::Epoch => "gap: epoch",
+        });
+        for seq in self.pending().collect::<Vec<_>>() {
+            self.book(seq, Kind::Gapped(reason), bench)?;
+        }
+        self.other_epoch = false;
+        self.base = Base::Record;
+        self.cursor = to;
+        Ok(())
+    }
+
+    fn check_record(&self, shown: &Shown, bench: &Bench<'_>) -> Held {
+        let seq = shown.seq;
+        ensure!(seq > 0 && seq <= bench.head, Truth, "a record of {seq}, the head is {}", bench.head);
+        let tick = bench.past.tick(seq);
+        let fields = only(&bench.past.record(seq), self.spec.wanted);
+        let expected = Shown { seq, ts: tick.ts, rx: tick.rx, fields };
+        ensure!(*shown == expected, Truth, "shown {shown:?}, was {expected:?}");
+        Ok(())
+    }
+
+    /// The newest pending tick is delivered, the others are conflated into it.
+    fn book_merged(&mut self, seq: u64, bench: &mut Bench<'_>) {
+        let pending: Vec<u64> = self.pending().take_while(|&pending| pending <= seq).collect();
+        for (place, seq) in pending.iter().rev().enumerate() {
+            let kind = if place == 0 { Kind::Delivered } else { Kind::Conflated };
+            *self.fate(*seq) = Fate::Sent(bench.frame, kind);
+            kind.count(bench.tally);
+        }
+    }
+
+    fn book(&mut self, seq: u64, kind: Kind, bench: &mut Bench<'_>) -> Held {
+        let fate = self.fate(seq);
+        ensure!(*fate == Fate::Pending, EveryTick, "tick {seq} is {kind:?} and was {fate:?}");
+        *fate = Fate::Sent(bench.frame, kind);
+        kind.count(bench.tally);
+        Ok(())
+    }
+}

@@ -1,0 +1,259 @@
+//! What clients ask for, done to the core and to the model.
+
+use super::{
+    law::{Held, ensure},
+    naive::{Age, Base, Ledger},
+    ops::{Claim, GLOBS, GLOBS_MAX, SUBSCRIPTIONS_MAX, SYMBOLS},
+    world::{World, glob, symbol},
+};
+use crate::{
+    fanout::{Change, Mode, Outcome, Resume, Spec, TooMany},
+    tick::{FieldSet, Fields, Fixed, Side, Symbol, Volume},
+};
+
+impl World {
+    pub fn subscribe(&mut self, who: usize, which: usize, spec: &Spec, claim: Option<Claim>) -> Held {
+        let Some(key) = self.players[who].as_ref().map(|player| player.key) else { return Ok(()) };
+        let resume = claim.map(|claim| claim.resume(self.past[which].head()));
+        let answer = self.fanout.subscribe(key, &symbol(which), spec, resume, self.now, &self.shelf);
+        self.tell(|| format!("{answer:?}"));
+        if resume.is_some_and(|resume| resume.same_epoch && resume.last > 0) && !self.is_known(which) {
+            self.coverage.hit_if(self.births.contains(&which), "claim ahead of the birth");
+            self.bear(self.births.len());
+        }
+        let held = self.players[who].as_ref().map_or(0, |player| player.ledgers.len());
+        if self.holds(who, which) {
+            self.end(who, which);
+        } else if held >= SUBSCRIPTIONS_MAX {
+            self.coverage.hit("too many");
+            ensure!(answer == Err(TooMany), Answers, "{held} subscriptions, and {answer:?}");
+            return Ok(());
+        }
+        self.watch(which);
+        let claims_more = |head| resume.is_some_and(|resume| resume.same_epoch && resume.last > head);
+        if claims_more(self.views[which].head) {
+            self.coverage
+                .hit_if(self.past[which].head() > self.views[which].head, "claim ahead of the shard");
+            self.catch_up(which);
+        }
+        let view = self.views[which];
+        let head = if self.is_known(which) { view.head } else { 0 };
+        let mut ledger = Ledger::new(which, spec, head, self.now);
+        let Ok(subscribed) = answer else {
+            ensure!(false, Answers, "{answer:?} with {held} held");
+            return Ok(());
+        };
+        let mut expected = if head > 0 { Outcome::Ok } else { Outcome::Pending };
+        if let Some(resume) = resume.filter(|_| spec.mode != Mode::Once) {
+            expected = self.begin_at_claim(&mut ledger, resume, head, subscribed.outcome);
+        }
+        ensure!(subscribed.outcome == expected, Answers, "{:?} and not {expected:?}", subscribed.outcome);
+        let state = if self.is_known(which) { view.state } else { Default::default() };
+        ensure!(subscribed.state == state, Answers, "{:?} and not {state:?}", subscribed.state);
+        let player = self.players[who].as_mut().expect("was looked at above");
+        if ledger.is_behind(head) {
+            ledger.become_due(self.now, Some(self.stamp));
+        }
+        player.in_order &= ledger.fates.is_empty() || !ledger.is_lane();
+        player.ledgers.insert(which, ledger);
+        Ok(())
+    }
+
+    /// Says what the answer must be; where the core may know more than the ring, the ring says what it may not say.
+    fn begin_at_claim(&mut self, ledger: &mut Ledger, resume: Resume, head: u64, said: Outcome) -> Outcome {
+        let past = &self.past[ledger.symbol];
+        let foreign = !resume.same_epoch || resume.last > head;
+        if foreign {
+            (ledger.base, ledger.resumed) = (Base::Record, true);
+            ledger.client.record = foreign_record();
+            ledger.client.has_base = true;
+        }
+        if head == 0 {
+            self.coverage.hit("claim to a symbol without a tick");
+            return Outcome::Pending;
+        }
+        if foreign {
+            ledger.age = Age::Rough;
+            self.coverage.hit_if(resume.same_epoch, "claim from the future");
+            (ledger.start, ledger.cursor, ledger.other_epoch) = (0, 0, true);
+            (1..=head).for_each(|seq| ledger.offer(past.tick(seq), false));
+            return Outcome::Gap;
+        }
+        (ledger.start, ledger.cursor, ledger.base) = (resume.last, resume.last, Base::None);
+        ledger.client.record = past.record(resume.last);
+        ledger.client.has_base = true;
+        let missed = resume.last + 1..=head;
+        ledger.resumed = ledger.is_lane() && !missed.is_empty();
+        let in_ring = resume.last + 1 >= past.oldest_in_ring(self.ring_ticks);
+        let may_be_recent = head - resume.last <= self.fanout.bounds.recent_ticks as u64;
+        let whole = match (ledger.is_lane(), in_ring) {
+            (false, _) | (true, true) => true,
+            (true, false) => missed.is_empty() || (may_be_recent && said == Outcome::Resumed),
+        };
+        self.coverage.hit_if(ledger.resumed && in_ring, "resumed out of the ring");
+        self.coverage.hit_if(ledger.resumed && whole && !in_ring, "resumed out of the recent ticks");
+        ledger.age = if in_ring { Age::Exact } else { Age::Rough };
+        missed.for_each(|seq| ledger.offer(past.tick(seq), whole && ledger.is_lane()));
+        ledger.gap_promised = !whole;
+        if whole { Outcome::Resumed } else { Outcome::Gap }
+    }
+
+    /// As the shard does it: all or nothing, and the pattern stands for what is born later.
+    pub fn subscribe_glob(&mut self, who: usize, pattern: usize, spec: &Spec) -> Held {
+        let Some(key) = self.players[who].as_ref().map(|player| player.key) else { return Ok(()) };
+        let matching = self.matching(pattern);
+        let found = self.fanout.matching(&glob(pattern));
+        let expected: Vec<Symbol> = matching.iter().copied().map(symbol).collect();
+        ensure!(found == expected, Answers, "{} matches {found:?} and not {expected:?}", GLOBS[pattern]);
+        let new = matching.iter().filter(|&&which| !self.holds(who, which)).count();
+        let player = self.players[who].as_mut().expect("was looked at above");
+        if new + player.ledgers.len() > SUBSCRIPTIONS_MAX {
+            return Ok(());
+        }
+        if spec.mode != Mode::Once {
+            player.globs.retain(|&(held, _)| held != pattern);
+            let expected = if player.globs.len() < GLOBS_MAX {
+                player.globs.push((pattern, *spec));
+                Ok(())
+            } else {
+                self.coverage.hit("too many patterns");
+                Err(TooMany)
+            };
+            let added = self.fanout.add_glob(key, &glob(pattern), spec, GLOBS_MAX);
+            ensure!(added == expected, Answers, "pattern: {added:?} and not {expected:?}");
+            if added.is_err() {
+                return Ok(());
+            }
+        }
+        for which in matching {
+            self.stamp += 1;
+            self.subscribe(who, which, spec, None)?;
+        }
+        Ok(())
+    }
+
+    pub fn set(&mut self, who: usize, which: usize, change: &Change) -> Held {
+        let Some(player) = self.players[who].as_mut() else { return Ok(()) };
+        let done = self.fanout.set(player.key, &symbol(which), change, self.now);
+        ensure!(done == player.ledgers.contains_key(&which), Answers, "set: {done}");
+        let Some(ledger) = player.ledgers.get_mut(&which) else { return Ok(()) };
+        let head = if self.births[..self.born].contains(&which) { self.views[which].head } else { 0 };
+        // How far it had come in mode `every`, the core knows roughly.
+        if ledger.is_lane() {
+            ledger.age = ledger.age.max(Age::Early);
+        }
+        if !ledger.is_behind(head) {
+            ledger.level_at = self.now;
+        }
+        ledger.change(change, head);
+        // It goes to the end of the list, with an interval that begins now when it was set.
+        (ledger.due, ledger.due_since) = (false, None);
+        if ledger.is_behind(head) {
+            ledger.become_due(self.now, Some(self.stamp));
+        }
+        player.in_order = false;
+        Ok(())
+    }
+
+    pub fn set_glob(&mut self, who: usize, pattern: usize, change: &Change) -> Held {
+        let Some(player) = self.players[who].as_mut() else { return Ok(()) };
+        let done = self.fanout.set_glob(player.key, GLOBS[pattern], change);
+        let held = player.globs.iter_mut().find(|(held, _)| *held == pattern);
+        ensure!(done == held.is_some(), Answers, "set glob: {done}");
+        if let Some((_, spec)) = held {
+            spec.mode = change.mode.unwrap_or(spec.mode);
+            spec.interval = change.interval.unwrap_or(spec.interval);
+            spec.wanted = change.wanted.unwrap_or(spec.wanted);
+        }
+        for which in self.subscribed_matching(who, pattern)? {
+            self.stamp += 1;
+            self.set(who, which, change)?;
+        }
+        Ok(())
+    }
+
+    pub fn unsubscribe(&mut self, who: usize, which: usize) -> Held {
+        let Some(key) = self.players[who].as_ref().map(|player| player.key) else { return Ok(()) };
+        let done = self.fanout.unsubscribe(key, &symbol(which));
+        ensure!(done == self.holds(who, which), Answers, "unsubscribe: {done}");
+        self.end(who, which);
+        Ok(())
+    }
+
+    pub fn remove_glob(&mut self, who: usize, pattern: usize) -> Held {
+        let Some(player) = self.players[who].as_mut() else { return Ok(()) };
+        let done = self.fanout.remove_glob(player.key, GLOBS[pattern]);
+        let held = player.globs.iter().position(|&(held, _)| held == pattern);
+        ensure!(done == held.is_some(), Answers, "remove glob: {done}");
+        held.map(|place| player.globs.remove(place));
+        for which in self.subscribed_matching(who, pattern)? {
+            self.unsubscribe(who, which)?;
+        }
+        Ok(())
+    }
+
+    fn subscribed_matching(&self, who: usize, pattern: usize) -> Result<Vec<usize>, super::law::Broken> {
+        let Some(player) = &self.players[who] else { return Ok(Vec::new()) };
+        let found = self.fanout.subscribed_matching(player.key, &glob(pattern));
+        let which = |name: &Symbol| SYMBOLS.iter().position(|known| *known == name.as_str());
+        let found: Vec<usize> = found.iter().filter_map(which).collect();
+        let mut sorted = found.clone();
+        sorted.sort_unstable();
+        let held = player.ledgers.keys().copied();
+        let expected: Vec<usize> = held.filter(|&which| glob(pattern).matches(&symbol(which))).collect();
+        ensure!(sorted == expected, Answers, "{} matches {sorted:?} and not {expected:?}", GLOBS[pattern]);
+        Ok(found)
+    }
+
+    pub fn holds(&self, who: usize, which: usize) -> bool {
+        self.players[who].as_ref().is_some_and(|player| player.ledgers.contains_key(&which))
+    }
+}
+
+impl Ledger {
+    /// What `set` does to what comes next: new fields, and mode `every` from behind, need a base that merges what is
+    /// pending. Before the first tick there is nothing to merge.
+    fn change(&mut self, change: &Change, head: u64) {
+        let (mode, wanted) =
+            (change.mode.unwrap_or(self.spec.mode), change.wanted.unwrap_or(self.spec.wanted));
+        let behind = self.pending().next().is_some();
+        let into_every = mode == Mode::Every && self.spec.mode != Mode::Every;
+        let begins_anew = wanted != self.spec.wanted || mode == Mode::Once || (into_every && behind);
+        if head == 0 {
+            match mode {
+                Mode::Once => self.base = Base::Record,
+                // What is held of another life of the symbol must be replaced, still.
+                Mode::Every if !self.resumed => self.base = Base::None,
+                _ => {}
+            }
+        } else if self.base == Base::None && begins_anew {
+            self.base = Base::Again;
+        }
+        if self.base == Base::Again || mode != Mode::Every {
+            self.gap_promised = false;
+        }
+        (self.spec.mode, self.spec.wanted) = (mode, wanted);
+        if let Some(interval) = change.interval {
+            self.spec.interval = interval;
+            self.rest = None;
+        }
+    }
+}
+
+impl Claim {
+    fn resume(self, head: u64) -> Resume {
+        match self {
+            Claim::Behind(by) => Resume { same_epoch: true, last: head.saturating_sub(by) },
+            Claim::Ahead(by) => Resume { same_epoch: true, last: head + by },
+            Claim::OtherEpoch(last) => Resume { same_epoch: false, last },
+        }
+    }
+}
+
+/// What a client may hold of another life of a symbol; nothing of it may be left.
+fn foreign_record() -> Fields {
+    let mut fields = Fields { mask: FieldSet::ALL, ..Fields::default() };
+    fields.fixed.fill(Fixed(-999_999));
+    (fields.side, fields.volume, fields.trades) = (Side::Sell, Volume(-999_999), 999_999);
+    fields
+}

@@ -1,0 +1,197 @@
+//! A socket takes a frame: what is in it, in which order, and what is not.
+
+use super::{
+    client::{Bench, Message, Recorder, What},
+    law::{Held, ensure},
+    naive::Base,
+    ops::SYMBOLS,
+    world::{Flight, World},
+};
+use crate::{
+    fanout::{Mode, Tally},
+    tick::Symbol,
+};
+
+impl World {
+    /// Fills a frame for a session and judges it.
+    pub fn fill(&mut self, who: usize, room: usize) -> Held {
+        let Some(player) = self.players[who].as_mut() else { return Ok(()) };
+        let key = player.key;
+        let owed = player.ledgers.values().any(|ledger| ledger.due);
+        let mut recorder = Recorder::new(room);
+        let reads = self.shelf.reads.get();
+        let tally = self.fanout.fill(key, self.now, &self.shelf, &mut recorder);
+        player.named &= !self.fanout.is_drained(key);
+        self.coverage.hit_if(self.shelf.reads.get() > reads, "ticks out of the ring");
+        self.sabotage.spoil_frame(&mut recorder.messages);
+        let tally = self.sabotage.tamper_tally(tally);
+        let messages = recorder.messages;
+        self.tell(|| format!("{key:?} {messages:?} {tally:?}"));
+        ensure!(!owed || !messages.is_empty(), Progress, "session {who} is due, and its frame is empty");
+        let frame = self.frames.len();
+        let mut counted = Tally::default();
+        self.judge_frame(who, &messages, frame, &mut counted)?;
+        ensure!(tally == counted, Books, "the frame's tally is {tally:?} and not {counted:?}");
+        if messages.len() < room {
+            self.check_nothing_left(who)?;
+        } else {
+            self.coverage.hit("frame is full");
+        }
+        self.note_order(who);
+        if !messages.is_empty() {
+            self.frames.push(None);
+            self.flights.push(Flight { frame, who, tally });
+            self.coverage.hit_if(self.flights.len() > 1, "several frames under way");
+        }
+        Ok(())
+    }
+
+    fn judge_frame(&mut self, who: usize, messages: &[Message], frame: usize, counted: &mut Tally) -> Held {
+        let mut lost: Option<(Symbol, u64)> = None;
+        let mut of_lane: Vec<usize> = Vec::new();
+        let mut lane_had_turn = false;
+        for message in messages {
+            let which = SYMBOLS.iter().position(|name| *name == message.symbol.as_str());
+            let Some(which) = which.filter(|&which| self.holds(who, which)) else {
+                ensure!(false, Isolation, "session {who} did not ask for {message:?}");
+                return Ok(());
+            };
+            if let Some((symbol, to)) = lost.take() {
+                let follows = matches!(&message.what, What::Snapshot(shown) if shown.seq >= to);
+                ensure!(message.symbol == symbol && follows, Gaps, "after the gap to {to}: {message:?}");
+            }
+            if let What::Gap(_, to, _) = message.what {
+                lost = Some((message.symbol.clone(), to));
+            }
+            self.said.extend(self.keeps_said.then(|| message.to_string()));
+            self.check_turn(who, which)?;
+            self.check_lane_turn(who, which)?;
+            self.check_order(who, which, message)?;
+            self.judge(who, which, message, frame, counted)?;
+            if let Some(player) = self.players[who].as_mut() {
+                player.overtaken.retain(|&(served, _)| served != which);
+            }
+            if self.is_lane(who, which) {
+                lane_had_turn = true;
+                of_lane.extend(matches!(message.what, What::Tick(..)).then_some(which));
+            }
+            self.end_once(who, which, message);
+        }
+        ensure!(lost.is_none(), Gaps, "no snapshot after a gap");
+        self.note_overtaken(who, lane_had_turn);
+        of_lane.dedup();
+        self.coverage.hit_if(of_lane.len() > 1, "ticks of several symbols in turn");
+        Ok(())
+    }
+
+    fn judge(
+        &mut self,
+        who: usize,
+        which: usize,
+        message: &Message,
+        frame: usize,
+        counted: &mut Tally,
+    ) -> Held {
+        let head = self.views[which].head;
+        let mut bench = Bench {
+            past: &self.past[which],
+            head,
+            ring_ticks: self.ring_ticks,
+            now: self.now,
+            frame,
+            tally: counted,
+            coverage: &mut self.coverage,
+        };
+        let ledger = self.players[who].as_mut().and_then(|player| player.ledgers.get_mut(&which));
+        ledger.map_or(Ok(()), |ledger| ledger.receive(&message.what, &mut bench))
+    }
+
+    fn is_lane(&self, who: usize, which: usize) -> bool {
+        let ledger = self.players[who].as_ref().and_then(|player| player.ledgers.get(&which));
+        ledger.is_some_and(|ledger| ledger.is_lane())
+    }
+
+    /// Mode `once` is over with its snapshot.
+    fn end_once(&mut self, who: usize, which: usize, message: &Message) {
+        let ledger = self.players[who].as_ref().and_then(|player| player.ledgers.get(&which));
+        let over = ledger.is_some_and(|ledger| ledger.spec.mode == Mode::Once && ledger.base == Base::None);
+        if over && matches!(message.what, What::Snapshot(_)) {
+            self.coverage.hit("once is over");
+            self.end(who, which);
+        }
+    }
+
+    /// Nobody who has been due for longer waits while this one is served. (The lane of mode `every` is one in the list.)
+    fn check_turn(&self, who: usize, which: usize) -> Held {
+        let Some(player) = &self.players[who] else { return Ok(()) };
+        let in_list = |which: &usize| !player.ledgers[which].is_lane();
+        let Some(since) = player.ledgers[&which].due_since.filter(|_| in_list(&which)) else { return Ok(()) };
+        for (other, ledger) in player.ledgers.iter().filter(|(other, _)| in_list(other)) {
+            let longer = ledger.due && ledger.due_since.is_some_and(|longer| longer < since);
+            ensure!(!longer, Fairness, "{} is served before {}", SYMBOLS[which], SYMBOLS[*other]);
+        }
+        Ok(())
+    }
+
+    /// The lane stands in the list once, and goes to its end after its turn: who was overtaken by it comes first now.
+    fn check_lane_turn(&self, who: usize, which: usize) -> Held {
+        let Some(player) = self.players[who].as_ref().filter(|player| player.ledgers[&which].is_lane())
+        else {
+            return Ok(());
+        };
+        for &(other, since) in &player.overtaken {
+            let waits =
+                player.ledgers.get(&other).is_some_and(|l| l.due && !l.is_lane() && l.due_since == since);
+            ensure!(!waits, Fairness, "the lane has a second turn before {}", SYMBOLS[other]);
+        }
+        Ok(())
+    }
+
+    fn note_overtaken(&mut self, who: usize, lane_had_turn: bool) {
+        let Some(player) = self.players[who].as_mut().filter(|_| lane_had_turn) else { return };
+        let waiting = player.ledgers.iter().filter(|(_, ledger)| ledger.due && !ledger.is_lane());
+        player.overtaken = waiting.map(|(&which, ledger)| (which, ledger.due_since)).collect();
+        self.coverage.hit_if(!player.overtaken.is_empty(), "the lane goes first");
+    }
+
+    fn check_order(&mut self, who: usize, which: usize, message: &Message) -> Held {
+        let What::Tick(shown, _) = &message.what else { return Ok(()) };
+        let Some(player) = self.players[who].as_mut() else { return Ok(()) };
+        let ledger = &player.ledgers[&which];
+        let past = &self.past[which];
+        if !ledger.is_lane() || !ledger.spec.interval.is_zero() || !player.in_order || shown.seq > past.head()
+        {
+            return Ok(());
+        }
+        let order = past.tick(shown.seq).order;
+        ensure!(order > player.last_order, IngestOrder, "tick {order} after {}", player.last_order);
+        self.coverage.hit_if(player.last_order > 0, "held to the order of arrival");
+        player.last_order = order;
+        Ok(())
+    }
+
+    /// A frame with room to spare leaves only what waits for an interval.
+    fn check_nothing_left(&self, who: usize) -> Held {
+        let Some(player) = &self.players[who] else { return Ok(()) };
+        for (&which, ledger) in &player.ledgers {
+            let late = ledger.due && ledger.is_behind(self.views[which].head);
+            if late && ledger.latest().is_some() {
+                ensure!(
+                    false,
+                    TooLate,
+                    "{} was due by {:?}, now {:?}",
+                    SYMBOLS[which],
+                    ledger.latest(),
+                    self.now
+                );
+            }
+            ensure!(!late, Progress, "{} is due, and the frame has room left", SYMBOLS[which]);
+        }
+        ensure!(
+            self.fanout.is_drained(player.key),
+            Progress,
+            "the frame has room left, and the session is not drained"
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,181 @@
+//! The proof of the core: a real market and fan-out beside a naive model that is obviously right.
+//!
+//! The model keeps, for each subscription, what became of every tick that was ever offered to it, and each client
+//! applies the messages that it is sent. Every law is checked after every operation; a test here is named after the
+//! law that its mix of operations tries the hardest. That the checks can fail, and that the rare paths are reached, is
+//! shown by tests of their own: a model that agrees with everything proves nothing.
+
+mod checks;
+mod client;
+mod commands;
+mod deliver;
+mod law;
+mod naive;
+mod ops;
+mod sabotage;
+mod scenarios;
+mod shard;
+mod structure;
+mod world;
+
+use proptest::{
+    prelude::*,
+    strategy::ValueTree,
+    test_runner::{RngAlgorithm, TestRng, TestRunner},
+};
+
+use law::{Broken, Coverage, Held, ensure};
+use ops::{Mix, Run, runs};
+use sabotage::Sabotage;
+use world::{MIXES, run, transcript};
+
+/// Operations of one run.
+const OPS_MAX: usize = 140;
+
+/// So many cases, or as many as `PROPTEST_CASES` says.
+fn config(cases: u32) -> ProptestConfig {
+    let given = std::env::var_os("PROPTEST_CASES").is_some();
+    let default = ProptestConfig::default();
+    ProptestConfig { cases: if given { default.cases } else { cases }, max_shrink_iters: 20_000, ..default }
+}
+
+fn holds(given: &Run) -> Result<(), TestCaseError> {
+    run(given, Sabotage::None).map(drop).map_err(|broken| TestCaseError::fail(broken.to_string()))
+}
+
+proptest! {
+    #![proptest_config(config(400))]
+
+    /// Law 5, and every account by itself.
+    #[test]
+    fn conservation_each_tick_is_in_one_account(run in runs(Mix::Everything, OPS_MAX)) {
+        holds(&run)?;
+    }
+
+    /// Law 4, and mode `every`.
+    #[test]
+    fn seqs_rise_by_n_or_a_gap_says_what_is_gone(run in runs(Mix::Slow, OPS_MAX)) {
+        holds(&run)?;
+    }
+
+    #[test]
+    fn intervals_are_kept_and_trailing_values_arrive(run in runs(Mix::Intervals, OPS_MAX)) {
+        holds(&run)?;
+    }
+
+    /// Law 3.
+    #[test]
+    fn latest_wins_though_batches_are_lost(run in runs(Mix::Lossy, OPS_MAX)) {
+        holds(&run)?;
+    }
+
+    #[test]
+    fn who_comes_back_misses_nothing_in_silence(run in runs(Mix::Returns, OPS_MAX)) {
+        holds(&run)?;
+    }
+
+    /// Laws 2 and 7.
+    #[test]
+    fn sessions_get_and_hold_what_they_asked_for(run in runs(Mix::Commands, OPS_MAX)) {
+        holds(&run)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(config(60))]
+
+    /// Law 9: hash maps hash differently in each run, and it must not show.
+    #[test]
+    fn determinism_the_same_operations_give_the_same_messages(run in runs(Mix::Commands, OPS_MAX)) {
+        same_twice(&run).map_err(|broken| TestCaseError::fail(broken.to_string()))?;
+    }
+}
+
+fn same_twice(given: &Run) -> Held {
+    let (first, second) = (transcript(given)?, transcript(given)?);
+    let differs = first.iter().zip(&second).find(|(first, second)| first != second);
+    ensure!(first.len() == second.len() && differs.is_none(), Determinism, "once and again: {differs:?}");
+    Ok(())
+}
+
+/// The same runs each time: what they find and reach is a fact about the model, not luck.
+fn fixed_runs(count: usize) -> impl Iterator<Item = Run> {
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
+    let mut runner = TestRunner::new_with_rng(ProptestConfig::default(), rng);
+    (0..count).map(move |place| {
+        let strategy = runs(MIXES[place % MIXES.len()], OPS_MAX);
+        strategy.new_tree(&mut runner).expect("nothing is filtered out").current()
+    })
+}
+
+#[test]
+fn a_broken_core_is_found() {
+    let all: Vec<Run> = fixed_runs(400).collect();
+    for (sabotage, laws) in Sabotage::ALL {
+        let found: Vec<(usize, Broken)> = (all.iter().enumerate())
+            .filter_map(|(place, given)| run(given, sabotage).err().map(|broken| (place, broken)))
+            .take(3)
+            .collect();
+        let Some((first, _)) = found.first() else { panic!("{sabotage:?} is not found") };
+        println!("{sabotage:?}: run {first}, {}", found[0].1);
+        for (_, broken) in &found {
+            assert!(laws.contains(&broken.law), "{sabotage:?} is found by {broken}");
+        }
+    }
+}
+
+#[test]
+fn rare_paths_are_reached() {
+    let mut coverage = Coverage::default();
+    for given in fixed_runs(1_200) {
+        coverage.add(&run(&given, Sabotage::None).unwrap_or_else(|broken| panic!("{broken}")));
+    }
+    for (path, hits) in &coverage.0 {
+        println!("{hits:>7}  {path}");
+    }
+    let reached = |path: &&str| coverage.0.get(path).is_some_and(|&hits| hits >= 5);
+    let missed: Vec<_> = PATHS.into_iter().filter(|path| !reached(path)).collect();
+    assert!(missed.is_empty(), "hardly ever reached: {missed:?}");
+}
+
+/// What a run of the model must come by.
+const PATHS: [&str; 38] = [
+    "the lane goes first",
+    "held to the order of arrival",
+    "cleared with a lane",
+    "conflated",
+    "filtered",
+    "filtered while catching up",
+    "gap: slow",
+    "gap: resume",
+    "gap: epoch",
+    "ticks out of the ring",
+    "ticks of several symbols in turn",
+    "passes over ticks without a wanted field",
+    "passes over more ticks than the ring holds",
+    "mode every from the first tick on",
+    "snapshot after set",
+    "whole record after set",
+    "once is over",
+    "in the wheel",
+    "waits for an interval",
+    "message after an interval",
+    "interval cut short",
+    "frame is full",
+    "several frames under way",
+    "frame abandoned",
+    "resync",
+    "resumed out of the ring",
+    "resumed out of the recent ticks",
+    "claim ahead of the birth",
+    "claim ahead of the shard",
+    "claim from the future",
+    "claim to a symbol without a tick",
+    "glob catches a birth",
+    "glob is full",
+    "too many",
+    "too many patterns",
+    "live",
+    "stale",
+    "closed",
+];

@@ -1,0 +1,280 @@
+//! What is done to the fan-out, as values that shrink: who and which are small numbers, taken modulo what there is.
+
+use std::{fmt, time::Duration};
+
+use proptest::prelude::*;
+
+use crate::{
+    fanout::{Change, Mode, Spec},
+    tick::{Field, FieldSet, Fields, Fixed, Side},
+};
+
+/// Symbols of the market; the odd ones are one feed's, the even ones another's.
+pub const SYMBOLS: [&str; 5] = ["A.X", "A.Y", "B.X", "B.Y", "C"];
+pub const GLOBS: [&str; 5] = ["*", "A*", "*.Y", "B.X", "*X"];
+pub const SESSIONS_MAX: usize = 4;
+/// Fewer than there are symbols.
+pub const SUBSCRIPTIONS_MAX: usize = 3;
+pub const GLOBS_MAX: usize = 3;
+pub const STALE: Duration = Duration::from_millis(300);
+
+/// A whole run, and how small the world is that it is made in.
+#[derive(Clone)]
+pub struct Run {
+    pub ops: Vec<Op>,
+    pub ring_ticks: usize,
+    pub recent_ticks: usize,
+    pub history_run: usize,
+}
+
+/// What a feed gives.
+#[derive(Clone, Copy)]
+pub struct Given(pub Fields);
+
+#[derive(Clone, Debug)]
+pub enum Op {
+    /// A feed's ticks reach the market; the batch waits for the shard.
+    Ingest(Vec<(usize, Given)>),
+    /// The shard takes in that many of the batches that wait, after a resync when some were lost.
+    Apply(usize),
+    /// The batches that wait are lost.
+    Lose,
+    /// Time goes by, and the shard has its turn.
+    Advance(u64),
+    /// Time goes by until the shard wants its turn.
+    Wake,
+    /// Time goes by between two commands of one turn.
+    Pass(u64),
+    Open,
+    Close(usize),
+    Subscribe(usize, usize, Spec, Option<Claim>),
+    /// As the shard does it: the pattern stands, and what it matches now is subscribed to.
+    Glob(usize, usize, Spec),
+    Set(usize, usize, Change),
+    SetGlob(usize, usize, Change),
+    Unsubscribe(usize, usize),
+    RemoveGlob(usize, usize),
+    /// The socket of a session with something to send takes a frame with room for so many messages.
+    Fill(usize, usize),
+    /// A frame that was filled is accepted whole.
+    Accept(usize),
+    /// A frame never will be: its session ends.
+    Abandon(usize),
+    FindStale,
+    FeedEnds(usize),
+    MakeReady(usize),
+    GiveBack(usize),
+    Hurry(usize),
+    /// All of a session's subscriptions end, and it stays.
+    Clear(usize),
+}
+
+/// Where a client that comes back says it is.
+#[derive(Clone, Copy, Debug)]
+pub enum Claim {
+    /// So many ticks behind the market.
+    Behind(u64),
+    /// Ahead of the market: no seq of this epoch.
+    Ahead(u64),
+    /// With a seq of another epoch.
+    OtherEpoch(u64),
+}
+
+/// Which operations a run is rich in.
+#[derive(Clone, Copy, Debug)]
+pub enum Mix {
+    Everything,
+    /// Much mode `every`, small frames: the ring moves past cursors.
+    Slow,
+    /// Intervals, and time that goes by.
+    Intervals,
+    /// Batches are late or lost.
+    Lossy,
+    /// Clients that subscribe and change without end.
+    Commands,
+    /// Clients that come back with a claim.
+    Returns,
+}
+
+/// Short enough to be read when a run fails.
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ring {}, recent {}, run {}", self.ring_ticks, self.recent_ticks, self.history_run)?;
+        self.ops.iter().enumerate().try_for_each(|(step, op)| write!(f, "\n  {step}: {op:?}"))
+    }
+}
+
+impl fmt::Debug for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::new();
+        self.0.write_json(FieldSet::ALL, &mut text);
+        f.write_str(&String::from_utf8_lossy(&text).replace(['"', ','], " "))
+    }
+}
+
+pub fn runs(mix: Mix, most: usize) -> impl Strategy<Value = Run> {
+    let ops = prop::collection::vec(op(mix), 1..most);
+    (ops, 2usize..8, 2usize..10, 1usize..4).prop_map(|(ops, ring_ticks, recent_ticks, history_run)| Run {
+        ops,
+        ring_ticks,
+        recent_ticks,
+        history_run,
+    })
+}
+
+fn op(mix: Mix) -> impl Strategy<Value = Op> {
+    let many = |weights: [u32; 6]| match mix {
+        Mix::Everything => weights[0],
+        Mix::Slow => weights[1],
+        Mix::Intervals => weights[2],
+        Mix::Lossy => weights[3],
+        Mix::Commands => weights[4],
+        Mix::Returns => weights[5],
+    };
+    let who = who();
+    let which = which();
+    let ingest = prop::collection::vec((which, fields().prop_map(Given)), 1..8).prop_map(Op::Ingest);
+    let command = commands(mix);
+    prop_oneof![
+        many([20, 24, 20, 24, 12, 24]) => ingest,
+        many([14, 18, 14, 10, 8, 16]) => prop_oneof![6 => Just(usize::MAX), 1 => 1usize..3].prop_map(Op::Apply),
+        many([1, 1, 1, 5, 1, 1]) => Just(Op::Lose),
+        many([6, 2, 16, 6, 6, 2]) => nanos().prop_map(Op::Advance),
+        many([2, 1, 14, 1, 1, 1]) => Just(Op::Wake),
+        many([1, 1, 3, 1, 1, 1]) => nanos().prop_map(Op::Pass),
+        many([3, 2, 3, 3, 4, 3]) => Just(Op::Open),
+        1 => who.clone().prop_map(Op::Close),
+        1 => who.clone().prop_map(Op::MakeReady),
+        1 => who.clone().prop_map(Op::GiveBack),
+        many([16, 10, 10, 12, 40, 20]) => command,
+        many([22, 26, 24, 20, 16, 16]) => (who.clone(), room()).prop_map(|(who, room)| Op::Fill(who, room)),
+        12 => (0usize..4).prop_map(Op::Accept),
+        1 => (0usize..4).prop_map(Op::Abandon),
+        many([2, 1, 3, 1, 1, 1]) => Just(Op::FindStale),
+        1 => prop_oneof![5 => Just(2), 1 => 0usize..2].prop_map(Op::FeedEnds),
+        many([1, 1, 6, 1, 1, 1]) => who.prop_map(Op::Hurry),
+    ]
+}
+
+fn commands(mix: Mix) -> impl Strategy<Value = Op> {
+    let who = who();
+    let which = which();
+    let pattern = 0..GLOBS.len();
+    let patterns = if matches!(mix, Mix::Commands) { 14 } else { 5 };
+    let claim = prop::option::weighted(if matches!(mix, Mix::Returns) { 0.8 } else { 0.3 }, claim());
+    prop_oneof![
+        12 => (who.clone(), which.clone(), spec(mix), claim)
+            .prop_map(|(who, which, spec, claim)| Op::Subscribe(who, which, spec, claim)),
+        patterns => (who.clone(), pattern.clone(), spec(mix)).prop_map(|(who, which, spec)| Op::Glob(who, which, spec)),
+        6 => (who.clone(), which.clone(), change(mix)).prop_map(|(who, which, change)| Op::Set(who, which, change)),
+        1 => (who.clone(), pattern.clone(), change(mix))
+            .prop_map(|(who, which, change)| Op::SetGlob(who, which, change)),
+        3 => (who.clone(), which).prop_map(|(who, which)| Op::Unsubscribe(who, which)),
+        1 => (who.clone(), pattern).prop_map(|(who, which)| Op::RemoveGlob(who, which)),
+        2 => who.prop_map(Op::Clear),
+    ]
+}
+
+/// The sessions that are there from the start are busier than the others.
+fn who() -> impl Strategy<Value = usize> + Clone {
+    prop_oneof![3 => 0usize..2, 1 => 0..SESSIONS_MAX]
+}
+
+/// One symbol is busier than the others.
+fn which() -> impl Strategy<Value = usize> + Clone {
+    prop_oneof![2 => Just(1), 3 => 0..SYMBOLS.len()]
+}
+
+fn claim() -> impl Strategy<Value = Claim> {
+    prop_oneof![
+        6 => (0u64..10).prop_map(Claim::Behind),
+        1 => (1u64..4).prop_map(Claim::Ahead),
+        1 => (0u64..9).prop_map(Claim::OtherEpoch),
+    ]
+}
+
+fn spec(mix: Mix) -> impl Strategy<Value = Spec> {
+    (mode(mix), interval(mix), wanted(), prop::bool::weighted(0.8))
+        .prop_map(|(mode, interval, wanted, snapshot)| Spec { mode, interval, wanted, snapshot })
+}
+
+fn change(mix: Mix) -> impl Strategy<Value = Change> {
+    use prop::option::weighted;
+    (weighted(0.5, mode(mix)), weighted(0.4, interval(mix)), weighted(0.4, wanted()))
+        .prop_map(|(mode, interval, wanted)| Change { mode, interval, wanted })
+}
+
+fn mode(mix: Mix) -> impl Strategy<Value = Mode> {
+    let every = if matches!(mix, Mix::Slow | Mix::Returns) { 20 } else { 6 };
+    prop_oneof![6 => Just(Mode::Latest), every => Just(Mode::Every), 1 => Just(Mode::Once)]
+}
+
+fn interval(mix: Mix) -> impl Strategy<Value = Duration> {
+    let none = match mix {
+        Mix::Intervals => 1,
+        Mix::Slow | Mix::Returns => 40,
+        _ => 8,
+    };
+    let some = prop_oneof![Just(1u64), Just(7), Just(20), Just(100), Just(2_000)];
+    prop_oneof![none => Just(0), 2 => some].prop_map(Duration::from_millis)
+}
+
+fn wanted() -> impl Strategy<Value = FieldSet> {
+    let some = |fields: &[Field]| fields.iter().fold(FieldSet::NONE, |set, &field| set.with(field));
+    prop_oneof![
+        6 => Just(FieldSet::ALL),
+        2 => Just(some(&[Field::Bid])),
+        1 => Just(some(&[Field::Last, Field::LastSize])),
+        1 => Just(some(&[Field::Bid, Field::Ask])),
+        1 => Just(some(&[Field::High, Field::Low, Field::Volume, Field::Trades])),
+        1 => Just(some(&[Field::Side, Field::Open])),
+    ]
+}
+
+fn nanos() -> impl Strategy<Value = u64> {
+    prop_oneof![0u64..2_000_000, 0u64..60_000_000, 0u64..600_000_000, 0u64..4_000_000_000]
+}
+
+fn room() -> impl Strategy<Value = usize> {
+    prop_oneof![3 => 1usize..4, 1 => 4usize..9, 2 => Just(1_000)]
+}
+
+/// Quotes, halves of quotes, trades, prices without a size; seldom a side alone.
+fn fields() -> impl Strategy<Value = Fields> {
+    let price = (-50i64..50).prop_map(Fixed);
+    let size = prop_oneof![30 => 0i64..20, 1 => Just(i64::MAX - 3)].prop_map(Fixed);
+    let side = prop_oneof![Just(None), Just(Some(Side::Buy)), Just(Some(Side::Sell))];
+    let quote = |kind: u8, price: Fixed, size: Fixed| {
+        let mut fields = Fields::default();
+        if kind & 1 != 0 {
+            fields.set_fixed(Field::Bid, price);
+            fields.set_fixed(Field::BidSize, size);
+        }
+        if kind & 2 != 0 {
+            fields.set_fixed(Field::Ask, Fixed(price.0 + 1));
+            fields.set_fixed(Field::AskSize, size);
+        }
+        fields
+    };
+    let trade = |price: Fixed, size: Fixed, side: Option<Side>| {
+        let mut fields = Fields::default();
+        fields.set_fixed(Field::Last, price);
+        fields.set_fixed(Field::LastSize, size);
+        side.into_iter().for_each(|side| fields.set_side(side));
+        fields
+    };
+    prop_oneof![
+        6 => (1u8..4, price.clone(), size.clone()).prop_map(move |(kind, price, size)| quote(kind, price, size)),
+        5 => (price.clone(), size, side).prop_map(move |(price, size, side)| trade(price, size, side)),
+        1 => price.prop_map(|price| {
+            let mut fields = Fields::default();
+            fields.set_fixed(Field::Last, price);
+            fields
+        }),
+        1 => Just(()).prop_map(|()| {
+            let mut fields = Fields::default();
+            fields.set_side(Side::Buy);
+            fields
+        }),
+    ]
+}

@@ -1,0 +1,243 @@
+//! Broken cores, to show that the model finds them: each does one wrong thing wherever it can.
+
+use super::{
+    client::{Message, What},
+    law::Law,
+};
+use crate::{
+    fanout::{
+        Accounts, Fanout, Mode, Tally,
+        apply::enqueue,
+        core::{Base, LANE, Place, Sub},
+    },
+    tick::{Field, FieldSet, Fixed, Nanos, Symbol},
+};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sabotage {
+    None,
+    // What is written.
+    SwallowsMessage,
+    SwallowsSnapshotAfterGap,
+    RepeatsMessage,
+    SwapsTicks,
+    WrongValue,
+    UnwantedField,
+    WrongSession,
+    WrongN,
+    // The books.
+    TallyMovesTicks,
+    BooksMoveTicks,
+    BooksOneTooMany,
+    FiltersTwice,
+    // The core.
+    ForgetsTick,
+    ForgetsWho,
+    ForgetsList,
+    ListsTwice,
+    ServesLastFirst,
+    ServesLaneFirst,
+    SendsEarly,
+    StopsTime,
+    MovesDue,
+    OldRecord,
+    ForgetsBase,
+    ForgetsLead,
+    WrongReason,
+    LooksYounger,
+    LosesNotice,
+    LosesPattern,
+    KeepsRecent,
+}
+
+impl Sabotage {
+    /// Each, with the laws that it may be found by.
+    pub const ALL: [(Sabotage, &'static [Law]); 29] = [
+        (Sabotage::SwallowsMessage, &[Law::Seqs, Law::Books, Law::Gaps, Law::Progress, Law::TooLate]),
+        (Sabotage::SwallowsSnapshotAfterGap, &[Law::Gaps]),
+        (Sabotage::RepeatsMessage, &[Law::Seqs, Law::TooSoon, Law::Isolation, Law::IngestOrder]),
+        (Sabotage::SwapsTicks, &[Law::Seqs, Law::IngestOrder]),
+        (Sabotage::WrongValue, &[Law::Truth]),
+        (Sabotage::UnwantedField, &[Law::Truth]),
+        (Sabotage::WrongSession, &[Law::Isolation]),
+        (Sabotage::WrongN, &[Law::Seqs]),
+        (Sabotage::TallyMovesTicks, &[Law::Books]),
+        (Sabotage::BooksMoveTicks, &[Law::Books]),
+        (Sabotage::BooksOneTooMany, &[Law::Conservation]),
+        (Sabotage::FiltersTwice, &[Law::Conservation]),
+        (Sabotage::ForgetsTick, &[Law::Conservation]),
+        (Sabotage::ForgetsWho, &[Law::Progress]),
+        (Sabotage::ForgetsList, &[Law::Progress, Law::Memory]),
+        (Sabotage::ListsTwice, &[Law::Memory]),
+        (Sabotage::ServesLastFirst, &[Law::Fairness]),
+        (Sabotage::ServesLaneFirst, &[Law::Fairness]),
+        (Sabotage::SendsEarly, &[Law::TooSoon]),
+        (Sabotage::StopsTime, &[Law::Progress, Law::TooLate]),
+        (Sabotage::MovesDue, &[Law::TooLate]),
+        (Sabotage::OldRecord, &[Law::Truth]),
+        (Sabotage::ForgetsBase, &[Law::Progress, Law::Seqs, Law::EveryTick, Law::Gaps]),
+        (Sabotage::ForgetsLead, &[Law::Gaps]),
+        (Sabotage::WrongReason, &[Law::Gaps]),
+        (Sabotage::LooksYounger, &[Law::Age]),
+        (Sabotage::LosesNotice, &[Law::Answers]),
+        (Sabotage::LosesPattern, &[Law::Answers, Law::Isolation, Law::Books]),
+        (Sabotage::KeepsRecent, &[Law::EveryTick, Law::Memory]),
+    ];
+
+    /// Spoils what was written into a frame.
+    pub fn spoil_frame(self, messages: &mut Vec<Message>) {
+        match self {
+            Sabotage::SwallowsMessage => drop(messages.pop()),
+            Sabotage::SwallowsSnapshotAfterGap => {
+                let gap = messages.iter().position(|message| matches!(message.what, What::Gap(..)));
+                gap.map(|gap| messages.remove(gap + 1));
+            }
+            Sabotage::RepeatsMessage => messages.extend(messages.last().cloned()),
+            Sabotage::SwapsTicks => {
+                let ticks = |pair: &[Message]| {
+                    let both = pair.iter().all(|message| matches!(message.what, What::Tick(..)));
+                    both && pair[0].symbol == pair[1].symbol
+                };
+                if let Some(at) = messages.windows(2).position(ticks) {
+                    messages.swap(at, at + 1);
+                }
+            }
+            Sabotage::WrongValue => each_shown(messages, |shown| {
+                if let Some(bid) = shown.fields.get_fixed(Field::Bid) {
+                    shown.fields.set_fixed(Field::Bid, Fixed(bid.0 + 1));
+                }
+            }),
+            Sabotage::UnwantedField => each_shown(messages, |shown| {
+                shown.fields.set_fixed(Field::AskSize, Fixed(-77));
+            }),
+            Sabotage::WrongSession => {
+                for message in messages {
+                    message.symbol = Symbol::new("NOT-YOURS").expect("a valid symbol");
+                }
+            }
+            Sabotage::WrongN => {
+                for message in messages {
+                    if let What::Merged(_, n) | What::Tick(_, n) = &mut message.what {
+                        *n += 1;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub fn tamper_tally(self, mut tally: Tally) -> Tally {
+        if self == Sabotage::TallyMovesTicks && tally.conflated > 0 {
+            tally.conflated -= 1;
+            tally.delivered += 1;
+        }
+        tally
+    }
+
+    /// What is booked instead of what was delivered: the sum stays right.
+    pub fn tamper_booked(self, mut tally: Tally) -> Tally {
+        if self == Sabotage::BooksMoveTicks && tally.delivered > 0 {
+            tally.delivered -= 1;
+            tally.gapped[0] += 1;
+        }
+        tally
+    }
+
+    pub fn tamper_books(self, mut books: Accounts) -> Accounts {
+        if self == Sabotage::BooksOneTooMany && books.delivered > 3 {
+            books.delivered += 1;
+        }
+        books
+    }
+
+    pub fn lets_time_pass(self) -> bool {
+        self != Sabotage::StopsTime
+    }
+
+    /// Spoils the core between two operations.
+    pub fn spoil(self, fanout: &mut Fanout) {
+        match self {
+            Sabotage::FiltersTwice if fanout.accounts.filtered > 2 => fanout.accounts.filtered += 1,
+            Sabotage::ForgetsTick => spoil_sub(
+                fanout,
+                |sub| sub.mode == Mode::Latest && sub.place == Place::Queued && sub.base == Base::None,
+                |sub| sub.cursor += 1,
+            ),
+            Sabotage::ForgetsWho => {
+                fanout.ready.clear();
+            }
+            Sabotage::ForgetsList => {
+                for (_, session) in &mut fanout.sessions {
+                    session.queue.pop_front();
+                }
+            }
+            Sabotage::ListsTwice => {
+                for (_, session) in &mut fanout.sessions {
+                    let twice = session.queue.iter().find(|&&queued| queued != LANE).copied();
+                    session.queue.extend(twice);
+                }
+            }
+            Sabotage::ServesLastFirst => {
+                for (_, session) in &mut fanout.sessions {
+                    session.queue.make_contiguous().reverse();
+                }
+            }
+            Sabotage::ServesLaneFirst => {
+                for (_, session) in &mut fanout.sessions {
+                    if session.lane_queued {
+                        session.queue.retain(|&queued| queued != LANE);
+                        session.queue.push_front(LANE);
+                    }
+                }
+            }
+            Sabotage::SendsEarly => {
+                let waiting = fanout.subs.iter().find(|(_, sub)| sub.place == Place::Waiting);
+                if let Some(key) = waiting.map(|(key, _)| key) {
+                    enqueue(key as u32, &mut fanout.subs[key], &mut fanout.sessions, &mut fanout.ready);
+                }
+            }
+            Sabotage::MovesDue => {
+                spoil_sub(fanout, |sub| sub.place == Place::Waiting, |sub| sub.due = Nanos(sub.due.0 + 1))
+            }
+            Sabotage::OldRecord => {
+                for (_, topic) in &mut fanout.topics {
+                    let last = &mut topic.record.fields;
+                    last.mask = FieldSet(last.mask.0 & !Field::Ask.bit().0);
+                }
+            }
+            Sabotage::ForgetsBase => {
+                spoil_sub(fanout, |sub| sub.base != Base::None, |sub| sub.base = Base::None)
+            }
+            Sabotage::ForgetsLead => spoil_sub(fanout, |sub| sub.lead > 0, |sub| sub.lead = 0),
+            Sabotage::WrongReason => {
+                spoil_sub(fanout, |sub| sub.place == Place::Queued, |sub| sub.claims = true)
+            }
+            Sabotage::LooksYounger => spoil_sub(fanout, |_| true, |sub| sub.since = Nanos(sub.since.0 + 1)),
+            Sabotage::LosesNotice => fanout.notices.clear(),
+            Sabotage::LosesPattern => fanout.patterns.clear(),
+            Sabotage::KeepsRecent => {
+                for (_, topic) in &mut fanout.topics {
+                    if topic.recent.len() > 2 {
+                        topic.recent.remove(1);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn spoil_sub(fanout: &mut Fanout, which: impl Fn(&Sub) -> bool, how: impl Fn(&mut Sub)) {
+    if let Some((_, sub)) = fanout.subs.iter_mut().find(|(_, sub)| which(sub)) {
+        how(sub);
+    }
+}
+
+fn each_shown(messages: &mut [Message], how: impl Fn(&mut super::client::Shown)) {
+    for message in messages {
+        match &mut message.what {
+            What::Snapshot(shown) | What::Merged(shown, _) | What::Tick(shown, _) => how(shown),
+            What::Gap(..) => {}
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Cases that random runs came upon, told one by one: what a core that is nearly right gets wrong.
+//!
+//! Each runs in the model too, so that every law is checked along the way.
+
+use std::{cell::Cell, time::Duration};
+
+use super::{
+    client::Recorder,
+    ops::{Claim, Given, Op, Run},
+    world::{Shelf, said},
+};
+use crate::{
+    fanout::{Change, Fanout, Mode, Spec},
+    tick::{Field, FieldSet, Fields, Fixed, Nanos, Symbol, Tick},
+    topic::{FeedId, Market},
+};
+
+const WHO: usize = 0;
+/// The symbols `A.X` and `A.Y`.
+const X: usize = 0;
+const Y: usize = 1;
+const ROOM: usize = 100;
+
+/// Fields that no quote has.
+const LAST: FieldSet = Field::Last.bit();
+
+fn quote(bid: i64) -> Given {
+    let mut fields = Fields::default();
+    fields.set_fixed(Field::Bid, Fixed(bid));
+    Given(fields)
+}
+
+fn last(price: i64) -> Given {
+    let mut fields = Fields::default();
+    fields.set_fixed(Field::Last, Fixed(price));
+    Given(fields)
+}
+
+fn quotes(which: usize, count: usize) -> Op {
+    Op::Ingest((0..count).map(|bid| (which, quote(bid as i64))).collect())
+}
+
+fn trade(which: usize) -> Op {
+    Op::Ingest(vec![(which, last(7))])
+}
+
+fn subscribe(which: usize, mode: Mode) -> Op {
+    Op::Subscribe(WHO, which, Spec { mode, ..Spec::default() }, None)
+}
+
+const APPLY: Op = Op::Apply(usize::MAX);
+const FILL: Op = Op::Fill(WHO, ROOM);
+
+/// Says what the session is sent.
+fn check(ops: Vec<Op>, expected: &[&str]) {
+    let run = Run { ops, ring_ticks: 4, recent_ticks: 2, history_run: 2 };
+    assert_eq!(said(&run).unwrap_or_else(|broken| panic!("{broken}")), expected);
+}
+
+#[test]
+fn rare_trades_among_more_quotes_than_the_ring_holds_are_no_gap() {
+    let spec = Spec { mode: Mode::Every, wanted: LAST, ..Spec::default() };
+    check(
+        vec![
+            trade(X),
+            APPLY,
+            Op::Subscribe(WHO, X, spec, None),
+            FILL,
+            quotes(X, 20),
+            APPLY,
+            trade(X),
+            APPLY,
+            FILL,
+        ],
+        &["A.X snapshot 1", "A.X tick 22 n 21"],
+    );
+}
+
+#[test]
+fn mode_every_begins_with_the_first_tick_however_batches_fall() {
+    check(
+        vec![subscribe(X, Mode::Every), quotes(X, 3), APPLY, FILL],
+        &["A.X tick 1 n 1", "A.X tick 2 n 1", "A.X tick 3 n 1"],
+    );
+}
+
+#[test]
+fn a_pattern_misses_no_more_of_a_beginning_than_a_name() {
+    let spec = Spec { mode: Mode::Every, snapshot: false, ..Spec::default() };
+    check(
+        // The market is ahead of the shard when the shard learns of the birth.
+        vec![Op::Glob(WHO, 1, spec), quotes(X, 1), quotes(X, 2), Op::Apply(1), FILL, APPLY, FILL],
+        &["A.X tick 1 n 1", "A.X tick 2 n 1", "A.X tick 3 n 1"],
+    );
+}
+
+#[test]
+fn of_several_patterns_the_last_one_added_counts() {
+    let spec = |mode| Spec { mode, snapshot: false, ..Spec::default() };
+    let patterns =
+        |modes: [Mode; 3]| (0..3).zip(modes).map(|(pattern, mode)| Op::Glob(WHO, pattern, spec(mode)));
+    let rest = || [quotes(Y, 2), APPLY, FILL];
+    let latest_last = patterns([Mode::Every, Mode::Every, Mode::Latest]);
+    check(latest_last.chain(rest()).collect(), &["A.Y merged 2 n 2"]);
+    let every_last = patterns([Mode::Latest, Mode::Latest, Mode::Every]);
+    check(every_last.chain(rest()).collect(), &["A.Y tick 1 n 1", "A.Y tick 2 n 1"]);
+}
+
+#[test]
+fn new_fields_from_behind_add_up() {
+    let change = Change { wanted: Some(LAST), ..Change::default() };
+    check(
+        vec![
+            quotes(X, 1),
+            APPLY,
+            subscribe(X, Mode::Latest),
+            FILL,
+            quotes(X, 3),
+            APPLY,
+            Op::Set(WHO, X, change),
+            FILL,
+            Op::Set(WHO, X, Change { wanted: Some(FieldSet::ALL), ..change }),
+            FILL,
+        ],
+        &["A.X snapshot 1", "A.X merged 4 n 3", "A.X snapshot 4"],
+    );
+}
+
+#[test]
+fn mode_once_is_answered_by_a_snapshot_from_behind_too() {
+    let change = Change { mode: Some(Mode::Once), ..Change::default() };
+    let before = || {
+        vec![
+            quotes(X, 1),
+            APPLY,
+            subscribe(X, Mode::Latest),
+            FILL,
+            quotes(X, 3),
+            APPLY,
+            Op::Set(WHO, X, change),
+        ]
+    };
+    let expected = &["A.X snapshot 1", "A.X merged 4 n 3", "A.X snapshot 4"];
+    check([before(), vec![FILL, FILL]].concat(), expected);
+    check([before(), vec![Op::Fill(WHO, 1), Op::Fill(WHO, 1)]].concat(), expected);
+}
+
+#[test]
+fn who_was_told_by_a_faster_shard_is_not_told_again() {
+    let resume = Op::Subscribe(WHO, X, Spec { mode: Mode::Every, ..Spec::default() }, Some(Claim::Behind(1)));
+    check(
+        // Neither the birth nor the ticks have reached this shard.
+        vec![quotes(X, 3), resume, FILL, APPLY, FILL],
+        &["A.X tick 3 n 1"],
+    );
+}
+
+#[test]
+fn what_is_held_of_another_epoch_is_replaced_though_no_snapshot_was_asked_for() {
+    let spec = Spec { snapshot: false, ..Spec::default() };
+    check(
+        vec![Op::Subscribe(WHO, X, spec, Some(Claim::OtherEpoch(9))), quotes(X, 1), APPLY, FILL],
+        &["A.X snapshot 1"],
+    );
+}
+
+#[test]
+fn a_gap_after_a_resume_that_went_well_is_not_the_resumes() {
+    let resume = Op::Subscribe(WHO, X, Spec { mode: Mode::Every, ..Spec::default() }, Some(Claim::Behind(2)));
+    check(
+        vec![quotes(X, 3), APPLY, resume, Op::Fill(WHO, 1), quotes(X, 9), APPLY, FILL],
+        &["A.X tick 2 n 1", "A.X gap 3 to 12 slow", "A.X snapshot 12"],
+    );
+}
+
+#[test]
+fn memory_who_subscribes_again_and_again_does_not_fill_the_wheel() {
+    let symbol = Symbol::new("X").expect("a valid symbol");
+    let market = Market::new(vec!["feed".into()], 1, 4);
+    let mut shelf = Shelf { market, reads: Cell::new(0) };
+    let mut fanout = Fanout::new(Nanos(0), Duration::from_secs(60), 1);
+    let session = fanout.open();
+    let spec = Spec { interval: Duration::from_secs(60), snapshot: false, ..Spec::default() };
+    for round in 1..6_000 {
+        let now = Nanos(round * 1_000_000);
+        assert!(fanout.subscribe(session, &symbol, &spec, None, now, &shelf).is_ok());
+        // The first tick is sent at once, the second waits for a minute.
+        for bid in 0..2 {
+            let tick = Tick { symbol: symbol.clone(), ts: None, fields: quote(bid).0 };
+            let batch = shelf.market.ingest(FeedId(0), &mut vec![tick], now, &mut Vec::new());
+            fanout.apply(&batch, now, &shelf);
+            let tally = fanout.fill(session, now, &shelf, &mut Recorder::new(ROOM));
+            assert_eq!(tally.delivered, 1 - bid as u64);
+            fanout.accepted(&tally);
+        }
+        fanout.advance(now);
+        assert!(fanout.wheel.len() <= 1_100, "{} entries for one subscription", fanout.wheel.len());
+    }
+    assert_eq!(fanout.accounts().residual(), 0);
+}

@@ -1,0 +1,286 @@
+//! What the shard takes in, done to the core and to the model: batches, losses, births, time, states.
+
+use super::{
+    law::{Held, ensure},
+    naive::{Age, Base, Fate, Ledger},
+    ops::{GLOBS, STALE, SUBSCRIPTIONS_MAX, SYMBOLS},
+    world::{World, glob, symbol},
+};
+use crate::{
+    fanout::{Mode, Notice, Spec},
+    tick::{FieldSet, State},
+    topic::{Batch, FeedId},
+};
+
+/// How ticks came to the shard.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Batch,
+    /// By a look at the topic's record.
+    CatchUp,
+}
+
+impl World {
+    pub fn apply(&mut self, most: usize) -> Held {
+        if std::mem::take(&mut self.missed) {
+            self.coverage.hit("resync");
+            self.stamp += 1;
+            self.fanout.resync(self.now, &self.shelf);
+            self.bear(self.births.len());
+            for which in 0..SYMBOLS.len() {
+                self.catch_up(which);
+            }
+        }
+        for _ in 0..most {
+            let Some(batch) = self.batches.pop_front() else { break };
+            self.stamp += 1;
+            self.fanout.apply(&batch, self.now, &self.shelf);
+            self.apply_naively(&batch);
+            self.check_structure()?;
+        }
+        Ok(())
+    }
+
+    fn apply_naively(&mut self, batch: &Batch) {
+        if let Some(last) = batch.births.last() {
+            self.bear(last.topic.0 as usize + 1);
+        }
+        for which in 0..SYMBOLS.len() {
+            let id = self.births.iter().position(|&born| born == which);
+            let ticks = batch.ticks.iter().filter(|tick| Some(tick.topic.0 as usize) == id);
+            if let Some(newest) = ticks.map(|tick| tick.seq).max() {
+                self.offer(which, newest, By::Batch);
+            }
+        }
+        for &(topic, state) in &batch.states {
+            let which = self.births[topic.0 as usize];
+            if self.views[which].watched {
+                self.change_state(which, state);
+            }
+        }
+    }
+
+    /// The shard learns of symbols that were born.
+    pub fn bear(&mut self, upto: usize) {
+        while self.born < upto {
+            let which = self.births[self.born];
+            self.born += 1;
+            let mut watched = false;
+            for player in self.players.iter_mut().flatten() {
+                let matching =
+                    player.globs.iter().rev().find(|(pattern, _)| glob(*pattern).matches(&symbol(which)));
+                if let Some((_, spec)) = matching.copied()
+                    && !player.ledgers.contains_key(&which)
+                {
+                    if player.ledgers.len() < SUBSCRIPTIONS_MAX {
+                        self.coverage.hit("glob catches a birth");
+                        player.ledgers.insert(which, Ledger::new(which, &spec, 0, self.now));
+                    } else {
+                        self.coverage.hit("glob is full");
+                        self.expected_notices
+                            .push(Notice::Full { session: player.key, symbol: symbol(which) });
+                    }
+                }
+                watched |= player.ledgers.contains_key(&which);
+            }
+            let view = &mut self.views[which];
+            (view.watched, view.head, view.state) = (watched, 0, State::Pending);
+        }
+    }
+
+    /// The shard sees a topic's record, ahead of the batches.
+    pub fn catch_up(&mut self, which: usize) {
+        if !self.is_known(which) || !self.views[which].watched {
+            return;
+        }
+        self.offer(which, self.past[which].head(), By::CatchUp);
+        if self.views[which].closed {
+            self.change_state(which, State::Closed);
+        }
+    }
+
+    /// The first subscription to a symbol that the shard knows: it looks at the record.
+    pub fn watch(&mut self, which: usize) {
+        if !self.is_known(which) || self.views[which].watched {
+            return;
+        }
+        let head = self.past[which].head();
+        let view = &mut self.views[which];
+        (view.watched, view.head) = (true, head);
+        let silent = head > 0 && is_silent(self.now.since(self.past[which].tick(head).rx));
+        view.state = match (view.closed, head) {
+            (true, _) => State::Closed,
+            (false, 0) => State::Pending,
+            _ if silent => State::Stale,
+            _ => State::Live,
+        };
+    }
+
+    pub fn is_known(&self, which: usize) -> bool {
+        self.births[..self.born].contains(&which)
+    }
+
+    fn offer(&mut self, which: usize, to: u64, by: By) {
+        let past = &self.past[which];
+        let view = &mut self.views[which];
+        let from = view.head + 1;
+        if !view.watched || to < from {
+            return;
+        }
+        view.head = to;
+        for player in self.players.iter_mut().flatten() {
+            let Some(ledger) = player.ledgers.get_mut(&which) else { continue };
+            let was_behind = ledger.is_behind(from - 1);
+            let known = match by {
+                By::Batch => true,
+                By::CatchUp => ledger.is_lane() && from >= past.oldest_in_ring(self.ring_ticks),
+            };
+            for seq in from..=to {
+                ledger.offer(past.tick(seq), known);
+            }
+            if by == By::CatchUp {
+                let unknown = from == 1 && from < past.oldest_in_ring(self.ring_ticks);
+                ledger.age = ledger.age.max(if unknown { Age::Rough } else { Age::Early });
+                player.in_order &= !ledger.is_lane();
+                let filtered = ledger.fates.contains(&Fate::Filtered);
+                self.coverage.hit_if(known && filtered, "filtered while catching up");
+            }
+            if ledger.is_lane()
+                && ledger
+                    .pending()
+                    .next()
+                    .is_some_and(|first| to - first >= self.fanout.bounds.recent_ticks as u64 / 2)
+            {
+                player.in_order = false;
+            }
+            if !was_behind && ledger.is_behind(to) {
+                ledger.become_due(self.now, Some(self.stamp));
+                self.coverage.hit_if(!ledger.due, "waits for an interval");
+            }
+        }
+        if self.views[which].state == State::Pending {
+            self.views[which].state = State::Live;
+        } else {
+            self.change_state(which, State::Live);
+        }
+    }
+
+    fn change_state(&mut self, which: usize, state: State) {
+        let view = &mut self.views[which];
+        if view.state == state {
+            return;
+        }
+        view.state = state;
+        for player in self.players.iter().flatten().filter(|player| player.ledgers.contains_key(&which)) {
+            self.expected_notices.push(Notice::State { session: player.key, symbol: symbol(which), state });
+            self.coverage.hit(state.as_str());
+        }
+    }
+
+    pub fn find_stale(&mut self) {
+        self.fanout.find_stale(self.now);
+        for which in 0..SYMBOLS.len() {
+            let view = self.views[which];
+            if view.watched
+                && view.state == State::Live
+                && is_silent(self.now.since(self.past[which].tick(view.head).rx))
+            {
+                self.change_state(which, State::Stale);
+            }
+        }
+    }
+
+    pub fn feed_ends(&mut self, feed: usize) {
+        let Some(ended) = self.feed_ended.get_mut(feed) else { return };
+        if std::mem::replace(ended, true) {
+            return;
+        }
+        let batch = self.shelf.market.close(FeedId(feed as u16));
+        for (topic, _) in &batch.states {
+            self.views[self.births[topic.0 as usize]].closed = true;
+        }
+        if !batch.is_empty() {
+            self.batches.push_back(batch);
+        }
+    }
+
+    pub fn advance(&mut self) -> Held {
+        if self.sabotage.lets_time_pass() {
+            self.fanout.advance(self.now);
+        }
+        for player in self.players.iter_mut().flatten() {
+            for (&which, ledger) in &mut player.ledgers {
+                if ledger.is_behind(self.views[which].head) {
+                    ledger.become_due(self.now, None);
+                }
+            }
+        }
+        let next = self.fanout.next_due();
+        ensure!(next.is_none_or(|next| next > self.now), TooLate, "after {:?}, next is {next:?}", self.now);
+        Ok(())
+    }
+
+    /// A subscription is over.
+    pub fn end(&mut self, who: usize, which: usize) {
+        let Some(mut ledger) = self.players[who].as_mut().and_then(|player| player.ledgers.remove(&which))
+        else {
+            return;
+        };
+        ledger.discard();
+        self.ended.push(ledger);
+        let wanted = self.players.iter().flatten().any(|player| player.ledgers.contains_key(&which));
+        self.views[which].watched &= wanted;
+    }
+
+    /// Fits a session's claims together with what a frame may hold next: called when its lane may be level again.
+    pub fn note_order(&mut self, who: usize) {
+        let Some(player) = self.players[who].as_mut() else { return };
+        let lane = player.ledgers.iter().filter(|(_, ledger)| ledger.is_lane());
+        player.in_order |= lane.into_iter().all(|(&which, ledger)| !ledger.is_behind(self.views[which].head));
+    }
+
+    pub fn matching(&self, pattern: usize) -> Vec<usize> {
+        let known = self.births[..self.born].iter().copied();
+        known.filter(|&which| glob(pattern).matches(&symbol(which))).collect()
+    }
+
+    pub fn check_globs(&self) -> Held {
+        for player in self.players.iter().flatten() {
+            let held: Vec<&str> = self.fanout.globs(player.key).iter().map(|text| text.as_str()).collect();
+            let expected: Vec<&str> = player.globs.iter().map(|&(pattern, _)| GLOBS[pattern]).collect();
+            ensure!(held == expected, Answers, "holds the patterns {held:?} and not {expected:?}");
+        }
+        Ok(())
+    }
+}
+
+impl Ledger {
+    /// A subscription at a seq, without a claim.
+    pub fn new(symbol: usize, spec: &Spec, head: u64, now: crate::tick::Nanos) -> Self {
+        let has_base = spec.snapshot || spec.mode == Mode::Once;
+        // Mode `every` begins with the first tick, when that is still to come.
+        let begins = has_base && (head > 0 || spec.mode != Mode::Every);
+        Ledger {
+            symbol,
+            spec: *spec,
+            start: head,
+            fates: Vec::new(),
+            cursor: head,
+            base: if begins { Base::Record } else { Base::None },
+            other_epoch: false,
+            resumed: false,
+            gap_promised: false,
+            rest: None,
+            due: false,
+            due_since: None,
+            hurried: false,
+            age: Age::Exact,
+            level_at: now,
+            client: super::naive::Client { has_base, touched: FieldSet::NONE, ..Default::default() },
+        }
+    }
+}
+
+fn is_silent(nanos: u64) -> bool {
+    u128::from(nanos) > STALE.as_nanos()
+}

@@ -1,0 +1,115 @@
+//! What the core holds, looked at from within: lists, places, bounds.
+
+use super::{
+    law::{Held, ensure},
+    ops::SUBSCRIPTIONS_MAX,
+    world::World,
+};
+use crate::{
+    fanout::{
+        Fanout, Mode,
+        core::{Base, LANE, Place, Session, Sub, Topic, UNWATCHED},
+    },
+    tick::FieldSet,
+};
+
+impl World {
+    pub fn check_structure(&mut self) -> Held {
+        let fanout = &self.fanout;
+        for (key, session) in &fanout.sessions {
+            check_session(fanout, key, session)?;
+        }
+        for (key, sub) in &fanout.subs {
+            check_sub(fanout, key as u32, sub)?;
+        }
+        for (local, topic) in &fanout.topics {
+            check_topic(fanout, local as u32, topic)?;
+        }
+        let waiting = fanout.subs.iter().any(|(_, sub)| sub.place == Place::Waiting);
+        self.coverage.hit_if(waiting, "in the wheel");
+        Ok(())
+    }
+}
+
+/// A session's lists are no longer than its subscriptions, and the lane, are many; whatever the feed does.
+fn check_session(fanout: &Fanout, key: usize, session: &Session) -> Held {
+    let subs = session.subs.len();
+    ensure!(subs <= SUBSCRIPTIONS_MAX, Memory, "{subs} subscriptions");
+    ensure!(session.subs.is_sorted_by(|a, b| a.0 < b.0), Memory, "subscriptions out of order");
+    ensure!(
+        session.queue.len() <= subs + 1,
+        Memory,
+        "{} in the list, {subs} subscriptions",
+        session.queue.len()
+    );
+    ensure!(session.lane.len() <= subs, Memory, "{} in the lane, {subs} subscriptions", session.lane.len());
+    let lanes = session.queue.iter().filter(|&&queued| queued == LANE).count();
+    ensure!(lanes == usize::from(session.lane_queued), Memory, "the lane is in the list {lanes} times");
+    ensure!(
+        session.lane_queued != session.lane.is_empty(),
+        Memory,
+        "lane {:?}, queued {lanes}",
+        session.lane
+    );
+    let queued = session.queue.iter().filter(|&&queued| queued != LANE).map(|&queued| (queued, false));
+    for (queued, in_lane) in queued.chain(session.lane.iter().map(|&queued| (queued, true))) {
+        let sub = fanout.subs.get(queued as usize);
+        let fits = sub.is_some_and(|sub| {
+            sub.session as usize == key && sub.place == Place::Queued && (sub.mode == Mode::Every) == in_lane
+        });
+        ensure!(fits, Memory, "subscription {queued} in a list that is not its");
+    }
+    Ok(())
+}
+
+/// A subscription that is behind is in its session's list, its lane or the wheel, once; any other is nowhere.
+fn check_sub(fanout: &Fanout, key: u32, sub: &Sub) -> Held {
+    let session = &fanout.sessions[sub.session as usize];
+    let topic = &fanout.topics[sub.topic as usize];
+    let queued = session.queue.iter().chain(&session.lane).filter(|&&queued| queued == key).count();
+    ensure!(
+        queued == usize::from(sub.place == Place::Queued),
+        Memory,
+        "{key} is {:?}, listed {queued}",
+        sub.place
+    );
+    ensure!(session.subs.contains(&(sub.topic, key)), Memory, "{key} is not its session's");
+    let list = if sub.wanted == FieldSet::ALL { &topic.plain } else { &topic.masked };
+    ensure!(list.get(sub.slot as usize) == Some(&key), Memory, "{key} is not at its slot");
+    let after = topic.record.seq - sub.cursor;
+    ensure!(sub.skipped <= after, Books, "{} skipped of {after}", sub.skipped);
+    ensure!(u64::from(sub.lead) <= sub.skipped, Books, "lead {} of {} skipped", sub.lead, sub.skipped);
+    let owed = after > sub.skipped || (sub.base != Base::None && topic.record.seq > 0);
+    ensure!(owed == (sub.place != Place::Idle), Progress, "{key} is {:?}, owed: {owed}", sub.place);
+    if sub.place == Place::Waiting {
+        let entries = fanout.wheel.entries().filter(|&entry| entry == (key, sub.due)).count();
+        ensure!(entries > 0, TooLate, "{key} waits for {:?} and is not in the wheel", sub.due);
+    }
+    Ok(())
+}
+
+fn check_topic(fanout: &Fanout, local: u32, topic: &Topic) -> Held {
+    let subs = || topic.subscribers().map(|key| &fanout.subs[key as usize]);
+    ensure!(subs().all(|sub| sub.topic == local), Memory, "a subscription to another topic");
+    let every = subs().filter(|sub| sub.mode == Mode::Every).count() as u32;
+    let behind = subs().filter(|sub| sub.mode == Mode::Every && sub.place != Place::Idle).count() as u32;
+    ensure!(
+        (topic.every, topic.every_behind) == (every, behind),
+        Memory,
+        "counts {} and {} in mode every, are {every} and {behind}",
+        topic.every,
+        topic.every_behind
+    );
+    ensure!(topic.recent.len() <= fanout.bounds.recent_ticks, Memory, "{} recent ticks", topic.recent.len());
+    ensure!(every > 0 || topic.recent.is_empty(), Memory, "recent ticks for nobody");
+    let seqs = topic.recent.iter().map(|tick| tick.seq);
+    let first = topic.record.seq + 1 - topic.recent.len() as u64;
+    ensure!(seqs.eq(first..=topic.record.seq), EveryTick, "the recent ticks have a hole or lack the newest");
+    let watched = topic.market.is_some_and(|market| fanout.by_market[market.0 as usize] == local);
+    let expected = topic.market.is_some() && topic.has_subscribers();
+    ensure!(watched == expected, Memory, "watched: {watched}, subscribers: {}", topic.has_subscribers());
+    ensure!(topic.market.is_some() || topic.has_subscribers(), Memory, "{} is nobody's", topic.symbol);
+    ensure!(topic.fresh == 0, Books, "{} ticks were not offered", topic.fresh);
+    debug_assert_ne!(local, UNWATCHED);
+    Ok(())
+}

@@ -1,0 +1,434 @@
+//! A real market and a real fan-out, and beside them the naive model; every operation is done to both.
+
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, VecDeque},
+};
+
+use super::{
+    law::{Broken, Coverage, Held, ensure},
+    naive::{Ledger, Past},
+    ops::{GLOBS, Given, Mix, Op, Run, SESSIONS_MAX, STALE, SUBSCRIPTIONS_MAX, SYMBOLS},
+    sabotage::Sabotage,
+};
+use crate::{
+    fanout::{Fanout, Glob, Notice, SessionKey, Spec, Tally, core::Bounds},
+    tick::{Fields, Nanos, State, Symbol, Tick},
+    topic::{Batch, Birth, FeedId, Image, Market, Stamped, Store, TopicId},
+};
+
+pub struct World {
+    pub shelf: Shelf,
+    pub fanout: Fanout,
+    pub now: Nanos,
+    pub ring_ticks: usize,
+    /// Between the market and the shard.
+    pub batches: VecDeque<Batch>,
+    pub missed: bool,
+    pub past: [Past; SYMBOLS.len()],
+    pub views: [View; SYMBOLS.len()],
+    /// Symbols in order of birth, and how many of them the shard knows.
+    pub births: Vec<usize>,
+    pub born: usize,
+    pub feed_ended: [bool; 2],
+    pub players: [Option<Player>; SESSIONS_MAX],
+    /// Subscriptions that are over.
+    pub ended: Vec<Ledger>,
+    /// Of each frame, whether it was accepted; `None` while it is under way.
+    pub frames: Vec<Option<bool>>,
+    pub flights: Vec<Flight>,
+    /// Counts batches and commands.
+    pub stamp: u64,
+    pub expected_notices: Vec<Notice>,
+    pub coverage: Coverage,
+    /// All that came out, in order.
+    pub transcript: Option<Vec<String>>,
+    /// The messages alone, in short, when they are kept.
+    pub said: Vec<String>,
+    pub keeps_said: bool,
+    pub sabotage: Sabotage,
+}
+
+/// The market, as the shard reads it.
+pub struct Shelf {
+    pub market: Market,
+    /// Calls that history was found for.
+    pub reads: Cell<u64>,
+}
+
+/// What the shard must know of a symbol.
+#[derive(Clone, Copy, Default)]
+pub struct View {
+    pub watched: bool,
+    pub head: u64,
+    pub state: State,
+    /// Its feed has ended, says the market.
+    pub closed: bool,
+}
+
+pub struct Player {
+    pub key: SessionKey,
+    pub ledgers: BTreeMap<usize, Ledger>,
+    /// Oldest first.
+    pub globs: Vec<(usize, Spec)>,
+    /// It was named as having something to send.
+    pub named: bool,
+    /// All that its subscriptions in mode `every` are behind by is among the recent ticks.
+    pub in_order: bool,
+    pub last_order: u64,
+    /// Subscriptions, and since when they were due, that the lane has had its turn before.
+    pub overtaken: Vec<(usize, Option<u64>)>,
+}
+
+/// A frame under way.
+pub struct Flight {
+    pub frame: usize,
+    pub who: usize,
+    pub tally: Tally,
+}
+
+pub fn symbol(which: usize) -> Symbol {
+    Symbol::new(SYMBOLS[which]).expect("a valid symbol")
+}
+
+pub fn glob(which: usize) -> Glob {
+    Glob::new(GLOBS[which]).expect("a valid glob")
+}
+
+/// Does all operations, then lets the feed fall quiet; the first broken law ends it.
+pub fn run(run: &Run, sabotage: Sabotage) -> Result<Coverage, Broken> {
+    let mut world = World::new(run, sabotage);
+    play(&mut world, run)?;
+    Ok(world.coverage)
+}
+
+/// As [`run`]; what came out, as text.
+pub fn transcript(run: &Run) -> Result<Vec<String>, Broken> {
+    let mut world = World::new(run, Sabotage::None);
+    world.transcript = Some(Vec::new());
+    play(&mut world, run)?;
+    Ok(world.transcript.unwrap_or_default())
+}
+
+/// As [`run`]; the messages that came out before the feed fell quiet, in short.
+pub fn said(run: &Run) -> Result<Vec<String>, Broken> {
+    let mut world = World::new(run, Sabotage::None);
+    world.keeps_said = true;
+    play(&mut world, run)?;
+    Ok(world.said)
+}
+
+fn play(world: &mut World, run: &Run) -> Held {
+    world.act(&Op::Open)?;
+    world.act(&Op::Open)?;
+    for (step, op) in run.ops.iter().enumerate() {
+        let done = world.step(op);
+        done.map_err(|broken| Broken { what: format!("step {step} {op:?}: {}", broken.what), ..broken })?;
+    }
+    world.keeps_said = false;
+    world.fall_quiet().map_err(|broken| Broken { what: format!("at last: {}", broken.what), ..broken })
+}
+
+impl World {
+    pub fn new(run: &Run, sabotage: Sabotage) -> Self {
+        let now = Nanos(1_000_000_007);
+        let market = Market::new(vec!["even".into(), "odd".into()], SYMBOLS.len(), run.ring_ticks);
+        let mut fanout = Fanout::new(now, STALE, SUBSCRIPTIONS_MAX);
+        fanout.bounds = Bounds { recent_ticks: run.recent_ticks, history_run: run.history_run };
+        World {
+            shelf: Shelf { market, reads: Cell::new(0) },
+            fanout,
+            now,
+            ring_ticks: run.ring_ticks,
+            batches: VecDeque::new(),
+            missed: false,
+            past: Default::default(),
+            views: Default::default(),
+            births: Vec::new(),
+            born: 0,
+            feed_ended: [false; 2],
+            players: Default::default(),
+            ended: Vec::new(),
+            frames: Vec::new(),
+            flights: Vec::new(),
+            stamp: 0,
+            expected_notices: Vec::new(),
+            coverage: Coverage::default(),
+            transcript: None,
+            said: Vec::new(),
+            keeps_said: false,
+            sabotage,
+        }
+    }
+
+    fn step(&mut self, op: &Op) -> Held {
+        self.stamp += 1;
+        self.act(op)?;
+        self.sabotage.spoil(&mut self.fanout);
+        self.check()
+    }
+
+    fn act(&mut self, op: &Op) -> Held {
+        match *op {
+            Op::Ingest(ref ticks) => self.ingest(ticks),
+            Op::Apply(most) => self.apply(most),
+            Op::Lose => {
+                self.missed |= !self.batches.is_empty();
+                self.batches.clear();
+                Ok(())
+            }
+            Op::Advance(nanos) => {
+                self.now.0 += nanos.cast_signed();
+                self.advance()
+            }
+            Op::Wake => {
+                self.now = self.fanout.next_due().unwrap_or(self.now).max(self.now);
+                self.advance()
+            }
+            Op::Pass(nanos) => {
+                self.now.0 += nanos.cast_signed();
+                Ok(())
+            }
+            Op::Open => {
+                if let Some(who) = self.players.iter().position(Option::is_none) {
+                    let key = self.fanout.open();
+                    let (ledgers, globs) = (BTreeMap::new(), Vec::new());
+                    self.players[who] = Some(Player {
+                        key,
+                        ledgers,
+                        globs,
+                        named: false,
+                        in_order: true,
+                        last_order: 0,
+                        overtaken: Vec::new(),
+                    });
+                }
+                Ok(())
+            }
+            Op::Close(who) => {
+                self.close(who);
+                Ok(())
+            }
+            Op::Subscribe(who, which, ref spec, claim) => self.subscribe(who, which, spec, claim),
+            Op::Glob(who, pattern, ref spec) => self.subscribe_glob(who, pattern, spec),
+            Op::Set(who, which, ref change) => self.set(who, which, change),
+            Op::SetGlob(who, pattern, ref change) => self.set_glob(who, pattern, change),
+            Op::Unsubscribe(who, which) => self.unsubscribe(who, which),
+            Op::RemoveGlob(who, pattern) => self.remove_glob(who, pattern),
+            Op::Fill(who, room) => self.fill(who, room),
+            Op::Accept(place) => {
+                self.accept(place);
+                Ok(())
+            }
+            Op::Abandon(place) => {
+                self.abandon(place);
+                Ok(())
+            }
+            Op::FindStale => {
+                self.find_stale();
+                Ok(())
+            }
+            Op::FeedEnds(feed) => {
+                self.feed_ends(feed);
+                Ok(())
+            }
+            Op::MakeReady(who) => {
+                if let Some(player) = self.players[who].as_mut() {
+                    self.fanout.make_ready(player.key);
+                    player.named = true;
+                    ensure!(self.fanout.has_ready(), Progress, "{who} was made ready, and nobody is");
+                }
+                Ok(())
+            }
+            Op::GiveBack(who) => {
+                if let Some(player) = &self.players[who] {
+                    self.fanout.give_back(player.key);
+                }
+                Ok(())
+            }
+            Op::Hurry(who) => {
+                self.hurry(who);
+                Ok(())
+            }
+            Op::Clear(who) => {
+                self.clear(who);
+                Ok(())
+            }
+        }
+    }
+
+    fn ingest(&mut self, ticks: &[(usize, Given)]) -> Held {
+        for feed in 0..2 {
+            let of_feed = |&&(which, _): &&(usize, Given)| which % 2 == feed && !self.feed_ended[feed];
+            let mine = ticks.iter().filter(of_feed).map(|&(which, given)| (which, given.0));
+            let mine: Vec<(usize, Fields)> = mine.collect();
+            let as_tick =
+                |&(which, fields)| Tick { symbol: symbol(which), ts: Some(Nanos(self.now.0 - 5)), fields };
+            let mut given: Vec<Tick> = mine.iter().map(as_tick).collect();
+            let mut refused = Vec::new();
+            let batch = self.shelf.market.ingest(FeedId(feed as u16), &mut given, self.now, &mut refused);
+            ensure!(refused.is_empty(), Totals, "the market refuses {refused:?}");
+            for birth in &batch.births {
+                let which = SYMBOLS.iter().position(|name| *name == birth.symbol.as_str());
+                self.births.extend(which);
+            }
+            ensure!(batch.ticks.len() == mine.len(), Totals, "{} of {} ticks", batch.ticks.len(), mine.len());
+            for (stamped, (which, fields)) in batch.ticks.iter().zip(&mine) {
+                self.check_stamped(*which, fields, stamped)?;
+            }
+            if !batch.is_empty() {
+                self.batches.push_back(batch);
+            }
+        }
+        self.check_market()
+    }
+
+    /// The tick carries what was given and the totals that it moved, and nothing else.
+    fn check_stamped(&mut self, which: usize, given: &Fields, stamped: &Stamped) -> Held {
+        let past = &mut self.past[which];
+        let before = past.record(past.head());
+        past.take(given, stamped);
+        let after = past.record(past.head());
+        ensure!(stamped.seq == past.head(), Totals, "seq {} of {} ticks", stamped.seq, past.head());
+        let mut merged = before;
+        merged.merge(&stamped.fields);
+        ensure!(merged == after, Totals, "tick {stamped:?} makes {merged:?}, the trades {after:?}");
+        for field in stamped.fields.mask.iter().filter(|&field| !given.mask.contains(field)) {
+            let moved = crate::tick::FieldSet::TRADE.union(field.bit());
+            let trade = given.mask.contains_all(crate::tick::FieldSet::TRADE);
+            ensure!(trade, Totals, "{field:?} of {moved:?} changed without a trade");
+        }
+        Ok(())
+    }
+
+    fn check_market(&self) -> Held {
+        for (id, &which) in self.births.iter().enumerate() {
+            let image = self.shelf.market.image(TopicId(id as u32));
+            let past = &self.past[which];
+            let expected = past.record(past.head());
+            let record = image.record;
+            ensure!(
+                (record.seq, record.fields) == (past.head(), expected),
+                Totals,
+                "the record is {record:?}, the sums are {expected:?}"
+            );
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, place: usize) {
+        if self.flights.is_empty() {
+            return;
+        }
+        let flight = self.flights.remove(place % self.flights.len());
+        let tally = self.sabotage.tamper_booked(flight.tally);
+        self.fanout.accepted(&tally);
+        self.frames[flight.frame] = Some(true);
+    }
+
+    fn abandon(&mut self, place: usize) {
+        if let Some(who) = self.flights.get(place % self.flights.len().max(1)).map(|flight| flight.who) {
+            self.coverage.hit("frame abandoned");
+            self.close(who);
+        }
+    }
+
+    fn close(&mut self, who: usize) {
+        let Some(player) = self.players[who].as_ref() else { return };
+        let key = player.key;
+        while let Some(place) = self.flights.iter().position(|flight| flight.who == who) {
+            let flight = self.flights.remove(place);
+            self.fanout.abandoned(&flight.tally);
+            self.frames[flight.frame] = Some(false);
+        }
+        self.fanout.close(key);
+        self.end_all(who);
+        self.players[who] = None;
+    }
+
+    fn clear(&mut self, who: usize) {
+        let Some(player) = self.players[who].as_ref() else { return };
+        let lane_is_queued = self.fanout.sessions[player.key.0 as usize].lane_queued;
+        self.coverage.hit_if(lane_is_queued, "cleared with a lane");
+        self.fanout.clear(player.key);
+        self.end_all(who);
+    }
+
+    fn end_all(&mut self, who: usize) {
+        let Some(player) = self.players[who].as_mut() else { return };
+        player.globs.clear();
+        let symbols: Vec<usize> = player.ledgers.keys().copied().collect();
+        for which in symbols {
+            self.end(who, which);
+        }
+    }
+
+    fn hurry(&mut self, who: usize) {
+        let Some(player) = self.players[who].as_mut() else { return };
+        self.fanout.hurry(player.key);
+        for (&which, ledger) in &mut player.ledgers {
+            if ledger.is_behind(self.views[which].head) && !ledger.due {
+                (ledger.due, ledger.hurried) = (true, true);
+                self.coverage.hit("interval cut short");
+            }
+        }
+    }
+
+    pub fn tell(&mut self, line: impl FnOnce() -> String) {
+        if let Some(transcript) = &mut self.transcript {
+            transcript.push(line());
+        }
+    }
+
+    /// The feed falls quiet, the shard catches up, time passes, and every socket takes all it is given.
+    fn fall_quiet(&mut self) -> Held {
+        self.apply(usize::MAX)?;
+        self.check()?;
+        for round in 0.. {
+            while !self.flights.is_empty() {
+                self.accept(0);
+            }
+            self.now.0 += 3_000_000_000;
+            self.advance()?;
+            self.check()?;
+            let named: Vec<usize> = (0..SESSIONS_MAX)
+                .filter(|&who| self.players[who].as_ref().is_some_and(|p| p.named))
+                .collect();
+            if named.is_empty() && self.flights.is_empty() {
+                break;
+            }
+            ensure!(round < 1_000, Progress, "sessions {named:?} are never drained");
+            for who in named {
+                self.fill(who, 1 + round % 7)?;
+                self.check()?;
+            }
+        }
+        self.check_quiet()?;
+        for who in 0..SESSIONS_MAX {
+            self.close(who);
+        }
+        self.check()?;
+        self.check_empty()
+    }
+}
+
+impl Store for Shelf {
+    fn image(&self, topic: TopicId) -> Image {
+        self.market.image(topic)
+    }
+
+    fn history(&self, topic: TopicId, from: u64, to: u64, max: usize, out: &mut Vec<Stamped>) -> u64 {
+        let before = out.len();
+        let oldest = self.market.history(topic, from, to, max, out);
+        self.reads.set(self.reads.get() + u64::from(out.len() > before));
+        oldest
+    }
+
+    fn births(&self, from: TopicId) -> Vec<Birth> {
+        self.market.births(from)
+    }
+}
+
+/// A mix for each of a few numbers.
+pub const MIXES: [Mix; 6] =
+    [Mix::Everything, Mix::Slow, Mix::Intervals, Mix::Lossy, Mix::Commands, Mix::Returns];
