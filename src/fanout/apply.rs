@@ -24,8 +24,10 @@ impl Fanout {
     pub fn apply(&mut self, batch: &Batch, now: Nanos, store: &impl Store) {
         self.bear(&batch.births, now, store);
         let mut touched = std::mem::take(&mut self.scratch.touched);
-        for tick in &batch.ticks {
-            self.take(tick, now, &mut touched);
+        if self.look_at(batch, &mut touched) {
+            for tick in &batch.ticks {
+                self.take(tick, now);
+            }
         }
         for local in touched.drain(..) {
             self.mark_topic(local, now);
@@ -81,19 +83,44 @@ impl Fanout {
         self.by_market.get(market.0 as usize).copied().filter(|&local| local != UNWATCHED)
     }
 
-    fn take(&mut self, tick: &Stamped, now: Nanos, touched: &mut Vec<u32>) {
+    /// Takes topics in as the batch leaves them. Says whether any needs its ticks one by one.
+    fn look_at(&mut self, batch: &Batch, touched: &mut Vec<u32>) -> bool {
+        let mut one_by_one = false;
+        for at in &batch.touched {
+            let local = self.by_market.get(at.topic.0 as usize).copied().unwrap_or(UNWATCHED);
+            if local == UNWATCHED {
+                continue;
+            }
+            let topic = &mut self.topics[local as usize];
+            // An image that was read from the market may be ahead of the batches.
+            if at.record.seq <= topic.record.seq {
+                continue;
+            }
+            touched.push(local);
+            if topic.every > 0 || !topic.masked.is_empty() {
+                one_by_one = true;
+                continue;
+            }
+            topic.fresh = at.record.seq - topic.record.seq;
+            topic.fresh_rx = at.record.rx;
+            topic.record = at.record;
+            topic.last = Some(batch.ticks[at.last as usize]);
+        }
+        one_by_one
+    }
+
+    fn take(&mut self, tick: &Stamped, now: Nanos) {
         let local = self.by_market.get(tick.topic.0 as usize).copied().unwrap_or(UNWATCHED);
         if local == UNWATCHED {
             return;
         }
         let topic = &mut self.topics[local as usize];
-        // An image that was read from the market may be ahead of the batches.
+        // The topic was taken in as a whole, or its image was read from the market, ahead of the batches.
         if tick.seq <= topic.record.seq {
             return;
         }
         debug_assert_eq!(tick.seq, topic.record.seq + 1, "batches follow one another without a gap");
         if topic.fresh == 0 {
-            touched.push(local);
             topic.fresh_rx = tick.rx;
             if topic.every_behind == 0 {
                 topic.recent.clear();
@@ -130,13 +157,16 @@ impl Fanout {
         let fresh = std::mem::take(&mut topic.fresh);
         self.accounts.offered += fresh * (topic.plain.len() + topic.masked.len()) as u64;
         let rx = topic.fresh_rx;
-        for &key in &topic.plain {
+        // Where everybody is behind already, nobody need be looked at.
+        let resting = if topic.plain_idle > 0 { &topic.plain[..] } else { &[] };
+        for &key in resting {
             let sub = &mut self.subs[key as usize];
             if sub.place == Place::Idle {
                 topic.every_behind += u32::from(sub.mode == Mode::Every);
                 mark(key, sub, rx, now, &mut self.sessions, &mut self.ready, &mut self.wheel);
             }
         }
+        topic.plain_idle = 0;
         if topic.state != State::Live {
             let was_pending = topic.state == State::Pending;
             topic.state = State::Live;

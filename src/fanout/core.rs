@@ -73,6 +73,8 @@ pub(super) struct Topic {
     pub state: State,
     /// Subscriptions to every field; a tick concerns each of them without looking.
     pub plain: Vec<u32>,
+    /// How many of those rest.
+    pub plain_idle: u32,
     /// Subscriptions to some fields; a tick is held against each one's.
     pub masked: Vec<u32>,
     /// How many of them are in mode `every`, and how many of those are behind.
@@ -353,6 +355,7 @@ impl Topic {
             last: None,
             state: State::Pending,
             plain: Vec::new(),
+            plain_idle: 0,
             masked: Vec::new(),
             every: 0,
             every_behind: 0,

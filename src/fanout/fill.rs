@@ -43,7 +43,7 @@ impl Fanout {
     /// Mode `latest` or `once`: the record as it stands.
     fn fill_one(&mut self, key: u32, now: Nanos, emit: &mut impl Emit, tally: &mut Tally) {
         let sub = &mut self.subs[key as usize];
-        let topic = &self.topics[sub.topic as usize];
+        let topic = &mut self.topics[sub.topic as usize];
         let n = topic.record.seq - sub.cursor;
         if sub.base == Base::None {
             tally.record(n - sub.skipped);
@@ -61,7 +61,7 @@ impl Fanout {
             }
             rebase(sub, topic, emit, tally);
         }
-        settle(sub, now);
+        settle(sub, topic, now);
         if sub.mode == Mode::Once {
             self.remove(key);
         }
@@ -136,7 +136,7 @@ impl Fanout {
         }
         if head - sub.cursor == sub.skipped {
             topic.every_behind -= 1;
-            settle(sub, now);
+            settle(sub, topic, now);
         } else if let Some(next) = next_recent(sub, topic) {
             let next = &topic.recent[next];
             sub.since = next.rx;
@@ -146,8 +146,9 @@ impl Fanout {
 }
 
 /// The subscription has been sent everything there is: it rests until the next tick, or its interval's end.
-fn settle(sub: &mut Sub, now: Nanos) {
+fn settle(sub: &mut Sub, topic: &mut Topic, now: Nanos) {
     sub.place = Place::Idle;
+    topic.plain_idle += u32::from(sub.wanted == FieldSet::ALL);
     sub.claims = false;
     if sub.interval_ms > 0 {
         sub.due = next_due(now, sub.interval_ms);

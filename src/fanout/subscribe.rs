@@ -363,7 +363,9 @@ impl Fanout {
 
     fn make_behind(&mut self, key: u32, rx: Nanos, now: Nanos) {
         let sub = &mut self.subs[key as usize];
-        self.topics[sub.topic as usize].every_behind += u32::from(sub.mode == Mode::Every);
+        let topic = &mut self.topics[sub.topic as usize];
+        topic.every_behind += u32::from(sub.mode == Mode::Every);
+        topic.plain_idle -= u32::from(sub.wanted == FieldSet::ALL);
         mark(key, sub, rx, now, &mut self.sessions, &mut self.ready, &mut self.wheel);
     }
 
@@ -372,6 +374,7 @@ impl Fanout {
         let sub = &mut self.subs[key as usize];
         let topic = &mut self.topics[sub.topic as usize];
         topic.every += u32::from(sub.mode == Mode::Every);
+        topic.plain_idle += u32::from(sub.wanted == FieldSet::ALL);
         let list = if sub.wanted == FieldSet::ALL { &mut topic.plain } else { &mut topic.masked };
         sub.slot = index32(list.len());
         list.push(key);
@@ -386,6 +389,7 @@ impl Fanout {
         let topic = &mut self.topics[local as usize];
         topic.every -= u32::from(every);
         topic.every_behind -= u32::from(every && place != Place::Idle);
+        topic.plain_idle -= u32::from(plain && place == Place::Idle);
         if topic.every == 0 {
             topic.recent = Vec::new();
         }

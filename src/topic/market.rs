@@ -7,7 +7,7 @@ use std::collections::{HashMap, hash_map::Entry};
 
 use foldhash::fast::RandomState;
 
-use super::{Batch, Birth, FeedId, Record, Stamped, TopicId, ingest::Listing, ring::Ring};
+use super::{Batch, Birth, FeedId, Record, Stamped, TopicId, Touched, ingest::Listing, ring::Ring};
 use crate::{
     feed::{Refused, RejectReason},
     tick::{Nanos, State, Symbol, Tick},
@@ -30,6 +30,8 @@ struct Topic {
     record: Record,
     ring: Ring,
     closed: bool,
+    /// Place in the `touched` of the batch that its last tick was in.
+    touched: u32,
 }
 
 /// A topic as it stands.
@@ -62,11 +64,18 @@ impl Market {
         refused: &mut Vec<Refused>,
     ) -> Batch {
         let mut batch = Batch { ticks: Vec::with_capacity(ticks.len()), ..Batch::default() };
+        let before = self.order;
         for (index, tick) in ticks.drain(..).enumerate() {
             match self.place(feed, tick.symbol, &mut batch.births) {
-                Ok(id) => batch.ticks.push(self.take(id, tick.ts.unwrap_or(rx), rx, &tick.fields)),
+                Ok(id) => {
+                    self.touch(id, before, &mut batch);
+                    batch.ticks.push(self.take(id, tick.ts.unwrap_or(rx), rx, &tick.fields));
+                }
                 Err((reason, message)) => refused.push(Refused { index, reason, message }),
             }
+        }
+        for touched in &mut batch.touched {
+            touched.record = self.topics[touched.topic.0 as usize].record;
         }
         batch
     }
@@ -177,9 +186,21 @@ impl Market {
                 entry.insert(id);
                 births.push(Birth { topic: id, symbol: symbol.clone() });
                 let (record, ring) = (Record::default(), Ring::default());
-                self.topics.push(Topic { symbol, feed, record, ring, closed: false });
+                self.topics.push(Topic { symbol, feed, record, ring, closed: false, touched: 0 });
                 Ok(id)
             }
+        }
+    }
+
+    /// Notes that the next tick of the batch is this topic's; `before`: the order of the last tick before the batch.
+    fn touch(&mut self, id: TopicId, before: u64, batch: &mut Batch) {
+        let topic = &mut self.topics[id.0 as usize];
+        let last = u32::try_from(batch.ticks.len()).unwrap_or(u32::MAX);
+        if topic.record.seq == 0 || topic.record.order <= before {
+            topic.touched = u32::try_from(batch.touched.len()).unwrap_or(u32::MAX);
+            batch.touched.push(Touched { topic: id, last, record: Record::default() });
+        } else {
+            batch.touched[topic.touched as usize].last = last;
         }
     }
 

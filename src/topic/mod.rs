@@ -54,11 +54,22 @@ pub struct Birth {
     pub symbol: Symbol,
 }
 
+/// A topic as a batch leaves it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Touched {
+    pub topic: TopicId,
+    /// Place of its last tick in the batch.
+    pub last: u32,
+    pub record: Record,
+}
+
 /// What one hand-over from ingest to a shard carries, in the order births, ticks, states.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Batch {
     pub births: Vec<Birth>,
     pub ticks: Vec<Stamped>,
+    /// The topics of the ticks, each once, in the order of their first: who needs no single ticks takes these.
+    pub touched: Vec<Touched>,
     /// Topics whose feed has ended.
     pub states: Vec<(TopicId, State)>,
 }

@@ -100,6 +100,13 @@ fn check_topic(fanout: &Fanout, local: u32, topic: &Topic) -> Held {
         topic.every,
         topic.every_behind
     );
+    let resting = topic.plain.iter().filter(|&&key| fanout.subs[key as usize].place == Place::Idle).count();
+    ensure!(
+        topic.plain_idle as usize == resting,
+        Progress,
+        "{} said to rest, {resting} do",
+        topic.plain_idle
+    );
     ensure!(topic.recent.len() <= fanout.bounds.recent_ticks, Memory, "{} recent ticks", topic.recent.len());
     ensure!(every > 0 || topic.recent.is_empty(), Memory, "recent ticks for nobody");
     let seqs = topic.recent.iter().map(|tick| tick.seq);
