@@ -7,7 +7,10 @@ use std::{collections::VecDeque, net::SocketAddr};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpSocket, TcpStream},
+};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{self, Message as Frame, client::IntoClientRequest, http::HeaderName},
@@ -137,7 +140,13 @@ impl Client {
         while self.inbox.is_empty() {
             match within("a frame", self.ws.next()).await {
                 Some(Ok(Frame::Text(text))) => self.take(&text),
-                Some(Ok(Frame::Close(frame))) => return Err(frame.map(|frame| frame.code.into())),
+                Some(Ok(Frame::Close(frame))) => {
+                    // The library answers the close while it is read on; the server then ends the connection, and
+                    // this end of it follows.
+                    while let Some(Ok(_)) = within("the end of the connection", self.ws.next()).await {}
+                    let _ = self.ws.get_mut().shutdown().await;
+                    return Err(frame.map(|frame| frame.code.into()));
+                }
                 Some(Ok(Frame::Binary(bytes))) => {
                     panic!("the server speaks text, not {} binary bytes", bytes.len())
                 }

@@ -184,6 +184,10 @@ impl Held {
             assert_eq!(seq, cursor + n, "law 4: seq is the previous seq ({cursor}) + n: {update:?}");
         }
         let changed = update.record();
+        // After a `set` a whole record has the fields that are wanted now; what is no longer wanted is forgotten.
+        if n > 1 && std::mem::take(&mut self.renewed) {
+            self.record.clear();
+        }
         if n > 1 {
             let missing: Vec<_> = self.record.keys().filter(|name| !changed.contains_key(*name)).collect();
             assert!(
