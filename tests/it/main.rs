@@ -12,6 +12,7 @@ mod configuration;
 mod conflate;
 mod deadlines;
 mod decimals;
+mod determinism;
 mod drain;
 mod feeds;
 mod frames;
