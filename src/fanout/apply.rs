@@ -3,16 +3,14 @@
 //! A batch is taken in whole before anyone is marked: a topic's subscribers are walked once for each batch, however
 //! many of its ticks are in it.
 
-use std::cmp::Reverse;
-
 use super::{
-    Fanout, LocalId, Mode, SessionKey, Spec,
+    Fanout, Mode, SessionKey,
     core::{Base, LANE, Notice, Place, Session, Sub, Topic, UNWATCHED, index32},
     wheel::Wheel,
 };
 use crate::{
-    tick::{Nanos, State, Symbol},
-    topic::{Batch, Birth, Image, Record, Stamped, Store, TopicId},
+    tick::{Nanos, State},
+    topic::{Batch, Stamped, Store, TopicId},
 };
 
 /// Entries that the wheel may hold of intervals that are over or subscriptions that are gone, beside one for each
@@ -37,15 +35,6 @@ impl Fanout {
             if let Some(local) = self.watched(market) {
                 self.change_state(local, state);
             }
-        }
-    }
-
-    /// Catches up from the topics themselves, after batches were lost on the way here.
-    pub fn resync(&mut self, now: Nanos, store: &impl Store) {
-        self.bear_ahead(now, store);
-        let watched: Vec<u32> = self.by_market.iter().copied().filter(|&local| local != UNWATCHED).collect();
-        for local in watched {
-            self.catch_up(local, now, store);
         }
     }
 
@@ -152,7 +141,7 @@ impl Fanout {
     }
 
     /// Marks everyone that the batch's ticks of a topic concern, and books them as offered.
-    fn mark_topic(&mut self, local: u32, now: Nanos) {
+    pub(super) fn mark_topic(&mut self, local: u32, now: Nanos) {
         let topic = &mut self.topics[local as usize];
         let fresh = std::mem::take(&mut topic.fresh);
         self.accounts.offered += fresh * (topic.plain.len() + topic.masked.len()) as u64;
@@ -176,126 +165,11 @@ impl Fanout {
         }
     }
 
-    /// Makes symbols known that were born; subscriptions and globs may have waited for them.
-    pub(super) fn bear(&mut self, births: &[Birth], now: Nanos, store: &impl Store) {
-        for birth in births {
-            if (birth.topic.0 as usize) < self.born.len() {
-                continue;
-            }
-            debug_assert_eq!(birth.topic.0 as usize, self.born.len(), "births come in order");
-            self.born.push(birth.symbol.clone());
-            self.born_ids.insert(birth.symbol.clone(), birth.topic);
-            let waiting = self.by_symbol.get(&birth.symbol).copied();
-            self.by_market.push(waiting.unwrap_or(UNWATCHED));
-            if let Some(local) = waiting {
-                self.topics[local as usize].market = Some(birth.topic);
-            }
-            let holders = self.glob_holders(&birth.symbol);
-            if !holders.is_empty() {
-                self.catch_with_globs(birth, &holders, now, store);
-            }
-        }
-    }
-
-    /// Sessions with a pattern that matches, each once, with the spec of the pattern that it added last: as if it had
-    /// subscribed to the symbol with each in turn. In order, so that the same input gives the same frames.
-    fn glob_holders(&self, symbol: &Symbol) -> Vec<(u32, Spec)> {
-        let matching = self.patterns.iter().filter(|(_, pattern)| pattern.glob.matches(symbol));
-        let mut held: Vec<(u32, usize, Spec)> = Vec::new();
-        for (text, pattern) in matching {
-            for &(session, spec) in &pattern.holders {
-                let globs = &self.sessions[session as usize].globs;
-                held.push((session, globs.iter().position(|glob| glob == text).unwrap_or_default(), spec));
-            }
-        }
-        held.sort_unstable_by_key(|&(session, place, _)| (session, Reverse(place)));
-        held.dedup_by_key(|&mut (session, ..)| session);
-        held.into_iter().map(|(session, _, spec)| (session, spec)).collect()
-    }
-
-    /// Subscribes who waited for such a symbol. All its ticks are still to come, so its image is not asked for: a
-    /// pattern misses no more of a symbol's beginning than its name would.
-    fn catch_with_globs(&mut self, birth: &Birth, holders: &[(u32, Spec)], now: Nanos, store: &impl Store) {
-        let local = self.local_of(&birth.symbol);
-        self.by_market[birth.topic.0 as usize] = local;
-        for &(session, ref spec) in holders {
-            let session = SessionKey(session);
-            if self.is_subscribed(session, &birth.symbol) {
-                continue;
-            }
-            if self.subscribe(session, &birth.symbol, spec, None, now, store).is_err() {
-                self.notices.push(Notice::Full { session, symbol: birth.symbol.clone() });
-            }
-        }
-        self.unwatch(LocalId(local));
-    }
-
-    /// Brings one topic to where the market is, ahead of the batches.
-    pub(super) fn catch_up(&mut self, local: u32, now: Nanos, store: &impl Store) {
-        let topic = &self.topics[local as usize];
-        let Some(market) = topic.market else { return };
-        let seen = topic.record.seq;
-        let Image { record, closed } = store.image(market);
-        let missed = record.seq.saturating_sub(seen);
-        if missed > 0 {
-            let rx = self.look_at_missed(local, market, &record, store);
-            let topic = &mut self.topics[local as usize];
-            topic.record = record;
-            topic.last = None;
-            topic.recent.clear();
-            topic.fresh = missed;
-            topic.fresh_rx = rx;
-            for &key in &topic.masked {
-                let sub = &mut self.subs[key as usize];
-                if sub.place == Place::Idle && record.seq - sub.cursor > sub.skipped {
-                    topic.every_behind += u32::from(sub.mode == Mode::Every);
-                    mark(key, sub, rx, now, &mut self.sessions, &mut self.ready, &mut self.wheel);
-                }
-            }
-            self.mark_topic(local, now);
-        }
-        if closed {
-            self.change_state(local, State::Closed);
-        }
-    }
-
-    /// Mode `every` with some fields must know of each tick whether it was filtered. When the ring no longer has them
-    /// all, its cursor is behind the ring too, and the gap counts them. Says when the oldest tick was taken in, as far
-    /// as that is known, rather too early than too late.
-    fn look_at_missed(&mut self, local: u32, market: TopicId, head: &Record, store: &impl Store) -> Nanos {
-        let topic = &self.topics[local as usize];
-        let seen = &topic.record;
-        let is_every = |&&key: &&u32| self.subs[key as usize].mode == Mode::Every;
-        let keys: Vec<u32> = topic.masked.iter().filter(is_every).copied().collect();
-        let mut ticks = std::mem::take(&mut self.scratch.history);
-        ticks.clear();
-        let run = if keys.is_empty() { 1 } else { usize::MAX };
-        store.history(market, seen.seq + 1, head.seq, run, &mut ticks);
-        let bound = if seen.seq > 0 { seen.rx } else { head.rx };
-        let rx = ticks.first().map_or(bound, |tick| tick.rx);
-        for key in keys {
-            let sub = &mut self.subs[key as usize];
-            let rests = sub.place == Place::Idle;
-            let begins = rests && sub.base != Base::None;
-            let concerns = |tick: &Stamped| !tick.fields.mask.intersect(sub.wanted).is_empty();
-            let held = if begins { ticks.get(1..).unwrap_or_default() } else { &ticks[..] };
-            let filtered = held.iter().filter(|tick| !concerns(tick)).count() as u64;
-            if rests {
-                let leading = held.iter().take_while(|tick| !begins && !concerns(tick)).count() as u64;
-                sub.lead = lead(sub.skipped + leading);
-            }
-            sub.skipped += filtered;
-            self.accounts.filtered += filtered;
-        }
-        self.scratch.history = ticks;
-        rx
-    }
-
     pub(super) fn is_silent(&self, topic: &Topic, now: Nanos) -> bool {
         topic.state == State::Live && now.since(topic.record.rx) > self.stale_nanos
     }
 
-    fn change_state(&mut self, local: u32, state: State) {
+    pub(super) fn change_state(&mut self, local: u32, state: State) {
         let topic = &mut self.topics[local as usize];
         if topic.state != state {
             topic.state = state;
@@ -309,11 +183,6 @@ impl Fanout {
             let session = SessionKey(self.subs[key as usize].session);
             self.notices.push(Notice::State { session, symbol: topic.symbol.clone(), state: topic.state });
         }
-    }
-
-    /// The symbol and record of a topic that is subscribed to here.
-    pub fn topic(&self, local: LocalId) -> Option<(&Symbol, &Record)> {
-        self.topics.get(local.0 as usize).map(|topic| (&topic.symbol, &topic.record))
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) struct Bounds {
     /// Ticks that a topic keeps at hand for mode `every` while someone is behind; the ring has the older ones.
     pub recent_ticks: usize,
     /// Ticks that one turn reads from the ring for a subscription that has fallen out of the recent ones.
-    pub history_run: usize,
+    pub history_ticks: usize,
 }
 
 pub(super) const UNWATCHED: u32 = u32::MAX;
@@ -173,29 +173,6 @@ pub enum Notice {
     },
 }
 
-/// How far a session is behind.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Behind {
-    /// Subscriptions that are behind.
-    pub dirty: usize,
-    /// Ticks that they are behind by.
-    pub ticks: u64,
-    /// When the oldest of those was taken in.
-    pub oldest: Option<Nanos>,
-}
-
-/// One subscription, as `list` shows it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Listed {
-    pub symbol: Symbol,
-    pub mode: Mode,
-    pub interval: Duration,
-    pub wanted: FieldSet,
-    /// The last seq that was sent.
-    pub cursor: u64,
-    pub state: State,
-}
-
 impl Fanout {
     /// `stale`: without a tick for this long, a symbol is stale. `subscriptions_max`: of one session.
     pub fn new(now: Nanos, stale: Duration, subscriptions_max: usize) -> Self {
@@ -215,7 +192,7 @@ impl Fanout {
             notices: Vec::new(),
             stale_nanos: u64::try_from(stale.as_nanos()).unwrap_or(u64::MAX),
             subscriptions_max,
-            bounds: Bounds { recent_ticks: 256, history_run: 128 },
+            bounds: Bounds { recent_ticks: 256, history_ticks: 128 },
             scratch: Scratch::default(),
         }
     }
@@ -271,20 +248,6 @@ impl Fanout {
         self.accounts.discarded += tally.ticks();
     }
 
-    /// The books. Walks every subscription.
-    pub fn accounts(&self) -> Accounts {
-        let behind: u64 = self.subs.iter().map(|(_, sub)| self.pending(sub)).sum();
-        Accounts { pending: behind + self.in_flight, ..self.accounts }
-    }
-
-    pub fn subscriptions(&self) -> usize {
-        self.subs.len()
-    }
-
-    pub fn session_subscriptions(&self, session: SessionKey) -> usize {
-        self.sessions.get(session.0 as usize).map_or(0, |session| session.subs.len())
-    }
-
     /// Gives back what a busy time has left behind; for sessions at rest.
     pub fn give_back(&mut self, session: SessionKey) {
         if let Some(entry) = self.sessions.get_mut(session.0 as usize)
@@ -294,55 +257,6 @@ impl Fanout {
             entry.lane = Vec::new();
             entry.subs.shrink_to_fit();
         }
-    }
-
-    /// Whether the session has nothing to send now (what waits for an interval aside).
-    pub fn is_drained(&self, session: SessionKey) -> bool {
-        self.sessions.get(session.0 as usize).is_none_or(|session| session.queue.is_empty())
-    }
-
-    pub fn behind(&self, session: SessionKey) -> Behind {
-        let mut behind = Behind::default();
-        let Some(session) = self.sessions.get(session.0 as usize) else { return behind };
-        for &(_, key) in &session.subs {
-            let sub = &self.subs[key as usize];
-            let ticks = self.pending(sub);
-            if ticks > 0 {
-                behind.dirty += 1;
-                behind.ticks += ticks;
-                behind.oldest = Some(behind.oldest.map_or(sub.since, |oldest| oldest.min(sub.since)));
-            }
-        }
-        behind
-    }
-
-    /// A session's subscriptions, in order of their symbols.
-    pub fn list(&self, session: SessionKey) -> Vec<Listed> {
-        let Some(session) = self.sessions.get(session.0 as usize) else { return Vec::new() };
-        let listed = session.subs.iter().map(|&(topic, sub)| {
-            let (topic, sub) = (&self.topics[topic as usize], &self.subs[sub as usize]);
-            Listed {
-                symbol: topic.symbol.clone(),
-                mode: sub.mode,
-                interval: Duration::from_millis(u64::from(sub.interval_ms)),
-                wanted: sub.wanted,
-                cursor: sub.cursor,
-                state: topic.state,
-            }
-        });
-        let mut listed: Vec<Listed> = listed.collect();
-        listed.sort_unstable_by(|a, b| a.symbol.cmp(&b.symbol));
-        listed
-    }
-
-    /// A session's standing patterns.
-    pub fn globs(&self, session: SessionKey) -> &[CompactString] {
-        self.sessions.get(session.0 as usize).map_or(&[], |session| &session.globs)
-    }
-
-    /// Ticks after the cursor that the client has not been told of in any way.
-    pub(super) fn pending(&self, sub: &Sub) -> u64 {
-        self.topics[sub.topic as usize].record.seq - sub.cursor - sub.skipped
     }
 }
 

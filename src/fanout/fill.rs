@@ -124,7 +124,7 @@ impl Fanout {
             ticks.clear();
             let from = next_seq(sub);
             // With some fields only, the next tick that has one may be anywhere in the ring.
-            let run = if sub.wanted == FieldSet::ALL { self.bounds.history_run } else { usize::MAX };
+            let run = if sub.wanted == FieldSet::ALL { self.bounds.history_ticks } else { usize::MAX };
             let oldest = store.history(market, from, head, run, &mut ticks);
             if oldest > from || ticks.is_empty() {
                 let reason = if sub.claims { GapReason::Resume } else { GapReason::Slow };

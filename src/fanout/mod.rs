@@ -23,16 +23,23 @@ mod fill;
 mod glob;
 #[cfg(test)]
 mod model;
+mod patterns;
+mod places;
+mod questions;
+mod resume;
+mod resync;
 mod subscribe;
 mod wheel;
 
 use std::time::Duration;
 
 pub use accounts::{Accounts, GapReason, Tally};
-pub use core::{Behind, Fanout, Listed, Notice};
+pub use core::{Fanout, Notice};
 pub use emit::Emit;
 pub use glob::Glob;
-pub use subscribe::{Change, Outcome, Resume, Subscribed, TooMany};
+pub use questions::{Behind, Listed};
+pub use resume::Resume;
+pub use subscribe::{Change, Outcome, Subscribed, TooMany};
 
 use crate::tick::FieldSet;
 

@@ -5,7 +5,7 @@
 
 use crate::tick::Nanos;
 
-const SLOTS: usize = 1024;
+const SLOTS: i64 = 1024;
 const SLOT_NANOS: i64 = 1_000_000;
 
 pub struct Wheel {
@@ -23,7 +23,11 @@ struct Entry {
 
 impl Wheel {
     pub fn new(now: Nanos) -> Self {
-        Wheel { slots: vec![Vec::new(); SLOTS], next: now.0.div_euclid(SLOT_NANOS), entries: 0 }
+        Wheel {
+            slots: vec![Vec::new(); index(SLOTS - 1) + 1],
+            next: now.0.div_euclid(SLOT_NANOS),
+            entries: 0,
+        }
     }
 
     pub fn insert(&mut self, key: u32, due: Nanos) {
@@ -40,7 +44,7 @@ impl Wheel {
             return;
         }
         // After a pause longer than a turn of the wheel, one turn sees every slot.
-        let first = self.next.max(last - SLOTS as i64 + 1);
+        let first = self.next.max(last - SLOTS + 1);
         for slot in first..=last {
             let entries = &mut self.slots[index(slot)];
             let before = entries.len();
@@ -84,7 +88,7 @@ impl Wheel {
         if self.entries == 0 {
             return None;
         }
-        let turn = self.next..self.next + SLOTS as i64;
+        let turn = self.next..self.next + SLOTS;
         let due_in = |slot: i64| {
             let limit = Nanos((slot + 1) * SLOT_NANOS);
             self.slots[index(slot)].iter().map(|entry| entry.due).filter(|&due| due < limit).min()
@@ -98,7 +102,7 @@ fn slot_of(due: Nanos) -> i64 {
 }
 
 fn index(slot: i64) -> usize {
-    slot.rem_euclid(SLOTS as i64) as usize
+    usize::try_from(slot.rem_euclid(SLOTS)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -93,7 +93,9 @@ fn all_arrives<Q: Queue>(queue: fn() -> Q, feeds: u64, ticks_a_feed: u64) {
             market.wake.wait();
             shard.turn(&market);
         }
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
     });
 }
 

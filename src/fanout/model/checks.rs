@@ -2,13 +2,14 @@
 
 use super::{
     law::{Held, ensure},
-    naive::{Age, Base, Ledger, only},
+    ledger::{Age, Base, Ledger},
+    naive::only,
     ops::{SESSIONS_MAX, SYMBOLS},
     world::{World, symbol},
 };
 use crate::{
     fanout::{Accounts, Behind, Notice},
-    tick::Nanos,
+    tick::{Nanos, State},
 };
 
 impl World {
@@ -152,7 +153,7 @@ impl World {
                     listed.cursor,
                     ledger.cursor
                 );
-                let state = if self.is_known(which) { self.views[which].state } else { Default::default() };
+                let state = if self.is_known(which) { self.views[which].state } else { State::Pending };
                 ensure!(listed.state == state, Answers, "lists {:?} and not {state:?}", listed.state);
             }
         }

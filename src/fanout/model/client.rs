@@ -1,49 +1,17 @@
-//! The other end: a frame that holds a few messages, and what one client makes of each.
+//! What one client makes of the messages that it is sent.
 //!
 //! Each message is judged by the subscription's ledger before the client applies it.
 
-use std::fmt;
-
 use super::{
     law::{Coverage, Held, ensure},
-    naive::{Age, Base, Fate, Kind, Ledger, Past, only},
+    ledger::{Age, Base, Fate, Kind, Ledger},
+    message::{Shown, What, shown_tick},
+    naive::{Past, only},
 };
 use crate::{
-    fanout::{Emit, GapReason, LocalId, Mode, Tally},
-    tick::{FieldSet, Fields, Nanos, Symbol},
-    topic::{Record, Stamped},
+    fanout::{GapReason, Mode, Tally},
+    tick::Nanos,
 };
-
-/// One message, as its client reads it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Message {
-    pub symbol: Symbol,
-    pub what: What,
-}
-
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum What {
-    Snapshot(Shown),
-    /// An update with the whole record.
-    Merged(Shown, u64),
-    /// An update with one tick.
-    Tick(Shown, u64),
-    Gap(u64, u64, GapReason),
-}
-
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Shown {
-    pub seq: u64,
-    pub ts: Nanos,
-    pub rx: Nanos,
-    pub fields: Fields,
-}
-
-/// A frame with room for so many messages.
-pub struct Recorder {
-    pub messages: Vec<Message>,
-    pub room: usize,
-}
 
 /// What judging a frame needs beside the ledger.
 pub struct Bench<'a> {
@@ -56,70 +24,6 @@ pub struct Bench<'a> {
     pub tally: &'a mut Tally,
     pub coverage: &'a mut Coverage,
 }
-
-impl fmt::Display for Message {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ", self.symbol)?;
-        match &self.what {
-            What::Snapshot(shown) => write!(f, "snapshot {}", shown.seq),
-            What::Merged(shown, n) => write!(f, "merged {} n {n}", shown.seq),
-            What::Tick(shown, n) => write!(f, "tick {} n {n}", shown.seq),
-            What::Gap(from, to, reason) => write!(f, "gap {from} to {to} {}", reason.label()),
-        }
-    }
-}
-
-// === impl Recorder ===
-
-impl Recorder {
-    pub fn new(room: usize) -> Self {
-        Recorder { messages: Vec::new(), room }
-    }
-
-    fn push(&mut self, symbol: &Symbol, what: What) {
-        self.messages.push(Message { symbol: symbol.clone(), what });
-    }
-}
-
-impl Emit for Recorder {
-    fn has_room(&self) -> bool {
-        self.messages.len() < self.room
-    }
-
-    fn snapshot(&mut self, _: LocalId, symbol: &Symbol, record: &Record, wanted: FieldSet) {
-        self.push(symbol, What::Snapshot(shown(record, wanted)));
-    }
-
-    fn merged(&mut self, _: LocalId, symbol: &Symbol, record: &Record, n: u64, wanted: FieldSet) {
-        self.push(symbol, What::Merged(shown(record, wanted), n));
-    }
-
-    fn tick(&mut self, _: LocalId, symbol: &Symbol, tick: &Stamped, n: u64, wanted: FieldSet) {
-        self.push(symbol, What::Tick(shown_tick(tick, wanted), n));
-    }
-
-    fn run(&mut self, _: LocalId, symbol: &Symbol, ticks: &[Stamped]) -> usize {
-        let sent = ticks.len().min(self.room.saturating_sub(self.messages.len()));
-        for tick in &ticks[..sent] {
-            self.push(symbol, What::Tick(shown_tick(tick, FieldSet::ALL), 1));
-        }
-        sent
-    }
-
-    fn gap(&mut self, symbol: &Symbol, from: u64, to: u64, reason: GapReason) {
-        self.push(symbol, What::Gap(from, to, reason));
-    }
-}
-
-fn shown(record: &Record, wanted: FieldSet) -> Shown {
-    Shown { seq: record.seq, ts: record.ts, rx: record.rx, fields: only(&record.fields, wanted) }
-}
-
-fn shown_tick(tick: &Stamped, wanted: FieldSet) -> Shown {
-    Shown { seq: tick.seq, ts: tick.ts, rx: tick.rx, fields: only(&tick.fields, wanted) }
-}
-
-// === impl Ledger ===
 
 impl Ledger {
     /// Judges one message, books what it says of each tick, and lets the client apply it.

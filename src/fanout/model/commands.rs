@@ -2,13 +2,13 @@
 
 use super::{
     law::{Held, ensure},
-    naive::{Age, Base, Ledger},
+    ledger::{Age, Base, Ledger},
     ops::{Claim, GLOBS, GLOBS_MAX, SUBSCRIPTIONS_MAX, SYMBOLS},
     world::{World, glob, symbol},
 };
 use crate::{
     fanout::{Change, Mode, Outcome, Resume, Spec, TooMany},
-    tick::{FieldSet, Fields, Fixed, Side, Symbol, Volume},
+    tick::{FieldSet, Fields, Fixed, Side, State, Symbol, Volume},
 };
 
 impl World {
@@ -48,7 +48,7 @@ impl World {
             expected = self.begin_at_claim(&mut ledger, resume, head, subscribed.outcome);
         }
         ensure!(subscribed.outcome == expected, Answers, "{:?} and not {expected:?}", subscribed.outcome);
-        let state = if self.is_known(which) { view.state } else { Default::default() };
+        let state = if self.is_known(which) { view.state } else { State::Pending };
         ensure!(subscribed.state == state, Answers, "{:?} and not {state:?}", subscribed.state);
         let player = self.players[who].as_mut().expect("was looked at above");
         if ledger.is_behind(head) {

@@ -1,9 +1,10 @@
 //! A socket takes a frame: what is in it, in which order, and what is not.
 
 use super::{
-    client::{Bench, Message, Recorder, What},
+    client::Bench,
     law::{Held, ensure},
-    naive::Base,
+    ledger::{Base, Ledger},
+    message::{Message, Recorder, What},
     ops::SYMBOLS,
     world::{Flight, World},
 };
@@ -108,7 +109,7 @@ impl World {
 
     fn is_lane(&self, who: usize, which: usize) -> bool {
         let ledger = self.players[who].as_ref().and_then(|player| player.ledgers.get(&which));
-        ledger.is_some_and(|ledger| ledger.is_lane())
+        ledger.is_some_and(Ledger::is_lane)
     }
 
     /// Mode `once` is over with its snapshot.

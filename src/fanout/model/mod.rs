@@ -5,11 +5,16 @@
 //! law that its mix of operations tries the hardest. That the checks can fail, and that the rare paths are reached, is
 //! shown by tests of their own: a model that agrees with everything proves nothing.
 
+#![expect(clippy::cast_possible_truncation, reason = "a model's numbers are small")]
+
+mod acts;
 mod checks;
 mod client;
 mod commands;
 mod deliver;
 mod law;
+mod ledger;
+mod message;
 mod naive;
 mod ops;
 mod sabotage;

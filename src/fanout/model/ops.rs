@@ -24,7 +24,7 @@ pub struct Run {
     pub ops: Vec<Op>,
     pub ring_ticks: usize,
     pub recent_ticks: usize,
-    pub history_run: usize,
+    pub history_ticks: usize,
 }
 
 /// What a feed gives.
@@ -99,7 +99,7 @@ pub enum Mix {
 /// Short enough to be read when a run fails.
 impl fmt::Debug for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ring {}, recent {}, run {}", self.ring_ticks, self.recent_ticks, self.history_run)?;
+        write!(f, "ring {}, recent {}, run {}", self.ring_ticks, self.recent_ticks, self.history_ticks)?;
         self.ops.iter().enumerate().try_for_each(|(step, op)| write!(f, "\n  {step}: {op:?}"))
     }
 }
@@ -114,11 +114,11 @@ impl fmt::Debug for Given {
 
 pub fn runs(mix: Mix, most: usize) -> impl Strategy<Value = Run> {
     let ops = prop::collection::vec(op(mix), 1..most);
-    (ops, 2usize..8, 2usize..10, 1usize..4).prop_map(|(ops, ring_ticks, recent_ticks, history_run)| Run {
+    (ops, 2usize..8, 2usize..10, 1usize..4).prop_map(|(ops, ring_ticks, recent_ticks, history_ticks)| Run {
         ops,
         ring_ticks,
         recent_ticks,
-        history_run,
+        history_ticks,
     })
 }
 
@@ -260,7 +260,9 @@ fn fields() -> impl Strategy<Value = Fields> {
         let mut fields = Fields::default();
         fields.set_fixed(Field::Last, price);
         fields.set_fixed(Field::LastSize, size);
-        side.into_iter().for_each(|side| fields.set_side(side));
+        if let Some(side) = side {
+            fields.set_side(side);
+        }
         fields
     };
     prop_oneof![

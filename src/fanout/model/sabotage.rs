@@ -1,8 +1,8 @@
 //! Broken cores, to show that the model finds them: each does one wrong thing wherever it can.
 
 use super::{
-    client::{Message, What},
     law::Law,
+    message::{Message, What},
 };
 use crate::{
     fanout::{
@@ -197,7 +197,7 @@ impl Sabotage {
                 }
             }
             Sabotage::MovesDue => {
-                spoil_sub(fanout, |sub| sub.place == Place::Waiting, |sub| sub.due = Nanos(sub.due.0 + 1))
+                spoil_sub(fanout, |sub| sub.place == Place::Waiting, |sub| sub.due = Nanos(sub.due.0 + 1));
             }
             Sabotage::OldRecord => {
                 for (_, topic) in &mut fanout.topics {
@@ -206,11 +206,11 @@ impl Sabotage {
                 }
             }
             Sabotage::ForgetsBase => {
-                spoil_sub(fanout, |sub| sub.base != Base::None, |sub| sub.base = Base::None)
+                spoil_sub(fanout, |sub| sub.base != Base::None, |sub| sub.base = Base::None);
             }
             Sabotage::ForgetsLead => spoil_sub(fanout, |sub| sub.lead > 0, |sub| sub.lead = 0),
             Sabotage::WrongReason => {
-                spoil_sub(fanout, |sub| sub.place == Place::Queued, |sub| sub.claims = true)
+                spoil_sub(fanout, |sub| sub.place == Place::Queued, |sub| sub.claims = true);
             }
             Sabotage::LooksYounger => spoil_sub(fanout, |_| true, |sub| sub.since = Nanos(sub.since.0 + 1)),
             Sabotage::LosesNotice => fanout.notices.clear(),
@@ -233,7 +233,7 @@ fn spoil_sub(fanout: &mut Fanout, which: impl Fn(&Sub) -> bool, how: impl Fn(&mu
     }
 }
 
-fn each_shown(messages: &mut [Message], how: impl Fn(&mut super::client::Shown)) {
+fn each_shown(messages: &mut [Message], how: impl Fn(&mut super::message::Shown)) {
     for message in messages {
         match &mut message.what {
             What::Snapshot(shown) | What::Merged(shown, _) | What::Tick(shown, _) => how(shown),

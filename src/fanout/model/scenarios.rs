@@ -5,7 +5,7 @@
 use std::{cell::Cell, time::Duration};
 
 use super::{
-    client::Recorder,
+    message::Recorder,
     ops::{Claim, Given, Op, Run},
     world::{Shelf, said},
 };
@@ -36,8 +36,8 @@ fn last(price: i64) -> Given {
     Given(fields)
 }
 
-fn quotes(which: usize, count: usize) -> Op {
-    Op::Ingest((0..count).map(|bid| (which, quote(bid as i64))).collect())
+fn quotes(which: usize, count: i64) -> Op {
+    Op::Ingest((0..count).map(|bid| (which, quote(bid))).collect())
 }
 
 fn trade(which: usize) -> Op {
@@ -53,7 +53,7 @@ const FILL: Op = Op::Fill(WHO, ROOM);
 
 /// Says what the session is sent.
 fn check(ops: Vec<Op>, expected: &[&str]) {
-    let run = Run { ops, ring_ticks: 4, recent_ticks: 2, history_run: 2 };
+    let run = Run { ops, ring_ticks: 4, recent_ticks: 2, history_ticks: 2 };
     assert_eq!(said(&run).unwrap_or_else(|broken| panic!("{broken}")), expected);
 }
 
@@ -190,7 +190,7 @@ fn memory_who_subscribes_again_and_again_does_not_fill_the_wheel() {
             let batch = shelf.market.ingest(FeedId(0), &mut vec![tick], now, &mut Vec::new());
             fanout.apply(&batch, now, &shelf);
             let tally = fanout.fill(session, now, &shelf, &mut Recorder::new(ROOM));
-            assert_eq!(tally.delivered, 1 - bid as u64);
+            assert_eq!(tally.delivered, u64::from(bid == 0));
             fanout.accepted(&tally);
         }
         fanout.advance(now);

@@ -1,14 +1,16 @@
 //! What the shard takes in, done to the core and to the model: batches, losses, births, time, states.
 
+use compact_str::CompactString;
+
 use super::{
     law::{Held, ensure},
-    naive::{Age, Base, Fate, Ledger},
+    ledger::{Age, Fate, Ledger},
     ops::{GLOBS, STALE, SUBSCRIPTIONS_MAX, SYMBOLS},
     world::{World, glob, symbol},
 };
 use crate::{
-    fanout::{Mode, Notice, Spec},
-    tick::{FieldSet, State},
+    fanout::Notice,
+    tick::State,
     topic::{Batch, FeedId},
 };
 
@@ -246,38 +248,12 @@ impl World {
 
     pub fn check_globs(&self) -> Held {
         for player in self.players.iter().flatten() {
-            let held: Vec<&str> = self.fanout.globs(player.key).iter().map(|text| text.as_str()).collect();
+            let globs = self.fanout.globs(player.key);
+            let held: Vec<&str> = globs.iter().map(CompactString::as_str).collect();
             let expected: Vec<&str> = player.globs.iter().map(|&(pattern, _)| GLOBS[pattern]).collect();
             ensure!(held == expected, Answers, "holds the patterns {held:?} and not {expected:?}");
         }
         Ok(())
-    }
-}
-
-impl Ledger {
-    /// A subscription at a seq, without a claim.
-    pub fn new(symbol: usize, spec: &Spec, head: u64, now: crate::tick::Nanos) -> Self {
-        let has_base = spec.snapshot || spec.mode == Mode::Once;
-        // Mode `every` begins with the first tick, when that is still to come.
-        let begins = has_base && (head > 0 || spec.mode != Mode::Every);
-        Ledger {
-            symbol,
-            spec: *spec,
-            start: head,
-            fates: Vec::new(),
-            cursor: head,
-            base: if begins { Base::Record } else { Base::None },
-            other_epoch: false,
-            resumed: false,
-            gap_promised: false,
-            rest: None,
-            due: false,
-            due_since: None,
-            hurried: false,
-            age: Age::Exact,
-            level_at: now,
-            client: super::naive::Client { has_base, touched: FieldSet::NONE, ..Default::default() },
-        }
     }
 }
 

@@ -7,14 +7,15 @@ use std::{
 
 use super::{
     law::{Broken, Coverage, Held, ensure},
-    naive::{Ledger, Past},
-    ops::{GLOBS, Given, Mix, Op, Run, SESSIONS_MAX, STALE, SUBSCRIPTIONS_MAX, SYMBOLS},
+    ledger::Ledger,
+    naive::Past,
+    ops::{GLOBS, Mix, Op, Run, SESSIONS_MAX, STALE, SUBSCRIPTIONS_MAX, SYMBOLS},
     sabotage::Sabotage,
 };
 use crate::{
     fanout::{Fanout, Glob, Notice, SessionKey, Spec, Tally, core::Bounds},
-    tick::{Fields, Nanos, State, Symbol, Tick},
-    topic::{Batch, Birth, FeedId, Image, Market, Stamped, Store, TopicId},
+    tick::{Nanos, State, Symbol},
+    topic::{Batch, Birth, Image, Market, Stamped, Store, TopicId},
 };
 
 pub struct World {
@@ -134,7 +135,7 @@ impl World {
         let now = Nanos(1_000_000_007);
         let market = Market::new(vec!["even".into(), "odd".into()], SYMBOLS.len(), run.ring_ticks);
         let mut fanout = Fanout::new(now, STALE, SUBSCRIPTIONS_MAX);
-        fanout.bounds = Bounds { recent_ticks: run.recent_ticks, history_run: run.history_run };
+        fanout.bounds = Bounds { recent_ticks: run.recent_ticks, history_ticks: run.history_ticks };
         World {
             shelf: Shelf { market, reads: Cell::new(0) },
             fanout,
@@ -172,11 +173,6 @@ impl World {
         match *op {
             Op::Ingest(ref ticks) => self.ingest(ticks),
             Op::Apply(most) => self.apply(most),
-            Op::Lose => {
-                self.missed |= !self.batches.is_empty();
-                self.batches.clear();
-                Ok(())
-            }
             Op::Advance(nanos) => {
                 self.now.0 += nanos.cast_signed();
                 self.advance()
@@ -185,30 +181,6 @@ impl World {
                 self.now = self.fanout.next_due().unwrap_or(self.now).max(self.now);
                 self.advance()
             }
-            Op::Pass(nanos) => {
-                self.now.0 += nanos.cast_signed();
-                Ok(())
-            }
-            Op::Open => {
-                if let Some(who) = self.players.iter().position(Option::is_none) {
-                    let key = self.fanout.open();
-                    let (ledgers, globs) = (BTreeMap::new(), Vec::new());
-                    self.players[who] = Some(Player {
-                        key,
-                        ledgers,
-                        globs,
-                        named: false,
-                        in_order: true,
-                        last_order: 0,
-                        overtaken: Vec::new(),
-                    });
-                }
-                Ok(())
-            }
-            Op::Close(who) => {
-                self.close(who);
-                Ok(())
-            }
             Op::Subscribe(who, which, ref spec, claim) => self.subscribe(who, which, spec, claim),
             Op::Glob(who, pattern, ref spec) => self.subscribe_glob(who, pattern, spec),
             Op::Set(who, which, ref change) => self.set(who, which, change),
@@ -216,161 +188,32 @@ impl World {
             Op::Unsubscribe(who, which) => self.unsubscribe(who, which),
             Op::RemoveGlob(who, pattern) => self.remove_glob(who, pattern),
             Op::Fill(who, room) => self.fill(who, room),
-            Op::Accept(place) => {
-                self.accept(place);
-                Ok(())
-            }
-            Op::Abandon(place) => {
-                self.abandon(place);
-                Ok(())
-            }
-            Op::FindStale => {
-                self.find_stale();
-                Ok(())
-            }
-            Op::FeedEnds(feed) => {
-                self.feed_ends(feed);
-                Ok(())
-            }
-            Op::MakeReady(who) => {
-                if let Some(player) = self.players[who].as_mut() {
-                    self.fanout.make_ready(player.key);
-                    player.named = true;
-                    ensure!(self.fanout.has_ready(), Progress, "{who} was made ready, and nobody is");
-                }
-                Ok(())
-            }
-            Op::GiveBack(who) => {
-                if let Some(player) = &self.players[who] {
-                    self.fanout.give_back(player.key);
-                }
-                Ok(())
-            }
-            Op::Hurry(who) => {
-                self.hurry(who);
-                Ok(())
-            }
-            Op::Clear(who) => {
-                self.clear(who);
+            Op::MakeReady(who) => self.make_ready(who),
+            _ => {
+                self.act_without_answer(op);
                 Ok(())
             }
         }
     }
 
-    fn ingest(&mut self, ticks: &[(usize, Given)]) -> Held {
-        for feed in 0..2 {
-            let of_feed = |&&(which, _): &&(usize, Given)| which % 2 == feed && !self.feed_ended[feed];
-            let mine = ticks.iter().filter(of_feed).map(|&(which, given)| (which, given.0));
-            let mine: Vec<(usize, Fields)> = mine.collect();
-            let as_tick =
-                |&(which, fields)| Tick { symbol: symbol(which), ts: Some(Nanos(self.now.0 - 5)), fields };
-            let mut given: Vec<Tick> = mine.iter().map(as_tick).collect();
-            let mut refused = Vec::new();
-            let batch = self.shelf.market.ingest(FeedId(feed as u16), &mut given, self.now, &mut refused);
-            ensure!(refused.is_empty(), Totals, "the market refuses {refused:?}");
-            for birth in &batch.births {
-                let which = SYMBOLS.iter().position(|name| *name == birth.symbol.as_str());
-                self.births.extend(which);
+    /// What shows in the checks alone.
+    fn act_without_answer(&mut self, op: &Op) {
+        match *op {
+            Op::Lose => {
+                self.missed |= !self.batches.is_empty();
+                self.batches.clear();
             }
-            ensure!(batch.ticks.len() == mine.len(), Totals, "{} of {} ticks", batch.ticks.len(), mine.len());
-            for (stamped, (which, fields)) in batch.ticks.iter().zip(&mine) {
-                self.check_stamped(*which, fields, stamped)?;
-            }
-            if !batch.is_empty() {
-                self.batches.push_back(batch);
-            }
-        }
-        self.check_market()
-    }
-
-    /// The tick carries what was given and the totals that it moved, and nothing else.
-    fn check_stamped(&mut self, which: usize, given: &Fields, stamped: &Stamped) -> Held {
-        let past = &mut self.past[which];
-        let before = past.record(past.head());
-        past.take(given, stamped);
-        let after = past.record(past.head());
-        ensure!(stamped.seq == past.head(), Totals, "seq {} of {} ticks", stamped.seq, past.head());
-        let mut merged = before;
-        merged.merge(&stamped.fields);
-        ensure!(merged == after, Totals, "tick {stamped:?} makes {merged:?}, the trades {after:?}");
-        for field in stamped.fields.mask.iter().filter(|&field| !given.mask.contains(field)) {
-            let moved = crate::tick::FieldSet::TRADE.union(field.bit());
-            let trade = given.mask.contains_all(crate::tick::FieldSet::TRADE);
-            ensure!(trade, Totals, "{field:?} of {moved:?} changed without a trade");
-        }
-        Ok(())
-    }
-
-    fn check_market(&self) -> Held {
-        for (id, &which) in self.births.iter().enumerate() {
-            let image = self.shelf.market.image(TopicId(id as u32));
-            let past = &self.past[which];
-            let expected = past.record(past.head());
-            let record = image.record;
-            ensure!(
-                (record.seq, record.fields) == (past.head(), expected),
-                Totals,
-                "the record is {record:?}, the sums are {expected:?}"
-            );
-        }
-        Ok(())
-    }
-
-    fn accept(&mut self, place: usize) {
-        if self.flights.is_empty() {
-            return;
-        }
-        let flight = self.flights.remove(place % self.flights.len());
-        let tally = self.sabotage.tamper_booked(flight.tally);
-        self.fanout.accepted(&tally);
-        self.frames[flight.frame] = Some(true);
-    }
-
-    fn abandon(&mut self, place: usize) {
-        if let Some(who) = self.flights.get(place % self.flights.len().max(1)).map(|flight| flight.who) {
-            self.coverage.hit("frame abandoned");
-            self.close(who);
-        }
-    }
-
-    fn close(&mut self, who: usize) {
-        let Some(player) = self.players[who].as_ref() else { return };
-        let key = player.key;
-        while let Some(place) = self.flights.iter().position(|flight| flight.who == who) {
-            let flight = self.flights.remove(place);
-            self.fanout.abandoned(&flight.tally);
-            self.frames[flight.frame] = Some(false);
-        }
-        self.fanout.close(key);
-        self.end_all(who);
-        self.players[who] = None;
-    }
-
-    fn clear(&mut self, who: usize) {
-        let Some(player) = self.players[who].as_ref() else { return };
-        let lane_is_queued = self.fanout.sessions[player.key.0 as usize].lane_queued;
-        self.coverage.hit_if(lane_is_queued, "cleared with a lane");
-        self.fanout.clear(player.key);
-        self.end_all(who);
-    }
-
-    fn end_all(&mut self, who: usize) {
-        let Some(player) = self.players[who].as_mut() else { return };
-        player.globs.clear();
-        let symbols: Vec<usize> = player.ledgers.keys().copied().collect();
-        for which in symbols {
-            self.end(who, which);
-        }
-    }
-
-    fn hurry(&mut self, who: usize) {
-        let Some(player) = self.players[who].as_mut() else { return };
-        self.fanout.hurry(player.key);
-        for (&which, ledger) in &mut player.ledgers {
-            if ledger.is_behind(self.views[which].head) && !ledger.due {
-                (ledger.due, ledger.hurried) = (true, true);
-                self.coverage.hit("interval cut short");
-            }
+            Op::Pass(nanos) => self.now.0 += nanos.cast_signed(),
+            Op::Open => self.open(),
+            Op::Close(who) => self.close(who),
+            Op::Accept(place) => self.accept(place),
+            Op::Abandon(place) => self.abandon(place),
+            Op::FindStale => self.find_stale(),
+            Op::FeedEnds(feed) => self.feed_ends(feed),
+            Op::GiveBack(who) => self.give_back(who),
+            Op::Hurry(who) => self.hurry(who),
+            Op::Clear(who) => self.clear(who),
+            _ => unreachable!("{op:?} has an answer"),
         }
     }
 

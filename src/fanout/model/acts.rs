@@ -1,0 +1,158 @@
+//! What is neither a command nor the shard's turn: feeds, sockets, sessions that end.
+
+use std::collections::BTreeMap;
+
+use super::{
+    law::{Held, ensure},
+    ops::{Given, SYMBOLS},
+    world::{Player, World, symbol},
+};
+use crate::{
+    tick::{FieldSet, Fields, Nanos, Tick},
+    topic::{FeedId, Stamped, TopicId},
+};
+
+impl World {
+    pub fn ingest(&mut self, ticks: &[(usize, Given)]) -> Held {
+        for feed in 0..2 {
+            let of_feed = |&&(which, _): &&(usize, Given)| which % 2 == feed && !self.feed_ended[feed];
+            let mine = ticks.iter().filter(of_feed).map(|&(which, given)| (which, given.0));
+            let mine: Vec<(usize, Fields)> = mine.collect();
+            let as_tick =
+                |&(which, fields)| Tick { symbol: symbol(which), ts: Some(Nanos(self.now.0 - 5)), fields };
+            let mut given: Vec<Tick> = mine.iter().map(as_tick).collect();
+            let mut refused = Vec::new();
+            let batch = self.shelf.market.ingest(FeedId(feed as u16), &mut given, self.now, &mut refused);
+            ensure!(refused.is_empty(), Totals, "the market refuses {refused:?}");
+            for birth in &batch.births {
+                let which = SYMBOLS.iter().position(|name| *name == birth.symbol.as_str());
+                self.births.extend(which);
+            }
+            ensure!(batch.ticks.len() == mine.len(), Totals, "{} of {} ticks", batch.ticks.len(), mine.len());
+            for (stamped, (which, fields)) in batch.ticks.iter().zip(&mine) {
+                self.check_stamped(*which, fields, stamped)?;
+            }
+            if !batch.is_empty() {
+                self.batches.push_back(batch);
+            }
+        }
+        self.check_market()
+    }
+
+    /// The tick carries what was given and the totals that it moved, and nothing else.
+    fn check_stamped(&mut self, which: usize, given: &Fields, stamped: &Stamped) -> Held {
+        let past = &mut self.past[which];
+        let before = past.record(past.head());
+        past.take(given, stamped);
+        let after = past.record(past.head());
+        ensure!(stamped.seq == past.head(), Totals, "seq {} of {} ticks", stamped.seq, past.head());
+        let mut merged = before;
+        merged.merge(&stamped.fields);
+        ensure!(merged == after, Totals, "tick {stamped:?} makes {merged:?}, the trades {after:?}");
+        for field in stamped.fields.mask.iter().filter(|&field| !given.mask.contains(field)) {
+            let moved = FieldSet::TRADE.union(field.bit());
+            let trade = given.mask.contains_all(FieldSet::TRADE);
+            ensure!(trade, Totals, "{field:?} of {moved:?} changed without a trade");
+        }
+        Ok(())
+    }
+
+    fn check_market(&self) -> Held {
+        for (id, &which) in self.births.iter().enumerate() {
+            let image = self.shelf.market.image(TopicId(id as u32));
+            let past = &self.past[which];
+            let expected = past.record(past.head());
+            let record = image.record;
+            ensure!(
+                (record.seq, record.fields) == (past.head(), expected),
+                Totals,
+                "the record is {record:?}, the sums are {expected:?}"
+            );
+        }
+        Ok(())
+    }
+
+    pub fn open(&mut self) {
+        let Some(who) = self.players.iter().position(Option::is_none) else { return };
+        self.players[who] = Some(Player {
+            key: self.fanout.open(),
+            ledgers: BTreeMap::new(),
+            globs: Vec::new(),
+            named: false,
+            in_order: true,
+            last_order: 0,
+            overtaken: Vec::new(),
+        });
+    }
+
+    pub fn make_ready(&mut self, who: usize) -> Held {
+        let Some(player) = self.players[who].as_ref() else { return Ok(()) };
+        self.fanout.make_ready(player.key);
+        ensure!(self.fanout.has_ready(), Progress, "{who} was made ready, and nobody is");
+        Ok(())
+    }
+
+    pub fn give_back(&mut self, who: usize) {
+        if let Some(player) = &self.players[who] {
+            self.fanout.give_back(player.key);
+        }
+    }
+
+    pub fn accept(&mut self, place: usize) {
+        if self.flights.is_empty() {
+            return;
+        }
+        let flight = self.flights.remove(place % self.flights.len());
+        let tally = self.sabotage.tamper_booked(flight.tally);
+        self.fanout.accepted(&tally);
+        self.frames[flight.frame] = Some(true);
+    }
+
+    pub fn abandon(&mut self, place: usize) {
+        if let Some(who) = self.flights.get(place % self.flights.len().max(1)).map(|flight| flight.who) {
+            self.coverage.hit("frame abandoned");
+            self.close(who);
+        }
+    }
+
+    pub fn close(&mut self, who: usize) {
+        let Some(player) = self.players[who].as_ref() else { return };
+        let key = player.key;
+        while let Some(place) = self.flights.iter().position(|flight| flight.who == who) {
+            let flight = self.flights.remove(place);
+            self.fanout.abandoned(&flight.tally);
+            self.frames[flight.frame] = Some(false);
+        }
+        self.fanout.close(key);
+        self.end_all(who);
+        self.players[who] = None;
+    }
+
+    pub fn clear(&mut self, who: usize) {
+        let Some(player) = self.players[who].as_ref() else { return };
+        let lane_is_queued = self.fanout.sessions[player.key.0 as usize].lane_queued;
+        self.coverage.hit_if(lane_is_queued, "cleared with a lane");
+        self.fanout.clear(player.key);
+        self.end_all(who);
+    }
+
+    fn end_all(&mut self, who: usize) {
+        let Some(player) = self.players[who].as_mut() else { return };
+        player.globs.clear();
+        let symbols: Vec<usize> = player.ledgers.keys().copied().collect();
+        for which in symbols {
+            self.end(who, which);
+        }
+    }
+
+    pub fn hurry(&mut self, who: usize) {
+        let Some(player) = self.players[who].as_mut() else { return };
+        self.fanout.hurry(player.key);
+        for (&which, ledger) in &mut player.ledgers {
+            if ledger.is_behind(self.views[which].head) && !ledger.due {
+                (ledger.due, ledger.hurried) = (true, true);
+                self.coverage.hit("interval cut short");
+            }
+        }
+    }
+}

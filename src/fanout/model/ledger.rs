@@ -1,0 +1,201 @@
+//! One subscription's ledger: what became of each tick that was ever offered to it.
+
+use std::time::Duration;
+
+use crate::{
+    fanout::{Accounts, GapReason, Mode, Spec, Tally},
+    tick::{FieldSet, Fields, Nanos},
+    topic::Stamped,
+};
+
+/// What became of one tick, for one subscription.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    Pending,
+    Filtered,
+    /// In that frame.
+    Sent(usize, Kind),
+    Discarded,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    Delivered,
+    Conflated,
+    Gapped(GapReason),
+}
+
+/// What the next message to a subscription may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Base {
+    None,
+    /// A snapshot of the record as it stands.
+    Record,
+    /// The whole record with `n`, or a snapshot of what was sent before.
+    Again,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Age {
+    Exact,
+    /// Some of its ticks were never seen, or sent meanwhile: what is said may be too early, not too late.
+    Early,
+    /// The ring has forgotten the oldest.
+    Rough,
+}
+
+/// One subscription's ledger.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    pub symbol: usize,
+    pub spec: Spec,
+    /// The seq before the first one that was offered.
+    pub start: u64,
+    /// Of `start + 1` and so on.
+    pub fates: Vec<Fate>,
+    /// The last seq that the client was told of.
+    pub cursor: u64,
+    pub base: Base,
+    pub other_epoch: bool,
+    /// It came with a cursor and has been sent nothing yet.
+    pub resumed: bool,
+    /// The answer said that a gap comes next.
+    pub gap_promised: bool,
+    /// When a message left nothing pending; its interval counts from here.
+    pub rest: Option<Nanos>,
+    /// Behind, and not waiting for an interval: to be sent with the next frame that has room.
+    pub due: bool,
+    /// When it became due, in the model's own count of batches and commands.
+    pub due_since: Option<u64>,
+    /// The interval was cut short by `hurry`.
+    pub hurried: bool,
+    /// How well it is known when the oldest tick was taken in that it is behind by.
+    pub age: Age,
+    /// When there was last nothing pending.
+    pub level_at: Nanos,
+    pub client: Client,
+}
+
+/// What one client holds of one symbol, from the messages alone.
+#[derive(Clone, Debug, Default)]
+pub struct Client {
+    pub record: Fields,
+    /// It had, or was promised, a whole record to begin with.
+    pub has_base: bool,
+    /// Fields that changed since it began.
+    pub touched: FieldSet,
+}
+
+// === impl Ledger ===
+
+impl Ledger {
+    /// A subscription at a seq, without a claim.
+    pub fn new(symbol: usize, spec: &Spec, head: u64, now: Nanos) -> Self {
+        let has_base = spec.snapshot || spec.mode == Mode::Once;
+        // Mode `every` begins with the first tick, when that is still to come.
+        let begins = has_base && (head > 0 || spec.mode != Mode::Every);
+        Ledger {
+            symbol,
+            spec: *spec,
+            start: head,
+            fates: Vec::new(),
+            cursor: head,
+            base: if begins { Base::Record } else { Base::None },
+            other_epoch: false,
+            resumed: false,
+            gap_promised: false,
+            rest: None,
+            due: false,
+            due_since: None,
+            hurried: false,
+            age: Age::Exact,
+            level_at: now,
+            client: Client { has_base, touched: FieldSet::NONE, ..Default::default() },
+        }
+    }
+
+    pub fn fate(&mut self, seq: u64) -> &mut Fate {
+        &mut self.fates[(seq - self.start - 1) as usize]
+    }
+
+    /// The seqs of the ticks that the client has not been told of in any way.
+    pub fn pending(&self) -> impl Iterator<Item = u64> + '_ {
+        let seqs = self.fates.iter().zip(self.start + 1..);
+        seqs.filter(|(fate, _)| **fate == Fate::Pending).map(|(_, seq)| seq)
+    }
+
+    pub fn is_behind(&self, head: u64) -> bool {
+        self.pending().next().is_some() || (self.base != Base::None && head > 0)
+    }
+
+    pub fn wants(&self, tick: &Stamped) -> bool {
+        !tick.fields.mask.intersect(self.spec.wanted).is_empty()
+    }
+
+    /// Takes a tick up; `known` says whether it can be looked at.
+    pub fn offer(&mut self, tick: &Stamped, known: bool) {
+        let begins = self.base != Base::None && tick.seq == 1;
+        let filtered = known && !begins && self.spec.wanted != FieldSet::ALL && !self.wants(tick);
+        self.fates.push(if filtered { Fate::Filtered } else { Fate::Pending });
+        self.client.touched = self.client.touched.union(tick.fields.mask);
+    }
+
+    /// Before this, nothing may be sent; with nothing pending since `rest`.
+    pub fn earliest(&self) -> Option<Nanos> {
+        self.rest.filter(|_| !self.spec.interval.is_zero()).map(|rest| rest.plus(self.spec.interval))
+    }
+
+    /// By this time, it must be due.
+    pub fn latest(&self) -> Option<Nanos> {
+        let grain = (self.spec.interval / 8).max(Duration::from_millis(1));
+        self.earliest().map(|earliest| earliest.plus(grain))
+    }
+
+    /// Marks it as due when its interval is surely over.
+    pub fn become_due(&mut self, now: Nanos, stamp: Option<u64>) {
+        if !self.due && self.latest().is_none_or(|latest| now >= latest) {
+            self.due = true;
+            self.due_since = stamp;
+        }
+    }
+
+    pub fn discard(&mut self) {
+        for fate in self.fates.iter_mut().filter(|fate| **fate == Fate::Pending) {
+            *fate = Fate::Discarded;
+        }
+    }
+
+    /// Counts the fates, given what became of each frame (`None` while it is under way).
+    pub fn count(&self, frames: &[Option<bool>], books: &mut Accounts) {
+        books.offered += self.fates.len() as u64;
+        for fate in &self.fates {
+            match *fate {
+                Fate::Pending => books.pending += 1,
+                Fate::Filtered => books.filtered += 1,
+                Fate::Discarded => books.discarded += 1,
+                Fate::Sent(frame, kind) => match (frames[frame], kind) {
+                    (None, _) => books.pending += 1,
+                    (Some(false), _) => books.discarded += 1,
+                    (Some(true), Kind::Delivered) => books.delivered += 1,
+                    (Some(true), Kind::Conflated) => books.conflated += 1,
+                    (Some(true), Kind::Gapped(reason)) => books.gapped[reason as usize] += 1,
+                },
+            }
+        }
+    }
+
+    pub fn is_lane(&self) -> bool {
+        self.spec.mode == Mode::Every
+    }
+}
+
+impl Kind {
+    pub fn count(self, tally: &mut Tally) {
+        match self {
+            Kind::Delivered => tally.delivered += 1,
+            Kind::Conflated => tally.conflated += 1,
+            Kind::Gapped(reason) => tally.gapped[reason as usize] += 1,
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Where things are: a subscription in its topic's lists and its session's, a topic among the watched.
+//!
+//! Invariant: what [`detach`](Fanout::detach) leaves is in no list; what [`remove`](Fanout::remove) leaves is booked.
+
+use super::{
+    Fanout, LocalId, Mode, SessionKey, Spec,
+    apply::mark,
+    core::{Base, LANE, Place, Sub, Topic, UNWATCHED, index32},
+    subscribe::millis,
+};
+use crate::{
+    tick::{FieldSet, Nanos, State, Symbol},
+    topic::{Image, Store},
+};
+
+impl Fanout {
+    pub(super) fn find(&self, session: SessionKey, symbol: &Symbol) -> Option<u32> {
+        let local = *self.by_symbol.get(symbol)?;
+        let subs = &self.sessions.get(session.0 as usize)?.subs;
+        subs.binary_search_by_key(&local, |&(topic, _)| topic).ok().map(|at| subs[at].1)
+    }
+
+    /// The local topic of a symbol, made when there is none.
+    pub(super) fn local_of(&mut self, symbol: &Symbol) -> u32 {
+        if let Some(&local) = self.by_symbol.get(symbol) {
+            return local;
+        }
+        let local = index32(self.topics.insert(Topic::new(symbol.clone())));
+        self.topics[local as usize].market = self.born_ids.get(symbol).copied();
+        self.by_symbol.insert(symbol.clone(), local);
+        local
+    }
+
+    /// The local topic of a symbol; from now on its ticks are taken in.
+    pub(super) fn watch(&mut self, symbol: &Symbol, now: Nanos, store: &impl Store) -> u32 {
+        let local = self.local_of(symbol);
+        let topic = &mut self.topics[local as usize];
+        let Some(market) = topic.market else { return local };
+        if self.by_market[market.0 as usize] == UNWATCHED {
+            self.by_market[market.0 as usize] = local;
+            let Image { record, closed } = store.image(market);
+            topic.record = record;
+            topic.last = None;
+            topic.state = match (closed, record.seq) {
+                (true, _) => State::Closed,
+                (false, 0) => State::Pending,
+                (false, _) => State::Live,
+            };
+            if self.is_silent(&self.topics[local as usize], now) {
+                self.topics[local as usize].state = State::Stale;
+            }
+        }
+        local
+    }
+
+    pub(super) fn insert(&mut self, session: SessionKey, local: u32, spec: &Spec) -> u32 {
+        let sub = Sub {
+            cursor: self.topics[local as usize].record.seq,
+            skipped: 0,
+            due: Nanos::default(),
+            since: Nanos::default(),
+            session: session.0,
+            topic: local,
+            slot: 0,
+            interval_ms: millis(spec.interval),
+            wanted: spec.wanted,
+            mode: spec.mode,
+            lead: 0,
+            place: Place::Idle,
+            base: Base::None,
+            other_epoch: false,
+            claims: false,
+        };
+        let key = index32(self.subs.insert(sub));
+        self.attach(key);
+        if let Some(entry) = self.sessions.get_mut(session.0 as usize) {
+            let at = entry.subs.partition_point(|&(topic, _)| topic < local);
+            entry.subs.insert(at, (local, key));
+        }
+        key
+    }
+
+    pub(super) fn make_behind(&mut self, key: u32, rx: Nanos, now: Nanos) {
+        let sub = &mut self.subs[key as usize];
+        let topic = &mut self.topics[sub.topic as usize];
+        topic.every_behind += u32::from(sub.mode == Mode::Every);
+        topic.plain_idle -= u32::from(sub.wanted == FieldSet::ALL);
+        mark(key, sub, rx, now, &mut self.sessions, &mut self.ready, &mut self.wheel);
+    }
+
+    /// Puts an idle subscription into its topic's lists.
+    pub(super) fn attach(&mut self, key: u32) {
+        let sub = &mut self.subs[key as usize];
+        let topic = &mut self.topics[sub.topic as usize];
+        topic.every += u32::from(sub.mode == Mode::Every);
+        topic.plain_idle += u32::from(sub.wanted == FieldSet::ALL);
+        let list = if sub.wanted == FieldSet::ALL { &mut topic.plain } else { &mut topic.masked };
+        sub.slot = index32(list.len());
+        list.push(key);
+    }
+
+    /// Takes a subscription out of its topic's lists and its session's queue; it is idle then.
+    pub(super) fn detach(&mut self, key: u32) {
+        let sub = &mut self.subs[key as usize];
+        let place = std::mem::replace(&mut sub.place, Place::Idle);
+        let (slot, local, session) = (sub.slot as usize, sub.topic, sub.session);
+        let (every, plain) = (sub.mode == Mode::Every, sub.wanted == FieldSet::ALL);
+        let topic = &mut self.topics[local as usize];
+        topic.every -= u32::from(every);
+        topic.every_behind -= u32::from(every && place != Place::Idle);
+        topic.plain_idle -= u32::from(plain && place == Place::Idle);
+        if topic.every == 0 {
+            topic.recent = Vec::new();
+        }
+        let list = if plain { &mut topic.plain } else { &mut topic.masked };
+        list.swap_remove(slot);
+        if let Some(&moved) = list.get(slot) {
+            self.subs[moved as usize].slot = index32(slot);
+        }
+        if place == Place::Queued
+            && let Some(entry) = self.sessions.get_mut(session as usize)
+        {
+            entry.lane.retain(|&queued| queued != key);
+            entry.lane_queued &= !entry.lane.is_empty();
+            let lane_queued = entry.lane_queued;
+            entry.queue.retain(|&queued| queued != key && (queued != LANE || lane_queued));
+        }
+    }
+
+    /// Ends a subscription; what it was behind by is booked as discarded.
+    pub(super) fn remove(&mut self, key: u32) {
+        self.accounts.discarded += self.pending(&self.subs[key as usize]);
+        self.detach(key);
+        let sub = self.subs.remove(key as usize);
+        if let Some(entry) = self.sessions.get_mut(sub.session as usize)
+            && let Ok(at) = entry.subs.binary_search_by_key(&sub.topic, |&(topic, _)| topic)
+        {
+            entry.subs.remove(at);
+            if entry.subs.is_empty() {
+                entry.subs = Vec::new();
+            }
+        }
+        self.unwatch(LocalId(sub.topic));
+    }
+
+    /// Lets go of a topic that nobody here subscribes to any more.
+    pub(super) fn unwatch(&mut self, local: LocalId) {
+        let topic = &mut self.topics[local.0 as usize];
+        if topic.has_subscribers() {
+            return;
+        }
+        match topic.market {
+            Some(market) => {
+                self.by_market[market.0 as usize] = UNWATCHED;
+                (topic.plain, topic.masked) = (Vec::new(), Vec::new());
+            }
+            // A name that a client made up costs nothing once nobody asks for it.
+            None => {
+                let topic = self.topics.remove(local.0 as usize);
+                self.by_symbol.remove(&topic.symbol);
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What a shard's fan-out can be asked: the books, who is behind, who is subscribed to what.
+
+use std::time::Duration;
+
+use compact_str::CompactString;
+
+use super::{Accounts, Fanout, LocalId, Mode, SessionKey, core::Sub};
+use crate::{
+    tick::{FieldSet, Nanos, State, Symbol},
+    topic::Record,
+};
+
+/// How far a session is behind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Behind {
+    /// Subscriptions that are behind.
+    pub dirty: usize,
+    /// Ticks that they are behind by.
+    pub ticks: u64,
+    /// When the oldest of those was taken in.
+    pub oldest: Option<Nanos>,
+}
+
+/// One subscription, as `list` shows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listed {
+    pub symbol: Symbol,
+    pub mode: Mode,
+    pub interval: Duration,
+    pub wanted: FieldSet,
+    /// The last seq that was sent.
+    pub cursor: u64,
+    pub state: State,
+}
+
+impl Fanout {
+    /// The books. Walks every subscription.
+    pub fn accounts(&self) -> Accounts {
+        let behind: u64 = self.subs.iter().map(|(_, sub)| self.pending(sub)).sum();
+        Accounts { pending: behind + self.in_flight, ..self.accounts }
+    }
+
+    pub fn subscriptions(&self) -> usize {
+        self.subs.len()
+    }
+
+    pub fn session_subscriptions(&self, session: SessionKey) -> usize {
+        self.sessions.get(session.0 as usize).map_or(0, |session| session.subs.len())
+    }
+
+    /// Whether the session has nothing to send now (what waits for an interval aside).
+    pub fn is_drained(&self, session: SessionKey) -> bool {
+        self.sessions.get(session.0 as usize).is_none_or(|session| session.queue.is_empty())
+    }
+
+    pub fn behind(&self, session: SessionKey) -> Behind {
+        let mut behind = Behind::default();
+        let Some(session) = self.sessions.get(session.0 as usize) else { return behind };
+        for &(_, key) in &session.subs {
+            let sub = &self.subs[key as usize];
+            let ticks = self.pending(sub);
+            if ticks > 0 {
+                behind.dirty += 1;
+                behind.ticks += ticks;
+                behind.oldest = Some(behind.oldest.map_or(sub.since, |oldest| oldest.min(sub.since)));
+            }
+        }
+        behind
+    }
+
+    /// A session's subscriptions, in order of their symbols.
+    pub fn list(&self, session: SessionKey) -> Vec<Listed> {
+        let Some(session) = self.sessions.get(session.0 as usize) else { return Vec::new() };
+        let listed = session.subs.iter().map(|&(topic, sub)| {
+            let (topic, sub) = (&self.topics[topic as usize], &self.subs[sub as usize]);
+            Listed {
+                symbol: topic.symbol.clone(),
+                mode: sub.mode,
+                interval: Duration::from_millis(u64::from(sub.interval_ms)),
+                wanted: sub.wanted,
+                cursor: sub.cursor,
+                state: topic.state,
+            }
+        });
+        let mut listed: Vec<Listed> = listed.collect();
+        listed.sort_unstable_by(|a, b| a.symbol.cmp(&b.symbol));
+        listed
+    }
+
+    /// A session's standing patterns.
+    pub fn globs(&self, session: SessionKey) -> &[CompactString] {
+        self.sessions.get(session.0 as usize).map_or(&[], |session| &session.globs)
+    }
+
+    /// Ticks after the cursor that the client has not been told of in any way.
+    pub(super) fn pending(&self, sub: &Sub) -> u64 {
+        self.topics[sub.topic as usize].record.seq - sub.cursor - sub.skipped
+    }
+
+    /// The symbol and record of a topic that is subscribed to here.
+    pub fn topic(&self, local: LocalId) -> Option<(&Symbol, &Record)> {
+        self.topics.get(local.0 as usize).map(|topic| (&topic.symbol, &topic.record))
+    }
+}

@@ -1,0 +1,86 @@
+//! Clients that come back: what they hold is believed when it is of this epoch, and taken up where the ring allows.
+
+use super::{
+    Fanout, Mode, Outcome,
+    apply::lead,
+    core::{Base, Topic},
+};
+use crate::{
+    tick::{FieldSet, Nanos},
+    topic::{Stamped, Store, TopicId},
+};
+
+/// A client's claim to have a topic's ticks up to `last`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Resume {
+    /// Its epoch is the present one, so that `last` means something.
+    pub same_epoch: bool,
+    pub last: u64,
+}
+
+impl Fanout {
+    /// Places a new subscription's cursor where the client says it is. Says how it begins, whether it is behind, and
+    /// when the oldest tick was taken in that it is behind by, as far as the ring knows.
+    pub(super) fn resume(&mut self, key: u32, resume: Resume, store: &impl Store) -> (Outcome, bool, Nanos) {
+        let sub = &mut self.subs[key as usize];
+        let topic = &self.topics[sub.topic as usize];
+        let head = topic.record.seq;
+        let ahead = !resume.same_epoch || resume.last > head;
+        if ahead {
+            // What the client holds is of another life of the symbol: it must not be built upon.
+            sub.base = Base::Record;
+            sub.claims = true;
+        }
+        if head == 0 {
+            return (Outcome::Pending, false, topic.record.rx);
+        }
+        if ahead {
+            sub.cursor = 0;
+            sub.other_epoch = true;
+            self.accounts.offered += head;
+            return (Outcome::Gap, true, topic.record.rx);
+        }
+        sub.base = Base::None;
+        sub.cursor = resume.last;
+        let missed = head - resume.last;
+        self.accounts.offered += missed;
+        let Some(market) = topic.market.filter(|_| missed > 0) else {
+            return (Outcome::Resumed, missed > 0, topic.record.rx);
+        };
+        sub.claims = sub.mode == Mode::Every;
+        let must_know_all = sub.mode == Mode::Every && sub.wanted != FieldSet::ALL;
+        let run = if must_know_all { usize::MAX } else { 1 };
+        let mut ticks = std::mem::take(&mut self.scratch.history);
+        ticks.clear();
+        let oldest = recall(topic, market, resume.last + 1, run, store, &mut ticks);
+        if must_know_all {
+            let wanted = sub.wanted;
+            let unwanted = |tick: &&Stamped| tick.fields.mask.intersect(wanted).is_empty();
+            sub.skipped = ticks.iter().filter(unwanted).count() as u64;
+            sub.lead = lead(ticks.iter().take_while(unwanted).count() as u64);
+            self.accounts.filtered += sub.skipped;
+        }
+        let rx = ticks.get(sub.lead as usize).map_or(topic.record.rx, |tick| tick.rx);
+        let behind = missed > sub.skipped;
+        let within = sub.mode != Mode::Every || oldest <= resume.last + 1;
+        self.scratch.history = ticks;
+        (if within { Outcome::Resumed } else { Outcome::Gap }, behind, rx)
+    }
+}
+
+/// As [`Store::history`], up to the topic's head here; what is at hand is not asked for.
+fn recall(
+    topic: &Topic,
+    market: TopicId,
+    from: u64,
+    max: usize,
+    store: &impl Store,
+    out: &mut Vec<Stamped>,
+) -> u64 {
+    let oldest = topic.recent.first().map_or(u64::MAX, |tick| tick.seq);
+    if let Some(first) = from.checked_sub(oldest).and_then(|first| usize::try_from(first).ok()) {
+        out.extend(topic.recent.iter().skip(first).take(max));
+        return oldest;
+    }
+    store.history(market, from, topic.record.seq, max, out)
+}

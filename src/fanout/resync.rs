@@ -1,0 +1,110 @@
+//! Catching up with the market: after batches were lost, or when a client has seen more than this shard.
+
+use super::{
+    Fanout, Mode,
+    apply::{lead, mark},
+    core::{Base, Place, UNWATCHED, index32},
+};
+use crate::{
+    tick::{Nanos, State},
+    topic::{Birth, Image, Record, Stamped, Store, TopicId},
+};
+
+impl Fanout {
+    /// Catches up from the topics themselves, after batches were lost on the way here.
+    pub fn resync(&mut self, now: Nanos, store: &impl Store) {
+        self.bear_ahead(now, store);
+        let watched: Vec<u32> = self.by_market.iter().copied().filter(|&local| local != UNWATCHED).collect();
+        for local in watched {
+            self.catch_up(local, now, store);
+        }
+    }
+
+    /// Makes symbols known that were born; subscriptions and globs may have waited for them.
+    pub(super) fn bear(&mut self, births: &[Birth], now: Nanos, store: &impl Store) {
+        for birth in births {
+            if (birth.topic.0 as usize) < self.born.len() {
+                continue;
+            }
+            debug_assert_eq!(birth.topic.0 as usize, self.born.len(), "births come in order");
+            self.born.push(birth.symbol.clone());
+            self.born_ids.insert(birth.symbol.clone(), birth.topic);
+            let waiting = self.by_symbol.get(&birth.symbol).copied();
+            self.by_market.push(waiting.unwrap_or(UNWATCHED));
+            if let Some(local) = waiting {
+                self.topics[local as usize].market = Some(birth.topic);
+            }
+            let holders = self.glob_holders(&birth.symbol);
+            if !holders.is_empty() {
+                self.catch_with_globs(birth, &holders, now, store);
+            }
+        }
+    }
+
+    /// Brings one topic to where the market is, ahead of the batches.
+    pub(super) fn catch_up(&mut self, local: u32, now: Nanos, store: &impl Store) {
+        let topic = &self.topics[local as usize];
+        let Some(market) = topic.market else { return };
+        let seen = topic.record.seq;
+        let Image { record, closed } = store.image(market);
+        let missed = record.seq.saturating_sub(seen);
+        if missed > 0 {
+            let rx = self.look_at_missed(local, market, &record, store);
+            let topic = &mut self.topics[local as usize];
+            topic.record = record;
+            topic.last = None;
+            topic.recent.clear();
+            topic.fresh = missed;
+            topic.fresh_rx = rx;
+            for &key in &topic.masked {
+                let sub = &mut self.subs[key as usize];
+                if sub.place == Place::Idle && record.seq - sub.cursor > sub.skipped {
+                    topic.every_behind += u32::from(sub.mode == Mode::Every);
+                    mark(key, sub, rx, now, &mut self.sessions, &mut self.ready, &mut self.wheel);
+                }
+            }
+            self.mark_topic(local, now);
+        }
+        if closed {
+            self.change_state(local, State::Closed);
+        }
+    }
+
+    /// Mode `every` with some fields must know of each tick whether it was filtered. When the ring no longer has them
+    /// all, its cursor is behind the ring too, and the gap counts them. Says when the oldest tick was taken in, as far
+    /// as that is known, rather too early than too late.
+    fn look_at_missed(&mut self, local: u32, market: TopicId, head: &Record, store: &impl Store) -> Nanos {
+        let topic = &self.topics[local as usize];
+        let seen = &topic.record;
+        let is_every = |&&key: &&u32| self.subs[key as usize].mode == Mode::Every;
+        let keys: Vec<u32> = topic.masked.iter().filter(is_every).copied().collect();
+        let mut ticks = std::mem::take(&mut self.scratch.history);
+        ticks.clear();
+        let run = if keys.is_empty() { 1 } else { usize::MAX };
+        store.history(market, seen.seq + 1, head.seq, run, &mut ticks);
+        let bound = if seen.seq > 0 { seen.rx } else { head.rx };
+        let rx = ticks.first().map_or(bound, |tick| tick.rx);
+        for key in keys {
+            let sub = &mut self.subs[key as usize];
+            let rests = sub.place == Place::Idle;
+            let begins = rests && sub.base != Base::None;
+            let concerns = |tick: &Stamped| !tick.fields.mask.intersect(sub.wanted).is_empty();
+            let held = if begins { ticks.get(1..).unwrap_or_default() } else { &ticks[..] };
+            let filtered = held.iter().filter(|tick| !concerns(tick)).count() as u64;
+            if rests {
+                let leading = held.iter().take_while(|tick| !begins && !concerns(tick)).count() as u64;
+                sub.lead = lead(sub.skipped + leading);
+            }
+            sub.skipped += filtered;
+            self.accounts.filtered += filtered;
+        }
+        self.scratch.history = ticks;
+        rx
+    }
+
+    /// Learns of symbols that were born ahead of the batches.
+    pub(super) fn bear_ahead(&mut self, now: Nanos, store: &impl Store) {
+        let births = store.births(TopicId(index32(self.born.len())));
+        self.bear(&births, now, store);
+    }
+}
