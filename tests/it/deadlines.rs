@@ -121,7 +121,7 @@ async fn an_idle_session_makes_no_progress_and_is_not_slow() {
 async fn a_burst_of_snapshots_on_a_thin_link_is_progress() {
     const PROGRESS: Duration = Duration::from_secs(8);
     let server = Server::with().limit("progress_ms", 8_000).limit("ping_ms", 600_000).start().await;
-    let mut market = Market::new(2, "SNAPSHOT-OF-", 2_000);
+    let mut market = Market::new(2, "SNAPSHOT-OF-", 700);
     server.publish(&[market.open(), market.open(), market.open(), market.open()].concat()).await;
     let symbols = market.symbols();
     let mut client = Client::of(&server).receive_buffer_bytes(4_096).open().await;
