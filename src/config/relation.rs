@@ -64,7 +64,7 @@ impl Relation {
     pub const fn rule(self) -> &'static str {
         match self {
             Relation::FrameFitsUnsent => {
-                "limits.frame_bytes + 16384 must be at most limits.unsent_bytes, or a session conflates before its \
+                "limits.frame_bytes + 8192 must be at most limits.unsent_bytes, or a session conflates before its \
                  first frame is out"
             }
             Relation::CommandsBurst => {

@@ -164,7 +164,7 @@ impl Failure {
     }
 
     pub fn not_loopback() -> Self {
-        let message = "without authentication configured, this is for clients on the same machine alone";
+        let message = "without authentication configured, this is for clients on the same machine alone, which call it localhost or by an address";
         Failure::new(StatusCode::FORBIDDEN, "forbidden", message)
     }
 

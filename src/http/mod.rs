@@ -10,7 +10,7 @@ mod publish;
 
 use std::{cell::Cell, net::SocketAddr, rc::Rc, sync::Arc, sync::atomic::Ordering};
 
-use hyper::{Method, Request, body::Incoming, header, server::conn::http1, service::service_fn};
+use hyper::{HeaderMap, Method, Request, body::Incoming, header, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::TcpStream,
@@ -135,11 +135,11 @@ async fn route(
         "/v1/snapshot" => market::snapshot(shard, query).await,
         "/v1/sse" => market::events(shard, &request, caller),
         "/v1/publish" => {
-            only_loopback(caller.peer)?;
+            only_loopback(caller.peer, request.headers())?;
             publish::publish(app, shard, request).await
         }
         "/debug/slow" => {
-            only_loopback(caller.peer)?;
+            only_loopback(caller.peer, request.headers())?;
             ops::slow(app, query).await
         }
         _ => Err(Failure::not_found(path)),
@@ -166,7 +166,34 @@ fn upgrade(shard: &Rc<Shard>, request: Request<Incoming>, caller: &Caller) -> Re
     Ok(answer::switching(accepted))
 }
 
-/// Publishing, control and debug need a token that allows it, or, with no authentication configured, a loopback peer.
-fn only_loopback(peer: SocketAddr) -> Result<(), Failure> {
-    if peer.ip().to_canonical().is_loopback() { Ok(()) } else { Err(Failure::not_loopback()) }
+/// Publishing, control and debug need a token that allows it, or, with no authentication configured, a loopback peer
+/// that calls the server by an address or as localhost: a page of elsewhere whose name was made to resolve to this
+/// machine, and a proxy that serves a public name, are no such peers.
+fn only_loopback(peer: SocketAddr, headers: &HeaderMap) -> Result<(), Failure> {
+    let named = headers.get(header::HOST).is_none_or(|host| host.to_str().is_ok_and(is_local_name));
+    if peer.ip().to_canonical().is_loopback() && named { Ok(()) } else { Err(Failure::not_loopback()) }
+}
+
+/// Whether a `Host` is localhost or an address, with or without a port.
+fn is_local_name(host: &str) -> bool {
+    let Ok(authority) = host.parse::<hyper::http::uri::Authority>() else { return false };
+    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || name.parse::<std::net::IpAddr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn local_names_are_addresses_and_localhost() {
+        for host in ["localhost", "LOCALHOST:80", "127.0.0.1:8080", "[::1]:8080", "10.0.0.7"] {
+            assert!(is_local_name(host), "{host}");
+        }
+        for host in
+            ["evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example", ""]
+        {
+            assert!(!is_local_name(host), "{host}");
+        }
+    }
 }

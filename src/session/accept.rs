@@ -65,6 +65,10 @@ pub struct Connection(Arc<AtomicUsize>);
 
 /// Connections beside sessions: scrapes, probes, handshakes under way.
 const CONNECTIONS_BESIDE_SESSIONS: usize = 1_024;
+/// `TCP_USER_TIMEOUT` beyond what a stalled client may take. Pings and the progress of bytes find a peer that has vanished
+/// long before; a shorter time cuts thin clients, whose window never covers what the kernel would send next, although
+/// they read.
+const USER_TIMEOUT_BEYOND: Duration = Duration::from_secs(120);
 /// After the process has run out of descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -165,8 +169,7 @@ pub fn accept(
     stop: &crate::shutdown::Stop,
 ) {
     let most = limits.sessions + CONNECTIONS_BESIDE_SESSIONS;
-    // Longer than a stalled client may take, so that it is told why; short enough to find a vanished one.
-    let user_timeout = limits.progress + limits.close_grace + Duration::from_secs(10);
+    let user_timeout = limits.progress + limits.close_grace + USER_TIMEOUT_BEYOND;
     while !stop.is_set() {
         match listener.accept() {
             Ok((stream, peer)) => {

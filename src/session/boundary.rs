@@ -7,7 +7,7 @@ use std::io::Cursor;
 
 use tokio_tungstenite::tungstenite::protocol::frame::{
     FrameHeader,
-    coding::{Data, OpCode},
+    coding::{Control, Data, OpCode},
 };
 
 /// The longest header of a client's frame, in bytes.
@@ -23,6 +23,8 @@ pub struct Boundary {
     payload_left: u64,
     /// The last data frame was not the final one of its message.
     in_message: bool,
+    /// A close frame has begun: the peer has said its last word.
+    close_seen: bool,
 }
 
 impl Boundary {
@@ -60,9 +62,14 @@ impl Boundary {
         self.header_bytes == 0 && self.payload_left == 0 && !self.in_message
     }
 
+    pub fn has_closed(&self) -> bool {
+        self.close_seen
+    }
+
     fn begin(&mut self, header: &FrameHeader, payload_bytes: u64) {
         self.header_bytes = 0;
         self.payload_left = payload_bytes;
+        self.close_seen |= header.opcode == OpCode::Control(Control::Close);
         if matches!(header.opcode, OpCode::Data(Data::Text | Data::Binary | Data::Continue)) {
             self.in_message = !header.is_final;
         }
@@ -82,6 +89,15 @@ mod tests {
         header.format(payload_bytes as u64, &mut bytes).unwrap();
         bytes.resize(bytes.len() + payload_bytes, 0x81);
         bytes
+    }
+
+    #[test]
+    fn a_close_is_seen() {
+        let mut boundary = Boundary::default();
+        boundary.pass(&frame(OpCode::Control(Control::Ping), true, 2));
+        assert!(!boundary.has_closed());
+        boundary.pass(&frame(OpCode::Control(Control::Close), true, 2));
+        assert!(boundary.has_closed());
     }
 
     #[test]

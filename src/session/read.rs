@@ -118,7 +118,7 @@ fn poll(
     for _ in 0..MESSAGES_A_TURN {
         let Some(session) = core.session(key) else { return Poll::Ready(()) };
         if session.closing.is_some() {
-            return core.poll_farewell(key, stream, context);
+            return core.poll_farewell(key, stream, &mut inbound.boundary, context);
         }
         if session.control.len() > CONTROL_GATE_BYTES {
             // A client that does not read its answers is not asked for more questions.
@@ -213,20 +213,30 @@ impl Core {
         Progress::Message
     }
 
-    /// Reads and forgets what a client still sends after the last word, until it closes its side.
-    fn poll_farewell(&mut self, key: SessionKey, stream: &TcpStream, context: &mut Context<'_>) -> Poll<()> {
+    /// Reads and forgets what a client still sends after the last word, until it closes its side or has said its own.
+    fn poll_farewell(
+        &mut self,
+        key: SessionKey,
+        stream: &TcpStream,
+        boundary: &mut Boundary,
+        context: &mut Context<'_>,
+    ) -> Poll<()> {
         self.flush(key);
         for _ in 0..MESSAGES_A_TURN {
-            if self.session(key).is_none() {
-                return Poll::Ready(());
+            let Some(session) = self.session(key) else { return Poll::Ready(()) };
+            if session.has_said_all() && boundary.has_closed() {
+                // Both sides have closed: the server ends the connection first (RFC 6455, 7.1.1).
+                self.drop_session(key, CloseReason::Gone);
+                continue;
             }
             let mut sink = [0; 4096];
             match stream.try_read(&mut sink) {
-                Ok(1..) => {}
+                Ok(bytes @ 1..) => {
+                    boundary.pass(&sink[..bytes]);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    match stream.poll_read_ready(context) {
-                        Poll::Pending => return Poll::Pending,
-                        Poll::Ready(_) => {}
+                    if stream.poll_read_ready(context).is_pending() {
+                        return Poll::Pending;
                     }
                 }
                 Ok(0) | Err(_) => self.drop_session(key, CloseReason::Gone),

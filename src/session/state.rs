@@ -123,6 +123,11 @@ impl Session {
         self.control.len() + self.rest.len() - self.rest_at
     }
 
+    /// Its last word is out, and its write side is shut down.
+    pub fn has_said_all(&self) -> bool {
+        self.closing.is_some_and(|closing| closing.said)
+    }
+
     pub fn is_open(&self) -> bool {
         self.closing.is_none()
     }

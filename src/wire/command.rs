@@ -179,6 +179,9 @@ impl FieldReader<'_> {
         if array.is_empty() {
             return Err((ErrorCode::BadValue, "symbols is empty: name at least one".to_owned()));
         }
+        if !array.iter().any(TypedScalarValue::is_str) {
+            return Err(bad("symbols", "an array of strings", value));
+        }
         let most = self.limits.subscriptions.saturating_mul(2);
         if array.len() > most {
             let message = format!("symbols has {} entries, one command takes at most {most}", array.len());
@@ -339,6 +342,7 @@ mod tests {
         check_fault(r#"{"op":"subscribe"}"#, MissingField, "symbols is missing");
         check_fault(r#"{"op":"subscribe","symbols":"A"}"#, BadValue, "an array of strings");
         check_fault(r#"{"op":"subscribe","symbols":[]}"#, BadValue, "empty");
+        check_fault(r#"{"op":"subscribe","symbols":[1,null]}"#, BadValue, "an array of strings");
         check_fault(r#"{"op":"subscribe","symbols":["A"],"mode":"fast"}"#, BadValue, "latest, every, once");
         check_fault(r#"{"op":"subscribe","symbols":["A"],"interval_ms":-1}"#, BadValue, "interval_ms");
         check_fault(r#"{"op":"subscribe","symbols":["A"],"interval_ms":1.5}"#, BadValue, "interval_ms");
