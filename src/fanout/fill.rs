@@ -56,6 +56,7 @@ impl Fanout {
         }
         while sub.base != Base::None {
             if !emit.has_room() {
+                sub.since = now;
                 self.sessions[sub.session as usize].queue.push_front(key);
                 return;
             }

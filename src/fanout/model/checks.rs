@@ -63,8 +63,11 @@ impl World {
 
     /// Whoever has something to send is named once, and stays so until it is drained.
     fn check_named(&mut self) -> Held {
+        let mut named = Vec::new();
         while let Some(key) = self.fanout.next_ready() {
             self.tell(|| format!("ready {key:?}"));
+            ensure!(!named.contains(&key), Memory, "{key:?} is named twice");
+            named.push(key);
             if let Some(player) = self.players.iter_mut().flatten().find(|player| player.key == key) {
                 player.named = true;
             }

@@ -42,11 +42,13 @@ impl Ledger {
         }
         self.gap_promised = false;
         self.resumed &= matches!(what, What::Gap(..));
+        if self.pending().next().is_none() {
+            self.level_at = bench.now;
+        }
         if self.is_behind(bench.head) {
             self.rest = None;
         } else {
             self.rest = Some(bench.now);
-            self.level_at = bench.now;
             (self.due, self.due_since, self.hurried, self.age) = (false, None, false, Age::Exact);
         }
         Ok(())

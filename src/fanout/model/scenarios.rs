@@ -174,6 +174,25 @@ fn a_gap_after_a_resume_that_went_well_is_not_the_resumes() {
 }
 
 #[test]
+fn what_the_wheel_holds_of_an_earlier_interval_does_not_shorten_the_next() {
+    let spec = Spec { interval: Duration::from_millis(100), snapshot: false, ..Spec::default() };
+    let tick = || [quotes(X, 1), APPLY, FILL];
+    check(
+        [
+            vec![Op::Subscribe(WHO, X, spec, None)],
+            tick().to_vec(),
+            // The second waits for the first's interval, which is cut short half way; the third waits for the second's.
+            tick().to_vec(),
+            vec![Op::Advance(50_000_000), Op::Hurry(WHO), FILL],
+            tick().to_vec(),
+            vec![Op::Wake, FILL],
+        ]
+        .concat(),
+        &["A.X tick 1 n 1", "A.X tick 2 n 1"],
+    );
+}
+
+#[test]
 fn memory_who_subscribes_again_and_again_does_not_fill_the_wheel() {
     let symbol = Symbol::new("X").expect("a valid symbol");
     let market = Market::new(vec!["feed".into()], 1, 4);
