@@ -4,11 +4,8 @@ use std::time::Duration;
 
 use compact_str::CompactString;
 
-use super::{Accounts, Fanout, LocalId, Mode, SessionKey, core::Sub};
-use crate::{
-    tick::{FieldSet, Nanos, State, Symbol},
-    topic::Record,
-};
+use super::{Accounts, Fanout, Mode, SessionKey, core::Sub};
+use crate::tick::{FieldSet, Nanos, State, Symbol};
 
 /// How far a session is behind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -95,10 +92,5 @@ impl Fanout {
     /// Ticks after the cursor that the client has not been told of in any way.
     pub(super) fn pending(&self, sub: &Sub) -> u64 {
         self.topics[sub.topic as usize].record.seq - sub.cursor - sub.skipped
-    }
-
-    /// The symbol and record of a topic that is subscribed to here.
-    pub fn topic(&self, local: LocalId) -> Option<(&Symbol, &Record)> {
-        self.topics.get(local.0 as usize).map(|topic| (&topic.symbol, &topic.record))
     }
 }

@@ -13,7 +13,7 @@ use super::{Answer, App, Failure, answer};
 use crate::{
     metrics::Levels,
     session::{
-        shard::{Shard, ToShard},
+        shard::{Shard, SlowSession, ToShard},
         stats::Report,
     },
 };
@@ -87,9 +87,7 @@ pub async fn slow(app: &App, query: &str) -> Result<Answer, Failure> {
     }
     let answers = ask_all(app, |reply| ToShard::Slowest(count, reply)).await;
     let mut slowest: Vec<_> = answers.into_iter().flatten().flatten().collect();
-    slowest.sort_by_key(|session| {
-        std::cmp::Reverse((session.blocked_ms, session.oldest_ms, session.pending_ticks))
-    });
+    slowest.sort_by_key(SlowSession::rank);
     slowest.truncate(count);
     serde_json::to_string(&slowest)
         .map(answer::json)

@@ -85,6 +85,13 @@ pub struct SlowSession {
     pub bytes_sent: u64,
 }
 
+impl SlowSession {
+    /// Sorts the worst first.
+    pub fn rank(&self) -> impl Ord + use<> {
+        std::cmp::Reverse((self.blocked_ms, self.oldest_ms, self.pending_ticks))
+    }
+}
+
 pub struct Shard {
     pub shared: Arc<Shared>,
     number: usize,

@@ -149,9 +149,7 @@ impl Core {
                 self.slow_session(SessionKey(u32::try_from(place).unwrap_or(u32::MAX)), session, now)
             })
             .collect();
-        slowest.sort_by_key(|session| {
-            std::cmp::Reverse((session.blocked_ms, session.oldest_ms, session.pending_ticks))
-        });
+        slowest.sort_by_key(SlowSession::rank);
         slowest.truncate(count);
         slowest
     }
