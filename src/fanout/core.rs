@@ -10,7 +10,7 @@ use compact_str::CompactString;
 use foldhash::fast::RandomState;
 use slab::Slab;
 
-use super::{Accounts, Glob, Mode, SessionKey, Spec, Tally, wheel::Wheel};
+use super::{Accounts, Glob, Mode, SessionKey, Spec, Tally, alike::Alike, wheel::Wheel};
 use crate::{
     tick::{FieldSet, Nanos, State, Symbol},
     topic::{Record, Stamped, TopicId},
@@ -39,6 +39,7 @@ pub struct Fanout {
     pub(super) stale_nanos: u64,
     pub(super) subscriptions_max: usize,
     pub(super) bounds: Bounds,
+    pub(super) alike: Alike,
     pub(super) scratch: Scratch,
 }
 
@@ -193,6 +194,7 @@ impl Fanout {
             stale_nanos: u64::try_from(stale.as_nanos()).unwrap_or(u64::MAX),
             subscriptions_max,
             bounds: Bounds { recent_ticks: 256, history_ticks: 128 },
+            alike: Alike::default(),
             scratch: Scratch::default(),
         }
     }
@@ -224,6 +226,11 @@ impl Fanout {
 
     pub fn has_ready(&self) -> bool {
         !self.ready.is_empty()
+    }
+
+    /// How many sessions have something to send; some may have gone since.
+    pub fn ready(&self) -> usize {
+        self.ready.len()
     }
 
     /// When [`Self::advance`] is next wanted.

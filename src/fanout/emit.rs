@@ -11,6 +11,9 @@ pub trait Emit {
     /// Whether another message may follow in this frame.
     fn has_room(&self) -> bool;
 
+    /// Says all that the last frame said, in place of anything else. `false` when that cannot be: nothing is said then.
+    fn repeat(&mut self) -> bool;
+
     /// The whole record, as a new base.
     fn snapshot(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, wanted: FieldSet);
 

@@ -24,9 +24,16 @@ impl Fanout {
         emit: &mut impl Emit,
     ) -> Tally {
         let mut tally = Tally::default();
-        let Some(entry) = self.sessions.get(session.0 as usize) else { return tally };
+        if !self.sessions.contains(session.0 as usize) {
+            return tally;
+        }
+        if let Some(tally) = self.fill_alike(session, now, emit) {
+            self.in_flight += tally.ticks();
+            return tally;
+        }
+        self.note_owed(session);
         // The lane takes turns with the rest: it stands once in the list, and goes to its end after its turn.
-        let mut turns = entry.queue.len();
+        let mut turns = self.sessions[session.0 as usize].queue.len();
         while turns > 0 && emit.has_room() {
             turns -= 1;
             let Some(key) = self.sessions[session.0 as usize].queue.pop_front() else { break };
@@ -36,6 +43,7 @@ impl Fanout {
                 self.fill_one(key, now, emit, &mut tally);
             }
         }
+        self.note_sent(session, &tally);
         self.in_flight += tally.ticks();
         tally
     }
@@ -147,7 +155,7 @@ impl Fanout {
 }
 
 /// The subscription has been sent everything there is: it rests until the next tick, or its interval's end.
-fn settle(sub: &mut Sub, topic: &mut Topic, now: Nanos) {
+pub(super) fn settle(sub: &mut Sub, topic: &mut Topic, now: Nanos) {
     sub.place = Place::Idle;
     topic.plain_idle += u32::from(sub.wanted == FieldSet::ALL);
     sub.claims = false;

@@ -16,6 +16,7 @@
 //! - a subscription that is behind is in its session's list, its lane or the wheel, exactly once.
 
 mod accounts;
+mod alike;
 mod apply;
 mod core;
 mod emit;

@@ -85,9 +85,9 @@ impl Core {
         if session.closing.is_some() {
             return Poll::Ready(None);
         }
-        self.framer.begin(FrameSize::Full);
+        self.framer.begin(FrameSize::Full, Framing::Events);
         let tally = self.fanout.fill(key, now, &*self.shared.ingest, &mut self.framer);
-        let Some((bytes, rx)) = self.framer.finish(Framing::Events) else { return Poll::Pending };
+        let Some((bytes, rx)) = self.framer.finish() else { return Poll::Pending };
         let bytes = Bytes::copy_from_slice(bytes);
         self.fanout.accepted(&tally);
         self.stats.ages.observe(rx, now);

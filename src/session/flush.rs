@@ -129,9 +129,10 @@ impl Core {
 
     fn write_data(&mut self, key: SessionKey, stream: &TcpStream, now: &mut Nanos) -> Written {
         let behind = self.session(key).is_some_and(|session| session.behind_since.is_some());
-        self.framer.begin(if behind { FrameSize::Small } else { FrameSize::Full });
+        let size = if behind { FrameSize::Small } else { FrameSize::Full };
+        self.framer.begin(size, Framing::WebSocket);
         let tally = self.fanout.fill(key, *now, &*self.shared.ingest, &mut self.framer);
-        let Some((bytes, rx)) = self.framer.finish(Framing::WebSocket) else { return Written::Level };
+        let Some((bytes, rx)) = self.framer.finish() else { return Written::Level };
         let taken = match stream.try_write(bytes) {
             Ok(taken) => taken,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,

@@ -34,15 +34,27 @@ pub enum FrameSize {
 }
 
 pub struct Framer {
-    /// Room for the header, then the payload.
-    buffer: Vec<u8>,
+    frame: Frame,
+    /// The frame before, to be sent once more.
+    last: Frame,
     payload_bytes_max: usize,
     /// Of the frame at hand.
     room_bytes: usize,
-    /// When the newest tick of each message was taken in.
-    rx: Vec<Nanos>,
+    framing: Framing,
     /// By local topic.
     cached: Vec<Cached>,
+}
+
+/// A frame, or what there is of it so far.
+#[derive(Default)]
+struct Frame {
+    /// Room for the header, then the payload.
+    bytes: Vec<u8>,
+    /// Where the header begins, once the frame is wrapped.
+    start: usize,
+    wrapped: Option<Framing>,
+    /// When the newest tick of each message was taken in.
+    rx: Vec<Nanos>,
 }
 
 /// A topic's messages as bytes.
@@ -73,49 +85,41 @@ impl Framer {
     /// `payload_bytes_max`: of one frame; at least 2 KiB.
     pub fn new(payload_bytes_max: usize) -> Self {
         Framer {
-            buffer: Vec::with_capacity(HEAD_BYTES + payload_bytes_max),
+            frame: Frame::default(),
+            last: Frame::default(),
             payload_bytes_max: payload_bytes_max.max(2 * MESSAGE_BYTES_MAX),
             room_bytes: 0,
-            rx: Vec::new(),
+            framing: Framing::WebSocket,
             cached: Vec::new(),
         }
     }
 
     /// Begins a frame; an unfinished one is forgotten.
-    pub fn begin(&mut self, size: FrameSize) {
+    pub fn begin(&mut self, size: FrameSize, framing: Framing) {
         self.room_bytes = match size {
             FrameSize::Full => self.payload_bytes_max,
             FrameSize::Small => SMALL_FRAME_BYTES.min(self.payload_bytes_max),
         };
-        self.rx.clear();
-        self.buffer.clear();
-        self.buffer.extend_from_slice(&[0; HEAD_BYTES]);
-        self.buffer.push(b'[');
+        self.framing = framing;
+        std::mem::swap(&mut self.frame, &mut self.last);
+        self.frame.rx.clear();
+        self.frame.wrapped = None;
+        self.frame.bytes.clear();
+        self.frame.bytes.extend_from_slice(&[0; HEAD_BYTES]);
+        self.frame.bytes.push(b'[');
     }
 
     /// Ends the frame: its bytes, and of each message when its newest tick was taken in. `None` when it has no message.
-    pub fn finish(&mut self, framing: Framing) -> Option<(&[u8], &[Nanos])> {
+    pub fn finish(&mut self) -> Option<(&[u8], &[Nanos])> {
         // Each message has left a comma behind it.
-        if self.buffer.len() <= HEAD_BYTES + 1 {
+        if self.frame.bytes.len() <= HEAD_BYTES + 1 {
             return None;
         }
-        if let Some(comma) = self.buffer.last_mut() {
-            *comma = b']';
+        debug_assert!(self.frame.payload_bytes() <= self.payload_bytes_max, "longer than MESSAGE_BYTES_MAX");
+        if self.frame.wrapped.is_none() {
+            self.frame.wrap(self.framing);
         }
-        let payload_bytes = self.buffer.len() - HEAD_BYTES;
-        debug_assert!(payload_bytes <= self.payload_bytes_max, "a message was longer than MESSAGE_BYTES_MAX");
-        let mut head = [0; HEAD_BYTES];
-        let head_bytes = match framing {
-            Framing::WebSocket => write_header(OpCode::Data(Data::Text), payload_bytes, &mut head),
-            Framing::Events => {
-                self.buffer.extend_from_slice(EVENT_TAIL);
-                head[..EVENT_HEAD.len()].copy_from_slice(EVENT_HEAD);
-                EVENT_HEAD.len()
-            }
-        };
-        let start = HEAD_BYTES - head_bytes;
-        self.buffer[start..HEAD_BYTES].copy_from_slice(&head[..head_bytes]);
-        Some((&self.buffer[start..], &self.rx))
+        Some((&self.frame.bytes[self.frame.start..], &self.frame.rx))
     }
 
     fn cached(&mut self, topic: LocalId) -> &mut Cached {
@@ -127,7 +131,7 @@ impl Framer {
     }
 
     fn whole_record(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, kind: &[u8], n: u64) {
-        let mut out = std::mem::take(&mut self.buffer);
+        let mut out = std::mem::take(&mut self.frame.bytes);
         out.extend_from_slice(kind);
         let cached = self.cached(topic);
         if cached.record_seq != record.seq {
@@ -138,16 +142,40 @@ impl Framer {
         }
         out.extend_from_slice(&cached.record);
         write_end(n, &mut out);
-        self.buffer = out;
-        self.rx.push(record.rx);
+        self.frame.bytes = out;
+        self.frame.rx.push(record.rx);
     }
 
     fn some_fields(&mut self, symbol: &Symbol, record: &Record, wanted: FieldSet, kind: &[u8], n: u64) {
-        self.buffer.extend_from_slice(kind);
-        write_head(symbol, record.seq, record.ts, record.rx, &mut self.buffer);
-        record.fields.write_json(wanted, &mut self.buffer);
-        write_end(n, &mut self.buffer);
-        self.rx.push(record.rx);
+        self.frame.bytes.extend_from_slice(kind);
+        write_head(symbol, record.seq, record.ts, record.rx, &mut self.frame.bytes);
+        record.fields.write_json(wanted, &mut self.frame.bytes);
+        write_end(n, &mut self.frame.bytes);
+        self.frame.rx.push(record.rx);
+    }
+}
+
+impl Frame {
+    fn payload_bytes(&self) -> usize {
+        self.bytes.len() - HEAD_BYTES
+    }
+
+    fn wrap(&mut self, framing: Framing) {
+        if let Some(comma) = self.bytes.last_mut() {
+            *comma = b']';
+        }
+        let mut head = [0; HEAD_BYTES];
+        let head_bytes = match framing {
+            Framing::WebSocket => write_header(OpCode::Data(Data::Text), self.payload_bytes(), &mut head),
+            Framing::Events => {
+                self.bytes.extend_from_slice(EVENT_TAIL);
+                head[..EVENT_HEAD.len()].copy_from_slice(EVENT_HEAD);
+                EVENT_HEAD.len()
+            }
+        };
+        self.start = HEAD_BYTES - head_bytes;
+        self.bytes[self.start..HEAD_BYTES].copy_from_slice(&head[..head_bytes]);
+        self.wrapped = Some(framing);
     }
 }
 
@@ -158,7 +186,15 @@ const EVENT_TAIL: &[u8] = b"\n\n";
 
 impl Emit for Framer {
     fn has_room(&self) -> bool {
-        self.buffer.len() - HEAD_BYTES + MESSAGE_BYTES_MAX <= self.room_bytes
+        self.frame.bytes.len() - HEAD_BYTES + MESSAGE_BYTES_MAX <= self.room_bytes
+    }
+
+    fn repeat(&mut self) -> bool {
+        let fits = self.last.wrapped == Some(self.framing) && self.last.payload_bytes() <= self.room_bytes;
+        if fits {
+            std::mem::swap(&mut self.frame, &mut self.last);
+        }
+        fits
     }
 
     fn snapshot(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, wanted: FieldSet) {
@@ -178,12 +214,12 @@ impl Emit for Framer {
     }
 
     fn tick(&mut self, topic: LocalId, symbol: &Symbol, tick: &Stamped, n: u64, wanted: FieldSet) {
-        self.rx.push(tick.rx);
+        self.frame.rx.push(tick.rx);
         if n > 1 || wanted != FieldSet::ALL {
-            write_tick(symbol, tick, n, wanted, &mut self.buffer);
+            write_tick(symbol, tick, n, wanted, &mut self.frame.bytes);
             return;
         }
-        let mut out = std::mem::take(&mut self.buffer);
+        let mut out = std::mem::take(&mut self.frame.bytes);
         let cached = self.cached(topic);
         if cached.tick_seq != tick.seq {
             cached.tick.clear();
@@ -191,13 +227,13 @@ impl Emit for Framer {
             cached.tick_seq = tick.seq;
         }
         out.extend_from_slice(&cached.tick);
-        self.buffer = out;
+        self.frame.bytes = out;
     }
 
     fn run(&mut self, topic: LocalId, symbol: &Symbol, ticks: &[Stamped]) -> usize {
         let Some(first) = ticks.first() else { return 0 };
-        let room = (self.room_bytes + HEAD_BYTES).saturating_sub(self.buffer.len() + 1);
-        let mut out = std::mem::take(&mut self.buffer);
+        let room = (self.room_bytes + HEAD_BYTES).saturating_sub(self.frame.bytes.len() + 1);
+        let mut out = std::mem::take(&mut self.frame.bytes);
         let cached = self.cached(topic);
         let sent = if cached.covers(first.seq) {
             cached.extend(symbol, ticks);
@@ -212,13 +248,13 @@ impl Emit for Framer {
             }
             sent
         };
-        self.buffer = out;
-        self.rx.extend(ticks[..sent].iter().map(|tick| tick.rx));
+        self.frame.bytes = out;
+        self.frame.rx.extend(ticks[..sent].iter().map(|tick| tick.rx));
         sent
     }
 
     fn gap(&mut self, symbol: &Symbol, from: u64, to: u64, reason: GapReason) {
-        let out = &mut self.buffer;
+        let out = &mut self.frame.bytes;
         out.extend_from_slice(br#"{"type":"gap","symbol":""#);
         out.extend_from_slice(symbol.as_str().as_bytes());
         out.extend_from_slice(br#"","from":"#);

@@ -88,10 +88,10 @@ fn transcript(source: &str) -> Vec<u8> {
         fanout.advance(now);
         while let Some(session) = fanout.next_ready() {
             loop {
-                framer.begin(FrameSize::Full);
+                framer.begin(FrameSize::Full, Framing::WebSocket);
                 let tally = fanout.fill(session, now, &Shared(&market), &mut framer);
                 fanout.accepted(&tally);
-                let Some((bytes, _)) = framer.finish(Framing::WebSocket) else { break };
+                let Some((bytes, _)) = framer.finish() else { break };
                 sent.extend_from_slice(bytes);
             }
         }

@@ -37,6 +37,9 @@ pub struct Shown {
 /// A frame with room for so many messages.
 pub struct Recorder {
     pub messages: Vec<Message>,
+    /// What the frame before held.
+    pub last: Vec<Message>,
+    pub repeated: bool,
     pub room: usize,
 }
 
@@ -55,8 +58,8 @@ impl fmt::Display for Message {
 // === impl Recorder ===
 
 impl Recorder {
-    pub fn new(room: usize) -> Self {
-        Recorder { messages: Vec::new(), room }
+    pub fn new(room: usize, last: Vec<Message>) -> Self {
+        Recorder { messages: Vec::new(), last, repeated: false, room }
     }
 
     fn push(&mut self, symbol: &Symbol, what: What) {
@@ -67,6 +70,14 @@ impl Recorder {
 impl Emit for Recorder {
     fn has_room(&self) -> bool {
         self.messages.len() < self.room
+    }
+
+    fn repeat(&mut self) -> bool {
+        self.repeated = !self.last.is_empty() && self.last.len() <= self.room;
+        if self.repeated {
+            self.messages = std::mem::take(&mut self.last);
+        }
+        self.repeated
     }
 
     fn snapshot(&mut self, _: LocalId, symbol: &Symbol, record: &Record, wanted: FieldSet) {

@@ -79,6 +79,12 @@ proptest! {
         holds(&run)?;
     }
 
+    /// What one is sent is repeated for the next, when both are owed the same, and only then.
+    #[test]
+    fn who_is_owed_the_same_is_sent_the_same(run in runs(Mix::Alike, OPS_MAX)) {
+        holds(&run)?;
+    }
+
     /// Laws 2 and 7.
     #[test]
     fn sessions_get_and_hold_what_they_asked_for(run in runs(Mix::Commands, OPS_MAX)) {
@@ -144,7 +150,7 @@ fn rare_paths_are_reached() {
 }
 
 /// What a run of the model must come by.
-const PATHS: [&str; 38] = [
+const PATHS: [&str; 39] = [
     "the lane goes first",
     "held to the order of arrival",
     "cleared with a lane",
@@ -167,6 +173,7 @@ const PATHS: [&str; 38] = [
     "message after an interval",
     "interval cut short",
     "frame is full",
+    "one frame for two",
     "several frames under way",
     "frame abandoned",
     "resync",

@@ -56,6 +56,10 @@ pub enum Op {
     RemoveGlob(usize, usize),
     /// The socket of a session with something to send takes a frame with room for so many messages.
     Fill(usize, usize),
+    /// Every session that is there subscribes, as dashboards of one make do.
+    SubscribeAll(usize, Spec),
+    /// The sockets of all sessions with something to send take a frame, one after the other.
+    FillAll(usize),
     /// A frame that was filled is accepted whole.
     Accept(usize),
     /// A frame never will be: its session ends.
@@ -94,6 +98,8 @@ pub enum Mix {
     Commands,
     /// Clients that come back with a claim.
     Returns,
+    /// Clients that show the same and keep up.
+    Alike,
 }
 
 /// Short enough to be read when a run fails.
@@ -123,36 +129,39 @@ pub fn runs(mix: Mix, most: usize) -> impl Strategy<Value = Run> {
 }
 
 fn op(mix: Mix) -> impl Strategy<Value = Op> {
-    let many = |weights: [u32; 6]| match mix {
+    let many = |weights: [u32; 7]| match mix {
         Mix::Everything => weights[0],
         Mix::Slow => weights[1],
         Mix::Intervals => weights[2],
         Mix::Lossy => weights[3],
         Mix::Commands => weights[4],
         Mix::Returns => weights[5],
+        Mix::Alike => weights[6],
     };
     let who = who();
     let which = which();
-    let ingest = prop::collection::vec((which, fields().prop_map(Given)), 1..8).prop_map(Op::Ingest);
+    let ingest = prop::collection::vec((which.clone(), fields().prop_map(Given)), 1..8).prop_map(Op::Ingest);
     let command = commands(mix);
     prop_oneof![
-        many([20, 24, 20, 24, 12, 24]) => ingest,
-        many([14, 18, 14, 10, 8, 16]) => prop_oneof![6 => Just(usize::MAX), 1 => 1usize..3].prop_map(Op::Apply),
-        many([1, 1, 1, 5, 1, 1]) => Just(Op::Lose),
-        many([6, 2, 16, 6, 6, 2]) => nanos().prop_map(Op::Advance),
-        many([2, 1, 14, 1, 1, 1]) => Just(Op::Wake),
-        many([1, 1, 3, 1, 1, 1]) => nanos().prop_map(Op::Pass),
-        many([3, 2, 3, 3, 4, 3]) => Just(Op::Open),
+        many([20, 24, 20, 24, 12, 24, 24]) => ingest,
+        many([14, 18, 14, 10, 8, 16, 20]) => prop_oneof![6 => Just(usize::MAX), 1 => 1usize..3].prop_map(Op::Apply),
+        many([1, 1, 1, 5, 1, 1, 1]) => Just(Op::Lose),
+        many([6, 2, 16, 6, 6, 2, 3]) => nanos().prop_map(Op::Advance),
+        many([2, 1, 14, 1, 1, 1, 2]) => Just(Op::Wake),
+        many([1, 1, 3, 1, 1, 1, 1]) => nanos().prop_map(Op::Pass),
+        many([3, 2, 3, 3, 4, 3, 5]) => Just(Op::Open),
         1 => who.clone().prop_map(Op::Close),
         1 => who.clone().prop_map(Op::MakeReady),
         1 => who.clone().prop_map(Op::GiveBack),
-        many([16, 10, 10, 12, 40, 20]) => command,
-        many([22, 26, 24, 20, 16, 16]) => (who.clone(), room()).prop_map(|(who, room)| Op::Fill(who, room)),
+        many([16, 10, 10, 12, 40, 20, 4]) => command,
+        many([22, 26, 24, 20, 16, 16, 6]) => (who.clone(), room()).prop_map(|(who, room)| Op::Fill(who, room)),
+        many([1, 1, 1, 1, 1, 1, 8]) => (which, spec(mix)).prop_map(|(which, spec)| Op::SubscribeAll(which, spec)),
+        many([2, 2, 2, 2, 2, 2, 20]) => room().prop_map(Op::FillAll),
         12 => (0usize..4).prop_map(Op::Accept),
         1 => (0usize..4).prop_map(Op::Abandon),
-        many([2, 1, 3, 1, 1, 1]) => Just(Op::FindStale),
+        many([2, 1, 3, 1, 1, 1, 1]) => Just(Op::FindStale),
         1 => prop_oneof![5 => Just(2), 1 => 0usize..2].prop_map(Op::FeedEnds),
-        many([1, 1, 6, 1, 1, 1]) => who.prop_map(Op::Hurry),
+        many([1, 1, 6, 1, 1, 1, 1]) => who.prop_map(Op::Hurry),
     ]
 }
 

@@ -48,11 +48,12 @@ pub enum Sabotage {
     LosesNotice,
     LosesPattern,
     KeepsRecent,
+    TakesForAlike,
 }
 
 impl Sabotage {
     /// Each, with the laws that it may be found by.
-    pub const ALL: [(Sabotage, &'static [Law]); 29] = [
+    pub const ALL: [(Sabotage, &'static [Law]); 30] = [
         (Sabotage::SwallowsMessage, &[Law::Seqs, Law::Books, Law::Gaps, Law::Progress, Law::TooLate]),
         (Sabotage::SwallowsSnapshotAfterGap, &[Law::Gaps]),
         (Sabotage::RepeatsMessage, &[Law::Seqs, Law::TooSoon, Law::Isolation, Law::IngestOrder]),
@@ -82,6 +83,10 @@ impl Sabotage {
         (Sabotage::LosesNotice, &[Law::Answers]),
         (Sabotage::LosesPattern, &[Law::Answers, Law::Isolation, Law::Books]),
         (Sabotage::KeepsRecent, &[Law::EveryTick, Law::Memory]),
+        (
+            Sabotage::TakesForAlike,
+            &[Law::Isolation, Law::Seqs, Law::Truth, Law::IngestOrder, Law::LatestWins],
+        ),
     ];
 
     /// Spoils what was written into a frame.
@@ -215,6 +220,14 @@ impl Sabotage {
             Sabotage::LooksYounger => spoil_sub(fanout, |_| true, |sub| sub.since = Nanos(sub.since.0 + 1)),
             Sabotage::LosesNotice => fanout.notices.clear(),
             Sabotage::LosesPattern => fanout.patterns.clear(),
+            Sabotage::TakesForAlike => {
+                for owed in &mut fanout.alike.owed {
+                    let behind = |sub: &&Sub| sub.topic == owed.topic && sub.place == Place::Queued;
+                    if let Some(sub) = fanout.subs.iter().map(|(_, sub)| sub).find(behind) {
+                        (owed.cursor, owed.head) = (sub.cursor, fanout.topics[sub.topic as usize].record.seq);
+                    }
+                }
+            }
             Sabotage::KeepsRecent => {
                 for (_, topic) in &mut fanout.topics {
                     if topic.recent.len() > 2 {

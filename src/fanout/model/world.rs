@@ -8,6 +8,7 @@ use std::{
 use super::{
     law::{Broken, Coverage, Held, ensure},
     ledger::Ledger,
+    message::Message,
     naive::Past,
     ops::{GLOBS, Mix, Op, Run, SESSIONS_MAX, STALE, SUBSCRIPTIONS_MAX, SYMBOLS},
     sabotage::Sabotage,
@@ -38,6 +39,8 @@ pub struct World {
     /// Of each frame, whether it was accepted; `None` while it is under way.
     pub frames: Vec<Option<bool>>,
     pub flights: Vec<Flight>,
+    /// What the frame before held: the next may be the same.
+    pub last_frame: Vec<Message>,
     /// Counts batches and commands.
     pub stamp: u64,
     pub expected_notices: Vec<Notice>,
@@ -152,6 +155,7 @@ impl World {
             ended: Vec::new(),
             frames: Vec::new(),
             flights: Vec::new(),
+            last_frame: Vec::new(),
             stamp: 0,
             expected_notices: Vec::new(),
             coverage: Coverage::default(),
@@ -188,6 +192,10 @@ impl World {
             Op::Unsubscribe(who, which) => self.unsubscribe(who, which),
             Op::RemoveGlob(who, pattern) => self.remove_glob(who, pattern),
             Op::Fill(who, room) => self.fill(who, room),
+            Op::SubscribeAll(which, ref spec) => {
+                (0..SESSIONS_MAX).try_for_each(|who| self.subscribe(who, which, spec, None))
+            }
+            Op::FillAll(room) => (0..SESSIONS_MAX).try_for_each(|who| self.fill(who, room)),
             Op::MakeReady(who) => self.make_ready(who),
             _ => {
                 self.act_without_answer(op);
@@ -273,5 +281,5 @@ impl Store for Shelf {
 }
 
 /// A mix for each of a few numbers.
-pub const MIXES: [Mix; 6] =
-    [Mix::Everything, Mix::Slow, Mix::Intervals, Mix::Lossy, Mix::Commands, Mix::Returns];
+pub const MIXES: [Mix; 7] =
+    [Mix::Everything, Mix::Slow, Mix::Intervals, Mix::Lossy, Mix::Commands, Mix::Returns, Mix::Alike];
