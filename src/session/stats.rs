@@ -9,6 +9,18 @@ pub const AGE_BOUNDS: [f64; 19] = [
     5.0, 10.0, 25.0, 60.0,
 ];
 
+/// The same in nanoseconds.
+const AGE_BOUNDS_NANOS: [u64; AGE_BOUNDS.len()] = {
+    let mut nanos = [0; AGE_BOUNDS.len()];
+    let mut i = 0;
+    while i < nanos.len() {
+        // To the nearest: no bound has a fraction of a nanosecond.
+        nanos[i] = (AGE_BOUNDS[i] * 1e9 + 0.5) as u64;
+        i += 1;
+    }
+    nanos
+};
+
 /// Ages of delivered messages.
 #[derive(Clone, Debug)]
 pub struct Ages {
@@ -81,16 +93,20 @@ impl LimitHit {
 impl Ages {
     /// Counts one message for each of `rx`, accepted at `now`.
     pub fn observe(&mut self, rx: &[Nanos], now: Nanos) {
-        // Neighbours in a frame mostly came in one batch.
-        let mut at = 0;
-        while at < rx.len() {
-            let same = rx[at..].iter().take_while(|&&other| other == rx[at]).count();
-            let age = now.since(rx[at]);
-            let seconds = age as f64 / 1e9;
-            self.buckets[AGE_BOUNDS.partition_point(|&bound| bound < seconds)] += same as u64;
-            self.sum_nanos += u128::from(age) * same as u128;
-            at += same;
+        // Neighbours in a frame are mostly of nearly the same age: the bucket of the one before is looked at first.
+        let (mut bucket, mut above, mut up_to) = (0, 0, 0);
+        let mut sum = 0;
+        for &rx in rx {
+            let age = now.since(rx);
+            if age <= above || age > up_to {
+                bucket = AGE_BOUNDS_NANOS.partition_point(|&bound| bound < age);
+                above = if bucket == 0 { 0 } else { AGE_BOUNDS_NANOS[bucket - 1] };
+                up_to = AGE_BOUNDS_NANOS.get(bucket).copied().unwrap_or(u64::MAX);
+            }
+            self.buckets[bucket] += 1;
+            sum += u128::from(age);
         }
+        self.sum_nanos += sum;
     }
 
     pub fn add(&mut self, other: &Ages) {
