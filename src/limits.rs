@@ -46,6 +46,8 @@ pub struct Limits {
     pub line_bytes: usize,
     /// Ticks that may wait for a shard before it catches up from the topics instead.
     pub shard_queue_ticks: usize,
+    /// The longest pause of a busy shard between two rounds of writing, so that each write carries more; 0 for none.
+    pub pause: Duration,
     /// The longest `interval_ms`.
     pub interval: Duration,
     /// From a connection's first byte to the end of its handshake.
@@ -95,6 +97,7 @@ pub const DEFAULT: Limits = Limits {
     publish_bytes: 16 * 1024 * 1024,
     line_bytes: 64 * 1024,
     shard_queue_ticks: 65_536,
+    pause: Duration::from_millis(5),
     interval: Duration::from_secs(60),
     handshake: Duration::from_secs(10),
     ping: Duration::from_secs(20),

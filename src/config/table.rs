@@ -157,6 +157,9 @@ keys! {
         "One line of a feed. A longer one is rejected.";
     count shard_queue_ticks (1, 16_777_216),
         "Ticks that may wait for a shard before it catches up from the topics instead.";
+    millis pause (0, 100),
+        "The longest pause of a shard that is busy most of its time, between two rounds of writing, so that each write \
+         carries more ticks; none while there is slack. 0 is never.";
     millis interval (0, 24 * HOUR),
         "The longest `interval_ms` that a subscription may ask for.";
     millis handshake (100, HOUR),

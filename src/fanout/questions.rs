@@ -45,6 +45,11 @@ impl Fanout {
         self.sessions.get(session.0 as usize).map_or(0, |session| session.subs.len())
     }
 
+    /// Messages that sockets have accepted.
+    pub fn delivered(&self) -> u64 {
+        self.accounts.delivered
+    }
+
     /// Whether the session has nothing to send now (what waits for an interval aside).
     pub fn is_drained(&self, session: SessionKey) -> bool {
         self.sessions.get(session.0 as usize).is_none_or(|session| session.queue.is_empty())

@@ -17,6 +17,7 @@ pub mod commands;
 pub mod events;
 pub mod flush;
 pub mod handshake;
+pub mod pace;
 pub mod query;
 pub mod read;
 pub mod shard;

@@ -23,6 +23,7 @@ use tokio::{
 
 use super::{
     accept::{Places, Rejected},
+    pace::Pace,
     state::Session,
     stats::{LimitHit, Report, Stats},
 };
@@ -112,6 +113,17 @@ pub struct Core {
     pub scratch: Vec<u8>,
     pub draining_since: Option<Nanos>,
     batches: Vec<Arc<Batch>>,
+    pace: Pace,
+    round: Round,
+}
+
+/// Everyone who has something to send when it begins is written to once.
+#[derive(Clone, Copy, Default)]
+struct Round {
+    sessions_left: usize,
+    /// What had been sent before it.
+    frames: u64,
+    ticks: u64,
 }
 
 /// Sessions that one slice of a turn writes to before the runtime gets its share, and new ticks are looked for.
@@ -126,8 +138,10 @@ impl Shard {
         handover: Arc<Handover<Batch>>,
         wake: Arc<Notify>,
     ) -> Rc<Self> {
+        let now = shared.clock.now();
+        let pause_nanos = u64::try_from(shared.limits.pause.as_nanos()).unwrap_or(u64::MAX);
         let core = Core {
-            fanout: Fanout::new(shared.clock.now(), shared.limits.stale, shared.limits.subscriptions),
+            fanout: Fanout::new(now, shared.limits.stale, shared.limits.subscriptions),
             framer: Framer::new(shared.limits.frame_bytes),
             sessions: Vec::new(),
             stats: Stats::default(),
@@ -135,6 +149,8 @@ impl Shard {
             scratch: Vec::new(),
             draining_since: None,
             batches: Vec::new(),
+            pace: Pace::new(now, pause_nanos),
+            round: Round::default(),
             shared: Arc::clone(&shared),
         };
         Rc::new(Shard { shared, number, core: RefCell::new(core), handover, wake })
@@ -215,6 +231,35 @@ impl Core {
     /// Takes in what waits and writes to a slice of the sessions that it concerns.
     fn turn(&mut self, handover: &Handover<Batch>) -> Due {
         let now = self.shared.clock.now();
+        if !self.pace.may_write(now) {
+            return Due::At(self.pace.until());
+        }
+        self.take_in(handover, now);
+        if self.round.sessions_left == 0 {
+            let Stats { frames_sent, .. } = self.stats;
+            let ticks = self.fanout.delivered();
+            self.round = Round { sessions_left: self.fanout.ready(), frames: frames_sent, ticks };
+        }
+        let slice = self.round.sessions_left.min(SESSIONS_A_SLICE);
+        for _ in 0..slice {
+            let Some(key) = self.fanout.next_ready() else { break };
+            self.flush(key);
+        }
+        let done = self.shared.clock.now();
+        self.pace.worked(now, done);
+        self.round.sessions_left = (self.round.sessions_left - slice).min(self.fanout.ready());
+        if self.round.sessions_left == 0 && slice > 0 {
+            let frames = self.stats.frames_sent - self.round.frames;
+            self.pace.round_is_over(done, frames, self.fanout.delivered() - self.round.ticks);
+        }
+        if self.fanout.has_ready() {
+            return if self.pace.may_write(done) { Due::Now } else { Due::At(self.pace.until()) };
+        }
+        self.fanout.next_due().map_or(Due::Never, Due::At)
+    }
+
+    /// Takes in the batches that wait, and the time: sessions become ready.
+    fn take_in(&mut self, handover: &Handover<Batch>, now: Nanos) {
         let mut batches = std::mem::take(&mut self.batches);
         let shared = Arc::clone(&self.shared);
         if handover.take(&mut batches).missed {
@@ -228,14 +273,6 @@ impl Core {
         self.batches = batches;
         self.fanout.advance(now);
         self.tell();
-        for _ in 0..SESSIONS_A_SLICE {
-            let Some(key) = self.fanout.next_ready() else { break };
-            self.flush(key);
-        }
-        if self.fanout.has_ready() {
-            return Due::Now;
-        }
-        self.fanout.next_due().map_or(Due::Never, Due::At)
     }
 
     /// Puts what sessions must be told on their control lanes.
