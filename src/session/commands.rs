@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{shard::Core, stats::LimitHit};
+use super::{core::Core, stats::LimitHit};
 use crate::{
     fanout::{Change, Glob, Mode, Outcome, Resume, SessionKey, Spec, Subscribed, TooMany},
     tick::{Nanos, State, Symbol},

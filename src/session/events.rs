@@ -18,7 +18,8 @@ use tokio::sync::Notify;
 use super::{
     accept::Place,
     budget::Budget,
-    shard::{Core, Shard},
+    core::Core,
+    shard::Shard,
     state::{Session, Transport},
 };
 use crate::{

@@ -12,7 +12,7 @@ use std::{
 use tokio::net::TcpStream;
 
 use super::{
-    shard::Core,
+    core::Core,
     state::{Closing, InFlight, Session, Transport},
 };
 use crate::{

@@ -14,6 +14,7 @@ pub mod accept;
 pub mod boundary;
 pub mod budget;
 pub mod commands;
+pub mod core;
 pub mod events;
 pub mod flush;
 pub mod handshake;

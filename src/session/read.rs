@@ -25,8 +25,9 @@ use super::{
     accept::{Connection, Place},
     boundary::Boundary,
     budget::Budget,
+    core::Core,
     flush::CONTROL_GATE_BYTES,
-    shard::{Core, Shard},
+    shard::Shard,
     state::{Session, Transport},
     stats::LimitHit,
 };

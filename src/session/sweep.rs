@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    shard::{Core, SlowSession},
+    core::Core,
+    shard::SlowSession,
     socket,
     state::{Session, Transport},
 };

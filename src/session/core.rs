@@ -1,0 +1,202 @@
+//! What a shard's turn works on, and the turn: everything that waits is taken in, then written.
+//!
+//! Smart batching: a turn takes in all ticks that wait, marks cursors, and then writes once for each session touched.
+//! Under load the batches grow and the cost of a message falls; when there is slack a tick is on the wire at once.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use super::{
+    pace::Pace,
+    shard::Shared,
+    state::Session,
+    stats::{LimitHit, Report, Stats},
+};
+use crate::{
+    fanout::{Fanout, Notice, SessionKey},
+    tick::Nanos,
+    topic::{Batch, handover::Handover},
+    wire::{CloseReason, Control, Framer, command::CommandReader},
+};
+
+/// What the turn works on. Borrowed for the length of a call, never across an await.
+pub struct Core {
+    pub shared: Arc<Shared>,
+    pub fanout: Fanout,
+    pub framer: Framer,
+    /// By their place in the fan-out.
+    pub sessions: Vec<Option<Box<Session>>>,
+    pub stats: Stats,
+    pub reader: CommandReader,
+    pub scratch: Vec<u8>,
+    pub draining_since: Option<Nanos>,
+    batches: Vec<Arc<Batch>>,
+    pace: Pace,
+    round: Round,
+}
+
+/// Everyone who has something to send when it begins is written to once.
+#[derive(Clone, Copy, Default)]
+struct Round {
+    sessions_left: usize,
+    /// What had been sent before it.
+    frames: u64,
+    ticks: u64,
+}
+
+/// Sessions that one slice of a turn writes to before the runtime gets its share, and new ticks are looked for.
+const SESSIONS_A_SLICE: usize = 128;
+/// When the next turn is wanted.
+pub enum Due {
+    Now,
+    At(Nanos),
+    Never,
+}
+
+impl Core {
+    pub fn new(shared: &Arc<Shared>) -> Self {
+        let now = shared.clock.now();
+        let limits = &shared.limits;
+        let pause_nanos = u64::try_from(limits.pause.as_nanos()).unwrap_or(u64::MAX);
+        Core {
+            fanout: Fanout::new(now, limits.stale, limits.subscriptions),
+            framer: Framer::new(limits.frame_bytes),
+            sessions: Vec::new(),
+            stats: Stats::default(),
+            reader: CommandReader::new(),
+            scratch: Vec::new(),
+            draining_since: None,
+            batches: Vec::new(),
+            pace: Pace::new(now, pause_nanos),
+            round: Round::default(),
+            shared: Arc::clone(shared),
+        }
+    }
+
+    /// Takes in what waits and writes to a slice of the sessions that it concerns.
+    pub fn turn(&mut self, handover: &Handover<Batch>) -> Due {
+        let now = self.shared.clock.now();
+        if !self.pace.may_write(now) {
+            return Due::At(self.pace.until());
+        }
+        self.take_in(handover, now);
+        if self.round.sessions_left == 0 {
+            let Stats { frames_sent, .. } = self.stats;
+            let ticks = self.fanout.delivered();
+            self.round = Round { sessions_left: self.fanout.ready(), frames: frames_sent, ticks };
+        }
+        let slice = self.round.sessions_left.min(SESSIONS_A_SLICE);
+        for _ in 0..slice {
+            let Some(key) = self.fanout.next_ready() else { break };
+            self.flush(key);
+        }
+        let done = self.shared.clock.now();
+        self.pace.worked(now, done);
+        self.round.sessions_left = (self.round.sessions_left - slice).min(self.fanout.ready());
+        if self.round.sessions_left == 0 && slice > 0 {
+            let frames = self.stats.frames_sent - self.round.frames;
+            self.pace.round_is_over(done, frames, self.fanout.delivered() - self.round.ticks);
+        }
+        if self.fanout.has_ready() {
+            return if self.pace.may_write(done) { Due::Now } else { Due::At(self.pace.until()) };
+        }
+        self.fanout.next_due().map_or(Due::Never, Due::At)
+    }
+
+    /// Takes in the batches that wait, and the time: sessions become ready.
+    fn take_in(&mut self, handover: &Handover<Batch>, now: Nanos) {
+        let mut batches = std::mem::take(&mut self.batches);
+        let shared = Arc::clone(&self.shared);
+        if handover.take(&mut batches).missed {
+            self.stats.resyncs += 1;
+            self.stats.limits[LimitHit::ShardQueue as usize] += 1;
+            self.fanout.resync(now, &*shared.ingest);
+        }
+        for batch in batches.drain(..) {
+            self.fanout.apply(&batch, now, &*shared.ingest);
+        }
+        self.batches = batches;
+        self.fanout.advance(now);
+        self.tell();
+    }
+
+    /// Puts what sessions must be told on their control lanes.
+    pub fn tell(&mut self) {
+        for notice in self.fanout.take_notices() {
+            match notice {
+                Notice::State { session, symbol, state } => {
+                    self.control(session, &Control::SymbolStatus { symbol: symbol.as_str(), state });
+                    self.fanout.make_ready(session);
+                }
+                Notice::Full { session, symbol } => {
+                    self.tell_full(session, &symbol);
+                    self.fanout.make_ready(session);
+                }
+            }
+        }
+    }
+
+    pub fn session(&mut self, key: SessionKey) -> Option<&mut Session> {
+        self.sessions.get_mut(key.0 as usize)?.as_deref_mut()
+    }
+
+    /// Takes a session in, and says welcome.
+    pub fn open(&mut self, session: Session) -> SessionKey {
+        let key = self.fanout.open();
+        let place = key.0 as usize;
+        if place >= self.sessions.len() {
+            self.sessions.resize_with(place + 1, || None);
+        }
+        let number = format!("{}", session.number);
+        self.sessions[place] = Some(Box::new(session));
+        self.stats.opened += 1;
+        self.shared.sessions.fetch_add(1, Ordering::Relaxed);
+        let shared = Arc::clone(&self.shared);
+        self.control(key, &Control::welcome(&number, &shared.epoch, &shared.limits));
+        if self.draining_since.is_some() {
+            self.drain_session(key);
+        }
+        key
+    }
+
+    /// Appends to a session's control lane; a lane that grows beyond its limit ends the session.
+    pub fn control(&mut self, key: SessionKey, message: &Control<'_>) {
+        let most = self.shared.limits.control_bytes;
+        let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
+            return;
+        };
+        if session.closing.is_some() {
+            return;
+        }
+        let framing = session.framing();
+        crate::wire::frame::write_control(message, framing, &mut self.scratch, &mut session.control);
+        session.control_frames += 1;
+        session.frame_at = self.shared.clock.now();
+        if self.scratch.capacity() > 64 * 1024 {
+            self.scratch = Vec::new();
+        }
+        if session.control.len() > most {
+            self.stats.limits[LimitHit::ControlBytes as usize] += 1;
+            self.close(key, CloseReason::MemoryBudget);
+        }
+    }
+
+    pub fn report(&mut self) -> Report {
+        let mut report = Report {
+            accounts: self.fanout.accounts(),
+            stats: self.stats.clone(),
+            subscriptions: self.fanout.subscriptions(),
+            ..Report::default()
+        };
+        for session in self.sessions.iter().flatten().filter(|session| session.is_open()) {
+            match session.pace {
+                crate::wire::control::Pace::Live => report.live += 1,
+                crate::wire::control::Pace::Conflating => report.conflating += 1,
+            }
+        }
+        report
+    }
+
+    pub fn is_drained(&self) -> bool {
+        self.draining_since.is_some() && self.sessions.iter().all(Option::is_none)
+    }
+}
