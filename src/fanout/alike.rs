@@ -46,14 +46,15 @@ impl Fanout {
             return None;
         }
         let entry = &mut self.sessions[session.0 as usize];
-        entry.lane_queued = false;
-        for key in entry.queue.drain(..).filter(|&key| key != LANE).chain(entry.lane.drain(..)) {
+        let (mut queue, mut lane) = (std::mem::take(&mut entry.queue), std::mem::take(&mut entry.lane));
+        for key in queue.drain(..).filter(|&key| key != LANE).chain(lane.drain(..)) {
             let sub = &mut self.subs[key as usize];
             let topic = &mut self.topics[sub.topic as usize];
             topic.every_behind -= u32::from(sub.mode == Mode::Every);
             sub.cursor = topic.record.seq;
-            settle(sub, topic, now);
+            settle(sub, topic, entry, now);
         }
+        (entry.queue, entry.lane, entry.lane_queued) = (queue, lane, false);
         Some(self.alike.tally)
     }
 

@@ -219,6 +219,10 @@ pub(super) fn mark(
     wheel: &mut Wheel,
 ) {
     sub.since = rx;
+    // The first message of all is not held back by what others were sent.
+    if sub.interval_ms > 0 && sub.due != Nanos::default() {
+        sub.due = sub.due.max(sessions[sub.session as usize].rhythm.next(sub.interval_ms));
+    }
     if sub.interval_ms > 0 && now < sub.due {
         sub.place = Place::Waiting;
         wheel.insert(key, sub.due);

@@ -10,7 +10,7 @@ use compact_str::CompactString;
 use foldhash::fast::RandomState;
 use slab::Slab;
 
-use super::{Accounts, Glob, Mode, SessionKey, Spec, Tally, alike::Alike, wheel::Wheel};
+use super::{Accounts, Glob, Mode, SessionKey, Spec, Tally, alike::Alike, rhythm::Rhythm, wheel::Wheel};
 use crate::{
     tick::{FieldSet, Nanos, State, Symbol},
     topic::{Record, Stamped, TopicId},
@@ -103,7 +103,7 @@ pub(super) struct Sub {
     pub cursor: u64,
     /// Ticks after the cursor that had none of its fields; they are booked as filtered already.
     pub skipped: u64,
-    /// Not to be sent before this, when it has an interval.
+    /// Not to be sent before this, when it has an interval; 0 when nothing was sent with that interval yet.
     pub due: Nanos,
     /// When the oldest tick was taken in that it is behind by.
     pub since: Nanos,
@@ -148,6 +148,8 @@ pub(super) struct Session {
     pub lane: Vec<u32>,
     pub lane_queued: bool,
     pub ready: bool,
+    /// Of its intervals.
+    pub rhythm: Rhythm,
     pub globs: Vec<CompactString>,
 }
 
@@ -256,13 +258,14 @@ impl Fanout {
     }
 
     /// Gives back what a busy time has left behind; for sessions at rest.
-    pub fn give_back(&mut self, session: SessionKey) {
+    pub fn give_back(&mut self, session: SessionKey, now: Nanos) {
         if let Some(entry) = self.sessions.get_mut(session.0 as usize)
             && entry.queue.is_empty()
         {
             entry.queue = VecDeque::new();
             entry.lane = Vec::new();
             entry.subs.shrink_to_fit();
+            entry.rhythm.give_back(now);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use super::{
     Emit, Fanout, GapReason, LocalId, Mode, SessionKey, Tally,
     apply::lead,
-    core::{Base, LANE, Place, Sub, Topic},
+    core::{Base, LANE, Place, Session, Sub, Topic},
 };
 use crate::{
     tick::{FieldSet, Nanos},
@@ -70,7 +70,7 @@ impl Fanout {
             }
             rebase(sub, topic, emit, tally);
         }
-        settle(sub, topic, now);
+        settle(sub, topic, &mut self.sessions[sub.session as usize], now);
         if sub.mode == Mode::Once {
             self.remove(key);
         }
@@ -145,7 +145,7 @@ impl Fanout {
         }
         if head - sub.cursor == sub.skipped {
             topic.every_behind -= 1;
-            settle(sub, topic, now);
+            settle(sub, topic, &mut self.sessions[sub.session as usize], now);
         } else if let Some(next) = next_recent(sub, topic) {
             let next = &topic.recent[next];
             sub.since = next.rx;
@@ -155,12 +155,13 @@ impl Fanout {
 }
 
 /// The subscription has been sent everything there is: it rests until the next tick, or its interval's end.
-pub(super) fn settle(sub: &mut Sub, topic: &mut Topic, now: Nanos) {
+pub(super) fn settle(sub: &mut Sub, topic: &mut Topic, session: &mut Session, now: Nanos) {
     sub.place = Place::Idle;
     topic.plain_idle += u32::from(sub.wanted == FieldSet::ALL);
     sub.claims = false;
     if sub.interval_ms > 0 {
         sub.due = next_due(now, sub.interval_ms);
+        session.rhythm.sent(sub.interval_ms, now, sub.due);
     }
 }
 

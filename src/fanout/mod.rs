@@ -29,6 +29,7 @@ mod places;
 mod questions;
 mod resume;
 mod resync;
+mod rhythm;
 mod subscribe;
 mod wheel;
 

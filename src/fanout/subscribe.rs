@@ -129,7 +129,7 @@ impl Fanout {
         (sub.mode, sub.wanted) = (mode, wanted);
         if let Some(interval) = change.interval {
             sub.interval_ms = millis(interval);
-            sub.due = now;
+            sub.due = Nanos::default();
         }
         let since = if rests { now } else { sub.since };
         let wants_base = sub.base != Base::None && head > 0;

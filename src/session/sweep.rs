@@ -87,7 +87,7 @@ impl Core {
             self.flush(key);
         }
         if at_rest {
-            self.fanout.give_back(key);
+            self.fanout.give_back(key, now);
         }
     }
 

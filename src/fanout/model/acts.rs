@@ -77,6 +77,7 @@ impl World {
         self.players[who] = Some(Player {
             key: self.fanout.open(),
             ledgers: BTreeMap::new(),
+            beats: BTreeMap::new(),
             globs: Vec::new(),
             named: false,
             in_order: true,
@@ -94,7 +95,7 @@ impl World {
 
     pub fn give_back(&mut self, who: usize) {
         if let Some(player) = &self.players[who] {
-            self.fanout.give_back(player.key);
+            self.fanout.give_back(player.key, self.now);
         }
     }
 

@@ -49,6 +49,7 @@ impl Ledger {
             self.rest = None;
         } else {
             self.rest = Some(bench.now);
+            self.paced = true;
             (self.due, self.due_since, self.hurried, self.age) = (false, None, false, Age::Exact);
         }
         Ok(())

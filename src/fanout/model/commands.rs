@@ -51,6 +51,7 @@ impl World {
         let state = if self.is_known(which) { view.state } else { State::Pending };
         ensure!(subscribed.state == state, Answers, "{:?} and not {state:?}", subscribed.state);
         let player = self.players[who].as_mut().expect("was looked at above");
+        ledger.beat = player.beats.get(&spec.interval).copied();
         if ledger.is_behind(head) {
             ledger.become_due(self.now, Some(self.stamp));
         }
@@ -146,6 +147,7 @@ impl World {
             ledger.level_at = self.now;
         }
         ledger.change(change, head);
+        ledger.beat = player.beats.get(&ledger.spec.interval).copied();
         // It goes to the end of the list, with an interval that begins now when it was set.
         (ledger.due, ledger.due_since) = (false, None);
         if ledger.is_behind(head) {
@@ -235,7 +237,7 @@ impl Ledger {
         (self.spec.mode, self.spec.wanted) = (mode, wanted);
         if let Some(interval) = change.interval {
             self.spec.interval = interval;
-            self.rest = None;
+            (self.rest, self.paced) = (None, false);
         }
     }
 }

@@ -105,8 +105,14 @@ impl World {
             tally: counted,
             coverage: &mut self.coverage,
         };
-        let ledger = self.players[who].as_mut().and_then(|player| player.ledgers.get_mut(&which));
-        ledger.map_or(Ok(()), |ledger| ledger.receive(&message.what, &mut bench))
+        let Some(player) = self.players[who].as_mut() else { return Ok(()) };
+        let Some(ledger) = player.ledgers.get_mut(&which) else { return Ok(()) };
+        ledger.receive(&message.what, &mut bench)?;
+        if ledger.rest == Some(self.now) && !ledger.spec.interval.is_zero() {
+            let interval = ledger.spec.interval;
+            player.keep_time(interval, self.now);
+        }
+        Ok(())
     }
 
     fn is_lane(&self, who: usize, which: usize) -> bool {

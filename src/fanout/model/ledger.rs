@@ -64,6 +64,10 @@ pub struct Ledger {
     pub gap_promised: bool,
     /// When a message left nothing pending; its interval counts from here.
     pub rest: Option<Nanos>,
+    /// Something was sent with this interval.
+    pub paced: bool,
+    /// When a subscription of the session with the same interval last came to rest.
+    pub beat: Option<Nanos>,
     /// Behind, and not waiting for an interval: to be sent with the next frame that has room.
     pub due: bool,
     /// When it became due, in the model's own count of batches and commands.
@@ -106,6 +110,8 @@ impl Ledger {
             resumed: false,
             gap_promised: false,
             rest: None,
+            paced: false,
+            beat: None,
             due: false,
             due_since: None,
             hurried: false,
@@ -149,7 +155,9 @@ impl Ledger {
     /// By this time, it must be due.
     pub fn latest(&self) -> Option<Nanos> {
         let grain = (self.spec.interval / 8).max(Duration::from_millis(1));
-        self.earliest().map(|earliest| earliest.plus(grain))
+        let beat = self.beat.filter(|_| self.paced);
+        let from = self.rest.max(beat).filter(|_| !self.spec.interval.is_zero());
+        from.map(|from| from.plus(self.spec.interval).plus(grain))
     }
 
     /// Marks it as due when its interval is surely over.

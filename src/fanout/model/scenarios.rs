@@ -16,9 +16,10 @@ use crate::{
 };
 
 const WHO: usize = 0;
-/// The symbols `A.X` and `A.Y`.
+/// The symbols `A.X`, `A.Y` and `B.X`.
 const X: usize = 0;
 const Y: usize = 1;
+const Z: usize = 2;
 const ROOM: usize = 100;
 
 /// Fields that no quote has.
@@ -189,6 +190,49 @@ fn what_the_wheel_holds_of_an_earlier_interval_does_not_shorten_the_next() {
         ]
         .concat(),
         &["A.X tick 1 n 1", "A.X tick 2 n 1"],
+    );
+}
+
+#[test]
+fn subscriptions_with_the_same_interval_share_its_end() {
+    let spec = Spec { interval: Duration::from_millis(100), snapshot: false, ..Spec::default() };
+    let other = Spec { interval: Duration::from_millis(30), ..spec };
+    check(
+        vec![
+            Op::Subscribe(WHO, X, spec, None),
+            Op::Subscribe(WHO, Y, spec, None),
+            Op::Subscribe(WHO, Z, other, None),
+            // The first message of each does not wait for what the other was sent.
+            quotes(X, 1),
+            APPLY,
+            FILL,
+            quotes(Y, 1),
+            APPLY,
+            FILL,
+            // All have been quiet for an interval.
+            Op::Advance(150_000_000),
+            quotes(X, 1),
+            APPLY,
+            FILL,
+            // Y has been quiet for longer, and waits for the end of X's interval; Z, whose interval is another, does not.
+            Op::Advance(50_000_000),
+            quotes(Y, 1),
+            quotes(Z, 1),
+            APPLY,
+            FILL,
+            quotes(X, 1),
+            APPLY,
+            Op::Wake,
+            FILL,
+        ],
+        &[
+            "A.X tick 1 n 1",
+            "A.Y tick 1 n 1",
+            "A.X tick 2 n 1",
+            "B.X tick 1 n 1",
+            "A.Y tick 2 n 1",
+            "A.X tick 3 n 1",
+        ],
     );
 }
 

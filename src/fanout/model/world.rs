@@ -3,6 +3,7 @@
 use std::{
     cell::Cell,
     collections::{BTreeMap, VecDeque},
+    time::Duration,
 };
 
 use super::{
@@ -73,6 +74,8 @@ pub struct View {
 pub struct Player {
     pub key: SessionKey,
     pub ledgers: BTreeMap<usize, Ledger>,
+    /// When a subscription with that interval last came to rest.
+    pub beats: BTreeMap<Duration, Nanos>,
     /// Oldest first.
     pub globs: Vec<(usize, Spec)>,
     /// It was named as having something to send.
@@ -82,6 +85,16 @@ pub struct Player {
     pub last_order: u64,
     /// Subscriptions, and since when they were due, that the lane has had its turn before.
     pub overtaken: Vec<(usize, Option<u64>)>,
+}
+
+impl Player {
+    /// A subscription with this interval came to rest: the others of its kind wait for the same end.
+    pub fn keep_time(&mut self, interval: Duration, now: Nanos) {
+        self.beats.insert(interval, now);
+        for ledger in self.ledgers.values_mut().filter(|ledger| ledger.spec.interval == interval) {
+            ledger.beat = Some(now);
+        }
+    }
 }
 
 /// A frame under way.
