@@ -85,11 +85,11 @@ impl Core {
             self.round = Round { sessions_left: self.fanout.ready(), frames: frames_sent, ticks };
         }
         let slice = self.round.sessions_left.min(SESSIONS_A_SLICE);
+        let mut done = now;
         for _ in 0..slice {
             let Some(key) = self.fanout.next_ready() else { break };
-            self.flush(key);
+            self.flush_at(key, &mut done);
         }
-        let done = self.shared.clock.now();
         self.pace.worked(now, done);
         self.round.sessions_left = (self.round.sessions_left - slice).min(self.fanout.ready());
         if self.round.sessions_left == 0 && slice > 0 {

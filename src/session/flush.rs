@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 
 use super::{
     core::Core,
+    socket,
     state::{Closing, InFlight, Session, Transport},
 };
 use crate::{
@@ -41,11 +42,16 @@ impl Core {
     /// Writes what the session's socket takes now.
     pub fn flush(&mut self, key: SessionKey) {
         let mut now = self.shared.clock.now();
+        self.flush_at(key, &mut now);
+    }
+
+    /// As [`Self::flush`]; `now` is moved on with each write, so that a round asks for the time once for a session.
+    pub fn flush_at(&mut self, key: SessionKey, now: &mut Nanos) {
         let Some(session) = self.session(key) else { return };
         let stream = match &mut session.transport {
             Transport::Socket { stream, .. } => Rc::clone(stream),
             Transport::Events { waker, wanted_since, .. } => {
-                wanted_since.get_or_insert(now);
+                wanted_since.get_or_insert(*now);
                 if let Some(waker) = waker.take() {
                     waker.wake();
                 }
@@ -57,13 +63,13 @@ impl Core {
         }
         let mut frames = 0;
         loop {
-            match self.write_next(key, &stream, &mut frames, &mut now) {
-                Written::Level => return self.at_rest(key, &stream, now),
+            match self.write_next(key, &stream, &mut frames, now) {
+                Written::Level => return self.at_rest(key, &stream, *now),
                 Written::All if frames >= FRAMES_A_TURN => return self.fanout.make_ready(key),
                 Written::All => {}
                 Written::Broken => return self.drop_session(key, CloseReason::Gone),
                 Written::Blocked => {
-                    if self.block(key, &stream, now) {
+                    if self.block(key, &stream, *now) {
                         return;
                     }
                 }
@@ -98,7 +104,7 @@ impl Core {
         let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
             return Written::Level;
         };
-        let bytes = match stream.try_write(&session.rest[session.rest_at..]) {
+        let bytes = match socket::send(stream, &session.rest[session.rest_at..]) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Written::Blocked,
             Err(_) => return Written::Broken,
@@ -133,7 +139,7 @@ impl Core {
         self.framer.begin(size, Framing::WebSocket);
         let tally = self.fanout.fill(key, *now, &*self.shared.ingest, &mut self.framer);
         let Some((bytes, rx)) = self.framer.finish() else { return Written::Level };
-        let taken = match stream.try_write(bytes) {
+        let taken = match socket::send(stream, bytes) {
             Ok(taken) => taken,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(_) => {

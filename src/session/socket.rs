@@ -9,7 +9,9 @@ use std::{
     time::Duration,
 };
 
+use rustix::net::SendFlags;
 use socket2::{SockRef, TcpKeepalive};
+use tokio::{io::Interest, net::TcpStream};
 
 use crate::limits::{NOTSENT_LOWAT_BYTES, SEND_BUFFER_BYTES};
 
@@ -32,6 +34,15 @@ pub fn tune(socket: &impl AsFd, user_timeout: Duration) -> io::Result<()> {
         .with_interval(KEEPALIVE_INTERVAL)
         .with_retries(KEEPALIVE_PROBES);
     socket.set_tcp_keepalive(&keepalive)
+}
+
+/// Writes what the socket takes now. `WouldBlock` when it takes nothing: its readiness is known to tokio then.
+///
+/// # Errors
+/// As `send` has them.
+pub fn send(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    // Straight into the kernel: libc's `send` is a point where threads can be cancelled, which costs 2 % of a write.
+    stream.try_io(Interest::WRITABLE, || Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?))
 }
 
 /// Bytes that the kernel holds and has not yet sent; 0 when it does not say.
