@@ -97,7 +97,7 @@ impl Service {
     pub fn start(setup: Setup) -> Result<Self, StartError> {
         let clock = Clock::system();
         let feeds = open_feeds(&setup)?;
-        let listener = accept::listen(setup.listen)
+        let listener = accept::listen(setup.listen, &setup.limits)
             .map_err(|source| StartError::Listen { address: setup.listen, source })?;
         let address =
             listener.local_addr().map_err(|source| StartError::Listen { address: setup.listen, source })?;

@@ -5,7 +5,7 @@
 use std::{
     collections::HashMap,
     io,
-    net::{IpAddr, SocketAddr, TcpListener},
+    net::{IpAddr, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::net::SocketFlags;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -148,13 +149,14 @@ impl Drop for Place {
     }
 }
 
-/// Binds and listens, with a backlog that holds a storm of clients.
+/// Binds and listens, with a backlog that holds a storm of clients, and the options that accepted sockets inherit.
 ///
 /// # Errors
 /// When the address is taken or not ours.
-pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+pub fn listen(address: SocketAddr, limits: &Limits) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
+    socket::tune(&socket, limits.progress + limits.close_grace + USER_TIMEOUT_BEYOND)?;
     socket.bind(&address.into())?;
     socket.listen(i32::try_from(LISTEN_BACKLOG).unwrap_or(i32::MAX))?;
     Ok(socket.into())
@@ -169,17 +171,13 @@ pub fn accept(
     stop: &crate::shutdown::Stop,
 ) {
     let most = limits.sessions + CONNECTIONS_BESIDE_SESSIONS;
-    let user_timeout = limits.progress + limits.close_grace + USER_TIMEOUT_BEYOND;
     while !stop.is_set() {
-        match listener.accept() {
+        match accept_one(listener) {
             Ok((stream, peer)) => {
                 let all: usize =
                     targets.iter().map(|target| target.connections.load(Ordering::Relaxed)).sum();
                 if all >= most {
                     rejected.count(RejectedReason::Connections);
-                    continue;
-                }
-                if socket::tune(&stream, user_timeout).and_then(|()| stream.set_nonblocking(true)).is_err() {
                     continue;
                 }
                 let fewest = targets.iter().min_by_key(|target| target.connections.load(Ordering::Relaxed));
@@ -198,9 +196,37 @@ pub fn accept(
     }
 }
 
+/// One system call: the socket does not block, and has inherited the rest.
+fn accept_one(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let (stream, peer) = rustix::net::acceptfrom_with(listener, flags)?;
+    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+    Ok((stream.into(), peer.ok_or(io::ErrorKind::AddrNotAvailable)?))
+}
+
 #[cfg(test)]
 mod tests {
+    use socket2::SockRef;
+
     use super::*;
+    use crate::limits;
+
+    #[test]
+    fn what_is_accepted_has_the_options_of_its_listener() {
+        let listener = listen("127.0.0.1:0".parse().unwrap(), &limits::DEFAULT).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, peer) = accept_one(&listener).unwrap();
+        assert_eq!(peer, client.local_addr().unwrap());
+        let (listener, accepted) = (SockRef::from(&listener), SockRef::from(&stream));
+        assert!(accepted.nonblocking().unwrap() && !listener.nonblocking().unwrap());
+        assert!(accepted.tcp_nodelay().unwrap() && accepted.keepalive().unwrap());
+        assert_eq!(accepted.tcp_notsent_lowat().unwrap() as usize, limits::NOTSENT_LOWAT_BYTES);
+        assert_eq!(accepted.send_buffer_size().unwrap(), listener.send_buffer_size().unwrap());
+        assert!(accepted.send_buffer_size().unwrap() >= limits::SEND_BUFFER_BYTES);
+        let timeout = limits::DEFAULT.progress + limits::DEFAULT.close_grace + USER_TIMEOUT_BEYOND;
+        assert_eq!(accepted.tcp_user_timeout().unwrap(), Some(timeout));
+        assert_eq!(accepted.tcp_keepalive_time().unwrap(), listener.tcp_keepalive_time().unwrap());
+    }
 
     #[test]
     fn places_are_given_back() {

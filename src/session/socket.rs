@@ -1,7 +1,8 @@
 //! What the kernel is told of a socket, and asked about it.
 //!
 //! The kernel would hold megabytes of stale prices for a client that does not read, and keep a peer that has vanished
-//! for a quarter of an hour. Every accepted socket is told not to.
+//! for a quarter of an hour. Every accepted socket is told not to: by its listener, whose options it inherits, so that
+//! letting a client in costs no system call for them.
 
 use std::{
     io,
@@ -19,10 +20,10 @@ const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_PROBES: u32 = 3;
 
-/// Sets up an accepted socket. `user_timeout`: how long sent bytes may stay unacknowledged.
+/// Sets up a listener, and with it every socket that it accepts. `user_timeout`: how long sent bytes may stay unacknowledged.
 ///
 /// # Errors
-/// When the kernel refuses: the peer is gone already.
+/// When the kernel does not know an option.
 pub fn tune(socket: &impl AsFd, user_timeout: Duration) -> io::Result<()> {
     let socket = SockRef::from(socket);
     socket.set_tcp_nodelay(true)?;
