@@ -1,0 +1,29 @@
+//! tickcast, by its public contract alone.
+
+use std::{io, process::Command};
+
+use super::{Mode, Places, Server};
+
+/// The begin of the answer to a subscription.
+pub const SUBSCRIBED: &[u8] = br#"[{"type":"su"#;
+
+/// More sessions than by default, and none that is closed for what a scenario makes it do.
+const SETTINGS: [&str; 4] =
+    ["limits.sessions=20000", "limits.progress_ms=120000", "limits.ping_ms=120000", "limits.pong_ms=100000"];
+
+pub fn start(places: &Places) -> io::Result<Server> {
+    let mut command = Command::new(&places.tickcast);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--feed", "-", "--shards", "1"]);
+    for setting in SETTINGS {
+        command.args(["--set", setting]);
+    }
+    Server::start("tickcast", &mut command, places)
+}
+
+pub fn path(symbols: &str, mode: Mode, interval_ms: u32) -> String {
+    let mode = match mode {
+        Mode::Every => "every",
+        Mode::Latest => "latest",
+    };
+    format!("/v1/stream?symbols={symbols}&mode={mode}&interval_ms={interval_ms}")
+}
