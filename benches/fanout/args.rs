@@ -6,7 +6,7 @@ use clap::Parser;
 
 use crate::{
     scenario::{Scenario, Size},
-    servers::{Peer, Places},
+    servers::{Mode, Peer, Places},
 };
 
 /// Compares tickcast with other servers at the same work, on one machine: the server on core 0, the load on core 1.
@@ -19,6 +19,12 @@ pub struct Args {
     /// Which servers
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Peer::ALL)]
     pub servers: Vec<Peer>,
+    /// Which of tickcast's modes, where a scenario has both
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Mode::ALL)]
+    pub modes: Vec<Mode>,
+    /// Leaves out the floor by itself; beside tickcast it is always run
+    #[arg(long)]
+    pub without_floor: bool,
     /// How often each is run; the table has medians
     #[arg(long, default_value_t = 3)]
     pub runs: u32,

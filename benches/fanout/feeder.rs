@@ -7,7 +7,7 @@ use std::{
     io::Write,
     sync::{
         Arc, Mutex, PoisonError,
-        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+        mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -47,6 +47,8 @@ pub struct Written {
 
 enum Order {
     Run(Pace),
+    /// As fast as the server takes them.
+    Flood,
     Rest(Sender<()>),
     /// So many ticks at once.
     Now(usize, Sender<()>),
@@ -55,6 +57,7 @@ enum Order {
 pub const CHUNK: Duration = Duration::from_millis(1);
 /// Ticks that are rendered before they are written, when many are due at once.
 const TICKS_A_WRITE: usize = 512;
+const FLOOD_TICKS: usize = 8192;
 
 impl Pace {
     pub fn new(ticks_per_s: f64) -> Pace {
@@ -81,6 +84,11 @@ impl Feeder {
     pub fn run(&self, pace: Pace) {
         // When the feeder has ended, `take` says why.
         let _ = self.orders.send(Order::Run(pace));
+    }
+
+    /// As fast as the server takes them. The same block of lines over and over: their times do not count.
+    pub fn flood(&self) {
+        let _ = self.orders.send(Order::Flood);
     }
 
     /// Returns when nothing more will be written.
@@ -151,14 +159,23 @@ struct Schedule {
 impl Writer {
     fn run(&mut self, orders: &Receiver<Order>) -> std::io::Result<()> {
         let mut schedule: Option<Schedule> = None;
+        let mut next_order = None;
         loop {
-            let order = match &schedule {
-                None => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(schedule) => orders.recv_timeout(schedule.until_next()),
+            let order = match (next_order.take(), &schedule) {
+                (Some(order), _) => Ok(order),
+                (None, None) => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                (None, Some(schedule)) => orders.recv_timeout(schedule.until_next()),
             };
             match order {
                 Ok(Order::Run(pace)) => {
                     schedule = Some(Schedule { pace, since: Instant::now(), chunks: 0, ticks: 0 });
+                }
+                Ok(Order::Flood) => {
+                    schedule = None;
+                    next_order = self.flood(orders)?;
+                    if next_order.is_none() {
+                        return Ok(());
+                    }
                 }
                 Ok(Order::Rest(done)) => {
                     schedule = None;
@@ -177,6 +194,21 @@ impl Writer {
                     }
                 }
             }
+        }
+    }
+
+    /// Until there is another order, or nobody left to give one.
+    fn flood(&mut self, orders: &Receiver<Order>) -> std::io::Result<Option<Order>> {
+        let mut block = Vec::new();
+        self.lines.render(FLOOD_TICKS, &mut block);
+        loop {
+            match orders.try_recv() {
+                Ok(order) => return Ok(Some(order)),
+                Err(TryRecvError::Disconnected) => return Ok(None),
+                Err(TryRecvError::Empty) => {}
+            }
+            self.sink.write_all(&block)?;
+            lock(&self.written).ticks += FLOOD_TICKS as u64;
         }
     }
 

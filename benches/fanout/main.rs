@@ -57,7 +57,13 @@ fn bench(args: &Args) -> io::Result<()> {
             None => peers.push(peer),
         }
     }
-    let bench = Bench { places, peers, size: args.size() };
+    let bench = Bench {
+        places,
+        peers,
+        modes: args.modes.clone(),
+        with_floor: !args.without_floor,
+        size: args.size(),
+    };
     for run in 1..=args.runs {
         for scenario in &args.scenario {
             eprintln!("run {run} of {}, scenario {scenario:?}", args.runs);

@@ -22,8 +22,19 @@ pub enum Figure {
     MessagesAWrite,
     FloorCpuUsPerMessage,
     FloorRatio,
+    NetCpuUsPerMessage,
     MbPerS,
     RssMb,
+    TicksPerS,
+    TicksPerCoreS,
+    RampS,
+    SessionKb,
+    SessionAfterBusyKb,
+    RssGrowthMb,
+    SocketGrowthMb,
+    FinalRight,
+    BacklogMessages,
+    Gone,
     GeneratorShare,
     Residual,
 }
@@ -44,6 +55,17 @@ impl Figure {
             Figure::MessagesAWrite => ("msg/write", 2),
             Figure::FloorCpuUsPerMessage => ("floor us/msg", 3),
             Figure::FloorRatio => ("x floor", 2),
+            Figure::NetCpuUsPerMessage => ("net us/msg", 3),
+            Figure::TicksPerS => ("ticks/s", 0),
+            Figure::TicksPerCoreS => ("ticks/core s", 0),
+            Figure::RampS => ("ramp s", 3),
+            Figure::SessionKb => ("kB/session", 2),
+            Figure::SessionAfterBusyKb => ("after busy", 2),
+            Figure::RssGrowthMb => ("RSS + MB", 1),
+            Figure::SocketGrowthMb => ("sockets + MB", 1),
+            Figure::FinalRight => ("final right", 3),
+            Figure::BacklogMessages => ("backlog", 0),
+            Figure::Gone => ("gone", 0),
             Figure::MbPerS => ("MB/s", 1),
             Figure::RssMb => ("RSS MB", 1),
             Figure::GeneratorShare => ("gen core", 2),
@@ -79,6 +101,25 @@ pub struct Goal {
     pub measured: String,
     /// `None`: what it needs was not run.
     pub met: Option<bool>,
+}
+
+impl Goal {
+    /// One number and its bounds, when it was measured.
+    pub fn new(
+        scenario: &'static str,
+        aim: impl Into<String>,
+        measured: Option<f64>,
+        unit: &str,
+        met: impl FnOnce(f64) -> bool,
+    ) -> Goal {
+        let places = usize::from(measured.is_some_and(|value| value.abs() < 1000.0)) * 2;
+        Goal {
+            scenario,
+            aim: aim.into(),
+            measured: measured.map_or_else(String::new, |value| format!("{} {unit}", grouped(value, places))),
+            met: measured.map(met),
+        }
+    }
 }
 
 #[derive(Default, Serialize)]
@@ -163,8 +204,13 @@ impl Report {
                 Some(false) => "missed",
                 None => "not measured",
             };
-            let _ =
-                writeln!(out, "goal: {} {}; measured: {}; {verdict}", goal.scenario, goal.aim, goal.measured);
+            let _ = writeln!(
+                out,
+                "goal: {} {}; measured: {}; {verdict}",
+                goal.scenario,
+                goal.aim,
+                goal.measured.trim_end()
+            );
         }
         out
     }

@@ -9,7 +9,7 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
 use crate::{
-    feeder::{Feeder, Pace},
+    feeder::Feeder,
     generator::{Detail, Dialect, Generator, Plan, Ramp, Reading, Ready, Tally},
     lines::symbol,
     machine,
@@ -35,6 +35,8 @@ pub struct Window {
     pub lag_p99_ms: f64,
     /// Of tickcast alone.
     pub books: Option<Books>,
+    /// Clients that are connected at its end.
+    pub open: usize,
     /// What tickcast's books are short of balancing, at the window's end.
     pub residual: Option<f64>,
     pub rss_bytes: u64,
@@ -58,7 +60,7 @@ impl Rig {
     /// Returns when tickcast has taken in so many ticks; the others are given a moment.
     fn settle(&self, ticks: usize) -> io::Result<()> {
         if self.contender.peer != Peer::Tickcast {
-            thread::sleep(Duration::from_millis(300));
+            thread::sleep(Duration::from_millis(200));
             return Ok(());
         }
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -142,6 +144,9 @@ fn look(generator: &Generator, server: &Server, length: Duration) -> io::Result<
     generator.mark()?;
     thread::sleep(length);
     let mark = generator.mark()?;
+    if let Some(fault) = &mark.fault {
+        eprintln!("  of a client: {fault}");
+    }
     let (spent, elapsed_s) = (server.cpu()?.saturating_sub(cpu), begin.elapsed().as_secs_f64());
     let softirq = machine::cpu_of_softirq_thread().saturating_sub(softirq);
     Ok(Window {
@@ -153,6 +158,7 @@ fn look(generator: &Generator, server: &Server, length: Duration) -> io::Result<
         ticks_per_s: 0.0,
         lag_p99_ms: 0.0,
         books: None,
+        open: mark.open,
         residual: None,
         rss_bytes: server.rss_bytes()?,
     })

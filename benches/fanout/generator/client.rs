@@ -172,35 +172,43 @@ impl Client {
             }
             return;
         }
+        let messages = memchr::memchr_iter(b'{', part.bytes).count() as u64;
+        if part.first && part.last {
+            return self.frame(part.bytes, messages, part.bytes, now_us, tally);
+        }
         if part.first {
             self.prefix.clear();
             self.frame_messages = 0;
         }
         self.prefix.add(part.bytes);
-        self.frame_messages += memchr::memchr_iter(b'{', part.bytes).count() as u64;
-        let closely = self.plan.detail != Detail::Count;
-        let whole = part.first && part.last;
-        if closely && !whole {
+        self.frame_messages += messages;
+        if self.plan.detail != Detail::Count {
             self.begun.extend_from_slice(part.bytes);
         }
-        if !part.last {
-            return;
+        if part.last {
+            let (prefix, begun) = (std::mem::take(&mut self.prefix), std::mem::take(&mut self.begun));
+            self.frame(prefix.bytes(), self.frame_messages, &begun, now_us, tally);
+            self.begun = begun;
+            self.begun.clear();
         }
-        if self.prefix.is_data(self.plan.dialect) {
-            tally.messages += self.frame_messages;
-            self.messages += self.frame_messages;
-            if closely {
-                let begun = std::mem::take(&mut self.begun);
-                self.look(if whole { part.bytes } else { &begun }, now_us, tally);
-                self.begun = begun;
+    }
+
+    /// A frame is whole; `payload` is there when the client looks closely.
+    fn frame(&mut self, begin: &[u8], messages: u64, payload: &[u8], now_us: u64, tally: &mut Tally) {
+        if self.plan.dialect.is_data(begin) {
+            tally.messages += messages;
+            self.messages += messages;
+            if self.plan.detail != Detail::Count {
+                self.look(payload, now_us, tally);
             }
         }
-        self.begun.clear();
-        self.ready |= match self.plan.ready {
-            Ready::Upgraded => true,
-            Ready::Frame(begin) => self.prefix.starts_with(begin),
-            Ready::Messages(count) => self.messages >= count,
-        };
+        if !self.ready {
+            self.ready = match self.plan.ready {
+                Ready::Upgraded => true,
+                Ready::Frame(expected) => begin.starts_with(expected),
+                Ready::Messages(count) => self.messages >= count,
+            };
+        }
     }
 
     /// Ages, and newest ticks, of the messages in one payload.

@@ -46,15 +46,18 @@ impl Prefix {
         self.length += taken;
     }
 
-    pub fn starts_with(&self, text: &[u8]) -> bool {
-        self.bytes[..self.length].starts_with(text)
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
     }
+}
 
-    pub fn is_data(&self, dialect: Dialect) -> bool {
-        match dialect {
-            Dialect::Tickcast => TICKCAST_DATA.iter().any(|begin| self.starts_with(*begin)),
-            Dialect::Lines => self.starts_with(b"{"),
-            Dialect::Nats => !self.starts_with(b"INFO"),
+impl Dialect {
+    /// Whether a frame that begins so holds data.
+    pub fn is_data(self, begin: &[u8]) -> bool {
+        match self {
+            Dialect::Tickcast => TICKCAST_DATA.iter().any(|data| begin.starts_with(*data)),
+            Dialect::Lines => begin.starts_with(b"{"),
+            Dialect::Nats => !begin.starts_with(b"INFO"),
         }
     }
 }

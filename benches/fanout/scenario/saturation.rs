@@ -1,7 +1,7 @@
 //! A, saturation: 1,000 clients want the same 10 symbols, and ticks come faster and faster.
 //!
 //! A rate is held when at least 95 % of what is offered is delivered, and p99 of the age, with the feeder's lag on top,
-//! is below 100 ms. A server's series ends with the first rate that it does not hold. Beside it the floor: at 1, 16 and
+//! is below 100 ms. Of mode latest, whose purpose is to deliver less, only the age is asked. A server's series ends with the first rate that it does not hold. Beside it the floor: at 1, 16 and
 //! 64 messages a write, and with the very writes that tickcast made at some of the rates.
 
 use std::io;
@@ -11,7 +11,7 @@ use crate::{
     feeder::Pace,
     report::{Figure, Figures, Goal, Report, grouped, usual},
     rig::{Rig, Window, floor_window, symbols, wish},
-    servers::{Contender, Peer, floor::Work},
+    servers::{Contender, floor::Work},
 };
 
 const NAME: &str = "A";
@@ -21,26 +21,22 @@ const SYMBOLS: usize = 10;
 const AGE_P99_MAX_MS: f64 = 100.0;
 const DELIVERED_SHARE_MIN: f64 = 0.95;
 /// Deliveries a second.
-const STEPS: [u32; 16] = [
-    100_000, 200_000, 400_000, 600_000, 800_000, 1_000_000, 1_200_000, 1_600_000, 2_000_000, 2_400_000,
-    3_000_000, 3_600_000, 4_200_000, 5_000_000, 6_000_000, 7_200_000,
+const STEPS: [u32; 17] = [
+    100_000, 200_000, 400_000, 800_000, 1_200_000, 1_600_000, 2_000_000, 2_400_000, 3_000_000, 3_600_000,
+    4_200_000, 5_000_000, 6_200_000, 8_000_000, 10_000_000, 13_000_000, 17_000_000,
 ];
-const QUICK_STEPS: [u32; 2] = [2_000, 10_000];
+const QUICK_STEPS: [u32; 2] = [5_000, 20_000];
 /// At these the floor is run with the same writes.
-const MATCHED_STEPS: [u32; 6] = [10_000, 100_000, 400_000, 1_000_000, 2_000_000, 3_000_000];
+const MATCHED_STEPS: [u32; 6] = [20_000, 100_000, 400_000, 1_200_000, 3_000_000, 8_000_000];
 const FLOOR_MESSAGES: [f64; 3] = [1.0, 16.0, 64.0];
 /// About the length of tickcast's messages.
 const FLOOR_MESSAGE_BYTES: f64 = 180.0;
 
 pub fn run(bench: &Bench, report: &mut Report) -> io::Result<()> {
-    floors(bench, report)?;
-    for peer in bench.peers.iter().copied() {
-        series(bench, report, Contender::every(peer))?;
+    if bench.with_floor {
+        floors(bench, report)?;
     }
-    if bench.has(Peer::Tickcast) {
-        series(bench, report, Contender::latest(0))?;
-    }
-    Ok(())
+    Bench::each(&bench.contenders(), NAME, report, |report, contender| series(bench, report, contender))
 }
 
 fn clients(bench: &Bench) -> usize {
@@ -61,10 +57,10 @@ fn series(bench: &Bench, report: &mut Report, contender: Contender) -> io::Resul
         let (warm, length) = bench.spans();
         let window = rig.window(warm, length)?;
         report.add(NAME, &case(step), &contender.name(), usual(&window, f64::from(step)));
-        if !is_held(&window, step) {
+        if !is_held(contender, &window, step) {
             break;
         }
-        held = window.messages_per_s();
+        held = window.messages_per_s().max(held);
         if MATCHED_STEPS.contains(&step) {
             to_match.extend(
                 window.matched_floor(clients, pace.ticks_per_s.min(1000.0)).map(|work| (step, work, window)),
@@ -84,9 +80,9 @@ fn case(step: u32) -> String {
     format!("{:>9}/s", grouped(f64::from(step), 0))
 }
 
-fn is_held(window: &Window, step: u32) -> bool {
+fn is_held(contender: Contender, window: &Window, step: u32) -> bool {
     window.gone() == 0
-        && window.messages_per_s() >= DELIVERED_SHARE_MIN * f64::from(step)
+        && (!contender.delivers_all() || window.messages_per_s() >= DELIVERED_SHARE_MIN * f64::from(step))
         && window.groups[0].age_ms(0.99) + window.lag_p99_ms < AGE_P99_MAX_MS
 }
 
@@ -102,7 +98,8 @@ pub fn against(window: &Window, floor: &Window) -> Figures {
 fn floors(bench: &Bench, report: &mut Report) -> io::Result<()> {
     let clients = clients(bench);
     for messages_a_write in FLOOR_MESSAGES {
-        let messages_per_s = bench.full_or_quick(100_000.0 * messages_a_write.sqrt(), 5_000.0);
+        let messages_per_s =
+            bench.full_or_quick(100_000.0 * messages_a_write.sqrt(), 5_000.0 * messages_a_write);
         let work = Work {
             rounds_per_s: messages_per_s / messages_a_write / clients as f64,
             share: 1.0,

@@ -48,7 +48,7 @@ pub struct Contender {
     pub interval_ms: u32,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, ValueEnum)]
 pub enum Mode {
     Every,
     Latest,
@@ -63,6 +63,10 @@ pub struct Wish<'a> {
     pub receive_buffer_bytes: usize,
     /// Whether a client counts as connected only when it has a record of each symbol, where the server sends records.
     pub snapshots: bool,
+}
+
+impl Mode {
+    pub const ALL: [Mode; 2] = [Mode::Every, Mode::Latest];
 }
 
 impl Peer {
@@ -127,12 +131,18 @@ impl Places {
 }
 
 impl Contender {
-    pub fn every(peer: Peer) -> Contender {
+    pub fn tickcast(mode: Mode, interval_ms: u32) -> Contender {
+        Contender { peer: Peer::Tickcast, mode, interval_ms }
+    }
+
+    /// One that has no modes.
+    pub fn other(peer: Peer) -> Contender {
         Contender { peer, mode: Mode::Every, interval_ms: 0 }
     }
 
-    pub fn latest(interval_ms: u32) -> Contender {
-        Contender { peer: Peer::Tickcast, mode: Mode::Latest, interval_ms }
+    /// Whether a client is meant to get each tick.
+    pub fn delivers_all(self) -> bool {
+        self.mode == Mode::Every
     }
 
     pub fn name(self) -> String {
@@ -146,7 +156,6 @@ impl Contender {
 
     /// A client of this server with this wish.
     pub fn plan(self, wish: &Wish<'_>) -> Plan {
-        let symbols = wish.symbols.join(",");
         let (path, hello, dialect, ready) = match self.peer {
             Peer::Tickcast => {
                 let ready = if wish.snapshots {
@@ -154,13 +163,19 @@ impl Contender {
                 } else {
                     Ready::Frame(tickcast::SUBSCRIBED)
                 };
-                (tickcast::path(&symbols, self.mode, self.interval_ms), Vec::new(), Dialect::Tickcast, ready)
+                let (path, hello) = tickcast::ask(wish.symbols, self.mode, self.interval_ms);
+                (path, hello, Dialect::Tickcast, ready)
             }
             Peer::Nats => {
                 let hello = frames::masked(frames::BINARY, nats::hello(wish.symbols).as_bytes());
                 ("/".to_owned(), hello, Dialect::Nats, Ready::Frame(b"PONG"))
             }
-            _ => (format!("/?symbols={symbols}"), Vec::new(), Dialect::Lines, Ready::Frame(b"subscribed")),
+            _ => (
+                format!("/?symbols={}", wish.symbols.join(",")),
+                Vec::new(),
+                Dialect::Lines,
+                Ready::Frame(b"subscribed"),
+            ),
         };
         Plan {
             request: upgrade(&path),

@@ -54,11 +54,6 @@ impl Server {
     pub fn rss_bytes(&self) -> io::Result<u64> {
         machine::rss_bytes(self.child.id())
     }
-
-    /// Whether it has ended by itself.
-    pub fn has_ended(&mut self) -> bool {
-        !matches!(self.child.try_wait(), Ok(None))
-    }
 }
 
 impl Drop for Server {

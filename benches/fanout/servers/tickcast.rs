@@ -3,9 +3,12 @@
 use std::{io, process::Command};
 
 use super::{Mode, Places, Server};
+use crate::frames;
 
 /// The begin of the answer to a subscription.
 pub const SUBSCRIBED: &[u8] = br#"[{"type":"su"#;
+
+const QUERY_SYMBOLS_MAX: usize = 200;
 
 /// More sessions than by default, and none that is closed for what a scenario makes it do.
 const SETTINGS: [&str; 4] =
@@ -20,10 +23,19 @@ pub fn start(places: &Places) -> io::Result<Server> {
     Server::start("tickcast", &mut command, places)
 }
 
-pub fn path(symbols: &str, mode: Mode, interval_ms: u32) -> String {
+/// The path of a stream, and the command that follows where a query would be too long for a request.
+pub fn ask(symbols: &[String], mode: Mode, interval_ms: u32) -> (String, Vec<u8>) {
     let mode = match mode {
         Mode::Every => "every",
         Mode::Latest => "latest",
     };
-    format!("/v1/stream?symbols={symbols}&mode={mode}&interval_ms={interval_ms}")
+    if symbols.len() <= QUERY_SYMBOLS_MAX {
+        let symbols = symbols.join(",");
+        let path = format!("/v1/stream?symbols={symbols}&mode={mode}&interval_ms={interval_ms}");
+        return (path, Vec::new());
+    }
+    let command = serde_json::json!({
+        "op": "subscribe", "id": 1, "symbols": symbols, "mode": mode, "interval_ms": interval_ms,
+    });
+    ("/v1/stream".to_owned(), frames::masked(frames::TEXT, command.to_string().as_bytes()))
 }
