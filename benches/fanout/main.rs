@@ -54,7 +54,10 @@ fn bench(args: &Args) -> io::Result<()> {
                 eprintln!("{missing}");
                 report.missing.push(missing);
             }
-            None => peers.push(peer),
+            None => {
+                report.versions.insert(peer.name(), peer.version(&places));
+                peers.push(peer);
+            }
         }
     }
     let bench = Bench {

@@ -125,6 +125,8 @@ impl Goal {
 #[derive(Default, Serialize)]
 pub struct Report {
     pub machine: String,
+    /// Of the servers that took part.
+    pub versions: BTreeMap<&'static str, String>,
     /// Peers that could not take part, and what would install them.
     pub missing: Vec<String>,
     pub warnings: Vec<String>,
@@ -185,6 +187,9 @@ impl Report {
     /// For people: medians, with the spread of the runs behind them.
     pub fn text(&self) -> String {
         let mut out = format!("machine: {}\n", self.machine);
+        for (server, version) in &self.versions {
+            let _ = writeln!(out, "{server}: {version}");
+        }
         let mut scenarios: Vec<&str> = self.rows.iter().map(|row| row.scenario).collect();
         scenarios.dedup();
         scenarios.sort_unstable();

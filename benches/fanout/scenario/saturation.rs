@@ -55,7 +55,8 @@ fn series(bench: &Bench, report: &mut Report, contender: Contender) -> io::Resul
         let pace = Pace::new(f64::from(step) / clients as f64);
         rig.feeder.run(pace);
         let (warm, length) = bench.spans();
-        let window = rig.window(warm, length)?;
+        // It has been running: half the time is enough to get used to the rate.
+        let window = rig.window(warm / 2, length)?;
         report.add(NAME, &case(step), &contender.name(), usual(&window, f64::from(step)));
         if !is_held(contender, &window, step) {
             break;

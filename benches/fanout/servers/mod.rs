@@ -97,6 +97,24 @@ impl Peer {
         (!there).then(|| format!("{} is not installed; install it with: {install}", self.name()))
     }
 
+    /// What it says of itself, for the head of the report.
+    pub fn version(self, places: &Places) -> String {
+        let said = match self {
+            Peer::Tickcast => output(Command::new(&places.tickcast).arg("--version")),
+            Peer::Bun => output(Command::new(places.bun()).arg("--version")),
+            Peer::Nats => output(Command::new("nats-server").arg("--version")),
+            Peer::Ws => {
+                let package = places.peers.join("node_modules/ws/package.json");
+                let text = std::fs::read_to_string(package).unwrap_or_default();
+                let package: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+                let node = output(Command::new("node").arg("--version"));
+                format!("{}, node {node}", package["version"].as_str().unwrap_or_default())
+            }
+            Peer::Naive => "tokio, tokio-tungstenite".to_owned(),
+        };
+        said.trim_start_matches(self.name()).trim_start_matches("-server:").trim().to_owned()
+    }
+
     /// How the feeder has to write.
     pub fn wrapping(self) -> Wrapping {
         if self == Peer::Nats { Wrapping::NatsPublish } else { Wrapping::Line }
@@ -114,6 +132,11 @@ impl Peer {
             Peer::Naive => naive::start(places),
         }
     }
+}
+
+fn output(command: &mut Command) -> String {
+    let said = command.output().map(|output| output.stdout).unwrap_or_default();
+    String::from_utf8_lossy(&said).trim().to_owned()
 }
 
 fn answers(program: &str) -> bool {

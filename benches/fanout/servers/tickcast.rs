@@ -10,9 +10,15 @@ pub const SUBSCRIBED: &[u8] = br#"[{"type":"su"#;
 
 const QUERY_SYMBOLS_MAX: usize = 200;
 
-/// More sessions than by default, and none that is closed for what a scenario makes it do.
-const SETTINGS: [&str; 4] =
-    ["limits.sessions=20000", "limits.progress_ms=120000", "limits.ping_ms=120000", "limits.pong_ms=100000"];
+/// More sessions than by default, none that is closed for what a scenario makes it do, and none that is told of symbols
+/// that tick seldom: the others say nothing of it.
+const SETTINGS: [&str; 5] = [
+    "limits.sessions=20000",
+    "limits.progress_ms=120000",
+    "limits.ping_ms=120000",
+    "limits.pong_ms=100000",
+    "limits.stale_ms=600000",
+];
 
 pub fn start(places: &Places) -> io::Result<Server> {
     let mut command = Command::new(&places.tickcast);
