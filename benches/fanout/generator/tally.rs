@@ -1,0 +1,78 @@
+//! What a group of clients has received, and which frames hold data.
+
+use hdrhistogram::Histogram;
+
+/// How a server's frames are to be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dialect {
+    /// Arrays of messages; data and control never share a frame, so a frame's first message says what all are.
+    Tickcast,
+    /// Each frame is one line of the feed; what is no object is not data.
+    Lines,
+    /// The NATS protocol; of its own objects there is one, in `INFO`, before all else.
+    Nats,
+}
+
+/// The first bytes of a frame: enough to know what is in it.
+#[derive(Default)]
+pub struct Prefix {
+    bytes: [u8; PREFIX_BYTES],
+    length: usize,
+}
+
+/// The shortest that tells all of tickcast's messages apart.
+pub const PREFIX_BYTES: usize = 12;
+
+/// Counts since the last look. A message is an object: the objects of data are flat, so that each has one `{`.
+pub struct Tally {
+    pub messages: u64,
+    /// Of all frames, heads included.
+    pub bytes: u64,
+    pub reads: u64,
+    /// From `ts` to the read that completed the message's frame, in microseconds; of the clients that are sampled.
+    pub ages_us: Histogram<u64>,
+    /// Connections that the server ended.
+    pub gone: u64,
+}
+
+impl Prefix {
+    pub fn clear(&mut self) {
+        self.length = 0;
+    }
+
+    pub fn add(&mut self, bytes: &[u8]) {
+        let taken = bytes.len().min(PREFIX_BYTES - self.length);
+        self.bytes[self.length..self.length + taken].copy_from_slice(&bytes[..taken]);
+        self.length += taken;
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+impl Dialect {
+    /// Whether a frame that begins so holds data.
+    pub fn is_data(self, begin: &[u8]) -> bool {
+        match self {
+            Dialect::Tickcast => TICKCAST_DATA.iter().any(|data| begin.starts_with(*data)),
+            Dialect::Lines => begin.starts_with(b"{"),
+            Dialect::Nats => !begin.starts_with(b"INFO"),
+        }
+    }
+}
+
+const TICKCAST_DATA: [&[u8; PREFIX_BYTES]; 3] = [br#"[{"type":"up"#, br#"[{"type":"sn"#, br#"[{"type":"ga"#];
+
+impl Default for Tally {
+    fn default() -> Tally {
+        let ages_us = Histogram::new_with_bounds(1, 600_000_000, 3).expect("bounds are in order");
+        Tally { messages: 0, bytes: 0, reads: 0, ages_us, gone: 0 }
+    }
+}
+
+impl Tally {
+    pub fn age_ms(&self, quantile: f64) -> f64 {
+        self.ages_us.value_at_quantile(quantile) as f64 / 1e3
+    }
+}

@@ -1,0 +1,36 @@
+// Bun's own publish and subscribe, which is built into its server: lines from standard input, one text frame a line.
+const server = Bun.serve({
+  hostname: "127.0.0.1",
+  port: 0,
+  fetch(request, server) {
+    const symbols = (new URL(request.url).searchParams.get("symbols") ?? "").split(",");
+    if (server.upgrade(request, { data: { symbols } })) return undefined;
+    return new Response("a WebSocket is needed", { status: 426 });
+  },
+  websocket: {
+    perMessageDeflate: false,
+    // The bench's clients are busy or idle for a reason; neither is to be closed for it.
+    idleTimeout: 0,
+    open(socket) {
+      for (const symbol of socket.data.symbols) socket.subscribe(symbol);
+      socket.data = undefined;
+      socket.send("subscribed");
+    },
+    message() {},
+  },
+});
+console.log(`listening on http://127.0.0.1:${server.port}`);
+
+const decoder = new TextDecoder();
+let rest = "";
+for await (const chunk of Bun.stdin.stream()) {
+  const text = rest + decoder.decode(chunk, { stream: true });
+  let start = 0;
+  for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", start)) {
+    // {"symbol":"S0000",...: the name begins at 11, and nothing else has to be read.
+    server.publish(text.slice(start + 11, text.indexOf('"', start + 11)), text.slice(start, end));
+    start = end + 1;
+  }
+  rest = text.slice(start);
+}
+process.exit(0);

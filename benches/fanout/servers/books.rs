@@ -1,0 +1,39 @@
+//! tickcast's own account of what it did, from its metrics.
+
+use std::{
+    collections::HashMap,
+    io::{self, Read, Write},
+    net::{Ipv4Addr, TcpStream},
+};
+
+/// One scrape; the difference of two is a window.
+#[derive(Clone, Default)]
+pub struct Books(HashMap<String, f64>);
+
+impl Books {
+    pub fn scrape(port: u16) -> io::Result<Books> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text)?;
+        if !text.starts_with("HTTP/1.1 200") {
+            return Err(io::Error::other(format!("no metrics: {}", text.lines().next().unwrap_or_default())));
+        }
+        let mut sums = HashMap::new();
+        for line in text.lines().filter(|line| line.starts_with("tickcast_")) {
+            let Some((key, value)) = line.rsplit_once(' ') else { continue };
+            let family = key.split('{').next().unwrap_or(key);
+            *sums.entry(family.to_owned()).or_default() += value.parse().unwrap_or(0.0);
+        }
+        Ok(Books(sums))
+    }
+
+    /// The sum over a family's labels.
+    pub fn get(&self, family: &str) -> f64 {
+        self.0.get(family).copied().unwrap_or(0.0)
+    }
+
+    pub fn since(&self, before: &Books) -> Books {
+        Books(self.0.iter().map(|(family, value)| (family.clone(), value - before.get(family))).collect())
+    }
+}

@@ -1,0 +1,47 @@
+//! tickcast, by its public contract alone.
+
+use std::{io, process::Command};
+
+use super::{Mode, Places, Server};
+use crate::frames;
+
+/// The begin of the answer to a subscription.
+pub const SUBSCRIBED: &[u8] = br#"[{"type":"su"#;
+
+const QUERY_SYMBOLS_MAX: usize = 200;
+
+/// More sessions than by default, none that is closed for what a scenario makes it do, and none that is told of symbols
+/// that tick seldom: the others say nothing of it.
+const SETTINGS: [&str; 5] = [
+    "limits.sessions=20000",
+    "limits.progress_ms=120000",
+    "limits.ping_ms=120000",
+    "limits.pong_ms=100000",
+    "limits.stale_ms=600000",
+];
+
+pub fn start(places: &Places) -> io::Result<Server> {
+    let mut command = Command::new(&places.tickcast);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--feed", "-", "--shards", "1"]);
+    for setting in SETTINGS {
+        command.args(["--set", setting]);
+    }
+    Server::start("tickcast", &mut command, places)
+}
+
+/// The path of a stream, and the command that follows where a query would be too long for a request.
+pub fn ask(symbols: &[String], mode: Mode, interval_ms: u32) -> (String, Vec<u8>) {
+    let mode = match mode {
+        Mode::Every => "every",
+        Mode::Latest => "latest",
+    };
+    if symbols.len() <= QUERY_SYMBOLS_MAX {
+        let symbols = symbols.join(",");
+        let path = format!("/v1/stream?symbols={symbols}&mode={mode}&interval_ms={interval_ms}");
+        return (path, Vec::new());
+    }
+    let command = serde_json::json!({
+        "op": "subscribe", "id": 1, "symbols": symbols, "mode": mode, "interval_ms": interval_ms,
+    });
+    ("/v1/stream".to_owned(), frames::masked(frames::TEXT, command.to_string().as_bytes()))
+}

@@ -1,0 +1,122 @@
+//! The bench's check of itself, as `cargo test` runs it: small, short, and without peers that have to be installed.
+
+use std::{
+    io, panic,
+    process::ExitCode,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    frames,
+    generator::Detail,
+    lines::symbol,
+    machine,
+    report::{Figure, Report, Row},
+    rig::{Rig, wish, zipf_choices},
+    scenario::{Bench, Scenario, Size},
+    servers::{Contender, Mode, Peer, Places, Wish},
+};
+
+/// Reports as test programs do, so that what counts tests counts these.
+pub fn run() -> ExitCode {
+    let checks: [(&str, fn()); 3] = [
+        ("frames_are_found_whole", frames::check),
+        ("every_tick_is_counted", every_tick_is_counted),
+        ("scenarios_run", scenarios_run),
+    ];
+    println!("\nrunning {} tests", checks.len());
+    let mut failed = 0;
+    for (name, check) in checks {
+        let passed = panic::catch_unwind(check).is_ok();
+        failed += usize::from(!passed);
+        println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
+    }
+    let verdict = if failed == 0 { "ok" } else { "FAILED" };
+    let passed = checks.len() - failed;
+    println!(
+        "\ntest result: {verdict}. {passed} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out\n"
+    );
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Every scenario, with servers that need no installation. How fast anything is, is not asked.
+fn scenarios_run() {
+    let report = quick().expect("the bench runs");
+    assert_eq!(report.warnings, Vec::<String>::new());
+    for row in report.rows.iter().filter(|row| row.server.starts_with("tickcast")) {
+        let (at, of) =
+            (format!("{} {} {}", row.scenario, row.case, row.server), |figure| median(row, figure));
+        assert!(of(Figure::Residual).is_none_or(|residual| residual == 0.0), "{at}: the books balance");
+        assert!(of(Figure::Gone).is_none_or(|gone| gone == 0.0), "{at}: nobody is cut off");
+        assert!(of(Figure::FinalRight).is_none_or(|share| share >= 1.0), "{at}: final values are right");
+    }
+    for scenario in Scenario::ALL {
+        let name = format!("{scenario:?}");
+        let rows = report.rows.iter().filter(|row| row.scenario == name);
+        // Too short a window may miss its messages on a busy machine, but not all of them do.
+        let counted = rows.flat_map(|row| row.figures.values()).filter(|spread| spread.median > 0.0).count();
+        assert!(counted > 3, "{name} measures something");
+        assert!(report.goals.iter().any(|goal| goal.scenario == name), "{name} has goals");
+    }
+}
+
+/// What is fed reaches every client once, and the generator counts it exactly.
+fn every_tick_is_counted() {
+    const CLIENTS: usize = 20;
+    const SYMBOLS: usize = 7;
+    const EACH: usize = 3;
+    const ROUNDS: usize = 40;
+    for contender in [Contender::tickcast(Mode::Every, 0), Contender::other(Peer::Naive)] {
+        let rig = Rig::start(contender, SYMBOLS, &places()).expect("the server starts");
+        let choices = zipf_choices(CLIENTS, EACH, SYMBOLS);
+        let plan = |chosen: &Vec<String>| {
+            contender.plan(&Wish { detail: Detail::Heads, snapshots: true, ..wish(chosen, 0, CLIENTS) })
+        };
+        rig.connect(choices.iter().map(plan).collect()).expect("clients connect");
+        rig.generator.mark().expect("the generator answers");
+        rig.feeder.now(SYMBOLS * ROUNDS);
+        let (expected, mut found, mut aged) = ((CLIENTS * EACH * ROUNDS) as u64, 0, 0);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while found < expected && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(10));
+            let mark = rig.generator.mark().expect("the generator answers");
+            found += mark.groups[0].messages;
+            aged += mark.groups[0].ages_us.len();
+        }
+        assert_eq!((found, aged), (expected, expected), "{}", contender.name());
+        let fed = rig.feeder.take().heads_us;
+        for heads in rig.generator.heads(0).expect("the generator answers") {
+            assert_eq!(heads.len(), EACH);
+            assert!(
+                heads.iter().all(|(name, ts)| (0..SYMBOLS).any(|at| symbol(at) == *name && fed[at] == *ts))
+            );
+        }
+    }
+}
+
+fn median(row: &Row, figure: Figure) -> Option<f64> {
+    row.figures.get(&figure).map(|spread| spread.median)
+}
+
+fn places() -> Places {
+    let target = env!("CARGO_TARGET_TMPDIR");
+    Places {
+        tickcast: env!("CARGO_BIN_EXE_tickcast").into(),
+        peers: target.into(),
+        logs: [target, "fanout-logs"].iter().collect(),
+    }
+}
+
+fn quick() -> io::Result<Report> {
+    machine::raise_open_files()?;
+    let peers = vec![Peer::Tickcast, Peer::Naive];
+    let bench =
+        Bench { places: places(), peers, modes: Mode::ALL.to_vec(), with_floor: true, size: Size::Smoke };
+    let mut report = Report::new();
+    for scenario in Scenario::ALL {
+        scenario.run(&bench, &mut report)?;
+        scenario.judge(&mut report);
+    }
+    Ok(report)
+}
