@@ -42,9 +42,9 @@ fn files(directory: &str, ending: &str) -> Vec<String> {
     found
 }
 
-/// Rust files of the crate, its tests and its examples.
+/// Rust files of the crate, its tests, its benchmarks and its examples.
 fn rust_files() -> Vec<String> {
-    ["src", "tests", "examples"].iter().flat_map(|directory| files(directory, "rs")).collect()
+    ["src", "tests", "benches", "examples"].iter().flat_map(|directory| files(directory, "rs")).collect()
 }
 
 /// What a page has between `<!-- name: begin … -->` and `<!-- name: end -->`.
