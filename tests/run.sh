@@ -74,6 +74,7 @@ check format cargo fmt --all --check
 check lints cargo clippy --locked --all-targets -- -D warnings
 cargo_test tests --all-targets
 cargo_test examples-in-documentation --doc
+counted instructions tests/instructions.sh
 # The documentation is for those who work on the code: private items are in it, and may be linked to.
 check documentation env RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" \
   cargo doc --locked --no-deps --document-private-items

@@ -1,0 +1,163 @@
+//! Records and ticks to frames: what is encoded for the first session, and what the next ones copy.
+
+use tickcast::{
+    fanout::{Emit, LocalId},
+    limits,
+    tick::{Field, FieldSet, Symbol},
+    topic::{Record, Stamped, TopicId},
+    wire::{FrameSize, Framer, Framing},
+};
+
+use crate::{
+    inputs::{Kind, START, Ticks, symbol},
+    work::{Case, Done, Scale, Work, repeated},
+};
+
+pub const CASES: [Case; 8] = [
+    Case::new("1000_records_for_the_first_session", |scale| each(scale, Again::No, records)),
+    Case::new("1000_records_for_the_next_session", |scale| each(scale, Again::Yes, records)),
+    Case::new("1000_ticks_for_the_first_session", |scale| each(scale, Again::No, ticks)),
+    Case::new("1000_ticks_for_the_next_session", |scale| each(scale, Again::Yes, ticks)),
+    Case::new("1000_ticks_in_runs_of_10_for_the_first_session", |scale| runs(scale, Again::No)),
+    Case::new("1000_ticks_in_runs_of_10_for_the_next_session", |scale| runs(scale, Again::Yes)),
+    Case::new("1000_records_with_2_fields", |scale| each(scale, Again::Yes, two_fields)),
+    Case::new("1000_frames_of_one_tick", frames),
+];
+
+/// Whether a session before this one had the same messages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Again {
+    Yes,
+    No,
+}
+
+/// A topic with its record, and its last tick.
+struct Topic {
+    local: LocalId,
+    symbol: Symbol,
+    record: Record,
+    tick: Stamped,
+}
+
+/// Frames that follow one another, each filled as far as it goes.
+struct Pages {
+    framer: Framer,
+    done: Done,
+}
+
+impl Pages {
+    fn new() -> Self {
+        let mut framer = Framer::new(limits::DEFAULT.frame_bytes);
+        framer.begin(FrameSize::Full, Framing::WebSocket);
+        Pages { framer, done: Done::default() }
+    }
+
+    /// The frame at hand, or the next one when it is full.
+    fn page(&mut self) -> &mut Framer {
+        if !self.framer.has_room() {
+            self.turn();
+        }
+        &mut self.framer
+    }
+
+    /// Ends the frame.
+    fn turn(&mut self) {
+        if let Some((bytes, rx)) = divan::black_box(self.framer.finish()) {
+            self.done.items += rx.len() as u64;
+            self.done.bytes += bytes.len() as u64;
+        }
+        self.framer.begin(FrameSize::Full, Framing::WebSocket);
+    }
+
+    /// Ends the last frame; what all of them held.
+    fn end(&mut self) -> Done {
+        self.turn();
+        std::mem::take(&mut self.done)
+    }
+}
+
+fn topics(count: usize) -> Vec<Topic> {
+    let trades = Ticks::new(Kind::Trades, count).take(count);
+    let quotes = Ticks::new(Kind::Quotes, count).take(count);
+    let topic = |((trade, quote), at): ((&tickcast::tick::Tick, &tickcast::tick::Tick), usize)| {
+        let mut record = Record { seq: 1, order: 1, ts: START, rx: START, ..Record::default() };
+        record.fields = record.totals(&trade.fields);
+        record.fields.merge(&quote.fields);
+        let (local, topic) = (LocalId(at as u32), TopicId(at as u32));
+        let tick = Stamped { topic, seq: 1, order: 1, ts: START, rx: START, fields: quote.fields };
+        Topic { local, symbol: symbol(at), record, tick }
+    };
+    trades.iter().zip(&quotes).zip(0..).map(topic).collect()
+}
+
+fn records(framer: &mut Framer, topic: &Topic) {
+    framer.merged(topic.local, &topic.symbol, &topic.record, 2, FieldSet::ALL);
+}
+
+fn two_fields(framer: &mut Framer, topic: &Topic) {
+    let wanted = Field::Bid.bit().with(Field::Ask);
+    framer.merged(topic.local, &topic.symbol, &topic.record, 2, wanted);
+}
+
+fn ticks(framer: &mut Framer, topic: &Topic) {
+    framer.tick(topic.local, &topic.symbol, &topic.tick, 1, FieldSet::ALL);
+}
+
+/// One message of each topic, as `emit` writes it.
+fn each(scale: Scale, again: Again, emit: fn(&mut Framer, &Topic)) -> Box<dyn Work> {
+    let mut topics = topics(scale.of(1_000));
+    let mut pages = Pages::new();
+    repeated(move || {
+        for topic in &mut topics {
+            if again == Again::No {
+                topic.record.seq += 1;
+                topic.tick.seq += 1;
+            }
+            emit(pages.page(), topic);
+        }
+        let done = pages.end();
+        assert_eq!(done.items, topics.len() as u64);
+        done
+    })
+}
+
+fn runs(scale: Scale, again: Again) -> Box<dyn Work> {
+    let topics = topics(scale.of(100));
+    let mut runs: Vec<[Stamped; 10]> = topics.iter().map(|topic| [topic.tick; 10]).collect();
+    for (tick, at) in runs.iter_mut().flat_map(|run| run.iter_mut().zip(0..)) {
+        tick.seq += at;
+    }
+    let mut pages = Pages::new();
+    repeated(move || {
+        for (topic, run) in topics.iter().zip(&mut runs) {
+            if again == Again::No {
+                for tick in run.iter_mut() {
+                    tick.seq += 10;
+                }
+            }
+            let mut left = &run[..];
+            while !left.is_empty() {
+                let sent = pages.page().run(topic.local, &topic.symbol, left);
+                left = &left[sent..];
+            }
+        }
+        let done = pages.end();
+        assert_eq!(done.items, 10 * topics.len() as u64);
+        done
+    })
+}
+
+/// What a frame costs beside its messages.
+fn frames(scale: Scale) -> Box<dyn Work> {
+    let topics = topics(scale.of(1_000));
+    let mut pages = Pages::new();
+    repeated(move || {
+        for topic in &topics {
+            ticks(pages.page(), topic);
+            pages.turn();
+        }
+        let done = pages.end();
+        assert_eq!(done.items, topics.len() as u64);
+        done
+    })
+}
