@@ -87,6 +87,7 @@ struct Ends {
     inbox: UnboundedReceiver<ToShard>,
     runtime: Runtime,
     connections: Arc<AtomicUsize>,
+    wants_ticks: Arc<AtomicBool>,
 }
 
 impl Service {
@@ -259,13 +260,18 @@ fn shard_ends(limits: &Limits) -> io::Result<(UnboundedSender<ToShard>, Ends)> {
         inbox,
         runtime: Builder::new_current_thread().enable_all().build()?,
         connections: Arc::default(),
+        wants_ticks: Arc::default(),
     };
     Ok((sender, ends))
 }
 
 fn outlet(ends: &Ends) -> Outlet {
     let wake = Arc::clone(&ends.wake);
-    Outlet { handover: Arc::clone(&ends.handover), wake: Box::new(move || wake.notify_one()) }
+    Outlet {
+        handover: Arc::clone(&ends.handover),
+        wake: Box::new(move || wake.notify_one()),
+        wants_ticks: Arc::clone(&ends.wants_ticks),
+    }
 }
 
 fn start_shard(
@@ -276,7 +282,7 @@ fn start_shard(
 ) -> io::Result<JoinHandle<()>> {
     let (shared, app) = (Arc::clone(shared), Arc::clone(app));
     thread::Builder::new().name(format!("shard-{number}")).spawn(move || {
-        let shard = Shard::new(number, shared, ends.handover, ends.wake);
+        let shard = Shard::new(number, shared, ends.handover, ends.wake, ends.wants_ticks);
         let serve = |shard: &Rc<Shard>, stream, peer| {
             let counted = Connection::counted(&ends.connections);
             let (app, shard) = (Arc::clone(&app), Rc::clone(shard));

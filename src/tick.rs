@@ -96,7 +96,7 @@ pub enum State {
 /// How many fields are plain decimals.
 pub const FIXED_FIELDS: usize = 9;
 /// Their bits in a [`FieldSet`].
-const FIXED_BITS: u16 = (1 << FIXED_FIELDS) - 1;
+pub const FIXED_BITS: u16 = (1 << FIXED_FIELDS) - 1;
 /// Units of a [`Fixed`] in one.
 pub const FIXED_ONE: i64 = 1_000_000_000;
 /// Decimal places of a [`Fixed`].
@@ -605,6 +605,28 @@ impl Fields {
             self.trades = newer.trades;
         }
         self.mask = self.mask.union(newer.mask);
+    }
+
+    /// These fields alone, of those that are set.
+    #[must_use]
+    pub fn only(&self, wanted: FieldSet) -> Fields {
+        let mut some = Fields { mask: self.mask.intersect(wanted), ..Fields::default() };
+        let mut bits = some.mask.0 & FIXED_BITS;
+        while bits != 0 {
+            let index = bits.trailing_zeros() as usize;
+            some.fixed[index] = self.fixed[index];
+            bits &= bits - 1;
+        }
+        if some.mask.contains(Field::Side) {
+            some.side = self.side;
+        }
+        if some.mask.contains(Field::Volume) {
+            some.volume = self.volume;
+        }
+        if some.mask.contains(Field::Trades) {
+            some.trades = self.trades;
+        }
+        some
     }
 
     /// Appends `,"name":value` for each field that is both set and in `wanted`, in the wire's order.

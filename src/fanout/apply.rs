@@ -27,8 +27,13 @@ impl Fanout {
                 self.take(tick, now);
             }
         }
+        let has_ticks = batch.has_ticks();
         for local in touched.drain(..) {
-            self.mark_topic(local, now);
+            if !has_ticks && self.topics[local as usize].wants_ticks() {
+                self.catch_up(local, now, store);
+            } else {
+                self.mark_topic(local, now);
+            }
         }
         self.scratch.touched = touched;
         for &(market, state) in &batch.states {
@@ -86,14 +91,13 @@ impl Fanout {
                 continue;
             }
             touched.push(local);
-            if topic.every > 0 || !topic.masked.is_empty() {
+            if topic.wants_ticks() {
                 one_by_one = true;
                 continue;
             }
             topic.fresh = at.record.seq - topic.record.seq;
             topic.fresh_rx = at.record.rx;
             topic.record = at.record;
-            topic.last = Some(batch.ticks[at.last as usize]);
         }
         one_by_one
     }
@@ -193,8 +197,8 @@ fn note(topic: &mut Topic, tick: &Stamped, recent_ticks: usize) {
     record.order = tick.order;
     record.ts = tick.ts;
     record.rx = tick.rx;
+    record.changed = tick.fields.mask;
     record.fields.merge(&tick.fields);
-    topic.last = Some(*tick);
     if topic.every > 0 {
         if topic.recent.len() >= recent_ticks {
             topic.recent.drain(..recent_ticks / 2);

@@ -38,6 +38,8 @@ pub struct Fanout {
     pub(super) notices: Vec<Notice>,
     pub(super) stale_nanos: u64,
     pub(super) subscriptions_max: usize,
+    /// Subscriptions that must see each tick by itself: in mode `every`, or to some fields.
+    pub(super) of_ticks: usize,
     pub(super) bounds: Bounds,
     pub(super) alike: Alike,
     pub(super) scratch: Scratch,
@@ -69,8 +71,6 @@ pub(super) struct Topic {
     /// `None` until the symbol is born.
     pub market: Option<TopicId>,
     pub record: Record,
-    /// The last tick, for subscriptions that are one behind.
-    pub last: Option<Stamped>,
     pub state: State,
     /// Subscriptions to every field; a tick concerns each of them without looking.
     pub plain: Vec<u32>,
@@ -195,6 +195,7 @@ impl Fanout {
             notices: Vec::new(),
             stale_nanos: u64::try_from(stale.as_nanos()).unwrap_or(u64::MAX),
             subscriptions_max,
+            of_ticks: 0,
             bounds: Bounds { recent_ticks: 256, history_ticks: 128 },
             alike: Alike::default(),
             scratch: Scratch::default(),
@@ -233,6 +234,12 @@ impl Fanout {
     /// How many sessions have something to send; some may have gone since.
     pub fn ready(&self) -> usize {
         self.ready.len()
+    }
+
+    /// Whether batches should come with their ticks. One that does not is made up for, at the cost of a look at the
+    /// market for each topic.
+    pub fn wants_ticks(&self) -> bool {
+        self.of_ticks > 0
     }
 
     /// When [`Self::advance`] is next wanted.
@@ -276,7 +283,6 @@ impl Topic {
             symbol,
             market: None,
             record: Record::default(),
-            last: None,
             state: State::Pending,
             plain: Vec::new(),
             plain_idle: 0,
@@ -291,6 +297,11 @@ impl Topic {
 
     pub fn subscribers(&self) -> impl Iterator<Item = u32> + '_ {
         self.plain.iter().chain(&self.masked).copied()
+    }
+
+    /// Whether someone here must see each of its ticks.
+    pub fn wants_ticks(&self) -> bool {
+        self.every > 0 || !self.masked.is_empty()
     }
 
     pub fn has_subscribers(&self) -> bool {

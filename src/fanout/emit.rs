@@ -20,8 +20,11 @@ pub trait Emit {
     /// The whole record, in place of the `n` ticks since the last message.
     fn merged(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, n: u64, wanted: FieldSet);
 
-    /// One tick: the fields that it changed. `n` is above 1 when ticks without a wanted field came before it.
-    fn tick(&mut self, topic: LocalId, symbol: &Symbol, tick: &Stamped, n: u64, wanted: FieldSet);
+    /// The record's last tick: the fields that it changed.
+    fn last_tick(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, wanted: FieldSet);
+
+    /// One tick: the wanted fields that it changed. `n` is above 1 when ticks without a wanted field came before it.
+    fn tick(&mut self, symbol: &Symbol, tick: &Stamped, n: u64, wanted: FieldSet);
 
     /// Consecutive ticks with every field, as many as there is room for; says how many.
     fn run(&mut self, topic: LocalId, symbol: &Symbol, ticks: &[Stamped]) -> usize;

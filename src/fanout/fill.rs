@@ -56,9 +56,10 @@ impl Fanout {
         if sub.base == Base::None {
             tally.record(n - sub.skipped);
             let local = LocalId(sub.topic);
-            match &topic.last {
-                Some(last) if n == 1 => emit.tick(local, &topic.symbol, last, n, sub.wanted),
-                _ => emit.merged(local, &topic.symbol, &topic.record, n, sub.wanted),
+            if n == 1 && !topic.record.changed.intersect(sub.wanted).is_empty() {
+                emit.last_tick(local, &topic.symbol, &topic.record, sub.wanted);
+            } else {
+                emit.merged(local, &topic.symbol, &topic.record, n, sub.wanted);
             }
             begin_at_head(sub, topic);
         }
@@ -264,7 +265,7 @@ fn send_wanted(sub: &mut Sub, topic: &Topic, ticks: &[Stamped], emit: &mut impl 
             sub.lead = lead(n - 1);
             return;
         }
-        emit.tick(LocalId(sub.topic), &topic.symbol, tick, n, sub.wanted);
+        emit.tick(&topic.symbol, tick, n, sub.wanted);
         tally.delivered += 1;
         // Every tick in between was booked as filtered when it came.
         sub.skipped -= n - 1;

@@ -40,7 +40,6 @@ impl Fanout {
             self.by_market[market.0 as usize] = local;
             let Image { record, closed } = store.image(market);
             topic.record = record;
-            topic.last = None;
             topic.state = match (closed, record.seq) {
                 (true, _) => State::Closed,
                 (false, 0) => State::Pending,
@@ -92,6 +91,7 @@ impl Fanout {
     pub(super) fn attach(&mut self, key: u32) {
         let sub = &mut self.subs[key as usize];
         let topic = &mut self.topics[sub.topic as usize];
+        self.of_ticks += usize::from(sees_each_tick(sub));
         topic.every += u32::from(sub.mode == Mode::Every);
         topic.plain_idle += u32::from(sub.wanted == FieldSet::ALL);
         let list = if sub.wanted == FieldSet::ALL { &mut topic.plain } else { &mut topic.masked };
@@ -105,6 +105,7 @@ impl Fanout {
         let place = std::mem::replace(&mut sub.place, Place::Idle);
         let (slot, local, session) = (sub.slot as usize, sub.topic, sub.session);
         let (every, plain) = (sub.mode == Mode::Every, sub.wanted == FieldSet::ALL);
+        self.of_ticks -= usize::from(sees_each_tick(sub));
         let topic = &mut self.topics[local as usize];
         topic.every -= u32::from(every);
         topic.every_behind -= u32::from(every && place != Place::Idle);
@@ -161,4 +162,8 @@ impl Fanout {
             }
         }
     }
+}
+
+fn sees_each_tick(sub: &Sub) -> bool {
+    sub.mode == Mode::Every || sub.wanted != FieldSet::ALL
 }

@@ -52,7 +52,6 @@ impl Fanout {
             let rx = self.look_at_missed(local, market, &record, store);
             let topic = &mut self.topics[local as usize];
             topic.record = record;
-            topic.last = None;
             topic.recent.clear();
             topic.fresh = missed;
             topic.fresh_rx = rx;

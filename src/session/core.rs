@@ -3,7 +3,10 @@
 //! Smart batching: a turn takes in all ticks that wait, marks cursors, and then writes once for each session touched.
 //! Under load the batches grow and the cost of a message falls; when there is slack a tick is on the wire at once.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use super::{
     pace::Pace,
@@ -29,6 +32,8 @@ pub struct Core {
     pub reader: CommandReader,
     pub scratch: Vec<u8>,
     pub draining_since: Option<Nanos>,
+    /// Where ingest reads whether batches should come with their ticks.
+    wants_ticks: Arc<AtomicBool>,
     batches: Vec<Arc<Batch>>,
     pace: Pace,
     round: Round,
@@ -53,7 +58,7 @@ pub enum Due {
 }
 
 impl Core {
-    pub fn new(shared: &Arc<Shared>) -> Self {
+    pub fn new(shared: &Arc<Shared>, wants_ticks: Arc<AtomicBool>) -> Self {
         let now = shared.clock.now();
         let limits = &shared.limits;
         let pause_nanos = u64::try_from(limits.pause.as_nanos()).unwrap_or(u64::MAX);
@@ -65,6 +70,7 @@ impl Core {
             reader: CommandReader::new(),
             scratch: Vec::new(),
             draining_since: None,
+            wants_ticks,
             batches: Vec::new(),
             pace: Pace::new(now, pause_nanos),
             round: Round::default(),
@@ -115,6 +121,7 @@ impl Core {
             self.fanout.apply(&batch, now, &*shared.ingest);
         }
         self.batches = batches;
+        self.wants_ticks.store(self.fanout.wants_ticks(), Ordering::Relaxed);
         self.fanout.advance(now);
         self.tell();
     }

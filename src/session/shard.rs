@@ -103,8 +103,9 @@ impl Shard {
         shared: Arc<Shared>,
         handover: Arc<Handover<Batch>>,
         wake: Arc<Notify>,
+        wants_ticks: Arc<AtomicBool>,
     ) -> Rc<Self> {
-        let core = RefCell::new(Core::new(&shared));
+        let core = RefCell::new(Core::new(&shared, wants_ticks));
         Rc::new(Shard { shared, number, core, handover, wake })
     }
 

@@ -3,9 +3,12 @@
 //! Law 1: nothing here waits for a session. The lock is taken once for a batch by a feed, and by shards for bounded
 //! copies; the hand-over of a batch happens under it, so that every shard sees the batches in the order of their seqs.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
-use super::{Batch, Birth, FeedId, Image, Market, Stamped, Store, TopicId, handover::Handover};
+use super::{Batch, Birth, Detail, FeedId, Image, Market, Stamped, Store, TopicId, handover::Handover};
 use crate::{
     feed::Refused,
     tick::{Nanos, State, Symbol, Tick},
@@ -15,6 +18,9 @@ use crate::{
 pub struct Outlet {
     pub handover: Arc<Handover<Batch>>,
     pub wake: Box<dyn Fn() + Send + Sync>,
+    /// Whether the shard has a use for single ticks. It says so when it pleases: a batch that comes without is made up
+    /// for from the market.
+    pub wants_ticks: Arc<AtomicBool>,
 }
 
 /// All topics, shared by feeds, shards and HTTP.
@@ -48,8 +54,10 @@ impl Ingest {
         refused: &mut Vec<Refused>,
     ) -> usize {
         let mut market = self.lock();
-        let batch = market.ingest(feed, ticks, rx, refused);
-        let taken = batch.ticks.len();
+        let wanted = self.outlets.iter().any(|outlet| outlet.wants_ticks.load(Ordering::Relaxed));
+        let detail = if wanted { Detail::Ticks } else { Detail::Records };
+        let batch = market.ingest(feed, ticks, rx, refused, detail);
+        let taken = batch.taken;
         self.publish(batch);
         taken
     }
@@ -102,7 +110,7 @@ impl Ingest {
         if batch.is_empty() {
             return;
         }
-        let ticks = batch.ticks.len();
+        let ticks = batch.taken;
         let batch = Arc::new(batch);
         for outlet in &self.outlets {
             if outlet.handover.push(&batch, ticks) {

@@ -3,11 +3,11 @@
 //! Pure: no lock, no clock, no I/O. `service` keeps it behind a lock that ingest takes once for each batch, and that
 //! nobody holds for longer than a copy of a few records.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use super::{Batch, Birth, FeedId, Record, Stamped, TopicId, Touched, ingest::Listing, ring::Ring};
+use super::{Batch, Birth, Detail, FeedId, Record, Stamped, TopicId, Touched, ingest::Listing, ring::Ring};
 use crate::{
     feed::{Refused, RejectReason},
     tick::{Nanos, State, Symbol, Tick},
@@ -22,6 +22,8 @@ pub struct Market {
     ring_ticks_max: usize,
     /// Names of the feeds, for the message that names both claimants of a symbol.
     feeds: Vec<String>,
+    /// The topics of the batch at hand, in the order of their first ticks; empty between batches.
+    touched: Vec<TopicId>,
 }
 
 struct Topic {
@@ -30,8 +32,6 @@ struct Topic {
     record: Record,
     ring: Ring,
     closed: bool,
-    /// Place in the `touched` of the batch that its last tick was in.
-    touched: u32,
 }
 
 /// A topic as it stands.
@@ -51,32 +51,41 @@ impl Market {
             topics_max,
             ring_ticks_max,
             feeds,
+            touched: Vec::new(),
         }
     }
 
     /// Takes ticks in, in order; `rx` is the time of receipt of all of them. What was refused is described in
-    /// `refused`; the rest is in the batch.
+    /// `refused`; the rest is in the batch. The vector is left empty.
     pub fn ingest(
         &mut self,
         feed: FeedId,
         ticks: &mut Vec<Tick>,
         rx: Nanos,
         refused: &mut Vec<Refused>,
+        detail: Detail,
     ) -> Batch {
-        let mut batch = Batch { ticks: Vec::with_capacity(ticks.len()), ..Batch::default() };
+        let mut batch = Batch::default();
         let before = self.order;
-        for (index, tick) in ticks.drain(..).enumerate() {
-            match self.place(feed, tick.symbol, &mut batch.births) {
-                Ok(id) => {
-                    self.touch(id, before, &mut batch);
-                    batch.ticks.push(self.take(id, tick.ts.unwrap_or(rx), rx, &tick.fields));
+        for (index, tick) in ticks.iter().enumerate() {
+            let id = match self.place(feed, &tick.symbol, &mut batch.births) {
+                Ok(id) => id,
+                Err((reason, message)) => {
+                    refused.push(Refused { index, reason, message });
+                    continue;
                 }
-                Err((reason, message)) => refused.push(Refused { index, reason, message }),
+            };
+            self.touch(id, before);
+            let record = self.take(id, tick, rx);
+            if detail == Detail::Ticks {
+                batch.ticks.push(stamp(id, record));
             }
         }
-        for touched in &mut batch.touched {
-            touched.record = self.topics[touched.topic.0 as usize].record;
-        }
+        ticks.clear();
+        batch.taken = (self.order - before) as usize;
+        let topics = &self.topics;
+        let touched = self.touched.drain(..);
+        batch.touched.extend(touched.map(|topic| Touched { topic, record: topics[topic.0 as usize].record }));
         batch
     }
 
@@ -155,69 +164,76 @@ impl Market {
         out.len() - before
     }
 
+    #[inline]
     fn place(
         &mut self,
         feed: FeedId,
-        symbol: Symbol,
+        symbol: &Symbol,
         births: &mut Vec<Birth>,
     ) -> Result<TopicId, (RejectReason, String)> {
-        match self.by_symbol.entry(symbol) {
-            Entry::Occupied(entry) => {
-                let owner = self.topics[entry.get().0 as usize].feed;
-                if owner == feed {
-                    return Ok(*entry.get());
-                }
-                let name = |feed: FeedId| self.feeds.get(usize::from(feed.0)).map_or("?", String::as_str);
-                let message = format!(
-                    "symbol {} belongs to feed {:?}, feed {:?} cannot write it: one symbol has one feed",
-                    entry.key(),
-                    name(owner),
-                    name(feed)
-                );
-                Err((RejectReason::Owned, message))
-            }
-            Entry::Vacant(_) if self.topics.len() >= self.topics_max => {
-                let message = format!("the limit of {} topics is reached (limits.topics)", self.topics_max);
-                Err((RejectReason::TopicsFull, message))
-            }
-            Entry::Vacant(entry) => {
-                let id = TopicId(u32::try_from(self.topics.len()).unwrap_or(u32::MAX));
-                let symbol = entry.key().clone();
-                entry.insert(id);
-                births.push(Birth { topic: id, symbol: symbol.clone() });
-                let (record, ring) = (Record::default(), Ring::default());
-                self.topics.push(Topic { symbol, feed, record, ring, closed: false, touched: 0 });
-                Ok(id)
-            }
+        match self.by_symbol.get(symbol) {
+            Some(&id) if self.topics[id.0 as usize].feed == feed => Ok(id),
+            Some(&id) => Err(self.owned(id, feed)),
+            None => self.bear(feed, symbol, births),
         }
+    }
+
+    #[cold]
+    fn owned(&self, id: TopicId, feed: FeedId) -> (RejectReason, String) {
+        let Topic { symbol, feed: owner, .. } = &self.topics[id.0 as usize];
+        let name = |feed: FeedId| self.feeds.get(usize::from(feed.0)).map_or("?", String::as_str);
+        let message = format!(
+            "symbol {symbol} belongs to feed {:?}, feed {:?} cannot write it: one symbol has one feed",
+            name(*owner),
+            name(feed)
+        );
+        (RejectReason::Owned, message)
+    }
+
+    #[cold]
+    fn bear(
+        &mut self,
+        feed: FeedId,
+        symbol: &Symbol,
+        births: &mut Vec<Birth>,
+    ) -> Result<TopicId, (RejectReason, String)> {
+        if self.topics.len() >= self.topics_max {
+            let message = format!("the limit of {} topics is reached (limits.topics)", self.topics_max);
+            return Err((RejectReason::TopicsFull, message));
+        }
+        let id = TopicId(u32::try_from(self.topics.len()).unwrap_or(u32::MAX));
+        self.by_symbol.insert(symbol.clone(), id);
+        births.push(Birth { topic: id, symbol: symbol.clone() });
+        let (symbol, record, ring) = (symbol.clone(), Record::default(), Ring::default());
+        self.topics.push(Topic { symbol, feed, record, ring, closed: false });
+        Ok(id)
     }
 
     /// Notes that the next tick of the batch is this topic's; `before`: the order of the last tick before the batch.
-    fn touch(&mut self, id: TopicId, before: u64, batch: &mut Batch) {
-        let topic = &mut self.topics[id.0 as usize];
-        let last = u32::try_from(batch.ticks.len()).unwrap_or(u32::MAX);
-        if topic.record.seq == 0 || topic.record.order <= before {
-            topic.touched = u32::try_from(batch.touched.len()).unwrap_or(u32::MAX);
-            batch.touched.push(Touched { topic: id, last, record: Record::default() });
-        } else {
-            batch.touched[topic.touched as usize].last = last;
+    fn touch(&mut self, id: TopicId, before: u64) {
+        let record = &self.topics[id.0 as usize].record;
+        if record.seq == 0 || record.order <= before {
+            self.touched.push(id);
         }
     }
 
-    fn take(&mut self, id: TopicId, ts: Nanos, rx: Nanos, fields: &crate::tick::Fields) -> Stamped {
+    fn take(&mut self, id: TopicId, tick: &Tick, rx: Nanos) -> &Record {
         self.order += 1;
-        let topic = &mut self.topics[id.0 as usize];
-        let record = &mut topic.record;
-        let fields = record.totals(fields);
-        record.fields.merge(&fields);
+        let Topic { record, ring, .. } = &mut self.topics[id.0 as usize];
+        record.take(&tick.fields);
         record.seq += 1;
         record.order = self.order;
-        record.ts = ts;
+        record.ts = tick.ts.unwrap_or(rx);
         record.rx = rx;
-        let stamped = Stamped { topic: id, seq: record.seq, order: self.order, ts, rx, fields };
-        topic.ring.push(&stamped, self.ring_ticks_max);
-        stamped
+        ring.push(record, self.ring_ticks_max);
+        record
     }
+}
+
+/// The record's last tick by itself.
+fn stamp(topic: TopicId, record: &Record) -> Stamped {
+    let &Record { seq, order, ts, rx, .. } = record;
+    Stamped { topic, seq, order, ts, rx, fields: record.last_change() }
 }
 
 impl Topic {
@@ -252,7 +268,7 @@ mod tests {
         let mut market = market();
         let mut refused = Vec::new();
         let mut ticks = vec![tick("A", 1), tick("B", 2), tick("A", 3)];
-        let batch = market.ingest(FeedId(0), &mut ticks, Nanos(9), &mut refused);
+        let batch = market.ingest(FeedId(0), &mut ticks, Nanos(9), &mut refused, Detail::Ticks);
         let placed: Vec<_> = batch.ticks.iter().map(|tick| (tick.topic.0, tick.seq, tick.order)).collect();
         assert_eq!(placed, [(0, 1, 1), (1, 1, 2), (0, 2, 3)]);
         assert_eq!(batch.births.len(), 2);
@@ -263,11 +279,31 @@ mod tests {
     fn a_second_feed_that_claims_a_symbol_is_refused_by_both_names() {
         let mut market = market();
         let mut refused = Vec::new();
-        market.ingest(FeedId(0), &mut vec![tick("A", 1)], Nanos(9), &mut refused);
-        let batch = market.ingest(FeedId(1), &mut vec![tick("B", 1), tick("A", 2)], Nanos(9), &mut refused);
+        market.ingest(FeedId(0), &mut vec![tick("A", 1)], Nanos(9), &mut refused, Detail::Ticks);
+        let batch = market.ingest(
+            FeedId(1),
+            &mut vec![tick("B", 1), tick("A", 2)],
+            Nanos(9),
+            &mut refused,
+            Detail::Ticks,
+        );
         assert_eq!(batch.ticks.len(), 1);
         assert_eq!((refused[0].index, refused[0].reason), (1, RejectReason::Owned));
         assert!(refused[0].message.contains("\"sim\"") && refused[0].message.contains("\"push\""));
+    }
+
+    #[test]
+    fn a_batch_has_its_ticks_one_by_one_when_they_are_asked_for() {
+        let [mut with, mut without] = [market(), market()];
+        let mut ticks = vec![tick("A", 1), tick("B", 2), tick("A", 3)];
+        let all = with.ingest(FeedId(0), &mut ticks.clone(), Nanos(9), &mut Vec::new(), Detail::Ticks);
+        let few = without.ingest(FeedId(0), &mut ticks, Nanos(9), &mut Vec::new(), Detail::Records);
+        assert!(all.has_ticks() && !few.has_ticks() && few.ticks.is_empty());
+        assert_eq!((all.taken, few.taken), (3, 3));
+        assert_eq!(all.touched, few.touched);
+        let records: Vec<_> =
+            few.touched.iter().map(|at| (at.topic.0, at.record.seq, at.record.order)).collect();
+        assert_eq!(records, [(0, 2, 3), (1, 1, 2)]);
     }
 
     #[test]
@@ -279,6 +315,7 @@ mod tests {
             &mut vec![tick("A", 1), tick("B", 1), tick("C", 1), tick("A", 2)],
             Nanos(9),
             &mut refused,
+            Detail::Ticks,
         );
         assert_eq!(batch.ticks.len(), 3);
         assert_eq!(refused[0].reason, RejectReason::TopicsFull);
@@ -288,7 +325,7 @@ mod tests {
     fn the_ring_says_what_it_has_forgotten() {
         let mut market = market();
         let mut ticks: Vec<Tick> = (0..10).map(|bid| tick("A", bid)).collect();
-        market.ingest(FeedId(0), &mut ticks, Nanos(9), &mut Vec::new());
+        market.ingest(FeedId(0), &mut ticks, Nanos(9), &mut Vec::new(), Detail::Ticks);
         let mut out = Vec::new();
         assert_eq!(market.history(TopicId(0), 3, 10, 100, &mut out), 7);
         assert!(out.is_empty());

@@ -58,15 +58,25 @@ pub struct Birth {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Touched {
     pub topic: TopicId,
-    /// Place of its last tick in the batch.
-    pub last: u32,
     pub record: Record,
+}
+
+/// What shards need of a batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Detail {
+    /// The topics as it leaves them: enough for whoever wants the newest of all fields.
+    Records,
+    /// Each of its ticks, too.
+    Ticks,
 }
 
 /// What one hand-over from ingest to a shard carries, in the order births, ticks, states.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Batch {
     pub births: Vec<Birth>,
+    /// How many ticks it stands for.
+    pub taken: usize,
+    /// All of them with [`Detail::Ticks`], otherwise none.
     pub ticks: Vec<Stamped>,
     /// The topics of the ticks, each once, in the order of their first: who needs no single ticks takes these.
     pub touched: Vec<Touched>,
@@ -90,7 +100,12 @@ pub trait Store {
 }
 
 impl Batch {
+    /// Whether its ticks can be had one by one.
+    pub fn has_ticks(&self) -> bool {
+        self.ticks.len() == self.taken
+    }
+
     pub fn is_empty(&self) -> bool {
-        self.births.is_empty() && self.ticks.is_empty() && self.states.is_empty()
+        self.births.is_empty() && self.taken == 0 && self.states.is_empty()
     }
 }

@@ -16,42 +16,61 @@ pub struct Record {
     pub ts: Nanos,
     /// When the last tick was taken in, by the service's clock.
     pub rx: Nanos,
+    /// What the last tick changed.
+    pub changed: FieldSet,
     pub fields: Fields,
 }
 
 impl Record {
-    /// What this tick changes: its own fields and, when it is a trade, the totals that it moves.
-    ///
-    /// A total that the feed gives itself stands; a trade of which the feed does not say the side has none.
-    #[must_use]
-    pub fn totals(&self, tick: &Fields) -> Fields {
-        let mut changed = *tick;
-        if !tick.mask.contains_all(FieldSet::TRADE) {
-            return changed;
+    /// Takes a tick's fields over and, when it is a trade, moves the totals.
+    pub fn take(&mut self, tick: &Fields) {
+        self.changed = tick.mask;
+        if tick.mask.contains_all(FieldSet::TRADE) {
+            self.changed = tick.mask.union(self.move_totals(tick));
         }
-        let had = &self.fields;
-        let last = tick.fixed[Field::Last as usize];
-        let given = |field| tick.mask.contains(field);
-        if !given(Field::Side) && had.mask.contains(Field::Side) {
-            changed.set_side(Side::Unknown);
+        self.fields.merge(tick);
+    }
+
+    /// What the last tick changed, with its values: its own fields and the totals that it moved.
+    pub fn last_change(&self) -> Fields {
+        self.fields.only(self.changed)
+    }
+
+    /// Says which it moved. A total that the feed gives itself stands; a trade of which the feed does not say the side
+    /// has none.
+    fn move_totals(&mut self, trade: &Fields) -> FieldSet {
+        let fields = &mut self.fields;
+        let had = fields.mask;
+        let last = trade.fixed[Field::Last as usize];
+        let given = |field| trade.mask.contains(field);
+        let mut moved = FieldSet::NONE;
+        let mut moves = |field, does: bool| {
+            let moves = does && !given(field);
+            if moves {
+                moved = moved.with(field);
+            }
+            moves
+        };
+        if moves(Field::Side, had.contains(Field::Side)) {
+            fields.set_side(Side::Unknown);
         }
-        if !given(Field::Open) && !had.mask.contains(Field::Open) {
-            changed.set_fixed(Field::Open, last);
+        if moves(Field::Open, !had.contains(Field::Open)) {
+            fields.set_fixed(Field::Open, last);
         }
-        if !given(Field::High) && had.get_fixed(Field::High).is_none_or(|high| last > high) {
-            changed.set_fixed(Field::High, last);
+        if moves(Field::High, fields.get_fixed(Field::High).is_none_or(|high| last > high)) {
+            fields.set_fixed(Field::High, last);
         }
-        if !given(Field::Low) && had.get_fixed(Field::Low).is_none_or(|low| last < low) {
-            changed.set_fixed(Field::Low, last);
+        if moves(Field::Low, fields.get_fixed(Field::Low).is_none_or(|low| last < low)) {
+            fields.set_fixed(Field::Low, last);
         }
-        if !given(Field::Volume) {
-            let size = tick.fixed[Field::LastSize as usize];
-            changed.set_volume(had.volume.checked_add(size).unwrap_or(Volume(i128::MAX)));
+        if moves(Field::Volume, true) {
+            let size = trade.fixed[Field::LastSize as usize];
+            fields.set_volume(fields.volume.checked_add(size).unwrap_or(Volume(i128::MAX)));
         }
-        if !given(Field::Trades) {
-            changed.set_trades(had.trades.saturating_add(1));
+        if moves(Field::Trades, true) {
+            fields.set_trades(fields.trades.saturating_add(1));
         }
-        changed
+        moved
     }
 }
 
@@ -69,10 +88,7 @@ mod tests {
 
     fn merged(ticks: &[Fields]) -> Fields {
         let mut record = Record::default();
-        for tick in ticks {
-            let changed = record.totals(tick);
-            record.fields.merge(&changed);
-        }
+        ticks.iter().for_each(|tick| record.take(tick));
         record.fields
     }
 
@@ -100,6 +116,28 @@ mod tests {
         let mut quote = Fields::default();
         quote.set_fixed(Field::Bid, Fixed(5));
         assert_eq!(merged(&[quote]).mask, Field::Bid.bit());
+    }
+
+    #[test]
+    fn what_a_tick_changed_is_its_fields_and_the_totals_that_it_moved() {
+        let mut record = Record::default();
+        record.take(&trade(10, 1));
+        let first = [
+            Field::Last,
+            Field::LastSize,
+            Field::Open,
+            Field::High,
+            Field::Low,
+            Field::Volume,
+            Field::Trades,
+        ];
+        assert_eq!(record.changed, first.into_iter().fold(FieldSet::NONE, FieldSet::with));
+        record.take(&trade(9, 3));
+        let second = [Field::Last, Field::LastSize, Field::Low, Field::Volume, Field::Trades];
+        assert_eq!(record.changed, second.into_iter().fold(FieldSet::NONE, FieldSet::with));
+        let change = record.last_change();
+        assert_eq!((change.mask, change.volume, change.trades), (record.changed, Volume(4), 2));
+        assert_eq!(change.get_fixed(Field::High), None);
     }
 
     #[test]

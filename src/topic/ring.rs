@@ -3,103 +3,95 @@
 //! Loss first: the ring holds at most `limits.ring_ticks`; pushing one more forgets the oldest, and a reader that asks
 //! for a forgotten seq is told the oldest one there is. It never skips silently.
 //!
-//! A tick takes three words and one for each value it carries (a quote 56 bytes, a trade about 64), not the 160 of a
+//! A tick takes three words and one for each value it carries (a quote 57 bytes, a trade about 65), not the 160 of a
 //! [`Stamped`]; the ring grows with the ticks that pass, so that a quiet topic costs next to nothing.
 
 use std::collections::VecDeque;
 
-use super::{Stamped, TopicId};
-use crate::tick::{FIXED_FIELDS, Field, FieldSet, Fields, Fixed, Nanos, Side, Volume};
+use super::{Record, Stamped, TopicId};
+use crate::tick::{FIXED_BITS, Field, FieldSet, Fields, Fixed, Nanos, Side, Volume};
 
 #[derive(Clone, Debug, Default)]
 pub struct Ring {
     /// The packed ticks, oldest first.
     words: VecDeque<u64>,
-    /// Where each tick begins, counted in words since the ring began.
-    starts: VecDeque<u64>,
-    /// Words that were forgotten: what must be taken off a start to index `words`.
-    forgotten: u64,
+    /// How many words each takes. Where one begins is the sum of those before it: who reads the ring walks these bytes,
+    /// and who writes it, for each tick, touches next to no memory but the end of `words`.
+    lens: VecDeque<u8>,
     /// Seq of the oldest tick held.
     oldest: u64,
 }
 
 const SIDE_SHIFT: u32 = 16;
 const ORDER_SHIFT: u32 = 18;
+/// Mask, side and order; event time; time of receipt.
+const HEAD_WORDS: usize = 3;
+/// A tick with every field; the volume takes two words, the side none.
+const WORDS_MAX: usize = HEAD_WORDS + FIXED_BITS.count_ones() as usize + 3;
 
 impl Ring {
     /// Seq of the oldest tick held; meaningful when not empty.
     pub fn oldest(&self) -> Option<u64> {
-        (!self.starts.is_empty()).then_some(self.oldest)
+        (!self.lens.is_empty()).then_some(self.oldest)
     }
 
     pub fn len(&self) -> usize {
-        self.starts.len()
+        self.lens.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.starts.is_empty()
+        self.lens.is_empty()
     }
 
     /// Bytes that the ring holds allocated.
     pub fn bytes(&self) -> usize {
-        (self.words.capacity() + self.starts.capacity()) * size_of::<u64>()
+        self.words.capacity() * size_of::<u64>() + self.lens.capacity()
     }
 
-    /// Takes a tick in, and forgets the oldest when more than `max` are held. `tick.seq` follows the newest held.
-    pub fn push(&mut self, tick: &Stamped, max: usize) {
+    /// Takes in the tick that the record was last changed by, and forgets the oldest when more than `max` are held. Its
+    /// seq follows the newest held.
+    pub fn push(&mut self, record: &Record, max: usize) {
         if max == 0 {
             return;
         }
-        if self.starts.is_empty() {
-            self.oldest = tick.seq;
+        if self.lens.is_empty() {
+            self.oldest = record.seq;
         }
-        while self.starts.len() >= max {
+        while self.lens.len() >= max {
             self.forget_oldest();
         }
-        self.starts.push_back(self.forgotten + self.words.len() as u64);
-        let fields = &tick.fields;
-        let mask = fields.mask.0;
-        self.words.push_back(
-            u64::from(mask) | (side_bits(fields.side) << SIDE_SHIFT) | (tick.order << ORDER_SHIFT),
-        );
-        self.words.push_back(tick.ts.0.cast_unsigned());
-        self.words.push_back(tick.rx.0.cast_unsigned());
-        for index in 0..FIXED_FIELDS {
-            if mask & (1 << index) != 0 {
-                self.words.push_back(fields.fixed[index].0.cast_unsigned());
-            }
+        let mut words = [0; WORDS_MAX];
+        let len = pack(record, &mut words);
+        if self.words.capacity() - self.words.len() < len {
+            // By a quarter, and not to twice as much: rings are most of what a topic weighs.
+            self.words.reserve_exact(len + self.words.len() / 4);
         }
-        if fields.mask.contains(Field::Volume) {
-            let volume = fields.volume.0.cast_unsigned();
-            self.words.push_back(volume as u64);
-            self.words.push_back((volume >> 64) as u64);
-        }
-        if fields.mask.contains(Field::Trades) {
-            self.words.push_back(fields.trades);
-        }
+        self.words.extend(&words[..len]);
+        self.lens.push_back(len as u8);
     }
 
     /// Appends ticks `from..=to`, at most `max`, oldest first; nothing when `from` is forgotten.
     pub fn read(&self, topic: TopicId, from: u64, to: u64, max: usize, out: &mut Vec<Stamped>) {
-        if from < self.oldest || self.starts.is_empty() {
+        if from < self.oldest || self.is_empty() {
             return;
         }
         let first = (from - self.oldest) as usize;
         let wanted = (to.saturating_sub(from).saturating_add(1)).min(max as u64) as usize;
-        let starts = self.starts.iter().enumerate().skip(first).take(wanted);
-        out.extend(starts.map(|(index, &start)| self.unpack(topic, self.oldest + index as u64, start)));
+        let mut start: usize = self.lens.iter().take(first).map(|&len| usize::from(len)).sum();
+        for (&len, seq) in self.lens.iter().skip(first).take(wanted).zip(from..) {
+            out.push(self.unpack(topic, seq, start));
+            start += usize::from(len);
+        }
     }
 
     fn forget_oldest(&mut self) {
-        let Some(start) = self.starts.pop_front() else { return };
-        let end = self.starts.front().copied().unwrap_or(self.forgotten + self.words.len() as u64);
-        self.words.drain(..(end - start) as usize);
-        self.forgotten = end;
+        let Some(len) = self.lens.pop_front() else { return };
+        self.words.drain(..usize::from(len));
         self.oldest += 1;
     }
 
-    fn unpack(&self, topic: TopicId, seq: u64, start: u64) -> Stamped {
-        let mut at = (start - self.forgotten) as usize;
+    fn unpack(&self, topic: TopicId, seq: u64, start: usize) -> Stamped {
+        let mut at = start;
         let mut next = || {
             let word = self.words.get(at).copied().unwrap_or_default();
             at += 1;
@@ -110,10 +102,10 @@ impl Ring {
         let ts = Nanos(next().cast_signed());
         let rx = Nanos(next().cast_signed());
         let mut fields = Fields { mask, side: side_of(head >> SIDE_SHIFT), ..Fields::default() };
-        for index in 0..FIXED_FIELDS {
-            if mask.0 & (1 << index) != 0 {
-                fields.fixed[index] = Fixed(next().cast_signed());
-            }
+        let mut bits = mask.0 & FIXED_BITS;
+        while bits != 0 {
+            fields.fixed[bits.trailing_zeros() as usize] = Fixed(next().cast_signed());
+            bits &= bits - 1;
         }
         if mask.contains(Field::Volume) {
             let low = u128::from(next());
@@ -124,6 +116,34 @@ impl Ring {
         }
         Stamped { topic, seq, order: head >> ORDER_SHIFT, ts, rx, fields }
     }
+}
+
+/// Says how many words the record's last tick takes.
+fn pack(record: &Record, words: &mut [u64; WORDS_MAX]) -> usize {
+    let (fields, changed) = (&record.fields, record.changed);
+    let side = if changed.contains(Field::Side) { side_bits(fields.side) } else { 0 };
+    words[0] = u64::from(changed.0) | (side << SIDE_SHIFT) | (record.order << ORDER_SHIFT);
+    words[1] = record.ts.0.cast_unsigned();
+    words[2] = record.rx.0.cast_unsigned();
+    let mut len = HEAD_WORDS;
+    let mut put = |word| {
+        words[len] = word;
+        len += 1;
+    };
+    let mut bits = changed.0 & FIXED_BITS;
+    while bits != 0 {
+        put(fields.fixed[bits.trailing_zeros() as usize].0.cast_unsigned());
+        bits &= bits - 1;
+    }
+    if changed.contains(Field::Volume) {
+        let volume = fields.volume.0.cast_unsigned();
+        put(volume as u64);
+        put((volume >> 64) as u64);
+    }
+    if changed.contains(Field::Trades) {
+        put(fields.trades);
+    }
+    len
 }
 
 const fn side_bits(side: Side) -> u64 {
@@ -147,6 +167,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::tick::FIXED_FIELDS;
 
     fn any_fields() -> impl Strategy<Value = Fields> {
         (0u16..1 << 12, 0u64..3, any::<[i64; FIXED_FIELDS]>(), any::<u64>(), any::<i128>()).prop_map(
@@ -179,7 +200,8 @@ mod tests {
                 topic: TopicId(3), seq, order: seq * 7, ts: Nanos(-5), rx: Nanos(seq as i64), fields,
             }).collect();
             for tick in &stamped {
-                ring.push(tick, max);
+                let Stamped { seq, order, ts, rx, fields, .. } = *tick;
+                ring.push(&Record { seq, order, ts, rx, changed: fields.mask, fields }, max);
             }
             let kept = &stamped[stamped.len().saturating_sub(max)..];
             prop_assert_eq!(ring.len(), kept.len());

@@ -147,10 +147,7 @@ impl Framer {
     }
 
     fn some_fields(&mut self, symbol: &Symbol, record: &Record, wanted: FieldSet, kind: &[u8], n: u64) {
-        self.frame.bytes.extend_from_slice(kind);
-        write_head(symbol, record.seq, record.ts, record.rx, &mut self.frame.bytes);
-        record.fields.write_json(wanted, &mut self.frame.bytes);
-        write_end(n, &mut self.frame.bytes);
+        write_some(kind, symbol, record, wanted, n, &mut self.frame.bytes);
         self.frame.rx.push(record.rx);
     }
 }
@@ -213,21 +210,25 @@ impl Emit for Framer {
         }
     }
 
-    fn tick(&mut self, topic: LocalId, symbol: &Symbol, tick: &Stamped, n: u64, wanted: FieldSet) {
-        self.frame.rx.push(tick.rx);
-        if n > 1 || wanted != FieldSet::ALL {
-            write_tick(symbol, tick, n, wanted, &mut self.frame.bytes);
-            return;
+    fn last_tick(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, wanted: FieldSet) {
+        if wanted != FieldSet::ALL {
+            return self.some_fields(symbol, record, wanted.intersect(record.changed), UPDATE, 1);
         }
         let mut out = std::mem::take(&mut self.frame.bytes);
         let cached = self.cached(topic);
-        if cached.tick_seq != tick.seq {
+        if cached.tick_seq != record.seq {
             cached.tick.clear();
-            write_tick(symbol, tick, 1, FieldSet::ALL, &mut cached.tick);
-            cached.tick_seq = tick.seq;
+            write_some(UPDATE, symbol, record, record.changed, 1, &mut cached.tick);
+            cached.tick_seq = record.seq;
         }
         out.extend_from_slice(&cached.tick);
         self.frame.bytes = out;
+        self.frame.rx.push(record.rx);
+    }
+
+    fn tick(&mut self, symbol: &Symbol, tick: &Stamped, n: u64, wanted: FieldSet) {
+        self.frame.rx.push(tick.rx);
+        write_tick(symbol, tick, n, wanted, &mut self.frame.bytes);
     }
 
     fn run(&mut self, topic: LocalId, symbol: &Symbol, ticks: &[Stamped]) -> usize {
@@ -372,6 +373,13 @@ fn write_end(n: u64, out: &mut Vec<u8>) {
         write_int(n, out);
     }
     out.extend_from_slice(b"},");
+}
+
+fn write_some(kind: &[u8], symbol: &Symbol, record: &Record, wanted: FieldSet, n: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(kind);
+    write_head(symbol, record.seq, record.ts, record.rx, out);
+    record.fields.write_json(wanted, out);
+    write_end(n, out);
 }
 
 fn write_tick(symbol: &Symbol, tick: &Stamped, n: u64, wanted: FieldSet, out: &mut Vec<u8>) {

@@ -11,7 +11,7 @@ use tickcast::{
     limits::Limits,
     shutdown::Stop,
     tick::{Field, FieldSet, Nanos, Symbol, Tick},
-    topic::{Batch, Birth, FeedId, Image, Market, Stamped, Store, TopicId},
+    topic::{Batch, Birth, Detail, FeedId, Image, Market, Stamped, Store, TopicId},
     wire::{FrameSize, Framer, Framing},
 };
 
@@ -83,7 +83,7 @@ fn transcript(source: &str) -> Vec<u8> {
     let mut sent = Vec::new();
     for part in ticks.chunks(61) {
         now = now.plus(Duration::from_millis(7));
-        let batch: Batch = market.ingest(FeedId(0), &mut part.to_vec(), now, &mut Vec::new());
+        let batch: Batch = market.ingest(FeedId(0), &mut part.to_vec(), now, &mut Vec::new(), Detail::Ticks);
         fanout.apply(&batch, now, &Shared(&market));
         fanout.advance(now);
         while let Some(session) = fanout.next_ready() {

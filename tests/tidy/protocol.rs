@@ -8,7 +8,7 @@ use tickcast::{
     feed::ndjson::Decoder,
     limits::Limits,
     tick::{Field, FieldSet, Fields, Fixed, Nanos, Side, State, Symbol, Volume},
-    topic::{Record, Stamped, TopicId},
+    topic::Record,
     wire::{
         CloseReason, CommandError, Control, ErrorCode, FrameSize, Framer, Framing, Id,
         close::Retry,
@@ -62,7 +62,7 @@ fn record(seq: u64, ts: Nanos, rx: Nanos, values: [&str; 10], side: Side, trades
     fields.set_side(side);
     fields.set_volume(Volume::parse(volume).unwrap());
     fields.set_trades(trades);
-    Record { seq, order: seq, ts, rx, fields }
+    Record { seq, order: seq, ts, rx, changed: fields.mask, fields }
 }
 
 fn base() -> Record {
@@ -100,10 +100,10 @@ fn control(message: &Control<'_>) -> String {
 fn data_messages() -> Vec<String> {
     let (local, symbol, all) = (LocalId(0), symbol(), FieldSet::ALL);
     let fields = fields(&[(Field::Bid, "87232.01"), (Field::BidSize, "0.50")]);
-    let tick = Stamped { topic: TopicId(0), seq: 54, order: 54, ts: TS, rx: RX, fields };
+    let changed = Record { seq: 54, order: 54, ts: TS, rx: RX, changed: fields.mask, fields };
     vec![
         data(|framer| framer.snapshot(local, &symbol, &base(), all)),
-        data(|framer| framer.tick(local, &symbol, &tick, 1, all)),
+        data(|framer| framer.last_tick(local, &symbol, &changed, all)),
         data(|framer| framer.merged(local, &symbol, &merged(), 12, all)),
         data(|framer| framer.gap(&symbol, 67, 2311, GapReason::Slow)),
     ]

@@ -9,11 +9,11 @@ use super::{
 };
 use crate::{
     tick::{FieldSet, Fields, Nanos, Tick},
-    topic::{FeedId, Stamped, TopicId},
+    topic::{Detail, FeedId, Stamped, TopicId},
 };
 
 impl World {
-    pub fn ingest(&mut self, ticks: &[(usize, Given)]) -> Held {
+    pub fn ingest(&mut self, ticks: &[(usize, Given)], detail: Detail) -> Held {
         for feed in 0..2 {
             let of_feed = |&&(which, _): &&(usize, Given)| which % 2 == feed && !self.feed_ended[feed];
             let mine = ticks.iter().filter(of_feed).map(|&(which, given)| (which, given.0));
@@ -22,7 +22,9 @@ impl World {
                 |&(which, fields)| Tick { symbol: symbol(which), ts: Some(Nanos(self.now.0 - 5)), fields };
             let mut given: Vec<Tick> = mine.iter().map(as_tick).collect();
             let mut refused = Vec::new();
-            let batch = self.shelf.market.ingest(FeedId(feed as u16), &mut given, self.now, &mut refused);
+            let market = &mut self.shelf.market;
+            let mut batch =
+                market.ingest(FeedId(feed as u16), &mut given, self.now, &mut refused, Detail::Ticks);
             ensure!(refused.is_empty(), Totals, "the market refuses {refused:?}");
             for birth in &batch.births {
                 let which = SYMBOLS.iter().position(|name| *name == birth.symbol.as_str());
@@ -31,6 +33,9 @@ impl World {
             ensure!(batch.ticks.len() == mine.len(), Totals, "{} of {} ticks", batch.ticks.len(), mine.len());
             for (stamped, (which, fields)) in batch.ticks.iter().zip(&mine) {
                 self.check_stamped(*which, fields, stamped)?;
+            }
+            if detail == Detail::Records {
+                batch.ticks.clear();
             }
             if !batch.is_empty() {
                 self.batches.push_back(batch);

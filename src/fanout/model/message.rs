@@ -88,7 +88,12 @@ impl Emit for Recorder {
         self.push(symbol, What::Merged(shown(record, wanted), n));
     }
 
-    fn tick(&mut self, _: LocalId, symbol: &Symbol, tick: &Stamped, n: u64, wanted: FieldSet) {
+    fn last_tick(&mut self, _: LocalId, symbol: &Symbol, record: &Record, wanted: FieldSet) {
+        let shown = shown(record, wanted.intersect(record.changed));
+        self.push(symbol, What::Tick(shown, 1));
+    }
+
+    fn tick(&mut self, symbol: &Symbol, tick: &Stamped, n: u64, wanted: FieldSet) {
         self.push(symbol, What::Tick(shown_tick(tick, wanted), n));
     }
 

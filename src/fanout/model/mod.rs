@@ -150,7 +150,7 @@ fn rare_paths_are_reached() {
 }
 
 /// What a run of the model must come by.
-const PATHS: [&str; 39] = [
+const PATHS: [&str; 40] = [
     "the lane goes first",
     "held to the order of arrival",
     "cleared with a lane",
@@ -177,6 +177,7 @@ const PATHS: [&str; 39] = [
     "several frames under way",
     "frame abandoned",
     "resync",
+    "batch without its ticks",
     "resumed out of the ring",
     "resumed out of the recent ticks",
     "claim ahead of the birth",

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use crate::{
     fanout::{Change, Mode, Spec},
     tick::{Field, FieldSet, Fields, Fixed, Side},
+    topic::Detail,
 };
 
 /// Symbols of the market; the odd ones are one feed's, the even ones another's.
@@ -34,7 +35,7 @@ pub struct Given(pub Fields);
 #[derive(Clone, Debug)]
 pub enum Op {
     /// A feed's ticks reach the market; the batch waits for the shard.
-    Ingest(Vec<(usize, Given)>),
+    Ingest(Vec<(usize, Given)>, Detail),
     /// The shard takes in that many of the batches that wait, after a resync when some were lost.
     Apply(usize),
     /// The batches that wait are lost.
@@ -140,7 +141,10 @@ fn op(mix: Mix) -> impl Strategy<Value = Op> {
     };
     let who = who();
     let which = which();
-    let ingest = prop::collection::vec((which.clone(), fields().prop_map(Given)), 1..8).prop_map(Op::Ingest);
+    let ticks = prop::collection::vec((which.clone(), fields().prop_map(Given)), 1..8);
+    // Now and then what ingest has heard of the shard's wishes is old.
+    let detail = prop_oneof![7 => Just(Detail::Ticks), 1 => Just(Detail::Records)];
+    let ingest = (ticks, detail).prop_map(|(ticks, detail)| Op::Ingest(ticks, detail));
     let command = commands(mix);
     prop_oneof![
         many([20, 24, 20, 24, 12, 24, 24]) => ingest,

@@ -85,7 +85,7 @@ impl Sabotage {
         (Sabotage::KeepsRecent, &[Law::EveryTick, Law::Memory]),
         (
             Sabotage::TakesForAlike,
-            &[Law::Isolation, Law::Seqs, Law::Truth, Law::IngestOrder, Law::LatestWins],
+            &[Law::Isolation, Law::Seqs, Law::Truth, Law::IngestOrder, Law::LatestWins, Law::Gaps],
         ),
     ];
 

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     fanout::{Change, Fanout, Mode, Spec},
     tick::{Field, FieldSet, Fields, Fixed, Nanos, Symbol, Tick},
-    topic::{FeedId, Market},
+    topic::{Detail, FeedId, Market},
 };
 
 const WHO: usize = 0;
@@ -38,11 +38,11 @@ fn last(price: i64) -> Given {
 }
 
 fn quotes(which: usize, count: i64) -> Op {
-    Op::Ingest((0..count).map(|bid| (which, quote(bid))).collect())
+    Op::Ingest((0..count).map(|bid| (which, quote(bid))).collect(), Detail::Ticks)
 }
 
 fn trade(which: usize) -> Op {
-    Op::Ingest(vec![(which, last(7))])
+    Op::Ingest(vec![(which, last(7))], Detail::Ticks)
 }
 
 fn subscribe(which: usize, mode: Mode) -> Op {
@@ -250,7 +250,8 @@ fn memory_who_subscribes_again_and_again_does_not_fill_the_wheel() {
         // The first tick is sent at once, the second waits for a minute.
         for bid in 0..2 {
             let tick = Tick { symbol: symbol.clone(), ts: None, fields: quote(bid).0 };
-            let batch = shelf.market.ingest(FeedId(0), &mut vec![tick], now, &mut Vec::new());
+            let batch =
+                shelf.market.ingest(FeedId(0), &mut vec![tick], now, &mut Vec::new(), Detail::Records);
             fanout.apply(&batch, now, &shelf);
             let tally = fanout.fill(session, now, &shelf, &mut Recorder::new(ROOM, Vec::new()));
             assert_eq!(tally.delivered, u64::from(bid == 0));

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     fanout::Notice,
-    tick::State,
+    tick::{FieldSet, State},
     topic::{Batch, FeedId},
 };
 
@@ -49,8 +49,12 @@ impl World {
         }
         for which in 0..SYMBOLS.len() {
             let id = self.births.iter().position(|&born| born == which);
-            let ticks = batch.ticks.iter().filter(|tick| Some(tick.topic.0 as usize) == id);
-            if let Some(newest) = ticks.map(|tick| tick.seq).max() {
+            let touched = batch.touched.iter().find(|at| Some(at.topic.0 as usize) == id);
+            let Some(newest) = touched.map(|at| at.record.seq) else { continue };
+            if !batch.has_ticks() && newest > self.views[which].head && self.wants_ticks(which) {
+                self.coverage.hit("batch without its ticks");
+                self.catch_up(which);
+            } else {
                 self.offer(which, newest, By::Batch);
             }
         }
@@ -91,6 +95,12 @@ impl World {
             let view = &mut self.views[which];
             (view.watched, view.head, view.state) = (watched, 0, State::Pending);
         }
+    }
+
+    /// Somebody must see each tick of it by itself.
+    fn wants_ticks(&self, which: usize) -> bool {
+        let ledgers = self.players.iter().flatten().filter_map(|player| player.ledgers.get(&which));
+        ledgers.into_iter().any(|ledger| ledger.is_lane() || ledger.spec.wanted != FieldSet::ALL)
     }
 
     /// The shard sees a topic's record, ahead of the batches.

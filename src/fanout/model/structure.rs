@@ -25,6 +25,14 @@ impl World {
         for (local, topic) in &fanout.topics {
             check_topic(fanout, local as u32, topic)?;
         }
+        let sees_each = |sub: &Sub| sub.mode == Mode::Every || sub.wanted != FieldSet::ALL;
+        let of_ticks = fanout.subs.iter().filter(|(_, sub)| sees_each(sub)).count();
+        ensure!(
+            fanout.of_ticks == of_ticks,
+            Memory,
+            "{} said to see each tick, {of_ticks} do",
+            fanout.of_ticks
+        );
         let waiting = fanout.subs.iter().any(|(_, sub)| sub.place == Place::Waiting);
         self.coverage.hit_if(waiting, "in the wheel");
         Ok(())

@@ -188,7 +188,7 @@ impl World {
 
     fn act(&mut self, op: &Op) -> Held {
         match *op {
-            Op::Ingest(ref ticks) => self.ingest(ticks),
+            Op::Ingest(ref ticks, detail) => self.ingest(ticks, detail),
             Op::Apply(most) => self.apply(most),
             Op::Advance(nanos) => {
                 self.now.0 += nanos.cast_signed();
