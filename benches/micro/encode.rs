@@ -81,8 +81,8 @@ fn topics(count: usize) -> Vec<Topic> {
     let quotes = Ticks::new(Kind::Quotes, count).take(count);
     let topic = |((trade, quote), at): ((&tickcast::tick::Tick, &tickcast::tick::Tick), usize)| {
         let mut record = Record { seq: 1, order: 1, ts: START, rx: START, ..Record::default() };
-        record.fields = record.totals(&trade.fields);
-        record.fields.merge(&quote.fields);
+        record.take(&trade.fields);
+        record.take(&quote.fields);
         let (local, topic) = (LocalId(at as u32), TopicId(at as u32));
         let tick = Stamped { topic, seq: 1, order: 1, ts: START, rx: START, fields: quote.fields };
         Topic { local, symbol: symbol(at), record, tick }
@@ -100,7 +100,7 @@ fn two_fields(framer: &mut Framer, topic: &Topic) {
 }
 
 fn ticks(framer: &mut Framer, topic: &Topic) {
-    framer.tick(topic.local, &topic.symbol, &topic.tick, 1, FieldSet::ALL);
+    framer.last_tick(topic.local, &topic.symbol, &topic.record, FieldSet::ALL);
 }
 
 /// One message of each topic, as `emit` writes it.

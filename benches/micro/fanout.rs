@@ -1,7 +1,10 @@
 //! The core of a shard, as its turn drives it: a batch is applied, time moves on, and each session that has become
 //! ready is filled, frame by frame, by the real encoder. Only the sockets are missing: every frame is taken whole.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use rand::{Rng, seq::index};
 use tickcast::{
@@ -152,7 +155,11 @@ impl Crowd {
 impl Shard {
     fn new(crowd: Crowd) -> Self {
         let handover = Arc::new(Handover::new(usize::MAX));
-        let outlet = Outlet { handover: Arc::clone(&handover), wake: Box::new(|| {}) };
+        let outlet = Outlet {
+            handover: Arc::clone(&handover),
+            wake: Box::new(|| {}),
+            wants_ticks: Arc::new(AtomicBool::new(true)),
+        };
         let market = Market::new(vec!["bench".to_owned()], crowd.topics, limits::DEFAULT.ring_ticks);
         let fanout = Fanout::new(START, limits::DEFAULT.stale, limits::DEFAULT.subscriptions);
         let mut shard = Shard {

@@ -1,6 +1,6 @@
 //! Batches from ingest to shards: the queue alone, its overflow, and the whole way through the door.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use tickcast::{
     tick::Tick,
@@ -45,7 +45,11 @@ fn door(scale: Scale) -> Box<dyn Work> {
     let handovers = [0; 2].map(|_| Arc::new(Handover::new(1_000_000)));
     let outlets = handovers
         .iter()
-        .map(|handover| Outlet { handover: Arc::clone(handover), wake: Box::new(|| {}) })
+        .map(|handover| Outlet {
+            handover: Arc::clone(handover),
+            wake: Box::new(|| {}),
+            wants_ticks: Arc::new(AtomicBool::new(true)),
+        })
         .collect();
     let market = Market::new(vec!["bench".to_owned()], topics, RING_TICKS);
     let ingest = Ingest::new(market, outlets);

@@ -4,7 +4,7 @@
 
 use tickcast::{
     tick::{Nanos, Tick},
-    topic::{Batch, FeedId, Market, Record, Stamped, TopicId, ring::Ring},
+    topic::{Batch, Detail, FeedId, Market, Record, TopicId, ring::Ring},
 };
 
 use crate::{
@@ -33,7 +33,7 @@ fn full_market(ticks: &mut Ticks, topics: usize) -> Market {
 
 fn take_in(market: &mut Market, ticks: &mut Vec<Tick>) -> Batch {
     let mut refused = Vec::new();
-    let batch = market.ingest(FeedId(0), ticks, START, &mut refused);
+    let batch = market.ingest(FeedId(0), ticks, START, &mut refused, Detail::Records);
     assert!(refused.is_empty(), "every tick is taken");
     batch
 }
@@ -50,7 +50,7 @@ fn market(scale: Scale, kind: Kind, topics: usize, count: usize) -> Box<dyn Work
         },
         move |(input, output)| {
             *output = take_in(&mut market, input);
-            assert_eq!(output.ticks.len(), count);
+            assert_eq!(output.taken, count);
             Done { items: count as u64, bytes: 0 }
         },
     )
@@ -69,7 +69,7 @@ fn small_batches(scale: Scale) -> Box<dyn Work> {
             let mut done = Done::default();
             for (input, output) in inputs {
                 *output = take_in(&mut market, input);
-                done.items += output.ticks.len() as u64;
+                done.items += output.taken as u64;
             }
             assert_eq!(done.items, 10 * batches as u64);
             done
@@ -99,8 +99,7 @@ fn merge(scale: Scale) -> Box<dyn Work> {
     let mut records = vec![Record::default(); count];
     repeated(move || {
         for (record, tick) in records.iter_mut().zip(&ticks) {
-            let fields = record.totals(&tick.fields);
-            record.fields.merge(&fields);
+            record.take(&tick.fields);
         }
         let changed = divan::black_box(&records).iter().filter(|record| !record.fields.mask.is_empty());
         assert_eq!(changed.count(), count);
@@ -108,25 +107,23 @@ fn merge(scale: Scale) -> Box<dyn Work> {
     })
 }
 
-/// Ticks as the market stamps them, each topic's in a row of its own.
-fn stamped(count: usize) -> impl FnMut(u64) -> Vec<Stamped> {
+/// Records as the market leaves them with each tick, each topic's in a row of its own.
+fn records(count: usize) -> impl FnMut(u64) -> Vec<Record> {
     let ticks = Ticks::new(Kind::Mixed, count).take(count);
     move |seq| {
-        let stamp = |(tick, topic): (&Tick, u32)| Stamped {
-            topic: TopicId(topic),
-            seq,
-            order: seq * count as u64,
-            ts: START,
-            rx: Nanos(START.0 + 1),
-            fields: tick.fields,
+        let record = |tick: &Tick| {
+            let (order, rx) = (seq * count as u64, Nanos(START.0 + 1));
+            let mut record = Record { seq, order, ts: START, rx, ..Record::default() };
+            record.take(&tick.fields);
+            record
         };
-        ticks.iter().zip(0..).map(stamp).collect()
+        ticks.iter().map(record).collect()
     }
 }
 
 fn push(scale: Scale) -> Box<dyn Work> {
     let count = scale.of(1_000);
-    let mut next = stamped(count);
+    let mut next = records(count);
     let mut rings = vec![Ring::default(); count];
     let mut seq = 0;
     while seq <= RING_TICKS as u64 {
@@ -138,26 +135,28 @@ fn push(scale: Scale) -> Box<dyn Work> {
             seq += 1;
             next(seq)
         },
-        move |ticks| {
-            push_each(&mut rings, ticks);
-            assert_eq!(rings.first().and_then(Ring::oldest), Some(ticks[0].seq - RING_TICKS as u64 + 1));
+        move |records| {
+            push_each(&mut rings, records);
+            assert_eq!(rings.first().and_then(Ring::oldest), Some(records[0].seq - RING_TICKS as u64 + 1));
             Done { items: count as u64, bytes: 0 }
         },
     )
 }
 
-fn push_each(rings: &mut [Ring], ticks: &[Stamped]) {
-    for (ring, tick) in rings.iter_mut().zip(ticks) {
-        ring.push(tick, RING_TICKS);
+fn push_each(rings: &mut [Ring], records: &[Record]) {
+    for (ring, record) in rings.iter_mut().zip(records) {
+        ring.push(record, RING_TICKS);
     }
 }
 
 fn read(scale: Scale) -> Box<dyn Work> {
     let count = scale.of(1_000);
     let mut ring = Ring::default();
+    let mut record = Record { ts: START, rx: START, ..Record::default() };
     for (tick, seq) in Ticks::new(Kind::Mixed, 1).take(count).iter().zip(1..) {
-        let (ts, rx) = (START, START);
-        ring.push(&Stamped { topic: TopicId(0), seq, order: seq, ts, rx, fields: tick.fields }, count);
+        (record.seq, record.order) = (seq, seq);
+        record.take(&tick.fields);
+        ring.push(&record, count);
     }
     let mut out = Vec::new();
     repeated(move || {

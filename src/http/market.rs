@@ -17,7 +17,7 @@ use crate::{
         shard::{Shard, Shared},
     },
     tick::Symbol,
-    wire::{CloseReason, Target, frame},
+    wire::{CloseReason, Target, message},
 };
 
 /// Symbols that one request may name.
@@ -89,7 +89,7 @@ fn snapshots(shared: &Shared, named: Vec<Target>) -> Result<String, Failure> {
     text.push(b'[');
     for (symbol, image) in symbols.iter().zip(records) {
         if let Some(image) = image.filter(|image| image.record.seq > 0) {
-            frame::write_snapshot(symbol, &image.record, &mut text);
+            message::write_snapshot(symbol, &image.record, &mut text);
             text.push(b',');
         }
     }

@@ -88,7 +88,9 @@ mod tests {
 
     fn merged(ticks: &[Fields]) -> Fields {
         let mut record = Record::default();
-        ticks.iter().for_each(|tick| record.take(tick));
+        for tick in ticks {
+            record.take(tick);
+        }
         record.fields
     }
 

@@ -9,6 +9,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{
     coding::{Control, Data, OpCode},
 };
 
+use super::message::{SNAPSHOT, UPDATE, write_end, write_head, write_int, write_some, write_tick};
 use crate::{
     fanout::{Emit, GapReason, LocalId},
     tick::{FieldSet, Nanos, Symbol},
@@ -176,8 +177,6 @@ impl Frame {
     }
 }
 
-const SNAPSHOT: &[u8] = br#"{"type":"snapshot","#;
-const UPDATE: &[u8] = br#"{"type":"update","#;
 const EVENT_HEAD: &[u8] = b"data: ";
 const EVENT_TAIL: &[u8] = b"\n\n";
 
@@ -354,49 +353,4 @@ fn write_header(opcode: OpCode, payload_bytes: usize, head: &mut [u8; HEAD_BYTES
     let written = header.format(payload_bytes as u64, &mut rest);
     debug_assert!(written.is_ok(), "a server's header fits into 10 bytes");
     HEAD_BYTES - rest.len()
-}
-
-fn write_head(symbol: &Symbol, seq: u64, ts: Nanos, rx: Nanos, out: &mut Vec<u8>) {
-    out.extend_from_slice(br#""symbol":""#);
-    out.extend_from_slice(symbol.as_str().as_bytes());
-    out.extend_from_slice(br#"","seq":"#);
-    write_int(seq, out);
-    out.extend_from_slice(br#","ts":"#);
-    out.extend_from_slice(itoa::Buffer::new().format(ts.micros()).as_bytes());
-    out.extend_from_slice(br#","rx":"#);
-    out.extend_from_slice(itoa::Buffer::new().format(rx.micros()).as_bytes());
-}
-
-fn write_end(n: u64, out: &mut Vec<u8>) {
-    if n > 1 {
-        out.extend_from_slice(br#","n":"#);
-        write_int(n, out);
-    }
-    out.extend_from_slice(b"},");
-}
-
-fn write_some(kind: &[u8], symbol: &Symbol, record: &Record, wanted: FieldSet, n: u64, out: &mut Vec<u8>) {
-    out.extend_from_slice(kind);
-    write_head(symbol, record.seq, record.ts, record.rx, out);
-    record.fields.write_json(wanted, out);
-    write_end(n, out);
-}
-
-fn write_tick(symbol: &Symbol, tick: &Stamped, n: u64, wanted: FieldSet, out: &mut Vec<u8>) {
-    out.extend_from_slice(UPDATE);
-    write_head(symbol, tick.seq, tick.ts, tick.rx, out);
-    tick.fields.write_json(wanted, out);
-    write_end(n, out);
-}
-
-fn write_int(value: u64, out: &mut Vec<u8>) {
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
-}
-
-/// Appends a `snapshot` message, as the stream has it, without a frame.
-pub fn write_snapshot(symbol: &Symbol, record: &Record, out: &mut Vec<u8>) {
-    out.extend_from_slice(SNAPSHOT);
-    write_head(symbol, record.seq, record.ts, record.rx, out);
-    record.fields.write_json(FieldSet::ALL, out);
-    out.push(b'}');
 }

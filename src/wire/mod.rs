@@ -10,6 +10,7 @@ pub mod command;
 pub mod control;
 pub mod error;
 pub mod frame;
+pub mod message;
 
 pub use close::CloseReason;
 pub use command::{Command, Target};
