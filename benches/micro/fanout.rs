@@ -2,7 +2,10 @@
 //! ready is filled, frame by frame, by the real encoder. Only the sockets are missing: every frame is taken whole.
 
 use std::{
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -101,6 +104,8 @@ struct Shard {
     ticks: Ticks,
     ingest: Ingest,
     handover: Arc<Handover<Batch>>,
+    /// Whether anybody has a use for single ticks.
+    wants_ticks: Arc<AtomicBool>,
     /// Time of receipt of the newest batch that was made.
     made_at: Nanos,
     /// Batches of iterations to come.
@@ -148,6 +153,7 @@ impl Crowd {
             shard.core.subscribe(session, &self.choose(&mut random), &spec, START, &shard.ingest);
         }
         shard.core.serve(shard.now, &shard.ingest);
+        shard.wants_ticks.store(shard.core.fanout.wants_ticks(), Ordering::Relaxed);
         shard
     }
 }
@@ -155,10 +161,11 @@ impl Crowd {
 impl Shard {
     fn new(crowd: Crowd) -> Self {
         let handover = Arc::new(Handover::new(usize::MAX));
+        let wants_ticks: Arc<AtomicBool> = Arc::default();
         let outlet = Outlet {
             handover: Arc::clone(&handover),
             wake: Box::new(|| {}),
-            wants_ticks: Arc::new(AtomicBool::new(true)),
+            wants_ticks: Arc::clone(&wants_ticks),
         };
         let market = Market::new(vec!["bench".to_owned()], crowd.topics, limits::DEFAULT.ring_ticks);
         let fanout = Fanout::new(START, limits::DEFAULT.stale, limits::DEFAULT.subscriptions);
@@ -167,6 +174,7 @@ impl Shard {
             ticks: Ticks::new(Kind::Mixed, crowd.topics),
             ingest: Ingest::new(market, vec![outlet]),
             handover,
+            wants_ticks,
             made_at: START,
             stock: Stock::default(),
             now: START,
@@ -206,7 +214,7 @@ impl Work for Shard {
             self.now = self.now.plus(STEP);
             self.core.fanout.apply(batch, self.now, &self.ingest);
             self.core.fanout.advance(self.now);
-            ticks += batch.ticks.len() as u64;
+            ticks += batch.taken as u64;
             if self.crowd.reading == Reading::Everybody {
                 let sent = self.core.serve(self.now, &self.ingest);
                 done.items += sent.items;

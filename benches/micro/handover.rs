@@ -1,6 +1,6 @@
 //! Batches from ingest to shards: the queue alone, its overflow, and the whole way through the door.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::Arc;
 
 use tickcast::{
     tick::Tick,
@@ -48,7 +48,7 @@ fn door(scale: Scale) -> Box<dyn Work> {
         .map(|handover| Outlet {
             handover: Arc::clone(handover),
             wake: Box::new(|| {}),
-            wants_ticks: Arc::new(AtomicBool::new(true)),
+            wants_ticks: Arc::default(),
         })
         .collect();
     let market = Market::new(vec!["bench".to_owned()], topics, RING_TICKS);

@@ -12,10 +12,19 @@ use crate::{
     work::{Case, Done, Scale, Work, fed, repeated},
 };
 
-pub const CASES: [Case; 8] = [
-    Case::new("batch_of_1000_quotes_to_100_topics", |scale| market(scale, Kind::Quotes, 100, 1_000)),
-    Case::new("batch_of_1000_trades_to_100_topics", |scale| market(scale, Kind::Trades, 100, 1_000)),
-    Case::new("batch_of_1000_quotes_to_10000_topics", |scale| market(scale, Kind::Quotes, 10_000, 1_000)),
+pub const CASES: [Case; 9] = [
+    Case::new("batch_of_1000_quotes_to_100_topics", |scale| {
+        market(scale, Kind::Quotes, 100, Detail::Records)
+    }),
+    Case::new("batch_of_1000_trades_to_100_topics", |scale| {
+        market(scale, Kind::Trades, 100, Detail::Records)
+    }),
+    Case::new("batch_of_1000_quotes_to_10000_topics", |scale| {
+        market(scale, Kind::Quotes, 10_000, Detail::Records)
+    }),
+    Case::new("batch_of_1000_quotes_to_100_topics_with_single_ticks", |scale| {
+        market(scale, Kind::Quotes, 100, Detail::Ticks)
+    }),
     Case::new("100_batches_of_10_quotes_to_500_topics", small_batches),
     Case::new("batch_of_1000_births", births),
     Case::new("merge_1000_ticks_into_records", merge),
@@ -26,20 +35,20 @@ pub const CASES: [Case; 8] = [
 fn full_market(ticks: &mut Ticks, topics: usize) -> Market {
     let mut market = Market::new(vec!["bench".to_owned()], topics, RING_TICKS);
     for _ in 0..=RING_TICKS {
-        take_in(&mut market, &mut ticks.take(topics));
+        take_in(&mut market, &mut ticks.take(topics), Detail::Records);
     }
     market
 }
 
-fn take_in(market: &mut Market, ticks: &mut Vec<Tick>) -> Batch {
+fn take_in(market: &mut Market, ticks: &mut Vec<Tick>, detail: Detail) -> Batch {
     let mut refused = Vec::new();
-    let batch = market.ingest(FeedId(0), ticks, START, &mut refused, Detail::Records);
+    let batch = market.ingest(FeedId(0), ticks, START, &mut refused, detail);
     assert!(refused.is_empty(), "every tick is taken");
     batch
 }
 
-fn market(scale: Scale, kind: Kind, topics: usize, count: usize) -> Box<dyn Work> {
-    let (topics, count) = (scale.of(topics), scale.of(count));
+fn market(scale: Scale, kind: Kind, topics: usize, detail: Detail) -> Box<dyn Work> {
+    let (topics, count) = (scale.of(topics), scale.of(1_000));
     let mut ticks = Ticks::new(kind, topics);
     let mut market = full_market(&mut ticks, topics);
     fed(
@@ -49,8 +58,8 @@ fn market(scale: Scale, kind: Kind, topics: usize, count: usize) -> Box<dyn Work
             (input, Batch::default())
         },
         move |(input, output)| {
-            *output = take_in(&mut market, input);
-            assert_eq!(output.taken, count);
+            *output = take_in(&mut market, input, detail);
+            assert_eq!((output.taken, output.has_ticks()), (count, detail == Detail::Ticks));
             Done { items: count as u64, bytes: 0 }
         },
     )
@@ -68,7 +77,7 @@ fn small_batches(scale: Scale) -> Box<dyn Work> {
         move |inputs: &mut Vec<(Vec<Tick>, Batch)>| {
             let mut done = Done::default();
             for (input, output) in inputs {
-                *output = take_in(&mut market, input);
+                *output = take_in(&mut market, input, Detail::Records);
                 done.items += output.taken as u64;
             }
             assert_eq!(done.items, 10 * batches as u64);
@@ -86,7 +95,7 @@ fn births(scale: Scale) -> Box<dyn Work> {
             (market, input.clone(), Batch::default())
         },
         move |(market, input, output)| {
-            *output = take_in(market, input);
+            *output = take_in(market, input, Detail::Records);
             assert_eq!(output.births.len(), count);
             Done { items: count as u64, bytes: 0 }
         },
