@@ -4,7 +4,7 @@
 //! and counts with the age wherever a limit on ages is judged.
 
 use std::{
-    io::Write,
+    io::{self, Write},
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel},
@@ -56,6 +56,8 @@ enum Order {
 
 pub const CHUNK: Duration = Duration::from_millis(1);
 /// Ticks that are rendered before they are written, when many are due at once.
+/// Longer than a server takes for what is in its pipe.
+const ANSWER_MAX: Duration = Duration::from_secs(60);
 const TICKS_A_WRITE: usize = 512;
 const FLOOD_TICKS: usize = 8192;
 
@@ -92,19 +94,19 @@ impl Feeder {
     }
 
     /// Returns when nothing more will be written.
-    pub fn rest(&self) {
-        self.ask(Order::Rest);
+    pub fn rest(&self) -> io::Result<()> {
+        self.ask(Order::Rest)
     }
 
     /// Writes so many ticks now, and returns when they are written.
-    pub fn now(&self, ticks: usize) {
-        self.ask(|done| Order::Now(ticks, done));
+    pub fn now(&self, ticks: usize) -> io::Result<()> {
+        self.ask(|done| Order::Now(ticks, done))
     }
 
-    fn ask(&self, order: impl FnOnce(Sender<()>) -> Order) {
+    fn ask(&self, order: impl FnOnce(Sender<()>) -> Order) -> io::Result<()> {
         let (done, answer) = channel();
         let _ = self.orders.send(order(done));
-        let _ = answer.recv();
+        answer.recv_timeout(ANSWER_MAX).map_err(|_| io::Error::other("the server takes no more ticks"))
     }
 
     /// What was written since this was last asked.
@@ -157,7 +159,7 @@ struct Schedule {
 }
 
 impl Writer {
-    fn run(&mut self, orders: &Receiver<Order>) -> std::io::Result<()> {
+    fn run(&mut self, orders: &Receiver<Order>) -> io::Result<()> {
         let mut schedule: Option<Schedule> = None;
         let mut next_order = None;
         loop {
@@ -198,7 +200,7 @@ impl Writer {
     }
 
     /// Until there is another order, or nobody left to give one.
-    fn flood(&mut self, orders: &Receiver<Order>) -> std::io::Result<Option<Order>> {
+    fn flood(&mut self, orders: &Receiver<Order>) -> io::Result<Option<Order>> {
         let mut block = Vec::new();
         self.lines.render(FLOOD_TICKS, &mut block);
         loop {
@@ -212,7 +214,7 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, ticks: usize, due_at: Option<Instant>) -> std::io::Result<()> {
+    fn write(&mut self, ticks: usize, due_at: Option<Instant>) -> io::Result<()> {
         let lag = due_at.map(|due_at| due_at.elapsed());
         let mut left = ticks;
         while left > 0 {

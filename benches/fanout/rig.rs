@@ -52,7 +52,7 @@ impl Rig {
         let feeder = Feeder::start(server.take_input(), symbols, contender.peer.wrapping());
         let rig = Rig { contender, server, feeder, generator: Generator::start()? };
         // Every symbol has ticked once before anyone asks for it.
-        rig.feeder.now(symbols);
+        rig.feeder.now(symbols)?;
         rig.settle(symbols)?;
         Ok(rig)
     }

@@ -75,7 +75,7 @@ fn every_tick_is_counted() {
         };
         rig.connect(choices.iter().map(plan).collect()).expect("clients connect");
         rig.generator.mark().expect("the generator answers");
-        rig.feeder.now(SYMBOLS * ROUNDS);
+        rig.feeder.now(SYMBOLS * ROUNDS).expect("the server takes ticks");
         let (expected, mut found, mut aged) = ((CLIENTS * EACH * ROUNDS) as u64, 0, 0);
         let deadline = Instant::now() + Duration::from_secs(60);
         while found < expected && Instant::now() < deadline {

@@ -92,7 +92,7 @@ fn once(bench: &Bench, report: &mut Report, point: &Point) -> io::Result<()> {
     rig.feeder.run(point.pace);
     let alone = rig.window(warm / 2, length / 2)?;
     let ingest_share = alone.server_cpu_s / alone.seconds;
-    rig.feeder.rest();
+    rig.feeder.rest()?;
     let plan = |(number, chosen): (usize, &Vec<String>)| contender.plan(&wish(chosen, number, clients));
     rig.connect(point.choices.iter().enumerate().map(plan).collect())?;
     thread::sleep(warm / 2);

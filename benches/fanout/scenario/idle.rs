@@ -42,7 +42,7 @@ fn once(bench: &Bench, report: &mut Report, contender: Contender) -> io::Result<
     let idle = rig.server.rss_bytes()?;
     rig.feeder.run(Pace::new(BUSY_TICKS_PER_S));
     thread::sleep(busy);
-    rig.feeder.rest();
+    rig.feeder.rest()?;
     thread::sleep(rest);
     let after = rig.server.rss_bytes()?;
     let mark = rig.generator.mark()?;

@@ -84,7 +84,7 @@ fn stalled(contender: Contender, wish: &Wish<'_>) -> Plan {
 
 /// The feed stops, and those that stalled read all that is there for them.
 fn read_on(rig: &Rig, stalled: usize) -> io::Result<Figures> {
-    rig.feeder.rest();
+    rig.feeder.rest()?;
     let fed = rig.feeder.take().heads_us;
     rig.generator.mark()?;
     rig.generator.read_on(STALLED)?;

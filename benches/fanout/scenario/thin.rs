@@ -43,7 +43,7 @@ fn once(bench: &Bench, report: &mut Report, contender: Contender) -> io::Result<
     let whole = rig.window(warm / 2, length / 2)?;
     let bytes_per_s = whole.bytes_per_s() / WHOLE as f64 * PART;
     // They come while nothing is sent, so that none is behind before it is there.
-    rig.feeder.rest();
+    rig.feeder.rest()?;
     thread::sleep(warm / 2);
     rig.connect(vec![wish(Reading::Paced(bytes_per_s), THIN_GROUP, RECEIVE_BUFFER_BYTES); thin])?;
     rig.feeder.run(pace);

@@ -4,15 +4,20 @@ use std::{
     collections::HashMap,
     io::{self, Read, Write},
     net::{Ipv4Addr, TcpStream},
+    time::Duration,
 };
 
 /// One scrape; the difference of two is a window.
 #[derive(Clone, Default)]
 pub struct Books(HashMap<String, f64>);
 
+/// Longer than a server takes that is alive.
+const ANSWER_MAX: Duration = Duration::from_secs(20);
+
 impl Books {
     pub fn scrape(port: u16) -> io::Result<Books> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+        stream.set_read_timeout(Some(ANSWER_MAX))?;
         stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
         let mut text = String::new();
         stream.read_to_string(&mut text)?;

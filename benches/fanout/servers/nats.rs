@@ -14,7 +14,7 @@ use super::{Places, Server, process};
 const START_MAX: Duration = Duration::from_secs(10);
 
 pub fn start(places: &Places) -> io::Result<Server> {
-    let (port, websocket) = (free_port()?, free_port()?);
+    let [port, websocket] = free_ports()?;
     std::fs::create_dir_all(&places.logs)?;
     let config = places.logs.join("nats.conf");
     // Its pings would wait among the data; nobody here is gone without notice.
@@ -53,16 +53,20 @@ pub fn hello(symbols: &[String]) -> String {
     text
 }
 
-fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+/// Two that nobody has now; both are held until both are known, so that they differ.
+fn free_ports() -> io::Result<[u16; 2]> {
+    let held = [TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?, TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?];
+    Ok([held[0].local_addr()?.port(), held[1].local_addr()?.port()])
 }
 
 fn wait_for(port: u16) -> io::Result<TcpStream> {
     let deadline = Instant::now() + START_MAX;
     loop {
         match TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
-            Err(_) if Instant::now() < deadline => thread::sleep(Duration::from_millis(20)),
-            connected => return connected,
+            // A port that nobody listens on may be given to the connecting socket itself, which then meets itself.
+            Ok(stream) if stream.local_addr()? != stream.peer_addr()? => return Ok(stream),
+            Err(error) if Instant::now() >= deadline => return Err(error),
+            _ => thread::sleep(Duration::from_millis(20)),
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, Read, Write},
-    process::{Child, Command, Stdio},
+    io::{self, BufRead, BufReader, Write},
+    process::{Child, ChildStdout, Command, Stdio},
+    sync::mpsc::channel,
     thread,
     time::Duration,
 };
@@ -18,21 +19,20 @@ pub struct Server {
     child: Child,
 }
 
+/// Longer than a program takes to begin.
+const START_MAX: Duration = Duration::from_secs(30);
+
 impl Server {
     /// Starts a program that says `http://127.0.0.1:PORT` in the first line of its output and reads ticks from its input.
     pub fn start(name: &str, command: &mut Command, places: &Places) -> io::Result<Server> {
         let mut child = spawn(name, command.stdin(Stdio::piped()).stdout(Stdio::piped()), places)?;
-        let mut output = BufReader::new(child.stdout.take().expect("its output is a pipe"));
-        let mut first = String::new();
-        output.read_line(&mut first)?;
+        let first = first_line(child.stdout.take().expect("its output is a pipe"));
         let Some(port) = port_in(&first) else {
             let _ = child.kill();
             let _ = child.wait();
             let log = std::fs::read_to_string(places.logs.join(format!("{name}.log"))).unwrap_or_default();
             return Err(io::Error::other(format!("{name} did not start: {first}{log}")));
         };
-        // Whatever it prints later must not fill the pipe.
-        thread::spawn(move || output.read_to_end(&mut Vec::new()));
         let input = child.stdin.take().expect("its input is a pipe");
         Ok(Server { port, input: Some(Box::new(input)), child })
     }
@@ -68,6 +68,21 @@ pub fn spawn(name: &str, command: &mut Command, places: &Places) -> io::Result<C
     std::fs::create_dir_all(&places.logs)?;
     let log = File::create(places.logs.join(format!("{name}.log")))?;
     machine::spawn_on_server_core(command.stderr(log))
+}
+
+/// Empty when there is none in time.
+fn first_line(output: ChildStdout) -> String {
+    let (said, heard) = channel();
+    thread::spawn(move || {
+        let mut output = BufReader::new(output);
+        let mut first = String::new();
+        let read = output.read_line(&mut first);
+        // Nobody may wait any more.
+        let _ = said.send(first);
+        // Whatever it prints later must not fill the pipe.
+        read.and_then(|_| io::copy(&mut output, &mut io::sink()))
+    });
+    heard.recv_timeout(START_MAX).unwrap_or_default()
 }
 
 fn port_in(line: &str) -> Option<u16> {
