@@ -67,16 +67,22 @@ fn bench(args: &Args) -> io::Result<()> {
         with_floor: !args.without_floor,
         size: args.size(),
     };
-    for run in 1..=args.runs {
-        for scenario in &args.scenario {
-            eprintln!("run {run} of {}, scenario {scenario:?}", args.runs);
-            scenario.run(&bench, &mut report)?;
-        }
-    }
+    // What was measured before something failed is not lost.
+    let outcome = run_all(args, &bench, &mut report);
     for scenario in &args.scenario {
         scenario.judge(&mut report);
     }
     report.write_json(&args.json)?;
     println!("{}written to {}", report.text(), args.json.display());
+    outcome
+}
+
+fn run_all(args: &Args, bench: &Bench, report: &mut Report) -> io::Result<()> {
+    for run in 1..=args.runs {
+        for scenario in &args.scenario {
+            eprintln!("run {run} of {}, scenario {scenario:?}", args.runs);
+            scenario.run(bench, report)?;
+        }
+    }
     Ok(())
 }
