@@ -31,7 +31,11 @@ impl Core {
         let mut bytes = text.as_bytes().to_vec();
         match self.reader.read(&mut bytes, &shared.limits) {
             Err(error) => self.control(key, &Control::error(&error)),
-            Ok(command) => self.carry_out(key, command, now),
+            Ok(command) => {
+                self.carry_out(key, command, now);
+                // Before the answer is out: what is published behind it comes as it was asked for.
+                self.wish();
+            }
         }
     }
 

@@ -50,6 +50,7 @@ struct Round {
 
 /// Sessions that one slice of a turn writes to before the runtime gets its share, and new ticks are looked for.
 const SESSIONS_A_SLICE: usize = 128;
+
 /// When the next turn is wanted.
 pub enum Due {
     Now,
@@ -91,7 +92,7 @@ impl Core {
             self.round = Round { sessions_left: self.fanout.ready(), frames: frames_sent, ticks };
         }
         let slice = self.round.sessions_left.min(SESSIONS_A_SLICE);
-        let mut done = now;
+        let mut done = self.shared.clock.now();
         for _ in 0..slice {
             let Some(key) = self.fanout.next_ready() else { break };
             self.flush_at(key, &mut done);
@@ -121,9 +122,14 @@ impl Core {
             self.fanout.apply(&batch, now, &*shared.ingest);
         }
         self.batches = batches;
-        self.wants_ticks.store(self.fanout.wants_ticks(), Ordering::Relaxed);
+        self.wish();
         self.fanout.advance(now);
         self.tell();
+    }
+
+    /// Lets ingest know whether the subscriptions of this shard have a use for single ticks.
+    pub fn wish(&self) {
+        self.wants_ticks.store(self.fanout.wants_ticks(), Ordering::Relaxed);
     }
 
     /// Puts what sessions must be told on their control lanes.
