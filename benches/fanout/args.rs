@@ -22,6 +22,9 @@ pub struct Args {
     /// Which of tickcast's modes, where a scenario has both
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Mode::ALL)]
     pub modes: Vec<Mode>,
+    /// Deliveries a second in scenario A, rising (default: from 100,000 on, until one is not held)
+    #[arg(long, value_delimiter = ',')]
+    pub rates: Vec<u32>,
     /// Leaves out the floor by itself; beside tickcast it is always run
     #[arg(long)]
     pub without_floor: bool,

@@ -64,6 +64,7 @@ fn bench(args: &Args) -> io::Result<()> {
         places,
         peers,
         modes: args.modes.clone(),
+        rates: args.rates.clone(),
         with_floor: !args.without_floor,
         size: args.size(),
     };

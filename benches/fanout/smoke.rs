@@ -111,8 +111,14 @@ fn places() -> Places {
 fn quick() -> io::Result<Report> {
     machine::raise_open_files()?;
     let peers = vec![Peer::Tickcast, Peer::Naive];
-    let bench =
-        Bench { places: places(), peers, modes: Mode::ALL.to_vec(), with_floor: true, size: Size::Smoke };
+    let bench = Bench {
+        places: places(),
+        peers,
+        modes: Mode::ALL.to_vec(),
+        rates: Vec::new(),
+        with_floor: true,
+        size: Size::Smoke,
+    };
     let mut report = Report::new();
     for scenario in Scenario::ALL {
         scenario.run(&bench, &mut report)?;

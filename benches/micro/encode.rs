@@ -62,9 +62,9 @@ impl Pages {
 
     /// Ends the frame.
     fn turn(&mut self) {
-        if let Some((bytes, rx)) = divan::black_box(self.framer.finish()) {
-            self.done.items += rx.len() as u64;
-            self.done.bytes += bytes.len() as u64;
+        if let Some(frame) = divan::black_box(self.framer.finish()) {
+            self.done.items += frame.rx.len() as u64;
+            self.done.bytes += frame.bytes.len() as u64;
         }
         self.framer.begin(FrameSize::Full, Framing::WebSocket);
     }

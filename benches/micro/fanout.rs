@@ -262,11 +262,11 @@ impl Core {
             loop {
                 self.framer.begin(FrameSize::Full, Framing::WebSocket);
                 let tally = self.fanout.fill(session, now, ingest, &mut self.framer);
-                let Some((bytes, rx)) = divan::black_box(self.framer.finish()) else {
+                let Some(frame) = divan::black_box(self.framer.finish()) else {
                     break;
                 };
-                done.items += rx.len() as u64;
-                done.bytes += bytes.len() as u64;
+                done.items += frame.rx.len() as u64;
+                done.bytes += frame.bytes.len() as u64;
                 self.fanout.accepted(&tally);
                 if self.fanout.is_drained(session) {
                     break;

@@ -5,7 +5,7 @@
 
 use super::{
     Fanout, Mode, SessionKey,
-    core::{Base, LANE, Notice, Place, Session, Sub, Topic, UNWATCHED, index32},
+    core::{Base, Notice, Place, Session, Sub, Topic, UNWATCHED, index32},
     wheel::Wheel,
 };
 use crate::{
@@ -244,15 +244,7 @@ pub(super) fn enqueue(
 ) {
     sub.place = Place::Queued;
     let session = &mut sessions[sub.session as usize];
-    if sub.mode == Mode::Every {
-        session.lane.push(key);
-        if !session.lane_queued {
-            session.lane_queued = true;
-            session.queue.push_back(LANE);
-        }
-    } else {
-        session.queue.push_back(key);
-    }
+    session.put(key, sub.mode == Mode::Every);
     if !session.ready {
         session.ready = true;
         ready.push_back(sub.session);

@@ -63,6 +63,8 @@ pub(super) struct Scratch {
     pub fired: Vec<(u32, Nanos)>,
     pub history: Vec<Stamped>,
     pub lane: BinaryHeap<Reverse<(u64, u32)>>,
+    /// Subscriptions that stay in their session's list (`false`) or lane (`true`).
+    pub left: Vec<(u32, bool)>,
 }
 
 /// A symbol that somebody here subscribes to, or did.
@@ -273,6 +275,25 @@ impl Fanout {
             entry.lane = Vec::new();
             entry.subs.shrink_to_fit();
             entry.rhythm.give_back(now);
+        }
+    }
+}
+
+impl Session {
+    /// Its subscription to a topic.
+    pub fn find(&self, topic: u32) -> Option<u32> {
+        self.subs.binary_search_by_key(&topic, |&(topic, _)| topic).ok().map(|at| self.subs[at].1)
+    }
+
+    /// Puts a subscription at the end of the list, or into the lane.
+    pub fn put(&mut self, key: u32, in_lane: bool) {
+        if !in_lane {
+            return self.queue.push_back(key);
+        }
+        self.lane.push(key);
+        if !self.lane_queued {
+            self.lane_queued = true;
+            self.queue.push_back(LANE);
         }
     }
 }

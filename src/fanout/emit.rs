@@ -11,8 +11,13 @@ pub trait Emit {
     /// Whether another message may follow in this frame.
     fn has_room(&self) -> bool;
 
-    /// Says all that the last frame said, in place of anything else. `false` when that cannot be: nothing is said then.
-    fn repeat(&mut self) -> bool;
+    /// Keeps the frame at hand, in place of an earlier one of that number, to be repeated. Numbers are below
+    /// [`FRAMES_KEPT`](super::FRAMES_KEPT).
+    fn keep(&mut self, number: usize);
+
+    /// Says all that the frame that was kept under this number said, in place of anything else. `false` when that cannot
+    /// be, or when this frame would have held more: nothing is said then.
+    fn repeat(&mut self, number: usize) -> bool;
 
     /// The whole record, as a new base.
     fn snapshot(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, wanted: FieldSet);

@@ -31,7 +31,7 @@ impl Fanout {
             self.in_flight += tally.ticks();
             return tally;
         }
-        self.note_owed(session);
+        let noted = self.note_owed(session);
         // The lane takes turns with the rest: it stands once in the list, and goes to its end after its turn.
         let mut turns = self.sessions[session.0 as usize].queue.len();
         while turns > 0 && emit.has_room() {
@@ -43,7 +43,9 @@ impl Fanout {
                 self.fill_one(key, now, emit, &mut tally);
             }
         }
-        self.note_sent(session, &tally);
+        if let Some(noted) = noted {
+            self.note_sent(session, noted, &tally, emit);
+        }
         self.in_flight += tally.ticks();
         tally
     }

@@ -36,6 +36,7 @@ mod wheel;
 use std::time::Duration;
 
 pub use accounts::{Accounts, GapReason, Tally};
+pub use alike::FRAMES_KEPT;
 pub use core::{Fanout, Notice};
 pub use emit::Emit;
 pub use glob::Glob;

@@ -16,8 +16,7 @@ use crate::{
 impl Fanout {
     pub(super) fn find(&self, session: SessionKey, symbol: &Symbol) -> Option<u32> {
         let local = *self.by_symbol.get(symbol)?;
-        let subs = &self.sessions.get(session.0 as usize)?.subs;
-        subs.binary_search_by_key(&local, |&(topic, _)| topic).ok().map(|at| subs[at].1)
+        self.sessions.get(session.0 as usize)?.find(local)
     }
 
     /// The local topic of a symbol, made when there is none.

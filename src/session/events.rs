@@ -88,10 +88,10 @@ impl Core {
         }
         self.framer.begin(FrameSize::Full, Framing::Events);
         let tally = self.fanout.fill(key, now, &*self.shared.ingest, &mut self.framer);
-        let Some((bytes, rx)) = self.framer.finish() else { return Poll::Pending };
-        let bytes = Bytes::copy_from_slice(bytes);
+        let Some(frame) = self.framer.finish() else { return Poll::Pending };
+        let bytes = Bytes::copy_from_slice(frame.bytes);
         self.fanout.accepted(&tally);
-        self.stats.ages.observe(rx, now);
+        self.stats.ages.observe(frame.rx, frame.taken_in, now);
         Poll::Ready(Some(self.pulled(key, bytes, 1)))
     }
 

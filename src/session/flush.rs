@@ -124,7 +124,7 @@ impl Core {
         self.stats.frames_sent += frames;
         if let Some(in_flight) = session.in_flight.take() {
             self.fanout.accepted(&in_flight.tally);
-            self.stats.ages.observe(&in_flight.rx, *now);
+            self.stats.ages.observe(&in_flight.rx, in_flight.taken_in, *now);
             session.frame_at = *now;
         }
         if std::mem::take(&mut session.reading_held) {
@@ -138,7 +138,8 @@ impl Core {
         let size = if behind { FrameSize::Small } else { FrameSize::Full };
         self.framer.begin(size, Framing::WebSocket);
         let tally = self.fanout.fill(key, *now, &*self.shared.ingest, &mut self.framer);
-        let Some((bytes, rx)) = self.framer.finish() else { return Written::Level };
+        let Some(frame) = self.framer.finish() else { return Written::Level };
+        let bytes = frame.bytes;
         let taken = match socket::send(stream, bytes) {
             Ok(taken) => taken,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
@@ -156,14 +157,15 @@ impl Core {
         if taken < bytes.len() {
             session.rest.extend_from_slice(&bytes[taken..]);
             session.rest_frames = 1;
-            session.in_flight = Some(Box::new(InFlight { tally, rx: rx.to_vec() }));
+            session.in_flight =
+                Some(Box::new(InFlight { tally, rx: frame.rx.to_vec(), taken_in: frame.taken_in }));
             return Written::All;
         }
         session.frames_sent += 1;
         session.frame_at = *now;
         self.stats.frames_sent += 1;
         self.fanout.accepted(&tally);
-        self.stats.ages.observe(rx, *now);
+        self.stats.ages.observe(frame.rx, frame.taken_in, *now);
         if self.fanout.is_drained(key) { Written::Level } else { Written::All }
     }
 

@@ -8,7 +8,7 @@ use super::budget::Budget;
 use crate::{
     fanout::Tally,
     tick::Nanos,
-    wire::{CloseReason, Framing, control::Pace},
+    wire::{CloseReason, Framing, TakenIn, control::Pace},
 };
 
 pub struct Session {
@@ -69,6 +69,7 @@ pub enum Transport {
 pub struct InFlight {
     pub tally: Tally,
     pub rx: Vec<Nanos>,
+    pub taken_in: TakenIn,
 }
 
 /// A session on its way out: no data any more, only its last words.

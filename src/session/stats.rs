@@ -1,6 +1,10 @@
 //! What a shard counts as it goes: plain integers, read out when somebody scrapes.
 
-use crate::{fanout::Accounts, tick::Nanos, wire::CloseReason};
+use crate::{
+    fanout::Accounts,
+    tick::Nanos,
+    wire::{CloseReason, TakenIn},
+};
 
 /// Upper bounds of the age histogram, in seconds. From 50 us, below any network, to the ten seconds after which a
 /// session that takes nothing is closed: 1-2.5-5 steps.
@@ -91,22 +95,21 @@ impl LimitHit {
 }
 
 impl Ages {
-    /// Counts one message for each of `rx`, accepted at `now`.
-    pub fn observe(&mut self, rx: &[Nanos], now: Nanos) {
-        // Neighbours in a frame are mostly of nearly the same age: the bucket of the one before is looked at first.
-        let (mut bucket, mut above, mut up_to) = (0, 0, 0);
-        let mut sum = 0;
+    /// Counts the messages of a frame, accepted at `now`: of each when it was taken in, and the same in sum.
+    pub fn observe(&mut self, rx: &[Nanos], taken_in: TakenIn, now: Nanos) {
+        // Mostly all of a frame are of nearly the same age: then it costs the same however many there are.
+        let (most, least) = (now.since(taken_in.oldest), now.since(taken_in.newest));
+        let (highest, lowest) = (bucket_of(most), bucket_of(least));
+        if highest == lowest && now >= taken_in.newest {
+            self.buckets[highest] += taken_in.count;
+            self.sum_nanos += u128::from(most * taken_in.count - taken_in.since_oldest_sum);
+            return;
+        }
         for &rx in rx {
             let age = now.since(rx);
-            if age <= above || age > up_to {
-                bucket = AGE_BOUNDS_NANOS.partition_point(|&bound| bound < age);
-                above = if bucket == 0 { 0 } else { AGE_BOUNDS_NANOS[bucket - 1] };
-                up_to = AGE_BOUNDS_NANOS.get(bucket).copied().unwrap_or(u64::MAX);
-            }
-            self.buckets[bucket] += 1;
-            sum += u128::from(age);
+            self.buckets[bucket_of(age)] += 1;
+            self.sum_nanos += u128::from(age);
         }
-        self.sum_nanos += sum;
     }
 
     pub fn add(&mut self, other: &Ages) {
@@ -115,6 +118,10 @@ impl Ages {
         }
         self.sum_nanos += other.sum_nanos;
     }
+}
+
+fn bucket_of(age_nanos: u64) -> usize {
+    AGE_BOUNDS_NANOS.partition_point(|&bound| bound < age_nanos)
 }
 
 impl Default for Ages {
@@ -147,15 +154,39 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn observed(rx: &[Nanos], now: Nanos) -> Ages {
+        let mut ages = Ages::default();
+        ages.observe(rx, TakenIn::of(rx), now);
+        ages
+    }
 
     #[test]
     fn every_message_is_in_one_bucket() {
-        let mut ages = Ages::default();
-        ages.observe(&[Nanos(0), Nanos(0), Nanos(999_000_000), Nanos(2_000_000_000)], Nanos(1_000_000_000));
+        let rx = [Nanos(0), Nanos(0), Nanos(999_000_000), Nanos(2_000_000_000)];
+        let ages = observed(&rx, Nanos(1_000_000_000));
         assert_eq!(ages.buckets.iter().sum::<u64>(), 4);
         assert_eq!(ages.buckets[AGE_BOUNDS.partition_point(|&bound| bound < 1.0)], 2);
         assert_eq!(ages.buckets[0], 1, "an age is never negative");
         assert_eq!(ages.sum_nanos, 2_001_000_000);
+    }
+
+    proptest! {
+        /// Together, or one by one: the same is counted.
+        #[test]
+        fn a_frame_counts_as_its_messages_do(
+            rx in prop::collection::vec(0i64..30_000_000, 1..20), now in 0i64..90_000_000_000, span in 1i64..40_000_000
+        ) {
+            let rx: Vec<Nanos> = rx.into_iter().map(|rx| Nanos(rx % span)).collect();
+            let (together, mut apart) = (observed(&rx, Nanos(now)), Ages::default());
+            for &rx in &rx {
+                apart.add(&observed(&[rx], Nanos(now)));
+            }
+            prop_assert_eq!(together.buckets, apart.buckets);
+            prop_assert_eq!(together.sum_nanos, apart.sum_nanos);
+        }
     }
 }

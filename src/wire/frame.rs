@@ -4,14 +4,11 @@
 //! sessions get alike is encoded once: a topic's whole record, its last tick, and its newest ticks one after another,
 //! of which a session copies the stretch it needs at one go.
 
-use tokio_tungstenite::tungstenite::protocol::frame::{
-    FrameHeader,
-    coding::{Control, Data, OpCode},
-};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 use super::message::{SNAPSHOT, UPDATE, write_end, write_head, write_int, write_some, write_tick};
 use crate::{
-    fanout::{Emit, GapReason, LocalId},
+    fanout::{Emit, FRAMES_KEPT, GapReason, LocalId},
     tick::{FieldSet, Nanos, Symbol},
     topic::{Record, Stamped},
 };
@@ -35,12 +32,15 @@ pub enum FrameSize {
 }
 
 pub struct Framer {
+    /// The frame at hand, unless it is a kept one.
     frame: Frame,
-    /// The frame before, to be sent once more.
-    last: Frame,
+    /// Frames that may be sent once more, by their numbers.
+    kept: [Frame; FRAMES_KEPT],
+    /// The frame at hand is this kept one.
+    repeats: Option<usize>,
+    /// The frame at hand is to be kept under this number.
+    keep_as: Option<usize>,
     payload_bytes_max: usize,
-    /// Of the frame at hand.
-    room_bytes: usize,
     framing: Framing,
     /// By local topic.
     cached: Vec<Cached>,
@@ -51,11 +51,33 @@ pub struct Framer {
 struct Frame {
     /// Room for the header, then the payload.
     bytes: Vec<u8>,
+    /// How much payload it may have.
+    room_bytes: usize,
     /// Where the header begins, once the frame is wrapped.
     start: usize,
     wrapped: Option<Framing>,
     /// When the newest tick of each message was taken in.
     rx: Vec<Nanos>,
+    /// The same in sum, once the frame is wrapped.
+    taken_in: TakenIn,
+}
+
+/// When the messages of a frame were taken in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TakenIn {
+    pub oldest: Nanos,
+    pub newest: Nanos,
+    pub count: u64,
+    /// Of nanoseconds since the oldest.
+    pub since_oldest_sum: u64,
+}
+
+/// A frame that is ready to be sent.
+pub struct Ready<'a> {
+    pub bytes: &'a [u8],
+    /// Of each message, when its newest tick was taken in.
+    pub rx: &'a [Nanos],
+    pub taken_in: TakenIn,
 }
 
 /// A topic's messages as bytes.
@@ -87,9 +109,10 @@ impl Framer {
     pub fn new(payload_bytes_max: usize) -> Self {
         Framer {
             frame: Frame::default(),
-            last: Frame::default(),
+            kept: Default::default(),
+            repeats: None,
+            keep_as: None,
             payload_bytes_max: payload_bytes_max.max(2 * MESSAGE_BYTES_MAX),
-            room_bytes: 0,
             framing: Framing::WebSocket,
             cached: Vec::new(),
         }
@@ -97,12 +120,12 @@ impl Framer {
 
     /// Begins a frame; an unfinished one is forgotten.
     pub fn begin(&mut self, size: FrameSize, framing: Framing) {
-        self.room_bytes = match size {
+        self.frame.room_bytes = match size {
             FrameSize::Full => self.payload_bytes_max,
             FrameSize::Small => SMALL_FRAME_BYTES.min(self.payload_bytes_max),
         };
         self.framing = framing;
-        std::mem::swap(&mut self.frame, &mut self.last);
+        (self.repeats, self.keep_as) = (None, None);
         self.frame.rx.clear();
         self.frame.wrapped = None;
         self.frame.bytes.clear();
@@ -110,17 +133,25 @@ impl Framer {
         self.frame.bytes.push(b'[');
     }
 
-    /// Ends the frame: its bytes, and of each message when its newest tick was taken in. `None` when it has no message.
-    pub fn finish(&mut self) -> Option<(&[u8], &[Nanos])> {
-        // Each message has left a comma behind it.
-        if self.frame.bytes.len() <= HEAD_BYTES + 1 {
-            return None;
-        }
-        debug_assert!(self.frame.payload_bytes() <= self.payload_bytes_max, "longer than MESSAGE_BYTES_MAX");
-        if self.frame.wrapped.is_none() {
+    /// Ends the frame. `None` when it has no message.
+    pub fn finish(&mut self) -> Option<Ready<'_>> {
+        if self.repeats.is_none() {
+            // Each message has left a comma behind it.
+            if self.frame.bytes.len() <= HEAD_BYTES + 1 {
+                return None;
+            }
+            debug_assert!(
+                self.frame.payload_bytes() <= self.payload_bytes_max,
+                "longer than MESSAGE_BYTES_MAX"
+            );
             self.frame.wrap(self.framing);
+            if let Some(number) = self.keep_as.take() {
+                std::mem::swap(&mut self.frame, &mut self.kept[number]);
+                self.repeats = Some(number);
+            }
         }
-        Some((&self.frame.bytes[self.frame.start..], &self.frame.rx))
+        let frame = self.repeats.map_or(&self.frame, |number| &self.kept[number]);
+        Some(Ready { bytes: &frame.bytes[frame.start..], rx: &frame.rx, taken_in: frame.taken_in })
     }
 
     fn cached(&mut self, topic: LocalId) -> &mut Cached {
@@ -153,9 +184,25 @@ impl Framer {
     }
 }
 
+impl TakenIn {
+    pub fn of(rx: &[Nanos]) -> Self {
+        let oldest = rx.iter().copied().min().unwrap_or_default();
+        TakenIn {
+            oldest,
+            newest: rx.iter().copied().max().unwrap_or_default(),
+            count: rx.len() as u64,
+            since_oldest_sum: rx.iter().map(|rx| rx.since(oldest)).sum(),
+        }
+    }
+}
+
 impl Frame {
     fn payload_bytes(&self) -> usize {
         self.bytes.len() - HEAD_BYTES
+    }
+
+    fn has_room(&self) -> bool {
+        self.payload_bytes() + MESSAGE_BYTES_MAX <= self.room_bytes
     }
 
     fn wrap(&mut self, framing: Framing) {
@@ -174,6 +221,7 @@ impl Frame {
         self.start = HEAD_BYTES - head_bytes;
         self.bytes[self.start..HEAD_BYTES].copy_from_slice(&head[..head_bytes]);
         self.wrapped = Some(framing);
+        self.taken_in = TakenIn::of(&self.rx);
     }
 }
 
@@ -182,14 +230,20 @@ const EVENT_TAIL: &[u8] = b"\n\n";
 
 impl Emit for Framer {
     fn has_room(&self) -> bool {
-        self.frame.bytes.len() - HEAD_BYTES + MESSAGE_BYTES_MAX <= self.room_bytes
+        self.frame.has_room()
     }
 
-    fn repeat(&mut self) -> bool {
-        let fits = self.last.wrapped == Some(self.framing) && self.last.payload_bytes() <= self.room_bytes;
-        if fits {
-            std::mem::swap(&mut self.frame, &mut self.last);
-        }
+    fn keep(&mut self, number: usize) {
+        self.keep_as = Some(number);
+    }
+
+    fn repeat(&mut self, number: usize) -> bool {
+        let kept = &self.kept[number];
+        // One that is full may have left something over that another room would have held.
+        let fits = kept.wrapped == Some(self.framing)
+            && kept.payload_bytes() <= self.frame.room_bytes
+            && (kept.has_room() || kept.room_bytes == self.frame.room_bytes);
+        self.repeats = fits.then_some(number);
         fits
     }
 
@@ -232,7 +286,7 @@ impl Emit for Framer {
 
     fn run(&mut self, topic: LocalId, symbol: &Symbol, ticks: &[Stamped]) -> usize {
         let Some(first) = ticks.first() else { return 0 };
-        let room = (self.room_bytes + HEAD_BYTES).saturating_sub(self.frame.bytes.len() + 1);
+        let room = (self.frame.room_bytes + HEAD_BYTES).saturating_sub(self.frame.bytes.len() + 1);
         let mut out = std::mem::take(&mut self.frame.bytes);
         let cached = self.cached(topic);
         let sent = if cached.covers(first.seq) {
@@ -347,10 +401,57 @@ pub fn write_end_event(reason: super::CloseReason, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\"}\n\n");
 }
 
+/// The header of a whole frame that a server sends (RFC 6455, 5.2): unmasked, with the shortest length there is.
 fn write_header(opcode: OpCode, payload_bytes: usize, head: &mut [u8; HEAD_BYTES]) -> usize {
-    let header = FrameHeader { is_final: true, rsv1: false, rsv2: false, rsv3: false, opcode, mask: None };
-    let mut rest: &mut [u8] = head;
-    let written = header.format(payload_bytes as u64, &mut rest);
-    debug_assert!(written.is_ok(), "a server's header fits into 10 bytes");
-    HEAD_BYTES - rest.len()
+    const FINAL: u8 = 0x80;
+    head[0] = FINAL | u8::from(opcode);
+    match payload_bytes {
+        0..=125 => {
+            head[1] = payload_bytes as u8;
+            2
+        }
+        126..=0xFFFF => {
+            head[1] = 126;
+            head[2..4].copy_from_slice(&(payload_bytes as u16).to_be_bytes());
+            4
+        }
+        _ => {
+            head[1] = 127;
+            head[2..].copy_from_slice(&(payload_bytes as u64).to_be_bytes());
+            HEAD_BYTES
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
+
+    use super::*;
+
+    /// As the WebSocket library writes it.
+    fn check_header(opcode: OpCode, payload_bytes: usize) {
+        let mut head = [0; HEAD_BYTES];
+        let head_bytes = write_header(opcode, payload_bytes, &mut head);
+        let header =
+            FrameHeader { is_final: true, rsv1: false, rsv2: false, rsv3: false, opcode, mask: None };
+        let mut expected = Vec::new();
+        header.format(payload_bytes as u64, &mut expected).expect("a vector takes it");
+        assert_eq!(head[..head_bytes], expected, "{opcode:?} of {payload_bytes} bytes");
+    }
+
+    #[test]
+    fn headers_are_those_of_the_standard() {
+        for payload_bytes in [0, 1, 125, 126, 127, 255, 256, 65_535, 65_536, 1 << 20] {
+            check_header(OpCode::Data(Data::Text), payload_bytes);
+        }
+        check_header(OpCode::Control(Control::Ping), 0);
+        check_header(OpCode::Control(Control::Close), 31);
+    }
+
+    #[test]
+    fn what_a_frame_holds_was_taken_in_between_the_oldest_and_the_newest() {
+        let taken_in = TakenIn::of(&[Nanos(7), Nanos(5), Nanos(9)]);
+        assert_eq!(taken_in, TakenIn { oldest: Nanos(5), newest: Nanos(9), count: 3, since_oldest_sum: 6 });
+    }
 }

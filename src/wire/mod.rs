@@ -16,7 +16,7 @@ pub use close::CloseReason;
 pub use command::{Command, Target};
 pub use control::{Control, Id};
 pub use error::{CommandError, ErrorCode};
-pub use frame::{FrameSize, Framer, Framing};
+pub use frame::{FrameSize, Framer, Framing, Ready, TakenIn};
 
 /// The version of the protocol in `welcome`.
 pub const PROTOCOL_VERSION: u32 = 1;

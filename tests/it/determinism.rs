@@ -12,7 +12,7 @@ use tickcast::{
     shutdown::Stop,
     tick::{Field, FieldSet, Nanos, Symbol, Tick},
     topic::{Batch, Birth, Detail, FeedId, Image, Market, Stamped, Store, TopicId},
-    wire::{FrameSize, Framer, Framing},
+    wire::{FrameSize, Framer, Framing, Ready},
 };
 
 /// Keeps every tick.
@@ -91,7 +91,7 @@ fn transcript(source: &str) -> Vec<u8> {
                 framer.begin(FrameSize::Full, Framing::WebSocket);
                 let tally = fanout.fill(session, now, &Shared(&market), &mut framer);
                 fanout.accepted(&tally);
-                let Some((bytes, _)) = framer.finish() else { break };
+                let Some(Ready { bytes, .. }) = framer.finish() else { break };
                 sent.extend_from_slice(bytes);
             }
         }

@@ -25,6 +25,8 @@ pub struct Bench {
     pub peers: Vec<Peer>,
     /// Of tickcast, where a scenario has both.
     pub modes: Vec<Mode>,
+    /// Of scenario A, in place of its own.
+    pub rates: Vec<u32>,
     /// Whether the floor is run by itself.
     pub with_floor: bool,
     pub size: Size,

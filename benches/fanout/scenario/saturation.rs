@@ -21,9 +21,10 @@ const SYMBOLS: usize = 10;
 const AGE_P99_MAX_MS: f64 = 100.0;
 const DELIVERED_SHARE_MIN: f64 = 0.95;
 /// Deliveries a second.
-const STEPS: [u32; 17] = [
+const STEPS: [u32; 22] = [
     100_000, 200_000, 400_000, 800_000, 1_200_000, 1_600_000, 2_000_000, 2_400_000, 3_000_000, 3_600_000,
-    4_200_000, 5_000_000, 6_200_000, 8_000_000, 10_000_000, 13_000_000, 17_000_000,
+    4_200_000, 5_000_000, 6_200_000, 8_000_000, 9_000_000, 10_000_000, 11_000_000, 12_000_000, 13_000_000,
+    14_500_000, 16_000_000, 18_000_000,
 ];
 const QUICK_STEPS: [u32; 2] = [5_000, 20_000];
 /// At these the floor is run with the same writes.
@@ -51,7 +52,9 @@ fn series(bench: &Bench, report: &mut Report, contender: Contender) -> io::Resul
     rig.connect((0..clients).map(|number| contender.plan(&wish(&wanted, number, clients))).collect())?;
     let mut held = 0.0;
     let mut to_match = Vec::new();
-    for step in bench.full_or_quick(&STEPS[..], &QUICK_STEPS[..]).iter().copied() {
+    let steps = bench.full_or_quick(&STEPS[..], &QUICK_STEPS[..]);
+    let steps = if bench.rates.is_empty() { steps } else { &bench.rates };
+    for step in steps.iter().copied() {
         let pace = Pace::new(f64::from(step) / clients as f64);
         rig.feeder.run(pace);
         let (warm, length) = bench.spans();

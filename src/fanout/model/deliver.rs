@@ -19,13 +19,15 @@ impl World {
         let Some(player) = self.players[who].as_mut() else { return Ok(()) };
         let key = player.key;
         let owed = player.ledgers.values().any(|ledger| ledger.due);
-        let mut recorder = Recorder::new(room, std::mem::take(&mut self.last_frame));
+        let mut recorder = Recorder::new(room, std::mem::take(&mut self.kept_frames));
         let reads = self.shelf.reads.get();
         let tally = self.fanout.fill(key, self.now, &self.shelf, &mut recorder);
         player.named &= !self.fanout.is_drained(key);
         self.coverage.hit_if(self.shelf.reads.get() > reads, "ticks out of the ring");
         self.coverage.hit_if(recorder.repeated, "one frame for two");
-        self.last_frame.clone_from(&recorder.messages);
+        let leaves = recorder.repeated && !self.fanout.is_drained(key);
+        self.coverage.hit_if(leaves, "one frame for two, and more to come");
+        self.kept_frames = recorder.take_kept();
         self.sabotage.spoil_frame(&mut recorder.messages);
         let tally = self.sabotage.tamper_tally(tally);
         let messages = recorder.messages;

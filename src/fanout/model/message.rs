@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::naive::only;
 use crate::{
-    fanout::{Emit, GapReason, LocalId},
+    fanout::{Emit, FRAMES_KEPT, GapReason, LocalId},
     tick::{FieldSet, Fields, Nanos, Symbol},
     topic::{Record, Stamped},
 };
@@ -34,11 +34,16 @@ pub struct Shown {
     pub fields: Fields,
 }
 
+/// Frames that may be repeated, by their numbers, and the room that each had.
+pub type Kept = [(Vec<Message>, usize); FRAMES_KEPT];
+
 /// A frame with room for so many messages.
 pub struct Recorder {
     pub messages: Vec<Message>,
-    /// What the frame before held.
-    pub last: Vec<Message>,
+    /// What frames before held, by their numbers.
+    pub kept: Kept,
+    /// The number to keep this frame under.
+    pub keep_as: Option<usize>,
     pub repeated: bool,
     pub room: usize,
 }
@@ -58,8 +63,16 @@ impl fmt::Display for Message {
 // === impl Recorder ===
 
 impl Recorder {
-    pub fn new(room: usize, last: Vec<Message>) -> Self {
-        Recorder { messages: Vec::new(), last, repeated: false, room }
+    pub fn new(room: usize, kept: Kept) -> Self {
+        Recorder { messages: Vec::new(), kept, keep_as: None, repeated: false, room }
+    }
+
+    /// The frames that may be repeated, this one among them.
+    pub fn take_kept(&mut self) -> Kept {
+        if let Some(number) = self.keep_as {
+            self.kept[number] = (self.messages.clone(), self.room);
+        }
+        std::mem::take(&mut self.kept)
     }
 
     fn push(&mut self, symbol: &Symbol, what: What) {
@@ -72,10 +85,16 @@ impl Emit for Recorder {
         self.messages.len() < self.room
     }
 
-    fn repeat(&mut self) -> bool {
-        self.repeated = !self.last.is_empty() && self.last.len() <= self.room;
+    fn keep(&mut self, number: usize) {
+        self.keep_as = Some(number);
+    }
+
+    fn repeat(&mut self, number: usize) -> bool {
+        let (kept, room) = &self.kept[number];
+        let leaves_nothing = kept.len() < *room;
+        self.repeated = !kept.is_empty() && kept.len() <= self.room && (leaves_nothing || *room == self.room);
         if self.repeated {
-            self.messages = std::mem::take(&mut self.last);
+            self.messages.clone_from(kept);
         }
         self.repeated
     }

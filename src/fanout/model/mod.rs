@@ -150,7 +150,7 @@ fn rare_paths_are_reached() {
 }
 
 /// What a run of the model must come by.
-const PATHS: [&str; 40] = [
+const PATHS: [&str; 41] = [
     "the lane goes first",
     "held to the order of arrival",
     "cleared with a lane",
@@ -174,6 +174,7 @@ const PATHS: [&str; 40] = [
     "interval cut short",
     "frame is full",
     "one frame for two",
+    "one frame for two, and more to come",
     "several frames under way",
     "frame abandoned",
     "resync",

@@ -221,7 +221,7 @@ impl Sabotage {
             Sabotage::LosesNotice => fanout.notices.clear(),
             Sabotage::LosesPattern => fanout.patterns.clear(),
             Sabotage::TakesForAlike => {
-                for owed in &mut fanout.alike.owed {
+                for owed in fanout.alike.notes.iter_mut().flat_map(|note| &mut note.owed) {
                     let behind = |sub: &&Sub| sub.topic == owed.topic && sub.place == Place::Queued;
                     if let Some(sub) = fanout.subs.iter().map(|(_, sub)| sub).find(behind) {
                         (owed.cursor, owed.head) = (sub.cursor, fanout.topics[sub.topic as usize].record.seq);

@@ -9,7 +9,7 @@ use std::{
 use super::{
     law::{Broken, Coverage, Held, ensure},
     ledger::Ledger,
-    message::Message,
+    message::Kept,
     naive::Past,
     ops::{GLOBS, Mix, Op, Run, SESSIONS_MAX, STALE, SUBSCRIPTIONS_MAX, SYMBOLS},
     sabotage::Sabotage,
@@ -41,7 +41,7 @@ pub struct World {
     pub frames: Vec<Option<bool>>,
     pub flights: Vec<Flight>,
     /// What the frame before held: the next may be the same.
-    pub last_frame: Vec<Message>,
+    pub kept_frames: Kept,
     /// Counts batches and commands.
     pub stamp: u64,
     pub expected_notices: Vec<Notice>,
@@ -168,7 +168,7 @@ impl World {
             ended: Vec::new(),
             frames: Vec::new(),
             flights: Vec::new(),
-            last_frame: Vec::new(),
+            kept_frames: Default::default(),
             stamp: 0,
             expected_notices: Vec::new(),
             coverage: Coverage::default(),
