@@ -97,7 +97,7 @@ pub const DEFAULT: Limits = Limits {
     publish_bytes: 16 * 1024 * 1024,
     line_bytes: 64 * 1024,
     shard_queue_ticks: 65_536,
-    pause: Duration::from_millis(2),
+    pause: Duration::from_millis(1),
     interval: Duration::from_secs(60),
     handshake: Duration::from_secs(10),
     ping: Duration::from_secs(20),

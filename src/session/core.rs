@@ -9,6 +9,7 @@ use std::sync::{
 };
 
 use super::{
+    flush::Made,
     pace::Pace,
     shard::Shared,
     state::Session,
@@ -37,6 +38,8 @@ pub struct Core {
     batches: Vec<Arc<Batch>>,
     pace: Pace,
     round: Round,
+    /// Frames that are made and not yet sent, of the group at hand.
+    pub(super) made: Vec<(SessionKey, Made)>,
 }
 
 /// Everyone who has something to send when it begins is written to once.
@@ -75,6 +78,7 @@ impl Core {
             batches: Vec::new(),
             pace: Pace::new(now, pause_nanos),
             round: Round::default(),
+            made: Vec::new(),
             shared: Arc::clone(shared),
         }
     }
@@ -93,10 +97,7 @@ impl Core {
         }
         let slice = self.round.sessions_left.min(SESSIONS_A_SLICE);
         let mut done = self.shared.clock.now();
-        for _ in 0..slice {
-            let Some(key) = self.fanout.next_ready() else { break };
-            self.flush_at(key, &mut done);
-        }
+        self.serve(slice, &mut done);
         self.pace.worked(now, done);
         self.round.sessions_left = (self.round.sessions_left - slice).min(self.fanout.ready());
         if self.round.sessions_left == 0 && slice > 0 {

@@ -17,9 +17,9 @@ use super::{
     state::{Closing, InFlight, Session, Transport},
 };
 use crate::{
-    fanout::SessionKey,
+    fanout::{SessionKey, Tally},
     tick::Nanos,
-    wire::{CloseReason, FrameSize, Framing, frame},
+    wire::{CloseReason, FrameSize, Framing, Held, frame},
 };
 
 /// Frames that one session is written before the next has its turn.
@@ -27,8 +27,14 @@ const FRAMES_A_TURN: usize = 4;
 /// Reading goes on once the control lane holds no more than this.
 pub const CONTROL_GATE_BYTES: usize = 64 * 1024;
 
+/// A frame that is to be sent, and what is to be booked then.
+pub(super) struct Made {
+    frame: Held,
+    tally: Tally,
+}
+
 /// How far a session's turn came.
-enum Written {
+pub(super) enum Written {
     /// All of it; there may be more.
     All,
     /// The socket takes no more.
@@ -47,6 +53,11 @@ impl Core {
 
     /// As [`Self::flush`]; `now` is moved on with each write, so that a round asks for the time once for a session.
     pub fn flush_at(&mut self, key: SessionKey, now: &mut Nanos) {
+        self.flush_on(key, 0, now);
+    }
+
+    /// As [`Self::flush_at`], when so many frames of this turn have been written already.
+    pub(super) fn flush_on(&mut self, key: SessionKey, mut frames: usize, now: &mut Nanos) {
         let Some(session) = self.session(key) else { return };
         let stream = match &mut session.transport {
             Transport::Socket { stream, .. } => Rc::clone(stream),
@@ -61,10 +72,9 @@ impl Core {
         if session.blocked {
             return;
         }
-        let mut frames = 0;
         loop {
             match self.write_next(key, &stream, &mut frames, now) {
-                Written::Level => return self.at_rest(key, &stream, *now),
+                Written::Level => return self.at_rest(key, *now),
                 Written::All if frames >= FRAMES_A_TURN => return self.fanout.make_ready(key),
                 Written::All => {}
                 Written::Broken => return self.drop_session(key, CloseReason::Gone),
@@ -97,7 +107,7 @@ impl Core {
             return Written::Level;
         }
         *frames += 1;
-        self.write_data(key, stream, now)
+        self.write_data(key, now)
     }
 
     fn write_rest(&mut self, key: SessionKey, stream: &TcpStream, now: &mut Nanos) -> Written {
@@ -133,38 +143,58 @@ impl Core {
         Written::All
     }
 
-    fn write_data(&mut self, key: SessionKey, stream: &TcpStream, now: &mut Nanos) -> Written {
+    fn write_data(&mut self, key: SessionKey, now: &mut Nanos) -> Written {
+        match self.make_frame(key, *now) {
+            Some(made) => self.send_frame(key, made, now),
+            None => Written::Level,
+        }
+    }
+
+    /// Chooses and encodes what the session is sent next; `None` when that is nothing.
+    pub(super) fn make_frame(&mut self, key: SessionKey, now: Nanos) -> Option<Made> {
         let behind = self.session(key).is_some_and(|session| session.behind_since.is_some());
         let size = if behind { FrameSize::Small } else { FrameSize::Full };
         self.framer.begin(size, Framing::WebSocket);
-        let tally = self.fanout.fill(key, *now, &*self.shared.ingest, &mut self.framer);
-        let Some(frame) = self.framer.finish() else { return Written::Level };
-        let bytes = frame.bytes;
-        let taken = match socket::send(stream, bytes) {
+        let tally = self.fanout.fill(key, now, &*self.shared.ingest, &mut self.framer);
+        self.framer.hold().map(|frame| Made { frame, tally })
+    }
+
+    /// Gives a frame to the session's socket, which has been given everything before it. `now` is moved on.
+    pub(super) fn send_frame(&mut self, key: SessionKey, made: Made, now: &mut Nanos) -> Written {
+        let Made { frame: held, tally } = made;
+        let sent = self.try_send(key, &held, &tally, now);
+        self.framer.release(held);
+        if matches!(sent, Written::Broken) {
+            self.fanout.abandoned(&tally);
+        }
+        sent
+    }
+
+    fn try_send(&mut self, key: SessionKey, held: &Held, tally: &Tally, now: &mut Nanos) -> Written {
+        let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
+            return Written::Broken;
+        };
+        let Transport::Socket { stream, .. } = &session.transport else { return Written::Broken };
+        let frame = self.framer.get(held);
+        let taken = match socket::send(stream, frame.bytes) {
             Ok(taken) => taken,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            Err(_) => {
-                self.fanout.abandoned(&tally);
-                return Written::Broken;
-            }
+            Err(_) => return Written::Broken,
         };
         *now = self.shared.clock.now();
-        let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
-            return Written::Level;
-        };
         self.stats.bytes_sent += taken as u64;
         session.note_progress(taken, *now);
-        if taken < bytes.len() {
-            session.rest.extend_from_slice(&bytes[taken..]);
+        if taken < frame.bytes.len() {
+            session.rest.extend_from_slice(&frame.bytes[taken..]);
             session.rest_frames = 1;
-            session.in_flight =
-                Some(Box::new(InFlight { tally, rx: frame.rx.to_vec(), taken_in: frame.taken_in }));
+            let (rx, taken_in) = (frame.rx.to_vec(), frame.taken_in);
+            session.in_flight = Some(Box::new(InFlight { tally: *tally, rx, taken_in }));
             return Written::All;
         }
         session.frames_sent += 1;
         session.frame_at = *now;
         self.stats.frames_sent += 1;
-        self.fanout.accepted(&tally);
+        self.fanout.accepted(tally);
         self.stats.ages.observe(frame.rx, frame.taken_in, *now);
         if self.fanout.is_drained(key) { Written::Level } else { Written::All }
     }
@@ -187,14 +217,15 @@ impl Core {
     }
 
     /// Nothing is left to write: the session is level, or has said its last word.
-    fn at_rest(&mut self, key: SessionKey, stream: &TcpStream, now: Nanos) {
+    pub(super) fn at_rest(&mut self, key: SessionKey, now: Nanos) {
         let Some(session) = self.session(key) else { return };
         session.progress_at = now;
         session.behind_since = None;
+        let Transport::Socket { stream, .. } = &session.transport else { return };
         if let Some(Closing { said: said @ false, .. }) = &mut session.closing {
             *said = true;
             // A failure means that the peer has gone, which the read side finds.
-            let _ = socket2::SockRef::from(stream).shutdown(std::net::Shutdown::Write);
+            let _ = socket2::SockRef::from(&**stream).shutdown(std::net::Shutdown::Write);
             session.wake();
         }
     }

@@ -11,12 +11,14 @@
 //! - a session ends for exactly one [`CloseReason`](crate::wire::CloseReason).
 
 pub mod accept;
+pub mod alarm;
 pub mod boundary;
 pub mod budget;
 pub mod commands;
 pub mod core;
 pub mod events;
 pub mod flush;
+pub mod group;
 pub mod handshake;
 pub mod pace;
 pub mod query;

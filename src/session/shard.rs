@@ -15,11 +15,12 @@ use std::{
 use tokio::{
     net::TcpStream,
     sync::{Notify, mpsc, oneshot},
-    time::{Instant, MissedTickBehavior},
+    time::MissedTickBehavior,
 };
 
 use super::{
     accept::{Places, Rejected},
+    alarm::Alarm,
     core::{Core, Due},
     stats::Report,
 };
@@ -115,6 +116,13 @@ impl Shard {
         mut inbox: mpsc::UnboundedReceiver<ToShard>,
         serve: impl Fn(&Rc<Self>, TcpStream, SocketAddr),
     ) {
+        let alarm = match Alarm::new() {
+            Ok(alarm) => Some(alarm),
+            Err(error) => {
+                tracing::warn!(%error, "there is no exact timer to be had: pauses are up to a millisecond longer");
+                None
+            }
+        };
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -141,7 +149,7 @@ impl Shard {
                 }
                 _ = sweep.tick() => self.core.borrow_mut().sweep(),
                 () = self.wake.notified() => {}
-                () = rest(wait) => {}
+                () = rest(alarm.as_ref(), wait) => {}
             }
         }
     }
@@ -165,10 +173,10 @@ impl Shard {
     }
 }
 
-async fn rest(wait: Duration) {
-    if wait.is_zero() {
-        tokio::task::yield_now().await;
-    } else {
-        tokio::time::sleep_until(Instant::now() + wait).await;
+async fn rest(alarm: Option<&Alarm>, wait: Duration) {
+    match alarm {
+        _ if wait.is_zero() => tokio::task::yield_now().await,
+        Some(alarm) => alarm.rest(wait).await,
+        None => tokio::time::sleep(wait).await,
     }
 }

@@ -5,18 +5,21 @@
 //! Invariants: a frame is a JSON array of messages; no data frame is larger than its limit; a tick is encoded at most
 //! once for all sessions that get it whole.
 
+mod cached;
 pub mod close;
 pub mod command;
 pub mod control;
 pub mod error;
 pub mod frame;
+pub mod framer;
 pub mod message;
 
 pub use close::CloseReason;
 pub use command::{Command, Target};
 pub use control::{Control, Id};
 pub use error::{CommandError, ErrorCode};
-pub use frame::{FrameSize, Framer, Framing, Ready, TakenIn};
+pub use frame::Framing;
+pub use framer::{FrameSize, Framer, Held, Ready, TakenIn};
 
 /// The version of the protocol in `welcome`.
 pub const PROTOCOL_VERSION: u32 = 1;

@@ -10,7 +10,7 @@ use tickcast::{
     tick::{Field, FieldSet, Fields, Fixed, Nanos, Side, State, Symbol, Volume},
     topic::Record,
     wire::{
-        CloseReason, CommandError, Control, ErrorCode, FrameSize, Framer, Framing, Id,
+        CloseReason, CommandError, Control, ErrorCode, FrameSize, Framer, Framing, Id, Ready,
         close::Retry,
         command::CommandReader,
         control::{Entry, ListEntry, Pace, Status},
@@ -86,7 +86,7 @@ fn data(emit: impl FnOnce(&mut Framer)) -> String {
     let mut framer = Framer::new(16 * 1024);
     framer.begin(FrameSize::Full, Framing::Events);
     emit(&mut framer);
-    let (bytes, _) = framer.finish().expect("there is a message");
+    let Ready { bytes, .. } = framer.finish().expect("there is a message");
     let text = std::str::from_utf8(bytes).unwrap();
     text.strip_prefix("data: ").unwrap().trim_end().to_owned()
 }

@@ -1,0 +1,101 @@
+//! A timer for pauses of a millisecond or two: exact where the runtime's own, whose grain is a millisecond, is not.
+//!
+//! One for each shard, on the kernel's `timerfd`. It costs two system calls a pause, so what is longer is left to the
+//! runtime.
+
+use std::{io, os::fd::OwnedFd, time::Duration};
+
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+};
+use tokio::io::unix::AsyncFd;
+
+pub struct Alarm {
+    timer: AsyncFd<OwnedFd>,
+}
+
+/// From this length on a pause is the runtime's: its grain is no tenth of it.
+const LONG: Duration = Duration::from_millis(10);
+const ZERO: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+
+impl Alarm {
+    /// Registers with the runtime of this thread.
+    ///
+    /// # Errors
+    /// When there are no more files to be had.
+    pub fn new() -> io::Result<Self> {
+        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        #[expect(
+            unsafe_code,
+            reason = "tokio has no safe way to watch a descriptor that is none of its own kinds"
+        )]
+        // SAFETY: the descriptor is owned by what is registered, which is never lent out to be changed, so that it stays
+        // open and the same for as long as it is watched.
+        let timer = unsafe { AsyncFd::register(timer) }?;
+        Ok(Alarm { timer })
+    }
+
+    /// Returns after `wait`, which is above zero. Can be dropped and begun anew.
+    pub async fn rest(&self, wait: Duration) {
+        if wait >= LONG || self.ring_after(wait).await.is_err() {
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn ring_after(&self, wait: Duration) -> io::Result<()> {
+        let value = Timespec { tv_sec: 0, tv_nsec: i64::from(wait.subsec_nanos()) };
+        let timer = self.timer.get_ref();
+        timerfd_settime(
+            timer,
+            TimerfdTimerFlags::empty(),
+            &Itimerspec { it_interval: ZERO, it_value: value },
+        )?;
+        loop {
+            // What an earlier setting left behind is found out by reading: it has not rung since it was set.
+            let mut guard = self.timer.readable().await?;
+            let mut rings = [0; size_of::<u64>()];
+            match guard.try_io(|timer| Ok(rustix::io::read(timer.get_ref(), &mut rings)?)) {
+                Ok(rung) => return rung.map(drop),
+                Err(_would_block) => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use tokio::{runtime::Builder, time::timeout};
+
+    use super::*;
+
+    fn run(test: &impl AsyncFn(&Alarm)) {
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async { test(&Alarm::new().expect("a timer")).await });
+    }
+
+    #[test]
+    fn rings_no_sooner_than_it_was_set_to() {
+        run(&async |alarm: &Alarm| {
+            for wait in [1, 300_000, 1_000_000, 9_999_999, 12_000_000].map(Duration::from_nanos) {
+                let begin = Instant::now();
+                alarm.rest(wait).await;
+                assert!(begin.elapsed() >= wait, "{wait:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn one_that_was_dropped_leaves_nothing_behind() {
+        run(&async |alarm: &Alarm| {
+            // Set, dropped, and rung while nobody listens; or rung at once.
+            let _ = timeout(Duration::ZERO, alarm.rest(Duration::from_nanos(1))).await;
+            std::thread::sleep(Duration::from_millis(1));
+            let (begin, wait) = (Instant::now(), Duration::from_millis(3));
+            alarm.rest(wait).await;
+            assert!(begin.elapsed() >= wait);
+        });
+    }
+}

@@ -1,0 +1,59 @@
+//! What is encoded of a topic: its whole record, its last tick, and its newest ticks one after another.
+
+use super::message::write_tick;
+use crate::{
+    tick::{FieldSet, Symbol},
+    topic::Stamped,
+};
+
+/// A topic's messages as bytes.
+#[derive(Default)]
+pub(super) struct Cached {
+    /// What stands between `{"type":"…",` and `}` in a message with the whole record as of `record_seq`.
+    pub record: Vec<u8>,
+    pub record_seq: u64,
+    /// The message of the one tick `tick_seq`.
+    pub tick: Vec<u8>,
+    pub tick_seq: u64,
+    /// The messages of consecutive ticks from `run_first` on, each with its comma, and where each ends.
+    run: Vec<u8>,
+    run_ends: Vec<u32>,
+    run_first: u64,
+}
+
+/// A topic's run of encoded ticks is begun anew beyond this.
+const RUN_BYTES_MAX: usize = 8 * 1024;
+
+impl Cached {
+    /// Whether a run from `seq` on can be served from here, once it is extended; an outgrown run is begun anew.
+    pub fn covers(&mut self, seq: u64) -> bool {
+        let end = self.run_first + self.run_ends.len() as u64;
+        if seq > end || (seq == end && self.run.len() > RUN_BYTES_MAX) || self.run_ends.is_empty() {
+            self.run_first = seq;
+            self.run.clear();
+            self.run_ends.clear();
+            self.run.shrink_to(2 * RUN_BYTES_MAX);
+        }
+        seq >= self.run_first
+    }
+
+    pub fn extend(&mut self, symbol: &Symbol, ticks: &[Stamped]) {
+        let end = self.run_first + self.run_ends.len() as u64;
+        for tick in ticks.iter().filter(|tick| tick.seq >= end) {
+            write_tick(symbol, tick, 1, FieldSet::ALL, &mut self.run);
+            self.run_ends.push(u32::try_from(self.run.len()).unwrap_or(u32::MAX));
+        }
+    }
+
+    /// Copies at most `count` whole messages from `seq` on into `room` bytes; says how many.
+    pub fn copy(&self, seq: u64, count: usize, room: usize, out: &mut Vec<u8>) -> usize {
+        let first = (seq - self.run_first) as usize;
+        let start = if first == 0 { 0 } else { self.run_ends[first - 1] as usize };
+        let ends = &self.run_ends[first..first + count];
+        let fitting = ends.partition_point(|&end| end as usize - start <= room);
+        if fitting > 0 {
+            out.extend_from_slice(&self.run[start..ends[fitting - 1] as usize]);
+        }
+        fitting
+    }
+}

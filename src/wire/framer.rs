@@ -1,0 +1,377 @@
+//! Data frames, ready for the socket, header and all.
+//!
+//! A [`Framer`] builds one frame at a time in a buffer that it keeps, so that no delivery allocates. What several
+//! sessions get alike is encoded once: a topic's whole record, its last tick, and its newest ticks one after another,
+//! of which a session copies the stretch it needs at one go. Finished frames may be held until they are sent, and kept to
+//! be sent once more.
+
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+
+use super::{
+    cached::Cached,
+    frame::{EVENT_HEAD, EVENT_TAIL, Framing, HEAD_BYTES, write_header},
+    message::{SNAPSHOT, UPDATE, write_end, write_head, write_int, write_some, write_tick},
+};
+use crate::{
+    fanout::{Emit, FRAMES_KEPT, GapReason, LocalId},
+    tick::{FieldSet, Nanos, Symbol},
+    topic::{Record, Stamped},
+};
+
+/// How much one frame may hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FrameSize {
+    /// As much as the limit allows: the fewer frames, the less they cost.
+    Full,
+    /// A little: the client is behind, and what is chosen later is fresher.
+    Small,
+}
+
+pub struct Framer {
+    /// Every frame that there is: at hand, kept, held, or free.
+    frames: Vec<Frame>,
+    /// Neither at hand nor anyone's.
+    free: Vec<usize>,
+    /// The one that is being built.
+    at_hand: usize,
+    /// Frames that may be sent once more, by their numbers.
+    kept: [Option<usize>; FRAMES_KEPT],
+    /// In place of the frame at hand this one is sent once more.
+    repeats: Option<usize>,
+    /// The frame at hand is to be kept under this number.
+    keep_as: Option<usize>,
+    payload_bytes_max: usize,
+    framing: Framing,
+    /// By local topic.
+    cached: Vec<Cached>,
+}
+
+/// A finished frame that stays as it is until it is [released](Framer::release).
+#[must_use = "a frame that is not released is never used again"]
+pub struct Held(usize);
+
+/// A frame, or what there is of it so far.
+#[derive(Default)]
+struct Frame {
+    /// Room for the header, then the payload.
+    bytes: Vec<u8>,
+    /// How much payload it may have.
+    room_bytes: usize,
+    /// Where the header begins, once the frame is wrapped.
+    start: usize,
+    wrapped: Option<Framing>,
+    /// When the newest tick of each message was taken in.
+    rx: Vec<Nanos>,
+    /// The same in sum, once the frame is wrapped.
+    taken_in: TakenIn,
+    /// How many want it to stay as it is: it is kept, or held.
+    users: u32,
+}
+
+/// When the messages of a frame were taken in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TakenIn {
+    pub oldest: Nanos,
+    pub newest: Nanos,
+    pub count: u64,
+    /// Of nanoseconds since the oldest.
+    pub since_oldest_sum: u64,
+}
+
+/// A frame that is ready to be sent.
+pub struct Ready<'a> {
+    pub bytes: &'a [u8],
+    /// Of each message, when its newest tick was taken in.
+    pub rx: &'a [Nanos],
+    pub taken_in: TakenIn,
+}
+
+/// A client that is behind gets frames of this size, in bytes: what is encoded can no longer be conflated.
+const SMALL_FRAME_BYTES: usize = 4 * 1024;
+/// More than the longest message that one call of [`Emit`] adds, a gap and a snapshot together.
+const MESSAGE_BYTES_MAX: usize = 1024;
+
+impl Framer {
+    /// `payload_bytes_max`: of one frame; at least 2 KiB.
+    pub fn new(payload_bytes_max: usize) -> Self {
+        Framer {
+            frames: vec![Frame::default()],
+            free: Vec::new(),
+            at_hand: 0,
+            kept: [None; FRAMES_KEPT],
+            repeats: None,
+            keep_as: None,
+            payload_bytes_max: payload_bytes_max.max(2 * MESSAGE_BYTES_MAX),
+            framing: Framing::WebSocket,
+            cached: Vec::new(),
+        }
+    }
+
+    /// Begins a frame; an unfinished one is forgotten.
+    pub fn begin(&mut self, size: FrameSize, framing: Framing) {
+        if self.frame().users > 0 {
+            self.at_hand = self.free.pop().unwrap_or_else(|| {
+                self.frames.push(Frame::default());
+                self.frames.len() - 1
+            });
+        }
+        (self.repeats, self.keep_as, self.framing) = (None, None, framing);
+        let room_bytes = match size {
+            FrameSize::Full => self.payload_bytes_max,
+            FrameSize::Small => SMALL_FRAME_BYTES.min(self.payload_bytes_max),
+        };
+        self.frame_mut().begin(room_bytes);
+    }
+
+    /// Ends the frame, which is there until the next one begins. `None` when it has no message.
+    pub fn finish(&mut self) -> Option<Ready<'_>> {
+        self.end().map(|at| self.frames[at].ready())
+    }
+
+    /// Ends the frame, which is there until it is released. `None` when it has no message.
+    pub fn hold(&mut self) -> Option<Held> {
+        let at = self.end()?;
+        self.frames[at].users += 1;
+        Some(Held(at))
+    }
+
+    pub fn get(&self, held: &Held) -> Ready<'_> {
+        self.frames[held.0].ready()
+    }
+
+    pub fn release(&mut self, Held(at): Held) {
+        self.let_go(at);
+    }
+
+    fn end(&mut self) -> Option<usize> {
+        if self.repeats.is_some() {
+            return self.repeats;
+        }
+        let (at, framing) = (self.at_hand, self.framing);
+        let frame = &mut self.frames[at];
+        // Each message has left a comma behind it.
+        if frame.bytes.len() <= HEAD_BYTES + 1 {
+            return None;
+        }
+        debug_assert!(frame.payload_bytes() <= self.payload_bytes_max, "longer than MESSAGE_BYTES_MAX");
+        if frame.wrapped.is_none() {
+            frame.wrap(framing);
+        }
+        if let Some(number) = self.keep_as.take() {
+            frame.users += 1;
+            if let Some(before) = self.kept[number].replace(at) {
+                self.let_go(before);
+            }
+        }
+        Some(at)
+    }
+
+    fn let_go(&mut self, at: usize) {
+        let frame = &mut self.frames[at];
+        frame.users -= 1;
+        if frame.users == 0 && at != self.at_hand {
+            self.free.push(at);
+        }
+    }
+
+    fn frame(&self) -> &Frame {
+        &self.frames[self.at_hand]
+    }
+
+    fn frame_mut(&mut self) -> &mut Frame {
+        &mut self.frames[self.at_hand]
+    }
+
+    fn cached(&mut self, topic: LocalId) -> &mut Cached {
+        let index = topic.0 as usize;
+        if index >= self.cached.len() {
+            self.cached.resize_with(index + 1, Cached::default);
+        }
+        &mut self.cached[index]
+    }
+
+    fn whole_record(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, kind: &[u8], n: u64) {
+        let mut out = std::mem::take(&mut self.frame_mut().bytes);
+        out.extend_from_slice(kind);
+        let cached = self.cached(topic);
+        if cached.record_seq != record.seq {
+            cached.record.clear();
+            write_head(symbol, record.seq, record.ts, record.rx, &mut cached.record);
+            record.fields.write_json(FieldSet::ALL, &mut cached.record);
+            cached.record_seq = record.seq;
+        }
+        out.extend_from_slice(&cached.record);
+        write_end(n, &mut out);
+        let frame = self.frame_mut();
+        frame.bytes = out;
+        frame.rx.push(record.rx);
+    }
+
+    fn some_fields(&mut self, symbol: &Symbol, record: &Record, wanted: FieldSet, kind: &[u8], n: u64) {
+        let frame = self.frame_mut();
+        write_some(kind, symbol, record, wanted, n, &mut frame.bytes);
+        frame.rx.push(record.rx);
+    }
+}
+
+impl TakenIn {
+    pub fn of(rx: &[Nanos]) -> Self {
+        let oldest = rx.iter().copied().min().unwrap_or_default();
+        TakenIn {
+            oldest,
+            newest: rx.iter().copied().max().unwrap_or_default(),
+            count: rx.len() as u64,
+            since_oldest_sum: rx.iter().map(|rx| rx.since(oldest)).sum(),
+        }
+    }
+}
+
+impl Frame {
+    fn begin(&mut self, room_bytes: usize) {
+        self.room_bytes = room_bytes;
+        self.wrapped = None;
+        self.rx.clear();
+        self.bytes.clear();
+        self.bytes.extend_from_slice(&[0; HEAD_BYTES]);
+        self.bytes.push(b'[');
+    }
+
+    fn ready(&self) -> Ready<'_> {
+        Ready { bytes: &self.bytes[self.start..], rx: &self.rx, taken_in: self.taken_in }
+    }
+
+    fn payload_bytes(&self) -> usize {
+        self.bytes.len() - HEAD_BYTES
+    }
+
+    fn has_room(&self) -> bool {
+        self.payload_bytes() + MESSAGE_BYTES_MAX <= self.room_bytes
+    }
+
+    fn wrap(&mut self, framing: Framing) {
+        if let Some(comma) = self.bytes.last_mut() {
+            *comma = b']';
+        }
+        let mut head = [0; HEAD_BYTES];
+        let head_bytes = match framing {
+            Framing::WebSocket => write_header(OpCode::Data(Data::Text), self.payload_bytes(), &mut head),
+            Framing::Events => {
+                self.bytes.extend_from_slice(EVENT_TAIL);
+                head[..EVENT_HEAD.len()].copy_from_slice(EVENT_HEAD);
+                EVENT_HEAD.len()
+            }
+        };
+        self.start = HEAD_BYTES - head_bytes;
+        self.bytes[self.start..HEAD_BYTES].copy_from_slice(&head[..head_bytes]);
+        self.wrapped = Some(framing);
+        self.taken_in = TakenIn::of(&self.rx);
+    }
+}
+
+impl Emit for Framer {
+    fn has_room(&self) -> bool {
+        self.frame().has_room()
+    }
+
+    fn keep(&mut self, number: usize) {
+        self.keep_as = Some(number);
+    }
+
+    fn repeat(&mut self, number: usize) -> bool {
+        let Some(at) = self.kept[number] else { return false };
+        let (kept, room_bytes) = (&self.frames[at], self.frame().room_bytes);
+        // One that is full may have left something over that another room would have held.
+        let fits = kept.wrapped == Some(self.framing)
+            && kept.payload_bytes() <= room_bytes
+            && (kept.has_room() || kept.room_bytes == room_bytes);
+        self.repeats = fits.then_some(at);
+        fits
+    }
+
+    fn snapshot(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, wanted: FieldSet) {
+        if wanted == FieldSet::ALL {
+            self.whole_record(topic, symbol, record, SNAPSHOT, 1);
+        } else {
+            self.some_fields(symbol, record, wanted, SNAPSHOT, 1);
+        }
+    }
+
+    fn merged(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, n: u64, wanted: FieldSet) {
+        if wanted == FieldSet::ALL {
+            self.whole_record(topic, symbol, record, UPDATE, n);
+        } else {
+            self.some_fields(symbol, record, wanted, UPDATE, n);
+        }
+    }
+
+    fn last_tick(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, wanted: FieldSet) {
+        if wanted != FieldSet::ALL {
+            return self.some_fields(symbol, record, wanted.intersect(record.changed), UPDATE, 1);
+        }
+        let mut out = std::mem::take(&mut self.frame_mut().bytes);
+        let cached = self.cached(topic);
+        if cached.tick_seq != record.seq {
+            cached.tick.clear();
+            write_some(UPDATE, symbol, record, record.changed, 1, &mut cached.tick);
+            cached.tick_seq = record.seq;
+        }
+        out.extend_from_slice(&cached.tick);
+        let frame = self.frame_mut();
+        frame.bytes = out;
+        frame.rx.push(record.rx);
+    }
+
+    fn tick(&mut self, symbol: &Symbol, tick: &Stamped, n: u64, wanted: FieldSet) {
+        let frame = self.frame_mut();
+        frame.rx.push(tick.rx);
+        write_tick(symbol, tick, n, wanted, &mut frame.bytes);
+    }
+
+    fn run(&mut self, topic: LocalId, symbol: &Symbol, ticks: &[Stamped]) -> usize {
+        let Some(first) = ticks.first() else { return 0 };
+        let room = (self.frame().room_bytes + HEAD_BYTES).saturating_sub(self.frame().bytes.len() + 1);
+        let mut out = std::mem::take(&mut self.frame_mut().bytes);
+        let cached = self.cached(topic);
+        let sent = if cached.covers(first.seq) {
+            cached.extend(symbol, ticks);
+            cached.copy(first.seq, ticks.len(), room, &mut out)
+        } else {
+            // Older than what is encoded: a client that catches up, alone.
+            let limit = out.len() + room.saturating_sub(MESSAGE_BYTES_MAX);
+            let mut sent = 0;
+            while sent < ticks.len() && out.len() <= limit {
+                write_tick(symbol, &ticks[sent], 1, FieldSet::ALL, &mut out);
+                sent += 1;
+            }
+            sent
+        };
+        let frame = self.frame_mut();
+        frame.bytes = out;
+        frame.rx.extend(ticks[..sent].iter().map(|tick| tick.rx));
+        sent
+    }
+
+    fn gap(&mut self, symbol: &Symbol, from: u64, to: u64, reason: GapReason) {
+        let out = &mut self.frame_mut().bytes;
+        out.extend_from_slice(br#"{"type":"gap","symbol":""#);
+        out.extend_from_slice(symbol.as_str().as_bytes());
+        out.extend_from_slice(br#"","from":"#);
+        write_int(from, out);
+        out.extend_from_slice(br#","to":"#);
+        write_int(to, out);
+        out.extend_from_slice(br#","reason":""#);
+        out.extend_from_slice(reason.label().as_bytes());
+        out.extend_from_slice(b"\"},");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_frame_holds_was_taken_in_between_the_oldest_and_the_newest() {
+        let taken_in = TakenIn::of(&[Nanos(7), Nanos(5), Nanos(9)]);
+        assert_eq!(taken_in, TakenIn { oldest: Nanos(5), newest: Nanos(9), count: 3, since_oldest_sum: 6 });
+    }
+}
