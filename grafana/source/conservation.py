@@ -76,7 +76,7 @@ BALANCE = [
         width=24,
         height=10,
         stack=True,
-        overrides=[*COLORS, as_line("offered", "white")],
+        overrides=[*COLORS, as_line("offered", "orange")],
     ),
     bars(
         "Shares, since the servers started",
@@ -133,7 +133,7 @@ FANOUT = [
     ),
     lines(
         "Due now",
-        "Ticks that are due, by server.",
+        "Ticks that are due, by server. One server above the others has the slower clients, or the slower CPU.",
         [query("tickcast_updates_pending{$}", "{{instance}}")],
         "short",
     ),

@@ -57,12 +57,16 @@ def _panel(kind, title, description, queries, width, height, unit, options, **de
     }
 
 
-def stat(title, description, expr, unit, thresholds, width=4, decimals=None, words=None, instant=True):
-    """One figure, coloured by its thresholds. `words` shows some values as words."""
-    mappings = [
+def _mappings(words):
+    """Values that are shown as words: value, word, colour."""
+    return [
         {"type": "value", "options": {value: {"text": text, "color": color, "index": place}}}
-        for place, (value, text, color) in enumerate(words or [])
+        for place, (value, text, color) in enumerate(words)
     ]
+
+
+def stat(title, description, expr, unit, thresholds, width=4, decimals=None, words=(), instant=True):
+    """One figure, coloured by its thresholds. `words` shows some values as words."""
     extra = {} if decimals is None else {"decimals": decimals}
     return _panel(
         "stat",
@@ -81,7 +85,7 @@ def stat(title, description, expr, unit, thresholds, width=4, decimals=None, wor
             "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
         },
         thresholds=thresholds,
-        mappings=mappings,
+        mappings=_mappings(words),
         **extra,
     )
 
@@ -171,10 +175,6 @@ def heatmap(title, description, expr, width=12, height=8):
 
 def states(title, description, expr, legend, words, width=12, height=8):
     """What was in which state, and when."""
-    mappings = [
-        {"type": "value", "options": {value: {"text": text, "color": color, "index": place}}}
-        for place, (value, text, color) in enumerate(words)
-    ]
     return _panel(
         "state-timeline",
         title,
@@ -191,7 +191,7 @@ def states(title, description, expr, legend, words, width=12, height=8):
             "showValue": "auto",
             "tooltip": {"mode": "single", "sort": "none"},
         },
-        mappings=mappings,
+        mappings=_mappings(words),
         custom={"fillOpacity": 70, "lineWidth": 0},
     )
 
@@ -210,11 +210,9 @@ def bars(title, description, queries, unit, width=12, height=8):
             "displayMode": "basic",
             "minVizHeight": 10,
             "minVizWidth": 0,
-            "namePlacement": "left",
             "orientation": "horizontal",
             "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
             "showUnfilled": True,
-            "sizing": "auto",
             "valueMode": "color",
         },
         min=0,
@@ -265,7 +263,6 @@ def variable(name, label, question):
         "label": label,
         "datasource": DATASOURCE,
         "query": {"query": expr, "refId": name},
-        "definition": expr,
         "refresh": 2,
         "sort": 1,
         "multi": True,
