@@ -86,7 +86,7 @@ fn data(emit: impl FnOnce(&mut Framer)) -> String {
     let mut framer = Framer::new(16 * 1024);
     framer.begin(FrameSize::Full, Framing::Events);
     emit(&mut framer);
-    let (bytes, _) = framer.finish().expect("there is a message");
+    let bytes = framer.finish().expect("there is a message").bytes;
     let text = std::str::from_utf8(bytes).unwrap();
     text.strip_prefix("data: ").unwrap().trim_end().to_owned()
 }
