@@ -3,25 +3,26 @@
 //! Shards count in plain integers; nothing here is on the path of a tick. docs/METRICS.md is compared with the table by
 //! a test. No label has values that a client could invent.
 
+mod ages;
+mod handles;
+
 use std::sync::{Mutex, PoisonError};
 
-use prometheus::{
-    Encoder, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
-    core::{Collector, Desc},
-    process_collector::ProcessCollector,
-    proto::{Bucket, Histogram, Metric, MetricFamily, MetricType},
-};
+use prometheus::{Encoder, Registry, TextEncoder, process_collector::ProcessCollector};
 
 use crate::{
     fanout::GapReason,
     feed::RejectReason,
     intake::FeedStatus,
+    limits::Limits,
     session::{
         accept::{Rejected, RejectedReason},
-        stats::{AGE_BOUNDS, Ages, LimitHit, Report},
+        stats::{LimitHit, Report},
     },
     wire::CloseReason,
 };
+use ages::AgeCollector;
+use handles::Handles;
 
 /// One metric as it is declared.
 pub struct Def {
@@ -43,7 +44,7 @@ const fn def(name: &'static str, kind: Kind, labels: &'static [&'static str], he
 }
 
 /// Every metric of ours; the process's own (`process_*`) come beside them.
-pub const ALL: [Def; 31] = {
+pub const ALL: [Def; 42] = {
     use Kind::{Counter, Gauge, Histogram};
     [
         def("tickcast_ticks_ingested_total", Counter, &["feed"], "Ticks taken into topics."),
@@ -131,6 +132,32 @@ pub const ALL: [Def; 31] = {
         def("tickcast_feed_reconnects_total", Counter, &["feed"], "Times that a feed connected anew."),
         def("tickcast_draining", Gauge, &[], "1 while the server stops."),
         def("tickcast_uptime_seconds", Gauge, &[], "Since the server began."),
+        def("tickcast_ready", Gauge, &[], "1 while /readyz says ready: feeds are fresh, no drain."),
+        def(
+            "tickcast_updates_pending_oldest_seconds",
+            Gauge,
+            &[],
+            "Since the intake of the oldest tick that is due; 0: none is.",
+        ),
+        def("tickcast_subscriptions_behind", Gauge, &[], "Subscriptions to which a tick is due."),
+        def(
+            "tickcast_waiting_bytes",
+            Gauge,
+            &[],
+            "Bytes in the sessions' own buffers that their sockets have not taken.",
+        ),
+        def(
+            "tickcast_control_waiting_max_bytes",
+            Gauge,
+            &[],
+            "The most bytes of answers that wait for one session, of limits.control_bytes.",
+        ),
+        def("tickcast_shards_configured", Gauge, &[], "Shards that there are."),
+        def("tickcast_limits_sessions", Gauge, &[], "limits.sessions, as it is in force."),
+        def("tickcast_limits_topics", Gauge, &[], "limits.topics, as it is in force."),
+        def("tickcast_limits_control_bytes", Gauge, &[], "limits.control_bytes, as it is in force."),
+        def("tickcast_limits_stale_seconds", Gauge, &[], "limits.stale_ms, as it is in force."),
+        def("tickcast_limits_drain_seconds", Gauge, &[], "limits.drain_ms, as it is in force."),
         def("tickcast_build_info", Gauge, &["version"], "1; what runs is in its labels."),
     ]
 };
@@ -142,7 +169,10 @@ pub struct Levels<'a> {
     pub topics: usize,
     pub topics_stale: usize,
     pub shards: usize,
+    pub shards_configured: usize,
     pub draining: bool,
+    pub ready: bool,
+    pub limits: &'a Limits,
     pub uptime_seconds: f64,
     pub now: crate::tick::Nanos,
 }
@@ -155,73 +185,13 @@ pub struct Metrics {
     ages: AgeCollector,
 }
 
-struct Handles {
-    counters: Vec<(&'static str, IntCounter)>,
-    counter_vecs: Vec<(&'static str, IntCounterVec)>,
-    gauges: Vec<(&'static str, IntGauge)>,
-    gauge_vecs: Vec<(&'static str, IntGaugeVec)>,
-    feed_lag: GaugeVec,
-    feed_silence: GaugeVec,
-    uptime: Gauge,
-}
-
-/// Gauges in seconds, which are no integers.
-const FEED_LAG: &str = "tickcast_feed_lag_seconds";
-const FEED_SILENCE: &str = "tickcast_feed_silence_seconds";
-const UPTIME: &str = "tickcast_uptime_seconds";
-
 impl Metrics {
     /// # Errors
     /// When the table declares a metric twice.
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         registry.register(Box::new(ProcessCollector::for_self()))?;
-        let float = |name: &'static str| GaugeVec::new(Opts::new(name, help_of(name)), &["feed"]);
-        let mut handles = Handles {
-            counters: Vec::new(),
-            counter_vecs: Vec::new(),
-            gauges: Vec::new(),
-            gauge_vecs: Vec::new(),
-            feed_lag: float(FEED_LAG)?,
-            feed_silence: float(FEED_SILENCE)?,
-            uptime: Gauge::new(UPTIME, help_of(UPTIME))?,
-        };
-        let mut ages = None;
-        for def in &ALL {
-            let opts = Opts::new(def.name, def.help);
-            match (def.kind, def.name, def.labels) {
-                (_, FEED_LAG, _) => registry.register(Box::new(handles.feed_lag.clone()))?,
-                (_, FEED_SILENCE, _) => registry.register(Box::new(handles.feed_silence.clone()))?,
-                (_, UPTIME, _) => registry.register(Box::new(handles.uptime.clone()))?,
-                (Kind::Histogram, ..) => {
-                    let collector = AgeCollector::new(def)?;
-                    registry.register(Box::new(collector.clone()))?;
-                    ages = Some(collector);
-                }
-                (Kind::Counter, name, []) => {
-                    let counter = IntCounter::with_opts(opts)?;
-                    registry.register(Box::new(counter.clone()))?;
-                    handles.counters.push((name, counter));
-                }
-                (Kind::Counter, name, labels) => {
-                    let counters = IntCounterVec::new(opts, labels)?;
-                    registry.register(Box::new(counters.clone()))?;
-                    handles.counter_vecs.push((name, counters));
-                }
-                (Kind::Gauge, name, []) => {
-                    let gauge = IntGauge::with_opts(opts)?;
-                    registry.register(Box::new(gauge.clone()))?;
-                    handles.gauges.push((name, gauge));
-                }
-                (Kind::Gauge, name, labels) => {
-                    let gauges = IntGaugeVec::new(opts, labels)?;
-                    registry.register(Box::new(gauges.clone()))?;
-                    handles.gauge_vecs.push((name, gauges));
-                }
-            }
-        }
-        let ages =
-            ages.ok_or_else(|| prometheus::Error::Msg("the table has no histogram of ages".to_owned()))?;
+        let (handles, ages) = Handles::register(&registry)?;
         Ok(Metrics { registry, handles: Mutex::new(handles), ages })
     }
 
@@ -230,6 +200,8 @@ impl Metrics {
         let handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
         handles.set_accounts(report);
         handles.set_sessions(report, levels);
+        handles.set_waiting(report, levels);
+        handles.set_limits(levels.limits);
         handles.set_feeds(levels);
         self.ages.set(&report.stats.ages);
         let mut text = Vec::with_capacity(16 * 1024);
@@ -256,7 +228,7 @@ impl Handles {
         self.total("tickcast_updates_discarded_total", accounts.discarded);
         self.level("tickcast_updates_pending", accounts.pending);
         let residual = i64::try_from(accounts.residual()).unwrap_or(i64::MAX);
-        find(&self.gauges, "tickcast_updates_residual").set(residual);
+        self.gauge("tickcast_updates_residual").set(residual);
     }
 
     fn set_sessions(&self, report: &Report, levels: &Levels<'_>) {
@@ -286,9 +258,28 @@ impl Handles {
         self.level("tickcast_shards", levels.shards as u64);
         self.level("tickcast_topics", levels.topics as u64);
         self.level("tickcast_topics_stale", levels.topics_stale as u64);
+        self.level("tickcast_shards_configured", levels.shards_configured as u64);
         self.level("tickcast_draining", u64::from(levels.draining));
-        self.uptime.set(levels.uptime_seconds);
+        self.level("tickcast_ready", u64::from(levels.ready));
+        self.seconds("tickcast_uptime_seconds", levels.uptime_seconds);
         self.level_of("tickcast_build_info", env!("CARGO_PKG_VERSION"), 1);
+    }
+
+    fn set_waiting(&self, report: &Report, levels: &Levels<'_>) {
+        let oldest = report.oldest.map_or(0, |oldest| levels.now.since(oldest)) as f64 / 1e9;
+        self.seconds("tickcast_updates_pending_oldest_seconds", oldest);
+        self.level("tickcast_subscriptions_behind", report.subscriptions_behind as u64);
+        self.level("tickcast_waiting_bytes", report.waiting_bytes as u64);
+        self.level("tickcast_control_waiting_max_bytes", report.control_bytes_max as u64);
+    }
+
+    /// So that a share of a limit needs no copy of the configuration in the question.
+    fn set_limits(&self, limits: &Limits) {
+        self.level("tickcast_limits_sessions", limits.sessions as u64);
+        self.level("tickcast_limits_topics", limits.topics as u64);
+        self.level("tickcast_limits_control_bytes", limits.control_bytes as u64);
+        self.seconds("tickcast_limits_stale_seconds", limits.stale.as_secs_f64());
+        self.seconds("tickcast_limits_drain_seconds", limits.drain.as_secs_f64());
     }
 
     fn set_feeds(&self, levels: &Levels<'_>) {
@@ -306,93 +297,11 @@ impl Handles {
             self.total_of("tickcast_feed_reconnects_total", &[name], feed.reconnects.load(Relaxed));
             let running = *feed.condition() == crate::intake::Condition::Running;
             self.level_of("tickcast_feed_up", name, u64::from(running));
-            self.feed_lag.with_label_values(&[name]).set(feed.lag().as_secs_f64());
+            self.seconds_of("tickcast_feed_lag_seconds", name, feed.lag().as_secs_f64());
             if let Some(last) = feed.last() {
-                self.feed_silence.with_label_values(&[name]).set(levels.now.since(last) as f64 / 1e9);
+                let silence = levels.now.since(last) as f64 / 1e9;
+                self.seconds_of("tickcast_feed_silence_seconds", name, silence);
             }
         }
-    }
-
-    fn total(&self, name: &str, total: u64) {
-        let counter = find(&self.counters, name);
-        counter.inc_by(total.saturating_sub(counter.get()));
-    }
-
-    fn total_of(&self, name: &str, labels: &[&str], total: u64) {
-        let counter = find(&self.counter_vecs, name).with_label_values(labels);
-        counter.inc_by(total.saturating_sub(counter.get()));
-    }
-
-    fn level(&self, name: &str, level: u64) {
-        find(&self.gauges, name).set(i64::try_from(level).unwrap_or(i64::MAX));
-    }
-
-    fn level_of(&self, name: &str, label: &str, level: u64) {
-        find(&self.gauge_vecs, name)
-            .with_label_values(&[label])
-            .set(i64::try_from(level).unwrap_or(i64::MAX));
-    }
-}
-
-/// Only names of the table are looked up, and a test scrapes every one of them.
-fn find<'a, T>(handles: &'a [(&'static str, T)], name: &str) -> &'a T {
-    let found = handles.iter().find(|(known, _)| *known == name);
-    &found.unwrap_or_else(|| panic!("{name} is not in the table of metrics")).1
-}
-
-fn help_of(name: &str) -> &'static str {
-    ALL.iter().find(|def| def.name == name).map_or("", |def| def.help)
-}
-
-/// The histogram of ages, counted in the shards and only shown here.
-#[derive(Clone)]
-struct AgeCollector {
-    desc: Desc,
-    ages: std::sync::Arc<Mutex<Ages>>,
-}
-
-impl AgeCollector {
-    fn new(def: &Def) -> Result<Self, prometheus::Error> {
-        let desc = Desc::new(
-            def.name.to_owned(),
-            def.help.to_owned(),
-            Vec::new(),
-            std::collections::HashMap::new(),
-        )?;
-        Ok(AgeCollector { desc, ages: std::sync::Arc::default() })
-    }
-
-    fn set(&self, ages: &Ages) {
-        *self.ages.lock().unwrap_or_else(PoisonError::into_inner) = ages.clone();
-    }
-}
-
-impl Collector for AgeCollector {
-    fn desc(&self) -> Vec<&Desc> {
-        vec![&self.desc]
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
-        let ages = self.ages.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut cumulative = 0;
-        let buckets = AGE_BOUNDS.iter().zip(ages.buckets).map(|(&bound, count)| {
-            cumulative += count;
-            let mut bucket = Bucket::default();
-            bucket.set_upper_bound(bound);
-            bucket.set_cumulative_count(cumulative);
-            bucket
-        });
-        let mut histogram = Histogram::default();
-        histogram.set_bucket(buckets.collect());
-        histogram.set_sample_count(ages.buckets.iter().sum());
-        histogram.set_sample_sum(ages.sum_nanos as f64 / 1e9);
-        let mut metric = Metric::default();
-        metric.set_histogram(histogram);
-        let mut family = MetricFamily::default();
-        family.set_name(self.desc.fq_name.clone());
-        family.set_help(self.desc.help.clone());
-        family.set_field_type(MetricType::HISTOGRAM);
-        family.set_metric(vec![metric]);
-        vec![family]
     }
 }

@@ -7,7 +7,7 @@ use compact_str::CompactString;
 use super::{Accounts, Fanout, Mode, SessionKey, core::Sub};
 use crate::tick::{FieldSet, Nanos, State, Symbol};
 
-/// How far a session is behind.
+/// How far a session, or all of them, are behind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Behind {
     /// Subscriptions that are behind.
@@ -33,8 +33,17 @@ pub struct Listed {
 impl Fanout {
     /// The books. Walks every subscription.
     pub fn accounts(&self) -> Accounts {
-        let behind: u64 = self.subs.iter().map(|(_, sub)| self.pending(sub)).sum();
-        Accounts { pending: behind + self.in_flight, ..self.accounts }
+        self.accounts_with(&self.all_behind())
+    }
+
+    /// The books, for who has just asked how far all subscriptions are behind.
+    pub fn accounts_with(&self, behind: &Behind) -> Accounts {
+        Accounts { pending: behind.ticks + self.in_flight, ..self.accounts }
+    }
+
+    /// How far all subscriptions together are behind. Walks every one.
+    pub fn all_behind(&self) -> Behind {
+        self.behind_of(self.subs.iter().map(|(_, sub)| sub))
     }
 
     pub fn subscriptions(&self) -> usize {
@@ -56,10 +65,13 @@ impl Fanout {
     }
 
     pub fn behind(&self, session: SessionKey) -> Behind {
+        let Some(session) = self.sessions.get(session.0 as usize) else { return Behind::default() };
+        self.behind_of(session.subs.iter().map(|&(_, key)| &self.subs[key as usize]))
+    }
+
+    fn behind_of<'a>(&'a self, subs: impl Iterator<Item = &'a Sub>) -> Behind {
         let mut behind = Behind::default();
-        let Some(session) = self.sessions.get(session.0 as usize) else { return behind };
-        for &(_, key) in &session.subs {
-            let sub = &self.subs[key as usize];
+        for sub in subs {
             let ticks = self.pending(sub);
             if ticks > 0 {
                 behind.dirty += 1;

@@ -47,7 +47,10 @@ pub async fn metrics(app: &App, shard: &Rc<Shard>) -> Answer {
         topics: shared.ingest.topics(),
         topics_stale: shared.ingest.count_stale(now, stale_nanos),
         shards,
+        shards_configured: app.shards.len(),
         draining: shared.draining.load(Ordering::Relaxed),
+        ready: why_not_ready(app, shard).is_ok_and(|faults| faults.is_empty()),
+        limits: &shared.limits,
         uptime_seconds: now.since(app.began) as f64 / 1e9,
         now,
     };
@@ -56,17 +59,21 @@ pub async fn metrics(app: &App, shard: &Rc<Shard>) -> Answer {
 
 /// Ready: not draining, and every feed that is to give ticks does.
 pub fn ready(app: &App, shard: &Rc<Shard>) -> Result<Answer, Failure> {
+    let faults = why_not_ready(app, shard)?;
+    if faults.is_empty() {
+        return Ok(answer::json("{\"status\":\"ready\"}".to_owned()));
+    }
+    Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "feed_not_fresh", faults.join("; ")))
+}
+
+/// What is wrong with the feeds; an error when the server drains, and the feeds do not matter.
+fn why_not_ready(app: &App, shard: &Rc<Shard>) -> Result<Vec<String>, Failure> {
     let shared = &shard.shared;
     if shared.draining.load(Ordering::Relaxed) {
         return Err(Failure::draining());
     }
     let now = app.clock.now();
-    let faults: Vec<String> =
-        app.feeds.iter().filter_map(|feed| feed.why_not_fresh(now, shared.limits.stale)).collect();
-    if faults.is_empty() {
-        return Ok(answer::json("{\"status\":\"ready\"}".to_owned()));
-    }
-    Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "feed_not_fresh", faults.join("; ")))
+    Ok(app.feeds.iter().filter_map(|feed| feed.why_not_fresh(now, shared.limits.stale)).collect())
 }
 
 pub async fn slow(app: &App, query: &str) -> Result<Answer, Failure> {

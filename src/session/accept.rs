@@ -180,10 +180,9 @@ pub fn accept(
                     rejected.count(RejectedReason::Connections);
                     continue;
                 }
-                let fewest = targets.iter().min_by_key(|target| target.connections.load(Ordering::Relaxed));
-                if let Some(target) = fewest {
+                if let Some(target) = fewest(targets) {
                     target.connections.fetch_add(1, Ordering::Relaxed);
-                    // The shard has ended only when the service ends.
+                    // A shard that ends at this very moment drops it; the client comes back.
                     let _ = target.inbox.send(ToShard::Connection(stream, peer));
                 }
             }
@@ -194,6 +193,13 @@ pub fn accept(
             }
         }
     }
+}
+
+/// The shard with the fewest connections, of those that have not ended. In a drain they end one by one, and whoever
+/// scrapes or probes until then must reach one that answers.
+fn fewest(targets: &[Target]) -> Option<&Target> {
+    let alive = targets.iter().filter(|target| !target.inbox.is_closed());
+    alive.min_by_key(|target| target.connections.load(Ordering::Relaxed))
 }
 
 /// One system call: the socket does not block, and has inherited the rest.
@@ -226,6 +232,21 @@ mod tests {
         let timeout = limits::DEFAULT.progress + limits::DEFAULT.close_grace + USER_TIMEOUT_BEYOND;
         assert_eq!(accepted.tcp_user_timeout().unwrap(), Some(timeout));
         assert_eq!(accepted.tcp_keepalive_time().unwrap(), listener.tcp_keepalive_time().unwrap());
+    }
+
+    #[test]
+    fn a_shard_that_has_ended_is_given_no_connection() {
+        let target = |connections| {
+            let (inbox, end) = tokio::sync::mpsc::unbounded_channel();
+            (Target { inbox, connections: Arc::new(AtomicUsize::new(connections)) }, end)
+        };
+        let (targets, mut ends): (Vec<_>, Vec<_>) = [2, 0, 1].into_iter().map(target).unzip();
+        let chosen = || fewest(&targets).map(|target| target.connections.load(Ordering::Relaxed));
+        assert_eq!(chosen(), Some(0));
+        ends.remove(1);
+        assert_eq!(chosen(), Some(1));
+        ends.clear();
+        assert_eq!(chosen(), None);
     }
 
     #[test]

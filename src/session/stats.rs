@@ -68,6 +68,14 @@ pub struct Report {
     pub live: usize,
     pub conflating: usize,
     pub subscriptions: usize,
+    /// Of them, those to which a tick is due.
+    pub subscriptions_behind: usize,
+    /// When the oldest of the ticks that are due was taken in.
+    pub oldest: Option<Nanos>,
+    /// In the sessions' own buffers: answers, and rests of frames.
+    pub waiting_bytes: usize,
+    /// The longest control lane of a session.
+    pub control_bytes_max: usize,
 }
 
 impl LimitHit {
@@ -136,6 +144,11 @@ impl Report {
         self.live += other.live;
         self.conflating += other.conflating;
         self.subscriptions += other.subscriptions;
+        self.subscriptions_behind += other.subscriptions_behind;
+        // `None` is less than any time, and says nothing of the others.
+        self.oldest = self.oldest.into_iter().chain(other.oldest).min();
+        self.waiting_bytes += other.waiting_bytes;
+        self.control_bytes_max = self.control_bytes_max.max(other.control_bytes_max);
         let (stats, more) = (&mut self.stats, &other.stats);
         stats.frames_sent += more.frames_sent;
         stats.bytes_sent += more.bytes_sent;
@@ -162,6 +175,23 @@ mod tests {
         let mut ages = Ages::default();
         ages.observe(rx, TakenIn::of(rx), now);
         ages
+    }
+
+    #[test]
+    fn levels_of_two_shards_are_added_and_extremes_kept() {
+        let levels = |oldest, bytes| Report {
+            subscriptions_behind: 2,
+            oldest,
+            waiting_bytes: bytes,
+            control_bytes_max: bytes,
+            ..Report::default()
+        };
+        let mut all = Report::default();
+        for report in [levels(Some(Nanos(9)), 10), levels(None, 30), levels(Some(Nanos(7)), 20)] {
+            all.add(&report);
+        }
+        assert_eq!((all.subscriptions_behind, all.oldest), (6, Some(Nanos(7))));
+        assert_eq!((all.waiting_bytes, all.control_bytes_max), (60, 30));
     }
 
     #[test]

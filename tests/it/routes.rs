@@ -1,6 +1,6 @@
 //! HTTP beside the stream: routes, refusals, and what each page holds.
 
-use crate::harness::{Client, Market, Message, Server, Subscription, bids};
+use crate::harness::{Client, Market, Message, Metrics, Server, Subscription, bids};
 
 const ROUTES: [(&str, &str); 9] = [
     ("/", "GET"),
@@ -191,6 +191,27 @@ async fn the_metrics_have_every_family_that_the_contract_names() {
     assert_eq!(metrics.sum("tickcast_topics"), 1);
     assert!(metrics.sum("tickcast_update_age_seconds_count") >= 1);
     assert!(metrics.sum("tickcast_bytes_sent_total") > 100);
+}
+
+#[tokio::test]
+async fn the_metrics_say_what_is_behind_whether_it_is_ready_and_what_the_limits_are() {
+    let server =
+        Server::with().args(&["--shards", "1"]).limit("topics", 7).limit("stale_ms", 60_000).start().await;
+    let one = |metrics: &Metrics, name: &str| metrics.sum(&format!("tickcast_{name}"));
+    server.publish(&[bids("A", [1]), bids("B", [1])].concat()).await;
+    let mut client = Client::open(&server).await;
+    client.subscribe(Subscription::to(["A", "B"]).interval_ms(60_000)).await;
+    client.until_seq("A", 1).await;
+    // The first is sent at once, and what comes after it waits for the interval.
+    server.publish(&bids("A", [2, 3])).await;
+    server.publish(&bids("A", [4])).await;
+    let behind =
+        server.until_metrics("a tick to wait", |metrics| metrics.sum("tickcast_updates_pending") > 0).await;
+    assert_eq!(one(&behind, "subscriptions_behind"), 1);
+    assert!(behind.has("tickcast_updates_pending_oldest_seconds"));
+    assert_eq!((one(&behind, "ready"), one(&behind, "shards_configured")), (1, 1));
+    assert_eq!((one(&behind, "limits_topics"), one(&behind, "limits_stale_seconds")), (7, 60));
+    assert_eq!((one(&behind, "waiting_bytes"), one(&behind, "control_waiting_max_bytes")), (0, 0));
 }
 
 #[tokio::test]
