@@ -85,6 +85,7 @@ need 'python3 -c "import venv, ensurepip"' python3 python3-venv
 need 'command -v npm' nodejs npm
 counted acceptance tests/accept/run.sh
 counted page tests/page/run.sh
+counted deploy tests/deploy/run.sh
 
 echo
 for name in "${failures[@]}"; do echo "failed: $name"; done
