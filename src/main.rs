@@ -11,5 +11,8 @@ fn main() -> ExitCode {
         Command::Load(args) => cli::load::run(&args),
         Command::Watch(args) => cli::watch::run(&args),
         Command::Check(args) => cli::check::run(&args),
+        Command::Health(args) => cli::health::run(&args),
+        Command::Completions(args) => cli::artefacts::completions(&args),
+        Command::Man(args) => cli::artefacts::man(&args),
     }
 }

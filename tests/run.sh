@@ -87,6 +87,8 @@ counted acceptance tests/accept/run.sh
 counted page tests/page/run.sh
 # Boards and alerts, with a real Prometheus.
 counted grafana tests/grafana/run.sh
+# What deploy/ holds.
+counted deploy tests/deploy/run.sh
 
 echo
 for name in "${failures[@]}"; do echo "failed: $name"; done

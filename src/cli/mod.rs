@@ -8,8 +8,10 @@ use std::{
     io::{self, Write},
 };
 
+pub mod artefacts;
 pub mod check;
 mod endpoint;
+pub mod health;
 pub mod load;
 pub mod log;
 #[cfg(test)]
@@ -17,13 +19,14 @@ mod mock;
 pub mod open_files;
 pub mod serve;
 pub mod settings;
+pub mod version;
 pub mod watch;
 
 use settings::SettingsArgs;
 
 /// Real-time financial ticker fan-out: every client gets the newest price that it can take, and is told what it missed
 #[derive(clap::Parser, Debug)]
-#[command(name = "tickcast", version, args_conflicts_with_subcommands = true)]
+#[command(name = "tickcast", version = version::line_of_build(), args_conflicts_with_subcommands = true)]
 #[command(
     after_help = "Without a command, tickcast serves. A flag wins over a variable (TICKCAST_LISTEN), a variable over \
                         the file; docs/CONFIGURATION.md has every key."
@@ -45,6 +48,14 @@ pub enum Command {
     Watch(watch::WatchArgs),
     /// Check the configuration: every fault at once, or what is in force and where it comes from
     Check(SettingsArgs),
+    /// Ask a server whether it is alive, and answer by the exit code
+    Health(health::HealthArgs),
+    /// Write the completions of a shell to standard output
+    #[command(hide = true)]
+    Completions(artefacts::CompletionsArgs),
+    /// Write the manual pages, one for each command
+    #[command(hide = true)]
+    Man(artefacts::ManArgs),
 }
 
 /// Exit code of a command line or a configuration that cannot be used, as clap has it too.

@@ -18,11 +18,11 @@ ACCOUNTS = ["delivered_total", "conflated_total", "filtered_total", "gapped_tota
 class Server:
     """`async with Server("--feed", "-") as server:` starts one on a port of its own and kills it by its id."""
 
-    def __init__(self, *args):
+    def __init__(self, *args, binary=BINARY):
         args = args if "--feed" in args else ("--feed", "push", *args)
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [BINARY, "serve", "--listen", "127.0.0.1:0", *args],
+            [binary, "serve", "--listen", "127.0.0.1:0", *args],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,

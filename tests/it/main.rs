@@ -4,6 +4,7 @@
 //! laws on every message that any client receives, so a scenario states only what is particular to it.
 
 mod harness;
+mod health;
 
 mod check;
 mod churn;

@@ -1,0 +1,63 @@
+//! Hidden commands that packages are made with: manual pages, and completions for shells.
+//!
+//! They are commands of the program, not a build script: nothing of it runs in a build, and whoever has the program alone
+//! can have its pages and completions too. What they write follows from [`Cli`] and from nothing else.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Command, CommandFactory};
+use clap_complete::Shell;
+
+use super::{Cli, complain};
+
+#[derive(clap::Args, Clone, Debug)]
+pub struct CompletionsArgs {
+    shell: Shell,
+}
+
+#[derive(clap::Args, Clone, Debug)]
+pub struct ManArgs {
+    /// Write them into this directory, which is made when it is missing
+    directory: PathBuf,
+}
+
+pub fn completions(args: &CompletionsArgs) -> ExitCode {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut shown(), "tickcast", &mut script);
+    ended(io::stdout().write_all(&script), "standard output")
+}
+
+/// The command line without its hidden commands, which `clap_complete` would offer.
+fn shown() -> Command {
+    let whole = Cli::command();
+    let commands = whole.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+    Command::new("tickcast")
+        .version(super::version::line_of_build())
+        .args(whole.get_arguments().cloned())
+        .subcommands(commands.collect::<Vec<_>>())
+}
+
+pub fn man(args: &ManArgs) -> ExitCode {
+    ended(pages(&args.directory), &args.directory.display().to_string())
+}
+
+fn pages(directory: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
+    // `help` would have a page for each command once more.
+    clap_mangen::generate_to(Cli::command().disable_help_subcommand(true), directory)
+}
+
+fn ended(written: io::Result<()>, place: &str) -> ExitCode {
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(format_args!("tickcast: cannot write to {place}: {error}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}

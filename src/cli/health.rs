@@ -1,0 +1,104 @@
+//! `tickcast health`: one question to a server, answered by the exit code. For images without a shell and without curl.
+//!
+//! Not a monitor: it asks once. Without a URL it asks where the variables and the file say that this machine's server
+//! listens, so that a container's check needs no second mention of its port.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    process::ExitCode,
+    time::Duration,
+};
+
+use tokio::{runtime, time::timeout};
+
+use super::{
+    EXIT_USAGE, complain,
+    endpoint::{Endpoint, EndpointError},
+    settings::SettingsArgs,
+};
+
+/// Exit code 0: yes. 1: no, or it cannot be reached; standard error says why. 2: the settings are faulty.
+#[derive(clap::Args, Clone, Debug)]
+pub struct HealthArgs {
+    /// The server, as http://HOST:PORT [default: where this machine's variables or file let it listen]
+    #[arg(value_parser = Endpoint::parse)]
+    url: Option<Endpoint>,
+    /// Ask /readyz: whether clients should come, and not only whether it is alive
+    #[arg(long)]
+    ready: bool,
+    /// The longest to wait for the answer
+    #[arg(long, value_parser = humantime::parse_duration, default_value = "2s")]
+    timeout: Duration,
+}
+
+/// Why the answer is no.
+#[derive(Debug, thiserror::Error)]
+enum HealthError {
+    #[error("no answer within {}", humantime::format_duration(*.0))]
+    Timeout(Duration),
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    #[error("no runtime: {0}")]
+    Runtime(#[from] std::io::Error),
+}
+
+pub fn run(args: &HealthArgs) -> ExitCode {
+    let endpoint = match args.url.clone().map_or_else(configured, Ok) {
+        Ok(endpoint) => endpoint,
+        Err(text) => {
+            complain(format_args!("tickcast: {text}"));
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    match ask(&endpoint, args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(format_args!("tickcast: {}: {error}\n", endpoint.authority()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn ask(endpoint: &Endpoint, args: &HealthArgs) -> Result<(), HealthError> {
+    let path = if args.ready { "/readyz" } else { "/healthz" };
+    let asked = async {
+        let address = endpoint.resolve().await?;
+        endpoint.get(address, path).await
+    };
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let answered = runtime.block_on(async { timeout(args.timeout, asked).await });
+    answered.map_err(|_| HealthError::Timeout(args.timeout))??;
+    Ok(())
+}
+
+/// The server that this process would be, were it to serve.
+fn configured() -> Result<Endpoint, String> {
+    let config = SettingsArgs::default().config().map_err(|faults| faults.to_string())?;
+    Endpoint::parse(&format!("http://{}", reachable(config.listen))).map_err(|error| format!("{error}\n"))
+}
+
+/// Where an address to listen on can be reached from the same machine.
+fn reachable(mut listen: SocketAddr) -> SocketAddr {
+    match listen.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => listen.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => listen.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    listen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_listens_everywhere_is_asked_on_loopback() {
+        let check = |listen: &str, expected: &str| {
+            assert_eq!(reachable(listen.parse().unwrap()), expected.parse().unwrap(), "{listen}");
+        };
+        check("0.0.0.0:8080", "127.0.0.1:8080");
+        check("[::]:80", "[::1]:80");
+        check("127.0.0.1:1", "127.0.0.1:1");
+        check("192.0.2.7:1", "192.0.2.7:1");
+    }
+}
