@@ -100,7 +100,7 @@ impl Fanout {
             let topic = &mut self.topics[sub.topic as usize];
             if sub.cursor == topic.record.seq {
                 topic.every_behind -= u32::from(sub.mode == Mode::Every);
-                settle(sub, topic, entry, now);
+                settle(key, sub, topic, entry, now);
             }
         }
         queue.clear();

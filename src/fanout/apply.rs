@@ -6,10 +6,11 @@
 use super::{
     Fanout, Mode, SessionKey,
     core::{Base, Notice, Place, Session, Sub, Topic, UNWATCHED, index32},
+    rhythm::{Joined, Waits},
     wheel::Wheel,
 };
 use crate::{
-    tick::{Nanos, State},
+    tick::{FieldSet, Nanos, State},
     topic::{Batch, Stamped, Store, TopicId},
 };
 
@@ -47,19 +48,37 @@ impl Fanout {
     pub fn advance(&mut self, now: Nanos) {
         let mut fired = std::mem::take(&mut self.scratch.fired);
         self.wheel.advance(now, &mut fired);
-        for (key, due) in fired.drain(..) {
-            let Some(sub) = self.subs.get_mut(key as usize) else { continue };
-            // The entry may be that of an earlier interval, or of an earlier subscription in the same place.
-            if sub.place == Place::Waiting && sub.due == due {
-                enqueue(key, sub, &mut self.sessions, &mut self.ready);
+        for (waits, due) in fired.drain(..) {
+            match waits {
+                Waits::Sub(key) => self.end_wait(key, due),
+                Waits::Beat { session, interval_ms } => {
+                    let Some(entry) = self.sessions.get_mut(session as usize) else { continue };
+                    let mut keys = entry.rhythm.take(interval_ms, due);
+                    for key in keys.drain(..) {
+                        self.end_wait(key, due);
+                    }
+                    if let Some(entry) = self.sessions.get_mut(session as usize) {
+                        entry.rhythm.give(interval_ms, keys);
+                    }
+                }
             }
         }
         self.scratch.fired = fired;
         if self.wheel.len() > 2 * self.subs.len() + WHEEL_SLACK {
-            let subs = &self.subs;
-            self.wheel.sweep(|key, due| {
-                subs.get(key as usize).is_some_and(|sub| sub.place == Place::Waiting && sub.due == due)
+            let (subs, sessions) = (&self.subs, &self.sessions);
+            self.wheel.sweep(|waits, due| match waits {
+                Waits::Sub(key) => subs.get(key as usize).is_some_and(|sub| waits_for(sub, due)),
+                Waits::Beat { session, interval_ms } => {
+                    sessions.get(session as usize).is_some_and(|entry| entry.rhythm.waits(interval_ms, due))
+                }
             });
+        }
+    }
+
+    /// The entry may be that of an earlier interval, or of an earlier subscription in the same place.
+    fn end_wait(&mut self, key: u32, due: Nanos) {
+        if let Some(sub) = self.subs.get_mut(key as usize).filter(|sub| waits_for(sub, due)) {
+            enqueue(key, sub, &mut self.sessions, &mut self.ready);
         }
     }
 
@@ -150,16 +169,12 @@ impl Fanout {
         let fresh = std::mem::take(&mut topic.fresh);
         self.accounts.offered += fresh * (topic.plain.len() + topic.masked.len()) as u64;
         let rx = topic.fresh_rx;
-        // Where everybody is behind already, nobody need be looked at.
-        let resting = if topic.plain_idle > 0 { &topic.plain[..] } else { &[] };
-        for &key in resting {
-            let sub = &mut self.subs[key as usize];
-            if sub.place == Place::Idle {
-                topic.every_behind += u32::from(sub.mode == Mode::Every);
-                mark(key, sub, rx, now, &mut self.sessions, &mut self.ready, &mut self.wheel);
-            }
+        // Who is behind already need not be looked at.
+        for key in topic.resting.drain(..) {
+            let Some(sub) = self.subs.get_mut(key as usize).filter(|sub| rests(sub, local)) else { continue };
+            topic.every_behind += u32::from(sub.mode == Mode::Every);
+            mark(key, sub, rx, now, &mut self.sessions, &mut self.ready, &mut self.wheel);
         }
-        topic.plain_idle = 0;
         if topic.state != State::Live {
             let was_pending = topic.state == State::Pending;
             topic.state = State::Live;
@@ -220,19 +235,35 @@ pub(super) fn mark(
     now: Nanos,
     sessions: &mut slab::Slab<Session>,
     ready: &mut std::collections::VecDeque<u32>,
-    wheel: &mut Wheel,
+    wheel: &mut Wheel<Waits>,
 ) {
     sub.since = rx;
     // The first message of all is not held back by what others were sent.
-    if sub.interval_ms > 0 && sub.due != Nanos::default() {
-        sub.due = sub.due.max(sessions[sub.session as usize].rhythm.next(sub.interval_ms));
+    if sub.interval_ms == 0 || sub.due == Nanos::default() {
+        return enqueue(key, sub, sessions, ready);
     }
-    if sub.interval_ms > 0 && now < sub.due {
-        sub.place = Place::Waiting;
-        wheel.insert(key, sub.due);
-    } else {
-        enqueue(key, sub, sessions, ready);
+    let session = &mut sessions[sub.session as usize];
+    sub.due = sub.due.max(session.rhythm.next(sub.interval_ms));
+    if now >= sub.due {
+        return enqueue(key, sub, sessions, ready);
     }
+    sub.place = Place::Waiting;
+    match session.rhythm.join(sub.interval_ms, sub.due, key, session.subs.len()) {
+        Joined::First => {
+            wheel.insert(Waits::Beat { session: sub.session, interval_ms: sub.interval_ms }, sub.due);
+        }
+        Joined::Others => {}
+        Joined::Nobody => wheel.insert(Waits::Sub(key), sub.due),
+    }
+}
+
+/// A subscription to every field of this topic that is not behind.
+pub(super) fn rests(sub: &Sub, local: u32) -> bool {
+    sub.place == Place::Idle && sub.topic == local && sub.wanted == FieldSet::ALL
+}
+
+fn waits_for(sub: &Sub, due: Nanos) -> bool {
+    sub.place == Place::Waiting && sub.due == due
 }
 
 /// Puts a subscription into its session's list or lane, and the session among the ready.

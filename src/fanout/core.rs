@@ -10,7 +10,12 @@ use compact_str::CompactString;
 use foldhash::fast::RandomState;
 use slab::Slab;
 
-use super::{Accounts, Glob, Mode, SessionKey, Spec, Tally, alike::Alike, rhythm::Rhythm, wheel::Wheel};
+use super::{
+    Accounts, Glob, Mode, SessionKey, Spec, Tally,
+    alike::Alike,
+    rhythm::{Rhythm, Waits},
+    wheel::Wheel,
+};
 use crate::{
     tick::{FieldSet, Nanos, State, Symbol},
     topic::{Record, Stamped, TopicId},
@@ -29,7 +34,7 @@ pub struct Fanout {
     pub(super) subs: Slab<Sub>,
     /// Sessions that have something to send and were not yet asked for it, each once, oldest first.
     pub(super) ready: VecDeque<u32>,
-    pub(super) wheel: Wheel,
+    pub(super) wheel: Wheel<Waits>,
     /// Standing patterns, with the sessions that hold each.
     pub(super) patterns: HashMap<CompactString, Pattern, RandomState>,
     pub(super) accounts: Accounts,
@@ -60,7 +65,7 @@ pub(super) const UNWATCHED: u32 = u32::MAX;
 #[derive(Default)]
 pub(super) struct Scratch {
     pub touched: Vec<u32>,
-    pub fired: Vec<(u32, Nanos)>,
+    pub fired: Vec<(Waits, Nanos)>,
     pub history: Vec<Stamped>,
     pub lane: BinaryHeap<Reverse<(u64, u32)>>,
     /// Subscriptions that stay in their session's list (`false`) or lane (`true`).
@@ -76,8 +81,9 @@ pub(super) struct Topic {
     pub state: State,
     /// Subscriptions to every field; a tick concerns each of them without looking.
     pub plain: Vec<u32>,
-    /// How many of those rest.
-    pub plain_idle: u32,
+    /// Those of them that rest, each at least once; beside them keys of some that rest no longer or are gone, which are
+    /// passed over. So a batch walks over those who rest and not over all.
+    pub resting: Vec<u32>,
     /// Subscriptions to some fields; a tick is held against each one's.
     pub masked: Vec<u32>,
     /// How many of them are in mode `every`, and how many of those are behind.
@@ -96,7 +102,7 @@ pub(super) enum Place {
     Idle,
     /// In its session's list (`latest`, `once`) or lane (`every`).
     Queued,
-    /// In the wheel, until its interval is over.
+    /// In the wheel, by itself or with others of its session, until its interval is over.
     Waiting,
 }
 
@@ -306,7 +312,7 @@ impl Topic {
             record: Record::default(),
             state: State::Pending,
             plain: Vec::new(),
-            plain_idle: 0,
+            resting: Vec::new(),
             masked: Vec::new(),
             every: 0,
             every_behind: 0,

@@ -73,7 +73,7 @@ impl Fanout {
             }
             rebase(sub, topic, emit, tally);
         }
-        settle(sub, topic, &mut self.sessions[sub.session as usize], now);
+        settle(key, sub, topic, &mut self.sessions[sub.session as usize], now);
         if sub.mode == Mode::Once {
             self.remove(key);
         }
@@ -148,7 +148,7 @@ impl Fanout {
         }
         if head - sub.cursor == sub.skipped {
             topic.every_behind -= 1;
-            settle(sub, topic, &mut self.sessions[sub.session as usize], now);
+            settle(key, sub, topic, &mut self.sessions[sub.session as usize], now);
         } else if let Some(next) = next_recent(sub, topic) {
             let next = &topic.recent[next];
             sub.since = next.rx;
@@ -158,9 +158,11 @@ impl Fanout {
 }
 
 /// The subscription has been sent everything there is: it rests until the next tick, or its interval's end.
-pub(super) fn settle(sub: &mut Sub, topic: &mut Topic, session: &mut Session, now: Nanos) {
+pub(super) fn settle(key: u32, sub: &mut Sub, topic: &mut Topic, session: &mut Session, now: Nanos) {
     sub.place = Place::Idle;
-    topic.plain_idle += u32::from(sub.wanted == FieldSet::ALL);
+    if sub.wanted == FieldSet::ALL {
+        topic.resting.push(key);
+    }
     sub.claims = false;
     if sub.interval_ms > 0 {
         sub.due = next_due(now, sub.interval_ms);

@@ -4,7 +4,7 @@
 
 use super::{
     Fanout, LocalId, Mode, SessionKey, Spec,
-    apply::mark,
+    apply::{mark, rests},
     core::{Base, LANE, Place, Sub, Topic, UNWATCHED, index32},
     subscribe::millis,
 };
@@ -12,6 +12,9 @@ use crate::{
     tick::{FieldSet, Nanos, State, Symbol},
     topic::{Image, Store},
 };
+
+/// Keys that a topic's list of those who rest may hold, beside two for each subscription.
+pub(super) const RESTING_SLACK: usize = 16;
 
 impl Fanout {
     pub(super) fn find(&self, session: SessionKey, symbol: &Symbol) -> Option<u32> {
@@ -82,20 +85,35 @@ impl Fanout {
         let sub = &mut self.subs[key as usize];
         let topic = &mut self.topics[sub.topic as usize];
         topic.every_behind += u32::from(sub.mode == Mode::Every);
-        topic.plain_idle -= u32::from(sub.wanted == FieldSet::ALL);
         mark(key, sub, rx, now, &mut self.sessions, &mut self.ready, &mut self.wheel);
     }
 
     /// Puts an idle subscription into its topic's lists.
     pub(super) fn attach(&mut self, key: u32) {
         let sub = &mut self.subs[key as usize];
-        let topic = &mut self.topics[sub.topic as usize];
+        let local = sub.topic;
+        let topic = &mut self.topics[local as usize];
         self.of_ticks += usize::from(sees_each_tick(sub));
         topic.every += u32::from(sub.mode == Mode::Every);
-        topic.plain_idle += u32::from(sub.wanted == FieldSet::ALL);
-        let list = if sub.wanted == FieldSet::ALL { &mut topic.plain } else { &mut topic.masked };
+        let plain = sub.wanted == FieldSet::ALL;
+        let list = if plain { &mut topic.plain } else { &mut topic.masked };
         sub.slot = index32(list.len());
         list.push(key);
+        if plain {
+            topic.resting.push(key);
+            self.tidy_resting(local);
+        }
+    }
+
+    /// Keeps the list of those who rest in bounds, however often they come and go without a tick.
+    fn tidy_resting(&mut self, local: u32) {
+        let topic = &mut self.topics[local as usize];
+        if topic.resting.len() > 2 * topic.plain.len() + RESTING_SLACK {
+            let subs = &self.subs;
+            topic.resting.retain(|&key| subs.get(key as usize).is_some_and(|sub| rests(sub, local)));
+            topic.resting.sort_unstable();
+            topic.resting.dedup();
+        }
     }
 
     /// Takes a subscription out of its topic's lists and its session's queue; it is idle then.
@@ -108,7 +126,6 @@ impl Fanout {
         let topic = &mut self.topics[local as usize];
         topic.every -= u32::from(every);
         topic.every_behind -= u32::from(every && place != Place::Idle);
-        topic.plain_idle -= u32::from(plain && place == Place::Idle);
         if topic.every == 0 {
             topic.recent = Vec::new();
         }
@@ -117,6 +134,7 @@ impl Fanout {
         if let Some(&moved) = list.get(slot) {
             self.subs[moved as usize].slot = index32(slot);
         }
+        self.tidy_resting(local);
         if place == Place::Queued
             && let Some(entry) = self.sessions.get_mut(session as usize)
         {
@@ -152,7 +170,7 @@ impl Fanout {
         match topic.market {
             Some(market) => {
                 self.by_market[market.0 as usize] = UNWATCHED;
-                (topic.plain, topic.masked) = (Vec::new(), Vec::new());
+                (topic.plain, topic.masked, topic.resting) = (Vec::new(), Vec::new(), Vec::new());
             }
             // A name that a client made up costs nothing once nobody asks for it.
             None => {

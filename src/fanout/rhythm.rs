@@ -2,14 +2,14 @@
 //!
 //! A dashboard that asks for ten messages a second of each of twenty symbols wants ten pictures a second, not two
 //! hundred frames. After a message of one of them, the others wait for the same end of the interval; when all have been
-//! quiet for an interval, the first change goes out at once.
+//! quiet for an interval, the first change goes out at once. Those who wait for the same end stand in the wheel as one.
 //!
 //! Loss first: at most [`BEATS_MAX`] intervals of a session are kept; of one more, the beat that is over soonest is
 //! forgotten, and its subscriptions keep their own intervals, in frames of their own.
 
 use crate::tick::Nanos;
 
-/// When the next message of each interval may go out.
+/// When the next message of each interval may go out, and who waits for it.
 #[derive(Default)]
 pub(super) struct Rhythm {
     beats: Vec<Beat>,
@@ -18,9 +18,34 @@ pub(super) struct Rhythm {
 struct Beat {
     interval_ms: u32,
     next: Nanos,
+    /// Subscriptions that wait for `due` together. Some may wait no longer, or be gone.
+    waiting: Vec<u32>,
+    due: Nanos,
+}
+
+/// What stands in the wheel.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Waits {
+    /// One subscription.
+    Sub(u32),
+    /// The subscriptions of a session that wait for the same end of an interval.
+    Beat { session: u32, interval_ms: u32 },
+}
+
+/// With whom a subscription waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Joined {
+    /// Others may follow: the wheel must hear of the beat.
+    First,
+    /// The wheel knows.
+    Others,
+    /// It waits by itself.
+    Nobody,
 }
 
 const BEATS_MAX: usize = 8;
+/// Of those who wait together, beside one for each subscription: some of them may wait no longer.
+const WAITING_SLACK: usize = 16;
 
 impl Rhythm {
     /// Not before this; long ago when nothing was sent.
@@ -33,22 +58,73 @@ impl Rhythm {
 
     /// A message went out `now`; the next of this interval goes out at `next`.
     pub fn sent(&mut self, interval_ms: u32, now: Nanos, next: Nanos) {
-        if let Some(beat) = self.beats.iter_mut().find(|beat| beat.interval_ms == interval_ms) {
+        if let Some(beat) = self.of(interval_ms) {
             beat.next = beat.next.max(next);
             return;
         }
-        self.beats.retain(|beat| beat.next > now);
+        self.beats.retain(|beat| !beat.is_over(now));
         if self.beats.len() >= BEATS_MAX {
-            let soonest = (0..self.beats.len()).min_by_key(|&at| self.beats[at].next);
-            soonest.map(|at| self.beats.swap_remove(at));
+            let free = (0..self.beats.len()).filter(|&at| self.beats[at].waiting.is_empty());
+            let Some(soonest) = free.min_by_key(|&at| self.beats[at].next) else { return };
+            self.beats.swap_remove(soonest);
         }
-        self.beats.push(Beat { interval_ms, next });
+        self.beats.push(Beat { interval_ms, next, waiting: Vec::new(), due: Nanos::default() });
+    }
+
+    /// A subscription waits for `due`. `subscriptions`: how many the session has.
+    pub fn join(&mut self, interval_ms: u32, due: Nanos, key: u32, subscriptions: usize) -> Joined {
+        let Some(beat) = self.of(interval_ms) else { return Joined::Nobody };
+        if beat.waiting.is_empty() {
+            beat.due = due;
+            beat.waiting.push(key);
+            return Joined::First;
+        }
+        if beat.due != due || beat.waiting.len() >= subscriptions + WAITING_SLACK {
+            return Joined::Nobody;
+        }
+        beat.waiting.push(key);
+        Joined::Others
+    }
+
+    /// Those who wait for this time, when it has come.
+    pub fn take(&mut self, interval_ms: u32, due: Nanos) -> Vec<u32> {
+        let beat = self.of(interval_ms).filter(|beat| beat.due == due);
+        beat.map(|beat| std::mem::take(&mut beat.waiting)).unwrap_or_default()
+    }
+
+    /// Gives what was taken back, empty, to be filled again.
+    pub fn give(&mut self, interval_ms: u32, keys: Vec<u32>) {
+        if let Some(beat) = self.of(interval_ms).filter(|beat| beat.waiting.is_empty()) {
+            beat.waiting = keys;
+        }
+    }
+
+    /// Whether anyone waits for this time.
+    pub fn waits(&self, interval_ms: u32, due: Nanos) -> bool {
+        let waits = |beat: &Beat| !beat.waiting.is_empty() && beat.due == due;
+        self.beats.iter().any(|beat| beat.interval_ms == interval_ms && waits(beat))
     }
 
     /// Frees what a time without intervals does not need.
     pub fn give_back(&mut self, now: Nanos) {
-        self.beats.retain(|beat| beat.next > now);
+        self.beats.retain(|beat| !beat.is_over(now));
         self.beats.shrink_to_fit();
+    }
+
+    fn of(&mut self, interval_ms: u32) -> Option<&mut Beat> {
+        self.beats.iter_mut().find(|beat| beat.interval_ms == interval_ms)
+    }
+
+    #[cfg(test)]
+    pub fn waiting(&self, interval_ms: u32, due: Nanos) -> &[u32] {
+        let beat = self.beats.iter().find(|beat| beat.interval_ms == interval_ms && beat.due == due);
+        beat.map_or(&[], |beat| &beat.waiting)
+    }
+}
+
+impl Beat {
+    fn is_over(&self, now: Nanos) -> bool {
+        self.next <= now && self.waiting.is_empty()
     }
 }
 
@@ -59,6 +135,38 @@ mod tests {
     use super::*;
 
     proptest! {
+        /// Who waits is never forgotten, whatever else is sent, and stands in the wheel once.
+        #[test]
+        fn who_waits_together_is_found_together(
+            acts in prop::collection::vec((0u32..12, 0i64..30, any::<bool>()), 1..80)
+        ) {
+            let mut rhythm = Rhythm::default();
+            let mut wheel: Vec<(u32, Nanos)> = Vec::new();
+            let mut waiting: Vec<(u32, Nanos, u32)> = Vec::new();
+            for (key, (interval_ms, at, sends)) in (0..).zip(acts) {
+                if sends {
+                    rhythm.sent(interval_ms, Nanos(at), Nanos(at + i64::from(interval_ms)));
+                } else {
+                    let due = rhythm.next(interval_ms);
+                    match rhythm.join(interval_ms, due, key, usize::MAX / 2) {
+                        Joined::First => wheel.push((interval_ms, due)),
+                        Joined::Others => {}
+                        Joined::Nobody => continue,
+                    }
+                    waiting.push((interval_ms, due, key));
+                }
+            }
+            for (interval_ms, due) in wheel {
+                prop_assert!(rhythm.waits(interval_ms, due));
+                for key in rhythm.take(interval_ms, due) {
+                    let before = waiting.len();
+                    waiting.retain(|&entry| entry != (interval_ms, due, key));
+                    prop_assert_eq!(waiting.len() + 1, before);
+                }
+            }
+            prop_assert!(waiting.is_empty(), "{:?} are in no beat", waiting);
+        }
+
         #[test]
         fn memory_is_bounded_and_the_latest_is_known(
             sent in prop::collection::vec((1u32..20, 0i64..1_000), 1..60)

@@ -1,4 +1,4 @@
-//! A timing wheel for subscriptions with an interval: millisecond slots, no timer for each subscription.
+//! A timing wheel for what waits for an interval: millisecond slots, no timer for each subscription.
 //!
 //! Entries are never taken out: the owner checks, when one fires, that it is still meant. Invariant: an entry fires at
 //! the first `advance` whose time is at or after its due time, never before.
@@ -8,20 +8,20 @@ use crate::tick::Nanos;
 const SLOTS: i64 = 1024;
 const SLOT_NANOS: i64 = 1_000_000;
 
-pub struct Wheel {
-    slots: Vec<Vec<Entry>>,
+pub struct Wheel<K> {
+    slots: Vec<Vec<Entry<K>>>,
     /// Number of the slot (not wrapped) that `advance` looks at next.
     next: i64,
     entries: usize,
 }
 
 #[derive(Clone, Copy)]
-struct Entry {
+struct Entry<K> {
     due: Nanos,
-    key: u32,
+    key: K,
 }
 
-impl Wheel {
+impl<K: Copy + Ord> Wheel<K> {
     pub fn new(now: Nanos) -> Self {
         Wheel {
             slots: vec![Vec::new(); index(SLOTS - 1) + 1],
@@ -30,14 +30,14 @@ impl Wheel {
         }
     }
 
-    pub fn insert(&mut self, key: u32, due: Nanos) {
+    pub fn insert(&mut self, key: K, due: Nanos) {
         let slot = slot_of(due).max(self.next);
         self.slots[index(slot)].push(Entry { due, key });
         self.entries += 1;
     }
 
     /// Appends what is due to `fired`, with the time it was due at.
-    pub fn advance(&mut self, now: Nanos, fired: &mut Vec<(u32, Nanos)>) {
+    pub fn advance(&mut self, now: Nanos, fired: &mut Vec<(K, Nanos)>) {
         let last = now.0.div_euclid(SLOT_NANOS);
         if self.entries == 0 {
             self.next = last.max(self.next);
@@ -68,12 +68,12 @@ impl Wheel {
     }
 
     #[cfg(test)]
-    pub fn entries(&self) -> impl Iterator<Item = (u32, Nanos)> + '_ {
+    pub fn entries(&self) -> impl Iterator<Item = (K, Nanos)> + '_ {
         self.slots.iter().flatten().map(|entry| (entry.key, entry.due))
     }
 
     /// Forgets entries that are no longer meant, and all but one of those that are alike.
-    pub fn sweep(&mut self, is_meant: impl Fn(u32, Nanos) -> bool) {
+    pub fn sweep(&mut self, is_meant: impl Fn(K, Nanos) -> bool) {
         for entries in &mut self.slots {
             entries.retain(|entry| is_meant(entry.key, entry.due));
             entries.sort_unstable_by_key(|entry| (entry.due, entry.key));

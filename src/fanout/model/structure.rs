@@ -9,6 +9,8 @@ use crate::{
     fanout::{
         Fanout, Mode,
         core::{Base, LANE, Place, Session, Sub, Topic, UNWATCHED},
+        places::RESTING_SLACK,
+        rhythm::Waits,
     },
     tick::FieldSet,
 };
@@ -90,8 +92,16 @@ fn check_sub(fanout: &Fanout, key: u32, sub: &Sub) -> Held {
     let owed = after > sub.skipped || (sub.base != Base::None && topic.record.seq > 0);
     ensure!(owed == (sub.place != Place::Idle), Progress, "{key} is {:?}, owed: {owed}", sub.place);
     if sub.place == Place::Waiting {
-        let entries = fanout.wheel.entries().filter(|&entry| entry == (key, sub.due)).count();
-        ensure!(entries > 0, TooLate, "{key} waits for {:?} and is not in the wheel", sub.due);
+        let alone = (Waits::Sub(key), sub.due);
+        let beat = (Waits::Beat { session: sub.session, interval_ms: sub.interval_ms }, sub.due);
+        let joined = session.rhythm.waiting(sub.interval_ms, sub.due).contains(&key);
+        let stands = |entry| entry == alone || (joined && entry == beat);
+        ensure!(
+            fanout.wheel.entries().any(stands),
+            TooLate,
+            "{key} waits for {:?} and is not in the wheel",
+            sub.due
+        );
     }
     Ok(())
 }
@@ -108,13 +118,11 @@ fn check_topic(fanout: &Fanout, local: u32, topic: &Topic) -> Held {
         topic.every,
         topic.every_behind
     );
-    let resting = topic.plain.iter().filter(|&&key| fanout.subs[key as usize].place == Place::Idle).count();
-    ensure!(
-        topic.plain_idle as usize == resting,
-        Progress,
-        "{} said to rest, {resting} do",
-        topic.plain_idle
-    );
+    let rests = |key: &&u32| fanout.subs[**key as usize].place == Place::Idle;
+    let missing = topic.plain.iter().filter(rests).find(|key| !topic.resting.contains(key));
+    ensure!(missing.is_none(), Progress, "{missing:?} rests, and is not among the resting");
+    let most = 3 * topic.plain.len() + RESTING_SLACK;
+    ensure!(topic.resting.len() <= most, Memory, "{} said to rest, of {most}", topic.resting.len());
     ensure!(topic.recent.len() <= fanout.bounds.recent_ticks, Memory, "{} recent ticks", topic.recent.len());
     ensure!(every > 0 || topic.recent.is_empty(), Memory, "recent ticks for nobody");
     let seqs = topic.recent.iter().map(|tick| tick.seq);
