@@ -76,7 +76,7 @@ export class Chart {
   /** Other colours. */
   restyle(): void {
     if (!this.chart) return;
-    const [text, line, up, down] = ['muted', 'line', 'up', 'down'].map(colour) as [string, string, string, string];
+    const [text, line, up, down, hollow] = ['muted', 'line', 'up', 'down', 'raised'].map(colour) as [string, string, string, string, string];
     this.colours = { up, down };
     this.chart.applyOptions({
       layout: { background: { color: 'transparent' }, textColor: text },
@@ -85,7 +85,7 @@ export class Chart {
       timeScale: { borderColor: line },
     });
     // Rising bars are hollow, falling ones filled: not colour alone.
-    this.prices?.applyOptions({ upColor: 'transparent', borderUpColor: up, wickUpColor: up, downColor: down, borderDownColor: down, wickDownColor: down });
+    this.prices?.applyOptions({ upColor: hollow, borderUpColor: up, wickUpColor: up, downColor: down, borderDownColor: down, wickDownColor: down });
     this.all();
   }
 

@@ -9,7 +9,7 @@ import type { Decimal } from './messages';
 
 export const ROW_PX = 26;
 const OVERSCAN = 3;
-const FLASH_MS = 350;
+const FLASH_MS = 150;
 const TREND = { width: 96, height: 18 };
 const SVG = 'http://www.w3.org/2000/svg';
 

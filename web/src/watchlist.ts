@@ -115,6 +115,6 @@ export class Watchlist {
   /** Without an entry; or without a symbol that a glob has, which is then left out by name. */
   without(entry: string): Watchlist {
     const left = new Watchlist(this.entries.filter(other => other !== entry));
-    return !isGlob(entry) && left.has(entry) ? new Watchlist([...left.entries, '!' + entry]) : left;
+    return !isGlob(entry) && !isLeftOut(entry) && left.has(entry) ? new Watchlist([...left.entries, '!' + entry]) : left;
   }
 }

@@ -44,7 +44,7 @@ function play(entries: string[]) {
   session.connect();
   return { session, book, picked, links, timers, say, welcome, sent, answer, newest, pass: (ms: number) => { nowMs += ms; } };
 }
-const tick = (symbol: string, seq: number, more: object = {}) => ({ type: 'update', symbol, seq, ts: seq * 1e6, rx: seq * 1e6, bid: seq, ...more });
+const tick = (symbol: string, seq: number, more: object = {}) => ({ type: 'update', symbol, seq, ts: seq * 1e6, rx: seq * 1e6, bid: String(seq), ...more });
 const base = (symbol: string, seq: number, more: object = {}) => ({ ...tick(symbol, seq, more), type: 'snapshot' });
 
 test('each tick is shown, merged or lost, for any mixture of messages', () => {
