@@ -9,7 +9,7 @@ import { quoteDecimals } from './decimal';
 import type { Link, LinkEvents } from './link';
 import type { Command, Limits, Message, Result, State } from './messages';
 import { comesBack, pauseMs } from './retry';
-import { isGlob, matches, Watchlist } from './watchlist';
+import { isGlob, isLeftOut, matches, Watchlist } from './watchlist';
 
 export type ConnectionState = 'connecting' | 'connected' | 'draining' | 'reconnecting' | 'ended';
 
@@ -180,8 +180,9 @@ export class Session {
       const byName = gone.filter(symbol => !goneGlobs.some(glob => matches(glob, symbol)));
       const away = [...goneGlobs, ...byName, ...goneNames];
       for (const symbols of this.batches(away)) this.send({ op: 'unsubscribe', symbols });
-      // The end of a glob is the end of all that it matched, also of what the list still has.
-      const all = goneGlobs.length > 0;
+      // The end of a glob is the end of all that it matched, also of what the list still has; and what is no longer left out
+      // comes with its glob.
+      const all = goneGlobs.length > 0 || before.entries.some(entry => isLeftOut(entry) && !list.entries.includes(entry));
       this.subscribe({
         names: names.filter(name => all || !had.names.includes(name) && !had.globs.some(glob => matches(glob, name))),
         globs: globs.filter(glob => all || !had.globs.includes(glob)),
@@ -263,7 +264,7 @@ export class Session {
       if (last.length) command.resume = { epoch: from, last: Object.fromEntries(last.map(row => [row.symbol, row.seq])) };
       this.send(command);
     }
-    const out = this.list.entries.filter(entry => entry.startsWith('!')).map(entry => entry.slice(1));
+    const out = this.list.entries.filter(isLeftOut).map(entry => entry.slice(1));
     if (globs.length) for (const symbols of this.batches(out.filter(name => !isGlob(name)))) this.send({ op: 'unsubscribe', symbols });
     this.fast.clear();
     if (new Watchlist([...names, ...globs]).has(this.picked)) this.followed = '';

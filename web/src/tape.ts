@@ -35,7 +35,7 @@ export class Tape {
       const shown = this.lines[at] ?? this.build();
       const texts = line.kind === 'sale'
         ? [clock(line.timeMs), padded(line.price, row.pricePlaces), padded(line.size, row.sizePlaces), side(line.side, line.trades)]
-        : ['gap', `${count(line.from)} to ${count(line.to)}`, 'lost', line.reason];
+        : [`gap: ${line.reason}`, count(line.from), `to ${count(line.to)}`, 'lost'];
       shown.cells.forEach((cell, place) => cell.put(texts[place] ?? ''));
       mark(shown.element, line.kind === 'loss' ? 'loss' : line.side === 'buy' ? 'up' : line.side === 'sell' ? 'down' : '');
       shown.element.dataset.seq = line.kind === 'sale' ? String(line.seq) : `${line.from}-${line.to}`;

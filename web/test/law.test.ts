@@ -192,6 +192,9 @@ test('the list changes without a word more than needed', () => {
   session.setList(new Watchlist(['B', '!A']));
   assert.deepEqual(sent('subscribe').slice(-2).map(({ symbols, resume }) => [symbols, resume?.last]), [[['*'], { B: 4 }], [['B'], { B: 4 }]]);
   assert.deepEqual(sent('unsubscribe').slice(-2).map(({ symbols }) => symbols), [['A'], ['*']]);
+  session.setList(new Watchlist(['*', '!A']));
+  session.setList(new Watchlist(['*']));
+  assert.deepEqual(sent('subscribe').slice(-2).map(({ symbols }) => symbols), [['*'], ['*']], 'what is no longer left out comes with its glob');
 });
 
 test('reads that are slowed down are resumed on another link, once', () => {
