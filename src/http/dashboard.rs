@@ -143,7 +143,9 @@ mod tests {
     #[test]
     fn the_charts_library_is_credited_as_its_licence_asks() {
         assert!(PAGE.content.contains("TradingView Lightweight Charts"));
-        assert!(LICENCES.content.contains("Apache License") && LICENCES.content.contains("TradingView, Inc."));
+        assert!(
+            LICENCES.content.contains("Apache License") && LICENCES.content.contains("TradingView, Inc.")
+        );
         assert!(CHART.content.contains("TradingView Lightweight Charts"), "its own notice");
     }
 }
