@@ -32,14 +32,6 @@ pub struct Failure {
     headers: Vec<(header::HeaderName, HeaderValue)>,
 }
 
-/// What the page may do: run its own script, use its own style, talk to this server, and nothing else. Both are inline
-/// and named by their hashes, so that nothing that finds its way into the page would run.
-const PAGE_POLICY: &str = "default-src 'none'; \
-    script-src 'sha256-c4j7h+XqyqTna2QICsgcXQddKjpq9wxuV9otoNNulEQ='; \
-    style-src 'sha256-RTh33RIwV9KmEHD3ckUOZ/ikYWCwUIiuZ4IPhDT93Y0='; \
-    connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; \
-    require-trusted-types-for 'script'";
-
 impl hyper::body::Body for AnswerBody {
     type Data = Bytes;
     type Error = std::convert::Infallible;
@@ -71,16 +63,6 @@ impl hyper::body::Body for AnswerBody {
 
 pub fn json(text: String) -> Answer {
     whole("application/json", text.into())
-}
-
-pub fn page(text: &'static str) -> Answer {
-    let mut answer = whole("text/html; charset=utf-8", Bytes::from_static(text.as_bytes()));
-    let headers = answer.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    answer
 }
 
 pub fn metrics(text: Vec<u8>) -> Answer {
@@ -120,7 +102,8 @@ pub fn without_body(mut answer: Answer) -> Answer {
     answer
 }
 
-fn whole(kind: &'static str, bytes: Bytes) -> Answer {
+/// What no cache may keep, unless the caller says otherwise.
+pub fn whole(kind: &'static str, bytes: Bytes) -> Answer {
     let mut answer = Response::new(AnswerBody::Whole(Full::new(bytes)));
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -202,30 +185,5 @@ impl Failure {
 impl From<Refused> for Failure {
     fn from(refused: Refused) -> Self {
         Failure::new(refused.status, refused.code, refused.message)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use data_encoding::BASE64;
-    use sha2::{Digest, Sha256};
-
-    use super::PAGE_POLICY;
-
-    /// The one inline element `name` of the page, as a browser hashes it.
-    fn hash_of(name: &str) -> String {
-        let page = include_str!("page.html");
-        let (open, close) = (format!("<{name}>"), format!("</{name}>"));
-        assert_eq!(page.matches(&format!("<{name}")).count(), 1, "one {name}, without attributes");
-        let (_, rest) = page.split_once(&open).unwrap();
-        let (text, _) = rest.split_once(&close).unwrap();
-        BASE64.encode(&Sha256::digest(text.as_bytes()))
-    }
-
-    #[test]
-    fn the_policy_names_the_script_and_the_style_of_the_page() {
-        let expected =
-            format!("script-src 'sha256-{}'; style-src 'sha256-{}';", hash_of("script"), hash_of("style"));
-        assert!(PAGE_POLICY.contains(&expected), "PAGE_POLICY must have: {expected}");
     }
 }

@@ -4,6 +4,7 @@
 //! is refused; what changes or discloses anything is for loopback peers alone, while no authentication is configured.
 
 mod answer;
+mod dashboard;
 mod ops;
 mod market;
 mod publish;
@@ -56,8 +57,12 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
 
 /// The routes: path, and what may be done to it.
-const ROUTES: [(&str, &[Method]); 10] = [
+const ROUTES: [(&str, &[Method]); 14] = [
     ("/", &[Method::GET, Method::HEAD]),
+    ("/assets/app.css", &[Method::GET, Method::HEAD]),
+    ("/assets/app.js", &[Method::GET, Method::HEAD]),
+    ("/assets/chart.js", &[Method::GET, Method::HEAD]),
+    ("/assets/licences.txt", &[Method::GET, Method::HEAD]),
     ("/metrics", &[Method::GET, Method::HEAD]),
     ("/healthz", &[Method::GET, Method::HEAD]),
     ("/readyz", &[Method::GET, Method::HEAD]),
@@ -127,7 +132,6 @@ async fn route(
     }
     let query = request.uri().query().unwrap_or_default();
     match path {
-        "/" => Ok(answer::page(include_str!("page.html"))),
         "/healthz" => Ok(answer::json("{\"status\":\"alive\"}".to_owned())),
         "/readyz" => ops::ready(app, shard),
         "/metrics" => Ok(ops::metrics(app, shard).await),
@@ -142,7 +146,10 @@ async fn route(
             only_loopback(caller.peer, request.headers())?;
             ops::slow(app, query).await
         }
-        _ => Err(Failure::not_found(path)),
+        _ => {
+            let asset = dashboard::asset(path).ok_or_else(|| Failure::not_found(path))?;
+            Ok(asset.answer(request.headers()))
+        }
     }
 }
 

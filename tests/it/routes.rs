@@ -2,8 +2,9 @@
 
 use crate::harness::{Client, Market, Message, Metrics, Server, Subscription, bids};
 
-const ROUTES: [(&str, &str); 9] = [
+const ROUTES: [(&str, &str); 10] = [
     ("/", "GET"),
+    ("/assets/app.js", "GET"),
     ("/metrics", "GET"),
     ("/healthz", "GET"),
     ("/readyz", "GET"),
@@ -220,9 +221,28 @@ async fn the_page_is_html_and_subscribes() {
     let page = server.get("/").await;
     assert_eq!(page.status.as_u16(), 200);
     assert!(page.header("content-type").starts_with("text/html"), "{:?}", page.headers);
-    assert!(page.body.contains("/v1/stream") || page.body.contains("/v1/sse"), "it subscribes");
-    // The page works without any network but the server's.
-    assert!(!page.body.contains("https://") && !page.body.contains("src=\"//"));
+    let script = server.get("/assets/app.js").await;
+    assert!(script.header("content-type").starts_with("text/javascript"), "{:?}", script.headers);
+    assert!(script.body.contains("/v1/stream"), "it subscribes");
+    // The page works without any network but the server's: what it loads, it loads from here.
+    assert!(!page.body.contains("src=\"http") && !page.body.contains("src=\"//"));
+    assert!(server.get("/assets/app.css").await.header("content-type").starts_with("text/css"));
+    assert!(server.get("/assets/chart.js").await.body.contains("TradingView"));
+}
+
+#[tokio::test]
+async fn the_page_is_not_sent_to_who_has_it() {
+    let server = Server::start().await;
+    for path in ["/", "/assets/app.js"] {
+        let whole = server.get(path).await;
+        let tag = whole.header("etag");
+        let again = server.request("GET", path).header("if-none-match", tag).send().await;
+        assert_eq!((again.status.as_u16(), again.body.len()), (304, 0), "{path}");
+        let head = server.request("HEAD", path).send().await;
+        assert!(head.status.as_u16() == 200 && head.body.is_empty(), "{path}: {head:?}");
+        assert_eq!(head.header("etag"), tag);
+        assert_eq!(head.header("content-length"), whole.body.len().to_string());
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,188 @@
+// What is known of each symbol, and what became of each tick: shown, merged, lost. Pure: no page, no socket, no clock.
+//
+// Invariant: for each row `seq` is the last one told, and every message is checked against law 4, `seq` = previous `seq` + `n`;
+// what breaks it is counted in `errors`, which must stay 0.
+
+import { compare, places } from './decimal';
+import { DECIMALS, type Data, type Decimal, type Fields, type Gap, type State } from './messages';
+import { SecondRing } from './ring';
+
+export type Direction = 'up' | 'down';
+
+/** One symbol. */
+export interface Row {
+  readonly symbol: string;
+  epoch: string;
+  seq: number;
+  /** When the service took in what is shown, in ms; 0 before the first tick. */
+  rxMs: number;
+  fields: Fields;
+  state: State;
+  /** Which way each field went when it last changed. */
+  moved: { [name in Decimal]?: Direction };
+  /** The version at which each field last changed. */
+  changed: { [name in Decimal]?: number };
+  /** How many ticks the last message stood for. */
+  n: number;
+  merged: number;
+  gaps: number;
+  lost: number;
+  why: string;
+  /** The most decimal places so far, of prices and of sizes. */
+  pricePlaces: number;
+  sizePlaces: number;
+  /** Rises with each change. */
+  version: number;
+  readonly trend: SecondRing;
+  /** The command whose answer says where the row goes on; what comes before it belongs to an older subscription. */
+  awaiting: number | undefined;
+  /** Up to this seq, what comes was shown before, and is history. */
+  knownTo: number;
+}
+
+/** What the page learns, behind a row that has been brought up to date. */
+export interface Listener {
+  born?(row: Row): void;
+  /** `history`: it was shown before, and now comes tick by tick. */
+  data?(row: Row, message: Data, history: boolean): void;
+  gap?(row: Row, message: Gap, history: boolean): void;
+}
+
+export class Book {
+  readonly rows = new Map<string, Row>();
+  epoch = '';
+  messages = 0;
+  merged = 0;
+  gaps = 0;
+  errors = 0;
+  lastError = '';
+
+  constructor(private readonly listener: Listener = {}) {}
+
+  row(symbol: string): Row {
+    let row = this.rows.get(symbol);
+    if (!row) {
+      row = {
+        symbol, epoch: this.epoch, seq: 0, rxMs: 0, fields: {}, state: '', moved: {}, changed: {}, n: 1, merged: 0, gaps: 0, lost: 0, why: '',
+        pricePlaces: 0, sizePlaces: 0, version: 1, trend: new SecondRing(), awaiting: undefined, knownTo: 0,
+      };
+      this.rows.set(symbol, row);
+      this.listener.born?.(row);
+    }
+    if (row.epoch !== this.epoch) {
+      // Another epoch counts from 0 again; the trend is the market's, and goes on.
+      Object.assign(row, { epoch: this.epoch, seq: 0, rxMs: 0, fields: {}, state: '', knownTo: 0 });
+      row.version++;
+    }
+    return row;
+  }
+
+  data(message: Data): void {
+    const row = this.row(message.symbol);
+    if (row.awaiting !== undefined) return;
+    this.messages++;
+    const whole = message.type === 'snapshot', n = message.n ?? 1;
+    const missed = message.seq - row.seq;
+    if (whole ? missed < 0 : missed !== n) this.wrong(row, `seq ${message.seq}, n ${whole ? 'of a snapshot' : n}`);
+    const history = message.seq <= row.knownTo;
+    // A snapshot behind a break stands for all that came since. What is known already was not missed.
+    const merged = Math.min(whole ? (row.seq ? missed : 1) : n, message.seq - row.knownTo) - 1;
+    if (merged > 0) this.merge(row, merged);
+    row.seq = message.seq;
+    if (!history) take(row, message, whole);
+    this.listener.data?.(row, message, history);
+  }
+
+  gap(message: Gap): void {
+    const row = this.row(message.symbol);
+    if (row.awaiting !== undefined) return;
+    // What was held says nothing in this epoch: all there is of it is announced.
+    if (message.reason === 'epoch') row.seq = row.knownTo = 0;
+    if (message.from !== row.seq + 1) this.wrong(row, `gap from ${message.from}`);
+    const history = message.from <= row.knownTo;
+    row.seq = message.to;
+    if (history) {
+      // Only older ticks were asked for: what is new beyond them comes in the snapshot behind.
+      if (message.to > row.knownTo + 1) this.merge(row, message.to - row.knownTo - 1);
+    } else {
+      row.gaps++;
+      this.gaps++;
+      row.lost += message.to - message.from + 1;
+      row.why = `seq ${message.from} to ${message.to} lost: ${message.reason}`;
+    }
+    row.version++;
+    this.listener.gap?.(row, message, history);
+  }
+
+  status(symbol: string, state: State): void {
+    const row = this.row(symbol);
+    if (row.state !== state) {
+      row.state = state;
+      row.version++;
+    }
+  }
+
+  /** The row begins anew behind the answer to command `id`; until then what comes is of the older subscription. */
+  await(row: Row, id: number): void {
+    row.awaiting = id;
+  }
+
+  /** The answer is there: the row goes on behind `last`; none: with a new base. */
+  answered(row: Row, id: number, last: number | undefined): void {
+    if (row.awaiting !== id) return;
+    row.awaiting = undefined;
+    if (last === undefined) return;
+    row.knownTo = row.seq > last ? row.seq : 0;
+    row.seq = last;
+  }
+
+  forget(symbol: string): void {
+    this.rows.delete(symbol);
+  }
+
+  private merge(row: Row, ticks: number): void {
+    row.merged += ticks;
+    this.merged += ticks;
+  }
+
+  private wrong(row: Row, what: string): void {
+    this.errors++;
+    this.lastError = `${row.symbol}: ${what}, behind seq ${row.seq}`;
+  }
+}
+
+/** The price that a trend and a chart show: of the last trade, or between bid and ask where nothing was traded. */
+export function priceOf(fields: Fields): number | undefined {
+  if (fields.last !== undefined) return Number(fields.last);
+  if (fields.bid !== undefined && fields.ask !== undefined) return (Number(fields.bid) + Number(fields.ask)) / 2;
+  return fields.bid === undefined ? fields.ask === undefined ? undefined : Number(fields.ask) : Number(fields.bid);
+}
+
+function take(row: Row, message: Data, whole: boolean): void {
+  const had = row.fields, next: Fields = whole ? {} : had;
+  row.version++;
+  for (const name of DECIMALS) {
+    const value = message[name], before = had[name];
+    if (value === undefined) continue;
+    if (before !== undefined && before !== value) {
+      const way = compare(value, before);
+      if (way) {
+        row.moved[name] = way > 0 ? 'up' : 'down';
+        row.changed[name] = row.version;
+      }
+    }
+    next[name] = value;
+    if (name === 'volume') continue;
+    const decimals = places(value);
+    if (name.endsWith('_size')) row.sizePlaces = Math.max(row.sizePlaces, decimals);
+    else row.pricePlaces = Math.max(row.pricePlaces, decimals);
+  }
+  if (message.side !== undefined) next.side = message.side;
+  if (message.trades !== undefined) next.trades = message.trades;
+  row.fields = next;
+  row.n = message.n ?? 1;
+  row.rxMs = message.rx / 1000;
+  if (row.state === '' || row.state === 'pending') row.state = 'live';
+  const price = priceOf(next);
+  if (price !== undefined) row.trend.add(Math.floor(row.rxMs / 1000), price);
+}

@@ -1,0 +1,124 @@
+// The chart of the chosen symbol, by TradingView's lightweight-charts: bars of the price, and the volume below.
+//
+// Its time is that at which the server took ticks in, which never goes back; feeds' own may, as a recording that is looped does.
+
+import type { CandlestickData, HistogramData, IChartApi, ISeriesApi, Time, UTCTimestamp } from 'lightweight-charts';
+import type { Bar, Bars } from './bars';
+import { byId, make, mark } from './dom';
+
+const STEPS_S: readonly [number, string][] = [[1, '1 s'], [5, '5 s'], [15, '15 s'], [60, '1 min']];
+/** Often enough for an eye. */
+const PAINT_MS = 100;
+
+const local = (time: Time, seconds: boolean): string =>
+  new Date((time as number) * 1_000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', ...(seconds ? { second: '2-digit' } : {}), hour12: false });
+
+/** A colour of the style sheet, as it is in force now. */
+function colour(name: string): string {
+  const probe = document.body.appendChild(make('span'));
+  probe.style.color = `var(--${name})`;
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
+}
+
+export class Chart {
+  private chart: IChartApi | undefined;
+  private prices: ISeriesApi<'Candlestick'> | undefined;
+  private volumes: ISeriesApi<'Histogram'> | undefined;
+  private bars: Bars | undefined;
+  private newest = 0;
+  private paintedMs = 0;
+  private stepS = 1;
+  private colours = { up: '', down: '' };
+
+  constructor(private readonly box: HTMLElement) {
+    const steps = byId('steps');
+    for (const [seconds, label] of STEPS_S) {
+      const button = make('button', '', label);
+      button.type = 'button';
+      button.setAttribute('aria-pressed', String(seconds === this.stepS));
+      button.addEventListener('click', () => {
+        this.stepS = seconds;
+        for (const other of steps.children) other.setAttribute('aria-pressed', String(other === button));
+        this.all();
+      });
+      steps.append(button);
+    }
+    void this.load();
+  }
+
+  /** Another symbol's bars, of so many decimal places. */
+  show(bars: Bars, places: number): void {
+    this.bars = bars;
+    this.setPlaces(places);
+    this.all();
+    this.chart?.timeScale().scrollToRealTime();
+  }
+
+  setPlaces(places: number): void {
+    this.prices?.applyOptions({ priceFormat: { type: 'price', precision: places, minMove: Number(`1e-${places}`) } });
+  }
+
+  /** Draws what has changed since it was last drawn. */
+  paint(nowMs: number): void {
+    if (!this.bars || nowMs - this.paintedMs < PAINT_MS) return;
+    this.paintedMs = nowMs;
+    const bars = this.bars.grouped(this.stepS, this.newest);
+    for (const bar of bars) {
+      this.prices?.update(candle(bar));
+      this.volumes?.update(this.volume(bar));
+    }
+    this.newest = bars.at(-1)?.time ?? this.newest;
+    mark(this.box, this.newest ? '' : 'no-bars');
+  }
+
+  /** Other colours. */
+  restyle(): void {
+    if (!this.chart) return;
+    const [text, line, up, down, hollow] = ['muted', 'line', 'up', 'down', 'raised'].map(colour) as [string, string, string, string, string];
+    this.colours = { up, down };
+    this.chart.applyOptions({
+      layout: { background: { color: 'transparent' }, textColor: text },
+      grid: { vertLines: { color: line }, horzLines: { color: line } },
+      rightPriceScale: { borderColor: line },
+      timeScale: { borderColor: line },
+    });
+    // Rising bars are hollow, falling ones filled: not colour alone.
+    this.prices?.applyOptions({ upColor: hollow, borderUpColor: up, wickUpColor: up, downColor: down, borderDownColor: down, wickDownColor: down });
+    this.all();
+  }
+
+  private async load(): Promise<void> {
+    const { CandlestickSeries, createChart, HistogramSeries } = await import('./vendor');
+    this.chart = createChart(this.box, {
+      autoSize: true,
+      // The notice that its licence asks for stands at the foot of the page.
+      layout: { attributionLogo: false, fontFamily: getComputedStyle(document.body).fontFamily, fontSize: 11 },
+      localization: { timeFormatter: (time: Time) => local(time, true) },
+      timeScale: { timeVisible: true, secondsVisible: true, rightOffset: 4, barSpacing: 7, minBarSpacing: 1, tickMarkFormatter: (time: Time, kind: number) => local(time, kind > 3) },
+      crosshair: { mode: 0 },
+    });
+    this.prices = this.chart.addSeries(CandlestickSeries, { priceLineStyle: 1 });
+    this.volumes = this.chart.addSeries(HistogramSeries, { priceScaleId: 'volume', priceFormat: { type: 'volume' }, lastValueVisible: false, priceLineVisible: false });
+    this.prices.priceScale().applyOptions({ scaleMargins: { top: 0.08, bottom: 0.26 } });
+    this.volumes.priceScale().applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
+    this.restyle();
+  }
+
+  private all(): void {
+    const bars = this.bars?.grouped(this.stepS) ?? [];
+    this.prices?.setData(bars.map(candle));
+    this.volumes?.setData(bars.map(bar => this.volume(bar)));
+    this.newest = bars.at(-1)?.time ?? 0;
+  }
+
+  private volume({ time, volume, open, close }: Bar): HistogramData {
+    const { up, down } = this.colours;
+    return { time: time as UTCTimestamp, value: volume, color: (close < open ? down : up).replace(/^rgb\((.*)\)$/, 'rgba($1, 0.35)') };
+  }
+}
+
+function candle({ time, open, high, low, close }: Bar): CandlestickData {
+  return { time: time as UTCTimestamp, open, high, low, close };
+}

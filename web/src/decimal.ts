@@ -1,0 +1,76 @@
+// Exact decimals: the text of a number as it stands on the wire, and arithmetic on it.
+//
+// JSON numbers would become doubles, which are exact to 15 significant digits; records have up to 19, and volumes more. So
+// decimal fields are put into quotes before the frame is parsed, and stay text. No other string of a frame can be taken for
+// one of these fields: a quote within a string is escaped, and a string that is followed by a colon is a key.
+//
+// Invariant: what is shown has the digits that were sent; zeros may be added at its end, nothing is rounded but percentages.
+
+const FRACTION_DIGITS = 9;
+const DECIMAL_FIELDS = /"(bid|bid_size|ask|ask_size|last|last_size|open|high|low|volume)":(-?\d+(?:\.\d+)?)(?=[,}])/g;
+
+/** The frame with its decimals as strings. */
+export function quoteDecimals(frame: string): string {
+  return frame.replace(DECIMAL_FIELDS, '"$1":"$2"');
+}
+
+/** In units of 1e-9. */
+export function scaled(text: string): bigint {
+  const dot = text.indexOf('.');
+  const digits = dot < 0 ? text + '0'.repeat(FRACTION_DIGITS) : text.slice(0, dot) + text.slice(dot + 1).padEnd(FRACTION_DIGITS, '0');
+  return BigInt(digits);
+}
+
+/** The shortest text of so many units of 1e-9. */
+export function unscaled(units: bigint): string {
+  const digits = (units < 0n ? -units : units).toString().padStart(FRACTION_DIGITS + 1, '0');
+  const fraction = digits.slice(-FRACTION_DIGITS).replace(/0+$/, '');
+  return (units < 0n ? '-' : '') + digits.slice(0, -FRACTION_DIGITS) + (fraction && '.' + fraction);
+}
+
+/** Below 0, 0 or above 0, as `a` is below, equal to or above `b`. */
+export function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  const difference = scaled(a) - scaled(b);
+  return difference < 0n ? -1 : difference > 0n ? 1 : 0;
+}
+
+/** Decimal places. */
+export function places(text: string): number {
+  const dot = text.indexOf('.');
+  return dot < 0 ? 0 : text.length - dot - 1;
+}
+
+/** With zeros up to `least` decimal places, so that columns do not jump. */
+export function padded(text: string, least: number): string {
+  const had = places(text);
+  return had >= least ? text : text + (had ? '' : '.') + '0'.repeat(least - had);
+}
+
+/** With a comma between each three digits before the point. */
+export function grouped(text: string): string {
+  const [whole = '', fraction] = text.split('.');
+  const commas = whole.replace(/\B(?=(\d{3})+$)/g, ',');
+  return fraction === undefined ? commas : `${commas}.${fraction}`;
+}
+
+/** `ask` less `bid`, exactly. */
+export function spread(bid: string, ask: string): string {
+  return unscaled(scaled(ask) - scaled(bid));
+}
+
+/** How far `last` is from `open`, in hundredths of a percent, rounded half away from zero; none when `open` is 0. */
+export function changeHundredths(last: string, open: string): number | undefined {
+  const from = scaled(open);
+  if (from === 0n) return undefined;
+  const base = from < 0n ? -from : from;
+  const twice = (scaled(last) - from) * 20_000n / base;
+  return Number((twice + (twice < 0n ? -1n : 1n)) / 2n);
+}
+
+/** `+1.50`, `-0.02`, `0.00`. */
+export function percent(hundredths: number): string {
+  const sign = hundredths > 0 ? '+' : hundredths < 0 ? '-' : '';
+  const size = Math.abs(hundredths);
+  return `${sign}${Math.floor(size / 100)}.${String(size % 100).padStart(2, '0')}`;
+}

@@ -1,0 +1,40 @@
+// Small helpers for the page. Text goes in as text: nothing here makes elements of strings.
+
+export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
+  const element = document.getElementById(id);
+  if (!element) throw new Error(`the page has no ${id}`);
+  return element as T;
+}
+
+export function make<K extends keyof HTMLElementTagNameMap>(tag: K, className = '', text = ''): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  if (text) element.textContent = text;
+  return element;
+}
+
+/** A text that is written only when it is another than before: layout is what costs. */
+export class Label {
+  private text = '';
+  private readonly node: Text;
+
+  constructor(element: Element) {
+    this.node = element.appendChild(document.createTextNode(''));
+  }
+
+  put(text: string): void {
+    if (this.text !== text) this.node.data = this.text = text;
+  }
+}
+
+export function mark(element: Element, className: string): void {
+  if (element.className !== className) element.className = className;
+}
+
+export function duration(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;
+  return ms < 6_000_000 ? `${Math.floor(ms / 60_000)} min` : `${Math.floor(ms / 3_600_000)} h`;
+}
+
+export const ARROWS = { up: '▲', down: '▼' } as const;

@@ -1,0 +1,352 @@
+// The table of prices. Only the rows on screen exist as elements; they are used again as the table is scrolled.
+//
+// Invariant: what a frame costs depends on the rows on screen, and neither on those of the list nor on the rate of the feed.
+
+import type { Row } from './book';
+import { changeHundredths, grouped, padded, percent, spread } from './decimal';
+import { ARROWS, duration, Label, make, mark } from './dom';
+import type { Decimal } from './messages';
+
+export const ROW_PX = 26;
+const OVERSCAN = 3;
+const FLASH_MS = 150;
+const TREND = { width: 96, height: 18 };
+const SVG = 'http://www.w3.org/2000/svg';
+
+const SIDES: Record<string, string> = { buy: 'B', sell: 'S' };
+const STATES: Record<string, string> = { live: '●', stale: '◐', pending: '○', halted: '■', closed: '✕', offline: '✕' };
+
+const price = (row: Row, name: Decimal): string => row.fields[name] === undefined ? '' : padded(row.fields[name], row.pricePlaces);
+const size = (row: Row, name: Decimal): string => row.fields[name] === undefined ? '' : padded(row.fields[name], row.sizePlaces);
+
+export const change = (row: Row): number | undefined => {
+  const { last, open } = row.fields;
+  return last === undefined || open === undefined ? undefined : changeHundredths(last, open);
+};
+export const changeText = (row: Row): string => {
+  const hundredths = change(row);
+  return hundredths === undefined ? '' : percent(hundredths) + ' %';
+};
+export const spreadText = (row: Row): string => {
+  const { bid, ask } = row.fields;
+  return bid === undefined || ask === undefined ? '' : padded(spread(bid, ask), row.pricePlaces);
+};
+export const sizeText = size;
+export const priceText = price;
+
+export interface Column {
+  key: string;
+  label: string;
+  title?: string;
+  text?: (row: Row) => string;
+  /** A price whose changes flash. */
+  flashes?: Decimal;
+  /** What rows are sorted by, higher first. */
+  rank?: (row: Row) => number;
+}
+
+const number = (text: string | undefined): number => text === undefined ? -Infinity : Number(text);
+
+export const COLUMNS: readonly Column[] = [
+  { key: 'symbol', label: 'Symbol', text: row => row.symbol },
+  { key: 'bid-size', label: 'Bid size', text: row => size(row, 'bid_size') },
+  { key: 'bid', label: 'Bid', text: row => price(row, 'bid'), flashes: 'bid' },
+  { key: 'ask', label: 'Ask', text: row => price(row, 'ask'), flashes: 'ask' },
+  { key: 'ask-size', label: 'Ask size', text: row => size(row, 'ask_size') },
+  { key: 'spread', label: 'Spread', text: spreadText },
+  { key: 'last', label: 'Last', text: row => price(row, 'last'), flashes: 'last' },
+  { key: 'last-size', label: 'Size', title: 'Of the last trade; B: a buyer took, S: a seller', text: row => `${size(row, 'last_size')} ${SIDES[row.fields.side ?? ''] ?? ''}`.trim() },
+  { key: 'change', label: 'Change', title: 'Of the last price, since the first one of the session', text: changeText, rank: row => change(row) ?? -Infinity },
+  { key: 'volume', label: 'Volume', text: row => row.fields.volume === undefined ? '' : grouped(row.fields.volume), rank: row => number(row.fields.volume) },
+  { key: 'trend', label: '2 min', title: 'The last two minutes of the price' },
+  { key: 'age', label: 'Age', title: "Since the server took in what is shown, by the server's clock", rank: row => -row.rxMs },
+  { key: 'n', label: 'n', title: 'How many ticks the newest message stands for', text: row => row.rxMs ? `×${row.n}` : '', rank: row => row.n },
+  { key: 'merged', label: 'Merged', title: 'Ticks merged into newer ones on their way here', text: row => grouped(String(row.merged)), rank: row => row.merged },
+  { key: 'gaps', label: 'Gaps', title: 'Announced losses', text: row => String(row.gaps), rank: row => row.gaps },
+  { key: 'state', label: 'State' },
+];
+
+interface Cell { element: HTMLElement; label: Label; arrow: Label | undefined; flashing: boolean }
+
+interface Line {
+  element: HTMLElement;
+  cells: Map<string, Cell>;
+  trend: SVGPolylineElement;
+  row: Row | undefined;
+  index: number;
+  version: number;
+  trendVersion: number;
+  flashUntilMs: number;
+}
+
+export interface GridHooks {
+  pick(symbol: string): void;
+  remove(symbol: string): void;
+  sort(key: string): void;
+  /** Which rows are on screen. */
+  seen(symbols: ReadonlySet<string>): void;
+}
+
+const calm = matchMedia('(prefers-reduced-motion: reduce)');
+
+export class Grid {
+  picked = '';
+  online = false;
+  /** The server's time, when it is known. */
+  serverNowMs: number | undefined;
+  private rows: readonly Row[] = [];
+  private places = new Map<string, number>();
+  private readonly lines: Line[] = [];
+  private readonly heads = new Map<string, HTMLElement>();
+  private seenText = '';
+
+  constructor(private readonly root: HTMLElement, private readonly head: HTMLElement, private readonly body: HTMLElement, private readonly hooks: GridHooks) {
+    this.buildHead();
+    root.addEventListener('keydown', event => this.key(event));
+    body.addEventListener('click', event => this.click(event));
+  }
+
+  /** All rows, in their order. */
+  setRows(rows: readonly Row[]): void {
+    this.rows = rows;
+    this.places = new Map(rows.map((row, place) => [row.symbol, place]));
+    this.body.style.height = `${rows.length * ROW_PX}px`;
+    this.root.setAttribute('aria-rowcount', String(rows.length + 1));
+  }
+
+  setSort(sort: string): void {
+    for (const [key, element] of this.heads) {
+      const way = sort === key ? 'descending' : sort === '-' + key ? 'ascending' : 'none';
+      if (element.getAttribute('aria-sort') !== way) element.setAttribute('aria-sort', way);
+    }
+  }
+
+  /** Brings what is on screen up to date. */
+  paint(nowMs: number): void {
+    const { first, last } = this.range();
+    const count = last - first;
+    while (this.lines.length < count) this.lines.push(this.buildLine());
+    const used = new Set<Line>();
+    for (let index = first; index < last; index++) {
+      // The same element for the same place while the table is scrolled, so that only what comes into sight is painted.
+      const line = this.lines[index % this.lines.length] as Line, row = this.rows[index] as Row;
+      used.add(line);
+      if (line.row !== row || line.index !== index) this.bind(line, row, index);
+      if (line.version !== row.version) this.paintLine(line, row, nowMs);
+    }
+    for (const line of this.lines) if (!used.has(line) && line.row) this.unbind(line);
+    const seen = this.rows.slice(first, last).map(row => row.symbol), text = seen.join();
+    if (text !== this.seenText) {
+      this.seenText = text;
+      this.hooks.seen(new Set(seen));
+    }
+  }
+
+  /** Ages, and the ends of flashes. */
+  paintAges(nowMs: number): void {
+    for (const line of this.lines) {
+      if (!line.row) continue;
+      this.paintAge(line, line.row);
+      if (line.flashUntilMs && nowMs >= line.flashUntilMs) this.unflash(line);
+    }
+  }
+
+  /** Trends: once a second, as they are made of seconds. */
+  paintTrends(): void {
+    for (const line of this.lines) if (line.row) this.paintTrend(line, line.row);
+  }
+
+  repaint(): void {
+    for (const line of this.lines) line.version = -1;
+  }
+
+  pick(symbol: string): void {
+    this.picked = symbol;
+    for (const line of this.lines) if (line.row) this.select(line);
+    const id = this.lines.find(line => line.row?.symbol === symbol)?.element.id;
+    if (id) this.root.setAttribute('aria-activedescendant', id);
+    else this.root.removeAttribute('aria-activedescendant');
+  }
+
+  /** Scrolls as little as is needed. */
+  reveal(symbol: string): void {
+    const place = this.places.get(symbol);
+    if (place === undefined) return;
+    const top = place * ROW_PX, room = this.root.clientHeight - this.head.offsetHeight;
+    if (top < this.root.scrollTop) this.root.scrollTop = top;
+    else if (top + ROW_PX > this.root.scrollTop + room) this.root.scrollTop = top + ROW_PX - room;
+  }
+
+  private range(): { first: number; last: number } {
+    const top = Math.floor(this.root.scrollTop / ROW_PX) - OVERSCAN;
+    const first = Math.max(0, Math.min(top, this.rows.length));
+    return { first, last: Math.min(this.rows.length, top + Math.ceil(this.root.clientHeight / ROW_PX) + 2 * OVERSCAN) };
+  }
+
+  private buildHead(): void {
+    const line = make('div', 'row');
+    line.setAttribute('role', 'row');
+    line.setAttribute('aria-rowindex', '1');
+    for (const column of COLUMNS) {
+      const cell = make('div', `cell c-${column.key}`);
+      cell.setAttribute('role', 'columnheader');
+      if (column.title) cell.title = column.title;
+      if (column.rank || column.key === 'symbol') {
+        const button = make('button', '', column.label);
+        button.type = 'button';
+        button.addEventListener('click', () => this.hooks.sort(column.key));
+        cell.append(button);
+        this.heads.set(column.key, cell);
+      } else {
+        cell.textContent = column.label;
+      }
+      line.append(cell);
+    }
+    line.append(make('div', 'cell c-remove'));
+    this.head.append(line);
+  }
+
+  private buildLine(): Line {
+    const element = make('div', 'row');
+    element.id = `row-${this.lines.length}`;
+    element.setAttribute('role', 'row');
+    const cells = new Map<string, Cell>();
+    const trend = document.createElementNS(SVG, 'polyline');
+    for (const column of COLUMNS) {
+      const cell = make('div', `cell c-${column.key}`);
+      cell.setAttribute('role', column.key === 'symbol' ? 'rowheader' : 'gridcell');
+      let arrow: Label | undefined;
+      if (column.key === 'trend') {
+        const picture = document.createElementNS(SVG, 'svg');
+        picture.setAttribute('viewBox', `0 0 ${TREND.width} ${TREND.height}`);
+        picture.setAttribute('preserveAspectRatio', 'none');
+        picture.setAttribute('aria-hidden', 'true');
+        picture.append(trend);
+        cell.append(picture);
+      }
+      if (column.flashes || column.key === 'state') {
+        const mark = make('i');
+        mark.setAttribute('aria-hidden', 'true');
+        arrow = new Label(mark);
+        cell.append(mark);
+      }
+      cells.set(column.key, { element: cell, label: new Label(cell), arrow, flashing: false });
+      element.append(cell);
+    }
+    const remove = make('button', 'cell c-remove', '×');
+    remove.type = 'button';
+    remove.tabIndex = -1;
+    element.append(remove);
+    this.body.append(element);
+    return { element, cells, trend, row: undefined, index: -1, version: -1, trendVersion: -1, flashUntilMs: 0 };
+  }
+
+  private bind(line: Line, row: Row, index: number): void {
+    if (line.row !== row) {
+      this.unflash(line);
+      line.row = row;
+      line.version = line.trendVersion = -1;
+      line.element.dataset.symbol = row.symbol;
+      line.element.hidden = false;
+      line.element.lastElementChild?.setAttribute('aria-label', `Remove ${row.symbol}`);
+      this.select(line);
+    }
+    if (line.index !== index) {
+      line.index = index;
+      line.element.style.transform = `translateY(${index * ROW_PX}px)`;
+      line.element.setAttribute('aria-rowindex', String(index + 2));
+      line.element.classList.toggle('odd', index % 2 === 1);
+    }
+  }
+
+  private unbind(line: Line): void {
+    line.row = undefined;
+    line.index = -1;
+    line.element.hidden = true;
+    delete line.element.dataset.symbol;
+  }
+
+  private select(line: Line): void {
+    const selected = line.row?.symbol === this.picked;
+    line.element.setAttribute('aria-selected', String(selected));
+    if (selected) this.root.setAttribute('aria-activedescendant', line.element.id);
+  }
+
+  private paintLine(line: Line, row: Row, nowMs: number): void {
+    const before = line.version, anew = before < 0;
+    line.version = row.version;
+    for (const column of COLUMNS) {
+      const cell = line.cells.get(column.key) as Cell;
+      if (column.text) cell.label.put(column.text(row));
+      const name = column.flashes;
+      if (!name) continue;
+      const way = row.moved[name];
+      cell.arrow?.put(way ? ARROWS[way] : '');
+      mark(cell.arrow ? cell.element.firstElementChild as Element : cell.element, way ?? '');
+      if (!anew && way && (row.changed[name] ?? 0) > before && !calm.matches) {
+        mark(cell.element, `cell c-${column.key} flash ${way}`);
+        cell.flashing = true;
+        line.flashUntilMs = nowMs + FLASH_MS;
+      }
+    }
+    const moved = change(row) ?? 0;
+    mark((line.cells.get('change') as Cell).element, `cell c-change ${moved > 0 ? 'up' : moved < 0 ? 'down' : ''}`.trim());
+    const state = this.online ? row.state || 'pending' : 'offline';
+    const cell = line.cells.get('state') as Cell;
+    cell.label.put(state);
+    cell.arrow?.put(STATES[state] ?? '');
+    (line.cells.get('gaps') as Cell).element.title = row.why;
+    line.element.dataset.state = state;
+    line.element.classList.toggle('merging', row.n > 1);
+    line.element.classList.toggle('lossy', row.gaps > 0);
+    this.paintAge(line, row);
+    if (anew) this.paintTrend(line, row);
+  }
+
+  private unflash(line: Line): void {
+    line.flashUntilMs = 0;
+    for (const [key, cell] of line.cells) {
+      if (!cell.flashing) continue;
+      cell.flashing = false;
+      mark(cell.element, `cell c-${key}`);
+    }
+  }
+
+  private paintAge(line: Line, row: Row): void {
+    const cell = line.cells.get('age') as Cell;
+    cell.label.put(this.serverNowMs === undefined || !row.rxMs ? '–' : duration(Math.max(0, this.serverNowMs - row.rxMs)));
+  }
+
+  private paintTrend(line: Line, row: Row): void {
+    if (this.serverNowMs !== undefined && this.online) row.trend.fill(Math.floor(this.serverNowMs / 1_000));
+    if (line.trendVersion === row.trend.version) return;
+    line.trendVersion = row.trend.version;
+    line.trend.setAttribute('points', row.trend.points(TREND.width, TREND.height));
+  }
+
+  private click(event: MouseEvent): void {
+    const target = event.target as Element, symbol = target.closest<HTMLElement>('.row')?.dataset.symbol;
+    if (symbol === undefined) return;
+    if (target.classList.contains('c-remove')) this.hooks.remove(symbol);
+    else this.hooks.pick(symbol);
+  }
+
+  private key(event: KeyboardEvent): void {
+    if (event.target !== this.root || event.ctrlKey || event.metaKey || event.altKey || !this.rows.length) return;
+    const page = Math.max(1, Math.floor((this.root.clientHeight - this.head.offsetHeight) / ROW_PX) - 1);
+    const end = this.rows.length - 1, at = this.places.get(this.picked) ?? -1;
+    const moves: Record<string, number> = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: end };
+    const to = moves[event.key];
+    if (to !== undefined) {
+      const row = this.rows[Math.min(end, Math.max(0, to))];
+      if (row) this.hooks.pick(row.symbol);
+    } else if (event.key === 'Delete' && at >= 0) {
+      const next = this.rows[at + 1] ?? this.rows[at - 1], gone = this.picked;
+      if (next) this.hooks.pick(next.symbol);
+      this.hooks.remove(gone);
+    } else {
+      return;
+    }
+    event.preventDefault();
+  }
+}

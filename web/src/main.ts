@@ -1,0 +1,335 @@
+// The page: all parts joined. Messages change rows; what is on screen is painted once a frame.
+
+import { Book, type Row } from './book';
+import { Chart } from './chart';
+import { grouped } from './decimal';
+import { ARROWS, byId, duration, Label, make, mark } from './dom';
+import { changeText, COLUMNS, Grid, priceText, sizeText, spreadText } from './grid';
+import { canThrottle, openLink } from './link';
+import { Picked } from './picked';
+import { finder, Search } from './search';
+import { Session } from './session';
+import { Tape } from './tape';
+import { nextTheme, setTheme, storedTheme } from './theme';
+import { formatView, isLeftOut, parseView, type View, Watchlist } from './watchlist';
+
+const AGES_MS = 200;
+const SECOND_MS = 1_000;
+/** While the table is scrolled, what is on screen changes with each frame. */
+const SEEN_MS = 120;
+/** While rows are passed over with the keyboard, not each one's history is asked for. */
+const PICK_MS = 120;
+const CHIPS_MAX = 10;
+
+let view = parseView(location.search);
+let filterText = '';
+let orderIsOld = true;
+let framed = false;
+let chosenPlaces = -1;
+let seen: ReadonlySet<string> = new Set();
+const timers = { seen: 0, pick: 0 };
+const before = { atMs: 0, messages: 0, bytes: 0 };
+
+const nowMs = (): number => performance.timeOrigin + performance.now();
+
+async function symbols(): Promise<string[]> {
+  const answer = await fetch('/v1/symbols');
+  if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+  return (await answer.json() as { symbol: string }[]).map(({ symbol }) => symbol);
+}
+
+// === The parts
+
+const picked = new Picked();
+const book = new Book({
+  born: () => { orderIsOld = true; },
+  data: (row, message) => { if (row.symbol === picked.symbol) picked.data(message, row.fields.last !== undefined); },
+  // That older ticks are no longer in the ring is no loss.
+  gap: (row, message, history) => { if (row.symbol === picked.symbol && !history) picked.gap(message); },
+});
+const session = new Session({
+  open: (rate, events) => openLink(location.origin.replace(/^http/, 'ws') + '/v1/stream', rate, events),
+  nowMs,
+  later: (ms, call) => { const timer = setTimeout(call, ms); return () => clearTimeout(timer); },
+  chance: Math.random,
+  symbols,
+  changed: soon,
+  listCut: list => { keep({ entries: [...list.entries] }); paintChips(); orderIsOld = true; },
+}, book, new Watchlist(view.entries), view.intervalMs);
+const grid = new Grid(byId('grid'), byId('head'), byId('rows'), {
+  pick,
+  remove: symbol => change(session.watchlist.without(symbol)),
+  sort: key => sortBy(view.sort === key ? '-' + key : view.sort === '-' + key ? '' : key),
+  seen: shown => { seen = shown; tellSeen(); },
+});
+const chart = new Chart(byId('chart'));
+const tape = new Tape(byId('tape'), byId('told'));
+const search = new Search({
+  symbols,
+  watched: symbol => book.rows.has(symbol) || session.watchlist.has(symbol),
+  filter: text => { filterText = text.trim(); orderIsOld = true; soon(); },
+  go: pick,
+  add(entry) { change(session.watchlist.with(entry)); if (!entry.includes('*') && !isLeftOut(entry)) pick(entry); },
+  leave: () => byId('grid').focus(),
+});
+
+// === What a person does
+
+function keep(changes: Partial<View>, asStep = false): void {
+  view = { ...view, ...changes };
+  const address = location.pathname + formatView(view);
+  if (asStep) history.pushState(null, '', address);
+  else history.replaceState(null, '', address);
+}
+
+function change(list: Watchlist): void {
+  keep({ entries: [...list.entries] }, true);
+  apply(list);
+}
+
+function apply(list: Watchlist): void {
+  session.setList(list);
+  orderIsOld = true;
+  paintChips();
+}
+
+function pick(symbol: string): void {
+  choose(symbol);
+  keep({ pick: symbol });
+  grid.reveal(symbol);
+  soon();
+}
+
+function choose(symbol: string): void {
+  if (picked.symbol === symbol) return;
+  picked.choose(symbol);
+  grid.pick(symbol);
+  chosenPlaces = -1;
+  clearTimeout(timers.pick);
+  timers.pick = setTimeout(() => session.pick(picked.symbol), PICK_MS);
+}
+
+function sortBy(sort: string): void {
+  keep({ sort });
+  orderIsOld = true;
+  soon();
+}
+
+function tellSeen(): void {
+  clearTimeout(timers.seen);
+  timers.seen = setTimeout(() => session.setSeen(document.hidden ? new Set() : seen), SEEN_MS);
+}
+
+const interval = byId<HTMLSelectElement>('interval');
+interval.value = String(view.intervalMs);
+interval.addEventListener('change', () => {
+  keep({ intervalMs: Number(interval.value) });
+  session.setInterval(view.intervalMs);
+});
+
+const reads = byId<HTMLSelectElement>('reads');
+reads.disabled = !canThrottle();
+reads.title = canThrottle()
+  ? 'Slows down how this page, and no other client, takes bytes off the network: see ?'
+  : "This browser has no WebSocketStream, whose reads a page can slow down (or the page is not served from a secure context). "
+    + "curl -N --limit-rate 8k '…/v1/sse?symbols=*' shows the same.";
+reads.addEventListener('change', () => {
+  const kilobytes = Number(reads.value);
+  session.setReadRate(kilobytes ? kilobytes * 1_000 : Infinity);
+  document.body.classList.toggle('slow', kilobytes > 0);
+});
+
+const themeButton = byId('theme');
+function theme(chosen = nextTheme(storedTheme())): void {
+  setTheme(chosen);
+  themeButton.textContent = chosen;
+  themeButton.setAttribute('aria-label', `Colours: ${chosen}`);
+  chart.restyle();
+}
+theme(storedTheme());
+themeButton.addEventListener('click', () => theme());
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => chart.restyle());
+
+const help = byId<HTMLDialogElement>('help');
+byId('keys').addEventListener('click', () => help.showModal());
+byId('again').addEventListener('click', () => session.connectAgain());
+
+addEventListener('keydown', event => {
+  const typing = (event.target as Element).matches('input, select, dialog *');
+  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === '/') search.focus();
+  else if (event.key === '?') help.showModal();
+  else if (event.key === 't') theme();
+  else if (event.key === 'g') byId('grid').focus();
+  else return;
+  event.preventDefault();
+});
+addEventListener('popstate', () => {
+  view = parseView(location.search);
+  interval.value = String(view.intervalMs);
+  session.setInterval(view.intervalMs);
+  apply(new Watchlist(view.entries));
+  if (view.pick) choose(view.pick);
+});
+document.addEventListener('visibilitychange', tellSeen);
+byId('grid').addEventListener('scroll', () => soon(), { passive: true });
+new ResizeObserver(() => soon()).observe(byId('grid'));
+
+// === What is shown
+
+function paintChips(): void {
+  const entries = session.watchlist.entries, chips = byId('chips');
+  chips.replaceChildren(...entries.slice(0, CHIPS_MAX).map(entry => {
+    const chip = make('li', isLeftOut(entry) ? 'out' : ''), remove = make('button', '', '×');
+    remove.type = 'button';
+    remove.setAttribute('aria-label', isLeftOut(entry) ? `Show ${entry.slice(1)} again` : `Remove ${entry} from the watchlist`);
+    remove.addEventListener('click', () => change(session.watchlist.without(entry)));
+    chip.append(make('span', '', isLeftOut(entry) ? `not ${entry.slice(1)}` : entry), remove);
+    return chip;
+  }));
+  if (entries.length > CHIPS_MAX) chips.append(make('li', 'more', `and ${entries.length - CHIPS_MAX} more`));
+}
+
+function order(): void {
+  orderIsOld = false;
+  const finds = finder(filterText), list = session.watchlist;
+  const rows = [...book.rows.values()].filter(row => finds(row.symbol));
+  const place = new Map(rows.map(row => [row, list.place(row.symbol) ?? Infinity]));
+  const down = view.sort.startsWith('-'), key = down ? view.sort.slice(1) : view.sort;
+  const rank = COLUMNS.find(column => column.key === key)?.rank;
+  const bySymbol = (a: Row, b: Row): number => a.symbol < b.symbol ? -1 : a.symbol > b.symbol ? 1 : 0;
+  const byPlace = (a: Row, b: Row): number => ((place.get(a) ?? 0) - (place.get(b) ?? 0) || 0) || bySymbol(a, b);
+  if (rank) {
+    const ranks = new Map(rows.map(row => [row, rank(row)]));
+    rows.sort((a, b) => {
+      const [left = 0, right = 0] = [ranks.get(a), ranks.get(b)];
+      return (left === right ? 0 : left < right === down ? -1 : 1) || bySymbol(a, b);
+    });
+  } else if (key === 'symbol') {
+    rows.sort((a, b) => down ? bySymbol(a, b) : bySymbol(b, a));
+  } else {
+    rows.sort(byPlace);
+  }
+  grid.setRows(rows);
+  grid.setSort(view.sort);
+  const all = book.rows.size, some = rows.length;
+  labels.count.put(`${some < all ? `${grouped(String(some))} of ` : ''}${grouped(String(all))} ${all === 1 ? 'symbol' : 'symbols'}`);
+  const empty = byId('empty');
+  empty.hidden = some > 0;
+  empty.textContent = all ? `No row matches “${filterText}”` : list.entries.length ? 'No symbol yet' : 'The watchlist is empty: press / and add a symbol, or * for all';
+  // There is always a symbol to look at.
+  const wished = view.pick || picked.symbol;
+  if (book.rows.has(wished)) choose(wished);
+  else if (rows[0]) choose(rows[0].symbol);
+  byId('detail').hidden = !book.rows.has(picked.symbol);
+}
+
+function label(id: string): Label {
+  const element = byId(id);
+  element.textContent = '';
+  return new Label(element);
+}
+const labels = Object.fromEntries(['badge', 'pace', 'trip', 'updates', 'bytes', 'merged', 'gaps', 'errors', 'behind', 'notice', 'count', 'pick', 'pick-last', 'pick-change']
+  .map(id => [id, label(id)])) as Record<string, Label> & { count: Label };
+const put = (id: string, text: string): void => labels[id]?.put(text);
+
+const FACTS: readonly [string, (row: Row) => string][] = [
+  ['Bid', row => `${priceText(row, 'bid')} × ${sizeText(row, 'bid_size')}`],
+  ['Ask', row => `${priceText(row, 'ask')} × ${sizeText(row, 'ask_size')}`],
+  ['Spread', spreadText],
+  ['Open', row => priceText(row, 'open')],
+  ['High', row => priceText(row, 'high')],
+  ['Low', row => priceText(row, 'low')],
+  ['Volume', row => grouped(row.fields.volume ?? '')],
+  ['Trades', row => row.fields.trades === undefined ? '' : grouped(String(row.fields.trades))],
+  ['seq', row => grouped(String(row.seq))],
+];
+const facts = FACTS.map(([name, text]) => {
+  const box = make('div'), value = make('dd');
+  box.append(make('dt', '', name), value);
+  byId('facts').append(box);
+  return { label: new Label(value), text };
+});
+
+function paintPicked(atMs: number): void {
+  const row = book.rows.get(picked.symbol);
+  if (!row) return;
+  if (chosenPlaces !== row.pricePlaces) {
+    if (chosenPlaces < 0) chart.show(picked.bars, row.pricePlaces);
+    else chart.setPlaces(row.pricePlaces);
+    chosenPlaces = row.pricePlaces;
+  }
+  const way = row.moved.last;
+  put('pick', row.symbol);
+  put('pick-last', `${way ? ARROWS[way] + ' ' : ''}${priceText(row, 'last')}`);
+  mark(byId('pick-last'), way ?? '');
+  const moved = changeText(row);
+  put('pick-change', moved);
+  mark(byId('pick-change'), moved.startsWith('+') ? 'up' : moved.startsWith('-') ? 'down' : '');
+  for (const fact of facts) fact.label.put(fact.text(row));
+  tape.paint(picked.sales, row);
+  chart.paint(atMs);
+}
+
+function soon(): void {
+  if (framed) return;
+  framed = true;
+  requestAnimationFrame(paint);
+}
+
+function paint(): void {
+  framed = false;
+  const atMs = nowMs();
+  if (grid.online !== session.online) {
+    grid.online = session.online;
+    mark(document.body, `${session.online ? '' : 'offline'} ${reads.value === '0' ? '' : 'slow'}`.trim());
+  }
+  if (orderIsOld || book.rows.size !== rowsOrdered) {
+    rowsOrdered = book.rows.size;
+    order();
+  }
+  grid.serverNowMs = session.clock.at(atMs);
+  grid.paint(atMs);
+  paintPicked(atMs);
+  paintBar();
+}
+let rowsOrdered = 0;
+
+function paintBar(): void {
+  const { state, retryMs } = session;
+  put('badge', state === 'reconnecting' && retryMs ? `reconnecting in ${duration(retryMs)}` : state);
+  byId('badge').dataset.state = state;
+  put('pace', session.online ? session.pace : '–');
+  byId('pace').dataset.pace = session.pace;
+  put('notice', session.notice);
+  put('behind', session.dirty ? `${session.dirty} wait, the oldest for ${duration(session.oldestMs)}` : '');
+  put('errors', String(book.errors));
+  mark(byId('errors'), book.errors ? 'wrong' : '');
+  byId('errors').title = book.lastError;
+  byId('again').hidden = state !== 'ended';
+}
+
+setInterval(() => {
+  const atMs = nowMs();
+  grid.serverNowMs = session.clock.at(atMs);
+  grid.paintAges(atMs);
+}, AGES_MS);
+setInterval(() => {
+  session.tick();
+  const atMs = nowMs(), seconds = (atMs - before.atMs) / SECOND_MS;
+  const rate = (now: number, then: number): number => session.online ? (now - then) / seconds : NaN;
+  const messages = rate(book.messages, before.messages), bytes = rate(session.bytes, before.bytes);
+  Object.assign(before, { atMs, messages: book.messages, bytes: session.bytes });
+  put('updates', Number.isNaN(messages) ? '–' : grouped(messages.toFixed()));
+  put('bytes', Number.isNaN(bytes) ? '–' : `${(bytes / 1_000).toFixed(1)} kB/s`);
+  put('trip', session.tripMs === undefined ? '–' : `${session.tripMs.toFixed(session.tripMs < 10 ? 1 : 0)} ms`);
+  put('merged', grouped(String(book.merged)));
+  put('gaps', grouped(String(book.gaps)));
+  grid.paintTrends();
+  // What is sorted by a figure moves once a second, and not under the eyes.
+  if (view.sort && view.sort !== 'symbol' && view.sort !== '-symbol') orderIsOld = true;
+  soon();
+}, SECOND_MS);
+
+paintChips();
+session.connect();

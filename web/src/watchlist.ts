@@ -1,0 +1,120 @@
+// The watchlist, as it stands in the address: `?symbols=BTCUSDT,ETH*,!ETHBTC&pick=BTCUSDT&interval=100`.
+//
+// An entry is a name, a glob with `*`, or either behind `!`, which leaves it out. The address is the one place where the list
+// is kept, so that it can be shared, bookmarked and gone back to.
+
+export interface View {
+  entries: string[];
+  /** The symbol whose chart and trades are shown; empty for the first one. */
+  pick: string;
+  /** The least time between two messages of a row on screen. */
+  intervalMs: number;
+  /** What rows are sorted by; a `-` before it turns it around. Empty for the order of the list. */
+  sort: string;
+}
+
+export const INTERVALS_MS: readonly number[] = [0, 100, 250, 1000];
+const INTERVAL_DEFAULT_MS = 100;
+const ALL = '*';
+
+export const isGlob = (entry: string): boolean => entry.includes('*');
+export const isLeftOut = (entry: string): boolean => entry.startsWith('!');
+
+export function parseView(query: string): View {
+  const parameters = new URLSearchParams(query);
+  const listed = parameters.getAll('symbols').join().split(',').map(entry => entry.trim());
+  const entries = [...new Set(listed)].filter(entry => entry !== '' && entry !== '!');
+  const interval = Number(parameters.get('interval') ?? INTERVAL_DEFAULT_MS);
+  return {
+    entries: entries.some(entry => !isLeftOut(entry)) || parameters.has('symbols') ? entries : [ALL],
+    pick: parameters.get('pick') ?? '',
+    intervalMs: INTERVALS_MS.includes(interval) ? interval : INTERVAL_DEFAULT_MS,
+    sort: parameters.get('sort') ?? '',
+  };
+}
+
+/** The query for a view, with what may stand unescaped in a query left as a person would write it. */
+export function formatView(view: View): string {
+  const plain = (text: string): string => encodeURIComponent(text).replace(/%(2F|3A|40)/g, decodeURIComponent);
+  const parts: string[] = [];
+  if (view.entries.length !== 1 || view.entries[0] !== ALL) parts.push('symbols=' + view.entries.map(plain).join());
+  if (view.pick) parts.push('pick=' + plain(view.pick));
+  if (view.intervalMs !== INTERVAL_DEFAULT_MS) parts.push(`interval=${view.intervalMs}`);
+  if (view.sort) parts.push('sort=' + plain(view.sort));
+  return parts.length ? '?' + parts.join('&') : '';
+}
+
+/** Whether a glob matches, in time that is bounded by the product of the lengths: the pattern may come with a link. */
+export function matches(glob: string, text: string): boolean {
+  let at = 0, in_ = 0, star = -1, back = 0;
+  while (in_ < text.length) {
+    if (glob[at] === '*') {
+      star = at++;
+      back = in_;
+    } else if (at < glob.length && glob[at] === text[in_]) {
+      at++;
+      in_++;
+    } else if (star >= 0) {
+      at = star + 1;
+      in_ = ++back;
+    } else {
+      return false;
+    }
+  }
+  while (glob[at] === '*') at++;
+  return at === glob.length;
+}
+
+/** A list of entries, made ready to be asked. */
+export class Watchlist {
+  readonly entries: readonly string[];
+  private readonly places = new Map<string, number>();
+  private readonly globs: [string, number][] = [];
+  private readonly outNames = new Set<string>();
+  private readonly outGlobs: string[] = [];
+
+  constructor(entries: readonly string[]) {
+    this.entries = entries;
+    entries.forEach((entry, place) => {
+      if (isLeftOut(entry)) {
+        const out = entry.slice(1);
+        if (isGlob(out)) this.outGlobs.push(out);
+        else this.outNames.add(out);
+      } else if (isGlob(entry)) {
+        this.globs.push([entry, place]);
+      } else {
+        this.places.set(entry, place);
+      }
+    });
+  }
+
+  /** The place of the first entry that has the symbol; none when it is not on the list. A name stands above `!`. */
+  place(symbol: string): number | undefined {
+    const named = this.places.get(symbol);
+    if (named !== undefined) return named;
+    if (this.outNames.has(symbol) || this.outGlobs.some(glob => matches(glob, symbol))) return undefined;
+    return this.globs.find(([glob]) => matches(glob, symbol))?.[1];
+  }
+
+  has(symbol: string): boolean {
+    return this.place(symbol) !== undefined;
+  }
+
+  /** What is asked of the server. A name that a glob matches is left to the glob: asked for again, it would begin anew. */
+  targets(): { names: string[]; globs: string[] } {
+    const globs = this.globs.map(([glob]) => glob);
+    return { names: [...this.places.keys()].filter(name => !globs.some(glob => matches(glob, name))), globs };
+  }
+
+  with(entry: string): Watchlist {
+    const others = this.entries.filter(other => other !== entry && other !== '!' + entry);
+    const already = !isGlob(entry) && !isLeftOut(entry) && new Watchlist(others).has(entry);
+    return new Watchlist(already ? others : [...others, entry]);
+  }
+
+  /** Without an entry; or without a symbol that a glob has, which is then left out by name. */
+  without(entry: string): Watchlist {
+    const left = new Watchlist(this.entries.filter(other => other !== entry));
+    return !isGlob(entry) && !isLeftOut(entry) && left.has(entry) ? new Watchlist([...left.entries, '!' + entry]) : left;
+  }
+}

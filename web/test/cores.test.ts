@@ -1,0 +1,151 @@
+// The small pure parts.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Bars, BARS_MAX } from '../src/bars';
+import { ServerClock } from '../src/clock';
+import { changeHundredths, compare, grouped, padded, percent, places, scaled, spread, unscaled } from '../src/decimal';
+import { comesBack, pauseMs } from '../src/retry';
+import { SECONDS_MAX, SecondRing } from '../src/ring';
+import { Sales, SALES_MAX } from '../src/sales';
+import { formatView, matches, parseView, type View, Watchlist } from '../src/watchlist';
+
+let seed = 1;
+const random = (below: number): number => (seed = (seed * 48271) % 2147483647) % below;
+const pickOf = <T>(values: readonly T[]): T => values[random(values.length)] as T;
+
+test('decimals come out as they went in, and are compared exactly', () => {
+  for (let round = 0; round < 2_000; round++) {
+    const units = BigInt(random(2) ? 1 : -1) * (BigInt(random(2_000_000_000)) * BigInt(random(2_000_000_000)) + BigInt(random(1_000)));
+    assert.equal(scaled(unscaled(units)), units);
+    const other = units + BigInt(random(3) - 1);
+    assert.equal(compare(unscaled(other), unscaled(units)), other < units ? -1 : other > units ? 1 : 0);
+    assert.equal(scaled(spread(unscaled(units), unscaled(other))), other - units);
+  }
+  assert.equal(unscaled(9223372036854775807n), '9223372036.854775807');
+  assert.equal(unscaled(-500000000n), '-0.5');
+  assert.equal(compare('1.0', '1'), 0);
+});
+
+test('formats', () => {
+  assert.deepEqual(['1', '1.5', '1.50', '0.000000001'].map(places), [0, 1, 2, 9]);
+  assert.deepEqual([padded('87000.1', 2), padded('5', 2), padded('5', 0), padded('1.25', 1)], ['87000.10', '5.00', '5', '1.25']);
+  assert.deepEqual(['1', '999', '1000', '1234567.8901', '-1234'].map(grouped), ['1', '999', '1,000', '1,234,567.8901', '-1,234']);
+  assert.deepEqual([['101.5', '100'], ['99.995', '100'], ['99.9951', '100'], ['1', '0'], ['100', '100'], ['-1', '-2']].map(([last, open]) => changeHundredths(last as string, open as string)),
+    [150, -1, 0, undefined, 0, 5000]);
+  assert.deepEqual([150, -2, 0, -1234].map(percent), ['+1.50', '-0.02', '0.00', '-12.34']);
+});
+
+test('globs match as a plain reading of the rule says, and quickly', () => {
+  const slow = (glob: string, text: string): boolean => glob === '' ? text === ''
+    : glob[0] === '*' ? slow(glob.slice(1), text) || text !== '' && slow(glob, text.slice(1))
+      : text !== '' && glob[0] === text[0] && slow(glob.slice(1), text.slice(1));
+  for (let round = 0; round < 5_000; round++) {
+    const word = (letters: string[], most: number): string => Array.from({ length: random(most) }, () => pickOf(letters)).join('');
+    const glob = word(['a', 'b', '*'], 7), text = word(['a', 'b'], 8);
+    assert.equal(matches(glob, text), slow(glob, text), `${glob} ${text}`);
+  }
+  assert.equal(matches('*a'.repeat(30) + '*b', 'a'.repeat(64)), false);
+});
+
+test('a view survives the address', () => {
+  const names = ['BTC-USD', 'ETH/EUR', 'A:B', 'X@Y', 'Z^1', 'Q=F', 'H#1', 'P+Q', '*', 'ETH*', '!SOL', '!B*'];
+  for (let round = 0; round < 500; round++) {
+    const entries = [...new Set(Array.from({ length: 1 + random(5) }, () => pickOf(names)))];
+    const view: View = { entries, pick: pickOf(['', ...names.slice(0, 8)]), intervalMs: pickOf([0, 100, 250, 1000]), sort: pickOf(['', 'change', '-volume']) };
+    assert.deepEqual(parseView(formatView(view)), view);
+  }
+  assert.equal(formatView(parseView('')), '');
+  assert.equal(formatView(parseView('?symbols=BTC-USD,ETH*&interval=250')), '?symbols=BTC-USD,ETH*&interval=250');
+  assert.deepEqual(parseView('?symbols=A,,B&symbols=B,!&interval=7').entries, ['A', 'B']);
+  assert.equal(parseView('?interval=7').intervalMs, 100);
+  assert.deepEqual(parseView('?symbols=').entries, [], 'an empty list is a list');
+});
+
+test('the watchlist', () => {
+  const list = new Watchlist(['B', 'ETH*', '!ETHX', '*', '!Q*']);
+  assert.deepEqual(['B', 'ETHA', 'ETHX', 'A', 'QQ'].map(symbol => list.place(symbol)), [0, 1, undefined, 3, undefined]);
+  assert.deepEqual(list.targets(), { names: [], globs: ['ETH*', '*'] });
+  assert.deepEqual(new Watchlist(['A', 'ETHB', 'ETH*']).targets(), { names: ['A'], globs: ['ETH*'] });
+  assert.deepEqual(list.without('B').entries, ['ETH*', '!ETHX', '*', '!Q*', '!B'], 'the glob has it too');
+  assert.deepEqual(new Watchlist(['A', 'B']).without('A').entries, ['B']);
+  assert.deepEqual(new Watchlist(['*', '!A']).with('A').entries, ['*']);
+  assert.deepEqual(new Watchlist(['A']).with('B').with('B').entries, ['A', 'B']);
+  assert.deepEqual(new Watchlist(['*', '!A']).without('!A').entries, ['*']);
+});
+
+test('coming back', () => {
+  assert.deepEqual([1001, 1006, 1008, 1011, 4001, 4008, 4009, 4099, 4200].map(comesBack), Array(9).fill(true));
+  assert.deepEqual([1000, 1002, 1003, 1007, 1009, 4100, 4103, 4129, 4199].map(comesBack), Array(9).fill(false));
+  assert.deepEqual([0, 1, 2, 5, 6, 7, 60].map(failures => pauseMs(failures, 1)), [250, 500, 1000, 8000, 15000, 15000, 15000]);
+  assert.equal(pauseMs(0, 0), 125);
+  assert.equal(pauseMs(9, 0.5, 1730), 1730);
+});
+
+test('the clock believes the quickest ping, and forgets slowly', () => {
+  const clock = new ServerClock();
+  assert.equal(clock.at(0), undefined);
+  clock.pong(0, 100, 1050);
+  assert.equal(clock.at(0), 1000);
+  clock.pong(1000, 1002, 2501);
+  assert.equal(clock.at(0), 1500);
+  clock.pong(2000, 3000, 9999);
+  assert.equal(clock.at(0), 1500, 'a slow one says less');
+  clock.pong(1e9, 1e9 + 100, 1e9 + 1050);
+  assert.equal(clock.at(0), 1000, 'clocks drift');
+});
+
+test('a trend holds two minutes, however long', () => {
+  const ring = new SecondRing();
+  assert.equal(ring.points(90, 20), '');
+  for (let second = 1_000; second < 1_400; second += 1 + random(3)) ring.add(second, second);
+  ring.fill(1_400);
+  const values = [...ring];
+  assert.equal(values.length, SECONDS_MAX);
+  assert.deepEqual(values, [...values].sort((a, b) => a - b));
+  assert.ok((values[0] ?? 0) >= 1_400 - SECONDS_MAX - 2);
+  ring.add(1_300, 7);
+  assert.equal([...ring].at(-1), 7, 'time does not go back');
+  ring.fill(99_999);
+  assert.deepEqual([...new Set(ring)], [7]);
+  assert.equal(ring.points(90, 20).split(' ').length, SECONDS_MAX);
+});
+
+test('bars: longer ones are made of the seconds', () => {
+  const bars = new Bars();
+  for (let at = 0; at < 2 * BARS_MAX; at++) bars.add(at, at % 7, 1);
+  const seconds = bars.grouped(1), minutes = bars.grouped(60);
+  assert.ok(seconds.length <= BARS_MAX * 1.1);
+  for (const minute of minutes.slice(1)) {
+    const inside = seconds.filter(({ time }) => time >= minute.time && time < minute.time + 60);
+    assert.deepEqual(minute, { time: minute.time, open: inside[0]?.open, close: inside.at(-1)?.close, high: 6, low: 0, volume: inside.length });
+  }
+  assert.deepEqual(bars.grouped(60, minutes.at(-2)?.time), minutes.slice(-2));
+});
+
+test('times and sales account for each tick', () => {
+  for (let round = 0; round < 200; round++) {
+    const sales = new Sales('A');
+    let seq = random(100), trades = 0, volume = 0;
+    const head = () => ({ symbol: 'A', seq, ts: 1, rx: 1, trades, volume: String(volume) });
+    sales.data({ type: 'snapshot', ...head() });
+    for (let step = 0; step < 50; step++) {
+      const n = 1 + random(3);
+      if (random(8) === 0) {
+        sales.gap({ type: 'gap', symbol: 'A', from: seq + 1, to: seq + n, reason: 'slow' });
+        seq += n;
+        sales.data({ type: 'snapshot', ...head() });
+      } else {
+        seq += n;
+        trades += n;
+        volume += n;
+        sales.data({ type: 'update', ...head(), n, last: '5', last_size: '1', side: 'buy' });
+      }
+    }
+    assert.equal(sales.to - sales.from + 1, sales.ticks + sales.merged + sales.lost);
+    const sold = sales.lines.reduce((sum, line) => sum + (line.kind === 'sale' ? line.trades : 0), 0);
+    assert.equal(sold, trades);
+  }
+  const sales = new Sales('A');
+  for (let seq = 1; seq < 5_000; seq++) sales.data({ type: 'update', symbol: 'A', seq, ts: 1, rx: 1, last: '1', last_size: '1' });
+  assert.ok(sales.lines.length <= SALES_MAX * 1.2);
+});

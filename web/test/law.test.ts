@@ -1,0 +1,230 @@
+// Messages, as the server would write them, against a session and its book: no page, no socket.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Book } from '../src/book';
+import { quoteDecimals } from '../src/decimal';
+import type { Link, LinkEvents } from '../src/link';
+import { Picked } from '../src/picked';
+import { Session } from '../src/session';
+import { Watchlist } from '../src/watchlist';
+
+type Sent = { op: string; id: number; symbols?: string[]; mode?: string; interval_ms?: number; resume?: { epoch: string; last: Record<string, number> } };
+
+/** A session with a server that is played by the test. */
+function play(entries: string[]) {
+  const picked = new Picked();
+  const book = new Book({
+    data: (row, message) => { if (row.symbol === picked.symbol) picked.data(message, row.fields.last !== undefined); },
+    gap: (row, message, history) => { if (row.symbol === picked.symbol && !history) picked.gap(message); },
+  });
+  const links: { events: LinkEvents; sent: Sent[]; link: Link; rate: number }[] = [];
+  const timers: { ms: number; call: () => void }[] = [];
+  let nowMs = 1_000;
+  const session = new Session({
+    open(rate, events) {
+      const sent: Sent[] = [];
+      const link: Link = { throttles: rate !== Infinity, rate, send: text => { sent.push(JSON.parse(text) as Sent); }, close: () => undefined };
+      links.push({ events, sent, link, rate });
+      return link;
+    },
+    nowMs: () => nowMs,
+    later(ms, call) { const timer = { ms, call }; timers.push(timer); return () => { timers.splice(timers.indexOf(timer), 1); }; },
+    chance: () => 1,
+    symbols: () => Promise.resolve(['A', 'B', 'C']),
+    changed: () => undefined,
+    listCut: () => undefined,
+  }, book, new Watchlist(entries), 100);
+  const newest = () => links.at(-1) as (typeof links)[0];
+  const say = (...messages: object[]) => newest().events.frame(JSON.stringify(messages));
+  const welcome = (epoch = 'e1') => say({ type: 'welcome', protocol: 1, session: '1', epoch, heartbeat_ms: 5000,
+    limits: { subscriptions: 2048, message_bytes: 65536, interval_ms: 60000, ring_ticks: 1024, commands_burst: 200 } });
+  const sent = (op: string) => newest().sent.filter(command => command.op === op);
+  const answer = (command: Sent | undefined, status: string) =>
+    say({ type: 'subscribed', id: command?.id, results: command?.symbols?.map(symbol => ({ symbol, status })) });
+  session.connect();
+  return { session, book, picked, links, timers, say, welcome, sent, answer, newest, pass: (ms: number) => { nowMs += ms; } };
+}
+const tick = (symbol: string, seq: number, more: object = {}) => ({ type: 'update', symbol, seq, ts: seq * 1e6, rx: seq * 1e6, bid: String(seq), ...more });
+const base = (symbol: string, seq: number, more: object = {}) => ({ ...tick(symbol, seq, more), type: 'snapshot' });
+
+test('each tick is shown, merged or lost, for any mixture of messages', () => {
+  let seed = 1;
+  const random = (below: number) => (seed = (seed * 48271) % 2147483647) % below;
+  for (let round = 0; round < 300; round++) {
+    const book = new Book();
+    book.epoch = 'e';
+    let seq = 1 + random(50), shown = 0;
+    const first = seq;
+    book.data(base('A', seq) as never);
+    for (let step = 0; step < 60; step++) {
+      const n = 1 + random(4);
+      if (random(5) === 0) {
+        book.gap({ type: 'gap', symbol: 'A', from: seq + 1, to: seq + n, reason: 'slow' });
+        seq += n;
+        book.data(base('A', seq) as never);
+      } else {
+        seq += n;
+        shown++;
+        book.data(tick('A', seq, { n }) as never);
+      }
+    }
+    const row = book.row('A');
+    assert.equal(book.errors, 0);
+    assert.equal(seq - first, shown + row.merged + row.lost + 0, `round ${round}`);
+  }
+});
+
+test('what breaks law 4 is counted', () => {
+  const book = new Book();
+  book.data(base('A', 7) as never);
+  book.data(tick('A', 10, { n: 3 }) as never);
+  assert.equal(book.errors, 0);
+  book.data(tick('A', 13, { n: 2 }) as never);
+  book.data(tick('A', 13) as never);
+  book.data(base('A', 12) as never);
+  book.gap({ type: 'gap', symbol: 'A', from: 15, to: 16, reason: 'slow' });
+  assert.equal(book.errors, 4);
+});
+
+test('a snapshot is the whole record, an update the fields that it has', () => {
+  const { session, book, say, welcome } = play(['A']);
+  welcome();
+  say(base('A', 1, { bid: 1, ask: 2 }), tick('A', 2, { bid: 1.5 }));
+  assert.deepEqual(book.row('A').fields, { bid: '1.5', ask: '2' });
+  assert.equal(book.row('A').moved.bid, 'up');
+  say(base('A', 3, { bid: 1 }));
+  assert.deepEqual(book.row('A').fields, { bid: '1' });
+  assert.ok(session.online);
+});
+
+test('digits beyond a double stay', () => {
+  const frame = '[{"type":"update","symbol":"A","seq":1,"ts":1,"rx":1,"bid":9223372036.854775807,"volume":123456789012345678901.5,"trades":3}]';
+  assert.deepEqual(JSON.parse(quoteDecimals(frame)), [{ type: 'update', symbol: 'A', seq: 1, ts: 1, rx: 1, bid: '9223372036.854775807', volume: '123456789012345678901.5', trades: 3 }]);
+  for (const text of ['[{"type":"error","message":"\\"bid\\":1, \\"bid"}]', '[{"symbol":"bid","seq":5}]', '[{"fields":["bid","ask"]}]']) {
+    assert.deepEqual(JSON.parse(quoteDecimals(text)), JSON.parse(text));
+  }
+});
+
+test('a break is resumed from what is held, with the picked symbol tick by tick', () => {
+  const { session, book, picked, timers, say, welcome, sent, answer, newest } = play(['*']);
+  picked.choose('A');
+  session.pick('A');
+  welcome();
+  say(base('A', 2000), base('B', 5));
+  const history = sent('subscribe').find(({ mode }) => mode === 'every');
+  assert.deepEqual(history?.resume, { epoch: 'e1', last: { A: 2000 - 896 } }, 'what the ring has of it, less an eighth');
+  say(tick('A', 2001));
+  assert.equal(book.row('A').seq, 2000, 'of the subscription before');
+  answer(history, 'resumed');
+  for (let seq = 1105; seq <= 2002; seq++) say(tick('A', seq, { last: seq, last_size: 1 }));
+  assert.deepEqual([book.errors, book.row('A').merged, picked.sales.ticks, picked.sales.lost], [0, 0, 898, 0]);
+  assert.equal(book.row('A').fields.bid, '2002');
+
+  newest().events.closed(4008, 'slow');
+  assert.equal(session.state, 'reconnecting');
+  timers.pop()?.call();
+  welcome();
+  const [all, followed] = sent('subscribe');
+  assert.deepEqual(all?.resume, { epoch: 'e1', last: { B: 5 } });
+  assert.deepEqual(followed?.resume, { epoch: 'e1', last: { A: 2002 } });
+  answer(all, 'ok');
+  say(base('A', 2004));
+  answer(followed, 'resumed');
+  say(tick('A', 2003), tick('A', 2004), tick('B', 9, { n: 4 }));
+  assert.deepEqual([book.errors, picked.sales.ticks, picked.sales.lost, book.row('B').merged], [0, 900, 0, 3]);
+});
+
+test('another epoch is a stated gap', () => {
+  const { session, book, picked, timers, say, welcome, sent, answer, newest } = play(['A']);
+  picked.choose('A');
+  session.pick('A');
+  welcome();
+  say(base('A', 10));
+  answer(sent('subscribe').find(({ mode }) => mode === 'every'), 'resumed');
+  for (let seq = 1; seq <= 10; seq++) say(tick('A', seq));
+  newest().events.closed(1001, '');
+  timers.pop()?.call();
+  welcome('e2');
+  const followed = sent('subscribe').find(({ mode }) => mode === 'every');
+  assert.deepEqual(followed?.resume, { epoch: 'e1', last: { A: 10 } });
+  answer(followed, 'gap');
+  say({ type: 'gap', symbol: 'A', from: 1, to: 4, reason: 'epoch' }, base('A', 4), tick('A', 5));
+  assert.deepEqual([book.errors, book.gaps, book.row('A').lost, book.row('A').seq], [0, 1, 4, 5]);
+  const { from, to, ticks, merged, lost } = picked.sales;
+  assert.equal(to - from + 1, ticks + merged + lost);
+  assert.equal(lost, 4);
+});
+
+test('history that the ring has lost is no loss', () => {
+  const { session, book, picked, say, welcome, sent, answer } = play(['A']);
+  picked.choose('A');
+  session.pick('A');
+  welcome();
+  say(base('A', 5000));
+  answer(sent('subscribe').find(({ mode }) => mode === 'every'), 'gap');
+  say({ type: 'gap', symbol: 'A', from: 4105, to: 5003, reason: 'resume' }, base('A', 5003), tick('A', 5004));
+  assert.deepEqual([book.errors, book.gaps, book.row('A').merged, picked.sales.lost], [0, 0, 2, 0]);
+});
+
+test('only rows on screen are asked for at the interval of the page', () => {
+  const { session, say, welcome, sent } = play(['*']);
+  welcome();
+  say(...['A', 'B', 'C'].map(symbol => base(symbol, 1)));
+  session.setSeen(new Set(['A', 'B']));
+  session.setSeen(new Set(['B', 'C']));
+  session.setInterval(250);
+  assert.deepEqual(sent('set').map(({ symbols, interval_ms }) => [symbols, interval_ms]),
+    [[['A', 'B'], 100], [['A'], 5000], [['C'], 100], [['B', 'C'], 250]]);
+});
+
+test('the list changes without a word more than needed', () => {
+  const { session, book, say, welcome, sent } = play(['A', 'B']);
+  welcome();
+  say(base('A', 3), base('B', 4));
+  session.setList(session.watchlist.with('C'));
+  session.setList(session.watchlist.without('A'));
+  assert.deepEqual(sent('subscribe').map(({ symbols }) => symbols), [['A', 'B'], ['C']]);
+  assert.deepEqual(sent('unsubscribe').map(({ symbols }) => symbols), [['A']]);
+  assert.ok(!book.rows.has('A'));
+  say(tick('A', 4));
+  assert.ok(!book.rows.has('A'), 'what was on its way');
+  session.setList(new Watchlist(['B', '*', '!A']));
+  session.setList(new Watchlist(['B', '!A']));
+  assert.deepEqual(sent('subscribe').slice(-2).map(({ symbols, resume }) => [symbols, resume?.last]), [[['*'], { B: 4 }], [['B'], { B: 4 }]]);
+  assert.deepEqual(sent('unsubscribe').slice(-2).map(({ symbols }) => symbols), [['A'], ['*']]);
+  session.setList(new Watchlist(['*', '!A']));
+  session.setList(new Watchlist(['*']));
+  assert.deepEqual(sent('subscribe').slice(-2).map(({ symbols }) => symbols), [['*'], ['*']], 'what is no longer left out comes with its glob');
+});
+
+test('reads that are slowed down are resumed on another link, once', () => {
+  const { session, links, say, welcome } = play(['A']);
+  welcome();
+  say(base('A', 3));
+  session.setReadRate(8_000);
+  assert.deepEqual(links.map(({ rate }) => rate), [Infinity, 8_000]);
+  welcome();
+  assert.deepEqual(links[1]?.sent.find(({ op }) => op === 'subscribe')?.resume?.last, { A: 3 });
+  session.setReadRate(Infinity);
+  assert.equal(links.length, 2);
+  assert.equal(links[1]?.link.rate, Infinity);
+});
+
+test('silence is an end, a drain has its own time, and some codes are final', () => {
+  const { session, timers, say, welcome, newest, pass } = play(['A']);
+  welcome();
+  pass(15_001);
+  session.tick();
+  assert.equal(session.state, 'reconnecting');
+  timers.pop()?.call();
+  welcome();
+  say({ type: 'drain', retry_ms: 1234 });
+  assert.equal(session.state, 'draining');
+  newest().events.closed(1001, '');
+  assert.equal(timers.at(-1)?.ms, 1234);
+  timers.pop()?.call();
+  welcome();
+  newest().events.closed(4129, 'too many');
+  assert.equal(session.state, 'ended');
+  assert.equal(timers.length, 0);
+});
