@@ -12,6 +12,7 @@ import stalled  # noqa: F401
 import thin  # noqa: F401
 import ingest  # noqa: F401
 import idle  # noqa: F401
+import terminal  # noqa: F401
 from judge import run
 
 sys.exit(asyncio.run(run(sys.argv[1:])))

@@ -20,9 +20,10 @@ class Server:
 
     def __init__(self, *args, binary=BINARY):
         args = args if "--feed" in args else ("--feed", "push", *args)
+        listen = () if "--listen" in args else ("--listen", "127.0.0.1:0")
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [binary, "serve", "--listen", "127.0.0.1:0", *args],
+            [binary, "serve", *listen, *args],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,

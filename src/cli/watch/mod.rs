@@ -1,26 +1,34 @@
-//! `tickcast watch`: a few symbols in the terminal, live.
+//! `tickcast watch`: symbols in the terminal, live.
 //!
 //! ```text
-//! watcher (socket, coming back) -> board -> table -> view (terminal or log)
+//! watcher (socket, coming back) -> board -+-> screen -> fullscreen -> terminal
+//!                                         +-> log
 //! ```
 //!
-//! Not a full-screen program: the table is redrawn where it stands, and stays there when the watch ends. It knows the
-//! public contract and nothing of the server's inside.
+//! A full-screen table in a terminal, otherwise a line for each change. It knows the public contract and nothing of the
+//! server's inside.
 
 mod backoff;
 mod board;
-mod table;
+mod cell;
+mod face;
+mod fullscreen;
+mod log;
+mod screen;
+mod terminal;
 #[cfg(test)]
 mod tests;
-mod view;
 mod watcher;
 
 use std::{
+    env,
     io::{self, IsTerminal},
     process::ExitCode,
 };
 
 use clap::Args;
+use log::Log;
+use screen::{Screen, Theme};
 use tokio::{
     runtime,
     signal::{
@@ -28,14 +36,14 @@ use tokio::{
         unix::{SignalKind, signal},
     },
 };
-use view::{Style, View};
 use watcher::{WatchError, Watcher};
 
 use super::{complain, endpoint::Endpoint, load::Mode};
 
 /// Watch symbols in the terminal.
 ///
-/// Ends with Ctrl-C. Exit code 2: the server could not be reached, or does not want us back.
+/// A full-screen table: `?` shows its keys (sort, filter, columns, pause), `q` or Ctrl-C leaves. Signs say all that
+/// colours say; `NO_COLOR` is heeded. Exit code 2: the server could not be reached, or does not want us back.
 #[derive(Args, Clone, Debug)]
 pub struct WatchArgs {
     /// Names, or patterns with `*`.
@@ -49,25 +57,38 @@ pub struct WatchArgs {
     /// The shortest time between two updates of a symbol; 0: as they come.
     #[arg(long, default_value_t = 100)]
     pub interval_ms: u32,
-    /// A line for each change in place of the table; so it is, too, when standard output is no terminal.
+    /// A line for each change in place of the table; so it is, too, when standard output is no terminal
     #[arg(long)]
     pub plain: bool,
 }
 
 const EXIT_NOT_CONNECTED: u8 = 2;
 
-/// Watches until Ctrl-C.
+/// Watches until the person has seen enough.
 pub fn run(args: &WatchArgs) -> ExitCode {
     let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return give_up(&format!("no event loop: {error}")),
     };
-    let style = if args.plain || !io::stdout().is_terminal() { Style::Log } else { Style::Table };
+    let is_plain =
+        args.plain || !io::stdout().is_terminal() || env::var("TERM").is_ok_and(|term| term == "dumb");
     let watched = runtime.block_on(async {
-        // Begun before the first drawing, so that no signal finds the cursor hidden and nobody to show it again.
-        let stopped = stopped();
-        Watcher::new(args, View::new(io::stdout(), style)).run(stopped).await
+        // Begun before the terminal is taken, so that no signal finds it taken and nobody to give it back.
+        let mut stopped = std::pin::pin!(stopped());
+        tokio::select! {
+            biased;
+            () = stopped.as_mut() => return Ok(()),
+            () = std::future::ready(()) => {}
+        }
+        if is_plain {
+            return Watcher::new(args, Log::new(io::stdout())).run(stopped).await;
+        }
+        let theme = Theme::from_env(|name| env::var(name).ok());
+        let face = terminal::open(Screen::new(theme))?;
+        Watcher::new(args, face).run(stopped).await
     });
+    // A thread may still read keys, and would be waited for.
+    runtime.shutdown_background();
     match watched {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read our output has seen enough.
@@ -76,17 +97,18 @@ pub fn run(args: &WatchArgs) -> ExitCode {
     }
 }
 
-/// Ends at SIGINT or SIGTERM.
+/// Ends at SIGINT, SIGTERM or SIGHUP.
 async fn stopped() {
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
+    match (signal(SignalKind::terminate()), signal(SignalKind::hangup())) {
+        (Ok(mut terminate), Ok(mut hangup)) => {
             tokio::select! {
                 _ = ctrl_c() => {}
                 _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
             }
         }
         // Without a handler the system's own stands, and ends the process.
-        Err(_) => drop(ctrl_c().await),
+        _ => drop(ctrl_c().await),
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::{runtime, sync::oneshot};
 
 use super::{
     WatchArgs,
-    view::{Style, View},
+    log::Log,
     watcher::{WatchError, Watcher},
 };
 use crate::cli::mock::{Mock, Script, Then};
@@ -52,7 +52,6 @@ fn args(url: &str, symbols: &[&str]) -> WatchArgs {
 fn watch(
     script: Script,
     symbols: &[&str],
-    style: Style,
     enough: impl Fn(&Mock, &str) -> bool,
 ) -> (Result<(), WatchError>, String, Mock) {
     let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -62,7 +61,7 @@ fn watch(
         let paper = Paper::default();
         let (stop, stopped) = oneshot::channel();
         let mut stop = Some(stop);
-        let mut watcher = Watcher::new(&args, View::new(paper.clone(), style));
+        let mut watcher = Watcher::new(&args, Log::new(paper.clone()));
         let done = {
             let mut run = std::pin::pin!(watcher.run(async { drop(stopped.await) }));
             loop {
@@ -85,7 +84,7 @@ fn watch(
 #[test]
 fn a_log_shows_every_change_and_what_is_lost() {
     let enough = |_: &Mock, text: &str| text.contains("seq 107");
-    let (done, text, mock) = watch(Script::default(), &["BTC-USD"], Style::Log, enough);
+    let (done, text, mock) = watch(Script::default(), &["BTC-USD"], enough);
     done.unwrap();
     let lines: Vec<&str> = text.lines().map(|line| line.split("  age").next().unwrap()).collect();
     assert_eq!(
@@ -109,7 +108,7 @@ fn a_lost_connection_is_resumed() {
     let then = |session| if session == 0 { Then::Drop } else { Then::Stay };
     let script = Script { then, ..Script::default() };
     let enough = |mock: &Mock, _: &str| mock.commands().len() == 2;
-    let (done, text, mock) = watch(script, &["BTC-USD", "ETH-USD"], Style::Log, enough);
+    let (done, text, mock) = watch(script, &["BTC-USD", "ETH-USD"], enough);
     done.unwrap();
     assert_eq!(mock.commands()[1]["resume"], json!({"epoch": "e1", "last": {"BTC-USD": 107, "ETH-USD": 14}}));
     // Nothing was sent twice.
@@ -117,44 +116,25 @@ fn a_lost_connection_is_resumed() {
 }
 
 #[test]
-fn the_table_shows_the_rows_and_the_way_of_the_connection() {
-    let then = |session| if session == 0 { Then::Close(1001) } else { Then::Stay };
-    let script = Script { then, ..Script::default() };
-    let enough = |mock: &Mock, _: &str| mock.commands().len() == 2;
-    let (done, text, _) = watch(script, &["BTC-USD", "NEW"], Style::Table, enough);
-    done.unwrap();
-    for part in [
-        "connecting\x1b[K",
-        "connected\x1b[K",
-        "the server closed with 1001: told to; again in 0.",
-        "107.5",
-        "pending",
-    ] {
-        assert!(text.contains(part), "{part:?} is not in {text:?}");
-    }
-    assert!(text.ends_with("\x1b[?25h"), "the cursor stays hidden");
-}
-
-#[test]
 fn a_server_that_does_not_want_us_is_left_alone() {
     let script = Script { then: |_| Then::Close(4129), ..Script::default() };
-    let (done, ..) = watch(script, &["BTC-USD"], Style::Log, |_, _| false);
+    let (done, ..) = watch(script, &["BTC-USD"], |_, _| false);
     let error = done.unwrap_err().to_string();
     assert_eq!(error, "the server closed with 4129, and does not want us back: told to");
 }
 
 #[test]
 fn what_goes_wrong_at_first_is_said_in_one_line() {
-    let (done, ..) = watch(Script { handshake: 404, ..Script::default() }, &["A"], Style::Log, |_, _| false);
+    let (done, ..) = watch(Script { handshake: 404, ..Script::default() }, &["A"], |_, _| false);
     let error = done.unwrap_err().to_string();
     assert_eq!(error, "the server answered 404 Not Found: draining: try another server");
 
     let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let first_error = |url: &str| {
         let args = args(url, &["A"]);
-        let view = View::new(io::sink(), Style::Log);
+        let log = Log::new(io::sink());
         runtime
-            .block_on(async { Watcher::new(&args, view).run(std::future::pending()).await })
+            .block_on(async { Watcher::new(&args, log).run(std::future::pending()).await })
             .unwrap_err()
             .to_string()
     };

@@ -3,18 +3,14 @@
 //! Invariants: what was received is resumed from, never asked for twice; a connection that has gone silent is given up,
 //! so that an old price never looks new; every wait ends at once when the person stops.
 
-use std::{
-    io::{self, Write},
-    pin::Pin,
-    time::Duration,
-};
+use std::{io, ops::ControlFlow, pin::Pin, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use tokio::{
     net::TcpStream,
-    time::{Instant, Interval, MissedTickBehavior, interval, sleep, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_tungstenite::{
     WebSocketStream,
@@ -25,14 +21,10 @@ use super::{
     WatchArgs,
     backoff::Backoff,
     board::{Board, BoardError, Change},
-    table::{Heading, draw, log_line},
-    view::{Style, View, room},
+    face::{Face, Link, Rates},
 };
 use crate::{
-    cli::{
-        complain,
-        endpoint::{self, EndpointError, printable},
-    },
+    cli::endpoint::{self, EndpointError, printable},
     clock::Clock,
     tick::Nanos,
 };
@@ -44,36 +36,27 @@ pub enum WatchError {
     Endpoint(#[from] EndpointError),
     #[error("the server closed with {code}, and does not want us back{reason}")]
     Dismissed { code: u16, reason: String },
-    #[error("cannot write: {0}")]
+    #[error("cannot use the terminal or the output: {0}")]
     Output(#[from] io::Error),
 }
 
 /// A watch under way.
-pub struct Watcher<'a, W: Write> {
+pub struct Watcher<'a, F: Face> {
     args: &'a WatchArgs,
+    /// As a heading shows them.
+    url: String,
+    asked: String,
     board: Board,
-    view: View<W>,
+    face: F,
     clock: Clock,
-    /// For a person: how the connection is.
-    connection: String,
-    /// For a person: the last thing that the server complained of over this connection.
-    complaint: Option<String>,
+    up: bool,
+    /// When the last byte of this connection came.
+    heard: Option<Nanos>,
     rates: Rates,
-    redraw: Interval,
     backoff: Backoff,
     random: Pcg64Mcg,
     /// When the server has said when to come back.
     retry: Option<Duration>,
-}
-
-/// Updates and bytes a second, over the last second or a little more.
-#[derive(Clone, Copy, Default)]
-struct Rates {
-    since: Nanos,
-    updates: u64,
-    bytes: u64,
-    updates_per_second: f64,
-    bytes_per_second: f64,
 }
 
 /// How following a connection ended.
@@ -85,8 +68,8 @@ enum End {
 
 type Socket = WebSocketStream<TcpStream>;
 
-/// Between two drawings of the table.
-const REDRAW: Duration = Duration::from_millis(100);
+/// No heartbeat is taken to be quicker, whatever the server announces.
+const HEARTBEAT_MIN: Duration = Duration::from_millis(100);
 /// Without a heartbeat announced, or a word at all, a connection is dead after this.
 const SILENCE: Duration = Duration::from_secs(30);
 /// How many heartbeats may be missed.
@@ -98,19 +81,19 @@ const DISMISSED: std::ops::RangeInclusive<u16> = 4100..=4199;
 
 // === impl Watcher ===
 
-impl<'a, W: Write> Watcher<'a, W> {
-    pub fn new(args: &'a WatchArgs, view: View<W>) -> Self {
+impl<'a, F: Face> Watcher<'a, F> {
+    pub fn new(args: &'a WatchArgs, face: F) -> Self {
         let clock = Clock::system();
-        let mut redraw = interval(REDRAW);
-        redraw.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let pace = if args.interval_ms == 0 { String::new() } else { format!(", {} ms", args.interval_ms) };
         Watcher {
             board: Board::new(&args.symbols),
+            url: args.url.to_string(),
+            asked: format!("{}{pace}", args.mode.name()),
             args,
-            view,
-            connection: "connecting".to_owned(),
-            complaint: None,
-            rates: Rates { since: clock.now(), ..Rates::default() },
-            redraw,
+            face,
+            up: false,
+            heard: None,
+            rates: Rates::starting(clock.now()),
             backoff: Backoff::default(),
             // Two watches that lose the same server at the same time must not come back at the same time.
             random: Pcg64Mcg::seed_from_u64(
@@ -121,17 +104,12 @@ impl<'a, W: Write> Watcher<'a, W> {
         }
     }
 
-    /// Watches until `stop`.
+    /// Watches until `stop`, or until the person has seen enough.
     ///
     /// # Errors
     /// When the first connection fails, the server does not want us back, or the output takes no more.
     pub async fn run(&mut self, stop: impl Future<Output = ()>) -> Result<(), WatchError> {
-        let stopped = self.run_until(std::pin::pin!(stop)).await;
-        if stopped.is_ok() && self.view.style == Style::Table {
-            // The terminal drops what it had not shown when Ctrl-C is pressed: what stays there must be whole.
-            self.draw()?;
-        }
-        stopped
+        self.run_until(std::pin::pin!(stop)).await
     }
 
     async fn run_until(&mut self, mut stop: Pin<&mut impl Future<Output = ()>>) -> Result<(), WatchError> {
@@ -141,7 +119,8 @@ impl<'a, W: Write> Watcher<'a, W> {
             let why = match socket {
                 Ok(mut socket) => {
                     connected_before = true;
-                    self.say("connected")?;
+                    self.up = true;
+                    self.face.say("connected");
                     match self.follow(&mut socket, &mut stop).await? {
                         End::Stopped => {
                             let _best_effort = timeout(GOODBYE, socket.close(None)).await;
@@ -153,18 +132,19 @@ impl<'a, W: Write> Watcher<'a, W> {
                 Err(error) if !connected_before || is_final(&error) => return Err(error.into()),
                 Err(error) => error.to_string(),
             };
+            (self.up, self.heard) = (false, None);
             self.board.disconnected();
             let chance = self.random.random();
             let pause = self.retry.take().unwrap_or_else(|| self.backoff.next(chance));
-            self.say(&format!("{why}; again in {:.1} s", pause.as_secs_f64()))?;
+            self.face.say(&format!("{why}; again in {:.1} s", pause.as_secs_f64()));
             if self.meanwhile(sleep(pause), &mut stop).await?.is_none() {
                 return Ok(());
             }
-            self.say("connecting")?;
+            self.face.say("connecting");
         }
     }
 
-    /// Does some work while the table is kept up to date, for its ages grow; `None` when stopped first.
+    /// Does some work while the board is still shown, for its ages grow; `None` when stopped first.
     async fn meanwhile<T>(
         &mut self,
         work: impl Future<Output = T>,
@@ -175,7 +155,11 @@ impl<'a, W: Write> Watcher<'a, W> {
             tokio::select! {
                 () = stop.as_mut() => return Ok(None),
                 done = work.as_mut() => return Ok(Some(done)),
-                _ = self.redraw.tick(), if self.view.style == Style::Table => self.draw()?,
+                () = self.face.due() => {
+                    if self.step()?.is_break() {
+                        return Ok(None);
+                    }
+                }
             }
         }
     }
@@ -194,11 +178,12 @@ impl<'a, W: Write> Watcher<'a, W> {
             let silence = self
                 .board
                 .heartbeat_ms
-                .map_or(SILENCE, |ms| Duration::from_millis(ms).max(REDRAW) * HEARTBEATS_MISSED);
+                .map_or(SILENCE, |ms| Duration::from_millis(ms).max(HEARTBEAT_MIN) * HEARTBEATS_MISSED);
             tokio::select! {
                 () = stop.as_mut() => return Ok(End::Stopped),
                 message = socket.next() => {
                     heard = Instant::now();
+                    self.heard = Some(self.clock.now());
                     if let Some(why) = self.take(message)? {
                         return Ok(End::Lost(why));
                     }
@@ -206,7 +191,11 @@ impl<'a, W: Write> Watcher<'a, W> {
                 () = sleep_until(heard + silence) => {
                     return Ok(End::Lost(format!("nothing heard for {:.0} s", silence.as_secs_f64())));
                 }
-                _ = self.redraw.tick(), if self.view.style == Style::Table => self.draw()?,
+                () = self.face.due() => {
+                    if self.step()?.is_break() {
+                        return Ok(End::Stopped);
+                    }
+                }
             }
         }
     }
@@ -235,12 +224,12 @@ impl<'a, W: Write> Watcher<'a, W> {
         }
     }
 
-    /// Writes a frame on the board, and in a log each change of it.
+    /// Writes a frame on the board, and tells each change of it.
     fn show(&mut self, payload: &[u8]) -> Result<Option<String>, WatchError> {
-        let Watcher { board, view, clock, retry, .. } = self;
-        let now_us = clock.now().micros();
+        let Watcher { board, face, clock, retry, .. } = self;
+        let now = clock.now();
         let mut notes: Vec<String> = Vec::new();
-        let mut written = Ok(());
+        let mut shown = Ok(());
         let applied = board.apply(payload, |change| {
             match &change {
                 Change::Refused { symbol, why } => {
@@ -250,16 +239,13 @@ impl<'a, W: Write> Watcher<'a, W> {
                 Change::Drain { retry_ms } => *retry = Some(Duration::from_millis(*retry_ms)),
                 _ => {}
             }
-            if view.style == Style::Log
-                && written.is_ok()
-                && let Some(line) = log_line(&change, now_us)
-            {
-                written = view.log(&line);
+            if shown.is_ok() {
+                shown = face.changed(&change, now);
             }
         });
-        written?;
+        shown?;
         for note in notes {
-            self.complain(note);
+            face.complain(&note);
         }
         match applied {
             // Whatever was received works; the next failure is the first again.
@@ -271,38 +257,12 @@ impl<'a, W: Write> Watcher<'a, W> {
         Ok(None)
     }
 
-    /// Keeps what the server complained of for the next drawing; beside a log it goes to standard error.
-    fn complain(&mut self, what: String) {
-        if self.view.style == Style::Log {
-            complain(format_args!("tickcast watch: {what}\n"));
-        }
-        self.complaint = Some(what);
-    }
-
-    /// Shows how the connection is: above the table, or on standard error beside a log.
-    fn say(&mut self, what: &str) -> Result<(), WatchError> {
-        what.clone_into(&mut self.connection);
-        self.complaint = None;
-        match self.view.style {
-            Style::Table => self.draw(),
-            Style::Log => {
-                complain(format_args!("tickcast watch: {what}\n"));
-                Ok(())
-            }
-        }
-    }
-
-    fn draw(&mut self) -> Result<(), WatchError> {
+    fn step(&mut self) -> io::Result<ControlFlow<()>> {
         let now = self.clock.now();
         self.rates.look(&self.board, now);
-        let heading = Heading {
-            url: &self.args.url.to_string(),
-            connection: &self.connection,
-            complaint: self.complaint.as_deref(),
-            updates_per_second: self.rates.updates_per_second,
-            bytes_per_second: self.rates.bytes_per_second,
-        };
-        Ok(self.view.draw(&draw(&self.board, &heading, now.micros(), room()))?)
+        let Watcher { url, asked, up, heard, rates, .. } = self;
+        let link = Link { url, up: *up, asked, heard: *heard, rates: *rates, now };
+        self.face.step(&self.board, &link)
     }
 
     /// The command that subscribes, and resumes from what the board has.
@@ -334,23 +294,5 @@ fn is_final(error: &EndpointError) -> bool {
         }
         EndpointError::Handshake { .. } | EndpointError::Request(_) => true,
         _ => false,
-    }
-}
-
-// === impl Rates ===
-
-impl Rates {
-    /// Takes the board's totals in, once a second.
-    fn look(&mut self, board: &Board, now: Nanos) {
-        let seconds = now.since(self.since) as f64 / 1e9;
-        if seconds >= 1.0 {
-            *self = Rates {
-                since: now,
-                updates: board.updates,
-                bytes: board.bytes,
-                updates_per_second: (board.updates - self.updates) as f64 / seconds,
-                bytes_per_second: (board.bytes - self.bytes) as f64 / seconds,
-            };
-        }
     }
 }

@@ -1,0 +1,119 @@
+//! The texts of single values: what the server sent as it sent it, and our own counts short enough for a column.
+//!
+//! Pure: the time is handed in. Invariant: no text has a control character in it.
+
+use super::board::{ASKED, LIVE, OFFLINE, PENDING, Row};
+use crate::{
+    cli::{endpoint::printable, load::report::grouped},
+    tick::{Field, Fixed, Volume},
+};
+
+/// How much a state needs a person, from nothing upwards.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Trouble {
+    /// What is shown is the market.
+    None,
+    /// Nothing has come yet.
+    Waiting,
+    /// The feed has said that no more comes.
+    Ended,
+    /// What is shown may be old.
+    Old,
+    /// The market, the server or the connection is away.
+    Away,
+    /// The server refused the subscription: the state is the code of its refusal.
+    Refused,
+}
+
+/// A field as the server wrote it; nothing when it is not known.
+pub fn value(row: &Row, field: Field) -> String {
+    row.value(field).map(printable).unwrap_or_default()
+}
+
+/// A decimal of any field, in units of 1e-9.
+pub fn decimal(text: &str) -> Option<i128> {
+    let fixed = Fixed::parse(text).map(|fixed| i128::from(fixed.0));
+    fixed.or_else(|_| Volume::parse(text).map(|volume| volume.0)).ok()
+}
+
+/// The price that a row stands for: the last trade's, otherwise the middle of what is quoted.
+pub fn price(row: &Row) -> Option<i128> {
+    let field = |field| row.value(field).and_then(decimal);
+    field(Field::Last).or_else(|| match (field(Field::Bid), field(Field::Ask)) {
+        (Some(bid), Some(ask)) => Some(i128::midpoint(bid, ask)),
+        (bid, ask) => bid.or(ask),
+    })
+}
+
+/// Hundredths of a percent, as percent with a sign.
+pub fn percent(change_bp: i64) -> String {
+    let sign = if change_bp < 0 { '-' } else { '+' };
+    let size = change_bp.unsigned_abs();
+    format!("{sign}{}.{:02}", size / 100, size % 100)
+}
+
+/// How long ago the server took in what is shown, in whole units: a text that changes each millisecond cannot be read,
+/// and costs a line of a slow terminal each time.
+pub fn age(row: &Row, now_us: i64) -> String {
+    if row.rx_us == 0 {
+        return String::new();
+    }
+    let seconds = now_us.saturating_sub(row.rx_us).max(0) / 1_000_000;
+    match seconds {
+        0 => "<1s".to_owned(),
+        1..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{}h{:02}m", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{}d{:02}h", seconds / 86_400, seconds / 3_600 % 24),
+    }
+}
+
+/// A count; nothing when there is nothing to count.
+pub fn count(count: u64) -> String {
+    if count == 0 { String::new() } else { grouped(count) }
+}
+
+/// How many gaps, and how many ticks they have cost.
+pub fn gaps(row: &Row) -> String {
+    if row.gaps == 0 { String::new() } else { format!("{} ({})", grouped(row.gaps), grouped(row.lost)) }
+}
+
+pub fn trouble(row: &Row) -> Trouble {
+    match row.state.as_str() {
+        LIVE => Trouble::None,
+        ASKED | PENDING => Trouble::Waiting,
+        "closed" => Trouble::Ended,
+        "stale" => Trouble::Old,
+        "halted" | OFFLINE => Trouble::Away,
+        _ => Trouble::Refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_whole_and_never_negative() {
+        let age = |rx_us, now_us| {
+            let mut row = Row::default();
+            row.rx_us = rx_us;
+            age(&row, now_us)
+        };
+        assert_eq!(age(0, 5), "");
+        assert_eq!(age(10, 5), "<1s");
+        assert_eq!(age(1, 1_000_000), "<1s");
+        assert_eq!(age(1, 1_000_001), "1s");
+        assert_eq!(age(1, 61_000_001), "1m01s");
+        assert_eq!(age(1, 7_260_000_001), "2h01m");
+        assert_eq!(age(1, 90_000_000_001), "1d01h");
+    }
+
+    #[test]
+    fn decimals_are_compared_exactly_whatever_their_size() {
+        assert!(decimal("9000000000.000000002") > decimal("9000000000.000000001"));
+        assert!(decimal("900000000000000.5") > decimal("9000000000"));
+        assert!(decimal("-3") < decimal("0.1"));
+        assert_eq!(decimal("buy"), None);
+    }
+}

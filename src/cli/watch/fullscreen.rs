@@ -1,0 +1,189 @@
+//! The screen on a terminal: keys in, frames out, and no more of them than a slow line carries.
+//!
+//! Thin: what is shown is decided in [`screen`](super::screen). Invariants: at most one frame in [`FRAME`], and only
+//! when something changed or an age may have grown; a key that arrives is never lost when waiting is cancelled.
+
+use std::{collections::VecDeque, io, ops::ControlFlow, time::Duration};
+
+use crossterm::event::{Event, KeyEventKind};
+use ratatui_core::{backend::Backend, terminal::Terminal};
+use tokio::{
+    sync::mpsc::UnboundedReceiver,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    board::{Board, Change},
+    face::{Face, Link},
+    screen::{Act, Screen},
+};
+use crate::tick::Nanos;
+
+/// What comes from the terminal and from whoever manages our process.
+#[derive(Debug)]
+pub enum Input {
+    Event(Event),
+    /// Somebody asks us to stop (`kill -TSTP`).
+    Stop,
+    /// We go on after we were stopped: others have used the terminal in the meantime.
+    Continued,
+    /// The terminal gives no more keys.
+    Lost(io::Error),
+}
+
+/// Whom a stop is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stop {
+    /// All of our job, as the terminal itself does it when Ctrl-Z is pressed.
+    Job,
+    /// This process, as it was asked.
+    Process,
+}
+
+/// A terminal that can be given back and taken again.
+pub trait Tty {
+    /// Gives the terminal back, stops until we are continued, and takes it again.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    fn suspend(&mut self, stop: Stop) -> io::Result<()>;
+
+    /// Takes the terminal again, whatever others have made of it.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    fn retake(&mut self) -> io::Result<()>;
+}
+
+/// A screen, the terminal that it is drawn on, and what waits to be done.
+pub struct FullScreen<B: Backend, T> {
+    screen: Screen,
+    terminal: Terminal<B>,
+    tty: T,
+    inputs: UnboundedReceiver<Input>,
+    /// What has arrived, and was not looked at.
+    waiting: VecDeque<Input>,
+    /// Whether something has changed since the last frame.
+    changed: bool,
+    drawn: Option<Instant>,
+}
+
+/// The shortest time between two frames: 12 a second.
+pub const FRAME: Duration = Duration::from_millis(80);
+/// Ages are of whole seconds: when nothing changes, they are looked at so often.
+const IDLE: Duration = Duration::from_millis(500);
+
+// === impl FullScreen ===
+
+impl<B: Backend<Error = io::Error>, T: Tty> FullScreen<B, T> {
+    /// # Errors
+    /// When the terminal does not say how large it is.
+    pub fn new(screen: Screen, backend: B, tty: T, inputs: UnboundedReceiver<Input>) -> io::Result<Self> {
+        Ok(FullScreen {
+            screen,
+            terminal: Terminal::new(backend)?,
+            tty,
+            inputs,
+            waiting: VecDeque::new(),
+            changed: true,
+            drawn: None,
+        })
+    }
+
+    fn take(&mut self, input: Input, board: &Board, now: Nanos) -> io::Result<ControlFlow<()>> {
+        self.changed = true;
+        let act = match input {
+            Input::Event(Event::Key(key)) if key.kind != KeyEventKind::Release => {
+                self.screen.key(key, board, now)
+            }
+            Input::Event(Event::Paste(text)) => {
+                self.screen.paste(&text);
+                Act::Show
+            }
+            Input::Event(Event::Resize(..)) => {
+                self.screen.resized();
+                Act::Show
+            }
+            Input::Event(_) => Act::Show,
+            Input::Stop => {
+                self.tty.suspend(Stop::Process)?;
+                Act::Redraw
+            }
+            Input::Continued => {
+                self.tty.retake()?;
+                Act::Redraw
+            }
+            Input::Lost(error) => return Err(error),
+        };
+        match act {
+            Act::Show => {}
+            Act::Quit => return Ok(ControlFlow::Break(())),
+            Act::Suspend => {
+                self.tty.suspend(Stop::Job)?;
+                self.redraw()?;
+            }
+            Act::Redraw => self.redraw()?,
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Nothing of what we drew is there any more.
+    fn redraw(&mut self) -> io::Result<()> {
+        let size = self.terminal.size()?;
+        self.terminal.resize(size.into())
+    }
+
+    fn draw(&mut self, board: &Board, link: &Link<'_>) -> io::Result<()> {
+        let screen = &mut self.screen;
+        self.terminal.draw(|frame| {
+            if let Some(cursor) = screen.draw(frame.buffer_mut(), board, link) {
+                frame.set_cursor_position(cursor);
+            }
+        })?;
+        (self.changed, self.drawn) = (false, Some(Instant::now()));
+        Ok(())
+    }
+}
+
+impl<B: Backend<Error = io::Error>, T: Tty> Face for FullScreen<B, T> {
+    fn changed(&mut self, _: &Change<'_>, _: Nanos) -> io::Result<()> {
+        self.changed = true;
+        Ok(())
+    }
+
+    fn say(&mut self, what: &str) {
+        self.screen.say(what);
+        self.changed = true;
+    }
+
+    fn complain(&mut self, what: &str) {
+        self.screen.complain(what);
+        self.changed = true;
+    }
+
+    async fn due(&mut self) {
+        let Some(drawn) = self.drawn.filter(|_| self.waiting.is_empty()) else { return };
+        let pause = if self.changed { FRAME } else { IDLE };
+        tokio::select! {
+            // A receiver loses nothing when it is cancelled. Without senders there are no keys, but still frames.
+            Some(input) = self.inputs.recv() => self.waiting.push_back(input),
+            () = sleep_until(drawn + pause) => {}
+        }
+    }
+
+    fn step(&mut self, board: &Board, link: &Link<'_>) -> io::Result<ControlFlow<()>> {
+        while let Ok(input) = self.inputs.try_recv() {
+            self.waiting.push_back(input);
+        }
+        while let Some(input) = self.waiting.pop_front() {
+            if self.take(input, board, link.now)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        let pause = if self.changed { FRAME } else { IDLE };
+        if self.drawn.is_none_or(|drawn| drawn.elapsed() >= pause) {
+            self.draw(board, link)?;
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}

@@ -1,0 +1,324 @@
+//! The columns of the table: what each shows, how it is sorted, and which there is room for.
+//!
+//! Pure. Invariants: the symbol is always shown; what does not fit is left out whole, for half a price is a wrong one.
+
+use std::cmp::Ordering;
+
+use compact_str::CompactString;
+
+use super::trend::Trends;
+use crate::{
+    cli::watch::{
+        board::Row,
+        cell::{self, Trouble},
+    },
+    tick::Field,
+};
+
+/// What a column shows, in the order of the table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Column {
+    Symbol,
+    Last,
+    Change,
+    Trend,
+    Bid,
+    BidSize,
+    Ask,
+    AskSize,
+    Volume,
+    High,
+    Low,
+    Trades,
+    N,
+    Merged,
+    Gaps,
+    Age,
+    State,
+}
+
+/// Where a cell's text stands in its column.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Align {
+    Left,
+    Right,
+    /// Decimal points one below the other.
+    Point,
+}
+
+/// What rows are compared by.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Key {
+    Number(i128),
+    Level(Trouble),
+    Text(CompactString),
+}
+
+pub const COLUMNS: usize = Column::ALL.len();
+/// Between two columns.
+pub const BETWEEN: usize = 2;
+/// The least and the most that a trend is wide.
+const TREND: std::ops::RangeInclusive<usize> = 8..=30;
+
+// === impl Column ===
+
+impl Column {
+    pub const ALL: [Column; 17] = [
+        Column::Symbol,
+        Column::Last,
+        Column::Change,
+        Column::Trend,
+        Column::Bid,
+        Column::BidSize,
+        Column::Ask,
+        Column::AskSize,
+        Column::Volume,
+        Column::High,
+        Column::Low,
+        Column::Trades,
+        Column::N,
+        Column::Merged,
+        Column::Gaps,
+        Column::Age,
+        Column::State,
+    ];
+    /// From the one that a narrow terminal needs most to the one that it does best without.
+    const BY_NEED: [Column; COLUMNS] = [
+        Column::Symbol,
+        Column::Last,
+        Column::State,
+        Column::Age,
+        Column::Change,
+        Column::Trend,
+        Column::Bid,
+        Column::Ask,
+        Column::Gaps,
+        Column::N,
+        Column::Merged,
+        Column::Volume,
+        Column::BidSize,
+        Column::AskSize,
+        Column::High,
+        Column::Low,
+        Column::Trades,
+    ];
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Column::Symbol => "SYMBOL",
+            Column::Last => "LAST",
+            Column::Change => "CHG %",
+            Column::Trend => "TREND",
+            Column::Bid => "BID",
+            Column::BidSize => "BID SIZE",
+            Column::Ask => "ASK",
+            Column::AskSize => "ASK SIZE",
+            Column::Volume => "VOLUME",
+            Column::High => "HIGH",
+            Column::Low => "LOW",
+            Column::Trades => "TRADES",
+            Column::N => "N",
+            Column::Merged => "MERGED",
+            Column::Gaps => "GAPS",
+            Column::Age => "AGE",
+            Column::State => "STATE",
+        }
+    }
+
+    /// What it is, for who chooses columns.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Column::Symbol => "name",
+            Column::Last => "price of the last trade, and the way it went",
+            Column::Change => "last against open, in percent",
+            Column::Trend => "the price every 2 s, the newest at the right",
+            Column::Bid | Column::Ask => "best price",
+            Column::BidSize | Column::AskSize => "size at the best price",
+            Column::Volume => "traded in the session",
+            Column::High | Column::Low => "of the session",
+            Column::Trades => "in the session",
+            Column::N => "ticks that the last update stood for",
+            Column::Merged => "ticks merged into others on their way",
+            Column::Gaps => "announced losses (and ticks lost)",
+            Column::Age => "since the server took in what is shown",
+            Column::State => "as the server says it",
+        }
+    }
+
+    fn field(self) -> Option<Field> {
+        match self {
+            Column::Last => Some(Field::Last),
+            Column::Bid => Some(Field::Bid),
+            Column::BidSize => Some(Field::BidSize),
+            Column::Ask => Some(Field::Ask),
+            Column::AskSize => Some(Field::AskSize),
+            Column::Volume => Some(Field::Volume),
+            Column::High => Some(Field::High),
+            Column::Low => Some(Field::Low),
+            Column::Trades => Some(Field::Trades),
+            _ => None,
+        }
+    }
+
+    pub fn align(self) -> Align {
+        match self {
+            Column::Symbol | Column::State => Align::Left,
+            Column::Trend
+            | Column::N
+            | Column::Merged
+            | Column::Gaps
+            | Column::Age
+            | Column::Change
+            | Column::Trades => Align::Right,
+            _ => Align::Point,
+        }
+    }
+
+    /// Names begin at A; of everything else the most is looked for first.
+    pub fn begins_descending(self) -> bool {
+        self != Column::Symbol
+    }
+
+    /// What is written, but for the trend and the signs of state and direction.
+    pub fn text(self, row: &Row, now_us: i64) -> String {
+        match self {
+            Column::Symbol => crate::cli::endpoint::printable(&row.symbol),
+            Column::Change => row.change_bp().map(cell::percent).unwrap_or_default(),
+            Column::N => {
+                if row.n > 1 {
+                    cell::count(row.n)
+                } else {
+                    String::new()
+                }
+            }
+            Column::Merged => cell::count(row.merged),
+            Column::Gaps => cell::gaps(row),
+            Column::Age => cell::age(row, now_us),
+            Column::State => crate::cli::endpoint::printable(&row.state),
+            Column::Trend => String::new(),
+            _ => self.field().map(|field| cell::value(row, field)).unwrap_or_default(),
+        }
+    }
+
+    /// What its rows are sorted by; `None` when the row has nothing there.
+    fn key(self, place: usize, row: &Row, trends: &Trends) -> Option<Key> {
+        let number = match self {
+            Column::Symbol => return Some(Key::Text(row.symbol.clone())),
+            Column::State => return Some(Key::Level(cell::trouble(row))),
+            Column::Change => row.change_bp().map(i128::from),
+            Column::Trend => trends.rise_bp(place).map(i128::from),
+            Column::N => (row.n > 0).then_some(i128::from(row.n)),
+            Column::Merged => Some(i128::from(row.merged)),
+            Column::Gaps => Some(i128::from(row.lost)),
+            // The older, the more.
+            Column::Age => (row.rx_us > 0).then_some(-i128::from(row.rx_us)),
+            _ => row.value(self.field()?).and_then(cell::decimal),
+        };
+        number.map(Key::Number)
+    }
+}
+
+/// Sorts the places of rows. Rows that have nothing there come last, whichever way; equal ones stay by name.
+pub fn sort(places: &mut Vec<usize>, rows: &[Row], trends: &Trends, column: Column, descending: bool) {
+    let mut keyed: Vec<(Option<Key>, usize)> =
+        places.iter().map(|&place| (column.key(place, &rows[place], trends), place)).collect();
+    keyed.sort_by(|(a, at), (b, bt)| {
+        let order = match (a, b) {
+            (Some(a), Some(b)) if descending => b.cmp(a),
+            (Some(a), Some(b)) => a.cmp(b),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => Ordering::Equal,
+        };
+        order.then_with(|| rows[*at].symbol.cmp(&rows[*bt].symbol))
+    });
+    places.clear();
+    places.extend(keyed.into_iter().map(|(_, place)| place));
+}
+
+/// Columns with their widths, in the order of the table: as many of the chosen as there is room for, and the trend
+/// takes what is left over. `widths` are of the texts; the trend's is not looked at.
+pub fn fitting(
+    chosen: &[bool; COLUMNS],
+    widths: &[usize; COLUMNS],
+    room: usize,
+    sorted: Option<Column>,
+) -> Vec<(Column, usize)> {
+    let width = |column: Column| {
+        if column == Column::Trend { *TREND.start() } else { widths[column as usize] }
+    };
+    let mut taken = [false; COLUMNS];
+    taken[Column::Symbol as usize] = true;
+    let mut left = room.saturating_sub(width(Column::Symbol));
+    // What is sorted by is looked at.
+    let needed = sorted.into_iter().chain(Column::BY_NEED);
+    for column in needed {
+        let needs = width(column) + BETWEEN;
+        if chosen[column as usize] && !taken[column as usize] && needs <= left {
+            left -= needs;
+            taken[column as usize] = true;
+        }
+    }
+    let trend = (width(Column::Trend) + left).min(*TREND.end());
+    let fits = Column::ALL.into_iter().filter(|&column| taken[column as usize]);
+    fits.map(|column| (column, if column == Column::Trend { trend } else { width(column) })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    #[test]
+    fn every_column_has_its_place_in_every_order() {
+        for (place, column) in Column::ALL.into_iter().enumerate() {
+            assert_eq!(column as usize, place);
+            assert!(Column::BY_NEED.contains(&column), "{column:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_fits_is_within_the_room_and_complete(
+            chosen in any::<[bool; COLUMNS]>(), widths in any::<[u8; COLUMNS]>(), room in 0usize..300,
+        ) {
+            let widths = widths.map(|width| usize::from(width % 20) + 1);
+            let shown = fitting(&chosen, &widths, room, None);
+            let wide: usize = shown.iter().map(|(_, width)| width + BETWEEN).sum();
+            prop_assert!(shown.len() == 1 || wide <= room + BETWEEN);
+            prop_assert_eq!(shown[0].0, Column::Symbol);
+            for (column, _) in &shown[1..] {
+                prop_assert!(chosen[*column as usize]);
+            }
+            // No column that is left out would have had room, but for the trend, which gives none away.
+            let trend = shown.iter().find(|(column, _)| *column == Column::Trend);
+            let spare = room + BETWEEN - wide.min(room + BETWEEN) + trend.map_or(0, |(_, width)| width - TREND.start());
+            for column in Column::ALL.into_iter().filter(|column| chosen[*column as usize]) {
+                let needs = if column == Column::Trend { *TREND.start() } else { widths[column as usize] };
+                let is_shown = shown.iter().any(|(shown, _)| *shown == column);
+                prop_assert!(is_shown || needs + BETWEEN > spare, "{:?} would have fitted", column);
+            }
+        }
+
+        #[test]
+        fn sorting_is_by_value_both_ways_with_what_is_missing_last(
+            values in vec(proptest::option::of(-1_000i64..1_000), 0..30), descending: bool,
+        ) {
+            let mut board = crate::cli::watch::board::Board::new(&[]);
+            for (place, value) in values.iter().enumerate() {
+                let bid = value.map_or_else(String::new, |bid| format!(r#","bid":{bid}"#));
+                let payload = format!(r#"[{{"type":"snapshot","symbol":"S{place:02}","seq":1,"rx":1{bid}}}]"#);
+                board.apply(payload.as_bytes(), |_| {}).unwrap();
+            }
+            let mut places: Vec<usize> = (0..values.len()).rev().collect();
+            sort(&mut places, board.rows(), &Trends::default(), Column::Bid, descending);
+            let mut expected: Vec<usize> = (0..values.len()).collect();
+            expected.sort_by_key(|&place| {
+                let value = values[place].map(|value| if descending { -value } else { value });
+                (value.is_none(), value)
+            });
+            prop_assert_eq!(places, expected);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What keys do: to the screen, and what is left for the shell to do.
+//!
+//! Invariant: `Ctrl-C` leaves and `Esc` goes one step back, whatever is shown.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::{
+    Mode, Screen,
+    columns::{COLUMNS, Column},
+};
+use crate::{cli::watch::board::Board, tick::Nanos};
+
+/// What the shell has to do for a key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Act {
+    /// Draw.
+    Show,
+    Quit,
+    /// Give the terminal back and stop, until the person wants us in front again.
+    Suspend,
+    /// Draw everything anew, for something else has written on the screen.
+    Redraw,
+}
+
+/// The longest filter, in characters: that of a symbol.
+const FILTER_MAX: usize = crate::tick::SYMBOL_BYTES_MAX;
+
+impl Screen {
+    pub fn key(&mut self, key: KeyEvent, board: &Board, now: Nanos) -> Act {
+        if key.modifiers.contains(KeyModifiers::CONTROL) {
+            match key.code {
+                KeyCode::Char('c') => return Act::Quit,
+                KeyCode::Char('z') => return Act::Suspend,
+                KeyCode::Char('l') => return Act::Redraw,
+                _ => {}
+            }
+        }
+        match self.mode {
+            Mode::Filter => self.key_in_filter(key),
+            Mode::Table => return self.key_in_table(key, board, now),
+            Mode::Help(_) | Mode::Detail(_) => return self.key_over_table(key),
+            Mode::Columns(at) => return self.key_in_columns(key.code, at),
+        }
+        Act::Show
+    }
+
+    /// Text that was pasted: it is no keys, and means something only where text is written.
+    pub fn paste(&mut self, text: &str) {
+        if self.mode == Mode::Filter {
+            text.chars().for_each(|char| self.write(char));
+        }
+    }
+
+    fn key_in_table(&mut self, key: KeyEvent, board: &Board, now: Nanos) -> Act {
+        let page = isize::try_from(self.page).unwrap_or(isize::MAX).max(1);
+        match key.code {
+            KeyCode::Char('q') => return Act::Quit,
+            KeyCode::Char('?' | 'h') | KeyCode::F(1) => self.mode = Mode::Help(0),
+            KeyCode::Char('/') => self.mode = Mode::Filter,
+            KeyCode::Char('c') => {
+                let sorted = self.sort.map_or(0, |(column, _)| column as usize);
+                self.mode = Mode::Columns(sorted);
+            }
+            KeyCode::Char('p' | ' ') => self.pause(board, now),
+            KeyCode::Char('s') => self.sort_next(1),
+            KeyCode::Char('S') => self.sort_next(self.shown.len()),
+            KeyCode::Char('r') => {
+                if let Some((column, _)) = self.sort {
+                    self.sort_by(column);
+                }
+            }
+            KeyCode::Char(digit @ '1'..='9') => {
+                let place = digit as usize - '1' as usize;
+                if let Some(&column) = self.shown.get(place) {
+                    self.sort_by(column);
+                }
+            }
+            KeyCode::Char('0') => (self.sort, self.arranged) = (None, None),
+            KeyCode::Down | KeyCode::Char('j') => self.select(1),
+            KeyCode::Up | KeyCode::Char('k') => self.select(-1),
+            KeyCode::PageDown => self.select(page),
+            KeyCode::PageUp => self.select(-page),
+            KeyCode::Char('f') if key.modifiers.contains(KeyModifiers::CONTROL) => self.select(page),
+            KeyCode::Char('b') if key.modifiers.contains(KeyModifiers::CONTROL) => self.select(-page),
+            KeyCode::Home | KeyCode::Char('g') => self.select(-isize::MAX),
+            KeyCode::End | KeyCode::Char('G') => self.select(isize::MAX),
+            KeyCode::Enter => {
+                if self.selected_at().is_none() {
+                    self.select(0);
+                }
+                if self.selected_at().is_some() {
+                    self.mode = Mode::Detail(0);
+                }
+            }
+            KeyCode::Esc => self.step_back(),
+            _ => {}
+        }
+        Act::Show
+    }
+
+    /// First the selection goes, then the filter, and the table is at its top again.
+    fn step_back(&mut self) {
+        if self.selected.take().is_none() && !self.filter.is_empty() {
+            self.filter.clear();
+            self.arranged = None;
+        }
+        self.top = 0;
+    }
+
+    /// Sorts by the column that stands so many places behind the sorted one, of those shown; behind the last one comes
+    /// the order in which rows were asked for.
+    fn sort_next(&mut self, by: usize) {
+        let places = self.shown.len() + 1;
+        let sorted = self.sort.and_then(|(column, _)| self.shown.iter().position(|shown| *shown == column));
+        let next = (sorted.map_or(0, |place| place + 1) + by) % places;
+        self.sort = next.checked_sub(1).map(|place| {
+            let column = self.shown[place];
+            (column, column.begins_descending())
+        });
+        self.arranged = None;
+    }
+
+    fn key_in_filter(&mut self, key: KeyEvent) {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Enter => self.mode = Mode::Table,
+            KeyCode::Esc => {
+                self.filter.clear();
+                self.mode = Mode::Table;
+            }
+            // As in a shell: an empty line's backspace leaves it.
+            KeyCode::Backspace if self.filter.pop().is_none() => self.mode = Mode::Table,
+            KeyCode::Char('u' | 'w') if control => self.filter.clear(),
+            KeyCode::Char(char) if !control && !key.modifiers.contains(KeyModifiers::ALT) => self.write(char),
+            KeyCode::Down => self.select(1),
+            KeyCode::Up => self.select(-1),
+            _ => {}
+        }
+        self.arranged = None;
+    }
+
+    fn write(&mut self, char: char) {
+        if !char.is_control() && self.filter.chars().count() < FILTER_MAX {
+            self.filter.push(char);
+            (self.top, self.arranged) = (0, None);
+        }
+    }
+
+    fn key_over_table(&mut self, key: KeyEvent) -> Act {
+        let (Mode::Help(top) | Mode::Detail(top)) = &mut self.mode else { return Act::Show };
+        match key.code {
+            KeyCode::Down | KeyCode::Char('j') => *top += 1,
+            KeyCode::Up | KeyCode::Char('k') => *top = top.saturating_sub(1),
+            KeyCode::PageDown | KeyCode::Char(' ') => *top += self.page.max(1),
+            KeyCode::PageUp => *top = top.saturating_sub(self.page.max(1)),
+            KeyCode::Esc | KeyCode::Enter | KeyCode::Char('?' | 'h' | 'q') | KeyCode::F(1) => {
+                self.mode = Mode::Table;
+            }
+            _ => {}
+        }
+        Act::Show
+    }
+
+    fn key_in_columns(&mut self, code: KeyCode, at: usize) -> Act {
+        match code {
+            KeyCode::Down | KeyCode::Char('j') => self.mode = Mode::Columns((at + 1).min(COLUMNS - 1)),
+            KeyCode::Up | KeyCode::Char('k') => self.mode = Mode::Columns(at.saturating_sub(1)),
+            KeyCode::Home | KeyCode::Char('g') => self.mode = Mode::Columns(0),
+            KeyCode::End | KeyCode::Char('G') => self.mode = Mode::Columns(COLUMNS - 1),
+            // The symbol stays: without it a row is of nobody.
+            KeyCode::Char(' ' | 'x') if at > 0 => self.chosen[at] = !self.chosen[at],
+            KeyCode::Char('a') => self.chosen = [true; COLUMNS],
+            KeyCode::Enter | KeyCode::Char('s') => {
+                self.chosen[at] = true;
+                self.sort_by(Column::ALL[at]);
+            }
+            KeyCode::Esc | KeyCode::Char('c' | 'q') => self.mode = Mode::Table,
+            _ => {}
+        }
+        Act::Show
+    }
+}

@@ -1,0 +1,333 @@
+//! Draws the screen into a buffer: heading, table, footing. What stands over the table is in [`overlay`](super::overlay).
+//!
+//! Invariant: it draws into any room, down to none, and never outside it.
+
+use std::fmt::Write as _;
+
+use ratatui_core::{
+    buffer::Buffer,
+    layout::{Position, Rect},
+    style::{Modifier, Style},
+};
+
+use super::{
+    Mode, Screen,
+    columns::{Align, BETWEEN, COLUMNS, Column, fitting},
+    trend::Way,
+};
+use crate::{
+    cli::{
+        endpoint::printable,
+        load::report::{bytes, grouped},
+        watch::{
+            board::{Board, Row},
+            cell::{self, Trouble},
+            face::Link,
+        },
+    },
+    tick::Nanos,
+};
+
+/// The widest texts seen, so that columns do not tremble with each price.
+#[derive(Default)]
+pub struct Widths {
+    /// Characters before the decimal point, or of the whole text; and from the point on.
+    parts: [(usize, usize); COLUMNS],
+}
+
+/// Silence that is worth a word.
+const SILENCE_NANOS: u64 = 2_000_000_000;
+/// A symbol may take this share of the line, for some have 64 characters.
+const SYMBOL_SHARE: usize = 3;
+
+// === impl Screen ===
+
+impl Screen {
+    /// Draws; the answer is where the cursor stands, if it is shown.
+    pub fn draw(&mut self, buf: &mut Buffer, board: &Board, link: &Link<'_>) -> Option<Position> {
+        let area = *buf.area();
+        let heading = match area.height {
+            0..=4 => 0,
+            5..=7 => 1,
+            8..=9 => 2,
+            _ => 3,
+        };
+        let footing = u16::from(area.height > 2);
+        let titles = u16::from(area.height > 1);
+        let first = heading + titles;
+        self.page = usize::from(area.height.saturating_sub(first + footing)).max(1);
+        self.look(board, link.now);
+        self.heading(buf, heading, board, link);
+        self.table(
+            buf,
+            Rect { y: heading, height: area.height - heading - footing, ..area },
+            board,
+            link.now,
+        );
+        let cursor = (footing > 0).then(|| self.footing(buf, area.height - 1, board)).flatten();
+        self.overlay(buf, board, link.now);
+        cursor
+    }
+
+    fn heading(&self, buf: &mut Buffer, lines: u16, board: &Board, link: &Link<'_>) {
+        let width = buf.area().width;
+        let mut y = 0;
+        if lines >= 2 {
+            let bar = Style::new().add_modifier(Modifier::REVERSED);
+            buf.set_style(Rect { x: 0, y, width, height: 1 }, bar);
+            self.sides(
+                buf,
+                y,
+                &format!(" tickcast watch  {}", printable(link.url)),
+                &format!("{} ", link.asked),
+            );
+            y += 1;
+        }
+        if lines >= 1 {
+            let trouble = if link.up { Trouble::None } else { Trouble::Away };
+            let mut text = format!("{} {}", self.theme.trouble_sign(trouble), printable(&self.connection));
+            // A server says nothing of a pace that is live from the beginning.
+            if let Some(pace) = board.pace.as_deref().or(link.up.then_some("live")) {
+                let _infallible = write!(text, "  pace {}", printable(pace));
+            }
+            if let Some(silence) = link.heard.map(|heard| link.now.since(heard))
+                && silence >= SILENCE_NANOS
+            {
+                let _infallible = write!(text, "  silent for {} s", silence / 1_000_000_000);
+            }
+            let paused = self.frozen.as_ref().map_or_else(String::new, |frozen| {
+                let unseen = grouped(board.updates - frozen.updates);
+                let seconds = link.now.since(frozen.since) / 1_000_000_000;
+                format!(" PAUSED for {seconds} s, {unseen} updates not shown ")
+            });
+            self.sides(buf, y, &text, &paused);
+            let paused = paused.chars().count().min(usize::from(width)) as u16;
+            let strong = Style::new().add_modifier(Modifier::BOLD | Modifier::REVERSED);
+            buf.set_style(Rect { x: width - paused, y, width: paused, height: 1 }, strong);
+            buf.set_style(Rect { x: 0, y, width: width - paused, height: 1 }, self.theme.trouble(trouble));
+            y += 1;
+        }
+        if lines >= 3 {
+            let rates = link.rates;
+            let text = format!(
+                "{} updates/s for {} ticks/s  {}/s  {} in all",
+                grouped(rates.updates_per_second.round() as u64),
+                grouped(rates.ticks_per_second.round() as u64),
+                bytes(rates.bytes_per_second),
+                bytes(board.bytes as f64),
+            );
+            self.sides(buf, y, &text, "");
+        }
+    }
+
+    /// A line with something at its left and something at its right, which comes first when room is short.
+    fn sides(&self, buf: &mut Buffer, y: u16, left: &str, right: &str) {
+        let width = usize::from(buf.area().width);
+        let right = self.cut(right, width);
+        let begin = width - right.chars().count();
+        let between = usize::from(!right.is_empty() && !right.starts_with(' '));
+        buf.set_stringn(0, y, self.cut(left, begin.saturating_sub(between)), width, Style::new());
+        buf.set_stringn(begin as u16, y, right, width - begin, Style::new());
+    }
+
+    /// A text that is not longer than the room; what is cut off leaves a sign.
+    pub(super) fn cut(&self, text: &str, room: usize) -> String {
+        if text.chars().count() <= room {
+            return text.to_owned();
+        }
+        let kept: String = text.chars().take(room.saturating_sub(1)).collect();
+        if room == 0 { kept } else { kept + self.theme.cut() }
+    }
+
+    fn table(&mut self, buf: &mut Buffer, area: Rect, board: &Board, now: Nanos) {
+        let rows = self.frozen.as_ref().map_or(board.rows(), |frozen| &frozen.rows);
+        let now_us = now.micros();
+        let shown: Vec<(usize, [String; COLUMNS])> = (self.places.iter().skip(self.top).take(self.page))
+            .map(|&place| (place, Column::ALL.map(|column| column.text(&rows[place], now_us))))
+            .collect();
+        for (_, cells) in &shown {
+            self.widths.see(cells);
+        }
+        let room = usize::from(area.width);
+        let sorted = self.sort.map(|(column, _)| column);
+        let mut widths = self.widths.of(sorted);
+        let symbol_max = (room / SYMBOL_SHARE).max(Column::Symbol.title().len() + 2);
+        widths[Column::Symbol as usize] = widths[Column::Symbol as usize].min(symbol_max);
+        let columns = fitting(&self.chosen, &widths, room, sorted);
+        self.shown = columns.iter().map(|(column, _)| *column).collect();
+        if area.height > 0 {
+            self.titles(buf, area.y, &columns);
+        }
+        for (line, (place, cells)) in (area.y + 1..).zip(&shown) {
+            if line >= area.bottom() {
+                break;
+            }
+            self.row(buf, line, &columns, (*place, &rows[*place]), cells);
+        }
+        if shown.is_empty() && area.height > 2 {
+            let text = if rows.is_empty() { "no symbol yet" } else { "no symbol matches the filter" };
+            buf.set_stringn(2, area.y + 2, text, room.saturating_sub(2), Style::new());
+        }
+    }
+
+    fn titles(&self, buf: &mut Buffer, y: u16, columns: &[(Column, usize)]) {
+        let width = buf.area().width;
+        let mut x = 0;
+        for &(column, wide) in columns {
+            let mut title = column.title().to_owned();
+            if let Some((sorted, descending)) = self.sort
+                && sorted == column
+            {
+                title = format!("{title} {}", self.theme.sort_sign(descending));
+            }
+            let title = match column.align() {
+                Align::Left => title,
+                Align::Right | Align::Point => format!("{title:>wide$}"),
+            };
+            put(buf, x, y, &self.cut(&title, wide), Style::new());
+            x += wide + BETWEEN;
+        }
+        let style = Style::new().add_modifier(Modifier::BOLD | Modifier::UNDERLINED);
+        buf.set_style(Rect { x: 0, y, width, height: 1 }, style);
+    }
+
+    fn row(
+        &self,
+        buf: &mut Buffer,
+        y: u16,
+        columns: &[(Column, usize)],
+        (place, row): (usize, &Row),
+        cells: &[String; COLUMNS],
+    ) {
+        let trouble = cell::trouble(row);
+        // Whatever is not live is pale, and its price does not look like one.
+        let faded =
+            if trouble == Trouble::None { Style::new() } else { Style::new().add_modifier(Modifier::DIM) };
+        let way = self.trends.way(place);
+        let mut x = 0;
+        for &(column, wide) in columns {
+            let text = &cells[column as usize];
+            let (text, style) = match column {
+                Column::State => {
+                    (format!("{} {text}", self.theme.trouble_sign(trouble)), self.theme.trouble(trouble))
+                }
+                Column::Last => {
+                    let sign = if text.is_empty() { " " } else { self.theme.way_sign(way) };
+                    let price = self.widths.aligned(column, text, wide.saturating_sub(2));
+                    (
+                        format!("{price} {sign}"),
+                        if trouble == Trouble::None { self.theme.way(way) } else { faded },
+                    )
+                }
+                Column::Change if trouble == Trouble::None => {
+                    (format!("{text:>wide$}"), self.theme.way(way_of_change(text)))
+                }
+                Column::Trend => {
+                    let levels = self.trends.levels(place, wide);
+                    let plot: String = levels.into_iter().map(|level| self.theme.level(level)).collect();
+                    (format!("{plot:>wide$}"), faded)
+                }
+                Column::Gaps if !text.is_empty() => {
+                    (format!("{text:>wide$}"), self.theme.trouble(Trouble::Old))
+                }
+                _ => (self.widths.aligned(column, text, wide), faded),
+            };
+            put(buf, x, y, &self.cut(&text, wide), style);
+            x += wide + BETWEEN;
+        }
+        if self.selected == Some(place) {
+            let line = Rect { x: 0, y, width: buf.area().width, height: 1 };
+            buf.set_style(line, Style::new().add_modifier(Modifier::REVERSED));
+        }
+    }
+
+    fn footing(&self, buf: &mut Buffer, y: u16, board: &Board) -> Option<Position> {
+        let total = self.frozen.as_ref().map_or(board.rows().len(), |frozen| frozen.rows.len());
+        let wanted = self.chosen.iter().filter(|chosen| **chosen).count();
+        let mut right = String::new();
+        if wanted > self.shown.len() {
+            right = format!("+{} columns  ", wanted - self.shown.len());
+        }
+        let last = (self.top + self.page).min(self.places.len());
+        let _infallible = write!(
+            right,
+            "{}-{} of {}",
+            grouped((self.top + 1).min(last) as u64),
+            grouped(last as u64),
+            grouped(self.places.len() as u64)
+        );
+        if self.places.len() < total {
+            let _infallible = write!(right, " ({} in all)", grouped(total as u64));
+        }
+        let left = match (&self.complaint, self.mode) {
+            (_, Mode::Filter) => format!("/{}", self.filter),
+            (Some(complaint), _) => format!("! {}", printable(complaint)),
+            (None, _) if !self.filter.is_empty() => format!("/{}  (Esc: all)", self.filter),
+            (None, _) => "? help  / filter  s sort  c columns  p pause  q quit".to_owned(),
+        };
+        self.sides(buf, y, &left, &right);
+        let at = self.filter.chars().count() as u16 + 1;
+        (self.mode == Mode::Filter).then(|| Position { x: at.min(buf.area().width.saturating_sub(1)), y })
+    }
+}
+
+fn way_of_change(text: &str) -> Way {
+    match text.as_bytes() {
+        [] | [b'+', b'0', b'.', b'0', b'0'] => Way::Unknown,
+        [b'-', ..] => Way::Down,
+        _ => Way::Up,
+    }
+}
+
+/// Writes within the buffer, and nothing where there is no room.
+pub(super) fn put(buf: &mut Buffer, x: usize, y: u16, text: &str, style: Style) {
+    let width = usize::from(buf.area().width);
+    if x < width && y < buf.area().height {
+        buf.set_stringn(x as u16, y, text, width - x, style);
+    }
+}
+
+// === impl Widths ===
+
+impl Widths {
+    fn see(&mut self, cells: &[String; COLUMNS]) {
+        for (column, (parts, text)) in Column::ALL.into_iter().zip(self.parts.iter_mut().zip(cells)) {
+            let (whole, rest) = split(column, text);
+            *parts = (parts.0.max(whole), parts.1.max(rest));
+        }
+    }
+
+    /// How wide each column is, with its title and its signs.
+    fn of(&self, sorted: Option<Column>) -> [usize; COLUMNS] {
+        Column::ALL.map(|column| {
+            let (whole, rest) = self.parts[column as usize];
+            let signs = if matches!(column, Column::Last | Column::State) { 2 } else { 0 };
+            let title = column.title().len() + if sorted == Some(column) { 2 } else { 0 };
+            (whole + rest + signs).max(title)
+        })
+    }
+
+    /// A text at its place in its column.
+    fn aligned(&self, column: Column, text: &str, wide: usize) -> String {
+        match column.align() {
+            Align::Left => text.to_owned(),
+            Align::Right => format!("{text:>wide$}"),
+            Align::Point => {
+                let behind = self.parts[column as usize].1 - split(column, text).1;
+                format!("{:>wide$}", text.to_owned() + &" ".repeat(behind))
+            }
+        }
+    }
+}
+
+/// Characters before the decimal point and from it on.
+fn split(column: Column, text: &str) -> (usize, usize) {
+    let all = text.chars().count();
+    match text.find('.') {
+        Some(point) if column.align() == Align::Point => {
+            let whole = text[..point].chars().count();
+            (whole, all - whole)
+        }
+        _ => (all, 0),
+    }
+}

@@ -1,0 +1,326 @@
+//! The terminal itself: taken, drawn on, and always given back.
+//!
+//! Invariants: whoever has the terminal behind us finds it as we found it (modes, cursor, what was on it), however this
+//! process ends or stops, but for SIGKILL; a frame is one write, and a frame that changes nothing is none.
+
+use std::{
+    io::{self, Stdout, Write},
+    panic,
+    sync::Once,
+    thread,
+};
+
+use crossterm::{
+    cursor::{Hide, MoveTo, Show},
+    event::{self, DisableBracketedPaste, EnableBracketedPaste},
+    queue,
+    style::{Attribute, Color as Ink, Print, SetAttribute, SetBackgroundColor, SetForegroundColor},
+    terminal::{
+        self as tty, BeginSynchronizedUpdate, Clear, ClearType as Cleared, EndSynchronizedUpdate,
+        EnterAlternateScreen, LeaveAlternateScreen,
+    },
+};
+use ratatui_core::{
+    backend::{Backend, ClearType, WindowSize},
+    buffer::Cell,
+    layout::{Position, Size},
+    style::{Color, Modifier},
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
+    task::JoinHandle,
+};
+
+use super::fullscreen::{FullScreen, Input, Stop, Tty};
+use super::screen::Screen;
+
+/// The terminal while it is ours; it is given back on drop.
+pub struct Taken {
+    /// The task that listens for stops, and ends with us.
+    listening: JoinHandle<()>,
+}
+
+/// Draws by escape sequences, gathered until they are flushed.
+pub struct Ansi {
+    out: Stdout,
+    frame: Vec<u8>,
+    cursor: Option<Position>,
+}
+
+/// Takes the terminal for a screen. Keys are read by a thread that lives as long as the process, for a read of a terminal
+/// cannot be called off.
+///
+/// # Errors
+/// When standard output is no terminal that can be used so, or there is none to read keys from.
+pub fn open(screen: Screen) -> io::Result<FullScreen<Ansi, Taken>> {
+    let (inputs, received) = mpsc::unbounded_channel();
+    let taken = Taken::new(inputs.clone())?;
+    read_keys(inputs)?;
+    assemble(screen, taken, received)
+}
+
+fn assemble(
+    screen: Screen,
+    taken: Taken,
+    inputs: UnboundedReceiver<Input>,
+) -> io::Result<FullScreen<Ansi, Taken>> {
+    let backend = Ansi { out: io::stdout(), frame: Vec::new(), cursor: None };
+    FullScreen::new(screen, backend, taken, inputs)
+}
+
+fn read_keys(inputs: UnboundedSender<Input>) -> io::Result<()> {
+    let read = move || {
+        loop {
+            let (input, is_last) = match event::read() {
+                Ok(event) => (Input::Event(event), false),
+                Err(error) => (Input::Lost(error), true),
+            };
+            if inputs.send(input).is_err() || is_last {
+                return;
+            }
+        }
+    };
+    thread::Builder::new().name("keys".to_owned()).spawn(read).map(drop)
+}
+
+// === impl Taken ===
+
+impl Taken {
+    fn new(inputs: UnboundedSender<Input>) -> io::Result<Self> {
+        let mut stops = signal(SignalKind::from_raw(libc::SIGTSTP))?;
+        let mut continues = signal(SignalKind::from_raw(libc::SIGCONT))?;
+        restore_before_panics();
+        take()?;
+        let listening = tokio::spawn(async move {
+            loop {
+                let input = tokio::select! {
+                    Some(()) = stops.recv() => Input::Stop,
+                    Some(()) = continues.recv() => Input::Continued,
+                    else => return,
+                };
+                if inputs.send(input).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Taken { listening })
+    }
+}
+
+impl Tty for Taken {
+    fn suspend(&mut self, stop: Stop) -> io::Result<()> {
+        restore()?;
+        stop_now(stop)?;
+        take()
+    }
+
+    fn retake(&mut self) -> io::Result<()> {
+        // A shell may have set its own modes, and what we set is then no longer there, though we believe so.
+        restore()?;
+        take()
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.listening.abort();
+        // There is nobody left to tell.
+        let _ignored = restore();
+    }
+}
+
+fn take() -> io::Result<()> {
+    tty::enable_raw_mode()?;
+    let mut out = io::stdout();
+    let taken = queue!(out, EnterAlternateScreen, Hide, EnableBracketedPaste, Clear(Cleared::All));
+    let taken = taken.and_then(|()| out.flush());
+    if taken.is_err() {
+        let _best_effort = tty::disable_raw_mode();
+    }
+    taken
+}
+
+fn restore() -> io::Result<()> {
+    let mut out = io::stdout();
+    let left = queue!(
+        out,
+        EndSynchronizedUpdate,
+        SetAttribute(Attribute::Reset),
+        DisableBracketedPaste,
+        LeaveAlternateScreen,
+        Show
+    );
+    let left = left.and_then(|()| out.flush());
+    // Even when nothing can be written, keys must be echoed again.
+    tty::disable_raw_mode().and(left)
+}
+
+/// A panic's message would be written on a screen that is about to go.
+fn restore_before_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let _best_effort = restore();
+            before(info);
+        }));
+    });
+}
+
+/// Stops as if SIGTSTP had never been handled here; returns when we are continued.
+///
+/// Not SIGSTOP: the system ignores SIGTSTP where nobody could continue us, as in a session without a shell.
+#[expect(unsafe_code, reason = "no safe wrapper puts a signal's default action back")]
+fn stop_now(stop: Stop) -> io::Result<()> {
+    // SAFETY: both structures outlive the calls that read or write them, zeroes are a valid `sigaction` (the default
+    // action, no flags), and the handler that is put back is the one that was there.
+    unsafe {
+        let mut default: libc::sigaction = std::mem::zeroed();
+        default.sa_sigaction = libc::SIG_DFL;
+        let mut ours: libc::sigaction = std::mem::zeroed();
+        if libc::sigaction(libc::SIGTSTP, &raw const default, &raw mut ours) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let stopped = match stop {
+            Stop::Job => libc::kill(0, libc::SIGTSTP),
+            Stop::Process => libc::raise(libc::SIGTSTP),
+        };
+        let result = if stopped == 0 { Ok(()) } else { Err(io::Error::last_os_error()) };
+        libc::sigaction(libc::SIGTSTP, &raw const ours, std::ptr::null_mut());
+        result
+    }
+}
+
+// === impl Ansi ===
+
+impl Ansi {
+    fn style(&mut self, cell: &Cell) -> io::Result<()> {
+        const ATTRIBUTES: [(Modifier, Attribute); 4] = [
+            (Modifier::BOLD, Attribute::Bold),
+            (Modifier::DIM, Attribute::Dim),
+            (Modifier::UNDERLINED, Attribute::Underlined),
+            (Modifier::REVERSED, Attribute::Reverse),
+        ];
+        queue!(self.frame, SetAttribute(Attribute::Reset))?;
+        for (modifier, attribute) in ATTRIBUTES {
+            if cell.modifier.contains(modifier) {
+                queue!(self.frame, SetAttribute(attribute))?;
+            }
+        }
+        if cell.fg != Color::Reset {
+            queue!(self.frame, SetForegroundColor(ink(cell.fg)))?;
+        }
+        if cell.bg != Color::Reset {
+            queue!(self.frame, SetBackgroundColor(ink(cell.bg)))?;
+        }
+        Ok(())
+    }
+}
+
+/// The colours that the theme has.
+fn ink(color: Color) -> Ink {
+    match color {
+        Color::Yellow => Ink::DarkYellow,
+        Color::LightBlue => Ink::Blue,
+        Color::LightMagenta => Ink::Magenta,
+        _ => Ink::Reset,
+    }
+}
+
+impl Backend for Ansi {
+    type Error = io::Error;
+
+    fn draw<'a, I>(&mut self, content: I) -> io::Result<()>
+    where
+        I: Iterator<Item = (u16, u16, &'a Cell)>,
+    {
+        let mut style = (Color::Reset, Color::Reset, Modifier::empty());
+        let mut next = None;
+        for (x, y, cell) in content {
+            if self.frame.is_empty() {
+                queue!(self.frame, BeginSynchronizedUpdate)?;
+            }
+            if next != Some((x, y)) {
+                queue!(self.frame, MoveTo(x, y))?;
+            }
+            next = Some((x + 1, y));
+            let wanted = (cell.fg, cell.bg, cell.modifier);
+            if wanted != style {
+                self.style(cell)?;
+                style = wanted;
+            }
+            queue!(self.frame, Print(cell.symbol()))?;
+        }
+        if next.is_some() {
+            queue!(self.frame, SetAttribute(Attribute::Reset), EndSynchronizedUpdate)?;
+            // A cursor that is shown has moved with what was written.
+            if let Some(Position { x, y }) = self.cursor {
+                queue!(self.frame, MoveTo(x, y))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn hide_cursor(&mut self) -> io::Result<()> {
+        if self.cursor.take().is_some() {
+            queue!(self.frame, Hide)?;
+        }
+        Ok(())
+    }
+
+    fn show_cursor(&mut self) -> io::Result<()> {
+        if self.cursor.is_none() {
+            self.cursor = Some(Position::ORIGIN);
+            queue!(self.frame, MoveTo(0, 0), Show)?;
+        }
+        Ok(())
+    }
+
+    fn get_cursor_position(&mut self) -> io::Result<Position> {
+        // The terminal is not asked: its answer would come among the keys.
+        Ok(self.cursor.unwrap_or(Position::ORIGIN))
+    }
+
+    fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> io::Result<()> {
+        let position = position.into();
+        if self.cursor.is_some_and(|cursor| cursor != position) {
+            self.cursor = Some(position);
+            queue!(self.frame, MoveTo(position.x, position.y))?;
+        }
+        Ok(())
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        self.clear_region(ClearType::All)
+    }
+
+    fn clear_region(&mut self, clear_type: ClearType) -> io::Result<()> {
+        let cleared = match clear_type {
+            ClearType::All => Cleared::All,
+            ClearType::AfterCursor => Cleared::FromCursorDown,
+            ClearType::BeforeCursor => Cleared::FromCursorUp,
+            ClearType::CurrentLine => Cleared::CurrentLine,
+            ClearType::UntilNewLine => Cleared::UntilNewLine,
+        };
+        if self.frame.is_empty() {
+            // So that nobody sees the empty screen.
+            queue!(self.frame, BeginSynchronizedUpdate)?;
+        }
+        queue!(self.frame, Clear(cleared))
+    }
+
+    fn size(&self) -> io::Result<Size> {
+        tty::size().map(Size::from)
+    }
+
+    fn window_size(&mut self) -> io::Result<WindowSize> {
+        Ok(WindowSize { columns_rows: self.size()?, pixels: Size::ZERO })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let written = self.out.write_all(&self.frame).and_then(|()| self.out.flush());
+        self.frame.clear();
+        written
+    }
+}

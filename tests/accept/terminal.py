@@ -1,0 +1,238 @@
+"""`tickcast watch` in a real pseudo-terminal: keys are sent, and what stands on the screen is read."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+
+import pyte
+from judge import check, until
+from server import BINARY, Server
+
+ROWS = [
+    '{"symbol":"AAA-USD","last":"10.5","last_size":1,"bid":"10.4","ask":"10.6"}',
+    '{"symbol":"BBB-USD","last":"300.25","last_size":1}',
+    '{"symbol":"CCC-EUR","last":"20","last_size":1}',
+]
+ALTERNATE = ("\x1b[?1049h", "\x1b[?1049l")
+CURSOR = ("\x1b[?25h", "\x1b[?25l")
+# Leads a session of its own on the terminal, stops and continues with its job as a shell does, and passes the end on.
+SHELL = """
+import os, signal, sys
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+child = os.fork()
+if child == 0:
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpgrp())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    os.execv(sys.argv[1], sys.argv[1:])
+print(f"<pid {child}>", flush=True)
+while True:
+    _, status = os.waitpid(child, os.WUNTRACED)
+    os.tcsetpgrp(0, os.getpgrp())
+    if not os.WIFSTOPPED(status):
+        print(f"<code {os.waitstatus_to_exitcode(status)}>", flush=True)
+        break
+    print("<stopped>", flush=True)
+    sys.stdin.readline()
+    os.tcsetpgrp(0, child)
+    os.killpg(child, signal.SIGCONT)
+"""
+
+
+class Watch:
+    """A watch on a terminal of its own: `async with Watch(server, "*") as watch`."""
+
+    def __init__(self, url, *args, columns=100, lines=24, env=None):
+        self.screen = pyte.Screen(columns, lines)
+        self.stream = pyte.ByteStream(self.screen)
+        self.raw = bytearray()
+        self.master, self.slave = pty.openpty()
+        self.size(columns, lines)
+        self.modes = termios.tcgetattr(self.slave)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", SHELL, BINARY, "watch", "--url", url, *args],
+            stdin=self.slave,
+            stdout=self.slave,
+            stderr=self.slave,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            env={**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "NO_COLOR": "", **(env or {})},
+        )
+
+    async def __aenter__(self):
+        asyncio.get_running_loop().add_reader(self.master, self._read)
+        self.pid = int((await self.seen(r"<pid (\d+)>")).group(1))
+        return self
+
+    async def __aexit__(self, *_):
+        asyncio.get_running_loop().remove_reader(self.master)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        self.process.kill()
+        await asyncio.to_thread(self.process.wait)
+        os.close(self.master)
+        os.close(self.slave)
+
+    def _read(self):
+        data = os.read(self.master, 1 << 16)
+        self.raw += data
+        self.stream.feed(data)
+
+    def size(self, columns, lines):
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self.screen.resize(lines, columns)
+
+    def keys(self, keys):
+        os.write(self.master, keys.encode())
+
+    async def seen(self, pattern, since=0):
+        async def probe():
+            return re.search(pattern, self.raw[since:].decode(errors="replace"))
+
+        return await until(f"{pattern} in {bytes(self.raw[-300:])}", probe)
+
+    async def shows(self, *parts, without=()):
+        async def probe():
+            text = "\n".join(self.screen.display)
+            return all(part in text for part in parts) and not any(part in text for part in without)
+
+        try:
+            await until(f"{parts} without {without}", probe, 30)
+        except AssertionError as late:
+            raise AssertionError(f"{late} on\n" + "\n".join(self.screen.display)) from None
+
+    def symbols(self):
+        return [line.split()[0] for line in self.screen.display if re.match(r"[A-C]{3}-", line)]
+
+    async def ordered(self, *symbols):
+        async def probe():
+            return self.symbols() == list(symbols)
+
+        await until(f"rows {symbols}, not {self.symbols()}", probe, 30)
+
+    def restored(self):
+        """Whether whoever comes behind finds the terminal as it was."""
+        text = self.raw.decode(errors="replace")
+        on, off = ALTERNATE
+        assert text.rfind(off) > text.rfind(on) >= 0, "the alternate screen was not left"
+        shown, hidden = CURSOR
+        assert text.rfind(shown) > text.rfind(hidden) >= 0, "the cursor stays hidden"
+        assert termios.tcgetattr(self.slave) == self.modes, "the terminal's modes are not what they were"
+
+    async def ended(self, code):
+        found = await self.seen(r"<code (-?\d+)>")
+        assert int(found.group(1)) == code, found.group(0)
+        self.restored()
+
+
+@contextlib.asynccontextmanager
+async def watching(*args, **options):
+    async with Server() as server:
+        await server.publish(ROWS)
+        async with Watch(server.ws, *(args or ("*",)), **options) as watch:
+            await watch.shows("connected", "AAA-USD", "10.5", "live")
+            yield server, watch
+
+
+@check("a watch in a terminal: prices move, keys sort, filter, pause and help, q leaves")
+async def keys(report):
+    async with watching() as (server, watch):
+        await server.publish(['{"symbol":"AAA-USD","last":"11.75","last_size":1}'])
+        await watch.shows("11.75", "▲")
+        await watch.ordered("AAA-USD", "BBB-USD", "CCC-EUR")
+        watch.keys("2")
+        await watch.ordered("BBB-USD", "CCC-EUR", "AAA-USD")
+        watch.keys("2")
+        await watch.ordered("AAA-USD", "CCC-EUR", "BBB-USD")
+        watch.keys("/eur")
+        await watch.ordered("CCC-EUR")
+        watch.keys("\r")
+        await watch.shows("/eur  (Esc: all)")
+        watch.keys("?")
+        await watch.shows("filter: part of a name", "reverse")
+        watch.keys("q")
+        await watch.shows("CCC-EUR", without=("filter: part of a name",))
+        watch.keys("p")
+        await watch.shows("PAUSED")
+        watch.keys("p")
+        await watch.shows("CCC-EUR", without=("PAUSED",))
+        watch.keys("q")
+        await watch.ended(0)
+
+
+@check("a watch in a terminal follows its size")
+async def resize(report):
+    async with watching() as (_, watch):
+        for columns, lines in [(120, 40), (50, 15), (20, 5), (80, 24)]:
+            watch.size(columns, lines)
+            await watch.shows("AAA-USD", "SYMBOL")
+
+            async def fills(last=lines - 1):
+                return re.search(r"of 3|columns", watch.screen.display[last]) and watch.screen.display[last].strip()
+
+            await until(f"a footing on line {lines}", fills, 30)
+            if columns >= 50:
+                await watch.shows("LAST", "STATE", "live", "1-3 of 3")
+        watch.keys("\x03")
+        await watch.ended(0)
+
+
+@check("a watch in a terminal stops for Ctrl-Z and SIGTSTP, and goes on")
+async def suspend(report):
+    async with watching() as (server, watch):
+        for stop in (lambda: watch.keys("\x1a"), lambda: os.kill(watch.pid, signal.SIGTSTP)):
+            before = len(watch.raw)
+            stop()
+            await watch.seen("<stopped>", before)
+            watch.restored()
+            watch.keys("\n")
+            await watch.shows("SYMBOL", "AAA-USD", without=("<stopped>",))
+        await server.publish(['{"symbol":"AAA-USD","last":"12.25","last_size":1}'])
+        await watch.shows("12.25")
+        os.kill(watch.pid, signal.SIGTERM)
+        await watch.ended(0)
+
+
+@check("a watch in a terminal survives the server's restart, and says so meanwhile")
+async def restart(report):
+    async with watching() as (server, watch):
+        port = server.port
+        server.process.kill()
+        server.process.wait()
+        await watch.shows("offline", "again in")
+        async with Server("--feed", "push", "--listen", f"127.0.0.1:{port}") as again:
+            assert again.port == port
+            await again.publish(['{"symbol":"AAA-USD","last":"77.5","last_size":1}'])
+            await watch.shows("connected", "77.5", "● live")
+            watch.keys("q")
+            await watch.ended(0)
+
+
+@check("a watch in a terminal that cannot connect gives it back and says why")
+async def refused(report):
+    async with Watch("ws://127.0.0.1:1/v1/stream", "A") as watch:
+        await watch.ended(2)
+        assert "cannot connect to 127.0.0.1:1" in "\n".join(watch.screen.display), watch.screen.display
+
+
+@check("a watch in a terminal writes no colour with NO_COLOR, and little when little happens")
+async def quiet(report):
+    async with watching(env={"NO_COLOR": "1"}) as (server, watch):
+        await server.publish(['{"symbol":"AAA-USD","last":"9.25","last_size":1}'])
+        await watch.shows("9.25", "▼")
+        assert not re.search(rb"\x1b\[(3[0-8]|4[0-8]|38;|48;|9[0-7])", bytes(watch.raw)), "colours"
+        before = len(watch.raw)
+        for price in range(20):
+            await server.publish([f'{{"symbol":"AAA-USD","last":"9.{price + 30}","last_size":1}}'])
+        await watch.shows("9.49")
+        report.figure("20 changes of a price wrote", len(watch.raw) - before, "bytes")
+        watch.keys("q")
+        await watch.ended(0)
