@@ -12,16 +12,12 @@ use std::{collections::VecDeque, path::PathBuf, time::Duration};
 use super::{
     Feed, FeedError, Sink, bundled,
     complaints::Complaints,
-    ndjson::Decoded,
     options::Options,
     pace::{self, Schedule, Speed, Timed},
-    recording::Reader,
+    recording::{self, Block, Input, Records, Selection},
     source::SourceError,
 };
-use crate::{
-    shutdown::Stop,
-    tick::{Nanos, Tick},
-};
+use crate::{shutdown::Stop, tick::Nanos};
 
 /// What to play, and how.
 #[derive(Clone, PartialEq, Debug)]
@@ -50,12 +46,11 @@ pub enum End {
 /// A recording, opened: the schedule of its ticks, round after round.
 pub struct Replay {
     config: Config,
-    line_bytes_max: usize,
-    reader: Reader,
+    reader: recording::Recording,
     /// Decoded and not played yet.
-    ready: VecDeque<(Tick, Option<Nanos>)>,
+    ready: VecDeque<recording::Record>,
     /// The block that is being decoded; kept for its allocations.
-    block: Decoded,
+    block: Block,
     /// The reader has no more.
     read: bool,
     /// Ticks of this round.
@@ -99,11 +94,12 @@ impl Config {
 impl Recording {
     /// # Errors
     /// When the file cannot be read, or is no recording.
-    pub fn open(&self, line_bytes_max: usize) -> Result<Reader, FeedError> {
-        match self {
-            Recording::Bundled => bundled::open(line_bytes_max),
-            Recording::File(path) => Reader::open(path, line_bytes_max),
-        }
+    pub fn open(&self, line_bytes_max: usize) -> Result<recording::Recording, FeedError> {
+        let input = match self {
+            Recording::Bundled => Input::Bundled,
+            Recording::File(path) => Input::File(path.clone()),
+        };
+        recording::open(&[input], &Selection::default(), line_bytes_max)
     }
 }
 
@@ -119,10 +115,9 @@ impl Replay {
         Ok(Replay {
             complaints: Complaints::new(feed, reader.name()),
             config,
-            line_bytes_max,
             reader,
             ready: VecDeque::new(),
-            block: Decoded::default(),
+            block: Block::default(),
             read: false,
             ticks: 0,
             offsets: Offsets::default(),
@@ -131,14 +126,12 @@ impl Replay {
 
     /// Decodes the next block into `ready`.
     fn read_block(&mut self, sink: &mut dyn Sink) -> Result<(), FeedError> {
-        self.read = !self.reader.read(&mut self.block)?;
-        self.complaints.rejected(&mut self.block, sink);
-        self.ticks += self.block.ticks.len() as u64;
-        self.ready.extend(self.block.ticks.drain(..).zip(self.block.rx.drain(..)));
+        let more = self.reader.next_block(&mut self.block);
+        self.complaints.skipped(&mut self.block, sink);
+        self.read = !more?;
+        self.ticks += self.block.records.len() as u64;
+        self.ready.extend(self.block.records.drain(..));
         self.block.clear();
-        if self.read && self.reader.is_cut() {
-            tracing::warn!(file = self.reader.name(), "the file was cut: played up to the cut");
-        }
         Ok(())
     }
 
@@ -150,7 +143,7 @@ impl Replay {
         if self.config.end == End::Stop {
             return Ok(false);
         }
-        self.reader = self.config.file.open(self.line_bytes_max)?;
+        self.reader.rewind()?;
         self.read = false;
         self.ticks = 0;
         self.offsets.next_round();
@@ -161,9 +154,9 @@ impl Replay {
 impl Schedule for Replay {
     fn next(&mut self, sink: &mut dyn Sink) -> Result<Option<Timed>, FeedError> {
         loop {
-            if let Some((tick, rx)) = self.ready.pop_front() {
-                let at = self.offsets.due(rx.or(tick.ts));
-                return Ok(Some(Timed { at, tick }));
+            if let Some(record) = self.ready.pop_front() {
+                let at = self.offsets.due(record.rx);
+                return Ok(Some(Timed { at, tick: record.tick }));
             }
             if !self.read {
                 self.read_block(sink)?;
@@ -188,11 +181,9 @@ impl Feed for Replay {
 // === impl Offsets ===
 
 impl Offsets {
-    fn due(&mut self, received: Option<Nanos>) -> Duration {
-        if let Some(received) = received {
-            let first = *self.first.get_or_insert(received);
-            self.last = self.last.max(self.round + Duration::from_nanos(received.since(first)));
-        }
+    fn due(&mut self, received: Nanos) -> Duration {
+        let first = *self.first.get_or_insert(received);
+        self.last = self.last.max(self.round + Duration::from_nanos(received.since(first)));
         self.last
     }
 

@@ -54,6 +54,8 @@ pub enum ValueFault {
     Time,
     #[error("not buy, sell or unknown")]
     Side,
+    #[error("not true or false")]
+    Boolean,
     #[error("given twice")]
     Twice,
 }
