@@ -18,7 +18,7 @@ pub mod sim;
 pub mod source;
 pub mod stdin;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::{io, time::Duration};
 

@@ -18,11 +18,16 @@ pub struct Own {
 /// How every line begins that tells of the recording.
 pub const META: &[u8] = b"{\"tickcast\":";
 
+/// Whether the first line is a recording's, or a tick.
+///
 /// # Errors
-/// When the first line says that it is no recording that can be read here.
-pub fn check_head(head: &[u8]) -> Result<(), String> {
-    let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    Header::parse(line.strip_suffix(b"\r").unwrap_or(line)).map(drop)
+/// Why it cannot be read, for a person.
+pub fn check_head(line: &[u8]) -> Result<(), String> {
+    let parsed = Header::parse(line);
+    match parsed {
+        Err(_) if ndjson::Decoder::new(line.len()).decode(&mut line.to_vec()).is_ok() => Ok(()),
+        other => other.map(drop),
+    }
 }
 
 // === impl Own ===

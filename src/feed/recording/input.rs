@@ -4,12 +4,14 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, Read},
+    io::{self, BufReader, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use flate2::{Crc, bufread::DeflateDecoder};
 use wildmatch::WildMatch;
+use zip::{CompressionMethod, ZipArchive, result::ZipError};
 
 use super::select::Input;
 use crate::feed::{FeedError, bundled};
@@ -27,7 +29,23 @@ enum Location {
     File(PathBuf),
     Bytes(Arc<[u8]>),
     Static(&'static [u8]),
+    /// An entry of a zip file.
+    Entry(Box<Location>, Entry),
 }
+
+/// Where an entry's bytes lie in its zip file.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    start: u64,
+    len: u64,
+    deflated: bool,
+    checksum: u32,
+}
+
+/// What can be sought in.
+trait Seekable: Read + Seek + Send {}
+
+impl<T: Read + Seek + Send> Seekable for T {}
 
 /// The bytes of a recording, decompressed.
 pub struct Opened {
@@ -36,10 +54,18 @@ pub struct Opened {
     pub inner_name: String,
 }
 
+/// Compares an entry with its checksum at its end.
+struct Checked<R> {
+    inner: R,
+    sum: Crc,
+    expected: u32,
+}
+
 /// What is read at once.
 pub const CHUNK_BYTES: usize = 64 * 1024;
 /// The least that tells any binary format; a line end in less means nothing.
 const HEAD_BYTES_MIN: usize = 16;
+const ZIP_MAGIC: &[u8; 4] = b"PK\x03\x04";
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
@@ -55,16 +81,63 @@ pub fn members(inputs: &[Input]) -> Result<Vec<Member>, FeedError> {
                 members.push(Member { name: bundled::NAME.into(), place: Location::Static(bundled::BYTES) });
             }
             Input::Bytes { name, bytes } => {
-                members.push(Member { name: name.as_str().into(), place: Location::Bytes(bytes.clone()) });
+                members.extend(entries(name.as_str().into(), Location::Bytes(bytes.clone()))?);
             }
             Input::File(path) => {
-                let files = matching(path)?.into_iter();
-                members.extend(files.map(|path| Member {
-                    name: path.display().to_string().into(),
-                    place: Location::File(path),
-                }));
+                for path in matching(path)? {
+                    members.extend(entries(path.display().to_string().into(), Location::File(path))?);
+                }
             }
         }
+    }
+    Ok(members)
+}
+
+/// A zip file's entries, by their place in it; anything else is itself.
+fn entries(name: Arc<str>, place: Location) -> Result<Vec<Member>, FeedError> {
+    let failed = |source| FeedError::Read { path: name.to_string(), source };
+    // A pipe has no end to look at, and what is read of it is gone.
+    let is_pipe = matches!(&place, Location::File(path) if path.metadata().is_ok_and(|file| !file.is_file()));
+    if is_pipe {
+        return Ok(vec![Member { name, place }]);
+    }
+    let mut file = place.open().map_err(failed)?;
+    let mut magic = [0; ZIP_MAGIC.len()];
+    let is_zip = file.read_exact(&mut magic).is_ok() && magic == *ZIP_MAGIC;
+    if !is_zip {
+        return Ok(vec![Member { name, place }]);
+    }
+    let broken = |error: ZipError| FeedError::NotARecording {
+        path: name.to_string(),
+        why: format!("its list of entries cannot be read: {error}"),
+    };
+    let mut archive = ZipArchive::new(file).map_err(broken)?;
+    let mut members = Vec::new();
+    for index in 0..archive.len() {
+        let entry = archive.by_index_raw(index).map_err(broken)?;
+        if !entry.is_file() {
+            continue;
+        }
+        let inner = entry.name().map_err(broken)?.into_owned();
+        let why = match (entry.compression(), entry.encrypted(), entry.data_start()) {
+            (_, true, _) => "is encrypted",
+            (CompressionMethod::Stored | CompressionMethod::Deflated, _, Some(start)) => {
+                let found = Entry {
+                    start,
+                    len: entry.compressed_size(),
+                    deflated: entry.compression() == CompressionMethod::Deflated,
+                    checksum: entry.crc32(),
+                };
+                let place = Location::Entry(Box::new(place.clone()), found);
+                members.push(Member { name: format!("{name}/{inner}").into(), place });
+                continue;
+            }
+            _ => "is compressed in a way that cannot be read",
+        };
+        return Err(FeedError::NotARecording {
+            path: name.to_string(),
+            why: format!("its entry {inner} {why}"),
+        });
     }
     Ok(members)
 }
@@ -97,10 +170,10 @@ impl Member {
     /// When it cannot be read.
     pub fn open(&self) -> io::Result<Opened> {
         let bytes = match &self.place {
-            Location::File(path) => decompress(File::open(path)?),
-            Location::Bytes(bytes) => decompress(io::Cursor::new(bytes.clone())),
-            Location::Static(bytes) => decompress(*bytes),
-        }?;
+            // Not opened for seeking, which a pipe cannot.
+            Location::File(path) => decompress(File::open(path)?)?,
+            place => decompress(place.read()?)?,
+        };
         let name = Path::new(&*self.name);
         let compressed = name
             .extension()
@@ -108,6 +181,48 @@ impl Member {
         let inner = if compressed { name.file_stem() } else { name.file_name() };
         let inner_name = inner.unwrap_or_default().to_string_lossy().into_owned();
         Ok(Opened { bytes, inner_name })
+    }
+}
+
+// === impl Location ===
+
+impl Location {
+    fn open(&self) -> io::Result<Box<dyn Seekable>> {
+        Ok(match self {
+            Location::File(path) => Box::new(File::open(path)?),
+            Location::Bytes(bytes) => Box::new(io::Cursor::new(bytes.clone())),
+            Location::Static(bytes) => Box::new(io::Cursor::new(*bytes)),
+            Location::Entry(..) => return Err(io::ErrorKind::Unsupported.into()),
+        })
+    }
+
+    /// The bytes as they lie there: an entry of a zip file inflated.
+    fn read(&self) -> io::Result<Box<dyn Read + Send>> {
+        let Location::Entry(archive, entry) = self else { return Ok(Box::new(self.open()?)) };
+        let mut file = archive.open()?;
+        file.seek(SeekFrom::Start(entry.start))?;
+        let bytes = BufReader::with_capacity(CHUNK_BYTES, file.take(entry.len));
+        Ok(if entry.deflated {
+            Box::new(Checked { inner: DeflateDecoder::new(bytes), sum: Crc::new(), expected: entry.checksum })
+        } else {
+            Box::new(Checked { inner: bytes, sum: Crc::new(), expected: entry.checksum })
+        })
+    }
+}
+
+// === impl Checked ===
+
+impl<R: Read> Read for Checked<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let len = self.inner.read(out)?;
+        self.sum.update(&out[..len]);
+        if len == 0 && !out.is_empty() && self.sum.sum() != self.expected {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the zip entry's checksum does not match",
+            ));
+        }
+        Ok(len)
     }
 }
 

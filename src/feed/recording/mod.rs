@@ -13,15 +13,17 @@ mod input;
 mod open;
 mod records;
 mod select;
+mod stats;
 mod track;
 mod writer;
 
 use super::ndjson::Tally;
 use serde::{Deserialize, Serialize};
 
-pub use open::{Recording, open};
+pub use open::{Recording, open, open_each};
 pub use records::{Block, Place, REJECTS_KEPT, Record, Records, Reject};
-pub use select::{Input, OnError, Selection, TIME_EXPECTED, parse_symbols, parse_time};
+pub use select::{Input, OnError, Selection, TIME_EXPECTED, format_time, parse_symbols, parse_time};
+pub use stats::{Stats, SymbolStats};
 pub use writer::{Compression, Writer};
 
 /// What the first line tells about the recording, for a person.

@@ -42,32 +42,48 @@ const BLOCK_CHUNKS_MAX: usize = 64;
 /// # Errors
 /// When one cannot be read, is in no format that can be, or there is none.
 pub fn open(inputs: &[Input], selection: &Selection, line_bytes_max: usize) -> Result<Recording, FeedError> {
-    let members = members(inputs)?;
-    let tracks: Vec<Track> = members
-        .into_iter()
-        .map(|member| Track::open(member, line_bytes_max))
-        .collect::<Result<_, FeedError>>()?;
-    let name = match tracks.as_slice() {
-        [] => "no file".to_owned(),
-        [one] => one.member().name.to_string(),
-        [first, more @ ..] => format!("{} and {} more", first.member().name, more.len()),
+    let tracks = members(inputs)?.into_iter().map(|member| Track::open(member, line_bytes_max));
+    Ok(Recording::of(tracks.collect::<Result<_, FeedError>>()?, selection, line_bytes_max))
+}
+
+/// Opens recordings one by one, each for itself.
+///
+/// # Errors
+/// When one cannot be read or is in no format that can be.
+pub fn open_each(
+    inputs: &[Input],
+    selection: &Selection,
+    line_bytes_max: usize,
+) -> Result<Vec<Recording>, FeedError> {
+    let open = |member| {
+        let track = Track::open(member, line_bytes_max)?;
+        Ok(Recording::of(vec![track], selection, line_bytes_max))
     };
-    let mut recording = Recording {
-        name,
-        selection: selection.clone(),
-        line_bytes_max,
-        tracks,
-        empty: Vec::new(),
-        next: BinaryHeap::new(),
-        failed: None,
-    };
-    recording.begin();
-    Ok(recording)
+    members(inputs)?.into_iter().map(open).collect()
 }
 
 // === impl Recording ===
 
 impl Recording {
+    fn of(tracks: Vec<Track>, selection: &Selection, line_bytes_max: usize) -> Self {
+        let name = match tracks.as_slice() {
+            [] => "no file".to_owned(),
+            [one] => one.member().name.to_string(),
+            [first, more @ ..] => format!("{} and {} more", first.member().name, more.len()),
+        };
+        let mut recording = Recording {
+            name,
+            selection: selection.clone(),
+            line_bytes_max,
+            tracks,
+            empty: Vec::new(),
+            next: BinaryHeap::new(),
+            failed: None,
+        };
+        recording.begin();
+        recording
+    }
+
     /// The name and format of each file.
     pub fn files(&self) -> impl Iterator<Item = (&str, Format)> {
         self.tracks.iter().map(|track| (&*track.member().name, track.format))

@@ -122,3 +122,9 @@ pub fn parse_time(text: &str) -> Option<Nanos> {
     let since: Duration = parsed.ok()?.duration_since(UNIX_EPOCH).ok()?;
     i64::try_from(since.as_nanos()).ok().map(Nanos)
 }
+
+/// A time of receipt for a person, in UTC with microseconds.
+pub fn format_time(time: Nanos) -> String {
+    let micros = u64::try_from(time.micros()).unwrap_or(0);
+    humantime::format_rfc3339_micros(UNIX_EPOCH + Duration::from_micros(micros)).to_string()
+}
