@@ -23,6 +23,9 @@ use crate::{shutdown::Stop, tick::Nanos};
 #[derive(Clone, PartialEq, Debug)]
 pub struct Config {
     pub file: Recording,
+    /// Further files and patterns, merged with the first by receive time.
+    pub more: Vec<Input>,
+    pub selection: Selection,
     pub speed: Speed,
     /// What happens at the end.
     pub end: End,
@@ -76,9 +79,22 @@ pub const LOOP_GAP: Duration = Duration::from_millis(100);
 // === impl Config ===
 
 impl Config {
+    /// The whole file, once, at speed 1.
+    pub fn of(file: Recording) -> Self {
+        Config {
+            file,
+            more: Vec::new(),
+            selection: Selection::default(),
+            speed: Speed::Times(1.0),
+            end: End::Stop,
+        }
+    }
+
     pub(super) fn from_options(file: &str, options: &mut Options<'_>) -> Result<Self, SourceError> {
         Ok(Config {
             file: if file == bundled::NAME { Recording::Bundled } else { Recording::File(file.into()) },
+            more: options.take_files().iter().map(|file| Input::named(file)).collect(),
+            selection: Selection::from_options(options)?,
             speed: options
                 .take("speed", Speed::EXPECTED, |text| text.parse().ok())?
                 .unwrap_or(Speed::Times(1.0)),
@@ -92,14 +108,11 @@ impl Config {
 // === impl Recording ===
 
 impl Recording {
-    /// # Errors
-    /// When the file cannot be read, or is no recording.
-    pub fn open(&self, line_bytes_max: usize) -> Result<recording::Recording, FeedError> {
-        let input = match self {
+    fn input(&self) -> Input {
+        match self {
             Recording::Bundled => Input::Bundled,
             Recording::File(path) => Input::File(path.clone()),
-        };
-        recording::open(&[input], &Selection::default(), line_bytes_max)
+        }
     }
 }
 
@@ -111,7 +124,9 @@ impl Replay {
     /// # Errors
     /// When the file cannot be read, or is no recording.
     pub fn open(feed: &str, config: Config, line_bytes_max: usize) -> Result<Self, FeedError> {
-        let reader = config.file.open(line_bytes_max)?;
+        let inputs: Vec<Input> =
+            std::iter::once(config.file.input()).chain(config.more.iter().cloned()).collect();
+        let reader = recording::open(&inputs, &config.selection, line_bytes_max)?;
         Ok(Replay {
             complaints: Complaints::new(feed, reader.name()),
             config,

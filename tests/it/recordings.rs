@@ -165,3 +165,31 @@ fn a_feed_is_recorded_into_files_by_size() {
     let again = tickcast(&["record", "--feed", source, "-o", files[0]["file"].as_str().expect("a name")]);
     assert_eq!(again.status.code(), Some(2), "nothing is written over");
 }
+
+#[tokio::test]
+async fn several_files_are_replayed_as_one_and_cut_by_time_and_symbol() {
+    let trades = fresh("replayed-trades.csv.gz");
+    let quotes = fresh("replayed-quotes.csv");
+    for (path, rows) in [(&trades, "tardis-trades"), (&quotes, "tardis-quotes")] {
+        succeeds(&["convert", "bundled", "-o", path.to_str().expect("a plain name"), "--as", rows]);
+    }
+    let files = format!("replay:{}?file={}&speed=max", trades.display(), quotes.display());
+    let (from, to, symbols) = ("2025-03-25T23:08:00Z", "2025-03-25T23:09:00Z", "BTC*,SOLUSDT");
+    let output = succeeds(&["info", "--json", "--from", from, "--to", to, "--symbols", symbols, "bundled"]);
+    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let selected = told["files"][0]["records"].as_u64().expect("a count");
+    assert!((1_000..40_000).contains(&selected), "{selected}");
+    let cut = format!("{files}&from={from}&to={to}&symbols={symbols}");
+    for (source, ticks, topics) in [(files, 50_000, 3), (cut, selected, 2)] {
+        let server = Server::with().feed(&source).start().await;
+        // A feed that has ended leaves its symbols closed.
+        crate::harness::eventually("the end", async || {
+            let symbols = server.symbols().await;
+            symbols.len() == topics && symbols.iter().all(|(_, _, state)| state == "closed")
+        })
+        .await;
+        let metrics = server.metrics().await;
+        assert_eq!(metrics.sum("tickcast_ticks_ingested_total"), ticks, "{source}");
+        assert_eq!(metrics.sum("tickcast_ticks_rejected_total"), 0, "{source}");
+    }
+}

@@ -15,6 +15,7 @@ use std::{
     path::PathBuf,
     process::ExitCode,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
     time::Duration,
 };
 
@@ -23,13 +24,18 @@ use client::{RecordError, Recorder};
 use files::{FLUSH_EVERY, Files, Rotation};
 use tokio::{
     runtime,
-    time::{interval, sleep},
+    sync::oneshot,
+    time::{interval, sleep, timeout},
 };
 
-use super::{complain, endpoint::Endpoint, watch::stopped};
+use super::{
+    complain,
+    endpoint::Endpoint,
+    watch::{GOODBYE, stopped},
+};
 use crate::{
     clock::Clock,
-    feed::{FeedError, Opened, Refused, RejectReason, Sink, Source, SourceError, recording::Header},
+    feed::{Feed, FeedError, Opened, Refused, RejectReason, Sink, Source, SourceError, recording::Header},
     limits,
     service::with_sources,
     shutdown::Stop,
@@ -82,6 +88,13 @@ struct FileSink {
     failed: Option<io::Error>,
 }
 
+/// How a feed ended; the default is for one that did not in time.
+struct Ended {
+    played: Result<(), FeedError>,
+    rejected: u64,
+    failed: Option<io::Error>,
+}
+
 /// Records until it is stopped.
 pub fn run(args: &RecordArgs) -> ExitCode {
     match record(args) {
@@ -101,9 +114,8 @@ fn record(args: &RecordArgs) -> Result<(), RecordError> {
     let runtime =
         runtime::Builder::new_current_thread().enable_all().build().map_err(RecordError::Runtime)?;
     let Some(source) = &args.feed else {
-        let end = async { until(args.duration).await };
         let mut recorder = Recorder::new(&args.url, &args.symbols, &mut files);
-        let recorded = runtime.block_on(recorder.run(end));
+        let recorded = runtime.block_on(recorder.run(until(args.duration)));
         let summary = recorder.summary();
         files.finish().map_err(output)?;
         say(&files, &summary);
@@ -114,29 +126,44 @@ fn record(args: &RecordArgs) -> Result<(), RecordError> {
         Opened::Push => return Err(RecordError::Push),
     };
     let files = Arc::new(Mutex::new(files));
-    let (clock, stop) = (Clock::system(), Stop::default());
-    let mut sink = FileSink { files: files.clone(), clock, stop: stop.clone(), rejected: 0, failed: None };
-    let (shared, ended) = (files.clone(), stop.clone());
-    let duration = args.duration;
-    // Not joined: it waits for signals, and there may be none.
-    std::thread::spawn(move || runtime.block_on(watch_over(&shared, duration, &clock, &ended)));
-    let played = feed.run(&mut sink, &stop);
+    let ended = runtime.block_on(follow(feed, &files, args.duration))?;
     let mut files = lock(&files);
     files.finish().map_err(output)?;
-    say(&files, &format!("{} rejected", sink.rejected));
-    match sink.failed {
+    say(&files, &format!("{} rejected", ended.rejected));
+    match ended.failed {
         Some(error) => Err(output(error)),
-        None => Ok(played?),
+        None => Ok(ended.played?),
     }
 }
 
-/// Makes readable what a quiet feed has sent, and stops it in the end.
-async fn watch_over(files: &Mutex<Files>, duration: Option<Duration>, clock: &Clock, stop: &Stop) {
+/// Runs a feed on a thread of its own, and makes readable what it has sent, also when it is quiet.
+async fn follow(
+    feed: Box<dyn Feed>,
+    files: &Arc<Mutex<Files>>,
+    duration: Option<Duration>,
+) -> Result<Ended, RecordError> {
+    let (clock, stop) = (Clock::system(), Stop::default());
+    let mut sink =
+        FileSink { files: Arc::clone(files), clock, stop: stop.clone(), rejected: 0, failed: None };
+    let (done, mut ended) = oneshot::channel();
+    let stopped = stop.clone();
+    // Not joined: a feed that waits for a line which never comes must not hold up the end.
+    thread::Builder::new()
+        .name("feed".to_owned())
+        .spawn(move || {
+            let played = feed.run(&mut sink, &stopped);
+            let _nobody_waits = done.send(Ended { played, rejected: sink.rejected, failed: sink.failed });
+        })
+        .map_err(RecordError::Runtime)?;
     let mut end = std::pin::pin!(until(duration));
     let mut turns = interval(FLUSH_EVERY);
     loop {
         tokio::select! {
-            () = &mut end => return stop.set(),
+            ended = &mut ended => return Ok(ended.unwrap_or_default()),
+            () = &mut end => {
+                stop.set();
+                return Ok(timeout(GOODBYE, ended).await.ok().and_then(Result::ok).unwrap_or_default());
+            }
             // What fails here fails at the next tick too, which tells of it.
             _ = turns.tick() => drop(lock(files).look(clock.now())),
         }
@@ -178,6 +205,14 @@ fn bytes(text: &str) -> Result<u64, String> {
     count
         .filter(|count| *count > 0)
         .ok_or_else(|| "not a count of bytes such as 1000000, 500M or 2G".to_owned())
+}
+
+// === impl Ended ===
+
+impl Default for Ended {
+    fn default() -> Self {
+        Ended { played: Ok(()), rejected: 0, failed: None }
+    }
 }
 
 // === impl FileSink ===

@@ -2,14 +2,12 @@
 
 use std::path::PathBuf;
 
-use serde_json::json;
-use tokio::{runtime, sync::oneshot};
-
 use super::*;
 use crate::{
     cli::mock::{Mock, Script, Then},
     feed::recording::{Block, Input, Records, Selection, open},
 };
+use serde_json::json;
 
 /// Records until `enough` says so; the answer is how it ended, the summary, the recording's text, and the server.
 fn recorded(

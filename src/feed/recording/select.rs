@@ -56,12 +56,6 @@ pub const TIME_EXPECTED: &str =
 // === impl Input ===
 
 impl Input {
-    /// The inputs of a source: what it names, and each `file` option.
-    pub fn from_source(file: &str, options: &mut Options<'_>) -> Vec<Input> {
-        let more = options.take_files();
-        std::iter::once(file).chain(more.iter().map(String::as_str)).map(Input::named).collect()
-    }
-
     /// `bundled`, or else a file.
     pub fn named(name: &str) -> Input {
         if name == bundled::NAME { Input::Bundled } else { Input::File(name.into()) }
