@@ -27,6 +27,8 @@ pub struct Databento {
     prelude: Vec<u8>,
     /// Bytes that were fed.
     fed: u64,
+    /// The metadata was read.
+    begun: bool,
     /// Nothing more can be read.
     broken: bool,
 }
@@ -54,6 +56,7 @@ impl Databento {
             names: Names::default(),
             prelude: Vec::with_capacity(PRELUDE_BYTES),
             fed: 0,
+            begun: false,
             broken: false,
         }
     }
@@ -73,9 +76,10 @@ impl Databento {
         out.reject(Place::Byte(self.at()), fault.reason(), || fault.to_string());
     }
 
-    /// Where the next record begins.
+    /// Where the next record begins; what is wrong with the metadata stands at the beginning, whatever the parser has taken
+    /// of it by then.
     fn at(&self) -> u64 {
-        self.fed - self.fsm.data().len() as u64
+        if self.begun { self.fed - self.fsm.data().len() as u64 } else { 0 }
     }
 
     fn drain(&mut self, out: &mut Output) {
@@ -83,13 +87,16 @@ impl Databento {
             let at = self.at();
             match self.fsm.process() {
                 ProcessResult::ReadMore(_) => return,
-                ProcessResult::Metadata(metadata) => match metadata.symbol_map() {
-                    Ok(map) => self.names.map = map,
-                    // Without mappings, every record says that its instrument has no name.
-                    Err(_) => out.reject(Place::Byte(at), crate::feed::RejectReason::Symbol, || {
-                        "the metadata's mapping of symbols cannot be read".to_owned()
-                    }),
-                },
+                ProcessResult::Metadata(metadata) => {
+                    self.begun = true;
+                    match metadata.symbol_map() {
+                        Ok(map) => self.names.map = map,
+                        // Without mappings, every record says that its instrument has no name.
+                        Err(_) => out.reject(Place::Byte(at), crate::feed::RejectReason::Symbol, || {
+                            "the metadata's mapping of symbols cannot be read".to_owned()
+                        }),
+                    }
+                }
                 ProcessResult::Record(()) => {
                     let Some(record) = self.fsm.last_record() else { continue };
                     match make(record, &mut self.names) {

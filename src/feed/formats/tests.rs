@@ -353,6 +353,20 @@ fn records_of_databento() {
     assert_eq!(lines(&out), ["byte 0, syntax: metadata of more than 256 MiB"]);
 }
 
+#[cfg(feature = "dbn")]
+#[test]
+fn damaged_metadata_is_told_alike_however_it_was_cut() {
+    let sample = sample("mbp-1.dbn");
+    for (at, byte) in (0..360).flat_map(|at| [(at, 0xff), (at, 0), (at, 1)]) {
+        let mut damaged = sample.clone();
+        damaged[at] = byte;
+        let decode = |lengths: &[usize]| decode_as(Format::Databento, "x.dbn", &damaged, lengths);
+        let whole = state(&decode(&[usize::MAX]));
+        assert_eq!(state(&decode(&[1])), whole, "{byte} at {at}");
+        assert_eq!(state(&decode(&[7, 60])), whole, "{byte} at {at}");
+    }
+}
+
 #[cfg(not(feature = "dbn"))]
 #[test]
 fn databento_needs_its_feature() {
