@@ -4,7 +4,8 @@
 //! from the metadata's mapping, for the day of each record. A side without a price has size 0. Records of other kinds are
 //! passed over.
 //!
-//! Loss: what cannot be parsed as a record ends the file, since nobody knows where the next one begins.
+//! Loss: a record shorter than its own header, and what the parser refuses, end the file, since nobody knows where the next
+//! one begins.
 
 use std::collections::HashMap;
 
@@ -23,14 +24,35 @@ use crate::{
 pub struct Databento {
     fsm: DbnFsm,
     names: Names,
-    /// The first bytes, which tell how long the metadata is.
-    prelude: Vec<u8>,
+    frames: Frames,
     /// Bytes that were fed.
     fed: u64,
     /// The metadata was read.
     begun: bool,
     /// Nothing more can be read.
     broken: bool,
+}
+
+/// Where one record ends and the next begins. Every record is a multiple of 8 bytes long; the parser takes that for granted,
+/// and would read a record at an address that it must not, so others never reach it.
+#[derive(Default)]
+struct Frames {
+    /// The first bytes, which tell how long the metadata is.
+    prelude: Vec<u8>,
+    metadata_left: u64,
+    /// What is missing of the record in hand.
+    record_left: usize,
+    /// It is left out.
+    skips: bool,
+}
+
+/// What to do with the next bytes.
+enum Run {
+    Pass(usize),
+    /// The beginning of a record that is left out.
+    Reject(usize),
+    Skip(usize),
+    Broken(&'static str),
 }
 
 /// Names of instruments by day.
@@ -42,6 +64,10 @@ struct Names {
 }
 
 const PRELUDE_BYTES: usize = 8;
+const HEADER_BYTES: usize = 16;
+/// A record's first byte counts these.
+const LENGTH_UNIT_BYTES: usize = 4;
+const ALIGNMENT_BYTES: usize = 8;
 /// A mapping of all instruments of an exchange over a year stays far below it.
 const METADATA_BYTES_MAX: u32 = 256 << 20;
 const NANOS_PER_DAY: u64 = 86_400_000_000_000;
@@ -54,20 +80,10 @@ impl Databento {
         Databento {
             fsm: DbnFsm::default(),
             names: Names::default(),
-            prelude: Vec::with_capacity(PRELUDE_BYTES),
+            frames: Frames::default(),
             fed: 0,
             begun: false,
             broken: false,
-        }
-    }
-
-    /// Whether the metadata is of a size that somebody could mean: the parser makes room for it at once.
-    fn check_prelude(&mut self, chunk: &[u8]) -> bool {
-        let missing = PRELUDE_BYTES - self.prelude.len();
-        self.prelude.extend_from_slice(&chunk[..missing.min(chunk.len())]);
-        match self.prelude[..] {
-            [_, _, _, _, a, b, c, d] => u32::from_le_bytes([a, b, c, d]) <= METADATA_BYTES_MAX,
-            _ => true,
         }
     }
 
@@ -114,23 +130,46 @@ impl Databento {
     }
 }
 
+impl Databento {
+    /// Gives the parser whole records, or the beginning of one.
+    fn pass(&mut self, mut bytes: &[u8], out: &mut Output) {
+        while !self.broken && !bytes.is_empty() {
+            let space = self.fsm.space();
+            let len = space.len().min(bytes.len());
+            if len == 0 {
+                return self.break_off(&Fault::Binary("a record that is too long"), out);
+            }
+            space[..len].copy_from_slice(&bytes[..len]);
+            self.fsm.fill(len);
+            self.fed += len as u64;
+            bytes = &bytes[len..];
+            self.drain(out);
+        }
+    }
+}
+
 impl Decoder for Databento {
     fn feed(&mut self, chunk: &mut [u8], out: &mut Output) {
         let mut rest = &*chunk;
-        if !self.broken && !self.check_prelude(rest) {
-            self.break_off(&Fault::Binary("metadata of more than 256 MiB"), out);
-        }
         while !self.broken && !rest.is_empty() {
-            let space = self.fsm.space();
-            let len = space.len().min(rest.len());
-            space[..len].copy_from_slice(&rest[..len]);
-            self.fsm.fill(len);
-            self.fed += len as u64;
+            let len = match self.frames.next(rest) {
+                Run::Pass(len) => {
+                    self.pass(&rest[..len], out);
+                    len
+                }
+                Run::Reject(len) => {
+                    let fault = Fault::Binary("a record whose length is no multiple of 8");
+                    out.reject(Place::Byte(self.at()), fault.reason(), || fault.to_string());
+                    self.fed += len as u64;
+                    len
+                }
+                Run::Skip(len) => {
+                    self.fed += len as u64;
+                    len
+                }
+                Run::Broken(why) => return self.break_off(&Fault::Binary(why), out),
+            };
             rest = &rest[len..];
-            self.drain(out);
-            if len == 0 && self.fsm.space().is_empty() {
-                self.break_off(&Fault::Binary("a record that is too long"), out);
-            }
         }
     }
 
@@ -138,6 +177,62 @@ impl Decoder for Databento {
         if !self.broken && !self.fsm.data().is_empty() {
             self.break_off(&Fault::Binary("the file ends within a record"), out);
         }
+    }
+}
+
+// === impl Frames ===
+
+impl Frames {
+    /// What to do with the next bytes; there is at least one.
+    fn next(&mut self, bytes: &[u8]) -> Run {
+        let missing = PRELUDE_BYTES - self.prelude.len();
+        if missing > 0 {
+            let len = missing.min(bytes.len());
+            self.prelude.extend_from_slice(&bytes[..len]);
+            if let [_, _, _, _, a, b, c, d] = self.prelude[..] {
+                let metadata = u32::from_le_bytes([a, b, c, d]);
+                // The parser makes room for all of it at once.
+                if metadata > METADATA_BYTES_MAX {
+                    return Run::Broken("metadata of more than 256 MiB");
+                }
+                self.metadata_left = u64::from(metadata);
+            }
+            return Run::Pass(len);
+        }
+        if self.metadata_left > 0 {
+            let len = bytes.len().min(usize::try_from(self.metadata_left).unwrap_or(usize::MAX));
+            self.metadata_left -= len as u64;
+            return Run::Pass(len);
+        }
+        if self.record_left > 0 {
+            let len = bytes.len().min(self.record_left);
+            self.record_left -= len;
+            return if self.skips { Run::Skip(len) } else { Run::Pass(len) };
+        }
+        self.records(bytes)
+    }
+
+    /// As many sound records as begin here, one behind another; or one that is not.
+    fn records(&mut self, bytes: &[u8]) -> Run {
+        let mut at = 0;
+        while let Some(&words) = bytes.get(at) {
+            let length = usize::from(words) * LENGTH_UNIT_BYTES;
+            let sound = length >= HEADER_BYTES && length.is_multiple_of(ALIGNMENT_BYTES);
+            if !sound && at > 0 {
+                break;
+            }
+            if length < HEADER_BYTES {
+                return Run::Broken("a record that is shorter than its header: nothing more can be read");
+            }
+            let here = length.min(bytes.len() - at);
+            self.record_left = length - here;
+            self.skips = !sound;
+            if !sound {
+                return Run::Reject(here);
+            }
+            at += here;
+        }
+        Run::Pass(at)
     }
 }
 

@@ -353,6 +353,26 @@ fn records_of_databento() {
     assert_eq!(lines(&out), ["byte 0, syntax: metadata of more than 256 MiB"]);
 }
 
+/// The parser would take the address of the record behind it for one that a record may have.
+#[cfg(feature = "dbn")]
+#[test]
+fn a_record_of_an_odd_length_is_left_out_alone() {
+    let mut bytes = sample("trades.dbn");
+    let first = bytes.len() - 2 * 48;
+    let mut odd = bytes[first..first + 48].to_vec();
+    odd.extend_from_slice(&[0; 4]);
+    odd[0] = 13;
+    bytes.splice(first..first, odd);
+    for lengths in [&[usize::MAX][..], &[1], &[7, 50]] {
+        let out = decode("trades.dbn", &bytes, lengths);
+        assert_eq!(out.ticks, decode("trades.dbn", &sample("trades.dbn"), &[usize::MAX]).ticks);
+        assert_eq!(
+            lines(&out)[2..],
+            [format!("byte {first}, syntax: a record whose length is no multiple of 8")]
+        );
+    }
+}
+
 #[cfg(feature = "dbn")]
 #[test]
 fn damaged_metadata_is_told_alike_however_it_was_cut() {
