@@ -8,6 +8,7 @@
 //! The modules below stand in the order in which a tick meets them.
 
 pub mod tick;
+pub mod glob;
 pub mod clock;
 pub mod limits;
 pub mod shutdown;

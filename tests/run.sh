@@ -72,7 +72,8 @@ need() {
 
 check format cargo fmt --all --check
 check lints cargo clippy --locked --all-targets -- -D warnings
-cargo_test tests --all-targets
+# With the feature that the plain build leaves out; without it, the lints and the suites with foreign clients build.
+cargo_test tests --all-targets --features dbn
 cargo_test examples-in-documentation --doc
 counted instructions tests/instructions.sh
 # The documentation is for those who work on the code: private items are in it, and may be linked to.

@@ -10,13 +10,17 @@ use std::{
 
 pub mod artefacts;
 pub mod check;
+pub mod convert;
 mod endpoint;
 pub mod health;
+pub mod info;
 pub mod load;
 pub mod log;
 #[cfg(test)]
 mod mock;
 pub mod open_files;
+pub mod record;
+mod recordings;
 pub mod serve;
 pub mod settings;
 pub mod version;
@@ -48,6 +52,12 @@ pub enum Command {
     Watch(watch::WatchArgs),
     /// Check the configuration: every fault at once, or what is in force and where it comes from
     Check(SettingsArgs),
+    /// Tell what recordings hold
+    Info(info::InfoArgs),
+    /// Convert recordings to another format
+    Convert(convert::ConvertArgs),
+    /// Record what a server serves, or a feed
+    Record(record::RecordArgs),
     /// Ask a server whether it is alive, and answer by the exit code
     Health(health::HealthArgs),
     /// Write the completions of a shell to standard output

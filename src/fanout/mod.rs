@@ -21,7 +21,6 @@ mod apply;
 mod core;
 mod emit;
 mod fill;
-mod glob;
 #[cfg(test)]
 mod model;
 mod patterns;
@@ -39,11 +38,11 @@ pub use accounts::{Accounts, GapReason, Tally};
 pub use alike::FRAMES_KEPT;
 pub use core::{Fanout, Notice};
 pub use emit::Emit;
-pub use glob::Glob;
 pub use questions::{Behind, Listed};
 pub use resume::Resume;
 pub use subscribe::{Change, Outcome, Subscribed, TooMany};
 
+pub use crate::glob::Glob;
 use crate::tick::FieldSet;
 
 /// Place of a session in its shard's fan-out.

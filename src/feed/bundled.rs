@@ -3,60 +3,51 @@
 //! Three minutes of three symbols of Binance spot, 50,000 ticks in the order of receipt. Origin, licence and how the
 //! file is made: `src/feed/bundled/README.md`.
 
-use super::{FeedError, recording::Reader};
-
 /// Stands for the bundled recording where a file's name is expected.
 pub const NAME: &str = "bundled";
 
-static BYTES: &[u8] = include_bytes!("bundled/binance-spot-2025-03-25.ndjson.zst");
-
-/// Opens the bundled recording.
-///
-/// # Errors
-/// When the program was built with a file that is no recording.
-pub fn open(line_bytes_max: usize) -> Result<Reader, FeedError> {
-    Reader::new(NAME.to_owned(), BYTES, line_bytes_max)
-}
+/// The file, as [`super::recording::Input::Bundled`] has it read.
+pub(super) static BYTES: &[u8] = include_bytes!("bundled/binance-spot-2025-03-25.ndjson.zst");
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::*;
     use crate::{
-        feed::ndjson::Decoded,
+        feed::recording::{self, Block, Input, Record, Records, Selection},
         limits,
         tick::{Field, FieldSet, Fixed, Nanos, Side},
     };
 
-    fn everything() -> (Reader, Decoded) {
-        let mut reader = open(limits::DEFAULT.line_bytes).unwrap();
-        let mut all = Decoded::default();
-        while reader.read(&mut all).unwrap() {}
-        (reader, all)
+    fn everything() -> (recording::Recording, Vec<Record>) {
+        let selection = Selection::default();
+        let mut reader = recording::open(&[Input::Bundled], &selection, limits::DEFAULT.line_bytes).unwrap();
+        let mut all = Block::default();
+        while reader.next_block(&mut all).unwrap() {}
+        assert!(all.warnings.is_empty() && all.tally.total() == 0);
+        (reader, all.records)
     }
 
     #[test]
     fn it_holds_the_market_that_its_readme_tells_of() {
-        let (reader, all) = everything();
-        assert!(!reader.is_cut());
-        assert_eq!(all.tally.total(), 0);
-        assert_eq!(all.ticks.len(), 50_000);
+        let (_, all) = everything();
+        assert_eq!(all.len(), 50_000);
         let quote = Field::Bid.bit().with(Field::BidSize).with(Field::Ask).with(Field::AskSize);
         let trade = FieldSet::TRADE.with(Field::Side);
-        let count = |mask| all.ticks.iter().filter(|tick| tick.fields.mask == mask).count();
+        let ticks = || all.iter().map(|record| &record.tick);
+        let count = |mask| ticks().filter(|tick| tick.fields.mask == mask).count();
         assert_eq!((count(quote), count(trade)), (38_968, 11_032));
-        let symbols: BTreeSet<_> = all.ticks.iter().map(|tick| tick.symbol.as_str()).collect();
+        let symbols: BTreeSet<_> = ticks().map(|tick| tick.symbol.as_str()).collect();
         assert_eq!(symbols.into_iter().collect::<Vec<_>>(), ["BTCUSDT", "ETHUSDT", "SOLUSDT"]);
-        assert!(all.ticks.iter().all(|tick| tick.ts.is_some()));
-        let count = |side| all.ticks.iter().filter(|tick| tick.fields.side == side).count();
+        assert!(ticks().all(|tick| tick.ts.is_some()));
+        let count = |side| ticks().filter(|tick| tick.fields.side == side).count();
         assert_eq!((count(Side::Buy), count(Side::Sell)), (6_473, 4_559));
     }
 
     #[test]
     fn it_is_in_the_order_of_receipt() {
         let (_, all) = everything();
-        let times: Vec<Nanos> = all.rx.into_iter().map(Option::unwrap).collect();
+        let times: Vec<Nanos> = all.iter().map(|record| record.rx).collect();
         assert!(times.is_sorted());
         let micros = |time: Option<&Nanos>| time.map(|time| time.micros());
         assert_eq!(micros(times.first()), Some(1_742_944_020_773_684));
@@ -66,14 +57,13 @@ mod tests {
     #[test]
     fn its_decimals_are_the_source_s() {
         let (_, all) = everything();
-        let first = &all.ticks[0];
+        let first = &all[0].tick;
         assert_eq!(first.fields.get_fixed(Field::Bid), Some(Fixed(2_059_100_000_000)));
         assert_eq!(first.fields.get_fixed(Field::AskSize), Some(Fixed(3_014_600_000)));
         // The sum of a column that was added up from the source.
         let sum = |field| -> i128 {
-            all.ticks
-                .iter()
-                .filter_map(|tick| tick.fields.get_fixed(field))
+            all.iter()
+                .filter_map(|record| record.tick.fields.get_fixed(field))
                 .map(|fixed| i128::from(fixed.0))
                 .sum()
         };
@@ -85,8 +75,9 @@ mod tests {
     #[test]
     fn it_names_its_origin_and_licence() {
         let (reader, _) = everything();
-        assert!(reader.header().origin.as_ref().is_some_and(|origin| origin.contains("barter 0.14.0")));
-        let licence = reader.header().licence.clone();
+        let header = reader.header(0).unwrap();
+        assert!(header.origin.as_ref().is_some_and(|origin| origin.contains("barter 0.14.0")));
+        let licence = header.licence.clone();
         assert_eq!(licence.as_deref(), Some("MIT, Copyright (c) 2021 Barter Contributors"));
     }
 }

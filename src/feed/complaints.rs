@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::{
     Refused, Sink,
     ndjson::{Decoded, Tally},
+    recording::Block,
 };
 use crate::tick::Nanos;
 
@@ -61,6 +62,31 @@ impl Complaints {
                     reason = rejected.reason.label(),
                     "line skipped: {}",
                     rejected.message
+                );
+            }
+        }
+        self.unsaid += total - described;
+    }
+
+    /// The same for what recordings hold, and says every warning of the block. Its records stay.
+    pub fn skipped(&mut self, block: &mut Block, sink: &mut dyn Sink) {
+        for warning in block.warnings.drain(..) {
+            tracing::warn!(feed = self.feed, "{warning}");
+        }
+        for (reason, count) in block.tally.iter() {
+            (0..count).for_each(|_| sink.reject(reason));
+        }
+        let total = std::mem::take::<Tally>(&mut block.tally).total();
+        let described = block.rejects.len() as u64;
+        for reject in block.rejects.drain(..) {
+            if self.may_say(sink.now()) {
+                tracing::warn!(
+                    feed = self.feed,
+                    file = &*reject.file,
+                    place = %reject.place,
+                    reason = reject.reason.label(),
+                    "record skipped: {}",
+                    reject.message
                 );
             }
         }

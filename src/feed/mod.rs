@@ -8,6 +8,7 @@
 
 pub mod bundled;
 mod complaints;
+pub mod formats;
 pub mod ndjson;
 mod options;
 mod pace;
@@ -17,7 +18,7 @@ pub mod sim;
 pub mod source;
 pub mod stdin;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::{io, time::Duration};
 
@@ -94,6 +95,9 @@ pub enum FeedError {
     NotARecording { path: String, why: String },
     #[error("{path} holds no tick")]
     Empty { path: String },
+    /// With `on_error=stop` alone.
+    #[error("{path}, {place}: {message}")]
+    Rejected { path: String, place: recording::Place, message: String },
 }
 
 // === impl RejectReason ===

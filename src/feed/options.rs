@@ -1,11 +1,14 @@
 //! A source's options: the query behind its name, each taken once, by name and kind.
 //!
-//! Invariant: an option that nobody takes, a value that cannot be read, and an option that is given twice are errors;
-//! none is ever ignored.
+//! Invariant: an option that nobody takes, a value that cannot be read, and an option that is given twice (but for
+//! `file`) are errors; none is ever ignored.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, mem};
 
 use super::source::SourceError;
+
+/// The one option that may be given several times.
+const REPEATED: &str = "file";
 
 /// The options of one source that have not been taken yet.
 pub struct Options<'a> {
@@ -23,7 +26,7 @@ impl<'a> Options<'a> {
     pub fn parse(source: &'static str, query: &'a str) -> Result<Self, SourceError> {
         let mut left: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
         for (option, value) in form_urlencoded::parse(query.as_bytes()) {
-            if left.iter().any(|(known, _)| *known == option) {
+            if option != REPEATED && left.iter().any(|(known, _)| *known == option) {
                 return Err(SourceError::Twice { source_name: source, option: option.into_owned() });
             }
             left.push((option, value));
@@ -50,6 +53,15 @@ impl<'a> Options<'a> {
                 expected,
             }),
         }
+    }
+
+    /// Takes every further file out, in the order in which they were given.
+    pub fn take_files(&mut self) -> Vec<String> {
+        self.known.push(REPEATED);
+        let (files, left) = mem::take(&mut self.left).into_iter().partition(|(name, _)| name == REPEATED);
+        self.left = left;
+        let files: Vec<(Cow<'_, str>, Cow<'_, str>)> = files;
+        files.into_iter().map(|(_, file)| file.into_owned()).collect()
     }
 
     /// # Errors

@@ -12,21 +12,20 @@ use std::{collections::VecDeque, path::PathBuf, time::Duration};
 use super::{
     Feed, FeedError, Sink, bundled,
     complaints::Complaints,
-    ndjson::Decoded,
     options::Options,
     pace::{self, Schedule, Speed, Timed},
-    recording::Reader,
+    recording::{self, Block, Input, Records, Selection},
     source::SourceError,
 };
-use crate::{
-    shutdown::Stop,
-    tick::{Nanos, Tick},
-};
+use crate::{shutdown::Stop, tick::Nanos};
 
 /// What to play, and how.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Config {
     pub file: Recording,
+    /// Further files and patterns, merged with the first by receive time.
+    pub more: Vec<Input>,
+    pub selection: Selection,
     pub speed: Speed,
     /// What happens at the end.
     pub end: End,
@@ -50,12 +49,11 @@ pub enum End {
 /// A recording, opened: the schedule of its ticks, round after round.
 pub struct Replay {
     config: Config,
-    line_bytes_max: usize,
-    reader: Reader,
+    reader: recording::Recording,
     /// Decoded and not played yet.
-    ready: VecDeque<(Tick, Option<Nanos>)>,
+    ready: VecDeque<recording::Record>,
     /// The block that is being decoded; kept for its allocations.
-    block: Decoded,
+    block: Block,
     /// The reader has no more.
     read: bool,
     /// Ticks of this round.
@@ -81,9 +79,22 @@ pub const LOOP_GAP: Duration = Duration::from_millis(100);
 // === impl Config ===
 
 impl Config {
+    /// The whole file, once, at speed 1.
+    pub fn of(file: Recording) -> Self {
+        Config {
+            file,
+            more: Vec::new(),
+            selection: Selection::default(),
+            speed: Speed::Times(1.0),
+            end: End::Stop,
+        }
+    }
+
     pub(super) fn from_options(file: &str, options: &mut Options<'_>) -> Result<Self, SourceError> {
         Ok(Config {
             file: if file == bundled::NAME { Recording::Bundled } else { Recording::File(file.into()) },
+            more: options.take_files().iter().map(|file| Input::named(file)).collect(),
+            selection: Selection::from_options(options)?,
             speed: options
                 .take("speed", Speed::EXPECTED, |text| text.parse().ok())?
                 .unwrap_or(Speed::Times(1.0)),
@@ -97,12 +108,10 @@ impl Config {
 // === impl Recording ===
 
 impl Recording {
-    /// # Errors
-    /// When the file cannot be read, or is no recording.
-    pub fn open(&self, line_bytes_max: usize) -> Result<Reader, FeedError> {
+    fn input(&self) -> Input {
         match self {
-            Recording::Bundled => bundled::open(line_bytes_max),
-            Recording::File(path) => Reader::open(path, line_bytes_max),
+            Recording::Bundled => Input::Bundled,
+            Recording::File(path) => Input::File(path.clone()),
         }
     }
 }
@@ -115,14 +124,15 @@ impl Replay {
     /// # Errors
     /// When the file cannot be read, or is no recording.
     pub fn open(feed: &str, config: Config, line_bytes_max: usize) -> Result<Self, FeedError> {
-        let reader = config.file.open(line_bytes_max)?;
+        let inputs: Vec<Input> =
+            std::iter::once(config.file.input()).chain(config.more.iter().cloned()).collect();
+        let reader = recording::open(&inputs, &config.selection, line_bytes_max)?;
         Ok(Replay {
             complaints: Complaints::new(feed, reader.name()),
             config,
-            line_bytes_max,
             reader,
             ready: VecDeque::new(),
-            block: Decoded::default(),
+            block: Block::default(),
             read: false,
             ticks: 0,
             offsets: Offsets::default(),
@@ -131,14 +141,12 @@ impl Replay {
 
     /// Decodes the next block into `ready`.
     fn read_block(&mut self, sink: &mut dyn Sink) -> Result<(), FeedError> {
-        self.read = !self.reader.read(&mut self.block)?;
-        self.complaints.rejected(&mut self.block, sink);
-        self.ticks += self.block.ticks.len() as u64;
-        self.ready.extend(self.block.ticks.drain(..).zip(self.block.rx.drain(..)));
+        let more = self.reader.next_block(&mut self.block);
+        self.complaints.skipped(&mut self.block, sink);
+        self.read = !more?;
+        self.ticks += self.block.records.len() as u64;
+        self.ready.extend(self.block.records.drain(..));
         self.block.clear();
-        if self.read && self.reader.is_cut() {
-            tracing::warn!(file = self.reader.name(), "the file was cut: played up to the cut");
-        }
         Ok(())
     }
 
@@ -150,7 +158,7 @@ impl Replay {
         if self.config.end == End::Stop {
             return Ok(false);
         }
-        self.reader = self.config.file.open(self.line_bytes_max)?;
+        self.reader.rewind()?;
         self.read = false;
         self.ticks = 0;
         self.offsets.next_round();
@@ -161,9 +169,9 @@ impl Replay {
 impl Schedule for Replay {
     fn next(&mut self, sink: &mut dyn Sink) -> Result<Option<Timed>, FeedError> {
         loop {
-            if let Some((tick, rx)) = self.ready.pop_front() {
-                let at = self.offsets.due(rx.or(tick.ts));
-                return Ok(Some(Timed { at, tick }));
+            if let Some(record) = self.ready.pop_front() {
+                let at = self.offsets.due(record.rx);
+                return Ok(Some(Timed { at, tick: record.tick }));
             }
             if !self.read {
                 self.read_block(sink)?;
@@ -188,11 +196,9 @@ impl Feed for Replay {
 // === impl Offsets ===
 
 impl Offsets {
-    fn due(&mut self, received: Option<Nanos>) -> Duration {
-        if let Some(received) = received {
-            let first = *self.first.get_or_insert(received);
-            self.last = self.last.max(self.round + Duration::from_nanos(received.since(first)));
-        }
+    fn due(&mut self, received: Nanos) -> Duration {
+        let first = *self.first.get_or_insert(received);
+        self.last = self.last.max(self.round + Duration::from_nanos(received.since(first)));
         self.last
     }
 

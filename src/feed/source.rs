@@ -91,11 +91,8 @@ impl Source {
 
     /// The bundled recording, over and over: what plays when no source is named.
     pub fn bundled() -> Self {
-        let config = replay::Config {
-            file: replay::Recording::Bundled,
-            speed: super::pace::Speed::Times(1.0),
-            end: replay::End::Loop,
-        };
+        let config =
+            replay::Config { end: replay::End::Loop, ..replay::Config::of(replay::Recording::Bundled) };
         Source { name: "replay".to_owned(), text: DEFAULT.to_owned(), kind: Kind::Replay(config) }
     }
 

@@ -31,7 +31,10 @@ fn files(directory: &str, ending: &str) -> Vec<String> {
             let entry = entry.unwrap();
             let path = directory.join(entry.file_name());
             if entry.file_type().unwrap().is_dir() {
-                left.push(path);
+                // What a workspace of its own has built.
+                if entry.file_name() != "target" {
+                    left.push(path);
+                }
             } else if path.extension().is_some_and(|found| found == ending) {
                 found.push(path.to_str().unwrap().to_owned());
             }

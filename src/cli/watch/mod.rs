@@ -38,6 +38,10 @@ use tokio::{
 };
 use watcher::{WatchError, Watcher};
 
+// A recorder comes back as a watch does.
+pub(super) use backoff::Backoff;
+pub(super) use watcher::{DISMISSED, GOODBYE, HEARTBEATS_MISSED, SILENCE, is_final};
+
 use super::{complain, endpoint::Endpoint, load::Mode};
 
 /// Watch symbols in the terminal.
@@ -98,7 +102,7 @@ pub fn run(args: &WatchArgs) -> ExitCode {
 }
 
 /// Ends at SIGINT, SIGTERM or SIGHUP.
-async fn stopped() {
+pub(super) async fn stopped() {
     match (signal(SignalKind::terminate()), signal(SignalKind::hangup())) {
         (Ok(mut terminate), Ok(mut hangup)) => {
             tokio::select! {

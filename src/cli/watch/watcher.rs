@@ -71,13 +71,13 @@ type Socket = WebSocketStream<TcpStream>;
 /// No heartbeat is taken to be quicker, whatever the server announces.
 const HEARTBEAT_MIN: Duration = Duration::from_millis(100);
 /// Without a heartbeat announced, or a word at all, a connection is dead after this.
-const SILENCE: Duration = Duration::from_secs(30);
+pub const SILENCE: Duration = Duration::from_secs(30);
 /// How many heartbeats may be missed.
-const HEARTBEATS_MISSED: u32 = 3;
+pub const HEARTBEATS_MISSED: u32 = 3;
 /// How long a server may take to answer our close.
-const GOODBYE: Duration = Duration::from_secs(1);
+pub const GOODBYE: Duration = Duration::from_secs(1);
 /// Codes that say: the same would happen again.
-const DISMISSED: std::ops::RangeInclusive<u16> = 4100..=4199;
+pub const DISMISSED: std::ops::RangeInclusive<u16> = 4100..=4199;
 
 // === impl Watcher ===
 
@@ -286,7 +286,7 @@ async fn connect(args: &WatchArgs) -> Result<Socket, EndpointError> {
 }
 
 /// Whether the same request would fail in the same way.
-fn is_final(error: &EndpointError) -> bool {
+pub fn is_final(error: &EndpointError) -> bool {
     match error {
         // Too slow, too many: those pass.
         EndpointError::Status { status, .. } => {

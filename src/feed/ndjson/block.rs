@@ -148,6 +148,10 @@ impl Tally {
         self.0[reason as usize] += 1;
     }
 
+    pub fn add_all(&mut self, other: &Tally) {
+        self.0.iter_mut().zip(other.0).for_each(|(sum, count)| *sum += count);
+    }
+
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
     }

@@ -54,6 +54,12 @@ pub enum ValueFault {
     Time,
     #[error("not buy, sell or unknown")]
     Side,
+    #[error("not nanoseconds since 1970")]
+    Nanos,
+    #[error("no time that can be")]
+    Moment,
+    #[error("not true or false")]
+    Boolean,
     #[error("given twice")]
     Twice,
 }

@@ -4,17 +4,26 @@
 //! {"tickcast":"recording","version":1,"origin":"...","licence":"..."}
 //! {"symbol":"BTC-USD","ts":1742860800123456,"rx":1742860800123502,"bid":87000.1,"ask":87000.2}
 //! ```
-//! The file may be compressed by gzip or zstd: a [`Reader`] knows by the content, a [`Writer`] by the name's ending.
+//! The file may be compressed by gzip or zstd: reading goes by the content, a [`Writer`] by the name's ending.
 //! Keys of the first line that this version does not know are ignored.
 //!
 //! Invariant: neither reading nor writing holds more of a file than one chunk.
 
-mod reader;
+mod input;
+mod open;
+mod records;
+mod select;
+mod stats;
+mod track;
 mod writer;
 
+use super::ndjson::Tally;
 use serde::{Deserialize, Serialize};
 
-pub use reader::Reader;
+pub use open::{Recording, open, open_each};
+pub use records::{Block, Place, REJECTS_KEPT, Record, Records, Reject};
+pub use select::{Input, OnError, Selection, TIME_EXPECTED, format_time, parse_symbols, parse_time};
+pub use stats::{Stats, SymbolStats};
 pub use writer::{Compression, Writer};
 
 /// What the first line tells about the recording, for a person.
@@ -45,7 +54,7 @@ const VERSION: u32 = 1;
 
 impl Header {
     /// Parses the first line; when it is no recording's, the error says why, for a person.
-    fn parse(line: &[u8]) -> Result<Self, String> {
+    pub(super) fn parse(line: &[u8]) -> Result<Self, String> {
         let expected = "its first line is not {\"tickcast\":\"recording\",\"version\":1}";
         let first: FirstLine =
             serde_json::from_slice(line).map_err(|error| format!("{expected}: {error}"))?;

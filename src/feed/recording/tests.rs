@@ -1,10 +1,15 @@
 //! What is written can be read, whole or cut, and what is no recording is refused with its reason.
 
-use std::io::{self, Read};
+use std::{
+    io::{self, Read},
+    path::Path,
+};
+
+use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    feed::{FeedError, RejectReason, ndjson::Decoded, testing::tick},
+    feed::{FeedError, RejectReason, testing::tick},
     tick::{Nanos, Tick},
 };
 
@@ -28,18 +33,26 @@ fn write(ticks: &[(Tick, Nanos)], compression: Compression) -> Vec<u8> {
     writer.finish().unwrap()
 }
 
-fn open(bytes: Vec<u8>) -> Result<Reader, FeedError> {
-    Reader::new("memory".to_owned(), io::Cursor::new(bytes), LINE_BYTES_MAX)
+fn memory(bytes: Vec<u8>) -> Input {
+    Input::Bytes { name: "memory".to_owned(), bytes: bytes.into() }
 }
 
-fn read_all(reader: &mut Reader) -> Result<Decoded, FeedError> {
-    let mut all = Decoded::default();
-    while reader.read(&mut all)? {}
+fn open(bytes: Vec<u8>) -> Result<Recording, FeedError> {
+    super::open(&[memory(bytes)], &Selection::default(), LINE_BYTES_MAX)
+}
+
+fn open_file(path: &Path) -> Result<Recording, FeedError> {
+    super::open(&[Input::File(path.to_owned())], &Selection::default(), LINE_BYTES_MAX)
+}
+
+fn read_all(reader: &mut Recording) -> Result<Block, FeedError> {
+    let mut all = Block::default();
+    while reader.next_block(&mut all)? {}
     Ok(all)
 }
 
-fn pairs(decoded: &Decoded) -> Vec<(Tick, Nanos)> {
-    decoded.ticks.iter().cloned().zip(decoded.rx.iter().map(|rx| rx.unwrap())).collect()
+fn pairs(block: &Block) -> Vec<(Tick, Nanos)> {
+    block.records.iter().map(|record| (record.tick.clone(), record.rx)).collect()
 }
 
 #[track_caller]
@@ -60,8 +73,8 @@ fn what_is_written_is_read_in_every_compression() {
         let mut reader = open(bytes).unwrap();
         let read = read_all(&mut reader).unwrap();
         assert_eq!(pairs(&read), written, "{compression:?}");
-        assert!(!reader.is_cut());
-        assert_eq!(read.lines.first(), Some(&2), "the first line is the header");
+        assert!(read.warnings.is_empty());
+        assert_eq!(read.passed, 1, "the first line is no tick");
     }
 }
 
@@ -82,10 +95,10 @@ fn files_are_compressed_as_their_name_says_and_read_by_their_content() {
         assert!(std::fs::read(&path).unwrap().starts_with(magic), "{name}");
         let misnamed = directory.join("b.bin");
         std::fs::rename(&path, &misnamed).unwrap();
-        assert_eq!(pairs(&read_all(&mut Reader::open(&misnamed, LINE_BYTES_MAX).unwrap()).unwrap()), written);
+        assert_eq!(pairs(&read_all(&mut open_file(&misnamed).unwrap()).unwrap()), written);
     }
     let missing = directory.join("missing");
-    let error = Reader::open(&missing, LINE_BYTES_MAX).err().unwrap();
+    let error = open_file(&missing).err().unwrap();
     assert!(matches!(&error, FeedError::Read { source, .. } if source.kind() == io::ErrorKind::NotFound));
     assert_eq!(error.to_string(), format!("cannot read {}", missing.display()));
     std::fs::remove_dir_all(&directory).unwrap();
@@ -99,26 +112,29 @@ fn the_first_line_may_say_more() {
         String::from_utf8(bytes.clone()).unwrap(),
         "{\"tickcast\":\"recording\",\"version\":1,\"origin\":\"a market\",\"licence\":\"MIT\"}\n"
     );
-    assert_eq!(open(bytes).unwrap().header(), &header);
+    let first_line_of = |bytes| {
+        let mut recording = open(bytes).unwrap();
+        read_all(&mut recording).unwrap();
+        recording.header(0).cloned()
+    };
+    assert_eq!(first_line_of(bytes), Some(header));
     let newer = b"{\"version\":1,\"tickcast\":\"recording\",\"host\":{\"name\":\"x\"}}\r\n".to_vec();
-    assert_eq!(open(newer).unwrap().header(), &Header::default());
+    assert_eq!(first_line_of(newer), Some(Header::default()));
 }
 
 #[test]
 fn what_is_no_recording_is_refused() {
     let start = "memory is no recording: its first line is not {\"tickcast\":\"recording\",\"version\":1}";
-    check_refused(b"", &format!("{start}: EOF while parsing a value at line 1 column 0"));
-    check_refused(
-        b"{\"symbol\":\"A\",\"bid\":1}\n",
-        &format!("{start}: missing field `tickcast` at line 1 column 22"),
-    );
+    check_refused(b"", "memory is no recording: it is empty");
+    check_refused(b"{\"symbol\":\"A\"}\n", &format!("{start}: missing field `tickcast` at line 1 column 14"));
     check_refused(b"{\"tickcast\":\"ticks\",\"version\":1}\n", start);
     check_refused(
         b"{\"tickcast\":\"recording\",\"version\":2}\n",
         "memory is no recording: it has version 2, and only version 1 can be read",
     );
     let endless = vec![b'x'; 1 << 20];
-    check_refused(&endless, &format!("{start}: expected value at line 1 column 1"));
+    let refused = open(endless).err().unwrap().to_string();
+    assert!(refused.starts_with("memory is no recording: neither its name nor its beginning"), "{refused}");
 }
 
 #[test]
@@ -128,9 +144,12 @@ fn broken_lines_are_named_and_skipped() {
     bytes.extend_from_slice(&vec![b'x'; LINE_BYTES_MAX + 1]);
     bytes.extend_from_slice(b"\n{\"symbol\":\"A\",\"bid\":1,\"rx\":5}");
     let read = read_all(&mut open(bytes).unwrap()).unwrap();
-    assert_eq!(read.lines, [2, 6]);
-    let rejected: Vec<_> = read.rejected.iter().map(|line| (line.line, line.reason)).collect();
-    assert_eq!(rejected, [(3, RejectReason::UnknownField), (5, RejectReason::LineTooLong)]);
+    assert_eq!(read.records.len(), 2);
+    let rejected: Vec<_> = read.rejects.iter().map(|reject| (reject.place, reject.reason)).collect();
+    assert_eq!(
+        rejected,
+        [(Place::Line(3), RejectReason::UnknownField), (Place::Line(5), RejectReason::LineTooLong)]
+    );
 }
 
 #[test]
@@ -141,11 +160,11 @@ fn a_compressed_file_is_readable_up_to_its_cut() {
         bytes.truncate(bytes.len() * 2 / 3);
         let mut reader = open(bytes).unwrap();
         let read = read_all(&mut reader).unwrap();
-        assert!(reader.is_cut());
-        assert!(!reader.read(&mut Decoded::default()).unwrap(), "the end stays the end");
+        assert_eq!(read.warnings, ["memory: the compressed file was cut; it is read up to the cut"]);
+        assert!(!reader.next_block(&mut Block::default()).unwrap(), "the end stays the end");
         assert_eq!(read.tally.total(), 0, "the piece of a line before the cut is no broken line");
-        assert!((1_000..20_000).contains(&read.ticks.len()), "{compression:?}: {}", read.ticks.len());
-        assert_eq!(pairs(&read), written[..read.ticks.len()]);
+        assert!((1_000..20_000).contains(&read.records.len()), "{compression:?}: {}", read.records.len());
+        assert_eq!(pairs(&read), written[..read.records.len()]);
     }
 }
 
@@ -162,8 +181,9 @@ fn what_was_flushed_is_readable_though_the_file_was_never_finished() {
         // A process that dies runs no destructor.
         std::mem::forget(writer);
         let mut reader = open(bytes).unwrap();
-        assert_eq!(pairs(&read_all(&mut reader).unwrap()), written, "{compression:?}");
-        assert_eq!(reader.is_cut(), compression != Compression::Plain);
+        let read = read_all(&mut reader).unwrap();
+        assert_eq!(pairs(&read), written, "{compression:?}");
+        assert_eq!(read.warnings.is_empty(), compression == Compression::Plain);
     }
 }
 
@@ -195,42 +215,183 @@ fn files_of_several_parts_are_one() {
             _ => zstd::encode_all(&b"{\"symbol\":\"A\",\"bid\":1,\"rx\":5}\n"[..], 1).unwrap(),
         };
         bytes.extend_from_slice(&appended);
-        assert_eq!(read_all(&mut open(bytes).unwrap()).unwrap().ticks.len(), 11, "{compression:?}");
-    }
-}
-
-/// Gives one line over and over, and counts what was taken.
-struct Endless {
-    line: Vec<u8>,
-    at: usize,
-    left: usize,
-}
-
-impl Read for Endless {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let len = out.len().min(self.left);
-        for byte in &mut out[..len] {
-            *byte = self.line[self.at];
-            self.at = (self.at + 1) % self.line.len();
-        }
-        self.left -= len;
-        Ok(len)
+        assert_eq!(read_all(&mut open(bytes).unwrap()).unwrap().records.len(), 11, "{compression:?}");
     }
 }
 
 #[test]
 fn a_block_is_bounded_whatever_the_size_of_the_file() {
     let line = b"{\"symbol\":\"A\",\"bid\":1,\"rx\":5}\n".to_vec();
-    let first = b"{\"tickcast\":\"recording\",\"version\":1}\n";
-    let total = 8 << 20;
-    let input = io::Cursor::new(first).chain(Endless { at: 0, left: total, line: line.clone() });
-    let mut reader = Reader::new("memory".to_owned(), input, LINE_BYTES_MAX).unwrap();
-    let (mut block, mut count) = (Decoded::default(), 0);
-    while reader.read(&mut block).unwrap() {
-        assert!(block.ticks.len() <= 64 * 1024 / line.len() + 1);
-        count += block.ticks.len();
+    let mut bytes = b"{\"tickcast\":\"recording\",\"version\":1}\n".to_vec();
+    (0..200_000).for_each(|_| bytes.extend_from_slice(&line));
+    let bytes = zstd::encode_all(&bytes[..], 1).unwrap();
+    let mut reader = open(bytes).unwrap();
+    let (mut block, mut count, mut more) = (Block::default(), 0, true);
+    while more {
+        more = reader.next_block(&mut block).unwrap();
+        assert!(block.records.len() <= 4_096);
+        count += block.records.len();
         block.clear();
     }
-    count += block.ticks.len();
-    assert_eq!(count, total / line.len());
+    assert_eq!(count, 200_000);
+}
+
+/// Records of `symbol` at these times, in microseconds; the bid is the place in the file.
+fn at(symbol: &str, times: &[i64]) -> Input {
+    let ticks = times
+        .iter()
+        .enumerate()
+        .map(|(place, &micros)| (tick(symbol, &place.to_string(), micros), Nanos(micros * 1_000)));
+    memory(write(&ticks.collect::<Vec<_>>(), Compression::Plain))
+}
+
+fn select(inputs: &[Input], selection: &Selection) -> Vec<(String, i64)> {
+    let mut recording = super::open(inputs, selection, LINE_BYTES_MAX).unwrap();
+    let first = read_all(&mut recording).unwrap();
+    recording.rewind().unwrap();
+    assert_eq!(read_all(&mut recording).unwrap().records, first.records, "rewound");
+    first.records.iter().map(|record| (record.tick.symbol.to_string(), record.rx.micros())).collect()
+}
+
+#[test]
+fn files_are_merged_by_time_and_of_equal_times_the_first_named_goes_first() {
+    let inputs = [at("A", &[1, 5, 5, 9]), at("B", &[2, 5, 8]), at("C", &[])];
+    let merged = select(&inputs, &Selection::default());
+    let expected = [("A", 1), ("B", 2), ("A", 5), ("A", 5), ("B", 5), ("B", 8), ("A", 9)];
+    assert_eq!(merged, expected.map(|(symbol, time)| (symbol.to_owned(), time)));
+    // A step back reorders neither its own file nor the other.
+    let inputs = [at("A", &[1, 7, 3, 9]), at("B", &[2, 8])];
+    let merged = select(&inputs, &Selection::default());
+    let expected = [("A", 1), ("B", 2), ("A", 7), ("A", 3), ("B", 8), ("A", 9)];
+    assert_eq!(merged, expected.map(|(symbol, time)| (symbol.to_owned(), time)));
+}
+
+#[test]
+fn from_is_inclusive_to_exclusive_and_symbols_are_patterns() {
+    let inputs = [at("AB", &[1, 2, 3, 4]), at("AC", &[2, 3])];
+    let micros = |micros| Nanos::from_micros(micros);
+    let window = Selection { from: micros(2), to: micros(4), ..Selection::default() };
+    let times = |selection: &Selection| -> Vec<i64> {
+        select(&inputs, selection).into_iter().map(|(_, time)| time).collect()
+    };
+    assert_eq!(times(&window), [2, 2, 3, 3]);
+    let named = |text| Selection { symbols: parse_symbols(text).unwrap(), ..Selection::default() };
+    assert_eq!(times(&named("AC")), [2, 3]);
+    assert_eq!(times(&named("A*")).len(), 6);
+    assert_eq!(times(&named("X,*B")), [1, 2, 3, 4]);
+}
+
+#[test]
+fn with_on_error_stop_the_first_fault_ends_it_behind_what_came_before() {
+    let mut broken = write(&ticks(3), Compression::Plain);
+    broken.extend_from_slice(b"{\"symbol\":\"A\",\"bid\":\"x\"}\n{\"symbol\":\"A\",\"bid\":1,\"rx\":5}\n");
+    let selection = Selection { on_error: OnError::Stop, ..Selection::default() };
+    let mut recording = super::open(&[memory(broken)], &selection, LINE_BYTES_MAX).unwrap();
+    let mut block = Block::default();
+    assert!(recording.next_block(&mut block).unwrap());
+    assert_eq!(pairs(&block), ticks(3));
+    let error = recording.next_block(&mut block).unwrap_err();
+    assert_eq!(error.to_string(), "memory, line 5: bid: not a decimal number");
+    assert!(!recording.next_block(&mut block).unwrap());
+    assert_eq!((block.records.len(), block.tally.total()), (3, 0));
+}
+
+#[test]
+fn times_are_days_moments_or_microseconds() {
+    for (text, micros) in [
+        ("2025-03-25", Some(1_742_860_800_000_000)),
+        ("2025-03-25T23:07:00.773684Z", Some(1_742_944_020_773_684)),
+        ("2025-03-25T23:07:00+00:00", Some(1_742_944_020_000_000)),
+        ("1742944020773684", Some(1_742_944_020_773_684)),
+        ("-1", Some(-1)),
+        ("", None),
+        ("2025-03-25T23:07:00", None),
+        ("2025-13-25", None),
+        ("yesterday", None),
+        ("99999999999999999999", None),
+    ] {
+        assert_eq!(parse_time(text).map(Nanos::micros), micros, "{text}");
+    }
+}
+
+#[test]
+fn a_pattern_stands_for_the_files_that_match_by_name() {
+    let folder = std::env::temp_dir().join(format!("tickcast-pattern-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    for (name, time) in [("b.ndjson", 2_000), ("a.ndjson.gz", 1_000), ("c.txt", 3_000)] {
+        let mut writer = Writer::create(&folder.join(name), &Header::default()).unwrap();
+        writer.write(&tick("A", "1", time), Nanos(time * 1_000)).unwrap();
+        writer.finish().unwrap();
+    }
+    let open = |pattern: &str| open_file(&folder.join(pattern));
+    let recording = open("*.ndjson*").unwrap();
+    let names: Vec<_> = recording.files().map(|(name, _)| Path::new(name).file_name().unwrap()).collect();
+    assert_eq!(names, ["a.ndjson.gz", "b.ndjson"]);
+    assert!(recording.name().ends_with("a.ndjson.gz and 1 more"), "{}", recording.name());
+    assert!(matches!(open("*.parquet"), Err(FeedError::Read { source, .. })
+        if source.to_string() == "no file matches the pattern"));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever lies in which file: sorted files give what sorting all their records, stable by file, gives.
+    #[test]
+    fn merging_sorted_files_is_sorting(files in proptest::collection::vec(proptest::collection::vec(0i64..50, 0..40), 1..6)) {
+        let sorted: Vec<Vec<i64>> = files.into_iter().map(|mut times| { times.sort_unstable(); times }).collect();
+        let names: Vec<String> = (0..sorted.len()).map(|place| format!("F{place}")).collect();
+        let inputs: Vec<Input> = sorted.iter().zip(&names).map(|(times, name)| at(name, times)).collect();
+        let mut expected: Vec<(String, i64)> = sorted.iter().zip(&names)
+            .flat_map(|(times, name)| times.iter().map(|&time| (name.clone(), time)))
+            .collect();
+        expected.sort_by_key(|&(_, time)| time);
+        prop_assert_eq!(select(&inputs, &Selection::default()), expected);
+    }
+}
+
+/// A zip file of these entries, stored or deflated.
+fn zip(entries: &[(&str, &[u8])], method: zip::CompressionMethod) -> Vec<u8> {
+    use std::io::Write;
+    let mut writer = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default().compression_method(method);
+    for (name, bytes) in entries {
+        writer.start_file(*name, options).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+#[test]
+fn entries_of_a_zip_file_are_recordings_of_their_own() {
+    let trades = b"1,42283.58,0.0004,16.9,1704067200016,True,True\n";
+    let bare = b"{\"symbol\":\"A\",\"bid\":1,\"rx\":1704067200000000}\nbroken\n";
+    let entries = [("BTCUSDT-trades-2024-01-01.csv", &trades[..]), ("more/a.ndjson", &bare[..])];
+    for method in [zip::CompressionMethod::Stored, zip::CompressionMethod::Deflated] {
+        let mut recording = open(zip(&entries, method)).unwrap();
+        let names: Vec<_> =
+            recording.files().map(|(name, format)| (name.to_owned(), format.name())).collect();
+        assert_eq!(
+            names,
+            [
+                ("memory/BTCUSDT-trades-2024-01-01.csv".to_owned(), "binance-trades"),
+                ("memory/more/a.ndjson".to_owned(), "tickcast")
+            ]
+        );
+        let read = read_all(&mut recording).unwrap();
+        let symbols: Vec<_> = read.records.iter().map(|record| record.tick.symbol.as_str()).collect();
+        assert_eq!(symbols, ["A", "BTCUSDT"], "merged by time");
+        assert_eq!(&*read.rejects[0].file, "memory/more/a.ndjson");
+    }
+    // A changed byte of a stored entry is found by its checksum, and a cut file by its missing list.
+    let whole = zip(&entries, zip::CompressionMethod::Stored);
+    let at = whole.windows(5).position(|bytes| bytes == b"42283").unwrap();
+    let mut damaged = whole.clone();
+    damaged[at] = b'5';
+    let error = read_all(&mut open(damaged).unwrap()).err().unwrap();
+    assert!(
+        matches!(&error, FeedError::Read { source, .. } if source.to_string().contains("checksum")),
+        "{error}"
+    );
+    assert!(matches!(open(whole[..whole.len() / 2].to_vec()), Err(FeedError::NotARecording { .. })));
 }

@@ -1,4 +1,4 @@
-//! Writes a recording, plain or compressed.
+//! Writes a recording, plain or compressed, in any format that can be written.
 //!
 //! Loss: what was written after the last [`Writer::flush`] is lost when the writer is neither flushed nor finished.
 //!
@@ -15,13 +15,14 @@ use flate2::write::GzEncoder;
 
 use super::Header;
 use crate::{
-    feed::ndjson::write_line,
+    feed::formats::{Kept, Rows},
     tick::{Nanos, Tick},
 };
 
 /// A recording that is being written.
 pub struct Writer<W: Write> {
     out: Encoder<W>,
+    rows: Rows,
     /// Lines that the encoder has not been given yet.
     lines: Vec<u8>,
 }
@@ -74,24 +75,54 @@ impl Writer<File> {
 }
 
 impl<W: Write> Writer<W> {
+    /// Begins a recording of our own format.
+    ///
     /// # Errors
     /// When the compressor cannot be set up.
     pub fn new(out: W, compression: Compression, header: &Header) -> io::Result<Self> {
+        Self::with_rows(out, compression, Rows::Own, header)
+    }
+
+    /// Begins one of any format; only our own has a header.
+    ///
+    /// # Errors
+    /// When the compressor cannot be set up.
+    pub fn with_rows(out: W, compression: Compression, rows: Rows, header: &Header) -> io::Result<Self> {
         let out = match compression {
             Compression::Plain => Encoder::Plain(out),
             Compression::Gzip(level) => Encoder::Gzip(GzEncoder::new(out, flate2::Compression::new(level))),
             Compression::Zstd(level) => Encoder::Zstd(zstd::stream::write::Encoder::new(out, level)?),
         };
-        Ok(Writer { out, lines: header.line() })
+        let lines = rows.names().map_or_else(|| header.line(), String::into_bytes);
+        Ok(Writer { out, rows, lines })
     }
 
     /// Appends a tick that was received at `rx`.
     ///
     /// # Errors
     /// When the output cannot be written.
-    pub fn write(&mut self, tick: &Tick, rx: Nanos) -> io::Result<()> {
-        write_line(tick, Some(rx), &mut self.lines);
-        if self.lines.len() >= LINES_BYTES { self.pass_lines() } else { Ok(()) }
+    pub fn write(&mut self, tick: &Tick, rx: Nanos) -> io::Result<Kept> {
+        let kept = self.rows.write(tick, rx, &mut self.lines);
+        if self.lines.len() >= LINES_BYTES {
+            self.pass_lines()?;
+        }
+        Ok(kept)
+    }
+
+    /// Appends a line of our own format that is no tick. It begins with [`crate::feed::formats::META`].
+    pub fn note(&mut self, line: &[u8]) {
+        self.lines.extend_from_slice(line);
+        self.lines.push(b'\n');
+    }
+
+    /// What the output was given so far, compressed, and what waits for it, not compressed.
+    pub fn output(&self) -> (&W, usize) {
+        let out = match &self.out {
+            Encoder::Plain(out) => out,
+            Encoder::Gzip(out) => out.get_ref(),
+            Encoder::Zstd(out) => out.get_ref(),
+        };
+        (out, self.lines.len())
     }
 
     /// Makes readable what was written so far, at some cost in compression.

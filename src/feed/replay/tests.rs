@@ -35,7 +35,7 @@ impl TempFile {
     }
 
     fn config(&self) -> Config {
-        Config { file: Recording::File(self.0.clone()), speed: Speed::Max, end: End::Stop }
+        Config { speed: Speed::Max, ..Config::of(Recording::File(self.0.clone())) }
     }
 }
 
@@ -91,8 +91,7 @@ fn lines_without_a_receive_time_go_by_their_event_time_or_with_the_line_before()
 fn every_speed_plays_the_same_ticks() {
     let bundled = |speed, step| {
         let mut sink = TestSink { step, ..TestSink::default() };
-        play(Config { file: Recording::Bundled, speed, end: End::Stop }, &mut sink, &Stop::default())
-            .unwrap();
+        play(Config { speed, ..Config::of(Recording::Bundled) }, &mut sink, &Stop::default()).unwrap();
         sink
     };
     let fast = bundled(Speed::Max, Duration::ZERO);

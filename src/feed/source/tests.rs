@@ -6,8 +6,10 @@ use super::*;
 use crate::{
     feed::{
         pace::Speed,
+        recording::{Input, OnError},
         replay::{End, Recording},
     },
+    glob::Glob,
     limits,
     tick::Nanos,
 };
@@ -28,7 +30,7 @@ fn sources_and_their_defaults() {
     assert_eq!(kind("sim?"), Kind::Sim(sim::Config::default()));
     assert_eq!(kind("-"), Kind::Stdin);
     assert_eq!(kind("push"), Kind::Push);
-    let once = |file| Kind::Replay(replay::Config { file, speed: Speed::Times(1.0), end: End::Stop });
+    let once = |file| Kind::Replay(replay::Config::of(file));
     assert_eq!(kind("replay:/data/a=b&c.gz"), once(Recording::File("/data/a=b&c.gz".into())));
     assert_eq!(kind("replay:bundled"), once(Recording::Bundled));
     assert_eq!(kind("replay:./bundled"), once(Recording::File("./bundled".into())));
@@ -54,12 +56,26 @@ fn options() {
     let file = Recording::File("a.ndjson".into());
     assert_eq!(
         kind("replay:a.ndjson?speed=10&loop=true"),
-        Kind::Replay(replay::Config { file: file.clone(), speed: Speed::Times(10.0), end: End::Loop })
+        Kind::Replay(replay::Config {
+            speed: Speed::Times(10.0),
+            end: End::Loop,
+            ..replay::Config::of(file.clone())
+        })
     );
     assert_eq!(
         kind("replay:a.ndjson?loop=false&speed=m%61x"),
-        Kind::Replay(replay::Config { file, speed: Speed::Max, end: End::Stop })
+        Kind::Replay(replay::Config { speed: Speed::Max, ..replay::Config::of(file.clone()) })
     );
+    let Kind::Replay(config) = kind(
+        "replay:a.ndjson?file=b%26.csv&file=c/*.gz&from=2025-03-25&to=1742860801000000&symbols=A,B*&on_error=stop",
+    ) else {
+        panic!("another kind")
+    };
+    assert_eq!(config.more, [Input::File("b&.csv".into()), Input::File("c/*.gz".into())]);
+    assert_eq!(config.selection.from, Some(Nanos(1_742_860_800_000_000_000)));
+    assert_eq!(config.selection.to, Some(Nanos(1_742_860_801_000_000_000)));
+    assert_eq!(config.selection.on_error, OnError::Stop);
+    assert_eq!(config.selection.symbols.iter().map(Glob::as_str).collect::<Vec<_>>(), ["A", "B*"]);
 }
 
 #[test]
@@ -84,7 +100,10 @@ fn what_is_no_source_is_refused_with_what_there_is() {
 #[test]
 fn wrong_options_are_refused_with_what_is_allowed() {
     check_refused("push?rate=1", "push: unknown option \"rate\"; there are name");
-    check_refused("replay:x?sped=1", "replay: unknown option \"sped\"; there are speed, loop, name");
+    check_refused(
+        "replay:x?sped=1",
+        "replay: unknown option \"sped\"; there are file, from, to, symbols, on_error, speed, loop, name",
+    );
     check_refused(
         "sim?Rate=1",
         "sim: unknown option \"Rate\"; there are symbols, rate, seed, burst, zipf, trades, count, speed, start, name",

@@ -1,0 +1,162 @@
+//! `tickcast convert`: recordings of any format that can be read, as one of a format that can be written.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::Args;
+
+use super::{
+    EXIT_USAGE,
+    recordings::{SelectionArgs, Teller},
+};
+use crate::{
+    feed::{
+        FeedError,
+        formats::{Kept, Rows},
+        recording::{self, Block, Compression, Header, Records, Writer},
+    },
+    limits,
+};
+
+/// Convert recordings to another format.
+///
+/// Several are merged by receive time. Exit code 2: a file cannot be read or written.
+#[derive(Args, Clone, Debug)]
+pub struct ConvertArgs {
+    #[command(flatten)]
+    select: SelectionArgs,
+    /// Where to: compressed when the name ends in `.gz` or `.zst`; `-` for standard output.
+    #[arg(long, short, value_name = "FILE")]
+    output: PathBuf,
+    /// The format: `own`, `csv`, `tardis-trades` or `tardis-quotes`; otherwise `csv` when the name has `.csv`, or `own`.
+    #[arg(long = "as", value_name = "FORMAT")]
+    format: Option<String>,
+    /// What the first column of Tardis's tables says.
+    #[arg(long, value_name = "NAME", default_value = "tickcast", value_parser = exchange)]
+    exchange: String,
+}
+
+/// Why nothing, or not everything, was converted.
+#[derive(Debug, thiserror::Error)]
+enum ConvertError {
+    #[error("unknown format {0:?}; there are {names}", names = Rows::NAMES)]
+    Format(String),
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    #[error("cannot write {path}: {source}")]
+    Write { path: String, source: io::Error },
+}
+
+/// What became of the ticks.
+#[derive(Default)]
+struct Counts {
+    written: u64,
+    in_part: u64,
+    left_out: u64,
+}
+
+pub fn run(args: &ConvertArgs) -> ExitCode {
+    let mut teller = Teller::new("convert");
+    let converted = convert(args, &mut teller);
+    teller.end();
+    match converted {
+        Ok(counts) => {
+            teller.say(&format!("{} ticks written", counts.written));
+            if counts.in_part > 0 {
+                teller.say(&format!(
+                    "{} of them have fields that the format has no column for",
+                    counts.in_part
+                ));
+            }
+            if counts.left_out > 0 {
+                teller.say(&format!("{} ticks left out: the format holds nothing of them", counts.left_out));
+            }
+            ExitCode::SUCCESS
+        }
+        Err(ConvertError::Feed(error)) => {
+            teller.fail(&error);
+            ExitCode::from(EXIT_USAGE)
+        }
+        Err(error) => {
+            teller.say(&error.to_string());
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+fn convert(args: &ConvertArgs, teller: &mut Teller) -> Result<Counts, ConvertError> {
+    let name = args.format.as_deref().unwrap_or_else(|| format_of(&args.output));
+    let rows = Rows::parse(name, &args.exchange).ok_or_else(|| ConvertError::Format(name.to_owned()))?;
+    let selection = args.select.selection();
+    let mut recording = recording::open(&args.select.inputs(), &selection, limits::DEFAULT.line_bytes)?;
+    // The header of a recording of our own stands in its first block; the output is begun behind it.
+    let mut block = Block::default();
+    let mut more = recording.next_block(&mut block)?;
+    let header = match recording.files().count() {
+        1 => recording.header(0).cloned().unwrap_or_default(),
+        _ => Header::default(),
+    };
+    let failed = |source| ConvertError::Write { path: args.output.display().to_string(), source };
+    let mut counts = Counts::default();
+    let mut writer = Writer::with_rows(
+        output(&args.output).map_err(failed)?,
+        Compression::of(&args.output),
+        rows,
+        &header,
+    )
+    .map_err(failed)?;
+    loop {
+        for record in &block.records {
+            match writer.write(&record.tick, record.rx).map_err(failed)? {
+                Kept::All => counts.written += 1,
+                Kept::Part => {
+                    counts.written += 1;
+                    counts.in_part += 1;
+                }
+                Kept::Nothing => counts.left_out += 1,
+            }
+        }
+        teller.take(&block);
+        block.clear();
+        if !more {
+            break;
+        }
+        more = match recording.next_block(&mut block) {
+            Ok(more) => more,
+            Err(error) => {
+                // What came before the fault is kept, whole.
+                writer.finish().map_err(failed)?;
+                return Err(error.into());
+            }
+        };
+    }
+    writer.finish().and_then(|mut out| out.flush()).map_err(failed)?;
+    Ok(counts)
+}
+
+fn output(path: &Path) -> io::Result<Box<dyn Write>> {
+    if path == Path::new("-") {
+        return Ok(Box::new(BufWriter::new(io::stdout())));
+    }
+    Ok(Box::new(File::create(path)?))
+}
+
+fn format_of(path: &Path) -> &'static str {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let name = name.trim_end_matches(".gz").trim_end_matches(".zst");
+    if Path::new(name).extension().is_some_and(|ending| ending == "csv") { "csv" } else { "own" }
+}
+
+/// It goes into a table as it is.
+fn exchange(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if !text.is_empty() && text.bytes().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("not letters, digits, - _ and . alone".to_owned())
+    }
+}

@@ -1,0 +1,180 @@
+//! `tickcast info`: what recordings hold, as a table for a person or as JSON for a program.
+//!
+//! Each file is read by itself, so that records out of order are its own; several have a line of sums.
+
+use std::{fmt::Write as _, process::ExitCode};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{
+    EXIT_USAGE,
+    recordings::{SelectionArgs, Teller, print},
+};
+use crate::{
+    feed::{
+        FeedError,
+        recording::{self, Block, Input, Records, Stats},
+    },
+    limits,
+    tick::Nanos,
+};
+
+/// Tell what recordings hold.
+///
+/// Format, span, symbols, counts, rates, peaks, records out of order or rejected. Exit code 2: a file cannot be read.
+#[derive(Args, Clone, Debug)]
+pub struct InfoArgs {
+    #[command(flatten)]
+    select: SelectionArgs,
+    /// One JSON object in place of tables.
+    #[arg(long)]
+    json: bool,
+}
+
+/// One file's.
+struct FileInfo {
+    name: String,
+    format: &'static str,
+    header: Option<recording::Header>,
+    stats: Stats,
+    cut: bool,
+}
+
+/// The symbols of which a table has rows.
+const SYMBOL_ROWS_MAX: usize = 20;
+
+pub fn run(args: &InfoArgs) -> ExitCode {
+    let mut teller = Teller::new("info");
+    let mut infos = Vec::new();
+    for input in args.select.inputs() {
+        match read(&input, args, &mut teller) {
+            Ok(found) => infos.extend(found),
+            Err(error) => {
+                teller.fail(&error);
+                return ExitCode::from(EXIT_USAGE);
+            }
+        }
+    }
+    teller.end();
+    let text = if args.json { json_of(&infos) } else { tables_of(&infos) };
+    match print(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            teller.say(&format!("cannot write: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What an input stands for: one file, or all that match its pattern.
+fn read(input: &Input, args: &InfoArgs, teller: &mut Teller) -> Result<Vec<FileInfo>, FeedError> {
+    let mut infos = Vec::new();
+    for mut recording in recording::open_each(
+        std::slice::from_ref(input),
+        &args.select.selection(),
+        limits::DEFAULT.line_bytes,
+    )? {
+        let (mut stats, mut block, mut more, mut cut) = (Stats::default(), Block::default(), true, false);
+        while more {
+            more = recording.next_block(&mut block)?;
+            stats.take(&block);
+            cut |= !block.warnings.is_empty();
+            teller.take(&block);
+            block.clear();
+        }
+        let format = recording.files().next().map_or("", |(_, format)| format.name());
+        let header = recording.header(0).cloned();
+        infos.push(FileInfo { name: recording.name().to_owned(), format, header, stats, cut });
+    }
+    Ok(infos)
+}
+
+fn json_of(infos: &[FileInfo]) -> String {
+    let files: Vec<Value> = infos
+        .iter()
+        .map(|info| {
+            let stats = &info.stats;
+            json!({
+                "file": info.name,
+                "format": info.format,
+                "origin": info.header.as_ref().and_then(|header| header.origin.as_deref()),
+                "licence": info.header.as_ref().and_then(|header| header.licence.as_deref()),
+                "first": stats.first.map(Nanos::micros),
+                "last": stats.last.map(Nanos::micros),
+                "records": stats.records,
+                "trades": stats.trades,
+                "quotes": stats.quotes,
+                "rate": stats.rate(),
+                "peak_1s": stats.peak_second(),
+                "peak_10ms": stats.peak_ten_millis(),
+                "out_of_order": stats.out_of_order,
+                "step_back_max_us": stats.step_back_max_ns / 1_000,
+                "rejected": stats.rejected,
+                "passed": stats.passed,
+                "cut": info.cut,
+                "symbols": stats.symbols.iter()
+                    .map(|(symbol, counts)| (symbol.as_str().to_owned(), json!(counts)))
+                    .collect::<serde_json::Map<_, _>>(),
+            })
+        })
+        .collect();
+    format!("{}\n", json!({ "files": files }))
+}
+
+fn tables_of(infos: &[FileInfo]) -> String {
+    let mut text = String::new();
+    for (place, info) in infos.iter().enumerate() {
+        if place > 0 {
+            text.push('\n');
+        }
+        // Writing to a string cannot fail.
+        let _ = write_table(info, &mut text);
+    }
+    text
+}
+
+fn write_table(info: &FileInfo, out: &mut String) -> std::fmt::Result {
+    let stats = &info.stats;
+    writeln!(out, "{}", info.name)?;
+    let mut row = |name: &str, value: &str| writeln!(out, "  {name:<14}{value}");
+    row("format", &format!("{}{}", info.format, if info.cut { ", cut" } else { "" }))?;
+    if let Some(origin) = info.header.as_ref().and_then(|header| header.origin.as_deref()) {
+        row("origin", origin)?;
+    }
+    if let Some(licence) = info.header.as_ref().and_then(|header| header.licence.as_deref()) {
+        row("licence", licence)?;
+    }
+    if let (Some(first), Some(last)) = (stats.first, stats.last) {
+        row("from", &recording::format_time(first))?;
+        row("to", &recording::format_time(last))?;
+        row("span", &format!("{:.3} s", stats.span_seconds()))?;
+    }
+    row("records", &format!("{} ({} trades, {} quotes)", stats.records, stats.trades, stats.quotes))?;
+    if let Some(rate) = stats.rate() {
+        row("rate", &format!("{rate:.1}/s"))?;
+    }
+    row("peak", &format!("{} in 1 s, {} in 10 ms", stats.peak_second(), stats.peak_ten_millis()))?;
+    let back = format!(", the furthest by {:.3} s", stats.step_back_max_ns as f64 / 1e9);
+    row(
+        "out of order",
+        &format!("{}{}", stats.out_of_order, if stats.out_of_order > 0 { &back } else { "" }),
+    )?;
+    row("rejected", &stats.rejected.to_string())?;
+    row("no ticks", &stats.passed.to_string())?;
+    row("symbols", &stats.symbols.len().to_string())?;
+    let mut symbols: Vec<_> = stats.symbols.iter().collect();
+    symbols.sort_by_key(|(_, counts)| std::cmp::Reverse(counts.records));
+    for (symbol, counts) in symbols.iter().take(SYMBOL_ROWS_MAX) {
+        let name = symbol.as_str();
+        writeln!(
+            out,
+            "    {name:<20} {:>12} ({} trades, {} quotes)",
+            counts.records, counts.trades, counts.quotes
+        )?;
+    }
+    if symbols.len() > SYMBOL_ROWS_MAX {
+        writeln!(out, "    and {} more", symbols.len() - SYMBOL_ROWS_MAX)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,252 @@
+//! `tickcast record`: what a server serves, or what a feed sends, into recordings of our own format.
+//!
+//! ```text
+//! server's stream, mode `every` -> client -> messages -> files
+//! feed SOURCE on a thread of its own ------------------> files
+//! ```
+//! What is missing is told: each gap is a line in the recording, and all of them are summed up at the end.
+
+mod client;
+mod files;
+mod messages;
+
+use std::{
+    io,
+    path::PathBuf,
+    process::ExitCode,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use clap::Args;
+use client::{RecordError, Recorder};
+use files::{FLUSH_EVERY, Files, Rotation};
+use tokio::{
+    runtime,
+    sync::oneshot,
+    time::{interval, sleep, timeout},
+};
+
+use super::{
+    complain,
+    endpoint::Endpoint,
+    watch::{GOODBYE, stopped},
+};
+use crate::{
+    clock::Clock,
+    feed::{Feed, FeedError, Opened, Refused, RejectReason, Sink, Source, SourceError, recording::Header},
+    limits,
+    service::with_sources,
+    shutdown::Stop,
+    tick::{Nanos, Tick},
+};
+
+/// Record what a server serves, or a feed.
+///
+/// Ends with Ctrl-C, after --duration, or with the feed. Exit code 2: the server could not be reached or does not want us
+/// back, the feed cannot be read, or the file cannot be written.
+#[derive(Args, Clone, Debug)]
+pub struct RecordArgs {
+    /// Names, or patterns with `*`; everything when none is given.
+    #[arg(default_value = "*")]
+    symbols: Vec<String>,
+    /// The server's stream.
+    #[arg(long, value_parser = Endpoint::parse, default_value = "ws://127.0.0.1:8080/v1/stream")]
+    url: Endpoint,
+    /// A feed in place of a server, as `tickcast serve --feed` takes it.
+    #[arg(long, value_name = "SOURCE", value_parser = source, conflicts_with_all = ["url", "symbols"])]
+    feed: Option<Source>,
+    /// Where to: compressed when the name ends in `.gz` or `.zst`. A file that is there is not written over.
+    #[arg(long, short, value_name = "FILE")]
+    output: PathBuf,
+    /// Begins another file after so many bytes, as in 500M: NAME-00001, NAME-00002 and so on.
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    rotate_bytes: Option<u64>,
+    /// Begins another file after so long, as in 1h.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    rotate_every: Option<Duration>,
+    /// Ends after so long.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    duration: Option<Duration>,
+    /// Where the ticks come from, for the recording's first line.
+    #[arg(long, value_name = "TEXT")]
+    origin: Option<String>,
+    /// Under which terms they may be passed on, for the recording's first line.
+    #[arg(long, value_name = "TEXT")]
+    licence: Option<String>,
+}
+
+const EXIT_FAILED: u8 = 2;
+
+/// Takes a feed's ticks; the files are shared with whoever makes them readable when the feed is quiet.
+struct FileSink {
+    files: Arc<Mutex<Files>>,
+    clock: Clock,
+    stop: Stop,
+    rejected: u64,
+    failed: Option<io::Error>,
+}
+
+/// How a feed ended; the default is for one that did not in time.
+struct Ended {
+    played: Result<(), FeedError>,
+    rejected: u64,
+    failed: Option<io::Error>,
+}
+
+/// Records until it is stopped.
+pub fn run(args: &RecordArgs) -> ExitCode {
+    match record(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(format_args!("tickcast record: {}\n", with_sources(&error)));
+            ExitCode::from(EXIT_FAILED)
+        }
+    }
+}
+
+fn record(args: &RecordArgs) -> Result<(), RecordError> {
+    let header = Header { origin: args.origin.clone(), licence: args.licence.clone() };
+    let rotation = Rotation { bytes: args.rotate_bytes, every: args.rotate_every };
+    let output = |source| RecordError::Output { path: args.output.display().to_string(), source };
+    let mut files = Files::new(&args.output, header, rotation).map_err(output)?;
+    let runtime =
+        runtime::Builder::new_current_thread().enable_all().build().map_err(RecordError::Runtime)?;
+    let Some(source) = &args.feed else {
+        let mut recorder = Recorder::new(&args.url, &args.symbols, &mut files);
+        let recorded = runtime.block_on(recorder.run(until(args.duration)));
+        let summary = recorder.summary();
+        files.finish().map_err(output)?;
+        say(&files, &summary);
+        return recorded;
+    };
+    let feed = match source.open(&limits::DEFAULT)? {
+        Opened::Feed(feed) => feed,
+        Opened::Push => return Err(RecordError::Push),
+    };
+    let files = Arc::new(Mutex::new(files));
+    let ended = runtime.block_on(follow(feed, &files, args.duration))?;
+    let mut files = lock(&files);
+    files.finish().map_err(output)?;
+    say(&files, &format!("{} rejected", ended.rejected));
+    match ended.failed {
+        Some(error) => Err(output(error)),
+        None => Ok(ended.played?),
+    }
+}
+
+/// Runs a feed on a thread of its own, and makes readable what it has sent, also when it is quiet.
+async fn follow(
+    feed: Box<dyn Feed>,
+    files: &Arc<Mutex<Files>>,
+    duration: Option<Duration>,
+) -> Result<Ended, RecordError> {
+    let (clock, stop) = (Clock::system(), Stop::default());
+    let mut sink =
+        FileSink { files: Arc::clone(files), clock, stop: stop.clone(), rejected: 0, failed: None };
+    let (done, mut ended) = oneshot::channel();
+    let stopped = stop.clone();
+    // Not joined: a feed that waits for a line which never comes must not hold up the end.
+    thread::Builder::new()
+        .name("feed".to_owned())
+        .spawn(move || {
+            let played = feed.run(&mut sink, &stopped);
+            let _nobody_waits = done.send(Ended { played, rejected: sink.rejected, failed: sink.failed });
+        })
+        .map_err(RecordError::Runtime)?;
+    let mut end = std::pin::pin!(until(duration));
+    let mut turns = interval(FLUSH_EVERY);
+    loop {
+        tokio::select! {
+            ended = &mut ended => return Ok(ended.unwrap_or_default()),
+            () = &mut end => {
+                stop.set();
+                return Ok(timeout(GOODBYE, ended).await.ok().and_then(Result::ok).unwrap_or_default());
+            }
+            // What fails here fails at the next tick too, which tells of it.
+            _ = turns.tick() => drop(lock(files).look(clock.now())),
+        }
+    }
+}
+
+/// Until a signal, or the time is over.
+async fn until(duration: Option<Duration>) {
+    match duration {
+        None => stopped().await,
+        Some(duration) => tokio::select! {
+            () = stopped() => {}
+            () = sleep(duration) => {}
+        },
+    }
+}
+
+fn say(files: &Files, more: &str) {
+    complain(format_args!("tickcast record: {} ticks in {} files; {more}\n", files.ticks, files.begun));
+}
+
+fn lock(files: &Mutex<Files>) -> MutexGuard<'_, Files> {
+    files.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn source(text: &str) -> Result<Source, SourceError> {
+    Source::parse(text)
+}
+
+/// A count with K, M or G behind it, of 1024 each.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.as_bytes().last() {
+        Some(b'K' | b'k') => (&text[..text.len() - 1], 1 << 10),
+        Some(b'M' | b'm') => (&text[..text.len() - 1], 1 << 20),
+        Some(b'G' | b'g') => (&text[..text.len() - 1], 1 << 30),
+        _ => (text, 1),
+    };
+    let count = digits.parse::<u64>().ok().and_then(|count| count.checked_mul(unit));
+    count
+        .filter(|count| *count > 0)
+        .ok_or_else(|| "not a count of bytes such as 1000000, 500M or 2G".to_owned())
+}
+
+// === impl Ended ===
+
+impl Default for Ended {
+    fn default() -> Self {
+        Ended { played: Ok(()), rejected: 0, failed: None }
+    }
+}
+
+// === impl FileSink ===
+
+impl Sink for FileSink {
+    fn submit(&mut self, ticks: &mut Vec<Tick>, _refused: &mut Vec<Refused>) {
+        let now = self.clock.now();
+        let mut files = lock(&self.files);
+        for tick in ticks.drain(..) {
+            if self.failed.is_none()
+                && let Err(error) = files.write(&tick, now, now)
+            {
+                self.failed = Some(error);
+                self.stop.set();
+            }
+        }
+    }
+
+    fn reject(&mut self, _reason: RejectReason) {
+        self.rejected += 1;
+    }
+
+    fn lag(&mut self, _behind: Duration) {}
+
+    fn now(&self) -> Nanos {
+        self.clock.now()
+    }
+}
+
+impl From<FeedError> for RecordError {
+    fn from(error: FeedError) -> Self {
+        RecordError::Feed(error)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! Whole recordings of a small server on loopback.
+
+use std::path::PathBuf;
+
+use super::*;
+use crate::{
+    cli::mock::{Mock, Script, Then},
+    feed::recording::{Block, Input, Records, Selection, open},
+};
+use serde_json::json;
+
+/// Records until `enough` says so; the answer is how it ended, the summary, the recording's text, and the server.
+fn recorded(
+    name: &str,
+    script: Script,
+    enough: impl Fn(&Mock) -> bool,
+) -> (Result<(), RecordError>, String, PathBuf, Mock) {
+    let path = std::env::temp_dir().join(format!("tickcast-recorder-{}-{name}.ndjson", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mock = Mock::start(script).await;
+        let url = Endpoint::parse(&mock.url()).unwrap();
+        let symbols = ["BTC-USD".to_owned(), "ETH-USD".to_owned()];
+        let mut files = Files::new(&path, Header::default(), Rotation::default()).unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let mut stop = Some(stop);
+        let mut recorder = Recorder::new(&url, &symbols, &mut files);
+        let done = {
+            let mut run = std::pin::pin!(recorder.run(async { drop(stopped.await) }));
+            loop {
+                tokio::select! {
+                    biased;
+                    done = &mut run => break done,
+                    () = tokio::task::yield_now() => {
+                        if enough(&mock) && let Some(stop) = stop.take() {
+                            stop.send(()).unwrap();
+                        }
+                    }
+                }
+            }
+        };
+        let summary = recorder.summary();
+        files.finish().unwrap();
+        (done, summary, path, mock)
+    })
+}
+
+#[test]
+fn a_lost_connection_is_resumed_and_stands_in_the_recording() {
+    let then = |session| if session == 0 { Then::Drop } else { Then::Stay };
+    let script = Script { then, ..Script::default() };
+    let (done, summary, path, mock) = recorded("resumed", script, |mock| mock.commands().len() == 2);
+    done.unwrap();
+    let commands = mock.commands();
+    assert_eq!(
+        commands[0],
+        json!({"op": "subscribe", "id": 1, "symbols": ["BTC-USD", "ETH-USD"], "mode": "every"})
+    );
+    assert_eq!(commands[1]["resume"], json!({"epoch": "e1", "last": {"BTC-USD": 107, "ETH-USD": 14}}));
+    let text = std::fs::read_to_string(&path).unwrap();
+    for (part, count) in [
+        (r#"{"tickcast":"connected","#, 2),
+        (r#"{"tickcast":"disconnected","#, 1),
+        (r#""symbol":"BTC-USD","from":105,"to":106,"#, 1),
+        (r#""bid":107.5"#, 1),
+    ] {
+        assert_eq!(text.matches(part).count(), count, "{part}: {text}");
+    }
+    assert!(summary.starts_with("2 symbols, 1 disconnects, "), "{summary}");
+    assert!(summary.contains(" merged"), "{summary}");
+    let mut recording = open(&[Input::File(path.clone())], &Selection::default(), 4_096).unwrap();
+    let mut block = Block::default();
+    while recording.next_block(&mut block).unwrap() {}
+    assert_eq!(block.tally.total(), 0, "{:?}", block.rejects);
+    assert!(block.records.iter().any(|record| record.tick.symbol.as_str() == "ETH-USD"));
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn a_server_that_does_not_want_us_is_left_alone() {
+    let script = Script { then: |_| Then::Close(4129), ..Script::default() };
+    let (done, _, path, _) = recorded("dismissed", script, |_| false);
+    assert_eq!(
+        done.unwrap_err().to_string(),
+        "the server closed with 4129, and does not want us back: told to"
+    );
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn counts_of_bytes_have_units() {
+    assert_eq!(bytes("1000"), Ok(1_000));
+    assert_eq!(bytes("5k"), Ok(5 << 10));
+    assert_eq!(bytes("500M"), Ok(500 << 20));
+    assert_eq!(bytes("2G"), Ok(2 << 30));
+    for text in ["", "0", "G", "-1", "1T", "99999999999G", "\u{e9}"] {
+        assert!(bytes(text).is_err(), "{text}");
+    }
+}

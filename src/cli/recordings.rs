@@ -1,0 +1,136 @@
+//! What `info` and `convert` share: which files, which records of them, and how faults are told.
+
+use std::io::{self, Write};
+
+use clap::Args;
+
+use crate::{
+    feed::{
+        FeedError,
+        recording::{Block, Input, OnError, Selection, TIME_EXPECTED, parse_symbols, parse_time},
+    },
+    glob::Glob,
+    tick::Nanos,
+};
+
+/// Which records.
+#[derive(Args, Clone, Debug)]
+pub struct SelectionArgs {
+    /// Recordings: files, patterns with `*`, or `bundled`.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<String>,
+    /// The first receive time that is wanted: a time in UTC such as 2025-03-25T23:07:00Z, or microseconds since 1970.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    from: Option<Nanos>,
+    /// The first receive time that is not wanted.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    to: Option<Nanos>,
+    /// Names or patterns, with commas between.
+    #[arg(long, value_name = "NAMES", value_parser = symbols)]
+    symbols: Option<Symbols>,
+    /// What a record that is no tick does: `skip` or `stop`.
+    #[arg(long, value_name = "WHAT", default_value = "skip", value_parser = on_error)]
+    on_error: OnError,
+}
+
+/// In a struct, since a list of an argument's own type would be a repeated argument.
+#[derive(Clone, Debug)]
+struct Symbols(Vec<Glob>);
+
+/// So many rejected records are told one by one.
+const TOLD_MAX: u64 = 10;
+
+/// Tells a person on standard error of what was no tick.
+pub struct Teller {
+    command: &'static str,
+    told: u64,
+    rejected: u64,
+}
+
+// === impl SelectionArgs ===
+
+impl SelectionArgs {
+    pub fn inputs(&self) -> Vec<Input> {
+        self.files.iter().map(|file| Input::named(file)).collect()
+    }
+
+    pub fn selection(&self) -> Selection {
+        Selection {
+            from: self.from,
+            to: self.to,
+            symbols: self.symbols.clone().map(|symbols| symbols.0).unwrap_or_default(),
+            on_error: self.on_error,
+        }
+    }
+}
+
+fn time(text: &str) -> Result<Nanos, String> {
+    parse_time(text).ok_or_else(|| format!("not {TIME_EXPECTED}"))
+}
+
+fn symbols(text: &str) -> Result<Symbols, String> {
+    parse_symbols(text).map(Symbols).ok_or_else(|| "not names or patterns of symbols".to_owned())
+}
+
+fn on_error(text: &str) -> Result<OnError, String> {
+    OnError::parse(text).ok_or_else(|| "not skip or stop".to_owned())
+}
+
+// === impl Teller ===
+
+impl Teller {
+    pub fn new(command: &'static str) -> Self {
+        Teller { command, told: 0, rejected: 0 }
+    }
+
+    /// Tells warnings, and the first rejected records.
+    pub fn take(&mut self, block: &Block) {
+        for warning in &block.warnings {
+            self.say(warning);
+        }
+        for reject in &block.rejects {
+            if self.told < TOLD_MAX {
+                self.told += 1;
+                self.say(&format!(
+                    "{}, {}: {}: {}",
+                    reject.file,
+                    reject.place,
+                    reject.reason.label(),
+                    reject.message
+                ));
+            }
+        }
+        self.rejected += block.tally.total();
+    }
+
+    /// Tells how many more there were.
+    pub fn end(&self) {
+        if self.rejected > self.told {
+            self.say(&format!("{} more records were rejected", self.rejected - self.told));
+        }
+    }
+
+    /// The error, and what lies behind it.
+    pub fn fail(&self, error: &FeedError) {
+        let mut text = error.to_string();
+        let mut source = std::error::Error::source(error);
+        while let Some(error) = source {
+            text = format!("{text}: {error}");
+            source = error.source();
+        }
+        self.say(&text);
+    }
+
+    pub fn say(&self, text: &str) {
+        super::complain(format_args!("tickcast {}: {text}\n", self.command));
+    }
+}
+
+/// Writes to standard output. That nobody reads on is no fault.
+pub fn print(text: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}

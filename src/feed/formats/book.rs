@@ -1,0 +1,248 @@
+//! Order books: every open order, the sum at each price, and what changed at the top.
+//!
+//! Invariants: the shares at a price are the sum of its open orders'; a price without shares is not there; a change that is
+//! refused changes nothing.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::tick::Symbol;
+
+/// The books of all instruments of a feed, which share their orders' numbers.
+#[derive(Default)]
+pub struct Book {
+    orders: HashMap<u64, Order, foldhash::fast::RandomState>,
+    /// By the feed's number of the instrument.
+    instruments: Vec<Option<Instrument>>,
+}
+
+struct Instrument {
+    symbol: Symbol,
+    /// Shares by price.
+    bids: BTreeMap<u32, u64>,
+    asks: BTreeMap<u32, u64>,
+}
+
+/// An open order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Order {
+    /// The feed's number of the instrument.
+    pub locate: u16,
+    pub bid: bool,
+    /// In the feed's units.
+    pub price: u32,
+    pub shares: u32,
+}
+
+/// A price and the shares there.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Level {
+    pub price: u32,
+    pub shares: u64,
+}
+
+/// The new top of each side that changed; no shares when nobody is left.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Top {
+    pub bid: Option<Level>,
+    pub ask: Option<Level>,
+}
+
+/// A day of all of Nasdaq has some two million at once; this is some 700 megabytes.
+const ORDERS_MAX: usize = 1 << 24;
+
+// === impl Book ===
+
+impl Book {
+    /// Gives an instrument its name.
+    pub fn name(&mut self, locate: u16, symbol: Symbol) {
+        let place = usize::from(locate);
+        if self.instruments.len() <= place {
+            self.instruments.resize_with(place + 1, || None);
+        }
+        match &mut self.instruments[place] {
+            Some(instrument) if instrument.symbol == symbol => {}
+            Some(instrument) => instrument.symbol = symbol,
+            none => {
+                *none = Some(Instrument { symbol, bids: BTreeMap::new(), asks: BTreeMap::new() });
+            }
+        }
+    }
+
+    pub fn symbol(&self, locate: u16) -> Option<&Symbol> {
+        Some(&self.instruments.get(usize::from(locate))?.as_ref()?.symbol)
+    }
+
+    pub fn get(&self, reference: u64) -> Option<Order> {
+        self.orders.get(&reference).copied()
+    }
+
+    /// `None` when the order is there already, its instrument has no name, or there are too many.
+    pub fn add(&mut self, reference: u64, order: Order) -> Option<Top> {
+        if self.orders.len() >= ORDERS_MAX || self.orders.contains_key(&reference) {
+            return None;
+        }
+        let top = self.change(order, |shares| shares + u64::from(order.shares))?;
+        self.orders.insert(reference, order);
+        Some(top)
+    }
+
+    /// Takes shares away, and the order with its last. `None` when it is not there or has fewer.
+    pub fn reduce(&mut self, reference: u64, shares: u32) -> Option<Top> {
+        let order = self.orders.get_mut(&reference)?;
+        let left = order.shares.checked_sub(shares)?;
+        let taken = *order;
+        order.shares = left;
+        if left == 0 {
+            self.orders.remove(&reference);
+        }
+        self.change(taken, |sum| sum.saturating_sub(u64::from(shares)))
+    }
+
+    /// `None` when the order is not there.
+    pub fn remove(&mut self, reference: u64) -> Option<Top> {
+        let order = self.orders.remove(&reference)?;
+        self.change(order, |sum| sum.saturating_sub(u64::from(order.shares)))
+    }
+
+    /// Ends an order and adds another on its side. `None` when it is not there, or the other one is.
+    pub fn replace(&mut self, reference: u64, other: u64, shares: u32, price: u32) -> Option<Top> {
+        let order = self.get(reference)?;
+        if other != reference && self.orders.contains_key(&other) {
+            return None;
+        }
+        let before = self.best(order)?;
+        self.remove(reference)?;
+        self.add(other, Order { price, shares, ..order })?;
+        let after = self.best(order)?;
+        Some(changed(order.bid, before, after))
+    }
+
+    /// Changes the shares at an order's price.
+    fn change(&mut self, order: Order, sum: impl FnOnce(u64) -> u64) -> Option<Top> {
+        let instrument = self.instruments.get_mut(usize::from(order.locate))?.as_mut()?;
+        let before = instrument.best(order.bid);
+        let side = instrument.side(order.bid);
+        let shares = sum(side.get(&order.price).copied().unwrap_or(0));
+        if shares == 0 {
+            side.remove(&order.price);
+        } else {
+            side.insert(order.price, shares);
+        }
+        Some(changed(order.bid, before, instrument.best(order.bid)))
+    }
+
+    fn best(&self, order: Order) -> Option<Level> {
+        Some(self.instruments.get(usize::from(order.locate))?.as_ref()?.best(order.bid))
+    }
+}
+
+fn changed(bid: bool, before: Level, after: Level) -> Top {
+    let level = (before != after).then_some(after);
+    if bid { Top { bid: level, ask: None } } else { Top { bid: None, ask: level } }
+}
+
+// === impl Instrument ===
+
+impl Instrument {
+    fn side(&mut self, bid: bool) -> &mut BTreeMap<u32, u64> {
+        if bid { &mut self.bids } else { &mut self.asks }
+    }
+
+    /// The highest bid or the lowest ask; no shares when there is none.
+    fn best(&self, bid: bool) -> Level {
+        let best = if bid { self.bids.last_key_value() } else { self.asks.first_key_value() };
+        best.map_or(Level::default(), |(&price, &shares)| Level { price, shares })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// One change, by small numbers so that they meet.
+    #[derive(Clone, Debug)]
+    enum Op {
+        Add(u64, bool, u32, u32),
+        Reduce(u64, u32),
+        Remove(u64),
+        Replace(u64, u64, u32, u32),
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        let (reference, price, shares) = (0u64..12, 1u32..6, 1u32..5);
+        prop_oneof![
+            (reference.clone(), any::<bool>(), price.clone(), shares.clone())
+                .prop_map(|(reference, bid, price, shares)| Op::Add(reference, bid, price, shares)),
+            (reference.clone(), shares.clone()).prop_map(|(reference, shares)| Op::Reduce(reference, shares)),
+            reference.clone().prop_map(Op::Remove),
+            (reference.clone(), reference, shares, price)
+                .prop_map(|(old, new, shares, price)| Op::Replace(old, new, shares, price)),
+        ]
+    }
+
+    /// The best of a list of orders, found by looking at all of them.
+    fn naive(orders: &BTreeMap<u64, Order>, bid: bool) -> Level {
+        let side = || orders.values().filter(|order| order.bid == bid);
+        let prices = side().map(|order| order.price);
+        let best = if bid { prices.max() } else { prices.min() };
+        let Some(price) = best else { return Level::default() };
+        let shares = side().filter(|order| order.price == price).map(|order| u64::from(order.shares)).sum();
+        Level { price, shares }
+    }
+
+    fn apply_naively(orders: &mut BTreeMap<u64, Order>, op: &Op) -> bool {
+        match *op {
+            Op::Add(reference, bid, price, shares) => {
+                let new = !orders.contains_key(&reference);
+                if new {
+                    orders.insert(reference, Order { locate: 1, bid, price, shares });
+                }
+                new
+            }
+            Op::Reduce(reference, shares) => match orders.get_mut(&reference) {
+                Some(order) if order.shares >= shares => {
+                    order.shares -= shares;
+                    orders.retain(|_, order| order.shares > 0);
+                    true
+                }
+                _ => false,
+            },
+            Op::Remove(reference) => orders.remove(&reference).is_some(),
+            Op::Replace(old, new, shares, price) => match orders.get(&old).copied() {
+                Some(order) if old == new || !orders.contains_key(&new) => {
+                    orders.remove(&old);
+                    orders.insert(new, Order { price, shares, ..order });
+                    true
+                }
+                _ => false,
+            },
+        }
+    }
+
+    proptest! {
+        /// After every change the top is that of all orders, a change of the top is told, and a refused change is none.
+        #[test]
+        fn the_top_is_that_of_all_open_orders(ops in proptest::collection::vec(op(), 1..60)) {
+            let (mut book, mut orders) = (Book::default(), BTreeMap::new());
+            book.name(1, Symbol::new("A").unwrap());
+            for op in &ops {
+                let before = (naive(&orders, true), naive(&orders, false));
+                let top = match *op {
+                    Op::Add(reference, bid, price, shares) =>
+                        book.add(reference, Order { locate: 1, bid, price, shares }),
+                    Op::Reduce(reference, shares) => book.reduce(reference, shares),
+                    Op::Remove(reference) => book.remove(reference),
+                    Op::Replace(old, new, shares, price) => book.replace(old, new, shares, price),
+                };
+                prop_assert_eq!(top.is_some(), apply_naively(&mut orders, op), "{:?}", op);
+                let after = (naive(&orders, true), naive(&orders, false));
+                if let Some(top) = top {
+                    prop_assert_eq!(top.bid, (before.0 != after.0).then_some(after.0), "{:?}", op);
+                    prop_assert_eq!(top.ask, (before.1 != after.1).then_some(after.1), "{:?}", op);
+                }
+            }
+        }
+    }
+}

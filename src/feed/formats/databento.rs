@@ -1,0 +1,330 @@
+//! Databento's DBN, of any version that the crate `dbn` reads: `mbp-1`, `tbbo`, `mbp-10`, `bbo-1s`, `bbo-1m`, `trades`.
+//!
+//! Prices are whole numbers of 1e-9 there as here. `ts_event` is the event's time, `ts_recv` the receive time. Names come
+//! from the metadata's mapping, for the day of each record. A side without a price has size 0. Records of other kinds are
+//! passed over.
+//!
+//! Loss: a record shorter than its own header, and what the parser refuses, end the file, since nobody knows where the next
+//! one begins.
+
+use std::collections::HashMap;
+
+use dbn::{
+    BboMsg, BidAskPair, Mbp1Msg, Mbp10Msg, RecordRef, TradeMsg, TsSymbolMap, UNDEF_PRICE, UNDEF_TIMESTAMP,
+    decode::dbn::fsm::{DbnFsm, ProcessResult},
+};
+
+use super::{Decoder, Fault, Output, table::Made};
+use crate::{
+    feed::{ndjson::ValueFault, recording::Place},
+    tick::{Field, Fields, Fixed, Nanos, Side, Symbol, Tick},
+};
+
+/// The state between chunks.
+pub struct Databento {
+    fsm: DbnFsm,
+    names: Names,
+    frames: Frames,
+    /// Bytes that were fed.
+    fed: u64,
+    /// The metadata was read.
+    begun: bool,
+    /// Nothing more can be read.
+    broken: bool,
+}
+
+/// Where one record ends and the next begins. Every record is a multiple of 8 bytes long; the parser takes that for granted,
+/// and would read a record at an address that it must not, so others never reach it.
+#[derive(Default)]
+struct Frames {
+    /// The first bytes, which tell how long the metadata is.
+    prelude: Vec<u8>,
+    metadata_left: u64,
+    /// What is missing of the record in hand.
+    record_left: usize,
+    /// It is left out.
+    skips: bool,
+}
+
+/// What to do with the next bytes.
+enum Run {
+    Pass(usize),
+    /// The beginning of a record that is left out.
+    Reject(usize),
+    Skip(usize),
+    Broken(&'static str),
+}
+
+/// Names of instruments by day.
+#[derive(Default)]
+struct Names {
+    map: TsSymbolMap,
+    /// What was found last, with its day.
+    found: HashMap<u32, (u64, Symbol), foldhash::fast::RandomState>,
+}
+
+const PRELUDE_BYTES: usize = 8;
+const HEADER_BYTES: usize = 16;
+/// A record's first byte counts these.
+const LENGTH_UNIT_BYTES: usize = 4;
+const ALIGNMENT_BYTES: usize = 8;
+/// A mapping of all instruments of an exchange over a year stays far below it.
+const METADATA_BYTES_MAX: u32 = 256 << 20;
+const NANOS_PER_DAY: u64 = 86_400_000_000_000;
+const TRADE: u8 = b'T';
+
+// === impl Databento ===
+
+impl Databento {
+    pub fn new() -> Self {
+        Databento {
+            fsm: DbnFsm::default(),
+            names: Names::default(),
+            frames: Frames::default(),
+            fed: 0,
+            begun: false,
+            broken: false,
+        }
+    }
+
+    fn break_off(&mut self, fault: &Fault, out: &mut Output) {
+        self.broken = true;
+        out.reject(Place::Byte(self.at()), fault.reason(), || fault.to_string());
+    }
+
+    /// Where the next record begins; what is wrong with the metadata stands at the beginning, whatever the parser has taken
+    /// of it by then.
+    fn at(&self) -> u64 {
+        if self.begun { self.fed - self.fsm.data().len() as u64 } else { 0 }
+    }
+
+    fn drain(&mut self, out: &mut Output) {
+        loop {
+            let at = self.at();
+            match self.fsm.process() {
+                ProcessResult::ReadMore(_) => return,
+                ProcessResult::Metadata(metadata) => {
+                    self.begun = true;
+                    match metadata.symbol_map() {
+                        Ok(map) => self.names.map = map,
+                        // Without mappings, every record says that its instrument has no name.
+                        Err(_) => out.reject(Place::Byte(at), crate::feed::RejectReason::Symbol, || {
+                            "the metadata's mapping of symbols cannot be read".to_owned()
+                        }),
+                    }
+                }
+                ProcessResult::Record(()) => {
+                    let Some(record) = self.fsm.last_record() else { continue };
+                    match make(record, &mut self.names) {
+                        Ok(Made::Tick(rx, tick)) => out.ticks.push((rx, tick)),
+                        Ok(Made::Nothing) => out.passed += 1,
+                        Err(fault) => out.reject(Place::Byte(at), fault.reason(), || fault.to_string()),
+                    }
+                }
+                ProcessResult::Err(_) => {
+                    return self
+                        .break_off(&Fault::Binary("not DBN from here on: nothing more can be read"), out);
+                }
+            }
+        }
+    }
+}
+
+impl Databento {
+    /// Gives the parser whole records, or the beginning of one.
+    fn pass(&mut self, mut bytes: &[u8], out: &mut Output) {
+        while !self.broken && !bytes.is_empty() {
+            let space = self.fsm.space();
+            let len = space.len().min(bytes.len());
+            if len == 0 {
+                return self.break_off(&Fault::Binary("a record that is too long"), out);
+            }
+            space[..len].copy_from_slice(&bytes[..len]);
+            self.fsm.fill(len);
+            self.fed += len as u64;
+            bytes = &bytes[len..];
+            self.drain(out);
+        }
+    }
+}
+
+impl Decoder for Databento {
+    fn feed(&mut self, chunk: &mut [u8], out: &mut Output) {
+        let mut rest = &*chunk;
+        while !self.broken && !rest.is_empty() {
+            let len = match self.frames.next(rest) {
+                Run::Pass(len) => {
+                    self.pass(&rest[..len], out);
+                    len
+                }
+                Run::Reject(len) => {
+                    let fault = Fault::Binary("a record whose length is no multiple of 8");
+                    out.reject(Place::Byte(self.at()), fault.reason(), || fault.to_string());
+                    self.fed += len as u64;
+                    len
+                }
+                Run::Skip(len) => {
+                    self.fed += len as u64;
+                    len
+                }
+                Run::Broken(why) => return self.break_off(&Fault::Binary(why), out),
+            };
+            rest = &rest[len..];
+        }
+    }
+
+    fn finish(&mut self, out: &mut Output) {
+        if !self.broken && !self.fsm.data().is_empty() {
+            self.break_off(&Fault::Binary("the file ends within a record"), out);
+        }
+    }
+}
+
+// === impl Frames ===
+
+impl Frames {
+    /// What to do with the next bytes; there is at least one.
+    fn next(&mut self, bytes: &[u8]) -> Run {
+        let missing = PRELUDE_BYTES - self.prelude.len();
+        if missing > 0 {
+            let len = missing.min(bytes.len());
+            self.prelude.extend_from_slice(&bytes[..len]);
+            if let [_, _, _, _, a, b, c, d] = self.prelude[..] {
+                let metadata = u32::from_le_bytes([a, b, c, d]);
+                // The parser makes room for all of it at once.
+                if metadata > METADATA_BYTES_MAX {
+                    return Run::Broken("metadata of more than 256 MiB");
+                }
+                self.metadata_left = u64::from(metadata);
+            }
+            return Run::Pass(len);
+        }
+        if self.metadata_left > 0 {
+            let len = bytes.len().min(usize::try_from(self.metadata_left).unwrap_or(usize::MAX));
+            self.metadata_left -= len as u64;
+            return Run::Pass(len);
+        }
+        if self.record_left > 0 {
+            let len = bytes.len().min(self.record_left);
+            self.record_left -= len;
+            return if self.skips { Run::Skip(len) } else { Run::Pass(len) };
+        }
+        self.records(bytes)
+    }
+
+    /// As many sound records as begin here, one behind another; or one that is not.
+    fn records(&mut self, bytes: &[u8]) -> Run {
+        let mut at = 0;
+        while let Some(&words) = bytes.get(at) {
+            let length = usize::from(words) * LENGTH_UNIT_BYTES;
+            let sound = length >= HEADER_BYTES && length.is_multiple_of(ALIGNMENT_BYTES);
+            if !sound && at > 0 {
+                break;
+            }
+            if length < HEADER_BYTES {
+                return Run::Broken("a record that is shorter than its header: nothing more can be read");
+            }
+            let here = length.min(bytes.len() - at);
+            self.record_left = length - here;
+            self.skips = !sound;
+            if !sound {
+                return Run::Reject(here);
+            }
+            at += here;
+        }
+        Run::Pass(at)
+    }
+}
+
+fn make(record: RecordRef<'_>, names: &mut Names) -> Result<Made, Fault> {
+    let mut fields = Fields::default();
+    let ts_recv = if let Ok(quote) = record.try_get::<Mbp1Msg>() {
+        set_levels(&quote.levels[0], &mut fields)?;
+        if quote.action.cast_unsigned() == TRADE {
+            set_trade(quote.price, quote.size, quote.side.cast_unsigned(), &mut fields)?;
+        }
+        quote.ts_recv
+    } else if let Ok(trade) = record.try_get::<TradeMsg>() {
+        set_trade(trade.price, trade.size, trade.side.cast_unsigned(), &mut fields)?;
+        trade.ts_recv
+    } else if let Ok(quote) = record.try_get::<BboMsg>() {
+        set_levels(&quote.levels[0], &mut fields)?;
+        quote.ts_recv
+    } else if let Ok(quote) = record.try_get::<Mbp10Msg>() {
+        set_levels(&quote.levels[0], &mut fields)?;
+        if quote.action.cast_unsigned() == TRADE {
+            set_trade(quote.price, quote.size, quote.side.cast_unsigned(), &mut fields)?;
+        }
+        quote.ts_recv
+    } else {
+        return Ok(Made::Nothing);
+    };
+    if fields.mask.is_empty() {
+        return Ok(Made::Nothing);
+    }
+    let header = record.header();
+    let (rx, ts) = (time(ts_recv)?, time(header.ts_event)?);
+    let by = if ts_recv == UNDEF_TIMESTAMP { header.ts_event } else { ts_recv };
+    let symbol = names.symbol(header.instrument_id, by)?;
+    Ok(Made::Tick(rx, Tick { symbol, ts, fields }))
+}
+
+fn set_levels(level: &BidAskPair, fields: &mut Fields) -> Result<(), Fault> {
+    for (price, size, price_field, size_field) in [
+        (level.bid_px, level.bid_sz, Field::Bid, Field::BidSize),
+        (level.ask_px, level.ask_sz, Field::Ask, Field::AskSize),
+    ] {
+        if price == UNDEF_PRICE {
+            fields.set_fixed(size_field, Fixed(0));
+        } else {
+            fields.set_fixed(price_field, Fixed(price));
+            fields.set_fixed(size_field, whole(size, size_field)?);
+        }
+    }
+    Ok(())
+}
+
+/// The side is the aggressor's: 'A' sold, 'B' bought.
+fn set_trade(price: i64, size: u32, side: u8, fields: &mut Fields) -> Result<(), Fault> {
+    if price == UNDEF_PRICE {
+        return Ok(());
+    }
+    fields.set_fixed(Field::Last, Fixed(price));
+    fields.set_fixed(Field::LastSize, whole(size, Field::LastSize)?);
+    match side {
+        b'A' => fields.set_side(Side::Sell),
+        b'B' => fields.set_side(Side::Buy),
+        _ => {}
+    }
+    Ok(())
+}
+
+fn whole(size: u32, field: Field) -> Result<Fixed, Fault> {
+    Fixed::from_int(i64::from(size)).map_err(|error| Fault::value(field.name(), ValueFault::Decimal(error)))
+}
+
+fn time(nanos: u64) -> Result<Option<Nanos>, Fault> {
+    match i64::try_from(nanos) {
+        _ if nanos == UNDEF_TIMESTAMP => Ok(None),
+        Ok(nanos) => Ok(Some(Nanos(nanos))),
+        Err(_) => Err(Fault::value("time", ValueFault::Nanos)),
+    }
+}
+
+// === impl Names ===
+
+impl Names {
+    fn symbol(&mut self, instrument: u32, nanos: u64) -> Result<Symbol, Fault> {
+        let day = nanos / NANOS_PER_DAY;
+        if let Some((found, symbol)) = self.found.get(&instrument)
+            && *found == day
+        {
+            return Ok(symbol.clone());
+        }
+        let name = self.map.get_for_ts(nanos, instrument);
+        let symbol =
+            Symbol::new(name.ok_or(Fault::Missing { field: "the symbol in the metadata's mapping" })?)?;
+        self.found.insert(instrument, (day, symbol.clone()));
+        Ok(symbol)
+    }
+}

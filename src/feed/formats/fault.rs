@@ -1,0 +1,62 @@
+//! What can be wrong with a record, for a machine to match and for a person to read.
+//!
+//! Invariant: a message is bounded, whatever the record holds.
+
+use crate::{
+    feed::{RejectReason, ndjson::ValueFault},
+    tick::SymbolError,
+};
+
+/// Why a record is no tick.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Fault {
+    #[error("longer than {limit} bytes")]
+    TooLong { limit: usize },
+    #[error("not UTF-8")]
+    Text,
+    #[error("a quote is not closed")]
+    Quote,
+    #[error("{found} columns where {expected} are expected")]
+    Columns { found: usize, expected: usize },
+    #[error("symbol: {0}")]
+    Symbol(SymbolError),
+    #[error("{field}: {fault}")]
+    Value { field: &'static str, fault: ValueFault },
+    #[error("{field}: missing")]
+    Missing { field: &'static str },
+    #[error("no field of a record, such as bid, ask or last")]
+    NoFields,
+    /// What a parser of JSON says.
+    #[error("not JSON of this format: {0}")]
+    Json(String),
+    /// A binary record that cannot be one.
+    #[error("{0}")]
+    Binary(&'static str),
+}
+
+// === impl Fault ===
+
+impl Fault {
+    pub fn value(field: &'static str, fault: ValueFault) -> Self {
+        Fault::Value { field, fault }
+    }
+
+    /// The metric label that this fault counts under.
+    pub const fn reason(&self) -> RejectReason {
+        match self {
+            Fault::TooLong { .. } => RejectReason::LineTooLong,
+            Fault::Text | Fault::Quote | Fault::Columns { .. } | Fault::Json(_) | Fault::Binary(_) => {
+                RejectReason::Syntax
+            }
+            Fault::Symbol(_) => RejectReason::Symbol,
+            Fault::Value { .. } | Fault::Missing { .. } => RejectReason::Value,
+            Fault::NoFields => RejectReason::NoFields,
+        }
+    }
+}
+
+impl From<SymbolError> for Fault {
+    fn from(error: SymbolError) -> Self {
+        Fault::Symbol(error)
+    }
+}

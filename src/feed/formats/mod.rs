@@ -1,0 +1,221 @@
+//! The formats that recordings come in: for each a decoder that does no I/O, and the knowledge by which it is told from
+//! the others.
+//!
+//! ```text
+//! file's name, first bytes -> Format -> Decoder; chunks of bytes -> Decoder -> Output (ticks, rejects)
+//! ```
+//! What opens files, decompresses them and merges several is `feed::recording`.
+//!
+//! Invariants: no input panics; how the bytes were cut into chunks changes nothing; a broken record costs at most its
+//! own bytes and one bounded message; a decimal that stands as text in the source never passes through a float.
+
+mod binance;
+mod book;
+mod capture;
+#[cfg(feature = "dbn")]
+mod databento;
+mod fault;
+mod itch;
+mod lean;
+mod new_york;
+mod own;
+mod plain;
+mod table;
+mod tardis;
+mod write;
+
+use crate::{
+    feed::{
+        RejectReason,
+        ndjson::Tally,
+        recording::{Header, Place, REJECTS_KEPT},
+    },
+    tick::{Nanos, Tick},
+};
+
+pub use fault::Fault;
+pub use own::META;
+pub use write::{Kept, Rows};
+
+/// Bytes to ticks: a state machine. Chunks are fed in order, then the end is told once.
+pub trait Decoder: Send {
+    /// Decodes the records that end in `chunk`. Its bytes may be used as scratch space.
+    fn feed(&mut self, chunk: &mut [u8], out: &mut Output);
+
+    /// The input is whole and has ended: decodes the last record, when nothing had to follow it. Not called for an input
+    /// that broke off, whose last piece nobody can trust.
+    fn finish(&mut self, out: &mut Output);
+}
+
+/// What a decoder found. Its owner takes the contents out or calls [`Output::clear`].
+#[derive(Default, Debug)]
+pub struct Output {
+    /// When each tick was received by its recorder, where the source says so, and the tick.
+    pub ticks: Vec<(Option<Nanos>, Tick)>,
+    /// The first rejected records.
+    pub rejects: Vec<Rejected>,
+    /// All rejected records.
+    pub tally: Tally,
+    /// Records that are well-formed and hold nothing that a tick could carry.
+    pub passed: u64,
+    /// What our own format's first line tells.
+    pub header: Option<Header>,
+}
+
+/// A record that is no tick.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rejected {
+    pub place: Place,
+    pub reason: RejectReason,
+    pub message: String,
+    /// How many ticks of the same output stand before it.
+    pub ticks_before: usize,
+}
+
+/// A format that can be read.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Format {
+    /// Our own recordings, and ticks as lines without the first line.
+    Own,
+    /// A table with a column for each field of a tick.
+    Plain,
+    Tardis,
+    Binance(binance::Kind),
+    /// Binance's combined streams, as they were received.
+    Capture,
+    Lean(lean::Kind),
+    Itch,
+    /// Databento's DBN; read with the feature `dbn`.
+    Databento,
+}
+
+// === impl Output ===
+
+impl Output {
+    /// Empties everything, and keeps the allocations.
+    pub fn clear(&mut self) {
+        self.ticks.clear();
+        self.rejects.clear();
+        self.tally = Tally::default();
+        self.passed = 0;
+    }
+
+    pub fn reject(&mut self, place: Place, reason: RejectReason, message: impl FnOnce() -> String) {
+        self.tally.add(reason);
+        if self.rejects.len() < REJECTS_KEPT {
+            let ticks_before = self.ticks.len();
+            self.rejects.push(Rejected { place, reason, message: message(), ticks_before });
+        }
+    }
+}
+
+// === impl Format ===
+
+impl Format {
+    pub const ALL: [Format; 11] = [
+        Format::Own,
+        Format::Plain,
+        Format::Tardis,
+        Format::Binance(binance::Kind::Trades),
+        Format::Binance(binance::Kind::AggTrades),
+        Format::Binance(binance::Kind::BookTicker),
+        Format::Capture,
+        Format::Lean(lean::Kind::Trade),
+        Format::Lean(lean::Kind::Quote),
+        Format::Itch,
+        Format::Databento,
+    ];
+
+    /// What [`Format::detect`] can tell, for a person.
+    pub const KNOWN: &str = "tickcast's own, plain CSV, Tardis CSV, Binance's public data, captures of Binance's \
+                             combined streams, QuantConnect Lean ticks, Nasdaq ITCH 5.0, Databento DBN";
+
+    /// Tells the format by the first bytes and the name, both without compression. `head` is the whole file, or at least
+    /// its first line or [`HEAD_BYTES`].
+    ///
+    /// # Errors
+    /// When it is none of those that can be read: why, for a person.
+    pub fn detect(name: &str, head: &[u8]) -> Result<Self, String> {
+        if head.is_empty() {
+            return Err("it is empty".to_owned());
+        }
+        if head.starts_with(b"DBN") {
+            return Ok(Format::Databento);
+        }
+        let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if capture::is_line(line) {
+            return Ok(Format::Capture);
+        }
+        if line.trim_ascii_start().starts_with(b"{") {
+            return own::check_head(line).map(|()| Format::Own);
+        }
+        // Names tell of tables without a line of names, so they go before the contents.
+        if let Some((_, kind)) = binance::Kind::of_name(name) {
+            return Ok(Format::Binance(kind));
+        }
+        if let Some((_, _, kind)) = lean::Kind::of_name(name) {
+            return Ok(Format::Lean(kind));
+        }
+        if itch::is_head(head) {
+            return Ok(Format::Itch);
+        }
+        if let Ok(row) = table::Splitter::default().split(line) {
+            if tardis::check_header(&row)? {
+                return Ok(Format::Tardis);
+            }
+            if plain::check_header(&row) {
+                return Ok(Format::Plain);
+            }
+        }
+        Err(format!(
+            "neither its name nor its beginning is that of a format that can be read: {}",
+            Self::KNOWN
+        ))
+    }
+
+    /// # Errors
+    /// When the name does not tell what a reader of this format must know.
+    pub fn decoder(self, name: &str, line_bytes_max: usize) -> Result<Box<dyn Decoder>, String> {
+        use table::Table;
+        Ok(match self {
+            Format::Own => Box::new(own::Own::new(line_bytes_max)),
+            Format::Plain => Box::new(Table::new(plain::Plain::default(), line_bytes_max)),
+            Format::Tardis => Box::new(Table::new(tardis::Tardis::default(), line_bytes_max)),
+            Format::Binance(_) => Box::new(Table::new(binance::Binance::new(name)?, line_bytes_max)),
+            Format::Capture => Box::new(capture::Capture::new(line_bytes_max)),
+            Format::Lean(_) => Box::new(Table::new(lean::Lean::new(name)?, line_bytes_max)),
+            Format::Itch => Box::new(itch::Itch::new(name)?),
+            #[cfg(feature = "dbn")]
+            Format::Databento => Box::new(databento::Databento::new()),
+            #[cfg(not(feature = "dbn"))]
+            Format::Databento => {
+                return Err("it is Databento's DBN, which this build cannot read; build with --features dbn"
+                    .to_owned());
+            }
+        })
+    }
+
+    /// What a person calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Format::Own => "tickcast",
+            Format::Plain => "csv",
+            Format::Tardis => "tardis",
+            Format::Binance(binance::Kind::Trades) => "binance-trades",
+            Format::Binance(binance::Kind::AggTrades) => "binance-aggTrades",
+            Format::Binance(binance::Kind::BookTicker) => "binance-bookTicker",
+            Format::Capture => "binance-capture",
+            Format::Lean(lean::Kind::Trade) => "lean-trade",
+            Format::Lean(lean::Kind::Quote) => "lean-quote",
+            Format::Itch => "itch",
+            Format::Databento => "dbn",
+        }
+    }
+}
+
+/// So much of a file is looked at to tell its format.
+pub const HEAD_BYTES: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests;

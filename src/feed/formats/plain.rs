@@ -1,0 +1,101 @@
+//! Plain tables: a line of names, then ticks with a column for each field.
+//!
+//! ```text
+//! symbol,ts,rx,bid,bid_size,ask,ask_size,last,last_size,side
+//! BTC-USD,1742860800123456,1742860800123502,87000.1,0.5,87000.2,1.25,,,
+//! ```
+//! The names are those of the record's fields; `symbol` and one field at least must be there. Times are microseconds since
+//! 1970. An empty cell is absent. What a spreadsheet or a data frame writes with these names can be read.
+
+use super::{
+    Fault,
+    table::{Made, Row, Rows, decimal},
+};
+use crate::{
+    feed::ndjson::ValueFault,
+    tick::{Field, Fields, Side, Symbol, Tick, Volume},
+};
+
+/// What the columns hold; empty until the first line was read.
+#[derive(Default)]
+pub struct Plain {
+    columns: Vec<Column>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Symbol,
+    Ts,
+    Rx,
+    Record(Field),
+}
+
+const NANOS_PER_MICRO: i64 = 1_000;
+
+/// Whether the first line is that of such a table.
+pub fn check_header(row: &Row<'_>) -> bool {
+    columns(row).is_some()
+}
+
+/// `None` when a name is none that a tick has, or `symbol` or every field is missing.
+fn columns(row: &Row<'_>) -> Option<Vec<Column>> {
+    let columns: Vec<Column> = (0..row.len())
+        .map(|column| match row.get(column) {
+            "symbol" => Some(Column::Symbol),
+            "ts" => Some(Column::Ts),
+            "rx" => Some(Column::Rx),
+            name => Field::parse(name).map(Column::Record),
+        })
+        .collect::<Option<_>>()?;
+    let has_field = columns.iter().any(|column| matches!(column, Column::Record(_)));
+    (columns.contains(&Column::Symbol) && has_field).then_some(columns)
+}
+
+// === impl Plain ===
+
+impl Rows for Plain {
+    fn is_header(&mut self, row: &Row<'_>) -> bool {
+        self.columns = columns(row).unwrap_or_default();
+        !self.columns.is_empty()
+    }
+
+    fn make(&mut self, row: &Row<'_>) -> Result<Made, Fault> {
+        let expected = self.columns.len();
+        if expected == 0 {
+            return Err(Fault::Missing { field: "the line of names" });
+        }
+        if row.len() != expected {
+            return Err(Fault::Columns { found: row.len(), expected });
+        }
+        let (mut symbol, mut ts, mut rx, mut fields) = (None, None, None, Fields::default());
+        for (at, column) in self.columns.iter().enumerate() {
+            match column {
+                Column::Symbol => symbol = Some(Symbol::new(row.get(at))?),
+                Column::Ts => ts = row.time(at, "ts", NANOS_PER_MICRO)?,
+                Column::Rx => rx = row.time(at, "rx", NANOS_PER_MICRO)?,
+                Column::Record(field) => {
+                    read(row.get(at), *field, &mut fields)
+                        .map_err(|fault| Fault::value(field.name(), fault))?;
+                }
+            }
+        }
+        let symbol = symbol.ok_or(Fault::Missing { field: "symbol" })?;
+        if fields.mask.is_empty() {
+            return Err(Fault::NoFields);
+        }
+        Ok(Made::Tick(rx, Tick { symbol, ts, fields }))
+    }
+}
+
+fn read(text: &str, field: Field, fields: &mut Fields) -> Result<(), ValueFault> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    match field {
+        Field::Side => fields.set_side(Side::parse(text).ok_or(ValueFault::Side)?),
+        Field::Volume => fields.set_volume(Volume::parse(text).map_err(ValueFault::Decimal)?),
+        Field::Trades => fields.set_trades(text.parse().map_err(|_| ValueFault::NotWhole)?),
+        _ => fields.set_fixed(field, decimal(text, field)?),
+    }
+    Ok(())
+}

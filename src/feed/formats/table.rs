@@ -1,0 +1,215 @@
+//! Lines of fields with commas between: what all formats of tables share. A state machine without I/O.
+//!
+//! One line is one row: a quoted field may have commas and doubled quotes in it, and no line end, so that a quote that
+//! is not closed costs its own line and not the rest of the file.
+//!
+//! Invariants: how the bytes were cut into chunks changes nothing; a good row without quotes is not copied.
+
+use memchr::{memchr, memchr_iter};
+
+use super::{Decoder, Fault, Output};
+use crate::{
+    feed::{
+        ndjson::{Lines, RawLine, ValueFault},
+        recording::Place,
+    },
+    tick::{Field, Fields, Fixed, Nanos, Tick},
+};
+
+/// What a row is made into.
+pub enum Made {
+    Tick(Option<Nanos>, Tick),
+    /// Well-formed, and nothing that a tick could carry.
+    Nothing,
+}
+
+/// One format's rows.
+pub trait Rows: Send {
+    /// Takes the first line; whether it was a header, and no row.
+    fn is_header(&mut self, row: &Row<'_>) -> bool;
+
+    /// # Errors
+    /// When the row is no record of this format.
+    fn make(&mut self, row: &Row<'_>) -> Result<Made, Fault>;
+}
+
+/// The fields of one line.
+#[derive(Clone, Copy)]
+pub struct Row<'a> {
+    text: &'a str,
+    /// Where each field ends in `text`; the next begins one byte behind it, or at once when the quotes were taken off.
+    ends: &'a [usize],
+    gap: usize,
+}
+
+/// Decodes tables by what `rows` knows of them.
+pub struct Table<R> {
+    lines: Lines,
+    splitter: Splitter,
+    line_bytes_max: usize,
+    begun: bool,
+    rows: R,
+}
+
+/// Divides lines; keeps its buffers.
+#[derive(Default)]
+pub struct Splitter {
+    ends: Vec<usize>,
+    /// The fields of a line that has quotes, without them.
+    unquoted: Vec<u8>,
+}
+
+// === impl Table ===
+
+impl<R: Rows> Table<R> {
+    pub fn new(rows: R, line_bytes_max: usize) -> Self {
+        Table {
+            lines: Lines::new(line_bytes_max),
+            splitter: Splitter::default(),
+            line_bytes_max,
+            begun: false,
+            rows,
+        }
+    }
+}
+
+impl<R: Rows> Decoder for Table<R> {
+    fn feed(&mut self, chunk: &mut [u8], out: &mut Output) {
+        let mut chunk = self.lines.feed(chunk);
+        while let Some(line) = chunk.next_line() {
+            decode_line(&mut self.splitter, &mut self.rows, &mut self.begun, self.line_bytes_max, line, out);
+        }
+    }
+
+    fn finish(&mut self, out: &mut Output) {
+        if let Some(line) = self.lines.finish() {
+            decode_line(&mut self.splitter, &mut self.rows, &mut self.begun, self.line_bytes_max, line, out);
+        }
+    }
+}
+
+fn decode_line(
+    splitter: &mut Splitter,
+    rows: &mut impl Rows,
+    begun: &mut bool,
+    line_bytes_max: usize,
+    line: RawLine<'_>,
+    out: &mut Output,
+) {
+    let (number, row) = match line {
+        RawLine::Whole { number, bytes } => (number, splitter.split(bytes)),
+        RawLine::TooLong { number } => (number, Err(Fault::TooLong { limit: line_bytes_max })),
+    };
+    let first = !std::mem::replace(begun, true);
+    let made =
+        row.and_then(|row| if first && rows.is_header(&row) { Ok(Made::Nothing) } else { rows.make(&row) });
+    match made {
+        Ok(Made::Tick(rx, tick)) => out.ticks.push((rx, tick)),
+        Ok(Made::Nothing) => out.passed += 1,
+        Err(fault) => out.reject(Place::Line(number), fault.reason(), || fault.to_string()),
+    }
+}
+
+// === impl Splitter ===
+
+impl Splitter {
+    /// # Errors
+    /// When the line is no text, or a quote is not closed.
+    pub fn split<'a>(&'a mut self, line: &'a [u8]) -> Result<Row<'a>, Fault> {
+        self.ends.clear();
+        if memchr(b'"', line).is_some() {
+            return self.split_quoted(line);
+        }
+        let text = std::str::from_utf8(line).map_err(|_| Fault::Text)?;
+        self.ends.extend(memchr_iter(b',', line));
+        self.ends.push(line.len());
+        Ok(Row { text, ends: &self.ends, gap: 1 })
+    }
+
+    fn split_quoted(&mut self, line: &[u8]) -> Result<Row<'_>, Fault> {
+        self.unquoted.clear();
+        self.unquoted.resize(line.len(), 0);
+        self.ends.resize(line.len() + 1, 0);
+        let mut reader = csv_core::Reader::new();
+        let (result, read, written, fields) = reader.read_record(line, &mut self.unquoted, &mut self.ends);
+        let (result, rest, more) = match result {
+            csv_core::ReadRecordResult::InputEmpty => {
+                let (result, _, rest, more) =
+                    reader.read_record(b"", &mut self.unquoted[written..], &mut self.ends[fields..]);
+                (result, rest, more)
+            }
+            other => (other, 0, 0),
+        };
+        // A lone CR ends a record too; it is no part of any row.
+        if result != csv_core::ReadRecordResult::Record || read < line.len() || has_open_quote(line) {
+            return Err(Fault::Quote);
+        }
+        self.ends.truncate(fields + more);
+        let text = std::str::from_utf8(&self.unquoted[..written + rest]).map_err(|_| Fault::Text)?;
+        Ok(Row { text, ends: &self.ends, gap: 0 })
+    }
+}
+
+/// The parser closes a quote at the end of the input by itself.
+fn has_open_quote(line: &[u8]) -> bool {
+    memchr_iter(b'"', line).count() % 2 == 1
+}
+
+// === impl Row ===
+
+impl<'a> Row<'a> {
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The field of this column; empty where the line has fewer.
+    pub fn get(&self, column: usize) -> &'a str {
+        let Some(&end) = self.ends.get(column) else { return "" };
+        let start = if column == 0 { 0 } else { self.ends[column - 1] + self.gap };
+        self.text.get(start..end).unwrap_or("")
+    }
+
+    /// The column that has one of these names.
+    pub fn find(&self, names: &[&str]) -> Option<usize> {
+        names.iter().find_map(|name| (0..self.len()).find(|&column| self.get(column) == *name))
+    }
+
+    /// Puts a decimal into its field; an empty one is absent.
+    ///
+    /// # Errors
+    /// When it is no decimal that the field may have.
+    pub fn read(&self, column: usize, field: Field, fields: &mut Fields) -> Result<(), Fault> {
+        let text = self.get(column);
+        if text.is_empty() {
+            return Ok(());
+        }
+        let value = decimal(text, field).map_err(|fault| Fault::value(field.name(), fault))?;
+        fields.set_fixed(field, value);
+        Ok(())
+    }
+
+    /// A whole number of `unit` nanoseconds since 1970.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn time(&self, column: usize, field: &'static str, unit: i64) -> Result<Option<Nanos>, Fault> {
+        let text = self.get(column);
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let parsed = text.parse::<i64>().ok().and_then(|count| count.checked_mul(unit));
+        parsed.map(|nanos| Some(Nanos(nanos))).ok_or(Fault::value(field, ValueFault::Time))
+    }
+}
+
+/// A decimal, as `field` may have it.
+///
+/// # Errors
+/// When it is none.
+pub fn decimal(text: &str, field: Field) -> Result<Fixed, ValueFault> {
+    let value = Fixed::parse(text).map_err(ValueFault::Decimal)?;
+    if value < Fixed(0) && !field.may_be_negative() {
+        return Err(ValueFault::Negative);
+    }
+    Ok(value)
+}

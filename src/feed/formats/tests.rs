@@ -1,0 +1,395 @@
+//! Each format from the samples in `tests/formats`, whose README says where they come from; cut anywhere, and damaged.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::feed::ndjson::write_line;
+
+const LINE_BYTES_MAX: usize = 4_096;
+
+/// Every sample: its name, and what is in it.
+fn samples() -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats");
+    let mut samples: Vec<_> = folder
+        .read_dir()
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_none_or(|ending| ending != "md"))
+        .filter(|path| cfg!(feature = "dbn") || path.extension().is_none_or(|ending| ending != "dbn"))
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            let bytes = std::fs::read(path).unwrap();
+            (name, bytes)
+        })
+        .collect();
+    samples.sort();
+    samples
+}
+
+fn sample(name: &str) -> Vec<u8> {
+    let found = samples().into_iter().find(|(found, _)| found == name);
+    found.unwrap_or_else(|| panic!("no sample {name}")).1
+}
+
+/// Decodes in chunks of these lengths, over and over.
+fn decode(name: &str, bytes: &[u8], lengths: &[usize]) -> Output {
+    let format = Format::detect(name, bytes).unwrap();
+    decode_as(format, name, bytes, lengths)
+}
+
+fn decode_as(format: Format, name: &str, bytes: &[u8], lengths: &[usize]) -> Output {
+    let mut decoder = format.decoder(name, LINE_BYTES_MAX).unwrap();
+    let mut out = Output::default();
+    let (mut rest, mut lengths) = (bytes, lengths.iter().cycle());
+    while !rest.is_empty() {
+        let (chunk, after) = rest.split_at((*lengths.next().unwrap()).clamp(1, rest.len()));
+        decoder.feed(&mut chunk.to_vec(), &mut out);
+        rest = after;
+    }
+    decoder.finish(&mut out);
+    out
+}
+
+/// What came of it, one line each: ticks as our own recordings have them, then rejects.
+fn lines(out: &Output) -> Vec<String> {
+    let ticks = out.ticks.iter().map(|(rx, tick)| {
+        let mut line = Vec::new();
+        write_line(tick, *rx, &mut line);
+        String::from_utf8(line).unwrap().trim_end().to_owned()
+    });
+    let rejects = out
+        .rejects
+        .iter()
+        .map(|reject| format!("{}, {}: {}", reject.place, reject.reason.label(), reject.message));
+    ticks.chain(rejects).collect()
+}
+
+#[track_caller]
+fn check(name: &str, format: &str, passed: u64, expected: &[&str]) {
+    let bytes = sample(name);
+    let detected = Format::detect(name, &bytes).unwrap();
+    assert_eq!(detected.name(), format, "{name}");
+    let out = decode(name, &bytes, &[usize::MAX]);
+    assert_eq!(lines(&out), expected, "{name}");
+    assert_eq!(out.passed, passed, "{name}");
+}
+
+#[test]
+fn own_recordings_and_their_lines_about_themselves() {
+    check(
+        "own.ndjson",
+        "tickcast",
+        2,
+        &[
+            r#"{"symbol":"BTC-USD","ts":1742860800123456,"rx":1742860800123502,"bid":87000.1,"bid_size":0.5,"ask":87000.2,"ask_size":1.25}"#,
+            r#"{"symbol":"BTC-USD","ts":1742860800223456,"rx":1742860800223502,"last":87000.123456789,"last_size":0.001,"side":"buy"}"#,
+            "line 5, value: bid: not a decimal number",
+        ],
+    );
+    let bare = b"{\"symbol\":\"A\",\"bid\":1}\n";
+    assert_eq!(decode("ticks", bare, &[9]).ticks.len(), 1, "the first line may be missing");
+}
+
+#[test]
+fn plain_tables() {
+    check(
+        "plain.csv",
+        "csv",
+        1,
+        &[
+            r#"{"symbol":"BTC-USD","ts":1742860800123456,"rx":1742860800123502,"bid":87000.1,"bid_size":0.5,"ask":87000.2,"ask_size":1.25}"#,
+            r#"{"symbol":"BTC-USD","ts":1742860800223456,"last":87000.123456789,"last_size":0.001,"side":"buy","volume":12.5,"trades":3}"#,
+            r#"{"symbol":"BTC-USD","ts":1742860800423456,"bid":-37.63}"#,
+            "line 4, no_fields: no field of a record, such as bid, ask or last",
+            "line 5, symbol: symbol: a symbol is made of A-Z a-z 0-9 . _ : / - @ ^ = # +, byte 3 is not one of these",
+            "line 6, syntax: a quote is not closed",
+            "line 7, value: bid_size: must not be negative",
+        ],
+    );
+}
+
+#[test]
+fn tables_of_tardis() {
+    let times = r#""ts":1583020803145000,"rx":1583020803307160"#;
+    check(
+        "tardis-trades.csv",
+        "tardis",
+        1,
+        &[
+            &format!(r#"{{"symbol":"XBTUSD",{times},"last":8531.5,"last_size":2152,"side":"sell"}}"#),
+            &format!(r#"{{"symbol":"XBTUSD",{times},"last":8531.5,"last_size":0.0000001,"side":"buy"}}"#),
+            &format!(r#"{{"symbol":"XBTUSD",{times},"last":8532,"last_size":0,"side":"unknown"}}"#),
+            "line 5, value: side: not buy, sell or unknown",
+            "line 6, syntax: 3 columns where 8 are expected",
+        ],
+    );
+    check(
+        "tardis-quotes.csv",
+        "tardis",
+        2,
+        &[
+            r#"{"symbol":"XBTUSD","ts":1583020799993000,"rx":1583020800115660,"bid":8538,"bid_size":208,"ask":8538.5,"ask_size":21195}"#,
+            r#"{"symbol":"XBTUSD","ts":1583020800144000,"rx":1583020800267000,"bid":8538,"bid_size":500}"#,
+        ],
+    );
+    check(
+        "tardis-derivative_ticker.csv",
+        "tardis",
+        2,
+        &[r#"{"symbol":"XBTUSD","ts":1583020800000000,"rx":1583020800086450,"last":8538.5}"#],
+    );
+}
+
+#[test]
+fn public_data_of_binance() {
+    check(
+        "BTCUSDT-trades-2024-01-01.csv",
+        "binance-trades",
+        0,
+        &[
+            r#"{"symbol":"BTCUSDT","ts":1704067200016000,"last":42283.58,"last_size":0.0004,"side":"sell"}"#,
+            r#"{"symbol":"BTCUSDT","ts":1735689600000123,"last":42283.59,"last_size":0.00017,"side":"buy"}"#,
+            "line 3, value: isBuyerMaker: not true or false",
+        ],
+    );
+    check(
+        "ETHUSDT-aggTrades-2024-01-01.csv",
+        "binance-aggTrades",
+        1,
+        &[
+            r#"{"symbol":"ETHUSDT","ts":1704067200100000,"last":2281.88,"last_size":0.5,"side":"buy"}"#,
+            r#"{"symbol":"ETHUSDT","ts":1704067200200000,"last":2281.87,"last_size":1.25,"side":"sell"}"#,
+            "line 4, syntax: 2 columns where 7 are expected",
+        ],
+    );
+    check(
+        "BTCUSD_PERP-bookTicker-2024-01-01.csv",
+        "binance-bookTicker",
+        1,
+        &[
+            r#"{"symbol":"BTCUSD_PERP","ts":1704067200010000,"bid":42300.1,"bid_size":100,"ask":42300.2,"ask_size":250}"#,
+            "line 3, value: bid_size: not a decimal number",
+        ],
+    );
+}
+
+#[test]
+fn captures_of_combined_streams() {
+    check(
+        "capture.txt",
+        "binance-capture",
+        2,
+        &[
+            r#"{"symbol":"BTCUSDT","rx":1676419207212527,"bid":61837.63,"bid_size":3.78826,"ask":61837.64,"ask_size":1.54698}"#,
+            r#"{"symbol":"BNBBTC","ts":1676419207298000,"rx":1676419207312527,"last":0.001,"last_size":100,"side":"sell"}"#,
+            r#"{"symbol":"BNBBTC","ts":1676419207398000,"rx":1676419207412527,"last":0.0011,"last_size":1.5,"side":"buy"}"#,
+            r#"{"symbol":"ETHUSDT","ts":1676419207798000,"bid":1,"bid_size":2,"ask":3,"ask_size":4}"#,
+            "line 6, syntax: not JSON of this format: missing field `b` at line 1 column 22",
+        ],
+    );
+}
+
+#[test]
+fn ticks_of_lean() {
+    check(
+        "20131009_ibm_trade_tick.csv",
+        "lean-trade",
+        0,
+        &[
+            r#"{"symbol":"IBM","ts":1381325400123000,"last":185.34,"last_size":100}"#,
+            r#"{"symbol":"IBM","ts":1381325400456500,"last":185.3455,"last_size":200}"#,
+            r#"{"symbol":"IBM","ts":1381325400457000,"last":185.34555,"last_size":200}"#,
+            "line 4, value: last: not a decimal number",
+        ],
+    );
+    check(
+        "20131009_ibm_quote_tick.csv",
+        "lean-quote",
+        0,
+        &[
+            r#"{"symbol":"IBM","ts":1381325400123000,"bid":185.34,"bid_size":3}"#,
+            r#"{"symbol":"IBM","ts":1381325400124000,"ask":185.35,"ask_size":2}"#,
+        ],
+    );
+}
+
+#[test]
+fn messages_of_itch() {
+    check(
+        "S100913-v50.txt",
+        "itch",
+        4,
+        &[
+            r#"{"symbol":"IBM","ts":1381325400000001,"bid":185.34,"bid_size":100}"#,
+            r#"{"symbol":"IBM","ts":1381325400000002,"ask":185.35,"ask_size":50}"#,
+            r#"{"symbol":"IBM","ts":1381325400000003,"bid":185.34,"bid_size":130}"#,
+            r#"{"symbol":"IBM","ts":1381325400000005,"bid":185.34,"bid_size":90,"last":185.34,"last_size":40,"side":"sell"}"#,
+            r#"{"symbol":"IBM","ts":1381325400000006,"ask":185.35,"ask_size":30,"last":185.345,"last_size":20,"side":"buy"}"#,
+            // An execution that is not printed.
+            r#"{"symbol":"IBM","ts":1381325400000006,"ask":185.35,"ask_size":20}"#,
+            r#"{"symbol":"IBM","ts":1381325400000007,"bid":185.34,"bid_size":85}"#,
+            r#"{"symbol":"IBM","ts":1381325400000008,"bid":185.345,"bid_size":70}"#,
+            r#"{"symbol":"IBM","ts":1381325400000009,"ask_size":0}"#,
+            r#"{"symbol":"IBM","ts":1381325400000010,"last":185.346,"last_size":7}"#,
+            r#"{"symbol":"IBM","ts":1381325400000011,"last":185.347,"last_size":1000}"#,
+            "byte 491, syntax: the order was never added, or has ended",
+            "byte 512, syntax: the message's length is not that of its type",
+        ],
+    );
+    for (name, day) in [
+        ("S081321-v50.txt", Some((2021, 8, 13))),
+        ("01302020.NASDAQ_ITCH50", Some((2020, 1, 30))),
+        ("20190530.BX_ITCH_50", Some((2019, 5, 30))),
+        ("today.itch", None),
+    ] {
+        let expected = day.and_then(|(year, month, day)| new_york::Day::new(year, month, day));
+        assert_eq!(itch::day_of(name), expected, "{name}");
+    }
+}
+
+#[test]
+fn what_is_in_no_format_is_refused_with_what_there_is() {
+    let refused = |name: &str, head: &[u8]| Format::detect(name, head).unwrap_err();
+    let unknown = refused("x.csv", b"time,price\n1,2\n");
+    assert!(unknown.starts_with("neither its name nor its beginning is that of a format"), "{unknown}");
+    let book = b"exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount\n";
+    assert!(refused("x.csv", book).contains("this is another"));
+    for (name, head) in [("x.csv", &b""[..]), ("x", b"\xff\xfe\x00"), ("a-trades-x.csv", b"1,2,3\n")] {
+        assert!(Format::detect(name, head).is_err(), "{name}");
+    }
+    // The name must tell what the contents do not.
+    let itch = sample("S100913-v50.txt");
+    assert!(Format::detect("unnamed", &itch).unwrap().decoder("unnamed", 1).err().unwrap().contains("day"));
+}
+
+#[test]
+fn a_line_over_the_limit_is_one_reject() {
+    for (name, bytes) in samples() {
+        if std::str::from_utf8(&bytes).is_err() || name.ends_with("v50.txt") {
+            continue;
+        }
+        let mut longer = bytes.clone();
+        longer.extend_from_slice(&vec![b'1'; LINE_BYTES_MAX + 1]);
+        longer.push(b'\n');
+        let (before, after) = (decode(&name, &bytes, &[usize::MAX]), decode(&name, &longer, &[usize::MAX]));
+        assert_eq!(after.ticks, before.ticks, "{name}");
+        assert_eq!(after.rejects.last().unwrap().reason, RejectReason::LineTooLong, "{name}");
+        assert_eq!(after.tally.total(), before.tally.total() + 1, "{name}");
+    }
+}
+
+fn state(out: &Output) -> (Vec<String>, u64, u64) {
+    (lines(out), out.passed, out.tally.total())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// How the bytes were cut into chunks changes nothing, in any format.
+    #[test]
+    fn cuts_change_nothing(lengths in proptest::collection::vec(1usize..60, 1..12)) {
+        for (name, bytes) in samples() {
+            let whole = decode(&name, &bytes, &[usize::MAX]);
+            prop_assert_eq!(state(&decode(&name, &bytes, &lengths)), state(&whole), "{}", name);
+        }
+    }
+
+    /// Damaged samples panic nowhere, cut anywhere, and what comes of them does not depend on the cuts either.
+    #[test]
+    fn damage_panics_nowhere(
+        which in any::<prop::sample::Index>(),
+        damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0u8..4), 1..12),
+        lengths in proptest::collection::vec(1usize..60, 1..6),
+    ) {
+        let samples = samples();
+        let (name, mut bytes) = which.get(&samples).clone();
+        let format = Format::detect(&name, &bytes).unwrap();
+        for (at, byte, how) in damage {
+            let at = at.index(bytes.len());
+            match how {
+                0 => bytes[at] = byte,
+                1 => bytes.insert(at, byte),
+                2 => { bytes.remove(at); }
+                _ => bytes.extend_from_within(at..),
+            }
+            bytes.truncate(64 * 1024);
+            if bytes.is_empty() {
+                break;
+            }
+        }
+        let whole = decode_as(format, &name, &bytes, &[usize::MAX]);
+        prop_assert_eq!(state(&decode_as(format, &name, &bytes, &lengths)), state(&whole), "{}", name);
+    }
+}
+
+#[cfg(feature = "dbn")]
+#[test]
+fn records_of_databento() {
+    check(
+        "mbp-1.dbn",
+        "dbn",
+        0,
+        &[
+            r#"{"symbol":"AAPL","ts":1609160400000704,"rx":1609160400000869,"bid":133,"bid_size":10,"ask":133.01,"ask_size":20}"#,
+            r#"{"symbol":"AAPL","ts":1609160400001704,"rx":1609160400001904,"bid":133,"bid_size":10,"ask":133.01,"ask_size":15,"last":133.01,"last_size":5,"side":"buy"}"#,
+            r#"{"symbol":"AAPL","ts":1609160400002704,"rx":1609160400002904,"bid":133,"bid_size":10,"ask_size":0}"#,
+            "byte 600, value: the symbol in the metadata's mapping: missing",
+        ],
+    );
+    check(
+        "trades.dbn",
+        "dbn",
+        0,
+        &[
+            r#"{"symbol":"AAPL","ts":1609160400000704,"rx":1609160400000869,"last":133.000000123,"last_size":10,"side":"sell"}"#,
+            r#"{"symbol":"AAPL","ts":1609160400000705,"rx":1609160400000870,"last":133,"last_size":3}"#,
+        ],
+    );
+    let mut hostile = sample("trades.dbn");
+    hostile[4..8].fill(0xff);
+    let out = decode("trades.dbn", &hostile, &[3]);
+    assert_eq!(lines(&out), ["byte 0, syntax: metadata of more than 256 MiB"]);
+}
+
+/// The parser would take the address of the record behind it for one that a record may have.
+#[cfg(feature = "dbn")]
+#[test]
+fn a_record_of_an_odd_length_is_left_out_alone() {
+    let mut bytes = sample("trades.dbn");
+    let first = bytes.len() - 2 * 48;
+    let mut odd = bytes[first..first + 48].to_vec();
+    odd.extend_from_slice(&[0; 4]);
+    odd[0] = 13;
+    bytes.splice(first..first, odd);
+    for lengths in [&[usize::MAX][..], &[1], &[7, 50]] {
+        let out = decode("trades.dbn", &bytes, lengths);
+        assert_eq!(out.ticks, decode("trades.dbn", &sample("trades.dbn"), &[usize::MAX]).ticks);
+        assert_eq!(
+            lines(&out)[2..],
+            [format!("byte {first}, syntax: a record whose length is no multiple of 8")]
+        );
+    }
+}
+
+#[cfg(feature = "dbn")]
+#[test]
+fn damaged_metadata_is_told_alike_however_it_was_cut() {
+    let sample = sample("mbp-1.dbn");
+    for (at, byte) in (0..360).flat_map(|at| [(at, 0xff), (at, 0), (at, 1)]) {
+        let mut damaged = sample.clone();
+        damaged[at] = byte;
+        let decode = |lengths: &[usize]| decode_as(Format::Databento, "x.dbn", &damaged, lengths);
+        let whole = state(&decode(&[usize::MAX]));
+        assert_eq!(state(&decode(&[1])), whole, "{byte} at {at}");
+        assert_eq!(state(&decode(&[7, 60])), whole, "{byte} at {at}");
+    }
+}
+
+#[cfg(not(feature = "dbn"))]
+#[test]
+fn databento_needs_its_feature() {
+    let error = Format::detect("x.dbn", b"DBN\x03").unwrap().decoder("x.dbn", 1).err().unwrap();
+    assert!(error.contains("--features dbn"), "{error}");
+}

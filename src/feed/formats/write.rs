@@ -1,0 +1,267 @@
+//! Ticks to the formats that can be written: our own, plain tables, and Tardis's trades and quotes.
+//!
+//! Loss: what a format has no column for is left out; [`Rows::write`] says whether something was. Times lose what is below
+//! a microsecond.
+//!
+//! Invariant: a line that was written is read back as the same tick, less what was left out.
+
+use crate::{
+    feed::ndjson::write_line,
+    tick::{Field, FieldSet, Nanos, Side, Tick},
+};
+
+/// A format that can be written.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Rows {
+    #[default]
+    Own,
+    Plain,
+    TardisTrades {
+        exchange: String,
+    },
+    TardisQuotes {
+        exchange: String,
+    },
+}
+
+/// How much of a tick was written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kept {
+    All,
+    /// Fields were left out.
+    Part,
+    Nothing,
+}
+
+const QUOTE: FieldSet = Field::Bid.bit().with(Field::BidSize).with(Field::Ask).with(Field::AskSize);
+const TRADE: FieldSet = FieldSet::TRADE.with(Field::Side);
+
+// === impl Rows ===
+
+impl Rows {
+    /// The names that [`Rows::parse`] takes, for a person.
+    pub const NAMES: &str = "own, csv, tardis-trades or tardis-quotes";
+
+    /// By its name; `exchange` is what Tardis's first column says.
+    pub fn parse(name: &str, exchange: &str) -> Option<Self> {
+        let exchange = exchange.to_owned();
+        Some(match name {
+            "own" => Rows::Own,
+            "csv" => Rows::Plain,
+            "tardis-trades" => Rows::TardisTrades { exchange },
+            "tardis-quotes" => Rows::TardisQuotes { exchange },
+            _ => return None,
+        })
+    }
+
+    /// The line of names; our own format has its first line instead.
+    pub fn names(&self) -> Option<String> {
+        match self {
+            Rows::Own => None,
+            Rows::Plain => {
+                let fields = Field::ALL.map(Field::name).join(",");
+                Some(format!("symbol,ts,rx,{fields}\n"))
+            }
+            Rows::TardisTrades { .. } => {
+                Some("exchange,symbol,timestamp,local_timestamp,id,side,price,amount\n".to_owned())
+            }
+            Rows::TardisQuotes { .. } => Some(
+                "exchange,symbol,timestamp,local_timestamp,ask_amount,ask_price,bid_price,bid_amount\n"
+                    .to_owned(),
+            ),
+        }
+    }
+
+    /// Appends a tick that was received at `rx`.
+    pub fn write(&self, tick: &Tick, rx: Nanos, out: &mut Vec<u8>) -> Kept {
+        match self {
+            Rows::Own => {
+                write_line(tick, Some(rx), out);
+                return Kept::All;
+            }
+            Rows::Plain => write_plain(tick, rx, out),
+            Rows::TardisTrades { exchange } => {
+                if !tick.fields.mask.contains_all(FieldSet::TRADE) {
+                    return Kept::Nothing;
+                }
+                write_tardis(exchange, tick, rx, out);
+                let known = tick.fields.mask.contains(Field::Side);
+                let side = if known { tick.fields.side } else { Side::Unknown };
+                out.push(b',');
+                cell(side.as_str().as_bytes(), out);
+                cells(tick, &[Field::Last, Field::LastSize], out);
+                return kept(tick, TRADE);
+            }
+            Rows::TardisQuotes { exchange } => {
+                if tick.fields.mask.intersect(QUOTE).is_empty() {
+                    return Kept::Nothing;
+                }
+                write_tardis(exchange, tick, rx, out);
+                cells(tick, &[Field::AskSize, Field::Ask, Field::Bid, Field::BidSize], out);
+                return kept(tick, QUOTE);
+            }
+        }
+        Kept::All
+    }
+}
+
+fn kept(tick: &Tick, columns: FieldSet) -> Kept {
+    if columns.contains_all(tick.fields.mask) { Kept::All } else { Kept::Part }
+}
+
+fn write_plain(tick: &Tick, rx: Nanos, out: &mut Vec<u8>) {
+    out.extend_from_slice(tick.symbol.as_str().as_bytes());
+    out.push(b',');
+    if let Some(ts) = tick.ts {
+        time(ts, out);
+    }
+    out.push(b',');
+    time(rx, out);
+    cells(tick, &Field::ALL, out);
+}
+
+/// The columns that all of Tardis's tables begin with. Without an event time, the receive time stands in.
+fn write_tardis(exchange: &str, tick: &Tick, rx: Nanos, out: &mut Vec<u8>) {
+    out.extend_from_slice(exchange.as_bytes());
+    cell(tick.symbol.as_str().as_bytes(), out);
+    out.push(b',');
+    time(tick.ts.unwrap_or(rx), out);
+    out.push(b',');
+    time(rx, out);
+}
+
+/// A column for each field, empty where the tick does not have it, and the line's end.
+fn cells(tick: &Tick, fields: &[Field], out: &mut Vec<u8>) {
+    for &field in fields {
+        out.push(b',');
+        if !tick.fields.mask.contains(field) {
+            continue;
+        }
+        match field {
+            Field::Side => out.extend_from_slice(tick.fields.side.as_str().as_bytes()),
+            Field::Trades => out.extend_from_slice(itoa::Buffer::new().format(tick.fields.trades).as_bytes()),
+            Field::Volume => tick.fields.volume.write(out),
+            _ => tick.fields.fixed[field as usize].write(out),
+        }
+    }
+    out.push(b'\n');
+}
+
+fn cell(text: &[u8], out: &mut Vec<u8>) {
+    out.push(b',');
+    out.extend_from_slice(text);
+}
+
+fn time(time: Nanos, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(time.micros()).as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        feed::formats::{Format, Output},
+        tick::{Fields, Fixed, Symbol, Volume},
+    };
+
+    fn fixed() -> impl Strategy<Value = Fixed> {
+        prop_oneof![
+            any::<i64>().prop_map(Fixed),
+            (-1_000_000i64..1_000_000).prop_map(|units| Fixed(units * 1_000_000))
+        ]
+    }
+
+    fn size() -> impl Strategy<Value = Fixed> {
+        fixed().prop_map(|fixed| Fixed(fixed.0.saturating_abs()))
+    }
+
+    /// A tick with some of `columns`, at least one of `needed`, and its receive time.
+    fn tick(columns: FieldSet, needed: FieldSet) -> impl Strategy<Value = (Tick, Nanos)> {
+        let micros = || (0i64..4_000_000_000_000_000).prop_map(|micros| Nanos(micros * 1_000));
+        let values = (
+            proptest::array::uniform9(fixed()),
+            size(),
+            size(),
+            size(),
+            prop_oneof![Just(Side::Buy), Just(Side::Sell), Just(Side::Unknown)],
+            0i128..1 << 80,
+            any::<u64>(),
+        );
+        ("[A-Za-z0-9._:/@^=#+-]{1,64}", micros(), micros(), any::<u16>(), values).prop_map(
+            move |(symbol, ts, rx, bits, (prices, bid_size, ask_size, last_size, side, volume, trades))| {
+                let mut mask = FieldSet(bits).intersect(columns);
+                if mask.intersect(needed).is_empty() || needed == TRADE {
+                    mask = mask.union(needed);
+                }
+                let mut fields = Fields::default();
+                for field in mask.iter() {
+                    match field {
+                        Field::Side => fields.set_side(side),
+                        Field::Volume => fields.set_volume(Volume(volume)),
+                        Field::Trades => fields.set_trades(trades),
+                        Field::BidSize => fields.set_fixed(field, bid_size),
+                        Field::AskSize => fields.set_fixed(field, ask_size),
+                        Field::LastSize => fields.set_fixed(field, last_size),
+                        _ => fields.set_fixed(field, prices[field as usize]),
+                    }
+                }
+                (Tick { symbol: Symbol::new(&symbol).unwrap(), ts: Some(ts), fields }, rx)
+            },
+        )
+    }
+
+    /// Writes ticks, and reads them as somebody would who does not know how they were written.
+    fn there_and_back(rows: &Rows, ticks: &[(Tick, Nanos)]) -> Vec<(Tick, Nanos)> {
+        let mut bytes = rows.names().unwrap_or_default().into_bytes();
+        for (tick, rx) in ticks {
+            assert_eq!(rows.write(tick, *rx, &mut bytes), Kept::All);
+        }
+        let mut decoder = Format::detect("table", &bytes).unwrap().decoder("table", 4_096).unwrap();
+        let mut out = Output::default();
+        decoder.feed(&mut bytes, &mut out);
+        decoder.finish(&mut out);
+        assert!(out.rejects.is_empty(), "{:?}", out.rejects);
+        out.ticks.into_iter().map(|(rx, tick)| (tick, rx.unwrap())).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn ours_and_plain_tables_carry_every_tick(ticks in proptest::collection::vec(tick(FieldSet::ALL, FieldSet::ALL), 1..20)) {
+            let own = there_and_back(&Rows::Own, &ticks);
+            prop_assert_eq!(&own, &ticks);
+            let plain = there_and_back(&Rows::Plain, &own);
+            prop_assert_eq!(&plain, &ticks);
+        }
+
+        #[test]
+        fn tables_of_tardis_carry_trades_and_quotes(
+            trades in proptest::collection::vec(tick(TRADE, TRADE), 1..20),
+            quotes in proptest::collection::vec(tick(QUOTE, QUOTE), 1..20),
+        ) {
+            let exchange = "binance".to_owned();
+            let table = Rows::TardisTrades { exchange: exchange.clone() };
+            prop_assert_eq!(there_and_back(&Rows::Plain, &there_and_back(&table, &trades)), trades);
+            let table = Rows::TardisQuotes { exchange };
+            prop_assert_eq!(there_and_back(&Rows::Own, &there_and_back(&table, &quotes)), quotes);
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_is_told() {
+        let mut fields = Fields::default();
+        fields.set_fixed(Field::Bid, Fixed(1));
+        let mut tick = Tick { symbol: Symbol::new("A").unwrap(), ts: None, fields };
+        let exchange = "x".to_owned();
+        let (trades, quotes) = (Rows::parse("tardis-trades", "x").unwrap(), Rows::TardisQuotes { exchange });
+        let kept = |rows: &Rows, tick: &Tick| rows.write(tick, Nanos(0), &mut Vec::new());
+        assert_eq!((kept(&trades, &tick), kept(&quotes, &tick)), (Kept::Nothing, Kept::All));
+        tick.fields.set_fixed(Field::Last, Fixed(2));
+        assert_eq!((kept(&trades, &tick), kept(&quotes, &tick)), (Kept::Nothing, Kept::Part));
+        tick.fields.set_fixed(Field::LastSize, Fixed(2));
+        assert_eq!((kept(&trades, &tick), kept(&quotes, &tick)), (Kept::Part, Kept::Part));
+        assert_eq!((kept(&Rows::Own, &tick), kept(&Rows::Plain, &tick)), (Kept::All, Kept::All));
+        assert_eq!(Rows::parse("parquet", "x"), None);
+    }
+}

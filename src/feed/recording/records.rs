@@ -1,0 +1,103 @@
+//! What comes out of recordings, whatever their format: ticks with the time that each was received, and what was no
+//! tick, with its place and its reason.
+//!
+//! [`Records`] is the door between those who read recordings and those who play them; [`super::Recording`] is what
+//! stands behind it for files, and a test may put a vector there.
+//!
+//! Loss: of the rejected records of one block, [`REJECTS_KEPT`] are described; all are counted in the tally.
+
+use std::{fmt, sync::Arc};
+
+use crate::{
+    feed::{FeedError, RejectReason, ndjson::Tally},
+    tick::{Nanos, Tick},
+};
+
+/// Records in the order in which they are to be played.
+pub trait Records: Send {
+    /// What is read, for messages: a file's name, or the first one's and how many more there are.
+    fn name(&self) -> &str;
+
+    /// Appends the next records to `block`, and what was rejected on the way; there may be none. `false` when there is
+    /// no more: what was appended then is the last.
+    ///
+    /// # Errors
+    /// When a source cannot be read on; with `on_error=stop`, at the first rejected record, once all before it have
+    /// been handed out.
+    fn next_block(&mut self, block: &mut Block) -> Result<bool, FeedError>;
+
+    /// Begins again: the same records come, in the same order. Rejected ones are reported again.
+    ///
+    /// # Errors
+    /// When a source cannot be opened again.
+    fn rewind(&mut self) -> Result<(), FeedError>;
+}
+
+/// A tick, and when its recorder received it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// By the recorder's clock: what a replay paces by. Where a source has none, the tick's `ts`; where that is missing
+    /// too, the time of the record before it in its file. It may step back where the file's lines do.
+    pub rx: Nanos,
+    pub tick: Tick,
+}
+
+/// Records, and what happened between them. Its owner takes the contents out or calls [`Block::clear`].
+#[derive(Default, Debug)]
+pub struct Block {
+    pub records: Vec<Record>,
+    /// The first rejected records.
+    pub rejects: Vec<Reject>,
+    /// All rejected records.
+    pub tally: Tally,
+    /// Well-formed records that hold nothing that a tick could carry: comments, gaps, funding rates, system messages.
+    pub passed: u64,
+    /// What somebody should know though nothing was rejected: a file that was cut. Each names its file.
+    pub warnings: Vec<String>,
+}
+
+/// A record that is no tick.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reject {
+    pub file: Arc<str>,
+    pub place: Place,
+    pub reason: RejectReason,
+    /// For a person: what was wrong.
+    pub message: String,
+}
+
+/// Where in its file, decompressed, a record stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// Counted from 1.
+    Line(u64),
+    /// The first byte of a binary record, counted from 0.
+    Byte(u64),
+}
+
+/// How many rejected records of a block are described; the others are only counted.
+pub const REJECTS_KEPT: usize = 1_000;
+
+// === impl Block ===
+
+impl Block {
+    /// Empties everything, and keeps the allocations.
+    pub fn clear(&mut self) {
+        self.records.clear();
+        self.rejects.clear();
+        self.tally = Tally::default();
+        self.passed = 0;
+        self.warnings.clear();
+    }
+}
+
+// === impl Place ===
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Line(line) => write!(f, "line {line}"),
+            Place::Byte(byte) => write!(f, "byte {byte}"),
+        }
+    }
+}

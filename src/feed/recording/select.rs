@@ -1,0 +1,124 @@
+//! Which recordings, and which of their records: the options `file`, `from`, `to`, `symbols` and `on_error`.
+//!
+//! Invariant: whether a record is selected depends on its receive time and its symbol alone, and not on what stands
+//! around it.
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use super::Record;
+use crate::{
+    feed::{SourceError, bundled, options::Options},
+    glob::Glob,
+    tick::Nanos,
+};
+
+/// What is to be read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Input {
+    /// The recording that the program carries.
+    Bundled,
+    /// A file; where none has this name and its last part has a `*`, all files that match, by name.
+    File(PathBuf),
+    /// What is in memory already. The name is for messages, and tells of the format as a file's name would.
+    Bytes { name: String, bytes: Arc<[u8]> },
+}
+
+/// Which records are handed out.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Selection {
+    /// The first receive time that is wanted.
+    pub from: Option<Nanos>,
+    /// The first receive time that is not.
+    pub to: Option<Nanos>,
+    /// Names and patterns; empty for all symbols.
+    pub symbols: Vec<Glob>,
+    pub on_error: OnError,
+}
+
+/// What a record that is no tick does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum OnError {
+    /// It is counted, reported and passed over.
+    #[default]
+    Skip,
+    /// It ends the reading.
+    Stop,
+}
+
+/// What [`parse_time`] takes, for a person.
+pub const TIME_EXPECTED: &str =
+    "a time in UTC such as 2025-03-25T23:07:00Z or 2025-03-25, or microseconds since 1970";
+
+// === impl Input ===
+
+impl Input {
+    /// `bundled`, or else a file.
+    pub fn named(name: &str) -> Input {
+        if name == bundled::NAME { Input::Bundled } else { Input::File(name.into()) }
+    }
+}
+
+// === impl Selection ===
+
+impl Selection {
+    /// # Errors
+    /// When a value cannot be read.
+    pub fn from_options(options: &mut Options<'_>) -> Result<Self, SourceError> {
+        Ok(Selection {
+            from: options.take("from", TIME_EXPECTED, parse_time)?,
+            to: options.take("to", TIME_EXPECTED, parse_time)?,
+            symbols: options
+                .take("symbols", "names or patterns of symbols with commas between", parse_symbols)?
+                .unwrap_or_default(),
+            on_error: options.take("on_error", "skip or stop", OnError::parse)?.unwrap_or_default(),
+        })
+    }
+
+    /// Whether the record is wanted.
+    pub fn takes(&self, record: &Record) -> bool {
+        self.from.is_none_or(|from| record.rx >= from)
+            && self.to.is_none_or(|to| record.rx < to)
+            && (self.symbols.is_empty() || self.symbols.iter().any(|glob| glob.matches(&record.tick.symbol)))
+    }
+}
+
+// === impl OnError ===
+
+impl OnError {
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "skip" => Some(OnError::Skip),
+            "stop" => Some(OnError::Stop),
+            _ => None,
+        }
+    }
+}
+
+/// Names and patterns, with commas between.
+pub fn parse_symbols(text: &str) -> Option<Vec<Glob>> {
+    text.split(',').map(|name| Glob::new(name).ok()).collect()
+}
+
+/// Reads a time: a day or a moment of ISO-8601 in UTC, or microseconds since 1970.
+pub fn parse_time(text: &str) -> Option<Nanos> {
+    if let Ok(micros) = text.parse::<i64>() {
+        return Nanos::from_micros(micros);
+    }
+    let parsed = if text.len() == "2025-03-25".len() {
+        humantime::parse_rfc3339(&format!("{text}T00:00:00Z"))
+    } else {
+        humantime::parse_rfc3339(text)
+    };
+    let since: Duration = parsed.ok()?.duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_nanos()).ok().map(Nanos)
+}
+
+/// A time of receipt for a person, in UTC with microseconds.
+pub fn format_time(time: Nanos) -> String {
+    let micros = u64::try_from(time.micros()).unwrap_or(0);
+    humantime::format_rfc3339_micros(UNIX_EPOCH + Duration::from_micros(micros)).to_string()
+}

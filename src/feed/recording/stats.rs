@@ -1,0 +1,160 @@
+//! What a recording holds: counts, span, rates, peaks, records out of order. Pure: it is fed blocks.
+//!
+//! A peak is the most records in one window of the receive time; windows stand side by side, counted from 1970. A record
+//! that steps back counts in the window of the latest time before it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Block, Record};
+use crate::tick::{Field, FieldSet, Nanos, Symbol};
+
+/// The sums of one recording, or of several.
+#[derive(Default, Debug)]
+pub struct Stats {
+    pub records: u64,
+    pub trades: u64,
+    pub quotes: u64,
+    pub rejected: u64,
+    /// Well-formed, and no tick.
+    pub passed: u64,
+    /// Records with an earlier receive time than one before them.
+    pub out_of_order: u64,
+    /// The furthest that a record stood behind one before it, in nanoseconds.
+    pub step_back_max_ns: u64,
+    pub first: Option<Nanos>,
+    pub last: Option<Nanos>,
+    pub symbols: BTreeMap<Symbol, SymbolStats>,
+    second: Window<1_000_000_000>,
+    ten_millis: Window<10_000_000>,
+}
+
+/// One symbol's.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize)]
+pub struct SymbolStats {
+    pub records: u64,
+    pub trades: u64,
+    pub quotes: u64,
+}
+
+/// Counts the records of the window in hand, and the most of any.
+#[derive(Default, Debug)]
+struct Window<const NANOS: i64> {
+    place: i64,
+    count: u64,
+    peak: u64,
+}
+
+// === impl Stats ===
+
+impl Stats {
+    /// Adds all of a block.
+    pub fn take(&mut self, block: &Block) {
+        self.rejected += block.tally.total();
+        self.passed += block.passed;
+        block.records.iter().for_each(|record| self.record(record));
+    }
+
+    fn record(&mut self, record: &Record) {
+        let mask = record.tick.fields.mask;
+        let trade = u64::from(mask.contains_all(FieldSet::TRADE));
+        let quote = u64::from(mask.contains(Field::Bid) || mask.contains(Field::Ask));
+        self.records += 1;
+        self.trades += trade;
+        self.quotes += quote;
+        let symbol = match self.symbols.get_mut(&record.tick.symbol) {
+            Some(symbol) => symbol,
+            None => self.symbols.entry(record.tick.symbol.clone()).or_default(),
+        };
+        symbol.records += 1;
+        symbol.trades += trade;
+        symbol.quotes += quote;
+        self.first = Some(self.first.map_or(record.rx, |first| first.min(record.rx)));
+        let latest = self.last.map_or(record.rx, |last| last.max(record.rx));
+        if record.rx < latest {
+            self.out_of_order += 1;
+            self.step_back_max_ns = self.step_back_max_ns.max(latest.since(record.rx));
+        }
+        self.last = Some(latest);
+        self.second.count(latest);
+        self.ten_millis.count(latest);
+    }
+
+    pub fn peak_second(&self) -> u64 {
+        self.second.peak
+    }
+
+    pub fn peak_ten_millis(&self) -> u64 {
+        self.ten_millis.peak
+    }
+
+    /// From the first receive time to the last.
+    pub fn span_seconds(&self) -> f64 {
+        match (self.first, self.last) {
+            (Some(first), Some(last)) => last.since(first) as f64 / 1e9,
+            _ => 0.0,
+        }
+    }
+
+    /// Records a second over the span; none when it has no length.
+    pub fn rate(&self) -> Option<f64> {
+        let seconds = self.span_seconds();
+        (seconds > 0.0).then(|| self.records as f64 / seconds)
+    }
+}
+
+// === impl Window ===
+
+impl<const NANOS: i64> Window<NANOS> {
+    fn count(&mut self, at: Nanos) {
+        let place = at.0.div_euclid(NANOS);
+        if place != self.place {
+            (self.place, self.count) = (place, 0);
+        }
+        self.count += 1;
+        self.peak = self.peak.max(self.count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        feed::{
+            recording::{Input, Records, Selection, open},
+            testing::tick,
+        },
+        limits,
+    };
+
+    #[test]
+    fn the_bundled_recording_is_as_its_page_says() {
+        let line_bytes_max = limits::DEFAULT.line_bytes;
+        let mut recording = open(&[Input::Bundled], &Selection::default(), line_bytes_max).unwrap();
+        let (mut stats, mut block, mut more) = (Stats::default(), Block::default(), true);
+        while more {
+            more = recording.next_block(&mut block).unwrap();
+            stats.take(&block);
+            block.clear();
+        }
+        assert_eq!((stats.records, stats.trades, stats.quotes), (50_000, 11_032, 38_968));
+        assert_eq!((stats.rejected, stats.passed, stats.out_of_order), (0, 1, 0));
+        assert_eq!((stats.peak_second(), stats.peak_ten_millis()), (2_767, 758));
+        assert_eq!(stats.rate().map(f64::round), Some(271.0));
+        assert_eq!(stats.symbols.values().map(|symbol| symbol.records).sum::<u64>(), 50_000);
+    }
+
+    #[test]
+    fn steps_back_are_counted_and_measured() {
+        let mut stats = Stats::default();
+        let mut block = Block::default();
+        for micros in [5_000, 3_000, 4_000, 6_000, 1_000] {
+            block.records.push(Record { rx: Nanos(micros * 1_000), tick: tick("A", "1", micros) });
+        }
+        stats.take(&block);
+        assert_eq!((stats.out_of_order, stats.step_back_max_ns), (3, 5_000_000));
+        assert_eq!((stats.first, stats.last), (Some(Nanos(1_000_000)), Some(Nanos(6_000_000))));
+        assert_eq!((stats.peak_second(), stats.peak_ten_millis()), (5, 5));
+    }
+}

@@ -1,0 +1,195 @@
+//! `info`, `convert` and `record` as processes.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use serde_json::Value;
+
+use crate::harness::{Market, Server};
+
+/// A path in a folder for files of tests, with nothing there.
+fn fresh(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_file(&path);
+    path
+}
+
+fn tickcast(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tickcast"));
+    command.args(arguments).stdin(Stdio::null()).output().expect("the binary of this crate")
+}
+
+#[track_caller]
+fn succeeds(arguments: &[&str]) -> Output {
+    let output = tickcast(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// What `info --json` tells of one file.
+#[track_caller]
+fn info(path: &str) -> Value {
+    let output = succeeds(&["info", "--json", path]);
+    serde_json::from_slice::<Value>(&output.stdout).expect("JSON")["files"][0].take()
+}
+
+#[test]
+fn info_tells_what_the_bundled_recording_holds() {
+    let told = info("bundled");
+    for (name, value) in
+        [("records", 50_000), ("trades", 11_032), ("peak_1s", 2_767), ("peak_10ms", 758), ("out_of_order", 0)]
+    {
+        assert_eq!(told[name], value, "{name}");
+    }
+    assert_eq!(told["first"], 1_742_944_020_773_684_i64);
+    assert_eq!(told["symbols"]["SOLUSDT"]["records"].as_u64().map(|count| count > 0), Some(true));
+    let table = String::from_utf8(succeeds(&["info", "bundled"]).stdout).expect("text");
+    for part in ["format        tickcast", "50000 (11032 trades, 38968 quotes)", "2767 in 1 s, 758 in 10 ms"]
+    {
+        assert!(table.contains(part), "{part}: {table}");
+    }
+    let refused = tickcast(&["info", "/nonexistent"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        String::from_utf8_lossy(&refused.stderr).starts_with("tickcast info: cannot read /nonexistent: ")
+    );
+}
+
+#[test]
+fn a_recording_comes_back_from_every_format_as_it_was() {
+    let text = |path: &Path| path.to_str().expect("a plain name").to_owned();
+    let straight = text(&fresh("straight.ndjson"));
+    succeeds(&["convert", "bundled", "--output", &straight]);
+    let table = text(&fresh("bundled.csv.gz"));
+    succeeds(&["convert", "bundled", "-o", &table]);
+    assert_eq!(info(&table)["format"], "csv");
+    // What a table has no place for is the first line's texts.
+    let ticks =
+        |path: &str| fs::read_to_string(path).expect("a file").split_once('\n').expect("lines").1.to_owned();
+    let back = text(&fresh("back.ndjson"));
+    succeeds(&["convert", &table, "-o", &back]);
+    assert_eq!(ticks(&back), ticks(&straight));
+    // Trades and quotes apart, and merged again: as many, at the same times.
+    let (trades, quotes) = (text(&fresh("t.csv.zst")), text(&fresh("q.csv.zst")));
+    let told =
+        succeeds(&["convert", "bundled", "-o", &trades, "--as", "tardis-trades", "--exchange", "binance"]);
+    assert!(String::from_utf8_lossy(&told.stderr).contains("38968 ticks left out"));
+    succeeds(&["convert", "bundled", "-o", &quotes, "--as", "tardis-quotes", "--exchange", "binance"]);
+    let merged = text(&fresh("merged.ndjson.gz"));
+    succeeds(&["convert", &trades, &quotes, "-o", &merged]);
+    let (was, is) = (info("bundled"), info(&merged));
+    for name in ["records", "trades", "quotes", "first", "last", "peak_1s", "peak_10ms", "symbols"] {
+        assert_eq!(is[name], was[name], "{name}");
+    }
+    assert_eq!(tickcast(&["convert", "bundled", "-o", "-", "--as", "parquet"]).status.code(), Some(2));
+}
+
+#[test]
+fn broken_records_are_told_with_their_place_and_end_it_when_asked() {
+    let path = fresh("broken.csv");
+    fs::write(&path, "symbol,ts,bid\nA,1,1\nA,2,x\nA,3,3\n").expect("a file");
+    let path = path.to_str().expect("a plain name");
+    let output = succeeds(&["convert", path, "-o", "-", "--as", "own"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let fault = format!("{path}, line 3: value: bid: not a decimal number");
+    assert!(told.contains(&fault), "{told}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 3);
+    let stopped = tickcast(&["convert", path, "-o", "-", "--as", "own", "--on-error", "stop"]);
+    assert_eq!(stopped.status.code(), Some(2));
+    assert_eq!(String::from_utf8_lossy(&stopped.stdout).lines().count(), 2, "what came before is there");
+}
+
+#[tokio::test]
+async fn a_server_is_recorded_tick_by_tick() {
+    let server = Server::start().await;
+    let path = fresh("recorded.ndjson.zst");
+    let text = path.to_str().expect("a plain name").to_owned();
+    let url = format!("ws://{}", server.address);
+    let mut recorder = Command::new(env!("CARGO_BIN_EXE_tickcast"))
+        .args(["record", "--url", &url, "-o", &text, "--origin", "a test"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary of this crate");
+    server.until_metrics("a session", |metrics| metrics.sum("tickcast_sessions") == 1).await;
+    let mut market = Market::new(7, "R", 5);
+    // The subscription is taken before the first tick that it is sent.
+    server.publish(&market.ticks(1)).await;
+    server.until_metrics("a delivery", |metrics| metrics.sum("tickcast_updates_delivered_total") > 0).await;
+    server.publish(&market.ticks(2_000)).await;
+    server
+        .until_metrics("all of them", |metrics| {
+            metrics.sum("tickcast_updates_delivered_total") == metrics.sum("tickcast_updates_offered_total")
+                && metrics.sum("tickcast_ticks_ingested_total") == 2_001
+        })
+        .await;
+    let pid =
+        rustix::process::Pid::from_raw(i32::try_from(recorder.id()).expect("a process")).expect("its id");
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("a signal");
+    let output = tokio::task::spawn_blocking(move || {
+        let status = recorder.wait();
+        let mut told = String::new();
+        std::io::Read::read_to_string(&mut recorder.stderr.take().expect("a pipe"), &mut told)
+            .map(|_| (status, told))
+    });
+    let (status, told) = output.await.expect("a thread").expect("its words");
+    assert!(status.expect("an end").success(), "{told}");
+    assert!(told.contains("0 disconnects, 0 ticks in gaps"), "{told}");
+    let told = info(&text);
+    assert_eq!(told["origin"], "a test");
+    assert_eq!(told["rejected"], 0);
+    let records = told["records"].as_u64().expect("a count");
+    assert!((2_000..=2_001).contains(&records), "{records}");
+}
+
+#[test]
+fn a_feed_is_recorded_into_files_by_size() {
+    let name = fresh("sim.ndjson");
+    let folder = name.parent().expect("a folder");
+    for file in folder.read_dir().expect("a folder").map_while(Result::ok) {
+        if file.file_name().to_string_lossy().starts_with("sim-0") {
+            fs::remove_file(file.path()).expect("a file of an earlier run");
+        }
+    }
+    let text = name.to_str().expect("a plain name");
+    let source = "sim?symbols=5&speed=max&count=20000&seed=1";
+    succeeds(&["record", "--feed", source, "-o", text, "--rotate-bytes", "500K"]);
+    let pattern = folder.join("sim-*.ndjson");
+    let output = succeeds(&["info", "--json", pattern.to_str().expect("a plain name")]);
+    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let files = told["files"].as_array().expect("files");
+    assert!(files.len() > 1);
+    assert_eq!(files.iter().map(|file| file["records"].as_u64().unwrap_or(0)).sum::<u64>(), 20_000);
+    let again = tickcast(&["record", "--feed", source, "-o", files[0]["file"].as_str().expect("a name")]);
+    assert_eq!(again.status.code(), Some(2), "nothing is written over");
+}
+
+#[tokio::test]
+async fn several_files_are_replayed_as_one_and_cut_by_time_and_symbol() {
+    let trades = fresh("replayed-trades.csv.gz");
+    let quotes = fresh("replayed-quotes.csv");
+    for (path, rows) in [(&trades, "tardis-trades"), (&quotes, "tardis-quotes")] {
+        succeeds(&["convert", "bundled", "-o", path.to_str().expect("a plain name"), "--as", rows]);
+    }
+    let files = format!("replay:{}?file={}&speed=max", trades.display(), quotes.display());
+    let (from, to, symbols) = ("2025-03-25T23:08:00Z", "2025-03-25T23:09:00Z", "BTC*,SOLUSDT");
+    let output = succeeds(&["info", "--json", "--from", from, "--to", to, "--symbols", symbols, "bundled"]);
+    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let selected = told["files"][0]["records"].as_u64().expect("a count");
+    assert!((1_000..40_000).contains(&selected), "{selected}");
+    let cut = format!("{files}&from={from}&to={to}&symbols={symbols}");
+    for (source, ticks, topics) in [(files, 50_000, 3), (cut, selected, 2)] {
+        let server = Server::with().feed(&source).start().await;
+        // A feed that has ended leaves its symbols closed.
+        crate::harness::eventually("the end", async || {
+            let symbols = server.symbols().await;
+            symbols.len() == topics && symbols.iter().all(|(_, _, state)| state == "closed")
+        })
+        .await;
+        let metrics = server.metrics().await;
+        assert_eq!(metrics.sum("tickcast_ticks_ingested_total"), ticks, "{source}");
+        assert_eq!(metrics.sum("tickcast_ticks_rejected_total"), 0, "{source}");
+    }
+}
