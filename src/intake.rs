@@ -13,8 +13,9 @@ use std::{
 use arc_swap::ArcSwap;
 
 use crate::{
+    bell::Bell,
     clock::Clock,
-    feed::{Refused, RejectReason, Sink},
+    feed::{Activity, Refused, RejectReason, Sink, replay::Control},
     tick::{Nanos, Tick},
     topic::{FeedId, Ingest},
 };
@@ -25,6 +26,8 @@ pub struct FeedStatus {
     pub name: String,
     pub id: FeedId,
     pub kind: FeedKind,
+    /// Its handle, when it is a replay.
+    pub replay: Option<Arc<Control>>,
     pub ingested: AtomicU64,
     rejected: [AtomicU64; RejectReason::ALL.len()],
     pub reconnects: AtomicU64,
@@ -49,6 +52,8 @@ pub enum FeedKind {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Condition {
     Running,
+    /// It gives nothing for now, because it was told to.
+    Held,
     /// It has come to its end.
     Ended,
     /// It broke off, and why.
@@ -62,12 +67,20 @@ pub struct FeedSink {
     pub clock: Clock,
 }
 
+impl Condition {
+    /// It gives ticks, or would if it were told to.
+    pub fn is_up(&self) -> bool {
+        matches!(self, Condition::Running | Condition::Held)
+    }
+}
+
 impl FeedStatus {
-    pub fn new(name: String, id: FeedId, kind: FeedKind) -> Self {
+    pub fn new(name: String, id: FeedId, kind: FeedKind, replay: Option<Arc<Control>>) -> Self {
         FeedStatus {
             name,
             id,
             kind,
+            replay,
             ingested: AtomicU64::new(0),
             rejected: Default::default(),
             reconnects: AtomicU64::new(0),
@@ -108,6 +121,7 @@ impl FeedStatus {
         match &*self.condition() {
             Condition::Ended => return Some(format!("feed {name} has ended")),
             Condition::Failed(why) => return Some(format!("feed {name} has failed: {why}")),
+            Condition::Held => return None,
             Condition::Running => {}
         }
         match self.last() {
@@ -152,5 +166,27 @@ impl Sink for FeedSink {
 
     fn now(&self) -> Nanos {
         self.clock.now()
+    }
+
+    fn activity(&mut self, activity: Activity) {
+        self.status.set_condition(match activity {
+            Activity::Playing => Condition::Running,
+            Activity::Held => Condition::Held,
+            Activity::Ended => Condition::Ended,
+        });
+        if activity == Activity::Ended {
+            tracing::info!(feed = self.status.name, "the replay is over");
+            self.ingest.close(self.status.id);
+        } else {
+            self.ingest.reopen(self.status.id);
+        }
+    }
+
+    fn clients(&self) -> usize {
+        self.ingest.readers.clients()
+    }
+
+    fn listen(&mut self, bell: &Bell) {
+        self.ingest.readers.listen(bell);
     }
 }

@@ -10,6 +10,7 @@
 pub mod tick;
 pub mod clock;
 pub mod limits;
+pub mod bell;
 pub mod shutdown;
 
 pub mod feed;

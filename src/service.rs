@@ -25,7 +25,7 @@ use tokio::{
 
 use crate::{
     clock::Clock,
-    feed::{Feed, FeedError, Opened, Source},
+    feed::{Feed, FeedError, Opened, Source, replay::Control},
     http::{self, App},
     intake::{Condition, FeedKind, FeedSink, FeedStatus},
     limits::Limits,
@@ -226,21 +226,29 @@ fn open_feeds(setup: &Setup) -> Result<OpenFeeds, StartError> {
         let opened =
             source.open(&setup.limits).map_err(|source| StartError::Feed { name: name.clone(), source })?;
         match opened {
-            Opened::Feed(feed) => to_run.push((add_feed(&mut statuses, name, FeedKind::Expected), feed)),
+            Opened::Feed(feed) => {
+                let status = add_feed(&mut statuses, name, FeedKind::Expected, feed.replay());
+                to_run.push((status, feed));
+            }
             Opened::Push if push.is_some() => {}
-            Opened::Push => push = Some(add_feed(&mut statuses, name, FeedKind::Pushed)),
+            Opened::Push => push = Some(add_feed(&mut statuses, name, FeedKind::Pushed, None)),
         }
     }
     let push = push.unwrap_or_else(|| {
         let name = unique("push", &statuses);
-        add_feed(&mut statuses, name, FeedKind::Pushed)
+        add_feed(&mut statuses, name, FeedKind::Pushed, None)
     });
     Ok(OpenFeeds { statuses, to_run, push })
 }
 
-fn add_feed(statuses: &mut Vec<Arc<FeedStatus>>, name: String, kind: FeedKind) -> Arc<FeedStatus> {
+fn add_feed(
+    statuses: &mut Vec<Arc<FeedStatus>>,
+    name: String,
+    kind: FeedKind,
+    replay: Option<Arc<Control>>,
+) -> Arc<FeedStatus> {
     let id = FeedId(u16::try_from(statuses.len()).unwrap_or(u16::MAX));
-    let status = Arc::new(FeedStatus::new(name, id, kind));
+    let status = Arc::new(FeedStatus::new(name, id, kind, replay));
     statuses.push(Arc::clone(&status));
     status
 }

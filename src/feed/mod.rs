@@ -19,9 +19,10 @@ pub mod stdin;
 #[cfg(test)]
 mod testing;
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use crate::{
+    bell::Bell,
     shutdown::Stop,
     tick::{Nanos, Tick},
 };
@@ -43,6 +44,27 @@ pub trait Sink: Send {
 
     /// The time, by the service's clock, for what must be stamped or paced.
     fn now(&self) -> Nanos;
+
+    /// How the feed stands, whenever that changes; only feeds that may be held say so.
+    fn activity(&mut self, _activity: Activity) {}
+
+    /// Clients that have subscribed to something.
+    fn clients(&self) -> usize {
+        0
+    }
+
+    /// Rings when there is something new to ask the sink for.
+    fn listen(&mut self, _bell: &Bell) {}
+}
+
+/// How a feed stands that may be held.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Activity {
+    Playing,
+    /// On purpose it gives nothing for now.
+    Held,
+    /// It has come to its end; it may be asked to begin again.
+    Ended,
 }
 
 /// A source of ticks, opened and ready to run.
@@ -52,6 +74,11 @@ pub trait Feed: Send {
     /// # Errors
     /// When the source breaks in a way that no later line can mend.
     fn run(self: Box<Self>, sink: &mut dyn Sink, stop: &Stop) -> Result<(), FeedError>;
+
+    /// The handle by which it may be held, if it is a replay.
+    fn replay(&self) -> Option<Arc<replay::Control>> {
+        None
+    }
 }
 
 /// A tick that the sink did not take.

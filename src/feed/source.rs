@@ -91,11 +91,8 @@ impl Source {
 
     /// The bundled recording, over and over: what plays when no source is named.
     pub fn bundled() -> Self {
-        let config = replay::Config {
-            file: replay::Recording::Bundled,
-            speed: super::pace::Speed::Times(1.0),
-            end: replay::End::Loop,
-        };
+        let config =
+            replay::Config { end: replay::End::Loop, ..replay::Config::of(replay::Recording::Bundled) };
         Source { name: "replay".to_owned(), text: DEFAULT.to_owned(), kind: Kind::Replay(config) }
     }
 
@@ -111,9 +108,7 @@ impl Source {
     pub fn open(&self, limits: &Limits) -> Result<Opened, FeedError> {
         let feed: Box<dyn Feed> = match &self.kind {
             Kind::Sim(config) => Box::new(sim::Sim::new(&self.name, config.clone())),
-            Kind::Replay(config) => {
-                Box::new(replay::Replay::open(&self.name, config.clone(), limits.line_bytes)?)
-            }
+            Kind::Replay(config) => Box::new(replay::Replay::open(&self.name, config, limits.line_bytes)?),
             Kind::Stdin => Box::new(stdin::LineFeed::new(&self.name, io::stdin(), limits.line_bytes)),
             Kind::Push => return Ok(Opened::Push),
         };

@@ -7,6 +7,7 @@ mod answer;
 mod ops;
 mod market;
 mod publish;
+mod replay;
 
 use std::{cell::Cell, net::SocketAddr, rc::Rc, sync::Arc, sync::atomic::Ordering};
 
@@ -56,7 +57,7 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
 
 /// The routes: path, and what may be done to it.
-const ROUTES: [(&str, &[Method]); 10] = [
+const ROUTES: [(&str, &[Method]); 11] = [
     ("/", &[Method::GET, Method::HEAD]),
     ("/metrics", &[Method::GET, Method::HEAD]),
     ("/healthz", &[Method::GET, Method::HEAD]),
@@ -66,6 +67,7 @@ const ROUTES: [(&str, &[Method]); 10] = [
     ("/v1/symbols", &[Method::GET, Method::HEAD]),
     ("/v1/snapshot", &[Method::GET, Method::HEAD]),
     ("/v1/publish", &[Method::POST]),
+    ("/v1/replay", &[Method::GET, Method::HEAD, Method::POST]),
     ("/debug/slow", &[Method::GET, Method::HEAD]),
 ];
 
@@ -137,6 +139,10 @@ async fn route(
         "/v1/publish" => {
             only_loopback(caller.peer, request.headers())?;
             publish::publish(app, shard, request).await
+        }
+        "/v1/replay" => {
+            only_loopback(caller.peer, request.headers())?;
+            replay::replay(app, shard, request).await
         }
         "/debug/slow" => {
             only_loopback(caller.peer, request.headers())?;

@@ -8,6 +8,7 @@ use super::budget::Budget;
 use crate::{
     fanout::Tally,
     tick::Nanos,
+    topic::readers::Joined,
     wire::{CloseReason, Framing, TakenIn, control::Pace},
 };
 
@@ -42,6 +43,8 @@ pub struct Session {
     pub heard_at: Nanos,
     pub pinged_at: Nanos,
     pub budget: Budget,
+    /// It has subscribed, and is counted among the readers.
+    pub joined: Option<Joined>,
     pub frames_sent: u64,
     pub bytes_sent: u64,
     /// Read on when the control lane has room again.
@@ -106,6 +109,7 @@ impl Session {
             heard_at: now,
             pinged_at: now,
             budget,
+            joined: None,
             frames_sent: 0,
             bytes_sent: 0,
             reading_held: false,

@@ -8,7 +8,9 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use super::{Batch, Birth, Detail, FeedId, Image, Market, Stamped, Store, TopicId, handover::Handover};
+use super::{
+    Batch, Birth, Detail, FeedId, Image, Market, Readers, Stamped, Store, TopicId, handover::Handover,
+};
 use crate::{
     feed::Refused,
     tick::{Nanos, State, Symbol, Tick},
@@ -27,6 +29,7 @@ pub struct Outlet {
 pub struct Ingest {
     market: Mutex<Market>,
     outlets: Vec<Outlet>,
+    pub readers: Arc<Readers>,
 }
 
 /// One row of `GET /v1/symbols`.
@@ -42,7 +45,7 @@ const CHUNK: usize = 1024;
 
 impl Ingest {
     pub fn new(market: Market, outlets: Vec<Outlet>) -> Self {
-        Ingest { market: Mutex::new(market), outlets }
+        Ingest { market: Mutex::new(market), outlets, readers: Arc::default() }
     }
 
     /// Takes ticks in and hands them on; the vector is left empty. Says how many were taken.
@@ -67,6 +70,11 @@ impl Ingest {
         let mut market = self.lock();
         let batch = market.close(feed);
         self.publish(batch);
+    }
+
+    /// The feed gives ticks again after it had ended. Readers learn of it with the first tick of each topic.
+    pub fn reopen(&self, feed: FeedId) {
+        self.lock().reopen(feed);
     }
 
     pub fn topics(&self) -> usize {

@@ -101,6 +101,13 @@ impl Market {
         batch
     }
 
+    /// Takes back [`Self::close`]: shards learn of it with the next ticks.
+    pub fn reopen(&mut self, feed: FeedId) {
+        for topic in self.topics.iter_mut().filter(|topic| topic.feed == feed) {
+            topic.closed = false;
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.topics.len()
     }

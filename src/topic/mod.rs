@@ -9,6 +9,7 @@
 pub mod handover;
 pub mod ingest;
 pub mod market;
+pub mod readers;
 pub mod record;
 pub mod ring;
 
@@ -21,6 +22,7 @@ use crate::tick::{Fields, Nanos, State, Symbol};
 
 pub use ingest::{Ingest, Listing, Outlet};
 pub use market::{Image, Market};
+pub use readers::Readers;
 pub use record::Record;
 
 /// Place of a topic in the market: dense, given once, never reused.

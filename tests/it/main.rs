@@ -24,6 +24,7 @@ mod liveness;
 mod modes;
 mod origin;
 mod publish;
+mod replay;
 mod resume;
 mod routes;
 mod sse;

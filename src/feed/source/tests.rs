@@ -1,12 +1,12 @@
 //! What `--feed` takes, and in which words it refuses the rest.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use super::*;
 use crate::{
     feed::{
         pace::Speed,
-        replay::{End, Recording},
+        replay::{End, Recording, Selection, Start},
     },
     limits,
     tick::Nanos,
@@ -28,7 +28,7 @@ fn sources_and_their_defaults() {
     assert_eq!(kind("sim?"), Kind::Sim(sim::Config::default()));
     assert_eq!(kind("-"), Kind::Stdin);
     assert_eq!(kind("push"), Kind::Push);
-    let once = |file| Kind::Replay(replay::Config { file, speed: Speed::Times(1.0), end: End::Stop });
+    let once = |file| Kind::Replay(replay::Config::of(file));
     assert_eq!(kind("replay:/data/a=b&c.gz"), once(Recording::File("/data/a=b&c.gz".into())));
     assert_eq!(kind("replay:bundled"), once(Recording::Bundled));
     assert_eq!(kind("replay:./bundled"), once(Recording::File("./bundled".into())));
@@ -54,12 +54,45 @@ fn options() {
     let file = Recording::File("a.ndjson".into());
     assert_eq!(
         kind("replay:a.ndjson?speed=10&loop=true"),
-        Kind::Replay(replay::Config { file: file.clone(), speed: Speed::Times(10.0), end: End::Loop })
+        Kind::Replay(replay::Config {
+            speed: Speed::Times(10.0),
+            end: End::Loop,
+            ..replay::Config::of(file.clone())
+        })
     );
     assert_eq!(
         kind("replay:a.ndjson?loop=false&speed=m%61x"),
-        Kind::Replay(replay::Config { file, speed: Speed::Max, end: End::Stop })
+        Kind::Replay(replay::Config { speed: Speed::Max, ..replay::Config::of(file.clone()) })
     );
+    assert_eq!(
+        kind(
+            "replay:a.ndjson?from=2025-03-25T23:07:00Z&to=1742944200000000&symbols=BTC*,ETH-USD&max_gap=1m&start=clients:3"
+        ),
+        Kind::Replay(replay::Config {
+            selection: Selection {
+                from: Some(Nanos(1_742_944_020_000_000_000)),
+                to: Some(Nanos(1_742_944_200_000_000_000)),
+                symbols: vec!["BTC*".to_owned(), "ETH-USD".to_owned()],
+            },
+            max_gap: Some(Duration::from_secs(60)),
+            start: Start::Clients(3),
+            ..replay::Config::of(file.clone())
+        })
+    );
+    let start = |text: &str| {
+        Kind::Replay(replay::Config { start: text_start(text), ..replay::Config::of(file.clone()) })
+    };
+    for text in ["now", "paused", "on_subscribe"] {
+        assert_eq!(kind(&format!("replay:a.ndjson?start={text}")), start(text));
+    }
+}
+
+fn text_start(text: &str) -> Start {
+    match text {
+        "now" => Start::AtOnce,
+        "paused" => Start::Paused,
+        _ => Start::Clients(1),
+    }
 }
 
 #[test]
@@ -84,7 +117,10 @@ fn what_is_no_source_is_refused_with_what_there_is() {
 #[test]
 fn wrong_options_are_refused_with_what_is_allowed() {
     check_refused("push?rate=1", "push: unknown option \"rate\"; there are name");
-    check_refused("replay:x?sped=1", "replay: unknown option \"sped\"; there are speed, loop, name");
+    check_refused(
+        "replay:x?sped=1",
+        "replay: unknown option \"sped\"; there are from, to, symbols, speed, loop, start, max_gap, name",
+    );
     check_refused(
         "sim?Rate=1",
         "sim: unknown option \"Rate\"; there are symbols, rate, seed, burst, zipf, trades, count, speed, start, name",
@@ -108,6 +144,17 @@ fn wrong_options_are_refused_with_what_is_allowed() {
             &format!("replay: option speed is {speed:?}, and not a number from 0.001 to 1000000, or max"),
         );
     }
+    for start in ["clients:0", "clients:", "soon", ""] {
+        check_refused(
+            &format!("replay:x?start={start}"),
+            &format!("replay: option start is {start:?}, and not now, paused, on_subscribe or clients:N"),
+        );
+    }
+    check_refused("replay:x?max_gap=long", "replay: option max_gap is \"long\", and not a duration, as 30s");
+    check_refused(
+        "replay:x?from=noon",
+        "replay: option from is \"noon\", and not a time: 2025-03-25T23:07:00.5Z, 2025-03-25, or microseconds since 1970",
+    );
     check_refused("-?name=", "-: option name is \"\", and not 1 to 32 of a-z A-Z 0-9 _ . -");
     check_refused("-?name=a%22b", "-: option name is \"a\\\"b\", and not 1 to 32 of a-z A-Z 0-9 _ . -");
 }
