@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 
 use crate::{
     bell::Bell,
-    clock::Clock,
+    clock::{Anchor, Clock, MarketClock},
     feed::{Activity, Refused, RejectReason, Sink, replay::Control},
     tick::{Nanos, Tick},
     topic::{FeedId, Ingest},
@@ -33,7 +33,7 @@ pub struct FeedStatus {
     pub reconnects: AtomicU64,
     /// Nanoseconds behind its own schedule.
     lag: AtomicU64,
-    /// When it last gave a tick; 0: never.
+    /// When it last gave a tick, by the market's clock; 0: never.
     last: AtomicI64,
     /// Seldom written and read by every probe.
     condition: ArcSwap<Condition>,
@@ -65,6 +65,9 @@ pub struct FeedSink {
     pub status: Arc<FeedStatus>,
     pub ingest: Arc<Ingest>,
     pub clock: Clock,
+    pub market: MarketClock,
+    /// Called when the feed has ended, or goes on after its end.
+    pub ended: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Condition {
@@ -102,7 +105,7 @@ impl FeedStatus {
         Duration::from_nanos(self.lag.load(Ordering::Relaxed))
     }
 
-    /// When it last gave a tick, by the service's clock.
+    /// When it last gave a tick, by the market's clock.
     pub fn last(&self) -> Option<Nanos> {
         Some(self.last.load(Ordering::Relaxed)).filter(|&last| last != 0).map(Nanos)
     }
@@ -137,23 +140,33 @@ impl FeedStatus {
 impl FeedSink {
     /// As [`Sink::submit`], from any thread.
     pub fn take(&self, ticks: &mut Vec<Tick>, refused: &mut Vec<Refused>) -> usize {
-        let now = self.clock.now();
+        let now = self.market.now();
         let before = refused.len();
         let taken = self.ingest.submit(self.status.id, ticks, now, refused);
-        for refused in &refused[before..] {
+        self.book(taken, now, &refused[before..]);
+        taken
+    }
+
+    fn book(&self, taken: usize, now: Nanos, refused: &[Refused]) {
+        for refused in refused {
             self.status.count_rejected(refused.reason, 1);
         }
         if taken > 0 {
             self.status.ingested.fetch_add(taken as u64, Ordering::Relaxed);
             self.status.last.store(now.0, Ordering::Relaxed);
         }
-        taken
     }
 }
 
 impl Sink for FeedSink {
     fn submit(&mut self, ticks: &mut Vec<Tick>, refused: &mut Vec<Refused>) {
         self.take(ticks, refused);
+    }
+
+    fn submit_dated(&mut self, ticks: &mut Vec<Tick>, rx: &[Nanos], refused: &mut Vec<Refused>) {
+        let before = refused.len();
+        let taken = self.ingest.submit_dated(self.status.id, ticks, rx, refused);
+        self.book(taken, rx.last().copied().unwrap_or_default(), &refused[before..]);
     }
 
     fn reject(&mut self, reason: RejectReason) {
@@ -168,6 +181,10 @@ impl Sink for FeedSink {
         self.clock.now()
     }
 
+    fn drive(&mut self, anchor: Anchor) {
+        self.market.drive(anchor);
+    }
+
     fn activity(&mut self, activity: Activity) {
         self.status.set_condition(match activity {
             Activity::Playing => Condition::Running,
@@ -180,6 +197,11 @@ impl Sink for FeedSink {
         } else {
             self.ingest.reopen(self.status.id);
         }
+        (self.ended)();
+    }
+
+    fn room(&mut self) -> usize {
+        self.ingest.room()
     }
 
     fn clients(&self) -> usize {

@@ -24,7 +24,7 @@ use tokio::{
 };
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, MarketClock},
     feed::{Feed, FeedError, Opened, Source, replay::Control},
     http::{self, App},
     intake::{Condition, FeedKind, FeedSink, FeedStatus},
@@ -74,6 +74,10 @@ pub enum StartError {
     Listen { address: SocketAddr, source: io::Error },
     #[error("cannot open feed {name}")]
     Feed { name: String, source: FeedError },
+    #[error(
+        "feed {name} has clock=replay, so the market's time is its own: it must be the only feed beside push"
+    )]
+    Clocks { name: String },
     #[error("cannot set up metrics")]
     Metrics(#[from] prometheus::Error),
     #[error("cannot start a thread or its runtime")]
@@ -98,6 +102,7 @@ impl Service {
     pub fn start(setup: Setup) -> Result<Self, StartError> {
         let clock = Clock::system();
         let feeds = open_feeds(&setup)?;
+        let market_clock = market_clock(clock, &feeds)?;
         let listener = accept::listen(setup.listen, &setup.limits)
             .map_err(|source| StartError::Listen { address: setup.listen, source })?;
         let address =
@@ -121,6 +126,7 @@ impl Service {
             epoch: setup.epoch.unwrap_or_else(|| new_epoch(&clock)),
             limits: setup.limits,
             clock,
+            market: market_clock.clone(),
             ingest: Arc::clone(&ingest),
             allowed_origins: setup.allowed_origins,
             sessions: AtomicUsize::new(0),
@@ -128,12 +134,16 @@ impl Service {
             places: Places::default(),
             rejected: Rejected::default(),
             draining: AtomicBool::new(false),
+            over: AtomicBool::new(false),
             ended: Mutex::default(),
         });
+        let ended = ending(&feeds, &shared, &inboxes);
         let sink = |status: &Arc<FeedStatus>| FeedSink {
             status: Arc::clone(status),
             ingest: Arc::clone(&ingest),
             clock,
+            market: market_clock.clone(),
+            ended: Arc::clone(&ended),
         };
         let app = Arc::new(App {
             metrics: Metrics::new()?,
@@ -141,6 +151,7 @@ impl Service {
             feeds: statuses.clone(),
             push: sink(&feeds.push),
             clock,
+            market: market_clock.clone(),
             began: clock.now(),
         });
         let targets = inboxes
@@ -214,6 +225,29 @@ struct OpenFeeds {
     to_run: Vec<(Arc<FeedStatus>, Box<dyn Feed>)>,
     /// The one that HTTP publishes into; it has no thread.
     push: Arc<FeedStatus>,
+    /// It was asked for by name.
+    push_is_named: bool,
+}
+
+/// Lets shards know when the market is over: every feed that was asked for is a replay, and has ended; or when it goes
+/// on after that.
+fn ending(
+    feeds: &OpenFeeds,
+    shared: &Arc<Shared>,
+    inboxes: &[UnboundedSender<ToShard>],
+) -> Arc<dyn Fn() + Send + Sync> {
+    let running: Vec<_> = feeds.to_run.iter().map(|(status, _)| Arc::clone(status)).collect();
+    let may_end = !feeds.push_is_named && running.iter().all(|feed| feed.replay.is_some());
+    let (shared, inboxes) = (Arc::clone(shared), inboxes.to_vec());
+    Arc::new(move || {
+        let over = may_end && running.iter().all(|feed| *feed.condition() == Condition::Ended);
+        if shared.over.swap(over, Ordering::AcqRel) != over {
+            for inbox in &inboxes {
+                // A shard that has ended needs no telling.
+                let _ = inbox.send(ToShard::Over(over));
+            }
+        }
+    })
 }
 
 /// Opens all sources; publishing over HTTP has a feed of its own, asked for or not.
@@ -234,11 +268,22 @@ fn open_feeds(setup: &Setup) -> Result<OpenFeeds, StartError> {
             Opened::Push => push = Some(add_feed(&mut statuses, name, FeedKind::Pushed, None)),
         }
     }
+    let push_is_named = push.is_some();
     let push = push.unwrap_or_else(|| {
         let name = unique("push", &statuses);
         add_feed(&mut statuses, name, FeedKind::Pushed, None)
     });
-    Ok(OpenFeeds { statuses, to_run, push })
+    Ok(OpenFeeds { statuses, to_run, push, push_is_named })
+}
+
+/// The market's clock: the world's, or the one that the only feed drives.
+fn market_clock(clock: Clock, feeds: &OpenFeeds) -> Result<MarketClock, StartError> {
+    let driver = feeds.to_run.iter().find_map(|(status, feed)| Some((status, feed.begins()?)));
+    match driver {
+        None => Ok(MarketClock::of_world(clock)),
+        Some((_, begin)) if feeds.to_run.len() == 1 => Ok(MarketClock::driven(clock, begin)),
+        Some((status, _)) => Err(StartError::Clocks { name: status.name.clone() }),
+    }
 }
 
 fn add_feed(

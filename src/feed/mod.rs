@@ -23,6 +23,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use crate::{
     bell::Bell,
+    clock::Anchor,
     shutdown::Stop,
     tick::{Nanos, Tick},
 };
@@ -36,6 +37,11 @@ pub trait Sink: Send {
     /// described in `refused`; the others are taken.
     fn submit(&mut self, ticks: &mut Vec<Tick>, refused: &mut Vec<Refused>);
 
+    /// As [`Self::submit`], with the time of each by the market's clock.
+    fn submit_dated(&mut self, ticks: &mut Vec<Tick>, _rx: &[Nanos], refused: &mut Vec<Refused>) {
+        self.submit(ticks, refused);
+    }
+
     /// Counts a line or record that never became a tick.
     fn reject(&mut self, reason: RejectReason);
 
@@ -45,8 +51,17 @@ pub trait Sink: Send {
     /// The time, by the service's clock, for what must be stamped or paced.
     fn now(&self) -> Nanos;
 
+    /// Sets how the market's clock goes on, if the feed is one that [drives](Feed::begins) it.
+    fn drive(&mut self, _anchor: Anchor) {}
+
     /// How the feed stands, whenever that changes; only feeds that may be held say so.
     fn activity(&mut self, _activity: Activity) {}
+
+    /// How many ticks more may be submitted without a reader that must miss nothing missing one; with 0 the bell
+    /// [rings](Self::listen) when there may be room.
+    fn room(&mut self) -> usize {
+        usize::MAX
+    }
 
     /// Clients that have subscribed to something.
     fn clients(&self) -> usize {
@@ -77,6 +92,11 @@ pub trait Feed: Send {
 
     /// The handle by which it may be held, if it is a replay.
     fn replay(&self) -> Option<Arc<replay::Control>> {
+        None
+    }
+
+    /// Where the market's clock stands before the feed runs, if the feed drives it.
+    fn begins(&self) -> Option<Nanos> {
         None
     }
 }

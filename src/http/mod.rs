@@ -21,7 +21,7 @@ use tokio::{
 pub use answer::{Answer, Failure};
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, MarketClock},
     intake::{FeedSink, FeedStatus},
     metrics::Metrics,
     session::{
@@ -40,6 +40,7 @@ pub struct App {
     /// Where published ticks go.
     pub push: FeedSink,
     pub clock: Clock,
+    pub market: MarketClock,
     pub began: Nanos,
 }
 

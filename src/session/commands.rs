@@ -32,7 +32,7 @@ impl Core {
         match self.reader.read(&mut bytes, &shared.limits) {
             Err(error) => self.control(key, &Control::error(&error)),
             Ok(command) => {
-                self.carry_out(key, command, now);
+                self.carry_out(key, command, shared.market.at(now));
                 // Before the answer is out: what is published behind it comes as it was asked for.
                 self.wish();
                 self.join(key);

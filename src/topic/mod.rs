@@ -78,6 +78,8 @@ pub struct Batch {
     pub births: Vec<Birth>,
     /// How many ticks it stands for.
     pub taken: usize,
+    /// Place of the last tick among all that were taken in.
+    pub order: u64,
     /// All of them with [`Detail::Ticks`], otherwise none.
     pub ticks: Vec<Stamped>,
     /// The topics of the ticks, each once, in the order of their first: who needs no single ticks takes these.

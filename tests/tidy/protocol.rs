@@ -155,6 +155,7 @@ fn announcements() -> Vec<String> {
         Control::PaceStatus { pace: Pace::Conflating },
         Control::Heartbeat { ts: now, asof: now, dirty: 0, oldest_ms: 0 },
         Control::Drain { retry_ms: 1730 },
+        Control::End,
     ]
     .iter()
     .map(control)
@@ -174,7 +175,8 @@ fn is_shown(message: &Control<'_>) {
         | Control::Pong { .. }
         | Control::List { .. }
         | Control::Error { .. }
-        | Control::Drain { .. } => {}
+        | Control::Drain { .. }
+        | Control::End => {}
     }
 }
 

@@ -44,6 +44,8 @@ pub enum WatchError {
     Endpoint(#[from] EndpointError),
     #[error("the server closed with {code}, and does not want us back{reason}")]
     Dismissed { code: u16, reason: String },
+    #[error("the replay is over")]
+    Over,
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
 }
@@ -93,6 +95,8 @@ const SILENCE: Duration = Duration::from_secs(30);
 const HEARTBEATS_MISSED: u32 = 3;
 /// How long a server may take to answer our close.
 const GOODBYE: Duration = Duration::from_secs(1);
+/// The code that says: there is nothing more to show.
+const OVER: u16 = 1000;
 /// Codes that say: the same would happen again.
 const DISMISSED: std::ops::RangeInclusive<u16> = 4100..=4199;
 
@@ -222,6 +226,9 @@ impl<'a, W: Write> Watcher<'a, W> {
                 } else {
                     format!(": {}", printable(&frame.reason))
                 };
+                if code == OVER {
+                    return Err(WatchError::Over);
+                }
                 if DISMISSED.contains(&code) {
                     return Err(WatchError::Dismissed { code, reason });
                 }

@@ -49,6 +49,8 @@ pub struct State {
     pub round: u64,
     /// Records that were played since the start, over all rounds.
     pub records: u64,
+    /// It waits until its readers have taken more: speed `max` alone.
+    pub waiting_for_readers: bool,
     /// Records that were handed in later than they were due.
     pub pace_error_us: PaceError,
 }

@@ -17,14 +17,16 @@ mod timeline;
 use std::{sync::Arc, time::Duration};
 
 pub use control::{Command, Control, PaceError, Phase, Refusal, Reply, State};
-pub use options::{Config, End, Recording, Start};
+pub use options::{Config, Dating, End, Recording, Start};
 pub use player::{Due, Hold, Player};
 pub use records::{Selection, TIME_EXPECTED, parse_time};
 use tape::Tape;
+use timeline::Place;
 pub use timeline::ROUND_GAP;
 
-use super::{Activity, Feed, FeedError, Refused, Sink, pace::Speed};
+use super::{Activity, Feed, FeedError, Refused, RejectReason, Sink, pace::Speed};
 use crate::{
+    clock::Anchor,
     shutdown::Stop,
     tick::{Nanos, Tick},
 };
@@ -36,14 +38,21 @@ pub struct Replay {
     control: Arc<Control>,
     /// Taken from the tape, and not handed in yet.
     batch: Vec<Tick>,
+    /// When each of them is, by the market's clock, if the replay drives it.
+    dates: Vec<Nanos>,
     /// How late each of them is, when it is paced.
     late: Vec<Duration>,
     refused: Vec<Refused>,
     /// The recording's time of the last record that was taken.
     time: Option<Nanos>,
+    /// Where it stands: what it begins with at first. `None`: the market's clock is the wall's.
+    stands: Option<Place>,
+    /// What was no record, before there was a sink to count it.
+    rejected: Vec<RejectReason>,
     /// Who asked for the steps that are being made.
     stepping: Option<Reply>,
     ended: bool,
+    waiting_for_readers: bool,
     shown: Option<Activity>,
 }
 
@@ -53,6 +62,8 @@ enum Then {
     Look,
     /// The next record is due at this play time.
     At(Duration),
+    /// More, when readers have taken what there is.
+    Readers,
     /// Nothing, before somebody says so.
     Rest,
     Over,
@@ -74,7 +85,12 @@ impl Replay {
     /// # Errors
     /// When the file cannot be read, or is no recording.
     pub fn open(feed: &str, config: &Config, line_bytes_max: usize) -> Result<Self, FeedError> {
-        let tape = Tape::open(feed, config, line_bytes_max)?;
+        let mut tape = Tape::open(feed, config, line_bytes_max)?;
+        let mut aside = Aside::default();
+        let stands = match config.clock {
+            Dating::Wall => None,
+            Dating::Replay => tape.peek(&mut aside)?,
+        };
         let state = State { file: tape.name().to_owned(), speed: config.speed, round: 1, ..State::default() };
         let replay = Replay {
             tape,
@@ -83,9 +99,13 @@ impl Replay {
             batch: Vec::with_capacity(BATCH_TICKS_MAX),
             late: Vec::new(),
             refused: Vec::new(),
+            dates: Vec::new(),
             time: None,
+            stands,
+            rejected: aside.0,
             stepping: None,
             ended: false,
+            waiting_for_readers: false,
             shown: None,
         };
         replay.show();
@@ -93,7 +113,10 @@ impl Replay {
     }
 
     fn play(&mut self, sink: &mut dyn Sink, stop: &Stop) -> Result<(), FeedError> {
-        self.player = Player::new(self.player.speed(), self.player.hold(), sink.now());
+        let begin = sink.now();
+        self.player = Player::new(self.player.speed(), self.player.hold(), begin);
+        self.rejected.drain(..).for_each(|reason| sink.reject(reason));
+        self.drive(begin, sink);
         while !stop.is_set() {
             while let Some((command, reply)) = self.control.next() {
                 self.obey(command, reply, sink)?;
@@ -101,10 +124,12 @@ impl Replay {
             let now = sink.now();
             if matches!(self.player.hold(), Hold::Clients(wanted) if sink.clients() >= wanted) {
                 self.player.resume(now);
+                self.drive(now, sink);
             }
             let then = self.gather(now, sink);
             self.hand_in(now, sink);
             self.answer_step();
+            self.waiting_for_readers = matches!(then, Then::Readers);
             self.tell(sink);
             match then {
                 Then::Look => {}
@@ -115,7 +140,7 @@ impl Replay {
                 }
                 // Nobody is there who could ask for more.
                 Then::Over if Arc::strong_count(&self.control) == 1 => return Ok(()),
-                Then::Rest | Then::Over => {
+                Then::Readers | Then::Rest | Then::Over => {
                     self.control.bell().wait(WAIT_MAX);
                 }
                 Then::Broken(error) => return Err(error),
@@ -126,12 +151,18 @@ impl Replay {
 
     /// Takes what is due from the tape.
     fn gather(&mut self, now: Nanos, sink: &mut dyn Sink) -> Then {
+        // At speed `max` readers are waited for, and no other time.
+        let waits = self.player.speed() == Speed::Max;
+        let mut room = None;
         while self.batch.len() < BATCH_TICKS_MAX {
             let at = match self.tape.peek(sink) {
                 Ok(Some(place)) => place.at,
                 Ok(None) => {
-                    self.ended = true;
                     self.player.forget_steps();
+                    if !self.ended {
+                        self.ended = true;
+                        self.drive(now, sink);
+                    }
                     return Then::Over;
                 }
                 Err(error) => return Then::Broken(error),
@@ -141,10 +172,17 @@ impl Replay {
                 Due::In(_) => return Then::At(at),
                 Due::Held => return Then::Rest,
             };
+            if waits && self.batch.len() >= *room.get_or_insert_with(|| sink.room()) {
+                return if self.batch.is_empty() { Then::Readers } else { Then::Look };
+            }
             let paced = self.player.steps() == 0 && self.player.speed() != Speed::Max;
             self.player.played(at, now);
-            if let Some((recorded, tick)) = self.tape.take() {
+            if let Some((place, recorded, tick)) = self.tape.take() {
                 self.batch.push(tick);
+                if let Some(stands) = &mut self.stands {
+                    *stands = place;
+                    self.dates.push(place.time);
+                }
                 self.late.extend(paced.then_some(late));
                 self.time = Some(recorded);
             }
@@ -160,7 +198,14 @@ impl Replay {
             sink.lag(oldest);
         }
         let records = self.batch.len() as u64;
-        sink.submit(&mut self.batch, &mut self.refused);
+        if self.stands.is_some() {
+            // First the clock: nothing is dated later than the time is.
+            self.drive(now, sink);
+            sink.submit_dated(&mut self.batch, &self.dates, &mut self.refused);
+            self.dates.clear();
+        } else {
+            sink.submit(&mut self.batch, &mut self.refused);
+        }
         // What it took to get here is part of the delay.
         let taken = Duration::from_nanos(sink.now().since(now));
         self.late.iter_mut().for_each(|late| *late += taken);
@@ -191,24 +236,42 @@ impl Replay {
             }
             Command::Step(count) => {
                 self.player.step(count, now);
+                self.drive(now, sink);
                 self.stepping = Some(reply);
                 return Ok(());
             }
             Command::Seek(to) => {
                 self.ended = false;
-                self.tape.seek(to, self.player.position(now), None, sink)
+                self.tape.seek(to, self.player.position(now), self.market_time(now), sink)
             }
             Command::Restart => {
                 self.ended = false;
-                self.tape.restart(self.player.position(now), None)
+                self.tape.restart(self.player.position(now), self.market_time(now))
             }
         };
+        self.drive(now, sink);
         self.show();
         reply(match &done {
             Ok(()) => Ok(self.control.state()),
             Err(error) => Err(Refusal::Failed(error.to_string())),
         });
         done
+    }
+
+    /// The market's time, if the replay drives it: that of what was played last, and as much later as it has gone on since.
+    fn market_time(&self, now: Nanos) -> Option<Nanos> {
+        let stands = self.stands?;
+        Some(stands.time.plus(self.player.position(now).saturating_sub(stands.at)))
+    }
+
+    /// Lets the market's clock follow.
+    fn drive(&self, now: Nanos, sink: &mut dyn Sink) {
+        let Some(market) = self.market_time(now) else { return };
+        let rate = match (self.player.hold(), self.player.speed()) {
+            (Hold::No, Speed::Times(times)) if !self.ended => times,
+            _ => 0.0,
+        };
+        sink.drive(Anchor { world: now, market, rate });
     }
 
     fn answer_step(&mut self) {
@@ -245,6 +308,7 @@ impl Replay {
             state.paused = player.hold() == Hold::Paused;
             state.waiting_for_clients = if let Hold::Clients(wanted) = player.hold() { wanted } else { 0 };
             state.ended = self.ended;
+            state.waiting_for_readers = self.waiting_for_readers;
             state.speed = player.speed();
             (state.position, state.round, state.time) = (tape.position(), tape.round(), self.time);
         });
@@ -265,6 +329,28 @@ impl Feed for Replay {
 
     fn replay(&self) -> Option<Arc<Control>> {
         Some(Arc::clone(&self.control))
+    }
+
+    fn begins(&self) -> Option<Nanos> {
+        self.stands.map(|stands| stands.time)
+    }
+}
+
+/// Keeps what is said before there is a sink.
+#[derive(Default)]
+struct Aside(Vec<RejectReason>);
+
+impl Sink for Aside {
+    fn submit(&mut self, _ticks: &mut Vec<Tick>, _refused: &mut Vec<Refused>) {}
+
+    fn reject(&mut self, reason: RejectReason) {
+        self.0.push(reason);
+    }
+
+    fn lag(&mut self, _behind: Duration) {}
+
+    fn now(&self) -> Nanos {
+        Nanos::default()
     }
 }
 

@@ -19,6 +19,16 @@ pub struct Config {
     pub start: Start,
     /// A silence in the recording is played for no longer than this.
     pub max_gap: Option<Duration>,
+    pub clock: Dating,
+}
+
+/// By which clock ticks are dated.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dating {
+    /// By the wall's: when they are played.
+    Wall,
+    /// By the recording's: when they were received. The market's clock follows the replay.
+    Replay,
 }
 
 /// Where a recording lies.
@@ -58,6 +68,7 @@ impl Config {
             end: End::Stop,
             start: Start::AtOnce,
             max_gap: None,
+            clock: Dating::Wall,
         }
     }
 
@@ -72,6 +83,7 @@ impl Config {
                 .map_or(whole.end, |again: bool| if again { End::Loop } else { End::Stop }),
             start: options.take("start", Start::EXPECTED, Start::parse)?.unwrap_or(whole.start),
             max_gap: options.take("max_gap", "a duration, as 30s", parse_duration)?,
+            clock: options.take("clock", "wall or replay", Dating::parse)?.unwrap_or(whole.clock),
             file: whole.file,
         })
     }
@@ -86,6 +98,18 @@ impl Recording {
         match self {
             Recording::Bundled => bundled::open(line_bytes_max),
             Recording::File(path) => Reader::open(path, line_bytes_max),
+        }
+    }
+}
+
+// === impl Dating ===
+
+impl Dating {
+    fn parse(text: &str) -> Option<Dating> {
+        match text {
+            "wall" => Some(Dating::Wall),
+            "replay" => Some(Dating::Replay),
+            _ => None,
         }
     }
 }

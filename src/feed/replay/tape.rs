@@ -96,15 +96,16 @@ impl Tape {
         }
     }
 
-    /// Takes the record that [`Self::peek`] saw, with the recording's own time.
-    pub fn take(&mut self) -> Option<(Nanos, Tick)> {
+    /// Takes the record that [`Self::peek`] saw: where it stands, the recording's own time, the tick.
+    pub fn take(&mut self) -> Option<(Place, Nanos, Tick)> {
         let Record { rx, mut tick } = self.ready.pop_front()?;
+        let place = self.timeline.place(rx);
         self.timeline.put(rx);
         self.position += 1;
         if let Some(renewed) = &mut self.renewed {
             renew_totals(renewed, &mut tick);
         }
-        Some((rx, tick))
+        Some((place, rx, tick))
     }
 
     /// Goes to the first record at `to` or after it; it will be due at `at`. `time` is the market's time now.

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     feed::{
         pace::Speed,
-        replay::{End, Recording, Selection, Start},
+        replay::{Dating, End, Recording, Selection, Start},
     },
     limits,
     tick::Nanos,
@@ -66,7 +66,7 @@ fn options() {
     );
     assert_eq!(
         kind(
-            "replay:a.ndjson?from=2025-03-25T23:07:00Z&to=1742944200000000&symbols=BTC*,ETH-USD&max_gap=1m&start=clients:3"
+            "replay:a.ndjson?from=2025-03-25T23:07:00Z&to=1742944200000000&symbols=BTC*,ETH-USD&max_gap=1m&start=clients:3&clock=replay"
         ),
         Kind::Replay(replay::Config {
             selection: Selection {
@@ -76,6 +76,7 @@ fn options() {
             },
             max_gap: Some(Duration::from_secs(60)),
             start: Start::Clients(3),
+            clock: Dating::Replay,
             ..replay::Config::of(file.clone())
         })
     );
@@ -119,7 +120,7 @@ fn wrong_options_are_refused_with_what_is_allowed() {
     check_refused("push?rate=1", "push: unknown option \"rate\"; there are name");
     check_refused(
         "replay:x?sped=1",
-        "replay: unknown option \"sped\"; there are from, to, symbols, speed, loop, start, max_gap, name",
+        "replay: unknown option \"sped\"; there are from, to, symbols, speed, loop, start, max_gap, clock, name",
     );
     check_refused(
         "sim?Rate=1",

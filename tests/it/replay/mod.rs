@@ -1,6 +1,9 @@
 //! A replay that is held in the hand: started by clients, paused, stepped, sought, begun again, and read about.
 
+mod end;
 mod hold;
+mod readers;
+mod transcript;
 
 use std::{fs, path::PathBuf};
 
