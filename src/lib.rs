@@ -23,6 +23,7 @@ pub mod intake;
 pub mod metrics;
 pub mod http;
 pub mod service;
+pub mod testing;
 
 pub mod config;
 pub mod cli;

@@ -191,6 +191,27 @@ impl Service {
         self.feeds.iter().map(|feed| feed.name.as_str())
     }
 
+    /// The handles of its replays.
+    pub fn replays(&self) -> impl Iterator<Item = Arc<Control>> + '_ {
+        self.feeds.iter().filter_map(|feed| feed.replay.clone())
+    }
+
+    /// Clients that have subscribed, now.
+    pub fn clients(&self) -> usize {
+        self.shared.ingest.readers.clients()
+    }
+
+    /// Whether every session has been sent what it is due of all that was taken in so far.
+    pub fn is_level(&self) -> bool {
+        let asked = self.inboxes.iter().map(|inbox| {
+            let (reply, answer) = std::sync::mpsc::channel();
+            // A shard that has ended has nobody left.
+            let _ = inbox.send(ToShard::Level(reply));
+            answer
+        });
+        asked.collect::<Vec<_>>().into_iter().all(|answer| answer.recv().unwrap_or(true))
+    }
+
     /// Drains, and waits until every session has ended or the deadline has passed; says whether all ended in time.
     pub fn stop(self) -> bool {
         let deadline = self.shared.clock.now().plus(self.shared.limits.drain);

@@ -17,6 +17,7 @@ pub mod log;
 #[cfg(test)]
 mod mock;
 pub mod open_files;
+pub mod replay;
 pub mod serve;
 pub mod settings;
 pub mod version;
@@ -46,6 +47,8 @@ pub enum Command {
     Load(load::LoadArgs),
     /// Show symbols live in the terminal
     Watch(watch::WatchArgs),
+    /// Hold a server's replay: its state, pause, step, seek, speed, restart
+    Replay(replay::ReplayArgs),
     /// Check the configuration: every fault at once, or what is in force and where it comes from
     Check(SettingsArgs),
     /// Ask a server whether it is alive, and answer by the exit code

@@ -22,6 +22,16 @@ impl Core {
         }
     }
 
+    /// Whether every session has been sent what it is due of all that has come here.
+    pub fn is_level(&mut self, handover: &Handover<Batch>) -> bool {
+        self.take_in(handover, self.shared.clock.now());
+        let mut open = self.sessions.iter().enumerate().filter_map(|(place, session)| {
+            let session = session.as_deref().filter(|session| session.is_open())?;
+            Some((SessionKey(u32::try_from(place).unwrap_or(u32::MAX)), session))
+        });
+        open.all(|(key, session)| self.fanout.is_drained(key) && session.waiting_bytes() == 0)
+    }
+
     /// Ends those that have been sent everything by now.
     pub(super) fn sweep_end(&mut self) {
         if !self.over {

@@ -60,6 +60,8 @@ pub enum ToShard {
     Drain,
     /// Whether every feed is a replay that has ended.
     Over(bool),
+    /// Asks whether every session has been sent what it is due.
+    Level(std::sync::mpsc::Sender<bool>),
 }
 
 /// A session, as `GET /debug/slow` shows it.
@@ -177,6 +179,7 @@ impl Shard {
             ToShard::Report(reply) => drop(reply.send(self.core.borrow_mut().report())),
             ToShard::Slowest(count, reply) => drop(reply.send(self.core.borrow().slowest(count))),
             ToShard::Drain => self.core.borrow_mut().drain(),
+            ToShard::Level(reply) => drop(reply.send(self.core.borrow_mut().is_level(&self.handover))),
             ToShard::Over(over) => self.core.borrow_mut().set_over(over, &self.handover),
         }
     }
