@@ -128,12 +128,14 @@ impl Replay {
             }
             let then = self.gather(now, sink);
             self.hand_in(now, sink);
-            self.answer_step();
             self.waiting_for_readers = matches!(then, Then::Readers);
+            // First what it means for others, then the answer.
             self.tell(sink);
+            self.answer_step();
             match then {
                 Then::Look => {}
                 Then::At(at) => {
+                    self.tape.read_ahead(sink);
                     if let Due::In(left) = self.player.due(at, sink.now()) {
                         self.control.bell().wait(left.clamp(WAIT_MIN, WAIT_MAX));
                     }
@@ -250,7 +252,7 @@ impl Replay {
             }
         };
         self.drive(now, sink);
-        self.show();
+        self.tell(sink);
         reply(match &done {
             Ok(()) => Ok(self.control.state()),
             Err(error) => Err(Refusal::Failed(error.to_string())),
@@ -290,10 +292,10 @@ impl Replay {
             Hold::No => Activity::Playing,
             Hold::Paused | Hold::Clients(_) => Activity::Held,
         };
-        self.show();
         if self.shown.replace(activity) != Some(activity) {
             sink.activity(activity);
         }
+        self.show();
     }
 
     fn show(&self) {

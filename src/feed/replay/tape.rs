@@ -29,6 +29,8 @@ pub struct Tape {
     ready: VecDeque<Record>,
     /// There is no more to read in this round.
     read: bool,
+    /// Why there is not, found while reading ahead: what was read before is played first.
+    broken: Option<FeedError>,
     timeline: Timeline,
     /// Records of this round that were played or passed over.
     position: u64,
@@ -40,6 +42,9 @@ pub struct Tape {
     renewed: Option<HashSet<Symbol>>,
 }
 
+/// With fewer records at hand the next block is read ahead.
+const AHEAD_RECORDS: usize = 256;
+
 // === impl Tape ===
 
 impl Tape {
@@ -49,6 +54,7 @@ impl Tape {
             end: config.end,
             ready: VecDeque::new(),
             read: false,
+            broken: None,
             timeline: Timeline::new(config.max_gap),
             position: 0,
             round: 1,
@@ -153,15 +159,29 @@ impl Tape {
         self.records.rewind()?;
         self.ready.clear();
         self.read = false;
+        self.broken = None;
         self.position = 0;
         self.round += 1;
         self.renewed.get_or_insert_default().clear();
         Ok(())
     }
 
+    /// Reads the next block while there is time, so that no record is late because its block had to be read first.
+    pub fn read_ahead(&mut self, sink: &mut dyn Sink) {
+        if self.ready.len() < AHEAD_RECORDS && !self.read && self.broken.is_none() {
+            match self.records.next_block(&mut self.ready, sink) {
+                Ok(more) => self.read = !more,
+                Err(error) => self.broken = Some(error),
+            }
+        }
+    }
+
     /// Reads on; `false` when there is no more.
     fn fill(&mut self, sink: &mut dyn Sink) -> Result<bool, FeedError> {
         while self.ready.is_empty() && !self.read {
+            if let Some(error) = self.broken.take() {
+                return Err(error);
+            }
             self.read = !self.records.next_block(&mut self.ready, sink)?;
         }
         self.found |= !self.ready.is_empty();
