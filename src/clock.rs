@@ -1,8 +1,20 @@
-//! The one place that asks what time it is. Stages are handed a time; only shells hold a [`Clock`].
+//! The one place that asks what time it is. Stages are handed a time; only shells hold a clock.
+//!
+//! There are two. A [`Clock`] is the world's: sockets live by it (handshakes, pings, progress), and so do pauses and the
+//! pace of feeds. A [`MarketClock`] is the market's: ticks are dated by it, and intervals, staleness and heartbeats follow
+//! it. It is the world's, unless a replay drives it.
 //!
 //! Invariant: the time of one clock never goes back, so no age is ever negative.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use arc_swap::ArcSwap;
 
 use crate::tick::Nanos;
 
@@ -13,6 +25,35 @@ pub struct Clock {
     start_nanos: i64,
 }
 
+/// The market's time. Clones are the same clock.
+#[derive(Clone, Debug)]
+pub struct MarketClock {
+    world: Clock,
+    /// `None`: the market's time is the world's.
+    driven: Option<Arc<Driven>>,
+}
+
+/// A time that a replay drives.
+#[derive(Debug)]
+struct Driven {
+    anchor: ArcSwap<Anchor>,
+    /// The latest time that anybody was told: a new anchor must not take it back.
+    told: AtomicI64,
+}
+
+/// How the market's time follows the world's, until another anchor says otherwise.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Anchor {
+    /// At this time of the world's…
+    pub world: Nanos,
+    /// …it was this at the market.
+    pub market: Nanos,
+    /// How many times as fast the market's time goes; 0: it stands.
+    pub rate: f64,
+}
+
+// === impl Clock ===
+
 impl Clock {
     pub fn system() -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -22,5 +63,124 @@ impl Clock {
     /// Nanoseconds since the Unix epoch.
     pub fn now(&self) -> Nanos {
         Nanos(self.start_nanos).plus(self.start.elapsed())
+    }
+}
+
+// === impl MarketClock ===
+
+impl MarketClock {
+    /// The market's time is the world's.
+    pub fn of_world(world: Clock) -> Self {
+        MarketClock { world, driven: None }
+    }
+
+    /// The market's time stands at `begin` until somebody [drives](Self::drive) it.
+    pub fn driven(world: Clock, begin: Nanos) -> Self {
+        let anchor = Anchor { world: world.now(), market: begin, rate: 0.0 };
+        let driven = Driven { anchor: ArcSwap::from_pointee(anchor), told: AtomicI64::new(begin.0) };
+        MarketClock { world, driven: Some(Arc::new(driven)) }
+    }
+
+    pub fn is_driven(&self) -> bool {
+        self.driven.is_some()
+    }
+
+    pub fn now(&self) -> Nanos {
+        self.at(self.world.now())
+    }
+
+    /// The market's time, when it is `world` outside.
+    #[inline]
+    pub fn at(&self, world: Nanos) -> Nanos {
+        match &self.driven {
+            None => world,
+            Some(driven) => driven.at(world),
+        }
+    }
+
+    /// When it will be `market` at the market, by the world's clock, if nothing changes: not before the end of days, when
+    /// the market's time stands.
+    pub fn when(&self, market: Nanos) -> Nanos {
+        match &self.driven {
+            None => market,
+            Some(driven) => driven.anchor.load().when(market),
+        }
+    }
+
+    /// Sets how the market's time goes on. Without effect on a market that has the world's.
+    pub fn drive(&self, anchor: Anchor) {
+        if let Some(driven) = &self.driven {
+            driven.anchor.store(Arc::new(anchor));
+        }
+    }
+}
+
+impl Driven {
+    fn at(&self, world: Nanos) -> Nanos {
+        let market = self.anchor.load().at(world);
+        let told = self.told.fetch_max(market.0, Ordering::Relaxed);
+        market.max(Nanos(told))
+    }
+}
+
+impl Anchor {
+    fn at(&self, world: Nanos) -> Nanos {
+        self.market.plus(Duration::from_nanos((world.since(self.world) as f64 * self.rate) as u64))
+    }
+
+    fn when(&self, market: Nanos) -> Nanos {
+        let left = market.since(self.market);
+        if left == 0 {
+            return self.world;
+        }
+        // Without a rate this is endless, which the conversion makes the largest number.
+        self.world.plus(Duration::from_nanos((left as f64 / self.rate) as u64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_market_that_nobody_drives_has_the_worlds_time() {
+        let clock = MarketClock::of_world(Clock::system());
+        clock.drive(Anchor { world: Nanos(0), market: Nanos(0), rate: 0.0 });
+        assert_eq!((clock.at(Nanos(7)), clock.when(Nanos(7))), (Nanos(7), Nanos(7)));
+        assert!(!clock.is_driven());
+    }
+
+    #[test]
+    fn a_time_that_stands_is_reached_at_the_end_of_days() {
+        let clock = MarketClock::driven(Clock::system(), Nanos(1_000));
+        assert_eq!(clock.now(), Nanos(1_000));
+        assert_eq!(clock.when(Nanos(1_001)), Nanos(i64::MAX));
+    }
+
+    proptest! {
+        #[test]
+        fn the_markets_time_never_goes_back(
+            steps in prop::collection::vec((0i64..1_000_000, -1_000_000i64..1_000_000, 0u8..20), 1..40),
+        ) {
+            let clock = MarketClock::driven(Clock::system(), Nanos(5_000_000));
+            let (mut world, mut last) = (Nanos(0), Nanos(5_000_000));
+            for (passed, jump, rate) in steps {
+                world.0 += passed;
+                let now = clock.at(world);
+                prop_assert!(now >= last);
+                last = now;
+                clock.drive(Anchor { world, market: Nanos(now.0 + jump), rate: f64::from(rate) });
+                let due = Nanos(last.0.max(now.0 + jump) + 1_000);
+                let when = clock.when(due);
+                if rate > 0 {
+                    // To the nanosecond, and one for the fraction.
+                    prop_assert!(clock.at(when.plus(Duration::from_nanos(2))) >= due);
+                    last = clock.at(when.plus(Duration::from_nanos(2)));
+                    world = when.plus(Duration::from_nanos(2));
+                }
+            }
+        }
     }
 }

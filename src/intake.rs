@@ -13,8 +13,9 @@ use std::{
 use arc_swap::ArcSwap;
 
 use crate::{
-    clock::Clock,
-    feed::{Refused, RejectReason, Sink},
+    bell::Bell,
+    clock::{Anchor, Clock, MarketClock},
+    feed::{Activity, Refused, RejectReason, Sink, replay::Control},
     tick::{Nanos, Tick},
     topic::{FeedId, Ingest},
 };
@@ -25,12 +26,14 @@ pub struct FeedStatus {
     pub name: String,
     pub id: FeedId,
     pub kind: FeedKind,
+    /// Its handle, when it is a replay.
+    pub replay: Option<Arc<Control>>,
     pub ingested: AtomicU64,
     rejected: [AtomicU64; RejectReason::ALL.len()],
     pub reconnects: AtomicU64,
     /// Nanoseconds behind its own schedule.
     lag: AtomicU64,
-    /// When it last gave a tick; 0: never.
+    /// When it last gave a tick, by the market's clock; 0: never.
     last: AtomicI64,
     /// Seldom written and read by every probe.
     condition: ArcSwap<Condition>,
@@ -49,6 +52,8 @@ pub enum FeedKind {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Condition {
     Running,
+    /// It gives nothing for now, because it was told to.
+    Held,
     /// It has come to its end.
     Ended,
     /// It broke off, and why.
@@ -60,14 +65,25 @@ pub struct FeedSink {
     pub status: Arc<FeedStatus>,
     pub ingest: Arc<Ingest>,
     pub clock: Clock,
+    pub market: MarketClock,
+    /// Called when the feed has ended, or goes on after its end.
+    pub ended: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Condition {
+    /// It gives ticks, or would if it were told to.
+    pub fn is_up(&self) -> bool {
+        matches!(self, Condition::Running | Condition::Held)
+    }
 }
 
 impl FeedStatus {
-    pub fn new(name: String, id: FeedId, kind: FeedKind) -> Self {
+    pub fn new(name: String, id: FeedId, kind: FeedKind, replay: Option<Arc<Control>>) -> Self {
         FeedStatus {
             name,
             id,
             kind,
+            replay,
             ingested: AtomicU64::new(0),
             rejected: Default::default(),
             reconnects: AtomicU64::new(0),
@@ -89,7 +105,7 @@ impl FeedStatus {
         Duration::from_nanos(self.lag.load(Ordering::Relaxed))
     }
 
-    /// When it last gave a tick, by the service's clock.
+    /// When it last gave a tick, by the market's clock.
     pub fn last(&self) -> Option<Nanos> {
         Some(self.last.load(Ordering::Relaxed)).filter(|&last| last != 0).map(Nanos)
     }
@@ -108,6 +124,7 @@ impl FeedStatus {
         match &*self.condition() {
             Condition::Ended => return Some(format!("feed {name} has ended")),
             Condition::Failed(why) => return Some(format!("feed {name} has failed: {why}")),
+            Condition::Held => return None,
             Condition::Running => {}
         }
         match self.last() {
@@ -123,23 +140,33 @@ impl FeedStatus {
 impl FeedSink {
     /// As [`Sink::submit`], from any thread.
     pub fn take(&self, ticks: &mut Vec<Tick>, refused: &mut Vec<Refused>) -> usize {
-        let now = self.clock.now();
+        let now = self.market.now();
         let before = refused.len();
         let taken = self.ingest.submit(self.status.id, ticks, now, refused);
-        for refused in &refused[before..] {
+        self.book(taken, now, &refused[before..]);
+        taken
+    }
+
+    fn book(&self, taken: usize, now: Nanos, refused: &[Refused]) {
+        for refused in refused {
             self.status.count_rejected(refused.reason, 1);
         }
         if taken > 0 {
             self.status.ingested.fetch_add(taken as u64, Ordering::Relaxed);
             self.status.last.store(now.0, Ordering::Relaxed);
         }
-        taken
     }
 }
 
 impl Sink for FeedSink {
     fn submit(&mut self, ticks: &mut Vec<Tick>, refused: &mut Vec<Refused>) {
         self.take(ticks, refused);
+    }
+
+    fn submit_dated(&mut self, ticks: &mut Vec<Tick>, rx: &[Nanos], refused: &mut Vec<Refused>) {
+        let before = refused.len();
+        let taken = self.ingest.submit_dated(self.status.id, ticks, rx, refused);
+        self.book(taken, rx.last().copied().unwrap_or_default(), &refused[before..]);
     }
 
     fn reject(&mut self, reason: RejectReason) {
@@ -152,5 +179,36 @@ impl Sink for FeedSink {
 
     fn now(&self) -> Nanos {
         self.clock.now()
+    }
+
+    fn drive(&mut self, anchor: Anchor) {
+        self.market.drive(anchor);
+    }
+
+    fn activity(&mut self, activity: Activity) {
+        self.status.set_condition(match activity {
+            Activity::Playing => Condition::Running,
+            Activity::Held => Condition::Held,
+            Activity::Ended => Condition::Ended,
+        });
+        if activity == Activity::Ended {
+            tracing::info!(feed = self.status.name, "the replay is over");
+            self.ingest.close(self.status.id);
+        } else {
+            self.ingest.reopen(self.status.id);
+        }
+        (self.ended)();
+    }
+
+    fn room(&mut self) -> usize {
+        self.ingest.room()
+    }
+
+    fn clients(&self) -> usize {
+        self.ingest.readers.clients()
+    }
+
+    fn listen(&mut self, bell: &Bell) {
+        self.ingest.readers.listen(bell);
     }
 }

@@ -11,6 +11,7 @@ pub mod tick;
 pub mod glob;
 pub mod clock;
 pub mod limits;
+pub mod bell;
 pub mod shutdown;
 
 pub mod feed;
@@ -23,6 +24,7 @@ pub mod intake;
 pub mod metrics;
 pub mod http;
 pub mod service;
+pub mod testing;
 
 pub mod config;
 pub mod cli;

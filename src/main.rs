@@ -9,6 +9,7 @@ fn main() -> ExitCode {
     match Cli::parse().into_command() {
         Command::Serve(args) => cli::serve::run(&args),
         Command::Load(args) => cli::load::run(&args),
+        Command::Replay(args) => cli::replay::run(&args),
         Command::Watch(args) => cli::watch::run(&args),
         Command::Check(args) => cli::check::run(&args),
         Command::Info(args) => cli::info::run(&args),

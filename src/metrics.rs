@@ -295,8 +295,8 @@ impl Handles {
                 );
             }
             self.total_of("tickcast_feed_reconnects_total", &[name], feed.reconnects.load(Relaxed));
-            let running = *feed.condition() == crate::intake::Condition::Running;
-            self.level_of("tickcast_feed_up", name, u64::from(running));
+            let up = feed.condition().is_up();
+            self.level_of("tickcast_feed_up", name, u64::from(up));
             self.seconds_of("tickcast_feed_lag_seconds", name, feed.lag().as_secs_f64());
             if let Some(last) = feed.last() {
                 let silence = levels.now.since(last) as f64 / 1e9;

@@ -3,6 +3,8 @@
 //! Threads: the caller's waits for the end; one accepts; one for each shard; one for each feed that has something to
 //! run. What they share is read only, counted in atomics, or handed over (see ARCHITECTURE.md).
 
+mod feeds;
+
 use std::{
     io,
     net::{SocketAddr, TcpListener},
@@ -23,11 +25,13 @@ use tokio::{
     task::LocalSet,
 };
 
+use feeds::{ending, market_clock, open_feeds};
+
 use crate::{
     clock::Clock,
-    feed::{Feed, FeedError, Opened, Source},
+    feed::{Feed, FeedError, Source, replay::Control},
     http::{self, App},
-    intake::{Condition, FeedKind, FeedSink, FeedStatus},
+    intake::{Condition, FeedSink, FeedStatus},
     limits::Limits,
     metrics::Metrics,
     session::{
@@ -35,7 +39,7 @@ use crate::{
         shard::{Shard, Shared, ToShard},
     },
     shutdown::Stop,
-    topic::{Batch, FeedId, Ingest, Market, Outlet, handover::Handover},
+    topic::{Batch, Ingest, Market, Outlet, handover::Handover},
 };
 
 /// What the service is started with.
@@ -74,6 +78,10 @@ pub enum StartError {
     Listen { address: SocketAddr, source: io::Error },
     #[error("cannot open feed {name}")]
     Feed { name: String, source: FeedError },
+    #[error(
+        "feed {name} has clock=replay, so the market's time is its own: it must be the only feed beside push"
+    )]
+    Clocks { name: String },
     #[error("cannot set up metrics")]
     Metrics(#[from] prometheus::Error),
     #[error("cannot start a thread or its runtime")]
@@ -98,6 +106,7 @@ impl Service {
     pub fn start(setup: Setup) -> Result<Self, StartError> {
         let clock = Clock::system();
         let feeds = open_feeds(&setup)?;
+        let market_clock = market_clock(clock, &feeds)?;
         let listener = accept::listen(setup.listen, &setup.limits)
             .map_err(|source| StartError::Listen { address: setup.listen, source })?;
         let address =
@@ -121,6 +130,7 @@ impl Service {
             epoch: setup.epoch.unwrap_or_else(|| new_epoch(&clock)),
             limits: setup.limits,
             clock,
+            market: market_clock.clone(),
             ingest: Arc::clone(&ingest),
             allowed_origins: setup.allowed_origins,
             sessions: AtomicUsize::new(0),
@@ -128,12 +138,16 @@ impl Service {
             places: Places::default(),
             rejected: Rejected::default(),
             draining: AtomicBool::new(false),
+            over: AtomicBool::new(false),
             ended: Mutex::default(),
         });
+        let ended = ending(&feeds, &shared, &inboxes);
         let sink = |status: &Arc<FeedStatus>| FeedSink {
             status: Arc::clone(status),
             ingest: Arc::clone(&ingest),
             clock,
+            market: market_clock.clone(),
+            ended: Arc::clone(&ended),
         };
         let app = Arc::new(App {
             metrics: Metrics::new()?,
@@ -141,6 +155,7 @@ impl Service {
             feeds: statuses.clone(),
             push: sink(&feeds.push),
             clock,
+            market: market_clock.clone(),
             began: clock.now(),
         });
         let targets = inboxes
@@ -180,6 +195,27 @@ impl Service {
         self.feeds.iter().map(|feed| feed.name.as_str())
     }
 
+    /// The handles of its replays.
+    pub fn replays(&self) -> impl Iterator<Item = Arc<Control>> + '_ {
+        self.feeds.iter().filter_map(|feed| feed.replay.clone())
+    }
+
+    /// Clients that have subscribed, now.
+    pub fn clients(&self) -> usize {
+        self.shared.ingest.readers.clients()
+    }
+
+    /// Whether every session has been sent what it is due of all that was taken in so far.
+    pub fn is_level(&self) -> bool {
+        let asked = self.inboxes.iter().map(|inbox| {
+            let (reply, answer) = std::sync::mpsc::channel();
+            // A shard that has ended has nobody left.
+            let _ = inbox.send(ToShard::Level(reply));
+            answer
+        });
+        asked.collect::<Vec<_>>().into_iter().all(|answer| answer.recv().unwrap_or(true))
+    }
+
     /// Drains, and waits until every session has ended or the deadline has passed; says whether all ended in time.
     pub fn stop(self) -> bool {
         let deadline = self.shared.clock.now().plus(self.shared.limits.drain);
@@ -206,51 +242,6 @@ impl Service {
 
 /// How often the end of the shards is looked for; there is no join with a deadline.
 const POLL: std::time::Duration = std::time::Duration::from_millis(5);
-
-/// The feeds, opened, before their threads have them.
-struct OpenFeeds {
-    /// All of them, by id.
-    statuses: Vec<Arc<FeedStatus>>,
-    to_run: Vec<(Arc<FeedStatus>, Box<dyn Feed>)>,
-    /// The one that HTTP publishes into; it has no thread.
-    push: Arc<FeedStatus>,
-}
-
-/// Opens all sources; publishing over HTTP has a feed of its own, asked for or not.
-fn open_feeds(setup: &Setup) -> Result<OpenFeeds, StartError> {
-    let mut statuses: Vec<Arc<FeedStatus>> = Vec::new();
-    let mut to_run = Vec::new();
-    let mut push = None;
-    for source in &setup.feeds {
-        let name = unique(source.name(), &statuses);
-        let opened =
-            source.open(&setup.limits).map_err(|source| StartError::Feed { name: name.clone(), source })?;
-        match opened {
-            Opened::Feed(feed) => to_run.push((add_feed(&mut statuses, name, FeedKind::Expected), feed)),
-            Opened::Push if push.is_some() => {}
-            Opened::Push => push = Some(add_feed(&mut statuses, name, FeedKind::Pushed)),
-        }
-    }
-    let push = push.unwrap_or_else(|| {
-        let name = unique("push", &statuses);
-        add_feed(&mut statuses, name, FeedKind::Pushed)
-    });
-    Ok(OpenFeeds { statuses, to_run, push })
-}
-
-fn add_feed(statuses: &mut Vec<Arc<FeedStatus>>, name: String, kind: FeedKind) -> Arc<FeedStatus> {
-    let id = FeedId(u16::try_from(statuses.len()).unwrap_or(u16::MAX));
-    let status = Arc::new(FeedStatus::new(name, id, kind));
-    statuses.push(Arc::clone(&status));
-    status
-}
-
-/// The name, or the name with the first number from 2 on that makes it the only one.
-fn unique(name: &str, statuses: &[Arc<FeedStatus>]) -> String {
-    let taken = |name: &str| statuses.iter().any(|status| status.name == name);
-    let numbered = (2..).map(|number| format!("{name}-{number}"));
-    std::iter::once(name.to_owned()).chain(numbered).find(|name| !taken(name)).unwrap_or_default()
-}
 
 fn shard_ends(limits: &Limits) -> io::Result<(UnboundedSender<ToShard>, Ends)> {
     let (sender, inbox) = unbounded_channel();

@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::bell::Bell;
+
 /// Tells blocking threads to stop; clones share one flag.
 #[derive(Clone, Default, Debug)]
 pub struct Stop {
@@ -17,12 +19,23 @@ pub struct Stop {
 struct Inner {
     stopped: Mutex<bool>,
     changed: Condvar,
+    /// Of threads that wait for other things, too.
+    bells: Mutex<Vec<Bell>>,
 }
 
 impl Stop {
     pub fn set(&self) {
         *self.inner.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.inner.changed.notify_all();
+        self.inner.bells.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(Bell::ring);
+    }
+
+    /// Rings this bell when it is set, or at once when it is.
+    pub fn rings(&self, bell: &Bell) {
+        self.inner.bells.lock().unwrap_or_else(PoisonError::into_inner).push(bell.clone());
+        if self.is_set() {
+            bell.ring();
+        }
     }
 
     pub fn is_set(&self) -> bool {

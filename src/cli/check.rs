@@ -13,11 +13,7 @@ use std::{
 use crate::{
     cli::{complain, open_files, settings::SettingsArgs},
     config::{Fault, Faults, Gathered, KEYS, Origin, Problem},
-    feed::{
-        Source,
-        replay::{self, Recording},
-        source::Kind,
-    },
+    feed::{Source, recording::Input, source::Kind},
 };
 
 /// What a check found.
@@ -74,9 +70,10 @@ fn unopened(text: &str, gathered: &Gathered) -> Option<Fault> {
 /// Whether opening the feed would take from it what cannot be put back, or wait for a writer.
 fn is_pipe(feed: &Source) -> bool {
     match &feed.kind {
-        Kind::Replay(replay::Config { file: Recording::File(path), .. }) => {
-            path.metadata().is_ok_and(|file| !file.is_file() && !file.is_dir())
-        }
+        Kind::Replay(config) => config.inputs.iter().any(|input| match input {
+            Input::File(path) => path.metadata().is_ok_and(|file| !file.is_file() && !file.is_dir()),
+            _ => false,
+        }),
         _ => false,
     }
 }

@@ -7,7 +7,7 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Empty, Full, Limited};
 use hyper::{Request, Response, StatusCode, Uri, body::Incoming, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -153,15 +153,28 @@ impl Endpoint {
     /// # Errors
     /// When the server cannot be reached or the status is not 200.
     pub async fn get(&self, address: SocketAddr, path: &str) -> Result<Bytes, EndpointError> {
-        within("a request", &self.authority, self.get_unbounded(address, path)).await
+        let request = Request::get(path).body(Full::default())?;
+        within("a request", &self.authority, self.ask(address, request)).await
     }
 
-    async fn get_unbounded(&self, address: SocketAddr, path: &str) -> Result<Bytes, EndpointError> {
+    /// POSTs to a path of the same server, as [`Self::get`].
+    ///
+    /// # Errors
+    /// When the server cannot be reached or the status is not 200.
+    pub async fn post(&self, address: SocketAddr, path: &str, body: String) -> Result<Bytes, EndpointError> {
+        let request = Request::post(path).body(Full::from(body))?;
+        within("a request", &self.authority, self.ask(address, request)).await
+    }
+
+    async fn ask(
+        &self,
+        address: SocketAddr,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Bytes, EndpointError> {
+        let host = header::HeaderValue::from_str(&self.authority).map_err(hyper::http::Error::from)?;
+        request.headers_mut().insert(header::HOST, host);
+        request.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
         let stream = connect(address, None).await?;
-        let request = Request::get(path)
-            .header(header::HOST, &self.authority)
-            .header(header::CONNECTION, "close")
-            .body(Empty::<Bytes>::new())?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let exchange = async {
             let response = sender.send_request(request).await?;

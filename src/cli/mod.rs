@@ -21,6 +21,7 @@ mod mock;
 pub mod open_files;
 pub mod record;
 mod recordings;
+pub mod replay;
 pub mod serve;
 pub mod settings;
 pub mod version;
@@ -50,6 +51,8 @@ pub enum Command {
     Load(load::LoadArgs),
     /// Show symbols live in the terminal
     Watch(watch::WatchArgs),
+    /// Hold a server's replay: its state, pause, step, seek, speed, restart
+    Replay(replay::ReplayArgs),
     /// Check the configuration: every fault at once, or what is in force and where it comes from
     Check(SettingsArgs),
     /// Tell what recordings hold

@@ -45,6 +45,8 @@ pub struct Fanout {
     pub(super) subscriptions_max: usize,
     /// Subscriptions that must see each tick by itself: in mode `every`, or to some fields.
     pub(super) of_ticks: usize,
+    /// Holders of patterns whose subscriptions will be such: ready before the symbol is born.
+    pub(super) of_patterns: usize,
     pub(super) bounds: Bounds,
     pub(super) alike: Alike,
     pub(super) scratch: Scratch,
@@ -204,6 +206,7 @@ impl Fanout {
             stale_nanos: u64::try_from(stale.as_nanos()).unwrap_or(u64::MAX),
             subscriptions_max,
             of_ticks: 0,
+            of_patterns: 0,
             bounds: Bounds { recent_ticks: 256, history_ticks: 128 },
             alike: Alike::default(),
             scratch: Scratch::default(),
@@ -247,7 +250,7 @@ impl Fanout {
     /// Whether batches should come with their ticks. One that does not is made up for, at the cost of a look at the
     /// market for each topic.
     pub fn wants_ticks(&self) -> bool {
-        self.of_ticks > 0
+        self.of_ticks > 0 || self.of_patterns > 0
     }
 
     /// When [`Self::advance`] is next wanted.

@@ -179,7 +179,7 @@ fn next_due(now: Nanos, interval_ms: u32) -> Nanos {
 }
 
 /// Where the next tick stands among all; 0 when it is no longer among the recent ones, and older than all of them.
-fn next_order(sub: &Sub, topics: &slab::Slab<Topic>) -> u64 {
+pub(super) fn next_order(sub: &Sub, topics: &slab::Slab<Topic>) -> u64 {
     let topic = &topics[sub.topic as usize];
     if sub.base != Base::None {
         return topic.record.order;

@@ -21,6 +21,7 @@ mod apply;
 mod core;
 mod emit;
 mod fill;
+mod low_water;
 #[cfg(test)]
 mod model;
 mod patterns;
@@ -74,6 +75,13 @@ pub struct Spec {
     pub wanted: FieldSet,
     /// Whether it begins with a snapshot.
     pub snapshot: bool,
+}
+
+impl Spec {
+    /// Whether its subscription must see each tick by itself.
+    fn sees_each_tick(&self) -> bool {
+        self.mode == Mode::Every || self.wanted != FieldSet::ALL
+    }
 }
 
 impl Mode {

@@ -41,6 +41,7 @@ impl Fanout {
         let pattern = self.patterns.entry(glob.as_str().into());
         let pattern = pattern.or_insert_with(|| Pattern { glob: glob.clone(), holders: Vec::new() });
         pattern.holders.push((session.0, *spec));
+        self.of_patterns += usize::from(spec.sees_each_tick());
         Ok(())
     }
 
@@ -50,9 +51,12 @@ impl Fanout {
         let Some((_, spec)) = pattern.holders.iter_mut().find(|(holder, _)| *holder == session.0) else {
             return false;
         };
+        let before = spec.sees_each_tick();
         spec.mode = change.mode.unwrap_or(spec.mode);
         spec.interval = change.interval.unwrap_or(spec.interval);
         spec.wanted = change.wanted.unwrap_or(spec.wanted);
+        self.of_patterns += usize::from(spec.sees_each_tick());
+        self.of_patterns -= usize::from(before);
         true
     }
 
@@ -63,7 +67,12 @@ impl Fanout {
         // In order: the last one added counts.
         let text = entry.globs.remove(at);
         if let Some(pattern) = self.patterns.get_mut(&text) {
-            pattern.holders.retain(|&(holder, _)| holder != session.0);
+            let of_patterns = &mut self.of_patterns;
+            pattern.holders.retain(|(holder, spec)| {
+                let stays = *holder != session.0;
+                *of_patterns -= usize::from(!stays && spec.sees_each_tick());
+                stays
+            });
             if pattern.holders.is_empty() {
                 self.patterns.remove(&text);
             }

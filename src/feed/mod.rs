@@ -20,9 +20,11 @@ pub mod stdin;
 #[cfg(test)]
 pub(crate) mod testing;
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use crate::{
+    bell::Bell,
+    clock::Anchor,
     shutdown::Stop,
     tick::{Nanos, Tick},
 };
@@ -36,6 +38,11 @@ pub trait Sink: Send {
     /// described in `refused`; the others are taken.
     fn submit(&mut self, ticks: &mut Vec<Tick>, refused: &mut Vec<Refused>);
 
+    /// As [`Self::submit`], with the time of each by the market's clock.
+    fn submit_dated(&mut self, ticks: &mut Vec<Tick>, _rx: &[Nanos], refused: &mut Vec<Refused>) {
+        self.submit(ticks, refused);
+    }
+
     /// Counts a line or record that never became a tick.
     fn reject(&mut self, reason: RejectReason);
 
@@ -44,6 +51,36 @@ pub trait Sink: Send {
 
     /// The time, by the service's clock, for what must be stamped or paced.
     fn now(&self) -> Nanos;
+
+    /// Sets how the market's clock goes on, if the feed is one that [drives](Feed::begins) it.
+    fn drive(&mut self, _anchor: Anchor) {}
+
+    /// How the feed stands, whenever that changes; only feeds that may be held say so.
+    fn activity(&mut self, _activity: Activity) {}
+
+    /// How many ticks more may be submitted without a reader that must miss nothing missing one; with 0 the bell
+    /// [rings](Self::listen) when there may be room.
+    fn room(&mut self) -> usize {
+        usize::MAX
+    }
+
+    /// Clients that have subscribed to something.
+    fn clients(&self) -> usize {
+        0
+    }
+
+    /// Rings when there is something new to ask the sink for.
+    fn listen(&mut self, _bell: &Bell) {}
+}
+
+/// How a feed stands that may be held.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Activity {
+    Playing,
+    /// On purpose it gives nothing for now.
+    Held,
+    /// It has come to its end; it may be asked to begin again.
+    Ended,
 }
 
 /// A source of ticks, opened and ready to run.
@@ -53,6 +90,16 @@ pub trait Feed: Send {
     /// # Errors
     /// When the source breaks in a way that no later line can mend.
     fn run(self: Box<Self>, sink: &mut dyn Sink, stop: &Stop) -> Result<(), FeedError>;
+
+    /// The handle by which it may be held, if it is a replay.
+    fn replay(&self) -> Option<Arc<replay::Control>> {
+        None
+    }
+
+    /// Where the market's clock stands before the feed runs, if the feed drives it.
+    fn begins(&self) -> Option<Nanos> {
+        None
+    }
 }
 
 /// A tick that the sink did not take.

@@ -1,4 +1,4 @@
-//! Plays a schedule of ticks by the sink's clock: the thin shell that replay and simulation share.
+//! Plays a schedule of ticks by the sink's clock; and [`Speed`], which it shares with the replay.
 //!
 //! Every tick is due at a time counted from the start, never from the tick before it, so that being late once does
 //! not make everything after it late. All ticks that are due at a wake go into one batch.
@@ -107,12 +107,18 @@ pub fn play(
 
 // === impl Speed ===
 
+impl Default for Speed {
+    fn default() -> Self {
+        Speed::Times(1.0)
+    }
+}
+
 impl Speed {
     /// What [`Speed::from_str`] takes, for a person.
     pub const EXPECTED: &str = "a number from 0.001 to 1000000, or max";
 
     /// When what is due `at` after the start is due, at this speed.
-    fn due(self, start: Nanos, at: Duration) -> Nanos {
+    pub(super) fn due(self, start: Nanos, at: Duration) -> Nanos {
         match self {
             // A double holds every nanosecond of a hundred days, and nobody hears the others.
             Speed::Times(times) => start.plus(Duration::from_nanos((at.as_nanos() as f64 / times) as u64)),

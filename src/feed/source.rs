@@ -9,7 +9,7 @@
 
 use std::{fmt, io, str::FromStr};
 
-use super::{Feed, FeedError, options::Options, replay, sim, stdin};
+use super::{Feed, FeedError, options::Options, recording::Input, replay, sim, stdin};
 use crate::limits::Limits;
 
 /// A source that was named, and not opened yet.
@@ -91,8 +91,7 @@ impl Source {
 
     /// The bundled recording, over and over: what plays when no source is named.
     pub fn bundled() -> Self {
-        let config =
-            replay::Config { end: replay::End::Loop, ..replay::Config::of(replay::Recording::Bundled) };
+        let config = replay::Config { end: replay::End::Loop, ..replay::Config::of(Input::Bundled) };
         Source { name: "replay".to_owned(), text: DEFAULT.to_owned(), kind: Kind::Replay(config) }
     }
 
@@ -108,9 +107,7 @@ impl Source {
     pub fn open(&self, limits: &Limits) -> Result<Opened, FeedError> {
         let feed: Box<dyn Feed> = match &self.kind {
             Kind::Sim(config) => Box::new(sim::Sim::new(&self.name, config.clone())),
-            Kind::Replay(config) => {
-                Box::new(replay::Replay::open(&self.name, config.clone(), limits.line_bytes)?)
-            }
+            Kind::Replay(config) => Box::new(replay::Replay::open(&self.name, config, limits.line_bytes)?),
             Kind::Stdin => Box::new(stdin::LineFeed::new(&self.name, io::stdin(), limits.line_bytes)),
             Kind::Push => return Ok(Opened::Push),
         };

@@ -30,7 +30,7 @@ pub async fn symbols(shard: &Rc<Shard>) -> Result<Answer, Failure> {
 
 fn listing(shared: &Shared) -> String {
     let stale_nanos = u64::try_from(shared.limits.stale.as_nanos()).unwrap_or(u64::MAX);
-    let listing = shared.ingest.listing(shared.clock.now(), stale_nanos);
+    let listing = shared.ingest.listing(shared.market.now(), stale_nanos);
     let mut text = String::with_capacity(2 + listing.len() * 56);
     text.push('[');
     for (at, row) in listing.iter().enumerate() {
@@ -113,7 +113,7 @@ fn resolve(shared: &Shared, named: Vec<Target>) -> Result<Vec<Symbol>, Failure> 
         }
     }
     if !globs.is_empty() {
-        let listing = shared.ingest.listing(shared.clock.now(), 0);
+        let listing = shared.ingest.listing(shared.market.now(), 0);
         let matching = listing.into_iter().map(|row| row.symbol);
         symbols.extend(matching.filter(|symbol| globs.iter().any(|glob| glob.matches(symbol))));
     }

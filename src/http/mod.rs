@@ -8,6 +8,7 @@ mod dashboard;
 mod ops;
 mod market;
 mod publish;
+mod replay;
 
 use std::{cell::Cell, net::SocketAddr, rc::Rc, sync::Arc, sync::atomic::Ordering};
 
@@ -21,7 +22,7 @@ use tokio::{
 pub use answer::{Answer, Failure};
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, MarketClock},
     intake::{FeedSink, FeedStatus},
     metrics::Metrics,
     session::{
@@ -40,6 +41,7 @@ pub struct App {
     /// Where published ticks go.
     pub push: FeedSink,
     pub clock: Clock,
+    pub market: MarketClock,
     pub began: Nanos,
 }
 
@@ -57,7 +59,7 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
 
 /// The routes: path, and what may be done to it.
-const ROUTES: [(&str, &[Method]); 14] = [
+const ROUTES: [(&str, &[Method]); 15] = [
     ("/", &[Method::GET, Method::HEAD]),
     ("/assets/app.css", &[Method::GET, Method::HEAD]),
     ("/assets/app.js", &[Method::GET, Method::HEAD]),
@@ -71,6 +73,7 @@ const ROUTES: [(&str, &[Method]); 14] = [
     ("/v1/symbols", &[Method::GET, Method::HEAD]),
     ("/v1/snapshot", &[Method::GET, Method::HEAD]),
     ("/v1/publish", &[Method::POST]),
+    ("/v1/replay", &[Method::GET, Method::HEAD, Method::POST]),
     ("/debug/slow", &[Method::GET, Method::HEAD]),
 ];
 
@@ -141,6 +144,10 @@ async fn route(
         "/v1/publish" => {
             only_loopback(caller.peer, request.headers())?;
             publish::publish(app, shard, request).await
+        }
+        "/v1/replay" => {
+            only_loopback(caller.peer, request.headers())?;
+            replay::replay(app, shard, request).await
         }
         "/debug/slow" => {
             only_loopback(caller.peer, request.headers())?;

@@ -39,7 +39,7 @@ pub async fn metrics(app: &App, shard: &Rc<Shard>) -> Answer {
             }
         }
     }
-    let now = app.clock.now();
+    let now = app.market.now();
     let stale_nanos = u64::try_from(shared.limits.stale.as_nanos()).unwrap_or(u64::MAX);
     let levels = Levels {
         feeds: &app.feeds,
@@ -51,7 +51,7 @@ pub async fn metrics(app: &App, shard: &Rc<Shard>) -> Answer {
         draining: shared.draining.load(Ordering::Relaxed),
         ready: why_not_ready(app, shard).is_ok_and(|faults| faults.is_empty()),
         limits: &shared.limits,
-        uptime_seconds: now.since(app.began) as f64 / 1e9,
+        uptime_seconds: app.clock.now().since(app.began) as f64 / 1e9,
         now,
     };
     answer::metrics(app.metrics.text(&report, &levels))
@@ -72,7 +72,7 @@ fn why_not_ready(app: &App, shard: &Rc<Shard>) -> Result<Vec<String>, Failure> {
     if shared.draining.load(Ordering::Relaxed) {
         return Err(Failure::draining());
     }
-    let now = app.clock.now();
+    let now = app.market.now();
     Ok(app.feeds.iter().filter_map(|feed| feed.why_not_fresh(now, shared.limits.stale)).collect())
 }
 

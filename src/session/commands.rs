@@ -32,10 +32,21 @@ impl Core {
         match self.reader.read(&mut bytes, &shared.limits) {
             Err(error) => self.control(key, &Control::error(&error)),
             Ok(command) => {
-                self.carry_out(key, command, now);
+                self.carry_out(key, command, shared.market.at(now));
                 // Before the answer is out: what is published behind it comes as it was asked for.
                 self.wish();
+                self.join(key);
             }
+        }
+    }
+
+    /// Counts the session among the readers from its first subscription on. Only now, when ingest knows what it wishes:
+    /// a replay that waited for it begins at once.
+    fn join(&mut self, key: SessionKey) {
+        let any = self.fanout.session_subscriptions(key) > 0 || !self.fanout.globs(key).is_empty();
+        let shared = Arc::clone(&self.shared);
+        if any && let Some(session) = self.session(key) {
+            session.joined.get_or_insert_with(|| shared.ingest.readers.join());
         }
     }
 

@@ -25,6 +25,10 @@ use crate::{
 /// What the turn works on. Borrowed for the length of a call, never across an await.
 pub struct Core {
     pub shared: Arc<Shared>,
+    /// Of the shard, from 0.
+    number: usize,
+    /// Place among all ticks of the last one that came here.
+    taken: u64,
     pub fanout: Fanout,
     pub framer: Framer,
     /// By their place in the fan-out.
@@ -33,6 +37,8 @@ pub struct Core {
     pub reader: CommandReader,
     pub scratch: Vec<u8>,
     pub draining_since: Option<Nanos>,
+    /// Every feed is a replay that has ended: so does each session that has been sent everything.
+    pub over: bool,
     /// Where ingest reads whether batches should come with their ticks.
     wants_ticks: Arc<AtomicBool>,
     batches: Vec<Arc<Batch>>,
@@ -62,12 +68,15 @@ pub enum Due {
 }
 
 impl Core {
-    pub fn new(shared: &Arc<Shared>, wants_ticks: Arc<AtomicBool>) -> Self {
+    pub fn new(shared: &Arc<Shared>, number: usize, wants_ticks: Arc<AtomicBool>) -> Self {
         let now = shared.clock.now();
         let limits = &shared.limits;
         let pause_nanos = u64::try_from(limits.pause.as_nanos()).unwrap_or(u64::MAX);
         Core {
-            fanout: Fanout::new(now, limits.stale, limits.subscriptions),
+            number,
+            taken: 0,
+            over: false,
+            fanout: Fanout::new(shared.market.at(now), limits.stale, limits.subscriptions),
             framer: Framer::new(limits.frame_bytes),
             sessions: Vec::new(),
             stats: Stats::default(),
@@ -104,22 +113,40 @@ impl Core {
             let frames = self.stats.frames_sent - self.round.frames;
             self.pace.round_is_over(done, frames, self.fanout.delivered() - self.round.ticks);
         }
+        self.note_mark(done);
         if self.fanout.has_ready() {
             return if self.pace.may_write(done) { Due::Now } else { Due::At(self.pace.until()) };
         }
-        self.fanout.next_due().map_or(Due::Never, Due::At)
+        self.fanout.next_due().map_or(Due::Never, |due| Due::At(self.shared.market.when(due)))
+    }
+
+    /// Lets a replay that waits for its readers know how far they have come here.
+    fn note_mark(&mut self, now: Nanos) {
+        let readers = &self.shared.ingest.readers;
+        if !readers.is_watched() {
+            return;
+        }
+        let sessions = &self.sessions;
+        let is_waited_for = |key: SessionKey| {
+            let session = sessions.get(key.0 as usize).and_then(Option::as_deref);
+            session.is_some_and(|session| session.is_waited_for(now))
+        };
+        let mark = self.fanout.low_water(self.taken, readers.held_max(), is_waited_for);
+        readers.note(self.number, mark);
     }
 
     /// Takes in the batches that wait, and the time: sessions become ready.
-    fn take_in(&mut self, handover: &Handover<Batch>, now: Nanos) {
+    pub(super) fn take_in(&mut self, handover: &Handover<Batch>, now: Nanos) {
         let mut batches = std::mem::take(&mut self.batches);
         let shared = Arc::clone(&self.shared);
+        let now = shared.market.at(now);
         if handover.take(&mut batches).missed {
             self.stats.resyncs += 1;
             self.stats.limits[LimitHit::ShardQueue as usize] += 1;
             self.fanout.resync(now, &*shared.ingest);
         }
         for batch in batches.drain(..) {
+            self.taken = batch.order;
             self.fanout.apply(&batch, now, &*shared.ingest);
         }
         self.batches = batches;
@@ -184,7 +211,7 @@ impl Core {
         let framing = session.framing();
         crate::wire::frame::write_control(message, framing, &mut self.scratch, &mut session.control);
         session.control_frames += 1;
-        session.frame_at = self.shared.clock.now();
+        session.frame_at = self.shared.market.now();
         if self.scratch.capacity() > 64 * 1024 {
             self.scratch = Vec::new();
         }

@@ -42,7 +42,7 @@ impl EventBody {
         let transport = Transport::Events { waker: None, wanted_since: None, kill };
         let budget = Budget::new(&shard.shared.limits, now);
         let mut core = shard.core.borrow_mut();
-        let key = core.open(Session::new(transport, peer, number, budget, now));
+        let key = core.open(Session::new(transport, peer, number, budget, now, shard.shared.market.at(now)));
         core.command(key, command, now);
         EventBody { shard: Rc::clone(shard), key, _place: place }
     }
@@ -57,6 +57,9 @@ impl Body for EventBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let polled = self.shard.core.borrow_mut().pull(self.key, context);
+        if self.shard.shared.ingest.readers.is_watched() {
+            self.shard.wake();
+        }
         polled.map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
     }
 }
@@ -87,16 +90,17 @@ impl Core {
             return Poll::Ready(None);
         }
         self.framer.begin(FrameSize::Full, Framing::Events);
-        let tally = self.fanout.fill(key, now, &*self.shared.ingest, &mut self.framer);
+        let market = self.shared.market.at(now);
+        let tally = self.fanout.fill(key, market, &*self.shared.ingest, &mut self.framer);
         let Some(frame) = self.framer.finish() else { return Poll::Pending };
         let bytes = Bytes::copy_from_slice(frame.bytes);
         self.fanout.accepted(&tally);
-        self.stats.ages.observe(frame.rx, frame.taken_in, now);
+        self.stats.ages.observe(frame.rx, frame.taken_in, market);
         Poll::Ready(Some(self.pulled(key, bytes, 1)))
     }
 
     fn pulled(&mut self, key: SessionKey, bytes: Bytes, frames: u32) -> Bytes {
-        let now = self.shared.clock.now();
+        let now = self.shared.market.now();
         if let Some(session) = self.session(key) {
             session.frame_at = now;
             session.frames_sent += u64::from(frames);

@@ -134,8 +134,9 @@ impl Core {
         self.stats.frames_sent += frames;
         if let Some(in_flight) = session.in_flight.take() {
             self.fanout.accepted(&in_flight.tally);
-            self.stats.ages.observe(&in_flight.rx, in_flight.taken_in, *now);
-            session.frame_at = *now;
+            let market = self.shared.market.at(*now);
+            self.stats.ages.observe(&in_flight.rx, in_flight.taken_in, market);
+            session.frame_at = market;
         }
         if std::mem::take(&mut session.reading_held) {
             session.wake();
@@ -155,7 +156,8 @@ impl Core {
         let behind = self.session(key).is_some_and(|session| session.behind_since.is_some());
         let size = if behind { FrameSize::Small } else { FrameSize::Full };
         self.framer.begin(size, Framing::WebSocket);
-        let tally = self.fanout.fill(key, now, &*self.shared.ingest, &mut self.framer);
+        let market = self.shared.market.at(now);
+        let tally = self.fanout.fill(key, market, &*self.shared.ingest, &mut self.framer);
         self.framer.hold().map(|frame| Made { frame, tally })
     }
 
@@ -182,6 +184,7 @@ impl Core {
             Err(_) => return Written::Broken,
         };
         *now = self.shared.clock.now();
+        let market = self.shared.market.at(*now);
         self.stats.bytes_sent += taken as u64;
         session.note_progress(taken, *now);
         if taken < frame.bytes.len() {
@@ -192,10 +195,10 @@ impl Core {
             return Written::All;
         }
         session.frames_sent += 1;
-        session.frame_at = *now;
+        session.frame_at = market;
         self.stats.frames_sent += 1;
         self.fanout.accepted(tally);
-        self.stats.ages.observe(frame.rx, frame.taken_in, *now);
+        self.stats.ages.observe(frame.rx, frame.taken_in, market);
         if self.fanout.is_drained(key) { Written::Level } else { Written::All }
     }
 
@@ -245,7 +248,7 @@ impl Core {
         }
         session.control_frames += 1;
         match session.transport {
-            // A client that closed has been answered by the WebSocket layer.
+            // A client that closed has been answered by the WebSocket layer, and at the end of a market it is written before.
             Transport::Socket { .. } if reason != CloseReason::Normal => {
                 frame::write_close(reason, &mut session.control);
             }

@@ -94,7 +94,14 @@ pub async fn upgrade(
     let now = shared.clock.now();
     let number = shared.session_numbers.fetch_add(1, Ordering::Relaxed);
     let transport = Transport::Socket { stream: Rc::clone(&stream), waker: None };
-    let session = Session::new(transport, peer.ip(), number, Budget::new(&shared.limits, now), now);
+    let session = Session::new(
+        transport,
+        peer.ip(),
+        number,
+        Budget::new(&shared.limits, now),
+        now,
+        shared.market.at(now),
+    );
     let key = shard.core.borrow_mut().open(session);
     let place = match verdict {
         Ok(place) => {

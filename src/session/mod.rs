@@ -16,6 +16,7 @@ pub mod boundary;
 pub mod budget;
 pub mod commands;
 pub mod core;
+mod end;
 pub mod events;
 pub mod flush;
 pub mod group;

@@ -92,7 +92,8 @@ impl Future for SessionTask {
             task.held = (None, None);
         }
         // Commands of this client may have told others something, and made sessions ready: the turn is next.
-        if core.fanout.has_ready() {
+        // A replay may wait for what this one has just taken.
+        if core.fanout.has_ready() || core.shared.ingest.readers.is_watched() {
             task.shard.wake();
         }
         result

@@ -25,7 +25,7 @@ use super::{
     stats::Report,
 };
 use crate::{
-    clock::Clock,
+    clock::{Clock, MarketClock},
     limits::Limits,
     topic::{Batch, Ingest, handover::Handover},
 };
@@ -34,7 +34,10 @@ use crate::{
 pub struct Shared {
     pub limits: Limits,
     pub epoch: String,
+    /// The world's: for sockets.
     pub clock: Clock,
+    /// The market's: for ticks, and for whatever follows them.
+    pub market: MarketClock,
     pub ingest: Arc<Ingest>,
     /// Origins that pages may come from, beside the server's own; `*` for all.
     pub allowed_origins: Vec<String>,
@@ -43,6 +46,8 @@ pub struct Shared {
     pub places: Places,
     pub rejected: Rejected,
     pub draining: AtomicBool,
+    /// Every feed is a replay that has ended.
+    pub over: AtomicBool,
     /// Last words of shards that have ended, by their numbers: the books balance until the process is gone.
     pub ended: Mutex<HashMap<usize, Report>>,
 }
@@ -53,6 +58,10 @@ pub enum ToShard {
     Report(oneshot::Sender<Report>),
     Slowest(usize, oneshot::Sender<Vec<SlowSession>>),
     Drain,
+    /// Whether every feed is a replay that has ended.
+    Over(bool),
+    /// Asks whether every session has been sent what it is due.
+    Level(std::sync::mpsc::Sender<bool>),
 }
 
 /// A session, as `GET /debug/slow` shows it.
@@ -106,7 +115,7 @@ impl Shard {
         wake: Arc<Notify>,
         wants_ticks: Arc<AtomicBool>,
     ) -> Rc<Self> {
-        let core = RefCell::new(Core::new(&shared, wants_ticks));
+        let core = RefCell::new(Core::new(&shared, number, wants_ticks));
         Rc::new(Shard { shared, number, core, handover, wake })
     }
 
@@ -135,7 +144,8 @@ impl Shard {
             // With work left, only look whether anything else is there, and give the runtime its share.
             let wait = match due {
                 Due::Now => Duration::ZERO,
-                Due::At(time) => Duration::from_nanos(time.since(self.shared.clock.now())),
+                // No longer than to the next sweep: a market's time that stands may never come.
+                Due::At(time) => Duration::from_nanos(time.since(self.shared.clock.now())).min(SWEEP),
                 Due::Never => SWEEP,
             };
             tokio::select! {
@@ -169,6 +179,8 @@ impl Shard {
             ToShard::Report(reply) => drop(reply.send(self.core.borrow_mut().report())),
             ToShard::Slowest(count, reply) => drop(reply.send(self.core.borrow().slowest(count))),
             ToShard::Drain => self.core.borrow_mut().drain(),
+            ToShard::Level(reply) => drop(reply.send(self.core.borrow_mut().is_level(&self.handover))),
+            ToShard::Over(over) => self.core.borrow_mut().set_over(over, &self.handover),
         }
     }
 }

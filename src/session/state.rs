@@ -8,6 +8,7 @@ use super::budget::Budget;
 use crate::{
     fanout::Tally,
     tick::Nanos,
+    topic::readers::Joined,
     wire::{CloseReason, Framing, TakenIn, control::Pace},
 };
 
@@ -37,11 +38,14 @@ pub struct Session {
     pub unacknowledged_bytes: usize,
     /// When it last refused one.
     pub blocked_at: Nanos,
-    /// When the last frame with a message went out; pings and pongs, which pages never see, do not count.
+    /// When the last frame with a message went out, by the market's clock; pings and pongs, which pages never see, do not
+    /// count.
     pub frame_at: Nanos,
     pub heard_at: Nanos,
     pub pinged_at: Nanos,
     pub budget: Budget,
+    /// It has subscribed, and is counted among the readers.
+    pub joined: Option<Joined>,
     pub frames_sent: u64,
     pub bytes_sent: u64,
     /// Read on when the control lane has room again.
@@ -83,8 +87,19 @@ pub struct Closing {
     pub said: bool,
 }
 
+/// A client that takes no byte for this long is waited for no more, where `limits.progress` has not ended it before.
+const WAITED_FOR_NANOS: u64 = 10_000_000_000;
+
 impl Session {
-    pub fn new(transport: Transport, peer: IpAddr, number: u64, budget: Budget, now: Nanos) -> Self {
+    /// `now` by the world's clock, `market` by the market's.
+    pub fn new(
+        transport: Transport,
+        peer: IpAddr,
+        number: u64,
+        budget: Budget,
+        now: Nanos,
+        market: Nanos,
+    ) -> Self {
         Session {
             transport,
             peer,
@@ -102,10 +117,11 @@ impl Session {
             progress_at: now,
             unacknowledged_bytes: 0,
             blocked_at: now,
-            frame_at: now,
+            frame_at: market,
             heard_at: now,
             pinged_at: now,
             budget,
+            joined: None,
             frames_sent: 0,
             bytes_sent: 0,
             reading_held: false,
@@ -131,6 +147,15 @@ impl Session {
 
     pub fn is_open(&self) -> bool {
         self.closing.is_none()
+    }
+
+    /// Whether a replay that loses nothing still waits for it: not for one that takes no byte.
+    pub fn is_waited_for(&self, now: Nanos) -> bool {
+        let stalled_since = match &self.transport {
+            Transport::Socket { .. } => self.blocked.then_some(self.progress_at),
+            Transport::Events { wanted_since, .. } => *wanted_since,
+        };
+        self.closing.is_none() && stalled_since.is_none_or(|since| now.since(since) < WAITED_FOR_NANOS)
     }
 
     pub fn wake(&mut self) {

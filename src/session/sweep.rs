@@ -39,7 +39,7 @@ impl Core {
     pub fn sweep(&mut self) {
         let now = self.shared.clock.now();
         let shared = Arc::clone(&self.shared);
-        self.fanout.find_stale(now);
+        self.fanout.find_stale(shared.market.at(now));
         self.tell();
         for place in 0..self.sessions.len() {
             let key = SessionKey(u32::try_from(place).unwrap_or(u32::MAX));
@@ -55,10 +55,13 @@ impl Core {
             }
         }
         self.sweep_drain(now);
+        self.sweep_end();
     }
 
     /// Pings, heartbeats and the pace of a session that is well.
     fn tend(&mut self, key: SessionKey, limits: &Limits, now: Nanos) {
+        // Heartbeats are the market's: they say as of when what is shown is true.
+        let market = self.shared.market.at(now);
         let Some(session) = self.session(key) else { return };
         if session.closing.is_some() {
             return;
@@ -70,8 +73,8 @@ impl Core {
         let ping = is_socket && !session.blocked && now.since(session.pinged_at) >= nanos(limits.ping);
         let heartbeat = !session.blocked
             && session.control.is_empty()
-            && now.since(session.frame_at) >= nanos(limits.heartbeat);
-        let at_rest = now.since(session.frame_at) >= AT_REST_AFTER_NANOS;
+            && market.since(session.frame_at) >= nanos(limits.heartbeat);
+        let at_rest = market.since(session.frame_at) >= AT_REST_AFTER_NANOS;
         if ping {
             session.pinged_at = now;
             frame::write_ping(&mut session.control);
@@ -81,13 +84,13 @@ impl Core {
             self.control(key, &Control::PaceStatus { pace });
         }
         if heartbeat {
-            self.heartbeat(key, now);
+            self.heartbeat(key, market);
         }
         if ping || changed || heartbeat {
             self.flush(key);
         }
         if at_rest {
-            self.fanout.give_back(key, now);
+            self.fanout.give_back(key, market);
         }
     }
 
@@ -161,6 +164,7 @@ impl Core {
             Transport::Socket { stream, .. } => socket::unsent_bytes(&**stream),
             Transport::Events { .. } => 0,
         };
+        let market = self.shared.market.at(now);
         let since = |then: Nanos| now.since(then) / 1_000_000;
         let blocked_ms = if session.blocked { since(session.progress_at) } else { 0 };
         let why = if session.blocked {
@@ -179,7 +183,7 @@ impl Core {
             blocked_ms,
             dirty: behind.dirty,
             pending_ticks: behind.ticks,
-            oldest_ms: behind.oldest.map_or(0, since),
+            oldest_ms: behind.oldest.map_or(0, |oldest| market.since(oldest) / 1_000_000),
             kernel_unsent_bytes,
             waiting_bytes: session.waiting_bytes(),
             subscriptions: self.fanout.session_subscriptions(key),

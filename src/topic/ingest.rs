@@ -8,7 +8,9 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use super::{Batch, Birth, Detail, FeedId, Image, Market, Stamped, Store, TopicId, handover::Handover};
+use super::{
+    Batch, Birth, Detail, FeedId, Image, Market, Readers, Stamped, Store, TopicId, handover::Handover,
+};
 use crate::{
     feed::Refused,
     tick::{Nanos, State, Symbol, Tick},
@@ -27,6 +29,7 @@ pub struct Outlet {
 pub struct Ingest {
     market: Mutex<Market>,
     outlets: Vec<Outlet>,
+    pub readers: Arc<Readers>,
 }
 
 /// One row of `GET /v1/symbols`.
@@ -42,7 +45,8 @@ const CHUNK: usize = 1024;
 
 impl Ingest {
     pub fn new(market: Market, outlets: Vec<Outlet>) -> Self {
-        Ingest { market: Mutex::new(market), outlets }
+        let readers = Arc::new(Readers::new(outlets.len(), market.ring_ticks_max()));
+        Ingest { market: Mutex::new(market), outlets, readers }
     }
 
     /// Takes ticks in and hands them on; the vector is left empty. Says how many were taken.
@@ -54,12 +58,30 @@ impl Ingest {
         refused: &mut Vec<Refused>,
     ) -> usize {
         let mut market = self.lock();
-        let wanted = self.outlets.iter().any(|outlet| outlet.wants_ticks.load(Ordering::Relaxed));
-        let detail = if wanted { Detail::Ticks } else { Detail::Records };
-        let batch = market.ingest(feed, ticks, rx, refused, detail);
+        let batch = market.ingest(feed, ticks, rx, refused, self.detail());
         let taken = batch.taken;
         self.publish(batch);
         taken
+    }
+
+    /// As [`Self::submit`], with a time of receipt for each tick.
+    pub fn submit_dated(
+        &self,
+        feed: FeedId,
+        ticks: &mut Vec<Tick>,
+        rx: &[Nanos],
+        refused: &mut Vec<Refused>,
+    ) -> usize {
+        let mut market = self.lock();
+        let batch = market.ingest_dated(feed, ticks, rx, refused, self.detail());
+        let taken = batch.taken;
+        self.publish(batch);
+        taken
+    }
+
+    fn detail(&self) -> Detail {
+        let wanted = self.outlets.iter().any(|outlet| outlet.wants_ticks.load(Ordering::Relaxed));
+        if wanted { Detail::Ticks } else { Detail::Records }
     }
 
     /// Marks the topics of a feed that has ended.
@@ -67,6 +89,17 @@ impl Ingest {
         let mut market = self.lock();
         let batch = market.close(feed);
         self.publish(batch);
+    }
+
+    /// The feed gives ticks again after it had ended. Readers learn of it with the first tick of each topic.
+    pub fn reopen(&self, feed: FeedId) {
+        self.lock().reopen(feed);
+    }
+
+    /// How many ticks more may come without a reader in mode `every` missing one.
+    pub fn room(&self) -> usize {
+        let order = self.lock().order();
+        self.readers.room(order)
     }
 
     pub fn topics(&self) -> usize {

@@ -65,6 +65,31 @@ impl Market {
         refused: &mut Vec<Refused>,
         detail: Detail,
     ) -> Batch {
+        self.take_all(feed, ticks, |_| rx, refused, detail)
+    }
+
+    /// As [`Self::ingest`], with a time of receipt for each tick; the times rise.
+    pub fn ingest_dated(
+        &mut self,
+        feed: FeedId,
+        ticks: &mut Vec<Tick>,
+        rx: &[Nanos],
+        refused: &mut Vec<Refused>,
+        detail: Detail,
+    ) -> Batch {
+        debug_assert_eq!(ticks.len(), rx.len(), "each tick has its time");
+        self.take_all(feed, ticks, |index| rx.get(index).copied().unwrap_or_default(), refused, detail)
+    }
+
+    #[inline]
+    fn take_all(
+        &mut self,
+        feed: FeedId,
+        ticks: &mut Vec<Tick>,
+        rx: impl Fn(usize) -> Nanos,
+        refused: &mut Vec<Refused>,
+        detail: Detail,
+    ) -> Batch {
         let mut batch = Batch::default();
         let before = self.order;
         for (index, tick) in ticks.iter().enumerate() {
@@ -76,13 +101,14 @@ impl Market {
                 }
             };
             self.touch(id, before);
-            let record = self.take(id, tick, rx);
+            let record = self.take(id, tick, rx(index));
             if detail == Detail::Ticks {
                 batch.ticks.push(stamp(id, record));
             }
         }
         ticks.clear();
         batch.taken = (self.order - before) as usize;
+        batch.order = self.order;
         let topics = &self.topics;
         let touched = self.touched.drain(..);
         batch.touched.extend(touched.map(|topic| Touched { topic, record: topics[topic.0 as usize].record }));
@@ -91,7 +117,7 @@ impl Market {
 
     /// Marks the topics of a feed that has ended.
     pub fn close(&mut self, feed: FeedId) -> Batch {
-        let mut batch = Batch::default();
+        let mut batch = Batch { order: self.order, ..Batch::default() };
         for (topic, id) in self.topics.iter_mut().zip(0..) {
             if topic.feed == feed && !topic.closed {
                 topic.closed = true;
@@ -99,6 +125,22 @@ impl Market {
             }
         }
         batch
+    }
+
+    /// Takes back [`Self::close`]: shards learn of it with the next ticks.
+    pub fn reopen(&mut self, feed: FeedId) {
+        for topic in self.topics.iter_mut().filter(|topic| topic.feed == feed) {
+            topic.closed = false;
+        }
+    }
+
+    /// Ticks taken in, over all topics: the place of the last one.
+    pub fn order(&self) -> u64 {
+        self.order
+    }
+
+    pub fn ring_ticks_max(&self) -> usize {
+        self.ring_ticks_max
     }
 
     pub fn len(&self) -> usize {

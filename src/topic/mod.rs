@@ -9,6 +9,7 @@
 pub mod handover;
 pub mod ingest;
 pub mod market;
+pub mod readers;
 pub mod record;
 pub mod ring;
 
@@ -21,6 +22,7 @@ use crate::tick::{Fields, Nanos, State, Symbol};
 
 pub use ingest::{Ingest, Listing, Outlet};
 pub use market::{Image, Market};
+pub use readers::Readers;
 pub use record::Record;
 
 /// Place of a topic in the market: dense, given once, never reused.
@@ -76,6 +78,8 @@ pub struct Batch {
     pub births: Vec<Birth>,
     /// How many ticks it stands for.
     pub taken: usize,
+    /// Place of the last tick among all that were taken in.
+    pub order: u64,
     /// All of them with [`Detail::Ticks`], otherwise none.
     pub ticks: Vec<Stamped>,
     /// The topics of the ticks, each once, in the order of their first: who needs no single ticks takes these.

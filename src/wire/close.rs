@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
 pub enum CloseReason {
-    /// The client closed.
+    /// The client closed, or the replay is over.
     Normal,
     /// The server is stopping.
     Drain,
@@ -104,7 +104,9 @@ impl CloseReason {
     /// The reason phrase in the close frame: what happened, and what to do.
     pub const fn phrase(self) -> &'static str {
         match self {
-            CloseReason::Normal | CloseReason::Gone => "",
+            CloseReason::Gone => "",
+            // A client that closes is answered with its own words.
+            CloseReason::Normal => "the replay is over",
             CloseReason::Drain => "the server is stopping: come back after retry_ms",
             CloseReason::ProtocolError => "the WebSocket protocol was broken",
             CloseReason::UnsupportedData => "binary messages are not spoken here: send JSON text",

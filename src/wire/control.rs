@@ -143,6 +143,8 @@ pub enum Control<'a> {
     Drain {
         retry_ms: u64,
     },
+    /// Every feed is a replay that has ended.
+    End,
 }
 
 impl Control<'_> {

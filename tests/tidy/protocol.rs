@@ -155,6 +155,7 @@ fn announcements() -> Vec<String> {
         Control::PaceStatus { pace: Pace::Conflating },
         Control::Heartbeat { ts: now, asof: now, dirty: 0, oldest_ms: 0 },
         Control::Drain { retry_ms: 1730 },
+        Control::End,
     ]
     .iter()
     .map(control)
@@ -174,7 +175,8 @@ fn is_shown(message: &Control<'_>) {
         | Control::Pong { .. }
         | Control::List { .. }
         | Control::Error { .. }
-        | Control::Drain { .. } => {}
+        | Control::Drain { .. }
+        | Control::End => {}
     }
 }
 
@@ -293,7 +295,7 @@ fn every_route_and_every_error_over_http_is_in_the_table() {
         })
         .collect();
     assert_eq!(shown, routes);
-    for file in ["answer", "market", "ops", "publish", "mod"] {
+    for file in ["answer", "market", "ops", "publish", "replay", "mod"] {
         for code in codes(&read(&format!("src/http/{file}.rs"))) {
             assert!(page.contains(&format!("`{code}`")), "{code}, of src/http/{file}.rs, is not on the page");
         }

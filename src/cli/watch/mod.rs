@@ -95,6 +95,10 @@ pub fn run(args: &WatchArgs) -> ExitCode {
     runtime.shutdown_background();
     match watched {
         Ok(()) => ExitCode::SUCCESS,
+        Err(WatchError::Over) => {
+            complain("tickcast watch: the replay is over\n");
+            ExitCode::SUCCESS
+        }
         // Whoever read our output has seen enough.
         Err(WatchError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => give_up(&error.to_string()),

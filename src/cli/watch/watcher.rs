@@ -36,6 +36,8 @@ pub enum WatchError {
     Endpoint(#[from] EndpointError),
     #[error("the server closed with {code}, and does not want us back{reason}")]
     Dismissed { code: u16, reason: String },
+    #[error("the replay is over")]
+    Over,
     #[error("cannot use the terminal or the output: {0}")]
     Output(#[from] io::Error),
 }
@@ -76,6 +78,8 @@ pub const SILENCE: Duration = Duration::from_secs(30);
 pub const HEARTBEATS_MISSED: u32 = 3;
 /// How long a server may take to answer our close.
 pub const GOODBYE: Duration = Duration::from_secs(1);
+/// The code that says: there is nothing more to show.
+const OVER: u16 = 1000;
 /// Codes that say: the same would happen again.
 pub const DISMISSED: std::ops::RangeInclusive<u16> = 4100..=4199;
 
@@ -211,6 +215,9 @@ impl<'a, F: Face> Watcher<'a, F> {
                 } else {
                     format!(": {}", printable(&frame.reason))
                 };
+                if code == OVER {
+                    return Err(WatchError::Over);
+                }
                 if DISMISSED.contains(&code) {
                     return Err(WatchError::Dismissed { code, reason });
                 }

@@ -1,13 +1,13 @@
 //! A replay gives what the file says, when it says so, round after round.
 
-use std::{fs, time::Duration};
+use std::{fs, path::PathBuf, time::Duration};
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::feed::{
     RejectReason,
-    recording::{Header, Writer},
+    recording::{Header, Input, Writer},
     testing::{TestSink, tick},
 };
 
@@ -35,7 +35,7 @@ impl TempFile {
     }
 
     fn config(&self) -> Config {
-        Config { speed: Speed::Max, ..Config::of(Recording::File(self.0.clone())) }
+        Config { speed: Speed::Max, ..Config::of(Input::File(self.0.clone())) }
     }
 }
 
@@ -45,34 +45,39 @@ impl Drop for TempFile {
     }
 }
 
-fn open(config: Config) -> Replay {
+fn open(config: &Config) -> Replay {
     Replay::open("replay", config, LINE_BYTES_MAX).unwrap()
 }
 
-fn play(config: Config, sink: &mut TestSink, stop: &Stop) -> Result<(), FeedError> {
+fn play(config: &Config, sink: &mut TestSink, stop: &Stop) -> Result<(), FeedError> {
     Box::new(open(config)).run(sink, stop)
 }
 
 /// When the first `count` ticks are due, in microseconds.
-fn due(config: Config, count: usize) -> Vec<u128> {
-    let mut replay = open(config);
+fn due(config: &Config, count: usize) -> Vec<u128> {
+    let mut tape = Tape::open("replay", config, LINE_BYTES_MAX).unwrap();
     let mut sink = TestSink::default();
-    (0..count).map_while(|_| replay.next(&mut sink).unwrap()).map(|timed| timed.at.as_micros()).collect()
+    let places = (0..count).map_while(|_| {
+        let place = tape.peek(&mut sink).unwrap()?;
+        tape.take();
+        Some(place.at.as_micros())
+    });
+    places.collect()
 }
 
 #[test]
 fn ticks_are_due_as_they_were_received() {
     let file = TempFile::with_times("due", &[5_000, 5_000, 7_500, 7_400, 9_000]);
     // A receive time that goes back is due at once.
-    assert_eq!(due(file.config(), 10), [0, 0, 2_500, 2_500, 4_000]);
+    assert_eq!(due(&file.config(), 10), [0, 0, 2_500, 2_500, 4_000]);
 }
 
 #[test]
 fn times_go_on_rising_across_rounds() {
     let file = TempFile::with_times("rounds", &[1_000, 3_000]);
     let config = Config { end: End::Loop, ..file.config() };
-    let gap = LOOP_GAP.as_micros();
-    assert_eq!(due(config, 5), [0, 2_000, 2_000 + gap, 4_000 + gap, 4_000 + 2 * gap]);
+    let gap = ROUND_GAP.as_micros();
+    assert_eq!(due(&config, 5), [0, 2_000, 2_000 + gap, 4_000 + gap, 4_000 + 2 * gap]);
 }
 
 #[test]
@@ -84,14 +89,14 @@ fn lines_without_a_receive_time_go_by_their_event_time_or_with_the_line_before()
         {\"symbol\":\"A\",\"bid\":4,\"ts\":4000}\n\
         {\"symbol\":\"A\",\"bid\":5,\"ts\":1,\"rx\":6000}\n";
     let file = TempFile::new("no-rx", content.as_bytes());
-    assert_eq!(due(file.config(), 10), [0, 0, 0, 3_000, 5_000]);
+    assert_eq!(due(&file.config(), 10), [0, 0, 0, 3_000, 5_000]);
 }
 
 #[test]
 fn every_speed_plays_the_same_ticks() {
     let bundled = |speed, step| {
         let mut sink = TestSink { step, ..TestSink::default() };
-        play(Config { speed, ..Config::of(Recording::Bundled) }, &mut sink, &Stop::default()).unwrap();
+        play(&Config { speed, ..Config::of(Input::Bundled) }, &mut sink, &Stop::default()).unwrap();
         sink
     };
     let fast = bundled(Speed::Max, Duration::ZERO);
@@ -111,7 +116,7 @@ fn what_is_due_goes_into_one_batch_and_its_delay_is_reported() {
     let file = TempFile::with_times("batch", &[0, 0, 6_000_000, 106_000_000]);
     let mut sink = TestSink { step: Duration::from_secs(5), ..TestSink::default() };
     let config = Config { speed: Speed::Times(10.0), ..file.config() };
-    play(config, &mut sink, &Stop::default()).unwrap();
+    play(&config, &mut sink, &Stop::default()).unwrap();
     assert_eq!(sink.batches, [3, 1]);
     // Due at 0 s and at 10.6 s, by the clock of a replay at ten times the speed; taken at 5 s and 15 s or later.
     assert_eq!(sink.lags[0], Duration::from_secs(5));
@@ -122,10 +127,9 @@ fn what_is_due_goes_into_one_batch_and_its_delay_is_reported() {
 #[test]
 fn a_replay_that_was_held_up_catches_up_and_keeps_its_schedule() {
     let file = TempFile::with_times("late", &[0, 1_000, 2_000, 3_000]);
-    let mut replay = open(file.config());
     // The first look at the time after the start is half a second late: everything is due by then.
     let mut sink = TestSink { step: Duration::from_millis(500), ..TestSink::default() };
-    pace::play(&mut replay, Speed::Times(1.0), &mut sink, &Stop::default()).unwrap();
+    play(&Config { speed: Speed::Times(1.0), ..file.config() }, &mut sink, &Stop::default()).unwrap();
     assert_eq!(sink.batches, [4]);
     assert_eq!(sink.lags, [Duration::from_millis(500)]);
 }
@@ -135,7 +139,7 @@ fn a_loop_goes_on_until_it_is_stopped() {
     let file = TempFile::with_times("loop", &[0, 10, 20]);
     let stop = Stop::default();
     let mut sink = TestSink { stop_after: Some((3_000, stop.clone())), ..TestSink::default() };
-    play(Config { end: End::Loop, ..file.config() }, &mut sink, &stop).unwrap();
+    play(&Config { end: End::Loop, ..file.config() }, &mut sink, &stop).unwrap();
     assert!(sink.ticks.len() >= 3_000);
     let first: Vec<_> = sink.ticks[..3].to_vec();
     assert!(sink.ticks.chunks_exact(3).all(|round| round == first));
@@ -147,7 +151,7 @@ fn a_wait_ends_when_it_is_stopped() {
     let file = TempFile::with_times("stop", &[0, 864_000_000_000]);
     let stop = Stop::default();
     let mut sink = TestSink { stop_after: Some((1, stop.clone())), ..TestSink::default() };
-    play(Config { speed: Speed::Times(1.0), ..file.config() }, &mut sink, &stop).unwrap();
+    play(&Config { speed: Speed::Times(1.0), ..file.config() }, &mut sink, &stop).unwrap();
     assert_eq!(sink.ticks.len(), 1);
 }
 
@@ -161,7 +165,7 @@ fn broken_lines_are_counted_and_skipped() {
         {\"symbol\":\"A\",\"bid\":2,\"rx\":3}\n";
     let file = TempFile::new("broken", content.as_bytes());
     let mut sink = TestSink::default();
-    play(file.config(), &mut sink, &Stop::default()).unwrap();
+    play(&file.config(), &mut sink, &Stop::default()).unwrap();
     assert_eq!(sink.ticks.len(), 2);
     assert_eq!(sink.rejected, [RejectReason::Syntax, RejectReason::Value]);
 }
@@ -173,7 +177,7 @@ fn a_cut_file_is_played_up_to_the_cut() {
     let whole = fs::read(&file.0).unwrap();
     fs::write(&file.0, &whole[..whole.len() / 2]).unwrap();
     let mut sink = TestSink::default();
-    play(file.config(), &mut sink, &Stop::default()).unwrap();
+    play(&file.config(), &mut sink, &Stop::default()).unwrap();
     assert!((1_000..20_000).contains(&sink.ticks.len()), "{}", sink.ticks.len());
     assert!(sink.rejected.is_empty());
 }
@@ -183,7 +187,7 @@ fn a_recording_without_a_tick_is_an_error_and_no_endless_loop() {
     let file = TempFile::new("empty", b"{\"tickcast\":\"recording\",\"version\":1}\nbroken\n");
     for end in [End::Stop, End::Loop] {
         let mut sink = TestSink::default();
-        let error = play(Config { end, ..file.config() }, &mut sink, &Stop::default()).unwrap_err();
+        let error = play(&Config { end, ..file.config() }, &mut sink, &Stop::default()).unwrap_err();
         assert!(matches!(error, FeedError::Empty { .. }), "{error}");
         assert_eq!(sink.rejected, [RejectReason::Syntax]);
     }
@@ -198,7 +202,7 @@ fn what_was_read_before_the_file_broke_is_played() {
     damaged[at..at + 64].fill(0xff);
     fs::write(&file.0, damaged).unwrap();
     let mut sink = TestSink::default();
-    let error = play(file.config(), &mut sink, &Stop::default()).unwrap_err();
+    let error = play(&file.config(), &mut sink, &Stop::default()).unwrap_err();
     assert!(matches!(error, FeedError::Read { .. }), "{error}");
     assert!(sink.ticks.len() > 1_000, "{}", sink.ticks.len());
 }
@@ -210,7 +214,7 @@ proptest! {
     fn due_times_never_fall_and_no_tick_is_lost(times in proptest::collection::vec(-5_000i64..5_000, 1..50), rounds in 1usize..4) {
         let file = TempFile::with_times("property", &times);
         let config = Config { end: End::Loop, ..file.config() };
-        let due = due(config, times.len() * rounds);
+        let due = due(&config, times.len() * rounds);
         prop_assert_eq!(due.len(), times.len() * rounds);
         prop_assert!(due.is_sorted());
         prop_assert_eq!(due[0], 0);

@@ -1,13 +1,13 @@
 //! What `--feed` takes, and in which words it refuses the rest.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use super::*;
 use crate::{
     feed::{
         pace::Speed,
-        recording::{Input, OnError},
-        replay::{End, Recording},
+        recording::{Input, OnError, Selection},
+        replay::{Dating, End, Start},
     },
     glob::Glob,
     limits,
@@ -31,9 +31,9 @@ fn sources_and_their_defaults() {
     assert_eq!(kind("-"), Kind::Stdin);
     assert_eq!(kind("push"), Kind::Push);
     let once = |file| Kind::Replay(replay::Config::of(file));
-    assert_eq!(kind("replay:/data/a=b&c.gz"), once(Recording::File("/data/a=b&c.gz".into())));
-    assert_eq!(kind("replay:bundled"), once(Recording::Bundled));
-    assert_eq!(kind("replay:./bundled"), once(Recording::File("./bundled".into())));
+    assert_eq!(kind("replay:/data/a=b&c.gz"), once(Input::File("/data/a=b&c.gz".into())));
+    assert_eq!(kind("replay:bundled"), once(Input::Bundled));
+    assert_eq!(kind("replay:./bundled"), once(Input::File("./bundled".into())));
     assert_eq!(Source::bundled(), Source::parse(DEFAULT).unwrap());
 }
 
@@ -53,7 +53,7 @@ fn options() {
             start: Some(Nanos(1_000_000)),
         })
     );
-    let file = Recording::File("a.ndjson".into());
+    let file = Input::File("a.ndjson".into());
     assert_eq!(
         kind("replay:a.ndjson?speed=10&loop=true"),
         Kind::Replay(replay::Config {
@@ -71,11 +71,43 @@ fn options() {
     ) else {
         panic!("another kind")
     };
-    assert_eq!(config.more, [Input::File("b&.csv".into()), Input::File("c/*.gz".into())]);
+    let files = ["a.ndjson", "b&.csv", "c/*.gz"];
+    assert_eq!(config.inputs, files.map(|file| Input::File(file.into())));
     assert_eq!(config.selection.from, Some(Nanos(1_742_860_800_000_000_000)));
     assert_eq!(config.selection.to, Some(Nanos(1_742_860_801_000_000_000)));
     assert_eq!(config.selection.on_error, OnError::Stop);
     assert_eq!(config.selection.symbols.iter().map(Glob::as_str).collect::<Vec<_>>(), ["A", "B*"]);
+    assert_eq!(
+        kind(
+            "replay:a.ndjson?from=2025-03-25T23:07:00Z&to=1742944200000000&symbols=BTC*,ETH-USD&max_gap=1m&start=clients:3&clock=replay"
+        ),
+        Kind::Replay(replay::Config {
+            selection: Selection {
+                from: Some(Nanos(1_742_944_020_000_000_000)),
+                to: Some(Nanos(1_742_944_200_000_000_000)),
+                symbols: vec![Glob::new("BTC*").unwrap(), Glob::new("ETH-USD").unwrap()],
+                on_error: OnError::Skip,
+            },
+            max_gap: Some(Duration::from_secs(60)),
+            start: Start::Clients(3),
+            clock: Dating::Replay,
+            ..replay::Config::of(file.clone())
+        })
+    );
+    let start = |text: &str| {
+        Kind::Replay(replay::Config { start: text_start(text), ..replay::Config::of(file.clone()) })
+    };
+    for text in ["now", "paused", "on_subscribe"] {
+        assert_eq!(kind(&format!("replay:a.ndjson?start={text}")), start(text));
+    }
+}
+
+fn text_start(text: &str) -> Start {
+    match text {
+        "now" => Start::AtOnce,
+        "paused" => Start::Paused,
+        _ => Start::Clients(1),
+    }
 }
 
 #[test]
@@ -102,7 +134,7 @@ fn wrong_options_are_refused_with_what_is_allowed() {
     check_refused("push?rate=1", "push: unknown option \"rate\"; there are name");
     check_refused(
         "replay:x?sped=1",
-        "replay: unknown option \"sped\"; there are file, from, to, symbols, on_error, speed, loop, name",
+        "replay: unknown option \"sped\"; there are file, from, to, symbols, on_error, speed, loop, start, max_gap, clock, name",
     );
     check_refused(
         "sim?Rate=1",
@@ -127,6 +159,17 @@ fn wrong_options_are_refused_with_what_is_allowed() {
             &format!("replay: option speed is {speed:?}, and not a number from 0.001 to 1000000, or max"),
         );
     }
+    for start in ["clients:0", "clients:", "soon", ""] {
+        check_refused(
+            &format!("replay:x?start={start}"),
+            &format!("replay: option start is {start:?}, and not now, paused, on_subscribe or clients:N"),
+        );
+    }
+    check_refused("replay:x?max_gap=long", "replay: option max_gap is \"long\", and not a duration, as 30s");
+    check_refused(
+        "replay:x?from=noon",
+        "replay: option from is \"noon\", and not a time in UTC such as 2025-03-25T23:07:00Z or 2025-03-25, or microseconds since 1970",
+    );
     check_refused("-?name=", "-: option name is \"\", and not 1 to 32 of a-z A-Z 0-9 _ . -");
     check_refused("-?name=a%22b", "-: option name is \"a\\\"b\", and not 1 to 32 of a-z A-Z 0-9 _ . -");
 }

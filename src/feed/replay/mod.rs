@@ -1,0 +1,367 @@
+//! Plays a recording: ticks as they were, at the pace at which they were received, and as somebody who holds it says.
+//!
+//! A record is due as long after the first as its time is after the first one's. Records keep the file's order: one whose
+//! time went back is due at once. [`Tape`](tape::Tape) knows the records and their places, [`Player`] what is due,
+//! [`Control`] what was asked; this is the shell around them, on the feed's thread.
+//!
+//! Invariants: a tick is what the file says, its event time included (but for the totals of a symbol's first trade behind
+//! a new beginning); the same file and the same commands give the same ticks in the same order, whatever the speed.
+
+mod control;
+mod options;
+mod player;
+mod tape;
+mod timeline;
+
+use std::{sync::Arc, time::Duration};
+
+pub use control::{Command, Control, PaceError, Phase, Refusal, Reply, State};
+pub use options::{Config, Dating, End, Start};
+pub use player::{Due, Hold, Player};
+use tape::Tape;
+use timeline::Place;
+pub use timeline::ROUND_GAP;
+
+use super::{Activity, Feed, FeedError, Refused, RejectReason, Sink, pace::Speed};
+use crate::{
+    clock::Anchor,
+    shutdown::Stop,
+    tick::{Nanos, Tick},
+};
+
+/// A recording, opened.
+pub struct Replay {
+    tape: Tape,
+    player: Player,
+    control: Arc<Control>,
+    /// Taken from the tape, and not handed in yet.
+    batch: Vec<Tick>,
+    /// When each of them is, by the market's clock, if the replay drives it.
+    dates: Vec<Nanos>,
+    /// How late each of them is, when it is paced.
+    late: Vec<Duration>,
+    refused: Vec<Refused>,
+    /// The recording's time of the last record that was taken.
+    time: Option<Nanos>,
+    /// Where it stands: what it begins with at first. `None`: the market's clock is the wall's.
+    stands: Option<Place>,
+    /// What was no record, before there was a sink to count it.
+    rejected: Vec<RejectReason>,
+    /// Who asked for the steps that are being made.
+    stepping: Option<Reply>,
+    ended: bool,
+    waiting_for_readers: bool,
+    shown: Option<Activity>,
+}
+
+/// What comes behind a batch.
+enum Then {
+    /// More is due, or may be.
+    Look,
+    /// The next record is due at this play time.
+    At(Duration),
+    /// More, when readers have taken what there is.
+    Readers,
+    /// Nothing, before somebody says so.
+    Rest,
+    Over,
+    Broken(FeedError),
+}
+
+/// The most ticks that go into one batch.
+const BATCH_TICKS_MAX: usize = 1_024;
+/// Sleeping for less than this costs more than it is worth; ticks may be this late.
+const WAIT_MIN: Duration = Duration::from_micros(100);
+/// A wait ends at least this often, which keeps it far from any overflow.
+const WAIT_MAX: Duration = Duration::from_secs(3_600);
+
+// === impl Replay ===
+
+impl Replay {
+    /// Opens the recording and reads its first line. `feed` is the feed's name, for the log.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is no recording.
+    pub fn open(feed: &str, config: &Config, line_bytes_max: usize) -> Result<Self, FeedError> {
+        let mut tape = Tape::open(feed, config, line_bytes_max)?;
+        let mut aside = Aside::default();
+        let stands = match config.clock {
+            Dating::Wall => None,
+            Dating::Replay => tape.peek(&mut aside)?,
+        };
+        let state = State { file: tape.name().to_owned(), speed: config.speed, round: 1, ..State::default() };
+        let replay = Replay {
+            tape,
+            player: Player::new(config.speed, config.start.hold(), Nanos(0)),
+            control: Control::new(state),
+            batch: Vec::with_capacity(BATCH_TICKS_MAX),
+            late: Vec::new(),
+            refused: Vec::new(),
+            dates: Vec::new(),
+            time: None,
+            stands,
+            rejected: aside.0,
+            stepping: None,
+            ended: false,
+            waiting_for_readers: false,
+            shown: None,
+        };
+        replay.show();
+        Ok(replay)
+    }
+
+    fn play(&mut self, sink: &mut dyn Sink, stop: &Stop) -> Result<(), FeedError> {
+        let begin = sink.now();
+        self.player = Player::new(self.player.speed(), self.player.hold(), begin);
+        self.rejected.drain(..).for_each(|reason| sink.reject(reason));
+        self.drive(begin, sink);
+        while !stop.is_set() {
+            while let Some((command, reply)) = self.control.next() {
+                self.obey(command, reply, sink)?;
+            }
+            let now = sink.now();
+            if matches!(self.player.hold(), Hold::Clients(wanted) if sink.clients() >= wanted) {
+                self.player.resume(now);
+                self.drive(now, sink);
+            }
+            let then = self.gather(now, sink);
+            self.hand_in(now, sink);
+            self.waiting_for_readers = matches!(then, Then::Readers);
+            // First what it means for others, then the answer.
+            self.tell(sink);
+            self.answer_step();
+            match then {
+                Then::Look => {}
+                Then::At(at) => {
+                    self.tape.read_ahead(sink);
+                    if let Due::In(left) = self.player.due(at, sink.now()) {
+                        self.control.bell().wait(left.clamp(WAIT_MIN, WAIT_MAX));
+                    }
+                }
+                // Nobody is there who could ask for more.
+                Then::Over if Arc::strong_count(&self.control) == 1 => return Ok(()),
+                Then::Readers | Then::Rest | Then::Over => {
+                    self.control.bell().wait(WAIT_MAX);
+                }
+                Then::Broken(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what is due from the tape.
+    fn gather(&mut self, now: Nanos, sink: &mut dyn Sink) -> Then {
+        // At speed `max` readers are waited for, and no other time.
+        let waits = self.player.speed() == Speed::Max;
+        let mut room = None;
+        while self.batch.len() < BATCH_TICKS_MAX {
+            let at = match self.tape.peek(sink) {
+                Ok(Some(place)) => place.at,
+                Ok(None) => {
+                    self.player.forget_steps();
+                    if !self.ended {
+                        self.ended = true;
+                        self.drive(now, sink);
+                    }
+                    return Then::Over;
+                }
+                Err(error) => return Then::Broken(error),
+            };
+            let late = match self.player.due(at, now) {
+                Due::Now { late } => late,
+                Due::In(_) => return Then::At(at),
+                Due::Held => return Then::Rest,
+            };
+            if waits && self.batch.len() >= *room.get_or_insert_with(|| sink.room()) {
+                return if self.batch.is_empty() { Then::Readers } else { Then::Look };
+            }
+            let paced = self.player.steps() == 0 && self.player.speed() != Speed::Max;
+            self.player.played(at, now);
+            if let Some((place, recorded, tick)) = self.tape.take() {
+                self.batch.push(tick);
+                if let Some(stands) = &mut self.stands {
+                    *stands = place;
+                    self.dates.push(place.time);
+                }
+                self.late.extend(paced.then_some(late));
+                self.time = Some(recorded);
+            }
+        }
+        Then::Look
+    }
+
+    fn hand_in(&mut self, now: Nanos, sink: &mut dyn Sink) {
+        if self.batch.is_empty() {
+            return;
+        }
+        if let Some(&oldest) = self.late.iter().max() {
+            sink.lag(oldest);
+        }
+        let records = self.batch.len() as u64;
+        if self.stands.is_some() {
+            // First the clock: nothing is dated later than the time is.
+            self.drive(now, sink);
+            sink.submit_dated(&mut self.batch, &self.dates, &mut self.refused);
+            self.dates.clear();
+        } else {
+            sink.submit(&mut self.batch, &mut self.refused);
+        }
+        // What it took to get here is part of the delay.
+        let taken = Duration::from_nanos(sink.now().since(now));
+        self.late.iter_mut().for_each(|late| *late += taken);
+        self.control.note_lateness(&mut self.late);
+        self.control.show(|state| state.records += records);
+        self.tape.complaints().refused(now, &mut self.refused);
+    }
+
+    /// Carries a command out and answers it; steps are answered when they have been made.
+    fn obey(&mut self, command: Command, reply: Reply, sink: &mut dyn Sink) -> Result<(), FeedError> {
+        let now = sink.now();
+        // Whoever asked for steps learns how far they came.
+        self.player.forget_steps();
+        self.answer_step();
+        let done = match command {
+            Command::Pause => {
+                self.player.pause(now);
+                Ok(())
+            }
+            Command::Resume => {
+                self.player.resume(now);
+                Ok(())
+            }
+            Command::Speed(speed) => {
+                self.player.set_speed(speed, now);
+                self.control.forget_lateness();
+                Ok(())
+            }
+            Command::Step(count) => {
+                self.player.step(count, now);
+                self.drive(now, sink);
+                self.stepping = Some(reply);
+                return Ok(());
+            }
+            Command::Seek(to) => {
+                self.ended = false;
+                self.tape.seek(to, self.player.position(now), self.market_time(now), sink)
+            }
+            Command::Restart => {
+                self.ended = false;
+                self.tape.restart(self.player.position(now), self.market_time(now))
+            }
+        };
+        self.drive(now, sink);
+        self.tell(sink);
+        reply(match &done {
+            Ok(()) => Ok(self.control.state()),
+            Err(error) => Err(Refusal::Failed(error.to_string())),
+        });
+        done
+    }
+
+    /// The market's time, if the replay drives it: that of what was played last, and as much later as it has gone on since.
+    fn market_time(&self, now: Nanos) -> Option<Nanos> {
+        let stands = self.stands?;
+        Some(stands.time.plus(self.player.position(now).saturating_sub(stands.at)))
+    }
+
+    /// Lets the market's clock follow.
+    fn drive(&self, now: Nanos, sink: &mut dyn Sink) {
+        let Some(market) = self.market_time(now) else { return };
+        let rate = match (self.player.hold(), self.player.speed()) {
+            (Hold::No, Speed::Times(times)) if !self.ended => times,
+            _ => 0.0,
+        };
+        sink.drive(Anchor { world: now, market, rate });
+    }
+
+    fn answer_step(&mut self) {
+        if self.player.steps() == 0
+            && let Some(reply) = self.stepping.take()
+        {
+            self.show();
+            reply(Ok(self.control.state()));
+        }
+    }
+
+    /// Lets others know how it stands.
+    fn tell(&mut self, sink: &mut dyn Sink) {
+        let activity = match self.player.hold() {
+            _ if self.ended => Activity::Ended,
+            Hold::No => Activity::Playing,
+            Hold::Paused | Hold::Clients(_) => Activity::Held,
+        };
+        if self.shown.replace(activity) != Some(activity) {
+            sink.activity(activity);
+        }
+        self.show();
+    }
+
+    fn show(&self) {
+        let (player, tape) = (&self.player, &self.tape);
+        self.control.show(|state| {
+            state.phase = match player.hold() {
+                _ if self.ended => Phase::Ended,
+                Hold::No => Phase::Playing,
+                Hold::Paused => Phase::Paused,
+                Hold::Clients(_) => Phase::Waiting,
+            };
+            state.paused = player.hold() == Hold::Paused;
+            state.waiting_for_clients = if let Hold::Clients(wanted) = player.hold() { wanted } else { 0 };
+            state.ended = self.ended;
+            state.waiting_for_readers = self.waiting_for_readers;
+            state.speed = player.speed();
+            (state.position, state.round, state.time) = (tape.position(), tape.round(), self.time);
+        });
+    }
+}
+
+impl Feed for Replay {
+    fn run(mut self: Box<Self>, sink: &mut dyn Sink, stop: &Stop) -> Result<(), FeedError> {
+        sink.listen(self.control.bell());
+        stop.rings(self.control.bell());
+        let result = self.play(sink, stop);
+        if let Err(error) = &result {
+            self.control.show(|state| state.phase = Phase::Failed);
+            self.control.leave(&error.to_string());
+        }
+        result
+    }
+
+    fn replay(&self) -> Option<Arc<Control>> {
+        Some(Arc::clone(&self.control))
+    }
+
+    fn begins(&self) -> Option<Nanos> {
+        self.stands.map(|stands| stands.time)
+    }
+}
+
+/// Keeps what is said before there is a sink.
+#[derive(Default)]
+struct Aside(Vec<RejectReason>);
+
+impl Sink for Aside {
+    fn submit(&mut self, _ticks: &mut Vec<Tick>, _refused: &mut Vec<Refused>) {}
+
+    fn reject(&mut self, reason: RejectReason) {
+        self.0.push(reason);
+    }
+
+    fn lag(&mut self, _behind: Duration) {}
+
+    fn now(&self) -> Nanos {
+        Nanos::default()
+    }
+}
+
+impl Drop for Replay {
+    fn drop(&mut self) {
+        self.control.leave("the service stops");
+        if let Some(reply) = self.stepping.take() {
+            reply(Err(Refusal::Gone("the service stops".to_owned())));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! What a replay is asked for: the options behind `replay:FILE`.
+
+use std::{iter, time::Duration};
+
+use super::player::Hold;
+use crate::feed::{
+    Speed,
+    options::Options,
+    recording::{Input, Selection},
+    source::SourceError,
+};
+
+/// What to play, and how.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Config {
+    /// Files and patterns of files, merged by receive time.
+    pub inputs: Vec<Input>,
+    pub selection: Selection,
+    pub speed: Speed,
+    /// What happens at the end.
+    pub end: End,
+    pub start: Start,
+    /// A silence in the recording is played for no longer than this.
+    pub max_gap: Option<Duration>,
+    pub clock: Dating,
+}
+
+/// By which clock ticks are dated.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dating {
+    /// By the wall's: when they are played.
+    Wall,
+    /// By the recording's: when they were received. The market's clock follows the replay.
+    Replay,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// The replay is over.
+    Stop,
+    /// It begins again.
+    Loop,
+}
+
+/// When the first record is played.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Start {
+    AtOnce,
+    /// When somebody says so.
+    Paused,
+    /// When so many clients have subscribed.
+    Clients(usize),
+}
+
+// === impl Config ===
+
+impl Config {
+    /// The whole of it, once, at speed 1, at once.
+    pub fn of(input: Input) -> Self {
+        Config {
+            inputs: vec![input],
+            selection: Selection::default(),
+            speed: Speed::Times(1.0),
+            end: End::Stop,
+            start: Start::AtOnce,
+            max_gap: None,
+            clock: Dating::Wall,
+        }
+    }
+
+    pub(in crate::feed) fn from_options(file: &str, options: &mut Options<'_>) -> Result<Self, SourceError> {
+        let whole = Config::of(Input::named(file));
+        let more = options.take_files();
+        Ok(Config {
+            inputs: iter::once(file).chain(more.iter().map(String::as_str)).map(Input::named).collect(),
+            selection: Selection::from_options(options)?,
+            speed: options.take("speed", Speed::EXPECTED, |text| text.parse().ok())?.unwrap_or(whole.speed),
+            end: options
+                .take("loop", "true or false", |text| text.parse().ok())?
+                .map_or(whole.end, |again: bool| if again { End::Loop } else { End::Stop }),
+            start: options.take("start", Start::EXPECTED, Start::parse)?.unwrap_or(whole.start),
+            max_gap: options
+                .take("max_gap", "a duration, as 30s", |text| humantime::parse_duration(text).ok())?,
+            clock: options.take("clock", "wall or replay", Dating::parse)?.unwrap_or(whole.clock),
+        })
+    }
+}
+
+// === impl Dating ===
+
+impl Dating {
+    fn parse(text: &str) -> Option<Dating> {
+        match text {
+            "wall" => Some(Dating::Wall),
+            "replay" => Some(Dating::Replay),
+            _ => None,
+        }
+    }
+}
+
+// === impl Start ===
+
+impl Start {
+    const EXPECTED: &str = "now, paused, on_subscribe or clients:N";
+
+    fn parse(text: &str) -> Option<Start> {
+        match text {
+            "now" => Some(Start::AtOnce),
+            "paused" => Some(Start::Paused),
+            "on_subscribe" => Some(Start::Clients(1)),
+            _ => match text.strip_prefix("clients:")?.parse() {
+                Ok(clients @ 1..) => Some(Start::Clients(clients)),
+                _ => None,
+            },
+        }
+    }
+
+    pub(super) fn hold(self) -> Hold {
+        match self {
+            Start::AtOnce => Hold::No,
+            Start::Paused => Hold::Paused,
+            Start::Clients(clients) => Hold::Clients(clients),
+        }
+    }
+}

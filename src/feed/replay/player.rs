@@ -1,0 +1,143 @@
+//! The player's core: where a replay stands, how fast it moves, and what is due.
+//!
+//! Pure: no file, no clock, no thread; times are handed in. Its time is **play time**: from the start of the replay, at
+//! speed 1, over all rounds. It does not know records, only when the next one is due.
+//!
+//! Invariants (held against a naive model in `player/tests.rs`): play time never goes back; while held nothing is due but
+//! steps, and `n` steps are `n` records; a change of speed changes the future alone.
+
+use std::time::Duration;
+
+use crate::{feed::Speed, tick::Nanos};
+
+/// Where the replay stands.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Player {
+    speed: Speed,
+    hold: Hold,
+    /// Play time, as of `since` by the caller's clock. It moves on from there with the speed, unless held.
+    at: Duration,
+    since: Nanos,
+    /// Records that are due whatever the time: one for each.
+    steps: u64,
+}
+
+/// What keeps a replay from moving.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hold {
+    /// It moves.
+    No,
+    Paused,
+    /// It waits for this many clients to have subscribed.
+    Clients(usize),
+}
+
+/// When a record is due.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Due {
+    /// Now, and since when.
+    Now {
+        late: Duration,
+    },
+    In(Duration),
+    /// Not before somebody lets the replay go on.
+    Held,
+}
+
+// === impl Player ===
+
+impl Player {
+    pub fn new(speed: Speed, hold: Hold, now: Nanos) -> Self {
+        Player { speed, hold, at: Duration::ZERO, since: now, steps: 0 }
+    }
+
+    pub fn speed(&self) -> Speed {
+        self.speed
+    }
+
+    pub fn hold(&self) -> Hold {
+        self.hold
+    }
+
+    /// Steps that have not been made yet.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Play time.
+    pub fn position(&self, now: Nanos) -> Duration {
+        match (self.hold, self.speed) {
+            (Hold::No, Speed::Times(times)) => {
+                self.at + Duration::from_nanos((now.since(self.since) as f64 * times) as u64)
+            }
+            _ => self.at,
+        }
+    }
+
+    /// When the record that stands at `at` is due.
+    pub fn due(&self, at: Duration, now: Nanos) -> Due {
+        if self.steps > 0 {
+            return Due::Now { late: Duration::ZERO };
+        }
+        match (self.hold, self.speed) {
+            (Hold::Paused | Hold::Clients(_), _) => Due::Held,
+            (Hold::No, Speed::Max) => Due::Now { late: Duration::ZERO },
+            (Hold::No, Speed::Times(_)) => {
+                let due = self.speed.due(self.since, at.saturating_sub(self.at));
+                match due.since(now) {
+                    0 => Due::Now { late: Duration::from_nanos(now.since(due)) },
+                    left => Due::In(Duration::from_nanos(left)),
+                }
+            }
+        }
+    }
+
+    /// The record that stood at `at` was played.
+    pub fn played(&mut self, at: Duration, now: Nanos) {
+        if self.steps > 0 {
+            self.steps -= 1;
+            self.land(at, now);
+        } else if self.speed == Speed::Max {
+            self.land(at, now);
+        }
+    }
+
+    /// Stands still from now on.
+    pub fn pause(&mut self, now: Nanos) {
+        self.land(self.position(now), now);
+        self.hold = Hold::Paused;
+        self.steps = 0;
+    }
+
+    /// Moves from now on.
+    pub fn resume(&mut self, now: Nanos) {
+        self.land(self.position(now), now);
+        self.hold = Hold::No;
+        self.steps = 0;
+    }
+
+    pub fn set_speed(&mut self, speed: Speed, now: Nanos) {
+        self.land(self.position(now), now);
+        self.speed = speed;
+    }
+
+    /// Pauses, and lets `count` records more go, each at once.
+    pub fn step(&mut self, count: u64, now: Nanos) {
+        self.pause(now);
+        self.steps = count;
+    }
+
+    /// The records ran out, or others took the place of those that steps were meant for.
+    pub fn forget_steps(&mut self) {
+        self.steps = 0;
+    }
+
+    /// Stands at `at`, if it is not beyond it already.
+    fn land(&mut self, at: Duration, now: Nanos) {
+        self.at = self.at.max(at);
+        self.since = now;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,229 @@
+//! The recording as a player sees it: one record after another, each in its place; rounds; seeks.
+//!
+//! Behind a seek backwards, a restart, and at each round of a loop the recording begins anew: seqs and times go on
+//! rising, and the totals of each symbol (open, high, low, volume, trades) begin with its next trade.
+//!
+//! Invariants: the same file gives the same records in the same order, whatever the speed; a seek lands on the first
+//! record, in the order of the file, whose time is at or after the one that was asked for.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    time::Duration,
+};
+
+use super::{
+    Config, End,
+    timeline::{Place, Timeline},
+};
+use crate::{
+    feed::{
+        FeedError, Sink,
+        complaints::Complaints,
+        recording::{self, Block, Record, Recording, Records},
+    },
+    tick::{Field, FieldSet, Nanos, Symbol, Tick, Volume},
+};
+
+/// A recording under way.
+pub struct Tape {
+    recording: Recording,
+    complaints: Complaints,
+    end: End,
+    /// What is read into; kept for its allocations.
+    block: Block,
+    /// Read and not played yet.
+    ready: VecDeque<Record>,
+    /// There is no more to read in this round.
+    read: bool,
+    /// Why there is not, found while reading ahead: what was read before is played first.
+    broken: Option<FeedError>,
+    timeline: Timeline,
+    /// Records of this round that were played or passed over.
+    position: u64,
+    /// From 1 on.
+    round: u64,
+    /// There is something to play at all.
+    found: bool,
+    /// Symbols whose totals have begun anew; `None` in the first round, where they begin by themselves.
+    renewed: Option<HashSet<Symbol>>,
+}
+
+/// With fewer records at hand the next block is read ahead.
+const AHEAD_RECORDS: usize = 256;
+
+// === impl Tape ===
+
+impl Tape {
+    pub fn open(feed: &str, config: &Config, line_bytes_max: usize) -> Result<Self, FeedError> {
+        let recording = recording::open(&config.inputs, &config.selection, line_bytes_max)?;
+        Ok(Tape {
+            complaints: Complaints::new(feed, recording.name()),
+            recording,
+            end: config.end,
+            block: Block::default(),
+            ready: VecDeque::new(),
+            read: false,
+            broken: None,
+            timeline: Timeline::new(config.max_gap),
+            position: 0,
+            round: 1,
+            found: false,
+            renewed: None,
+        })
+    }
+
+    pub fn name(&self) -> &str {
+        self.recording.name()
+    }
+
+    pub fn complaints(&mut self) -> &mut Complaints {
+        &mut self.complaints
+    }
+
+    /// Records of this round that lie behind: the number of the last one that was played.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    pub fn round(&self) -> u64 {
+        self.round
+    }
+
+    /// Where the next record stands; `None` at the end.
+    ///
+    /// # Errors
+    /// When nothing more can be read, or there is nothing to play.
+    pub fn peek(&mut self, sink: &mut dyn Sink) -> Result<Option<Place>, FeedError> {
+        loop {
+            if let Some(record) = self.ready.front() {
+                return Ok(Some(self.timeline.place(record.rx)));
+            }
+            if !self.fill(sink)? {
+                if !self.found {
+                    return Err(FeedError::Empty { path: self.name().to_owned() });
+                }
+                if self.end == End::Stop {
+                    return Ok(None);
+                }
+                self.rewind()?;
+                self.timeline.begin(None, None);
+            }
+        }
+    }
+
+    /// Takes the record that [`Self::peek`] saw: where it stands, the recording's own time, the tick.
+    pub fn take(&mut self) -> Option<(Place, Nanos, Tick)> {
+        let Record { rx, mut tick } = self.ready.pop_front()?;
+        let place = self.timeline.place(rx);
+        self.timeline.put(rx);
+        self.position += 1;
+        if let Some(renewed) = &mut self.renewed {
+            renew_totals(renewed, &mut tick);
+        }
+        Some((place, rx, tick))
+    }
+
+    /// Goes to the first record at `to` or after it; it will be due at `at`. `time` is the market's time now.
+    ///
+    /// # Errors
+    /// When nothing more can be read.
+    pub fn seek(
+        &mut self,
+        to: Nanos,
+        at: Duration,
+        time: Option<Nanos>,
+        sink: &mut dyn Sink,
+    ) -> Result<(), FeedError> {
+        // What has this very time may have been played already: it is gone back to.
+        if self.timeline.recorded().is_some_and(|recorded| to <= recorded) {
+            self.restart(at, time)?;
+        } else {
+            self.timeline.skip(at);
+        }
+        loop {
+            while let Some(record) = self.ready.front() {
+                if record.rx >= to {
+                    return Ok(());
+                }
+                self.ready.pop_front();
+                self.position += 1;
+            }
+            if !self.fill(sink)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Goes to the first record; as [`Self::seek`].
+    ///
+    /// # Errors
+    /// When the file cannot be read again.
+    pub fn restart(&mut self, at: Duration, time: Option<Nanos>) -> Result<(), FeedError> {
+        self.rewind()?;
+        self.timeline.begin(Some(at), time);
+        Ok(())
+    }
+
+    fn rewind(&mut self) -> Result<(), FeedError> {
+        self.recording.rewind()?;
+        self.ready.clear();
+        self.read = false;
+        self.broken = None;
+        self.position = 0;
+        self.round += 1;
+        self.renewed.get_or_insert_default().clear();
+        Ok(())
+    }
+
+    /// Reads the next block while there is time, so that no record is late because its block had to be read first.
+    pub fn read_ahead(&mut self, sink: &mut dyn Sink) {
+        if self.ready.len() < AHEAD_RECORDS && !self.read && self.broken.is_none() {
+            self.broken = self.read_block(sink).err();
+        }
+    }
+
+    /// Reads the next records, of which there may be none. What is no record is counted in `sink`.
+    fn read_block(&mut self, sink: &mut dyn Sink) -> Result<(), FeedError> {
+        let more = self.recording.next_block(&mut self.block);
+        self.complaints.skipped(&mut self.block, sink);
+        self.ready.extend(self.block.records.drain(..));
+        self.block.clear();
+        self.read = !more?;
+        Ok(())
+    }
+
+    /// Reads on; `false` when there is no more.
+    fn fill(&mut self, sink: &mut dyn Sink) -> Result<bool, FeedError> {
+        while self.ready.is_empty() && !self.read {
+            if let Some(error) = self.broken.take() {
+                return Err(error);
+            }
+            self.read_block(sink)?;
+        }
+        self.found |= !self.ready.is_empty();
+        Ok(!self.ready.is_empty())
+    }
+}
+
+/// Gives a symbol's first trade since the beginning the totals that it begins with, unless the recording has its own.
+fn renew_totals(renewed: &mut HashSet<Symbol>, tick: &mut Tick) {
+    let fields = &mut tick.fields;
+    if !fields.mask.contains_all(FieldSet::TRADE) || !renewed.insert(tick.symbol.clone()) {
+        return;
+    }
+    let given = fields.mask;
+    let (Some(last), Some(size)) = (fields.get_fixed(Field::Last), fields.get_fixed(Field::LastSize)) else {
+        return;
+    };
+    for field in [Field::Open, Field::High, Field::Low] {
+        if !given.contains(field) {
+            fields.set_fixed(field, last);
+        }
+    }
+    if !given.contains(Field::Volume) {
+        fields.set_volume(Volume(i128::from(size.0)));
+    }
+    if !given.contains(Field::Trades) {
+        fields.set_trades(1);
+    }
+}

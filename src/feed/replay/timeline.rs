@@ -1,0 +1,203 @@
+//! Times of a recording to times of a replay: play time, by which it is paced, and the market's time, by which it is dated.
+//!
+//! Both only rise, also where the recording's own times go back: within a file, at the start of each round of a loop, and
+//! behind a seek backwards. Play time leaves out what `max_gap` cuts off a silence; the market's time does not.
+//!
+//! Pure. Invariant: in the first round the market's time is the recording's own.
+
+use std::time::Duration;
+
+use crate::tick::Nanos;
+
+/// Between what was played last and what comes first behind a new beginning. Without it a recording of one record would
+/// spin, and two beginnings would have one time.
+pub const ROUND_GAP: Duration = Duration::from_millis(100);
+
+/// Where a record stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// From the start of the replay, at speed 1.
+    pub at: Duration,
+    /// By the market's clock.
+    pub time: Nanos,
+}
+
+/// Places records one after another.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Timeline {
+    /// A silence in the recording is played for no longer than this.
+    max_gap: Duration,
+    last: Option<Last>,
+    next: Next,
+}
+
+/// The record that was placed last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Last {
+    /// The latest time of the recording so far, since the last new beginning.
+    recorded: Nanos,
+    place: Place,
+}
+
+/// How the next record is placed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Next {
+    /// As long behind the last as the recording says.
+    Follows,
+    /// At this play time; the market's time moves on by as much as the recording's.
+    Skips(Duration),
+    /// Here, whatever the recording's time is.
+    Begins(Place),
+}
+
+// === impl Timeline ===
+
+impl Timeline {
+    pub fn new(max_gap: Option<Duration>) -> Self {
+        Timeline { max_gap: max_gap.unwrap_or(Duration::MAX), last: None, next: Next::Follows }
+    }
+
+    /// Where a record of this time would stand, if it came next.
+    pub fn place(&self, recorded: Nanos) -> Place {
+        let Some(Last { recorded: before, place }) = self.last else {
+            let at = if let Next::Skips(at) = self.next { at } else { Duration::ZERO };
+            return Place { at, time: recorded };
+        };
+        let gap = Duration::from_nanos(recorded.since(before));
+        let time = place.time.plus(gap);
+        match self.next {
+            Next::Follows => Place { at: place.at + gap.min(self.max_gap), time },
+            Next::Skips(at) => Place { at: place.at.max(at), time },
+            Next::Begins(place) => place,
+        }
+    }
+
+    /// A record of this time came next.
+    pub fn put(&mut self, recorded: Nanos) {
+        let place = self.place(recorded);
+        let before = match (self.next, self.last) {
+            (Next::Follows | Next::Skips(_), Some(last)) => last.recorded,
+            _ => recorded,
+        };
+        self.last = Some(Last { recorded: recorded.max(before), place });
+        self.next = Next::Follows;
+    }
+
+    /// The recording's time of what was put last, since the last new beginning.
+    pub fn recorded(&self) -> Option<Nanos> {
+        match (self.next, self.last) {
+            (Next::Begins(_), _) => None,
+            (_, last) => last.map(|last| last.recorded),
+        }
+    }
+
+    /// What comes next is due at `at`: what lies between was passed over.
+    pub fn skip(&mut self, at: Duration) {
+        if !matches!(self.next, Next::Begins(_)) {
+            self.next = Next::Skips(at);
+        }
+    }
+
+    /// What comes next begins anew: the recording's times start over. It is due a little behind the last, or at `at` if
+    /// that is later; its market time is behind all that were, and behind `time`.
+    pub fn begin(&mut self, at: Option<Duration>, time: Option<Nanos>) {
+        let Some(Last { place, .. }) = self.last else { return };
+        let behind = Place { at: place.at + ROUND_GAP, time: place.time.plus(ROUND_GAP) };
+        self.next = Next::Begins(Place {
+            at: at.map_or(behind.at, |at| at.max(place.at)),
+            time: time.map_or(behind.time, |time| behind.time.max(time.plus(ROUND_GAP))),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const fn millis(millis: i64) -> Nanos {
+        Nanos(millis * 1_000_000)
+    }
+
+    /// Puts records of these times, and shows where they stand: play time and market time, in milliseconds.
+    fn put(timeline: &mut Timeline, times: &[i64]) -> Vec<(u128, i64)> {
+        let mut places = Vec::new();
+        for &time in times {
+            let place = timeline.place(millis(time));
+            timeline.put(millis(time));
+            places.push((place.at.as_millis(), place.time.0 / 1_000_000));
+        }
+        places
+    }
+
+    #[test]
+    fn the_first_round_has_the_recordings_own_times() {
+        let mut timeline = Timeline::new(None);
+        let places = put(&mut timeline, &[5_000, 5_000, 7_500, 7_400, 9_000]);
+        assert_eq!(places, [(0, 5_000), (0, 5_000), (2_500, 7_500), (2_500, 7_500), (4_000, 9_000)]);
+    }
+
+    #[test]
+    fn a_long_silence_is_cut_in_play_time_alone() {
+        let mut timeline = Timeline::new(Some(Duration::from_secs(1)));
+        assert_eq!(put(&mut timeline, &[0, 900, 60_900]), [(0, 0), (900, 900), (1_900, 60_900)]);
+    }
+
+    #[test]
+    fn a_new_beginning_stands_behind_all_that_was() {
+        let mut timeline = Timeline::new(None);
+        put(&mut timeline, &[1_000, 3_000]);
+        timeline.begin(None, None);
+        assert_eq!(timeline.recorded(), None);
+        assert_eq!(put(&mut timeline, &[1_000, 3_000]), [(2_100, 3_100), (4_100, 5_100)]);
+        timeline.begin(Some(Duration::from_secs(9)), Some(millis(8_000)));
+        assert_eq!(put(&mut timeline, &[1_000]), [(9_000, 8_100)]);
+    }
+
+    #[test]
+    fn what_is_passed_over_takes_no_play_time() {
+        let mut timeline = Timeline::new(None);
+        put(&mut timeline, &[1_000]);
+        timeline.skip(Duration::from_millis(10));
+        assert_eq!(put(&mut timeline, &[61_000, 62_000]), [(10, 61_000), (1_010, 62_000)]);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Act {
+        Put(i64),
+        Skip(u64),
+        Begin(Option<u64>, Option<i64>),
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        prop_oneof![
+            4 => (-5_000i64..5_000).prop_map(Act::Put),
+            1 => (0u64..20_000).prop_map(Act::Skip),
+            1 => (prop::option::of(0u64..20_000), prop::option::of(-5_000i64..20_000))
+                .prop_map(|(at, time)| Act::Begin(at, time)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn neither_time_ever_goes_back(acts in prop::collection::vec(act(), 1..60), max_gap in prop::option::of(0u64..3_000)) {
+            let mut timeline = Timeline::new(max_gap.map(Duration::from_millis));
+            let mut last: Option<Place> = None;
+            for act in acts {
+                match act {
+                    Act::Skip(at) => timeline.skip(Duration::from_millis(at)),
+                    Act::Begin(at, time) => timeline.begin(at.map(Duration::from_millis), time.map(millis)),
+                    Act::Put(time) => {
+                        let place = timeline.place(millis(time));
+                        timeline.put(millis(time));
+                        if let Some(last) = last {
+                            prop_assert!(place.at >= last.at && place.time >= last.time);
+                        }
+                        last = Some(place);
+                    }
+                }
+            }
+        }
+    }
+}

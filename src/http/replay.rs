@@ -1,0 +1,198 @@
+//! `/v1/replay`: the state of a replay, and the commands that hold it.
+//!
+//! What is asked is done on the feed's thread; the answer comes when it has been done.
+
+use std::{rc::Rc, sync::Arc};
+
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::{Method, Request, StatusCode, body::Incoming};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Answer, App, Failure, answer};
+use crate::{
+    feed::{
+        RejectReason, Speed,
+        recording::{TIME_EXPECTED, parse_time},
+        replay::{Command, Control, Refusal, State},
+    },
+    intake::FeedStatus,
+    session::shard::Shard,
+};
+
+/// A command is a line.
+const BODY_BYTES_MAX: usize = 4 * 1024;
+
+/// The state, as it is answered.
+#[derive(Serialize)]
+struct Shown<'a> {
+    feed: &'a str,
+    #[serde(flatten)]
+    state: State,
+    /// Records that never became a tick.
+    rejected: u64,
+    /// Clients that have subscribed, now.
+    clients: usize,
+}
+
+/// What may be posted.
+#[derive(Deserialize)]
+#[serde(tag = "op", rename_all = "lowercase", deny_unknown_fields)]
+enum Op {
+    Pause {},
+    Resume {},
+    Step {
+        #[serde(default = "one")]
+        n: u64,
+    },
+    Seek {
+        to: Value,
+    },
+    Speed {
+        speed: Value,
+    },
+    Restart {},
+}
+
+pub async fn replay(
+    app: &Arc<App>,
+    shard: &Rc<Shard>,
+    request: Request<Incoming>,
+) -> Result<Answer, Failure> {
+    let (feed, control) = find(app, request.uri().query().unwrap_or_default())?;
+    let state = if request.method() == Method::POST {
+        let command = read(shard, request).await?;
+        let (reply, done) = tokio::sync::oneshot::channel();
+        // Whoever asked may have gone; then nobody misses the answer.
+        control.ask(command, Box::new(move |result| drop(reply.send(result))));
+        let done = done.await.unwrap_or_else(|_| Err(Refusal::Gone("it did not answer".to_owned())));
+        done.map_err(|refusal| Failure::new(StatusCode::CONFLICT, "replay_ended", refusal.to_string()))?
+    } else {
+        control.state()
+    };
+    let rejected = RejectReason::ALL.iter().map(|&reason| feed.rejected(reason)).sum();
+    let clients = shard.shared.ingest.readers.clients();
+    let shown = Shown { feed: &feed.name, state, rejected, clients };
+    serde_json::to_string(&shown)
+        .map(answer::json)
+        .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
+}
+
+/// The replay that the query means: the only one, or the one that it names.
+fn find<'a>(app: &'a App, query: &str) -> Result<(&'a FeedStatus, &'a Control), Failure> {
+    let mut named = None;
+    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+        if key != "feed" {
+            let message = format!("/v1/replay has no parameter {key:?}: it has feed");
+            return Err(Failure::bad_request("unknown_parameter", message));
+        }
+        named = Some(value);
+    }
+    let replays =
+        || app.feeds.iter().filter_map(|feed| feed.replay.as_deref().map(|control| (&**feed, control)));
+    let names = || replays().map(|(feed, _)| feed.name.as_str()).collect::<Vec<_>>().join(", ");
+    match (named, replays().count()) {
+        (_, 0) => {
+            let message = "no feed of this server is a replay: start it with --feed replay:FILE";
+            Err(Failure::new(StatusCode::NOT_FOUND, "no_replay", message))
+        }
+        (Some(name), _) => replays().find(|(feed, _)| feed.name == name).ok_or_else(|| {
+            let message = format!("no replay is called {name:?}: there are {}", names());
+            Failure::new(StatusCode::NOT_FOUND, "no_replay", message)
+        }),
+        (None, 1) => replays().next().ok_or_else(|| Failure::not_found("/v1/replay")),
+        (None, _) => {
+            let message = format!("there are several replays: name one with ?feed=, of {}", names());
+            Err(Failure::bad_request("missing_parameter", message))
+        }
+    }
+}
+
+async fn read(shard: &Shard, request: Request<Incoming>) -> Result<Command, Failure> {
+    let limit = shard.shared.limits.handshake;
+    let body = Limited::new(request.into_body(), BODY_BYTES_MAX).collect();
+    let body = tokio::time::timeout(limit, body)
+        .await
+        .map_err(|_| Failure::timeout(format!("the body did not come within {} ms", limit.as_millis())))?;
+    let body = body.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            let message = format!("a command has at most {BODY_BYTES_MAX} bytes");
+            return Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message);
+        }
+        Failure::bad_request("bad_body", format!("the body could not be read: {error}"))
+    })?;
+    parse(&body.to_bytes())
+}
+
+fn parse(body: &[u8]) -> Result<Command, Failure> {
+    let op: Op = serde_json::from_slice(body).map_err(|error| {
+        let message = format!("no command, such as {{\"op\":\"pause\"}}: {error}");
+        Failure::bad_request("bad_body", message)
+    })?;
+    let bad = |name: &str, value: &Value, expected: &str| {
+        Failure::bad_request("bad_value", format!("{name} is {value}, and not {expected}"))
+    };
+    // A string is taken as an option of the source is, a number as what it says.
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    match op {
+        Op::Pause {} => Ok(Command::Pause),
+        Op::Resume {} => Ok(Command::Resume),
+        Op::Restart {} => Ok(Command::Restart),
+        Op::Step { n: 0 } => Err(bad("n", &Value::from(0), "a whole number from 1")),
+        Op::Step { n } => Ok(Command::Step(n)),
+        Op::Seek { to } => {
+            parse_time(&text(&to)).map(Command::Seek).ok_or_else(|| bad("to", &to, TIME_EXPECTED))
+        }
+        Op::Speed { speed } => {
+            text(&speed).parse().map(Command::Speed).map_err(|()| bad("speed", &speed, Speed::EXPECTED))
+        }
+    }
+}
+
+fn one() -> u64 {
+    1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tick::Nanos;
+
+    #[test]
+    fn commands_are_read() {
+        let check = |text: &str, expected: Command| {
+            assert_eq!(parse(text.as_bytes()).ok(), Some(expected), "{text}");
+        };
+        check(r#"{"op":"pause"}"#, Command::Pause);
+        check(r#"{"op":"resume"}"#, Command::Resume);
+        check(r#"{"op":"restart"}"#, Command::Restart);
+        check(r#"{"op":"step"}"#, Command::Step(1));
+        check(r#"{"op":"step","n":10}"#, Command::Step(10));
+        let noon = Nanos(1_742_904_000_000_000_000);
+        check(r#"{"op":"seek","to":"2025-03-25T12:00:00Z"}"#, Command::Seek(noon));
+        check(r#"{"op":"seek","to":1742904000000000}"#, Command::Seek(noon));
+        check(r#"{"op":"speed","speed":10}"#, Command::Speed(Speed::Times(10.0)));
+        check(r#"{"op":"speed","speed":"max"}"#, Command::Speed(Speed::Max));
+    }
+
+    #[test]
+    fn what_is_no_command_is_refused() {
+        for text in [
+            "",
+            "{}",
+            "[]",
+            r#"{"op":"stop"}"#,
+            r#"{"op":"pause","n":1}"#,
+            r#"{"op":"step","n":0}"#,
+            r#"{"op":"step","n":-1}"#,
+            r#"{"op":"step","n":1.5}"#,
+            r#"{"op":"seek"}"#,
+            r#"{"op":"seek","to":"noon"}"#,
+            r#"{"op":"seek","to":null}"#,
+            r#"{"op":"speed","speed":0}"#,
+            r#"{"op":"speed","speed":[1]}"#,
+        ] {
+            assert!(parse(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+}

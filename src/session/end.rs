@@ -1,0 +1,67 @@
+//! The end of a market: every feed is a replay that has ended, so sessions that were sent everything end, too.
+//!
+//! Who comes later is served all the same: what it subscribes to it is sent as it stands, and then the end.
+
+use super::{core::Core, state::Transport};
+use crate::{
+    fanout::SessionKey,
+    topic::{Batch, handover::Handover},
+    wire::{CloseReason, Control, frame},
+};
+
+impl Core {
+    /// The market is over; or it goes on, because somebody has begun the replay again.
+    pub fn set_over(&mut self, over: bool, handover: &Handover<Batch>) {
+        self.over = over;
+        if over {
+            // The last ticks may still wait.
+            self.take_in(handover, self.shared.clock.now());
+            for place in 0..self.sessions.len() {
+                self.end_when_drained(SessionKey(u32::try_from(place).unwrap_or(u32::MAX)));
+            }
+        }
+    }
+
+    /// Whether every session has been sent what it is due of all that has come here.
+    pub fn is_level(&mut self, handover: &Handover<Batch>) -> bool {
+        self.take_in(handover, self.shared.clock.now());
+        let mut open = self.sessions.iter().enumerate().filter_map(|(place, session)| {
+            let session = session.as_deref().filter(|session| session.is_open())?;
+            Some((SessionKey(u32::try_from(place).unwrap_or(u32::MAX)), session))
+        });
+        open.all(|(key, session)| self.fanout.is_drained(key) && session.waiting_bytes() == 0)
+    }
+
+    /// Ends those that have been sent everything by now.
+    pub(super) fn sweep_end(&mut self) {
+        if !self.over {
+            return;
+        }
+        for place in 0..self.sessions.len() {
+            let key = SessionKey(u32::try_from(place).unwrap_or(u32::MAX));
+            // One that has not subscribed yet came behind the end, to see how it ended.
+            if self.session(key).is_some_and(|session| session.joined.is_some()) {
+                self.end_when_drained(key);
+            }
+        }
+    }
+
+    fn end_when_drained(&mut self, key: SessionKey) {
+        // Nothing will come that an interval could be held open for.
+        self.fanout.hurry(key);
+        self.flush(key);
+        let drained = self.fanout.is_drained(key);
+        let Some(session) = self.session(key) else { return };
+        if session.closing.is_some() || !drained || session.waiting_bytes() > 0 {
+            return;
+        }
+        self.control(key, &Control::End);
+        let Some(session) = self.session(key) else { return };
+        if matches!(session.transport, Transport::Socket { .. }) {
+            frame::write_close(CloseReason::Normal, &mut session.control);
+            session.control_frames += 1;
+        }
+        self.close(key, CloseReason::Normal);
+        self.flush(key);
+    }
+}

@@ -1,0 +1,279 @@
+//! A market for tests, in the test's own process: a recording on a free port, moved by the test, record by record.
+//!
+//! ```
+//! use tickcast::testing::{Play, TestMarket};
+//!
+//! # let file = std::env::temp_dir().join(format!("tickcast-doc-{}.ndjson", std::process::id()));
+//! # std::fs::write(&file, "{\"tickcast\":\"recording\",\"version\":1}\n\
+//! # {\"symbol\":\"BTC-USD\",\"rx\":1742860800000000,\"bid\":\"87000.1\"}\n\
+//! # {\"symbol\":\"BTC-USD\",\"rx\":1742860801000000,\"bid\":\"87000.2\"}\n\
+//! # {\"symbol\":\"BTC-USD\",\"rx\":1742860802000000,\"bid\":\"87000.3\"}\n").unwrap();
+//! # let client = |url: &str| {
+//! #     let address = url.strip_prefix("ws://").unwrap().split('/').next().unwrap();
+//! #     let stream = std::net::TcpStream::connect(address).unwrap();
+//! #     tokio_tungstenite::tungstenite::client(url, stream).unwrap().0
+//! # };
+//! // Paused, as fast as its readers when it moves, its market's time the recording's.
+//! let market = TestMarket::start(Play::file(&file))?;
+//! let mut bot = client(&market.stream_url("symbols=BTC-USD&mode=every"));
+//! market.wait_for_clients(1)?;
+//!
+//! market.step(2)?;
+//! market.wait_until_sent()?;
+//! // Whatever the bot did by now, it did it knowing two ticks.
+//! let mut ticks = 0;
+//! while ticks < 2 {
+//!     ticks += bot.read()?.to_text()?.matches("\"type\":\"update\"").count();
+//! }
+//!
+//! let end = market.step(10)?;
+//! assert!(end.ended && end.position == 3);
+//! market.stop();
+//! # std::fs::remove_file(file).unwrap();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Not a mock: it is the service, with its threads, sockets and laws; only the time is the test's. Nothing here sleeps
+//! where an event can be awaited, but for [`TestMarket::wait_until_sent`], which looks again each millisecond.
+//!
+//! Invariant: dropping a [`TestMarket`] ends it.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    feed::{
+        Source, SourceError, Speed,
+        recording::parse_time,
+        replay::{Command, Control, Refusal, State},
+    },
+    limits::Limits,
+    service::{Service, Setup, StartError},
+};
+
+/// What to play: a recording, and the options of its source (docs/REPLAY.md).
+#[derive(Clone, Debug)]
+pub struct Play {
+    file: String,
+    options: Vec<(String, String)>,
+    shards: usize,
+    limits: Limits,
+}
+
+/// A market that a test holds.
+pub struct TestMarket {
+    /// Until it is stopped.
+    service: Option<Service>,
+    control: Arc<Control>,
+    address: SocketAddr,
+}
+
+/// Why a test's market did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum TestError {
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("{0:?} is no time")]
+    Time(String),
+    #[error("waited {} s in vain for {what}", DEADLINE.as_secs())]
+    Deadline { what: String },
+}
+
+/// How long what a test waits for may take, before it is called missing.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// Clients have this long to answer a close.
+const GRACE: Duration = Duration::from_millis(250);
+/// Between two looks at what no event announces.
+const LOOK: Duration = Duration::from_millis(1);
+
+// === impl Play ===
+
+impl Play {
+    /// This recording, paused, at speed `max` once it moves, with the recording's time.
+    pub fn file(file: impl AsRef<Path>) -> Self {
+        Play::named(&file.as_ref().display().to_string())
+    }
+
+    /// Three minutes of three symbols of Binance spot, which come with tickcast.
+    pub fn bundled() -> Self {
+        Play::named("bundled")
+    }
+
+    fn named(file: &str) -> Self {
+        let play = Play {
+            file: file.to_owned(),
+            options: Vec::new(),
+            shards: 1,
+            // A test that ends does not wait for clients that have stopped reading.
+            limits: Limits { close_grace: GRACE, drain: 4 * GRACE, ..Limits::default() },
+        };
+        play.option("speed", "max").option("clock", "replay").option("start", "paused")
+    }
+
+    /// Sets an option of the source: `speed`, `start`, `from`, `symbols`, ...
+    pub fn option(mut self, name: &str, value: &str) -> Self {
+        self.options.retain(|(known, _)| known != name);
+        self.options.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Threads that serve; 1 unless said.
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.shards = shards;
+        self
+    }
+
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    fn source(&self) -> Result<Source, SourceError> {
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.options).finish();
+        Source::parse(&format!("replay:{}?{query}", self.file))
+    }
+}
+
+// === impl TestMarket ===
+
+impl TestMarket {
+    /// Starts it on a free port of the loopback interface.
+    ///
+    /// # Errors
+    /// When the options are wrong, or the file is no recording.
+    pub fn start(play: Play) -> Result<Self, TestError> {
+        let service = Service::start(Setup {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            feeds: vec![play.source()?],
+            shards: play.shards,
+            allowed_origins: Vec::new(),
+            limits: play.limits,
+            epoch: Some("test".to_owned()),
+        })?;
+        let address = service.address;
+        let control = service.replays().next();
+        let control = control.ok_or(SourceError::NoFile)?;
+        Ok(TestMarket { service: Some(service), control, address })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The stream, with a query that subscribes: `symbols=*&mode=every`.
+    pub fn stream_url(&self, query: &str) -> String {
+        format!("ws://{}/v1/stream?{query}", self.address)
+    }
+
+    pub fn state(&self) -> State {
+        self.control.state()
+    }
+
+    /// Plays the next `count` records; when it returns they are in the market. Behind the end there are fewer.
+    ///
+    /// # Errors
+    /// When the replay has failed.
+    pub fn step(&self, count: u64) -> Result<State, TestError> {
+        Ok(self.control.tell(Command::Step(count))?)
+    }
+
+    /// Goes on by itself.
+    ///
+    /// # Errors
+    /// When the replay has failed.
+    pub fn resume(&self) -> Result<State, TestError> {
+        Ok(self.control.tell(Command::Resume)?)
+    }
+
+    /// # Errors
+    /// When the replay has failed.
+    pub fn pause(&self) -> Result<State, TestError> {
+        Ok(self.control.tell(Command::Pause)?)
+    }
+
+    /// # Errors
+    /// When the replay has failed.
+    pub fn set_speed(&self, speed: Speed) -> Result<State, TestError> {
+        Ok(self.control.tell(Command::Speed(speed))?)
+    }
+
+    /// Goes to the first record at this time or after it: `2025-03-25T23:07:00Z`, or microseconds since 1970.
+    ///
+    /// # Errors
+    /// When the text is no time, or the replay has failed.
+    pub fn seek(&self, to: &str) -> Result<State, TestError> {
+        let to = parse_time(to).ok_or_else(|| TestError::Time(to.to_owned()))?;
+        Ok(self.control.tell(Command::Seek(to))?)
+    }
+
+    /// Goes to the first record.
+    ///
+    /// # Errors
+    /// When the replay has failed.
+    pub fn restart(&self) -> Result<State, TestError> {
+        Ok(self.control.tell(Command::Restart)?)
+    }
+
+    /// Waits until so many clients have subscribed.
+    ///
+    /// # Errors
+    /// When they do not come.
+    pub fn wait_for_clients(&self, clients: usize) -> Result<(), TestError> {
+        let what = format!("{clients} clients that have subscribed");
+        self.wait(&what, |service| service.clients() >= clients)
+    }
+
+    /// Waits until the replay is over.
+    ///
+    /// # Errors
+    /// When it does not come to its end.
+    pub fn wait_until_ended(&self) -> Result<(), TestError> {
+        self.wait("the end of the replay", |_| self.state().ended)
+    }
+
+    /// Waits until every client has been sent what it is due of all that was played: the system has it, on its way to
+    /// each. What an interval holds back is not due yet.
+    ///
+    /// # Errors
+    /// When somebody does not read.
+    pub fn wait_until_sent(&self) -> Result<(), TestError> {
+        self.wait("every client to be sent what it is due", Service::is_level)
+    }
+
+    /// Closes every session, and ends.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        if let Some(service) = self.service.take() {
+            service.stop();
+        }
+    }
+
+    fn wait(&self, what: &str, is_so: impl Fn(&Service) -> bool) -> Result<(), TestError> {
+        let begin = Instant::now();
+        while !self.service.as_ref().is_none_or(&is_so) {
+            if begin.elapsed() > DEADLINE {
+                return Err(TestError::Deadline { what: what.to_owned() });
+            }
+            thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for TestMarket {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

@@ -1,0 +1,150 @@
+//! What readers let feeds know, so that a feed knows no session: how many clients have subscribed, and how far those have
+//! come that must miss nothing.
+//!
+//! Law 1 has one exception, for the feed that asks for it: a replay at speed `max` goes no further ahead of the slowest
+//! subscription in mode `every` than [a window](Readers::room). Nothing waits here; the feed waits by itself, and is
+//! rung when there is room. Shards [note](Readers::note) their marks once a turn, and only while a feed asks.
+//!
+//! Invariant: who has [joined](Readers::join) is counted until its [`Joined`] is dropped.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+};
+
+use crate::bell::Bell;
+
+/// Shared by feeds and shards.
+#[derive(Debug)]
+pub struct Readers {
+    clients: AtomicUsize,
+    /// Of feeds that want to know when something has changed here.
+    bells: Mutex<Vec<Bell>>,
+    /// A feed has asked for room.
+    watched: AtomicBool,
+    /// A feed has found none, and waits for it.
+    waiting: AtomicBool,
+    /// For each shard, the place among all ticks up to which everyone there was sent what must not be missed.
+    marks: Vec<AtomicU64>,
+    window: u64,
+}
+
+/// One client that has subscribed.
+#[derive(Debug)]
+pub struct Joined(Arc<Readers>);
+
+/// The most that [`Readers::room`] ever gives. Shards keep at least 128 of a topic's newest ticks at hand, out of which
+/// all topics are served in the order of their ticks: within this, nobody falls out of them.
+const WINDOW_TICKS_MAX: usize = 96;
+
+impl Readers {
+    /// `ticks_max`: what a topic's ring holds.
+    pub fn new(shards: usize, ticks_max: usize) -> Self {
+        let window = (ticks_max * 3 / 4).clamp(1, WINDOW_TICKS_MAX);
+        Readers {
+            clients: AtomicUsize::new(0),
+            bells: Mutex::default(),
+            watched: AtomicBool::new(false),
+            waiting: AtomicBool::new(false),
+            marks: (0..shards).map(|_| AtomicU64::new(0)).collect(),
+            window: window as u64,
+        }
+    }
+
+    /// Counts a client that has subscribed. What it subscribed to must be in force already.
+    pub fn join(self: &Arc<Self>) -> Joined {
+        self.clients.fetch_add(1, Ordering::Release);
+        self.ring();
+        Joined(Arc::clone(self))
+    }
+
+    /// Clients that have subscribed and are still there.
+    pub fn clients(&self) -> usize {
+        self.clients.load(Ordering::Acquire)
+    }
+
+    /// Rings this bell whenever something has changed.
+    pub fn listen(&self, bell: &Bell) {
+        self.bells.lock().unwrap_or_else(PoisonError::into_inner).push(bell.clone());
+    }
+
+    /// How many ticks more may come without anyone missing one, when `order` were taken in; 0: the bell rings when there
+    /// may be room.
+    pub fn room(&self, order: u64) -> usize {
+        self.watched.store(true, Ordering::Relaxed);
+        // First the wish, then the look: a mark that is noted in between rings.
+        self.waiting.store(true, Ordering::SeqCst);
+        let room = self.window.saturating_sub(order.saturating_sub(self.low_water())) as usize;
+        if room > 0 {
+            self.waiting.store(false, Ordering::Relaxed);
+        }
+        room
+    }
+
+    /// Whether marks are asked for.
+    pub fn is_watched(&self) -> bool {
+        self.watched.load(Ordering::Relaxed)
+    }
+
+    /// Ticks that may be held back for a subscription's interval; beyond it the interval ends early.
+    pub fn held_max(&self) -> u64 {
+        (self.window / 3).max(1)
+    }
+
+    /// Notes how far a shard has come.
+    pub fn note(&self, shard: usize, mark: u64) {
+        let Some(noted) = self.marks.get(shard) else { return };
+        if noted.swap(mark, Ordering::SeqCst) != mark && self.waiting.load(Ordering::SeqCst) {
+            self.ring();
+        }
+    }
+
+    fn low_water(&self) -> u64 {
+        self.marks.iter().map(|mark| mark.load(Ordering::SeqCst)).min().unwrap_or(u64::MAX)
+    }
+
+    fn ring(&self) {
+        self.bells.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(Bell::ring);
+    }
+}
+
+impl Drop for Joined {
+    fn drop(&mut self) {
+        self.0.clients.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_feed_goes_no_further_than_a_window_ahead_of_the_slowest() {
+        let readers = Readers::new(2, 1_024);
+        assert_eq!(readers.room(0), WINDOW_TICKS_MAX);
+        readers.note(0, 500);
+        assert_eq!(readers.room(500), 0, "the other shard has noted nothing");
+        let bell = Bell::default();
+        readers.listen(&bell);
+        readers.note(1, 480);
+        assert!(bell.wait(std::time::Duration::ZERO), "who waits is rung");
+        assert_eq!(readers.room(500), WINDOW_TICKS_MAX - 20);
+        readers.note(1, 500);
+        assert!(!bell.wait(std::time::Duration::ZERO), "nobody waits");
+    }
+
+    #[test]
+    fn a_small_ring_makes_a_small_window() {
+        assert_eq!(Readers::new(1, 1).room(0), 1);
+        assert_eq!(Readers::new(1, 16).room(4), 8);
+    }
+
+    #[test]
+    fn who_has_left_is_counted_no_more() {
+        let readers = Arc::new(Readers::new(1, 1));
+        let joined = readers.join();
+        assert_eq!(readers.clients(), 1);
+        drop(joined);
+        assert_eq!(readers.clients(), 0);
+    }
+}
