@@ -60,7 +60,7 @@ pub enum Command {
     /// Convert recordings to another format
     Convert(convert::ConvertArgs),
     /// Record what a server serves, or a feed
-    Record(record::RecordArgs),
+    Record(Box<record::RecordArgs>),
     /// Ask a server whether it is alive, and answer by the exit code
     Health(health::HealthArgs),
     /// Write the completions of a shell to standard output

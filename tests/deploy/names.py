@@ -45,9 +45,9 @@ async def _(report):
 @check("keys, metrics and flags that the files name exist")
 async def _(report):
     keys, known = set(checked()), metrics()
-    flags = set(re.findall(r"--[\w-]+", "".join(
-        ran(BINARY, *command, "--help") for command in ([], ["serve"], ["load"], ["watch"], ["check"], ["health"])
-    )))
+    commands = ["serve", "load", "watch", "replay", "info", "convert", "record", "check", "health"]
+    helps = [ran(BINARY, "--help")] + [ran(BINARY, command, "--help") for command in commands]
+    flags = set(re.findall(r"--[\w-]+", "".join(helps)))
     faults, seen = [], {"key": 0, "metric": 0, "flag": 0}
 
     def must(what, name, where, path):
@@ -67,7 +67,7 @@ async def _(report):
             if path.name == "nginx.conf" and name in ("tickcast_connection", "tickcast_addresses"):
                 continue
             must("metric", family(name), known, path)
-        for line in re.findall(r"(?<!--bin )\btickcast (?:serve|load|watch|check|health)?[^`\n|]*", source):
+        for line in re.findall(r"(?<!--bin )\btickcast (?:" + "|".join(commands) + r")?[^`\n|]*", source):
             for flag in re.findall(r"(?<=\s)--[\w-]+", line):
                 must("flag", flag, flags, path)
     assert not faults, faults

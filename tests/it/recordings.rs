@@ -144,6 +144,23 @@ async fn a_server_is_recorded_tick_by_tick() {
     assert!((2_000..=2_001).contains(&records), "{records}");
 }
 
+#[tokio::test]
+async fn a_recorder_ends_with_the_replay_that_it_records() {
+    let server = Server::with().feed("replay:bundled?speed=max&start=on_subscribe").start().await;
+    let path = fresh("replayed.ndjson.zst");
+    let text = path.to_str().expect("a plain name").to_owned();
+    let url = format!("ws://{}", server.address);
+    let recorded = tokio::task::spawn_blocking({
+        let text = text.clone();
+        move || succeeds(&["record", "--url", &url, "-o", &text])
+    });
+    let told = String::from_utf8_lossy(&recorded.await.expect("a thread").stderr).into_owned();
+    assert!(told.contains("the replay is over"), "{told}");
+    assert!(told.contains("0 disconnects, 0 ticks in gaps"), "{told}");
+    // Nothing is lost at speed `max`.
+    assert_eq!(info(&text)["records"], 50_000);
+}
+
 #[test]
 fn a_feed_is_recorded_into_files_by_size() {
     let name = fresh("sim.ndjson");

@@ -11,7 +11,7 @@ use rand_pcg::Pcg64Mcg;
 use serde_json::json;
 use tokio::{
     net::TcpStream,
-    time::{Instant, interval, sleep, sleep_until, timeout},
+    time::{Instant, interval, sleep, sleep_until, timeout, timeout_at},
 };
 use tokio_tungstenite::{
     WebSocketStream,
@@ -26,7 +26,7 @@ use crate::{
     cli::{
         complain,
         endpoint::{self, Endpoint, EndpointError, printable},
-        watch::{Backoff, DISMISSED, GOODBYE, HEARTBEATS_MISSED, SILENCE, is_final},
+        watch::{Backoff, DISMISSED, GOODBYE, HEARTBEATS_MISSED, OVER, SILENCE, is_final},
     },
     clock::Clock,
     feed::{FeedError, SourceError},
@@ -70,8 +70,13 @@ pub struct Recorder<'a> {
 /// How following a connection ended.
 enum End {
     Stopped,
+    /// The server's market is over: there is nothing more to come.
+    Over,
     Lost(String),
 }
+
+/// How long what the server has sent before our close may take to come.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 type Socket = WebSocketStream<TcpStream>;
 
@@ -103,8 +108,9 @@ impl<'a> Recorder<'a> {
                     connected_before = true;
                     backoff.reset();
                     match self.follow(&mut socket, &mut stop).await? {
-                        End::Stopped => {
-                            let _best_effort = timeout(GOODBYE, socket.close(None)).await;
+                        End::Stopped => return self.leave(&mut socket).await,
+                        End::Over => {
+                            complain("tickcast record: the replay is over\n");
                             return Ok(());
                         }
                         End::Lost(why) => why,
@@ -172,13 +178,13 @@ impl<'a> Recorder<'a> {
                 () = &mut *stop => return Ok(End::Stopped),
                 message = socket.next() => {
                     heard = Instant::now();
-                    let why = match message {
+                    let end = match message {
                         Some(Ok(message)) => self.take(&message)?,
-                        Some(Err(error)) => Some(format!("the connection broke: {error}")),
-                        None => Some("the connection ended".to_owned()),
+                        Some(Err(error)) => Some(End::Lost(format!("the connection broke: {error}"))),
+                        None => Some(End::Lost("the connection ended".to_owned())),
                     };
-                    if let Some(why) = why {
-                        return Ok(End::Lost(why));
+                    if let Some(end) = end {
+                        return Ok(end);
                     }
                 }
                 () = sleep_until(heard + silence) => {
@@ -189,8 +195,22 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Takes what the socket gave; the answer is why the connection is over, if it is.
-    fn take(&mut self, message: &Message) -> Result<Option<String>, RecordError> {
+    /// Closes, and writes what the server has sent before it hears of it.
+    async fn leave(&mut self, socket: &mut Socket) -> Result<(), RecordError> {
+        let end = Instant::now() + LAST_WORDS;
+        let _best_effort = timeout(GOODBYE, socket.close(None)).await;
+        loop {
+            let silence = end.min(Instant::now() + GOODBYE);
+            match timeout_at(silence, socket.next()).await {
+                Ok(Some(Ok(Message::Text(text)))) => self.write(text.as_str())?,
+                Ok(Some(Ok(message))) if !message.is_close() => {}
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// Takes what the socket gave; the answer is how the connection ended, if it did.
+    fn take(&mut self, message: &Message) -> Result<Option<End>, RecordError> {
         match message {
             Message::Text(text) => self.write(text.as_str()).map(|()| None),
             Message::Close(Some(frame)) => {
@@ -199,12 +219,15 @@ impl<'a> Recorder<'a> {
                     "" => String::new(),
                     reason => format!(": {}", printable(reason)),
                 };
+                if code == OVER {
+                    return Ok(Some(End::Over));
+                }
                 if DISMISSED.contains(&code) {
                     return Err(RecordError::Dismissed { code, reason });
                 }
-                Ok(Some(format!("the server closed with {code}{reason}")))
+                Ok(Some(End::Lost(format!("the server closed with {code}{reason}"))))
             }
-            Message::Close(None) => Ok(Some("the server closed".to_owned())),
+            Message::Close(None) => Ok(Some(End::Lost("the server closed".to_owned()))),
             // Pings are answered by the socket itself.
             _ => Ok(None),
         }

@@ -40,7 +40,7 @@ use watcher::{WatchError, Watcher};
 
 // A recorder comes back as a watch does.
 pub(super) use backoff::Backoff;
-pub(super) use watcher::{DISMISSED, GOODBYE, HEARTBEATS_MISSED, SILENCE, is_final};
+pub(super) use watcher::{DISMISSED, GOODBYE, HEARTBEATS_MISSED, OVER, SILENCE, is_final};
 
 use super::{complain, endpoint::Endpoint, load::Mode};
 

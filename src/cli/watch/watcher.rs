@@ -79,7 +79,7 @@ pub const HEARTBEATS_MISSED: u32 = 3;
 /// How long a server may take to answer our close.
 pub const GOODBYE: Duration = Duration::from_secs(1);
 /// The code that says: there is nothing more to show.
-const OVER: u16 = 1000;
+pub const OVER: u16 = 1000;
 /// Codes that say: the same would happen again.
 pub const DISMISSED: std::ops::RangeInclusive<u16> = 4100..=4199;
 
