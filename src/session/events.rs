@@ -42,7 +42,7 @@ impl EventBody {
         let transport = Transport::Events { waker: None, wanted_since: None, kill };
         let budget = Budget::new(&shard.shared.limits, now);
         let mut core = shard.core.borrow_mut();
-        let key = core.open(Session::new(transport, peer, number, budget, now));
+        let key = core.open(Session::new(transport, peer, number, budget, now), Vec::new());
         core.command(key, command, now);
         EventBody { shard: Rc::clone(shard), key, _place: place }
     }
