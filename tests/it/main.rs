@@ -29,3 +29,4 @@ mod routes;
 mod sse;
 mod start;
 mod stream;
+mod upgrade;
