@@ -69,7 +69,7 @@ const ROUTES: [(&str, &[Method]); 14] = [
     ("/metrics", &[Method::GET, Method::HEAD]),
     ("/healthz", &[Method::GET, Method::HEAD]),
     ("/readyz", &[Method::GET, Method::HEAD]),
-    (STREAM_PATH, &[Method::GET]),
+    ("/v1/stream", &[Method::GET]),
     ("/v1/sse", &[Method::GET]),
     ("/v1/symbols", &[Method::GET, Method::HEAD]),
     ("/v1/snapshot", &[Method::GET, Method::HEAD]),
@@ -97,7 +97,7 @@ pub async fn serve(app: Arc<App>, shard: Rc<Shard>, unread: Unread) {
     let overdue = async {
         sleep_until(deadline).await;
         if caller.has_asked.get() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     };
     tokio::select! {
