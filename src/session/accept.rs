@@ -291,6 +291,21 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_goes_to_the_running_shard_with_the_fewest_up_to_the_limit() {
+        let (inboxes, mut ends): (Vec<_>, Vec<_>) =
+            (0..2).map(|_| tokio::sync::mpsc::unbounded_channel()).unzip();
+        let doors = Doors::new(inboxes, &Limits { sessions: 0, ..limits::DEFAULT });
+        let most = CONNECTIONS_BESIDE_SESSIONS;
+        let mut held: Vec<_> = (0..most).map(|_| doors.count_in().unwrap()).collect();
+        assert_eq!(held.iter().filter(|(shard, _)| *shard == 0).count(), most / 2);
+        assert!(doors.count_in().is_none(), "the limit is exact");
+        held.retain(|(shard, _)| *shard == 1);
+        assert_eq!(doors.count_in().unwrap().0, 0);
+        drop(ends.remove(0));
+        assert_eq!(doors.count_in().unwrap().0, 1, "a shard that has drained takes no more");
+    }
+
+    #[test]
     fn places_are_given_back() {
         let places = Places::default();
         let address: IpAddr = "192.0.2.1".parse().unwrap();
