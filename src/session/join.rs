@@ -30,12 +30,13 @@ impl Core {
         }
         self.framer.begin(FrameSize::Full, Framing::WebSocket);
         let tally = self.fanout.fill(key, now, &*self.shared.ingest, &mut self.framer);
-        let Some((bytes, rx)) = self.framer.finish() else { return };
+        let Some(frame) = self.framer.finish() else { return };
         let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
             return;
         };
-        session.rest.extend_from_slice(bytes);
+        session.rest.extend_from_slice(frame.bytes);
         session.rest_frames += 1;
-        session.in_flight = Some(Box::new(InFlight { tally, rx: rx.to_vec() }));
+        let (rx, taken_in) = (frame.rx.to_vec(), frame.taken_in);
+        session.in_flight = Some(Box::new(InFlight { tally, rx, taken_in }));
     }
 }
