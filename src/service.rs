@@ -1,7 +1,7 @@
 //! The service whole: the only module that knows all the others. Starts them, and ends them in two phases.
 //!
-//! Threads: the caller's waits for the end; one accepts; one for each shard; one for each feed that has something to
-//! run. What they share is read only, counted in atomics, or handed over (see ARCHITECTURE.md).
+//! Threads: the caller's waits for the end; one for each shard; one for each feed that has something to run. What they
+//! share is read only, counted in atomics, or handed over (see ARCHITECTURE.md).
 
 mod feeds;
 
@@ -35,7 +35,7 @@ use crate::{
     limits::Limits,
     metrics::Metrics,
     session::{
-        accept::{self, Connection, Places, Rejected, Target},
+        accept::{self, Doors, Places, Rejected},
         shard::{Shard, Shared, ToShard},
     },
     shutdown::Stop,
@@ -63,10 +63,9 @@ pub struct Service {
     pub shards: usize,
     shared: Arc<Shared>,
     inboxes: Vec<UnboundedSender<ToShard>>,
-    listener: TcpListener,
+    /// Kept so that the address stays ours until the end.
+    _listener: TcpListener,
     stop_feeds: Stop,
-    stop_accepting: Stop,
-    acceptor: JoinHandle<()>,
     shard_threads: Vec<JoinHandle<()>>,
     feeds: Vec<Arc<FeedStatus>>,
 }
@@ -94,7 +93,6 @@ struct Ends {
     wake: Arc<Notify>,
     inbox: UnboundedReceiver<ToShard>,
     runtime: Runtime,
-    connections: Arc<AtomicUsize>,
     wants_ticks: Arc<AtomicBool>,
 }
 
@@ -126,6 +124,7 @@ impl Service {
         let names = statuses.iter().map(|status| status.name.clone()).collect();
         let market = Market::new(names, setup.limits.topics, setup.limits.ring_ticks);
         let ingest = Arc::new(Ingest::new(market, ends.iter().map(outlet).collect()));
+        let doors = Doors::new(inboxes.clone(), &setup.limits);
         let shared = Arc::new(Shared {
             epoch: setup.epoch.unwrap_or_else(|| new_epoch(&clock)),
             limits: setup.limits,
@@ -136,6 +135,7 @@ impl Service {
             sessions: AtomicUsize::new(0),
             session_numbers: AtomicU64::new(1),
             places: Places::default(),
+            doors,
             rejected: Rejected::default(),
             draining: AtomicBool::new(false),
             over: AtomicBool::new(false),
@@ -158,20 +158,12 @@ impl Service {
             market: market_clock.clone(),
             began: clock.now(),
         });
-        let targets = inboxes
-            .iter()
-            .zip(&ends)
-            .map(|(inbox, ends)| Target { inbox: inbox.clone(), connections: Arc::clone(&ends.connections) })
-            .collect();
         let shard_threads = ends
             .into_iter()
             .enumerate()
-            .map(|(number, ends)| start_shard(number, ends, &shared, &app))
+            .map(|(number, ends)| start_shard(number, ends, &listener, &shared, &app))
             .collect::<Result<_, _>>()
             .map_err(StartError::Thread)?;
-        let stop_accepting = Stop::default();
-        let acceptor =
-            start_acceptor(&listener, targets, &shared, &stop_accepting).map_err(StartError::Thread)?;
         let stop_feeds = Stop::default();
         for (status, feed) in feeds.to_run {
             start_feed(feed, sink(&status), &stop_feeds).map_err(StartError::Thread)?;
@@ -182,10 +174,8 @@ impl Service {
             shards,
             shared,
             inboxes,
-            listener,
+            _listener: listener,
             stop_feeds,
-            stop_accepting,
-            acceptor,
             shard_threads,
             feeds: statuses,
         })
@@ -232,10 +222,6 @@ impl Service {
             }
             in_time &= thread.is_finished();
         }
-        self.stop_accepting.set();
-        // Ends a blocked accept; the process ends next, so a failure changes nothing.
-        let _ = socket2::SockRef::from(&self.listener).shutdown(std::net::Shutdown::Both);
-        let _ = self.acceptor.join();
         in_time
     }
 }
@@ -250,7 +236,6 @@ fn shard_ends(limits: &Limits) -> io::Result<(UnboundedSender<ToShard>, Ends)> {
         wake: Arc::new(Notify::new()),
         inbox,
         runtime: Builder::new_current_thread().enable_all().build()?,
-        connections: Arc::default(),
         wants_ticks: Arc::default(),
     };
     Ok((sender, ends))
@@ -268,31 +253,22 @@ fn outlet(ends: &Ends) -> Outlet {
 fn start_shard(
     number: usize,
     ends: Ends,
+    listener: &TcpListener,
     shared: &Arc<Shared>,
     app: &Arc<App>,
 ) -> io::Result<JoinHandle<()>> {
     let (shared, app) = (Arc::clone(shared), Arc::clone(app));
+    let listener = {
+        let _entered = ends.runtime.enter();
+        accept::watch(listener)?
+    };
     thread::Builder::new().name(format!("shard-{number}")).spawn(move || {
-        let shard = Shard::new(number, shared, ends.handover, ends.wake, ends.wants_ticks);
-        let serve = |shard: &Rc<Shard>, stream, peer| {
-            let counted = Connection::counted(&ends.connections);
-            let (app, shard) = (Arc::clone(&app), Rc::clone(shard));
-            tokio::task::spawn_local(http::serve(app, shard, stream, peer, counted));
+        let serve = move |shard: &Rc<Shard>, unread| {
+            tokio::task::spawn_local(http::serve(Arc::clone(&app), Rc::clone(shard), unread));
         };
-        LocalSet::new().block_on(&ends.runtime, shard.run(ends.inbox, serve));
+        let shard = Shard::new(number, shared, ends.handover, ends.wake, ends.wants_ticks, Box::new(serve));
+        LocalSet::new().block_on(&ends.runtime, shard.run(ends.inbox, listener));
     })
-}
-
-fn start_acceptor(
-    listener: &TcpListener,
-    targets: Vec<Target>,
-    shared: &Arc<Shared>,
-    stop: &Stop,
-) -> io::Result<JoinHandle<()>> {
-    let (listener, shared, stop) = (listener.try_clone()?, Arc::clone(shared), stop.clone());
-    thread::Builder::new()
-        .name("accept".to_owned())
-        .spawn(move || accept::accept(&listener, &targets, &shared.limits, &shared.rejected, &stop))
 }
 
 /// Runs a feed on a thread of its own, which nobody joins: it may be blocked in a read that only its peer can end.

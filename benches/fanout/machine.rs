@@ -37,10 +37,16 @@ pub fn spawn_on_server_core(command: &mut Command) -> io::Result<Child> {
     child
 }
 
-/// Allows as many open files as the system lets this process have; children inherit it.
+/// More than the clients of any scenario.
+const OPEN_FILES: u64 = 20_000;
+
+/// Allows as many open files as the system lets this process have; children inherit it. The table for them is made
+/// here, while there is one thread: a process with several would wait for it each time that it grows.
 pub fn raise_open_files() -> io::Result<u64> {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?;
+    let last = limit.maximum.unwrap_or(u64::MAX).min(OPEN_FILES) - 1;
+    drop(rustix::io::fcntl_dupfd_cloexec(io::stderr(), i32::try_from(last).unwrap_or(i32::MAX)));
     Ok(limit.maximum.unwrap_or(u64::MAX))
 }
 

@@ -13,7 +13,7 @@ use crate::{
     generator::{Detail, Dialect, Generator, Plan, Ramp, Reading, Ready, Tally},
     lines::symbol,
     machine,
-    servers::{Books, Contender, Peer, Places, Server, Wish, floor::Work, upgrade},
+    servers::{Books, Contender, Peer, Places, Records, Server, Wish, floor::Work, upgrade},
 };
 
 pub struct Rig {
@@ -129,7 +129,7 @@ pub fn floor_window(
     look(&generator, &server, length)
 }
 
-fn connect(generator: &Generator, port: u16, plans: Vec<Plan>) -> io::Result<Ramp> {
+pub fn connect(generator: &Generator, port: u16, plans: Vec<Plan>) -> io::Result<Ramp> {
     let ramp = generator.connect(port, plans)?;
     if ramp.failed > 0 {
         let fault = ramp.fault.as_deref().unwrap_or("for no known reason");
@@ -199,7 +199,7 @@ impl Window {
         // All but all of them is all of them: the shortfall is one of counting.
         let (rounds_per_s, share) =
             if share > 0.97 { (writes_per_s / clients as f64, 1.0) } else { (rounds_per_s, share) };
-        Some(Work { rounds_per_s, share, messages_a_write, bytes_a_message })
+        Some(Work { rounds_per_s, share, messages_a_write, bytes_a_message, greeting_bytes: 0 })
     }
 }
 
@@ -217,7 +217,7 @@ pub fn wish(symbols: &[String], number: usize, clients: usize) -> Wish<'_> {
         group: 0,
         detail: detail(number, clients),
         receive_buffer_bytes: 0,
-        snapshots: false,
+        records: Records::AsServed,
     }
 }
 

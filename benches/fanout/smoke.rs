@@ -15,7 +15,7 @@ use crate::{
     report::{Figure, Report, Row},
     rig::{Rig, wish, zipf_choices},
     scenario::{Bench, Scenario, Size},
-    servers::{Contender, Mode, Peer, Places, Wish},
+    servers::{Contender, Mode, Peer, Places, Records, Wish},
 };
 
 /// Reports as test programs do, so that what counts tests counts these.
@@ -71,7 +71,11 @@ fn every_tick_is_counted() {
         let rig = Rig::start(contender, SYMBOLS, &places()).expect("the server starts");
         let choices = zipf_choices(CLIENTS, EACH, SYMBOLS);
         let plan = |chosen: &Vec<String>| {
-            contender.plan(&Wish { detail: Detail::Heads, snapshots: true, ..wish(chosen, 0, CLIENTS) })
+            contender.plan(&Wish {
+                detail: Detail::Heads,
+                records: Records::Awaited,
+                ..wish(chosen, 0, CLIENTS)
+            })
         };
         rig.connect(choices.iter().map(plan).collect()).expect("clients connect");
         rig.generator.mark().expect("the generator answers");

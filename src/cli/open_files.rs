@@ -2,8 +2,15 @@
 //!
 //! The soft limit is often 1,024 for the sake of programs that use `select`; this one does not, so `serve` raises it to
 //! the hard limit, and only the hard limit bounds the sessions.
+//!
+//! The kernel's table of a process's files grows by doubling, and a process with several threads waits each time until
+//! all processors have let go of the old one: 5 to 20 ms in which a shard does nothing. So the table is made large
+//! enough before anyone comes.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::{
+    io::fcntl_dupfd_cloexec,
+    process::{Resource, Rlimit, getrlimit, setrlimit},
+};
 
 use crate::config::Config;
 
@@ -33,6 +40,21 @@ pub fn raise() -> u64 {
     in_force.unwrap_or(u64::MAX)
 }
 
+/// Makes room for as many files as `config` needs, so far as `allowed` goes; says for how many.
+pub fn make_room(config: &Config, allowed: u64) -> u64 {
+    reserve(needed(config).min(allowed))
+}
+
+/// Makes room for so many files. When the system refuses, it grows when files come, and that is all.
+pub fn reserve(files: u64) -> u64 {
+    let last = i32::try_from(files).unwrap_or(i32::MAX).saturating_sub(1);
+    // The highest number that is needed is taken, and given back at once: the table stays.
+    match fcntl_dupfd_cloexec(std::io::stderr(), last) {
+        Ok(_) => files,
+        Err(_) => 0,
+    }
+}
+
 /// What [`raise`] would raise to.
 pub fn hard_limit() -> u64 {
     getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX)
@@ -43,15 +65,19 @@ pub fn hard_limit() -> u64 {
 /// # Errors
 /// When they are not.
 pub fn check(config: &Config, allowed: u64) -> Result<(), TooFew> {
-    let sessions = config.limits.sessions;
+    let (sessions, needed) = (config.limits.sessions, needed(config));
+    if needed <= allowed { Ok(()) } else { Err(TooFew { sessions, needed, allowed }) }
+}
+
+fn needed(config: &Config) -> u64 {
     let shards = match config.shards {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         shards => shards,
     };
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-    let needed =
-        count(sessions).saturating_add(RESERVE).saturating_add(PER_SHARD.saturating_mul(count(shards)));
-    if needed <= allowed { Ok(()) } else { Err(TooFew { sessions, needed, allowed }) }
+    count(config.limits.sessions)
+        .saturating_add(RESERVE)
+        .saturating_add(PER_SHARD.saturating_mul(count(shards)))
 }
 
 #[cfg(test)]
@@ -66,6 +92,19 @@ mod tests {
         assert_eq!(check(&config, needed), Ok(()));
         let too_few = TooFew { sessions: 1_000, needed, allowed: needed - 1 };
         assert_eq!(check(&config, needed - 1), Err(too_few));
+    }
+
+    #[test]
+    fn room_is_made_as_far_as_the_system_allows() {
+        let mut config = Config { shards: 1, ..Config::default() };
+        config.limits.sessions = 2_000;
+        let allowed = raise();
+        let expected = allowed.min(2_000 + RESERVE + PER_SHARD);
+        assert_eq!(make_room(&config, allowed), expected);
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let size = status.lines().find_map(|line| line.strip_prefix("FDSize:")).unwrap();
+        assert!(size.trim().parse::<u64>().unwrap() >= expected);
+        assert_eq!(reserve(u64::MAX), 0, "beyond the limit the system refuses");
     }
 
     #[test]

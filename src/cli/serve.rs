@@ -58,7 +58,9 @@ pub fn run(args: &SettingsArgs) -> ExitCode {
 
 fn serve(config: Config) -> Result<(), ServeError> {
     let ends = Ends::awaited().map_err(ServeError::Signals)?;
-    let enough_files = open_files::check(&config, open_files::raise());
+    let files = open_files::raise();
+    let enough_files = open_files::check(&config, files);
+    open_files::make_room(&config, files);
     let service = Service::start(setup(config)?)?;
     announce(&service);
     if let Err(too_few) = enough_files {

@@ -7,12 +7,9 @@ use hyper::{
     header::{self, HeaderValue},
 };
 
-use crate::{
-    session::{
-        events::EventBody,
-        handshake::{Accepted, Refused},
-    },
-    wire::SUBPROTOCOL,
+use crate::session::{
+    events::EventBody,
+    handshake::{Accepted, Refused},
 };
 
 /// A body is whole, or an event stream. Not `Send`: it stays on its shard's thread.
@@ -79,16 +76,11 @@ pub fn events(body: EventBody) -> Answer {
     answer
 }
 
-pub fn switching(accepted: Accepted) -> Answer {
+pub fn switching(accepted: &Accepted) -> Answer {
     let mut answer = Response::new(AnswerBody::Whole(Full::default()));
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = answer.headers_mut();
-    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accepted.accept_key);
-    if accepted.subprotocol {
-        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
-    }
+    headers.extend(accepted.headers());
     answer
 }
 

@@ -137,7 +137,7 @@ pub fn events(shard: &Rc<Shard>, request: &Request<Incoming>, caller: &Caller) -
         let message = "symbols is missing: /v1/sse?symbols=BTC-USD,ETH-*";
         return Err(Failure::bad_request("missing_parameter", message));
     };
-    let place = handshake::admit(&shard.shared, request, caller.peer).map_err(|(reason, close)| {
+    let place = handshake::place(&shard.shared, request, caller.peer).map_err(|(reason, close)| {
         shard.shared.rejected.count(reason);
         let status = if close == CloseReason::Origin {
             StatusCode::FORBIDDEN

@@ -13,10 +13,10 @@ mod replay;
 use std::{cell::Cell, net::SocketAddr, rc::Rc, sync::Arc, sync::atomic::Ordering};
 
 use hyper::{HeaderMap, Method, Request, body::Incoming, header, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use tokio::{
-    net::TcpStream,
     sync::{Notify, mpsc::UnboundedSender},
+    time::sleep_until,
 };
 
 pub use answer::{Answer, Failure};
@@ -27,7 +27,9 @@ use crate::{
     metrics::Metrics,
     session::{
         accept::{Connection, RejectedReason},
-        handshake,
+        handshake::{self, STREAM_PATH},
+        opening::{HEADERS_MAX, Unread},
+        rewound::Rewound,
         shard::{Shard, ToShard},
     },
     tick::Nanos,
@@ -50,13 +52,14 @@ pub struct Caller {
     pub peer: SocketAddr,
     /// Ends the connection from outside.
     pub kill: Rc<Notify>,
+    /// Whether its first request has come.
+    has_asked: Cell<bool>,
     /// Goes with the socket, when a session takes it over.
     connection: Cell<Option<Connection>>,
 }
 
 /// Requests have small heads; what is larger is refused by hyper.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
-const HEADERS_MAX: usize = 64;
 
 /// The routes: path, and what may be done to it.
 const ROUTES: [(&str, &[Method]); 15] = [
@@ -78,14 +81,10 @@ const ROUTES: [(&str, &[Method]); 15] = [
 ];
 
 /// Serves one connection until it ends or becomes a session.
-pub async fn serve(
-    app: Arc<App>,
-    shard: Rc<Shard>,
-    stream: TcpStream,
-    peer: SocketAddr,
-    counted: Connection,
-) {
-    let caller = Rc::new(Caller { peer, kill: Rc::default(), connection: Cell::new(Some(counted)) });
+pub async fn serve(app: Arc<App>, shard: Rc<Shard>, unread: Unread) {
+    let Unread { stream, read, peer, counted, deadline } = unread;
+    let (has_asked, connection) = (Cell::new(false), Cell::new(Some(counted)));
+    let caller = Rc::new(Caller { peer, kill: Rc::default(), has_asked, connection });
     let service = service_fn(|request| {
         let (app, shard, caller) = (Arc::clone(&app), Rc::clone(&shard), Rc::clone(&caller));
         async move { Ok::<_, std::convert::Infallible>(answer(app, shard, request, caller).await) }
@@ -96,19 +95,28 @@ pub async fn serve(
         .header_read_timeout(shard.shared.limits.handshake)
         .max_headers(HEADERS_MAX)
         .max_buf_size(HEAD_BYTES_MAX);
-    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let connection = builder.serve_connection(Rewound::new(read, stream), service).with_upgrades();
+    // hyper begins to count at the first byte that it reads, which is not the first of the connection.
+    let overdue = async {
+        sleep_until(deadline).await;
+        if caller.has_asked.get() {
+            std::future::pending::<()>().await;
+        }
+    };
     tokio::select! {
         result = connection => {
             if result.is_err_and(|error| error.is_timeout()) {
                 shard.shared.rejected.count(RejectedReason::Timeout);
             }
         }
+        () = overdue => shard.shared.rejected.count(RejectedReason::Timeout),
         // A session that took nothing for too long; its connection goes with it.
         () = caller.kill.notified() => {}
     }
 }
 
 async fn answer(app: Arc<App>, shard: Rc<Shard>, request: Request<Incoming>, caller: Rc<Caller>) -> Answer {
+    caller.has_asked.set(true);
     let head = request.method() == Method::HEAD;
     let answer = route(&app, &shard, request, &caller).await.unwrap_or_else(Failure::into_answer);
     if head { answer::without_body(answer) } else { answer }
@@ -127,7 +135,7 @@ async fn route(
     if !methods.contains(request.method()) {
         return Err(Failure::method_not_allowed(request.method(), path, methods));
     }
-    if path == "/v1/stream" {
+    if path == STREAM_PATH {
         return upgrade(shard, request, caller);
     }
     if !handshake::origin_allowed(request.headers(), &shard.shared.allowed_origins) {
@@ -177,7 +185,7 @@ fn upgrade(shard: &Rc<Shard>, request: Request<Incoming>, caller: &Caller) -> Re
         caller.peer,
         caller.connection.take(),
     ));
-    Ok(answer::switching(accepted))
+    Ok(answer::switching(&accepted))
 }
 
 /// Publishing, control and debug need a token that allows it, or, with no authentication configured, a loopback peer

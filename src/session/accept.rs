@@ -1,11 +1,16 @@
-//! Connections in: one thread accepts, and gives each to the shard with the fewest.
+//! Connections in: every shard accepts on its own thread, and gives each connection to the shard with the fewest.
 //!
-//! Refusals are counted by reason. Invariant: a [`Place`] counts one session of an address, and gives it back by drop.
+//! There is one listener, which all shards watch: with one shard a connection changes no thread on its way in, and with
+//! many they are spread as evenly as by a thread that did nothing else. Refusals are counted by reason.
+//!
+//! Invariants: a [`Place`] counts one session of an address, and a [`Connection`] one connection of a shard; both are
+//! given back by drop. Who counts a connection in holds the lock of [`Doors`], so the limit is exact.
 
 use std::{
     collections::HashMap,
     io,
     net::{IpAddr, SocketAddr, TcpListener, TcpStream},
+    rc::Rc,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -15,9 +20,15 @@ use std::{
 
 use rustix::net::SocketFlags;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    sync::mpsc::UnboundedSender,
+};
 
-use super::{shard::ToShard, socket};
+use super::{
+    shard::{Shard, ToShard},
+    socket,
+};
 use crate::limits::{LISTEN_BACKLOG, Limits};
 
 /// Why a handshake was refused: the label of `tickcast_handshakes_rejected_total`.
@@ -53,16 +64,30 @@ pub struct Place {
     taken: Option<Arc<Mutex<HashMap<IpAddr, usize>>>>,
 }
 
-/// A shard as the acceptor sees it.
-pub struct Target {
-    pub inbox: UnboundedSender<ToShard>,
-    /// Connections that the shard has; each is counted down when it ends.
-    pub connections: Arc<AtomicUsize>,
+/// The shards, as whoever accepts sees them.
+pub struct Doors {
+    inboxes: Vec<UnboundedSender<ToShard>>,
+    /// Connections of each shard; each is counted down when it ends.
+    connections: Vec<Arc<AtomicUsize>>,
+    most: usize,
+    /// Held while a connection is counted in.
+    counting: Mutex<()>,
 }
+
+/// The listener, as one shard watches it.
+pub type Listener = AsyncFd<TcpListener>;
 
 /// A connection of a shard, counted while it lasts.
 #[derive(Debug)]
 pub struct Connection(Arc<AtomicUsize>);
+
+/// A connection that has been accepted and counted, and has not been read from.
+#[derive(Debug)]
+pub struct Arrival {
+    pub stream: TcpStream,
+    pub peer: SocketAddr,
+    pub counted: Connection,
+}
 
 /// Connections beside sessions: scrapes, probes, handshakes under way.
 const CONNECTIONS_BESIDE_SESSIONS: usize = 1_024;
@@ -72,6 +97,9 @@ const CONNECTIONS_BESIDE_SESSIONS: usize = 1_024;
 const USER_TIMEOUT_BEYOND: Duration = Duration::from_secs(120);
 /// After the process has run out of descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
+/// Connections that are accepted before those that have come are read from: in a storm of clients each is let in before
+/// many more, and what handshakes need is needed for few of them at once.
+const ACCEPTED_AT_ONCE: usize = 16;
 
 impl RejectedReason {
     pub const ALL: [RejectedReason; 7] = [
@@ -123,10 +151,29 @@ impl Places {
     }
 }
 
-impl Connection {
-    /// Counts down `connections` when dropped; the acceptor has counted up.
-    pub fn counted(connections: &Arc<AtomicUsize>) -> Self {
-        Connection(Arc::clone(connections))
+impl Doors {
+    pub fn new(inboxes: Vec<UnboundedSender<ToShard>>, limits: &Limits) -> Self {
+        Doors {
+            connections: inboxes.iter().map(|_| Arc::default()).collect(),
+            inboxes,
+            most: limits.sessions + CONNECTIONS_BESIDE_SESSIONS,
+            counting: Mutex::default(),
+        }
+    }
+
+    /// Counts a connection in: the shard with the fewest of those that run, and the count. `None` when there are too many.
+    fn count_in(&self) -> Option<(usize, Connection)> {
+        let _counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = |shard: usize| self.connections[shard].load(Ordering::Relaxed);
+        let shards = 0..self.inboxes.len();
+        if shards.clone().map(count).sum::<usize>() >= self.most {
+            return None;
+        }
+        // In a drain shards end one by one, and whoever scrapes or probes until then must reach one that answers.
+        let shard =
+            shards.filter(|shard| !self.inboxes[*shard].is_closed()).min_by_key(|shard| count(*shard))?;
+        self.connections[shard].fetch_add(1, Ordering::Relaxed);
+        Some((shard, Connection(Arc::clone(&self.connections[shard]))))
     }
 }
 
@@ -149,7 +196,8 @@ impl Drop for Place {
     }
 }
 
-/// Binds and listens, with a backlog that holds a storm of clients, and the options that accepted sockets inherit.
+/// Binds and listens, with a backlog that holds a storm of clients, and the options that accepted sockets inherit. The
+/// listener does not block: several shards look at it.
 ///
 /// # Errors
 /// When the address is taken or not ours.
@@ -157,49 +205,57 @@ pub fn listen(address: SocketAddr, limits: &Limits) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket::tune(&socket, limits.progress + limits.close_grace + USER_TIMEOUT_BEYOND)?;
+    socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(i32::try_from(LISTEN_BACKLOG).unwrap_or(i32::MAX))?;
     Ok(socket.into())
 }
 
-/// Accepts until the listener is shut down (`shutdown(2)` on a clone of it ends a blocked accept).
-pub fn accept(
-    listener: &TcpListener,
-    targets: &[Target],
-    limits: &Limits,
-    rejected: &Rejected,
-    stop: &crate::shutdown::Stop,
-) {
-    let most = limits.sessions + CONNECTIONS_BESIDE_SESSIONS;
-    while !stop.is_set() {
-        match accept_one(listener) {
-            Ok((stream, peer)) => {
-                let all: usize =
-                    targets.iter().map(|target| target.connections.load(Ordering::Relaxed)).sum();
-                if all >= most {
-                    rejected.count(RejectedReason::Connections);
-                    continue;
+/// A shard's own look at the listener; to be called where the shard's runtime is entered.
+///
+/// # Errors
+/// When it cannot be registered.
+pub fn watch(listener: &TcpListener) -> io::Result<Listener> {
+    let listener = listener.try_clone()?;
+    #[expect(
+        unsafe_code,
+        reason = "tokio's own listener registers what it accepts, and could not hand it over"
+    )]
+    // SAFETY: the listener owns its descriptor, which is open and the same until it is dropped with what is made here.
+    let listener = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) };
+    Ok(listener?)
+}
+
+/// Accepts for as long as the shard runs. What is the shard's own begins here, the rest is handed over.
+pub async fn accept(shard: Rc<Shard>, listener: Listener) {
+    loop {
+        for _ in 0..ACCEPTED_AT_ONCE {
+            match listener.async_io(Interest::READABLE, accept_one).await {
+                Ok((stream, peer)) => let_in(&shard, stream, peer),
+                Err(error) => {
+                    tracing::warn!(%error, "accept failed");
+                    tokio::time::sleep(PAUSE).await;
                 }
-                if let Some(target) = fewest(targets) {
-                    target.connections.fetch_add(1, Ordering::Relaxed);
-                    // A shard that ends at this very moment drops it; the client comes back.
-                    let _ = target.inbox.send(ToShard::Connection(stream, peer));
-                }
-            }
-            Err(_) if stop.is_set() => return,
-            Err(error) => {
-                tracing::warn!(%error, "accept failed");
-                stop.wait(PAUSE);
             }
         }
+        tokio::task::yield_now().await;
     }
 }
 
-/// The shard with the fewest connections, of those that have not ended. In a drain they end one by one, and whoever
-/// scrapes or probes until then must reach one that answers.
-fn fewest(targets: &[Target]) -> Option<&Target> {
-    let alive = targets.iter().filter(|target| !target.inbox.is_closed());
-    alive.min_by_key(|target| target.connections.load(Ordering::Relaxed))
+fn let_in(shard: &Rc<Shard>, stream: TcpStream, peer: SocketAddr) {
+    let doors = &shard.shared.doors;
+    match doors.count_in() {
+        None => shard.shared.rejected.count(RejectedReason::Connections),
+        Some((number, counted)) => {
+            let arrival = Arrival { stream, peer, counted };
+            if number == shard.number {
+                shard.arrived(arrival);
+            } else {
+                // A shard ends only when the service does; the connection ends with it.
+                let _ = doors.inboxes[number].send(ToShard::Connection(arrival));
+            }
+        }
+    }
 }
 
 /// One system call: the socket does not block, and has inherited the rest.
@@ -221,10 +277,10 @@ mod tests {
     fn what_is_accepted_has_the_options_of_its_listener() {
         let listener = listen("127.0.0.1:0".parse().unwrap(), &limits::DEFAULT).unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (stream, peer) = accept_one(&listener).unwrap();
+        let (stream, peer) = std::iter::repeat_with(|| accept_one(&listener)).find_map(Result::ok).unwrap();
         assert_eq!(peer, client.local_addr().unwrap());
         let (listener, accepted) = (SockRef::from(&listener), SockRef::from(&stream));
-        assert!(accepted.nonblocking().unwrap() && !listener.nonblocking().unwrap());
+        assert!(accepted.nonblocking().unwrap() && listener.nonblocking().unwrap());
         assert!(accepted.tcp_nodelay().unwrap() && accepted.keepalive().unwrap());
         assert_eq!(accepted.tcp_notsent_lowat().unwrap() as usize, limits::NOTSENT_LOWAT_BYTES);
         assert_eq!(accepted.send_buffer_size().unwrap(), listener.send_buffer_size().unwrap());
@@ -235,18 +291,18 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_that_has_ended_is_given_no_connection() {
-        let target = |connections| {
-            let (inbox, end) = tokio::sync::mpsc::unbounded_channel();
-            (Target { inbox, connections: Arc::new(AtomicUsize::new(connections)) }, end)
-        };
-        let (targets, mut ends): (Vec<_>, Vec<_>) = [2, 0, 1].into_iter().map(target).unzip();
-        let chosen = || fewest(&targets).map(|target| target.connections.load(Ordering::Relaxed));
-        assert_eq!(chosen(), Some(0));
-        ends.remove(1);
-        assert_eq!(chosen(), Some(1));
-        ends.clear();
-        assert_eq!(chosen(), None);
+    fn a_connection_goes_to_the_running_shard_with_the_fewest_up_to_the_limit() {
+        let (inboxes, mut ends): (Vec<_>, Vec<_>) =
+            (0..2).map(|_| tokio::sync::mpsc::unbounded_channel()).unzip();
+        let doors = Doors::new(inboxes, &Limits { sessions: 0, ..limits::DEFAULT });
+        let most = CONNECTIONS_BESIDE_SESSIONS;
+        let mut held: Vec<_> = (0..most).map(|_| doors.count_in().unwrap()).collect();
+        assert_eq!(held.iter().filter(|(shard, _)| *shard == 0).count(), most / 2);
+        assert!(doors.count_in().is_none(), "the limit is exact");
+        held.retain(|(shard, _)| *shard == 1);
+        assert_eq!(doors.count_in().unwrap().0, 0);
+        drop(ends.remove(0));
+        assert_eq!(doors.count_in().unwrap().0, 1, "a shard that has drained takes no more");
     }
 
     #[test]

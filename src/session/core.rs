@@ -180,14 +180,15 @@ impl Core {
         self.sessions.get_mut(key.0 as usize)?.as_deref_mut()
     }
 
-    /// Takes a session in, and says welcome.
-    pub fn open(&mut self, session: Session) -> SessionKey {
+    /// Takes a session in, and says welcome, behind `head`.
+    pub fn open(&mut self, mut session: Session, head: Vec<u8>) -> SessionKey {
         let key = self.fanout.open();
         let place = key.0 as usize;
         if place >= self.sessions.len() {
             self.sessions.resize_with(place + 1, || None);
         }
         let number = format!("{}", session.number);
+        session.control = head;
         self.sessions[place] = Some(Box::new(session));
         self.stats.opened += 1;
         self.shared.sessions.fetch_add(1, Ordering::Relaxed);

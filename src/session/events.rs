@@ -42,7 +42,8 @@ impl EventBody {
         let transport = Transport::Events { waker: None, wanted_since: None, kill };
         let budget = Budget::new(&shard.shared.limits, now);
         let mut core = shard.core.borrow_mut();
-        let key = core.open(Session::new(transport, peer, number, budget, now, shard.shared.market.at(now)));
+        let session = Session::new(transport, peer, number, budget, now, shard.shared.market.at(now));
+        let key = core.open(session, Vec::new());
         core.command(key, command, now);
         EventBody { shard: Rc::clone(shard), key, _place: place }
     }

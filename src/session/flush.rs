@@ -99,6 +99,8 @@ impl Core {
         if session.rest.is_empty() && !session.control.is_empty() {
             std::mem::swap(&mut session.rest, &mut session.control);
             session.rest_frames = std::mem::take(&mut session.control_frames);
+            self.join_data(key, *now);
+            return self.write_rest(key, stream, now);
         }
         if !session.rest.is_empty() {
             return self.write_rest(key, stream, now);
@@ -264,10 +266,10 @@ impl Core {
         self.fanout.make_ready(key);
     }
 
-    /// Ends a session that was never let in: it hears why, and nothing else.
-    pub fn refuse(&mut self, key: SessionKey, reason: CloseReason) {
+    /// Ends a session that was never let in: it hears why, behind the `head_bytes` of its answer, and nothing else.
+    pub fn refuse(&mut self, key: SessionKey, reason: CloseReason, head_bytes: usize) {
         if let Some(session) = self.session(key) {
-            session.control.clear();
+            session.control.truncate(head_bytes);
             session.control_frames = 0;
         }
         self.close(key, reason);

@@ -1,16 +1,16 @@
 //! From an HTTP request to a session: what a WebSocket upgrade must have, and who may have one.
 //!
-//! hyper has read the request; the raw socket, and what came behind the request, are taken over from it. Refusals that a
-//! browser could not see as HTTP (its page is told nothing of a failed handshake) are said as close codes instead.
+//! A request comes here on two ways: read whole by `opening.rs`, or by hyper, from which the raw socket, and what came
+//! behind the request, are taken over. What is checked, who is let in and how a session begins is the same on both.
+//! Refusals that a browser could not see as HTTP (its page is told nothing of a failed handshake) are said as close codes.
 
 use std::{net::SocketAddr, rc::Rc, sync::atomic::Ordering};
 
 use hyper::{
     HeaderMap, Method, Request, StatusCode,
     body::Incoming,
-    header::{self, HeaderValue},
+    header::{self, HeaderName, HeaderValue},
 };
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -19,10 +19,14 @@ use super::{
     budget::Budget,
     query,
     read::{Inbound, SessionTask},
+    rewound::Rewound,
     shard::{Shard, Shared},
     state::{Session, Transport},
 };
 use crate::wire::{CloseReason, SUBPROTOCOL};
+
+/// Where the stream is.
+pub const STREAM_PATH: &str = "/v1/stream";
 
 /// What the answer `101` needs.
 #[derive(Debug)]
@@ -40,11 +44,23 @@ pub struct Refused {
     pub message: String,
 }
 
+/// A session's place, and the command that its request stands for; or why it has none.
+pub type Admitted = Result<(Place, Option<String>), (RejectedReason, CloseReason)>;
+
+/// A connection whose upgrade is answered.
+pub struct Begun<'a> {
+    pub stream: TcpStream,
+    pub peer: SocketAddr,
+    /// What came behind the request.
+    pub read_ahead: &'a [u8],
+    pub counted: Option<Connection>,
+}
+
 /// Checks an upgrade request.
 ///
 /// # Errors
 /// When it is none; says which header is missing or wrong.
-pub fn check(request: &Request<Incoming>) -> Result<Accepted, Refused> {
+pub fn check<B>(request: &Request<B>) -> Result<Accepted, Refused> {
     let headers = request.headers();
     debug_assert_eq!(request.method(), Method::GET, "the route has checked the method");
     if !has_token(headers, header::UPGRADE, "websocket") || !has_token(headers, header::CONNECTION, "upgrade")
@@ -77,55 +93,108 @@ pub fn check(request: &Request<Incoming>) -> Result<Accepted, Refused> {
     })
 }
 
-/// Waits for the upgrade and begins the session, or says why there is none.
+impl Accepted {
+    /// The headers of the answer.
+    pub fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        let subprotocol =
+            self.subprotocol.then(|| (header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL)));
+        let always = [
+            (header::CONNECTION, HeaderValue::from_static("Upgrade")),
+            (header::UPGRADE, HeaderValue::from_static("websocket")),
+            (header::SEC_WEBSOCKET_ACCEPT, self.accept_key.clone()),
+        ];
+        always.into_iter().chain(subprotocol)
+    }
+
+    /// The answer, ready for the socket.
+    pub fn head(&self) -> Vec<u8> {
+        let mut head = Vec::with_capacity(FIRST_WRITE_BYTES);
+        head.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
+        for (name, value) in self.headers() {
+            head.extend_from_slice(name.as_str().as_bytes());
+            head.extend_from_slice(b": ");
+            head.extend_from_slice(value.as_bytes());
+            head.extend_from_slice(b"\r\n");
+        }
+        head.extend_from_slice(b"\r\n");
+        head
+    }
+}
+
+/// Room for the answer, a welcome and the answer to a subscription of a few symbols.
+const FIRST_WRITE_BYTES: usize = 2 * 1024;
+
+/// Waits for the upgrade that hyper answers, and begins the session.
 pub async fn upgrade(
     shard: Rc<Shard>,
     request: Request<Incoming>,
     peer: SocketAddr,
-    connection: Option<Connection>,
+    counted: Option<Connection>,
 ) {
-    let shared = &shard.shared;
-    let verdict = admit(shared, &request, peer);
-    let command = request.uri().query().and_then(query::subscribe_command);
+    let admitted = admit(&shard.shared, &request, peer);
     let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
-    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
-    let stream = Rc::new(parts.io.into_inner());
-    let inbound = Inbound::new(&parts.read_buf, &shared.limits);
-    let now = shared.clock.now();
-    let number = shared.session_numbers.fetch_add(1, Ordering::Relaxed);
-    let transport = Transport::Socket { stream: Rc::clone(&stream), waker: None };
-    let session = Session::new(
-        transport,
-        peer.ip(),
-        number,
-        Budget::new(&shared.limits, now),
-        now,
-        shared.market.at(now),
-    );
-    let key = shard.core.borrow_mut().open(session);
-    let place = match verdict {
-        Ok(place) => {
-            if let Some(command) = command {
-                shard.core.borrow_mut().command(key, &command, now);
-            }
-            Some(place)
-        }
-        Err((reason, close)) => {
-            shared.rejected.count(reason);
-            shard.core.borrow_mut().refuse(key, close);
-            None
-        }
-    };
-    tokio::task::spawn_local(SessionTask { shard, key, stream, inbound, held: (place, connection) });
+    let Ok(parts) = upgraded.downcast::<Rewound>() else { return };
+    let (unread, stream) = parts.io.into_parts();
+    let read_ahead = &[&parts.read_buf, &unread[..]].concat();
+    let begun = Begun { stream, peer, read_ahead, counted };
+    tokio::task::spawn_local(begun.session(shard, admitted, Vec::new()));
 }
 
-/// Whether one more session of this peer, from this origin, may be.
+impl Begun<'_> {
+    /// Begins the session, or the end of one that may not be. `head` goes out before its first frame.
+    pub fn session(self, shard: Rc<Shard>, admitted: Admitted, head: Vec<u8>) -> SessionTask {
+        let Begun { stream, peer, read_ahead, counted } = self;
+        let shared = &shard.shared;
+        let stream = Rc::new(stream);
+        let inbound = Inbound::new(read_ahead, &shared.limits);
+        let now = shared.clock.now();
+        let number = shared.session_numbers.fetch_add(1, Ordering::Relaxed);
+        let transport = Transport::Socket { stream: Rc::clone(&stream), waker: None };
+        let session = Session::new(
+            transport,
+            peer.ip(),
+            number,
+            Budget::new(&shared.limits, now),
+            now,
+            shared.market.at(now),
+        );
+        let mut core = shard.core.borrow_mut();
+        let head_bytes = head.len();
+        let key = core.open(session, head);
+        let place = match admitted {
+            Ok((place, command)) => {
+                if let Some(command) = command {
+                    core.command(key, &command, now);
+                }
+                Some(place)
+            }
+            Err((reason, close)) => {
+                shared.rejected.count(reason);
+                core.refuse(key, close, head_bytes);
+                None
+            }
+        };
+        drop(core);
+        SessionTask { shard, key, stream, inbound, held: (place, counted) }
+    }
+}
+
+/// Whether one more session of this peer, from this origin, may be; and what it asks for.
 ///
 /// # Errors
 /// With the reason, as a metric label and as a close code.
-pub fn admit(
+pub fn admit<B>(shared: &Shared, request: &Request<B>, peer: SocketAddr) -> Admitted {
+    let place = place(shared, request, peer)?;
+    Ok((place, request.uri().query().and_then(query::subscribe_command)))
+}
+
+/// A place for one more session of this peer, from this origin.
+///
+/// # Errors
+/// With the reason, as a metric label and as a close code.
+pub fn place<B>(
     shared: &Shared,
-    request: &Request<Incoming>,
+    request: &Request<B>,
     peer: SocketAddr,
 ) -> Result<Place, (RejectedReason, CloseReason)> {
     if !origin_allowed(request.headers(), &shared.allowed_origins) {
@@ -155,7 +224,7 @@ pub fn origin_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
     }
 }
 
-fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {
+fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
     let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
 }

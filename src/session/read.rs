@@ -131,7 +131,13 @@ fn poll(
             }
             continue;
         }
-        match core.read_message(key, stream, inbound) {
+        // A session that has nothing to read gets no decoder.
+        let progress = if inbound.decoder.is_some() || stream.poll_read_ready(context).is_ready() {
+            core.read_message(key, stream, inbound)
+        } else {
+            Progress::WouldBlock
+        };
+        match progress {
             Progress::Message => {}
             Progress::Ended => core.flush(key),
             Progress::WouldBlock => match stream.poll_read_ready(context) {

@@ -3,7 +3,6 @@
 use std::{
     cell::RefCell,
     collections::HashMap,
-    net::SocketAddr,
     rc::Rc,
     sync::{
         Arc, Mutex, PoisonError,
@@ -19,9 +18,10 @@ use tokio::{
 };
 
 use super::{
-    accept::{Places, Rejected},
+    accept::{self, Arrival, Doors, Listener, Places, Rejected},
     alarm::Alarm,
     core::{Core, Due},
+    opening::{ConnectionTask, Unread},
     stats::Report,
 };
 use crate::{
@@ -44,6 +44,7 @@ pub struct Shared {
     pub sessions: AtomicUsize,
     pub session_numbers: AtomicU64,
     pub places: Places,
+    pub doors: Doors,
     pub rejected: Rejected,
     pub draining: AtomicBool,
     /// Every feed is a replay that has ended.
@@ -54,7 +55,7 @@ pub struct Shared {
 
 /// What other threads ask of a shard.
 pub enum ToShard {
-    Connection(std::net::TcpStream, SocketAddr),
+    Connection(Arrival),
     Report(oneshot::Sender<Report>),
     Slowest(usize, oneshot::Sender<Vec<SlowSession>>),
     Drain,
@@ -96,10 +97,14 @@ impl SlowSession {
     }
 }
 
+/// Serves what is no plain upgrade: spawns on the shard's thread what it needs.
+pub type Serve = Box<dyn Fn(&Rc<Shard>, Unread)>;
+
 pub struct Shard {
     pub shared: Arc<Shared>,
-    number: usize,
+    pub number: usize,
     pub core: RefCell<Core>,
+    pub serve: Serve,
     handover: Arc<Handover<Batch>>,
     wake: Arc<Notify>,
 }
@@ -114,17 +119,15 @@ impl Shard {
         handover: Arc<Handover<Batch>>,
         wake: Arc<Notify>,
         wants_ticks: Arc<AtomicBool>,
+        serve: Serve,
     ) -> Rc<Self> {
         let core = RefCell::new(Core::new(&shared, number, wants_ticks));
-        Rc::new(Shard { shared, number, core, handover, wake })
+        Rc::new(Shard { shared, number, core, serve, handover, wake })
     }
 
-    /// Serves until drained. `serve` is given each new connection, and spawns what it needs on this thread.
-    pub async fn run(
-        self: Rc<Self>,
-        mut inbox: mpsc::UnboundedReceiver<ToShard>,
-        serve: impl Fn(&Rc<Self>, TcpStream, SocketAddr),
-    ) {
+    /// Accepts and serves until drained.
+    pub async fn run(self: Rc<Self>, mut inbox: mpsc::UnboundedReceiver<ToShard>, listener: Listener) {
+        tokio::task::spawn_local(accept::accept(Rc::clone(&self), listener));
         let alarm = match Alarm::new() {
             Ok(alarm) => Some(alarm),
             Err(error) => {
@@ -152,10 +155,7 @@ impl Shard {
                 // In the order of urgency; every branch can be dropped without loss: permits and messages stay.
                 biased;
                 Some(message) = inbox.recv() => {
-                    self.handle(message, &serve);
-                    // In a storm of clients each is let in before the next: a handshake costs ten times the memory of
-                    // the session that comes of it.
-                    tokio::task::yield_now().await;
+                    self.handle(message);
                 }
                 _ = sweep.tick() => self.core.borrow_mut().sweep(),
                 () = self.wake.notified() => {}
@@ -169,12 +169,19 @@ impl Shard {
         self.wake.notify_one();
     }
 
-    fn handle(self: &Rc<Self>, message: ToShard, serve: &impl Fn(&Rc<Self>, TcpStream, SocketAddr)) {
+    /// Begins a connection.
+    pub fn arrived(self: &Rc<Self>, Arrival { stream, peer, counted }: Arrival) {
+        match TcpStream::from_std(stream) {
+            Ok(stream) => {
+                tokio::task::spawn_local(ConnectionTask::new(Rc::clone(self), stream, peer, counted));
+            }
+            Err(error) => tracing::warn!(%peer, %error, "a connection could not be registered"),
+        }
+    }
+
+    fn handle(self: &Rc<Self>, message: ToShard) {
         match message {
-            ToShard::Connection(stream, peer) => match TcpStream::from_std(stream) {
-                Ok(stream) => serve(self, stream, peer),
-                Err(error) => tracing::warn!(%peer, %error, "a connection could not be registered"),
-            },
+            ToShard::Connection(arrival) => self.arrived(arrival),
             // Whoever asked may have gone; then nobody misses the answer.
             ToShard::Report(reply) => drop(reply.send(self.core.borrow_mut().report())),
             ToShard::Slowest(count, reply) => drop(reply.send(self.core.borrow().slowest(count))),

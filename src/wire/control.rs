@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use compact_str::CompactString;
 use serde::{Serialize, Serializer};
 
 use super::{CommandError, ErrorCode, PROTOCOL_VERSION};
@@ -34,7 +35,8 @@ pub struct ShownLimits {
 /// What became of one symbol or glob of a command.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Entry {
-    pub symbol: String,
+    /// Inline, when it is short: most commands name symbols, and each has an entry.
+    pub symbol: CompactString,
     pub status: Status,
     /// How many symbols a glob matches now.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -181,11 +183,11 @@ impl<'a> Control<'a> {
 }
 
 impl Entry {
-    pub fn new(symbol: impl Into<String>, status: Status) -> Self {
+    pub fn new(symbol: impl Into<CompactString>, status: Status) -> Self {
         Entry { symbol: symbol.into(), status, matched: None, code: None, message: None }
     }
 
-    pub fn error(symbol: impl Into<String>, code: ErrorCode, message: impl Into<String>) -> Self {
+    pub fn error(symbol: impl Into<CompactString>, code: ErrorCode, message: impl Into<String>) -> Self {
         Entry { code: Some(code), message: Some(message.into()), ..Entry::new(symbol, Status::Error) }
     }
 }

@@ -31,3 +31,4 @@ mod routes;
 mod sse;
 mod start;
 mod stream;
+mod upgrade;

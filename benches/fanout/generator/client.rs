@@ -104,15 +104,15 @@ impl Client {
         }
     }
 
-    /// The connection stands: asks for the upgrade.
-    pub fn begin(&mut self) -> io::Result<()> {
-        if let Some(error) = self.stream.take_error()? {
-            return Err(error);
+    /// Asks for the upgrade; says `false` when the connection does not stand yet.
+    pub fn begin(&mut self) -> io::Result<bool> {
+        // A fresh socket takes a request whole, or nothing. A connection that failed says so here.
+        match self.stream.write_all(&self.plan.request) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            written => written?,
         }
-        // A fresh socket takes a request whole.
-        self.stream.write_all(&self.plan.request)?;
         self.plan.request = Vec::new();
-        Ok(())
+        Ok(true)
     }
 
     /// Reads once.

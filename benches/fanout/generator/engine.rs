@@ -165,8 +165,11 @@ impl Engine {
             let Some(plan) = ramp.waiting.pop_front() else { break };
             let key = self.clients.len();
             let stream = connect(ramp.address, key % SOURCES, plan.receive_buffer_bytes)?;
-            epoll::add(&self.epoll, &stream, EventData::new_u64(key as u64), EventFlags::OUT)?;
-            self.clients.push(Some(Client::new(stream, plan)));
+            let mut client = Client::new(stream, plan);
+            // On loopback a connection most often stands by now.
+            let flags = if client.begin()? { EventFlags::IN } else { EventFlags::OUT };
+            epoll::add(&self.epoll, &client.stream, EventData::new_u64(key as u64), flags)?;
+            self.clients.push(Some(client));
             ramp.in_flight += 1;
         }
         if ramp.in_flight == 0 && ramp.waiting.is_empty() {
@@ -186,12 +189,13 @@ impl Engine {
         let Some(Some(client)) = self.clients.get_mut(key) else { return Ok(()) };
         if flags.contains(EventFlags::OUT) {
             return match client.begin() {
-                Ok(()) => Ok(epoll::modify(
+                Ok(true) => Ok(epoll::modify(
                     &self.epoll,
                     &client.stream,
                     EventData::new_u64(key as u64),
                     EventFlags::IN,
                 )?),
+                Ok(false) => Ok(()),
                 Err(error) => self.lose(key, Some(&error)),
             };
         }

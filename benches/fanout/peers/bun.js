@@ -3,8 +3,10 @@ const server = Bun.serve({
   hostname: "127.0.0.1",
   port: 0,
   fetch(request, server) {
-    const symbols = (new URL(request.url).searchParams.get("symbols") ?? "").split(",");
-    if (server.upgrade(request, { data: { symbols } })) return undefined;
+    const query = new URL(request.url).searchParams;
+    const symbols = (query.get("symbols") ?? "").split(",");
+    const recordBytes = Number(query.get("record_bytes") ?? 0);
+    if (server.upgrade(request, { data: { symbols, recordBytes } })) return undefined;
     return new Response("a WebSocket is needed", { status: 426 });
   },
   websocket: {
@@ -13,12 +15,26 @@ const server = Bun.serve({
     idleTimeout: 0,
     open(socket) {
       for (const symbol of socket.data.symbols) socket.subscribe(symbol);
+      const { symbols, recordBytes } = socket.data;
       socket.data = undefined;
       socket.send("subscribed");
+      if (recordBytes > 0) socket.send(records(symbols.length, recordBytes));
     },
     message() {},
   },
 });
+
+// Ready-made: what a server would send that had a record of each symbol, encoded already.
+const padded = new Map();
+function records(count, bytes) {
+  const key = count * 65536 + bytes;
+  if (!padded.has(key)) {
+    const record = `{"pad":"${"x".repeat(bytes - 11)}"}`;
+    padded.set(key, Array(count).fill(record).join("\n"));
+  }
+  return padded.get(key);
+}
+
 console.log(`listening on http://127.0.0.1:${server.port}`);
 
 const decoder = new TextDecoder();

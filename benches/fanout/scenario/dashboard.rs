@@ -61,7 +61,8 @@ fn once(
     drop(rig);
     let mut figures = usual(&window, ticks_per_symbol_per_s * (clients * EACH) as f64);
     figures.extend(window.residual.map(|residual| (Figure::Residual, residual)));
-    if scenario == B
+    // Beside the row that saturates the core there is nothing to hold a floor against.
+    if (scenario == B || contender.interval_ms > 0)
         && let Some(work) = window.matched_floor(clients, pace.ticks_per_s.min(1.0 / CHUNK.as_secs_f64()))
     {
         let floor = floor_window(&work, clients, bench.spans(), &bench.places)?;

@@ -10,7 +10,7 @@ use crate::{
     generator::{Detail, Reading},
     report::{Figure, Figures, Goal, Report},
     rig::Rig,
-    servers::{Contender, Mode, Peer, Wish},
+    servers::{Contender, Mode, Peer, Records, Wish},
 };
 
 const NAME: &str = "F";
@@ -39,7 +39,7 @@ fn once(bench: &Bench, report: &mut Report, case: &str, stalled: usize) -> io::R
         group: 0,
         detail: Detail::Count,
         receive_buffer_bytes: RECEIVE_BUFFER_BYTES,
-        snapshots: false,
+        records: Records::AsServed,
     });
     rig.connect(vec![plan; stalled])?;
     rig.feeder.flood();

@@ -109,6 +109,7 @@ fn floors(bench: &Bench, report: &mut Report) -> io::Result<()> {
             share: 1.0,
             messages_a_write,
             bytes_a_message: FLOOR_MESSAGE_BYTES,
+            greeting_bytes: 0,
         };
         let window = floor_window(&work, clients, bench.spans(), &bench.places)?;
         let mut figures = usual(&window, work.messages_per_s(clients));

@@ -11,7 +11,7 @@ use crate::{
     generator::{Detail, Reading},
     report::{Figure, Figures, Goal, Report},
     rig::{Rig, symbols},
-    servers::{Contender, Wish},
+    servers::{Contender, Records, Wish},
 };
 
 const NAME: &str = "C2";
@@ -34,7 +34,8 @@ fn once(bench: &Bench, report: &mut Report, contender: Contender) -> io::Result<
     let mut rig = Rig::start(contender, SYMBOLS, &bench.places)?;
     let wish = |reading, group, receive_buffer_bytes| {
         let (symbols, detail) = (&wanted[..], Detail::Ages);
-        contender.plan(&Wish { symbols, reading, group, detail, receive_buffer_bytes, snapshots: false })
+        let records = Records::AsServed;
+        contender.plan(&Wish { symbols, reading, group, detail, receive_buffer_bytes, records })
     };
     rig.connect(vec![wish(Reading::All, WHOLE_GROUP, 0); WHOLE])?;
     let pace = Pace::new(bench.full_or_quick(20_000.0, 2_000.0));

@@ -45,6 +45,9 @@ pub struct Work {
     pub messages_a_write: f64,
     #[arg(long)]
     pub bytes_a_message: f64,
+    /// Bytes of a frame that goes out with the answer to an upgrade, in the same write; 0 for none.
+    #[arg(long, default_value_t = 0)]
+    pub greeting_bytes: usize,
 }
 
 impl Work {
@@ -55,6 +58,7 @@ impl Work {
             format!("--share={}", self.share),
             format!("--messages-a-write={}", self.messages_a_write),
             format!("--bytes-a-message={}", self.bytes_a_message),
+            format!("--greeting-bytes={}", self.greeting_bytes),
         ]);
         Server::start("floor", &mut command, places)
     }
@@ -76,11 +80,19 @@ pub fn serve(arguments: impl Iterator<Item = String>) -> io::Result<()> {
     epoll::add(&epoll, &listener, EventData::new_u64(LISTENER), EventFlags::IN)?;
     let blobs = [Blob::new(work.messages_a_write, &work), Blob::new(work.messages_a_write + 1.0, &work)];
     let random = Pcg64Mcg::seed_from_u64(7);
-    Floor { work, epoll, listener, clients: Vec::new(), open: Vec::new(), blobs, owed: 0.0, random }.run()
+    let greeting = match work.greeting_bytes {
+        0 => Vec::new(),
+        bytes => {
+            frames::plain(frames::TEXT, format!("{{{}}}", " ".repeat(bytes.saturating_sub(2))).as_bytes())
+        }
+    };
+    Floor { work, greeting, epoll, listener, clients: Vec::new(), open: Vec::new(), blobs, owed: 0.0, random }
+        .run()
 }
 
 struct Floor {
     work: Work,
+    greeting: Vec<u8>,
     epoll: OwnedFd,
     listener: TcpListener,
     clients: Vec<Option<Client>>,
@@ -192,7 +204,8 @@ impl Floor {
              Sec-WebSocket-Accept: {}\r\n\r\n",
             derive_accept_key(asked.as_bytes())
         );
-        match client.stream.write_all(response.as_bytes()) {
+        let answer = [response.as_bytes(), &self.greeting].concat();
+        match client.stream.write_all(&answer) {
             Ok(()) => self.open.push(key),
             Err(_) => self.forget(key),
         }

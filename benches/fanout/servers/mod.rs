@@ -61,8 +61,20 @@ pub struct Wish<'a> {
     pub group: usize,
     pub detail: Detail,
     pub receive_buffer_bytes: usize,
-    /// Whether a client counts as connected only when it has a record of each symbol, where the server sends records.
-    pub snapshots: bool,
+    pub records: Records,
+}
+
+/// Which records a client begins with.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Records {
+    /// Those that the server sends of itself; nobody waits for them.
+    AsServed,
+    /// Those that the server sends of itself: a client is connected when it has one of each symbol.
+    Awaited,
+    /// None: where the server would send records, it is asked not to.
+    None,
+    /// Where the server has none to send, as many bytes as tickcast's have, in one frame; awaited.
+    Padded,
 }
 
 impl Mode {
@@ -181,18 +193,27 @@ impl Contender {
     pub fn plan(self, wish: &Wish<'_>) -> Plan {
         let (path, hello, dialect, ready) = match self.peer {
             Peer::Tickcast => {
-                let ready = if wish.snapshots {
+                let ready = if wish.records == Records::Awaited {
                     Ready::Messages(wish.symbols.len() as u64)
                 } else {
                     Ready::Frame(tickcast::SUBSCRIBED)
                 };
-                let (path, hello) = tickcast::ask(wish.symbols, self.mode, self.interval_ms);
+                let (mut path, hello) = tickcast::ask(wish.symbols, self.mode, self.interval_ms);
+                if wish.records == Records::None {
+                    path.push_str("&snapshot=false");
+                }
                 (path, hello, Dialect::Tickcast, ready)
             }
             Peer::Nats => {
                 let hello = frames::masked(frames::BINARY, nats::hello(wish.symbols).as_bytes());
                 ("/".to_owned(), hello, Dialect::Nats, Ready::Frame(b"PONG"))
             }
+            Peer::Bun if wish.records == Records::Padded => (
+                format!("/?symbols={}&record_bytes={RECORD_BYTES}", wish.symbols.join(",")),
+                Vec::new(),
+                Dialect::Lines,
+                Ready::Messages(wish.symbols.len() as u64),
+            ),
             _ => (
                 format!("/?symbols={}", wish.symbols.join(",")),
                 Vec::new(),
@@ -212,6 +233,9 @@ impl Contender {
         }
     }
 }
+
+/// Of one of tickcast's snapshots of the ticks that are fed, with its comma.
+const RECORD_BYTES: usize = 163;
 
 /// The key is one of the RFC's own; the answer to it is not looked at.
 pub fn upgrade(path: &str) -> Vec<u8> {

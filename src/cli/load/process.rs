@@ -30,7 +30,12 @@ pub struct TooManyClients {
 pub fn allow_clients(clients: u32) -> Result<(), TooManyClients> {
     let wanted = u64::from(clients) + OTHER_DESCRIPTORS;
     let allowed = open_files::raise();
-    if wanted <= allowed { Ok(()) } else { Err(TooManyClients { wanted, allowed }) }
+    if wanted <= allowed {
+        open_files::reserve(wanted);
+        Ok(())
+    } else {
+        Err(TooManyClients { wanted, allowed })
+    }
 }
 
 /// Processor time of this process so far.

@@ -1,0 +1,43 @@
+//! One write for what a session is told and what it is owed: the answer to a subscription, and its snapshots.
+//!
+//! Invariant: data is encoded here only when all that stands before it is on its way into the socket with it.
+
+use super::{
+    core::Core,
+    state::{InFlight, Session},
+};
+use crate::{
+    fanout::SessionKey,
+    tick::Nanos,
+    wire::{FrameSize, Framing},
+};
+
+/// Behind more than this data waits: the socket may not take both, and what is encoded later is fresher.
+const CONTROL_BYTES_MAX: usize = 8 * 1024;
+
+impl Core {
+    /// Puts a frame of what the session is owed behind the control frames that are written next. It is booked with its
+    /// last byte, as every frame is that a socket takes in part.
+    pub fn join_data(&mut self, key: SessionKey, now: Nanos) {
+        let takes_data = |session: &Session| {
+            session.rest.len() <= CONTROL_BYTES_MAX
+                && session.is_open()
+                && session.in_flight.is_none()
+                && session.behind_since.is_none()
+        };
+        if !self.session(key).is_some_and(|session| takes_data(session)) || self.fanout.is_drained(key) {
+            return;
+        }
+        self.framer.begin(FrameSize::Full, Framing::WebSocket);
+        let market = self.shared.market.at(now);
+        let tally = self.fanout.fill(key, market, &*self.shared.ingest, &mut self.framer);
+        let Some(frame) = self.framer.finish() else { return };
+        let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
+            return;
+        };
+        session.rest.extend_from_slice(frame.bytes);
+        session.rest_frames += 1;
+        let (rx, taken_in) = (frame.rx.to_vec(), frame.taken_in);
+        session.in_flight = Some(Box::new(InFlight { tally, rx, taken_in }));
+    }
+}

@@ -1,0 +1,153 @@
+//! A connection's first moments: whether it becomes a session at once, or speaks HTTP.
+//!
+//! Most connections are upgrades whose head comes whole. Such a one needs no HTTP connection with its buffers, tasks and
+//! timers, which cost more than all else that we do for a client on its way in: the head is read here, and its answer,
+//! the welcome and what the client subscribed to leave in one write. Everything else goes to hyper with what has been
+//! read: other requests, heads in pieces, and upgrades that are not to be answered by 101, which it answers.
+//!
+//! Invariants: nothing is judged here but whether a head is plain; what an upgrade must have and who may have one is
+//! decided by `handshake.rs` on both ways. From accept to the end of the first head there is one deadline, on both ways.
+
+use std::{
+    mem::MaybeUninit,
+    net::SocketAddr,
+    pin::Pin,
+    rc::Rc,
+    sync::atomic::Ordering,
+    task::{Context, Poll, ready},
+};
+
+use hyper::{
+    Request,
+    header::{self, HeaderName, HeaderValue},
+};
+use tokio::{
+    io::{AsyncRead, ReadBuf},
+    net::TcpStream,
+    time::{Instant, Sleep, sleep},
+};
+
+use super::{
+    accept::{Connection, RejectedReason},
+    handshake::{self, STREAM_PATH},
+    read::SessionTask,
+    shard::Shard,
+};
+
+/// A connection, from accept on, as one task.
+pub struct ConnectionTask(State);
+
+enum State {
+    Opening(Opening),
+    Session(SessionTask),
+    /// It has ended, or is HTTP's.
+    Over,
+}
+
+struct Opening {
+    shard: Rc<Shard>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    counted: Connection,
+    deadline: Pin<Box<Sleep>>,
+}
+
+/// A connection for HTTP.
+pub struct Unread {
+    pub stream: TcpStream,
+    /// What has been read of it.
+    pub read: Vec<u8>,
+    pub peer: SocketAddr,
+    pub counted: Connection,
+    /// When its first request must have come.
+    pub deadline: Instant,
+}
+
+/// Headers of one request at most.
+pub const HEADERS_MAX: usize = 64;
+/// A head that is longer goes to HTTP.
+const HEAD_BYTES_MAX: usize = 4 * 1024;
+
+impl ConnectionTask {
+    pub fn new(shard: Rc<Shard>, stream: TcpStream, peer: SocketAddr, counted: Connection) -> Self {
+        let deadline = Box::pin(sleep(shard.shared.limits.handshake));
+        ConnectionTask(State::Opening(Opening { shard, stream, peer, counted, deadline }))
+    }
+}
+
+impl Future for ConnectionTask {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let ConnectionTask(state) = self.get_mut();
+        if let State::Opening(opening) = state {
+            let mut buffer = [MaybeUninit::uninit(); HEAD_BYTES_MAX];
+            let mut buffer = ReadBuf::uninit(&mut buffer);
+            let goes_on = ready!(opening.poll_read(context, &mut buffer));
+            if let State::Opening(opening) = std::mem::replace(state, State::Over)
+                && goes_on
+            {
+                *state = opening.decide(buffer.filled());
+            }
+        }
+        match state {
+            State::Session(task) => Pin::new(task).poll(context),
+            State::Opening(_) | State::Over => Poll::Ready(()),
+        }
+    }
+}
+
+impl Opening {
+    /// Says whether there is something to look at; otherwise the connection has ended, or its time is over.
+    fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<bool> {
+        match Pin::new(&mut self.stream).poll_read(context, buffer) {
+            Poll::Ready(result) => Poll::Ready(result.is_ok() && !buffer.filled().is_empty()),
+            Poll::Pending => {
+                ready!(self.deadline.as_mut().poll(context));
+                self.shard.shared.rejected.count(RejectedReason::Timeout);
+                Poll::Ready(false)
+            }
+        }
+    }
+
+    fn decide(self, read: &[u8]) -> State {
+        let Opening { shard, stream, peer, counted, deadline } = self;
+        if let Some((request, head_bytes)) = plain_upgrade(read)
+            && !shard.shared.draining.load(Ordering::Relaxed)
+            && let Ok(accepted) = handshake::check(&request)
+        {
+            let admitted = handshake::admit(&shard.shared, &request, peer);
+            let begun =
+                handshake::Begun { stream, peer, read_ahead: &read[head_bytes..], counted: Some(counted) };
+            return State::Session(begun.session(shard, admitted, accepted.head()));
+        }
+        let unread = Unread { stream, read: read.to_vec(), peer, counted, deadline: deadline.deadline() };
+        (shard.serve)(&shard, unread);
+        State::Over
+    }
+}
+
+/// A whole head of a request for the stream that hyper would read to the same end, and its length.
+fn plain_upgrade(bytes: &[u8]) -> Option<(Request<()>, usize)> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut head = httparse::Request::new(&mut headers);
+    let httparse::Status::Complete(head_bytes) = head.parse(bytes).ok()? else { return None };
+    let path = head.path?;
+    let is_stream =
+        path.strip_prefix(STREAM_PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('?'));
+    if !is_stream || head.method != Some("GET") || head.version != Some(1) {
+        return None;
+    }
+    let mut request = Request::new(());
+    *request.uri_mut() = path.parse().ok()?;
+    request.headers_mut().reserve(head.headers.len());
+    for httparse::Header { name, value } in head.headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        // A body stands between the head and the frames.
+        if matches!(name, header::CONTENT_LENGTH | header::TRANSFER_ENCODING | header::EXPECT) {
+            return None;
+        }
+        request.headers_mut().append(name, HeaderValue::from_bytes(value).ok()?);
+    }
+    Some((request, head_bytes))
+}
