@@ -140,6 +140,8 @@ pub struct Report {
 
 /// Above this share of its core the generator may be what is measured.
 const GENERATOR_SHARE_MAX: f64 = 0.85;
+/// How a warning ends that says so.
+pub const GENERATOR_LIMIT: &str = "the generator was near its limit";
 
 impl Report {
     pub fn new() -> Report {
@@ -150,7 +152,7 @@ impl Report {
     pub fn add(&mut self, scenario: &'static str, case: &str, server: &str, figures: Figures) {
         eprintln!("  {scenario} {case} {server}: {}", in_short(&figures));
         if figures.get(&Figure::GeneratorShare).is_some_and(|share| *share > GENERATOR_SHARE_MAX) {
-            self.warnings.push(format!("{scenario} {case} {server}: the generator was near its limit"));
+            self.warnings.push(format!("{scenario} {case} {server}: {GENERATOR_LIMIT}"));
         }
         let found = self.rows.iter_mut().position(|row| row.is(scenario, case, server));
         let place = found.unwrap_or_else(|| {

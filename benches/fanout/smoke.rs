@@ -12,7 +12,7 @@ use crate::{
     generator::Detail,
     lines::symbol,
     machine,
-    report::{Figure, Report, Row},
+    report::{Figure, GENERATOR_LIMIT, Report, Row},
     rig::{Rig, wish, zipf_choices},
     scenario::{Bench, Scenario, Size},
     servers::{Contender, Mode, Peer, Places, Records, Wish},
@@ -43,7 +43,9 @@ pub fn run() -> ExitCode {
 /// Every scenario, with servers that need no installation. How fast anything is, is not asked.
 fn scenarios_run() {
     let report = quick().expect("the bench runs");
-    assert_eq!(report.warnings, Vec::<String>::new());
+    // A generator that is near its limit says how fast something is, and letting clients in is all that it does then.
+    let warnings = report.warnings.iter().filter(|warning| !warning.ends_with(GENERATOR_LIMIT));
+    assert_eq!(warnings.collect::<Vec<_>>(), Vec::<&String>::new());
     for row in report.rows.iter().filter(|row| row.server.starts_with("tickcast")) {
         let (at, of) =
             (format!("{} {} {}", row.scenario, row.case, row.server), |figure| median(row, figure));

@@ -6,7 +6,7 @@
 //!
 //! Pure: times are handed in.
 //!
-//! Invariants: no pause is longer than the limit; there is none at all while the shard is idle for half of its time, nor
+//! Invariants: no pause is longer than the limit; there is none at all while the shard is idle for a fifth of its time, nor
 //! when writes are full already, where it would add age and save nothing.
 
 use crate::tick::Nanos;
@@ -24,7 +24,7 @@ pub struct Pace {
 /// How long ago "recent" fades, in nanoseconds.
 const RECENT_NANOS: f64 = 50e6;
 /// Share of the time at work from which on there are pauses, and from which on they are whole.
-const BUSY: (f64, f64) = (0.6, 0.85);
+const BUSY: (f64, f64) = (0.8, 0.95);
 /// Messages a write with which pauses begin to shrink, and with which there are none.
 const FULL: (f64, f64) = (4.0, 12.0);
 
