@@ -87,7 +87,7 @@ pub struct Ready<'a> {
 }
 
 /// A client that is behind gets frames of this size, in bytes: what is encoded can no longer be conflated.
-const SMALL_FRAME_BYTES: usize = 1280;
+const SMALL_FRAME_BYTES: usize = 2 * 1024;
 /// More than the longest message that one call of [`Emit`] adds, a gap and a snapshot together.
 const MESSAGE_BYTES_MAX: usize = 1024;
 

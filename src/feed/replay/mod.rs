@@ -1,7 +1,7 @@
 //! Plays a recording: ticks as they were, at the pace at which they were received, and as somebody who holds it says.
 //!
 //! A record is due as long after the first as its time is after the first one's. Records keep the file's order: one whose
-//! time went back is due at once. [`Tape`](tape::Tape) knows the records and their places, [`Player`] what is due,
+//! time went back is due at once. [`Tape`] knows the records and their places, [`Player`] what is due,
 //! [`Control`] what was asked; this is the shell around them, on the feed's thread.
 //!
 //! Invariants: a tick is what the file says, its event time included (but for the totals of a symbol's first trade behind

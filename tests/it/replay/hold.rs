@@ -5,13 +5,18 @@ use serde_json::json;
 use super::{FIRST, recording, state, step, tell};
 use crate::harness::{Client, Server, Subscription, eventually};
 
+/// A replay that does what it was told is no fault, as soon as its thread has said that it is held.
+async fn is_ready(server: &Server) {
+    eventually("the server is ready", || async { server.get("/readyz").await.status.as_u16() == 200 }).await;
+}
+
 #[tokio::test]
 async fn steps_move_exactly_as_many_records() {
     let path = recording("steps.ndjson", 100, 1_000_000);
     let server = Server::with().feed(&format!("replay:{}?start=paused", path.display())).start().await;
     let before = state(&server).await;
     assert_eq!((&before["paused"], &before["position"]), (&json!(true), &json!(0)), "{before}");
-    assert_eq!(server.get("/readyz").await.status.as_u16(), 200, "it does what it was told");
+    is_ready(&server).await;
     let mut client = Client::open(&server).await;
     client.subscribe(Subscription::to(["A", "B"]).every()).await;
     let (mut records, mut seen) = (0, 0);
@@ -42,7 +47,8 @@ async fn nothing_moves_before_the_clients_have_subscribed() {
     let waiting = state(&server).await;
     assert_eq!((&waiting["phase"], &waiting["waiting_for_clients"]), (&json!("waiting"), &json!(2)));
     assert_eq!((&waiting["clients"], &waiting["records"]), (&json!(1), &json!(0)), "{waiting}");
-    assert_eq!(server.get("/readyz").await.status.as_u16(), 200, "those it waits for would not come");
+    // Otherwise those it waits for would not come.
+    is_ready(&server).await;
     // One that has only connected is no reader yet; one that has left is none any more.
     let idle = Client::open(&server).await;
     let mut leaves = Client::open(&server).await;
