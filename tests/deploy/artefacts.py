@@ -21,13 +21,20 @@ async def _(report):
         assert (ROOT / script).stat().st_mode & 0o111, script
 
 
+def pages_of(page, *command):
+    """The names of the pages of a command and of those below it, as its help lists them."""
+    _, _, commands = ran(BINARY, *command, "--help").partition("\nCommands:\n")
+    listed = re.findall(r"^  (\w+) ", commands.split("Options:")[0], re.M)
+    below = [pages_of(f"{page}-{name}", *command, name) for name in listed if name != "help"]
+    return [page, *(name for names in below for name in names)]
+
+
 @check("there is a manual page for each command, without a warning")
 async def _(report):
     with tempfile.TemporaryDirectory() as directory:
         ran(BINARY, "man", directory)
         pages = sorted(path.stem for path in pathlib.Path(directory).iterdir())
-        helped = re.findall(r"^  (\w+) ", ran(BINARY, "--help").split("Commands:")[1].split("Options:")[0], re.M)
-        assert pages == sorted(["tickcast", *(f"tickcast-{name}" for name in helped if name != "help")]), pages
+        assert pages == sorted(pages_of("tickcast")), pages
         for path in pathlib.Path(directory).iterdir():
             shown = subprocess.run(["man", "--warnings", "-l", "-Tutf8", path], capture_output=True, text=True)
             assert shown.returncode == 0 and not shown.stderr, (path.name, shown.stderr)

@@ -205,11 +205,12 @@ async def _(report):
         try:
             assert "listening on" in process.stdout.readline()
 
-            async def healthy():
-                return subprocess.run(image.command(image.health), stderr=subprocess.DEVNULL).returncode == 0
+            async def healthy(*more):
+                probe = image.command([*image.health, *more])
+                return subprocess.run(probe, stderr=subprocess.DEVNULL).returncode == 0
 
             await until("the image's own health check", healthy)
-            ran(*image.command([*image.health, "--ready"]))
+            await until("the first tick", lambda: healthy("--ready"))
             process.send_signal(signal.Signals[image.stop])
             assert process.wait(30) == 0
         finally:
