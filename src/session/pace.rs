@@ -6,7 +6,7 @@
 //!
 //! Pure: times are handed in.
 //!
-//! Invariants: no pause is longer than the limit; there is none at all while the shard is idle for a fifth of its time, nor
+//! Invariants: no pause is longer than the limit; there is none while the shard is idle for more than a fifth of the recent time, nor
 //! when writes are full already, where it would add age and save nothing.
 
 use crate::tick::Nanos;
