@@ -33,9 +33,10 @@ const TICKS_PER_SYMBOL_PER_S: f64 = 10.0;
 const STALLED_RECEIVE_BUFFER_BYTES: usize = 16 * 1024;
 /// The others are in the first group, of which `usual` gives the ages.
 const STALLED: usize = 1;
-/// Nothing for so long means that all has been read.
-const QUIET: Duration = Duration::from_millis(200);
-const QUIET_MAX: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Nothing for so long means that nothing more comes. A full receive buffer drops what arrives, and TCP sends it again
+/// by a timer that may have been doubled all the while the client did not read.
+const QUIET: Duration = Duration::from_secs(10);
 
 pub fn run(bench: &Bench, report: &mut Report) -> io::Result<()> {
     Bench::each(&bench.contenders_latest(), NAME, report, |report, contender| {
@@ -82,36 +83,43 @@ fn stalled(contender: Contender, wish: &Wish<'_>) -> Plan {
     })
 }
 
-/// The feed stops, and those that stalled read all that is there for them.
+/// The feed stops, and those that stalled read all that is there for them: until each has the newest tick of each of its
+/// symbols, or nothing more comes.
 fn read_on(rig: &Rig, stalled: usize) -> io::Result<Figures> {
     rig.feeder.rest()?;
     let fed = rig.feeder.take().heads_us;
     rig.generator.mark()?;
     rig.generator.read_on(STALLED)?;
-    let (mut messages, mut gone) = (0, 0);
-    let deadline = Instant::now() + QUIET_MAX;
-    loop {
-        thread::sleep(QUIET);
-        let mark = rig.generator.mark()?;
-        messages += mark.groups[STALLED].messages;
-        gone += mark.groups[STALLED].gone;
-        if mark.groups.iter().all(|group| group.messages == 0) || Instant::now() > deadline {
-            break;
-        }
-    }
-    // Clients that are gone are not among these, and are not right.
-    let heads = rig.generator.heads(STALLED)?;
     let newest: HashMap<String, u64> =
         fed.iter().enumerate().map(|(number, ts)| (symbol(number), *ts)).collect();
     let is_right = |heads: &&HashMap<String, u64>| {
         heads.len() == EACH && heads.iter().all(|(symbol, ts)| newest.get(symbol) == Some(ts))
     };
-    let right = heads.iter().filter(is_right);
-    Ok(Figures::from([
-        (Figure::FinalRight, right.count() as f64 / stalled as f64),
+    let begin = Instant::now();
+    let (mut messages, mut gone, mut heard_at) = (0, 0, begin);
+    let (right, right_at) = loop {
+        thread::sleep(LOOK_EVERY);
+        let mark = rig.generator.mark()?;
+        if mark.groups.iter().any(|group| group.messages > 0) {
+            heard_at = Instant::now();
+        }
+        messages += mark.groups[STALLED].messages;
+        gone += mark.groups[STALLED].gone;
+        // Clients that are gone are not among these, and are not right.
+        let right = rig.generator.heads(STALLED)?.iter().filter(is_right).count();
+        if right == stalled || heard_at.elapsed() > QUIET {
+            break (right, begin.elapsed());
+        }
+    };
+    let mut figures = Figures::from([
+        (Figure::FinalRight, right as f64 / stalled as f64),
         (Figure::BacklogMessages, messages as f64 / stalled as f64),
         (Figure::Gone, gone as f64),
-    ]))
+    ]);
+    if right == stalled {
+        figures.insert(Figure::FinalS, right_at.as_secs_f64());
+    }
+    Ok(figures)
 }
 
 pub fn goals(report: &Report) -> Vec<Goal> {
