@@ -182,18 +182,19 @@ impl Framer {
         &mut self.frames[self.at_hand]
     }
 
-    fn cached(&mut self, topic: LocalId) -> &mut Cached {
+    /// The frame at hand, and what is encoded of a topic.
+    fn frame_and_cached(&mut self, topic: LocalId) -> (&mut Frame, &mut Cached) {
         let index = topic.0 as usize;
         if index >= self.cached.len() {
             self.cached.resize_with(index + 1, Cached::default);
         }
-        &mut self.cached[index]
+        (&mut self.frames[self.at_hand], &mut self.cached[index])
     }
 
     fn whole_record(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, kind: &[u8], n: u64) {
-        let mut out = std::mem::take(&mut self.frame_mut().bytes);
+        let (frame, cached) = self.frame_and_cached(topic);
+        let out = &mut frame.bytes;
         out.extend_from_slice(kind);
-        let cached = self.cached(topic);
         if cached.record_seq != record.seq {
             cached.record.clear();
             write_head(symbol, record.seq, record.ts, record.rx, &mut cached.record);
@@ -201,9 +202,7 @@ impl Framer {
             cached.record_seq = record.seq;
         }
         out.extend_from_slice(&cached.record);
-        write_end(n, &mut out);
-        let frame = self.frame_mut();
-        frame.bytes = out;
+        write_end(n, out);
         frame.rx.push(record.rx);
     }
 
@@ -308,16 +307,13 @@ impl Emit for Framer {
         if wanted != FieldSet::ALL {
             return self.some_fields(symbol, record, wanted.intersect(record.changed), UPDATE, 1);
         }
-        let mut out = std::mem::take(&mut self.frame_mut().bytes);
-        let cached = self.cached(topic);
+        let (frame, cached) = self.frame_and_cached(topic);
         if cached.tick_seq != record.seq {
             cached.tick.clear();
             write_some(UPDATE, symbol, record, record.changed, 1, &mut cached.tick);
             cached.tick_seq = record.seq;
         }
-        out.extend_from_slice(&cached.tick);
-        let frame = self.frame_mut();
-        frame.bytes = out;
+        frame.bytes.extend_from_slice(&cached.tick);
         frame.rx.push(record.rx);
     }
 
@@ -329,24 +325,22 @@ impl Emit for Framer {
 
     fn run(&mut self, topic: LocalId, symbol: &Symbol, ticks: &[Stamped]) -> usize {
         let Some(first) = ticks.first() else { return 0 };
-        let room = (self.frame().room_bytes + HEAD_BYTES).saturating_sub(self.frame().bytes.len() + 1);
-        let mut out = std::mem::take(&mut self.frame_mut().bytes);
-        let cached = self.cached(topic);
+        let (frame, cached) = self.frame_and_cached(topic);
+        let out = &mut frame.bytes;
+        let room = (frame.room_bytes + HEAD_BYTES).saturating_sub(out.len() + 1);
         let sent = if cached.covers(first.seq) {
             cached.extend(symbol, ticks);
-            cached.copy(first.seq, ticks.len(), room, &mut out)
+            cached.copy(first.seq, ticks.len(), room, out)
         } else {
             // Older than what is encoded: a client that catches up, alone.
             let limit = out.len() + room.saturating_sub(MESSAGE_BYTES_MAX);
             let mut sent = 0;
             while sent < ticks.len() && out.len() <= limit {
-                write_tick(symbol, &ticks[sent], 1, FieldSet::ALL, &mut out);
+                write_tick(symbol, &ticks[sent], 1, FieldSet::ALL, out);
                 sent += 1;
             }
             sent
         };
-        let frame = self.frame_mut();
-        frame.bytes = out;
         frame.rx.extend(ticks[..sent].iter().map(|tick| tick.rx));
         sent
     }
