@@ -40,6 +40,8 @@ pub struct Tape {
     timeline: Timeline,
     /// Records of this round that were played or passed over.
     position: u64,
+    /// The latest time among them: what a seek must go back for.
+    behind: Option<Nanos>,
     /// From 1 on.
     round: u64,
     /// There is something to play at all.
@@ -66,6 +68,7 @@ impl Tape {
             broken: None,
             timeline: Timeline::new(config.max_gap),
             position: 0,
+            behind: None,
             round: 1,
             found: false,
             renewed: None,
@@ -116,7 +119,7 @@ impl Tape {
         let Record { rx, mut tick } = self.ready.pop_front()?;
         let place = self.timeline.place(rx);
         self.timeline.put(rx);
-        self.position += 1;
+        self.pass(rx);
         if let Some(renewed) = &mut self.renewed {
             renew_totals(renewed, &mut tick);
         }
@@ -134,19 +137,19 @@ impl Tape {
         time: Option<Nanos>,
         sink: &mut dyn Sink,
     ) -> Result<(), FeedError> {
-        // What has this very time may have been played already: it is gone back to.
-        if self.timeline.recorded().is_some_and(|recorded| to <= recorded) {
+        // What has this very time may lie behind already, played or passed over: it is gone back to.
+        if self.behind.is_some_and(|behind| to <= behind) {
             self.restart(at, time)?;
         } else {
             self.timeline.skip(at);
         }
         loop {
-            while let Some(record) = self.ready.front() {
-                if record.rx >= to {
+            while let Some(rx) = self.ready.front().map(|record| record.rx) {
+                if rx >= to {
                     return Ok(());
                 }
                 self.ready.pop_front();
-                self.position += 1;
+                self.pass(rx);
             }
             if !self.fill(sink)? {
                 return Ok(());
@@ -164,12 +167,19 @@ impl Tape {
         Ok(())
     }
 
+    /// A record of this time lies behind now.
+    fn pass(&mut self, rx: Nanos) {
+        self.position += 1;
+        self.behind = self.behind.max(Some(rx));
+    }
+
     fn rewind(&mut self) -> Result<(), FeedError> {
         self.recording.rewind()?;
         self.ready.clear();
         self.read = false;
         self.broken = None;
         self.position = 0;
+        self.behind = None;
         self.round += 1;
         self.renewed.get_or_insert_default().clear();
         Ok(())

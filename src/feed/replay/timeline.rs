@@ -83,14 +83,6 @@ impl Timeline {
         self.next = Next::Follows;
     }
 
-    /// The recording's time of what was put last, since the last new beginning.
-    pub fn recorded(&self) -> Option<Nanos> {
-        match (self.next, self.last) {
-            (Next::Begins(_), _) => None,
-            (_, last) => last.map(|last| last.recorded),
-        }
-    }
-
     /// What comes next is due at `at`: what lies between was passed over.
     pub fn skip(&mut self, at: Duration) {
         if !matches!(self.next, Next::Begins(_)) {
@@ -101,7 +93,10 @@ impl Timeline {
     /// What comes next begins anew: the recording's times start over. It is due a little behind the last, or at `at` if
     /// that is later; its market time is behind all that were, and behind `time`.
     pub fn begin(&mut self, at: Option<Duration>, time: Option<Nanos>) {
-        let Some(Last { place, .. }) = self.last else { return };
+        let Some(Last { place, .. }) = self.last else {
+            // Nothing was placed yet: there is nothing to be behind, but play time may have gone on.
+            return self.skip(at.unwrap_or_default());
+        };
         let behind = Place { at: place.at + ROUND_GAP, time: place.time.plus(ROUND_GAP) };
         self.next = Next::Begins(Place {
             at: at.map_or(behind.at, |at| at.max(place.at)),
@@ -149,7 +144,6 @@ mod tests {
         let mut timeline = Timeline::new(None);
         put(&mut timeline, &[1_000, 3_000]);
         timeline.begin(None, None);
-        assert_eq!(timeline.recorded(), None);
         assert_eq!(put(&mut timeline, &[1_000, 3_000]), [(2_100, 3_100), (4_100, 5_100)]);
         timeline.begin(Some(Duration::from_secs(9)), Some(millis(8_000)));
         assert_eq!(put(&mut timeline, &[1_000]), [(9_000, 8_100)]);
@@ -161,6 +155,14 @@ mod tests {
         put(&mut timeline, &[1_000]);
         timeline.skip(Duration::from_millis(10));
         assert_eq!(put(&mut timeline, &[61_000, 62_000]), [(10, 61_000), (1_010, 62_000)]);
+    }
+
+    #[test]
+    fn a_beginning_before_anything_was_placed_takes_no_play_time_either() {
+        let mut timeline = Timeline::new(None);
+        timeline.skip(Duration::from_millis(10));
+        timeline.begin(Some(Duration::from_secs(2)), Some(millis(0)));
+        assert_eq!(put(&mut timeline, &[1_000, 1_500]), [(2_000, 1_000), (2_500, 1_500)]);
     }
 
     #[derive(Clone, Debug)]

@@ -111,6 +111,19 @@ async fn a_seek_lands_on_the_first_record_at_or_after_the_time() {
 }
 
 #[tokio::test]
+async fn one_seek_behind_another_lands_where_it_would_alone() {
+    let path = recording("seeks.ndjson", 40, 1_000_000);
+    let server = Server::with().feed(&format!("replay:{}?start=paused", path.display())).start().await;
+    // Nothing is played in between: what the seek before passed over is gone back for.
+    for lands_on in [30, 10, 11, 10, 40, 39, 0, 20, 20] {
+        let to = FIRST + lands_on * 1_000_000;
+        let sought = tell(&server, json!({"op": "seek", "to": to})).await;
+        assert_eq!(sought["position"], json!(lands_on), "{sought}");
+    }
+    assert_eq!(step(&server, 1).await["time"], json!(FIRST + 20_000_000));
+}
+
+#[tokio::test]
 async fn it_pauses_goes_on_and_changes_its_speed() {
     let path = recording("speed.ndjson", 1_000, 1_000_000);
     let server = Server::with().feed(&format!("replay:{}", path.display())).start().await;
