@@ -47,6 +47,8 @@ enum ConvertError {
     Format(String),
     #[error(transparent)]
     Feed(#[from] FeedError),
+    #[error("{0} is one of the recordings that are read, and would be lost: choose another --output")]
+    Onto(String),
     #[error("cannot write {path}: {source}")]
     Write { path: String, source: io::Error },
 }
@@ -93,6 +95,9 @@ fn convert(args: &ConvertArgs, teller: &mut Teller) -> Result<Counts, ConvertErr
     let rows = Rows::parse(name, &args.exchange).ok_or_else(|| ConvertError::Format(name.to_owned()))?;
     let selection = args.select.selection();
     let mut recording = recording::open(&args.select.inputs(), &selection, limits::DEFAULT.line_bytes)?;
+    if recording.reads(&args.output) {
+        return Err(ConvertError::Onto(args.output.display().to_string()));
+    }
     // The header of a recording of our own stands in its first block; the output is begun behind it.
     let mut block = Block::default();
     let mut more = recording.next_block(&mut block)?;

@@ -88,6 +88,26 @@ fn a_recording_comes_back_from_every_format_as_it_was() {
 }
 
 #[test]
+fn a_recording_is_not_converted_onto_itself() {
+    // More than is read before the output is begun, so that writing over it would lose something.
+    let own = fresh("onto.ndjson");
+    let text = own.to_str().expect("a plain name");
+    succeeds(&["convert", "bundled", "-o", text]);
+    let was = fs::read(&own).expect("a file");
+    let other_name = fresh("onto-link.ndjson");
+    std::os::unix::fs::symlink(&own, &other_name).expect("a link");
+    let pattern = own.with_file_name("onto.*");
+    let pattern = pattern.to_str().expect("a plain name");
+    for (input, output) in [(text, &own), (text, &other_name), (pattern, &own)] {
+        let refused = tickcast(&["convert", input, "-o", output.to_str().expect("a plain name")]);
+        assert_eq!(refused.status.code(), Some(2));
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(told.contains("is one of the recordings that are read"), "{told}");
+        assert!(fs::read(&own).expect("a file") == was, "{input} is as it was");
+    }
+}
+
+#[test]
 fn broken_records_are_told_with_their_place_and_end_it_when_asked() {
     let path = fresh("broken.csv");
     fs::write(&path, "symbol,ts,bid\nA,1,1\nA,2,x\nA,3,3\n").expect("a file");

@@ -5,6 +5,7 @@
 use std::{
     fs::File,
     io::{self, BufReader, Read, Seek, SeekFrom},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -182,6 +183,13 @@ impl Member {
         let inner_name = inner.unwrap_or_default().to_string_lossy().into_owned();
         Ok(Opened { bytes, inner_name })
     }
+
+    /// Whether its bytes lie in the file that is called `path`, by whatever name: who writes there destroys it.
+    pub fn lies_in(&self, path: &Path) -> bool {
+        let file = |path: &Path| path.metadata().ok().filter(|file| file.is_file());
+        let Some(ours) = self.place.file().and_then(file) else { return false };
+        file(path).is_some_and(|other| (other.dev(), other.ino()) == (ours.dev(), ours.ino()))
+    }
 }
 
 // === impl Location ===
@@ -194,6 +202,14 @@ impl Location {
             Location::Static(bytes) => Box::new(io::Cursor::new(*bytes)),
             Location::Entry(..) => return Err(io::ErrorKind::Unsupported.into()),
         })
+    }
+
+    fn file(&self) -> Option<&Path> {
+        match self {
+            Location::File(path) => Some(path),
+            Location::Entry(archive, _) => archive.file(),
+            Location::Bytes(_) | Location::Static(_) => None,
+        }
     }
 
     /// The bytes as they lie there: an entry of a zip file inflated.

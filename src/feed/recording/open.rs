@@ -5,7 +5,7 @@
 //!
 //! Invariant: memory is a chunk, its records and a decompressor's window for each file, whatever the files' sizes.
 
-use std::{cmp::Reverse, collections::BinaryHeap};
+use std::{cmp::Reverse, collections::BinaryHeap, path::Path};
 
 use super::{
     Block, Header, Records,
@@ -87,6 +87,11 @@ impl Recording {
     /// The name and format of each file.
     pub fn files(&self) -> impl Iterator<Item = (&str, Format)> {
         self.tracks.iter().map(|track| (&*track.member().name, track.format))
+    }
+
+    /// Whether the file that is called `path` is one of them, by whatever name.
+    pub fn reads(&self, path: &Path) -> bool {
+        self.tracks.iter().any(|track| track.member().lies_in(path))
     }
 
     /// What the first line of a file of our own format tells; known once the first block was read.
