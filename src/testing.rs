@@ -33,6 +33,27 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # With a runtime
+//!
+//! These calls **block the thread** that they are made on, and a `#[tokio::test]` has one thread for everything unless it is
+//! told otherwise: a bot that runs as a task of it would stand still while the test waits for it, until the wait gives up.
+//! So let the test have threads:
+//!
+//! ```no_run
+//! # use tickcast::testing::{Play, TestMarket};
+//! # async fn run_bot(stream_url: String) -> usize { stream_url.len() }
+//! // #[tokio::test(flavor = "multi_thread")]
+//! async fn the_bot_sees_the_morning() -> Result<(), Box<dyn std::error::Error>> {
+//!     let market = TestMarket::start(Play::file("testdata/morning.csv.gz").option("symbols", "BTC*"))?;
+//!     let bot = tokio::spawn(run_bot(market.stream_url("symbols=*&mode=every")));
+//!     market.wait_for_clients(1)?;
+//!     market.resume()?; // at speed `max`: no faster than the bot reads
+//!     market.wait_until_ended()?; // every session is sent what is left, then `end`, and is closed
+//!     assert_eq!(bot.await?, 50_000);
+//!     Ok(())
+//! }
+//! ```
+//!
 //! Not a mock: it is the service, with its threads, sockets and laws; only the time is the test's. Nothing here sleeps
 //! where an event can be awaited, but for [`TestMarket::wait_until_sent`], which looks again each millisecond.
 //!
@@ -46,11 +67,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::runtime::{Handle, RuntimeFlavor};
+
 use crate::{
     feed::{
         Source, SourceError, Speed,
-        recording::parse_time,
+        recording::{Input, parse_time},
         replay::{Command, Control, Refusal, State},
+        source::Kind,
     },
     limits::Limits,
     service::{Service, Setup, StartError},
@@ -59,7 +83,7 @@ use crate::{
 /// What to play: a recording, and the options of its source (docs/REPLAY.md).
 #[derive(Clone, Debug)]
 pub struct Play {
-    file: String,
+    input: Input,
     options: Vec<(String, String)>,
     shards: usize,
     limits: Limits,
@@ -86,6 +110,13 @@ pub enum TestError {
     Time(String),
     #[error("waited {} s in vain for {what}", DEADLINE.as_secs())]
     Deadline { what: String },
+    /// The thread that waited was the only one of a runtime: its tasks had none meanwhile.
+    #[error(
+        "waited {} s in vain for {what}, on the only thread of a runtime, whose tasks stand still meanwhile: \
+         make it #[tokio::test(flavor = \"multi_thread\")]",
+        DEADLINE.as_secs()
+    )]
+    OnlyThread { what: String },
 }
 
 /// How long what a test waits for may take, before it is called missing.
@@ -99,18 +130,19 @@ const LOOK: Duration = Duration::from_millis(1);
 
 impl Play {
     /// This recording, paused, at speed `max` once it moves, with the recording's time.
+    /// Its name is taken as it is: what means something in `--feed replay:...` (`?`, `&`) means nothing here.
     pub fn file(file: impl AsRef<Path>) -> Self {
-        Play::named(&file.as_ref().display().to_string())
+        Play::input(Input::File(file.as_ref().to_owned()))
     }
 
     /// Three minutes of three symbols of Binance spot, which come with tickcast.
     pub fn bundled() -> Self {
-        Play::named("bundled")
+        Play::input(Input::Bundled)
     }
 
-    fn named(file: &str) -> Self {
+    fn input(input: Input) -> Self {
         let play = Play {
-            file: file.to_owned(),
+            input,
             options: Vec::new(),
             shards: 1,
             // A test that ends does not wait for clients that have stopped reading.
@@ -119,9 +151,10 @@ impl Play {
         play.option("speed", "max").option("clock", "replay").option("start", "paused")
     }
 
-    /// Sets an option of the source: `speed`, `start`, `from`, `symbols`, ...
+    /// Sets an option of the source: `speed`, `start`, `from`, `symbols`, ... The one that was set before is gone, but
+    /// for `file`: each is one more file.
     pub fn option(mut self, name: &str, value: &str) -> Self {
-        self.options.retain(|(known, _)| known != name);
+        self.options.retain(|(known, _)| known != name || name == "file");
         self.options.push((name.to_owned(), value.to_owned()));
         self
     }
@@ -139,7 +172,11 @@ impl Play {
 
     fn source(&self) -> Result<Source, SourceError> {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.options).finish();
-        Source::parse(&format!("replay:{}?{query}", self.file))
+        let mut source = Source::parse(&format!("replay:bundled?{query}"))?;
+        if let Kind::Replay(config) = &mut source.kind {
+            config.inputs[0] = self.input.clone();
+        }
+        Ok(source)
     }
 }
 
@@ -264,7 +301,7 @@ impl TestMarket {
         let begin = Instant::now();
         while !self.service.as_ref().is_none_or(&is_so) {
             if begin.elapsed() > DEADLINE {
-                return Err(TestError::Deadline { what: what.to_owned() });
+                return Err(in_vain(what));
             }
             thread::sleep(LOOK);
         }
@@ -272,8 +309,45 @@ impl TestMarket {
     }
 }
 
+/// What was waited for did not come; and why, if it is the waiting itself that kept it from coming.
+fn in_vain(what: &str) -> TestError {
+    let what = what.to_owned();
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::CurrentThread) => TestError::OnlyThread { what },
+        _ => TestError::Deadline { what },
+    }
+}
+
 impl Drop for TestMarket {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, fs, process};
+
+    use super::*;
+
+    #[test]
+    fn a_file_may_have_any_name_and_others_beside_it() {
+        let line = "{\"symbol\":\"A\",\"rx\":1,\"bid\":\"1\"}\n";
+        let named = |name: &str| env::temp_dir().join(format!("tickcast {} {name}", process::id()));
+        let files = ["a?speed=x&b%20.ndjson", "+#.ndjson", "bundled"].map(named);
+        files.iter().for_each(|file| fs::write(file, line).unwrap());
+        let play = files[1..].iter().fold(Play::file(&files[0]), |play, file| {
+            play.option("file", file.to_str().expect("a name that is text"))
+        });
+        let market = TestMarket::start(play);
+        files.iter().for_each(|file| fs::remove_file(file).unwrap());
+        assert_eq!(market.unwrap().step(9).unwrap().position, 3);
+    }
+
+    #[tokio::test]
+    async fn a_wait_that_stopped_what_it_waited_for_says_so() {
+        assert!(in_vain("a client").to_string().contains("multi_thread"));
+        let elsewhere = thread::spawn(|| in_vain("a client").to_string()).join().unwrap();
+        assert_eq!(elsewhere, "waited 60 s in vain for a client");
     }
 }
