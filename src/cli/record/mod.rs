@@ -63,8 +63,8 @@ pub struct RecordArgs {
     /// Begins another file after so many bytes, as in 500M: NAME-00001, NAME-00002 and so on.
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     rotate_bytes: Option<u64>,
-    /// Begins another file after so long, as in 1h.
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    /// Begins another file after so long, as in 1h; a second at least.
+    #[arg(long, value_name = "TIME", value_parser = rotation_time)]
     rotate_every: Option<Duration>,
     /// Ends after so long.
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
@@ -191,6 +191,12 @@ fn lock(files: &Mutex<Files>) -> MutexGuard<'_, Files> {
 
 fn source(text: &str) -> Result<Source, SourceError> {
     Source::parse(text)
+}
+
+/// A file for each tick would leave no room in the folder.
+fn rotation_time(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if time < Duration::from_secs(1) { Err("shorter than 1s".to_owned()) } else { Ok(time) }
 }
 
 /// A count with K, M or G behind it, of 1024 each.

@@ -98,3 +98,11 @@ fn counts_of_bytes_have_units() {
         assert!(bytes(text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn files_are_not_rotated_at_every_tick() {
+    for text in ["0s", "1ns", "999ms", "often"] {
+        assert!(rotation_time(text).is_err(), "{text}");
+    }
+    assert_eq!(rotation_time("1h"), Ok(Duration::from_secs(3_600)));
+}
