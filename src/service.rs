@@ -25,6 +25,7 @@ use tokio::{
     task::LocalSet,
 };
 
+pub use crate::feed::with_sources;
 use feeds::{ending, market_clock, open_feeds};
 
 use crate::{
@@ -295,12 +296,6 @@ fn start_feed(feed: Box<dyn Feed>, mut sink: FeedSink, stop: &Stop) -> io::Resul
         sink.ingest.close(status.id);
     })?;
     Ok(())
-}
-
-/// An error and what caused it, in one line.
-pub fn with_sources(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
 }
 
 /// An epoch that no earlier start had: the time of this one, in letters and digits.

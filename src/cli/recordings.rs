@@ -8,6 +8,7 @@ use crate::{
     feed::{
         FeedError,
         recording::{Block, Input, OnError, Selection, TIME_EXPECTED, parse_symbols, parse_time},
+        with_sources,
     },
     glob::Glob,
     tick::Nanos,
@@ -112,13 +113,7 @@ impl Teller {
 
     /// The error, and what lies behind it.
     pub fn fail(&self, error: &FeedError) {
-        let mut text = error.to_string();
-        let mut source = std::error::Error::source(error);
-        while let Some(error) = source {
-            text = format!("{text}: {error}");
-            source = error.source();
-        }
-        self.say(&text);
+        self.say(&with_sources(error));
     }
 
     pub fn say(&self, text: &str) {

@@ -142,9 +142,17 @@ pub enum FeedError {
     NotARecording { path: String, why: String },
     #[error("{path} holds no tick")]
     Empty { path: String },
+    #[error("{path} holds no tick that from, to and symbols select: tickcast info tells what it holds")]
+    NoneSelected { path: String },
     /// With `on_error=stop` alone.
     #[error("{path}, {place}: {message}")]
     Rejected { path: String, place: recording::Place, message: String },
+}
+
+/// An error and what caused it, in one line.
+pub fn with_sources(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
 }
 
 // === impl RejectReason ===

@@ -78,6 +78,11 @@ impl Selection {
         })
     }
 
+    /// Whether every record is wanted.
+    pub fn is_whole(&self) -> bool {
+        self.from.is_none() && self.to.is_none() && self.symbols.is_empty()
+    }
+
     /// Whether the record is wanted.
     pub fn takes(&self, record: &Record) -> bool {
         self.from.is_none_or(|from| record.rx >= from)

@@ -149,9 +149,15 @@ impl Control {
         answered.recv().unwrap_or_else(|_| Err(Refusal::Gone("it did not answer".to_owned())))
     }
 
-    /// The oldest command that waits.
-    pub(super) fn next(&self) -> Option<(Command, Reply)> {
-        self.lock().asked.pop_front()
+    /// The oldest command that waits, when it is its turn.
+    pub(super) fn next(&self, steps_left: u64) -> Option<(Command, Reply)> {
+        let mut inner = self.lock();
+        if inner.is_asked(steps_left) { inner.asked.pop_front() } else { None }
+    }
+
+    /// Whether it is the turn of a command.
+    pub(super) fn is_asked(&self, steps_left: u64) -> bool {
+        self.lock().is_asked(steps_left)
     }
 
     /// Shows what has changed.
@@ -171,15 +177,15 @@ impl Control {
         self.lock().lateness.reset();
     }
 
-    /// The player has ended for good: nobody is left waiting.
+    /// The player has ended for good: nobody is left waiting. The first reason is the one that is told.
     pub(super) fn leave(&self, why: &str) {
-        let left = {
+        let (why, left) = {
             let mut inner = self.lock();
-            inner.gone = Some(why.to_owned());
-            std::mem::take(&mut inner.asked)
+            let why = inner.gone.get_or_insert_with(|| why.to_owned()).clone();
+            (why, std::mem::take(&mut inner.asked))
         };
         for (_, reply) in left {
-            reply(Err(Refusal::Gone(why.to_owned())));
+            reply(Err(Refusal::Gone(why.clone())));
         }
     }
 
@@ -195,6 +201,11 @@ impl fmt::Debug for Control {
 }
 
 impl Inner {
+    /// Steps wait until those before them have been made. A command of another kind ends what is left of them.
+    fn is_asked(&self, steps_left: u64) -> bool {
+        self.asked.iter().any(|(command, _)| steps_left == 0 || !matches!(command, Command::Step(_)))
+    }
+
     fn state(&self) -> State {
         let late = &self.lateness;
         let at = |quantile| late.value_at_quantile(quantile);

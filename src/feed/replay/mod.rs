@@ -22,7 +22,7 @@ use tape::Tape;
 use timeline::Place;
 pub use timeline::ROUND_GAP;
 
-use super::{Activity, Feed, FeedError, Refused, RejectReason, Sink, pace::Speed};
+use super::{Activity, Feed, FeedError, Refused, RejectReason, Sink, pace::Speed, with_sources};
 use crate::{
     clock::Anchor,
     shutdown::Stop,
@@ -116,9 +116,7 @@ impl Replay {
         self.rejected.drain(..).for_each(|reason| sink.reject(reason));
         self.drive(begin, sink);
         while !stop.is_set() {
-            while let Some((command, reply)) = self.control.next() {
-                self.obey(command, reply, sink)?;
-            }
+            self.obey_all(sink)?;
             let now = sink.now();
             if matches!(self.player.hold(), Hold::Clients(wanted) if sink.clients() >= wanted) {
                 self.player.resume(now);
@@ -131,7 +129,10 @@ impl Replay {
             self.tell(sink);
             self.answer_step();
             match then {
+                Then::Broken(error) => return Err(error),
                 Then::Look => {}
+                // The bell may have rung before the command that is looked at next had its turn.
+                _ if self.control.is_asked(self.player.steps()) => {}
                 Then::At(at) => {
                     self.tape.read_ahead(sink);
                     if let Due::In(left) = self.player.due(at, sink.now()) {
@@ -143,7 +144,18 @@ impl Replay {
                 Then::Readers | Then::Rest | Then::Over => {
                     self.control.bell().wait(WAIT_MAX);
                 }
-                Then::Broken(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries out what was asked, in order. Behind steps at least one batch is played first, so that a command which
+    /// waits behind them finds them made.
+    fn obey_all(&mut self, sink: &mut dyn Sink) -> Result<(), FeedError> {
+        while let Some((command, reply)) = self.control.next(self.player.steps()) {
+            self.obey(command, reply, sink)?;
+            if self.player.steps() > 0 {
+                break;
             }
         }
         Ok(())
@@ -242,7 +254,9 @@ impl Replay {
             }
             Command::Seek(to) => {
                 self.ended = false;
-                self.tape.seek(to, self.player.position(now), self.market_time(now), sink)
+                let sought = self.tape.seek(to, self.player.position(now), self.market_time(now), sink);
+                // The answer says so when there is nothing at this time or after it.
+                sought.and_then(|()| Ok(self.ended = self.tape.peek(sink)?.is_none()))
             }
             Command::Restart => {
                 self.ended = false;
@@ -253,7 +267,7 @@ impl Replay {
         self.tell(sink);
         reply(match &done {
             Ok(()) => Ok(self.control.state()),
-            Err(error) => Err(Refusal::Failed(error.to_string())),
+            Err(error) => Err(Refusal::Failed(with_sources(error))),
         });
         done
     }
@@ -322,7 +336,7 @@ impl Feed for Replay {
         let result = self.play(sink, stop);
         if let Err(error) = &result {
             self.control.show(|state| state.phase = Phase::Failed);
-            self.control.leave(&error.to_string());
+            self.control.leave(&with_sources(error));
         }
         result
     }

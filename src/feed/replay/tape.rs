@@ -46,6 +46,8 @@ pub struct Tape {
     round: u64,
     /// There is something to play at all.
     found: bool,
+    /// Not everything in the file is wanted.
+    selects: bool,
     /// Symbols whose totals have begun anew; `None` in the first round, where they begin by themselves.
     renewed: Option<HashSet<Symbol>>,
 }
@@ -71,6 +73,7 @@ impl Tape {
             behind: None,
             round: 1,
             found: false,
+            selects: !config.selection.is_whole(),
             renewed: None,
         })
     }
@@ -97,17 +100,25 @@ impl Tape {
     /// # Errors
     /// When nothing more can be read, or there is nothing to play.
     pub fn peek(&mut self, sink: &mut dyn Sink) -> Result<Option<Place>, FeedError> {
+        let mut begun = false;
         loop {
             if let Some(record) = self.ready.front() {
                 return Ok(Some(self.timeline.place(record.rx)));
             }
             if !self.fill(sink)? {
-                if !self.found {
-                    return Err(FeedError::Empty { path: self.name().to_owned() });
+                // A whole round without a record: the file has become another one.
+                if !self.found || begun {
+                    let path = self.name().to_owned();
+                    return Err(if self.selects {
+                        FeedError::NoneSelected { path }
+                    } else {
+                        FeedError::Empty { path }
+                    });
                 }
                 if self.end == End::Stop {
                     return Ok(None);
                 }
+                begun = true;
                 self.rewind()?;
                 self.timeline.begin(None, None);
             }

@@ -194,6 +194,39 @@ fn a_recording_without_a_tick_is_an_error_and_no_endless_loop() {
 }
 
 #[test]
+fn a_selection_of_nothing_is_told_from_a_file_of_nothing() {
+    let file = TempFile::with_times("nothing", &[0, 10, 20]);
+    for end in [End::Stop, End::Loop] {
+        let mut config = Config { end, ..file.config() };
+        config.selection.from = Some(Nanos(1_000_000));
+        let error = play(&config, &mut TestSink::default(), &Stop::default()).unwrap_err();
+        assert!(matches!(error, FeedError::NoneSelected { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_loop_over_a_file_that_lost_its_ticks_ends() {
+    let file = TempFile::with_times("emptied", &[0, 10, 20]);
+    let mut tape = Tape::open("replay", &Config { end: End::Loop, ..file.config() }, LINE_BYTES_MAX).unwrap();
+    let mut sink = TestSink::default();
+    for _ in 0..3 {
+        assert!(tape.peek(&mut sink).unwrap().is_some());
+        tape.take();
+    }
+    fs::write(&file.0, b"{\"tickcast\":\"recording\",\"version\":1}\n").unwrap();
+    assert!(matches!(tape.peek(&mut sink), Err(FeedError::Empty { .. })));
+}
+
+#[test]
+fn a_replay_that_failed_says_why_to_whoever_asks_later() {
+    let file = TempFile::new("headonly", b"{\"tickcast\":\"recording\",\"version\":1}\n");
+    let replay = Box::new(open(&file.config()));
+    let control = replay.replay().unwrap();
+    let failed = replay.run(&mut TestSink::default(), &Stop::default()).unwrap_err();
+    assert_eq!(control.tell(Command::Pause), Err(Refusal::Gone(failed.to_string())));
+}
+
+#[test]
 fn what_was_read_before_the_file_broke_is_played() {
     let times: Vec<i64> = (0..50_000).collect();
     let file = TempFile::with_times("damaged.zst", &times);
