@@ -335,12 +335,16 @@ mod tests {
         let line = "{\"symbol\":\"A\",\"rx\":1,\"bid\":\"1\"}\n";
         let named = |name: &str| env::temp_dir().join(format!("tickcast {} {name}", process::id()));
         let files = ["a?speed=x&b%20.ndjson", "+#.ndjson", "bundled"].map(named);
-        files.iter().for_each(|file| fs::write(file, line).unwrap());
+        for file in &files {
+            fs::write(file, line).unwrap();
+        }
         let play = files[1..].iter().fold(Play::file(&files[0]), |play, file| {
             play.option("file", file.to_str().expect("a name that is text"))
         });
         let market = TestMarket::start(play);
-        files.iter().for_each(|file| fs::remove_file(file).unwrap());
+        for file in &files {
+            fs::remove_file(file).unwrap();
+        }
         assert_eq!(market.unwrap().step(9).unwrap().position, 3);
     }
 

@@ -3,7 +3,7 @@
 //! Invariant: neither more of a file is held than one chunk, nor more than the decompressor's window.
 
 use std::{
-    fs::File,
+    fs::{File, Metadata},
     io::{self, BufReader, Read, Seek, SeekFrom},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -186,7 +186,7 @@ impl Member {
 
     /// Whether its bytes lie in the file that is called `path`, by whatever name: who writes there destroys it.
     pub fn lies_in(&self, path: &Path) -> bool {
-        let file = |path: &Path| path.metadata().ok().filter(|file| file.is_file());
+        let file = |path: &Path| path.metadata().ok().filter(Metadata::is_file);
         let Some(ours) = self.place.file().and_then(file) else { return false };
         file(path).is_some_and(|other| (other.dev(), other.ino()) == (ours.dev(), ours.ino()))
     }

@@ -256,7 +256,7 @@ impl Replay {
                 self.ended = false;
                 let sought = self.tape.seek(to, self.player.position(now), self.market_time(now), sink);
                 // The answer says so when there is nothing at this time or after it.
-                sought.and_then(|()| Ok(self.ended = self.tape.peek(sink)?.is_none()))
+                sought.and_then(|()| self.tape.peek(sink)).map(|next| self.ended = next.is_none())
             }
             Command::Restart => {
                 self.ended = false;
