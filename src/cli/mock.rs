@@ -59,6 +59,8 @@ pub enum Then {
     /// Sends a ping first, and stays only if its pong comes.
     Ping,
     Close(u16),
+    /// Says that the market is over, and closes as that calls for.
+    End,
     /// Ends without a close frame.
     Drop,
 }
@@ -227,6 +229,11 @@ async fn session(
         match (state.script.then)(number) {
             Then::Stay => {}
             Then::Drop => return Ok(()),
+            Then::End => {
+                socket.send(Message::text(json!([{"type": "end"}]).to_string())).await?;
+                let frame = CloseFrame { code: CloseCode::Normal, reason: "the replay is over".into() };
+                socket.close(Some(frame)).await?;
+            }
             Then::Close(code) => {
                 let frame = CloseFrame { code: CloseCode::from(code), reason: "told to".into() };
                 socket.close(Some(frame)).await?;

@@ -72,7 +72,11 @@ pub async fn reach_heads(
 ) -> Reached {
     let mut waiting: Vec<&Rc<RefCell<Client>>> = clients.iter().collect();
     loop {
-        waiting.retain(|client| matches!(arrival(&client.borrow(), heads), Arrival::Behind { .. }));
+        waiting.retain(|client| {
+            let client = client.borrow();
+            // Where the market is over nothing more comes.
+            client.stage != Stage::Over && matches!(arrival(&client, heads), Arrival::Behind { .. })
+        });
         if waiting.is_empty() || Instant::now() >= deadline || stop() {
             break;
         }
@@ -115,7 +119,8 @@ fn arrival(client: &Client, heads: &[u64]) -> Arrival {
             Arrival::Excused
         }
         Stage::Lost { code } => Arrival::Lost { code },
-        Stage::Subscribing | Stage::Ready | Stage::Left => match client.behind(heads) {
+        // Who was told the end was sent what it was due before.
+        Stage::Subscribing | Stage::Ready | Stage::Left | Stage::Over => match client.behind(heads) {
             None => Arrival::Reached,
             Some((place, seq, head)) => Arrival::Behind { place, seq, head },
         },
@@ -135,7 +140,7 @@ pub async fn compare_records(
     stop: impl Fn() -> bool,
 ) -> Result<Compared, ServerError> {
     let mut compared = Compared::default();
-    let arrived = |client: &Client| client.is_connected() && client.behind(heads).is_none();
+    let arrived = |client: &Client| client.is_served() && client.behind(heads).is_none();
     for client in clients.iter().filter(|client| arrived(&client.borrow())) {
         let mut open: Vec<u32> =
             client.borrow().records().filter(|(_, held)| held.seq() > 0).map(|(place, _)| place).collect();

@@ -25,6 +25,8 @@ pub struct Client {
     held: Vec<Held>,
     /// Acknowledgements that are still to come.
     acks_missing: usize,
+    /// The server has said that its market is over.
+    told_end: bool,
     epoch: String,
     pub stage: Stage,
     /// What the run wants of it. The connection looks here each time it is woken.
@@ -50,6 +52,8 @@ pub enum Stage {
     Lost { code: Option<u16> },
     /// Left as it was told to.
     Left,
+    /// The server's market is over: it said so, and closed.
+    Over,
 }
 
 /// What a client is told to do.
@@ -73,6 +77,8 @@ pub struct Wish {
 
 /// Symbols in one command: with 64 bytes each, and their last seqs, it stays below the 64 KiB of a message.
 const COMMAND_SYMBOLS_MAX: usize = 256;
+/// RFC 6455: done, nothing is wrong. Behind `end` it says that the market is over.
+const CODE_OVER: u16 = 1000;
 
 #[derive(serde::Deserialize)]
 struct Welcome {
@@ -109,6 +115,7 @@ impl Client {
             places,
             held,
             acks_missing: 0,
+            told_end: false,
             epoch: String::new(),
             stage: Stage::Waiting,
             order: Order::Stay,
@@ -138,7 +145,7 @@ impl Client {
                 command.to_string()
             })
             .collect();
-        self.acks_missing = commands.len();
+        (self.acks_missing, self.told_end) = (commands.len(), false);
         commands
     }
 
@@ -169,6 +176,7 @@ impl Client {
             }
             Kind::Heartbeat => ledger.heartbeats += 1,
             Kind::Drain => ledger.drains += 1,
+            Kind::End => self.told_end = true,
             Kind::Status | Kind::Other => {}
         }
     }
@@ -278,6 +286,16 @@ impl Client {
     /// The records that it holds, when it is one of those that are compared.
     pub fn records(&self) -> impl Iterator<Item = (u32, &Held)> {
         self.places.iter().copied().zip(&self.held)
+    }
+
+    /// How it stands when the server has closed its connection. What was announced is no loss.
+    pub fn closed(&self, code: Option<u16>) -> Stage {
+        if self.told_end && code == Some(CODE_OVER) { Stage::Over } else { Stage::Lost { code } }
+    }
+
+    /// Whether it has all that it will ever be sent, or is still sent it.
+    pub fn is_served(&self) -> bool {
+        self.is_connected() || self.stage == Stage::Over
     }
 
     pub fn is_connected(&self) -> bool {

@@ -73,14 +73,14 @@ pub async fn live(shared: &Shared, client: &RefCell<Client>) {
         let unsettled = client.stage == Stage::Subscribing;
         client.stage = match end {
             End::Left => Stage::Left,
-            End::Closed(code) => Stage::Lost { code },
+            End::Closed(code) => client.closed(code),
             _ => Stage::Lost { code: None },
         };
         if client.stage == Stage::Left && client.order == Order::Return {
             client.order = Order::Stay;
             continue;
         }
-        if client.stage != Stage::Left {
+        if !matches!(client.stage, Stage::Left | Stage::Over) {
             *shared.ledger.borrow_mut().ended.entry(end.label()).or_default() += 1;
         }
         if unsettled {

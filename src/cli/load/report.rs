@@ -38,6 +38,8 @@ pub struct Report {
     pub server_errors: BTreeMap<String, u64>,
     pub heartbeats: u64,
     pub drains: u64,
+    /// Clients that were told that the market is over.
+    pub over: u32,
     pub resume: Option<Resume>,
     pub own: Own,
     pub server: Server,
@@ -245,6 +247,13 @@ impl Report {
             let shown: Vec<String> =
                 counts.iter().map(|(what, &count)| format!("{} x {what}", grouped(count))).collect();
             line(out, name, &if shown.is_empty() { "none".to_owned() } else { shown.join(", ") })?;
+        }
+        if self.over > 0 {
+            let what = format!(
+                "{} clients were told, sent all they were due, and closed with 1000",
+                grouped(self.over.into())
+            );
+            line(out, "market over", &what)?;
         }
         if let Some(Resume { returned, resumed_symbols, not_resumed_symbols }) = self.resume {
             let what = format!(

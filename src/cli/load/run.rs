@@ -45,7 +45,9 @@ pub enum LoadError {
     Endpoint(#[from] EndpointError),
     #[error(transparent)]
     Server(#[from] ServerError),
-    #[error("the server has no symbols to subscribe to")]
+    #[error(
+        "the server has no symbols to subscribe to; a replay that waits for clients has some once `tickcast replay step` has played a few records"
+    )]
     NoSymbols,
     #[error("interrupted before the first client connected")]
     Interrupted,
@@ -272,8 +274,10 @@ impl<'a> Run<'a> {
     /// The last scrape; when we were alone, until the server's sums are ours. Says whether they were compared.
     async fn check_conservation(&self) -> bool {
         self.scrape().await;
-        let all_left =
-            self.clients.iter().all(|client| matches!(client.borrow().stage, Stage::Left | Stage::Failed));
+        let all_left = self
+            .clients
+            .iter()
+            .all(|client| matches!(client.borrow().stage, Stage::Left | Stage::Over | Stage::Failed));
         if !self.args.exclusive || !all_left || self.interrupt.is_raised(2) {
             return false;
         }

@@ -30,6 +30,8 @@ pub enum Kind {
     Subscribed,
     Heartbeat,
     Drain,
+    /// The market is over.
+    End,
     Error,
     /// A type that this generator has no use for.
     Other,
@@ -234,6 +236,7 @@ impl Kind {
             b"subscribed" => Kind::Subscribed,
             b"heartbeat" => Kind::Heartbeat,
             b"drain" => Kind::Drain,
+            b"end" => Kind::End,
             b"error" => Kind::Error,
             _ => Kind::Other,
         }

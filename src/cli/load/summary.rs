@@ -51,6 +51,7 @@ impl Run<'_> {
             server_errors: ledger.errors.clone(),
             heartbeats: ledger.heartbeats,
             drains: ledger.drains,
+            over: self.count(|client| client.stage == Stage::Over),
             resume,
             own: Own { cpu_seconds: measured.cpu.as_secs_f64(), lag: measured.lag },
             server: self.server_report(measured),

@@ -213,6 +213,32 @@ fn only_a_stalled_client_may_be_closed_as_slow() {
 }
 
 #[test]
+fn a_market_that_is_over_ends_the_run_with_every_check() {
+    // The hour would be waited for, if it did not end with the market.
+    let over = Script { then: |_| Then::End, ..Script::default() };
+    let more = ["--duration=1h", "--sample=1", "--exclusive", "--slow=2:50000"];
+    let (report, mock) = load(over.clone(), &more);
+    assert_eq!(report.laws.first_breaches, []);
+    assert_eq!((report.verdict, report.over, report.laws.heads_reached), (Verdict::Kept, 4, 4));
+    // The one client that holds records holds three.
+    assert_eq!((report.laws.records_compared, report.laws.sums_compared), (3, true));
+    assert!(report.disconnects.is_empty(), "{:?}", report.disconnects);
+    assert_eq!(mock.commands().len(), 4, "nobody comes back");
+    let table = report.table();
+    assert!(table.contains("market over      4 clients were told"), "{table}");
+    // What was due before the end must have come.
+    let loses = |_: u32, messages: &mut Vec<Value>| drop(messages.pop());
+    check_lie(Script { twist: loses, ..over }, &["--duration=1h"], Law::LatestWins, "the server's head was");
+    // A close that nobody announced is a loss.
+    check_lie(
+        Script { then: |_| Then::Close(1000), ..Script::default() },
+        &["--duration=1h"],
+        Law::LatestWins,
+        "was closed with 1000 before the end",
+    );
+}
+
+#[test]
 fn a_server_that_drains_breaks_no_law_but_is_told() {
     // Nobody is left to measure, so the hour is not waited for.
     let (report, _) = load(Script { then: |_| Then::Close(1001), ..Script::default() }, &["--duration=1h"]);

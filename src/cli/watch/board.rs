@@ -224,7 +224,7 @@ impl Board {
                 let Drain { retry_ms } = serde_json::from_slice(message.raw)?;
                 tell(Change::Drain { retry_ms });
             }
-            Kind::Heartbeat | Kind::Other => {}
+            Kind::Heartbeat | Kind::End | Kind::Other => {}
         }
         Ok(())
     }
