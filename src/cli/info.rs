@@ -112,6 +112,8 @@ fn json_of(infos: &[FileInfo]) -> String {
                 "step_back_max_us": stats.step_back_max_ns / 1_000,
                 "rejected": stats.rejected,
                 "passed": stats.passed,
+                "gaps": stats.gaps,
+                "gap_ticks": stats.gap_ticks,
                 "cut": info.cut,
                 "symbols": stats.symbols.iter()
                     .map(|(symbol, counts)| (symbol.as_str().to_owned(), json!(counts)))
@@ -161,6 +163,9 @@ fn write_table(info: &FileInfo, out: &mut String) -> std::fmt::Result {
         &format!("{}{}", stats.out_of_order, if stats.out_of_order > 0 { &back } else { "" }),
     )?;
     row("rejected", &stats.rejected.to_string())?;
+    if stats.gaps > 0 {
+        row("gaps", &format!("{}, of {} ticks", stats.gaps, stats.gap_ticks))?;
+    }
     row("no ticks", &stats.passed.to_string())?;
     row("symbols", &stats.symbols.len().to_string())?;
     let mut symbols: Vec<_> = stats.symbols.iter().collect();

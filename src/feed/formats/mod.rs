@@ -30,7 +30,7 @@ use crate::{
         ndjson::Tally,
         recording::{Header, Place, REJECTS_KEPT},
     },
-    tick::{Nanos, Tick},
+    tick::{Nanos, Symbol, Tick},
 };
 
 pub use fault::Fault;
@@ -58,8 +58,19 @@ pub struct Output {
     pub tally: Tally,
     /// Records that are well-formed and hold nothing that a tick could carry.
     pub passed: u64,
+    /// What our own recordings say is missing.
+    pub gaps: Vec<Gap>,
     /// What our own format's first line tells.
     pub header: Option<Header>,
+}
+
+/// Ticks of a symbol that the recorder never received, as it noted it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Gap {
+    /// When the recorder learned of it.
+    pub rx: Nanos,
+    pub symbol: Symbol,
+    pub ticks: u64,
 }
 
 /// A record that is no tick.
@@ -98,6 +109,7 @@ impl Output {
         self.rejects.clear();
         self.tally = Tally::default();
         self.passed = 0;
+        self.gaps.clear();
     }
 
     pub fn reject(&mut self, place: Place, reason: RejectReason, message: impl FnOnce() -> String) {

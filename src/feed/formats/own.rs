@@ -1,12 +1,15 @@
 //! Our own recordings: ticks as lines of JSON behind a line that says what the file is; without that line too.
 //!
 //! A line that has `tickcast` as its first name says something about the recording, and is no tick: the first line, a
-//! gap, a comment. It is passed over.
+//! gap, a comment. It is passed over, and a gap is noted.
 
-use super::{Decoder, Output};
-use crate::feed::{
-    ndjson::{self, LineError, Lines, RawLine},
-    recording::{Header, Place},
+use super::{Decoder, Gap, Output};
+use crate::{
+    feed::{
+        ndjson::{self, LineError, Lines, RawLine},
+        recording::{Header, Place},
+    },
+    tick::{Nanos, Symbol},
 };
 
 /// The state between chunks.
@@ -57,7 +60,10 @@ fn decode_line(decoder: &mut ndjson::Decoder, line: RawLine<'_>, out: &mut Outpu
     let (number, result) = match line {
         RawLine::Whole { number: 1, bytes } if note_header(bytes, out) => return,
         RawLine::Whole { bytes, .. } if bytes.starts_with(META) => {
-            out.passed += 1;
+            match gap(bytes) {
+                Some(gap) => out.gaps.push(gap),
+                None => out.passed += 1,
+            }
             return;
         }
         RawLine::Whole { number, bytes } => (number, decoder.decode(bytes)),
@@ -67,6 +73,22 @@ fn decode_line(decoder: &mut ndjson::Decoder, line: RawLine<'_>, out: &mut Outpu
         Ok(line) => out.ticks.push((line.rx, line.tick)),
         Err(error) => out.reject(Place::Line(number), error.reason(), || error.to_string()),
     }
+}
+
+/// What a line says is missing, if it does.
+fn gap(line: &[u8]) -> Option<Gap> {
+    #[derive(serde::Deserialize)]
+    struct Line<'a> {
+        tickcast: &'a str,
+        rx: i64,
+        symbol: &'a str,
+        from: u64,
+        to: u64,
+    }
+    let Line { tickcast, rx, symbol, from, to } = serde_json::from_slice(line).ok()?;
+    let ticks = to.checked_sub(from)?.checked_add(1)?;
+    let gap = Gap { rx: Nanos::from_micros(rx)?, symbol: Symbol::new(symbol).ok()?, ticks };
+    (tickcast == "gap").then_some(gap)
 }
 
 /// Whether the line is the first of a recording.

@@ -50,8 +50,11 @@ pub struct Block {
     pub rejects: Vec<Reject>,
     /// All rejected records.
     pub tally: Tally,
-    /// Well-formed records that hold nothing that a tick could carry: comments, gaps, funding rates, system messages.
+    /// Well-formed records that hold nothing that a tick could carry: comments, funding rates, system messages.
     pub passed: u64,
+    /// What our own recordings say is missing: how many gaps of selected symbols, and how many ticks.
+    pub gaps: u64,
+    pub gap_ticks: u64,
     /// What somebody should know though nothing was rejected: a file that was cut. Each names its file.
     pub warnings: Vec<String>,
 }
@@ -86,7 +89,7 @@ impl Block {
         self.records.clear();
         self.rejects.clear();
         self.tally = Tally::default();
-        self.passed = 0;
+        (self.passed, self.gaps, self.gap_ticks) = (0, 0, 0);
         self.warnings.clear();
     }
 }

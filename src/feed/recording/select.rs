@@ -13,7 +13,7 @@ use super::Record;
 use crate::{
     feed::{SourceError, bundled, options::Options},
     glob::Glob,
-    tick::Nanos,
+    tick::{Nanos, Symbol},
 };
 
 /// What is to be read.
@@ -85,9 +85,14 @@ impl Selection {
 
     /// Whether the record is wanted.
     pub fn takes(&self, record: &Record) -> bool {
-        self.from.is_none_or(|from| record.rx >= from)
-            && self.to.is_none_or(|to| record.rx < to)
-            && (self.symbols.is_empty() || self.symbols.iter().any(|glob| glob.matches(&record.tick.symbol)))
+        self.covers(record.rx, &record.tick.symbol)
+    }
+
+    /// Whether what was received then, and is this symbol's, is wanted.
+    pub fn covers(&self, rx: Nanos, symbol: &Symbol) -> bool {
+        self.from.is_none_or(|from| rx >= from)
+            && self.to.is_none_or(|to| rx < to)
+            && (self.symbols.is_empty() || self.symbols.iter().any(|glob| glob.matches(symbol)))
     }
 }
 

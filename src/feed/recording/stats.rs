@@ -19,6 +19,9 @@ pub struct Stats {
     pub rejected: u64,
     /// Well-formed, and no tick.
     pub passed: u64,
+    /// What the recorder noted as missing: gaps, and the ticks in them.
+    pub gaps: u64,
+    pub gap_ticks: u64,
     /// Records with an earlier receive time than one before them.
     pub out_of_order: u64,
     /// The furthest that a record stood behind one before it, in nanoseconds.
@@ -53,6 +56,8 @@ impl Stats {
     pub fn take(&mut self, block: &Block) {
         self.rejected += block.tally.total();
         self.passed += block.passed;
+        self.gaps += block.gaps;
+        self.gap_ticks = self.gap_ticks.saturating_add(block.gap_ticks);
         block.records.iter().for_each(|record| self.record(record));
     }
 

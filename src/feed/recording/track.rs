@@ -121,6 +121,10 @@ impl Track {
         self.read_chunk(block);
         self.stop_at_reject(selection.on_error);
         self.take_rejects(block);
+        for gap in self.output.gaps.drain(..).filter(|gap| selection.covers(gap.rx, &gap.symbol)) {
+            block.gaps += 1;
+            block.gap_ticks = block.gap_ticks.saturating_add(gap.ticks);
+        }
         self.complete_and_select(selection);
         Ok(true)
     }
