@@ -65,6 +65,22 @@ pub enum EndpointError {
     Request(#[from] hyper::http::Error),
 }
 
+// === impl EndpointError ===
+
+impl EndpointError {
+    /// Whether the same request would fail in the same way.
+    pub fn is_final(&self) -> bool {
+        match self {
+            // Too slow, too many: those pass.
+            EndpointError::Status { status, .. } => {
+                status.is_client_error() && !matches!(status.as_u16(), 408 | 429)
+            }
+            EndpointError::Handshake { .. } | EndpointError::Request(_) => true,
+            _ => false,
+        }
+    }
+}
+
 // === impl Endpoint ===
 
 impl Endpoint {

@@ -9,6 +9,7 @@ use std::{
 };
 
 pub mod artefacts;
+mod backoff;
 pub mod check;
 pub mod convert;
 mod endpoint;
@@ -24,10 +25,16 @@ mod recordings;
 pub mod replay;
 pub mod serve;
 pub mod settings;
+mod stream;
+mod terminal;
 pub mod version;
 pub mod watch;
 
 use settings::SettingsArgs;
+use tokio::signal::{
+    ctrl_c,
+    unix::{SignalKind, signal},
+};
 
 /// Real-time financial ticker fan-out: every client gets the newest price that it can take, and is told what it missed
 #[derive(clap::Parser, Debug)]
@@ -77,6 +84,21 @@ pub const EXIT_USAGE: u8 = 2;
 /// Writes to standard error, all at once. That nobody reads it is no reason to panic, as `eprint!` would.
 pub fn complain(text: impl Display) {
     let _ = io::stderr().write_all(text.to_string().as_bytes());
+}
+
+/// Ends at SIGINT, SIGTERM or SIGHUP.
+async fn stopped() {
+    match (signal(SignalKind::terminate()), signal(SignalKind::hangup())) {
+        (Ok(mut terminate), Ok(mut hangup)) => {
+            tokio::select! {
+                _ = ctrl_c() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+            }
+        }
+        // Without a handler the system's own stands, and ends the process.
+        _ => drop(ctrl_c().await),
+    }
 }
 
 // === impl Cli ===

@@ -6,17 +6,9 @@
 use std::{io, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
-use rand::{RngExt, SeedableRng};
-use rand_pcg::Pcg64Mcg;
 use serde_json::json;
-use tokio::{
-    net::TcpStream,
-    time::{Instant, interval, sleep, sleep_until, timeout, timeout_at},
-};
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{Message, protocol::Role},
-};
+use tokio::time::{Instant, interval, sleep, sleep_until, timeout, timeout_at};
+use tokio_tungstenite::tungstenite::Message;
 
 use super::{
     files::{FLUSH_EVERY, Files},
@@ -25,8 +17,8 @@ use super::{
 use crate::{
     cli::{
         complain,
-        endpoint::{self, Endpoint, EndpointError, printable},
-        watch::{Backoff, DISMISSED, GOODBYE, HEARTBEATS_MISSED, OVER, SILENCE, is_final},
+        endpoint::{Endpoint, EndpointError, printable},
+        stream::{self, Comeback, Dismissed, GOODBYE, Heard, Socket},
     },
     clock::Clock,
     feed::{FeedError, SourceError},
@@ -37,8 +29,8 @@ use crate::{
 pub enum RecordError {
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    #[error("the server closed with {code}, and does not want us back{reason}")]
-    Dismissed { code: u16, reason: String },
+    #[error(transparent)]
+    Dismissed(#[from] Dismissed),
     #[error(transparent)]
     NoMessage(#[from] NoMessage),
     #[error("the feed cannot be used: {0}")]
@@ -63,8 +55,7 @@ pub struct Recorder<'a> {
     received: Received,
     clock: Clock,
     disconnects: u32,
-    /// When the server has said when to come back.
-    retry: Option<Duration>,
+    comeback: Comeback,
 }
 
 /// How following a connection ended.
@@ -78,14 +69,12 @@ enum End {
 /// How long what the server has sent before our close may take to come.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-type Socket = WebSocketStream<TcpStream>;
-
 // === impl Recorder ===
 
 impl<'a> Recorder<'a> {
     pub fn new(url: &'a Endpoint, symbols: &'a [String], files: &'a mut Files) -> Self {
-        let received = Received::default();
-        Recorder { url, symbols, files, received, clock: Clock::system(), disconnects: 0, retry: None }
+        let (received, clock) = (Received::default(), Clock::system());
+        Recorder { url, symbols, files, received, comeback: Comeback::new(&clock), clock, disconnects: 0 }
     }
 
     /// Records until `stop`.
@@ -94,19 +83,15 @@ impl<'a> Recorder<'a> {
     /// When the first connection fails, the server does not want us back, or the output takes no more.
     pub async fn run(&mut self, stop: impl Future<Output = ()>) -> Result<(), RecordError> {
         let mut stop = std::pin::pin!(stop);
-        // Two recorders that lose the same server at the same time must not come back at the same time.
-        let seed = self.clock.now().0.unsigned_abs() ^ u64::from(std::process::id()) << 32;
-        let (mut backoff, mut random) = (Backoff::default(), Pcg64Mcg::seed_from_u64(seed));
-        let mut connected_before = false;
         loop {
             let connected = tokio::select! {
                 () = stop.as_mut() => return Ok(()),
-                connected = connect(self.url) => connected,
+                connected = stream::connect(self.url) => connected,
             };
             let why = match connected {
                 Ok(mut socket) => {
-                    connected_before = true;
-                    backoff.reset();
+                    self.comeback.connected();
+                    self.comeback.heard();
                     match self.follow(&mut socket, &mut stop).await? {
                         End::Stopped => return self.leave(&mut socket).await,
                         End::Over => {
@@ -116,11 +101,10 @@ impl<'a> Recorder<'a> {
                         End::Lost(why) => why,
                     }
                 }
-                Err(error) if !connected_before || is_final(&error) => return Err(error.into()),
-                Err(error) => error.to_string(),
+                Err(error) => self.comeback.failed(error)?,
             };
             self.lost(&why)?;
-            let pause = self.retry.take().unwrap_or_else(|| backoff.next(random.random()));
+            let pause = self.comeback.pause();
             tokio::select! {
                 () = stop.as_mut() => return Ok(()),
                 () = sleep(pause) => {}
@@ -172,23 +156,21 @@ impl<'a> Recorder<'a> {
         let mut turns = interval(FLUSH_EVERY);
         let mut heard = Instant::now();
         loop {
-            let heartbeat = self.received.heartbeat_ms.map(Duration::from_millis);
-            let silence = heartbeat.map_or(SILENCE, |beat| beat.max(FLUSH_EVERY) * HEARTBEATS_MISSED);
+            let silence = stream::silence(self.received.heartbeat_ms, FLUSH_EVERY);
             tokio::select! {
                 () = &mut *stop => return Ok(End::Stopped),
                 message = socket.next() => {
                     heard = Instant::now();
-                    let end = match message {
-                        Some(Ok(message)) => self.take(&message)?,
-                        Some(Err(error)) => Some(End::Lost(format!("the connection broke: {error}"))),
-                        None => Some(End::Lost("the connection ended".to_owned())),
-                    };
-                    if let Some(end) = end {
-                        return Ok(end);
+                    match stream::hear(message) {
+                        Heard::Text(text) => self.write(text.as_str())?,
+                        Heard::Nothing => {}
+                        Heard::Over => return Ok(End::Over),
+                        Heard::Dismissed(dismissed) => return Err(dismissed.into()),
+                        Heard::Lost(why) => return Ok(End::Lost(why)),
                     }
                 }
                 () = sleep_until(heard + silence) => {
-                    return Ok(End::Lost(format!("nothing heard for {:.0} s", silence.as_secs_f64())));
+                    return Ok(End::Lost(stream::unheard(silence)));
                 }
                 _ = turns.tick() => self.files.look(self.clock.now())?,
             }
@@ -209,30 +191,6 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Takes what the socket gave; the answer is how the connection ended, if it did.
-    fn take(&mut self, message: &Message) -> Result<Option<End>, RecordError> {
-        match message {
-            Message::Text(text) => self.write(text.as_str()).map(|()| None),
-            Message::Close(Some(frame)) => {
-                let code = u16::from(frame.code);
-                let reason = match frame.reason.as_str() {
-                    "" => String::new(),
-                    reason => format!(": {}", printable(reason)),
-                };
-                if code == OVER {
-                    return Ok(Some(End::Over));
-                }
-                if DISMISSED.contains(&code) {
-                    return Err(RecordError::Dismissed { code, reason });
-                }
-                Ok(Some(End::Lost(format!("the server closed with {code}{reason}"))))
-            }
-            Message::Close(None) => Ok(Some(End::Lost("the server closed".to_owned()))),
-            // Pings are answered by the socket itself.
-            _ => Ok(None),
-        }
-    }
-
     fn write(&mut self, frame: &str) -> Result<(), RecordError> {
         let now = self.clock.now();
         let mut events = Vec::new();
@@ -242,15 +200,9 @@ impl<'a> Recorder<'a> {
                 Event::Tick(tick, rx) => self.files.write(&tick, rx, now)?,
                 Event::Note(line) => self.files.note(&line, now)?,
                 Event::Complaint(text) => complain(format_args!("tickcast record: {}\n", printable(&text))),
-                Event::Drain { retry_ms } => self.retry = Some(Duration::from_millis(retry_ms)),
+                Event::Drain { retry_ms } => self.comeback.retry_in(Duration::from_millis(retry_ms)),
             }
         }
         Ok(())
     }
-}
-
-async fn connect(url: &Endpoint) -> Result<Socket, EndpointError> {
-    let stream = endpoint::connect(url.resolve().await?, None).await?;
-    let upgraded = url.upgrade(stream).await?;
-    Ok(WebSocketStream::from_partially_read(upgraded.stream, upgraded.read.into(), Role::Client, None).await)
 }

@@ -28,11 +28,7 @@ use tokio::{
     time::{interval, sleep, timeout},
 };
 
-use super::{
-    complain,
-    endpoint::Endpoint,
-    watch::{GOODBYE, stopped},
-};
+use super::{complain, endpoint::Endpoint, stopped, stream::GOODBYE};
 use crate::{
     clock::Clock,
     feed::{Feed, FeedError, Opened, Refused, RejectReason, Sink, Source, SourceError, recording::Header},

@@ -1,7 +1,9 @@
-//! The screen on a terminal: keys in, frames out, and no more of them than a slow line carries.
+//! A view on a terminal: keys in, frames out, and no more of them than a slow line carries.
 //!
-//! Thin: what is shown is decided in [`screen`](super::screen). Invariants: at most one frame in [`FRAME`], and only
-//! when something changed or an age may have grown; a key that arrives is never lost when waiting is cancelled.
+//! Thin: what is shown is decided by the [`View`]. Invariants: at most one frame in [`FRAME`], and only when something
+//! changed or an age may have grown; none while the terminal has not taken the last one, so that who looks through a
+//! slow line sees the newest state and not a queue of old ones; a key that arrives is never lost when waiting is
+//! cancelled.
 
 use std::{collections::VecDeque, io, ops::ControlFlow, time::Duration};
 
@@ -12,12 +14,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{
-    board::{Board, Change},
-    face::{Face, Link},
-    screen::{Act, Screen},
-};
-use crate::tick::Nanos;
+use super::{Act, View};
 
 /// What comes from the terminal and from whoever manages our process.
 #[derive(Debug)]
@@ -42,6 +39,9 @@ pub enum Stop {
 
 /// A terminal that can be given back and taken again.
 pub trait Tty {
+    /// Whether it has taken what was drawn last.
+    fn is_ready(&self) -> bool;
+
     /// Gives the terminal back, stops until we are continued, and takes it again.
     ///
     /// # Errors
@@ -55,9 +55,9 @@ pub trait Tty {
     fn retake(&mut self) -> io::Result<()>;
 }
 
-/// A screen, the terminal that it is drawn on, and what waits to be done.
-pub struct FullScreen<B: Backend, T> {
-    screen: Screen,
+/// A view, the terminal that it is drawn on, and what waits to be done.
+pub struct FullScreen<V, B: Backend, T> {
+    pub view: V,
     terminal: Terminal<B>,
     tty: T,
     inputs: UnboundedReceiver<Input>,
@@ -65,6 +65,7 @@ pub struct FullScreen<B: Backend, T> {
     waiting: VecDeque<Input>,
     /// Whether something has changed since the last frame.
     changed: bool,
+    /// When it was drawn last, or should have been.
     drawn: Option<Instant>,
 }
 
@@ -75,12 +76,12 @@ const IDLE: Duration = Duration::from_millis(500);
 
 // === impl FullScreen ===
 
-impl<B: Backend<Error = io::Error>, T: Tty> FullScreen<B, T> {
+impl<V: View, B: Backend<Error = io::Error>, T: Tty> FullScreen<V, B, T> {
     /// # Errors
     /// When the terminal does not say how large it is.
-    pub fn new(screen: Screen, backend: B, tty: T, inputs: UnboundedReceiver<Input>) -> io::Result<Self> {
+    pub fn new(view: V, backend: B, tty: T, inputs: UnboundedReceiver<Input>) -> io::Result<Self> {
         Ok(FullScreen {
-            screen,
+            view,
             terminal: Terminal::new(backend)?,
             tty,
             inputs,
@@ -90,18 +91,58 @@ impl<B: Backend<Error = io::Error>, T: Tty> FullScreen<B, T> {
         })
     }
 
-    fn take(&mut self, input: Input, board: &Board, now: Nanos) -> io::Result<ControlFlow<()>> {
+    /// What is shown has changed.
+    pub fn changed(&mut self) {
+        self.changed = true;
+    }
+
+    /// Ends when there is something to do in [`step`](Self::step): a key was pressed, or it is time to draw. It may be
+    /// cancelled at any moment.
+    pub async fn due(&mut self) {
+        let Some(drawn) = self.drawn.filter(|_| self.waiting.is_empty()) else { return };
+        let pause = if self.changed { FRAME } else { IDLE };
+        tokio::select! {
+            // A receiver loses nothing when it is cancelled. Without senders there are no keys, but still frames.
+            Some(input) = self.inputs.recv() => self.waiting.push_back(input),
+            () = sleep_until(drawn + pause) => {}
+        }
+    }
+
+    /// Does what is due; a break when the person has seen enough.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn step(&mut self, seen: V::Seen<'_>) -> io::Result<ControlFlow<()>> {
+        while let Ok(input) = self.inputs.try_recv() {
+            self.waiting.push_back(input);
+        }
+        while let Some(input) = self.waiting.pop_front() {
+            if self.take(input, seen)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        let pause = if self.changed { FRAME } else { IDLE };
+        if self.drawn.is_none_or(|drawn| drawn.elapsed() >= pause) {
+            self.drawn = Some(Instant::now());
+            if self.tty.is_ready() {
+                self.draw(seen)?;
+            } else {
+                self.changed = true;
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn take(&mut self, input: Input, seen: V::Seen<'_>) -> io::Result<ControlFlow<()>> {
         self.changed = true;
         let act = match input {
-            Input::Event(Event::Key(key)) if key.kind != KeyEventKind::Release => {
-                self.screen.key(key, board, now)
-            }
+            Input::Event(Event::Key(key)) if key.kind != KeyEventKind::Release => self.view.key(key, seen),
             Input::Event(Event::Paste(text)) => {
-                self.screen.paste(&text);
+                self.view.paste(&text);
                 Act::Show
             }
             Input::Event(Event::Resize(..)) => {
-                self.screen.resized();
+                self.view.resized();
                 Act::Show
             }
             Input::Event(_) => Act::Show,
@@ -133,57 +174,14 @@ impl<B: Backend<Error = io::Error>, T: Tty> FullScreen<B, T> {
         self.terminal.resize(size.into())
     }
 
-    fn draw(&mut self, board: &Board, link: &Link<'_>) -> io::Result<()> {
-        let screen = &mut self.screen;
+    fn draw(&mut self, seen: V::Seen<'_>) -> io::Result<()> {
+        let view = &mut self.view;
         self.terminal.draw(|frame| {
-            if let Some(cursor) = screen.draw(frame.buffer_mut(), board, link) {
+            if let Some(cursor) = view.draw(frame.buffer_mut(), seen) {
                 frame.set_cursor_position(cursor);
             }
         })?;
-        (self.changed, self.drawn) = (false, Some(Instant::now()));
+        self.changed = false;
         Ok(())
-    }
-}
-
-impl<B: Backend<Error = io::Error>, T: Tty> Face for FullScreen<B, T> {
-    fn changed(&mut self, _: &Change<'_>, _: Nanos) -> io::Result<()> {
-        self.changed = true;
-        Ok(())
-    }
-
-    fn say(&mut self, what: &str) {
-        self.screen.say(what);
-        self.changed = true;
-    }
-
-    fn complain(&mut self, what: &str) {
-        self.screen.complain(what);
-        self.changed = true;
-    }
-
-    async fn due(&mut self) {
-        let Some(drawn) = self.drawn.filter(|_| self.waiting.is_empty()) else { return };
-        let pause = if self.changed { FRAME } else { IDLE };
-        tokio::select! {
-            // A receiver loses nothing when it is cancelled. Without senders there are no keys, but still frames.
-            Some(input) = self.inputs.recv() => self.waiting.push_back(input),
-            () = sleep_until(drawn + pause) => {}
-        }
-    }
-
-    fn step(&mut self, board: &Board, link: &Link<'_>) -> io::Result<ControlFlow<()>> {
-        while let Ok(input) = self.inputs.try_recv() {
-            self.waiting.push_back(input);
-        }
-        while let Some(input) = self.waiting.pop_front() {
-            if self.take(input, board, link.now)?.is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-        let pause = if self.changed { FRAME } else { IDLE };
-        if self.drawn.is_none_or(|drawn| drawn.elapsed() >= pause) {
-            self.draw(board, link)?;
-        }
-        Ok(ControlFlow::Continue(()))
     }
 }

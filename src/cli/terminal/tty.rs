@@ -3,12 +3,7 @@
 //! Invariants: whoever has the terminal behind us finds it as we found it (modes, cursor, what was on it), however this
 //! process ends or stops, but for SIGKILL; a frame is one write, and a frame that changes nothing is none.
 
-use std::{
-    io::{self, Stdout, Write},
-    panic,
-    sync::Once,
-    thread,
-};
+use std::{io, panic, sync::Once, thread, time::Duration};
 
 use crossterm::{
     cursor::{Hide, MoveTo, Show},
@@ -28,12 +23,15 @@ use ratatui_core::{
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
+    sync::mpsc::{self, UnboundedSender},
     task::JoinHandle,
 };
 
-use super::fullscreen::{FullScreen, Input, Stop, Tty};
-use super::screen::Screen;
+use super::{
+    View,
+    fullscreen::{FullScreen, Input, Stop, Tty},
+    pen::Pen,
+};
 
 /// The terminal while it is ours; it is given back on drop.
 pub struct Taken {
@@ -42,31 +40,25 @@ pub struct Taken {
 }
 
 /// Draws by escape sequences, gathered until they are flushed.
+#[derive(Default)]
 pub struct Ansi {
-    out: Stdout,
     frame: Vec<u8>,
     cursor: Option<Position>,
 }
 
-/// Takes the terminal for a screen. Keys are read by a thread that lives as long as the process, for a read of a terminal
+/// A terminal that takes no bytes for so long is left as it is: nobody looks at it.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Takes the terminal for a view. Keys are read by a thread that lives as long as the process, for a read of a terminal
 /// cannot be called off.
 ///
 /// # Errors
 /// When standard output is no terminal that can be used so, or there is none to read keys from.
-pub fn open(screen: Screen) -> io::Result<FullScreen<Ansi, Taken>> {
+pub fn open<V: View>(view: V) -> io::Result<FullScreen<V, Ansi, Taken>> {
     let (inputs, received) = mpsc::unbounded_channel();
     let taken = Taken::new(inputs.clone())?;
     read_keys(inputs)?;
-    assemble(screen, taken, received)
-}
-
-fn assemble(
-    screen: Screen,
-    taken: Taken,
-    inputs: UnboundedReceiver<Input>,
-) -> io::Result<FullScreen<Ansi, Taken>> {
-    let backend = Ansi { out: io::stdout(), frame: Vec::new(), cursor: None };
-    FullScreen::new(screen, backend, taken, inputs)
+    FullScreen::new(view, Ansi::default(), taken, received)
 }
 
 fn read_keys(inputs: UnboundedSender<Input>) -> io::Result<()> {
@@ -109,6 +101,10 @@ impl Taken {
 }
 
 impl Tty for Taken {
+    fn is_ready(&self) -> bool {
+        Pen::of_process().is_idle()
+    }
+
     fn suspend(&mut self, stop: Stop) -> io::Result<()> {
         restore()?;
         stop_now(stop)?;
@@ -132,9 +128,9 @@ impl Drop for Taken {
 
 fn take() -> io::Result<()> {
     tty::enable_raw_mode()?;
-    let mut out = io::stdout();
-    let taken = queue!(out, EnterAlternateScreen, Hide, EnableBracketedPaste, Clear(Cleared::All));
-    let taken = taken.and_then(|()| out.flush());
+    let mut text = Vec::new();
+    let taken = queue!(text, EnterAlternateScreen, Hide, EnableBracketedPaste, Clear(Cleared::All));
+    let taken = taken.and_then(|()| Pen::of_process().write_and_wait(text, PATIENCE));
     if taken.is_err() {
         let _best_effort = tty::disable_raw_mode();
     }
@@ -142,16 +138,16 @@ fn take() -> io::Result<()> {
 }
 
 fn restore() -> io::Result<()> {
-    let mut out = io::stdout();
+    let mut text = Vec::new();
     let left = queue!(
-        out,
+        text,
         EndSynchronizedUpdate,
         SetAttribute(Attribute::Reset),
         DisableBracketedPaste,
         LeaveAlternateScreen,
         Show
     );
-    let left = left.and_then(|()| out.flush());
+    let left = left.and_then(|()| Pen::of_process().write_and_wait(text, PATIENCE));
     // Even when nothing can be written, keys must be echoed again.
     tty::disable_raw_mode().and(left)
 }
@@ -319,8 +315,6 @@ impl Backend for Ansi {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let written = self.out.write_all(&self.frame).and_then(|()| self.out.flush());
-        self.frame.clear();
-        written
+        Pen::of_process().write(std::mem::take(&mut self.frame))
     }
 }

@@ -8,14 +8,12 @@
 //! A full-screen table in a terminal, otherwise a line for each change. It knows the public contract and nothing of the
 //! server's inside.
 
-mod backoff;
 mod board;
 mod cell;
 mod face;
 mod fullscreen;
 mod log;
 mod screen;
-mod terminal;
 #[cfg(test)]
 mod tests;
 mod watcher;
@@ -28,21 +26,17 @@ use std::{
 
 use clap::Args;
 use log::Log;
-use screen::{Screen, Theme};
-use tokio::{
-    runtime,
-    signal::{
-        ctrl_c,
-        unix::{SignalKind, signal},
-    },
-};
+use screen::Screen;
+use tokio::runtime;
 use watcher::{WatchError, Watcher};
 
-// A recorder comes back as a watch does.
-pub(super) use backoff::Backoff;
-pub(super) use watcher::{DISMISSED, GOODBYE, HEARTBEATS_MISSED, OVER, SILENCE, is_final};
-
-use super::{complain, endpoint::Endpoint, load::Mode};
+use super::{
+    complain,
+    endpoint::Endpoint,
+    load::Mode,
+    stopped,
+    terminal::{self, Theme},
+};
 
 /// Watch symbols in the terminal.
 ///
@@ -102,21 +96,6 @@ pub fn run(args: &WatchArgs) -> ExitCode {
         // Whoever read our output has seen enough.
         Err(WatchError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => give_up(&error.to_string()),
-    }
-}
-
-/// Ends at SIGINT, SIGTERM or SIGHUP.
-pub(super) async fn stopped() {
-    match (signal(SignalKind::terminate()), signal(SignalKind::hangup())) {
-        (Ok(mut terminate), Ok(mut hangup)) => {
-            tokio::select! {
-                _ = ctrl_c() => {}
-                _ = terminate.recv() => {}
-                _ = hangup.recv() => {}
-            }
-        }
-        // Without a handler the system's own stands, and ends the process.
-        _ => drop(ctrl_c().await),
     }
 }
 

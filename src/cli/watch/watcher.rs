@@ -6,25 +6,19 @@
 use std::{io, ops::ControlFlow, pin::Pin, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
-use rand::{RngExt, SeedableRng};
-use rand_pcg::Pcg64Mcg;
-use tokio::{
-    net::TcpStream,
-    time::{Instant, sleep, sleep_until, timeout},
-};
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{Error as WsError, Message, protocol::Role},
-};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::Message;
 
 use super::{
     WatchArgs,
-    backoff::Backoff,
     board::{Board, BoardError, Change},
     face::{Face, Link, Rates},
 };
 use crate::{
-    cli::endpoint::{self, EndpointError, printable},
+    cli::{
+        endpoint::{EndpointError, printable},
+        stream::{self, Comeback, Dismissed, GOODBYE, Heard, Socket},
+    },
     clock::Clock,
     tick::Nanos,
 };
@@ -34,8 +28,8 @@ use crate::{
 pub enum WatchError {
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    #[error("the server closed with {code}, and does not want us back{reason}")]
-    Dismissed { code: u16, reason: String },
+    #[error(transparent)]
+    Dismissed(#[from] Dismissed),
     #[error("the replay is over")]
     Over,
     #[error("cannot use the terminal or the output: {0}")]
@@ -55,10 +49,7 @@ pub struct Watcher<'a, F: Face> {
     /// When the last byte of this connection came.
     heard: Option<Nanos>,
     rates: Rates,
-    backoff: Backoff,
-    random: Pcg64Mcg,
-    /// When the server has said when to come back.
-    retry: Option<Duration>,
+    comeback: Comeback,
 }
 
 /// How following a connection ended.
@@ -68,20 +59,8 @@ enum End {
     Lost(String),
 }
 
-type Socket = WebSocketStream<TcpStream>;
-
 /// No heartbeat is taken to be quicker, whatever the server announces.
 const HEARTBEAT_MIN: Duration = Duration::from_millis(100);
-/// Without a heartbeat announced, or a word at all, a connection is dead after this.
-pub const SILENCE: Duration = Duration::from_secs(30);
-/// How many heartbeats may be missed.
-pub const HEARTBEATS_MISSED: u32 = 3;
-/// How long a server may take to answer our close.
-pub const GOODBYE: Duration = Duration::from_secs(1);
-/// The code that says: there is nothing more to show.
-pub const OVER: u16 = 1000;
-/// Codes that say: the same would happen again.
-pub const DISMISSED: std::ops::RangeInclusive<u16> = 4100..=4199;
 
 // === impl Watcher ===
 
@@ -98,13 +77,8 @@ impl<'a, F: Face> Watcher<'a, F> {
             up: false,
             heard: None,
             rates: Rates::starting(clock.now()),
-            backoff: Backoff::default(),
-            // Two watches that lose the same server at the same time must not come back at the same time.
-            random: Pcg64Mcg::seed_from_u64(
-                clock.now().0.unsigned_abs() ^ u64::from(std::process::id()) << 32,
-            ),
+            comeback: Comeback::new(&clock),
             clock,
-            retry: None,
         }
     }
 
@@ -117,12 +91,13 @@ impl<'a, F: Face> Watcher<'a, F> {
     }
 
     async fn run_until(&mut self, mut stop: Pin<&mut impl Future<Output = ()>>) -> Result<(), WatchError> {
-        let mut connected_before = false;
         loop {
-            let Some(socket) = self.meanwhile(connect(self.args), &mut stop).await? else { return Ok(()) };
+            let Some(socket) = self.meanwhile(stream::connect(&self.args.url), &mut stop).await? else {
+                return Ok(());
+            };
             let why = match socket {
                 Ok(mut socket) => {
-                    connected_before = true;
+                    self.comeback.connected();
                     self.up = true;
                     self.face.say("connected");
                     match self.follow(&mut socket, &mut stop).await? {
@@ -133,13 +108,11 @@ impl<'a, F: Face> Watcher<'a, F> {
                         End::Lost(why) => why,
                     }
                 }
-                Err(error) if !connected_before || is_final(&error) => return Err(error.into()),
-                Err(error) => error.to_string(),
+                Err(error) => self.comeback.failed(error)?,
             };
             (self.up, self.heard) = (false, None);
             self.board.disconnected();
-            let chance = self.random.random();
-            let pause = self.retry.take().unwrap_or_else(|| self.backoff.next(chance));
+            let pause = self.comeback.pause();
             self.face.say(&format!("{why}; again in {:.1} s", pause.as_secs_f64()));
             if self.meanwhile(sleep(pause), &mut stop).await?.is_none() {
                 return Ok(());
@@ -179,21 +152,18 @@ impl<'a, F: Face> Watcher<'a, F> {
         }
         let mut heard = Instant::now();
         loop {
-            let silence = self
-                .board
-                .heartbeat_ms
-                .map_or(SILENCE, |ms| Duration::from_millis(ms).max(HEARTBEAT_MIN) * HEARTBEATS_MISSED);
+            let silence = stream::silence(self.board.heartbeat_ms, HEARTBEAT_MIN);
             tokio::select! {
                 () = stop.as_mut() => return Ok(End::Stopped),
                 message = socket.next() => {
                     heard = Instant::now();
                     self.heard = Some(self.clock.now());
-                    if let Some(why) = self.take(message)? {
+                    if let Some(why) = self.take(stream::hear(message))? {
                         return Ok(End::Lost(why));
                     }
                 }
                 () = sleep_until(heard + silence) => {
-                    return Ok(End::Lost(format!("nothing heard for {:.0} s", silence.as_secs_f64())));
+                    return Ok(End::Lost(stream::unheard(silence)));
                 }
                 () = self.face.due() => {
                     if self.step()?.is_break() {
@@ -205,35 +175,19 @@ impl<'a, F: Face> Watcher<'a, F> {
     }
 
     /// Takes what the socket gave; the answer is why the connection is over, if it is.
-    fn take(&mut self, message: Option<Result<Message, WsError>>) -> Result<Option<String>, WatchError> {
-        match message {
-            Some(Ok(Message::Text(text))) => self.show(text.as_bytes()),
-            Some(Ok(Message::Close(Some(frame)))) => {
-                let code = u16::from(frame.code);
-                let reason = if frame.reason.is_empty() {
-                    String::new()
-                } else {
-                    format!(": {}", printable(&frame.reason))
-                };
-                if code == OVER {
-                    return Err(WatchError::Over);
-                }
-                if DISMISSED.contains(&code) {
-                    return Err(WatchError::Dismissed { code, reason });
-                }
-                Ok(Some(format!("the server closed with {code}{reason}")))
-            }
-            Some(Ok(Message::Close(None))) => Ok(Some("the server closed".to_owned())),
-            // Pings are answered by the socket itself.
-            Some(Ok(_)) => Ok(None),
-            Some(Err(error)) => Ok(Some(format!("the connection broke: {error}"))),
-            None => Ok(Some("the connection ended".to_owned())),
+    fn take(&mut self, heard: Heard) -> Result<Option<String>, WatchError> {
+        match heard {
+            Heard::Text(text) => self.show(text.as_bytes()),
+            Heard::Nothing => Ok(None),
+            Heard::Over => Err(WatchError::Over),
+            Heard::Dismissed(dismissed) => Err(dismissed.into()),
+            Heard::Lost(why) => Ok(Some(why)),
         }
     }
 
     /// Writes a frame on the board, and tells each change of it.
     fn show(&mut self, payload: &[u8]) -> Result<Option<String>, WatchError> {
-        let Watcher { board, face, clock, retry, .. } = self;
+        let Watcher { board, face, clock, comeback, .. } = self;
         let now = clock.now();
         let mut notes: Vec<String> = Vec::new();
         let mut shown = Ok(());
@@ -243,7 +197,7 @@ impl<'a, F: Face> Watcher<'a, F> {
                     notes.push(format!("{}: {}", printable(symbol), printable(why)));
                 }
                 Change::Error { why } => notes.push(printable(why)),
-                Change::Drain { retry_ms } => *retry = Some(Duration::from_millis(*retry_ms)),
+                Change::Drain { retry_ms } => comeback.retry_in(Duration::from_millis(*retry_ms)),
                 _ => {}
             }
             if shown.is_ok() {
@@ -255,8 +209,7 @@ impl<'a, F: Face> Watcher<'a, F> {
             face.complain(&note);
         }
         match applied {
-            // Whatever was received works; the next failure is the first again.
-            Ok(()) => self.backoff.reset(),
+            Ok(()) => self.comeback.heard(),
             Err(error @ (BoardError::Scan(_) | BoardError::Message(_))) => {
                 return Ok(Some(error.to_string()));
             }
@@ -283,23 +236,5 @@ impl<'a, F: Face> Watcher<'a, F> {
             command["resume"] = serde_json::json!({ "epoch": epoch, "last": last });
         }
         command.to_string()
-    }
-}
-
-async fn connect(args: &WatchArgs) -> Result<Socket, EndpointError> {
-    let stream = endpoint::connect(args.url.resolve().await?, None).await?;
-    let upgraded = args.url.upgrade(stream).await?;
-    Ok(WebSocketStream::from_partially_read(upgraded.stream, upgraded.read.into(), Role::Client, None).await)
-}
-
-/// Whether the same request would fail in the same way.
-pub fn is_final(error: &EndpointError) -> bool {
-    match error {
-        // Too slow, too many: those pass.
-        EndpointError::Status { status, .. } => {
-            status.is_client_error() && !matches!(status.as_u16(), 408 | 429)
-        }
-        EndpointError::Handshake { .. } | EndpointError::Request(_) => true,
-        _ => false,
     }
 }

@@ -8,32 +8,18 @@ use super::{
     Mode, Screen,
     columns::{COLUMNS, Column},
 };
-use crate::{cli::watch::board::Board, tick::Nanos};
-
-/// What the shell has to do for a key.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Act {
-    /// Draw.
-    Show,
-    Quit,
-    /// Give the terminal back and stop, until the person wants us in front again.
-    Suspend,
-    /// Draw everything anew, for something else has written on the screen.
-    Redraw,
-}
+use crate::{
+    cli::{terminal::Act, watch::board::Board},
+    tick::Nanos,
+};
 
 /// The longest filter, in characters: that of a symbol.
 const FILTER_MAX: usize = crate::tick::SYMBOL_BYTES_MAX;
 
 impl Screen {
-    pub fn key(&mut self, key: KeyEvent, board: &Board, now: Nanos) -> Act {
-        if key.modifiers.contains(KeyModifiers::CONTROL) {
-            match key.code {
-                KeyCode::Char('c') => return Act::Quit,
-                KeyCode::Char('z') => return Act::Suspend,
-                KeyCode::Char('l') => return Act::Redraw,
-                _ => {}
-            }
+    pub fn press(&mut self, key: KeyEvent, board: &Board, now: Nanos) -> Act {
+        if let Some(act) = Act::of_control(key) {
+            return act;
         }
         match self.mode {
             Mode::Filter => self.key_in_filter(key),
@@ -45,7 +31,7 @@ impl Screen {
     }
 
     /// Text that was pasted: it is no keys, and means something only where text is written.
-    pub fn paste(&mut self, text: &str) {
+    pub fn write_all(&mut self, text: &str) {
         if self.mode == Mode::Filter {
             text.chars().for_each(|char| self.write(char));
         }

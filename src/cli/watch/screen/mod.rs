@@ -19,13 +19,11 @@ mod theme;
 mod trend;
 
 use columns::{COLUMNS, Column};
-pub use keys::Act;
-pub use theme::Theme;
 use trend::Trends;
 use wildmatch::WildMatch;
 
 use super::board::{Board, Row};
-use crate::tick::Nanos;
+use crate::{cli::terminal::Theme, tick::Nanos};
 
 /// What the person sees, and has chosen to see.
 pub struct Screen {
@@ -113,7 +111,7 @@ impl Screen {
     }
 
     /// The terminal has another size: what was measured for the old one is forgotten.
-    pub fn resized(&mut self) {
+    pub fn forget_widths(&mut self) {
         self.widths = paint::Widths::default();
     }
 

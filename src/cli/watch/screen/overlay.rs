@@ -1,12 +1,8 @@
 //! What stands over the table: help, the choice of columns, all fields of one row.
 
-use ratatui_core::{
-    buffer::Buffer,
-    layout::Rect,
-    style::{Modifier, Style},
-};
+use ratatui_core::buffer::Buffer;
 
-use super::{Mode, Screen, columns::Column, paint::put};
+use super::{Mode, Screen, columns::Column};
 use crate::{
     cli::{
         endpoint::printable,
@@ -26,18 +22,18 @@ impl Screen {
         match self.mode {
             Mode::Table | Mode::Filter => {}
             Mode::Help(top) => {
-                let top = self.framed(buf, "help", &self.help_lines(), top, None);
+                let top = self.theme.framed(buf, "help", &self.help_lines(), top, None);
                 self.mode = Mode::Help(top);
             }
             Mode::Columns(at) => {
                 let lines = self.column_lines();
-                self.framed(buf, "space: show  Enter: sort", &lines, 0, Some(at));
+                self.theme.framed(buf, "space: show  Enter: sort", &lines, 0, Some(at));
             }
             Mode::Detail(top) => {
                 let rows = self.frozen.as_ref().map_or(board.rows(), |frozen| &frozen.rows);
                 let Some(row) = self.selected.and_then(|place| rows.get(place)) else { return };
                 let title = printable(&row.symbol);
-                let top = self.framed(buf, &title, &detail_lines(row, now), top, None);
+                let top = self.theme.framed(buf, &title, &detail_lines(row, now), top, None);
                 self.mode = Mode::Detail(top);
             }
         }
@@ -100,57 +96,6 @@ impl Screen {
             format!("{mark} {:<8} {sorted} {}", column.title(), column.meaning())
         });
         lines.collect()
-    }
-
-    /// A frame in the middle with these lines, those around `at` or from `top` on; the answer is the `top` that was used.
-    fn framed(
-        &self,
-        buf: &mut Buffer,
-        title: &str,
-        lines: &[String],
-        top: usize,
-        at: Option<usize>,
-    ) -> usize {
-        let area = *buf.area();
-        let widest = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
-        let width = (widest + 4).max(title.chars().count() + 6).min(usize::from(area.width));
-        let height = (lines.len() + 2).min(usize::from(area.height));
-        if width < 5 || height < 3 {
-            return top;
-        }
-        let (room, inner) = (height - 2, width - 4);
-        let top = match at {
-            Some(at) => (at + 1).saturating_sub(room),
-            None => top.min(lines.len() - room),
-        };
-        let x = (usize::from(area.width) - width) / 2;
-        let y = (usize::from(area.height) - height) / 2;
-        let (corners, flat, side) = if self.theme.unicode {
-            (["┌", "┐", "└", "┘"], "─", "│")
-        } else {
-            (["+"; 4], "-", "|")
-        };
-        let title = self.cut(&format!(" {title} "), width - 4);
-        let rest = flat.repeat(width - 3 - title.chars().count());
-        // Cells of the table must not shine through with their colours.
-        let frame = Rect { x: x as u16, y: y as u16, width: width as u16, height: height as u16 };
-        for place in frame.positions() {
-            buf[place].reset();
-        }
-        let plain = Style::new();
-        put(buf, x, frame.y, &format!("{}{flat}{title}{rest}{}", corners[0], corners[1]), plain);
-        for (index, line) in lines.iter().skip(top).take(room).enumerate() {
-            let y = frame.y + 1 + index as u16;
-            let line = self.cut(line, inner);
-            let style = if at == Some(top + index) { plain.add_modifier(Modifier::REVERSED) } else { plain };
-            put(buf, x, y, &format!("{side} "), plain);
-            put(buf, x + 2, y, &format!("{line:<inner$}"), style);
-            put(buf, x + 2 + inner, y, &format!(" {side}"), plain);
-        }
-        let more = if top + room < lines.len() { self.cut(" more: j ", width - 4) } else { String::new() };
-        let rest = flat.repeat(width - 3 - more.chars().count());
-        put(buf, x, frame.bottom() - 1, &format!("{}{flat}{more}{rest}{}", corners[2], corners[3]), plain);
-        top
     }
 }
 

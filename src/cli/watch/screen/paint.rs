@@ -19,6 +19,7 @@ use crate::{
     cli::{
         endpoint::printable,
         load::report::{bytes, grouped},
+        terminal::put,
         watch::{
             board::{Board, Row},
             cell::{self, Trouble},
@@ -44,7 +45,7 @@ const SYMBOL_SHARE: usize = 3;
 
 impl Screen {
     /// Draws; the answer is where the cursor stands, if it is shown.
-    pub fn draw(&mut self, buf: &mut Buffer, board: &Board, link: &Link<'_>) -> Option<Position> {
+    pub fn paint(&mut self, buf: &mut Buffer, board: &Board, link: &Link<'_>) -> Option<Position> {
         let area = *buf.area();
         let heading = match area.height {
             0..=4 => 0,
@@ -75,7 +76,7 @@ impl Screen {
         if lines >= 2 {
             let bar = Style::new().add_modifier(Modifier::REVERSED);
             buf.set_style(Rect { x: 0, y, width, height: 1 }, bar);
-            self.sides(
+            self.theme.sides(
                 buf,
                 y,
                 &format!(" tickcast watch  {}", printable(link.url)),
@@ -100,7 +101,7 @@ impl Screen {
                 let seconds = link.now.since(frozen.since) / 1_000_000_000;
                 format!(" PAUSED for {seconds} s, {unseen} updates not shown ")
             });
-            self.sides(buf, y, &text, &paused);
+            self.theme.sides(buf, y, &text, &paused);
             let paused = paused.chars().count().min(usize::from(width)) as u16;
             let strong = Style::new().add_modifier(Modifier::BOLD | Modifier::REVERSED);
             buf.set_style(Rect { x: width - paused, y, width: paused, height: 1 }, strong);
@@ -116,27 +117,8 @@ impl Screen {
                 bytes(rates.bytes_per_second),
                 bytes(board.bytes as f64),
             );
-            self.sides(buf, y, &text, "");
+            self.theme.sides(buf, y, &text, "");
         }
-    }
-
-    /// A line with something at its left and something at its right, which comes first when room is short.
-    fn sides(&self, buf: &mut Buffer, y: u16, left: &str, right: &str) {
-        let width = usize::from(buf.area().width);
-        let right = self.cut(right, width);
-        let begin = width - right.chars().count();
-        let between = usize::from(!right.is_empty() && !right.starts_with(' '));
-        buf.set_stringn(0, y, self.cut(left, begin.saturating_sub(between)), width, Style::new());
-        buf.set_stringn(begin as u16, y, right, width - begin, Style::new());
-    }
-
-    /// A text that is not longer than the room; what is cut off leaves a sign.
-    pub(super) fn cut(&self, text: &str, room: usize) -> String {
-        if text.chars().count() <= room {
-            return text.to_owned();
-        }
-        let kept: String = text.chars().take(room.saturating_sub(1)).collect();
-        if room == 0 { kept } else { kept + self.theme.cut() }
     }
 
     fn table(&mut self, buf: &mut Buffer, area: Rect, board: &Board, now: Nanos) {
@@ -184,7 +166,7 @@ impl Screen {
                 Align::Left => title,
                 Align::Right | Align::Point => format!("{title:>wide$}"),
             };
-            put(buf, x, y, &self.cut(&title, wide), Style::new());
+            put(buf, x, y, &self.theme.cut_to(&title, wide), Style::new());
             x += wide + BETWEEN;
         }
         let style = Style::new().add_modifier(Modifier::BOLD | Modifier::UNDERLINED);
@@ -232,7 +214,7 @@ impl Screen {
                 }
                 _ => (self.widths.aligned(column, text, wide), faded),
             };
-            put(buf, x, y, &self.cut(&text, wide), style);
+            put(buf, x, y, &self.theme.cut_to(&text, wide), style);
             x += wide + BETWEEN;
         }
         if self.selected == Some(place) {
@@ -265,7 +247,7 @@ impl Screen {
             (None, _) if !self.filter.is_empty() => format!("/{}  (Esc: all)", self.filter),
             (None, _) => "? help  / filter  s sort  c columns  p pause  q quit".to_owned(),
         };
-        self.sides(buf, y, &left, &right);
+        self.theme.sides(buf, y, &left, &right);
         let at = self.filter.chars().count() as u16 + 1;
         (self.mode == Mode::Filter).then(|| Position { x: at.min(buf.area().width.saturating_sub(1)), y })
     }
@@ -276,14 +258,6 @@ fn way_of_change(text: &str) -> Way {
         [] | [b'+', b'0', b'.', b'0', b'0'] => Way::Unknown,
         [b'-', ..] => Way::Down,
         _ => Way::Up,
-    }
-}
-
-/// Writes within the buffer, and nothing where there is no room.
-pub(super) fn put(buf: &mut Buffer, x: usize, y: u16, text: &str, style: Style) {
-    let width = usize::from(buf.area().width);
-    if x < width && y < buf.area().height {
-        buf.set_stringn(x as u16, y, text, width - x, style);
     }
 }
 

@@ -5,7 +5,10 @@ use proptest::{collection::vec, prelude::*};
 use ratatui_core::{backend::TestBackend, buffer::Cell, style::Color, terminal::Terminal};
 
 use super::*;
-use crate::cli::watch::face::{Link, Rates};
+use crate::cli::{
+    terminal::Act,
+    watch::face::{Link, Rates},
+};
 
 /// A screen on a terminal of its own, and a board that messages are written on.
 struct Stage {
@@ -59,7 +62,7 @@ impl Stage {
     }
 
     fn key(&mut self, code: KeyCode, modifiers: KeyModifiers) -> Act {
-        self.screen.key(KeyEvent::new(code, modifiers), &self.board, self.now)
+        self.screen.press(KeyEvent::new(code, modifiers), &self.board, self.now)
     }
 
     /// Draws, and reads what is there.
@@ -81,7 +84,7 @@ impl Stage {
         let (screen, board) = (&mut self.screen, &self.board);
         self.terminal
             .draw(|frame| {
-                if let Some(cursor) = screen.draw(frame.buffer_mut(), board, &link) {
+                if let Some(cursor) = screen.paint(frame.buffer_mut(), board, &link) {
                     frame.set_cursor_position(cursor);
                 }
             })

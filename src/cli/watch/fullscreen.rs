@@ -1,0 +1,61 @@
+//! The full-screen table as a face of a watch: what the connection tells it goes to the screen.
+
+use std::{io, ops::ControlFlow};
+
+use crossterm::event::KeyEvent;
+use ratatui_core::{backend::Backend, buffer::Buffer, layout::Position};
+
+use super::{
+    board::{Board, Change},
+    face::{Face, Link},
+    screen::Screen,
+};
+use crate::{
+    cli::terminal::{Act, FullScreen, Tty, View},
+    tick::Nanos,
+};
+
+impl View for Screen {
+    type Seen<'a> = (&'a Board, &'a Link<'a>);
+
+    fn key(&mut self, key: KeyEvent, (board, link): Self::Seen<'_>) -> Act {
+        self.press(key, board, link.now)
+    }
+
+    fn paste(&mut self, text: &str) {
+        self.write_all(text);
+    }
+
+    fn resized(&mut self) {
+        self.forget_widths();
+    }
+
+    fn draw(&mut self, buf: &mut Buffer, (board, link): Self::Seen<'_>) -> Option<Position> {
+        self.paint(buf, board, link)
+    }
+}
+
+impl<B: Backend<Error = io::Error>, T: Tty> Face for FullScreen<Screen, B, T> {
+    fn changed(&mut self, _: &Change<'_>, _: Nanos) -> io::Result<()> {
+        FullScreen::changed(self);
+        Ok(())
+    }
+
+    fn say(&mut self, what: &str) {
+        self.view.say(what);
+        FullScreen::changed(self);
+    }
+
+    fn complain(&mut self, what: &str) {
+        self.view.complain(what);
+        FullScreen::changed(self);
+    }
+
+    async fn due(&mut self) {
+        FullScreen::due(self).await;
+    }
+
+    fn step(&mut self, board: &Board, link: &Link<'_>) -> io::Result<ControlFlow<()>> {
+        FullScreen::step(self, (board, link))
+    }
+}
