@@ -14,7 +14,7 @@ use crate::{
     feed::{
         RejectReason, Speed,
         recording::{TIME_EXPECTED, parse_time},
-        replay::{Command, Control, Refusal, State},
+        replay::{Command, Control, Refusal, Span, State},
     },
     intake::FeedStatus,
     session::shard::Shard,
@@ -29,10 +29,20 @@ struct Shown<'a> {
     feed: &'a str,
     #[serde(flatten)]
     state: State,
+    /// Left out unless it was asked for; `null` until it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    span: Option<Option<Span>>,
     /// Records that never became a tick.
     rejected: u64,
     /// Clients that have subscribed, now.
     clients: usize,
+}
+
+/// What the query asks for.
+#[derive(Default)]
+struct Asked {
+    feed: Option<String>,
+    span: bool,
 }
 
 /// What may be posted.
@@ -59,52 +69,93 @@ pub async fn replay(
     shard: &Rc<Shard>,
     request: Request<Incoming>,
 ) -> Result<Answer, Failure> {
-    let (feed, control) = find(app, request.uri().query().unwrap_or_default())?;
-    let state = if request.method() == Method::POST {
-        let command = read(shard, request).await?;
-        let (reply, done) = tokio::sync::oneshot::channel();
-        // Whoever asked may have gone; then nobody misses the answer.
-        control.ask(command, Box::new(move |result| drop(reply.send(result))));
-        let done = done.await.unwrap_or_else(|_| Err(Refusal::Gone("it did not answer".to_owned())));
-        done.map_err(|refusal| Failure::new(StatusCode::CONFLICT, "replay_ended", refusal.to_string()))?
-    } else {
-        control.state()
-    };
-    let rejected = RejectReason::ALL.iter().map(|&reason| feed.rejected(reason)).sum();
+    let asked = Asked::parse(request.uri().query().unwrap_or_default())?;
     let clients = shard.shared.ingest.readers.clients();
-    let shown = Shown { feed: &feed.name, state, rejected, clients };
-    serde_json::to_string(&shown)
-        .map(answer::json)
+    let shown = |feed, control, state| Shown::of(feed, control, state, &asked, clients);
+    let body = if request.method() != Method::POST && asked.feed.as_deref() == Some(ALL) {
+        let all: Vec<Shown> =
+            replays(app).map(|(feed, control)| shown(feed, control, control.state())).collect();
+        if all.is_empty() {
+            return Err(no_replay());
+        }
+        serde_json::to_string(&all)
+    } else {
+        let (feed, control) = find(app, asked.feed.as_deref())?;
+        let state = if request.method() == Method::POST {
+            let command = read(shard, request).await?;
+            let (reply, done) = tokio::sync::oneshot::channel();
+            // Whoever asked may have gone; then nobody misses the answer.
+            control.ask(command, Box::new(move |result| drop(reply.send(result))));
+            let done = done.await.unwrap_or_else(|_| Err(Refusal::Gone("it did not answer".to_owned())));
+            done.map_err(|refusal| Failure::new(StatusCode::CONFLICT, "replay_ended", refusal.to_string()))?
+        } else {
+            control.state()
+        };
+        serde_json::to_string(&shown(feed, control, state))
+    };
+    body.map(answer::json)
         .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
 }
 
-/// The replay that the query means: the only one, or the one that it names.
-fn find<'a>(app: &'a App, query: &str) -> Result<(&'a FeedStatus, &'a Control), Failure> {
-    let mut named = None;
-    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-        if key != "feed" {
-            let message = format!("/v1/replay has no parameter {key:?}: it has feed");
-            return Err(Failure::bad_request("unknown_parameter", message));
-        }
-        named = Some(value);
-    }
-    let replays =
-        || app.feeds.iter().filter_map(|feed| feed.replay.as_deref().map(|control| (&**feed, control)));
-    let names = || replays().map(|(feed, _)| feed.name.as_str()).collect::<Vec<_>>().join(", ");
-    match (named, replays().count()) {
-        (_, 0) => {
-            let message = "no feed of this server is a replay: start it with --feed replay:FILE";
-            Err(Failure::new(StatusCode::NOT_FOUND, "no_replay", message))
-        }
-        (Some(name), _) => replays().find(|(feed, _)| feed.name == name).ok_or_else(|| {
+/// The name that stands for every replay. No feed can be called so.
+const ALL: &str = "*";
+
+fn replays(app: &App) -> impl Iterator<Item = (&FeedStatus, &Control)> {
+    app.feeds.iter().filter_map(|feed| feed.replay.as_deref().map(|control| (&**feed, control)))
+}
+
+fn no_replay() -> Failure {
+    let message = "no feed of this server is a replay: start it with --feed replay:FILE";
+    Failure::new(StatusCode::NOT_FOUND, "no_replay", message)
+}
+
+/// The replay that is meant: the only one, or the one that is named.
+fn find<'a>(app: &'a App, named: Option<&str>) -> Result<(&'a FeedStatus, &'a Control), Failure> {
+    let names = || replays(app).map(|(feed, _)| feed.name.as_str()).collect::<Vec<_>>().join(", ");
+    match (named, replays(app).count()) {
+        (_, 0) => Err(no_replay()),
+        (Some(name), _) => replays(app).find(|(feed, _)| feed.name == name).ok_or_else(|| {
             let message = format!("no replay is called {name:?}: there are {}", names());
             Failure::new(StatusCode::NOT_FOUND, "no_replay", message)
         }),
-        (None, 1) => replays().next().ok_or_else(|| Failure::not_found("/v1/replay")),
+        (None, 1) => replays(app).next().ok_or_else(no_replay),
         (None, _) => {
             let message = format!("there are several replays: name one with ?feed=, of {}", names());
             Err(Failure::bad_request("missing_parameter", message))
         }
+    }
+}
+
+// === impl Asked ===
+
+impl Asked {
+    fn parse(query: &str) -> Result<Self, Failure> {
+        let mut asked = Asked::default();
+        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+            match (&*key, &*value) {
+                ("feed", name) => asked.feed = Some(name.to_owned()),
+                ("span", "true") => asked.span = true,
+                ("span", "false") => asked.span = false,
+                ("span", value) => {
+                    let message = format!("span is {value:?}, and not true or false");
+                    return Err(Failure::bad_request("bad_value", message));
+                }
+                (key, _) => {
+                    let message = format!("/v1/replay has no parameter {key:?}: it has feed and span");
+                    return Err(Failure::bad_request("unknown_parameter", message));
+                }
+            }
+        }
+        Ok(asked)
+    }
+}
+
+// === impl Shown ===
+
+impl<'a> Shown<'a> {
+    fn of(feed: &'a FeedStatus, control: &Control, state: State, asked: &Asked, clients: usize) -> Self {
+        let rejected = RejectReason::ALL.iter().map(|&reason| feed.rejected(reason)).sum();
+        Shown { feed: &feed.name, state, span: asked.span.then(|| control.span()), rejected, clients }
     }
 }
 

@@ -1,8 +1,9 @@
-"""`tickcast watch` in a real pseudo-terminal: keys are sent, and what stands on the screen is read."""
+"""`tickcast watch` and `tickcast replay` in a real pseudo-terminal: keys are sent, and what stands on the screen is read."""
 
 import asyncio
 import contextlib
 import fcntl
+import json
 import os
 import pty
 import re
@@ -10,6 +11,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 
 import pyte
@@ -48,9 +50,9 @@ while True:
 
 
 class Watch:
-    """A watch on a terminal of its own: `async with Watch(server, "*") as watch`."""
+    """A command on a terminal of its own: `async with Watch(server.ws, "*") as watch`."""
 
-    def __init__(self, url, *args, columns=100, lines=24, env=None):
+    def __init__(self, url, *args, command="watch", columns=100, lines=24, env=None):
         self.screen = pyte.Screen(columns, lines)
         self.stream = pyte.ByteStream(self.screen)
         self.raw = bytearray()
@@ -58,7 +60,7 @@ class Watch:
         self.size(columns, lines)
         self.modes = termios.tcgetattr(self.slave)
         self.process = subprocess.Popen(
-            [sys.executable, "-c", SHELL, BINARY, "watch", "--url", url, *args],
+            [sys.executable, "-c", SHELL, BINARY, command, "--url", url, *args],
             stdin=self.slave,
             stdout=self.slave,
             stderr=self.slave,
@@ -236,3 +238,161 @@ async def quiet(report):
         report.figure("20 changes of a price wrote", len(watch.raw) - before, "bytes")
         watch.keys("q")
         await watch.ended(0)
+
+
+@check("a watch whose terminal takes no bytes ends all the same when it is told to")
+async def stalled(report):
+    async with watching() as (server, watch):
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(watch.master)
+        # Nobody reads from here on: filled to the brim, the terminal takes not one byte more.
+        filler = os.open(os.ttyname(watch.slave), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(filler, b" " * 4096)
+        os.close(filler)
+        for price in (31, 32, 33):
+            await server.publish([f'{{"symbol":"AAA-USD","last":"{price}","last_size":1}}'])
+
+        async def level():
+            metrics = await server.metrics()
+            return metrics.sum("tickcast_updates_pending") == 0 and metrics.sum("tickcast_updates_offered_total") == 3
+
+        await until("a server that has sent everything", level)
+        os.kill(watch.pid, signal.SIGTERM)
+
+        async def gone():
+            return not os.path.exists(f"/proc/{watch.pid}")
+
+        await until("an end without a reader", gone)
+        loop.add_reader(watch.master, watch._read)
+        await watch.seen("<code 0>")
+        assert termios.tcgetattr(watch.slave) == watch.modes, "the terminal's modes are not what they were"
+
+
+FIRST_S = 1742860800
+RECORDS = 1_000
+
+
+@contextlib.asynccontextmanager
+async def replaying(*options, feeds=1, **terminal):
+    """A server whose replays wait for clients: a record each 100 ms of market time, from midnight on."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, "market.ndjson")
+        with open(path, "w") as file:
+            print('{"tickcast":"recording","version":1}', file=file)
+            for number in range(RECORDS):
+                time = FIRST_S * 1_000_000 + number * 100_000
+                print(f'{{"symbol":"AAA","ts":{time},"rx":{time},"last":"{number + 1}","last_size":1}}', file=file)
+        names = [f"&name=market-{number}" if feeds > 1 else "" for number in range(feeds)]
+        sources = [arg for name in names for arg in ("--feed", f"replay:{path}?start=clients:1{name}")]
+        async with Server(*sources) as server:
+            async with Watch(server.http, *options, command="replay", **terminal) as view:
+                yield server, view
+
+
+async def state(server, query=""):
+    status, _, text = await server.request("GET", f"/v1/replay{query}")
+    assert status == 200, (status, text)
+    return json.loads(text)
+
+
+async def stands(server, **expected):
+    async def probe():
+        found = await state(server)
+        return all(found[name] == value for name, value in expected.items())
+
+    await until(f"a replay with {expected}", probe, 30)
+
+
+@check("a replay in a terminal is held by keys: steps, seeks, speed, pause, restart, help")
+async def hold(report):
+    for columns, lines in [(80, 24), (120, 40)]:
+        async with replaying(columns=columns, lines=lines) as (server, view):
+            await view.shows("waiting for clients: 0 of 1", "record 0 of 1,000", "0%", "market.ndjson")
+            view.keys("s")
+            await view.shows("paused", "record 1 of 1,000", "2025-03-25T00:00:00.000000Z", without=("paused…",))
+            view.keys("S")
+            await view.shows("record 101 of 1,000", "2025-03-25T00:00:10.000000Z", "10%")
+            view.keys("24s")
+            await view.shows("record 125 of 1,000", "12%")
+            # Right twice, as quickly as it goes: 20 s on. Then a minute on, and as far back.
+            view.keys("\x1b[C\x1b[C")
+            await view.shows("record 324 of 1,000", "00:00:32.4", "32%")
+            view.keys("\x1b[1;2C")
+            await view.shows("record 924 of 1,000", "92%")
+            view.keys("[")
+            await view.shows("record 324 of 1,000", "32%")
+            view.keys("++++")
+            await view.shows("20x")
+            await stands(server, speed=20, paused=True, position=324)
+            view.keys("-")
+            await view.shows("10x")
+            view.keys(" ")
+            await view.shows("playing")
+            await stands(server, phase="playing")
+            view.keys(" ")
+            await view.shows("paused", without=("paused…",))
+            await stands(server, phase="paused")
+            view.keys("r")
+            await view.shows("record 0 of 1,000", "round 3", "0%")
+            view.keys("?")
+            await view.shows("begin again")
+            view.keys("q")
+            await view.shows("? help", without=("begin again",))
+            view.keys("2000s")
+            await view.shows("ended", "100%", "record 1,000 of 1,000")
+            view.keys("q")
+            await view.ended(0)
+
+
+@check("several replays in a terminal: each has its bar, and keys mean the selected one")
+async def several(report):
+    async with replaying(feeds=2, columns=80) as (server, view):
+        await view.shows("> market-0", "  market-1", "1 of 2")
+        view.keys("\x1b[B")
+        await view.shows("> market-1", "2 of 2")
+        view.keys("7s")
+        await view.shows("record 7 of 1,000", "record 0 of 1,000")
+        assert [found["position"] for found in await state(server, "?feed=*")] == [0, 7]
+        view.size(60, 9)
+        await view.shows("market-0", "market-1", "record 7 of 1,000", without=("record 0 of",))
+        view.keys("\x03")
+        await view.ended(0)
+
+
+@check("a replay in a terminal says when its server is gone, and holds the next one")
+async def comes_back(report):
+    async with replaying(env={"NO_COLOR": "1"}) as (server, view):
+        await view.shows("record 0 of 1,000")
+        server.process.kill()
+        server.process.wait()
+        await view.shows("cannot connect", "again in")
+        view.keys("s")
+        await view.shows("! there is no connection")
+        source = "replay:bundled?start=paused"
+        async with Server("--feed", source, "--listen", f"127.0.0.1:{server.port}") as again:
+            await view.shows("connected", "of 50,000", "bundled")
+            view.keys("s")
+            await stands(again, position=1)
+        await view.shows("again in")
+        assert not re.search(rb"\x1b\[(3[0-8]|4[0-8]|38;|48;|9[0-7])", bytes(view.raw)), "colours"
+        # Another server, without a replay: there is nothing left to hold.
+        async with Server("--listen", f"127.0.0.1:{server.port}"):
+            await view.ended(1)
+            await view.seen("no_replay: no feed of this server is a replay")
+
+
+@check("a replay that cannot be reached is told of in a line; on a pipe each replay is one, without escape codes")
+async def lines(report):
+    async with Watch("http://127.0.0.1:1", command="replay") as view:
+        await view.seen("cannot connect to 127.0.0.1:1")
+        await view.seen("<code 1>")
+        assert b"\x1b" not in view.raw, view.raw
+    async with replaying(feeds=2, env={"TERM": "dumb"}) as (server, view):
+        await view.seen("market-1 waiting for clients: 0 of 1")
+        await view.seen("<code 0>")
+        assert b"\x1b" not in view.raw, view.raw
+        run = await asyncio.to_thread(subprocess.run, [BINARY, "replay", "--url", server.http], capture_output=True)
+        text = run.stdout.decode()
+        assert (run.returncode, text.count("\n"), "\x1b" in text) == (0, 2, False), run

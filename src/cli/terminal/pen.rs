@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     /// A terminal that takes a text when it is let.
-    struct Gate(mpsc::Receiver<()>, mpsc::Sender<Vec<u8>>);
+    struct Gate(mpsc::Receiver<()>, Sender<Vec<u8>>);
 
     impl Write for Gate {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

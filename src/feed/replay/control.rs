@@ -13,6 +13,7 @@ use std::{
 use hdrhistogram::Histogram;
 use serde::{Serialize, Serializer};
 
+use super::span::{Measure, Span};
 use crate::{bell::Bell, feed::Speed, tick::Nanos};
 
 /// What a replay may be told.
@@ -42,9 +43,12 @@ pub struct State {
     pub speed: Speed,
     /// Records of this round that lie behind.
     pub position: u64,
-    /// The recording's time of the last record that was played.
+    /// The recording's time of the last record that was played since the last new beginning or seek.
     #[serde(rename = "time", serialize_with = "write_time")]
     pub time: Option<Nanos>,
+    /// The recording's time of the record that comes next, when it has been read.
+    #[serde(serialize_with = "write_time")]
+    pub next: Option<Nanos>,
     /// From 1 on: a loop, a restart and a seek backwards begin another.
     pub round: u64,
     /// Records that were played since the start, over all rounds.
@@ -92,6 +96,7 @@ pub type Reply = Box<dyn FnOnce(Result<State, Refusal>) + Send>;
 pub struct Control {
     inner: Mutex<Inner>,
     bell: Bell,
+    measure: Measure,
 }
 
 struct Inner {
@@ -108,11 +113,11 @@ const LATENESS_MAX: Duration = Duration::from_secs(60);
 // === impl Control ===
 
 impl Control {
-    pub(super) fn new(state: State) -> Arc<Self> {
+    pub(super) fn new(state: State, measure: Measure) -> Arc<Self> {
         let micros = u64::try_from(LATENESS_MAX.as_micros()).unwrap_or(u64::MAX);
         let lateness = Histogram::new_with_max(micros, 3).expect("three digits of a minute are a histogram");
         let inner = Inner { state, lateness, asked: VecDeque::new(), gone: None };
-        Arc::new(Control { inner: Mutex::new(inner), bell: Bell::default() })
+        Arc::new(Control { inner: Mutex::new(inner), bell: Bell::default(), measure })
     }
 
     /// Wakes the player.
@@ -124,6 +129,11 @@ impl Control {
     pub fn state(&self) -> State {
         let inner = self.lock();
         inner.state()
+    }
+
+    /// How long the recording is, once that is known. Who asks first has it read through.
+    pub fn span(&self) -> Option<Span> {
+        self.measure.ask()
     }
 
     /// Asks for something; `reply` is called once it is done, or cannot be.

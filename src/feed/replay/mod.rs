@@ -10,6 +10,7 @@
 mod control;
 mod options;
 mod player;
+mod span;
 mod tape;
 mod timeline;
 
@@ -18,6 +19,8 @@ use std::{sync::Arc, time::Duration};
 pub use control::{Command, Control, PaceError, Phase, Refusal, Reply, State};
 pub use options::{Config, Dating, End, Start};
 pub use player::{Due, Hold, Player};
+use span::Measure;
+pub use span::Span;
 use tape::Tape;
 use timeline::Place;
 pub use timeline::ROUND_GAP;
@@ -41,7 +44,7 @@ pub struct Replay {
     /// How late each of them is, when it is paced.
     late: Vec<Duration>,
     refused: Vec<Refused>,
-    /// The recording's time of the last record that was taken.
+    /// The recording's time of the last record that was taken since the last new beginning or seek.
     time: Option<Nanos>,
     /// Where it stands: what it begins with at first. `None`: the market's clock is the wall's.
     stands: Option<Place>,
@@ -93,7 +96,7 @@ impl Replay {
         let replay = Replay {
             tape,
             player: Player::new(config.speed, config.start.hold(), Nanos(0)),
-            control: Control::new(state),
+            control: Control::new(state, Measure::new(config, line_bytes_max)),
             batch: Vec::with_capacity(BATCH_TICKS_MAX),
             late: Vec::new(),
             refused: Vec::new(),
@@ -253,13 +256,13 @@ impl Replay {
                 return Ok(());
             }
             Command::Seek(to) => {
-                self.ended = false;
+                (self.ended, self.time) = (false, None);
                 let sought = self.tape.seek(to, self.player.position(now), self.market_time(now), sink);
                 // The answer says so when there is nothing at this time or after it.
                 sought.and_then(|()| self.tape.peek(sink)).map(|next| self.ended = next.is_none())
             }
             Command::Restart => {
-                self.ended = false;
+                (self.ended, self.time) = (false, None);
                 self.tape.restart(self.player.position(now), self.market_time(now))
             }
         };
@@ -324,7 +327,8 @@ impl Replay {
             state.ended = self.ended;
             state.waiting_for_readers = self.waiting_for_readers;
             state.speed = player.speed();
-            (state.position, state.round, state.time) = (tape.position(), tape.round(), self.time);
+            (state.position, state.round) = (tape.position(), tape.round());
+            (state.time, state.next) = (self.time, tape.next());
         });
     }
 }

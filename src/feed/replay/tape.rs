@@ -95,6 +95,11 @@ impl Tape {
         self.round
     }
 
+    /// The recording's time of the next record, when it has been read.
+    pub fn next(&self) -> Option<Nanos> {
+        self.ready.front().map(|record| record.rx)
+    }
+
     /// Where the next record stands; `None` at the end.
     ///
     /// # Errors

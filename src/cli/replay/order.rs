@@ -1,0 +1,50 @@
+//! What a replay is told, as `/v1/replay` takes it.
+
+use serde_json::json;
+
+/// A command.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Order {
+    Pause,
+    Resume,
+    Step(u64),
+    /// A time as the server takes it: a moment in UTC, or microseconds since 1970.
+    Seek(String),
+    /// Times as fast as it was received, or `max`.
+    Speed(String),
+    Restart,
+}
+
+/// The name that stands for every replay of a server.
+pub const ALL: &str = "*";
+
+/// Where a replay is asked and told; `span` asks how long its recording is, too.
+pub fn path(feed: Option<&str>, span: bool) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    if let Some(feed) = feed {
+        query.append_pair("feed", feed);
+    }
+    if span {
+        query.append_pair("span", "true");
+    }
+    match query.finish() {
+        query if query.is_empty() => "/v1/replay".to_owned(),
+        query => format!("/v1/replay?{query}"),
+    }
+}
+
+// === impl Order ===
+
+impl Order {
+    pub fn body(&self) -> String {
+        let body = match self {
+            Order::Pause => json!({"op": "pause"}),
+            Order::Resume => json!({"op": "resume"}),
+            Order::Step(n) => json!({"op": "step", "n": n}),
+            Order::Seek(to) => json!({"op": "seek", "to": to}),
+            Order::Speed(speed) => json!({"op": "speed", "speed": speed}),
+            Order::Restart => json!({"op": "restart"}),
+        };
+        body.to_string()
+    }
+}

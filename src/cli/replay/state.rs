@@ -1,0 +1,174 @@
+//! How a replay stands, as the server tells it, and as a person reads it.
+//!
+//! Pure. Invariant: no text has a control character in it.
+
+use std::{
+    fmt,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use serde::Deserialize;
+
+use crate::cli::endpoint::printable;
+
+/// One replay's state.
+#[derive(Clone, PartialEq, Deserialize, Debug)]
+pub struct Shown {
+    pub feed: String,
+    pub file: String,
+    pub phase: String,
+    pub paused: bool,
+    pub ended: bool,
+    pub speed: Speed,
+    pub position: u64,
+    pub time: Option<u64>,
+    #[serde(default)]
+    pub next: Option<u64>,
+    #[serde(default)]
+    pub span: Option<Span>,
+    pub round: u64,
+    pub records: u64,
+    pub rejected: u64,
+    pub waiting_for_clients: usize,
+    pub waiting_for_readers: bool,
+    pub clients: usize,
+    pub pace_error_us: Pace,
+}
+
+/// How many times as fast as it was received.
+#[derive(Clone, Copy, PartialEq, Deserialize, Debug)]
+#[serde(from = "serde_json::Value")]
+pub enum Speed {
+    Times(f64),
+    Max,
+}
+
+/// From the first record to the last, in microseconds, and how many there are.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, Debug)]
+pub struct Span {
+    pub first: u64,
+    pub last: u64,
+    pub records: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, Debug)]
+pub struct Pace {
+    pub records: u64,
+    pub p50: u64,
+    pub p99: u64,
+    pub max: u64,
+}
+
+/// What the keys go through; above them all is `max`.
+const SPEEDS: [f64; 11] = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 1_000.0];
+
+// === impl Shown ===
+
+impl Shown {
+    /// Reads an answer: one state, or several.
+    pub fn read(answer: &[u8]) -> Result<Vec<Self>, serde_json::Error> {
+        if answer.starts_with(b"[") {
+            serde_json::from_slice(answer)
+        } else {
+            Ok(vec![serde_json::from_slice(answer)?])
+        }
+    }
+
+    /// The recording's time at which the market stands; behind a seek that of what comes next.
+    pub fn stands(&self) -> Option<u64> {
+        let end = if self.ended { self.span.map(|span| span.last) } else { self.span.map(|span| span.first) };
+        self.time.or(self.next).or(end)
+    }
+
+    /// How much of the recording lies behind, from 0 to 1; `None` while nobody knows how long it is.
+    pub fn progress(&self) -> Option<f64> {
+        let span = self.span?;
+        if self.ended {
+            return Some(1.0);
+        }
+        if self.position == 0 {
+            return Some(0.0);
+        }
+        let length = span.last.saturating_sub(span.first);
+        if length == 0 {
+            // All at one time: then records tell.
+            return Some((self.position as f64 / span.records.max(1) as f64).min(1.0));
+        }
+        let behind = self.stands()?.clamp(span.first, span.last) - span.first;
+        Some(behind as f64 / length as f64)
+    }
+
+    pub fn phase(&self) -> String {
+        match self.phase.as_str() {
+            "waiting" => format!("waiting for clients: {} of {}", self.clients, self.waiting_for_clients),
+            "playing" if self.waiting_for_readers => "playing, waits for readers".to_owned(),
+            phase => printable(phase),
+        }
+    }
+
+    /// One line for a person.
+    pub fn line(&self) -> String {
+        let time = self.time.map_or_else(|| "before the first record".to_owned(), moment);
+        let Pace { p50, p99, max, .. } = self.pace_error_us;
+        printable(&format!(
+            "{} {}  {time}  record {}  round {}  {}  {} played, {} rejected  late p50 {p50} us p99 {p99} us max {max} us  {}",
+            self.feed,
+            self.phase(),
+            self.position,
+            self.round,
+            self.speed,
+            self.records,
+            self.rejected,
+            self.file
+        ))
+    }
+}
+
+/// A time as it is sought: a moment in UTC.
+pub fn moment(micros: u64) -> String {
+    humantime::format_rfc3339_micros(UNIX_EPOCH + Duration::from_micros(micros)).to_string()
+}
+
+// === impl Speed ===
+
+impl Speed {
+    pub fn faster(self) -> Self {
+        match self {
+            Speed::Times(now) => {
+                SPEEDS.into_iter().find(|speed| *speed > now).map_or(Speed::Max, Speed::Times)
+            }
+            Speed::Max => Speed::Max,
+        }
+    }
+
+    pub fn slower(self) -> Self {
+        let below = |now: f64| SPEEDS.into_iter().rev().find(|speed| *speed < now);
+        match self {
+            Speed::Times(now) => Speed::Times(below(now).unwrap_or(now)),
+            Speed::Max => Speed::Times(SPEEDS[SPEEDS.len() - 1]),
+        }
+    }
+
+    /// As the server takes it.
+    pub fn name(self) -> String {
+        match self {
+            Speed::Times(times) => times.to_string(),
+            Speed::Max => "max".to_owned(),
+        }
+    }
+}
+
+impl From<serde_json::Value> for Speed {
+    fn from(value: serde_json::Value) -> Self {
+        value.as_f64().map_or(Speed::Max, Speed::Times)
+    }
+}
+
+impl fmt::Display for Speed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Speed::Times(times) => write!(f, "{times}x"),
+            Speed::Max => f.write_str("max"),
+        }
+    }
+}
