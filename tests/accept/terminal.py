@@ -355,7 +355,7 @@ async def several(report):
         view.keys("7s")
         await view.shows("record 7 of 1,000", "record 0 of 1,000")
         assert [found["position"] for found in await state(server, "?feed=*")] == [0, 7]
-        view.size(60, 9)
+        view.size(60, 10)
         await view.shows("market-0", "market-1", "record 7 of 1,000", without=("record 0 of",))
         view.keys("\x03")
         await view.ended(0)

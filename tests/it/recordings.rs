@@ -230,3 +230,27 @@ async fn several_files_are_replayed_as_one_and_cut_by_time_and_symbol() {
         assert_eq!(metrics.sum("tickcast_ticks_rejected_total"), 0, "{source}");
     }
 }
+
+#[test]
+fn info_counts_the_gaps_that_a_recorder_noted() {
+    let path = fresh("gaps.ndjson");
+    let lines = [
+        r#"{"tickcast":"recording","version":1}"#,
+        r#"{"symbol":"A","rx":1000,"bid":1}"#,
+        r#"{"tickcast":"gap","rx":2000,"symbol":"A","from":7,"to":9,"reason":"slow"}"#,
+        r#"{"tickcast":"gap","rx":3000,"symbol":"B","from":5,"to":5,"reason":"resume"}"#,
+        r#"{"tickcast":"gap","rx":3000,"symbol":"B","from":5,"to":4,"reason":"resume"}"#,
+        r#"{"tickcast":"disconnected","rx":3000,"why":"a test"}"#,
+        "",
+    ];
+    fs::write(&path, lines.join("\n")).expect("a directory for files of tests");
+    let name = path.to_str().expect("a plain name");
+    let told = info(name);
+    // The first line, the gap that is none, and the disconnect.
+    assert_eq!((&told["gaps"], &told["gap_ticks"], &told["passed"]), (&2.into(), &4.into(), &3.into()));
+    let table = String::from_utf8(succeeds(&["info", name]).stdout).expect("text");
+    assert!(table.contains("gaps          2, of 4 ticks"), "{table}");
+    let output = succeeds(&["info", "--json", "--symbols", "B", name]);
+    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(told["files"][0]["gap_ticks"], 1);
+}

@@ -144,10 +144,9 @@ impl Deck {
             _ => String::new(),
         };
         let counts = format!(
-            "  record {}{all}  round {}  {} played  {} rejected  {} clients",
+            "  record {}{all}  round {}  {} rejected  {} clients",
             grouped(shown.position),
             grouped(shown.round),
-            grouped(shown.records),
             grouped(shown.rejected),
             grouped(shown.clients as u64)
         );

@@ -181,7 +181,7 @@ fn a_card_shows_everything() {
         "",
         "> a  ‖ paused  1x                                   2025-03-25T00:00:25.000000Z",
         &bar,
-        "  record 1,234 of 5,000  round 1  1,234 played  2 rejected  3 clients",
+        "  record 1,234 of 5,000  round 1  2 rejected  3 clients          late p99 20 us",
         "  a.ndjson                                       to 2025-03-25T00:01:40.000000Z",
     ];
     for (line, expected) in lines.iter().zip(expected) {

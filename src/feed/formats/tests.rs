@@ -81,7 +81,7 @@ fn own_recordings_and_their_lines_about_themselves() {
     check(
         "own.ndjson",
         "tickcast",
-        2,
+        1,
         &[
             r#"{"symbol":"BTC-USD","ts":1742860800123456,"rx":1742860800123502,"bid":87000.1,"bid_size":0.5,"ask":87000.2,"ask_size":1.25}"#,
             r#"{"symbol":"BTC-USD","ts":1742860800223456,"rx":1742860800223502,"last":87000.123456789,"last_size":0.001,"side":"buy"}"#,

@@ -119,6 +119,12 @@ async fn a_seek_lands_on_the_first_record_at_or_after_the_time() {
         let played = step(&server, 1).await;
         assert_eq!(played["time"], json!(FIRST + lands_on * 1_000_000), "{to}");
     }
+    // Of what a seek passed over nothing was played, and it is gone back to all the same.
+    for (to, lands_on) in [(20, 20), (15, 15), (35, 35), (3, 3)] {
+        let sought = tell(&server, json!({"op": "seek", "to": FIRST + to * 1_000_000})).await;
+        assert_eq!((&sought["position"], &sought["time"]), (&json!(lands_on), &json!(null)), "{sought}");
+        assert_eq!(sought["next"], json!(FIRST + to * 1_000_000), "{sought}");
+    }
     let sought = tell(&server, json!({"op": "seek", "to": "2030-01-01"})).await;
     let state = (&sought["position"], &sought["ended"], &sought["phase"]);
     assert_eq!(state, (&json!(40), &json!(true), &json!("ended")), "the answer says that nothing is there");
@@ -195,6 +201,11 @@ async fn what_cannot_be_done_is_told() {
     several.expect_error(400);
     assert!(several.body.contains("replay, other"), "{several:?}");
     server.get("/v1/replay?feed=third").await.expect_error(404);
+    server.get("/v1/replay?feed=other&span=yes").await.expect_error(400);
+    let all = server.get("/v1/replay?feed=*").await.json();
+    let names: Vec<_> = all.as_array().expect("an array").iter().map(|state| &state["feed"]).collect();
+    assert_eq!(names, ["replay", "other"]);
+    server.request("POST", "/v1/replay?feed=*").body("{\"op\":\"pause\"}").send().await.expect_error(404);
     server.get("/v1/replay?fed=other").await.expect_error(400);
     server.request("DELETE", "/v1/replay").send().await.expect_error(405);
     let post = |body: &'static str| server.request("POST", "/v1/replay?feed=replay").body(body).send();
@@ -202,4 +213,15 @@ async fn what_cannot_be_done_is_told() {
         post(body).await.expect_error(400);
     }
     assert_eq!(post(r#"{"op":"step"}"#).await.json()["position"], json!(1));
+}
+
+#[tokio::test]
+async fn the_span_is_found_out_when_it_is_asked_for() {
+    let path = recording("span.ndjson", 40, 1_000_000);
+    let source = format!("replay:{}?start=paused&to={}", path.display(), FIRST + 30_000_000);
+    let server = Server::with().feed(&source).start().await;
+    assert_eq!(state(&server).await.get("span"), None);
+    let expected = json!({"first": FIRST, "last": FIRST + 29_000_000, "records": 30});
+    eventually("the span", async || server.get("/v1/replay?span=true").await.json()["span"] == expected)
+        .await;
 }
