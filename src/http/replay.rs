@@ -29,14 +29,18 @@ struct Shown<'a> {
     feed: &'a str,
     #[serde(flatten)]
     state: State,
-    /// Left out unless it was asked for; `null` until it is known.
+    /// Left out unless it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    span: Option<Option<Span>>,
+    span: Option<Measured>,
     /// Records that never became a tick.
     rejected: u64,
     /// Clients that have subscribed, now.
     clients: usize,
 }
+
+/// `null` until it is known.
+#[derive(Serialize)]
+struct Measured(Option<Span>);
 
 /// What the query asks for.
 #[derive(Default)]
@@ -155,7 +159,13 @@ impl Asked {
 impl<'a> Shown<'a> {
     fn of(feed: &'a FeedStatus, control: &Control, state: State, asked: &Asked, clients: usize) -> Self {
         let rejected = RejectReason::ALL.iter().map(|&reason| feed.rejected(reason)).sum();
-        Shown { feed: &feed.name, state, span: asked.span.then(|| control.span()), rejected, clients }
+        Shown {
+            feed: &feed.name,
+            state,
+            span: asked.span.then(|| Measured(control.span())),
+            rejected,
+            clients,
+        }
     }
 }
 

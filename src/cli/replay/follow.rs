@@ -78,8 +78,8 @@ pub async fn run(
         };
         tokio::select! {
             () = stop.as_mut() => return Ok(()),
-            () = face.due() => continue,
-            () = sleep_until(next), if is_idle => continue,
+            () = face.due() => {}
+            () = sleep_until(next), if is_idle => {}
             answer = answered => {
                 request = None;
                 next = Instant::now() + ASK_EVERY;

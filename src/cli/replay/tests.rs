@@ -2,7 +2,10 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use proptest::prelude::*;
-use ratatui_core::{buffer::Buffer, layout::Rect};
+use ratatui_core::{
+    buffer::{Buffer, Cell},
+    layout::Rect,
+};
 
 use super::{
     deck::Deck,
@@ -69,9 +72,7 @@ fn lines(deck: &mut Deck, width: u16, height: u16) -> Vec<String> {
     let mut buf = Buffer::empty(Rect { x: 0, y: 0, width, height });
     deck.draw(&mut buf, Nanos(0));
     let cells = buf.content().chunks(usize::from(width.max(1)));
-    cells
-        .map(|line| line.iter().map(|cell| cell.symbol()).collect::<String>().trim_end().to_owned())
-        .collect()
+    cells.map(|line| line.iter().map(Cell::symbol).collect::<String>().trim_end().to_owned()).collect()
 }
 
 #[track_caller]

@@ -87,6 +87,7 @@ fn find(config: &Config, line_bytes_max: usize) -> Option<Span> {
     Some(Span { first: stats.first?, last: stats.last?, records: stats.records })
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
 fn write_micros<S: Serializer>(time: &Nanos, serializer: S) -> Result<S::Ok, S::Error> {
     time.micros().serialize(serializer)
 }
