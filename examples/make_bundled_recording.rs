@@ -116,8 +116,8 @@ fn convert(item: &Item) -> Outcome<(Nanos, Tick)> {
             set_level(&mut fields, best_ask.as_ref(), Field::Ask, Field::AskSize)?;
         }
         Kind::Trade { price, amount, side } => {
-            fields.set_fixed(Field::Last, Fixed::from_f64(*price)?);
-            fields.set_fixed(Field::LastSize, Fixed::from_f64(*amount)?);
+            fields.set_fixed(Field::Last, Fixed::parse_nearest(&price.to_string())?);
+            fields.set_fixed(Field::LastSize, Fixed::parse_nearest(&amount.to_string())?);
             fields.set_side(match side {
                 TakerSide::Buy => Side::Buy,
                 TakerSide::Sell => Side::Sell,

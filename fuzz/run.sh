@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the fuzz targets one after another, each for some seconds, from the samples in tests/formats.
+# Runs the fuzz targets one after another, each for some seconds, from the samples in tests/formats and what
+# lies in fuzz/seeds/TARGET.
 #
 #   fuzz/run.sh [SECONDS [TARGET…]]     60 seconds and all targets, when nothing else is said
 #
@@ -47,6 +48,10 @@ for target in "${targets[@]}"; do
   # The first byte says how the input is cut.
   for seed in $(seeds "$target"); do
     { printf '\007'; cat "../tests/formats/$seed"; } > "corpus/$target/seed-$seed"
+  done
+  # What no sample has, and is hard to come upon.
+  for seed in seeds/"$target"/*; do
+    [ ! -e "$seed" ] || { printf '\007'; cat "$seed"; } > "corpus/$target/seed-${seed##*/}"
   done
   echo "== $target"
   "target/$host/release/$target" -max_total_time="$seconds" -max_len=8192 -rss_limit_mb=1024 -print_final_stats=1 \

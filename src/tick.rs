@@ -103,8 +103,15 @@ pub const FIXED_ONE: i64 = 1_000_000_000;
 pub const FIXED_PLACES: usize = 9;
 /// The longest name of a symbol, in bytes.
 pub const SYMBOL_BYTES_MAX: usize = 64;
-/// JSON numbers pass through a binary double, which is exact to this many significant decimal digits.
-const DOUBLE_DIGITS: u32 = 15;
+/// What a [`Volume`] that is read stays below: more than the total of any market.
+pub const VOLUME_ONES_MAX: i128 = 10i128.pow(24);
+
+/// What becomes of a decimal that needs more than [`FIXED_PLACES`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Excess {
+    Refused,
+    Rounded,
+}
 
 /// Why a text is not a symbol.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -175,11 +182,22 @@ pub fn check_symbol(bytes: &[u8]) -> Result<(), SymbolError> {
     if bytes.len() > SYMBOL_BYTES_MAX {
         return Err(SymbolError::TooLong(bytes.len()));
     }
-    match bytes.iter().position(|&byte| !is_symbol_byte(byte)) {
+    match bytes.iter().position(|&byte| !SYMBOL_BYTES[byte as usize]) {
         Some(at) => Err(SymbolError::Byte { at }),
         None => Ok(()),
     }
 }
+
+/// [`is_symbol_byte`] of each byte: every tick of every feed has a symbol.
+const SYMBOL_BYTES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = is_symbol_byte(byte as u8);
+        byte += 1;
+    }
+    table
+};
 
 /// Whether a symbol may have this byte. None of them needs an escape in JSON.
 pub const fn is_symbol_byte(byte: u8) -> bool {
@@ -201,105 +219,54 @@ impl Fixed {
     /// # Errors
     /// When the text is no decimal number, needs more than 9 places, or is out of range.
     pub fn parse(text: &str) -> Result<Self, FixedError> {
-        let bytes = text.as_bytes();
-        let (negative, mut rest) = match bytes {
-            [b'-', rest @ ..] => (true, rest),
-            _ => (false, bytes),
-        };
-        if let Some(units) = Self::parse_short(rest) {
+        Self::parse_with(text, Excess::Refused)
+    }
+
+    /// The same, but what needs more than 9 places is rounded to the nearest value, from the middle away from 0.
+    ///
+    /// # Errors
+    /// When the text is no decimal number, is out of range, or so small that nothing of it is left.
+    pub fn parse_nearest(text: &str) -> Result<Self, FixedError> {
+        Self::parse_with(text, Excess::Rounded)
+    }
+
+    fn parse_with(text: &str, excess: Excess) -> Result<Self, FixedError> {
+        let (negative, digits) = without_sign(text);
+        if let Some(units) = Self::parse_short(digits) {
             return Ok(Fixed(if negative { -units } else { units }));
         }
-        let mut exponent: i32 = 0;
-        if let Some(at) = rest.iter().position(|&byte| byte == b'e' || byte == b'E') {
-            let digits = std::str::from_utf8(&rest[at + 1..]).map_err(|_| FixedError::Syntax)?;
-            if digits.starts_with("+-") || digits.is_empty() {
-                return Err(FixedError::Syntax);
-            }
-            exponent = digits.parse().map_err(|_| FixedError::Syntax)?;
-            rest = &rest[..at];
-        }
-        let (whole, places) = match rest.iter().position(|&byte| byte == b'.') {
-            Some(at) if at + 1 < rest.len() => (&rest[..at], &rest[at + 1..]),
-            Some(_) => return Err(FixedError::Syntax),
-            None => (rest, &rest[rest.len()..]),
-        };
-        if whole.is_empty() || !whole.iter().chain(places).all(u8::is_ascii_digit) {
-            return Err(FixedError::Syntax);
-        }
-        Self::from_digits(negative, whole, places, exponent)
+        let units = i128::try_from(parse_units(digits, excess)?).map_err(|_| FixedError::Range)?;
+        i64::try_from(if negative { -units } else { units }).map(Fixed).map_err(|_| FixedError::Range)
     }
 
     /// The way of nearly all prices, in one pass: `digits(.digits)?`, up to 18 bytes and 9 places, within range.
     /// `None` for everything else, good or bad.
     fn parse_short(text: &[u8]) -> Option<i64> {
-        const SCALE: [i64; FIXED_PLACES + 1] =
-            [1_000_000_000, 100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
         if text.len() > 18 {
             return None;
         }
-        let mut units = 0i64;
+        let mut digits = 0u64;
         let mut point = None;
         for (at, &byte) in text.iter().enumerate() {
             match byte {
-                b'0'..=b'9' => units = units * 10 + i64::from(byte - b'0'),
+                b'0'..=b'9' => digits = digits * 10 + u64::from(byte - b'0'),
                 b'.' if point.is_none() => point = Some(at),
                 _ => return None,
             }
         }
-        let places = match point {
-            None if !text.is_empty() => 0,
-            Some(at) if at > 0 && at + 1 < text.len() => text.len() - at - 1,
-            _ => return None,
-        };
-        units.checked_mul(*SCALE.get(places)?)
+        match point {
+            None if !text.is_empty() => Self::units(digits, 0),
+            Some(at) if at > 0 && at + 1 < text.len() => Self::units(digits, text.len() - at - 1),
+            _ => None,
+        }
     }
 
-    /// `whole` and `places` are ASCII digits; the value is `whole.places * 10^exponent`.
-    fn from_digits(negative: bool, whole: &[u8], places: &[u8], exponent: i32) -> Result<Self, FixedError> {
-        // The power of ten of the last digit, once the value counts units of 1e-9.
-        let shift = i64::from(exponent) - places.len() as i64 + FIXED_PLACES as i64;
-        let mut digits = whole.iter().chain(places).skip_while(|&&byte| byte == b'0').peekable();
-        if digits.peek().is_none() {
-            return Ok(Fixed(0));
-        }
-        let significant: Vec<u8> = digits.map(|&byte| byte - b'0').collect();
-        let zeros = significant.iter().rev().take_while(|&&digit| digit == 0).count();
-        let kept = &significant[..significant.len() - zeros];
-        let shift = shift + zeros as i64;
-        if shift < 0 {
-            return Err(FixedError::Precision);
-        }
-        if kept.len() as i64 + shift > 19 {
-            return Err(FixedError::Range);
-        }
-        let units =
-            kept.iter().fold(0i128, |sum, &digit| sum * 10 + i128::from(digit)) * 10i128.pow(shift as u32);
-        i64::try_from(if negative { -units } else { units }).map(Fixed).map_err(|_| FixedError::Range)
-    }
-
-    /// From a JSON number that passed through a double: exact to 15 significant digits, rounded to 1e-9.
-    ///
-    /// # Errors
-    /// When the value is not finite, out of range, or so small that nothing of it is left.
-    pub fn from_f64(value: f64) -> Result<Self, FixedError> {
-        let scaled = value * FIXED_ONE as f64;
-        if !scaled.is_finite() || scaled.abs() >= 9.223_372_036_854_775e18 {
-            return Err(FixedError::Range);
-        }
-        let units = scaled.round() as i64;
-        if units == 0 && value != 0.0 {
-            return Err(FixedError::Precision);
-        }
-        if units.unsigned_abs() < 10u64.pow(DOUBLE_DIGITS) {
-            return Ok(Fixed(units));
-        }
-        let digits = units.unsigned_abs().ilog10() + 1;
-        // What stands behind the 15th digit is the double's noise.
-        let unit = 10i64.pow(digits - DOUBLE_DIGITS);
-        let rest = units.rem_euclid(unit);
-        let down = units - rest;
-        let rounded = if rest * 2 >= unit { down.checked_add(unit) } else { Some(down) };
-        rounded.map(Fixed).ok_or(FixedError::Range)
+    /// What a decimal without its point and sign stands for; `None` when it has more than 9 places or is out of range.
+    #[inline]
+    fn units(digits: u64, places: usize) -> Option<i64> {
+        const SCALE: [u64; FIXED_PLACES + 1] =
+            [1_000_000_000, 100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
+        i64::try_from(digits.checked_mul(*SCALE.get(places)?)?).ok()
     }
 
     /// From a whole number.
@@ -333,6 +300,68 @@ impl fmt::Display for Fixed {
     }
 }
 
+fn without_sign(text: &str) -> (bool, &[u8]) {
+    match text.as_bytes() {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    }
+}
+
+/// Units of 1e-9 of any `digits(.digits)?` with an optional exponent.
+fn parse_units(text: &[u8], excess: Excess) -> Result<u128, FixedError> {
+    let (mantissa, exponent) = match text.iter().position(|&byte| byte == b'e' || byte == b'E') {
+        Some(at) => (&text[..at], parse_exponent(&text[at + 1..])?),
+        None => (text, 0),
+    };
+    let (whole, places) = match mantissa.iter().position(|&byte| byte == b'.') {
+        Some(at) if at + 1 < mantissa.len() => (&mantissa[..at], &mantissa[at + 1..]),
+        Some(_) => return Err(FixedError::Syntax),
+        None => (mantissa, &[][..]),
+    };
+    if whole.is_empty() || !whole.iter().chain(places).all(u8::is_ascii_digit) {
+        return Err(FixedError::Syntax);
+    }
+    // The power of ten of the last digit, once the value counts units; below 0, so many digits are in excess.
+    let shift = exponent - places.len() as i64 + FIXED_PLACES as i64;
+    let kept = (whole.len() + places.len()) as i64 + shift.min(0);
+    let (mut units, mut half, mut rest) = (0u128, false, false);
+    for (at, &byte) in (0i64..).zip(whole.iter().chain(places)) {
+        let digit = u128::from(byte - b'0');
+        if at < kept {
+            // Saturated, it is out of any range.
+            units = units.saturating_mul(10).saturating_add(digit);
+        } else {
+            half |= at == kept && digit >= 5;
+            rest |= digit != 0;
+        }
+    }
+    let units = match u32::try_from(shift) {
+        Ok(shift) if units > 0 => units.saturating_mul(10u128.saturating_pow(shift)),
+        Ok(_) => 0,
+        Err(_) => units.saturating_add(u128::from(half)),
+    };
+    if rest && (excess == Excess::Refused || units == 0) {
+        return Err(FixedError::Precision);
+    }
+    Ok(units)
+}
+
+/// Far beyond what any value can have, it is as good as without end.
+fn parse_exponent(text: &[u8]) -> Result<i64, FixedError> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
+    };
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(FixedError::Syntax);
+    }
+    let size = digits.iter().fold(0i64, |sum, byte| (sum * 10 + i64::from(byte - b'0')).min(EXPONENT_MAX));
+    Ok(if negative { -size } else { size })
+}
+
+/// More than a line has digits, so that no digit of it is left, or it is out of any range.
+const EXPONENT_MAX: i64 = 1_000_000_000;
+
 // === impl Volume ===
 
 impl Volume {
@@ -341,26 +370,29 @@ impl Volume {
         self.0.checked_add(i128::from(size.0)).map(Volume)
     }
 
-    /// Parses as [`Fixed::parse`] does, over the wider range.
+    /// Parses as [`Fixed::parse`] does, over the wider range: below [`VOLUME_ONES_MAX`] on either side of 0.
     ///
     /// # Errors
-    /// When the text is no decimal number, is negative, or needs more than 9 places.
+    /// When the text is no decimal number, needs more than 9 places, or is out of range.
     pub fn parse(text: &str) -> Result<Self, FixedError> {
-        let (whole, places) = text.split_once('.').unwrap_or((text, "0"));
-        let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        if !digits(whole) || !digits(places) {
-            return Err(FixedError::Syntax);
-        }
-        let places = places.trim_end_matches('0');
-        if places.len() > FIXED_PLACES {
-            return Err(FixedError::Precision);
-        }
-        if whole.len() > 24 {
+        Self::parse_with(text, Excess::Refused)
+    }
+
+    /// Parses as [`Fixed::parse_nearest`] does, over the wider range.
+    ///
+    /// # Errors
+    /// When the text is no decimal number, is out of range, or so small that nothing of it is left.
+    pub fn parse_nearest(text: &str) -> Result<Self, FixedError> {
+        Self::parse_with(text, Excess::Rounded)
+    }
+
+    fn parse_with(text: &str, excess: Excess) -> Result<Self, FixedError> {
+        let (negative, digits) = without_sign(text);
+        let units = i128::try_from(parse_units(digits, excess)?).map_err(|_| FixedError::Range)?;
+        if units >= VOLUME_ONES_MAX * i128::from(FIXED_ONE) {
             return Err(FixedError::Range);
         }
-        let part = |text: &str| text.bytes().fold(0i128, |sum, byte| sum * 10 + i128::from(byte - b'0'));
-        let scale = 10i128.pow((FIXED_PLACES - places.len()) as u32);
-        Ok(Volume(part(whole) * i128::from(FIXED_ONE) + part(places) * scale))
+        Ok(Volume(if negative { -units } else { units }))
     }
 
     /// Appends the shortest decimal text, as JSON takes it.
@@ -684,7 +716,26 @@ mod tests {
             Volume::parse("100000000000000000000000").unwrap().to_string(),
             "100000000000000000000000"
         );
-        assert_eq!(Volume::parse("-1"), Err(FixedError::Syntax));
+        assert_eq!(Volume::parse("-1.5"), Ok(Volume(-1_500_000_000)));
+        assert_eq!(Volume::parse("5e20").unwrap().to_string(), "500000000000000000000");
+        assert_eq!(Volume::parse("999999999999999999999999.999999999").unwrap().0, 10i128.pow(33) - 1);
+        assert_eq!(Volume::parse("1e24"), Err(FixedError::Range));
+        assert_eq!(Volume::parse("--1"), Err(FixedError::Syntax));
+    }
+
+    #[test]
+    fn the_nearest_of_many_places_is_taken() {
+        let nearest = |text: &str| Fixed::parse_nearest(text).map(|fixed| fixed.0);
+        assert_eq!(nearest("0.30000000000000004"), Ok(300_000_000));
+        assert_eq!(nearest("123456789.1234567894"), Ok(123_456_789_123_456_789));
+        assert_eq!(nearest("0.0000000005"), Ok(1));
+        assert_eq!(nearest("-0.0000000015"), Ok(-2));
+        assert_eq!(nearest("9223372036.8547758074"), Ok(i64::MAX));
+        assert_eq!(nearest("9223372036.8547758075"), Err(FixedError::Range));
+        assert_eq!(nearest("0.00000000049"), Err(FixedError::Precision));
+        assert_eq!(nearest("1e-99999999999999999999"), Err(FixedError::Precision));
+        assert_eq!(nearest("1e99999999999999999999"), Err(FixedError::Range));
+        assert_eq!(nearest("0e99999999999999999999"), Ok(0));
     }
 
     #[test]
@@ -705,10 +756,45 @@ mod tests {
         }
 
         #[test]
-        fn json_numbers_are_exact_to_15_digits(digits in 1u64..1_000_000_000_000_000, places in 0u32..10, negative: bool) {
-            let text = format!("{}{}e-{places}", if negative { "-" } else { "" }, digits);
-            let Ok(exact) = Fixed::parse(&text) else { return Ok(()) };
-            prop_assert_eq!(Fixed::from_f64(text.parse().unwrap()), Ok(exact));
+        fn the_nearest_is_what_long_arithmetic_says(
+            digits in proptest::string::string_regex("[0-9]{1,24}").unwrap(),
+            places in proptest::string::string_regex("[0-9]{1,24}").unwrap(),
+            exponent in -30i32..30,
+            negative: bool,
+        ) {
+            let sign = if negative { "-" } else { "" };
+            let text = format!("{sign}{digits}.{places}e{exponent}");
+            // All the digits as one number, and where its point stands in units of 1e-9.
+            let all = format!("{digits}{places}");
+            let shift = exponent - places.len() as i32 + FIXED_PLACES as i32;
+            let point = all.len() as i32 + shift;
+            let (whole, rest) = if point <= 0 {
+                (String::new(), format!("{}{all}", "0".repeat(point.unsigned_abs() as usize)))
+            } else if point as usize >= all.len() {
+                (format!("{all}{}", "0".repeat(point as usize - all.len())), String::new())
+            } else {
+                (all[..point as usize].to_owned(), all[point as usize..].to_owned())
+            };
+            let whole = whole.trim_start_matches('0');
+            let exact = rest.bytes().all(|byte| byte == b'0');
+            let expected = |limit: i128| {
+                let up = rest.bytes().next().is_some_and(|byte| byte >= b'5');
+                let units = if whole.len() > 35 { i128::MAX } else { format!("0{whole}").parse::<i128>().unwrap() + i128::from(up) };
+                if units == 0 && !exact {
+                    Err(FixedError::Precision)
+                } else if units > limit {
+                    Err(FixedError::Range)
+                } else {
+                    Ok(if negative { -units } else { units })
+                }
+            };
+            let fixed = expected(i128::from(i64::MAX) + i128::from(negative));
+            prop_assert_eq!(Fixed::parse_nearest(&text).map(|fixed| i128::from(fixed.0)), fixed);
+            let volume = expected(VOLUME_ONES_MAX * i128::from(FIXED_ONE) - 1);
+            prop_assert_eq!(Volume::parse_nearest(&text).map(|volume| volume.0), volume);
+            let refused = Err(FixedError::Precision);
+            prop_assert_eq!(Fixed::parse(&text).map(|fixed| i128::from(fixed.0)), if exact { fixed } else { refused });
+            prop_assert_eq!(Volume::parse(&text).map(|volume| volume.0), if exact { volume } else { refused });
         }
 
         #[test]

@@ -36,15 +36,30 @@ async fn strings_are_taken_exactly_to_the_nineteenth_digit() {
 }
 
 #[tokio::test]
-async fn json_numbers_are_exact_to_fifteen_digits() {
+async fn json_numbers_are_as_exact_as_strings() {
     let server = Server::start().await;
     let mut client = Client::open(&server).await;
     client.subscribe(Subscription::to(["A"]).every()).await;
-    for exact in
-        ["87000.1", "0.1", "123456.789012345", "999999999.999999", "0.000000001", "-42.5", "8250000000"]
-    {
+    for exact in [
+        "87000.1",
+        "0.1",
+        "123456.789012345",
+        "999999999.999999",
+        "0.000000001",
+        "-42.5",
+        "8250000000",
+        "123456789.123456789",
+        "12345678.100000001",
+        "9223372036.854775807",
+        "-9223372036.854775808",
+    ] {
         server.publish(&[line("A", &[("bid", exact)])]).await;
         assert_eq!(client.data_of("A").await.raw("bid"), Some(exact));
+    }
+    // What a decimal cannot hold is rounded.
+    for (given, shown) in [("0.30000000000000004", "0.3"), ("0.1234567890123456789", "0.123456789")] {
+        server.publish(&[line("A", &[("bid", given)])]).await;
+        assert_eq!(client.data_of("A").await.raw("bid"), Some(shown));
     }
 }
 

@@ -87,6 +87,46 @@ fn a_recording_comes_back_from_every_format_as_it_was() {
     assert_eq!(tickcast(&["convert", "bundled", "-o", "-", "--as", "parquet"]).status.code(), Some(2));
 }
 
+/// As JSON numbers and in quotes, into every format and back.
+#[test]
+fn every_digit_of_a_long_number_comes_back_from_every_format() {
+    let text = |path: &Path| path.to_str().expect("a plain name").to_owned();
+    let ticks =
+        |path: &str| fs::read_to_string(path).expect("a file").split_once('\n').expect("lines").1.to_owned();
+    let decimals =
+        ["123456789.123456789", "0.000000001", "9223372036.854775807", "12345678.100000001", "0.1", "100"];
+    let record = |name: &str, quote: &str| {
+        let mut lines = vec![r#"{"tickcast":"recording","version":1}"#.to_owned()];
+        for (index, digits) in decimals.iter().enumerate() {
+            let value = format!("{quote}{digits}{quote}");
+            let fields = format!(r#""last":{value},"last_size":{value},"side":"buy""#);
+            lines.push(format!(r#"{{"symbol":"A","ts":{index},"rx":{index},{fields}}}"#));
+        }
+        let path = fresh(name);
+        fs::write(&path, lines.join("\n")).expect("a folder for files of tests");
+        text(&path)
+    };
+    let from = |source: &str, name: &str, kind: &str| {
+        let (there, back) = (text(&fresh(name)), text(&fresh(&format!("{name}-back.ndjson"))));
+        succeeds(&["convert", source, "--as", kind, "--exchange", "binance", "-o", &there]);
+        succeeds(&["convert", &there, "-o", &back]);
+        (there.clone(), ticks(&back))
+    };
+    let (numbers, strings) = (record("numbers.ndjson", ""), record("strings.ndjson", "\""));
+    let (own, expected) = from(&strings, "exact.ndjson", "own");
+    for digits in decimals {
+        assert!(expected.contains(digits), "{digits}: {expected}");
+    }
+    assert_eq!(ticks(&own), expected, "the same ticks give the same bytes");
+    for source in [&numbers, &strings] {
+        for (name, kind) in
+            [("exact.ndjson", "own"), ("exact.csv", "csv"), ("exact-trades.csv", "tardis-trades")]
+        {
+            assert_eq!(from(source, name, kind).1, expected, "{source} as {kind}");
+        }
+    }
+}
+
 #[test]
 fn a_recording_is_not_converted_onto_itself() {
     // More than is read before the output is begun, so that writing over it would lose something.

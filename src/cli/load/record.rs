@@ -74,11 +74,7 @@ impl Record {
 fn same(ours: Option<&str>, theirs: Option<&str>) -> bool {
     match (ours, theirs) {
         (Some(ours), Some(theirs)) if ours != theirs => {
-            let decimal = |text: &str| {
-                let (negative, digits) =
-                    text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
-                Volume::parse(digits).ok().map(|value| (value.0 != 0 && negative, value))
-            };
+            let decimal = |text| Volume::parse(text).ok();
             decimal(ours).is_some_and(|ours| decimal(theirs) == Some(ours))
         }
         (ours, theirs) => ours == theirs,

@@ -203,7 +203,10 @@ fn tick(message: &Message<'_>) -> Result<(Tick, Nanos), NoMessage> {
         let fault = || NoMessage(format!("{}: {}", field.name(), raw.get()));
         match field {
             Field::Side => fields.set_side(Side::parse(value).ok_or_else(fault)?),
-            Field::Volume => fields.set_volume(Volume::parse(value).map_err(|_| fault())?),
+            Field::Volume => {
+                let volume = Volume::parse(value).ok().filter(|&volume| volume >= Volume(0));
+                fields.set_volume(volume.ok_or_else(fault)?);
+            }
             Field::Trades => fields.set_trades(value.parse().map_err(|_| fault())?),
             _ => fields.set_fixed(field, Fixed::parse(value).map_err(|_| fault())?),
         }

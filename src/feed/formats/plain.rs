@@ -93,7 +93,7 @@ fn read(text: &str, field: Field, fields: &mut Fields) -> Result<(), ValueFault>
     }
     match field {
         Field::Side => fields.set_side(Side::parse(text).ok_or(ValueFault::Side)?),
-        Field::Volume => fields.set_volume(Volume::parse(text).map_err(ValueFault::Decimal)?),
+        Field::Volume => fields.set_volume(ValueFault::check_volume(Volume::parse(text))?),
         Field::Trades => fields.set_trades(text.parse().map_err(|_| ValueFault::NotWhole)?),
         _ => fields.set_fixed(field, decimal(text, field)?),
     }

@@ -2,16 +2,22 @@
 //!
 //! A field that is given twice is refused: which of two prices was meant, nobody can know.
 //!
+//! simd-json makes doubles of numbers. Where one does not say what the number is worth, the line is read once more, by
+//! its digits (`digits.rs`).
+//!
 //! Invariants: no input panics, and nesting is bounded before it is walked; a good line allocates nothing, once the
-//! buffers have grown to its length (a symbol of more than 24 bytes, and a decimal that is rare, excepted).
+//! buffers have grown to its length (a symbol of more than 24 bytes, a string with escapes, and a number whose digits are
+//! asked for, excepted).
 
 use std::mem;
 
-use simd_json::{Buffers, Node, StaticNode, Tape};
+use memchr::memchr;
+use simd_json::{Buffers, Node, Tape};
 
 use super::{
-    error::{LineError, ValueFault},
-    values::{kind, read_field, read_symbol, read_time},
+    digits,
+    error::{LineError, ValueFault, is_of_number},
+    values::{Unread, Value, read_field, read_symbol, read_time},
 };
 use crate::tick::{Field, FieldSet, Fields, Nanos, Symbol, Tick};
 
@@ -42,7 +48,9 @@ enum Key {
 
 /// A line's values, as they are found.
 #[derive(Default)]
-struct Found {
+pub(super) struct Found {
+    /// Names that there were.
+    seen: u16,
     symbol: Option<Symbol>,
     ts: Option<Nanos>,
     rx: Option<Nanos>,
@@ -71,39 +79,42 @@ impl Decoder {
         if line.len() > self.line_bytes_max {
             return Err(LineError::TooLong { limit: self.line_bytes_max });
         }
+        // Escapes are resolved in place: what was written is gone then.
+        let written = memchr(b'\\', line).map(|_| line.to_vec());
         let mut tape = mem::replace(&mut self.tape, Tape(Vec::new())).reset();
-        let result = match simd_json::fill_tape(line, &mut self.buffers, &mut tape) {
-            Ok(()) => read_line(&tape.0),
-            Err(error) => Err(error.into()),
+        let parsed = simd_json::fill_tape(line, &mut self.buffers, &mut tape);
+        let (read, fault) = match parsed {
+            Ok(()) => (read_tape(&tape.0), None),
+            Err(error) if is_of_number(&error) => (Err(Unread::Digits), Some(error)),
+            Err(error) => (Err(Unread::Fault(error.into())), None),
         };
         self.tape = tape.reset();
-        result
+        match read {
+            Ok(line) => Ok(line),
+            Err(Unread::Fault(fault)) => Err(fault),
+            Err(Unread::Digits) => {
+                digits::read(written.as_deref().unwrap_or(line)).map_err(|error| match (error, fault) {
+                    // It is no number at all: the first parser says where.
+                    (LineError::Syntax { .. }, Some(fault)) => fault.into(),
+                    (error, _) => error,
+                })
+            }
+        }
     }
 }
 
-fn read_line(tape: &[Node<'_>]) -> Result<Line, LineError> {
+fn read_tape(tape: &[Node<'_>]) -> Result<Line, Unread<LineError>> {
     let Some((&Node::Object { .. }, mut rest)) = tape.split_first() else {
-        return Err(LineError::NotAnObject { found: tape.first().map_or("nothing", kind) });
+        let found = tape.first().map_or("nothing", |node| Value::from(node).kind());
+        return Err(LineError::NotAnObject { found }.into());
     };
     let mut found = Found::default();
-    let mut seen = 0u16;
     // A nested value ends the line with an error, so what is left always stands at a name.
     while let [Node::String(name), value, after @ ..] = rest {
-        let key = Key::parse(name).ok_or_else(|| LineError::unknown_field(name))?;
-        if seen & key.bit() != 0 {
-            return Err(key.fault(ValueFault::Twice));
-        }
-        seen |= key.bit();
-        if *value != Node::Static(StaticNode::Null) {
-            found.read(key, value)?;
-        }
+        found.take(name, value.into())?;
         rest = after;
     }
-    let symbol = found.symbol.ok_or(LineError::SymbolMissing)?;
-    if found.fields.mask.is_empty() {
-        return Err(LineError::NoFields);
-    }
-    Ok(Line { tick: Tick { symbol, ts: found.ts, fields: found.fields }, rx: found.rx })
+    Ok(found.line()?)
 }
 
 // === impl Key ===
@@ -147,15 +158,35 @@ const _: () =
 // === impl Found ===
 
 impl Found {
-    fn read(&mut self, key: Key, value: &Node<'_>) -> Result<(), LineError> {
+    /// Takes one name with its value.
+    /// Takes one name with its value.
+    pub(super) fn take(&mut self, name: &str, value: Value<'_>) -> Result<(), Unread<LineError>> {
+        let key = Key::parse(name).ok_or_else(|| LineError::unknown_field(name))?;
+        if self.seen & key.bit() != 0 {
+            return Err(key.fault(ValueFault::Twice).into());
+        }
+        self.seen |= key.bit();
+        if value == Value::Null {
+            return Ok(());
+        }
         match key {
             Key::Symbol => self.symbol = Some(read_symbol(value)?),
             Key::Ts => self.ts = Some(read_time(value).map_err(|fault| key.fault(fault))?),
             Key::Rx => self.rx = Some(read_time(value).map_err(|fault| key.fault(fault))?),
             Key::Record(field) => {
-                read_field(&mut self.fields, field, value).map_err(|fault| key.fault(fault))?;
+                read_field(&mut self.fields, field, value)
+                    .map_err(|unread| unread.map(|fault| key.fault(fault)))?;
             }
         }
         Ok(())
+    }
+
+    /// The line, once all of it was taken.
+    pub(super) fn line(self) -> Result<Line, LineError> {
+        let symbol = self.symbol.ok_or(LineError::SymbolMissing)?;
+        if self.fields.mask.is_empty() {
+            return Err(LineError::NoFields);
+        }
+        Ok(Line { tick: Tick { symbol, ts: self.ts, fields: self.fields }, rx: self.rx })
     }
 }

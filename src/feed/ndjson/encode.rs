@@ -1,10 +1,11 @@
 //! A tick to a line, so that decoding the line gives the same tick.
 //!
-//! Invariant: a decimal that a double could not carry exactly is written as a string, which is read exactly.
+//! Invariant: a decimal that a double could not carry exactly is written as a string. Our own reader does not need it; others
+//! make doubles of JSON numbers.
 
 use crate::tick::{Field, Nanos, Tick};
 
-/// More digits than this go into a string: a JSON number passes through a double on its way back.
+/// More digits than this go into a string: so many a double holds.
 const NUMBER_DIGITS_MAX: usize = 15;
 
 /// Appends the line with its line end. Times lose what is below a microsecond.

@@ -7,7 +7,7 @@ use simd_json::ErrorType;
 
 use crate::{
     feed::RejectReason,
-    tick::{FixedError, SymbolError},
+    tick::{FixedError, SymbolError, Volume},
 };
 
 /// Why a line is no tick. Its text names the field and the value's fault.
@@ -89,10 +89,29 @@ impl LineError {
     }
 }
 
+// === impl ValueFault ===
+
+impl ValueFault {
+    /// A total as it was parsed, when it may be one. Its range is wider than the one that [`FixedError`] tells of.
+    pub(in crate::feed) fn check_volume(parsed: Result<Volume, FixedError>) -> Result<Volume, ValueFault> {
+        match parsed {
+            Ok(volume) if volume < Volume(0) => Err(ValueFault::Negative),
+            Ok(volume) => Ok(volume),
+            Err(FixedError::Range) => Err(ValueFault::VolumeRange),
+            Err(other) => Err(ValueFault::Decimal(other)),
+        }
+    }
+}
+
 impl From<simd_json::Error> for LineError {
     fn from(error: simd_json::Error) -> Self {
         LineError::Syntax { what: describe(error.error()), at: error.index() }
     }
+}
+
+/// Whether the parser ended at a number: one that is none, or one that its types cannot hold.
+pub(super) fn is_of_number(error: &simd_json::Error) -> bool {
+    matches!(error.error(), ErrorType::InvalidNumber | ErrorType::InvalidExponent | ErrorType::Overflow)
 }
 
 /// The parser's own names are for its maintainers; these are for whoever wrote the line.
@@ -101,7 +120,7 @@ fn describe(error: &ErrorType) -> &'static str {
         ErrorType::Eof => "it ends too early",
         ErrorType::UnterminatedString => "a string does not end",
         ErrorType::InvalidNumber | ErrorType::InvalidExponent | ErrorType::Overflow => {
-            "a number is malformed, or has so many digits that it must be a string"
+            "a number is malformed"
         }
         ErrorType::InvalidUtf8 | ErrorType::InvalidUnicodeCodepoint => "not UTF-8",
         ErrorType::InvalidEscape | ErrorType::InvalidUnicodeEscape => "a string has a bad escape",

@@ -6,10 +6,12 @@
 //! [`write_line`] is the way back, and reads back exactly.
 //!
 //! Invariants: no input panics; a broken line costs at most its own bytes and one bounded message; how the bytes were
-//! cut into chunks changes nothing; decoding a good line allocates nothing once the buffers have grown.
+//! cut into chunks changes nothing; decoding a good line allocates nothing once the buffers have grown (`decode.rs` names
+//! the exceptions); a number is worth what its digits say, in quotes or not.
 
 mod block;
 mod decode;
+mod digits;
 mod encode;
 mod error;
 mod lines;

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     feed::RejectReason,
-    tick::{FIXED_FIELDS, Field, FieldSet, Fields, Fixed, Nanos, Side, Symbol, Tick, Volume},
+    tick::{FIXED_FIELDS, Field, FieldSet, Fields, Fixed, FixedError, Nanos, Side, Symbol, Tick, Volume},
 };
 
 const LINE_BYTES_MAX: usize = 4_096;
@@ -66,8 +66,13 @@ fn values_as_numbers_and_as_strings() {
     check_value(r#""bid":1e-9"#, r#","bid":0.000000001"#);
     check_value(r#""bid":"9223372036.854775807""#, r#","bid":9223372036.854775807"#);
     check_value(r#""bid":9223372036"#, r#","bid":9223372036"#);
-    // What stands behind the 15th digit of a JSON number is noise; of a string it is not.
+    check_value(r#""bid":9223372036.854775807"#, r#","bid":9223372036.854775807"#);
+    check_value(r#""bid":-9223372036.854775808"#, r#","bid":-9223372036.854775808"#);
+    check_value(r#""bid":123456789.123456789"#, r#","bid":123456789.123456789"#);
+    check_value(r#""bid":12345678.100000001"#, r#","bid":12345678.100000001"#);
+    // What stands behind the 9th place of a JSON number is rounded away, a double's noise as a rule; of a string not.
     check_value(r#""bid":0.30000000000000004"#, r#","bid":0.3"#);
+    check_value(r#""bid":0.1234567890123456789"#, r#","bid":0.123456789"#);
     check_value(r#""bid":"1234567890.123456789""#, r#","bid":1234567890.123456789"#);
     check_value(r#""side":"sell""#, r#","side":"sell""#);
     check_value(r#""side":"unknown""#, r#","side":"unknown""#);
@@ -82,7 +87,14 @@ fn volumes_are_wider_than_prices() {
     check_value(r#""volume":"100000000000000000000000.5""#, r#","volume":100000000000000000000000.5"#);
     check_value(r#""volume":18446744073709551615"#, r#","volume":18446744073709551615"#);
     check_value(r#""volume":10000000000.5"#, r#","volume":10000000000.5"#);
-    check_value(r#""volume":123456789012345.6"#, r#","volume":123456789012346"#);
+    check_value(r#""volume":123456789012345.6"#, r#","volume":123456789012345.6"#);
+    check_value(
+        r#""volume":999999999999999999999999.999999999"#,
+        r#","volume":999999999999999999999999.999999999"#,
+    );
+    check_value(r#""volume":99999999999999999999"#, r#","volume":99999999999999999999"#);
+    check_value(r#""volume":0.30000000000000004"#, r#","volume":0.3"#);
+    check_value(r#""volume":"5e20""#, r#","volume":500000000000000000000"#);
     check_value(r#""volume":0.1"#, r#","volume":0.1"#);
     check_value(r#""volume":"-0""#, r#","volume":0"#);
     check_value(r#""volume":5e20"#, r#","volume":500000000000000000000"#);
@@ -180,6 +192,9 @@ fn faults_of_the_values() {
     check_bad_value(r#""bid":-10000000000"#, range);
     check_bad_value(r#""bid":18446744073709551615"#, range);
     check_bad_value(r#""bid":1e300"#, range);
+    check_bad_value(r#""bid":1e400"#, range);
+    check_bad_value(r#""bid":99999999999999999999"#, range);
+    check_bad_value(r#""bid":9223372036.854775808"#, range);
     check_bad_value(r#""bid":"1e300""#, range);
     check_bad_value(r#""bid":true"#, "bid: not a number but a boolean");
     check_bad_value(r#""bid":[1]"#, "bid: not a number but an array");
@@ -202,6 +217,8 @@ fn faults_of_the_values() {
     check_bad_value(r#""trades":1.5"#, "trades: not a whole number");
     check_bad_value(r#""trades":"x""#, "trades: not a whole number");
     check_bad_value(r#""trades":"18446744073709551616""#, "trades: out of range");
+    check_bad_value(r#""trades":18446744073709551616"#, "trades: out of range");
+    check_bad_value(r#""trades":1e3"#, "trades: not a whole number");
     check_bad_value(r#""trades":[]"#, "trades: not a number but an array");
     check_bad_value(r#""side":"Buy""#, "side: not buy, sell or unknown");
     check_bad_value(r#""side":1"#, "side: not buy, sell or unknown");
@@ -398,6 +415,10 @@ fn almost_a_line() -> impl Strategy<Value = Vec<u8>> {
         b".",
         b"e",
         b"1e308",
+        b"1.5",
+        b"0",
+        b"\"1\"",
+        b"\"ask\":2",
         b"99999999999999999999",
         b"null",
         b" ",
@@ -411,7 +432,47 @@ fn almost_a_line() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
 }
 
+/// JSON numbers, short and long, with places and exponents.
+fn any_number() -> impl Strategy<Value = String> {
+    let form = "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?";
+    let price = "-?(0|[1-9][0-9]{0,9})\\.[0-9]{1,9}";
+    let of = |form| proptest::string::string_regex(form).unwrap();
+    prop_oneof![of(form), of(price), Just("-0".to_owned())]
+}
+
 proptest! {
+    #[test]
+    fn a_number_is_worth_what_its_digits_are_worth_in_quotes(number in any_number()) {
+        for field in Field::ALL.map(Field::name).into_iter().chain(["ts", "rx"]).filter(|&name| name != "side") {
+            let quoted = decode(&format!(r#"{{"symbol":"A","open":0,"{field}":"{number}"}}"#).replace(r#""open":0,"open""#, r#""open""#));
+            let plain = decode(&format!(r#"{{"symbol":"A","open":0,"{field}":{number}}}"#).replace(r#""open":0,"open""#, r#""open""#));
+            match (&quoted, &plain) {
+                (Err(LineError::Value { fault: ValueFault::Decimal(FixedError::Precision), .. }), _) => {
+                    // Rounded, then: nothing that a string could say is lost.
+                    let Ok(line) = plain else { continue };
+                    // Too small even for a double.
+                    if number.parse() == Ok(0.0) {
+                        continue;
+                    }
+                    let fixed = Field::parse(field).and_then(|field| line.tick.fields.get_fixed(field));
+                    prop_assert_eq!(fixed, Fixed::parse_nearest(&number).ok().filter(|_| field != "volume"));
+                }
+                _ => prop_assert_eq!(&quoted, &plain, "{}: {}", field, number),
+            }
+        }
+    }
+
+    /// What serde_json calls an object, and no more, is taken.
+    #[test]
+    fn a_line_that_is_taken_is_json(bytes in almost_a_line()) {
+        let json = serde_json::from_slice::<serde_json::map::Map<String, serde_json::Value>>(&bytes);
+        match Decoder::new(LINE_BYTES_MAX).decode(&mut bytes.clone()) {
+            Ok(_) => prop_assert!(json.is_ok() || json.unwrap_err().to_string().starts_with("number out of range")),
+            Err(LineError::Syntax { .. }) => prop_assert!(json.is_err(), "{}", String::from_utf8_lossy(&bytes)),
+            Err(_) => {}
+        }
+    }
+
     #[test]
     fn what_is_written_reads_back_exactly((tick, rx) in any_tick()) {
         let mut line = Vec::new();

@@ -1,8 +1,11 @@
 //! One value of a line to a value of a record.
 //!
-//! A value is a JSON number, or a string that holds one. A string is taken exactly; a JSON number with a fraction has
-//! passed through a double, so it is taken to 15 significant digits, and a whole one exactly. That `null` is the same
-//! as absent, the decoder sees to.
+//! A value is a JSON number, or a string that holds one, and both are worth exactly what their digits say. What cannot be
+//! held, more than 9 decimal places, differs: in a string it is refused; a JSON number, which whoever wrote it may have
+//! had as a double, with digits that are only noise, is rounded. That `null` is the same as absent, the decoder sees to.
+//!
+//! simd-json hands out a number with a fraction as a double. Below a million one names its decimal of 9 places beyond
+//! doubt; where it does not, the number's digits are needed ([`Unread::Digits`]).
 //!
 //! Invariant: what comes out of here is a value that the field may have; sizes and totals are never below 0.
 
@@ -11,19 +14,48 @@ use simd_json::{Node, StaticNode};
 use super::error::{LineError, ValueFault};
 use crate::tick::{FIXED_ONE, Field, Fields, Fixed, FixedError, Nanos, Side, Symbol, Volume};
 
-/// The longest whole part of a [`Volume`], as [`Volume::parse`] has it.
-const VOLUME_MAX: f64 = 1e24;
-/// A JSON number passes through a double, which is exact to this many significant digits.
-const DOUBLE_DIGITS: u32 = 15;
+/// A value of a line, as far as its reader went.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) enum Value<'a> {
+    /// A string's contents.
+    Text(&'a str),
+    Whole(u64),
+    /// A whole number below 0.
+    Below(i64),
+    Double(f64),
+    /// A number as it was written.
+    Digits(&'a str),
+    Null,
+    /// No value that a tick has; what it is, for a message.
+    Other(&'static str),
+}
 
-pub(super) fn read_symbol(value: &Node<'_>) -> Result<Symbol, LineError> {
+/// Why a value, or a line, was not read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Unread<E> {
+    /// A number's double does not say what the number is worth.
+    Digits,
+    Fault(E),
+}
+
+/// From here on a double may stand for more than one decimal of 9 places.
+const EXACT_UNITS_MAX: f64 = 1e15;
+/// A double below [`EXACT_UNITS_MAX`], scaled to units, is off by less than an eighth of one: what is found as near to a
+/// whole number of them as this is nearest to it.
+const NEAR: f64 = 0.25;
+
+pub(super) fn read_symbol(value: Value<'_>) -> Result<Symbol, LineError> {
     match value {
-        Node::String(text) => Symbol::new(text).map_err(LineError::Symbol),
-        other => Err(LineError::SymbolKind { found: kind(other) }),
+        Value::Text(text) => Symbol::new(text).map_err(LineError::Symbol),
+        other => Err(LineError::SymbolKind { found: other.kind() }),
     }
 }
 
-pub(super) fn read_field(fields: &mut Fields, field: Field, value: &Node<'_>) -> Result<(), ValueFault> {
+pub(super) fn read_field(
+    fields: &mut Fields,
+    field: Field,
+    value: Value<'_>,
+) -> Result<(), Unread<ValueFault>> {
     match field {
         Field::Side => fields.set_side(read_side(value)?),
         Field::Volume => fields.set_volume(read_volume(value)?),
@@ -31,7 +63,7 @@ pub(super) fn read_field(fields: &mut Fields, field: Field, value: &Node<'_>) ->
         _ => {
             let fixed = read_fixed(value)?;
             if fixed < Fixed(0) && !field.may_be_negative() {
-                return Err(ValueFault::Negative);
+                return Err(ValueFault::Negative.into());
             }
             fields.set_fixed(field, fixed);
         }
@@ -39,111 +71,130 @@ pub(super) fn read_field(fields: &mut Fields, field: Field, value: &Node<'_>) ->
     Ok(())
 }
 
-fn read_fixed(value: &Node<'_>) -> Result<Fixed, ValueFault> {
-    match value {
-        Node::String(text) => Fixed::parse(text),
-        Node::Static(StaticNode::F64(number)) => Fixed::from_f64(*number),
-        Node::Static(StaticNode::U64(number)) => {
-            i64::try_from(*number).map_err(|_| FixedError::Range).and_then(Fixed::from_int)
+fn read_fixed(value: Value<'_>) -> Result<Fixed, Unread<ValueFault>> {
+    let fixed = match value {
+        Value::Text(text) => Fixed::parse(text),
+        Value::Double(number) => Ok(Fixed(units(number)?)),
+        Value::Whole(number) => {
+            i64::try_from(number).map_err(|_| FixedError::Range).and_then(Fixed::from_int)
         }
-        Node::Static(StaticNode::I64(number)) => Fixed::from_int(*number),
-        other => return Err(ValueFault::NotANumber { found: kind(other) }),
-    }
-    .map_err(ValueFault::Decimal)
-}
-
-fn read_volume(value: &Node<'_>) -> Result<Volume, ValueFault> {
-    match value {
-        Node::String(text) => match text.strip_prefix('-') {
-            None => Volume::parse(text).map_err(volume_fault),
-            Some(digits) => match Volume::parse(digits).map_err(volume_fault)? {
-                Volume(0) => Ok(Volume(0)),
-                Volume(_) => Err(ValueFault::Negative),
-            },
-        },
-        Node::Static(StaticNode::U64(number)) => Ok(Volume(i128::from(*number) * i128::from(FIXED_ONE))),
-        Node::Static(StaticNode::I64(0)) => Ok(Volume(0)),
-        Node::Static(StaticNode::I64(_)) => Err(ValueFault::Negative),
-        Node::Static(StaticNode::F64(number)) => volume_from_f64(*number),
-        other => Err(ValueFault::NotANumber { found: kind(other) }),
-    }
-}
-
-/// A volume's range is wider than the one that the error's own text tells of.
-fn volume_fault(error: FixedError) -> ValueFault {
-    match error {
-        FixedError::Range => ValueFault::VolumeRange,
-        other => ValueFault::Decimal(other),
-    }
-}
-
-/// As [`Fixed::from_f64`], over a volume's range: exact to 15 significant digits, rounded to 1e-9.
-fn volume_from_f64(value: f64) -> Result<Volume, ValueFault> {
-    if value < 0.0 {
-        return Err(ValueFault::Negative);
-    }
-    if !value.is_finite() || value >= VOLUME_MAX {
-        return Err(ValueFault::VolumeRange);
-    }
-    let units =
-        value.trunc() as i128 * i128::from(FIXED_ONE) + (value.fract() * FIXED_ONE as f64).round() as i128;
-    if units == 0 && value != 0.0 {
-        return Err(ValueFault::Decimal(FixedError::Precision));
-    }
-    let digits = units.checked_ilog10().unwrap_or(0) + 1;
-    if digits <= DOUBLE_DIGITS {
-        return Ok(Volume(units));
-    }
-    // What stands behind the 15th digit is the double's noise.
-    let unit = 10i128.pow(digits - DOUBLE_DIGITS);
-    Ok(Volume((units + unit / 2) / unit * unit))
-}
-
-fn read_count(value: &Node<'_>) -> Result<u64, ValueFault> {
-    match value {
-        Node::String(text) => {
-            let digits = text.strip_prefix('-').unwrap_or(text);
-            if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-                return Err(ValueFault::NotWhole);
-            }
-            match text.parse() {
-                Ok(count) => Ok(count),
-                Err(_) if digits.len() < text.len() => Err(ValueFault::Negative),
-                Err(_) => Err(ValueFault::Range),
-            }
-        }
-        Node::Static(StaticNode::U64(number)) => Ok(*number),
-        Node::Static(StaticNode::I64(number)) => u64::try_from(*number).map_err(|_| ValueFault::Negative),
-        Node::Static(StaticNode::F64(_)) => Err(ValueFault::NotWhole),
-        other => Err(ValueFault::NotANumber { found: kind(other) }),
-    }
-}
-
-pub(super) fn read_time(value: &Node<'_>) -> Result<Nanos, ValueFault> {
-    let micros = match value {
-        Node::String(text) => text.parse().map_err(|_| ValueFault::Time)?,
-        Node::Static(StaticNode::U64(number)) => i64::try_from(*number).map_err(|_| ValueFault::Time)?,
-        Node::Static(StaticNode::I64(number)) => *number,
-        _ => return Err(ValueFault::Time),
+        Value::Below(number) => Fixed::from_int(number),
+        Value::Digits(text) => Fixed::parse_nearest(text),
+        other => return Err(ValueFault::NotANumber { found: other.kind() }.into()),
     };
-    Nanos::from_micros(micros).ok_or(ValueFault::Time)
+    Ok(fixed.map_err(ValueFault::Decimal)?)
 }
 
-fn read_side(value: &Node<'_>) -> Result<Side, ValueFault> {
+fn read_volume(value: Value<'_>) -> Result<Volume, Unread<ValueFault>> {
+    let volume = match value {
+        Value::Text(text) => Volume::parse(text),
+        Value::Double(number) => Ok(Volume(units(number)?.into())),
+        Value::Whole(number) => Ok(Volume(i128::from(number) * i128::from(FIXED_ONE))),
+        Value::Below(_) => return Err(ValueFault::Negative.into()),
+        Value::Digits(text) => Volume::parse_nearest(text),
+        other => return Err(ValueFault::NotANumber { found: other.kind() }.into()),
+    };
+    Ok(ValueFault::check_volume(volume)?)
+}
+
+/// What a double is worth. One that is too small for the machine's numbers is 0.
+fn units(number: f64) -> Result<i64, Unread<ValueFault>> {
+    let scaled = number * FIXED_ONE as f64;
+    if scaled.abs() >= EXACT_UNITS_MAX {
+        return Err(Unread::Digits);
+    }
+    let units = (scaled + 0.5_f64.copysign(scaled)) as i64;
+    if (scaled - units as f64).abs() > NEAR {
+        return Err(Unread::Digits);
+    }
+    if units == 0 && number != 0.0 {
+        return Err(ValueFault::Decimal(FixedError::Precision).into());
+    }
+    Ok(units)
+}
+
+fn read_count(value: Value<'_>) -> Result<u64, ValueFault> {
+    let text = match value {
+        Value::Whole(number) => return Ok(number),
+        Value::Below(_) => return Err(ValueFault::Negative),
+        Value::Double(_) => return Err(ValueFault::NotWhole),
+        Value::Digits(text) | Value::Text(text) => text,
+        other => return Err(ValueFault::NotANumber { found: other.kind() }),
+    };
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(ValueFault::NotWhole);
+    }
+    match digits.parse() {
+        Ok(0) => Ok(0),
+        _ if digits.len() < text.len() => Err(ValueFault::Negative),
+        Ok(count) => Ok(count),
+        Err(_) => Err(ValueFault::Range),
+    }
+}
+
+pub(super) fn read_time(value: Value<'_>) -> Result<Nanos, ValueFault> {
+    let micros = match value {
+        Value::Whole(number) => i64::try_from(number).ok(),
+        Value::Below(number) => Some(number),
+        Value::Digits(text) | Value::Text(text) => text.parse().ok(),
+        _ => None,
+    };
+    micros.and_then(Nanos::from_micros).ok_or(ValueFault::Time)
+}
+
+fn read_side(value: Value<'_>) -> Result<Side, ValueFault> {
     match value {
-        Node::String(text) => Side::parse(text).ok_or(ValueFault::Side),
+        Value::Text(text) => Side::parse(text).ok_or(ValueFault::Side),
         _ => Err(ValueFault::Side),
     }
 }
 
-/// What a value is, as a message calls it.
-pub(super) fn kind(node: &Node<'_>) -> &'static str {
-    match node {
-        Node::String(_) => "a string",
-        Node::Object { .. } => "an object",
-        Node::Array { .. } => "an array",
-        Node::Static(StaticNode::Null) => "null",
-        Node::Static(StaticNode::Bool(_)) => "a boolean",
-        Node::Static(_) => "a number",
+// === impl Value ===
+
+impl Value<'_> {
+    /// What it is, as a message calls it.
+    pub(super) fn kind(self) -> &'static str {
+        match self {
+            Value::Text(_) => "a string",
+            Value::Whole(_) | Value::Below(_) | Value::Double(_) | Value::Digits(_) => "a number",
+            Value::Null => "null",
+            Value::Other(kind) => kind,
+        }
+    }
+}
+
+impl<'a> From<&Node<'a>> for Value<'a> {
+    #[inline]
+    fn from(node: &Node<'a>) -> Self {
+        match *node {
+            Node::String(text) => Value::Text(text),
+            Node::Object { .. } => Value::Other("an object"),
+            Node::Array { .. } => Value::Other("an array"),
+            Node::Static(StaticNode::Null) => Value::Null,
+            Node::Static(StaticNode::Bool(_)) => Value::Other("a boolean"),
+            Node::Static(StaticNode::U64(number)) => Value::Whole(number),
+            Node::Static(StaticNode::I64(number)) => {
+                u64::try_from(number).map_or(Value::Below(number), Value::Whole)
+            }
+            Node::Static(StaticNode::F64(number)) => Value::Double(number),
+        }
+    }
+}
+
+// === impl Unread ===
+
+impl<E> Unread<E> {
+    pub(super) fn map<F>(self, f: impl FnOnce(E) -> F) -> Unread<F> {
+        match self {
+            Unread::Digits => Unread::Digits,
+            Unread::Fault(fault) => Unread::Fault(f(fault)),
+        }
+    }
+}
+
+impl<E> From<E> for Unread<E> {
+    fn from(fault: E) -> Self {
+        Unread::Fault(fault)
     }
 }

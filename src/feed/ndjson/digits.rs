@@ -1,0 +1,76 @@
+//! A line once more, for the digits of its numbers: where their doubles do not say what they are worth.
+//!
+//! That is rare: a number with a fraction that is a million or more, or has more than 9 places, and one that 64 bits do
+//! not hold. `serde_json` hands out values as they were written, and allocates for it.
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use super::{
+    decode::{Found, Line},
+    error::LineError,
+    values::{Unread, Value},
+};
+
+/// Names and values in their order, as they were written.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+/// Reads a line that is an object, by its digits.
+///
+/// # Errors
+/// When the line is no tick, or no JSON.
+pub(super) fn read(line: &[u8]) -> Result<Line, LineError> {
+    let malformed = |error: serde_json::Error| LineError::Syntax { what: "malformed", at: error.column() };
+    let Members(members) = serde_json::from_slice(line).map_err(malformed)?;
+    let mut found = Found::default();
+    for (name, value) in members {
+        let text = value.get();
+        let string;
+        let value = match text.as_bytes().first() {
+            Some(b'"') => {
+                string = serde_json::from_str::<String>(text).map_err(malformed)?;
+                Value::Text(&string)
+            }
+            Some(b'n') => Value::Null,
+            Some(b't' | b'f') => Value::Other("a boolean"),
+            Some(b'{') => Value::Other("an object"),
+            Some(b'[') => Value::Other("an array"),
+            _ => Value::Digits(text),
+        };
+        found.take(&name, value).map_err(|unread| match unread {
+            Unread::Fault(fault) => fault,
+            // Not where they are at hand.
+            Unread::Digits => LineError::Syntax { what: "malformed", at: 0 },
+        })?;
+    }
+    found.line()
+}
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
