@@ -8,15 +8,23 @@
 //! The inputs are made here, in a folder for temporary files, and deleted. Each figure is the best of five readings of a
 //! file that lies in the page cache. The plain readers do less: they count records, and make no ticks of them.
 
+mod inputs;
+mod plain;
+
 use std::{
     error::Error,
     fs::{self, File},
-    io::{self, BufRead, BufReader, BufWriter, Read, Write},
-    path::{Path, PathBuf},
+    io::{BufWriter, Write},
+    path::Path,
     time::Instant,
 };
 
-use tickcast::feed::recording::{Block, Compression, Header, Input, Records, Selection, Writer, open};
+use inputs::{
+    QUOTES, make_capture, make_dbn, make_gzip, make_itch, make_lean, make_own, make_plain, make_quotes,
+    make_trades, quote_row,
+};
+use plain::{capture_lines, csv_rows, dbn_records, gzip_lines, itch_messages, json_lines, nothing};
+use tickcast::feed::recording::{Block, Input, Records, Selection, open};
 
 type Failed = Box<dyn Error>;
 
@@ -36,13 +44,52 @@ const RECORDS: u64 = 500_000;
 const READINGS: u32 = 5;
 const LINE_BYTES_MAX: usize = 64 * 1024;
 
-const CASES: [Case; 7] = [
-    Case { name: "own", file: "own.ndjson", make: make_own, beside: "serde_json, a Value a line", plain: json_lines },
+const CASES: [Case; 10] = [
+    Case {
+        name: "own",
+        file: "own.ndjson",
+        make: make_own,
+        beside: "serde_json, a Value a line",
+        plain: json_lines,
+    },
     Case { name: "own, zstd", file: "own.ndjson.zst", make: make_own, beside: "–", plain: nothing },
+    Case { name: "plain CSV", file: "plain.csv", make: make_plain, beside: "csv", plain: csv_rows },
     Case { name: "Tardis quotes", file: "quotes.csv", make: make_quotes, beside: "csv", plain: csv_rows },
-    Case { name: "Tardis quotes, gzip", file: "quotes.csv.gz", make: make_gzip, beside: "flate2, lines", plain: gzip_lines },
-    Case { name: "Binance trades", file: "BTCUSDT-trades-2024-01-01.csv", make: make_trades, beside: "csv", plain: csv_rows },
-    Case { name: "ITCH 5.0", file: "S010224-v50.txt", make: make_itch, beside: "itchy", plain: itch_messages },
+    Case {
+        name: "Tardis quotes, gzip",
+        file: "quotes.csv.gz",
+        make: make_gzip,
+        beside: "flate2, lines",
+        plain: gzip_lines,
+    },
+    Case {
+        name: "Binance trades",
+        file: "BTCUSDT-trades-2024-01-01.csv",
+        make: make_trades,
+        beside: "csv",
+        plain: csv_rows,
+    },
+    Case {
+        name: "Binance capture",
+        file: "capture.txt",
+        make: make_capture,
+        beside: "serde_json, a Value a line",
+        plain: capture_lines,
+    },
+    Case {
+        name: "Lean quotes",
+        file: "20131009_ibm_quote_tick.csv",
+        make: make_lean,
+        beside: "csv",
+        plain: csv_rows,
+    },
+    Case {
+        name: "ITCH 5.0",
+        file: "S010224-v50.txt",
+        make: make_itch,
+        beside: "itchy",
+        plain: itch_messages,
+    },
     Case { name: "DBN mbp-1", file: "mbp-1.dbn", make: make_dbn, beside: "dbn", plain: dbn_records },
 ];
 
@@ -67,7 +114,11 @@ fn compare(folder: &Path) -> Result<(), Failed> {
         (case.make)(&path)?;
         let megabytes = fs::metadata(&path)?.len() as f64 / 1e6;
         let ours = best(tickcast, &path)?;
-        let plain = if case.beside == "–" { "–".to_owned() } else { format!("{:.2} M", best(case.plain, &path)? / 1e6) };
+        let plain = if case.beside == "–" {
+            "–".to_owned()
+        } else {
+            format!("{:.2} M", best(case.plain, &path)? / 1e6)
+        };
         println!("| {} | {megabytes:.0} | {:.2} M | {} | {plain} |", case.name, ours / 1e6, case.beside);
         fs::remove_file(path)?;
     }
@@ -97,176 +148,6 @@ fn tickcast(path: &Path) -> Result<u64, Failed> {
     }
     Ok(count)
 }
-
-// === plain readers ===
-
-fn nothing(_: &Path) -> Result<u64, Failed> {
-    Ok(0)
-}
-
-fn json_lines(path: &Path) -> Result<u64, Failed> {
-    let mut count = 0;
-    for line in BufReader::new(File::open(path)?).lines() {
-        let _: serde_json::Value = serde_json::from_str(&line?)?;
-        count += 1;
-    }
-    Ok(count)
-}
-
-fn csv_rows(path: &Path) -> Result<u64, Failed> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_path(path)?;
-    let (mut row, mut count) = (csv::ByteRecord::new(), 0);
-    while reader.read_byte_record(&mut row)? {
-        count += 1;
-    }
-    Ok(count)
-}
-
-fn gzip_lines(path: &Path) -> Result<u64, Failed> {
-    let mut reader = BufReader::with_capacity(64 * 1024, flate2::read::MultiGzDecoder::new(File::open(path)?));
-    let (mut line, mut count) = (Vec::new(), 0);
-    while reader.read_until(b'\n', &mut line)? > 0 {
-        count += 1;
-        line.clear();
-    }
-    Ok(count)
-}
-
-fn itch_messages(path: &Path) -> Result<u64, Failed> {
-    let mut count = 0;
-    for message in itchy::MessageStream::from_reader(BufReader::new(File::open(path)?)) {
-        message?;
-        count += 1;
-    }
-    Ok(count)
-}
-
-fn dbn_records(path: &Path) -> Result<u64, Failed> {
-    use dbn::decode::{DbnDecoder, DecodeRecordRef};
-    let mut decoder = DbnDecoder::from_file(path)?;
-    let mut count = 0;
-    while decoder.decode_record_ref()?.is_some() {
-        count += 1;
-    }
-    Ok(count)
-}
-
-// === inputs ===
-
-fn quote_row(index: u64, out: &mut impl Write) -> io::Result<()> {
-    let time = 1_583_020_800_000_000 + index * 100;
-    let price = 8_538_000 + index % 997;
-    writeln!(
-        out,
-        "bitmex,XBTUSD,{time},{},{},{}.{:03},{}.{:03},{}",
-        time + 120_000,
-        21_195 + index % 89,
-        price / 1_000,
-        price % 1_000,
-        (price - 5) / 1_000,
-        (price - 5) % 1_000,
-        208 + index % 71
-    )
-}
-
-const QUOTES: &str = "exchange,symbol,timestamp,local_timestamp,ask_amount,ask_price,bid_price,bid_amount\n";
-
-fn make_quotes(path: &Path) -> Result<(), Failed> {
-    let mut out = BufWriter::new(File::create(path)?);
-    out.write_all(QUOTES.as_bytes())?;
-    (0..RECORDS).try_for_each(|index| quote_row(index, &mut out))?;
-    Ok(out.flush()?)
-}
-
-fn make_gzip(path: &Path) -> Result<(), Failed> {
-    let plain = path.with_extension("");
-    make_quotes(&plain)?;
-    let mut out = flate2::write::GzEncoder::new(File::create(path)?, flate2::Compression::default());
-    io::copy(&mut File::open(&plain)?, &mut out)?;
-    out.finish()?;
-    Ok(fs::remove_file(plain)?)
-}
-
-/// From the same quotes.
-fn make_own(path: &Path) -> Result<(), Failed> {
-    let quotes: PathBuf = path.with_file_name("source.csv");
-    make_quotes(&quotes)?;
-    let mut recording = open(&[Input::File(quotes.clone())], &Selection::default(), LINE_BYTES_MAX)?;
-    let mut writer = Writer::new(File::create(path)?, Compression::of(path), &Header::default())?;
-    let (mut block, mut more) = (Block::default(), true);
-    while more {
-        more = recording.next_block(&mut block)?;
-        for record in block.records.drain(..) {
-            writer.write(&record.tick, record.rx)?;
-        }
-        block.clear();
-    }
-    writer.finish()?;
-    Ok(fs::remove_file(quotes)?)
-}
-
-fn make_trades(path: &Path) -> Result<(), Failed> {
-    let mut out = BufWriter::new(File::create(path)?);
-    for index in 0..RECORDS {
-        let price = 42_283_580 + index % 997;
-        writeln!(
-            out,
-            "{},{}.{:03}00000,0.{:05}000,16.91343200,{},{},True",
-            3_348_093_371 + index,
-            price / 1_000,
-            price % 1_000,
-            40 + index % 9_000,
-            1_704_067_200_016 + index / 10,
-            if index % 2 == 0 { "True" } else { "False" }
-        )?;
-    }
-    Ok(out.flush()?)
-}
-
-/// Orders that are added, executed, cut and deleted, so that most messages change the top of the book.
-fn make_itch(path: &Path) -> Result<(), Failed> {
-    let mut out = BufWriter::new(File::create(path)?);
-    let mut send = |kind: u8, nanos: u64, body: &[u8]| -> io::Result<()> {
-        out.write_all(&((11 + body.len()) as u16).to_be_bytes())?;
-        out.write_all(&[kind, 0, 1, 0, 0])?;
-        out.write_all(&nanos.to_be_bytes()[2..])?;
-        out.write_all(body)
-    };
-    for index in 0..RECORDS / 4 + 1 {
-        let (reference, nanos) = (index.to_be_bytes(), 34_200_000_000_000 + index * 1_000);
-        let mut add = reference.to_vec();
-        add.push(if index % 2 == 0 { b'B' } else { b'S' });
-        add.extend_from_slice(&100u32.to_be_bytes());
-        add.extend_from_slice(b"IBM     ");
-        let price = if index % 2 == 0 { 1_853_400 + index % 40 } else { 1_854_400 - index % 40 };
-        add.extend_from_slice(&(price as u32).to_be_bytes());
-        send(b'A', nanos, &add)?;
-        let mut part = reference.to_vec();
-        part.extend_from_slice(&30u32.to_be_bytes());
-        send(b'X', nanos + 1, &part)?;
-        part.extend_from_slice(&index.to_be_bytes());
-        send(b'E', nanos + 2, &part)?;
-        send(b'D', nanos + 3, &reference)?;
-    }
-    Ok(out.flush()?)
-}
-
-/// The sample's metadata and its first record over and over.
-fn make_dbn(path: &Path) -> Result<(), Failed> {
-    const RECORD_BYTES: usize = 80;
-    let mut sample = Vec::new();
-    let from = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/formats/mbp-1.dbn");
-    File::open(from)?.read_to_end(&mut sample)?;
-    let records = sample.len() - 4 * RECORD_BYTES;
-    let mut out = BufWriter::new(File::create(path)?);
-    out.write_all(&sample[..records])?;
-    for _ in 0..RECORDS {
-        out.write_all(&sample[records..records + RECORD_BYTES])?;
-    }
-    Ok(out.flush()?)
-}
-
-// === memory ===
 
 /// Streams a file of so many gigabytes, and tells the most memory that this process ever had.
 fn memory(folder: &Path, gigabytes: u64) -> Result<(), Failed> {

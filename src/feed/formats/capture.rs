@@ -32,8 +32,9 @@ pub struct Capture {
 
 #[derive(Deserialize)]
 struct Frame<'a> {
-    #[serde(borrow)]
-    stream: Option<Cow<'a, str>>,
+    /// Empty, when there is none; within an [`Option`] it would be copied.
+    #[serde(borrow, default)]
+    stream: Cow<'a, str>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
 }
@@ -134,8 +135,8 @@ fn make(line: &[u8]) -> Result<Made, Fault> {
         }
         Err(error) => return Err(json_fault(&error)),
     };
-    let (Some(stream), Some(data)) = (frame.stream, frame.data) else { return Ok(Made::Nothing) };
-    let kind = stream.split_once('@').map_or("", |(_, kind)| kind);
+    let Some(data) = frame.data else { return Ok(Made::Nothing) };
+    let kind = frame.stream.split_once('@').map_or("", |(_, kind)| kind);
     let tick = match kind {
         "bookTicker" => quote(&parse(data)?),
         "trade" | "aggTrade" => trade(&parse(data)?),
