@@ -1,38 +1,76 @@
 //! Law 9 over real threads and sockets: with the market's clock the replay's, a client in mode `every` is sent the same
-//! bytes whatever the speed and however many shards there are.
+//! bytes whatever the speed and however many shards there are; held in the hand, also those that come by the clock.
 
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{json, value::RawValue};
 use tokio::net::TcpStream;
-use tokio_tungstenite::{client_async, tungstenite::Message as Frame};
+use tokio_tungstenite::{
+    WebSocketStream, client_async,
+    tungstenite::{Message as Frame, protocol::frame::coding::CloseCode},
+};
 
-use super::recording;
-use crate::harness::{Server, within};
+use super::{FIRST, recording, step, tell};
+use crate::harness::{Message, Server, within};
 
-/// What one client is sent of the market until it is over: how many messages, and all their bytes.
-async fn transcript(server: &Server, query: &str) -> (usize, String) {
+/// What one client is sent until the market is over.
+#[derive(PartialEq, Eq)]
+struct Transcript {
+    /// How many messages of the market, and all their bytes.
+    count: usize,
+    market: String,
+    /// The answer to what it asked for, and the end.
+    around: Vec<String>,
+}
+
+/// What the promise is about, and what it is not about. A message that is in neither list fails the test.
+const MARKET: [&str; 3] = ["snapshot", "update", "gap"];
+const AROUND: [&str; 2] = ["subscribed", "end"];
+/// `welcome` names the session and the epoch; the others come by the world's clock.
+const FREE: [&str; 3] = ["welcome", "status", "heartbeat"];
+
+async fn connect(server: &Server, query: &str) -> WebSocketStream<TcpStream> {
     let stream = TcpStream::connect(server.address).await.expect("a listening server");
     let url = format!("ws://{}/v1/stream?{query}", server.address);
-    let (mut ws, _) = within("a handshake", client_async(url, stream)).await.expect("an upgrade");
-    let (mut messages, mut bytes) = (0, String::new());
+    within("a handshake", client_async(url, stream)).await.expect("an upgrade").0
+}
+
+/// The next frame's messages, each with its bytes; `None` at the end of a market.
+async fn next(ws: &mut WebSocketStream<TcpStream>) -> Option<Vec<(String, String)>> {
     loop {
         match within("a frame", ws.next()).await {
+            // Where frames end is free; what is in them is not.
             Some(Ok(Frame::Text(text))) => {
-                let kind = ["snapshot", "update", "gap"];
-                // Where frames end is free; what is in them is not.
-                if kind.iter().any(|kind| text.starts_with(&format!("[{{\"type\":\"{kind}\""))) {
-                    bytes.push_str(&text[1..text.len() - 1]);
-                    bytes.push(',');
-                    messages += text.matches("{\"type\":").count();
-                }
+                let raw: Vec<&RawValue> = serde_json::from_str(&text).expect("an array of messages");
+                let kinds = Message::of_frame(&text).into_iter().map(|message| message.kind());
+                return Some(kinds.zip(raw.into_iter().map(|raw| raw.get().to_owned())).collect());
             }
             Some(Ok(Frame::Close(frame))) => {
-                assert_eq!(frame.map(|frame| frame.code.into()), Some(1000_u16));
-                return (messages, bytes);
+                assert_eq!(frame.map(|frame| frame.code), Some(CloseCode::Normal));
+                return None;
             }
             Some(Ok(_)) => {}
             other => panic!("the stream broke off: {other:?}"),
         }
     }
+}
+
+async fn transcript(server: &Server, query: &str) -> Transcript {
+    let mut ws = connect(server, query).await;
+    let mut all = Transcript { count: 0, market: String::new(), around: Vec::new() };
+    while let Some(messages) = next(&mut ws).await {
+        for (kind, bytes) in messages {
+            if MARKET.contains(&kind.as_str()) {
+                all.market.push_str(&bytes);
+                all.market.push('\n');
+                all.count += 1;
+            } else if AROUND.contains(&kind.as_str()) {
+                all.around.push(bytes);
+            } else {
+                assert!(FREE.contains(&kind.as_str()), "is this in the promise? {bytes}");
+            }
+        }
+    }
+    all
 }
 
 #[tokio::test]
@@ -48,20 +86,56 @@ async fn every_speed_and_number_of_shards_gives_the_same_bytes() {
                 transcript(&server, "symbols=B,A&mode=every"),
                 transcript(&server, "symbols=*&mode=every&fields=bid,volume"),
             );
-            assert_eq!(all.0, 700, "speed {speed}, {shards} shards");
-            assert!(all == named, "a pattern, and names; speed {speed}, {shards} shards");
-            transcripts.push((speed, shards, all, bids));
+            assert_eq!(all.count, 700, "speed {speed}, {shards} shards");
+            assert_eq!(all.around.len(), 2, "{:?}", all.around);
+            assert!(all.market == named.market, "a pattern, and names; speed {speed}, {shards} shards");
+            transcripts.push((speed, shards, [all, named, bids]));
         }
     }
     for pair in transcripts.windows(2) {
-        let [(speed, shards, all, bids), (other_speed, other_shards, other_all, other_bids)] = pair else {
+        let [(speed, shards, all), (other_speed, other_shards, other)] = pair else {
             unreachable!("windows of two")
         };
-        assert!(
-            all == other_all && bids == other_bids,
-            "speed {speed}, {shards} shards; speed {other_speed}, {other_shards} shards"
-        );
+        assert!(all == other, "speed {speed}, {shards} shards; speed {other_speed}, {other_shards} shards");
     }
+}
+
+/// Everything up to the first message of a kind.
+async fn until(ws: &mut WebSocketStream<TcpStream>, kind: &str, all: &mut Vec<String>) {
+    loop {
+        let messages = next(ws).await.expect("the market is not over");
+        let found = messages.iter().any(|(found, _)| found == kind);
+        all.extend(messages.into_iter().filter(|(kind, _)| kind != "welcome").map(|(_, bytes)| bytes));
+        if found {
+            return;
+        }
+    }
+}
+
+/// The market's time stands still between two steps, so that what comes by the clock comes at a time that is given.
+#[tokio::test]
+async fn held_in_the_hand_states_heartbeats_and_pongs_are_the_same_bytes() {
+    let path = recording("held.ndjson", 40, 1_000_000);
+    let mut transcripts = Vec::new();
+    for shards in ["1", "2"] {
+        let source = format!("replay:{}?start=paused&clock=replay", path.display());
+        let limited = Server::with().limit("heartbeat_ms", 3_000).limit("stale_ms", 9_000);
+        let server = limited.feed(&source).args(&["--shards", shards]).start().await;
+        let mut ws = connect(&server, "symbols=A&mode=every").await;
+        let mut all = Vec::new();
+        until(&mut ws, "subscribed", &mut all).await;
+        // A; 5 s without a word of it; 6 more, and it is stale; it comes again.
+        for (second, comes) in [(0, "update"), (5, "heartbeat"), (11, "status"), (12, "update")] {
+            tell(&server, json!({"op": "seek", "to": FIRST + second * 1_000_000})).await;
+            step(&server, 1).await;
+            until(&mut ws, comes, &mut all).await;
+        }
+        ws.send(Frame::text(r#"{"op":"ping","id":1}"#)).await.expect("an open socket");
+        until(&mut ws, "pong", &mut all).await;
+        transcripts.push(all);
+    }
+    assert_eq!(transcripts[0], transcripts[1]);
+    assert_eq!(transcripts[0].len(), 7, "{:#?}", transcripts[0]);
 }
 
 #[tokio::test]
@@ -73,6 +147,6 @@ async fn another_market_has_another_transcript() {
         let server = Server::with().feed(&source).start().await;
         transcripts.push(transcript(&server, "symbols=*&mode=every").await);
     }
-    assert_eq!((transcripts[0].0, transcripts[1].0), (50, 50));
-    assert!(transcripts[0].1 != transcripts[1].1, "the times of ticks are in it");
+    assert_eq!((transcripts[0].count, transcripts[1].count), (50, 50));
+    assert!(transcripts[0].market != transcripts[1].market, "the times of ticks are in it");
 }
