@@ -6,11 +6,13 @@
 use std::{
     io::{self, Write},
     process::ExitCode,
+    thread,
 };
 
 use tokio::{
     runtime::{Builder, Runtime},
     signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
 };
 
 use crate::{
@@ -27,6 +29,8 @@ pub enum ServeError {
     Feed(#[from] SourceError),
     #[error("signals cannot be awaited")]
     Signals(#[source] io::Error),
+    #[error("the service cannot be started beside its signals")]
+    Thread(#[source] io::Error),
     #[error(transparent)]
     Start(#[from] StartError),
 }
@@ -57,11 +61,18 @@ pub fn run(args: &SettingsArgs) -> ExitCode {
 }
 
 fn serve(config: Config) -> Result<(), ServeError> {
-    let ends = Ends::awaited().map_err(ServeError::Signals)?;
+    let mut ends = Ends::awaited().map_err(ServeError::Signals)?;
     let files = open_files::raise();
     let enough_files = open_files::check(&config, files);
     open_files::make_room(&config, files);
-    let service = Service::start(setup(config)?)?;
+    let setup = setup(config)?;
+    let service = match ends.or(move || Service::start(setup)).map_err(ServeError::Thread)? {
+        Ok(started) => started?,
+        Err(signal) => {
+            tracing::info!(signal, "asked to end before a feed was open");
+            return Ok(());
+        }
+    };
     announce(&service);
     if let Err(too_few) = enough_files {
         tracing::warn!("{too_few}");
@@ -107,11 +118,30 @@ impl Ends {
     /// Waits for the first of them, and names it. Dropping the other wait loses nothing: one signal is enough.
     fn first(self) -> &'static str {
         let Ends { runtime, mut terminate, mut interrupt } = self;
+        runtime.block_on(first(&mut terminate, &mut interrupt))
+    }
+
+    /// What `begin` comes to, or the name of the signal that came first. It has a thread of its own, which is left behind
+    /// then: a recording may be a pipe that nobody writes to, and opening that waits.
+    fn or<T: Send + 'static>(
+        &mut self,
+        begin: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<Result<T, &'static str>> {
+        let (done, begun) = oneshot::channel();
+        thread::Builder::new().name("start".to_owned()).spawn(move || drop(done.send(begin())))?;
+        let Ends { runtime, terminate, interrupt } = self;
         runtime.block_on(async {
             tokio::select! {
-                _ = terminate.recv() => "SIGTERM",
-                _ = interrupt.recv() => "SIGINT",
+                begun = begun => begun.map(Ok).map_err(io::Error::other),
+                signal = first(terminate, interrupt) => Ok(Err(signal)),
             }
         })
+    }
+}
+
+async fn first(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str {
+    tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
     }
 }

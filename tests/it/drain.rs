@@ -1,6 +1,14 @@
 //! SIGTERM and SIGINT: everybody is told, what is dirty is flushed, the process ends with 0.
 
-use crate::harness::{Client, Market, Server, Subscription, bids};
+use std::{
+    fs::{self, OpenOptions},
+    future,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    process::Command,
+};
+
+use crate::harness::{Client, Market, Server, Subscription, bids, eventually};
 
 #[tokio::test]
 async fn fifty_clients_get_drain_and_1001_and_the_process_ends_with_0() {
@@ -87,5 +95,24 @@ async fn a_slow_reader_gets_its_last_records_within_the_deadline() {
     server.signal("TERM");
     assert_eq!(client.closed().await, Some(1001));
     market.check(&client.store);
+    assert_eq!(server.exited().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_feed_that_cannot_be_opened_yet_does_not_hold_up_the_end() {
+    let pipe = Path::new(env!("CARGO_TARGET_TMPDIR")).join("a-pipe-that-nobody-writes-to");
+    let _ = fs::remove_file(&pipe);
+    assert!(Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()));
+    let mut server = Server::with().feed(&format!("replay:{}", pipe.display())).begin();
+    // A pipe is opened for writing without waiting once somebody reads it: the signals are awaited by then.
+    let mut options = OpenOptions::new();
+    options.write(true).custom_flags(libc::O_NONBLOCK);
+    let mut writer = None;
+    eventually("the feed to be opened", || {
+        writer = options.open(&pipe).ok();
+        future::ready(writer.is_some())
+    })
+    .await;
+    server.signal("TERM");
     assert_eq!(server.exited().await.code(), Some(0));
 }

@@ -33,17 +33,17 @@ pub enum RecordError {
     Dismissed(#[from] Dismissed),
     #[error(transparent)]
     NoMessage(#[from] NoMessage),
-    #[error("the feed cannot be used: {0}")]
+    #[error("the feed cannot be used")]
     Source(#[from] SourceError),
     #[error("the feed broke off")]
     Feed(#[source] FeedError),
     #[error("`push` brings ticks by HTTP, and there is no server here; record the server instead")]
     Push,
-    #[error("cannot write {path}: {source}")]
+    #[error("cannot write {path}")]
     Output { path: String, source: io::Error },
-    #[error("cannot write: {0}")]
+    #[error("cannot write")]
     Write(#[from] io::Error),
-    #[error("no event loop: {0}")]
+    #[error("no event loop")]
     Runtime(#[source] io::Error),
 }
 

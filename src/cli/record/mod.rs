@@ -113,9 +113,13 @@ fn record(args: &RecordArgs) -> Result<(), RecordError> {
         let mut recorder = Recorder::new(&args.url, &args.symbols, &mut files);
         let recorded = runtime.block_on(recorder.run(until(args.duration)));
         let summary = recorder.summary();
-        files.finish().map_err(output)?;
+        let finished = files.finish();
         say(&files, &summary);
-        return recorded;
+        recorded.map_err(|error| match error {
+            RecordError::Write(source) => output(source),
+            other => other,
+        })?;
+        return finished.map_err(output);
     };
     let feed = match source.open(&limits::DEFAULT)? {
         Opened::Feed(feed) => feed,
@@ -124,12 +128,13 @@ fn record(args: &RecordArgs) -> Result<(), RecordError> {
     let files = Arc::new(Mutex::new(files));
     let ended = runtime.block_on(follow(feed, &files, args.duration))?;
     let mut files = lock(&files);
-    files.finish().map_err(output)?;
+    let finished = files.finish();
     say(&files, &format!("{} rejected", ended.rejected));
-    match ended.failed {
-        Some(error) => Err(output(error)),
-        None => Ok(ended.played?),
+    if let Some(error) = ended.failed {
+        return Err(output(error));
     }
+    ended.played?;
+    finished.map_err(output)
 }
 
 /// Runs a feed on a thread of its own, and makes readable what it has sent, also when it is quiet.

@@ -83,14 +83,15 @@ impl Decoder {
         let written = memchr(b'\\', line).map(|_| line.to_vec());
         let mut tape = mem::replace(&mut self.tape, Tape(Vec::new())).reset();
         let parsed = simd_json::fill_tape(line, &mut self.buffers, &mut tape);
+        let mut found = Found::default();
         let (read, fault) = match parsed {
-            Ok(()) => (read_tape(&tape.0), None),
+            Ok(()) => (found.read(&tape.0), None),
             Err(error) if is_of_number(&error) => (Err(Unread::Digits), Some(error)),
             Err(error) => (Err(Unread::Fault(error.into())), None),
         };
         self.tape = tape.reset();
         match read {
-            Ok(line) => Ok(line),
+            Ok(()) => found.line(),
             Err(Unread::Fault(fault)) => Err(fault),
             Err(Unread::Digits) => {
                 digits::read(written.as_deref().unwrap_or(line)).map_err(|error| match (error, fault) {
@@ -101,20 +102,6 @@ impl Decoder {
             }
         }
     }
-}
-
-fn read_tape(tape: &[Node<'_>]) -> Result<Line, Unread<LineError>> {
-    let Some((&Node::Object { .. }, mut rest)) = tape.split_first() else {
-        let found = tape.first().map_or("nothing", |node| Value::from(node).kind());
-        return Err(LineError::NotAnObject { found }.into());
-    };
-    let mut found = Found::default();
-    // A nested value ends the line with an error, so what is left always stands at a name.
-    while let [Node::String(name), value, after @ ..] = rest {
-        found.take(name, value.into())?;
-        rest = after;
-    }
-    Ok(found.line()?)
 }
 
 // === impl Key ===
@@ -158,6 +145,20 @@ const _: () =
 // === impl Found ===
 
 impl Found {
+    /// Takes all names and values of an object.
+    fn read(&mut self, tape: &[Node<'_>]) -> Result<(), Unread<LineError>> {
+        let Some((&Node::Object { .. }, mut rest)) = tape.split_first() else {
+            let found = tape.first().map_or("nothing", |node| Value::from(node).kind());
+            return Err(LineError::NotAnObject { found }.into());
+        };
+        // A nested value ends the line with an error, so what is left always stands at a name.
+        while let [Node::String(name), value, after @ ..] = rest {
+            self.take(name, value.into())?;
+            rest = after;
+        }
+        Ok(())
+    }
+
     /// Takes one name with its value.
     /// Takes one name with its value.
     pub(super) fn take(&mut self, name: &str, value: Value<'_>) -> Result<(), Unread<LineError>> {

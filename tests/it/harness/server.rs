@@ -58,6 +58,22 @@ impl Builder {
     }
 
     pub async fn start(self) -> Server {
+        let (mut server, announced) = self.spawn();
+        server.announcement = tokio::task::spawn_blocking(move || announced.recv_timeout(DEADLINE))
+            .await
+            .expect("a waiting thread")
+            .unwrap_or_else(|_| panic!("the server announced no address:\n{}", server.log()));
+        server.address = address_in(&server.announcement);
+        server
+    }
+
+    /// Starts it, and does not wait until it serves.
+    pub fn begin(self) -> Server {
+        self.spawn().0
+    }
+
+    /// The server, and its first line of output, once that is there.
+    fn spawn(self) -> (Server, mpsc::Receiver<String>) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tickcast"));
         command.args(["serve", "--listen", "127.0.0.1:0"]).args(&self.args);
         let feeds = if self.feeds.is_empty() { vec!["push".to_owned()] } else { self.feeds };
@@ -85,13 +101,7 @@ impl Builder {
         let stdin = child.stdin.take();
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         // From here on the drop ends the child, whatever happens.
-        let mut server = Server { address, announcement: String::new(), child, stdin, log };
-        server.announcement = tokio::task::spawn_blocking(move || announced.recv_timeout(DEADLINE))
-            .await
-            .expect("a waiting thread")
-            .unwrap_or_else(|_| panic!("the server announced no address:\n{}", server.log()));
-        server.address = address_in(&server.announcement);
-        server
+        (Server { address, announcement: String::new(), child, stdin, log }, announced)
     }
 }
 
