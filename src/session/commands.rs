@@ -110,7 +110,7 @@ impl Core {
                 let resume = resume_of(symbol, &shared.epoch);
                 match self.fanout.subscribe(key, symbol, spec, resume, now, &*shared.ingest) {
                     Ok(subscribed) => {
-                        note_state(symbol, subscribed, told);
+                        note_state(symbol, subscribed, resume.is_some(), told);
                         Entry::new(symbol.as_str(), status(subscribed.outcome))
                     }
                     Err(TooMany) => self.too_many(symbol.as_str()),
@@ -141,7 +141,7 @@ impl Core {
                     if let Ok(subscribed) =
                         self.fanout.subscribe(key, symbol, spec, resume, now, &*shared.ingest)
                     {
-                        note_state(symbol, subscribed, told);
+                        note_state(symbol, subscribed, resume.is_some(), told);
                     }
                 }
                 let status = if matching.is_empty() { Status::Pending } else { Status::Ok };
@@ -219,8 +219,15 @@ impl Core {
     }
 }
 
-fn note_state(symbol: &Symbol, subscribed: Subscribed, told: &mut Vec<(Symbol, State)>) {
-    if matches!(subscribed.state, State::Stale | State::Halted | State::Closed) {
+/// Who begins anew takes a symbol for live unless told otherwise. Who comes back was told something before the
+/// connection ended, which may be so no longer: it is told the state whatever it is.
+fn note_state(symbol: &Symbol, subscribed: Subscribed, comes_back: bool, told: &mut Vec<(Symbol, State)>) {
+    let is_news = match subscribed.state {
+        State::Stale | State::Halted | State::Closed => true,
+        State::Live => comes_back,
+        State::Pending => false,
+    };
+    if is_news {
         told.push((symbol.clone(), subscribed.state));
     }
 }

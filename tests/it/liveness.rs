@@ -78,6 +78,36 @@ async fn who_subscribes_to_a_stale_symbol_is_told_so() {
     client.until_seq("A", 1).await;
 }
 
+/// A client that keeps what it was told shows STALE on a live price for ever, unless it is told otherwise.
+#[tokio::test]
+async fn who_comes_back_is_told_the_state_whatever_it_is() {
+    let server = Server::with().limit("stale_ms", 2_000).start().await;
+    server.publish(&bids("A", [1])).await;
+    server.until_metrics("a stale topic", |metrics| metrics.sum("tickcast_topics_stale") == 1).await;
+    let mut client = Client::open(&server).await;
+    let epoch = client.epoch();
+    client.subscribe_as("ok", Subscription::to(["A"])).await;
+    client.until("stale", state_of("A", "stale")).await;
+    client.until_seq("A", 1).await;
+    drop(client);
+    for (epoch, last, status) in [(&*epoch, 1, "resumed"), (&*epoch, 2, "resumed"), ("another", 2, "gap")] {
+        // Exactly at the head, one tick behind it, and with nothing to go on from.
+        server.publish(&bids("A", [2])).await;
+        let mut client = Client::open(&server).await;
+        client.subscribe_as(status, Subscription::to(["A"]).resume(epoch, &[("A", last)])).await;
+        client.until("live", state_of("A", "live")).await;
+    }
+    // By a pattern, too. Who begins anew takes a symbol for live, and is told nothing.
+    let mut client = Client::open(&server).await;
+    client.subscribe_as("ok", Subscription::to(["A*"]).resume(&epoch, &[("A", 4)])).await;
+    client.until("live", state_of("A", "live")).await;
+    let mut client = Client::open(&server).await;
+    client.subscribe_as("ok", Subscription::to(["A"])).await;
+    client.until_seq("A", 4).await;
+    client.ping().await;
+    assert!(client.store.statuses.is_empty(), "{:?}", client.store.statuses);
+}
+
 #[tokio::test]
 async fn staleness_is_each_symbols_own() {
     let server = Server::with().limit("stale_ms", 2_000).start().await;
