@@ -9,7 +9,7 @@
 //! Pure: no tokio, no clock, no I/O; times are handed in, history is read through [`Store`](crate::topic::Store). One
 //! shard owns one [`Fanout`]; nothing in it is shared.
 //!
-//! Invariants (held by `model.rs` against a naive model):
+//! Invariants (held by `model/` against a naive model):
 //! - for each subscription seqs only rise and `seq == previous seq + n`, or a gap says what is missing;
 //! - [`Accounts::residual`] is 0 between any two calls;
 //! - a session's memory depends on its subscriptions alone;

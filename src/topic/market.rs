@@ -1,7 +1,7 @@
 //! All topics, and the one place where a tick gets its seq.
 //!
-//! Pure: no lock, no clock, no I/O. `service` keeps it behind a lock that ingest takes once for each batch, and that
-//! nobody holds for longer than a copy of a few records.
+//! Pure: no lock, no clock, no I/O. [`Ingest`](super::Ingest) keeps it behind the one lock, which a feed takes once for each
+//! batch, and others for bounded copies.
 
 use std::collections::HashMap;
 

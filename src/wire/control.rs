@@ -19,7 +19,7 @@ pub enum Id {
     Number(i64),
 }
 
-/// The limits that a client may want to know.
+/// The limits that docs/PROTOCOL.md names: a client is told what it is held to.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct ShownLimits {
     pub subscriptions: usize,
@@ -30,6 +30,14 @@ pub struct ShownLimits {
     pub frame_bytes: usize,
     pub interval_ms: u64,
     pub ring_ticks: usize,
+    pub stale_ms: u64,
+    pub unsent_bytes: usize,
+    pub control_bytes: usize,
+    pub line_bytes: usize,
+    pub handshake_ms: u64,
+    pub pong_ms: u64,
+    pub progress_ms: u64,
+    pub close_grace_ms: u64,
 }
 
 /// What became of one symbol or glob of a command.
@@ -173,6 +181,14 @@ impl<'a> Control<'a> {
                 frame_bytes: limits.frame_bytes,
                 interval_ms: millis(limits.interval),
                 ring_ticks: limits.ring_ticks,
+                stale_ms: millis(limits.stale),
+                unsent_bytes: limits.unsent_bytes,
+                control_bytes: limits.control_bytes,
+                line_bytes: limits.line_bytes,
+                handshake_ms: millis(limits.handshake),
+                pong_ms: millis(limits.pong),
+                progress_ms: millis(limits.progress),
+                close_grace_ms: millis(limits.close_grace),
             },
         }
     }

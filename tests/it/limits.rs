@@ -1,4 +1,4 @@
-//! The limits of DESIGN section 9: what is over one is refused or cut, by name, and nobody else notices.
+//! The limits that docs/CONFIGURATION.md lists: what is over one is refused or cut, by name, and nobody else notices.
 
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message as Frame;

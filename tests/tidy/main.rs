@@ -2,8 +2,10 @@
 //!
 //! What is compared is the text of files in this directory and tables of the library; nothing is run.
 
+mod laws;
 mod pages;
 mod protocol;
+mod references;
 mod source;
 
 use std::{

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use tickcast::{
+    config::Key,
     fanout::{Emit, GapReason, LocalId},
     feed::ndjson::Decoder,
     limits::Limits,
@@ -277,6 +278,21 @@ fn every_field_of_a_record_is_named() {
     let page = page();
     let names: Vec<String> = Field::ALL.iter().map(|field| format!("`{}`", field.name())).collect();
     assert!(page.contains(&names.join(", ")), "{names:?}");
+}
+
+#[test]
+fn every_limit_that_is_named_is_in_the_welcome() {
+    let page = page();
+    let welcome: Value =
+        serde_json::from_str(&control(&Control::welcome("", "", &Limits::default()))).unwrap();
+    let shown = welcome[0]["limits"].as_object().unwrap();
+    let named = page.split("`limits.").skip(1).map(|rest| rest.split('`').next().unwrap());
+    let missing: BTreeSet<&str> = named.filter(|name| !shown.contains_key(*name)).collect();
+    assert!(missing.is_empty(), "these want a place in ShownLimits (src/wire/control.rs): {missing:?}");
+    for (key, value) in shown {
+        let is_key = Key::find(&format!("limits.{key}")).is_some();
+        assert!(is_key && value.is_u64(), "limits.{key} is no key of the configuration");
+    }
 }
 
 #[test]

@@ -194,9 +194,9 @@ impl Law {
         match self {
             Law::Contract => "the wire contract",
             Law::LatestWins => "law 3, latest wins",
-            Law::SeqsRise => "law 4, seqs rise",
+            Law::SeqsRise => "law 4, seqs only rise",
             Law::Conservation => "law 5, conservation",
-            Law::OwnDataOnly => "law 7, own data only",
+            Law::OwnDataOnly => "law 7, isolation",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A seeded market and the naive model of what every symbol's record must be after it.
 //!
-//! The model follows DESIGN alone: a tick's fields replace the record's; `last` with `last_size` is a trade, and
+//! The model follows docs/PROTOCOL.md alone: a tick's fields replace the record's; `last` with `last_size` is a trade, and
 //! `open`, `high`, `low`, `volume`, `trades` follow from all trades, exactly.
 
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde_json::{Value, value::RawValue};
 
-/// The fields of a record, as DESIGN names them.
+/// The fields of a record, as docs/PROTOCOL.md names them.
 pub const RECORD_FIELDS: [&str; 12] = [
     "bid",
     "bid_size",
