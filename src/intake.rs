@@ -68,6 +68,8 @@ pub struct FeedSink {
     pub market: MarketClock,
     /// Called when the feed has ended, or goes on after its end.
     pub ended: Arc<dyn Fn() + Send + Sync>,
+    /// It asks how far readers have come.
+    pub watches_readers: bool,
 }
 
 impl Condition {
@@ -200,6 +202,16 @@ impl Sink for FeedSink {
         (self.ended)();
     }
 
+    fn watch_readers(&mut self, watches: bool) {
+        if std::mem::replace(&mut self.watches_readers, watches) != watches {
+            self.ingest.watch_readers(watches);
+        }
+    }
+
+    fn is_taken(&mut self) -> bool {
+        self.ingest.is_taken()
+    }
+
     fn room(&mut self) -> usize {
         self.ingest.room()
     }
@@ -210,5 +222,12 @@ impl Sink for FeedSink {
 
     fn listen(&mut self, bell: &Bell) {
         self.ingest.readers.listen(bell);
+    }
+}
+
+/// A feed that has ended asks for nothing.
+impl Drop for FeedSink {
+    fn drop(&mut self) {
+        self.watch_readers(false);
     }
 }

@@ -149,6 +149,7 @@ impl Service {
             clock,
             market: market_clock.clone(),
             ended: Arc::clone(&ended),
+            watches_readers: false,
         };
         let app = Arc::new(App {
             metrics: Metrics::new()?,
@@ -198,10 +199,14 @@ impl Service {
 
     /// Whether every session has been sent what it is due of all that was taken in so far.
     pub fn is_level(&self) -> bool {
+        let as_of = self.shared.market.now();
         let asked = self.inboxes.iter().map(|inbox| {
             let (reply, answer) = std::sync::mpsc::channel();
+            let reply = move |is_level| {
+                let _ = reply.send(is_level);
+            };
             // A shard that has ended has nobody left.
-            let _ = inbox.send(ToShard::Level(reply));
+            let _ = inbox.send(ToShard::Level(as_of, Box::new(reply)));
             answer
         });
         asked.collect::<Vec<_>>().into_iter().all(|answer| answer.recv().unwrap_or(true))

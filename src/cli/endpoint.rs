@@ -173,13 +173,14 @@ impl Endpoint {
         within("a request", &self.authority, self.ask(address, request)).await
     }
 
-    /// POSTs to a path of the same server, as [`Self::get`].
+    /// POSTs to a path of the same server, as [`Self::get`], and awaits the answer for as long as it takes: the caller
+    /// knows what it has asked for.
     ///
     /// # Errors
     /// When the server cannot be reached or the status is not 200.
     pub async fn post(&self, address: SocketAddr, path: &str, body: String) -> Result<Bytes, EndpointError> {
         let request = Request::post(path).body(Full::from(body))?;
-        within("a request", &self.authority, self.ask(address, request)).await
+        self.ask(address, request).await
     }
 
     async fn ask(

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use compact_str::CompactString;
 
-use super::{Accounts, Fanout, Mode, SessionKey, core::Sub};
+use super::{
+    Accounts, Fanout, Mode, SessionKey,
+    core::{Base, LANE, Sub},
+};
 use crate::tick::{FieldSet, Nanos, State, Symbol};
 
 /// How far a session, or all of them, are behind.
@@ -62,6 +65,16 @@ impl Fanout {
     /// Whether the session has nothing to send now (what waits for an interval aside).
     pub fn is_drained(&self, session: SessionKey) -> bool {
         self.sessions.get(session.0 as usize).is_none_or(|session| session.queue.is_empty())
+    }
+
+    /// Whether the session has yet to be sent something that it was due at `as_of` or before; what is held back by an
+    /// interval is not due.
+    pub fn owes(&self, session: SessionKey, as_of: Nanos) -> bool {
+        let Some(session) = self.sessions.get(session.0 as usize) else { return false };
+        session.queue.iter().filter(|&&key| key != LANE).chain(&session.lane).any(|&key| {
+            let sub = &self.subs[key as usize];
+            sub.base != Base::None || sub.since <= as_of
+        })
     }
 
     pub fn behind(&self, session: SessionKey) -> Behind {

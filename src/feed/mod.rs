@@ -58,6 +58,15 @@ pub trait Sink: Send {
     /// How the feed stands, whenever that changes; only feeds that may be held say so.
     fn activity(&mut self, _activity: Activity) {}
 
+    /// Whether the feed is going to ask for [`Self::room`] or [`Self::is_taken`]: readers are watched only meanwhile.
+    fn watch_readers(&mut self, _watches: bool) {}
+
+    /// Whether every reader that must miss nothing was sent all that was submitted; if not, the bell
+    /// [rings](Self::listen) when that may be so.
+    fn is_taken(&mut self) -> bool {
+        true
+    }
+
     /// How many ticks more may be submitted without a reader that must miss nothing missing one; with 0 the bell
     /// [rings](Self::listen) when there may be room.
     fn room(&mut self) -> usize {

@@ -2,7 +2,7 @@
 //!
 //! What is asked is done on the feed's thread; the answer comes when it has been done.
 
-use std::{rc::Rc, sync::Arc};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{Method, Request, StatusCode, body::Incoming};
@@ -17,8 +17,11 @@ use crate::{
         replay::{Command, Control, Refusal, Span, State},
     },
     intake::FeedStatus,
-    session::shard::Shard,
+    session::shard::{Shard, ToShard},
 };
+
+/// Between two looks at what shards have sent: from the first to the longest.
+const LOOKS: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(16));
 
 /// A command is a line.
 const BODY_BYTES_MAX: usize = 4 * 1024;
@@ -58,6 +61,8 @@ enum Op {
     Step {
         #[serde(default = "one")]
         n: u64,
+        #[serde(default)]
+        wait: bool,
     },
     Seek {
         to: Value,
@@ -66,6 +71,16 @@ enum Op {
         speed: Value,
     },
     Restart {},
+    Sync {},
+}
+
+/// When a command is answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Answered {
+    /// When it has been done.
+    Done,
+    /// When every reader, besides, was sent what it is due of all that is in the market then.
+    Sent,
 }
 
 pub async fn replay(
@@ -86,12 +101,17 @@ pub async fn replay(
     } else {
         let (feed, control) = find(app, asked.feed.as_deref())?;
         let state = if request.method() == Method::POST {
-            let command = read(shard, request).await?;
+            let (command, answered) = read(shard, request).await?;
             let (reply, done) = tokio::sync::oneshot::channel();
             // Whoever asked may have gone; then nobody misses the answer.
             control.ask(command, Box::new(move |result| drop(reply.send(result))));
             let done = done.await.unwrap_or_else(|_| Err(Refusal::Gone("it did not answer".to_owned())));
-            done.map_err(|refusal| Failure::new(StatusCode::CONFLICT, "replay_ended", refusal.to_string()))?
+            let state = done
+                .map_err(|refusal| Failure::new(StatusCode::CONFLICT, "replay_ended", refusal.to_string()))?;
+            if answered == Answered::Sent {
+                until_sent(app).await;
+            }
+            state
         } else {
             control.state()
         };
@@ -99,6 +119,34 @@ pub async fn replay(
     };
     body.map(answer::json)
         .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
+}
+
+/// Waits until every session was sent what it is due of all that is in the market now. One that takes nothing is closed
+/// after `limits.progress_ms`, and waited for no longer than that.
+async fn until_sent(app: &App) {
+    let as_of = app.market.now();
+    let mut pause = LOOKS.0;
+    loop {
+        let asked = app.shards.iter().map(|shard| {
+            let (reply, answer) = tokio::sync::oneshot::channel();
+            // Whoever asked may have gone; then nobody misses the answer.
+            let reply = move |is_level| {
+                let _ = reply.send(is_level);
+            };
+            let _ = shard.send(ToShard::Level(as_of, Box::new(reply)));
+            answer
+        });
+        // All are asked before any is waited for. A shard that has ended has nobody left.
+        let mut are_level = true;
+        for answer in asked.collect::<Vec<_>>() {
+            are_level &= answer.await.unwrap_or(true);
+        }
+        if are_level {
+            return;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LOOKS.1);
+    }
 }
 
 /// The name that stands for every replay. No feed can be called so.
@@ -169,7 +217,7 @@ impl<'a> Shown<'a> {
     }
 }
 
-async fn read(shard: &Shard, request: Request<Incoming>) -> Result<Command, Failure> {
+async fn read(shard: &Shard, request: Request<Incoming>) -> Result<(Command, Answered), Failure> {
     let limit = shard.shared.limits.handshake;
     let body = Limited::new(request.into_body(), BODY_BYTES_MAX).collect();
     let body = tokio::time::timeout(limit, body)
@@ -185,7 +233,7 @@ async fn read(shard: &Shard, request: Request<Incoming>) -> Result<Command, Fail
     parse(&body.to_bytes())
 }
 
-fn parse(body: &[u8]) -> Result<Command, Failure> {
+fn parse(body: &[u8]) -> Result<(Command, Answered), Failure> {
     let op: Op = serde_json::from_slice(body).map_err(|error| {
         let message = format!("no command, such as {{\"op\":\"pause\"}}: {error}");
         Failure::bad_request("bad_body", message)
@@ -195,19 +243,30 @@ fn parse(body: &[u8]) -> Result<Command, Failure> {
     };
     // A string is taken as an option of the source is, a number as what it says.
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    match op {
-        Op::Pause {} => Ok(Command::Pause),
-        Op::Resume {} => Ok(Command::Resume),
-        Op::Restart {} => Ok(Command::Restart),
-        Op::Step { n: 0 } => Err(bad("n", &Value::from(0), "a whole number from 1")),
-        Op::Step { n } => Ok(Command::Step(n)),
+    let mut answered = Answered::Done;
+    let command = match op {
+        Op::Pause {} => Command::Pause,
+        Op::Resume {} => Command::Resume,
+        Op::Restart {} => Command::Restart,
+        Op::Sync {} => {
+            answered = Answered::Sent;
+            Command::Sync
+        }
+        Op::Step { n: 0, .. } => return Err(bad("n", &Value::from(0), "a whole number from 1")),
+        Op::Step { n, wait } => {
+            answered = if wait { Answered::Sent } else { Answered::Done };
+            Command::Step(n)
+        }
         Op::Seek { to } => {
-            parse_time(&text(&to)).map(Command::Seek).ok_or_else(|| bad("to", &to, TIME_EXPECTED))
+            let time = parse_time(&text(&to)).ok_or_else(|| bad("to", &to, TIME_EXPECTED))?;
+            Command::Seek(time)
         }
         Op::Speed { speed } => {
-            text(&speed).parse().map(Command::Speed).map_err(|()| bad("speed", &speed, Speed::EXPECTED))
+            let parsed = text(&speed).parse().map_err(|()| bad("speed", &speed, Speed::EXPECTED))?;
+            Command::Speed(parsed)
         }
-    }
+    };
+    Ok((command, answered))
 }
 
 fn one() -> u64 {
@@ -222,7 +281,7 @@ mod tests {
     #[test]
     fn commands_are_read() {
         let check = |text: &str, expected: Command| {
-            assert_eq!(parse(text.as_bytes()).ok(), Some(expected), "{text}");
+            assert_eq!(parse(text.as_bytes()).ok(), Some((expected, Answered::Done)), "{text}");
         };
         check(r#"{"op":"pause"}"#, Command::Pause);
         check(r#"{"op":"resume"}"#, Command::Resume);
@@ -234,6 +293,12 @@ mod tests {
         check(r#"{"op":"seek","to":1742904000000000}"#, Command::Seek(noon));
         check(r#"{"op":"speed","speed":10}"#, Command::Speed(Speed::Times(10.0)));
         check(r#"{"op":"speed","speed":"max"}"#, Command::Speed(Speed::Max));
+        check(r#"{"op":"step","n":3,"wait":false}"#, Command::Step(3));
+        let waits = |text: &str, expected: Command| {
+            assert_eq!(parse(text.as_bytes()).ok(), Some((expected, Answered::Sent)), "{text}");
+        };
+        waits(r#"{"op":"step","n":3,"wait":true}"#, Command::Step(3));
+        waits(r#"{"op":"sync"}"#, Command::Sync);
     }
 
     #[test]
@@ -247,6 +312,8 @@ mod tests {
             r#"{"op":"step","n":0}"#,
             r#"{"op":"step","n":-1}"#,
             r#"{"op":"step","n":1.5}"#,
+            r#"{"op":"step","n":1,"wait":1}"#,
+            r#"{"op":"sync","wait":true}"#,
             r#"{"op":"seek"}"#,
             r#"{"op":"seek","to":"noon"}"#,
             r#"{"op":"seek","to":null}"#,

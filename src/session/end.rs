@@ -5,6 +5,7 @@
 use super::{core::Core, state::Transport};
 use crate::{
     fanout::SessionKey,
+    tick::Nanos,
     topic::{Batch, handover::Handover},
     wire::{CloseReason, Control, frame},
 };
@@ -22,14 +23,14 @@ impl Core {
         }
     }
 
-    /// Whether every session has been sent what it is due of all that has come here.
-    pub fn is_level(&mut self, handover: &Handover<Batch>) -> bool {
+    /// Whether every session has been sent what it was due at this time of the market.
+    pub fn is_level(&mut self, handover: &Handover<Batch>, as_of: Nanos) -> bool {
         self.take_in(handover, self.shared.clock.now());
         let mut open = self.sessions.iter().enumerate().filter_map(|(place, session)| {
             let session = session.as_deref().filter(|session| session.is_open())?;
             Some((SessionKey(u32::try_from(place).unwrap_or(u32::MAX)), session))
         });
-        open.all(|(key, session)| self.fanout.is_drained(key) && session.waiting_bytes() == 0)
+        open.all(|(key, session)| !self.fanout.owes(key, as_of) && session.waiting_bytes() == 0)
     }
 
     /// Ends those that have been sent everything by now.

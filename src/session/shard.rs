@@ -27,6 +27,7 @@ use super::{
 use crate::{
     clock::{Clock, MarketClock},
     limits::Limits,
+    tick::Nanos,
     topic::{Batch, Ingest, handover::Handover},
 };
 
@@ -61,9 +62,12 @@ pub enum ToShard {
     Drain,
     /// Whether every feed is a replay that has ended.
     Over(bool),
-    /// Asks whether every session has been sent what it is due.
-    Level(std::sync::mpsc::Sender<bool>),
+    /// Asks whether every session has been sent what it was due at this time of the market.
+    Level(Nanos, LevelReply),
 }
+
+/// Whoever asks may be a thread that blocks or a task that does not.
+pub type LevelReply = Box<dyn FnOnce(bool) + Send>;
 
 /// A session, as `GET /debug/slow` shows it.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -186,7 +190,7 @@ impl Shard {
             ToShard::Report(reply) => drop(reply.send(self.core.borrow_mut().report())),
             ToShard::Slowest(count, reply) => drop(reply.send(self.core.borrow().slowest(count))),
             ToShard::Drain => self.core.borrow_mut().drain(),
-            ToShard::Level(reply) => drop(reply.send(self.core.borrow_mut().is_level(&self.handover))),
+            ToShard::Level(as_of, reply) => reply(self.core.borrow_mut().is_level(&self.handover, as_of)),
             ToShard::Over(over) => self.core.borrow_mut().set_over(over, &self.handover),
         }
     }

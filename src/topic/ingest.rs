@@ -102,6 +102,23 @@ impl Ingest {
         self.readers.room(order)
     }
 
+    /// Whether every reader in mode `every` was sent all that was taken in.
+    pub fn is_taken(&self) -> bool {
+        let order = self.lock().order();
+        self.readers.is_taken(order)
+    }
+
+    /// A feed begins to ask for [`Self::room`], or asks no longer.
+    pub fn watch_readers(&self, watches: bool) {
+        if watches {
+            self.readers.watch();
+            // Those that rest have noted nothing since it was asked for last.
+            self.outlets.iter().for_each(|outlet| (outlet.wake)());
+        } else {
+            self.readers.unwatch();
+        }
+    }
+
     pub fn topics(&self) -> usize {
         self.lock().len()
     }

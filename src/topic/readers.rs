@@ -1,7 +1,7 @@
 //! What readers let feeds know, so that a feed knows no session: how many clients have subscribed, and how far those have
 //! come that must miss nothing.
 //!
-//! Law 1 has one exception, for the feed that asks for it: a replay at speed `max` goes no further ahead of the slowest
+//! Law 1 has one exception, for the feed that asks for it: a replay at speed `max`, or that steps, goes no further ahead of the slowest
 //! subscription in mode `every` than [a window](Readers::room). Nothing waits here; the feed waits by itself, and is
 //! rung when there is room. Shards [note](Readers::note) their marks once a turn, and only while a feed asks.
 //!
@@ -20,8 +20,8 @@ pub struct Readers {
     clients: AtomicUsize,
     /// Of feeds that want to know when something has changed here.
     bells: Mutex<Vec<Bell>>,
-    /// A feed has asked for room.
-    watched: AtomicBool,
+    /// How many feeds ask for room.
+    watching: AtomicUsize,
     /// A feed has found none, and waits for it.
     waiting: AtomicBool,
     /// For each shard, the place among all ticks up to which everyone there was sent what must not be missed.
@@ -44,7 +44,7 @@ impl Readers {
         Readers {
             clients: AtomicUsize::new(0),
             bells: Mutex::default(),
-            watched: AtomicBool::new(false),
+            watching: AtomicUsize::new(0),
             waiting: AtomicBool::new(false),
             marks: (0..shards).map(|_| AtomicU64::new(0)).collect(),
             window: window as u64,
@@ -68,22 +68,41 @@ impl Readers {
         self.bells.lock().unwrap_or_else(PoisonError::into_inner).push(bell.clone());
     }
 
+    /// A feed begins to ask for room. The marks are old: shards must be woken to note theirs.
+    pub fn watch(&self) {
+        self.watching.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// It asks no longer.
+    pub fn unwatch(&self) {
+        self.watching.fetch_sub(1, Ordering::SeqCst);
+    }
+
     /// How many ticks more may come without anyone missing one, when `order` were taken in; 0: the bell rings when there
     /// may be room.
     pub fn room(&self, order: u64) -> usize {
-        self.watched.store(true, Ordering::Relaxed);
+        self.unless_waiting(|low_water| self.window.saturating_sub(order.saturating_sub(low_water)) as usize)
+    }
+
+    /// Whether everyone was sent all of the `order` ticks that were taken in; if not, the bell rings when that may be so.
+    pub fn is_taken(&self, order: u64) -> bool {
+        self.unless_waiting(|low_water| usize::from(low_water >= order)) > 0
+    }
+
+    /// What the marks allow; with 0 the bell rings at the next one.
+    fn unless_waiting(&self, allowed: impl Fn(u64) -> usize) -> usize {
         // First the wish, then the look: a mark that is noted in between rings.
         self.waiting.store(true, Ordering::SeqCst);
-        let room = self.window.saturating_sub(order.saturating_sub(self.low_water())) as usize;
-        if room > 0 {
+        let allowed = allowed(self.low_water());
+        if allowed > 0 {
             self.waiting.store(false, Ordering::Relaxed);
         }
-        room
+        allowed
     }
 
     /// Whether marks are asked for.
     pub fn is_watched(&self) -> bool {
-        self.watched.load(Ordering::Relaxed)
+        self.watching.load(Ordering::SeqCst) > 0
     }
 
     /// Ticks that may be held back for a subscription's interval; beyond it the interval ends early.

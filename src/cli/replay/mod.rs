@@ -63,6 +63,9 @@ enum Op {
     Step {
         #[arg(default_value_t = 1)]
         n: u64,
+        /// Until every client was sent them, too
+        #[arg(long)]
+        wait: bool,
     },
     /// Go to the first record at this time or after it
     Seek {
@@ -76,6 +79,8 @@ enum Op {
     },
     /// Go to the first record
     Restart,
+    /// Wait until every client was sent all that it is due
+    Sync,
 }
 
 /// Why it could not be done.
@@ -138,7 +143,9 @@ async fn ask(args: &ReplayArgs, address: SocketAddr) -> Result<bytes::Bytes, Rep
         }
         Some(Op::Pause) => Order::Pause,
         Some(Op::Resume) => Order::Resume,
-        Some(Op::Step { n }) => Order::Step(*n),
+        Some(Op::Step { n, wait: false }) => Order::Step(*n),
+        Some(Op::Step { n, wait: true }) => Order::StepAndWait(*n),
+        Some(Op::Sync) => Order::Sync,
         Some(Op::Seek { to }) => Order::Seek(to.clone()),
         Some(Op::Speed { speed }) => Order::Speed(speed.clone()),
         Some(Op::Restart) => Order::Restart,

@@ -8,11 +8,14 @@ pub enum Order {
     Pause,
     Resume,
     Step(u64),
+    /// A step that is answered when every reader was sent it.
+    StepAndWait(u64),
     /// A time as the server takes it: a moment in UTC, or microseconds since 1970.
     Seek(String),
     /// Times as fast as it was received, or `max`.
     Speed(String),
     Restart,
+    Sync,
 }
 
 /// The name that stands for every replay of a server.
@@ -43,7 +46,9 @@ impl Order {
             Order::Step(n) => json!({"op": "step", "n": n}),
             Order::Seek(to) => json!({"op": "seek", "to": to}),
             Order::Speed(speed) => json!({"op": "speed", "speed": speed}),
+            Order::StepAndWait(n) => json!({"op": "step", "n": n, "wait": true}),
             Order::Restart => json!({"op": "restart"}),
+            Order::Sync => json!({"op": "sync"}),
         };
         body.to_string()
     }

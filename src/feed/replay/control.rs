@@ -28,6 +28,8 @@ pub enum Command {
     Speed(Speed),
     /// Go to the first record.
     Restart,
+    /// Nothing: it is answered when its turn comes, behind the steps before it.
+    Sync,
 }
 
 /// How a replay stands.
@@ -53,7 +55,7 @@ pub struct State {
     pub round: u64,
     /// Records that were played since the start, over all rounds.
     pub records: u64,
-    /// It waits until its readers have taken more: speed `max` alone.
+    /// It waits until its readers have taken more: at speed `max`, in steps, and before it goes elsewhere.
     pub waiting_for_readers: bool,
     /// Records that were handed in later than they were due.
     pub pace_error_us: PaceError,
@@ -211,9 +213,11 @@ impl fmt::Debug for Control {
 }
 
 impl Inner {
-    /// Steps wait until those before them have been made. A command of another kind ends what is left of them.
+    /// Steps, and who asks how they went, wait until those before them have been made. A command of another kind ends what
+    /// is left of them.
     fn is_asked(&self, steps_left: u64) -> bool {
-        self.asked.iter().any(|(command, _)| steps_left == 0 || !matches!(command, Command::Step(_)))
+        let cuts = |command: &Command| !matches!(command, Command::Step(_) | Command::Sync);
+        self.asked.iter().any(|(command, _)| steps_left == 0 || cuts(command))
     }
 
     fn state(&self) -> State {

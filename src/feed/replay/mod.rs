@@ -8,6 +8,7 @@
 //! a new beginning); the same file and the same commands give the same ticks in the same order, whatever the speed.
 
 mod control;
+mod obey;
 mod options;
 mod player;
 mod span;
@@ -52,6 +53,8 @@ pub struct Replay {
     rejected: Vec<RejectReason>,
     /// Who asked for the steps that are being made.
     stepping: Option<Reply>,
+    /// A command to go elsewhere, which waits for the readers of what was played. Nothing is played meanwhile.
+    leaving: Option<(Command, Reply)>,
     ended: bool,
     waiting_for_readers: bool,
     shown: Option<Activity>,
@@ -105,6 +108,7 @@ impl Replay {
             stands,
             rejected: aside.0,
             stepping: None,
+            leaving: None,
             ended: false,
             waiting_for_readers: false,
             shown: None,
@@ -131,11 +135,12 @@ impl Replay {
             // First what it means for others, then the answer.
             self.tell(sink);
             self.answer_step();
+            sink.watch_readers(self.waits_for_readers());
             match then {
                 Then::Broken(error) => return Err(error),
                 Then::Look => {}
                 // The bell may have rung before the command that is looked at next had its turn.
-                _ if self.control.is_asked(self.player.steps()) => {}
+                _ if self.leaving.is_none() && self.control.is_asked(self.player.steps()) => {}
                 Then::At(at) => {
                     self.tape.read_ahead(sink);
                     if let Due::In(left) = self.player.due(at, sink.now()) {
@@ -152,22 +157,11 @@ impl Replay {
         Ok(())
     }
 
-    /// Carries out what was asked, in order. Behind steps at least one batch is played first, so that a command which
-    /// waits behind them finds them made.
-    fn obey_all(&mut self, sink: &mut dyn Sink) -> Result<(), FeedError> {
-        while let Some((command, reply)) = self.control.next(self.player.steps()) {
-            self.obey(command, reply, sink)?;
-            if self.player.steps() > 0 {
-                break;
-            }
-        }
-        Ok(())
-    }
-
     /// Takes what is due from the tape.
     fn gather(&mut self, now: Nanos, sink: &mut dyn Sink) -> Then {
-        // At speed `max` readers are waited for, and no other time.
-        let waits = self.player.speed() == Speed::Max;
+        if self.leaving.is_some() {
+            return Then::Readers;
+        }
         let mut room = None;
         while self.batch.len() < BATCH_TICKS_MAX {
             let at = match self.tape.peek(sink) {
@@ -187,7 +181,7 @@ impl Replay {
                 Due::In(_) => return Then::At(at),
                 Due::Held => return Then::Rest,
             };
-            if waits && self.batch.len() >= *room.get_or_insert_with(|| sink.room()) {
+            if self.waits_for_readers() && self.batch.len() >= *room.get_or_insert_with(|| sink.room()) {
                 return if self.batch.is_empty() { Then::Readers } else { Then::Look };
             }
             let paced = self.player.steps() == 0 && self.player.speed() != Speed::Max;
@@ -229,52 +223,6 @@ impl Replay {
         self.tape.complaints().refused(now, &mut self.refused);
     }
 
-    /// Carries a command out and answers it; steps are answered when they have been made.
-    fn obey(&mut self, command: Command, reply: Reply, sink: &mut dyn Sink) -> Result<(), FeedError> {
-        let now = sink.now();
-        // Whoever asked for steps learns how far they came.
-        self.player.forget_steps();
-        self.answer_step();
-        let done = match command {
-            Command::Pause => {
-                self.player.pause(now);
-                Ok(())
-            }
-            Command::Resume => {
-                self.player.resume(now);
-                Ok(())
-            }
-            Command::Speed(speed) => {
-                self.player.set_speed(speed, now);
-                self.control.forget_lateness();
-                Ok(())
-            }
-            Command::Step(count) => {
-                self.player.step(count, now);
-                self.drive(now, sink);
-                self.stepping = Some(reply);
-                return Ok(());
-            }
-            Command::Seek(to) => {
-                (self.ended, self.time) = (false, None);
-                let sought = self.tape.seek(to, self.player.position(now), self.market_time(now), sink);
-                // The answer says so when there is nothing at this time or after it.
-                sought.and_then(|()| self.tape.peek(sink)).map(|next| self.ended = next.is_none())
-            }
-            Command::Restart => {
-                (self.ended, self.time) = (false, None);
-                self.tape.restart(self.player.position(now), self.market_time(now))
-            }
-        };
-        self.drive(now, sink);
-        self.tell(sink);
-        reply(match &done {
-            Ok(()) => Ok(self.control.state()),
-            Err(error) => Err(Refusal::Failed(with_sources(error))),
-        });
-        done
-    }
-
     /// The market's time, if the replay drives it: that of what was played last, and as much later as it has gone on since.
     fn market_time(&self, now: Nanos) -> Option<Nanos> {
         let stands = self.stands?;
@@ -289,15 +237,6 @@ impl Replay {
             _ => 0.0,
         };
         sink.drive(Anchor { world: now, market, rate });
-    }
-
-    fn answer_step(&mut self) {
-        if self.player.steps() == 0
-            && let Some(reply) = self.stepping.take()
-        {
-            self.show();
-            reply(Ok(self.control.state()));
-        }
     }
 
     /// Lets others know how it stands.
@@ -375,7 +314,7 @@ impl Sink for Aside {
 impl Drop for Replay {
     fn drop(&mut self) {
         self.control.leave("the service stops");
-        if let Some(reply) = self.stepping.take() {
+        for reply in self.stepping.take().into_iter().chain(self.leaving.take().map(|(_, reply)| reply)) {
             reply(Err(Refusal::Gone("the service stops".to_owned())));
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{recording, state};
+use super::{recording, state, step, tell};
 use crate::harness::{Client, Server, Subscription, eventually};
 
 /// A server whose rings are so short that whoever is not waited for loses something.
@@ -67,4 +67,111 @@ async fn an_interval_that_the_market_waits_for_ends_early() {
     client.subscribe(Subscription::to(["A", "B"]).every().interval_ms(60_000)).await;
     assert_eq!(client.closed().await, Some(1000));
     assert_eq!((client.store.get("A").updates, client.store.gaps.len()), (20_000, 0));
+}
+
+/// A replay that is stepped, with rings so short that a step of thousands overruns whoever is not waited for.
+async fn stepped(name: &str) -> Server {
+    let path = recording(name, 40_000, 10);
+    let source = format!("replay:{}?start=paused", path.display());
+    let server = Server::with().limit("ring_ticks", 32).feed(&source);
+    server.limit("progress_ms", 600_000).limit("ping_ms", 600_000).start().await
+}
+
+#[tokio::test]
+async fn a_step_waits_for_who_must_miss_nothing() {
+    let server = stepped("stepped.ndjson").await;
+    let mut client = Client::of(&server).receive_buffer_bytes(4_096).open().await;
+    client.subscribe(Subscription::to(["A", "B"]).every()).await;
+    let stepping = step(&server, 20_000);
+    let reading = async {
+        eventually("a step that waits", async || state(&server).await["waiting_for_readers"] == json!(true))
+            .await;
+        client.until_seq("A", 10_000).await;
+        client.until_seq("B", 10_000).await;
+    };
+    let (stepped, ()) = tokio::join!(stepping, reading);
+    assert_eq!((&stepped["position"], &stepped["paused"]), (&json!(20_000), &json!(true)), "{stepped}");
+    assert!(client.store.gaps.is_empty(), "{:?}", client.store.gaps);
+    assert_eq!((client.store.get("A").updates, client.store.get("B").updates), (10_000, 10_000));
+    assert_eq!(state(&server).await["waiting_for_readers"], json!(false));
+    server.settled().await;
+}
+
+#[tokio::test]
+async fn a_seek_waits_until_readers_have_what_was_played() {
+    let server = stepped("sought.ndjson").await;
+    let mut client = Client::of(&server).receive_buffer_bytes(4_096).open().await;
+    client.subscribe(Subscription::to(["A", "B"]).every()).await;
+    for op in [json!({"op": "restart"}), json!({"op": "seek", "to": super::FIRST})] {
+        let stepping = step(&server, 40_000);
+        let going = async {
+            eventually("a step that waits", async || {
+                state(&server).await["waiting_for_readers"] == json!(true)
+            })
+            .await;
+            tell(&server, op.clone()).await
+        };
+        let both = async { tokio::join!(stepping, going) };
+        let mut both = std::pin::pin!(both);
+        // It is answered while the client reads, and cannot be before.
+        let (cut, gone) = loop {
+            tokio::select! {
+                biased;
+                answers = &mut both => break answers,
+                _ = client.next() => {}
+            }
+        };
+        assert_ne!(cut["position"], json!(40_000), "the steps ended where the command cut them: {cut}");
+        assert_eq!(gone["position"], json!(0), "{gone}");
+        let metrics = server.metrics().await;
+        assert_eq!(
+            metrics.sum("tickcast_updates_pending"),
+            0,
+            "everything was sent before it went elsewhere"
+        );
+    }
+    assert!(client.store.gaps.is_empty(), "{:?}", client.store.gaps);
+}
+
+#[tokio::test]
+async fn a_sync_is_answered_when_every_reader_was_sent_what_it_is_due() {
+    let server = stepped("sync.ndjson").await;
+    let nobody = tell(&server, json!({"op": "sync"})).await;
+    assert_eq!(nobody["position"], json!(0), "with nobody there it is answered at once: {nobody}");
+    let mut every = Client::of(&server).receive_buffer_bytes(4_096).open().await;
+    let mut latest = Client::of(&server).receive_buffer_bytes(4_096).open().await;
+    every.subscribe(Subscription::to(["A", "B"]).every()).await;
+    latest.subscribe(Subscription::to(["*"])).await;
+    let every = tokio::spawn(async move {
+        every.until_seq("A", 10_250).await;
+        (every.store.get("A").updates, every.store.gaps.len())
+    });
+    let latest = tokio::spawn(async move { latest.until_seq("A", 10_250).await });
+    for round in 1..=20 {
+        let state = if round % 2 == 0 {
+            tell(&server, json!({"op": "step", "n": 1_000, "wait": true})).await
+        } else {
+            step(&server, 1_000).await;
+            tell(&server, json!({"op": "sync"})).await
+        };
+        assert_eq!(state["position"], json!(1_000 * round), "{state}");
+        assert_eq!(server.metrics().await.sum("tickcast_updates_pending"), 0, "round {round}");
+    }
+    // Steps behind which a sync was asked are made before it is answered.
+    let (stepped, synced) = tokio::join!(step(&server, 500), tell(&server, json!({"op": "sync"})));
+    assert!(synced["position"] == stepped["position"] || synced["position"] == json!(20_000), "{synced}");
+    assert_eq!(every.await.expect("a client"), (10_250, 0));
+    latest.await.expect("a client");
+}
+
+#[tokio::test]
+async fn what_an_interval_holds_back_is_not_waited_for() {
+    let server = stepped("held.ndjson").await;
+    let mut client = Client::open(&server).await;
+    client.subscribe(Subscription::to(["A"]).interval_ms(60_000)).await;
+    for position in [20, 40, 60] {
+        let state = tell(&server, json!({"op": "step", "n": 20, "wait": true})).await;
+        assert_eq!(state["position"], json!(position), "{state}");
+    }
+    assert!(server.metrics().await.sum("tickcast_updates_pending") >= 20, "it is held back all the same");
 }

@@ -1,0 +1,102 @@
+//! What a replay does when it is told something, on the feed's thread, between two batches.
+//!
+//! Invariant: a command is carried out behind those that were given before it; steps are answered when they have been
+//! made, or cut short by another command.
+
+use super::{
+    Replay,
+    control::{Command, Refusal, Reply},
+};
+use crate::feed::{FeedError, Sink, Speed, with_sources};
+
+impl Replay {
+    /// Carries out what was asked, in order. Behind steps at least one batch is played first, so that a command which
+    /// waits behind them finds them made.
+    pub(super) fn obey_all(&mut self, sink: &mut dyn Sink) -> Result<(), FeedError> {
+        loop {
+            let leaving = self.leaving.take();
+            let Some((command, reply)) = leaving.or_else(|| self.control.next(self.player.steps())) else {
+                break;
+            };
+            if matches!(command, Command::Seek(_) | Command::Restart) {
+                self.end_steps();
+                sink.watch_readers(true);
+                if !sink.is_taken() {
+                    self.leaving = Some((command, reply));
+                    break;
+                }
+            }
+            self.obey(command, reply, sink)?;
+            if self.player.steps() > 0 {
+                break;
+            }
+        }
+        sink.watch_readers(self.waits_for_readers());
+        Ok(())
+    }
+
+    /// Whether it goes no further than its readers follow. Who steps wants each step to be seen.
+    pub(super) fn waits_for_readers(&self) -> bool {
+        self.leaving.is_some() || self.player.steps() > 0 || self.player.speed() == Speed::Max
+    }
+
+    /// Carries a command out and answers it; steps are answered when they have been made.
+    fn obey(&mut self, command: Command, reply: Reply, sink: &mut dyn Sink) -> Result<(), FeedError> {
+        let now = sink.now();
+        self.end_steps();
+        let done = match command {
+            Command::Sync => Ok(()),
+            Command::Pause => {
+                self.player.pause(now);
+                Ok(())
+            }
+            Command::Resume => {
+                self.player.resume(now);
+                Ok(())
+            }
+            Command::Speed(speed) => {
+                self.player.set_speed(speed, now);
+                self.control.forget_lateness();
+                Ok(())
+            }
+            Command::Step(count) => {
+                self.player.step(count, now);
+                self.drive(now, sink);
+                self.stepping = Some(reply);
+                return Ok(());
+            }
+            Command::Seek(to) => {
+                (self.ended, self.time) = (false, None);
+                let sought = self.tape.seek(to, self.player.position(now), self.market_time(now), sink);
+                // The answer says so when there is nothing at this time or after it.
+                sought.and_then(|()| self.tape.peek(sink)).map(|next| self.ended = next.is_none())
+            }
+            Command::Restart => {
+                (self.ended, self.time) = (false, None);
+                self.tape.restart(self.player.position(now), self.market_time(now))
+            }
+        };
+        self.drive(now, sink);
+        self.tell(sink);
+        reply(match &done {
+            Ok(()) => Ok(self.control.state()),
+            Err(error) => Err(Refusal::Failed(with_sources(error))),
+        });
+        done
+    }
+
+    /// Whoever asked for steps learns how far they came.
+    fn end_steps(&mut self) {
+        self.player.forget_steps();
+        self.answer_step();
+    }
+
+    pub(super) fn answer_step(&mut self) {
+        if self.player.steps() == 0
+            && let Some(reply) = self.stepping.take()
+        {
+            self.show();
+            reply(Ok(self.control.state()));
+        }
+    }
+}
