@@ -10,6 +10,7 @@
 pub mod tick;
 pub mod glob;
 pub mod clock;
+pub mod live;
 pub mod limits;
 pub mod bell;
 pub mod shutdown;

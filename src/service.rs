@@ -12,8 +12,10 @@ use std::{
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        mpsc,
     },
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use tokio::{
@@ -34,6 +36,7 @@ use crate::{
     http::{self, App},
     intake::{Condition, FeedSink, FeedStatus},
     limits::Limits,
+    live::Live,
     metrics::Metrics,
     session::{
         accept::{self, Doors, Places, Rejected},
@@ -65,7 +68,7 @@ pub struct Service {
     shared: Arc<Shared>,
     inboxes: Vec<UnboundedSender<ToShard>>,
     /// Kept so that the address stays ours until the end.
-    _listener: TcpListener,
+    listener: TcpListener,
     stop_feeds: Stop,
     shard_threads: Vec<JoinHandle<()>>,
     feeds: Vec<Arc<FeedStatus>>,
@@ -128,11 +131,11 @@ impl Service {
         let doors = Doors::new(inboxes.clone(), &setup.limits);
         let shared = Arc::new(Shared {
             epoch: setup.epoch.unwrap_or_else(|| new_epoch(&clock)),
-            limits: setup.limits,
+            limits: Live::new(setup.limits),
             clock,
             market: market_clock.clone(),
             ingest: Arc::clone(&ingest),
-            allowed_origins: setup.allowed_origins,
+            allowed_origins: Live::new(setup.allowed_origins),
             sessions: AtomicUsize::new(0),
             session_numbers: AtomicU64::new(1),
             places: Places::default(),
@@ -176,7 +179,7 @@ impl Service {
             shards,
             shared,
             inboxes,
-            _listener: listener,
+            listener,
             stop_feeds,
             shard_threads,
             feeds: statuses,
@@ -201,7 +204,7 @@ impl Service {
     pub fn is_level(&self) -> bool {
         let as_of = self.shared.market.now();
         let asked = self.inboxes.iter().map(|inbox| {
-            let (reply, answer) = std::sync::mpsc::channel();
+            let (reply, answer) = mpsc::channel();
             let reply = move |is_level| {
                 let _ = reply.send(is_level);
             };
@@ -210,6 +213,37 @@ impl Service {
             answer
         });
         asked.collect::<Vec<_>>().into_iter().all(|answer| answer.recv().unwrap_or(true))
+    }
+
+    /// Sessions that are open, now.
+    pub fn sessions(&self) -> usize {
+        self.shared.sessions.load(Ordering::Relaxed)
+    }
+
+    /// Takes over the settings that apply to a service that runs; the others must be as they were. When it returns every
+    /// shard goes by them, unless one is stuck.
+    pub fn reload(&self, limits: Limits, allowed_origins: Vec<String>) {
+        let shared = &self.shared;
+        shared.doors.set_limits(&limits);
+        shared.ingest.set_topics_max(limits.topics);
+        if let Err(error) = accept::retune(&self.listener, &limits) {
+            tracing::warn!(%error, "connections to come keep the old time without an acknowledgement");
+        }
+        if *shared.limits != limits {
+            shared.limits.set(limits);
+        }
+        if *shared.allowed_origins != allowed_origins {
+            shared.allowed_origins.set(allowed_origins);
+        }
+        let (done, all_done) = mpsc::channel();
+        for inbox in &self.inboxes {
+            // A shard that has ended has nothing to take over.
+            let _ = inbox.send(ToShard::Reload(done.clone()));
+        }
+        drop(done);
+        let deadline = Instant::now() + SHARDS_ANSWER;
+        // The channel ends when every shard has answered or is gone.
+        while all_done.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_ok() {}
     }
 
     /// Drains, and waits until every session has ended or the deadline has passed; says whether all ended in time.
@@ -233,7 +267,9 @@ impl Service {
 }
 
 /// How often the end of the shards is looked for; there is no join with a deadline.
-const POLL: std::time::Duration = std::time::Duration::from_millis(5);
+const POLL: Duration = Duration::from_millis(5);
+/// The longest that is waited for shards to take something over, each of which does so between two turns.
+const SHARDS_ANSWER: Duration = Duration::from_secs(2);
 
 fn shard_ends(limits: &Limits) -> io::Result<(UnboundedSender<ToShard>, Ends)> {
     let (sender, inbox) = unbounded_channel();

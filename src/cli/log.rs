@@ -4,19 +4,37 @@
 
 use std::io::{self, IsTerminal};
 
-use tracing::{Level, Subscriber};
-use tracing_subscriber::fmt::{self, MakeWriter, time::SystemTime};
+use tracing::{Level, Subscriber, level_filters::LevelFilter};
+use tracing_subscriber::{
+    Layer, Registry,
+    fmt::{self, MakeWriter, time::SystemTime},
+    layer::SubscriberExt,
+    reload,
+};
 
 use crate::config::{Config, LogFormat};
 
+/// The log of this process.
+pub struct Log {
+    level: reload::Handle<LevelFilter, Registry>,
+}
+
+impl Log {
+    pub fn set_level(&self, level: Level) {
+        // It fails only when there is no log any more.
+        let _ = self.level.modify(|filter| *filter = LevelFilter::from_level(level));
+    }
+}
+
 /// Starts the log of this process. A second start changes nothing: the first one holds.
-pub fn start(config: &Config) {
+pub fn start(config: &Config) -> Log {
     // https://no-color.org: set and not empty.
     let wants_no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let colour = if io::stderr().is_terminal() && !wants_no_colour { Colour::On } else { Colour::Off };
-    let subscriber = subscriber(config.log_format, config.log_level, colour, io::stderr);
+    let (subscriber, log) = subscriber(config.log_format, config.log_level, colour, io::stderr);
     // It fails only when there is a log already.
     let _ = tracing::subscriber::set_global_default(subscriber);
+    log
 }
 
 /// Whether the text log may use colours.
@@ -31,22 +49,23 @@ fn subscriber<W>(
     level: Level,
     colour: Colour,
     writer: W,
-) -> Box<dyn Subscriber + Send + Sync>
+) -> (Box<dyn Subscriber + Send + Sync>, Log)
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let common = fmt::Subscriber::builder()
-        .with_max_level(level)
+    let (filter, level) = reload::Layer::new(LevelFilter::from_level(level));
+    let common = fmt::layer()
         .with_timer(SystemTime)
         // Otherwise a line that cannot be written, because who read the log is gone, is reported to standard error by
         // `eprintln!`, which panics for the same reason: the service would die of its log.
         .log_internal_errors(false)
         .with_writer(writer);
-    match format {
-        LogFormat::Text => Box::new(common.with_ansi(colour == Colour::On).finish()),
+    let lines = match format {
+        LogFormat::Text => common.with_ansi(colour == Colour::On).boxed(),
         // Flat, so that a query finds a field without knowing how this crate nests.
-        LogFormat::Json => Box::new(common.json().flatten_event(true).finish()),
-    }
+        LogFormat::Json => common.json().flatten_event(true).boxed(),
+    };
+    (Box::new(Registry::default().with(filter).with(lines)), Log { level })
 }
 
 #[cfg(test)]
@@ -58,7 +77,7 @@ mod tests {
     /// What is logged by `events` under a log of its own.
     fn logged(format: LogFormat, level: Level, events: impl FnOnce()) -> Vec<String> {
         let bytes = Arc::new(Mutex::new(Vec::new()));
-        let subscriber = subscriber(format, level, Colour::Off, Bytes(bytes.clone()));
+        let (subscriber, _) = subscriber(format, level, Colour::Off, Bytes(bytes.clone()));
         tracing::subscriber::with_default(subscriber, events);
         let text = String::from_utf8(bytes.lock().unwrap().clone()).unwrap();
         text.lines().map(str::to_owned).collect()

@@ -6,21 +6,24 @@
 use std::{
     io::{self, Write},
     process::ExitCode,
-    thread,
-};
-
-use tokio::{
-    runtime::{Builder, Runtime},
-    signal::unix::{Signal, SignalKind, signal},
-    sync::oneshot,
+    time::{Duration, Instant},
 };
 
 use crate::{
-    cli::{EXIT_USAGE, complain, log, open_files, settings::SettingsArgs},
+    cli::{
+        EXIT_USAGE, complain,
+        log::{self, Log},
+        open_files,
+        reload::Running,
+        settings::SettingsArgs,
+        signals::{Heard, Signals},
+    },
     config::Config,
     feed::{Source, SourceError},
     service::{Service, Setup, StartError, with_sources},
 };
+
+const A_MINUTE: Duration = Duration::from_secs(60);
 
 /// Why there was nothing to serve.
 #[derive(Debug, thiserror::Error)]
@@ -35,13 +38,6 @@ pub enum ServeError {
     Start(#[from] StartError),
 }
 
-/// The signals that ask for the end. They are awaited from before the service starts, so that none comes too early.
-struct Ends {
-    runtime: Runtime,
-    terminate: Signal,
-    interrupt: Signal,
-}
-
 pub fn run(args: &SettingsArgs) -> ExitCode {
     let config = match args.config() {
         Ok(config) => config,
@@ -50,8 +46,8 @@ pub fn run(args: &SettingsArgs) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    log::start(&config);
-    match serve(config) {
+    let log = log::start(&config);
+    match serve(args.clone(), config, log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("cannot serve: {}", with_sources(&error));
@@ -60,13 +56,13 @@ pub fn run(args: &SettingsArgs) -> ExitCode {
     }
 }
 
-fn serve(config: Config) -> Result<(), ServeError> {
-    let mut ends = Ends::awaited().map_err(ServeError::Signals)?;
+fn serve(args: SettingsArgs, config: Config, log: Log) -> Result<(), ServeError> {
+    let mut signals = Signals::awaited().map_err(ServeError::Signals)?;
     let files = open_files::raise();
     let enough_files = open_files::check(&config, files);
     open_files::make_room(&config, files);
-    let setup = setup(config)?;
-    let service = match ends.or(move || Service::start(setup)).map_err(ServeError::Thread)? {
+    let setup = setup(config.clone())?;
+    let service = match signals.or(move || Service::start(setup)).map_err(ServeError::Thread)? {
         Ok(started) => started?,
         Err(signal) => {
             tracing::info!(signal, "asked to end before a feed was open");
@@ -77,14 +73,27 @@ fn serve(config: Config) -> Result<(), ServeError> {
     if let Err(too_few) = enough_files {
         tracing::warn!("{too_few}");
     }
-    let signal = ends.first();
+    let mut running = Running { args, config, service, log };
+    let signal = run_until_the_end(&mut running, &mut signals);
     tracing::info!(signal, "draining");
-    if service.stop() {
+    if running.service.stop() {
         tracing::info!("drained");
     } else {
         tracing::warn!("the time to drain is over (limits.drain_ms): what was left is cut off");
     }
     Ok(())
+}
+
+/// Serves, and does what signals ask for; returns the one that asks for the end.
+fn run_until_the_end(running: &mut Running, signals: &mut Signals) -> &'static str {
+    loop {
+        match signals.next(Instant::now() + A_MINUTE) {
+            Heard::End(signal) => return signal,
+            Heard::Reload => running.reload(),
+            Heard::Tell => tracing::info!(sessions = running.service.sessions(), "serving"),
+            Heard::Nothing => {}
+        }
+    }
 }
 
 fn setup(config: Config) -> Result<Setup, SourceError> {
@@ -102,46 +111,4 @@ fn announce(service: &Service) {
     tracing::info!(epoch = service.epoch, shards = service.shards, feeds = feeds.join(" "), "{announcement}");
     // Who started this without a standard output reads the log.
     let _ = writeln!(io::stdout(), "{announcement}");
-}
-
-// === impl Ends ===
-
-impl Ends {
-    fn awaited() -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_io().build()?;
-        let entered = runtime.enter();
-        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        drop(entered);
-        Ok(Ends { runtime, terminate, interrupt })
-    }
-
-    /// Waits for the first of them, and names it. Dropping the other wait loses nothing: one signal is enough.
-    fn first(self) -> &'static str {
-        let Ends { runtime, mut terminate, mut interrupt } = self;
-        runtime.block_on(first(&mut terminate, &mut interrupt))
-    }
-
-    /// What `begin` comes to, or the name of the signal that came first. It has a thread of its own, which is left behind
-    /// then: a recording may be a pipe that nobody writes to, and opening that waits.
-    fn or<T: Send + 'static>(
-        &mut self,
-        begin: impl FnOnce() -> T + Send + 'static,
-    ) -> io::Result<Result<T, &'static str>> {
-        let (done, begun) = oneshot::channel();
-        thread::Builder::new().name("start".to_owned()).spawn(move || drop(done.send(begin())))?;
-        let Ends { runtime, terminate, interrupt } = self;
-        runtime.block_on(async {
-            tokio::select! {
-                begun = begun => begun.map(Ok).map_err(io::Error::other),
-                signal = first(terminate, interrupt) => Ok(Err(signal)),
-            }
-        })
-    }
-}
-
-async fn first(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str {
-    tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    }
 }

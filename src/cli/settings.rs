@@ -55,6 +55,21 @@ impl SettingsArgs {
         if gathered.faults.is_empty() { Ok(gathered.config) } else { Err(Faults(gathered.faults)) }
     }
 
+    /// The same from the same places, for a process that has read them before.
+    ///
+    /// # Errors
+    /// Every fault, as before; and when the file is no file but a pipe, which can be read once.
+    pub fn again(&self) -> Result<Config, Faults> {
+        match self.file() {
+            // What is not there, or cannot be asked about, cannot be read either, which `config` says.
+            Some((origin, path)) if path.metadata().is_ok_and(|found| !found.is_file()) => {
+                let problem = Problem::ReadOnce { path: path.to_string_lossy().into_owned() };
+                Err(Faults(vec![Fault { origin, problem }]))
+            }
+            _ => self.config(),
+        }
+    }
+
     /// The same with origins, and with the faults beside it. A file that cannot be read is a fault like any other:
     /// flags and environment are still judged.
     pub fn gather(&self) -> Gathered {

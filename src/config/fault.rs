@@ -31,6 +31,8 @@ pub enum Problem {
     Unreadable { path: String, source: io::Error },
     #[error("{path} is longer than the {bytes_max} bytes that a configuration may have")]
     FileTooLong { path: String, bytes_max: u64 },
+    #[error("{path} is no regular file: it was read once, and cannot be read again")]
+    ReadOnce { path: String },
     #[error("no TOML (column {column}): {message}")]
     Syntax { column: usize, message: String },
     #[error("`{}` is no key{}", Shown(.key), Near(.near.as_deref()))]

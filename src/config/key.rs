@@ -14,8 +14,18 @@ pub struct Key {
     /// As in the file: `log.level` is `level` in the table `[log]`.
     pub name: &'static str,
     pub kind: Kind,
+    pub applies: Applies,
     /// What it bounds or chooses, in Markdown, for the documentation.
     pub doc: &'static str,
+}
+
+/// When a change of a key reaches a service that runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Applies {
+    /// When the settings are read again.
+    AtOnce,
+    /// What it sets is made once, at the start.
+    AtRestart,
 }
 
 /// What a key's values look like, and where they live.

@@ -13,6 +13,7 @@ use tracing::Level;
 
 use crate::limits::{self, Limits};
 
+mod change;
 mod environment;
 mod fault;
 mod file;
@@ -24,10 +25,11 @@ mod shown;
 mod suggest;
 mod table;
 
+pub use change::{Change, Changes};
 pub use environment::{CONFIG, variable};
 pub use fault::{Fault, Faults, Problem};
 pub use flags::Flags;
-pub use key::{Key, Kind, Unit, Value};
+pub use key::{Applies, Key, Kind, Unit, Value};
 pub use origin::Origin;
 pub use relation::Relation;
 pub use table::KEYS;

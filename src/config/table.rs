@@ -9,7 +9,7 @@ use std::{net::SocketAddr, time::Duration};
 use hyper::Uri;
 use tracing::Level;
 
-use super::{Config, Key, Kind, LogFormat, Problem, Unit};
+use super::{Applies, Config, Key, Kind, LogFormat, Problem, Unit};
 use crate::{feed::Source, limits::Limits};
 
 const KIB: u64 = 1024;
@@ -27,20 +27,28 @@ trait Amount {
     fn number(&self) -> u64;
 }
 
-/// The name, unit and key of one field of [`Limits`]; times are in milliseconds, and say so.
+/// The name, unit and key of one field of [`Limits`]; times are in milliseconds, and say so. `restart` before the meaning
+/// of those of which something is made once, at the start.
 macro_rules! limit {
-    (millis $field:ident $range:expr, $doc:literal) => {
-        limit!(@ concat!("limits.", stringify!($field), "_ms"), Unit::Millis, $field, $range, $doc)
+    (millis $field:ident $range:expr, $($rest:tt)*) => {
+        limit!(@ concat!("limits.", stringify!($field), "_ms"), Unit::Millis, $field, $range, $($rest)*)
     };
-    (bytes $field:ident $range:expr, $doc:literal) => {
-        limit!(@ concat!("limits.", stringify!($field)), Unit::Bytes, $field, $range, $doc)
+    (bytes $field:ident $range:expr, $($rest:tt)*) => {
+        limit!(@ concat!("limits.", stringify!($field)), Unit::Bytes, $field, $range, $($rest)*)
     };
-    (count $field:ident $range:expr, $doc:literal) => {
-        limit!(@ concat!("limits.", stringify!($field)), Unit::One, $field, $range, $doc)
+    (count $field:ident $range:expr, $($rest:tt)*) => {
+        limit!(@ concat!("limits.", stringify!($field)), Unit::One, $field, $range, $($rest)*)
+    };
+    (@ $name:expr, $unit:expr, $field:ident, $range:expr, restart $doc:literal) => {
+        limit!(@ $name, $unit, $field, $range, Applies::AtRestart, $doc)
     };
     (@ $name:expr, $unit:expr, $field:ident, $range:expr, $doc:literal) => {
+        limit!(@ $name, $unit, $field, $range, Applies::AtOnce, $doc)
+    };
+    (@ $name:expr, $unit:expr, $field:ident, $range:expr, $applies:expr, $doc:literal) => {
         Key {
             name: $name,
+            applies: $applies,
             kind: Kind::Number {
                 unit: $unit,
                 min: $range.0,
@@ -55,9 +63,9 @@ macro_rules! limit {
 
 /// The table, and the proof that no field of [`Limits`] is missing in it.
 macro_rules! keys {
-    (general: [$($general:expr,)*] limits: $($unit:ident $field:ident $range:expr, $doc:literal;)*) => {
+    (general: [$($general:expr,)*] limits: $($unit:ident $field:ident $range:expr, $($restart:ident)? $doc:literal;)*) => {
         /// Every key.
-        pub static KEYS: &[Key] = &[$($general,)* $(limit!($unit $field $range, $doc),)*];
+        pub static KEYS: &[Key] = &[$($general,)* $(limit!($unit $field $range, $($restart)? $doc),)*];
         const _: fn(Limits) = |Limits { $($field: _),* }| ();
     };
 }
@@ -66,17 +74,20 @@ keys! {
     general: [
         Key {
             name: "listen",
+            applies: Applies::AtRestart,
             kind: Kind::Text { get: |config| config.listen.to_string(), set: set_listen },
             doc: "Address and port to listen on, for WebSocket and HTTP alike. Port 0 takes any free port; the first line \
                   of the log says which.",
         },
         Key {
             name: "feeds",
+            applies: Applies::AtRestart,
             kind: Kind::List { get: |config| &config.feeds, set: set_feeds },
             doc: "Where ticks come from: one or more sources.",
         },
         Key {
             name: "shards",
+            applies: Applies::AtRestart,
             kind: Kind::Number {
                 unit: Unit::One,
                 min: 0,
@@ -88,17 +99,20 @@ keys! {
         },
         Key {
             name: "allowed_origins",
+            applies: Applies::AtOnce,
             kind: Kind::List { get: |config| &config.allowed_origins, set: set_origins },
             doc: "Web origins whose pages may connect, besides the service's own, such as `https://app.example.com`. `*` \
                   allows all. Clients that send no `Origin` are no browsers, and are not concerned.",
         },
         Key {
             name: "epoch",
+            applies: Applies::AtRestart,
             kind: Kind::Text { get: |config| config.epoch.clone().unwrap_or_default(), set: set_epoch },
             doc: "Fixes the epoch, for tests alone. Empty: a new one at each start, as clients that resume need it.",
         },
         Key {
             name: "log.format",
+            applies: Applies::AtRestart,
             kind: Kind::Word {
                 words: &["text", "json"],
                 get: |config| config.log_format.name(),
@@ -110,6 +124,7 @@ keys! {
         },
         Key {
             name: "log.level",
+            applies: Applies::AtOnce,
             kind: Kind::Word {
                 words: &["error", "warn", "info", "debug", "trace"],
                 get: level_name,
@@ -130,7 +145,7 @@ keys! {
     count topics (1, 10_000_000),
         "Topics of the service: a tick of one symbol more is rejected.";
     count ring_ticks (1, 1_048_576),
-        "Ticks that each topic keeps for mode `every` and for resume.";
+        restart "Ticks that each topic keeps for mode `every` and for resume.";
     bytes message_bytes (256, 16 * MIB),
         "An inbound message. A longer one closes the session with 1009.";
     count commands_per_second (1, 1_000_000),
@@ -154,9 +169,9 @@ keys! {
     bytes publish_bytes (KIB, GIB),
         "The body of a `POST /v1/publish`.";
     bytes line_bytes (256, 16 * MIB),
-        "One line of a feed. A longer one is rejected.";
+        restart "One line of a feed. A longer one is rejected.";
     count shard_queue_ticks (1, 16_777_216),
-        "Ticks that may wait for a shard before it catches up from the topics instead.";
+        restart "Ticks that may wait for a shard before it catches up from the topics instead.";
     millis pause (0, 100),
         "The longest pause of a shard that is busy most of its time, between two rounds of writing, so that each write \
          carries more ticks; none while there is slack. 0 is never.";

@@ -213,6 +213,19 @@ impl Fanout {
         }
     }
 
+    /// As in [`new`](Self::new), from now on. What a shorter time made stale is live again, when it is by the longer one.
+    pub fn set_limits(&mut self, now: Nanos, stale: Duration, subscriptions_max: usize) {
+        self.subscriptions_max = subscriptions_max;
+        self.stale_nanos = u64::try_from(stale.as_nanos()).unwrap_or(u64::MAX);
+        let fresh =
+            |topic: &Topic| topic.state == State::Stale && now.since(topic.record.rx) <= self.stale_nanos;
+        let found = self.topics.iter().filter(|(_, topic)| fresh(topic));
+        let found: Vec<u32> = found.map(|(local, _)| index32(local)).collect();
+        for local in found {
+            self.change_state(local, State::Live);
+        }
+    }
+
     pub fn open(&mut self) -> SessionKey {
         SessionKey(index32(self.sessions.insert(Session::default())))
     }

@@ -69,7 +69,8 @@ pub struct Doors {
     inboxes: Vec<UnboundedSender<ToShard>>,
     /// Connections of each shard; each is counted down when it ends.
     connections: Vec<Arc<AtomicUsize>>,
-    most: usize,
+    /// Connections at once.
+    most: AtomicUsize,
     /// Held while a connection is counted in.
     counting: Mutex<()>,
 }
@@ -156,9 +157,14 @@ impl Doors {
         Doors {
             connections: inboxes.iter().map(|_| Arc::default()).collect(),
             inboxes,
-            most: limits.sessions + CONNECTIONS_BESIDE_SESSIONS,
+            most: AtomicUsize::new(most(limits)),
             counting: Mutex::default(),
         }
+    }
+
+    /// Of those that are there already none ends.
+    pub fn set_limits(&self, limits: &Limits) {
+        self.most.store(most(limits), Ordering::Relaxed);
     }
 
     /// Counts a connection in: the shard with the fewest of those that run, and the count. `None` when there are too many.
@@ -166,7 +172,7 @@ impl Doors {
         let _counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
         let count = |shard: usize| self.connections[shard].load(Ordering::Relaxed);
         let shards = 0..self.inboxes.len();
-        if shards.clone().map(count).sum::<usize>() >= self.most {
+        if shards.clone().map(count).sum::<usize>() >= self.most.load(Ordering::Relaxed) {
             return None;
         }
         // In a drain shards end one by one, and whoever scrapes or probes until then must reach one that answers.
@@ -175,6 +181,10 @@ impl Doors {
         self.connections[shard].fetch_add(1, Ordering::Relaxed);
         Some((shard, Connection(Arc::clone(&self.connections[shard]))))
     }
+}
+
+fn most(limits: &Limits) -> usize {
+    limits.sessions + CONNECTIONS_BESIDE_SESSIONS
 }
 
 impl Drop for Connection {
@@ -204,11 +214,23 @@ impl Drop for Place {
 pub fn listen(address: SocketAddr, limits: &Limits) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
-    socket::tune(&socket, limits.progress + limits.close_grace + USER_TIMEOUT_BEYOND)?;
+    socket::tune(&socket, user_timeout(limits))?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(i32::try_from(LISTEN_BACKLOG).unwrap_or(i32::MAX))?;
     Ok(socket.into())
+}
+
+/// Takes over the limits of which the listener holds a copy: what it accepts from now on has them.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn retune(listener: &TcpListener, limits: &Limits) -> io::Result<()> {
+    socket::tune(listener, user_timeout(limits))
+}
+
+fn user_timeout(limits: &Limits) -> Duration {
+    limits.progress + limits.close_grace + USER_TIMEOUT_BEYOND
 }
 
 /// A shard's own look at the listener; to be called where the shard's runtime is entered.

@@ -120,7 +120,7 @@ impl Core {
                 let matching = self.fanout.matching(glob);
                 let held = |symbol: &Symbol| self.fanout.is_subscribed(key, symbol);
                 let new = matching.iter().filter(|symbol| !held(symbol)).count();
-                let free = shared.limits.subscriptions - self.fanout.session_subscriptions(key);
+                let free = shared.limits.subscriptions.saturating_sub(self.fanout.session_subscriptions(key));
                 if new > free {
                     self.stats.limits[LimitHit::Subscriptions as usize] += 1;
                     let message = format!(

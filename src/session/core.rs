@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     fanout::{Fanout, Notice, SessionKey},
+    limits::Limits,
     tick::Nanos,
     topic::{Batch, handover::Handover},
     wire::{CloseReason, Control, Framer, command::CommandReader},
@@ -70,8 +71,7 @@ pub enum Due {
 impl Core {
     pub fn new(shared: &Arc<Shared>, number: usize, wants_ticks: Arc<AtomicBool>) -> Self {
         let now = shared.clock.now();
-        let limits = &shared.limits;
-        let pause_nanos = u64::try_from(limits.pause.as_nanos()).unwrap_or(u64::MAX);
+        let limits: &Limits = &shared.limits;
         Core {
             number,
             taken: 0,
@@ -85,11 +85,21 @@ impl Core {
             draining_since: None,
             wants_ticks,
             batches: Vec::new(),
-            pace: Pace::new(now, pause_nanos),
+            pace: Pace::new(now, pause_nanos(limits)),
             round: Round::default(),
             made: Vec::new(),
             shared: Arc::clone(shared),
         }
+    }
+
+    /// Takes over the limits as they stand now, where there are copies of them.
+    pub fn reload(&mut self) {
+        let limits: &Limits = &self.shared.limits;
+        let market = self.shared.market.now();
+        self.fanout.set_limits(market, limits.stale, limits.subscriptions);
+        self.framer.set_frame_bytes(limits.frame_bytes);
+        self.pace.set_pause_max(pause_nanos(limits));
+        self.tell();
     }
 
     /// Takes in what waits and writes to a slice of the sessions that it concerns.
@@ -246,4 +256,8 @@ impl Core {
     pub fn is_drained(&self) -> bool {
         self.draining_since.is_some() && self.sessions.iter().all(Option::is_none)
     }
+}
+
+fn pause_nanos(limits: &Limits) -> u64 {
+    u64::try_from(limits.pause.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -33,6 +33,10 @@ impl Pace {
         Pace { pause_nanos_max, busy: 0.0, seen: now, until: now }
     }
 
+    pub fn set_pause_max(&mut self, pause_nanos_max: u64) {
+        self.pause_nanos_max = pause_nanos_max;
+    }
+
     /// Whether a round may begin or go on.
     pub fn may_write(&self, now: Nanos) -> bool {
         now >= self.until

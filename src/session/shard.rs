@@ -27,13 +27,15 @@ use super::{
 use crate::{
     clock::{Clock, MarketClock},
     limits::Limits,
+    live::Live,
     tick::Nanos,
     topic::{Batch, Ingest, handover::Handover},
 };
 
 /// What all shards share; read only, or counted in atomics.
 pub struct Shared {
-    pub limits: Limits,
+    /// As they stand now: see [`ToShard::Reload`].
+    pub limits: Live<Limits>,
     pub epoch: String,
     /// The world's: for sockets.
     pub clock: Clock,
@@ -41,7 +43,7 @@ pub struct Shared {
     pub market: MarketClock,
     pub ingest: Arc<Ingest>,
     /// Origins that pages may come from, beside the server's own; `*` for all.
-    pub allowed_origins: Vec<String>,
+    pub allowed_origins: Live<Vec<String>>,
     pub sessions: AtomicUsize,
     pub session_numbers: AtomicU64,
     pub places: Places,
@@ -59,6 +61,9 @@ pub enum ToShard {
     Connection(Arrival),
     Report(oneshot::Sender<Report>),
     Slowest(usize, oneshot::Sender<Vec<SlowSession>>),
+    /// The limits have changed: takes over those of which it holds a copy, so that the way of a tick reads its own.
+    /// Answers when it has.
+    Reload(std::sync::mpsc::Sender<()>),
     Drain,
     /// Whether every feed is a replay that has ended.
     Over(bool),
@@ -189,6 +194,11 @@ impl Shard {
             // Whoever asked may have gone; then nobody misses the answer.
             ToShard::Report(reply) => drop(reply.send(self.core.borrow_mut().report())),
             ToShard::Slowest(count, reply) => drop(reply.send(self.core.borrow().slowest(count))),
+            ToShard::Reload(done) => {
+                self.core.borrow_mut().reload();
+                // Who asked may have waited long enough.
+                let _ = done.send(());
+            }
             ToShard::Drain => self.core.borrow_mut().drain(),
             ToShard::Level(as_of, reply) => reply(self.core.borrow_mut().is_level(&self.handover, as_of)),
             ToShard::Over(over) => self.core.borrow_mut().set_over(over, &self.handover),

@@ -119,6 +119,10 @@ impl Ingest {
         }
     }
 
+    pub fn set_topics_max(&self, topics_max: usize) {
+        self.lock().set_topics_max(topics_max);
+    }
+
     pub fn topics(&self) -> usize {
         self.lock().len()
     }

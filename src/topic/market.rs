@@ -134,6 +134,11 @@ impl Market {
         }
     }
 
+    /// More may be than this already: then none is added.
+    pub fn set_topics_max(&mut self, topics_max: usize) {
+        self.topics_max = topics_max;
+    }
+
     /// Ticks taken in, over all topics: the place of the last one.
     pub fn order(&self) -> u64 {
         self.order

@@ -91,6 +91,11 @@ const SMALL_FRAME_BYTES: usize = 2 * 1024;
 /// More than the longest message that one call of [`Emit`] adds, a gap and a snapshot together.
 const MESSAGE_BYTES_MAX: usize = 1024;
 
+/// A frame has room for two messages at least, whatever the limit.
+fn at_least_two(payload_bytes_max: usize) -> usize {
+    payload_bytes_max.max(2 * MESSAGE_BYTES_MAX)
+}
+
 impl Framer {
     /// `payload_bytes_max`: of one frame; at least 2 KiB.
     pub fn new(payload_bytes_max: usize) -> Self {
@@ -101,10 +106,15 @@ impl Framer {
             kept: [None; FRAMES_KEPT],
             repeats: None,
             keep_as: None,
-            payload_bytes_max: payload_bytes_max.max(2 * MESSAGE_BYTES_MAX),
+            payload_bytes_max: at_least_two(payload_bytes_max),
             framing: Framing::WebSocket,
             cached: Vec::new(),
         }
+    }
+
+    /// From the next frame on.
+    pub fn set_frame_bytes(&mut self, payload_bytes_max: usize) {
+        self.payload_bytes_max = at_least_two(payload_bytes_max);
     }
 
     /// Begins a frame; an unfinished one is forgotten.

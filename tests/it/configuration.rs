@@ -7,7 +7,7 @@ use std::{env, fmt::Write, fs, path::Path};
 use clap::CommandFactory;
 use tickcast::{
     cli::Cli,
-    config::{Config, Flags, KEYS, Key, Kind, Relation, Unit, Value, variable},
+    config::{Applies, Config, Flags, KEYS, Key, Kind, Relation, Unit, Value, variable},
 };
 
 const PAGE: &str = "docs/CONFIGURATION.md";
@@ -48,12 +48,21 @@ fn range(key: &Key) -> String {
     }
 }
 
+fn applies(key: &Key) -> &'static str {
+    match key.applies {
+        Applies::AtOnce => "reload",
+        Applies::AtRestart => "restart",
+    }
+}
+
 #[test]
 fn the_page_has_every_key_with_its_default_its_range_and_its_meaning() {
-    let mut keys = "| key | default | range | what it bounds or chooses |\n|---|---|---|---|\n".to_owned();
+    let mut keys =
+        "| key | default | range | applies | what it bounds or chooses |\n|---|---|---|---|---|\n".to_owned();
     for key in KEYS {
         let default = key.value(&Config::default());
-        writeln!(keys, "| `{}` | `{default}` | {} | {} |", key.name, range(key), key.doc).unwrap();
+        writeln!(keys, "| `{}` | `{default}` | {} | {} | {} |", key.name, range(key), applies(key), key.doc)
+            .unwrap();
     }
     let mut relations = String::new();
     for relation in Relation::ALL {

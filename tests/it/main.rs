@@ -25,6 +25,7 @@ mod modes;
 mod origin;
 mod publish;
 mod recordings;
+mod reload;
 mod replay;
 mod resume;
 mod routes;

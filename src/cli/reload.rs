@@ -1,0 +1,66 @@
+//! Settings read again while the service runs: from the same places, judged as at the start, all or nothing.
+//!
+//! Invariant: settings with a fault change nothing; what needs a restart keeps its value until then, and is named.
+
+use tracing::Level;
+
+use super::{log::Log, open_files, settings::SettingsArgs};
+use crate::{
+    config::{Change, Changes, Config},
+    service::Service,
+};
+
+/// A service, and the settings that it runs by.
+pub struct Running {
+    pub args: SettingsArgs,
+    pub config: Config,
+    pub service: Service,
+    pub log: Log,
+}
+
+impl Running {
+    /// Reads the settings again, and takes over what can change; says all of it in the log.
+    pub fn reload(&mut self) {
+        let new = match self.args.again() {
+            Ok(new) => new,
+            Err(faults) => {
+                for fault in &faults.0 {
+                    tracing::error!("the new settings are faulty: {fault}");
+                }
+                tracing::error!(faults = faults.0.len(), "settings read again: all stay as they were");
+                return;
+            }
+        };
+        let Changes { config, applied, waiting } = Changes::between(&self.config, &new);
+        // While both are told, the more talkative level holds.
+        let more = most_talkative(self.config.log_level, config.log_level);
+        self.log.set_level(more);
+        let old_sessions = self.config.limits.sessions;
+        self.service.reload(config.limits.clone(), config.allowed_origins.clone());
+        for Change { key, old, new } in &applied {
+            tracing::info!(key, %old, %new, "setting changed: {key} {old} → {new}");
+        }
+        for Change { key, old, new } in &waiting {
+            tracing::warn!(key, %old, %new, "setting needs a restart: {key} stays {old}, {new} is for later");
+        }
+        tracing::info!(changed = applied.len(), waiting = waiting.len(), "settings read again");
+        if config.limits.sessions > old_sessions {
+            make_room(&config);
+        }
+        self.log.set_level(config.log_level);
+        self.config = config;
+    }
+}
+
+fn most_talkative(one: Level, other: Level) -> Level {
+    // The more a level lets through, the greater it is.
+    if one > other { one } else { other }
+}
+
+fn make_room(config: &Config) {
+    let files = open_files::raise();
+    if let Err(too_few) = open_files::check(config, files) {
+        tracing::warn!("{too_few}");
+    }
+    open_files::make_room(config, files);
+}

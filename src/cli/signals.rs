@@ -1,0 +1,87 @@
+//! The signals of a service: the end, settings to be read again, and a word on how it goes.
+//!
+//! They are awaited from before the service starts, so that none comes too early; those that come while something else
+//! is done are heard after it.
+
+use std::{io, thread, time::Instant};
+
+use tokio::{
+    runtime::{Builder, Runtime},
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
+};
+
+/// What the outside asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Heard {
+    /// The end; by which signal.
+    End(&'static str),
+    /// SIGHUP: the settings are to be read again.
+    Reload,
+    /// SIGUSR1 or SIGUSR2, which end a process that does not await them: a line on how it goes.
+    Tell,
+    /// No signal came within the time.
+    Nothing,
+}
+
+pub struct Signals {
+    runtime: Runtime,
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    user_1: Signal,
+    user_2: Signal,
+}
+
+impl Signals {
+    pub fn awaited() -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
+        let entered = runtime.enter();
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let hangup = signal(SignalKind::hangup())?;
+        let (user_1, user_2) = (signal(SignalKind::user_defined1())?, signal(SignalKind::user_defined2())?);
+        drop(entered);
+        Ok(Signals { runtime, terminate, interrupt, hangup, user_1, user_2 })
+    }
+
+    /// Waits for the next, and no longer than `until`. Dropping the other waits loses nothing: a signal that has come
+    /// stays until it is heard.
+    pub fn next(&mut self, until: Instant) -> Heard {
+        let Signals { runtime, terminate, interrupt, hangup, user_1, user_2 } = self;
+        runtime.block_on(async {
+            tokio::select! {
+                // The end comes before everything.
+                biased;
+                signal = first(terminate, interrupt) => Heard::End(signal),
+                _ = hangup.recv() => Heard::Reload,
+                _ = user_1.recv() => Heard::Tell,
+                _ = user_2.recv() => Heard::Tell,
+                () = tokio::time::sleep_until(until.into()) => Heard::Nothing,
+            }
+        })
+    }
+
+    /// What `begin` comes to, or the name of the signal for the end that came first. It has a thread of its own, which is
+    /// left behind then: a recording may be a pipe that nobody writes to, and opening that waits.
+    pub fn or<T: Send + 'static>(
+        &mut self,
+        begin: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<Result<T, &'static str>> {
+        let (done, begun) = oneshot::channel();
+        thread::Builder::new().name("start".to_owned()).spawn(move || drop(done.send(begin())))?;
+        let Signals { runtime, terminate, interrupt, .. } = self;
+        runtime.block_on(async {
+            tokio::select! {
+                begun = begun => begun.map(Ok).map_err(io::Error::other),
+                signal = first(terminate, interrupt) => Ok(Err(signal)),
+            }
+        })
+    }
+}
+
+async fn first(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str {
+    tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    }
+}

@@ -1,0 +1,91 @@
+//! From one configuration to another while the service runs: what changes now, and what waits for a restart.
+
+use super::{Applies, Config, KEYS, Kind, Value};
+
+/// One key whose value is another than the one in force.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Change {
+    pub key: &'static str,
+    pub old: Value,
+    pub new: Value,
+}
+
+/// What a new configuration comes to for a service that runs by an old one.
+#[derive(Debug)]
+pub struct Changes {
+    /// The old one with every change that applies at once: what is in force from now on.
+    pub config: Config,
+    pub applied: Vec<Change>,
+    /// What needs a restart, and keeps its old value until then.
+    pub waiting: Vec<Change>,
+}
+
+impl Changes {
+    /// `new` must be without faults. Then so is what is put together of both: no relation between limits has keys that
+    /// apply at once and keys that wait.
+    pub fn between(old: &Config, new: &Config) -> Changes {
+        let mut changes = Changes { config: old.clone(), applied: Vec::new(), waiting: Vec::new() };
+        for key in KEYS {
+            let change = Change { key: key.name, old: key.value(old), new: key.value(new) };
+            if change.old == change.new {
+                continue;
+            }
+            match key.applies {
+                Applies::AtRestart => changes.waiting.push(change),
+                Applies::AtOnce => {
+                    copy(&key.kind, new, &mut changes.config);
+                    changes.applied.push(change);
+                }
+            }
+        }
+        changes
+    }
+}
+
+/// Takes one key's value over; it has been judged where it comes from.
+fn copy(kind: &Kind, from: &Config, to: &mut Config) {
+    match kind {
+        Kind::Number { get, set, .. } => set(to, get(from)),
+        Kind::Word { get, set, .. } => set(to, get(from)),
+        Kind::Text { get, set } => drop(set(to, &get(from))),
+        Kind::List { get, set } => set(to, get(from).to_vec(), &mut Vec::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Key, Relation};
+
+    #[test]
+    fn what_applies_at_once_is_taken_over_and_the_rest_waits() {
+        let old = Config::default();
+        let mut new =
+            Config { shards: 3, allowed_origins: vec!["https://a.example".to_owned()], ..old.clone() };
+        new.limits.sessions = 7;
+        new.limits.ring_ticks = 9;
+        let Changes { config, applied, waiting } = Changes::between(&old, &new);
+        let told = |changes: &[Change]| -> Vec<String> {
+            changes.iter().map(|Change { key, old, new }| format!("{key}: {old} → {new}")).collect()
+        };
+        assert_eq!(
+            told(&applied),
+            ["allowed_origins: [] → [\"https://a.example\"]", "limits.sessions: 10000 → 7"]
+        );
+        assert_eq!(told(&waiting), ["shards: 0 → 3", "limits.ring_ticks: 1024 → 9"]);
+        assert_eq!((config.limits.sessions, config.shards, config.limits.ring_ticks), (7, 0, 1024));
+        assert_eq!(config.allowed_origins, new.allowed_origins);
+        let nothing = Changes::between(&config, &config.clone());
+        assert!(nothing.applied.is_empty() && nothing.waiting.is_empty());
+    }
+
+    #[test]
+    fn no_relation_is_between_what_applies_at_once_and_what_waits() {
+        for relation in Relation::ALL {
+            let mut applies: Vec<_> =
+                relation.keys().iter().map(|name| Key::find(name).unwrap().applies).collect();
+            applies.dedup();
+            assert_eq!(applies.len(), 1, "{relation:?}");
+        }
+    }
+}
