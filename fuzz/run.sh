@@ -21,7 +21,8 @@ fi
 seeds() {
   case $1 in
     own) echo own.ndjson ;;
-    plain) echo plain.csv ;;
+    plain | columns) echo plain.csv ;;
+    known_tables) echo polygon-quotes.csv ;;
     tardis) echo tardis-trades.csv tardis-quotes.csv tardis-derivative_ticker.csv ;;
     binance_trades) echo BTCUSDT-trades-2024-01-01.csv ;;
     binance_agg_trades) echo ETHUSDT-aggTrades-2024-01-01.csv ;;

@@ -6,7 +6,7 @@
 //! Invariants: a [`Symbol`] is valid by construction; a [`Fixed`] prints exactly the decimal that was parsed
 //! (less trailing zeros); a [`Fields`] value is meaningful only where its bit in `mask` is set.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use compact_str::CompactString;
 
@@ -170,6 +170,14 @@ impl Symbol {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl FromStr for Symbol {
+    type Err = SymbolError;
+
+    fn from_str(text: &str) -> Result<Self, SymbolError> {
+        Symbol::new(text)
     }
 }
 

@@ -7,11 +7,12 @@ use clap::Args;
 use crate::{
     feed::{
         FeedError,
+        formats::{Columns, Hints, Prefix, Unit},
         recording::{Block, Input, OnError, Selection, TIME_EXPECTED, parse_symbols, parse_time},
         with_sources,
     },
     glob::Glob,
-    tick::Nanos,
+    tick::{Nanos, Symbol},
 };
 
 /// Which records.
@@ -32,6 +33,18 @@ pub struct SelectionArgs {
     /// What a record that is no tick does: `skip` or `stop`.
     #[arg(long, value_name = "WHAT", default_value = "skip", value_parser = on_error)]
     on_error: OnError,
+    /// Which column of a table is what, as `ts:timestamp,last:price,last_size:qty`, or a table that is known by name.
+    #[arg(long, value_name = "COLUMNS")]
+    columns: Option<Columns>,
+    /// In which unit a table counts times since 1970: `s`, `ms`, `us`, `ns` or `iso`; otherwise their size tells.
+    #[arg(long, value_name = "UNIT")]
+    unit: Option<Unit>,
+    /// The symbol of a table that has no column for it.
+    #[arg(long, value_name = "NAME")]
+    symbol: Option<Symbol>,
+    /// What every symbol is to begin with, as `BINANCE:`.
+    #[arg(long, value_name = "TEXT")]
+    prefix: Option<Prefix>,
 }
 
 /// In a struct, since a list of an argument's own type would be a repeated argument.
@@ -61,6 +74,12 @@ impl SelectionArgs {
             to: self.to,
             symbols: self.symbols.clone().map(|symbols| symbols.0).unwrap_or_default(),
             on_error: self.on_error,
+            hints: Hints {
+                columns: self.columns.clone(),
+                unit: self.unit,
+                symbol: self.symbol.clone(),
+                prefix: self.prefix.clone(),
+            },
         }
     }
 }

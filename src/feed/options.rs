@@ -3,7 +3,7 @@
 //! Invariant: an option that nobody takes, a value that cannot be read, and an option that is given twice (but for
 //! `file`) are errors; none is ever ignored.
 
-use std::{borrow::Cow, mem};
+use std::{borrow::Cow, fmt, mem, str::FromStr};
 
 use super::source::SourceError;
 
@@ -53,6 +53,17 @@ impl<'a> Options<'a> {
                 expected,
             }),
         }
+    }
+
+    /// Takes out an option whose parser says itself what is wrong.
+    pub fn take_parsed<T: FromStr<Err: fmt::Display>>(
+        &mut self,
+        option: &'static str,
+    ) -> Result<Option<T>, SourceError> {
+        let Some(text) = self.take(option, "text", |text| Some(text.to_owned()))? else { return Ok(None) };
+        let wrong =
+            |why: T::Err| SourceError::Invalid { source_name: self.source, option, why: why.to_string() };
+        text.parse().map(Some).map_err(wrong)
     }
 
     /// Takes every further file out, in the order in which they were given.

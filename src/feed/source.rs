@@ -50,6 +50,8 @@ pub enum SourceError {
     Option { source_name: &'static str, option: String, known: String },
     #[error("{source_name}: option {option} is {value:?}, and not {expected}")]
     Value { source_name: &'static str, option: &'static str, value: String, expected: &'static str },
+    #[error("{source_name}: option {option}: {why}")]
+    Invalid { source_name: &'static str, option: &'static str, why: String },
     #[error("{source_name}: option {option:?} is given twice")]
     Twice { source_name: &'static str, option: String },
 }

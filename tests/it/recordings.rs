@@ -127,6 +127,47 @@ fn every_digit_of_a_long_number_comes_back_from_every_format() {
     }
 }
 
+/// The same options as flags, and as the query of a source.
+#[test]
+fn a_table_of_any_columns_is_read_as_somebody_says() {
+    let table = fresh("other-names.csv");
+    let rows =
+        "id,timestamp,price,qty,side\n1,1583020803145,8531.5,0.25,Buy\n2,1583020803146,8531.25,1,SELL\n";
+    fs::write(&table, rows).expect("a folder for files of tests");
+    let table = table.to_str().expect("a plain name");
+    let columns = "ts:timestamp,last:price,last_size:qty,side:side";
+    let flags = ["--columns", columns, "--unit", "ms", "--symbol", "XYZ", "--prefix", "X:"];
+    let converted = succeeds(&[&["convert", table, "-o", "-"], &flags[..]].concat());
+    let expected = [
+        r#"{"symbol":"X:XYZ","ts":1583020803145000,"rx":1583020803145000,"last":8531.5,"last_size":0.25,"side":"buy"}"#,
+        r#"{"symbol":"X:XYZ","ts":1583020803146000,"rx":1583020803146000,"last":8531.25,"last_size":1,"side":"sell"}"#,
+    ];
+    let text = String::from_utf8(converted.stdout).expect("text");
+    assert_eq!(text.lines().skip(1).collect::<Vec<_>>(), expected);
+    let told = succeeds(&[&["info", "--json", table], &flags[..]].concat());
+    let told: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+    assert_eq!((&told["files"][0]["format"], &told["files"][0]["records"]), (&"columns".into(), &2.into()));
+    let recorded = fresh("other-names.ndjson");
+    let source = format!("replay:{table}?columns={columns}&unit=ms&symbol=XYZ&prefix=X:&speed=max");
+    succeeds(&["record", "--feed", &source, "--output", recorded.to_str().expect("a plain name")]);
+    let recorded = fs::read_to_string(recorded).expect("a file");
+    assert!(recorded.contains(r#""symbol":"X:XYZ","ts":1583020803145000"#), "{recorded}");
+    for (flags, part) in [
+        (
+            ["--columns", "last:prise", "--symbol", "X"],
+            "it has no column \"prise\"; there are \"id\", \"timestamp\"",
+        ),
+        (["--columns", "prise:price", "--symbol", "X"], "\"prise\" is nothing that a tick has"),
+        (["--columns", "last:price", "--unit", "ms"], "say symbol=NAME"),
+        (["--columns", "last:price", "--unit", "h"], "not s, ms, us, ns or iso"),
+    ] {
+        let refused = tickcast(&[&["info", table], &flags[..]].concat());
+        let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(2), "{flags:?}");
+        assert!(error.contains(part), "{flags:?}: {error}");
+    }
+}
+
 #[test]
 fn a_recording_is_not_converted_onto_itself() {
     // More than is read before the output is begun, so that writing over it would lose something.

@@ -113,7 +113,7 @@ fn decode_line(line_bytes_max: usize, line: RawLine<'_>, out: &mut Output) {
         RawLine::TooLong { number } => (number, Err(Fault::TooLong { limit: line_bytes_max })),
     };
     match made {
-        Ok(Made::Tick(rx, tick)) => out.ticks.push((rx, tick)),
+        Ok(Made::Tick(rx, tick)) => out.tick(Place::Line(number), rx, tick),
         Ok(Made::Nothing) => out.passed += 1,
         Err(fault) => out.reject(Place::Line(number), fault.reason(), || fault.to_string()),
     }

@@ -116,7 +116,7 @@ impl Databento {
                 ProcessResult::Record(()) => {
                     let Some(record) = self.fsm.last_record() else { continue };
                     match make(record, &mut self.names) {
-                        Ok(Made::Tick(rx, tick)) => out.ticks.push((rx, tick)),
+                        Ok(Made::Tick(rx, tick)) => out.tick(Place::Byte(at), rx, tick),
                         Ok(Made::Nothing) => out.passed += 1,
                         Err(fault) => out.reject(Place::Byte(at), fault.reason(), || fault.to_string()),
                     }

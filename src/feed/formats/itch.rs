@@ -109,7 +109,7 @@ impl Itch {
             Some(Some(_)) => self.apply(Message(bytes)),
         };
         match made {
-            Ok(Some(tick)) => out.ticks.push((None, tick)),
+            Ok(Some(tick)) => out.tick(Place::Byte(at), None, tick),
             Ok(None) => out.passed += 1,
             Err(fault) => out.reject(Place::Byte(at), fault.reason(), || fault.to_string()),
         }

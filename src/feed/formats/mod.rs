@@ -15,11 +15,15 @@ mod capture;
 #[cfg(feature = "dbn")]
 mod databento;
 mod fault;
+mod hints;
 mod itch;
 mod lean;
+mod mapped;
+mod moment;
 mod new_york;
 mod own;
 mod plain;
+mod preset;
 mod table;
 mod tardis;
 mod write;
@@ -34,6 +38,8 @@ use crate::{
 };
 
 pub use fault::Fault;
+pub use hints::{Columns, Hints, Prefix};
+pub use moment::Unit;
 pub use own::META;
 pub use write::{Kept, Rows};
 
@@ -62,6 +68,8 @@ pub struct Output {
     pub gaps: Vec<Gap>,
     /// What our own format's first line tells.
     pub header: Option<Header>,
+    /// What every symbol is to begin with.
+    pub prefix: Option<Prefix>,
 }
 
 /// Ticks of a symbol that the recorder never received, as it noted it.
@@ -90,6 +98,10 @@ pub enum Format {
     Own,
     /// A table with a column for each field of a tick.
     Plain,
+    /// A table with any columns, of which somebody said what they are.
+    Mapped,
+    /// A table of a vendor or an exchange, with a line of names.
+    Known(preset::Preset),
     Tardis,
     Binance(binance::Kind),
     /// Binance's combined streams, as they were received.
@@ -112,6 +124,28 @@ impl Output {
         self.gaps.clear();
     }
 
+    /// Takes a tick that was made of the record at `place`.
+    pub fn tick(&mut self, place: Place, rx: Option<Nanos>, mut tick: Tick) {
+        if let Some(prefix) = &self.prefix {
+            match prefix.before(&tick.symbol) {
+                Ok(symbol) => tick.symbol = symbol,
+                Err(error) => {
+                    let fault = Fault::Symbol(error);
+                    return self.reject(place, fault.reason(), || fault.to_string());
+                }
+            }
+        }
+        self.ticks.push((rx, tick));
+    }
+
+    /// Takes what a recording says is missing.
+    pub fn gap(&mut self, mut gap: Gap) {
+        if let Some(Ok(symbol)) = self.prefix.as_ref().map(|prefix| prefix.before(&gap.symbol)) {
+            gap.symbol = symbol;
+        }
+        self.gaps.push(gap);
+    }
+
     pub fn reject(&mut self, place: Place, reason: RejectReason, message: impl FnOnce() -> String) {
         self.tally.add(reason);
         if self.rejects.len() < REJECTS_KEPT {
@@ -124,9 +158,16 @@ impl Output {
 // === impl Format ===
 
 impl Format {
-    pub const ALL: [Format; 11] = [
+    pub const ALL: [Format; 18] = [
         Format::Own,
         Format::Plain,
+        Format::Mapped,
+        Format::Known(preset::Preset::PolygonTrades),
+        Format::Known(preset::Preset::PolygonQuotes),
+        Format::Known(preset::Preset::Bybit),
+        Format::Known(preset::Preset::BybitSpot),
+        Format::Known(preset::Preset::Okx),
+        Format::Known(preset::Preset::Kucoin),
         Format::Tardis,
         Format::Binance(binance::Kind::Trades),
         Format::Binance(binance::Kind::AggTrades),
@@ -139,8 +180,8 @@ impl Format {
     ];
 
     /// What [`Format::detect`] can tell, for a person.
-    pub const KNOWN: &str = "tickcast's own, plain CSV, Tardis CSV, Binance's public data, captures of Binance's \
-                             combined streams, QuantConnect Lean ticks, Nasdaq ITCH 5.0, Databento DBN";
+    pub const KNOWN: &str = "tickcast's own, plain CSV, Tardis CSV, Binance's public data, trades and quotes of Polygon, \
+                             trades of Bybit, OKX and KuCoin, captures of Binance's combined streams, QuantConnect Lean ticks, Nasdaq ITCH 5.0, Databento DBN";
 
     /// Tells the format by the first bytes and the name, both without compression. `head` is the whole file, or at least
     /// its first line or [`HEAD_BYTES`].
@@ -162,6 +203,11 @@ impl Format {
         if line.trim_ascii_start().starts_with(b"{") {
             return own::check_head(line).map(|()| Format::Own);
         }
+        let mut splitter = table::Splitter::default();
+        let names = splitter.split_names(line).ok();
+        if let Some(known) = names.as_ref().and_then(preset::Preset::of_header) {
+            return Ok(Format::Known(known));
+        }
         // Names tell of tables without a line of names, so they go before the contents.
         if let Some((_, kind)) = binance::Kind::of_name(name) {
             return Ok(Format::Binance(kind));
@@ -172,7 +218,7 @@ impl Format {
         if itch::is_head(head) {
             return Ok(Format::Itch);
         }
-        if let Ok(row) = table::Splitter::default().split(line) {
+        if let Some(row) = names {
             if tardis::check_header(&row)? {
                 return Ok(Format::Tardis);
             }
@@ -188,11 +234,20 @@ impl Format {
 
     /// # Errors
     /// When the name does not tell what a reader of this format must know.
-    pub fn decoder(self, name: &str, line_bytes_max: usize) -> Result<Box<dyn Decoder>, String> {
+    pub fn decoder(
+        self,
+        name: &str,
+        hints: &Hints,
+        line_bytes_max: usize,
+    ) -> Result<Box<dyn Decoder>, String> {
         use table::Table;
         Ok(match self {
             Format::Own => Box::new(own::Own::new(line_bytes_max)),
             Format::Plain => Box::new(Table::new(plain::Plain::default(), line_bytes_max)),
+            Format::Mapped => Box::new(Table::new(mapped::Mapped::hinted(hints), line_bytes_max)),
+            Format::Known(preset) => {
+                Box::new(Table::new(mapped::Mapped::known(preset, name, hints), line_bytes_max))
+            }
             Format::Tardis => Box::new(Table::new(tardis::Tardis::default(), line_bytes_max)),
             Format::Binance(_) => Box::new(Table::new(binance::Binance::new(name)?, line_bytes_max)),
             Format::Capture => Box::new(capture::Capture::new(line_bytes_max)),
@@ -213,6 +268,8 @@ impl Format {
         match self {
             Format::Own => "tickcast",
             Format::Plain => "csv",
+            Format::Mapped => "columns",
+            Format::Known(preset) => preset.known().name,
             Format::Tardis => "tardis",
             Format::Binance(binance::Kind::Trades) => "binance-trades",
             Format::Binance(binance::Kind::AggTrades) => "binance-aggTrades",
@@ -224,6 +281,35 @@ impl Format {
             Format::Databento => "dbn",
         }
     }
+}
+
+/// Tells the format, and begins to decode it: by what the file is, and by what somebody says that it is.
+///
+/// # Errors
+/// When it cannot be read, or not as the hints say: why, for a person.
+pub fn open(
+    name: &str,
+    head: &[u8],
+    hints: &Hints,
+    line_bytes_max: usize,
+) -> Result<(Format, Box<dyn Decoder>), String> {
+    let asks = hints.columns.is_some() || hints.unit.is_some() || hints.symbol.is_some();
+    let format = match (&hints.columns, Format::detect(name, head)) {
+        (Some(Columns::Known(preset)), _) => Format::Known(*preset),
+        (Some(Columns::Pairs(_)), _) | (None, Ok(Format::Plain) | Err(_)) if asks => Format::Mapped,
+        (_, found) => found?,
+    };
+    let decoder: Box<dyn Decoder> = match format {
+        Format::Mapped | Format::Known(_) => mapped::open(format, name, head, hints, line_bytes_max)?,
+        _ if asks => {
+            return Err(format!(
+                "columns, unit and symbol are for tables that do not say what they hold, and this is {}",
+                format.name()
+            ));
+        }
+        _ => format.decoder(name, hints, line_bytes_max)?,
+    };
+    Ok((format, decoder))
 }
 
 /// So much of a file is looked at to tell its format.

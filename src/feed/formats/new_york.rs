@@ -1,4 +1,4 @@
-//! When midnight is in New York: what times of American exchanges are counted from.
+//! Days of the calendar, and when midnight is in New York: what times of American exchanges are counted from.
 //!
 //! The rule of the two laws that were in force since 1987 is all that this needs of a time zone: both change the clock on
 //! a Sunday at 2, so a day's midnight follows from its date alone. Times after the change on those Sundays are an hour
@@ -6,7 +6,7 @@
 
 use crate::tick::Nanos;
 
-/// A day of the calendar, from 1987 on.
+/// A day of the calendar, from 1970 on; before 1987, New York's summer time was by another rule.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Day {
     year: i64,
@@ -15,7 +15,7 @@ pub struct Day {
 }
 
 const NANOS_PER_HOUR: i64 = 3_600_000_000_000;
-const YEARS: std::ops::RangeInclusive<i64> = 1987..=2200;
+const YEARS: std::ops::RangeInclusive<i64> = 1970..=2200;
 /// From this year on the second Sunday of March and the first of November; before, April and the last of October.
 const LONGER_SUMMERS_FROM: i64 = 2007;
 
@@ -39,6 +39,11 @@ impl Day {
             _ => return None,
         };
         (YEARS.contains(&year) && (1..=days).contains(&day)).then_some(Day { year, month, of_month: day })
+    }
+
+    /// The beginning of this day in UTC.
+    pub fn utc_midnight(self) -> Nanos {
+        Nanos(self.since_1970() * 24 * NANOS_PER_HOUR)
     }
 
     /// The beginning of this day in New York.
@@ -110,7 +115,7 @@ mod tests {
 
     #[test]
     fn what_is_no_day_is_refused() {
-        for text in ["", "2013100", "20131309", "20130229", "20130431", "20130100", "19860101", "2013-1-9"] {
+        for text in ["", "2013100", "20131309", "20130229", "20130431", "20130100", "19690101", "2013-1-9"] {
             assert_eq!(Day::parse(text), None, "{text}");
         }
     }

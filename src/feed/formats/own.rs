@@ -61,7 +61,7 @@ fn decode_line(decoder: &mut ndjson::Decoder, line: RawLine<'_>, out: &mut Outpu
         RawLine::Whole { number: 1, bytes } if note_header(bytes, out) => return,
         RawLine::Whole { bytes, .. } if bytes.starts_with(META) => {
             match gap(bytes) {
-                Some(gap) => out.gaps.push(gap),
+                Some(gap) => out.gap(gap),
                 None => out.passed += 1,
             }
             return;
@@ -70,7 +70,7 @@ fn decode_line(decoder: &mut ndjson::Decoder, line: RawLine<'_>, out: &mut Outpu
         RawLine::TooLong { number } => (number, Err(LineError::TooLong { limit: decoder.line_bytes_max() })),
     };
     match result {
-        Ok(line) => out.ticks.push((line.rx, line.tick)),
+        Ok(line) => out.tick(Place::Line(number), line.rx, line.tick),
         Err(error) => out.reject(Place::Line(number), error.reason(), || error.to_string()),
     }
 }

@@ -1,9 +1,11 @@
-//! Lines of fields with commas between: what all formats of tables share. A state machine without I/O.
+//! Lines of fields with commas between, or another byte: what all formats of tables share. A state machine without I/O.
 //!
 //! One line is one row: a quoted field may have commas and doubled quotes in it, and no line end, so that a quote that
 //! is not closed costs its own line and not the rest of the file.
 //!
 //! Invariants: how the bytes were cut into chunks changes nothing; a good row without quotes is not copied.
+
+use std::borrow::Cow;
 
 use memchr::{memchr, memchr_iter};
 
@@ -25,7 +27,7 @@ pub enum Made {
 
 /// One format's rows.
 pub trait Rows: Send {
-    /// Takes the first line; whether it was a header, and no row.
+    /// Takes the first line, its bytes that are no UTF-8 replaced; whether it was a header, and no row.
     fn is_header(&mut self, row: &Row<'_>) -> bool;
 
     /// # Errors
@@ -52,20 +54,29 @@ pub struct Table<R> {
 }
 
 /// Divides lines; keeps its buffers.
-#[derive(Default)]
 pub struct Splitter {
+    delimiter: u8,
     ends: Vec<usize>,
     /// The fields of a line that has quotes, without them.
     unquoted: Vec<u8>,
+    /// A line of names that was no UTF-8, made readable.
+    names: String,
 }
+
+const COMMA: u8 = b',';
 
 // === impl Table ===
 
 impl<R: Rows> Table<R> {
     pub fn new(rows: R, line_bytes_max: usize) -> Self {
+        Self::divided_by(COMMA, rows, line_bytes_max)
+    }
+
+    /// With another byte between the fields.
+    pub fn divided_by(delimiter: u8, rows: R, line_bytes_max: usize) -> Self {
         Table {
             lines: Lines::new(line_bytes_max),
-            splitter: Splitter::default(),
+            splitter: Splitter::new(delimiter),
             line_bytes_max,
             begun: false,
             rows,
@@ -96,23 +107,63 @@ fn decode_line(
     line: RawLine<'_>,
     out: &mut Output,
 ) {
-    let (number, row) = match line {
-        RawLine::Whole { number, bytes } => (number, splitter.split(bytes)),
+    let first = !std::mem::replace(begun, true);
+    let (number, made) = match line {
+        RawLine::Whole { number, bytes } if first && is_header(splitter, rows, bytes) => {
+            (number, Ok(Made::Nothing))
+        }
+        RawLine::Whole { number, bytes } => (number, splitter.split(bytes).and_then(|row| rows.make(&row))),
         RawLine::TooLong { number } => (number, Err(Fault::TooLong { limit: line_bytes_max })),
     };
-    let first = !std::mem::replace(begun, true);
-    let made =
-        row.and_then(|row| if first && rows.is_header(&row) { Ok(Made::Nothing) } else { rows.make(&row) });
     match made {
-        Ok(Made::Tick(rx, tick)) => out.ticks.push((rx, tick)),
+        Ok(Made::Tick(rx, tick)) => out.tick(Place::Line(number), rx, tick),
         Ok(Made::Nothing) => out.passed += 1,
         Err(fault) => out.reject(Place::Line(number), fault.reason(), || fault.to_string()),
     }
 }
 
+fn is_header(splitter: &mut Splitter, rows: &mut impl Rows, line: &[u8]) -> bool {
+    splitter.split_names(line).is_ok_and(|row| rows.is_header(&row))
+}
+
 // === impl Splitter ===
 
+impl Default for Splitter {
+    fn default() -> Self {
+        Splitter::new(COMMA)
+    }
+}
+
 impl Splitter {
+    pub fn new(delimiter: u8) -> Self {
+        Splitter { delimiter, ends: Vec::new(), unquoted: Vec::new(), names: String::new() }
+    }
+
+    /// The byte that divides a line of names into the most fields.
+    pub fn delimiter_of(line: &[u8]) -> u8 {
+        let count = |delimiter: u8| memchr_iter(delimiter, line).count();
+        // Of equal counts the last wins: a comma.
+        [b'|', b'\t', b';', COMMA].into_iter().max_by_key(|&delimiter| count(delimiter)).unwrap_or(COMMA)
+    }
+
+    /// A first line, which may be in another encoding: names in ASCII can be told all the same.
+    ///
+    /// # Errors
+    /// When a quote is not closed.
+    pub fn split_names<'a>(&'a mut self, line: &'a [u8]) -> Result<Row<'a>, Fault> {
+        match String::from_utf8_lossy(line) {
+            Cow::Borrowed(_) => self.split(line),
+            Cow::Owned(text) => {
+                self.names = text;
+                let Splitter { names, ends, .. } = self;
+                ends.clear();
+                ends.extend(memchr_iter(self.delimiter, names.as_bytes()));
+                ends.push(names.len());
+                Ok(Row { text: names, ends, gap: 1 })
+            }
+        }
+    }
+
     /// # Errors
     /// When the line is no text, or a quote is not closed.
     pub fn split<'a>(&'a mut self, line: &'a [u8]) -> Result<Row<'a>, Fault> {
@@ -121,7 +172,7 @@ impl Splitter {
             return self.split_quoted(line);
         }
         let text = std::str::from_utf8(line).map_err(|_| Fault::Text)?;
-        self.ends.extend(memchr_iter(b',', line));
+        self.ends.extend(memchr_iter(self.delimiter, line));
         self.ends.push(line.len());
         Ok(Row { text, ends: &self.ends, gap: 1 })
     }
@@ -130,7 +181,7 @@ impl Splitter {
         self.unquoted.clear();
         self.unquoted.resize(line.len(), 0);
         self.ends.resize(line.len() + 1, 0);
-        let mut reader = csv_core::Reader::new();
+        let mut reader = csv_core::ReaderBuilder::new().delimiter(self.delimiter).build();
         let (result, read, written, fields) = reader.read_record(line, &mut self.unquoted, &mut self.ends);
         let (result, rest, more) = match result {
             csv_core::ReadRecordResult::InputEmpty => {

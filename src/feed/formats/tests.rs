@@ -7,6 +7,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::feed::ndjson::write_line;
 
+#[cfg(feature = "dbn")]
+mod dbn;
+
 const LINE_BYTES_MAX: usize = 4_096;
 
 /// Every sample: its name, and what is in it.
@@ -28,7 +31,7 @@ fn samples() -> Vec<(String, Vec<u8>)> {
     samples
 }
 
-fn sample(name: &str) -> Vec<u8> {
+pub(super) fn sample(name: &str) -> Vec<u8> {
     let found = samples().into_iter().find(|(found, _)| found == name);
     found.unwrap_or_else(|| panic!("no sample {name}")).1
 }
@@ -40,7 +43,7 @@ fn decode(name: &str, bytes: &[u8], lengths: &[usize]) -> Output {
 }
 
 fn decode_as(format: Format, name: &str, bytes: &[u8], lengths: &[usize]) -> Output {
-    let mut decoder = format.decoder(name, LINE_BYTES_MAX).unwrap();
+    let mut decoder = format.decoder(name, &Hints::default(), LINE_BYTES_MAX).unwrap();
     let mut out = Output::default();
     let (mut rest, mut lengths) = (bytes, lengths.iter().cycle());
     while !rest.is_empty() {
@@ -53,7 +56,7 @@ fn decode_as(format: Format, name: &str, bytes: &[u8], lengths: &[usize]) -> Out
 }
 
 /// What came of it, one line each: ticks as our own recordings have them, then rejects.
-fn lines(out: &Output) -> Vec<String> {
+pub(super) fn lines(out: &Output) -> Vec<String> {
     let ticks = out.ticks.iter().map(|(rx, tick)| {
         let mut line = Vec::new();
         write_line(tick, *rx, &mut line);
@@ -67,7 +70,7 @@ fn lines(out: &Output) -> Vec<String> {
 }
 
 #[track_caller]
-fn check(name: &str, format: &str, passed: u64, expected: &[&str]) {
+pub(super) fn check(name: &str, format: &str, passed: u64, expected: &[&str]) {
     let bytes = sample(name);
     let detected = Format::detect(name, &bytes).unwrap();
     assert_eq!(detected.name(), format, "{name}");
@@ -261,7 +264,14 @@ fn what_is_in_no_format_is_refused_with_what_there_is() {
     }
     // The name must tell what the contents do not.
     let itch = sample("S100913-v50.txt");
-    assert!(Format::detect("unnamed", &itch).unwrap().decoder("unnamed", 1).err().unwrap().contains("day"));
+    assert!(
+        Format::detect("unnamed", &itch)
+            .unwrap()
+            .decoder("unnamed", &Hints::default(), 1)
+            .err()
+            .unwrap()
+            .contains("day")
+    );
 }
 
 #[test]
@@ -324,72 +334,10 @@ proptest! {
     }
 }
 
-#[cfg(feature = "dbn")]
-#[test]
-fn records_of_databento() {
-    check(
-        "mbp-1.dbn",
-        "dbn",
-        0,
-        &[
-            r#"{"symbol":"AAPL","ts":1609160400000704,"rx":1609160400000869,"bid":133,"bid_size":10,"ask":133.01,"ask_size":20}"#,
-            r#"{"symbol":"AAPL","ts":1609160400001704,"rx":1609160400001904,"bid":133,"bid_size":10,"ask":133.01,"ask_size":15,"last":133.01,"last_size":5,"side":"buy"}"#,
-            r#"{"symbol":"AAPL","ts":1609160400002704,"rx":1609160400002904,"bid":133,"bid_size":10,"ask_size":0}"#,
-            "byte 600, value: the symbol in the metadata's mapping: missing",
-        ],
-    );
-    check(
-        "trades.dbn",
-        "dbn",
-        0,
-        &[
-            r#"{"symbol":"AAPL","ts":1609160400000704,"rx":1609160400000869,"last":133.000000123,"last_size":10,"side":"sell"}"#,
-            r#"{"symbol":"AAPL","ts":1609160400000705,"rx":1609160400000870,"last":133,"last_size":3}"#,
-        ],
-    );
-    let mut hostile = sample("trades.dbn");
-    hostile[4..8].fill(0xff);
-    let out = decode("trades.dbn", &hostile, &[3]);
-    assert_eq!(lines(&out), ["byte 0, syntax: metadata of more than 256 MiB"]);
-}
-
-/// The parser would take the address of the record behind it for one that a record may have.
-#[cfg(feature = "dbn")]
-#[test]
-fn a_record_of_an_odd_length_is_left_out_alone() {
-    let mut bytes = sample("trades.dbn");
-    let first = bytes.len() - 2 * 48;
-    let mut odd = bytes[first..first + 48].to_vec();
-    odd.extend_from_slice(&[0; 4]);
-    odd[0] = 13;
-    bytes.splice(first..first, odd);
-    for lengths in [&[usize::MAX][..], &[1], &[7, 50]] {
-        let out = decode("trades.dbn", &bytes, lengths);
-        assert_eq!(out.ticks, decode("trades.dbn", &sample("trades.dbn"), &[usize::MAX]).ticks);
-        assert_eq!(
-            lines(&out)[2..],
-            [format!("byte {first}, syntax: a record whose length is no multiple of 8")]
-        );
-    }
-}
-
-#[cfg(feature = "dbn")]
-#[test]
-fn damaged_metadata_is_told_alike_however_it_was_cut() {
-    let sample = sample("mbp-1.dbn");
-    for (at, byte) in (0..360).flat_map(|at| [(at, 0xff), (at, 0), (at, 1)]) {
-        let mut damaged = sample.clone();
-        damaged[at] = byte;
-        let decode = |lengths: &[usize]| decode_as(Format::Databento, "x.dbn", &damaged, lengths);
-        let whole = state(&decode(&[usize::MAX]));
-        assert_eq!(state(&decode(&[1])), whole, "{byte} at {at}");
-        assert_eq!(state(&decode(&[7, 60])), whole, "{byte} at {at}");
-    }
-}
-
 #[cfg(not(feature = "dbn"))]
 #[test]
 fn databento_needs_its_feature() {
-    let error = Format::detect("x.dbn", b"DBN\x03").unwrap().decoder("x.dbn", 1).err().unwrap();
+    let error =
+        Format::detect("x.dbn", b"DBN\x03").unwrap().decoder("x.dbn", &Hints::default(), 1).err().unwrap();
     assert!(error.contains("--features dbn"), "{error}");
 }

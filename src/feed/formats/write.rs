@@ -162,7 +162,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        feed::formats::{Format, Output},
+        feed::formats::{Format, Hints, Output},
         tick::{Fields, Fixed, Symbol, Volume},
     };
 
@@ -218,7 +218,8 @@ mod tests {
         for (tick, rx) in ticks {
             assert_eq!(rows.write(tick, *rx, &mut bytes), Kept::All);
         }
-        let mut decoder = Format::detect("table", &bytes).unwrap().decoder("table", 4_096).unwrap();
+        let mut decoder =
+            Format::detect("table", &bytes).unwrap().decoder("table", &Hints::default(), 4_096).unwrap();
         let mut out = Output::default();
         decoder.feed(&mut bytes, &mut out);
         decoder.finish(&mut out);

@@ -42,7 +42,8 @@ const BLOCK_CHUNKS_MAX: usize = 64;
 /// # Errors
 /// When one cannot be read, is in no format that can be, or there is none.
 pub fn open(inputs: &[Input], selection: &Selection, line_bytes_max: usize) -> Result<Recording, FeedError> {
-    let tracks = members(inputs)?.into_iter().map(|member| Track::open(member, line_bytes_max));
+    let tracks =
+        members(inputs)?.into_iter().map(|member| Track::open(member, &selection.hints, line_bytes_max));
     Ok(Recording::of(tracks.collect::<Result<_, FeedError>>()?, selection, line_bytes_max))
 }
 
@@ -56,7 +57,7 @@ pub fn open_each(
     line_bytes_max: usize,
 ) -> Result<Vec<Recording>, FeedError> {
     let open = |member| {
-        let track = Track::open(member, line_bytes_max)?;
+        let track = Track::open(member, &selection.hints, line_bytes_max)?;
         Ok(Recording::of(vec![track], selection, line_bytes_max))
     };
     members(inputs)?.into_iter().map(open).collect()
@@ -177,7 +178,7 @@ impl Records for Recording {
 
     fn rewind(&mut self) -> Result<(), FeedError> {
         for track in &mut self.tracks {
-            *track = Track::open(track.member().clone(), self.line_bytes_max)?;
+            *track = Track::open(track.member().clone(), &self.selection.hints, self.line_bytes_max)?;
         }
         self.begin();
         Ok(())

@@ -1,4 +1,5 @@
-//! Which recordings, and which of their records: the options `file`, `from`, `to`, `symbols` and `on_error`.
+//! Which recordings, which of their records, and what the files do not say of themselves: the options `file`, `from`,
+//! `to`, `symbols`, `on_error`, `columns`, `unit`, `symbol` and `prefix`.
 //!
 //! Invariant: whether a record is selected depends on its receive time and its symbol alone, and not on what stands
 //! around it.
@@ -11,7 +12,7 @@ use std::{
 
 use super::Record;
 use crate::{
-    feed::{SourceError, bundled, options::Options},
+    feed::{SourceError, bundled, formats::Hints, options::Options},
     glob::Glob,
     tick::{Nanos, Symbol},
 };
@@ -37,6 +38,8 @@ pub struct Selection {
     /// Names and patterns; empty for all symbols.
     pub symbols: Vec<Glob>,
     pub on_error: OnError,
+    /// What the files do not say of themselves.
+    pub hints: Hints,
 }
 
 /// What a record that is no tick does.
@@ -75,6 +78,12 @@ impl Selection {
                 .take("symbols", "names or patterns of symbols with commas between", parse_symbols)?
                 .unwrap_or_default(),
             on_error: options.take("on_error", "skip or stop", OnError::parse)?.unwrap_or_default(),
+            hints: Hints {
+                columns: options.take_parsed("columns")?,
+                unit: options.take_parsed("unit")?,
+                symbol: options.take_parsed("symbol")?,
+                prefix: options.take_parsed("prefix")?,
+            },
         })
     }
 

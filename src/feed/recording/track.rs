@@ -16,7 +16,7 @@ use super::{
 use crate::{
     feed::{
         FeedError,
-        formats::{Decoder, Format, HEAD_BYTES, Output},
+        formats::{self, Decoder, Format, HEAD_BYTES, Hints, Output},
     },
     tick::Nanos,
 };
@@ -57,7 +57,7 @@ const BEYOND_TO_NANOS: u64 = 60_000_000_000;
 impl Track {
     /// # Errors
     /// When the file cannot be read, or is in no format that can be.
-    pub fn open(member: Member, line_bytes_max: usize) -> Result<Self, FeedError> {
+    pub fn open(member: Member, hints: &Hints, line_bytes_max: usize) -> Result<Self, FeedError> {
         let path = member.name.to_string();
         let opened = match member.open() {
             Ok(opened) => opened,
@@ -69,10 +69,8 @@ impl Track {
             (0, Some(source)) => return Err(FeedError::Read { path, source }),
             read => read,
         };
-        let format = Format::detect(&opened.inner_name, &chunk[..head_bytes]);
-        let decoder =
-            format.and_then(|format| Ok((format, format.decoder(&opened.inner_name, line_bytes_max)?)));
-        let (format, decoder) = match decoder {
+        let found = formats::open(&opened.inner_name, &chunk[..head_bytes], hints, line_bytes_max);
+        let (format, decoder) = match found {
             Ok(found) => found,
             Err(why) => return Err(FeedError::NotARecording { path, why }),
         };
@@ -84,7 +82,7 @@ impl Track {
             chunk,
             head_bytes,
             head_error,
-            output: Output::default(),
+            output: Output { prefix: hints.prefix.clone(), ..Output::default() },
             ready: VecDeque::new(),
             merged_to: Nanos(i64::MIN),
             last_rx: None,

@@ -5,13 +5,14 @@ use std::{path::Path, time::Duration};
 use super::*;
 use crate::{
     feed::{
+        formats::{Hints, Unit},
         pace::Speed,
         recording::{Input, OnError, Selection},
         replay::{Dating, End, Start},
     },
     glob::Glob,
     limits,
-    tick::Nanos,
+    tick::{Nanos, Symbol},
 };
 
 #[track_caller]
@@ -86,7 +87,7 @@ fn options() {
                 from: Some(Nanos(1_742_944_020_000_000_000)),
                 to: Some(Nanos(1_742_944_200_000_000_000)),
                 symbols: vec![Glob::new("BTC*").unwrap(), Glob::new("ETH-USD").unwrap()],
-                on_error: OnError::Skip,
+                ..Selection::default()
             },
             max_gap: Some(Duration::from_secs(60)),
             start: Start::Clients(3),
@@ -94,6 +95,15 @@ fn options() {
             ..replay::Config::of(file.clone())
         })
     );
+    let hinted = "replay:a.csv?columns=ts:timestamp,last:price%2Cusd&unit=ms&symbol=XYZ&prefix=BINANCE:";
+    let Kind::Replay(config) = kind(hinted) else { panic!("another kind") };
+    let hints = Hints {
+        columns: Some("ts:timestamp,last:price%2Cusd".parse().unwrap()),
+        unit: Some(Unit::Millis),
+        symbol: Some(Symbol::new("XYZ").unwrap()),
+        prefix: Some("BINANCE:".parse().unwrap()),
+    };
+    assert_eq!(config.selection.hints, hints);
     let start = |text: &str| {
         Kind::Replay(replay::Config { start: text_start(text), ..replay::Config::of(file.clone()) })
     };
@@ -134,7 +144,12 @@ fn wrong_options_are_refused_with_what_is_allowed() {
     check_refused("push?rate=1", "push: unknown option \"rate\"; there are name");
     check_refused(
         "replay:x?sped=1",
-        "replay: unknown option \"sped\"; there are file, from, to, symbols, on_error, speed, loop, start, max_gap, clock, name",
+        "replay: unknown option \"sped\"; there are file, from, to, symbols, on_error, columns, unit, symbol, prefix, speed, loop, start, max_gap, clock, name",
+    );
+    check_refused("replay:x?unit=minutes", "replay: option unit: not s, ms, us, ns or iso");
+    check_refused(
+        "replay:x?columns=ts:a",
+        "replay: option columns: no field of a record, such as bid, ask or last, is among them",
     );
     check_refused(
         "sim?Rate=1",

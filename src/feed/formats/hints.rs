@@ -1,0 +1,237 @@
+//! What somebody says of files that their contents do not say: which column is what, in which unit times are, and what
+//! the symbol is.
+//!
+//! ```text
+//! columns=ts:timestamp,last:price,last_size:qty,side:side&unit=ms&symbol=XYZ&prefix=BINANCE:
+//! ```
+//! Left of a colon stands what a tick has, right of it the column's name, or its number, counted from 1. A byte of a name may be percent-encoded. In place of pairs, one of the tables that are known by name.
+
+use std::{borrow::Cow, str::FromStr};
+
+use percent_encoding::percent_decode_str;
+
+use super::{moment::Unit, preset::Preset};
+use crate::tick::{Field, SYMBOL_BYTES_MAX, Symbol, check_symbol};
+
+/// What was said; nothing by default.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Hints {
+    pub columns: Option<Columns>,
+    /// In which unit times are counted.
+    pub unit: Option<Unit>,
+    /// The symbol of every row, where rows have none.
+    pub symbol: Option<Symbol>,
+    /// What every symbol begins with: one name for the same instrument of several exchanges would be one topic.
+    pub prefix: Option<Prefix>,
+}
+
+/// Which column is what.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Columns {
+    Known(Preset),
+    /// At least one is a field of a record.
+    Pairs(Vec<(Target, String)>),
+}
+
+/// What a column may hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Target {
+    Symbol,
+    /// The event's time.
+    Ts,
+    /// The receive time.
+    Rx,
+    /// Whether the buyer waited in the book, so that the aggressor sold.
+    BuyerMaker,
+    Field(Field),
+}
+
+/// The beginning of a symbol.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Prefix(String);
+
+/// How much of what was given a message repeats.
+const SHOWN_CHARS_MAX: usize = 40;
+
+// === impl Target ===
+
+impl Target {
+    /// The names that are neither a tick's field nor time nor symbol.
+    const BUYER_MAKER: &str = "buyer_maker";
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Target::Symbol => "symbol",
+            Target::Ts => "ts",
+            Target::Rx => "rx",
+            Target::BuyerMaker => Self::BUYER_MAKER,
+            Target::Field(field) => field.name(),
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "symbol" => Target::Symbol,
+            "ts" => Target::Ts,
+            "rx" => Target::Rx,
+            Self::BUYER_MAKER => Target::BuyerMaker,
+            _ => Target::Field(Field::parse(name)?),
+        })
+    }
+
+    /// Whether a tick may consist of it alone.
+    pub fn is_value(self) -> bool {
+        matches!(self, Target::Field(field) if field != Field::Side)
+    }
+
+    fn names() -> String {
+        let fields = Field::ALL.map(Field::name).join(", ");
+        format!("symbol, ts, rx, {fields} and {}", Self::BUYER_MAKER)
+    }
+}
+
+// === impl Columns ===
+
+impl FromStr for Columns {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if !text.contains(':') {
+            let known = Preset::parse(text);
+            return known.map(Columns::Known).ok_or_else(|| {
+                format!(
+                    "neither pairs such as ts:timestamp,last:price nor a table that is known by name; there are {}",
+                    Preset::names()
+                )
+            });
+        }
+        let mut pairs: Vec<(Target, String)> = Vec::new();
+        for piece in text.split(',') {
+            match piece.split_once(':') {
+                Some((target, column)) => {
+                    let target = Target::parse(target.trim()).ok_or_else(|| {
+                        format!("{} is nothing that a tick has; there are {}", shown(target), Target::names())
+                    })?;
+                    if pairs.iter().any(|(known, _)| *known == target) {
+                        return Err(format!("{} is given twice", target.name()));
+                    }
+                    pairs.push((target, column.trim().to_owned()));
+                }
+                // A comma within a column's name: what stands right of it has no colon.
+                None => match pairs.last_mut() {
+                    Some((_, column)) => {
+                        column.push(',');
+                        column.push_str(piece);
+                    }
+                    None => return Err(format!("{} is no pair such as last:price", shown(piece))),
+                },
+            }
+        }
+        Self::of_pairs(pairs)
+    }
+}
+
+impl Columns {
+    fn of_pairs(pairs: Vec<(Target, String)>) -> Result<Self, String> {
+        let decoded = pairs.into_iter().map(|(target, column)| {
+            let name = percent_decode_str(&column).decode_utf8().map(Cow::into_owned);
+            match name {
+                Ok(name) if !name.is_empty() => Ok((target, name)),
+                _ => Err(format!("the column of {} has no name", target.name())),
+            }
+        });
+        let pairs = decoded.collect::<Result<Vec<_>, String>>()?;
+        let has = |wanted: fn(Target) -> bool| pairs.iter().any(|(target, _)| wanted(*target));
+        if !has(Target::is_value) {
+            return Err("no field of a record, such as bid, ask or last, is among them".to_owned());
+        }
+        if has(|target| target == Target::BuyerMaker) && has(|target| target == Target::Field(Field::Side)) {
+            return Err("side and buyer_maker say the same: one of them is enough".to_owned());
+        }
+        Ok(Columns::Pairs(pairs))
+    }
+}
+
+/// A part of what was given, for a message.
+pub fn shown(text: &str) -> String {
+    let cut: String = text.chars().take(SHOWN_CHARS_MAX).collect();
+    format!("{cut:?}")
+}
+
+// === impl Prefix ===
+
+impl Prefix {
+    /// # Errors
+    /// When the two together are no symbol.
+    pub fn before(&self, symbol: &Symbol) -> Result<Symbol, crate::tick::SymbolError> {
+        Symbol::new(&format!("{}{symbol}", self.0))
+    }
+}
+
+impl FromStr for Prefix {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.len() >= SYMBOL_BYTES_MAX {
+            return Err(format!("not shorter than {SYMBOL_BYTES_MAX} bytes"));
+        }
+        check_symbol(text.as_bytes()).map_err(|error| error.to_string())?;
+        Ok(Prefix(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(text: &str) -> Vec<(&'static str, String)> {
+        match text.parse() {
+            Ok(Columns::Pairs(pairs)) => {
+                pairs.into_iter().map(|(target, column)| (target.name(), column)).collect()
+            }
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn pairs_name_what_a_tick_has_and_where_it_stands() {
+        let found = pairs("ts:timestamp,last:price, last_size : qty,side:side");
+        let expected = [("ts", "timestamp"), ("last", "price"), ("last_size", "qty"), ("side", "side")];
+        assert_eq!(found, expected.map(|(target, column)| (target, column.to_owned())));
+        // Odd names: percent-encoded, or as they stand where that leaves no doubt.
+        let odd = [("last", "price, usd"), ("bid", "a:b"), ("ask", "50%")];
+        let odd = odd.map(|(target, column)| (target, column.to_owned()));
+        assert_eq!(pairs("last:price%2C%20usd,bid:a%3Ab,ask:50%25"), odd);
+        assert_eq!(pairs("last:price, usd,bid:a:b,ask:50%"), odd);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_what_there_is() {
+        for (text, part) in [
+            ("", "known by name; there are "),
+            ("nothing-like-it", "known by name; there are "),
+            ("prise:x", "\"prise\" is nothing that a tick has; there are symbol, ts, rx, bid"),
+            ("last:price,last:prise", "last is given twice"),
+            ("ts:a,side:b", "no field of a record"),
+            ("last:", "the column of last has no name"),
+            ("x,last:price", "\"x\" is no pair"),
+            ("last:%ff", "the column of last has no name"),
+            ("last:p,side:s,buyer_maker:m", "one of them is enough"),
+        ] {
+            let error = text.parse::<Columns>().unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+        assert!(matches!("polygon-trades".parse(), Ok(Columns::Known(_))));
+    }
+
+    #[test]
+    fn a_prefix_is_the_beginning_of_a_symbol() {
+        let prefix: Prefix = "BINANCE:".parse().unwrap();
+        let symbol = Symbol::new("BTCUSDT").unwrap();
+        assert_eq!(prefix.before(&symbol).unwrap().as_str(), "BINANCE:BTCUSDT");
+        assert!(prefix.before(&Symbol::new(&"A".repeat(60)).unwrap()).is_err());
+        for wrong in ["", "a b", &"A".repeat(64)] {
+            assert!(wrong.parse::<Prefix>().is_err(), "{wrong}");
+        }
+    }
+}

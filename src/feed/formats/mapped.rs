@@ -1,0 +1,329 @@
+//! Tables with any columns: those that somebody said what is what of, and those of vendors that are known.
+//!
+//! ```text
+//! hints, or a known table; the line of names -> Plan (which column is what) -> a tick for each row
+//! ```
+//! Cells are trimmed; an empty one, `NaN`, `null` or `None` is absent. A decimal is exact; one of 16 digits or more that
+//! needs more than 9 places is what a double is printed as, and is rounded as a JSON number is; a shorter one that does is
+//! rejected. What has no receive time is received when it happened.
+//!
+//! Invariant: once the line of names was read, a row's columns are found without looking at names.
+
+use super::{
+    Decoder, Fault, Format,
+    hints::{Columns, Hints, Target, shown},
+    moment::Unit,
+    preset::{Known, Preset, column},
+    table::{Made, Row, Rows, Splitter, Table, decimal},
+};
+use crate::{
+    feed::ndjson::ValueFault,
+    tick::{Field, Fields, Fixed, FixedError, Side, Symbol, Tick, Volume},
+};
+
+/// One table's rows.
+pub struct Mapped {
+    layout: Layout,
+    unit: Unit,
+    /// Of every row, when no column has it.
+    symbol: Option<Symbol>,
+    plan: Option<Plan>,
+}
+
+/// How columns are found.
+enum Layout {
+    Known(&'static Known),
+    Pairs(Vec<(Target, String)>),
+    /// Columns are called as a tick's fields are.
+    Own,
+}
+
+/// Which column is what.
+struct Plan {
+    columns: Vec<(usize, Target)>,
+    /// How many each row has; at least, where no line of names said so.
+    width: usize,
+    has_names: bool,
+    zero_is_nobody: bool,
+}
+
+/// How many names of columns a message lists, and how much of each.
+const NAMES_TOLD_MAX: usize = 40;
+/// The digits that tell a printed double from a decimal that somebody wrote.
+const DOUBLE_DIGITS_MIN: usize = 16;
+
+// === impl Mapped ===
+
+impl Mapped {
+    /// `name` is the file's: of some tables it tells the symbol.
+    pub fn known(preset: Preset, name: &str, hints: &Hints) -> Self {
+        let known = preset.known();
+        let symbol = match (&hints.symbol, known.symbol_of_name(name)) {
+            (Some(symbol), _) => Some(symbol.clone()),
+            (None, Some(text)) => Symbol::new(text).ok(),
+            (None, None) => None,
+        };
+        Mapped::with(Layout::Known(known), symbol, hints)
+    }
+
+    /// By what somebody said; without pairs, by the names that a tick's fields have.
+    pub fn hinted(hints: &Hints) -> Self {
+        let layout = match &hints.columns {
+            Some(Columns::Pairs(pairs)) => Layout::Pairs(pairs.clone()),
+            _ => Layout::Own,
+        };
+        Mapped::with(layout, hints.symbol.clone(), hints)
+    }
+
+    fn with(layout: Layout, symbol: Option<Symbol>, hints: &Hints) -> Self {
+        Mapped { layout, unit: hints.unit.unwrap_or_default(), symbol, plan: None }
+    }
+
+    /// Finds the columns by the first line.
+    ///
+    /// # Errors
+    /// Why the table cannot be read so, for a person.
+    pub fn check(&self, row: &Row<'_>, hints: &Hints) -> Result<(), String> {
+        let plan = self.plan(row)?;
+        let symbol = plan.columns.iter().find(|(_, target)| *target == Target::Symbol);
+        match (symbol, &self.symbol) {
+            (Some((at, _)), _) if hints.symbol.is_some() => Err(format!(
+                "its symbols stand in a column, {}, so symbol= is one too many",
+                if plan.has_names { shown(row.get(*at)) } else { format!("number {}", at + 1) }
+            )),
+            (None, None) => Err(format!(
+                "which symbol it is of stands in no column: say symbol=NAME, or which column has it with \
+                 columns=symbol:COLUMN,...; {}",
+                names_of(row)
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn plan(&self, row: &Row<'_>) -> Result<Plan, String> {
+        match &self.layout {
+            Layout::Known(known) => {
+                if let Some(missing) = known.missing(row) {
+                    let missing = missing.replace('|', " or ");
+                    return Err(format!("{} have a column {missing}; {}", known.name, names_of(row)));
+                }
+                let find = |(target, names): &(Target, &[&str])| {
+                    Some((names.iter().find_map(|name| column(row, name))?, *target))
+                };
+                let columns = known.columns.iter().filter_map(find).collect();
+                Ok(Plan::named(columns, row, known.zero_is_nobody))
+            }
+            Layout::Pairs(pairs) => of_pairs(pairs, row),
+            Layout::Own => {
+                let columns: Vec<_> = (0..row.len())
+                    .filter_map(|at| {
+                        Some((at, Target::parse(row.get(at).trim_start_matches('\u{feff}').trim())?))
+                    })
+                    .collect();
+                if columns.iter().any(|(_, target)| target.is_value()) {
+                    return Ok(Plan::named(columns, row, false));
+                }
+                Err(format!("say which column is what, as in columns=ts:TIME,last:PRICE; {}", names_of(row)))
+            }
+        }
+    }
+}
+
+/// Begins to read a table, once its first line shows that it can be.
+///
+/// # Errors
+/// Why it cannot, for a person.
+pub fn open(
+    format: Format,
+    name: &str,
+    head: &[u8],
+    hints: &Hints,
+    line_bytes_max: usize,
+) -> Result<Box<dyn Decoder>, String> {
+    let rows = match format {
+        Format::Known(preset) => Mapped::known(preset, name, hints),
+        _ => Mapped::hinted(hints),
+    };
+    let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let delimiter = Splitter::delimiter_of(line);
+    let mut splitter = Splitter::new(delimiter);
+    let row =
+        splitter.split_names(line).map_err(|fault| format!("its first line is none of names: {fault}"))?;
+    rows.check(&row, hints)?;
+    Ok(Box::new(Table::divided_by(delimiter, rows, line_bytes_max)))
+}
+
+fn of_pairs(pairs: &[(Target, String)], row: &Row<'_>) -> Result<Plan, String> {
+    let mut columns = Vec::with_capacity(pairs.len());
+    let mut has_names = false;
+    for (target, name) in pairs {
+        let at = match name.parse::<usize>() {
+            Ok(0) => return Err("columns are counted from 1".to_owned()),
+            Ok(number) if number <= row.len() => number - 1,
+            Ok(number) => return Err(format!("it has no column {number}; {}", names_of(row))),
+            Err(_) => {
+                has_names = true;
+                let missing = || format!("it has no column {}; {}", shown(name), names_of(row));
+                column(row, name).ok_or_else(missing)?
+            }
+        };
+        columns.push((at, *target));
+    }
+    if has_names {
+        return Ok(Plan::named(columns, row, false));
+    }
+    let width = columns.iter().map(|(at, _)| at + 1).max().unwrap_or(0);
+    Ok(Plan { columns, width, has_names, zero_is_nobody: false })
+}
+
+/// The columns that there are, for a message.
+pub fn names_of(row: &Row<'_>) -> String {
+    let names: Vec<String> = (0..row.len().min(NAMES_TOLD_MAX)).map(|at| shown(row.get(at))).collect();
+    let more = if row.len() > NAMES_TOLD_MAX { " and more" } else { "" };
+    format!("there are {}{more}", names.join(", "))
+}
+
+// === impl Plan ===
+
+impl Plan {
+    fn named(columns: Vec<(usize, Target)>, row: &Row<'_>, zero_is_nobody: bool) -> Self {
+        Plan { columns, width: row.len(), has_names: true, zero_is_nobody }
+    }
+
+    fn fits(&self, row: &Row<'_>) -> bool {
+        if self.has_names { row.len() == self.width } else { row.len() >= self.width }
+    }
+
+    /// Whether no cell that must be a number or a time begins as one.
+    fn is_line_of_names(&self, row: &Row<'_>) -> bool {
+        let number = |(at, target): &(usize, Target)| {
+            !matches!(target, Target::Symbol | Target::BuyerMaker | Target::Field(Field::Side))
+                && row
+                    .get(*at)
+                    .trim()
+                    .starts_with(|first: char| first.is_ascii_digit() || "-.".contains(first))
+        };
+        self.has_names || (self.fits(row) && !self.columns.iter().any(number))
+    }
+
+    fn fill(&self, row: &Row<'_>, unit: Unit, tick: &mut Parts) -> Result<(), Fault> {
+        for &(at, target) in &self.columns {
+            let cell = row.get(at).trim();
+            match target {
+                Target::Symbol if !cell.is_empty() => tick.symbol = Some(Symbol::new(cell)?),
+                _ if is_absent(cell) => {}
+                Target::Symbol => {}
+                Target::Ts => tick.ts = Some(unit.read(cell).ok_or(Fault::value("ts", ValueFault::Moment))?),
+                Target::Rx => tick.rx = Some(unit.read(cell).ok_or(Fault::value("rx", ValueFault::Moment))?),
+                Target::BuyerMaker => tick.fields.set_side(seller_waited(cell)?),
+                Target::Field(field) => {
+                    read(cell, field, &mut tick.fields).map_err(|fault| Fault::value(field.name(), fault))?;
+                }
+            }
+        }
+        if self.zero_is_nobody {
+            for (price, size) in [(Field::Bid, Field::BidSize), (Field::Ask, Field::AskSize)] {
+                if tick.fields.get_fixed(price) == Some(Fixed(0)) {
+                    tick.fields.set_fixed(size, Fixed(0));
+                    tick.fields.mask.0 &= !price.bit().0;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A tick in the making.
+#[derive(Default)]
+struct Parts {
+    symbol: Option<Symbol>,
+    ts: Option<crate::tick::Nanos>,
+    rx: Option<crate::tick::Nanos>,
+    fields: Fields,
+}
+
+impl Rows for Mapped {
+    fn is_header(&mut self, row: &Row<'_>) -> bool {
+        self.plan = self.plan(row).ok();
+        self.plan.as_ref().is_some_and(|plan| plan.is_line_of_names(row))
+    }
+
+    fn make(&mut self, row: &Row<'_>) -> Result<Made, Fault> {
+        let Some(plan) = &self.plan else { return Err(Fault::Missing { field: "the line of names" }) };
+        if !plan.fits(row) {
+            return Err(Fault::Columns { found: row.len(), expected: plan.width });
+        }
+        let mut tick = Parts::default();
+        plan.fill(row, self.unit, &mut tick)?;
+        let Parts { symbol, ts, rx, fields } = tick;
+        let symbol = symbol.or_else(|| self.symbol.clone()).ok_or(Fault::Missing { field: "symbol" })?;
+        if fields.mask.is_empty() || fields.mask == Field::Side.bit() {
+            return Ok(Made::Nothing);
+        }
+        Ok(Made::Tick(rx, Tick { symbol, ts, fields }))
+    }
+}
+
+/// What programs write for a value that there is none of.
+fn is_absent(cell: &str) -> bool {
+    match cell.as_bytes() {
+        [] => true,
+        [b'N' | b'n' | b'<', ..] => ["nan", "null", "none", "na", "n/a", "nat", "<na>"]
+            .iter()
+            .any(|word| cell.eq_ignore_ascii_case(word)),
+        _ => false,
+    }
+}
+
+fn seller_waited(cell: &str) -> Result<Side, Fault> {
+    match cell {
+        "true" | "True" | "TRUE" | "1" => Ok(Side::Sell),
+        "false" | "False" | "FALSE" | "0" => Ok(Side::Buy),
+        _ => Err(Fault::value("buyer_maker", ValueFault::Boolean)),
+    }
+}
+
+/// The aggressor's side, as exchanges write it. 0 is nobody's: some count from it, and others mean that nothing is known.
+fn side(cell: &str) -> Option<Side> {
+    let is = |words: &[&str]| words.iter().any(|word| cell.eq_ignore_ascii_case(word));
+    if is(&["buy", "b", "1", "buyer", "long"]) {
+        Some(Side::Buy)
+    } else if is(&["sell", "s", "-1", "2", "seller", "short"]) {
+        Some(Side::Sell)
+    } else {
+        is(&["unknown", "u"]).then_some(Side::Unknown)
+    }
+}
+
+fn read(cell: &str, field: Field, fields: &mut Fields) -> Result<(), ValueFault> {
+    match field {
+        Field::Side => fields.set_side(side(cell).ok_or(ValueFault::Side)?),
+        Field::Volume => fields.set_volume(ValueFault::check_volume(match Volume::parse(cell) {
+            Err(FixedError::Precision) if is_double(cell) => Volume::parse_nearest(cell),
+            parsed => parsed,
+        })?),
+        Field::Trades => fields.set_trades(cell.parse().map_err(|_| ValueFault::NotWhole)?),
+        _ => fields.set_fixed(field, decimal_or_double(cell, field)?),
+    }
+    Ok(())
+}
+
+fn decimal_or_double(cell: &str, field: Field) -> Result<Fixed, ValueFault> {
+    match decimal(cell, field) {
+        Err(ValueFault::Decimal(FixedError::Precision)) if is_double(cell) => {
+            let value = Fixed::parse_nearest(cell).map_err(ValueFault::Decimal)?;
+            if value < Fixed(0) && !field.may_be_negative() { Err(ValueFault::Negative) } else { Ok(value) }
+        }
+        parsed => parsed,
+    }
+}
+
+/// Whether a decimal has as many digits as only a program gives one.
+fn is_double(cell: &str) -> bool {
+    let digits = cell.bytes().take_while(|byte| !matches!(byte, b'e' | b'E')).filter(u8::is_ascii_digit);
+    digits.skip_while(|&byte| byte == b'0').count() >= DOUBLE_DIGITS_MIN
+}
+
+#[cfg(test)]
+mod tests;

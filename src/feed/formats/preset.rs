@@ -1,0 +1,197 @@
+//! Tables of vendors and exchanges that are known by their line of names: which column is what.
+//!
+//! Invariant: no header is that of two of them.
+
+use super::{hints::Target, table::Row};
+use crate::tick::Field;
+
+/// A table that is known.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Preset {
+    /// Flat files of Polygon, now Massive.
+    PolygonTrades,
+    PolygonQuotes,
+    /// Bybit's derivatives; spot has other columns.
+    Bybit,
+    BybitSpot,
+    Okx,
+    Kucoin,
+}
+
+/// What is known of one.
+pub struct Known {
+    pub name: &'static str,
+    /// Another name, as one might ask for it.
+    alias: &'static str,
+    /// Columns that all must be there; of `a|b` either. Those of nobody else are.
+    marks: &'static [&'static str],
+    /// What stands where: the first of these names that the table has. What it has none of is left out.
+    pub columns: &'static [(Target, &'static [&'static str])],
+    /// A price of 0 says that nobody is on that side.
+    pub zero_is_nobody: bool,
+    /// What stands behind the symbol in the file's name, and before the date.
+    separators: &'static [&'static str],
+}
+
+const LAST: Target = Target::Field(Field::Last);
+const LAST_SIZE: Target = Target::Field(Field::LastSize);
+const SIDE: Target = Target::Field(Field::Side);
+
+const POLYGON_TRADES: Known = Known {
+    name: "polygon-trades",
+    alias: "massive-trades",
+    marks: &["ticker", "conditions", "exchange", "price", "size", "sip_timestamp|participant_timestamp"],
+    columns: &[
+        (Target::Symbol, &["ticker"]),
+        (Target::Ts, &["participant_timestamp", "sip_timestamp"]),
+        (Target::Rx, &["sip_timestamp"]),
+        (LAST, &["price"]),
+        (LAST_SIZE, &["size"]),
+    ],
+    zero_is_nobody: false,
+    separators: &[],
+};
+const POLYGON_QUOTES: Known = Known {
+    name: "polygon-quotes",
+    alias: "massive-quotes",
+    marks: &["ticker", "ask_exchange", "ask_price", "bid_price", "sip_timestamp|participant_timestamp"],
+    columns: &[
+        (Target::Symbol, &["ticker"]),
+        (Target::Ts, &["participant_timestamp", "sip_timestamp"]),
+        (Target::Rx, &["sip_timestamp"]),
+        (Target::Field(Field::Bid), &["bid_price"]),
+        (Target::Field(Field::BidSize), &["bid_size"]),
+        (Target::Field(Field::Ask), &["ask_price"]),
+        (Target::Field(Field::AskSize), &["ask_size"]),
+    ],
+    zero_is_nobody: true,
+    separators: &[],
+};
+const BYBIT: Known = Known {
+    name: "bybit-trades",
+    alias: "bybit",
+    marks: &["timestamp", "symbol", "side", "size", "price", "tickDirection|trdMatchID"],
+    columns: &[
+        (Target::Symbol, &["symbol"]),
+        (Target::Ts, &["timestamp"]),
+        (LAST, &["price"]),
+        (LAST_SIZE, &["size"]),
+        (SIDE, &["side"]),
+    ],
+    zero_is_nobody: false,
+    separators: &[],
+};
+const BYBIT_SPOT: Known = Known {
+    name: "bybit-spot-trades",
+    alias: "bybit-spot",
+    marks: &["id", "timestamp", "price", "volume", "side"],
+    columns: &[
+        (Target::Symbol, &["symbol"]),
+        (Target::Ts, &["timestamp"]),
+        (LAST, &["price"]),
+        (LAST_SIZE, &["volume"]),
+        (SIDE, &["side"]),
+    ],
+    zero_is_nobody: false,
+    separators: &["_"],
+};
+const OKX: Known = Known {
+    name: "okx-trades",
+    alias: "okx",
+    marks: &["trade_id", "side", "size", "price", "created_time"],
+    columns: &[
+        (Target::Symbol, &["instrument_name"]),
+        (Target::Ts, &["created_time"]),
+        (LAST, &["price"]),
+        (LAST_SIZE, &["size"]),
+        (SIDE, &["side"]),
+    ],
+    zero_is_nobody: false,
+    separators: &["-trades-", "-aggtrades-"],
+};
+const KUCOIN: Known = Known {
+    name: "kucoin-trades",
+    alias: "kucoin",
+    marks: &["trade_id", "trade_time", "price", "size", "side"],
+    columns: &[
+        (Target::Symbol, &["symbol"]),
+        (Target::Ts, &["trade_time"]),
+        (LAST, &["price"]),
+        (LAST_SIZE, &["size"]),
+        (SIDE, &["side"]),
+    ],
+    zero_is_nobody: false,
+    separators: &["-trades-"],
+};
+
+// === impl Preset ===
+
+impl Preset {
+    pub const ALL: [Preset; 6] = [
+        Preset::PolygonTrades,
+        Preset::PolygonQuotes,
+        Preset::Bybit,
+        Preset::BybitSpot,
+        Preset::Okx,
+        Preset::Kucoin,
+    ];
+
+    pub const fn known(self) -> &'static Known {
+        match self {
+            Preset::PolygonTrades => &POLYGON_TRADES,
+            Preset::PolygonQuotes => &POLYGON_QUOTES,
+            Preset::Bybit => &BYBIT,
+            Preset::BybitSpot => &BYBIT_SPOT,
+            Preset::Okx => &OKX,
+            Preset::Kucoin => &KUCOIN,
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        let is_it = |preset: &Preset| [preset.known().name, preset.known().alias].contains(&name);
+        Self::ALL.into_iter().find(is_it)
+    }
+
+    /// All names, for a person.
+    pub fn names() -> String {
+        Self::ALL.map(|preset| preset.known().name).join(", ")
+    }
+
+    /// The one whose line of names this is.
+    pub fn of_header(row: &Row<'_>) -> Option<Self> {
+        let is_it = |preset: &Preset| preset.known().missing(row).is_none();
+        Self::ALL.into_iter().find(is_it)
+    }
+}
+
+// === impl Known ===
+
+impl Known {
+    /// The first mark that a line of names does not have.
+    pub fn missing(&self, row: &Row<'_>) -> Option<&'static str> {
+        let there = |mark: &&&str| mark.split('|').any(|name| column(row, name).is_some());
+        self.marks.iter().find(|mark| !there(mark)).copied()
+    }
+
+    /// The symbol that a file's name tells, as in `BTCUSDT-trades-2024-01-01.csv`.
+    pub fn symbol_of_name<'a>(&self, name: &'a str) -> Option<&'a str> {
+        self.separators.iter().find_map(|separator| {
+            let (symbol, date) = name.rsplit_once(separator)?;
+            (date.starts_with(|first: char| first.is_ascii_digit()) && !symbol.is_empty()).then_some(symbol)
+        })
+    }
+}
+
+/// The column of this name: as it stands, or else in other cases, or with a translation behind a slash as old tables of OKX
+/// have it.
+pub fn column(row: &Row<'_>, name: &str) -> Option<usize> {
+    let clean = |at: usize| row.get(at).trim_start_matches('\u{feff}').trim();
+    let exact = (0..row.len()).find(|&at| clean(at) == name);
+    exact.or_else(|| {
+        (0..row.len()).find(|&at| {
+            let clean = clean(at);
+            clean.eq_ignore_ascii_case(name)
+                || clean.strip_prefix(name).is_some_and(|rest| rest.starts_with('/') && !rest.is_ascii())
+        })
+    })
+}
