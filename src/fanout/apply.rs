@@ -21,7 +21,7 @@ const WHEEL_SLACK: usize = 1024;
 impl Fanout {
     /// Takes in what ingest handed over.
     pub fn apply(&mut self, batch: &Batch, now: Nanos, store: &impl Store) {
-        self.bear(&batch.births, now, store);
+        self.bear(&batch.births);
         let mut touched = std::mem::take(&mut self.scratch.touched);
         if self.look_at(batch, &mut touched) {
             for tick in &batch.ticks {

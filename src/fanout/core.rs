@@ -11,8 +11,9 @@ use foldhash::fast::RandomState;
 use slab::Slab;
 
 use super::{
-    Accounts, Glob, Mode, SessionKey, Spec, Tally,
+    Accounts, Mode, SessionKey, Tally,
     alike::Alike,
+    patterns::Patterns,
     rhythm::{Rhythm, Waits},
     wheel::Wheel,
 };
@@ -35,8 +36,7 @@ pub struct Fanout {
     /// Sessions that have something to send and were not yet asked for it, each once, oldest first.
     pub(super) ready: VecDeque<u32>,
     pub(super) wheel: Wheel<Waits>,
-    /// Standing patterns, with the sessions that hold each.
-    pub(super) patterns: HashMap<CompactString, Pattern, RandomState>,
+    pub(super) patterns: Patterns,
     pub(super) accounts: Accounts,
     /// Ticks in frames that were filled and are not yet booked.
     pub(super) in_flight: u64,
@@ -166,11 +166,6 @@ pub(super) struct Session {
 /// Stands in a session's queue for its whole lane.
 pub(super) const LANE: u32 = u32::MAX;
 
-pub(super) struct Pattern {
-    pub glob: Glob,
-    pub holders: Vec<(u32, Spec)>,
-}
-
 /// Something a session must be told on its control lane.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Notice {
@@ -199,7 +194,7 @@ impl Fanout {
             subs: Slab::new(),
             ready: VecDeque::new(),
             wheel: Wheel::new(now),
-            patterns: HashMap::default(),
+            patterns: Patterns::default(),
             accounts: Accounts::default(),
             in_flight: 0,
             notices: Vec::new(),

@@ -24,6 +24,7 @@ mod fill;
 mod low_water;
 #[cfg(test)]
 mod model;
+mod pattern_index;
 mod patterns;
 mod places;
 mod questions;

@@ -1,12 +1,78 @@
 //! Standing patterns: subscriptions to symbols that are not born yet.
 
-use std::cmp::Reverse;
-
-use super::{Change, Fanout, Glob, LocalId, Notice, SessionKey, Spec, TooMany, core::Pattern};
-use crate::{
-    tick::{Nanos, Symbol},
-    topic::{Birth, Store},
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
 };
+
+use compact_str::CompactString;
+use foldhash::fast::RandomState;
+use slab::Slab;
+
+use super::{
+    Change, Fanout, Glob, LocalId, Mode, Notice, SessionKey, Spec, TooMany,
+    core::{Base, index32},
+    pattern_index::PatternIndex,
+};
+use crate::{tick::Symbol, topic::Birth};
+
+/// All standing patterns, each once, with the sessions that hold it.
+#[derive(Default)]
+pub(super) struct Patterns {
+    by_text: HashMap<CompactString, u32, RandomState>,
+    all: Slab<Pattern>,
+    index: PatternIndex,
+    /// How many were ever added: of a session's patterns the last one added counts.
+    added: u64,
+    candidates: Vec<u32>,
+}
+
+struct Pattern {
+    glob: Glob,
+    /// By session.
+    holders: BTreeMap<u32, Holder>,
+}
+
+#[derive(Clone, Copy)]
+struct Holder {
+    spec: Spec,
+    added: u64,
+}
+
+impl Patterns {
+    fn get_mut(&mut self, text: &str) -> Option<&mut Pattern> {
+        self.by_text.get(text).map(|&pattern| &mut self.all[pattern as usize])
+    }
+
+    fn add(&mut self, session: u32, glob: &Glob, spec: &Spec) {
+        let (all, index) = (&mut self.all, &mut self.index);
+        let pattern = *self.by_text.entry(glob.as_str().into()).or_insert_with(|| {
+            let pattern = index32(all.insert(Pattern { glob: glob.clone(), holders: BTreeMap::new() }));
+            index.insert(pattern, glob);
+            pattern
+        });
+        self.added += 1;
+        all[pattern as usize].holders.insert(session, Holder { spec: *spec, added: self.added });
+    }
+
+    /// What the session held it for.
+    fn remove(&mut self, session: u32, text: &str) -> Option<Spec> {
+        let pattern = *self.by_text.get(text)?;
+        let entry = self.all.get_mut(pattern as usize)?;
+        let holder = entry.holders.remove(&session)?;
+        if entry.holders.is_empty() {
+            let Pattern { glob, .. } = self.all.remove(pattern as usize);
+            self.index.remove(pattern, &glob);
+            self.by_text.remove(text);
+        }
+        Some(holder.spec)
+    }
+
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.by_text.is_empty() && self.all.is_empty()
+    }
+}
 
 impl Fanout {
     /// The symbols that are born and match, in order of birth.
@@ -38,9 +104,7 @@ impl Fanout {
             return Err(TooMany);
         }
         entry.globs.push(glob.as_str().into());
-        let pattern = self.patterns.entry(glob.as_str().into());
-        let pattern = pattern.or_insert_with(|| Pattern { glob: glob.clone(), holders: Vec::new() });
-        pattern.holders.push((session.0, *spec));
+        self.patterns.add(session.0, glob, spec);
         self.of_patterns += usize::from(spec.sees_each_tick());
         Ok(())
     }
@@ -48,9 +112,7 @@ impl Fanout {
     /// Changes what a standing pattern will subscribe to; says whether the session held it.
     pub fn set_glob(&mut self, session: SessionKey, text: &str, change: &Change) -> bool {
         let Some(pattern) = self.patterns.get_mut(text) else { return false };
-        let Some((_, spec)) = pattern.holders.iter_mut().find(|(holder, _)| *holder == session.0) else {
-            return false;
-        };
+        let Some(Holder { spec, .. }) = pattern.holders.get_mut(&session.0) else { return false };
         let before = spec.sees_each_tick();
         spec.mode = change.mode.unwrap_or(spec.mode);
         spec.interval = change.interval.unwrap_or(spec.interval);
@@ -66,54 +128,47 @@ impl Fanout {
         let Some(at) = entry.globs.iter().position(|held| held == text) else { return false };
         // In order: the last one added counts.
         let text = entry.globs.remove(at);
-        if let Some(pattern) = self.patterns.get_mut(&text) {
-            let of_patterns = &mut self.of_patterns;
-            pattern.holders.retain(|(holder, spec)| {
-                let stays = *holder != session.0;
-                *of_patterns -= usize::from(!stays && spec.sees_each_tick());
-                stays
-            });
-            if pattern.holders.is_empty() {
-                self.patterns.remove(&text);
-            }
-        }
+        let spec = self.patterns.remove(session.0, &text);
+        self.of_patterns -= usize::from(spec.is_some_and(|spec| spec.sees_each_tick()));
         true
     }
 
     /// Sessions with a pattern that matches, each once, with the spec of the pattern that it added last: as if it had
     /// subscribed to the symbol with each in turn. In order, so that the same input gives the same frames.
-    pub(super) fn glob_holders(&self, symbol: &Symbol) -> Vec<(u32, Spec)> {
-        let matching = self.patterns.iter().filter(|(_, pattern)| pattern.glob.matches(symbol));
-        let mut held: Vec<(u32, usize, Spec)> = Vec::new();
-        for (text, pattern) in matching {
-            for &(session, spec) in &pattern.holders {
-                let globs = &self.sessions[session as usize].globs;
-                held.push((session, globs.iter().position(|glob| glob == text).unwrap_or_default(), spec));
-            }
+    pub(super) fn glob_holders(&mut self, symbol: &Symbol) -> Vec<(u32, Spec)> {
+        let Patterns { all, index, candidates, .. } = &mut self.patterns;
+        candidates.clear();
+        index.candidates(symbol, candidates);
+        let mut held: Vec<(u32, Reverse<u64>, Spec)> = Vec::new();
+        let matching = candidates.iter().map(|&pattern| &all[pattern as usize]);
+        for pattern in matching.filter(|pattern| pattern.glob.matches(symbol)) {
+            let holders = pattern.holders.iter();
+            held.extend(holders.map(|(&session, holder)| (session, Reverse(holder.added), holder.spec)));
         }
-        held.sort_unstable_by_key(|&(session, place, _)| (session, Reverse(place)));
+        held.sort_unstable_by_key(|&(session, added, _)| (session, added));
         held.dedup_by_key(|&mut (session, ..)| session);
         held.into_iter().map(|(session, _, spec)| (session, spec)).collect()
     }
 
     /// Subscribes who waited for such a symbol. All its ticks are still to come, so its image is not asked for: a
     /// pattern misses no more of a symbol's beginning than its name would.
-    pub(super) fn catch_with_globs(
-        &mut self,
-        birth: &Birth,
-        holders: &[(u32, Spec)],
-        now: Nanos,
-        store: &impl Store,
-    ) {
+    pub(super) fn catch_with_globs(&mut self, birth: &Birth, holders: &[(u32, Spec)]) {
         let local = self.local_of(&birth.symbol);
         self.by_market[birth.topic.0 as usize] = local;
         for &(session, ref spec) in holders {
+            let subs = self.sessions.get(session as usize).map_or(&[][..], |session| &session.subs);
             let session = SessionKey(session);
-            if self.is_subscribed(session, &birth.symbol) {
+            if subs.binary_search_by_key(&local, |&(topic, _)| topic).is_ok() {
                 continue;
             }
-            if self.subscribe(session, &birth.symbol, spec, None, now, store).is_err() {
+            if subs.len() >= self.subscriptions_max {
                 self.notices.push(Notice::Full { session, symbol: birth.symbol.clone() });
+                continue;
+            }
+            let key = self.insert(session, local, spec);
+            // Before its first tick a topic has nothing to begin with: mode `every` begins with that tick.
+            if spec.mode == Mode::Once || (spec.snapshot && spec.mode != Mode::Every) {
+                self.subs[key as usize].base = Base::Record;
             }
         }
         self.unwatch(LocalId(local));

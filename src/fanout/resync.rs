@@ -13,7 +13,7 @@ use crate::{
 impl Fanout {
     /// Catches up from the topics themselves, after batches were lost on the way here.
     pub fn resync(&mut self, now: Nanos, store: &impl Store) {
-        self.bear_ahead(now, store);
+        self.bear_ahead(store);
         let watched: Vec<u32> = self.by_market.iter().copied().filter(|&local| local != UNWATCHED).collect();
         for local in watched {
             self.catch_up(local, now, store);
@@ -21,7 +21,7 @@ impl Fanout {
     }
 
     /// Makes symbols known that were born; subscriptions and globs may have waited for them.
-    pub(super) fn bear(&mut self, births: &[Birth], now: Nanos, store: &impl Store) {
+    pub(super) fn bear(&mut self, births: &[Birth]) {
         for birth in births {
             if (birth.topic.0 as usize) < self.born.len() {
                 continue;
@@ -36,7 +36,7 @@ impl Fanout {
             }
             let holders = self.glob_holders(&birth.symbol);
             if !holders.is_empty() {
-                self.catch_with_globs(birth, &holders, now, store);
+                self.catch_with_globs(birth, &holders);
             }
         }
     }
@@ -102,8 +102,8 @@ impl Fanout {
     }
 
     /// Learns of symbols that were born ahead of the batches.
-    pub(super) fn bear_ahead(&mut self, now: Nanos, store: &impl Store) {
+    pub(super) fn bear_ahead(&mut self, store: &impl Store) {
         let births = store.births(TopicId(index32(self.born.len())));
-        self.bear(&births, now, store);
+        self.bear(&births);
     }
 }

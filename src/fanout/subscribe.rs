@@ -60,7 +60,7 @@ impl Fanout {
         let known_elsewhere = resume.is_some_and(|resume| resume.same_epoch && resume.last > 0);
         if known_elsewhere && !self.born_ids.contains_key(symbol) {
             // The client has seen ticks of it: the birth is on its way here.
-            self.bear_ahead(now, store);
+            self.bear_ahead(store);
         }
         if let Some(key) = self.find(session, symbol) {
             self.remove(key);

@@ -9,6 +9,7 @@ use crate::{
         Accounts, Fanout, Mode, Tally,
         apply::enqueue,
         core::{Base, LANE, Place, Sub},
+        patterns::Patterns,
     },
     tick::{Field, FieldSet, Fixed, Nanos, Symbol},
 };
@@ -219,7 +220,7 @@ impl Sabotage {
             }
             Sabotage::LooksYounger => spoil_sub(fanout, |_| true, |sub| sub.since = Nanos(sub.since.0 + 1)),
             Sabotage::LosesNotice => fanout.notices.clear(),
-            Sabotage::LosesPattern => fanout.patterns.clear(),
+            Sabotage::LosesPattern => fanout.patterns = Patterns::default(),
             Sabotage::TakesForAlike => {
                 for owed in fanout.alike.notes.iter_mut().flat_map(|note| &mut note.owed) {
                     let behind = |sub: &&Sub| sub.topic == owed.topic && sub.place == Place::Queued;

@@ -1,0 +1,189 @@
+//! Which standing patterns a new symbol may match, found by text that it has: what a birth costs depends on the patterns
+//! that could match, not on how many there are.
+//!
+//! Each pattern is filed once, under its [`Anchor`]: the longest text that it demands, and where. A symbol is looked up by
+//! its beginnings, its ends and the short texts within it, of the lengths that are in use. What is found is a candidate;
+//! whoever asks holds the pattern against the symbol.
+//!
+//! Invariant: every pattern that matches a symbol is among its candidates, once.
+
+use std::collections::HashMap;
+
+use compact_str::CompactString;
+use foldhash::fast::RandomState;
+
+use crate::{
+    glob::{Anchor, Glob},
+    tick::{SYMBOL_BYTES_MAX, Symbol},
+};
+
+/// Of a text that may stand anywhere, so many bytes are filed: a symbol is asked about at each of its places.
+const WITHIN_BYTES_MAX: usize = 8;
+
+/// Patterns by their anchors.
+#[derive(Default)]
+pub(super) struct PatternIndex {
+    prefixes: Shelf,
+    suffixes: Shelf,
+    within: Shelf,
+    /// Those that match every symbol.
+    everything: Vec<u32>,
+}
+
+/// Patterns by a text.
+struct Shelf {
+    by_text: HashMap<CompactString, Vec<u32>, RandomState>,
+    /// How many of the texts have that many bytes: what is in no text is not looked up.
+    lengths: [u32; SYMBOL_BYTES_MAX + 1],
+    longest: usize,
+}
+
+impl PatternIndex {
+    pub fn insert(&mut self, pattern: u32, glob: &Glob) {
+        match glob.anchor() {
+            Anchor::Prefix(text) => self.prefixes.insert(text, pattern),
+            Anchor::Suffix(text) => self.suffixes.insert(text, pattern),
+            Anchor::Within(text) => self.within.insert(filed(text), pattern),
+            Anchor::None => self.everything.push(pattern),
+        }
+    }
+
+    pub fn remove(&mut self, pattern: u32, glob: &Glob) {
+        match glob.anchor() {
+            Anchor::Prefix(text) => self.prefixes.remove(text, pattern),
+            Anchor::Suffix(text) => self.suffixes.remove(text, pattern),
+            Anchor::Within(text) => self.within.remove(filed(text), pattern),
+            Anchor::None => self.everything.retain(|&held| held != pattern),
+        }
+    }
+
+    /// Appends the patterns that may match.
+    pub fn candidates(&self, symbol: &Symbol, found: &mut Vec<u32>) {
+        // Symbols are ASCII: every place is a boundary of characters.
+        let name = symbol.as_str();
+        let before = found.len();
+        found.extend_from_slice(&self.everything);
+        self.prefixes.each_length(name.len(), |bytes| self.prefixes.find(&name[..bytes], found));
+        self.suffixes.each_length(name.len(), |bytes| self.suffixes.find(&name[name.len() - bytes..], found));
+        self.within.each_length(name.len(), |bytes| {
+            (0..=name.len() - bytes).for_each(|at| self.within.find(&name[at..at + bytes], found));
+        });
+        // A text may stand in a symbol more than once.
+        found[before..].sort_unstable();
+        found.dedup();
+    }
+}
+
+fn filed(text: &str) -> &str {
+    &text[..text.len().min(WITHIN_BYTES_MAX)]
+}
+
+impl Shelf {
+    fn insert(&mut self, text: &str, pattern: u32) {
+        let held = self.by_text.entry(text.into()).or_default();
+        if held.is_empty() {
+            self.lengths[text.len()] += 1;
+            self.longest = self.longest.max(text.len());
+        }
+        held.push(pattern);
+    }
+
+    fn remove(&mut self, text: &str, pattern: u32) {
+        let Some(held) = self.by_text.get_mut(text) else { return };
+        held.retain(|&held| held != pattern);
+        if held.is_empty() {
+            self.by_text.remove(text);
+            self.lengths[text.len()] -= 1;
+            while self.longest > 0 && self.lengths[self.longest] == 0 {
+                self.longest -= 1;
+            }
+        }
+    }
+
+    fn each_length(&self, bytes_max: usize, see: impl FnMut(usize)) {
+        let lengths = 1..=self.longest.min(bytes_max);
+        lengths.filter(|&bytes| self.lengths[bytes] > 0).for_each(see);
+    }
+
+    fn find(&self, text: &str, found: &mut Vec<u32>) {
+        if let Some(patterns) = self.by_text.get(text) {
+            found.extend_from_slice(patterns);
+        }
+    }
+}
+
+impl Default for Shelf {
+    fn default() -> Self {
+        Shelf { by_text: HashMap::default(), lengths: [0; SYMBOL_BYTES_MAX + 1], longest: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn symbol(name: &str) -> Symbol {
+        Symbol::new(name).expect("a valid symbol")
+    }
+
+    proptest! {
+        /// Patterns come and go; whoever is left is found by the symbols that it matches, and once.
+        #[test]
+        fn who_matches_is_a_candidate(
+            acts in prop::collection::vec(("[ab*]{1,10}|\\*[ab]{6,12}\\*", any::<bool>()), 1..60),
+            names in prop::collection::vec("[ab]{1,24}", 1..10),
+        ) {
+            let mut index = PatternIndex::default();
+            let mut held: Vec<(u32, Glob)> = Vec::new();
+            for (place, (text, comes)) in (0..).zip(acts) {
+                if comes || held.is_empty() {
+                    let glob = Glob::new(&text).expect("a valid glob");
+                    index.insert(place, &glob);
+                    held.push((place, glob));
+                } else {
+                    let (gone, glob) = held.swap_remove(place as usize % held.len());
+                    index.remove(gone, &glob);
+                }
+            }
+            for name in names {
+                let mut found = Vec::new();
+                index.candidates(&symbol(&name), &mut found);
+                let matches = |pattern: &u32| held.iter().any(|(held, glob)| held == pattern && glob.matches(&symbol(&name)));
+                let mut expected: Vec<u32> =
+                    held.iter().filter(|(_, glob)| glob.matches(&symbol(&name))).map(|&(place, _)| place).collect();
+                expected.sort_unstable();
+                prop_assert!(found.is_sorted_by(|a, b| a < b), "{:?}", found);
+                prop_assert!(found.iter().all(|pattern| held.iter().any(|(held, _)| held == pattern)));
+                found.retain(matches);
+                prop_assert_eq!(found, expected, "{}", name);
+            }
+            for (place, glob) in &held {
+                index.remove(*place, glob);
+            }
+            let shelves = [&index.prefixes, &index.suffixes, &index.within];
+            prop_assert!(index.everything.is_empty());
+            prop_assert!(shelves.iter().all(|shelf| shelf.by_text.is_empty() && shelf.longest == 0));
+        }
+    }
+
+    #[test]
+    fn a_symbol_does_not_meet_the_patterns_of_others() {
+        let mut index = PatternIndex::default();
+        for place in 0..1_000 {
+            let texts = [
+                format!("X{place}-*"),
+                format!("*-Y{place}"),
+                format!("*.Z{place}.*"),
+                format!("*Q{place}.*R"),
+            ];
+            for (kind, text) in (0..).zip(texts) {
+                index.insert(4 * place + kind, &Glob::new(&text).expect("a valid glob"));
+            }
+        }
+        let mut found = Vec::new();
+        index.candidates(&symbol("X77-A.Z12.B-Y500"), &mut found);
+        assert_eq!(found, [4 * 12 + 2, 4 * 77, 4 * 500 + 1]);
+    }
+}
