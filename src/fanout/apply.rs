@@ -21,6 +21,7 @@ const WHEEL_SLACK: usize = 1024;
 impl Fanout {
     /// Takes in what ingest handed over.
     pub fn apply(&mut self, batch: &Batch, now: Nanos, store: &impl Store) {
+        let ready = self.ready.len();
         self.bear(&batch.births);
         let mut touched = std::mem::take(&mut self.scratch.touched);
         if self.look_at(batch, &mut touched) {
@@ -42,10 +43,12 @@ impl Fanout {
                 self.change_state(local, state);
             }
         }
+        self.take_turns(ready);
     }
 
     /// Moves time on: subscriptions whose interval is over become ready.
     pub fn advance(&mut self, now: Nanos) {
+        let ready = self.ready.len();
         let mut fired = std::mem::take(&mut self.scratch.fired);
         self.wheel.advance(now, &mut fired);
         for (waits, due) in fired.drain(..) {
@@ -64,6 +67,7 @@ impl Fanout {
             }
         }
         self.scratch.fired = fired;
+        self.take_turns(ready);
         if self.wheel.len() > 2 * self.subs.len() + WHEEL_SLACK {
             let (subs, sessions) = (&self.subs, &self.sessions);
             self.wheel.sweep(|waits, due| match waits {

@@ -15,6 +15,7 @@ use super::{
     alike::Alike,
     patterns::Patterns,
     rhythm::{Rhythm, Waits},
+    turns::Turns,
     wheel::Wheel,
 };
 use crate::{
@@ -33,8 +34,10 @@ pub struct Fanout {
     pub(super) born_ids: HashMap<Symbol, TopicId, RandomState>,
     pub(super) sessions: Slab<Session>,
     pub(super) subs: Slab<Sub>,
-    /// Sessions that have something to send and were not yet asked for it, each once, oldest first.
+    /// Sessions that have something to send and were not yet asked for it, each once, oldest first;
+    /// those that became so together, in an order that changes.
     pub(super) ready: VecDeque<u32>,
+    pub(super) turns: Turns,
     pub(super) wheel: Wheel<Waits>,
     pub(super) patterns: Patterns,
     pub(super) accounts: Accounts,
@@ -193,6 +196,7 @@ impl Fanout {
             sessions: Slab::new(),
             subs: Slab::new(),
             ready: VecDeque::new(),
+            turns: Turns::default(),
             wheel: Wheel::new(now),
             patterns: Patterns::default(),
             accounts: Accounts::default(),

@@ -32,6 +32,7 @@ mod resume;
 mod resync;
 mod rhythm;
 mod subscribe;
+mod turns;
 mod wheel;
 
 use std::time::Duration;

@@ -12,6 +12,7 @@ mod checks;
 mod client;
 mod commands;
 mod deliver;
+mod fairness;
 mod law;
 mod ledger;
 mod message;

@@ -1,0 +1,190 @@
+//! Nobody is always first: who waits for one symbol is served early as often as late.
+
+use std::{cell::Cell, time::Duration};
+
+use super::world::Shelf;
+use crate::{
+    fanout::{Emit, Fanout, GapReason, LocalId, Mode, SessionKey, Spec},
+    tick::{Field, FieldSet, Fields, Fixed, Nanos, Symbol, Tick},
+    topic::{Detail, FeedId, Market, Record, Stamped},
+};
+
+const TICKS: usize = 10_000;
+/// Between two ticks.
+const STEP: Duration = Duration::from_millis(10);
+
+/// Takes everything and keeps nothing.
+struct Open;
+
+impl Emit for Open {
+    fn has_room(&self) -> bool {
+        true
+    }
+
+    fn keep(&mut self, _: usize) {}
+
+    fn repeat(&mut self, _: usize) -> bool {
+        true
+    }
+
+    fn snapshot(&mut self, _: LocalId, _: &Symbol, _: &Record, _: FieldSet) {}
+
+    fn merged(&mut self, _: LocalId, _: &Symbol, _: &Record, _: u64, _: FieldSet) {}
+
+    fn last_tick(&mut self, _: LocalId, _: &Symbol, _: &Record, _: FieldSet) {}
+
+    fn tick(&mut self, _: &Symbol, _: &Stamped, _: u64, _: FieldSet) {}
+
+    fn run(&mut self, _: LocalId, _: &Symbol, ticks: &[Stamped]) -> usize {
+        ticks.len()
+    }
+
+    fn gap(&mut self, _: &Symbol, _: u64, _: u64, _: GapReason) {}
+}
+
+/// What some of the sessions are like.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Plain,
+    /// Two sessions in three differ: one wants some fields, one every tick.
+    Mixed,
+    /// One session in three takes its frames only after the next tick.
+    SomeSlow,
+    /// All wait for the same end of an interval.
+    Interval,
+    /// Each other session waits for a second symbol alone, of which each batch has a tick, too.
+    TwoSymbols,
+}
+
+/// How often each session was ready with others, the sum of its ranks among them (0 the first, 1 the last), and how
+/// often it came before the session that subscribed after it.
+#[derive(Clone, Copy, Default)]
+struct Rank {
+    times: f64,
+    sum: f64,
+    with_next: f64,
+    before_next: f64,
+}
+
+fn spec(kind: Kind, place: usize) -> Spec {
+    let quiet = Spec { snapshot: false, ..Spec::default() };
+    match (kind, place % 3) {
+        (Kind::Mixed, 1) => Spec { wanted: Field::Bid.bit(), ..quiet },
+        (Kind::Mixed, 2) => Spec { mode: Mode::Every, ..quiet },
+        (Kind::Interval, _) => Spec { interval: 4 * STEP, ..quiet },
+        _ => quiet,
+    }
+}
+
+fn ranks(kind: Kind, count: usize) -> Vec<Rank> {
+    let symbols = ["HOT", "TOO"].map(|name| Symbol::new(name).expect("a valid symbol"));
+    let market = Market::new(vec!["feed".into()], 2, 64);
+    let mut shelf = Shelf { market, reads: Cell::new(0) };
+    let mut now = Nanos(0);
+    let mut fanout = Fanout::new(now, Duration::from_secs(60), 4);
+    let sessions: Vec<SessionKey> = (0..count).map(|_| fanout.open()).collect();
+    for (place, &session) in sessions.iter().enumerate() {
+        let symbol = &symbols[if kind == Kind::TwoSymbols { place % 2 } else { 0 }];
+        assert!(fanout.subscribe(session, symbol, &spec(kind, place), None, now, &shelf).is_ok());
+    }
+    let mut ranks = vec![Rank::default(); count];
+    let mut late: Vec<SessionKey> = Vec::new();
+    for tick in 0..TICKS {
+        now = now.plus(STEP);
+        let mut fields = Fields::default();
+        fields.set_fixed(Field::Bid, Fixed(tick.cast_signed() as i64));
+        let mut ticks: Vec<Tick> =
+            symbols.iter().map(|symbol| Tick { symbol: symbol.clone(), ts: None, fields }).collect();
+        let batch = shelf.market.ingest(FeedId(0), &mut ticks, now, &mut Vec::new(), Detail::Ticks);
+        fanout.apply(&batch, now, &shelf);
+        fanout.advance(now);
+        let due = std::mem::take(&mut late);
+        let mut served: Vec<usize> = Vec::new();
+        while let Some(session) = fanout.next_ready() {
+            let place = sessions.iter().position(|&known| known == session).expect("a known session");
+            served.push(place);
+            if kind == Kind::SomeSlow && place.is_multiple_of(3) {
+                late.push(session);
+            } else {
+                fill(&mut fanout, session, now, &shelf);
+            }
+        }
+        // The sockets of the slow ones take bytes again.
+        for session in due {
+            fill(&mut fanout, session, now, &shelf);
+        }
+        note(&served, &mut ranks);
+    }
+    assert_eq!(fanout.accounts().residual(), 0);
+    ranks
+}
+
+fn fill(fanout: &mut Fanout, session: SessionKey, now: Nanos, shelf: &Shelf) {
+    while !fanout.is_drained(session) {
+        let tally = fanout.fill(session, now, shelf, &mut Open);
+        fanout.accepted(&tally);
+    }
+}
+
+fn note(served: &[usize], ranks: &mut [Rank]) {
+    let Some(last) = served.len().checked_sub(1).filter(|&last| last > 0) else { return };
+    let mut rank_of = vec![None; ranks.len()];
+    for (rank, &place) in served.iter().enumerate() {
+        rank_of[place] = Some(rank);
+        ranks[place].times += 1.0;
+        ranks[place].sum += rank as f64 / last as f64;
+    }
+    for (place, pair) in rank_of.windows(2).enumerate() {
+        if let &[Some(own), Some(next)] = pair {
+            ranks[place].with_next += 1.0;
+            ranks[place].before_next += f64::from(u8::from(own < next));
+        }
+    }
+}
+
+fn check(kind: Kind, count: usize) {
+    for (place, rank) in ranks(kind, count).into_iter().enumerate() {
+        assert!(rank.times * 5.0 >= TICKS as f64, "session {place} was ready {} times", rank.times);
+        let mean = rank.sum / rank.times;
+        assert!((0.45..=0.55).contains(&mean), "session {place} of {count}: its mean rank is {mean:.3}");
+        if rank.with_next > 0.0 {
+            let first = rank.before_next / rank.with_next;
+            assert!(
+                (0.45..=0.55).contains(&first),
+                "session {place} of {count} is before the next {first:.3}"
+            );
+        }
+    }
+}
+
+#[test]
+fn nobody_is_always_first() {
+    for count in [2, 3, 7, 50] {
+        check(Kind::Plain, count);
+    }
+}
+
+#[test]
+fn nobody_of_three_hundred_is_always_first() {
+    check(Kind::Plain, 300);
+}
+
+#[test]
+fn fields_and_modes_make_nobody_first() {
+    check(Kind::Mixed, 24);
+}
+
+#[test]
+fn slow_ones_among_them_make_nobody_first() {
+    check(Kind::SomeSlow, 24);
+}
+
+#[test]
+fn at_the_end_of_an_interval_nobody_is_always_first() {
+    check(Kind::Interval, 12);
+}
+
+#[test]
+fn the_first_symbol_of_a_batch_makes_nobody_first() {
+    check(Kind::TwoSymbols, 12);
+}
