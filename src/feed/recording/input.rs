@@ -14,7 +14,10 @@ use flate2::{Crc, bufread::DeflateDecoder};
 use wildmatch::WildMatch;
 use zip::{CompressionMethod, ZipArchive, result::ZipError};
 
-use super::select::Input;
+use super::{
+    decompress::{ENDINGS, decompress},
+    select::Input,
+};
 use crate::feed::{FeedError, bundled};
 
 /// One recording, to be opened as often as needed.
@@ -67,8 +70,6 @@ pub const CHUNK_BYTES: usize = 64 * 1024;
 /// The least that tells any binary format; a line end in less means nothing.
 const HEAD_BYTES_MIN: usize = 16;
 const ZIP_MAGIC: &[u8; 4] = b"PK\x03\x04";
-const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
-const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
 /// All recordings that the inputs stand for, in their order.
 ///
@@ -178,7 +179,7 @@ impl Member {
         let name = Path::new(&*self.name);
         let compressed = name
             .extension()
-            .is_some_and(|ending| ["gz", "zst"].iter().any(|known| ending.eq_ignore_ascii_case(known)));
+            .is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)));
         let inner = if compressed { name.file_stem() } else { name.file_name() };
         let inner_name = inner.unwrap_or_default().to_string_lossy().into_owned();
         Ok(Opened { bytes, inner_name })
@@ -240,23 +241,6 @@ impl<R: Read> Read for Checked<R> {
         }
         Ok(len)
     }
-}
-
-/// Puts the right decompressor in front, by the first bytes.
-pub(super) fn decompress(mut raw: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
-    let mut magic = Vec::with_capacity(ZSTD_MAGIC.len());
-    raw.by_ref().take(ZSTD_MAGIC.len() as u64).read_to_end(&mut magic)?;
-    let gzip = magic.starts_with(GZIP_MAGIC);
-    let zstd = magic == ZSTD_MAGIC;
-    let whole = io::Cursor::new(magic).chain(raw);
-    Ok(if gzip {
-        // Members one after another are one file: that is how a recorder appends.
-        Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(CHUNK_BYTES, whole)))
-    } else if zstd {
-        Box::new(zstd::stream::read::Decoder::new(whole)?)
-    } else {
-        Box::new(whole)
-    })
 }
 
 /// Reads what the format is told by: until a line is whole, the buffer full or the input at its end, so that a pipe which

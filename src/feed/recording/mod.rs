@@ -4,11 +4,12 @@
 //! {"tickcast":"recording","version":1,"origin":"...","licence":"..."}
 //! {"symbol":"BTC-USD","ts":1742860800123456,"rx":1742860800123502,"bid":87000.1,"ask":87000.2}
 //! ```
-//! The file may be compressed by gzip or zstd: reading goes by the content, a [`Writer`] by the name's ending.
+//! The file may be compressed: reading goes by the content, a [`Writer`] by the name's ending.
 //! Keys of the first line that this version does not know are ignored.
 //!
 //! Invariant: neither reading nor writing holds more of a file than one chunk.
 
+mod decompress;
 mod input;
 mod open;
 mod records;

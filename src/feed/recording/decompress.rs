@@ -1,0 +1,194 @@
+//! Decompression: told by the first bytes, streamed, and never more in memory than a window.
+//!
+//! Parts of a file behind one another, members, frames or streams, are one file: that is how a recorder appends.
+//!
+//! Invariants: a file that was cut ends with [`io::ErrorKind::UnexpectedEof`], behind all that could be read; damage is an
+//! error and never a panic.
+
+use std::io::{self, BufReader, Read};
+
+use bzip2::bufread::MultiBzDecoder;
+use flate2::bufread::MultiGzDecoder;
+use lzma_rust2::XzReader;
+
+use super::input::CHUNK_BYTES;
+
+/// How a file is compressed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Plain,
+    Gzip,
+    Zstd,
+    Bzip2,
+    Xz,
+}
+
+/// Streams of xz. Its reader loses what it has read of a piece that breaks off, so pieces are small.
+struct Xz<R: Read> {
+    streams: XzReader<R>,
+    /// Why nothing more comes; told once what came before it was handed out.
+    broken: Option<io::Error>,
+}
+
+/// The endings of names that say how a file is compressed.
+pub const ENDINGS: [&str; 4] = ["gz", "zst", "bz2", "xz"];
+/// The longest of what compression is told by.
+const MAGIC_BYTES: usize = 10;
+const XZ_PIECE_BYTES: usize = 256;
+/// What a window of xz may take: its highest level needs half of it, and a header may ask for 4 GiB.
+const XZ_KIBIBYTES_MAX: u32 = 130 * 1024;
+
+/// Puts the right decompressor in front, by the first bytes.
+pub fn decompress(mut raw: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
+    let mut magic = Vec::with_capacity(MAGIC_BYTES);
+    raw.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut magic)?;
+    let kind = Kind::of(&magic);
+    let whole = io::Cursor::new(magic).chain(raw);
+    let buffered = |whole| BufReader::with_capacity(CHUNK_BYTES, whole);
+    Ok(match kind {
+        Kind::Plain => Box::new(whole),
+        Kind::Gzip => Box::new(MultiGzDecoder::new(buffered(whole))),
+        Kind::Zstd => Box::new(zstd::stream::read::Decoder::new(whole)?),
+        Kind::Bzip2 => Box::new(MultiBzDecoder::new(buffered(whole))),
+        Kind::Xz => Box::new(Xz {
+            streams: XzReader::new_mem_limit(buffered(whole), true, XZ_KIBIBYTES_MAX),
+            broken: None,
+        }),
+    })
+}
+
+// === impl Kind ===
+
+impl Kind {
+    fn of(magic: &[u8]) -> Self {
+        // Text may begin as a header of bzip2 does; a block's mark, or the mark of an end without blocks, decides.
+        let blocks = magic.get(4..10).is_some_and(|mark| {
+            mark == [0x31, 0x41, 0x59, 0x26, 0x53, 0x59] || mark == [0x17, 0x72, 0x45, 0x38, 0x50, 0x90]
+        });
+        match magic {
+            [0x1f, 0x8b, ..] => Kind::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Kind::Zstd,
+            [b'B', b'Z', b'h', b'1'..=b'9', ..] if blocks => Kind::Bzip2,
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Kind::Xz,
+            _ => Kind::Plain,
+        }
+    }
+}
+
+// === impl Xz ===
+
+impl<R: Read> Read for Xz<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < out.len() && self.broken.is_none() {
+            let end = out.len().min(filled + XZ_PIECE_BYTES);
+            match self.streams.read(&mut out[filled..end]) {
+                Ok(0) => return Ok(filled),
+                Ok(len) => filled += len,
+                Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
+                    let why = "its xz window is larger than 128 MiB";
+                    self.broken = Some(io::Error::new(io::ErrorKind::InvalidData, why));
+                }
+                Err(error) => self.broken = Some(error),
+            }
+        }
+        match &self.broken {
+            Some(error) if filled == 0 => Err(io::Error::new(error.kind(), error.to_string())),
+            _ => Ok(filled),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bzip2(bytes: &[u8]) -> Vec<u8> {
+        let mut out = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        out.write_all(bytes).unwrap();
+        out.finish().unwrap()
+    }
+
+    fn xz(bytes: &[u8]) -> Vec<u8> {
+        let mut out = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(1)).unwrap();
+        out.write_all(bytes).unwrap();
+        out.finish().unwrap()
+    }
+
+    /// Everything up to the end, and what broke it off.
+    fn read(bytes: &[u8]) -> (Vec<u8>, Option<io::ErrorKind>) {
+        let mut input = match decompress(io::Cursor::new(bytes.to_vec())) {
+            Ok(input) => input,
+            Err(error) => return (Vec::new(), Some(error.kind())),
+        };
+        let (mut all, mut chunk) = (Vec::new(), vec![0; 4096]);
+        loop {
+            match input.read(&mut chunk) {
+                Ok(0) => return (all, None),
+                Ok(len) => all.extend_from_slice(&chunk[..len]),
+                Err(error) => return (all, Some(error.kind())),
+            }
+        }
+    }
+
+    fn text() -> Vec<u8> {
+        (0..60_000).flat_map(|line| format!("{},{}\n", line * 7919 % 10_007, line).into_bytes()).collect()
+    }
+
+    #[test]
+    fn parts_behind_one_another_are_one_file() {
+        for compress in [bzip2 as fn(&[u8]) -> Vec<u8>, xz] {
+            let (first, second) = (text(), b"more\n".to_vec());
+            let file = [compress(&first), compress(&second)].concat();
+            assert_eq!(read(&file), ([first, second].concat(), None));
+            assert_eq!(read(&compress(b"")), (Vec::new(), None));
+        }
+        assert_eq!(read(b"BZh9,price\n"), (b"BZh9,price\n".to_vec(), None), "a table");
+    }
+
+    #[test]
+    fn a_file_that_was_cut_is_read_up_to_the_cut() {
+        for (compress, lost_max) in [(bzip2 as fn(&[u8]) -> Vec<u8>, 100_000), (xz, 1_000)] {
+            let (whole, mut file) = (text(), compress(&text()));
+            file.truncate(file.len() - 10);
+            let (found, error) = read(&file);
+            assert_eq!(error, Some(io::ErrorKind::UnexpectedEof));
+            assert!(whole.starts_with(&found) && found.len() + lost_max >= whole.len(), "{}", found.len());
+        }
+    }
+
+    #[test]
+    fn a_window_that_is_too_large_is_refused_before_it_is_made() {
+        let mut options = lzma_rust2::XzOptions::with_preset(1);
+        options.lzma_options.dict_size = 256 << 20;
+        // What makes the file need not make its window: only the header says so.
+        let mut out = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
+        out.write_all(b"price\n").unwrap();
+        assert_eq!(read(&out.finish().unwrap()), (Vec::new(), Some(io::ErrorKind::InvalidData)));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn damage_panics_nowhere(
+            which in any::<bool>(),
+            damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let text = &text()[..20_000];
+            let mut file = if which { bzip2(text) } else { xz(text) };
+            for (at, byte) in damage {
+                let at = at.index(file.len());
+                file[at] = byte;
+            }
+            file.truncate(cut.index(file.len()) + 1);
+            let (found, _) = read(&file);
+            prop_assert!(found.len() <= 1 << 20);
+        }
+    }
+}
