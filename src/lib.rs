@@ -14,6 +14,7 @@ pub mod live;
 pub mod limits;
 pub mod bell;
 pub mod shutdown;
+pub mod throttle;
 
 pub mod feed;
 pub mod topic;

@@ -74,6 +74,8 @@ pub const NOTSENT_LOWAT_BYTES: usize = 8 * 1024;
 pub const SEND_BUFFER_BYTES: usize = 128 * 1024;
 /// Connections that the kernel may hold before they are accepted.
 pub const LISTEN_BACKLOG: u32 = 4096;
+/// Lines of the log that wait to be written, beside as many that are being written.
+pub const LOG_QUEUE_BYTES: usize = 1024 * 1024;
 /// `read_buffer_size` of a session's WebSocket decoder.
 pub const READ_BUFFER_BYTES: usize = 1024;
 

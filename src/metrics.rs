@@ -44,7 +44,7 @@ const fn def(name: &'static str, kind: Kind, labels: &'static [&'static str], he
 }
 
 /// Every metric of ours; the process's own (`process_*`) come beside them.
-pub const ALL: [Def; 42] = {
+pub const ALL: [Def; 43] = {
     use Kind::{Counter, Gauge, Histogram};
     [
         def("tickcast_ticks_ingested_total", Counter, &["feed"], "Ticks taken into topics."),
@@ -158,6 +158,12 @@ pub const ALL: [Def; 42] = {
         def("tickcast_limits_control_bytes", Gauge, &[], "limits.control_bytes, as it is in force."),
         def("tickcast_limits_stale_seconds", Gauge, &[], "limits.stale_ms, as it is in force."),
         def("tickcast_limits_drain_seconds", Gauge, &[], "limits.drain_ms, as it is in force."),
+        def(
+            "tickcast_log_lines_dropped_total",
+            Counter,
+            &[],
+            "Lines of the log that nobody took in time, or at all.",
+        ),
         def("tickcast_build_info", Gauge, &["version"], "1; what runs is in its labels."),
     ]
 };
@@ -174,6 +180,7 @@ pub struct Levels<'a> {
     pub ready: bool,
     pub limits: &'a Limits,
     pub uptime_seconds: f64,
+    pub log_lines_dropped: u64,
     pub now: crate::tick::Nanos,
 }
 
@@ -262,6 +269,7 @@ impl Handles {
         self.level("tickcast_draining", u64::from(levels.draining));
         self.level("tickcast_ready", u64::from(levels.ready));
         self.seconds("tickcast_uptime_seconds", levels.uptime_seconds);
+        self.total("tickcast_log_lines_dropped_total", levels.log_lines_dropped);
         self.level_of("tickcast_build_info", env!("CARGO_PKG_VERSION"), 1);
     }
 

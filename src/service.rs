@@ -40,9 +40,10 @@ use crate::{
     metrics::Metrics,
     session::{
         accept::{self, Doors, Places, Rejected},
-        shard::{Shard, Shared, ToShard},
+        shard::{Repeating, Shard, Shared, ToShard},
     },
     shutdown::Stop,
+    throttle::Throttle,
     topic::{Batch, Ingest, Market, Outlet, handover::Handover},
 };
 
@@ -58,6 +59,8 @@ pub struct Setup {
     pub limits: Limits,
     /// `None`: one that no earlier start had.
     pub epoch: Option<String>,
+    /// Lines of the log that were dropped, as whoever writes it counts them.
+    pub log_lines_dropped: Arc<AtomicU64>,
 }
 
 /// The service, running.
@@ -143,6 +146,7 @@ impl Service {
             rejected: Rejected::default(),
             draining: AtomicBool::new(false),
             over: AtomicBool::new(false),
+            repeating: Repeating::default(),
             ended: Mutex::default(),
         });
         let ended = ending(&feeds, &shared, &inboxes);
@@ -162,6 +166,8 @@ impl Service {
             clock,
             market: market_clock.clone(),
             began: clock.now(),
+            shard_silent: Throttle::default(),
+            log_lines_dropped: setup.log_lines_dropped,
         });
         let shard_threads = ends
             .into_iter()

@@ -195,6 +195,7 @@ impl TestMarket {
             allowed_origins: Vec::new(),
             limits: play.limits,
             epoch: Some("test".to_owned()),
+            log_lines_dropped: Arc::default(),
         })?;
         let address = service.address;
         let control = service.replays().next();

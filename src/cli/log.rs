@@ -1,8 +1,18 @@
 //! The log: one line an event, on standard error, for people or for machines.
 //!
 //! Times are UTC with microseconds (RFC 3339). Standard output is never written to: it belongs to what a command prints.
+//! Nobody waits for whoever reads the log: see [`writer`].
 
-use std::io::{self, IsTerminal};
+mod writer;
+
+use std::{
+    backtrace::{Backtrace, BacktraceStatus},
+    io::{self, IsTerminal},
+    panic::{self, PanicHookInfo},
+    sync::{Arc, atomic::AtomicU64},
+    thread,
+    time::Duration,
+};
 
 use tracing::{Level, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
@@ -13,28 +23,61 @@ use tracing_subscriber::{
 };
 
 use crate::config::{Config, LogFormat};
+use writer::Lines;
 
 /// The log of this process.
+#[derive(Clone)]
 pub struct Log {
     level: reload::Handle<LevelFilter, Registry>,
+    lines: Lines,
 }
+
+/// The longest that the end of the process waits for the last lines to be read.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 impl Log {
     pub fn set_level(&self, level: Level) {
         // It fails only when there is no log any more.
         let _ = self.level.modify(|filter| *filter = LevelFilter::from_level(level));
     }
+
+    /// How many of its lines were dropped, as it goes on.
+    pub fn lines_dropped(&self) -> Arc<AtomicU64> {
+        self.lines.dropped()
+    }
+
+    /// At the end of the process: waits a moment for the last lines to go out.
+    pub fn finish(&self) {
+        self.lines.flush(LAST_LINES);
+    }
 }
 
 /// Starts the log of this process. A second start changes nothing: the first one holds.
-pub fn start(config: &Config) -> Log {
+///
+/// # Errors
+/// When there is no standard error, or no thread to be had.
+pub fn start(config: &Config) -> io::Result<Log> {
     // https://no-color.org: set and not empty.
     let wants_no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let colour = if io::stderr().is_terminal() && !wants_no_colour { Colour::On } else { Colour::Off };
-    let (subscriber, log) = subscriber(config.log_format, config.log_level, colour, io::stderr);
+    let lines = Lines::to_stderr()?;
+    let (subscriber, level) = subscriber(config.log_format, config.log_level, colour, lines.clone());
     // It fails only when there is a log already.
     let _ = tracing::subscriber::set_global_default(subscriber);
-    log
+    panic::set_hook(Box::new(log_panic));
+    Ok(Log { level, lines })
+}
+
+/// The standard library's own hook writes to standard error, and would wait for its reader.
+fn log_panic(info: &PanicHookInfo<'_>) {
+    let thread = thread::current();
+    let place = info.location().map(ToString::to_string).unwrap_or_default();
+    let payload = info.payload();
+    let why = payload.downcast_ref::<&str>().copied();
+    let why = why.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text");
+    let backtrace = Backtrace::capture();
+    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+    tracing::error!(thread = thread.name(), place, backtrace, "panicked: {why}");
 }
 
 /// Whether the text log may use colours.
@@ -49,7 +92,7 @@ fn subscriber<W>(
     level: Level,
     colour: Colour,
     writer: W,
-) -> (Box<dyn Subscriber + Send + Sync>, Log)
+) -> (Box<dyn Subscriber + Send + Sync>, reload::Handle<LevelFilter, Registry>)
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
@@ -65,7 +108,7 @@ where
         // Flat, so that a query finds a field without knowing how this crate nests.
         LogFormat::Json => common.json().flatten_event(true).boxed(),
     };
-    (Box::new(Registry::default().with(filter).with(lines)), Log { level })
+    (Box::new(Registry::default().with(filter).with(lines)), level)
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@
 use std::{
     io::{self, Write},
     process::ExitCode,
+    sync::{Arc, atomic::AtomicU64},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -46,14 +48,19 @@ pub fn run(args: &SettingsArgs) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    let log = log::start(&config);
-    match serve(args.clone(), config, log) {
-        Ok(()) => ExitCode::SUCCESS,
+    let log = match log::start(&config) {
+        Ok(log) => log,
         Err(error) => {
-            tracing::error!("cannot serve: {}", with_sources(&error));
-            ExitCode::FAILURE
+            complain(format_args!("tickcast: the log cannot be started: {error}\n"));
+            return ExitCode::FAILURE;
         }
+    };
+    let served = serve(args.clone(), config, log.clone());
+    if let Err(error) = &served {
+        tracing::error!("cannot serve: {}", with_sources(error));
     }
+    log.finish();
+    if served.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn serve(args: SettingsArgs, config: Config, log: Log) -> Result<(), ServeError> {
@@ -61,7 +68,7 @@ fn serve(args: SettingsArgs, config: Config, log: Log) -> Result<(), ServeError>
     let files = open_files::raise();
     let enough_files = open_files::check(&config, files);
     open_files::make_room(&config, files);
-    let setup = setup(config.clone())?;
+    let setup = setup(config.clone(), log.lines_dropped())?;
     let service = match signals.or(move || Service::start(setup)).map_err(ServeError::Thread)? {
         Ok(started) => started?,
         Err(signal) => {
@@ -96,12 +103,12 @@ fn run_until_the_end(running: &mut Running, signals: &mut Signals) -> &'static s
     }
 }
 
-fn setup(config: Config) -> Result<Setup, SourceError> {
+fn setup(config: Config, log_lines_dropped: Arc<AtomicU64>) -> Result<Setup, SourceError> {
     // What is destructured here cannot be forgotten: the log is what `run` has started already.
     let Config { listen, feeds, shards, allowed_origins, limits, epoch, log_format: _, log_level: _ } =
         config;
     let feeds = feeds.iter().map(|text| Source::parse(text)).collect::<Result<_, _>>()?;
-    Ok(Setup { listen, feeds, shards, allowed_origins, limits, epoch })
+    Ok(Setup { listen, feeds, shards, allowed_origins, limits, epoch, log_lines_dropped })
 }
 
 fn announce(service: &Service) {
@@ -109,6 +116,8 @@ fn announce(service: &Service) {
     let announcement =
         format!("tickcast {} listening on http://{}", env!("CARGO_PKG_VERSION"), service.address);
     tracing::info!(epoch = service.epoch, shards = service.shards, feeds = feeds.join(" "), "{announcement}");
-    // Who started this without a standard output reads the log.
-    let _ = writeln!(io::stdout(), "{announcement}");
+    // On a thread of its own, for a pipe may be full. Who started this without a standard output reads the log.
+    let _ = thread::Builder::new()
+        .name("announce".to_owned())
+        .spawn(move || drop(writeln!(io::stdout(), "{announcement}")));
 }

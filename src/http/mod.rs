@@ -10,7 +10,13 @@ mod market;
 mod publish;
 mod replay;
 
-use std::{cell::Cell, net::SocketAddr, rc::Rc, sync::Arc, sync::atomic::Ordering};
+use std::{
+    cell::Cell,
+    net::SocketAddr,
+    rc::Rc,
+    sync::Arc,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use hyper::{HeaderMap, Method, Request, body::Incoming, header, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioTimer;
@@ -32,6 +38,7 @@ use crate::{
         rewound::Rewound,
         shard::{Shard, ToShard},
     },
+    throttle::Throttle,
     tick::Nanos,
 };
 
@@ -45,6 +52,10 @@ pub struct App {
     pub clock: Clock,
     pub market: MarketClock,
     pub began: Nanos,
+    /// Of the warning that a shard has not answered.
+    pub shard_silent: Throttle,
+    /// Counted by whoever writes the log.
+    pub log_lines_dropped: Arc<AtomicU64>,
 }
 
 /// Who is at the other end of a connection.

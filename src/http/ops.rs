@@ -51,6 +51,7 @@ pub async fn metrics(app: &App, shard: &Rc<Shard>) -> Answer {
         draining: shared.draining.load(Ordering::Relaxed),
         ready: why_not_ready(app, shard).is_ok_and(|faults| faults.is_empty()),
         limits: &shared.limits,
+        log_lines_dropped: app.log_lines_dropped.load(Ordering::Relaxed),
         uptime_seconds: app.clock.now().since(app.began) as f64 / 1e9,
         now,
     };
@@ -118,7 +119,9 @@ async fn ask_all<T>(app: &App, question: impl Fn(oneshot::Sender<T>) -> ToShard)
         match tokio::time::timeout(SHARD_ANSWER, answer).await {
             Ok(answer) => answers.push(answer.ok()),
             Err(_) => {
-                tracing::warn!("a shard has not answered for {SHARD_ANSWER:?}");
+                if let Some(unsaid) = app.shard_silent.pass(app.clock.now()) {
+                    tracing::warn!(unsaid, "a shard has not answered for {SHARD_ANSWER:?}");
+                }
                 answers.push(None);
             }
         }

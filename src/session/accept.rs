@@ -26,7 +26,7 @@ use tokio::{
 };
 
 use super::{
-    shard::{Shard, ToShard},
+    shard::{Shard, Shared, ToShard},
     socket,
 };
 use crate::limits::{LISTEN_BACKLOG, Limits};
@@ -255,12 +255,19 @@ pub async fn accept(shard: Rc<Shard>, listener: Listener) {
             match listener.async_io(Interest::READABLE, accept_one).await {
                 Ok((stream, peer)) => let_in(&shard, stream, peer),
                 Err(error) => {
-                    tracing::warn!(%error, "accept failed");
+                    say_accept_failed(&shard.shared, &error);
                     tokio::time::sleep(PAUSE).await;
                 }
             }
         }
         tokio::task::yield_now().await;
+    }
+}
+
+/// What waits is accepted when there are descriptors again.
+fn say_accept_failed(shared: &Shared, error: &io::Error) {
+    if let Some(unsaid) = shared.repeating.accept_failed.pass(shared.clock.now()) {
+        tracing::warn!(%error, unsaid, "accept failed: connections wait until descriptors are free");
     }
 }
 

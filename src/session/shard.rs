@@ -28,6 +28,7 @@ use crate::{
     clock::{Clock, MarketClock},
     limits::Limits,
     live::Live,
+    throttle::Throttle,
     tick::Nanos,
     topic::{Batch, Ingest, handover::Handover},
 };
@@ -52,8 +53,16 @@ pub struct Shared {
     pub draining: AtomicBool,
     /// Every feed is a replay that has ended.
     pub over: AtomicBool,
+    pub repeating: Repeating,
     /// Last words of shards that have ended, by their numbers: the books balance until the process is gone.
     pub ended: Mutex<HashMap<usize, Report>>,
+}
+
+/// Warnings that the outside, or the want of something, can cause again and again.
+#[derive(Default, Debug)]
+pub struct Repeating {
+    pub accept_failed: Throttle,
+    pub unregistered: Throttle,
 }
 
 /// What other threads ask of a shard.
@@ -184,7 +193,11 @@ impl Shard {
             Ok(stream) => {
                 tokio::task::spawn_local(ConnectionTask::new(Rc::clone(self), stream, peer, counted));
             }
-            Err(error) => tracing::warn!(%peer, %error, "a connection could not be registered"),
+            Err(error) => {
+                if let Some(unsaid) = self.shared.repeating.unregistered.pass(self.shared.clock.now()) {
+                    tracing::warn!(%peer, %error, unsaid, "a connection could not be registered");
+                }
+            }
         }
     }
 

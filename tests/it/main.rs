@@ -21,6 +21,7 @@ mod globs;
 mod judge;
 mod limits;
 mod liveness;
+mod log;
 mod modes;
 mod origin;
 mod publish;

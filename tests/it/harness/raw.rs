@@ -30,15 +30,19 @@ impl RawClient {
         RawClient { stream, buffer: Vec::new() }
     }
 
-    /// A connection that has been upgraded.
-    pub async fn upgraded(server: &Server) -> RawClient {
-        let mut client = RawClient::connect(server).await;
-        let request = format!(
+    /// The head of a request for an upgrade.
+    pub fn upgrade(server: &Server) -> String {
+        format!(
             "GET /v1/stream HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
             server.address
-        );
-        client.write(request.as_bytes()).await;
+        )
+    }
+
+    /// A connection that has been upgraded.
+    pub async fn upgraded(server: &Server) -> RawClient {
+        let mut client = RawClient::connect(server).await;
+        client.write(RawClient::upgrade(server).as_bytes()).await;
         let head = client.read_head().await;
         assert!(head.starts_with("HTTP/1.1 101"), "an upgrade was expected: {head}");
         client

@@ -4,7 +4,7 @@
 //! its own id when the test lets go of it; its log is shown when the test fails.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, PipeWriter, Write},
     net::SocketAddr,
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, mpsc},
@@ -29,6 +29,10 @@ pub struct Server {
 pub struct Builder {
     args: Vec<String>,
     feeds: Vec<String>,
+    listen: Option<SocketAddr>,
+    /// Where standard output and standard error go, instead of to the harness.
+    output: Option<PipeWriter>,
+    files: Option<u32>,
 }
 
 /// What `POST /v1/publish` answered.
@@ -57,6 +61,18 @@ impl Builder {
         self
     }
 
+    /// Both its outputs go here, where its announcement cannot be seen: so it is told where to listen.
+    pub fn output(mut self, pipe: PipeWriter, listen: SocketAddr) -> Self {
+        (self.output, self.listen) = (Some(pipe), Some(listen));
+        self
+    }
+
+    /// The system lets it have so many files open, and no more.
+    pub fn files(mut self, files: u32) -> Self {
+        self.files = Some(files);
+        self
+    }
+
     pub async fn start(self) -> Server {
         let (mut server, announced) = self.spawn();
         server.announcement = tokio::task::spawn_blocking(move || announced.recv_timeout(DEADLINE))
@@ -74,32 +90,45 @@ impl Builder {
 
     /// The server, and its first line of output, once that is there.
     fn spawn(self) -> (Server, mpsc::Receiver<String>) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tickcast"));
-        command.args(["serve", "--listen", "127.0.0.1:0"]).args(&self.args);
+        let binary = env!("CARGO_BIN_EXE_tickcast");
+        let mut command = match self.files {
+            None => Command::new(binary),
+            Some(files) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\""), binary]);
+                shell
+            }
+        };
+        let address = self.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
+        command.args(["serve", "--listen", &address.to_string()]).args(&self.args);
         let feeds = if self.feeds.is_empty() { vec!["push".to_owned()] } else { self.feeds };
         for feed in &feeds {
             command.args(["--feed", feed]);
         }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::piped());
+        match self.output {
+            None => command.stdout(Stdio::piped()).stderr(Stdio::piped()),
+            Some(pipe) => command.stdout(pipe.try_clone().expect("a descriptor")).stderr(pipe),
+        };
         let mut child = command.spawn().expect("the binary under test");
         let log = Arc::new(Mutex::new(Vec::new()));
-        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let (announce, announced) = mpsc::channel();
         thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
+            for line in stdout.into_iter().flat_map(|pipe| BufReader::new(pipe).lines()).map_while(Result::ok)
+            {
                 // Only the first line is awaited; the pipe is drained of the others.
                 let _ = announce.send(line);
             }
         });
         let lines = Arc::clone(&log);
         thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
+            for line in stderr.into_iter().flat_map(|pipe| BufReader::new(pipe).lines()).map_while(Result::ok)
+            {
                 lines.lock().expect("a log").push(line);
             }
         });
         let stdin = child.stdin.take();
-        let address = SocketAddr::from(([127, 0, 0, 1], 0));
         // From here on the drop ends the child, whatever happens.
         (Server { address, announcement: String::new(), child, stdin, log }, announced)
     }
