@@ -110,7 +110,7 @@ impl Service {
     /// When a feed cannot be opened, the address not bound, or a thread not started.
     pub fn start(setup: Setup) -> Result<Self, StartError> {
         let clock = Clock::system();
-        let feeds = open_feeds(&setup)?;
+        let mut feeds = open_feeds(&setup)?;
         let market_clock = market_clock(clock, &feeds)?;
         let listener = accept::listen(setup.listen, &setup.limits)
             .map_err(|source| StartError::Listen { address: setup.listen, source })?;
@@ -130,7 +130,8 @@ impl Service {
         let statuses = feeds.statuses.clone();
         let names = statuses.iter().map(|status| status.name.clone()).collect();
         let market = Market::new(names, setup.limits.topics, setup.limits.ring_ticks);
-        let ingest = Arc::new(Ingest::new(market, ends.iter().map(outlet).collect()));
+        let ingest = Ingest::new(market, ends.iter().map(outlet).collect());
+        let ingest = Arc::new(ingest.with_listings(std::mem::take(&mut feeds.listings)));
         let doors = Doors::new(inboxes.clone(), &setup.limits);
         let shared = Arc::new(Shared {
             epoch: setup.epoch.unwrap_or_else(|| new_epoch(&clock)),

@@ -26,7 +26,7 @@ use crate::{
     bell::Bell,
     clock::Anchor,
     shutdown::Stop,
-    tick::{Nanos, Tick},
+    tick::{Nanos, Symbol, Tick},
 };
 
 pub use pace::{Speed, Timed};
@@ -105,10 +105,20 @@ pub trait Feed: Send {
         None
     }
 
+    /// What it says of the symbols that it has, if it knows them before their first ticks.
+    fn listing(&self) -> Option<Arc<dyn Listing>> {
+        None
+    }
+
     /// Where the market's clock stands before the feed runs, if the feed drives it.
     fn begins(&self) -> Option<Nanos> {
         None
     }
+}
+
+/// Symbols that a feed says it has, before their first ticks. It need not name all of them.
+pub trait Listing: Send + Sync {
+    fn lists(&self, symbol: &Symbol) -> bool;
 }
 
 /// A tick that the sink did not take.

@@ -7,7 +7,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{Setup, StartError};
 use crate::{
     clock::{Clock, MarketClock},
-    feed::{Feed, Opened, replay::Control},
+    feed::{Feed, Listing, Opened, replay::Control},
     intake::{Condition, FeedKind, FeedStatus},
     session::shard::{Shared, ToShard},
     topic::FeedId,
@@ -22,6 +22,8 @@ pub(super) struct OpenFeeds {
     pub push: Arc<FeedStatus>,
     /// It was asked for by name.
     push_is_named: bool,
+    /// What they say of the symbols that they have.
+    pub listings: Vec<Arc<dyn Listing>>,
 }
 
 /// Lets shards know when the market is over: every feed that was asked for is a replay, and has ended; or when it goes
@@ -49,7 +51,7 @@ pub(super) fn ending(
 pub(super) fn open_feeds(setup: &Setup) -> Result<OpenFeeds, StartError> {
     let mut statuses: Vec<Arc<FeedStatus>> = Vec::new();
     let mut to_run = Vec::new();
-    let mut push = None;
+    let (mut push, mut listings) = (None, Vec::new());
     for source in &setup.feeds {
         let name = unique(source.name(), &statuses);
         let opened =
@@ -57,6 +59,7 @@ pub(super) fn open_feeds(setup: &Setup) -> Result<OpenFeeds, StartError> {
         match opened {
             Opened::Feed(feed) => {
                 let status = add_feed(&mut statuses, name, FeedKind::Expected, feed.replay());
+                listings.extend(feed.listing());
                 to_run.push((status, feed));
             }
             Opened::Push if push.is_some() => {}
@@ -68,7 +71,7 @@ pub(super) fn open_feeds(setup: &Setup) -> Result<OpenFeeds, StartError> {
         let name = unique("push", &statuses);
         add_feed(&mut statuses, name, FeedKind::Pushed, None)
     });
-    Ok(OpenFeeds { statuses, to_run, push, push_is_named })
+    Ok(OpenFeeds { statuses, to_run, push, push_is_named, listings })
 }
 
 /// The market's clock: the world's, or the one that the only feed drives.

@@ -111,7 +111,9 @@ impl Core {
                 match self.fanout.subscribe(key, symbol, spec, resume, now, &*shared.ingest) {
                     Ok(subscribed) => {
                         note_state(symbol, subscribed, resume.is_some(), told);
-                        Entry::new(symbol.as_str(), status(subscribed.outcome))
+                        let waits = subscribed.outcome == Outcome::Pending;
+                        let known = (waits && !shared.ingest.is_known(symbol)).then_some(false);
+                        Entry { known, ..Entry::new(symbol.as_str(), status(subscribed.outcome)) }
                     }
                     Err(TooMany) => self.too_many(symbol.as_str()),
                 }

@@ -12,7 +12,7 @@ use super::{
     Batch, Birth, Detail, FeedId, Image, Market, Readers, Stamped, Store, TopicId, handover::Handover,
 };
 use crate::{
-    feed::Refused,
+    feed::{self, Refused},
     tick::{Nanos, State, Symbol, Tick},
 };
 
@@ -29,6 +29,8 @@ pub struct Outlet {
 pub struct Ingest {
     market: Mutex<Market>,
     outlets: Vec<Outlet>,
+    /// What feeds say of the symbols that they have.
+    listings: Vec<Arc<dyn feed::Listing>>,
     pub readers: Arc<Readers>,
 }
 
@@ -46,7 +48,18 @@ const CHUNK: usize = 1024;
 impl Ingest {
     pub fn new(market: Market, outlets: Vec<Outlet>) -> Self {
         let readers = Arc::new(Readers::new(outlets.len(), market.ring_ticks_max()));
-        Ingest { market: Mutex::new(market), outlets, readers }
+        Ingest { market: Mutex::new(market), outlets, listings: Vec::new(), readers }
+    }
+
+    /// With what feeds say of the symbols that they have.
+    pub fn with_listings(self, listings: Vec<Arc<dyn feed::Listing>>) -> Self {
+        Ingest { listings, ..self }
+    }
+
+    /// Whether the symbol has ticked, or a feed says that it has it. Of any other it cannot be told whether there is such
+    /// a symbol.
+    pub fn is_known(&self, symbol: &Symbol) -> bool {
+        self.listings.iter().any(|listing| listing.lists(symbol)) || self.lock().find(symbol).is_some()
     }
 
     /// Takes ticks in and hands them on; the vector is left empty. Says how many were taken.

@@ -46,6 +46,9 @@ pub struct Entry {
     /// Inline, when it is short: most commands name symbols, and each has an entry.
     pub symbol: CompactString,
     pub status: Status,
+    /// Only ever false, of a symbol that waits for its first tick: no feed lists it, and it may not exist.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known: Option<bool>,
     /// How many symbols a glob matches now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matched: Option<usize>,
@@ -200,7 +203,7 @@ impl<'a> Control<'a> {
 
 impl Entry {
     pub fn new(symbol: impl Into<CompactString>, status: Status) -> Self {
-        Entry { symbol: symbol.into(), status, matched: None, code: None, message: None }
+        Entry { symbol: symbol.into(), status, known: None, matched: None, code: None, message: None }
     }
 
     pub fn error(symbol: impl Into<CompactString>, code: ErrorCode, message: impl Into<String>) -> Self {

@@ -154,3 +154,43 @@ async fn a_bad_glob_is_a_result_and_not_a_failure() {
         "what is no text: {results:?}"
     );
 }
+
+/// Asks for these names, and says which of them wait unknown.
+async fn unknown(client: &mut Client, symbols: &[&str]) -> Vec<String> {
+    let answer = client.command(json!({"op": "subscribe", "symbols": symbols})).await;
+    let results = answer.value("results");
+    let results = results.as_array().expect("results");
+    let unknown = results.iter().filter(|result| {
+        let known = &result["known"];
+        assert!(known.is_null() || (known == false && result["status"] == "pending"), "{result}");
+        known == false
+    });
+    unknown.map(|result| result["symbol"].as_str().expect("a symbol").to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_knows_is_told_from_one_that_waits() {
+    let server = Server::with().feed("sim?symbols=20&rate=1&zipf=10").feed("push").start().await;
+    server.publish(&bids("HERE", [1])).await;
+    let mut client = Client::open(&server).await;
+    let asked = ["HERE", "SIM-0020", "SIM-0021", "SIM-020", "SIM-0000", "SIM-", "NOT-HERE", "N*"];
+    let expected = ["SIM-0021", "SIM-020", "SIM-0000", "SIM-", "NOT-HERE"];
+    client.store.want(&asked.map(str::to_owned));
+    assert_eq!(unknown(&mut client, &asked).await, expected);
+    // It is a subscription all the same; and whoever asks when it has ticked is told nothing of the kind.
+    server.publish(&bids("NOT-HERE", [1])).await;
+    client.until_seq("NOT-HERE", 1).await;
+    let mut other = Client::open(&server).await;
+    other.store.want(&["NOT-HERE", "SIM-0007", "STILL-NOT"].map(str::to_owned));
+    assert_eq!(unknown(&mut other, &["NOT-HERE", "SIM-0007", "STILL-NOT"]).await, ["STILL-NOT"]);
+}
+
+#[tokio::test]
+async fn a_recording_knows_its_first_symbols_before_they_tick() {
+    let server = Server::with().feed("replay:bundled?start=paused").start().await;
+    let mut client = Client::open(&server).await;
+    assert_eq!(unknown(&mut client, &["BTCUSDT", "BTCUSD", "ETHUSDT"]).await, ["BTCUSD"]);
+    let server = Server::with().feed("replay:bundled?start=paused&symbols=SOL*,XRPUSDT").start().await;
+    let mut client = Client::open(&server).await;
+    assert_eq!(unknown(&mut client, &["BTCUSDT", "SOLUSDT", "XRPUSDT"]).await, ["BTCUSDT"]);
+}

@@ -115,6 +115,7 @@ fn answers() -> Vec<String> {
     let subscribed = vec![
         Entry::new("BTCUSDT", Status::Ok),
         Entry::new("NEW", Status::Pending),
+        Entry { known: Some(false), ..Entry::new("NWE", Status::Pending) },
         Entry { matched: Some(2), ..Entry::new("ETH*", Status::Ok) },
         Entry::error("B C", ErrorCode::BadSymbol, Symbol::new("B C").unwrap_err().to_string()),
     ];

@@ -8,6 +8,7 @@
 //! a new beginning); the same file and the same commands give the same ticks in the same order, whatever the speed.
 
 mod control;
+mod names;
 mod obey;
 mod options;
 mod player;
@@ -18,6 +19,7 @@ mod timeline;
 use std::{sync::Arc, time::Duration};
 
 pub use control::{Command, Control, PaceError, Phase, Refusal, Reply, State};
+use names::Names;
 pub use options::{Config, Dating, End, Start};
 pub use player::{Due, Hold, Player};
 use span::Measure;
@@ -26,7 +28,7 @@ use tape::Tape;
 use timeline::Place;
 pub use timeline::ROUND_GAP;
 
-use super::{Activity, Feed, FeedError, Refused, RejectReason, Sink, pace::Speed, with_sources};
+use super::{Activity, Feed, FeedError, Listing, Refused, RejectReason, Sink, pace::Speed, with_sources};
 use crate::{
     clock::Anchor,
     shutdown::Stop,
@@ -37,6 +39,8 @@ use crate::{
 pub struct Replay {
     tape: Tape,
     player: Player,
+    /// Of symbols, as far as they are known before they tick.
+    names: Arc<Names>,
     control: Arc<Control>,
     /// Taken from the tape, and not handed in yet.
     batch: Vec<Tick>,
@@ -95,10 +99,16 @@ impl Replay {
             Dating::Wall => None,
             Dating::Replay => tape.peek(&mut aside)?,
         };
+        if !config.reads_a_pipe() {
+            // So that its first symbols are known before they tick. What is wrong is told when it comes to be played.
+            tape.read_ahead(&mut aside);
+        }
+        let names = Names::new(&config.selection, tape.ahead());
         let state = State { file: tape.name().to_owned(), speed: config.speed, round: 1, ..State::default() };
         let replay = Replay {
             tape,
             player: Player::new(config.speed, config.start.hold(), Nanos(0)),
+            names: Arc::new(names),
             control: Control::new(state, Measure::new(config, line_bytes_max)),
             batch: Vec::with_capacity(BATCH_TICKS_MAX),
             late: Vec::new(),
@@ -286,6 +296,10 @@ impl Feed for Replay {
 
     fn replay(&self) -> Option<Arc<Control>> {
         Some(Arc::clone(&self.control))
+    }
+
+    fn listing(&self) -> Option<Arc<dyn Listing>> {
+        Some(Arc::clone(&self.names) as Arc<dyn Listing>)
     }
 
     fn begins(&self) -> Option<Nanos> {

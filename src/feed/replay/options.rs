@@ -55,6 +55,14 @@ pub enum Start {
 // === impl Config ===
 
 impl Config {
+    /// Whether an input is no file: it may have nothing to say for a while, and is gone when it has been read.
+    pub(super) fn reads_a_pipe(&self) -> bool {
+        self.inputs.iter().any(|input| match input {
+            Input::File(path) => path.metadata().is_ok_and(|file| !file.is_file()),
+            Input::Bundled | Input::Bytes { .. } => false,
+        })
+    }
+
     /// The whole of it, once, at speed 1, at once.
     pub fn of(input: Input) -> Self {
         Config {

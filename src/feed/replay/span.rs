@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 
 use super::Config;
 use crate::{
-    feed::recording::{self, Block, Input, Records, Stats},
+    feed::recording::{self, Block, Records, Stats},
     tick::Nanos,
 };
 
@@ -70,11 +70,7 @@ impl Measure {
 
 /// Reads it through; `None` when it cannot be read so, or has no record.
 fn find(config: &Config, line_bytes_max: usize) -> Option<Span> {
-    let is_pipe = |input: &Input| match input {
-        Input::File(path) => path.metadata().is_ok_and(|file| !file.is_file()),
-        Input::Bundled | Input::Bytes { .. } => false,
-    };
-    if config.inputs.iter().any(is_pipe) {
+    if config.reads_a_pipe() {
         return None;
     }
     let mut recording = recording::open(&config.inputs, &config.selection, line_bytes_max).ok()?;

@@ -100,6 +100,11 @@ impl Tape {
         self.ready.front().map(|record| record.rx)
     }
 
+    /// Records that have been read and not played.
+    pub fn ahead(&self) -> impl Iterator<Item = &Record> {
+        self.ready.iter()
+    }
+
     /// Where the next record stands; `None` at the end.
     ///
     /// # Errors
@@ -213,6 +218,7 @@ impl Tape {
         let more = self.recording.next_block(&mut self.block);
         self.complaints.skipped(&mut self.block, sink);
         self.ready.extend(self.block.records.drain(..));
+        self.found |= !self.ready.is_empty();
         self.block.clear();
         self.read = !more?;
         Ok(())
@@ -226,7 +232,6 @@ impl Tape {
             }
             self.read_block(sink)?;
         }
-        self.found |= !self.ready.is_empty();
         Ok(!self.ready.is_empty())
     }
 }

@@ -11,14 +11,19 @@
 
 mod walk;
 
+use std::sync::Arc;
+
 use super::{
-    Feed, FeedError, Sink,
+    Feed, FeedError, Listing, Sink,
     complaints::Complaints,
     options::Options,
     pace::{self, Schedule, Speed, Timed},
     source::SourceError,
 };
-use crate::{shutdown::Stop, tick::Nanos};
+use crate::{
+    shutdown::Stop,
+    tick::{Nanos, Symbol},
+};
 
 pub use walk::{PRICE_TICK, Walk};
 
@@ -46,6 +51,9 @@ pub struct Sim {
     config: Config,
     complaints: Complaints,
 }
+
+/// The names of this many symbols.
+struct Numbered(u32);
 
 /// A walk as a schedule.
 struct Run {
@@ -116,10 +124,21 @@ impl Sim {
 }
 
 impl Feed for Sim {
+    fn listing(&self) -> Option<Arc<dyn Listing>> {
+        Some(Arc::new(Numbered(self.config.symbols)))
+    }
+
     fn run(self: Box<Self>, sink: &mut dyn Sink, stop: &Stop) -> Result<(), FeedError> {
         let start = self.config.start.unwrap_or_else(|| sink.now());
         let mut run = Run { walk: Walk::new(&self.config, start), complaints: self.complaints };
         pace::play(&mut run, self.config.speed, sink, stop)
+    }
+}
+
+impl Listing for Numbered {
+    fn lists(&self, symbol: &Symbol) -> bool {
+        let number = symbol.as_str().strip_prefix(walk::PREFIX).and_then(|digits| digits.parse().ok());
+        number.is_some_and(|number| (1..=self.0).contains(&number) && *symbol == walk::name(number, self.0))
     }
 }
 

@@ -51,6 +51,8 @@ struct Times {
     due: u64,
 }
 
+/// How the names of simulated symbols begin.
+pub const PREFIX: &str = "SIM-";
 /// All prices are multiples of this: 0.01.
 pub const PRICE_TICK: Fixed = Fixed(10_000_000);
 /// All sizes are multiples of this: 0.01.
@@ -71,9 +73,8 @@ impl Walk {
     /// When the configuration has no symbol, or an exponent that is no number.
     pub fn new(config: &Config, start: Nanos) -> Self {
         let mut random = Pcg64Mcg::seed_from_u64(config.seed);
-        let digits = (config.symbols.max(1).ilog10() as usize + 1).max(4);
         let instruments =
-            (1..=config.symbols).map(|number| Instrument::new(number, digits, &mut random)).collect();
+            (1..=config.symbols).map(|number| Instrument::new(number, config.symbols, &mut random)).collect();
         let weights = (1..=config.symbols).map(|rank| f64::from(rank).powf(-config.zipf_exponent)).collect();
         let activity =
             WeightedAliasIndex::new(weights).expect("there is a symbol, and each weight is from 0 to 1");
@@ -109,11 +110,17 @@ impl Iterator for Walk {
     }
 }
 
+/// What the symbol of this number is called, of so many: all have as many digits, and four at least.
+pub fn name(number: u32, count: u32) -> Symbol {
+    let digits = (count.max(1).ilog10() as usize + 1).max(4);
+    Symbol::new(&format!("{PREFIX}{number:0digits$}")).expect("a symbol of letters and digits")
+}
+
 // === impl Instrument ===
 
 impl Instrument {
-    fn new(number: u32, digits: usize, random: &mut Pcg64Mcg) -> Self {
-        let symbol = Symbol::new(&format!("SIM-{number:0digits$}")).expect("a symbol of letters and digits");
+    fn new(number: u32, count: u32, random: &mut Pcg64Mcg) -> Self {
+        let symbol = name(number, count);
         let bid = random.random_range(FIRST_BID) * 10i64.pow(random.random_range(0..=3));
         Instrument { symbol, bid, ask: bid + 1, lowest_bid: bid / 2, highest_bid: bid * 2 }
     }

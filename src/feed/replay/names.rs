@@ -1,0 +1,31 @@
+//! Which symbols a replay is known to have before they tick: those that were selected by name, and those of its first
+//! records. A recording is not read through for this, so a symbol that comes late in it is not known before.
+
+use std::collections::HashSet;
+
+use crate::{
+    feed::{
+        Listing,
+        recording::{Record, Selection},
+    },
+    glob::Glob,
+    tick::Symbol,
+};
+
+pub struct Names(HashSet<Symbol>);
+
+// === impl Names ===
+
+impl Names {
+    pub fn new<'a>(selection: &Selection, first: impl Iterator<Item = &'a Record>) -> Self {
+        let named = selection.symbols.iter().filter(|glob| !Glob::is_glob(glob.as_str()));
+        let named = named.filter_map(|name| Symbol::new(name.as_str()).ok());
+        Names(named.chain(first.map(|record| record.tick.symbol.clone())).collect())
+    }
+}
+
+impl Listing for Names {
+    fn lists(&self, symbol: &Symbol) -> bool {
+        self.0.contains(symbol)
+    }
+}
