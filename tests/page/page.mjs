@@ -148,7 +148,7 @@ const checks = {
     await untilBadge(page, 'connected');
     await publish(server, { symbol: 'A', bid: '9223372036.854775806', bid_size: '12345678.5', ask: '9223372036.854775807', ask_size: '3', last: '100', last_size: '0.25', side: 'sell' });
     await untilRows(page, 'A');
-    const expected = { bid: '9223372036.854775806', 'bid-size': '12345678.50', ask: '9223372036.854775807', 'ask-size': '3.00', spread: '0.000000001', last: '100.000000000', 'last-size': '0.25 S', change: '0.00 %', volume: '0.25', n: '×1' };
+    const expected = { bid: '9,223,372,036.854775806', 'bid-size': '12,345,678.50', ask: '9,223,372,036.854775807', 'ask-size': '3.00', spread: '0.000000001', last: '100.000000000', 'last-size': '0.25 S', change: '0.00 %', volume: '0.25', n: '×1' };
     for (const [name, value] of Object.entries(expected)) assert.equal((await cell(page, 'A', name)).trim(), value, name);
     await publish(server, { symbol: 'A', last: '101.5', last_size: '0.75', side: 'buy' });
     await untilCell(page, 'A', 'change', '+1.50 %');
@@ -162,6 +162,190 @@ const checks = {
     assert.ok(Number(await cell(page, 'B', 'merged')) > 0, 'ticks were merged');
     await until(page, 'stale', place => document.querySelector(place).dataset.state === 'stale', row('A'));
     assert.match(await cell(page, 'A', 'state'), /stale/);
+    await assertClean(opened, server);
+  },
+
+  async 'a price is called live as long as it is young, whatever is heard'(context) {
+    const server = await serve('--listen', '127.0.0.1:0', '--feed', 'sim?symbols=5&rate=200&zipf=0&seed=7', '--set', 'limits.stale_ms=1000');
+    // What the server says is held, or carried late, and always in order: as by a path that is broken, or has large buffers.
+    let mute = false, lateMs = 0;
+    const sockets = await proxied(context, (frame, send, path) => {
+      const at = Date.now() + lateMs;
+      const pump = () => {
+        while (!mute && path.held.length && path.held[0].at <= Date.now()) path.held.shift().send();
+        if (path.held.length) setTimeout(pump, 20);
+      };
+      path.held ??= [];
+      path.held.push({ at, send: () => send(frame) });
+      if (path.held.length === 1) pump();
+    });
+    const looks = await watchLooks(context);
+    await context.addInitScript(() => {
+      const now = Date.now;
+      globalThis.sleptMs = 0;
+      Date.now = () => now() + globalThis.sleptMs;
+    });
+    const opened = await open(context, server);
+    const { page } = opened;
+    const untilLook = look => until(page, `all ${look}`, look => [...document.querySelectorAll('#rows .row:not([hidden]), #detail')].every(row => row.dataset.state === look), look);
+    const untilPace = pattern => until(page, `the badge says ${pattern}`, pattern => new RegExp(pattern).test(document.querySelector('#pace').textContent), pattern);
+    await untilCount(page, '5 symbols');
+    await untilLook('live');
+    await untilPace('^live$');
+    // Nothing more is heard, and nobody says so.
+    mute = true;
+    await untilLook('old');
+    await untilPace('^prices [\\d.]+ s old$');
+    assert.equal(await page.locator('#rows .c-last').first().evaluate(cell => getComputedStyle(cell).fontStyle), 'italic');
+    assert.equal(await page.locator('#pick-last').evaluate(price => getComputedStyle(price).fontStyle), 'italic');
+    assert.match(await text(page, 'pick-age'), /^[\d.]+ s old$/);
+    // The machine sleeps for an hour; some monotonic clocks do not count it.
+    await page.evaluate(() => { globalThis.sleptMs = 3_600_000; });
+    await untilPace('^prices (60|61) min old$');
+    await page.evaluate(() => { globalThis.sleptMs = 0; });
+    mute = false;
+    await untilBadge(page, 'connected');
+    await untilLook('live');
+    // Every tick comes, and comes late, as through the buffers of a proxy.
+    lateMs = 2_500;
+    await sockets.at(-1).close({ code: 4001, reason: 'again' });
+    const again = sockets.length;
+    while (sockets.length === again) await page.evaluate(() => new Promise(requestAnimationFrame));
+    await untilBadge(page, 'connected');
+    await page.evaluate(() => looks.clear());
+    await untilPricesMove(page);
+    await untilPace('^prices [\\d.]+ s old$');
+    await untilLook('old');
+    assert.deepEqual((await looks(page)).filter(look => ['live', 'stale'].includes(look)), [], 'never live');
+    // The first connection whose first answer is late, too: nothing is known of the server's time before.
+    const late = await open(context, server);
+    await untilCount(late.page, '5 symbols');
+    await untilPricesMove(late.page);
+    await until(late.page, 'old prices', () => /^prices [\d.]+ s old$/.test(document.querySelector('#pace').textContent));
+    assert.deepEqual((await looks(late.page)).filter(look => look === 'live'), [], 'never live');
+    await late.page.close();
+    lateMs = 0;
+    await untilLook('live');
+    await untilPace('^live$');
+    await assertClean(opened, server);
+  },
+
+  async 'on a phone: one line above the prices, no number is cut, no column head'(context) {
+    const server = await serve('--listen', '127.0.0.1:0', '--feed', 'push');
+    const trade = (symbol, last, more = {}) => ({ symbol, last, last_size: '12.5', side: 'sell', ...more });
+    await publish(server, trade('BTC', '87246.01'), trade('SHIB', '0.00000012', { bid: '0.00000011', ask: '0.00000013' }),
+      trade('MAX', '-9223372036.854775807', { bid: '-9223372036.854775807', ask: '9223372036.854775807', ask_size: '123456789.123456789' }),
+      trade('RISE', '1'), { symbol: 'QUOTES', bid: '123456.123456789', ask: '123456.123456790' }, trade('N'.repeat(64), '5'));
+    await publish(server, trade('RISE', '98765.4'), trade('BTC', '87246.02'));
+    const opened = await open(context, server, '?symbols=*,NOSUCH');
+    const { page } = opened;
+    const sizes = [[360, 740], [390, 844], [320, 640], [740, 360], [844, 390], [761, 1000], [1000, 700], [1280, 720], [1900, 1000]];
+    for (const [width, height] of sizes) {
+      await page.setViewportSize({ width, height });
+      await untilRows(page, 'BTC', 'MAX', 'N'.repeat(64), 'QUOTES', 'RISE', 'SHIB', 'NOSUCH');
+      const at = `${width} x ${height}`, isPhone = width <= 760 || height <= 480;
+      assert.deepEqual(await cutCells(page, '#head .cell, #rows .cell:not(.c-symbol)'), [], at);
+      if (width <= 760) assert.deepEqual(await cut(page, '#head .cell, #rows .c-last, #rows .c-age'), [], at);
+      for (const symbol of ['BTC', 'MAX', 'SHIB', 'QUOTES', 'N'.repeat(64)]) {
+        await page.locator(row(symbol)).click();
+        await until(page, `${symbol} picked`, symbol => document.querySelector('#pick').textContent === symbol, symbol);
+        assert.deepEqual(await cut(page, '#pick, #pick-last, #pick-age, #facts dd'), [], `${at}, ${symbol}`);
+      }
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${at}: nothing sticks out`);
+      const above = await page.locator('#grid').evaluate(grid => grid.getBoundingClientRect().top + scrollY);
+      if (isPhone) assert.ok(above < height / 10, `${at}: ${above} px stand above the prices`);
+    }
+    // What is folded away is a button away, by the keyboard too.
+    await page.setViewportSize({ width: 360, height: 740 });
+    const controls = page.locator('#interval');
+    assert.ok(!await controls.isVisible());
+    await page.locator('#more').press('Enter');
+    assert.ok(await controls.isVisible() && await page.locator('#chips').isVisible() && await page.locator('#errors').isVisible());
+    assert.equal(await page.locator('#more').getAttribute('aria-expanded'), 'true');
+    await page.locator('#more').press('Enter');
+    assert.ok(!await controls.isVisible());
+    await assertClean(opened, server);
+  },
+
+  async 'one clock, UTC, and labelled; the open says since when'(context) {
+    const server = await serve('--listen', '127.0.0.1:0', '--feed', 'push');
+    const opened = await open(context, server);
+    const { page, heard } = opened;
+    await untilBadge(page, 'connected');
+    // The feed's own time is another, as that of a recording is.
+    await publish(server, { symbol: 'A', ts: 1742944025399339, last: '200', last_size: '1' });
+    await untilRows(page, 'A');
+    await publish(server, { symbol: 'A', ts: 1742944025399339, last: '201', last_size: '1' });
+    await until(page, 'both trades', () => document.querySelectorAll('#tape tr:not([hidden])').length === 2);
+    const taken = heard.received.filter(({ type, last }) => type === 'update' && last !== undefined).map(({ rx }) => new Date(rx / 1_000).toISOString());
+    assert.equal(await page.locator('#tape td').first().innerText(), taken.at(-1).slice(11, 23));
+    assert.equal(await page.locator('#tape-box th').first().innerText(), 'Time, UTC');
+    assert.match(await text(page, 'steps'), /UTC$/);
+    assert.equal(await text(page, 'pick-since'), `since open, ${taken.find(time => time <= taken.at(-1)).slice(11, 19)} UTC`);
+    assert.equal(await text(page, 'pick-change'), '+0.50 %');
+    assert.equal(await page.locator('#head .c-change').innerText(), 'Since open');
+    const clock = /^\d\d:\d\d:\d\d UTC$/;
+    await until(page, 'a clock', () => / UTC$/.test(document.querySelector('#clock').textContent));
+    const [hours, minutes, seconds] = (await text(page, 'clock')).match(/\d+/g).map(Number);
+    assert.match(await text(page, 'clock'), clock);
+    const off = Math.abs(hours * 3600 + minutes * 60 + seconds - Date.now() / 1_000 % 86_400);
+    assert.ok(Math.min(off, 86_400 - off) < 60, `the clock is off by ${off} s`);
+    await assertClean(opened, server);
+  },
+
+  async 'chart and head show one price; quotes alone show what is between them'(context) {
+    const server = await serve('--listen', '127.0.0.1:0', '--feed', 'push', '--set', 'limits.ring_ticks=1');
+    const opened = await open(context, server);
+    const { page } = opened;
+    const agree = price => until(page, `${price} in head and chart`, price => document.querySelector('#pick-last').textContent.replace(/^[▲▼] /, '') === price
+      && document.querySelector('#chart').dataset.price === price, price);
+    await untilBadge(page, 'connected');
+    await publish(server, { symbol: 'Q', bid: '1.0850', ask: '1.0851' });
+    await untilRows(page, 'Q');
+    await agree('1.08505');
+    await untilCell(page, 'Q', 'last', '1.08505 mid');
+    assert.equal((await text(page, 'pick-kind')).trim(), 'mid');
+    await publish(server, { symbol: 'Q', bid: '1.0849', ask: '1.0852' }, { symbol: 'Q', bid: '1.0851', ask: '1.0853' });
+    await agree('1.08520');
+    await untilCell(page, 'Q', 'last', '▲1.08520 mid');
+    await publish(server, { symbol: 'Q', last: '1.0852', last_size: '1000' });
+    await agree('1.0852');
+    await untilCell(page, 'Q', 'last', '1.0852');
+    // What comes as a base, behind a gap, is the price in both.
+    await publish(server, ...Array.from({ length: 400 }, (_, i) => ({ symbol: 'Q', last: String(1000 + i), last_size: '1' })));
+    await agree('1,399.0000');
+    // Quiet symbols of which there is a base and no tick.
+    await publish(server, { symbol: 'R', last: '9223372036.854775807', last_size: '1' }, { symbol: 'R', bid: '7' });
+    await untilRows(page, 'Q', 'R');
+    await page.locator(row('R')).click();
+    await agree('9,223,372,036.854775807');
+    await page.locator(row('Q')).click();
+    await agree('1,399.0000');
+    await until(page, 'stale in both', () => document.querySelector('#detail').dataset.state === 'stale');
+    assert.match(await page.locator('#chart').evaluate(chart => getComputedStyle(chart).filter), /grayscale/);
+    await assertClean(opened, server);
+  },
+
+  async 'a name that nobody knows says so'(context) {
+    const server = await serve('--listen', '127.0.0.1:0', '--feed', 'push');
+    await publish(server, { symbol: 'A', bid: 1 });
+    // As a server answers that knows the names of its feeds.
+    await proxied(context, (frame, send) => {
+      const messages = JSON.parse(frame);
+      for (const { type, results } of messages) if (type === 'subscribed') for (const result of results) if (result.status === 'pending' && result.symbol === 'NOSUCH') result.known = false;
+      send(messages.some(({ type }) => type === 'subscribed') ? JSON.stringify(messages) : frame);
+    });
+    const opened = await open(context, server, '?symbols=*,NOSUCH,LATER&pick=NOSUCH');
+    const { page } = opened;
+    await untilRows(page, 'A', 'NOSUCH', 'LATER');
+    await untilCell(page, 'NOSUCH', 'state', '?unknown');
+    await untilCell(page, 'NOSUCH', 'last', 'no such symbol');
+    await untilCell(page, 'LATER', 'last', 'no tick yet');
+    assert.equal(await text(page, 'pick-last'), 'no such symbol');
+    assert.match(await text(page, 'pick-age'), /neither a feed's list nor a past tick/);
+    await publish(server, { symbol: 'NOSUCH', last: 5, last_size: 1 });
+    await untilCell(page, 'NOSUCH', 'state', '●live');
+    await untilCell(page, 'NOSUCH', 'last', '5');
     await assertClean(opened, server);
   },
 
@@ -252,9 +436,10 @@ const checks = {
     const { page } = opened;
     await untilCount(page, '50 symbols');
     await page.locator('#reads').selectOption('32');
-    const n = least => until(page, `an n of ${least}`, least => [...document.querySelectorAll('#rows .c-n')].some(n => Number(n.textContent.slice(1)) >= least), least);
+    const n = least => until(page, `an n of ${least}`, least => [...document.querySelectorAll('#rows .c-n')].some(n => Number(n.textContent.slice(1).replaceAll(',', '')) >= least), least);
     await n(200);
     await until(page, 'an age of seconds', () => /\d s$/.test(document.querySelector('#rows .c-age').textContent));
+    await until(page, 'old prices', () => /^prices \d+ s old$/.test(document.querySelector('#pace').textContent) && !document.querySelector('#rows .row[data-state=live]'));
     if (shots) await page.screenshot({ path: join(shots, 'slow.png') });
     await page.locator('#reads').selectOption('0');
     await until(page, 'young prices again', () => /^\d+ ms$/.test(document.querySelector('#rows .c-age').textContent));
@@ -431,17 +616,38 @@ const checks = {
   },
 };
 
-/** Puts a proxy between page and server that can say things of its own; returns the page's ends, in order. */
-async function proxied(context) {
+/** Puts a proxy between page and server that can say things of its own; returns the page's ends, in order. `carry(frame, send, path)`: how it passes on what the server says; `path` is the connection's own. */
+async function proxied(context, carry = (frame, send) => send(frame)) {
   const sockets = [];
   await context.routeWebSocket(/\/v1\/stream$/, socket => {
-    const server = socket.connectToServer();
+    const server = socket.connectToServer(), path = {};
     socket.onMessage(message => server.send(message));
-    server.onMessage(message => socket.send(message));
+    server.onMessage(message => carry(message, frame => socket.send(frame), path));
     sockets.push(socket);
   });
   return sockets;
 }
+
+/** Notes every word that a row of the table, the head of the chosen symbol or the badge ever had for how fresh it is. */
+async function watchLooks(context) {
+  await context.addInitScript(() => {
+    globalThis.looks = new Set();
+    const see = () => {
+      for (const row of document.querySelectorAll('#rows .row:not([hidden]), #detail:not([hidden])')) looks.add(row.dataset.state);
+      looks.add(document.querySelector('#pace')?.textContent.replace(/[\d.,]+ (ms|s|min|h)/, 'N'));
+    };
+    new MutationObserver(see).observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+  });
+  return page => page.evaluate(() => [...looks].filter(Boolean));
+}
+
+/** Texts that do not fit into their boxes. */
+const cut = (page, places) => page.evaluate(places => [...document.querySelectorAll(places)]
+  .filter(box => box.getClientRects().length && box.innerText && (box.scrollWidth > box.clientWidth || box.getBoundingClientRect().right > innerWidth))
+  .map(box => `${box.className || box.id}: ${box.innerText}`), places);
+/** Those of numbers, wherever they stand, that are cut within their cells; the table itself may be wider than its box. */
+const cutCells = (page, places) => page.evaluate(places => [...document.querySelectorAll(places)]
+  .filter(box => box.getClientRects().length && box.innerText && box.scrollWidth > box.clientWidth).map(box => `${box.className}: ${box.innerText}`), places);
 
 async function fetchUntil(url, condition) {
   const deadline = Date.now() + WAIT_MS;
@@ -458,7 +664,8 @@ const browser = await chromium.launch({
 });
 const only = process.argv[2];
 for (const [name, check] of Object.entries(checks).filter(([name]) => !only || name.includes(only))) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 720 } });
+  // Somewhere else than UTC, which the page's times are in.
+  const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, timezoneId: 'America/New_York' });
   try {
     await check(context);
     passed++;

@@ -14,10 +14,17 @@ export interface Bar {
 export const BARS_MAX = 3600;
 
 export class Bars {
+  /** Rises with each change. */
+  version = 0;
   private readonly seconds: Bar[] = [];
+
+  get newest(): Readonly<Bar> | undefined {
+    return this.seconds.at(-1);
+  }
 
   /** A price at a time that does not go back; one that does is counted to the newest bar. */
   add(time: number, price: number, volume: number): void {
+    this.version++;
     const newest = this.seconds.at(-1);
     const second = Math.floor(time);
     if (newest && second <= newest.time) {

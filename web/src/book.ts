@@ -3,7 +3,7 @@
 // Invariant: for each row `seq` is the last one told, and every message is checked against law 4, `seq` = previous `seq` + `n`;
 // what breaks it is counted in `errors`, which must stay 0.
 
-import { compare, places } from './decimal';
+import { between, compare, places } from './decimal';
 import { DECIMALS, type Data, type Decimal, type Fields, type Gap, type State } from './messages';
 import { SecondRing } from './ring';
 
@@ -18,10 +18,12 @@ export interface Row {
   rxMs: number;
   fields: Fields;
   state: State;
-  /** Which way each field went when it last changed. */
-  moved: { [name in Decimal]?: Direction };
-  /** The version at which each field last changed. */
-  changed: { [name in Decimal]?: number };
+  /** False: neither a feed's list nor a past tick knows the name. */
+  known: boolean;
+  /** Which way each field went when it last changed, and what is between bid and ask. */
+  moved: { [name in Decimal | 'mid']?: Direction };
+  /** The version at which each last changed. */
+  changed: { [name in Decimal | 'mid']?: number };
   /** How many ticks the last message stood for. */
   n: number;
   merged: number;
@@ -46,6 +48,8 @@ export interface Listener {
   /** `history`: it was shown before, and now comes tick by tick. */
   data?(row: Row, message: Data, history: boolean): void;
   gap?(row: Row, message: Gap, history: boolean): void;
+  /** What came of the row so far comes again, from an older seq on. */
+  again?(row: Row): void;
 }
 
 export class Book {
@@ -63,7 +67,7 @@ export class Book {
     let row = this.rows.get(symbol);
     if (!row) {
       row = {
-        symbol, epoch: this.epoch, seq: 0, rxMs: 0, fields: {}, state: '', moved: {}, changed: {}, n: 1, merged: 0, gaps: 0, lost: 0, why: '',
+        symbol, epoch: this.epoch, seq: 0, rxMs: 0, fields: {}, state: '', known: true, moved: {}, changed: {}, n: 1, merged: 0, gaps: 0, lost: 0, why: '',
         pricePlaces: 0, sizePlaces: 0, version: 1, trend: new SecondRing(), awaiting: undefined, knownTo: 0,
       };
       this.rows.set(symbol, row);
@@ -122,6 +126,14 @@ export class Book {
     }
   }
 
+  /** The answer to a name that has no tick. */
+  pending(symbol: string, known: boolean): void {
+    const row = this.row(symbol);
+    row.known = known;
+    row.state ||= 'pending';
+    row.version++;
+  }
+
   /** The row begins anew behind the answer to command `id`; until then what comes is of the older subscription. */
   await(row: Row, id: number): void {
     row.awaiting = id;
@@ -134,6 +146,7 @@ export class Book {
     if (last === undefined) return;
     row.knownTo = row.seq > last ? row.seq : 0;
     row.seq = last;
+    if (row.knownTo) this.listener.again?.(row);
   }
 
   forget(symbol: string): void {
@@ -151,26 +164,26 @@ export class Book {
   }
 }
 
-/** The price that a trend and a chart show: of the last trade, or between bid and ask where nothing was traded. */
-export function priceOf(fields: Fields): number | undefined {
-  if (fields.last !== undefined) return Number(fields.last);
-  if (fields.bid !== undefined && fields.ask !== undefined) return (Number(fields.bid) + Number(fields.ask)) / 2;
-  return fields.bid === undefined ? fields.ask === undefined ? undefined : Number(fields.ask) : Number(fields.bid);
+/** What is shown as a symbol's price, and which it is. */
+export interface Price { text: string; kind: 'last' | 'mid' | 'bid' | 'ask' }
+
+/** The one price of a symbol, in table, head, chart and trend: of the last trade; where nothing was traded, between bid and ask. */
+export function priceOf({ last, bid, ask }: Fields): Price | undefined {
+  if (last !== undefined) return { text: last, kind: 'last' };
+  if (bid !== undefined && ask !== undefined) return { text: between(bid, ask), kind: 'mid' };
+  return bid !== undefined ? { text: bid, kind: 'bid' } : ask !== undefined ? { text: ask, kind: 'ask' } : undefined;
 }
 
+/** Its decimal places: what is between two prices may have one more. */
+export const placesOf = (row: Row, { kind }: Price): number => row.pricePlaces + (kind === 'mid' ? 1 : 0);
+
 function take(row: Row, message: Data, whole: boolean): void {
-  const had = row.fields, next: Fields = whole ? {} : had;
+  const had = row.fields, next: Fields = whole ? {} : had, before = priceOf(had);
   row.version++;
   for (const name of DECIMALS) {
-    const value = message[name], before = had[name];
+    const value = message[name];
     if (value === undefined) continue;
-    if (before !== undefined && before !== value) {
-      const way = compare(value, before);
-      if (way) {
-        row.moved[name] = way > 0 ? 'up' : 'down';
-        row.changed[name] = row.version;
-      }
-    }
+    move(row, name, had[name], value);
     next[name] = value;
     if (name === 'volume') continue;
     const decimals = places(value);
@@ -183,6 +196,16 @@ function take(row: Row, message: Data, whole: boolean): void {
   row.n = message.n ?? 1;
   row.rxMs = message.rx / 1000;
   if (row.state === '' || row.state === 'pending') row.state = 'live';
+  row.known = true;
   const price = priceOf(next);
-  if (price !== undefined) row.trend.add(Math.floor(row.rxMs / 1000), price);
+  if (!price) return;
+  if (price.kind === 'mid' && before?.kind === 'mid') move(row, 'mid', before.text, price.text);
+  row.trend.add(Math.floor(row.rxMs / 1000), Number(price.text));
+}
+
+function move(row: Row, name: Decimal | 'mid', from: string | undefined, to: string): void {
+  const way = from === undefined || from === to ? 0 : compare(to, from);
+  if (!way) return;
+  row.moved[name] = way > 0 ? 'up' : 'down';
+  row.changed[name] = row.version;
 }

@@ -4,14 +4,14 @@
 
 import type { CandlestickData, HistogramData, IChartApi, ISeriesApi, Time, UTCTimestamp } from 'lightweight-charts';
 import type { Bar, Bars } from './bars';
-import { byId, make, mark } from './dom';
+import { written } from './decimal';
+import { byId, make, mark, utc } from './dom';
 
 const STEPS_S: readonly [number, string][] = [[1, '1 s'], [5, '5 s'], [15, '15 s'], [60, '1 min']];
-/** Often enough for an eye. */
-const PAINT_MS = 100;
+/** Digits that a double holds: more of them on the axis would be noise. */
+const DIGITS = 15;
 
-const local = (time: Time, seconds: boolean): string =>
-  new Date((time as number) * 1_000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', ...(seconds ? { second: '2-digit' } : {}), hour12: false });
+const clock = (time: Time, seconds: boolean): string => utc((time as number) * 1_000, seconds ? 19 : 16);
 
 /** A colour of the style sheet, as it is in force now. */
 function colour(name: string): string {
@@ -28,12 +28,16 @@ export class Chart {
   private volumes: ISeriesApi<'Histogram'> | undefined;
   private bars: Bars | undefined;
   private newest = 0;
-  private paintedMs = 0;
+  /** The newest price, and how it is written where it is shown beside the chart. */
+  private exact = { value: NaN, text: '' };
+  private places = 0;
+  private wanted = 0;
+  private version = -1;
   private stepS = 1;
   private colours = { up: '', down: '' };
 
   constructor(private readonly box: HTMLElement) {
-    const steps = byId('steps');
+    const steps = byId('step');
     for (const [seconds, label] of STEPS_S) {
       const button = make('button', '', label);
       button.type = 'button';
@@ -57,13 +61,18 @@ export class Chart {
   }
 
   setPlaces(places: number): void {
-    this.prices?.applyOptions({ priceFormat: { type: 'price', precision: places, minMove: Number(`1e-${places}`) } });
+    this.wanted = places;
+    const whole = String(Math.trunc(Math.abs(this.bars?.newest?.close ?? 0))).length;
+    this.places = Math.max(0, Math.min(places, DIGITS - whole));
+    this.prices?.applyOptions({ priceFormat: { type: 'custom', formatter: (price: number) => this.write(price), minMove: Number(`1e-${this.places}`) } });
   }
 
-  /** Draws what has changed since it was last drawn. */
-  paint(nowMs: number): void {
-    if (!this.bars || nowMs - this.paintedMs < PAINT_MS) return;
-    this.paintedMs = nowMs;
+  /** Draws what has changed since it was last drawn. `price` is what is shown beside it, and `text` how it is written there. */
+  paint(price: number, text: string): void {
+    if (!this.bars || this.version === this.bars.version) return;
+    this.version = this.bars.version;
+    this.exact = { value: price, text };
+    this.box.dataset.price = this.bars.newest ? this.write(this.bars.newest.close) : '';
     const bars = this.bars.grouped(this.stepS, this.newest);
     for (const bar of bars) {
       this.prices?.update(candle(bar));
@@ -95,22 +104,28 @@ export class Chart {
       autoSize: true,
       // The notice that its licence asks for stands at the foot of the page.
       layout: { attributionLogo: false, fontFamily: getComputedStyle(document.body).fontFamily, fontSize: 11 },
-      localization: { timeFormatter: (time: Time) => local(time, true) },
-      timeScale: { timeVisible: true, secondsVisible: true, rightOffset: 4, barSpacing: 7, minBarSpacing: 1, tickMarkFormatter: (time: Time, kind: number) => local(time, kind > 3) },
+      localization: { timeFormatter: (time: Time) => `${clock(time, true)} UTC` },
+      timeScale: { timeVisible: true, secondsVisible: true, rightOffset: 4, barSpacing: 7, minBarSpacing: 1, tickMarkFormatter: (time: Time, kind: number) => clock(time, kind > 3) },
       crosshair: { mode: 0 },
     });
     this.prices = this.chart.addSeries(CandlestickSeries, { priceLineStyle: 1 });
     this.volumes = this.chart.addSeries(HistogramSeries, { priceScaleId: 'volume', priceFormat: { type: 'volume' }, lastValueVisible: false, priceLineVisible: false });
     this.prices.priceScale().applyOptions({ scaleMargins: { top: 0.08, bottom: 0.26 } });
     this.volumes.priceScale().applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
+    this.setPlaces(this.wanted);
     this.restyle();
   }
 
   private all(): void {
+    this.version = -1;
     const bars = this.bars?.grouped(this.stepS) ?? [];
     this.prices?.setData(bars.map(candle));
     this.volumes?.setData(bars.map(bar => this.volume(bar)));
     this.newest = bars.at(-1)?.time ?? 0;
+  }
+
+  private write(price: number): string {
+    return price === this.exact.value ? this.exact.text : written(price.toFixed(this.places));
   }
 
   private volume({ time, volume, open, close }: Bar): HistogramData {

@@ -14,24 +14,24 @@ export function quoteDecimals(frame: string): string {
   return frame.replace(DECIMAL_FIELDS, '"$1":"$2"');
 }
 
-/** In units of 1e-9. */
-export function scaled(text: string): bigint {
+/** In units of 1e-9, or of a smaller power of ten. */
+export function scaled(text: string, fractionDigits = FRACTION_DIGITS): bigint {
   const dot = text.indexOf('.');
-  const digits = dot < 0 ? text + '0'.repeat(FRACTION_DIGITS) : text.slice(0, dot) + text.slice(dot + 1).padEnd(FRACTION_DIGITS, '0');
+  const digits = dot < 0 ? text + '0'.repeat(fractionDigits) : text.slice(0, dot) + text.slice(dot + 1).padEnd(fractionDigits, '0');
   return BigInt(digits);
 }
 
-/** The shortest text of so many units of 1e-9. */
-export function unscaled(units: bigint): string {
-  const digits = (units < 0n ? -units : units).toString().padStart(FRACTION_DIGITS + 1, '0');
-  const fraction = digits.slice(-FRACTION_DIGITS).replace(/0+$/, '');
-  return (units < 0n ? '-' : '') + digits.slice(0, -FRACTION_DIGITS) + (fraction && '.' + fraction);
+/** The shortest text of so many units of 1e-9, or of another power of ten. */
+export function unscaled(units: bigint, fractionDigits = FRACTION_DIGITS): string {
+  const digits = (units < 0n ? -units : units).toString().padStart(fractionDigits + 1, '0');
+  const fraction = digits.slice(-fractionDigits).replace(/0+$/, '');
+  return (units < 0n ? '-' : '') + digits.slice(0, -fractionDigits) + (fraction && '.' + fraction);
 }
 
 /** Below 0, 0 or above 0, as `a` is below, equal to or above `b`. */
 export function compare(a: string, b: string): number {
   if (a === b) return 0;
-  const difference = scaled(a) - scaled(b);
+  const digits = Math.max(FRACTION_DIGITS, places(a), places(b)), difference = scaled(a, digits) - scaled(b, digits);
   return difference < 0n ? -1 : difference > 0n ? 1 : 0;
 }
 
@@ -52,6 +52,16 @@ export function grouped(text: string): string {
   const [whole = '', fraction] = text.split('.');
   const commas = whole.replace(/\B(?=(\d{3})+$)/g, ',');
   return fraction === undefined ? commas : `${commas}.${fraction}`;
+}
+
+/** As every number of the page is written: grouped, and with zeros up to `least` decimal places. */
+export function written(text: string | undefined, least = 0): string {
+  return text === undefined ? '' : grouped(padded(text, least));
+}
+
+/** What lies between two prices, exactly: it may have one decimal place more than they. */
+export function between(bid: string, ask: string): string {
+  return unscaled((scaled(bid) + scaled(ask)) * 5n, FRACTION_DIGITS + 1);
 }
 
 /** `ask` less `bid`, exactly. */

@@ -37,4 +37,7 @@ export function duration(ms: number): string {
   return ms < 6_000_000 ? `${Math.floor(ms / 60_000)} min` : `${Math.floor(ms / 3_600_000)} h`;
 }
 
+/** A time of day, `14:34:51` up to character 19, with `.108` behind it up to 23. The page has one clock: UTC. */
+export const utc = (ms: number, to = 19): string => new Date(ms).toISOString().slice(11, to);
+
 export const ARROWS = { up: '▲', down: '▼' } as const;

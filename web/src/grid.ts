@@ -2,9 +2,10 @@
 //
 // Invariant: what a frame costs depends on the rows on screen, and neither on those of the list nor on the rate of the feed.
 
-import type { Row } from './book';
-import { changeHundredths, grouped, padded, percent, spread } from './decimal';
+import { placesOf, priceOf, type Row } from './book';
+import { changeHundredths, grouped, percent, spread, written } from './decimal';
 import { ARROWS, duration, Label, make, mark } from './dom';
+import { type Freshness, freshness, type Look, lookOf, STALE_MS } from './look';
 import type { Decimal } from './messages';
 
 export const ROW_PX = 26;
@@ -14,10 +15,21 @@ const TREND = { width: 96, height: 18 };
 const SVG = 'http://www.w3.org/2000/svg';
 
 const SIDES: Record<string, string> = { buy: 'B', sell: 'S' };
-const STATES: Record<string, string> = { live: '●', stale: '◐', pending: '○', halted: '■', closed: '✕', offline: '✕' };
+const LOOKS: Record<Look, string> = { live: '●', stale: '◐', old: '◐', checking: '○', pending: '○', unknown: '?', halted: '■', closed: '✕', offline: '✕' };
 
-const price = (row: Row, name: Decimal): string => row.fields[name] === undefined ? '' : padded(row.fields[name], row.pricePlaces);
-const size = (row: Row, name: Decimal): string => row.fields[name] === undefined ? '' : padded(row.fields[name], row.sizePlaces);
+export const priceText = (row: Row, name: Decimal): string => written(row.fields[name], row.pricePlaces);
+export const sizeText = (row: Row, name: Decimal): string => written(row.fields[name], row.sizePlaces);
+export const mainPriceText = (row: Row): string => {
+  const price = priceOf(row.fields);
+  return price ? written(price.text, placesOf(row, price)) : row.seq ? '' : !row.known ? 'no such symbol' : row.state ? 'no tick yet' : '';
+};
+/** Which price that is, where it is not the last. */
+export const kindText = (row: Row): string => {
+  const kind = priceOf(row.fields)?.kind ?? 'last';
+  return kind === 'last' ? '' : ' ' + kind;
+};
+
+const HUGE = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1, signDisplay: 'always' });
 
 export const change = (row: Row): number | undefined => {
   const { last, open } = row.fields;
@@ -25,14 +37,14 @@ export const change = (row: Row): number | undefined => {
 };
 export const changeText = (row: Row): string => {
   const hundredths = change(row);
-  return hundredths === undefined ? '' : percent(hundredths) + ' %';
+  if (hundredths === undefined) return '';
+  // Beyond a thousandfold nobody reads the hundredths.
+  return Math.abs(hundredths) < 100_000 ? percent(hundredths) + ' %' : HUGE.format(hundredths / 100) + ' %';
 };
 export const spreadText = (row: Row): string => {
   const { bid, ask } = row.fields;
-  return bid === undefined || ask === undefined ? '' : padded(spread(bid, ask), row.pricePlaces);
+  return bid === undefined || ask === undefined ? '' : written(spread(bid, ask), row.pricePlaces);
 };
-export const sizeText = size;
-export const priceText = price;
 
 export interface Column {
   key: string;
@@ -40,33 +52,39 @@ export interface Column {
   title?: string;
   text?: (row: Row) => string;
   /** A price whose changes flash. */
-  flashes?: Decimal;
+  flashes?: (row: Row) => Decimal | 'mid';
   /** What rows are sorted by, higher first. */
   rank?: (row: Row) => number;
+  /** As wide as its longest number: a number that is cut is another number. */
+  wide?: boolean;
 }
 
 const number = (text: string | undefined): number => text === undefined ? -Infinity : Number(text);
 
+/** What must not be out of sight stands first. */
 export const COLUMNS: readonly Column[] = [
-  { key: 'symbol', label: 'Symbol', text: row => row.symbol },
-  { key: 'bid-size', label: 'Bid size', text: row => size(row, 'bid_size') },
-  { key: 'bid', label: 'Bid', text: row => price(row, 'bid'), flashes: 'bid' },
-  { key: 'ask', label: 'Ask', text: row => price(row, 'ask'), flashes: 'ask' },
-  { key: 'ask-size', label: 'Ask size', text: row => size(row, 'ask_size') },
-  { key: 'spread', label: 'Spread', text: spreadText },
-  { key: 'last', label: 'Last', text: row => price(row, 'last'), flashes: 'last' },
-  { key: 'last-size', label: 'Size', title: 'Of the last trade; B: a buyer took, S: a seller', text: row => `${size(row, 'last_size')} ${SIDES[row.fields.side ?? ''] ?? ''}`.trim() },
-  { key: 'change', label: 'Change', title: 'Of the last price, since the first one of the session', text: changeText, rank: row => change(row) ?? -Infinity },
-  { key: 'volume', label: 'Volume', text: row => row.fields.volume === undefined ? '' : grouped(row.fields.volume), rank: row => number(row.fields.volume) },
-  { key: 'trend', label: '2 min', title: 'The last two minutes of the price' },
+  { key: 'symbol', label: 'Symbol', text: row => row.symbol, wide: true },
+  { key: 'last', label: 'Last', title: 'Price of the last trade; mid: nothing was traded, and this is between bid and ask', text: mainPriceText, flashes: row => row.fields.last === undefined ? 'mid' : 'last', wide: true },
+  { key: 'last-size', label: 'Size', title: 'Of the last trade; B: a buyer took, S: a seller', text: row => `${sizeText(row, 'last_size')} ${SIDES[row.fields.side ?? ''] ?? ''}`.trim(), wide: true },
+  { key: 'change', label: 'Since open', title: "How far the last price is from the open: the symbol's first trade since the server has it, or what its feed says", text: changeText, rank: row => change(row) ?? -Infinity, wide: true },
   { key: 'age', label: 'Age', title: "Since the server took in what is shown, by the server's clock", rank: row => -row.rxMs },
-  { key: 'n', label: 'n', title: 'How many ticks the newest message stands for', text: row => row.rxMs ? `×${row.n}` : '', rank: row => row.n },
-  { key: 'merged', label: 'Merged', title: 'Ticks merged into newer ones on their way here', text: row => grouped(String(row.merged)), rank: row => row.merged },
-  { key: 'gaps', label: 'Gaps', title: 'Announced losses', text: row => String(row.gaps), rank: row => row.gaps },
   { key: 'state', label: 'State' },
+  { key: 'bid-size', label: 'Bid size', text: row => sizeText(row, 'bid_size'), wide: true },
+  { key: 'bid', label: 'Bid', text: row => priceText(row, 'bid'), flashes: () => 'bid', wide: true },
+  { key: 'ask', label: 'Ask', text: row => priceText(row, 'ask'), flashes: () => 'ask', wide: true },
+  { key: 'ask-size', label: 'Ask size', text: row => sizeText(row, 'ask_size'), wide: true },
+  { key: 'spread', label: 'Spread', text: spreadText, wide: true },
+  { key: 'volume', label: 'Volume', title: 'Traded since the open', text: row => written(row.fields.volume, row.sizePlaces), rank: row => number(row.fields.volume), wide: true },
+  { key: 'trend', label: '2 min', title: 'The last two minutes of the price' },
+  { key: 'n', label: 'n', title: 'How many ticks the newest message stands for', text: row => row.rxMs ? `×${grouped(String(row.n))}` : '', rank: row => row.n },
+  { key: 'merged', label: 'Merged', title: 'Ticks merged into newer ones on their way here', text: row => grouped(String(row.merged)), rank: row => row.merged },
+  { key: 'gaps', label: 'Gaps', title: 'Announced losses', text: row => grouped(String(row.gaps)), rank: row => row.gaps },
 ];
 
-interface Cell { element: HTMLElement; label: Label; arrow: Label | undefined; flashing: boolean }
+export const ageText = (row: Row, serverMs: number | undefined): string =>
+  serverMs === undefined || !row.rxMs ? '–' : duration(Math.max(0, serverMs - row.rxMs));
+
+interface Cell { element: HTMLElement; label: Label; arrow: Label | undefined; kind: Label | undefined; flashing: boolean }
 
 interface Line {
   element: HTMLElement;
@@ -92,8 +110,10 @@ const calm = matchMedia('(prefers-reduced-motion: reduce)');
 export class Grid {
   picked = '';
   online = false;
-  /** The server's time, when it is known. */
+  /** The server's time, when it is known, and the age from which on a price is old. */
   serverNowMs: number | undefined;
+  staleMs = STALE_MS;
+  private readonly chars = new Map<string, number>();
   private rows: readonly Row[] = [];
   private places = new Map<string, number>();
   private readonly lines: Line[] = [];
@@ -146,7 +166,8 @@ export class Grid {
   paintAges(nowMs: number): void {
     for (const line of this.lines) {
       if (!line.row) continue;
-      this.paintAge(line, line.row);
+      // What has changed is painted as a whole, with the next frame.
+      if (line.version === line.row.version) this.paintLook(line, line.row);
       if (line.flashUntilMs && nowMs >= line.flashUntilMs) this.unflash(line);
     }
   }
@@ -156,8 +177,9 @@ export class Grid {
     for (const line of this.lines) if (line.row) this.paintTrend(line, line.row);
   }
 
-  repaint(): void {
-    for (const line of this.lines) line.version = -1;
+  /** Of the rows on screen. */
+  freshness(): Freshness {
+    return freshness(this.lines.flatMap(({ row }) => row ?? []), this.online, this.serverNowMs, this.staleMs);
   }
 
   pick(symbol: string): void {
@@ -230,7 +252,8 @@ export class Grid {
         arrow = new Label(mark);
         cell.append(mark);
       }
-      cells.set(column.key, { element: cell, label: new Label(cell), arrow, flashing: false });
+      const label = new Label(cell), kind = column.key === 'last' ? new Label(cell.appendChild(make('small'))) : undefined;
+      cells.set(column.key, { element: cell, label, arrow, kind, flashing: false });
       element.append(cell);
     }
     const remove = make('button', 'cell c-remove', '×');
@@ -247,6 +270,7 @@ export class Grid {
       line.row = row;
       line.version = line.trendVersion = -1;
       line.element.dataset.symbol = row.symbol;
+      (line.cells.get('symbol') as Cell).element.title = row.symbol;
       line.element.hidden = false;
       line.element.lastElementChild?.setAttribute('aria-label', `Remove ${row.symbol}`);
       this.select(line);
@@ -277,8 +301,12 @@ export class Grid {
     line.version = row.version;
     for (const column of COLUMNS) {
       const cell = line.cells.get(column.key) as Cell;
-      if (column.text) cell.label.put(column.text(row));
-      const name = column.flashes;
+      if (column.text) {
+        const text = column.text(row);
+        cell.label.put(text);
+        if (column.wide && row.seq) this.widen(column.key, text.length);
+      }
+      const name = column.flashes?.(row);
       if (!name) continue;
       const way = row.moved[name];
       cell.arrow?.put(way ? ARROWS[way] : '');
@@ -291,16 +319,20 @@ export class Grid {
     }
     const moved = change(row) ?? 0;
     mark((line.cells.get('change') as Cell).element, `cell c-change ${moved > 0 ? 'up' : moved < 0 ? 'down' : ''}`.trim());
-    const state = this.online ? row.state || 'pending' : 'offline';
-    const cell = line.cells.get('state') as Cell;
-    cell.label.put(state);
-    cell.arrow?.put(STATES[state] ?? '');
     (line.cells.get('gaps') as Cell).element.title = row.why;
-    line.element.dataset.state = state;
     line.element.classList.toggle('merging', row.n > 1);
     line.element.classList.toggle('lossy', row.gaps > 0);
-    this.paintAge(line, row);
+    line.cells.get('last')?.kind?.put(kindText(row));
+    this.paintLook(line, row);
     if (anew) this.paintTrend(line, row);
+  }
+
+  /** Columns grow with what stands in them, and do not shrink under the eyes. */
+  private widen(key: string, chars: number): void {
+    if (chars <= (this.chars.get(key) ?? 0)) return;
+    this.chars.set(key, chars);
+    this.root.style.setProperty(`--${key}`, String(chars));
+    if (key === 'last') this.root.dataset.long = String(chars > 14);
   }
 
   private unflash(line: Line): void {
@@ -312,9 +344,13 @@ export class Grid {
     }
   }
 
-  private paintAge(line: Line, row: Row): void {
-    const cell = line.cells.get('age') as Cell;
-    cell.label.put(this.serverNowMs === undefined || !row.rxMs ? '–' : duration(Math.max(0, this.serverNowMs - row.rxMs)));
+  /** What follows the time alone: a row grows old though nothing is heard. */
+  private paintLook(line: Line, row: Row): void {
+    const look = lookOf(row, this.online, this.serverNowMs, this.staleMs), { label, arrow } = line.cells.get('state') as Cell;
+    label.put(look);
+    arrow?.put(LOOKS[look]);
+    if (line.element.dataset.state !== look) line.element.dataset.state = look;
+    (line.cells.get('age') as Cell).label.put(ageText(row, this.serverNowMs));
   }
 
   private paintTrend(line: Line, row: Row): void {

@@ -1,11 +1,14 @@
 // The page: all parts joined. Messages change rows; what is on screen is painted once a frame.
 
-import { Book, type Row } from './book';
+import { Bars } from './bars';
+import { Book, placesOf, priceOf, type Row } from './book';
 import { Chart } from './chart';
-import { grouped } from './decimal';
-import { ARROWS, byId, duration, Label, make, mark } from './dom';
-import { changeText, COLUMNS, Grid, priceText, sizeText, spreadText } from './grid';
+import { LocalClock } from './clock';
+import { grouped, written } from './decimal';
+import { ARROWS, byId, duration, Label, make, mark, utc } from './dom';
+import { ageText, changeText, COLUMNS, Grid, kindText, mainPriceText, priceText, sizeText, spreadText } from './grid';
 import { canThrottle, openLink } from './link';
+import { lookOf } from './look';
 import { Picked } from './picked';
 import { finder, Search } from './search';
 import { Session } from './session';
@@ -25,12 +28,16 @@ let view = parseView(location.search);
 let filterText = '';
 let orderIsOld = true;
 let framed = false;
-let chosenPlaces = -1;
+/** What the chart shows, and of how many decimal places. */
+let charted: Bars | undefined;
+let chartedPlaces = -1;
+const NO_BARS = new Bars();
 let seen: ReadonlySet<string> = new Set();
 const timers = { seen: 0, pick: 0 };
 const before = { atMs: 0, messages: 0, bytes: 0 };
 
-const nowMs = (): number => performance.timeOrigin + performance.now();
+const clock = new LocalClock(() => performance.now(), () => Date.now(), ms => session.clock.jumped(ms));
+const nowMs = (): number => clock.nowMs();
 
 async function symbols(): Promise<string[]> {
   const answer = await fetch('/v1/symbols');
@@ -45,6 +52,7 @@ const book = new Book({
   born: () => { orderIsOld = true; },
   data: (row, message) => { if (row.symbol === picked.symbol) picked.data(message, row.fields.last !== undefined); },
   // That older ticks are no longer in the ring is no loss.
+  again: row => { if (row.symbol === picked.symbol) picked.begin(); },
   gap: (row, message, history) => { if (row.symbol === picked.symbol && !history) picked.gap(message); },
 });
 const session = new Session({
@@ -104,7 +112,6 @@ function choose(symbol: string): void {
   if (picked.symbol === symbol) return;
   picked.choose(symbol);
   grid.pick(symbol);
-  chosenPlaces = -1;
   clearTimeout(timers.pick);
   timers.pick = setTimeout(() => session.pick(picked.symbol), PICK_MS);
 }
@@ -153,6 +160,12 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => char
 const help = byId<HTMLDialogElement>('help');
 byId('keys').addEventListener('click', () => help.showModal());
 byId('again').addEventListener('click', () => session.connectAgain());
+// On a small screen what is not needed at every moment is folded away.
+const more = byId('more');
+more.addEventListener('click', () => {
+  const open = byId('top').classList.toggle('open');
+  more.setAttribute('aria-expanded', String(open));
+});
 
 addEventListener('keydown', event => {
   const typing = (event.target as Element).matches('input, select, dialog *');
@@ -171,7 +184,11 @@ addEventListener('popstate', () => {
   apply(new Watchlist(view.entries));
   if (view.pick) choose(view.pick);
 });
-document.addEventListener('visibilitychange', tellSeen);
+document.addEventListener('visibilitychange', () => {
+  tellSeen();
+  // What was shown when the page was left has aged.
+  if (!document.hidden) paintTime();
+});
 byId('grid').addEventListener('scroll', () => soon(), { passive: true });
 new ResizeObserver(() => soon()).observe(byId('grid'));
 
@@ -229,18 +246,18 @@ function label(id: string): Label {
   element.textContent = '';
   return new Label(element);
 }
-const labels = Object.fromEntries(['badge', 'pace', 'trip', 'updates', 'bytes', 'merged', 'gaps', 'errors', 'behind', 'notice', 'count', 'pick', 'pick-last', 'pick-change']
+const labels = Object.fromEntries(['badge', 'pace', 'trip', 'updates', 'bytes', 'merged', 'gaps', 'errors', 'behind', 'notice', 'count', 'pick', 'pick-last', 'pick-kind', 'pick-age', 'pick-change', 'pick-since', 'clock']
   .map(id => [id, label(id)])) as Record<string, Label> & { count: Label };
 const put = (id: string, text: string): void => labels[id]?.put(text);
 
 const FACTS: readonly [string, (row: Row) => string][] = [
-  ['Bid', row => `${priceText(row, 'bid')} × ${sizeText(row, 'bid_size')}`],
-  ['Ask', row => `${priceText(row, 'ask')} × ${sizeText(row, 'ask_size')}`],
+  ['Bid', row => [priceText(row, 'bid'), sizeText(row, 'bid_size')].filter(Boolean).join(' × ')],
+  ['Ask', row => [priceText(row, 'ask'), sizeText(row, 'ask_size')].filter(Boolean).join(' × ')],
   ['Spread', spreadText],
   ['Open', row => priceText(row, 'open')],
   ['High', row => priceText(row, 'high')],
   ['Low', row => priceText(row, 'low')],
-  ['Volume', row => grouped(row.fields.volume ?? '')],
+  ['Volume', row => written(row.fields.volume, row.sizePlaces)],
   ['Trades', row => row.fields.trades === undefined ? '' : grouped(String(row.fields.trades))],
   ['seq', row => grouped(String(row.seq))],
 ];
@@ -248,27 +265,49 @@ const facts = FACTS.map(([name, text]) => {
   const box = make('div'), value = make('dd');
   box.append(make('dt', '', name), value);
   byId('facts').append(box);
-  return { label: new Label(value), text };
+  return { box, label: new Label(value), text };
 });
 
-function paintPicked(atMs: number): void {
+function paintPicked(): void {
   const row = book.rows.get(picked.symbol);
   if (!row) return;
-  if (chosenPlaces !== row.pricePlaces) {
-    if (chosenPlaces < 0) chart.show(picked.bars, row.pricePlaces);
-    else chart.setPlaces(row.pricePlaces);
-    chosenPlaces = row.pricePlaces;
-  }
-  const way = row.moved.last;
+  const price = priceOf(row.fields), way = row.moved[price?.kind === 'mid' ? 'mid' : 'last'];
   put('pick', row.symbol);
-  put('pick-last', `${way ? ARROWS[way] + ' ' : ''}${priceText(row, 'last')}`);
+  put('pick-last', `${way ? ARROWS[way] + ' ' : ''}${mainPriceText(row)}`);
+  put('pick-kind', kindText(row));
   mark(byId('pick-last'), way ?? '');
   const moved = changeText(row);
   put('pick-change', moved);
   mark(byId('pick-change'), moved.startsWith('+') ? 'up' : moved.startsWith('-') ? 'down' : '');
-  for (const fact of facts) fact.label.put(fact.text(row));
+  put('pick-since', moved && `since open${picked.openedMs === undefined ? '' : `, ${utc(picked.openedMs)} UTC`}`);
+  for (const { box, label, text } of facts) {
+    const fact = text(row);
+    label.put(fact);
+    if (box.hidden !== !fact) box.hidden = !fact;
+  }
   tape.paint(picked.sales, row);
-  chart.paint(atMs);
+  paintChart(row);
+  paintPickedLook(row);
+}
+
+/** The chart ends with the price that stands above it; until its history is there, it shows nothing. */
+function paintChart(row: Row): void {
+  const price = priceOf(row.fields);
+  const isWhole = !session.online || session.isWhole(row);
+  if (isWhole) picked.settle(row);
+  const bars = isWhole ? picked.bars : NO_BARS, places = price ? placesOf(row, price) : row.pricePlaces;
+  if (charted !== bars) chart.show(bars, places);
+  else if (chartedPlaces !== places) chart.setPlaces(places);
+  charted = bars;
+  chartedPlaces = places;
+  chart.paint(Number(price?.text), mainPriceText(row));
+}
+
+/** What follows the time alone. */
+function paintPickedLook(row: Row): void {
+  const look = lookOf(row, session.online, grid.serverNowMs, grid.staleMs), detail = byId('detail');
+  if (detail.dataset.state !== look) detail.dataset.state = look;
+  put('pick-age', row.rxMs ? `${ageText(row, grid.serverNowMs)} old` : look === 'unknown' ? "neither a feed's list nor a past tick has this name" : '');
 }
 
 function soon(): void {
@@ -288,19 +327,23 @@ function paint(): void {
     rowsOrdered = book.rows.size;
     order();
   }
-  grid.serverNowMs = session.clock.at(atMs);
+  takeTime(atMs);
   grid.paint(atMs);
-  paintPicked(atMs);
+  paintPicked();
   paintBar();
 }
 let rowsOrdered = 0;
+
+function takeTime(atMs: number): void {
+  grid.serverNowMs = session.clock.at(atMs);
+  grid.staleMs = session.staleMs;
+}
 
 function paintBar(): void {
   const { state, retryMs } = session;
   put('badge', state === 'reconnecting' && retryMs ? `reconnecting in ${duration(retryMs)}` : state);
   byId('badge').dataset.state = state;
-  put('pace', session.online ? session.pace : '–');
-  byId('pace').dataset.pace = session.pace;
+  paintFreshness();
   put('notice', session.notice);
   put('behind', session.dirty ? `${session.dirty} wait, the oldest for ${duration(session.oldestMs)}` : '');
   put('errors', String(book.errors));
@@ -309,11 +352,24 @@ function paintBar(): void {
   byId('again').hidden = state !== 'ended';
 }
 
-setInterval(() => {
-  const atMs = nowMs();
-  grid.serverNowMs = session.clock.at(atMs);
+/** The badge beside that of the connection: it says live only where every price on screen is. */
+function paintFreshness(): void {
+  const { prices, old, youngestMs } = grid.freshness(), badge = byId('pace');
+  const all = prices > 0 && old === prices;
+  const pace = old ? 'old' : session.online ? session.pace : '';
+  put('pace', !prices ? '–' : all ? youngestMs === undefined ? 'prices of unknown age' : `prices ${duration(youngestMs)} old` : old ? `${grouped(String(old))} of ${grouped(String(prices))} old` : session.pace);
+  if (badge.dataset.pace !== pace) badge.dataset.pace = pace;
+}
+
+function paintTime(): void {
+  const atMs = nowMs(), row = book.rows.get(picked.symbol);
+  takeTime(atMs);
   grid.paintAges(atMs);
-}, AGES_MS);
+  if (row) paintPickedLook(row);
+  paintFreshness();
+  put('clock', grid.serverNowMs === undefined ? '' : `${utc(grid.serverNowMs)} UTC`);
+}
+setInterval(paintTime, AGES_MS);
 setInterval(() => {
   session.tick();
   const atMs = nowMs(), seconds = (atMs - before.atMs) / SECOND_MS;

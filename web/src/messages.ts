@@ -21,9 +21,9 @@ export interface Data extends Fields {
 
 export interface Gap { type: 'gap'; symbol: string; from: number; to: number; reason: string }
 
-export interface Result { symbol: string; status: 'ok' | 'pending' | 'resumed' | 'gap' | 'error'; code?: string; message?: string }
+export interface Result { symbol: string; status: 'ok' | 'pending' | 'resumed' | 'gap' | 'error'; known?: boolean; code?: string; message?: string }
 
-export interface Limits { subscriptions: number; message_bytes: number; interval_ms: number; ring_ticks: number; commands_burst: number }
+export interface Limits { subscriptions: number; message_bytes: number; interval_ms: number; ring_ticks: number; commands_burst: number; stale_ms?: number }
 
 export type Message =
   | Data

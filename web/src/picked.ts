@@ -1,7 +1,8 @@
 // The chosen symbol: its account of ticks, its trades, its bars. Pure.
 
 import { Bars } from './bars';
-import type { Data, Gap } from './messages';
+import { priceOf, type Row } from './book';
+import type { Data, Fields, Gap } from './messages';
 import { Sales } from './sales';
 
 /** Symbols whose bars are kept, for when they are chosen again. */
@@ -12,8 +13,10 @@ interface Kept { bars: Bars; newestRx: number }
 export class Picked {
   sales = new Sales('');
   private kept = new Map<string, Kept>();
-  private bid: number | undefined;
-  private ask: number | undefined;
+  /** When the open that stands was set, in ms by the server's time, if that was seen. */
+  openedMs: number | undefined;
+  private open: string | undefined;
+  private quote: Fields = {};
   private traded = false;
 
   get symbol(): string {
@@ -25,9 +28,7 @@ export class Picked {
   }
 
   choose(symbol: string): void {
-    this.sales = new Sales(symbol);
-    this.bid = this.ask = undefined;
-    this.traded = false;
+    this.begin(symbol);
     const kept = this.of(symbol);
     this.kept.delete(symbol);
     this.kept.set(symbol, kept);
@@ -37,21 +38,44 @@ export class Picked {
     }
   }
 
+  /** The account begins; or begins anew, where what came so far comes again. */
+  begin(symbol = this.symbol): void {
+    this.sales = new Sales(symbol);
+    this.quote = {};
+    this.traded = false;
+    this.open = this.openedMs = undefined;
+  }
+
   /** `hasTrades`: its price is that of its trades; otherwise it is taken between bid and ask. */
   data(message: Data, hasTrades: boolean): void {
     const volume = this.sales.data(message);
-    if (message.bid !== undefined) this.bid = Number(message.bid);
-    if (message.ask !== undefined) this.ask = Number(message.ask);
+    this.noteOpen(message);
+    for (const name of ['bid', 'ask'] as const) if (message[name] !== undefined) this.quote[name] = message[name];
     this.traded ||= hasTrades || message.last !== undefined;
     // A base of the account is no event of the market.
     if (message.type === 'snapshot') return;
     const kept = this.of(this.symbol);
     if (message.rx < kept.newestRx) return;
-    const between = this.bid === undefined || this.ask === undefined ? undefined : (this.bid + this.ask) / 2;
-    const price = this.traded ? message.last === undefined ? undefined : Number(message.last) : between;
+    const price = this.traded ? message.last : priceOf(this.quote)?.text;
     if (price === undefined) return;
     kept.newestRx = message.rx;
-    kept.bars.add(message.rx / 1_000_000, price, volume);
+    kept.bars.add(message.rx / 1_000_000, Number(price), volume);
+  }
+
+  /** Brings the bars to the price that is shown of the symbol: one that came as a base is no event, and yet the price. */
+  settle(row: Row): void {
+    const price = priceOf(row.fields), kept = this.of(this.symbol);
+    if (!price || kept.bars.newest?.close === Number(price.text)) return;
+    kept.newestRx = row.rxMs * 1_000;
+    kept.bars.add(row.rxMs / 1_000, Number(price.text), 0);
+  }
+
+  /** A trade that is the open itself, seen from the first tick on or in place of another open, says when it was. */
+  private noteOpen({ type, n, open, last, rx }: Data): void {
+    if (open === undefined || open === this.open) return;
+    const isFirst = type === 'update' && n === undefined && open === last && (this.open !== undefined || this.sales.from === 1);
+    this.openedMs = isFirst ? rx / 1_000 : undefined;
+    this.open = open;
   }
 
   gap(message: Gap): void {

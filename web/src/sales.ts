@@ -7,7 +7,7 @@ import type { Data, Gap } from './messages';
 export interface Sale {
   kind: 'sale';
   seq: number;
-  /** The feed's time, in ms. */
+  /** When the server took it in, in ms: the one clock of the page. */
   timeMs: number;
   price: string;
   size: string;
@@ -51,7 +51,7 @@ export class Sales {
     this.to = message.seq;
     const traded = this.traded(message);
     if (traded.trades > 0 && message.last !== undefined) {
-      this.add({ kind: 'sale', seq: message.seq, timeMs: message.ts / 1000, price: message.last, size: traded.size, side: message.side ?? 'unknown', trades: traded.trades });
+      this.add({ kind: 'sale', seq: message.seq, timeMs: message.rx / 1000, price: message.last, size: traded.size, side: message.side ?? 'unknown', trades: traded.trades });
     }
     return traded.volume;
   }

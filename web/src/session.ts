@@ -3,10 +3,11 @@
 // No page in it: the outside world is handed in, and `changed` tells it to look. Invariants: rows on screen, and no others,
 // are asked for at the chosen interval; the picked symbol is asked for tick by tick; what was held is resumed from.
 
-import { Book } from './book';
+import type { Book, Row } from './book';
 import { ServerClock } from './clock';
 import { quoteDecimals } from './decimal';
 import type { Link, LinkEvents } from './link';
+import { STALE_MS } from './look';
 import type { Command, Limits, Message, Result, State } from './messages';
 import { comesBack, pauseMs } from './retry';
 import { isGlob, isLeftOut, matches, Watchlist } from './watchlist';
@@ -63,6 +64,8 @@ export class Session {
   private readonly pings = new Map<number, number>();
   private readonly asked = new Map<number, { symbol: string; last: number | undefined }>();
   private readonly unwanted = new Set<string>();
+  /** Names that a glob matches and that were asked for by themselves, as no symbol has them. */
+  private readonly askedByName = new Set<string>();
   /** Rows that are asked for at the interval of the page. */
   private fast = new Set<string>();
   private seen: ReadonlySet<string> = new Set();
@@ -79,6 +82,16 @@ export class Session {
 
   get watchlist(): Watchlist {
     return this.list;
+  }
+
+  /** Older than this, a price is not live. */
+  get staleMs(): number {
+    return this.limits?.stale_ms ?? STALE_MS;
+  }
+
+  /** Whether all that there is of the symbol has come tick by tick: its history, and what followed. */
+  isWhole({ symbol, awaiting, seq, knownTo }: Row): boolean {
+    return this.followed === symbol && awaiting === undefined && seq >= knownTo;
   }
 
   // === The connection
@@ -295,8 +308,9 @@ export class Session {
   }
 
   private ping(): void {
+    // Those that are on their way come, however late: a slow path is what they are to tell of.
+    if (this.pings.size >= PINGS_MAX) return;
     const id = ++this.nextId;
-    if (this.pings.size > PINGS_MAX) this.pings.clear();
     this.pings.set(id, this.outside.nowMs());
     this.send({ op: 'ping', id });
   }
@@ -345,7 +359,10 @@ export class Session {
       case 'error':
         this.notice = `${message.code}: ${message.message}`;
         // It was not read, and it is not said which one it was.
-        if (message.code === 'rate_limited') this.outside.later(1_000, () => this.askAgain());
+        if (message.code === 'rate_limited') {
+          this.pings.clear();
+          this.outside.later(1_000, () => this.askAgain());
+        }
         break;
       case 'drain':
         this.toldRetryMs = message.retry_ms;
@@ -361,6 +378,7 @@ export class Session {
     this.heartbeatMs = message.heartbeat_ms;
     this.openedMs = this.outside.nowMs();
     this.notice = '';
+    this.askedByName.clear();
     this.show('connected');
     this.subscribe(this.list.targets(), from || message.epoch);
     this.ping();
@@ -386,6 +404,7 @@ export class Session {
       const row = this.book.rows.get(asked.symbol), status = results[0]?.status;
       if (row) this.book.answered(row, id, status === 'resumed' || status === 'gap' ? asked.last : undefined);
     }
+    for (const { symbol, status, known } of results) if (status === 'pending' && this.list.names.has(symbol)) this.book.pending(symbol, known !== false);
     this.complain(results);
     const globs = results.filter(({ symbol, code }) => code === 'too_many_subscriptions' && isGlob(symbol)).map(({ symbol }) => symbol);
     if (globs.length) void this.fallBack(globs);
@@ -425,6 +444,9 @@ export class Session {
     }
     for (const symbol of [...this.book.rows.keys()]) if (!held.has(symbol)) this.forget(symbol);
     this.setSeen(this.seen);
+    const names = [...this.list.names.keys()].filter(name => !held.has(name) && this.list.isInGlob(name) && !this.askedByName.has(name));
+    for (const name of names) this.askedByName.add(name);
+    this.subscribe({ names, globs: [] });
   }
 
   private pong(id: number, serverMs: number): void {

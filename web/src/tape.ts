@@ -1,7 +1,7 @@
 // Times and sales on the page: a fixed number of lines that are written again as trades come.
 
-import { grouped, padded } from './decimal';
-import { ARROWS, Label, make, mark } from './dom';
+import { grouped, written } from './decimal';
+import { ARROWS, Label, make, mark, utc } from './dom';
 import type { Sales } from './sales';
 import type { Row } from './book';
 
@@ -9,15 +9,10 @@ const LINES = 80;
 
 interface Line { element: HTMLElement; cells: Label[]; side: HTMLElement }
 
-const clock = (ms: number): string => {
-  const time = new Date(ms), two = (value: number): string => String(value).padStart(2, '0');
-  return `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}.${String(time.getMilliseconds()).padStart(3, '0')}`;
-};
-
 export class Tape {
   private readonly lines: Line[] = [];
   private painted: Sales | undefined;
-  private version = -1;
+  private version = '';
   private readonly told: Label;
 
   constructor(private readonly body: HTMLElement, told: HTMLElement) {
@@ -25,16 +20,18 @@ export class Tape {
   }
 
   paint(sales: Sales, row: Row): void {
-    if (this.painted === sales && this.version === sales.version) return;
+    // More decimal places concern all lines.
+    const version = [sales.version, row.pricePlaces, row.sizePlaces].join();
+    if (this.painted === sales && this.version === version) return;
     this.painted = sales;
-    this.version = sales.version;
+    this.version = version;
     const { from, to, ticks, merged, lost } = sales, count = (value: number): string => grouped(String(value));
     this.told.put(to ? `seq ${count(from)} to ${count(to)}: ${count(ticks)} ticks, ${count(merged)} merged, ${count(lost)} lost` : '');
     const newest = sales.lines.slice(-LINES).reverse();
     newest.forEach((line, at) => {
       const shown = this.lines[at] ?? this.build();
       const texts = line.kind === 'sale'
-        ? [clock(line.timeMs), padded(line.price, row.pricePlaces), padded(line.size, row.sizePlaces), side(line.side, line.trades)]
+        ? [utc(line.timeMs, 23), written(line.price, row.pricePlaces), written(line.size, row.sizePlaces), side(line.side, line.trades)]
         : [`gap: ${line.reason}`, count(line.from), `to ${count(line.to)}`, 'lost'];
       shown.cells.forEach((cell, place) => cell.put(texts[place] ?? ''));
       mark(shown.element, line.kind === 'loss' ? 'loss' : line.side === 'buy' ? 'up' : line.side === 'sell' ? 'down' : '');

@@ -68,7 +68,8 @@ export function matches(glob: string, text: string): boolean {
 /** A list of entries, made ready to be asked. */
 export class Watchlist {
   readonly entries: readonly string[];
-  private readonly places = new Map<string, number>();
+  /** Names, and their places. */
+  readonly names = new Map<string, number>();
   private readonly globs: [string, number][] = [];
   private readonly outNames = new Set<string>();
   private readonly outGlobs: string[] = [];
@@ -83,14 +84,14 @@ export class Watchlist {
       } else if (isGlob(entry)) {
         this.globs.push([entry, place]);
       } else {
-        this.places.set(entry, place);
+        this.names.set(entry, place);
       }
     });
   }
 
   /** The place of the first entry that has the symbol; none when it is not on the list. A name stands above `!`. */
   place(symbol: string): number | undefined {
-    const named = this.places.get(symbol);
+    const named = this.names.get(symbol);
     if (named !== undefined) return named;
     if (this.outNames.has(symbol) || this.outGlobs.some(glob => matches(glob, symbol))) return undefined;
     return this.globs.find(([glob]) => matches(glob, symbol))?.[1];
@@ -102,8 +103,11 @@ export class Watchlist {
 
   /** What is asked of the server. A name that a glob matches is left to the glob: asked for again, it would begin anew. */
   targets(): { names: string[]; globs: string[] } {
-    const globs = this.globs.map(([glob]) => glob);
-    return { names: [...this.places.keys()].filter(name => !globs.some(glob => matches(glob, name))), globs };
+    return { names: [...this.names.keys()].filter(name => !this.isInGlob(name)), globs: this.globs.map(([glob]) => glob) };
+  }
+
+  isInGlob(name: string): boolean {
+    return this.globs.some(([glob]) => matches(glob, name));
   }
 
   with(entry: string): Watchlist {

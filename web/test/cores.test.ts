@@ -2,8 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Bars, BARS_MAX } from '../src/bars';
-import { ServerClock } from '../src/clock';
-import { changeHundredths, compare, grouped, padded, percent, places, scaled, spread, unscaled } from '../src/decimal';
+import { Book, priceOf, type Row } from '../src/book';
+import { LocalClock, ServerClock } from '../src/clock';
+import { between, changeHundredths, compare, grouped, padded, percent, places, scaled, spread, unscaled, written } from '../src/decimal';
+import { freshness, type Look, lookOf } from '../src/look';
+import type { State } from '../src/messages';
 import { comesBack, pauseMs } from '../src/retry';
 import { SECONDS_MAX, SecondRing } from '../src/ring';
 import { Sales, SALES_MAX } from '../src/sales';
@@ -26,7 +29,34 @@ test('decimals come out as they went in, and are compared exactly', () => {
   assert.equal(compare('1.0', '1'), 0);
 });
 
+test('between two prices, exactly', () => {
+  for (let round = 0; round < 500; round++) {
+    const [bid, ask] = [random(2_000_000_000), random(2_000_000_000)].map(units => BigInt(units) * BigInt(1 + random(1_000))) as [bigint, bigint];
+    const mid = between(unscaled(bid), unscaled(ask));
+    assert.equal(scaled(mid, 10), (bid + ask) * 5n);
+    assert.equal(compare(mid, unscaled(bid)), bid < ask ? 1 : bid > ask ? -1 : 0, 'with its tenth place');
+  }
+  assert.deepEqual([between('1.0850', '1.0851'), between('-1', '1'), between('0.000000001', '0.000000002')], ['1.08505', '0', '0.0000000015']);
+  assert.deepEqual([priceOf({ bid: '1', ask: '2', last: '3' }), priceOf({ bid: '1', ask: '2' }), priceOf({ ask: '2' }), priceOf({})],
+    [{ text: '3', kind: 'last' }, { text: '1.5', kind: 'mid' }, { text: '2', kind: 'ask' }, undefined]);
+});
+
+test('a row is live only where its price is known to be young', () => {
+  const row = (rxMs: number, state: State, known = true): Row => Object.assign(new Book().row('A'), { rxMs, state, known });
+  const cases: [Row, boolean, number | undefined, Look][] = [
+    [row(1_000, 'live'), true, 1_000, 'live'], [row(1_000, 'live'), true, 6_000, 'live'], [row(1_000, 'live'), true, 6_001, 'old'],
+    [row(1_000, 'live'), true, 32_000, 'old'], [row(1_000, 'stale'), true, 32_000, 'stale'], [row(1_000, 'stale'), true, 1_200, 'live'],
+    [row(1_000, 'halted'), true, 1_000, 'halted'], [row(1_000, 'closed'), true, 1_000, 'closed'],
+    [row(1_000, 'live'), true, undefined, 'checking'], [row(1_000, 'live'), false, 1_000, 'offline'],
+    [row(0, 'pending'), true, 1_000, 'pending'], [row(0, ''), true, 1_000, 'pending'], [row(0, 'pending', false), true, 1_000, 'unknown'], [row(0, 'pending', false), false, 1, 'offline'],
+  ];
+  for (const [row, online, serverMs, look] of cases) assert.equal(lookOf(row, online, serverMs, 5_000), look);
+  assert.deepEqual(freshness([row(1_000, 'live'), row(9_000, 'live'), row(0, 'pending')], true, 9_500, 5_000), { prices: 2, old: 1, youngestMs: 500 });
+  assert.deepEqual(freshness([row(1_000, 'live')], true, undefined, 5_000), { prices: 1, old: 1, youngestMs: undefined });
+});
+
 test('formats', () => {
+  assert.deepEqual([written('87227.9', 2), written('0.00000012', 8), written('-1234567', 1), written(undefined, 2)], ['87,227.90', '0.00000012', '-1,234,567.0', '']);
   assert.deepEqual(['1', '1.5', '1.50', '0.000000001'].map(places), [0, 1, 2, 9]);
   assert.deepEqual([padded('87000.1', 2), padded('5', 2), padded('5', 0), padded('1.25', 1)], ['87000.10', '5.00', '5', '1.25']);
   assert.deepEqual(['1', '999', '1000', '1234567.8901', '-1234'].map(grouped), ['1', '999', '1,000', '1,234,567.8901', '-1,234']);
@@ -91,7 +121,32 @@ test('the clock believes the quickest ping, and forgets slowly', () => {
   clock.pong(2000, 3000, 9999);
   assert.equal(clock.at(0), 1500, 'a slow one says less');
   clock.pong(1e9, 1e9 + 100, 1e9 + 1050);
-  assert.equal(clock.at(0), 1000, 'clocks drift');
+  assert.equal(clock.at(1e9), 1e9 + 1000, 'clocks drift');
+});
+
+test('what is not known well of the server\'s time makes a price older, never younger', () => {
+  const slow = new ServerClock();
+  // The answer took 30 s: it was written anywhere in between.
+  slow.pong(0, 30_000, 100_000);
+  assert.equal(slow.at(30_000), 130_000);
+  slow.pong(30_000, 30_010, 100_105);
+  assert.equal(Math.round((slow.at(30_010) ?? 0) - 100_110), 0, 'a quick one knows better');
+  slow.jumped(3_600_000);
+  assert.equal(Math.round((slow.at(3_630_010) ?? 0) - 3_700_110), 0, 'a machine that slept');
+  slow.pong(3_630_020, 3_630_030, 105_000);
+  assert.equal(slow.at(3_630_030), 105_005, 'a clock that was set: the next answer tells');
+});
+
+test('this machine\'s time never goes back, and knows of sleep', () => {
+  let monotonicMs = 100, wallMs = 1_000_000;
+  const jumps: number[] = [], clock = new LocalClock(() => monotonicMs, () => wallMs, ms => jumps.push(ms));
+  const pass = (ms: number, wall = ms) => { monotonicMs += ms; wallMs += wall; return clock.nowMs(); };
+  assert.equal(clock.nowMs(), 1_000_000);
+  assert.equal(pass(500), 1_000_500);
+  assert.equal(pass(10, 60_010), 1_060_510, 'the monotonic clock stood still');
+  assert.equal(pass(10, -60_000), 1_060_520, 'set back: not looked at');
+  assert.equal(pass(10, 60_020), 1_060_530, 'and forth again');
+  assert.deepEqual(jumps, [60_000]);
 });
 
 test('a trend holds two minutes, however long', () => {

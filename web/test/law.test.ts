@@ -15,6 +15,7 @@ function play(entries: string[]) {
   const picked = new Picked();
   const book = new Book({
     data: (row, message) => { if (row.symbol === picked.symbol) picked.data(message, row.fields.last !== undefined); },
+    again: row => { if (row.symbol === picked.symbol) picked.begin(); },
     gap: (row, message, history) => { if (row.symbol === picked.symbol && !history) picked.gap(message); },
   });
   const links: { events: LinkEvents; sent: Sent[]; link: Link; rate: number }[] = [];
@@ -95,6 +96,60 @@ test('a snapshot is the whole record, an update the fields that it has', () => {
   say(base('A', 3, { bid: 1 }));
   assert.deepEqual(book.row('A').fields, { bid: '1' });
   assert.ok(session.online);
+});
+
+test('the bars end with the price that is shown, whatever it came with', () => {
+  const { session, book, picked, say, welcome, sent, answer } = play(['*']);
+  picked.choose('Q');
+  session.pick('Q');
+  welcome();
+  const close = () => { picked.settle(book.row('Q')); return picked.bars.newest?.close; };
+  say(base('Q', 5, { bid: 10, ask: 11 }));
+  answer(sent('subscribe').find(({ mode }) => mode === 'every'), 'resumed');
+  for (let seq = 1; seq <= 5; seq++) say(tick('Q', seq, { bid: 10, ask: 11 }));
+  assert.ok(session.isWhole(book.row('Q')));
+  assert.equal(close(), 10.5, 'quotes alone: between them');
+  say(tick('Q', 6, { bid: 12, ask: 13 }));
+  assert.equal(close(), 12.5);
+  say({ type: 'gap', symbol: 'Q', from: 7, to: 19, reason: 'slow' }, base('Q', 19, { bid: 20, ask: 21 }));
+  assert.equal(close(), 20.5, 'a base is no event, and yet the price');
+  say(base('Q', 20, { bid: 20, ask: 21, last: 7 }));
+  assert.equal(close(), 7);
+  assert.equal(book.errors, 0);
+});
+
+test('when the open was is said where it was seen', () => {
+  const { session, picked, say, welcome, sent, answer } = play(['*']);
+  picked.choose('A');
+  session.pick('A');
+  welcome();
+  say(base('A', 3, { open: 5, last: 6 }));
+  answer(sent('subscribe').find(({ mode }) => mode === 'every'), 'resumed');
+  say(tick('A', 1, { bid: 5 }), tick('A', 2, { open: 5, last: 5, last_size: 1 }), tick('A', 3, { last: 6, last_size: 1 }));
+  assert.equal(picked.openedMs, 2_000);
+  assert.deepEqual([picked.sales.from, picked.sales.to, picked.sales.ticks], [1, 3, 3], 'the account is of the ticks, not of the base before them');
+  say(tick('A', 9, { n: 6, open: 8, last: 8 }));
+  assert.equal(picked.openedMs, undefined, 'another open, somewhere among six ticks');
+  say(tick('A', 10, { open: 3, last: 3, last_size: 1 }));
+  assert.equal(picked.openedMs, 10_000);
+  say(tick('A', 11, { open: 2, last: 3 }));
+  assert.equal(picked.openedMs, undefined, 'the feed says so, and not since when');
+});
+
+test('a name that nobody knows is a row that says so, also beside a glob', () => {
+  const { book, say, welcome, sent } = play(['A', 'X', '*']);
+  welcome();
+  const first = sent('subscribe').flatMap(({ symbols }) => symbols);
+  assert.deepEqual(first, ['*'], 'the glob may have them');
+  say(base('A', 1), { type: 'list', subscriptions: [{ symbol: 'A', state: 'live' }], globs: ['*'] });
+  const asked = sent('subscribe').slice(1);
+  assert.deepEqual(asked.map(({ symbols }) => symbols), [['X']]);
+  say({ type: 'subscribed', id: asked[0]?.id, results: [{ symbol: 'X', status: 'pending', known: false }] });
+  assert.deepEqual([book.row('X').state, book.row('X').known], ['pending', false]);
+  say({ type: 'list', subscriptions: [{ symbol: 'A', state: 'live' }], globs: ['*'] });
+  assert.equal(sent('subscribe').length, 2, 'it is asked for once');
+  say({ type: 'subscribed', id: asked[0]?.id, results: [{ symbol: 'X', status: 'pending' }] }, tick('X', 1));
+  assert.deepEqual([book.row('X').state, book.row('X').known], ['live', true]);
 });
 
 test('digits beyond a double stay', () => {
