@@ -10,8 +10,13 @@ use std::time::Duration;
 pub struct Limits {
     /// Sessions at once, over all shards.
     pub sessions: usize,
-    /// Sessions at once from one address. Loopback is exempt: there it is the proxy's address, not a client's.
+    /// Sessions at once from one address (of IPv6, one /64). Loopback is exempt: there it is the proxy's address, not a
+    /// client's.
     pub sessions_per_address: usize,
+    /// Connections of clients at once from one address, sessions included; loopback is exempt.
+    pub connections_per_address: usize,
+    /// Requests with long answers that are answered at once, over all shards.
+    pub bulk_requests: usize,
     /// Subscriptions of one session.
     pub subscriptions: usize,
     /// Standing globs of one session.
@@ -52,6 +57,8 @@ pub struct Limits {
     pub interval: Duration,
     /// From a connection's first byte to the end of its handshake.
     pub handshake: Duration,
+    /// Between two requests of an HTTP connection.
+    pub idle: Duration,
     /// Between WebSocket pings.
     pub ping: Duration,
     /// From a ping to its pong.
@@ -82,6 +89,8 @@ pub const READ_BUFFER_BYTES: usize = 1024;
 pub const DEFAULT: Limits = Limits {
     sessions: 10_000,
     sessions_per_address: 100,
+    connections_per_address: 256,
+    bulk_requests: 32,
     subscriptions: 2_048,
     globs: 64,
     topics: 100_000,
@@ -102,6 +111,7 @@ pub const DEFAULT: Limits = Limits {
     pause: Duration::from_millis(1),
     interval: Duration::from_secs(60),
     handshake: Duration::from_secs(10),
+    idle: Duration::from_secs(75),
     ping: Duration::from_secs(20),
     pong: Duration::from_secs(10),
     progress: Duration::from_secs(10),

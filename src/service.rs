@@ -33,13 +33,15 @@ use feeds::{ending, market_clock, open_feeds};
 use crate::{
     clock::Clock,
     feed::{Feed, FeedError, Source, replay::Control},
-    http::{self, App},
+    http::{self, App, Scrapes},
     intake::{Condition, FeedSink, FeedStatus},
     limits::Limits,
     live::Live,
     metrics::Metrics,
     session::{
-        accept::{self, Doors, Places, Rejected},
+        accept::{self, Rejected},
+        doors::{Doors, Role},
+        places::Places,
         shard::{Repeating, Shard, Shared, ToShard},
     },
     shutdown::Stop,
@@ -52,6 +54,8 @@ use crate::{
 pub struct Setup {
     /// Port 0: any; [`Service::address`] tells which.
     pub listen: SocketAddr,
+    /// A listener for operators alone; [`Service::admin_address`] tells its port.
+    pub admin_listen: Option<SocketAddr>,
     pub feeds: Vec<Source>,
     /// 0: one a core.
     pub shards: usize,
@@ -66,12 +70,14 @@ pub struct Setup {
 /// The service, running.
 pub struct Service {
     pub address: SocketAddr,
+    /// Where operators are served, when not there.
+    pub admin_address: Option<SocketAddr>,
     pub epoch: String,
     pub shards: usize,
     shared: Arc<Shared>,
     inboxes: Vec<UnboundedSender<ToShard>>,
-    /// Kept so that the address stays ours until the end.
-    listener: TcpListener,
+    /// Kept so that the addresses stay ours until the end.
+    listeners: Vec<(Role, TcpListener)>,
     stop_feeds: Stop,
     shard_threads: Vec<JoinHandle<()>>,
     feeds: Vec<Arc<FeedStatus>>,
@@ -112,10 +118,13 @@ impl Service {
         let clock = Clock::system();
         let mut feeds = open_feeds(&setup)?;
         let market_clock = market_clock(clock, &feeds)?;
-        let listener = accept::listen(setup.listen, &setup.limits)
-            .map_err(|source| StartError::Listen { address: setup.listen, source })?;
-        let address =
-            listener.local_addr().map_err(|source| StartError::Listen { address: setup.listen, source })?;
+        let (listener, address) = listen(setup.listen, &setup.limits)?;
+        let admin = setup.admin_listen.map(|address| listen(address, &setup.limits)).transpose()?;
+        let mut listeners = vec![(Role::Clients, listener)];
+        let admin_address = admin.map(|(listener, address)| {
+            listeners.push((Role::Admin, listener));
+            address
+        });
         let shards = if setup.shards == 0 {
             thread::available_parallelism().map_or(1, usize::from)
         } else {
@@ -169,11 +178,14 @@ impl Service {
             began: clock.now(),
             shard_silent: Throttle::default(),
             log_lines_dropped: setup.log_lines_dropped,
+            scrapes: Scrapes::default(),
+            bulk: Arc::default(),
+            has_admin: admin_address.is_some(),
         });
         let shard_threads = ends
             .into_iter()
             .enumerate()
-            .map(|(number, ends)| start_shard(number, ends, &listener, &shared, &app))
+            .map(|(number, ends)| start_shard(number, ends, &listeners, &shared, &app))
             .collect::<Result<_, _>>()
             .map_err(StartError::Thread)?;
         let stop_feeds = Stop::default();
@@ -182,11 +194,12 @@ impl Service {
         }
         Ok(Service {
             address,
+            admin_address,
             epoch: shared.epoch.clone(),
             shards,
             shared,
             inboxes,
-            listener,
+            listeners,
             stop_feeds,
             shard_threads,
             feeds: statuses,
@@ -233,8 +246,10 @@ impl Service {
         let shared = &self.shared;
         shared.doors.set_limits(&limits);
         shared.ingest.set_topics_max(limits.topics);
-        if let Err(error) = accept::retune(&self.listener, &limits) {
-            tracing::warn!(%error, "connections to come keep the old time without an acknowledgement");
+        for (_, listener) in &self.listeners {
+            if let Err(error) = accept::retune(listener, &limits) {
+                tracing::warn!(%error, "connections to come keep the old time without an acknowledgement");
+            }
         }
         if *shared.limits != limits {
             shared.limits.set(limits);
@@ -278,6 +293,15 @@ const POLL: Duration = Duration::from_millis(5);
 /// The longest that is waited for shards to take something over, each of which does so between two turns.
 const SHARDS_ANSWER: Duration = Duration::from_secs(2);
 
+fn listen(address: SocketAddr, limits: &Limits) -> Result<(TcpListener, SocketAddr), StartError> {
+    let listener = accept::listen(address, limits);
+    let listening = listener.and_then(|listener| {
+        let bound = listener.local_addr()?;
+        Ok((listener, bound))
+    });
+    listening.map_err(|source| StartError::Listen { address, source })
+}
+
 fn shard_ends(limits: &Limits) -> io::Result<(UnboundedSender<ToShard>, Ends)> {
     let (sender, inbox) = unbounded_channel();
     let ends = Ends {
@@ -302,21 +326,22 @@ fn outlet(ends: &Ends) -> Outlet {
 fn start_shard(
     number: usize,
     ends: Ends,
-    listener: &TcpListener,
+    listeners: &[(Role, TcpListener)],
     shared: &Arc<Shared>,
     app: &Arc<App>,
 ) -> io::Result<JoinHandle<()>> {
     let (shared, app) = (Arc::clone(shared), Arc::clone(app));
-    let listener = {
+    let listeners = {
         let _entered = ends.runtime.enter();
-        accept::watch(listener)?
+        let watched = listeners.iter().map(|(role, listener)| Ok((*role, accept::watch(listener)?)));
+        watched.collect::<io::Result<Vec<_>>>()?
     };
     thread::Builder::new().name(format!("shard-{number}")).spawn(move || {
         let serve = move |shard: &Rc<Shard>, unread| {
             tokio::task::spawn_local(http::serve(Arc::clone(&app), Rc::clone(shard), unread));
         };
         let shard = Shard::new(number, shared, ends.handover, ends.wake, ends.wants_ticks, Box::new(serve));
-        LocalSet::new().block_on(&ends.runtime, shard.run(ends.inbox, listener));
+        LocalSet::new().block_on(&ends.runtime, shard.run(ends.inbox, listeners));
     })
 }
 

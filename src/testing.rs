@@ -190,6 +190,7 @@ impl TestMarket {
     pub fn start(play: Play) -> Result<Self, TestError> {
         let service = Service::start(Setup {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            admin_listen: None,
             feeds: vec![play.source()?],
             shards: play.shards,
             allowed_origins: Vec::new(),

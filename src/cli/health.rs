@@ -1,7 +1,7 @@
 //! `tickcast health`: one question to a server, answered by the exit code. For images without a shell and without curl.
 //!
 //! Not a monitor: it asks once. Without a URL it asks where the variables and the file say that this machine's server
-//! listens, so that a container's check needs no second mention of its port.
+//! listens, for operators if it does so for them, so that a container's check needs no second mention of its port.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -74,7 +74,8 @@ fn ask(endpoint: &Endpoint, args: &HealthArgs) -> Result<(), HealthError> {
 /// The server that this process would be, were it to serve.
 fn configured() -> Result<Endpoint, String> {
     let config = SettingsArgs::default().config().map_err(|faults| faults.to_string())?;
-    Endpoint::parse(&format!("http://{}", reachable(config.listen))).map_err(|error| format!("{error}\n"))
+    let listen = config.admin_listen.unwrap_or(config.listen);
+    Endpoint::parse(&format!("http://{}", reachable(listen))).map_err(|error| format!("{error}\n"))
 }
 
 /// Where an address to listen on can be reached from the same machine.

@@ -105,10 +105,19 @@ fn run_until_the_end(running: &mut Running, signals: &mut Signals) -> &'static s
 
 fn setup(config: Config, log_lines_dropped: Arc<AtomicU64>) -> Result<Setup, SourceError> {
     // What is destructured here cannot be forgotten: the log is what `run` has started already.
-    let Config { listen, feeds, shards, allowed_origins, limits, epoch, log_format: _, log_level: _ } =
-        config;
+    let Config {
+        listen,
+        admin_listen,
+        feeds,
+        shards,
+        allowed_origins,
+        limits,
+        epoch,
+        log_format: _,
+        log_level: _,
+    } = config;
     let feeds = feeds.iter().map(|text| Source::parse(text)).collect::<Result<_, _>>()?;
-    Ok(Setup { listen, feeds, shards, allowed_origins, limits, epoch, log_lines_dropped })
+    Ok(Setup { listen, admin_listen, feeds, shards, allowed_origins, limits, epoch, log_lines_dropped })
 }
 
 fn announce(service: &Service) {
@@ -116,8 +125,14 @@ fn announce(service: &Service) {
     let announcement =
         format!("tickcast {} listening on http://{}", env!("CARGO_PKG_VERSION"), service.address);
     tracing::info!(epoch = service.epoch, shards = service.shards, feeds = feeds.join(" "), "{announcement}");
+    let mut announcements = vec![announcement];
+    if let Some(address) = service.admin_address {
+        let announcement = format!("operators are served on http://{address}");
+        tracing::info!("{announcement}");
+        announcements.push(announcement);
+    }
     // On a thread of its own, for a pipe may be full. Who started this without a standard output reads the log.
     let _ = thread::Builder::new()
         .name("announce".to_owned())
-        .spawn(move || drop(writeln!(io::stdout(), "{announcement}")));
+        .spawn(move || drop(writeln!(io::stdout(), "{}", announcements.join("\n"))));
 }

@@ -20,6 +20,9 @@ pub struct SettingsArgs {
     /// Listen here; port 0 takes any free one [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<String>,
+    /// Serve health, readiness, metrics, debug and replay control here, and not on the other port
+    #[arg(long, value_name = "ADDR:PORT")]
+    admin_listen: Option<String>,
     /// Take ticks from here; may be repeated [default: replay:bundled?loop=true]
     #[arg(long = "feed", value_name = "SOURCE")]
     feeds: Vec<String>,
@@ -101,6 +104,7 @@ impl SettingsArgs {
     pub fn flags(&self) -> Flags {
         Flags {
             listen: self.listen.clone(),
+            admin_listen: self.admin_listen.clone(),
             feeds: self.feeds.clone(),
             shards: self.shards.clone(),
             log_format: self.log_format.clone(),

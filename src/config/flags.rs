@@ -11,6 +11,8 @@ use super::{Fault, Given, Layer, Origin, Problem, key::Raw};
 pub struct Flags {
     /// `--listen`
     pub listen: Option<String>,
+    /// `--admin-listen`
+    pub admin_listen: Option<String>,
     /// `--feed`, each
     pub feeds: Vec<String>,
     /// `--shards`
@@ -35,6 +37,7 @@ pub(super) fn read(flags: &Flags) -> Layer {
     };
     let own = [
         one("--listen", "listen", &flags.listen),
+        one("--admin-listen", "admin_listen", &flags.admin_listen),
         many("--feed", "feeds", &flags.feeds),
         one("--shards", "shards", &flags.shards),
         one("--log-format", "log.format", &flags.log_format),

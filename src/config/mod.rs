@@ -39,6 +39,8 @@ pub use table::KEYS;
 pub struct Config {
     /// Where to listen; port 0 takes any that is free.
     pub listen: SocketAddr,
+    /// Where operators are served, when not there; port 0 as above.
+    pub admin_listen: Option<SocketAddr>,
     /// The sources of ticks, as texts that [`crate::feed::Source`] reads.
     pub feeds: Vec<String>,
     /// Threads that serve sessions; 0 stands for one a core.
@@ -92,6 +94,7 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            admin_listen: None,
             feeds: vec!["replay:bundled?loop=true".to_owned()],
             shards: 0,
             log_format: LogFormat::Text,

@@ -80,6 +80,16 @@ keys! {
                   of the log says which.",
         },
         Key {
+            name: "admin_listen",
+            applies: Applies::AtRestart,
+            kind: Kind::Text {
+                get: |config| config.admin_listen.map(|address| address.to_string()).unwrap_or_default(),
+                set: set_admin_listen,
+            },
+            doc: "Address and port of a listener for operators, to which `/healthz`, `/readyz`, `/metrics`, `/debug/slow` and \
+                  `/v1/replay` move: they leave `listen`. Empty: one port for all.",
+        },
+        Key {
             name: "feeds",
             applies: Applies::AtRestart,
             kind: Kind::List { get: |config| &config.feeds, set: set_feeds },
@@ -137,7 +147,13 @@ keys! {
     count sessions (1, 1_000_000),
         "Sessions at once, over all shards.";
     count sessions_per_address (1, 1_000_000),
-        "Sessions at once from one address. Loopback is exempt.";
+        "Sessions at once from one address; of IPv6, from one /64. Loopback is exempt.";
+    count connections_per_address (1, 1_000_000),
+        "Connections at once from one address, sessions included; of IPv6, from one /64. At least an eighth and 16 \
+         more than `limits.sessions_per_address`, whatever is set. Loopback is exempt.";
+    count bulk_requests (1, 10_000),
+        "Requests with long answers (`/v1/symbols`, `/v1/snapshot` of more than 64 symbols or with globs) that are \
+         answered at once. One more gets 503.";
     count subscriptions (1, 100_000),
         "Subscriptions of one session.";
     count globs (0, 10_000),
@@ -178,13 +194,18 @@ keys! {
     millis interval (0, 24 * HOUR),
         "The longest `interval_ms` that a subscription may ask for.";
     millis handshake (100, HOUR),
-        "From a connection's first byte to the end of its handshake.";
+        "From accepting a connection to the end of its handshake or first request, and from the first byte of a later \
+         request to its end.";
+    millis idle (100, 24 * HOUR),
+        "Between two requests of an HTTP connection: one that idles longer is closed. Longer than the load balancer's \
+         own, which would else send a request into the close.";
     millis ping (100, HOUR),
         "Between the service's WebSocket pings.";
     millis pong (50, HOUR),
         "From a ping to its pong.";
     millis progress (100, HOUR),
-        "Without one byte accepted while there is something to send. Then the session closes with 4008.";
+        "Without one byte accepted while there is something to send. Then a session closes with 4008, and any other \
+         connection ends.";
     millis close_grace (0, HOUR),
         "From a close frame until the connection is dropped, whatever the client has read.";
     millis heartbeat (50, HOUR),
@@ -228,6 +249,12 @@ impl Amount for Duration {
 
 fn set_listen(config: &mut Config, text: &str) -> Result<(), Problem> {
     config.listen = text.parse::<SocketAddr>().map_err(|_| Problem::Address { found: text.to_owned() })?;
+    Ok(())
+}
+
+fn set_admin_listen(config: &mut Config, text: &str) -> Result<(), Problem> {
+    let parsed = (!text.is_empty()).then(|| text.parse::<SocketAddr>()).transpose();
+    config.admin_listen = parsed.map_err(|_| Problem::Address { found: text.to_owned() })?;
     Ok(())
 }
 

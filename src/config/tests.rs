@@ -344,7 +344,7 @@ fn a_value_of(key: &Key, index: Index) -> String {
             (min + index.index(span) as u64).to_string()
         }
         Kind::Word { words, .. } => format!("\"{}\"", index.get(words)),
-        Kind::Text { .. } if key.name == "listen" => format!("\"127.0.0.1:{}\"", index.index(65_536)),
+        Kind::Text { .. } if key.name.ends_with("listen") => format!("\"127.0.0.1:{}\"", index.index(65_536)),
         Kind::Text { .. } => format!("\"e{}\"", index.index(1000)),
         Kind::List { .. } if key.name == "feeds" => format!("[\"sim?seed={}\", \"push\"]", index.index(1000)),
         Kind::List { .. } => format!("[\"https://h{}.example\"]", index.index(1000)),

@@ -7,16 +7,19 @@ use hyper::{
     header::{self, HeaderValue},
 };
 
+use super::walk::WalkBody;
 use crate::session::{
+    doors::Role,
     events::EventBody,
     handshake::{Accepted, Refused},
 };
 
-/// A body is whole, or an event stream. Not `Send`: it stays on its shard's thread.
+/// A body is whole, made piece by piece, or an event stream. Not `Send`: it stays on its shard's thread.
 pub type Answer = Response<AnswerBody>;
 
 pub enum AnswerBody {
     Whole(Full<Bytes>),
+    Walk(WalkBody),
     Events(EventBody),
 }
 
@@ -39,6 +42,7 @@ impl hyper::body::Body for AnswerBody {
     ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
         match self.get_mut() {
             AnswerBody::Whole(body) => std::pin::Pin::new(body).poll_frame(context),
+            AnswerBody::Walk(body) => std::pin::Pin::new(body).poll_frame(context),
             AnswerBody::Events(body) => std::pin::Pin::new(body).poll_frame(context),
         }
     }
@@ -46,14 +50,14 @@ impl hyper::body::Body for AnswerBody {
     fn is_end_stream(&self) -> bool {
         match self {
             AnswerBody::Whole(body) => body.is_end_stream(),
-            AnswerBody::Events(_) => false,
+            AnswerBody::Walk(_) | AnswerBody::Events(_) => false,
         }
     }
 
     fn size_hint(&self) -> hyper::body::SizeHint {
         match self {
             AnswerBody::Whole(body) => body.size_hint(),
-            AnswerBody::Events(_) => hyper::body::SizeHint::default(),
+            AnswerBody::Walk(_) | AnswerBody::Events(_) => hyper::body::SizeHint::default(),
         }
     }
 }
@@ -62,8 +66,15 @@ pub fn json(text: String) -> Answer {
     whole("application/json", text.into())
 }
 
-pub fn metrics(text: Vec<u8>) -> Answer {
-    whole("text/plain; version=0.0.4; charset=utf-8", text.into())
+pub fn metrics(text: Bytes) -> Answer {
+    whole("text/plain; version=0.0.4; charset=utf-8", text)
+}
+
+pub fn walk(body: WalkBody) -> Answer {
+    let mut answer = Response::new(AnswerBody::Walk(body));
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
 }
 
 pub fn events(body: EventBody) -> Answer {
@@ -120,6 +131,17 @@ impl Failure {
         )
     }
 
+    /// The path is on the other listener.
+    pub fn elsewhere(path: &str, here: Role) -> Self {
+        let message = match here {
+            Role::Clients => {
+                format!("{path} is not here: this server has a listener for operators (admin_listen)")
+            }
+            Role::Admin => format!("{path} is not here: clients are served on another port (listen)"),
+        };
+        Failure::new(StatusCode::NOT_FOUND, "not_found", message)
+    }
+
     pub fn method_not_allowed(method: &Method, path: &str, allowed: &[Method]) -> Self {
         let allowed: Vec<&str> = allowed.iter().map(Method::as_str).collect();
         let allowed = allowed.join(", ");
@@ -153,6 +175,13 @@ impl Failure {
     pub fn draining() -> Self {
         let message = "the server is stopping: come back in a moment, or go to another";
         let mut failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "draining", message);
+        failure.headers.push((header::RETRY_AFTER, HeaderValue::from_static("1")));
+        failure
+    }
+
+    pub fn busy() -> Self {
+        let message = "as many long answers are being read as may be at once (limits.bulk_requests): ask again in a moment";
+        let mut failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message);
         failure.headers.push((header::RETRY_AFTER, HeaderValue::from_static("1")));
         failure
     }

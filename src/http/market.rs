@@ -1,67 +1,49 @@
 //! What readers ask: symbols, snapshots, an event stream.
-//!
-//! Walks over all topics are made off the shard's thread, so that no session waits for them.
 
-use std::{rc::Rc, sync::Arc};
+use std::rc::Rc;
 
 use hyper::{Request, StatusCode, body::Incoming};
 
-use super::{Answer, Caller, Failure, answer};
+use super::{
+    Answer, App, Caller, Failure, answer,
+    walk::{self, Listing, Place, Records, WalkBody},
+};
 use crate::{
     fanout::Glob,
     session::{
-        accept::RejectedReason,
-        events::EventBody,
-        handshake,
-        query::subscribe_command,
-        shard::{Shard, Shared},
+        accept::RejectedReason, events::EventBody, handshake, query::subscribe_command, shard::Shard,
+        stats::LimitHit,
     },
     tick::Symbol,
-    wire::{CloseReason, Target, message},
+    wire::{CloseReason, Target},
 };
 
 /// Symbols that one request may name.
 const SYMBOLS_MAX: usize = 10_000;
+/// Globs that one request may name: each is looked at for every topic.
+const GLOBS_MAX: usize = 512;
+/// Symbols whose records are made in one go: as much as a piece of a long answer.
+const SYMBOLS_AT_ONCE: usize = 64;
 
-pub async fn symbols(shard: &Rc<Shard>) -> Result<Answer, Failure> {
-    let shared = Arc::clone(&shard.shared);
-    off_thread(move || listing(&shared)).await.map(answer::json)
+pub fn symbols(app: &App, shard: &Rc<Shard>) -> Result<Answer, Failure> {
+    let place = bulk(app, shard)?;
+    let walk = Listing::new(&shard.shared);
+    Ok(answer::walk(WalkBody::new(shard, Box::new(walk), place)))
 }
 
-fn listing(shared: &Shared) -> String {
-    let stale_nanos = u64::try_from(shared.limits.stale.as_nanos()).unwrap_or(u64::MAX);
-    let listing = shared.ingest.listing(shared.market.now(), stale_nanos);
-    let mut text = String::with_capacity(2 + listing.len() * 56);
-    text.push('[');
-    for (at, row) in listing.iter().enumerate() {
-        use std::fmt::Write;
-        let comma = if at == 0 { "" } else { "," };
-        // Neither symbols nor states have characters that JSON would escape.
-        let written = write!(
-            text,
-            "{comma}{{\"symbol\":\"{}\",\"seq\":{},\"state\":\"{}\"}}",
-            row.symbol,
-            row.seq,
-            row.state.as_str()
-        );
-        debug_assert!(written.is_ok(), "a string takes every write");
-    }
-    text.push(']');
-    text
-}
-
+/// A place among the requests whose answers are long.
+///
 /// # Errors
-/// When the work has panicked.
-async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| internal(&error))
-}
-
-fn internal(error: &dyn std::error::Error) -> Failure {
-    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string())
+/// When as many are being answered as may be.
+fn bulk(app: &App, shard: &Rc<Shard>) -> Result<Place, Failure> {
+    Place::take(&app.bulk, shard.shared.limits.bulk_requests).ok_or_else(|| {
+        shard.core.borrow_mut().stats.limits[LimitHit::BulkRequests as usize] += 1;
+        Failure::busy()
+    })
 }
 
 /// The records of the symbols and globs in `symbols`; what has no tick yet has none.
-pub async fn snapshot(shard: &Rc<Shard>, query: &str) -> Result<Answer, Failure> {
+pub fn snapshot(app: &App, shard: &Rc<Shard>, query: &str) -> Result<Answer, Failure> {
     let mut named = Vec::new();
     let mut asked = false;
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -78,31 +60,24 @@ pub async fn snapshot(shard: &Rc<Shard>, query: &str) -> Result<Answer, Failure>
         let message = "symbols is missing: /v1/snapshot?symbols=BTC-USD,ETH-*";
         return Err(Failure::bad_request("missing_parameter", message));
     }
-    let shared = Arc::clone(&shard.shared);
-    off_thread(move || snapshots(&shared, named)).await?.map(answer::json)
+    records(app, shard, named)
 }
 
-fn snapshots(shared: &Shared, named: Vec<Target>) -> Result<String, Failure> {
-    let symbols = resolve(shared, named)?;
-    let records = shared.ingest.records(&symbols);
-    let mut text = Vec::with_capacity(2 + symbols.len() * 256);
-    text.push(b'[');
-    for (symbol, image) in symbols.iter().zip(records) {
-        if let Some(image) = image.filter(|image| image.record.seq > 0) {
-            message::write_snapshot(symbol, &image.record, &mut text);
-            text.push(b',');
-        }
+/// The records of what is named: at once when they are few, otherwise as they are read.
+fn records(app: &App, shard: &Rc<Shard>, named: Vec<Target>) -> Result<Answer, Failure> {
+    let (symbols, globs) = sort(named)?;
+    if globs.is_empty() && symbols.len() <= SYMBOLS_AT_ONCE {
+        let text = walk::whole(Records::new(&shard.shared, symbols, globs));
+        return Ok(answer::whole("application/json", text.into()));
     }
-    if text.last() == Some(&b',') {
-        text.pop();
-    }
-    text.push(b']');
-    String::from_utf8(text).map_err(|error| internal(&error))
+    let place = bulk(app, shard)?;
+    let walk = Records::new(&shard.shared, symbols, globs);
+    Ok(answer::walk(WalkBody::new(shard, Box::new(walk), place)))
 }
 
-fn resolve(shared: &Shared, named: Vec<Target>) -> Result<Vec<Symbol>, Failure> {
-    let mut symbols: Vec<Symbol> = Vec::new();
-    let mut globs: Vec<Glob> = Vec::new();
+/// Names, and globs.
+fn sort(named: Vec<Target>) -> Result<(Vec<Symbol>, Vec<Glob>), Failure> {
+    let (mut symbols, mut globs) = (Vec::new(), Vec::new());
     for target in named {
         match target {
             Target::Name(symbol) => symbols.push(symbol),
@@ -112,19 +87,17 @@ fn resolve(shared: &Shared, named: Vec<Target>) -> Result<Vec<Symbol>, Failure> 
             }
         }
     }
-    if !globs.is_empty() {
-        let listing = shared.ingest.listing(shared.market.now(), 0);
-        let matching = listing.into_iter().map(|row| row.symbol);
-        symbols.extend(matching.filter(|symbol| globs.iter().any(|glob| glob.matches(symbol))));
-    }
-    let mut seen = std::collections::HashSet::new();
-    symbols.retain(|symbol| seen.insert(symbol.clone()));
+    let too_many = |code, count: usize, what: &str, most: usize| {
+        let message = format!("{count} {what} are asked for, one request may name {most}: send several");
+        Err(Failure::bad_request(code, message))
+    };
     if symbols.len() > SYMBOLS_MAX {
-        let message =
-            format!("{} symbols are asked for, one request gets at most {SYMBOLS_MAX}", symbols.len());
-        return Err(Failure::bad_request("too_many_symbols", message));
+        return too_many("too_many_symbols", symbols.len(), "symbols", SYMBOLS_MAX);
     }
-    Ok(symbols)
+    if globs.len() > GLOBS_MAX {
+        return too_many("too_many_globs", globs.len(), "globs", GLOBS_MAX);
+    }
+    Ok((symbols, globs))
 }
 
 /// The stream's messages as server-sent events.
@@ -146,5 +119,6 @@ pub fn events(shard: &Rc<Shard>, request: &Request<Incoming>, caller: &Caller) -
         };
         Failure::new(status, reason.label(), close.phrase())
     })?;
+    caller.activity.streams();
     Ok(answer::events(EventBody::open(shard, caller.peer.ip(), place, &command, Rc::clone(&caller.kill))))
 }

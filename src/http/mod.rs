@@ -5,42 +5,62 @@
 
 mod answer;
 mod dashboard;
+mod life;
 mod ops;
 mod market;
 mod publish;
 mod replay;
+mod walk;
 
 use std::{
     cell::Cell,
+    future::poll_fn,
     net::SocketAddr,
+    pin::{Pin, pin},
     rc::Rc,
-    sync::Arc,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
 };
 
-use hyper::{HeaderMap, Method, Request, body::Incoming, header, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioTimer;
+use bytes::Bytes;
+use hyper::{
+    HeaderMap, Method, Request, Response,
+    body::{Body, Frame, Incoming, SizeHint},
+    header,
+    server::conn::http1,
+    service::service_fn,
+};
 use tokio::{
     sync::{Notify, mpsc::UnboundedSender},
-    time::sleep_until,
+    time::Instant,
 };
 
 pub use answer::{Answer, Failure};
+pub use ops::Scrapes;
 
 use crate::{
     clock::{Clock, MarketClock},
     intake::{FeedSink, FeedStatus},
     metrics::Metrics,
     session::{
-        accept::{Connection, RejectedReason},
+        accept::RejectedReason,
+        activity::{Activity, Overdue},
+        doors::{Connection, Role},
         handshake::{self, STREAM_PATH},
         opening::{HEADERS_MAX, Unread},
         rewound::Rewound,
         shard::{Shard, ToShard},
+        stats::LimitHit,
+        turns::Lane,
     },
     throttle::Throttle,
     tick::Nanos,
 };
+use answer::AnswerBody;
+use life::{End, Life};
 
 /// What routes need beside their own shard.
 pub struct App {
@@ -56,6 +76,11 @@ pub struct App {
     pub shard_silent: Throttle,
     /// Counted by whoever writes the log.
     pub log_lines_dropped: Arc<AtomicU64>,
+    pub scrapes: Scrapes,
+    /// Long answers that are being read.
+    pub bulk: Arc<AtomicUsize>,
+    /// Operators have a listener of their own.
+    pub has_admin: bool,
 }
 
 /// Who is at the other end of a connection.
@@ -63,8 +88,9 @@ pub struct Caller {
     pub peer: SocketAddr,
     /// Ends the connection from outside.
     pub kill: Rc<Notify>,
-    /// Whether its first request has come.
-    has_asked: Cell<bool>,
+    /// Whose listener it came by.
+    role: Role,
+    activity: Arc<Activity>,
     /// Goes with the socket, when a session takes it over.
     connection: Cell<Option<Connection>>,
 }
@@ -91,46 +117,91 @@ const ROUTES: [(&str, &[Method]); 15] = [
     ("/debug/slow", &[Method::GET, Method::HEAD]),
 ];
 
+/// What operators ask. With a listener of their own they ask there, and nobody else does.
+const ADMIN_PATHS: [&str; 5] = ["/healthz", "/readyz", "/metrics", "/debug/slow", "/v1/replay"];
+
+/// A body, and the request that it answers for as long as it lasts.
+struct Answering {
+    body: AnswerBody,
+    _asked: Asked,
+}
+
+/// A request that is being answered; ended by drop.
+struct Asked(Arc<Activity>);
+
 /// Serves one connection until it ends or becomes a session.
 pub async fn serve(app: Arc<App>, shard: Rc<Shard>, unread: Unread) {
-    let Unread { stream, read, peer, counted, deadline } = unread;
-    let (has_asked, connection) = (Cell::new(false), Cell::new(Some(counted)));
-    let caller = Rc::new(Caller { peer, kill: Rc::default(), has_asked, connection });
+    let Unread { stream, read, peer, role, counted, deadline } = unread;
+    let activity = Arc::new(Activity::new(deadline, Instant::now()));
+    let stream = Arc::new(stream);
+    let (socket, stream) =
+        (Rewound::new(read, Arc::clone(&stream), Arc::clone(&activity)), Arc::downgrade(&stream));
+    let connection = Cell::new(Some(counted));
+    let caller = Rc::new(Caller { peer, kill: Rc::default(), role, activity, connection });
     let service = service_fn(|request| {
         let (app, shard, caller) = (Arc::clone(&app), Rc::clone(&shard), Rc::clone(&caller));
         async move { Ok::<_, std::convert::Infallible>(answer(app, shard, request, caller).await) }
     });
     let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(shard.shared.limits.handshake)
-        .max_headers(HEADERS_MAX)
-        .max_buf_size(HEAD_BYTES_MAX);
-    let connection = builder.serve_connection(Rewound::new(read, stream), service).with_upgrades();
-    // hyper begins to count at the first byte that it reads, which is not the first of the connection.
-    let overdue = async {
-        sleep_until(deadline).await;
-        if caller.has_asked.get() {
-            std::future::pending::<()>().await;
-        }
-    };
+    builder.header_read_timeout(None).max_headers(HEADERS_MAX).max_buf_size(HEAD_BYTES_MAX);
+    let mut connection = pin!(builder.serve_connection(socket, service).with_upgrades());
+    let mut life = Life::new(&shard, &caller, stream, deadline);
     tokio::select! {
-        result = connection => {
-            if result.is_err_and(|error| error.is_timeout()) {
-                shard.shared.rejected.count(RejectedReason::Timeout);
+        end = poll_fn(|context| life.poll(context, connection.as_mut())) => match end {
+            End::Overdue(Overdue::Request) => shard.shared.rejected.count(RejectedReason::Timeout),
+            End::Overdue(Overdue::Progress) => {
+                shard.core.borrow_mut().stats.limits[LimitHit::Progress as usize] += 1;
             }
-        }
-        () = overdue => shard.shared.rejected.count(RejectedReason::Timeout),
+            End::Overdue(Overdue::Idle) | End::Over => {}
+        },
         // A session that took nothing for too long; its connection goes with it.
         () = caller.kill.notified() => {}
     }
 }
 
-async fn answer(app: Arc<App>, shard: Rc<Shard>, request: Request<Incoming>, caller: Rc<Caller>) -> Answer {
-    caller.has_asked.set(true);
+async fn answer(
+    app: Arc<App>,
+    shard: Rc<Shard>,
+    request: Request<Incoming>,
+    caller: Rc<Caller>,
+) -> Response<Answering> {
+    caller.activity.begins(!request.body().is_end_stream());
+    let asked = Asked(Arc::clone(&caller.activity));
+    shard.turns.slice(lane(request.uri().path())).await;
     let head = request.method() == Method::HEAD;
     let answer = route(&app, &shard, request, &caller).await.unwrap_or_else(Failure::into_answer);
-    if head { answer::without_body(answer) } else { answer }
+    let answer = if head { answer::without_body(answer) } else { answer };
+    answer.map(|body| Answering { body, _asked: asked })
+}
+
+fn lane(path: &str) -> Lane {
+    if matches!(path, "/healthz" | "/readyz" | "/metrics") { Lane::Urgent } else { Lane::Common }
+}
+
+impl Body for Answering {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.0.ends(Instant::now());
+    }
 }
 
 async fn route(
@@ -143,6 +214,9 @@ async fn route(
     let Some((path, methods)) = ROUTES.into_iter().find(|(known, _)| *known == path) else {
         return Err(Failure::not_found(path));
     };
+    if app.has_admin && (caller.role == Role::Admin) != ADMIN_PATHS.contains(&path) {
+        return Err(Failure::elsewhere(path, caller.role));
+    }
     if !methods.contains(request.method()) {
         return Err(Failure::method_not_allowed(request.method(), path, methods));
     }
@@ -156,9 +230,9 @@ async fn route(
     match path {
         "/healthz" => Ok(answer::json("{\"status\":\"alive\"}".to_owned())),
         "/readyz" => ops::ready(app, shard),
-        "/metrics" => Ok(ops::metrics(app, shard).await),
-        "/v1/symbols" => market::symbols(shard).await,
-        "/v1/snapshot" => market::snapshot(shard, query).await,
+        "/metrics" => ops::metrics(app, shard).await,
+        "/v1/symbols" => market::symbols(app, shard),
+        "/v1/snapshot" => market::snapshot(app, shard, query),
         "/v1/sse" => market::events(shard, &request, caller),
         "/v1/publish" => {
             only_loopback(caller.peer, request.headers())?;

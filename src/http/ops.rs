@@ -2,18 +2,26 @@
 
 use std::{
     rc::Rc,
-    sync::{PoisonError, atomic::Ordering},
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
+use bytes::Bytes;
+use futures_util::future::join_all;
 use hyper::StatusCode;
-use tokio::sync::oneshot;
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep_until, timeout_at},
+};
 
 use super::{Answer, App, Failure, answer};
 use crate::{
     metrics::Levels,
     session::{
-        shard::{Shard, SlowSession, ToShard},
+        shard::{Shard, Shared, SlowSession, ToShard},
         stats::Report,
     },
 };
@@ -23,11 +31,60 @@ const SHARD_ANSWER: Duration = Duration::from_secs(2);
 const SLOWEST_DEFAULT: usize = 20;
 const SLOWEST_MAX: usize = 1_000;
 
-pub async fn metrics(app: &App, shard: &Rc<Shard>) -> Answer {
+/// Scrapes, one at a time: who comes while one is made shares the next with all others that wait.
+///
+/// What a scrape says is never older than its question. The next begins only when most of the time since the last has been
+/// the sessions', so that scraping without a pause slows nobody.
+#[derive(Default)]
+pub struct Scrapes {
+    /// How many have begun.
+    begun: AtomicU64,
+    /// Held by whoever makes one.
+    last: tokio::sync::Mutex<Scrape>,
+}
+
+/// What the last one was.
+#[derive(Default)]
+struct Scrape {
+    number: u64,
+    text: Bytes,
+    /// None begins before.
+    next: Option<Instant>,
+}
+
+/// How long no scrape is made after one, in times of what it took.
+const REST_FACTOR: u32 = 4;
+
+pub async fn metrics(app: &Arc<App>, shard: &Rc<Shard>) -> Result<Answer, Failure> {
+    let Scrapes { begun, last } = &app.scrapes;
+    let seen = begun.load(Ordering::Acquire);
+    let mut last = last.lock().await;
+    if last.number <= seen {
+        if let Some(next) = last.next {
+            sleep_until(next).await;
+        }
+        let number = begun.fetch_add(1, Ordering::AcqRel) + 1;
+        let began = Instant::now();
+        let text = scrape(app, shard).await?;
+        let ended = Instant::now();
+        *last = Scrape { number, text, next: Some(ended + REST_FACTOR * (ended - began)) };
+    }
+    Ok(answer::metrics(last.text.clone()))
+}
+
+async fn scrape(app: &Arc<App>, shard: &Rc<Shard>) -> Result<Bytes, Failure> {
+    let answers = ask_all(app, ToShard::Report).await;
+    let (app, shared) = (Arc::clone(app), Arc::clone(&shard.shared));
+    // All topics are looked at, and the files of the process counted: not on a thread that has sessions.
+    tokio::task::spawn_blocking(move || text(&app, &shared, answers).into())
+        .await
+        .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
+}
+
+fn text(app: &App, shared: &Shared, answers: Vec<Option<Report>>) -> Vec<u8> {
     let mut report = Report::default();
     let mut shards = 0;
-    let shared = &shard.shared;
-    for (number, answer) in ask_all(app, ToShard::Report).await.into_iter().enumerate() {
+    for (number, answer) in answers.into_iter().enumerate() {
         match answer {
             Some(answer) => {
                 report.add(&answer);
@@ -49,18 +106,18 @@ pub async fn metrics(app: &App, shard: &Rc<Shard>) -> Answer {
         shards,
         shards_configured: app.shards.len(),
         draining: shared.draining.load(Ordering::Relaxed),
-        ready: why_not_ready(app, shard).is_ok_and(|faults| faults.is_empty()),
+        ready: why_not_ready(app, shared).is_ok_and(|faults| faults.is_empty()),
         limits: &shared.limits,
         log_lines_dropped: app.log_lines_dropped.load(Ordering::Relaxed),
         uptime_seconds: app.clock.now().since(app.began) as f64 / 1e9,
         now,
     };
-    answer::metrics(app.metrics.text(&report, &levels))
+    app.metrics.text(&report, &levels)
 }
 
 /// Ready: not draining, and every feed that is to give ticks does.
 pub fn ready(app: &App, shard: &Rc<Shard>) -> Result<Answer, Failure> {
-    let faults = why_not_ready(app, shard)?;
+    let faults = why_not_ready(app, &shard.shared)?;
     if faults.is_empty() {
         return Ok(answer::json("{\"status\":\"ready\"}".to_owned()));
     }
@@ -68,8 +125,7 @@ pub fn ready(app: &App, shard: &Rc<Shard>) -> Result<Answer, Failure> {
 }
 
 /// What is wrong with the feeds; an error when the server drains, and the feeds do not matter.
-fn why_not_ready(app: &App, shard: &Rc<Shard>) -> Result<Vec<String>, Failure> {
-    let shared = &shard.shared;
+fn why_not_ready(app: &App, shared: &Shared) -> Result<Vec<String>, Failure> {
     if shared.draining.load(Ordering::Relaxed) {
         return Err(Failure::draining());
     }
@@ -114,17 +170,16 @@ async fn ask_all<T>(app: &App, question: impl Fn(oneshot::Sender<T>) -> ToShard)
             answer
         })
         .collect();
-    let mut answers = Vec::with_capacity(asked.len());
-    for answer in asked {
-        match tokio::time::timeout(SHARD_ANSWER, answer).await {
-            Ok(answer) => answers.push(answer.ok()),
-            Err(_) => {
-                if let Some(unsaid) = app.shard_silent.pass(app.clock.now()) {
-                    tracing::warn!(unsaid, "a shard has not answered for {SHARD_ANSWER:?}");
-                }
-                answers.push(None);
+    // One time for all: shards that are stuck together are not waited for one after another.
+    let until = Instant::now() + SHARD_ANSWER;
+    join_all(asked.into_iter().map(|answer| async move {
+        let Ok(answer) = timeout_at(until, answer).await else {
+            if let Some(unsaid) = app.shard_silent.pass(app.clock.now()) {
+                tracing::warn!(unsaid, "a shard has not answered for {SHARD_ANSWER:?}");
             }
-        }
-    }
-    answers
+            return None;
+        };
+        answer.ok()
+    }))
+    .await
 }

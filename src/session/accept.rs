@@ -3,29 +3,22 @@
 //! There is one listener, which all shards watch: with one shard a connection changes no thread on its way in, and with
 //! many they are spread as evenly as by a thread that did nothing else. Refusals are counted by reason.
 //!
-//! Invariants: a [`Place`] counts one session of an address, and a [`Connection`] one connection of a shard; both are
-//! given back by drop. Who counts a connection in holds the lock of [`Doors`], so the limit is exact.
+//! Who is let in, and to which shard, is decided by `doors.rs`.
 
 use std::{
-    collections::HashMap,
     io,
-    net::{IpAddr, SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
     rc::Rc,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
 use rustix::net::SocketFlags;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::{
-    io::{Interest, unix::AsyncFd},
-    sync::mpsc::UnboundedSender,
-};
+use tokio::io::{Interest, unix::AsyncFd};
 
 use super::{
+    doors::{Connection, Role},
     shard::{Shard, Shared, ToShard},
     socket,
 };
@@ -43,7 +36,7 @@ pub enum RejectedReason {
     Draining,
     /// Not finished in time.
     Timeout,
-    /// More connections than sessions and their overhead can need.
+    /// More connections than sessions and their overhead can need, or more of one address than it may have.
     Connections,
 }
 
@@ -51,47 +44,19 @@ pub enum RejectedReason {
 #[derive(Debug, Default)]
 pub struct Rejected([AtomicU64; RejectedReason::ALL.len()]);
 
-/// Sessions of each address at once. Loopback is not counted: behind a local proxy every client has that address.
-#[derive(Clone, Debug, Default)]
-pub struct Places {
-    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
-}
-
-/// One session's place; given back by drop.
-#[derive(Debug)]
-pub struct Place {
-    address: IpAddr,
-    taken: Option<Arc<Mutex<HashMap<IpAddr, usize>>>>,
-}
-
-/// The shards, as whoever accepts sees them.
-pub struct Doors {
-    inboxes: Vec<UnboundedSender<ToShard>>,
-    /// Connections of each shard; each is counted down when it ends.
-    connections: Vec<Arc<AtomicUsize>>,
-    /// Connections at once.
-    most: AtomicUsize,
-    /// Held while a connection is counted in.
-    counting: Mutex<()>,
-}
-
 /// The listener, as one shard watches it.
 pub type Listener = AsyncFd<TcpListener>;
-
-/// A connection of a shard, counted while it lasts.
-#[derive(Debug)]
-pub struct Connection(Arc<AtomicUsize>);
 
 /// A connection that has been accepted and counted, and has not been read from.
 #[derive(Debug)]
 pub struct Arrival {
     pub stream: TcpStream,
     pub peer: SocketAddr,
+    /// Whose listener it came by.
+    pub role: Role,
     pub counted: Connection,
 }
 
-/// Connections beside sessions: scrapes, probes, handshakes under way.
-const CONNECTIONS_BESIDE_SESSIONS: usize = 1_024;
 /// `TCP_USER_TIMEOUT` beyond what a stalled client may take. Pings and the progress of bytes find a peer that has vanished
 /// long before; a shorter time cuts thin clients, whose window never covers what the kernel would send next, although
 /// they read.
@@ -133,76 +98,6 @@ impl Rejected {
 
     pub fn get(&self, reason: RejectedReason) -> u64 {
         self.0[reason as usize].load(Ordering::Relaxed)
-    }
-}
-
-impl Places {
-    /// A place for one more session of this address; `None` when it has `most` already.
-    pub fn take(&self, address: IpAddr, most: usize) -> Option<Place> {
-        if address.is_loopback() {
-            return Some(Place { address, taken: None });
-        }
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = taken.entry(address).or_default();
-        if *count >= most {
-            return None;
-        }
-        *count += 1;
-        Some(Place { address, taken: Some(Arc::clone(&self.taken)) })
-    }
-}
-
-impl Doors {
-    pub fn new(inboxes: Vec<UnboundedSender<ToShard>>, limits: &Limits) -> Self {
-        Doors {
-            connections: inboxes.iter().map(|_| Arc::default()).collect(),
-            inboxes,
-            most: AtomicUsize::new(most(limits)),
-            counting: Mutex::default(),
-        }
-    }
-
-    /// Of those that are there already none ends.
-    pub fn set_limits(&self, limits: &Limits) {
-        self.most.store(most(limits), Ordering::Relaxed);
-    }
-
-    /// Counts a connection in: the shard with the fewest of those that run, and the count. `None` when there are too many.
-    fn count_in(&self) -> Option<(usize, Connection)> {
-        let _counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = |shard: usize| self.connections[shard].load(Ordering::Relaxed);
-        let shards = 0..self.inboxes.len();
-        if shards.clone().map(count).sum::<usize>() >= self.most.load(Ordering::Relaxed) {
-            return None;
-        }
-        // In a drain shards end one by one, and whoever scrapes or probes until then must reach one that answers.
-        let shard =
-            shards.filter(|shard| !self.inboxes[*shard].is_closed()).min_by_key(|shard| count(*shard))?;
-        self.connections[shard].fetch_add(1, Ordering::Relaxed);
-        Some((shard, Connection(Arc::clone(&self.connections[shard]))))
-    }
-}
-
-fn most(limits: &Limits) -> usize {
-    limits.sessions + CONNECTIONS_BESIDE_SESSIONS
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let Some(taken) = self.taken.take() else { return };
-        let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = taken.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                taken.remove(&self.address);
-            }
-        }
     }
 }
 
@@ -249,11 +144,11 @@ pub fn watch(listener: &TcpListener) -> io::Result<Listener> {
 }
 
 /// Accepts for as long as the shard runs. What is the shard's own begins here, the rest is handed over.
-pub async fn accept(shard: Rc<Shard>, listener: Listener) {
+pub async fn accept(shard: Rc<Shard>, listener: Listener, role: Role) {
     loop {
         for _ in 0..ACCEPTED_AT_ONCE {
             match listener.async_io(Interest::READABLE, accept_one).await {
-                Ok((stream, peer)) => let_in(&shard, stream, peer),
+                Ok((stream, peer)) => let_in(&shard, stream, peer, role),
                 Err(error) => {
                     say_accept_failed(&shard.shared, &error);
                     tokio::time::sleep(PAUSE).await;
@@ -271,12 +166,12 @@ fn say_accept_failed(shared: &Shared, error: &io::Error) {
     }
 }
 
-fn let_in(shard: &Rc<Shard>, stream: TcpStream, peer: SocketAddr) {
+fn let_in(shard: &Rc<Shard>, stream: TcpStream, peer: SocketAddr, role: Role) {
     let doors = &shard.shared.doors;
-    match doors.count_in() {
+    match doors.count_in(role, peer.ip()) {
         None => shard.shared.rejected.count(RejectedReason::Connections),
         Some((number, counted)) => {
-            let arrival = Arrival { stream, peer, counted };
+            let arrival = Arrival { stream, peer, role, counted };
             if number == shard.number {
                 shard.arrived(arrival);
             } else {
@@ -317,38 +212,5 @@ mod tests {
         let timeout = limits::DEFAULT.progress + limits::DEFAULT.close_grace + USER_TIMEOUT_BEYOND;
         assert_eq!(accepted.tcp_user_timeout().unwrap(), Some(timeout));
         assert_eq!(accepted.tcp_keepalive_time().unwrap(), listener.tcp_keepalive_time().unwrap());
-    }
-
-    #[test]
-    fn a_connection_goes_to_the_running_shard_with_the_fewest_up_to_the_limit() {
-        let (inboxes, mut ends): (Vec<_>, Vec<_>) =
-            (0..2).map(|_| tokio::sync::mpsc::unbounded_channel()).unzip();
-        let doors = Doors::new(inboxes, &Limits { sessions: 0, ..limits::DEFAULT });
-        let most = CONNECTIONS_BESIDE_SESSIONS;
-        let mut held: Vec<_> = (0..most).map(|_| doors.count_in().unwrap()).collect();
-        assert_eq!(held.iter().filter(|(shard, _)| *shard == 0).count(), most / 2);
-        assert!(doors.count_in().is_none(), "the limit is exact");
-        held.retain(|(shard, _)| *shard == 1);
-        assert_eq!(doors.count_in().unwrap().0, 0);
-        drop(ends.remove(0));
-        assert_eq!(doors.count_in().unwrap().0, 1, "a shard that has drained takes no more");
-    }
-
-    #[test]
-    fn places_are_given_back() {
-        let places = Places::default();
-        let address: IpAddr = "192.0.2.1".parse().unwrap();
-        let first = places.take(address, 2);
-        let second = places.take(address, 2);
-        assert!(first.is_some() && second.is_some() && places.take(address, 2).is_none());
-        drop(first);
-        assert!(places.take(address, 2).is_some());
-    }
-
-    #[test]
-    fn loopback_is_not_counted() {
-        let places = Places::default();
-        let taken: Vec<_> = (0..5).map(|_| places.take("127.0.0.1".parse().unwrap(), 2)).collect();
-        assert!(taken.iter().all(Option::is_some));
     }
 }

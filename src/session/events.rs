@@ -16,9 +16,9 @@ use hyper::body::{Body, Frame};
 use tokio::sync::Notify;
 
 use super::{
-    accept::Place,
     budget::Budget,
     core::Core,
+    places::Place,
     shard::Shard,
     state::{Session, Transport},
 };

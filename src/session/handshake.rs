@@ -15,8 +15,10 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{
-    accept::{Connection, Place, RejectedReason},
+    accept::RejectedReason,
     budget::Budget,
+    doors::Connection,
+    places::Place,
     query,
     read::{Inbound, SessionTask},
     rewound::Rewound,
@@ -134,7 +136,7 @@ pub async fn upgrade(
     let admitted = admit(&shard.shared, &request, peer);
     let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
     let Ok(parts) = upgraded.downcast::<Rewound>() else { return };
-    let (unread, stream) = parts.io.into_parts();
+    let Some((unread, stream)) = parts.io.into_parts() else { return };
     let read_ahead = &[&parts.read_buf, &unread[..]].concat();
     let begun = Begun { stream, peer, read_ahead, counted };
     tokio::task::spawn_local(begun.session(shard, admitted, Vec::new()));

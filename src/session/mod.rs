@@ -11,11 +11,13 @@
 //! - a session ends for exactly one [`CloseReason`](crate::wire::CloseReason).
 
 pub mod accept;
+pub mod activity;
 pub mod alarm;
 pub mod boundary;
 pub mod budget;
 pub mod commands;
 pub mod core;
+pub mod doors;
 mod end;
 pub mod events;
 pub mod flush;
@@ -24,6 +26,7 @@ pub mod handshake;
 pub mod join;
 pub mod opening;
 pub mod pace;
+pub mod places;
 pub mod query;
 pub mod read;
 pub mod rewound;
@@ -32,3 +35,4 @@ pub mod socket;
 pub mod state;
 pub mod stats;
 pub mod sweep;
+pub mod turns;

@@ -28,7 +28,8 @@ use tokio::{
 };
 
 use super::{
-    accept::{Connection, RejectedReason},
+    accept::RejectedReason,
+    doors::{Connection, Rest, Role},
     handshake::{self, STREAM_PATH},
     read::SessionTask,
     shard::Shard,
@@ -48,6 +49,7 @@ struct Opening {
     shard: Rc<Shard>,
     stream: TcpStream,
     peer: SocketAddr,
+    role: Role,
     counted: Connection,
     deadline: Pin<Box<Sleep>>,
 }
@@ -58,6 +60,7 @@ pub struct Unread {
     /// What has been read of it.
     pub read: Vec<u8>,
     pub peer: SocketAddr,
+    pub role: Role,
     pub counted: Connection,
     /// When its first request must have come.
     pub deadline: Instant,
@@ -69,9 +72,15 @@ pub const HEADERS_MAX: usize = 64;
 const HEAD_BYTES_MAX: usize = 4 * 1024;
 
 impl ConnectionTask {
-    pub fn new(shard: Rc<Shard>, stream: TcpStream, peer: SocketAddr, counted: Connection) -> Self {
+    pub fn new(
+        shard: Rc<Shard>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        role: Role,
+        counted: Connection,
+    ) -> Self {
         let deadline = Box::pin(sleep(shard.shared.limits.handshake));
-        ConnectionTask(State::Opening(Opening { shard, stream, peer, counted, deadline }))
+        ConnectionTask(State::Opening(Opening { shard, stream, peer, role, counted, deadline }))
     }
 }
 
@@ -100,10 +109,17 @@ impl Future for ConnectionTask {
 impl Opening {
     /// Says whether there is something to look at; otherwise the connection has ended, or its time is over.
     fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<bool> {
+        if !self.counted.work() {
+            // It has made room for others.
+            return Poll::Ready(false);
+        }
         match Pin::new(&mut self.stream).poll_read(context, buffer) {
             Poll::Ready(result) => Poll::Ready(result.is_ok() && !buffer.filled().is_empty()),
             Poll::Pending => {
-                ready!(self.deadline.as_mut().poll(context));
+                if self.deadline.as_mut().poll(context).is_pending() {
+                    self.counted.rest(Rest::Silent, context.waker());
+                    return Poll::Pending;
+                }
                 self.shard.shared.rejected.count(RejectedReason::Timeout);
                 Poll::Ready(false)
             }
@@ -111,8 +127,9 @@ impl Opening {
     }
 
     fn decide(self, read: &[u8]) -> State {
-        let Opening { shard, stream, peer, counted, deadline } = self;
-        if let Some((request, head_bytes)) = plain_upgrade(read)
+        let Opening { shard, stream, peer, role, counted, deadline } = self;
+        if role == Role::Clients
+            && let Some((request, head_bytes)) = plain_upgrade(read)
             && !shard.shared.draining.load(Ordering::Relaxed)
             && let Ok(accepted) = handshake::check(&request)
         {
@@ -121,7 +138,8 @@ impl Opening {
                 handshake::Begun { stream, peer, read_ahead: &read[head_bytes..], counted: Some(counted) };
             return State::Session(begun.session(shard, admitted, accepted.head()));
         }
-        let unread = Unread { stream, read: read.to_vec(), peer, counted, deadline: deadline.deadline() };
+        let unread =
+            Unread { stream, read: read.to_vec(), peer, role, counted, deadline: deadline.deadline() };
         (shard.serve)(&shard, unread);
         State::Over
     }

@@ -22,11 +22,12 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use super::{
-    accept::{Connection, Place},
     boundary::Boundary,
     budget::Budget,
     core::Core,
+    doors::Connection,
     flush::CONTROL_GATE_BYTES,
+    places::Place,
     shard::Shard,
     state::{Session, Transport},
     stats::LimitHit,

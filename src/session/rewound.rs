@@ -1,31 +1,84 @@
 //! A socket of which something has been read: HTTP gets those bytes first, then the rest from the socket.
+//!
+//! It notes what comes and goes for the connection's deadlines, and takes a bounded number of bytes in one poll, so that
+//! a connection that could go on for ever gives up its turn.
 
 use std::{
-    io,
+    io::{self, IoSlice},
+    net::Shutdown,
     pin::Pin,
-    task::{Context, Poll},
+    sync::Arc,
+    task::{Context, Poll, ready},
 };
 
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use socket2::SockRef;
+use tokio::{net::TcpStream, time::Instant};
+
+use super::activity::Activity;
 
 pub struct Rewound {
     /// What has been read, and how much of it HTTP has.
     read: Vec<u8>,
     at: usize,
-    io: TokioIo<TcpStream>,
+    stream: Arc<TcpStream>,
+    activity: Arc<Activity>,
+    /// What may still be read, and written, before others have their turn.
+    read_left: usize,
+    write_left: usize,
 }
 
+/// Bytes of one read.
+const READ_BYTES: usize = 8 * 1024;
+/// Bytes that are taken from, and given to, a socket before others have their turn.
+const BYTES_A_TURN: usize = 64 * 1024;
+
 impl Rewound {
-    pub fn new(read: Vec<u8>, stream: TcpStream) -> Self {
-        Rewound { read, at: 0, io: TokioIo::new(stream) }
+    pub fn new(read: Vec<u8>, stream: Arc<TcpStream>, activity: Arc<Activity>) -> Self {
+        if !read.is_empty() {
+            activity.has_read(&read, Instant::now());
+        }
+        Rewound { read, at: 0, stream, activity, read_left: BYTES_A_TURN, write_left: BYTES_A_TURN }
     }
 
-    /// What HTTP has not taken, and the socket.
-    pub fn into_parts(mut self) -> (Vec<u8>, TcpStream) {
-        (self.read.split_off(self.at), self.io.into_inner())
+    /// What HTTP has not taken, and the socket; `None` while others hold it too.
+    pub fn into_parts(mut self) -> Option<(Vec<u8>, TcpStream)> {
+        Some((self.read.split_off(self.at), Arc::into_inner(self.stream)?))
     }
+
+    /// What `write` did with the socket, once it takes bytes.
+    fn poll_send(
+        &mut self,
+        context: &mut Context<'_>,
+        write: impl Fn(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        if self.write_left == 0 {
+            return later(&mut self.write_left, context);
+        }
+        loop {
+            let Poll::Ready(ready) = self.stream.poll_write_ready(context) else {
+                self.activity.stalls(&self.stream, Instant::now());
+                return Poll::Pending;
+            };
+            ready?;
+            match write(&self.stream) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(bytes) => {
+                    self.activity.has_written(Instant::now());
+                    self.write_left = self.write_left.saturating_sub(bytes);
+                    return Poll::Ready(Ok(bytes));
+                }
+                failed @ Err(_) => return Poll::Ready(failed),
+            }
+        }
+    }
+}
+
+/// Not now: the task is polled again when others have been.
+fn later<T>(left: &mut usize, context: &Context<'_>) -> Poll<T> {
+    *left = BYTES_A_TURN;
+    context.waker().wake_by_ref();
+    Poll::Pending
 }
 
 impl Read for Rewound {
@@ -35,42 +88,61 @@ impl Read for Rewound {
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.at == this.read.len() {
-            return Pin::new(&mut this.io).poll_read(context, buffer);
+        if this.at < this.read.len() {
+            let bytes = &this.read[this.at..];
+            let bytes = &bytes[..bytes.len().min(buffer.remaining())];
+            buffer.put_slice(bytes);
+            this.at += bytes.len();
+            if this.at == this.read.len() {
+                (this.read, this.at) = (Vec::new(), 0);
+            }
+            return Poll::Ready(Ok(()));
         }
-        let bytes = &this.read[this.at..];
-        let bytes = &bytes[..bytes.len().min(buffer.remaining())];
-        buffer.put_slice(bytes);
-        this.at += bytes.len();
-        if this.at == this.read.len() {
-            (this.read, this.at) = (Vec::new(), 0);
+        if this.read_left == 0 {
+            return later(&mut this.read_left, context);
         }
-        Poll::Ready(Ok(()))
+        let mut bytes = [0; READ_BYTES];
+        let room = buffer.remaining().min(READ_BYTES);
+        loop {
+            ready!(this.stream.poll_read_ready(context))?;
+            match this.stream.try_read(&mut bytes[..room]) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok(0) => return Poll::Ready(Ok(())),
+                Ok(count) => {
+                    this.activity.has_read(&bytes[..count], Instant::now());
+                    this.read_left = this.read_left.saturating_sub(count);
+                    buffer.put_slice(&bytes[..count]);
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
     }
 }
 
 impl Write for Rewound {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().io).poll_write(context, bytes)
+        self.get_mut().poll_send(context, |stream| stream.try_write(bytes))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_flush(context)
+    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // A socket holds nothing back.
+        Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_shutdown(context)
+    fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(SockRef::from(&*self.stream).shutdown(Shutdown::Write))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
+        true
     }
 
     fn poll_write_vectored(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
+        pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().io).poll_write_vectored(context, pieces)
+        self.get_mut().poll_send(context, |stream| stream.try_write_vectored(pieces))
     }
 }

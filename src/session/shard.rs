@@ -18,11 +18,14 @@ use tokio::{
 };
 
 use super::{
-    accept::{self, Arrival, Doors, Listener, Places, Rejected},
+    accept::{self, Arrival, Listener, Rejected},
     alarm::Alarm,
     core::{Core, Due},
+    doors::{Doors, Role},
     opening::{ConnectionTask, Unread},
+    places::Places,
     stats::Report,
+    turns::Turns,
 };
 use crate::{
     clock::{Clock, MarketClock},
@@ -123,6 +126,7 @@ pub struct Shard {
     pub number: usize,
     pub core: RefCell<Core>,
     pub serve: Serve,
+    pub turns: Turns,
     handover: Arc<Handover<Batch>>,
     wake: Arc<Notify>,
 }
@@ -140,12 +144,19 @@ impl Shard {
         serve: Serve,
     ) -> Rc<Self> {
         let core = RefCell::new(Core::new(&shared, number, wants_ticks));
-        Rc::new(Shard { shared, number, core, serve, handover, wake })
+        let turns = Turns::new(Arc::clone(&wake));
+        Rc::new(Shard { shared, number, core, serve, turns, handover, wake })
     }
 
     /// Accepts and serves until drained.
-    pub async fn run(self: Rc<Self>, mut inbox: mpsc::UnboundedReceiver<ToShard>, listener: Listener) {
-        tokio::task::spawn_local(accept::accept(Rc::clone(&self), listener));
+    pub async fn run(
+        self: Rc<Self>,
+        mut inbox: mpsc::UnboundedReceiver<ToShard>,
+        listeners: Vec<(Role, Listener)>,
+    ) {
+        for (role, listener) in listeners {
+            tokio::task::spawn_local(accept::accept(Rc::clone(&self), listener, role));
+        }
         let alarm = match Alarm::new() {
             Ok(alarm) => Some(alarm),
             Err(error) => {
@@ -162,8 +173,10 @@ impl Shard {
                 self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner).insert(self.number, report);
                 return;
             }
+            self.turns.renew();
             // With work left, only look whether anything else is there, and give the runtime its share.
             let wait = match due {
+                _ if self.turns.are_wanted() => Duration::ZERO,
                 Due::Now => Duration::ZERO,
                 // No longer than to the next sweep: a market's time that stands may never come.
                 Due::At(time) => Duration::from_nanos(time.since(self.shared.clock.now())).min(SWEEP),
@@ -188,10 +201,10 @@ impl Shard {
     }
 
     /// Begins a connection.
-    pub fn arrived(self: &Rc<Self>, Arrival { stream, peer, counted }: Arrival) {
+    pub fn arrived(self: &Rc<Self>, Arrival { stream, peer, role, counted }: Arrival) {
         match TcpStream::from_std(stream) {
             Ok(stream) => {
-                tokio::task::spawn_local(ConnectionTask::new(Rc::clone(self), stream, peer, counted));
+                tokio::task::spawn_local(ConnectionTask::new(Rc::clone(self), stream, peer, role, counted));
             }
             Err(error) => {
                 if let Some(unsaid) = self.shared.repeating.unregistered.pass(self.shared.clock.now()) {

@@ -57,6 +57,10 @@ pub enum LimitHit {
     InboundBytes,
     ControlBytes,
     ShardQueue,
+    /// A request whose answer is long was refused.
+    BulkRequests,
+    /// A connection took no byte of an answer for too long, and was ended.
+    Progress,
 }
 
 /// A shard's answer to a scrape: one moment, so that the books balance exactly.
@@ -79,7 +83,7 @@ pub struct Report {
 }
 
 impl LimitHit {
-    pub const ALL: [LimitHit; 7] = [
+    pub const ALL: [LimitHit; 9] = [
         LimitHit::Subscriptions,
         LimitHit::Globs,
         LimitHit::Commands,
@@ -87,6 +91,8 @@ impl LimitHit {
         LimitHit::InboundBytes,
         LimitHit::ControlBytes,
         LimitHit::ShardQueue,
+        LimitHit::BulkRequests,
+        LimitHit::Progress,
     ];
 
     pub const fn label(self) -> &'static str {
@@ -98,6 +104,8 @@ impl LimitHit {
             LimitHit::InboundBytes => "inbound_bytes",
             LimitHit::ControlBytes => "control_bytes",
             LimitHit::ShardQueue => "shard_queue",
+            LimitHit::BulkRequests => "bulk_requests",
+            LimitHit::Progress => "progress",
         }
     }
 }

@@ -154,11 +154,18 @@ impl Ingest {
         }
     }
 
-    /// Every topic, in order of birth.
-    pub fn listing(&self, now: Nanos, stale_nanos: u64) -> Vec<Listing> {
-        let mut all = Vec::new();
-        while self.lock().listing(all.len(), CHUNK, now, stale_nanos, &mut all) == CHUNK {}
-        all
+    /// `count` topics from place `from` on, in order of birth; few enough for one hold of the lock.
+    pub fn listing(&self, from: usize, count: usize, now: Nanos, stale_nanos: u64) -> Vec<Listing> {
+        debug_assert!(count <= CHUNK, "a bounded copy");
+        let mut rows = Vec::with_capacity(count);
+        self.lock().listing(from, count, now, stale_nanos, &mut rows);
+        rows
+    }
+
+    /// The symbols of `count` topics from place `from` on, in order of birth; few enough for one hold of the lock.
+    pub fn symbols(&self, from: usize, count: usize) -> Vec<Symbol> {
+        debug_assert!(count <= CHUNK, "a bounded copy");
+        self.lock().symbols(from, count)
     }
 
     /// The records of these symbols; `None` where there is no such topic.

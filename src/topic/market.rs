@@ -192,23 +192,19 @@ impl Market {
         })
     }
 
-    /// Appends `count` topics from place `from` on; says how many there were.
-    pub fn listing(
-        &self,
-        from: usize,
-        count: usize,
-        now: Nanos,
-        stale_nanos: u64,
-        out: &mut Vec<Listing>,
-    ) -> usize {
+    /// Appends `count` topics from place `from` on, as far as there are so many.
+    pub fn listing(&self, from: usize, count: usize, now: Nanos, stale_nanos: u64, out: &mut Vec<Listing>) {
         let topics = self.topics.iter().skip(from).take(count);
-        let before = out.len();
         out.extend(topics.map(|topic| Listing {
             symbol: topic.symbol.clone(),
             seq: topic.record.seq,
             state: topic.state(now, stale_nanos),
         }));
-        out.len() - before
+    }
+
+    /// The symbols of `count` topics from place `from` on, as far as there are so many.
+    pub fn symbols(&self, from: usize, count: usize) -> Vec<Symbol> {
+        self.topics.iter().skip(from).take(count).map(|topic| topic.symbol.clone()).collect()
     }
 
     #[inline]

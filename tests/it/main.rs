@@ -6,6 +6,7 @@
 mod harness;
 mod health;
 
+mod bounds;
 mod check;
 mod churn;
 mod commands;

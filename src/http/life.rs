@@ -1,0 +1,93 @@
+//! The life of an HTTP connection: HTTP itself, its deadlines, and making room for others when it is idle.
+//!
+//! One timer a connection, set when something is expected of it. hyper's own timeout is not used: it takes a connection
+//! that idles between requests for one whose handshake fails.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Weak},
+    task::{Context, Poll},
+};
+
+use tokio::{
+    net::TcpStream,
+    time::{Instant, Sleep, sleep_until},
+};
+
+use super::Caller;
+use crate::session::{
+    activity::{Activity, Overdue},
+    doors::{Connection, Rest},
+    shard::Shard,
+};
+
+pub struct Life<'a> {
+    shard: &'a Shard,
+    caller: &'a Caller,
+    activity: Arc<Activity>,
+    /// The socket is HTTP's; a session may take it over.
+    stream: Weak<TcpStream>,
+    timer: Pin<Box<Sleep>>,
+}
+
+/// How it came to its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// HTTP says so; or it has become a session, or made room for others.
+    Over,
+    Overdue(Overdue),
+}
+
+impl<'a> Life<'a> {
+    pub fn new(shard: &'a Shard, caller: &'a Caller, stream: Weak<TcpStream>, until: Instant) -> Self {
+        let activity = Arc::clone(&caller.activity);
+        Life { shard, caller, activity, stream, timer: Box::pin(sleep_until(until)) }
+    }
+
+    /// Goes on with `connection`, as far as it may.
+    pub fn poll<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        connection: Pin<&mut impl Future<Output = T>>,
+    ) -> Poll<End> {
+        if !self.works() || connection.poll(context).is_ready() {
+            return Poll::Ready(End::Over);
+        }
+        while let Some((until, overdue)) = self.activity.due(&self.shard.shared.limits) {
+            // A timer that ends too early costs less than one that is set anew for each request.
+            if self.timer.is_elapsed() || until < self.timer.deadline() {
+                self.timer.as_mut().reset(until);
+            }
+            if self.timer.as_mut().poll(context).is_pending() {
+                break;
+            }
+            let now = Instant::now();
+            if let Some(stream) = self.stream.upgrade() {
+                self.activity.note_acknowledged(&stream, now);
+            }
+            if self.activity.due(&self.shard.shared.limits).is_some_and(|(until, _)| until <= now) {
+                return Poll::Ready(End::Overdue(overdue));
+            }
+        }
+        if self.activity.is_idle() {
+            self.rests(context);
+        }
+        Poll::Pending
+    }
+
+    /// Whether it may go on: not when it has made room for others.
+    fn works(&self) -> bool {
+        self.with_connection(Connection::work).unwrap_or(true)
+    }
+
+    fn rests(&self, context: &Context<'_>) {
+        self.with_connection(|connection| connection.rest(Rest::Answered, context.waker()));
+    }
+
+    fn with_connection<T>(&self, ask: impl FnOnce(&Connection) -> T) -> Option<T> {
+        let connection = self.caller.connection.take()?;
+        let answer = ask(&connection);
+        self.caller.connection.set(Some(connection));
+        Some(answer)
+    }
+}

@@ -1,0 +1,234 @@
+//! Long answers, written piece by piece as the socket takes them: walks over symbols and their records.
+//!
+//! A walk holds a place in a table, and no table: what it costs in memory is a piece. A piece is made when HTTP wants
+//! one, in a slice of the shard's time; a client that hangs up, or does not read, causes no more. Each symbol is told as
+//! it stands at the moment when it is written; symbols that are born behind the beginning of a walk are not in it.
+
+use std::{
+    collections::HashSet,
+    convert::Infallible,
+    fmt::Write,
+    pin::Pin,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+
+use crate::{
+    fanout::Glob,
+    session::{
+        shard::{Shard, Shared},
+        turns::Lane,
+    },
+    tick::Symbol,
+    wire::message,
+};
+use bytes::Bytes;
+use hyper::body::{Body, Frame};
+
+/// What writes an array in JSON, a piece at a time. A piece costs a bounded amount of work.
+pub trait Walk {
+    /// Appends rows, each with a comma before it; says whether there may be more.
+    fn piece(&mut self, out: &mut Vec<u8>) -> bool;
+}
+
+/// The body that a walk makes.
+pub struct WalkBody {
+    shard: Rc<Shard>,
+    walk: Box<dyn Walk>,
+    /// The slice of time that the next piece waits for.
+    slice: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    stage: Stage,
+    _place: Place,
+}
+
+/// A long answer, counted while it is read.
+pub struct Place(Arc<AtomicUsize>);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Not a row is out.
+    First,
+    Rows,
+    Over,
+}
+
+/// Every topic, in order of birth.
+pub struct Listing {
+    shared: Arc<Shared>,
+    from: usize,
+    until: usize,
+}
+
+/// The records of symbols by name, then of those that globs match; of each once.
+pub struct Records {
+    shared: Arc<Shared>,
+    named: std::vec::IntoIter<Symbol>,
+    seen: HashSet<Symbol>,
+    globs: Vec<Glob>,
+    from: usize,
+    until: usize,
+}
+
+/// A row has some 50 bytes.
+const LISTED_A_PIECE: usize = 256;
+/// A record has some 250 bytes.
+const RECORDS_A_PIECE: usize = 64;
+/// Globs against symbols, for each piece.
+const MATCHES_A_PIECE: usize = 2_048;
+/// Room for either.
+const PIECE_BYTES: usize = 16 * 1024;
+
+// === impl WalkBody ===
+
+impl WalkBody {
+    pub fn new(shard: &Rc<Shard>, walk: Box<dyn Walk>, place: Place) -> Self {
+        WalkBody { shard: Rc::clone(shard), walk, slice: None, stage: Stage::First, _place: place }
+    }
+
+    fn piece(&mut self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(PIECE_BYTES);
+        let goes_on = self.walk.piece(&mut out);
+        if self.stage == Stage::First && (!out.is_empty() || !goes_on) {
+            // In place of the first comma.
+            match out.first_mut() {
+                Some(comma) => *comma = b'[',
+                None => out.push(b'['),
+            }
+            self.stage = Stage::Rows;
+        }
+        if !goes_on {
+            out.push(b']');
+            self.stage = Stage::Over;
+        }
+        out
+    }
+}
+
+impl Body for WalkBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let this = self.get_mut();
+        while this.stage != Stage::Over {
+            let slice = this.slice.get_or_insert_with(|| Box::pin(this.shard.turns.slice(Lane::Common)));
+            ready!(slice.as_mut().poll(context));
+            this.slice = None;
+            let piece = this.piece();
+            // A piece in which nothing matched is none.
+            if !piece.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(piece.into()))));
+            }
+        }
+        Poll::Ready(None)
+    }
+}
+
+/// The whole array at once: for what is known to be small.
+pub fn whole(mut walk: impl Walk) -> Vec<u8> {
+    let mut out = Vec::new();
+    while walk.piece(&mut out) {}
+    match out.first_mut() {
+        Some(comma) => *comma = b'[',
+        None => out.push(b'['),
+    }
+    out.push(b']');
+    out
+}
+
+// === impl Place ===
+
+impl Place {
+    /// One of `most`; `None` when they are taken.
+    pub fn take(taken: &Arc<AtomicUsize>, most: usize) -> Option<Self> {
+        let place = Place(Arc::clone(taken));
+        // What was taken too much is given back by drop.
+        (taken.fetch_add(1, Ordering::Relaxed) < most).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+// === impl Listing ===
+
+impl Listing {
+    pub fn new(shared: &Arc<Shared>) -> Self {
+        Listing { from: 0, until: shared.ingest.topics(), shared: Arc::clone(shared) }
+    }
+}
+
+impl Walk for Listing {
+    fn piece(&mut self, out: &mut Vec<u8>) -> bool {
+        let stale_nanos = u64::try_from(self.shared.limits.stale.as_nanos()).unwrap_or(u64::MAX);
+        let count = LISTED_A_PIECE.min(self.until - self.from);
+        let rows = self.shared.ingest.listing(self.from, count, self.shared.market.now(), stale_nanos);
+        self.from += count;
+        let mut text = String::with_capacity(PIECE_BYTES);
+        for row in rows {
+            // Neither symbols nor states have characters that JSON would escape.
+            let written = write!(
+                text,
+                ",{{\"symbol\":\"{}\",\"seq\":{},\"state\":\"{}\"}}",
+                row.symbol,
+                row.seq,
+                row.state.as_str()
+            );
+            debug_assert!(written.is_ok(), "a string takes every write");
+        }
+        out.extend_from_slice(text.as_bytes());
+        self.from < self.until
+    }
+}
+
+// === impl Records ===
+
+impl Records {
+    /// Names and globs that are given twice count once.
+    pub fn new(shared: &Arc<Shared>, named: Vec<Symbol>, mut globs: Vec<Glob>) -> Self {
+        let mut known = HashSet::new();
+        globs.retain(|glob| known.insert(glob.as_str().to_owned()));
+        let until = if globs.is_empty() { 0 } else { shared.ingest.topics() };
+        let (named, shared) = (named.into_iter(), Arc::clone(shared));
+        Records { shared, named, seen: HashSet::new(), globs, from: 0, until }
+    }
+
+    /// The next symbols to be told; none of them has been.
+    fn symbols(&mut self) -> Vec<Symbol> {
+        let named: Vec<Symbol> = self.named.by_ref().take(RECORDS_A_PIECE).collect();
+        if !named.is_empty() {
+            return named.into_iter().filter(|symbol| self.seen.insert(symbol.clone())).collect();
+        }
+        let looked_at = (MATCHES_A_PIECE / self.globs.len().max(1)).clamp(1, RECORDS_A_PIECE);
+        let count = looked_at.min(self.until - self.from);
+        let mut symbols = self.shared.ingest.symbols(self.from, count);
+        self.from += count;
+        symbols.retain(|symbol| {
+            !self.seen.contains(symbol) && self.globs.iter().any(|glob| glob.matches(symbol))
+        });
+        symbols
+    }
+}
+
+impl Walk for Records {
+    fn piece(&mut self, out: &mut Vec<u8>) -> bool {
+        let symbols = self.symbols();
+        for (symbol, image) in symbols.iter().zip(self.shared.ingest.records(&symbols)) {
+            if let Some(image) = image.filter(|image| image.record.seq > 0) {
+                out.push(b',');
+                message::write_snapshot(symbol, &image.record, out);
+            }
+        }
+        self.named.len() > 0 || self.from < self.until
+    }
+}

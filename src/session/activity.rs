@@ -1,0 +1,232 @@
+//! What an HTTP connection has done of late, and until when it may go on so: pure but for the times that it is handed.
+//!
+//! A first request must have come in `limits.handshake` from accept on; a later one in the same time from its first byte
+//! on. Between requests a connection may idle for `limits.idle`. While something of an answer waits for the socket, a byte
+//! must go out, or be acknowledged, every `limits.progress`. An event stream is judged as the session that it is.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::{net::TcpStream, time::Instant};
+
+use super::socket;
+use crate::limits::Limits;
+
+/// Shared by the socket, the service and the deadlines of one connection, all on one thread: nobody waits for the lock,
+/// which is there because HTTP wants sockets that could be moved.
+pub struct Activity(Mutex<Seen>);
+
+struct Seen {
+    accepted_until: Instant,
+    has_asked: bool,
+    /// Requests whose answers are not all handed to the socket yet.
+    asking: usize,
+    /// A session pulls events through it.
+    is_stream: bool,
+    /// When the first byte of a request came that is not whole yet.
+    head_since: Option<Instant>,
+    /// The last bytes that were read.
+    tail: u32,
+    /// They are in the middle of a head, as far as can be told.
+    in_head: bool,
+    /// When a request was last read or an answer written.
+    quiet_since: Instant,
+    stalled: Option<Stalled>,
+}
+
+/// The socket has taken nothing since.
+#[derive(Clone, Copy)]
+struct Stalled {
+    since: Instant,
+    /// What the kernel held for the peer then.
+    unacknowledged_bytes: usize,
+}
+
+/// What a connection has not done in time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Overdue {
+    /// A request, the first or one that had begun, has not come whole.
+    Request,
+    /// Nobody has asked for anything any more.
+    Idle,
+    /// Its client has taken no byte of an answer.
+    Progress,
+}
+
+impl Activity {
+    /// `until`: when the first request must have come.
+    pub fn new(until: Instant, now: Instant) -> Self {
+        Activity(Mutex::new(Seen {
+            accepted_until: until,
+            has_asked: false,
+            asking: 0,
+            is_stream: false,
+            head_since: None,
+            tail: 0,
+            in_head: true,
+            quiet_since: now,
+            stalled: None,
+        }))
+    }
+
+    /// These bytes have come.
+    pub fn has_read(&self, bytes: &[u8], now: Instant) {
+        let mut seen = self.seen();
+        seen.tail = bytes[bytes.len().saturating_sub(4)..]
+            .iter()
+            .fold(seen.tail, |tail, &byte| tail << 8 | u32::from(byte));
+        // A request without a body ends in an empty line.
+        seen.in_head = seen.tail != u32::from_be_bytes(*b"\r\n\r\n");
+        seen.quiet_since = now;
+        if seen.asking == 0 {
+            seen.head_since.get_or_insert(now);
+        }
+    }
+
+    /// A request has come whole, but for its body.
+    pub fn begins(&self, has_body: bool) {
+        let mut seen = self.seen();
+        seen.has_asked = true;
+        seen.asking += 1;
+        seen.head_since = None;
+        // Behind a body nobody can tell where the next head begins.
+        seen.in_head &= !has_body;
+    }
+
+    /// Its answer has been handed to the socket, or given up.
+    pub fn ends(&self, now: Instant) {
+        let mut seen = self.seen();
+        seen.asking = seen.asking.saturating_sub(1);
+        seen.quiet_since = now;
+        if seen.asking == 0 && seen.in_head {
+            seen.head_since = Some(now);
+        }
+    }
+
+    /// The answer is an event stream: its session has deadlines of its own.
+    pub fn streams(&self) {
+        self.seen().is_stream = true;
+    }
+
+    /// The socket has taken bytes.
+    pub fn has_written(&self, now: Instant) {
+        let mut seen = self.seen();
+        seen.stalled = None;
+        seen.quiet_since = now;
+    }
+
+    /// The socket takes no more for now.
+    pub fn stalls(&self, stream: &TcpStream, now: Instant) {
+        let mut seen = self.seen();
+        if seen.stalled.is_none() {
+            seen.stalled =
+                Some(Stalled { since: now, unacknowledged_bytes: socket::unacknowledged_bytes(stream) });
+        }
+    }
+
+    /// Nothing is asked, nothing is on its way: it could go.
+    pub fn is_idle(&self) -> bool {
+        let seen = self.seen();
+        seen.has_asked && seen.asking == 0 && seen.head_since.is_none() && seen.stalled.is_none()
+    }
+
+    /// Until when it may go on as it does, and what it has failed to do then. `None`: nothing is expected of it.
+    pub fn due(&self, limits: &Limits) -> Option<(Instant, Overdue)> {
+        let seen = self.seen();
+        if let Some(Stalled { since, .. }) = seen.stalled {
+            return (!seen.is_stream).then_some((since + limits.progress, Overdue::Progress));
+        }
+        if !seen.has_asked {
+            return Some((seen.accepted_until, Overdue::Request));
+        }
+        if seen.asking > 0 {
+            return None;
+        }
+        Some(match seen.head_since {
+            Some(since) => (since + limits.handshake, Overdue::Request),
+            None => (seen.quiet_since + limits.idle, Overdue::Idle),
+        })
+    }
+
+    /// On a thin link the peer takes bytes long before the kernel has room for more: that is progress too.
+    pub fn note_acknowledged(&self, stream: &TcpStream, now: Instant) {
+        let unacknowledged_bytes = socket::unacknowledged_bytes(stream);
+        let mut seen = self.seen();
+        if let Some(stalled) = &mut seen.stalled
+            && unacknowledged_bytes < stalled.unacknowledged_bytes
+        {
+            *stalled = Stalled { since: now, unacknowledged_bytes };
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::limits;
+
+    const LIMITS: Limits = Limits {
+        handshake: Duration::from_secs(10),
+        idle: Duration::from_secs(75),
+        progress: Duration::from_secs(20),
+        ..limits::DEFAULT
+    };
+
+    fn check(activity: &Activity, from: Instant, seconds: u64, overdue: Overdue) {
+        assert_eq!(activity.due(&LIMITS), Some((from + Duration::from_secs(seconds), overdue)));
+    }
+
+    fn at(begin: Instant, seconds: u64) -> Instant {
+        begin + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_first_request_has_the_time_of_a_handshake_however_it_trickles() {
+        let begin = Instant::now();
+        let activity = Activity::new(at(begin, 10), begin);
+        check(&activity, begin, 10, Overdue::Request);
+        activity.has_read(b"GET / HT", at(begin, 9));
+        check(&activity, begin, 10, Overdue::Request);
+        assert!(!activity.is_idle());
+    }
+
+    #[test]
+    fn between_requests_it_may_idle_and_a_later_one_has_the_time_of_a_handshake() {
+        let begin = Instant::now();
+        let activity = Activity::new(at(begin, 10), begin);
+        activity.has_read(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", begin);
+        activity.begins(false);
+        assert_eq!(activity.due(&LIMITS), None);
+        activity.has_written(at(begin, 1));
+        activity.ends(at(begin, 1));
+        check(&activity, begin, 76, Overdue::Idle);
+        assert!(activity.is_idle());
+        activity.has_read(b"GET / HTTP/1.1\r\n", at(begin, 70));
+        activity.has_read(b"Host: x\r\n", at(begin, 79));
+        check(&activity, begin, 80, Overdue::Request);
+        activity.has_read(b"\r\n", at(begin, 79));
+        activity.begins(false);
+        activity.ends(at(begin, 79));
+        check(&activity, begin, 154, Overdue::Idle);
+    }
+
+    #[test]
+    fn half_a_request_behind_a_whole_one_is_half_a_request() {
+        let begin = Instant::now();
+        let activity = Activity::new(at(begin, 10), begin);
+        activity.has_read(b"GET / HTTP/1.1\r\n\r\nGET / HT", begin);
+        activity.begins(false);
+        activity.ends(at(begin, 1));
+        check(&activity, begin, 11, Overdue::Request);
+        let activity = Activity::new(at(begin, 10), begin);
+        activity.has_read(b"POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n{", begin);
+        activity.begins(true);
+        activity.ends(at(begin, 1));
+        check(&activity, begin, 76, Overdue::Idle);
+    }
+}

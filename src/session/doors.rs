@@ -1,0 +1,366 @@
+//! Which connections are let in, and to which shard they go.
+//!
+//! Everything is decided under one lock, so limits are exact. Who is asked to make room for a newcomer is counted out at
+//! once, and ends a moment later: a connection that waits for a next request that nobody has sent, the one that has waited
+//! longest first; then one that has never asked for anything. A connection at work is never asked.
+//!
+//! Invariant: a [`Connection`] is counted once, from accept until it is dropped or has made room.
+
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Waker,
+};
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{places::Origin, shard::ToShard};
+use crate::limits::Limits;
+
+/// Whom a listener is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// Everybody; with no listener for operators, they too.
+    Clients,
+    /// Operators: probes, scrapes, control.
+    Admin,
+}
+
+/// The shards, as whoever accepts sees them.
+pub struct Doors {
+    pub inboxes: Vec<UnboundedSender<ToShard>>,
+    clients: Door,
+    admin: Door,
+}
+
+/// The connections of one listener.
+struct Door {
+    counts: Arc<Mutex<Counts>>,
+}
+
+struct Counts {
+    most: usize,
+    of_one_address: usize,
+    /// Connections of each shard.
+    shards: Vec<usize>,
+    /// Of each address that a limit counts.
+    origins: HashMap<Origin, usize>,
+    /// Those that could make room, in the order in which they would be asked to.
+    idle: BTreeMap<Turn, Idle>,
+    /// The same, by address.
+    idle_of: BTreeSet<(Origin, Turn)>,
+    turns: u64,
+}
+
+/// Who makes room first: by kind, and then who has been idle longest.
+type Turn = (Rest, u64);
+
+/// Why a connection could go.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Rest {
+    /// Between two requests.
+    Answered,
+    /// Nothing has come from it yet.
+    Silent,
+}
+
+struct Idle {
+    shard: usize,
+    origin: Option<Origin>,
+    gone: Arc<AtomicBool>,
+    waker: Waker,
+}
+
+/// A connection, counted while it lasts.
+#[derive(Debug)]
+pub struct Connection {
+    counts: Arc<Mutex<Counts>>,
+    shard: usize,
+    origin: Option<Origin>,
+    /// It has made room, and is counted no more.
+    gone: Arc<AtomicBool>,
+    /// Its place among the idle ones.
+    turn: Cell<Option<Turn>>,
+}
+
+/// Connections beside sessions: scrapes, probes, handshakes under way.
+const CONNECTIONS_BESIDE_SESSIONS: usize = 1_024;
+/// Connections of one address beside its sessions, at least: who has too many sessions is told so over one, and a proxy
+/// has other requests, too.
+const CONNECTIONS_BESIDE_ITS_SESSIONS: usize = 16;
+/// The same, for each session that it may have.
+const SESSIONS_FOR_ONE_BESIDE: usize = 8;
+/// Connections of operators at once.
+const ADMIN_CONNECTIONS: usize = 256;
+
+impl Doors {
+    pub fn new(inboxes: Vec<UnboundedSender<ToShard>>, limits: &Limits) -> Self {
+        let (clients, admin) = (Door::new(inboxes.len()), Door::new(inboxes.len()));
+        let doors = Doors { inboxes, clients, admin };
+        doors.set_limits(limits);
+        doors
+    }
+
+    /// Of those that are there already none ends.
+    pub fn set_limits(&self, limits: &Limits) {
+        let beside = CONNECTIONS_BESIDE_ITS_SESSIONS + limits.sessions_per_address / SESSIONS_FOR_ONE_BESIDE;
+        let its_sessions = limits.sessions_per_address.saturating_add(beside);
+        let mut counts = lock(&self.clients.counts);
+        counts.most = limits.sessions.saturating_add(CONNECTIONS_BESIDE_SESSIONS);
+        counts.of_one_address = limits.connections_per_address.max(its_sessions);
+    }
+
+    /// Counts a connection in: the shard with the fewest of those that run, and the count. `None` when there are too
+    /// many, over all or of its address, and none of them can make room.
+    pub fn count_in(&self, role: Role, peer: IpAddr) -> Option<(usize, Connection)> {
+        let door = match role {
+            Role::Clients => &self.clients,
+            Role::Admin => &self.admin,
+        };
+        door.count_in(Origin::of(peer), |shard| !self.inboxes[shard].is_closed())
+    }
+}
+
+impl Door {
+    fn new(shards: usize) -> Self {
+        let counts = Counts {
+            most: ADMIN_CONNECTIONS,
+            of_one_address: ADMIN_CONNECTIONS,
+            shards: vec![0; shards],
+            origins: HashMap::new(),
+            idle: BTreeMap::new(),
+            idle_of: BTreeSet::new(),
+            turns: 0,
+        };
+        Door { counts: Arc::new(Mutex::new(counts)) }
+    }
+
+    fn count_in(&self, origin: Option<Origin>, runs: impl Fn(usize) -> bool) -> Option<(usize, Connection)> {
+        let mut counts = lock(&self.counts);
+        if let Some(origin) = origin
+            && counts.origins.get(&origin).is_some_and(|&count| count >= counts.of_one_address)
+        {
+            let first = (origin, (Rest::Answered, 0));
+            let (of, turn) = *counts.idle_of.range(first..).next()?;
+            if of != origin {
+                return None;
+            }
+            counts.make_room(turn);
+        }
+        if counts.shards.iter().sum::<usize>() >= counts.most {
+            let turn = *counts.idle.first_key_value()?.0;
+            counts.make_room(turn);
+        }
+        // In a drain shards end one by one, and whoever scrapes or probes until then must reach one that answers.
+        let shards = (0..counts.shards.len()).filter(|&shard| runs(shard));
+        let shard = shards.min_by_key(|&shard| counts.shards[shard])?;
+        counts.shards[shard] += 1;
+        if let Some(origin) = origin {
+            *counts.origins.entry(origin).or_default() += 1;
+        }
+        let counts = Arc::clone(&self.counts);
+        Some((shard, Connection { counts, shard, origin, gone: Arc::default(), turn: Cell::new(None) }))
+    }
+}
+
+impl Counts {
+    fn count_out(&mut self, shard: usize, origin: Option<Origin>) {
+        self.shards[shard] -= 1;
+        if let Some(origin) = origin
+            && let Some(count) = self.origins.get_mut(&origin)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.origins.remove(&origin);
+            }
+        }
+    }
+
+    fn make_room(&mut self, turn: Turn) {
+        let Some(idle) = self.leave(turn) else { return };
+        self.count_out(idle.shard, idle.origin);
+        idle.gone.store(true, Ordering::Release);
+        idle.waker.wake();
+    }
+
+    fn leave(&mut self, turn: Turn) -> Option<Idle> {
+        let idle = self.idle.remove(&turn)?;
+        if let Some(origin) = idle.origin {
+            self.idle_of.remove(&(origin, turn));
+        }
+        Some(idle)
+    }
+}
+
+impl Connection {
+    /// From now on it may be asked to make room; `waker` is its task's, which then finds it gone.
+    pub fn rest(&self, rest: Rest, waker: &Waker) {
+        if self.turn.get().is_some() || self.is_gone() {
+            return;
+        }
+        let mut counts = lock(&self.counts);
+        counts.turns += 1;
+        let turn = (rest, counts.turns);
+        if let Some(origin) = self.origin {
+            counts.idle_of.insert((origin, turn));
+        }
+        let Connection { shard, origin, ref gone, .. } = *self;
+        counts.idle.insert(turn, Idle { shard, origin, gone: Arc::clone(gone), waker: waker.clone() });
+        self.turn.set(Some(turn));
+    }
+
+    /// It has something to do. Says whether it may: not when it has been asked to make room.
+    #[must_use = "one that has made room ends"]
+    pub fn work(&self) -> bool {
+        if let Some(turn) = self.turn.take() {
+            lock(&self.counts).leave(turn);
+        }
+        !self.is_gone()
+    }
+
+    fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let mut counts = lock(&self.counts);
+        if let Some(turn) = self.turn.take() {
+            counts.leave(turn);
+        }
+        if !self.is_gone() {
+            counts.count_out(self.shard, self.origin);
+        }
+    }
+}
+
+impl std::fmt::Debug for Counts {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Counts").field("shards", &self.shards).finish_non_exhaustive()
+    }
+}
+
+fn lock(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
+    counts.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits;
+
+    const LOOPBACK: &str = "::ffff:127.0.0.1";
+
+    struct Stage {
+        doors: Doors,
+        ends: Vec<tokio::sync::mpsc::UnboundedReceiver<ToShard>>,
+    }
+
+    impl Stage {
+        /// `sessions` and the connections beside them, of which one address has `of_one_address`.
+        fn new(shards: usize, sessions: usize, of_one_address: usize) -> Self {
+            let (inboxes, ends) = (0..shards).map(|_| tokio::sync::mpsc::unbounded_channel()).unzip();
+            let limits = Limits {
+                sessions,
+                sessions_per_address: 0,
+                connections_per_address: of_one_address,
+                ..limits::DEFAULT
+            };
+            Stage { doors: Doors::new(inboxes, &limits), ends }
+        }
+
+        fn arrives(&self, peer: &str) -> Option<(usize, Connection)> {
+            self.doors.count_in(Role::Clients, peer.parse().unwrap())
+        }
+
+        fn total(&self) -> usize {
+            lock(&self.doors.clients.counts).shards.iter().sum()
+        }
+    }
+
+    #[test]
+    fn a_connection_goes_to_the_running_shard_with_the_fewest_up_to_the_limit() {
+        let mut stage = Stage::new(2, 0, 100);
+        let most = CONNECTIONS_BESIDE_SESSIONS;
+        let mut held: Vec<_> = (0..most).map(|_| stage.arrives(LOOPBACK).unwrap()).collect();
+        assert_eq!(held.iter().filter(|(shard, _)| *shard == 0).count(), most / 2);
+        assert!(stage.arrives(LOOPBACK).is_none(), "the limit is exact");
+        held.retain(|(shard, _)| *shard == 1);
+        assert_eq!(stage.arrives(LOOPBACK).unwrap().0, 0);
+        drop(stage.ends.remove(0));
+        assert_eq!(stage.arrives(LOOPBACK).unwrap().0, 1, "a shard that has drained takes no more");
+    }
+
+    #[test]
+    fn one_address_cannot_take_every_connection() {
+        let stage = Stage::new(1, 10_000, 100);
+        let held: Vec<_> = (0..200).filter_map(|_| stage.arrives("2001:db8::1")).collect();
+        assert_eq!(held.len(), 100);
+        assert!(stage.arrives("2001:db8::ffff").is_none(), "of the same /64");
+        assert!(stage.arrives("2001:db8:0:1::1").is_some() && stage.arrives("192.0.2.1").is_some());
+        let beside: Vec<_> = (0..200).map(|_| stage.arrives(LOOPBACK).unwrap()).collect();
+        assert_eq!(stage.total(), held.len() + beside.len());
+    }
+
+    #[test]
+    fn operators_have_a_door_of_their_own() {
+        let stage = Stage::new(1, 0, 100);
+        let held: Vec<_> = std::iter::from_fn(|| stage.arrives(LOOPBACK)).collect();
+        assert_eq!(held.len(), CONNECTIONS_BESIDE_SESSIONS);
+        assert!(stage.doors.count_in(Role::Admin, LOOPBACK.parse().unwrap()).is_some());
+    }
+
+    #[test]
+    fn who_is_idle_makes_room_the_longest_idle_first() {
+        let stage = Stage::new(1, 10_000, 17);
+        let held: Vec<_> = (0..17).map(|_| stage.arrives("192.0.2.1").unwrap().1).collect();
+        held[3].rest(Rest::Silent, Waker::noop());
+        held[5].rest(Rest::Answered, Waker::noop());
+        held[4].rest(Rest::Answered, Waker::noop());
+        let mut newcomers = Vec::new();
+        for goes in [5, 4, 3] {
+            assert!(held[goes].work(), "it may go on until there is no room");
+            held[goes].rest(if goes == 3 { Rest::Silent } else { Rest::Answered }, Waker::noop());
+            if goes == 5 {
+                // It has worked in between, so that it is the youngest of the idle ones.
+                held[4].rest(Rest::Answered, Waker::noop());
+            }
+        }
+        for goes in [5, 4, 3] {
+            newcomers.push(stage.arrives("192.0.2.1").unwrap());
+            let gone: Vec<_> = (0..17).filter(|&at| held[at].is_gone()).collect();
+            assert!(gone.contains(&goes), "{goes} is not among {gone:?}");
+            assert!(!held[goes].work(), "it ends");
+        }
+        assert!(stage.arrives("192.0.2.1").is_none(), "those at work stay");
+        assert_eq!(stage.total(), 17);
+        drop(held);
+        assert_eq!(stage.total(), newcomers.len(), "who had made room is not counted out twice");
+    }
+
+    #[test]
+    fn over_all_addresses_too() {
+        let stage = Stage::new(1, 0, 100);
+        let held: Vec<_> = std::iter::from_fn(|| stage.arrives(LOOPBACK)).collect();
+        held[7].1.rest(Rest::Answered, Waker::noop());
+        let newcomer = stage.arrives("192.0.2.1");
+        assert!(newcomer.is_some() && !held[7].1.work());
+        assert!(stage.arrives("192.0.2.2").is_none());
+    }
+
+    #[test]
+    fn an_address_at_its_limit_takes_no_room_from_others() {
+        let stage = Stage::new(1, 10_000, 16);
+        let other = stage.arrives("192.0.2.9").unwrap().1;
+        other.rest(Rest::Answered, Waker::noop());
+        let held: Vec<_> = (0..16).map(|_| stage.arrives("192.0.2.1").unwrap()).collect();
+        assert!(stage.arrives("192.0.2.1").is_none() && other.work());
+        drop(held);
+    }
+}

@@ -1,0 +1,130 @@
+//! What HTTP may do between two turns of its shard: a few slices of work, first come, first served.
+//!
+//! HTTP lives on the shards' threads, and a client may ask as fast as it can write: without an end it would be served
+//! for as long as it has requests, and every session of the shard would wait. So each request, and each piece of a long
+//! answer, takes a slice; a turn of the shard gives out new ones. Who waits, waits in a queue; a connection stands in it
+//! once. Probes and scrapes have slices of their own, and never wait for others.
+
+use std::{cell::Cell, rc::Rc, sync::Arc};
+
+use tokio::sync::{Notify, Semaphore};
+
+/// Which slices a request takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lane {
+    /// Probes and scrapes.
+    Urgent,
+    Common,
+}
+
+/// The slices of one shard.
+pub struct Turns {
+    urgent: Arc<Semaphore>,
+    common: Arc<Semaphore>,
+    /// How many wait for one.
+    waiting: Rc<Cell<usize>>,
+    /// Of the shard's loop.
+    wake: Arc<Notify>,
+}
+
+/// Slices of each lane between two turns. A slice is meant to take some 50 us at most.
+const SLICES: usize = 3;
+
+struct Waiting(Rc<Cell<usize>>);
+
+impl Turns {
+    pub fn new(wake: Arc<Notify>) -> Self {
+        let slices = || Arc::new(Semaphore::new(SLICES));
+        Turns { urgent: slices(), common: slices(), waiting: Rc::default(), wake }
+    }
+
+    /// Waits for a slice of work, and takes it. Who gives up waiting has taken none.
+    pub fn slice(&self, lane: Lane) -> impl Future<Output = ()> + use<> {
+        let slices = match lane {
+            Lane::Urgent => Arc::clone(&self.urgent),
+            Lane::Common => Arc::clone(&self.common),
+        };
+        let (waiting, wake) = (Rc::clone(&self.waiting), Arc::clone(&self.wake));
+        async move {
+            if let Ok(slice) = slices.try_acquire() {
+                slice.forget();
+                return;
+            }
+            waiting.set(waiting.get() + 1);
+            let _waiting = Waiting(waiting);
+            // The shard may have nothing else to do.
+            wake.notify_one();
+            if let Ok(slice) = slices.acquire().await {
+                slice.forget();
+            }
+        }
+    }
+
+    /// The shard has had a turn.
+    pub fn renew(&self) {
+        for slices in [&self.urgent, &self.common] {
+            slices.add_permits(SLICES.saturating_sub(slices.available_permits()));
+        }
+    }
+
+    /// Whether anybody waits for the next turn.
+    pub fn are_wanted(&self) -> bool {
+        self.waiting.get() > 0
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+
+    use super::*;
+
+    fn is_ready(future: std::pin::Pin<&mut impl Future<Output = ()>>) -> bool {
+        future.poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(())
+    }
+
+    #[test]
+    fn slices_are_given_out_by_turns_in_the_order_of_the_queue() {
+        let turns = Turns::new(Arc::default());
+        for _ in 0..SLICES {
+            assert!(is_ready(pin!(turns.slice(Lane::Common))));
+        }
+        let mut queue: Vec<_> = (0..=SLICES).map(|_| Box::pin(turns.slice(Lane::Common))).collect();
+        assert!(queue.iter_mut().all(|slice| !is_ready(slice.as_mut())) && turns.are_wanted());
+        assert!(is_ready(pin!(turns.slice(Lane::Urgent))), "probes wait for no other");
+        turns.renew();
+        assert!(!is_ready(pin!(turns.slice(Lane::Common))), "nobody overtakes the queue");
+        let ready: Vec<bool> = queue.iter_mut().map(|slice| is_ready(slice.as_mut())).collect();
+        assert_eq!(ready.iter().position(|ready| !ready), Some(SLICES));
+        turns.renew();
+        assert!(is_ready(queue[SLICES].as_mut()) && !turns.are_wanted());
+    }
+
+    #[test]
+    fn who_gives_up_takes_nothing_and_idle_turns_add_nothing_up() {
+        let turns = Turns::new(Arc::default());
+        for _ in 0..10 {
+            turns.renew();
+        }
+        for _ in 0..SLICES {
+            assert!(is_ready(pin!(turns.slice(Lane::Common))));
+        }
+        let mut given_up = Box::pin(turns.slice(Lane::Common));
+        assert!(!is_ready(given_up.as_mut()));
+        drop(given_up);
+        assert!(!turns.are_wanted());
+        turns.renew();
+        for _ in 0..SLICES {
+            assert!(is_ready(pin!(turns.slice(Lane::Common))));
+        }
+    }
+}
