@@ -28,6 +28,7 @@ seeds() {
     binance_agg_trades) echo ETHUSDT-aggTrades-2024-01-01.csv ;;
     binance_book_ticker) echo BTCUSD_PERP-bookTicker-2024-01-01.csv ;;
     capture) echo capture.txt ;;
+    streams) echo streams.txt ;;
     lean_trade) echo 20131009_ibm_trade_tick.csv ;;
     lean_quote) echo 20131009_ibm_quote_tick.csv ;;
     itch) echo S100913-v50.txt ;;

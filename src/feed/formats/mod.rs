@@ -24,6 +24,7 @@ mod new_york;
 mod own;
 mod plain;
 mod preset;
+mod streams;
 mod table;
 mod tardis;
 mod write;
@@ -106,6 +107,8 @@ pub enum Format {
     Binance(binance::Kind),
     /// Binance's combined streams, as they were received.
     Capture,
+    /// Streams of exchanges, as they were received.
+    Streams,
     Lean(lean::Kind),
     Itch,
     /// Databento's DBN; read with the feature `dbn`.
@@ -158,7 +161,7 @@ impl Output {
 // === impl Format ===
 
 impl Format {
-    pub const ALL: [Format; 18] = [
+    pub const ALL: [Format; 19] = [
         Format::Own,
         Format::Plain,
         Format::Mapped,
@@ -173,6 +176,7 @@ impl Format {
         Format::Binance(binance::Kind::AggTrades),
         Format::Binance(binance::Kind::BookTicker),
         Format::Capture,
+        Format::Streams,
         Format::Lean(lean::Kind::Trade),
         Format::Lean(lean::Kind::Quote),
         Format::Itch,
@@ -181,7 +185,8 @@ impl Format {
 
     /// What [`Format::detect`] can tell, for a person.
     pub const KNOWN: &str = "tickcast's own, plain CSV, Tardis CSV, Binance's public data, trades and quotes of Polygon, \
-                             trades of Bybit, OKX and KuCoin, captures of Binance's combined streams, QuantConnect Lean ticks, Nasdaq ITCH 5.0, Databento DBN";
+                             trades of Bybit, OKX and KuCoin, captures of streams of Binance, \
+                             Bybit, Coinbase, Kraken and OKX, QuantConnect Lean ticks, Nasdaq ITCH 5.0, Databento DBN";
 
     /// Tells the format by the first bytes and the name, both without compression. `head` is the whole file, or at least
     /// its first line or [`HEAD_BYTES`].
@@ -197,8 +202,12 @@ impl Format {
         }
         let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if capture::is_line(line) {
+        let is_stream = streams::is_line(line);
+        if capture::is_line(line) && (!is_stream || streams::is_combined(line)) {
             return Ok(Format::Capture);
+        }
+        if is_stream {
+            return Ok(Format::Streams);
         }
         if line.trim_ascii_start().starts_with(b"{") {
             return own::check_head(line).map(|()| Format::Own);
@@ -251,6 +260,7 @@ impl Format {
             Format::Tardis => Box::new(Table::new(tardis::Tardis::default(), line_bytes_max)),
             Format::Binance(_) => Box::new(Table::new(binance::Binance::new(name)?, line_bytes_max)),
             Format::Capture => Box::new(capture::Capture::new(line_bytes_max)),
+            Format::Streams => Box::new(streams::Streams::new(line_bytes_max)),
             Format::Lean(_) => Box::new(Table::new(lean::Lean::new(name)?, line_bytes_max)),
             Format::Itch => Box::new(itch::Itch::new(name)?),
             #[cfg(feature = "dbn")]
@@ -275,6 +285,7 @@ impl Format {
             Format::Binance(binance::Kind::AggTrades) => "binance-aggTrades",
             Format::Binance(binance::Kind::BookTicker) => "binance-bookTicker",
             Format::Capture => "binance-capture",
+            Format::Streams => "capture",
             Format::Lean(lean::Kind::Trade) => "lean-trade",
             Format::Lean(lean::Kind::Quote) => "lean-quote",
             Format::Itch => "itch",

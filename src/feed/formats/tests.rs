@@ -37,7 +37,7 @@ pub(super) fn sample(name: &str) -> Vec<u8> {
 }
 
 /// Decodes in chunks of these lengths, over and over.
-fn decode(name: &str, bytes: &[u8], lengths: &[usize]) -> Output {
+pub(super) fn decode(name: &str, bytes: &[u8], lengths: &[usize]) -> Output {
     let format = Format::detect(name, bytes).unwrap();
     decode_as(format, name, bytes, lengths)
 }

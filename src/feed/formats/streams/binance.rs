@@ -1,0 +1,111 @@
+//! Binance's events, of spot and futures: `trade`, `aggTrade` and `bookTicker`.
+//!
+//! `trade` and `aggTrade` tell of the same trades: of each symbol those of the event that is met first are taken.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+use super::super::Fault;
+use super::value::{Raw, parse, quote, trade};
+use crate::tick::{Field, Fields, Fixed, Side, Symbol, Tick};
+
+/// By which event each symbol's trades come: whether it is `aggTrade`.
+#[derive(Default)]
+pub struct Trades {
+    aggregated: HashMap<Symbol, bool, foldhash::fast::RandomState>,
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(borrow)]
+    e: Option<Raw<'a>>,
+    #[serde(borrow)]
+    s: Raw<'a>,
+    #[serde(borrow)]
+    p: Option<Raw<'a>>,
+    #[serde(borrow)]
+    q: Option<Raw<'a>>,
+    #[serde(borrow, rename = "T")]
+    time: Option<Raw<'a>>,
+    /// Whether the buyer waited in the book.
+    m: Option<bool>,
+    /// How a trade of futures came about: `NA` is none.
+    #[serde(borrow, rename = "X")]
+    mark: Option<Raw<'a>>,
+}
+
+#[derive(Deserialize)]
+struct BookTicker<'a> {
+    #[serde(borrow)]
+    s: Raw<'a>,
+    #[serde(borrow)]
+    b: Raw<'a>,
+    #[serde(borrow, rename = "B")]
+    bid_size: Raw<'a>,
+    #[serde(borrow)]
+    a: Raw<'a>,
+    #[serde(borrow, rename = "A")]
+    ask_size: Raw<'a>,
+    #[serde(borrow, rename = "T")]
+    time: Option<Raw<'a>>,
+}
+
+/// More symbols than any exchange has; of others all trades are taken.
+const SYMBOLS_MAX: usize = 100_000;
+
+/// A message that says what it is.
+pub fn event(json: &str, trades: &mut Trades, found: &mut Vec<Tick>) -> Result<(), Fault> {
+    let Ok(event) = serde_json::from_str::<Event<'_>>(json) else {
+        // Of another shape; what is no JSON at all says so.
+        return parse::<serde::de::IgnoredAny>(json).map(drop);
+    };
+    let aggregated = match event.e.map(Raw::text) {
+        None | Some("bookTicker") => return book_ticker(json, found),
+        Some("trade") => false,
+        Some("aggTrade") => true,
+        Some(_) => return Ok(()),
+    };
+    let (Some(price), Some(size), Some(time), Some(buyer_waited)) = (event.p, event.q, event.time, event.m)
+    else {
+        return Err(Fault::Missing { field: "price, quantity, time or m of a trade" });
+    };
+    let fields = trade(price, size, if buyer_waited { Side::Sell } else { Side::Buy })?;
+    // What futures settle elsewhere is told so.
+    if event.mark.is_some_and(|mark| mark.text() == "NA") || fields.get_fixed(Field::Last) == Some(Fixed(0)) {
+        return Ok(());
+    }
+    let symbol = event.s.symbol()?;
+    if trades.take(&symbol, aggregated) {
+        found.push(Tick { symbol, ts: Some(time.time("T")?), fields });
+    }
+    Ok(())
+}
+
+/// Best prices; those of spot do not say what they are.
+pub fn book_ticker(json: &str, found: &mut Vec<Tick>) -> Result<(), Fault> {
+    let Ok(data) = serde_json::from_str::<BookTicker<'_>>(json) else {
+        return parse::<serde::de::IgnoredAny>(json).map(drop);
+    };
+    let mut fields = Fields::default();
+    quote((Some(data.b), Some(data.bid_size)), (Some(data.a), Some(data.ask_size)), &mut fields)?;
+    let ts = data.time.map(|time| time.time("T")).transpose()?;
+    found.push(Tick { symbol: data.s.symbol()?, ts, fields });
+    Ok(())
+}
+
+// === impl Trades ===
+
+impl Trades {
+    fn take(&mut self, symbol: &Symbol, aggregated: bool) -> bool {
+        match self.aggregated.get(symbol) {
+            Some(taken) => *taken == aggregated,
+            None => {
+                if self.aggregated.len() < SYMBOLS_MAX {
+                    self.aggregated.insert(symbol.clone(), aggregated);
+                }
+                true
+            }
+        }
+    }
+}

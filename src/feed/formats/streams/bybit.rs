@@ -1,0 +1,98 @@
+//! Bybit v5: `publicTrade`, the best prices of `orderbook.1`, and `tickers`.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::super::Fault;
+use super::value::{Level, Raw, parse, quote, set, trade};
+use crate::tick::{Field, Fields, Tick};
+
+#[derive(Deserialize)]
+struct Trade<'a> {
+    #[serde(borrow, rename = "T")]
+    time: Raw<'a>,
+    #[serde(borrow)]
+    s: Raw<'a>,
+    #[serde(borrow, rename = "S")]
+    side: Raw<'a>,
+    #[serde(borrow)]
+    v: Raw<'a>,
+    #[serde(borrow)]
+    p: Raw<'a>,
+}
+
+#[derive(Deserialize)]
+struct Book<'a> {
+    #[serde(borrow)]
+    s: Raw<'a>,
+    #[serde(borrow)]
+    b: Vec<Level<'a>>,
+    #[serde(borrow)]
+    a: Vec<Level<'a>>,
+}
+
+/// What has changed; of spot without best prices.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Ticker<'a> {
+    #[serde(borrow)]
+    symbol: Raw<'a>,
+    #[serde(borrow)]
+    last_price: Option<Raw<'a>>,
+    #[serde(borrow)]
+    bid1_price: Option<Raw<'a>>,
+    #[serde(borrow)]
+    bid1_size: Option<Raw<'a>>,
+    #[serde(borrow)]
+    ask1_price: Option<Raw<'a>>,
+    #[serde(borrow)]
+    ask1_size: Option<Raw<'a>>,
+}
+
+pub fn event(
+    topic: &RawValue,
+    data: &RawValue,
+    ts: Option<&RawValue>,
+    found: &mut Vec<Tick>,
+) -> Result<(), Fault> {
+    let time = || ts.map(|ts| Raw(ts).time("ts")).transpose();
+    match Raw(topic).text().split('.').collect::<Vec<_>>()[..] {
+        ["publicTrade", ..] => {
+            for one in parse::<Vec<Trade<'_>>>(data.get())? {
+                let fields = trade(one.p, one.v, one.side.side()?)?;
+                found.push(Tick { symbol: one.s.symbol()?, ts: Some(one.time.time("T")?), fields });
+            }
+        }
+        ["orderbook", "1", ..] => {
+            let book: Book<'_> = parse(data.get())?;
+            let mut fields = Fields::default();
+            quote(first(&book.b), first(&book.a), &mut fields)?;
+            push(book.s, time()?, fields, found)?;
+        }
+        ["tickers", ..] => {
+            let ticker: Ticker<'_> = parse(data.get())?;
+            let mut fields = Fields::default();
+            set(Field::Last, ticker.last_price, &mut fields)?;
+            quote((ticker.bid1_price, ticker.bid1_size), (ticker.ask1_price, ticker.ask1_size), &mut fields)?;
+            push(ticker.symbol, time()?, fields, found)?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn first<'a>(side: &[Level<'a>]) -> Level<'a> {
+    side.first().copied().unwrap_or_default()
+}
+
+fn push(
+    symbol: Raw<'_>,
+    ts: Option<crate::tick::Nanos>,
+    fields: Fields,
+    found: &mut Vec<Tick>,
+) -> Result<(), Fault> {
+    if !fields.mask.is_empty() {
+        found.push(Tick { symbol: symbol.symbol()?, ts, fields });
+    }
+    Ok(())
+}

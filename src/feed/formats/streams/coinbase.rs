@@ -1,0 +1,124 @@
+//! Coinbase: `match` and `ticker` of Exchange, `market_trades` and `ticker` of Advanced Trade.
+//!
+//! Both say the side of who waited in the book, so the aggressor's is the other one. `last_match`, which repeats what came
+//! before the subscription, is a price and no trade.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::super::Fault;
+use super::value::{Raw, opposite, parse, quote, set, trade};
+use crate::tick::{Field, Fields, Tick};
+
+#[derive(Deserialize)]
+struct Exchange<'a> {
+    #[serde(borrow)]
+    product_id: Raw<'a>,
+    #[serde(borrow)]
+    price: Option<Raw<'a>>,
+    #[serde(borrow)]
+    size: Option<Raw<'a>>,
+    #[serde(borrow)]
+    side: Option<Raw<'a>>,
+    #[serde(borrow)]
+    time: Option<Raw<'a>>,
+    #[serde(borrow)]
+    best_bid: Option<Raw<'a>>,
+    #[serde(borrow)]
+    best_bid_size: Option<Raw<'a>>,
+    #[serde(borrow)]
+    best_ask: Option<Raw<'a>>,
+    #[serde(borrow)]
+    best_ask_size: Option<Raw<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(borrow, default)]
+    trades: Vec<Trade<'a>>,
+    #[serde(borrow, default)]
+    tickers: Vec<Ticker<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Trade<'a> {
+    #[serde(borrow)]
+    product_id: Raw<'a>,
+    #[serde(borrow)]
+    price: Raw<'a>,
+    #[serde(borrow)]
+    size: Raw<'a>,
+    #[serde(borrow)]
+    time: Raw<'a>,
+    #[serde(borrow)]
+    side: Raw<'a>,
+}
+
+#[derive(Deserialize)]
+struct Ticker<'a> {
+    #[serde(borrow)]
+    product_id: Raw<'a>,
+    #[serde(borrow)]
+    price: Option<Raw<'a>>,
+    #[serde(borrow)]
+    best_bid: Option<Raw<'a>>,
+    #[serde(borrow)]
+    best_bid_quantity: Option<Raw<'a>>,
+    #[serde(borrow)]
+    best_ask: Option<Raw<'a>>,
+    #[serde(borrow)]
+    best_ask_quantity: Option<Raw<'a>>,
+}
+
+/// A message of Exchange.
+pub fn exchange(kind: &RawValue, message: &str, found: &mut Vec<Tick>) -> Result<(), Fault> {
+    let kind = Raw(kind).text();
+    if !matches!(kind, "match" | "last_match" | "ticker") {
+        return Ok(());
+    }
+    let event: Exchange<'_> = parse(message)?;
+    let ts = event.time.map(|time| time.time("time")).transpose()?;
+    let fields = match (kind, event.price, event.size, event.side) {
+        ("match", Some(price), Some(size), Some(side)) => trade(price, size, opposite(side.side()?))?,
+        ("match", ..) => return Err(Fault::Missing { field: "price, size or side of a match" }),
+        _ => {
+            let mut fields = Fields::default();
+            set(Field::Last, event.price, &mut fields)?;
+            let (bid, ask) = ((event.best_bid, event.best_bid_size), (event.best_ask, event.best_ask_size));
+            quote(bid, ask, &mut fields)?;
+            fields
+        }
+    };
+    if !fields.mask.is_empty() {
+        found.push(Tick { symbol: event.product_id.symbol()?, ts, fields });
+    }
+    Ok(())
+}
+
+/// A message of Advanced Trade.
+pub fn advanced(
+    channel: &RawValue,
+    events: &RawValue,
+    timestamp: Option<&RawValue>,
+    found: &mut Vec<Tick>,
+) -> Result<(), Fault> {
+    if !matches!(Raw(channel).text(), "market_trades" | "ticker" | "ticker_batch") {
+        return Ok(());
+    }
+    for event in parse::<Vec<Event<'_>>>(events.get())? {
+        for one in event.trades {
+            let fields = trade(one.price, one.size, opposite(one.side.side()?))?;
+            found.push(Tick { symbol: one.product_id.symbol()?, ts: Some(one.time.time("time")?), fields });
+        }
+        for one in event.tickers {
+            let mut fields = Fields::default();
+            set(Field::Last, one.price, &mut fields)?;
+            quote((one.best_bid, one.best_bid_quantity), (one.best_ask, one.best_ask_quantity), &mut fields)?;
+            let ts = timestamp.map(|time| Raw(time).time("timestamp")).transpose()?;
+            if !fields.mask.is_empty() {
+                found.push(Tick { symbol: one.product_id.symbol()?, ts, fields });
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! Kraken: arrays of its first version (`trade`, `spread`, `ticker`), objects of its second (`trade`, `ticker`).
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::super::Fault;
+use super::value::{Level, Raw, parse, quote, set, trade};
+use crate::tick::{Field, Fields, Tick};
+
+#[derive(Deserialize)]
+struct Trade<'a> {
+    #[serde(borrow)]
+    symbol: Raw<'a>,
+    #[serde(borrow)]
+    side: Raw<'a>,
+    #[serde(borrow)]
+    price: Raw<'a>,
+    #[serde(borrow)]
+    qty: Raw<'a>,
+    #[serde(borrow)]
+    timestamp: Raw<'a>,
+}
+
+#[derive(Deserialize)]
+struct Ticker<'a> {
+    #[serde(borrow)]
+    symbol: Raw<'a>,
+    #[serde(borrow)]
+    bid: Option<Raw<'a>>,
+    #[serde(borrow)]
+    bid_qty: Option<Raw<'a>>,
+    #[serde(borrow)]
+    ask: Option<Raw<'a>>,
+    #[serde(borrow)]
+    ask_qty: Option<Raw<'a>>,
+    #[serde(borrow)]
+    last: Option<Raw<'a>>,
+    #[serde(borrow)]
+    timestamp: Option<Raw<'a>>,
+}
+
+/// Best ask and bid (price, whole lots, lots), and the last trade's price.
+#[derive(Deserialize)]
+struct FirstTicker<'a> {
+    #[serde(borrow)]
+    a: Vec<Raw<'a>>,
+    #[serde(borrow)]
+    b: Vec<Raw<'a>>,
+    #[serde(borrow)]
+    c: Vec<Raw<'a>>,
+}
+
+/// A message of the second version.
+pub fn object(channel: &RawValue, data: &RawValue, found: &mut Vec<Tick>) -> Result<(), Fault> {
+    match Raw(channel).text() {
+        "trade" => {
+            for one in parse::<Vec<Trade<'_>>>(data.get())? {
+                let fields = trade(one.price, one.qty, one.side.side()?)?;
+                found.push(Tick {
+                    symbol: one.symbol.symbol()?,
+                    ts: Some(one.timestamp.time("timestamp")?),
+                    fields,
+                });
+            }
+        }
+        "ticker" => {
+            for one in parse::<Vec<Ticker<'_>>>(data.get())? {
+                let mut fields = Fields::default();
+                set(Field::Last, one.last, &mut fields)?;
+                quote((one.bid, one.bid_qty), (one.ask, one.ask_qty), &mut fields)?;
+                let ts = one.timestamp.map(|time| time.time("timestamp")).transpose()?;
+                if !fields.mask.is_empty() {
+                    found.push(Tick { symbol: one.symbol.symbol()?, ts, fields });
+                }
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// A message of the first version: number of the channel, data, name of the channel, pair.
+pub fn array(message: &str, found: &mut Vec<Tick>) -> Result<(), Fault> {
+    let parts: Vec<Raw<'_>> = parse(message)?;
+    let [_, data, channel, pair] = parts[..] else { return Ok(()) };
+    match channel.text() {
+        "trade" => {
+            for one in parse::<Vec<Vec<Raw<'_>>>>(data.0.get())? {
+                let [price, size, time, side, ..] = one[..] else {
+                    return Err(Fault::Missing { field: "price, volume, time or side of a trade" });
+                };
+                let fields = trade(price, size, side.side()?)?;
+                found.push(Tick { symbol: pair.symbol()?, ts: Some(time.time("time")?), fields });
+            }
+        }
+        "spread" => {
+            let data: Vec<Raw<'_>> = parse(data.0.get())?;
+            let [bid, ask, time, ..] = data[..] else {
+                return Err(Fault::Missing { field: "bid, ask or time of a spread" });
+            };
+            let mut fields = Fields::default();
+            quote((Some(bid), data.get(3).copied()), (Some(ask), data.get(4).copied()), &mut fields)?;
+            found.push(Tick { symbol: pair.symbol()?, ts: Some(time.time("time")?), fields });
+        }
+        "ticker" => {
+            let data: FirstTicker<'_> = parse(data.0.get())?;
+            let mut fields = Fields::default();
+            set(Field::Last, data.c.first().copied(), &mut fields)?;
+            quote(best(&data.b), best(&data.a), &mut fields)?;
+            if !fields.mask.is_empty() {
+                found.push(Tick { symbol: pair.symbol()?, ts: None, fields });
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn best<'a>(side: &[Raw<'a>]) -> Level<'a> {
+    (side.first().copied(), side.get(2).copied())
+}

@@ -1,0 +1,256 @@
+//! Captures of exchanges' streams: a JSON message a line, as it was received, behind the time of receipt or without it.
+//!
+//! ```text
+//! 1617233403.123456: {"type":"match","product_id":"BTC-USD","price":"58000.1","size":"0.5","side":"sell","time":"..."}
+//! ```
+//! Binance's single streams, Bybit v5, OKX v5, Coinbase (Exchange and Advanced Trade), Kraken (v1 and v2); the lines of
+//! cryptofeed's dumps, Tardis's raw feeds (a time in ISO-8601 before the message) and tardis-machine's
+//! (`localTimestamp` and `message`). Whose a message is, it tells itself, so that several may stand in one file.
+//!
+//! Trades come by the channels of trades alone: the last price of a ticker is a price without a size, so that a trade
+//! counts once. Everything else, depth, candles, answers to requests, is passed over. A message of several trades is
+//! taken from the earliest on.
+//!
+//! Invariant: a number in quotes is exact; one without is rounded to 9 places, as a JSON number of ours is.
+
+mod binance;
+mod bybit;
+mod coinbase;
+mod kraken;
+mod okx;
+mod value;
+
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::value::RawValue;
+
+use super::{Decoder, Fault, Output, moment::Unit};
+use crate::{
+    feed::{
+        ndjson::{Lines, RawLine, ValueFault},
+        recording::Place,
+    },
+    tick::{Nanos, Tick},
+};
+use value::{Raw, parse};
+
+/// The state between chunks.
+pub struct Streams {
+    lines: Lines,
+    line_bytes_max: usize,
+    binance: binance::Trades,
+    /// Of one line.
+    found: Vec<Tick>,
+}
+
+/// What tells whose a message is. The same names stand for other things elsewhere, so values are left as they are.
+#[derive(Deserialize)]
+struct Head<'a> {
+    #[serde(borrow)]
+    stream: Option<&'a RawValue>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    topic: Option<&'a RawValue>,
+    #[serde(borrow)]
+    arg: Option<&'a RawValue>,
+    #[serde(borrow)]
+    channel: Option<&'a RawValue>,
+    #[serde(borrow)]
+    events: Option<&'a RawValue>,
+    #[serde(borrow)]
+    ts: Option<&'a RawValue>,
+    #[serde(borrow)]
+    timestamp: Option<&'a RawValue>,
+    #[serde(borrow, rename = "type")]
+    kind: Option<&'a RawValue>,
+    #[serde(borrow)]
+    product_id: Option<&'a RawValue>,
+    #[serde(borrow, rename = "localTimestamp")]
+    local: Option<&'a RawValue>,
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
+    /// Binance's kind of event, and its symbol.
+    #[serde(borrow)]
+    e: Option<&'a RawValue>,
+    #[serde(borrow)]
+    s: Option<&'a RawValue>,
+}
+
+/// How far a line may begin with a time.
+const TIME_BYTES_MAX: usize = 64;
+/// Where cryptofeed notes what it opened, asked and was answered, in place of a time.
+const NOTES: [&str; 3] = ["configuration:", "wss://", "http"];
+
+/// Whether a line looks like one of these: by names that no other format of lines has.
+pub fn is_line(line: &[u8]) -> bool {
+    let line = &line[..line.len().min(super::HEAD_BYTES)];
+    // A dump of cryptofeed begins with what was asked for.
+    if line.starts_with(b"configuration: ") || (line.starts_with(b"wss://") && contains(line, b"> ")) {
+        return true;
+    }
+    let Some((time, message)) = divide(line) else { return false };
+    if !time.is_empty() && std::str::from_utf8(time).ok().and_then(|time| Unit::BySize.read(time)).is_none() {
+        return false;
+    }
+    let has = |names: &[&str]| names.iter().all(|name| contains(message, name.as_bytes()));
+    if message.starts_with(b"[") {
+        return ["\"trade\",", "\"spread\",", "\"ticker\","].iter().any(|name| has(&[name]));
+    }
+    [
+        &["\"stream\":", "\"data\":"][..],
+        &["\"topic\":", "\"data\":"],
+        &["\"arg\":", "\"channel\":"],
+        &["\"channel\":", "\"events\":"],
+        &["\"channel\":", "\"data\":"],
+        &["\"type\":", "\"product_id\":"],
+        &["\"type\":\"subscriptions\"", "\"channels\":"],
+        &["\"localTimestamp\":", "\"message\":"],
+        &["\"e\":\"", "\"s\":\"", "\"E\":"],
+        &["\"u\":", "\"s\":\"", "\"b\":\"", "\"B\":\"", "\"a\":\"", "\"A\":\""],
+        &["\"event\":\"systemStatus\"", "\"connectionID\":"],
+    ]
+    .into_iter()
+    .any(has)
+}
+
+/// Whether a line is of Binance's combined streams.
+pub fn is_combined(line: &[u8]) -> bool {
+    let line = &line[..line.len().min(super::HEAD_BYTES)];
+    contains(line, b"\"stream\":") && contains(line, b"\"data\":")
+}
+
+/// Whether a part of a message stands there; spaces behind colons make no difference.
+fn contains(line: &[u8], part: &[u8]) -> bool {
+    memchr::memmem::find(line, part).is_some()
+        || (part.contains(&b':') && {
+            let spaced = String::from_utf8_lossy(part).replacen(':', ": ", 1);
+            memchr::memmem::find(line, spaced.trim_end().as_bytes()).is_some()
+        })
+}
+
+/// The time before a message, without what divides them, and the message.
+fn divide(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = line.iter().take(TIME_BYTES_MAX).position(|byte| matches!(byte, b'{' | b'['))?;
+    let (time, message) = line.split_at(at);
+    let end = time.iter().rposition(|byte| !matches!(byte, b' ' | b'\t' | b':' | b',' | b';' | b'|'));
+    Some((time[..end.map_or(0, |end| end + 1)].trim_ascii_start(), message))
+}
+
+// === impl Streams ===
+
+impl Streams {
+    pub fn new(line_bytes_max: usize) -> Self {
+        Streams {
+            lines: Lines::new(line_bytes_max),
+            line_bytes_max,
+            binance: binance::Trades::default(),
+            found: Vec::new(),
+        }
+    }
+}
+
+impl Decoder for Streams {
+    fn feed(&mut self, chunk: &mut [u8], out: &mut Output) {
+        let Streams { lines, line_bytes_max, binance, found } = self;
+        let mut chunk = lines.feed(chunk);
+        while let Some(line) = chunk.next_line() {
+            decode_line(line, *line_bytes_max, binance, found, out);
+        }
+    }
+
+    fn finish(&mut self, out: &mut Output) {
+        let Streams { lines, line_bytes_max, binance, found } = self;
+        if let Some(line) = lines.finish() {
+            decode_line(line, *line_bytes_max, binance, found, out);
+        }
+    }
+}
+
+fn decode_line(
+    line: RawLine<'_>,
+    line_bytes_max: usize,
+    trades: &mut binance::Trades,
+    found: &mut Vec<Tick>,
+    out: &mut Output,
+) {
+    found.clear();
+    let (number, made) = match line {
+        RawLine::Whole { number, bytes } => (number, make(bytes, trades, found)),
+        RawLine::TooLong { number } => (number, Err(Fault::TooLong { limit: line_bytes_max })),
+    };
+    let place = Place::Line(number);
+    found.retain(|tick| !tick.fields.mask.is_empty());
+    match made {
+        Ok(_) if found.is_empty() => out.passed += 1,
+        Ok(rx) => {
+            if found.first().map(|tick| tick.ts) > found.last().map(|tick| tick.ts) {
+                found.reverse();
+            }
+            found.drain(..).for_each(|tick| out.tick(place, rx, tick));
+        }
+        Err(fault) => out.reject(place, fault.reason(), || fault.to_string()),
+    }
+}
+
+/// Appends what a line says, and tells when it was received.
+fn make(line: &[u8], trades: &mut binance::Trades, found: &mut Vec<Tick>) -> Result<Option<Nanos>, Fault> {
+    let line = std::str::from_utf8(line).map_err(|_| Fault::Text)?;
+    if NOTES.iter().any(|note| line.starts_with(note)) {
+        return Ok(None);
+    }
+    let not_json = || Fault::Json("no object and no array".to_owned());
+    let (time, message) = divide(line.as_bytes()).ok_or_else(not_json)?;
+    let (time, message) = (&line[..time.len()], &line[line.len() - message.len()..]);
+    let rx = match time {
+        "" => None,
+        time => Some(Unit::BySize.read(time).ok_or(Fault::value("time", ValueFault::Moment))?),
+    };
+    if message.starts_with('[') {
+        kraken::array(message, found)?;
+        return Ok(rx);
+    }
+    let head = head(message)?;
+    match (head.local, head.message) {
+        (Some(local), Some(inner)) => {
+            let rx = Raw(local).time("localTimestamp")?;
+            let inner = inner.get();
+            if inner.starts_with('[') {
+                kraken::array(inner, found)?;
+            } else {
+                object(&self::head(inner)?, inner, trades, found)?;
+            }
+            Ok(Some(rx))
+        }
+        _ => object(&head, message, trades, found).map(|()| rx),
+    }
+}
+
+fn head(message: &str) -> Result<Head<'_>, Fault> {
+    parse(message)
+}
+
+/// A message that is an object, by whose it is.
+fn object(
+    head: &Head<'_>,
+    message: &str,
+    trades: &mut binance::Trades,
+    found: &mut Vec<Tick>,
+) -> Result<(), Fault> {
+    match *head {
+        Head { stream: Some(_), data: Some(data), .. } => binance::event(data.get(), trades, found),
+        Head { topic: Some(topic), data: Some(data), ts, .. } => bybit::event(topic, data, ts, found),
+        Head { arg: Some(arg), data: Some(data), .. } => okx::event(arg, data, found),
+        Head { channel: Some(channel), events: Some(events), timestamp, .. } => {
+            coinbase::advanced(channel, events, timestamp, found)
+        }
+        Head { channel: Some(channel), data: Some(data), .. } => kraken::object(channel, data, found),
+        Head { kind: Some(kind), product_id: Some(_), .. } => coinbase::exchange(kind, message, found),
+        Head { e: None, s: Some(_), .. } => binance::book_ticker(message, found),
+        Head { e: Some(_), s: Some(_), .. } => binance::event(message, trades, found),
+        // Answers to requests, heartbeats.
+        _ => serde_json::from_str::<IgnoredAny>(message).map(drop).map_err(|error| value::json_fault(&error)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! OKX v5: `trades`, `trades-all`, `bbo-tbt` and `tickers`.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::super::Fault;
+use super::value::{Level, Raw, parse, quote, set, trade};
+use crate::tick::{Field, Fields, Fixed, Tick};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Arg<'a> {
+    #[serde(borrow)]
+    channel: Raw<'a>,
+    #[serde(borrow)]
+    inst_id: Option<Raw<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Trade<'a> {
+    #[serde(borrow)]
+    inst_id: Raw<'a>,
+    #[serde(borrow)]
+    px: Raw<'a>,
+    #[serde(borrow)]
+    sz: Raw<'a>,
+    #[serde(borrow)]
+    side: Raw<'a>,
+    #[serde(borrow)]
+    ts: Raw<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Ticker<'a> {
+    #[serde(borrow)]
+    inst_id: Raw<'a>,
+    #[serde(borrow)]
+    last: Option<Raw<'a>>,
+    #[serde(borrow)]
+    bid_px: Option<Raw<'a>>,
+    #[serde(borrow)]
+    bid_sz: Option<Raw<'a>>,
+    #[serde(borrow)]
+    ask_px: Option<Raw<'a>>,
+    #[serde(borrow)]
+    ask_sz: Option<Raw<'a>>,
+    #[serde(borrow)]
+    ts: Raw<'a>,
+}
+
+/// Levels have a price, a size, and counts of orders.
+#[derive(Deserialize)]
+struct Best<'a> {
+    #[serde(borrow)]
+    bids: Vec<Vec<Raw<'a>>>,
+    #[serde(borrow)]
+    asks: Vec<Vec<Raw<'a>>>,
+    #[serde(borrow)]
+    ts: Raw<'a>,
+}
+
+pub fn event(arg: &RawValue, data: &RawValue, found: &mut Vec<Tick>) -> Result<(), Fault> {
+    let arg: Arg<'_> = parse(arg.get())?;
+    match arg.channel.text() {
+        "trades" | "trades-all" => {
+            for one in parse::<Vec<Trade<'_>>>(data.get())? {
+                let fields = trade(one.px, one.sz, one.side.side()?)?;
+                found.push(Tick { symbol: one.inst_id.symbol()?, ts: Some(one.ts.time("ts")?), fields });
+            }
+        }
+        "tickers" => {
+            for one in parse::<Vec<Ticker<'_>>>(data.get())? {
+                let mut fields = Fields::default();
+                set(Field::Last, one.last, &mut fields)?;
+                quote((one.bid_px, one.bid_sz), (one.ask_px, one.ask_sz), &mut fields)?;
+                found.push(Tick { symbol: one.inst_id.symbol()?, ts: Some(one.ts.time("ts")?), fields });
+            }
+        }
+        "bbo-tbt" => {
+            let symbol = arg.inst_id.ok_or(Fault::Missing { field: "instId" })?.symbol()?;
+            for one in parse::<Vec<Best<'_>>>(data.get())? {
+                let mut fields = Fields::default();
+                // Without a level, nobody is on that side.
+                quote(best(&one.bids), best(&one.asks), &mut fields)?;
+                if one.bids.is_empty() {
+                    fields.set_fixed(Field::BidSize, Fixed(0));
+                }
+                if one.asks.is_empty() {
+                    fields.set_fixed(Field::AskSize, Fixed(0));
+                }
+                found.push(Tick { symbol: symbol.clone(), ts: Some(one.ts.time("ts")?), fields });
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn best<'a>(side: &[Vec<Raw<'a>>]) -> Level<'a> {
+    side.first().map_or((None, None), |level| (level.first().copied(), level.get(1).copied()))
+}

@@ -1,0 +1,116 @@
+//! Values of exchanges' messages: decimals and times that are strings here and numbers there.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::super::{Fault, moment::Unit, table::decimal};
+use crate::{
+    feed::ndjson::ValueFault,
+    tick::{Field, Fields, Fixed, FixedError, Nanos, Side, Symbol},
+};
+
+/// A value as it was written.
+#[derive(Clone, Copy)]
+pub struct Raw<'a>(pub &'a RawValue);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&'a RawValue>::deserialize(deserializer).map(Raw)
+    }
+}
+
+/// A price, and the size there.
+pub type Level<'a> = (Option<Raw<'a>>, Option<Raw<'a>>);
+
+pub fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Fault> {
+    serde_json::from_str(json).map_err(|error| json_fault(&error))
+}
+
+/// The parser repeats names and values of the input, so its message is cut.
+pub fn json_fault(error: &serde_json::Error) -> Fault {
+    const CHARS_MAX: usize = 120;
+    Fault::Json(error.to_string().chars().take(CHARS_MAX).collect())
+}
+
+// === impl Raw ===
+
+impl<'a> Raw<'a> {
+    /// What is in its quotes, or the number. Nothing that is looked for has an escape.
+    pub fn text(self) -> &'a str {
+        let text = self.0.get();
+        text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text)
+    }
+
+    fn is_string(self) -> bool {
+        self.0.get().starts_with('"')
+    }
+
+    pub fn symbol(self) -> Result<Symbol, Fault> {
+        if !self.is_string() {
+            return Err(Fault::Missing { field: "symbol" });
+        }
+        Ok(Symbol::new(self.text())?)
+    }
+
+    /// A time of any unit, or in ISO-8601.
+    pub fn time(self, field: &'static str) -> Result<Nanos, Fault> {
+        Unit::BySize.read(self.text()).ok_or(Fault::value(field, ValueFault::Moment))
+    }
+
+    /// The aggressor's side, by words such as `buy` and `SELL`.
+    pub fn side(self) -> Result<Side, Fault> {
+        let is = |word: &str| self.text().eq_ignore_ascii_case(word);
+        match () {
+            () if is("buy") || is("b") => Ok(Side::Buy),
+            () if is("sell") || is("s") => Ok(Side::Sell),
+            () => Err(Fault::value("side", ValueFault::Side)),
+        }
+    }
+
+    fn fixed(self, field: Field) -> Result<Fixed, Fault> {
+        let read = match decimal(self.text(), field) {
+            Err(ValueFault::Decimal(FixedError::Precision)) if !self.is_string() => {
+                Fixed::parse_nearest(self.text()).map_err(ValueFault::Decimal)
+            }
+            read => read,
+        };
+        read.map_err(|fault| Fault::value(field.name(), fault))
+    }
+}
+
+/// Puts a decimal into its field; an empty one, and `null`, is absent.
+pub fn set(field: Field, value: Option<Raw<'_>>, fields: &mut Fields) -> Result<(), Fault> {
+    match value {
+        Some(value) if !matches!(value.text(), "" | "null") => {
+            fields.set_fixed(field, value.fixed(field)?);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A trade's price and size, which both must be there.
+pub fn trade(price: Raw<'_>, size: Raw<'_>, side: Side) -> Result<Fields, Fault> {
+    let mut fields = Fields::default();
+    fields.set_fixed(Field::Last, price.fixed(Field::Last)?);
+    fields.set_fixed(Field::LastSize, size.fixed(Field::LastSize)?);
+    fields.set_side(side);
+    Ok(fields)
+}
+
+/// The best prices of both sides.
+pub fn quote(bid: Level<'_>, ask: Level<'_>, fields: &mut Fields) -> Result<(), Fault> {
+    set(Field::Bid, bid.0, fields)?;
+    set(Field::BidSize, bid.1, fields)?;
+    set(Field::Ask, ask.0, fields)?;
+    set(Field::AskSize, ask.1, fields)
+}
+
+/// The other side: of those who say who waited in the book.
+pub const fn opposite(side: Side) -> Side {
+    match side {
+        Side::Buy => Side::Sell,
+        Side::Sell => Side::Buy,
+        Side::Unknown => Side::Unknown,
+    }
+}
