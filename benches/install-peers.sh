@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Installs the servers that the bench compares with: nats-server and Node.js from Debian, Bun and `ws` from npm, in these
-# versions, below target/.
+# Installs the servers that the bench compares with: nats-server, nginx with nchan, and Node.js from Debian; Bun and `ws`
+# from npm, in these versions; and, where there is Go, the current nats-server, the engine of Centrifugo, and Mercure, in
+# the versions of benches/fanout/peers/go/go.mod. What is no package of Debian goes below target/.
 #
-# Usage: benches/install-peers.sh [bun|nats|ws…]     all of them, unless named
+# Usage: benches/install-peers.sh [bun|nats|nats-current|centrifuge|ws|nchan|mercure|node…]     all, unless named
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -31,14 +32,44 @@ npm_package() {
   fi
 }
 
-[ $# -gt 0 ] || set -- bun nats ws
+# find_go: where Go is, or nothing.
+find_go() {
+  command -v go || command -v /usr/local/go/bin/go || true
+}
+
+# go_program NAME PACKAGE: builds it below target/. Without Go it says so, which is an error only for who named the peer.
+go_program() {
+  local go
+  go=$(find_go)
+  if [ -z "$go" ]; then
+    echo "$peer needs Go, in PATH or in /usr/local/go: https://go.dev/doc/install" >&2
+    if [ -n "$named" ]; then exit 1; fi
+    return 0
+  fi
+  mkdir -p "$peers/go"
+  "$go" -C benches/fanout/peers/go build -mod=readonly -o "$PWD/$peers/go/$1" "$2"
+  echo "$peer is there"
+}
+
+named=$*
+[ $# -gt 0 ] || set -- bun nats nats-current centrifuge ws nchan mercure node
 for peer in "$@"; do
   case $peer in
     bun) npm_package bun "$BUN" ;;
     nats) debian nats-server nats-server ;;
     ws) npm_package ws "$WS" ;;
+    nchan) debian nginx nginx libnginx-mod-nchan ;;
+    node) debian node nodejs ;;
+    nats-current)
+      go_program nats-server github.com/nats-io/nats-server/v2
+      continue
+      ;;
+    centrifuge | mercure)
+      go_program "$peer" "./$peer"
+      continue
+      ;;
     *)
-      echo "there is no peer $peer: bun, nats, ws" >&2
+      echo "there is no peer $peer: bun, nats, nats-current, centrifuge, ws, nchan, mercure, node" >&2
       exit 2
       ;;
   esac

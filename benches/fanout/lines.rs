@@ -40,6 +40,12 @@ pub fn symbol(number: usize) -> String {
     format!("S{number:04}")
 }
 
+/// The symbol that a line is of: its name begins at 11, and nothing else has to be read.
+pub fn symbol_of(line: &[u8]) -> &str {
+    let name = line.get(11..).and_then(|rest| rest.split(|byte| *byte == b'"').next());
+    name.and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default()
+}
+
 /// The wall clock, in microseconds since 1970.
 pub fn now_us() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)

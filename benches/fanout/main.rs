@@ -6,6 +6,7 @@
 //! The program is several: by its first argument it is also one of the servers that tickcast is compared with.
 
 mod args;
+mod events;
 mod feeder;
 mod frames;
 mod generator;

@@ -10,7 +10,7 @@ use rand_pcg::Pcg64Mcg;
 
 use crate::{
     feeder::Feeder,
-    generator::{Detail, Dialect, Generator, Plan, Ramp, Reading, Ready, Tally},
+    generator::{Detail, Dialect, Generator, Plan, Ramp, Reading, Ready, Stream, Tally},
     lines::symbol,
     machine,
     servers::{Books, Contender, Peer, Places, Records, Server, Wish, floor::Work, upgrade},
@@ -116,9 +116,10 @@ pub fn floor_window(
     let generator = Generator::start()?;
     let plan = |number| Plan {
         request: upgrade("/"),
+        stream: Stream::WebSocket,
         hello: Vec::new(),
         dialect: Dialect::Tickcast,
-        ready: Ready::Upgraded,
+        ready: Ready::Answered,
         reading: Reading::All,
         group: 0,
         detail: detail(number, clients),

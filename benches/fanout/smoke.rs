@@ -1,4 +1,5 @@
-//! The bench's check of itself, as `cargo test` runs it: small, short, and without peers that have to be installed.
+//! The bench's check of itself, as `cargo test` runs it: small and short. Peers that have to be installed take part in
+//! the count of ticks where they are; where one is not, a line says so.
 
 use std::{
     io, panic,
@@ -8,8 +9,8 @@ use std::{
 };
 
 use crate::{
-    frames,
-    generator::Detail,
+    events, frames,
+    generator::{Detail, Plan},
     lines::symbol,
     machine,
     report::{Figure, GENERATOR_LIMIT, Report, Row},
@@ -20,8 +21,9 @@ use crate::{
 
 /// Reports as test programs do, so that what counts tests counts these.
 pub fn run() -> ExitCode {
-    let checks: [(&str, fn()); 3] = [
+    let checks: [(&str, fn()); 4] = [
         ("frames_are_found_whole", frames::check),
+        ("events_are_found_whole", events::check),
         ("every_tick_is_counted", every_tick_is_counted),
         ("scenarios_run", scenarios_run),
     ];
@@ -63,41 +65,50 @@ fn scenarios_run() {
     }
 }
 
-/// What is fed reaches every client once, and the generator counts it exactly.
+/// What is fed reaches every client of every server once, and the generator counts it exactly.
 fn every_tick_is_counted() {
+    for peer in Peer::ALL {
+        if let Some(missing) = peer.missing(&places()) {
+            println!("{missing}");
+            continue;
+        }
+        let contender = Contender { peer, mode: Mode::Every, interval_ms: 0 };
+        if peer.has_web_sockets() {
+            counted(contender, |wish| contender.plan(wish));
+        }
+        if peer.has_events() {
+            counted(contender, |wish| contender.reader(wish));
+        }
+    }
+}
+
+fn counted(contender: Contender, plan: impl Fn(&Wish<'_>) -> Plan) {
     const CLIENTS: usize = 20;
     const SYMBOLS: usize = 7;
     const EACH: usize = 3;
     const ROUNDS: usize = 40;
-    for contender in [Contender::tickcast(Mode::Every, 0), Contender::other(Peer::Naive)] {
-        let rig = Rig::start(contender, SYMBOLS, &places()).expect("the server starts");
-        let choices = zipf_choices(CLIENTS, EACH, SYMBOLS);
-        let plan = |chosen: &Vec<String>| {
-            contender.plan(&Wish {
-                detail: Detail::Heads,
-                records: Records::Awaited,
-                ..wish(chosen, 0, CLIENTS)
-            })
-        };
-        rig.connect(choices.iter().map(plan).collect()).expect("clients connect");
-        rig.generator.mark().expect("the generator answers");
-        rig.feeder.now(SYMBOLS * ROUNDS).expect("the server takes ticks");
-        let (expected, mut found, mut aged) = ((CLIENTS * EACH * ROUNDS) as u64, 0, 0);
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while found < expected && Instant::now() < deadline {
-            thread::sleep(Duration::from_millis(10));
-            let mark = rig.generator.mark().expect("the generator answers");
-            found += mark.groups[0].messages;
-            aged += mark.groups[0].ages_us.len();
-        }
-        assert_eq!((found, aged), (expected, expected), "{}", contender.name());
-        let fed = rig.feeder.take().heads_us;
-        for heads in rig.generator.heads(0).expect("the generator answers") {
-            assert_eq!(heads.len(), EACH);
-            assert!(
-                heads.iter().all(|(name, ts)| (0..SYMBOLS).any(|at| symbol(at) == *name && fed[at] == *ts))
-            );
-        }
+    let rig = Rig::start(contender, SYMBOLS, &places()).expect("the server starts");
+    let choices = zipf_choices(CLIENTS, EACH, SYMBOLS);
+    let plan = |chosen: &Vec<String>| {
+        let (detail, records) = (Detail::Heads, Records::Awaited);
+        plan(&Wish { detail, records, ..wish(chosen, 0, CLIENTS) })
+    };
+    rig.connect(choices.iter().map(plan).collect()).expect("clients connect");
+    rig.generator.mark().expect("the generator answers");
+    rig.feeder.now(SYMBOLS * ROUNDS).expect("the server takes ticks");
+    let (expected, mut found, mut aged) = ((CLIENTS * EACH * ROUNDS) as u64, 0, 0);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while found < expected && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(10));
+        let mark = rig.generator.mark().expect("the generator answers");
+        found += mark.groups[0].messages;
+        aged += mark.groups[0].ages_us.len();
+    }
+    assert_eq!((found, aged), (expected, expected), "{}", contender.name());
+    let fed = rig.feeder.take().heads_us;
+    for heads in rig.generator.heads(0).expect("the generator answers") {
+        assert_eq!(heads.len(), EACH);
+        assert!(heads.iter().all(|(name, ts)| (0..SYMBOLS).any(|at| symbol(at) == *name && fed[at] == *ts)));
     }
 }
 
@@ -109,7 +120,7 @@ fn places() -> Places {
     let target = env!("CARGO_TARGET_TMPDIR");
     Places {
         tickcast: env!("CARGO_BIN_EXE_tickcast").into(),
-        peers: target.into(),
+        peers: [env!("CARGO_MANIFEST_DIR"), "target/bench/peers"].iter().collect(),
         logs: [target, "fanout-logs"].iter().collect(),
     }
 }

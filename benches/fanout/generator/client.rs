@@ -1,4 +1,4 @@
-//! One connection: its handshake, then its frames.
+//! One connection: its handshake, then its frames or events.
 
 use std::{
     collections::HashMap,
@@ -8,14 +8,18 @@ use std::{
 
 use memchr::memmem::Finder;
 
-use super::tally::{Dialect, Prefix, Tally};
-use crate::frames::{self, Part, Walker};
+use super::tally::{self, Dialect, Prefix, Tally};
+use crate::{
+    events::Events,
+    frames::{self, Part, Walker},
+};
 
 /// What a client is to be.
 #[derive(Clone)]
 pub struct Plan {
-    /// The upgrade, as it goes out.
+    /// The upgrade, or what else is asked, as it goes out.
     pub request: Vec<u8>,
+    pub stream: Stream,
     /// What is sent once the upgrade is done.
     pub hello: Vec<u8>,
     pub dialect: Dialect,
@@ -28,13 +32,23 @@ pub struct Plan {
     pub receive_buffer_bytes: usize,
 }
 
+/// What comes behind the head of the response.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stream {
+    WebSocket,
+    Events,
+}
+
 /// When a client counts as connected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ready {
-    Upgraded,
+    /// The upgrade is done, or the head of the response is there.
+    Answered,
     /// A frame that begins with this.
     Frame(&'static [u8]),
     Messages(u64),
+    /// So many answers to commands, whose dialect has them counted.
+    Answers(u64),
 }
 
 /// How a client reads once it is connected.
@@ -67,14 +81,21 @@ pub struct Client {
     /// By symbol, the newest `ts`.
     pub heads_us: HashMap<String, u64>,
     response: Vec<u8>,
-    walker: Walker,
+    body: Body,
     prefix: Prefix,
-    frame_messages: u64,
-    /// All messages so far.
+    frame_objects: u64,
+    /// All messages so far, and all answers.
     messages: u64,
+    answers: u64,
     /// A frame that is not whole yet, of a client that looks closely.
     begun: Vec<u8>,
-    ping: Option<Vec<u8>>,
+    /// A whole frame that answers one.
+    pong: Option<Vec<u8>>,
+}
+
+enum Body {
+    Frames(Walker),
+    Events(Events),
 }
 
 /// What a read came to.
@@ -95,16 +116,17 @@ impl Client {
             budget_bytes: 0.0,
             heads_us: HashMap::new(),
             response: Vec::new(),
-            walker: Walker::default(),
+            body: Body::Frames(Walker::default()),
             prefix: Prefix::default(),
-            frame_messages: 0,
+            frame_objects: 0,
             messages: 0,
+            answers: 0,
             begun: Vec::new(),
-            ping: None,
+            pong: None,
         }
     }
 
-    /// Asks for the upgrade; says `false` when the connection does not stand yet.
+    /// Asks for the stream; says `false` when the connection does not stand yet.
     pub fn begin(&mut self) -> io::Result<bool> {
         // A fresh socket takes a request whole, or nothing. A connection that failed says so here.
         match self.stream.write_all(&self.plan.request) {
@@ -141,11 +163,18 @@ impl Client {
     fn upgrade(&mut self, bytes: &[u8], tally: &mut Tally, clock: impl Fn() -> u64) -> io::Result<()> {
         self.response.extend_from_slice(bytes);
         let Some(end) = memchr::memmem::find(&self.response, b"\r\n\r\n") else { return Ok(()) };
-        if !self.response.starts_with(b"HTTP/1.1 101") {
+        let expected: &[u8] = match self.plan.stream {
+            Stream::WebSocket => b"HTTP/1.1 101",
+            Stream::Events => b"HTTP/1.1 200",
+        };
+        if !self.response.starts_with(expected) {
             return Err(io::Error::other(String::from_utf8_lossy(&self.response[..end]).into_owned()));
         }
         self.upgraded = true;
-        self.ready = self.plan.ready == Ready::Upgraded;
+        self.ready = self.plan.ready == Ready::Answered;
+        if self.plan.stream == Stream::Events {
+            self.body = Body::Events(Events::new(&self.response[..end]));
+        }
         let rest = std::mem::take(&mut self.response).split_off(end + 4);
         self.stream.write_all(&std::mem::take(&mut self.plan.hello))?;
         self.frames(&rest, tally, clock)
@@ -154,13 +183,16 @@ impl Client {
     fn frames(&mut self, bytes: &[u8], tally: &mut Tally, clock: impl Fn() -> u64) -> io::Result<()> {
         tally.bytes += bytes.len() as u64;
         let now_us = if self.plan.detail == Detail::Count { 0 } else { clock() };
-        let mut walker = std::mem::take(&mut self.walker);
-        let walked = walker.walk(bytes, |part| self.part(part, now_us, tally));
-        self.walker = walker;
+        let mut body = std::mem::replace(&mut self.body, Body::Frames(Walker::default()));
+        let walked = match &mut body {
+            Body::Frames(walker) => walker.walk(bytes, |part| self.part(part, now_us, tally)),
+            Body::Events(events) => events.walk(bytes, |part| self.part(part, now_us, tally)),
+        };
+        self.body = body;
         walked.map_err(io::Error::other)?;
-        if let Some(payload) = self.ping.take() {
+        if let Some(pong) = self.pong.take() {
             // The answer is short, and nothing else is ever written here.
-            self.stream.write_all(&frames::masked(frames::PONG, &payload))?;
+            self.stream.write_all(&pong)?;
         }
         Ok(())
     }
@@ -168,45 +200,52 @@ impl Client {
     fn part(&mut self, part: &Part<'_>, now_us: u64, tally: &mut Tally) {
         if part.opcode >= frames::CLOSE {
             if part.opcode == frames::PING {
-                self.ping.get_or_insert_default().extend_from_slice(part.bytes);
+                // Its payload is short, and comes at once.
+                self.pong = Some(frames::masked(frames::PONG, part.bytes));
             }
             return;
         }
-        let messages = memchr::memchr_iter(b'{', part.bytes).count() as u64;
+        let objects = memchr::memchr_iter(b'{', part.bytes).count() as u64;
         if part.first && part.last {
-            return self.frame(part.bytes, messages, part.bytes, now_us, tally);
+            return self.frame(part.bytes, objects, part.bytes, now_us, tally);
         }
         if part.first {
             self.prefix.clear();
-            self.frame_messages = 0;
+            self.frame_objects = 0;
         }
         self.prefix.add(part.bytes);
-        self.frame_messages += messages;
+        self.frame_objects += objects;
         if self.plan.detail != Detail::Count {
             self.begun.extend_from_slice(part.bytes);
         }
         if part.last {
             let (prefix, begun) = (std::mem::take(&mut self.prefix), std::mem::take(&mut self.begun));
-            self.frame(prefix.bytes(), self.frame_messages, &begun, now_us, tally);
+            self.frame(prefix.bytes(), self.frame_objects, &begun, now_us, tally);
             self.begun = begun;
             self.begun.clear();
         }
     }
 
     /// A frame is whole; `payload` is there when the client looks closely.
-    fn frame(&mut self, begin: &[u8], messages: u64, payload: &[u8], now_us: u64, tally: &mut Tally) {
-        if self.plan.dialect.is_data(begin) {
-            tally.messages += messages;
-            self.messages += messages;
+    fn frame(&mut self, begin: &[u8], objects: u64, payload: &[u8], now_us: u64, tally: &mut Tally) {
+        let holds = self.plan.dialect.holds(begin, objects);
+        if holds.pings > 0 {
+            self.pong = Some(frames::masked(frames::TEXT, tally::PONG));
+        }
+        self.answers += holds.answers;
+        if holds.messages > 0 {
+            tally.messages += holds.messages;
+            self.messages += holds.messages;
             if self.plan.detail != Detail::Count {
                 self.look(payload, now_us, tally);
             }
         }
         if !self.ready {
             self.ready = match self.plan.ready {
-                Ready::Upgraded => true,
+                Ready::Answered => true,
                 Ready::Frame(expected) => begin.starts_with(expected),
                 Ready::Messages(count) => self.messages >= count,
+                Ready::Answers(count) => self.answers >= count,
             };
         }
     }

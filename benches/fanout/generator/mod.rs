@@ -24,7 +24,7 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use crate::machine;
 
-pub use client::{Detail, Plan, Reading, Ready};
+pub use client::{Detail, Plan, Reading, Ready, Stream};
 pub use tally::{Dialect, Tally};
 
 pub struct Generator {

@@ -11,7 +11,21 @@ pub enum Dialect {
     Lines,
     /// The NATS protocol; of its own objects there is one, in `INFO`, before all else.
     Nats,
+    /// JSON of Centrifugo, a message a line: a push is a tick within three objects, an answer to a command one within
+    /// another, a ping an empty one, which the client is to answer alike.
+    Centrifuge,
 }
+
+/// What a frame holds.
+#[derive(Clone, Copy, Default)]
+pub struct Holds {
+    pub messages: u64,
+    pub answers: u64,
+    pub pings: u64,
+}
+
+/// The answer to a ping that is a message.
+pub const PONG: &[u8] = b"{}";
 
 /// The first bytes of a frame: enough to know what is in it.
 #[derive(Default)]
@@ -23,7 +37,7 @@ pub struct Prefix {
 /// The shortest that tells all of tickcast's messages apart.
 pub const PREFIX_BYTES: usize = 12;
 
-/// Counts since the last look. A message is an object: the objects of data are flat, so that each has one `{`.
+/// Counts since the last look. A message is a tick's object: these are flat, so that each has one `{` of its own.
 pub struct Tally {
     pub messages: u64,
     /// Of all frames, heads included.
@@ -52,14 +66,26 @@ impl Prefix {
 }
 
 impl Dialect {
-    /// Whether a frame that begins so holds data.
-    pub fn is_data(self, begin: &[u8]) -> bool {
-        match self {
+    /// What a frame holds that begins so and has so many objects.
+    pub fn holds(self, begin: &[u8], objects: u64) -> Holds {
+        let is_data = match self {
             Dialect::Tickcast => TICKCAST_DATA.iter().any(|data| begin.starts_with(*data)),
             Dialect::Lines => begin.starts_with(b"{"),
             Dialect::Nats => !begin.starts_with(b"INFO"),
-        }
+            Dialect::Centrifuge => return centrifuge(begin, objects),
+        };
+        Holds { messages: if is_data { objects } else { 0 }, ..Holds::default() }
     }
+}
+
+/// Pushes may be joined with pings, whose number is below that of a push's objects.
+fn centrifuge(begin: &[u8], objects: u64) -> Holds {
+    const OBJECTS_A_PUSH: u64 = 4;
+    const OBJECTS_AN_ANSWER: u64 = 2;
+    if begin.starts_with(br#"{"id":"#) {
+        return Holds { answers: objects / OBJECTS_AN_ANSWER, ..Holds::default() };
+    }
+    Holds { messages: objects / OBJECTS_A_PUSH, pings: objects % OBJECTS_A_PUSH, answers: 0 }
 }
 
 const TICKCAST_DATA: [&[u8; PREFIX_BYTES]; 3] = [br#"[{"type":"up"#, br#"[{"type":"sn"#, br#"[{"type":"ga"#];

@@ -1,9 +1,11 @@
 //! The scenarios: each is a kind of work that people have, with a goal.
 
 mod dashboard;
+mod events;
 mod growth;
 mod idle;
 mod ingest;
+mod quiet;
 mod ramp;
 mod saturation;
 mod slow;
@@ -62,10 +64,16 @@ pub enum Scenario {
     F,
     /// Growth: more clients, more symbols, more subscriptions.
     G,
+    /// Quiet: 100 clients, 20 ticks a second.
+    #[value(alias = "quiet")]
+    Q,
+    /// Server-sent events: 1,000 readers.
+    #[value(alias = "sse")]
+    S,
 }
 
 impl Scenario {
-    pub const ALL: [Scenario; 9] = [
+    pub const ALL: [Scenario; 11] = [
         Scenario::A,
         Scenario::B,
         Scenario::B2,
@@ -75,6 +83,8 @@ impl Scenario {
         Scenario::E,
         Scenario::F,
         Scenario::G,
+        Scenario::Q,
+        Scenario::S,
     ];
 
     /// Runs it once, for all peers.
@@ -89,6 +99,8 @@ impl Scenario {
             Scenario::E => ramp::run(bench, report),
             Scenario::F => ingest::run(bench, report),
             Scenario::G => growth::run(bench, report),
+            Scenario::Q => quiet::run(bench, report),
+            Scenario::S => events::run(bench, report),
         }
     }
 
@@ -104,6 +116,8 @@ impl Scenario {
             Scenario::E => ramp::goals(report),
             Scenario::F => ingest::goals(report),
             Scenario::G => growth::goals(report),
+            Scenario::Q => quiet::goals(report),
+            Scenario::S => events::goals(report),
         };
         report.goals.extend(goals);
     }
@@ -114,22 +128,31 @@ impl Bench {
         self.peers.contains(&peer)
     }
 
-    /// All peers, tickcast in each of its modes.
+    /// All peers whose clients speak WebSocket, tickcast in each of its modes.
     pub fn contenders(&self) -> Vec<Contender> {
+        self.in_each_mode(Peer::has_web_sockets)
+    }
+
+    /// All peers that are compared by server-sent events, tickcast in each of its modes.
+    pub fn event_contenders(&self) -> Vec<Contender> {
+        self.in_each_mode(Peer::has_events)
+    }
+
+    fn in_each_mode(&self, takes_part: fn(Peer) -> bool) -> Vec<Contender> {
         let of = |peer: Peer| match peer {
             Peer::Tickcast => self.modes.iter().map(|mode| Contender::tickcast(*mode, 0)).collect(),
             _ => vec![Contender::other(peer)],
         };
-        self.peers.iter().copied().flat_map(of).collect()
+        self.peers.iter().copied().filter(|peer| takes_part(*peer)).flat_map(of).collect()
     }
 
-    /// All peers, tickcast in mode latest, as a dashboard has it.
+    /// All peers whose clients speak WebSocket, tickcast in mode latest, as a dashboard has it.
     pub fn contenders_latest(&self) -> Vec<Contender> {
         let of = |peer: Peer| match peer {
             Peer::Tickcast => Contender::tickcast(Mode::Latest, 0),
             _ => Contender::other(peer),
         };
-        self.peers.iter().copied().map(of).collect()
+        self.peers.iter().copied().filter(|peer| peer.has_web_sockets()).map(of).collect()
     }
 
     /// Does one thing with each of these servers. When a peer cannot do it, that is a result; when tickcast cannot, the

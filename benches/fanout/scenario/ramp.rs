@@ -9,7 +9,7 @@ use std::io;
 
 use super::Bench;
 use crate::{
-    generator::{Detail, Dialect, Generator, Plan, Reading, Ready},
+    generator::{Detail, Dialect, Generator, Plan, Reading, Ready, Stream},
     report::{Figure, Figures, Goal, Report},
     rig::{Rig, connect, wish, zipf_choices},
     servers::{Contender, Peer, Records, Server, Wish, floor::Work, upgrade},
@@ -34,7 +34,7 @@ pub fn run(bench: &Bench, report: &mut Report) -> io::Result<()> {
         match contender.peer {
             Peer::Tickcast => once(bench, report, contender, (WITHOUT_RECORDS, Records::None)),
             Peer::Bun => once(bench, report, contender, (WITH_RECORDS, Records::Padded)),
-            Peer::Nats | Peer::Ws | Peer::Naive => Ok(()),
+            _ => Ok(()),
         }
     })
 }
@@ -68,6 +68,7 @@ fn floor(bench: &Bench, report: &mut Report) -> io::Result<()> {
     let server = work.start(&bench.places)?;
     let plan = Plan {
         request: upgrade("/"),
+        stream: Stream::WebSocket,
         hello: Vec::new(),
         dialect: Dialect::Lines,
         ready: Ready::Messages(1),

@@ -1,39 +1,32 @@
 //! The servers that are compared: how each is started, fed, and subscribed to.
 
 mod books;
+mod centrifuge;
 pub mod floor;
 pub mod naive;
 mod nats;
+mod nchan;
+mod peer;
 mod process;
 mod tickcast;
 
-use std::{io, path::PathBuf, process::Command};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 
 use crate::{
     frames,
-    generator::{Detail, Dialect, Plan, Reading, Ready},
-    lines::Wrapping,
+    generator::{Detail, Dialect, Plan, Reading, Ready, Stream},
 };
 
 pub use books::Books;
+pub use peer::Peer;
 pub use process::Server;
-
-/// Who can be compared.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, ValueEnum)]
-pub enum Peer {
-    Tickcast,
-    Bun,
-    Nats,
-    Ws,
-    Naive,
-}
 
 /// Where the programs are.
 pub struct Places {
     pub tickcast: PathBuf,
-    /// A directory with `node_modules`, as `benches/install-peers.sh` makes it.
+    /// A directory with `node_modules` and `go`, as `benches/install-peers.sh` makes it.
     pub peers: PathBuf,
     /// What servers write to standard error is kept here.
     pub logs: PathBuf,
@@ -79,89 +72,13 @@ pub enum Records {
 
 impl Mode {
     pub const ALL: [Mode; 2] = [Mode::Every, Mode::Latest];
-}
 
-impl Peer {
-    pub const ALL: [Peer; 5] = [Peer::Tickcast, Peer::Bun, Peer::Nats, Peer::Ws, Peer::Naive];
-
-    pub fn name(self) -> &'static str {
+    /// As a query has it.
+    fn word(self) -> &'static str {
         match self {
-            Peer::Tickcast => "tickcast",
-            Peer::Bun => "bun",
-            Peer::Nats => "nats",
-            Peer::Ws => "ws",
-            Peer::Naive => "naive",
+            Mode::Every => "every",
+            Mode::Latest => "latest",
         }
-    }
-
-    /// What has to be installed first; `None` when all is there.
-    pub fn missing(self, places: &Places) -> Option<String> {
-        let (there, install) = match self {
-            Peer::Tickcast => (places.tickcast.is_file(), "cargo build --release"),
-            Peer::Bun => (places.bun().is_file(), "benches/install-peers.sh bun"),
-            Peer::Nats => (answers("nats-server"), "benches/install-peers.sh nats"),
-            Peer::Ws => {
-                let is_installed = places.peers.join("node_modules/ws/package.json").is_file();
-                (is_installed && answers("node"), "benches/install-peers.sh ws")
-            }
-            Peer::Naive => (true, ""),
-        };
-        (!there).then(|| format!("{} is not installed; install it with: {install}", self.name()))
-    }
-
-    /// What it says of itself, for the head of the report.
-    pub fn version(self, places: &Places) -> String {
-        let said = match self {
-            Peer::Tickcast => output(Command::new(&places.tickcast).arg("--version")),
-            Peer::Bun => output(Command::new(places.bun()).arg("--version")),
-            Peer::Nats => output(Command::new("nats-server").arg("--version")),
-            Peer::Ws => {
-                let package = places.peers.join("node_modules/ws/package.json");
-                let text = std::fs::read_to_string(package).unwrap_or_default();
-                let package: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-                let node = output(Command::new("node").arg("--version"));
-                format!("{}, node {node}", package["version"].as_str().unwrap_or_default())
-            }
-            Peer::Naive => "tokio, tokio-tungstenite".to_owned(),
-        };
-        said.trim_start_matches(self.name()).trim_start_matches("-server:").trim().to_owned()
-    }
-
-    /// How the feeder has to write.
-    pub fn wrapping(self) -> Wrapping {
-        if self == Peer::Nats { Wrapping::NatsPublish } else { Wrapping::Line }
-    }
-
-    pub fn start(self, places: &Places) -> io::Result<Server> {
-        match self {
-            Peer::Tickcast => tickcast::start(places),
-            Peer::Bun => Server::start("bun", Command::new(places.bun()).arg(script("bun.js")), places),
-            Peer::Ws => {
-                let mut node = Command::new("node");
-                Server::start("ws", node.arg(script("ws.mjs")).env("PEERS", &places.peers), places)
-            }
-            Peer::Nats => nats::start(places),
-            Peer::Naive => naive::start(places),
-        }
-    }
-}
-
-fn output(command: &mut Command) -> String {
-    let said = command.output().map(|output| output.stdout).unwrap_or_default();
-    String::from_utf8_lossy(&said).trim().to_owned()
-}
-
-fn answers(program: &str) -> bool {
-    Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
-}
-
-fn script(name: &str) -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "benches/fanout/peers", name].iter().collect()
-}
-
-impl Places {
-    fn bun(&self) -> PathBuf {
-        self.peers.join("node_modules/.bin/bun")
     }
 }
 
@@ -193,20 +110,20 @@ impl Contender {
     pub fn plan(self, wish: &Wish<'_>) -> Plan {
         let (path, hello, dialect, ready) = match self.peer {
             Peer::Tickcast => {
-                let ready = if wish.records == Records::Awaited {
-                    Ready::Messages(wish.symbols.len() as u64)
-                } else {
-                    Ready::Frame(tickcast::SUBSCRIBED)
-                };
                 let (mut path, hello) = tickcast::ask(wish.symbols, self.mode, self.interval_ms);
                 if wish.records == Records::None {
                     path.push_str("&snapshot=false");
                 }
-                (path, hello, Dialect::Tickcast, ready)
+                (path, hello, Dialect::Tickcast, tickcast::ready(wish))
             }
-            Peer::Nats => {
+            Peer::Nats | Peer::NatsCurrent | Peer::NatsTuned => {
                 let hello = frames::masked(frames::BINARY, nats::hello(wish.symbols).as_bytes());
                 ("/".to_owned(), hello, Dialect::Nats, Ready::Frame(b"PONG"))
+            }
+            Peer::Centrifuge | Peer::CentrifugeDelayed => {
+                let hello = frames::masked(frames::TEXT, centrifuge::hello(wish.symbols).as_bytes());
+                let answers = centrifuge::answers(wish.symbols);
+                ("/".to_owned(), hello, Dialect::Centrifuge, Ready::Answers(answers))
             }
             Peer::Bun if wish.records == Records::Padded => (
                 format!("/?symbols={}&record_bytes={RECORD_BYTES}", wish.symbols.join(",")),
@@ -221,16 +138,37 @@ impl Contender {
                 Ready::Frame(b"subscribed"),
             ),
         };
-        Plan {
-            request: upgrade(&path),
-            hello,
-            dialect,
-            ready,
-            reading: wish.reading,
-            group: wish.group,
-            detail: wish.detail,
-            receive_buffer_bytes: wish.receive_buffer_bytes,
-        }
+        Plan { hello, ready, ..plan(wish, upgrade(&path), Stream::WebSocket, dialect) }
+    }
+
+    /// A reader of server-sent events of this server with this wish.
+    pub fn reader(self, wish: &Wish<'_>) -> Plan {
+        let (path, dialect, ready) = match self.peer {
+            Peer::Tickcast => {
+                (tickcast::events(wish.symbols, self.mode), Dialect::Tickcast, tickcast::ready(wish))
+            }
+            Peer::Mercure => {
+                let topics = wish.symbols.join("&topic=");
+                (format!("/.well-known/mercure?topic={topics}"), Dialect::Lines, Ready::Answered)
+            }
+            _ => (format!("/events/{}", wish.symbols.join(",")), Dialect::Lines, Ready::Answered),
+        };
+        Plan { ready, ..plan(wish, get_events(&path), Stream::Events, dialect) }
+    }
+}
+
+/// What a wish says of a client itself.
+fn plan(wish: &Wish<'_>, request: Vec<u8>, stream: Stream, dialect: Dialect) -> Plan {
+    Plan {
+        request,
+        stream,
+        hello: Vec::new(),
+        dialect,
+        ready: Ready::Answered,
+        reading: wish.reading,
+        group: wish.group,
+        detail: wish.detail,
+        receive_buffer_bytes: wish.receive_buffer_bytes,
     }
 }
 
@@ -242,6 +180,14 @@ pub fn upgrade(path: &str) -> Vec<u8> {
     format!(
         "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    .into_bytes()
+}
+
+/// What an `EventSource` asks.
+fn get_events(path: &str) -> Vec<u8> {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\nCache-Control: no-cache\r\n\r\n"
     )
     .into_bytes()
 }

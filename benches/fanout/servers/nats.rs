@@ -3,30 +3,34 @@
 use std::{
     fmt::Write as _,
     io::{self, Write},
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    path::Path,
     process::{Command, Stdio},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::{Places, Server, process};
 
 const START_MAX: Duration = Duration::from_secs(10);
 
-pub fn start(places: &Places) -> io::Result<Server> {
-    let [port, websocket] = free_ports()?;
+/// What its pages advise where readers may be slow: nobody who publishes waits for them, and they have time.
+pub const TUNED: &str = "no_fast_producer_stall: true\nwrite_deadline: \"2m\"\n";
+
+/// `settings` are lines of its configuration.
+pub fn start(program: &Path, settings: &str, places: &Places) -> io::Result<Server> {
+    let [port, websocket] = process::free_ports()?;
     std::fs::create_dir_all(&places.logs)?;
     let config = places.logs.join("nats.conf");
     // Its pings would wait among the data; nobody here is gone without notice.
     let text = format!(
         "listen: \"127.0.0.1:{port}\"\nmax_connections: 65536\nping_interval: \"10m\"\n\
-         websocket {{ listen: \"127.0.0.1:{websocket}\", no_tls: true, compression: false }}\n"
+         websocket {{ listen: \"127.0.0.1:{websocket}\", no_tls: true, compression: false }}\n{settings}"
     );
     std::fs::write(&config, text)?;
-    let mut command = Command::new("nats-server");
+    let mut command = Command::new(program);
     command.arg("-c").arg(&config).stdin(Stdio::null()).stdout(Stdio::null());
     let mut child = process::spawn("nats", &mut command, places)?;
-    let connected = wait_for(websocket).and_then(|_| wait_for(port)).and_then(|mut feed| {
+    let connected = process::wait_for(websocket, START_MAX).and_then(|_| {
+        let mut feed = process::wait_for(port, START_MAX)?;
         feed.set_nodelay(true)?;
         feed.write_all(b"CONNECT {\"verbose\":false,\"pedantic\":false}\r\n")?;
         // What it says (INFO) is little and is left in the socket.
@@ -51,22 +55,4 @@ pub fn hello(symbols: &[String]) -> String {
     }
     text.push_str("PING\r\n");
     text
-}
-
-/// Two that nobody has now; both are held until both are known, so that they differ.
-fn free_ports() -> io::Result<[u16; 2]> {
-    let held = [TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?, TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?];
-    Ok([held[0].local_addr()?.port(), held[1].local_addr()?.port()])
-}
-
-fn wait_for(port: u16) -> io::Result<TcpStream> {
-    let deadline = Instant::now() + START_MAX;
-    loop {
-        match TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
-            // A port that nobody listens on may be given to the connecting socket itself, which then meets itself.
-            Ok(stream) if stream.local_addr()? != stream.peer_addr()? => return Ok(stream),
-            Err(error) if Instant::now() >= deadline => return Err(error),
-            _ => thread::sleep(Duration::from_millis(20)),
-        }
-    }
 }

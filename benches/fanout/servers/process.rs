@@ -3,10 +3,11 @@
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, Write},
+    net::{Ipv4Addr, TcpListener, TcpStream},
     process::{Child, ChildStdout, Command, Stdio},
     sync::mpsc::channel,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::Places;
@@ -21,20 +22,30 @@ pub struct Server {
 
 /// Longer than a program takes to begin.
 const START_MAX: Duration = Duration::from_secs(30);
+const ADDRESS: &str = "http://127.0.0.1:";
+const TICKS_ADDRESS: &str = "ticks on 127.0.0.1:";
 
 impl Server {
     /// Starts a program that says `http://127.0.0.1:PORT` in the first line of its output and reads ticks from its input.
     pub fn start(name: &str, command: &mut Command, places: &Places) -> io::Result<Server> {
-        let mut child = spawn(name, command.stdin(Stdio::piped()).stdout(Stdio::piped()), places)?;
-        let first = first_line(child.stdout.take().expect("its output is a pipe"));
-        let Some(port) = port_in(&first) else {
-            let _ = child.kill();
-            let _ = child.wait();
-            let log = std::fs::read_to_string(places.logs.join(format!("{name}.log"))).unwrap_or_default();
-            return Err(io::Error::other(format!("{name} did not start: {first}{log}")));
-        };
+        let (mut child, first) = begin(name, command.stdin(Stdio::piped()), places)?;
         let input = child.stdin.take().expect("its input is a pipe");
-        Ok(Server { port, input: Some(Box::new(input)), child })
+        let mut server = Server { port: 0, input: Some(Box::new(input)), child };
+        server.port = port_behind(ADDRESS, &first).ok_or_else(|| complaint(name, &first, places))?;
+        Ok(server)
+    }
+
+    /// The same, of one that says `ticks on 127.0.0.1:PORT` behind that, and reads ticks from a connection to there.
+    pub fn start_fed_by_tcp(name: &str, command: &mut Command, places: &Places) -> io::Result<Server> {
+        let (child, first) = begin(name, command.stdin(Stdio::null()), places)?;
+        let mut server = Server { port: 0, input: None, child };
+        let both = port_behind(ADDRESS, &first).zip(port_behind(TICKS_ADDRESS, &first));
+        let (port, ticks) = both.ok_or_else(|| complaint(name, &first, places))?;
+        let feed = TcpStream::connect((Ipv4Addr::LOCALHOST, ticks))?;
+        feed.set_nodelay(true)?;
+        server.port = port;
+        server.input = Some(Box::new(feed));
+        Ok(server)
     }
 
     /// A program that is fed by other means.
@@ -85,8 +96,45 @@ fn first_line(output: ChildStdout) -> String {
     heard.recv_timeout(START_MAX).unwrap_or_default()
 }
 
-fn port_in(line: &str) -> Option<u16> {
-    let digits = line.split("http://127.0.0.1:").nth(1)?;
+/// Starts a program and reads the first line of its output; empty when there is none in time.
+fn begin(name: &str, command: &mut Command, places: &Places) -> io::Result<(Child, String)> {
+    let mut child = spawn(name, command.stdout(Stdio::piped()), places)?;
+    let first = first_line(child.stdout.take().expect("its output is a pipe"));
+    Ok((child, first))
+}
+
+fn complaint(name: &str, first: &str, places: &Places) -> io::Error {
+    let log = std::fs::read_to_string(places.logs.join(format!("{name}.log"))).unwrap_or_default();
+    io::Error::other(format!("{name} did not start: {first}{log}"))
+}
+
+fn port_behind(mark: &str, line: &str) -> Option<u16> {
+    let digits = line.split(mark).nth(1)?;
     let end = digits.find(|char: char| !char.is_ascii_digit()).unwrap_or(digits.len());
     digits[..end].parse().ok()
+}
+
+/// Ports that nobody has now; all are held until all are known, so that they differ.
+pub fn free_ports<const COUNT: usize>() -> io::Result<[u16; COUNT]> {
+    let mut held = Vec::with_capacity(COUNT);
+    let mut ports = [0; COUNT];
+    for port in &mut ports {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        *port = listener.local_addr()?.port();
+        held.push(listener);
+    }
+    Ok(ports)
+}
+
+/// Connects as soon as somebody listens there.
+pub fn wait_for(port: u16, longest: Duration) -> io::Result<TcpStream> {
+    let deadline = Instant::now() + longest;
+    loop {
+        match TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
+            // A port that nobody listens on may be given to the connecting socket itself, which then meets itself.
+            Ok(stream) if stream.local_addr()? != stream.peer_addr()? => return Ok(stream),
+            Err(error) if Instant::now() >= deadline => return Err(error),
+            _ => thread::sleep(Duration::from_millis(20)),
+        }
+    }
 }

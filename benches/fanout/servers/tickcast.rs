@@ -2,11 +2,11 @@
 
 use std::{io, process::Command};
 
-use super::{Mode, Places, Server};
-use crate::frames;
+use super::{Mode, Places, Records, Server, Wish};
+use crate::{frames, generator::Ready};
 
 /// The begin of the answer to a subscription.
-pub const SUBSCRIBED: &[u8] = br#"[{"type":"su"#;
+const SUBSCRIBED: &[u8] = br#"[{"type":"su"#;
 
 const QUERY_SYMBOLS_MAX: usize = 200;
 
@@ -31,10 +31,7 @@ pub fn start(places: &Places) -> io::Result<Server> {
 
 /// The path of a stream, and the command that follows where a query would be too long for a request.
 pub fn ask(symbols: &[String], mode: Mode, interval_ms: u32) -> (String, Vec<u8>) {
-    let mode = match mode {
-        Mode::Every => "every",
-        Mode::Latest => "latest",
-    };
+    let mode = mode.word();
     if symbols.len() <= QUERY_SYMBOLS_MAX {
         let symbols = symbols.join(",");
         let path = format!("/v1/stream?symbols={symbols}&mode={mode}&interval_ms={interval_ms}");
@@ -44,4 +41,17 @@ pub fn ask(symbols: &[String], mode: Mode, interval_ms: u32) -> (String, Vec<u8>
         "op": "subscribe", "id": 1, "symbols": symbols, "mode": mode, "interval_ms": interval_ms,
     });
     ("/v1/stream".to_owned(), frames::masked(frames::TEXT, command.to_string().as_bytes()))
+}
+
+/// The path of an event stream.
+pub fn events(symbols: &[String], mode: Mode) -> String {
+    format!("/v1/sse?symbols={}&mode={}", symbols.join(","), mode.word())
+}
+
+/// When a client is connected.
+pub fn ready(wish: &Wish<'_>) -> Ready {
+    match wish.records {
+        Records::Awaited => Ready::Messages(wish.symbols.len() as u64),
+        _ => Ready::Frame(SUBSCRIBED),
+    }
 }
