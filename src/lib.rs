@@ -9,6 +9,7 @@
 
 pub mod tick;
 pub mod glob;
+pub mod web;
 pub mod clock;
 pub mod live;
 pub mod limits;

@@ -47,6 +47,7 @@ use crate::{
     shutdown::Stop,
     throttle::Throttle,
     topic::{Batch, Ingest, Market, Outlet, handover::Handover},
+    web::AllowedOrigins,
 };
 
 /// What the service is started with.
@@ -148,7 +149,7 @@ impl Service {
             clock,
             market: market_clock.clone(),
             ingest: Arc::clone(&ingest),
-            allowed_origins: Live::new(setup.allowed_origins),
+            allowed_origins: Live::new(AllowedOrigins::new(&setup.allowed_origins)),
             sessions: AtomicUsize::new(0),
             session_numbers: AtomicU64::new(1),
             places: Places::default(),
@@ -242,7 +243,7 @@ impl Service {
 
     /// Takes over the settings that apply to a service that runs; the others must be as they were. When it returns every
     /// shard goes by them, unless one is stuck.
-    pub fn reload(&self, limits: Limits, allowed_origins: Vec<String>) {
+    pub fn reload(&self, limits: Limits, allowed_origins: &[String]) {
         let shared = &self.shared;
         shared.doors.set_limits(&limits);
         shared.ingest.set_topics_max(limits.topics);
@@ -254,6 +255,7 @@ impl Service {
         if *shared.limits != limits {
             shared.limits.set(limits);
         }
+        let allowed_origins = AllowedOrigins::new(allowed_origins);
         if *shared.allowed_origins != allowed_origins {
             shared.allowed_origins.set(allowed_origins);
         }

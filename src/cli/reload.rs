@@ -36,7 +36,7 @@ impl Running {
         let more = most_talkative(self.config.log_level, config.log_level);
         self.log.set_level(more);
         let old_sessions = self.config.limits.sessions;
-        self.service.reload(config.limits.clone(), config.allowed_origins.clone());
+        self.service.reload(config.limits.clone(), &config.allowed_origins);
         for Change { key, old, new } in &applied {
             tracing::info!(key, %old, %new, "setting changed: {key} {old} → {new}");
         }

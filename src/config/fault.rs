@@ -55,7 +55,7 @@ pub enum Problem {
     Word { key: &'static str, words: &'static [&'static str], found: String },
     #[error("`{}` is no address and port; write them as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080", Shown(.found))]
     Address { found: String },
-    #[error("`{}` is no web origin; write scheme, host and port only, as https://app.example.com, or * for all", Shown(.found))]
+    #[error("`{}` is no web origin; write scheme, host and port only, as https://app.example.com or https://*.example.com, or * for all", Shown(.found))]
     WebOrigin { found: String },
     #[error("`{}` is no epoch; write 1 to 32 of A-Z a-z 0-9 . _ -", Shown(.found))]
     Epoch { found: String },

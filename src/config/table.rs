@@ -6,11 +6,10 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use hyper::Uri;
 use tracing::Level;
 
 use super::{Applies, Config, Key, Kind, LogFormat, Problem, Unit};
-use crate::{feed::Source, limits::Limits};
+use crate::{feed::Source, limits::Limits, web::Allowed};
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -111,8 +110,10 @@ keys! {
             name: "allowed_origins",
             applies: Applies::AtOnce,
             kind: Kind::List { get: |config| &config.allowed_origins, set: set_origins },
-            doc: "Web origins whose pages may connect, besides the service's own, such as `https://app.example.com`. `*` \
-                  allows all. Clients that send no `Origin` are no browsers, and are not concerned.",
+            doc: "Web origins whose pages may connect and read, besides the service's own, such as `https://app.example.com`; \
+                  `https://*.example.com` allows all names below it, `*` all origins. A name for the service itself, as \
+                  `http://tickcast:8080`, must be here for browsers that reach it by that name: only `localhost` and \
+                  addresses are known to be its own. Clients that are no browsers are not concerned.",
         },
         Key {
             name: "epoch",
@@ -287,24 +288,10 @@ fn level_name(config: &Config) -> &'static str {
 }
 
 fn set_origins(config: &mut Config, origins: Vec<String>, problems: &mut Vec<Problem>) {
-    let (sound, faulty): (Vec<_>, Vec<_>) = origins.into_iter().partition(|text| is_web_origin(text));
+    let (sound, faulty): (Vec<_>, Vec<_>) =
+        origins.into_iter().partition(|text| text == "*" || Allowed::parse(text).is_some());
     problems.extend(faulty.into_iter().map(|found| Problem::WebOrigin { found }));
     config.allowed_origins = sound;
-}
-
-/// Scheme, host and port as browsers send them: no path, no user, and not `null`, which any sandboxed page can claim.
-fn is_web_origin(text: &str) -> bool {
-    if text == "*" {
-        return true;
-    }
-    let Ok(uri) = text.parse::<Uri>() else { return false };
-    match (uri.scheme_str(), uri.authority()) {
-        (Some(scheme), Some(authority)) => {
-            let bare = format!("{scheme}://{authority}");
-            !authority.as_str().contains('@') && bare.eq_ignore_ascii_case(text)
-        }
-        _ => false,
-    }
 }
 
 fn set_epoch(config: &mut Config, text: &str) -> Result<(), Problem> {

@@ -12,6 +12,7 @@ use crate::session::{
     doors::Role,
     events::EventBody,
     handshake::{Accepted, Refused},
+    pages::Stranger,
 };
 
 /// A body is whole, made piece by piece, or an event stream. Not `Send`: it stays on its shard's thread.
@@ -143,7 +144,7 @@ impl Failure {
     }
 
     pub fn method_not_allowed(method: &Method, path: &str, allowed: &[Method]) -> Self {
-        let allowed: Vec<&str> = allowed.iter().map(Method::as_str).collect();
+        let allowed: Vec<&str> = allowed.iter().chain([&Method::OPTIONS]).map(Method::as_str).collect();
         let allowed = allowed.join(", ");
         let message = format!("{method} is not for {path}: use {allowed}");
         let mut failure = Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
@@ -153,11 +154,8 @@ impl Failure {
         failure
     }
 
-    pub fn origin(origin: Option<&HeaderValue>) -> Self {
-        let origin =
-            origin.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default();
-        let message = format!("pages from {origin} may not use this server (allowed_origins)");
-        Failure::new(StatusCode::FORBIDDEN, "origin", message)
+    pub fn origin(stranger: &Stranger) -> Self {
+        Failure::new(StatusCode::FORBIDDEN, "origin", stranger.to_string())
     }
 
     pub fn not_loopback() -> Self {

@@ -4,6 +4,7 @@
 //! is refused; what changes or discloses anything is for loopback peers alone, while no authentication is configured.
 
 mod answer;
+mod cors;
 mod dashboard;
 mod life;
 mod ops;
@@ -27,9 +28,8 @@ use std::{
 
 use bytes::Bytes;
 use hyper::{
-    HeaderMap, Method, Request, Response,
+    Method, Request, Response, StatusCode,
     body::{Body, Frame, Incoming, SizeHint},
-    header,
     server::conn::http1,
     service::service_fn,
 };
@@ -50,7 +50,9 @@ use crate::{
         activity::{Activity, Overdue},
         doors::{Connection, Role},
         handshake::{self, STREAM_PATH},
+        host::Hosts,
         opening::{HEADERS_MAX, Unread},
+        pages::{self, Page},
         rewound::Rewound,
         shard::{Shard, ToShard},
         stats::LimitHit,
@@ -143,7 +145,12 @@ pub async fn serve(app: Arc<App>, shard: Rc<Shard>, unread: Unread) {
         async move { Ok::<_, std::convert::Infallible>(answer(app, shard, request, caller).await) }
     });
     let mut builder = http1::Builder::new();
-    builder.header_read_timeout(None).max_headers(HEADERS_MAX).max_buf_size(HEAD_BYTES_MAX);
+    builder
+        .header_read_timeout(None)
+        // Who has nothing more to say still wants the answer.
+        .half_close(true)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEAD_BYTES_MAX);
     let mut connection = pin!(builder.serve_connection(socket, service).with_upgrades());
     let mut life = Life::new(&shard, &caller, stream, deadline);
     tokio::select! {
@@ -168,9 +175,12 @@ async fn answer(
     caller.activity.begins(!request.body().is_end_stream());
     let asked = Asked(Arc::clone(&caller.activity));
     shard.turns.slice(lane(request.uri().path())).await;
-    let head = request.method() == Method::HEAD;
-    let answer = route(&app, &shard, request, &caller).await.unwrap_or_else(Failure::into_answer);
-    let answer = if head { answer::without_body(answer) } else { answer };
+    let is_head = request.method() == Method::HEAD;
+    let mut answer = judged(&app, &shard, request, &caller).await.unwrap_or_else(Failure::into_answer);
+    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        cors::vary(&mut answer);
+    }
+    let answer = if is_head { answer::without_body(answer) } else { answer };
     answer.map(|body| Answering { body, _asked: asked })
 }
 
@@ -204,11 +214,42 @@ impl Drop for Asked {
     }
 }
 
+/// Answers a request that is well formed, and of no page that may not ask.
+async fn judged(
+    app: &Arc<App>,
+    shard: &Rc<Shard>,
+    request: Request<Incoming>,
+    caller: &Caller,
+) -> Result<Answer, Failure> {
+    let hosts = Hosts::of(&request)?;
+    let page = match pages::judge(&request, &hosts, &shard.shared.allowed_origins) {
+        Ok(page) => page,
+        // A page is told nothing of an upgrade that fails: it is told by a close code.
+        Err(_) if request.uri().path() == STREAM_PATH && request.method() == Method::GET => Page::None,
+        Err(stranger) => return Err(Failure::origin(&stranger)),
+    };
+    let may_control = caller.peer.ip().to_canonical().is_loopback()
+        && hosts.are_local()
+        && !matches!(page, Page::Anyone(_));
+    let shared_with = page.origin().cloned();
+    let mut answer =
+        route(app, shard, request, caller, may_control).await.unwrap_or_else(Failure::into_answer);
+    if let Some(origin) = shared_with {
+        cors::share(&mut answer, origin);
+    }
+    Ok(answer)
+}
+
+/// `may_control`: publishing, control and debug need a token that allows it, or, with no authentication configured, a
+/// loopback peer that calls the server by an address or as localhost: a page of elsewhere whose name was made to resolve
+/// to this machine, and a proxy that serves a public name, are no such peers. Nor is a page that is allowed only because
+/// all are.
 async fn route(
     app: &Arc<App>,
     shard: &Rc<Shard>,
     request: Request<Incoming>,
     caller: &Caller,
+    may_control: bool,
 ) -> Result<Answer, Failure> {
     let path = request.uri().path();
     let Some((path, methods)) = ROUTES.into_iter().find(|(known, _)| *known == path) else {
@@ -217,14 +258,14 @@ async fn route(
     if app.has_admin && (caller.role == Role::Admin) != ADMIN_PATHS.contains(&path) {
         return Err(Failure::elsewhere(path, caller.role));
     }
+    if request.method() == Method::OPTIONS {
+        return Ok(cors::options(request.headers(), methods));
+    }
     if !methods.contains(request.method()) {
         return Err(Failure::method_not_allowed(request.method(), path, methods));
     }
     if path == STREAM_PATH {
         return upgrade(shard, request, caller);
-    }
-    if !handshake::origin_allowed(request.headers(), &shard.shared.allowed_origins) {
-        return Err(Failure::origin(request.headers().get(header::ORIGIN)));
     }
     let query = request.uri().query().unwrap_or_default();
     match path {
@@ -235,15 +276,15 @@ async fn route(
         "/v1/snapshot" => market::snapshot(app, shard, query),
         "/v1/sse" => market::events(shard, &request, caller),
         "/v1/publish" => {
-            only_loopback(caller.peer, request.headers())?;
+            only_control(may_control)?;
             publish::publish(app, shard, request).await
         }
         "/v1/replay" => {
-            only_loopback(caller.peer, request.headers())?;
+            only_control(may_control)?;
             replay::replay(app, shard, request).await
         }
         "/debug/slow" => {
-            only_loopback(caller.peer, request.headers())?;
+            only_control(may_control)?;
             ops::slow(app, query).await
         }
         _ => {
@@ -273,34 +314,6 @@ fn upgrade(shard: &Rc<Shard>, request: Request<Incoming>, caller: &Caller) -> Re
     Ok(answer::switching(&accepted))
 }
 
-/// Publishing, control and debug need a token that allows it, or, with no authentication configured, a loopback peer
-/// that calls the server by an address or as localhost: a page of elsewhere whose name was made to resolve to this
-/// machine, and a proxy that serves a public name, are no such peers.
-fn only_loopback(peer: SocketAddr, headers: &HeaderMap) -> Result<(), Failure> {
-    let named = headers.get(header::HOST).is_none_or(|host| host.to_str().is_ok_and(is_local_name));
-    if peer.ip().to_canonical().is_loopback() && named { Ok(()) } else { Err(Failure::not_loopback()) }
-}
-
-/// Whether a `Host` is localhost or an address, with or without a port.
-fn is_local_name(host: &str) -> bool {
-    let Ok(authority) = host.parse::<hyper::http::uri::Authority>() else { return false };
-    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost") || name.parse::<std::net::IpAddr>().is_ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn local_names_are_addresses_and_localhost() {
-        for host in ["localhost", "LOCALHOST:80", "127.0.0.1:8080", "[::1]:8080", "10.0.0.7"] {
-            assert!(is_local_name(host), "{host}");
-        }
-        for host in
-            ["evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example", ""]
-        {
-            assert!(!is_local_name(host), "{host}");
-        }
-    }
+fn only_control(may_control: bool) -> Result<(), Failure> {
+    if may_control { Ok(()) } else { Err(Failure::not_loopback()) }
 }

@@ -7,7 +7,7 @@
 use std::{net::SocketAddr, rc::Rc, sync::atomic::Ordering};
 
 use hyper::{
-    HeaderMap, Method, Request, StatusCode,
+    HeaderMap, Method, Request, StatusCode, Version,
     body::Incoming,
     header::{self, HeaderName, HeaderValue},
 };
@@ -18,6 +18,8 @@ use super::{
     accept::RejectedReason,
     budget::Budget,
     doors::Connection,
+    host::Hosts,
+    pages,
     places::Place,
     query,
     read::{Inbound, SessionTask},
@@ -65,21 +67,34 @@ pub struct Begun<'a> {
 pub fn check<B>(request: &Request<B>) -> Result<Accepted, Refused> {
     let headers = request.headers();
     debug_assert_eq!(request.method(), Method::GET, "the route has checked the method");
+    Hosts::of(request)?;
+    if request.version() < Version::HTTP_11 {
+        let message = "a WebSocket needs HTTP/1.1, and this came as HTTP/1.0: a proxy in front is to be told so \
+                       (nginx: proxy_http_version 1.1)";
+        let message = message.to_owned();
+        return Err(Refused { status: StatusCode::UPGRADE_REQUIRED, code: "upgrade_required", message });
+    }
     if !has_token(headers, header::UPGRADE, "websocket") || !has_token(headers, header::CONNECTION, "upgrade")
     {
         let message =
             "this is a WebSocket endpoint: send Upgrade: websocket and Connection: Upgrade".to_owned();
         return Err(Refused { status: StatusCode::UPGRADE_REQUIRED, code: "upgrade_required", message });
     }
+    let once = |name: HeaderName| headers.get_all(name).iter().count() < 2;
+    if !once(header::SEC_WEBSOCKET_VERSION) {
+        let message = "Sec-WebSocket-Version is given twice".to_owned();
+        return Err(Refused { status: StatusCode::BAD_REQUEST, code: "bad_version", message });
+    }
     if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         let message = "only Sec-WebSocket-Version: 13 is spoken here".to_owned();
         return Err(Refused { status: StatusCode::UPGRADE_REQUIRED, code: "unsupported_version", message });
     }
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| key.len() == 24);
-    let Some(key) = key else {
-        let message = "Sec-WebSocket-Key is missing, or not 16 bytes in base64".to_owned();
-        return Err(Refused { status: StatusCode::BAD_REQUEST, code: "bad_key", message });
+    let bad_key = || {
+        let message = "Sec-WebSocket-Key is missing, given twice, or not 16 bytes in base64".to_owned();
+        Refused { status: StatusCode::BAD_REQUEST, code: "bad_key", message }
     };
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key.as_bytes()));
+    let key = key.filter(|_| once(header::SEC_WEBSOCKET_KEY)).ok_or_else(bad_key)?;
     let offers_any = headers.contains_key(header::SEC_WEBSOCKET_PROTOCOL);
     let subprotocol = has_token(headers, header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL);
     if offers_any && !subprotocol {
@@ -88,11 +103,13 @@ pub fn check<B>(request: &Request<B>) -> Result<Accepted, Refused> {
         return Err(Refused { status: StatusCode::BAD_REQUEST, code: "unsupported_subprotocol", message });
     }
     let accept_key = HeaderValue::from_str(&derive_accept_key(key.as_bytes()));
-    accept_key.map(|accept_key| Accepted { accept_key, subprotocol }).map_err(|_| Refused {
-        status: StatusCode::BAD_REQUEST,
-        code: "bad_key",
-        message: "Sec-WebSocket-Key is not base64".to_owned(),
-    })
+    accept_key.map(|accept_key| Accepted { accept_key, subprotocol }).map_err(|_| bad_key())
+}
+
+/// 16 bytes in base64: 22 digits, the last of which has bits to spare, and two signs that fill up.
+fn is_key(key: &[u8]) -> bool {
+    let digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    key.strip_suffix(b"==").is_some_and(|digits| digits.len() == 22 && digits.iter().all(digit))
 }
 
 impl Accepted {
@@ -199,7 +216,9 @@ pub fn place<B>(
     request: &Request<B>,
     peer: SocketAddr,
 ) -> Result<Place, (RejectedReason, CloseReason)> {
-    if !origin_allowed(request.headers(), &shared.allowed_origins) {
+    let hosts = Hosts::of(request).unwrap_or_default();
+    if let Err(stranger) = pages::judge(request, &hosts, &shared.allowed_origins) {
+        tracing::debug!(%peer, "{stranger}");
         return Err((RejectedReason::Origin, CloseReason::Origin));
     }
     if shared.sessions.load(Ordering::Relaxed) >= shared.limits.sessions {
@@ -207,23 +226,6 @@ pub fn place<B>(
     }
     let place = shared.places.take(peer.ip(), shared.limits.sessions_per_address);
     place.ok_or((RejectedReason::TooManyPerAddress, CloseReason::TooManySessions))
-}
-
-/// A page may connect from the server's own origin, or from one that is allowed. What is no page sends no origin.
-pub fn origin_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else { return true };
-    let Ok(origin) = origin.to_str() else { return false };
-    if allowed.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin)) {
-        return true;
-    }
-    let Ok(origin) = origin.parse::<hyper::Uri>() else { return false };
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    match (origin.scheme_str(), origin.authority(), host) {
-        (Some("http" | "https"), Some(authority), Some(host)) => {
-            authority.as_str().eq_ignore_ascii_case(host)
-        }
-        _ => false,
-    }
 }
 
 fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
@@ -235,26 +237,24 @@ fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn check_origin(origin: Option<&str>, host: &str, allowed: &[&str], expected: bool) {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::HOST, host.parse().unwrap());
-        if let Some(origin) = origin {
-            headers.insert(header::ORIGIN, origin.parse().unwrap());
-        }
-        let allowed: Vec<String> = allowed.iter().map(|&text| text.to_owned()).collect();
-        assert_eq!(origin_allowed(&headers, &allowed), expected, "{origin:?} at {host}, allowed {allowed:?}");
-    }
-
     #[test]
-    fn pages_come_from_here_or_from_where_they_may() {
-        check_origin(None, "a:80", &[], true);
-        check_origin(Some("http://a:8080"), "a:8080", &[], true);
-        check_origin(Some("http://a:8081"), "a:8080", &[], false);
-        check_origin(Some("http://evil.example"), "a:8080", &[], false);
-        check_origin(Some("http://a:8080.evil.example"), "a:8080", &[], false);
-        check_origin(Some("http://evil.example"), "a", &["http://evil.example"], true);
-        check_origin(Some("http://evil.example"), "a", &["*"], true);
-        check_origin(Some("null"), "a", &[], false);
-        check_origin(Some("file://a"), "a", &[], false);
+    fn a_key_is_16_bytes_in_base64() {
+        for key in ["dGhlIHNhbXBsZSBub25jZQ==", "AAAAAAAAAAAAAAAAAAAAAA==", "++++++++++/////////+/+=="] {
+            assert!(is_key(key.as_bytes()), "{key}");
+        }
+        for key in [
+            "",
+            "==",
+            "dGhlIHNhbXBsZSBub25jZQ",
+            "dGhlIHNhbXBsZSBub25jZQ=",
+            "dGhlIHNhbXBsZSBub25jZWE=",
+            "dGhlIHNhbXBsZSBub25jZWFi",
+            "dGhlIHNhbXBsZSBub25jZ===",
+            "dGhlIHNhbXBsZS-ub25jZQ==",
+            "dGhlIHNhbXBsZS ub25jZQ==",
+            "########################",
+        ] {
+            assert!(!is_key(key.as_bytes()), "{key}");
+        }
     }
 }

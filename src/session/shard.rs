@@ -34,6 +34,7 @@ use crate::{
     throttle::Throttle,
     tick::Nanos,
     topic::{Batch, Ingest, handover::Handover},
+    web::AllowedOrigins,
 };
 
 /// What all shards share; read only, or counted in atomics.
@@ -46,8 +47,7 @@ pub struct Shared {
     /// The market's: for ticks, and for whatever follows them.
     pub market: MarketClock,
     pub ingest: Arc<Ingest>,
-    /// Origins that pages may come from, beside the server's own; `*` for all.
-    pub allowed_origins: Live<Vec<String>>,
+    pub allowed_origins: Live<AllowedOrigins>,
     pub sessions: AtomicUsize,
     pub session_numbers: AtomicU64,
     pub places: Places,

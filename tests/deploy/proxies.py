@@ -134,7 +134,8 @@ PROXIES = {"nginx": nginx, "Envoy": envoy}
 @contextlib.asynccontextmanager
 async def behind(name):
     with tempfile.TemporaryDirectory() as directory:
-        async with Server("--feed", "push") as server, PROXIES[name](directory, server) as proxy:
+        server = Server("--feed", "push", "--allow-origin", f"https://{NAME}")
+        async with server, PROXIES[name](directory, server) as proxy:
             yield server, proxy
 
 

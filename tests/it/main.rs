@@ -29,6 +29,7 @@ mod publish;
 mod recordings;
 mod reload;
 mod replay;
+mod requests;
 mod resume;
 mod routes;
 mod sse;

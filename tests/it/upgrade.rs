@@ -75,6 +75,12 @@ async fn an_upgrade_is_answered_alike_however_it_is_read() {
     check(&server, stream, &format!("{PLAIN}\r\nSec-WebSocket-Key: c2hvcnQ="), "400").await;
     check(&server, stream, &plain.replace("Version: 13", "Version: 8"), "426").await;
     check(&server, stream, &plain.replace("Upgrade: websocket", "Upgrade: h2c"), "426").await;
+    check(&server, stream, &format!("{PLAIN}\r\nSec-WebSocket-Key: ########################"), "400").await;
+    check(&server, stream, &format!("{plain}\r\n{KEY}"), "400").await;
+    check(&server, stream, &format!("{plain}\r\nSec-WebSocket-Version: 13"), "400").await;
+    check(&server, stream, &format!("{plain}\r\nHost: {}", server.address), "400").await;
+    check(&server, "GET http://localhost/v1/stream HTTP/1.1", &plain, "101").await;
+    check(&server, "GET http://u@localhost/v1/stream HTTP/1.1", &plain, "400").await;
     check(&server, "POST /v1/stream HTTP/1.1", &plain, "405").await;
     check(&server, "GET /v1/streams HTTP/1.1", &plain, "404").await;
     check(&server, "GET /v1/stream/ HTTP/1.1", &plain, "404").await;

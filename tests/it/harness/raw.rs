@@ -57,6 +57,18 @@ impl RawClient {
         within("room to write", self.stream.write_all(bytes)).await.is_ok()
     }
 
+    /// Sends no more, and says so.
+    pub async fn finish(&mut self) {
+        self.stream.shutdown().await.expect("an open connection");
+    }
+
+    /// Reads until this text has come.
+    pub async fn read_until(&mut self, text: &str) {
+        while !String::from_utf8_lossy(&self.buffer).contains(text) {
+            assert!(self.fill().await, "hung up before {text:?}");
+        }
+    }
+
     /// The head of an HTTP response; what follows it stays for [`RawClient::read_frame`].
     pub async fn read_head(&mut self) -> String {
         loop {

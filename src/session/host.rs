@@ -1,0 +1,60 @@
+//! By which name a request calls the server: its `Host`, or the authority of a target in absolute form, which goes before it.
+//!
+//! Judged here is the form alone: what a name means for pages and for control is decided by who asks.
+//!
+//! Invariant: a request that has passed has one meaning for us and for any proxy in front: one `Host` at most, of the
+//! form of a host, and one at least since HTTP/1.1.
+
+use hyper::{Request, StatusCode, Version, header};
+
+use super::handshake::Refused;
+use crate::web::Host;
+
+/// The hosts of one request.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hosts<'a> {
+    /// Of a target in absolute form.
+    target: Option<Host<'a>>,
+    header: Option<Host<'a>>,
+}
+
+// === impl Hosts ===
+
+impl<'a> Hosts<'a> {
+    /// # Errors
+    /// When a host is missing, given twice or malformed.
+    pub fn of<B>(request: &'a Request<B>) -> Result<Self, Refused> {
+        let mut values = request.headers().get_all(header::HOST).iter();
+        let (first, second) = (values.next(), values.next());
+        if second.is_some() {
+            return Err(bad("Host is given twice"));
+        }
+        if first.is_none() && request.version() >= Version::HTTP_11 {
+            return Err(bad("Host is missing: since HTTP/1.1 a request names the server that it is for"));
+        }
+        let malformed = || bad("Host is malformed: it is a name or an address, and perhaps a port");
+        let read = |text: &'a str| Host::parse(text).ok_or_else(malformed);
+        let header = first.map(|value| value.to_str().map_err(|_| malformed()).and_then(read)).transpose()?;
+        let target = request.uri().authority().map(|authority| read(authority.as_str())).transpose()?;
+        Ok(Hosts { target, header })
+    }
+
+    /// What the request is for; `None` when it does not say, as HTTP/1.0 may.
+    pub fn asked(&self) -> Option<Host<'a>> {
+        self.target.or(self.header)
+    }
+
+    /// All that it names: one that is fine does not excuse another.
+    pub fn all(&self) -> impl Iterator<Item = Host<'a>> {
+        self.target.into_iter().chain(self.header)
+    }
+
+    /// Whether the server is called localhost, or by an address, wherever it is named.
+    pub fn are_local(&self) -> bool {
+        self.all().all(|host| host.is_local())
+    }
+}
+
+fn bad(message: &str) -> Refused {
+    Refused { status: StatusCode::BAD_REQUEST, code: "bad_host", message: message.to_owned() }
+}

@@ -1,0 +1,273 @@
+//! Which web pages may use the service: the judgement of what a browser says of the page that asks.
+//!
+//! A browser cannot be made to lie by a page: `Origin` names the page's own origin, `Sec-Fetch-Site` says how it stands to
+//! the server. But a page can be given a name that resolves to this machine, and is then "of the same origin" for its
+//! browser. So a name that is neither localhost nor an address is the service's own only when `allowed_origins` has it. What
+//! shows no mark of a browser is no page, and is not concerned.
+//!
+//! Browsers leave `Sec-Fetch-Site` out where the connection is neither encrypted nor local, and `Origin` out of a plain
+//! `GET`; what is left to know them by there is that each calls itself Mozilla.
+
+use std::fmt;
+
+use hyper::{
+    HeaderMap, Method, Request,
+    header::{self, HeaderValue},
+};
+
+use super::{handshake::STREAM_PATH, host::Hosts};
+use crate::web::{AllowedOrigins, Host, WebOrigin};
+
+/// Whose request it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Page<'a> {
+    /// No page's; or one that its user went to.
+    None,
+    /// A page of ours.
+    Own,
+    /// A page of an origin that is named in `allowed_origins`.
+    Named(&'a HeaderValue),
+    /// A page of an origin that only `*` allows.
+    Anyone(&'a HeaderValue),
+}
+
+/// Why a page is turned away; its text says what an operator does where it should not be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Stranger {
+    Origin(String),
+    /// It does not say its origin, only that it is another one.
+    CrossSite,
+    /// It is of a name for this server that is not known to be its own.
+    Host(String),
+}
+
+const SEC_FETCH_SITE: &str = "sec-fetch-site";
+/// Where the event stream is.
+pub const EVENTS_PATH: &str = "/v1/sse";
+/// What is no secret, and is asked by watchers who call themselves as browsers do.
+const PROBES: [&str; 2] = ["/healthz", "/readyz"];
+/// Characters of an origin or a host that a message repeats.
+const SHOWN_CHARS: usize = 100;
+
+/// Judges a request.
+///
+/// # Errors
+/// When it is of a page that may not use this server.
+pub fn judge<'a, B>(
+    request: &'a Request<B>,
+    hosts: &Hosts<'_>,
+    allowed: &AllowedOrigins,
+) -> Result<Page<'a>, Stranger> {
+    let headers = request.headers();
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let page = match (origins.next(), origins.next()) {
+        (Some(origin), None) => of_origin(origin, hosts, allowed),
+        (Some(origin), Some(_)) => Err(Stranger::Origin(shown(origin.as_bytes()))),
+        (None, _) => without_origin(request, hosts, allowed).map(|()| Page::None),
+    };
+    match page {
+        Err(_) if allowed.anyone() => Ok(headers.get(header::ORIGIN).map_or(Page::None, Page::Anyone)),
+        page => page,
+    }
+}
+
+fn of_origin<'a>(
+    origin: &'a HeaderValue,
+    hosts: &Hosts<'_>,
+    allowed: &AllowedOrigins,
+) -> Result<Page<'a>, Stranger> {
+    let stranger = || Stranger::Origin(shown(origin.as_bytes()));
+    let parsed = origin.to_str().ok().and_then(WebOrigin::parse).ok_or_else(stranger)?;
+    if allowed.name(&parsed) {
+        return Ok(Page::Named(origin));
+    }
+    let own = hosts.asked().filter(|host| parsed.is_at(host)).ok_or_else(stranger)?;
+    if hosts.all().all(|host| host.is_local() || allowed.cover(&host)) {
+        Ok(Page::Own)
+    } else {
+        Err(Stranger::Host(whole(&own)))
+    }
+}
+
+/// What names no origin: no page; a page's `GET` of its own origin; or a use that asks for no answer it may read, as of
+/// an image, a frame or a link.
+fn without_origin<B>(
+    request: &Request<B>,
+    hosts: &Hosts<'_>,
+    allowed: &AllowedOrigins,
+) -> Result<(), Stranger> {
+    let headers = request.headers();
+    let path = request.uri().path();
+    match only(headers, SEC_FETCH_SITE) {
+        None if !calls_itself_a_browser(headers) || PROBES.contains(&path) => return Ok(()),
+        None | Some(b"same-origin" | b"none") => {}
+        // A link to the dashboard is fine; one to a stream could be made to run without its user's knowledge.
+        Some(_) => {
+            let is_visit = only(headers, "sec-fetch-mode") == Some(b"navigate")
+                && only(headers, "sec-fetch-dest") == Some(b"document")
+                && [Method::GET, Method::HEAD].contains(request.method());
+            if !is_visit || [STREAM_PATH, EVENTS_PATH].contains(&path) {
+                return Err(Stranger::CrossSite);
+            }
+        }
+    }
+    match hosts.asked() {
+        Some(host) if !hosts.all().all(|host| host.is_local() || allowed.cover(&host)) => {
+            Err(Stranger::Host(whole(&host)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A header's value; of one that is given twice, nothing that is known.
+fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?;
+    Some(if values.next().is_none() { first.as_bytes() } else { b"twice" })
+}
+
+fn calls_itself_a_browser(headers: &HeaderMap) -> bool {
+    headers.get(header::USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"))
+}
+
+fn shown(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).chars().take(SHOWN_CHARS).collect()
+}
+
+fn whole(host: &Host<'_>) -> String {
+    let name = if host.name.contains(':') { format!("[{}]", host.name) } else { shown(host.name.as_bytes()) };
+    host.port.map_or_else(|| name.clone(), |port| format!("{name}:{port}"))
+}
+
+// === impl Page ===
+
+impl<'a> Page<'a> {
+    /// The origin that may read the answer, where its browser has to be told so.
+    pub fn origin(&self) -> Option<&'a HeaderValue> {
+        match self {
+            Page::Named(origin) | Page::Anyone(origin) => Some(origin),
+            Page::None | Page::Own => None,
+        }
+    }
+}
+
+impl fmt::Display for Stranger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Stranger::Origin(origin) => write!(
+                f,
+                "pages from {origin} may not use this server; to let them, start it with --allow-origin {origin}, or add \
+                 \"{origin}\" to allowed_origins"
+            ),
+            Stranger::CrossSite => f.write_str(
+                "a page of another site may not embed this; one that asks with its origin, by fetch or EventSource, may, when \
+                 allowed_origins has that origin",
+            ),
+            Stranger::Host(host) => write!(
+                f,
+                "a browser reached this server as {host}, which is neither localhost nor an address, and might be anyone's \
+                 name for it; if it is its own, start it with --allow-origin http://{host}, or add \"http://{host}\" to \
+                 allowed_origins (https:// where a proxy speaks TLS)"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A request to `host`, with these headers; and whether its page may.
+    fn check(host: &str, headers: &[(&str, &str)], allowed: &[&str], may: bool) {
+        let mut request = Request::builder().uri("/v1/sse?symbols=A").header(header::HOST, host);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(()).unwrap();
+        let hosts = Hosts::of(&request).unwrap();
+        let verdict = judge(&request, &hosts, &AllowedOrigins::new(allowed));
+        assert_eq!(verdict.is_ok(), may, "{headers:?} at {host}, allowed {allowed:?}: {verdict:?}");
+    }
+
+    #[test]
+    fn pages_come_from_here_or_from_where_they_may() {
+        let at = |host: &str, origin: &str, allowed: &[&str], may: bool| {
+            check(host, &[("origin", origin)], allowed, may);
+        };
+        at("127.0.0.1:8080", "http://127.0.0.1:8080", &[], true);
+        at("localhost:8080", "http://LOCALHOST:8080", &[], true);
+        at("localhost", "http://localhost:80", &[], true);
+        at("[::1]:8080", "http://[::1]:8080", &[], true);
+        for origin in [
+            "http://localhost:8081",
+            "http://evil.example",
+            "http://localhost:8080.evil.example",
+            "http://localhost:8080@evil.example",
+            "null",
+            "file://localhost:8080",
+            "http://",
+            "x",
+        ] {
+            at("localhost:8080", origin, &[], false);
+            at("localhost:8080", origin, &["*"], true);
+        }
+    }
+
+    #[test]
+    fn an_origin_is_allowed_by_what_it_means() {
+        let at = |origin: &str, allowed: &str, may: bool| {
+            check("localhost:8080", &[("origin", origin)], &[allowed], may);
+        };
+        at("https://a.example", "https://a.example:443", true);
+        at("https://a.example:443", "https://A.Example", true);
+        at("http://a.example", "http://a.example:80", true);
+        at("http://a.example", "https://a.example", false);
+        at("https://a.example:8443", "https://a.example", false);
+        at("https://x.example.com", "https://*.example.com", true);
+        at("https://y.x.example.com", "https://*.example.com:443", true);
+        at("https://example.com", "https://*.example.com", false);
+        at("https://evil-example.com", "https://*.example.com", false);
+        at("https://.example.com", "https://*.example.com", false);
+        at("https://x.example.com.evil.example", "https://*.example.com", false);
+        at("http://x.example.com", "https://*.example.com", false);
+        at("https://x.example.com:8443", "https://*.example.com:8443", true);
+        at("https://10.1.2.3", "https://*.2.3", false);
+        at("app://x", "app://x", true);
+    }
+
+    #[test]
+    fn a_name_that_is_not_known_to_be_its_own_is_nobodys() {
+        let own = [("origin", "http://rebound.example:8080")];
+        check("rebound.example:8080", &own, &[], false);
+        check("rebound.example:8080", &own, &["http://rebound.example:8080"], true);
+        check("rebound.example:8080", &own, &["https://rebound.example"], true);
+        check("rebound.example:8080", &own, &["https://*.example"], true);
+        check("rebound.example:8080", &own, &["https://app.example"], false);
+        for site in ["same-origin", "none"] {
+            check("rebound.example", &[("sec-fetch-site", site)], &[], false);
+            check("rebound.example", &[("sec-fetch-site", site)], &["https://rebound.example:8443"], true);
+            check("127.0.0.1", &[("sec-fetch-site", site)], &[], true);
+        }
+        check("rebound.example", &[("user-agent", "Mozilla/5.0 (X11)")], &[], false);
+        // What is no browser's, whatever name it uses.
+        check("tickcast:8080", &[], &[], true);
+        check("tickcast:8080", &[("user-agent", "Prometheus/3.5.0")], &[], true);
+        // A page that may is the same at whatever name it finds the service.
+        check("rebound.example", &[("origin", "https://app.example")], &["https://app.example"], true);
+    }
+
+    #[test]
+    fn what_another_site_embeds_is_refused() {
+        for site in ["cross-site", "same-site", "odd"] {
+            check("localhost", &[("sec-fetch-site", site), ("sec-fetch-dest", "image")], &[], false);
+            check("localhost", &[("sec-fetch-site", site)], &["https://app.example"], false);
+            check("localhost", &[("sec-fetch-site", site)], &["*"], true);
+            // Nor may a page of another site navigate to a stream.
+            let visit =
+                [("sec-fetch-site", site), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+            check("localhost", &visit, &[], false);
+        }
+        check("localhost", &[("sec-fetch-site", "none"), ("sec-fetch-site", "none")], &[], false);
+        check("localhost", &[("origin", "http://localhost"), ("origin", "http://localhost")], &[], false);
+    }
+}
