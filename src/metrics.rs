@@ -44,7 +44,7 @@ const fn def(name: &'static str, kind: Kind, labels: &'static [&'static str], he
 }
 
 /// Every metric of ours; the process's own (`process_*`) come beside them.
-pub const ALL: [Def; 43] = {
+pub const ALL: [Def; 46] = {
     use Kind::{Counter, Gauge, Histogram};
     [
         def("tickcast_ticks_ingested_total", Counter, &["feed"], "Ticks taken into topics."),
@@ -119,6 +119,24 @@ pub const ALL: [Def; 43] = {
             Counter,
             &[],
             "Times that a shard fell behind ingest and read the topics instead.",
+        ),
+        def(
+            "tickcast_work_units_total",
+            Counter,
+            &[],
+            "Work on commands, new symbols and ended sessions: a unit is a look at one name.",
+        ),
+        def(
+            "tickcast_work_slices_total",
+            Counter,
+            &[],
+            "At how many goes that work was done, small ones aside.",
+        ),
+        def(
+            "tickcast_work_slice_longest_seconds",
+            Gauge,
+            &[],
+            "Processor time of the longest of them since the server began.",
         ),
         def("tickcast_shards", Gauge, &[], "Shards that answered this scrape."),
         def("tickcast_feed_lag_seconds", Gauge, &["feed"], "How far a feed is behind its own schedule."),
@@ -262,6 +280,9 @@ impl Handles {
             self.total_of("tickcast_limit_hits_total", &[limit.label()], stats.limits[limit as usize]);
         }
         self.total("tickcast_shard_resyncs_total", stats.resyncs);
+        self.total("tickcast_work_units_total", stats.work_units);
+        self.total("tickcast_work_slices_total", stats.slices);
+        self.seconds("tickcast_work_slice_longest_seconds", stats.slice_nanos_max as f64 / 1e9);
         self.level("tickcast_shards", levels.shards as u64);
         self.level("tickcast_topics", levels.topics as u64);
         self.level("tickcast_topics_stale", levels.topics_stale as u64);

@@ -82,7 +82,7 @@ impl Fanout {
         let tally = note.tally;
         let entry = &mut self.sessions[session.0 as usize];
         let (mut queue, mut lane) = (std::mem::take(&mut entry.queue), std::mem::take(&mut entry.lane));
-        let keys = || queue.iter().filter(|&&key| key != LANE).chain(&lane).copied();
+        let keys = || queue.iter().filter(|&key| key != LANE).chain(lane.iter().copied());
         for key in keys() {
             let sub = &mut self.subs[key as usize];
             sub.cursor = self.topics[sub.topic as usize].record.seq;
@@ -107,7 +107,7 @@ impl Fanout {
         lane.clear();
         (entry.queue, entry.lane, entry.lane_queued) = (queue, lane, false);
         for (key, in_lane) in left.drain(..) {
-            entry.put(key, in_lane);
+            self.subs[key as usize].queued = entry.put(key, in_lane);
         }
         self.scratch.left = left;
         Some(tally)
@@ -186,7 +186,7 @@ impl Fanout {
             let head = self.topics[sub.topic as usize].record.seq;
             is_simple(sub) && see(Owed { topic: sub.topic, in_lane, cursor: sub.cursor, head }, sub)
         };
-        entry.queue.iter().all(|&key| match key {
+        entry.queue.iter().all(|key| match key {
             LANE => entry.lane.iter().all(|&key| part(key, true)),
             key => part(key, false),
         })

@@ -279,7 +279,7 @@ pub(super) fn enqueue(
 ) {
     sub.place = Place::Queued;
     let session = &mut sessions[sub.session as usize];
-    session.put(key, sub.mode == Mode::Every);
+    sub.queued = session.put(key, sub.mode == Mode::Every);
     if !session.ready {
         session.ready = true;
         ready.push_back(sub.session);

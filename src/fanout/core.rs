@@ -14,7 +14,9 @@ use super::{
     Accounts, Mode, SessionKey, Tally,
     alike::Alike,
     patterns::Patterns,
+    queue::Queue,
     rhythm::{Rhythm, Waits},
+    subs::Subs,
     turns::Turns,
     wheel::Wheel,
 };
@@ -38,6 +40,8 @@ pub struct Fanout {
     /// those that became so together, in an order that changes.
     pub(super) ready: VecDeque<u32>,
     pub(super) turns: Turns,
+    /// Sessions that are over, and not yet let go of.
+    pub(super) leaving: VecDeque<u32>,
     pub(super) wheel: Wheel<Waits>,
     pub(super) patterns: Patterns,
     pub(super) accounts: Accounts,
@@ -124,6 +128,8 @@ pub(super) struct Sub {
     pub topic: u32,
     /// Its place in the topic's list.
     pub slot: u32,
+    /// Its place in the session's list or lane, while it is queued.
+    pub queued: u32,
     pub interval_ms: u32,
     /// Mode `every`: how many of the skipped ticks stand right behind the cursor. What comes after them is due next.
     pub lead: u32,
@@ -153,13 +159,16 @@ pub(super) enum Base {
 
 #[derive(Default)]
 pub(super) struct Session {
-    /// (topic, subscription), sorted by topic.
-    pub subs: Vec<(u32, u32)>,
+    pub subs: Subs,
     /// Subscriptions in modes `latest` and `once` that are behind, in order of becoming so; [`LANE`] stands for the lane.
-    pub queue: VecDeque<u32>,
+    pub queue: Queue,
     /// Subscriptions in mode `every` that are behind.
     pub lane: Vec<u32>,
     pub lane_queued: bool,
+    /// Where the lane stands in the list.
+    pub lane_place: u32,
+    /// It is over, and what is left of it is let go piece by piece.
+    pub leaves: bool,
     pub ready: bool,
     /// Of its intervals.
     pub rhythm: Rhythm,
@@ -197,6 +206,7 @@ impl Fanout {
             subs: Slab::new(),
             ready: VecDeque::new(),
             turns: Turns::default(),
+            leaving: VecDeque::new(),
             wheel: Wheel::new(now),
             patterns: Patterns::default(),
             accounts: Accounts::default(),
@@ -292,7 +302,7 @@ impl Fanout {
         if let Some(entry) = self.sessions.get_mut(session.0 as usize)
             && entry.queue.is_empty()
         {
-            entry.queue = VecDeque::new();
+            entry.queue = Queue::default();
             entry.lane = Vec::new();
             entry.subs.shrink_to_fit();
             entry.rhythm.give_back(now);
@@ -303,19 +313,26 @@ impl Fanout {
 impl Session {
     /// Its subscription to a topic.
     pub fn find(&self, topic: u32) -> Option<u32> {
-        self.subs.binary_search_by_key(&topic, |&(topic, _)| topic).ok().map(|at| self.subs[at].1)
+        self.subs.find(topic)
     }
 
-    /// Puts a subscription at the end of the list, or into the lane.
-    pub fn put(&mut self, key: u32, in_lane: bool) {
+    /// Puts a subscription at the end of the list, or into the lane; says where it stands.
+    pub fn put(&mut self, key: u32, in_lane: bool) -> u32 {
         if !in_lane {
             return self.queue.push_back(key);
         }
+        let place = index32(self.lane.len());
         self.lane.push(key);
         if !self.lane_queued {
-            self.lane_queued = true;
-            self.queue.push_back(LANE);
+            self.queue_lane();
         }
+        place
+    }
+
+    /// Puts the lane at the end of the list.
+    pub fn queue_lane(&mut self) {
+        self.lane_queued = true;
+        self.lane_place = self.queue.push_back(LANE);
     }
 }
 

@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use super::{
     Emit, Fanout, GapReason, LocalId, Mode, SessionKey, Tally,
     apply::lead,
-    core::{Base, LANE, Place, Session, Sub, Topic},
+    core::{Base, LANE, Place, Session, Sub, Topic, index32},
 };
 use crate::{
     tick::{FieldSet, Nanos},
@@ -68,7 +68,7 @@ impl Fanout {
         while sub.base != Base::None {
             if !emit.has_room() {
                 sub.since = now;
-                self.sessions[sub.session as usize].queue.push_front(key);
+                sub.queued = self.sessions[sub.session as usize].queue.push_front(key);
                 return;
             }
             rebase(sub, topic, emit, tally);
@@ -103,11 +103,14 @@ impl Fanout {
             }
         }
         let entry = &mut self.sessions[session as usize];
-        entry.lane.extend(order.drain().map(|Reverse((_, key))| key));
+        for Reverse((_, key)) in order.drain() {
+            self.subs[key as usize].queued = index32(entry.lane.len());
+            entry.lane.push(key);
+        }
         self.scratch.lane = order;
         entry.lane_queued = !entry.lane.is_empty();
         if entry.lane_queued {
-            entry.queue.push_back(LANE);
+            entry.queue_lane();
         }
     }
 

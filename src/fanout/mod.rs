@@ -28,11 +28,14 @@ mod pattern_index;
 mod patterns;
 mod places;
 mod questions;
+mod queue;
 mod resume;
 mod resync;
 mod rhythm;
+mod subs;
 mod subscribe;
 mod turns;
+mod units;
 mod wheel;
 
 use std::time::Duration;
@@ -44,6 +47,7 @@ pub use emit::Emit;
 pub use questions::{Behind, Listed};
 pub use resume::Resume;
 pub use subscribe::{Change, Outcome, Subscribed, TooMany};
+pub use units::{CHANGE_UNITS, SUBSCRIBE_UNITS, Units};
 
 pub use crate::glob::Glob;
 use crate::tick::FieldSet;

@@ -10,11 +10,14 @@ use foldhash::fast::RandomState;
 use slab::Slab;
 
 use super::{
-    Change, Fanout, Glob, LocalId, Mode, Notice, SessionKey, Spec, TooMany,
+    CHANGE_UNITS, Change, Fanout, Glob, LocalId, Mode, Notice, SessionKey, Spec, TooMany, Units,
     core::{Base, index32},
     pattern_index::PatternIndex,
 };
 use crate::{tick::Symbol, topic::Birth};
+
+/// To make a symbol known, and look its patterns up.
+const BIRTH_UNITS: usize = 16;
 
 /// All standing patterns, each once, with the sessions that hold it.
 #[derive(Default)]
@@ -75,16 +78,21 @@ impl Patterns {
 }
 
 impl Fanout {
-    /// The symbols that are born and match, in order of birth.
-    pub fn matching(&self, glob: &Glob) -> Vec<Symbol> {
-        self.born.iter().filter(|symbol| glob.matches(symbol)).cloned().collect()
+    /// Every symbol that was born, by its place.
+    pub fn born(&self) -> &[Symbol] {
+        &self.born
     }
 
-    /// The session's own subscriptions that match.
-    pub fn subscribed_matching(&self, session: SessionKey, glob: &Glob) -> Vec<Symbol> {
-        let Some(session) = self.sessions.get(session.0 as usize) else { return Vec::new() };
-        let symbols = session.subs.iter().map(|&(topic, _)| &self.topics[topic as usize].symbol);
-        symbols.filter(|symbol| glob.matches(symbol)).cloned().collect()
+    /// The session's next subscription from a place on, and the place behind it: for a walk that may be interrupted.
+    pub fn subscribed_from(&self, session: SessionKey, place: u32) -> Option<(u32, &Symbol)> {
+        let (topic, _) = self.sessions.get(session.0 as usize)?.subs.next_from(place)?;
+        Some((topic + 1, &self.topics[topic as usize].symbol))
+    }
+
+    /// Whether the session may hold this pattern, too.
+    pub fn has_room_for_glob(&self, session: SessionKey, text: &str, globs_max: usize) -> bool {
+        let globs = self.globs(session);
+        globs.len() < globs_max || globs.iter().any(|held| held == text)
     }
 
     /// Keeps a pattern for symbols that are born later; one that the session has already gets the new spec.
@@ -135,7 +143,7 @@ impl Fanout {
 
     /// Sessions with a pattern that matches, each once, with the spec of the pattern that it added last: as if it had
     /// subscribed to the symbol with each in turn. In order, so that the same input gives the same frames.
-    pub(super) fn glob_holders(&mut self, symbol: &Symbol) -> Vec<(u32, Spec)> {
+    pub(super) fn glob_holders(&mut self, symbol: &Symbol, units: &mut Units) -> Vec<(u32, Spec)> {
         let Patterns { all, index, candidates, .. } = &mut self.patterns;
         candidates.clear();
         index.candidates(symbol, candidates);
@@ -145,6 +153,7 @@ impl Fanout {
             let holders = pattern.holders.iter();
             held.extend(holders.map(|(&session, holder)| (session, Reverse(holder.added), holder.spec)));
         }
+        units.spend(BIRTH_UNITS + 2 * candidates.len() + CHANGE_UNITS * held.len());
         held.sort_unstable_by_key(|&(session, added, _)| (session, added));
         held.dedup_by_key(|&mut (session, ..)| session);
         held.into_iter().map(|(session, _, spec)| (session, spec)).collect()
@@ -156,12 +165,12 @@ impl Fanout {
         let local = self.local_of(&birth.symbol);
         self.by_market[birth.topic.0 as usize] = local;
         for &(session, ref spec) in holders {
-            let subs = self.sessions.get(session as usize).map_or(&[][..], |session| &session.subs);
+            let Some(entry) = self.sessions.get(session as usize) else { continue };
             let session = SessionKey(session);
-            if subs.binary_search_by_key(&local, |&(topic, _)| topic).is_ok() {
+            if entry.find(local).is_some() {
                 continue;
             }
-            if subs.len() >= self.subscriptions_max {
+            if entry.subs.len() >= self.subscriptions_max {
                 self.notices.push(Notice::Full { session, symbol: birth.symbol.clone() });
                 continue;
             }

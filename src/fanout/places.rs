@@ -63,6 +63,7 @@ impl Fanout {
             session: session.0,
             topic: local,
             slot: 0,
+            queued: 0,
             interval_ms: millis(spec.interval),
             wanted: spec.wanted,
             mode: spec.mode,
@@ -75,8 +76,7 @@ impl Fanout {
         let key = index32(self.subs.insert(sub));
         self.attach(key);
         if let Some(entry) = self.sessions.get_mut(session.0 as usize) {
-            let at = entry.subs.partition_point(|&(topic, _)| topic < local);
-            entry.subs.insert(at, (local, key));
+            entry.subs.insert(local, key);
         }
         key
     }
@@ -120,7 +120,7 @@ impl Fanout {
     pub(super) fn detach(&mut self, key: u32) {
         let sub = &mut self.subs[key as usize];
         let place = std::mem::replace(&mut sub.place, Place::Idle);
-        let (slot, local, session) = (sub.slot as usize, sub.topic, sub.session);
+        let (slot, local, session, queued) = (sub.slot as usize, sub.topic, sub.session, sub.queued);
         let (every, plain) = (sub.mode == Mode::Every, sub.wanted == FieldSet::ALL);
         self.of_ticks -= usize::from(sees_each_tick(sub));
         let topic = &mut self.topics[local as usize];
@@ -135,13 +135,33 @@ impl Fanout {
             self.subs[moved as usize].slot = index32(slot);
         }
         self.tidy_resting(local);
-        if place == Place::Queued
-            && let Some(entry) = self.sessions.get_mut(session as usize)
-        {
-            entry.lane.retain(|&queued| queued != key);
-            entry.lane_queued &= !entry.lane.is_empty();
-            let lane_queued = entry.lane_queued;
-            entry.queue.retain(|&queued| queued != key && (queued != LANE || lane_queued));
+        if place == Place::Queued {
+            self.take_out(session, queued, every);
+        }
+    }
+
+    /// Takes what stands at this place out of a session's list or lane.
+    fn take_out(&mut self, session: u32, queued: u32, in_lane: bool) {
+        let Some(entry) = self.sessions.get_mut(session as usize) else { return };
+        if !in_lane {
+            entry.queue.remove(queued);
+        } else if (queued as usize) < entry.lane.len() {
+            entry.lane.swap_remove(queued as usize);
+            if let Some(&moved) = entry.lane.get(queued as usize) {
+                self.subs[moved as usize].queued = queued;
+            }
+            if entry.lane.is_empty() && std::mem::take(&mut entry.lane_queued) {
+                entry.queue.remove(entry.lane_place);
+            }
+        }
+        if entry.queue.is_full_of_holes() {
+            let lane_place = &mut entry.lane_place;
+            for (key, place) in entry.queue.close_up() {
+                match key {
+                    LANE => *lane_place = place,
+                    key => self.subs[key as usize].queued = place,
+                }
+            }
         }
     }
 
@@ -150,13 +170,8 @@ impl Fanout {
         self.accounts.discarded += self.pending(&self.subs[key as usize]);
         self.detach(key);
         let sub = self.subs.remove(key as usize);
-        if let Some(entry) = self.sessions.get_mut(sub.session as usize)
-            && let Ok(at) = entry.subs.binary_search_by_key(&sub.topic, |&(topic, _)| topic)
-        {
-            entry.subs.remove(at);
-            if entry.subs.is_empty() {
-                entry.subs = Vec::new();
-            }
+        if let Some(entry) = self.sessions.get_mut(sub.session as usize) {
+            entry.subs.remove(sub.topic);
         }
         self.unwatch(LocalId(sub.topic));
     }

@@ -71,7 +71,7 @@ impl Fanout {
     /// interval is not due.
     pub fn owes(&self, session: SessionKey, as_of: Nanos) -> bool {
         let Some(session) = self.sessions.get(session.0 as usize) else { return false };
-        session.queue.iter().filter(|&&key| key != LANE).chain(&session.lane).any(|&key| {
+        session.queue.iter().filter(|&key| key != LANE).chain(session.lane.iter().copied()).any(|key| {
             let sub = &self.subs[key as usize];
             sub.base != Base::None || sub.since <= as_of
         })
@@ -79,7 +79,7 @@ impl Fanout {
 
     pub fn behind(&self, session: SessionKey) -> Behind {
         let Some(session) = self.sessions.get(session.0 as usize) else { return Behind::default() };
-        self.behind_of(session.subs.iter().map(|&(_, key)| &self.subs[key as usize]))
+        self.behind_of(session.subs.iter().map(|(_, key)| &self.subs[key as usize]))
     }
 
     fn behind_of<'a>(&'a self, subs: impl Iterator<Item = &'a Sub>) -> Behind {
@@ -95,23 +95,17 @@ impl Fanout {
         behind
     }
 
-    /// A session's subscriptions, in order of their symbols.
-    pub fn list(&self, session: SessionKey) -> Vec<Listed> {
-        let Some(session) = self.sessions.get(session.0 as usize) else { return Vec::new() };
-        let listed = session.subs.iter().map(|&(topic, sub)| {
-            let (topic, sub) = (&self.topics[topic as usize], &self.subs[sub as usize]);
-            Listed {
-                symbol: topic.symbol.clone(),
-                mode: sub.mode,
-                interval: Duration::from_millis(u64::from(sub.interval_ms)),
-                wanted: sub.wanted,
-                cursor: sub.cursor,
-                state: topic.state,
-            }
-        });
-        let mut listed: Vec<Listed> = listed.collect();
-        listed.sort_unstable_by(|a, b| a.symbol.cmp(&b.symbol));
-        listed
+    /// One of a session's subscriptions.
+    pub fn listed(&self, session: SessionKey, symbol: &Symbol) -> Option<Listed> {
+        let sub = &self.subs[self.find(session, symbol)? as usize];
+        Some(Listed {
+            symbol: symbol.clone(),
+            mode: sub.mode,
+            interval: Duration::from_millis(u64::from(sub.interval_ms)),
+            wanted: sub.wanted,
+            cursor: sub.cursor,
+            state: self.topics[sub.topic as usize].state,
+        })
     }
 
     /// A session's standing patterns.

@@ -1,7 +1,7 @@
 //! Catching up with the market: after batches were lost, or when a client has seen more than this shard.
 
 use super::{
-    Fanout, Mode,
+    Fanout, Mode, Units,
     apply::{lead, mark},
     core::{Base, Place, UNWATCHED, index32},
 };
@@ -22,9 +22,17 @@ impl Fanout {
 
     /// Makes symbols known that were born; subscriptions and globs may have waited for them.
     pub(super) fn bear(&mut self, births: &[Birth]) {
-        for birth in births {
-            if (birth.topic.0 as usize) < self.born.len() {
-                continue;
+        self.bear_some(births, &mut Units::unlimited());
+    }
+
+    /// As many symbols as there are units for, so that a crowd of them is taken in piece by piece, ahead of the batch that
+    /// they came with. Says whether all of them are known.
+    pub fn bear_some(&mut self, births: &[Birth], units: &mut Units) -> bool {
+        let Some(first) = births.first() else { return true };
+        let known = self.born.len().saturating_sub(first.topic.0 as usize);
+        for birth in births.iter().skip(known) {
+            if units.is_spent() {
+                return false;
             }
             debug_assert_eq!(birth.topic.0 as usize, self.born.len(), "births come in order");
             self.born.push(birth.symbol.clone());
@@ -34,11 +42,12 @@ impl Fanout {
             if let Some(local) = waiting {
                 self.topics[local as usize].market = Some(birth.topic);
             }
-            let holders = self.glob_holders(&birth.symbol);
+            let holders = self.glob_holders(&birth.symbol, units);
             if !holders.is_empty() {
                 self.catch_with_globs(birth, &holders);
             }
         }
+        true
     }
 
     /// Brings one topic to where the market is, ahead of the batches.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Fanout, Mode, Resume, SessionKey, Spec,
+    CHANGE_UNITS, Fanout, Mode, Resume, SessionKey, Spec, Units,
     apply::enqueue,
     core::{Base, Place},
 };
@@ -34,6 +34,9 @@ pub enum Outcome {
 /// The session has as many subscriptions, or patterns, as it may have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TooMany;
+
+/// Subscriptions of a session that end with it at once; where there are more, the rest wait for [`Fanout::let_go`].
+const ENDED_AT_ONCE: usize = 256;
 
 /// What `set` changes; `None` stays.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -143,7 +146,8 @@ impl Fanout {
     /// Makes what waits for an interval ready at once: the session is about to end.
     pub fn hurry(&mut self, session: SessionKey) {
         let Some(entry) = self.sessions.get(session.0 as usize) else { return };
-        for (_, key) in entry.subs.clone() {
+        let keys: Vec<u32> = entry.subs.iter().map(|(_, key)| key).collect();
+        for key in keys {
             let sub = &mut self.subs[key as usize];
             if sub.place == Place::Waiting {
                 enqueue(key, sub, &mut self.sessions, &mut self.ready);
@@ -151,24 +155,58 @@ impl Fanout {
         }
     }
 
-    /// Ends all of a session's subscriptions; what they were behind by is booked as discarded. The session stays.
+    /// Ends all of a session's subscriptions; what they were behind by is booked as discarded. The session stays, and is
+    /// not to subscribe any more: of many subscriptions most are ended by [`Self::let_go`].
     pub fn clear(&mut self, session: SessionKey) {
-        let Some(entry) = self.sessions.get_mut(session.0 as usize) else { return };
-        entry.queue.clear();
-        entry.lane.clear();
-        let (subs, globs) = (std::mem::take(&mut entry.subs), entry.globs.clone());
-        for (_, key) in subs {
-            self.remove(key);
-        }
-        for glob in globs {
+        let Some(entry) = self.sessions.get(session.0 as usize) else { return };
+        for glob in entry.globs.clone() {
             self.remove_glob(session, &glob);
+        }
+        if !self.end_some(session.0, ENDED_AT_ONCE) && !self.leaving.contains(&session.0) {
+            self.leaving.push_back(session.0);
         }
     }
 
-    /// Ends a session; its place may be given to another.
+    /// Ends a session; its place may be given to another once all of its subscriptions are gone.
     pub fn close(&mut self, session: SessionKey) {
         self.clear(session);
-        self.sessions.try_remove(session.0 as usize);
+        if let Some(entry) = self.sessions.get_mut(session.0 as usize) {
+            entry.leaves = true;
+            if entry.subs.len() == 0 {
+                self.sessions.remove(session.0 as usize);
+            }
+        }
+    }
+
+    /// Goes on ending the subscriptions of sessions that are over.
+    pub fn let_go(&mut self, units: &mut Units) {
+        while let Some(&session) = self.leaving.front() {
+            let most = units.left() / CHANGE_UNITS;
+            let before = self.subs.len();
+            let all = self.end_some(session, most);
+            units.spend((before - self.subs.len() + 1) * CHANGE_UNITS);
+            if !all {
+                return;
+            }
+            self.leaving.pop_front();
+            if self.sessions.get(session as usize).is_some_and(|entry| entry.leaves) {
+                self.sessions.remove(session as usize);
+            }
+        }
+    }
+
+    pub fn has_leaving(&self) -> bool {
+        !self.leaving.is_empty()
+    }
+
+    /// Ends so many of a session's subscriptions; says whether none is left.
+    fn end_some(&mut self, session: u32, most: usize) -> bool {
+        for _ in 0..most {
+            let Some(entry) = self.sessions.get_mut(session as usize) else { return true };
+            let Some((_, key)) = entry.subs.pop_last() else { return true };
+            self.remove(key);
+        }
+        self.sessions.get(session as usize).is_none_or(|entry| entry.subs.len() == 0)
     }
 }
 

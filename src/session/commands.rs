@@ -1,155 +1,296 @@
-//! Commands carried out: the ack first, on the control lane; then what it changes.
+//! Commands carried out, piece by piece: the ack first, on the control lane; then what it changes.
+//!
+//! Each step does as much as its units allow and leaves the rest for the next one. When is not decided here: see `work`.
 
 use std::sync::Arc;
 
-use super::{core::Core, stats::LimitHit};
+use super::{
+    core::Core,
+    job::{Job, ListJob, Step, SymbolsJob, What},
+    stats::LimitHit,
+};
 use crate::{
-    fanout::{Change, Glob, Mode, Outcome, Resume, SessionKey, Spec, Subscribed, TooMany},
+    fanout::{
+        CHANGE_UNITS, Glob, Mode, Outcome, Resume, SUBSCRIBE_UNITS, SessionKey, Spec, Subscribed, TooMany,
+        Units,
+    },
     tick::{Nanos, State, Symbol},
     wire::{
-        Command, CommandError, Control, ErrorCode, Target,
+        CommandError, Control, ErrorCode, Target,
         command::ResumeFrom,
         control::{Entry, ListEntry, Status, millis},
     },
 };
 
+/// To write one result, or one row of a list.
+const ENTRY_UNITS: usize = 8;
+
 impl Core {
-    /// Carries out one message of a client; a fault is answered and the session goes on.
-    pub fn command(&mut self, key: SessionKey, text: &str, now: Nanos) {
-        let shared = Arc::clone(&self.shared);
-        let Some(session) = self.session(key) else { return };
-        if !session.budget.take_command(&shared.limits, now) {
-            self.stats.limits[LimitHit::Commands as usize] += 1;
-            let message = format!(
-                "more than {} commands a second (burst {}): this one was not carried out, slow down",
-                shared.limits.commands_per_second, shared.limits.commands_burst
-            );
-            let error = CommandError { id: None, code: ErrorCode::RateLimited, message };
-            return self.control(key, &Control::error(&error));
-        }
-        self.stats.commands += 1;
-        let mut bytes = text.as_bytes().to_vec();
-        match self.reader.read(&mut bytes, &shared.limits) {
-            Err(error) => self.control(key, &Control::error(&error)),
-            Ok(command) => {
-                self.carry_out(key, command, shared.market.at(now));
-                // Before the answer is out: what is published behind it comes as it was asked for.
-                self.wish();
-                self.join(key);
-            }
+    /// Goes on with a command; says whether it has been answered. `now` by the world's clock.
+    pub(super) fn step(&mut self, key: SessionKey, job: &mut Job, now: Nanos, units: &mut Units) -> bool {
+        match job {
+            Job::Symbols(job) => self.step_symbols(key, job, self.shared.market.at(now), units),
+            Job::List(job) => self.step_list(key, job, units),
         }
     }
 
-    /// Counts the session among the readers from its first subscription on. Only now, when ingest knows what it wishes:
-    /// a replay that waited for it begins at once.
-    fn join(&mut self, key: SessionKey) {
-        let any = self.fanout.session_subscriptions(key) > 0 || !self.fanout.globs(key).is_empty();
-        let shared = Arc::clone(&self.shared);
-        if any && let Some(session) = self.session(key) {
-            session.joined.get_or_insert_with(|| shared.ingest.readers.join());
+    fn step_symbols(&mut self, key: SessionKey, job: &mut SymbolsJob, now: Nanos, units: &mut Units) -> bool {
+        while job.results.len() < job.targets.len() {
+            if units.is_spent() {
+                return false;
+            }
+            match &mut job.step {
+                Step::Next => self.begin_target(key, job, now, units),
+                Step::Looking { .. } => self.look(key, job, units),
+                Step::Taking { .. } => self.take_found(key, job, now, units),
+                Step::Own { .. } => self.walk_own(key, job, now, units),
+            }
         }
+        if !job.is_answered {
+            job.is_answered = true;
+            units.spend(ENTRY_UNITS * job.results.len());
+            let (id, results) = (job.id.take(), std::mem::take(&mut job.results));
+            // So many that there is nothing left to be done.
+            job.targets.clear();
+            let answer = match job.what {
+                What::Subscribe { .. } => Control::Subscribed { id, results },
+                What::Unsubscribe => Control::Unsubscribed { id, results },
+                What::Set { .. } => Control::Set { id, results },
+            };
+            self.control(key, &answer);
+        }
+        // A price that is old must not look new, even when its topic was quiet before anyone asked.
+        while let Some((symbol, state)) = job.told.pop_first() {
+            self.control(key, &Control::SymbolStatus { symbol: symbol.as_str(), state });
+            units.spend(ENTRY_UNITS);
+            if units.is_spent() && !job.told.is_empty() {
+                return false;
+            }
+        }
+        true
     }
 
-    fn carry_out(&mut self, key: SessionKey, command: Command, now: Nanos) {
-        match command {
-            Command::Subscribe { id, symbols, spec, resume } => {
-                let mut told = Vec::new();
-                let mut results = Vec::with_capacity(symbols.len());
-                for target in &symbols {
-                    results.push(self.subscribe(key, target, &spec, resume.as_ref(), now, &mut told));
-                }
-                self.control(key, &Control::Subscribed { id, results });
-                told.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-                told.dedup_by(|a, b| a.0 == b.0);
-                // A price that is old must not look new, even when its topic was quiet before anyone asked.
-                for (symbol, state) in told {
-                    self.control(key, &Control::SymbolStatus { symbol: symbol.as_str(), state });
-                }
-            }
-            Command::Unsubscribe { id, symbols } => {
-                let results = symbols.iter().map(|target| self.unsubscribe(key, target)).collect();
-                self.control(key, &Control::Unsubscribed { id, results });
-            }
-            Command::Set { id, symbols, change } => {
-                let results = symbols.iter().map(|target| self.set(key, target, &change, now)).collect();
-                self.control(key, &Control::Set { id, results });
-            }
-            Command::List { id } => {
-                let message = self.list(key, id);
-                self.control(key, &message);
-            }
-            Command::Ping { id } => self.control(key, &Control::Pong { id, ts: now }),
-            Command::Auth { id } => {
-                let message =
-                    "this server has no authentication configured: every symbol may be read without"
-                        .to_owned();
-                let error = CommandError { id, code: ErrorCode::AuthNotConfigured, message };
-                self.control(key, &Control::error(&error));
-            }
+    /// The next target: a name is done with, a glob begun.
+    fn begin_target(&mut self, key: SessionKey, job: &mut SymbolsJob, now: Nanos, units: &mut Units) {
+        units.spend(1);
+        if job.repeat() {
+            return;
         }
+        let result = match &job.targets[job.results.len()] {
+            Target::Bad { text, message } => Entry::error(text, ErrorCode::BadSymbol, message),
+            Target::Name(symbol) => {
+                let symbol = symbol.clone();
+                self.take_name(key, job, &symbol, now, units)
+            }
+            Target::Glob(glob) => {
+                let glob = glob.clone();
+                match self.begin_glob(key, job, &glob) {
+                    Ok(step) => {
+                        job.step = step;
+                        return;
+                    }
+                    Err(result) => result,
+                }
+            }
+        };
+        job.results.push(result);
+    }
+
+    fn take_name(
+        &mut self,
+        key: SessionKey,
+        job: &mut SymbolsJob,
+        symbol: &Symbol,
+        now: Nanos,
+        units: &mut Units,
+    ) -> Entry {
+        let was_subscribed = match &job.what {
+            What::Subscribe { .. } => {
+                units.spend(SUBSCRIBE_UNITS);
+                return match self.subscribe(key, symbol, job, now) {
+                    Ok(subscribed) => {
+                        let waits = subscribed.outcome == Outcome::Pending;
+                        let known = (waits && !self.shared.ingest.is_known(symbol)).then_some(false);
+                        Entry { known, ..Entry::new(symbol.as_str(), status(subscribed.outcome)) }
+                    }
+                    Err(TooMany) => self.too_many(symbol.as_str()),
+                };
+            }
+            What::Unsubscribe => self.fanout.unsubscribe(key, symbol),
+            What::Set { change } => self.fanout.set(key, symbol, change, now),
+        };
+        units.spend(CHANGE_UNITS);
+        if was_subscribed { Entry::new(symbol.as_str(), Status::Ok) } else { not_subscribed(symbol.as_str()) }
     }
 
     fn subscribe(
         &mut self,
         key: SessionKey,
-        target: &Target,
-        spec: &Spec,
-        resume: Option<&ResumeFrom>,
+        symbol: &Symbol,
+        job: &mut SymbolsJob,
         now: Nanos,
-        told: &mut Vec<(Symbol, State)>,
-    ) -> Entry {
-        let resume_of = |symbol: &Symbol, epoch: &str| {
-            let from = resume?;
-            let last = *from.last.get(symbol.as_str())?;
-            Some(Resume { same_epoch: from.epoch == epoch, last })
-        };
+    ) -> Result<Subscribed, TooMany> {
+        let What::Subscribe { spec, resume } = &job.what else { return Err(TooMany) };
         let shared = Arc::clone(&self.shared);
-        match target {
-            Target::Bad { text, message } => Entry::error(text, ErrorCode::BadSymbol, message),
-            Target::Name(symbol) => {
-                let resume = resume_of(symbol, &shared.epoch);
-                match self.fanout.subscribe(key, symbol, spec, resume, now, &*shared.ingest) {
-                    Ok(subscribed) => {
-                        note_state(symbol, subscribed, resume.is_some(), told);
-                        let waits = subscribed.outcome == Outcome::Pending;
-                        let known = (waits && !shared.ingest.is_known(symbol)).then_some(false);
-                        Entry { known, ..Entry::new(symbol.as_str(), status(subscribed.outcome)) }
-                    }
-                    Err(TooMany) => self.too_many(symbol.as_str()),
+        let resume = resume_of(resume.as_ref(), symbol, &shared.epoch);
+        let subscribed = self.fanout.subscribe(key, symbol, spec, resume, now, &*shared.ingest)?;
+        if is_news(subscribed.state, resume.is_some()) {
+            job.told.insert(symbol.clone(), subscribed.state);
+        }
+        Ok(subscribed)
+    }
+
+    /// The first step of a glob; or why it is not carried out.
+    fn begin_glob(&mut self, key: SessionKey, job: &mut SymbolsJob, glob: &Glob) -> Result<Step, Entry> {
+        let most = self.shared.limits.globs;
+        job.globs += 1;
+        let stands =
+            matches!(job.what, What::Subscribe { spec: Spec { mode: Mode::Latest | Mode::Every, .. }, .. });
+        let message = if job.globs > most {
+            format!("one command names at most {most} different globs (limits.globs)")
+        } else if stands && !self.fanout.has_room_for_glob(key, glob.as_str(), most) {
+            format!("a session holds at most {most} globs")
+        } else {
+            return Ok(match &job.what {
+                What::Subscribe { .. } => Step::Looking { at: 0, found: Vec::new(), new: 0 },
+                What::Unsubscribe => {
+                    Step::Own { place: 0, count: 0, held: self.fanout.remove_glob(key, glob.as_str()) }
                 }
+                What::Set { change } => {
+                    Step::Own { place: 0, count: 0, held: self.fanout.set_glob(key, glob.as_str(), change) }
+                }
+            });
+        };
+        self.stats.limits[LimitHit::Globs as usize] += 1;
+        Err(Entry::error(glob.as_str(), ErrorCode::TooManyGlobs, message))
+    }
+
+    /// Holds a glob against the symbols that are born, until there are more than the session has room for.
+    fn look(&mut self, key: SessionKey, job: &mut SymbolsJob, units: &mut Units) {
+        let Target::Glob(glob) = &job.targets[job.results.len()] else { return };
+        let Step::Looking { at, found, new } = &mut job.step else { return };
+        let free = self.shared.limits.subscriptions.saturating_sub(self.fanout.session_subscriptions(key));
+        let born = self.fanout.born();
+        while *at < born.len() && *new <= free {
+            if units.is_spent() {
+                return;
             }
-            Target::Glob(glob) => {
-                let matching = self.fanout.matching(glob);
-                let held = |symbol: &Symbol| self.fanout.is_subscribed(key, symbol);
-                let new = matching.iter().filter(|symbol| !held(symbol)).count();
-                let free = shared.limits.subscriptions.saturating_sub(self.fanout.session_subscriptions(key));
-                if new > free {
-                    self.stats.limits[LimitHit::Subscriptions as usize] += 1;
-                    let message = format!(
-                        "matches {} symbols, {new} of them new, and {free} subscriptions are left: nothing was subscribed",
-                        matching.len()
-                    );
-                    return Entry::error(glob.as_str(), ErrorCode::TooManySubscriptions, message);
-                }
-                if spec.mode != Mode::Once
-                    && self.fanout.add_glob(key, glob, spec, shared.limits.globs).is_err()
-                {
-                    self.stats.limits[LimitHit::Globs as usize] += 1;
-                    let message = format!("a session holds at most {} globs", shared.limits.globs);
-                    return Entry::error(glob.as_str(), ErrorCode::TooManyGlobs, message);
-                }
-                for symbol in &matching {
-                    let resume = resume_of(symbol, &shared.epoch);
-                    if let Ok(subscribed) =
-                        self.fanout.subscribe(key, symbol, spec, resume, now, &*shared.ingest)
-                    {
-                        note_state(symbol, subscribed, resume.is_some(), told);
-                    }
-                }
-                let status = if matching.is_empty() { Status::Pending } else { Status::Ok };
-                Entry { matched: Some(matching.len()), ..Entry::new(glob.as_str(), status) }
+            units.spend(1);
+            if glob.matches(&born[*at]) {
+                units.spend(2);
+                found.push(u32::try_from(*at).unwrap_or(u32::MAX));
+                *new += usize::from(!self.fanout.is_subscribed(key, &born[*at]));
+            }
+            *at += 1;
+        }
+        let What::Subscribe { spec, .. } = &job.what else { return };
+        let failed = if *new > free {
+            self.stats.limits[LimitHit::Subscriptions as usize] += 1;
+            let message = format!(
+                "matches more symbols than the {free} subscriptions that are left: nothing was subscribed"
+            );
+            Some((ErrorCode::TooManySubscriptions, message))
+        } else if spec.mode != Mode::Once
+            && self.fanout.add_glob(key, glob, spec, self.shared.limits.globs).is_err()
+        {
+            self.stats.limits[LimitHit::Globs as usize] += 1;
+            Some((
+                ErrorCode::TooManyGlobs,
+                format!("a session holds at most {} globs", self.shared.limits.globs),
+            ))
+        } else {
+            None
+        };
+        match failed {
+            Some((code, message)) => {
+                job.results.push(Entry::error(glob.as_str(), code, message));
+                job.step = Step::Next;
+            }
+            None => job.step = Step::Taking { found: std::mem::take(found), at: 0 },
+        }
+    }
+
+    /// Subscribes to what a glob has found.
+    fn take_found(&mut self, key: SessionKey, job: &mut SymbolsJob, now: Nanos, units: &mut Units) {
+        let Step::Taking { found, mut at } = std::mem::replace(&mut job.step, Step::Next) else { return };
+        while let Some(&place) = found.get(at) {
+            if units.is_spent() {
+                job.step = Step::Taking { found, at };
+                return;
+            }
+            units.spend(SUBSCRIBE_UNITS);
+            at += 1;
+            let symbol = self.fanout.born()[place as usize].clone();
+            // Symbols that were born meanwhile may have taken the room.
+            if self.subscribe(key, &symbol, job, now).is_err() {
+                self.tell_full(key, &symbol);
             }
         }
+        let status = if found.is_empty() { Status::Pending } else { Status::Ok };
+        let text = job.targets[job.results.len()].text();
+        job.results.push(Entry { matched: Some(found.len()), ..Entry::new(text, status) });
+    }
+
+    /// Ends, or changes, those of the session's subscriptions that a glob matches.
+    fn walk_own(&mut self, key: SessionKey, job: &mut SymbolsJob, now: Nanos, units: &mut Units) {
+        let Target::Glob(glob) = &job.targets[job.results.len()] else { return };
+        let Step::Own { place, count, held } = &mut job.step else { return };
+        while let Some((next, symbol)) = self.fanout.subscribed_from(key, *place) {
+            if units.is_spent() {
+                return;
+            }
+            units.spend(1);
+            *place = next;
+            if !glob.matches(symbol) {
+                continue;
+            }
+            let symbol = symbol.clone();
+            units.spend(CHANGE_UNITS);
+            *count += 1;
+            match &job.what {
+                What::Set { change } => self.fanout.set(key, &symbol, change, now),
+                _ => self.fanout.unsubscribe(key, &symbol),
+            };
+        }
+        job.results.push(matched(glob, *count, *held));
+        job.step = Step::Next;
+    }
+
+    fn step_list(&mut self, key: SessionKey, job: &mut ListJob, units: &mut Units) -> bool {
+        let Some(answer) = &mut job.answer else {
+            while let Some((next, symbol)) = self.fanout.subscribed_from(key, job.place) {
+                if units.is_spent() {
+                    return false;
+                }
+                units.spend(ENTRY_UNITS);
+                job.symbols.insert(symbol.clone());
+                job.place = next;
+            }
+            let globs = self.fanout.globs(key).iter().map(ToString::to_string).collect();
+            let empty = Control::List { id: job.id.take(), subscriptions: Vec::new(), globs };
+            job.answer = Some(empty.grow("subscriptions"));
+            return self.step_list(key, job, units);
+        };
+        while let Some(symbol) = job.symbols.pop_first() {
+            if let Some(listed) = self.fanout.listed(key, &symbol) {
+                answer.push(&ListEntry {
+                    symbol: listed.symbol.as_str().to_owned(),
+                    mode: listed.mode.as_str(),
+                    interval_ms: millis(listed.interval),
+                    fields: (listed.wanted != crate::tick::FieldSet::ALL)
+                        .then(|| listed.wanted.iter().map(crate::tick::Field::name).collect()),
+                    seq: listed.cursor,
+                    state: listed.state,
+                });
+            }
+            units.spend(ENTRY_UNITS);
+            if units.is_spent() && !job.symbols.is_empty() {
+                return false;
+            }
+        }
+        let payload = job.answer.take().map(crate::wire::control::Growing::finish).unwrap_or_default();
+        self.control_payload(key, &payload);
+        true
     }
 
     fn too_many(&mut self, symbol: &str) -> Entry {
@@ -169,68 +310,21 @@ impl Core {
         let error = CommandError { id: None, code: ErrorCode::TooManySubscriptions, message };
         self.control(key, &Control::error(&error));
     }
+}
 
-    fn unsubscribe(&mut self, key: SessionKey, target: &Target) -> Entry {
-        match target {
-            Target::Bad { text, message } => Entry::error(text, ErrorCode::BadSymbol, message),
-            Target::Name(symbol) if self.fanout.unsubscribe(key, symbol) => {
-                Entry::new(symbol.as_str(), Status::Ok)
-            }
-            Target::Name(symbol) => not_subscribed(symbol.as_str()),
-            Target::Glob(glob) => {
-                let held = self.fanout.remove_glob(key, glob.as_str());
-                let matching = self.fanout.subscribed_matching(key, glob);
-                for symbol in &matching {
-                    self.fanout.unsubscribe(key, symbol);
-                }
-                matched(glob, matching.len(), held)
-            }
-        }
-    }
-
-    fn set(&mut self, key: SessionKey, target: &Target, change: &Change, now: Nanos) -> Entry {
-        match target {
-            Target::Bad { text, message } => Entry::error(text, ErrorCode::BadSymbol, message),
-            Target::Name(symbol) if self.fanout.set(key, symbol, change, now) => {
-                Entry::new(symbol.as_str(), Status::Ok)
-            }
-            Target::Name(symbol) => not_subscribed(symbol.as_str()),
-            Target::Glob(glob) => {
-                let held = self.fanout.set_glob(key, glob.as_str(), change);
-                let matching = self.fanout.subscribed_matching(key, glob);
-                for symbol in &matching {
-                    self.fanout.set(key, symbol, change, now);
-                }
-                matched(glob, matching.len(), held)
-            }
-        }
-    }
-
-    fn list(&self, key: SessionKey, id: Option<crate::wire::Id>) -> Control<'static> {
-        let subscriptions = self.fanout.list(key).into_iter().map(|listed| ListEntry {
-            symbol: listed.symbol.as_str().to_owned(),
-            mode: listed.mode.as_str(),
-            interval_ms: millis(listed.interval),
-            fields: (listed.wanted != crate::tick::FieldSet::ALL)
-                .then(|| listed.wanted.iter().map(crate::tick::Field::name).collect()),
-            seq: listed.cursor,
-            state: listed.state,
-        });
-        let globs = self.fanout.globs(key).iter().map(ToString::to_string).collect();
-        Control::List { id, subscriptions: subscriptions.collect(), globs }
-    }
+fn resume_of(from: Option<&ResumeFrom>, symbol: &Symbol, epoch: &str) -> Option<Resume> {
+    let from = from?;
+    let last = *from.last.get(symbol.as_str())?;
+    Some(Resume { same_epoch: from.epoch == epoch, last })
 }
 
 /// Who begins anew takes a symbol for live unless told otherwise. Who comes back was told something before the
 /// connection ended, which may be so no longer: it is told the state whatever it is.
-fn note_state(symbol: &Symbol, subscribed: Subscribed, comes_back: bool, told: &mut Vec<(Symbol, State)>) {
-    let is_news = match subscribed.state {
+fn is_news(state: State, comes_back: bool) -> bool {
+    match state {
         State::Stale | State::Halted | State::Closed => true,
         State::Live => comes_back,
         State::Pending => false,
-    };
-    if is_news {
-        told.push((symbol.clone(), subscribed.state));
     }
 }
 

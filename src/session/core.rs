@@ -14,9 +14,10 @@ use super::{
     shard::Shared,
     state::Session,
     stats::{LimitHit, Report, Stats},
+    work::{self, Work},
 };
 use crate::{
-    fanout::{Fanout, Notice, SessionKey},
+    fanout::{Fanout, Notice, SessionKey, Units},
     limits::Limits,
     tick::Nanos,
     topic::{Batch, handover::Handover},
@@ -43,6 +44,9 @@ pub struct Core {
     /// Where ingest reads whether batches should come with their ticks.
     wants_ticks: Arc<AtomicBool>,
     batches: Vec<Arc<Batch>>,
+    /// The next of them.
+    batch_at: usize,
+    pub(super) work: Work,
     pace: Pace,
     round: Round,
     /// Frames that are made and not yet sent, of the group at hand.
@@ -60,6 +64,9 @@ struct Round {
 
 /// Sessions that one slice of a turn writes to before the runtime gets its share, and new ticks are looked for.
 const SESSIONS_A_SLICE: usize = 128;
+
+/// What one turn spends on symbols that are born, some half a millisecond.
+const BIRTHS_UNITS: u32 = 16 * 1024;
 
 /// When the next turn is wanted.
 pub enum Due {
@@ -85,6 +92,8 @@ impl Core {
             draining_since: None,
             wants_ticks,
             batches: Vec::new(),
+            batch_at: 0,
+            work: Work::default(),
             pace: Pace::new(now, pause_nanos(limits)),
             round: Round::default(),
             made: Vec::new(),
@@ -106,9 +115,10 @@ impl Core {
     pub fn turn(&mut self, handover: &Handover<Batch>) -> Due {
         let now = self.shared.clock.now();
         if !self.pace.may_write(now) {
-            return Due::At(self.pace.until());
+            self.work(now);
+            return if self.has_work() { Due::Now } else { Due::At(self.pace.until()) };
         }
-        self.take_in(handover, now);
+        self.take_in(handover, now, Units::new(BIRTHS_UNITS));
         if self.round.sessions_left == 0 {
             let Stats { frames_sent, .. } = self.stats;
             let ticks = self.fanout.delivered();
@@ -123,7 +133,11 @@ impl Core {
             let frames = self.stats.frames_sent - self.round.frames;
             self.pace.round_is_over(done, frames, self.fanout.delivered() - self.round.ticks);
         }
+        self.work(done);
         self.note_mark(done);
+        if self.has_work() || self.batch_at < self.batches.len() {
+            return Due::Now;
+        }
         if self.fanout.has_ready() {
             return if self.pace.may_write(done) { Due::Now } else { Due::At(self.pace.until()) };
         }
@@ -145,24 +159,41 @@ impl Core {
         readers.note(self.number, mark);
     }
 
-    /// Takes in the batches that wait, and the time: sessions become ready.
-    pub(super) fn take_in(&mut self, handover: &Handover<Batch>, now: Nanos) {
-        let mut batches = std::mem::take(&mut self.batches);
+    /// Takes in the batches that wait, and the time: sessions become ready. Where a crowd of symbols is born at once, the
+    /// batch waits until they are taken in, as far as the units last each time; what comes behind it waits in the
+    /// hand-over, which is bounded.
+    pub(super) fn take_in(&mut self, handover: &Handover<Batch>, now: Nanos, units: Units) {
         let shared = Arc::clone(&self.shared);
         let now = shared.market.at(now);
-        if handover.take(&mut batches).missed {
+        if self.batches.is_empty() && handover.take(&mut self.batches).missed {
             self.stats.resyncs += 1;
             self.stats.limits[LimitHit::ShardQueue as usize] += 1;
             self.fanout.resync(now, &*shared.ingest);
         }
-        for batch in batches.drain(..) {
+        while let Some(batch) = self.batches.get(self.batch_at) {
+            let batch = Arc::clone(batch);
+            if !batch.births.is_empty() && !self.take_births(&batch, units) {
+                break;
+            }
             self.taken = batch.order;
             self.fanout.apply(&batch, now, &*shared.ingest);
+            self.batch_at += 1;
         }
-        self.batches = batches;
+        if self.batch_at == self.batches.len() {
+            self.batches.clear();
+            self.batch_at = 0;
+        }
         self.wish();
         self.fanout.advance(now);
         self.tell();
+    }
+
+    /// Says whether all of a batch's births are taken in.
+    fn take_births(&mut self, batch: &Batch, mut units: Units) -> bool {
+        let (before, begun) = (units.left(), work::thread_nanos());
+        let all = self.fanout.bear_some(&batch.births, &mut units);
+        self.note_slice(before - units.left(), begun);
+        all
     }
 
     /// Lets ingest know whether the subscriptions of this shard have a use for single ticks.
@@ -212,20 +243,26 @@ impl Core {
 
     /// Appends to a session's control lane; a lane that grows beyond its limit ends the session.
     pub fn control(&mut self, key: SessionKey, message: &Control<'_>) {
+        if !self.session(key).is_some_and(|session| session.is_open()) {
+            return;
+        }
+        self.scratch.clear();
+        message.write(&mut self.scratch);
+        let payload = std::mem::take(&mut self.scratch);
+        self.control_payload(key, &payload);
+        if payload.capacity() <= 64 * 1024 {
+            self.scratch = payload;
+        }
+    }
+
+    /// As [`Self::control`], with the message as it stands in its frame.
+    pub fn control_payload(&mut self, key: SessionKey, payload: &[u8]) {
         let most = self.shared.limits.control_bytes;
-        let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
-            return;
-        };
-        if session.closing.is_some() {
-            return;
-        }
-        let framing = session.framing();
-        crate::wire::frame::write_control(message, framing, &mut self.scratch, &mut session.control);
+        let market = self.shared.market.now();
+        let Some(session) = self.session(key).filter(|session| session.is_open()) else { return };
+        crate::wire::frame::write_payload(payload, session.framing(), &mut session.control);
         session.control_frames += 1;
-        session.frame_at = self.shared.market.now();
-        if self.scratch.capacity() > 64 * 1024 {
-            self.scratch = Vec::new();
-        }
+        session.frame_at = market;
         if session.control.len() > most {
             self.stats.limits[LimitHit::ControlBytes as usize] += 1;
             self.close(key, CloseReason::MemoryBudget);

@@ -4,7 +4,7 @@
 
 use super::{core::Core, state::Transport};
 use crate::{
-    fanout::SessionKey,
+    fanout::{SessionKey, Units},
     tick::Nanos,
     topic::{Batch, handover::Handover},
     wire::{CloseReason, Control, frame},
@@ -16,7 +16,7 @@ impl Core {
         self.over = over;
         if over {
             // The last ticks may still wait.
-            self.take_in(handover, self.shared.clock.now());
+            self.take_in(handover, self.shared.clock.now(), Units::unlimited());
             for place in 0..self.sessions.len() {
                 self.end_when_drained(SessionKey(u32::try_from(place).unwrap_or(u32::MAX)));
             }
@@ -25,12 +25,14 @@ impl Core {
 
     /// Whether every session has been sent what it was due at this time of the market.
     pub fn is_level(&mut self, handover: &Handover<Batch>, as_of: Nanos) -> bool {
-        self.take_in(handover, self.shared.clock.now());
+        self.take_in(handover, self.shared.clock.now(), Units::unlimited());
         let mut open = self.sessions.iter().enumerate().filter_map(|(place, session)| {
             let session = session.as_deref().filter(|session| session.is_open())?;
             Some((SessionKey(u32::try_from(place).unwrap_or(u32::MAX)), session))
         });
-        open.all(|(key, session)| !self.fanout.owes(key, as_of) && session.waiting_bytes() == 0)
+        open.all(|(key, session)| {
+            session.jobs.is_none() && !self.fanout.owes(key, as_of) && session.waiting_bytes() == 0
+        })
     }
 
     /// Ends those that have been sent everything by now.
@@ -53,7 +55,7 @@ impl Core {
         self.flush(key);
         let drained = self.fanout.is_drained(key);
         let Some(session) = self.session(key) else { return };
-        if session.closing.is_some() || !drained || session.waiting_bytes() > 0 {
+        if session.closing.is_some() || session.jobs.is_some() || !drained || session.waiting_bytes() > 0 {
             return;
         }
         self.control(key, &Control::End);

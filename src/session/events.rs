@@ -90,6 +90,9 @@ impl Core {
         if session.closing.is_some() {
             return Poll::Ready(None);
         }
+        if session.holds_data() {
+            return Poll::Pending;
+        }
         self.framer.begin(FrameSize::Full, Framing::Events);
         let market = self.shared.market.at(now);
         let tally = self.fanout.fill(key, market, &*self.shared.ingest, &mut self.framer);

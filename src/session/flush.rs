@@ -105,7 +105,7 @@ impl Core {
         if !session.rest.is_empty() {
             return self.write_rest(key, stream, now);
         }
-        if session.closing.is_some() {
+        if session.closing.is_some() || session.holds_data() {
             return Written::Level;
         }
         *frames += 1;
@@ -257,6 +257,7 @@ impl Core {
             Transport::Socket { .. } => session.control_frames -= 1,
             Transport::Events { .. } => frame::write_end_event(reason, &mut session.control),
         }
+        session.jobs = None;
         session.closing = Some(Closing { reason, deadline: now.plus(grace), said: false });
         let (number, peer) = (session.number, session.peer);
         tracing::debug!(session = number, %peer, reason = reason.label(), code = reason.code(), "session closes");

@@ -60,6 +60,9 @@ impl Session {
     /// Nothing but data is to be written, and nothing is in its way.
     fn is_plain(&self) -> bool {
         let waits = self.blocked || !self.rest.is_empty() || !self.control.is_empty();
-        !waits && self.closing.is_none() && matches!(self.transport, Transport::Socket { .. })
+        !waits
+            && !self.holds_data()
+            && self.closing.is_none()
+            && matches!(self.transport, Transport::Socket { .. })
     }
 }

@@ -22,6 +22,7 @@ impl Core {
         let takes_data = |session: &Session| {
             session.rest.len() <= CONTROL_BYTES_MAX
                 && session.is_open()
+                && !session.holds_data()
                 && session.in_flight.is_none()
                 && session.behind_since.is_none()
         };

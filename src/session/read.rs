@@ -41,6 +41,8 @@ use crate::{
 
 /// Messages that one session is read before others have their turn.
 const MESSAGES_A_TURN: usize = 16;
+/// The same, in bytes of messages.
+const BYTES_A_TURN: usize = 16 * 1024;
 
 /// A WebSocket decoder with small buffers.
 fn decoder(read_ahead: Vec<u8>, limits: &Limits) -> WebSocketContext {
@@ -94,7 +96,7 @@ impl Future for SessionTask {
         }
         // Commands of this client may have told others something, and made sessions ready: the turn is next.
         // A replay may wait for what this one has just taken.
-        if core.fanout.has_ready() || core.shared.ingest.readers.is_watched() {
+        if core.fanout.has_ready() || core.has_work() || core.shared.ingest.readers.is_watched() {
             task.shard.wake();
         }
         result
@@ -118,13 +120,16 @@ fn poll(
         session.blocked = false;
         core.flush(key);
     }
+    let mut bytes = 0;
     for _ in 0..MESSAGES_A_TURN {
         let Some(session) = core.session(key) else { return Poll::Ready(()) };
         if session.closing.is_some() {
             return core.poll_farewell(key, stream, &mut inbound.boundary, context);
         }
-        if session.control.len() > CONTROL_GATE_BYTES {
-            // A client that does not read its answers is not asked for more questions.
+        if session.control.len() > CONTROL_GATE_BYTES
+            || session.jobs.as_ref().is_some_and(|jobs| jobs.is_full())
+        {
+            // A client that does not read its answers, or has not got them yet, is not asked for more questions.
             session.reading_held = true;
             core.flush(key);
             if core.session(key).is_some_and(|session| session.reading_held) {
@@ -139,7 +144,12 @@ fn poll(
             Progress::WouldBlock
         };
         match progress {
-            Progress::Message => {}
+            Progress::Message(more) => {
+                bytes += more;
+                if bytes > BYTES_A_TURN {
+                    break;
+                }
+            }
             Progress::Ended => core.flush(key),
             Progress::WouldBlock => match stream.poll_read_ready(context) {
                 Poll::Ready(Ok(())) => {}
@@ -157,7 +167,8 @@ fn poll(
 }
 
 enum Progress {
-    Message,
+    /// Of so many bytes.
+    Message(usize),
     WouldBlock,
     Ended,
 }
@@ -213,13 +224,14 @@ impl Core {
     fn take_message(&mut self, key: SessionKey, message: Message, now: Nanos) -> Progress {
         let Some(session) = self.session(key) else { return Progress::Ended };
         session.heard_at = now;
+        let bytes = message.len();
         match message {
             Message::Text(text) => self.command(key, text.as_str(), now),
             Message::Binary(_) => self.close(key, CloseReason::UnsupportedData),
             Message::Close(_) => self.close(key, CloseReason::Normal),
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
         }
-        Progress::Message
+        Progress::Message(bytes)
     }
 
     /// Reads and forgets what a client still sends after the last word, until it closes its side or has said its own.

@@ -4,7 +4,7 @@ use std::{net::IpAddr, rc::Rc, task::Waker};
 
 use tokio::{net::TcpStream, sync::Notify};
 
-use super::budget::Budget;
+use super::{budget::Budget, job::Jobs};
 use crate::{
     fanout::Tally,
     tick::Nanos,
@@ -48,8 +48,10 @@ pub struct Session {
     pub joined: Option<Joined>,
     pub frames_sent: u64,
     pub bytes_sent: u64,
-    /// Read on when the control lane has room again.
+    /// Read on when the control lane, or the list of its commands, has room again.
     pub reading_held: bool,
+    /// Its commands that are not answered yet; `None` when all are.
+    pub jobs: Option<Box<Jobs>>,
 }
 
 pub enum Transport {
@@ -125,6 +127,7 @@ impl Session {
             frames_sent: 0,
             bytes_sent: 0,
             reading_held: false,
+            jobs: None,
         }
     }
 
@@ -143,6 +146,11 @@ impl Session {
     /// Its last word is out, and its write side is shut down.
     pub fn has_said_all(&self) -> bool {
         self.closing.is_some_and(|closing| closing.said)
+    }
+
+    /// A command is under way: the data that it calls for comes behind its answer.
+    pub fn holds_data(&self) -> bool {
+        self.jobs.as_ref().is_some_and(|jobs| jobs.running.is_some())
     }
 
     pub fn is_open(&self) -> bool {

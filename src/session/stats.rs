@@ -43,6 +43,10 @@ pub struct Stats {
     pub limits: [u64; LimitHit::ALL.len()],
     pub commands: u64,
     pub resyncs: u64,
+    /// Of commands, symbols that were born and sessions that ended, in units; at how many goes, and the longest of them.
+    pub work_units: u64,
+    pub slices: u64,
+    pub slice_nanos_max: u64,
     pub ages: Ages,
 }
 
@@ -163,6 +167,9 @@ impl Report {
         stats.opened += more.opened;
         stats.commands += more.commands;
         stats.resyncs += more.resyncs;
+        stats.work_units += more.work_units;
+        stats.slices += more.slices;
+        stats.slice_nanos_max = stats.slice_nanos_max.max(more.slice_nanos_max);
         stats.ages.add(&more.ages);
         for (total, closed) in stats.closed.iter_mut().zip(more.closed) {
             *total += closed;

@@ -227,7 +227,11 @@ fn judge(session: &Session, limits: &Limits, now: Nanos) -> Verdict {
         return Verdict::Close(CloseReason::Slow);
     }
     let unanswered = session.pinged_at > session.heard_at;
-    if unanswered && !session.blocked && now.since(session.pinged_at) >= nanos(limits.pong) {
+    if unanswered
+        && !session.blocked
+        && !session.reading_held
+        && now.since(session.pinged_at) >= nanos(limits.pong)
+    {
         return Verdict::Close(CloseReason::PongTimeout);
     }
     Verdict::Fine

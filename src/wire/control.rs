@@ -168,6 +168,43 @@ impl Control<'_> {
     }
 }
 
+/// A message with an array that is written piece by piece.
+pub struct Growing {
+    text: Vec<u8>,
+    /// What comes behind the array.
+    tail: Vec<u8>,
+    is_empty: bool,
+}
+
+impl Control<'_> {
+    /// The payload of this message, whose array of this name is empty and is to be filled.
+    pub fn grow(&self, array: &str) -> Growing {
+        let mut text = Vec::new();
+        self.write(&mut text);
+        // No text within the message looks like it: there a quote is escaped.
+        let name = format!("\"{array}\":[");
+        let end = memchr::memmem::find(&text, name.as_bytes()).map_or(text.len(), |at| at + name.len());
+        let tail = text.split_off(end);
+        Growing { text, tail, is_empty: true }
+    }
+}
+
+impl Growing {
+    pub fn push(&mut self, entry: &impl Serialize) {
+        if !std::mem::take(&mut self.is_empty) {
+            self.text.push(b',');
+        }
+        let written = serde_json::to_writer(&mut self.text, entry);
+        debug_assert!(written.is_ok(), "entries have string keys, and a vector takes every write");
+    }
+
+    /// The payload, whole.
+    pub fn finish(mut self) -> Vec<u8> {
+        self.text.append(&mut self.tail);
+        self.text
+    }
+}
+
 impl<'a> Control<'a> {
     pub fn welcome(session: &'a str, epoch: &'a str, limits: &Limits) -> Self {
         Control::Welcome {
@@ -240,6 +277,30 @@ mod tests {
         let mut out = Vec::new();
         control.write(&mut out);
         assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_written_piece_by_piece_is_what_is_written_at_once() {
+        let row = |symbol: &str| ListEntry {
+            symbol: symbol.to_owned(),
+            mode: "latest",
+            interval_ms: 0,
+            fields: None,
+            seq: 7,
+            state: State::Live,
+        };
+        for rows in [vec![], vec![row("A")], vec![row("A"), row("B")]] {
+            let list = |subscriptions| Control::List {
+                id: Some(Id::Text("\"subscriptions\":[".into())),
+                subscriptions,
+                globs: vec!["C*".into()],
+            };
+            let mut growing = list(Vec::new()).grow("subscriptions");
+            for row in &rows {
+                growing.push(row);
+            }
+            check(&list(rows), &String::from_utf8(growing.finish()).unwrap());
+        }
     }
 
     #[test]

@@ -26,20 +26,13 @@ pub fn write_frame(opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(payload);
 }
 
-/// Appends a frame of a control message.
-pub fn write_control(
-    message: &super::Control<'_>,
-    framing: Framing,
-    scratch: &mut Vec<u8>,
-    out: &mut Vec<u8>,
-) {
-    scratch.clear();
-    message.write(scratch);
+/// Appends a frame of messages.
+pub fn write_payload(payload: &[u8], framing: Framing, out: &mut Vec<u8>) {
     match framing {
-        Framing::WebSocket => write_frame(OpCode::Data(Data::Text), scratch, out),
+        Framing::WebSocket => write_frame(OpCode::Data(Data::Text), payload, out),
         Framing::Events => {
             out.extend_from_slice(EVENT_HEAD);
-            out.extend_from_slice(scratch);
+            out.extend_from_slice(payload);
             out.extend_from_slice(EVENT_TAIL);
         }
     }

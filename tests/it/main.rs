@@ -12,6 +12,7 @@ mod churn;
 mod commands;
 mod configuration;
 mod conflate;
+mod cost;
 mod deadlines;
 mod decimals;
 mod determinism;

@@ -138,7 +138,13 @@ impl World {
 
     fn check_list(&self) -> Held {
         for player in self.players.iter().flatten() {
-            let listed = self.fanout.list(player.key);
+            let mut listed = Vec::new();
+            let mut place = 0;
+            while let Some((next, symbol)) = self.fanout.subscribed_from(player.key, place) {
+                listed.extend(self.fanout.listed(player.key, symbol));
+                place = next;
+            }
+            listed.sort_unstable_by(|a, b| a.symbol.cmp(&b.symbol));
             let names = listed.iter().map(|listed| listed.symbol.as_str());
             ensure!(
                 names.eq(player.ledgers.keys().map(|&which| SYMBOLS[which])),

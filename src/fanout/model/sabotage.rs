@@ -174,25 +174,27 @@ impl Sabotage {
             }
             Sabotage::ForgetsList => {
                 for (_, session) in &mut fanout.sessions {
-                    session.queue.pop_front();
+                    session.queue.spoil(|queue| queue.truncate(queue.len().saturating_sub(1)));
                 }
             }
             Sabotage::ListsTwice => {
                 for (_, session) in &mut fanout.sessions {
-                    let twice = session.queue.iter().find(|&&queued| queued != LANE).copied();
-                    session.queue.extend(twice);
+                    let twice = session.queue.iter().find(|&queued| queued != LANE);
+                    session.queue.spoil(|queue| queue.extend(twice));
                 }
             }
             Sabotage::ServesLastFirst => {
                 for (_, session) in &mut fanout.sessions {
-                    session.queue.make_contiguous().reverse();
+                    session.queue.spoil(|queue| queue.make_contiguous().reverse());
                 }
             }
             Sabotage::ServesLaneFirst => {
                 for (_, session) in &mut fanout.sessions {
                     if session.lane_queued {
-                        session.queue.retain(|&queued| queued != LANE);
-                        session.queue.push_front(LANE);
+                        session.queue.spoil(|queue| {
+                            queue.retain(|&queued| queued != LANE);
+                            queue.push_front(LANE);
+                        });
                     }
                 }
             }
@@ -237,6 +239,28 @@ impl Sabotage {
                 }
             }
             _ => {}
+        }
+        if matches!(
+            self,
+            Sabotage::ForgetsList
+                | Sabotage::ListsTwice
+                | Sabotage::ServesLastFirst
+                | Sabotage::ServesLaneFirst
+        ) {
+            note_places(fanout);
+        }
+    }
+}
+
+/// Whoever stands somewhere else now knows it.
+fn note_places(fanout: &mut Fanout) {
+    for (_, session) in &mut fanout.sessions {
+        let lane_place = &mut session.lane_place;
+        for (key, place) in session.queue.close_up() {
+            match key {
+                LANE => *lane_place = place,
+                key => fanout.subs[key as usize].queued = place,
+            }
         }
     }
 }

@@ -45,7 +45,7 @@ impl World {
 fn check_session(fanout: &Fanout, key: usize, session: &Session) -> Held {
     let subs = session.subs.len();
     ensure!(subs <= SUBSCRIPTIONS_MAX, Memory, "{subs} subscriptions");
-    ensure!(session.subs.is_sorted_by(|a, b| a.0 < b.0), Memory, "subscriptions out of order");
+    ensure!(session.subs.iter().is_sorted_by(|a, b| a.0 < b.0), Memory, "subscriptions out of order");
     ensure!(
         session.queue.len() <= subs + 1,
         Memory,
@@ -53,7 +53,7 @@ fn check_session(fanout: &Fanout, key: usize, session: &Session) -> Held {
         session.queue.len()
     );
     ensure!(session.lane.len() <= subs, Memory, "{} in the lane, {subs} subscriptions", session.lane.len());
-    let lanes = session.queue.iter().filter(|&&queued| queued == LANE).count();
+    let lanes = session.queue.iter().filter(|&queued| queued == LANE).count();
     ensure!(lanes == usize::from(session.lane_queued), Memory, "the lane is in the list {lanes} times");
     ensure!(
         session.lane_queued != session.lane.is_empty(),
@@ -61,7 +61,7 @@ fn check_session(fanout: &Fanout, key: usize, session: &Session) -> Held {
         "lane {:?}, queued {lanes}",
         session.lane
     );
-    let queued = session.queue.iter().filter(|&&queued| queued != LANE).map(|&queued| (queued, false));
+    let queued = session.queue.iter().filter(|&queued| queued != LANE).map(|queued| (queued, false));
     for (queued, in_lane) in queued.chain(session.lane.iter().map(|&queued| (queued, true))) {
         let sub = fanout.subs.get(queued as usize);
         let fits = sub.is_some_and(|sub| {
@@ -76,14 +76,21 @@ fn check_session(fanout: &Fanout, key: usize, session: &Session) -> Held {
 fn check_sub(fanout: &Fanout, key: u32, sub: &Sub) -> Held {
     let session = &fanout.sessions[sub.session as usize];
     let topic = &fanout.topics[sub.topic as usize];
-    let queued = session.queue.iter().chain(&session.lane).filter(|&&queued| queued == key).count();
+    let queued =
+        session.queue.iter().chain(session.lane.iter().copied()).filter(|&queued| queued == key).count();
     ensure!(
         queued == usize::from(sub.place == Place::Queued),
         Memory,
         "{key} is {:?}, listed {queued}",
         sub.place
     );
-    ensure!(session.subs.contains(&(sub.topic, key)), Memory, "{key} is not its session's");
+    let at = match (sub.place, sub.mode) {
+        (Place::Queued, Mode::Every) => session.lane.get(sub.queued as usize).copied(),
+        (Place::Queued, _) => session.queue.at(sub.queued),
+        _ => Some(key),
+    };
+    ensure!(at == Some(key), Memory, "{at:?} is at the place of {key}");
+    ensure!(session.subs.find(sub.topic) == Some(key), Memory, "{key} is not its session's");
     let list = if sub.wanted == FieldSet::ALL { &topic.plain } else { &topic.masked };
     ensure!(list.get(sub.slot as usize) == Some(&key), Memory, "{key} is not at its slot");
     let after = topic.record.seq - sub.cursor;

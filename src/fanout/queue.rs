@@ -1,0 +1,155 @@
+//! A session's list of subscriptions that are behind: first in, first out, and any of them can be taken out at once.
+//!
+//! Each knows its place, so that who subscribes to thousands of symbols again, while all of them wait for its socket,
+//! does not make us search the list thousands of times. What is taken out leaves a hole, which is passed over.
+//!
+//! Invariant: the first and the last are no holes, and holes are fewer than half of it, but for [`HOLES_SLACK`].
+
+use std::collections::VecDeque;
+
+/// Entries in order; a place is the number of an entry, and stays its own.
+#[derive(Default)]
+pub(super) struct Queue {
+    entries: VecDeque<u32>,
+    /// The place of the first; it wraps.
+    first: u32,
+    holes: u32,
+}
+
+const HOLE: u32 = u32::MAX - 1;
+const HOLES_SLACK: usize = 16;
+
+impl Queue {
+    pub fn len(&self) -> usize {
+        self.entries.len() - self.holes as usize
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Says its place.
+    pub fn push_back(&mut self, key: u32) -> u32 {
+        let place = self.first.wrapping_add(self.entries.len() as u32);
+        self.entries.push_back(key);
+        place
+    }
+
+    /// Says its place.
+    pub fn push_front(&mut self, key: u32) -> u32 {
+        self.first = self.first.wrapping_sub(1);
+        self.entries.push_front(key);
+        self.first
+    }
+
+    pub fn pop_front(&mut self) -> Option<u32> {
+        let key = self.entries.pop_front()?;
+        self.first = self.first.wrapping_add(1);
+        if self.holes > 0 {
+            self.trim();
+        }
+        Some(key)
+    }
+
+    /// Takes out what stands at this place.
+    pub fn remove(&mut self, place: u32) {
+        let at = place.wrapping_sub(self.first) as usize;
+        if let Some(entry) = self.entries.get_mut(at).filter(|entry| **entry != HOLE) {
+            *entry = HOLE;
+            self.holes += 1;
+            self.trim();
+        }
+    }
+
+    /// Whether it is to be [closed up](Self::close_up).
+    pub fn is_full_of_holes(&self) -> bool {
+        self.holes as usize > self.entries.len() / 2 + HOLES_SLACK
+    }
+
+    /// Closes the holes; says each entry's new place.
+    pub fn close_up(&mut self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.entries.retain(|&key| key != HOLE);
+        self.holes = 0;
+        let first = self.first;
+        self.entries.iter().zip(0u32..).map(move |(&key, at)| (key, first.wrapping_add(at)))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        self.entries.iter().copied().filter(|&key| key != HOLE)
+    }
+
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        self.holes = 0;
+    }
+
+    fn trim(&mut self) {
+        while self.entries.front() == Some(&HOLE) {
+            self.entries.pop_front();
+            self.first = self.first.wrapping_add(1);
+            self.holes -= 1;
+        }
+        while self.entries.back() == Some(&HOLE) {
+            self.entries.pop_back();
+            self.holes -= 1;
+        }
+    }
+
+    #[cfg(test)]
+    pub fn at(&self, place: u32) -> Option<u32> {
+        self.entries.get(place.wrapping_sub(self.first) as usize).copied().filter(|&key| key != HOLE)
+    }
+
+    /// What a test does wrong on purpose.
+    #[cfg(test)]
+    pub fn spoil(&mut self, how: impl FnOnce(&mut VecDeque<u32>)) {
+        let live: VecDeque<u32> = self.iter().collect();
+        *self = Queue { entries: live, first: 0, holes: 0 };
+        how(&mut self.entries);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// What goes in comes out in order, but for what was taken out, also where places wrap; and it stays small.
+        #[test]
+        fn is_a_list_from_which_anything_can_be_taken(
+            first in prop_oneof![Just(0u32), Just(u32::MAX - 3)], acts in prop::collection::vec((0u8..6, any::<prop::sample::Index>()), 1..300)
+        ) {
+            let mut queue = Queue { first, ..Queue::default() };
+            let mut naive: VecDeque<(u32, u32)> = VecDeque::new();
+            for (key, (act, which)) in (0u32..).zip(acts) {
+                match act {
+                    0 | 1 => {
+                        let place = queue.push_back(key);
+                        naive.push_back((key, place));
+                    }
+                    2 => {
+                        let place = queue.push_front(key);
+                        naive.push_front((key, place));
+                    }
+                    3 => prop_assert_eq!(queue.pop_front(), naive.pop_front().map(|(key, _)| key)),
+                    _ if naive.is_empty() => {}
+                    _ => {
+                        let (_, place) = naive.remove(which.index(naive.len())).unwrap();
+                        queue.remove(place);
+                    }
+                }
+                if queue.is_full_of_holes() {
+                    for ((key, place), naive) in queue.close_up().zip(&mut naive) {
+                        prop_assert_eq!(key, naive.0);
+                        naive.1 = place;
+                    }
+                }
+                prop_assert!(queue.iter().eq(naive.iter().map(|&(key, _)| key)));
+                prop_assert_eq!((queue.len(), queue.is_empty()), (naive.len(), naive.is_empty()));
+                prop_assert!(queue.entries.len() <= 2 * naive.len() + 2 * HOLES_SLACK + 2);
+            }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! A command under way. What it costs depends on what it names: a glob over a hundred thousand symbols, four thousand
+//! names. So it is carried out in slices, and remembers here how far it has come.
+//!
+//! Loss: none. A command that waits, or is under way, ends with its session; what it has done by then goes with it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use compact_str::CompactString;
+use foldhash::fast::RandomState;
+
+use crate::{
+    fanout::{Change, Spec},
+    tick::{State, Symbol},
+    wire::{
+        Id, Target,
+        command::ResumeFrom,
+        control::{Entry, Growing},
+    },
+};
+
+/// The commands of a session that are not answered yet, in order.
+#[derive(Default)]
+pub struct Jobs {
+    pub running: Option<Box<Job>>,
+    waiting: VecDeque<Waiting>,
+    waiting_bytes: usize,
+    /// It stands among the sessions that have work.
+    pub is_listed: bool,
+}
+
+/// A message that has not been looked at.
+pub enum Waiting {
+    Text(Box<str>),
+    /// One that came too soon behind others: its answer comes in its turn.
+    RateLimited,
+}
+
+/// A client is not read on while more than this of its commands waits.
+const WAITING_BYTES_MAX: usize = 64 * 1024;
+const WAITING_MAX: usize = 256;
+
+pub enum Job {
+    Symbols(SymbolsJob),
+    List(ListJob),
+}
+
+/// A command that names symbols.
+pub struct SymbolsJob {
+    pub id: Option<Id>,
+    pub what: What,
+    pub targets: Vec<Target>,
+    /// The results so far; the next target is the one behind them.
+    pub results: Vec<Entry>,
+    /// Where each name and glob stands first.
+    seen: HashMap<CompactString, usize, RandomState>,
+    /// Different globs so far.
+    pub globs: usize,
+    /// How far the target at hand has come.
+    pub step: Step,
+    /// What the client must be told behind the answer, and whether it has been given.
+    pub told: BTreeMap<Symbol, State>,
+    pub is_answered: bool,
+}
+
+pub enum What {
+    Subscribe { spec: Spec, resume: Option<ResumeFrom> },
+    Unsubscribe,
+    Set { change: Change },
+}
+
+pub enum Step {
+    Next,
+    /// A glob is held against the symbols that are born, from a place on. Those that match, and how many are new.
+    Looking {
+        at: usize,
+        found: Vec<u32>,
+        new: usize,
+    },
+    /// What it found is subscribed to, from a place on.
+    Taking {
+        found: Vec<u32>,
+        at: usize,
+    },
+    /// A glob is held against the session's own subscriptions: the next place, how many match, and whether the session
+    /// held the glob.
+    Own {
+        place: u32,
+        count: usize,
+        held: bool,
+    },
+}
+
+pub struct ListJob {
+    pub id: Option<Id>,
+    /// The next place among the session's subscriptions.
+    pub place: u32,
+    pub symbols: BTreeSet<Symbol>,
+    /// The answer, once all symbols are known.
+    pub answer: Option<Growing>,
+}
+
+// === impl Jobs ===
+
+impl Jobs {
+    pub fn wait(&mut self, waiting: Waiting) {
+        self.waiting_bytes += waiting.bytes();
+        self.waiting.push_back(waiting);
+    }
+
+    pub fn take_next(&mut self) -> Option<Waiting> {
+        let next = self.waiting.pop_front()?;
+        self.waiting_bytes -= next.bytes();
+        Some(next)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.running.is_none() && self.waiting.is_empty()
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.waiting_bytes > WAITING_BYTES_MAX || self.waiting.len() > WAITING_MAX
+    }
+}
+
+impl Waiting {
+    fn bytes(&self) -> usize {
+        match self {
+            Waiting::Text(text) => text.len(),
+            Waiting::RateLimited => 0,
+        }
+    }
+}
+
+// === impl SymbolsJob ===
+
+impl SymbolsJob {
+    pub fn new(id: Option<Id>, what: What, targets: Vec<Target>) -> Self {
+        SymbolsJob {
+            id,
+            what,
+            results: Vec::with_capacity(targets.len()),
+            targets,
+            seen: HashMap::default(),
+            globs: 0,
+            step: Step::Next,
+            told: BTreeMap::new(),
+            is_answered: false,
+        }
+    }
+
+    /// Whether the next target is one that this command has named before: it gets the same result, and nothing is done.
+    pub fn repeat(&mut self) -> bool {
+        let at = self.results.len();
+        let text = match &self.targets[at] {
+            Target::Name(symbol) => symbol.as_str(),
+            Target::Glob(glob) => glob.as_str(),
+            Target::Bad { .. } => return false,
+        };
+        // Most commands name one.
+        if self.targets.len() == 1 {
+            return false;
+        }
+        let first = *self.seen.entry(text.into()).or_insert(at);
+        if first < at {
+            self.results.push(self.results[first].clone());
+        }
+        first < at
+    }
+}

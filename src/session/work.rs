@@ -1,0 +1,271 @@
+//! When commands are carried out: at once when that is little work, in slices across turns of the shard when it is not.
+//!
+//! Between two turns sessions may spend an allowance on commands as they are read; what goes beyond it waits. Each turn
+//! gives a slice to the sessions whose commands wait, a quantum to each in turn, those with short commands first. So one
+//! client's command costs its neighbours a slice for each turn, however long it is; and while there is something to
+//! write, half a slice.
+//!
+//! Invariants: a session's commands are answered in their order, and its data waits behind the answer to the one that is
+//! under way; whoever has commands left stands in one of the two lists.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use super::{
+    core::Core,
+    job::{Job, Jobs, ListJob, SymbolsJob, Waiting, What},
+    stats::LimitHit,
+};
+use crate::{
+    fanout::{SessionKey, Units},
+    tick::Nanos,
+    wire::{Command, CommandError, Control, ErrorCode},
+};
+
+/// Of a turn, some half a millisecond.
+const SLICE_UNITS: u32 = 16 * 1024;
+/// Of one session before the next has its turn.
+const QUANTUM_UNITS: usize = 4 * 1024;
+/// Of all sessions between two turns, on commands as they are read.
+const ALLOWANCE_UNITS: u32 = 8 * 1024;
+/// A message that is this short is looked at when it comes, whoever else has work; a ping is not to wait. Of what it
+/// asks for, so much is done at once.
+const SHORT_BYTES: usize = 512;
+const SHORT_UNITS: usize = 64;
+/// Bytes of a message that are read for a unit.
+const BYTES_A_UNIT: usize = 4;
+/// A slice of this little is not timed.
+const TIMED_UNITS: usize = 256;
+
+/// Sessions whose commands wait, and what may be done before the next turn.
+pub struct Work {
+    allowance: Units,
+    /// Their command at hand has had less than a quantum.
+    short: VecDeque<SessionKey>,
+    long: VecDeque<SessionKey>,
+}
+
+impl Work {
+    fn next(&mut self) -> Option<SessionKey> {
+        self.short.pop_front().or_else(|| self.long.pop_front())
+    }
+}
+
+impl Default for Work {
+    fn default() -> Self {
+        Work { allowance: Units::new(ALLOWANCE_UNITS), short: VecDeque::new(), long: VecDeque::new() }
+    }
+}
+
+impl Core {
+    /// Takes one message of a client. It is carried out now when that is little work and nothing of this client waits.
+    pub fn command(&mut self, key: SessionKey, text: &str, now: Nanos) {
+        let limits: &crate::limits::Limits = &Arc::clone(&self.shared).limits;
+        let Some(session) = self.session(key) else { return };
+        let is_within_rate = session.budget.take_command(limits, now);
+        let waits = session.jobs.is_some();
+        if is_within_rate {
+            self.stats.commands += 1;
+        } else {
+            self.stats.limits[LimitHit::Commands as usize] += 1;
+        }
+        if waits || (self.work.allowance.is_spent() && text.len() > SHORT_BYTES) {
+            let waiting = if is_within_rate { Waiting::Text(text.into()) } else { Waiting::RateLimited };
+            return self.wait(key, |jobs| jobs.wait(waiting));
+        }
+        if !is_within_rate {
+            return self.answer_rate_limited(key);
+        }
+        let before = self.work.allowance.left().max(SHORT_UNITS);
+        let mut units = Units::new(u32::try_from(before).unwrap_or(u32::MAX));
+        let begun = thread_nanos();
+        if let Some(mut job) = self.begin(key, text, now, &mut units) {
+            if self.step(key, &mut job, now, &mut units) {
+                self.finish(key);
+            } else {
+                self.wait(key, |jobs| jobs.running = Some(job));
+            }
+        }
+        let spent = before - units.left();
+        self.work.allowance.spend(spent);
+        self.note_slice(spent, begun);
+    }
+
+    /// A turn's share of what waits.
+    pub(super) fn work(&mut self, now: Nanos) {
+        self.work.allowance = Units::new(ALLOWANCE_UNITS);
+        if !self.has_work() {
+            return;
+        }
+        let share = if self.fanout.has_ready() { SLICE_UNITS / 2 } else { SLICE_UNITS };
+        let mut units = Units::new(share);
+        let begun = thread_nanos();
+        self.fanout.let_go(&mut units);
+        while !units.is_spent() {
+            let Some(key) = self.work.next() else { break };
+            let quantum = units.left().min(QUANTUM_UNITS);
+            let mut left = Units::new(u32::try_from(quantum).unwrap_or(u32::MAX));
+            self.carry_on(key, now, &mut left);
+            units.spend((quantum - left.left()).max(1));
+            self.flush(key);
+        }
+        self.wish();
+        self.note_slice(share as usize - units.left(), begun);
+    }
+
+    /// Whether a turn has something to do beside ticks.
+    pub(super) fn has_work(&self) -> bool {
+        self.fanout.has_leaving() || !self.work.short.is_empty() || !self.work.long.is_empty()
+    }
+
+    /// Goes on with the commands of a session, as far as the units last.
+    fn carry_on(&mut self, key: SessionKey, now: Nanos, units: &mut Units) {
+        let Some(jobs) = self.jobs(key) else { return };
+        jobs.is_listed = false;
+        let mut is_long = false;
+        while !units.is_spent() {
+            let Some(jobs) = self.jobs(key) else { return };
+            let job = if let Some(job) = jobs.running.take() {
+                Some(job)
+            } else {
+                match jobs.take_next() {
+                    Some(Waiting::Text(text)) => self.begin(key, &text, now, units),
+                    Some(Waiting::RateLimited) => {
+                        units.spend(1);
+                        self.answer_rate_limited(key);
+                        None
+                    }
+                    None => break,
+                }
+            };
+            let Some(mut job) = job else { continue };
+            if self.step(key, &mut job, now, units) {
+                self.finish(key);
+            } else if let Some(jobs) = self.jobs(key) {
+                jobs.running = Some(job);
+                is_long = true;
+            }
+        }
+        self.put_back(key, is_long);
+    }
+
+    fn put_back(&mut self, key: SessionKey, is_long: bool) {
+        let Some(session) = self.session(key) else { return };
+        let Some(jobs) = session.jobs.as_deref_mut() else { return };
+        let is_full = jobs.is_full();
+        if jobs.is_empty() {
+            session.jobs = None;
+        } else {
+            jobs.is_listed = true;
+            let list = if is_long { &mut self.work.long } else { &mut self.work.short };
+            list.push_back(key);
+        }
+        // Its commands are read on.
+        if let Some(session) = self.session(key)
+            && !is_full
+            && std::mem::take(&mut session.reading_held)
+        {
+            session.wake();
+        }
+    }
+
+    fn jobs(&mut self, key: SessionKey) -> Option<&mut Jobs> {
+        self.session(key)?.jobs.as_deref_mut()
+    }
+
+    /// Leaves something for a later turn.
+    fn wait(&mut self, key: SessionKey, how: impl FnOnce(&mut Jobs)) {
+        let Some(session) = self.session(key).filter(|session| session.is_open()) else { return };
+        let jobs = session.jobs.get_or_insert_default();
+        how(jobs);
+        if !std::mem::replace(&mut jobs.is_listed, true) {
+            self.work.short.push_back(key);
+        }
+    }
+
+    fn answer_rate_limited(&mut self, key: SessionKey) {
+        let limits = &Arc::clone(&self.shared).limits;
+        let message = format!(
+            "more than {} commands a second (burst {}): this one was not carried out, slow down",
+            limits.commands_per_second, limits.commands_burst
+        );
+        let error = CommandError { id: None, code: ErrorCode::RateLimited, message };
+        self.control(key, &Control::error(&error));
+    }
+
+    /// Reads a message. What is answered at once is answered; a fault is, and the session goes on.
+    fn begin(&mut self, key: SessionKey, text: &str, now: Nanos, units: &mut Units) -> Option<Box<Job>> {
+        let shared = Arc::clone(&self.shared);
+        units.spend(1 + text.len() / BYTES_A_UNIT);
+        let mut bytes = text.as_bytes().to_vec();
+        let command = match self.reader.read(&mut bytes, &shared.limits) {
+            Ok(command) => command,
+            Err(error) => {
+                self.control(key, &Control::error(&error));
+                return None;
+            }
+        };
+        let job = match command {
+            Command::Subscribe { id, symbols, spec, resume } => {
+                Job::Symbols(SymbolsJob::new(id, What::Subscribe { spec, resume }, symbols))
+            }
+            Command::Unsubscribe { id, symbols } => {
+                Job::Symbols(SymbolsJob::new(id, What::Unsubscribe, symbols))
+            }
+            Command::Set { id, symbols, change } => {
+                Job::Symbols(SymbolsJob::new(id, What::Set { change }, symbols))
+            }
+            Command::List { id } => {
+                Job::List(ListJob { id, place: 0, symbols: <_>::default(), answer: None })
+            }
+            Command::Ping { id } => {
+                self.control(key, &Control::Pong { id, ts: shared.market.at(now) });
+                return None;
+            }
+            Command::Auth { id } => {
+                let message =
+                    "this server has no authentication configured: every symbol may be read without"
+                        .to_owned();
+                let error = CommandError { id, code: ErrorCode::AuthNotConfigured, message };
+                self.control(key, &Control::error(&error));
+                return None;
+            }
+        };
+        Some(Box::new(job))
+    }
+
+    /// A command is answered.
+    fn finish(&mut self, key: SessionKey) {
+        // Before the answer is out: what is published behind it comes as it was asked for.
+        self.wish();
+        self.join(key);
+        // Its data has waited for the answer.
+        if !self.fanout.is_drained(key) {
+            self.fanout.make_ready(key);
+        }
+    }
+
+    /// Counts the session among the readers from its first subscription on. Only now, when ingest knows what it wishes:
+    /// a replay that waited for it begins at once.
+    fn join(&mut self, key: SessionKey) {
+        let any = self.fanout.session_subscriptions(key) > 0 || !self.fanout.globs(key).is_empty();
+        let shared = Arc::clone(&self.shared);
+        if any && let Some(session) = self.session(key) {
+            session.joined.get_or_insert_with(|| shared.ingest.readers.join());
+        }
+    }
+
+    /// Counts what was done at one go, and how long it kept the thread.
+    pub(super) fn note_slice(&mut self, units: usize, begun: u64) {
+        self.stats.work_units += units as u64;
+        if units >= TIMED_UNITS {
+            self.stats.slices += 1;
+            self.stats.slice_nanos_max = self.stats.slice_nanos_max.max(thread_nanos() - begun);
+        }
+    }
+}
+
+/// Processor time of this thread: what others do on the machine does not count.
+pub(super) fn thread_nanos() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
+}
