@@ -217,6 +217,12 @@ async fn session(
     while let Some(message) = socket.next().await {
         let Message::Text(text) = message? else { continue };
         let command: Value = serde_json::from_str(&text).unwrap();
+        if command["op"] == "ping" {
+            let ts = Clock::system().now().micros();
+            let pong = json!([{"type": "pong", "id": command["id"], "ts": ts}]);
+            socket.send(Message::text(pong.to_string())).await?;
+            continue;
+        }
         state.seen.lock().unwrap().commands.push(command.clone());
         let (results, mut messages) = state.subscribe(&command);
         (state.script.twist)(number, &mut messages);

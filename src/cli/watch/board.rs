@@ -21,6 +21,7 @@ pub struct Board {
     rows: Vec<Row>,
     places: HashMap<CompactString, usize>,
     scanner: Scanner,
+    stale_us: i64,
     /// The epoch of the last welcome: what the rows' seqs mean something in.
     pub epoch: Option<String>,
     pub heartbeat_ms: Option<u64>,
@@ -48,8 +49,10 @@ pub struct Row {
     /// Ticks that a gap announced as lost.
     pub lost: u64,
     pub gaps: u64,
-    /// The server's word for its state, or why there is no subscription.
+    /// The server's word for its state, or why there is no subscription. What is shown is [`state_at`](Self::state_at).
     pub state: CompactString,
+    /// The age from which on a price is not live; 0 for the default.
+    stale_us: i64,
 }
 
 /// What one message has changed.
@@ -70,22 +73,54 @@ pub enum Change<'a> {
     Error {
         why: String,
     },
+    /// The answer to a ping, with the server's time in microseconds.
+    Pong {
+        id: u64,
+        ts_us: i64,
+    },
     /// The server closes soon, and asks to come back after so long.
     Drain {
         retry_ms: u64,
     },
 }
 
-/// States as the server names them, and two of our own: before its answer, and after its connection.
+/// States as the server names them.
 pub const PENDING: &str = "pending";
 pub const LIVE: &str = "live";
+pub const STALE: &str = "stale";
+/// States of our own: before the server's answer, after its connection, of a name that it does not know, and of a price
+/// that is older than a live one is, though the server has not said so, or not yet.
 pub const ASKED: &str = "asked";
 pub const OFFLINE: &str = "offline";
+pub const UNKNOWN: &str = "unknown";
+pub const OLD: &str = "old";
+
+/// What the server takes for stale, as long as it has not said.
+const STALE_US: i64 = 5_000_000;
 
 #[derive(serde::Deserialize)]
 struct Welcome {
     epoch: String,
     heartbeat_ms: u64,
+    #[serde(default)]
+    limits: Limits,
+}
+
+#[derive(serde::Deserialize, Default)]
+struct Limits {
+    stale_ms: Option<i64>,
+}
+
+#[derive(serde::Deserialize)]
+struct Pong {
+    id: u64,
+    ts: i64,
+}
+
+#[derive(serde::Deserialize)]
+struct Named {
+    #[serde(rename = "type")]
+    kind: String,
 }
 
 #[derive(serde::Deserialize)]
@@ -97,6 +132,7 @@ struct Subscribed {
 struct Outcome {
     symbol: String,
     status: String,
+    known: Option<bool>,
     #[serde(default)]
     code: String,
     #[serde(default)]
@@ -194,9 +230,13 @@ impl Board {
                 tell(Change::Gap(row, message.from, message.to));
             }
             Kind::Welcome => {
-                let Welcome { epoch, heartbeat_ms } = serde_json::from_slice(message.raw)?;
+                let Welcome { epoch, heartbeat_ms, limits } = serde_json::from_slice(message.raw)?;
                 (self.epoch, self.heartbeat_ms) = (Some(epoch), Some(heartbeat_ms));
                 self.pace = None;
+                self.stale_us = limits.stale_ms.unwrap_or_default().saturating_mul(1_000);
+                for row in &mut self.rows {
+                    row.stale_us = self.stale_us;
+                }
             }
             Kind::Subscribed => {
                 let Subscribed { results } = serde_json::from_slice(message.raw)?;
@@ -224,13 +264,17 @@ impl Board {
                 let Drain { retry_ms } = serde_json::from_slice(message.raw)?;
                 tell(Change::Drain { retry_ms });
             }
+            Kind::Other if serde_json::from_slice::<Named>(message.raw)?.kind == "pong" => {
+                let Pong { id, ts } = serde_json::from_slice(message.raw)?;
+                tell(Change::Pong { id, ts_us: ts });
+            }
             Kind::Heartbeat | Kind::End | Kind::Other => {}
         }
         Ok(())
     }
 
     fn subscribed(&mut self, outcome: &Outcome, tell: &mut impl FnMut(Change<'_>)) {
-        let Outcome { symbol, status, code, message } = outcome;
+        let Outcome { symbol, status, known, code, message } = outcome;
         if status == "error" {
             if !symbol.contains('*') {
                 self.row(symbol).state = code.as_str().into();
@@ -239,7 +283,11 @@ impl Board {
         } else if !symbol.contains('*') {
             let row = self.row(symbol);
             let pending = status == PENDING;
-            row.state = if pending { PENDING.into() } else { LIVE.into() };
+            row.state = match (pending, known) {
+                (true, Some(false)) => UNKNOWN.into(),
+                (true, _) => PENDING.into(),
+                (false, _) => LIVE.into(),
+            };
             if pending {
                 tell(Change::State(row));
             }
@@ -248,7 +296,8 @@ impl Board {
 
     fn row(&mut self, symbol: &str) -> &mut Row {
         let place = self.places.get(symbol).copied().unwrap_or_else(|| {
-            self.rows.push(Row { symbol: symbol.into(), state: ASKED.into(), ..Row::default() });
+            let (state, stale_us) = (ASKED.into(), self.stale_us);
+            self.rows.push(Row { symbol: symbol.into(), state, stale_us, ..Row::default() });
             self.places.insert(symbol.into(), self.rows.len() - 1);
             self.rows.len() - 1
         });
@@ -262,6 +311,14 @@ impl Row {
     /// A field's text, when it is known.
     pub fn value(&self, field: Field) -> Option<&str> {
         self.values[field as usize].as_deref()
+    }
+
+    /// What the row is called when the server's time is `now_us`: a price is live by its age, for what the server says of
+    /// it comes by the same path, and is as late.
+    pub fn state_at(&self, now_us: i64) -> &str {
+        let stale_us = if self.stale_us > 0 { self.stale_us } else { STALE_US };
+        let is_old = self.rx_us > 0 && now_us.saturating_sub(self.rx_us) > stale_us;
+        if is_old && self.state == LIVE { OLD } else { &self.state }
     }
 
     /// From the opening to the last price, in hundredths of a percent.
@@ -283,7 +340,7 @@ impl Row {
         }
         (self.seq, self.n, self.rx_us) = (message.seq, message.n, message.rx);
         // A record does not end any other state: stale and halted end when the server says so.
-        if [PENDING, ASKED, OFFLINE].contains(&self.state.as_str()) {
+        if [PENDING, ASKED, OFFLINE, UNKNOWN].contains(&self.state.as_str()) {
             self.state = LIVE.into();
         }
         pairs(message.raw, |key, value| {

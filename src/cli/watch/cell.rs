@@ -2,7 +2,7 @@
 //!
 //! Pure: the time is handed in. Invariant: no text has a control character in it.
 
-use super::board::{ASKED, LIVE, OFFLINE, PENDING, Row};
+use super::board::{ASKED, LIVE, OFFLINE, OLD, PENDING, Row, STALE};
 use crate::{
     cli::{endpoint::printable, load::report::grouped},
     tick::{Field, Fixed, Volume},
@@ -55,10 +55,12 @@ pub fn percent(change_bp: i64) -> String {
 /// How long ago the server took in what is shown, in whole units: a text that changes each millisecond cannot be read,
 /// and costs a line of a slow terminal each time.
 pub fn age(row: &Row, now_us: i64) -> String {
-    if row.rx_us == 0 {
-        return String::new();
-    }
-    let seconds = now_us.saturating_sub(row.rx_us).max(0) / 1_000_000;
+    if row.rx_us == 0 { String::new() } else { seconds(now_us.saturating_sub(row.rx_us)) }
+}
+
+/// A duration in whole units.
+pub fn seconds(us: i64) -> String {
+    let seconds = us.max(0) / 1_000_000;
     match seconds {
         0 => "<1s".to_owned(),
         1..60 => format!("{seconds}s"),
@@ -78,12 +80,39 @@ pub fn gaps(row: &Row) -> String {
     if row.gaps == 0 { String::new() } else { format!("{} ({})", grouped(row.gaps), grouped(row.lost)) }
 }
 
-pub fn trouble(row: &Row) -> Trouble {
-    match row.state.as_str() {
+/// What the last price column shows: the last trade's price; the middle of the quote where nothing was traded, and says so.
+pub fn main_price(row: &Row) -> String {
+    let last = value(row, Field::Last);
+    let quote = |field| row.value(field).and_then(decimal);
+    match (quote(Field::Bid), quote(Field::Ask)) {
+        (Some(bid), Some(ask)) if last.is_empty() => format!("{} mid", tenths(5 * (bid + ask))),
+        _ => last,
+    }
+}
+
+/// Units of 1e-10 as a decimal, without trailing zeros.
+fn tenths(units: i128) -> String {
+    let (sign, size) = (if units < 0 { "-" } else { "" }, units.unsigned_abs());
+    let text = format!("{sign}{}.{:010}", size / 10_000_000_000, size % 10_000_000_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// How many of the rows that have a price are not live, how many there are, and the age of the youngest in microseconds.
+pub fn freshness(rows: &[Row], now_us: i64) -> (usize, usize, Option<i64>) {
+    let prices = rows.iter().filter(|row| row.rx_us > 0);
+    prices.fold((0, 0, None), |(old, all, youngest), row| {
+        let age = now_us.saturating_sub(row.rx_us).max(0);
+        let is_old = trouble(row, now_us) != Trouble::None;
+        (old + usize::from(is_old), all + 1, Some(youngest.map_or(age, |least: i64| least.min(age))))
+    })
+}
+
+pub fn trouble(row: &Row, now_us: i64) -> Trouble {
+    match row.state_at(now_us) {
         LIVE => Trouble::None,
         ASKED | PENDING => Trouble::Waiting,
         "closed" => Trouble::Ended,
-        "stale" => Trouble::Old,
+        STALE | OLD => Trouble::Old,
         "halted" | OFFLINE => Trouble::Away,
         _ => Trouble::Refused,
     }
@@ -107,6 +136,21 @@ mod tests {
         assert_eq!(age(1, 61_000_001), "1m01s");
         assert_eq!(age(1, 7_260_000_001), "2h01m");
         assert_eq!(age(1, 90_000_000_001), "1d01h");
+    }
+
+    #[test]
+    fn quotes_alone_show_what_is_between_them() {
+        let row = |fields: &str| {
+            let mut board = super::super::board::Board::new(&[]);
+            let payload = format!(r#"[{{"type":"snapshot","symbol":"A","seq":1,"rx":1{fields}}}]"#);
+            board.apply(payload.as_bytes(), |_| {}).unwrap();
+            main_price(&board.rows()[0])
+        };
+        assert_eq!(row(r#","bid":1.0850,"ask":1.0851"#), "1.08505 mid");
+        assert_eq!(row(r#","bid":-0.000000002,"ask":0.000000001"#), "-0.0000000005 mid");
+        assert_eq!(row(r#","bid":100,"ask":200"#), "150 mid");
+        assert_eq!(row(r#","bid":1,"ask":2,"last":3"#), "3");
+        assert_eq!(row(r#","bid":1"#), "");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::tick::Nanos;
 
 /// Somewhere to show a watch.
 pub trait Face {
-    /// One message has changed the board.
+    /// One message has changed the board; `now` is the server's time.
     ///
     /// # Errors
     /// When the output takes no more.
@@ -43,6 +43,8 @@ pub struct Link<'a> {
     pub heard: Option<Nanos>,
     pub rates: Rates,
     pub now: Nanos,
+    /// The server's time, by which prices have their ages.
+    pub server_now: Nanos,
 }
 
 /// Updates, ticks and bytes a second, over the last second or a little more.

@@ -65,7 +65,9 @@ fn line(change: &Change<'_>, now_us: i64) -> Option<String> {
         }
         Change::State(row) => format!("{}  {}", printable(&row.symbol), printable(&row.state)),
         Change::Pace(pace) => format!("pace {}", printable(pace)),
-        Change::Refused { .. } | Change::Error { .. } | Change::Drain { .. } => return None,
+        Change::Refused { .. } | Change::Error { .. } | Change::Drain { .. } | Change::Pong { .. } => {
+            return None;
+        }
     };
     Some(text)
 }
@@ -83,7 +85,7 @@ fn record(row: &Row, now_us: i64) -> String {
         ("bid", with_size(Field::Bid, Field::BidSize)),
         ("ask", with_size(Field::Ask, Field::AskSize)),
         ("last", value(Field::Last)),
-        ("chg %", row.change_bp().map(cell::percent)),
+        ("vs open", row.change_bp().map(|change| cell::percent(change) + " %")),
         ("vol", value(Field::Volume)),
         ("age", age(row.rx_us, now_us)),
     ];

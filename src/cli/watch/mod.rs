@@ -14,6 +14,7 @@ mod face;
 mod fullscreen;
 mod log;
 mod screen;
+mod server_time;
 #[cfg(test)]
 mod tests;
 mod watcher;

@@ -6,13 +6,14 @@
 use std::{io, ops::ControlFlow, pin::Pin, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, interval_at, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{
     WatchArgs,
     board::{Board, BoardError, Change},
     face::{Face, Link, Rates},
+    server_time::ServerTime,
 };
 use crate::{
     cli::{
@@ -48,6 +49,7 @@ pub struct Watcher<'a, F: Face> {
     up: bool,
     /// When the last byte of this connection came.
     heard: Option<Nanos>,
+    server_time: ServerTime,
     rates: Rates,
     comeback: Comeback,
 }
@@ -61,6 +63,8 @@ enum End {
 
 /// No heartbeat is taken to be quicker, whatever the server announces.
 const HEARTBEAT_MIN: Duration = Duration::from_millis(100);
+/// How often the server's time is asked for.
+const PING_EVERY: Duration = Duration::from_secs(5);
 
 // === impl Watcher ===
 
@@ -76,6 +80,7 @@ impl<'a, F: Face> Watcher<'a, F> {
             face,
             up: false,
             heard: None,
+            server_time: ServerTime::default(),
             rates: Rates::starting(clock.now()),
             comeback: Comeback::new(&clock),
             clock,
@@ -112,6 +117,7 @@ impl<'a, F: Face> Watcher<'a, F> {
             };
             (self.up, self.heard) = (false, None);
             self.board.disconnected();
+            self.server_time.disconnected();
             let pause = self.comeback.pause();
             self.face.say(&format!("{why}; again in {:.1} s", pause.as_secs_f64()));
             if self.meanwhile(sleep(pause), &mut stop).await?.is_none() {
@@ -147,10 +153,15 @@ impl<'a, F: Face> Watcher<'a, F> {
         socket: &mut Socket,
         stop: &mut Pin<&mut impl Future<Output = ()>>,
     ) -> Result<End, WatchError> {
-        if let Err(error) = socket.send(Message::text(self.subscribe())).await {
-            return Ok(End::Lost(error.to_string()));
+        // The ping goes first, so that the server's time is known before there is an age to tell.
+        let commands = self.ping().into_iter().chain([self.subscribe()]);
+        for command in commands.collect::<Vec<_>>() {
+            if let Err(error) = socket.send(Message::text(command)).await {
+                return Ok(End::Lost(error.to_string()));
+            }
         }
         let mut heard = Instant::now();
+        let mut pings = interval_at(heard + PING_EVERY, PING_EVERY);
         loop {
             let silence = stream::silence(self.board.heartbeat_ms, HEARTBEAT_MIN);
             tokio::select! {
@@ -160,6 +171,13 @@ impl<'a, F: Face> Watcher<'a, F> {
                     self.heard = Some(self.clock.now());
                     if let Some(why) = self.take(stream::hear(message))? {
                         return Ok(End::Lost(why));
+                    }
+                }
+                _ = pings.tick() => {
+                    if let Some(ping) = self.ping()
+                        && let Err(error) = socket.send(Message::text(ping)).await
+                    {
+                        return Ok(End::Lost(error.to_string()));
                     }
                 }
                 () = sleep_until(heard + silence) => {
@@ -187,7 +205,7 @@ impl<'a, F: Face> Watcher<'a, F> {
 
     /// Writes a frame on the board, and tells each change of it.
     fn show(&mut self, payload: &[u8]) -> Result<Option<String>, WatchError> {
-        let Watcher { board, face, clock, comeback, .. } = self;
+        let Watcher { board, face, clock, comeback, server_time, .. } = self;
         let now = clock.now();
         let mut notes: Vec<String> = Vec::new();
         let mut shown = Ok(());
@@ -198,10 +216,13 @@ impl<'a, F: Face> Watcher<'a, F> {
                 }
                 Change::Error { why } => notes.push(printable(why)),
                 Change::Drain { retry_ms } => comeback.retry_in(Duration::from_millis(*retry_ms)),
+                Change::Pong { id, ts_us } => {
+                    server_time.pong(*id, now, Nanos(ts_us.saturating_mul(1_000)));
+                }
                 _ => {}
             }
             if shown.is_ok() {
-                shown = face.changed(&change, now);
+                shown = face.changed(&change, server_time.at(now));
             }
         });
         shown?;
@@ -220,9 +241,16 @@ impl<'a, F: Face> Watcher<'a, F> {
     fn step(&mut self) -> io::Result<ControlFlow<()>> {
         let now = self.clock.now();
         self.rates.look(&self.board, now);
-        let Watcher { url, asked, up, heard, rates, .. } = self;
-        let link = Link { url, up: *up, asked, heard: *heard, rates: *rates, now };
+        let Watcher { url, asked, up, heard, rates, server_time, .. } = self;
+        let server_now = server_time.at(now);
+        let link = Link { url, up: *up, asked, heard: *heard, rates: *rates, now, server_now };
         self.face.step(&self.board, &link)
+    }
+
+    /// The command that asks for the server's time, unless enough of them are on their way.
+    fn ping(&mut self) -> Option<String> {
+        let id = self.server_time.ping(self.clock.now())?;
+        Some(serde_json::json!({ "op": "ping", "id": id }).to_string())
     }
 
     /// The command that subscribes, and resumes from what the board has.

@@ -52,7 +52,7 @@ fn what_the_server_says_beside_data_is_told() {
         r#"[{"type":"subscribed","results":[{"symbol":"A","status":"pending"},{"symbol":"B*","status":"ok","matched":0},
             {"symbol":"C","status":"error","code":"bad_symbol","message":"no"}]}]"#,
         r#"[{"type":"status","symbol":"A","state":"stale"},{"type":"status","pace":"conflating"}]"#,
-        r#"[{"type":"error","code":"bad_command","message":"what"},{"type":"drain","retry_ms":70}]"#,
+        r#"[{"type":"error","code":"bad_command","message":"what"},{"type":"drain","retry_ms":70},{"type":"pong","id":3,"ts":9},{"type":"new"}]"#,
     ]);
     assert_eq!(
         told,
@@ -63,6 +63,7 @@ fn what_the_server_says_beside_data_is_told() {
             r#"Pace("conflating")"#,
             r#"Error { why: "bad_command: what" }"#,
             "Drain { retry_ms: 70 }",
+            "Pong { id: 3, ts_us: 9 }",
         ]
     );
     assert_eq!((board.epoch.as_deref(), board.heartbeat_ms), (Some("e"), Some(5000)));

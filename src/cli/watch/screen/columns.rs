@@ -107,7 +107,7 @@ impl Column {
         match self {
             Column::Symbol => "SYMBOL",
             Column::Last => "LAST",
-            Column::Change => "CHG %",
+            Column::Change => "VS OPEN %",
             Column::Trend => "TREND",
             Column::Bid => "BID",
             Column::BidSize => "BID SIZE",
@@ -129,8 +129,8 @@ impl Column {
     pub fn meaning(self) -> &'static str {
         match self {
             Column::Symbol => "name",
-            Column::Last => "price of the last trade, and the way it went",
-            Column::Change => "last against open, in percent",
+            Column::Last => "price of the last trade, and the way it went; mid: none yet",
+            Column::Change => "last against open (first trade since the server has it), in percent",
             Column::Trend => "the price every 2 s, the newest at the right",
             Column::Bid | Column::Ask => "best price",
             Column::BidSize | Column::AskSize => "size at the best price",
@@ -141,7 +141,7 @@ impl Column {
             Column::Merged => "ticks merged into others on their way",
             Column::Gaps => "announced losses (and ticks lost)",
             Column::Age => "since the server took in what is shown",
-            Column::State => "as the server says it",
+            Column::State => "as the server says it; old: by its age",
         }
     }
 
@@ -194,17 +194,19 @@ impl Column {
             Column::Merged => cell::count(row.merged),
             Column::Gaps => cell::gaps(row),
             Column::Age => cell::age(row, now_us),
-            Column::State => crate::cli::endpoint::printable(&row.state),
+            Column::State => crate::cli::endpoint::printable(row.state_at(now_us)),
+            Column::Last => cell::main_price(row),
             Column::Trend => String::new(),
             _ => self.field().map(|field| cell::value(row, field)).unwrap_or_default(),
         }
     }
 
     /// What its rows are sorted by; `None` when the row has nothing there.
-    fn key(self, place: usize, row: &Row, trends: &Trends) -> Option<Key> {
+    fn key(self, place: usize, row: &Row, trends: &Trends, now_us: i64) -> Option<Key> {
         let number = match self {
             Column::Symbol => return Some(Key::Text(row.symbol.clone())),
-            Column::State => return Some(Key::Level(cell::trouble(row))),
+            Column::State => return Some(Key::Level(cell::trouble(row, now_us))),
+            Column::Last => cell::price(row),
             Column::Change => row.change_bp().map(i128::from),
             Column::Trend => trends.rise_bp(place).map(i128::from),
             Column::N => (row.n > 0).then_some(i128::from(row.n)),
@@ -219,9 +221,15 @@ impl Column {
 }
 
 /// Sorts the places of rows. Rows that have nothing there come last, whichever way; equal ones stay by name.
-pub fn sort(places: &mut Vec<usize>, rows: &[Row], trends: &Trends, column: Column, descending: bool) {
+pub fn sort(
+    places: &mut Vec<usize>,
+    rows: &[Row],
+    trends: &Trends,
+    (column, descending): (Column, bool),
+    now_us: i64,
+) {
     let mut keyed: Vec<(Option<Key>, usize)> =
-        places.iter().map(|&place| (column.key(place, &rows[place], trends), place)).collect();
+        places.iter().map(|&place| (column.key(place, &rows[place], trends, now_us), place)).collect();
     keyed.sort_by(|(a, at), (b, bt)| {
         let order = match (a, b) {
             (Some(a), Some(b)) if descending => b.cmp(a),
@@ -312,7 +320,7 @@ mod tests {
                 board.apply(payload.as_bytes(), |_| {}).unwrap();
             }
             let mut places: Vec<usize> = (0..values.len()).rev().collect();
-            sort(&mut places, board.rows(), &Trends::default(), Column::Bid, descending);
+            sort(&mut places, board.rows(), &Trends::default(), (Column::Bid, descending), 1);
             let mut expected: Vec<usize> = (0..values.len()).collect();
             expected.sort_by_key(|&place| {
                 let value = values[place].map(|value| if descending { -value } else { value });

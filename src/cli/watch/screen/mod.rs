@@ -116,13 +116,13 @@ impl Screen {
     }
 
     /// Takes the board's state in. Called before each drawing, however long ago the last one was.
-    fn look(&mut self, board: &Board, now: Nanos) {
+    fn look(&mut self, board: &Board, now: Nanos, server_us: i64) {
         if let Some(frozen) = &mut self.frozen {
             for (row, live) in frozen.rows.iter_mut().zip(board.rows()) {
                 row.state.clone_from(&live.state);
             }
         } else {
-            self.trends.look(board.rows(), now);
+            self.trends.look(board.rows(), now, server_us);
         }
         let rows = self.frozen.as_ref().map_or(board.rows(), |frozen| &frozen.rows);
         let is_due = self.arranged.is_none_or(|(at, known)| {
@@ -133,8 +133,8 @@ impl Screen {
             let is_shown = matcher(&self.filter);
             self.places.clear();
             self.places.extend((0..rows.len()).filter(|&place| is_shown(&rows[place].symbol)));
-            if let Some((column, descending)) = self.sort {
-                columns::sort(&mut self.places, rows, &self.trends, column, descending);
+            if let Some(sort) = self.sort {
+                columns::sort(&mut self.places, rows, &self.trends, sort, server_us);
             }
             self.arranged = Some((now, rows.len()));
         }

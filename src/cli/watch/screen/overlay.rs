@@ -12,13 +12,13 @@ use crate::{
             cell::{self, Trouble},
         },
     },
-    tick::{Field, Nanos},
+    tick::Field,
 };
 
 // === impl Screen ===
 
 impl Screen {
-    pub(super) fn overlay(&mut self, buf: &mut Buffer, board: &Board, now: Nanos) {
+    pub(super) fn overlay(&mut self, buf: &mut Buffer, board: &Board, server_us: i64) {
         match self.mode {
             Mode::Table | Mode::Filter => {}
             Mode::Help(top) => {
@@ -33,7 +33,7 @@ impl Screen {
                 let rows = self.frozen.as_ref().map_or(board.rows(), |frozen| &frozen.rows);
                 let Some(row) = self.selected.and_then(|place| rows.get(place)) else { return };
                 let title = printable(&row.symbol);
-                let top = self.theme.framed(buf, &title, &detail_lines(row, now), top, None);
+                let top = self.theme.framed(buf, &title, &detail_lines(row, server_us), top, None);
                 self.mode = Mode::Detail(top);
             }
         }
@@ -60,13 +60,13 @@ impl Screen {
         .into_iter()
         .chain([
             format!(
-                "{} live  {} pending  {} stale",
+                "{} live  {} pending  {} stale, old",
                 sign(Trouble::None),
                 sign(Trouble::Waiting),
                 sign(Trouble::Old)
             ),
             format!(
-                "{} halted, offline  {} closed  {} refused",
+                "{} halted, offline  {} closed  {} refused, unknown",
                 sign(Trouble::Away),
                 sign(Trouble::Ended),
                 sign(Trouble::Refused)
@@ -99,16 +99,16 @@ impl Screen {
     }
 }
 
-fn detail_lines(row: &Row, now: Nanos) -> Vec<String> {
+fn detail_lines(row: &Row, server_us: i64) -> Vec<String> {
     let known = |text: String| if text.is_empty() { "-".to_owned() } else { text };
     let mut lines: Vec<(&str, String)> = vec![
-        ("state", printable(&row.state)),
-        ("age", known(cell::age(row, now.micros()))),
+        ("state", printable(row.state_at(server_us))),
+        ("age", known(cell::age(row, server_us))),
         ("seq", grouped(row.seq)),
         ("n", grouped(row.n)),
         ("merged", grouped(row.merged)),
         ("gaps (ticks lost)", format!("{} ({})", grouped(row.gaps), grouped(row.lost))),
-        ("change %", known(row.change_bp().map(cell::percent).unwrap_or_default())),
+        ("vs open %", known(row.change_bp().map(cell::percent).unwrap_or_default())),
     ];
     lines.extend(Field::ALL.into_iter().map(|field| (field.name(), known(cell::value(row, field)))));
     lines.into_iter().map(|(name, text)| format!("{name:<18} {text}")).collect()

@@ -15,18 +15,15 @@ use super::{
     columns::{Align, BETWEEN, COLUMNS, Column, fitting},
     trend::Way,
 };
-use crate::{
-    cli::{
-        endpoint::printable,
-        load::report::{bytes, grouped},
-        terminal::put,
-        watch::{
-            board::{Board, Row},
-            cell::{self, Trouble},
-            face::Link,
-        },
+use crate::cli::{
+    endpoint::printable,
+    load::report::{bytes, grouped},
+    terminal::put,
+    watch::{
+        board::Board,
+        cell::{self, Trouble},
+        face::Link,
     },
-    tick::Nanos,
 };
 
 /// The widest texts seen, so that columns do not tremble with each price.
@@ -57,16 +54,17 @@ impl Screen {
         let titles = u16::from(area.height > 1);
         let first = heading + titles;
         self.page = usize::from(area.height.saturating_sub(first + footing)).max(1);
-        self.look(board, link.now);
+        let server_us = link.server_now.micros();
+        self.look(board, link.now, server_us);
         self.heading(buf, heading, board, link);
         self.table(
             buf,
             Rect { y: heading, height: area.height - heading - footing, ..area },
             board,
-            link.now,
+            server_us,
         );
         let cursor = (footing > 0).then(|| self.footing(buf, area.height - 1, board)).flatten();
-        self.overlay(buf, board, link.now);
+        self.overlay(buf, board, server_us);
         cursor
     }
 
@@ -85,12 +83,14 @@ impl Screen {
             y += 1;
         }
         if lines >= 1 {
-            let trouble = if link.up { Trouble::None } else { Trouble::Away };
+            let (old, all, _) = cell::freshness(board.rows(), link.server_now.micros());
+            let trouble = match (link.up, all > 0 && old == all) {
+                (false, _) => Trouble::Away,
+                (true, true) => Trouble::Old,
+                (true, false) => Trouble::None,
+            };
             let mut text = format!("{} {}", self.theme.trouble_sign(trouble), printable(&self.connection));
-            // A server says nothing of a pace that is live from the beginning.
-            if let Some(pace) = board.pace.as_deref().or(link.up.then_some("live")) {
-                let _infallible = write!(text, "  pace {}", printable(pace));
-            }
+            text += &freshness(board, link);
             if let Some(silence) = link.heard.map(|heard| link.now.since(heard))
                 && silence >= SILENCE_NANOS
             {
@@ -121,9 +121,8 @@ impl Screen {
         }
     }
 
-    fn table(&mut self, buf: &mut Buffer, area: Rect, board: &Board, now: Nanos) {
+    fn table(&mut self, buf: &mut Buffer, area: Rect, board: &Board, now_us: i64) {
         let rows = self.frozen.as_ref().map_or(board.rows(), |frozen| &frozen.rows);
-        let now_us = now.micros();
         let shown: Vec<(usize, [String; COLUMNS])> = (self.places.iter().skip(self.top).take(self.page))
             .map(|&place| (place, Column::ALL.map(|column| column.text(&rows[place], now_us))))
             .collect();
@@ -144,7 +143,8 @@ impl Screen {
             if line >= area.bottom() {
                 break;
             }
-            self.row(buf, line, &columns, (*place, &rows[*place]), cells);
+            let trouble = cell::trouble(&rows[*place], now_us);
+            self.row(buf, line, &columns, (*place, trouble), cells);
         }
         if shown.is_empty() && area.height > 2 {
             let text = if rows.is_empty() { "no symbol yet" } else { "no symbol matches the filter" };
@@ -178,10 +178,9 @@ impl Screen {
         buf: &mut Buffer,
         y: u16,
         columns: &[(Column, usize)],
-        (place, row): (usize, &Row),
+        (place, trouble): (usize, Trouble),
         cells: &[String; COLUMNS],
     ) {
-        let trouble = cell::trouble(row);
         // Whatever is not live is pale, and its price does not look like one.
         let faded =
             if trouble == Trouble::None { Style::new() } else { Style::new().add_modifier(Modifier::DIM) };
@@ -250,6 +249,20 @@ impl Screen {
         self.theme.sides(buf, y, &left, &right);
         let at = self.filter.chars().count() as u16 + 1;
         (self.mode == Mode::Filter).then(|| Position { x: at.min(buf.area().width.saturating_sub(1)), y })
+    }
+}
+
+/// Whether the prices are live: how this session keeps up matters only as long as they are.
+fn freshness(board: &Board, link: &Link<'_>) -> String {
+    match cell::freshness(board.rows(), link.server_now.micros()) {
+        (old, all, Some(youngest)) if old == all => format!("  prices {} old", cell::seconds(youngest)),
+        (old @ 1.., all, _) => format!("  {} of {} not live", grouped(old as u64), grouped(all as u64)),
+        // A server says nothing of a pace that is live from the beginning.
+        _ => board
+            .pace
+            .as_deref()
+            .or(link.up.then_some("live"))
+            .map_or_else(String::new, |pace| format!("  pace {}", printable(pace))),
     }
 }
 

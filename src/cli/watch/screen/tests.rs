@@ -80,6 +80,7 @@ impl Stage {
             heard: Some(self.now),
             rates,
             now: self.now,
+            server_now: self.now,
         };
         let (screen, board) = (&mut self.screen, &self.board);
         self.terminal
@@ -118,7 +119,7 @@ fn the_screen_shows_prices_ages_and_what_is_missing() {
     stage.now = Nanos(4 * SECOND);
     let lines = stage.lines();
     assert_eq!(lines[0], format!(" {:<91} latest", "tickcast watch  ws://host/v1/stream"));
-    assert_eq!(lines[1], "● connected  pace live");
+    assert_eq!(lines[1], "● connected  1 of 3 not live");
     assert!(lines[2].starts_with("12 updates/s for 30 ticks/s  3.4 kB/s  "), "{lines:#?}");
     let row = |symbol: &str| lines.iter().find(|line| line.starts_with(symbol)).unwrap().clone();
     for part in ["87000.1", "+8.75", "87000.25", "3s", "● live"] {
@@ -131,6 +132,35 @@ fn the_screen_shows_prices_ages_and_what_is_missing() {
     // Decimal points stand one below the other.
     assert_eq!(row("BTC-USD").find("87000.1").map(|at| at + 5), row("ETH-USD").find(".015"), "{lines:#?}");
     assert!(lines.last().unwrap().ends_with("1-4 of 4"), "{lines:#?}");
+}
+
+#[test]
+fn a_price_is_live_by_its_age_whatever_the_server_says() {
+    let mut stage = Stage::with_rows(100, 12);
+    stage.tell(r#"{"type":"welcome","protocol":1,"epoch":"e","heartbeat_ms":5000,"limits":{"stale_ms":2000}},{"type":"status","pace":"live"}"#);
+    let states =
+        |stage: &mut Stage, state: &str| stage.lines().iter().filter(|line| line.ends_with(state)).count();
+    assert_eq!((stage.lines()[1].as_str(), states(&mut stage, "● live")), ("● connected  pace live", 3));
+    stage.now = Nanos(32 * SECOND);
+    assert_eq!((states(&mut stage, "● live"), states(&mut stage, "◐ old")), (0, 3));
+    assert_eq!(stage.lines()[1], "◐ connected  prices 31s old");
+    stage.tell(r#"{"type":"update","symbol":"ETH-USD","seq":99,"n":1,"rx":31000000,"last":2.5}"#);
+    assert_eq!((states(&mut stage, "● live"), states(&mut stage, "◐ old")), (1, 2));
+    assert_eq!(stage.lines()[1], "● connected  2 of 3 not live");
+}
+
+#[test]
+fn a_name_that_nobody_knows_and_quotes_alone_say_so() {
+    let mut stage = Stage::with_rows(100, 12);
+    stage.tell(
+        r#"{"type":"subscribed","results":[{"symbol":"LATER","status":"pending","known":false}]},
+           {"type":"snapshot","symbol":"EUR-USD","seq":1,"rx":900000,"bid":1.0850,"ask":1.0851}"#,
+    );
+    let lines = stage.lines();
+    let row = |symbol: &str| lines.iter().find(|line| line.starts_with(symbol)).unwrap();
+    assert!(row("LATER").ends_with("! unknown"), "{lines:#?}");
+    assert!(row("EUR-USD").contains("1.08505 mid"), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.contains("VS OPEN %")), "{lines:#?}");
 }
 
 #[test]
@@ -220,7 +250,7 @@ fn nothing_looks_alive_without_a_connection() {
     stage.screen.say("the server closed; again in 1.0 s");
     stage.screen.complain("bad_symbol: no\x1b[2J");
     let lines = stage.lines();
-    assert_eq!(lines[1], "■ the server closed; again in 1.0 s");
+    assert_eq!(lines[1], "■ the server closed; again in 1.0 s  prices <1s old");
     assert_eq!(lines.iter().filter(|line| line.ends_with("■ offline")).count(), 4, "{lines:#?}");
     assert!(lines.last().unwrap().starts_with("! bad_symbol: no[2J"), "{lines:#?}");
 }
@@ -271,10 +301,8 @@ fn thousands_of_rows_are_scrolled_and_stay_in_sight() {
     stage.tell(&rows.join(","));
     assert_eq!(stage.symbols()[0], "S0000");
     stage.keys("G");
-    assert_eq!(
-        (stage.symbols().last().map(String::as_str), stage.selected()),
-        (Some("S4999"), Some("S4999"))
-    );
+    assert_eq!(stage.selected(), Some("S4999"));
+    assert_eq!(stage.symbols().last().unwrap(), "S4999");
     stage.key(KeyCode::PageUp, KeyModifiers::NONE);
     assert_eq!(stage.selected(), Some("S4980"));
     assert!(stage.symbols().contains(&"S4980".to_owned()));
@@ -328,8 +356,7 @@ fn a_terminal_is_not_obeyed_from_outside() {
     );
     for keys in ["", "G\n"] {
         stage.keys(keys);
-        let text = stage.lines().concat();
-        assert!(!text.contains(char::is_control), "{text:?}");
+        assert!(!stage.lines().concat().contains(char::is_control));
     }
 }
 

@@ -52,13 +52,13 @@ pub const LEVELS: usize = 8;
 
 impl Trends {
     /// Looks at the board.
-    pub fn look(&mut self, rows: &[Row], now: Nanos) {
+    pub fn look(&mut self, rows: &[Row], now: Nanos, server_us: i64) {
         let since = *self.since.get_or_insert(now);
         let passed = now.since(since) / PERIOD_NANOS as u64;
         self.since = Some(Nanos(since.0 + passed as i64 * PERIOD_NANOS));
         self.rows.resize_with(rows.len(), Trend::default);
         for (trend, row) in self.rows.iter_mut().zip(rows) {
-            trend.look(row, passed);
+            trend.look(row, passed, server_us);
         }
     }
 
@@ -97,7 +97,7 @@ impl Trends {
 // === impl Trend ===
 
 impl Trend {
-    fn look(&mut self, row: &Row, passed: u64) {
+    fn look(&mut self, row: &Row, passed: u64, server_us: i64) {
         if row.seq != self.seq {
             let price = cell::price(row);
             self.way = match (self.price, price) {
@@ -113,7 +113,7 @@ impl Trend {
         if passed > 0 || self.samples.is_empty() {
             self.samples.push_back(None);
         }
-        if cell::trouble(row) == Trouble::None
+        if cell::trouble(row, server_us) == Trouble::None
             && let Some(newest) = self.samples.back_mut()
         {
             *newest = self.price;
@@ -133,7 +133,7 @@ mod tests {
 
     fn look(trends: &mut Trends, board: &mut Board, message: &str, seconds: i64) {
         board.apply(format!("[{message}]").as_bytes(), |_| {}).unwrap();
-        trends.look(board.rows(), Nanos(seconds * SECOND));
+        trends.look(board.rows(), Nanos(seconds * SECOND), 1);
     }
 
     fn record(seq: u64, last: i64) -> String {
