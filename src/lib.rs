@@ -7,6 +7,7 @@
 //!
 //! The modules below stand in the order in which a tick meets them.
 
+pub mod escape;
 pub mod tick;
 pub mod glob;
 pub mod web;

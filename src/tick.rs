@@ -93,6 +93,8 @@ pub enum State {
     Closed,
 }
 
+/// Seconds since 1970 stay below it until the year 5138; milliseconds were above it from 1973 on, and so on by thousands.
+const SECONDS_BELOW: u64 = 100_000_000_000;
 /// How many fields are plain decimals.
 pub const FIXED_FIELDS: usize = 9;
 /// Their bits in a [`FieldSet`].
@@ -141,6 +143,22 @@ impl Nanos {
     /// From microseconds, as the JSON wire and recordings have them; `None` when out of range.
     pub fn from_micros(micros: i64) -> Option<Self> {
         micros.checked_mul(1_000).map(Nanos)
+    }
+
+    /// From a count since 1970 whose unit its size tells: seconds, milliseconds, microseconds or nanoseconds, which of
+    /// today's times have 10, 13, 16 and 19 digits. `None` when out of range.
+    pub fn by_size(count: i64) -> Option<Self> {
+        count.checked_mul(Self::unit_by_size(count.unsigned_abs())).map(Nanos)
+    }
+
+    /// How many nanoseconds the unit has that a count's size tells.
+    pub const fn unit_by_size(size: u64) -> i64 {
+        match size {
+            _ if size < SECONDS_BELOW => 1_000_000_000,
+            _ if size < SECONDS_BELOW * 1_000 => 1_000_000,
+            _ if size < SECONDS_BELOW * 1_000_000 => 1_000,
+            _ => 1,
+        }
     }
 
     /// Whole microseconds, as the JSON wire has them.
@@ -744,6 +762,17 @@ mod tests {
         assert_eq!(nearest("1e-99999999999999999999"), Err(FixedError::Precision));
         assert_eq!(nearest("1e99999999999999999999"), Err(FixedError::Range));
         assert_eq!(nearest("0e99999999999999999999"), Ok(0));
+    }
+
+    #[test]
+    fn the_size_of_a_time_tells_its_unit() {
+        let moment = Some(Nanos(1_735_689_600_000_000_000));
+        for count in [1_735_689_600, 1_735_689_600_000, 1_735_689_600_000_000, 1_735_689_600_000_000_000] {
+            assert_eq!(Nanos::by_size(count), moment, "{count}");
+        }
+        assert_eq!(Nanos::by_size(-1_735_689_600_000), Some(Nanos(-1_735_689_600_000_000_000)));
+        assert_eq!(Nanos::by_size(i64::MIN), Some(Nanos(i64::MIN)));
+        assert_eq!(Nanos::by_size(99_999_999_999), None, "seconds beyond what nanoseconds can count");
     }
 
     #[test]

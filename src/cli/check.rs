@@ -13,7 +13,12 @@ use std::{
 use crate::{
     cli::{complain, open_files, settings::SettingsArgs},
     config::{Fault, Faults, Gathered, KEYS, Origin, Problem},
-    feed::{Source, recording::Input, source::Kind},
+    feed::{
+        FeedError, Source,
+        recording::{self, Block, Input, Records},
+        source::Kind,
+    },
+    limits::Limits,
 };
 
 /// What a check found.
@@ -62,9 +67,26 @@ fn unopened(text: &str, gathered: &Gathered) -> Option<Fault> {
     if is_pipe(&feed) {
         return None;
     }
-    let source = feed.open(&gathered.config.limits).err()?;
+    let source = match feed.open(&gathered.config.limits) {
+        Err(source) => source,
+        Ok(_) => first_record(&feed, &gathered.config.limits).err()?,
+    };
     let origin = gathered.origins.get("feeds").cloned().unwrap_or(Origin::Default);
     Some(Fault { origin, problem: Problem::FeedUnopened { text: text.to_owned(), source } })
+}
+
+/// Reads a replay up to its first record.
+///
+/// # Errors
+/// When there is none.
+fn first_record(feed: &Source, limits: &Limits) -> Result<(), FeedError> {
+    let Kind::Replay(config) = &feed.kind else { return Ok(()) };
+    let mut recording = recording::open(&config.inputs, &config.selection, limits.line_bytes)?;
+    let mut block = Block::default();
+    while recording.next_block(&mut block)? && block.records.is_empty() {
+        block.clear();
+    }
+    recording.check_found()
 }
 
 /// Whether opening the feed would take from it what cannot be put back, or wait for a writer.

@@ -278,7 +278,7 @@ fn reason(body: &[u8]) -> String {
 
 /// A terminal must not obey what a stranger's server says, nor be filled by it.
 pub fn printable(text: &str) -> String {
-    text.chars().filter(|char| !char.is_control()).take(REASON_CHARS_MAX).collect()
+    text.chars().filter(|char| !crate::escape::is_unshown(*char)).take(REASON_CHARS_MAX).collect()
 }
 
 #[cfg(test)]

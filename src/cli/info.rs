@@ -2,7 +2,7 @@
 //!
 //! Each file is read by itself, so that records out of order are its own; several have a line of sums.
 
-use std::{fmt::Write as _, process::ExitCode};
+use std::{fmt::Write as _, process::ExitCode, time::Duration};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -12,9 +12,10 @@ use super::{
     recordings::{SelectionArgs, Teller, print},
 };
 use crate::{
+    escape::{escaped, escaped_json},
     feed::{
         FeedError,
-        recording::{self, Block, Input, Records, Stats},
+        recording::{self, Block, Input, Records, Skipped, Stats},
     },
     limits,
     tick::Nanos,
@@ -22,7 +23,7 @@ use crate::{
 
 /// Tell what recordings hold.
 ///
-/// Format, span, symbols, counts, rates, peaks, records out of order or rejected. Exit code 2: a file cannot be read.
+/// Format, span, symbols, counts, rates, peaks, records out of order or rejected. Exit code 2: a file cannot be read, or there is no tick.
 #[derive(Args, Clone, Debug)]
 pub struct InfoArgs {
     #[command(flatten)]
@@ -39,6 +40,15 @@ struct FileInfo {
     header: Option<recording::Header>,
     stats: Stats,
     cut: bool,
+    /// That there is no tick in it, when it is so.
+    nothing: Option<FeedError>,
+}
+
+/// What was found.
+#[derive(Default)]
+struct Found {
+    files: Vec<FileInfo>,
+    skipped: Vec<Skipped>,
 }
 
 /// The symbols of which a table has rows.
@@ -46,20 +56,22 @@ const SYMBOL_ROWS_MAX: usize = 20;
 
 pub fn run(args: &InfoArgs) -> ExitCode {
     let mut teller = Teller::new("info");
-    let mut infos = Vec::new();
+    let mut found = Found::default();
     for input in args.select.inputs() {
-        match read(&input, args, &mut teller) {
-            Ok(found) => infos.extend(found),
-            Err(error) => {
-                teller.fail(&error);
-                return ExitCode::from(EXIT_USAGE);
-            }
+        if let Err(error) = read(&input, args, &mut teller, &mut found) {
+            teller.fail(&error);
+            return ExitCode::from(EXIT_USAGE);
         }
     }
     teller.end();
-    let text = if args.json { json_of(&infos) } else { tables_of(&infos) };
+    let text = if args.json { json_of(&found) } else { tables_of(&found.files) };
+    for nothing in found.files.iter().filter_map(|info| info.nothing.as_ref()) {
+        teller.fail(nothing);
+    }
+    let any = found.files.iter().any(|info| info.nothing.is_none());
     match print(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) if any => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::from(EXIT_USAGE),
         Err(error) => {
             teller.say(&format!("cannot write: {error}"));
             ExitCode::FAILURE
@@ -68,30 +80,42 @@ pub fn run(args: &InfoArgs) -> ExitCode {
 }
 
 /// What an input stands for: one file, or all that match its pattern.
-fn read(input: &Input, args: &InfoArgs, teller: &mut Teller) -> Result<Vec<FileInfo>, FeedError> {
-    let mut infos = Vec::new();
-    for mut recording in recording::open_each(
+fn read(input: &Input, args: &InfoArgs, teller: &mut Teller, found: &mut Found) -> Result<(), FeedError> {
+    let mut each = recording::open_each(
         std::slice::from_ref(input),
         &args.select.selection(),
         limits::DEFAULT.line_bytes,
-    )? {
+    )?;
+    let before = found.files.len();
+    while let Some(mut recording) = each.next().transpose()? {
         let (mut stats, mut block, mut more, mut cut) = (Stats::default(), Block::default(), true, false);
         while more {
             more = recording.next_block(&mut block)?;
             stats.take(&block);
-            cut |= !block.warnings.is_empty();
+            cut |= block.cut;
             teller.take(&block);
             block.clear();
         }
         let format = recording.files().next().map_or("", |(_, format)| format.name());
         let header = recording.header(0).cloned();
-        infos.push(FileInfo { name: recording.name().to_owned(), format, header, stats, cut });
+        // Gaps that were noted are something to tell of.
+        let nothing = recording.check_found().err().filter(|_| stats.gaps == 0);
+        let name = recording.name().to_owned();
+        found.files.push(FileInfo { name, format, header, stats, cut, nothing });
     }
-    Ok(infos)
+    if found.files.len() == before {
+        return Err(each.nothing());
+    }
+    for Skipped { name, why } in each.skipped() {
+        teller.say(&format!("{name} is passed over: {why}"));
+    }
+    found.skipped.extend_from_slice(each.skipped());
+    Ok(())
 }
 
-fn json_of(infos: &[FileInfo]) -> String {
-    let files: Vec<Value> = infos
+fn json_of(found: &Found) -> String {
+    let files: Vec<Value> = found
+        .files
         .iter()
         .map(|info| {
             let stats = &info.stats;
@@ -110,6 +134,8 @@ fn json_of(infos: &[FileInfo]) -> String {
                 "peak_10ms": stats.peak_ten_millis(),
                 "out_of_order": stats.out_of_order,
                 "step_back_max_us": stats.step_back_max_ns / 1_000,
+                "jumps": stats.jumps,
+                "jump_max_us": stats.jump_max_ns / 1_000,
                 "rejected": stats.rejected,
                 "passed": stats.passed,
                 "gaps": stats.gaps,
@@ -121,7 +147,10 @@ fn json_of(infos: &[FileInfo]) -> String {
             })
         })
         .collect();
-    format!("{}\n", json!({ "files": files }))
+    let skipped: Vec<Value> =
+        found.skipped.iter().map(|skipped| json!({ "file": *skipped.name, "why": skipped.why })).collect();
+    let json = json!({ "files": files, "skipped": skipped }).to_string();
+    format!("{}\n", escaped_json(&json))
 }
 
 fn tables_of(infos: &[FileInfo]) -> String {
@@ -142,10 +171,10 @@ fn write_table(info: &FileInfo, out: &mut String) -> std::fmt::Result {
     let mut row = |name: &str, value: &str| writeln!(out, "  {name:<14}{value}");
     row("format", &format!("{}{}", info.format, if info.cut { ", cut" } else { "" }))?;
     if let Some(origin) = info.header.as_ref().and_then(|header| header.origin.as_deref()) {
-        row("origin", origin)?;
+        row("origin", &escaped(origin))?;
     }
     if let Some(licence) = info.header.as_ref().and_then(|header| header.licence.as_deref()) {
-        row("licence", licence)?;
+        row("licence", &escaped(licence))?;
     }
     if let (Some(first), Some(last)) = (stats.first, stats.last) {
         row("from", &recording::format_time(first))?;
@@ -162,6 +191,11 @@ fn write_table(info: &FileInfo, out: &mut String) -> std::fmt::Result {
         "out of order",
         &format!("{}{}", stats.out_of_order, if stats.out_of_order > 0 { &back } else { "" }),
     )?;
+    if stats.jumps > 0 {
+        let furthest = Duration::from_secs(stats.jump_max_ns / 1_000_000_000);
+        let furthest = humantime::format_duration(furthest);
+        row("jumps", &format!("{} of an hour or more, the furthest by {furthest}", stats.jumps))?;
+    }
     row("rejected", &stats.rejected.to_string())?;
     if stats.gaps > 0 {
         row("gaps", &format!("{}, of {} ticks", stats.gaps, stats.gap_ticks))?;

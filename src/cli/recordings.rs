@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use clap::Args;
 
 use crate::{
+    escape::Escaped,
     feed::{
         FeedError,
         formats::{Columns, Hints, Prefix, Unit},
@@ -45,6 +46,9 @@ pub struct SelectionArgs {
     /// What every symbol is to begin with, as `BINANCE:`.
     #[arg(long, value_name = "TEXT")]
     prefix: Option<Prefix>,
+    /// No file's times step back, so that reading may end behind --to instead of at the files' ends.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    sorted: bool,
 }
 
 /// In a struct, since a list of an argument's own type would be a repeated argument.
@@ -80,6 +84,7 @@ impl SelectionArgs {
                 symbol: self.symbol.clone(),
                 prefix: self.prefix.clone(),
             },
+            sorted: self.sorted,
         }
     }
 }
@@ -136,7 +141,7 @@ impl Teller {
     }
 
     pub fn say(&self, text: &str) {
-        super::complain(format_args!("tickcast {}: {text}\n", self.command));
+        super::complain(format_args!("tickcast {}: {}\n", self.command, Escaped(text)));
     }
 }
 

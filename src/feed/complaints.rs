@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{
     Refused, Sink,
     ndjson::{Decoded, Tally},
-    recording::Block,
+    recording::{Block, format_time},
 };
 use crate::tick::Nanos;
 
@@ -23,10 +23,14 @@ pub struct Complaints {
     said: u32,
     /// Left out in this window.
     unsaid: u64,
+    /// Silences that were said, over all windows.
+    silences: u32,
 }
 
 /// Lines in the log within one window.
 const SAID_MAX: u32 = 10;
+/// So many silences of a recording are said.
+const SILENCES_MAX: u32 = 20;
 const WINDOW: Duration = Duration::from_secs(10);
 
 // === impl Complaints ===
@@ -39,6 +43,7 @@ impl Complaints {
             window_start: Nanos(i64::MIN),
             said: 0,
             unsaid: 0,
+            silences: 0,
         }
     }
 
@@ -104,6 +109,22 @@ impl Complaints {
                     refused.message
                 );
             }
+        }
+    }
+
+    /// Says that a recording is silent for long before a record of this time, and how long that is played for.
+    pub fn silence(&mut self, silence: Duration, played: Duration, until: Nanos) {
+        if self.silences < SILENCES_MAX {
+            self.silences += 1;
+            tracing::warn!(
+                feed = self.feed,
+                file = self.origin,
+                silent_seconds = silence.as_secs(),
+                until = format_time(until),
+                played_seconds = played.as_secs_f64(),
+                "the recording is silent for {}; max_gap=none plays it as long as it was, max_gap=30s for 30 s",
+                humantime::format_duration(Duration::from_secs(silence.as_secs())),
+            );
         }
     }
 
@@ -197,6 +218,21 @@ mod tests {
             "file=\"a.ndjson\"",
             "line=1",
             "reason=\"syntax\"",
+        ] {
+            assert!(log[0].contains(part), "{part}: {}", log[0]);
+        }
+    }
+
+    #[test]
+    fn a_silence_is_said_with_its_length_and_its_end() {
+        let log = logged(|| {
+            let (day, second) = (Duration::from_secs(86_400), Duration::from_secs(1));
+            Complaints::new("replay", "a.ndjson").silence(day, second, Nanos(0).plus(day));
+        });
+        for part in [
+            "WARN the recording is silent for 1day",
+            "until=\"1970-01-02T00:00:00.000000Z\"",
+            "played_seconds=1",
         ] {
             assert!(log[0].contains(part), "{part}: {}", log[0]);
         }

@@ -159,8 +159,8 @@ pub enum FeedError {
     Read { path: String, source: io::Error },
     #[error("{path} is no recording: {why}")]
     NotARecording { path: String, why: String },
-    #[error("{path} holds no tick")]
-    Empty { path: String },
+    #[error("{path} holds no tick{what}")]
+    Empty { path: String, what: String },
     #[error("{path} holds no tick that from, to and symbols select: tickcast info tells what it holds")]
     NoneSelected { path: String },
     /// With `on_error=stop` alone.

@@ -11,19 +11,19 @@ use serde_json::Value;
 use crate::harness::{Market, Server};
 
 /// A path in a folder for files of tests, with nothing there.
-fn fresh(name: &str) -> PathBuf {
+pub fn fresh(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_file(&path);
     path
 }
 
-fn tickcast(arguments: &[&str]) -> Output {
+pub fn tickcast(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tickcast"));
     command.args(arguments).stdin(Stdio::null()).output().expect("the binary of this crate")
 }
 
 #[track_caller]
-fn succeeds(arguments: &[&str]) -> Output {
+pub fn succeeds(arguments: &[&str]) -> Output {
     let output = tickcast(arguments);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     output
@@ -31,7 +31,7 @@ fn succeeds(arguments: &[&str]) -> Output {
 
 /// What `info --json` tells of one file.
 #[track_caller]
-fn info(path: &str) -> Value {
+pub fn info(path: &str) -> Value {
     let output = succeeds(&["info", "--json", path]);
     serde_json::from_slice::<Value>(&output.stdout).expect("JSON")["files"][0].take()
 }

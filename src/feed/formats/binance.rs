@@ -5,8 +5,8 @@
 //! BTCUSDT-aggTrades-2024-01.csv      agg_trade_id,price,qty,first_id,last_id,time,is_buyer_maker[,is_best_match]
 //! BTCUSDT-bookTicker-2024-01-01.csv  update_id,bid,bid_qty,ask,ask_qty,transaction_time,event_time
 //! ```
-//! The symbol and what the columns are stand in the file's name; a line of names is passed over. Times are milliseconds
-//! or, in spot from 2025, microseconds: their size tells. There is no receive time, so the event's stands in.
+//! The symbol and what the columns are stand in the file's name, and the rows must fit; a line of names is passed over, and so
+//! is a trade at price 0, which is none. Times are milliseconds or, in spot from 2025, microseconds: their size tells. There is no receive time, so the event's stands in.
 //!
 //! `isBuyerMaker` true means that the buyer waited in the book, so the aggressor sold.
 
@@ -16,13 +16,26 @@ use super::{
 };
 use crate::{
     feed::ndjson::ValueFault,
-    tick::{Field, FieldSet, Fields, Nanos, Side, Symbol, Tick},
+    tick::{Field, FieldSet, Fields, Fixed, Nanos, Side, Symbol, Tick},
 };
 
 /// One file's rows.
 pub struct Binance {
     symbol: Symbol,
     kind: Kind,
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    match text {
+        "true" | "True" | "TRUE" => Some(true),
+        "false" | "False" | "FALSE" => Some(false),
+        _ => None,
+    }
+}
+
+/// Whether a line is of names: none of them is a number.
+fn are_names(row: &Row<'_>) -> bool {
+    (0..row.len()).all(|column| row.get(column).starts_with(|first: char| first.is_ascii_alphabetic()))
 }
 
 /// What the columns are.
@@ -33,13 +46,10 @@ pub enum Kind {
     BookTicker,
 }
 
-/// Milliseconds reach this in the year 5138, microseconds did in 1973.
-const MICROS_FROM: i64 = 100_000_000_000_000;
-
 // === impl Kind ===
 
 impl Kind {
-    const ALL: [Kind; 3] = [Kind::Trades, Kind::AggTrades, Kind::BookTicker];
+    pub const ALL: [Kind; 3] = [Kind::Trades, Kind::AggTrades, Kind::BookTicker];
 
     const fn name(self) -> &'static str {
         match self {
@@ -55,6 +65,62 @@ impl Kind {
             Kind::Trades => (6, 4),
             Kind::AggTrades => (7, 5),
             Kind::BookTicker => (6, 5),
+        }
+    }
+
+    /// Whether a line is this kind's names. Other exchanges' files have names of the same shape.
+    pub fn is_names(self, row: &Row<'_>) -> bool {
+        let has = |wanted: &[&str]| {
+            (0..row.len()).any(|column| {
+                let name = row.get(column).trim().replace(['_', ' '], "").to_ascii_lowercase();
+                wanted.contains(&name.as_str())
+            })
+        };
+        has(match self {
+            Kind::Trades | Kind::AggTrades => &["isbuyermaker", "m", "wasthebuyerthemaker"],
+            Kind::BookTicker => &["bestbidprice", "bidprice", "bid"],
+        }) && row.len() >= self.columns().0
+            && are_names(row)
+    }
+
+    /// Whether a line is one of this kind's rows.
+    pub fn is_row(self, row: &Row<'_>) -> bool {
+        let (count, time) = self.columns();
+        let whole =
+            |column| !row.get(column).is_empty() && row.get(column).bytes().all(|byte| byte.is_ascii_digit());
+        let is_number = |column| row.get(column).starts_with(|first: char| first.is_ascii_digit());
+        row.len() >= count
+            && whole(0)
+            && whole(time)
+            && (10..=19).contains(&row.get(time).len())
+            && (1..time).all(is_number)
+            && (self == Kind::BookTicker || boolean(row.get(time + 1)).is_some())
+    }
+
+    /// What it is, for a person.
+    pub const fn what(self) -> &'static str {
+        match self {
+            Kind::Trades => "Binance's public trades",
+            Kind::AggTrades => "Binance's public aggTrades",
+            Kind::BookTicker => "Binance's public bookTicker",
+        }
+    }
+
+    /// As [`Self::what`], of a file whose name says nothing.
+    pub const fn nameless(self) -> &'static str {
+        match self {
+            Kind::Trades => {
+                "Binance's public trades under another name: the symbol stands in the name, as in \
+                 BTCUSDT-trades-2024-01-01.csv"
+            }
+            Kind::AggTrades => {
+                "Binance's public aggTrades under another name: the symbol stands in the name, as in \
+                 BTCUSDT-aggTrades-2024-01-01.csv"
+            }
+            Kind::BookTicker => {
+                "Binance's public bookTicker under another name: the symbol stands in the name, as in \
+                 BTCUSDT-bookTicker-2024-01-01.csv"
+            }
         }
     }
 
@@ -83,7 +149,7 @@ impl Binance {
 
 impl Rows for Binance {
     fn is_header(&mut self, row: &Row<'_>) -> bool {
-        row.get(0).starts_with(|first: char| first.is_ascii_alphabetic())
+        are_names(row)
     }
 
     fn make(&mut self, row: &Row<'_>) -> Result<Made, Fault> {
@@ -92,8 +158,7 @@ impl Rows for Binance {
             return Err(Fault::Columns { found: row.len(), expected });
         }
         let count = row.get(time).parse::<i64>().map_err(|_| Fault::value("time", ValueFault::Moment))?;
-        let micros = if count >= MICROS_FROM { Some(count) } else { count.checked_mul(1_000) };
-        let ts = micros.and_then(Nanos::from_micros).ok_or(Fault::value("time", ValueFault::Moment))?;
+        let ts = Nanos::by_size(count).ok_or(Fault::value("time", ValueFault::Moment))?;
         let mut fields = Fields::default();
         if self.kind == Kind::BookTicker {
             let columns = [Field::Bid, Field::BidSize, Field::Ask, Field::AskSize];
@@ -106,11 +171,13 @@ impl Rows for Binance {
             if !fields.mask.contains_all(FieldSet::TRADE) {
                 return Err(Fault::Missing { field: "price or quantity" });
             }
-            fields.set_side(match row.get(time + 1) {
-                "true" | "True" | "TRUE" => Side::Sell,
-                "false" | "False" | "FALSE" => Side::Buy,
-                _ => return Err(Fault::value("isBuyerMaker", ValueFault::Boolean)),
-            });
+            let maker =
+                boolean(row.get(time + 1)).ok_or(Fault::value("isBuyerMaker", ValueFault::Boolean))?;
+            fields.set_side(if maker { Side::Sell } else { Side::Buy });
+            // Futures have rows of what was settled elsewhere: nobody paid that.
+            if fields.get_fixed(Field::Last) == Some(Fixed(0)) {
+                return Ok(Made::Nothing);
+            }
         }
         if fields.mask.is_empty() {
             return Err(Fault::NoFields);

@@ -1,13 +1,17 @@
 //! Raw captures of Binance's combined streams, as hftbacktest's collector writes them: one frame a line, behind the
-//! nanoseconds at which it was received.
+//! time at which it was received.
 //!
 //! ```text
 //! 1676419207212527000 {"stream":"btcusdt@bookTicker","data":{"u":1,"s":"BTCUSDT","b":"61837.63","B":"3.7","a":"61837.64","A":"1.5"}}
 //! ```
-//! `bookTicker`, `trade` and `aggTrade` are ticks. Other streams, and lines without a stream (answers to requests), are
-//! passed over. A line without the time has no receive time.
+//! `bookTicker`, `trade` and `aggTrade` are ticks. Other streams, lines without a stream (answers to requests), and
+//! what futures settle elsewhere (price 0, mark `NA`) are passed over. A line without the time has no receive time. Of all
+//! times the size tells the unit.
+//!
+//! `trade` and `aggTrade` tell of the same trades: of each symbol those of the stream that is met first are taken, the
+//! others are passed over, and a note says so.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
@@ -21,13 +25,28 @@ use crate::{
         ndjson::{Lines, RawLine, ValueFault},
         recording::Place,
     },
-    tick::{Field, Fields, Nanos, Side, Symbol, Tick},
+    tick::{Field, Fields, Fixed, Nanos, Side, Symbol, Tick},
 };
 
 /// The state between chunks.
 pub struct Capture {
     lines: Lines,
     line_bytes_max: usize,
+    trades: Trades,
+}
+
+/// From which stream each symbol's trades are taken.
+#[derive(Default)]
+struct Trades {
+    taken: HashMap<Symbol, TradeStream, foldhash::fast::RandomState>,
+    /// It was said that others are passed over.
+    told: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum TradeStream {
+    Trade,
+    AggTrade,
 }
 
 #[derive(Deserialize)]
@@ -52,7 +71,7 @@ struct BookTicker<'a> {
     a: Cow<'a, str>,
     #[serde(borrow, rename = "A")]
     ask_size: Cow<'a, str>,
-    /// Milliseconds, of futures alone.
+    /// Of futures alone.
     #[serde(rename = "T")]
     time: Option<i64>,
 }
@@ -65,30 +84,32 @@ struct Trade<'a> {
     p: Cow<'a, str>,
     #[serde(borrow)]
     q: Cow<'a, str>,
-    /// Milliseconds.
     #[serde(rename = "T")]
     time: i64,
     /// Whether the buyer waited in the book.
     m: bool,
+    /// How the trade came about, of futures alone.
+    #[serde(borrow, default, rename = "X")]
+    mark: Cow<'a, str>,
 }
 
-const NANOS_PER_MILLI: i64 = 1_000_000;
+/// The mark of what was not traded.
+const MARK_NONE: &str = "NA";
+/// More symbols than any exchange has; of others all trades are taken.
+const SYMBOLS_MAX: usize = 100_000;
 
-/// Whether a line looks like one of these.
-pub fn is_line(line: &[u8]) -> bool {
+/// The message of a line, without the time before it.
+pub fn without_time(line: &[u8]) -> &[u8] {
     let digits = line.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let rest = line[digits..].trim_ascii_start();
-    match digits {
-        0 => rest.starts_with(b"{\"stream\""),
-        _ => digits >= 16 && rest.len() < line.len() - digits && rest.starts_with(b"{"),
-    }
+    if digits >= 10 && rest.len() < line.len() - digits { rest } else { line }
 }
 
 // === impl Capture ===
 
 impl Capture {
     pub fn new(line_bytes_max: usize) -> Self {
-        Capture { lines: Lines::new(line_bytes_max), line_bytes_max }
+        Capture { lines: Lines::new(line_bytes_max), line_bytes_max, trades: Trades::default() }
     }
 }
 
@@ -96,20 +117,20 @@ impl Decoder for Capture {
     fn feed(&mut self, chunk: &mut [u8], out: &mut Output) {
         let mut chunk = self.lines.feed(chunk);
         while let Some(line) = chunk.next_line() {
-            decode_line(self.line_bytes_max, line, out);
+            decode_line(&mut self.trades, self.line_bytes_max, line, out);
         }
     }
 
     fn finish(&mut self, out: &mut Output) {
         if let Some(line) = self.lines.finish() {
-            decode_line(self.line_bytes_max, line, out);
+            decode_line(&mut self.trades, self.line_bytes_max, line, out);
         }
     }
 }
 
-fn decode_line(line_bytes_max: usize, line: RawLine<'_>, out: &mut Output) {
+fn decode_line(trades: &mut Trades, line_bytes_max: usize, line: RawLine<'_>, out: &mut Output) {
     let (number, made) = match line {
-        RawLine::Whole { number, bytes } => (number, make(bytes)),
+        RawLine::Whole { number, bytes } => (number, make(bytes, trades, out)),
         RawLine::TooLong { number } => (number, Err(Fault::TooLong { limit: line_bytes_max })),
     };
     match made {
@@ -119,12 +140,15 @@ fn decode_line(line_bytes_max: usize, line: RawLine<'_>, out: &mut Output) {
     }
 }
 
-fn make(line: &[u8]) -> Result<Made, Fault> {
+fn make(line: &[u8], trades: &mut Trades, out: &mut Output) -> Result<Made, Fault> {
     let line = std::str::from_utf8(line).map_err(|_| Fault::Text)?;
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
     let rx = match &line[..digits] {
         "" => None,
-        nanos => Some(nanos.parse().map(Nanos).map_err(|_| Fault::value("time", ValueFault::Nanos))?),
+        count => {
+            let rx = count.parse().ok().and_then(Nanos::by_size);
+            Some(rx.ok_or(Fault::value("time", ValueFault::Nanos))?)
+        }
     };
     let json = &line[digits..];
     // Answers to requests have shapes of their own, arrays among them.
@@ -138,11 +162,12 @@ fn make(line: &[u8]) -> Result<Made, Fault> {
     let Some(data) = frame.data else { return Ok(Made::Nothing) };
     let kind = frame.stream.split_once('@').map_or("", |(_, kind)| kind);
     let tick = match kind {
-        "bookTicker" => quote(&parse(data)?),
-        "trade" | "aggTrade" => trade(&parse(data)?),
-        _ => return Ok(Made::Nothing),
-    }?;
-    Ok(Made::Tick(rx, tick))
+        "bookTicker" => Some(quote(&parse(data)?)?),
+        "trade" => trade(&parse(data)?)?.filter(|tick| trades.takes(tick, TradeStream::Trade, out)),
+        "aggTrade" => trade(&parse(data)?)?.filter(|tick| trades.takes(tick, TradeStream::AggTrade, out)),
+        _ => None,
+    };
+    Ok(tick.map_or(Made::Nothing, |tick| Made::Tick(rx, tick)))
 }
 
 fn parse<'a, T: Deserialize<'a>>(data: &'a RawValue) -> Result<T, Fault> {
@@ -169,12 +194,16 @@ fn quote(data: &BookTicker<'_>) -> Result<Tick, Fault> {
     Ok(Tick { symbol: Symbol::new(&data.s)?, ts, fields })
 }
 
-fn trade(data: &Trade<'_>) -> Result<Tick, Fault> {
+/// `None` when it is none: futures tell so of what was settled elsewhere, too.
+fn trade(data: &Trade<'_>) -> Result<Option<Tick>, Fault> {
     let mut fields = Fields::default();
     set(Field::Last, &data.p, &mut fields)?;
     set(Field::LastSize, &data.q, &mut fields)?;
+    if data.mark == MARK_NONE || fields.get_fixed(Field::Last) == Some(Fixed(0)) {
+        return Ok(None);
+    }
     fields.set_side(if data.m { Side::Sell } else { Side::Buy });
-    Ok(Tick { symbol: Symbol::new(&data.s)?, ts: Some(time(data.time)?), fields })
+    Ok(Some(Tick { symbol: Symbol::new(&data.s)?, ts: Some(time(data.time)?), fields }))
 }
 
 fn set(field: Field, text: &str, fields: &mut Fields) -> Result<(), Fault> {
@@ -183,6 +212,107 @@ fn set(field: Field, text: &str, fields: &mut Fields) -> Result<(), Fault> {
     Ok(())
 }
 
-fn time(millis: i64) -> Result<Nanos, Fault> {
-    millis.checked_mul(NANOS_PER_MILLI).map(Nanos).ok_or(Fault::value("T", ValueFault::Moment))
+fn time(count: i64) -> Result<Nanos, Fault> {
+    Nanos::by_size(count).ok_or(Fault::value("T", ValueFault::Moment))
+}
+
+// === impl Trades ===
+
+impl Trades {
+    /// Whether a trade that came by this stream counts.
+    fn takes(&mut self, tick: &Tick, stream: TradeStream, out: &mut Output) -> bool {
+        let taken = match self.taken.get(&tick.symbol) {
+            Some(taken) => *taken,
+            None if self.taken.len() < SYMBOLS_MAX => {
+                *self.taken.entry(tick.symbol.clone()).or_insert(stream)
+            }
+            None => stream,
+        };
+        if taken != stream && !std::mem::replace(&mut self.told, true) {
+            out.notes.push(format!(
+                "trades come by @trade and by @aggTrade, and each counts once: those of {} are taken by @{}, and of every \
+                 symbol those of the stream that comes first",
+                tick.symbol,
+                taken.name()
+            ));
+        }
+        taken == stream
+    }
+}
+
+// === impl TradeStream ===
+
+impl TradeStream {
+    const fn name(self) -> &'static str {
+        match self {
+            TradeStream::Trade => "trade",
+            TradeStream::AggTrade => "aggTrade",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(text: &str) -> Output {
+        let (mut capture, mut out) = (Capture::new(4_096), Output::default());
+        capture.feed(&mut text.as_bytes().to_vec(), &mut out);
+        capture.finish(&mut out);
+        out
+    }
+
+    fn trade(stream: &str, symbol: &str, more: &str) -> String {
+        format!(
+            r#"{{"stream":"x@{stream}","data":{{"s":"{symbol}","p":"1.5","q":"2","T":1735689600000,"m":true{more}}}}}"#
+        ) + "\n"
+    }
+
+    #[test]
+    fn each_trade_counts_once_and_a_note_says_by_which_stream() {
+        let text = [
+            trade("aggTrade", "A", ""),
+            trade("trade", "B", ""),
+            trade("trade", "A", ""),
+            trade("trade", "A", ""),
+            trade("aggTrade", "B", ""),
+            trade("aggTrade", "A", ""),
+        ];
+        let out = decode(&text.concat());
+        let symbols: Vec<_> = out.ticks.iter().map(|(_, tick)| tick.symbol.as_str()).collect();
+        assert_eq!(symbols, ["A", "B", "A"]);
+        assert_eq!((out.passed, out.tally.total()), (3, 0));
+        assert_eq!(out.notes.len(), 1, "{:?}", out.notes);
+        assert!(out.notes[0].contains("those of A are taken by @aggTrade"), "{}", out.notes[0]);
+        let one = decode(&[trade("trade", "A", ""), trade("trade", "A", "")].concat());
+        assert_eq!((one.ticks.len(), one.notes.len()), (2, 0));
+    }
+
+    #[test]
+    fn what_is_settled_elsewhere_is_no_trade() {
+        let zero = trade("trade", "A", r#","X":"NA""#).replace("1.5", "0").replace("\"2\"", "\"0\"");
+        let text = [
+            zero.clone(),
+            zero.replace("NA", "MARKET"),
+            trade("trade", "A", r#","X":"NA""#),
+            trade("trade", "A", r#","X":"MARKET""#),
+        ];
+        let out = decode(&text.concat());
+        assert_eq!((out.ticks.len(), out.passed, out.tally.total()), (1, 3, 0));
+    }
+
+    #[test]
+    fn the_size_of_each_time_tells_its_unit() {
+        for time in ["1735689600", "1735689600000", "1735689600000000", "1735689600000000000"] {
+            let out = decode(&format!("{time} {}", trade("trade", "A", "").replace("1735689600000", time)));
+            let moment = Some(Nanos(1_735_689_600_000_000_000));
+            assert_eq!(
+                out.ticks.iter().map(|(rx, tick)| (*rx, tick.ts)).collect::<Vec<_>>(),
+                [(moment, moment)],
+                "{time}"
+            );
+        }
+        let out = decode(&format!("99999999999999999999 {}", trade("trade", "A", "")));
+        assert_eq!((out.ticks.len(), out.tally.total()), (0, 1));
+    }
 }

@@ -1,7 +1,7 @@
 //! Databento's DBN, of any version that the crate `dbn` reads: `mbp-1`, `tbbo`, `mbp-10`, `bbo-1s`, `bbo-1m`, `trades`.
 //!
 //! Prices are whole numbers of 1e-9 there as here. `ts_event` is the event's time, `ts_recv` the receive time. Names come
-//! from the metadata's mapping, for the day of each record. A side without a price has size 0. Records of other kinds are
+//! from the metadata's mapping, for the day of each record; of a session recorded live from its records of mappings. A side without a price has size 0. Records of other kinds are
 //! passed over.
 //!
 //! Loss: a record shorter than its own header, and what the parser refuses, end the file, since nobody knows where the next
@@ -10,7 +10,8 @@
 use std::collections::HashMap;
 
 use dbn::{
-    BboMsg, BidAskPair, Mbp1Msg, Mbp10Msg, RecordRef, TradeMsg, TsSymbolMap, UNDEF_PRICE, UNDEF_TIMESTAMP,
+    BboMsg, BidAskPair, Mbp1Msg, Mbp10Msg, PitSymbolMap, Record as _, RecordRef, TradeMsg, TsSymbolMap,
+    UNDEF_PRICE, UNDEF_TIMESTAMP,
     decode::dbn::fsm::{DbnFsm, ProcessResult},
 };
 
@@ -61,6 +62,8 @@ struct Names {
     map: TsSymbolMap,
     /// What was found last, with its day.
     found: HashMap<u32, (u64, Symbol), foldhash::fast::RandomState>,
+    /// What a live session said while it was recorded: its metadata maps nothing.
+    live: PitSymbolMap,
 }
 
 const PRELUDE_BYTES: usize = 8;
@@ -107,6 +110,8 @@ impl Databento {
                     self.begun = true;
                     match metadata.symbol_map() {
                         Ok(map) => self.names.map = map,
+                        // Recorded live: records say the names.
+                        Err(_) if metadata.mappings.is_empty() => {}
                         // Without mappings, every record says that its instrument has no name.
                         Err(_) => out.reject(Place::Byte(at), crate::feed::RejectReason::Symbol, || {
                             "the metadata's mapping of symbols cannot be read".to_owned()
@@ -257,6 +262,7 @@ fn make(record: RecordRef<'_>, names: &mut Names) -> Result<Made, Fault> {
         }
         quote.ts_recv
     } else {
+        names.hear(record)?;
         return Ok(Made::Nothing);
     };
     if fields.mask.is_empty() {
@@ -314,6 +320,15 @@ fn time(nanos: u64) -> Result<Option<Nanos>, Fault> {
 // === impl Names ===
 
 impl Names {
+    /// Takes what a live session says of its instruments; other records say nothing.
+    fn hear(&mut self, record: RecordRef<'_>) -> Result<(), Fault> {
+        self.live.on_record(record).map_err(|_| Fault::Text)?;
+        if matches!(record.rtype(), Ok(dbn::RType::SymbolMapping)) {
+            self.found.remove(&record.header().instrument_id);
+        }
+        Ok(())
+    }
+
     fn symbol(&mut self, instrument: u32, nanos: u64) -> Result<Symbol, Fault> {
         let day = nanos / NANOS_PER_DAY;
         if let Some((found, symbol)) = self.found.get(&instrument)
@@ -321,9 +336,10 @@ impl Names {
         {
             return Ok(symbol.clone());
         }
-        let name = self.map.get_for_ts(nanos, instrument);
-        let symbol =
-            Symbol::new(name.ok_or(Fault::Missing { field: "the symbol in the metadata's mapping" })?)?;
+        let live = self.live.get(instrument);
+        let name = live.or_else(|| self.map.get_for_ts(nanos, instrument));
+        let missing = Fault::Missing { field: "the symbol in the metadata's mapping, or in a record of one" };
+        let symbol = Symbol::new(name.ok_or(missing)?)?;
         self.found.insert(instrument, (day, symbol.clone()));
         Ok(symbol)
     }

@@ -46,6 +46,11 @@ impl Kind {
         }
     }
 
+    /// Whether a line is one of this kind's rows.
+    pub fn is_row(self, row: &Row<'_>) -> bool {
+        row.len() >= self.columns() && (0..self.columns()).all(|column| Fixed::parse(row.get(column)).is_ok())
+    }
+
     /// From a name such as `20131009_ibm_trade_tick.csv`: the day, the symbol, and what the columns are.
     pub fn of_name(name: &str) -> Option<(Day, String, Kind)> {
         let name = name.to_ascii_lowercase();

@@ -10,11 +10,11 @@
 //! Invariant: once the line of names was read, a row's columns are found without looking at names.
 
 use super::{
-    Decoder, Fault, Format,
+    Decoder, Fault, Format, detect,
     hints::{Columns, Hints, Target, shown},
     moment::Unit,
     preset::{Known, Preset, column},
-    table::{Made, Row, Rows, Splitter, Table, decimal},
+    table::{Made, NO_NAMES, Row, Rows, Splitter, Table, decimal},
 };
 use crate::{
     feed::ndjson::ValueFault,
@@ -144,14 +144,19 @@ pub fn open(
         Format::Known(preset) => Mapped::known(preset, name, hints),
         _ => Mapped::hinted(hints),
     };
-    let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let delimiter = Splitter::delimiter_of(line);
-    let mut splitter = Splitter::new(delimiter);
-    let row =
-        splitter.split_names(line).map_err(|fault| format!("its first line is none of names: {fault}"))?;
-    rows.check(&row, hints)?;
-    Ok(Box::new(Table::divided_by(delimiter, rows, line_bytes_max)))
+    let mut first_fault = None;
+    for line in detect::lines_of(head) {
+        let delimiter = Splitter::delimiter_of(line);
+        let mut splitter = Splitter::new(delimiter);
+        let row =
+            splitter.split_names(line).map_err(|fault| format!("its first line is none of names: {fault}"));
+        match row.and_then(|row| rows.check(&row, hints)) {
+            Ok(()) => return Ok(Box::new(Table::divided_by(delimiter, rows, line_bytes_max))),
+            // What stands before the line of names may be anything.
+            Err(fault) => first_fault = first_fault.or(Some(fault)),
+        }
+    }
+    Err(first_fault.unwrap_or_else(|| "it holds no line".to_owned()))
 }
 
 fn of_pairs(pairs: &[(Target, String)], row: &Row<'_>) -> Result<Plan, String> {
@@ -245,12 +250,16 @@ struct Parts {
 
 impl Rows for Mapped {
     fn is_header(&mut self, row: &Row<'_>) -> bool {
-        self.plan = self.plan(row).ok();
-        self.plan.as_ref().is_some_and(|plan| plan.is_line_of_names(row))
+        let found = self.plan(row).ok();
+        let is_header = found.as_ref().is_some_and(|plan| plan.is_line_of_names(row));
+        if is_header || self.plan.is_none() {
+            self.plan = found;
+        }
+        is_header
     }
 
     fn make(&mut self, row: &Row<'_>) -> Result<Made, Fault> {
-        let Some(plan) = &self.plan else { return Err(Fault::Missing { field: "the line of names" }) };
+        let Some(plan) = &self.plan else { return Err(NO_NAMES) };
         if !plan.fits(row) {
             return Err(Fault::Columns { found: row.len(), expected: plan.width });
         }

@@ -14,7 +14,9 @@ mod book;
 mod capture;
 #[cfg(feature = "dbn")]
 mod databento;
+mod detect;
 mod fault;
+mod foreign;
 mod hints;
 mod itch;
 mod lean;
@@ -38,6 +40,7 @@ use crate::{
     tick::{Nanos, Symbol, Tick},
 };
 
+pub use detect::{Told, is_cr_alone, without_mark};
 pub use fault::Fault;
 pub use hints::{Columns, Hints, Prefix};
 pub use moment::Unit;
@@ -71,6 +74,24 @@ pub struct Output {
     pub header: Option<Header>,
     /// What every symbol is to begin with.
     pub prefix: Option<Prefix>,
+    /// The first steps of an hour or more from one tick's time to the next.
+    pub jumps: Vec<Jump>,
+    /// All of them, and the furthest.
+    pub jumped: u64,
+    pub jump_max_ns: u64,
+    /// What a person should know of the file.
+    pub notes: Vec<String>,
+    /// The time of the last tick that has one; it outlives [`Output::clear`].
+    last: Option<Nanos>,
+}
+
+/// Two ticks one behind the other whose times lie far apart, either way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Jump {
+    /// Where the second stands.
+    pub place: Place,
+    pub from: Nanos,
+    pub to: Nanos,
 }
 
 /// Ticks of a symbol that the recorder never received, as it noted it.
@@ -118,6 +139,11 @@ pub enum Format {
 // === impl Output ===
 
 impl Output {
+    /// Of symbols that are to begin so.
+    pub fn with_prefix(prefix: Option<Prefix>) -> Self {
+        Output { prefix, ..Output::default() }
+    }
+
     /// Empties everything, and keeps the allocations.
     pub fn clear(&mut self) {
         self.ticks.clear();
@@ -125,9 +151,13 @@ impl Output {
         self.tally = Tally::default();
         self.passed = 0;
         self.gaps.clear();
+        self.jumps.clear();
+        (self.jumped, self.jump_max_ns) = (0, 0);
+        self.notes.clear();
     }
 
-    /// Takes a tick that was made of the record at `place`.
+    /// Takes a tick that stands at `place` and was received at `rx`, where the source says when.
+    #[inline]
     pub fn tick(&mut self, place: Place, rx: Option<Nanos>, mut tick: Tick) {
         if let Some(prefix) = &self.prefix {
             match prefix.before(&tick.symbol) {
@@ -138,7 +168,22 @@ impl Output {
                 }
             }
         }
+        if let Some(at) = rx.or(tick.ts) {
+            let before = self.last.replace(at).unwrap_or(at);
+            if before.0.abs_diff(at.0) >= JUMP_NANOS {
+                self.jump(Jump { place, from: before, to: at });
+            }
+        }
         self.ticks.push((rx, tick));
+    }
+
+    #[cold]
+    fn jump(&mut self, jump: Jump) {
+        self.jumped += 1;
+        self.jump_max_ns = self.jump_max_ns.max(jump.nanos());
+        if self.jumps.len() < JUMPS_KEPT {
+            self.jumps.push(jump);
+        }
     }
 
     /// Takes what a recording says is missing.
@@ -155,6 +200,15 @@ impl Output {
             let ticks_before = self.ticks.len();
             self.rejects.push(Rejected { place, reason, message: message(), ticks_before });
         }
+    }
+}
+
+// === impl Jump ===
+
+impl Jump {
+    /// How far.
+    pub fn nanos(&self) -> u64 {
+        self.from.0.abs_diff(self.to.0)
     }
 }
 
@@ -183,62 +237,28 @@ impl Format {
         Format::Databento,
     ];
 
-    /// What [`Format::detect`] can tell, for a person.
-    pub const KNOWN: &str = "tickcast's own, plain CSV, Tardis CSV, Binance's public data, trades and quotes of Polygon, \
-                             trades of Bybit, OKX and KuCoin, captures of streams of Binance, \
-                             Bybit, Coinbase, Kraken and OKX, QuantConnect Lean ticks, Nasdaq ITCH 5.0, Databento DBN";
+    /// What can be read, and what each needs to be recognised, for a person.
+    pub const KNOWN: &str = "tickcast's own (a first line {\"tickcast\":\"recording\",\"version\":1}, or ticks as lines), \
+                             plain CSV (a line of names: symbol and fields, such as symbol,ts,rx,bid,ask,last,last_size), \
+                             Tardis CSV (its line of names: exchange,symbol,timestamp,local_timestamp,...), \
+                             Binance's public trades, aggTrades and bookTicker (a name such as \
+                             BTCUSDT-trades-2024-01-01.csv, which tells the symbol), captures of streams of \
+                             Binance, Bybit, OKX, Coinbase and Kraken (a message a line, behind a time or not), QuantConnect Lean \
+                             equity ticks (a name such as 20131009_ibm_trade_tick.csv), flat files of Polygon and trades \
+                             of Bybit, OKX and KuCoin (their line of names), any other table (with columns=), Nasdaq ITCH 5.0 (a name with \
+                             the day, such as S081321-v50.txt), Databento DBN (mbp-1, tbbo, mbp-10, bbo-1s, bbo-1m, \
+                             trades; a build with the feature dbn); each plain, in gzip, zstd, bzip2, xz or zip";
 
-    /// Tells the format by the first bytes and the name, both without compression. `head` is the whole file, or at least
-    /// its first line or [`HEAD_BYTES`].
+    /// As [`detect::tell`], when `head` is all that there is.
     ///
     /// # Errors
-    /// When it is none of those that can be read: why, for a person.
+    /// When it is none of those that can be read: what it is, for a person.
     pub fn detect(name: &str, head: &[u8]) -> Result<Self, String> {
-        if head.is_empty() {
-            return Err("it is empty".to_owned());
+        match detect::tell(name, head, true) {
+            Told::Format(format) => Ok(format),
+            Told::Unread { why, .. } => Err(why),
+            Told::Undecided => Err("its beginning tells nothing".to_owned()),
         }
-        if head.starts_with(b"DBN") {
-            return Ok(Format::Databento);
-        }
-        let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let is_stream = streams::is_line(line);
-        if capture::is_line(line) && (!is_stream || streams::is_combined(line)) {
-            return Ok(Format::Capture);
-        }
-        if is_stream {
-            return Ok(Format::Streams);
-        }
-        if line.trim_ascii_start().starts_with(b"{") {
-            return own::check_head(line).map(|()| Format::Own);
-        }
-        let mut splitter = table::Splitter::default();
-        let names = splitter.split_names(line).ok();
-        if let Some(known) = names.as_ref().and_then(preset::Preset::of_header) {
-            return Ok(Format::Known(known));
-        }
-        // Names tell of tables without a line of names, so they go before the contents.
-        if let Some((_, kind)) = binance::Kind::of_name(name) {
-            return Ok(Format::Binance(kind));
-        }
-        if let Some((_, _, kind)) = lean::Kind::of_name(name) {
-            return Ok(Format::Lean(kind));
-        }
-        if itch::is_head(head) {
-            return Ok(Format::Itch);
-        }
-        if let Some(row) = names {
-            if tardis::check_header(&row)? {
-                return Ok(Format::Tardis);
-            }
-            if plain::check_header(&row) {
-                return Ok(Format::Plain);
-            }
-        }
-        Err(format!(
-            "neither its name nor its beginning is that of a format that can be read: {}",
-            Self::KNOWN
-        ))
     }
 
     /// # Errors
@@ -273,6 +293,11 @@ impl Format {
         })
     }
 
+    /// Whether it is lines of text.
+    pub const fn is_text(self) -> bool {
+        !matches!(self, Format::Itch | Format::Databento)
+    }
+
     /// What a person calls it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -294,24 +319,37 @@ impl Format {
     }
 }
 
-/// Tells the format, and begins to decode it: by what the file is, and by what somebody says that it is.
+/// A format that was told, and its decoder.
+pub type Begun = (Format, Box<dyn Decoder>);
+
+/// Tells the format, and begins to decode it: by what the file is, and by what somebody says that it is. `None` when more
+/// of it is needed; with `is_whole` there is no more.
 ///
 /// # Errors
 /// When it cannot be read, or not as the hints say: why, for a person.
 pub fn open(
     name: &str,
     head: &[u8],
+    is_whole: bool,
     hints: &Hints,
     line_bytes_max: usize,
-) -> Result<(Format, Box<dyn Decoder>), String> {
+) -> Result<Option<Begun>, String> {
     let asks = hints.columns.is_some() || hints.unit.is_some() || hints.symbol.is_some();
-    let format = match (&hints.columns, Format::detect(name, head)) {
+    let told = detect::tell(name, head, is_whole);
+    let format = match (&hints.columns, told) {
+        (_, Told::Unread { why, is_table: false }) => return Err(why),
         (Some(Columns::Known(preset)), _) => Format::Known(*preset),
-        (Some(Columns::Pairs(_)), _) | (None, Ok(Format::Plain) | Err(_)) if asks => Format::Mapped,
-        (_, found) => found?,
+        (Some(Columns::Pairs(_)), _) => Format::Mapped,
+        (None, Told::Format(Format::Plain) | Told::Unread { .. } | Told::Undecided) if asks => Format::Mapped,
+        (_, Told::Format(format)) => format,
+        (_, Told::Unread { why, .. }) => return Err(why),
+        (_, Told::Undecided) => return Ok(None),
     };
     let decoder: Box<dyn Decoder> = match format {
-        Format::Mapped | Format::Known(_) => mapped::open(format, name, head, hints, line_bytes_max)?,
+        Format::Mapped | Format::Known(_) => match mapped::open(format, name, head, hints, line_bytes_max) {
+            Err(_) if !is_whole => return Ok(None),
+            opened => opened?,
+        },
         _ if asks => {
             return Err(format!(
                 "columns, unit and symbol are for tables that do not say what they hold, and this is {}",
@@ -320,11 +358,15 @@ pub fn open(
         }
         _ => format.decoder(name, hints, line_bytes_max)?,
     };
-    Ok((format, decoder))
+    Ok(Some((format, decoder)))
 }
 
 /// So much of a file is looked at to tell its format.
 pub const HEAD_BYTES: usize = 16 * 1024;
+/// From one tick to the next this is told: an hour.
+pub const JUMP_NANOS: u64 = 3_600_000_000_000;
+/// So many of one output are kept with their place.
+const JUMPS_KEPT: usize = 4;
 
 #[cfg(test)]
 mod tests;

@@ -23,8 +23,6 @@ pub enum Unit {
 }
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
-/// Seconds stay below it until the year 5138; milliseconds were above it from 1973 on, and so on by thousands.
-const SECONDS_BELOW: u64 = 100_000_000_000;
 
 // === impl Unit ===
 
@@ -73,10 +71,8 @@ impl Unit {
             Unit::Seconds | Unit::Iso => NANOS_PER_SECOND,
             Unit::Millis => 1_000_000,
             Unit::Micros => 1_000,
-            Unit::BySize if count < SECONDS_BELOW => NANOS_PER_SECOND,
-            Unit::BySize if count < SECONDS_BELOW * 1_000 => 1_000_000,
-            Unit::BySize if count < SECONDS_BELOW * 1_000_000 => 1_000,
-            Unit::Nanos | Unit::BySize => 1,
+            Unit::Nanos => 1,
+            Unit::BySize => Nanos::unit_by_size(count),
         }
     }
 }

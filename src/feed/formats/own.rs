@@ -16,20 +16,25 @@ use crate::{
 pub struct Own {
     lines: Lines,
     line: ndjson::Decoder,
+    /// A tick, or the line that says what the file is, was read: what is said of the file comes before.
+    begun: bool,
 }
 
 /// How every line begins that tells of the recording.
 pub const META: &[u8] = b"{\"tickcast\":";
 
-/// Whether the first line is a recording's, or a tick.
+/// Whether a line of JSON is a recording's first one, or a tick.
 ///
 /// # Errors
-/// Why it cannot be read, for a person.
-pub fn check_head(line: &[u8]) -> Result<(), String> {
-    let parsed = Header::parse(line);
-    match parsed {
-        Err(_) if ndjson::Decoder::new(line.len()).decode(&mut line.to_vec()).is_ok() => Ok(()),
-        other => other.map(drop),
+/// When it is the first line of what cannot be read: why, for a person.
+pub fn check_head(line: &[u8]) -> Result<bool, String> {
+    if ndjson::Decoder::new(line.len()).decode(&mut line.to_vec()).is_ok() {
+        return Ok(true);
+    }
+    match Header::parse(line) {
+        Ok(_) => Ok(true),
+        Err(why) if line.starts_with(META) => Err(why),
+        Err(_) => Ok(false),
     }
 }
 
@@ -37,7 +42,7 @@ pub fn check_head(line: &[u8]) -> Result<(), String> {
 
 impl Own {
     pub fn new(line_bytes_max: usize) -> Self {
-        Own { lines: Lines::new(line_bytes_max), line: ndjson::Decoder::new(line_bytes_max) }
+        Own { lines: Lines::new(line_bytes_max), line: ndjson::Decoder::new(line_bytes_max), begun: false }
     }
 }
 
@@ -45,20 +50,23 @@ impl Decoder for Own {
     fn feed(&mut self, chunk: &mut [u8], out: &mut Output) {
         let mut chunk = self.lines.feed(chunk);
         while let Some(line) = chunk.next_line() {
-            decode_line(&mut self.line, line, out);
+            decode_line(&mut self.line, &mut self.begun, line, out);
         }
     }
 
     fn finish(&mut self, out: &mut Output) {
         if let Some(line) = self.lines.finish() {
-            decode_line(&mut self.line, line, out);
+            decode_line(&mut self.line, &mut self.begun, line, out);
         }
     }
 }
 
-fn decode_line(decoder: &mut ndjson::Decoder, line: RawLine<'_>, out: &mut Output) {
+fn decode_line(decoder: &mut ndjson::Decoder, begun: &mut bool, line: RawLine<'_>, out: &mut Output) {
     let (number, result) = match line {
-        RawLine::Whole { number: 1, bytes } if note_header(bytes, out) => return,
+        RawLine::Whole { bytes, .. } if !*begun && note_header(bytes, out) => {
+            *begun = true;
+            return;
+        }
         RawLine::Whole { bytes, .. } if bytes.starts_with(META) => {
             match gap(bytes) {
                 Some(gap) => out.gap(gap),
@@ -69,6 +77,7 @@ fn decode_line(decoder: &mut ndjson::Decoder, line: RawLine<'_>, out: &mut Outpu
         RawLine::Whole { number, bytes } => (number, decoder.decode(bytes)),
         RawLine::TooLong { number } => (number, Err(LineError::TooLong { limit: decoder.line_bytes_max() })),
     };
+    *begun |= result.is_ok();
     match result {
         Ok(line) => out.tick(Place::Line(number), line.rx, line.tick),
         Err(error) => out.reject(Place::Line(number), error.reason(), || error.to_string()),

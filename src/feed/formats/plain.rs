@@ -5,11 +5,11 @@
 //! BTC-USD,1742860800123456,1742860800123502,87000.1,0.5,87000.2,1.25,,,
 //! ```
 //! The names are those of the record's fields; `symbol` and one field at least must be there. Times are microseconds since
-//! 1970. An empty cell is absent. What a spreadsheet or a data frame writes with these names can be read.
+//! 1970, or what their size tells: seconds, milliseconds or nanoseconds. An empty cell is absent. What a spreadsheet or a data frame writes with these names can be read.
 
 use super::{
     Fault,
-    table::{Made, Row, Rows, decimal},
+    table::{Made, NO_NAMES, Row, Rows, decimal},
 };
 use crate::{
     feed::ndjson::ValueFault,
@@ -29,8 +29,6 @@ enum Column {
     Rx,
     Record(Field),
 }
-
-const NANOS_PER_MICRO: i64 = 1_000;
 
 /// Whether the first line is that of such a table.
 pub fn check_header(row: &Row<'_>) -> bool {
@@ -55,14 +53,16 @@ fn columns(row: &Row<'_>) -> Option<Vec<Column>> {
 
 impl Rows for Plain {
     fn is_header(&mut self, row: &Row<'_>) -> bool {
-        self.columns = columns(row).unwrap_or_default();
-        !self.columns.is_empty()
+        let found = columns(row);
+        let is_header = found.is_some();
+        self.columns = found.unwrap_or_else(|| std::mem::take(&mut self.columns));
+        is_header
     }
 
     fn make(&mut self, row: &Row<'_>) -> Result<Made, Fault> {
         let expected = self.columns.len();
         if expected == 0 {
-            return Err(Fault::Missing { field: "the line of names" });
+            return Err(NO_NAMES);
         }
         if row.len() != expected {
             return Err(Fault::Columns { found: row.len(), expected });
@@ -71,8 +71,8 @@ impl Rows for Plain {
         for (at, column) in self.columns.iter().enumerate() {
             match column {
                 Column::Symbol => symbol = Some(Symbol::new(row.get(at))?),
-                Column::Ts => ts = row.time(at, "ts", NANOS_PER_MICRO)?,
-                Column::Rx => rx = row.time(at, "rx", NANOS_PER_MICRO)?,
+                Column::Ts => ts = row.moment(at, "ts")?,
+                Column::Rx => rx = row.moment(at, "rx")?,
                 Column::Record(field) => {
                     read(row.get(at), *field, &mut fields)
                         .map_err(|fault| Fault::value(field.name(), fault))?;

@@ -27,7 +27,8 @@ pub enum Made {
 
 /// One format's rows.
 pub trait Rows: Send {
-    /// Takes the first line, its bytes that are no UTF-8 replaced; whether it was a header, and no row.
+    /// Takes a line that is no record, its bytes that are no UTF-8 replaced; whether it is one of names. It is when files
+    /// are put one behind another, too. A line that is none changes nothing, once one was found.
     fn is_header(&mut self, row: &Row<'_>) -> bool;
 
     /// # Errors
@@ -49,9 +50,14 @@ pub struct Table<R> {
     lines: Lines,
     splitter: Splitter,
     line_bytes_max: usize,
-    begun: bool,
     rows: R,
 }
+
+/// Seconds have reached this in 2001.
+const SECONDS_FROM: u64 = 1_000_000_000;
+
+/// What a row is before the line of names.
+pub const NO_NAMES: Fault = Fault::Missing { field: "the line of names" };
 
 /// Divides lines; keeps its buffers.
 pub struct Splitter {
@@ -74,13 +80,7 @@ impl<R: Rows> Table<R> {
 
     /// With another byte between the fields.
     pub fn divided_by(delimiter: u8, rows: R, line_bytes_max: usize) -> Self {
-        Table {
-            lines: Lines::new(line_bytes_max),
-            splitter: Splitter::new(delimiter),
-            line_bytes_max,
-            begun: false,
-            rows,
-        }
+        Table { lines: Lines::new(line_bytes_max), splitter: Splitter::new(delimiter), line_bytes_max, rows }
     }
 }
 
@@ -88,13 +88,13 @@ impl<R: Rows> Decoder for Table<R> {
     fn feed(&mut self, chunk: &mut [u8], out: &mut Output) {
         let mut chunk = self.lines.feed(chunk);
         while let Some(line) = chunk.next_line() {
-            decode_line(&mut self.splitter, &mut self.rows, &mut self.begun, self.line_bytes_max, line, out);
+            decode_line(&mut self.splitter, &mut self.rows, self.line_bytes_max, line, out);
         }
     }
 
     fn finish(&mut self, out: &mut Output) {
         if let Some(line) = self.lines.finish() {
-            decode_line(&mut self.splitter, &mut self.rows, &mut self.begun, self.line_bytes_max, line, out);
+            decode_line(&mut self.splitter, &mut self.rows, self.line_bytes_max, line, out);
         }
     }
 }
@@ -102,17 +102,12 @@ impl<R: Rows> Decoder for Table<R> {
 fn decode_line(
     splitter: &mut Splitter,
     rows: &mut impl Rows,
-    begun: &mut bool,
     line_bytes_max: usize,
     line: RawLine<'_>,
     out: &mut Output,
 ) {
-    let first = !std::mem::replace(begun, true);
     let (number, made) = match line {
-        RawLine::Whole { number, bytes } if first && is_header(splitter, rows, bytes) => {
-            (number, Ok(Made::Nothing))
-        }
-        RawLine::Whole { number, bytes } => (number, splitter.split(bytes).and_then(|row| rows.make(&row))),
+        RawLine::Whole { number, bytes } => (number, make(splitter, rows, bytes)),
         RawLine::TooLong { number } => (number, Err(Fault::TooLong { limit: line_bytes_max })),
     };
     match made {
@@ -122,8 +117,16 @@ fn decode_line(
     }
 }
 
-fn is_header(splitter: &mut Splitter, rows: &mut impl Rows, line: &[u8]) -> bool {
-    splitter.split_names(line).is_ok_and(|row| rows.is_header(&row))
+fn make(splitter: &mut Splitter, rows: &mut impl Rows, line: &[u8]) -> Result<Made, Fault> {
+    let fault = match splitter.split(line).and_then(|row| rows.make(&row)) {
+        Ok(made) => return Ok(made),
+        Err(fault) => fault,
+    };
+    if splitter.split_names(line).is_ok_and(|row| rows.is_header(&row)) {
+        return Ok(Made::Nothing);
+    }
+    // A table without such a line, whose columns were found by the first row.
+    if fault == NO_NAMES { splitter.split(line).and_then(|row| rows.make(&row)) } else { Err(fault) }
 }
 
 // === impl Splitter ===
@@ -237,6 +240,23 @@ impl<'a> Row<'a> {
         let value = decimal(text, field).map_err(|fault| Fault::value(field.name(), fault))?;
         fields.set_fixed(field, value);
         Ok(())
+    }
+
+    /// A whole number of microseconds since 1970, or one whose size tells another unit.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn moment(&self, column: usize, field: &'static str) -> Result<Option<Nanos>, Fault> {
+        let text = self.get(column);
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let parsed = text.parse().ok().and_then(|count: i64| match count.unsigned_abs() {
+            // Counted from some start of its own: no market's time is that early.
+            ..SECONDS_FROM => Nanos::from_micros(count),
+            _ => Nanos::by_size(count),
+        });
+        parsed.map(Some).ok_or(Fault::value(field, ValueFault::Time))
     }
 
     /// A whole number of `unit` nanoseconds since 1970.

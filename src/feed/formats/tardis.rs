@@ -9,7 +9,7 @@
 
 use super::{
     Fault,
-    table::{Made, Row, Rows},
+    table::{Made, NO_NAMES, Row, Rows},
 };
 use crate::{
     feed::ndjson::ValueFault,
@@ -43,24 +43,23 @@ const DECIMALS: [(&[&str], Field); 6] = [
     (&["amount"], Field::LastSize),
 ];
 
-/// Whether the first line is that of such a table. `Err` when it is one that holds no ticks.
+/// Whether a line is the names of such a table.
 ///
 /// # Errors
-/// Why it cannot be read, for a person.
-pub fn check_header(row: &Row<'_>) -> Result<bool, String> {
+/// When it is of one that holds no ticks: what it is, for a person. Orders that were closed by force stand in the columns
+/// of trades, so that the file's name alone tells of them; and they are trades no more than they are once among the trades.
+pub fn check_header(name: &str, row: &Row<'_>) -> Result<bool, &'static str> {
     if ["exchange", "symbol", "timestamp", "local_timestamp"].iter().any(|name| row.find(&[name]).is_none()) {
         return Ok(false);
     }
-    let changes_of_a_book = row.find(&["is_snapshot"]).is_some();
-    let columns = Columns::of(row).filter(|columns| !columns.decimals.is_empty() && !changes_of_a_book);
-    match columns {
-        Some(_) => Ok(true),
-        None => Err(
-            "of Tardis's tables, trades, quotes, book_ticker, derivative_ticker and book_snapshot can be \
-                     read, and this is another"
-                .to_owned(),
-        ),
+    if name.to_ascii_lowercase().contains("liquidations") {
+        return Err("Tardis's liquidations: orders that were closed by force, which its trades hold already");
     }
+    if row.find(&["is_snapshot"]).is_some() {
+        return Err("Tardis's incremental_book: changes of a book's levels, without best prices");
+    }
+    let has_field = Columns::of(row).is_some_and(|columns| !columns.decimals.is_empty());
+    if has_field { Ok(true) } else { Err("a table of Tardis that has neither a price nor a quote") }
 }
 
 // === impl Columns ===
@@ -83,12 +82,14 @@ impl Columns {
 
 impl Rows for Tardis {
     fn is_header(&mut self, row: &Row<'_>) -> bool {
-        self.columns = Columns::of(row);
-        self.columns.is_some()
+        let found = Columns::of(row);
+        let is_header = found.is_some();
+        self.columns = found.or_else(|| self.columns.take());
+        is_header
     }
 
     fn make(&mut self, row: &Row<'_>) -> Result<Made, Fault> {
-        let Some(columns) = &self.columns else { return Err(Fault::Missing { field: "the line of names" }) };
+        let Some(columns) = &self.columns else { return Err(NO_NAMES) };
         if row.len() != columns.count {
             return Err(Fault::Columns { found: row.len(), expected: columns.count });
         }

@@ -187,7 +187,7 @@ fn captures_of_combined_streams() {
         &[
             r#"{"symbol":"BTCUSDT","rx":1676419207212527,"bid":61837.63,"bid_size":3.78826,"ask":61837.64,"ask_size":1.54698}"#,
             r#"{"symbol":"BNBBTC","ts":1676419207298000,"rx":1676419207312527,"last":0.001,"last_size":100,"side":"sell"}"#,
-            r#"{"symbol":"BNBBTC","ts":1676419207398000,"rx":1676419207412527,"last":0.0011,"last_size":1.5,"side":"buy"}"#,
+            r#"{"symbol":"ETHBTC","ts":1676419207398000,"rx":1676419207412527,"last":0.0011,"last_size":1.5,"side":"buy"}"#,
             r#"{"symbol":"ETHUSDT","ts":1676419207798000,"bid":1,"bid_size":2,"ask":3,"ask_size":4}"#,
             "line 6, syntax: not JSON of this format: missing field `b` at line 1 column 22",
         ],
@@ -254,11 +254,6 @@ fn messages_of_itch() {
 
 #[test]
 fn what_is_in_no_format_is_refused_with_what_there_is() {
-    let refused = |name: &str, head: &[u8]| Format::detect(name, head).unwrap_err();
-    let unknown = refused("x.csv", b"time,price\n1,2\n");
-    assert!(unknown.starts_with("neither its name nor its beginning is that of a format"), "{unknown}");
-    let book = b"exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount\n";
-    assert!(refused("x.csv", book).contains("this is another"));
     for (name, head) in [("x.csv", &b""[..]), ("x", b"\xff\xfe\x00"), ("a-trades-x.csv", b"1,2,3\n")] {
         assert!(Format::detect(name, head).is_err(), "{name}");
     }
@@ -272,6 +267,58 @@ fn what_is_in_no_format_is_refused_with_what_there_is() {
             .unwrap()
             .contains("day")
     );
+}
+
+/// Files put one behind another, and whatever stands before a table's names.
+#[test]
+fn lines_of_names_are_passed_over_wherever_they_stand() {
+    for name in ["plain.csv", "tardis-trades.csv", "ETHUSDT-aggTrades-2024-01-01.csv", "own.ndjson"] {
+        let once = decode(name, &sample(name), &[usize::MAX]);
+        let twice = [sample(name), b"\n".to_vec(), sample(name)].concat();
+        let twice = decode(name, &twice, &[7, 60]);
+        assert_eq!(twice.ticks.len(), 2 * once.ticks.len(), "{name}");
+        assert_eq!((twice.passed, twice.tally.total()), (2 * once.passed, 2 * once.tally.total()), "{name}");
+        let before = [b"foreign\n\n".to_vec(), sample(name)].concat();
+        let before = decode(name, &before, &[usize::MAX]);
+        assert_eq!(before.ticks, once.ticks, "{name}");
+        assert_eq!(before.tally.total() + before.passed, once.tally.total() + once.passed + 1, "{name}");
+    }
+}
+
+#[test]
+fn times_of_plain_tables_are_in_the_unit_of_their_size() {
+    let table = b"symbol,ts,rx,bid\nA,1735689600,1735689600000,1\nA,1735689600000000,1735689600000000000,2\nA,7,8,3\n";
+    let out = decode("x", table, &[usize::MAX]);
+    let times: Vec<_> =
+        out.ticks.iter().map(|(rx, tick)| (rx.unwrap().micros(), tick.ts.unwrap().micros())).collect();
+    assert_eq!(
+        times,
+        [
+            (1_735_689_600_000_000, 1_735_689_600_000_000),
+            (1_735_689_600_000_000, 1_735_689_600_000_000),
+            (8, 7)
+        ]
+    );
+}
+
+#[test]
+fn a_trade_at_price_0_is_none() {
+    let rows = b"1,2,3,6,1704067200016,true\n2,0,0,0,1704067200016,true\n";
+    let out = decode("BTCUSDT-trades-2024-01-01.csv", rows, &[usize::MAX]);
+    assert_eq!((out.ticks.len(), out.passed, out.tally.total()), (1, 1, 0));
+}
+
+#[test]
+fn jumps_of_an_hour_are_found_with_their_place() {
+    let hour = 3_600_000_000_i64;
+    let start = 1_704_067_200_000_000;
+    let times = [start, start + hour - 1, start + 3 * hour, start, start + 1];
+    let rows: Vec<String> = times.iter().map(|time| format!("A,{time},1\n")).collect();
+    let table = format!("symbol,ts,bid\n{}", rows.concat());
+    let out = decode("x", table.as_bytes(), &[5]);
+    let places: Vec<_> = out.jumps.iter().map(|jump| (jump.place, jump.nanos() / 1_000)).collect();
+    assert_eq!(places, [(Place::Line(4), 2 * hour as u64 + 1), (Place::Line(5), 3 * hour as u64)]);
+    assert_eq!((out.jumped, out.jump_max_ns), (2, 3 * hour as u64 * 1_000));
 }
 
 #[test]

@@ -18,14 +18,34 @@ use super::{
     decompress::{ENDINGS, decompress},
     select::Input,
 };
-use crate::feed::{FeedError, bundled};
+use crate::{
+    escape::{Escaped, escaped},
+    feed::{FeedError, bundled},
+};
 
 /// One recording, to be opened as often as needed.
 #[derive(Clone, Debug)]
 pub struct Member {
-    /// The file's name as it was given, for messages.
+    /// The file's name as it was given, for messages: nothing in it moves a terminal.
     pub name: Arc<str>,
+    /// It was not named, but found by a pattern or in an archive: where it cannot be read, others may be.
+    pub is_found: bool,
     place: Location,
+}
+
+/// The recordings that inputs stand for.
+#[derive(Default, Debug)]
+pub struct Members {
+    pub members: Vec<Member>,
+    pub skipped: Vec<Skipped>,
+}
+
+/// A file that was found, and is no recording.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Skipped {
+    pub name: Arc<str>,
+    /// For a person.
+    pub why: String,
 }
 
 #[derive(Clone, Debug)]
@@ -68,26 +88,29 @@ struct Checked<R> {
 /// What is read at once.
 pub const CHUNK_BYTES: usize = 64 * 1024;
 /// The least that tells any binary format; a line end in less means nothing.
-const HEAD_BYTES_MIN: usize = 16;
+const HEAD_BYTES_MIN: usize = 32;
 const ZIP_MAGIC: &[u8; 4] = b"PK\x03\x04";
+/// What every document of Office has, an Excel workbook among them.
+const OFFICE_ENTRY: &str = "[Content_Types].xml";
+/// Where a Mac puts what it knows of the files, in files of the same names.
+const MAC_FOLDER: &str = "__MACOSX/";
 
 /// All recordings that the inputs stand for, in their order.
 ///
 /// # Errors
 /// When a folder cannot be read, or no file matches a pattern.
-pub fn members(inputs: &[Input]) -> Result<Vec<Member>, FeedError> {
-    let mut members = Vec::new();
+pub fn members(inputs: &[Input]) -> Result<Members, FeedError> {
+    let mut members = Members::default();
     for input in inputs {
         match input {
-            Input::Bundled => {
-                members.push(Member { name: bundled::NAME.into(), place: Location::Static(bundled::BYTES) });
-            }
+            Input::Bundled => members.add(bundled::NAME.into(), Location::Static(bundled::BYTES), false),
             Input::Bytes { name, bytes } => {
-                members.extend(entries(name.as_str().into(), Location::Bytes(bytes.clone()))?);
+                members.add_all(escaped(name).into(), Location::Bytes(bytes.clone()), false)?;
             }
             Input::File(path) => {
-                for path in matching(path)? {
-                    members.extend(entries(path.display().to_string().into(), Location::File(path))?);
+                let (paths, is_found) = matching(path)?;
+                for path in paths {
+                    members.add_all(shown(&path).into(), Location::File(path), is_found)?;
                 }
             }
         }
@@ -95,74 +118,107 @@ pub fn members(inputs: &[Input]) -> Result<Vec<Member>, FeedError> {
     Ok(members)
 }
 
-/// A zip file's entries, by their place in it; anything else is itself.
-fn entries(name: Arc<str>, place: Location) -> Result<Vec<Member>, FeedError> {
-    let failed = |source| FeedError::Read { path: name.to_string(), source };
-    // A pipe has no end to look at, and what is read of it is gone.
-    let is_pipe = matches!(&place, Location::File(path) if path.metadata().is_ok_and(|file| !file.is_file()));
-    if is_pipe {
-        return Ok(vec![Member { name, place }]);
+// === impl Members ===
+
+impl Members {
+    fn add(&mut self, name: Arc<str>, place: Location, is_found: bool) {
+        self.members.push(Member { name, is_found, place });
     }
-    let mut file = place.open().map_err(failed)?;
-    let mut magic = [0; ZIP_MAGIC.len()];
-    let is_zip = file.read_exact(&mut magic).is_ok() && magic == *ZIP_MAGIC;
-    if !is_zip {
-        return Ok(vec![Member { name, place }]);
-    }
-    let broken = |error: ZipError| FeedError::NotARecording {
-        path: name.to_string(),
-        why: format!("its list of entries cannot be read: {error}"),
-    };
-    let mut archive = ZipArchive::new(file).map_err(broken)?;
-    let mut members = Vec::new();
-    for index in 0..archive.len() {
-        let entry = archive.by_index_raw(index).map_err(broken)?;
-        if !entry.is_file() {
-            continue;
+
+    /// A zip file's entries, by their place in it; anything else is itself.
+    fn add_all(&mut self, name: Arc<str>, place: Location, is_found: bool) -> Result<(), FeedError> {
+        let failed = |source| FeedError::Read { path: name.to_string(), source };
+        // A pipe has no end to look at, and what is read of it is gone.
+        let is_pipe =
+            matches!(&place, Location::File(path) if path.metadata().is_ok_and(|file| !file.is_file()));
+        if is_pipe {
+            self.add(name, place, is_found);
+            return Ok(());
         }
-        let inner = entry.name().map_err(broken)?.into_owned();
-        let why = match (entry.compression(), entry.encrypted(), entry.data_start()) {
-            (_, true, _) => "is encrypted",
-            (CompressionMethod::Stored | CompressionMethod::Deflated, _, Some(start)) => {
-                let found = Entry {
-                    start,
-                    len: entry.compressed_size(),
-                    deflated: entry.compression() == CompressionMethod::Deflated,
-                    checksum: entry.crc32(),
-                };
-                let place = Location::Entry(Box::new(place.clone()), found);
-                members.push(Member { name: format!("{name}/{inner}").into(), place });
+        let mut file = place.open().map_err(failed)?;
+        let mut magic = [0; ZIP_MAGIC.len()];
+        let is_zip = file.read_exact(&mut magic).is_ok() && magic == *ZIP_MAGIC;
+        if !is_zip {
+            self.add(name, place, is_found);
+            return Ok(());
+        }
+        match self.add_entries(&name, &place, file) {
+            Err(why) if is_found => self.skipped.push(Skipped { name, why }),
+            Err(why) => return Err(FeedError::NotARecording { path: name.to_string(), why }),
+            Ok(()) => {}
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// Why the archive is none of recordings.
+    fn add_entries(
+        &mut self,
+        name: &Arc<str>,
+        place: &Location,
+        file: Box<dyn Seekable>,
+    ) -> Result<(), String> {
+        let broken = |error: ZipError| format!("its list of entries cannot be read: {error}");
+        let mut archive = ZipArchive::new(file).map_err(broken)?;
+        if archive.index_for_name(OFFICE_ENTRY).is_some() {
+            return Err("it is an Excel workbook or another Office document (save it as CSV)".to_owned());
+        }
+        for index in 0..archive.len() {
+            let entry = archive.by_index_raw(index).map_err(broken)?;
+            let inner = entry.name().map_err(broken)?.into_owned();
+            if !entry.is_file() || inner.starts_with(MAC_FOLDER) {
                 continue;
             }
-            _ => "is compressed in a way that cannot be read",
-        };
-        return Err(FeedError::NotARecording {
-            path: name.to_string(),
-            why: format!("its entry {inner} {why}"),
-        });
+            let inner_name: Arc<str> = format!("{name}/{}", Escaped(&inner)).into();
+            let why = match (entry.compression(), entry.encrypted(), entry.data_start()) {
+                (_, true, _) => "it is encrypted",
+                (CompressionMethod::Stored | CompressionMethod::Deflated, _, Some(start)) => {
+                    let found = Entry {
+                        start,
+                        len: entry.compressed_size(),
+                        deflated: entry.compression() == CompressionMethod::Deflated,
+                        checksum: entry.crc32(),
+                    };
+                    self.add(inner_name, Location::Entry(Box::new(place.clone()), found), true);
+                    continue;
+                }
+                _ => "it is compressed in a way that cannot be read; stored and deflated entries can",
+            };
+            self.skipped.push(Skipped { name: inner_name, why: why.to_owned() });
+        }
+        Ok(())
     }
-    Ok(members)
 }
 
-/// The file itself; or, when there is none and its last part is a pattern, the files that match, by name.
-fn matching(path: &Path) -> Result<Vec<PathBuf>, FeedError> {
+/// A path as messages show it.
+fn shown(path: &Path) -> String {
+    Escaped(&path.to_string_lossy()).to_string()
+}
+
+/// The file itself; or, when there is none and its last part is a pattern, the files that match, by name; and whether
+/// that is so.
+fn matching(path: &Path) -> Result<(Vec<PathBuf>, bool), FeedError> {
     let pattern = path.file_name().and_then(|name| name.to_str()).filter(|name| name.contains('*'));
-    let Some(pattern) = pattern.filter(|_| !path.exists()) else { return Ok(vec![path.to_owned()]) };
-    let failed = |source| FeedError::Read { path: path.display().to_string(), source };
+    let Some(pattern) = pattern.filter(|_| !path.exists()) else {
+        return Ok((vec![path.to_owned()], false));
+    };
+    let failed = |source| FeedError::Read { path: shown(path), source };
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     let matcher = WildMatch::new(pattern);
     let mut found = Vec::new();
     for entry in folder.read_dir().map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
-        if name.to_str().is_some_and(|name| matcher.matches(name)) {
-            found.push(path.with_file_name(name));
+        let matches = name.to_str().is_some_and(|name| matcher.matches(name));
+        let path = path.with_file_name(name);
+        if matches && !path.is_dir() {
+            found.push(path);
         }
     }
     if found.is_empty() {
         return Err(failed(io::Error::new(io::ErrorKind::NotFound, "no file matches the pattern")));
     }
     found.sort();
-    Ok(found)
+    Ok((found, true))
 }
 
 // === impl Member ===
@@ -243,16 +299,19 @@ impl<R: Read> Read for Checked<R> {
     }
 }
 
-/// Reads what the format is told by: until a line is whole, the buffer full or the input at its end, so that a pipe which
-/// has more to say later is not waited for. What broke it off comes with what was read before.
-pub(super) fn read_head(input: &mut dyn Read, buffer: &mut [u8]) -> (usize, Option<io::Error>) {
-    let mut len = 0;
-    while len < buffer.len() && (len < HEAD_BYTES_MIN || !buffer[..len].contains(&b'\n')) {
+/// Reads on until another line is whole, the buffer full or the input at its end, so that a pipe which has more to say
+/// later is not waited for. What broke it off comes with what was read before.
+pub(super) fn read_head(input: &mut dyn Read, buffer: &mut [u8], read: usize) -> (usize, Option<io::Error>) {
+    let mut len = read;
+    while len < buffer.len() {
         match input.read(&mut buffer[len..]) {
             Ok(0) => break,
             Ok(more) => len += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return (len, Some(error)),
+        }
+        if len >= HEAD_BYTES_MIN && buffer[read..len].contains(&b'\n') {
+            break;
         }
     }
     (len, None)

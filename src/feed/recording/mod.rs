@@ -21,7 +21,8 @@ mod writer;
 use super::ndjson::Tally;
 use serde::{Deserialize, Serialize};
 
-pub use open::{Recording, open, open_each};
+pub use input::Skipped;
+pub use open::{Each, Recording, open, open_each};
 pub use records::{Block, Place, REJECTS_KEPT, Record, Records, Reject};
 pub use select::{Input, OnError, Selection, TIME_EXPECTED, format_time, parse_symbols, parse_time};
 pub use stats::{Stats, SymbolStats};

@@ -55,8 +55,15 @@ pub struct Block {
     /// What our own recordings say is missing: how many gaps of selected symbols, and how many ticks.
     pub gaps: u64,
     pub gap_ticks: u64,
-    /// What somebody should know though nothing was rejected: a file that was cut. Each names its file.
+    /// What somebody should know though nothing was rejected: a file that was cut, times that jump. Each names its file.
     pub warnings: Vec<String>,
+    /// Files that were found by a pattern or in an archive, and are no recordings.
+    pub skipped_files: u64,
+    /// A compressed file was cut.
+    pub cut: bool,
+    /// Steps of an hour or more from one record's time to the next of its file, either way; and the furthest.
+    pub jumps: u64,
+    pub jump_max_ns: u64,
 }
 
 /// A record that is no tick.
@@ -91,6 +98,9 @@ impl Block {
         self.tally = Tally::default();
         (self.passed, self.gaps, self.gap_ticks) = (0, 0, 0);
         self.warnings.clear();
+        self.cut = false;
+        self.skipped_files = 0;
+        (self.jumps, self.jump_max_ns) = (0, 0);
     }
 }
 

@@ -1,10 +1,11 @@
 //! Which recordings, which of their records, and what the files do not say of themselves: the options `file`, `from`,
-//! `to`, `symbols`, `on_error`, `columns`, `unit`, `symbol` and `prefix`.
+//! `to`, `symbols`, `on_error`, `sorted`, `columns`, `unit`, `symbol` and `prefix`.
 //!
 //! Invariant: whether a record is selected depends on its receive time and its symbol alone, and not on what stands
 //! around it.
 
 use std::{
+    fmt,
     path::PathBuf,
     sync::Arc,
     time::{Duration, UNIX_EPOCH},
@@ -12,6 +13,7 @@ use std::{
 
 use super::Record;
 use crate::{
+    escape::Escaped,
     feed::{SourceError, bundled, formats::Hints, options::Options},
     glob::Glob,
     tick::{Nanos, Symbol},
@@ -40,6 +42,8 @@ pub struct Selection {
     pub on_error: OnError,
     /// What the files do not say of themselves.
     pub hints: Hints,
+    /// No file's times step back: reading may end behind `to`.
+    pub sorted: bool,
 }
 
 /// What a record that is no tick does.
@@ -65,6 +69,17 @@ impl Input {
     }
 }
 
+/// As it was named, for messages.
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Input::Bundled => f.write_str(bundled::NAME),
+            Input::File(path) => Escaped(&path.to_string_lossy()).fmt(f),
+            Input::Bytes { name, .. } => Escaped(name).fmt(f),
+        }
+    }
+}
+
 // === impl Selection ===
 
 impl Selection {
@@ -78,6 +93,7 @@ impl Selection {
                 .take("symbols", "names or patterns of symbols with commas between", parse_symbols)?
                 .unwrap_or_default(),
             on_error: options.take("on_error", "skip or stop", OnError::parse)?.unwrap_or_default(),
+            sorted: options.take("sorted", "true or false", |text| text.parse().ok())?.unwrap_or_default(),
             hints: Hints {
                 columns: options.take_parsed("columns")?,
                 unit: options.take_parsed("unit")?,
@@ -85,11 +101,6 @@ impl Selection {
                 prefix: options.take_parsed("prefix")?,
             },
         })
-    }
-
-    /// Whether every record is wanted.
-    pub fn is_whole(&self) -> bool {
-        self.from.is_none() && self.to.is_none() && self.symbols.is_empty()
     }
 
     /// Whether the record is wanted.

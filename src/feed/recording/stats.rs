@@ -26,6 +26,9 @@ pub struct Stats {
     pub out_of_order: u64,
     /// The furthest that a record stood behind one before it, in nanoseconds.
     pub step_back_max_ns: u64,
+    /// Steps of an hour or more from one record of a file to the next, either way, and the furthest.
+    pub jumps: u64,
+    pub jump_max_ns: u64,
     pub first: Option<Nanos>,
     pub last: Option<Nanos>,
     pub symbols: BTreeMap<Symbol, SymbolStats>,
@@ -57,6 +60,8 @@ impl Stats {
         self.rejected += block.tally.total();
         self.passed += block.passed;
         self.gaps += block.gaps;
+        self.jumps += block.jumps;
+        self.jump_max_ns = self.jump_max_ns.max(block.jump_max_ns);
         self.gap_ticks = self.gap_ticks.saturating_add(block.gap_ticks);
         block.records.iter().for_each(|record| self.record(record));
     }

@@ -13,6 +13,8 @@ use crate::{
     tick::{Nanos, Tick},
 };
 
+mod archives;
+
 const LINE_BYTES_MAX: usize = 1_024;
 
 /// A recorder's ticks: one a millisecond.
@@ -124,17 +126,26 @@ fn the_first_line_may_say_more() {
 
 #[test]
 fn what_is_no_recording_is_refused() {
-    let start = "memory is no recording: its first line is not {\"tickcast\":\"recording\",\"version\":1}";
     check_refused(b"", "memory is no recording: it is empty");
-    check_refused(b"{\"symbol\":\"A\"}\n", &format!("{start}: missing field `tickcast` at line 1 column 14"));
-    check_refused(b"{\"tickcast\":\"ticks\",\"version\":1}\n", start);
+    check_refused(b"\r\n \n\n", "memory is no recording: it holds nothing but blank lines");
     check_refused(
-        b"{\"tickcast\":\"recording\",\"version\":2}\n",
+        b"{\"tickcast\":\"ticks\",\"version\":1}\n",
+        "memory is no recording: its first line is not {\"tickcast\":\"recording\",\"version\":1}",
+    );
+    check_refused(
+        b"{\"tickcast\":\"recording\",\"version\":2}\n{\"symbol\":\"A\",\"bid\":1}\n",
         "memory is no recording: it has version 2, and only version 1 can be read",
     );
-    let endless = vec![b'x'; 1 << 20];
-    let refused = open(endless).err().unwrap().to_string();
-    assert!(refused.starts_with("memory is no recording: neither its name nor its beginning"), "{refused}");
+    for (bytes, part) in [
+        (&b"{\"symbol\":\"A\"}\n"[..], "it is JSON that is no tick, and whose first line is"),
+        (&vec![b'x'; 1 << 20], "it is text of no format that is known, whose first line is \"xxx"),
+    ] {
+        let refused = open(bytes.to_vec()).err().unwrap().to_string();
+        assert!(
+            refused.contains(part) && refused.contains("what is read: tickcast's own (a first line"),
+            "{refused}"
+        );
+    }
 }
 
 #[test]
@@ -348,50 +359,4 @@ proptest! {
         expected.sort_by_key(|&(_, time)| time);
         prop_assert_eq!(select(&inputs, &Selection::default()), expected);
     }
-}
-
-/// A zip file of these entries, stored or deflated.
-fn zip(entries: &[(&str, &[u8])], method: zip::CompressionMethod) -> Vec<u8> {
-    use std::io::Write;
-    let mut writer = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
-    let options = zip::write::SimpleFileOptions::default().compression_method(method);
-    for (name, bytes) in entries {
-        writer.start_file(*name, options).unwrap();
-        writer.write_all(bytes).unwrap();
-    }
-    writer.finish().unwrap().into_inner()
-}
-
-#[test]
-fn entries_of_a_zip_file_are_recordings_of_their_own() {
-    let trades = b"1,42283.58,0.0004,16.9,1704067200016,True,True\n";
-    let bare = b"{\"symbol\":\"A\",\"bid\":1,\"rx\":1704067200000000}\nbroken\n";
-    let entries = [("BTCUSDT-trades-2024-01-01.csv", &trades[..]), ("more/a.ndjson", &bare[..])];
-    for method in [zip::CompressionMethod::Stored, zip::CompressionMethod::Deflated] {
-        let mut recording = open(zip(&entries, method)).unwrap();
-        let names: Vec<_> =
-            recording.files().map(|(name, format)| (name.to_owned(), format.name())).collect();
-        assert_eq!(
-            names,
-            [
-                ("memory/BTCUSDT-trades-2024-01-01.csv".to_owned(), "binance-trades"),
-                ("memory/more/a.ndjson".to_owned(), "tickcast")
-            ]
-        );
-        let read = read_all(&mut recording).unwrap();
-        let symbols: Vec<_> = read.records.iter().map(|record| record.tick.symbol.as_str()).collect();
-        assert_eq!(symbols, ["A", "BTCUSDT"], "merged by time");
-        assert_eq!(&*read.rejects[0].file, "memory/more/a.ndjson");
-    }
-    // A changed byte of a stored entry is found by its checksum, and a cut file by its missing list.
-    let whole = zip(&entries, zip::CompressionMethod::Stored);
-    let at = whole.windows(5).position(|bytes| bytes == b"42283").unwrap();
-    let mut damaged = whole.clone();
-    damaged[at] = b'5';
-    let error = read_all(&mut open(damaged).unwrap()).err().unwrap();
-    assert!(
-        matches!(&error, FeedError::Read { source, .. } if source.to_string().contains("checksum")),
-        "{error}"
-    );
-    assert!(matches!(open(whole[..whole.len() / 2].to_vec()), Err(FeedError::NotARecording { .. })));
 }

@@ -6,12 +6,13 @@
 use std::{
     collections::VecDeque,
     io::{self, Read},
+    time::Duration,
 };
 
 use super::{
     Block, Header, REJECTS_KEPT, Record, Reject,
     input::{CHUNK_BYTES, Member, read_head},
-    select::{OnError, Selection},
+    select::{OnError, Selection, format_time},
 };
 use crate::{
     feed::{
@@ -32,6 +33,8 @@ pub struct Track {
     head_bytes: usize,
     /// What broke off the reading of the head.
     head_error: Option<io::Error>,
+    /// Lines end in CR alone.
+    cr_alone: bool,
     output: Output,
     /// Selected, and not handed out yet.
     pub ready: VecDeque<Record>,
@@ -40,6 +43,10 @@ pub struct Track {
     pub merged_to: Nanos,
     /// The time of the last record, for those that have none.
     last_rx: Option<Nanos>,
+    /// Ticks that were read, whether they were selected or not.
+    pub decoded: u64,
+    /// Jumps of time that were told with their place.
+    jumps_told: u32,
     /// Why nothing more comes, once `ready` is empty.
     end: Option<End>,
 }
@@ -49,15 +56,66 @@ enum End {
     Failed(FeedError),
 }
 
-/// A file is read on this far beyond the end of the selection, for records that are out of order.
+/// A file that is said to be sorted is read on this far beyond the end of the selection: no two clocks agree.
 const BEYOND_TO_NANOS: u64 = 60_000_000_000;
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
+/// So many jumps of a file are told.
+const JUMPS_TOLD_MAX: u32 = 3;
+
+/// Why a file's beginning told no format.
+enum Look {
+    Broken(io::Error),
+    Unread(String),
+}
+
+/// What a file's beginning told.
+struct Looked {
+    format: Format,
+    decoder: Box<dyn Decoder>,
+    head_bytes: usize,
+    /// What broke the reading off.
+    error: Option<io::Error>,
+}
+
+/// Reads the beginning of a file until it tells the format.
+fn look(
+    name: &str,
+    input: &mut dyn Read,
+    head: &mut [u8],
+    hints: &Hints,
+    line_bytes_max: usize,
+) -> Result<Looked, Look> {
+    let mut len = 0;
+    loop {
+        let (read, error) = read_head(input, head, len);
+        let is_whole = read == len || read == head.len() || error.is_some();
+        len = read;
+        match (formats::open(name, &head[..len], is_whole, hints, line_bytes_max), error) {
+            (_, Some(source)) if len == 0 => return Err(Look::Broken(source)),
+            (Ok(Some((format, decoder))), error) => {
+                return Ok(Looked { format, decoder, head_bytes: len, error });
+            }
+            // What cannot be read on may be what tells.
+            (_, Some(source)) if source.kind() != io::ErrorKind::UnexpectedEof => {
+                return Err(Look::Broken(source));
+            }
+            (Err(why), _) => return Err(Look::Unread(why)),
+            (Ok(None), _) if is_whole => return Err(Look::Unread("its beginning tells nothing".to_owned())),
+            (Ok(None), _) => {}
+        }
+    }
+}
 
 // === impl Track ===
 
 impl Track {
     /// # Errors
     /// When the file cannot be read, or is in no format that can be.
-    pub fn open(member: Member, hints: &Hints, line_bytes_max: usize) -> Result<Self, FeedError> {
+    pub fn open(member: Member, hints: &Hints, line_bytes_max: usize) -> Result<Self, (Member, FeedError)> {
+        Self::try_open(&member, hints, line_bytes_max).map_err(|error| (member, error))
+    }
+
+    fn try_open(member: &Member, hints: &Hints, line_bytes_max: usize) -> Result<Self, FeedError> {
         let path = member.name.to_string();
         let opened = match member.open() {
             Ok(opened) => opened,
@@ -65,27 +123,31 @@ impl Track {
         };
         let mut input = opened.bytes;
         let mut chunk = vec![0; CHUNK_BYTES].into_boxed_slice();
-        let (head_bytes, head_error) = match read_head(&mut input, &mut chunk[..HEAD_BYTES]) {
-            (0, Some(source)) => return Err(FeedError::Read { path, source }),
-            read => read,
+        let looked = look(&opened.inner_name, &mut input, &mut chunk[..HEAD_BYTES], hints, line_bytes_max);
+        let Looked { format, decoder, head_bytes, error: head_error } = match looked {
+            Ok(looked) => looked,
+            Err(Look::Broken(source)) => return Err(FeedError::Read { path, source }),
+            Err(Look::Unread(why)) => return Err(FeedError::NotARecording { path, why }),
         };
-        let found = formats::open(&opened.inner_name, &chunk[..head_bytes], hints, line_bytes_max);
-        let (format, decoder) = match found {
-            Ok(found) => found,
-            Err(why) => return Err(FeedError::NotARecording { path, why }),
-        };
+        let head = &mut chunk[..head_bytes];
+        let mark_bytes = if format.is_text() { head.len() - formats::without_mark(head).len() } else { 0 };
+        head.copy_within(mark_bytes.., 0);
+        let cr_alone = format.is_text() && formats::is_cr_alone(head);
         Ok(Track {
-            member,
+            member: member.clone(),
             format,
             input,
             decoder,
             chunk,
-            head_bytes,
+            head_bytes: head_bytes - mark_bytes,
             head_error,
-            output: Output { prefix: hints.prefix.clone(), ..Output::default() },
+            cr_alone,
+            output: Output::with_prefix(hints.prefix.clone()),
             ready: VecDeque::new(),
             merged_to: Nanos(i64::MIN),
             last_rx: None,
+            decoded: 0,
+            jumps_told: 0,
             end: None,
         })
     }
@@ -119,6 +181,7 @@ impl Track {
         self.read_chunk(block);
         self.stop_at_reject(selection.on_error);
         self.take_rejects(block);
+        self.tell(block);
         for gap in self.output.gaps.drain(..).filter(|gap| selection.covers(gap.rx, &gap.symbol)) {
             block.gaps += 1;
             block.gap_ticks = block.gap_ticks.saturating_add(gap.ticks);
@@ -146,9 +209,16 @@ impl Track {
                 self.decoder.finish(&mut self.output);
                 self.end = Some(End::Reached);
             }
-            Ok(len) => self.decoder.feed(&mut self.chunk[..len], &mut self.output),
+            Ok(len) => {
+                let bytes = &mut self.chunk[..len];
+                if self.cr_alone {
+                    bytes.iter_mut().filter(|byte| **byte == b'\r').for_each(|byte| *byte = b'\n');
+                }
+                self.decoder.feed(bytes, &mut self.output);
+            }
             // Only a decompressor says so: what it still had came before.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                block.cut = true;
                 block.warnings.push(format!(
                     "{}: the compressed file was cut; it is read up to the cut",
                     self.member.name
@@ -188,19 +258,44 @@ impl Track {
         }));
     }
 
+    /// Jumps of time, and what else a person should know.
+    fn tell(&mut self, block: &mut Block) {
+        let name = &self.member.name;
+        block.warnings.extend(self.output.notes.drain(..).map(|note| format!("{name}: {note}")));
+        block.jumps += self.output.jumped;
+        block.jump_max_ns = block.jump_max_ns.max(self.output.jump_max_ns);
+        for jump in &self.output.jumps {
+            if self.jumps_told == JUMPS_TOLD_MAX {
+                continue;
+            }
+            self.jumps_told += 1;
+            block.warnings.push(format!(
+                "{name}, {}: times jump {} by {}, from {} to {}{}",
+                jump.place,
+                if jump.to > jump.from { "ahead" } else { "back" },
+                humantime::format_duration(Duration::from_secs(jump.nanos() / NANOS_PER_SECOND)),
+                format_time(jump.from),
+                format_time(jump.to),
+                if self.jumps_told == JUMPS_TOLD_MAX { "; further jumps are counted" } else { "" },
+            ));
+        }
+    }
+
     fn complete_and_select(&mut self, selection: &Selection) {
         if self.last_rx.is_none() {
             // Ticks without any time stand before the first that has one, and are due with it.
             self.last_rx = self.output.ticks.iter().find_map(|(rx, tick)| rx.or(tick.ts));
         }
+        self.decoded += self.output.ticks.len() as u64;
         for (rx, tick) in self.output.ticks.drain(..) {
             let rx = rx.or(tick.ts).or(self.last_rx).unwrap_or_default();
             self.last_rx = Some(rx);
             let record = Record { rx, tick };
             if selection.takes(&record) {
                 self.ready.push_back(record);
-            } else if selection.to.is_some_and(|to| rx.since(to) > BEYOND_TO_NANOS) && self.end.is_none() {
-                self.end = Some(End::Reached);
+            } else if selection.sorted && selection.to.is_some_and(|to| rx.since(to) > BEYOND_TO_NANOS) {
+                self.end.get_or_insert(End::Reached);
+                break;
             }
         }
     }

@@ -26,7 +26,7 @@ use span::Measure;
 pub use span::Span;
 use tape::Tape;
 use timeline::Place;
-pub use timeline::ROUND_GAP;
+pub use timeline::{MaxGap, ROUND_GAP};
 
 use super::{Activity, Feed, FeedError, Listing, Refused, RejectReason, Sink, pace::Speed, with_sources};
 use crate::{

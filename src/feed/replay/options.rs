@@ -1,8 +1,8 @@
 //! What a replay is asked for: the options behind `replay:FILE`.
 
-use std::{iter, time::Duration};
+use std::iter;
 
-use super::player::Hold;
+use super::{player::Hold, timeline::MaxGap};
 use crate::feed::{
     Speed,
     options::Options,
@@ -20,8 +20,8 @@ pub struct Config {
     /// What happens at the end.
     pub end: End,
     pub start: Start,
-    /// A silence in the recording is played for no longer than this.
-    pub max_gap: Option<Duration>,
+    /// How long a silence in the recording is played for.
+    pub max_gap: MaxGap,
     pub clock: Dating,
 }
 
@@ -71,7 +71,7 @@ impl Config {
             speed: Speed::Times(1.0),
             end: End::Stop,
             start: Start::AtOnce,
-            max_gap: None,
+            max_gap: MaxGap::Auto,
             clock: Dating::Wall,
         }
     }
@@ -87,8 +87,7 @@ impl Config {
                 .take("loop", "true or false", |text| text.parse().ok())?
                 .map_or(whole.end, |again: bool| if again { End::Loop } else { End::Stop }),
             start: options.take("start", Start::EXPECTED, Start::parse)?.unwrap_or(whole.start),
-            max_gap: options
-                .take("max_gap", "a duration, as 30s", |text| humantime::parse_duration(text).ok())?,
+            max_gap: options.take("max_gap", MaxGap::EXPECTED, MaxGap::parse)?.unwrap_or(whole.max_gap),
             clock: options.take("clock", "wall or replay", Dating::parse)?.unwrap_or(whole.clock),
         })
     }

@@ -13,7 +13,7 @@ use std::{
 
 use super::{
     Config, End,
-    timeline::{Place, Timeline},
+    timeline::{LONG, Place, Timeline},
 };
 use crate::{
     feed::{
@@ -46,8 +46,6 @@ pub struct Tape {
     round: u64,
     /// There is something to play at all.
     found: bool,
-    /// Not everything in the file is wanted.
-    selects: bool,
     /// Symbols whose totals have begun anew; `None` in the first round, where they begin by themselves.
     renewed: Option<HashSet<Symbol>>,
 }
@@ -73,7 +71,6 @@ impl Tape {
             behind: None,
             round: 1,
             found: false,
-            selects: !config.selection.is_whole(),
             renewed: None,
         })
     }
@@ -118,12 +115,7 @@ impl Tape {
             if !self.fill(sink)? {
                 // A whole round without a record: the file has become another one.
                 if !self.found || begun {
-                    let path = self.name().to_owned();
-                    return Err(if self.selects {
-                        FeedError::NoneSelected { path }
-                    } else {
-                        FeedError::Empty { path }
-                    });
+                    self.recording.check_found()?;
                 }
                 if self.end == End::Stop {
                     return Ok(None);
@@ -139,6 +131,9 @@ impl Tape {
     pub fn take(&mut self) -> Option<(Place, Nanos, Tick)> {
         let Record { rx, mut tick } = self.ready.pop_front()?;
         let place = self.timeline.place(rx);
+        if let Some((silence, played)) = self.timeline.silence(rx).filter(|(silence, _)| *silence >= LONG) {
+            self.complaints.silence(silence, played, rx);
+        }
         self.timeline.put(rx);
         self.pass(rx);
         if let Some(renewed) = &mut self.renewed {

@@ -22,11 +22,26 @@ pub struct Place {
     pub time: Nanos,
 }
 
+/// How long a silence in the recording is played for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum MaxGap {
+    /// One of [`LONG`] or more, such as a night or a rogue stamp, for [`LONG_PLAYED`]; a shorter one as long as it was.
+    #[default]
+    Auto,
+    /// As long as it was.
+    Whole,
+    /// For no longer than this.
+    Most(Duration),
+}
+
+/// From here on a silence is told of.
+pub const LONG: Duration = Duration::from_secs(3_600);
+const LONG_PLAYED: Duration = Duration::from_secs(1);
+
 /// Places records one after another.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Timeline {
-    /// A silence in the recording is played for no longer than this.
-    max_gap: Duration,
+    max_gap: MaxGap,
     last: Option<Last>,
     next: Next,
 }
@@ -50,11 +65,41 @@ enum Next {
     Begins(Place),
 }
 
+// === impl MaxGap ===
+
+impl MaxGap {
+    pub(super) const EXPECTED: &str = "auto, none, or a duration such as 30s";
+
+    pub(super) fn parse(text: &str) -> Option<MaxGap> {
+        match text {
+            "auto" => Some(MaxGap::Auto),
+            "none" => Some(MaxGap::Whole),
+            _ => humantime::parse_duration(text).ok().map(MaxGap::Most),
+        }
+    }
+
+    /// What is played of a silence.
+    fn played(self, silence: Duration) -> Duration {
+        match self {
+            MaxGap::Auto if silence >= LONG => LONG_PLAYED,
+            MaxGap::Auto | MaxGap::Whole => silence,
+            MaxGap::Most(most) => silence.min(most),
+        }
+    }
+}
+
 // === impl Timeline ===
 
 impl Timeline {
-    pub fn new(max_gap: Option<Duration>) -> Self {
-        Timeline { max_gap: max_gap.unwrap_or(Duration::MAX), last: None, next: Next::Follows }
+    pub fn new(max_gap: MaxGap) -> Self {
+        Timeline { max_gap, last: None, next: Next::Follows }
+    }
+
+    /// The silence before a record of this time, if it comes next, and how long that is played for.
+    pub fn silence(&self, recorded: Nanos) -> Option<(Duration, Duration)> {
+        let last = self.last.filter(|_| self.next == Next::Follows)?;
+        let silence = Duration::from_nanos(recorded.since(last.recorded));
+        Some((silence, self.max_gap.played(silence)))
     }
 
     /// Where a record of this time would stand, if it came next.
@@ -66,7 +111,7 @@ impl Timeline {
         let gap = Duration::from_nanos(recorded.since(before));
         let time = place.time.plus(gap);
         match self.next {
-            Next::Follows => Place { at: place.at + gap.min(self.max_gap), time },
+            Next::Follows => Place { at: place.at + self.max_gap.played(gap), time },
             Next::Skips(at) => Place { at: place.at.max(at), time },
             Next::Begins(place) => place,
         }
@@ -128,20 +173,38 @@ mod tests {
 
     #[test]
     fn the_first_round_has_the_recordings_own_times() {
-        let mut timeline = Timeline::new(None);
+        let mut timeline = Timeline::new(MaxGap::Whole);
         let places = put(&mut timeline, &[5_000, 5_000, 7_500, 7_400, 9_000]);
         assert_eq!(places, [(0, 5_000), (0, 5_000), (2_500, 7_500), (2_500, 7_500), (4_000, 9_000)]);
     }
 
     #[test]
     fn a_long_silence_is_cut_in_play_time_alone() {
-        let mut timeline = Timeline::new(Some(Duration::from_secs(1)));
+        let mut timeline = Timeline::new(MaxGap::Most(Duration::from_secs(1)));
         assert_eq!(put(&mut timeline, &[0, 900, 60_900]), [(0, 0), (900, 900), (1_900, 60_900)]);
     }
 
     #[test]
+    fn a_silence_of_hours_is_played_for_a_second_unless_it_is_asked_for() {
+        let month = 28 * 86_400_000;
+        let times = [0, 3_599_999, 3_599_999 + month, month];
+        let mut timeline = Timeline::new(MaxGap::default());
+        let last = 3_599_999 + month;
+        assert_eq!(
+            put(&mut timeline, &times),
+            [(0, 0), (3_599_999, 3_599_999), (3_600_999, last), (3_600_999, last)]
+        );
+        let next = millis(last + 7_200_000);
+        assert_eq!(timeline.silence(next), Some((Duration::from_secs(7_200), Duration::from_secs(1))));
+        let mut whole = Timeline::new(MaxGap::parse("none").unwrap());
+        assert_eq!(put(&mut whole, &[0, month])[1], (u128::try_from(month).unwrap(), month));
+        assert_eq!(MaxGap::parse("1m"), Some(MaxGap::Most(Duration::from_secs(60))));
+        assert_eq!(MaxGap::parse("never"), None);
+    }
+
+    #[test]
     fn a_new_beginning_stands_behind_all_that_was() {
-        let mut timeline = Timeline::new(None);
+        let mut timeline = Timeline::new(MaxGap::Whole);
         put(&mut timeline, &[1_000, 3_000]);
         timeline.begin(None, None);
         assert_eq!(put(&mut timeline, &[1_000, 3_000]), [(2_100, 3_100), (4_100, 5_100)]);
@@ -151,7 +214,7 @@ mod tests {
 
     #[test]
     fn what_is_passed_over_takes_no_play_time() {
-        let mut timeline = Timeline::new(None);
+        let mut timeline = Timeline::new(MaxGap::Whole);
         put(&mut timeline, &[1_000]);
         timeline.skip(Duration::from_millis(10));
         assert_eq!(put(&mut timeline, &[61_000, 62_000]), [(10, 61_000), (1_010, 62_000)]);
@@ -159,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_beginning_before_anything_was_placed_takes_no_play_time_either() {
-        let mut timeline = Timeline::new(None);
+        let mut timeline = Timeline::new(MaxGap::Whole);
         timeline.skip(Duration::from_millis(10));
         timeline.begin(Some(Duration::from_secs(2)), Some(millis(0)));
         assert_eq!(put(&mut timeline, &[1_000, 1_500]), [(2_000, 1_000), (2_500, 1_500)]);
@@ -181,10 +244,18 @@ mod tests {
         ]
     }
 
+    fn max_gap() -> impl Strategy<Value = MaxGap> {
+        prop_oneof![
+            Just(MaxGap::Auto),
+            Just(MaxGap::Whole),
+            (0u64..3_000).prop_map(|millis| MaxGap::Most(Duration::from_millis(millis))),
+        ]
+    }
+
     proptest! {
         #[test]
-        fn neither_time_ever_goes_back(acts in prop::collection::vec(act(), 1..60), max_gap in prop::option::of(0u64..3_000)) {
-            let mut timeline = Timeline::new(max_gap.map(Duration::from_millis));
+        fn neither_time_ever_goes_back(acts in prop::collection::vec(act(), 1..60), max_gap in max_gap()) {
+            let mut timeline = Timeline::new(max_gap);
             let mut last: Option<Place> = None;
             for act in acts {
                 match act {

@@ -89,7 +89,7 @@ fn options() {
                 symbols: vec![Glob::new("BTC*").unwrap(), Glob::new("ETH-USD").unwrap()],
                 ..Selection::default()
             },
-            max_gap: Some(Duration::from_secs(60)),
+            max_gap: replay::MaxGap::Most(Duration::from_secs(60)),
             start: Start::Clients(3),
             clock: Dating::Replay,
             ..replay::Config::of(file.clone())
@@ -144,7 +144,7 @@ fn wrong_options_are_refused_with_what_is_allowed() {
     check_refused("push?rate=1", "push: unknown option \"rate\"; there are name");
     check_refused(
         "replay:x?sped=1",
-        "replay: unknown option \"sped\"; there are file, from, to, symbols, on_error, columns, unit, symbol, prefix, speed, loop, start, max_gap, clock, name",
+        "replay: unknown option \"sped\"; there are file, from, to, symbols, on_error, sorted, columns, unit, symbol, prefix, speed, loop, start, max_gap, clock, name",
     );
     check_refused("replay:x?unit=minutes", "replay: option unit: not s, ms, us, ns or iso");
     check_refused(
@@ -180,7 +180,10 @@ fn wrong_options_are_refused_with_what_is_allowed() {
             &format!("replay: option start is {start:?}, and not now, paused, on_subscribe or clients:N"),
         );
     }
-    check_refused("replay:x?max_gap=long", "replay: option max_gap is \"long\", and not a duration, as 30s");
+    check_refused(
+        "replay:x?max_gap=long",
+        "replay: option max_gap is \"long\", and not auto, none, or a duration such as 30s",
+    );
     check_refused(
         "replay:x?from=noon",
         "replay: option from is \"noon\", and not a time in UTC such as 2025-03-25T23:07:00Z or 2025-03-25, or microseconds since 1970",

@@ -1,0 +1,203 @@
+//! Which format a file is in: by its contents, and by its name where rows alone do not say whose they are.
+//!
+//! The first line may be bad, blank or foreign (an answer to a subscription, a title): the first of some lines that is
+//! one of a format that is read decides. What none is gets told by what it is: `foreign` knows what people have.
+//!
+//! Invariants: a name alone decides nothing; the same bytes are told alike, however they arrive.
+
+use std::fmt::Write;
+
+use super::{Format, binance, capture, foreign, itch, lean, own, plain, preset, streams, table, tardis};
+
+/// What the beginning of a file tells.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Told {
+    Format(Format),
+    /// More of the file is needed.
+    Undecided,
+    /// It is none that can be read.
+    Unread {
+        /// What it is, for a person.
+        why: String,
+        /// It is text that somebody may say the columns of.
+        is_table: bool,
+    },
+}
+
+/// What one line tells.
+enum Line {
+    Format(Format),
+    /// It is of something that is not read.
+    Foreign(&'static str),
+    /// No other line matters.
+    Refused(String),
+    Unknown,
+}
+
+const MARK: &[u8] = b"\xef\xbb\xbf";
+/// So many lines are looked at, blank ones left out.
+const LINES_MAX: usize = 32;
+/// So much of a first line that nobody knows is repeated.
+const SHOWN_CHARS_MAX: usize = 60;
+
+/// A text without the byte order mark that some programs write before UTF-8.
+pub fn without_mark(head: &[u8]) -> &[u8] {
+    head.strip_prefix(MARK).unwrap_or(head)
+}
+
+/// Whether a text's lines end in CR alone, as old Macs wrote them.
+pub fn is_cr_alone(head: &[u8]) -> bool {
+    !head.contains(&b'\n') && !head.contains(&0) && head.contains(&b'\r')
+}
+
+/// Tells by the first bytes and the name, both without compression. With `is_whole` nothing comes behind `head`, or
+/// nothing more is to be looked at.
+pub fn tell(name: &str, head: &[u8], is_whole: bool) -> Told {
+    let head = without_mark(head);
+    if head.is_empty() {
+        return if is_whole { unread("it is empty") } else { Told::Undecided };
+    }
+    if head.starts_with(b"DBN") {
+        return match foreign::schema(head) {
+            Some(schema) => refuse(
+                &format!("Databento's DBN of schema {schema}, which holds no ticks that are read"),
+                false,
+            ),
+            None => Told::Format(Format::Databento),
+        };
+    }
+    if itch::is_head(head) {
+        return Told::Format(Format::Itch);
+    }
+    if let Some(what) = foreign::of_bytes(head) {
+        return refuse(what, false);
+    }
+    lines(name, head, is_whole)
+}
+
+/// The lines of a text that are not blank, without their ends and without its mark.
+pub fn lines_of(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let end = if is_cr_alone(head) { b'\r' } else { b'\n' };
+    let lines = without_mark(head).split(move |&byte| byte == end);
+    lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).filter(|line| !line.trim_ascii().is_empty())
+}
+
+/// By the first line that tells.
+fn lines(name: &str, head: &[u8], is_whole: bool) -> Told {
+    let end = if is_cr_alone(head) { b'\r' } else { b'\n' };
+    let whole =
+        if is_whole { head.len() } else { head.iter().rposition(|&byte| byte == end).map_or(0, |at| at + 1) };
+    let (mut looked, mut found, mut first) = (0, None, None);
+    for line in lines_of(&head[..whole]).take(LINES_MAX) {
+        looked += 1;
+        first.get_or_insert(line);
+        match of_line(name, line) {
+            Line::Format(format) => return Told::Format(format),
+            Line::Refused(why) => return Told::Unread { why, is_table: false },
+            Line::Foreign(what) => found = found.or(Some(what)),
+            Line::Unknown => {}
+        }
+    }
+    if !is_whole && looked < LINES_MAX {
+        return Told::Undecided;
+    }
+    match (foreign::of_text(head), found, first) {
+        (Some(what), ..) => refuse(what, false),
+        (None, Some(what), _) => refuse(what, true),
+        (None, None, Some(line)) if is_binary(head, line) => {
+            refuse("binary data of no format that is known", false)
+        }
+        (None, None, Some(line)) => refuse(&unknown(name, line), true),
+        (None, None, None) => unread("it holds nothing but blank lines"),
+    }
+}
+
+fn of_line(name: &str, line: &[u8]) -> Line {
+    let line = line.trim_ascii();
+    let message = capture::without_time(line);
+    if message.starts_with(b"{") {
+        return of_object(line, message);
+    }
+    if streams::is_line(line) {
+        return Line::Format(Format::Streams);
+    }
+    let mut splitter = table::Splitter::default();
+    let Ok(row) = splitter.split_names(line) else { return Line::Unknown };
+    if let Some(known) = preset::Preset::of_header(&row) {
+        return Line::Format(Format::Known(known));
+    }
+    match tardis::check_header(name, &row) {
+        Ok(true) => return Line::Format(Format::Tardis),
+        Ok(false) => {}
+        Err(what) => return Line::Foreign(what),
+    }
+    if plain::check_header(&row) {
+        return Line::Format(Format::Plain);
+    }
+    if let Some(what) = foreign::of_row(&row) {
+        return Line::Foreign(what);
+    }
+    let kind = binance::Kind::of_name(name).map(|(_, kind)| kind);
+    if let Some(kind) = kind.filter(|kind| kind.is_names(&row) || kind.is_row(&row)) {
+        return Line::Format(Format::Binance(kind));
+    }
+    if let Some(kind) = lean::Kind::of_name(name).map(|(_, _, kind)| kind).filter(|kind| kind.is_row(&row)) {
+        return Line::Format(Format::Lean(kind));
+    }
+    let named = binance::Kind::ALL.into_iter().find(|kind| kind.is_names(&row));
+    named.map_or(Line::Unknown, |kind| Line::Foreign(kind.nameless()))
+}
+
+/// A line of JSON: `message` is what stands behind a time, or all of it.
+fn of_object(line: &[u8], message: &[u8]) -> Line {
+    if message.len() == line.len() {
+        match own::check_head(line) {
+            Ok(true) => return Line::Format(Format::Own),
+            Ok(false) => {}
+            Err(why) => return Line::Refused(why),
+        }
+    }
+    let Some(keys) = foreign::keys(message) else { return Line::Unknown };
+    if keys.contains_key("stream") && keys.contains_key("data") {
+        return Line::Format(Format::Capture);
+    }
+    match foreign::of_keys(&keys) {
+        Some(what) => Line::Foreign(what),
+        None if streams::is_line(line) => Line::Format(Format::Streams),
+        None => Line::Unknown,
+    }
+}
+
+/// Whether it is no text: some bytes of the first line are no characters, or too many are none that are seen.
+fn is_binary(head: &[u8], line: &[u8]) -> bool {
+    let odd = head.iter().filter(|&&byte| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')).count();
+    let text = std::str::from_utf8(&line[..line.len().min(64)]);
+    odd * 20 > head.len() || text.is_err_and(|error| error.error_len().is_some())
+}
+
+/// What a text is that is nothing known.
+fn unknown(name: &str, line: &[u8]) -> String {
+    let shown: String = String::from_utf8_lossy(line).chars().take(SHOWN_CHARS_MAX).collect();
+    let mut what = if line.starts_with(b"{") {
+        format!("JSON that is no tick, and whose first line is {shown:?}")
+    } else {
+        format!("text of no format that is known, whose first line is {shown:?}")
+    };
+    let named = binance::Kind::of_name(name).map(|(_, kind)| kind.what());
+    if let Some(named) = named.or_else(|| lean::Kind::of_name(name).map(|_| "QuantConnect Lean's ticks")) {
+        // Writing to a string cannot fail.
+        let _ = write!(what, "; its name is that of {named}, and its lines are not");
+    }
+    what
+}
+
+fn unread(why: &str) -> Told {
+    Told::Unread { why: why.to_owned(), is_table: false }
+}
+
+fn refuse(what: &str, is_table: bool) -> Told {
+    Told::Unread { why: format!("it is {what}; what is read: {}", Format::KNOWN), is_table }
+}
+
+#[cfg(test)]
+mod tests;
