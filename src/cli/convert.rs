@@ -1,16 +1,12 @@
 //! `tickcast convert`: recordings of any format that can be read, as one of a format that can be written.
 
-use std::{
-    fs::File,
-    io::{self, BufWriter, Write},
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{io, path::PathBuf, process::ExitCode};
 
 use clap::Args;
 
 use super::{
     EXIT_USAGE,
+    output::{self, Existing, Output},
     recordings::{SelectionArgs, Teller},
 };
 use crate::{
@@ -24,7 +20,8 @@ use crate::{
 
 /// Convert recordings to another format.
 ///
-/// Several are merged by receive time. Exit code 2: a file cannot be read or written.
+/// Several are merged by receive time. A file is there whole or not at all. Exit code 2: a file cannot be read or
+/// written, or there is no tick.
 #[derive(Args, Clone, Debug)]
 pub struct ConvertArgs {
     #[command(flatten)]
@@ -32,7 +29,10 @@ pub struct ConvertArgs {
     /// Where to: compressed when the name ends in `.gz` or `.zst`; `-` for standard output.
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
-    /// The format: `own`, `csv`, `tardis-trades` or `tardis-quotes`; otherwise `csv` when the name has `.csv`, or `own`.
+    /// Replaces a file that is there, once the new one is whole.
+    #[arg(long)]
+    force: bool,
+    /// The format: `own`, `csv`, `tardis-trades` or `tardis-quotes`; otherwise as the name ends: .ndjson, .jsonl, .json or .csv.
     #[arg(long = "as", value_name = "FORMAT")]
     format: Option<String>,
     /// What the first column of Tardis's tables says.
@@ -45,6 +45,8 @@ pub struct ConvertArgs {
 enum ConvertError {
     #[error("unknown format {0:?}; there are {names}", names = Rows::NAMES)]
     Format(String),
+    #[error("{path}: {why}")]
+    Ending { path: String, why: String },
     #[error(transparent)]
     Feed(#[from] FeedError),
     #[error("{0} is one of the recordings that are read, and would be lost: choose another --output")]
@@ -91,12 +93,18 @@ pub fn run(args: &ConvertArgs) -> ExitCode {
 }
 
 fn convert(args: &ConvertArgs, teller: &mut Teller) -> Result<Counts, ConvertError> {
-    let name = args.format.as_deref().unwrap_or_else(|| format_of(&args.output));
+    let path = || args.output.display().to_string();
+    let ending = |why| ConvertError::Ending { path: path(), why };
+    let name = match &args.format {
+        Some(name) => output::check_ending(&args.output).map(|()| name.as_str()),
+        None => output::format_of(&args.output),
+    };
+    let name = name.map_err(ending)?;
     let rows = Rows::parse(name, &args.exchange).ok_or_else(|| ConvertError::Format(name.to_owned()))?;
     let selection = args.select.selection();
     let mut recording = recording::open(&args.select.inputs(), &selection, limits::DEFAULT.line_bytes)?;
     if recording.reads(&args.output) {
-        return Err(ConvertError::Onto(args.output.display().to_string()));
+        return Err(ConvertError::Onto(path()));
     }
     // The header of a recording of our own stands in its first block; the output is begun behind it.
     let mut block = Block::default();
@@ -105,10 +113,11 @@ fn convert(args: &ConvertArgs, teller: &mut Teller) -> Result<Counts, ConvertErr
         1 => recording.header(0).cloned().unwrap_or_default(),
         _ => Header::default(),
     };
-    let failed = |source| ConvertError::Write { path: args.output.display().to_string(), source };
+    let failed = |source| ConvertError::Write { path: path(), source };
     let mut counts = Counts::default();
     let mut writer = Writer::with_rows(
-        output(&args.output).map_err(failed)?,
+        Output::begin(&args.output, if args.force { Existing::Replace } else { Existing::Refuse })
+            .map_err(failed)?,
         Compression::of(&args.output),
         rows,
         &header,
@@ -134,26 +143,14 @@ fn convert(args: &ConvertArgs, teller: &mut Teller) -> Result<Counts, ConvertErr
             Ok(more) => more,
             Err(error) => {
                 // What came before the fault is kept, whole.
-                writer.finish().map_err(failed)?;
+                writer.finish().and_then(Output::commit).map_err(failed)?;
                 return Err(error.into());
             }
         };
     }
-    writer.finish().and_then(|mut out| out.flush()).map_err(failed)?;
+    recording.check_found()?;
+    writer.finish().and_then(Output::commit).map_err(failed)?;
     Ok(counts)
-}
-
-fn output(path: &Path) -> io::Result<Box<dyn Write>> {
-    if path == Path::new("-") {
-        return Ok(Box::new(BufWriter::new(io::stdout())));
-    }
-    Ok(Box::new(File::create(path)?))
-}
-
-fn format_of(path: &Path) -> &'static str {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let name = name.trim_end_matches(".gz").trim_end_matches(".zst");
-    if Path::new(name).extension().is_some_and(|ending| ending == "csv") { "csv" } else { "own" }
 }
 
 /// It goes into a table as it is.

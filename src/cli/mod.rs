@@ -20,6 +20,7 @@ pub mod log;
 #[cfg(test)]
 mod mock;
 pub mod open_files;
+mod output;
 pub mod record;
 mod recordings;
 mod reload;

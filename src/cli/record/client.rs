@@ -39,6 +39,8 @@ pub enum RecordError {
     Feed(#[source] FeedError),
     #[error("`push` brings ticks by HTTP, and there is no server here; record the server instead")]
     Push,
+    #[error("{path}: {why}")]
+    Ending { path: String, why: String },
     #[error("cannot write {path}")]
     Output { path: String, source: io::Error },
     #[error("cannot write")]

@@ -1,20 +1,22 @@
 //! Where a recording goes: one file, or one after another by size or time.
 //!
-//! A file that is there is never written over. What was written is made readable every [`FLUSH_EVERY`], so a process that
-//! dies loses no more than that.
+//! A file that is there is never written over; one that got no line is taken away again. What was written is made readable
+//! every [`FLUSH_EVERY`], so a process that dies loses no more than that. Standard output, pipes and devices take lines too.
 //!
-//! Invariants: every file is a recording of its own, with its first line; notes of gaps stand among the ticks where they
+//! Invariants: what is reported as written can be read; every file is a recording of its own, with its first line; notes of gaps stand among the ticks where they
 //! happened; of two files the one with the higher number is the later one.
 
 use std::{
-    fs::File,
+    fs::{self, File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use crate::{
-    feed::recording::{Compression, Header, Writer},
+    cli::output::is_standard,
+    feed::recording::{self, Block, Compression, Header, Input, Records, Selection, Writer},
+    limits,
     tick::{Nanos, Tick},
 };
 
@@ -31,19 +33,37 @@ pub struct Files {
     path: PathBuf,
     header: Header,
     rotation: Rotation,
-    /// The file in hand, and when it was begun; none before the first line.
-    current: Option<(Writer<Counted>, Nanos)>,
+    current: Option<Current>,
     /// The number of the next file.
     next_number: u32,
     flushed: Nanos,
-    pub ticks: u64,
+    /// Ticks of files that have ended.
+    settled: u64,
+    /// What was given to the file in hand did not all go into it.
+    failed: bool,
     pub begun: u32,
 }
 
-/// A file that knows how much was written.
+/// The file in hand.
+struct Current {
+    writer: Writer<Counted>,
+    path: PathBuf,
+    /// When its first line came.
+    begun: Option<Nanos>,
+    ticks: u64,
+    /// Of them those that were made readable.
+    flushed: u64,
+}
+
+/// An output that knows how much was written.
 struct Counted {
-    file: File,
+    out: Target,
     bytes: u64,
+}
+
+enum Target {
+    File(File),
+    Stream(Box<dyn Write + Send>),
 }
 
 /// What may be lost of a process that dies.
@@ -52,10 +72,10 @@ pub const FLUSH_EVERY: Duration = Duration::from_secs(1);
 // === impl Files ===
 
 impl Files {
-    /// Nothing is created before the first line; that the folder can be read, and the file is not there, is known at once.
+    /// Opens the first output, so that what cannot be written is known at once.
     ///
     /// # Errors
-    /// When the folder cannot be read, or the file is there.
+    /// When the folder cannot be read, the file is there, or it cannot be created.
     pub fn new(path: &Path, header: Header, rotation: Rotation) -> io::Result<Self> {
         let mut files = Files {
             path: path.to_owned(),
@@ -64,22 +84,25 @@ impl Files {
             current: None,
             next_number: 1,
             flushed: Nanos(0),
-            ticks: 0,
+            settled: 0,
+            failed: false,
             begun: 0,
         };
         if files.rotates() {
             files.next_number = files.highest_number()? + 1;
-        } else if path.exists() {
-            return Err(io::ErrorKind::AlreadyExists.into());
         }
+        files.begin()?;
         Ok(files)
     }
 
     /// # Errors
     /// When the file cannot be written.
     pub fn write(&mut self, tick: &Tick, rx: Nanos, now: Nanos) -> io::Result<()> {
-        self.ticks += 1;
-        self.writer(now)?.write(tick, rx).map(drop)
+        let current = self.current(now)?;
+        let written = current.writer.write(tick, rx).map(drop);
+        current.ticks += 1;
+        self.failed |= written.is_err();
+        written
     }
 
     /// Writes a line that is no tick.
@@ -87,7 +110,7 @@ impl Files {
     /// # Errors
     /// When the file cannot be written.
     pub fn note(&mut self, line: &str, now: Nanos) -> io::Result<()> {
-        self.writer(now)?.note(line.as_bytes());
+        self.current(now)?.writer.note(line.as_bytes());
         Ok(())
     }
 
@@ -100,21 +123,46 @@ impl Files {
             return Ok(());
         }
         self.flushed = now;
-        match &mut self.current {
-            Some((writer, _)) => writer.flush(),
-            None => Ok(()),
+        let Some(current) = self.current.as_mut().filter(|current| current.begun.is_some()) else {
+            return Ok(());
+        };
+        let flushed = current.writer.flush();
+        match &flushed {
+            Ok(()) => current.flushed = current.ticks,
+            Err(_) => self.failed = true,
         }
+        flushed
     }
 
-    /// Ends the file in hand.
+    /// Ends the file in hand; says how many ticks can be read of it.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn finish(&mut self) -> io::Result<()> {
-        match self.current.take() {
-            Some((writer, _)) => writer.finish()?.file.sync_all(),
-            None => Ok(()),
+        let Some(Current { writer, path, begun, ticks, flushed }) = self.current.take() else {
+            return Ok(());
+        };
+        let (is_file, failed) = (matches!(writer.output().0.out, Target::File(_)), self.failed);
+        if begun.is_none() && is_file {
+            drop(writer);
+            self.begun -= 1;
+            return fs::remove_file(path);
         }
+        let ended = writer.finish().and_then(|out| match out.out {
+            Target::File(file) => file.sync_all(),
+            Target::Stream(_) => Ok(()),
+        });
+        self.settled += match &ended {
+            Ok(()) if !failed => ticks,
+            _ if is_file => readable(&path),
+            _ => flushed,
+        };
+        ended
+    }
+
+    /// Ticks of the files that have ended, as far as they can be read.
+    pub fn ticks(&self) -> u64 {
+        self.settled
     }
 
     fn rotates(&self) -> bool {
@@ -122,29 +170,37 @@ impl Files {
     }
 
     /// The file in hand, or the next when that is full or old.
-    fn writer(&mut self, now: Nanos) -> io::Result<&mut Writer<Counted>> {
-        let ended = self.current.as_ref().is_some_and(|(writer, begun)| {
+    fn current(&mut self, now: Nanos) -> io::Result<&mut Current> {
+        let ended = self.current.as_ref().is_some_and(|Current { writer, begun, .. }| {
             let full = self.rotation.bytes.is_some_and(|max| writer.output().0.bytes >= max);
-            full || self.rotation.every.is_some_and(|every| now.since(*begun) >= every.as_nanos() as u64)
+            let begun = begun.unwrap_or(now);
+            full || self.rotation.every.is_some_and(|every| now.since(begun) >= every.as_nanos() as u64)
         });
         if ended {
             self.finish()?;
         }
-        match &mut self.current {
-            Some(_) => {}
-            none => {
-                let path = if self.rotation == Rotation::default() {
-                    self.path.clone()
-                } else {
-                    numbered(&self.path, self.next_number)
-                };
-                let file = Counted { file: File::create_new(&path)?, bytes: 0 };
-                self.next_number += 1;
-                self.begun += 1;
-                *none = Some((Writer::new(file, Compression::of(&path), &self.header)?, now));
-            }
+        if self.current.is_none() {
+            self.begin()?;
         }
-        Ok(&mut self.current.as_mut().expect("begun above").0)
+        let current = self.current.as_mut().expect("begun above");
+        current.begun.get_or_insert(now);
+        Ok(current)
+    }
+
+    fn begin(&mut self) -> io::Result<()> {
+        let path = if self.rotates() { numbered(&self.path, self.next_number) } else { self.path.clone() };
+        let out = if is_standard(&path) {
+            Target::Stream(Box::new(io::stdout()))
+        } else if path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+            Target::Stream(Box::new(OpenOptions::new().write(true).open(&path)?))
+        } else {
+            Target::File(File::create_new(&path)?)
+        };
+        self.next_number += 1;
+        self.begun += 1;
+        let writer = Writer::new(Counted { out, bytes: 0 }, Compression::of(&path), &self.header)?;
+        self.current = Some(Current { writer, path, begun: None, ticks: 0, flushed: 0 });
+        Ok(())
     }
 
     /// The highest number of a file that an earlier run left; 0 when there is none.
@@ -174,17 +230,41 @@ fn parts(path: &Path) -> (String, String) {
     (name[..at].to_owned(), name[at..].to_owned())
 }
 
+/// How many ticks a reader finds in a file that was broken off.
+fn readable(path: &Path) -> u64 {
+    let input = Input::File(path.to_owned());
+    let Ok(mut recording) = recording::open(&[input], &Selection::default(), limits::DEFAULT.line_bytes)
+    else {
+        return 0;
+    };
+    let (mut block, mut ticks) = (Block::default(), 0);
+    loop {
+        let more = recording.next_block(&mut block);
+        ticks += block.records.len() as u64;
+        block.clear();
+        if !matches!(more, Ok(true)) {
+            return ticks;
+        }
+    }
+}
+
 // === impl Counted ===
 
 impl Write for Counted {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let len = self.file.write(bytes)?;
+        let len = match &mut self.out {
+            Target::File(file) => file.write(bytes),
+            Target::Stream(out) => out.write(bytes),
+        }?;
         self.bytes += len as u64;
         Ok(len)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        match &mut self.out {
+            Target::File(file) => file.flush(),
+            Target::Stream(out) => out.flush(),
+        }
     }
 }
 
@@ -199,7 +279,7 @@ mod tests {
     /// A folder of its own for each test.
     fn folder(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("tickcast-record-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        fs::create_dir_all(&folder).unwrap();
         folder
     }
 
@@ -226,11 +306,38 @@ mod tests {
                 files.write(&tick("A", "1", at.micros()), at, at).unwrap();
             }
             files.finish().unwrap();
-            assert_eq!((files.begun, files.ticks), (3, 25));
+            assert_eq!((files.begun, files.ticks()), (3, 25));
         }
         assert!(folder.join("market-00006.ndjson.zst").exists());
         assert_eq!(read(folder.join("market-*.ndjson.zst")).records.len(), 50);
-        std::fs::remove_dir_all(folder).unwrap();
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn an_output_is_opened_at_once_and_taken_away_when_nothing_came() {
+        let folder = folder("nothing");
+        let path = folder.join("a.ndjson");
+        let mut files = Files::new(&path, Header::default(), Rotation::default()).unwrap();
+        assert!(path.exists());
+        files.look(seconds(9)).unwrap();
+        files.finish().unwrap();
+        assert_eq!((path.exists(), files.begun, files.ticks()), (false, 0, 0));
+        let missing = Files::new(&folder.join("none/a.ndjson"), Header::default(), Rotation::default());
+        assert_eq!(missing.err().unwrap().kind(), io::ErrorKind::NotFound);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn what_went_into_nothing_is_not_reported() {
+        for count in [1, 5_000] {
+            let mut files =
+                Files::new(Path::new("/dev/full"), Header::default(), Rotation::default()).unwrap();
+            let written =
+                (0..count).try_for_each(|at| files.write(&tick("A", "1", 1), seconds(at), seconds(at)));
+            assert_eq!(written.is_err(), count > 1, "buffered, as long as it is little");
+            assert!(files.finish().is_err());
+            assert_eq!(files.ticks(), 0);
+        }
     }
 
     #[test]
@@ -247,7 +354,7 @@ mod tests {
         let longest = folder.read_dir().unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).max();
         assert!(longest.unwrap() < 200_000);
         assert_eq!(read(folder.join("market-*")).records.len(), 5_000);
-        std::fs::remove_dir_all(folder).unwrap();
+        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
@@ -266,6 +373,6 @@ mod tests {
             let again = Files::new(&path, Header::default(), Rotation::default());
             assert_eq!(again.err().unwrap().kind(), io::ErrorKind::AlreadyExists);
         }
-        std::fs::remove_dir_all(folder).unwrap();
+        fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -28,9 +28,10 @@ use tokio::{
     time::{interval, sleep, timeout},
 };
 
-use super::{complain, endpoint::Endpoint, stopped, stream::GOODBYE};
+use super::{complain, endpoint::Endpoint, output, stopped, stream::GOODBYE};
 use crate::{
     clock::Clock,
+    escape::Escaped,
     feed::{Feed, FeedError, Opened, Refused, RejectReason, Sink, Source, SourceError, recording::Header},
     limits,
     service::with_sources,
@@ -53,7 +54,8 @@ pub struct RecordArgs {
     /// A feed in place of a server, as `tickcast serve --feed` takes it.
     #[arg(long, value_name = "SOURCE", value_parser = source, conflicts_with_all = ["url", "symbols"])]
     feed: Option<Source>,
-    /// Where to: compressed when the name ends in `.gz` or `.zst`. A file that is there is not written over.
+    /// Where to: compressed when the name ends in `.gz` or `.zst`; `-` for standard output. A file that is there is not
+    /// written over.
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
     /// Begins another file after so many bytes, as in 500M: NAME-00001, NAME-00002 and so on.
@@ -96,7 +98,7 @@ pub fn run(args: &RecordArgs) -> ExitCode {
     match record(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(format_args!("tickcast record: {}\n", with_sources(&error)));
+            complain(format_args!("tickcast record: {}\n", Escaped(&with_sources(&error))));
             ExitCode::from(EXIT_FAILED)
         }
     }
@@ -105,8 +107,9 @@ pub fn run(args: &RecordArgs) -> ExitCode {
 fn record(args: &RecordArgs) -> Result<(), RecordError> {
     let header = Header { origin: args.origin.clone(), licence: args.licence.clone() };
     let rotation = Rotation { bytes: args.rotate_bytes, every: args.rotate_every };
-    let output = |source| RecordError::Output { path: args.output.display().to_string(), source };
-    let mut files = Files::new(&args.output, header, rotation).map_err(output)?;
+    let failed = |source| RecordError::Output { path: args.output.display().to_string(), source };
+    check(args)?;
+    let mut files = Files::new(&args.output, header, rotation).map_err(failed)?;
     let runtime =
         runtime::Builder::new_current_thread().enable_all().build().map_err(RecordError::Runtime)?;
     let Some(source) = &args.feed else {
@@ -116,10 +119,10 @@ fn record(args: &RecordArgs) -> Result<(), RecordError> {
         let finished = files.finish();
         say(&files, &summary);
         recorded.map_err(|error| match error {
-            RecordError::Write(source) => output(source),
+            RecordError::Write(source) => failed(source),
             other => other,
         })?;
-        return finished.map_err(output);
+        return finished.map_err(failed);
     };
     let feed = match source.open(&limits::DEFAULT)? {
         Opened::Feed(feed) => feed,
@@ -131,10 +134,29 @@ fn record(args: &RecordArgs) -> Result<(), RecordError> {
     let finished = files.finish();
     say(&files, &format!("{} rejected", ended.rejected));
     if let Some(error) = ended.failed {
-        return Err(output(error));
+        return Err(failed(error));
     }
     ended.played?;
-    finished.map_err(output)
+    finished.map_err(failed)
+}
+
+/// Whether the output may be what it is called.
+fn check(args: &RecordArgs) -> Result<(), RecordError> {
+    let ending = |why| RecordError::Ending { path: args.output.display().to_string(), why };
+    match output::format_of(&args.output) {
+        // Written all the same, it would be read by its contents; but nobody would expect it.
+        Ok("csv") => Err(ending(
+            "recordings are written as lines of JSON; `tickcast convert` makes tables of them".to_owned(),
+        )),
+        _ => output::check_ending(&args.output).map_err(ending),
+    }?;
+    let rotates = args.rotate_bytes.is_some() || args.rotate_every.is_some();
+    if rotates && output::is_standard(&args.output) {
+        return Err(ending(
+            "standard output cannot be begun anew; leave out --rotate-bytes and --rotate-every".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// Runs a feed on a thread of its own, and makes readable what it has sent, also when it is quiet.
@@ -183,7 +205,7 @@ async fn until(duration: Option<Duration>) {
 }
 
 fn say(files: &Files, more: &str) {
-    complain(format_args!("tickcast record: {} ticks in {} files; {more}\n", files.ticks, files.begun));
+    complain(format_args!("tickcast record: {} ticks in {} files; {more}\n", files.ticks(), files.begun));
 }
 
 fn lock(files: &Mutex<Files>) -> MutexGuard<'_, Files> {

@@ -103,7 +103,6 @@ const KEYS: &[(&[&str], &str)] = &[
     (&["ch", "tick"], "messages of HTX's streams"),
     (&["type", "exchange", "localTimestamp"], "Tardis's normalised messages as JSON"),
     (&["exchange", "symbol", "receipt_timestamp"], "ticks of cryptofeed"),
-    (&["u", "s", "b", "B", "a", "A"],),
     (&["lastUpdateId", "bids", "asks"], "depth of a book from Binance's REST, no ticks"),
     (&["open", "high", "low", "close"], "candles (open, high, low, close): no ticks"),
     (&["ticker", "bid", "ask"], "quotes of a name that is not called `symbol`"),

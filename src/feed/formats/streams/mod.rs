@@ -113,12 +113,6 @@ pub fn is_line(line: &[u8]) -> bool {
     .any(has)
 }
 
-/// Whether a line is of Binance's combined streams.
-pub fn is_combined(line: &[u8]) -> bool {
-    let line = &line[..line.len().min(super::HEAD_BYTES)];
-    contains(line, b"\"stream\":") && contains(line, b"\"data\":")
-}
-
 /// Whether a part of a message stands there; spaces behind colons make no difference.
 fn contains(line: &[u8], part: &[u8]) -> bool {
     memchr::memmem::find(line, part).is_some()
