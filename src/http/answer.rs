@@ -1,27 +1,32 @@
 //! Answers, and failures in one shape.
 
+use std::time::SystemTime;
+
 use bytes::Bytes;
 use http_body_util::Full;
+use httpdate::HttpDate;
 use hyper::{
     Method, Response, StatusCode,
     header::{self, HeaderValue},
+    http::response,
 };
 
 use super::walk::WalkBody;
 use crate::session::{
     doors::Role,
-    events::EventBody,
+    events::Opening,
     handshake::{Accepted, Refused},
     pages::Stranger,
 };
 
-/// A body is whole, made piece by piece, or an event stream. Not `Send`: it stays on its shard's thread.
+/// A body is whole, made piece by piece, or an event stream, which takes the socket over and has no body here. Not
+/// `Send`: it stays on its shard's thread.
 pub type Answer = Response<AnswerBody>;
 
 pub enum AnswerBody {
     Whole(Full<Bytes>),
     Walk(WalkBody),
-    Events(EventBody),
+    Events(Opening),
 }
 
 /// Why a request is not answered as it wished.
@@ -44,14 +49,15 @@ impl hyper::body::Body for AnswerBody {
         match self.get_mut() {
             AnswerBody::Whole(body) => std::pin::Pin::new(body).poll_frame(context),
             AnswerBody::Walk(body) => std::pin::Pin::new(body).poll_frame(context),
-            AnswerBody::Events(body) => std::pin::Pin::new(body).poll_frame(context),
+            AnswerBody::Events(_) => std::task::Poll::Ready(None),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             AnswerBody::Whole(body) => body.is_end_stream(),
-            AnswerBody::Walk(_) | AnswerBody::Events(_) => false,
+            AnswerBody::Walk(_) => false,
+            AnswerBody::Events(_) => true,
         }
     }
 
@@ -78,14 +84,29 @@ pub fn walk(body: WalkBody) -> Answer {
     answer
 }
 
-pub fn events(body: EventBody) -> Answer {
-    let mut answer = Response::new(AnswerBody::Events(body));
+pub fn events(opening: Opening) -> Answer {
+    let mut answer = Response::new(AnswerBody::Events(opening));
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // Proxies that buffer would deliver prices late.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    // Which ends the body.
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     answer
+}
+
+/// The head of an answer, ready for the socket.
+pub fn head(parts: &response::Parts) -> Vec<u8> {
+    let date = HttpDate::from(SystemTime::now());
+    let mut head = format!("HTTP/1.1 {}\r\ndate: {date}\r\n", parts.status).into_bytes();
+    for (name, value) in &parts.headers {
+        for piece in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            head.extend_from_slice(piece);
+        }
+    }
+    head.extend_from_slice(b"\r\n");
+    head
 }
 
 pub fn switching(accepted: &Accepted) -> Answer {

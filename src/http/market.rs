@@ -11,7 +11,7 @@ use super::{
 use crate::{
     fanout::Glob,
     session::{
-        accept::RejectedReason, events::EventBody, handshake, query::subscribe_command, shard::Shard,
+        accept::RejectedReason, events::Opening, handshake, query::subscribe_command, shard::Shard,
         stats::LimitHit,
     },
     tick::Symbol,
@@ -119,6 +119,5 @@ pub fn events(shard: &Rc<Shard>, request: &Request<Incoming>, caller: &Caller) -
         };
         Failure::new(status, reason.label(), close.phrase())
     })?;
-    caller.activity.streams();
-    Ok(answer::events(EventBody::open(shard, caller.peer.ip(), place, &command, Rc::clone(&caller.kill))))
+    Ok(answer::events(Opening { peer: caller.peer.ip(), place, command }))
 }

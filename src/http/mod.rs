@@ -17,13 +17,14 @@ use std::{
     cell::Cell,
     future::poll_fn,
     net::SocketAddr,
-    pin::{Pin, pin},
+    pin::Pin,
     rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -49,6 +50,7 @@ use crate::{
         accept::RejectedReason,
         activity::{Activity, Overdue},
         doors::{Connection, Role},
+        events::Opening,
         handshake::{self, STREAM_PATH},
         host::Hosts,
         opening::{HEADERS_MAX, Unread},
@@ -88,14 +90,19 @@ pub struct App {
 /// Who is at the other end of a connection.
 pub struct Caller {
     pub peer: SocketAddr,
-    /// Ends the connection from outside.
-    pub kill: Rc<Notify>,
+    /// Rung when an event stream takes the socket over.
+    taken_over: Notify,
+    /// That event stream, and the head of its answer.
+    stream: Cell<Option<(Opening, Vec<u8>)>>,
     /// Whose listener it came by.
     role: Role,
     activity: Arc<Activity>,
     /// Goes with the socket, when a session takes it over.
     connection: Cell<Option<Connection>>,
 }
+
+/// How often it is looked whether the answers before an event stream are out.
+const FLUSHED_LOOK: Duration = Duration::from_millis(5);
 
 /// Requests have small heads; what is larger is refused by hyper.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -136,10 +143,10 @@ pub async fn serve(app: Arc<App>, shard: Rc<Shard>, unread: Unread) {
     let Unread { stream, read, peer, role, counted, deadline } = unread;
     let activity = Arc::new(Activity::new(deadline, Instant::now()));
     let stream = Arc::new(stream);
-    let (socket, stream) =
-        (Rewound::new(read, Arc::clone(&stream), Arc::clone(&activity)), Arc::downgrade(&stream));
-    let connection = Cell::new(Some(counted));
-    let caller = Rc::new(Caller { peer, kill: Rc::default(), role, activity, connection });
+    let held = Arc::downgrade(&stream);
+    let socket = Rewound::new(read, stream, Arc::clone(&activity));
+    let (taken_over, events, connection) = (Notify::new(), Cell::new(None), Cell::new(Some(counted)));
+    let caller = Rc::new(Caller { peer, taken_over, stream: events, role, activity, connection });
     let service = service_fn(|request| {
         let (app, shard, caller) = (Arc::clone(&app), Rc::clone(&shard), Rc::clone(&caller));
         async move { Ok::<_, std::convert::Infallible>(answer(app, shard, request, caller).await) }
@@ -151,8 +158,8 @@ pub async fn serve(app: Arc<App>, shard: Rc<Shard>, unread: Unread) {
         .half_close(true)
         .max_headers(HEADERS_MAX)
         .max_buf_size(HEAD_BYTES_MAX);
-    let mut connection = pin!(builder.serve_connection(socket, service).with_upgrades());
-    let mut life = Life::new(&shard, &caller, stream, deadline);
+    let mut connection = Box::pin(builder.serve_connection(socket, service).with_upgrades());
+    let mut life = Life::new(&shard, &caller, held.clone(), deadline);
     tokio::select! {
         end = poll_fn(|context| life.poll(context, connection.as_mut())) => match end {
             End::Overdue(Overdue::Request) => shard.shared.rejected.count(RejectedReason::Timeout),
@@ -161,8 +168,15 @@ pub async fn serve(app: Arc<App>, shard: Rc<Shard>, unread: Unread) {
             }
             End::Overdue(Overdue::Idle) | End::Over => {}
         },
-        // A session that took nothing for too long; its connection goes with it.
-        () = caller.kill.notified() => {}
+        () = caller.taken_over.notified() => {
+            let stream = held.upgrade();
+            // Nobody else holds it.
+            drop(connection);
+            let stream = stream.and_then(Arc::into_inner);
+            if let Some(((opening, head), stream)) = caller.stream.take().zip(stream) {
+                tokio::task::spawn_local(opening.begin(&shard, stream, head, caller.connection.take()));
+            }
+        }
     }
 }
 
@@ -181,7 +195,23 @@ async fn answer(
         cors::vary(&mut answer);
     }
     let answer = if is_head { answer::without_body(answer) } else { answer };
-    answer.map(|body| Answering { body, _asked: asked })
+    match answer.into_parts() {
+        (parts, AnswerBody::Events(opening)) => hand_over(&caller, opening, answer::head(&parts)).await,
+        (parts, body) => Response::from_parts(parts, Answering { body, _asked: asked }),
+    }
+}
+
+/// Leaves the socket to an event stream, once what was answered before on this connection is out. HTTP gets no answer:
+/// its connection is dropped while it waits.
+async fn hand_over(caller: &Caller, opening: Opening, head: Vec<u8>) -> ! {
+    // HTTP flushes while this waits.
+    tokio::task::yield_now().await;
+    while !caller.activity.is_flushed() {
+        tokio::time::sleep(FLUSHED_LOOK).await;
+    }
+    caller.stream.set(Some((opening, head)));
+    caller.taken_over.notify_one();
+    std::future::pending().await
 }
 
 fn lane(path: &str) -> Lane {

@@ -2,7 +2,7 @@
 //!
 //! A first request must have come in `limits.handshake` from accept on; a later one in the same time from its first byte
 //! on. Between requests a connection may idle for `limits.idle`. While something of an answer waits for the socket, a byte
-//! must go out, or be acknowledged, every `limits.progress`. An event stream is judged as the session that it is.
+//! must go out, or be acknowledged, every `limits.progress`. What becomes a session is judged as one.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -20,8 +20,8 @@ struct Seen {
     has_asked: bool,
     /// Requests whose answers are not all handed to the socket yet.
     asking: usize,
-    /// A session pulls events through it.
-    is_stream: bool,
+    /// HTTP has begun to write, and has not written all.
+    is_behind: bool,
     /// When the first byte of a request came that is not whole yet.
     head_since: Option<Instant>,
     /// The last bytes that were read.
@@ -59,7 +59,7 @@ impl Activity {
             accepted_until: until,
             has_asked: false,
             asking: 0,
-            is_stream: false,
+            is_behind: false,
             head_since: None,
             tail: 0,
             in_head: true,
@@ -102,9 +102,19 @@ impl Activity {
         }
     }
 
-    /// The answer is an event stream: its session has deadlines of its own.
-    pub fn streams(&self) {
-        self.seen().is_stream = true;
+    /// HTTP writes.
+    pub fn writes(&self) {
+        self.seen().is_behind = true;
+    }
+
+    /// HTTP has written all that it has.
+    pub fn has_flushed(&self) {
+        self.seen().is_behind = false;
+    }
+
+    /// Whether all that HTTP has tried to write is out.
+    pub fn is_flushed(&self) -> bool {
+        !self.seen().is_behind
     }
 
     /// The socket has taken bytes.
@@ -133,7 +143,7 @@ impl Activity {
     pub fn due(&self, limits: &Limits) -> Option<(Instant, Overdue)> {
         let seen = self.seen();
         if let Some(Stalled { since, .. }) = seen.stalled {
-            return (!seen.is_stream).then_some((since + limits.progress, Overdue::Progress));
+            return Some((since + limits.progress, Overdue::Progress));
         }
         if !seen.has_asked {
             return Some((seen.accepted_until, Overdue::Request));

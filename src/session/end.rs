@@ -2,12 +2,12 @@
 //!
 //! Who comes later is served all the same: what it subscribes to it is sent as it stands, and then the end.
 
-use super::{core::Core, state::Transport};
+use super::core::Core;
 use crate::{
     fanout::{SessionKey, Units},
     tick::Nanos,
     topic::{Batch, handover::Handover},
-    wire::{CloseReason, Control, frame},
+    wire::{CloseReason, Control, Framing, frame},
 };
 
 impl Core {
@@ -60,7 +60,7 @@ impl Core {
         }
         self.control(key, &Control::End);
         let Some(session) = self.session(key) else { return };
-        if matches!(session.transport, Transport::Socket { .. }) {
+        if session.framing() == Framing::WebSocket {
             frame::write_close(CloseReason::Normal, &mut session.control);
             session.control_frames += 1;
         }

@@ -1,9 +1,14 @@
-//! Sessions for clients without WebSocket: the same messages as server-sent events, pulled by HTTP.
+//! Sessions for clients without WebSocket: the same messages as server-sent events, on a socket that HTTP gives up.
 //!
-//! HTTP asks for the next piece when the socket has taken the last one, so the rule is the same: what waits is a
-//! cursor. A frame counts as delivered when HTTP has taken it; its buffer holds at most a few frames.
+//! HTTP reads the request and makes the head of the answer; then the socket is the session's, which is one as any other:
+//! written to by `flush.rs`, in frames that all event streams share who are owed the same. Its body has no length and no
+//! chunks; it ends with the connection.
+//!
+//! Invariants: what a client sends behind its request is forgotten, and no more of it is read than a little; one that
+//! has closed only its own side is served on.
 
 use std::{
+    io,
     net::IpAddr,
     pin::Pin,
     rc::Rc,
@@ -11,107 +16,125 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
-use hyper::body::{Body, Frame};
-use tokio::sync::Notify;
+use tokio::net::TcpStream;
 
 use super::{
     budget::Budget,
     core::Core,
+    doors::Connection,
     places::Place,
     shard::Shard,
     state::{Session, Transport},
 };
 use crate::{
     fanout::SessionKey,
-    wire::{CloseReason, FrameSize, Framing},
+    wire::{CloseReason, Framing},
 };
 
-/// The body of an event stream; the session ends with it.
-pub struct EventBody {
+/// An event stream that may begin, with what it asks for.
+pub struct Opening {
+    pub peer: IpAddr,
+    pub place: Place,
+    pub command: String,
+}
+
+/// A session's whole life, as one task: it waits for the client to go, and goes on writing when the socket lets it.
+pub struct EventTask {
     shard: Rc<Shard>,
     key: SessionKey,
-    _place: Place,
+    stream: Rc<TcpStream>,
+    /// Bytes that will still be read; none once the client has closed its side.
+    ear_bytes: usize,
+    /// What the session holds of its peer's share; given back when the task ends.
+    held: (Option<Place>, Option<Connection>),
 }
 
-impl EventBody {
-    /// Opens a session and subscribes it. `kill` ends the connection when the client takes nothing.
-    pub fn open(shard: &Rc<Shard>, peer: IpAddr, place: Place, command: &str, kill: Rc<Notify>) -> Self {
-        let now = shard.shared.clock.now();
-        let number = shard.shared.session_numbers.fetch_add(1, Ordering::Relaxed);
-        let transport = Transport::Events { waker: None, wanted_since: None, kill };
-        let budget = Budget::new(&shard.shared.limits, now);
+/// A client has nothing to say any more; one that does is not listened to for ever.
+const EAR_BYTES: usize = 16 * 1024;
+
+impl Opening {
+    /// Begins the session; `head` goes out before its first event.
+    pub fn begin(
+        self,
+        shard: &Rc<Shard>,
+        stream: TcpStream,
+        head: Vec<u8>,
+        counted: Option<Connection>,
+    ) -> EventTask {
+        let Opening { peer, place, command } = self;
+        let shared = &shard.shared;
+        let stream = Rc::new(stream);
+        let now = shared.clock.now();
+        let number = shared.session_numbers.fetch_add(1, Ordering::Relaxed);
+        let transport = Transport { stream: Rc::clone(&stream), framing: Framing::Events, waker: None };
+        let budget = Budget::new(&shared.limits, now);
+        let session = Session::new(transport, peer, number, budget, now, shared.market.at(now));
         let mut core = shard.core.borrow_mut();
-        let session = Session::new(transport, peer, number, budget, now, shard.shared.market.at(now));
-        let key = core.open(session, Vec::new());
-        core.command(key, command, now);
-        EventBody { shard: Rc::clone(shard), key, _place: place }
+        let key = core.open(session, head);
+        core.command(key, &command, now);
+        drop(core);
+        let held = (Some(place), counted);
+        EventTask { shard: Rc::clone(shard), key, stream, ear_bytes: EAR_BYTES, held }
     }
 }
 
-impl Body for EventBody {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
+impl Future for EventTask {
+    type Output = ();
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let polled = self.shard.core.borrow_mut().pull(self.key, context);
-        if self.shard.shared.ingest.readers.is_watched() {
-            self.shard.wake();
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let task = self.get_mut();
+        let mut core = task.shard.core.borrow_mut();
+        core.write_on(task.key, &task.stream, context);
+        core.listen(task.key, &task.stream, &mut task.ear_bytes, context);
+        core.flush(task.key);
+        let is_over = core.session(task.key).is_none();
+        // Its command may be carried out in parts, and a replay may wait for what this one has just taken.
+        if core.fanout.has_ready() || core.has_work() || core.shared.ingest.readers.is_watched() {
+            task.shard.wake();
         }
-        polled.map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
-    }
-}
-
-impl Drop for EventBody {
-    fn drop(&mut self) {
-        self.shard.core.borrow_mut().drop_session(self.key, CloseReason::Gone);
+        if is_over {
+            task.held = (None, None);
+            return Poll::Ready(());
+        }
+        Poll::Pending
     }
 }
 
 impl Core {
-    /// The next piece for an event stream: control first, then data; `None` at its end.
-    fn pull(&mut self, key: SessionKey, context: &Context<'_>) -> Poll<Option<Bytes>> {
-        let now = self.shared.clock.now();
-        let Some(session) = self.session(key) else { return Poll::Ready(None) };
-        let Transport::Events { waker, wanted_since, .. } = &mut session.transport else {
-            return Poll::Ready(None);
-        };
-        *waker = Some(context.waker().clone());
-        *wanted_since = None;
-        session.progress_at = now;
-        if !session.control.is_empty() {
-            let bytes = std::mem::take(&mut session.control);
-            let frames = std::mem::take(&mut session.control_frames);
-            return Poll::Ready(Some(self.pulled(key, bytes.into(), frames)));
+    /// Reads and forgets what the client says, to learn that it has gone.
+    fn listen(
+        &mut self,
+        key: SessionKey,
+        stream: &TcpStream,
+        ear_bytes: &mut usize,
+        context: &mut Context<'_>,
+    ) {
+        let mut sink = [0; 1024];
+        while *ear_bytes > 0 {
+            let read = match stream.poll_read_ready(context) {
+                Poll::Pending => return,
+                Poll::Ready(ready) => ready.and_then(|()| stream.try_read(&mut sink)),
+            };
+            match read {
+                Ok(0) => {
+                    *ear_bytes = 0;
+                    self.probe(key);
+                }
+                Ok(bytes) => *ear_bytes = ear_bytes.saturating_sub(bytes),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return self.drop_session(key, CloseReason::Gone),
+            }
         }
-        if session.closing.is_some() {
-            return Poll::Ready(None);
+        if self.session(key).is_some_and(|session| session.has_said_all()) {
+            self.drop_session(key, CloseReason::Gone);
         }
-        if session.holds_data() {
-            return Poll::Pending;
-        }
-        self.framer.begin(FrameSize::Full, Framing::Events);
-        let market = self.shared.market.at(now);
-        let tally = self.fanout.fill(key, market, &*self.shared.ingest, &mut self.framer);
-        let Some(frame) = self.framer.finish() else { return Poll::Pending };
-        let bytes = Bytes::copy_from_slice(frame.bytes);
-        self.fanout.accepted(&tally);
-        self.stats.ages.observe(frame.rx, frame.taken_in, market);
-        Poll::Ready(Some(self.pulled(key, bytes, 1)))
     }
 
-    fn pulled(&mut self, key: SessionKey, bytes: Bytes, frames: u32) -> Bytes {
-        let now = self.shared.market.now();
-        if let Some(session) = self.session(key) {
-            session.frame_at = now;
-            session.frames_sent += u64::from(frames);
-            session.bytes_sent += bytes.len() as u64;
+    /// A client that has closed its side may still read, or be gone: a comment tells, by the reset that answers it, so
+    /// that the write behind it fails.
+    fn probe(&mut self, key: SessionKey) {
+        if let Some(session) = self.session(key).filter(|session| session.is_open()) {
+            session.control.extend_from_slice(b":\n\n");
         }
-        self.stats.frames_sent += u64::from(frames);
-        self.stats.bytes_sent += bytes.len() as u64;
-        bytes
     }
 }

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use super::{
     core::Core,
     socket,
-    state::{Closing, InFlight, Session, Transport},
+    state::{Closing, InFlight, Session},
 };
 use crate::{
     fanout::{SessionKey, Tally},
@@ -59,19 +59,10 @@ impl Core {
     /// As [`Self::flush_at`], when so many frames of this turn have been written already.
     pub(super) fn flush_on(&mut self, key: SessionKey, mut frames: usize, now: &mut Nanos) {
         let Some(session) = self.session(key) else { return };
-        let stream = match &mut session.transport {
-            Transport::Socket { stream, .. } => Rc::clone(stream),
-            Transport::Events { waker, wanted_since, .. } => {
-                wanted_since.get_or_insert(*now);
-                if let Some(waker) = waker.take() {
-                    waker.wake();
-                }
-                return;
-            }
-        };
         if session.blocked {
             return;
         }
+        let stream = Rc::clone(&session.transport.stream);
         loop {
             match self.write_next(key, &stream, &mut frames, now) {
                 Written::Level => return self.at_rest(key, *now),
@@ -155,9 +146,10 @@ impl Core {
 
     /// Chooses and encodes what the session is sent next; `None` when that is nothing.
     pub(super) fn make_frame(&mut self, key: SessionKey, now: Nanos) -> Option<Made> {
-        let behind = self.session(key).is_some_and(|session| session.behind_since.is_some());
-        let size = if behind { FrameSize::Small } else { FrameSize::Full };
-        self.framer.begin(size, Framing::WebSocket);
+        let session = self.session(key)?;
+        let behind = session.behind_since.is_some();
+        let (size, framing) = (if behind { FrameSize::Small } else { FrameSize::Full }, session.framing());
+        self.framer.begin(size, framing);
         let market = self.shared.market.at(now);
         let tally = self.fanout.fill(key, market, &*self.shared.ingest, &mut self.framer);
         self.framer.hold().map(|frame| Made { frame, tally })
@@ -178,9 +170,8 @@ impl Core {
         let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
             return Written::Broken;
         };
-        let Transport::Socket { stream, .. } = &session.transport else { return Written::Broken };
         let frame = self.framer.get(held);
-        let taken = match socket::send(stream, frame.bytes) {
+        let taken = match socket::send(&session.transport.stream, frame.bytes) {
             Ok(taken) => taken,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(_) => return Written::Broken,
@@ -211,7 +202,7 @@ impl Core {
         session.blocked_at = now;
         session.behind_since.get_or_insert(now);
         // Without a waker the task has not run yet; it will look at `blocked` when it does.
-        let Transport::Socket { waker: Some(waker), .. } = &session.transport else { return true };
+        let Some(waker) = &session.transport.waker else { return true };
         match stream.poll_write_ready(&mut Context::from_waker(waker)) {
             Poll::Pending => true,
             Poll::Ready(_) => {
@@ -226,11 +217,10 @@ impl Core {
         let Some(session) = self.session(key) else { return };
         session.progress_at = now;
         session.behind_since = None;
-        let Transport::Socket { stream, .. } = &session.transport else { return };
         if let Some(Closing { said: said @ false, .. }) = &mut session.closing {
             *said = true;
             // A failure means that the peer has gone, which the read side finds.
-            let _ = socket2::SockRef::from(&**stream).shutdown(std::net::Shutdown::Write);
+            let _ = socket2::SockRef::from(&*session.transport.stream).shutdown(std::net::Shutdown::Write);
             session.wake();
         }
     }
@@ -249,13 +239,13 @@ impl Core {
             session.control_frames = 0;
         }
         session.control_frames += 1;
-        match session.transport {
+        match session.framing() {
             // A client that closed has been answered by the WebSocket layer, and at the end of a market it is written before.
-            Transport::Socket { .. } if reason != CloseReason::Normal => {
+            Framing::WebSocket if reason != CloseReason::Normal => {
                 frame::write_close(reason, &mut session.control);
             }
-            Transport::Socket { .. } => session.control_frames -= 1,
-            Transport::Events { .. } => frame::write_end_event(reason, &mut session.control),
+            Framing::WebSocket => session.control_frames -= 1,
+            Framing::Events => frame::write_end_event(reason, &mut session.control),
         }
         session.jobs = None;
         session.closing = Some(Closing { reason, deadline: now.plus(grace), said: false });
@@ -287,9 +277,6 @@ impl Core {
             self.fanout.abandoned(&in_flight.tally);
         }
         self.fanout.close(key);
-        if let Transport::Events { kill, .. } = &session.transport {
-            kill.notify_one();
-        }
         session.wake();
     }
 }

@@ -7,11 +7,7 @@
 //! Invariant: a frame is sent within its group, tens of microseconds after it was chosen, and before anything else of
 //! its session.
 
-use super::{
-    core::Core,
-    flush::Written,
-    state::{Session, Transport},
-};
+use super::{core::Core, flush::Written, state::Session};
 use crate::{tick::Nanos, wire::CloseReason};
 
 /// Sessions of a group.
@@ -60,9 +56,6 @@ impl Session {
     /// Nothing but data is to be written, and nothing is in its way.
     fn is_plain(&self) -> bool {
         let waits = self.blocked || !self.rest.is_empty() || !self.control.is_empty();
-        !waits
-            && !self.holds_data()
-            && self.closing.is_none()
-            && matches!(self.transport, Transport::Socket { .. })
+        !waits && !self.holds_data() && self.closing.is_none()
     }
 }

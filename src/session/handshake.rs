@@ -27,7 +27,7 @@ use super::{
     shard::{Shard, Shared},
     state::{Session, Transport},
 };
-use crate::wire::{CloseReason, SUBPROTOCOL};
+use crate::wire::{CloseReason, Framing, SUBPROTOCOL};
 
 /// Where the stream is.
 pub const STREAM_PATH: &str = "/v1/stream";
@@ -168,7 +168,8 @@ impl Begun<'_> {
         let inbound = Inbound::new(read_ahead, &shared.limits);
         let now = shared.clock.now();
         let number = shared.session_numbers.fetch_add(1, Ordering::Relaxed);
-        let transport = Transport::Socket { stream: Rc::clone(&stream), waker: None };
+        let framing = Framing::WebSocket;
+        let transport = Transport { stream: Rc::clone(&stream), framing, waker: None };
         let session = Session::new(
             transport,
             peer.ip(),

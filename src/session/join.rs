@@ -6,11 +6,7 @@ use super::{
     core::Core,
     state::{InFlight, Session},
 };
-use crate::{
-    fanout::SessionKey,
-    tick::Nanos,
-    wire::{FrameSize, Framing},
-};
+use crate::{fanout::SessionKey, tick::Nanos, wire::FrameSize};
 
 /// Behind more than this data waits: the socket may not take both, and what is encoded later is fresher.
 const CONTROL_BYTES_MAX: usize = 8 * 1024;
@@ -29,7 +25,8 @@ impl Core {
         if !self.session(key).is_some_and(|session| takes_data(session)) || self.fanout.is_drained(key) {
             return;
         }
-        self.framer.begin(FrameSize::Full, Framing::WebSocket);
+        let Some(framing) = self.session(key).map(|session| session.framing()) else { return };
+        self.framer.begin(FrameSize::Full, framing);
         let market = self.shared.market.at(now);
         let tally = self.fanout.fill(key, market, &*self.shared.ingest, &mut self.framer);
         let Some(frame) = self.framer.finish() else { return };

@@ -22,15 +22,8 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use super::{
-    boundary::Boundary,
-    budget::Budget,
-    core::Core,
-    doors::Connection,
-    flush::CONTROL_GATE_BYTES,
-    places::Place,
-    shard::Shard,
-    state::{Session, Transport},
-    stats::LimitHit,
+    boundary::Boundary, budget::Budget, core::Core, doors::Connection, flush::CONTROL_GATE_BYTES,
+    places::Place, shard::Shard, state::Session, stats::LimitHit,
 };
 use crate::{
     fanout::SessionKey,
@@ -110,16 +103,7 @@ fn poll(
     inbound: &mut Inbound,
     context: &mut Context<'_>,
 ) -> Poll<()> {
-    let Some(session) = core.session(key) else { return Poll::Ready(()) };
-    if let Transport::Socket { waker, .. } = &mut session.transport
-        && !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker()))
-    {
-        *waker = Some(context.waker().clone());
-    }
-    if session.blocked && stream.poll_write_ready(context).is_ready() {
-        session.blocked = false;
-        core.flush(key);
-    }
+    core.write_on(key, stream, context);
     let mut bytes = 0;
     for _ in 0..MESSAGES_A_TURN {
         let Some(session) = core.session(key) else { return Poll::Ready(()) };
@@ -174,6 +158,19 @@ enum Progress {
 }
 
 impl Core {
+    /// Has the session's task woken when its socket can take bytes again, and goes on writing when it does.
+    pub(super) fn write_on(&mut self, key: SessionKey, stream: &TcpStream, context: &mut Context<'_>) {
+        let Some(session) = self.session(key) else { return };
+        let waker = &mut session.transport.waker;
+        if !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            *waker = Some(context.waker().clone());
+        }
+        if session.blocked && stream.poll_write_ready(context).is_ready() {
+            session.blocked = false;
+            self.flush(key);
+        }
+    }
+
     fn read_message(&mut self, key: SessionKey, stream: &TcpStream, inbound: &mut Inbound) -> Progress {
         let now = self.shared.clock.now();
         let shared = Arc::clone(&self.shared);

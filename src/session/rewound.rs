@@ -52,6 +52,7 @@ impl Rewound {
         context: &mut Context<'_>,
         write: impl Fn(&TcpStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
+        self.activity.writes();
         if self.write_left == 0 {
             return later(&mut self.write_left, context);
         }
@@ -126,7 +127,8 @@ impl Write for Rewound {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // A socket holds nothing back.
+        // A socket holds nothing back, and HTTP asks when it has nothing more to write.
+        self.activity.has_flushed();
         Poll::Ready(Ok(()))
     }
 

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, rc::Rc, task::Waker};
 
-use tokio::{net::TcpStream, sync::Notify};
+use tokio::net::TcpStream;
 
 use super::{budget::Budget, job::Jobs};
 use crate::{
@@ -54,21 +54,12 @@ pub struct Session {
     pub jobs: Option<Box<Jobs>>,
 }
 
-pub enum Transport {
-    Socket {
-        stream: Rc<TcpStream>,
-        /// Of the session's task: reads, and goes on writing when the socket can take bytes again.
-        waker: Option<Waker>,
-    },
-    /// Pulled by HTTP, which owns the socket.
-    Events {
-        /// Of the body that waits for something to say.
-        waker: Option<Waker>,
-        /// Something was ready and HTTP has not asked for it since.
-        wanted_since: Option<Nanos>,
-        /// Ends the connection, when HTTP cannot.
-        kill: Rc<Notify>,
-    },
+/// A socket, and how what goes out is wrapped.
+pub struct Transport {
+    pub stream: Rc<TcpStream>,
+    pub framing: Framing,
+    /// Of the session's task: reads, and goes on writing when the socket can take bytes again.
+    pub waker: Option<Waker>,
 }
 
 /// A data frame of which the socket took a part.
@@ -132,10 +123,7 @@ impl Session {
     }
 
     pub fn framing(&self) -> Framing {
-        match self.transport {
-            Transport::Socket { .. } => Framing::WebSocket,
-            Transport::Events { .. } => Framing::Events,
-        }
+        self.transport.framing
     }
 
     /// Bytes of ours that wait for the socket.
@@ -159,20 +147,13 @@ impl Session {
 
     /// Whether a replay that loses nothing still waits for it: not for one that takes no byte.
     pub fn is_waited_for(&self, now: Nanos) -> bool {
-        let stalled_since = match &self.transport {
-            Transport::Socket { .. } => self.blocked.then_some(self.progress_at),
-            Transport::Events { wanted_since, .. } => *wanted_since,
-        };
+        let stalled_since = self.blocked.then_some(self.progress_at);
         self.closing.is_none() && stalled_since.is_none_or(|since| now.since(since) < WAITED_FOR_NANOS)
     }
 
     pub fn wake(&mut self) {
-        match &mut self.transport {
-            Transport::Socket { waker, .. } | Transport::Events { waker, .. } => {
-                if let Some(waker) = waker.as_ref() {
-                    waker.wake_by_ref();
-                }
-            }
+        if let Some(waker) = &self.transport.waker {
+            waker.wake_by_ref();
         }
     }
 }

@@ -2,18 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{
-    core::Core,
-    shard::SlowSession,
-    socket,
-    state::{Session, Transport},
-};
+use super::{core::Core, shard::SlowSession, socket, state::Session};
 use crate::{
     fanout::SessionKey,
     limits::Limits,
     tick::Nanos,
     wire::{
-        CloseReason, Control,
+        CloseReason, Control, Framing,
         control::{Pace, millis},
         frame,
     },
@@ -69,8 +64,10 @@ impl Core {
         let pace = pace_of(session, limits, now);
         let changed = pace != session.pace;
         session.pace = pace;
-        let is_socket = matches!(session.transport, Transport::Socket { .. });
-        let ping = is_socket && !session.blocked && now.since(session.pinged_at) >= nanos(limits.ping);
+        // An event stream has no pings.
+        let ping = session.framing() == Framing::WebSocket
+            && !session.blocked
+            && now.since(session.pinged_at) >= nanos(limits.ping);
         let heartbeat = !session.blocked
             && session.control.is_empty()
             && market.since(session.frame_at) >= nanos(limits.heartbeat);
@@ -160,10 +157,7 @@ impl Core {
 
     fn slow_session(&self, key: SessionKey, session: &Session, now: Nanos) -> SlowSession {
         let behind = self.fanout.behind(key);
-        let kernel_unsent_bytes = match &session.transport {
-            Transport::Socket { stream, .. } => socket::unsent_bytes(&**stream),
-            Transport::Events { .. } => 0,
-        };
+        let kernel_unsent_bytes = socket::unsent_bytes(&*session.transport.stream);
         let market = self.shared.market.at(now);
         let since = |then: Nanos| now.since(then) / 1_000_000;
         let blocked_ms = if session.blocked { since(session.progress_at) } else { 0 };
@@ -204,9 +198,8 @@ fn spread(number: u64) -> u64 {
 
 /// On a thin link the peer takes bytes long before the kernel has room for more: that is progress too.
 fn note_acknowledged(session: &mut Session, now: Nanos) {
-    let Transport::Socket { stream, .. } = &session.transport else { return };
     if session.blocked {
-        let unacknowledged_bytes = socket::unacknowledged_bytes(&**stream);
+        let unacknowledged_bytes = socket::unacknowledged_bytes(&*session.transport.stream);
         if unacknowledged_bytes < session.unacknowledged_bytes {
             session.progress_at = now;
         }
@@ -218,12 +211,7 @@ fn judge(session: &Session, limits: &Limits, now: Nanos) -> Verdict {
     if let Some(closing) = &session.closing {
         return if now >= closing.deadline { Verdict::Drop } else { Verdict::Fine };
     }
-    let stalled_since = match &session.transport {
-        Transport::Socket { .. } if session.blocked => Some(session.progress_at),
-        Transport::Socket { .. } => None,
-        Transport::Events { wanted_since, .. } => *wanted_since,
-    };
-    if stalled_since.is_some_and(|since| now.since(since) >= nanos(limits.progress)) {
+    if session.blocked && now.since(session.progress_at) >= nanos(limits.progress) {
         return Verdict::Close(CloseReason::Slow);
     }
     let unanswered = session.pinged_at > session.heard_at;
@@ -238,10 +226,8 @@ fn judge(session: &Session, limits: &Limits, now: Nanos) -> Verdict {
 }
 
 fn pace_of(session: &Session, limits: &Limits, now: Nanos) -> Pace {
-    let kernel_unsent_bytes = match &session.transport {
-        Transport::Socket { stream, .. } if session.blocked => socket::unsent_bytes(&**stream),
-        _ => 0,
-    };
+    let kernel_unsent_bytes =
+        if session.blocked { socket::unsent_bytes(&*session.transport.stream) } else { 0 };
     if kernel_unsent_bytes + session.waiting_bytes() > limits.unsent_bytes {
         return Pace::Conflating;
     }
