@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 
 use crate::{
+    machine,
     scenario::{Scenario, Size},
     servers::{Mode, Peer, Places},
 };
@@ -40,6 +41,12 @@ pub struct Args {
     /// The tickcast to measure
     #[arg(long, default_value = env!("CARGO_BIN_EXE_tickcast"))]
     tickcast: PathBuf,
+    /// Shards of tickcast; the others have their own ways
+    #[arg(long, default_value_t = 1)]
+    shards: usize,
+    /// Cores that the server may use; the load has core 1 in any case
+    #[arg(long, value_delimiter = ',', default_values_t = [machine::SERVER_CORE])]
+    server_cores: Vec<usize>,
     /// Where `benches/install-peers.sh` put its packages
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench/peers"))]
     peers: PathBuf,
@@ -51,7 +58,8 @@ pub struct Args {
 impl Args {
     pub fn places(&self) -> Places {
         let logs = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench/logs").into();
-        Places { tickcast: self.tickcast.clone(), peers: self.peers.clone(), logs }
+        let (tickcast, peers) = (self.tickcast.clone(), self.peers.clone());
+        Places { tickcast, shards: self.shards, cores: self.server_cores.clone(), peers, logs }
     }
 
     pub fn size(&self) -> Size {

@@ -15,7 +15,7 @@ use rustix::{
     thread::{CpuSet, sched_getaffinity, sched_setaffinity},
 };
 
-/// The server has this core to itself.
+/// The server has this core to itself, unless it is given others.
 pub const SERVER_CORE: usize = 0;
 /// Feeder and generator share this one.
 pub const LOAD_CORE: usize = 1;
@@ -23,15 +23,21 @@ const PAGE_BYTES: u64 = 4096;
 
 /// Keeps the calling thread, and all that it starts from now on, on one core.
 pub fn pin(core: usize) -> io::Result<()> {
+    pin_to(&[core])
+}
+
+fn pin_to(cores: &[usize]) -> io::Result<()> {
     let mut set = CpuSet::new();
-    set.set(core);
+    for core in cores {
+        set.set(*core);
+    }
     Ok(sched_setaffinity(None, &set)?)
 }
 
-/// Starts a process that never runs anywhere but on the server's core: a child inherits the core of its parent's thread.
-pub fn spawn_on_server_core(command: &mut Command) -> io::Result<Child> {
+/// Starts a process that never runs anywhere but on these cores: a child inherits those of its parent's thread.
+pub fn spawn_on(cores: &[usize], command: &mut Command) -> io::Result<Child> {
     let before = sched_getaffinity(None)?;
-    pin(SERVER_CORE)?;
+    pin_to(cores)?;
     let child = command.spawn();
     sched_setaffinity(None, &before)?;
     child

@@ -120,6 +120,8 @@ fn places() -> Places {
     let target = env!("CARGO_TARGET_TMPDIR");
     Places {
         tickcast: env!("CARGO_BIN_EXE_tickcast").into(),
+        shards: 1,
+        cores: vec![machine::SERVER_CORE],
         peers: [env!("CARGO_MANIFEST_DIR"), "target/bench/peers"].iter().collect(),
         logs: [target, "fanout-logs"].iter().collect(),
     }

@@ -26,6 +26,10 @@ pub use process::Server;
 /// Where the programs are.
 pub struct Places {
     pub tickcast: PathBuf,
+    /// Of tickcast.
+    pub shards: usize,
+    /// Where a server may run.
+    pub cores: Vec<usize>,
     /// A directory with `node_modules` and `go`, as `benches/install-peers.sh` makes it.
     pub peers: PathBuf,
     /// What servers write to standard error is kept here.

@@ -22,7 +22,7 @@ const SETTINGS: [&str; 5] = [
 
 pub fn start(places: &Places) -> io::Result<Server> {
     let mut command = Command::new(&places.tickcast);
-    command.args(["serve", "--listen", "127.0.0.1:0", "--feed", "-", "--shards", "1"]);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--feed", "-", "--shards", &places.shards.to_string()]);
     for setting in SETTINGS {
         command.args(["--set", setting]);
     }
