@@ -22,6 +22,8 @@ const SUBPROTOCOL = 'tickcast.v1.json';
 const GONE = 1006;
 /** A pause is not longer, so that another rate is in force soon. */
 const PAUSE_MS_MAX = 250;
+/** Nor shorter: timers are late, and by how much is counted. */
+const PAUSE_MS_MIN = 20;
 
 interface StreamOpened { readable: ReadableStream<string>; writable: WritableStream<string> }
 interface StreamClosed { closeCode?: number; reason?: string }
@@ -62,15 +64,18 @@ function throttled(stream: Stream, rate: number, events: LinkEvents): Link {
     const { readable, writable } = await stream.opened;
     writer = writable.getWriter();
     const reader = readable.getReader();
+    let owedMs = 0;
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
       events.frame(value);
-      for (let left = value.length; left > 0 && link.rate !== Infinity;) {
-        const pauseMs = Math.min(PAUSE_MS_MAX, left / link.rate * 1000);
-        await new Promise(resolve => setTimeout(resolve, pauseMs));
-        left -= pauseMs / 1000 * link.rate;
+      owedMs += value.length / link.rate * 1000;
+      while (owedMs > PAUSE_MS_MIN && link.rate !== Infinity) {
+        const begin = performance.now();
+        await new Promise(resolve => setTimeout(resolve, Math.min(PAUSE_MS_MAX, owedMs)));
+        owedMs -= performance.now() - begin;
       }
+      if (link.rate === Infinity) owedMs = 0;
     }
   };
   read()
