@@ -189,3 +189,30 @@ fn nothing_that_is_printed_moves_a_terminal() {
     let told: Value = serde_json::from_slice(&succeeds(&["info", "--json", odd]).stdout).expect("JSON");
     assert_eq!(told["files"][0]["origin"], "\u{1b}]0;owned\u{7}\u{9b}");
 }
+
+/// With fewer files than entries, and all their times overlapping.
+#[test]
+fn an_archive_of_thousands_is_read_with_few_files_open() {
+    let path = fresh("thousands.zip");
+    let mut zip = zip::ZipWriter::new(fs::File::create(&path).expect("a file"));
+    for entry in 0..3_000 {
+        zip.start_file(format!("{entry}.csv"), zip::write::SimpleFileOptions::default()).expect("an entry");
+        zip.write_all(
+            format!(
+                "symbol,ts,bid\nS{entry},1704067200000000,1\nS{entry},{},2\n",
+                1_704_067_201_000_000_u64 + entry
+            )
+            .as_bytes(),
+        )
+        .expect("bytes");
+    }
+    zip.finish().expect("a zip file");
+    let script = "ulimit -n 24; exec \"$0\" \"$@\"";
+    let output = std::process::Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_tickcast"), "convert", text(&path), "-o", "-"])
+        .output()
+        .expect("a shell");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{told}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 6_001, "{told}");
+}

@@ -241,6 +241,11 @@ impl Member {
         Ok(Opened { bytes, inner_name })
     }
 
+    /// What was read of a pipe is gone.
+    pub fn can_be_opened_again(&self) -> bool {
+        self.place.file().is_none_or(|path| path.metadata().is_ok_and(|file| file.is_file()))
+    }
+
     /// Whether its bytes lie in the file that is called `path`, by whatever name: who writes there destroys it.
     pub fn lies_in(&self, path: &Path) -> bool {
         let file = |path: &Path| path.metadata().ok().filter(Metadata::is_file);

@@ -10,6 +10,7 @@
 //! Invariant: neither reading nor writing holds more of a file than one chunk.
 
 mod decompress;
+mod found;
 mod input;
 mod open;
 mod records;
@@ -21,8 +22,9 @@ mod writer;
 use super::ndjson::Tally;
 use serde::{Deserialize, Serialize};
 
+pub use found::{Each, open_each};
 pub use input::Skipped;
-pub use open::{Each, Recording, open, open_each};
+pub use open::{Recording, open};
 pub use records::{Block, Place, REJECTS_KEPT, Record, Records, Reject};
 pub use select::{Input, OnError, Selection, TIME_EXPECTED, format_time, parse_symbols, parse_time};
 pub use stats::{Stats, SymbolStats};

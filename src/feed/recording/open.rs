@@ -3,7 +3,11 @@
 //! The records of one file keep their order, also where their times step back. Between files the earlier time goes first,
 //! and of equal times that of the file that was named first.
 //!
-//! Invariant: memory is a chunk, its records and a decompressor's window for each file, whatever the files' sizes.
+//! Of many files each is looked at, closed, and opened again when its first record is next, and it is closed when its last
+//! was read: an archive of thousands is read with few of them open.
+//!
+//! Invariant: memory is a chunk, its records and a decompressor's window for each file that is open, whatever the files'
+//! sizes; open are those whose times overlap.
 
 use std::{
     cmp::Reverse,
@@ -13,8 +17,9 @@ use std::{
 
 use super::{
     Block, Header, Records,
-    input::{Member, Members, Skipped, members},
-    select::{Input, OnError, Selection},
+    found::Skips,
+    input::{Members, Skipped, members},
+    select::{Input, Selection},
     track::Track,
 };
 use crate::{
@@ -28,9 +33,13 @@ pub struct Recording {
     selection: Selection,
     line_bytes_max: usize,
     tracks: Vec<Track>,
+    /// Tracks whose first record is still to be found.
+    looks: Vec<bool>,
     /// Tracks without a record in hand that may have more, by their place in `tracks`.
     empty: Vec<usize>,
-    /// Tracks with a record in hand: when they are next.
+    /// There are so many files that they are not open all the time.
+    sleeps: bool,
+    /// Tracks with a record in hand, or asleep with a first one: when they are next.
     next: BinaryHeap<Reverse<(Nanos, usize)>>,
     /// Told when asked again: what came before it was handed out first.
     failed: Option<FeedError>,
@@ -48,6 +57,12 @@ struct Seen {
     first_reject: Option<String>,
 }
 
+/// With more files than this, those that are not read from are closed.
+const AWAKE_MAX: usize = 64;
+/// So many chunks are read to find the first record of a file that is closed again.
+const FIRST_CHUNKS_MAX: usize = 4;
+/// A file with no more of them may be small.
+const SMALL_RECORDS: usize = 1_000;
 /// The most records of a block.
 const BLOCK_RECORDS_MAX: usize = 4_096;
 /// A block ends after so many chunks, so that a selection of little out of much does not keep its caller waiting.
@@ -61,8 +76,15 @@ pub fn open(inputs: &[Input], selection: &Selection, line_bytes_max: usize) -> R
     let Members { members, skipped } = members(inputs)?;
     let mut skipped = Skips(skipped);
     let mut tracks = Vec::new();
+    let sleeps = members.len() > AWAKE_MAX;
     for member in members {
-        tracks.extend(skipped.sift(Track::open(member, &selection.hints, line_bytes_max), selection)?);
+        let opened = Track::open(member, &selection.hints, line_bytes_max);
+        if let Some(mut track) = skipped.sift(opened, selection)? {
+            if sleeps {
+                track.sleep(&selection.hints);
+            }
+            tracks.push(track);
+        }
     }
     if tracks.is_empty() {
         return Err(skipped.nothing(inputs));
@@ -70,104 +92,15 @@ pub fn open(inputs: &[Input], selection: &Selection, line_bytes_max: usize) -> R
     Ok(Recording::of(tracks, skipped.0, selection, line_bytes_max))
 }
 
-/// Opens recordings one by one, each for itself, when it is asked for.
-///
-/// # Errors
-/// When an archive or a folder cannot be read, or no file matches a pattern.
-pub fn open_each(inputs: &[Input], selection: &Selection, line_bytes_max: usize) -> Result<Each, FeedError> {
-    let Members { members, skipped } = members(inputs)?;
-    Ok(Each {
-        inputs: inputs.to_vec(),
-        members: members.into_iter(),
-        skipped: Skips(skipped),
-        selection: selection.clone(),
-        line_bytes_max,
-    })
-}
-
-/// Recordings one by one.
-pub struct Each {
-    inputs: Vec<Input>,
-    members: std::vec::IntoIter<Member>,
-    skipped: Skips,
-    selection: Selection,
-    line_bytes_max: usize,
-}
-
-/// Files that were found, and are no recordings.
-struct Skips(Vec<Skipped>);
-
-// === impl Each ===
-
-impl Each {
-    /// Files that were passed over so far.
-    pub fn skipped(&self) -> &[Skipped] {
-        &self.skipped.0
-    }
-
-    /// That none of the files could be read, when it is so.
-    pub fn nothing(&self) -> FeedError {
-        self.skipped.nothing(&self.inputs)
-    }
-}
-
-impl Iterator for Each {
-    type Item = Result<Recording, FeedError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let opened = Track::open(self.members.next()?, &self.selection.hints, self.line_bytes_max);
-            match self.skipped.sift(opened, &self.selection) {
-                Ok(None) => {}
-                Ok(Some(track)) => {
-                    let recording =
-                        Recording::of(vec![track], Vec::new(), &self.selection, self.line_bytes_max);
-                    return Some(Ok(recording));
-                }
-                Err(error) => return Some(Err(error)),
-            }
-        }
-    }
-}
-
-// === impl Skips ===
-
-impl Skips {
-    /// Notes a file that was only found and is no recording, unless every fault is to end the reading.
-    fn sift<T>(
-        &mut self,
-        opened: Result<T, (Member, FeedError)>,
-        selection: &Selection,
-    ) -> Result<Option<T>, FeedError> {
-        match opened {
-            Ok(track) => Ok(Some(track)),
-            Err((member, FeedError::NotARecording { why, .. }))
-                if member.is_found && selection.on_error == OnError::Skip =>
-            {
-                self.0.push(Skipped { name: member.name, why });
-                Ok(None)
-            }
-            Err((_, error)) => Err(error),
-        }
-    }
-
-    fn nothing(&self, inputs: &[Input]) -> FeedError {
-        let path = inputs.first().map_or_else(|| "no file".to_owned(), Input::to_string);
-        match self.0.as_slice() {
-            [] => FeedError::NotARecording { path, why: "there is no file in it".to_owned() },
-            [one] => FeedError::NotARecording { path: one.name.to_string(), why: one.why.clone() },
-            [first, ..] => FeedError::NotARecording {
-                path,
-                why: format!("none of its {} files is one; {}: {}", self.0.len(), first.name, first.why),
-            },
-        }
-    }
-}
-
 // === impl Recording ===
 
 impl Recording {
-    fn of(tracks: Vec<Track>, skipped: Vec<Skipped>, selection: &Selection, line_bytes_max: usize) -> Self {
+    pub(super) fn of(
+        tracks: Vec<Track>,
+        skipped: Vec<Skipped>,
+        selection: &Selection,
+        line_bytes_max: usize,
+    ) -> Self {
         let name = match tracks.as_slice() {
             [] => "no file".to_owned(),
             [one] => one.member().name.to_string(),
@@ -178,12 +111,15 @@ impl Recording {
             selection: selection.clone(),
             line_bytes_max,
             tracks,
+            looks: Vec::new(),
             empty: Vec::new(),
             next: BinaryHeap::new(),
+            sleeps: false,
             failed: None,
             skipped,
             seen: Seen::default(),
         };
+        recording.sleeps = recording.tracks.len() > AWAKE_MAX;
         recording.begin();
         recording
     }
@@ -205,6 +141,7 @@ impl Recording {
 
     fn begin(&mut self) {
         self.next.clear();
+        self.looks = vec![true; self.tracks.len()];
         // The last is looked at first.
         self.empty = (0..self.tracks.len()).rev().collect();
         self.failed = None;
@@ -243,8 +180,21 @@ impl Recording {
                 return Ok(false);
             }
             *chunks_left -= 1;
+            if self.sleeps && self.looks[place] {
+                self.looks[place] = false;
+                if self.find_first(place, block)? {
+                    self.empty.pop();
+                    continue;
+                }
+            }
             let track = &mut self.tracks[place];
-            let more = track.refill(&self.selection, block)?;
+            track.wake(&self.selection.hints, self.line_bytes_max)?;
+            let mut more = track.refill(&self.selection, block)?;
+            if self.sleeps && more && track.ready.len() <= SMALL_RECORDS {
+                // A small file ends with this, and is closed.
+                more = track.refill(&self.selection, block)?;
+                track.ready.shrink_to_fit();
+            }
             if let Some(record) = track.ready.front() {
                 self.next.push(Reverse((record.rx.max(track.merged_to), place)));
                 self.empty.pop();
@@ -255,11 +205,45 @@ impl Recording {
         Ok(true)
     }
 
+    /// Finds when the first record of a file is next, and closes it again: what was read counts when it is read again.
+    /// `false` when the file is to be read on instead.
+    fn find_first(&mut self, place: usize, block: &mut Block) -> Result<bool, FeedError> {
+        let track = &mut self.tracks[place];
+        track.wake(&self.selection.hints, self.line_bytes_max)?;
+        let mut read = Block::default();
+        for _ in 0..FIRST_CHUNKS_MAX {
+            let more = track.refill(&self.selection, &mut read);
+            if let (Some(first), Ok(_)) = (track.ready.front().map(|first| first.rx), &more) {
+                track.sleep(&self.selection.hints);
+                if track.is_asleep() {
+                    self.next.push(Reverse((first, place)));
+                    return Ok(true);
+                }
+                break;
+            }
+            match more {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    block.append(read);
+                    return Err(error);
+                }
+            }
+        }
+        block.append(read);
+        Ok(false)
+    }
+
     /// Hands out the records of the track that is next, as long as it is. `false` when no track has any.
     fn merge(&mut self, records_max: usize, block: &mut Block) -> bool {
         let Some(Reverse((_, place))) = self.next.pop() else { return false };
         let until = self.next.peek().map(|Reverse(next)| *next);
         let track = &mut self.tracks[place];
+        if track.is_asleep() {
+            // Its turn has come: it is opened when its records are asked for.
+            self.empty.push(place);
+            return true;
+        }
         while let Some(record) = track.ready.front() {
             let at = record.rx.max(track.merged_to);
             if until.is_some_and(|until| (at, place) > until) || block.records.len() >= records_max {
@@ -307,6 +291,9 @@ impl Records for Recording {
         for track in &mut self.tracks {
             *track = Track::open(track.member().clone(), &self.selection.hints, self.line_bytes_max)
                 .map_err(|(_, error)| error)?;
+            if self.sleeps {
+                track.sleep(&self.selection.hints);
+            }
         }
         self.begin();
         Ok(())

@@ -104,6 +104,24 @@ impl Block {
     }
 }
 
+impl Block {
+    /// Appends all of another.
+    pub fn append(&mut self, mut other: Block) {
+        self.records.append(&mut other.records);
+        let room = REJECTS_KEPT.saturating_sub(self.rejects.len());
+        self.rejects.extend(other.rejects.into_iter().take(room));
+        self.tally.add_all(&other.tally);
+        self.passed += other.passed;
+        self.gaps += other.gaps;
+        self.gap_ticks = self.gap_ticks.saturating_add(other.gap_ticks);
+        self.warnings.append(&mut other.warnings);
+        self.skipped_files += other.skipped_files;
+        self.cut |= other.cut;
+        self.jumps += other.jumps;
+        self.jump_max_ns = self.jump_max_ns.max(other.jump_max_ns);
+    }
+}
+
 // === impl Place ===
 
 impl fmt::Display for Place {

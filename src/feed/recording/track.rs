@@ -22,19 +22,12 @@ use crate::{
     tick::Nanos,
 };
 
-/// An opened recording.
+/// A recording.
 pub struct Track {
     member: Member,
     pub format: Format,
-    input: Box<dyn Read + Send>,
-    decoder: Box<dyn Decoder>,
-    chunk: Box<[u8]>,
-    /// Bytes of `chunk` that were read to tell the format, and are not decoded yet.
-    head_bytes: usize,
-    /// What broke off the reading of the head.
-    head_error: Option<io::Error>,
-    /// Lines end in CR alone.
-    cr_alone: bool,
+    /// `None` when it is asleep, or has ended: no file is open then, and nothing of one is kept.
+    live: Option<Live>,
     output: Output,
     /// Selected, and not handed out yet.
     pub ready: VecDeque<Record>,
@@ -49,6 +42,19 @@ pub struct Track {
     jumps_told: u32,
     /// Why nothing more comes, once `ready` is empty.
     end: Option<End>,
+}
+
+/// An open file.
+struct Live {
+    input: Box<dyn Read + Send>,
+    decoder: Box<dyn Decoder>,
+    chunk: Box<[u8]>,
+    /// Bytes of `chunk` that were read to tell the format, and are not decoded yet.
+    head_bytes: usize,
+    /// What broke off the reading of the head.
+    head_error: Option<io::Error>,
+    /// Lines end in CR alone.
+    cr_alone: bool,
 }
 
 enum End {
@@ -106,16 +112,10 @@ fn look(
     }
 }
 
-// === impl Track ===
+// === impl Live ===
 
-impl Track {
-    /// # Errors
-    /// When the file cannot be read, or is in no format that can be.
-    pub fn open(member: Member, hints: &Hints, line_bytes_max: usize) -> Result<Self, (Member, FeedError)> {
-        Self::try_open(&member, hints, line_bytes_max).map_err(|error| (member, error))
-    }
-
-    fn try_open(member: &Member, hints: &Hints, line_bytes_max: usize) -> Result<Self, FeedError> {
+impl Live {
+    fn open(member: &Member, hints: &Hints, line_bytes_max: usize) -> Result<(Format, Live), FeedError> {
         let path = member.name.to_string();
         let opened = match member.open() {
             Ok(opened) => opened,
@@ -133,15 +133,25 @@ impl Track {
         let mark_bytes = if format.is_text() { head.len() - formats::without_mark(head).len() } else { 0 };
         head.copy_within(mark_bytes.., 0);
         let cr_alone = format.is_text() && formats::is_cr_alone(head);
+        let head_bytes = head_bytes - mark_bytes;
+        Ok((format, Live { input, decoder, chunk, head_bytes, head_error, cr_alone }))
+    }
+}
+
+// === impl Track ===
+
+impl Track {
+    /// # Errors
+    /// When the file cannot be read, or is in no format that can be.
+    pub fn open(member: Member, hints: &Hints, line_bytes_max: usize) -> Result<Self, (Member, FeedError)> {
+        let (format, live) = match Live::open(&member, hints, line_bytes_max) {
+            Ok(opened) => opened,
+            Err(error) => return Err((member, error)),
+        };
         Ok(Track {
-            member: member.clone(),
+            member,
             format,
-            input,
-            decoder,
-            chunk,
-            head_bytes: head_bytes - mark_bytes,
-            head_error,
-            cr_alone,
+            live: Some(live),
             output: Output::with_prefix(hints.prefix.clone()),
             ready: VecDeque::new(),
             merged_to: Nanos(i64::MIN),
@@ -150,6 +160,34 @@ impl Track {
             jumps_told: 0,
             end: None,
         })
+    }
+
+    /// Closes the file and forgets what was read, if it can be opened again: the next reading begins anew.
+    pub fn sleep(&mut self, hints: &Hints) {
+        if self.end.is_none() && self.member.can_be_opened_again() {
+            self.live = None;
+            self.output = Output::with_prefix(hints.prefix.clone());
+            self.ready = VecDeque::new();
+            (self.merged_to, self.last_rx) = (Nanos(i64::MIN), None);
+            (self.decoded, self.jumps_told) = (0, 0);
+        }
+    }
+
+    /// Nothing of it is open, though it has not ended.
+    pub fn is_asleep(&self) -> bool {
+        self.live.is_none() && self.end.is_none()
+    }
+
+    /// Opens the file again when it is asleep.
+    ///
+    /// # Errors
+    /// When it cannot be read any more.
+    pub fn wake(&mut self, hints: &Hints, line_bytes_max: usize) -> Result<(), FeedError> {
+        if self.is_asleep() {
+            let (format, live) = Live::open(&self.member, hints, line_bytes_max)?;
+            (self.format, self.live) = (format, Some(live));
+        }
+        Ok(())
     }
 
     pub fn member(&self) -> &Member {
@@ -187,34 +225,39 @@ impl Track {
             block.gap_ticks = block.gap_ticks.saturating_add(gap.ticks);
         }
         self.complete_and_select(selection);
+        if self.end.is_some() {
+            self.live = None;
+            self.output.ticks = Vec::new();
+        }
         Ok(true)
     }
 
     fn read_chunk(&mut self, block: &mut Block) {
-        let read = match (std::mem::take(&mut self.head_bytes), self.head_error.take()) {
+        let Some(live) = &mut self.live else { return };
+        let read = match (std::mem::take(&mut live.head_bytes), live.head_error.take()) {
             (0, None) => loop {
-                match self.input.read(&mut self.chunk) {
+                match live.input.read(&mut live.chunk) {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     result => break result,
                 }
             },
             (0, Some(error)) => Err(error),
             (len, error) => {
-                self.head_error = error;
+                live.head_error = error;
                 Ok(len)
             }
         };
         match read {
             Ok(0) => {
-                self.decoder.finish(&mut self.output);
+                live.decoder.finish(&mut self.output);
                 self.end = Some(End::Reached);
             }
             Ok(len) => {
-                let bytes = &mut self.chunk[..len];
-                if self.cr_alone {
+                let bytes = &mut live.chunk[..len];
+                if live.cr_alone {
                     bytes.iter_mut().filter(|byte| **byte == b'\r').for_each(|byte| *byte = b'\n');
                 }
-                self.decoder.feed(bytes, &mut self.output);
+                live.decoder.feed(bytes, &mut self.output);
             }
             // Only a decompressor says so: what it still had came before.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {

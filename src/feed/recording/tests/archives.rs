@@ -47,3 +47,49 @@ fn entries_of_a_zip_file_are_recordings_of_their_own() {
     );
     assert!(matches!(open(whole[..whole.len() / 2].to_vec()), Err(FeedError::NotARecording { .. })));
 }
+
+/// More files than are open at once: what is read, and what is rejected, is what few files would give.
+#[test]
+fn thousands_of_entries_are_merged_as_few_are() {
+    let entry = |start: i64, step: i64, rows: i64, fault: &str| {
+        let rows: Vec<String> = (0..rows).map(|row| format!("A{start},{},1\n", start + row * step)).collect();
+        format!("symbol,ts,bid\n{}{fault}", rows.concat())
+    };
+    for (step, rows) in [(1, 3), (1_000, 3), (1_000, 9_000)] {
+        let names: Vec<String> = (0..150).map(|number| format!("{number:04}.csv")).collect();
+        // Every tenth has no tick, and every seventh a fault.
+        let texts: Vec<String> = (0..150_i64)
+            .map(|number| {
+                let rows = if number % 10 == 9 {
+                    0
+                } else if number < 4 {
+                    rows
+                } else {
+                    3
+                };
+                entry(number * 10, step, rows, if number % 7 == 0 { "A,x,1\n" } else { "" })
+            })
+            .collect();
+        let entries: Vec<(&str, &[u8])> =
+            names.iter().zip(&texts).map(|(name, text)| (name.as_str(), text.as_bytes())).collect();
+        let inputs = [memory(zip(&entries, zip::CompressionMethod::Deflated))];
+        for symbols in ["*", "A980"] {
+            let selection = Selection { symbols: parse_symbols(symbols).unwrap(), ..Selection::default() };
+            let mut recording = super::super::open(&inputs, &selection, LINE_BYTES_MAX).unwrap();
+            let read = read_all(&mut recording).unwrap();
+            let mut expected: Vec<(i64, i64)> = (0..150_i64)
+                .filter(|number| number % 10 != 9 && (symbols == "*" || *number == 98))
+                .flat_map(|number| {
+                    let rows = if number < 4 { rows } else { 3 };
+                    (0..rows).map(move |row| (number * 10 + row * step, number))
+                })
+                .collect();
+            expected.sort_unstable();
+            let found: Vec<i64> = read.records.iter().map(|record| record.rx.micros()).collect();
+            assert_eq!(found, expected.iter().map(|(time, _)| *time).collect::<Vec<_>>(), "{step} {symbols}");
+            assert_eq!((read.tally.total(), read.passed), (22, 150), "{step} {symbols}");
+            recording.rewind().unwrap();
+            assert_eq!(read_all(&mut recording).unwrap().records, read.records);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The files that inputs stand for, as far as they are recordings: what was only found, and is none, is passed over.
+
+use super::{
+    Recording,
+    input::{Member, Members, Skipped, members},
+    select::{Input, OnError, Selection},
+    track::Track,
+};
+use crate::feed::FeedError;
+
+/// Opens recordings one by one, each for itself, when it is asked for.
+///
+/// # Errors
+/// When an archive or a folder cannot be read, or no file matches a pattern.
+pub fn open_each(inputs: &[Input], selection: &Selection, line_bytes_max: usize) -> Result<Each, FeedError> {
+    let Members { members, skipped } = members(inputs)?;
+    Ok(Each {
+        inputs: inputs.to_vec(),
+        members: members.into_iter(),
+        skipped: Skips(skipped),
+        selection: selection.clone(),
+        line_bytes_max,
+    })
+}
+
+/// Recordings one by one.
+pub struct Each {
+    inputs: Vec<Input>,
+    members: std::vec::IntoIter<Member>,
+    skipped: Skips,
+    selection: Selection,
+    line_bytes_max: usize,
+}
+
+/// Files that were found, and are no recordings.
+pub struct Skips(pub Vec<Skipped>);
+
+// === impl Each ===
+
+impl Each {
+    /// Files that were passed over so far.
+    pub fn skipped(&self) -> &[Skipped] {
+        &self.skipped.0
+    }
+
+    /// That none of the files could be read, when it is so.
+    pub fn nothing(&self) -> FeedError {
+        self.skipped.nothing(&self.inputs)
+    }
+}
+
+impl Iterator for Each {
+    type Item = Result<Recording, FeedError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let opened = Track::open(self.members.next()?, &self.selection.hints, self.line_bytes_max);
+            match self.skipped.sift(opened, &self.selection) {
+                Ok(None) => {}
+                Ok(Some(track)) => {
+                    let recording =
+                        Recording::of(vec![track], Vec::new(), &self.selection, self.line_bytes_max);
+                    return Some(Ok(recording));
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+// === impl Skips ===
+
+impl Skips {
+    /// Notes a file that was only found and is no recording, unless every fault is to end the reading.
+    pub fn sift<T>(
+        &mut self,
+        opened: Result<T, (Member, FeedError)>,
+        selection: &Selection,
+    ) -> Result<Option<T>, FeedError> {
+        match opened {
+            Ok(track) => Ok(Some(track)),
+            Err((member, FeedError::NotARecording { why, .. }))
+                if member.is_found && selection.on_error == OnError::Skip =>
+            {
+                self.0.push(Skipped { name: member.name, why });
+                Ok(None)
+            }
+            Err((_, error)) => Err(error),
+        }
+    }
+
+    /// That none of the files could be read.
+    pub fn nothing(&self, inputs: &[Input]) -> FeedError {
+        let path = inputs.first().map_or_else(|| "no file".to_owned(), Input::to_string);
+        match self.0.as_slice() {
+            [] => FeedError::NotARecording { path, why: "there is no file in it".to_owned() },
+            [one] => FeedError::NotARecording { path: one.name.to_string(), why: one.why.clone() },
+            [first, ..] => FeedError::NotARecording {
+                path,
+                why: format!("none of its {} files is one; {}: {}", self.0.len(), first.name, first.why),
+            },
+        }
+    }
+}
