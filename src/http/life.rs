@@ -69,6 +69,9 @@ impl<'a> Life<'a> {
                 return Poll::Ready(End::Overdue(overdue));
             }
         }
+        if self.activity.is_displaced(context.waker()) {
+            return Poll::Ready(End::Over);
+        }
         if self.activity.is_idle() {
             self.rests(context);
         }

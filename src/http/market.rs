@@ -5,15 +5,12 @@ use std::rc::Rc;
 use hyper::{Request, StatusCode, body::Incoming};
 
 use super::{
-    Answer, App, Caller, Failure, answer,
-    walk::{self, Listing, Place, Records, WalkBody},
+    Answer, App, Caller, Failure, answer, bulk,
+    walk::{self, Listing, Records, WalkBody},
 };
 use crate::{
     fanout::Glob,
-    session::{
-        accept::RejectedReason, events::Opening, handshake, query::subscribe_command, shard::Shard,
-        stats::LimitHit,
-    },
+    session::{accept::RejectedReason, events::Opening, handshake, query::subscribe_command, shard::Shard},
     tick::Symbol,
     wire::{CloseReason, Target},
 };
@@ -25,25 +22,14 @@ const GLOBS_MAX: usize = 512;
 /// Symbols whose records are made in one go: as much as a piece of a long answer.
 const SYMBOLS_AT_ONCE: usize = 64;
 
-pub fn symbols(app: &App, shard: &Rc<Shard>) -> Result<Answer, Failure> {
-    let place = bulk(app, shard)?;
+pub fn symbols(app: &App, shard: &Rc<Shard>, caller: &Caller) -> Result<Answer, Failure> {
+    let place = bulk::place(app, shard, caller)?;
     let walk = Listing::new(&shard.shared);
     Ok(answer::walk(WalkBody::new(shard, Box::new(walk), place)))
 }
 
-/// A place among the requests whose answers are long.
-///
-/// # Errors
-/// When as many are being answered as may be.
-fn bulk(app: &App, shard: &Rc<Shard>) -> Result<Place, Failure> {
-    Place::take(&app.bulk, shard.shared.limits.bulk_requests).ok_or_else(|| {
-        shard.core.borrow_mut().stats.limits[LimitHit::BulkRequests as usize] += 1;
-        Failure::busy()
-    })
-}
-
 /// The records of the symbols and globs in `symbols`; what has no tick yet has none.
-pub fn snapshot(app: &App, shard: &Rc<Shard>, query: &str) -> Result<Answer, Failure> {
+pub fn snapshot(app: &App, shard: &Rc<Shard>, caller: &Caller, query: &str) -> Result<Answer, Failure> {
     let mut named = Vec::new();
     let mut asked = false;
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -60,17 +46,17 @@ pub fn snapshot(app: &App, shard: &Rc<Shard>, query: &str) -> Result<Answer, Fai
         let message = "symbols is missing: /v1/snapshot?symbols=BTC-USD,ETH-*";
         return Err(Failure::bad_request("missing_parameter", message));
     }
-    records(app, shard, named)
+    records(app, shard, caller, named)
 }
 
 /// The records of what is named: at once when they are few, otherwise as they are read.
-fn records(app: &App, shard: &Rc<Shard>, named: Vec<Target>) -> Result<Answer, Failure> {
+fn records(app: &App, shard: &Rc<Shard>, caller: &Caller, named: Vec<Target>) -> Result<Answer, Failure> {
     let (symbols, globs) = sort(named)?;
     if globs.is_empty() && symbols.len() <= SYMBOLS_AT_ONCE {
         let text = walk::whole(Records::new(&shard.shared, symbols, globs));
         return Ok(answer::whole("application/json", text.into()));
     }
-    let place = bulk(app, shard)?;
+    let place = bulk::place(app, shard, caller)?;
     let walk = Records::new(&shard.shared, symbols, globs);
     Ok(answer::walk(WalkBody::new(shard, Box::new(walk), place)))
 }

@@ -4,6 +4,7 @@
 //! is refused; what changes or discloses anything is for loopback peers alone, while no authentication is configured.
 
 mod answer;
+mod bulk;
 mod cors;
 mod dashboard;
 mod life;
@@ -21,7 +22,7 @@ use std::{
     rc::Rc,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -64,6 +65,7 @@ use crate::{
     tick::Nanos,
 };
 use answer::AnswerBody;
+use bulk::Bulk;
 use life::{End, Life};
 
 /// What routes need beside their own shard.
@@ -82,7 +84,7 @@ pub struct App {
     pub log_lines_dropped: Arc<AtomicU64>,
     pub scrapes: Scrapes,
     /// Long answers that are being read.
-    pub bulk: Arc<AtomicUsize>,
+    pub bulk: Arc<Bulk>,
     /// Operators have a listener of their own.
     pub has_admin: bool,
 }
@@ -144,7 +146,7 @@ pub async fn serve(app: Arc<App>, shard: Rc<Shard>, unread: Unread) {
     let activity = Arc::new(Activity::new(deadline, Instant::now()));
     let stream = Arc::new(stream);
     let held = Arc::downgrade(&stream);
-    let socket = Rewound::new(read, stream, Arc::clone(&activity));
+    let socket = Rewound::new(read, stream, Arc::clone(&activity), shard.turns.clone());
     let (taken_over, events, connection) = (Notify::new(), Cell::new(None), Cell::new(Some(counted)));
     let caller = Rc::new(Caller { peer, taken_over, stream: events, role, activity, connection });
     let service = service_fn(|request| {
@@ -186,9 +188,10 @@ async fn answer(
     request: Request<Incoming>,
     caller: Rc<Caller>,
 ) -> Response<Answering> {
-    caller.activity.begins(!request.body().is_end_stream());
+    let lane = lane(request.uri().path());
+    caller.activity.begins(!request.body().is_end_stream(), lane);
     let asked = Asked(Arc::clone(&caller.activity));
-    shard.turns.slice(lane(request.uri().path())).await;
+    shard.turns.slice(lane).await;
     let is_head = request.method() == Method::HEAD;
     let mut answer = judged(&app, &shard, request, &caller).await.unwrap_or_else(Failure::into_answer);
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
@@ -302,8 +305,8 @@ async fn route(
         "/healthz" => Ok(answer::json("{\"status\":\"alive\"}".to_owned())),
         "/readyz" => ops::ready(app, shard),
         "/metrics" => ops::metrics(app, shard).await,
-        "/v1/symbols" => market::symbols(app, shard),
-        "/v1/snapshot" => market::snapshot(app, shard, query),
+        "/v1/symbols" => market::symbols(app, shard, caller),
+        "/v1/snapshot" => market::snapshot(app, shard, caller, query),
         "/v1/sse" => market::events(shard, &request, caller),
         "/v1/publish" => {
             only_control(may_control)?;
@@ -315,7 +318,7 @@ async fn route(
         }
         "/debug/slow" => {
             only_control(may_control)?;
-            ops::slow(app, query).await
+            ops::slow(app, shard, caller, query).await
         }
         _ => {
             let asset = dashboard::asset(path).ok_or_else(|| Failure::not_found(path))?;

@@ -17,7 +17,10 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::{Answer, App, Failure, answer};
+use super::{
+    Answer, App, Caller, Failure, answer, bulk,
+    walk::{self, Sessions, WalkBody},
+};
 use crate::{
     metrics::Levels,
     session::{
@@ -30,6 +33,8 @@ use crate::{
 const SHARD_ANSWER: Duration = Duration::from_secs(2);
 const SLOWEST_DEFAULT: usize = 20;
 const SLOWEST_MAX: usize = 1_000;
+/// Sessions that are described in one go; more are a long answer.
+const SLOWEST_AT_ONCE: usize = 64;
 
 /// Scrapes, one at a time: who comes while one is made shares the next with all others that wait.
 ///
@@ -133,7 +138,7 @@ fn why_not_ready(app: &App, shared: &Shared) -> Result<Vec<String>, Failure> {
     Ok(app.feeds.iter().filter_map(|feed| feed.why_not_fresh(now, shared.limits.stale)).collect())
 }
 
-pub async fn slow(app: &App, query: &str) -> Result<Answer, Failure> {
+pub async fn slow(app: &App, shard: &Rc<Shard>, caller: &Caller, query: &str) -> Result<Answer, Failure> {
     let mut count = SLOWEST_DEFAULT;
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
         if key != "k" {
@@ -153,9 +158,12 @@ pub async fn slow(app: &App, query: &str) -> Result<Answer, Failure> {
     let mut slowest: Vec<_> = answers.into_iter().flatten().flatten().collect();
     slowest.sort_by_key(SlowSession::rank);
     slowest.truncate(count);
-    serde_json::to_string(&slowest)
-        .map(answer::json)
-        .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
+    let rows = Sessions::new(slowest);
+    if count <= SLOWEST_AT_ONCE {
+        return Ok(answer::whole("application/json", walk::whole(rows).into()));
+    }
+    let place = bulk::place(app, shard, caller)?;
+    Ok(answer::walk(WalkBody::new(shard, Box::new(rows), place)))
 }
 
 /// Asks every shard, and waits for all answers at once; a shard that has ended gives none.

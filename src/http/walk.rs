@@ -10,17 +10,15 @@ use std::{
     fmt::Write,
     pin::Pin,
     rc::Rc,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
+use super::bulk::Place;
 use crate::{
     fanout::Glob,
     session::{
-        shard::{Shard, Shared},
+        shard::{Shard, Shared, SlowSession},
         turns::Lane,
     },
     tick::Symbol,
@@ -44,9 +42,6 @@ pub struct WalkBody {
     stage: Stage,
     _place: Place,
 }
-
-/// A long answer, counted while it is read.
-pub struct Place(Arc<AtomicUsize>);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -73,10 +68,15 @@ pub struct Records {
     until: usize,
 }
 
+/// The slowest sessions, as they have been described.
+pub struct Sessions(std::vec::IntoIter<SlowSession>);
+
 /// A row has some 50 bytes.
 const LISTED_A_PIECE: usize = 256;
 /// A record has some 250 bytes.
 const RECORDS_A_PIECE: usize = 64;
+/// A session's description has some 350 bytes.
+const SESSIONS_A_PIECE: usize = 32;
 /// Globs against symbols, for each piece.
 const MATCHES_A_PIECE: usize = 2_048;
 /// Room for either.
@@ -141,23 +141,6 @@ pub fn whole(mut walk: impl Walk) -> Vec<u8> {
     }
     out.push(b']');
     out
-}
-
-// === impl Place ===
-
-impl Place {
-    /// One of `most`; `None` when they are taken.
-    pub fn take(taken: &Arc<AtomicUsize>, most: usize) -> Option<Self> {
-        let place = Place(Arc::clone(taken));
-        // What was taken too much is given back by drop.
-        (taken.fetch_add(1, Ordering::Relaxed) < most).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 // === impl Listing ===
@@ -230,5 +213,24 @@ impl Walk for Records {
             }
         }
         self.named.len() > 0 || self.from < self.until
+    }
+}
+
+// === impl Sessions ===
+
+impl Sessions {
+    pub fn new(sessions: Vec<SlowSession>) -> Self {
+        Sessions(sessions.into_iter())
+    }
+}
+
+impl Walk for Sessions {
+    fn piece(&mut self, out: &mut Vec<u8>) -> bool {
+        for session in self.0.by_ref().take(SESSIONS_A_PIECE) {
+            out.push(b',');
+            let written = serde_json::to_writer(&mut *out, &session);
+            debug_assert!(written.is_ok(), "a vector takes every write");
+        }
+        self.0.len() > 0
     }
 }

@@ -4,11 +4,15 @@
 //! on. Between requests a connection may idle for `limits.idle`. While something of an answer waits for the socket, a byte
 //! must go out, or be acknowledged, every `limits.progress`. What becomes a session is judged as one.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::Waker,
+    time::Duration,
+};
 
 use tokio::{net::TcpStream, time::Instant};
 
-use super::socket;
+use super::{socket, turns::Lane};
 use crate::limits::Limits;
 
 /// Shared by the socket, the service and the deadlines of one connection, all on one thread: nobody waits for the lock,
@@ -16,8 +20,8 @@ use crate::limits::Limits;
 pub struct Activity(Mutex<Seen>);
 
 struct Seen {
-    accepted_until: Instant,
-    has_asked: bool,
+    /// Until when the first request must have come; `None` when it has.
+    first_until: Option<Instant>,
     /// Requests whose answers are not all handed to the socket yet.
     asking: usize,
     /// HTTP has begun to write, and has not written all.
@@ -31,6 +35,12 @@ struct Seen {
     /// When a request was last read or an answer written.
     quiet_since: Instant,
     stalled: Option<Stalled>,
+    /// Of the last request.
+    lane: Lane,
+    /// It has to go, for one who reads.
+    is_displaced: bool,
+    /// Of the connection's task.
+    waker: Option<Waker>,
 }
 
 /// The socket has taken nothing since.
@@ -56,8 +66,7 @@ impl Activity {
     /// `until`: when the first request must have come.
     pub fn new(until: Instant, now: Instant) -> Self {
         Activity(Mutex::new(Seen {
-            accepted_until: until,
-            has_asked: false,
+            first_until: Some(until),
             asking: 0,
             is_behind: false,
             head_since: None,
@@ -65,6 +74,9 @@ impl Activity {
             in_head: true,
             quiet_since: now,
             stalled: None,
+            lane: Lane::Common,
+            is_displaced: false,
+            waker: None,
         }))
     }
 
@@ -83,9 +95,10 @@ impl Activity {
     }
 
     /// A request has come whole, but for its body.
-    pub fn begins(&self, has_body: bool) {
+    pub fn begins(&self, has_body: bool, lane: Lane) {
         let mut seen = self.seen();
-        seen.has_asked = true;
+        seen.lane = lane;
+        seen.first_until = None;
         seen.asking += 1;
         seen.head_since = None;
         // Behind a body nobody can tell where the next head begins.
@@ -133,10 +146,40 @@ impl Activity {
         }
     }
 
+    /// In which lane its bytes take slices.
+    pub fn lane(&self) -> Lane {
+        self.seen().lane
+    }
+
+    /// For how long its client has taken nothing.
+    pub fn stalled_for(&self, now: Instant) -> Option<Duration> {
+        let Stalled { since, .. } = self.seen().stalled?;
+        Some(now.saturating_duration_since(since))
+    }
+
+    /// Ends the connection, from any thread.
+    pub fn displace(&self) {
+        let mut seen = self.seen();
+        seen.is_displaced = true;
+        if let Some(waker) = seen.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// Whether it has to go; if not, `waker` is called when it has.
+    pub fn is_displaced(&self, waker: &Waker) -> bool {
+        let mut seen = self.seen();
+        // A connection that does not stall is never asked to go.
+        if seen.stalled.is_some() && !seen.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            seen.waker = Some(waker.clone());
+        }
+        seen.is_displaced
+    }
+
     /// Nothing is asked, nothing is on its way: it could go.
     pub fn is_idle(&self) -> bool {
         let seen = self.seen();
-        seen.has_asked && seen.asking == 0 && seen.head_since.is_none() && seen.stalled.is_none()
+        seen.first_until.is_none() && seen.asking == 0 && seen.head_since.is_none() && seen.stalled.is_none()
     }
 
     /// Until when it may go on as it does, and what it has failed to do then. `None`: nothing is expected of it.
@@ -145,8 +188,8 @@ impl Activity {
         if let Some(Stalled { since, .. }) = seen.stalled {
             return Some((since + limits.progress, Overdue::Progress));
         }
-        if !seen.has_asked {
-            return Some((seen.accepted_until, Overdue::Request));
+        if let Some(until) = seen.first_until {
+            return Some((until, Overdue::Request));
         }
         if seen.asking > 0 {
             return None;
@@ -175,8 +218,6 @@ impl Activity {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::limits;
 
@@ -210,7 +251,7 @@ mod tests {
         let begin = Instant::now();
         let activity = Activity::new(at(begin, 10), begin);
         activity.has_read(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", begin);
-        activity.begins(false);
+        activity.begins(false, Lane::Common);
         assert_eq!(activity.due(&LIMITS), None);
         activity.has_written(at(begin, 1));
         activity.ends(at(begin, 1));
@@ -220,7 +261,7 @@ mod tests {
         activity.has_read(b"Host: x\r\n", at(begin, 79));
         check(&activity, begin, 80, Overdue::Request);
         activity.has_read(b"\r\n", at(begin, 79));
-        activity.begins(false);
+        activity.begins(false, Lane::Common);
         activity.ends(at(begin, 79));
         check(&activity, begin, 154, Overdue::Idle);
     }
@@ -230,12 +271,12 @@ mod tests {
         let begin = Instant::now();
         let activity = Activity::new(at(begin, 10), begin);
         activity.has_read(b"GET / HTTP/1.1\r\n\r\nGET / HT", begin);
-        activity.begins(false);
+        activity.begins(false, Lane::Common);
         activity.ends(at(begin, 1));
         check(&activity, begin, 11, Overdue::Request);
         let activity = Activity::new(at(begin, 10), begin);
         activity.has_read(b"POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n{", begin);
-        activity.begins(true);
+        activity.begins(true, Lane::Common);
         activity.ends(at(begin, 1));
         check(&activity, begin, 76, Overdue::Idle);
     }

@@ -1,7 +1,7 @@
 //! A socket of which something has been read: HTTP gets those bytes first, then the rest from the socket.
 //!
-//! It notes what comes and goes for the connection's deadlines, and takes a bounded number of bytes in one poll, so that
-//! a connection that could go on for ever gives up its turn.
+//! It notes what comes and goes for the connection's deadlines, and takes a slice of its shard's time for every so many
+//! bytes, so that a connection that could go on for ever gives up its turn.
 
 use std::{
     io::{self, IoSlice},
@@ -15,7 +15,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use socket2::SockRef;
 use tokio::{net::TcpStream, time::Instant};
 
-use super::activity::Activity;
+use super::{activity::Activity, turns::Turns};
 
 pub struct Rewound {
     /// What has been read, and how much of it HTTP has.
@@ -23,27 +23,41 @@ pub struct Rewound {
     at: usize,
     stream: Arc<TcpStream>,
     activity: Arc<Activity>,
-    /// What may still be read, and written, before others have their turn.
-    read_left: usize,
-    write_left: usize,
+    turns: Turns,
+    /// The slice that is waited for.
+    slice: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Bytes that may still come and go before the next.
+    left: usize,
 }
 
 /// Bytes of one read.
 const READ_BYTES: usize = 8 * 1024;
-/// Bytes that are taken from, and given to, a socket before others have their turn.
-const BYTES_A_TURN: usize = 64 * 1024;
+/// Bytes from and to a socket, for each slice.
+const BYTES_A_SLICE: usize = 32 * 1024;
 
 impl Rewound {
-    pub fn new(read: Vec<u8>, stream: Arc<TcpStream>, activity: Arc<Activity>) -> Self {
+    pub fn new(read: Vec<u8>, stream: Arc<TcpStream>, activity: Arc<Activity>, turns: Turns) -> Self {
         if !read.is_empty() {
             activity.has_read(&read, Instant::now());
         }
-        Rewound { read, at: 0, stream, activity, read_left: BYTES_A_TURN, write_left: BYTES_A_TURN }
+        Rewound { read, at: 0, stream, activity, turns, slice: None, left: BYTES_A_SLICE }
     }
 
     /// What HTTP has not taken, and the socket; `None` while others hold it too.
     pub fn into_parts(mut self) -> Option<(Vec<u8>, TcpStream)> {
         Some((self.read.split_off(self.at), Arc::into_inner(self.stream)?))
+    }
+
+    /// Whether bytes may come and go now.
+    fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.left == 0 {
+            let (turns, lane) = (&self.turns, self.activity.lane());
+            let slice = self.slice.get_or_insert_with(|| Box::pin(turns.slice(lane)));
+            ready!(slice.as_mut().poll(context));
+            self.slice = None;
+            self.left = BYTES_A_SLICE;
+        }
+        Poll::Ready(())
     }
 
     /// What `write` did with the socket, once it takes bytes.
@@ -53,9 +67,7 @@ impl Rewound {
         write: impl Fn(&TcpStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         self.activity.writes();
-        if self.write_left == 0 {
-            return later(&mut self.write_left, context);
-        }
+        ready!(self.poll_turn(context));
         loop {
             let Poll::Ready(ready) = self.stream.poll_write_ready(context) else {
                 self.activity.stalls(&self.stream, Instant::now());
@@ -66,20 +78,13 @@ impl Rewound {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Ok(bytes) => {
                     self.activity.has_written(Instant::now());
-                    self.write_left = self.write_left.saturating_sub(bytes);
+                    self.left = self.left.saturating_sub(bytes);
                     return Poll::Ready(Ok(bytes));
                 }
                 failed @ Err(_) => return Poll::Ready(failed),
             }
         }
     }
-}
-
-/// Not now: the task is polled again when others have been.
-fn later<T>(left: &mut usize, context: &Context<'_>) -> Poll<T> {
-    *left = BYTES_A_TURN;
-    context.waker().wake_by_ref();
-    Poll::Pending
 }
 
 impl Read for Rewound {
@@ -99,9 +104,7 @@ impl Read for Rewound {
             }
             return Poll::Ready(Ok(()));
         }
-        if this.read_left == 0 {
-            return later(&mut this.read_left, context);
-        }
+        ready!(this.poll_turn(context));
         let mut bytes = [0; READ_BYTES];
         let room = buffer.remaining().min(READ_BYTES);
         loop {
@@ -112,7 +115,7 @@ impl Read for Rewound {
                 Ok(0) => return Poll::Ready(Ok(())),
                 Ok(count) => {
                     this.activity.has_read(&bytes[..count], Instant::now());
-                    this.read_left = this.read_left.saturating_sub(count);
+                    this.left = this.left.saturating_sub(count);
                     buffer.put_slice(&bytes[..count]);
                     return Poll::Ready(Ok(()));
                 }

@@ -1,10 +1,10 @@
 //! Deadlines: one walk over a shard's sessions a few times a second, instead of a timer for each.
 
-use std::sync::Arc;
+use std::{cmp::Reverse, sync::Arc};
 
 use super::{core::Core, shard::SlowSession, socket, state::Session};
 use crate::{
-    fanout::SessionKey,
+    fanout::{Behind, SessionKey},
     limits::Limits,
     tick::Nanos,
     wire::{
@@ -139,20 +139,22 @@ impl Core {
     /// The sessions that are behind the most, the worst first.
     pub fn slowest(&self, count: usize) -> Vec<SlowSession> {
         let now = self.shared.clock.now();
-        let open = self
-            .sessions
-            .iter()
-            .enumerate()
-            .filter_map(|(place, session)| Some((place, session.as_deref()?)));
-        let mut slowest: Vec<SlowSession> = open
-            .filter(|(_, session)| session.is_open())
-            .map(|(place, session)| {
-                self.slow_session(SessionKey(u32::try_from(place).unwrap_or(u32::MAX)), session, now)
+        let market = self.shared.market.at(now);
+        // All are ranked; only those that are shown are described.
+        let mut ranked: Vec<_> = (0..)
+            .map(SessionKey)
+            .zip(&self.sessions)
+            .filter_map(|(key, session)| {
+                let session = session.as_deref().filter(|session| session.is_open())?;
+                Some((rank(session, &self.fanout.behind(key), now, market), key, session))
             })
             .collect();
-        slowest.sort_by_key(SlowSession::rank);
-        slowest.truncate(count);
-        slowest
+        if count < ranked.len() {
+            ranked.select_nth_unstable_by_key(count, |&(rank, key, _)| (rank, key));
+            ranked.truncate(count);
+        }
+        ranked.sort_unstable_by_key(|&(rank, key, _)| (rank, key));
+        ranked.into_iter().map(|(_, key, session)| self.slow_session(key, session, now)).collect()
     }
 
     fn slow_session(&self, key: SessionKey, session: &Session, now: Nanos) -> SlowSession {
@@ -185,6 +187,13 @@ impl Core {
             bytes_sent: session.bytes_sent,
         }
     }
+}
+
+/// As [`SlowSession::rank`] of its description.
+fn rank(session: &Session, behind: &Behind, now: Nanos, market: Nanos) -> Reverse<(u64, u64, u64)> {
+    let blocked_ms = if session.blocked { now.since(session.progress_at) / 1_000_000 } else { 0 };
+    let oldest_ms = behind.oldest.map_or(0, |oldest| market.since(oldest) / 1_000_000);
+    Reverse((blocked_ms, oldest_ms, behind.ticks))
 }
 
 /// The least `retry_ms` of a drain, and the span that clients are spread over (with a millisecond more for each).

@@ -1,11 +1,14 @@
 //! What HTTP may do between two turns of its shard: a few slices of work, first come, first served.
 //!
 //! HTTP lives on the shards' threads, and a client may ask as fast as it can write: without an end it would be served
-//! for as long as it has requests, and every session of the shard would wait. So each request, and each piece of a long
-//! answer, takes a slice; a turn of the shard gives out new ones. Who waits, waits in a queue; a connection stands in it
+//! for as long as it has requests, and every session of the shard would wait. So each request, each piece of a long
+//! answer, and every so many bytes in and out take a slice; a turn of the shard gives out new ones. Who waits, waits in a queue; a connection stands in it
 //! once. Probes and scrapes have slices of their own, and never wait for others.
 
-use std::{cell::Cell, rc::Rc, sync::Arc};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use tokio::sync::{Notify, Semaphore};
 
@@ -17,12 +20,13 @@ pub enum Lane {
     Common,
 }
 
-/// The slices of one shard.
+/// The slices of one shard; shared by clones.
+#[derive(Clone)]
 pub struct Turns {
     urgent: Arc<Semaphore>,
     common: Arc<Semaphore>,
     /// How many wait for one.
-    waiting: Rc<Cell<usize>>,
+    waiting: Arc<AtomicUsize>,
     /// Of the shard's loop.
     wake: Arc<Notify>,
 }
@@ -30,27 +34,27 @@ pub struct Turns {
 /// Slices of each lane between two turns. A slice is meant to take some 50 us at most.
 const SLICES: usize = 3;
 
-struct Waiting(Rc<Cell<usize>>);
+struct Waiting(Arc<AtomicUsize>);
 
 impl Turns {
     pub fn new(wake: Arc<Notify>) -> Self {
         let slices = || Arc::new(Semaphore::new(SLICES));
-        Turns { urgent: slices(), common: slices(), waiting: Rc::default(), wake }
+        Turns { urgent: slices(), common: slices(), waiting: Arc::default(), wake }
     }
 
     /// Waits for a slice of work, and takes it. Who gives up waiting has taken none.
-    pub fn slice(&self, lane: Lane) -> impl Future<Output = ()> + use<> {
+    pub fn slice(&self, lane: Lane) -> impl Future<Output = ()> + Send + use<> {
         let slices = match lane {
             Lane::Urgent => Arc::clone(&self.urgent),
             Lane::Common => Arc::clone(&self.common),
         };
-        let (waiting, wake) = (Rc::clone(&self.waiting), Arc::clone(&self.wake));
+        let (waiting, wake) = (Arc::clone(&self.waiting), Arc::clone(&self.wake));
         async move {
             if let Ok(slice) = slices.try_acquire() {
                 slice.forget();
                 return;
             }
-            waiting.set(waiting.get() + 1);
+            waiting.fetch_add(1, Ordering::Relaxed);
             let _waiting = Waiting(waiting);
             // The shard may have nothing else to do.
             wake.notify_one();
@@ -69,13 +73,13 @@ impl Turns {
 
     /// Whether anybody waits for the next turn.
     pub fn are_wanted(&self) -> bool {
-        self.waiting.get() > 0
+        self.waiting.load(Ordering::Relaxed) > 0
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -6,6 +6,7 @@ import sys
 # Each module registers its checks when it is imported; the order here is the order in which they run.
 import contract  # noqa: F401
 import plain_http  # noqa: F401
+import addresses  # noqa: F401
 import browser  # noqa: F401
 import drain  # noqa: F401
 import stalled  # noqa: F401

@@ -60,10 +60,11 @@ async def _(report):
     (container,) = template["spec"]["containers"]
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     assert ours["Service"]["spec"]["ports"][0]["targetPort"] in ports
-    assert ours["NetworkPolicy"]["spec"]["ingress"][0]["ports"][0]["port"] in ports
-    assert template["metadata"]["annotations"]["prometheus.io/port"] == str(ports["http"])
+    clients, scrapes = ours["NetworkPolicy"]["spec"]["ingress"]
+    assert (clients["ports"][0]["port"], scrapes["ports"][0]["port"]) == ("http", "admin")
+    assert template["metadata"]["annotations"]["prometheus.io/port"] == str(ports["admin"])
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-        assert container[probe]["httpGet"]["port"] in ports, probe
+        assert container[probe]["httpGet"]["port"] == "admin", probe
 
     scaled = ours["HorizontalPodAutoscaler"]["spec"]
     deployment = ours["Deployment"]
@@ -84,10 +85,11 @@ async def _(report):
     config = ours["ConfigMap"]["data"]["tickcast.toml"]
     (drain_ms,) = re.findall(r"^drain_ms = (\d+)$", config, re.M)
     (listen,) = re.findall(r'^listen = "(.*)"$', config, re.M)
+    (admin,) = re.findall(r'^admin_listen = "(.*)"$', config, re.M)
     waits = container["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert pod["terminationGracePeriodSeconds"] >= waits + int(drain_ms) / 1000 + 2
     # Readiness has to be seen as lost before the drain begins, where a proxy goes by it.
-    assert listen == f"0.0.0.0:{container['ports'][0]['containerPort']}"
+    assert [listen, admin] == [f"0.0.0.0:{port['containerPort']}" for port in container["ports"]]
     dockerfile = text("deploy/docker/Dockerfile")
     user = f"{pod['securityContext']['runAsUser']}:{pod['securityContext']['runAsGroup']}"
     assert re.search(rf"^USER {user}$", dockerfile, re.M), user

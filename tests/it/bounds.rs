@@ -86,6 +86,28 @@ async fn long_answers_are_few_at_once_and_probes_wait_for_none() {
 }
 
 #[tokio::test]
+async fn who_does_not_read_makes_room_for_who_does() {
+    let server = Server::patient().limit("bulk_requests", 2).start().await;
+    server.publish(&many(20_000)).await;
+    let mut held = [unread(&server, "/v1/symbols").await, unread(&server, "/v1/symbols").await];
+    for client in &mut held {
+        client.read_head().await;
+    }
+    // At first they may be about to read; no deadline of theirs ends before the test does.
+    eventually("the place of one that does not read", async || {
+        let reply = server.get("/v1/symbols").await;
+        reply.status.as_u16() == 200 && reply.json().as_array().is_some_and(|all| all.len() == 20_000)
+    })
+    .await;
+    let [first, second] = &mut held;
+    let answer = tokio::select! {
+        answer = first.read_to_end() => answer,
+        answer = second.read_to_end() => answer,
+    };
+    assert!(!answer.ends_with("0\r\n\r\n"), "one of them was cut short");
+}
+
+#[tokio::test]
 async fn an_answer_that_nobody_reads_ends_its_connection() {
     let server = Server::with().limit("progress_ms", 700).start().await;
     server.publish(&many(20_000)).await;
