@@ -104,7 +104,8 @@ keys! {
                 get: |config| config.shards.number(),
                 set: |config, number| config.shards = Amount::from_number(number),
             },
-            doc: "Threads that serve sessions. 0 stands for one a core.",
+            doc: "Threads that serve sessions, which they share. 0 stands for one a core: the most sessions, and the youngest prices. \
+                  Fewer are busier and write more ticks at once: less CPU a message, older prices (docs/PERFORMANCE.md, Shards).",
         },
         Key {
             name: "allowed_origins",

@@ -10,7 +10,7 @@ use crate::{
     feeder::Pace,
     report::{Figure, Figures, Goal, Report},
     rig::{Rig, wish, zipf_choices},
-    servers::Contender,
+    servers::{Contender, Peer},
 };
 
 const NAME: &str = "D";
@@ -63,7 +63,7 @@ fn once(bench: &Bench, report: &mut Report, contender: Contender) -> io::Result<
 
 pub fn goals(report: &Report) -> Vec<Goal> {
     let of = |server, figure| report.median(NAME, CASE, server, figure);
-    let others = ["bun", "nats", "ws", "naive"].iter().filter_map(|server| of(server, Figure::SessionKb));
+    let others = Peer::ALL.iter().filter_map(|peer| of(peer.name(), Figure::SessionKb));
     let best = others.reduce(f64::min);
     let ratio = of("tickcast latest", Figure::SessionKb).zip(best).map(|(ours, best)| ours / best);
     let kept =
