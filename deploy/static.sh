@@ -41,7 +41,8 @@ done
 printf -v CARGO_ENCODED_RUSTFLAGS '%s\x1f' "${flags[@]}"
 export CARGO_ENCODED_RUSTFLAGS=${CARGO_ENCODED_RUSTFLAGS%$'\x1f'} CFLAGS="${cflags[*]}"
 # A target, even this machine's own, keeps these flags away from procedural macros, which cannot be static.
-cargo build --locked --bin tickcast --profile "$profile" --target "$target"
+# What a plain build leaves out because it is dear to compile is in what is handed out.
+cargo build --locked --bin tickcast --features dbn,parquet --profile "$profile" --target "$target"
 
 directory=${profile/#dev/debug}
 mkdir -p "$(dirname "$out")"

@@ -32,7 +32,8 @@ pub struct ConvertArgs {
     /// Replaces a file that is there, once the new one is whole.
     #[arg(long)]
     force: bool,
-    /// The format: `own`, `csv`, `tardis-trades` or `tardis-quotes`; otherwise as the name ends: .ndjson, .jsonl, .json or .csv.
+    /// The format: `own`, `csv`, `tardis-trades`, `tardis-quotes` or `parquet`; otherwise as the name ends: .ndjson, .jsonl, .json,
+    /// .csv or .parquet.
     #[arg(long = "as", value_name = "FORMAT")]
     format: Option<String>,
     /// What the first column of Tardis's tables says.
@@ -96,7 +97,7 @@ fn convert(args: &ConvertArgs, teller: &mut Teller) -> Result<Counts, ConvertErr
     let path = || args.output.display().to_string();
     let ending = |why| ConvertError::Ending { path: path(), why };
     let name = match &args.format {
-        Some(name) => output::check_ending(&args.output).map(|()| name.as_str()),
+        Some(name) => output::check_ending(&args.output, name).map(|()| name.as_str()),
         None => output::format_of(&args.output),
     };
     let name = name.map_err(ending)?;

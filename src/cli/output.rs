@@ -22,7 +22,7 @@ use super::stopped;
 
 /// An output that was begun.
 pub enum Output {
-    Stream(BufWriter<Box<dyn Write>>),
+    Stream(BufWriter<Box<dyn Write + Send>>),
     File(Beside),
 }
 
@@ -46,9 +46,18 @@ pub enum Existing {
 /// As a shell has it for a process that SIGINT ended.
 const EXIT_INTERRUPTED: i32 = 130;
 /// How a file's name may end, and what is written then; `.gz` or `.zst` may follow.
-const ENDINGS: [(&str, &str); 4] = [("ndjson", "own"), ("jsonl", "own"), ("json", "own"), ("csv", "csv")];
+const ENDINGS: &[(&str, &str)] = &[
+    ("ndjson", "own"),
+    ("jsonl", "own"),
+    ("json", "own"),
+    ("csv", "csv"),
+    #[cfg(feature = "parquet")]
+    (PARQUET, PARQUET),
+];
+/// An ending that nothing else may be written under, and its format.
+const PARQUET: &str = "parquet";
 /// What a name promises that nobody writes here, whatever else was asked for.
-const NOT_WRITTEN: [&str; 9] = ["bz2", "xz", "lz4", "zip", "7z", "parquet", "dbn", "arrow", "xlsx"];
+const NOT_WRITTEN: [&str; 8] = ["bz2", "xz", "lz4", "zip", "7z", "dbn", "arrow", "xlsx"];
 
 /// Whether it is standard output.
 pub fn is_standard(path: &Path) -> bool {
@@ -73,8 +82,11 @@ pub fn format_of(path: &Path) -> Result<&'static str, String> {
 ///
 /// # Errors
 /// When it does.
-pub fn check_ending(path: &Path) -> Result<(), String> {
+pub fn check_ending(path: &Path, format: &str) -> Result<(), String> {
     match ending(path) {
+        Some(ending) if ending == PARQUET && format != PARQUET => {
+            Err(format!("its ending .{PARQUET} is not that of {format}"))
+        }
         Some(ending) if NOT_WRITTEN.contains(&ending.as_str()) => Err(unknown(&ending)),
         _ => Ok(()),
     }
@@ -82,8 +94,9 @@ pub fn check_ending(path: &Path) -> Result<(), String> {
 
 fn unknown(ending: &str) -> String {
     let known: Vec<String> = ENDINGS.iter().map(|(known, _)| format!(".{known}")).collect();
+    let needs = if ending == PARQUET { " by this build, which has no --features parquet" } else { "" };
     format!(
-        "its ending .{ending} is none that is written; there are {}, each plain or with .gz or .zst behind it",
+        "its ending .{ending} is none that is written{needs}; there are {}, each plain or with .gz or .zst behind it",
         known.join(", ")
     )
 }
@@ -126,7 +139,7 @@ impl Output {
     /// # Errors
     /// When the output cannot be opened, or is there and is not to be replaced.
     pub fn begin(path: &Path, existing: Existing) -> io::Result<Self> {
-        let stream = |out: Box<dyn Write>| Output::Stream(BufWriter::new(out));
+        let stream = |out: Box<dyn Write + Send>| Output::Stream(BufWriter::new(out));
         if is_standard(path) {
             return Ok(stream(Box::new(io::stdout())));
         }
@@ -260,10 +273,16 @@ mod tests {
         ] {
             assert_eq!(format_of(Path::new(name)), Ok(format), "{name}");
         }
-        for name in ["a.parquet", "a.csv.bz2", "a.txt", "a.csv.gz.xz", "a.tar.gz"] {
+        assert_eq!(format_of(Path::new("a.parquet")).is_ok(), cfg!(feature = "parquet"));
+        assert!(check_ending(Path::new("a.parquet"), "csv").is_err());
+        assert!(check_ending(Path::new("a.parquet"), "parquet").is_ok());
+        for name in ["a.csv.bz2", "a.txt", "a.csv.gz.xz", "a.tar.gz"] {
             let error = format_of(Path::new(name)).unwrap_err();
             assert!(error.contains("there are .ndjson, .jsonl, .json, .csv"), "{error}");
         }
-        assert!(check_ending(Path::new("a.txt")).is_ok() && check_ending(Path::new("a.csv.xz")).is_err());
+        assert!(
+            check_ending(Path::new("a.txt"), "csv").is_ok()
+                && check_ending(Path::new("a.csv.xz"), "csv").is_err()
+        );
     }
 }

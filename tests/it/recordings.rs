@@ -84,7 +84,44 @@ fn a_recording_comes_back_from_every_format_as_it_was() {
     for name in ["records", "trades", "quotes", "first", "last", "peak_1s", "peak_10ms", "symbols"] {
         assert_eq!(is[name], was[name], "{name}");
     }
-    assert_eq!(tickcast(&["convert", "bundled", "-o", "-", "--as", "parquet"]).status.code(), Some(2));
+    assert_eq!(tickcast(&["convert", "bundled", "-o", "-", "--as", "arrow"]).status.code(), Some(2));
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn a_recording_comes_back_from_parquet_as_it_was() {
+    let text = |path: &Path| path.to_str().expect("a plain name").to_owned();
+    let (straight, table, back) =
+        (text(&fresh("whole.ndjson")), text(&fresh("whole.parquet")), text(&fresh("whole-back.ndjson")));
+    succeeds(&["convert", "bundled", "--output", &straight]);
+    succeeds(&["convert", "bundled", "--output", &table]);
+    assert!(fs::read(&table).expect("a file").starts_with(b"PAR1"));
+    succeeds(&["convert", &table, "--output", &back]);
+    let ticks =
+        |path: &str| fs::read_to_string(path).expect("a file").split_once('\n').expect("lines").1.to_owned();
+    assert!(ticks(&back) == ticks(&straight), "{back} and {straight} differ");
+    // From its end: that a pipe does not have.
+    let piped = Command::new("sh")
+        .args(["-c", "cat \"$1\" | \"$0\" info /dev/stdin", env!("CARGO_BIN_EXE_tickcast"), &table])
+        .output()
+        .expect("a shell");
+    let error = String::from_utf8_lossy(&piped.stderr).into_owned();
+    assert_eq!(piped.status.code(), Some(2), "{error}");
+    assert!(error.contains("it is a Parquet file, which is read from its end: not from a pipe"), "{error}");
+}
+
+#[cfg(not(feature = "parquet"))]
+#[test]
+fn parquet_is_refused_with_the_build_that_reads_and_writes_it() {
+    let file = fresh("not-read.parquet");
+    fs::write(&file, b"PAR1 and more PAR1").expect("a folder for files of tests");
+    let path = file.to_str().expect("a plain name");
+    for arguments in [&["info", path][..], &["convert", "bundled", "-o", "x.parquet"]] {
+        let refused = tickcast(arguments);
+        let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(2), "{error}");
+        assert!(error.contains("--features parquet"), "{error}");
+    }
 }
 
 /// As JSON numbers and in quotes, into every format and back.

@@ -144,6 +144,17 @@ fn the_code_map_has_every_module() {
 }
 
 #[test]
+fn what_a_plain_build_leaves_out_is_handed_out_and_tested() {
+    let manifest = read("Cargo.toml");
+    let features = manifest.split_once("[features]\n").unwrap().1.split("\n\n").next().unwrap();
+    let names = features.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name);
+    let all = format!("--features {}", names.collect::<Vec<_>>().join(","));
+    for page in ["deploy/static.sh", "tests/run.sh", "docs/RECORDINGS.md"] {
+        assert!(read(page).contains(&all), "{page} has no {all}");
+    }
+}
+
+#[test]
 fn links_between_pages_lead_somewhere() {
     for page in pages() {
         let text = read(&page);

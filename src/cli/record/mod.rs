@@ -145,10 +145,10 @@ fn check(args: &RecordArgs) -> Result<(), RecordError> {
     let ending = |why| RecordError::Ending { path: args.output.display().to_string(), why };
     match output::format_of(&args.output) {
         // Written all the same, it would be read by its contents; but nobody would expect it.
-        Ok("csv") => Err(ending(
+        Ok("csv" | "parquet") => Err(ending(
             "recordings are written as lines of JSON; `tickcast convert` makes tables of them".to_owned(),
         )),
-        _ => output::check_ending(&args.output).map_err(ending),
+        _ => output::check_ending(&args.output, "own").map_err(ending),
     }?;
     let rotates = args.rotate_bytes.is_some() || args.rotate_every.is_some();
     if rotates && output::is_standard(&args.output) {

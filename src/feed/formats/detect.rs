@@ -69,6 +69,9 @@ pub fn tell(name: &str, head: &[u8], is_whole: bool) -> Told {
     if itch::is_head(head) {
         return Told::Format(Format::Itch);
     }
+    if head.starts_with(b"PAR1") {
+        return unread(super::PARQUET);
+    }
     if let Some(what) = foreign::of_bytes(head) {
         return refuse(what, false);
     }

@@ -361,6 +361,12 @@ pub fn open(
     Ok(Some((format, decoder)))
 }
 
+/// Why Parquet comes this far: files of it are made text of before.
+const PARQUET: &str = if cfg!(feature = "parquet") {
+    "it is a Parquet file, which is read from its end: not from a pipe, from within an archive, or compressed as a whole"
+} else {
+    "it is a Parquet file, which this build cannot read; build with --features parquet"
+};
 /// So much of a file is looked at to tell its format.
 pub const HEAD_BYTES: usize = 16 * 1024;
 /// From one tick to the next this is told: an hour.

@@ -1,4 +1,4 @@
-//! Ticks to the formats that can be written: our own, plain tables, and Tardis's trades and quotes.
+//! Ticks to the formats of text that can be written: our own, plain tables, and Tardis's trades and quotes.
 //!
 //! Loss: what a format has no column for is left out; [`Rows::write`] says whether something was. Times lose what is below
 //! a microsecond.
@@ -22,6 +22,9 @@ pub enum Rows {
     TardisQuotes {
         exchange: String,
     },
+    /// Written by [`crate::feed::recording::Writer`] alone: its rows are no text.
+    #[cfg(feature = "parquet")]
+    Parquet,
 }
 
 /// How much of a tick was written.
@@ -40,7 +43,11 @@ const TRADE: FieldSet = FieldSet::TRADE.with(Field::Side);
 
 impl Rows {
     /// The names that [`Rows::parse`] takes, for a person.
-    pub const NAMES: &str = "own, csv, tardis-trades or tardis-quotes";
+    pub const NAMES: &str = if cfg!(feature = "parquet") {
+        "own, csv, tardis-trades, tardis-quotes or parquet"
+    } else {
+        "own, csv, tardis-trades or tardis-quotes; and parquet in a build with --features parquet"
+    };
 
     /// By its name; `exchange` is what Tardis's first column says.
     pub fn parse(name: &str, exchange: &str) -> Option<Self> {
@@ -50,6 +57,8 @@ impl Rows {
             "csv" => Rows::Plain,
             "tardis-trades" => Rows::TardisTrades { exchange },
             "tardis-quotes" => Rows::TardisQuotes { exchange },
+            #[cfg(feature = "parquet")]
+            "parquet" => Rows::Parquet,
             _ => return None,
         })
     }
@@ -58,6 +67,8 @@ impl Rows {
     pub fn names(&self) -> Option<String> {
         match self {
             Rows::Own => None,
+            #[cfg(feature = "parquet")]
+            Rows::Parquet => None,
             Rows::Plain => {
                 let fields = Field::ALL.map(Field::name).join(",");
                 Some(format!("symbol,ts,rx,{fields}\n"))
@@ -79,6 +90,8 @@ impl Rows {
                 write_line(tick, Some(rx), out);
                 return Kept::All;
             }
+            #[cfg(feature = "parquet")]
+            Rows::Parquet => return Kept::Nothing,
             Rows::Plain => write_plain(tick, rx, out),
             Rows::TardisTrades { exchange } => {
                 if !tick.fields.mask.contains_all(FieldSet::TRADE) {
@@ -265,6 +278,7 @@ mod tests {
         tick.fields.set_fixed(Field::LastSize, Fixed(2));
         assert_eq!((kept(&trades, &tick), kept(&quotes, &tick)), (Kept::Part, Kept::Part));
         assert_eq!((kept(&Rows::Own, &tick), kept(&Rows::Plain, &tick)), (Kept::All, Kept::All));
-        assert_eq!(Rows::parse("parquet", "x"), None);
+        assert_eq!(Rows::parse("parquet", "x").is_some(), cfg!(feature = "parquet"));
+        assert_eq!(Rows::parse("arrow", "x"), None);
     }
 }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     escape::{Escaped, escaped},
-    feed::{FeedError, bundled},
+    feed::{FeedError, bundled, formats::Unit},
 };
 
 /// One recording, to be opened as often as needed.
@@ -226,11 +226,14 @@ fn matching(path: &Path) -> Result<(Vec<PathBuf>, bool), FeedError> {
 impl Member {
     /// # Errors
     /// When it cannot be read.
-    pub fn open(&self) -> io::Result<Opened> {
-        let bytes = match &self.place {
-            // Not opened for seeking, which a pipe cannot.
-            Location::File(path) => decompress(File::open(path)?)?,
-            place => decompress(place.read()?)?,
+    pub fn open(&self, unit: Option<Unit>) -> io::Result<Opened> {
+        let bytes = match self.place.parquet(unit)? {
+            Some(text) => text,
+            None => match &self.place {
+                // Not opened for seeking, which a pipe cannot.
+                Location::File(path) => decompress(File::open(path)?)?,
+                place => decompress(place.read()?)?,
+            },
         };
         let name = Path::new(&*self.name);
         let compressed = name
@@ -272,6 +275,42 @@ impl Location {
             Location::Entry(archive, _) => archive.file(),
             Location::Bytes(_) | Location::Static(_) => None,
         }
+    }
+
+    /// The text of a Parquet file, if it is one; `unit` is what its times are to be counted in.
+    #[cfg(feature = "parquet")]
+    fn parquet(&self, unit: Option<Unit>) -> io::Result<Option<Box<dyn Read + Send>>> {
+        use std::os::unix::fs::FileExt;
+
+        use super::parquet::{Bytes, MAGIC, Text};
+
+        let mut magic = [0; MAGIC.len()];
+        let bytes = match self {
+            Location::File(path) => {
+                let regular = path.metadata().ok().filter(Metadata::is_file);
+                let Some(metadata) = regular else { return Ok(None) };
+                let file = File::open(path)?;
+                if file.read_exact_at(&mut magic, 0).is_err() {
+                    return Ok(None);
+                }
+                Bytes::File(file.into(), metadata.len())
+            }
+            Location::Bytes(bytes) if bytes.starts_with(MAGIC) => {
+                magic.copy_from_slice(MAGIC);
+                Bytes::Memory(bytes.to_vec().into())
+            }
+            Location::Bytes(_) | Location::Static(_) | Location::Entry(..) => return Ok(None),
+        };
+        if magic != *MAGIC {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(Text::open(bytes, unit)?)))
+    }
+
+    #[cfg(not(feature = "parquet"))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as it is with the feature")]
+    fn parquet(&self, _unit: Option<Unit>) -> io::Result<Option<Box<dyn Read + Send>>> {
+        Ok(None)
     }
 
     /// The bytes as they lie there: an entry of a zip file inflated.

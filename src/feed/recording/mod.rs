@@ -13,6 +13,8 @@ mod decompress;
 mod found;
 mod input;
 mod open;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod records;
 mod select;
 mod stats;
@@ -25,6 +27,8 @@ use serde::{Deserialize, Serialize};
 pub use found::{Each, open_each};
 pub use input::Skipped;
 pub use open::{Recording, open};
+#[cfg(feature = "parquet")]
+pub use parquet::Writer as ParquetWriter;
 pub use records::{Block, Place, REJECTS_KEPT, Record, Records, Reject};
 pub use select::{Input, OnError, Selection, TIME_EXPECTED, format_time, parse_symbols, parse_time};
 pub use stats::{Stats, SymbolStats};

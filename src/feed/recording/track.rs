@@ -117,7 +117,7 @@ fn look(
 impl Live {
     fn open(member: &Member, hints: &Hints, line_bytes_max: usize) -> Result<(Format, Live), FeedError> {
         let path = member.name.to_string();
-        let opened = match member.open() {
+        let opened = match member.open(hints.unit) {
             Ok(opened) => opened,
             Err(source) => return Err(FeedError::Read { path, source }),
         };

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A recording that is being written.
-pub struct Writer<W: Write> {
+pub struct Writer<W: Write + Send> {
     out: Encoder<W>,
     rows: Rows,
     /// Lines that the encoder has not been given yet.
@@ -38,10 +38,12 @@ pub enum Compression {
     Zstd(i32),
 }
 
-enum Encoder<W: Write> {
+enum Encoder<W: Write + Send> {
     Plain(W),
     Gzip(GzEncoder<W>),
     Zstd(zstd::stream::write::Encoder<'static, W>),
+    #[cfg(feature = "parquet")]
+    Parquet(Box<super::ParquetWriter<W>>),
 }
 
 /// Lines go to the encoder this many bytes at a time, or when flushed.
@@ -74,7 +76,7 @@ impl Writer<File> {
     }
 }
 
-impl<W: Write> Writer<W> {
+impl<W: Write + Send> Writer<W> {
     /// Begins a recording of our own format.
     ///
     /// # Errors
@@ -88,6 +90,15 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// When the compressor cannot be set up.
     pub fn with_rows(out: W, compression: Compression, rows: Rows, header: &Header) -> io::Result<Self> {
+        #[cfg(feature = "parquet")]
+        if rows == Rows::Parquet {
+            if compression != Compression::Plain {
+                let why = "Parquet is compressed within: it takes a name without an ending such as .gz";
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+            }
+            let out = Encoder::Parquet(super::ParquetWriter::new(out)?.into());
+            return Ok(Writer { out, rows, lines: Vec::new() });
+        }
         let out = match compression {
             Compression::Plain => Encoder::Plain(out),
             Compression::Gzip(level) => Encoder::Gzip(GzEncoder::new(out, flate2::Compression::new(level))),
@@ -102,6 +113,10 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// When the output cannot be written.
     pub fn write(&mut self, tick: &Tick, rx: Nanos) -> io::Result<Kept> {
+        #[cfg(feature = "parquet")]
+        if let Encoder::Parquet(out) = &mut self.out {
+            return out.write(tick, rx).map(|()| Kept::All);
+        }
         let kept = self.rows.write(tick, rx, &mut self.lines);
         if self.lines.len() >= LINES_BYTES {
             self.pass_lines()?;
@@ -121,6 +136,8 @@ impl<W: Write> Writer<W> {
             Encoder::Plain(out) => out,
             Encoder::Gzip(out) => out.get_ref(),
             Encoder::Zstd(out) => out.get_ref(),
+            #[cfg(feature = "parquet")]
+            Encoder::Parquet(out) => out.get_ref(),
         };
         (out, self.lines.len())
     }
@@ -135,6 +152,9 @@ impl<W: Write> Writer<W> {
             Encoder::Plain(out) => out.flush(),
             Encoder::Gzip(out) => out.flush(),
             Encoder::Zstd(out) => out.flush(),
+            // Readable once it is finished.
+            #[cfg(feature = "parquet")]
+            Encoder::Parquet(_) => Ok(()),
         }
     }
 
@@ -148,6 +168,8 @@ impl<W: Write> Writer<W> {
             Encoder::Plain(out) => out,
             Encoder::Gzip(out) => out.finish()?,
             Encoder::Zstd(out) => out.finish()?,
+            #[cfg(feature = "parquet")]
+            Encoder::Parquet(out) => out.finish()?,
         };
         out.flush()?;
         Ok(out)
@@ -158,6 +180,8 @@ impl<W: Write> Writer<W> {
             Encoder::Plain(out) => out.write_all(&self.lines),
             Encoder::Gzip(out) => out.write_all(&self.lines),
             Encoder::Zstd(out) => out.write_all(&self.lines),
+            #[cfg(feature = "parquet")]
+            Encoder::Parquet(_) => Ok(()),
         }?;
         self.lines.clear();
         Ok(())

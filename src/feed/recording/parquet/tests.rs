@@ -1,0 +1,198 @@
+//! What is written is read back; columns of many types become the text of a table; damage is an error.
+
+use std::io::Read;
+
+use ::parquet::{
+    data_type::{
+        BoolType, ByteArrayType, DoubleType, FixedLenByteArrayType, FloatType, Int32Type, Int64Type,
+    },
+    file::{properties::WriterProperties, writer::SerializedFileWriter},
+    schema::parser::parse_message_type,
+};
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    feed::{
+        formats::{Hints, Unit},
+        recording::{self, Block, Input, Records, Selection},
+    },
+    tick::{Field, Fields, Fixed, Nanos, Side, Symbol, Tick, Volume},
+};
+
+fn text(file: &[u8], unit: Option<Unit>) -> std::io::Result<String> {
+    let mut out = String::new();
+    Text::open(Bytes::Memory(file.to_vec().into()), unit)?.read_to_string(&mut out)?;
+    Ok(out)
+}
+
+fn read(file: Vec<u8>, hints: Hints) -> Block {
+    let input = Input::Bytes { name: "x.parquet".to_owned(), bytes: file.into() };
+    let selection = Selection { hints, ..Selection::default() };
+    let mut recording = recording::open(&[input], &selection, 4_096).unwrap();
+    let mut block = Block::default();
+    while recording.next_block(&mut block).unwrap() {}
+    block
+}
+
+fn write(ticks: &[(Tick, Nanos)]) -> Vec<u8> {
+    let mut writer = Writer::new(Vec::new()).unwrap();
+    for (tick, rx) in ticks {
+        writer.write(tick, *rx).unwrap();
+    }
+    writer.finish().unwrap()
+}
+
+/// A table as somebody else may have made it, in two groups of rows.
+fn foreign() -> Vec<u8> {
+    let schema = "message m {
+        optional binary name (string); required int64 seen (timestamp(nanos, true)); required int64 at (timestamp(millis, true));
+        required double price; required float size; required int64 exact (decimal(18, 4)); required int32 cents (decimal(9, 2));
+        required fixed_len_byte_array(3) odd (decimal(6, 3)); required boolean maker; repeated int32 list; required binary raw;
+    }";
+    let mut file = SerializedFileWriter::new(
+        Vec::new(),
+        parse_message_type(schema).unwrap().into(),
+        WriterProperties::builder().set_compression(::parquet::basic::Compression::SNAPPY).build().into(),
+    )
+    .unwrap();
+    for round in 0..2i64 {
+        let mut group = file.next_row_group().unwrap();
+        macro_rules! column {
+            ($kind:ty, $values:expr, $levels:expr) => {{
+                let mut column = group.next_column().unwrap().unwrap();
+                column.typed::<$kind>().write_batch(&$values, $levels, None).unwrap();
+                column.close().unwrap();
+            }};
+        }
+        column!(ByteArrayType, ["A,\"B\"\nC".into()], Some(&[1, 0]));
+        column!(Int64Type, [1_583_020_803_145_678_901 + round, 1_583_020_803_145_678_901], None);
+        column!(Int64Type, [1_583_020_803_145, -1_500], None);
+        column!(DoubleType, [0.1 + 0.2, 1e-7], None);
+        column!(FloatType, [0.1, f32::NAN], None);
+        column!(Int64Type, [-12_345, 5], None);
+        column!(Int32Type, [199, 0], None);
+        column!(FixedLenByteArrayType, [vec![0xff, 0xff, 0xff].into(), vec![0, 0x03, 0xe8].into()], None);
+        column!(BoolType, [true, false], None);
+        let mut list = group.next_column().unwrap().unwrap();
+        list.typed::<Int32Type>().write_batch(&[], Some(&[0, 0]), Some(&[0, 0])).unwrap();
+        list.close().unwrap();
+        column!(ByteArrayType, ["x".into(), "".into()], None);
+        group.close().unwrap();
+    }
+    file.into_inner().unwrap()
+}
+
+#[test]
+fn columns_of_every_plain_type_have_a_text() {
+    let names = "name,seen,at,price,size,exact,cents,odd,maker,raw\n";
+    let row = |seen: &str| {
+        format!(
+            "\"A,\"\"B\"\" C\",{seen},1583020803145000,0.3,0.1,-1.2345,1.99,-0.001,true,x\n\
+             ,1583020803145678901,-1500000,0.0000001,NaN,0.0005,0,1,false,\n"
+        )
+    };
+    let expected = format!("{names}{}{}", row("1583020803145678901"), row("1583020803145678902"));
+    assert_eq!(text(&foreign(), None).unwrap(), expected);
+    let millis = text(&foreign(), Some(Unit::Millis)).unwrap();
+    assert!(millis.contains(",1583020803145.678901,1583020803145,"), "{millis}");
+    assert!(millis.contains(",-1500,"), "{millis}");
+    let iso = text(&foreign(), Some(Unit::Iso)).unwrap();
+    assert!(iso.contains(",2020-03-01T00:00:03.145678901Z,2020-03-01T00:00:03.145000000Z,"), "{iso}");
+}
+
+#[test]
+fn columns_are_named_as_in_any_table() {
+    for unit in [None, Some(Unit::Millis), Some(Unit::Iso)] {
+        let hints = Hints {
+            columns: Some("rx:seen,last:price,last_size:cents,buyer_maker:maker".parse().unwrap()),
+            unit,
+            symbol: Some(Symbol::new("XYZ").unwrap()),
+            prefix: None,
+        };
+        let block = read(foreign(), hints);
+        assert_eq!((block.records.len(), block.tally.total()), (4, 0));
+        let first = &block.records[0];
+        assert_eq!(first.rx, Nanos(1_583_020_803_145_678_901), "{unit:?}");
+        assert_eq!(first.tick.fields.get_fixed(Field::Last), Some(Fixed(300_000_000)));
+        assert_eq!(first.tick.fields.side, Side::Sell);
+    }
+}
+
+#[test]
+fn what_is_no_parquet_is_an_error() {
+    let whole = foreign();
+    for broken in [&whole[..4], &whole[..whole.len() - 1], &whole[..whole.len() / 2]] {
+        assert!(text(broken, None).is_err());
+    }
+    let nested = "message m { required group g { required int32 a; } }";
+    let schema = parse_message_type(nested).unwrap();
+    let mut file =
+        SerializedFileWriter::new(Vec::new(), schema.into(), WriterProperties::default().into()).unwrap();
+    file.next_row_group().unwrap().next_column().unwrap().unwrap().close().unwrap();
+    let error = text(&[], None).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
+}
+
+#[test]
+fn more_rows_than_a_group_come_back() {
+    let ticks: Vec<_> = (0..60_001i64)
+        .map(|at| {
+            let mut fields = Fields::default();
+            fields.set_fixed(Field::Bid, Fixed(at * 1_000_000_000));
+            (Tick { symbol: Symbol::new("A").unwrap(), ts: None, fields }, Nanos(at * 1_000_000))
+        })
+        .collect();
+    let file = write(&ticks);
+    assert_eq!(file, write(&ticks), "the same ticks give the same bytes");
+    let block = read(file, Hints::default());
+    assert_eq!(block.records.len(), ticks.len());
+    assert_eq!(block.records[60_000].rx, Nanos(60_000_000_000));
+}
+
+fn any_tick() -> impl Strategy<Value = (Tick, Nanos)> {
+    let micros = || (100_000_000_000_000i64..4_000_000_000_000_000).prop_map(|micros| Nanos(micros * 1_000));
+    let values = (proptest::array::uniform9(any::<i64>()), 0i128..1 << 80, any::<u64>(), 0u8..3);
+    ("[A-Za-z0-9._:/@^=#+-]{1,64}", proptest::option::of(micros()), micros(), 1u16..1 << 12, values).prop_map(
+        |(symbol, ts, rx, bits, (fixed, volume, trades, side))| {
+            let mut fields = Fields::default();
+            for field in crate::tick::FieldSet(bits).iter() {
+                match field {
+                    Field::Side => fields.set_side([Side::Buy, Side::Sell, Side::Unknown][usize::from(side)]),
+                    Field::Volume => fields.set_volume(Volume(volume)),
+                    Field::Trades => fields.set_trades(trades),
+                    Field::BidSize | Field::AskSize | Field::LastSize => {
+                        fields.set_fixed(field, Fixed(fixed[field as usize].saturating_abs()));
+                    }
+                    _ => fields.set_fixed(field, Fixed(fixed[field as usize])),
+                }
+            }
+            (Tick { symbol: Symbol::new(&symbol).unwrap(), ts, fields }, rx)
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_tick_comes_back(mut ticks in proptest::collection::vec(any_tick(), 1..30)) {
+        ticks.sort_by_key(|(_, rx)| *rx);
+        let block = read(write(&ticks), Hints::default());
+        prop_assert!(block.rejects.is_empty(), "{:?}", block.rejects);
+        let back: Vec<_> = block.records.into_iter().map(|record| (record.tick, record.rx)).collect();
+        prop_assert_eq!(back, ticks);
+    }
+
+    #[test]
+    fn damage_is_an_error_or_other_text(
+        damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let mut file = foreign();
+        for (at, byte) in damage {
+            let at = at.index(file.len());
+            file[at] = byte;
+        }
+        let _ = text(&file, None);
+    }
+}

@@ -1,0 +1,187 @@
+//! Ticks to Parquet: a column for each field of a tick, with its own names.
+//!
+//! ```text
+//! symbol string, ts and rx timestamps in microseconds (UTC), prices and sizes decimal(19, 9), side string,
+//! volume decimal(38, 9), trades unsigned 64 bits; all but symbol and rx may be absent
+//! ```
+//! Loss: times lose what is below a microsecond, as in every format that is written.
+//!
+//! Invariants: a group of rows is in memory and no more; the same ticks give the same bytes; a file is one only once it was
+//! finished, since the list of its parts is its end.
+
+use std::{
+    fmt::Write as _,
+    io::{self, Write},
+    sync::Arc,
+};
+
+use parquet::{
+    basic::{Compression, ZstdLevel},
+    data_type::{ByteArray, ByteArrayType, DataType, FixedLenByteArray, FixedLenByteArrayType, Int64Type},
+    errors::ParquetError,
+    file::{
+        properties::WriterProperties,
+        writer::{SerializedFileWriter, SerializedRowGroupWriter},
+    },
+    schema::parser::parse_message_type,
+};
+
+use crate::tick::{Field, Fixed, Nanos, Tick};
+
+/// A file that is being written.
+pub struct Writer<W: Write + Send> {
+    file: SerializedFileWriter<W>,
+    rows: Vec<(Nanos, Tick)>,
+}
+
+/// So many rows are a group: some 10 MB.
+const GROUP_ROWS: usize = 50_000;
+const FIXED_BYTES: usize = 9;
+const ZSTD_LEVEL: i32 = 3;
+
+// === impl Writer ===
+
+impl<W: Write + Send> Writer<W> {
+    /// # Errors
+    /// When the output cannot be written.
+    pub fn new(out: W) -> io::Result<Self> {
+        let schema = parse_message_type(&schema()).map_err(failed)?;
+        let level = ZstdLevel::try_new(ZSTD_LEVEL).map_err(failed)?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(level))
+            .set_created_by(concat!("tickcast ", env!("CARGO_PKG_VERSION")).to_owned())
+            .build();
+        let file = SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties)).map_err(failed)?;
+        Ok(Writer { file, rows: Vec::new() })
+    }
+
+    /// Appends a tick that was received at `rx`.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    pub fn write(&mut self, tick: &Tick, rx: Nanos) -> io::Result<()> {
+        self.rows.push((rx, tick.clone()));
+        if self.rows.len() >= GROUP_ROWS { self.write_group().map_err(failed) } else { Ok(()) }
+    }
+
+    /// What was written so far went there.
+    pub fn get_ref(&self) -> &W {
+        self.file.inner()
+    }
+
+    /// Writes the end and gives the output back.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    pub fn finish(mut self) -> io::Result<W> {
+        self.write_group().map_err(failed)?;
+        let mut out = self.file.into_inner().map_err(failed)?;
+        out.flush()?;
+        Ok(out)
+    }
+
+    fn write_group(&mut self) -> Result<(), ParquetError> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let rows = &self.rows;
+        let mut group = self.file.next_row_group()?;
+        let symbols = rows.iter().map(|(_, tick)| Some(ByteArray::from(tick.symbol.as_str())));
+        write_column::<ByteArrayType, W>(&mut group, symbols, Presence::Always)?;
+        let times = rows.iter().map(|(_, tick)| tick.ts.map(Nanos::micros));
+        write_column::<Int64Type, W>(&mut group, times, Presence::AtTimes)?;
+        write_column::<Int64Type, W>(
+            &mut group,
+            rows.iter().map(|(rx, _)| Some(rx.micros())),
+            Presence::Always,
+        )?;
+        for field in Field::ALL {
+            let set = |tick: &Tick| tick.fields.mask.contains(field);
+            match field {
+                Field::Side => {
+                    let sides = rows
+                        .iter()
+                        .map(|(_, tick)| set(tick).then(|| ByteArray::from(tick.fields.side.as_str())));
+                    write_column::<ByteArrayType, W>(&mut group, sides, Presence::AtTimes)?;
+                }
+                Field::Volume => {
+                    let volumes = rows.iter().map(|(_, tick)| {
+                        set(tick)
+                            .then(|| FixedLenByteArray::from(tick.fields.volume.0.to_be_bytes().to_vec()))
+                    });
+                    write_column::<FixedLenByteArrayType, W>(&mut group, volumes, Presence::AtTimes)?;
+                }
+                Field::Trades => {
+                    let trades =
+                        rows.iter().map(|(_, tick)| set(tick).then(|| tick.fields.trades.cast_signed()));
+                    write_column::<Int64Type, W>(&mut group, trades, Presence::AtTimes)?;
+                }
+                _ => {
+                    let values = rows.iter().map(|(_, tick)| tick.fields.get_fixed(field).map(fixed_bytes));
+                    write_column::<FixedLenByteArrayType, W>(&mut group, values, Presence::AtTimes)?;
+                }
+            }
+        }
+        group.close()?;
+        self.rows.clear();
+        Ok(())
+    }
+}
+
+/// In the language that Parquet has for it.
+fn schema() -> String {
+    let mut columns = "required binary symbol (string); optional int64 ts (timestamp(micros, true)); \
+                       required int64 rx (timestamp(micros, true));"
+        .to_owned();
+    for field in Field::ALL {
+        let (kind, means) = match field {
+            Field::Side => ("binary", "string"),
+            Field::Volume => ("fixed_len_byte_array(16)", "decimal(38, 9)"),
+            Field::Trades => ("int64", "integer(64, false)"),
+            _ => ("fixed_len_byte_array(9)", "decimal(19, 9)"),
+        };
+        // Writing to a string cannot fail.
+        let _ = write!(columns, " optional {kind} {} ({means});", field.name());
+    }
+    format!("message tick {{ {columns} }}")
+}
+
+/// Whether a column has a value in every row.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    Always,
+    AtTimes,
+}
+
+fn write_column<T: DataType, W: Write + Send>(
+    group: &mut SerializedRowGroupWriter<'_, W>,
+    values: impl Iterator<Item = Option<T::T>>,
+    presence: Presence,
+) -> Result<(), ParquetError> {
+    let (mut there, mut levels) = (Vec::new(), Vec::new());
+    for value in values {
+        levels.push(i16::from(value.is_some()));
+        there.extend(value);
+    }
+    let mut column = group
+        .next_column()?
+        .ok_or_else(|| ParquetError::General("the schema has no such column".to_owned()))?;
+    let levels = (presence == Presence::AtTimes).then_some(levels.as_slice());
+    column.typed::<T>().write_batch(&there, levels, None)?;
+    column.close()
+}
+
+fn fixed_bytes(fixed: Fixed) -> FixedLenByteArray {
+    let whole = i128::from(fixed.0).to_be_bytes();
+    FixedLenByteArray::from(whole[whole.len() - FIXED_BYTES..].to_vec())
+}
+
+fn failed(error: ParquetError) -> io::Error {
+    match error {
+        ParquetError::External(source) => match source.downcast::<io::Error>() {
+            Ok(error) => *error,
+            Err(other) => io::Error::other(other),
+        },
+        other => io::Error::other(other),
+    }
+}
