@@ -31,7 +31,10 @@ seeds() {
     streams) echo streams.txt ;;
     lean_trade) echo 20131009_ibm_trade_tick.csv ;;
     lean_quote) echo 20131009_ibm_quote_tick.csv ;;
+    lean_tick_trade) echo 20180816_btcusd_tick_trade.csv ;;
+    lean_tick_quote) echo 20140501_eurusd_tick_quote.csv 20180816_btcusd_tick_quote.csv ;;
     itch) echo S100913-v50.txt ;;
+    databento_csv) echo databento-mbp-1.csv databento-trades.csv ;;
     databento) echo mbp-1.dbn trades.dbn ;;
   esac
 }

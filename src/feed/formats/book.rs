@@ -3,48 +3,50 @@
 //! Invariants: the shares at a price are the sum of its open orders'; a price without shares is not there; a change that is
 //! refused changes nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::Hash,
+};
 
 use crate::tick::Symbol;
 
-/// The books of all instruments of a feed, which share their orders' numbers.
-#[derive(Default)]
-pub struct Book {
-    orders: HashMap<u64, Order, foldhash::fast::RandomState>,
+/// The books of all instruments of a feed: `K` is what names an order in it, `P` a price in its units.
+pub struct Book<K = u64, P = u32> {
+    orders: HashMap<K, Order<P>, foldhash::fast::RandomState>,
     /// By the feed's number of the instrument.
-    instruments: Vec<Option<Instrument>>,
+    instruments: Vec<Option<Instrument<P>>>,
 }
 
-struct Instrument {
+struct Instrument<P> {
     symbol: Symbol,
     /// Shares by price.
-    bids: BTreeMap<u32, u64>,
-    asks: BTreeMap<u32, u64>,
+    bids: BTreeMap<P, u64>,
+    asks: BTreeMap<P, u64>,
 }
 
 /// An open order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Order {
+pub struct Order<P = u32> {
     /// The feed's number of the instrument.
     pub locate: u16,
     pub bid: bool,
     /// In the feed's units.
-    pub price: u32,
+    pub price: P,
     pub shares: u32,
 }
 
 /// A price and the shares there.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Level {
-    pub price: u32,
+pub struct Level<P = u32> {
+    pub price: P,
     pub shares: u64,
 }
 
 /// The new top of each side that changed; no shares when nobody is left.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Top {
-    pub bid: Option<Level>,
-    pub ask: Option<Level>,
+pub struct Top<P = u32> {
+    pub bid: Option<Level<P>>,
+    pub ask: Option<Level<P>>,
 }
 
 /// A day of all of Nasdaq has some two million at once; this is some 700 megabytes.
@@ -52,7 +54,13 @@ const ORDERS_MAX: usize = 1 << 24;
 
 // === impl Book ===
 
-impl Book {
+impl<K, P> Default for Book<K, P> {
+    fn default() -> Self {
+        Book { orders: HashMap::default(), instruments: Vec::new() }
+    }
+}
+
+impl<K: Copy + Eq + Hash, P: Copy + Ord + Default> Book<K, P> {
     /// Gives an instrument its name.
     pub fn name(&mut self, locate: u16, symbol: Symbol) {
         let place = usize::from(locate);
@@ -72,12 +80,12 @@ impl Book {
         Some(&self.instruments.get(usize::from(locate))?.as_ref()?.symbol)
     }
 
-    pub fn get(&self, reference: u64) -> Option<Order> {
+    pub fn get(&self, reference: K) -> Option<Order<P>> {
         self.orders.get(&reference).copied()
     }
 
     /// `None` when the order is there already, its instrument has no name, or there are too many.
-    pub fn add(&mut self, reference: u64, order: Order) -> Option<Top> {
+    pub fn add(&mut self, reference: K, order: Order<P>) -> Option<Top<P>> {
         if self.orders.len() >= ORDERS_MAX || self.orders.contains_key(&reference) {
             return None;
         }
@@ -87,7 +95,7 @@ impl Book {
     }
 
     /// Takes shares away, and the order with its last. `None` when it is not there or has fewer.
-    pub fn reduce(&mut self, reference: u64, shares: u32) -> Option<Top> {
+    pub fn reduce(&mut self, reference: K, shares: u32) -> Option<Top<P>> {
         let order = self.orders.get_mut(&reference)?;
         let left = order.shares.checked_sub(shares)?;
         let taken = *order;
@@ -99,13 +107,13 @@ impl Book {
     }
 
     /// `None` when the order is not there.
-    pub fn remove(&mut self, reference: u64) -> Option<Top> {
+    pub fn remove(&mut self, reference: K) -> Option<Top<P>> {
         let order = self.orders.remove(&reference)?;
         self.change(order, |sum| sum.saturating_sub(u64::from(order.shares)))
     }
 
     /// Ends an order and adds another on its side. `None` when it is not there, or the other one is.
-    pub fn replace(&mut self, reference: u64, other: u64, shares: u32, price: u32) -> Option<Top> {
+    pub fn replace(&mut self, reference: K, other: K, shares: u32, price: P) -> Option<Top<P>> {
         let order = self.get(reference)?;
         if other != reference && self.orders.contains_key(&other) {
             return None;
@@ -117,8 +125,19 @@ impl Book {
         Some(changed(order.bid, before, after))
     }
 
+    /// Empties an instrument's book. Its orders stay under their names, which must not be used again.
+    #[cfg(feature = "dbn")]
+    pub fn clear(&mut self, locate: u16) -> Option<Top<P>> {
+        let instrument = self.instruments.get_mut(usize::from(locate))?.as_mut()?;
+        let (bid, ask) = (instrument.best(true), instrument.best(false));
+        instrument.bids.clear();
+        instrument.asks.clear();
+        let gone = |before: Level<P>| (before != Level::default()).then(Level::default);
+        Some(Top { bid: gone(bid), ask: gone(ask) })
+    }
+
     /// Changes the shares at an order's price.
-    fn change(&mut self, order: Order, sum: impl FnOnce(u64) -> u64) -> Option<Top> {
+    fn change(&mut self, order: Order<P>, sum: impl FnOnce(u64) -> u64) -> Option<Top<P>> {
         let instrument = self.instruments.get_mut(usize::from(order.locate))?.as_mut()?;
         let before = instrument.best(order.bid);
         let side = instrument.side(order.bid);
@@ -131,25 +150,25 @@ impl Book {
         Some(changed(order.bid, before, instrument.best(order.bid)))
     }
 
-    fn best(&self, order: Order) -> Option<Level> {
+    fn best(&self, order: Order<P>) -> Option<Level<P>> {
         Some(self.instruments.get(usize::from(order.locate))?.as_ref()?.best(order.bid))
     }
 }
 
-fn changed(bid: bool, before: Level, after: Level) -> Top {
+fn changed<P: Copy + PartialEq>(bid: bool, before: Level<P>, after: Level<P>) -> Top<P> {
     let level = (before != after).then_some(after);
     if bid { Top { bid: level, ask: None } } else { Top { bid: None, ask: level } }
 }
 
 // === impl Instrument ===
 
-impl Instrument {
-    fn side(&mut self, bid: bool) -> &mut BTreeMap<u32, u64> {
+impl<P: Copy + Ord + Default> Instrument<P> {
+    fn side(&mut self, bid: bool) -> &mut BTreeMap<P, u64> {
         if bid { &mut self.bids } else { &mut self.asks }
     }
 
     /// The highest bid or the lowest ask; no shares when there is none.
-    fn best(&self, bid: bool) -> Level {
+    fn best(&self, bid: bool) -> Level<P> {
         let best = if bid { self.bids.last_key_value() } else { self.asks.first_key_value() };
         best.map_or(Level::default(), |(&price, &shares)| Level { price, shares })
     }
@@ -225,7 +244,7 @@ mod tests {
         /// After every change the top is that of all orders, a change of the top is told, and a refused change is none.
         #[test]
         fn the_top_is_that_of_all_open_orders(ops in proptest::collection::vec(op(), 1..60)) {
-            let (mut book, mut orders) = (Book::default(), BTreeMap::new());
+            let (mut book, mut orders) = (Book::<u64, u32>::default(), BTreeMap::new());
             book.name(1, Symbol::new("A").unwrap());
             for op in &ops {
                 let before = (naive(&orders, true), naive(&orders, false));

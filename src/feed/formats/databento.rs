@@ -1,4 +1,5 @@
-//! Databento's DBN, of any version that the crate `dbn` reads: `mbp-1`, `tbbo`, `mbp-10`, `bbo-1s`, `bbo-1m`, `trades`.
+//! Databento's DBN, of any version that the crate `dbn` reads: `mbp-1`, `tbbo`, `mbp-10`, `bbo-1s`, `bbo-1m`, `trades`, of
+//! consolidated markets `cmbp-1`, `tcbbo`, `cbbo`, `cbbo-1s`, `cbbo-1m`, and `mbo` through a book of all its orders.
 //!
 //! Prices are whole numbers of 1e-9 there as here. `ts_event` is the event's time, `ts_recv` the receive time. Names come
 //! from the metadata's mapping, for the day of each record; of a session recorded live from its records of mappings. A side without a price has size 0. Records of other kinds are
@@ -7,11 +8,13 @@
 //! Loss: a record shorter than its own header, and what the parser refuses, end the file, since nobody knows where the next
 //! one begins.
 
+mod orders;
+
 use std::collections::HashMap;
 
 use dbn::{
-    BboMsg, BidAskPair, Mbp1Msg, Mbp10Msg, PitSymbolMap, Record as _, RecordRef, TradeMsg, TsSymbolMap,
-    UNDEF_PRICE, UNDEF_TIMESTAMP,
+    BboMsg, CbboMsg, Cmbp1Msg, MboMsg, Mbp1Msg, Mbp10Msg, PitSymbolMap, Record as _, RecordRef, TradeMsg,
+    TsSymbolMap, UNDEF_PRICE, UNDEF_TIMESTAMP,
     decode::dbn::fsm::{DbnFsm, ProcessResult},
 };
 
@@ -25,6 +28,7 @@ use crate::{
 pub struct Databento {
     fsm: DbnFsm,
     names: Names,
+    orders: orders::Orders,
     frames: Frames,
     /// Bytes that were fed.
     fed: u64,
@@ -83,6 +87,7 @@ impl Databento {
         Databento {
             fsm: DbnFsm::default(),
             names: Names::default(),
+            orders: orders::Orders::default(),
             frames: Frames::default(),
             fed: 0,
             begun: false,
@@ -120,7 +125,7 @@ impl Databento {
                 }
                 ProcessResult::Record(()) => {
                     let Some(record) = self.fsm.last_record() else { continue };
-                    match make(record, &mut self.names) {
+                    match make(record, &mut self.names, &mut self.orders) {
                         Ok(Made::Tick(rx, tick)) => out.tick(Place::Byte(at), rx, tick),
                         Ok(Made::Nothing) => out.passed += 1,
                         Err(fault) => out.reject(Place::Byte(at), fault.reason(), || fault.to_string()),
@@ -241,26 +246,35 @@ impl Frames {
     }
 }
 
-fn make(record: RecordRef<'_>, names: &mut Names) -> Result<Made, Fault> {
+fn make(record: RecordRef<'_>, names: &mut Names, orders: &mut orders::Orders) -> Result<Made, Fault> {
     let mut fields = Fields::default();
     let ts_recv = if let Ok(quote) = record.try_get::<Mbp1Msg>() {
-        set_levels(&quote.levels[0], &mut fields)?;
+        let level = &quote.levels[0];
+        set_levels((level.bid_px, level.bid_sz), (level.ask_px, level.ask_sz), &mut fields)?;
         if quote.action.cast_unsigned() == TRADE {
             set_trade(quote.price, quote.size, quote.side.cast_unsigned(), &mut fields)?;
         }
         quote.ts_recv
+    } else if let Ok(order) = record.try_get::<MboMsg>() {
+        let symbol = names.symbol(order.hd.instrument_id, known(order.ts_recv, order.hd.ts_event))?;
+        fields = orders.apply(order, &symbol)?;
+        order.ts_recv
     } else if let Ok(trade) = record.try_get::<TradeMsg>() {
         set_trade(trade.price, trade.size, trade.side.cast_unsigned(), &mut fields)?;
         trade.ts_recv
     } else if let Ok(quote) = record.try_get::<BboMsg>() {
-        set_levels(&quote.levels[0], &mut fields)?;
+        let level = &quote.levels[0];
+        set_levels((level.bid_px, level.bid_sz), (level.ask_px, level.ask_sz), &mut fields)?;
         quote.ts_recv
     } else if let Ok(quote) = record.try_get::<Mbp10Msg>() {
-        set_levels(&quote.levels[0], &mut fields)?;
+        let level = &quote.levels[0];
+        set_levels((level.bid_px, level.bid_sz), (level.ask_px, level.ask_sz), &mut fields)?;
         if quote.action.cast_unsigned() == TRADE {
             set_trade(quote.price, quote.size, quote.side.cast_unsigned(), &mut fields)?;
         }
         quote.ts_recv
+    } else if let Some(ts_recv) = consolidated(record, &mut fields)? {
+        ts_recv
     } else {
         names.hear(record)?;
         return Ok(Made::Nothing);
@@ -270,16 +284,35 @@ fn make(record: RecordRef<'_>, names: &mut Names) -> Result<Made, Fault> {
     }
     let header = record.header();
     let (rx, ts) = (time(ts_recv)?, time(header.ts_event)?);
-    let by = if ts_recv == UNDEF_TIMESTAMP { header.ts_event } else { ts_recv };
-    let symbol = names.symbol(header.instrument_id, by)?;
+    let symbol = names.symbol(header.instrument_id, known(ts_recv, header.ts_event))?;
     Ok(Made::Tick(rx, Tick { symbol, ts, fields }))
 }
 
-fn set_levels(level: &BidAskPair, fields: &mut Fields) -> Result<(), Fault> {
-    for (price, size, price_field, size_field) in [
-        (level.bid_px, level.bid_sz, Field::Bid, Field::BidSize),
-        (level.ask_px, level.ask_sz, Field::Ask, Field::AskSize),
-    ] {
+/// The time of receipt of a record that is of all of an instrument's venues.
+fn consolidated(record: RecordRef<'_>, fields: &mut Fields) -> Result<Option<u64>, Fault> {
+    if let Ok(quote) = record.try_get::<Cmbp1Msg>() {
+        let level = &quote.levels[0];
+        set_levels((level.bid_px, level.bid_sz), (level.ask_px, level.ask_sz), fields)?;
+        if quote.action.cast_unsigned() == TRADE {
+            set_trade(quote.price, quote.size, quote.side.cast_unsigned(), fields)?;
+        }
+        return Ok(Some(quote.ts_recv));
+    }
+    let Ok(quote) = record.try_get::<CbboMsg>() else { return Ok(None) };
+    let level = &quote.levels[0];
+    set_levels((level.bid_px, level.bid_sz), (level.ask_px, level.ask_sz), fields)?;
+    Ok(Some(quote.ts_recv))
+}
+
+/// The time by which an instrument has its name.
+fn known(ts_recv: u64, ts_event: u64) -> u64 {
+    if ts_recv == UNDEF_TIMESTAMP { ts_event } else { ts_recv }
+}
+
+fn set_levels(bid: (i64, u32), ask: (i64, u32), fields: &mut Fields) -> Result<(), Fault> {
+    for ((price, size), price_field, size_field) in
+        [(bid, Field::Bid, Field::BidSize), (ask, Field::Ask, Field::AskSize)]
+    {
         if price == UNDEF_PRICE {
             fields.set_fixed(size_field, Fixed(0));
         } else {

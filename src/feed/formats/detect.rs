@@ -7,7 +7,9 @@
 
 use std::fmt::Write;
 
-use super::{Format, binance, capture, foreign, itch, lean, own, plain, preset, streams, table, tardis};
+use super::{
+    Format, binance, capture, databento_csv, foreign, itch, lean, own, plain, preset, streams, table, tardis,
+};
 
 /// What the beginning of a file tells.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -128,6 +130,11 @@ fn of_line(name: &str, line: &[u8]) -> Line {
     let Ok(row) = splitter.split_names(line) else { return Line::Unknown };
     if let Some(known) = preset::Preset::of_header(&row) {
         return Line::Format(Format::Known(known));
+    }
+    match databento_csv::check_header(&row) {
+        Ok(true) => return Line::Format(Format::DatabentoCsv),
+        Ok(false) => {}
+        Err(what) => return Line::Foreign(what),
     }
     match tardis::check_header(name, &row) {
         Ok(true) => return Line::Format(Format::Tardis),

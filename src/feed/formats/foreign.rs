@@ -12,7 +12,6 @@ use super::table::Row;
 
 /// Bytes that stand at a place of the file, and what it is then.
 const BYTES: &[(usize, &[u8], &str)] = &[
-    (0, b"PAR1", "a Parquet file"),
     (0, b"\x1f\x8b", "compressed by gzip within another compression (take off the outer one)"),
     (0, b"BZh91AY&SY", "compressed by bzip2 within another compression (take off the outer one)"),
     (0, b"\xfd7zXZ\0", "compressed by xz within another compression (take off the outer one)"),
@@ -72,7 +71,6 @@ const BEGINNINGS: &[(&str, &str)] = &[
 
 /// Columns of a table, all of which are there. In small letters, without `_` and blanks; the first line that fits is taken.
 const NAMES: &[(&[&str], &str)] = &[
-    (&["tsevent", "rtype", "publisherid"], "Databento's CSV"),
     (&["timestamp", "symbol", "bidsize", "bidprice", "askprice", "asksize"], "BitMEX's quotes"),
     (&["createtime", "sumopeninterest"], "Binance's metrics: open interest and ratios, no ticks"),
     (&["timestamp", "percentage", "depth", "notional"], "Binance's bookDepth: depth by distance, no ticks"),
@@ -110,7 +108,6 @@ const KEYS: &[(&[&str], &str)] = &[
 
 /// Databento's schemas by their numbers: the name of those that hold no ticks that are read.
 const SCHEMAS: &[(u16, &str)] = &[
-    (0, "mbo"),
     (5, "ohlcv-1s"),
     (6, "ohlcv-1m"),
     (7, "ohlcv-1h"),
@@ -120,10 +117,6 @@ const SCHEMAS: &[(u16, &str)] = &[
     (11, "status"),
     (12, "imbalance"),
     (13, "ohlcv-eod"),
-    (14, "cmbp-1"),
-    (15, "cbbo-1s"),
-    (16, "cbbo-1m"),
-    (17, "tcbbo"),
 ];
 
 /// Where the schema stands in DBN: behind prelude and dataset.

@@ -29,6 +29,8 @@ pub struct Hints {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Columns {
     Known(Preset),
+    /// Any of Databento's tables.
+    Databento,
     /// At least one is a field of a record.
     Pairs(Vec<(Target, String)>),
 }
@@ -96,11 +98,14 @@ impl FromStr for Columns {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if text == "databento" || text.starts_with("databento-") {
+            return Ok(Columns::Databento);
+        }
         if !text.contains(':') {
             let known = Preset::parse(text);
             return known.map(Columns::Known).ok_or_else(|| {
                 format!(
-                    "neither pairs such as ts:timestamp,last:price nor a table that is known by name; there are {}",
+                    "neither pairs such as ts:timestamp,last:price nor a table that is known by name; there are databento, {}",
                     Preset::names()
                 )
             });
@@ -208,7 +213,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_what_there_is() {
         for (text, part) in [
-            ("", "known by name; there are "),
+            ("", "known by name; there are databento, polygon-trades"),
             ("nothing-like-it", "known by name; there are "),
             ("prise:x", "\"prise\" is nothing that a tick has; there are symbol, ts, rx, bid"),
             ("last:price,last:prise", "last is given twice"),

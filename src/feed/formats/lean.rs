@@ -1,9 +1,14 @@
-//! Equity ticks of Lean, the engine of `QuantConnect`.
+//! Ticks of Lean, the engine of `QuantConnect`: of equities, and of forex, CFDs, crypto and futures.
 //!
 //! ```text
 //! 20131009_ibm_trade_tick.csv   ms since midnight,price x 10000,size,exchange,condition,suspicious
 //! 20131009_ibm_quote_tick.csv   ms since midnight,bid x 10000,bid size,ask x 10000,ask size,exchange,condition,suspicious
+//! 20140501_eurusd_tick_quote.csv   ms since midnight,bid,ask
+//! 20180816_btcusd_tick_quote.csv   ms since midnight,bid,bid size,ask,ask size[,...]
+//! 20180816_btcusd_tick_trade.csv   ms since midnight,price,size[,...]
+//! 20131007_es_tick_trade_201312_20131220.csv   the same, of the contract of a month; `perp` in place of month and day
 //! ```
+//! Equities count from midnight in New York, the others from midnight in UTC.
 //! Day and symbol stand in the file's name. A quote's row has one side, and the other is 0: that side keeps what it had.
 //! Suspicious rows are ticks like others. There is no receive time, so the event's stands in.
 
@@ -29,6 +34,9 @@ pub struct Lean {
 pub enum Kind {
     Trade,
     Quote,
+    /// Of what is no equity: prices as they are.
+    PlainTrade,
+    PlainQuote,
 }
 
 /// Prices are whole numbers of this part.
@@ -41,7 +49,7 @@ const FIXED_MILLIS_PER_NANO: i64 = 1_000;
 impl Kind {
     const fn columns(self) -> usize {
         match self {
-            Kind::Trade => 3,
+            Kind::Trade | Kind::PlainTrade | Kind::PlainQuote => 3,
             Kind::Quote => 5,
         }
     }
@@ -56,11 +64,31 @@ impl Kind {
         let name = name.to_ascii_lowercase();
         let (day, rest) = name.split_once('_')?;
         let day = Day::parse(day)?;
-        [("_trade_tick", Kind::Trade), ("_quote_tick", Kind::Quote)].into_iter().find_map(|(ending, kind)| {
-            let (symbol, _) = rest.split_once(ending)?;
-            Some((day, symbol.to_ascii_uppercase(), kind))
+        let equity = [("_trade_tick", Kind::Trade), ("_quote_tick", Kind::Quote)];
+        let other = [("_tick_trade", Kind::PlainTrade), ("_tick_quote", Kind::PlainQuote)];
+        equity.into_iter().chain(other).find_map(|(ending, kind)| {
+            let (symbol, after) = rest.split_once(ending)?;
+            let contract = match after.split_once('.').map_or(after, |(contract, _)| contract) {
+                _ if matches!(kind, Kind::Trade | Kind::Quote) => "",
+                "" => "",
+                "_perp" => "_perp",
+                contract => month_of(contract)?,
+            };
+            Some((day, format!("{symbol}{}", contract.replace('_', "-")).to_ascii_uppercase(), kind))
         })
     }
+
+    const fn is_equity(self) -> bool {
+        matches!(self, Kind::Trade | Kind::Quote)
+    }
+}
+
+/// The month of `_201312_20131220`, with what stands before it. Options have more parts,
+/// and are not read.
+fn month_of(contract: &str) -> Option<&str> {
+    let (month, expiry) = contract.strip_prefix('_')?.split_once('_')?;
+    Day::parse(expiry)?;
+    Day::parse(&format!("{month}01")).map(|_| &contract[..=month.len()])
 }
 
 // === impl Lean ===
@@ -73,7 +101,8 @@ impl Lean {
             "day and symbol of Lean's ticks stand in the file's name, as in 20131009_ibm_trade_tick.csv",
         )?;
         let symbol = Symbol::new(&symbol).map_err(|error| format!("its name tells no symbol: {error}"))?;
-        Ok(Lean { symbol, midnight: day.midnight(), kind })
+        let midnight = if kind.is_equity() { day.midnight() } else { day.utc_midnight() };
+        Ok(Lean { symbol, midnight, kind })
     }
 }
 
@@ -96,6 +125,22 @@ impl Rows for Lean {
             Kind::Quote => {
                 read_side(row, 1, Field::Bid, Field::BidSize, &mut fields)?;
                 read_side(row, 3, Field::Ask, Field::AskSize, &mut fields)?;
+            }
+            Kind::PlainTrade => {
+                row.read(1, Field::Last, &mut fields)?;
+                row.read(2, Field::LastSize, &mut fields)?;
+            }
+            // Of forex and CFDs without sizes.
+            Kind::PlainQuote if row.len() < 5 => {
+                read_plain(row, 1, Field::Bid, &mut fields)?;
+                read_plain(row, 2, Field::Ask, &mut fields)?;
+            }
+            Kind::PlainQuote => {
+                for (at, price, size) in [(1, Field::Bid, Field::BidSize), (3, Field::Ask, Field::AskSize)] {
+                    if read_plain(row, at, price, &mut fields)? {
+                        row.read(at + 1, size, &mut fields)?;
+                    }
+                }
             }
         }
         if fields.mask.is_empty() {
@@ -128,6 +173,14 @@ fn read_side(
     }
     read_price(row, column, price, fields)?;
     row.read(column + 1, size, fields)
+}
+
+/// A price as it is; whether there is one.
+fn read_plain(row: &Row<'_>, column: usize, field: Field, fields: &mut Fields) -> Result<bool, Fault> {
+    if matches!(row.get(column), "0" | "") {
+        return Ok(false);
+    }
+    row.read(column, field, fields).map(|()| true)
 }
 
 fn read_price(row: &Row<'_>, column: usize, field: Field, fields: &mut Fields) -> Result<(), Fault> {

@@ -14,6 +14,7 @@ mod book;
 mod capture;
 #[cfg(feature = "dbn")]
 mod databento;
+mod databento_csv;
 mod detect;
 mod fault;
 mod foreign;
@@ -124,6 +125,7 @@ pub enum Format {
     Mapped,
     /// A table of a vendor or an exchange, with a line of names.
     Known(preset::Preset),
+    DatabentoCsv,
     Tardis,
     Binance(binance::Kind),
     /// Binance's combined streams, as they were received.
@@ -215,7 +217,7 @@ impl Jump {
 // === impl Format ===
 
 impl Format {
-    pub const ALL: [Format; 19] = [
+    pub const ALL: [Format; 22] = [
         Format::Own,
         Format::Plain,
         Format::Mapped,
@@ -225,6 +227,7 @@ impl Format {
         Format::Known(preset::Preset::BybitSpot),
         Format::Known(preset::Preset::Okx),
         Format::Known(preset::Preset::Kucoin),
+        Format::DatabentoCsv,
         Format::Tardis,
         Format::Binance(binance::Kind::Trades),
         Format::Binance(binance::Kind::AggTrades),
@@ -233,6 +236,8 @@ impl Format {
         Format::Streams,
         Format::Lean(lean::Kind::Trade),
         Format::Lean(lean::Kind::Quote),
+        Format::Lean(lean::Kind::PlainTrade),
+        Format::Lean(lean::Kind::PlainQuote),
         Format::Itch,
         Format::Databento,
     ];
@@ -244,10 +249,10 @@ impl Format {
                              Binance's public trades, aggTrades and bookTicker (a name such as \
                              BTCUSDT-trades-2024-01-01.csv, which tells the symbol), captures of streams of \
                              Binance, Bybit, OKX, Coinbase and Kraken (a message a line, behind a time or not), QuantConnect Lean \
-                             equity ticks (a name such as 20131009_ibm_trade_tick.csv), flat files of Polygon and trades \
+                             ticks (a name such as 20131009_ibm_trade_tick.csv or 20140501_eurusd_tick_quote.csv), flat files of Polygon, tables of Databento, and trades \
                              of Bybit, OKX and KuCoin (their line of names), any other table (with columns=), Nasdaq ITCH 5.0 (a name with \
                              the day, such as S081321-v50.txt), Databento DBN (mbp-1, tbbo, mbp-10, bbo-1s, bbo-1m, \
-                             trades; a build with the feature dbn); each plain, in gzip, zstd, bzip2, xz or zip";
+                             trades, cmbp-1, tcbbo, cbbo-1s, cbbo-1m, mbo; a build with the feature dbn), Parquet (a build with the feature parquet); each plain, in gzip, zstd, bzip2, xz or zip";
 
     /// As [`detect::tell`], when `head` is all that there is.
     ///
@@ -277,6 +282,9 @@ impl Format {
             Format::Known(preset) => {
                 Box::new(Table::new(mapped::Mapped::known(preset, name, hints), line_bytes_max))
             }
+            Format::DatabentoCsv => {
+                Box::new(Table::new(databento_csv::DatabentoCsv::new(hints), line_bytes_max))
+            }
             Format::Tardis => Box::new(Table::new(tardis::Tardis::default(), line_bytes_max)),
             Format::Binance(_) => Box::new(Table::new(binance::Binance::new(name)?, line_bytes_max)),
             Format::Capture => Box::new(capture::Capture::new(line_bytes_max)),
@@ -305,6 +313,7 @@ impl Format {
             Format::Plain => "csv",
             Format::Mapped => "columns",
             Format::Known(preset) => preset.known().name,
+            Format::DatabentoCsv => "databento-csv",
             Format::Tardis => "tardis",
             Format::Binance(binance::Kind::Trades) => "binance-trades",
             Format::Binance(binance::Kind::AggTrades) => "binance-aggTrades",
@@ -313,6 +322,8 @@ impl Format {
             Format::Streams => "capture",
             Format::Lean(lean::Kind::Trade) => "lean-trade",
             Format::Lean(lean::Kind::Quote) => "lean-quote",
+            Format::Lean(lean::Kind::PlainTrade) => "lean-tick-trade",
+            Format::Lean(lean::Kind::PlainQuote) => "lean-tick-quote",
             Format::Itch => "itch",
             Format::Databento => "dbn",
         }
@@ -339,6 +350,15 @@ pub fn open(
     let format = match (&hints.columns, told) {
         (_, Told::Unread { why, is_table: false }) => return Err(why),
         (Some(Columns::Known(preset)), _) => Format::Known(*preset),
+        (Some(Columns::Databento), Told::Format(Format::DatabentoCsv)) => Format::DatabentoCsv,
+        (Some(Columns::Databento), Told::Undecided) => return Ok(None),
+        (Some(Columns::Databento), _) => {
+            return Err(
+                "it is no table of Databento that holds ticks: its line of names has no ts_event, rtype, \
+                        publisher_id and price"
+                    .to_owned(),
+            );
+        }
         (Some(Columns::Pairs(_)), _) => Format::Mapped,
         (None, Told::Format(Format::Plain) | Told::Unread { .. } | Told::Undecided) if asks => Format::Mapped,
         (_, Told::Format(format)) => format,
@@ -350,6 +370,8 @@ pub fn open(
             Err(_) if !is_whole => return Ok(None),
             opened => opened?,
         },
+        // Its tables may lack the symbol.
+        Format::DatabentoCsv if hints.unit.is_none() => format.decoder(name, hints, line_bytes_max)?,
         _ if asks => {
             return Err(format!(
                 "columns, unit and symbol are for tables that do not say what they hold, and this is {}",

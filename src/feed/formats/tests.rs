@@ -9,6 +9,7 @@ use crate::feed::ndjson::write_line;
 
 #[cfg(feature = "dbn")]
 mod dbn;
+mod lean_ticks;
 
 const LINE_BYTES_MAX: usize = 4_096;
 
@@ -190,30 +191,6 @@ fn captures_of_combined_streams() {
             r#"{"symbol":"ETHBTC","ts":1676419207398000,"rx":1676419207412527,"last":0.0011,"last_size":1.5,"side":"buy"}"#,
             r#"{"symbol":"ETHUSDT","ts":1676419207798000,"bid":1,"bid_size":2,"ask":3,"ask_size":4}"#,
             "line 6, syntax: not JSON of this format: missing field `b` at line 1 column 22",
-        ],
-    );
-}
-
-#[test]
-fn ticks_of_lean() {
-    check(
-        "20131009_ibm_trade_tick.csv",
-        "lean-trade",
-        0,
-        &[
-            r#"{"symbol":"IBM","ts":1381325400123000,"last":185.34,"last_size":100}"#,
-            r#"{"symbol":"IBM","ts":1381325400456500,"last":185.3455,"last_size":200}"#,
-            r#"{"symbol":"IBM","ts":1381325400457000,"last":185.34555,"last_size":200}"#,
-            "line 4, value: last: not a decimal number",
-        ],
-    );
-    check(
-        "20131009_ibm_quote_tick.csv",
-        "lean-quote",
-        0,
-        &[
-            r#"{"symbol":"IBM","ts":1381325400123000,"bid":185.34,"bid_size":3}"#,
-            r#"{"symbol":"IBM","ts":1381325400124000,"ask":185.35,"ask_size":2}"#,
         ],
     );
 }

@@ -250,6 +250,48 @@ fn trades_of_exchanges() {
 }
 
 #[test]
+fn tables_of_databento() {
+    tests::check(
+        "databento-mbp-1.csv",
+        "databento-csv",
+        1,
+        &[
+            r#"{"symbol":"AAPL","ts":1609160400000704,"rx":1609160400000869,"bid":133,"bid_size":10,"ask":133.01,"ask_size":20}"#,
+            r#"{"symbol":"AAPL","ts":1609160400001704,"rx":1609160400001904,"bid":133,"bid_size":10,"ask_size":0,"last":133.01,"last_size":5,"side":"buy"}"#,
+            "line 4, value: ts_event: no time that can be",
+        ],
+    );
+    tests::check(
+        "databento-trades.csv",
+        "databento-csv",
+        1,
+        &[
+            r#"{"symbol":"AAPL","ts":1609160400000704,"rx":1609160400000869,"last":133.000000123,"last_size":10,"side":"sell"}"#,
+            r#"{"symbol":"AAPL","ts":1609160400000705,"rx":1609160400000870,"last":133,"last_size":3}"#,
+        ],
+    );
+    // Without a column of symbols: what somebody says, or the instrument's number.
+    let table = "ts_event,rtype,publisher_id,instrument_id,action,side,price,size\n\
+                 1609160400000704060,0,1,5482,T,A,133000000000,1\n";
+    let symbol =
+        |hints: &Hints| decode("x.csv", table, hints, &[usize::MAX]).unwrap().ticks[0].1.symbol.to_string();
+    assert_eq!(symbol(&Hints::default()), "5482");
+    assert_eq!(symbol(&hints("databento-trades", "", "AAPL")), "AAPL");
+    check_refused(
+        "x",
+        TRADES,
+        &hints("databento", "", ""),
+        "it is no table of Databento that holds ticks: its line of names has no ts_event, rtype, publisher_id and price",
+    );
+    for (more, part) in [("open,high,low,close,volume", "ohlcv"), ("order_id,action,side,price,size", "mbo")]
+    {
+        let error =
+            Format::detect("x.csv", format!("ts_event,rtype,publisher_id,instrument_id,{more}\n").as_bytes());
+        assert!(error.as_ref().unwrap_err().contains(part), "{error:?}");
+    }
+}
+
+#[test]
 fn a_known_table_without_its_name_is_told_its_symbol() {
     let table = String::from_utf8(tests::sample("BTCUSDT-trades-2022-12-31.csv")).unwrap();
     let error = decode("trades.csv", &table, &Hints::default(), &[usize::MAX]).unwrap_err();

@@ -1,7 +1,8 @@
 //! Databento's DBN, from samples that its own package wrote.
 
 use ::dbn::{
-    FlagSet, Metadata, RecordHeader, SType, SymbolMappingMsg, TradeMsg,
+    CbboMsg, Cmbp1Msg, ConsolidatedBidAskPair, FlagSet, MboMsg, Metadata, RecordHeader, SType, Schema,
+    SymbolMappingMsg, TradeMsg, UNDEF_PRICE,
     encode::{EncodeRecord, dbn::Encoder},
     rtype,
 };
@@ -107,4 +108,97 @@ fn a_live_session_tells_its_names_in_records() {
         assert_eq!(names, ["ESH1", "ESM1"]);
         assert_eq!((out.passed, out.tally.total()), (2, 1), "the first trade came before its name");
     }
+}
+
+/// Behind the metadata of a sample, which names instrument 1.
+fn with_records(records: &[&[u8]]) -> Vec<u8> {
+    let sample = sample("trades.dbn");
+    [&sample[..sample.len() - 2 * 48], &records.concat()].concat()
+}
+
+fn header<T: ::dbn::HasRType>(rtype: u8) -> RecordHeader {
+    let sample = sample("trades.dbn");
+    let record = &sample[sample.len() - 48..];
+    let instrument = u32::from_le_bytes(record[4..8].try_into().unwrap());
+    RecordHeader::new::<T>(rtype, 1, instrument, 1_609_160_400_000_704_060)
+}
+
+fn order(action: u8, side: u8, order_id: u64, price: i64, size: u32) -> MboMsg {
+    MboMsg {
+        hd: header::<MboMsg>(rtype::MBO),
+        order_id,
+        price,
+        size,
+        flags: FlagSet::empty(),
+        channel_id: 0,
+        action: action.cast_signed(),
+        side: side.cast_signed(),
+        ts_recv: 1_609_160_400_000_869_000,
+        ts_in_delta: 0,
+        sequence: 0,
+    }
+}
+
+#[test]
+fn orders_become_best_prices_and_trades() {
+    const ONE: i64 = 1_000_000_000;
+    let records = [
+        order(b'R', b'N', 0, UNDEF_PRICE, 0),
+        order(b'A', b'B', 1, 100 * ONE, 10),
+        order(b'A', b'A', 2, 101 * ONE, 5),
+        order(b'A', b'B', 3, 99 * ONE, 7),
+        order(b'T', b'A', 0, 100 * ONE, 4),
+        order(b'F', b'B', 1, 100 * ONE, 4),
+        order(b'C', b'B', 1, 100 * ONE, 4),
+        order(b'M', b'B', 3, 100 * ONE, 8),
+        order(b'M', b'A', 9, 100 * ONE + 1, 1),
+        order(b'C', b'A', 77, 100 * ONE, 4),
+        order(b'R', b'N', 0, UNDEF_PRICE, 0),
+        order(b'A', b'B', 1, 98 * ONE, 2),
+    ];
+    let bytes = with_records(&records.each_ref().map(AsRef::as_ref));
+    let at = bytes.len() - 3 * size_of::<MboMsg>();
+    let start = r#"{"symbol":"AAPL","ts":1609160400000704,"rx":1609160400000869,"#;
+    let expected = [
+        r#""bid":100,"bid_size":10}"#,
+        r#""ask":101,"ask_size":5}"#,
+        r#""last":100,"last_size":4,"side":"sell"}"#,
+        r#""bid":100,"bid_size":6}"#,
+        r#""bid":100,"bid_size":14}"#,
+        r#""ask":100.000000001,"ask_size":1}"#,
+        r#""bid_size":0,"ask_size":0}"#,
+        r#""bid":98,"bid_size":2}"#,
+    ];
+    let mut lines_expected: Vec<String> = expected.iter().map(|rest| format!("{start}{rest}")).collect();
+    lines_expected.push(format!("byte {at}, syntax: the order was never added, or has ended"));
+    for lengths in [&[usize::MAX][..], &[1], &[7, 50]] {
+        assert_eq!(lines(&decode("x.mbo.dbn", &bytes, lengths)), lines_expected);
+    }
+}
+
+#[test]
+fn quotes_of_all_venues() {
+    let level = ConsolidatedBidAskPair {
+        bid_px: 133_000_000_000,
+        ask_px: UNDEF_PRICE,
+        bid_sz: 10,
+        ask_sz: 0,
+        bid_pb: 1,
+        ask_pb: 1,
+        ..Default::default()
+    };
+    let mut trade = Cmbp1Msg::default_for_schema(Schema::Cmbp1);
+    trade.hd = header::<Cmbp1Msg>(rtype::CMBP_1);
+    (trade.price, trade.size) = (133_010_000_000, 5);
+    (trade.action, trade.side) = (b'T'.cast_signed(), b'B'.cast_signed());
+    trade.ts_recv = 1_609_160_400_000_869_000;
+    trade.levels = [level.clone()];
+    let mut second = CbboMsg::default_for_schema(Schema::Cbbo1S);
+    second.hd = header::<CbboMsg>(rtype::CBBO_1S);
+    second.ts_recv = 1_609_160_400_000_869_000;
+    second.levels = [level];
+    let bytes = with_records(&[trade.as_ref(), second.as_ref()]);
+    let start = r#"{"symbol":"AAPL","ts":1609160400000704,"rx":1609160400000869,"bid":133,"bid_size":10,"ask_size":0"#;
+    let expected = [format!(r#"{start},"last":133.01,"last_size":5,"side":"buy"}}"#), format!("{start}}}")];
+    assert_eq!(lines(&decode("x.dbn", &bytes, &[usize::MAX])), expected);
 }

@@ -1,0 +1,129 @@
+//! Databento's `mbo`: every order of a market, through a [`Book`] to best prices and trades.
+//!
+//! A tick tells each change of a best price or its size, and each trade. `T` is a trade, with the aggressor's side; `F`, the
+//! other side of it, changes nothing, since a `C` that takes the shares away follows. `M` of an order that nobody knows
+//! adds it, as a venue means it. What `R` clears is gone, and a side that nobody is on any more has size 0.
+//!
+//! Several publishers of one instrument have one book here.
+
+use std::collections::HashMap;
+
+use dbn::{MboMsg, UNDEF_PRICE};
+
+use super::{
+    super::{
+        Fault,
+        book::{Book, Order, Top},
+    },
+    set_trade,
+};
+use crate::tick::{Field, Fields, Fixed, Symbol};
+
+/// The books of a file.
+#[derive(Default)]
+pub struct Orders {
+    book: Book<Key, i64>,
+    slots: HashMap<u32, Slot, foldhash::fast::RandomState>,
+}
+
+/// An order, by the instrument and whoever publishes it, since the book was last cleared.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    order: u64,
+    instrument: u32,
+    publisher: u16,
+    cleared: u32,
+}
+
+/// An instrument's place in the book.
+#[derive(Clone, Copy)]
+struct Slot {
+    locate: u16,
+    /// How often it was cleared.
+    cleared: u32,
+}
+
+// === impl Orders ===
+
+impl Orders {
+    /// What a record changes at the top of its book, or says of a trade.
+    pub fn apply(&mut self, record: &MboMsg, symbol: &Symbol) -> Result<Fields, Fault> {
+        let mut fields = Fields::default();
+        let (action, side) = (record.action.cast_unsigned(), record.side.cast_unsigned());
+        if action == b'T' {
+            set_trade(record.price, record.size, side, &mut fields)?;
+            return Ok(fields);
+        }
+        // A record of a top of a book is of no order.
+        if !matches!(action, b'A' | b'M' | b'C' | b'R') || record.flags.is_tob() {
+            return Ok(fields);
+        }
+        let slot = self.slot(record.hd.instrument_id, symbol)?;
+        let top = if action == b'R' {
+            self.clear(record.hd.instrument_id)
+        } else {
+            self.change(record, slot, action)?
+        };
+        set_top(top, &mut fields)?;
+        Ok(fields)
+    }
+
+    fn change(&mut self, record: &MboMsg, slot: Slot, action: u8) -> Result<Top<i64>, Fault> {
+        let key = Key {
+            order: record.order_id,
+            instrument: record.hd.instrument_id,
+            publisher: record.hd.publisher_id,
+            cleared: slot.cleared,
+        };
+        let known = self.book.get(key);
+        let changed = match (action, known) {
+            (b'C', None) => return Err(Fault::Binary("the order was never added, or has ended")),
+            (b'C', Some(_)) => self.book.reduce(key, record.size),
+            (b'M', Some(_)) if record.price != UNDEF_PRICE => {
+                self.book.replace(key, key, record.size, record.price)
+            }
+            _ if record.price == UNDEF_PRICE => return Err(Fault::Binary("an order without a price")),
+            _ => {
+                let bid = match record.side.cast_unsigned() {
+                    b'B' => true,
+                    b'A' => false,
+                    _ => return Err(Fault::Binary("an order without a side")),
+                };
+                let order = Order { locate: slot.locate, bid, price: record.price, shares: record.size };
+                self.book.add(key, order)
+            }
+        };
+        changed.ok_or(Fault::Binary("the order is there already, has fewer shares, or there are too many"))
+    }
+
+    fn clear(&mut self, instrument: u32) -> Top<i64> {
+        let Some(slot) = self.slots.get_mut(&instrument) else { return Top::default() };
+        slot.cleared = slot.cleared.wrapping_add(1);
+        self.book.clear(slot.locate).unwrap_or_default()
+    }
+
+    fn slot(&mut self, instrument: u32, symbol: &Symbol) -> Result<Slot, Fault> {
+        if let Some(slot) = self.slots.get(&instrument) {
+            return Ok(*slot);
+        }
+        let locate =
+            u16::try_from(self.slots.len()).map_err(|_| Fault::Binary("more than 65536 instruments"))?;
+        self.book.name(locate, symbol.clone());
+        let slot = Slot { locate, cleared: 0 };
+        self.slots.insert(instrument, slot);
+        Ok(slot)
+    }
+}
+
+fn set_top(top: Top<i64>, fields: &mut Fields) -> Result<(), Fault> {
+    for (side, price, size) in [(top.bid, Field::Bid, Field::BidSize), (top.ask, Field::Ask, Field::AskSize)]
+    {
+        let Some(level) = side else { continue };
+        let shares = i64::try_from(level.shares).ok().and_then(|shares| Fixed::from_int(shares).ok());
+        fields.set_fixed(size, shares.ok_or(Fault::Binary("more shares at a price than can be"))?);
+        if level.shares > 0 {
+            fields.set_fixed(price, Fixed(level.price));
+        }
+    }
+    Ok(())
+}
