@@ -42,7 +42,7 @@ pub struct FeedStatus {
 /// Whether ticks are to be expected.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum FeedKind {
-    /// The feed gives ticks by itself; until it has, the service is not ready.
+    /// The feed gives ticks by itself; the service waits a moment for its first before it says that it is ready.
     Expected,
     /// Others push into it, when they have something.
     Pushed,
@@ -120,22 +120,17 @@ impl FeedStatus {
         self.condition.store(Arc::new(condition));
     }
 
-    /// Why the feed is not fresh; `None` when it is.
-    pub fn why_not_fresh(&self, now: Nanos, stale: Duration) -> Option<String> {
-        let name = &self.name;
+    /// Why it has broken off; `None` when it has not.
+    pub fn why_failed(&self) -> Option<String> {
         match &*self.condition() {
-            Condition::Ended => return Some(format!("feed {name} has ended")),
-            Condition::Failed(why) => return Some(format!("feed {name} has failed: {why}")),
-            Condition::Held => return None,
-            Condition::Running => {}
+            Condition::Failed(why) => Some(format!("feed {} has failed: {why}", self.name)),
+            Condition::Running | Condition::Held | Condition::Ended => None,
         }
-        match self.last() {
-            None if self.kind == FeedKind::Expected => Some(format!("feed {name} has given no tick yet")),
-            Some(last) if u128::from(now.since(last)) > stale.as_nanos() => {
-                Some(format!("feed {name} has given no tick for {} ms", now.since(last) / 1_000_000))
-            }
-            _ => None,
-        }
+    }
+
+    /// Whether it is to give ticks by itself and has given none yet.
+    pub fn is_awaited(&self) -> bool {
+        self.kind == FeedKind::Expected && self.last().is_none() && *self.condition() == Condition::Running
     }
 }
 

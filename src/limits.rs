@@ -71,7 +71,9 @@ pub struct Limits {
     pub heartbeat: Duration,
     /// Without a tick until a symbol is stale.
     pub stale: Duration,
-    /// From the signal to the end of the process.
+    /// From the signal until the drain begins: everything is served as before, but `/readyz` is 503.
+    pub drain_notice: Duration,
+    /// From the begin of the drain to the end of the process.
     pub drain: Duration,
 }
 
@@ -118,6 +120,7 @@ pub const DEFAULT: Limits = Limits {
     close_grace: Duration::from_secs(10),
     heartbeat: Duration::from_secs(5),
     stale: Duration::from_secs(5),
+    drain_notice: Duration::ZERO,
     drain: Duration::from_secs(10),
 };
 

@@ -5,10 +5,11 @@
 
 mod ages;
 mod handles;
+mod process;
 
 use std::sync::{Mutex, PoisonError};
 
-use prometheus::{Encoder, Registry, TextEncoder, process_collector::ProcessCollector};
+use prometheus::{Encoder, Registry, TextEncoder};
 
 use crate::{
     fanout::GapReason,
@@ -23,6 +24,8 @@ use crate::{
 };
 use ages::AgeCollector;
 use handles::Handles;
+use process::Process;
+pub use process::cpu_seconds;
 
 /// One metric as it is declared.
 pub struct Def {
@@ -150,7 +153,12 @@ pub const ALL: [Def; 46] = {
         def("tickcast_feed_reconnects_total", Counter, &["feed"], "Times that a feed connected anew."),
         def("tickcast_draining", Gauge, &[], "1 while the server stops."),
         def("tickcast_uptime_seconds", Gauge, &[], "Since the server began."),
-        def("tickcast_ready", Gauge, &[], "1 while /readyz says ready: feeds are fresh, no drain."),
+        def(
+            "tickcast_ready",
+            Gauge,
+            &[],
+            "1 while /readyz says ready: started, not stopping, shards answer.",
+        ),
         def(
             "tickcast_updates_pending_oldest_seconds",
             Gauge,
@@ -215,7 +223,7 @@ impl Metrics {
     /// When the table declares a metric twice.
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
-        registry.register(Box::new(ProcessCollector::for_self()))?;
+        registry.register(Box::new(Process::of_self()))?;
         let (handles, ages) = Handles::register(&registry)?;
         Ok(Metrics { registry, handles: Mutex::new(handles), ages })
     }

@@ -10,7 +10,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     rc::Rc,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
         mpsc,
     },
@@ -43,11 +43,13 @@ use crate::{
         doors::{Doors, Role},
         places::Places,
         shard::{Repeating, Shard, Shared, ToShard},
+        stats::Report,
     },
     shutdown::Stop,
     throttle::Throttle,
     topic::{Batch, Ingest, Market, Outlet, handover::Handover},
     web::AllowedOrigins,
+    wire::CloseReason,
 };
 
 /// What the service is started with.
@@ -155,6 +157,7 @@ impl Service {
             places: Places::default(),
             doors,
             rejected: Rejected::default(),
+            leaving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             over: AtomicBool::new(false),
             repeating: Repeating::default(),
@@ -270,24 +273,58 @@ impl Service {
         while all_done.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_ok() {}
     }
 
-    /// Drains, and waits until every session has ended or the deadline has passed; says whether all ended in time.
-    pub fn stop(self) -> bool {
-        let deadline = self.shared.clock.now().plus(self.shared.limits.drain);
+    /// Is not ready any more, so that balancers send nobody new here; serves everything as before.
+    pub fn leave(&self) {
+        self.shared.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Begins to drain: nobody new is let in, nothing is taken in, sessions are sent what is due and end.
+    pub fn drain(&self) {
+        self.leave();
         self.shared.draining.store(true, Ordering::Relaxed);
         self.stop_feeds.set();
         for inbox in &self.inboxes {
             // A shard that has ended already needs no telling.
             let _ = inbox.send(ToShard::Drain);
         }
-        let mut in_time = true;
-        for thread in self.shard_threads {
-            while !thread.is_finished() && self.shared.clock.now() < deadline {
-                thread::sleep(POLL);
-            }
-            in_time &= thread.is_finished();
-        }
-        in_time
     }
+
+    /// Whether every session has ended, and every shard with its sessions.
+    pub fn is_drained(&self) -> bool {
+        self.shard_threads.iter().all(JoinHandle::is_finished)
+    }
+
+    /// Drains, and waits until every session has ended or the deadline has passed; says whether all ended in time.
+    pub fn stop(self) -> bool {
+        let deadline = self.shared.clock.now().plus(self.shared.limits.drain);
+        self.drain();
+        while !self.is_drained() && self.shared.clock.now() < deadline {
+            thread::sleep(POLL);
+        }
+        self.is_drained()
+    }
+
+    /// What became of the sessions of a drain: how many ended, how many of them were cut off, how many are left.
+    pub fn drained(&self) -> Drained {
+        let ended = self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = ended.values().fold(Report::default(), |mut all, report| {
+            all.add(report);
+            all
+        });
+        let closed = all.stats.closed[CloseReason::Drain as usize];
+        Drained { sessions: closed, cut: all.stats.cut, left: self.sessions() }
+    }
+}
+
+/// The end of a drain in numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Drained {
+    /// Sessions that the drain ended, of shards that are done.
+    pub sessions: u64,
+    /// Of them, those that took nothing.
+    pub cut: u64,
+    /// Sessions that are still there.
+    pub left: usize,
 }
 
 /// How often the end of the shards is looked for; there is no join with a deadline.

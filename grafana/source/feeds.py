@@ -121,7 +121,7 @@ FAULTS = [
     ),
     states(
         "Ready",
-        "What /readyz says: feeds are fresh, and the server does not drain.",
+        "What /readyz says: it has started and does not stop, no feed has failed, its shards answer. Silent feeds are not its subject.",
         "tickcast_ready{$}",
         "{{instance}}",
         [("1", "ready", "green"), ("0", "not ready", "red")],

@@ -1,10 +1,11 @@
 //! `tickcast health`: one question to a server, answered by the exit code. For images without a shell and without curl.
 //!
-//! Not a monitor: it asks once. Without a URL it asks where the variables and the file say that this machine's server
-//! listens, for operators if it does so for them, so that a container's check needs no second mention of its port.
+//! Not a monitor: it asks once. Without a URL it asks where the variables and the file (`--config`, or `TICKCAST_CONFIG`) let this
+//! machine's server listen, for operators if it does so for them, so that a container's check needs no second mention of its port.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
     process::ExitCode,
     time::Duration,
 };
@@ -23,6 +24,9 @@ pub struct HealthArgs {
     /// The server, as http://HOST:PORT [default: where this machine's variables or file let it listen]
     #[arg(value_parser = Endpoint::parse)]
     url: Option<Endpoint>,
+    /// Ask the server of this TOML file: where it lets it listen
+    #[arg(long, value_name = "FILE", conflicts_with = "url")]
+    config: Option<PathBuf>,
     /// Ask /readyz: whether clients should come, and not only whether it is alive
     #[arg(long)]
     ready: bool,
@@ -43,7 +47,7 @@ enum HealthError {
 }
 
 pub fn run(args: &HealthArgs) -> ExitCode {
-    let endpoint = match args.url.clone().map_or_else(configured, Ok) {
+    let endpoint = match args.url.clone().map_or_else(|| configured(args.config.clone()), Ok) {
         Ok(endpoint) => endpoint,
         Err(text) => {
             complain(format_args!("tickcast: {text}"));
@@ -72,8 +76,8 @@ fn ask(endpoint: &Endpoint, args: &HealthArgs) -> Result<(), HealthError> {
 }
 
 /// The server that this process would be, were it to serve.
-fn configured() -> Result<Endpoint, String> {
-    let config = SettingsArgs::default().config().map_err(|faults| faults.to_string())?;
+fn configured(file: Option<PathBuf>) -> Result<Endpoint, String> {
+    let config = SettingsArgs::of_file(file).config().map_err(|faults| faults.to_string())?;
     let listen = config.admin_listen.unwrap_or(config.listen);
     Endpoint::parse(&format!("http://{}", reachable(listen))).map_err(|error| format!("{error}\n"))
 }

@@ -22,7 +22,7 @@ use crate::{
     },
     config::Config,
     feed::{Source, SourceError},
-    service::{Service, Setup, StartError, with_sources},
+    service::{Drained, Service, Setup, StartError, with_sources},
 };
 
 const A_MINUTE: Duration = Duration::from_secs(60);
@@ -82,13 +82,53 @@ fn serve(args: SettingsArgs, config: Config, log: Log) -> Result<(), ServeError>
     }
     let mut running = Running { args, config, service, log };
     let signal = run_until_the_end(&mut running, &mut signals);
-    tracing::info!(signal, "draining");
-    if running.service.stop() {
-        tracing::info!("drained");
-    } else {
-        tracing::warn!("the time to drain is over (limits.drain_ms): what was left is cut off");
-    }
+    end(&running, &mut signals, signal);
     Ok(())
+}
+
+/// The end in its steps: notice, drain, what became of it. A second signal ends it at once.
+fn end(running: &Running, signals: &mut Signals, signal: &'static str) {
+    let Running { service, config, .. } = running;
+    let notice = config.limits.drain_notice;
+    if !notice.is_zero() {
+        tracing::info!(
+            signal,
+            notice_ms = notice.as_millis(),
+            "not ready any more: the drain begins behind the notice"
+        );
+        service.leave();
+        if let Some(second) = signals.end_before(Instant::now() + notice, || false) {
+            return cut_short(service, second);
+        }
+    }
+    tracing::info!(signal, sessions = service.sessions(), "draining");
+    service.drain();
+    let deadline = Instant::now() + config.limits.drain;
+    if let Some(second) = signals.end_before(deadline, || service.is_drained()) {
+        return cut_short(service, second);
+    }
+    let Drained { sessions, cut, left } = service.drained();
+    if service.is_drained() {
+        tracing::info!(sessions, cut, "drained");
+    } else {
+        tracing::warn!(
+            sessions,
+            cut,
+            left,
+            "the time to drain is over (limits.drain_ms): what is left is cut off"
+        );
+    }
+}
+
+fn cut_short(service: &Service, signal: &'static str) {
+    let Drained { sessions, cut, left } = service.drained();
+    tracing::warn!(
+        signal,
+        sessions,
+        cut,
+        left,
+        "a second signal: the end is now, and what is left is cut off"
+    );
 }
 
 /// Serves, and does what signals ask for; returns the one that asks for the end.

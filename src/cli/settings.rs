@@ -49,6 +49,11 @@ pub struct SettingsArgs {
 // === impl SettingsArgs ===
 
 impl SettingsArgs {
+    /// As for a process that is started with this file and no other flag.
+    pub fn of_file(config: Option<PathBuf>) -> Self {
+        SettingsArgs { config, ..SettingsArgs::default() }
+    }
+
     /// The configuration of this process.
     ///
     /// # Errors

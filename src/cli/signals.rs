@@ -3,7 +3,10 @@
 //! They are awaited from before the service starts, so that none comes too early; those that come while something else
 //! is done are heard after it.
 
-use std::{io, thread, time::Instant};
+use std::{
+    io, thread,
+    time::{Duration, Instant},
+};
 
 use tokio::{
     runtime::{Builder, Runtime},
@@ -23,6 +26,9 @@ pub enum Heard {
     /// No signal came within the time.
     Nothing,
 }
+
+/// How often it is looked whether what is waited for is done.
+const POLL: Duration = Duration::from_millis(5);
 
 pub struct Signals {
     runtime: Runtime,
@@ -59,6 +65,16 @@ impl Signals {
                 () = tokio::time::sleep_until(until.into()) => Heard::Nothing,
             }
         })
+    }
+
+    /// The next signal for the end, unless `until` comes or `is_done` says so before; other signals are too late.
+    pub fn end_before(&mut self, until: Instant, is_done: impl Fn() -> bool) -> Option<&'static str> {
+        while !is_done() && Instant::now() < until {
+            if let Heard::End(signal) = self.next(until.min(Instant::now() + POLL)) {
+                return Some(signal);
+            }
+        }
+        None
     }
 
     /// What `begin` comes to, or the name of the signal for the end that came first. It has a thread of its own, which is

@@ -214,8 +214,11 @@ keys! {
         "Without a frame until a `heartbeat`.";
     millis stale (10, 24 * HOUR),
         "Without a tick until a symbol is stale.";
+    millis drain_notice (0, HOUR),
+        "From SIGTERM or SIGINT until the drain begins: `/readyz` is 503, and everything goes on, so that a balancer has seen it \
+         when the drain begins. Not part of `limits.drain_ms`.";
     millis drain (0, HOUR),
-        "From SIGTERM or SIGINT to the end of the process, at most.";
+        "From the begin of the drain to the end of the process, at most. Who takes nothing is cut at half of it.";
 }
 
 impl Amount for usize {

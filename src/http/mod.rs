@@ -303,7 +303,7 @@ async fn route(
     let query = request.uri().query().unwrap_or_default();
     match path {
         "/healthz" => Ok(answer::json("{\"status\":\"alive\"}".to_owned())),
-        "/readyz" => ops::ready(app, shard),
+        "/readyz" => ops::ready(app, shard).await,
         "/metrics" => ops::metrics(app, shard).await,
         "/v1/symbols" => market::symbols(app, shard, caller),
         "/v1/snapshot" => market::snapshot(app, shard, caller, query),

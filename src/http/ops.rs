@@ -111,7 +111,7 @@ fn text(app: &App, shared: &Shared, answers: Vec<Option<Report>>) -> Vec<u8> {
         shards,
         shards_configured: app.shards.len(),
         draining: shared.draining.load(Ordering::Relaxed),
-        ready: why_not_ready(app, shared).is_ok_and(|faults| faults.is_empty()),
+        ready: shards == app.shards.len() && why_not_ready(app, shared).is_ok(),
         limits: &shared.limits,
         log_lines_dropped: app.log_lines_dropped.load(Ordering::Relaxed),
         uptime_seconds: app.clock.now().since(app.began) as f64 / 1e9,
@@ -120,22 +120,38 @@ fn text(app: &App, shared: &Shared, answers: Vec<Option<Report>>) -> Vec<u8> {
     app.metrics.text(&report, &levels)
 }
 
-/// Ready: not draining, and every feed that is to give ticks does.
-pub fn ready(app: &App, shard: &Rc<Shard>) -> Result<Answer, Failure> {
-    let faults = why_not_ready(app, &shard.shared)?;
-    if faults.is_empty() {
-        return Ok(answer::json("{\"status\":\"ready\"}".to_owned()));
+/// Readiness is about this process, and not about the market: it has started, it is not about to stop, none of its feeds
+/// has broken off, and its shards answer. A feed that is silent is data: symbols become stale, and an alert says so.
+pub async fn ready(app: &App, shard: &Rc<Shard>) -> Result<Answer, Failure> {
+    why_not_ready(app, &shard.shared)?;
+    let asked = ask_all(app, ToShard::Alive).await;
+    // In a drain shards end one by one, and that is not ready either.
+    if asked.iter().any(Option::is_none) {
+        let message = "a shard does not answer: its sessions get nothing";
+        return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "shard_silent", message));
     }
-    Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "feed_not_fresh", faults.join("; ")))
+    Ok(answer::json("{\"status\":\"ready\"}".to_owned()))
 }
 
-/// What is wrong with the feeds; an error when the server drains, and the feeds do not matter.
-fn why_not_ready(app: &App, shared: &Shared) -> Result<Vec<String>, Failure> {
-    if shared.draining.load(Ordering::Relaxed) {
+/// Why clients should go elsewhere, beside shards that do not answer.
+fn why_not_ready(app: &App, shared: &Shared) -> Result<(), Failure> {
+    if shared.leaving.load(Ordering::Relaxed) {
         return Err(Failure::draining());
     }
-    let now = app.market.now();
-    Ok(app.feeds.iter().filter_map(|feed| feed.why_not_fresh(now, shared.limits.stale)).collect())
+    let unready = |code, message| Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, code, message));
+    let failed: Vec<String> = app.feeds.iter().filter_map(|feed| feed.why_failed()).collect();
+    if !failed.is_empty() {
+        return unready("feed_failed", failed.join("; "));
+    }
+    // A server that takes over from another should have its prices; one whose market is closed must not wait for ever.
+    let running = Duration::from_nanos(app.clock.now().since(app.began));
+    let awaited = app.feeds.iter().find(|feed| feed.is_awaited());
+    if let Some(feed) = awaited.filter(|_| running < shared.limits.stale) {
+        let message =
+            format!("feed {} has given no tick yet: a moment is given to it (limits.stale_ms)", feed.name);
+        return unready("starting", message);
+    }
+    Ok(())
 }
 
 pub async fn slow(app: &App, shard: &Rc<Shard>, caller: &Caller, query: &str) -> Result<Answer, Failure> {

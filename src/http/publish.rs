@@ -1,6 +1,9 @@
 //! `POST /v1/publish`: ticks in, as lines. The work is done off the shard's thread, so that no session waits for it.
 
-use std::{rc::Rc, sync::Arc};
+use std::{
+    rc::Rc,
+    sync::{Arc, atomic::Ordering},
+};
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{Request, StatusCode, body::Incoming};
@@ -26,6 +29,7 @@ pub async fn publish(
     shard: &Rc<Shard>,
     request: Request<Incoming>,
 ) -> Result<Answer, Failure> {
+    refuse_in_drain(shard)?;
     let limits = &shard.shared.limits;
     let (body_bytes_max, line_bytes_max) = (limits.publish_bytes, limits.line_bytes);
     let body = Limited::new(request.into_body(), body_bytes_max).collect();
@@ -41,11 +45,18 @@ pub async fn publish(
         Failure::bad_request("bad_body", format!("the body could not be read: {error}"))
     })?;
     let mut body: Vec<u8> = body.to_bytes().into();
+    // What was begun before the drain and is whole only now comes too late: its feed has been told to stop.
+    refuse_in_drain(shard)?;
     let app = Arc::clone(app);
     let taken = tokio::task::spawn_blocking(move || take(&app.push, &mut body, line_bytes_max)).await;
     let taken = taken
         .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))?;
     Ok(answer::json(taken.to_json()))
+}
+
+/// From the first moment of a drain nothing is taken in any more, which a publisher must hear: it goes to another server.
+fn refuse_in_drain(shard: &Shard) -> Result<(), Failure> {
+    if shard.shared.draining.load(Ordering::Relaxed) { Err(Failure::draining()) } else { Ok(()) }
 }
 
 /// What became of a body.

@@ -248,7 +248,7 @@ impl Core {
             Framing::Events => frame::write_end_event(reason, &mut session.control),
         }
         session.jobs = None;
-        session.closing = Some(Closing { reason, deadline: now.plus(grace), said: false });
+        session.closing = Some(Closing { reason, since: now, deadline: now.plus(grace), said: false });
         let (number, peer) = (session.number, session.peer);
         tracing::debug!(session = number, %peer, reason = reason.label(), code = reason.code(), "session closes");
         self.stats.closed[reason as usize] += 1;

@@ -53,6 +53,8 @@ pub struct Shared {
     pub places: Places,
     pub doors: Doors,
     pub rejected: Rejected,
+    /// The end has been asked for: the service goes on for a while and is not ready.
+    pub leaving: AtomicBool,
     pub draining: AtomicBool,
     /// Every feed is a replay that has ended.
     pub over: AtomicBool,
@@ -77,6 +79,8 @@ pub enum ToShard {
     /// Answers when it has.
     Reload(std::sync::mpsc::Sender<()>),
     Drain,
+    /// Asks whether it still takes its turns.
+    Alive(oneshot::Sender<()>),
     /// Whether every feed is a replay that has ended.
     Over(bool),
     /// Asks whether every session has been sent what it was due at this time of the market.
@@ -225,6 +229,7 @@ impl Shard {
                 // Who asked may have waited long enough.
                 let _ = done.send(());
             }
+            ToShard::Alive(reply) => drop(reply.send(())),
             ToShard::Drain => self.core.borrow_mut().drain(),
             ToShard::Level(as_of, reply) => reply(self.core.borrow_mut().is_level(&self.handover, as_of)),
             ToShard::Over(over) => self.core.borrow_mut().set_over(over, &self.handover),

@@ -73,6 +73,7 @@ pub struct InFlight {
 #[derive(Clone, Copy, Debug)]
 pub struct Closing {
     pub reason: CloseReason,
+    pub since: Nanos,
     /// The connection is dropped at this time, whatever the client has read.
     pub deadline: Nanos,
     /// The write side is shut down: what the client still sends is read and forgotten, so that the close frame is not
@@ -143,6 +144,17 @@ impl Session {
 
     pub fn is_open(&self) -> bool {
         self.closing.is_none()
+    }
+
+    /// When its client last took something of what there is for it: a byte, or, of one that has been sent the last of them,
+    /// the time of its close, which it has yet to answer. Now, when there is nothing.
+    pub fn took_at(&self, now: Nanos) -> Nanos {
+        match (&self.transport, self.closing) {
+            (Transport::Socket { .. }, _) if self.blocked => self.progress_at,
+            (Transport::Events { wanted_since, .. }, _) => wanted_since.unwrap_or(now),
+            (Transport::Socket { .. }, Some(closing)) => closing.since,
+            (Transport::Socket { .. }, None) => now,
+        }
     }
 
     /// Whether a replay that loses nothing still waits for it: not for one that takes no byte.

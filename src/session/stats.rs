@@ -39,6 +39,8 @@ pub struct Stats {
     pub frames_sent: u64,
     pub bytes_sent: u64,
     pub opened: u64,
+    /// Sessions that were cut off in a drain, because they took nothing.
+    pub cut: u64,
     pub closed: [u64; CloseReason::ALL.len()],
     pub limits: [u64; LimitHit::ALL.len()],
     pub commands: u64,
@@ -165,6 +167,7 @@ impl Report {
         stats.frames_sent += more.frames_sent;
         stats.bytes_sent += more.bytes_sent;
         stats.opened += more.opened;
+        stats.cut += more.cut;
         stats.commands += more.commands;
         stats.resyncs += more.resyncs;
         stats.work_units += more.work_units;

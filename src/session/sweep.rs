@@ -121,15 +121,19 @@ impl Core {
         self.flush(key);
     }
 
-    /// Closes what has been sent everything; near the deadline, everything.
+    /// Closes what has been sent everything; from half of the time on, everything, and cuts off who takes nothing.
     fn sweep_drain(&mut self, now: Nanos) {
         let Some(since) = self.draining_since else { return };
-        let late = now.since(since) > nanos(self.shared.limits.drain) / 2;
+        let time = nanos(self.shared.limits.drain);
+        let late = now.since(since) >= time / 2;
         for place in 0..self.sessions.len() {
             let key = SessionKey(u32::try_from(place).unwrap_or(u32::MAX));
             let drained = self.fanout.is_drained(key);
             let Some(session) = self.session(key) else { continue };
-            if session.closing.is_none() && (late || (drained && session.waiting_bytes() == 0)) {
+            if late && now.since(session.took_at(now)) >= time / 4 {
+                self.stats.cut += 1;
+                self.drop_session(key, CloseReason::Drain);
+            } else if session.closing.is_none() && (late || (drained && session.waiting_bytes() == 0)) {
                 self.close(key, CloseReason::Drain);
                 self.flush(key);
             }

@@ -188,7 +188,7 @@ async def an_event_stream(server, proxy):
 
 
 async def what_is_served(proxy):
-    for path in ("/", "/v1/symbols", "/v1/snapshot?symbols=ACME"):
+    for path in ("/", "/assets/app.css", "/assets/app.js", "/v1/symbols", "/v1/snapshot?symbols=ACME"):
         assert await proxy.status(path) == 200, path
     for path, method in (("/metrics", "GET"), ("/debug/slow", "GET"), ("/v1/publish", "POST"), ("/v1/replay", "GET"), ("/healthz", "GET"), ("/v1/stream/../publish", "POST")):
         status = await proxy.status(path, method, "Content-Length: 0\r\n")

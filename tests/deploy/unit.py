@@ -77,6 +77,13 @@ async def _(report):
     assert setting("KillSignal") == ["SIGTERM"]
 
 
+@check("the unit reloads by SIGHUP, and starts again what a SIGHUP has killed")
+async def _(report):
+    assert setting("ExecReload") == ["/bin/kill -HUP $MAINPID"]
+    # Of systemd's own, SIGHUP is a clean end: `Restart=on-failure` leaves it.
+    assert setting("Restart") == ["on-failure"] and setting("RestartForceExitStatus") == ["SIGHUP"]
+
+
 def allowed_calls():
     """The system calls that SystemCallFilter= leaves, by systemd's own table of sets."""
     sets, name = {}, None

@@ -5,11 +5,14 @@ a shard does not answer. For them a small exporter serves a real scrape of the h
 """
 
 import asyncio
+import gzip
 import http.server
 import json
 import resource
+import tempfile
 import threading
 import time
+from random import Random
 
 from clients import command, connect, frame, read_thinly, stream
 from judge import until
@@ -19,7 +22,7 @@ from server import Server
 CAUSED = {
     "TickcastDown": ("killed", "its process was killed"),
     "TickcastRestarting": ("restarted", "it was killed and started three times"),
-    "TickcastNotReady": ("mute", "its feed went silent"),
+    "TickcastNotReady": ("broken", "its recording is damaged in the middle"),
     "TickcastDrainLong": ("draining", "SIGTERM, a client that does not read, and a minute to drain"),
     "TickcastShardSilent": ("doctored", "a doctored scrape: no shard can be stopped from outside"),
     "TickcastBooksDoNotBalance": ("doctored", "a doctored scrape: by law the residual is 0"),
@@ -68,14 +71,14 @@ class Ward:
 
     def __init__(self, prometheus):
         self.prometheus = prometheus
-        self.servers, self.sockets, self.tasks, self.exporter = {}, [], [], None
+        self.servers, self.sockets, self.tasks, self.files, self.exporter = {}, [], [], [], None
 
     async def __aenter__(self):
         try:
             self.start("healthy", *HEALTHY)
             self.exporter = Doctored(self.servers["healthy"])
             self.prometheus.scrape("doctored", self.exporter.port)
-            for act in (mute, ended, crowded, stalled, thin, behind, descriptors, draining):
+            for act in (mute, ended, broken, crowded, stalled, thin, behind, descriptors, draining):
                 await act(self)
         except BaseException:
             await self.__aexit__()
@@ -126,6 +129,20 @@ class Ward:
 async def mute(ward):
     server = ward.start("mute", "--feed", "-", "--set", "limits.stale_ms=500")
     write(server, ['{"symbol":"A","bid":1}'])
+
+
+async def broken(ward):
+    """A feed that breaks off: what the deflate stream says behind the middle is nothing."""
+    random = Random(1)
+    lines = (f'{{"ts":{1742860800000000 + i},"symbol":"A","bid":"{i}.{random.randrange(10**6)}"}}\n' for i in range(20_000))
+    packed = bytearray(gzip.compress("".join(lines).encode()))
+    middle = len(packed) // 2
+    packed[middle : middle + 64] = b"\xff" * 64
+    # As long as the server lives, which is as long as this process.
+    ward.files.append(tempfile.NamedTemporaryFile(suffix=".ndjson.gz"))
+    ward.files[-1].write(packed)
+    ward.files[-1].flush()
+    ward.start("broken", "--feed", f"replay:{ward.files[-1].name}?speed=max")
 
 
 async def ended(ward):

@@ -6,9 +6,10 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::Path,
     process::Command,
+    time::{Duration, Instant},
 };
 
-use crate::harness::{Client, Market, Server, Subscription, bids, eventually};
+use crate::harness::{Client, Market, Server, Subscription, bids, eventually, raw::RawClient};
 
 #[tokio::test]
 async fn fifty_clients_get_drain_and_1001_and_the_process_ends_with_0() {
@@ -113,6 +114,74 @@ async fn a_feed_that_cannot_be_opened_yet_does_not_hold_up_the_end() {
         future::ready(writer.is_some())
     })
     .await;
+    server.signal("TERM");
+    assert_eq!(server.exited().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn who_does_not_read_is_cut_at_half_of_the_time_and_counted() {
+    let mut server = Server::patient().limit("drain_ms", 16_000).args(&["--shards", "1"]).start().await;
+    let mut market = Market::new(3, "D", 50);
+    server.publish(&market.open()).await;
+    let mut stalled = Client::of(&server).receive_buffer_bytes(4_096).open().await;
+    stalled.subscribe(Subscription::to(market.symbols())).await;
+    // This one has room for all that it is sent, and never answers the close.
+    let _mute = RawClient::upgraded(&server).await;
+    let mut client = Client::open(&server).await;
+    server.publish(&market.ticks(40_000)).await;
+    let signalled = Instant::now();
+    server.signal("TERM");
+    client.until_kind("drain").await;
+    // From the first moment nothing is taken in.
+    let refused = server.request("POST", "/v1/publish").body("{\"symbol\":\"N\",\"bid\":1}").send().await;
+    assert!(refused.expect_error(503).contains("draining"), "{refused:?}");
+    assert_eq!(client.closed().await, Some(1001));
+    assert_eq!(server.exited().await.code(), Some(0));
+    let took = signalled.elapsed();
+    assert!(took < Duration::from_secs(15), "half of the drain, and not all of it: {took:?}");
+    eventually("the end in the log", async || server.log().contains("drained sessions=3 cut=2")).await;
+}
+
+#[tokio::test]
+async fn a_notice_is_given_before_the_drain_and_everything_goes_on() {
+    let mut server = Server::with().limit("drain_notice_ms", 3_000_000).start().await;
+    let mut before = Client::open(&server).await;
+    before.subscribe_as("pending", Subscription::to(["A"])).await;
+    server.signal("TERM");
+    eventually("not ready", async || server.get("/readyz").await.status.as_u16() == 503).await;
+    assert!(server.get("/readyz").await.expect_error(503).contains("draining"));
+    assert_eq!(server.get("/healthz").await.status.as_u16(), 200);
+    assert_eq!(server.metrics().await.sum("tickcast_ready"), 0);
+    assert_eq!(server.metrics().await.sum("tickcast_draining"), 0, "it has not begun");
+    let mut late = Client::open(&server).await;
+    late.subscribe_as("pending", Subscription::to(["A"])).await;
+    server.publish(&bids("A", [1])).await;
+    before.until_seq("A", 1).await;
+    late.until_seq("A", 1).await;
+    // Who does not want to wait says so again.
+    server.signal("TERM");
+    assert_eq!(server.exited().await.code(), Some(0));
+    assert!(server.log().contains("a second signal"), "{}", server.log());
+}
+
+#[tokio::test]
+async fn the_drain_begins_when_the_notice_is_over() {
+    let mut server = Server::with().limit("drain_notice_ms", 300).start().await;
+    let mut client = Client::open(&server).await;
+    server.signal("TERM");
+    client.until_kind("drain").await;
+    assert_eq!(client.closed().await, Some(1001));
+    assert_eq!(server.exited().await.code(), Some(0));
+    let log = server.log();
+    assert!(log.contains("behind the notice") && log.contains("drained"), "{log}");
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_a_drain_at_once() {
+    let mut server = Server::patient().limit("drain_ms", 3_000_000).start().await;
+    let _mute = RawClient::upgraded(&server).await;
+    server.signal("INT");
+    eventually("the drain", async || server.log().contains("draining")).await;
     server.signal("TERM");
     assert_eq!(server.exited().await.code(), Some(0));
 }

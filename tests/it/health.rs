@@ -1,6 +1,11 @@
 //! `tickcast health`: yes, no and why, by its exit code.
 
-use std::process::{Command, Output};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+    time::{Duration, Instant},
+};
 
 use crate::harness::Server;
 
@@ -13,18 +18,33 @@ fn asked(arguments: &[&str], listen: Option<&str>) -> (Option<i32>, String) {
 
 #[tokio::test]
 async fn alive_and_ready_are_two_questions() {
-    // Standard input is a feed from which ticks are expected, and none has come.
-    let mut server = Server::patient().feed("-").start().await;
+    // Standard input is a feed from which ticks are expected, and none has come in the time that it has for its first.
+    let mut server = Server::patient().feed("-").limit("stale_ms", 3_600_000).start().await;
     let (listen, url) = (server.address.to_string(), format!("http://{}", server.address));
     assert_eq!(asked(&[&url], None), (Some(0), String::new()));
     assert_eq!(asked(&[], Some(&listen)), (Some(0), String::new()), "the variable says where");
     let (code, said) = asked(&["--ready", &url], None);
     assert_eq!(code, Some(1));
-    assert!(said.contains("503") && said.contains("feed_not_fresh"), "{said}");
+    assert!(said.contains("503") && said.contains("starting"), "{said}");
     server.signal("TERM");
     assert_eq!(server.exited().await.code(), Some(0));
     let (code, said) = asked(&[&url], None);
     assert!(code == Some(1) && said.contains("cannot connect"), "{said}");
+}
+
+#[tokio::test]
+async fn a_file_says_where_to_ask() {
+    let server = Server::start().await;
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("health.toml");
+    fs::write(&path, format!("listen = \"0.0.0.0:{}\"\n", server.address.port())).expect("a directory");
+    let file = path.to_str().expect("UTF-8");
+    assert_eq!(asked(&["--config", file], None), (Some(0), String::new()), "everywhere is here, too");
+    assert_eq!(asked(&["--config", file, "--ready"], None), (Some(0), String::new()));
+    // A variable wins over the file, as it does for the server.
+    let (code, said) = asked(&["--config", file], Some("127.0.0.1:1"));
+    assert!(code == Some(1) && said.contains("127.0.0.1:1"), "{said}");
+    assert_eq!(asked(&["--config", file, "http://127.0.0.1:1"], None).0, Some(2), "one of the two");
+    assert_eq!(asked(&["--config", "no/such/file"], None).0, Some(2));
 }
 
 #[test]
@@ -32,4 +52,16 @@ fn what_cannot_be_asked_is_no_answer() {
     assert_eq!(asked(&["https://127.0.0.1"], None).0, Some(2), "TLS is not spoken here");
     let (code, said) = asked(&[], Some("nowhere"));
     assert!(code == Some(2) && said.contains("TICKCAST_LISTEN"), "{said}");
+}
+
+#[test]
+fn a_load_on_a_closed_port_ends_at_once_and_says_why() {
+    let begun = Instant::now();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tickcast"));
+    let Output { status, stderr, .. } =
+        command.args(["load", "--url", "ws://127.0.0.1:1", "--clients", "1"]).output().expect("the binary");
+    let said = String::from_utf8(stderr).expect("UTF-8");
+    assert!(said.contains("no server listens at 127.0.0.1:1") && said.contains("--url"), "{said}");
+    assert_eq!(status.code(), Some(2), "{said}");
+    assert!(begun.elapsed() < Duration::from_secs(20), "and not after the time that clients have to settle");
 }

@@ -1,6 +1,10 @@
 //! A price that is old never looks new: heartbeats, staleness, the end of a feed.
 
-use crate::harness::{Client, Message, Server, Subscription, bids, eventually, now_micros};
+use std::{fs, io::Write, path::Path};
+
+use flate2::{Compression, write::GzEncoder};
+
+use crate::harness::{Client, Message, Server, Subscription, bids, eventually, line, now_micros};
 
 fn state_of<'a>(symbol: &'a str, state: &'a str) -> impl Fn(&Message) -> bool + 'a {
     move |message| {
@@ -150,13 +154,59 @@ async fn the_end_of_a_feed_closes_its_symbols_in_sight_of_all() {
 }
 
 #[tokio::test]
-async fn readiness_follows_the_freshness_of_the_feed() {
-    let mut server = Server::with().feed("-").limit("stale_ms", 2_000).start().await;
-    server.get("/readyz").await.expect_error(503);
+async fn a_silent_feed_is_stale_and_the_server_stays_ready() {
+    let mut server = Server::with().feed("push").feed("-").limit("stale_ms", 500).start().await;
+    server.feed_stdin(&bids("A", [1]));
+    server.publish(&bids("B", [1])).await;
+    let stale = async || server.symbols().await.iter().filter(|(_, _, state)| state == "stale").count();
+    eventually("both to be stale", async || stale().await == 2).await;
+    assert_eq!(server.get("/readyz").await.status.as_u16(), 200);
+    assert_eq!(server.metrics().await.sum("tickcast_ready"), 1);
+    // Its end is data, too.
+    server.close_stdin();
+    server
+        .until_metrics("the end of a feed", |metrics| metrics.sum_where("tickcast_feed_up", "stdin") == 0)
+        .await;
+    assert_eq!(server.get("/readyz").await.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn a_feed_has_a_moment_for_its_first_tick() {
+    let mut server = Server::with().feed("-").limit("stale_ms", 3_600_000).start().await;
+    assert!(server.get("/readyz").await.expect_error(503).contains("starting"));
+    assert_eq!(server.get("/healthz").await.status.as_u16(), 200, "alive all the same");
     server.feed_stdin(&bids("A", [1]));
     let status = async || server.get("/readyz").await.status.as_u16();
-    eventually("ready with a fresh feed", async || status().await == 200).await;
-    eventually("not ready when the feed is mute", async || status().await == 503).await;
-    server.get("/readyz").await.expect_error(503);
-    assert_eq!(server.get("/healthz").await.status.as_u16(), 200, "alive all the same");
+    eventually("ready with a first tick", async || status().await == 200).await;
+    // And no longer than a moment: a market that is closed holds nobody up.
+    let server = Server::with().feed("-").limit("stale_ms", 1_000).start().await;
+    let status = async || server.get("/readyz").await.status.as_u16();
+    eventually("ready without a tick", async || status().await == 200).await;
+}
+
+#[tokio::test]
+async fn a_feed_that_broke_off_is_a_fault_of_this_server() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("breaks-off.ndjson.gz");
+    let lines: Vec<_> = (1..=20_000)
+        .map(|number| {
+            line(
+                "A",
+                &[("ts", &format!("{}", 1_742_860_800_000_000_u64 + number)), ("bid", &number.to_string())],
+            )
+        })
+        .collect();
+    let lines = lines.join("\n");
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(lines.as_bytes()).expect("a vector takes every write");
+    let mut packed = packed.finish().expect("a vector takes every write");
+    let middle = packed.len() / 2;
+    packed[middle..middle + 64].fill(0xff);
+    fs::write(&path, packed).expect("a directory to write to");
+    let feed = format!("replay:{}?speed=max", path.display());
+    let server = Server::with().feed("push").feed(&feed).start().await;
+    // Before it breaks off it may not have begun.
+    eventually("it to break off", async || server.get("/readyz").await.body.contains("feed_failed")).await;
+    let why = server.get("/readyz").await;
+    assert!(why.expect_error(503).contains("feed_failed") && why.body.contains("replay"), "{why:?}");
+    assert_eq!(server.metrics().await.sum("tickcast_ready"), 0);
 }

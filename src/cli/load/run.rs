@@ -5,6 +5,8 @@
 
 use std::{
     cell::{Cell, RefCell},
+    io,
+    net::SocketAddr,
     rc::Rc,
     time::Duration,
 };
@@ -45,6 +47,8 @@ pub enum LoadError {
     Endpoint(#[from] EndpointError),
     #[error(transparent)]
     Server(#[from] ServerError),
+    #[error("no server listens at {address} ({source}): start one there, or name another with --url")]
+    NoServer { address: SocketAddr, source: io::Error },
     #[error(
         "the server has no symbols to subscribe to; a replay that waits for clients has some once `tickcast replay step` has played a few records"
     )]
@@ -74,7 +78,9 @@ pub(super) struct Run<'a> {
 }
 
 /// How often a server that does not answer yet is asked again.
-const RETRY: Duration = Duration::from_millis(250);
+const RETRY: Duration = Duration::from_millis(50);
+/// For a server that was started together with this program. A port that is closed for longer has no server.
+const START: Duration = Duration::from_millis(500);
 /// Runs the load that `args` ask for.
 ///
 /// # Errors
@@ -319,16 +325,18 @@ impl<'a> Run<'a> {
 
 /// The server's symbols, as soon as it listens and has some.
 async fn first_heads(server: &Server, patience: Duration) -> Result<Vec<super::server::Head>, LoadError> {
-    let deadline = Instant::now() + patience;
+    let begun = Instant::now();
     loop {
-        let heads = server.heads().await;
-        let waiting = match &heads {
-            Ok(heads) => heads.is_empty(),
-            Err(error) => matches!(error, ServerError::Endpoint(EndpointError::Connect { .. })),
-        };
-        if !waiting || Instant::now() >= deadline {
-            let heads = heads?;
-            return if heads.is_empty() { Err(LoadError::NoSymbols) } else { Ok(heads) };
+        match server.heads().await {
+            Ok(heads) if !heads.is_empty() => return Ok(heads),
+            Ok(_) if begun.elapsed() >= patience => return Err(LoadError::NoSymbols),
+            Err(ServerError::Endpoint(EndpointError::Connect { address, source })) => {
+                if begun.elapsed() >= START {
+                    return Err(LoadError::NoServer { address, source });
+                }
+            }
+            Err(error) => return Err(error.into()),
+            Ok(_) => {}
         }
         sleep(RETRY).await;
     }
