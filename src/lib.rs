@@ -17,6 +17,7 @@ pub mod limits;
 pub mod bell;
 pub mod shutdown;
 pub mod throttle;
+pub mod memory;
 
 pub mod feed;
 pub mod topic;

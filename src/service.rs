@@ -4,18 +4,17 @@
 //! share is read only, counted in atomics, or handed over (see ARCHITECTURE.md).
 
 mod feeds;
+mod running;
 
 use std::{
     io,
     net::{SocketAddr, TcpListener},
     rc::Rc,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-        mpsc,
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize},
     },
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
 };
 
 use tokio::{
@@ -29,10 +28,11 @@ use tokio::{
 
 pub use crate::feed::with_sources;
 use feeds::{ending, market_clock, open_feeds};
+pub use running::{Drained, Figures};
 
 use crate::{
     clock::Clock,
-    feed::{Feed, FeedError, Source, replay::Control},
+    feed::{Feed, FeedError, Source},
     http::{self, App, Scrapes},
     intake::{Condition, FeedSink, FeedStatus},
     limits::Limits,
@@ -43,13 +43,11 @@ use crate::{
         doors::{Doors, Role},
         places::Places,
         shard::{Repeating, Shard, Shared, ToShard},
-        stats::Report,
     },
     shutdown::Stop,
     throttle::Throttle,
     topic::{Batch, Ingest, Market, Outlet, handover::Handover},
     web::AllowedOrigins,
-    wire::CloseReason,
 };
 
 /// What the service is started with.
@@ -209,128 +207,7 @@ impl Service {
             feeds: statuses,
         })
     }
-
-    pub fn feed_names(&self) -> impl Iterator<Item = &str> {
-        self.feeds.iter().map(|feed| feed.name.as_str())
-    }
-
-    /// The handles of its replays.
-    pub fn replays(&self) -> impl Iterator<Item = Arc<Control>> + '_ {
-        self.feeds.iter().filter_map(|feed| feed.replay.clone())
-    }
-
-    /// Clients that have subscribed, now.
-    pub fn clients(&self) -> usize {
-        self.shared.ingest.readers.clients()
-    }
-
-    /// Whether every session has been sent what it is due of all that was taken in so far.
-    pub fn is_level(&self) -> bool {
-        let as_of = self.shared.market.now();
-        let asked = self.inboxes.iter().map(|inbox| {
-            let (reply, answer) = mpsc::channel();
-            let reply = move |is_level| {
-                let _ = reply.send(is_level);
-            };
-            // A shard that has ended has nobody left.
-            let _ = inbox.send(ToShard::Level(as_of, Box::new(reply)));
-            answer
-        });
-        asked.collect::<Vec<_>>().into_iter().all(|answer| answer.recv().unwrap_or(true))
-    }
-
-    /// Sessions that are open, now.
-    pub fn sessions(&self) -> usize {
-        self.shared.sessions.load(Ordering::Relaxed)
-    }
-
-    /// Takes over the settings that apply to a service that runs; the others must be as they were. When it returns every
-    /// shard goes by them, unless one is stuck.
-    pub fn reload(&self, limits: Limits, allowed_origins: &[String]) {
-        let shared = &self.shared;
-        shared.doors.set_limits(&limits);
-        shared.ingest.set_topics_max(limits.topics);
-        for (_, listener) in &self.listeners {
-            if let Err(error) = accept::retune(listener, &limits) {
-                tracing::warn!(%error, "connections to come keep the old time without an acknowledgement");
-            }
-        }
-        if *shared.limits != limits {
-            shared.limits.set(limits);
-        }
-        let allowed_origins = AllowedOrigins::new(allowed_origins);
-        if *shared.allowed_origins != allowed_origins {
-            shared.allowed_origins.set(allowed_origins);
-        }
-        let (done, all_done) = mpsc::channel();
-        for inbox in &self.inboxes {
-            // A shard that has ended has nothing to take over.
-            let _ = inbox.send(ToShard::Reload(done.clone()));
-        }
-        drop(done);
-        let deadline = Instant::now() + SHARDS_ANSWER;
-        // The channel ends when every shard has answered or is gone.
-        while all_done.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_ok() {}
-    }
-
-    /// Is not ready any more, so that balancers send nobody new here; serves everything as before.
-    pub fn leave(&self) {
-        self.shared.leaving.store(true, Ordering::Relaxed);
-    }
-
-    /// Begins to drain: nobody new is let in, nothing is taken in, sessions are sent what is due and end.
-    pub fn drain(&self) {
-        self.leave();
-        self.shared.draining.store(true, Ordering::Relaxed);
-        self.stop_feeds.set();
-        for inbox in &self.inboxes {
-            // A shard that has ended already needs no telling.
-            let _ = inbox.send(ToShard::Drain);
-        }
-    }
-
-    /// Whether every session has ended, and every shard with its sessions.
-    pub fn is_drained(&self) -> bool {
-        self.shard_threads.iter().all(JoinHandle::is_finished)
-    }
-
-    /// Drains, and waits until every session has ended or the deadline has passed; says whether all ended in time.
-    pub fn stop(self) -> bool {
-        let deadline = self.shared.clock.now().plus(self.shared.limits.drain);
-        self.drain();
-        while !self.is_drained() && self.shared.clock.now() < deadline {
-            thread::sleep(POLL);
-        }
-        self.is_drained()
-    }
-
-    /// What became of the sessions of a drain: how many ended, how many of them were cut off, how many are left.
-    pub fn drained(&self) -> Drained {
-        let ended = self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        let all = ended.values().fold(Report::default(), |mut all, report| {
-            all.add(report);
-            all
-        });
-        let closed = all.stats.closed[CloseReason::Drain as usize];
-        Drained { sessions: closed, cut: all.stats.cut, left: self.sessions() }
-    }
 }
-
-/// The end of a drain in numbers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Drained {
-    /// Sessions that the drain ended, of shards that are done.
-    pub sessions: u64,
-    /// Of them, those that took nothing.
-    pub cut: u64,
-    /// Sessions that are still there.
-    pub left: usize,
-}
-
-/// How often the end of the shards is looked for; there is no join with a deadline.
-const POLL: Duration = Duration::from_millis(5);
-/// The longest that is waited for shards to take something over, each of which does so between two turns.
-const SHARDS_ANSWER: Duration = Duration::from_secs(2);
 
 fn listen(address: SocketAddr, limits: &Limits) -> Result<(TcpListener, SocketAddr), StartError> {
     let listener = accept::listen(address, limits);

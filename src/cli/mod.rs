@@ -15,6 +15,7 @@ pub mod convert;
 mod endpoint;
 pub mod health;
 pub mod info;
+mod life;
 pub mod load;
 pub mod log;
 #[cfg(test)]

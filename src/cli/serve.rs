@@ -14,6 +14,7 @@ use std::{
 use crate::{
     cli::{
         EXIT_USAGE, complain,
+        life::Life,
         log::{self, Log},
         open_files,
         reload::Running,
@@ -22,10 +23,13 @@ use crate::{
     },
     config::Config,
     feed::{Source, SourceError},
+    memory::Ebb,
     service::{Drained, Service, Setup, StartError, with_sources},
 };
 
 const A_MINUTE: Duration = Duration::from_secs(60);
+/// How often it is looked whether sessions have left memory behind.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// Why there was nothing to serve.
 #[derive(Debug, thiserror::Error)]
@@ -133,12 +137,28 @@ fn cut_short(service: &Service, signal: &'static str) {
 
 /// Serves, and does what signals ask for; returns the one that asks for the end.
 fn run_until_the_end(running: &mut Running, signals: &mut Signals) -> &'static str {
+    let mut life = Life::begin(&running.service);
+    let mut ebb = Ebb::new();
+    let mut next = Instant::now() + A_MINUTE;
     loop {
-        match signals.next(Instant::now() + A_MINUTE) {
+        match signals.next(next.min(Instant::now() + LOOK)) {
             Heard::End(signal) => return signal,
             Heard::Reload => running.reload(),
-            Heard::Tell => tracing::info!(sessions = running.service.sessions(), "serving"),
+            Heard::Tell => life.tell(&running.service),
+            Heard::Nothing if Instant::now() >= next => {
+                life.tell(&running.service);
+                next = Instant::now() + A_MINUTE;
+            }
             Heard::Nothing => {}
+        }
+        let Running { service, config, .. } = running;
+        let settled_after = config.limits.close_grace + LOOK;
+        if ebb.is_due(service.opened(), service.sessions() as u64, Instant::now(), settled_after) {
+            let took = service.shrink();
+            tracing::debug!(
+                took_us = took.as_micros() as u64,
+                "memory that ended sessions had was given back"
+            );
         }
     }
 }

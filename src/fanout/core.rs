@@ -235,6 +235,19 @@ impl Fanout {
         }
     }
 
+    /// Lets go of the room that sessions which have gone have left behind. Takes as long as a walk over those that are left.
+    pub fn shrink(&mut self) {
+        self.sessions.shrink_to_fit();
+        self.subs.shrink_to_fit();
+        self.ready.shrink_to_fit();
+        self.scratch = Scratch::default();
+        for (_, topic) in &mut self.topics {
+            for list in [&mut topic.plain, &mut topic.resting, &mut topic.masked] {
+                list.shrink_to_fit();
+            }
+        }
+    }
+
     pub fn open(&mut self) -> SessionKey {
         SessionKey(index32(self.sessions.insert(Session::default())))
     }

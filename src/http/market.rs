@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     fanout::Glob,
-    session::{accept::RejectedReason, events::Opening, handshake, query::subscribe_command, shard::Shard},
+    session::{
+        accept::RejectedReason, agent::Peer, events::Opening, handshake, query::subscribe_command,
+        shard::Shard,
+    },
     tick::Symbol,
     wire::{CloseReason, Target},
 };
@@ -105,5 +108,7 @@ pub fn events(shard: &Rc<Shard>, request: &Request<Incoming>, caller: &Caller) -
         };
         Failure::new(status, reason.label(), close.phrase())
     })?;
-    Ok(answer::events(Opening { peer: caller.peer.ip(), place, command }))
+    let agent = shard.core.borrow_mut().agents.of(request.headers());
+    let peer = Peer { address: caller.peer, agent };
+    Ok(answer::events(Opening { peer, place, command }))
 }

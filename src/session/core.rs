@@ -9,6 +9,7 @@ use std::sync::{
 };
 
 use super::{
+    agent::Agents,
     flush::Made,
     pace::Pace,
     shard::Shared,
@@ -37,6 +38,7 @@ pub struct Core {
     pub sessions: Vec<Option<Box<Session>>>,
     pub stats: Stats,
     pub reader: CommandReader,
+    pub agents: Agents,
     pub scratch: Vec<u8>,
     pub draining_since: Option<Nanos>,
     /// Every feed is a replay that has ended: so does each session that has been sent everything.
@@ -88,6 +90,7 @@ impl Core {
             sessions: Vec::new(),
             stats: Stats::default(),
             reader: CommandReader::new(),
+            agents: Agents::default(),
             scratch: Vec::new(),
             draining_since: None,
             wants_ticks,
@@ -109,6 +112,14 @@ impl Core {
         self.framer.set_frame_bytes(limits.frame_bytes);
         self.pace.set_pause_max(pause_nanos(limits));
         self.tell();
+    }
+
+    /// Lets go of the room that sessions which have gone have left behind.
+    pub fn shrink(&mut self) {
+        while self.sessions.pop_if(|session| session.is_none()).is_some() {}
+        self.sessions.shrink_to_fit();
+        (self.scratch, self.batches, self.made) = (Vec::new(), Vec::new(), Vec::new());
+        self.fanout.shrink();
     }
 
     /// Takes in what waits and writes to a slice of the sessions that it concerns.

@@ -9,7 +9,6 @@
 
 use std::{
     io,
-    net::IpAddr,
     pin::Pin,
     rc::Rc,
     sync::atomic::Ordering,
@@ -19,6 +18,7 @@ use std::{
 use tokio::net::TcpStream;
 
 use super::{
+    agent::Peer,
     budget::Budget,
     core::Core,
     doors::Connection,
@@ -33,7 +33,7 @@ use crate::{
 
 /// An event stream that may begin, with what it asks for.
 pub struct Opening {
-    pub peer: IpAddr,
+    pub peer: Peer,
     pub place: Place,
     pub command: String,
 }
@@ -71,6 +71,7 @@ impl Opening {
         let session = Session::new(transport, peer, number, budget, now, shared.market.at(now));
         let mut core = shard.core.borrow_mut();
         let key = core.open(session, head);
+        core.log_opened(key);
         core.command(key, &command, now);
         drop(core);
         let held = (Some(place), counted);

@@ -249,8 +249,7 @@ impl Core {
         }
         session.jobs = None;
         session.closing = Some(Closing { reason, since: now, deadline: now.plus(grace), said: false });
-        let (number, peer) = (session.number, session.peer);
-        tracing::debug!(session = number, %peer, reason = reason.label(), code = reason.code(), "session closes");
+        self.log_closed(key, reason);
         self.stats.closed[reason as usize] += 1;
         self.shared.sessions.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
         self.fanout.clear(key);
@@ -268,6 +267,9 @@ impl Core {
 
     /// Forgets a session; its task ends when it next runs. `reason` counts when the session was still open.
     pub fn drop_session(&mut self, key: SessionKey, reason: CloseReason) {
+        if self.session(key).is_some_and(|session| session.is_open()) {
+            self.log_closed(key, reason);
+        }
         let Some(mut session) = self.sessions.get_mut(key.0 as usize).and_then(Option::take) else { return };
         if session.closing.is_none() {
             self.stats.closed[reason as usize] += 1;

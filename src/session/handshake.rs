@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{
     accept::RejectedReason,
+    agent::Peer,
     budget::Budget,
     doors::Connection,
     host::Hosts,
@@ -54,7 +55,7 @@ pub type Admitted = Result<(Place, Option<String>), (RejectedReason, CloseReason
 /// A connection whose upgrade is answered.
 pub struct Begun<'a> {
     pub stream: TcpStream,
-    pub peer: SocketAddr,
+    pub peer: Peer,
     /// What came behind the request.
     pub read_ahead: &'a [u8],
     pub counted: Option<Connection>,
@@ -151,6 +152,8 @@ pub async fn upgrade(
     counted: Option<Connection>,
 ) {
     let admitted = admit(&shard.shared, &request, peer);
+    let agent = shard.core.borrow_mut().agents.of(request.headers());
+    let peer = Peer { address: peer, agent };
     let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
     let Ok(parts) = upgraded.downcast::<Rewound>() else { return };
     let Some((unread, stream)) = parts.io.into_parts() else { return };
@@ -172,7 +175,7 @@ impl Begun<'_> {
         let transport = Transport { stream: Rc::clone(&stream), framing, waker: None };
         let session = Session::new(
             transport,
-            peer.ip(),
+            peer,
             number,
             Budget::new(&shared.limits, now),
             now,
@@ -183,6 +186,7 @@ impl Begun<'_> {
         let key = core.open(session, head);
         let place = match admitted {
             Ok((place, command)) => {
+                core.log_opened(key);
                 if let Some(command) = command {
                     core.command(key, &command, now);
                 }

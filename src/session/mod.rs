@@ -12,12 +12,14 @@
 
 pub mod accept;
 pub mod activity;
+pub mod agent;
 pub mod alarm;
 pub mod boundary;
 pub mod budget;
 pub mod commands;
 pub mod core;
 pub mod doors;
+mod diary;
 mod end;
 pub mod events;
 pub mod flush;

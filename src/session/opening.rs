@@ -29,6 +29,7 @@ use tokio::{
 
 use super::{
     accept::RejectedReason,
+    agent::Peer,
     doors::{Connection, Rest, Role},
     handshake::{self, STREAM_PATH},
     read::SessionTask,
@@ -134,6 +135,8 @@ impl Opening {
             && let Ok(accepted) = handshake::check(&request)
         {
             let admitted = handshake::admit(&shard.shared, &request, peer);
+            let agent = shard.core.borrow_mut().agents.of(request.headers());
+            let peer = Peer { address: peer, agent };
             let begun =
                 handshake::Begun { stream, peer, read_ahead: &read[head_bytes..], counted: Some(counted) };
             return State::Session(begun.session(shard, admitted, accepted.head()));

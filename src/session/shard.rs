@@ -35,6 +35,7 @@ use crate::{
     tick::Nanos,
     topic::{Batch, Ingest, handover::Handover},
     web::AllowedOrigins,
+    wire::CloseReason,
 };
 
 /// What all shards share; read only, or counted in atomics.
@@ -68,6 +69,8 @@ pub struct Shared {
 pub struct Repeating {
     pub accept_failed: Throttle,
     pub unregistered: Throttle,
+    /// By the reason for which a session was closed.
+    pub closed: [Throttle; CloseReason::ALL.len()],
 }
 
 /// What other threads ask of a shard.
@@ -79,6 +82,8 @@ pub enum ToShard {
     /// Answers when it has.
     Reload(std::sync::mpsc::Sender<()>),
     Drain,
+    /// Lets go of room that nobody uses; answers when it has.
+    Shrink(std::sync::mpsc::Sender<()>),
     /// Asks whether it still takes its turns.
     Alive(oneshot::Sender<()>),
     /// Whether every feed is a replay that has ended.
@@ -95,7 +100,10 @@ pub type LevelReply = Box<dyn FnOnce(bool) + Send>;
 pub struct SlowSession {
     /// As its `welcome` named it.
     pub session: String,
+    /// Address and port.
     pub peer: String,
+    /// As its first request named it, cut and made printable.
+    pub user_agent: String,
     pub pace: crate::wire::control::Pace,
     /// Why it stands here, for a person.
     pub why: String,
@@ -227,6 +235,10 @@ impl Shard {
             ToShard::Reload(done) => {
                 self.core.borrow_mut().reload();
                 // Who asked may have waited long enough.
+                let _ = done.send(());
+            }
+            ToShard::Shrink(done) => {
+                self.core.borrow_mut().shrink();
                 let _ = done.send(());
             }
             ToShard::Alive(reply) => drop(reply.send(())),

@@ -1,10 +1,10 @@
 //! What a shard holds for one session. Small: idle sessions are the most of them.
 
-use std::{net::IpAddr, rc::Rc, task::Waker};
+use std::{rc::Rc, task::Waker};
 
 use tokio::net::TcpStream;
 
-use super::{budget::Budget, job::Jobs};
+use super::{agent::Peer, budget::Budget, job::Jobs};
 use crate::{
     fanout::Tally,
     tick::Nanos,
@@ -14,7 +14,8 @@ use crate::{
 
 pub struct Session {
     pub transport: Transport,
-    pub peer: IpAddr,
+    pub peer: Peer,
+    pub opened_at: Nanos,
     /// The session's number in this process, as `welcome` shows it.
     pub number: u64,
     /// Control frames that wait, ready for the socket.
@@ -88,7 +89,7 @@ impl Session {
     /// `now` by the world's clock, `market` by the market's.
     pub fn new(
         transport: Transport,
-        peer: IpAddr,
+        peer: Peer,
         number: u64,
         budget: Budget,
         now: Nanos,
@@ -97,6 +98,7 @@ impl Session {
         Session {
             transport,
             peer,
+            opened_at: now,
             number,
             control: Vec::new(),
             control_frames: 0,
@@ -149,12 +151,10 @@ impl Session {
     /// When its client last took something of what there is for it: a byte, or, of one that has been sent the last of them,
     /// the time of its close, which it has yet to answer. Now, when there is nothing.
     pub fn took_at(&self, now: Nanos) -> Nanos {
-        match (&self.transport, self.closing) {
-            (Transport::Socket { .. }, _) if self.blocked => self.progress_at,
-            (Transport::Events { wanted_since, .. }, _) => wanted_since.unwrap_or(now),
-            (Transport::Socket { .. }, Some(closing)) => closing.since,
-            (Transport::Socket { .. }, None) => now,
+        if self.blocked {
+            return self.progress_at;
         }
+        self.closing.map_or(now, |closing| closing.since)
     }
 
     /// Whether a replay that loses nothing still waits for it: not for one that takes no byte.

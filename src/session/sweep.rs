@@ -176,7 +176,8 @@ impl Core {
         };
         SlowSession {
             session: session.number.to_string(),
-            peer: session.peer.to_string(),
+            peer: session.peer.address.to_string(),
+            user_agent: session.peer.agent.text().to_owned(),
             pace: session.pace,
             why,
             behind_ms: session.behind_since.map_or(0, since),

@@ -11,8 +11,13 @@ use std::{
 };
 
 use rustix::io::ioctl_fionbio;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message as Frame;
 
-use crate::harness::{Client, Server, Subscription, bids, eventually, raw::RawClient};
+use crate::harness::{
+    Client, Server, Subscription, bids, eventually,
+    raw::{self, RawClient},
+};
 
 /// A pipe that takes no byte more until it is read.
 fn full_pipe() -> (PipeReader, PipeWriter) {
@@ -116,4 +121,79 @@ async fn without_descriptors_the_log_is_not_flooded_and_those_who_wait_are_let_i
     held.clear();
     assert!(last.read_head().await.starts_with("HTTP/1.1 101"));
     Client::open(&server).await.ping().await;
+}
+
+/// The last line of the log that has `part` in it, as JSON, once it is there.
+async fn logged(server: &Server, part: &str) -> Value {
+    let find = || server.log().lines().rev().find(|line| line.contains(part)).map(str::to_owned);
+    eventually(part, async || find().is_some()).await;
+    serde_json::from_str(&find().expect("the line")).expect("JSON")
+}
+
+#[tokio::test]
+async fn sessions_come_and_go_with_address_port_user_agent_and_duration() {
+    let server = Server::with().args(&["--log-format", "json", "--log-level", "debug"]).start().await;
+    let agent = format!("quote \"{}", "x".repeat(2_000));
+    let mut client = Client::of(&server).header("user-agent", &agent).open().await;
+    let opened = logged(&server, "session opened").await;
+    assert_eq!(opened["level"], "DEBUG");
+    assert_eq!(opened["session"].to_string(), client.welcome.str("session"));
+    let peer: SocketAddr = opened["peer"].as_str().expect("a text").parse().expect("address and port");
+    assert!(peer.ip().is_loopback() && peer.port() != 0);
+    let said = opened["user_agent"].as_str().expect("a text");
+    assert!(said.starts_with("quote \"xxx") && said.len() < 200, "{said}");
+    let slow: Value = server.get("/debug/slow").await.json();
+    assert_eq!(slow[0]["peer"], opened["peer"], "{slow}");
+    client.send(Frame::Close(None)).await;
+    client.closed().await;
+    let closed = logged(&server, "session closed").await;
+    assert_eq!((&closed["level"], &closed["peer"]), (&json!("DEBUG"), &opened["peer"]));
+    assert_eq!((&closed["reason"], &closed["code"]), (&json!("normal"), &json!(1000)));
+    assert!(closed["duration_ms"].is_u64() && closed["user_agent"] == opened["user_agent"], "{closed}");
+    // An event stream, and one that goes without a word.
+    let events = server.request("GET", "/v1/sse?symbols=A").header("user-agent", "events").start().await;
+    assert!(logged(&server, "session opened").await["user_agent"] == "events");
+    drop(events);
+    assert_eq!(logged(&server, "\"gone\"").await["user_agent"], "events");
+}
+
+#[tokio::test]
+async fn why_a_session_was_closed_is_said_at_info_and_not_again_and_again() {
+    let server = Server::with().args(&["--log-format", "json"]).start().await;
+    for _ in 0..20 {
+        let mut client = RawClient::upgraded(&server).await;
+        client.write(&raw::message(raw::BINARY, b"not text")).await;
+        assert_eq!(client.close_code().await, Some(1003));
+    }
+    let closed = logged(&server, "session closed").await;
+    assert_eq!((&closed["level"], &closed["code"]), (&json!("INFO"), &json!(1003)), "{closed}");
+    assert!(closed["message"].as_str().is_some_and(|text| text.contains("binary")), "{closed}");
+    // In ten seconds there are no more; a slow machine may take longer.
+    let lines = server.log().matches("session closed").count();
+    assert!((1..=3).contains(&lines), "{lines}");
+}
+
+#[tokio::test]
+async fn a_line_tells_how_the_service_goes() {
+    let server = Server::with().args(&["--log-format", "json"]).start().await;
+    let mut client = Client::open(&server).await;
+    client.subscribe_as("pending", Subscription::to(["A"])).await;
+    server.publish(&bids("A", [1, 2, 3])).await;
+    client.until_seq("A", 3).await;
+    server.settled().await;
+    server.signal("USR1");
+    let line = logged(&server, "\"running\"").await;
+    assert_eq!(line["level"], "INFO");
+    for (field, expected) in
+        [("sessions", 1), ("opened", 1), ("closed", 0), ("subscriptions", 1), ("residual", 0)]
+    {
+        assert_eq!(line[field], expected, "{field} of {line}");
+    }
+    for field in ["seconds", "ticks_per_s", "updates_per_s", "bytes_per_s", "cpu_percent"] {
+        assert!(line[field].is_u64(), "{field} of {line}");
+    }
+    assert!(
+        line["age_p50_ms"].as_f64() <= line["age_p99_ms"].as_f64() && line["age_p99_ms"].is_f64(),
+        "{line}"
+    );
 }

@@ -1,0 +1,207 @@
+//! A service that runs: what is asked of it, what it is told, and its end in two phases.
+//!
+//! Not its start. Nothing here is on the way of a tick; whoever calls waits for shards no longer than [`SHARDS_ANSWER`].
+
+use std::{
+    sync::{Arc, PoisonError, atomic::Ordering, mpsc},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::oneshot::{self, error::TryRecvError};
+
+use super::Service;
+use crate::{
+    feed::replay::Control,
+    limits::Limits,
+    memory,
+    session::{accept, shard::ToShard, stats::Report},
+    web::AllowedOrigins,
+    wire::CloseReason,
+};
+
+/// Counts of a service since it began, and levels.
+#[derive(Debug)]
+pub struct Figures {
+    /// Taken in from all feeds.
+    pub ticks: u64,
+    /// Of the shards that answered.
+    pub report: Report,
+    pub shards_silent: usize,
+}
+
+/// The end of a drain in numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Drained {
+    /// Sessions that the drain ended, of shards that are done.
+    pub sessions: u64,
+    /// Of them, those that took nothing.
+    pub cut: u64,
+    /// Sessions that are still there.
+    pub left: usize,
+}
+
+/// How often the end of the shards is looked for; there is no join with a deadline.
+const POLL: Duration = Duration::from_millis(5);
+/// The longest that is waited for shards to take something over, each of which does so between two turns.
+const SHARDS_ANSWER: Duration = Duration::from_secs(2);
+
+impl Service {
+    pub fn feed_names(&self) -> impl Iterator<Item = &str> {
+        self.feeds.iter().map(|feed| feed.name.as_str())
+    }
+
+    /// The handles of its replays.
+    pub fn replays(&self) -> impl Iterator<Item = Arc<Control>> + '_ {
+        self.feeds.iter().filter_map(|feed| feed.replay.clone())
+    }
+
+    /// Clients that have subscribed, now.
+    pub fn clients(&self) -> usize {
+        self.shared.ingest.readers.clients()
+    }
+
+    /// Whether every session has been sent what it is due of all that was taken in so far.
+    pub fn is_level(&self) -> bool {
+        let as_of = self.shared.market.now();
+        let asked = self.inboxes.iter().map(|inbox| {
+            let (reply, answer) = mpsc::channel();
+            let reply = move |is_level| {
+                let _ = reply.send(is_level);
+            };
+            // A shard that has ended has nobody left.
+            let _ = inbox.send(ToShard::Level(as_of, Box::new(reply)));
+            answer
+        });
+        asked.collect::<Vec<_>>().into_iter().all(|answer| answer.recv().unwrap_or(true))
+    }
+
+    /// Sessions that are open, now.
+    pub fn sessions(&self) -> usize {
+        self.shared.sessions.load(Ordering::Relaxed)
+    }
+
+    /// What it has counted, at about this moment.
+    pub fn figures(&self) -> Figures {
+        let asked: Vec<_> = self
+            .inboxes
+            .iter()
+            .map(|inbox| {
+                let (reply, answer) = oneshot::channel();
+                // A shard that has ended gives no answer, which is found below.
+                let _ = inbox.send(ToShard::Report(reply));
+                answer
+            })
+            .collect();
+        let deadline = Instant::now() + SHARDS_ANSWER;
+        let ticks = self.feeds.iter().map(|feed| feed.ingested.load(Ordering::Relaxed)).sum();
+        let mut figures = Figures { ticks, report: Report::default(), shards_silent: 0 };
+        for answer in asked {
+            match answered(answer, deadline) {
+                Some(report) => figures.report.add(&report),
+                None => figures.shards_silent += 1,
+            }
+        }
+        figures
+    }
+
+    /// Gives memory back that sessions which have ended have left; says how long that took.
+    pub fn shrink(&self) -> Duration {
+        let begun = Instant::now();
+        self.ask_all(ToShard::Shrink);
+        memory::give_back();
+        begun.elapsed()
+    }
+
+    /// Sessions that were opened, ever.
+    pub fn opened(&self) -> u64 {
+        self.shared.session_numbers.load(Ordering::Relaxed)
+    }
+
+    /// Asks every shard, and waits until each has answered or is taken for stuck.
+    fn ask_all(&self, question: impl Fn(mpsc::Sender<()>) -> ToShard) {
+        let (done, all_done) = mpsc::channel();
+        for inbox in &self.inboxes {
+            // A shard that has ended has nothing to do.
+            let _ = inbox.send(question(done.clone()));
+        }
+        drop(done);
+        let deadline = Instant::now() + SHARDS_ANSWER;
+        // The channel ends when every shard has answered or is gone.
+        while all_done.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_ok() {}
+    }
+
+    /// Takes over the settings that apply to a service that runs; the others must be as they were. When it returns every
+    /// shard goes by them, unless one is stuck.
+    pub fn reload(&self, limits: Limits, allowed_origins: &[String]) {
+        let shared = &self.shared;
+        shared.doors.set_limits(&limits);
+        shared.ingest.set_topics_max(limits.topics);
+        for (_, listener) in &self.listeners {
+            if let Err(error) = accept::retune(listener, &limits) {
+                tracing::warn!(%error, "connections to come keep the old time without an acknowledgement");
+            }
+        }
+        if *shared.limits != limits {
+            shared.limits.set(limits);
+        }
+        let allowed_origins = AllowedOrigins::new(allowed_origins);
+        if *shared.allowed_origins != allowed_origins {
+            shared.allowed_origins.set(allowed_origins);
+        }
+        self.ask_all(ToShard::Reload);
+    }
+
+    /// Is not ready any more, so that balancers send nobody new here; serves everything as before.
+    pub fn leave(&self) {
+        self.shared.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Begins to drain: nobody new is let in, nothing is taken in, sessions are sent what is due and end.
+    pub fn drain(&self) {
+        self.leave();
+        self.shared.draining.store(true, Ordering::Relaxed);
+        self.stop_feeds.set();
+        for inbox in &self.inboxes {
+            // A shard that has ended already needs no telling.
+            let _ = inbox.send(ToShard::Drain);
+        }
+    }
+
+    /// Whether every session has ended, and every shard with its sessions.
+    pub fn is_drained(&self) -> bool {
+        self.shard_threads.iter().all(JoinHandle::is_finished)
+    }
+
+    /// Drains, and waits until every session has ended or the deadline has passed; says whether all ended in time.
+    pub fn stop(self) -> bool {
+        let deadline = self.shared.clock.now().plus(self.shared.limits.drain);
+        self.drain();
+        while !self.is_drained() && self.shared.clock.now() < deadline {
+            thread::sleep(POLL);
+        }
+        self.is_drained()
+    }
+
+    /// What became of the sessions of a drain: how many ended, how many of them were cut off, how many are left.
+    pub fn drained(&self) -> Drained {
+        let ended = self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = ended.values().fold(Report::default(), |mut all, report| {
+            all.add(report);
+            all
+        });
+        let closed = all.stats.closed[CloseReason::Drain as usize];
+        Drained { sessions: closed, cut: all.stats.cut, left: self.sessions() }
+    }
+}
+
+/// There is no waiting with a deadline for this channel outside a runtime, and the answer comes within milliseconds.
+fn answered<T>(mut answer: oneshot::Receiver<T>, deadline: Instant) -> Option<T> {
+    loop {
+        match answer.try_recv() {
+            Ok(answer) => return Some(answer),
+            Err(TryRecvError::Empty) if Instant::now() < deadline => thread::sleep(POLL),
+            Err(_) => return None,
+        }
+    }
+}

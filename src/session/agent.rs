@@ -1,0 +1,83 @@
+//! Who a client says it is, for the log: its `User-Agent`, made fit for a line.
+//!
+//! Most clients of a service are of a few makes, so sessions share the text: it costs a session a pointer.
+
+use std::{collections::VecDeque, net::SocketAddr, rc::Rc};
+
+use hyper::header::{self, HeaderMap};
+
+/// The other end of a session's connection.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    pub address: SocketAddr,
+    pub agent: Agent,
+}
+
+/// Bounded, and of printable ASCII alone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Agent(Rc<str>);
+
+/// The texts that clients came with last.
+#[derive(Default)]
+pub struct Agents(VecDeque<Agent>);
+
+/// Characters that are kept; the rest is cut off.
+const CHARS_MAX: usize = 120;
+/// Texts that are looked through for one that comes again.
+const KNOWN_MAX: usize = 16;
+
+impl Agents {
+    pub fn of(&mut self, headers: &HeaderMap) -> Agent {
+        let value = headers.get(header::USER_AGENT).map(|value| value.as_bytes()).unwrap_or_default();
+        let shown = value.iter().take(CHARS_MAX).map(|&byte| match byte {
+            b' '..=b'~' => char::from(byte),
+            _ => '?',
+        });
+        let text: String = shown.chain((value.len() > CHARS_MAX).then_some('~')).collect();
+        if let Some(known) = self.0.iter().find(|known| *known.0 == *text) {
+            return known.clone();
+        }
+        self.0.truncate(KNOWN_MAX - 1);
+        let agent = Agent(text.into());
+        self.0.push_front(agent.clone());
+        agent
+    }
+}
+
+impl Agent {
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    fn of(agents: &mut Agents, value: &[u8]) -> Agent {
+        let value = HeaderValue::from_bytes(value).unwrap();
+        agents.of(&HeaderMap::from_iter([(header::USER_AGENT, value)]))
+    }
+
+    #[test]
+    fn it_is_one_bounded_line_that_steers_no_terminal() {
+        let check = |value: &[u8], expected: &str| {
+            assert_eq!(of(&mut Agents::default(), value).text(), expected);
+        };
+        check(b"ticker/1.0", "ticker/1.0");
+        check(b"a \"b\"\t\x9b2J", "a \"b\"??2J");
+        check(&[b'x'; 4_000], &format!("{}~", "x".repeat(CHARS_MAX)));
+        assert_eq!(Agents::default().of(&HeaderMap::new()).text(), "");
+    }
+
+    #[test]
+    fn sessions_of_one_make_share_it_and_few_are_kept() {
+        let mut agents = Agents::default();
+        let first = of(&mut agents, b"one");
+        assert!(Rc::ptr_eq(&first.0, &of(&mut agents, b"one").0));
+        (0..100).for_each(|number| drop(of(&mut agents, format!("agent {number}").as_bytes())));
+        assert_eq!(agents.0.len(), KNOWN_MAX);
+    }
+}

@@ -1,0 +1,56 @@
+//! What the log says of sessions: at `debug` that they came and went, at `info` why one was closed for a fault.
+//!
+//! Loss: at `info` there is one line for each reason in ten seconds, with a count of the others; at `debug` one for each
+//! session.
+
+use super::{core::Core, state::Session};
+use crate::{fanout::SessionKey, wire::CloseReason};
+
+impl Core {
+    pub(super) fn log_opened(&self, key: SessionKey) {
+        let Some(session) = self.sessions.get(key.0 as usize).and_then(Option::as_deref) else { return };
+        tracing::debug!(
+            session = session.number,
+            peer = %session.peer.address,
+            user_agent = session.peer.agent.text(),
+            "session opened"
+        );
+    }
+
+    pub(super) fn log_closed(&self, key: SessionKey, reason: CloseReason) {
+        let Some(session) = self.sessions.get(key.0 as usize).and_then(Option::as_deref) else { return };
+        let now = self.shared.clock.now();
+        let is_fault = !matches!(reason, CloseReason::Normal | CloseReason::Gone | CloseReason::Drain);
+        let passed = if is_fault { self.shared.repeating.closed[reason as usize].pass(now) } else { None };
+        let Session { number, peer, opened_at, frames_sent, bytes_sent, .. } = session;
+        let duration_ms = now.since(*opened_at) / 1_000_000;
+        // The level of a line is fixed where it stands, hence the two.
+        if let Some(unsaid) = passed {
+            tracing::info!(
+                session = number,
+                peer = %peer.address,
+                user_agent = peer.agent.text(),
+                reason = reason.label(),
+                code = reason.code(),
+                duration_ms,
+                frames = frames_sent,
+                bytes = bytes_sent,
+                unsaid,
+                "session closed: {}",
+                reason.phrase()
+            );
+        } else {
+            tracing::debug!(
+                session = number,
+                peer = %peer.address,
+                user_agent = peer.agent.text(),
+                reason = reason.label(),
+                code = reason.code(),
+                duration_ms,
+                frames = frames_sent,
+                bytes = bytes_sent,
+                "session closed"
+            );
+        }
+    }
+}
