@@ -4,7 +4,7 @@
 
 use std::{collections::VecDeque, net::SocketAddr, rc::Rc};
 
-use hyper::header::{self, HeaderMap};
+use hyper::header::{self, HeaderMap, HeaderValue};
 
 /// The other end of a session's connection.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ const KNOWN_MAX: usize = 16;
 
 impl Agents {
     pub fn of(&mut self, headers: &HeaderMap) -> Agent {
-        let value = headers.get(header::USER_AGENT).map(|value| value.as_bytes()).unwrap_or_default();
+        let value = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
         let shown = value.iter().take(CHARS_MAX).map(|&byte| match byte {
             b' '..=b'~' => char::from(byte),
             _ => '?',
@@ -52,8 +52,6 @@ impl Agent {
 
 #[cfg(test)]
 mod tests {
-    use hyper::header::HeaderValue;
-
     use super::*;
 
     fn of(agents: &mut Agents, value: &[u8]) -> Agent {

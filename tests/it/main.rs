@@ -24,6 +24,7 @@ mod judge;
 mod limits;
 mod liveness;
 mod log;
+mod memory;
 mod modes;
 mod origin;
 mod outputs;
