@@ -73,6 +73,9 @@ impl Opening {
         let key = core.open(session, head);
         core.log_opened(key);
         core.command(key, &command, now);
+        if core.has_work() {
+            shard.wake();
+        }
         drop(core);
         let held = (Some(place), counted);
         EventTask { shard: Rc::clone(shard), key, stream, ear_bytes: EAR_BYTES, held }

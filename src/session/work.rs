@@ -1,7 +1,7 @@
 //! When commands are carried out: at once when that is little work, in slices across turns of the shard when it is not.
 //!
 //! Between two turns sessions may spend an allowance on commands as they are read; what goes beyond it waits. Each turn
-//! gives a slice to the sessions whose commands wait, a quantum to each in turn, those with short commands first. So one
+//! gives a slice to the sessions whose commands wait, a quantum to each in turn, mostly those with short commands first. So one
 //! client's command costs its neighbours a slice for each turn, however long it is; and while there is something to
 //! write, half a slice.
 //!
@@ -33,6 +33,8 @@ const SHORT_BYTES: usize = 512;
 const SHORT_UNITS: usize = 64;
 /// Bytes of a message that are read for a unit.
 const BYTES_A_UNIT: usize = 4;
+/// Each so many-th quantum is for a long command first: those that are short must not hold it up for ever.
+const LONG_EACH: u64 = 4;
 /// A slice of this little is not timed.
 const TIMED_UNITS: usize = 256;
 
@@ -42,17 +44,29 @@ pub struct Work {
     /// Their command at hand has had less than a quantum.
     short: VecDeque<SessionKey>,
     long: VecDeque<SessionKey>,
+    /// Quanta that were given out.
+    quanta: u64,
 }
 
 impl Work {
     fn next(&mut self) -> Option<SessionKey> {
-        self.short.pop_front().or_else(|| self.long.pop_front())
+        self.quanta += 1;
+        let (first, then) = match self.quanta % LONG_EACH {
+            0 => (&mut self.long, &mut self.short),
+            _ => (&mut self.short, &mut self.long),
+        };
+        first.pop_front().or_else(|| then.pop_front())
     }
 }
 
 impl Default for Work {
     fn default() -> Self {
-        Work { allowance: Units::new(ALLOWANCE_UNITS), short: VecDeque::new(), long: VecDeque::new() }
+        Work {
+            allowance: Units::new(ALLOWANCE_UNITS),
+            short: VecDeque::new(),
+            long: VecDeque::new(),
+            quanta: 0,
+        }
     }
 }
 

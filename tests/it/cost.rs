@@ -2,10 +2,12 @@
 //!
 //! Costs are counted by the server, in units of work, and not timed.
 
+use std::process::Command;
+
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message as Frame;
 
-use crate::harness::{Client, Message, Metrics, Server, Sse, Subscription, bids};
+use crate::harness::{Client, Message, Metrics, Server, Sse, Subscription, bids, within};
 
 const UNITS: &str = "tickcast_work_units_total";
 
@@ -255,4 +257,33 @@ async fn a_crowd_of_new_symbols_finds_its_globs_without_trying_each() {
     assert_eq!(metrics.sum("tickcast_subscriptions"), 2_000);
     let cost = metrics.sum(UNITS) - before;
     assert!(cost < 2_000 * 60, "{cost} units; 640 patterns for each of 2,000 symbols would be 1,280,000");
+}
+
+/// The attacks of `tickcast load --hostile`, at a small scale: healthy clients see every law held, and nobody is left.
+#[tokio::test]
+async fn clients_that_do_harm_hurt_nobody_else() {
+    let server = server_with(300).await;
+    let mut load = Command::new(env!("CARGO_BIN_EXE_tickcast"));
+    load.args(["load", "--url", &format!("ws://{}/v1/stream", server.address), "--json"]);
+    load.args(["--clients", "6", "--hostile", "16", "--duration", "2s"]);
+    let running = tokio::task::spawn_blocking(move || load.output());
+    let feeding = async {
+        loop {
+            let lines: Vec<String> = names("S", 300).iter().flat_map(|name| bids(name, [1, 2])).collect();
+            server.publish(&lines).await;
+        }
+    };
+    let output = tokio::select! {
+        output = within("the load to end", running) => output.expect("the task ends").expect("the load runs"),
+        () = feeding => unreachable!("it feeds for ever"),
+    };
+    let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+    assert!(output.status.success(), "{report:#}");
+    assert_eq!(report["verdict"], "kept");
+    let hostile = &report["hostile"];
+    let counted = [&hostile["commands"], &hostile["ping"]["count"], &report["sums"]["updates"]];
+    assert!(counted.iter().all(|count| count.as_u64() > Some(0)), "{report:#}");
+    server.until_metrics("nobody left", |metrics| metrics.sum("tickcast_sessions") == 0).await;
+    server.until_metrics("nothing left", |metrics| metrics.sum("tickcast_subscriptions") == 0).await;
+    assert_eq!(server.settled().await.residual(), 0);
 }

@@ -39,6 +39,10 @@ pub struct LoadArgs {
     /// How many clients read no faster than this until the end: `10%:100000`, in bytes a second.
     #[arg(long)]
     pub slow: Option<Slow>,
+    /// How many more clients do harm meanwhile: they send the dearest commands there are, as often as the server's limits
+    /// allow. The report then has the round trips of a few neighbours' pings, too.
+    #[arg(long, default_value_t = 0, conflicts_with = "exclusive")]
+    pub hostile: u32,
     /// Halfway, every tenth normal client leaves and comes back with `resume`.
     #[arg(long)]
     pub resume_check: bool,

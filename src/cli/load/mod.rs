@@ -12,6 +12,7 @@ mod args;
 mod checks;
 mod client;
 mod frames;
+mod hostile;
 mod law;
 mod ledger;
 mod life;

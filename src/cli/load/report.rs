@@ -8,6 +8,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::{
+    hostile::HostileReport,
     ledger::{Fault, Sums, Tally},
     plan::Class,
     scrape::Counts,
@@ -41,6 +42,8 @@ pub struct Report {
     /// Clients that were told that the market is over.
     pub over: u32,
     pub resume: Option<Resume>,
+    /// Those that did harm meanwhile, and what their neighbours felt of it.
+    pub hostile: Option<HostileReport>,
     pub own: Own,
     pub server: Server,
     pub laws: Laws,
@@ -260,6 +263,16 @@ impl Report {
                 "{returned} clients returned: {resumed_symbols} symbols resumed, {not_resumed_symbols} not"
             );
             line(out, "resume", &what)?;
+        }
+        if let Some(hostile) = &self.hostile {
+            let HostileReport { clients, commands, cut_off, ping, longest_slice_seconds } = hostile;
+            let what =
+                format!("{clients} clients sent {} commands; cut off {cut_off} times", grouped(*commands));
+            line(out, "hostile", &what)?;
+            line(out, "ping, neighbours", &quantiles(ping))?;
+            let longest =
+                longest_slice_seconds.map(|seconds| format!("{:.2} ms of processor time", seconds * 1e3));
+            line(out, "longest slice", longest.as_deref().unwrap_or("unknown"))?;
         }
         Ok(())
     }

@@ -23,6 +23,7 @@ use super::{
     args::LoadArgs,
     checks::{self, Compared, LOOK_AGAIN, Reached},
     client::{Client, Order, Sampled, Stage, Wish},
+    hostile::Hostile,
     ledger::{Fault, Law, Ledger},
     life::{HANDSHAKES_MAX, Shared, live},
     plan::{Chooser, Class, classes},
@@ -86,7 +87,7 @@ const START: Duration = Duration::from_millis(500);
 /// # Errors
 /// When no client could even begin: no server, no symbols, not enough descriptors.
 pub async fn drive(args: &LoadArgs, interrupt: &Interrupt) -> Result<Report, LoadError> {
-    process::allow_clients(args.clients.get())?;
+    process::allow_clients(args.clients.get().saturating_add(args.hostile))?;
     let run = Run::prepare(args, interrupt).await?;
     run.scrape().await;
     let begun = Instant::now();
@@ -94,13 +95,15 @@ pub async fn drive(args: &LoadArgs, interrupt: &Interrupt) -> Result<Report, Loa
     run.until_settled().await;
     let ramp = begun.elapsed();
     let scraper = run.keep_scraping();
+    let hostile = Hostile::begin(&run.shared, args.hostile);
     let measured = run.measure().await;
+    let hostile = hostile.end(run.server.longest_slice_seconds().await);
     scraper.abort();
     run.until_back().await;
     let (reached, compared) = run.check_latest_wins().await;
     run.leave(tasks).await;
     let sums_compared = run.check_conservation().await;
-    Ok(run.report(ramp, &measured, reached, compared, sums_compared))
+    Ok(Report { hostile, ..run.report(ramp, &measured, reached, compared, sums_compared) })
 }
 
 // === impl Interrupt ===

@@ -105,6 +105,15 @@ impl Server {
         fault.map_or(Ok(records), |error| Err(error.into()))
     }
 
+    /// For how long it was busy with commands at one go, at most; `None` when it does not say.
+    pub async fn longest_slice_seconds(&self) -> Option<f64> {
+        let body = self.endpoint.get(self.address, "/metrics").await.ok()?;
+        let text = str::from_utf8(&body).ok()?;
+        let value =
+            text.lines().find_map(|line| line.strip_prefix("tickcast_work_slice_longest_seconds "))?;
+        value.trim().parse().ok()
+    }
+
     /// The server's counts.
     ///
     /// # Errors

@@ -53,6 +53,7 @@ impl Run<'_> {
             drains: ledger.drains,
             over: self.count(|client| client.stage == Stage::Over),
             resume,
+            hostile: None,
             own: Own { cpu_seconds: measured.cpu.as_secs_f64(), lag: measured.lag },
             server: self.server_report(measured),
             laws: self.laws(&ledger, reached, compared, sums_compared),

@@ -1,0 +1,257 @@
+//! Clients that mean harm, beside those that are measured: they ask for as much work as commands can cause, as often as
+//! the server's limits allow, and read nothing of it but to throw it away.
+//!
+//! What they do is not judged; what it does to the others is. Beside them neighbours, who have a session of their own and
+//! no subscription, time their pings.
+
+use std::{cell::RefCell, rc::Rc, time::Duration};
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpStream, tcp::OwnedReadHalf},
+    task::{JoinHandle, spawn_local},
+    time::{Instant, sleep},
+};
+
+use super::{frames, ledger::histogram, life::Shared, report::Quantiles};
+use crate::cli::endpoint::{self, EndpointError};
+
+/// What came of it.
+#[derive(Clone, Serialize, Debug)]
+pub struct HostileReport {
+    pub clients: u32,
+    /// Commands that they sent.
+    pub commands: u64,
+    /// Times that one was cut off, and came back.
+    pub cut_off: u64,
+    /// Of the neighbours' pings, from sending to the answer, in the measured time.
+    pub ping: Quantiles,
+    /// By the server's account, since it began.
+    pub longest_slice_seconds: Option<f64>,
+}
+
+/// The attack under way.
+pub struct Hostile {
+    clients: u32,
+    state: Rc<State>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+struct State {
+    counts: RefCell<Counts>,
+    pings_us: RefCell<Histogram<u64>>,
+}
+
+#[derive(Default)]
+struct Counts {
+    commands: u64,
+    cut_off: u64,
+}
+
+/// Neighbours that ping, and how often each does.
+const NEIGHBOURS: u32 = 4;
+const PING_EVERY: Duration = Duration::from_millis(20);
+/// A server lets no more bytes a second in than this, with what it takes at once: `limits.inbound_bytes_per_second`.
+const BYTES_PER_SECOND: u32 = 200_000;
+/// And no more commands, with a little room: `limits.commands_per_second`.
+const COMMAND_EVERY: Duration = Duration::from_millis(22);
+/// A name of so many bytes fits 4,096 times into a message of 64 KiB.
+const NAMES: usize = 3_000;
+const MESSAGE_BYTES_MAX: usize = 60_000;
+/// Before one that was cut off comes back.
+const PAUSE: Duration = Duration::from_millis(100);
+
+// === impl Hostile ===
+
+impl Hostile {
+    /// Begins the attack, and the neighbours' pings.
+    pub fn begin(shared: &Rc<Shared>, clients: u32) -> Self {
+        let state = Rc::new(State { counts: RefCell::default(), pings_us: RefCell::new(histogram()) });
+        let mut tasks = Vec::new();
+        for number in 0..clients {
+            let (shared, state) = (Rc::clone(shared), Rc::clone(&state));
+            tasks.push(spawn_local(async move { attack(&shared, &state, number).await }));
+        }
+        for _ in 0..if clients > 0 { NEIGHBOURS } else { 0 } {
+            let (shared, state) = (Rc::clone(shared), Rc::clone(&state));
+            tasks.push(spawn_local(async move { neighbour(&shared, &state).await }));
+        }
+        Hostile { clients, state, tasks }
+    }
+
+    /// Ends it. `longest_slice_seconds`: as the server says.
+    pub fn end(self, longest_slice_seconds: Option<f64>) -> Option<HostileReport> {
+        for task in &self.tasks {
+            task.abort();
+        }
+        let counts = self.state.counts.borrow();
+        (self.clients > 0).then(|| HostileReport {
+            clients: self.clients,
+            commands: counts.commands,
+            cut_off: counts.cut_off,
+            ping: Quantiles::of(&self.state.pings_us.borrow()),
+            longest_slice_seconds,
+        })
+    }
+}
+
+/// One attacker: each has a kind of its own, and comes back when it is cut off.
+async fn attack(shared: &Shared, state: &State, number: u32) {
+    loop {
+        let ended = match number % 8 {
+            7 => stream_by_query(shared, state, number).await,
+            kind => send_commands(shared, state, kind, number).await,
+        };
+        if ended.is_err() {
+            state.counts.borrow_mut().cut_off += 1;
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+async fn open(shared: &Shared) -> Result<TcpStream, EndpointError> {
+    let _turn = shared.handshakes.acquire().await;
+    let stream = endpoint::connect(shared.address, None).await?;
+    Ok(shared.endpoint.upgrade(stream).await?.stream)
+}
+
+/// Sends one kind of command as fast as the limits allow, until it is cut off.
+async fn send_commands(shared: &Shared, state: &State, kind: u32, number: u32) -> Result<(), EndpointError> {
+    let fault = |source| EndpointError::Connect { address: shared.address, source };
+    let (read, mut write) = open(shared).await?.into_split();
+    let reader = spawn_local(throw_away(read));
+    let mut round = 0;
+    let ended = loop {
+        let command = command(shared, kind, number, round).to_string();
+        round += 1;
+        let mut out = Vec::new();
+        frames::append_text(&command, shared.mask(), &mut out);
+        if let Err(error) = write.write_all(&out).await {
+            break Err(fault(error));
+        }
+        if reader.is_finished() {
+            break Err(fault(std::io::ErrorKind::ConnectionReset.into()));
+        }
+        state.counts.borrow_mut().commands += 1;
+        let bytes = u32::try_from(out.len()).unwrap_or(u32::MAX);
+        sleep(COMMAND_EVERY.max(Duration::from_secs(1) * bytes / BYTES_PER_SECOND)).await;
+    };
+    reader.abort();
+    ended
+}
+
+async fn throw_away(mut read: OwnedReadHalf) {
+    let mut sink = vec![0; 64 * 1024];
+    while read.read(&mut sink).await.is_ok_and(|bytes| bytes > 0) {}
+}
+
+/// The dearest commands there are.
+fn command(shared: &Shared, kind: u32, number: u32, round: u32) -> Value {
+    match kind {
+        0 => json!({"op": "subscribe", "symbols": vec!["*"; 1_000]}),
+        // Held against every name, and matching none: the runs that a matcher that goes back finds the hardest.
+        1 => json!({"op": "subscribe", "mode": "once", "symbols": idle_globs(4_000, number)}),
+        2 => json!({"op": "subscribe", "symbols": names(shared, NAMES)}),
+        3 => json!({"op": "subscribe", "symbols": idle_globs(64, number * 1_000 + round)}),
+        4 if round.is_multiple_of(2) => json!({"op": "unsubscribe", "symbols": ["*", "*-*"]}),
+        4 => json!({"op": "subscribe", "mode": "every", "symbols": names(shared, 2_000)}),
+        5 => {
+            let names = names(shared, 1_200);
+            let last: serde_json::Map<String, Value> =
+                names.iter().map(|name| (name.clone(), json!(1))).collect();
+            json!({"op": "subscribe", "symbols": names, "resume": {"epoch": "another", "last": last}})
+        }
+        _ if round.is_multiple_of(4) => json!({"op": "subscribe", "symbols": names(shared, 2_000)}),
+        _ => json!({"op": "list"}),
+    }
+}
+
+fn idle_globs(count: usize, salt: u32) -> Vec<String> {
+    let glob = |place| format!("*{}x{}*", "a".repeat(43), salt as usize + place);
+    bounded((0..count).map(glob))
+}
+
+fn names(shared: &Shared, count: usize) -> Vec<String> {
+    let ledger = shared.ledger.borrow();
+    let all = ledger.symbols.len().min(count);
+    let places = (0..all).filter_map(|place| u32::try_from(place).ok());
+    bounded(places.map(|place| ledger.symbols.name(place).as_str().to_owned()))
+}
+
+/// As many as fit into a message.
+fn bounded(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut bytes = 0;
+    let fits = |name: &String| {
+        bytes += name.len() + 3;
+        bytes < MESSAGE_BYTES_MAX
+    };
+    names.take_while(fits).collect()
+}
+
+/// An event stream whose query is full of stars, for as long as it lasts, and another one.
+async fn stream_by_query(shared: &Shared, state: &State, number: u32) -> Result<(), EndpointError> {
+    let fault = |source| EndpointError::Connect { address: shared.address, source };
+    let mut stream = endpoint::connect(shared.address, None).await?;
+    let symbols =
+        if (number / 8).is_multiple_of(2) { vec!["*".to_owned(); 1_500] } else { idle_globs(60, number) };
+    let head = format!(
+        "GET /v1/sse?symbols={}&mode=once HTTP/1.1\r\nHost: {}\r\n\r\n",
+        symbols.join(","),
+        shared.endpoint.authority()
+    );
+    stream.write_all(head.as_bytes()).await.map_err(fault)?;
+    state.counts.borrow_mut().commands += 1;
+    let mut sink = vec![0; 64 * 1024];
+    let until = Instant::now() + Duration::from_millis(250);
+    while let Ok(Ok(1..)) = tokio::time::timeout_at(until, stream.read(&mut sink)).await {}
+    Ok(())
+}
+
+/// Pings, one after the other, and times the answers.
+async fn neighbour(shared: &Shared, state: &State) {
+    let Ok(mut stream) = open(shared).await else { return };
+    let mut buffer = Vec::new();
+    for id in 0u64.. {
+        let mut out = Vec::new();
+        frames::append_text(&json!({"op": "ping", "id": id}).to_string(), shared.mask(), &mut out);
+        let begun = Instant::now();
+        if stream.write_all(&out).await.is_err() || !answered(&mut stream, &mut buffer, id, shared).await {
+            return;
+        }
+        if shared.ledger.borrow().measuring {
+            let us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+            state.pings_us.borrow_mut().saturating_record(us);
+        }
+        sleep(PING_EVERY).await;
+    }
+}
+
+/// Reads up to the answer to this ping; whatever else comes is passed over, and pings of the server are answered.
+async fn answered(stream: &mut TcpStream, buffer: &mut Vec<u8>, id: u64, shared: &Shared) -> bool {
+    use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, OpCode};
+    let wanted = format!("\"type\":\"pong\",\"id\":{id},");
+    loop {
+        while let Ok(Some(frame)) = frames::first(buffer) {
+            let is_it = memchr::memmem::find(frame.payload, wanted.as_bytes()).is_some();
+            let mut out = Vec::new();
+            if frame.opcode == OpCode::Control(Control::Ping) {
+                frames::append_pong(frame.payload, shared.mask(), &mut out);
+            }
+            let length = frame.length;
+            buffer.drain(..length);
+            if stream.write_all(&out).await.is_err() {
+                return false;
+            }
+            if is_it {
+                return true;
+            }
+        }
+        match stream.read_buf(buffer).await {
+            Ok(1..) => {}
+            Ok(0) | Err(_) => return false,
+        }
+    }
+}
