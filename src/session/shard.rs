@@ -143,6 +143,8 @@ pub struct Shard {
     wake: Arc<Notify>,
 }
 
+/// Turns that a feed may call for, one right after the other, before the runtime gets its share.
+const TURNS_IN_A_ROW: u32 = 8;
 /// How often deadlines are looked at. No session has a timer of its own.
 const SWEEP: Duration = Duration::from_millis(250);
 
@@ -178,6 +180,7 @@ impl Shard {
         };
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut in_a_row = 0;
         loop {
             let due = self.core.borrow_mut().turn(&self.handover);
             if self.core.borrow().is_drained() {
@@ -194,6 +197,12 @@ impl Shard {
                 Due::At(time) => Duration::from_nanos(time.since(self.shared.clock.now())).min(SWEEP),
                 Due::Never => SWEEP,
             };
+            // Not as one of the branches: a feed that wakes the shard all the time would be found ready each time, before it,
+            // and sessions would not be read for as long as there is work.
+            if wait.is_zero() || in_a_row >= TURNS_IN_A_ROW {
+                tokio::task::yield_now().await;
+                in_a_row = 0;
+            }
             tokio::select! {
                 // In the order of urgency; every branch can be dropped without loss: permits and messages stay.
                 biased;
@@ -201,8 +210,8 @@ impl Shard {
                     self.handle(message);
                 }
                 _ = sweep.tick() => self.core.borrow_mut().sweep(),
-                () = self.wake.notified() => {}
-                () = rest(alarm.as_ref(), wait) => {}
+                () = self.wake.notified() => in_a_row += 1,
+                () = rest(alarm.as_ref(), wait) => in_a_row = 0,
             }
         }
     }
@@ -251,7 +260,8 @@ impl Shard {
 
 async fn rest(alarm: Option<&Alarm>, wait: Duration) {
     match alarm {
-        _ if wait.is_zero() => tokio::task::yield_now().await,
+        // The runtime has had its share.
+        _ if wait.is_zero() => {}
         Some(alarm) => alarm.rest(wait).await,
         None => tokio::time::sleep(wait).await,
     }
