@@ -14,6 +14,9 @@ use crate::tick::{Field, Fields, Fixed, Side, Symbol, Tick};
 #[derive(Default)]
 pub struct Trades {
     aggregated: HashMap<Symbol, bool, foldhash::fast::RandomState>,
+    /// What is to be said of it, once.
+    pub note: Option<String>,
+    told: bool,
 }
 
 #[derive(Deserialize)]
@@ -99,7 +102,16 @@ pub fn book_ticker(json: &str, found: &mut Vec<Tick>) -> Result<(), Fault> {
 impl Trades {
     fn take(&mut self, symbol: &Symbol, aggregated: bool) -> bool {
         match self.aggregated.get(symbol) {
-            Some(taken) => *taken == aggregated,
+            Some(taken) => {
+                if *taken != aggregated && !std::mem::replace(&mut self.told, true) {
+                    let event = if *taken { "aggTrade" } else { "trade" };
+                    self.note = Some(format!(
+                        "trades come by trade and by aggTrade, and each counts once: those of {symbol} are taken by {event}, \
+                         and of every symbol those of the event that comes first"
+                    ));
+                }
+                *taken == aggregated
+            }
             None => {
                 if self.aggregated.len() < SYMBOLS_MAX {
                     self.aggregated.insert(symbol.clone(), aggregated);

@@ -172,6 +172,7 @@ fn decode_line(
         RawLine::Whole { number, bytes } => (number, make(bytes, trades, found)),
         RawLine::TooLong { number } => (number, Err(Fault::TooLong { limit: line_bytes_max })),
     };
+    out.notes.extend(trades.note.take());
     let place = Place::Line(number);
     found.retain(|tick| !tick.fields.mask.is_empty());
     match made {

@@ -1,6 +1,9 @@
 //! Messages of each exchange, from the sample in `tests/formats`.
 
-use super::super::{Format, tests};
+use super::{
+    super::{Decoder as _, Format, Output, tests},
+    Streams,
+};
 
 #[test]
 fn streams_of_exchanges() {
@@ -68,4 +71,18 @@ fn dumps_of_cryptofeed_begin_with_what_was_asked_for() {
         ]
     );
     assert_eq!(out.passed, 4);
+}
+
+#[test]
+fn which_trades_of_binance_count_is_said_once() {
+    let event = |kind: &str| {
+        format!(
+            "{{\"e\":\"{kind}\",\"E\":1735689600000,\"s\":\"A\",\"p\":\"1\",\"q\":\"2\",\"T\":1735689600000,\"m\":true}}\n"
+        )
+    };
+    let text = [event("aggTrade"), event("trade"), event("trade"), event("aggTrade")].concat();
+    let (mut streams, mut out) = (Streams::new(4_096), Output::default());
+    streams.feed(&mut text.into_bytes(), &mut out);
+    assert_eq!((out.ticks.len(), out.passed, out.notes.len()), (2, 2, 1));
+    assert!(out.notes[0].contains("those of A are taken by aggTrade"), "{}", out.notes[0]);
 }
