@@ -11,6 +11,7 @@ pub mod escape;
 pub mod tick;
 pub mod glob;
 pub mod web;
+pub mod text;
 pub mod clock;
 pub mod live;
 pub mod limits;

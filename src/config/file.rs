@@ -28,6 +28,9 @@ struct Lines<'t> {
 }
 
 pub(super) fn read(path: &str, text: &str) -> Layer {
+    // Its place is taken by a space, so that all else stays where it is.
+    let unmarked = text.strip_prefix('\u{feff}').map(|text| format!("   {text}"));
+    let text = unmarked.as_deref().unwrap_or(text);
     let lines = Lines::of(text);
     let place = |line: usize| Origin::File { path: path.to_owned(), line };
     let mut layer = Layer::default();

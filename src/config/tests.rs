@@ -186,6 +186,13 @@ fn feeds_are_judged_one_by_one() {
 }
 
 #[test]
+fn a_mark_before_the_file_is_no_part_of_it() {
+    assert_eq!(from_file("\u{feff}shards = 2").unwrap().shards, 2);
+    let fault = lines(from_file("\u{feff}shards = \"two\""));
+    assert!(fault.len() == 1 && fault[0].starts_with("t.toml:1: "), "{fault:?}");
+}
+
+#[test]
 fn web_origins_are_scheme_host_and_port() {
     let flags = Flags {
         allowed_origins: ["https://a.example", "http://[::1]:3000", "HTTPS://B.example:8443", "*"]

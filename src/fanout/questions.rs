@@ -7,6 +7,7 @@ use compact_str::CompactString;
 use super::{
     Accounts, Fanout, Mode, SessionKey,
     core::{Base, LANE, Sub},
+    fill::next_order,
 };
 use crate::tick::{FieldSet, Nanos, State, Symbol};
 
@@ -75,6 +76,29 @@ impl Fanout {
             let sub = &self.subs[key as usize];
             sub.base != Base::None || sub.since <= as_of
         })
+    }
+
+    /// Place among all ticks of the first one that the session has yet to be sent in mode `every`; 0 when that cannot be
+    /// told, and `None` when there is none.
+    pub fn first_unsent(&self, session: SessionKey) -> Option<u64> {
+        let entry = self.sessions.get(session.0 as usize)?;
+        // An event stream subscribes once, so that one interval stands for all.
+        let holds = |(_, key): (u32, u32)| self.subs[key as usize].interval_ms > 0;
+        if entry.queue.is_empty() && !entry.subs.iter().next().is_some_and(holds) {
+            return None;
+        }
+        let unsent = entry.subs.iter().filter_map(|(_, key)| {
+            let sub = &self.subs[key as usize];
+            let head = self.topics[sub.topic as usize].record.seq;
+            if sub.mode != Mode::Every || head == 0 {
+                return None;
+            }
+            if sub.base != Base::None {
+                return Some(0);
+            }
+            (head - sub.cursor > sub.skipped).then(|| next_order(sub, &self.topics))
+        });
+        unsent.min()
     }
 
     pub fn behind(&self, session: SessionKey) -> Behind {

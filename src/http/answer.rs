@@ -12,11 +12,14 @@ use hyper::{
 };
 
 use super::walk::WalkBody;
-use crate::session::{
-    doors::Role,
-    events::Opening,
-    handshake::{Accepted, Refused},
-    pages::Stranger,
+use crate::{
+    session::{
+        doors::Role,
+        events::Opening,
+        handshake::{Accepted, Refused},
+        pages::Stranger,
+    },
+    wire::{CloseReason, Control, Framing, frame},
 };
 
 /// A body is whole, made piece by piece, or an event stream, which takes the socket over and has no body here. Not
@@ -85,7 +88,22 @@ pub fn walk(body: WalkBody) -> Answer {
 }
 
 pub fn events(opening: Opening) -> Answer {
-    let mut answer = Response::new(AnswerBody::Events(opening));
+    event_stream(AnswerBody::Events(opening))
+}
+
+/// An event stream of a server that stops, for who must come back: any status but 200 would end an `EventSource` for good.
+pub fn no_events(retry_ms: u64) -> Answer {
+    let mut text = Vec::new();
+    frame::write_retry(retry_ms, &mut text);
+    let mut drain = Vec::new();
+    Control::Drain { retry_ms }.write(&mut drain);
+    frame::write_payload(&drain, Framing::Events, &mut text);
+    frame::write_end_event(CloseReason::Drain, &mut text);
+    event_stream(AnswerBody::Whole(Full::new(text.into())))
+}
+
+fn event_stream(body: AnswerBody) -> Answer {
+    let mut answer = Response::new(body);
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -142,6 +160,11 @@ impl Failure {
 
     pub fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
         Failure::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// For a parameter that is no list.
+    pub fn given_twice(parameter: &str) -> Self {
+        Failure::bad_request("bad_value", format!("{parameter:?} is given twice, with two values"))
     }
 
     pub fn not_found(path: &str) -> Self {
@@ -205,9 +228,18 @@ impl Failure {
         failure
     }
 
+    pub fn with(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Its body.
+    pub fn text(&self) -> String {
+        serde_json::json!({"error": {"code": self.code, "message": self.message}}).to_string()
+    }
+
     pub fn into_answer(self) -> Answer {
-        let text = serde_json::json!({"error": {"code": self.code, "message": self.message}}).to_string();
-        let mut answer = json(text);
+        let mut answer = json(self.text());
         *answer.status_mut() = self.status;
         let headers = answer.headers_mut();
         if self.status == StatusCode::UPGRADE_REQUIRED {

@@ -1,18 +1,22 @@
 //! What readers ask: symbols, snapshots, an event stream.
 
-use std::rc::Rc;
+use std::{
+    rc::Rc,
+    sync::{Arc, atomic::Ordering},
+};
 
-use hyper::{Request, StatusCode, body::Incoming};
+use hyper::{Method, Request, StatusCode, body::Incoming};
+use tokio::sync::Semaphore;
 
 use super::{
-    Answer, App, Caller, Failure, answer, bulk,
+    Answer, App, Caller, Failure, answer, body, bulk, named,
     walk::{self, Listing, Records, WalkBody},
 };
 use crate::{
     fanout::Glob,
     session::{
-        accept::RejectedReason, agent::Peer, events::Opening, handshake, query::subscribe_command,
-        shard::Shard,
+        accept::RejectedReason, agent::Peer, events::Opening, handshake, position::Position,
+        query::subscribe_command, shard::Shard, sweep::retry_ms,
     },
     tick::Symbol,
     wire::{CloseReason, Target},
@@ -32,24 +36,24 @@ pub fn symbols(app: &App, shard: &Rc<Shard>, caller: &Caller) -> Result<Answer, 
 }
 
 /// The records of the symbols and globs in `symbols`; what has no tick yet has none.
-pub fn snapshot(app: &App, shard: &Rc<Shard>, caller: &Caller, query: &str) -> Result<Answer, Failure> {
-    let mut named = Vec::new();
-    let mut asked = false;
-    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-        if key != "symbols" {
-            let message = format!("/v1/snapshot has no parameter {key:?}: it has symbols");
-            return Err(Failure::bad_request("unknown_parameter", message));
-        }
-        asked = true;
-        for text in value.split(',').filter(|text| !text.is_empty()) {
-            named.push(Target::parse(text));
-        }
-    }
-    if !asked || named.is_empty() {
-        let message = "symbols is missing: /v1/snapshot?symbols=BTC-USD,ETH-*";
-        return Err(Failure::bad_request("missing_parameter", message));
-    }
+pub async fn snapshot(
+    app: &App,
+    shard: &Rc<Shard>,
+    caller: &Caller,
+    request: Request<Incoming>,
+) -> Result<Answer, Failure> {
+    let named = asked(shard, request).await?;
     records(app, shard, caller, named)
+}
+
+/// What is named in the query, or in the body of a POST.
+async fn asked(shard: &Rc<Shard>, request: Request<Incoming>) -> Result<Vec<Target>, Failure> {
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    if request.method() != Method::POST {
+        return named::all(&query, None);
+    }
+    let body = body::receive(request, named::BODY_BYTES_MAX, shard.shared.limits.handshake).await?;
+    named::all(&query, Some(&body.text()?))
 }
 
 /// The records of what is named: at once when they are few, otherwise as they are read.
@@ -90,12 +94,18 @@ fn sort(named: Vec<Target>) -> Result<(Vec<Symbol>, Vec<Glob>), Failure> {
 }
 
 /// The stream's messages as server-sent events.
-pub fn events(shard: &Rc<Shard>, request: &Request<Incoming>, caller: &Caller) -> Result<Answer, Failure> {
-    if shard.shared.draining.load(std::sync::atomic::Ordering::Relaxed) {
+pub async fn events(
+    shard: &Rc<Shard>,
+    request: &Request<Incoming>,
+    caller: &Caller,
+) -> Result<Answer, Failure> {
+    if shard.shared.draining.load(Ordering::Relaxed) {
         shard.shared.rejected.count(RejectedReason::Draining);
-        return Err(Failure::draining());
+        let number = shard.shared.session_numbers.fetch_add(1, Ordering::Relaxed);
+        return Ok(answer::no_events(retry_ms(&shard.shared, number)));
     }
-    let Some(command) = request.uri().query().and_then(subscribe_command) else {
+    let query = request.uri().query().unwrap_or_default();
+    let Some(mut command) = subscribe_command(query, None) else {
         let message = "symbols is missing: /v1/sse?symbols=BTC-USD,ETH-*";
         return Err(Failure::bad_request("missing_parameter", message));
     };
@@ -108,7 +118,23 @@ pub fn events(shard: &Rc<Shard>, request: &Request<Incoming>, caller: &Caller) -
         };
         Failure::new(status, reason.label(), close.phrase())
     })?;
+    let left_at = request.headers().get("last-event-id").map(|id| String::from_utf8_lossy(id.as_bytes()));
+    if let Some(position) = left_at.and_then(|id| Position::parse(&id))
+        && let Some(resume) = resume(shard, position, command.clone()).await?
+    {
+        command = subscribe_command(query, Some(&resume)).unwrap_or(command);
+    }
     let agent = shard.core.borrow_mut().agents.of(request.headers());
     let peer = Peer { address: caller.peer, agent };
     Ok(answer::events(Opening { peer, place, command }))
+}
+
+/// Where a client goes on that was sent events before. A walk over all topics, for globs: two at once, off the shard's
+/// thread.
+async fn resume(shard: &Rc<Shard>, position: Position, command: String) -> Result<Option<String>, Failure> {
+    static WALKS: Semaphore = Semaphore::const_new(2);
+    let shared = Arc::clone(&shard.shared);
+    let _walk = WALKS.acquire().await;
+    let resume = tokio::task::spawn_blocking(move || position.resume(&shared, &command)).await;
+    resume.map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
 }

@@ -4,12 +4,15 @@
 //! is refused; what changes or discloses anything is for loopback peers alone, while no authentication is configured.
 
 mod answer;
+mod body;
 mod bulk;
 mod cors;
 mod dashboard;
+mod head;
 mod life;
 mod ops;
 mod market;
+mod named;
 mod publish;
 mod replay;
 mod walk;
@@ -52,6 +55,7 @@ use crate::{
         activity::{Activity, Overdue},
         doors::{Connection, Role},
         events::Opening,
+        explain::Explaining,
         handshake::{self, STREAM_PATH},
         host::Hosts,
         opening::{HEADERS_MAX, Unread},
@@ -106,9 +110,6 @@ pub struct Caller {
 /// How often it is looked whether the answers before an event stream are out.
 const FLUSHED_LOOK: Duration = Duration::from_millis(5);
 
-/// Requests have small heads; what is larger is refused by hyper.
-const HEAD_BYTES_MAX: usize = 16 * 1024;
-
 /// The routes: path, and what may be done to it.
 const ROUTES: [(&str, &[Method]); 15] = [
     ("/", &[Method::GET, Method::HEAD]),
@@ -122,7 +123,7 @@ const ROUTES: [(&str, &[Method]); 15] = [
     ("/v1/stream", &[Method::GET]),
     ("/v1/sse", &[Method::GET]),
     ("/v1/symbols", &[Method::GET, Method::HEAD]),
-    ("/v1/snapshot", &[Method::GET, Method::HEAD]),
+    ("/v1/snapshot", &[Method::GET, Method::HEAD, Method::POST]),
     ("/v1/publish", &[Method::POST]),
     ("/v1/replay", &[Method::GET, Method::HEAD, Method::POST]),
     ("/debug/slow", &[Method::GET, Method::HEAD]),
@@ -159,8 +160,9 @@ pub async fn serve(app: Arc<App>, shard: Rc<Shard>, unread: Unread) {
         // Who has nothing more to say still wants the answer.
         .half_close(true)
         .max_headers(HEADERS_MAX)
-        .max_buf_size(HEAD_BYTES_MAX);
-    let mut connection = Box::pin(builder.serve_connection(socket, service).with_upgrades());
+        .max_buf_size(head::HEAD_BYTES_MAX);
+    let mut connection =
+        Box::pin(builder.serve_connection(Explaining::new(socket, head::explain), service).with_upgrades());
     let mut life = Life::new(&shard, &caller, held.clone(), deadline);
     tokio::select! {
         end = poll_fn(|context| life.poll(context, connection.as_mut())) => match end {
@@ -254,6 +256,7 @@ async fn judged(
     request: Request<Incoming>,
     caller: &Caller,
 ) -> Result<Answer, Failure> {
+    head::check(&request)?;
     let hosts = Hosts::of(&request)?;
     let page = match pages::judge(&request, &hosts, &shard.shared.allowed_origins) {
         Ok(page) => page,
@@ -306,8 +309,8 @@ async fn route(
         "/readyz" => ops::ready(app, shard).await,
         "/metrics" => ops::metrics(app, shard).await,
         "/v1/symbols" => market::symbols(app, shard, caller),
-        "/v1/snapshot" => market::snapshot(app, shard, caller, query),
-        "/v1/sse" => market::events(shard, &request, caller),
+        "/v1/snapshot" => market::snapshot(app, shard, caller, request).await,
+        "/v1/sse" => market::events(shard, &request, caller).await,
         "/v1/publish" => {
             only_control(may_control)?;
             publish::publish(app, shard, request).await

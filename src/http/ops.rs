@@ -24,6 +24,7 @@ use super::{
 use crate::{
     metrics::Levels,
     session::{
+        query,
         shard::{Shard, Shared, SlowSession, ToShard},
         stats::Report,
     },
@@ -156,7 +157,7 @@ fn why_not_ready(app: &App, shared: &Shared) -> Result<(), Failure> {
 
 pub async fn slow(app: &App, shard: &Rc<Shard>, caller: &Caller, query: &str) -> Result<Answer, Failure> {
     let mut count = SLOWEST_DEFAULT;
-    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+    for (key, value) in query::singles(query).map_err(|name| Failure::given_twice(&name))? {
         if key != "k" {
             return Err(Failure::bad_request(
                 "unknown_parameter",

@@ -5,11 +5,10 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{Request, StatusCode, body::Incoming};
 use serde_json::json;
 
-use super::{Answer, App, Failure, answer};
+use super::{Answer, App, Failure, answer, body};
 use crate::{
     feed::{
         Refused,
@@ -32,25 +31,17 @@ pub async fn publish(
     refuse_in_drain(shard)?;
     let limits = &shard.shared.limits;
     let (body_bytes_max, line_bytes_max) = (limits.publish_bytes, limits.line_bytes);
-    let body = Limited::new(request.into_body(), body_bytes_max).collect();
-    let body = tokio::time::timeout(limits.handshake, body).await.map_err(|_| {
-        let message = format!("the body did not come within {} ms", limits.handshake.as_millis());
-        Failure::timeout(message)
-    })?;
-    let body = body.map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            let message = format!("the body is larger than {body_bytes_max} bytes: send several");
-            return Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message);
-        }
-        Failure::bad_request("bad_body", format!("the body could not be read: {error}"))
-    })?;
-    let mut body: Vec<u8> = body.to_bytes().into();
+    let body = body::receive(request, body_bytes_max, limits.handshake).await?;
     // What was begun before the drain and is whole only now comes too late: its feed has been told to stop.
     refuse_in_drain(shard)?;
     let app = Arc::clone(app);
-    let taken = tokio::task::spawn_blocking(move || take(&app.push, &mut body, line_bytes_max)).await;
+    let taken = tokio::task::spawn_blocking(move || {
+        // What was compressed takes time to read.
+        body.text().map(|mut text| take(&app.push, &mut text, line_bytes_max))
+    })
+    .await;
     let taken = taken
-        .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))?;
+        .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))??;
     Ok(answer::json(taken.to_json()))
 }
 

@@ -4,12 +4,11 @@
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{Method, Request, StatusCode, body::Incoming};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Answer, App, Failure, answer};
+use super::{Answer, App, Failure, answer, body};
 use crate::{
     feed::{
         RejectReason, Speed,
@@ -17,7 +16,10 @@ use crate::{
         replay::{Command, Control, Refusal, Span, State},
     },
     intake::FeedStatus,
-    session::shard::{Shard, ToShard},
+    session::{
+        query,
+        shard::{Shard, ToShard},
+    },
 };
 
 /// Between two looks at what shards have sent: from the first to the longest.
@@ -59,10 +61,9 @@ enum Op {
     Pause {},
     Resume {},
     Step {
-        #[serde(default = "one")]
-        n: u64,
-        #[serde(default)]
-        wait: bool,
+        /// `null` is the same as absent.
+        n: Option<Value>,
+        wait: Option<bool>,
     },
     Seek {
         to: Value,
@@ -183,7 +184,7 @@ fn find<'a>(app: &'a App, named: Option<&str>) -> Result<(&'a FeedStatus, &'a Co
 impl Asked {
     fn parse(query: &str) -> Result<Self, Failure> {
         let mut asked = Asked::default();
-        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+        for (key, value) in query::singles(query).map_err(|name| Failure::given_twice(&name))? {
             match (&*key, &*value) {
                 ("feed", name) => asked.feed = Some(name.to_owned()),
                 ("span", "true") => asked.span = true,
@@ -218,19 +219,8 @@ impl<'a> Shown<'a> {
 }
 
 async fn read(shard: &Shard, request: Request<Incoming>) -> Result<(Command, Answered), Failure> {
-    let limit = shard.shared.limits.handshake;
-    let body = Limited::new(request.into_body(), BODY_BYTES_MAX).collect();
-    let body = tokio::time::timeout(limit, body)
-        .await
-        .map_err(|_| Failure::timeout(format!("the body did not come within {} ms", limit.as_millis())))?;
-    let body = body.map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            let message = format!("a command has at most {BODY_BYTES_MAX} bytes");
-            return Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message);
-        }
-        Failure::bad_request("bad_body", format!("the body could not be read: {error}"))
-    })?;
-    parse(&body.to_bytes())
+    let body = body::receive(request, BODY_BYTES_MAX, shard.shared.limits.handshake).await?;
+    parse(&body.text()?)
 }
 
 fn parse(body: &[u8]) -> Result<(Command, Answered), Failure> {
@@ -252,10 +242,11 @@ fn parse(body: &[u8]) -> Result<(Command, Answered), Failure> {
             answered = Answered::Sent;
             Command::Sync
         }
-        Op::Step { n: 0, .. } => return Err(bad("n", &Value::from(0), "a whole number from 1")),
         Op::Step { n, wait } => {
-            answered = if wait { Answered::Sent } else { Answered::Done };
-            Command::Step(n)
+            answered = if wait == Some(true) { Answered::Sent } else { Answered::Done };
+            let n = n.unwrap_or(Value::from(1));
+            let count = whole(&n).filter(|&count| count > 0);
+            Command::Step(count.ok_or_else(|| bad("n", &n, "a whole number from 1"))?)
         }
         Op::Seek { to } => {
             let time = parse_time(&text(&to)).ok_or_else(|| bad("to", &to, TIME_EXPECTED))?;
@@ -269,8 +260,13 @@ fn parse(body: &[u8]) -> Result<(Command, Answered), Failure> {
     Ok((command, answered))
 }
 
-fn one() -> u64 {
-    1
+/// A whole number, as `250`, `250.0` or `2.5e2`.
+fn whole(value: &Value) -> Option<u64> {
+    /// From here on doubles leave whole numbers out.
+    const DOUBLE_MAX: f64 = (1u64 << 53) as f64;
+    let double =
+        || value.as_f64().filter(|number| number.fract() == 0.0 && (0.0..=DOUBLE_MAX).contains(number));
+    value.as_u64().or_else(|| double().map(|number| number as u64))
 }
 
 #[cfg(test)]
@@ -288,6 +284,9 @@ mod tests {
         check(r#"{"op":"restart"}"#, Command::Restart);
         check(r#"{"op":"step"}"#, Command::Step(1));
         check(r#"{"op":"step","n":10}"#, Command::Step(10));
+        check(r#"{"op":"step","n":10.0,"wait":null}"#, Command::Step(10));
+        check(r#"{"op":"step","n":1e3}"#, Command::Step(1_000));
+        check(r#"{"op":"step","n":null}"#, Command::Step(1));
         let noon = Nanos(1_742_904_000_000_000_000);
         check(r#"{"op":"seek","to":"2025-03-25T12:00:00Z"}"#, Command::Seek(noon));
         check(r#"{"op":"seek","to":1742904000000000}"#, Command::Seek(noon));
@@ -314,6 +313,8 @@ mod tests {
             r#"{"op":"step","n":1.5}"#,
             r#"{"op":"step","n":1,"wait":1}"#,
             r#"{"op":"sync","wait":true}"#,
+            r#"{"op":"step","n":1,"n":2}"#,
+            r#"{"op":"pause","op":"pause"}"#,
             r#"{"op":"seek"}"#,
             r#"{"op":"seek","to":"noon"}"#,
             r#"{"op":"seek","to":null}"#,

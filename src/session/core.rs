@@ -122,6 +122,11 @@ impl Core {
         self.fanout.shrink();
     }
 
+    /// Place among all ticks of the last one that came here.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken
+    }
+
     /// Takes in what waits and writes to a slice of the sessions that it concerns.
     pub fn turn(&mut self, handover: &Handover<Batch>) -> Due {
         let now = self.shared.clock.now();

@@ -6,6 +6,8 @@
 //!
 //! Invariants: what a client sends behind its request is forgotten, and no more of it is read than a little; one that
 //! has closed only its own side is served on.
+//!
+//! A browser's `EventSource` comes back by itself: it is told when (`retry`), and what to bring back (`id`).
 
 use std::{
     io,
@@ -23,12 +25,14 @@ use super::{
     core::Core,
     doors::Connection,
     places::Place,
+    position::Position,
     shard::Shard,
     state::{Session, Transport},
+    sweep::retry_ms,
 };
 use crate::{
-    fanout::SessionKey,
-    wire::{CloseReason, Framing},
+    fanout::{Fanout, SessionKey},
+    wire::{CloseReason, Framing, frame},
 };
 
 /// An event stream that may begin, with what it asks for.
@@ -58,7 +62,7 @@ impl Opening {
         self,
         shard: &Rc<Shard>,
         stream: TcpStream,
-        head: Vec<u8>,
+        mut head: Vec<u8>,
         counted: Option<Connection>,
     ) -> EventTask {
         let Opening { peer, place, command } = self;
@@ -66,6 +70,7 @@ impl Opening {
         let stream = Rc::new(stream);
         let now = shared.clock.now();
         let number = shared.session_numbers.fetch_add(1, Ordering::Relaxed);
+        frame::write_retry(retry_ms(shared, number), &mut head);
         let transport = Transport { stream: Rc::clone(&stream), framing: Framing::Events, waker: None };
         let budget = Budget::new(&shared.limits, now);
         let session = Session::new(transport, peer, number, budget, now, shared.market.at(now));
@@ -104,7 +109,26 @@ impl Future for EventTask {
     }
 }
 
+/// The place among all ticks up to which a session was sent all that it is due, and nothing beyond; `None` when there is no
+/// such place. `newest` is that of the newest tick that it was sent, `taken` that of the last one that came here.
+fn position(fanout: &Fanout, key: SessionKey, newest: u64, taken: u64) -> Option<u64> {
+    let unsent = fanout.first_unsent(key);
+    let order = unsent.map_or(taken, |order| order.saturating_sub(1).min(taken));
+    (newest <= order).then_some(order)
+}
+
 impl Core {
+    /// Appends the line that says where an event stream stands behind a frame whose newest tick has this place.
+    pub(super) fn write_position(&mut self, key: SessionKey, newest_order: u64, out: &mut Vec<u8>) {
+        let taken = self.taken();
+        let Some(session) = self.session(key) else { return };
+        session.newest_order = session.newest_order.max(newest_order);
+        let (newest, begins) = (session.newest_order, session.jobs.is_some());
+        // Of what a long command has not begun yet nothing was sent.
+        let order = position(&self.fanout, key, newest, taken).filter(|_| !begins);
+        Position::write(&self.shared.epoch, order, out);
+    }
+
     /// Reads and forgets what the client says, to learn that it has gone.
     fn listen(
         &mut self,

@@ -19,6 +19,7 @@ use super::{
     agent::Peer,
     budget::Budget,
     doors::Connection,
+    explain::Explaining,
     host::Hosts,
     pages,
     places::Place,
@@ -155,8 +156,8 @@ pub async fn upgrade(
     let agent = shard.core.borrow_mut().agents.of(request.headers());
     let peer = Peer { address: peer, agent };
     let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
-    let Ok(parts) = upgraded.downcast::<Rewound>() else { return };
-    let Some((unread, stream)) = parts.io.into_parts() else { return };
+    let Ok(parts) = upgraded.downcast::<Explaining<Rewound>>() else { return };
+    let Some((unread, stream)) = parts.io.socket.into_parts() else { return };
     let read_ahead = &[&parts.read_buf, &unread[..]].concat();
     let begun = Begun { stream, peer, read_ahead, counted };
     tokio::task::spawn_local(begun.session(shard, admitted, Vec::new()));
@@ -209,7 +210,7 @@ impl Begun<'_> {
 /// With the reason, as a metric label and as a close code.
 pub fn admit<B>(shared: &Shared, request: &Request<B>, peer: SocketAddr) -> Admitted {
     let place = place(shared, request, peer)?;
-    Ok((place, request.uri().query().and_then(query::subscribe_command)))
+    Ok((place, request.uri().query().and_then(|query| query::subscribe_command(query, None))))
 }
 
 /// A place for one more session of this peer, from this origin.

@@ -6,7 +6,11 @@ use super::{
     core::Core,
     state::{InFlight, Session},
 };
-use crate::{fanout::SessionKey, tick::Nanos, wire::FrameSize};
+use crate::{
+    fanout::SessionKey,
+    tick::Nanos,
+    wire::{FrameSize, Framing},
+};
 
 /// Behind more than this data waits: the socket may not take both, and what is encoded later is fresher.
 const CONTROL_BYTES_MAX: usize = 8 * 1024;
@@ -30,12 +34,16 @@ impl Core {
         let market = self.shared.market.at(now);
         let tally = self.fanout.fill(key, market, &*self.shared.ingest, &mut self.framer);
         let Some(frame) = self.framer.finish() else { return };
-        let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
-            return;
-        };
-        session.rest.extend_from_slice(frame.bytes);
-        session.rest_frames += 1;
+        let (bytes, newest_order) = (frame.bytes.to_vec(), frame.newest_order);
         let (rx, taken_in) = (frame.rx.to_vec(), frame.taken_in);
+        let mut position = Vec::new();
+        if framing == Framing::Events {
+            self.write_position(key, newest_order, &mut position);
+        }
+        let Some(session) = self.session(key) else { return };
+        session.rest.extend_from_slice(&position);
+        session.rest.extend_from_slice(&bytes);
+        session.rest_frames += 1;
         session.in_flight = Some(Box::new(InFlight { tally, rx, taken_in }));
     }
 }

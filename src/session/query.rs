@@ -1,55 +1,107 @@
-//! Subscribing by query parameters, so that any WebSocket tool, and `curl`, shows prices.
+//! Queries by one rule, and subscribing by them, so that any WebSocket tool, and `curl`, shows prices.
 //!
-//! The parameters become the text of a `subscribe` command, and are read as one: there is one reader of commands.
+//! The rule: lists are separated by commas, blanks around which do not count; a list that is given several times is all
+//! that was given. What is no list may be given twice only alike.
+//!
+//! The parameters of a subscription become the text of a `subscribe` command, and are read as one: there is one reader of
+//! commands, and it names the faults.
 
 use std::borrow::Cow;
 
-use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// Name and value.
+pub type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
 
 /// What stands for a field of the command.
-const PARAMETERS: [&str; 5] = ["symbols", "fields", "mode", "interval_ms", "snapshot"];
+const PARAMETERS: [&str; 6] = ["symbols", "fields", "mode", "interval_ms", "snapshot", "resume"];
+/// Those that are lists.
+const LISTS: [&str; 2] = ["symbols", "fields"];
 
-/// The command that the parameters stand for; `None` without `symbols`.
+/// The entries of a list.
+pub fn entries(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|entry| !entry.is_empty())
+}
+
+/// Parameters that are no lists, each once.
 ///
-/// `symbols` and `fields` are lists with commas; `interval_ms` and `snapshot` are as in the command. What is no
-/// parameter of a subscription is left to whoever else reads the query; of two of one name the last counts.
-pub fn subscribe_command(query: &str) -> Option<String> {
-    let mut given: [Option<Cow<str>>; PARAMETERS.len()] = [const { None }; PARAMETERS.len()];
+/// # Errors
+/// With the name of one that is given twice, and differs.
+pub fn singles(query: &str) -> Result<Vec<Parameter<'_>>, Cow<'_, str>> {
+    let mut given: Vec<Parameter> = Vec::new();
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-        if let Some(place) = PARAMETERS.iter().position(|name| *name == key) {
-            given[place] = Some(value);
+        match given.iter().find(|(known, _)| *known == key) {
+            None => given.push((key, value)),
+            Some((_, before)) if *before == value => {}
+            Some(_) => return Err(key),
         }
     }
-    given[0].as_ref()?;
+    Ok(given)
+}
+
+/// The command that the parameters stand for; `None` without `symbols`. `resume`, when there is one, goes before the
+/// parameter: it is newer than the address.
+///
+/// `interval_ms`, `snapshot` and `resume` are as in the command. What is no parameter of a subscription is left to whoever
+/// else reads the query. One that is given twice, and differs, is written twice, which the reader refuses.
+pub fn subscribe_command(query: &str, resume: Option<&str>) -> Option<String> {
+    let mut given: [Vec<Cow<str>>; PARAMETERS.len()] = [const { Vec::new() }; PARAMETERS.len()];
+    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+        if let Some(place) = PARAMETERS.iter().position(|name| *name == key)
+            && (LISTS.contains(&&*key) || !given[place].contains(&value))
+        {
+            given[place].push(value);
+        }
+    }
+    if given[0].is_empty() {
+        return None;
+    }
     // Written as text at once: a tree of values would be an allocation for each symbol.
     let mut command = Vec::with_capacity(query.len() + 128);
     command.extend_from_slice(br#"{"op":"subscribe""#);
-    for (name, value) in PARAMETERS.iter().zip(&given) {
-        let Some(value) = value else { continue };
-        command.extend_from_slice(b",\"");
-        command.extend_from_slice(name.as_bytes());
-        command.extend_from_slice(b"\":");
-        match *name {
-            "symbols" | "fields" => write_list(value, &mut command),
-            "mode" => write_text(value, &mut command),
-            // What is no number or boolean stays text, and the reader names the fault.
-            _ => match serde_json::from_str::<Value>(value) {
-                Ok(value) => command.extend_from_slice(value.to_string().as_bytes()),
-                Err(_) => write_text(value, &mut command),
-            },
+    for (name, values) in PARAMETERS.into_iter().zip(&given) {
+        match name {
+            "symbols" | "fields" if !values.is_empty() => {
+                write_name(name, &mut command);
+                write_list(values, &mut command);
+            }
+            "resume" if resume.is_some() => {
+                write_name(name, &mut command);
+                command.extend_from_slice(resume.unwrap_or_default().as_bytes());
+            }
+            _ => {
+                for value in values {
+                    write_name(name, &mut command);
+                    write_value(name, value, &mut command);
+                }
+            }
         }
     }
     command.push(b'}');
     String::from_utf8(command).ok()
 }
 
-fn write_list(text: &str, out: &mut Vec<u8>) {
+fn write_name(name: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
+fn write_value(name: &str, value: &str, out: &mut Vec<u8>) {
+    match serde_json::from_str::<&RawValue>(value.trim()) {
+        Ok(value) if name != "mode" => out.extend_from_slice(value.get().as_bytes()),
+        // What is no JSON stays text, and the reader names the fault.
+        _ => write_text(value, out),
+    }
+}
+
+fn write_list(texts: &[Cow<str>], out: &mut Vec<u8>) {
     out.push(b'[');
-    for (place, part) in text.split(',').filter(|part| !part.is_empty()).enumerate() {
+    for (place, entry) in texts.iter().flat_map(|text| entries(text)).enumerate() {
         if place > 0 {
             out.push(b',');
         }
-        write_text(part, out);
+        write_text(entry, out);
     }
     out.push(b']');
 }
@@ -61,10 +113,12 @@ fn write_text(text: &str, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     fn check(query: &str, expected: Option<&str>) {
-        let command = subscribe_command(query);
+        let command = subscribe_command(query, None);
         let value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         assert_eq!(command.as_deref().map(value), expected.map(value), "{query}");
     }
@@ -84,8 +138,27 @@ mod tests {
             "symbols=A&interval_ms=soon",
             Some(r#"{"op":"subscribe","symbols":["A"],"interval_ms":"soon"}"#),
         );
-        check("mode=every&symbols=A&symbols=B", Some(r#"{"op":"subscribe","mode":"every","symbols":["B"]}"#));
+        check(
+            "mode=every&symbols=A&symbols=B,%20C+,,&mode=every&fields=bid&fields=+ask",
+            Some(r#"{"op":"subscribe","mode":"every","symbols":["A","B","C"],"fields":["bid","ask"]}"#),
+        );
+        check(
+            "symbols=A&resume=%7B%22epoch%22:%22e%22,%22last%22:%7B%22A%22:3%7D%7D",
+            Some(r#"{"op":"subscribe","symbols":["A"],"resume":{"epoch":"e","last":{"A":3}}}"#),
+        );
         check("symbols=%22,%5C", Some(r#"{"op":"subscribe","symbols":["\"","\\"]}"#));
         check("symbols=", Some(r#"{"op":"subscribe","symbols":[]}"#));
+    }
+
+    #[test]
+    fn what_is_given_twice_and_differs_is_left_to_the_reader() {
+        let command = subscribe_command("symbols=A&mode=every&mode=latest", None).unwrap();
+        assert_eq!(command, r#"{"op":"subscribe","symbols":["A"],"mode":"every","mode":"latest"}"#);
+    }
+
+    #[test]
+    fn where_a_client_left_goes_before_the_address() {
+        let command = subscribe_command("symbols=A&resume=%7B%7D", Some(r#"{"epoch":"e"}"#)).unwrap();
+        assert_eq!(command, r#"{"op":"subscribe","symbols":["A"],"resume":{"epoch":"e"}}"#);
     }
 }

@@ -25,6 +25,8 @@ pub struct Session {
     pub rest: Vec<u8>,
     pub rest_at: usize,
     pub rest_frames: u32,
+    /// Of an event stream: the place among all ticks of the newest one that it was sent.
+    pub newest_order: u64,
     /// What the data frame in `rest` holds, booked when its last byte is out.
     pub in_flight: Option<Box<InFlight>>,
     /// The socket takes no more for now.
@@ -105,6 +107,7 @@ impl Session {
             rest: Vec::new(),
             rest_at: 0,
             rest_frames: 0,
+            newest_order: 0,
             in_flight: None,
             blocked: false,
             closing: None,

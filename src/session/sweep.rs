@@ -2,7 +2,12 @@
 
 use std::{cmp::Reverse, sync::Arc};
 
-use super::{core::Core, shard::SlowSession, socket, state::Session};
+use super::{
+    core::Core,
+    shard::{Shared, SlowSession},
+    socket,
+    state::Session,
+};
 use crate::{
     fanout::{Behind, SessionKey},
     limits::Limits,
@@ -113,9 +118,12 @@ impl Core {
 
     /// Tells a session to come back later, each at a time of its own, and makes what waits for an interval due.
     pub fn drain_session(&mut self, key: SessionKey) {
-        let sessions = self.shared.sessions.load(std::sync::atomic::Ordering::Relaxed) as u64;
+        let shared = Arc::clone(&self.shared);
         let Some(session) = self.session(key) else { return };
-        let retry_ms = RETRY_FIRST_MS + spread(session.number) % (RETRY_SPREAD_MS + sessions);
+        let retry_ms = retry_ms(&shared, session.number);
+        if session.framing() == Framing::Events && session.is_open() {
+            frame::write_retry(retry_ms, &mut session.control);
+        }
         self.control(key, &Control::Drain { retry_ms });
         self.fanout.hurry(key);
         self.flush(key);
@@ -204,6 +212,12 @@ fn rank(session: &Session, behind: &Behind, now: Nanos, market: Nanos) -> Revers
 /// The least `retry_ms` of a drain, and the span that clients are spread over (with a millisecond more for each).
 const RETRY_FIRST_MS: u64 = 250;
 const RETRY_SPREAD_MS: u64 = 2_000;
+
+/// When a session comes back that ends: each at a time of its own.
+pub fn retry_ms(shared: &Shared, number: u64) -> u64 {
+    let sessions = shared.sessions.load(std::sync::atomic::Ordering::Relaxed) as u64;
+    RETRY_FIRST_MS + spread(number) % (RETRY_SPREAD_MS + sessions)
+}
 
 /// Spreads session numbers evenly: Fibonacci hashing.
 fn spread(number: u64) -> u64 {

@@ -179,6 +179,16 @@ impl Ingest {
         images.collect()
     }
 
+    /// Place of the newest tick among all.
+    pub fn order(&self) -> u64 {
+        self.lock().order()
+    }
+
+    /// The last seq that a symbol had at a place among all ticks; `None` when that is forgotten.
+    pub fn seq_at(&self, symbol: &Symbol, order: u64) -> Option<u64> {
+        self.lock().seq_at(symbol, order)
+    }
+
     /// Called with the lock held, so that batches keep their order.
     fn publish(&self, batch: Batch) {
         if batch.is_empty() {

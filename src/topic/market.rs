@@ -178,6 +178,15 @@ impl Market {
         topic.ring.oldest().unwrap_or(topic.record.seq + 1)
     }
 
+    /// The last seq that a symbol had at a place among all ticks; `None` when that is forgotten.
+    pub fn seq_at(&self, symbol: &Symbol, order: u64) -> Option<u64> {
+        let Some(topic) = self.find(symbol).and_then(|id| self.topics.get(id.0 as usize)) else {
+            return Some(0);
+        };
+        let record = &topic.record;
+        if record.seq == 0 || record.order <= order { Some(record.seq) } else { topic.ring.seq_at(order) }
+    }
+
     /// As [`super::Store::births`].
     pub fn births(&self, from: TopicId) -> Vec<Birth> {
         let topics = self.topics.iter().zip(0..).skip(from.0 as usize);

@@ -84,6 +84,19 @@ impl Ring {
         }
     }
 
+    /// Seq of the newest tick that is not behind this place among all ticks; 0 when the first tick of all is, and `None`
+    /// when the ring has forgotten.
+    pub fn seq_at(&self, order: u64) -> Option<u64> {
+        let mut start = 0;
+        let orders = self.lens.iter().map(|&len| {
+            let head = self.words.get(start).copied().unwrap_or_default();
+            start += usize::from(len);
+            head >> ORDER_SHIFT
+        });
+        let held = orders.take_while(|placed| *placed <= order).count() as u64;
+        (held > 0 || self.oldest == 1).then(|| self.oldest + held - 1)
+    }
+
     fn forget_oldest(&mut self) {
         let Some(len) = self.lens.pop_front() else { return };
         self.words.drain(..usize::from(len));
@@ -206,6 +219,11 @@ mod tests {
             let kept = &stamped[stamped.len().saturating_sub(max)..];
             prop_assert_eq!(ring.len(), kept.len());
             prop_assert_eq!(ring.oldest(), kept.first().map(|tick| tick.seq));
+            if let Some(oldest) = kept.first() {
+                let seq = (from < 7 * oldest.seq).then_some(oldest.seq - 1).filter(|seq| *seq == 0);
+                let seq = seq.or(kept.iter().rev().find(|tick| tick.order <= from).map(|tick| tick.seq));
+                prop_assert_eq!(ring.seq_at(from), seq);
+            }
             let mut read = Vec::new();
             ring.read(TopicId(3), from, to, limit, &mut read);
             let expected: Vec<Stamped> = match kept.first() {

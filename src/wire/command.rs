@@ -10,10 +10,11 @@ use simd_json::{
     prelude::{TypedScalarValue, ValueAsArray, ValueAsObject, ValueAsScalar},
 };
 
-use super::{CommandError, ErrorCode, Id, control::millis};
+use super::{CommandError, ErrorCode, Id, control::millis, names, wide};
 use crate::{
     fanout::{Change, Glob, Mode, Spec},
     limits::Limits,
+    text::without_bom,
     tick::{Field, FieldSet, Symbol},
 };
 
@@ -67,6 +68,13 @@ impl CommandReader {
     /// # Errors
     /// When it is no command; the error says why.
     pub fn read(&mut self, text: &mut [u8], limits: &Limits) -> Result<Command, CommandError> {
+        let mark = text.len() - without_bom(text).len();
+        let text = &mut text[mark..];
+        let mut quoted = wide::quoted(text);
+        let wide_id = quoted.as_ref().and_then(|_| wide::id(text));
+        let text = quoted.as_deref_mut().unwrap_or(text);
+        // Of a large object the reader keeps one value for each name, and does not say that there were two.
+        let named = memchr::memmem::find(text, b"resume").and_then(|_| names::in_resume(text));
         let value =
             simd_json::value::borrowed::to_value_with_buffers(text, &mut self.buffers).map_err(|error| {
                 let message = format!("the message is not valid JSON: {error}");
@@ -77,12 +85,11 @@ impl CommandReader {
             return Err(CommandError { id: None, code: ErrorCode::BadCommand, message });
         };
         // The id first, so that every later fault can carry it.
-        let id = object.get("id").map_or(Ok(None), read_id).map_err(|message| CommandError {
-            id: None,
-            code: ErrorCode::BadValue,
-            message,
-        })?;
-        let fields = FieldReader { object, limits };
+        let id = object
+            .get("id")
+            .map_or(Ok(None), |id| read_id(id, wide_id))
+            .map_err(|message| CommandError { id: None, code: ErrorCode::BadValue, message })?;
+        let fields = FieldReader { object, limits, named };
         fields.command(id.clone()).map_err(|(code, message)| CommandError { id, code, message })
     }
 }
@@ -99,11 +106,19 @@ type Object<'a> = simd_json::borrowed::Object<'a>;
 struct FieldReader<'a> {
     object: &'a Object<'a>,
     limits: &'a Limits,
+    /// How many names `resume.last` has as it was written.
+    named: Option<usize>,
 }
 
 impl FieldReader<'_> {
+    /// A field's value. `null` is the same as absent.
+    fn get(&self, name: &str) -> Option<&BorrowedValue<'_>> {
+        self.object.get(name).filter(|value| !value.is_null())
+    }
+
     fn command(&self, id: Option<Id>) -> Result<Command, Fault> {
-        let op = match self.object.get("op") {
+        once(self.object, "")?;
+        let op = match self.get("op") {
             None => return Err((ErrorCode::MissingField, format!("op is missing: it is one of {OPS}"))),
             Some(op) => op.as_str().ok_or_else(|| bad("op", "a string", op))?,
         };
@@ -144,7 +159,7 @@ impl FieldReader<'_> {
             "ping" => self.only(op, &["op", "id"]).map(|()| Command::Ping { id }),
             "auth" => {
                 self.only(op, &["op", "id", "token"])?;
-                match self.object.get("token") {
+                match self.get("token") {
                     None => Err((ErrorCode::MissingField, "token is missing".to_owned())),
                     Some(token) if token.is_str() => Ok(Command::Auth { id }),
                     Some(token) => Err(bad("token", "a string", token)),
@@ -169,7 +184,7 @@ impl FieldReader<'_> {
     }
 
     fn symbols(&self) -> Result<Vec<Target>, Fault> {
-        let Some(value) = self.object.get("symbols") else {
+        let Some(value) = self.get("symbols") else {
             return Err((
                 ErrorCode::MissingField,
                 "symbols is missing: an array of names or globs".to_owned(),
@@ -191,7 +206,7 @@ impl FieldReader<'_> {
     }
 
     fn mode(&self, allowed: &[Mode]) -> Result<Option<Mode>, Fault> {
-        let Some(value) = self.object.get("mode") else { return Ok(None) };
+        let Some(value) = self.get("mode") else { return Ok(None) };
         let names: Vec<&str> = allowed.iter().map(|mode| mode.as_str()).collect();
         let expected = format!("one of {}", names.join(", "));
         let mode = value.as_str().and_then(Mode::parse).filter(|mode| allowed.contains(mode));
@@ -199,20 +214,20 @@ impl FieldReader<'_> {
     }
 
     fn interval(&self) -> Result<Option<Duration>, Fault> {
-        let Some(value) = self.object.get("interval_ms") else { return Ok(None) };
+        let Some(value) = self.get("interval_ms") else { return Ok(None) };
         let most = millis(self.limits.interval);
         let expected = format!("a whole number of milliseconds from 0 to {most}");
-        let interval = value.as_u64().filter(|&interval| interval <= most);
+        let interval = whole(value).filter(|&interval| interval <= most);
         interval.map(|ms| Some(Duration::from_millis(ms))).ok_or_else(|| bad("interval_ms", &expected, value))
     }
 
     fn snapshot(&self) -> Result<Option<bool>, Fault> {
-        let Some(value) = self.object.get("snapshot") else { return Ok(None) };
+        let Some(value) = self.get("snapshot") else { return Ok(None) };
         value.as_bool().map(Some).ok_or_else(|| bad("snapshot", "true or false", value))
     }
 
     fn fields(&self) -> Result<Option<FieldSet>, Fault> {
-        let Some(value) = self.object.get("fields") else { return Ok(None) };
+        let Some(value) = self.get("fields") else { return Ok(None) };
         let Some(array) = value.as_array() else {
             return Err(bad("fields", "an array of field names", value));
         };
@@ -232,8 +247,9 @@ impl FieldReader<'_> {
 
     fn resume(&self) -> Result<Option<ResumeFrom>, Fault> {
         const EXPECTED: &str = "{\"epoch\":\"…\",\"last\":{\"SYMBOL\":SEQ}}";
-        let Some(value) = self.object.get("resume") else { return Ok(None) };
+        let Some(value) = self.get("resume") else { return Ok(None) };
         let object = value.as_object().ok_or_else(|| bad("resume", EXPECTED, value))?;
+        once(object, "resume.")?;
         if let Some(key) = object.keys().find(|key| !["epoch", "last"].contains(&key.as_ref())) {
             return Err((ErrorCode::UnknownField, format!("resume has no field {key:?}: it is {EXPECTED}")));
         }
@@ -245,7 +261,11 @@ impl FieldReader<'_> {
         let last = last.ok_or_else(|| {
             (ErrorCode::BadValue, format!("resume.last is missing or no object: resume is {EXPECTED}"))
         })?;
-        let seqs = last.iter().map(|(symbol, seq)| match seq.as_u64() {
+        once(last, "resume.last.")?;
+        if self.named.is_some_and(|named| named != last.len()) {
+            return Err((ErrorCode::BadValue, "resume.last has a symbol that is given twice".to_owned()));
+        }
+        let seqs = last.iter().filter(|(_, seq)| !seq.is_null()).map(|(symbol, seq)| match whole(seq) {
             Some(seq) => Ok((symbol.to_string(), seq)),
             None => Err(bad(&format!("resume.last[{symbol:?}]"), "a seq, a whole number from 0 on", seq)),
         });
@@ -279,12 +299,42 @@ fn not_text(entry: &BorrowedValue<'_>) -> Target {
     Target::Bad { text: shortened(&simd_json::to_string(entry).unwrap_or_default()), message }
 }
 
-fn read_id(value: &BorrowedValue<'_>) -> Result<Option<Id>, String> {
+/// Refuses names that stand twice: which of two values was meant, nobody can know.
+fn once(object: &Object<'_>, within: &str) -> Result<(), Fault> {
+    let mut names: Vec<&str> = object.keys().map(AsRef::as_ref).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        None => Ok(()),
+        Some(pair) => Err((ErrorCode::BadValue, format!("{within}{} is given twice", shortened(pair[0])))),
+    }
+}
+
+/// A whole number from 0 on, as `250`, `250.0` or `2.5e2`.
+fn whole(value: &BorrowedValue<'_>) -> Option<u64> {
+    /// From here on doubles leave whole numbers out.
+    const DOUBLE_MAX: f64 = (1u64 << 53) as f64;
+    let double =
+        || value.as_f64().filter(|number| number.fract() == 0.0 && (0.0..=DOUBLE_MAX).contains(number));
+    value.as_u64().or_else(|| double().map(|number| number as u64))
+}
+
+fn read_id(value: &BorrowedValue<'_>, wide: Option<String>) -> Result<Option<Id>, String> {
+    if let Some(digits) = wide {
+        return if digits.len() <= ID_BYTES_MAX {
+            Ok(Some(Id::Digits(digits)))
+        } else {
+            Err(format!("id is longer than {ID_BYTES_MAX} digits"))
+        };
+    }
     let id = match value {
         BorrowedValue::String(text) if text.len() <= ID_BYTES_MAX => Some(Id::Text(text.to_string())),
         BorrowedValue::String(_) => return Err(format!("id is longer than {ID_BYTES_MAX} bytes")),
         other if other.is_null() => return Ok(None),
-        other => other.as_i64().map(Id::Number),
+        other => match (other.as_i64(), whole(other)) {
+            (Some(number), _) => Some(Id::Number(number)),
+            (None, Some(number)) => Some(Id::Digits(number.to_string())),
+            _ => None,
+        },
     };
     id.map(Some).ok_or_else(|| format!("id is a string or a whole number, this is {}", kind(value)))
 }
@@ -314,84 +364,4 @@ fn kind(value: &BorrowedValue<'_>) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn read(text: &str) -> Result<Command, CommandError> {
-        CommandReader::new().read(&mut text.as_bytes().to_vec(), &Limits::default())
-    }
-
-    fn check_fault(text: &str, code: ErrorCode, says: &str) {
-        let error = read(text).expect_err(text);
-        assert_eq!(error.code, code, "{text}: {}", error.message);
-        assert!(error.message.contains(says), "{text}: {}", error.message);
-    }
-
-    #[test]
-    fn faults_are_named() {
-        use ErrorCode::{BadCommand, BadJson, BadValue, MissingField, UnknownField, UnknownOp};
-        check_fault("", BadJson, "not valid JSON");
-        check_fault("{", BadJson, "not valid JSON");
-        check_fault("[]", BadCommand, "an array");
-        check_fault("3", BadCommand, "a number");
-        check_fault("{}", MissingField, "op is missing");
-        check_fault(r#"{"op":1}"#, BadValue, "op must be a string");
-        check_fault(r#"{"op":"buy"}"#, UnknownOp, "\"buy\"");
-        check_fault(r#"{"op":"subscribe"}"#, MissingField, "symbols is missing");
-        check_fault(r#"{"op":"subscribe","symbols":"A"}"#, BadValue, "an array of strings");
-        check_fault(r#"{"op":"subscribe","symbols":[]}"#, BadValue, "empty");
-        check_fault(r#"{"op":"subscribe","symbols":[1,null]}"#, BadValue, "an array of strings");
-        check_fault(r#"{"op":"subscribe","symbols":["A"],"mode":"fast"}"#, BadValue, "latest, every, once");
-        check_fault(r#"{"op":"subscribe","symbols":["A"],"interval_ms":-1}"#, BadValue, "interval_ms");
-        check_fault(r#"{"op":"subscribe","symbols":["A"],"interval_ms":1.5}"#, BadValue, "interval_ms");
-        check_fault(r#"{"op":"subscribe","symbols":["A"],"interval_ms":99999999}"#, BadValue, "60000");
-        check_fault(r#"{"op":"subscribe","symbols":["A"],"fields":["prise"]}"#, BadValue, "prise");
-        check_fault(r#"{"op":"subscribe","symbols":["A"],"snapshot":1}"#, BadValue, "snapshot");
-        check_fault(r#"{"op":"subscribe","symbols":["A"],"resume":{"epoch":"e"}}"#, BadValue, "resume.last");
-        check_fault(
-            r#"{"op":"subscribe","symbols":["A"],"resume":{"epoch":"e","last":{"A":-1}}}"#,
-            BadValue,
-            "seq",
-        );
-        check_fault(r#"{"op":"subscribe","symbols":["A"],"intervall_ms":1}"#, UnknownField, "intervall_ms");
-        check_fault(r#"{"op":"set","symbols":["A"]}"#, MissingField, "changes nothing");
-        check_fault(r#"{"op":"set","symbols":["A"],"mode":"once"}"#, BadValue, "latest, every");
-        check_fault(r#"{"op":"ping","id":{}}"#, BadValue, "id is a string");
-        check_fault(r#"{"op":"auth"}"#, MissingField, "token");
-        check_fault(&format!("{}1{}", "[".repeat(40), "]".repeat(40)), BadJson, "not valid JSON");
-    }
-
-    #[test]
-    fn the_id_is_kept_when_the_rest_is_wrong() {
-        assert_eq!(read(r#"{"op":"buy","id":"x"}"#).unwrap_err().id, Some(Id::Text("x".into())));
-        assert_eq!(read(r#"{"id":7}"#).unwrap_err().id, Some(Id::Number(7)));
-    }
-
-    #[test]
-    fn one_bad_symbol_fails_no_other() {
-        let Ok(Command::Subscribe { symbols, .. }) =
-            read(r#"{"op":"subscribe","symbols":["A","B C",5,"D*"]}"#)
-        else {
-            panic!("a valid command");
-        };
-        assert!(matches!(&symbols[0], Target::Name(symbol) if symbol.as_str() == "A"));
-        assert!(matches!(&symbols[1], Target::Bad { text, .. } if text == "B C"));
-        assert!(matches!(&symbols[2], Target::Bad { text, .. } if text == "5"));
-        assert!(matches!(&symbols[3], Target::Glob(glob) if glob.as_str() == "D*"));
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = CommandReader::new().read(&mut bytes.clone(), &Limits::default());
-        }
-
-        #[test]
-        fn no_json_panics(op in "subscribe|set|unsubscribe|list|ping|auth", key in "symbols|mode|interval_ms|fields|resume|id|token|x", value in r#"(\[("A",)*"B\*"\]|-?[0-9]{1,25}|\{"epoch":"","last":\{\}\}|null|true|"latest"|\[null\])"#) {
-            let text = format!(r#"{{"op":"{op}","symbols":["A"],"{key}":{value}}}"#);
-            let _ = read(&text);
-        }
-    }
-}
+mod tests;

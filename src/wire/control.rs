@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use compact_str::CompactString;
-use serde::{Serialize, Serializer};
+use serde::{Serialize, Serializer, ser::Error};
 
 use super::{CommandError, ErrorCode, PROTOCOL_VERSION};
 use crate::{
@@ -17,6 +17,9 @@ use crate::{
 pub enum Id {
     Text(String),
     Number(i64),
+    /// A whole number that 64 bits with a sign do not hold, as it was written.
+    #[serde(serialize_with = "write_digits")]
+    Digits(String),
 }
 
 /// The limits that docs/PROTOCOL.md names: a client is told what it is held to.
@@ -257,6 +260,10 @@ impl Serialize for ErrorCode {
 /// Whole milliseconds, as the wire has durations.
 pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn write_digits<S: Serializer>(digits: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serde_json::value::RawValue::from_string(digits.to_owned()).map_err(Error::custom)?.serialize(serializer)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]

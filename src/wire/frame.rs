@@ -38,6 +38,13 @@ pub fn write_payload(payload: &[u8], framing: Framing, out: &mut Vec<u8>) {
     }
 }
 
+/// Tells an `EventSource` when to come back, should the stream end.
+pub fn write_retry(retry_ms: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"retry: ");
+    write_int(retry_ms, out);
+    out.extend_from_slice(EVENT_TAIL);
+}
+
 pub fn write_ping(out: &mut Vec<u8>) {
     write_frame(OpCode::Control(Control::Ping), b"", out);
 }

@@ -64,6 +64,7 @@ struct Frame {
     rx: Vec<Nanos>,
     /// The same in sum, once the frame is wrapped.
     taken_in: TakenIn,
+    newest_order: u64,
     /// How many want it to stay as it is: it is kept, or held.
     users: u32,
 }
@@ -84,6 +85,8 @@ pub struct Ready<'a> {
     /// Of each message, when its newest tick was taken in.
     pub rx: &'a [Nanos],
     pub taken_in: TakenIn,
+    /// Place among all ticks of the newest one that it holds.
+    pub newest_order: u64,
 }
 
 /// A client that is behind gets frames of this size, in bytes: what is encoded can no longer be conflated.
@@ -213,13 +216,13 @@ impl Framer {
         }
         out.extend_from_slice(&cached.record);
         write_end(n, out);
-        frame.rx.push(record.rx);
+        frame.takes(record.rx, record.order);
     }
 
     fn some_fields(&mut self, symbol: &Symbol, record: &Record, wanted: FieldSet, kind: &[u8], n: u64) {
         let frame = self.frame_mut();
         write_some(kind, symbol, record, wanted, n, &mut frame.bytes);
-        frame.rx.push(record.rx);
+        frame.takes(record.rx, record.order);
     }
 }
 
@@ -239,14 +242,22 @@ impl Frame {
     fn begin(&mut self, room_bytes: usize) {
         self.room_bytes = room_bytes;
         self.wrapped = None;
+        self.newest_order = 0;
         self.rx.clear();
         self.bytes.clear();
         self.bytes.extend_from_slice(&[0; HEAD_BYTES]);
         self.bytes.push(b'[');
     }
 
+    /// Notes a message by its newest tick.
+    fn takes(&mut self, rx: Nanos, order: u64) {
+        self.rx.push(rx);
+        self.newest_order = self.newest_order.max(order);
+    }
+
     fn ready(&self) -> Ready<'_> {
-        Ready { bytes: &self.bytes[self.start..], rx: &self.rx, taken_in: self.taken_in }
+        let Frame { newest_order, taken_in, .. } = *self;
+        Ready { bytes: &self.bytes[self.start..], rx: &self.rx, taken_in, newest_order }
     }
 
     fn payload_bytes(&self) -> usize {
@@ -324,12 +335,12 @@ impl Emit for Framer {
             cached.tick_seq = record.seq;
         }
         frame.bytes.extend_from_slice(&cached.tick);
-        frame.rx.push(record.rx);
+        frame.takes(record.rx, record.order);
     }
 
     fn tick(&mut self, symbol: &Symbol, tick: &Stamped, n: u64, wanted: FieldSet) {
         let frame = self.frame_mut();
-        frame.rx.push(tick.rx);
+        frame.takes(tick.rx, tick.order);
         write_tick(symbol, tick, n, wanted, &mut frame.bytes);
     }
 
@@ -352,6 +363,8 @@ impl Emit for Framer {
             sent
         };
         frame.rx.extend(ticks[..sent].iter().map(|tick| tick.rx));
+        let newest_order = ticks[..sent].last().map_or(0, |tick| tick.order);
+        frame.newest_order = frame.newest_order.max(newest_order);
         sent
     }
 

@@ -13,6 +13,8 @@ pub mod error;
 pub mod frame;
 pub mod framer;
 pub mod message;
+mod names;
+mod wide;
 
 pub use close::CloseReason;
 pub use command::{Command, Target};

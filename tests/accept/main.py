@@ -8,6 +8,7 @@ import contract  # noqa: F401
 import plain_http  # noqa: F401
 import addresses  # noqa: F401
 import browser  # noqa: F401
+import events  # noqa: F401
 import drain  # noqa: F401
 import stalled  # noqa: F401
 import thin  # noqa: F401

@@ -91,6 +91,23 @@ async fn an_id_is_echoed_as_it_was_and_none_is_made_up() {
 }
 
 #[tokio::test]
+async fn a_number_that_64_bits_do_not_hold_keeps_its_digits_and_loses_no_id() {
+    let server = Server::start().await;
+    let mut client = Client::open(&server).await;
+    for id in ["18446744073709551615", "18446744073709551616", "-170141183460469231731687303715884105729"] {
+        client.send_text(&format!(r#"{{"op":"ping","id":{id}}}"#)).await;
+        assert_eq!(client.until_kind("pong").await.raw("id"), Some(id));
+        client.send_text(&format!(r#"{{"op":"nothing","id":{id}}}"#)).await;
+        assert_eq!(client.until_kind("error").await.raw("id"), Some(id));
+    }
+    let text = r#"{"op":"subscribe","id":7,"symbols":["A"],"interval_ms":99999999999999999999}"#;
+    assert_eq!(check(&mut client, text, "interval_ms").await.raw("id"), Some("7"));
+    check(&mut client, r#"{"op":"ping","id":1,"op":"list"}"#, "twice").await;
+    client.send_text("\u{feff}{\"op\":\"ping\",\"id\":null}").await;
+    client.until_kind("pong").await;
+}
+
+#[tokio::test]
 async fn an_id_that_cannot_be_an_id_is_a_fault() {
     let server = Server::start().await;
     let mut client = Client::open(&server).await;

@@ -131,3 +131,73 @@ async fn many_publish_at_once_and_every_tick_counts() {
     assert_eq!(counted, 8_000);
     server.settled().await;
 }
+
+#[tokio::test]
+async fn a_compressed_body_is_read_and_bounded_by_what_it_holds() {
+    let server = Server::with().limit("publish_bytes", 64 * 1024).start().await;
+    let publish = |coding: &str, body: Vec<u8>| {
+        server.request("POST", "/v1/publish").header("content-encoding", coding).body(body)
+    };
+    let gzip = |text: &[u8]| {
+        let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        std::io::Write::write_all(&mut writer, text).and_then(|()| writer.finish()).expect("memory")
+    };
+    let zstd = |text: &[u8]| zstd::encode_all(text, 3).expect("memory");
+    let lines = bids("A", 1..=50).join("\n").into_bytes();
+    for (coding, body) in [
+        ("gzip", gzip(&lines)),
+        ("zstd", zstd(&lines)),
+        ("X-GZIP", gzip(&lines)),
+        ("identity", lines.clone()),
+    ] {
+        let reply = publish(coding, body).send().await;
+        assert!(reply.body.starts_with(r#"{"accepted":50,"rejected":[]"#), "{coding}: {reply:?}");
+    }
+    // A bomb: small as it comes, and large as it is.
+    let bomb = vec![b'\n'; 8 * 1024 * 1024];
+    publish("gzip", gzip(&bomb)).send().await.expect_error(413);
+    publish("zstd", zstd(&bomb)).send().await.expect_error(413);
+    publish("gzip", lines.clone()).send().await.expect_error(400);
+    publish("zstd", lines.clone()).send().await.expect_error(400);
+    for coding in ["br", "deflate", "gzip, zstd"] {
+        let reply = publish(coding, lines.clone()).send().await;
+        reply.expect_error(415);
+        assert_eq!(reply.header("accept-encoding"), "gzip, zstd", "{coding}");
+    }
+    assert_eq!(server.symbols().await[0].1, 200);
+}
+
+#[tokio::test]
+async fn a_time_is_in_the_unit_that_its_size_tells_and_never_1970() {
+    let server = Server::start().await;
+    let ticks =
+        ["1742860800", "1742860800.123456", "1742860800123", "1742860800123456", "1742860800123456789"];
+    let lines: Vec<String> = ticks.iter().map(|ts| line("A", &[("bid", "1"), ("ts", ts)])).collect();
+    let mut client = Client::open(&server).await;
+    client.subscribe_as("pending", Subscription::to(["A"]).every()).await;
+    server.publish(&lines).await;
+    client.until_seq("A", 5).await;
+    let times: Vec<i64> = client.store.get("A").history.iter().map(|message| message.int("ts")).collect();
+    assert_eq!(
+        times,
+        [
+            1_742_860_800_000_000,
+            1_742_860_800_123_456,
+            1_742_860_800_123_000,
+            1_742_860_800_123_456,
+            1_742_860_800_123_456
+        ]
+    );
+    for ts in ["0", "86400", "99999999", "-5", "1e9", "\"2025-03-25\""] {
+        let published = server.publish_any(&line("A", &[("bid", "1"), ("ts", ts)])).await;
+        assert_eq!(published.accepted, 0, "{ts}");
+        assert!(published.rejected[0].1.contains("milliseconds (13)"), "{ts}: {:?}", published.rejected);
+    }
+}
+
+#[tokio::test]
+async fn a_mark_before_the_lines_is_no_part_of_them() {
+    let server = Server::start().await;
+    let published = server.publish_any(&format!("\u{feff}{}", bids("A", 1..=2).join("\n"))).await;
+    assert_eq!((published.accepted, published.rejected.len()), (2, 0), "{published:?}");
+}

@@ -1,6 +1,6 @@
 //! HTTP beside the stream: routes, refusals, and what each page holds.
 
-use crate::harness::{Client, Market, Message, Metrics, Server, Subscription, bids};
+use crate::harness::{Client, Market, Message, Metrics, Server, Sse, Subscription, bids, raw::RawClient};
 
 const ROUTES: [(&str, &str); 10] = [
     ("/", "GET"),
@@ -38,7 +38,12 @@ async fn unknown_paths_are_404_in_json() {
 async fn wrong_methods_are_405_and_name_the_right_one() {
     let server = Server::start().await;
     for (path, right) in ROUTES {
-        let wrong = if right == "GET" { "POST" } else { "GET" };
+        let wrong = match right {
+            // It takes both.
+            _ if path.starts_with("/v1/snapshot") => "PUT",
+            "GET" => "POST",
+            _ => "GET",
+        };
         for method in [wrong, "DELETE", "PUT", "PATCH", "BREW"] {
             let reply = server.request(method, path).send().await;
             reply.expect_error(405);
@@ -106,6 +111,119 @@ async fn a_head_beyond_all_measure_is_refused() {
     let status = server.request("GET", &long).attempt().await.map_or(431, |reply| reply.status.as_u16());
     assert!([400, 414, 431].contains(&status), "{status}");
     assert_eq!(server.get("/healthz").await.status.as_u16(), 200);
+}
+
+/// So many names of eight characters.
+fn names(count: usize) -> Vec<String> {
+    (0..count).map(|index| format!("SYM{index:05}")).collect()
+}
+
+#[tokio::test]
+async fn a_head_of_64_kib_is_read_on_every_path() {
+    let server = Server::start().await;
+    server.publish(&bids("SYM04999", [1])).await;
+    let reply = server.get(&format!("/v1/snapshot?symbols={}", names(5_000).join(","))).await;
+    assert_eq!(
+        (reply.status.as_u16(), Message::of_array(&reply.body).len()),
+        (200, 1),
+        "{:.300}",
+        reply.body
+    );
+    let query = format!("symbols={}", names(2_000).join("&symbols="));
+    let mut sse = Sse::open(&server, &query, &["*"]).await;
+    let subscribed = sse.until("an answer", |message| message.is("subscribed")).await;
+    assert_eq!(subscribed.results().len(), 2_000);
+    let mut client = Client::of(&server).query(&query).open().await;
+    assert_eq!(client.until_kind("subscribed").await.results().len(), 2_000);
+    // To the byte, whatever it is that makes it long.
+    let begin = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nX-Long: ", server.address);
+    for (bytes, expected) in
+        [(64 * 1024, "200"), (64 * 1024 + 1, "431"), (100_000, "431"), (2_000_000, "431")]
+    {
+        let value = "x".repeat(bytes - begin.len() - 4);
+        let mut client = RawClient::connect(&server).await;
+        client.write_if_open(format!("{begin}{value}\r\n\r\n").as_bytes()).await;
+        let answer = client.read_to_end().await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {expected} ")), "{bytes} bytes: {answer:.200}");
+        assert!(
+            expected == "200" || answer.contains(r#"{"error":{"code":"head_too_large""#),
+            "{bytes}: {answer}"
+        );
+    }
+    for bytes in [65_000, 70_000, 200_000] {
+        let mut client = RawClient::connect(&server).await;
+        let target = format!("/v1/snapshot?symbols={}", "x".repeat(bytes));
+        client.write_if_open(format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await;
+        let head = client.read_head().await;
+        let expected = if bytes < 64 * 1024 { "400" } else { "431" };
+        assert!(head.starts_with(&format!("HTTP/1.1 {expected} ")), "{bytes}: {head}");
+        assert!(head.contains("content-type: application/json"), "{bytes}: {head}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_refused_in_json() {
+    let server = Server::start().await;
+    for text in ["nonsense\r\n\r\n", "GET / HTTP/3.1\r\n\r\n", "GET / HTTP/1.1\r\nHo st: x\r\n\r\n"] {
+        let mut client = RawClient::connect(&server).await;
+        client.write(text.as_bytes()).await;
+        let answer = client.read_to_end().await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{text:?}: {answer}");
+        assert!(answer.contains(r#"{"error":{"code":"bad_request""#), "{text:?}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn lists_are_united_and_blanks_around_commas_do_not_count() {
+    let server = Server::start().await;
+    server.publish(&[bids("A", [1]), bids("B", [1]), bids("C", [1])].concat()).await;
+    let query = "symbols=A&symbols=B%20,%20C,&fields=bid&fields=+ask+";
+    let snapshots = server.get("/v1/snapshot?symbols=A&symbols=B%20,%20C,").await;
+    assert_eq!(Message::of_array(&snapshots.body).len(), 3, "{}", snapshots.body);
+    let mut sse = Sse::open(&server, query, &["A", "B", "C"]).await;
+    let subscribed = sse.until("an answer", |message| message.is("subscribed")).await;
+    let ok = |symbol: &str| (symbol.to_owned(), "ok".to_owned());
+    assert_eq!(subscribed.results(), [ok("A"), ok("B"), ok("C")]);
+    let mut client = Client::of(&server).query(query).open().await;
+    assert_eq!(client.until_kind("subscribed").await.results(), [ok("A"), ok("B"), ok("C")]);
+    // What is no list may be given twice alike.
+    let mut client = Client::of(&server).query("symbols=A&mode=every&mode=every").open().await;
+    client.until_kind("subscribed").await;
+    let mut client = Client::of(&server).query("symbols=A&mode=every&mode=latest").open().await;
+    assert_eq!(client.until_kind("error").await.error_code(), "bad_value");
+    server.get("/debug/slow?k=1&k=2").await.expect_error(400);
+    assert_eq!(server.get("/debug/slow?k=1&k=1").await.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn a_snapshot_is_posted_for_as_it_is_asked_for() {
+    let server = Server::start().await;
+    server.publish(&[bids("A", [1]), bids("SYM04999", [2])].concat()).await;
+    let post = |body: &str| server.request("POST", "/v1/snapshot").body(body.to_owned());
+    let asked = server.get("/v1/snapshot?symbols=A,SYM*").await;
+    let reply =
+        post("\u{feff}{\"symbols\":[\"A\",\"SYM*\"]}").header("content-type", "text/plain").send().await;
+    assert_eq!((reply.status.as_u16(), &reply.body), (200, &asked.body));
+    assert_eq!(Message::of_array(&reply.body).len(), 2);
+    let many: Vec<String> = names(10_000).iter().map(|name| format!("{name:?}")).collect();
+    let reply = post(&format!("{{\"symbols\":[{}]}}", many.join(","))).send().await;
+    assert_eq!((reply.status.as_u16(), Message::of_array(&reply.body).len()), (200, 1));
+    let too_many = format!("{{\"symbols\":[{},\"A\"]}}", many.join(","));
+    for (body, code) in [
+        ("", "bad_body"),
+        ("[]", "bad_body"),
+        ("{}", "missing_parameter"),
+        (r#"{"symbols":[]}"#, "missing_parameter"),
+        (r#"{"symbols":"A"}"#, "bad_value"),
+        (r#"{"symbols":["A B"]}"#, "bad_symbol"),
+        (r#"{"symbol":["A"]}"#, "unknown_parameter"),
+        (too_many.as_str(), "too_many_symbols"),
+    ] {
+        let reply = post(body).send().await;
+        reply.expect_error(400);
+        assert!(reply.body.contains(&format!("{code:?}")), "{body:.60}: {}", reply.body);
+    }
+    post(&"x".repeat(1024 * 1024 + 1)).send().await.expect_error(413);
 }
 
 #[tokio::test]
@@ -273,7 +391,6 @@ async fn the_slowest_sessions_are_shown_with_the_reason() {
 
 #[tokio::test]
 async fn one_connection_serves_request_after_request() {
-    use crate::harness::raw::RawClient;
     let server = Server::start().await;
     let mut client = RawClient::connect(&server).await;
     for _ in 0..5 {

@@ -1,11 +1,13 @@
 //! `/v1/sse`: the stream's messages for clients without WebSocket.
 
+use std::collections::HashMap;
+
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
-use crate::harness::{Market, Server, Sse, bids, within};
+use crate::harness::{Market, Message, Server, Sse, bids, within};
 
 #[tokio::test]
 async fn the_same_messages_under_the_same_laws() {
@@ -112,7 +114,10 @@ async fn a_used_connection_becomes_a_stream_behind_its_answers() {
     {
         assert!(head.contains(header), "{header} in {head}");
     }
-    assert!(body.starts_with("data: [{\"type\":\"welcome\""), "no chunks: {body}");
+    assert!(
+        body.starts_with("retry: ") && body.contains("\n\ndata: [{\"type\":\"welcome\""),
+        "no chunks: {body}"
+    );
 }
 
 /// `curl` and scripts that say that they have no more to ask still want the answer.
@@ -151,4 +156,176 @@ async fn who_does_not_read_is_conflated_and_ends_right() {
     let lines = read.lines().filter(|line| line.starts_with("data: [{\"type\":\"update\"")).count() as u64;
     assert!(lines < seq, "{lines} updates for {seq} ticks");
     assert_eq!(server.settled().await.sum("tickcast_updates_residual"), 0);
+}
+
+#[tokio::test]
+async fn a_browser_is_told_when_to_come_back_each_at_a_time_of_its_own() {
+    let server = Server::start().await;
+    let mut retries = Vec::new();
+    for _ in 0..10 {
+        let mut sse = Sse::open(&server, "symbols=A", &["A"]).await;
+        sse.until("a welcome", |message| message.is("welcome")).await;
+        retries.push(sse.retry_ms.expect("a retry before the first message"));
+    }
+    retries.sort_unstable();
+    retries.dedup();
+    assert!(retries.len() > 5 && retries.iter().all(|retry| (100..60_000).contains(retry)), "{retries:?}");
+}
+
+/// Comes back with an id; the first message of each symbol that was held, until all stand at the head.
+async fn first_messages(
+    server: &Server,
+    query: &str,
+    (id, stood): (&str, &HashMap<String, u64>),
+    heads: &HashMap<String, u64>,
+) -> HashMap<String, Message> {
+    let mut sse = Sse::coming_back(server, query, &["*"], id).await;
+    let mut firsts = HashMap::new();
+    let mut held: HashMap<String, u64> = HashMap::new();
+    while heads.iter().any(|(symbol, head)| held.get(symbol) != Some(head)) {
+        let message = sse.next_or_end().await.expect("an open stream");
+        if message.is("subscribed") {
+            // Whoever misses nothing is sent nothing.
+            for (symbol, status) in message.results() {
+                if status == "resumed" {
+                    held.insert(symbol.clone(), stood.get(&symbol).copied().unwrap_or(0));
+                }
+            }
+        }
+        if message.is("update") || message.is("snapshot") {
+            held.insert(message.str("symbol"), message.seq("seq"));
+        }
+        if message.is_data() {
+            firsts.entry(message.str("symbol")).or_insert(message);
+        }
+    }
+    firsts
+}
+
+#[tokio::test]
+async fn every_event_says_where_its_reader_stands_and_nothing_is_resumed_in_part() {
+    let server = Server::start().await;
+    let symbols = ["A", "B", "C"];
+    server.publish(&symbols.iter().flat_map(|symbol| bids(symbol, [1])).collect::<Vec<_>>()).await;
+    let query = "symbols=A,B,C&mode=every";
+    let mut sse = Sse::open(&server, query, &["*"]).await;
+    // Where the reader stood when it held each id.
+    let mut stood: Vec<(String, HashMap<String, u64>)> = Vec::new();
+    let mut seqs: HashMap<String, u64> = HashMap::new();
+    for round in 0..20_u64 {
+        let lines: Vec<String> = (0..7)
+            .flat_map(|tick| bids(symbols[((round + tick) % 3) as usize], [round * 7 + tick]))
+            .collect();
+        server.publish(&lines).await;
+        let total = 3 + (round + 1) * 7;
+        while seqs.values().sum::<u64>() < total {
+            let message = sse.next_or_end().await.expect("an open stream");
+            if message.is_data() {
+                seqs.insert(message.str("symbol"), message.seq("seq"));
+            }
+            if sse.is_between_events() && !sse.last_id.is_empty() {
+                stood.retain(|(id, _)| *id != sse.last_id);
+                stood.push((sse.last_id.clone(), seqs.clone()));
+            }
+        }
+    }
+    assert!(stood.len() > 10, "events have ids of their own: {stood:?}");
+    let exact = stood.iter().filter(|(id, _)| !id.ends_with(':')).count();
+    assert!(exact > 10, "who keeps up is told exactly where it stands: {stood:?}");
+    let last = stood.len() - 1;
+    for (index, (id, stood)) in stood.iter().enumerate() {
+        assert!(id.len() < 64, "an id is short: {id}");
+        if index == last {
+            continue;
+        }
+        for (symbol, first) in first_messages(&server, query, (id, stood), &seqs).await {
+            let expected = stood.get(&symbol).copied().unwrap_or(0) + 1;
+            let is_next = first.is("update") && first.seq("seq") == expected && first.n() == 1;
+            assert!(is_next || first.is("gap"), "{symbol} after {id}, which stood at {stood:?}: {first:?}");
+            assert!(
+                is_next || id.ends_with(':'),
+                "an exact place is resumed exactly: {symbol} after {id}: {first:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_resumed_is_announced() {
+    let server = Server::with().limit("ring_ticks", 8).start().await;
+    server.publish(&bids("A", [1])).await;
+    let mut sse = Sse::open(&server, "symbols=A*&mode=every", &["A*"]).await;
+    sse.until_seq("A", 1).await;
+    let id = sse.last_id.clone();
+    drop(sse);
+    server.publish(&bids("A", 2..=40)).await;
+    for (id, reason) in [(id.as_str(), "resume"), ("elsewhere:7", "epoch"), ("42", "epoch")] {
+        for query in ["symbols=A*&mode=every", "symbols=A&mode=every"] {
+            let mut sse = Sse::coming_back(&server, query, &["A*"], id).await;
+            let first = sse.until("data", Message::is_data).await;
+            assert!(first.is("gap") && first.str("reason") == reason, "{id} {query}: {first:?}");
+            assert_eq!(first.seq("to"), 40);
+        }
+        // Mode latest begins with what is.
+        let mut sse = Sse::coming_back(&server, "symbols=A", &["A*"], id).await;
+        let first = sse.until("data", Message::is_data).await;
+        assert!(first.is("snapshot") && first.seq("seq") == 40, "{first:?}");
+    }
+    // Within the ring, and by a symbol that had no tick when the reader left.
+    let mut sse = Sse::open(&server, "symbols=A,B&mode=every", &["*"]).await;
+    sse.until_seq("A", 40).await;
+    let id = sse.last_id.clone();
+    drop(sse);
+    server.publish(&[bids("A", 41..=43), bids("B", 1..=3)].concat()).await;
+    let mut sse = Sse::coming_back(&server, "symbols=A,B&mode=every", &["*"], &id).await;
+    let mut next = HashMap::from([("A".to_owned(), 41), ("B".to_owned(), 1)]);
+    for _ in 0..6 {
+        let message = sse.until("a tick", Message::is_data).await;
+        let next = next.get_mut(&message.str("symbol")).expect("a symbol that was asked for");
+        assert!(message.is("update") && message.seq("seq") == *next, "{message:?}, and not {next}");
+        *next += 1;
+    }
+    assert_eq!((next["A"], next["B"]), (44, 4));
+}
+
+#[tokio::test]
+async fn a_query_may_resume_as_a_command_does() {
+    let server = Server::start().await;
+    server.publish(&bids("A", 1..=5)).await;
+    let mut sse = Sse::open(&server, "symbols=A", &["A"]).await;
+    let welcome = sse.until("a welcome", |message| message.is("welcome")).await;
+    let resume =
+        format!("%7B%22epoch%22%3A%22{}%22%2C%22last%22%3A%7B%22A%22%3A2%7D%7D", welcome.str("epoch"));
+    let query = format!("symbols=A&mode=every&resume={resume}");
+    let mut sse = Sse::open(&server, &query, &["A"]).await;
+    for seq in 3..=5 {
+        assert_eq!(sse.until("a tick", Message::is_data).await.seq("seq"), seq);
+    }
+    let id = sse.last_id.clone();
+    server.publish(&bids("A", [6])).await;
+    // What the browser brings back is newer than its address.
+    let mut sse = Sse::coming_back(&server, &query, &["A"], &id).await;
+    assert_eq!(sse.until("a tick", Message::is_data).await.seq("seq"), 6);
+}
+
+#[tokio::test]
+async fn who_comes_in_a_drain_is_told_to_come_back() {
+    let mut server = Server::patient().args(&["--shards", "1"]).limit("drain_ms", 60_000).start().await;
+    // A session that takes nothing keeps the drain from ending.
+    let mut stalled = crate::harness::raw::RawClient::connect(&server).await;
+    let request = format!("GET /v1/sse?symbols=Z*&mode=every HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
+    stalled.write(request.as_bytes()).await;
+    stalled.read_head().await;
+    let mut market = Market::new(9, "Z", 50);
+    server.publish(&market.open()).await;
+    server.publish(&market.ticks(60_000)).await;
+    server.signal("TERM");
+    server.until_metrics("a drain", |metrics| metrics.sum("tickcast_draining") == 1).await;
+    let reply = server.get("/v1/sse?symbols=A").await;
+    assert_eq!((reply.status.as_u16(), reply.header("content-type")), (200, "text/event-stream"));
+    let retry = reply.body.strip_prefix("retry: ").and_then(|rest| rest.lines().next()).unwrap_or_default();
+    assert!(retry.parse::<u64>().is_ok_and(|retry| retry > 0), "{}", reply.body);
+    assert!(reply.body.contains("event: close\ndata: {\"code\":1001"), "{}", reply.body);
+    server.signal("KILL");
+    server.exited().await;
 }

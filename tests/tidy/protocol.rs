@@ -312,7 +312,7 @@ fn every_route_and_every_error_over_http_is_in_the_table() {
         })
         .collect();
     assert_eq!(shown, routes);
-    for file in ["answer", "market", "ops", "publish", "replay", "mod"] {
+    for file in ["answer", "body", "head", "market", "named", "ops", "publish", "replay", "mod"] {
         for code in codes(&read(&format!("src/http/{file}.rs"))) {
             assert!(page.contains(&format!("`{code}`")), "{code}, of src/http/{file}.rs, is not on the page");
         }

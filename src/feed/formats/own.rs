@@ -28,7 +28,7 @@ pub const META: &[u8] = b"{\"tickcast\":";
 /// # Errors
 /// When it is the first line of what cannot be read: why, for a person.
 pub fn check_head(line: &[u8]) -> Result<bool, String> {
-    if ndjson::Decoder::new(line.len()).decode(&mut line.to_vec()).is_ok() {
+    if ndjson::Decoder::of_files(line.len()).decode(&mut line.to_vec()).is_ok() {
         return Ok(true);
     }
     match Header::parse(line) {
@@ -42,7 +42,11 @@ pub fn check_head(line: &[u8]) -> Result<bool, String> {
 
 impl Own {
     pub fn new(line_bytes_max: usize) -> Self {
-        Own { lines: Lines::new(line_bytes_max), line: ndjson::Decoder::new(line_bytes_max), begun: false }
+        Own {
+            lines: Lines::new(line_bytes_max),
+            line: ndjson::Decoder::of_files(line_bytes_max),
+            begun: false,
+        }
     }
 }
 
@@ -65,6 +69,7 @@ fn decode_line(decoder: &mut ndjson::Decoder, begun: &mut bool, line: RawLine<'_
     let (number, result) = match line {
         RawLine::Whole { bytes, .. } if !*begun && note_header(bytes, out) => {
             *begun = true;
+            decoder.is_recording();
             return;
         }
         RawLine::Whole { bytes, .. } if bytes.starts_with(META) => {

@@ -229,7 +229,8 @@ mod tests {
 
     /// Writes ticks, and reads them as somebody would who does not know how they were written.
     fn there_and_back(rows: &Rows, ticks: &[(Tick, Nanos)]) -> Vec<(Tick, Nanos)> {
-        let mut bytes = rows.names().unwrap_or_default().into_bytes();
+        let header = || "{\"tickcast\":\"recording\",\"version\":1}\n".to_owned();
+        let mut bytes = rows.names().unwrap_or_else(header).into_bytes();
         for (tick, rx) in ticks {
             assert_eq!(rows.write(tick, *rx, &mut bytes), Kept::All);
         }

@@ -8,6 +8,7 @@
 use super::{Chunk, Decoder, Lines, RawLine, error::LineError};
 use crate::{
     feed::RejectReason,
+    text::without_bom,
     tick::{Nanos, Tick},
 };
 
@@ -108,6 +109,13 @@ fn decode_chunk(decoder: &mut Decoder, mut chunk: Chunk<'_>, out: &mut Decoded) 
 
 fn decode_line(decoder: &mut Decoder, line: RawLine<'_>, out: &mut Decoded) {
     let (number, result) = match line {
+        RawLine::Whole { number: 1, bytes } => {
+            let mark = bytes.len() - without_bom(bytes).len();
+            if mark == bytes.len() {
+                return;
+            }
+            (1, decoder.decode(&mut bytes[mark..]))
+        }
         RawLine::Whole { number, bytes } => (number, decoder.decode(bytes)),
         RawLine::TooLong { number } => (number, Err(LineError::TooLong { limit: decoder.line_bytes_max() })),
     };

@@ -17,7 +17,8 @@ use simd_json::{Buffers, Node, Tape};
 use super::{
     digits,
     error::{LineError, ValueFault, is_of_number},
-    values::{Unread, Value, read_field, read_symbol, read_time},
+    times::{Clock, read_time},
+    values::{Unread, Value, read_field, read_symbol},
 };
 use crate::tick::{Field, FieldSet, Fields, Nanos, Symbol, Tick};
 
@@ -35,6 +36,7 @@ pub struct Decoder {
     /// Empty between calls: only its allocation is kept. A line's borrows end with the call, hence `'static`.
     tape: Tape<'static>,
     line_bytes_max: usize,
+    clock: Clock,
 }
 
 /// The names that a line may have.
@@ -47,8 +49,8 @@ enum Key {
 }
 
 /// A line's values, as they are found.
-#[derive(Default)]
 pub(super) struct Found {
+    clock: Clock,
     /// Names that there were.
     seen: u16,
     symbol: Option<Symbol>,
@@ -64,7 +66,18 @@ const DEPTH_MAX: usize = 16;
 
 impl Decoder {
     pub fn new(line_bytes_max: usize) -> Self {
-        Decoder { buffers: Buffers::with_max_depth(0, DEPTH_MAX), tape: Tape(Vec::new()), line_bytes_max }
+        let (buffers, tape) = (Buffers::with_max_depth(0, DEPTH_MAX), Tape(Vec::new()));
+        Decoder { buffers, tape, line_bytes_max, clock: Clock::Real }
+    }
+
+    /// For lines in a file, whose times may also count from a beginning of their own.
+    pub fn of_files(line_bytes_max: usize) -> Self {
+        Decoder { clock: Clock::Any, ..Decoder::new(line_bytes_max) }
+    }
+
+    /// The lines to come are of a recording that says what it is: its times are microseconds.
+    pub fn is_recording(&mut self) {
+        self.clock = Clock::Micros;
     }
 
     pub fn line_bytes_max(&self) -> usize {
@@ -83,7 +96,7 @@ impl Decoder {
         let written = memchr(b'\\', line).map(|_| line.to_vec());
         let mut tape = mem::replace(&mut self.tape, Tape(Vec::new())).reset();
         let parsed = simd_json::fill_tape(line, &mut self.buffers, &mut tape);
-        let mut found = Found::default();
+        let mut found = Found::new(self.clock);
         let (read, fault) = match parsed {
             Ok(()) => (found.read(&tape.0), None),
             Err(error) if is_of_number(&error) => (Err(Unread::Digits), Some(error)),
@@ -94,10 +107,12 @@ impl Decoder {
             Ok(()) => found.line(),
             Err(Unread::Fault(fault)) => Err(fault),
             Err(Unread::Digits) => {
-                digits::read(written.as_deref().unwrap_or(line)).map_err(|error| match (error, fault) {
-                    // It is no number at all: the first parser says where.
-                    (LineError::Syntax { .. }, Some(fault)) => fault.into(),
-                    (error, _) => error,
+                digits::read(written.as_deref().unwrap_or(line), self.clock).map_err(|error| {
+                    match (error, fault) {
+                        // It is no number at all: the first parser says where.
+                        (LineError::Syntax { .. }, Some(fault)) => fault.into(),
+                        (error, _) => error,
+                    }
                 })
             }
         }
@@ -145,6 +160,10 @@ const _: () =
 // === impl Found ===
 
 impl Found {
+    pub(super) fn new(clock: Clock) -> Self {
+        Found { clock, seen: 0, symbol: None, ts: None, rx: None, fields: Fields::default() }
+    }
+
     /// Takes all names and values of an object.
     fn read(&mut self, tape: &[Node<'_>]) -> Result<(), Unread<LineError>> {
         let Some((&Node::Object { .. }, mut rest)) = tape.split_first() else {
@@ -160,7 +179,6 @@ impl Found {
     }
 
     /// Takes one name with its value.
-    /// Takes one name with its value.
     pub(super) fn take(&mut self, name: &str, value: Value<'_>) -> Result<(), Unread<LineError>> {
         let key = Key::parse(name).ok_or_else(|| LineError::unknown_field(name))?;
         if self.seen & key.bit() != 0 {
@@ -172,14 +190,18 @@ impl Found {
         }
         match key {
             Key::Symbol => self.symbol = Some(read_symbol(value)?),
-            Key::Ts => self.ts = Some(read_time(value).map_err(|fault| key.fault(fault))?),
-            Key::Rx => self.rx = Some(read_time(value).map_err(|fault| key.fault(fault))?),
+            Key::Ts => self.ts = Some(self.time(key, value)?),
+            Key::Rx => self.rx = Some(self.time(key, value)?),
             Key::Record(field) => {
                 read_field(&mut self.fields, field, value)
                     .map_err(|unread| unread.map(|fault| key.fault(fault)))?;
             }
         }
         Ok(())
+    }
+
+    fn time(&self, key: Key, value: Value<'_>) -> Result<Nanos, Unread<LineError>> {
+        read_time(value, self.clock).map_err(|unread| unread.map(|fault| key.fault(fault)))
     }
 
     /// The line, once all of it was taken.

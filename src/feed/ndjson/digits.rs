@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use super::{
     decode::{Found, Line},
     error::LineError,
+    times::Clock,
     values::{Unread, Value},
 };
 
@@ -24,10 +25,10 @@ struct Members<'a>(Vec<(String, &'a RawValue)>);
 ///
 /// # Errors
 /// When the line is no tick, or no JSON.
-pub(super) fn read(line: &[u8]) -> Result<Line, LineError> {
+pub(super) fn read(line: &[u8], clock: Clock) -> Result<Line, LineError> {
     let malformed = |error: serde_json::Error| LineError::Syntax { what: "malformed", at: error.column() };
     let Members(members) = serde_json::from_slice(line).map_err(malformed)?;
-    let mut found = Found::default();
+    let mut found = Found::new(clock);
     for (name, value) in members {
         let text = value.get();
         let string;

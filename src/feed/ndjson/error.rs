@@ -50,7 +50,9 @@ pub enum ValueFault {
     VolumeRange,
     #[error("out of range")]
     Range,
-    #[error("not microseconds since 1970")]
+    #[error(
+        "no time since 1970 in seconds (10 digits), milliseconds (13), microseconds (16) or nanoseconds (19)"
+    )]
     Time,
     #[error("not buy, sell or unknown")]
     Side,

@@ -15,6 +15,7 @@ mod digits;
 mod encode;
 mod error;
 mod lines;
+mod times;
 mod values;
 
 pub use block::{BlockDecoder, Decoded, REJECTED_LINES_KEPT, RejectedLine, Tally, decode_block};

@@ -12,7 +12,7 @@
 use simd_json::{Node, StaticNode};
 
 use super::error::{LineError, ValueFault};
-use crate::tick::{FIXED_ONE, Field, Fields, Fixed, FixedError, Nanos, Side, Symbol, Volume};
+use crate::tick::{FIXED_ONE, Field, Fields, Fixed, FixedError, Side, Symbol, Volume};
 
 /// A value of a line, as far as its reader went.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -113,34 +113,27 @@ fn units(number: f64) -> Result<i64, Unread<ValueFault>> {
     Ok(units)
 }
 
-fn read_count(value: Value<'_>) -> Result<u64, ValueFault> {
-    let text = match value {
+/// A whole number, as `250`, `250.0` or `2.5e2`, in quotes or not.
+fn read_count(value: Value<'_>) -> Result<u64, Unread<ValueFault>> {
+    let parsed = match value {
         Value::Whole(number) => return Ok(number),
-        Value::Below(_) => return Err(ValueFault::Negative),
-        Value::Double(_) => return Err(ValueFault::NotWhole),
-        Value::Digits(text) | Value::Text(text) => text,
-        other => return Err(ValueFault::NotANumber { found: other.kind() }),
+        Value::Below(_) => return Err(ValueFault::Negative.into()),
+        Value::Double(_) => return Err(Unread::Digits),
+        Value::Digits(text) | Value::Text(text) => Volume::parse(text),
+        other => return Err(ValueFault::NotANumber { found: other.kind() }.into()),
     };
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(ValueFault::NotWhole);
+    let Volume(units) = parsed.map_err(|error| match error {
+        FixedError::Range => ValueFault::Range,
+        _ => ValueFault::NotWhole,
+    })?;
+    let one = i128::from(FIXED_ONE);
+    if units % one != 0 {
+        return Err(ValueFault::NotWhole.into());
     }
-    match digits.parse() {
-        Ok(0) => Ok(0),
-        _ if digits.len() < text.len() => Err(ValueFault::Negative),
-        Ok(count) => Ok(count),
-        Err(_) => Err(ValueFault::Range),
+    if units < 0 {
+        return Err(ValueFault::Negative.into());
     }
-}
-
-pub(super) fn read_time(value: Value<'_>) -> Result<Nanos, ValueFault> {
-    let micros = match value {
-        Value::Whole(number) => i64::try_from(number).ok(),
-        Value::Below(number) => Some(number),
-        Value::Digits(text) | Value::Text(text) => text.parse().ok(),
-        _ => None,
-    };
-    micros.and_then(Nanos::from_micros).ok_or(ValueFault::Time)
+    Ok(u64::try_from(units / one).map_err(|_| ValueFault::Range)?)
 }
 
 fn read_side(value: Value<'_>) -> Result<Side, ValueFault> {

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     escape::{Escaped, escaped},
     feed::{FeedError, bundled, formats::Unit},
+    text::BOM,
 };
 
 /// One recording, to be opened as often as needed.
@@ -76,6 +77,13 @@ pub struct Opened {
     pub bytes: Box<dyn Read + Send>,
     /// What the bytes are called: the file's name without its folder and the ending of its compression.
     pub inner_name: String,
+}
+
+/// Leaves out the mark that text may begin with.
+struct Unmarked {
+    inner: Box<dyn Read + Send>,
+    /// What was read to look for it.
+    head: io::Cursor<Vec<u8>>,
 }
 
 /// Compares an entry with its checksum at its end.
@@ -235,6 +243,7 @@ impl Member {
                 place => decompress(place.read()?)?,
             },
         };
+        let bytes = Box::new(Unmarked { inner: bytes, head: io::Cursor::default() });
         let name = Path::new(&*self.name);
         let compressed = name
             .extension()
@@ -324,6 +333,25 @@ impl Location {
         } else {
             Box::new(Checked { inner: bytes, sum: Crc::new(), expected: entry.checksum })
         })
+    }
+}
+
+// === impl Unmarked ===
+
+impl Read for Unmarked {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        // With its first read the head is known: it is one byte longer than what is kept of it.
+        if self.head.get_ref().is_empty() {
+            let mut head = vec![0];
+            self.inner.by_ref().take(BOM.len() as u64).read_to_end(&mut head)?;
+            let begin = if head[1..] == *BOM { head.len() } else { 1 };
+            self.head = io::Cursor::new(head);
+            self.head.set_position(begin as u64);
+        }
+        match self.head.read(out)? {
+            0 => self.inner.read(out),
+            count => Ok(count),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     feed::{FeedError, RejectReason, testing::tick},
+    text::BOM,
     tick::{Nanos, Tick},
 };
 
@@ -146,6 +147,18 @@ fn what_is_no_recording_is_refused() {
             "{refused}"
         );
     }
+}
+
+#[test]
+fn a_mark_before_the_text_is_no_part_of_it() {
+    let written = ticks(3);
+    let plain = write(&written, Compression::Plain);
+    for marked in [[BOM, &plain].concat(), zstd::encode_all(&*[BOM, &plain].concat(), 1).unwrap()] {
+        let read = read_all(&mut open(marked).unwrap()).unwrap();
+        assert_eq!((read.records.len(), read.rejects.len()), (3, 0));
+    }
+    let read = read_all(&mut open(plain).unwrap()).unwrap();
+    assert_eq!(read.records.len(), 3);
 }
 
 #[test]

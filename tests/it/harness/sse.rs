@@ -12,18 +12,31 @@ pub struct Sse {
     buffer: String,
     inbox: VecDeque<Message>,
     pub store: Store,
+    /// The last `id` of an event, and the last `retry`, as a browser keeps them.
+    pub last_id: String,
+    pub retry_ms: Option<u64>,
 }
 
 impl Sse {
     pub async fn open(server: &Server, query: &str, symbols: &[&str]) -> Sse {
-        let request = server.request("GET", &format!("/v1/sse?{query}"));
+        Sse::coming_back(server, query, symbols, "").await
+    }
+
+    /// As a browser comes back that holds this `id`.
+    pub async fn coming_back(server: &Server, query: &str, symbols: &[&str], last_id: &str) -> Sse {
+        let mut request = server.request("GET", &format!("/v1/sse?{query}"));
+        if !last_id.is_empty() {
+            request = request.header("last-event-id", last_id);
+        }
         let response = within("an event stream", request.start()).await.expect("an HTTP answer");
         assert_eq!(response.status().as_u16(), 200);
         let kind = response.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or("");
         assert!(kind.starts_with("text/event-stream"), "an event stream says what it is, not `{kind}`");
         let mut store = Store::default();
         store.want(&symbols.iter().map(|symbol| (*symbol).to_owned()).collect::<Vec<_>>());
-        Sse { body: response.into_body(), buffer: String::new(), inbox: VecDeque::new(), store }
+        let last_id = last_id.to_owned();
+        let (body, buffer, inbox) = (response.into_body(), String::new(), VecDeque::new());
+        Sse { body, buffer, inbox, store, last_id, retry_ms: None }
     }
 
     /// The next message; `None` when the server ended the stream.
@@ -42,6 +55,14 @@ impl Sse {
     }
 
     fn take(&mut self, event: &str) {
+        for line in event.lines() {
+            if let Some(id) = line.strip_prefix("id: ") {
+                id.clone_into(&mut self.last_id);
+            }
+            if let Some(retry) = line.strip_prefix("retry: ") {
+                self.retry_ms = Some(retry.parse().expect("a retry is a number"));
+            }
+        }
         let data: Vec<&str> =
             event.lines().filter_map(|line| line.strip_prefix("data:").map(str::trim_start)).collect();
         // A named event is not for those who listen to messages; nothing but the end has one.
@@ -57,6 +78,11 @@ impl Sse {
             self.store.apply(&message);
             self.inbox.push_back(message);
         }
+    }
+
+    /// Whether every message of the last event was handed out.
+    pub fn is_between_events(&self) -> bool {
+        self.inbox.is_empty()
     }
 
     pub async fn until(&mut self, what: &str, matches: impl Fn(&Message) -> bool) -> Message {

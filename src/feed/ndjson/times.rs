@@ -1,0 +1,139 @@
+//! Times of lines: since 1970, in the unit that their size tells.
+//!
+//! Seconds, milliseconds, microseconds and nanoseconds of one moment are a thousand apart, and all moments between 1973 and
+//! 5138 have sizes of their own in each. What is smaller than seconds of 1973 would be 1970 in every unit: no feed
+//! means it. Lines in a file may, whose times count from a beginning of their own; there it is microseconds. A recording
+//! that says what it is has microseconds, whatever they are.
+
+use super::{
+    error::ValueFault,
+    values::{Unread, Value},
+};
+use crate::tick::Nanos;
+
+/// Which times there are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Clock {
+    /// Those of the world.
+    Real,
+    /// Also those that count from 0, in microseconds.
+    Any,
+    /// In microseconds, as the format of recordings says.
+    Micros,
+}
+
+/// From here on a number is seconds, or a finer unit.
+const SECONDS_MIN: u64 = 100_000_000;
+const MILLIS_MIN: u64 = 100_000_000_000;
+const MICROS_MIN: u64 = 100_000_000_000_000;
+const NANOS_MIN: u64 = 100_000_000_000_000_000;
+const NANOS_A_SECOND: i64 = 1_000_000_000;
+
+pub(super) fn read_time(value: Value<'_>, clock: Clock) -> Result<Nanos, Unread<ValueFault>> {
+    let time = match value {
+        Value::Whole(number) => i64::try_from(number).ok().and_then(|number| whole(number, clock)),
+        Value::Below(number) => whole(number, clock),
+        // With a fraction its double may not say what it is worth.
+        Value::Double(_) => return Err(Unread::Digits),
+        Value::Digits(text) | Value::Text(text) => decimal(text, clock),
+        _ => None,
+    };
+    time.ok_or(Unread::Fault(ValueFault::Time))
+}
+
+fn whole(number: i64, clock: Clock) -> Option<Nanos> {
+    number.checked_mul(unit_nanos(number, clock)?).map(Nanos)
+}
+
+/// The nanoseconds of the unit that a number of this size is in.
+fn unit_nanos(number: i64, clock: Clock) -> Option<i64> {
+    match number.unsigned_abs() {
+        0..NANOS_MIN if clock == Clock::Micros => Some(1_000),
+        MICROS_MIN..NANOS_MIN => Some(1_000),
+        NANOS_MIN.. => Some(1),
+        MILLIS_MIN..MICROS_MIN => Some(1_000_000),
+        SECONDS_MIN..MILLIS_MIN => Some(NANOS_A_SECOND),
+        0..SECONDS_MIN => (clock == Clock::Any).then_some(1_000),
+    }
+}
+
+/// Digits, perhaps with a fraction, of which what is finer than a nanosecond is cut.
+fn decimal(text: &str, clock: Clock) -> Option<Nanos> {
+    let Some((before, fraction)) = text.split_once('.') else {
+        return whole(text.parse().ok()?, clock);
+    };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(before.strip_prefix('-').unwrap_or(before)) || !digits(fraction) {
+        return None;
+    }
+    let number: i64 = before.parse().ok()?;
+    let unit = unit_nanos(number, clock)?;
+    let (mut nanos, mut place) = (0, unit);
+    for digit in fraction.bytes() {
+        place /= 10;
+        nanos += i64::from(digit - b'0') * place;
+    }
+    let nanos = if before.starts_with('-') { -nanos } else { nanos };
+    number.checked_mul(unit)?.checked_add(nanos).map(Nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(value: Value<'_>, clock: Clock) -> Option<i64> {
+        read_time(value, clock).ok().map(|time| time.0)
+    }
+
+    #[test]
+    fn the_unit_is_told_by_the_size() {
+        for (number, nanos) in [
+            (1_742_860_800, 1_742_860_800_000_000_000),
+            (1_742_860_800_123, 1_742_860_800_123_000_000),
+            (1_742_860_800_123_456, 1_742_860_800_123_456_000),
+            (1_742_860_800_123_456_789, 1_742_860_800_123_456_789),
+            (100_000_000, 100_000_000_000_000_000),
+            (99_999_999_999, i64::MAX / 1_000_000_000 * 1_000_000_000),
+        ] {
+            let fits = !(9_223_372_036..=99_999_999_999).contains(&number);
+            assert_eq!(read(Value::Whole(number), Clock::Real), fits.then_some(nanos), "{number}");
+            assert_eq!(
+                read(Value::Text(&number.to_string()), Clock::Real),
+                fits.then_some(nanos),
+                "{number}"
+            );
+        }
+        assert_eq!(read(Value::Below(-1_742_860_800), Clock::Real), Some(-1_742_860_800_000_000_000));
+    }
+
+    #[test]
+    fn a_fraction_is_of_the_unit() {
+        for (text, nanos) in [
+            ("1742860800.5", 1_742_860_800_500_000_000),
+            ("1742860800.123456789", 1_742_860_800_123_456_789),
+            ("1742860800123.456", 1_742_860_800_123_456_000),
+            ("1742860800.1234567899", 1_742_860_800_123_456_789),
+            ("-1742860800.5", -1_742_860_800_500_000_000),
+        ] {
+            assert_eq!(read(Value::Digits(text), Clock::Real), Some(nanos), "{text}");
+        }
+        for text in ["1742860800.", ".5", "1742860800.x", "1742860800.-5", "1.742e9", "", "-", "x"] {
+            assert_eq!(read(Value::Digits(text), Clock::Real), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn never_1970_but_in_a_recording_that_counts_from_there() {
+        for number in [0, 1, 86_400, 99_999_999] {
+            assert_eq!(read(Value::Whole(number), Clock::Real), None, "{number}");
+            assert_eq!(read(Value::Whole(number), Clock::Any), Some(number as i64 * 1_000), "{number}");
+        }
+        assert_eq!(read(Value::Whole(u64::MAX), Clock::Any), None);
+        assert_eq!(read(Value::Whole(864_000_000_000), Clock::Micros), Some(864_000_000_000_000));
+        assert_eq!(
+            read(Value::Whole(1_742_860_800_123_456_789), Clock::Micros),
+            Some(1_742_860_800_123_456_789)
+        );
+        assert_eq!(read(Value::Null, Clock::Any), None);
+    }
+}

@@ -1,0 +1,122 @@
+//! Where an event stream stands, in one short word that its client brings back: the `id` of an event.
+//!
+//! Mode `every` sends ticks in the order in which the market took them in. So the place of the last one among all, with the
+//! epoch, says of every symbol at once which ticks were sent: `EPOCH:PLACE`. Where it does not, because a client so far
+//! behind is sent each symbol's ticks by themselves, the word is `EPOCH:`, and says that it does not know.
+//!
+//! A client that comes back with it resumes as one that sends `resume`: exactly, or with a gap. In the other modes it begins
+//! anew, with snapshots.
+
+use std::fmt::Write;
+
+use serde_json::{Map, Value, json};
+
+use super::shard::Shared;
+use crate::{
+    tick::Symbol,
+    wire::{Command, Target, command::CommandReader},
+};
+
+/// What a client brought back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Position {
+    epoch: String,
+    /// Place among all ticks; `None` where it is not known.
+    order: Option<u64>,
+}
+
+/// Topics that are looked at under one hold of the market's lock.
+const TOPICS_AT_ONCE: usize = 1_024;
+/// Of which nobody holds anything.
+const EPOCH_OF_NOBODY: &str = "";
+
+impl Position {
+    /// Reads a `Last-Event-ID`; of what is none of ours nothing is known. `None` when it is empty.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.is_empty() {
+            return None;
+        }
+        let (epoch, order) = text.rsplit_once(':').unwrap_or((EPOCH_OF_NOBODY, ""));
+        Some(Position { epoch: epoch.to_owned(), order: order.parse().ok() })
+    }
+
+    /// Appends the line of an event.
+    pub fn write(epoch: &str, order: Option<u64>, out: &mut Vec<u8>) {
+        let mut line = String::with_capacity(epoch.len() + 32);
+        let written = match order {
+            Some(order) => writeln!(line, "id: {epoch}:{order}"),
+            None => writeln!(line, "id: {epoch}:"),
+        };
+        debug_assert!(written.is_ok(), "a string takes every write");
+        out.extend_from_slice(line.as_bytes());
+    }
+
+    /// The `resume` of a `subscribe` command that goes on here; `None` where it begins anew. Walks all topics, when the
+    /// command has globs.
+    pub fn resume(&self, shared: &Shared, command: &str) -> Option<String> {
+        let read = CommandReader::new().read(&mut command.as_bytes().to_vec(), &shared.limits);
+        let Ok(Command::Subscribe { symbols, spec, .. }) = read else { return None };
+        if spec.mode != crate::fanout::Mode::Every {
+            return None;
+        }
+        // With some fields only, the last tick that the client was sent is not the last that there was.
+        let exact = self.epoch == shared.epoch && spec.wanted == crate::tick::FieldSet::ALL;
+        // Nor is a place that has not been yet one of this market.
+        let order = self.order.filter(|order| exact && *order <= shared.ingest.order());
+        let last = named(shared, &symbols).into_iter().map(|symbol| {
+            // Of what is forgotten the client is told that all is gone.
+            let seq = order.map_or(0, |order| shared.ingest.seq_at(&symbol, order).unwrap_or(0));
+            (symbol.as_str().to_owned(), Value::from(seq))
+        });
+        let epoch = if order.is_some() { &shared.epoch } else { EPOCH_OF_NOBODY };
+        Some(json!({"epoch": epoch, "last": last.collect::<Map<_, _>>()}).to_string())
+    }
+}
+
+/// The symbols that are named, and those that globs match now.
+fn named(shared: &Shared, targets: &[Target]) -> Vec<Symbol> {
+    let mut symbols = Vec::new();
+    let mut globs = Vec::new();
+    for target in targets {
+        match target {
+            Target::Name(symbol) => symbols.push(symbol.clone()),
+            Target::Glob(glob) => globs.push(glob),
+            Target::Bad { .. } => {}
+        }
+    }
+    if !globs.is_empty() {
+        let mut from = 0;
+        loop {
+            let listed = shared.ingest.symbols(from, TOPICS_AT_ONCE);
+            let last = listed.len() < TOPICS_AT_ONCE;
+            from += listed.len();
+            symbols.extend(listed.into_iter().filter(|symbol| globs.iter().any(|glob| glob.matches(symbol))));
+            if last {
+                break;
+            }
+        }
+    }
+    symbols.sort_unstable();
+    symbols.dedup();
+    symbols
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let read = |text: &str| Position::parse(text).map(|position| (position.epoch, position.order));
+        for order in [None, Some(0), Some(u64::MAX)] {
+            let mut line = Vec::new();
+            Position::write("e-1.x", order, &mut line);
+            let text = String::from_utf8(line).unwrap();
+            let id = text.strip_prefix("id: ").unwrap().trim_end();
+            assert_eq!(read(id), Some(("e-1.x".to_owned(), order)));
+        }
+        assert_eq!(read(""), None);
+        assert_eq!(read("42"), Some((String::new(), None)));
+        assert_eq!(read("e:-1"), Some(("e".to_owned(), None)));
+    }
+}
