@@ -15,6 +15,9 @@ pub struct LoadArgs {
     /// The server's stream.
     #[arg(long, value_parser = Endpoint::parse, default_value = "ws://127.0.0.1:8080/v1/stream")]
     pub url: Endpoint,
+    /// Where its metrics are, when the server has a listener for operators (`admin_listen`).
+    #[arg(long, value_name = "URL", value_parser = Endpoint::parse)]
+    pub admin_url: Option<Endpoint>,
     /// How many clients connect.
     #[arg(long, default_value = "1000")]
     pub clients: NonZeroU32,

@@ -130,7 +130,11 @@ impl Interrupt {
 impl<'a> Run<'a> {
     async fn prepare(args: &'a LoadArgs, interrupt: &'a Interrupt) -> Result<Self, LoadError> {
         let address = args.url.resolve().await?;
-        let server = Server { endpoint: args.url.clone(), address };
+        let admin = match &args.admin_url {
+            Some(url) => Some((url.clone(), url.resolve().await?)),
+            None => None,
+        };
+        let server = Server { endpoint: args.url.clone(), address, admin };
         let heads = tokio::select! {
             heads = first_heads(&server, args.settle) => heads?,
             () = interrupt.raised(1) => return Err(LoadError::Interrupted),

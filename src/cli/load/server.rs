@@ -18,6 +18,8 @@ use crate::{
 pub struct Server {
     pub endpoint: Endpoint,
     pub address: SocketAddr,
+    /// Where its metrics are, when not there.
+    pub admin: Option<(Endpoint, SocketAddr)>,
 }
 
 /// A symbol and the last seq that it had when the server was asked.
@@ -119,7 +121,11 @@ impl Server {
     /// # Errors
     /// When the server cannot be asked, or does not tell what the law is about.
     pub async fn scrape(&self) -> Result<Scrape, ServerError> {
-        let body = self.endpoint.get(self.address, "/metrics").await?;
+        let (endpoint, address) = match &self.admin {
+            Some((endpoint, address)) => (endpoint, *address),
+            None => (&self.endpoint, self.address),
+        };
+        let body = endpoint.get(address, "/metrics").await?;
         let text = str::from_utf8(&body).map_err(|_| ServerError::MetricsNotText)?;
         Ok(scrape::parse(text)?)
     }

@@ -299,3 +299,16 @@ fn a_server_that_is_not_there_is_said_in_one_line() {
     let text = error.to_string();
     assert!(text.starts_with("cannot connect to 127.0.0.1:") && !text.contains('\n'), "{text}");
 }
+
+#[test]
+fn metrics_may_be_on_a_listener_of_their_own() {
+    let (report, _) = on_one_thread(async {
+        let mock = Mock::start(Script::default()).await;
+        // Only its counts do not add up: they are what is looked at.
+        let lies = Script { metrics: |counts| counts[0] += 5, ..Script::default() };
+        let admin = Mock::start(lies).await;
+        let args = args(&mock.url(), &["--admin-url", &format!("http://{}", admin.address)]);
+        (drive(&args, &Interrupt::default()).await.unwrap(), mock)
+    });
+    assert!(report.laws.first_breaches.iter().any(|fault| fault.law == Law::Conservation), "{report:?}");
+}
