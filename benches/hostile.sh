@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-topics=100000 rate=20000 clients=200 hostile=50 duration=20s
+topics=98000 rate=20000 clients=200 hostile=50 duration=20s
 load=target/release/tickcast
 server=$load
 while [ $# -gt 0 ]; do
@@ -36,7 +36,7 @@ until address=$(grep -o 'http://[0-9.:]*' "$log" | head -n 1) && [ -n "$address"
 known=0
 for _ in $(seq 120); do
   known=$(curl -s "$address/metrics" | awk '$1 == "tickcast_topics" { print $2 }')
-  if [ "${known:-0}" -ge $((topics * 98 / 100)) ]; then break; fi
+  if [ "${known:-0}" -ge $((topics * 99 / 100)) ]; then break; fi
   sleep 0.5
 done
 echo "server $server, $known topics, $rate ticks/s; load average $(cut -d' ' -f1 /proc/loadavg)"

@@ -66,16 +66,27 @@ impl PatternIndex {
         self.prefixes.each_length(name.len(), |bytes| self.prefixes.find(&name[..bytes], found));
         self.suffixes.each_length(name.len(), |bytes| self.suffixes.find(&name[name.len() - bytes..], found));
         self.within.each_length(name.len(), |bytes| {
-            (0..=name.len() - bytes).for_each(|at| self.within.find(&name[at..at + bytes], found));
+            for at in 0..=name.len() - bytes {
+                let text = &name[at..at + bytes];
+                // A text may stand in a symbol many times.
+                if self.within.has(text) && name.find(text) == Some(at) {
+                    self.within.find(text, found);
+                }
+            }
         });
-        // A text may stand in a symbol more than once.
         found[before..].sort_unstable();
-        found.dedup();
     }
 }
 
+/// The part of a text that is filed: the one with the most different bytes, which the fewest others will have.
 fn filed(text: &str) -> &str {
-    &text[..text.len().min(WITHIN_BYTES_MAX)]
+    let bytes = text.len().min(WITHIN_BYTES_MAX);
+    let parts = (0..=text.len() - bytes).map(|at| &text[at..at + bytes]);
+    let different = |part: &&str| {
+        let seen = |at: usize| part.as_bytes()[..at].contains(&part.as_bytes()[at]);
+        (0..part.len()).filter(|&at| !seen(at)).count()
+    };
+    parts.max_by_key(different).unwrap_or(text)
 }
 
 impl Shelf {
@@ -103,6 +114,10 @@ impl Shelf {
     fn each_length(&self, bytes_max: usize, see: impl FnMut(usize)) {
         let lengths = 1..=self.longest.min(bytes_max);
         lengths.filter(|&bytes| self.lengths[bytes] > 0).for_each(see);
+    }
+
+    fn has(&self, text: &str) -> bool {
+        self.by_text.contains_key(text)
     }
 
     fn find(&self, text: &str, found: &mut Vec<u32>) {
@@ -166,6 +181,20 @@ mod tests {
             prop_assert!(index.everything.is_empty());
             prop_assert!(shelves.iter().all(|shelf| shelf.by_text.is_empty() && shelf.longest == 0));
         }
+    }
+
+    #[test]
+    fn runs_of_one_letter_are_told_apart_by_what_follows() {
+        let mut index = PatternIndex::default();
+        for place in 0..1_000 {
+            let text = format!("*{}x{place}.*", "a".repeat(40));
+            index.insert(place, &Glob::new(&text).expect("a valid glob"));
+        }
+        let mut found = Vec::new();
+        index.candidates(&symbol(&"a".repeat(64)), &mut found);
+        assert!(found.is_empty(), "{found:?}");
+        index.candidates(&symbol(&format!("{}x77.b", "a".repeat(50))), &mut found);
+        assert_eq!(found, [77]);
     }
 
     #[test]

@@ -206,9 +206,9 @@ impl Core {
 
     /// Says whether all of a batch's births are taken in.
     fn take_births(&mut self, batch: &Batch, mut units: Units) -> bool {
-        let (before, begun) = (units.left(), work::thread_nanos());
+        let begun = work::thread_nanos();
         let all = self.fanout.bear_some(&batch.births, &mut units);
-        self.note_slice(before - units.left(), begun);
+        self.note_slice(units.spent(), begun);
         all
     }
 

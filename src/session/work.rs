@@ -99,9 +99,8 @@ impl Core {
                 self.wait(key, |jobs| jobs.running = Some(job));
             }
         }
-        let spent = before - units.left();
-        self.work.allowance.spend(spent);
-        self.note_slice(spent, begun);
+        self.work.allowance.spend(units.spent());
+        self.note_slice(units.spent(), begun);
     }
 
     /// A turn's share of what waits.
@@ -119,11 +118,11 @@ impl Core {
             let quantum = units.left().min(QUANTUM_UNITS);
             let mut left = Units::new(u32::try_from(quantum).unwrap_or(u32::MAX));
             self.carry_on(key, now, &mut left);
-            units.spend((quantum - left.left()).max(1));
+            units.spend(left.spent().max(1));
             self.flush(key);
         }
         self.wish();
-        self.note_slice(share as usize - units.left(), begun);
+        self.note_slice(units.spent(), begun);
     }
 
     /// Whether a turn has something to do beside ticks.
