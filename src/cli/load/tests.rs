@@ -297,7 +297,7 @@ fn a_server_that_is_not_there_is_said_in_one_line() {
         drive(&args(&format!("ws://{closed}"), &["--settle=0s"]), &Interrupt::default()).await.unwrap_err()
     });
     let text = error.to_string();
-    assert!(text.starts_with("cannot connect to 127.0.0.1:") && !text.contains('\n'), "{text}");
+    assert!(text.starts_with("no server listens at 127.0.0.1:") && !text.contains('\n'), "{text}");
 }
 
 #[test]
