@@ -51,6 +51,8 @@ pub struct Core {
     pub(super) work: Work,
     pace: Pace,
     round: Round,
+    /// The line of an event stream's own before a frame; kept for its room.
+    pub(super) position_line: Vec<u8>,
     /// Frames that are made and not yet sent, of the group at hand.
     pub(super) made: Vec<(SessionKey, Made)>,
 }
@@ -99,6 +101,7 @@ impl Core {
             work: Work::default(),
             pace: Pace::new(now, pause_nanos(limits)),
             round: Round::default(),
+            position_line: Vec::new(),
             made: Vec::new(),
             shared: Arc::clone(shared),
         }

@@ -158,12 +158,15 @@ impl Core {
     /// Gives a frame to the session's socket, which has been given everything before it. `now` is moved on.
     pub(super) fn send_frame(&mut self, key: SessionKey, made: Made, now: &mut Nanos) -> Written {
         let Made { frame: held, tally } = made;
+        let mut line = std::mem::take(&mut self.position_line);
+        line.clear();
         if self.session(key).is_some_and(|session| session.framing() == Framing::Events) {
-            let sent = self.send_event(key, &held, tally, now);
-            self.framer.release(held);
-            return sent;
+            // Where the stream stands, which no other has alike.
+            let newest_order = self.framer.get(&held).newest_order;
+            self.write_position(key, newest_order, &mut line);
         }
-        let sent = self.try_send(key, &held, &tally, now);
+        let sent = self.try_send(key, &line, &held, &tally, now);
+        self.position_line = line;
         self.framer.release(held);
         if matches!(sent, Written::Broken) {
             self.fanout.abandoned(&tally);
@@ -171,38 +174,20 @@ impl Core {
         sent
     }
 
-    /// As [`Self::send_frame`], behind the line that says where the stream stands, which no other has alike.
-    fn send_event(&mut self, key: SessionKey, held: &Held, tally: Tally, now: &mut Nanos) -> Written {
-        let newest_order = self.framer.get(held).newest_order;
-        let mut position = Vec::new();
-        self.write_position(key, newest_order, &mut position);
-        let frame = self.framer.get(held);
-        let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
-            self.fanout.abandoned(&tally);
-            return Written::Broken;
-        };
-        session.rest.reserve_exact(position.len() + frame.bytes.len());
-        session.rest.extend_from_slice(&position);
-        session.rest.extend_from_slice(frame.bytes);
-        session.rest_frames = 1;
-        let (rx, taken_in) = (frame.rx.to_vec(), frame.taken_in);
-        session.in_flight = Some(Box::new(InFlight { tally, rx, taken_in }));
-        let stream = Rc::clone(&session.transport.stream);
-        match self.write_rest(key, &stream, now) {
-            Written::All if self.fanout.is_drained(key) => {
-                let is_out = self.session(key).is_none_or(|session| session.rest.is_empty());
-                if is_out { Written::Level } else { Written::All }
-            }
-            other => other,
-        }
-    }
-
-    fn try_send(&mut self, key: SessionKey, held: &Held, tally: &Tally, now: &mut Nanos) -> Written {
+    /// Sends the shared frame, behind bytes of this session's own.
+    fn try_send(
+        &mut self,
+        key: SessionKey,
+        own: &[u8],
+        held: &Held,
+        tally: &Tally,
+        now: &mut Nanos,
+    ) -> Written {
         let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
             return Written::Broken;
         };
         let frame = self.framer.get(held);
-        let taken = match socket::send(&session.transport.stream, frame.bytes) {
+        let taken = match socket::send_both(&session.transport.stream, own, frame.bytes) {
             Ok(taken) => taken,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(_) => return Written::Broken,
@@ -211,8 +196,9 @@ impl Core {
         let market = self.shared.market.at(*now);
         self.stats.bytes_sent += taken as u64;
         session.note_progress(taken, *now);
-        if taken < frame.bytes.len() {
-            session.rest.extend_from_slice(&frame.bytes[taken..]);
+        if taken < own.len() + frame.bytes.len() {
+            session.rest.extend_from_slice(own.get(taken..).unwrap_or_default());
+            session.rest.extend_from_slice(&frame.bytes[taken.saturating_sub(own.len())..]);
             session.rest_frames = 1;
             let (rx, taken_in) = (frame.rx.to_vec(), frame.taken_in);
             session.in_flight = Some(Box::new(InFlight { tally: *tally, rx, taken_in }));

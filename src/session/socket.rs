@@ -5,12 +5,15 @@
 //! letting a client in costs no system call for them.
 
 use std::{
-    io,
+    io::{self, IoSlice},
     os::fd::{AsFd, AsRawFd},
     time::Duration,
 };
 
-use rustix::{io::Errno, net::SendFlags};
+use rustix::{
+    io::Errno,
+    net::{SendAncillaryBuffer, SendFlags, sendmsg},
+};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{io::Interest, net::TcpStream};
 
@@ -48,6 +51,22 @@ pub fn send(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
         Err(Errno::AGAIN) => {
             stream.try_io(Interest::WRITABLE, || Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?))
         }
+        taken => Ok(taken?),
+    }
+}
+
+/// As [`send`], of two runs of bytes in one write.
+///
+/// # Errors
+/// As `sendmsg` has them.
+pub fn send_both(stream: &TcpStream, first: &[u8], then: &[u8]) -> io::Result<usize> {
+    if first.is_empty() {
+        return send(stream, then);
+    }
+    let both = [IoSlice::new(first), IoSlice::new(then)];
+    let send = || sendmsg(stream, &both, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL);
+    match send() {
+        Err(Errno::AGAIN) => stream.try_io(Interest::WRITABLE, || Ok(send()?)),
         taken => Ok(taken?),
     }
 }
