@@ -126,7 +126,7 @@ FANOUT = [
     ),
     lines(
         "CPU for a message",
-        "CPU time of the process for each delivered message. The process tells its CPU time in whole seconds: the line means something from an hour's view on.",
+        "CPU time of the process for each delivered message. It falls as load rises, for then each write carries more messages.",
         [query("sum(rate(process_cpu_seconds_total{$}[$__rate_interval])) / " + rate("delivered"), "CPU for a message")],
         "s",
         width=8,
@@ -142,6 +142,23 @@ FANOUT = [
         "`slow`: mode every, more ticks behind than limits.ring_ticks. `resume`: away for longer than the ring is long. `epoch`: the server was restarted, or it is another one.",
         [query("sum by (reason) (rate(tickcast_updates_gapped_total{$}[$__rate_interval]))", "{{reason}}")],
         "ops",
+    ),
+    lines(
+        "Work of commands",
+        "Names looked at for commands, new symbols and ended sessions, and the slices in which that was done. A client that asks for much shows here; the others are served between its slices.",
+        [
+            query("sum(rate(tickcast_work_units_total{$}[$__rate_interval]))", "names looked at"),
+            query("sum(rate(tickcast_work_slices_total{$}[$__rate_interval]))", "slices"),
+        ],
+        "ops",
+        log=True,
+    ),
+    lines(
+        "Longest slice of that work",
+        "Processor time of the longest slice since the server began, by server. So long others waited at the most for a command of somebody else.",
+        [query("tickcast_work_slice_longest_seconds{$}", "{{instance}}")],
+        "s",
+        limit=0.005,
     ),
 ]
 

@@ -111,11 +111,12 @@ ERRORS = [
         stack=True,
     ),
     lines(
-        "Ticks lost or not taken",
-        "`gap`: ticks that clients were told they lost, by reason. `feed`: lines of feeds that nobody can use, by reason. Both should be 0 but after a restart, when clients resume with another epoch.",
+        "Ticks lost or not taken, lines of the log dropped",
+        "`gap`: ticks that clients were told they lost, by reason. `feed`: lines of feeds that nobody can use, by reason. `log`: lines that nobody read in time. All should be 0 but after a restart, when clients resume with another epoch.",
         [
             query("sum by (reason) (rate(tickcast_updates_gapped_total{$}[$__rate_interval]))", "gap: {{reason}}"),
             query("sum by (reason) (rate(tickcast_ticks_rejected_total{$}[$__rate_interval]))", "feed: {{reason}}"),
+            query("sum(rate(tickcast_log_lines_dropped_total{$}[$__rate_interval]))", "log: dropped"),
         ],
         "ops",
         width=8,

@@ -29,6 +29,9 @@ def laid(root):
     for directory in ("usr/bin", "usr/lib/systemd/system", "usr/lib/sysusers.d", "etc/tickcast", "etc/default"):
         (root / directory).mkdir(parents=True)
     shutil.copy(BINARY, root / "usr/bin/tickcast")
+    # Of the package procps, for the reload.
+    (root / "bin").symlink_to("usr/bin")
+    shutil.copy("/bin/kill", root / "usr/bin/kill")
     shutil.copy(DEPLOY / "systemd/tickcast.service", root / "usr/lib/systemd/system")
     shutil.copy(DEPLOY / "systemd/tickcast.sysusers", root / "usr/lib/sysusers.d/tickcast.conf")
     for target in ("multi-user", "network-online", "sysinit", "basic", "shutdown"):
