@@ -586,7 +586,14 @@ const checks = {
 
   async 'what breaks a law is seen, what is announced is counted'(context) {
     const server = await serve('--listen', '127.0.0.1:0', '--feed', 'push');
-    const sockets = await proxied(context);
+    let asked;
+    const picked = new Promise((resolve, reject) => { asked = resolve; setTimeout(reject, WAIT_MS, new Error('the page never picked A')); });
+    // It is waited for below; a check that failed before is told by its own error.
+    picked.catch(() => {});
+    const sockets = await proxied(context, (frame, send) => {
+      send(frame);
+      if (String(frame).includes('"symbol":"A"')) asked();
+    });
     const { page } = await open(context, server);
     // The answer to the first ping: what the page asked at its begin has been answered.
     await until(page, 'a round trip', () => document.querySelector('#trip').textContent.endsWith('ms'));
@@ -594,15 +601,17 @@ const checks = {
     const head = { symbol: 'A', ts: 1, rx: Date.now() * 1000 };
     say({ type: 'snapshot', ...head, seq: 7, bid: 1 }, { type: 'update', ...head, seq: 10, n: 3, bid: 2 });
     await untilCell(page, 'A', 'bid', '▲2');
+    // The page picks the first symbol that there is, and passes over what is said of it until the server has answered.
+    await picked;
     say({ type: 'gap', symbol: 'A', from: 11, to: 19, reason: 'slow' }, { type: 'snapshot', ...head, seq: 19, ask: 3 },
       { type: 'status', symbol: 'A', state: 'halted' }, { type: 'status', pace: 'conflating' }, { type: 'unheard-of' },
-      { type: 'heartbeat', ts: 1, asof: 1, dirty: 4, oldest_ms: 1500 }, { type: 'error', code: 'rate_limited', message: 'slow down' });
+      { type: 'heartbeat', ts: 1, asof: 1, dirty: 4, oldest_ms: 1500 }, { type: 'error', code: 'bad_value', message: 'no such mode' });
     await untilCell(page, 'A', 'state', '■halted');
     assert.equal((await cell(page, 'A', 'ask')).trim(), '3', 'a snapshot is the whole record');
     assert.deepEqual([await cell(page, 'A', 'merged'), await cell(page, 'A', 'gaps')], ['2', '1']);
     assert.equal(await text(page, 'pace'), 'conflating');
     assert.equal(await text(page, 'behind'), '4 wait, the oldest for 1.5 s');
-    assert.equal(await text(page, 'notice'), 'rate_limited: slow down');
+    assert.equal(await text(page, 'notice'), 'bad_value: no such mode');
     assert.equal(await text(page, 'errors'), '0');
     say({ type: 'update', ...head, seq: 22, n: 2, ask: 4 });
     await until(page, 'the error', () => document.querySelector('#errors').textContent === '1' && document.querySelector('#errors').className === 'wrong');
