@@ -76,10 +76,10 @@ async fn intervals_follow_the_market() {
     step(&server, 4).await;
     client.ping().await;
     assert_eq!(client.store.cursor("A"), Some(1));
-    // With the one of 6 s the interval is over.
-    step(&server, 2).await;
+    // B's tick of 5 s ends the interval. One step, so that no later tick can come with it.
+    step(&server, 1).await;
     let merged = client.data_of("A").await;
-    assert_eq!((merged.seq("seq"), merged.n(), merged.int("rx")), (4, 3, FIRST + 6_000_000));
+    assert_eq!((merged.seq("seq"), merged.n(), merged.int("rx")), (3, 2, FIRST + 4_000_000));
 }
 
 #[tokio::test]
