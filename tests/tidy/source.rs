@@ -3,8 +3,7 @@
 use super::{files, read, rust_files};
 
 /// Longer than a file should be, and why it is one file all the same.
-const LONG: [(&str, &str); 3] = [
-    ("src/tick.rs", "the vocabulary is read as a whole, and its types are not used apart"),
+const LONG: [(&str, &str); 2] = [
     ("src/config/tests.rs", "tests of all layers and keys, one subject"),
     ("src/feed/ndjson/tests.rs", "tests of one grammar, one subject"),
 ];
