@@ -5,11 +5,7 @@
 
 use std::time::Duration;
 
-use super::{
-    Refused, Sink,
-    ndjson::{Decoded, Tally},
-    recording::{Block, format_time},
-};
+use super::{Refused, Sink, ndjson::Decoded, record::Block, reject::Tally, time::format_time};
 use crate::tick::Nanos;
 
 /// A feed's faults on their way to the log.

@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, fmt, mem, str::FromStr};
 
-use super::source::SourceError;
+use super::error::SourceError;
 
 /// The one option that may be given several times.
 const REPEATED: &str = "file";

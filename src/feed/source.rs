@@ -9,7 +9,7 @@
 
 use std::{fmt, io, str::FromStr};
 
-use super::{Feed, FeedError, options::Options, recording::Input, replay, sim, stdin};
+use super::{Feed, FeedError, SourceError, options::Options, recording::Input, replay, sim, stdin};
 use crate::limits::Limits;
 
 /// A source that was named, and not opened yet.
@@ -39,24 +39,6 @@ pub enum Opened {
     Push,
 }
 
-/// Why a text names no source. `source_name` is the source as a person writes it.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum SourceError {
-    #[error("unknown source {text:?}; there are {SOURCES}")]
-    Unknown { text: String },
-    #[error("replay: a file is missing, as in replay:FILE, or replay:bundled")]
-    NoFile,
-    #[error("{source_name}: unknown option {option:?}; there are {known}")]
-    Option { source_name: &'static str, option: String, known: String },
-    #[error("{source_name}: option {option} is {value:?}, and not {expected}")]
-    Value { source_name: &'static str, option: &'static str, value: String, expected: &'static str },
-    #[error("{source_name}: option {option}: {why}")]
-    Invalid { source_name: &'static str, option: &'static str, why: String },
-    #[error("{source_name}: option {option:?} is given twice")]
-    Twice { source_name: &'static str, option: String },
-}
-
-const SOURCES: &str = "sim, replay:FILE, replay:bundled, - (standard input) and push";
 /// A name is a metric label, so it is short and plain.
 const NAME_BYTES_MAX: usize = 32;
 /// What plays when no source is named.

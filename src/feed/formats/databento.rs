@@ -9,19 +9,21 @@
 //! one begins.
 
 mod orders;
+mod values;
 
 use std::collections::HashMap;
 
 use dbn::{
     BboMsg, CbboMsg, Cmbp1Msg, MboMsg, Mbp1Msg, Mbp10Msg, PitSymbolMap, Record as _, RecordRef, TradeMsg,
-    TsSymbolMap, UNDEF_PRICE, UNDEF_TIMESTAMP,
+    TsSymbolMap, UNDEF_TIMESTAMP,
     decode::dbn::fsm::{DbnFsm, ProcessResult},
 };
 
+use self::values::{set_levels, set_trade, time};
 use super::{Decoder, Fault, Output, table::Made};
 use crate::{
-    feed::{ndjson::ValueFault, recording::Place},
-    tick::{Field, Fields, Fixed, Nanos, Side, Symbol, Tick},
+    feed::recording::Place,
+    tick::{Fields, Symbol, Tick},
 };
 
 /// The state between chunks.
@@ -307,47 +309,6 @@ fn consolidated(record: RecordRef<'_>, fields: &mut Fields) -> Result<Option<u64
 /// The time by which an instrument has its name.
 fn known(ts_recv: u64, ts_event: u64) -> u64 {
     if ts_recv == UNDEF_TIMESTAMP { ts_event } else { ts_recv }
-}
-
-fn set_levels(bid: (i64, u32), ask: (i64, u32), fields: &mut Fields) -> Result<(), Fault> {
-    for ((price, size), price_field, size_field) in
-        [(bid, Field::Bid, Field::BidSize), (ask, Field::Ask, Field::AskSize)]
-    {
-        if price == UNDEF_PRICE {
-            fields.set_fixed(size_field, Fixed(0));
-        } else {
-            fields.set_fixed(price_field, Fixed(price));
-            fields.set_fixed(size_field, whole(size, size_field)?);
-        }
-    }
-    Ok(())
-}
-
-/// The side is the aggressor's: 'A' sold, 'B' bought.
-fn set_trade(price: i64, size: u32, side: u8, fields: &mut Fields) -> Result<(), Fault> {
-    if price == UNDEF_PRICE {
-        return Ok(());
-    }
-    fields.set_fixed(Field::Last, Fixed(price));
-    fields.set_fixed(Field::LastSize, whole(size, Field::LastSize)?);
-    match side {
-        b'A' => fields.set_side(Side::Sell),
-        b'B' => fields.set_side(Side::Buy),
-        _ => {}
-    }
-    Ok(())
-}
-
-fn whole(size: u32, field: Field) -> Result<Fixed, Fault> {
-    Fixed::from_int(i64::from(size)).map_err(|error| Fault::value(field.name(), ValueFault::Decimal(error)))
-}
-
-fn time(nanos: u64) -> Result<Option<Nanos>, Fault> {
-    match i64::try_from(nanos) {
-        _ if nanos == UNDEF_TIMESTAMP => Ok(None),
-        Ok(nanos) => Ok(Some(Nanos(nanos))),
-        Err(_) => Err(Fault::value("time", ValueFault::Nanos)),
-    }
 }
 
 // === impl Names ===

@@ -36,6 +36,12 @@ enum Line {
     Unknown,
 }
 
+/// Why Parquet comes this far: files of it are made text of before.
+const PARQUET: &str = if cfg!(feature = "parquet") {
+    "it is a Parquet file, which is read from its end: not from a pipe, from within an archive, or compressed as a whole"
+} else {
+    "it is a Parquet file, which this build cannot read; build with --features parquet"
+};
 const MARK: &[u8] = b"\xef\xbb\xbf";
 /// So many lines are looked at, blank ones left out.
 const LINES_MAX: usize = 32;
@@ -72,7 +78,7 @@ pub fn tell(name: &str, head: &[u8], is_whole: bool) -> Told {
         return Told::Format(Format::Itch);
     }
     if head.starts_with(b"PAR1") {
-        return unread(super::PARQUET);
+        return unread(PARQUET);
     }
     if let Some(what) = foreign::of_bytes(head) {
         return refuse(what, false);

@@ -10,8 +10,8 @@ use std::{borrow::Cow, str::FromStr};
 
 use percent_encoding::percent_decode_str;
 
-use super::{moment::Unit, preset::Preset};
-use crate::tick::{Field, SYMBOL_BYTES_MAX, Symbol, check_symbol};
+use super::{moment::Unit, prefix::Prefix, preset::Preset, target::Target};
+use crate::tick::{Field, Symbol};
 
 /// What was said; nothing by default.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -35,62 +35,8 @@ pub enum Columns {
     Pairs(Vec<(Target, String)>),
 }
 
-/// What a column may hold.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Target {
-    Symbol,
-    /// The event's time.
-    Ts,
-    /// The receive time.
-    Rx,
-    /// Whether the buyer waited in the book, so that the aggressor sold.
-    BuyerMaker,
-    Field(Field),
-}
-
-/// The beginning of a symbol.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Prefix(String);
-
 /// How much of what was given a message repeats.
 const SHOWN_CHARS_MAX: usize = 40;
-
-// === impl Target ===
-
-impl Target {
-    /// The names that are neither a tick's field nor time nor symbol.
-    const BUYER_MAKER: &str = "buyer_maker";
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Target::Symbol => "symbol",
-            Target::Ts => "ts",
-            Target::Rx => "rx",
-            Target::BuyerMaker => Self::BUYER_MAKER,
-            Target::Field(field) => field.name(),
-        }
-    }
-
-    pub fn parse(name: &str) -> Option<Self> {
-        Some(match name {
-            "symbol" => Target::Symbol,
-            "ts" => Target::Ts,
-            "rx" => Target::Rx,
-            Self::BUYER_MAKER => Target::BuyerMaker,
-            _ => Target::Field(Field::parse(name)?),
-        })
-    }
-
-    /// Whether a tick may consist of it alone.
-    pub fn is_value(self) -> bool {
-        matches!(self, Target::Field(field) if field != Field::Side)
-    }
-
-    fn names() -> String {
-        let fields = Field::ALL.map(Field::name).join(", ");
-        format!("symbol, ts, rx, {fields} and {}", Self::BUYER_MAKER)
-    }
-}
 
 // === impl Columns ===
 
@@ -163,28 +109,6 @@ pub fn shown(text: &str) -> String {
     format!("{cut:?}")
 }
 
-// === impl Prefix ===
-
-impl Prefix {
-    /// # Errors
-    /// When the two together are no symbol.
-    pub fn before(&self, symbol: &Symbol) -> Result<Symbol, crate::tick::SymbolError> {
-        Symbol::new(&format!("{}{symbol}", self.0))
-    }
-}
-
-impl FromStr for Prefix {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text.len() >= SYMBOL_BYTES_MAX {
-            return Err(format!("not shorter than {SYMBOL_BYTES_MAX} bytes"));
-        }
-        check_symbol(text.as_bytes()).map_err(|error| error.to_string())?;
-        Ok(Prefix(text.to_owned()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,16 +151,5 @@ mod tests {
             assert!(error.contains(part), "{text}: {error}");
         }
         assert!(matches!("polygon-trades".parse(), Ok(Columns::Known(_))));
-    }
-
-    #[test]
-    fn a_prefix_is_the_beginning_of_a_symbol() {
-        let prefix: Prefix = "BINANCE:".parse().unwrap();
-        let symbol = Symbol::new("BTCUSDT").unwrap();
-        assert_eq!(prefix.before(&symbol).unwrap().as_str(), "BINANCE:BTCUSDT");
-        assert!(prefix.before(&Symbol::new(&"A".repeat(60)).unwrap()).is_err());
-        for wrong in ["", "a b", &"A".repeat(64)] {
-            assert!(wrong.parse::<Prefix>().is_err(), "{wrong}");
-        }
     }
 }

@@ -11,10 +11,11 @@
 
 use super::{
     Decoder, Fault, Format, detect,
-    hints::{Columns, Hints, Target, shown},
+    hints::{Columns, Hints, shown},
     moment::Unit,
     preset::{Known, Preset, column},
     table::{Made, NO_NAMES, Row, Rows, Splitter, Table, decimal},
+    target::Target,
 };
 use crate::{
     feed::ndjson::ValueFault,

@@ -2,7 +2,7 @@
 //!
 //! Invariant: no header is that of two of them.
 
-use super::{hints::Target, table::Row};
+use super::{table::Row, target::Target};
 use crate::tick::Field;
 
 /// A table that is known.

@@ -5,7 +5,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::feed::ndjson::write_line;
+use crate::feed::{RejectReason, ndjson::write_line, recording::Place};
 
 #[cfg(feature = "dbn")]
 mod dbn;

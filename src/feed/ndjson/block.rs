@@ -7,7 +7,7 @@
 
 use super::{Chunk, Decoder, Lines, RawLine, error::LineError};
 use crate::{
-    feed::RejectReason,
+    feed::reject::{RejectReason, Tally},
     text::without_bom,
     tick::{Nanos, Tick},
 };
@@ -41,10 +41,6 @@ pub struct RejectedLine {
     /// For a person: the field, and what is wrong with its value.
     pub message: String,
 }
-
-/// How many lines were rejected, by reason.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Tally([u64; RejectReason::ALL.len()]);
 
 /// How many rejected lines of a block are kept; the others are only counted.
 pub const REJECTED_LINES_KEPT: usize = 1_000;
@@ -146,26 +142,5 @@ impl Decoded {
         if self.rejected.len() < REJECTED_LINES_KEPT {
             self.rejected.push(RejectedLine { line, reason: error.reason(), message: error.to_string() });
         }
-    }
-}
-
-// === impl Tally ===
-
-impl Tally {
-    pub fn add(&mut self, reason: RejectReason) {
-        self.0[reason as usize] += 1;
-    }
-
-    pub fn add_all(&mut self, other: &Tally) {
-        self.0.iter_mut().zip(other.0).for_each(|(sum, count)| *sum += count);
-    }
-
-    pub fn total(&self) -> u64 {
-        self.0.iter().sum()
-    }
-
-    /// The reasons that occurred, with how often they did.
-    pub fn iter(&self) -> impl Iterator<Item = (RejectReason, u64)> {
-        RejectReason::ALL.into_iter().zip(self.0).filter(|&(_, count)| count > 0)
     }
 }

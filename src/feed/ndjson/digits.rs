@@ -12,8 +12,8 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::{
-    decode::{Found, Line},
     error::LineError,
+    line::{Found, Line},
     times::Clock,
     values::{Unread, Value},
 };

@@ -14,14 +14,16 @@ mod decode;
 mod digits;
 mod encode;
 mod error;
+mod line;
 mod lines;
 mod times;
 mod values;
 
-pub use block::{BlockDecoder, Decoded, REJECTED_LINES_KEPT, RejectedLine, Tally, decode_block};
-pub use decode::{Decoder, Line};
+pub use block::{BlockDecoder, Decoded, REJECTED_LINES_KEPT, RejectedLine, decode_block};
+pub use decode::Decoder;
 pub use encode::write_line;
 pub use error::{LineError, ValueFault};
+pub use line::Line;
 pub use lines::{Chunk, Lines, RawLine};
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    feed::RejectReason,
+    feed::{RejectReason, Tally},
     tick::{FIXED_FIELDS, Field, FieldSet, Fields, Fixed, FixedError, Nanos, Side, Symbol, Tick, Volume},
 };
 

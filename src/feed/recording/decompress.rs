@@ -11,8 +11,6 @@ use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
 use lzma_rust2::XzReader;
 
-use super::input::CHUNK_BYTES;
-
 /// How a file is compressed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
@@ -30,6 +28,8 @@ struct Xz<R: Read> {
     broken: Option<io::Error>,
 }
 
+/// What is read at once.
+pub const CHUNK_BYTES: usize = 64 * 1024;
 /// The endings of names that say how a file is compressed.
 pub const ENDINGS: [&str; 4] = ["gz", "zst", "bz2", "xz"];
 /// The longest of what compression is told by.

@@ -15,7 +15,7 @@ use wildmatch::WildMatch;
 use zip::{CompressionMethod, ZipArchive, result::ZipError};
 
 use super::{
-    decompress::{ENDINGS, decompress},
+    decompress::{CHUNK_BYTES, ENDINGS, decompress},
     select::Input,
 };
 use crate::{
@@ -93,8 +93,6 @@ struct Checked<R> {
     expected: u32,
 }
 
-/// What is read at once.
-pub const CHUNK_BYTES: usize = 64 * 1024;
 /// The least that tells any binary format; a line end in less means nothing.
 const HEAD_BYTES_MIN: usize = 32;
 const ZIP_MAGIC: &[u8; 4] = b"PK\x03\x04";

@@ -17,72 +17,25 @@ mod open;
 mod parquet;
 mod records;
 mod select;
+mod skips;
 mod stats;
 mod track;
 mod writer;
 
-use super::ndjson::Tally;
-use serde::{Deserialize, Serialize};
-
+pub use super::{
+    header::Header,
+    record::{Block, Place, REJECTS_KEPT, Record, Reject},
+    time::{TIME_EXPECTED, format_time, parse_time},
+};
 pub use found::{Each, open_each};
 pub use input::Skipped;
 pub use open::{Recording, open};
 #[cfg(feature = "parquet")]
 pub use parquet::Writer as ParquetWriter;
-pub use records::{Block, Place, REJECTS_KEPT, Record, Records, Reject};
-pub use select::{Input, OnError, Selection, TIME_EXPECTED, format_time, parse_symbols, parse_time};
+pub use records::Records;
+pub use select::{Input, OnError, Selection, parse_symbols};
 pub use stats::{Stats, SymbolStats};
 pub use writer::{Compression, Writer};
-
-/// What the first line tells about the recording, for a person.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Header {
-    /// Where the ticks come from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub origin: Option<String>,
-    /// Under which terms the ticks may be passed on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub licence: Option<String>,
-}
-
-/// The first line, whole.
-#[derive(Serialize, Deserialize)]
-struct FirstLine {
-    tickcast: String,
-    version: u32,
-    #[serde(flatten)]
-    header: Header,
-}
-
-const KIND: &str = "recording";
-/// The version that is written, and the only one that is read.
-const VERSION: u32 = 1;
-
-// === impl Header ===
-
-impl Header {
-    /// Parses the first line; when it is no recording's, the error says why, for a person.
-    pub(super) fn parse(line: &[u8]) -> Result<Self, String> {
-        let expected = "its first line is not {\"tickcast\":\"recording\",\"version\":1}";
-        let first: FirstLine =
-            serde_json::from_slice(line).map_err(|error| format!("{expected}: {error}"))?;
-        if first.tickcast != KIND {
-            return Err(expected.to_owned());
-        }
-        if first.version != VERSION {
-            return Err(format!("it has version {}, and only version {VERSION} can be read", first.version));
-        }
-        Ok(first.header)
-    }
-
-    /// The first line, with its line end.
-    fn line(&self) -> Vec<u8> {
-        let first = FirstLine { tickcast: KIND.to_owned(), version: VERSION, header: self.clone() };
-        let mut line = serde_json::to_vec(&first).expect("a map of strings and a number is JSON");
-        line.push(b'\n');
-        line
-    }
-}
 
 #[cfg(test)]
 mod tests;

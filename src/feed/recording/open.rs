@@ -17,9 +17,9 @@ use std::{
 
 use super::{
     Block, Header, Records,
-    found::Skips,
     input::{Members, Skipped, members},
     select::{Input, Selection},
+    skips::Skips,
     track::Track,
 };
 use crate::{

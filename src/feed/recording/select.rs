@@ -4,17 +4,17 @@
 //! Invariant: whether a record is selected depends on its receive time and its symbol alone, and not on what stands
 //! around it.
 
-use std::{
-    fmt,
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, UNIX_EPOCH},
-};
+use std::{fmt, path::PathBuf, sync::Arc};
 
-use super::Record;
 use crate::{
     escape::Escaped,
-    feed::{SourceError, bundled, formats::Hints, options::Options},
+    feed::{
+        SourceError, bundled,
+        formats::Hints,
+        options::Options,
+        record::Record,
+        time::{TIME_EXPECTED, parse_time},
+    },
     glob::Glob,
     tick::{Nanos, Symbol},
 };
@@ -55,10 +55,6 @@ pub enum OnError {
     /// It ends the reading.
     Stop,
 }
-
-/// What [`parse_time`] takes, for a person.
-pub const TIME_EXPECTED: &str =
-    "a time in UTC such as 2025-03-25T23:07:00Z or 2025-03-25, or microseconds since 1970";
 
 // === impl Input ===
 
@@ -131,24 +127,4 @@ impl OnError {
 /// Names and patterns, with commas between.
 pub fn parse_symbols(text: &str) -> Option<Vec<Glob>> {
     text.split(',').map(|name| Glob::new(name).ok()).collect()
-}
-
-/// Reads a time: a day or a moment of ISO-8601 in UTC, or microseconds since 1970.
-pub fn parse_time(text: &str) -> Option<Nanos> {
-    if let Ok(micros) = text.parse::<i64>() {
-        return Nanos::from_micros(micros);
-    }
-    let parsed = if text.len() == "2025-03-25".len() {
-        humantime::parse_rfc3339(&format!("{text}T00:00:00Z"))
-    } else {
-        humantime::parse_rfc3339(text)
-    };
-    let since: Duration = parsed.ok()?.duration_since(UNIX_EPOCH).ok()?;
-    i64::try_from(since.as_nanos()).ok().map(Nanos)
-}
-
-/// A time of receipt for a person, in UTC with microseconds.
-pub fn format_time(time: Nanos) -> String {
-    let micros = u64::try_from(time.micros()).unwrap_or(0);
-    humantime::format_rfc3339_micros(UNIX_EPOCH + Duration::from_micros(micros)).to_string()
 }

@@ -11,13 +11,15 @@ use std::{
 
 use super::{
     Block, Header, REJECTS_KEPT, Record, Reject,
-    input::{CHUNK_BYTES, Member, read_head},
-    select::{OnError, Selection, format_time},
+    decompress::CHUNK_BYTES,
+    input::{Member, read_head},
+    select::{OnError, Selection},
 };
 use crate::{
     feed::{
-        FeedError,
+        FeedError, Tally,
         formats::{self, Decoder, Format, HEAD_BYTES, Hints, Output},
+        time::format_time,
     },
     tick::Nanos,
 };
@@ -281,7 +283,7 @@ impl Track {
         let first = self.output.rejects.swap_remove(0);
         self.output.ticks.truncate(first.ticks_before);
         self.output.rejects.clear();
-        self.output.tally = super::Tally::default();
+        self.output.tally = Tally::default();
         self.end = Some(End::Failed(FeedError::Rejected {
             path: self.member.name.to_string(),
             place: first.place,

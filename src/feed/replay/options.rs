@@ -4,10 +4,9 @@ use std::iter;
 
 use super::{player::Hold, timeline::MaxGap};
 use crate::feed::{
-    Speed,
+    SourceError, Speed,
     options::Options,
     recording::{Input, Selection},
-    source::SourceError,
 };
 
 /// What to play, and how.

@@ -7,8 +7,8 @@ use std::{
 
 use super::*;
 use crate::{
-    feed::{Timed, testing::TestSink},
-    tick::{Field, FieldSet, Fixed, Tick},
+    feed::{Speed, Timed, testing::TestSink},
+    tick::{Field, FieldSet, Fixed, Nanos, Tick},
 };
 
 const START: Nanos = Nanos(1_742_860_800_000_000_000);

@@ -8,7 +8,7 @@ use rand::{Rng, RngExt, SeedableRng, distr::Distribution};
 use rand_distr::weighted::WeightedAliasIndex;
 use rand_pcg::Pcg64Mcg;
 
-use super::Config;
+use super::config::Config;
 use crate::{
     feed::pace::Timed,
     tick::{Field, Fields, Fixed, Nanos, Side, Symbol, Tick},

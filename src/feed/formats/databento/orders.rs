@@ -15,7 +15,7 @@ use super::{
         Fault,
         book::{Book, Order, Top},
     },
-    set_trade,
+    values::set_trade,
 };
 use crate::tick::{Field, Fields, Fixed, Symbol};
 

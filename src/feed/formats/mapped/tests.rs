@@ -14,7 +14,7 @@ fn hints(columns: &str, unit: &str, symbol: &str) -> Hints {
 
 fn decode(name: &str, table: &str, hints: &Hints, lengths: &[usize]) -> Result<Output, String> {
     let (_, mut decoder) = open(name, table.as_bytes(), true, hints, 4_096)?.expect("told of all there is");
-    let mut out = Output { prefix: hints.prefix.clone(), ..Output::default() };
+    let mut out = Output::with_prefix(hints.prefix.clone());
     let (mut rest, mut lengths) = (table.as_bytes(), lengths.iter().cycle());
     while !rest.is_empty() {
         let (chunk, after) = rest.split_at((*lengths.next().unwrap()).clamp(1, rest.len()));

@@ -1,0 +1,46 @@
+//! Why a source cannot be named, opened or read on. A record that is no tick is no error: [`super::reject`].
+
+use std::io;
+
+use super::record::Place;
+
+/// Why a feed could not be opened or broke off.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    #[error("cannot read {path}")]
+    Read { path: String, source: io::Error },
+    #[error("{path} is no recording: {why}")]
+    NotARecording { path: String, why: String },
+    #[error("{path} holds no tick{what}")]
+    Empty { path: String, what: String },
+    #[error("{path} holds no tick that from, to and symbols select: tickcast info tells what it holds")]
+    NoneSelected { path: String },
+    /// With `on_error=stop` alone.
+    #[error("{path}, {place}: {message}")]
+    Rejected { path: String, place: Place, message: String },
+}
+
+/// Why a text names no source. `source_name` is the source as a person writes it.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SourceError {
+    #[error("unknown source {text:?}; there are {SOURCES}")]
+    Unknown { text: String },
+    #[error("replay: a file is missing, as in replay:FILE, or replay:bundled")]
+    NoFile,
+    #[error("{source_name}: unknown option {option:?}; there are {known}")]
+    Option { source_name: &'static str, option: String, known: String },
+    #[error("{source_name}: option {option} is {value:?}, and not {expected}")]
+    Value { source_name: &'static str, option: &'static str, value: String, expected: &'static str },
+    #[error("{source_name}: option {option}: {why}")]
+    Invalid { source_name: &'static str, option: &'static str, why: String },
+    #[error("{source_name}: option {option:?} is given twice")]
+    Twice { source_name: &'static str, option: String },
+}
+
+const SOURCES: &str = "sim, replay:FILE, replay:bundled, - (standard input) and push";
+
+/// An error and what caused it, in one line.
+pub fn with_sources(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
+}

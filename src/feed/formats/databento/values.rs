@@ -1,0 +1,50 @@
+//! Values of Databento's records to values of ticks. A price that is not there is [`UNDEF_PRICE`].
+
+use dbn::{UNDEF_PRICE, UNDEF_TIMESTAMP};
+
+use super::super::fault::Fault;
+use crate::{
+    feed::ndjson::ValueFault,
+    tick::{Field, Fields, Fixed, Nanos, Side},
+};
+
+pub fn set_levels(bid: (i64, u32), ask: (i64, u32), fields: &mut Fields) -> Result<(), Fault> {
+    for ((price, size), price_field, size_field) in
+        [(bid, Field::Bid, Field::BidSize), (ask, Field::Ask, Field::AskSize)]
+    {
+        if price == UNDEF_PRICE {
+            fields.set_fixed(size_field, Fixed(0));
+        } else {
+            fields.set_fixed(price_field, Fixed(price));
+            fields.set_fixed(size_field, whole(size, size_field)?);
+        }
+    }
+    Ok(())
+}
+
+/// The side is the aggressor's: 'A' sold, 'B' bought.
+pub fn set_trade(price: i64, size: u32, side: u8, fields: &mut Fields) -> Result<(), Fault> {
+    if price == UNDEF_PRICE {
+        return Ok(());
+    }
+    fields.set_fixed(Field::Last, Fixed(price));
+    fields.set_fixed(Field::LastSize, whole(size, Field::LastSize)?);
+    match side {
+        b'A' => fields.set_side(Side::Sell),
+        b'B' => fields.set_side(Side::Buy),
+        _ => {}
+    }
+    Ok(())
+}
+
+pub fn time(nanos: u64) -> Result<Option<Nanos>, Fault> {
+    match i64::try_from(nanos) {
+        _ if nanos == UNDEF_TIMESTAMP => Ok(None),
+        Ok(nanos) => Ok(Some(Nanos(nanos))),
+        Err(_) => Err(Fault::value("time", ValueFault::Nanos)),
+    }
+}
+
+pub fn whole(size: u32, field: Field) -> Result<Fixed, Fault> {
+    Fixed::from_int(i64::from(size)).map_err(|error| Fault::value(field.name(), ValueFault::Decimal(error)))
+}

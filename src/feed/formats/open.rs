@@ -1,0 +1,114 @@
+//! From a file's name and first bytes, and what somebody says of it, to its decoder.
+
+#[cfg(feature = "dbn")]
+use super::databento;
+use super::{
+    binance, capture, databento_csv,
+    decoder::Decoder,
+    detect::{self, Told},
+    format::Format,
+    hints::{Columns, Hints},
+    itch, lean, mapped, own, plain, streams, table, tardis,
+};
+
+/// A format that was told, and its decoder.
+pub type Begun = (Format, Box<dyn Decoder>);
+
+impl Format {
+    /// As [`detect::tell`], when `head` is all that there is.
+    ///
+    /// # Errors
+    /// When it is none of those that can be read: what it is, for a person.
+    pub fn detect(name: &str, head: &[u8]) -> Result<Self, String> {
+        match detect::tell(name, head, true) {
+            Told::Format(format) => Ok(format),
+            Told::Unread { why, .. } => Err(why),
+            Told::Undecided => Err("its beginning tells nothing".to_owned()),
+        }
+    }
+
+    /// # Errors
+    /// When the name does not tell what a reader of this format must know.
+    pub fn decoder(
+        self,
+        name: &str,
+        hints: &Hints,
+        line_bytes_max: usize,
+    ) -> Result<Box<dyn Decoder>, String> {
+        use table::Table;
+        Ok(match self {
+            Format::Own => Box::new(own::Own::new(line_bytes_max)),
+            Format::Plain => Box::new(Table::new(plain::Plain::default(), line_bytes_max)),
+            Format::Mapped => Box::new(Table::new(mapped::Mapped::hinted(hints), line_bytes_max)),
+            Format::Known(preset) => {
+                Box::new(Table::new(mapped::Mapped::known(preset, name, hints), line_bytes_max))
+            }
+            Format::DatabentoCsv => {
+                Box::new(Table::new(databento_csv::DatabentoCsv::new(hints), line_bytes_max))
+            }
+            Format::Tardis => Box::new(Table::new(tardis::Tardis::default(), line_bytes_max)),
+            Format::Binance(_) => Box::new(Table::new(binance::Binance::new(name)?, line_bytes_max)),
+            Format::Capture => Box::new(capture::Capture::new(line_bytes_max)),
+            Format::Streams => Box::new(streams::Streams::new(line_bytes_max)),
+            Format::Lean(_) => Box::new(Table::new(lean::Lean::new(name)?, line_bytes_max)),
+            Format::Itch => Box::new(itch::Itch::new(name)?),
+            #[cfg(feature = "dbn")]
+            Format::Databento => Box::new(databento::Databento::new()),
+            #[cfg(not(feature = "dbn"))]
+            Format::Databento => {
+                return Err("it is Databento's DBN, which this build cannot read; build with --features dbn"
+                    .to_owned());
+            }
+        })
+    }
+}
+
+/// Tells the format, and begins to decode it: by what the file is, and by what somebody says that it is. `None` when more
+/// of it is needed; with `is_whole` there is no more.
+///
+/// # Errors
+/// When it cannot be read, or not as the hints say: why, for a person.
+pub fn open(
+    name: &str,
+    head: &[u8],
+    is_whole: bool,
+    hints: &Hints,
+    line_bytes_max: usize,
+) -> Result<Option<Begun>, String> {
+    let asks = hints.columns.is_some() || hints.unit.is_some() || hints.symbol.is_some();
+    let told = detect::tell(name, head, is_whole);
+    let format = match (&hints.columns, told) {
+        (_, Told::Unread { why, is_table: false }) => return Err(why),
+        (Some(Columns::Known(preset)), _) => Format::Known(*preset),
+        (Some(Columns::Databento), Told::Format(Format::DatabentoCsv)) => Format::DatabentoCsv,
+        (Some(Columns::Databento), Told::Undecided) => return Ok(None),
+        (Some(Columns::Databento), _) => {
+            return Err(
+                "it is no table of Databento that holds ticks: its line of names has no ts_event, rtype, \
+                        publisher_id and price"
+                    .to_owned(),
+            );
+        }
+        (Some(Columns::Pairs(_)), _) => Format::Mapped,
+        (None, Told::Format(Format::Plain) | Told::Unread { .. } | Told::Undecided) if asks => Format::Mapped,
+        (_, Told::Format(format)) => format,
+        (_, Told::Unread { why, .. }) => return Err(why),
+        (_, Told::Undecided) => return Ok(None),
+    };
+    let decoder: Box<dyn Decoder> = match format {
+        Format::Mapped | Format::Known(_) => match mapped::open(format, name, head, hints, line_bytes_max) {
+            Err(_) if !is_whole => return Ok(None),
+            opened => opened?,
+        },
+        // Its tables may lack the symbol.
+        Format::DatabentoCsv if hints.unit.is_none() => format.decoder(name, hints, line_bytes_max)?,
+        _ if asks => {
+            return Err(format!(
+                "columns, unit and symbol are for tables that do not say what they hold, and this is {}",
+                format.name()
+            ));
+        }
+        _ => format.decoder(name, hints, line_bytes_max)?,
+    };
+    Ok(Some((format, decoder)))
+}

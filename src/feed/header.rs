@@ -1,0 +1,56 @@
+//! The first line of a recording of our own: that it is one, and what it tells a person.
+//!
+//! Invariant: what is written is read back the same; keys that this version does not know are ignored.
+
+use serde::{Deserialize, Serialize};
+
+/// What the first line tells about the recording, for a person.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Header {
+    /// Where the ticks come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// Under which terms the ticks may be passed on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licence: Option<String>,
+}
+
+/// The first line, whole.
+#[derive(Serialize, Deserialize)]
+struct FirstLine {
+    tickcast: String,
+    version: u32,
+    #[serde(flatten)]
+    header: Header,
+}
+
+const KIND: &str = "recording";
+
+/// The version that is written, and the only one that is read.
+const VERSION: u32 = 1;
+
+// === impl Header ===
+
+impl Header {
+    /// Parses the first line; when it is no recording's, the error says why, for a person.
+    pub(super) fn parse(line: &[u8]) -> Result<Self, String> {
+        let expected = "its first line is not {\"tickcast\":\"recording\",\"version\":1}";
+        let first: FirstLine =
+            serde_json::from_slice(line).map_err(|error| format!("{expected}: {error}"))?;
+        if first.tickcast != KIND {
+            return Err(expected.to_owned());
+        }
+        if first.version != VERSION {
+            return Err(format!("it has version {}, and only version {VERSION} can be read", first.version));
+        }
+        Ok(first.header)
+    }
+
+    /// The first line, with its line end.
+    pub(super) fn line(&self) -> Vec<u8> {
+        let first = FirstLine { tickcast: KIND.to_owned(), version: VERSION, header: self.clone() };
+        let mut line = serde_json::to_vec(&first).expect("a map of strings and a number is JSON");
+        line.push(b'\n');
+        line
+    }
+}

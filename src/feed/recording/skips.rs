@@ -1,0 +1,45 @@
+//! Files that were found by a pattern or in an archive, and are no recordings: passed over, and told of.
+//!
+//! Invariant: a file that somebody named is never passed over.
+
+use super::{
+    input::{Member, Skipped},
+    select::{Input, OnError, Selection},
+};
+use crate::feed::FeedError;
+
+/// Files that were found, and are no recordings.
+pub struct Skips(pub Vec<Skipped>);
+
+impl Skips {
+    /// Notes a file that was only found and is no recording, unless every fault is to end the reading.
+    pub fn sift<T>(
+        &mut self,
+        opened: Result<T, (Member, FeedError)>,
+        selection: &Selection,
+    ) -> Result<Option<T>, FeedError> {
+        match opened {
+            Ok(track) => Ok(Some(track)),
+            Err((member, FeedError::NotARecording { why, .. }))
+                if member.is_found && selection.on_error == OnError::Skip =>
+            {
+                self.0.push(Skipped { name: member.name, why });
+                Ok(None)
+            }
+            Err((_, error)) => Err(error),
+        }
+    }
+
+    /// That none of the files could be read.
+    pub fn nothing(&self, inputs: &[Input]) -> FeedError {
+        let path = inputs.first().map_or_else(|| "no file".to_owned(), Input::to_string);
+        match self.0.as_slice() {
+            [] => FeedError::NotARecording { path, why: "there is no file in it".to_owned() },
+            [one] => FeedError::NotARecording { path: one.name.to_string(), why: one.why.clone() },
+            [first, ..] => FeedError::NotARecording {
+                path,
+                why: format!("none of its {} files is one; {}: {}", self.0.len(), first.name, first.why),
+            },
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What a feed sent that did not become a tick: why, and how often. Where it stood, who found it says.
+//!
+//! Invariant: a reason is a metric's label, so there are as many as this says, whatever a feed sends.
+
+/// A tick that the sink did not take.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refused {
+    /// Its place in the vector that was submitted.
+    pub index: usize,
+    pub reason: RejectReason,
+    /// For a person: what was wrong, and what to do.
+    pub message: String,
+}
+
+/// Why something that a feed sent did not become a tick: the label of `tickcast_ticks_rejected_total`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum RejectReason {
+    /// No JSON, or no JSON object.
+    Syntax,
+    /// The line is longer than the limit.
+    LineTooLong,
+    /// `symbol` is missing or is no symbol.
+    Symbol,
+    /// A field that a tick does not have.
+    UnknownField,
+    /// A value of the wrong kind, out of range, or with too many decimal places.
+    Value,
+    /// A tick without a single field.
+    NoFields,
+    /// The symbol belongs to another feed.
+    Owned,
+    /// The limit on topics is reached.
+    TopicsFull,
+}
+
+/// How many lines were rejected, by reason.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Tally([u64; RejectReason::ALL.len()]);
+
+// === impl RejectReason ===
+
+impl RejectReason {
+    pub const ALL: [RejectReason; 8] = [
+        RejectReason::Syntax,
+        RejectReason::LineTooLong,
+        RejectReason::Symbol,
+        RejectReason::UnknownField,
+        RejectReason::Value,
+        RejectReason::NoFields,
+        RejectReason::Owned,
+        RejectReason::TopicsFull,
+    ];
+
+    /// The metric label.
+    pub const fn label(self) -> &'static str {
+        match self {
+            RejectReason::Syntax => "syntax",
+            RejectReason::LineTooLong => "line_too_long",
+            RejectReason::Symbol => "symbol",
+            RejectReason::UnknownField => "unknown_field",
+            RejectReason::Value => "value",
+            RejectReason::NoFields => "no_fields",
+            RejectReason::Owned => "owned",
+            RejectReason::TopicsFull => "topics_full",
+        }
+    }
+}
+
+// === impl Tally ===
+
+impl Tally {
+    pub fn add(&mut self, reason: RejectReason) {
+        self.0[reason as usize] += 1;
+    }
+
+    pub fn add_all(&mut self, other: &Tally) {
+        self.0.iter_mut().zip(other.0).for_each(|(sum, count)| *sum += count);
+    }
+
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// The reasons that occurred, with how often they did.
+    pub fn iter(&self) -> impl Iterator<Item = (RejectReason, u64)> {
+        RejectReason::ALL.into_iter().zip(self.0).filter(|&(_, count)| count > 0)
+    }
+}
