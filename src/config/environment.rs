@@ -6,19 +6,15 @@
 
 use std::{collections::HashMap, ffi::OsString};
 
-use super::{Fault, Given, Layer, Origin, Problem, key::Raw, suggest, table::KEYS};
-
-pub(super) const PREFIX: &str = "TICKCAST_";
-
-/// Names the configuration file, where no flag does.
-pub const CONFIG: &str = "TICKCAST_CONFIG";
-
-/// The variable that stands for a key.
-pub fn variable(key: &str) -> String {
-    let mut name = PREFIX.to_owned();
-    name.extend(key.chars().map(|c| if c == '.' { '_' } else { c.to_ascii_uppercase() }));
-    name
-}
+use super::{
+    fault::{Fault, Problem},
+    layer::{Given, Layer},
+    origin::Origin,
+    suggest,
+    table::KEYS,
+    value::Raw,
+    variable::{CONFIG, PREFIX, variable},
+};
 
 pub(super) fn read(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Layer {
     let keys: HashMap<String, &str> = KEYS.iter().map(|key| (variable(key.name), key.name)).collect();

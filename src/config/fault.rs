@@ -6,10 +6,10 @@
 use std::{error::Error, fmt, io};
 
 use super::{
-    key::{Unit, Value},
     origin::Origin,
     relation::Relation,
     shown::Shown,
+    value::{Unit, Value},
 };
 use crate::feed::{FeedError, SourceError};
 

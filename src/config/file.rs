@@ -7,7 +7,13 @@ use std::{iter, ops::Range};
 
 use toml::de::{DeTable, DeValue, Error};
 
-use super::{Fault, Given, Key, Layer, Origin, Problem, key::Raw};
+use super::{
+    fault::{Fault, Problem},
+    key::Key,
+    layer::{Given, Layer},
+    origin::Origin,
+    value::Raw,
+};
 
 /// After so many syntax errors the text is no TOML, and what else is in it says nothing.
 const SYNTAX_FAULTS_MAX: usize = 20;

@@ -4,7 +4,12 @@
 
 use std::collections::HashMap;
 
-use super::{Fault, Given, Layer, Origin, Problem, key::Raw};
+use super::{
+    fault::{Fault, Problem},
+    layer::{Given, Layer},
+    origin::Origin,
+    value::Raw,
+};
 
 /// The flags as they were typed. Values are texts, for the keys judge them.
 #[derive(Clone, Default, Debug)]

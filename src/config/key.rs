@@ -3,11 +3,11 @@
 //! Text from a flag or a variable and values from the file meet here; behind this they are the same. A kind carries
 //! its own accessors, so that a number can only ever be set where a number lives.
 
-use std::fmt;
-
-use toml::de::{DeInteger, DeValue};
-
-use super::{Config, Problem};
+use super::{
+    fault::Problem,
+    settings::Config,
+    value::{Raw, Unit, Value, read_integer, read_value},
+};
 
 /// One setting.
 pub struct Key {
@@ -55,49 +55,9 @@ pub enum Kind {
     },
 }
 
-/// What a number counts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Unit {
-    /// Things, as the key's name says which.
-    One,
-    Bytes,
-    Millis,
-}
-
-/// A value as it stands in [`Config`]; prints as TOML.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Value {
-    Number(u64),
-    Text(String),
-    List(Vec<String>),
-}
-
-/// A value as a layer gave it.
-pub(super) enum Raw {
-    /// From a variable or `--set`: the key's kind decides what it is.
-    Text(String),
-    /// From a flag that may be repeated: the entries of a list, as they are.
-    Entries(Vec<String>),
-    /// From the file.
-    Integer(i128),
-    String(String),
-    Strings(Vec<String>),
-    /// From the file, and of a kind that no key has; what it is, in words.
-    Other(&'static str),
-}
-
 // === impl Key ===
 
 impl Key {
-    pub fn find(name: &str) -> Option<&'static Key> {
-        super::KEYS.iter().find(|key| key.name == name)
-    }
-
-    /// Whether `name` is the table of some keys, as `log` is.
-    pub(super) fn is_group(name: &str) -> bool {
-        super::KEYS.iter().any(|key| key.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
-    }
-
     /// The value that `config` has for this key.
     pub fn value(&self, config: &Config) -> Value {
         match &self.kind {
@@ -179,55 +139,4 @@ impl Key {
         };
         Problem::Kind { key: self.name, wanted, found }
     }
-}
-
-// === impl Value ===
-
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Value::Number(number) => write!(f, "{number}"),
-            Value::Text(text) => write!(f, "{}", toml::Value::from(text.as_str())),
-            Value::List(entries) => write!(f, "{}", toml::Value::from(entries.clone())),
-        }
-    }
-}
-
-// === impl Raw ===
-
-impl Raw {
-    pub(super) fn from_toml(value: &DeValue<'_>) -> Raw {
-        match value {
-            DeValue::String(text) => Raw::String(text.clone().into_owned()),
-            DeValue::Integer(integer) => Raw::Integer(saturate(integer)),
-            DeValue::Array(entries) => entries
-                .iter()
-                .map(|entry| entry.get_ref().as_str().map(str::to_owned))
-                .collect::<Option<_>>()
-                .map_or(Raw::Other("a list with an entry that is no text"), Raw::Strings),
-            DeValue::Float(_) => Raw::Other("a number with a fraction or exponent"),
-            DeValue::Boolean(_) => Raw::Other("true or false"),
-            DeValue::Datetime(_) => Raw::Other("a date or time"),
-            DeValue::Table(_) => Raw::Other("a table"),
-        }
-    }
-}
-
-fn read_value(text: &str) -> Option<Raw> {
-    DeValue::parse(text.trim()).ok().map(|value| Raw::from_toml(value.get_ref()))
-}
-
-/// A whole number as TOML writes it, so that a variable and the file agree about `10_000`.
-fn read_integer(text: &str) -> Option<i128> {
-    match read_value(text) {
-        Some(Raw::Integer(number)) => Some(number),
-        _ => None,
-    }
-}
-
-/// What is beyond 128 bits is out of any key's range too: the largest number stands for it in the message.
-fn saturate(integer: &DeInteger<'_>) -> i128 {
-    let text = integer.as_str();
-    let overflow = if text.starts_with('-') { i128::MIN } else { i128::MAX };
-    i128::from_str_radix(text, integer.radix()).unwrap_or(overflow)
 }

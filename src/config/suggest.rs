@@ -1,6 +1,9 @@
 //! "Did you mean": the known name that is nearest to an unknown one, or none when nothing is near.
 
-use super::{environment, table::KEYS};
+use super::{
+    table::KEYS,
+    variable::{self, PREFIX},
+};
 
 /// A longer name is no typing error, and would cost time to compare.
 const NAME_BYTES_MAX: usize = 64;
@@ -26,8 +29,8 @@ pub(super) fn key(unknown: &str) -> Option<String> {
 
 /// The variable nearest to `unknown`, which starts with the prefix that all of them share.
 pub(super) fn variable(unknown: &str) -> Option<String> {
-    let unknown = unknown.strip_prefix(environment::PREFIX)?.to_ascii_lowercase();
-    nearest(&unknown, '_').map(environment::variable)
+    let unknown = unknown.strip_prefix(PREFIX)?.to_ascii_lowercase();
+    nearest(&unknown, '_').map(variable::variable)
 }
 
 /// The key with the fewest edits from `unknown`, as a whole or by its last part. `separator` stands in `unknown` where a

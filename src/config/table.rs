@@ -8,7 +8,12 @@ use std::{net::SocketAddr, time::Duration};
 
 use tracing::Level;
 
-use super::{Applies, Config, Key, Kind, LogFormat, Problem, Unit};
+use super::{
+    fault::Problem,
+    key::{Applies, Key, Kind},
+    settings::{Config, LogFormat},
+    value::Unit,
+};
 use crate::{feed::Source, limits::Limits, web::Allowed};
 
 const KIB: u64 = 1024;
@@ -305,4 +310,17 @@ fn set_epoch(config: &mut Config, text: &str) -> Result<(), Problem> {
     }
     config.epoch = (!text.is_empty()).then(|| text.to_owned());
     Ok(())
+}
+
+// === impl Key ===
+
+impl Key {
+    pub fn find(name: &str) -> Option<&'static Key> {
+        KEYS.iter().find(|key| key.name == name)
+    }
+
+    /// Whether `name` is the table of some keys, as `log` is.
+    pub(super) fn is_group(name: &str) -> bool {
+        KEYS.iter().any(|key| key.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+    }
 }

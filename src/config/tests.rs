@@ -3,6 +3,7 @@
 use std::{ffi::OsString, fmt::Write};
 
 use proptest::{prelude::*, sample::Index};
+use tracing::Level;
 
 use super::*;
 

@@ -1,0 +1,114 @@
+//! All layers together, the lowest first, so that each may override the one before.
+//!
+//! Invariants: everything that was given is judged before anything is reported, also what a higher layer overrides;
+//! settings without faults hold every [`Relation`] between their limits.
+
+use std::{collections::BTreeMap, ffi::OsString};
+
+use super::{
+    environment,
+    fault::{Fault, Faults, Problem},
+    file,
+    flags::{self, Flags},
+    key::Key,
+    layer::Given,
+    origin::Origin,
+    relation::Relation,
+    settings::Config,
+    suggest,
+    value::Value,
+};
+
+/// All layers together: the settings, where each that was given came from, and every fault.
+#[derive(Debug)]
+pub struct Gathered {
+    /// Complete, but only to be used when there are no faults.
+    pub config: Config,
+    /// Who gave a key last, rightly or not; a key that is missing here has its default.
+    pub origins: BTreeMap<&'static str, Origin>,
+    pub faults: Vec<Fault>,
+}
+
+// === impl Config ===
+
+impl Config {
+    /// Flags over environment over file over defaults. `file` is the path, for messages, and the text.
+    ///
+    /// # Errors
+    /// Every fault of every layer, at once.
+    pub fn gather(
+        flags: &Flags,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+        file: Option<(&str, &str)>,
+    ) -> Result<Config, Faults> {
+        let gathered = Gathered::new(flags, environment, file);
+        if gathered.faults.is_empty() { Ok(gathered.config) } else { Err(Faults(gathered.faults)) }
+    }
+}
+
+// === impl Gathered ===
+
+impl Gathered {
+    /// Like [`Config::gather`], for who also wants to know where each value came from.
+    pub fn new(
+        flags: &Flags,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+        file: Option<(&str, &str)>,
+    ) -> Gathered {
+        let mut gathered =
+            Gathered { config: Config::default(), origins: BTreeMap::new(), faults: Vec::new() };
+        // The lowest layer first, so that each may override the one before.
+        let layers = [
+            file.map(|(path, text)| file::read(path, text)),
+            Some(environment::read(environment)),
+            Some(flags::read(flags)),
+        ];
+        let mut faulty = Vec::new();
+        for layer in layers.into_iter().flatten() {
+            gathered.faults.extend(layer.faults);
+            for given in layer.given {
+                gathered.take(given, &mut faulty);
+            }
+        }
+        for relation in Relation::ALL {
+            gathered.relate(relation, &faulty);
+        }
+        gathered
+    }
+
+    /// Lets the key judge what was given; a faulty key is noted in `faulty`.
+    fn take(&mut self, given: Given, faulty: &mut Vec<&'static str>) {
+        let Given { key: name, raw, origin } = given;
+        let Some(key) = Key::find(&name) else {
+            let near = suggest::key(&name);
+            self.faults.push(Fault { origin, problem: Problem::UnknownKey { key: name, near } });
+            return;
+        };
+        let mut problems = Vec::new();
+        key.apply(raw, &mut self.config, &mut problems);
+        if !problems.is_empty() {
+            faulty.push(key.name);
+        }
+        self.faults.extend(problems.into_iter().map(|problem| Fault { origin: origin.clone(), problem }));
+        self.origins.insert(key.name, origin);
+    }
+
+    /// Checks one relation between limits, unless one of them is faulty: then nothing can be said.
+    fn relate(&mut self, relation: Relation, faulty: &[&'static str]) {
+        let keys = relation.keys();
+        if relation.holds(&self.config.limits) || keys.iter().any(|key| faulty.contains(key)) {
+            return;
+        }
+        let origin_of = |key: &&str| self.origins.get(*key).cloned().unwrap_or(Origin::Default);
+        let values = keys
+            .iter()
+            .map(|name| {
+                let value = Key::find(name).map_or(Value::Number(0), |key| key.value(&self.config));
+                (*name, value, origin_of(name))
+            })
+            .collect();
+        // The highest layer that had a hand in it is where the operator looks first.
+        let origin = keys.iter().map(origin_of).max_by_key(Origin::rank).unwrap_or(Origin::Default);
+        self.faults.push(Fault { origin, problem: Problem::Contradiction { relation, values } });
+    }
+}

@@ -1,0 +1,66 @@
+//! The settings as values, whoever gave them, and their defaults.
+
+use std::net::SocketAddr;
+
+use tracing::Level;
+
+use crate::limits::{self, Limits};
+
+/// What `tickcast serve` runs by. Every field has one key in [`KEYS`](super::KEYS).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// Where to listen; port 0 takes any that is free.
+    pub listen: SocketAddr,
+    /// Where operators are served, when not there; port 0 as above.
+    pub admin_listen: Option<SocketAddr>,
+    /// The sources of ticks, as texts that [`crate::feed::Source`] reads.
+    pub feeds: Vec<String>,
+    /// Threads that serve sessions; 0 stands for one a core.
+    pub shards: usize,
+    pub log_format: LogFormat,
+    pub log_level: Level,
+    /// Web origins that browsers may connect from, besides the service's own; `*` stands for all.
+    pub allowed_origins: Vec<String>,
+    pub limits: Limits,
+    /// The epoch to use instead of a new one at each start. Only for tests: a restart under the same epoch with
+    /// other ticks breaks the promise that (epoch, symbol, seq) names one tick for ever.
+    pub epoch: Option<String>,
+}
+
+/// How a line of the log is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line, for machines.
+    Json,
+}
+
+// === impl Config ===
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            admin_listen: None,
+            feeds: vec!["replay:bundled?loop=true".to_owned()],
+            shards: 0,
+            log_format: LogFormat::Text,
+            log_level: Level::INFO,
+            allowed_origins: Vec::new(),
+            limits: limits::DEFAULT,
+            epoch: None,
+        }
+    }
+}
+
+// === impl LogFormat ===
+
+impl LogFormat {
+    pub const fn name(self) -> &'static str {
+        match self {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! A setting's value: as a layer gave it, as it stands in the settings, and what a number counts. What it may be, its key
+//! says.
+
+use std::fmt;
+
+use toml::de::{DeInteger, DeValue};
+
+/// What a number counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unit {
+    /// Things, as the key's name says which.
+    One,
+    Bytes,
+    Millis,
+}
+
+/// A value as it stands in [`Config`](super::Config); prints as TOML.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Value {
+    Number(u64),
+    Text(String),
+    List(Vec<String>),
+}
+
+/// A value as a layer gave it.
+pub(super) enum Raw {
+    /// From a variable or `--set`: the key's kind decides what it is.
+    Text(String),
+    /// From a flag that may be repeated: the entries of a list, as they are.
+    Entries(Vec<String>),
+    /// From the file.
+    Integer(i128),
+    String(String),
+    Strings(Vec<String>),
+    /// From the file, and of a kind that no key has; what it is, in words.
+    Other(&'static str),
+}
+
+// === impl Value ===
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Number(number) => write!(f, "{number}"),
+            Value::Text(text) => write!(f, "{}", toml::Value::from(text.as_str())),
+            Value::List(entries) => write!(f, "{}", toml::Value::from(entries.clone())),
+        }
+    }
+}
+
+// === impl Raw ===
+
+impl Raw {
+    pub(super) fn from_toml(value: &DeValue<'_>) -> Raw {
+        match value {
+            DeValue::String(text) => Raw::String(text.clone().into_owned()),
+            DeValue::Integer(integer) => Raw::Integer(saturate(integer)),
+            DeValue::Array(entries) => entries
+                .iter()
+                .map(|entry| entry.get_ref().as_str().map(str::to_owned))
+                .collect::<Option<_>>()
+                .map_or(Raw::Other("a list with an entry that is no text"), Raw::Strings),
+            DeValue::Float(_) => Raw::Other("a number with a fraction or exponent"),
+            DeValue::Boolean(_) => Raw::Other("true or false"),
+            DeValue::Datetime(_) => Raw::Other("a date or time"),
+            DeValue::Table(_) => Raw::Other("a table"),
+        }
+    }
+}
+
+pub(super) fn read_value(text: &str) -> Option<Raw> {
+    DeValue::parse(text.trim()).ok().map(|value| Raw::from_toml(value.get_ref()))
+}
+
+/// A whole number as TOML writes it, so that a variable and the file agree about `10_000`.
+pub(super) fn read_integer(text: &str) -> Option<i128> {
+    match read_value(text) {
+        Some(Raw::Integer(number)) => Some(number),
+        _ => None,
+    }
+}
+
+/// What is beyond 128 bits is out of any key's range too: the largest number stands for it in the message.
+fn saturate(integer: &DeInteger<'_>) -> i128 {
+    let text = integer.as_str();
+    let overflow = if text.starts_with('-') { i128::MIN } else { i128::MAX };
+    i128::from_str_radix(text, integer.radix()).unwrap_or(overflow)
+}
