@@ -18,11 +18,16 @@ use arc_swap::ArcSwap;
 
 use crate::tick::Nanos;
 
-/// A wall clock that cannot be set back: the wall time of its start, moved on by the monotonic clock.
+/// The world's time. Copies are the same clock.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock {
-    start: Instant,
-    start_nanos: i64,
+pub struct Clock(Source);
+
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    /// A wall clock that cannot be set back: the wall time of its start, moved on by the monotonic clock.
+    System { start: Instant, start_nanos: i64 },
+    /// It stands until somebody moves it.
+    Manual(&'static AtomicI64),
 }
 
 /// The market's time. Clones are the same clock.
@@ -57,12 +62,30 @@ pub struct Anchor {
 impl Clock {
     pub fn system() -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Clock { start: Instant::now(), start_nanos: i64::try_from(wall.as_nanos()).unwrap_or(i64::MAX) }
+        let start_nanos = i64::try_from(wall.as_nanos()).unwrap_or(i64::MAX);
+        Clock(Source::System { start: Instant::now(), start_nanos })
+    }
+
+    /// A clock that stands at `begin` until it is [moved on](Self::advance): for simulations. Its eight bytes are kept
+    /// until the process ends.
+    pub fn manual(begin: Nanos) -> Self {
+        Clock(Source::Manual(Box::leak(Box::new(AtomicI64::new(begin.0)))))
+    }
+
+    /// Moves a manual clock on, never back. The system's goes by itself.
+    pub fn advance(&self, to: Nanos) {
+        if let Clock(Source::Manual(now)) = self {
+            now.fetch_max(to.0, Ordering::Relaxed);
+        }
     }
 
     /// Nanoseconds since the Unix epoch.
+    #[inline]
     pub fn now(&self) -> Nanos {
-        Nanos(self.start_nanos).plus(self.start.elapsed())
+        match self {
+            Clock(Source::System { start, start_nanos }) => Nanos(*start_nanos).plus(start.elapsed()),
+            Clock(Source::Manual(now)) => Nanos(now.load(Ordering::Relaxed)),
+        }
     }
 }
 
@@ -150,6 +173,15 @@ mod tests {
         clock.drive(Anchor { world: Nanos(0), market: Nanos(0), rate: 0.0 });
         assert_eq!((clock.at(Nanos(7)), clock.when(Nanos(7))), (Nanos(7), Nanos(7)));
         assert!(!clock.is_driven());
+    }
+
+    #[test]
+    fn a_manual_clock_stands_until_it_is_moved_on() {
+        let clock = Clock::manual(Nanos(5));
+        let same = clock;
+        same.advance(Nanos(9));
+        clock.advance(Nanos(7));
+        assert_eq!(clock.now(), Nanos(9));
     }
 
     #[test]

@@ -144,6 +144,7 @@ struct Asked(Arc<Activity>);
 /// Serves one connection until it ends or becomes a session.
 pub async fn serve(app: Arc<App>, shard: Rc<Shard>, unread: Unread) {
     let Unread { stream, read, peer, role, counted, deadline } = unread;
+    let deadline = deadline.deadline();
     let activity = Arc::new(Activity::new(deadline, Instant::now()));
     let stream = Arc::new(stream);
     let held = Arc::downgrade(&stream);

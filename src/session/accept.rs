@@ -19,8 +19,8 @@ use tokio::io::{Interest, unix::AsyncFd};
 
 use super::{
     doors::{Connection, Role},
+    kernel,
     shard::{Shard, Shared, ToShard},
-    socket,
 };
 use crate::limits::{LISTEN_BACKLOG, Limits};
 
@@ -109,7 +109,7 @@ impl Rejected {
 pub fn listen(address: SocketAddr, limits: &Limits) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
-    socket::tune(&socket, user_timeout(limits))?;
+    kernel::tune(&socket, user_timeout(limits))?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(i32::try_from(LISTEN_BACKLOG).unwrap_or(i32::MAX))?;
@@ -121,7 +121,7 @@ pub fn listen(address: SocketAddr, limits: &Limits) -> io::Result<TcpListener> {
 /// # Errors
 /// When the kernel refuses.
 pub fn retune(listener: &TcpListener, limits: &Limits) -> io::Result<()> {
-    socket::tune(listener, user_timeout(limits))
+    kernel::tune(listener, user_timeout(limits))
 }
 
 fn user_timeout(limits: &Limits) -> Duration {

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::{net::TcpStream, time::Instant};
 
-use super::{socket, turns::Lane};
+use super::{kernel, turns::Lane};
 use crate::limits::Limits;
 
 /// Shared by the socket, the service and the deadlines of one connection, all on one thread: nobody waits for the lock,
@@ -142,7 +142,7 @@ impl Activity {
         let mut seen = self.seen();
         if seen.stalled.is_none() {
             seen.stalled =
-                Some(Stalled { since: now, unacknowledged_bytes: socket::unacknowledged_bytes(stream) });
+                Some(Stalled { since: now, unacknowledged_bytes: kernel::unacknowledged_bytes(stream) });
         }
     }
 
@@ -202,7 +202,7 @@ impl Activity {
 
     /// On a thin link the peer takes bytes long before the kernel has room for more: that is progress too.
     pub fn note_acknowledged(&self, stream: &TcpStream, now: Instant) {
-        let unacknowledged_bytes = socket::unacknowledged_bytes(stream);
+        let unacknowledged_bytes = kernel::unacknowledged_bytes(stream);
         let mut seen = self.seen();
         if let Some(stalled) = &mut seen.stalled
             && unacknowledged_bytes < stalled.unacknowledged_bytes

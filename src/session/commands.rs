@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::{
     core::Core,
     job::{Job, ListJob, Step, SymbolsJob, What},
+    socket::Socket,
     stats::LimitHit,
 };
 use crate::{
@@ -25,7 +26,7 @@ use crate::{
 /// To write one result, or one row of a list.
 const ENTRY_UNITS: usize = 8;
 
-impl Core {
+impl<S: Socket> Core<S> {
     /// Goes on with a command; says whether it has been answered. `now` by the world's clock.
     pub(super) fn step(&mut self, key: SessionKey, job: &mut Job, now: Nanos, units: &mut Units) -> bool {
         match job {

@@ -8,11 +8,14 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use tokio::net::TcpStream;
+
 use super::{
     agent::Agents,
     flush::Made,
     pace::Pace,
     shard::Shared,
+    socket::Socket,
     state::Session,
     stats::{LimitHit, Report, Stats},
     work::{self, Work},
@@ -26,7 +29,7 @@ use crate::{
 };
 
 /// What the turn works on. Borrowed for the length of a call, never across an await.
-pub struct Core {
+pub struct Core<S = TcpStream> {
     pub shared: Arc<Shared>,
     /// Of the shard, from 0.
     number: usize,
@@ -35,7 +38,7 @@ pub struct Core {
     pub fanout: Fanout,
     pub framer: Framer,
     /// By their place in the fan-out.
-    pub sessions: Vec<Option<Box<Session>>>,
+    pub sessions: Vec<Option<Box<Session<S>>>>,
     pub stats: Stats,
     pub reader: CommandReader,
     pub agents: Agents,
@@ -79,7 +82,7 @@ pub enum Due {
     Never,
 }
 
-impl Core {
+impl<S: Socket> Core<S> {
     pub fn new(shared: &Arc<Shared>, number: usize, wants_ticks: Arc<AtomicBool>) -> Self {
         let now = shared.clock.now();
         let limits: &Limits = &shared.limits;
@@ -236,12 +239,12 @@ impl Core {
         }
     }
 
-    pub fn session(&mut self, key: SessionKey) -> Option<&mut Session> {
+    pub fn session(&mut self, key: SessionKey) -> Option<&mut Session<S>> {
         self.sessions.get_mut(key.0 as usize)?.as_deref_mut()
     }
 
     /// Takes a session in, and says welcome, behind `head`.
-    pub fn open(&mut self, mut session: Session, head: Vec<u8>) -> SessionKey {
+    pub fn open(&mut self, mut session: Session<S>, head: Vec<u8>) -> SessionKey {
         let key = self.fanout.open();
         let place = key.0 as usize;
         if place >= self.sessions.len() {

@@ -27,6 +27,7 @@ use super::{
     places::Place,
     position::Position,
     shard::Shard,
+    socket::Socket,
     state::{Session, Transport},
     sweep::retry_ms,
 };
@@ -43,10 +44,10 @@ pub struct Opening {
 }
 
 /// A session's whole life, as one task: it waits for the client to go, and goes on writing when the socket lets it.
-pub struct EventTask {
-    shard: Rc<Shard>,
+pub struct EventTask<S: Socket = TcpStream> {
+    shard: Rc<Shard<S>>,
     key: SessionKey,
-    stream: Rc<TcpStream>,
+    stream: Rc<S>,
     /// Bytes that will still be read; none once the client has closed its side.
     ear_bytes: usize,
     /// What the session holds of its peer's share; given back when the task ends.
@@ -58,13 +59,13 @@ const EAR_BYTES: usize = 16 * 1024;
 
 impl Opening {
     /// Begins the session; `head` goes out before its first event.
-    pub fn begin(
+    pub fn begin<S: Socket>(
         self,
-        shard: &Rc<Shard>,
-        stream: TcpStream,
+        shard: &Rc<Shard<S>>,
+        stream: S,
         mut head: Vec<u8>,
         counted: Option<Connection>,
-    ) -> EventTask {
+    ) -> EventTask<S> {
         let Opening { peer, place, command } = self;
         let shared = &shard.shared;
         let stream = Rc::new(stream);
@@ -87,7 +88,7 @@ impl Opening {
     }
 }
 
-impl Future for EventTask {
+impl<S: Socket> Future for EventTask<S> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
@@ -117,7 +118,7 @@ fn position(fanout: &Fanout, key: SessionKey, newest: u64, taken: u64) -> Option
     (newest <= order).then_some(order)
 }
 
-impl Core {
+impl<S: Socket> Core<S> {
     /// Appends the line that says where an event stream stands behind a frame whose newest tick has this place.
     pub(super) fn write_position(&mut self, key: SessionKey, newest_order: u64, out: &mut Vec<u8>) {
         let taken = self.taken();
@@ -130,18 +131,12 @@ impl Core {
     }
 
     /// Reads and forgets what the client says, to learn that it has gone.
-    fn listen(
-        &mut self,
-        key: SessionKey,
-        stream: &TcpStream,
-        ear_bytes: &mut usize,
-        context: &mut Context<'_>,
-    ) {
+    fn listen(&mut self, key: SessionKey, stream: &S, ear_bytes: &mut usize, context: &mut Context<'_>) {
         let mut sink = [0; 1024];
         while *ear_bytes > 0 {
-            let read = match stream.poll_read_ready(context) {
+            let read = match stream.poll_readable(context) {
                 Poll::Pending => return,
-                Poll::Ready(ready) => ready.and_then(|()| stream.try_read(&mut sink)),
+                Poll::Ready(ready) => ready.and_then(|()| stream.receive(&mut sink)),
             };
             match read {
                 Ok(0) => {

@@ -9,11 +9,9 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::net::TcpStream;
-
 use super::{
     core::Core,
-    socket,
+    socket::Socket,
     state::{Closing, InFlight, Session},
 };
 use crate::{
@@ -44,7 +42,7 @@ pub(super) enum Written {
     Broken,
 }
 
-impl Core {
+impl<S: Socket> Core<S> {
     /// Writes what the session's socket takes now.
     pub fn flush(&mut self, key: SessionKey) {
         let mut now = self.shared.clock.now();
@@ -79,13 +77,7 @@ impl Core {
     }
 
     /// `now` is moved on with each write.
-    fn write_next(
-        &mut self,
-        key: SessionKey,
-        stream: &TcpStream,
-        frames: &mut usize,
-        now: &mut Nanos,
-    ) -> Written {
+    fn write_next(&mut self, key: SessionKey, stream: &S, frames: &mut usize, now: &mut Nanos) -> Written {
         let Some(session) = self.session(key) else { return Written::Level };
         if session.rest.is_empty() && !session.control.is_empty() {
             std::mem::swap(&mut session.rest, &mut session.control);
@@ -103,11 +95,11 @@ impl Core {
         self.write_data(key, now)
     }
 
-    fn write_rest(&mut self, key: SessionKey, stream: &TcpStream, now: &mut Nanos) -> Written {
+    fn write_rest(&mut self, key: SessionKey, stream: &S, now: &mut Nanos) -> Written {
         let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
             return Written::Level;
         };
-        let bytes = match socket::send(stream, &session.rest[session.rest_at..]) {
+        let bytes = match stream.send(&session.rest[session.rest_at..]) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Written::Blocked,
             Err(_) => return Written::Broken,
@@ -187,7 +179,7 @@ impl Core {
             return Written::Broken;
         };
         let frame = self.framer.get(held);
-        let taken = match socket::send_both(&session.transport.stream, own, frame.bytes) {
+        let taken = match session.transport.stream.send_both(own, frame.bytes) {
             Ok(taken) => taken,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(_) => return Written::Broken,
@@ -213,14 +205,14 @@ impl Core {
     }
 
     /// Waits for the socket to take bytes again. Says `false` when it does already.
-    fn block(&mut self, key: SessionKey, stream: &TcpStream, now: Nanos) -> bool {
+    fn block(&mut self, key: SessionKey, stream: &S, now: Nanos) -> bool {
         let Some(session) = self.session(key) else { return true };
         session.blocked = true;
         session.blocked_at = now;
         session.behind_since.get_or_insert(now);
         // Without a waker the task has not run yet; it will look at `blocked` when it does.
         let Some(waker) = &session.transport.waker else { return true };
-        match stream.poll_write_ready(&mut Context::from_waker(waker)) {
+        match stream.poll_writable(&mut Context::from_waker(waker)) {
             Poll::Pending => true,
             Poll::Ready(_) => {
                 session.blocked = false;
@@ -236,8 +228,7 @@ impl Core {
         session.behind_since = None;
         if let Some(Closing { said: said @ false, .. }) = &mut session.closing {
             *said = true;
-            // A failure means that the peer has gone, which the read side finds.
-            let _ = socket2::SockRef::from(&*session.transport.stream).shutdown(std::net::Shutdown::Write);
+            session.transport.stream.end_writing();
             session.wake();
         }
     }
@@ -300,7 +291,7 @@ impl Core {
     }
 }
 
-impl Session {
+impl<S> Session<S> {
     fn note_progress(&mut self, bytes: usize, now: Nanos) {
         if bytes > 0 {
             self.progress_at = now;

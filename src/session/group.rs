@@ -7,13 +7,13 @@
 //! Invariant: a frame is sent within its group, tens of microseconds after it was chosen, and before anything else of
 //! its session.
 
-use super::{core::Core, flush::Written, state::Session};
+use super::{core::Core, flush::Written, socket::Socket, state::Session};
 use crate::{tick::Nanos, wire::CloseReason};
 
 /// Sessions of a group.
 const GROUP: usize = 16;
 
-impl Core {
+impl<S: Socket> Core<S> {
     /// Writes to the next `sessions` that have something to send. `now` is moved on.
     pub(super) fn serve(&mut self, sessions: usize, now: &mut Nanos) {
         let mut left = sessions;
@@ -52,7 +52,7 @@ impl Core {
     }
 }
 
-impl Session {
+impl<S> Session<S> {
     /// Nothing but data is to be written, and nothing is in its way.
     fn is_plain(&self) -> bool {
         let waits = self.blocked || !self.rest.is_empty() || !self.control.is_empty();

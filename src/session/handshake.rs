@@ -27,6 +27,7 @@ use super::{
     read::{Inbound, SessionTask},
     rewound::Rewound,
     shard::{Shard, Shared},
+    socket::Socket,
     state::{Session, Transport},
 };
 use crate::wire::{CloseReason, Framing, SUBPROTOCOL};
@@ -54,8 +55,8 @@ pub struct Refused {
 pub type Admitted = Result<(Place, Option<String>), (RejectedReason, CloseReason)>;
 
 /// A connection whose upgrade is answered.
-pub struct Begun<'a> {
-    pub stream: TcpStream,
+pub struct Begun<'a, S = TcpStream> {
+    pub stream: S,
     pub peer: Peer,
     /// What came behind the request.
     pub read_ahead: &'a [u8],
@@ -163,9 +164,9 @@ pub async fn upgrade(
     tokio::task::spawn_local(begun.session(shard, admitted, Vec::new()));
 }
 
-impl Begun<'_> {
+impl<S: Socket> Begun<'_, S> {
     /// Begins the session, or the end of one that may not be. `head` goes out before its first frame.
-    pub fn session(self, shard: Rc<Shard>, admitted: Admitted, head: Vec<u8>) -> SessionTask {
+    pub fn session(self, shard: Rc<Shard<S>>, admitted: Admitted, head: Vec<u8>) -> SessionTask<S> {
         let Begun { stream, peer, read_ahead, counted } = self;
         let shared = &shard.shared;
         let stream = Rc::new(stream);

@@ -4,6 +4,7 @@
 
 use super::{
     core::Core,
+    socket::Socket,
     state::{InFlight, Session},
 };
 use crate::{
@@ -15,11 +16,11 @@ use crate::{
 /// Behind more than this data waits: the socket may not take both, and what is encoded later is fresher.
 const CONTROL_BYTES_MAX: usize = 8 * 1024;
 
-impl Core {
+impl<S: Socket> Core<S> {
     /// Puts a frame of what the session is owed behind the control frames that are written next. It is booked with its
     /// last byte, as every frame is that a socket takes in part.
     pub fn join_data(&mut self, key: SessionKey, now: Nanos) {
-        let takes_data = |session: &Session| {
+        let takes_data = |session: &Session<S>| {
             session.rest.len() <= CONTROL_BYTES_MAX
                 && session.is_open()
                 && !session.holds_data()

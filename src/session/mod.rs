@@ -29,6 +29,7 @@ pub mod handshake;
 pub mod host;
 pub mod job;
 pub mod join;
+pub mod kernel;
 pub mod opening;
 pub mod pace;
 pub mod pages;

@@ -21,11 +21,7 @@ use hyper::{
     Request,
     header::{self, HeaderName, HeaderValue},
 };
-use tokio::{
-    io::{AsyncRead, ReadBuf},
-    net::TcpStream,
-    time::{Instant, Sleep, sleep},
-};
+use tokio::{io::ReadBuf, net::TcpStream};
 
 use super::{
     accept::RejectedReason,
@@ -34,37 +30,38 @@ use super::{
     handshake::{self, STREAM_PATH},
     read::SessionTask,
     shard::Shard,
+    socket::Socket,
 };
 
 /// A connection, from accept on, as one task.
-pub struct ConnectionTask(State);
+pub struct ConnectionTask<S: Socket = TcpStream>(State<S>);
 
-enum State {
-    Opening(Opening),
-    Session(SessionTask),
+enum State<S: Socket> {
+    Opening(Opening<S>),
+    Session(SessionTask<S>),
     /// It has ended, or is HTTP's.
     Over,
 }
 
-struct Opening {
-    shard: Rc<Shard>,
-    stream: TcpStream,
+struct Opening<S: Socket> {
+    shard: Rc<Shard<S>>,
+    stream: S,
     peer: SocketAddr,
     role: Role,
     counted: Connection,
-    deadline: Pin<Box<Sleep>>,
+    deadline: Pin<Box<S::Timer>>,
 }
 
 /// A connection for HTTP.
-pub struct Unread {
-    pub stream: TcpStream,
+pub struct Unread<S: Socket = TcpStream> {
+    pub stream: S,
     /// What has been read of it.
     pub read: Vec<u8>,
     pub peer: SocketAddr,
     pub role: Role,
     pub counted: Connection,
     /// When its first request must have come.
-    pub deadline: Instant,
+    pub deadline: Pin<Box<S::Timer>>,
 }
 
 /// Headers of one request at most.
@@ -72,20 +69,14 @@ pub const HEADERS_MAX: usize = 64;
 /// A head that is longer goes to HTTP.
 const HEAD_BYTES_MAX: usize = 4 * 1024;
 
-impl ConnectionTask {
-    pub fn new(
-        shard: Rc<Shard>,
-        stream: TcpStream,
-        peer: SocketAddr,
-        role: Role,
-        counted: Connection,
-    ) -> Self {
-        let deadline = Box::pin(sleep(shard.shared.limits.handshake));
+impl<S: Socket> ConnectionTask<S> {
+    pub fn new(shard: Rc<Shard<S>>, stream: S, peer: SocketAddr, role: Role, counted: Connection) -> Self {
+        let deadline = Box::pin(stream.timer(shard.shared.limits.handshake));
         ConnectionTask(State::Opening(Opening { shard, stream, peer, role, counted, deadline }))
     }
 }
 
-impl Future for ConnectionTask {
+impl<S: Socket> Future for ConnectionTask<S> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
@@ -107,14 +98,14 @@ impl Future for ConnectionTask {
     }
 }
 
-impl Opening {
+impl<S: Socket> Opening<S> {
     /// Says whether there is something to look at; otherwise the connection has ended, or its time is over.
     fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<bool> {
         if !self.counted.work() {
             // It has made room for others.
             return Poll::Ready(false);
         }
-        match Pin::new(&mut self.stream).poll_read(context, buffer) {
+        match self.stream.poll_receive(context, buffer) {
             Poll::Ready(result) => Poll::Ready(result.is_ok() && !buffer.filled().is_empty()),
             Poll::Pending => {
                 if self.deadline.as_mut().poll(context).is_pending() {
@@ -127,7 +118,7 @@ impl Opening {
         }
     }
 
-    fn decide(self, read: &[u8]) -> State {
+    fn decide(self, read: &[u8]) -> State<S> {
         let Opening { shard, stream, peer, role, counted, deadline } = self;
         if role == Role::Clients
             && let Some((request, head_bytes)) = plain_upgrade(read)
@@ -141,8 +132,7 @@ impl Opening {
                 handshake::Begun { stream, peer, read_ahead: &read[head_bytes..], counted: Some(counted) };
             return State::Session(begun.session(shard, admitted, accepted.head()));
         }
-        let unread =
-            Unread { stream, read: read.to_vec(), peer, role, counted, deadline: deadline.deadline() };
+        let unread = Unread { stream, read: read.to_vec(), peer, role, counted, deadline };
         (shard.serve)(&shard, unread);
         State::Over
     }

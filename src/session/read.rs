@@ -23,7 +23,7 @@ use tokio_tungstenite::tungstenite::{
 
 use super::{
     boundary::Boundary, budget::Budget, core::Core, doors::Connection, flush::CONTROL_GATE_BYTES,
-    places::Place, shard::Shard, state::Session, stats::LimitHit,
+    places::Place, shard::Shard, socket::Socket, state::Session, stats::LimitHit,
 };
 use crate::{
     fanout::SessionKey,
@@ -51,10 +51,10 @@ fn decoder(read_ahead: Vec<u8>, limits: &Limits) -> WebSocketContext {
 /// A session's whole life after its handshake, as one task: reads, and goes on writing when the socket lets it.
 ///
 /// Written out, and not an `async fn`, which would hold its arguments twice.
-pub struct SessionTask {
-    pub shard: Rc<Shard>,
+pub struct SessionTask<S: Socket = TcpStream> {
+    pub shard: Rc<Shard<S>>,
     pub key: SessionKey,
-    pub stream: Rc<TcpStream>,
+    pub stream: Rc<S>,
     pub inbound: Inbound,
     /// What the session holds of its peer's share; given back when the task ends.
     pub held: (Option<Place>, Option<Connection>),
@@ -77,7 +77,7 @@ impl Inbound {
     }
 }
 
-impl Future for SessionTask {
+impl<S: Socket> Future for SessionTask<S> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
@@ -96,10 +96,10 @@ impl Future for SessionTask {
     }
 }
 
-fn poll(
-    core: &mut Core,
+fn poll<S: Socket>(
+    core: &mut Core<S>,
     key: SessionKey,
-    stream: &TcpStream,
+    stream: &S,
     inbound: &mut Inbound,
     context: &mut Context<'_>,
 ) -> Poll<()> {
@@ -122,7 +122,7 @@ fn poll(
             continue;
         }
         // A session that has nothing to read gets no decoder.
-        let progress = if inbound.decoder.is_some() || stream.poll_read_ready(context).is_ready() {
+        let progress = if inbound.decoder.is_some() || stream.poll_readable(context).is_ready() {
             core.read_message(key, stream, inbound)
         } else {
             Progress::WouldBlock
@@ -135,7 +135,7 @@ fn poll(
                 }
             }
             Progress::Ended => core.flush(key),
-            Progress::WouldBlock => match stream.poll_read_ready(context) {
+            Progress::WouldBlock => match stream.poll_readable(context) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => core.drop_session(key, CloseReason::Gone),
                 Poll::Pending => {
@@ -157,21 +157,21 @@ enum Progress {
     Ended,
 }
 
-impl Core {
+impl<S: Socket> Core<S> {
     /// Has the session's task woken when its socket can take bytes again, and goes on writing when it does.
-    pub(super) fn write_on(&mut self, key: SessionKey, stream: &TcpStream, context: &mut Context<'_>) {
+    pub(super) fn write_on(&mut self, key: SessionKey, stream: &S, context: &mut Context<'_>) {
         let Some(session) = self.session(key) else { return };
         let waker = &mut session.transport.waker;
         if !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
             *waker = Some(context.waker().clone());
         }
-        if session.blocked && stream.poll_write_ready(context).is_ready() {
+        if session.blocked && stream.poll_writable(context).is_ready() {
             session.blocked = false;
             self.flush(key);
         }
     }
 
-    fn read_message(&mut self, key: SessionKey, stream: &TcpStream, inbound: &mut Inbound) -> Progress {
+    fn read_message(&mut self, key: SessionKey, stream: &S, inbound: &mut Inbound) -> Progress {
         let now = self.shared.clock.now();
         let shared = Arc::clone(&self.shared);
         let Some(session) = self.session(key) else { return Progress::Ended };
@@ -235,7 +235,7 @@ impl Core {
     fn poll_farewell(
         &mut self,
         key: SessionKey,
-        stream: &TcpStream,
+        stream: &S,
         boundary: &mut Boundary,
         context: &mut Context<'_>,
     ) -> Poll<()> {
@@ -248,12 +248,12 @@ impl Core {
                 continue;
             }
             let mut sink = [0; 4096];
-            match stream.try_read(&mut sink) {
+            match stream.receive(&mut sink) {
                 Ok(bytes @ 1..) => {
                     boundary.pass(&sink[..bytes]);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if stream.poll_read_ready(context).is_pending() {
+                    if stream.poll_readable(context).is_pending() {
                         return Poll::Pending;
                     }
                 }
@@ -266,8 +266,8 @@ impl Core {
 }
 
 /// The socket as tungstenite sees it: reads are counted, writes are answers for the control lane.
-struct Counted<'a> {
-    stream: &'a TcpStream,
+struct Counted<'a, S> {
+    stream: &'a S,
     answers: &'a mut Vec<u8>,
     answered: &'a mut u32,
     budget: &'a mut Budget,
@@ -278,9 +278,9 @@ struct Counted<'a> {
     spent: Option<LimitHit>,
 }
 
-impl Read for Counted<'_> {
+impl<S: Socket> Read for Counted<'_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let bytes = self.stream.try_read(buffer)?;
+        let bytes = self.stream.receive(buffer)?;
         let frames = self.boundary.pass(&buffer[..bytes]);
         if !self.budget.take_bytes(bytes, self.limits, self.now) {
             self.spent = Some(LimitHit::InboundBytes);
@@ -294,7 +294,7 @@ impl Read for Counted<'_> {
     }
 }
 
-impl Write for Counted<'_> {
+impl<S> Write for Counted<'_, S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // With a write buffer of 0 bytes, tungstenite writes each frame at once and whole.
         self.answers.extend_from_slice(bytes);

@@ -24,6 +24,7 @@ use super::{
     doors::{Doors, Role},
     opening::{ConnectionTask, Unread},
     places::Places,
+    socket::Socket,
     stats::Report,
     turns::Turns,
 };
@@ -131,13 +132,13 @@ impl SlowSession {
 }
 
 /// Serves what is no plain upgrade: spawns on the shard's thread what it needs.
-pub type Serve = Box<dyn Fn(&Rc<Shard>, Unread)>;
+pub type Serve<S> = Box<dyn Fn(&Rc<Shard<S>>, Unread<S>)>;
 
-pub struct Shard {
+pub struct Shard<S: Socket = TcpStream> {
     pub shared: Arc<Shared>,
     pub number: usize,
-    pub core: RefCell<Core>,
-    pub serve: Serve,
+    pub core: RefCell<Core<S>>,
+    pub serve: Serve<S>,
     pub turns: Turns,
     handover: Arc<Handover<Batch>>,
     wake: Arc<Notify>,
@@ -146,22 +147,76 @@ pub struct Shard {
 /// Turns that a feed may call for, one right after the other, before the runtime gets its share.
 const TURNS_IN_A_ROW: u32 = 8;
 /// How often deadlines are looked at. No session has a timer of its own.
-const SWEEP: Duration = Duration::from_millis(250);
+pub const SWEEP: Duration = Duration::from_millis(250);
 
-impl Shard {
+impl<S: Socket> Shard<S> {
     pub fn new(
         number: usize,
         shared: Arc<Shared>,
         handover: Arc<Handover<Batch>>,
         wake: Arc<Notify>,
         wants_ticks: Arc<AtomicBool>,
-        serve: Serve,
+        serve: Serve<S>,
     ) -> Rc<Self> {
         let core = RefCell::new(Core::new(&shared, number, wants_ticks));
         let turns = Turns::new(Arc::clone(&wake));
         Rc::new(Shard { shared, number, core, serve, turns, handover, wake })
     }
 
+    /// One turn; when the next is wanted, or `None` when the shard is drained and has left its last report.
+    pub fn turn(&self) -> Option<Due> {
+        let mut core = self.core.borrow_mut();
+        let due = core.turn(&self.handover);
+        if core.is_drained() {
+            let report = core.report();
+            self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner).insert(self.number, report);
+            return None;
+        }
+        self.turns.renew();
+        Some(if self.turns.are_wanted() { Due::Now } else { due })
+    }
+
+    /// How long there is nothing to do before `due`.
+    pub fn wait(&self, due: &Due) -> Duration {
+        match *due {
+            Due::Now => Duration::ZERO,
+            // No longer than to the next sweep: a market's time that stands may never come.
+            Due::At(time) => Duration::from_nanos(time.since(self.shared.clock.now())).min(SWEEP),
+            Due::Never => SWEEP,
+        }
+    }
+
+    /// Asks for a turn, from this thread: a command has made sessions ready.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Does what other threads have asked for, but for connections, which are the driver's: those it hands back.
+    pub fn handle(&self, message: ToShard) -> Option<Arrival> {
+        match message {
+            ToShard::Connection(arrival) => return Some(arrival),
+            // Whoever asked may have gone; then nobody misses the answer.
+            ToShard::Report(reply) => drop(reply.send(self.core.borrow_mut().report())),
+            ToShard::Slowest(count, reply) => drop(reply.send(self.core.borrow().slowest(count))),
+            ToShard::Reload(done) => {
+                self.core.borrow_mut().reload();
+                // Who asked may have waited long enough.
+                let _ = done.send(());
+            }
+            ToShard::Shrink(done) => {
+                self.core.borrow_mut().shrink();
+                let _ = done.send(());
+            }
+            ToShard::Alive(reply) => drop(reply.send(())),
+            ToShard::Drain => self.core.borrow_mut().drain(),
+            ToShard::Level(as_of, reply) => reply(self.core.borrow_mut().is_level(&self.handover, as_of)),
+            ToShard::Over(over) => self.core.borrow_mut().set_over(over, &self.handover),
+        }
+        None
+    }
+}
+
+impl Shard {
     /// Accepts and serves until drained.
     pub async fn run(
         self: Rc<Self>,
@@ -182,21 +237,9 @@ impl Shard {
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut in_a_row = 0;
         loop {
-            let due = self.core.borrow_mut().turn(&self.handover);
-            if self.core.borrow().is_drained() {
-                let report = self.core.borrow_mut().report();
-                self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner).insert(self.number, report);
-                return;
-            }
-            self.turns.renew();
+            let Some(due) = self.turn() else { return };
             // With work left, only look whether anything else is there, and give the runtime its share.
-            let wait = match due {
-                _ if self.turns.are_wanted() => Duration::ZERO,
-                Due::Now => Duration::ZERO,
-                // No longer than to the next sweep: a market's time that stands may never come.
-                Due::At(time) => Duration::from_nanos(time.since(self.shared.clock.now())).min(SWEEP),
-                Due::Never => SWEEP,
-            };
+            let wait = self.wait(&due);
             // Not as one of the branches: a feed that wakes the shard all the time would be found ready each time, before it,
             // and sessions would not be read for as long as there is work.
             if wait.is_zero() || in_a_row >= TURNS_IN_A_ROW {
@@ -207,18 +250,15 @@ impl Shard {
                 // In the order of urgency; every branch can be dropped without loss: permits and messages stay.
                 biased;
                 Some(message) = inbox.recv() => {
-                    self.handle(message);
+                    if let Some(arrival) = self.handle(message) {
+                        self.arrived(arrival);
+                    }
                 }
                 _ = sweep.tick() => self.core.borrow_mut().sweep(),
                 () = self.wake.notified() => in_a_row += 1,
                 () = rest(alarm.as_ref(), wait) => in_a_row = 0,
             }
         }
-    }
-
-    /// Asks for a turn, from this thread: a command has made sessions ready.
-    pub fn wake(&self) {
-        self.wake.notify_one();
     }
 
     /// Begins a connection.
@@ -232,28 +272,6 @@ impl Shard {
                     tracing::warn!(%peer, %error, unsaid, "a connection could not be registered");
                 }
             }
-        }
-    }
-
-    fn handle(self: &Rc<Self>, message: ToShard) {
-        match message {
-            ToShard::Connection(arrival) => self.arrived(arrival),
-            // Whoever asked may have gone; then nobody misses the answer.
-            ToShard::Report(reply) => drop(reply.send(self.core.borrow_mut().report())),
-            ToShard::Slowest(count, reply) => drop(reply.send(self.core.borrow().slowest(count))),
-            ToShard::Reload(done) => {
-                self.core.borrow_mut().reload();
-                // Who asked may have waited long enough.
-                let _ = done.send(());
-            }
-            ToShard::Shrink(done) => {
-                self.core.borrow_mut().shrink();
-                let _ = done.send(());
-            }
-            ToShard::Alive(reply) => drop(reply.send(())),
-            ToShard::Drain => self.core.borrow_mut().drain(),
-            ToShard::Level(as_of, reply) => reply(self.core.borrow_mut().is_level(&self.handover, as_of)),
-            ToShard::Over(over) => self.core.borrow_mut().set_over(over, &self.handover),
         }
     }
 }

@@ -1,94 +1,120 @@
-//! What the kernel is told of a socket, and asked about it.
+//! What a session needs of its connection, and nothing of how a connection is made, watched or waited for.
 //!
-//! The kernel would hold megabytes of stale prices for a client that does not read, and keep a peer that has vanished
-//! for a quarter of an hour. Every accepted socket is told not to: by its listener, whose options it inherits, so that
-//! letting a client in costs no system call for them.
+//! Sessions, shards and all that they do are written against this trait. The service runs them on the kernel's sockets
+//! and tokio's timers; the simulator (`tests/sim`) on sockets, a network and a time of its own.
+//!
+//! Calls out, and not bytes handed back: a data frame is shared by every session that is sent the same, and goes from
+//! the shared bytes into the socket without a copy. The choice is made when compiling, so it costs a write nothing.
+//!
+//! Invariants: no call waits; whoever was told `WouldBlock`, or `Pending`, is woken when it is worth asking again.
 
 use std::{
-    io::{self, IoSlice},
-    os::fd::{AsFd, AsRawFd},
+    io,
+    pin::Pin,
+    task::{Context, Poll},
     time::Duration,
 };
 
-use rustix::{
-    io::Errno,
-    net::{SendAncillaryBuffer, SendFlags, sendmsg},
+use tokio::{
+    io::{AsyncRead, ReadBuf},
+    net::TcpStream,
+    time::{Sleep, sleep},
 };
-use socket2::{SockRef, TcpKeepalive};
-use tokio::{io::Interest, net::TcpStream};
 
-use crate::limits::{NOTSENT_LOWAT_BYTES, SEND_BUFFER_BYTES};
+use super::kernel;
 
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
-const KEEPALIVE_PROBES: u32 = 3;
+pub trait Socket: Unpin + Sized + 'static {
+    /// Ends after a while that it was made with.
+    type Timer: Future<Output = ()>;
 
-/// Sets up a listener, and with it every socket that it accepts. `user_timeout`: how long sent bytes may stay unacknowledged.
-///
-/// # Errors
-/// When the kernel does not know an option.
-pub fn tune(socket: &impl AsFd, user_timeout: Duration) -> io::Result<()> {
-    let socket = SockRef::from(socket);
-    socket.set_tcp_nodelay(true)?;
-    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
-    socket.set_tcp_notsent_lowat(u32::try_from(NOTSENT_LOWAT_BYTES).unwrap_or(u32::MAX))?;
-    socket.set_tcp_user_timeout(Some(user_timeout))?;
-    let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE_IDLE)
-        .with_interval(KEEPALIVE_INTERVAL)
-        .with_retries(KEEPALIVE_PROBES);
-    socket.set_tcp_keepalive(&keepalive)
+    fn timer(&self, after: Duration) -> Self::Timer;
+
+    /// Writes what is taken now.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing is; any other when the peer is gone.
+    fn send(&self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// As [`Self::send`], of two runs of bytes in one write.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    fn send_both(&self, first: &[u8], then: &[u8]) -> io::Result<usize>;
+
+    /// Reads what has come; 0 when the peer has closed its side.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing has; any other when the peer is gone.
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Waits for the first bytes, and reads them.
+    ///
+    /// # Errors
+    /// As [`Self::receive`].
+    fn poll_receive(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>>;
+
+    /// Whether [`Self::receive`] may find something.
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Whether [`Self::send`] may take something.
+    fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Bytes that were taken and are not yet sent.
+    fn unsent_bytes(&self) -> usize;
+
+    /// Bytes that were taken and that the peer has not acknowledged, sent or not.
+    fn unacknowledged_bytes(&self) -> usize;
+
+    /// Nothing will be sent any more; what was taken still goes out.
+    fn end_writing(&self);
 }
 
-/// Writes what the socket takes now. `WouldBlock` when it takes nothing: its readiness is known to tokio then.
-///
-/// # Errors
-/// As `send` has them.
-pub fn send(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    // Straight into the kernel: libc's `send` is a point where threads can be cancelled, which costs 2 % of a write; and
-    // tokio's flag, a cache line away, says nothing that the kernel does not.
-    match rustix::net::send(stream, bytes, SendFlags::NOSIGNAL) {
-        Err(Errno::AGAIN) => {
-            stream.try_io(Interest::WRITABLE, || Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?))
-        }
-        taken => Ok(taken?),
+impl Socket for TcpStream {
+    type Timer = Sleep;
+
+    fn timer(&self, after: Duration) -> Sleep {
+        sleep(after)
     }
-}
 
-/// As [`send`], of two runs of bytes in one write.
-///
-/// # Errors
-/// As `sendmsg` has them.
-pub fn send_both(stream: &TcpStream, first: &[u8], then: &[u8]) -> io::Result<usize> {
-    if first.is_empty() {
-        return send(stream, then);
+    #[inline]
+    fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        kernel::send(self, bytes)
     }
-    let both = [IoSlice::new(first), IoSlice::new(then)];
-    let send = || sendmsg(stream, &both, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL);
-    match send() {
-        Err(Errno::AGAIN) => stream.try_io(Interest::WRITABLE, || Ok(send()?)),
-        taken => Ok(taken?),
+
+    #[inline]
+    fn send_both(&self, first: &[u8], then: &[u8]) -> io::Result<usize> {
+        kernel::send_both(self, first, then)
     }
-}
 
-/// Bytes that the kernel holds and has not yet sent; 0 when it does not say.
-pub fn unsent_bytes(socket: &impl AsFd) -> usize {
-    queue_bytes(socket, SIOCOUTQNSD)
-}
+    #[inline]
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.try_read(buffer)
+    }
 
-/// Bytes that the kernel holds and the peer has not acknowledged, sent or not; 0 when it does not say.
-pub fn unacknowledged_bytes(socket: &impl AsFd) -> usize {
-    queue_bytes(socket, libc::TIOCOUTQ)
-}
+    fn poll_receive(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(self).poll_read(context, buffer)
+    }
 
-/// `linux/sockios.h`: size of the send queue that is not yet sent.
-const SIOCOUTQNSD: libc::Ioctl = 0x894B;
+    #[inline]
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_read_ready(context)
+    }
 
-fn queue_bytes(socket: &impl AsFd, request: libc::Ioctl) -> usize {
-    let mut bytes: libc::c_int = 0;
-    #[expect(unsafe_code, reason = "these ioctls have no safe wrapper in socket2 or rustix")]
-    // SAFETY: both requests write one int through the pointer, which is valid for the call; the descriptor is open, as
-    // it is borrowed.
-    let result = unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), request, &raw mut bytes) };
-    if result == 0 { usize::try_from(bytes).unwrap_or(0) } else { 0 }
+    #[inline]
+    fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_write_ready(context)
+    }
+
+    fn unsent_bytes(&self) -> usize {
+        kernel::unsent_bytes(self)
+    }
+
+    fn unacknowledged_bytes(&self) -> usize {
+        kernel::unacknowledged_bytes(self)
+    }
+
+    fn end_writing(&self) {
+        // A failure means that the peer has gone, which the read side finds.
+        let _ = socket2::SockRef::from(self).shutdown(std::net::Shutdown::Write);
+    }
 }

@@ -12,8 +12,8 @@ use crate::{
     wire::{CloseReason, Framing, TakenIn, control::Pace},
 };
 
-pub struct Session {
-    pub transport: Transport,
+pub struct Session<S = TcpStream> {
+    pub transport: Transport<S>,
     pub peer: Peer,
     pub opened_at: Nanos,
     /// The session's number in this process, as `welcome` shows it.
@@ -58,8 +58,8 @@ pub struct Session {
 }
 
 /// A socket, and how what goes out is wrapped.
-pub struct Transport {
-    pub stream: Rc<TcpStream>,
+pub struct Transport<S = TcpStream> {
+    pub stream: Rc<S>,
     pub framing: Framing,
     /// Of the session's task: reads, and goes on writing when the socket can take bytes again.
     pub waker: Option<Waker>,
@@ -87,10 +87,10 @@ pub struct Closing {
 /// A client that takes no byte for this long is waited for no more, where `limits.progress` has not ended it before.
 const WAITED_FOR_NANOS: u64 = 10_000_000_000;
 
-impl Session {
+impl<S> Session<S> {
     /// `now` by the world's clock, `market` by the market's.
     pub fn new(
-        transport: Transport,
+        transport: Transport<S>,
         peer: Peer,
         number: u64,
         budget: Budget,

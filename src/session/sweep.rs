@@ -5,7 +5,7 @@ use std::{cmp::Reverse, sync::Arc};
 use super::{
     core::Core,
     shard::{Shared, SlowSession},
-    socket,
+    socket::Socket,
     state::Session,
 };
 use crate::{
@@ -34,7 +34,7 @@ enum Verdict {
     Close(CloseReason),
 }
 
-impl Core {
+impl<S: Socket> Core<S> {
     /// Looks at every deadline.
     pub fn sweep(&mut self) {
         let now = self.shared.clock.now();
@@ -169,9 +169,9 @@ impl Core {
         ranked.into_iter().map(|(_, key, session)| self.slow_session(key, session, now)).collect()
     }
 
-    fn slow_session(&self, key: SessionKey, session: &Session, now: Nanos) -> SlowSession {
+    fn slow_session(&self, key: SessionKey, session: &Session<S>, now: Nanos) -> SlowSession {
         let behind = self.fanout.behind(key);
-        let kernel_unsent_bytes = socket::unsent_bytes(&*session.transport.stream);
+        let kernel_unsent_bytes = session.transport.stream.unsent_bytes();
         let market = self.shared.market.at(now);
         let since = |then: Nanos| now.since(then) / 1_000_000;
         let blocked_ms = if session.blocked { since(session.progress_at) } else { 0 };
@@ -203,7 +203,7 @@ impl Core {
 }
 
 /// As [`SlowSession::rank`] of its description.
-fn rank(session: &Session, behind: &Behind, now: Nanos, market: Nanos) -> Reverse<(u64, u64, u64)> {
+fn rank<S>(session: &Session<S>, behind: &Behind, now: Nanos, market: Nanos) -> Reverse<(u64, u64, u64)> {
     let blocked_ms = if session.blocked { now.since(session.progress_at) / 1_000_000 } else { 0 };
     let oldest_ms = behind.oldest.map_or(0, |oldest| market.since(oldest) / 1_000_000);
     Reverse((blocked_ms, oldest_ms, behind.ticks))
@@ -225,9 +225,9 @@ fn spread(number: u64) -> u64 {
 }
 
 /// On a thin link the peer takes bytes long before the kernel has room for more: that is progress too.
-fn note_acknowledged(session: &mut Session, now: Nanos) {
+fn note_acknowledged<S: Socket>(session: &mut Session<S>, now: Nanos) {
     if session.blocked {
-        let unacknowledged_bytes = socket::unacknowledged_bytes(&*session.transport.stream);
+        let unacknowledged_bytes = session.transport.stream.unacknowledged_bytes();
         if unacknowledged_bytes < session.unacknowledged_bytes {
             session.progress_at = now;
         }
@@ -235,7 +235,7 @@ fn note_acknowledged(session: &mut Session, now: Nanos) {
     }
 }
 
-fn judge(session: &Session, limits: &Limits, now: Nanos) -> Verdict {
+fn judge<S>(session: &Session<S>, limits: &Limits, now: Nanos) -> Verdict {
     if let Some(closing) = &session.closing {
         return if now >= closing.deadline { Verdict::Drop } else { Verdict::Fine };
     }
@@ -253,9 +253,8 @@ fn judge(session: &Session, limits: &Limits, now: Nanos) -> Verdict {
     Verdict::Fine
 }
 
-fn pace_of(session: &Session, limits: &Limits, now: Nanos) -> Pace {
-    let kernel_unsent_bytes =
-        if session.blocked { socket::unsent_bytes(&*session.transport.stream) } else { 0 };
+fn pace_of<S: Socket>(session: &Session<S>, limits: &Limits, now: Nanos) -> Pace {
+    let kernel_unsent_bytes = if session.blocked { session.transport.stream.unsent_bytes() } else { 0 };
     if kernel_unsent_bytes + session.waiting_bytes() > limits.unsent_bytes {
         return Pace::Conflating;
     }

@@ -13,6 +13,7 @@ use std::{collections::VecDeque, sync::Arc};
 use super::{
     core::Core,
     job::{Job, Jobs, ListJob, SymbolsJob, Waiting, What},
+    socket::Socket,
     stats::LimitHit,
 };
 use crate::{
@@ -70,7 +71,7 @@ impl Default for Work {
     }
 }
 
-impl Core {
+impl<S: Socket> Core<S> {
     /// Takes one message of a client. It is carried out now when that is little work and nothing of this client waits.
     pub fn command(&mut self, key: SessionKey, text: &str, now: Nanos) {
         let limits: &crate::limits::Limits = &Arc::clone(&self.shared).limits;
