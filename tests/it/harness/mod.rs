@@ -4,16 +4,13 @@
 //! for events, with a [`DEADLINE`] that only a broken server reaches.
 
 pub mod client;
-pub mod decimal;
 pub mod http;
-pub mod market;
-pub mod message;
 pub mod metrics;
 pub mod raw;
 pub mod server;
 pub mod sse;
-pub mod store;
-pub mod subscription;
+#[path = "../../support/judge/mod.rs"]
+mod judge;
 
 use std::{
     future::Future,
@@ -21,15 +18,11 @@ use std::{
 };
 
 pub use client::Client;
-pub use decimal::Decimal;
 pub use http::{Reply, Request};
-pub use market::Market;
-pub use message::Message;
+pub use judge::{Decimal, Market, Message, Store, message, subscription::Subscription};
 pub use metrics::Metrics;
 pub use server::Server;
 pub use sse::Sse;
-pub use store::Store;
-pub use subscription::Subscription;
 
 /// How long an event may take before the test calls it missing. Generous: these machines are shared.
 pub const DEADLINE: Duration = Duration::from_secs(60);

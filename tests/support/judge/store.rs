@@ -3,7 +3,7 @@
 //! Every client of this suite feeds every message through here, so a test need not ask for law 4 (seqs rise,
 //! `seq == previous + n`, what is missing was announced) or law 7 (nothing that was not asked for): a breach panics.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wildmatch::WildMatch;
 
@@ -19,6 +19,8 @@ pub struct Store {
     pub gaps: Vec<Message>,
     /// Every status, in order.
     pub statuses: Vec<Message>,
+    /// Of which only some fields were asked for: `n` then counts ticks without one of them, too.
+    partial: BTreeSet<String>,
     /// By the id of a `subscribe` that was sent: the cursors that it asked to go on from.
     resumes: BTreeMap<String, BTreeMap<String, u64>>,
 }
@@ -56,6 +58,15 @@ impl Store {
         self.resumes.insert(id.to_owned(), last);
     }
 
+    /// Whether only some fields of a symbol are wanted from now on.
+    pub fn is_partial(&mut self, symbol: &str, is_partial: bool) {
+        if is_partial {
+            self.partial.insert(symbol.to_owned());
+        } else {
+            self.partial.remove(symbol);
+        }
+    }
+
     pub fn records(&self) -> Vec<(String, BTreeMap<String, String>)> {
         self.held.iter().map(|(symbol, held)| (symbol.clone(), held.record.clone())).collect()
     }
@@ -77,6 +88,10 @@ impl Store {
             held.unborn = status == "pending";
             held.cursor = if status == "resumed" { last.get(&symbol).copied() } else { None };
             held.owed_to = None;
+            if status != "resumed" {
+                // It begins anew, with what this command asks for.
+                held.record.clear();
+            }
         }
     }
 
@@ -127,11 +142,12 @@ impl Store {
         if message.is("gap") {
             self.gaps.push(message.clone());
         }
+        let is_partial = self.partial.contains(&symbol);
         let held = self.held.entry(symbol).or_default();
         match message.kind().as_str() {
             "gap" => held.gap(message),
             "snapshot" => held.snapshot(message),
-            _ => held.update(message),
+            _ => held.update(message, is_partial),
         }
     }
 
@@ -175,7 +191,7 @@ impl Held {
         self.history.push(snapshot.clone());
     }
 
-    fn update(&mut self, update: &Message) {
+    fn update(&mut self, update: &Message, is_partial: bool) {
         self.times(update);
         assert!(self.owed_to.is_none(), "a snapshot follows a gap, not {update:?}");
         let (seq, n) = (update.seq("seq"), update.n());
@@ -188,7 +204,7 @@ impl Held {
         if n > 1 && std::mem::take(&mut self.renewed) {
             self.record.clear();
         }
-        if n > 1 {
+        if n > 1 && !is_partial {
             let missing: Vec<_> = self.record.keys().filter(|name| !changed.contains_key(*name)).collect();
             assert!(
                 missing.is_empty(),
