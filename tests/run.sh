@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # Everything that must pass. Goes on behind a failure, prints `N passed, M failed` at the end, and exits with 1 when
 # anything failed. N and M count tests; format, lints and documentation count as one test each.
+#
+#   tests/run.sh          everything, with foreign clients, a browser, Prometheus: installs what is missing
+#   tests/run.sh quick    what to run after each change: format, lints, units, models, laws, pages; installs nothing
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -70,6 +73,34 @@ need() {
   DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -q --no-install-recommends "$@"
 }
 
+# finish: says how it went, and ends.
+finish() {
+  echo
+  for name in "${failures[@]}"; do echo "failed: $name"; done
+  if [ "$passed" -eq 0 ]; then
+    echo "no test ran"
+    failed=$((failed + 1))
+  fi
+  echo "$passed passed, $failed failed"
+  [ "$failed" -eq 0 ]
+  exit
+}
+
+case "$*" in
+  '') ;;
+  quick)
+    # One set of features, so that what `cargo test` has built for a single test is used.
+    check format cargo fmt --all --check
+    check lints cargo clippy --locked --all-targets -- -D warnings
+    cargo_test tests --lib --test tidy --test loom
+    finish
+    ;;
+  *)
+    echo "tests/run.sh takes nothing, or the word quick" >&2
+    exit 2
+    ;;
+esac
+
 check format cargo fmt --all --check
 check lints cargo clippy --locked --all-targets -- -D warnings
 check lints-of-features cargo clippy --locked --all-targets --features dbn,parquet -- -D warnings
@@ -100,11 +131,4 @@ counted grafana tests/grafana/run.sh
 # What deploy/ holds.
 counted deploy tests/deploy/run.sh
 
-echo
-for name in "${failures[@]}"; do echo "failed: $name"; done
-if [ "$passed" -eq 0 ]; then
-  echo "no test ran"
-  failed=$((failed + 1))
-fi
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish
