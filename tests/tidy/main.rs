@@ -2,7 +2,9 @@
 //!
 //! What is compared is the text of files in this directory and tables of the library; nothing is run.
 
+mod circles;
 mod laws;
+mod modules;
 mod pages;
 mod protocol;
 mod references;
