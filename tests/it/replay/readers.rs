@@ -1,5 +1,7 @@
 //! Speed `max`: as fast as the readers take it, and nothing is lost.
 
+use std::pin::pin;
+
 use serde_json::json;
 
 use super::{recording, state, step, tell};
@@ -103,21 +105,25 @@ async fn a_seek_waits_until_readers_have_what_was_played() {
     let mut client = Client::of(&server).receive_buffer_bytes(4_096).open().await;
     client.subscribe(Subscription::to(["A", "B"]).every()).await;
     for op in [json!({"op": "restart"}), json!({"op": "seek", "to": super::FIRST})] {
-        let stepping = step(&server, 40_000);
-        let going = async {
+        let mut stepping = pin!(step(&server, 40_000));
+        let mut going = pin!(async {
             eventually("a step that waits", async || {
                 state(&server).await["waiting_for_readers"] == json!(true)
             })
             .await;
             tell(&server, op.clone()).await
+        });
+        // Nothing is read until the steps are cut: they cannot come to their end before.
+        let cut = tokio::select! {
+            biased;
+            cut = &mut stepping => cut,
+            gone = &mut going => panic!("it went before its readers had what was played: {gone}"),
         };
-        let both = async { tokio::join!(stepping, going) };
-        let mut both = std::pin::pin!(both);
         // It is answered while the client reads, and cannot be before.
-        let (cut, gone) = loop {
+        let gone = loop {
             tokio::select! {
                 biased;
-                answers = &mut both => break answers,
+                gone = &mut going => break gone,
                 _ = client.next() => {}
             }
         };
