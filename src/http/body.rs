@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{
     HeaderMap, Request, StatusCode,
-    body::Incoming,
+    body::{Body, Incoming},
     header::{self, HeaderValue},
 };
 
@@ -45,6 +45,10 @@ pub async fn receive(
     time: Duration,
 ) -> Result<Received, Failure> {
     let coding = Coding::of(request.headers())?;
+    // Who says beforehand how long it is need not send it first, nor be told to go on.
+    if request.body().size_hint().lower() > bytes_max as u64 {
+        return Err(too_large(bytes_max));
+    }
     let body = Limited::new(request.into_body(), bytes_max).collect();
     let body = tokio::time::timeout(time, body)
         .await

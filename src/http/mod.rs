@@ -289,6 +289,10 @@ async fn route(
     may_control: bool,
 ) -> Result<Answer, Failure> {
     let path = request.uri().path();
+    if path == "*" && request.method() == Method::OPTIONS {
+        // Of the server as a whole.
+        return Ok(cors::options(request.headers(), &[Method::GET, Method::HEAD, Method::POST]));
+    }
     let Some((path, methods)) = ROUTES.into_iter().find(|(known, _)| *known == path) else {
         return Err(Failure::not_found(path));
     };

@@ -32,6 +32,8 @@ struct Seen {
     tail: u32,
     /// They are in the middle of a head, as far as can be told.
     in_head: bool,
+    /// The last request had a body.
+    had_body: bool,
     /// When a request was last read or an answer written.
     quiet_since: Instant,
     stalled: Option<Stalled>,
@@ -72,6 +74,7 @@ impl Activity {
             head_since: None,
             tail: 0,
             in_head: true,
+            had_body: false,
             quiet_since: now,
             stalled: None,
             lane: Lane::Common,
@@ -101,8 +104,14 @@ impl Activity {
         seen.first_until = None;
         seen.asking += 1;
         seen.head_since = None;
+        seen.had_body = has_body;
         // Behind a body nobody can tell where the next head begins.
         seen.in_head &= !has_body;
+    }
+
+    /// Whether the last request had a body.
+    pub fn had_body(&self) -> bool {
+        self.seen().had_body
     }
 
     /// Its answer has been handed to the socket, or given up.

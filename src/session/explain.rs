@@ -1,7 +1,7 @@
 //! What HTTP says by itself of a head that it cannot read has no body; here it gets one.
 //!
 //! Its sender may still be sending: behind such an answer the socket is read on for a moment, or the answer would be lost
-//! to a reset.
+//! to a reset. The same holds behind the last answer to a request with a body, of which not all may have been read.
 
 use std::{
     io,
@@ -13,11 +13,15 @@ use std::{
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use tokio::time::{Sleep, sleep};
 
+use super::rewound::Rewound;
+
 /// A connection whose bare refusals are explained.
-pub struct Explaining<S> {
-    pub socket: S,
+pub struct Explaining {
+    pub socket: Rewound,
     explain: Explain,
     explained: Option<Box<Explained>>,
+    /// Begun when nothing more is written.
+    linger: Option<Box<Linger>>,
 }
 
 /// Gives the whole answer in place of a bare head; `None` when what HTTP writes is none.
@@ -28,24 +32,27 @@ struct Explained {
     answer: Vec<u8>,
     /// What of it is out.
     at: usize,
-    /// What may still be read and forgotten, and until when.
+}
+
+/// What may still be read and forgotten, and until when.
+struct Linger {
     left_bytes: usize,
     until: Pin<Box<Sleep>>,
 }
 
-const LINGER_BYTES: usize = 4 * 1024 * 1024;
+/// Longer than the longest body that is usual, and no more than its sender could have sent in requests that are read.
+const LINGER_BYTES: usize = 64 * 1024 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
 
-impl<S: Read + Write + Unpin> Explaining<S> {
-    pub fn new(socket: S, explain: Explain) -> Self {
-        Explaining { socket, explain, explained: None }
+impl Explaining {
+    pub fn new(socket: Rewound, explain: Explain) -> Self {
+        Explaining { socket, explain, explained: None, linger: None }
     }
 
     /// Keeps the answer that stands in place of these bytes, if they are HTTP's own.
     fn explains(&mut self, bytes: &[u8]) -> bool {
         let Some(answer) = (self.explain)(bytes) else { return false };
-        let until = Box::pin(sleep(LINGER));
-        self.explained = Some(Box::new(Explained { answer, at: 0, left_bytes: LINGER_BYTES, until }));
+        self.explained = Some(Box::new(Explained { answer, at: 0 }));
         true
     }
 
@@ -63,22 +70,27 @@ impl<S: Read + Write + Unpin> Explaining<S> {
 
     /// Reads on until the other end has noticed, or enough.
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Some(explained) = &mut self.explained else { return Poll::Ready(()) };
+        if self.explained.is_none() && !self.socket.may_have_more() {
+            return Poll::Ready(());
+        }
+        let linger = self.linger.get_or_insert_with(|| {
+            Box::new(Linger { left_bytes: LINGER_BYTES, until: Box::pin(sleep(LINGER)) })
+        });
         let mut scratch = [0; 4 * 1024];
-        while explained.left_bytes > 0 && explained.until.as_mut().poll(context).is_pending() {
+        while linger.left_bytes > 0 && linger.until.as_mut().poll(context).is_pending() {
             let mut buffer = ReadBuf::new(&mut scratch);
             let read = ready!(Pin::new(&mut self.socket).poll_read(context, buffer.unfilled()));
             let count = buffer.filled().len();
             if read.is_err() || count == 0 {
                 break;
             }
-            explained.left_bytes = explained.left_bytes.saturating_sub(count);
+            linger.left_bytes = linger.left_bytes.saturating_sub(count);
         }
         Poll::Ready(())
     }
 }
 
-impl<S: Read + Unpin> Read for Explaining<S> {
+impl Read for Explaining {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -88,7 +100,7 @@ impl<S: Read + Unpin> Read for Explaining<S> {
     }
 }
 
-impl<S: Read + Write + Unpin> Write for Explaining<S> {
+impl Write for Explaining {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if this.explains(bytes) {

@@ -25,7 +25,6 @@ use super::{
     places::Place,
     query,
     read::{Inbound, SessionTask},
-    rewound::Rewound,
     shard::{Shard, Shared},
     socket::Socket,
     state::{Session, Transport},
@@ -82,6 +81,14 @@ pub fn check<B>(request: &Request<B>) -> Result<Accepted, Refused> {
         let message =
             "this is a WebSocket endpoint: send Upgrade: websocket and Connection: Upgrade".to_owned();
         return Err(Refused { status: StatusCode::UPGRADE_REQUIRED, code: "upgrade_required", message });
+    }
+    let is_empty = |length: &HeaderValue| length.as_bytes().iter().all(|byte| *byte == b'0');
+    if headers.contains_key(header::TRANSFER_ENCODING)
+        || !headers.get_all(header::CONTENT_LENGTH).iter().all(is_empty)
+    {
+        // What it would be, a body or frames, everyone on the way would have to see alike.
+        let message = "a request for an upgrade has no body".to_owned();
+        return Err(Refused { status: StatusCode::BAD_REQUEST, code: "bad_request", message });
     }
     let once = |name: HeaderName| headers.get_all(name).iter().count() < 2;
     if !once(header::SEC_WEBSOCKET_VERSION) {
@@ -157,7 +164,7 @@ pub async fn upgrade(
     let agent = shard.core.borrow_mut().agents.of(request.headers());
     let peer = Peer { address: peer, agent };
     let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
-    let Ok(parts) = upgraded.downcast::<Explaining<Rewound>>() else { return };
+    let Ok(parts) = upgraded.downcast::<Explaining>() else { return };
     let Some((unread, stream)) = parts.io.socket.into_parts() else { return };
     let read_ahead = &[&parts.read_buf, &unread[..]].concat();
     let begun = Begun { stream, peer, read_ahead, counted };

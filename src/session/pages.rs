@@ -81,12 +81,8 @@ fn of_origin<'a>(
     if allowed.name(&parsed) {
         return Ok(Page::Named(origin));
     }
-    let own = hosts.asked().filter(|host| parsed.is_at(host)).ok_or_else(stranger)?;
-    if hosts.all().all(|host| host.is_local() || allowed.cover(&host)) {
-        Ok(Page::Own)
-    } else {
-        Err(Stranger::Host(whole(&own)))
-    }
+    hosts.asked().filter(|host| parsed.is_at(host)).ok_or_else(stranger)?;
+    check_names(hosts, allowed).map(|()| Page::Own)
 }
 
 /// What names no origin: no page; a page's `GET` of its own origin; or a use that asks for no answer it may read, as of
@@ -111,12 +107,13 @@ fn without_origin<B>(
             }
         }
     }
-    match hosts.asked() {
-        Some(host) if !hosts.all().all(|host| host.is_local() || allowed.cover(&host)) => {
-            Err(Stranger::Host(whole(&host)))
-        }
-        _ => Ok(()),
-    }
+    check_names(hosts, allowed)
+}
+
+/// Whether every name that the request has for the server is known to be its own.
+fn check_names(hosts: &Hosts<'_>, allowed: &AllowedOrigins) -> Result<(), Stranger> {
+    let foreign = hosts.all().find(|host| !host.is_local() && !allowed.cover(host));
+    foreign.map_or(Ok(()), |host| Err(Stranger::Host(whole(&host))))
 }
 
 /// A header's value; of one that is given twice, nothing that is known.

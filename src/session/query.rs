@@ -91,7 +91,7 @@ fn write_value(name: &str, value: &str, out: &mut Vec<u8>) {
     match serde_json::from_str::<&RawValue>(value.trim()) {
         Ok(value) if name != "mode" => out.extend_from_slice(value.get().as_bytes()),
         // What is no JSON stays text, and the reader names the fault.
-        _ => write_text(value, out),
+        _ => write_text(value.trim(), out),
     }
 }
 
@@ -139,7 +139,7 @@ mod tests {
             Some(r#"{"op":"subscribe","symbols":["A"],"interval_ms":"soon"}"#),
         );
         check(
-            "mode=every&symbols=A&symbols=B,%20C+,,&mode=every&fields=bid&fields=+ask",
+            "mode=+every%20&symbols=A&symbols=B,%20C+,,&mode=+every%20&fields=bid&fields=+ask",
             Some(r#"{"op":"subscribe","mode":"every","symbols":["A","B","C"],"fields":["bid","ask"]}"#),
         );
         check(

@@ -48,6 +48,11 @@ impl Rewound {
         Some((self.read.split_off(self.at), Arc::into_inner(self.stream)?))
     }
 
+    /// Whether the last request may not have been read to its end.
+    pub fn may_have_more(&self) -> bool {
+        self.activity.had_body()
+    }
+
     /// Whether bytes may come and go now.
     fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if self.left == 0 {

@@ -85,6 +85,10 @@ async fn a_target_in_absolute_form_is_judged_by_its_own_host() {
     // A page of a rebound name is no better off.
     let page = format!("{local}\r\nOrigin: http://{evil}");
     check(&server, &slow(evil, &page).replace("/debug/slow", "/v1/symbols"), 403, "origin").await;
+    // Told is the name that is not known, wherever it stands.
+    let page = format!("{evil}\r\nOrigin: http://{local}");
+    let answer = ask(&server, &slow(&local.to_string(), &page).replace("/debug/slow", "/v1/symbols")).await;
+    assert!(answer.contains(&format!("reached this server as {evil},")), "{answer}");
 }
 
 #[tokio::test]
@@ -117,4 +121,49 @@ async fn who_has_said_all_is_answered_still() {
     events.finish().await;
     events.read_head().await;
     events.read_until("snapshot").await;
+}
+
+#[tokio::test]
+async fn who_is_still_sending_a_body_gets_the_answer_all_the_same() {
+    let server = Server::with().limit("publish_bytes", 10_000).start().await;
+    // More than any socket holds, so that a server which hangs up at once resets its answer away.
+    let body = vec![b'a'; 16 * 1024 * 1024];
+    for (path, code) in
+        [("/v1/publish", "body_too_large"), ("/v1/snapshot", "body_too_large"), ("/nothing", "not_found")]
+    {
+        let mut client = RawClient::connect(&server).await;
+        let length = body.len();
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {length}\r\n\r\n", server.address);
+        client.write(head.as_bytes()).await;
+        assert!(client.write_if_open(&body).await, "{path}: hung up on who was sending");
+        let answer = client.read_to_end().await;
+        assert!(answer.contains(&format!(r#""code":"{code}""#)), "{path}: {answer}");
+    }
+    // One that says so beforehand is told before it sends anything.
+    let mut client = RawClient::connect(&server).await;
+    let head = format!(
+        "POST /v1/publish HTTP/1.1\r\nHost: {}\r\nExpect: 100-continue\r\nContent-Length: 10001\r\n\r\n",
+        server.address
+    );
+    client.write(head.as_bytes()).await;
+    assert!(client.read_head().await.starts_with("HTTP/1.1 413 "));
+}
+
+#[tokio::test]
+async fn an_upgrade_has_no_body() {
+    let server = Server::start().await;
+    let head = format!("GET /v1/stream HTTP/1.1\r\nHost: {}\r\n{UPGRADE}\r\n{KEY}", server.address);
+    for body in ["Content-Length: 3\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"] {
+        check(&server, &format!("{head}\r\n{body}"), 400, "bad_request").await;
+    }
+    check(&server, &format!("{head}\r\nContent-Length: 0\r\n\r\n"), 101, "").await;
+}
+
+#[tokio::test]
+async fn options_of_the_server_as_a_whole() {
+    let server = Server::start().await;
+    let answer = ask(&server, &format!("OPTIONS * HTTP/1.1\r\nHost: {}\r\n\r\n", server.address)).await;
+    assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
+    assert!(answer.contains("allow: GET, HEAD, POST, OPTIONS"), "{answer}");
 }
