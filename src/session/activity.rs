@@ -19,6 +19,7 @@ use crate::limits::Limits;
 /// which is there because HTTP wants sockets that could be moved.
 pub struct Activity(Mutex<Seen>);
 
+#[expect(clippy::struct_excessive_bools, reason = "four facts that hold or not, each for itself")]
 struct Seen {
     /// Until when the first request must have come; `None` when it has.
     first_until: Option<Instant>,

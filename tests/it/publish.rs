@@ -170,13 +170,20 @@ async fn a_compressed_body_is_read_and_bounded_by_what_it_holds() {
 #[tokio::test]
 async fn a_time_is_in_the_unit_that_its_size_tells_and_never_1970() {
     let server = Server::start().await;
-    let ticks =
-        ["1742860800", "1742860800.123456", "1742860800123", "1742860800123456", "1742860800123456789"];
+    let ticks = [
+        "1742860800",
+        "1742860800.123456",
+        "1742860800123",
+        "1742860800123456",
+        "1742860800123456789",
+        "1.7428608e9",
+        "1.7428608001234568e+18",
+    ];
     let lines: Vec<String> = ticks.iter().map(|ts| line("A", &[("bid", "1"), ("ts", ts)])).collect();
     let mut client = Client::open(&server).await;
     client.subscribe_as("pending", Subscription::to(["A"]).every()).await;
     server.publish(&lines).await;
-    client.until_seq("A", 5).await;
+    client.until_seq("A", 7).await;
     let times: Vec<i64> = client.store.get("A").history.iter().map(|message| message.int("ts")).collect();
     assert_eq!(
         times,
@@ -185,10 +192,12 @@ async fn a_time_is_in_the_unit_that_its_size_tells_and_never_1970() {
             1_742_860_800_123_456,
             1_742_860_800_123_000,
             1_742_860_800_123_456,
+            1_742_860_800_123_456,
+            1_742_860_800_000_000,
             1_742_860_800_123_456
         ]
     );
-    for ts in ["0", "86400", "99999999", "-5", "1e9", "\"2025-03-25\""] {
+    for ts in ["0", "86400", "99999999", "-5", "1e7", "1e-9", "\"2025-03-25\""] {
         let published = server.publish_any(&line("A", &[("bid", "1"), ("ts", ts)])).await;
         assert_eq!(published.accepted, 0, "{ts}");
         assert!(published.rejected[0].1.contains("milliseconds (13)"), "{ts}: {:?}", published.rejected);

@@ -59,7 +59,7 @@ fn what_is_no_recording_or_has_no_tick_is_an_error_of_every_command() {
         (
             "klines.txt",
             kline,
-            "holds no tick; read as binance-capture: 1 records that hold none, 0 that are broken",
+            r#"holds no tick; read as binance-capture: 1 records that hold none (the first is "{\"stream\":\"btcusdt@kline_1m\""#,
         ),
         (
             "broken.csv",

@@ -129,13 +129,13 @@ impl Decoder for Capture {
 }
 
 fn decode_line(trades: &mut Trades, line_bytes_max: usize, line: RawLine<'_>, out: &mut Output) {
-    let (number, made) = match line {
-        RawLine::Whole { number, bytes } => (number, make(bytes, trades, out)),
-        RawLine::TooLong { number } => (number, Err(Fault::TooLong { limit: line_bytes_max })),
+    let (number, line, made) = match line {
+        RawLine::Whole { number, bytes } => (number, &*bytes, make(bytes, trades, out)),
+        RawLine::TooLong { number } => (number, &[][..], Err(Fault::TooLong { limit: line_bytes_max })),
     };
     match made {
         Ok(Made::Tick(rx, tick)) => out.tick(Place::Line(number), rx, tick),
-        Ok(Made::Nothing) => out.passed += 1,
+        Ok(Made::Nothing) => out.pass(line),
         Err(fault) => out.reject(Place::Line(number), fault.reason(), || fault.to_string()),
     }
 }

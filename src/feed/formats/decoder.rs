@@ -33,6 +33,8 @@ pub struct Output {
     pub tally: Tally,
     /// Records that are well-formed and hold nothing that a tick could carry.
     pub passed: u64,
+    /// The beginning of the first of them that is text; it outlives [`Output::clear`].
+    pub first_passed: Option<String>,
     /// What our own recordings say is missing.
     pub gaps: Vec<Gap>,
     /// What our own format's first line tells.
@@ -104,6 +106,15 @@ impl Output {
         self.jumps.clear();
         (self.jumped, self.jump_max_ns) = (0, 0);
         self.notes.clear();
+    }
+
+    /// Passes over a line that holds nothing.
+    pub fn pass(&mut self, line: &[u8]) {
+        const SHOWN_BYTES: usize = 100;
+        self.passed += 1;
+        self.first_passed.get_or_insert_with(|| {
+            String::from_utf8_lossy(&line[..line.len().min(SHOWN_BYTES)]).into_owned()
+        });
     }
 
     /// Takes a tick that stands at `place` and was received at `rx`, where the source says when.

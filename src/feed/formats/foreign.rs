@@ -63,6 +63,7 @@ const BEGINNINGS: &[(&str, &str)] = &[
     ("<!doctype html", "an HTML page, which a server may have sent in place of the file"),
     ("<html", "an HTML page, which a server may have sent in place of the file"),
     ("<?xml", "XML, which a server may have sent in place of the file"),
+    ("<date>\t", "a table of MetaTrader"),
     ("<error>", "XML, which a server may have sent in place of the file"),
     ("version https://git-lfs", "a pointer of Git LFS in place of the file (`git lfs pull` fetches it)"),
     ("#!", "a script"),
@@ -88,6 +89,7 @@ const NAMES: &[(&[&str], &str)] = &[
     (&["open", "high", "low", "close"], "candles (open, high, low, close): no ticks"),
     (&["o", "h", "l", "c"], "candles (open, high, low, close): no ticks"),
     (&["gmttime", "ask", "bid"], "Dukascopy's ticks as CSV"),
+    (&["localtime", "ask", "bid"], "Dukascopy's ticks as CSV"),
     (&["bids", "asks"], "depth of a book, without columns of best prices"),
     (&["side", "price", "level"], "depth of a book, without columns of best prices"),
 ];
@@ -96,6 +98,20 @@ const NAMES: &[(&[&str], &str)] = &[
 const KEYS: &[(&[&str], &str)] = &[
     (&["topic", "type=\"message\"", "subject"], "messages of KuCoin's streams"),
     (&["channel", "event", "result"], "messages of Gate's streams"),
+    (&["channel", "market", "type"], "messages of FTX's streams"),
+    (&["channel", "event", "data"], "messages of Bitstamp's streams"),
+    (&["channel=\"trades\"", "data"], "messages of Hyperliquid's streams"),
+    (&["channel=\"bbo\"", "data"], "messages of Hyperliquid's streams"),
+    (&["channel=\"l2Book\"", "data"], "messages of Hyperliquid's streams"),
+    (&["action", "arg", "data", "ts"], "messages of Bitget's streams"),
+    (&["id", "method", "code", "result"], "messages of Crypto.com's streams"),
+    (&["c", "d", "s", "t"], "messages of MEXC's streams"),
+    (&["type", "code", "trade_price"], "messages of Upbit's streams"),
+    (&["type", "symbol", "event_id"], "messages of Gemini's streams"),
+    (&["sequence", "symbol", "trades"], "messages of Phemex's streams"),
+    (&["type=\"channel_data\"", "connection_id"], "messages of dYdX's streams"),
+    (&["id", "price", "qty", "time", "isBuyerMaker"], "trades of Binance's REST"),
+    (&["info", "datetime", "symbol"], "objects of ccxt"),
     (&["table", "action", "data"], "messages of BitMEX's streams"),
     (&["jsonrpc", "method", "params"], "messages of Deribit's streams (JSON-RPC)"),
     (&["ch", "tick"], "messages of HTX's streams"),
@@ -142,9 +158,9 @@ pub fn of_text(head: &[u8]) -> Option<&'static str> {
         text.get(..beginning.len()).is_some_and(|text| text.eq_ignore_ascii_case(beginning.as_bytes()))
     };
     if text.starts_with(b"[") {
-        return Some(
+        return of_array(text).or(Some(
             "JSON whose lines are arrays, or one array of everything; an object a line is read (`jq -c '.[]'` makes lines of an array)",
-        );
+        ));
     }
     if text.starts_with(b"{") && text[1..].trim_ascii_start().is_empty() {
         return Some("JSON over several lines; an object a line is read (`jq -c .` puts it on one)");
@@ -155,6 +171,23 @@ pub fn of_text(head: &[u8]) -> Option<&'static str> {
         return Some("JSON over several lines; an object a line is read (`jq -c .` puts it on one)");
     }
     BEGINNINGS.iter().find(|(beginning, _)| begins(beginning)).map(|(_, what)| *what)
+}
+
+/// Whose messages arrays are.
+fn of_array(text: &[u8]) -> Option<&'static str> {
+    let head: Vec<u8> = text.iter().take(64).copied().filter(|byte| *byte != b' ').collect();
+    let has = |name: &[u8]| head.windows(name.len()).any(|window| window == name);
+    let digits = head[1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let rest = &head[1 + digits..];
+    let updates: [&[u8]; 3] = [b",\"te\"", b",\"tu\"", b",\"hb\""];
+    match () {
+        () if digits > 0 && updates.iter().any(|update| rest.starts_with(update)) => {
+            Some("messages of Bitfinex's streams")
+        }
+        () if has(b"\"ev\":") => Some("messages of Polygon's streams"),
+        () if has(b"\"T\":\"") => Some("messages of Alpaca's streams"),
+        () => None,
+    }
 }
 
 /// By a table's line.

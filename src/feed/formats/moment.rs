@@ -92,14 +92,14 @@ impl FromStr for Unit {
     }
 }
 
-/// `2025-03-25T23:07:00.123456789+01:00`: a space may stand for the T; time, fraction and offset may be missing.
+/// `2025-03-25T23:07:00.123456789+01:00`: a space may stand for the T, or a D, as `BitMEX` has it; time, fraction and offset may be missing.
 fn iso(text: &str) -> Option<Nanos> {
     let date = text.get(..10)?;
     let [b'-', b'-'] = [date.as_bytes()[4], date.as_bytes()[7]] else { return None };
     let day = Day::new(number(&date[..4])?, number(&date[5..7])?, number(&date[8..])?)?;
     let midnight = day.utc_midnight();
     let Some(rest) = text.get(10..).filter(|rest| !rest.is_empty()) else { return Some(midnight) };
-    let clock = rest.strip_prefix(['T', 't', ' '])?;
+    let clock = rest.strip_prefix(['T', 't', ' ', 'D'])?;
     let zone_at = clock.find(['Z', 'z', '+', '-', ' ']).unwrap_or(clock.len());
     let (clock, zone) = clock.split_at(zone_at);
     let (clock, places) = clock.split_once(['.', ',']).unwrap_or((clock, "0"));
@@ -192,6 +192,7 @@ mod tests {
             "2020-03-01T01:30:03.145678901+01:30",
             "2020-02-29T19:00:03.145678901-0500",
             "2020-03-01T02:00:03,145678901+02",
+            "2020-03-01D00:00:03.145678901",
         ] {
             check(Unit::BySize, text, Some(NANOS));
             check(Unit::Iso, text, Some(NANOS));

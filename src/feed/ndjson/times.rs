@@ -57,8 +57,11 @@ fn unit_nanos(number: i64, clock: Clock) -> Option<i64> {
     }
 }
 
-/// Digits, perhaps with a fraction, of which what is finer than a nanosecond is cut.
+/// Digits, perhaps with a fraction or an exponent, of which what is finer than a nanosecond is cut.
 fn decimal(text: &str, clock: Clock) -> Option<Nanos> {
+    if let Some((mantissa, exponent)) = text.split_once(['e', 'E']) {
+        return decimal(&shifted(mantissa, exponent.parse().ok()?)?, clock);
+    }
     let Some((before, fraction)) = text.split_once('.') else {
         return whole(text.parse().ok()?, clock);
     };
@@ -75,6 +78,22 @@ fn decimal(text: &str, clock: Clock) -> Option<Nanos> {
     }
     let nanos = if before.starts_with('-') { -nanos } else { nanos };
     number.checked_mul(unit)?.checked_add(nanos).map(Nanos)
+}
+
+/// A number without its exponent: programs write large doubles with one.
+fn shifted(mantissa: &str, exponent: i32) -> Option<String> {
+    /// No time is longer.
+    const EXPONENT_MAX: u32 = 19;
+    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
+    let (before, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+    let point = i32::try_from(before.len()).ok()? + exponent;
+    if before.is_empty() || fraction.is_empty() || exponent.unsigned_abs() > EXPONENT_MAX || point < 1 {
+        return None;
+    }
+    let point = usize::try_from(point).ok()?;
+    let digits = format!("{before}{fraction:0<point$}0");
+    let (before, fraction) = digits.split_at_checked(point)?;
+    Some(format!("{sign}{before}.{fraction}"))
 }
 
 #[cfg(test)]
@@ -114,10 +133,29 @@ mod tests {
             ("1742860800123.456", 1_742_860_800_123_456_000),
             ("1742860800.1234567899", 1_742_860_800_123_456_789),
             ("-1742860800.5", -1_742_860_800_500_000_000),
+            ("1.7428608e9", 1_742_860_800_000_000_000),
+            ("1.7428608001234568e+18", 1_742_860_800_123_456_800),
+            ("1742860800123456E-6", 1_742_860_800_123_456_000),
+            ("-1e9", -1_000_000_000_000_000_000),
         ] {
             assert_eq!(read(Value::Digits(text), Clock::Real), Some(nanos), "{text}");
         }
-        for text in ["1742860800.", ".5", "1742860800.x", "1742860800.-5", "1.742e9", "", "-", "x"] {
+        for text in [
+            "1742860800.",
+            ".5",
+            "1742860800.x",
+            "1742860800.-5",
+            ".5e9",
+            "5.e9",
+            "1e+-9",
+            "1e99",
+            "1e-9",
+            "1e",
+            "e9",
+            "",
+            "-",
+            "x",
+        ] {
             assert_eq!(read(Value::Digits(text), Clock::Real), None, "{text}");
         }
     }

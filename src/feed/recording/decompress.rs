@@ -1,14 +1,15 @@
 //! Decompression: told by the first bytes, streamed, and never more in memory than a window.
 //!
-//! Parts of a file behind one another, members, frames or streams, are one file: that is how a recorder appends.
+//! Parts of a file behind one another, members, frames or streams, are one file: that is how a recorder appends. Zeros
+//! behind them fill a block of some disk or tape, and are nothing.
 //!
 //! Invariants: a file that was cut ends with [`io::ErrorKind::UnexpectedEof`], behind all that could be read; damage is an
 //! error and never a panic.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
-use bzip2::bufread::MultiBzDecoder;
-use flate2::bufread::MultiGzDecoder;
+use bzip2::bufread::BzDecoder;
+use flate2::bufread::GzDecoder;
 use lzma_rust2::XzReader;
 
 /// How a file is compressed.
@@ -19,6 +20,13 @@ enum Kind {
     Zstd,
     Bzip2,
     Xz,
+}
+
+/// Members of gzip or streams of bzip2, each with a decoder of its own.
+struct Members<R, D> {
+    decoder: Option<D>,
+    begin: fn(R) -> D,
+    end: fn(D) -> R,
 }
 
 /// Streams of xz. Its reader loses what it has read of a piece that breaks off, so pieces are small.
@@ -47,9 +55,9 @@ pub fn decompress(mut raw: impl Read + Send + 'static) -> io::Result<Box<dyn Rea
     let buffered = |whole| BufReader::with_capacity(CHUNK_BYTES, whole);
     Ok(match kind {
         Kind::Plain => Box::new(whole),
-        Kind::Gzip => Box::new(MultiGzDecoder::new(buffered(whole))),
+        Kind::Gzip => Box::new(Members::of(buffered(whole), GzDecoder::new, GzDecoder::into_inner)),
         Kind::Zstd => Box::new(zstd::stream::read::Decoder::new(whole)?),
-        Kind::Bzip2 => Box::new(MultiBzDecoder::new(buffered(whole))),
+        Kind::Bzip2 => Box::new(Members::of(buffered(whole), BzDecoder::new, BzDecoder::into_inner)),
         Kind::Xz => Box::new(Xz {
             streams: XzReader::new_mem_limit(buffered(whole), true, XZ_KIBIBYTES_MAX),
             broken: None,
@@ -72,6 +80,40 @@ impl Kind {
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Kind::Xz,
             _ => Kind::Plain,
         }
+    }
+}
+
+// === impl Members ===
+
+impl<R: BufRead, D: Read> Members<R, D> {
+    fn of(input: R, begin: fn(R) -> D, end: fn(D) -> R) -> Self {
+        Members { decoder: Some(begin(input)), begin, end }
+    }
+}
+
+impl<R: BufRead, D: Read> Read for Members<R, D> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while let Some(decoder) = &mut self.decoder {
+            let len = decoder.read(out)?;
+            if len > 0 || out.is_empty() {
+                return Ok(len);
+            }
+            let Some(mut input) = self.decoder.take().map(self.end) else { break };
+            loop {
+                let ahead = input.fill_buf()?;
+                let zeros = ahead.iter().take_while(|byte| **byte == 0).count();
+                if ahead.is_empty() {
+                    return Ok(0);
+                }
+                let is_all = zeros == ahead.len();
+                input.consume(zeros);
+                if !is_all {
+                    break;
+                }
+            }
+            self.decoder = Some((self.begin)(input));
+        }
+        Ok(0)
     }
 }
 
@@ -148,6 +190,25 @@ mod tests {
             assert_eq!(read(&compress(b"")), (Vec::new(), None));
         }
         assert_eq!(read(b"BZh9,price\n"), (b"BZh9,price\n".to_vec(), None), "a table");
+    }
+
+    #[test]
+    fn zeros_behind_the_last_part_are_nothing() {
+        let gzip = |bytes: &[u8]| {
+            let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            out.write_all(bytes).unwrap();
+            out.finish().unwrap()
+        };
+        for compress in [&gzip as &dyn Fn(&[u8]) -> Vec<u8>, &bzip2, &xz] {
+            for zeros in [4, 512, 200_000] {
+                let padded = [compress(b"one\n"), vec![0; zeros]].concat();
+                assert_eq!(read(&padded), (b"one\n".to_vec(), None));
+            }
+        }
+        let between = [gzip(b"one\n"), vec![0; 7], gzip(b""), gzip(b"two\n")].concat();
+        assert_eq!(read(&between), (b"one\ntwo\n".to_vec(), None));
+        let (found, error) = read(&[gzip(b"one\n"), b"something else".to_vec()].concat());
+        assert!(found == b"one\n" && error.is_some());
     }
 
     #[test]

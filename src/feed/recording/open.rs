@@ -163,8 +163,11 @@ impl Recording {
         let Seen { passed, rejected, first_reject, .. } = &self.seen;
         let formats: BTreeSet<&str> = self.tracks.iter().map(|track| track.format.name()).collect();
         let formats: Vec<&str> = formats.into_iter().collect();
+        // What they are, a person sees.
+        let shown = self.tracks.iter().find_map(|track| track.first_passed());
+        let shown = shown.map(|first| format!(" (the first is {first:?})")).unwrap_or_default();
         let mut what = format!(
-            "; read as {}: {passed} records that hold none, {rejected} that are broken",
+            "; read as {}: {passed} records that hold none{shown}, {rejected} that are broken",
             formats.join(" and ")
         );
         if let Some(first) = first_reject {

@@ -196,6 +196,11 @@ impl Track {
         &self.member
     }
 
+    /// The beginning of the first line that holds no tick.
+    pub fn first_passed(&self) -> Option<&str> {
+        self.output.first_passed.as_deref()
+    }
+
     /// What the first line of a recording of our own tells.
     pub fn header(&self) -> Option<&Header> {
         self.output.header.as_ref()

@@ -80,6 +80,27 @@ fn texts_are_told_by_what_they_are() {
         ("exchange,symbol,timestamp,local_timestamp,funding_rate\n", "a table of Tardis that has neither"),
         ("1381095255,123.30500,0.10000000\n", "a table of time, price and size"),
         ("{\"lastUpdateId\":1,\"bids\":[],\"asks\":[]}\n", "depth of a book from Binance's REST"),
+        (
+            r#"{"action":"update","arg":{"instType":"SPOT","channel":"trade","instId":"A"},"data":[],"ts":1}"#,
+            "messages of Bitget's streams",
+        ),
+        (r#"{"channel":"trades","data":[{"coin":"BTC","px":"1"}]}"#, "messages of Hyperliquid's streams"),
+        (
+            r#"{"data":{"id":1},"channel":"live_trades_btcusd","event":"trade"}"#,
+            "messages of Bitstamp's streams",
+        ),
+        (
+            r#"{"channel":"trades","market":"BTC-PERP","type":"update","data":[]}"#,
+            "messages of FTX's streams",
+        ),
+        (
+            r#"{"id":-1,"method":"subscribe","code":0,"result":{"channel":"trade"}}"#,
+            "messages of Crypto.com's streams",
+        ),
+        (r#"[17470,"te",[401597395,1574694475039,0.005,7244.9]]"#, "messages of Bitfinex's streams"),
+        (r#"[ {"ev":"T","sym":"AAPL","p":1}]"#, "messages of Polygon's streams"),
+        (r#"[{"T":"t","S":"AAPL","p":1}]"#, "messages of Alpaca's streams"),
+        ("<DATE>\t<TIME>\t<BID>\t<ASK>\n2020.01.01\t00:00:00.123\t1.1\t1.2\n", "a table of MetaTrader"),
         ("time,price\n1,2\n", "text of no format that is known, whose first line is \"time,price\""),
         (
             "\x1b]0;a title that does not end here\n",

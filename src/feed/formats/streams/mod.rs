@@ -168,15 +168,15 @@ fn decode_line(
     out: &mut Output,
 ) {
     found.clear();
-    let (number, made) = match line {
-        RawLine::Whole { number, bytes } => (number, make(bytes, trades, found)),
-        RawLine::TooLong { number } => (number, Err(Fault::TooLong { limit: line_bytes_max })),
+    let (number, line, made) = match line {
+        RawLine::Whole { number, bytes } => (number, &*bytes, make(bytes, trades, found)),
+        RawLine::TooLong { number } => (number, &[][..], Err(Fault::TooLong { limit: line_bytes_max })),
     };
     out.notes.extend(trades.note.take());
     let place = Place::Line(number);
     found.retain(|tick| !tick.fields.mask.is_empty());
     match made {
-        Ok(_) if found.is_empty() => out.passed += 1,
+        Ok(_) if found.is_empty() => out.pass(line),
         Ok(rx) => {
             if found.first().map(|tick| tick.ts) > found.last().map(|tick| tick.ts) {
                 found.reverse();
