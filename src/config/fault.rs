@@ -3,7 +3,7 @@
 //! Whatever the outside wrote is shown shortened and with its control characters escaped, so that a message is always
 //! one line and cannot steer a terminal.
 
-use std::{error::Error, fmt, io};
+use std::{error::Error, fmt, io, net::SocketAddr};
 
 use super::{
     origin::Origin,
@@ -55,6 +55,10 @@ pub enum Problem {
     Word { key: &'static str, words: &'static [&'static str], found: String },
     #[error("`{}` is no address and port; write them as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080", Shown(.found))]
     Address { found: String },
+    #[error(
+        "`admin_listen` is {admin}, where `listen` is {listen}: give operators a port of their own, or leave it out"
+    )]
+    SameAddress { listen: SocketAddr, admin: SocketAddr },
     #[error("`{}` is no web origin; write scheme, host and port only, as https://app.example.com or https://*.example.com, or * for all", Shown(.found))]
     WebOrigin { found: String },
     #[error("`{}` is no epoch; write 1 to 32 of A-Z a-z 0-9 . _ -", Shown(.found))]

@@ -3,7 +3,11 @@
 //! Invariants: everything that was given is judged before anything is reported, also what a higher layer overrides;
 //! settings without faults hold every [`Relation`] between their limits.
 
-use std::{collections::BTreeMap, ffi::OsString};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    net::{IpAddr, SocketAddr},
+};
 
 use super::{
     environment,
@@ -73,7 +77,21 @@ impl Gathered {
         for relation in Relation::ALL {
             gathered.relate(relation, &faulty);
         }
+        gathered.check_listeners(&faulty);
         gathered
+    }
+
+    /// Two listeners cannot have one address.
+    fn check_listeners(&mut self, faulty: &[&'static str]) {
+        const KEYS: [&str; 2] = ["listen", "admin_listen"];
+        let Config { listen, admin_listen, .. } = self.config;
+        let Some(admin) = admin_listen.filter(|admin| overlap(*admin, listen)) else { return };
+        if KEYS.iter().any(|key| faulty.contains(key)) {
+            return;
+        }
+        let origins = KEYS.iter().filter_map(|key| self.origins.get(*key).cloned());
+        let origin = origins.max_by_key(Origin::rank).unwrap_or(Origin::Default);
+        self.faults.push(Fault { origin, problem: Problem::SameAddress { listen, admin } });
     }
 
     /// Lets the key judge what was given; a faulty key is noted in `faulty`.
@@ -111,4 +129,14 @@ impl Gathered {
         let origin = keys.iter().map(origin_of).max_by_key(Origin::rank).unwrap_or(Origin::Default);
         self.faults.push(Fault { origin, problem: Problem::Contradiction { relation, values } });
     }
+}
+
+/// Whether one socket would take what is for the other.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let holds = |all: IpAddr, one: IpAddr| all.is_unspecified() && (all.is_ipv6() || one.is_ipv4());
+    let (one_ip, other_ip) = (one.ip(), other.ip());
+    // Port 0 is any that is free.
+    one.port() == other.port()
+        && one.port() != 0
+        && (one_ip == other_ip || holds(one_ip, other_ip) || holds(other_ip, one_ip))
 }

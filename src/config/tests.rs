@@ -441,3 +441,24 @@ proptest! {
         prop_assert_eq!(gathered.faults.len(), broken, "{:?}", gathered.faults);
     }
 }
+
+#[test]
+fn two_listeners_have_two_addresses() {
+    for (listen, admin, may) in [
+        ("127.0.0.1:8080", "127.0.0.1:8080", false),
+        ("0.0.0.0:8080", "127.0.0.1:8080", false),
+        ("127.0.0.1:8080", "[::]:8080", false),
+        ("0.0.0.0:8080", "[::1]:8080", true),
+        ("127.0.0.1:8080", "127.0.0.2:8080", true),
+        ("127.0.0.1:8080", "127.0.0.1:9090", true),
+        ("127.0.0.1:0", "127.0.0.1:0", true),
+    ] {
+        let file = format!("listen = \"{listen}\"\nadmin_listen = \"{admin}\"\n");
+        let outcome = Config::gather(&Flags::default(), [], Some(("t.toml", &file)));
+        assert_eq!(outcome.is_ok(), may, "{listen} {admin}: {outcome:?}");
+    }
+    check_file(
+        "admin_listen = \"127.0.0.1:8080\"",
+        "t.toml:1: `admin_listen` is 127.0.0.1:8080, where `listen` is 127.0.0.1:8080: give operators a port of their own, or leave it out",
+    );
+}
