@@ -91,8 +91,8 @@ case "$*" in
   quick)
     # One set of features, so that what `cargo test` has built for a single test is used.
     check format cargo fmt --all --check
-    check lints cargo clippy --locked --all-targets -- -D warnings
-    cargo_test tests --lib --test tidy --test loom
+    check lints cargo clippy --locked --workspace --all-targets -- -D warnings
+    cargo_test tests --workspace --lib --test tidy --test loom
     finish
     ;;
   *)
@@ -102,8 +102,8 @@ case "$*" in
 esac
 
 check format cargo fmt --all --check
-check lints cargo clippy --locked --all-targets -- -D warnings
-check lints-of-features cargo clippy --locked --all-targets --features dbn,parquet -- -D warnings
+check lints cargo clippy --locked --workspace --all-targets -- -D warnings
+check lints-of-features cargo clippy --locked --workspace --all-targets --features dbn,parquet,testing -- -D warnings
 # Workspaces of their own, which nothing else builds. They share libraries with each other, and with the service where
 # versions and features are the same; cold, a minute of processor time, half of it for dbn. libFuzzer itself, C++ that
 # only linking needs, is left out.
@@ -112,12 +112,14 @@ check fuzz-targets env CUSTOM_LIBFUZZER_PATH=/nowhere/libfuzzer.a \
 check recordings-benchmark cargo check --locked --manifest-path benches/recordings/Cargo.toml --target-dir target
 # With the features that the plain build leaves out; without them, the lints and the suites with foreign clients build. Cold,
 # they cost 65 s of processor time: dbn 45 s, parquet 20 s.
-cargo_test tests --all-targets --features dbn,parquet
-cargo_test examples-in-documentation --doc
+cargo_test tests --workspace --all-targets --features dbn,parquet,testing
+cargo_test examples-in-documentation --workspace --doc
 counted instructions tests/instructions.sh
 # The documentation is for those who work on the code: private items are in it, and may be linked to.
 check documentation env RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" \
-  cargo doc --locked --no-deps --document-private-items
+  cargo doc --locked --workspace --no-deps --document-private-items
+# Who needs the messages alone builds the client without a socket in it.
+check client-without-connections cargo check --locked --package tickcast-client --no-default-features
 
 # Clients that were not written here: Python's and Node's libraries, curl, a browser.
 need 'command -v curl' curl ca-certificates

@@ -3,6 +3,7 @@
 //! What is compared is the text of files in this directory and tables of the library; nothing is run.
 
 mod circles;
+mod client;
 mod laws;
 mod modules;
 mod pages;
@@ -49,9 +50,12 @@ fn files(directory: &str, ending: &str) -> Vec<String> {
     found
 }
 
-/// Rust files of the crate, its tests, its benches and its examples.
+/// Rust files of the service, of its client, their tests, benches and examples.
 fn rust_files() -> Vec<String> {
-    ["src", "tests", "benches", "examples"].iter().flat_map(|directory| files(directory, "rs")).collect()
+    ["src", "tests", "benches", "examples", "clients/rust"]
+        .iter()
+        .flat_map(|directory| files(directory, "rs"))
+        .collect()
 }
 
 /// What a page has between `<!-- name: begin … -->` and `<!-- name: end -->`.

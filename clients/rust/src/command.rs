@@ -1,0 +1,264 @@
+//! What a client says: commands as the server reads them, and what a subscription asks for.
+//!
+//! Pure. Invariant: no command that is made here is longer than [`COMMAND_BYTES_MAX`], however many symbols are asked for.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::{field::Field, message::Id, words::Mode};
+
+/// What is asked for, once and again with each new connection.
+///
+/// ```
+/// use tickcast_client::{Field, Subscription};
+/// let subscription = Subscription::latest(["BTCUSDT", "ETH*"]).interval_ms(250).fields([Field::Bid, Field::Ask]);
+/// assert_eq!(subscription.symbols.len(), 2);
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Subscription {
+    /// Names, and patterns with `*`.
+    pub symbols: Vec<String>,
+    pub mode: Mode,
+    /// The least time between two messages of a symbol; `None`: as they come.
+    pub interval_ms: Option<u32>,
+    /// Whether it begins with the whole record; `None`: it does.
+    pub snapshot: Option<bool>,
+    /// Which fields are sent; `None`: all.
+    pub fields: Option<Vec<Field>>,
+}
+
+/// A command. What is not given is not sent.
+#[derive(Clone, PartialEq, Eq, Serialize, Debug)]
+#[serde(tag = "op", rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Command<'a> {
+    Subscribe(Subscribe<'a>),
+    Unsubscribe {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<Id>,
+        symbols: &'a [String],
+    },
+    /// Changes subscriptions in place.
+    Set {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<Id>,
+        symbols: &'a [String],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        mode: Option<Mode>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        interval_ms: Option<u32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fields: Option<&'a [Field]>,
+    },
+    List {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<Id>,
+    },
+    Ping {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<Id>,
+    },
+    Auth {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<Id>,
+        token: &'a str,
+    },
+}
+
+/// The command that subscribes.
+#[derive(Clone, PartialEq, Eq, Serialize, Debug)]
+pub struct Subscribe<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<Id>,
+    pub symbols: Vec<&'a str>,
+    pub mode: &'a Mode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval_ms: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fields: Option<&'a [Field]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resume: Option<Resume<'a>>,
+}
+
+/// Where a client left off.
+#[derive(Clone, PartialEq, Eq, Serialize, Debug)]
+pub struct Resume<'a> {
+    pub epoch: &'a str,
+    /// The last seq of each symbol.
+    pub last: BTreeMap<&'a str, u64>,
+}
+
+/// A longer message is closed with 1009 by a server with its default limits.
+pub const COMMAND_BYTES_MAX: usize = 64 * 1024;
+/// What a command has beside its symbols, at the most.
+const FRAMING_BYTES: usize = 1024;
+/// What a seq adds to its symbol: 20 digits, quotes, a colon and a comma.
+const SEQ_BYTES: usize = 24;
+
+// === impl Subscription ===
+
+impl Subscription {
+    /// The newest record of each symbol; what came in between is merged and counted.
+    pub fn latest<S: Into<String>>(symbols: impl IntoIterator<Item = S>) -> Self {
+        Subscription::new(Mode::Latest, symbols)
+    }
+
+    /// Each tick, one by one.
+    pub fn every<S: Into<String>>(symbols: impl IntoIterator<Item = S>) -> Self {
+        Subscription::new(Mode::Every, symbols)
+    }
+
+    pub fn new<S: Into<String>>(mode: Mode, symbols: impl IntoIterator<Item = S>) -> Self {
+        let symbols = symbols.into_iter().map(Into::into).collect();
+        Subscription { symbols, mode, interval_ms: None, snapshot: None, fields: None }
+    }
+
+    /// The least time between two messages of a symbol.
+    pub fn interval_ms(mut self, interval_ms: u32) -> Self {
+        self.interval_ms = Some(interval_ms);
+        self
+    }
+
+    /// Begins with the next tick, and not with the whole record.
+    pub fn without_snapshot(mut self) -> Self {
+        self.snapshot = Some(false);
+        self
+    }
+
+    /// Only these fields are sent.
+    pub fn fields(mut self, fields: impl IntoIterator<Item = Field>) -> Self {
+        self.fields = Some(fields.into_iter().collect());
+        self
+    }
+
+    /// The command for some of the symbols.
+    pub fn command<'a>(&'a self, id: Id, symbols: Vec<&'a str>, resume: Option<Resume<'a>>) -> Command<'a> {
+        Command::Subscribe(Subscribe {
+            id: Some(id),
+            symbols,
+            mode: &self.mode,
+            interval_ms: self.interval_ms,
+            snapshot: self.snapshot,
+            fields: self.fields.as_deref(),
+            resume,
+        })
+    }
+}
+
+// === impl Command ===
+
+impl Command<'_> {
+    /// The command as it is sent.
+    ///
+    /// ```
+    /// use tickcast_client::{Command, Id};
+    /// let ping = Command::Ping { id: Some(Id::Number(5)) };
+    /// assert_eq!(ping.to_json(), r#"{"op":"ping","id":5}"#);
+    /// ```
+    pub fn to_json(&self) -> String {
+        // Maps with keys of text into memory: nothing of it can fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// Cuts a list of symbols into pieces that each fit into a command, with a seq for each of them.
+pub fn batches<'a>(symbols: impl IntoIterator<Item = &'a str>) -> Vec<Vec<&'a str>> {
+    let mut batches: Vec<Vec<&str>> = Vec::new();
+    let mut left = 0;
+    for symbol in symbols {
+        // Twice: it may stand in `resume`, too.
+        let cost = 2 * json_bytes(symbol) + SEQ_BYTES;
+        if batches.is_empty() || cost > left {
+            batches.push(Vec::new());
+            left = COMMAND_BYTES_MAX - FRAMING_BYTES;
+        }
+        left = left.saturating_sub(cost);
+        if let Some(batch) = batches.last_mut() {
+            batch.push(symbol);
+        }
+    }
+    batches
+}
+
+/// As many seqs as fit into one command beside its own symbols.
+pub(crate) fn fitting<'a>(
+    symbols: &[&str],
+    last: impl IntoIterator<Item = (&'a str, u64)>,
+) -> BTreeMap<&'a str, u64> {
+    let own: usize = symbols.iter().map(|symbol| json_bytes(symbol)).sum();
+    let mut left = (COMMAND_BYTES_MAX - FRAMING_BYTES).saturating_sub(own);
+    let fits = |(symbol, _): &(&str, u64)| match left.checked_sub(json_bytes(symbol) + SEQ_BYTES) {
+        Some(rest) => {
+            left = rest;
+            true
+        }
+        None => false,
+    };
+    last.into_iter().take_while(fits).collect()
+}
+
+/// What a text takes in JSON at the most: quotes, a comma, and an escape for each byte that is not plain.
+fn json_bytes(text: &str) -> usize {
+    3 + text
+        .bytes()
+        .map(|byte| if byte < b' ' || byte == b'"' || byte == b'\\' { 6 } else { 1 })
+        .sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_as_the_protocol_shows_them() {
+        let symbols = ["BTCUSDT".to_owned(), "ETH*".to_owned()];
+        let subscription =
+            Subscription::latest(symbols.clone()).interval_ms(250).fields([Field::Bid, Field::Ask]);
+        let names = symbols.iter().map(String::as_str).collect();
+        assert_eq!(
+            subscription.command(Id::Number(1), names, None).to_json(),
+            r#"{"op":"subscribe","id":1,"symbols":["BTCUSDT","ETH*"],"mode":"latest","interval_ms":250,"fields":["bid","ask"]}"#
+        );
+        let set = Command::Set {
+            id: Some(Id::Number(3)),
+            symbols: &symbols[..1],
+            mode: Some(Mode::Every),
+            interval_ms: Some(0),
+            fields: None,
+        };
+        assert_eq!(
+            set.to_json(),
+            r#"{"op":"set","id":3,"symbols":["BTCUSDT"],"mode":"every","interval_ms":0}"#
+        );
+        assert_eq!(
+            Command::List { id: Some(Id::Text("mine".into())) }.to_json(),
+            r#"{"op":"list","id":"mine"}"#
+        );
+    }
+
+    #[test]
+    fn no_command_is_longer_than_a_message_may_be() {
+        let symbols: Vec<String> = (0..4_000).map(|at| format!("{at:064}")).collect();
+        let subscription = Subscription::every(symbols);
+        let mut all = 0;
+        for batch in batches(subscription.symbols.iter().map(String::as_str)) {
+            all += batch.len();
+            let last: BTreeMap<&str, u64> = batch.iter().map(|name| (*name, u64::MAX)).collect();
+            let resume = Some(Resume { epoch: "epoch", last });
+            assert!(
+                subscription.command(Id::Number(u64::MAX), batch, resume).to_json().len()
+                    <= COMMAND_BYTES_MAX
+            );
+        }
+        assert_eq!(all, 4_000);
+        let many = subscription.symbols.iter().map(|name| (name.as_str(), u64::MAX));
+        let last = fitting(&["*"], many);
+        assert!(last.len() > 500 && last.len() < 4_000);
+        let resume = Some(Resume { epoch: "epoch", last });
+        assert!(subscription.command(Id::Number(1), vec!["*"], resume).to_json().len() <= COMMAND_BYTES_MAX);
+    }
+}

@@ -1,0 +1,62 @@
+//! Why a server could not be reached, or would not do what it was asked, and how long it is waited for.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use hyper::StatusCode;
+use tokio::time::timeout;
+
+/// The longest that a connect, a handshake or a GET may take.
+pub const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why a server could not be reached, or would not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EndpointError {
+    #[error("{url} is no URL: {why}")]
+    Url { url: String, why: String },
+    #[error("{url}: only ws:// and http:// are spoken here, not {scheme}://")]
+    Scheme { url: String, scheme: String },
+    #[error("cannot find the host {host}: {source}")]
+    Resolve { host: String, source: io::Error },
+    #[error("cannot connect to {address}: {source}")]
+    Connect { address: SocketAddr, source: io::Error },
+    #[error("{what} at {authority} took longer than {} s", TIMEOUT.as_secs())]
+    Timeout { what: &'static str, authority: String },
+    #[error("the server answered {status}{reason}")]
+    Status { status: StatusCode, reason: String },
+    #[error("the server's answer is no WebSocket handshake: {why}")]
+    Handshake { why: &'static str },
+    #[error("HTTP failed: {0}")]
+    Http(#[from] hyper::Error),
+    #[error("the answer's body failed: {0}")]
+    Body(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the request cannot be made: {0}")]
+    Request(#[from] hyper::http::Error),
+}
+
+// === impl EndpointError ===
+
+impl EndpointError {
+    /// Whether the same request would fail in the same way.
+    pub fn is_final(&self) -> bool {
+        match self {
+            // Too slow, too many: those pass.
+            EndpointError::Status { status, .. } => {
+                status.is_client_error() && !matches!(status.as_u16(), 408 | 429)
+            }
+            EndpointError::Handshake { .. } | EndpointError::Request(_) => true,
+            _ => false,
+        }
+    }
+}
+
+pub(crate) async fn within<T>(
+    what: &'static str,
+    authority: &str,
+    work: impl Future<Output = Result<T, EndpointError>>,
+) -> Result<T, EndpointError> {
+    match timeout(TIMEOUT, work).await {
+        Ok(done) => done,
+        Err(_) => Err(EndpointError::Timeout { what, authority: authority.to_owned() }),
+    }
+}

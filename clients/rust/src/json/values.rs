@@ -1,0 +1,84 @@
+//! The record's fields of a snapshot or an update, as the texts that stand in it.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::{
+    MessageError, Object,
+    pairs::{Pair, pair, string},
+    parse,
+};
+use crate::{
+    field::Field,
+    message::{Tick, Value, Values},
+};
+
+/// More pairs than a message of protocol 1 has.
+const PAIRS_MAX: usize = 24;
+
+// === impl Tick ===
+
+impl<'a> Tick<'a> {
+    /// The fields that the message has.
+    ///
+    /// # Errors
+    /// When a field's value is neither a number nor a string, or the message is no JSON object.
+    pub fn values(&self) -> Result<Values<'a>, MessageError> {
+        let mut values = Values::default();
+        if plain(self.raw, &mut values).is_some() {
+            return Ok(values);
+        }
+        let (object, _end) = parse(self.raw, 0)?;
+        slow(&object)
+    }
+}
+
+/// Reads an object of plain pairs; `None` when it is none, and `values` is then of no use.
+fn plain<'a>(object: &'a str, values: &mut Values<'a>) -> Option<()> {
+    let mut at = object.strip_prefix('{').map(|_| 1)?;
+    for _ in 0..PAIRS_MAX {
+        let Pair { key, value, next } = pair(object, at)?;
+        at = next + 1;
+        if let Some(field) = Field::parse(key) {
+            values.texts[field as usize] = text(value)?;
+        } else if key == "ts" {
+            values.ts_us = Some(value.parse().ok()?);
+        }
+        if object.as_bytes()[next] == b'}' {
+            return (at == object.len()).then_some(());
+        }
+    }
+    None
+}
+
+/// A plain value: a string without its quotes, a number with its digits.
+fn text(value: &str) -> Option<Value<'_>> {
+    match value.as_bytes().first()? {
+        b'"' => Some(Value::Text(Cow::Borrowed(string(value)?))),
+        b'-' | b'0'..=b'9' => Some(Value::Text(Cow::Borrowed(value))),
+        _ if value == "null" => Some(Value::Withdrawn),
+        _ => None,
+    }
+}
+
+fn slow<'a>(object: &Object<'a>) -> Result<Values<'a>, MessageError> {
+    let mut values = Values::default();
+    for field in Field::ALL {
+        if let Some(raw) = object.get(field.name()) {
+            values.texts[field as usize] = escaped(field.name(), raw)?;
+        }
+    }
+    values.ts_us = super::optional(object, "ts")?;
+    Ok(values)
+}
+
+fn escaped<'a>(key: &'static str, raw: &'a RawValue) -> Result<Value<'a>, MessageError> {
+    let raw = raw.get();
+    if raw.starts_with('"')
+        && let Ok(string) = serde_json::from_str::<String>(raw)
+    {
+        return Ok(Value::Text(Cow::Owned(string)));
+    }
+    text(raw).ok_or_else(|| MessageError::Value { key, value: raw.chars().take(40).collect() })
+}

@@ -1,0 +1,78 @@
+//! When to connect again, and whether.
+//!
+//! Invariants: every wait between two connections has a bound and some chance in it; what would fail again in the same way
+//! is not tried again.
+
+use std::time::Duration;
+
+use crate::{backoff::Backoff, endpoint::EndpointError};
+
+/// What is known of the connections so far.
+#[derive(Default, Debug)]
+pub struct Reconnect {
+    backoff: Backoff,
+    connected_before: bool,
+    /// When the server has said when to come back.
+    retry: Option<Duration>,
+}
+
+// === impl Reconnect ===
+
+impl Reconnect {
+    /// There is a connection: from now on it is worth coming back.
+    pub fn connected(&mut self) {
+        self.connected_before = true;
+    }
+
+    /// The server works; the next failure is the first again.
+    pub fn settled(&mut self) {
+        self.backoff.reset();
+    }
+
+    /// The server says when to come back.
+    pub fn retry_in(&mut self, pause: Duration) {
+        self.retry = Some(pause);
+    }
+
+    /// Takes a failed connect.
+    ///
+    /// # Errors
+    /// With the error itself, when it is not worth trying again.
+    pub fn failed(&self, error: EndpointError) -> Result<EndpointError, EndpointError> {
+        if self.connected_before && !error.is_final() { Ok(error) } else { Err(error) }
+    }
+
+    /// How long to wait before connecting again.
+    pub fn pause(&mut self) -> Duration {
+        self.retry.take().unwrap_or_else(|| self.backoff.next(rand::random()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_server_says_goes_before_what_failures_call_for() {
+        let mut reconnect = Reconnect::default();
+        reconnect.retry_in(Duration::from_millis(1_730));
+        assert_eq!(reconnect.pause(), Duration::from_millis(1_730));
+        let first = reconnect.pause().as_millis();
+        assert!((125..=250).contains(&first), "{first}");
+        let second = reconnect.pause().as_millis();
+        assert!((250..=500).contains(&second), "{second}");
+        reconnect.settled();
+        assert!(reconnect.pause().as_millis() <= 250);
+    }
+
+    #[test]
+    fn a_server_that_was_never_there_is_not_waited_for() {
+        let gone = || EndpointError::Handshake { why: "none" };
+        let slow = || EndpointError::Timeout { what: "a request", authority: "host".to_owned() };
+        let mut reconnect = Reconnect::default();
+        assert!(reconnect.failed(slow()).is_err());
+        reconnect.connected();
+        assert!(reconnect.failed(slow()).is_ok());
+        assert!(reconnect.failed(gone()).is_err());
+    }
+}

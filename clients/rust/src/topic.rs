@@ -1,0 +1,148 @@
+//! One symbol as a client holds it: its record, where its seqs stand, what became of its ticks, and how it stands.
+
+use compact_str::CompactString;
+
+use crate::{
+    record::Record,
+    seq::{Breach, Cursor},
+    words::State,
+};
+
+/// One symbol.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Topic {
+    pub symbol: CompactString,
+    pub record: Record,
+    /// The server's word, or why there is none. What a price looks like is [`standing_at`](Self::standing_at).
+    pub standing: Standing,
+    /// Ticks that were merged into others on their way here.
+    pub merged: u64,
+    pub gaps: u64,
+    /// Ticks that gaps announced as lost.
+    pub lost: u64,
+    /// Ticks that are missing though no gap was announced: a fault of the server.
+    pub missing: u64,
+    pub(crate) cursor: Cursor,
+    /// Asked for by its name, so that its subscription is answered by itself.
+    pub(crate) is_named: bool,
+    /// The age from which on a price is not live, in microseconds.
+    pub(crate) stale_us: i64,
+}
+
+/// How a symbol stands.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[non_exhaustive]
+pub enum Standing {
+    /// The server has not answered yet.
+    #[default]
+    Asked,
+    /// Subscribed; there is no tick yet.
+    Pending,
+    /// As `Pending`; and no feed lists the name: it may be misspelt.
+    Unknown,
+    Live,
+    /// The server calls it live, and the record is older than a live one is.
+    Old,
+    /// No tick for longer than the server's limit.
+    Stale,
+    Halted,
+    /// Its feed has ended and will send no more.
+    Closed,
+    /// A state that this version does not know.
+    Other(CompactString),
+    /// The server would not subscribe it, by this code.
+    Refused(CompactString),
+    /// No longer subscribed.
+    Left,
+    /// There is no connection.
+    Offline,
+}
+
+/// What the server takes for stale, as long as it has not said.
+pub(crate) const STALE_US: i64 = 5_000_000;
+
+// === impl Topic ===
+
+impl Topic {
+    pub fn new(symbol: impl Into<CompactString>) -> Self {
+        Topic {
+            symbol: symbol.into(),
+            record: Record::default(),
+            standing: Standing::Asked,
+            merged: 0,
+            gaps: 0,
+            lost: 0,
+            missing: 0,
+            cursor: Cursor::PENDING,
+            is_named: false,
+            stale_us: STALE_US,
+        }
+    }
+
+    /// The last seq that is accounted for; 0 before the first.
+    pub fn seq(&self) -> u64 {
+        self.cursor.seq()
+    }
+
+    /// How it stands when the server's time is `server_us`: a price is live by its age, for what the server says of it comes
+    /// by the same path, and is as late.
+    pub fn standing_at(&self, server_us: i64) -> &Standing {
+        let is_old = self.record.rx_us > 0 && server_us.saturating_sub(self.record.rx_us) > self.stale_us;
+        if is_old && self.standing == Standing::Live { &Standing::Old } else { &self.standing }
+    }
+
+    /// A record shows that the symbol lives; but stale and halted end only when the server says so.
+    pub(crate) fn shown(&mut self) {
+        use Standing::{Asked, Left, Offline, Pending, Unknown};
+        if matches!(self.standing, Asked | Left | Offline | Pending | Unknown) {
+            self.standing = Standing::Live;
+        }
+    }
+
+    pub(crate) fn judged(&mut self, kept: Result<(), Breach>) -> Option<Breach> {
+        let breach = kept.err();
+        self.missing += breach.as_ref().map_or(0, Breach::missing);
+        breach
+    }
+
+    /// In another epoch the seqs of the last one say nothing.
+    pub(crate) fn restart(&mut self) {
+        self.cursor = if self.is_named { Cursor::NEW } else { Cursor::PENDING };
+        self.record.seq = 0;
+    }
+}
+
+// === impl Standing ===
+
+impl Standing {
+    /// In a word; of a refusal the server's code.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Standing::Asked => "asked",
+            Standing::Pending => "pending",
+            Standing::Unknown => "unknown",
+            Standing::Live => "live",
+            Standing::Old => "old",
+            Standing::Stale => "stale",
+            Standing::Halted => "halted",
+            Standing::Closed => "closed",
+            Standing::Other(word) | Standing::Refused(word) => word,
+            Standing::Left => "left",
+            Standing::Offline => "offline",
+        }
+    }
+}
+
+impl From<&State> for Standing {
+    fn from(state: &State) -> Self {
+        match state {
+            State::Pending => Standing::Pending,
+            State::Live => Standing::Live,
+            State::Stale => Standing::Stale,
+            State::Halted => Standing::Halted,
+            State::Closed => Standing::Closed,
+            State::Other(word) => Standing::Other((&**word).into()),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The client against the service: it depends on nothing of it, so what both must know alike is compared here.
+
+use std::collections::BTreeSet;
+
+use tickcast::{
+    fanout::GapReason,
+    limits::Limits,
+    tick::{Field, State},
+    wire::{CloseReason, SUBPROTOCOL, close::Retry, command::CommandReader},
+};
+use tickcast_client as client;
+use tickcast_client::{
+    Id, Message, Messages, Mirror, Standing, Subscription, close::Advice, encoding::Encoding,
+};
+
+use super::read;
+
+#[test]
+fn every_message_of_the_protocol_is_one_that_the_client_knows() {
+    let page = read("docs/PROTOCOL.md");
+    let mut seen = 0;
+    for frame in page.lines().filter(|line| line.starts_with("[{\"type\":")) {
+        for message in Messages::new(frame) {
+            let message = message.unwrap_or_else(|error| panic!("{frame}: {error}"));
+            assert!(!matches!(message, Message::Other { .. }), "{frame}: {message:?}");
+            if let Message::Update(tick) | Message::Snapshot(tick) = &message {
+                assert!(tick.values().unwrap().iter().count() > 0, "{frame}");
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen >= 15, "{seen} examples");
+}
+
+#[test]
+fn every_command_of_the_client_is_one_that_the_server_reads() {
+    let symbols = ["BTCUSDT".to_owned(), "ETH*".to_owned()];
+    let id = || Some(Id::Number(1));
+    let mut mirror =
+        Mirror::new(Subscription::latest(symbols.clone()).interval_ms(250).fields(client::Field::ALL));
+    let frame = r#"[{"type":"welcome","protocol":1,"epoch":"e","heartbeat_ms":5000},
+        {"type":"snapshot","symbol":"BTCUSDT","seq":53,"rx":1,"bid":1},{"type":"snapshot","symbol":"ETH1","seq":9,"rx":1,"bid":1}]"#;
+    drop(mirror.receive(frame, 0));
+    let mut commands = mirror.connect();
+    assert!(commands[0].contains(r#""resume":{"epoch":"e","last":{"BTCUSDT":53,"ETH1":9}}"#), "{commands:?}");
+    commands.extend(mirror.subscribe(Subscription::every(["A"]).without_snapshot()));
+    commands.extend(mirror.subscribe(Subscription::new(client::Mode::Once, ["*"])));
+    commands.extend(mirror.unsubscribe(&symbols));
+    commands.extend(mirror.ping(0));
+    let fields = [client::Field::BidSize];
+    let more = [
+        client::Command::Set {
+            id: id(),
+            symbols: &symbols,
+            mode: Some(client::Mode::Every),
+            interval_ms: Some(0),
+            fields: Some(&fields),
+        },
+        client::Command::List { id: Some(Id::Text("mine".into())) },
+        client::Command::Auth { id: id(), token: "t" },
+    ];
+    commands.extend(more.iter().map(client::Command::to_json));
+    for command in commands {
+        let read = CommandReader::new().read(&mut command.clone().into_bytes(), &Limits::default());
+        assert!(read.is_ok(), "{command}: {read:?}");
+    }
+}
+
+#[test]
+fn fields_and_words_are_the_services() {
+    let fields: Vec<&str> = Field::ALL.iter().map(|field| field.name()).collect();
+    assert_eq!(client::Field::ALL.map(client::Field::name).to_vec(), fields);
+    for reason in GapReason::ALL.map(GapReason::label) {
+        assert!(!matches!(client::GapReason::from(reason), client::GapReason::Other(_)), "{reason}");
+    }
+    for state in [State::Pending, State::Live, State::Stale, State::Halted, State::Closed] {
+        let state = client::State::from(state.as_str());
+        assert!(!matches!(Standing::from(&state), Standing::Other(_)), "{state}");
+    }
+    assert_eq!(Encoding::Json.subprotocol(), SUBPROTOCOL);
+}
+
+#[test]
+fn close_codes_advise_the_client_what_the_server_means() {
+    for reason in CloseReason::ALL {
+        let comes_back = Advice::of(reason.code()) == Advice::Return;
+        assert_eq!(comes_back, reason.retry() == Retry::ComeBack, "{reason:?}");
+    }
+}
+
+#[test]
+fn the_client_depends_on_nothing_of_the_service() {
+    let manifest = read("clients/rust/Cargo.toml");
+    let names: BTreeSet<&str> = manifest.lines().filter_map(|line| Some(line.split_once(" = ")?.0)).collect();
+    assert!(names.contains("serde") && !names.contains("tickcast"), "{names:?}");
+    assert!(!manifest.contains("path ="), "a package that others use has no paths into this tree");
+    for path in super::files("clients/rust/src", "rs") {
+        assert!(!read(&path).contains("tickcast::"), "{path} knows the service");
+    }
+}
