@@ -10,13 +10,10 @@ use std::{
     time::Duration,
 };
 
+use tickcast_client::{Endpoint, EndpointError};
 use tokio::{runtime, time::timeout};
 
-use super::{
-    EXIT_USAGE, complain,
-    endpoint::{Endpoint, EndpointError},
-    settings::SettingsArgs,
-};
+use super::{EXIT_USAGE, complain, settings::SettingsArgs};
 
 /// Exit code 0: yes. 1: no, or it cannot be reached; standard error says why. 2: the settings are faulty.
 #[derive(clap::Args, Clone, Debug)]

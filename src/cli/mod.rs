@@ -9,17 +9,15 @@ use std::{
 };
 
 pub mod artefacts;
-mod backoff;
 pub mod check;
 pub mod convert;
-mod endpoint;
+mod figures;
 pub mod health;
 pub mod info;
 mod life;
 pub mod load;
 pub mod log;
-#[cfg(test)]
-mod mock;
+mod mode;
 pub mod open_files;
 mod output;
 pub mod record;
@@ -29,7 +27,6 @@ pub mod replay;
 pub mod serve;
 pub mod settings;
 mod signals;
-mod stream;
 mod terminal;
 pub mod version;
 pub mod watch;

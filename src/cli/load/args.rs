@@ -2,9 +2,10 @@
 
 use std::{num::NonZeroU32, str::FromStr, time::Duration};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use tickcast_client::Endpoint;
 
-use crate::cli::endpoint::Endpoint;
+use crate::cli::mode::Mode;
 
 /// Load a server with many clients, and check what they are sent.
 ///
@@ -72,13 +73,6 @@ pub struct LoadArgs {
     pub json: bool,
 }
 
-/// How a subscription is served.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum Mode {
-    Latest,
-    Every,
-}
-
 /// How a client chooses its symbols.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Choose {
@@ -116,18 +110,6 @@ pub enum ValueError {
 
 /// The exponent of `zipf` alone.
 const ZIPF_EXPONENT: f64 = 1.0;
-
-// === impl Mode ===
-
-impl Mode {
-    /// The name on the wire.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Mode::Latest => "latest",
-            Mode::Every => "every",
-        }
-    }
-}
 
 // === impl Choose ===
 

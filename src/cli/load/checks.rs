@@ -2,13 +2,13 @@
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
+use tickcast_client::{Record, close};
 use tokio::time::{Instant, sleep};
 
 use super::{
     client::{Client, Stage},
     ledger::{Fault, Law, Ledger},
     plan::Class,
-    record::Record,
     server::{Server, ServerError},
 };
 use crate::tick::Symbol;
@@ -21,8 +21,6 @@ const SNAPSHOTS_MAX: usize = 50;
 const TRIES: u32 = 5;
 /// How long a client may take to be shown a seq that the server has already.
 const ONE_LOOK: Duration = Duration::from_secs(2);
-/// RFC 6455: going away. A server that drains breaks no law.
-pub const CODE_AWAY: u16 = 1001;
 /// No byte accepted for too long, and a ping not answered: what a client that reads nothing has coming.
 const CODES_DEAF: [u16; 2] = [4008, 4001];
 
@@ -110,7 +108,7 @@ fn judge(clients: &Clients, heads: &[u64], ledger: &mut Ledger) -> Reached {
 
 fn arrival(client: &Client, heads: &[u64]) -> Arrival {
     match client.stage {
-        Stage::Waiting | Stage::Failed | Stage::Lost { code: Some(CODE_AWAY) } => Arrival::Excused,
+        Stage::Waiting | Stage::Failed | Stage::Lost { code: Some(close::AWAY) } => Arrival::Excused,
         // A server that gives a deaf client up has no way to tell it why: its buffers are full. What it had sent may
         // be followed by a close frame, by an end, or by a reset.
         Stage::Lost { code }
@@ -180,7 +178,7 @@ async fn compare_some(
         });
     }
     for (name, theirs) in records {
-        let Some(place) = ledger.borrow().symbols.place(name.as_bytes()) else { continue };
+        let Some(place) = ledger.borrow().symbols.place(&name) else { continue };
         let deadline = Instant::now() + ONE_LOOK;
         while held_seq(client, place).is_some_and(|seq| seq < theirs.seq) && Instant::now() < deadline {
             sleep(LOOK_AGAIN).await;
@@ -218,6 +216,9 @@ fn compare(client: &Client, place: u32, theirs: &Record) -> Comparison {
     let held = client.records().find(|(held, _)| *held == place);
     match held.and_then(|(_, held)| held.at(theirs.seq)) {
         None => Comparison::NotMet,
-        Some(ours) => ours.difference(theirs).map_or(Comparison::Equal, Comparison::Differs),
+        Some(ours) => match ours.difference(theirs) {
+            None => Comparison::Equal,
+            Some(difference) => Comparison::Differs(difference.to_string()),
+        },
     }
 }

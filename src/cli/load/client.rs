@@ -3,15 +3,17 @@
 //! Pure but for the [`Ledger`] that it writes into. Invariant: `places` rises, and `cursors` and `held` stand beside it,
 //! one for each symbol.
 
-use std::{collections::BTreeMap, task::Waker};
+use std::task::Waker;
+
+use tickcast_client::{
+    Answer, Breach, Cursor, Gap, Id, Message, Messages, Mode, Outcome, Resume, Subscription, Tick, Welcome,
+    close,
+};
 
 use super::{
-    args::Mode,
-    law::Cursor,
+    held::Held,
     ledger::{Fault, Law, Ledger, Symbols},
     plan::Class,
-    record::Held,
-    scan::{Kind, Message, Scanner},
 };
 
 /// A client, from before it connects until after it has gone.
@@ -69,7 +71,7 @@ pub enum Order {
 }
 
 /// How subscriptions are asked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Wish {
     pub mode: Mode,
     pub interval_ms: u32,
@@ -77,30 +79,6 @@ pub struct Wish {
 
 /// Symbols in one command: with 64 bytes each, and their last seqs, it stays below the 64 KiB of a message.
 const COMMAND_SYMBOLS_MAX: usize = 256;
-/// RFC 6455: done, nothing is wrong. Behind `end` it says that the market is over.
-const CODE_OVER: u16 = 1000;
-
-#[derive(serde::Deserialize)]
-struct Welcome {
-    epoch: String,
-}
-
-#[derive(serde::Deserialize)]
-struct Subscribed {
-    results: Vec<Outcome>,
-}
-
-#[derive(serde::Deserialize)]
-struct Outcome {
-    symbol: String,
-    status: String,
-    code: Option<String>,
-}
-
-#[derive(serde::Deserialize)]
-struct ServerError {
-    code: String,
-}
 
 // === impl Client ===
 
@@ -125,141 +103,150 @@ impl Client {
     }
 
     /// The commands that subscribe to everything, or that resume where the last connection ended.
-    pub fn commands(&mut self, symbols: &Symbols, wish: Wish) -> Vec<String> {
-        let resumes = !self.epoch.is_empty();
+    pub fn commands(&mut self, symbols: &Symbols, wish: &Wish) -> Vec<String> {
+        let subscription = Subscription::new::<String>(wish.mode.clone(), []).interval_ms(wish.interval_ms);
         let asked = self.places.chunks(COMMAND_SYMBOLS_MAX).zip(self.cursors.chunks(COMMAND_SYMBOLS_MAX));
-        let commands: Vec<String> = asked
-            .enumerate()
+        let commands: Vec<String> = (0..)
+            .zip(asked)
             .map(|(id, (places, cursors))| {
                 let names: Vec<&str> = places.iter().map(|&place| symbols.name(place).as_str()).collect();
-                let mut command = serde_json::json!({
-                    "op": "subscribe", "id": id, "symbols": names,
-                    "mode": wish.mode.name(), "interval_ms": wish.interval_ms,
-                });
-                if resumes {
+                let resume = (!self.epoch.is_empty()).then(|| {
                     let known = names.iter().zip(cursors).filter(|(_, cursor)| cursor.seq() > 0);
-                    let last: BTreeMap<&str, u64> =
-                        known.map(|(name, cursor)| (*name, cursor.seq())).collect();
-                    command["resume"] = serde_json::json!({ "epoch": self.epoch, "last": last });
-                }
-                command.to_string()
+                    Resume {
+                        epoch: &self.epoch,
+                        last: known.map(|(name, cursor)| (*name, cursor.seq())).collect(),
+                    }
+                });
+                subscription.command(Id::Number(id), names, resume).to_json()
             })
             .collect();
         (self.acks_missing, self.told_end) = (commands.len(), false);
         commands
     }
 
-    /// Takes in the payload of one text frame, which was read at `now_us`.
-    pub fn receive(&mut self, payload: &[u8], scanner: &Scanner, ledger: &mut Ledger, now_us: i64) {
-        let read = scanner.each(payload, |message| self.take(message, ledger, now_us));
-        if let Err(error) = read {
-            self.fault(ledger, Law::Contract, None, || error.to_string());
+    /// Takes in the payload of one text message, which was read at `now_us`.
+    pub fn receive(&mut self, payload: &[u8], ledger: &mut Ledger, now_us: i64) {
+        let Ok(frame) = str::from_utf8(payload) else {
+            return self.fault(ledger, Law::Contract, None, || "a text message that is not UTF-8".to_owned());
+        };
+        for message in Messages::new(frame) {
+            match message {
+                Ok(message) => self.take(&message, ledger, now_us),
+                Err(error) => self.fault(ledger, Law::Contract, None, || error.to_string()),
+            }
         }
     }
 
     fn take(&mut self, message: &Message<'_>, ledger: &mut Ledger, now_us: i64) {
         ledger.tally(self.class).sums.messages += 1;
-        match message.kind {
-            Kind::Update | Kind::Snapshot | Kind::Gap => self.take_tick(message, ledger, now_us),
-            Kind::Welcome => match serde_json::from_slice::<Welcome>(message.raw) {
-                Ok(welcome) => self.welcomed(welcome),
-                Err(error) => self.fault(ledger, Law::Contract, None, || format!("welcome: {error}")),
-            },
-            Kind::Subscribed => match serde_json::from_slice::<Subscribed>(message.raw) {
-                Ok(subscribed) => self.acknowledged(&subscribed, ledger),
-                Err(error) => self.fault(ledger, Law::Contract, None, || format!("subscribed: {error}")),
-            },
-            Kind::Error => {
-                let code = serde_json::from_slice(message.raw)
-                    .map_or_else(|_| "no code".to_owned(), |e: ServerError| e.code);
-                *ledger.errors.entry(code).or_default() += 1;
-            }
-            Kind::Heartbeat => ledger.heartbeats += 1,
-            Kind::Drain => ledger.drains += 1,
-            Kind::End => self.told_end = true,
-            Kind::Status | Kind::Other => {}
+        match message {
+            Message::Update(tick) => self.take_update(tick, ledger, now_us),
+            Message::Snapshot(tick) => self.take_snapshot(tick, ledger),
+            Message::Gap(gap) => self.take_gap(gap, ledger),
+            Message::Welcome(welcome) => self.welcomed(welcome),
+            Message::Subscribed(answer) => self.acknowledged(answer, ledger),
+            Message::Error(error) => *ledger.errors.entry(error.code.to_string()).or_default() += 1,
+            Message::Heartbeat(_) => ledger.heartbeats += 1,
+            Message::Drain(_) => ledger.drains += 1,
+            Message::End => self.told_end = true,
+            _ => {}
         }
     }
 
     /// In another epoch the seqs of the last one say nothing.
-    fn welcomed(&mut self, welcome: Welcome) {
+    fn welcomed(&mut self, welcome: &Welcome<'_>) {
         if !self.epoch.is_empty() && self.epoch != welcome.epoch {
             self.cursors.iter_mut().for_each(Cursor::restart);
         }
-        self.epoch = welcome.epoch;
+        welcome.epoch.as_ref().clone_into(&mut self.epoch);
     }
 
-    fn take_tick(&mut self, message: &Message<'_>, ledger: &mut Ledger, now_us: i64) {
-        let Some(slot) = ledger.symbols.place(&message.symbol).and_then(|place| self.slot(place)) else {
-            let name = String::from_utf8_lossy(&message.symbol).into_owned();
-            return self.fault(ledger, Law::OwnDataOnly, Some(name), || "was never asked for".to_owned());
-        };
+    fn take_update(&mut self, tick: &Tick<'_>, ledger: &mut Ledger, now_us: i64) {
+        let Some(slot) = self.slot_of(&tick.symbol, ledger) else { return };
         let measuring = ledger.measuring;
         let tally = ledger.tally(self.class);
-        let cursor = &mut self.cursors[slot];
-        let kept = match message.kind {
-            Kind::Update => {
-                tally.sums.updates += 1;
-                tally.sums.conflated += message.n.saturating_sub(1);
-                if measuring {
-                    tally.age(now_us, message.rx);
-                }
-                cursor.update(message.seq, message.n)
-            }
-            Kind::Snapshot => {
-                tally.sums.snapshots += 1;
-                cursor.snapshot(message.seq)
-            }
-            _ => {
-                tally.sums.gaps += 1;
-                tally.sums.gapped += message.to.saturating_sub(message.from).saturating_add(1);
-                cursor.gap(message.from, message.to)
-            }
-        };
+        tally.sums.updates += 1;
+        tally.sums.conflated += tick.n.saturating_sub(1);
+        if measuring {
+            tally.age(now_us, tick.rx_us);
+        }
+        let kept = self.cursors[slot].update(tick.seq, tick.n);
+        self.judge(slot, kept, ledger);
+        self.hold(slot, tick, false, ledger);
+    }
+
+    fn take_snapshot(&mut self, tick: &Tick<'_>, ledger: &mut Ledger) {
+        let Some(slot) = self.slot_of(&tick.symbol, ledger) else { return };
+        ledger.tally(self.class).sums.snapshots += 1;
+        let kept = self.cursors[slot].snapshot(tick.seq);
+        self.judge(slot, kept, ledger);
+        self.hold(slot, tick, true, ledger);
+    }
+
+    fn take_gap(&mut self, gap: &Gap<'_>, ledger: &mut Ledger) {
+        let Some(slot) = self.slot_of(&gap.symbol, ledger) else { return };
+        let sums = &mut ledger.tally(self.class).sums;
+        sums.gaps += 1;
+        sums.gapped += gap.to.saturating_sub(gap.from).saturating_add(1);
+        let kept = self.cursors[slot].gap(gap.from, gap.to);
+        self.judge(slot, kept, ledger);
+    }
+
+    /// Where a symbol stands among this client's; it is a breach when it does not.
+    fn slot_of(&self, symbol: &str, ledger: &mut Ledger) -> Option<usize> {
+        let slot = ledger.symbols.place(symbol).and_then(|place| self.slot(place));
+        if slot.is_none() {
+            let name = Some(symbol.to_owned());
+            self.fault(ledger, Law::OwnDataOnly, name, || "was never asked for".to_owned());
+        }
+        slot
+    }
+
+    fn judge(&self, slot: usize, kept: Result<(), Breach>, ledger: &mut Ledger) {
         if let Err(breach) = kept {
             let name = ledger.symbols.name(self.places[slot]).to_string();
             self.fault(ledger, Law::SeqsRise, Some(name), || breach.to_string());
         }
-        if message.kind != Kind::Gap
-            && let Some(held) = self.held.get_mut(slot)
-            && let Err(error) = held.merge(message)
+    }
+
+    fn hold(&mut self, slot: usize, tick: &Tick<'_>, is_snapshot: bool, ledger: &mut Ledger) {
+        if let Some(held) = self.held.get_mut(slot)
+            && let Err(error) = held.take(tick, is_snapshot)
         {
             self.fault(ledger, Law::Contract, None, || error.to_string());
         }
     }
 
-    fn acknowledged(&mut self, subscribed: &Subscribed, ledger: &mut Ledger) {
+    fn acknowledged(&mut self, answer: &Answer<'_>, ledger: &mut Ledger) {
         self.acks_missing = self.acks_missing.saturating_sub(1);
-        for outcome in &subscribed.results {
-            let place = ledger.symbols.place(outcome.symbol.as_bytes());
-            let Some(slot) = place.and_then(|place| self.slot(place)) else {
-                let name = outcome.symbol.clone();
-                self.fault(ledger, Law::Contract, Some(name), || {
-                    "acknowledged, but never asked for".to_owned()
-                });
+        for result in &answer.results {
+            let Some(slot) = ledger.symbols.place(&result.symbol).and_then(|place| self.slot(place)) else {
+                let name = Some(result.symbol.to_string());
+                self.fault(ledger, Law::Contract, name, || "acknowledged, but never asked for".to_owned());
                 continue;
             };
             let cursor = &mut self.cursors[slot];
             let knew = cursor.seq() > 0;
-            match outcome.status.as_str() {
-                "resumed" => ledger.resumed += 1,
-                "gap" => ledger.not_resumed += 1,
-                "pending" => cursor.pending(),
-                "ok" if knew && self.stage == Stage::Subscribing && cursor.is_based() => {
+            match &result.status {
+                Outcome::Resumed => ledger.resumed += 1,
+                Outcome::Gap => ledger.not_resumed += 1,
+                Outcome::Pending => cursor.pending(),
+                Outcome::Ok if knew && self.stage == Stage::Subscribing && cursor.is_based() => {
                     // It was asked to resume and begins anew: a snapshot follows.
                     ledger.not_resumed += 1;
                     cursor.restart();
                 }
-                "ok" => {}
-                "error" => {
+                Outcome::Ok => {}
+                Outcome::Error => {
                     cursor.refused();
-                    let code = outcome.code.clone().unwrap_or_else(|| "no code".to_owned());
+                    let code = if result.code.is_empty() { "no code" } else { &*result.code };
+                    let code = code.to_owned();
                     *ledger.refused.entry(code).or_default() += 1;
                 }
                 other => {
-                    let what = format!("subscribed with the status {other:?}");
-                    let name = outcome.symbol.clone();
-                    self.fault(ledger, Law::Contract, Some(name), || what);
+                    let what = format!("subscribed with the status {:?}", other.as_str());
+                    let name = Some(result.symbol.to_string());
+                    self.fault(ledger, Law::Contract, name, || what);
                 }
             }
         }
@@ -290,7 +277,7 @@ impl Client {
 
     /// How it stands when the server has closed its connection. What was announced is no loss.
     pub fn closed(&self, code: Option<u16>) -> Stage {
-        if self.told_end && code == Some(CODE_OVER) { Stage::Over } else { Stage::Lost { code } }
+        if self.told_end && code == Some(close::NORMAL) { Stage::Over } else { Stage::Lost { code } }
     }
 
     /// Whether it has all that it will ever be sent, or is still sent it.

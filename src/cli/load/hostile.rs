@@ -9,6 +9,10 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde_json::{Value, json};
+use tickcast_client::{
+    EndpointError, Id, Message, MessageError, Messages, endpoint,
+    frames::{self, Control, Data, OpCode},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpStream, tcp::OwnedReadHalf},
@@ -16,8 +20,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{frames, ledger::histogram, life::Shared, report::Quantiles};
-use crate::cli::endpoint::{self, EndpointError};
+use super::{
+    quantiles::{Quantiles, histogram},
+    shared::Shared,
+};
 
 /// What came of it.
 #[derive(Clone, Serialize, Debug)]
@@ -231,11 +237,14 @@ async fn neighbour(shared: &Shared, state: &State) {
 
 /// Reads up to the answer to this ping; whatever else comes is passed over, and pings of the server are answered.
 async fn answered(stream: &mut TcpStream, buffer: &mut Vec<u8>, id: u64, shared: &Shared) -> bool {
-    use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, OpCode};
-    let wanted = format!("\"type\":\"pong\",\"id\":{id},");
+    let is_pong = |message: Result<Message<'_>, MessageError>| match message {
+        Ok(Message::Pong(pong)) => pong.id == Some(Id::Number(id)),
+        _ => false,
+    };
     loop {
         while let Ok(Some(frame)) = frames::first(buffer) {
-            let is_it = memchr::memmem::find(frame.payload, wanted.as_bytes()).is_some();
+            let text = str::from_utf8(frame.payload).unwrap_or_default();
+            let is_it = frame.opcode == OpCode::Data(Data::Text) && Messages::new(text).any(is_pong);
             let mut out = Vec::new();
             if frame.opcode == OpCode::Control(Control::Ping) {
                 frames::append_pong(frame.payload, shared.mask(), &mut out);

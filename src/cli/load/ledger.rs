@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, HashMap};
 use foldhash::fast::RandomState;
 use hdrhistogram::Histogram;
 
-use super::plan::Class;
+use super::{plan::Class, quantiles::histogram};
 use crate::tick::Symbol;
 
 /// The server's symbols; a symbol's place in the list is its number here.
 #[derive(Default)]
 pub struct Symbols {
     names: Vec<Symbol>,
-    places: HashMap<Box<[u8]>, u32, RandomState>,
+    places: HashMap<Box<str>, u32, RandomState>,
 }
 
 /// Sums over the clients of one class.
@@ -96,16 +96,13 @@ pub struct Ledger {
 
 /// How many breaches are shown one by one.
 pub const FAULTS_SHOWN: usize = 20;
-/// Ages above an hour are an hour.
-const AGE_US_MAX: u64 = 3_600_000_000;
 
 // === impl Symbols ===
 
 impl Symbols {
     pub fn new(names: Vec<Symbol>) -> Self {
         // A server has at most 100,000 of them.
-        let places =
-            names.iter().zip(0u32..).map(|(name, place)| (name.as_str().as_bytes().into(), place)).collect();
+        let places = names.iter().zip(0u32..).map(|(name, place)| (name.as_str().into(), place)).collect();
         Symbols { names, places }
     }
 
@@ -114,7 +111,7 @@ impl Symbols {
     }
 
     /// The place of the symbol with this name.
-    pub fn place(&self, name: &[u8]) -> Option<u32> {
+    pub fn place(&self, name: &str) -> Option<u32> {
         self.places.get(name).copied()
     }
 
@@ -142,11 +139,6 @@ impl Default for Tally {
     fn default() -> Self {
         Tally { sums: Sums::default(), ages_us: histogram(), from_the_future: 0 }
     }
-}
-
-/// For microseconds, exact to three digits. It holds its counts in 180 KB, whatever is recorded.
-pub fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, AGE_US_MAX, 3).unwrap_or_else(|_| unreachable!("the bounds are constants"))
 }
 
 // === impl Sums ===
@@ -258,7 +250,7 @@ mod tests {
         assert_eq!(tally.ages_us.value_at_quantile(0.5), 500);
         assert_eq!(tally.ages_us.value_at_quantile(0.99), 990);
         tally.age(i64::MAX, 0);
-        assert!(tally.ages_us.max() >= AGE_US_MAX);
+        assert!(tally.ages_us.max() >= 3_600_000_000);
         tally.age(5, 6);
         assert_eq!((tally.from_the_future, tally.ages_us.len()), (1, 1_002));
     }
@@ -266,7 +258,7 @@ mod tests {
     #[test]
     fn symbols_are_found_by_name_and_place() {
         let symbols = Symbols::new(["A", "B/C"].map(|name| Symbol::new(name).unwrap()).to_vec());
-        assert_eq!((symbols.len(), symbols.place(b"B/C"), symbols.place(b"B")), (2, Some(1), None));
+        assert_eq!((symbols.len(), symbols.place("B/C"), symbols.place("B")), (2, Some(1), None));
         assert_eq!(symbols.name(1).as_str(), "B/C");
     }
 }

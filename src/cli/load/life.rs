@@ -2,55 +2,18 @@
 //!
 //! Invariant: the shared cells are borrowed only between two awaits, never across one.
 
-use std::{
-    cell::{Cell, RefCell},
-    net::SocketAddr,
-    num::NonZeroU32,
-};
+use std::{cell::RefCell, num::NonZeroU32};
 
-use rand::Rng;
-use rand_pcg::Pcg64Mcg;
-use tokio::sync::{Notify, Semaphore};
+use tickcast_client::{EndpointError, endpoint, frames};
 
 use super::{
-    client::{Client, Order, Stage, Wish},
-    frames,
-    ledger::Ledger,
+    client::{Client, Order, Stage},
     pace::Pace,
     plan::Class,
-    scan::Scanner,
     session::{End, Session},
-};
-use crate::{
-    cli::endpoint::{self, Endpoint, EndpointError},
-    clock::Clock,
+    shared::Shared,
 };
 
-/// What all sessions of a run share, on its one thread.
-pub struct Shared {
-    pub endpoint: Endpoint,
-    pub address: SocketAddr,
-    pub wish: Wish,
-    /// `SO_RCVBUF`, when it was asked for.
-    pub receive_buffer_bytes: Option<u32>,
-    pub slow_bytes_per_second: Option<NonZeroU32>,
-    pub clock: Clock,
-    pub scanner: Scanner,
-    pub ledger: RefCell<Ledger>,
-    /// What is read goes here first, whoever reads.
-    pub buffer: RefCell<Vec<u8>>,
-    pub random: RefCell<Pcg64Mcg>,
-    /// Handshakes under way: more at once than a server's backlog holds would measure the backlog.
-    pub handshakes: Semaphore,
-    /// Clients that are ready or never will be, and the word that there is one more.
-    pub settled: Cell<u32>,
-    pub progress: Notify,
-    /// Why the first client that could not connect could not.
-    pub first_failure: RefCell<Option<EndpointError>>,
-}
-
-/// Handshakes under way at once.
-pub const HANDSHAKES_MAX: usize = 256;
 /// `SO_RCVBUF` of a slow client, in parts of a second at its rate: what waits there is neither read nor conflated, and
 /// with the system's megabytes the client would be slow only in theory.
 const SLOW_RECEIVE_BUFFER_PER_SECOND: u32 = 8;
@@ -101,7 +64,7 @@ async fn connect<'a>(shared: &'a Shared, client: &'a RefCell<Client>) -> Result<
     let upgraded = shared.endpoint.upgrade(stream).await?;
     let mut out = Vec::new();
     let mut client_now = client.borrow_mut();
-    for command in client_now.commands(&shared.ledger.borrow().symbols, shared.wish) {
+    for command in client_now.commands(&shared.ledger.borrow().symbols, &shared.wish) {
         frames::append_text(&command, shared.mask(), &mut out);
     }
     client_now.stage = Stage::Subscribing;
@@ -113,18 +76,4 @@ async fn connect<'a>(shared: &'a Shared, client: &'a RefCell<Client>) -> Result<
 fn slow_receive_buffer_bytes(rate: NonZeroU32) -> u32 {
     let (least, most) = SLOW_RECEIVE_BUFFER_BYTES.into_inner();
     (rate.get() / SLOW_RECEIVE_BUFFER_PER_SECOND).clamp(least, most)
-}
-
-// === impl Shared ===
-
-impl Shared {
-    pub(super) fn mask(&self) -> [u8; 4] {
-        self.random.borrow_mut().next_u32().to_ne_bytes()
-    }
-
-    /// One more client is ready, or never will be.
-    pub(super) fn settle(&self) {
-        self.settled.set(self.settled.get() + 1);
-        self.progress.notify_waiters();
-    }
 }

@@ -9,13 +9,16 @@ use tokio::{
 
 use super::{
     client::{Order, Stage},
-    ledger::{Sums, histogram},
+    ledger::Sums,
     plan::Class,
     process,
-    report::{Quantiles, bytes, grouped, time},
+    quantiles::{Quantiles, histogram},
     run::Run,
 };
-use crate::cli::complain;
+use crate::cli::{
+    complain,
+    figures::{bytes, grouped, time},
+};
 
 /// What was measured between the start and the end of the measured time.
 pub struct Measured {

@@ -1,7 +1,7 @@
 //! `tickcast load`: many clients in one process, and a check of the laws on what each of them is sent.
 //!
 //! ```text
-//! args -> plan -> life -> session (socket) -> frames -> scan -> client -> law, record -> ledger -> report
+//! args -> plan -> life -> session (socket) -> client (law 4, held records) -> ledger -> report
 //!                                            run: measure, checks, scrapes -> summary
 //! ```
 //!
@@ -11,23 +11,22 @@
 mod args;
 mod checks;
 mod client;
-mod frames;
+mod held;
 mod hostile;
-mod law;
 mod ledger;
 mod life;
 mod measure;
 mod pace;
 mod plan;
 mod process;
-mod record;
-pub(in crate::cli) mod report;
+mod quantiles;
+mod report;
 mod run;
-pub(in crate::cli) mod scan;
 mod scrape;
 mod scrapes;
 mod server;
 mod session;
+mod shared;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -38,7 +37,7 @@ use std::{
     rc::Rc,
 };
 
-pub use args::{LoadArgs, Mode};
+pub use args::LoadArgs;
 
 use super::complain;
 use report::{Report, Verdict};

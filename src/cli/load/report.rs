@@ -4,15 +4,16 @@
 
 use std::{collections::BTreeMap, fmt::Write, time::Duration};
 
-use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::{
     hostile::HostileReport,
     ledger::{Fault, Sums, Tally},
     plan::Class,
+    quantiles::Quantiles,
     scrape::Counts,
 };
+use crate::cli::figures::{bytes, grouped, time};
 
 /// The whole of it.
 #[derive(Clone, Serialize, Debug)]
@@ -68,16 +69,6 @@ pub struct ClassReport {
     pub age: Quantiles,
     /// Updates stamped later than they were read: the two clocks differ.
     pub from_the_future: u64,
-}
-
-/// Of a histogram of microseconds.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Debug)]
-pub struct Quantiles {
-    pub count: u64,
-    pub p50_us: u64,
-    pub p99_us: u64,
-    pub p999_us: u64,
-    pub max_us: u64,
 }
 
 /// What `--resume-check` saw.
@@ -145,20 +136,6 @@ impl Verdict {
             Verdict::Kept => 0,
             Verdict::Broken => 1,
             Verdict::NotConnected => 2,
-        }
-    }
-}
-
-// === impl Quantiles ===
-
-impl Quantiles {
-    pub fn of(histogram: &Histogram<u64>) -> Self {
-        Quantiles {
-            count: histogram.len(),
-            p50_us: histogram.value_at_quantile(0.5),
-            p99_us: histogram.value_at_quantile(0.99),
-            p999_us: histogram.value_at_quantile(0.999),
-            max_us: histogram.max(),
         }
     }
 }
@@ -347,26 +324,6 @@ fn quantiles(found: &Quantiles) -> String {
     format!("p50 {}  p99 {}  p99.9 {}  max {}", time(p50_us), time(p99_us), time(p999_us), time(max_us))
 }
 
-/// With three significant digits or so.
-pub fn time(us: u64) -> String {
-    match us {
-        0..1_000 => format!("{us} us"),
-        1_000..10_000 => format!("{:.2} ms", us as f64 / 1e3),
-        10_000..1_000_000 => format!("{:.0} ms", us as f64 / 1e3),
-        _ => format!("{:.1} s", us as f64 / 1e6),
-    }
-}
-
-/// With a decimal prefix.
-pub fn bytes(count: f64) -> String {
-    match count {
-        1e9.. => format!("{:.2} GB", count / 1e9),
-        1e6.. => format!("{:.1} MB", count / 1e6),
-        1e3.. => format!("{:.1} kB", count / 1e3),
-        _ => format!("{count:.0} B"),
-    }
-}
-
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -374,17 +331,4 @@ pub fn bytes(count: f64) -> String {
 )]
 fn grouped_rate(rate: f64) -> String {
     grouped(rate.round() as u64)
-}
-
-/// Digits in threes.
-pub fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }

@@ -13,6 +13,7 @@ use std::{
 
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
+use tickcast_client::EndpointError;
 use tokio::{
     sync::{Notify, Semaphore},
     task::{JoinHandle, spawn_local},
@@ -25,17 +26,17 @@ use super::{
     client::{Client, Order, Sampled, Stage, Wish},
     hostile::Hostile,
     ledger::{Fault, Law, Ledger},
-    life::{HANDSHAKES_MAX, Shared, live},
+    life::live,
     plan::{Chooser, Class, classes},
     process::{self, TooManyClients},
-    report::{Report, grouped},
-    scan::Scanner,
+    report::Report,
     scrapes::{Scrapes, breach, disagreement},
     server::{Server, ServerError, number},
     session::READ_BYTES,
+    shared::{HANDSHAKES_MAX, Shared},
 };
 use crate::{
-    cli::{complain, endpoint::EndpointError},
+    cli::{complain, figures::grouped},
     clock::Clock,
 };
 
@@ -155,11 +156,10 @@ impl<'a> Run<'a> {
         let shared = Shared {
             endpoint: args.url.clone(),
             address,
-            wish: Wish { mode: args.mode, interval_ms: args.interval_ms },
+            wish: Wish { mode: args.mode.name().into(), interval_ms: args.interval_ms },
             receive_buffer_bytes: args.rcvbuf,
             slow_bytes_per_second: args.slow.map(|slow| slow.bytes_per_second),
             clock: Clock::system(),
-            scanner: Scanner::default(),
             ledger: RefCell::new(Ledger::new(symbols)),
             buffer: RefCell::new(vec![0; READ_BYTES]),
             random: RefCell::new(Pcg64Mcg::seed_from_u64(args.seed)),
@@ -239,7 +239,7 @@ impl<'a> Run<'a> {
         for client in self.clients.iter().filter(|client| client.borrow().class != Class::Normal) {
             client.borrow_mut().tell(Order::CatchUp);
         }
-        let place = |name: &[u8]| ledger.borrow().symbols.place(name);
+        let place = |name: &str| ledger.borrow().symbols.place(name);
         let count = ledger.borrow().symbols.len();
         let heads = match self.server.heads_of(place, count).await {
             Ok(heads) => heads,

@@ -2,16 +2,13 @@
 
 use std::net::SocketAddr;
 
+use tickcast_client::{Endpoint, EndpointError, Message, MessageError, Messages, Record};
+
 use super::{
     ledger::Symbols,
-    record::Record,
-    scan::{ScanError, Scanner},
     scrape::{self, Scrape, ScrapeError},
 };
-use crate::{
-    cli::endpoint::{Endpoint, EndpointError},
-    tick::{Symbol, SymbolError},
-};
+use crate::tick::{Symbol, SymbolError};
 
 /// The server, as the run asks it.
 #[derive(Clone, Debug)]
@@ -39,7 +36,9 @@ pub enum ServerError {
     #[error("/v1/symbols names {name:?}: {source}")]
     Symbol { name: String, source: SymbolError },
     #[error("/v1/snapshot is not what it should be: {0}")]
-    Snapshot(#[from] ScanError),
+    Snapshot(#[from] MessageError),
+    #[error("/v1/snapshot is not text")]
+    SnapshotNotText,
     #[error("/metrics is not text")]
     MetricsNotText,
     #[error("/metrics: {0}")]
@@ -74,12 +73,12 @@ impl Server {
     /// As [`Server::heads`].
     pub async fn heads_of(
         &self,
-        symbols: impl Fn(&[u8]) -> Option<u32>,
+        symbols: impl Fn(&str) -> Option<u32>,
         count: usize,
     ) -> Result<Vec<u64>, ServerError> {
         let mut heads = vec![0; count];
         for head in self.heads().await? {
-            if let Some(place) = symbols(head.symbol.as_str().as_bytes()) {
+            if let Some(place) = symbols(head.symbol.as_str()) {
                 heads[place as usize] = head.seq;
             }
         }
@@ -95,16 +94,15 @@ impl Server {
         let query: String =
             form_urlencoded::Serializer::new(String::new()).append_pair("symbols", &list).finish();
         let body = self.endpoint.get(self.address, &format!("/v1/snapshot?{query}")).await?;
+        let body = str::from_utf8(&body).map_err(|_| ServerError::SnapshotNotText)?;
         let mut records = Vec::new();
-        let mut fault = None;
-        Scanner::default().each(&body, |message| {
+        for message in Messages::new(body) {
+            let Message::Snapshot(tick) = message? else { continue };
             let mut record = Record::default();
-            match record.merge(message) {
-                Ok(()) => records.push((String::from_utf8_lossy(&message.symbol).into_owned(), record)),
-                Err(error) => fault = Some(error),
-            }
-        })?;
-        fault.map_or(Ok(records), |error| Err(error.into()))
+            record.replace(&tick)?;
+            records.push((tick.symbol.into_owned(), record));
+        }
+        Ok(records)
     }
 
     /// For how long it was busy with commands at one go, at most; `None` when it does not say.

@@ -10,21 +10,23 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use tickcast_client::{
+    close,
+    endpoint::Upgraded,
+    frames::{self, Control, Data, FrameError, OpCode},
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     time::{Instant, Sleep, sleep_until},
 };
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 use super::{
     client::{Client, Order, Stage},
-    frames::{self, FrameError},
-    life::Shared,
     pace::Pace,
     plan::Class,
+    shared::Shared,
 };
-use crate::cli::endpoint::Upgraded;
 
 /// A connected client.
 pub struct Session<'a> {
@@ -63,8 +65,6 @@ pub const READ_BYTES: usize = 256 * 1024;
 const READS_PER_WAKE: usize = 4;
 /// A partial frame's buffer above this is given back.
 const PARTIAL_BYTES_KEPT: usize = 4 * 1024;
-/// RFC 6455: done, nothing is wrong.
-const CLOSE_NORMAL: u16 = 1000;
 
 // === impl Session ===
 
@@ -116,7 +116,7 @@ impl<'a> Session<'a> {
         }
         if matches!(client.order, Order::Leave | Order::Return) && !self.closing {
             self.closing = true;
-            frames::append_close(CLOSE_NORMAL, self.shared.mask(), &mut self.out);
+            frames::append_close(close::NORMAL, self.shared.mask(), &mut self.out);
         }
     }
 
@@ -253,7 +253,7 @@ impl<'a> Session<'a> {
 
     fn take_message(&self, payload: &[u8], now_us: i64) {
         let mut ledger = self.shared.ledger.borrow_mut();
-        self.client.borrow_mut().receive(payload, &self.shared.scanner, &mut ledger, now_us);
+        self.client.borrow_mut().receive(payload, &mut ledger, now_us);
     }
 
     /// Settles the client once every symbol is answered.
@@ -267,7 +267,7 @@ impl<'a> Session<'a> {
 
     /// Answers the server's close. A socket that does not take the answer at once gets none: it is going away.
     fn close_too(&mut self, code: Option<u16>) -> End {
-        frames::append_close(code.unwrap_or(CLOSE_NORMAL), self.shared.mask(), &mut self.out);
+        frames::append_close(code.unwrap_or(close::NORMAL), self.shared.mask(), &mut self.out);
         let _best_effort = self.stream.try_write(&self.out);
         End::Closed(code)
     }

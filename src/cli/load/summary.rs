@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use tickcast_client::close;
+
 use super::{
-    checks::{CODE_AWAY, Compared, Reached},
+    checks::{Compared, Reached},
     client::{Client, Stage},
     ledger::Ledger,
     measure::Measured,
@@ -98,7 +100,7 @@ impl Run<'_> {
         let away = self.clients.iter().any(|client| {
             matches!(
                 client.borrow().stage,
-                Stage::Failed | Stage::Waiting | Stage::Lost { code: Some(CODE_AWAY) }
+                Stage::Failed | Stage::Waiting | Stage::Lost { code: Some(close::AWAY) }
             )
         });
         if ledger.faults.total > 0 {

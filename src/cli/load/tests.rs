@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use clap::Parser;
 use serde_json::{Value, json};
+use tickcast_client::testing::{Mock, Script, TICKS, Then};
 use tokio::{runtime, task::LocalSet};
 
 use super::{
@@ -12,7 +13,6 @@ use super::{
     report::{Report, Verdict},
     run::{Interrupt, LoadError, drive},
 };
-use crate::cli::mock::{Mock, Script, TICKS, Then};
 
 #[derive(Parser)]
 #[command(args_override_self = true)]

@@ -1,36 +1,31 @@
-//! The connection of a recorder: connects, writes what comes, and comes back when it is lost, resuming where it was.
+//! A recording of a server: what its client is sent is written, and what a lost connection cost stands in the recording.
 //!
-//! Invariants: what was received is resumed from, never written twice; a connection that has gone silent is given up; what
-//! a lost connection cost stands in the recording.
+//! Invariant: what was received is resumed from, never written twice.
 
-use std::{io, time::Duration};
+use std::io;
 
-use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
-use tokio::time::{Instant, interval, sleep, sleep_until, timeout, timeout_at};
-use tokio_tungstenite::tungstenite::Message;
+use tickcast_client::{
+    Client, ClientError, Endpoint, Event, Events, Outcome, Step, Subscription, SymbolResult, printable,
+};
+use tokio::time::interval;
 
 use super::{
     files::{FLUSH_EVERY, Files},
-    messages::{Event, NoMessage, Received, note},
+    ticks::{Missed, NoMessage, gap_note, note, tick},
 };
 use crate::{
-    cli::{
-        complain,
-        endpoint::{Endpoint, EndpointError, printable},
-        stream::{self, Comeback, Dismissed, GOODBYE, Heard, Socket},
-    },
+    cli::complain,
     clock::Clock,
     feed::{FeedError, SourceError},
+    tick::Nanos,
 };
 
 /// Why a recording ends before it is stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     #[error(transparent)]
-    Endpoint(#[from] EndpointError),
-    #[error(transparent)]
-    Dismissed(#[from] Dismissed),
+    Client(#[from] ClientError),
     #[error(transparent)]
     NoMessage(#[from] NoMessage),
     #[error("the feed cannot be used")]
@@ -51,32 +46,26 @@ pub enum RecordError {
 
 /// A recording of a server under way.
 pub struct Recorder<'a> {
-    url: &'a Endpoint,
-    symbols: &'a [String],
-    files: &'a mut Files,
-    received: Received,
-    clock: Clock,
+    client: Client,
+    book: Book<'a>,
     disconnects: u32,
-    comeback: Comeback,
 }
 
-/// How following a connection ended.
-enum End {
-    Stopped,
-    /// The server's market is over: there is nothing more to come.
-    Over,
-    Lost(String),
+/// What is written, and what is not.
+struct Book<'a> {
+    files: &'a mut Files,
+    clock: Clock,
+    missed: Missed,
 }
-
-/// How long what the server has sent before our close may take to come.
-const LAST_WORDS: Duration = Duration::from_secs(5);
 
 // === impl Recorder ===
 
 impl<'a> Recorder<'a> {
-    pub fn new(url: &'a Endpoint, symbols: &'a [String], files: &'a mut Files) -> Self {
-        let (received, clock) = (Received::default(), Clock::system());
-        Recorder { url, symbols, files, received, comeback: Comeback::new(&clock), clock, disconnects: 0 }
+    pub fn new(url: &Endpoint, symbols: &[String], files: &'a mut Files) -> Self {
+        let subscription = Subscription::every(symbols.iter().cloned());
+        let client = Client::new(url.clone(), subscription).without_pings();
+        let book = Book { files, clock: Clock::system(), missed: Missed::default() };
+        Recorder { client, book, disconnects: 0 }
     }
 
     /// Records until `stop`.
@@ -85,42 +74,46 @@ impl<'a> Recorder<'a> {
     /// When the first connection fails, the server does not want us back, or the output takes no more.
     pub async fn run(&mut self, stop: impl Future<Output = ()>) -> Result<(), RecordError> {
         let mut stop = std::pin::pin!(stop);
+        let mut turns = interval(FLUSH_EVERY);
+        let mut stops = false;
         loop {
-            let connected = tokio::select! {
-                () = stop.as_mut() => return Ok(()),
-                connected = stream::connect(self.url) => connected,
-            };
-            let why = match connected {
-                Ok(mut socket) => {
-                    self.comeback.connected();
-                    self.comeback.heard();
-                    match self.follow(&mut socket, &mut stop).await? {
-                        End::Stopped => return self.leave(&mut socket).await,
-                        End::Over => {
-                            complain("tickcast record: the replay is over\n");
-                            return Ok(());
-                        }
-                        End::Lost(why) => why,
-                    }
+            let step = tokio::select! {
+                () = stop.as_mut(), if !stops => {
+                    // What the server has sent before it hears of it is written, too.
+                    self.client.close();
+                    stops = true;
+                    continue;
                 }
-                Err(error) => self.comeback.failed(error)?,
+                _ = turns.tick() => {
+                    self.book.files.look(self.book.clock.now())?;
+                    continue;
+                }
+                step = self.client.next() => step?,
             };
-            self.lost(&why)?;
-            let pause = self.comeback.pause();
-            tokio::select! {
-                () = stop.as_mut() => return Ok(()),
-                () = sleep(pause) => {}
+            match step {
+                Step::Frame => self.book.write(self.client.events())?,
+                Step::Lost { end, .. } => {
+                    self.disconnects += 1;
+                    self.book.lost(&end.to_string())?;
+                }
+                Step::Over => {
+                    if !stops {
+                        complain("tickcast record: the replay is over\n");
+                    }
+                    return Ok(());
+                }
+                _ => {}
             }
         }
     }
 
     /// For a person: what was received, and what was not.
     pub fn summary(&self) -> String {
-        let missed = &self.received.missed;
+        let missed = &self.book.missed;
         let gone: u64 = missed.gaps.values().sum();
         let mut text = format!(
             "{} symbols, {} disconnects, {gone} ticks in gaps",
-            self.received.symbols(),
+            self.client.mirror().topics().iter().filter(|topic| topic.seq() > 0).count(),
             self.disconnects
         );
         if gone > 0 {
@@ -136,75 +129,59 @@ impl<'a> Recorder<'a> {
         }
         text
     }
+}
+
+// === impl Book ===
+
+impl Book<'_> {
+    fn write(&mut self, mut events: Events<'_>) -> Result<(), RecordError> {
+        let now = self.clock.now();
+        while let Some(event) = events.next_event().map_err(NoMessage::from)? {
+            self.take(&event, now)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, event: &Event<'_>, now: Nanos) -> Result<(), RecordError> {
+        match event {
+            Event::Record(change) => {
+                if !change.is_snapshot {
+                    self.missed.merged += change.tick.n.saturating_sub(1);
+                }
+                self.missed.unannounced += change.breach.map_or(0, |breach| breach.missing());
+                if let Some((tick, rx)) = tick(change)? {
+                    self.files.write(&tick, rx, now)?;
+                }
+            }
+            Event::Gap(loss) => {
+                self.missed.unannounced += loss.breach.map_or(0, |breach| breach.missing());
+                *self.missed.gaps.entry(loss.gap.reason.to_string()).or_default() += loss.gap.ticks();
+                self.files.note(&gap_note(loss, now), now)?;
+            }
+            Event::Welcome(welcome) => {
+                let epoch = json!(welcome.epoch);
+                self.files.note(&note("connected", now, &[("epoch", epoch)]), now)?;
+            }
+            Event::Subscribed(answer) => {
+                let refused = |result: &&SymbolResult<'_>| result.status == Outcome::Error;
+                for SymbolResult { symbol, message, .. } in answer.results.iter().filter(refused) {
+                    complain_of(&format!("{symbol}: {message}"));
+                }
+            }
+            Event::Error(fault) => complain_of(&fault.message),
+            _ => {}
+        }
+        Ok(())
+    }
 
     fn lost(&mut self, why: &str) -> Result<(), RecordError> {
-        self.disconnects += 1;
         complain(format_args!("tickcast record: {why}; connecting again\n"));
         let now = self.clock.now();
         self.files.note(&note("disconnected", now, &[("why", json!(why))]), now)?;
         Ok(self.files.look(now)?)
     }
+}
 
-    /// Subscribes and writes what comes, until the connection ends.
-    async fn follow(
-        &mut self,
-        socket: &mut Socket,
-        stop: &mut (impl Future<Output = ()> + Unpin),
-    ) -> Result<End, RecordError> {
-        let subscribe = self.received.subscribe(self.symbols);
-        if let Err(error) = socket.send(Message::text(subscribe)).await {
-            return Ok(End::Lost(error.to_string()));
-        }
-        let mut turns = interval(FLUSH_EVERY);
-        let mut heard = Instant::now();
-        loop {
-            let silence = stream::silence(self.received.heartbeat_ms, FLUSH_EVERY);
-            tokio::select! {
-                () = &mut *stop => return Ok(End::Stopped),
-                message = socket.next() => {
-                    heard = Instant::now();
-                    match stream::hear(message) {
-                        Heard::Text(text) => self.write(text.as_str())?,
-                        Heard::Nothing => {}
-                        Heard::Over => return Ok(End::Over),
-                        Heard::Dismissed(dismissed) => return Err(dismissed.into()),
-                        Heard::Lost(why) => return Ok(End::Lost(why)),
-                    }
-                }
-                () = sleep_until(heard + silence) => {
-                    return Ok(End::Lost(stream::unheard(silence)));
-                }
-                _ = turns.tick() => self.files.look(self.clock.now())?,
-            }
-        }
-    }
-
-    /// Closes, and writes what the server has sent before it hears of it.
-    async fn leave(&mut self, socket: &mut Socket) -> Result<(), RecordError> {
-        let end = Instant::now() + LAST_WORDS;
-        let _best_effort = timeout(GOODBYE, socket.close(None)).await;
-        loop {
-            let silence = end.min(Instant::now() + GOODBYE);
-            match timeout_at(silence, socket.next()).await {
-                Ok(Some(Ok(Message::Text(text)))) => self.write(text.as_str())?,
-                Ok(Some(Ok(message))) if !message.is_close() => {}
-                _ => return Ok(()),
-            }
-        }
-    }
-
-    fn write(&mut self, frame: &str) -> Result<(), RecordError> {
-        let now = self.clock.now();
-        let mut events = Vec::new();
-        self.received.take(frame, now, &mut events)?;
-        for event in events {
-            match event {
-                Event::Tick(tick, rx) => self.files.write(&tick, rx, now)?,
-                Event::Note(line) => self.files.note(&line, now)?,
-                Event::Complaint(text) => complain(format_args!("tickcast record: {}\n", printable(&text))),
-                Event::Drain { retry_ms } => self.comeback.retry_in(Duration::from_millis(retry_ms)),
-            }
-        }
-        Ok(())
-    }
+fn complain_of(what: &str) {
+    complain(format_args!("tickcast record: {}\n", printable(what)));
 }

@@ -1,14 +1,14 @@
 //! `tickcast record`: what a server serves, or what a feed sends, into recordings of our own format.
 //!
 //! ```text
-//! server's stream, mode `every` -> client -> messages -> files
+//! server's stream, mode `every` -> client -> ticks -> files
 //! feed SOURCE on a thread of its own ------------------> files
 //! ```
 //! What is missing is told: each gap is a line in the recording, and all of them are summed up at the end.
 
 mod client;
 mod files;
-mod messages;
+mod ticks;
 
 use std::{
     io,
@@ -22,13 +22,14 @@ use std::{
 use clap::Args;
 use client::{RecordError, Recorder};
 use files::{FLUSH_EVERY, Files, Rotation};
+use tickcast_client::{Endpoint, connection::GOODBYE};
 use tokio::{
     runtime,
     sync::oneshot,
     time::{interval, sleep, timeout},
 };
 
-use super::{complain, endpoint::Endpoint, output, stopped, stream::GOODBYE};
+use super::{complain, output, stopped};
 use crate::{
     clock::Clock,
     escape::Escaped,

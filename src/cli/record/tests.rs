@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::*;
-use crate::{
-    cli::mock::{Mock, Script, Then},
-    feed::recording::{Block, Input, Records, Selection, open},
-};
 use serde_json::json;
+use tickcast_client::testing::{Mock, Script, Then};
+
+use super::*;
+use crate::feed::recording::{Block, Input, Records, Selection, open};
 
 /// Records until `enough` says so; the answer is how it ended, the summary, the recording's text, and the server.
 fn recorded(

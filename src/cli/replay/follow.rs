@@ -5,6 +5,7 @@
 
 use std::{env, net::SocketAddr, pin::Pin, time::Duration};
 
+use tickcast_client::{EndpointError, reconnect::Reconnect};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
@@ -14,11 +15,7 @@ use super::{
     state::Shown,
 };
 use crate::{
-    cli::{
-        endpoint::EndpointError,
-        stream::Comeback,
-        terminal::{self, Theme},
-    },
+    cli::terminal::{self, Theme},
     clock::Clock,
 };
 
@@ -42,7 +39,7 @@ pub async fn run(
 ) -> Result<(), ReplayError> {
     let mut stop = std::pin::pin!(stop);
     let clock = Clock::system();
-    let mut comeback = Comeback::new(&clock);
+    let mut reconnect = Reconnect::default();
     let theme = Theme::from_env(|name| env::var(name).ok());
     let mut deck = Deck::new(theme, format!("http://{}", args.url.authority()));
     // Before the terminal is taken: who cannot be reached at all is told of in a line.
@@ -51,7 +48,7 @@ pub async fn run(
         states = ask_all(args, address) => states?,
     };
     deck.take(states, clock.now());
-    comeback.connected();
+    reconnect.connected();
     let mut face = terminal::open(deck)?;
     let mut request: Option<Pin<Box<dyn Future<Output = Answer> + '_>>> = None;
     let mut next = Instant::now() + ASK_EVERY;
@@ -84,12 +81,12 @@ pub async fn run(
                 request = None;
                 next = Instant::now() + ASK_EVERY;
                 if let Some(error) = take(&mut face.view, answer, &clock)? {
-                    let why = comeback.failed(error)?;
-                    let pause = comeback.pause();
+                    let why = reconnect.failed(error)?;
+                    let pause = reconnect.pause();
                     face.view.lost(&format!("{why}; again in {:.1} s", pause.as_secs_f64()));
                     next = Instant::now() + pause;
                 } else {
-                    comeback.heard();
+                    reconnect.settled();
                 }
                 face.changed();
             }

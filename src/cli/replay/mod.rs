@@ -23,13 +23,10 @@ use std::{
 
 use order::Order;
 use state::Shown;
+use tickcast_client::{Endpoint, EndpointError};
 use tokio::runtime;
 
-use super::{
-    complain,
-    endpoint::{Endpoint, EndpointError},
-    stopped,
-};
+use super::{complain, stopped};
 
 /// Hold a server's replays.
 ///

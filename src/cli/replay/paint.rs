@@ -8,6 +8,7 @@ use ratatui_core::{
     layout::{Position, Rect},
     style::{Color, Modifier, Style},
 };
+use tickcast_client::printable;
 
 use super::{
     deck::{Deck, STEPS},
@@ -15,8 +16,7 @@ use super::{
 };
 use crate::{
     cli::{
-        endpoint::printable,
-        load::report::{grouped, time},
+        figures::{grouped, time},
         terminal::{Act, View, put},
     },
     tick::Nanos,

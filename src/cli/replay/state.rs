@@ -8,8 +8,7 @@ use std::{
 };
 
 use serde::Deserialize;
-
-use crate::cli::endpoint::printable;
+use tickcast_client::printable;
 
 /// One replay's state.
 #[derive(Clone, PartialEq, Deserialize, Debug)]

@@ -2,11 +2,9 @@
 //!
 //! Pure: the time is handed in. Invariant: no text has a control character in it.
 
-use super::board::{ASKED, LIVE, OFFLINE, OLD, PENDING, Row, STALE};
-use crate::{
-    cli::{endpoint::printable, load::report::grouped},
-    tick::{Field, Fixed, Volume},
-};
+use tickcast_client::{Field, Standing, Topic, printable};
+
+use crate::cli::figures::grouped;
 
 /// How much a state needs a person, from nothing upwards.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -26,19 +24,22 @@ pub enum Trouble {
 }
 
 /// A field as the server wrote it; nothing when it is not known.
-pub fn value(row: &Row, field: Field) -> String {
-    row.value(field).map(printable).unwrap_or_default()
+pub fn value(row: &Topic, field: Field) -> String {
+    row.record.text(field).map(printable).unwrap_or_default()
 }
 
-/// A decimal of any field, in units of 1e-9.
-pub fn decimal(text: &str) -> Option<i128> {
-    let fixed = Fixed::parse(text).map(|fixed| i128::from(fixed.0));
-    fixed.or_else(|_| Volume::parse(text).map(|volume| volume.0)).ok()
+/// From the opening to the last price, in hundredths of a percent.
+pub fn change_bp(row: &Topic) -> Option<i64> {
+    let (open, last) = (row.record.units(Field::Open)?, row.record.units(Field::Last)?);
+    if open <= 0 {
+        return None;
+    }
+    i64::try_from((last - open) * 10_000 / open).ok()
 }
 
 /// The price that a row stands for: the last trade's, otherwise the middle of what is quoted.
-pub fn price(row: &Row) -> Option<i128> {
-    let field = |field| row.value(field).and_then(decimal);
+pub fn price(row: &Topic) -> Option<i128> {
+    let field = |field| row.record.units(field);
     field(Field::Last).or_else(|| match (field(Field::Bid), field(Field::Ask)) {
         (Some(bid), Some(ask)) => Some(i128::midpoint(bid, ask)),
         (bid, ask) => bid.or(ask),
@@ -54,8 +55,8 @@ pub fn percent(change_bp: i64) -> String {
 
 /// How long ago the server took in what is shown, in whole units: a text that changes each millisecond cannot be read,
 /// and costs a line of a slow terminal each time.
-pub fn age(row: &Row, now_us: i64) -> String {
-    if row.rx_us == 0 { String::new() } else { seconds(now_us.saturating_sub(row.rx_us)) }
+pub fn age(row: &Topic, now_us: i64) -> String {
+    if row.record.rx_us == 0 { String::new() } else { seconds(now_us.saturating_sub(row.record.rx_us)) }
 }
 
 /// A duration in whole units.
@@ -76,15 +77,14 @@ pub fn count(count: u64) -> String {
 }
 
 /// How many gaps, and how many ticks they have cost.
-pub fn gaps(row: &Row) -> String {
+pub fn gaps(row: &Topic) -> String {
     if row.gaps == 0 { String::new() } else { format!("{} ({})", grouped(row.gaps), grouped(row.lost)) }
 }
 
 /// What the last price column shows: the last trade's price; the middle of the quote where nothing was traded, and says so.
-pub fn main_price(row: &Row) -> String {
+pub fn main_price(row: &Topic) -> String {
     let last = value(row, Field::Last);
-    let quote = |field| row.value(field).and_then(decimal);
-    match (quote(Field::Bid), quote(Field::Ask)) {
+    match (row.record.units(Field::Bid), row.record.units(Field::Ask)) {
         (Some(bid), Some(ask)) if last.is_empty() => format!("{} mid", tenths(5 * (bid + ask))),
         _ => last,
     }
@@ -98,35 +98,38 @@ fn tenths(units: i128) -> String {
 }
 
 /// How many of the rows that have a price are not live, how many there are, and the age of the youngest in microseconds.
-pub fn freshness(rows: &[Row], now_us: i64) -> (usize, usize, Option<i64>) {
-    let prices = rows.iter().filter(|row| row.rx_us > 0);
+pub fn freshness(rows: &[Topic], now_us: i64) -> (usize, usize, Option<i64>) {
+    let prices = rows.iter().filter(|row| row.record.rx_us > 0);
     prices.fold((0, 0, None), |(old, all, youngest), row| {
-        let age = now_us.saturating_sub(row.rx_us).max(0);
+        let age = now_us.saturating_sub(row.record.rx_us).max(0);
         let is_old = trouble(row, now_us) != Trouble::None;
         (old + usize::from(is_old), all + 1, Some(youngest.map_or(age, |least: i64| least.min(age))))
     })
 }
 
-pub fn trouble(row: &Row, now_us: i64) -> Trouble {
-    match row.state_at(now_us) {
-        LIVE => Trouble::None,
-        ASKED | PENDING => Trouble::Waiting,
-        "closed" => Trouble::Ended,
-        STALE | OLD => Trouble::Old,
-        "halted" | OFFLINE => Trouble::Away,
+pub fn trouble(row: &Topic, now_us: i64) -> Trouble {
+    match row.standing_at(now_us) {
+        Standing::Live => Trouble::None,
+        Standing::Asked | Standing::Pending => Trouble::Waiting,
+        Standing::Closed => Trouble::Ended,
+        Standing::Stale | Standing::Old => Trouble::Old,
+        Standing::Halted | Standing::Offline => Trouble::Away,
         _ => Trouble::Refused,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tickcast_client::Mirror;
+
     use super::*;
+    use crate::cli::watch::tests::take;
 
     #[test]
     fn ages_are_whole_and_never_negative() {
         let age = |rx_us, now_us| {
-            let mut row = Row::default();
-            row.rx_us = rx_us;
+            let mut row = Topic::new("A");
+            row.record.rx_us = rx_us;
             age(&row, now_us)
         };
         assert_eq!(age(0, 5), "");
@@ -141,10 +144,10 @@ mod tests {
     #[test]
     fn quotes_alone_show_what_is_between_them() {
         let row = |fields: &str| {
-            let mut board = super::super::board::Board::new(&[]);
+            let mut board = Mirror::default();
             let payload = format!(r#"[{{"type":"snapshot","symbol":"A","seq":1,"rx":1{fields}}}]"#);
-            board.apply(payload.as_bytes(), |_| {}).unwrap();
-            main_price(&board.rows()[0])
+            take(&mut board, &payload);
+            main_price(&board.topics()[0])
         };
         assert_eq!(row(r#","bid":1.0850,"ask":1.0851"#), "1.08505 mid");
         assert_eq!(row(r#","bid":-0.000000002,"ask":0.000000001"#), "-0.0000000005 mid");
@@ -154,10 +157,18 @@ mod tests {
     }
 
     #[test]
-    fn decimals_are_compared_exactly_whatever_their_size() {
-        assert!(decimal("9000000000.000000002") > decimal("9000000000.000000001"));
-        assert!(decimal("900000000000000.5") > decimal("9000000000"));
-        assert!(decimal("-3") < decimal("0.1"));
-        assert_eq!(decimal("buy"), None);
+    fn a_change_needs_an_opening_price_above_zero() {
+        let change = |open: &str, last: &str| {
+            let payload =
+                format!(r#"[{{"type":"snapshot","symbol":"A","seq":1,"rx":1,"open":{open},"last":{last}}}]"#);
+            let mut board = Mirror::default();
+            take(&mut board, &payload);
+            change_bp(&board.topics()[0])
+        };
+        assert_eq!(change("100", "101.5"), Some(150));
+        assert_eq!(change("200", "199"), Some(-50));
+        assert_eq!(change("0", "1"), None);
+        assert_eq!(change("-5", "1"), None);
+        assert_eq!(change("0.000000001", "9000000000"), None);
     }
 }

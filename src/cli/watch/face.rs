@@ -5,7 +5,8 @@
 
 use std::{io, ops::ControlFlow};
 
-use super::board::{Board, Change};
+use tickcast_client::{Event, Mirror, Totals};
+
 use crate::tick::Nanos;
 
 /// Somewhere to show a watch.
@@ -14,7 +15,7 @@ pub trait Face {
     ///
     /// # Errors
     /// When the output takes no more.
-    fn changed(&mut self, change: &Change<'_>, now: Nanos) -> io::Result<()>;
+    fn changed(&mut self, event: &Event<'_>, now: Nanos) -> io::Result<()>;
 
     /// How the connection is now, for a person.
     fn say(&mut self, what: &str);
@@ -29,7 +30,7 @@ pub trait Face {
     ///
     /// # Errors
     /// When the output takes no more.
-    fn step(&mut self, board: &Board, link: &Link<'_>) -> io::Result<ControlFlow<()>>;
+    fn step(&mut self, board: &Mirror, link: &Link<'_>) -> io::Result<ControlFlow<()>>;
 }
 
 /// The connection, as a heading shows it.
@@ -67,12 +68,13 @@ impl Rates {
     }
 
     /// Takes the board's totals in, once a second.
-    pub fn look(&mut self, board: &Board, now: Nanos) {
+    pub fn look(&mut self, board: &Mirror, now: Nanos) {
         let seconds = now.since(self.since) as f64 / 1e9;
         if seconds < 1.0 {
             return;
         }
-        let (updates, ticks, bytes) = (board.updates, board.updates + board.merged, board.bytes);
+        let Totals { updates, merged, bytes, .. } = *board.totals();
+        let ticks = updates + merged;
         *self = Rates {
             since: now,
             updates,

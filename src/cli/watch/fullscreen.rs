@@ -4,9 +4,9 @@ use std::{io, ops::ControlFlow};
 
 use crossterm::event::KeyEvent;
 use ratatui_core::{backend::Backend, buffer::Buffer, layout::Position};
+use tickcast_client::{Event, Mirror};
 
 use super::{
-    board::{Board, Change},
     face::{Face, Link},
     screen::Screen,
 };
@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl View for Screen {
-    type Seen<'a> = (&'a Board, &'a Link<'a>);
+    type Seen<'a> = (&'a Mirror, &'a Link<'a>);
 
     fn key(&mut self, key: KeyEvent, (board, link): Self::Seen<'_>) -> Act {
         self.press(key, board, link.now)
@@ -36,7 +36,7 @@ impl View for Screen {
 }
 
 impl<B: Backend<Error = io::Error>, T: Tty> Face for FullScreen<Screen, B, T> {
-    fn changed(&mut self, _: &Change<'_>, _: Nanos) -> io::Result<()> {
+    fn changed(&mut self, _: &Event<'_>, _: Nanos) -> io::Result<()> {
         FullScreen::changed(self);
         Ok(())
     }
@@ -55,7 +55,7 @@ impl<B: Backend<Error = io::Error>, T: Tty> Face for FullScreen<Screen, B, T> {
         FullScreen::due(self).await;
     }
 
-    fn step(&mut self, board: &Board, link: &Link<'_>) -> io::Result<ControlFlow<()>> {
+    fn step(&mut self, board: &Mirror, link: &Link<'_>) -> io::Result<ControlFlow<()>> {
         FullScreen::step(self, (board, link))
     }
 }

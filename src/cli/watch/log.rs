@@ -8,14 +8,15 @@ use std::{
     ops::ControlFlow,
 };
 
+use tickcast_client::{Event, Field, Mirror, Outcome, SymbolResult, Topic, printable};
+
 use super::{
-    board::{Board, Change, Row},
     cell,
     face::{Face, Link},
 };
 use crate::{
-    cli::{complain, endpoint::printable, load::report::time},
-    tick::{Field, Nanos},
+    cli::{complain, figures::time},
+    tick::Nanos,
 };
 
 /// An output that lines are added to.
@@ -32,8 +33,8 @@ impl<W: Write> Log<W> {
 }
 
 impl<W: Write> Face for Log<W> {
-    fn changed(&mut self, change: &Change<'_>, now: Nanos) -> io::Result<()> {
-        match line(change, now.micros()) {
+    fn changed(&mut self, event: &Event<'_>, now: Nanos) -> io::Result<()> {
+        match line(event, now.micros()) {
             Some(line) => writeln!(self.out, "{line}").and_then(|()| self.out.flush()),
             None => Ok(()),
         }
@@ -51,43 +52,55 @@ impl<W: Write> Face for Log<W> {
         std::future::pending::<()>().await;
     }
 
-    fn step(&mut self, _: &Board, _: &Link<'_>) -> io::Result<ControlFlow<()>> {
+    fn step(&mut self, _: &Mirror, _: &Link<'_>) -> io::Result<ControlFlow<()>> {
         Ok(ControlFlow::Continue(()))
     }
 }
 
-/// A change as one line; `None` when it has nothing to say there.
-fn line(change: &Change<'_>, now_us: i64) -> Option<String> {
-    let text = match change {
-        Change::Record(row) => record(row, now_us),
-        Change::Gap(row, from, to) => {
-            format!("{}  gap: ticks {from} to {to} are lost", printable(&row.symbol))
+/// An event as lines; `None` when it has nothing to say there.
+fn line(event: &Event<'_>, now_us: i64) -> Option<String> {
+    let text = match event {
+        Event::Record(change) => record(change.topic, now_us),
+        Event::Gap(loss) => {
+            let (from, to) = (loss.gap.from, loss.gap.to);
+            format!("{}  gap: ticks {from} to {to} are lost", printable(&loss.topic.symbol))
         }
-        Change::State(row) => format!("{}  {}", printable(&row.symbol), printable(&row.state)),
-        Change::Pace(pace) => format!("pace {}", printable(pace)),
-        Change::Refused { .. } | Change::Error { .. } | Change::Drain { .. } | Change::Pong { .. } => {
-            return None;
+        Event::State(topic) => {
+            format!("{}  {}", printable(&topic.symbol), printable(topic.standing.as_str()))
         }
+        Event::Pace(pace) => format!("pace {}", printable(pace.as_str())),
+        Event::Subscribed(answer) => {
+            let lines: Vec<String> = answer.results.iter().filter_map(pending).collect();
+            return (!lines.is_empty()).then(|| lines.join("\n"));
+        }
+        _ => return None,
     };
     Some(text)
 }
 
-fn record(row: &Row, now_us: i64) -> String {
-    let value = |field| row.value(field).map(printable);
+/// That a name has no tick yet; a glob's are shown when they come.
+fn pending(result: &SymbolResult<'_>) -> Option<String> {
+    let is_pending = result.status == Outcome::Pending && !result.symbol.contains('*');
+    let word = if result.known == Some(false) { "unknown" } else { "pending" };
+    is_pending.then(|| format!("{}  {word}", printable(&result.symbol)))
+}
+
+fn record(row: &Topic, now_us: i64) -> String {
+    let value = |field| row.record.text(field).map(printable);
     let with_size = |price, size| match (value(price), value(size)) {
         (None, None) => None,
         (price, None) => price,
         (price, Some(size)) => Some(format!("{} x {size}", price.unwrap_or_else(|| "-".to_owned()))),
     };
     let named = [
-        ("seq", Some(row.seq.to_string())),
-        ("n", (row.n > 1).then(|| row.n.to_string())),
+        ("seq", Some(row.record.seq.to_string())),
+        ("n", (row.record.n > 1).then(|| row.record.n.to_string())),
         ("bid", with_size(Field::Bid, Field::BidSize)),
         ("ask", with_size(Field::Ask, Field::AskSize)),
         ("last", value(Field::Last)),
-        ("vs open", row.change_bp().map(|change| cell::percent(change) + " %")),
+        ("vs open", cell::change_bp(row).map(|change| cell::percent(change) + " %")),
         ("vol", value(Field::Volume)),
-        ("age", age(row.rx_us, now_us)),
+        ("age", age(row.record.rx_us, now_us)),
     ];
     let known = named.iter().filter_map(|(name, text)| Some(format!("  {name} {}", text.as_ref()?)));
     printable(&row.symbol) + &known.collect::<String>()
@@ -113,20 +126,30 @@ mod tests {
     fn lines(payload: &str, now_us: i64) -> Vec<String> {
         let mut out = Vec::new();
         let mut log = Log::new(&mut out);
-        let mut board = Board::new(&[]);
-        board
-            .apply(payload.as_bytes(), |change| log.changed(&change, Nanos(now_us * 1_000)).unwrap())
-            .unwrap();
+        let mut board = Mirror::default();
+        let mut events = board.receive(payload, 0);
+        while let Some(event) = events.next_event().unwrap() {
+            log.changed(&event, Nanos(now_us * 1_000)).unwrap();
+        }
+        drop(events);
         String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
     }
 
     #[test]
     fn a_log_has_a_line_for_each_change() {
         let payload = r#"[{"type":"update","symbol":"A","seq":9,"rx":500000,"bid":3,"bid_size":1,"n":3},
-            {"type":"gap","symbol":"A","from":10,"to":11},{"type":"status","symbol":"A","state":"stale"},{"type":"drain","retry_ms":1}]"#;
+            {"type":"gap","symbol":"A","from":10,"to":11},{"type":"status","symbol":"A","state":"stale"},{"type":"drain","retry_ms":1},
+            {"type":"subscribed","results":[{"symbol":"B","status":"pending"},{"symbol":"C*","status":"pending"},
+            {"symbol":"D","status":"pending","known":false}]}]"#;
         assert_eq!(
             lines(payload, 600_000),
-            ["A  seq 9  n 3  bid 3 x 1  age 100 ms", "A  gap: ticks 10 to 11 are lost", "A  stale"]
+            [
+                "A  seq 9  n 3  bid 3 x 1  age 100 ms",
+                "A  gap: ticks 10 to 11 are lost",
+                "A  stale",
+                "B  pending",
+                "D  unknown"
+            ]
         );
     }
 

@@ -1,20 +1,18 @@
 //! `tickcast watch`: symbols in the terminal, live.
 //!
 //! ```text
-//! watcher (socket, coming back) -> board -+-> screen -> fullscreen -> terminal
-//!                                         +-> log
+//! watcher (client, coming back) -> mirror -+-> screen -> fullscreen -> terminal
+//!                                          +-> log
 //! ```
 //!
 //! A full-screen table in a terminal, otherwise a line for each change. It knows the public contract and nothing of the
 //! server's inside.
 
-mod board;
 mod cell;
 mod face;
 mod fullscreen;
 mod log;
 mod screen;
-mod server_time;
 #[cfg(test)]
 mod tests;
 mod watcher;
@@ -28,13 +26,13 @@ use std::{
 use clap::Args;
 use log::Log;
 use screen::Screen;
+use tickcast_client::Endpoint;
 use tokio::runtime;
 use watcher::{WatchError, Watcher};
 
 use super::{
     complain,
-    endpoint::Endpoint,
-    load::Mode,
+    mode::Mode,
     stopped,
     terminal::{self, Theme},
 };

@@ -7,6 +7,10 @@ use std::{
 
 use clap::Parser;
 use serde_json::json;
+use tickcast_client::{
+    Mirror,
+    testing::{Mock, Script, Then},
+};
 use tokio::{runtime, sync::oneshot};
 
 use super::{
@@ -14,7 +18,6 @@ use super::{
     log::Log,
     watcher::{WatchError, Watcher},
 };
-use crate::cli::mock::{Mock, Script, Then};
 
 #[derive(Parser)]
 #[command(args_override_self = true)]
@@ -41,6 +44,12 @@ impl Paper {
     fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
+}
+
+/// Writes a frame on a board.
+pub fn take(board: &mut Mirror, frame: &str) {
+    let mut events = board.receive(frame, 0);
+    while events.next_event().unwrap().is_some() {}
 }
 
 fn args(url: &str, symbols: &[&str]) -> WatchArgs {

@@ -5,15 +5,10 @@
 use std::cmp::Ordering;
 
 use compact_str::CompactString;
+use tickcast_client::{Field, Topic, printable};
 
 use super::trend::Trends;
-use crate::{
-    cli::watch::{
-        board::Row,
-        cell::{self, Trouble},
-    },
-    tick::Field,
-};
+use crate::cli::watch::cell::{self, Trouble};
 
 /// What a column shows, in the order of the table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -180,13 +175,13 @@ impl Column {
     }
 
     /// What is written, but for the trend and the signs of state and direction.
-    pub fn text(self, row: &Row, now_us: i64) -> String {
+    pub fn text(self, row: &Topic, now_us: i64) -> String {
         match self {
-            Column::Symbol => crate::cli::endpoint::printable(&row.symbol),
-            Column::Change => row.change_bp().map(cell::percent).unwrap_or_default(),
+            Column::Symbol => printable(&row.symbol),
+            Column::Change => cell::change_bp(row).map(cell::percent).unwrap_or_default(),
             Column::N => {
-                if row.n > 1 {
-                    cell::count(row.n)
+                if row.record.n > 1 {
+                    cell::count(row.record.n)
                 } else {
                     String::new()
                 }
@@ -194,7 +189,7 @@ impl Column {
             Column::Merged => cell::count(row.merged),
             Column::Gaps => cell::gaps(row),
             Column::Age => cell::age(row, now_us),
-            Column::State => crate::cli::endpoint::printable(row.state_at(now_us)),
+            Column::State => printable(row.standing_at(now_us).as_str()),
             Column::Last => cell::main_price(row),
             Column::Trend => String::new(),
             _ => self.field().map(|field| cell::value(row, field)).unwrap_or_default(),
@@ -202,19 +197,19 @@ impl Column {
     }
 
     /// What its rows are sorted by; `None` when the row has nothing there.
-    fn key(self, place: usize, row: &Row, trends: &Trends, now_us: i64) -> Option<Key> {
+    fn key(self, place: usize, row: &Topic, trends: &Trends, now_us: i64) -> Option<Key> {
         let number = match self {
             Column::Symbol => return Some(Key::Text(row.symbol.clone())),
             Column::State => return Some(Key::Level(cell::trouble(row, now_us))),
             Column::Last => cell::price(row),
-            Column::Change => row.change_bp().map(i128::from),
+            Column::Change => cell::change_bp(row).map(i128::from),
             Column::Trend => trends.rise_bp(place).map(i128::from),
-            Column::N => (row.n > 0).then_some(i128::from(row.n)),
+            Column::N => (row.record.n > 0).then_some(i128::from(row.record.n)),
             Column::Merged => Some(i128::from(row.merged)),
             Column::Gaps => Some(i128::from(row.lost)),
             // The older, the more.
-            Column::Age => (row.rx_us > 0).then_some(-i128::from(row.rx_us)),
-            _ => row.value(self.field()?).and_then(cell::decimal),
+            Column::Age => (row.record.rx_us > 0).then_some(-i128::from(row.record.rx_us)),
+            _ => row.record.units(self.field()?),
         };
         number.map(Key::Number)
     }
@@ -223,7 +218,7 @@ impl Column {
 /// Sorts the places of rows. Rows that have nothing there come last, whichever way; equal ones stay by name.
 pub fn sort(
     places: &mut Vec<usize>,
-    rows: &[Row],
+    rows: &[Topic],
     trends: &Trends,
     (column, descending): (Column, bool),
     now_us: i64,
@@ -313,14 +308,14 @@ mod tests {
         fn sorting_is_by_value_both_ways_with_what_is_missing_last(
             values in vec(proptest::option::of(-1_000i64..1_000), 0..30), descending: bool,
         ) {
-            let mut board = crate::cli::watch::board::Board::new(&[]);
+            let mut board = tickcast_client::Mirror::default();
             for (place, value) in values.iter().enumerate() {
                 let bid = value.map_or_else(String::new, |bid| format!(r#","bid":{bid}"#));
                 let payload = format!(r#"[{{"type":"snapshot","symbol":"S{place:02}","seq":1,"rx":1{bid}}}]"#);
-                board.apply(payload.as_bytes(), |_| {}).unwrap();
+                crate::cli::watch::tests::take(&mut board, &payload);
             }
             let mut places: Vec<usize> = (0..values.len()).rev().collect();
-            sort(&mut places, board.rows(), &Trends::default(), (Column::Bid, descending), 1);
+            sort(&mut places, board.topics(), &Trends::default(), (Column::Bid, descending), 1);
             let mut expected: Vec<usize> = (0..values.len()).collect();
             expected.sort_by_key(|&place| {
                 let value = values[place].map(|value| if descending { -value } else { value });

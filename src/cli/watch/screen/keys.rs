@@ -3,21 +3,19 @@
 //! Invariant: `Ctrl-C` leaves and `Esc` goes one step back, whatever is shown.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use tickcast_client::Mirror;
 
 use super::{
     Mode, Screen,
     columns::{COLUMNS, Column},
 };
-use crate::{
-    cli::{terminal::Act, watch::board::Board},
-    tick::Nanos,
-};
+use crate::{cli::terminal::Act, tick::Nanos};
 
 /// The longest filter, in characters: that of a symbol.
 const FILTER_MAX: usize = crate::tick::SYMBOL_BYTES_MAX;
 
 impl Screen {
-    pub fn press(&mut self, key: KeyEvent, board: &Board, now: Nanos) -> Act {
+    pub fn press(&mut self, key: KeyEvent, board: &Mirror, now: Nanos) -> Act {
         if let Some(act) = Act::of_control(key) {
             return act;
         }
@@ -37,7 +35,7 @@ impl Screen {
         }
     }
 
-    fn key_in_table(&mut self, key: KeyEvent, board: &Board, now: Nanos) -> Act {
+    fn key_in_table(&mut self, key: KeyEvent, board: &Mirror, now: Nanos) -> Act {
         let page = isize::try_from(self.page).unwrap_or(isize::MAX).max(1);
         match key.code {
             KeyCode::Char('q') => return Act::Quit,

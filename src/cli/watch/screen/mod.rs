@@ -19,10 +19,10 @@ mod theme;
 mod trend;
 
 use columns::{COLUMNS, Column};
+use tickcast_client::{Mirror, Topic};
 use trend::Trends;
 use wildmatch::WildMatch;
 
-use super::board::{Board, Row};
 use crate::{cli::terminal::Theme, tick::Nanos};
 
 /// What the person sees, and has chosen to see.
@@ -69,7 +69,7 @@ enum Mode {
 
 /// The board as it was when the person paused.
 struct Frozen {
-    rows: Vec<Row>,
+    rows: Vec<Topic>,
     since: Nanos,
     updates: u64,
 }
@@ -116,15 +116,15 @@ impl Screen {
     }
 
     /// Takes the board's state in. Called before each drawing, however long ago the last one was.
-    fn look(&mut self, board: &Board, now: Nanos, server_us: i64) {
+    fn look(&mut self, board: &Mirror, now: Nanos, server_us: i64) {
         if let Some(frozen) = &mut self.frozen {
-            for (row, live) in frozen.rows.iter_mut().zip(board.rows()) {
-                row.state.clone_from(&live.state);
+            for (row, live) in frozen.rows.iter_mut().zip(board.topics()) {
+                row.standing.clone_from(&live.standing);
             }
         } else {
-            self.trends.look(board.rows(), now, server_us);
+            self.trends.look(board.topics(), now, server_us);
         }
-        let rows = self.frozen.as_ref().map_or(board.rows(), |frozen| &frozen.rows);
+        let rows = self.frozen.as_ref().map_or(board.topics(), |frozen| &frozen.rows);
         let is_due = self.arranged.is_none_or(|(at, known)| {
             let is_old = self.sort.is_some() && now.since(at) >= REARRANGE_NANOS;
             known != rows.len() || is_old
@@ -176,10 +176,12 @@ impl Screen {
         self.arranged = None;
     }
 
-    fn pause(&mut self, board: &Board, now: Nanos) {
+    fn pause(&mut self, board: &Mirror, now: Nanos) {
         self.frozen = match self.frozen {
             Some(_) => None,
-            None => Some(Frozen { rows: board.rows().to_vec(), since: now, updates: board.updates }),
+            None => {
+                Some(Frozen { rows: board.topics().to_vec(), since: now, updates: board.totals().updates })
+            }
         };
         self.arranged = None;
     }

@@ -1,24 +1,18 @@
 //! What stands over the table: help, the choice of columns, all fields of one row.
 
 use ratatui_core::buffer::Buffer;
+use tickcast_client::{Field, Mirror, Topic, printable};
 
 use super::{Mode, Screen, columns::Column};
-use crate::{
-    cli::{
-        endpoint::printable,
-        load::report::grouped,
-        watch::{
-            board::{Board, Row},
-            cell::{self, Trouble},
-        },
-    },
-    tick::Field,
+use crate::cli::{
+    figures::grouped,
+    watch::cell::{self, Trouble},
 };
 
 // === impl Screen ===
 
 impl Screen {
-    pub(super) fn overlay(&mut self, buf: &mut Buffer, board: &Board, server_us: i64) {
+    pub(super) fn overlay(&mut self, buf: &mut Buffer, board: &Mirror, server_us: i64) {
         match self.mode {
             Mode::Table | Mode::Filter => {}
             Mode::Help(top) => {
@@ -30,7 +24,7 @@ impl Screen {
                 self.theme.framed(buf, "space: show  Enter: sort", &lines, 0, Some(at));
             }
             Mode::Detail(top) => {
-                let rows = self.frozen.as_ref().map_or(board.rows(), |frozen| &frozen.rows);
+                let rows = self.frozen.as_ref().map_or(board.topics(), |frozen| &frozen.rows);
                 let Some(row) = self.selected.and_then(|place| rows.get(place)) else { return };
                 let title = printable(&row.symbol);
                 let top = self.theme.framed(buf, &title, &detail_lines(row, server_us), top, None);
@@ -99,16 +93,16 @@ impl Screen {
     }
 }
 
-fn detail_lines(row: &Row, server_us: i64) -> Vec<String> {
+fn detail_lines(row: &Topic, server_us: i64) -> Vec<String> {
     let known = |text: String| if text.is_empty() { "-".to_owned() } else { text };
     let mut lines: Vec<(&str, String)> = vec![
-        ("state", printable(row.state_at(server_us))),
+        ("state", printable(row.standing_at(server_us).as_str())),
         ("age", known(cell::age(row, server_us))),
-        ("seq", grouped(row.seq)),
-        ("n", grouped(row.n)),
+        ("seq", grouped(row.record.seq)),
+        ("n", grouped(row.record.n)),
         ("merged", grouped(row.merged)),
         ("gaps (ticks lost)", format!("{} ({})", grouped(row.gaps), grouped(row.lost))),
-        ("vs open %", known(row.change_bp().map(cell::percent).unwrap_or_default())),
+        ("vs open %", known(cell::change_bp(row).map(cell::percent).unwrap_or_default())),
     ];
     lines.extend(Field::ALL.into_iter().map(|field| (field.name(), known(cell::value(row, field)))));
     lines.into_iter().map(|(name, text)| format!("{name:<18} {text}")).collect()

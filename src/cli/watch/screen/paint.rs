@@ -9,6 +9,7 @@ use ratatui_core::{
     layout::{Position, Rect},
     style::{Modifier, Style},
 };
+use tickcast_client::{Mirror, Pace, printable};
 
 use super::{
     Mode, Screen,
@@ -16,11 +17,9 @@ use super::{
     trend::Way,
 };
 use crate::cli::{
-    endpoint::printable,
-    load::report::{bytes, grouped},
+    figures::{bytes, grouped},
     terminal::put,
     watch::{
-        board::Board,
         cell::{self, Trouble},
         face::Link,
     },
@@ -42,7 +41,7 @@ const SYMBOL_SHARE: usize = 3;
 
 impl Screen {
     /// Draws; the answer is where the cursor stands, if it is shown.
-    pub fn paint(&mut self, buf: &mut Buffer, board: &Board, link: &Link<'_>) -> Option<Position> {
+    pub fn paint(&mut self, buf: &mut Buffer, board: &Mirror, link: &Link<'_>) -> Option<Position> {
         let area = *buf.area();
         let heading = match area.height {
             0..=4 => 0,
@@ -68,7 +67,7 @@ impl Screen {
         cursor
     }
 
-    fn heading(&self, buf: &mut Buffer, lines: u16, board: &Board, link: &Link<'_>) {
+    fn heading(&self, buf: &mut Buffer, lines: u16, board: &Mirror, link: &Link<'_>) {
         let width = buf.area().width;
         let mut y = 0;
         if lines >= 2 {
@@ -83,7 +82,7 @@ impl Screen {
             y += 1;
         }
         if lines >= 1 {
-            let (old, all, _) = cell::freshness(board.rows(), link.server_now.micros());
+            let (old, all, _) = cell::freshness(board.topics(), link.server_now.micros());
             let trouble = match (link.up, all > 0 && old == all) {
                 (false, _) => Trouble::Away,
                 (true, true) => Trouble::Old,
@@ -97,7 +96,7 @@ impl Screen {
                 let _infallible = write!(text, "  silent for {} s", silence / 1_000_000_000);
             }
             let paused = self.frozen.as_ref().map_or_else(String::new, |frozen| {
-                let unseen = grouped(board.updates - frozen.updates);
+                let unseen = grouped(board.totals().updates - frozen.updates);
                 let seconds = link.now.since(frozen.since) / 1_000_000_000;
                 format!(" PAUSED for {seconds} s, {unseen} updates not shown ")
             });
@@ -115,14 +114,14 @@ impl Screen {
                 grouped(rates.updates_per_second.round() as u64),
                 grouped(rates.ticks_per_second.round() as u64),
                 bytes(rates.bytes_per_second),
-                bytes(board.bytes as f64),
+                bytes(board.totals().bytes as f64),
             );
             self.theme.sides(buf, y, &text, "");
         }
     }
 
-    fn table(&mut self, buf: &mut Buffer, area: Rect, board: &Board, now_us: i64) {
-        let rows = self.frozen.as_ref().map_or(board.rows(), |frozen| &frozen.rows);
+    fn table(&mut self, buf: &mut Buffer, area: Rect, board: &Mirror, now_us: i64) {
+        let rows = self.frozen.as_ref().map_or(board.topics(), |frozen| &frozen.rows);
         let shown: Vec<(usize, [String; COLUMNS])> = (self.places.iter().skip(self.top).take(self.page))
             .map(|&place| (place, Column::ALL.map(|column| column.text(&rows[place], now_us))))
             .collect();
@@ -222,8 +221,8 @@ impl Screen {
         }
     }
 
-    fn footing(&self, buf: &mut Buffer, y: u16, board: &Board) -> Option<Position> {
-        let total = self.frozen.as_ref().map_or(board.rows().len(), |frozen| frozen.rows.len());
+    fn footing(&self, buf: &mut Buffer, y: u16, board: &Mirror) -> Option<Position> {
+        let total = self.frozen.as_ref().map_or(board.topics().len(), |frozen| frozen.rows.len());
         let wanted = self.chosen.iter().filter(|chosen| **chosen).count();
         let mut right = String::new();
         if wanted > self.shown.len() {
@@ -253,14 +252,14 @@ impl Screen {
 }
 
 /// Whether the prices are live: how this session keeps up matters only as long as they are.
-fn freshness(board: &Board, link: &Link<'_>) -> String {
-    match cell::freshness(board.rows(), link.server_now.micros()) {
+fn freshness(board: &Mirror, link: &Link<'_>) -> String {
+    match cell::freshness(board.topics(), link.server_now.micros()) {
         (old, all, Some(youngest)) if old == all => format!("  prices {} old", cell::seconds(youngest)),
         (old @ 1.., all, _) => format!("  {} of {} not live", grouped(old as u64), grouped(all as u64)),
         // A server says nothing of a pace that is live from the beginning.
         _ => board
-            .pace
-            .as_deref()
+            .pace()
+            .map(Pace::as_str)
             .or(link.up.then_some("live"))
             .map_or_else(String::new, |pace| format!("  pace {}", printable(pace))),
     }

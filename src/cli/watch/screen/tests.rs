@@ -13,7 +13,7 @@ use crate::cli::{
 /// A screen on a terminal of its own, and a board that messages are written on.
 struct Stage {
     screen: Screen,
-    board: Board,
+    board: Mirror,
     terminal: Terminal<TestBackend>,
     now: Nanos,
     up: bool,
@@ -29,7 +29,7 @@ const ROWS: &str = r#"{"type":"welcome","protocol":1,"epoch":"e","heartbeat_ms":
 impl Stage {
     fn new(theme: Theme, (columns, lines): (u16, u16)) -> Self {
         let terminal = Terminal::new(TestBackend::new(columns, lines)).unwrap();
-        let board = Board::new(&["BTC-USD".to_owned(), "ETH-USD".to_owned(), "LATER".to_owned()]);
+        let board = Mirror::new(tickcast_client::Subscription::latest(["BTC-USD", "ETH-USD", "LATER"]));
         let mut stage = Stage { screen: Screen::new(theme), board, terminal, now: Nanos(SECOND), up: true };
         stage.screen.say("connected");
         stage
@@ -44,7 +44,7 @@ impl Stage {
     }
 
     fn tell(&mut self, messages: &str) {
-        self.board.apply(format!("[{messages}]").as_bytes(), |_| {}).unwrap();
+        crate::cli::watch::tests::take(&mut self.board, &format!("[{messages}]"));
     }
 
     fn keys(&mut self, keys: &str) -> Act {
@@ -105,7 +105,7 @@ impl Stage {
     }
 
     fn selected(&self) -> Option<&str> {
-        self.screen.selected.map(|place| self.board.rows()[place].symbol.as_str())
+        self.screen.selected.map(|place| self.board.topics()[place].symbol.as_str())
     }
 }
 
@@ -245,7 +245,7 @@ fn while_paused_values_stand_still_and_ages_and_states_do_not() {
 #[test]
 fn nothing_looks_alive_without_a_connection() {
     let mut stage = Stage::with_rows(100, 12);
-    stage.board.disconnected();
+    stage.board.disconnect();
     stage.up = false;
     stage.screen.say("the server closed; again in 1.0 s");
     stage.screen.complain("bad_symbol: no\x1b[2J");
@@ -294,7 +294,7 @@ fn columns_that_were_put_away_give_their_room_to_others() {
 #[test]
 fn thousands_of_rows_are_scrolled_and_stay_in_sight() {
     let mut stage = Stage::new(PLAIN, (80, 24));
-    stage.board = Board::new(&[]);
+    stage.board = Mirror::default();
     let rows: Vec<String> = (0..5_000)
         .map(|index| format!(r#"{{"type":"snapshot","symbol":"S{index:04}","seq":1,"rx":1,"last":{index}}}"#))
         .collect();

@@ -5,11 +5,10 @@
 
 use std::collections::VecDeque;
 
+use tickcast_client::Topic;
+
 use crate::{
-    cli::watch::{
-        board::Row,
-        cell::{self, Trouble},
-    },
+    cli::watch::cell::{self, Trouble},
     tick::Nanos,
 };
 
@@ -52,7 +51,7 @@ pub const LEVELS: usize = 8;
 
 impl Trends {
     /// Looks at the board.
-    pub fn look(&mut self, rows: &[Row], now: Nanos, server_us: i64) {
+    pub fn look(&mut self, rows: &[Topic], now: Nanos, server_us: i64) {
         let since = *self.since.get_or_insert(now);
         let passed = now.since(since) / PERIOD_NANOS as u64;
         self.since = Some(Nanos(since.0 + passed as i64 * PERIOD_NANOS));
@@ -97,15 +96,15 @@ impl Trends {
 // === impl Trend ===
 
 impl Trend {
-    fn look(&mut self, row: &Row, passed: u64, server_us: i64) {
-        if row.seq != self.seq {
+    fn look(&mut self, row: &Topic, passed: u64, server_us: i64) {
+        if row.record.seq != self.seq {
             let price = cell::price(row);
             self.way = match (self.price, price) {
                 (Some(before), Some(after)) if after > before => Way::Up,
                 (Some(before), Some(after)) if after < before => Way::Down,
                 _ => self.way,
             };
-            (self.seq, self.price) = (row.seq, price.or(self.price));
+            (self.seq, self.price) = (row.record.seq, price.or(self.price));
         }
         // Nobody looked in between, so nothing is known of it.
         let unseen = passed.saturating_sub(1).min(SAMPLES_MAX as u64);
@@ -126,14 +125,16 @@ impl Trend {
 
 #[cfg(test)]
 mod tests {
+    use tickcast_client::Mirror;
+
     use super::*;
-    use crate::cli::watch::board::Board;
+    use crate::cli::watch::tests::take;
 
     const SECOND: i64 = 1_000_000_000;
 
-    fn look(trends: &mut Trends, board: &mut Board, message: &str, seconds: i64) {
-        board.apply(format!("[{message}]").as_bytes(), |_| {}).unwrap();
-        trends.look(board.rows(), Nanos(seconds * SECOND), 1);
+    fn look(trends: &mut Trends, board: &mut Mirror, message: &str, seconds: i64) {
+        take(board, &format!("[{message}]"));
+        trends.look(board.topics(), Nanos(seconds * SECOND), 1);
     }
 
     fn record(seq: u64, last: i64) -> String {
@@ -142,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_sample_is_the_last_price_of_its_time_and_holes_stay_holes() {
-        let (mut trends, mut board) = (Trends::default(), Board::new(&[]));
+        let (mut trends, mut board) = (Trends::default(), Mirror::default());
         look(&mut trends, &mut board, &record(1, 100), 10);
         look(&mut trends, &mut board, &record(2, 107), 11);
         assert_eq!(trends.levels(0, 9), [Some(3)]);
@@ -160,7 +161,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_whatever_passes() {
-        let (mut trends, mut board) = (Trends::default(), Board::new(&[]));
+        let (mut trends, mut board) = (Trends::default(), Mirror::default());
         for seconds in [0, 3, 500, 1_000_000, 1_000_002] {
             look(&mut trends, &mut board, &record(seconds as u64 + 1, 5), seconds);
             assert!(trends.rows[0].samples.len() <= SAMPLES_MAX);
@@ -169,7 +170,7 @@ mod tests {
 
     #[test]
     fn the_widest_prices_have_levels() {
-        let (mut trends, mut board) = (Trends::default(), Board::new(&[]));
+        let (mut trends, mut board) = (Trends::default(), Mirror::default());
         let row = |seq, last| format!(r#"{{"type":"update","symbol":"A","seq":{seq},"rx":1,"last":{last}}}"#);
         look(&mut trends, &mut board, &row(1, "999999999999999999999999"), 0);
         look(&mut trends, &mut board, &row(2, "-9000000000"), 2);

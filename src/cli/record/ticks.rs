@@ -1,0 +1,155 @@
+//! What a server's messages mean to a recording: ticks, and notes of what is missing between them. Pure: no socket, no file.
+//!
+//! An update of mode `every` is a tick: its fields, and the totals that it moved, which stand when it is played again. A
+//! snapshot is written as a tick without `last_size`, so that the trade in it is not taken for a new one.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use tickcast_client::{Change, Loss, MessageError};
+
+use crate::tick::{Field, FieldSet, Fields, Fixed, Nanos, Side, Symbol, Tick, Volume};
+
+/// What is not in the recording.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Missed {
+    /// Ticks in gaps, by the server's reason.
+    pub gaps: BTreeMap<String, u64>,
+    /// Ticks that an update stood for beside its own.
+    pub merged: u64,
+    /// Ticks that are missing though no gap was announced.
+    pub unannounced: u64,
+}
+
+/// Why a frame is none of the contract.
+#[derive(Debug, thiserror::Error)]
+pub enum NoMessage {
+    #[error("the server sent what is no message: {0}")]
+    Message(#[from] MessageError),
+    #[error("the server sent what is no message: {field}: {value}")]
+    Value { field: &'static str, value: String },
+    #[error("the server sent what is no message: {0}")]
+    Symbol(#[from] crate::tick::SymbolError),
+}
+
+/// The tick that a changed record stands for, and when the server took it in; `None` when it was recorded before.
+///
+/// # Errors
+/// When it is none of the contract.
+pub fn tick(change: &Change<'_>) -> Result<Option<(Tick, Nanos)>, NoMessage> {
+    let message = &change.tick;
+    let out_of_range = |field, value: i64| NoMessage::Value { field, value: value.to_string() };
+    let rx = Nanos::from_micros(message.rx_us).ok_or_else(|| out_of_range("rx", message.rx_us))?;
+    let values = message.values()?;
+    let ts = values.ts_us.and_then(Nanos::from_micros);
+    let mut fields = Fields::default();
+    for (field, text) in values.iter() {
+        set(&mut fields, field, text)
+            .ok_or_else(|| NoMessage::Value { field: field.name(), value: text.to_owned() })?;
+    }
+    if change.is_snapshot {
+        fields = fields.only(FieldSet(!Field::LastSize.bit().0));
+        if change.had == message.seq || fields.mask.is_empty() {
+            return Ok(None);
+        }
+    }
+    Ok(Some((Tick { symbol: Symbol::new(&message.symbol)?, ts, fields }, rx)))
+}
+
+/// Takes a field's text in; `None` when it is no value of the field.
+fn set(fields: &mut Fields, field: tickcast_client::Field, text: &str) -> Option<()> {
+    let field = Field::parse(field.name())?;
+    match field {
+        Field::Side => fields.set_side(Side::parse(text)?),
+        Field::Volume => fields.set_volume(Volume::parse(text).ok().filter(|&volume| volume >= Volume(0))?),
+        Field::Trades => fields.set_trades(text.parse().ok()?),
+        _ => fields.set_fixed(field, Fixed::parse(text).ok()?),
+    }
+    Some(())
+}
+
+/// The recording's line about a gap.
+pub fn gap_note(loss: &Loss<'_>, now: Nanos) -> String {
+    let gap = &loss.gap;
+    let about = [
+        ("symbol", json!(gap.symbol)),
+        ("from", json!(gap.from)),
+        ("to", json!(gap.to)),
+        ("reason", json!(gap.reason)),
+    ];
+    note("gap", now, &about)
+}
+
+/// A line about the recording. Its kind stands first: that is how readers know it from a tick.
+pub fn note(kind: &str, now: Nanos, about: &[(&str, serde_json::Value)]) -> String {
+    let about: Vec<String> = about.iter().map(|(name, value)| format!(",\"{name}\":{value}")).collect();
+    format!("{{\"tickcast\":\"{kind}\",\"rx\":{}{}}}", now.micros(), about.concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use tickcast_client::{Event, Mirror, Subscription};
+
+    use super::*;
+    use crate::feed::ndjson::write_line;
+
+    /// Ticks as lines, gaps as notes.
+    fn take(mirror: &mut Mirror, frame: &str) -> Result<Vec<String>, NoMessage> {
+        let mut lines = Vec::new();
+        let mut events = mirror.receive(frame, 0);
+        while let Some(event) = events.next_event()? {
+            match event {
+                Event::Record(change) => lines.extend(tick(&change)?.map(|(tick, rx)| {
+                    let mut line = Vec::new();
+                    write_line(&tick, Some(rx), &mut line);
+                    String::from_utf8(line).unwrap().trim_end().to_owned()
+                })),
+                Event::Gap(loss) => lines.push(gap_note(&loss, Nanos(9_000))),
+                _ => {}
+            }
+        }
+        Ok(lines)
+    }
+
+    fn mirror() -> Mirror {
+        Mirror::new(Subscription::every(["A"]))
+    }
+
+    #[test]
+    fn updates_are_ticks_and_snapshots_no_trades() {
+        let frame = r#"[{"type":"snapshot","symbol":"A","seq":5,"ts":1,"rx":2,"last":87000.123456789,"last_size":1,"side":"buy","volume":9,"trades":4},
+            {"type":"update","symbol":"A","seq":6,"ts":3,"rx":4,"bid":"9223372036.854775807"}]"#;
+        assert_eq!(
+            take(&mut mirror(), frame).unwrap(),
+            [
+                r#"{"symbol":"A","ts":1,"rx":2,"last":87000.123456789,"side":"buy","volume":9,"trades":4}"#,
+                r#"{"symbol":"A","ts":3,"rx":4,"bid":"9223372036.854775807"}"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn gaps_are_notes_and_a_known_record_is_no_tick() {
+        let mut mirror = mirror();
+        take(&mut mirror, r#"[{"type":"snapshot","symbol":"A","seq":8,"rx":1,"bid":1}]"#).unwrap();
+        let gap = r#"[{"type":"gap","symbol":"A","from":9,"to":20,"reason":"resume"}]"#;
+        let note = take(&mut mirror, gap).unwrap().remove(0);
+        assert_eq!(note, r#"{"tickcast":"gap","rx":9,"symbol":"A","from":9,"to":20,"reason":"resume"}"#);
+        let snapshot = r#"[{"type":"snapshot","symbol":"A","seq":20,"rx":1,"bid":1}]"#;
+        assert_eq!(take(&mut mirror, snapshot).unwrap().len(), 1, "the record as of the gap's end");
+        assert_eq!(take(&mut mirror, snapshot).unwrap().len(), 0, "known already");
+    }
+
+    #[test]
+    fn what_is_no_tick_is_an_error() {
+        let update = |pairs: &str| format!(r#"[{{"type":"update","symbol":"A","seq":1,"rx":1,{pairs}}}]"#);
+        for pairs in
+            [r#""bid":"ten""#, r#""side":"both""#, r#""volume":-1"#, r#""trades":1.5"#, r#""bid":[]"#]
+        {
+            let error = take(&mut mirror(), &update(pairs)).unwrap_err().to_string();
+            assert!(error.starts_with("the server sent what is no message: "), "{error}");
+        }
+        let symbol = r#"[{"type":"update","symbol":"","seq":1,"rx":1}]"#;
+        assert!(take(&mut mirror(), symbol).is_err());
+    }
+}
