@@ -207,12 +207,53 @@ fn an_archive_of_thousands_is_read_with_few_files_open() {
         .expect("bytes");
     }
     zip.finish().expect("a zip file");
-    let script = "ulimit -n 24; exec \"$0\" \"$@\"";
+    let output = converted(&[text(&path)], 24);
+    assert_eq!(output.lines().count(), 6_001);
+}
+
+/// What `convert` writes, run with so few open files.
+fn converted(inputs: &[&str], open_files: usize) -> String {
+    let script = format!("ulimit -n {open_files}; exec \"$0\" \"$@\"");
     let output = std::process::Command::new("sh")
-        .args(["-c", script, env!("CARGO_BIN_EXE_tickcast"), "convert", text(&path), "-o", "-"])
+        .args(["-c", &script, env!("CARGO_BIN_EXE_tickcast"), "convert", "-o", "-"])
+        .args(inputs)
         .output()
         .expect("a shell");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{told}");
-    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 6_001, "{told}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// Large ones, plain and compressed, all of whose times overlap: read in turns, whatever the system allows.
+#[test]
+fn hundreds_of_files_that_overlap_are_read_with_few_open() {
+    const FILES: u64 = 500;
+    const ROWS: u64 = 350;
+    let folder = folder("overlapping");
+    let begin = |row: u64| 1_704_067_200_000_000 + row * 1_000_000;
+    // Blank lines make it large, and are passed over.
+    let blank = "\n".repeat(200);
+    for file in 0..FILES {
+        let rows = (0..ROWS).map(|row| format!("S{file},{},{row}\n{blank}", begin(row) + file));
+        let table = format!("symbol,ts,bid\n{}", rows.collect::<String>());
+        assert!(table.len() > 72 * 1024, "a small file is read at once, and closed");
+        if file % 4 == 0 {
+            let bytes = zstd::encode_all(table.as_bytes(), 1).expect("compressed");
+            fs::write(folder.join(format!("{file:03}.csv.zst")), bytes).expect("a file");
+        } else {
+            fs::write(folder.join(format!("{file:03}.csv")), table).expect("a file");
+        }
+    }
+    let pattern = folder.join("*");
+    let few = converted(&[text(&pattern)], 24);
+    let expected = (0..ROWS).flat_map(|row| (0..FILES).map(move |file| (begin(row) + file, file, row)));
+    let mut lines = few.lines().skip(1);
+    for (ts, file, row) in expected {
+        let line: Value = serde_json::from_str(lines.next().expect("a line")).expect("JSON");
+        assert_eq!((&line["symbol"], &line["ts"]), (&format!("S{file}").into(), &ts.into()), "{line}");
+        assert_eq!(line["bid"].as_u64(), Some(row), "{line}");
+    }
+    assert_eq!(lines.next(), None);
+    assert!(few == converted(&[text(&pattern)], 1_024), "as with all of them open");
+    fs::remove_dir_all(folder).expect("a folder of ours");
 }

@@ -16,6 +16,7 @@ use zip::{CompressionMethod, ZipArchive, result::ZipError};
 
 use super::{
     decompress::{CHUNK_BYTES, ENDINGS, decompress},
+    file_pool::{FilePool, PoolPath},
     select::Input,
 };
 use crate::{
@@ -51,7 +52,7 @@ pub struct Skipped {
 
 #[derive(Clone, Debug)]
 enum Location {
-    File(PathBuf),
+    File(Arc<PoolPath>),
     Bytes(Arc<[u8]>),
     Static(&'static [u8]),
     /// An entry of a zip file.
@@ -93,6 +94,8 @@ struct Checked<R> {
     expected: u32,
 }
 
+/// Files of one set of recordings that are open at once: others are closed, and opened again when they are read on.
+const OPEN_FILES_MAX: usize = 64;
 /// The least that tells any binary format; a line end in less means nothing.
 const HEAD_BYTES_MIN: usize = 32;
 const ZIP_MAGIC: &[u8; 4] = b"PK\x03\x04";
@@ -107,6 +110,7 @@ const MAC_FOLDER: &str = "__MACOSX/";
 /// When a folder cannot be read, or no file matches a pattern.
 pub fn members(inputs: &[Input]) -> Result<Members, FeedError> {
     let mut members = Members::default();
+    let pool = FilePool::new(OPEN_FILES_MAX);
     for input in inputs {
         match input {
             Input::Bundled => members.add(bundled::NAME.into(), Location::Static(bundled::BYTES), false),
@@ -116,7 +120,9 @@ pub fn members(inputs: &[Input]) -> Result<Members, FeedError> {
             Input::File(path) => {
                 let (paths, is_found) = matching(path)?;
                 for path in paths {
-                    members.add_all(shown(&path).into(), Location::File(path), is_found)?;
+                    let name = shown(&path).into();
+                    let file = PoolPath { path, pool: Arc::clone(&pool) };
+                    members.add_all(name, Location::File(file.into()), is_found)?;
                 }
             }
         }
@@ -135,9 +141,7 @@ impl Members {
     fn add_all(&mut self, name: Arc<str>, place: Location, is_found: bool) -> Result<(), FeedError> {
         let failed = |source| FeedError::Read { path: name.to_string(), source };
         // A pipe has no end to look at, and what is read of it is gone.
-        let is_pipe =
-            matches!(&place, Location::File(path) if path.metadata().is_ok_and(|file| !file.is_file()));
-        if is_pipe {
+        if place.file().is_some_and(|path| path.metadata().is_ok_and(|file| !file.is_file())) {
             self.add(name, place, is_found);
             return Ok(());
         }
@@ -236,8 +240,10 @@ impl Member {
         let bytes = match self.place.parquet(unit)? {
             Some(text) => text,
             None => match &self.place {
-                // Not opened for seeking, which a pipe cannot.
-                Location::File(path) => decompress(File::open(path)?)?,
+                // A pipe can neither be sought in nor opened again.
+                Location::File(file) if !file.path.metadata()?.is_file() => {
+                    decompress(File::open(&file.path)?)?
+                }
                 place => decompress(place.read()?)?,
             },
         };
@@ -269,7 +275,7 @@ impl Member {
 impl Location {
     fn open(&self) -> io::Result<Box<dyn Seekable>> {
         Ok(match self {
-            Location::File(path) => Box::new(File::open(path)?),
+            Location::File(file) => Box::new(file.open()?.into_reader()),
             Location::Bytes(bytes) => Box::new(io::Cursor::new(bytes.clone())),
             Location::Static(bytes) => Box::new(io::Cursor::new(*bytes)),
             Location::Entry(..) => return Err(io::ErrorKind::Unsupported.into()),
@@ -278,7 +284,7 @@ impl Location {
 
     fn file(&self) -> Option<&Path> {
         match self {
-            Location::File(path) => Some(path),
+            Location::File(file) => Some(&file.path),
             Location::Entry(archive, _) => archive.file(),
             Location::Bytes(_) | Location::Static(_) => None,
         }
@@ -287,20 +293,19 @@ impl Location {
     /// The text of a Parquet file, if it is one; `unit` is what its times are to be counted in.
     #[cfg(feature = "parquet")]
     fn parquet(&self, unit: Option<Unit>) -> io::Result<Option<Box<dyn Read + Send>>> {
-        use std::os::unix::fs::FileExt;
-
         use super::parquet::{Bytes, MAGIC, Text};
 
         let mut magic = [0; MAGIC.len()];
         let bytes = match self {
-            Location::File(path) => {
-                let regular = path.metadata().ok().filter(Metadata::is_file);
-                let Some(metadata) = regular else { return Ok(None) };
-                let file = File::open(path)?;
+            Location::File(file) => {
+                if !file.path.metadata().is_ok_and(|metadata| metadata.is_file()) {
+                    return Ok(None);
+                }
+                let file = file.open()?;
                 if file.read_exact_at(&mut magic, 0).is_err() {
                     return Ok(None);
                 }
-                Bytes::File(file.into(), metadata.len())
+                Bytes::File(file.into())
             }
             Location::Bytes(bytes) if bytes.starts_with(MAGIC) => {
                 magic.copy_from_slice(MAGIC);

@@ -10,6 +10,7 @@
 //! Invariant: neither reading nor writing holds more of a file than one chunk.
 
 mod decompress;
+mod file_pool;
 mod found;
 mod input;
 mod open;

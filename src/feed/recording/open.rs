@@ -6,8 +6,8 @@
 //! Of many files each is looked at, closed, and opened again when its first record is next, and it is closed when its last
 //! was read: an archive of thousands is read with few of them open.
 //!
-//! Invariant: memory is a chunk, its records and a decompressor's window for each file that is open, whatever the files'
-//! sizes; open are those whose times overlap.
+//! Invariant: memory is a chunk, its records and a decompressor's window for each file whose times overlap with others',
+//! whatever the files' sizes; of these few are open at once (`file_pool`).
 
 use std::{
     cmp::Reverse,

@@ -9,9 +9,7 @@
 
 use std::{
     fmt::Write as _,
-    fs::File,
     io::{self, BufReader, Read},
-    os::unix::fs::FileExt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
@@ -28,12 +26,13 @@ use parquet::{
     schema::types::Type,
 };
 
+use super::super::file_pool::PooledFile;
 use crate::{feed::formats::Unit, tick::Fixed};
 
 /// Where a file's bytes are.
 #[derive(Clone)]
 pub enum Bytes {
-    File(Arc<File>, u64),
+    File(Arc<PooledFile>),
     Memory(bytes::Bytes),
 }
 
@@ -63,7 +62,7 @@ const TEXT_BYTES: usize = 32 * 1024;
 impl Length for Bytes {
     fn len(&self) -> u64 {
         match self {
-            Bytes::File(_, len) => *len,
+            Bytes::File(file) => file.len_bytes(),
             Bytes::Memory(bytes) => bytes.len() as u64,
         }
     }
@@ -82,7 +81,7 @@ impl ChunkReader for Bytes {
             end.ok_or_else(|| ParquetError::EOF("a part that lies behind the file's end".to_owned()))?;
         match self {
             Bytes::Memory(bytes) => Ok(bytes.slice(start as usize..end as usize)),
-            Bytes::File(file, _) => {
+            Bytes::File(file) => {
                 let mut part = vec![0; length];
                 file.read_exact_at(&mut part, start)?;
                 Ok(part.into())
@@ -94,7 +93,7 @@ impl ChunkReader for Bytes {
 impl Read for Part {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let len = match &self.bytes {
-            Bytes::File(file, _) => file.read_at(out, self.at)?,
+            Bytes::File(file) => file.read_at(out, self.at)?,
             Bytes::Memory(bytes) => {
                 let rest = bytes.get(usize::try_from(self.at).unwrap_or(usize::MAX)..).unwrap_or_default();
                 let len = rest.len().min(out.len());
