@@ -78,7 +78,7 @@ const RECORDS_A_PIECE: usize = 64;
 /// A session's description has some 350 bytes.
 const SESSIONS_A_PIECE: usize = 32;
 /// Globs against symbols, for each piece.
-const MATCHES_A_PIECE: usize = 2_048;
+const MATCHES_A_PIECE: usize = 1_024;
 /// Room for either.
 const PIECE_BYTES: usize = 16 * 1024;
 

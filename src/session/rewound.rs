@@ -34,6 +34,8 @@ pub struct Rewound {
 const READ_BYTES: usize = 8 * 1024;
 /// Bytes from and to a socket, for each slice.
 const BYTES_A_SLICE: usize = 32 * 1024;
+/// Pieces that are written at once; HTTP writes a head and a body.
+const PIECES_MAX: usize = 16;
 
 impl Rewound {
     pub fn new(read: Vec<u8>, stream: Arc<TcpStream>, activity: Arc<Activity>, turns: Turns) -> Self {
@@ -65,11 +67,11 @@ impl Rewound {
         Poll::Ready(())
     }
 
-    /// What `write` did with the socket, once it takes bytes.
+    /// What `write` did with the socket, once it takes bytes; it is told how many it may give it.
     fn poll_send(
         &mut self,
         context: &mut Context<'_>,
-        write: impl Fn(&TcpStream) -> io::Result<usize>,
+        write: impl Fn(&TcpStream, usize) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         self.activity.writes();
         ready!(self.poll_turn(context));
@@ -79,7 +81,7 @@ impl Rewound {
                 return Poll::Pending;
             };
             ready?;
-            match write(&self.stream) {
+            match write(&self.stream, self.left) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Ok(bytes) => {
                     self.activity.has_written(Instant::now());
@@ -131,7 +133,7 @@ impl Read for Rewound {
 
 impl Write for Rewound {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_send(context, |stream| stream.try_write(bytes))
+        self.get_mut().poll_send(context, |stream, most| stream.try_write(&bytes[..bytes.len().min(most)]))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -153,6 +155,18 @@ impl Write for Rewound {
         context: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_send(context, |stream| stream.try_write_vectored(pieces))
+        self.get_mut().poll_send(context, |stream, most| {
+            // A slice of time is not for a megabyte.
+            let mut left = most;
+            let mut parts = [IoSlice::new(&[]); PIECES_MAX];
+            let mut count = 0;
+            for (part, piece) in parts.iter_mut().zip(pieces) {
+                let bytes = &piece[..piece.len().min(left)];
+                *part = IoSlice::new(bytes);
+                left -= bytes.len();
+                count += 1;
+            }
+            stream.try_write_vectored(&parts[..count])
+        })
     }
 }

@@ -32,7 +32,7 @@ pub struct Turns {
 }
 
 /// Slices of each lane between two turns. A slice is meant to take some 50 us at most.
-const SLICES: usize = 3;
+const SLICES: usize = 2;
 
 struct Waiting(Arc<AtomicUsize>);
 
