@@ -133,7 +133,7 @@ pub const ALL: [Def; 46] = {
             "tickcast_work_slices_total",
             Counter,
             &[],
-            "At how many goes that work was done, small ones aside.",
+            "At how many goes that work was done, and what else comes in crowds; small ones aside.",
         ),
         def(
             "tickcast_work_slice_longest_seconds",

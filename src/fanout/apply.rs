@@ -4,7 +4,7 @@
 //! many of its ticks are in it.
 
 use super::{
-    Fanout, Mode, SessionKey,
+    Fanout, Mode, SessionKey, Units,
     core::{Base, Notice, Place, Session, Sub, Topic, UNWATCHED, index32},
     rhythm::{Joined, Waits},
     wheel::Wheel,
@@ -17,6 +17,10 @@ use crate::{
 /// Entries that the wheel may hold of intervals that are over or subscriptions that are gone, beside one for each
 /// subscription there is. Without a bound, a client that subscribes again and again would fill it.
 const WHEEL_SLACK: usize = 1024;
+/// To make a subscription ready whose interval is over.
+const WAIT_UNITS: usize = 2;
+/// To look at a topic.
+const LOOK_UNITS: usize = 2;
 
 impl Fanout {
     /// Takes in what ingest handed over.
@@ -48,15 +52,27 @@ impl Fanout {
 
     /// Moves time on: subscriptions whose interval is over become ready.
     pub fn advance(&mut self, now: Nanos) {
+        self.advance_some(now, &mut Units::unlimited());
+    }
+
+    /// As [`Self::advance`], as far as the units last. Says whether all whose interval is over are ready.
+    pub fn advance_some(&mut self, now: Nanos, units: &mut Units) -> bool {
         let ready = self.ready.len();
         let mut fired = std::mem::take(&mut self.scratch.fired);
+        let mut done = std::mem::take(&mut self.scratch.fired_done);
         self.wheel.advance(now, &mut fired);
-        for (waits, due) in fired.drain(..) {
+        while let Some(&(waits, due)) = fired.get(done) {
+            if units.is_spent() {
+                break;
+            }
+            done += 1;
+            units.spend(WAIT_UNITS);
             match waits {
                 Waits::Sub(key) => self.end_wait(key, due),
                 Waits::Beat { session, interval_ms } => {
                     let Some(entry) = self.sessions.get_mut(session as usize) else { continue };
                     let mut keys = entry.rhythm.take(interval_ms, due);
+                    units.spend(WAIT_UNITS * keys.len());
                     for key in keys.drain(..) {
                         self.end_wait(key, due);
                     }
@@ -66,17 +82,28 @@ impl Fanout {
                 }
             }
         }
-        self.scratch.fired = fired;
+        let is_done = done == fired.len();
+        if is_done {
+            fired.clear();
+            done = 0;
+        }
+        (self.scratch.fired, self.scratch.fired_done) = (fired, done);
         self.take_turns(ready);
         if self.wheel.len() > 2 * self.subs.len() + WHEEL_SLACK {
             let (subs, sessions) = (&self.subs, &self.sessions);
-            self.wheel.sweep(|waits, due| match waits {
+            self.wheel.sweep(units, |waits, due| match waits {
                 Waits::Sub(key) => subs.get(key as usize).is_some_and(|sub| waits_for(sub, due)),
                 Waits::Beat { session, interval_ms } => {
                     sessions.get(session as usize).is_some_and(|entry| entry.rhythm.waits(interval_ms, due))
                 }
             });
         }
+        is_done
+    }
+
+    /// Some whose interval is over are not ready yet.
+    pub fn is_advancing(&self) -> bool {
+        !self.scratch.fired.is_empty()
     }
 
     /// The entry may be that of an earlier interval, or of an earlier subscription in the same place.
@@ -86,14 +113,22 @@ impl Fanout {
         }
     }
 
-    /// Finds topics that have become stale since the last call.
-    pub fn find_stale(&mut self, now: Nanos) {
-        let silent = |topic: &Topic| topic.has_subscribers() && self.is_silent(topic, now);
-        let found = self.topics.iter().filter(|(_, topic)| silent(topic));
-        let found: Vec<u32> = found.map(|(local, _)| index32(local)).collect();
-        for local in found {
-            self.change_state(local, State::Stale);
+    /// Finds topics that have become stale, from a place on, as far as the units last. Says where to go on, when it has not
+    /// come to the end.
+    pub fn find_stale_from(&mut self, from: u32, now: Nanos, units: &mut Units) -> Option<u32> {
+        for local in from..index32(self.topics.capacity()) {
+            if units.is_spent() {
+                return Some(local);
+            }
+            units.spend(LOOK_UNITS);
+            let Some(topic) = self.topics.get(local as usize) else { continue };
+            if topic.has_subscribers() && self.is_silent(topic, now) {
+                let told = self.notices.len();
+                self.change_state(local, State::Stale);
+                units.spend(self.notices.len() - told);
+            }
         }
+        None
     }
 
     pub(super) fn watched(&self, market: TopicId) -> Option<u32> {

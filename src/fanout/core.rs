@@ -11,7 +11,7 @@ use foldhash::fast::RandomState;
 use slab::Slab;
 
 use super::{
-    Accounts, Mode, SessionKey, Tally,
+    Accounts, Mode, SessionKey, Tally, Units,
     alike::Alike,
     patterns::Patterns,
     queue::Queue,
@@ -48,6 +48,10 @@ pub struct Fanout {
     /// Ticks in frames that were filled and are not yet booked.
     pub(super) in_flight: u64,
     pub(super) notices: Vec<Notice>,
+    /// Topics of the market that [`Fanout::resync_some`] has come to, while batches are made up for.
+    pub(super) resynced: Option<usize>,
+    /// Subscriptions in lanes, and ticks of rings, that were walked over.
+    pub(super) walked: usize,
     pub(super) stale_nanos: u64,
     pub(super) subscriptions_max: usize,
     /// Subscriptions that must see each tick by itself: in mode `every`, or to some fields.
@@ -74,7 +78,9 @@ pub(super) const UNWATCHED: u32 = u32::MAX;
 #[derive(Default)]
 pub(super) struct Scratch {
     pub touched: Vec<u32>,
+    /// Intervals that are over, and how many of them were seen to.
     pub fired: Vec<(Waits, Nanos)>,
+    pub fired_done: usize,
     pub history: Vec<Stamped>,
     pub lane: BinaryHeap<Reverse<(u64, u32)>>,
     /// Subscriptions that stay in their session's list (`false`) or lane (`true`).
@@ -175,6 +181,9 @@ pub(super) struct Session {
     pub globs: Vec<CompactString>,
 }
 
+/// To look at a topic's lists, and to copy some of them.
+const SHRINK_UNITS: usize = 8;
+
 /// Stands in a session's queue for its whole lane.
 pub(super) const LANE: u32 = u32::MAX;
 
@@ -212,6 +221,8 @@ impl Fanout {
             accounts: Accounts::default(),
             in_flight: 0,
             notices: Vec::new(),
+            resynced: None,
+            walked: 0,
             stale_nanos: u64::try_from(stale.as_nanos()).unwrap_or(u64::MAX),
             subscriptions_max,
             of_ticks: 0,
@@ -235,17 +246,25 @@ impl Fanout {
         }
     }
 
-    /// Lets go of the room that sessions which have gone have left behind. Takes as long as a walk over those that are left.
-    pub fn shrink(&mut self) {
-        self.sessions.shrink_to_fit();
-        self.subs.shrink_to_fit();
-        self.ready.shrink_to_fit();
-        self.scratch = Scratch::default();
-        for (_, topic) in &mut self.topics {
+    /// Lets go of the room that sessions which have gone have left behind: of what is in the topics, from a place on, as far
+    /// as the units last. Says where to go on, when it has not come to the end.
+    pub fn shrink_from(&mut self, from: u32, units: &mut Units) -> Option<u32> {
+        if from == 0 {
+            self.sessions.shrink_to_fit();
+            self.subs.shrink_to_fit();
+            self.ready.shrink_to_fit();
+        }
+        for local in from..index32(self.topics.capacity()) {
+            if units.is_spent() {
+                return Some(local);
+            }
+            units.spend(SHRINK_UNITS);
+            let Some(topic) = self.topics.get_mut(local as usize) else { continue };
             for list in [&mut topic.plain, &mut topic.resting, &mut topic.masked] {
                 list.shrink_to_fit();
             }
         }
+        None
     }
 
     pub fn open(&mut self) -> SessionKey {
@@ -286,6 +305,11 @@ impl Fanout {
     /// market for each topic.
     pub fn wants_ticks(&self) -> bool {
         self.of_ticks > 0 || self.of_patterns > 0
+    }
+
+    /// What looks at many things at one go has looked at so many, since the beginning: subscriptions in lanes, ticks of rings.
+    pub fn walked(&self) -> usize {
+        self.walked
     }
 
     /// When [`Self::advance`] is next wanted.

@@ -91,6 +91,7 @@ impl Fanout {
     ) {
         let mut order = std::mem::take(&mut self.scratch.lane);
         let lane = &mut self.sessions[session as usize].lane;
+        self.walked += lane.len();
         order.extend(
             lane.drain(..).map(|key| Reverse((next_order(&self.subs[key as usize], &self.topics), key))),
         );
@@ -141,6 +142,7 @@ impl Fanout {
             // With some fields only, the next tick that has one may be anywhere in the ring.
             let run = if sub.wanted == FieldSet::ALL { self.bounds.history_ticks } else { usize::MAX };
             let oldest = store.history(market, from, head, run, &mut ticks);
+            self.walked += ticks.len();
             if oldest > from || ticks.is_empty() {
                 let reason = if sub.claims { GapReason::Resume } else { GapReason::Slow };
                 lose(sub, topic, reason, emit, tally);

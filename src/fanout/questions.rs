@@ -6,7 +6,7 @@ use compact_str::CompactString;
 
 use super::{
     Accounts, Fanout, Mode, SessionKey,
-    core::{Base, LANE, Sub},
+    core::{Base, LANE, Place, Sub},
     fill::next_order,
 };
 use crate::tick::{FieldSet, Nanos, State, Symbol};
@@ -108,7 +108,8 @@ impl Fanout {
 
     fn behind_of<'a>(&'a self, subs: impl Iterator<Item = &'a Sub>) -> Behind {
         let mut behind = Behind::default();
-        for sub in subs {
+        // Who rests is behind by nothing: its topic need not be looked at.
+        for sub in subs.filter(|sub| sub.place != Place::Idle) {
             let ticks = self.pending(sub);
             if ticks > 0 {
                 behind.dirty += 1;
@@ -130,6 +131,17 @@ impl Fanout {
             cursor: sub.cursor,
             state: self.topics[sub.topic as usize].state,
         })
+    }
+
+    /// The state of a symbol, of a session that is subscribed to it.
+    pub fn told_state(&self, session: SessionKey, symbol: &Symbol) -> Option<State> {
+        let sub = &self.subs[self.find(session, symbol)? as usize];
+        Some(self.topics[sub.topic as usize].state)
+    }
+
+    /// Whether a symbol is known to have ticked.
+    pub fn is_born(&self, symbol: &Symbol) -> bool {
+        self.born_ids.contains_key(symbol)
     }
 
     /// A session's standing patterns.

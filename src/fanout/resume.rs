@@ -53,6 +53,7 @@ impl Fanout {
         let mut ticks = std::mem::take(&mut self.scratch.history);
         ticks.clear();
         let oldest = recall(topic, market, resume.last + 1, run, store, &mut ticks);
+        self.walked += ticks.len();
         if must_know_all {
             let wanted = sub.wanted;
             let unwanted = |tick: &&Stamped| tick.fields.mask.intersect(wanted).is_empty();

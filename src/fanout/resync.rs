@@ -10,14 +10,44 @@ use crate::{
     topic::{Birth, Image, Record, Stamped, Store, TopicId},
 };
 
+/// Symbols that are asked for under one hold of the market's lock.
+const BIRTHS_AT_ONCE: usize = 1024;
+/// To ask for a topic's image and take it over.
+const CATCH_UP_UNITS: usize = 8;
+
 impl Fanout {
-    /// Catches up from the topics themselves, after batches were lost on the way here.
-    pub fn resync(&mut self, now: Nanos, store: &impl Store) {
-        self.bear_ahead(store);
-        let watched: Vec<u32> = self.by_market.iter().copied().filter(|&local| local != UNWATCHED).collect();
-        for local in watched {
-            self.catch_up(local, now, store);
+    /// Batches were lost on the way here: until [`Self::resync_some`] has caught up from the topics themselves, the next
+    /// are not to be applied.
+    pub fn begin_resync(&mut self) {
+        self.resynced = Some(0);
+    }
+
+    pub fn is_resyncing(&self) -> bool {
+        self.resynced.is_some()
+    }
+
+    /// Goes on catching up, as far as the units last. Says whether nothing is left to be made up for.
+    pub fn resync_some(&mut self, now: Nanos, store: &impl Store, units: &mut Units) -> bool {
+        let Some(mut at) = self.resynced else { return true };
+        if !self.bear_ahead_some(store, units) {
+            return false;
         }
+        while let Some(&local) = self.by_market.get(at) {
+            if units.is_spent() {
+                break;
+            }
+            units.spend(1);
+            if local != UNWATCHED {
+                let topic = &self.topics[local as usize];
+                let rest = topic.resting.len() + topic.masked.len();
+                let (walked, told) = (self.walked, self.notices.len());
+                self.catch_up(local, now, store);
+                units.spend(CATCH_UP_UNITS + 2 * rest + self.walked - walked + self.notices.len() - told);
+            }
+            at += 1;
+        }
+        self.resynced = (at < self.by_market.len()).then_some(at);
+        self.resynced.is_none()
     }
 
     /// Makes symbols known that were born; subscriptions and globs may have waited for them.
@@ -90,6 +120,7 @@ impl Fanout {
         ticks.clear();
         let run = if keys.is_empty() { 1 } else { usize::MAX };
         store.history(market, seen.seq + 1, head.seq, run, &mut ticks);
+        self.walked += ticks.len() * (1 + keys.len());
         let bound = if seen.seq > 0 { seen.rx } else { head.rx };
         let rx = ticks.first().map_or(bound, |tick| tick.rx);
         for key in keys {
@@ -112,7 +143,19 @@ impl Fanout {
 
     /// Learns of symbols that were born ahead of the batches.
     pub(super) fn bear_ahead(&mut self, store: &impl Store) {
-        let births = store.births(TopicId(index32(self.born.len())));
-        self.bear(&births);
+        self.bear_ahead_some(store, &mut Units::unlimited());
+    }
+
+    /// As [`Self::bear_ahead`], as far as the units last. Says whether every symbol that is born is known.
+    pub fn bear_ahead_some(&mut self, store: &impl Store, units: &mut Units) -> bool {
+        loop {
+            let births = store.births(TopicId(index32(self.born.len())), BIRTHS_AT_ONCE);
+            if births.is_empty() {
+                return true;
+            }
+            if !self.bear_some(&births, units) {
+                return false;
+            }
+        }
     }
 }

@@ -3,16 +3,22 @@
 //! Entries are never taken out: the owner checks, when one fires, that it is still meant. Invariant: an entry fires at
 //! the first `advance` whose time is at or after its due time, never before.
 
+use super::Units;
 use crate::tick::Nanos;
 
-const SLOTS: i64 = 1024;
+const SLOTS: i64 = SLOTS_COUNT as i64;
+const SLOTS_COUNT: usize = 1024;
 const SLOT_NANOS: i64 = 1_000_000;
+/// To look whether an entry is still meant.
+const ENTRY_UNITS: usize = 2;
 
 pub struct Wheel<K> {
     slots: Vec<Vec<Entry<K>>>,
     /// Number of the slot (not wrapped) that `advance` looks at next.
     next: i64,
     entries: usize,
+    /// The slot (wrapped) that `sweep` begins at.
+    swept: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -24,9 +30,10 @@ struct Entry<K> {
 impl<K: Copy + Ord> Wheel<K> {
     pub fn new(now: Nanos) -> Self {
         Wheel {
-            slots: vec![Vec::new(); index(SLOTS - 1) + 1],
+            slots: vec![Vec::new(); SLOTS_COUNT],
             next: now.0.div_euclid(SLOT_NANOS),
             entries: 0,
+            swept: 0,
         }
     }
 
@@ -72,15 +79,23 @@ impl<K: Copy + Ord> Wheel<K> {
         self.slots.iter().flatten().map(|entry| (entry.key, entry.due))
     }
 
-    /// Forgets entries that are no longer meant, and all but one of those that are alike.
-    pub fn sweep(&mut self, is_meant: impl Fn(K, Nanos) -> bool) {
-        for entries in &mut self.slots {
+    /// Forgets entries that are no longer meant, and all but one of those that are alike; slot by slot, as far as the units
+    /// last, and the next time from there on.
+    pub fn sweep(&mut self, units: &mut Units, is_meant: impl Fn(K, Nanos) -> bool) {
+        for _ in 0..self.slots.len() {
+            if units.is_spent() {
+                break;
+            }
+            let entries = &mut self.slots[self.swept];
+            self.swept = (self.swept + 1) % SLOTS_COUNT;
+            let before = entries.len();
+            units.spend(1 + ENTRY_UNITS * before);
             entries.retain(|entry| is_meant(entry.key, entry.due));
             entries.sort_unstable_by_key(|entry| (entry.due, entry.key));
             entries.dedup_by_key(|entry| (entry.due, entry.key));
             entries.shrink_to(2 * entries.len());
+            self.entries -= before - entries.len();
         }
-        self.entries = self.slots.iter().map(Vec::len).sum();
     }
 
     /// A time before which nothing fires, and later than that of the last `advance`; `None` when nothing waits.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{
     core::Core,
-    job::{Job, ListJob, Step, SymbolsJob, What},
+    job::{Answer, Job, ListJob, Step, SymbolsJob, What},
     socket::Socket,
     stats::LimitHit,
 };
@@ -47,18 +47,8 @@ impl<S: Socket> Core<S> {
                 Step::Own { .. } => self.walk_own(key, job, now, units),
             }
         }
-        if !job.is_answered {
-            job.is_answered = true;
-            units.spend(ENTRY_UNITS * job.results.len());
-            let (id, results) = (job.id.take(), std::mem::take(&mut job.results));
-            // So many that there is nothing left to be done.
-            job.targets.clear();
-            let answer = match job.what {
-                What::Subscribe { .. } => Control::Subscribed { id, results },
-                What::Unsubscribe => Control::Unsubscribed { id, results },
-                What::Set { .. } => Control::Set { id, results },
-            };
-            self.control(key, &answer);
+        if !self.answer(key, job, units) {
+            return false;
         }
         // A price that is old must not look new, even when its topic was quiet before anyone asked.
         while let Some((symbol, state)) = job.told.pop_first() {
@@ -71,10 +61,45 @@ impl<S: Socket> Core<S> {
         true
     }
 
+    /// Writes the answer, as far as the units last: it is one message, however many results it has. Says whether it is
+    /// given.
+    fn answer(&mut self, key: SessionKey, job: &mut SymbolsJob, units: &mut Units) -> bool {
+        loop {
+            match &mut job.answer {
+                Answer::Given => return true,
+                Answer::None => {
+                    let (id, results) = (job.id.take(), Vec::new());
+                    let empty = match job.what {
+                        What::Subscribe { .. } => Control::Subscribed { id, results },
+                        What::Unsubscribe => Control::Unsubscribed { id, results },
+                        What::Set { .. } => Control::Set { id, results },
+                    };
+                    job.answer = Answer::Growing { message: Box::new(empty.grow("results")), written: 0 };
+                }
+                Answer::Growing { message, written } => {
+                    while let Some(entry) = job.results.get(*written) {
+                        if units.is_spent() {
+                            return false;
+                        }
+                        message.push(entry);
+                        *written += 1;
+                        units.spend(ENTRY_UNITS);
+                    }
+                    // There is no target left to be done.
+                    (job.targets, job.results) = (Vec::new(), Vec::new());
+                    if let Answer::Growing { message, .. } = std::mem::replace(&mut job.answer, Answer::Given)
+                    {
+                        self.control_payload(key, &message.finish());
+                    }
+                }
+            }
+        }
+    }
+
     /// The next target: a name is done with, a glob begun.
     fn begin_target(&mut self, key: SessionKey, job: &mut SymbolsJob, now: Nanos, units: &mut Units) {
         units.spend(1);
-        if job.repeat() {
+        if !self.knows_births(job, units) || job.repeat() {
             return;
         }
         let result = match &job.targets[job.results.len()] {
@@ -97,6 +122,17 @@ impl<S: Socket> Core<S> {
         job.results.push(result);
     }
 
+    /// Whether the next target can be taken. A client that comes back may have seen ticks of a symbol whose birth is on its
+    /// way here, behind a crowd of others.
+    fn knows_births(&mut self, job: &SymbolsJob, units: &mut Units) -> bool {
+        let What::Subscribe { resume: Some(resume), .. } = &job.what else { return true };
+        let Target::Name(symbol) = &job.targets[job.results.len()] else { return true };
+        let shared = Arc::clone(&self.shared);
+        let has_seen =
+            resume.epoch == shared.epoch && resume.last.get(symbol.as_str()).is_some_and(|&last| last > 0);
+        !has_seen || self.fanout.is_born(symbol) || self.fanout.bear_ahead_some(&*shared.ingest, units)
+    }
+
     fn take_name(
         &mut self,
         key: SessionKey,
@@ -108,7 +144,7 @@ impl<S: Socket> Core<S> {
         let was_subscribed = match &job.what {
             What::Subscribe { .. } => {
                 units.spend(SUBSCRIBE_UNITS);
-                return match self.subscribe(key, symbol, job, now) {
+                return match self.subscribe(key, symbol, job, now, units) {
                     Ok(subscribed) => {
                         let waits = subscribed.outcome == Outcome::Pending;
                         let known = (waits && !self.shared.ingest.is_known(symbol)).then_some(false);
@@ -130,11 +166,14 @@ impl<S: Socket> Core<S> {
         symbol: &Symbol,
         job: &mut SymbolsJob,
         now: Nanos,
+        units: &mut Units,
     ) -> Result<Subscribed, TooMany> {
         let What::Subscribe { spec, resume } = &job.what else { return Err(TooMany) };
         let shared = Arc::clone(&self.shared);
         let resume = resume_of(resume.as_ref(), symbol, &shared.epoch);
+        let walked = self.fanout.walked();
         let subscribed = self.fanout.subscribe(key, symbol, spec, resume, now, &*shared.ingest)?;
+        units.spend(self.fanout.walked() - walked);
         if is_news(subscribed.state, resume.is_some()) {
             job.told.insert(symbol.clone(), subscribed.state);
         }
@@ -223,7 +262,7 @@ impl<S: Socket> Core<S> {
             at += 1;
             let symbol = self.fanout.born()[place as usize].clone();
             // Symbols that were born meanwhile may have taken the room.
-            if self.subscribe(key, &symbol, job, now).is_err() {
+            if self.subscribe(key, &symbol, job, now, units).is_err() {
                 self.tell_full(key, &symbol);
             }
         }

@@ -3,9 +3,12 @@
 //! Smart batching: a turn takes in all ticks that wait, marks cursors, and then writes once for each session touched.
 //! Under load the batches grow and the cost of a message falls; when there is slack a tick is on the wire at once.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::net::TcpStream;
@@ -51,6 +54,8 @@ pub struct Core<S = TcpStream> {
     batches: Vec<Arc<Batch>>,
     /// The next of them.
     batch_at: usize,
+    /// What sessions have not been told yet, in order.
+    untold: VecDeque<Notice>,
     pub(super) work: Work,
     pace: Pace,
     round: Round,
@@ -72,8 +77,13 @@ struct Round {
 /// Sessions that one slice of a turn writes to before the runtime gets its share, and new ticks are looked for.
 const SESSIONS_A_SLICE: usize = 128;
 
-/// What one turn spends on symbols that are born, some half a millisecond.
-const BIRTHS_UNITS: u32 = 16 * 1024;
+/// What one turn spends on what may come in a crowd, some half a millisecond: symbols that are born, topics that end or are
+/// caught up with, intervals that are over, and telling sessions of states.
+const CROWD_UNITS: u32 = 16 * 1024;
+/// To tell a session of a state.
+const TELL_UNITS: usize = 16;
+/// To change a topic's state.
+const STATE_UNITS: usize = 4;
 
 /// When the next turn is wanted.
 pub enum Due {
@@ -101,6 +111,7 @@ impl<S: Socket> Core<S> {
             wants_ticks,
             batches: Vec::new(),
             batch_at: 0,
+            untold: VecDeque::new(),
             work: Work::default(),
             pace: Pace::new(now, pause_nanos(limits)),
             round: Round::default(),
@@ -117,15 +128,18 @@ impl<S: Socket> Core<S> {
         self.fanout.set_limits(market, limits.stale, limits.subscriptions);
         self.framer.set_frame_bytes(limits.frame_bytes);
         self.pace.set_pause_max(pause_nanos(limits));
-        self.tell();
+        self.tell(&mut Units::new(CROWD_UNITS));
     }
 
-    /// Lets go of the room that sessions which have gone have left behind.
-    pub fn shrink(&mut self) {
+    /// Lets go of the room that sessions which have gone have left behind, in slices; `done` is told when it has.
+    pub fn shrink(&mut self, done: std::sync::mpsc::Sender<()>) {
         while self.sessions.pop_if(|session| session.is_none()).is_some() {}
         self.sessions.shrink_to_fit();
-        (self.scratch, self.batches, self.made) = (Vec::new(), Vec::new(), Vec::new());
-        self.fanout.shrink();
+        (self.scratch, self.made) = (Vec::new(), Vec::new());
+        if self.batches.is_empty() {
+            self.batches = Vec::new();
+        }
+        self.work.shrink(done);
     }
 
     /// Place among all ticks of the last one that came here.
@@ -140,7 +154,7 @@ impl<S: Socket> Core<S> {
             self.work(now);
             return if self.has_work() { Due::Now } else { Due::At(self.pace.until()) };
         }
-        self.take_in(handover, now, Units::new(BIRTHS_UNITS));
+        self.take_in(handover, now, Units::new(CROWD_UNITS));
         if self.round.sessions_left == 0 {
             let Stats { frames_sent, .. } = self.stats;
             let ticks = self.fanout.delivered();
@@ -148,16 +162,16 @@ impl<S: Socket> Core<S> {
         }
         let slice = self.round.sessions_left.min(SESSIONS_A_SLICE);
         let mut done = self.shared.clock.now();
-        self.serve(slice, &mut done);
+        let served = self.serve(slice, &mut done);
         self.pace.worked(now, done);
-        self.round.sessions_left = (self.round.sessions_left - slice).min(self.fanout.ready());
+        self.round.sessions_left = (self.round.sessions_left - served).min(self.fanout.ready());
         if self.round.sessions_left == 0 && slice > 0 {
             let frames = self.stats.frames_sent - self.round.frames;
             self.pace.round_is_over(done, frames, self.fanout.delivered() - self.round.ticks);
         }
         self.work(done);
         self.note_mark(done);
-        if self.has_work() || self.batch_at < self.batches.len() {
+        if self.has_work() || self.has_untaken() {
             return Due::Now;
         }
         if self.fanout.has_ready() {
@@ -181,41 +195,73 @@ impl<S: Socket> Core<S> {
         readers.note(self.number, mark);
     }
 
-    /// Takes in the batches that wait, and the time: sessions become ready. Where a crowd of symbols is born at once, the
-    /// batch waits until they are taken in, as far as the units last each time; what comes behind it waits in the
-    /// hand-over, which is bounded.
-    pub(super) fn take_in(&mut self, handover: &Handover<Batch>, now: Nanos, units: Units) {
-        let shared = Arc::clone(&self.shared);
-        let now = shared.market.at(now);
-        if self.batches.is_empty() && handover.take(&mut self.batches).missed {
-            self.stats.resyncs += 1;
-            self.stats.limits[LimitHit::ShardQueue as usize] += 1;
-            self.fanout.resync(now, &*shared.ingest);
+    /// Takes in the batches that wait, and the time: sessions become ready. What comes in a crowd is taken in as far as the
+    /// units last each time; what comes behind it waits in the hand-over, which is bounded.
+    pub(super) fn take_in(&mut self, handover: &Handover<Batch>, now: Nanos, mut units: Units) {
+        let market = self.shared.market.at(now);
+        let had_rest = !self.batches.is_empty() || self.fanout.is_resyncing();
+        if !had_rest {
+            self.take_batches(handover);
         }
-        while let Some(batch) = self.batches.get(self.batch_at) {
-            let batch = Arc::clone(batch);
-            if !batch.births.is_empty() && !self.take_births(&batch, units) {
-                break;
-            }
-            self.taken = batch.order;
-            self.fanout.apply(&batch, now, &*shared.ingest);
-            self.batch_at += 1;
-        }
-        if self.batch_at == self.batches.len() {
-            self.batches.clear();
-            self.batch_at = 0;
+        // To ask for the time costs more than an ordinary turn takes in.
+        let begun = (had_rest || self.is_crowd()).then(work::thread_nanos);
+        if self.apply_batches(market, &mut units) && had_rest {
+            self.take_batches(handover);
+            self.apply_batches(market, &mut units);
         }
         self.wish();
-        self.fanout.advance(now);
-        self.tell();
+        self.fanout.advance_some(market, &mut units);
+        self.tell(&mut units);
+        if let Some(begun) = begun {
+            self.time_slice(units.spent(), begun);
+        }
     }
 
-    /// Says whether all of a batch's births are taken in.
-    fn take_births(&mut self, batch: &Batch, mut units: Units) -> bool {
-        let begun = work::thread_nanos();
-        let all = self.fanout.bear_some(&batch.births, &mut units);
-        self.note_slice(units.spent(), begun);
-        all
+    /// More has come than ticks of topics that are known.
+    fn is_crowd(&self) -> bool {
+        let is_crowd = |batch: &Arc<Batch>| !batch.births.is_empty() || !batch.states.is_empty();
+        self.fanout.is_resyncing() || self.batches.iter().any(is_crowd)
+    }
+
+    /// There is more to be taken in than the last turn had units for.
+    fn has_untaken(&self) -> bool {
+        !self.batches.is_empty()
+            || self.fanout.is_resyncing()
+            || self.fanout.is_advancing()
+            || self.has_untold()
+    }
+
+    fn take_batches(&mut self, handover: &Handover<Batch>) {
+        if handover.take(&mut self.batches).missed {
+            self.stats.resyncs += 1;
+            self.stats.limits[LimitHit::ShardQueue as usize] += 1;
+            self.fanout.begin_resync();
+        }
+    }
+
+    /// Says whether all batches that were taken are applied.
+    fn apply_batches(&mut self, market: Nanos, units: &mut Units) -> bool {
+        let shared = Arc::clone(&self.shared);
+        if !self.fanout.resync_some(market, &*shared.ingest, units) {
+            return false;
+        }
+        while let Some(batch) = self.batches.get(self.batch_at) {
+            if !batch.births.is_empty() || !batch.states.is_empty() {
+                let before = units.spent();
+                let all = !units.is_spent() && self.fanout.bear_some(&batch.births, units);
+                self.stats.work_units += (units.spent() - before) as u64;
+                if !all {
+                    return false;
+                }
+            }
+            self.taken = batch.order;
+            units.spend(STATE_UNITS * batch.states.len());
+            self.fanout.apply(batch, market, &*shared.ingest);
+            self.batch_at += 1;
+        }
+        self.batches.clear();
+        self.batch_at = 0;
+        true
     }
 
     /// Lets ingest know whether the subscriptions of this shard have a use for single ticks.
@@ -223,11 +269,19 @@ impl<S: Socket> Core<S> {
         self.wants_ticks.store(self.fanout.wants_ticks(), Ordering::Relaxed);
     }
 
-    /// Puts what sessions must be told on their control lanes.
-    pub fn tell(&mut self) {
-        for notice in self.fanout.take_notices() {
+    /// Puts what sessions must be told on their control lanes, as far as the units last. What has waited for a turn may be
+    /// so no longer; then something newer follows it, or the session has been told when it subscribed.
+    pub fn tell(&mut self, units: &mut Units) {
+        let is_late = self.has_untold();
+        self.untold.extend(self.fanout.take_notices());
+        while !units.is_spent() {
+            let Some(notice) = self.untold.pop_front() else { break };
+            units.spend(TELL_UNITS);
             match notice {
                 Notice::State { session, symbol, state } => {
+                    if is_late && self.fanout.told_state(session, &symbol) != Some(state) {
+                        continue;
+                    }
                     self.control(session, &Control::SymbolStatus { symbol: symbol.as_str(), state });
                     self.fanout.make_ready(session);
                 }
@@ -237,6 +291,11 @@ impl<S: Socket> Core<S> {
                 }
             }
         }
+    }
+
+    /// There is something that sessions have not been told yet.
+    pub(super) fn has_untold(&self) -> bool {
+        !self.untold.is_empty()
     }
 
     pub fn session(&mut self, key: SessionKey) -> Option<&mut Session<S>> {

@@ -37,7 +37,7 @@ impl<S: Socket> Core<S> {
 
     /// Ends those that have been sent everything by now.
     pub(super) fn sweep_end(&mut self) {
-        if !self.over {
+        if !self.over || self.has_untold() {
             return;
         }
         for place in 0..self.sessions.len() {

@@ -12,22 +12,31 @@ use crate::{tick::Nanos, wire::CloseReason};
 
 /// Sessions of a group.
 const GROUP: usize = 16;
+/// Of subscriptions in lanes, and of ticks from rings: mode `every` puts all that a session is behind by in order for each
+/// frame. Few sessions are behind by so many.
+const WALKED_A_SLICE: usize = 4 * 1024;
 
 impl<S: Socket> Core<S> {
-    /// Writes to the next `sessions` that have something to send. `now` is moved on.
-    pub(super) fn serve(&mut self, sessions: usize, now: &mut Nanos) {
+    /// Writes to the next `sessions` that have something to send, or to some of them when what they are behind by is much.
+    /// Says to how many. `now` is moved on.
+    pub(super) fn serve(&mut self, sessions: usize, now: &mut Nanos) -> usize {
+        let walked_max = self.fanout.walked() + WALKED_A_SLICE;
         let mut left = sessions;
-        while left > 0 {
+        while left > 0 && self.fanout.walked() < walked_max {
             let group = left.min(GROUP);
-            left -= group;
-            self.make_group(group, now);
+            left -= self.make_group(group, walked_max, now);
             self.send_group(now);
         }
+        sessions - left
     }
 
-    fn make_group(&mut self, sessions: usize, now: &mut Nanos) {
-        for _ in 0..sessions {
-            let Some(key) = self.fanout.next_ready() else { return };
+    /// Says how many sessions are done with; all, when no more are ready.
+    fn make_group(&mut self, sessions: usize, walked_max: usize, now: &mut Nanos) -> usize {
+        for served in 0..sessions {
+            if self.fanout.walked() >= walked_max {
+                return served;
+            }
+            let Some(key) = self.fanout.next_ready() else { break };
             if !self.session(key).is_some_and(|session| session.is_plain()) {
                 self.flush_at(key, now);
                 continue;
@@ -37,6 +46,7 @@ impl<S: Socket> Core<S> {
                 None => self.at_rest(key, *now),
             }
         }
+        sessions
     }
 
     fn send_group(&mut self, now: &mut Nanos) {

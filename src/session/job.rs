@@ -57,9 +57,22 @@ pub struct SymbolsJob {
     pub globs: usize,
     /// How far the target at hand has come.
     pub step: Step,
-    /// What the client must be told behind the answer, and whether it has been given.
+    /// The answer, from the last target on: so many of the results are in it.
+    pub answer: Answer,
+    /// What the client must be told behind the answer.
     pub told: BTreeMap<Symbol, State>,
-    pub is_answered: bool,
+}
+
+/// How far an answer of many results is written.
+#[derive(Default)]
+pub enum Answer {
+    #[default]
+    None,
+    Growing {
+        message: Box<Growing>,
+        written: usize,
+    },
+    Given,
 }
 
 pub enum What {
@@ -143,8 +156,8 @@ impl SymbolsJob {
             seen: HashMap::default(),
             globs: 0,
             step: Step::Next,
+            answer: Answer::None,
             told: BTreeMap::new(),
-            is_answered: false,
         }
     }
 

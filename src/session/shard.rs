@@ -203,10 +203,7 @@ impl<S: Socket> Shard<S> {
                 // Who asked may have waited long enough.
                 let _ = done.send(());
             }
-            ToShard::Shrink(done) => {
-                self.core.borrow_mut().shrink();
-                let _ = done.send(());
-            }
+            ToShard::Shrink(done) => self.core.borrow_mut().shrink(done),
             ToShard::Alive(reply) => drop(reply.send(())),
             ToShard::Drain => self.core.borrow_mut().drain(),
             ToShard::Level(as_of, reply) => reply(self.core.borrow_mut().is_level(&self.handover, as_of)),

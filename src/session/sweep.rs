@@ -7,9 +7,10 @@ use super::{
     shard::{Shared, SlowSession},
     socket::Socket,
     state::Session,
+    work::thread_nanos,
 };
 use crate::{
-    fanout::{Behind, SessionKey},
+    fanout::{Behind, SessionKey, Units},
     limits::Limits,
     tick::Nanos,
     wire::{
@@ -27,6 +28,9 @@ const LIVE_AFTER_NANOS: u64 = 1_000_000_000;
 /// Without a frame for this long, a session gives back its buffers.
 const AT_REST_AFTER_NANOS: u64 = 1_000_000_000;
 
+/// Topics are looked at for so much at once, before the sessions; the rest by turns.
+const WALK_UNITS: u32 = 16 * 1024;
+
 /// What a session's deadlines call for.
 enum Verdict {
     Fine,
@@ -39,8 +43,10 @@ impl<S: Socket> Core<S> {
     pub fn sweep(&mut self) {
         let now = self.shared.clock.now();
         let shared = Arc::clone(&self.shared);
-        self.fanout.find_stale(shared.market.at(now));
-        self.tell();
+        self.work.find_stale();
+        let (begun, mut units) = (thread_nanos(), Units::new(WALK_UNITS));
+        self.walk_topics(now, &mut units);
+        self.time_slice(units.spent(), begun);
         for place in 0..self.sessions.len() {
             let key = SessionKey(u32::try_from(place).unwrap_or(u32::MAX));
             let Some(session) = self.session(key) else { continue };

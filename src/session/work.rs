@@ -8,7 +8,10 @@
 //! Invariants: a session's commands are answered in their order, and its data waits behind the answer to the one that is
 //! under way; whoever has commands left stands in one of the two lists.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, mpsc},
+};
 
 use super::{
     core::Core,
@@ -36,6 +39,8 @@ const SHORT_UNITS: usize = 64;
 const BYTES_A_UNIT: usize = 4;
 /// Each so many-th quantum is for a long command first: those that are short must not hold it up for ever.
 const LONG_EACH: u64 = 4;
+/// What walks over all topics take of a slice: commands have the rest.
+const WALKS_SHARE: u32 = 4;
 /// A slice of this little is not timed.
 const TIMED_UNITS: usize = 256;
 
@@ -47,6 +52,10 @@ pub struct Work {
     long: VecDeque<SessionKey>,
     /// Quanta that were given out.
     quanta: u64,
+    /// Walks over all topics that are under way, and where they go on.
+    stale_from: Option<u32>,
+    shrink_from: Option<u32>,
+    shrunk: Vec<mpsc::Sender<()>>,
 }
 
 impl Work {
@@ -58,6 +67,17 @@ impl Work {
         };
         first.pop_front().or_else(|| then.pop_front())
     }
+
+    /// Begins to look for topics that have become stale, unless that is under way.
+    pub(super) fn find_stale(&mut self) {
+        self.stale_from.get_or_insert(0);
+    }
+
+    /// Begins to let go of room that nobody uses.
+    pub(super) fn shrink(&mut self, done: mpsc::Sender<()>) {
+        self.shrink_from = Some(0);
+        self.shrunk.push(done);
+    }
 }
 
 impl Default for Work {
@@ -67,6 +87,9 @@ impl Default for Work {
             short: VecDeque::new(),
             long: VecDeque::new(),
             quanta: 0,
+            stale_from: None,
+            shrink_from: None,
+            shrunk: Vec::new(),
         }
     }
 }
@@ -114,6 +137,9 @@ impl<S: Socket> Core<S> {
         let mut units = Units::new(share);
         let begun = thread_nanos();
         self.fanout.let_go(&mut units);
+        let mut walk = Units::new(share / WALKS_SHARE);
+        self.walk_topics(now, &mut walk);
+        units.spend(walk.spent());
         while !units.is_spent() {
             let Some(key) = self.work.next() else { break };
             let quantum = units.left().min(QUANTUM_UNITS);
@@ -123,12 +149,32 @@ impl<S: Socket> Core<S> {
             self.flush(key);
         }
         self.wish();
-        self.note_slice(units.spent(), begun);
+        self.stats.work_units += (units.spent() - walk.spent()) as u64;
+        self.time_slice(units.spent(), begun);
     }
 
     /// Whether a turn has something to do beside ticks.
     pub(super) fn has_work(&self) -> bool {
-        self.fanout.has_leaving() || !self.work.short.is_empty() || !self.work.long.is_empty()
+        let Work { short, long, stale_from, shrink_from, .. } = &self.work;
+        let walks = stale_from.is_some() || shrink_from.is_some();
+        walks || self.fanout.has_leaving() || !short.is_empty() || !long.is_empty()
+    }
+
+    /// Goes on with what looks at every topic.
+    pub(super) fn walk_topics(&mut self, now: Nanos, units: &mut Units) {
+        if let Some(from) = self.work.stale_from {
+            self.work.stale_from = self.fanout.find_stale_from(from, self.shared.market.at(now), units);
+            self.tell(units);
+        }
+        if let Some(from) = self.work.shrink_from {
+            self.work.shrink_from = self.fanout.shrink_from(from, units);
+            if self.work.shrink_from.is_none() {
+                // Whoever asked may have waited long enough.
+                for done in self.work.shrunk.drain(..) {
+                    let _ = done.send(());
+                }
+            }
+        }
     }
 
     /// Goes on with the commands of a session, as far as the units last.
@@ -271,6 +317,11 @@ impl<S: Socket> Core<S> {
     /// Counts what was done at one go, and how long it kept the thread.
     pub(super) fn note_slice(&mut self, units: usize, begun: u64) {
         self.stats.work_units += units as u64;
+        self.time_slice(units, begun);
+    }
+
+    /// Notes how long what was done at one go has kept the thread.
+    pub(super) fn time_slice(&mut self, units: usize, begun: u64) {
         if units >= TIMED_UNITS {
             self.stats.slices += 1;
             self.stats.slice_nanos_max = self.stats.slice_nanos_max.max(thread_nanos() - begun);

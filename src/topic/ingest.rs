@@ -44,6 +44,8 @@ pub struct Listing {
 
 /// Topics that are looked at under one hold of the lock: a walk over all of them must not hold ingest up.
 const CHUNK: usize = 1024;
+/// Topics of a feed that has ended, for each batch: those who read each of them are told.
+const CLOSED_AT_ONCE: usize = 256;
 
 impl Ingest {
     pub fn new(market: Market, outlets: Vec<Outlet>) -> Self {
@@ -99,9 +101,12 @@ impl Ingest {
 
     /// Marks the topics of a feed that has ended.
     pub fn close(&self, feed: FeedId) {
-        let mut market = self.lock();
-        let batch = market.close(feed);
-        self.publish(batch);
+        // No topic is born of a feed that has ended.
+        for from in (0..self.topics()).step_by(CLOSED_AT_ONCE) {
+            let mut market = self.lock();
+            let batch = market.close_some(feed, from, CLOSED_AT_ONCE);
+            self.publish(batch);
+        }
     }
 
     /// The feed gives ticks again after it had ended. Readers learn of it with the first tick of each topic.
@@ -218,7 +223,7 @@ impl Store for Ingest {
         self.lock().history(topic, from, to, max, out)
     }
 
-    fn births(&self, from: TopicId) -> Vec<Birth> {
-        self.lock().births(from)
+    fn births(&self, from: TopicId, max: usize) -> Vec<Birth> {
+        self.lock().births(from, max)
     }
 }

@@ -117,8 +117,13 @@ impl Market {
 
     /// Marks the topics of a feed that has ended.
     pub fn close(&mut self, feed: FeedId) -> Batch {
+        self.close_some(feed, 0, usize::MAX)
+    }
+
+    /// As [`Self::close`], of `count` topics from place `from` on.
+    pub fn close_some(&mut self, feed: FeedId, from: usize, count: usize) -> Batch {
         let mut batch = Batch { order: self.order, ..Batch::default() };
-        for (topic, id) in self.topics.iter_mut().zip(0..) {
+        for (topic, id) in self.topics.iter_mut().zip(0..).skip(from).take(count) {
             if topic.feed == feed && !topic.closed {
                 topic.closed = true;
                 batch.states.push((TopicId(id), State::Closed));
@@ -188,8 +193,8 @@ impl Market {
     }
 
     /// As [`super::Store::births`].
-    pub fn births(&self, from: TopicId) -> Vec<Birth> {
-        let topics = self.topics.iter().zip(0..).skip(from.0 as usize);
+    pub fn births(&self, from: TopicId, max: usize) -> Vec<Birth> {
+        let topics = self.topics.iter().zip(0..).skip(from.0 as usize).take(max);
         topics.map(|(topic, id)| Birth { topic: TopicId(id), symbol: topic.symbol.clone() }).collect()
     }
 

@@ -99,8 +99,8 @@ pub trait Store {
     /// ring holds (head + 1 when it holds none); when `from` is older than that, nothing is appended.
     fn history(&self, topic: TopicId, from: u64, to: u64, max: usize, out: &mut Vec<Stamped>) -> u64;
 
-    /// The symbols of topics with ids from `from` on, for a shard that has missed births.
-    fn births(&self, from: TopicId) -> Vec<Birth>;
+    /// The symbols of topics with ids from `from` on, `max` at most, for a shard that has missed births.
+    fn births(&self, from: TopicId, max: usize) -> Vec<Birth>;
 }
 
 impl Batch {

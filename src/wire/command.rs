@@ -3,7 +3,11 @@
 //! One bad symbol is a fault of that symbol alone. A field that a command does not have is an error, not a silence:
 //! who writes `intervall_ms` learns of it.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    io::{self, Write},
+    time::Duration,
+};
 
 use simd_json::{
     BorrowedValue, Buffers, StaticNode,
@@ -296,7 +300,7 @@ impl Target {
 
 fn not_text(entry: &BorrowedValue<'_>) -> Target {
     let message = format!("a symbol is a string, this is {}", kind(entry));
-    Target::Bad { text: shortened(&simd_json::to_string(entry).unwrap_or_default()), message }
+    Target::Bad { text: shown(entry), message }
 }
 
 /// Refuses names that stand twice: which of two values was meant, nobody can know.
@@ -340,8 +344,35 @@ fn read_id(value: &BorrowedValue<'_>, wide: Option<String>) -> Result<Option<Id>
 }
 
 fn bad(field: &str, expected: &str, value: &BorrowedValue<'_>) -> Fault {
-    let shown = shortened(&simd_json::to_string(value).unwrap_or_default());
+    let shown = shown(value);
     (ErrorCode::BadValue, format!("{field} must be {expected}, this is {shown}"))
+}
+
+/// A value's beginning, as JSON; what is behind it is not written.
+fn shown(value: &BorrowedValue<'_>) -> String {
+    let mut beginning = Beginning(Vec::new());
+    // Fails where it has enough.
+    let _ = simd_json::to_writer(&mut beginning, value);
+    shortened(&String::from_utf8_lossy(&beginning.0))
+}
+
+/// Takes no more bytes than an error shows.
+struct Beginning(Vec<u8>);
+
+/// More than 80 characters have.
+const BEGINNING_BYTES: usize = 512;
+
+impl Write for Beginning {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = BEGINNING_BYTES - self.0.len();
+        let taken = bytes.len().min(room);
+        self.0.extend_from_slice(&bytes[..taken]);
+        if taken == 0 && !bytes.is_empty() { Err(io::ErrorKind::WriteZero.into()) } else { Ok(taken) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The first 80 characters: an error must not echo a message of 64 KiB.

@@ -46,8 +46,8 @@ impl Store for Shared<'_> {
         self.0.history(topic, from, to, max, out)
     }
 
-    fn births(&self, from: TopicId) -> Vec<Birth> {
-        self.0.births(from)
+    fn births(&self, from: TopicId, max: usize) -> Vec<Birth> {
+        self.0.births(from, max)
     }
 }
 

@@ -11,6 +11,7 @@ mod acts;
 mod checks;
 mod client;
 mod commands;
+mod crowds;
 mod deliver;
 mod fairness;
 mod law;

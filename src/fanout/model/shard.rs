@@ -9,7 +9,7 @@ use super::{
     world::{World, glob, symbol},
 };
 use crate::{
-    fanout::Notice,
+    fanout::{Notice, Units},
     tick::{FieldSet, State},
     topic::{Batch, FeedId},
 };
@@ -27,7 +27,9 @@ impl World {
         if std::mem::take(&mut self.missed) {
             self.coverage.hit("resync");
             self.stamp += 1;
-            self.fanout.resync(self.now, &self.shelf);
+            self.fanout.begin_resync();
+            // In the smallest pieces there are: what comes of it is the same.
+            while !self.fanout.resync_some(self.now, &self.shelf, &mut Units::new(1)) {}
             self.bear(self.births.len());
             for which in 0..SYMBOLS.len() {
                 self.catch_up(which);
@@ -193,7 +195,10 @@ impl World {
     }
 
     pub fn find_stale(&mut self) {
-        self.fanout.find_stale(self.now);
+        let mut from = Some(0);
+        while let Some(place) = from {
+            from = self.fanout.find_stale_from(place, self.now, &mut Units::new(1));
+        }
         for which in 0..SYMBOLS.len() {
             let view = self.views[which];
             if view.watched
@@ -221,7 +226,7 @@ impl World {
 
     pub fn advance(&mut self) -> Held {
         if self.sabotage.lets_time_pass() {
-            self.fanout.advance(self.now);
+            while !self.fanout.advance_some(self.now, &mut Units::new(1)) {}
         }
         for player in self.players.iter_mut().flatten() {
             for (&which, ledger) in &mut player.ledgers {

@@ -288,8 +288,8 @@ impl Store for Shelf {
         oldest
     }
 
-    fn births(&self, from: TopicId) -> Vec<Birth> {
-        self.market.births(from)
+    fn births(&self, from: TopicId, max: usize) -> Vec<Birth> {
+        self.market.births(from, max)
     }
 }
 

@@ -49,6 +49,20 @@ fn faults_are_named() {
 }
 
 #[test]
+fn of_a_long_value_the_beginning_is_shown() {
+    let long = format!(r#"{{"op":"subscribe","symbols":[{}0]}}"#, "[7,\"é\"],".repeat(5_000));
+    let error = read(&long).expect_err("no symbols");
+    let shown = error.message.split("this is ").nth(1).expect("a value");
+    assert!(shown.starts_with("[[7,\"é\"],[7,\"é\"],") && shown.ends_with('…'), "{shown}");
+    assert_eq!(shown.chars().count(), 81);
+    check_fault(
+        r#"{"op":"subscribe","symbols":{"a":[1,null]}}"#,
+        ErrorCode::BadValue,
+        r#"this is {"a":[1,null]}"#,
+    );
+}
+
+#[test]
 fn the_id_is_kept_when_the_rest_is_wrong() {
     assert_eq!(read(r#"{"op":"buy","id":"x"}"#).unwrap_err().id, Some(Id::Text("x".into())));
     assert_eq!(read(r#"{"id":7}"#).unwrap_err().id, Some(Id::Number(7)));

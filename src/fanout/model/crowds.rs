@@ -1,0 +1,166 @@
+//! What comes in a crowd is taken in piece by piece, each of a bounded amount of work.
+
+use std::{cell::Cell, time::Duration};
+
+use super::world::Shelf;
+use crate::{
+    fanout::{Fanout, SessionKey, Spec, Units},
+    tick::{Field, Fields, Fixed, Nanos, Symbol, Tick},
+    topic::{Batch, Detail, FeedId, Market},
+};
+
+const TOPICS: usize = 500;
+const SESSIONS: usize = 4;
+const INTERVAL: Duration = Duration::from_secs(1);
+const PIECE: u32 = 64;
+/// What the last thing of a piece may cost beyond it: a topic and all of its subscriptions; a session's whole beat.
+const BEYOND: usize = 32;
+
+/// Sessions that are all subscribed to all topics.
+struct Crowd {
+    shelf: Shelf,
+    fanout: Fanout,
+    now: Nanos,
+    sessions: Vec<SessionKey>,
+}
+
+impl Crowd {
+    fn new(interval: Duration) -> Self {
+        let shelf = Shelf { market: Market::new(vec!["feed".into()], TOPICS, 4), reads: Cell::new(0) };
+        let fanout = Fanout::new(Nanos(0), Duration::from_secs(5), TOPICS);
+        let mut crowd = Crowd { shelf, fanout, now: Nanos(0), sessions: Vec::new() };
+        let batch = crowd.tick();
+        crowd.fanout.apply(&batch, crowd.now, &crowd.shelf);
+        let spec = Spec { interval, snapshot: false, ..Spec::default() };
+        for _ in 0..SESSIONS {
+            let session = crowd.fanout.open();
+            for number in 0..TOPICS {
+                let done =
+                    crowd.fanout.subscribe(session, &symbol(number), &spec, None, crowd.now, &crowd.shelf);
+                assert!(done.is_ok());
+            }
+            crowd.sessions.push(session);
+        }
+        crowd
+    }
+
+    /// One of each topic.
+    fn tick(&mut self) -> Batch {
+        self.now = self.now.plus(Duration::from_millis(10));
+        let mut fields = Fields::default();
+        fields.set_fixed(Field::Bid, Fixed(1));
+        let mut ticks: Vec<Tick> =
+            (0..TOPICS).map(|number| Tick { symbol: symbol(number), ts: None, fields }).collect();
+        self.shelf.market.ingest(FeedId(0), &mut ticks, self.now, &mut Vec::new(), Detail::Records)
+    }
+
+    fn behind(&self) -> usize {
+        self.fanout.all_behind().dirty
+    }
+}
+
+fn symbol(number: usize) -> Symbol {
+    Symbol::new(&format!("S{number}")).expect("a valid symbol")
+}
+
+/// Does pieces of a work until it says that it is done; says how many there were.
+fn pieces(mut work: impl FnMut(&mut Units) -> bool) -> usize {
+    let mut count = 0;
+    loop {
+        let mut units = Units::new(PIECE);
+        count += 1;
+        let is_done = work(&mut units);
+        assert!(units.spent() <= PIECE as usize + BEYOND, "{} units at one go", units.spent());
+        if is_done {
+            return count;
+        }
+    }
+}
+
+#[test]
+fn lost_batches_are_made_up_for_piece_by_piece() {
+    let mut crowd = Crowd::new(Duration::ZERO);
+    drop(crowd.tick());
+    crowd.fanout.begin_resync();
+    let mut behind = Vec::new();
+    let Crowd { shelf, fanout, now, .. } = &mut crowd;
+    let count = pieces(|units| {
+        let is_done = fanout.resync_some(*now, shelf, units);
+        behind.push(fanout.all_behind().dirty);
+        is_done
+    });
+    assert!(count > TOPICS * SESSIONS / PIECE as usize / 2, "{count} pieces");
+    assert!(behind.is_sorted(), "{behind:?}");
+    assert_eq!(crowd.behind(), TOPICS * SESSIONS);
+    assert_eq!(crowd.fanout.accounts().residual(), 0);
+}
+
+#[test]
+fn births_that_were_missed_are_made_up_for_piece_by_piece() {
+    let mut crowd = Crowd::new(Duration::ZERO);
+    let mut other = Fanout::new(crowd.now, Duration::from_secs(5), TOPICS);
+    other.begin_resync();
+    let Crowd { shelf, now, .. } = &mut crowd;
+    let count = pieces(|units| other.resync_some(*now, shelf, units));
+    assert!(count > TOPICS / PIECE as usize, "{count} pieces");
+    assert!(other.is_born(&symbol(TOPICS - 1)));
+}
+
+#[test]
+fn topics_that_have_become_stale_are_found_piece_by_piece() {
+    let mut crowd = Crowd::new(Duration::ZERO);
+    crowd.now = crowd.now.plus(Duration::from_secs(6));
+    let mut place = 0;
+    let Crowd { fanout, now, .. } = &mut crowd;
+    let count = pieces(|units| match fanout.find_stale_from(place, *now, units) {
+        Some(next) => {
+            assert!(next > place);
+            place = next;
+            false
+        }
+        None => true,
+    });
+    assert!(count > TOPICS / PIECE as usize, "{count} pieces");
+    assert_eq!(crowd.fanout.take_notices().len(), TOPICS * SESSIONS);
+}
+
+#[test]
+fn intervals_that_end_together_are_ended_piece_by_piece() {
+    let mut crowd = Crowd::new(INTERVAL);
+    for _ in 0..2 {
+        let batch = crowd.tick();
+        crowd.fanout.apply(&batch, crowd.now, &crowd.shelf);
+        while let Some(session) = crowd.fanout.next_ready() {
+            let recorder = &mut super::message::Recorder::new(TOPICS, <_>::default());
+            let tally = crowd.fanout.fill(session, crowd.now, &crowd.shelf, recorder);
+            crowd.fanout.accepted(&tally);
+        }
+    }
+    assert_eq!(crowd.behind(), TOPICS * SESSIONS, "they wait for their intervals");
+    crowd.now = crowd.now.plus(2 * INTERVAL);
+    let Crowd { fanout, now, sessions, .. } = &mut crowd;
+    let mut ready = Vec::new();
+    while !fanout.advance_some(*now, &mut Units::new(PIECE)) {
+        assert!(fanout.is_advancing());
+        ready.push(fanout.ready());
+    }
+    ready.push(fanout.ready());
+    // A session's subscriptions wait together, and end together.
+    assert_eq!(ready, (1..=sessions.len()).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_is_walked_over_at_one_go_is_counted() {
+    let mut crowd = Crowd::new(Duration::ZERO);
+    let spec = Spec { mode: crate::fanout::Mode::Every, ..Spec::default() };
+    let session = crowd.sessions[0];
+    for number in 0..TOPICS {
+        let done = crowd.fanout.subscribe(session, &symbol(number), &spec, None, crowd.now, &crowd.shelf);
+        assert!(done.is_ok());
+    }
+    let before = crowd.fanout.walked();
+    let recorder = &mut super::message::Recorder::new(1, <_>::default());
+    let tally = crowd.fanout.fill(session, crowd.now, &crowd.shelf, recorder);
+    crowd.fanout.accepted(&tally);
+    assert!(crowd.fanout.walked() >= before + TOPICS, "a frame of one message puts all of them in order");
+}
