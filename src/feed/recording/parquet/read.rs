@@ -4,43 +4,26 @@
 //! decimal, rounded to 9 places. Times whose unit the file tells come in the unit that was named, else in microseconds, or
 //! in nanoseconds where the file counts these. A line end within a text is a space.
 //!
-//! Invariants: a page of each column is in memory and no more; a length that the file claims is compared with the file
-//! before room is made for it; damage is an error, also where the library panics.
+//! Invariants: a page of each column is in memory and no more, of a bounded length ([`super::pages`]); damage is an error,
+//! also where the library panics.
 
 use std::{
     fmt::Write as _,
-    io::{self, BufReader, Read},
+    io::{self, Read},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
 };
 
 use parquet::{
     basic::{ConvertedType, LogicalType, Repetition, TimeUnit, Type as Physical},
     data_type::Decimal,
     errors::ParquetError,
-    file::{
-        reader::{ChunkReader, FileReader, Length},
-        serialized_reader::SerializedFileReader,
-    },
+    file::reader::FileReader,
     record::{Field, reader::RowIter},
     schema::types::Type,
 };
 
-use super::super::file_pool::PooledFile;
+use super::{bytes::Bytes, pages::Bounded};
 use crate::{feed::formats::Unit, tick::Fixed};
-
-/// Where a file's bytes are.
-#[derive(Clone)]
-pub enum Bytes {
-    File(Arc<PooledFile>),
-    Memory(bytes::Bytes),
-}
-
-/// A part of a file, from some place on.
-pub struct Part {
-    bytes: Bytes,
-    at: u64,
-}
 
 /// The text.
 pub struct Text {
@@ -57,55 +40,6 @@ const NANOS_PER_DAY: i64 = 86_400_000_000_000;
 /// So much text is made at once.
 const TEXT_BYTES: usize = 32 * 1024;
 
-// === impl Bytes ===
-
-impl Length for Bytes {
-    fn len(&self) -> u64 {
-        match self {
-            Bytes::File(file) => file.len_bytes(),
-            Bytes::Memory(bytes) => bytes.len() as u64,
-        }
-    }
-}
-
-impl ChunkReader for Bytes {
-    type T = BufReader<Part>;
-
-    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
-        Ok(BufReader::new(Part { bytes: self.clone(), at: start }))
-    }
-
-    fn get_bytes(&self, start: u64, length: usize) -> Result<bytes::Bytes, ParquetError> {
-        let end = start.checked_add(length as u64).filter(|&end| end <= self.len());
-        let end =
-            end.ok_or_else(|| ParquetError::EOF("a part that lies behind the file's end".to_owned()))?;
-        match self {
-            Bytes::Memory(bytes) => Ok(bytes.slice(start as usize..end as usize)),
-            Bytes::File(file) => {
-                let mut part = vec![0; length];
-                file.read_exact_at(&mut part, start)?;
-                Ok(part.into())
-            }
-        }
-    }
-}
-
-impl Read for Part {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let len = match &self.bytes {
-            Bytes::File(file) => file.read_at(out, self.at)?,
-            Bytes::Memory(bytes) => {
-                let rest = bytes.get(usize::try_from(self.at).unwrap_or(usize::MAX)..).unwrap_or_default();
-                let len = rest.len().min(out.len());
-                out[..len].copy_from_slice(&rest[..len]);
-                len
-            }
-        };
-        self.at += len as u64;
-        Ok(len)
-    }
-}
-
 // === impl Text ===
 
 impl Text {
@@ -113,7 +47,7 @@ impl Text {
     /// When it is no Parquet, or has no column of plain values.
     pub fn open(bytes: Bytes, unit: Option<Unit>) -> io::Result<Self> {
         guarded(|| {
-            let reader = SerializedFileReader::new(bytes)?;
+            let reader = Bounded::open(bytes)?;
             let schema = reader.metadata().file_metadata().schema().clone();
             let columns: Vec<_> =
                 schema.get_fields().iter().filter(|column| is_plain(column)).cloned().collect();

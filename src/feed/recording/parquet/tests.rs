@@ -134,6 +134,48 @@ fn what_is_no_parquet_is_an_error() {
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
 }
 
+/// A number as headers of pages have it.
+fn varint(number: u32) -> Vec<u8> {
+    let mut left = u64::from(number) << 1;
+    let mut out = Vec::new();
+    while left > 0x7f {
+        out.push(left as u8 | 0x80);
+        left >>= 7;
+    }
+    out.push(left as u8);
+    out
+}
+
+/// The file with another length in the header of its first page, and as long as it was.
+fn claiming(uncompressed: u32) -> Vec<u8> {
+    let mut file = foreign();
+    // Its kind, then its length without and with compression; below 64 each is a byte.
+    let at = MAGIC.len();
+    let (kind, compressed) = (file[at + 1], u32::from(file[at + 5]) >> 1);
+    assert_eq!([file[at], file[at + 2], file[at + 4]], [0x15; 3], "a field of 32 bits each");
+    let claim = varint(uncompressed);
+    let rest = compressed - (claim.len() as u32 - 1);
+    let header = [&[0x15, kind, 0x15][..], &claim, &[0x15], &varint(rest)].concat();
+    let behind = at + 6;
+    file.splice(at..behind, header);
+    // What the header has grown by, its page has lost: all else stands where it stood.
+    let page = behind + claim.len();
+    file.drain(page..page + claim.len() - 1);
+    assert_eq!(file.len(), foreign().len());
+    file
+}
+
+#[test]
+fn a_page_that_claims_too_much_is_refused_before_room_is_made() {
+    for claim in [i32::MAX as u32, (pages::PAGE_BYTES_MAX + 1) as u32] {
+        let error = text(&claiming(claim), None).unwrap_err().to_string();
+        assert!(error.contains(&format!("a page claims {claim} bytes")), "{error}");
+    }
+    // What may be is the library's matter, which finds that it is not so.
+    let error = text(&claiming(pages::PAGE_BYTES_MAX as u32), None).unwrap_err().to_string();
+    assert!(!error.contains("claims"), "{error}");
+}
+
 #[test]
 fn more_rows_than_a_group_come_back() {
     let ticks: Vec<_> = (0..60_001i64)
