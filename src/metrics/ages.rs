@@ -1,39 +1,44 @@
 //! The histogram of ages as a collector: counted in the shards' plain integers, and only shown here.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use prometheus::{
+    Registry,
     core::{Collector, Desc},
     proto::{Bucket, Histogram, Metric, MetricFamily, MetricType},
 };
 
-use super::Def;
+use super::handles::{Definition, Handle, MetricKind, registered};
 use crate::session::stats::{AGE_BOUNDS, Ages};
 
 /// What the last scrape set.
 #[derive(Clone)]
-pub struct AgeCollector {
+pub struct AgeHistogram {
     desc: Desc,
-    ages: std::sync::Arc<Mutex<Ages>>,
+    ages: Arc<Mutex<Ages>>,
 }
 
-impl AgeCollector {
-    pub fn new(def: &Def) -> Result<Self, prometheus::Error> {
-        let desc = Desc::new(
-            def.name.to_owned(),
-            def.help.to_owned(),
-            Vec::new(),
-            std::collections::HashMap::new(),
-        )?;
-        Ok(AgeCollector { desc, ages: std::sync::Arc::default() })
-    }
-
+impl AgeHistogram {
     pub fn set(&self, ages: &Ages) {
         *self.ages.lock().unwrap_or_else(PoisonError::into_inner) = ages.clone();
     }
 }
 
-impl Collector for AgeCollector {
+impl Handle for AgeHistogram {
+    const KIND: MetricKind = MetricKind::Histogram;
+    const LABELS: usize = 0;
+
+    fn register(registry: &Registry, definition: &Definition) -> Result<Self, prometheus::Error> {
+        let (name, help) = (definition.name.to_owned(), definition.help.to_owned());
+        let desc = Desc::new(name, help, Vec::new(), HashMap::new())?;
+        registered(registry, AgeHistogram { desc, ages: Arc::default() })
+    }
+}
+
+impl Collector for AgeHistogram {
     fn desc(&self) -> Vec<&Desc> {
         vec![&self.desc]
     }

@@ -1,113 +1,141 @@
-//! Handles into the registry, made from the table: what a scrape sets them by, by name.
+//! Handles into the registry: a type for each kind of metric, by which a scrape sets it.
 //!
-//! Invariant: every metric of the table has one handle, of its kind; a gauge whose name ends in `_seconds` is a float.
+//! Shards count in plain integers, and a scrape sets totals; a counter of the registry only rises, so what is added is the
+//! difference. Invariant: labels are given in the order in which the table declares them, and as many.
 
-use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{
+    Error, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, core::Collector,
+};
 
-use super::{ALL, Kind, ages::AgeCollector};
-
-pub struct Handles {
-    counters: Vec<(&'static str, IntCounter)>,
-    counter_vecs: Vec<(&'static str, IntCounterVec)>,
-    gauges: Vec<(&'static str, IntGauge)>,
-    gauge_vecs: Vec<(&'static str, IntGaugeVec)>,
-    /// Gauges in seconds, which are no integers.
-    seconds: Vec<(&'static str, Gauge)>,
-    seconds_vecs: Vec<(&'static str, GaugeVec)>,
+/// One metric as it is declared.
+pub struct Definition {
+    pub name: &'static str,
+    pub kind: MetricKind,
+    pub labels: &'static [&'static str],
+    pub help: &'static str,
 }
 
-impl Handles {
-    /// Registers every metric of the table; the histogram of ages is a collector of its own.
-    pub fn register(registry: &Registry) -> Result<(Self, AgeCollector), prometheus::Error> {
-        let mut handles = Handles {
-            counters: Vec::new(),
-            counter_vecs: Vec::new(),
-            gauges: Vec::new(),
-            gauge_vecs: Vec::new(),
-            seconds: Vec::new(),
-            seconds_vecs: Vec::new(),
-        };
-        let mut ages = None;
-        for def in &ALL {
-            let opts = Opts::new(def.name, def.help);
-            match (def.kind, def.name, def.labels) {
-                (Kind::Histogram, ..) => {
-                    let collector = AgeCollector::new(def)?;
-                    registry.register(Box::new(collector.clone()))?;
-                    ages = Some(collector);
-                }
-                (Kind::Counter, name, []) => {
-                    let counter = IntCounter::with_opts(opts)?;
-                    registry.register(Box::new(counter.clone()))?;
-                    handles.counters.push((name, counter));
-                }
-                (Kind::Counter, name, labels) => {
-                    let counters = IntCounterVec::new(opts, labels)?;
-                    registry.register(Box::new(counters.clone()))?;
-                    handles.counter_vecs.push((name, counters));
-                }
-                (Kind::Gauge, name, []) if name.ends_with("_seconds") => {
-                    let gauge = Gauge::with_opts(opts)?;
-                    registry.register(Box::new(gauge.clone()))?;
-                    handles.seconds.push((name, gauge));
-                }
-                (Kind::Gauge, name, labels) if name.ends_with("_seconds") => {
-                    let gauges = GaugeVec::new(opts, labels)?;
-                    registry.register(Box::new(gauges.clone()))?;
-                    handles.seconds_vecs.push((name, gauges));
-                }
-                (Kind::Gauge, name, []) => {
-                    let gauge = IntGauge::with_opts(opts)?;
-                    registry.register(Box::new(gauge.clone()))?;
-                    handles.gauges.push((name, gauge));
-                }
-                (Kind::Gauge, name, labels) => {
-                    let gauges = IntGaugeVec::new(opts, labels)?;
-                    registry.register(Box::new(gauges.clone()))?;
-                    handles.gauge_vecs.push((name, gauges));
-                }
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MetricKind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+/// What every handle is.
+pub trait Handle: Sized {
+    const KIND: MetricKind;
+    const LABELS: usize;
+
+    /// Makes the metric, and registers it.
+    ///
+    /// # Errors
+    /// When one of this name is there already.
+    fn register(registry: &Registry, definition: &Definition) -> Result<Self, Error>;
+}
+
+/// A counter.
+pub struct Total(IntCounter);
+
+/// A counter for each value of its labels.
+pub struct TotalBy<const LABELS: usize>(IntCounterVec);
+
+/// A gauge of a whole number.
+pub struct Level(IntGauge);
+
+pub struct LevelBy<const LABELS: usize>(IntGaugeVec);
+
+/// A gauge of a time.
+pub struct Seconds(Gauge);
+
+pub struct SecondsBy<const LABELS: usize>(GaugeVec);
+
+/// Registers a collector, and gives it back.
+pub fn registered<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> Result<C, Error> {
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
+}
+
+fn raise(counter: &IntCounter, total: u64) {
+    counter.inc_by(total.saturating_sub(counter.get()));
+}
+
+// === impl Definition ===
+
+impl Definition {
+    fn opts(&self) -> Opts {
+        Opts::new(self.name, self.help)
+    }
+}
+
+// === impl of the handles ===
+
+impl Total {
+    pub fn set(&self, total: u64) {
+        raise(&self.0, total);
+    }
+}
+
+impl<const LABELS: usize> TotalBy<LABELS> {
+    pub fn set(&self, labels: [&str; LABELS], total: u64) {
+        raise(&self.0.with_label_values(&labels), total);
+    }
+}
+
+impl Level {
+    pub fn set(&self, level: u64) {
+        self.0.set(i64::try_from(level).unwrap_or(i64::MAX));
+    }
+
+    pub fn set_signed(&self, level: i128) {
+        self.0.set(i64::try_from(level).unwrap_or(i64::MAX));
+    }
+}
+
+impl<const LABELS: usize> LevelBy<LABELS> {
+    pub fn set(&self, labels: [&str; LABELS], level: u64) {
+        self.0.with_label_values(&labels).set(i64::try_from(level).unwrap_or(i64::MAX));
+    }
+}
+
+impl Seconds {
+    pub fn set(&self, seconds: f64) {
+        self.0.set(seconds);
+    }
+}
+
+impl<const LABELS: usize> SecondsBy<LABELS> {
+    pub fn set(&self, labels: [&str; LABELS], seconds: f64) {
+        self.0.with_label_values(&labels).set(seconds);
+    }
+}
+
+macro_rules! handle {
+    ($handle:ident of $metric:ident, $kind:ident) => {
+        impl Handle for $handle {
+            const KIND: MetricKind = MetricKind::$kind;
+            const LABELS: usize = 0;
+
+            fn register(registry: &Registry, definition: &Definition) -> Result<Self, Error> {
+                registered(registry, $metric::with_opts(definition.opts())?).map($handle)
             }
         }
-        let ages =
-            ages.ok_or_else(|| prometheus::Error::Msg("the table has no histogram of ages".to_owned()))?;
-        Ok((handles, ages))
-    }
+    };
+    ($handle:ident by labels of $metric:ident, $kind:ident) => {
+        impl<const N: usize> Handle for $handle<N> {
+            const KIND: MetricKind = MetricKind::$kind;
+            const LABELS: usize = N;
 
-    pub fn total(&self, name: &str, total: u64) {
-        let counter = find(&self.counters, name);
-        counter.inc_by(total.saturating_sub(counter.get()));
-    }
-
-    pub fn total_of(&self, name: &str, labels: &[&str], total: u64) {
-        let counter = find(&self.counter_vecs, name).with_label_values(labels);
-        counter.inc_by(total.saturating_sub(counter.get()));
-    }
-
-    pub fn level(&self, name: &str, level: u64) {
-        self.gauge(name).set(i64::try_from(level).unwrap_or(i64::MAX));
-    }
-
-    pub fn level_of(&self, name: &str, label: &str, level: u64) {
-        find(&self.gauge_vecs, name)
-            .with_label_values(&[label])
-            .set(i64::try_from(level).unwrap_or(i64::MAX));
-    }
-
-    pub fn seconds(&self, name: &str, seconds: f64) {
-        find(&self.seconds, name).set(seconds);
-    }
-
-    pub fn seconds_of(&self, name: &str, label: &str, seconds: f64) {
-        find(&self.seconds_vecs, name).with_label_values(&[label]).set(seconds);
-    }
-
-    pub fn gauge(&self, name: &str) -> &IntGauge {
-        find(&self.gauges, name)
-    }
+            fn register(registry: &Registry, definition: &Definition) -> Result<Self, Error> {
+                registered(registry, $metric::new(definition.opts(), definition.labels)?).map($handle)
+            }
+        }
+    };
 }
 
-/// Only names of the table are looked up, and a test scrapes every one of them.
-fn find<'a, T>(handles: &'a [(&'static str, T)], name: &str) -> &'a T {
-    let found = handles.iter().find(|(known, _)| *known == name);
-    &found.unwrap_or_else(|| panic!("{name} is not in the table of metrics")).1
-}
+handle!(Total of IntCounter, Counter);
+handle!(TotalBy by labels of IntCounterVec, Counter);
+handle!(Level of IntGauge, Gauge);
+handle!(LevelBy by labels of IntGaugeVec, Gauge);
+handle!(Seconds of Gauge, Gauge);
+handle!(SecondsBy by labels of GaugeVec, Gauge);

@@ -52,7 +52,6 @@ const CIRCLES: &[&[&str]] = &[
         "src/http/replay.rs",
         "src/http/walk.rs",
     ],
-    &["src/metrics.rs", "src/metrics/ages.rs", "src/metrics/handles.rs"],
     &["src/service.rs", "src/service/feeds.rs"],
     &[
         "src/session/accept.rs",

@@ -5,7 +5,7 @@ use std::{fmt::Write, path::Path};
 use tickcast::{
     fanout::GapReason,
     feed::RejectReason,
-    metrics::{ALL, Kind},
+    metrics::{ALL, MetricKind},
     session::{accept::RejectedReason, stats::LimitHit},
     wire::{CloseReason, control::Pace},
 };
@@ -27,11 +27,11 @@ fn assert_same(page: &str, shown: &str, expected: &str) {
 fn the_page_of_metrics_has_every_metric_as_it_is_declared() {
     let page = read("docs/METRICS.md");
     let mut expected = String::from("| name | type | labels | meaning |\n|---|---|---|---|\n");
-    for def in &ALL {
+    for def in ALL {
         let kind = match def.kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Histogram => "histogram",
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
+            MetricKind::Histogram => "histogram",
         };
         let labels: Vec<String> = def.labels.iter().map(|label| format!("`{label}`")).collect();
         writeln!(expected, "| `{}` | {kind} | {} | {} |", def.name, labels.join(", "), def.help).unwrap();
@@ -63,7 +63,7 @@ fn the_page_of_metrics_has_every_value_of_every_label() {
         writeln!(expected, "| `{metric}` | `{label}` | {} |", values.join(", ")).unwrap();
     }
     assert_same("docs/METRICS.md", marked(&page, "labels"), &expected);
-    for def in &ALL {
+    for def in ALL {
         for label in def.labels.iter().filter(|label| !["feed", "version"].contains(label)) {
             let listed = closed.iter().any(|(metric, closed, _)| (metric, closed) == (&def.name, label));
             assert!(listed, "the values of {label} of {} are not listed", def.name);

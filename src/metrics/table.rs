@@ -1,0 +1,145 @@
+//! Every metric of ours, declared once: its handle, its name, its labels and its meaning. The process's own (`process_*`)
+//! come beside them.
+//!
+//! docs/METRICS.md is compared with [`ALL`] by a test. Invariants: a metric has as many labels as its handle; no label has
+//! values that a client could invent.
+
+use prometheus::Registry;
+
+use super::{
+    ages::AgeHistogram,
+    handles::{Definition, Handle, Level, LevelBy, Seconds, SecondsBy, Total, TotalBy},
+};
+
+macro_rules! metrics {
+    ($($field:ident: $handle:ty = $name:literal $(by [$($label:literal),+])?, $help:literal;)+) => {
+        /// The handle of each metric.
+        pub struct Handles {
+            $(pub $field: $handle,)+
+        }
+
+        #[expect(non_upper_case_globals, reason = "each is called as its handle is")]
+        mod definition {
+            use super::*;
+
+            $(pub const $field: Definition = Definition {
+                name: $name,
+                kind: <$handle as Handle>::KIND,
+                labels: &[$($($label),+)?],
+                help: $help,
+            };)+
+        }
+
+        /// Every metric as it is declared.
+        pub const ALL: &[Definition] = &[$(definition::$field,)+];
+
+        impl Handles {
+            /// Registers every metric.
+            ///
+            /// # Errors
+            /// When two have one name.
+            pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+                Ok(Handles {
+                    $($field: Handle::register(registry, &definition::$field)?,)+
+                })
+            }
+        }
+
+        $(const _: () = assert!(<$handle as Handle>::LABELS == definition::$field.labels.len());)+
+    };
+}
+
+metrics! {
+    ticks_ingested: TotalBy<1> = "tickcast_ticks_ingested_total" by ["feed"],
+        "Ticks taken into topics.";
+    ticks_rejected: TotalBy<2> = "tickcast_ticks_rejected_total" by ["feed", "reason"],
+        "Lines and ticks of a feed that were not taken.";
+    updates_offered: Total = "tickcast_updates_offered_total",
+        "Ticks offered to subscriptions, one for each of them.";
+    updates_delivered: Total = "tickcast_updates_delivered_total",
+        "Updates that sockets accepted.";
+    updates_conflated: Total = "tickcast_updates_conflated_total",
+        "Ticks that a delivered update stood for, beside its newest.";
+    updates_filtered: Total = "tickcast_updates_filtered_total",
+        "Ticks without any field that the subscription wants.";
+    updates_gapped: TotalBy<1> = "tickcast_updates_gapped_total" by ["reason"],
+        "Ticks announced as lost by a gap message.";
+    updates_discarded: Total = "tickcast_updates_discarded_total",
+        "Ticks still due when their subscription or session ended.";
+    updates_pending: Level = "tickcast_updates_pending",
+        "Ticks due to subscriptions, found by walking their cursors.";
+    updates_residual: Level = "tickcast_updates_residual",
+        "Offered less all that became of it: 0, or the books are wrong.";
+    update_age_seconds: AgeHistogram = "tickcast_update_age_seconds",
+        "From a tick's intake to its acceptance by the socket.";
+    frames_sent: Total = "tickcast_frames_sent_total",
+        "Frames that sockets accepted whole.";
+    bytes_sent: Total = "tickcast_bytes_sent_total",
+        "Bytes that sockets of sessions accepted.";
+    commands: Total = "tickcast_commands_total",
+        "Commands of clients, the faulty ones included.";
+    sessions_opened: Total = "tickcast_sessions_opened_total",
+        "Sessions opened.";
+    sessions_closed: TotalBy<1> = "tickcast_sessions_closed_total" by ["reason"],
+        "Sessions ended, by close reason.";
+    sessions: LevelBy<1> = "tickcast_sessions" by ["pace"],
+        "Sessions open now, by how they keep up.";
+    subscriptions: Level = "tickcast_subscriptions",
+        "Subscriptions now.";
+    topics: Level = "tickcast_topics",
+        "Topics.";
+    topics_stale: Level = "tickcast_topics_stale",
+        "Topics without a tick for longer than limits.stale_ms.";
+    handshakes_rejected: TotalBy<1> = "tickcast_handshakes_rejected_total" by ["reason"],
+        "Handshakes refused.";
+    limit_hits: TotalBy<1> = "tickcast_limit_hits_total" by ["limit"],
+        "Times that a limit has bitten, by its key.";
+    shard_resyncs: Total = "tickcast_shard_resyncs_total",
+        "Times that a shard fell behind ingest and read the topics instead.";
+    work_units: Total = "tickcast_work_units_total",
+        "Work on commands, new symbols and ended sessions: a unit is a look at one name.";
+    work_slices: Total = "tickcast_work_slices_total",
+        "At how many goes that work was done, and what else comes in crowds; small ones aside.";
+    work_slice_longest_seconds: Seconds = "tickcast_work_slice_longest_seconds",
+        "Processor time of the longest of them since the server began.";
+    shards: Level = "tickcast_shards",
+        "Shards that answered this scrape.";
+    feed_lag_seconds: SecondsBy<1> = "tickcast_feed_lag_seconds" by ["feed"],
+        "How far a feed is behind its own schedule.";
+    feed_silence_seconds: SecondsBy<1> = "tickcast_feed_silence_seconds" by ["feed"],
+        "Since a feed's last tick; absent before its first.";
+    feed_up: LevelBy<1> = "tickcast_feed_up" by ["feed"],
+        "1 while a feed runs, 0 when it has ended or failed.";
+    feed_reconnects: TotalBy<1> = "tickcast_feed_reconnects_total" by ["feed"],
+        "Times that a feed connected anew.";
+    draining: Level = "tickcast_draining",
+        "1 while the server stops.";
+    uptime_seconds: Seconds = "tickcast_uptime_seconds",
+        "Since the server began.";
+    ready: Level = "tickcast_ready",
+        "1 while /readyz says ready: started, not stopping, shards answer.";
+    updates_pending_oldest_seconds: Seconds = "tickcast_updates_pending_oldest_seconds",
+        "Since the intake of the oldest tick that is due; 0: none is.";
+    subscriptions_behind: Level = "tickcast_subscriptions_behind",
+        "Subscriptions to which a tick is due.";
+    waiting_bytes: Level = "tickcast_waiting_bytes",
+        "Bytes in the sessions' own buffers that their sockets have not taken.";
+    control_waiting_max_bytes: Level = "tickcast_control_waiting_max_bytes",
+        "The most bytes of answers that wait for one session, of limits.control_bytes.";
+    shards_configured: Level = "tickcast_shards_configured",
+        "Shards that there are.";
+    limits_sessions: Level = "tickcast_limits_sessions",
+        "limits.sessions, as it is in force.";
+    limits_topics: Level = "tickcast_limits_topics",
+        "limits.topics, as it is in force.";
+    limits_control_bytes: Level = "tickcast_limits_control_bytes",
+        "limits.control_bytes, as it is in force.";
+    limits_stale_seconds: Seconds = "tickcast_limits_stale_seconds",
+        "limits.stale_ms, as it is in force.";
+    limits_drain_seconds: Seconds = "tickcast_limits_drain_seconds",
+        "limits.drain_ms, as it is in force.";
+    log_lines_dropped: Total = "tickcast_log_lines_dropped_total",
+        "Lines of the log that nobody took in time, or at all.";
+    build_info: LevelBy<1> = "tickcast_build_info" by ["version"],
+        "1; what runs is in its labels.";
+}
