@@ -13,6 +13,7 @@ mod checks;
 mod client;
 mod held;
 mod hostile;
+mod interrupt;
 mod ledger;
 mod life;
 mod measure;
@@ -28,6 +29,7 @@ mod server;
 mod session;
 mod shared;
 mod summary;
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -40,8 +42,9 @@ use std::{
 pub use args::LoadArgs;
 
 use super::complain;
+use interrupt::Interrupt;
 use report::{Report, Verdict};
-use run::{Interrupt, LoadError, drive};
+use run::{LoadError, drive};
 use tokio::{runtime, signal::ctrl_c, task::LocalSet};
 
 /// Runs the load, prints the report, and says how it went.

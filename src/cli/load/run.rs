@@ -25,6 +25,7 @@ use super::{
     checks::{self, Compared, LOOK_AGAIN, Reached},
     client::{Client, Order, Sampled, Stage, Wish},
     hostile::Hostile,
+    interrupt::Interrupt,
     ledger::{Fault, Law, Ledger},
     life::live,
     plan::{Chooser, Class, classes},
@@ -57,13 +58,6 @@ pub enum LoadError {
     NoSymbols,
     #[error("interrupted before the first client connected")]
     Interrupted,
-}
-
-/// The person's wish to stop, as often as it came: once ends the measuring, twice skips the checks.
-#[derive(Default)]
-pub struct Interrupt {
-    count: Cell<u32>,
-    changed: Notify,
 }
 
 /// A run under way.
@@ -105,25 +99,6 @@ pub async fn drive(args: &LoadArgs, interrupt: &Interrupt) -> Result<Report, Loa
     run.leave(tasks).await;
     let sums_compared = run.check_conservation().await;
     Ok(Report { hostile, ..run.report(ramp, &measured, reached, compared, sums_compared) })
-}
-
-// === impl Interrupt ===
-
-impl Interrupt {
-    pub fn raise(&self) {
-        self.count.set(self.count.get() + 1);
-        self.changed.notify_waiters();
-    }
-
-    pub(super) fn is_raised(&self, times: u32) -> bool {
-        self.count.get() >= times
-    }
-
-    pub(super) async fn raised(&self, times: u32) {
-        while !self.is_raised(times) {
-            self.changed.notified().await;
-        }
-    }
 }
 
 // === impl Run ===

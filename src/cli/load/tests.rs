@@ -9,9 +9,10 @@ use tokio::{runtime, task::LocalSet};
 
 use super::{
     LoadArgs,
+    interrupt::Interrupt,
     ledger::Law,
     report::{Report, Verdict},
-    run::{Interrupt, LoadError, drive},
+    run::{LoadError, drive},
 };
 
 #[derive(Parser)]

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::*;
+use super::{head::Object, *};
 use crate::field::Field;
 
 /// What a message says, as far as the walk reads it.
@@ -123,7 +123,7 @@ fn a_newer_server_breaks_nothing() {
     let found = read(frame).unwrap();
     assert!(matches!(&found[0], Message::Other { kind, .. } if kind == "new"));
     let Message::Status(status) = &found[1] else { panic!("{found:?}") };
-    assert_eq!(status.state.as_ref().map(|state| state.as_str()), Some("auction"));
+    assert_eq!(status.state.as_ref().map(crate::words::State::as_str), Some("auction"));
 }
 
 #[test]

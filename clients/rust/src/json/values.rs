@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::{
-    MessageError, Object,
+    MessageError,
+    head::{Object, optional, parse},
     pairs::{Pair, pair, string},
-    parse,
 };
 use crate::{
     field::Field,
@@ -69,7 +69,7 @@ fn slow<'a>(object: &Object<'a>) -> Result<Values<'a>, MessageError> {
             values.texts[field as usize] = escaped(field.name(), raw)?;
         }
     }
-    values.ts_us = super::optional(object, "ts")?;
+    values.ts_us = optional(object, "ts")?;
     Ok(values)
 }
 

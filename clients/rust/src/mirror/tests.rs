@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{field::Field, seq::Breach};
+use crate::{event::Event, field::Field, message::Gap, seq::Breach, topic::Standing};
 
 /// Takes frames in; the answer is what each event says in a word or two.
 fn told(mirror: &mut Mirror, frames: &[&str]) -> Vec<String> {
