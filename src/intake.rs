@@ -13,11 +13,11 @@ use std::{
 use arc_swap::ArcSwap;
 
 use crate::{
-    bell::Bell,
     clock::{Anchor, Clock, MarketClock},
     feed::{Activity, Refused, RejectReason, Sink, replay::Control},
     tick::{Nanos, Tick},
     topic::{FeedId, Ingest},
+    wakeup::Wakeup,
 };
 
 /// One feed's counts and condition. Written by the feed's thread, read by scrapes and probes.
@@ -215,8 +215,8 @@ impl Sink for FeedSink {
         self.ingest.readers.clients()
     }
 
-    fn listen(&mut self, bell: &Bell) {
-        self.ingest.readers.listen(bell);
+    fn listen(&mut self, wakeup: &Wakeup) {
+        self.ingest.readers.listen(wakeup);
     }
 }
 

@@ -15,7 +15,7 @@ pub mod text;
 pub mod clock;
 pub mod live;
 pub mod limits;
-pub mod bell;
+pub mod wakeup;
 pub mod shutdown;
 pub mod throttle;
 pub mod memory;

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::bell::Bell;
+use crate::wakeup::Wakeup;
 
 /// Tells blocking threads to stop; clones share one flag.
 #[derive(Clone, Default, Debug)]
@@ -20,21 +20,21 @@ struct Inner {
     stopped: Mutex<bool>,
     changed: Condvar,
     /// Of threads that wait for other things, too.
-    bells: Mutex<Vec<Bell>>,
+    wakeups: Mutex<Vec<Wakeup>>,
 }
 
 impl Stop {
     pub fn set(&self) {
         *self.inner.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.inner.changed.notify_all();
-        self.inner.bells.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(Bell::ring);
+        self.inner.wakeups.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(Wakeup::notify);
     }
 
-    /// Rings this bell when it is set, or at once when it is.
-    pub fn rings(&self, bell: &Bell) {
-        self.inner.bells.lock().unwrap_or_else(PoisonError::into_inner).push(bell.clone());
+    /// Notifies this wakeup when it is set, or at once when it is already.
+    pub fn notifies(&self, wakeup: &Wakeup) {
+        self.inner.wakeups.lock().unwrap_or_else(PoisonError::into_inner).push(wakeup.clone());
         if self.is_set() {
-            bell.ring();
+            wakeup.notify();
         }
     }
 

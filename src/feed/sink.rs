@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::reject::{Refused, RejectReason};
 use crate::{
-    bell::Bell,
     clock::Anchor,
     tick::{Nanos, Tick},
+    wakeup::Wakeup,
 };
 
 /// Where a feed's ticks go. `service` gives each feed one; tests give a vector.
@@ -40,14 +40,14 @@ pub trait Sink: Send {
     /// Whether the feed is going to ask for [`Self::room`] or [`Self::is_taken`]: readers are watched only meanwhile.
     fn watch_readers(&mut self, _watches: bool) {}
 
-    /// Whether every reader that must miss nothing was sent all that was submitted; if not, the bell
-    /// [rings](Self::listen) when that may be so.
+    /// Whether every reader that must miss nothing was sent all that was submitted; if not, the wakeup
+    /// [is notified](Self::listen) when that may be so.
     fn is_taken(&mut self) -> bool {
         true
     }
 
-    /// How many ticks more may be submitted without a reader that must miss nothing missing one; with 0 the bell
-    /// [rings](Self::listen) when there may be room.
+    /// How many ticks more may be submitted without a reader that must miss nothing missing one; with 0 the wakeup
+    /// [is notified](Self::listen) when there may be room.
     fn room(&mut self) -> usize {
         usize::MAX
     }
@@ -58,7 +58,7 @@ pub trait Sink: Send {
     }
 
     /// Rings when there is something new to ask the sink for.
-    fn listen(&mut self, _bell: &Bell) {}
+    fn listen(&mut self, _wakeup: &Wakeup) {}
 }
 
 /// How a feed stands that may be held.

@@ -3,7 +3,7 @@
 //!
 //! Law 1 has one exception, for the feed that asks for it: a replay at speed `max`, or that steps, goes no further ahead of the slowest
 //! subscription in mode `every` than [a window](Readers::room). Nothing waits here; the feed waits by itself, and is
-//! rung when there is room. Shards [note](Readers::note) their marks once a turn, and only while a feed asks.
+//! notified when there is room. Shards [note](Readers::note) their marks once a turn, and only while a feed asks.
 //!
 //! Invariant: who has [joined](Readers::join) is counted until its [`Joined`] is dropped.
 
@@ -12,14 +12,14 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
 
-use crate::bell::Bell;
+use crate::wakeup::Wakeup;
 
 /// Shared by feeds and shards.
 #[derive(Debug)]
 pub struct Readers {
     clients: AtomicUsize,
     /// Of feeds that want to know when something has changed here.
-    bells: Mutex<Vec<Bell>>,
+    wakeups: Mutex<Vec<Wakeup>>,
     /// How many feeds ask for room.
     watching: AtomicUsize,
     /// A feed has found none, and waits for it.
@@ -43,7 +43,7 @@ impl Readers {
         let window = (ticks_max * 3 / 4).clamp(1, WINDOW_TICKS_MAX);
         Readers {
             clients: AtomicUsize::new(0),
-            bells: Mutex::default(),
+            wakeups: Mutex::default(),
             watching: AtomicUsize::new(0),
             waiting: AtomicBool::new(false),
             marks: (0..shards).map(|_| AtomicU64::new(0)).collect(),
@@ -54,7 +54,7 @@ impl Readers {
     /// Counts a client that has subscribed. What it subscribed to must be in force already.
     pub fn join(self: &Arc<Self>) -> Joined {
         self.clients.fetch_add(1, Ordering::Release);
-        self.ring();
+        self.notify();
         Joined(Arc::clone(self))
     }
 
@@ -63,9 +63,9 @@ impl Readers {
         self.clients.load(Ordering::Acquire)
     }
 
-    /// Rings this bell whenever something has changed.
-    pub fn listen(&self, bell: &Bell) {
-        self.bells.lock().unwrap_or_else(PoisonError::into_inner).push(bell.clone());
+    /// Notifies this wakeup whenever something has changed.
+    pub fn listen(&self, wakeup: &Wakeup) {
+        self.wakeups.lock().unwrap_or_else(PoisonError::into_inner).push(wakeup.clone());
     }
 
     /// A feed begins to ask for room. The marks are old: shards must be woken to note theirs.
@@ -78,20 +78,20 @@ impl Readers {
         self.watching.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// How many ticks more may come without anyone missing one, when `order` were taken in; 0: the bell rings when there
+    /// How many ticks more may come without anyone missing one, when `order` were taken in; 0: the wakeup is notified when there
     /// may be room.
     pub fn room(&self, order: u64) -> usize {
         self.unless_waiting(|low_water| self.window.saturating_sub(order.saturating_sub(low_water)) as usize)
     }
 
-    /// Whether everyone was sent all of the `order` ticks that were taken in; if not, the bell rings when that may be so.
+    /// Whether everyone was sent all of the `order` ticks that were taken in; if not, the wakeup is notified when that may be so.
     pub fn is_taken(&self, order: u64) -> bool {
         self.unless_waiting(|low_water| usize::from(low_water >= order)) > 0
     }
 
-    /// What the marks allow; with 0 the bell rings at the next one.
+    /// What the marks allow; with 0 the wakeup is notified at the next one.
     fn unless_waiting(&self, allowed: impl Fn(u64) -> usize) -> usize {
-        // First the wish, then the look: a mark that is noted in between rings.
+        // First the flag, then the marks: a mark that is noted in between notifies.
         self.waiting.store(true, Ordering::SeqCst);
         let allowed = allowed(self.low_water());
         if allowed > 0 {
@@ -114,7 +114,7 @@ impl Readers {
     pub fn note(&self, shard: usize, mark: u64) {
         let Some(noted) = self.marks.get(shard) else { return };
         if noted.swap(mark, Ordering::SeqCst) != mark && self.waiting.load(Ordering::SeqCst) {
-            self.ring();
+            self.notify();
         }
     }
 
@@ -122,8 +122,8 @@ impl Readers {
         self.marks.iter().map(|mark| mark.load(Ordering::SeqCst)).min().unwrap_or(u64::MAX)
     }
 
-    fn ring(&self) {
-        self.bells.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(Bell::ring);
+    fn notify(&self) {
+        self.wakeups.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(Wakeup::notify);
     }
 }
 
@@ -143,13 +143,13 @@ mod tests {
         assert_eq!(readers.room(0), WINDOW_TICKS_MAX);
         readers.note(0, 500);
         assert_eq!(readers.room(500), 0, "the other shard has noted nothing");
-        let bell = Bell::default();
-        readers.listen(&bell);
+        let wakeup = Wakeup::default();
+        readers.listen(&wakeup);
         readers.note(1, 480);
-        assert!(bell.wait(std::time::Duration::ZERO), "who waits is rung");
+        assert!(wakeup.wait(std::time::Duration::ZERO), "the waiting thread is notified");
         assert_eq!(readers.room(500), WINDOW_TICKS_MAX - 20);
         readers.note(1, 500);
-        assert!(!bell.wait(std::time::Duration::ZERO), "nobody waits");
+        assert!(!wakeup.wait(std::time::Duration::ZERO), "nobody waits");
     }
 
     #[test]

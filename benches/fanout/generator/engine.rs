@@ -30,7 +30,7 @@ use crate::{lines::now_us, machine};
 
 pub struct Engine {
     epoll: OwnedFd,
-    bell: Arc<OwnedFd>,
+    wakeup: Arc<OwnedFd>,
     orders: Receiver<Order>,
     clients: Vec<Option<Client>>,
     tallies: Vec<Tally>,
@@ -62,7 +62,7 @@ const IN_FLIGHT_MAX: usize = 256;
 pub const GROUPS: usize = 2;
 const EVENTS_A_WAIT: usize = 1024;
 const BUFFER_BYTES: usize = 128 * 1024;
-const BELL: u64 = u64::MAX;
+const WAKEUP: u64 = u64::MAX;
 /// How often paced clients read.
 const PACE_INTERVAL: Duration = Duration::from_millis(5);
 const IDLE_WAIT: Duration = Duration::from_millis(100);
@@ -70,12 +70,12 @@ const IDLE_WAIT: Duration = Duration::from_millis(100);
 const SOURCES: usize = 8;
 
 impl Engine {
-    pub fn new(bell: Arc<OwnedFd>, orders: Receiver<Order>) -> io::Result<Engine> {
+    pub fn new(wakeup: Arc<OwnedFd>, orders: Receiver<Order>) -> io::Result<Engine> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        epoll::add(&epoll, &bell, EventData::new_u64(BELL), EventFlags::IN)?;
+        epoll::add(&epoll, &wakeup, EventData::new_u64(WAKEUP), EventFlags::IN)?;
         Ok(Engine {
             epoll,
-            bell,
+            wakeup,
             orders,
             clients: Vec::new(),
             tallies: (0..GROUPS).map(|_| Tally::default()).collect(),
@@ -101,8 +101,8 @@ impl Engine {
             }
             for event in events.drain(..) {
                 match event.data.u64() {
-                    BELL => {
-                        rustix::io::read(&self.bell, &mut [0; 8])?;
+                    WAKEUP => {
+                        rustix::io::read(&self.wakeup, &mut [0; 8])?;
                         if !self.obey()? {
                             return Ok(());
                         }
@@ -297,6 +297,6 @@ fn connect(to: SocketAddrV4, source: usize, receive_buffer_bytes: usize) -> io::
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        let _ = epoll::delete(&self.epoll, self.bell.as_fd());
+        let _ = epoll::delete(&self.epoll, self.wakeup.as_fd());
     }
 }

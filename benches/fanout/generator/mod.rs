@@ -29,7 +29,7 @@ pub use tally::{Dialect, Tally};
 
 pub struct Generator {
     orders: Sender<Order>,
-    bell: Arc<OwnedFd>,
+    wakeup: Arc<OwnedFd>,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
@@ -68,13 +68,13 @@ const ANSWER_MAX: Duration = Duration::from_secs(120);
 impl Generator {
     pub fn start() -> io::Result<Generator> {
         let (orders, inbox) = channel();
-        let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-        let rung = Arc::clone(&bell);
+        let wakeup = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        let its_wakeup = Arc::clone(&wakeup);
         let thread = thread::Builder::new().name("generator".to_owned()).spawn(move || {
             machine::pin(machine::LOAD_CORE)?;
-            engine::Engine::new(rung, inbox)?.run()
+            engine::Engine::new(its_wakeup, inbox)?.run()
         })?;
-        Ok(Generator { orders, bell, thread: Some(thread) })
+        Ok(Generator { orders, wakeup, thread: Some(thread) })
     }
 
     /// Returns when every client is ready or has failed.
@@ -105,7 +105,7 @@ impl Generator {
 
     fn send(&self, order: Order) -> io::Result<()> {
         self.orders.send(order).map_err(|_| io::Error::other("the generator has failed"))?;
-        rustix::io::write(&self.bell, &1_u64.to_ne_bytes())?;
+        rustix::io::write(&self.wakeup, &1_u64.to_ne_bytes())?;
         Ok(())
     }
 }

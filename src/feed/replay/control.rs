@@ -14,7 +14,7 @@ use hdrhistogram::Histogram;
 use serde::{Serialize, Serializer};
 
 use super::span::{Measure, Span};
-use crate::{bell::Bell, feed::Speed, tick::Nanos};
+use crate::{feed::Speed, tick::Nanos, wakeup::Wakeup};
 
 /// What a replay may be told.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -97,7 +97,7 @@ pub type Reply = Box<dyn FnOnce(Result<State, Refusal>) + Send>;
 /// The handle of a replay; the feed's thread and HTTP share it.
 pub struct Control {
     inner: Mutex<Inner>,
-    bell: Bell,
+    wakeup: Wakeup,
     measure: Measure,
 }
 
@@ -119,12 +119,12 @@ impl Control {
         let micros = u64::try_from(LATENESS_MAX.as_micros()).unwrap_or(u64::MAX);
         let lateness = Histogram::new_with_max(micros, 3).expect("three digits of a minute are a histogram");
         let inner = Inner { state, lateness, asked: VecDeque::new(), gone: None };
-        Arc::new(Control { inner: Mutex::new(inner), bell: Bell::default(), measure })
+        Arc::new(Control { inner: Mutex::new(inner), wakeup: Wakeup::default(), measure })
     }
 
     /// Wakes the player.
-    pub fn bell(&self) -> &Bell {
-        &self.bell
+    pub fn wakeup(&self) -> &Wakeup {
+        &self.wakeup
     }
 
     /// As of now.
@@ -148,7 +148,7 @@ impl Control {
                 reply(Err(Refusal::Gone(why)));
             }
         }
-        self.bell.ring();
+        self.wakeup.notify();
     }
 
     /// Asks, and waits for the answer.

@@ -149,18 +149,18 @@ impl Replay {
             match then {
                 Then::Broken(error) => return Err(error),
                 Then::Look => {}
-                // The bell may have rung before the command that is looked at next had its turn.
+                // The notification may have come before the command that is handled next.
                 _ if self.leaving.is_none() && self.control.is_asked(self.player.steps()) => {}
                 Then::At(at) => {
                     self.tape.read_ahead(sink);
                     if let Due::In(left) = self.player.due(at, sink.now()) {
-                        self.control.bell().wait(left.clamp(WAIT_MIN, WAIT_MAX));
+                        self.control.wakeup().wait(left.clamp(WAIT_MIN, WAIT_MAX));
                     }
                 }
                 // Nobody is there who could ask for more.
                 Then::Over if Arc::strong_count(&self.control) == 1 => return Ok(()),
                 Then::Readers | Then::Rest | Then::Over => {
-                    self.control.bell().wait(WAIT_MAX);
+                    self.control.wakeup().wait(WAIT_MAX);
                 }
             }
         }
@@ -284,8 +284,8 @@ impl Replay {
 
 impl Feed for Replay {
     fn run(mut self: Box<Self>, sink: &mut dyn Sink, stop: &Stop) -> Result<(), FeedError> {
-        sink.listen(self.control.bell());
-        stop.rings(self.control.bell());
+        sink.listen(self.control.wakeup());
+        stop.notifies(self.control.wakeup());
         let result = self.play(sink, stop);
         if let Err(error) = &result {
             self.control.show(|state| state.phase = Phase::Failed);
