@@ -20,7 +20,7 @@ use std::{sync::Arc, time::Duration};
 
 pub use control::{Command, Control, PaceError, Phase, Refusal, Reply, State};
 use names::Names;
-pub use options::{Config, Dating, End, Start};
+pub use options::{Config, End, Start, TimestampMode};
 pub use player::{Due, Hold, Player};
 use span::Measure;
 pub use span::Span;
@@ -96,8 +96,8 @@ impl Replay {
         let mut tape = Tape::open(feed, config, line_bytes_max)?;
         let mut aside = Aside::default();
         let stands = match config.clock {
-            Dating::Wall => None,
-            Dating::Replay => tape.peek(&mut aside)?,
+            TimestampMode::Wall => None,
+            TimestampMode::Replay => tape.peek(&mut aside)?,
         };
         if !config.reads_a_pipe() {
             // So that its first symbols are known before they tick. What is wrong is told when it comes to be played.

@@ -21,12 +21,12 @@ pub struct Config {
     pub start: Start,
     /// How long a silence in the recording is played for.
     pub max_gap: MaxGap,
-    pub clock: Dating,
+    pub clock: TimestampMode,
 }
 
 /// By which clock ticks are dated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Dating {
+pub enum TimestampMode {
     /// By the wall's: when they are played.
     Wall,
     /// By the recording's: when they were received. The market's clock follows the replay.
@@ -71,7 +71,7 @@ impl Config {
             end: End::Stop,
             start: Start::AtOnce,
             max_gap: MaxGap::Auto,
-            clock: Dating::Wall,
+            clock: TimestampMode::Wall,
         }
     }
 
@@ -87,18 +87,18 @@ impl Config {
                 .map_or(whole.end, |again: bool| if again { End::Loop } else { End::Stop }),
             start: options.take("start", Start::EXPECTED, Start::parse)?.unwrap_or(whole.start),
             max_gap: options.take("max_gap", MaxGap::EXPECTED, MaxGap::parse)?.unwrap_or(whole.max_gap),
-            clock: options.take("clock", "wall or replay", Dating::parse)?.unwrap_or(whole.clock),
+            clock: options.take("clock", "wall or replay", TimestampMode::parse)?.unwrap_or(whole.clock),
         })
     }
 }
 
-// === impl Dating ===
+// === impl TimestampMode ===
 
-impl Dating {
-    fn parse(text: &str) -> Option<Dating> {
+impl TimestampMode {
+    fn parse(text: &str) -> Option<TimestampMode> {
         match text {
-            "wall" => Some(Dating::Wall),
-            "replay" => Some(Dating::Replay),
+            "wall" => Some(TimestampMode::Wall),
+            "replay" => Some(TimestampMode::Replay),
             _ => None,
         }
     }

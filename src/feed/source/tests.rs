@@ -8,7 +8,7 @@ use crate::{
         formats::{Hints, Unit},
         pace::Speed,
         recording::{Input, OnError, Selection},
-        replay::{Dating, End, Start},
+        replay::{End, Start, TimestampMode},
     },
     glob::Glob,
     limits,
@@ -91,7 +91,7 @@ fn options() {
             },
             max_gap: replay::MaxGap::Most(Duration::from_secs(60)),
             start: Start::Clients(3),
-            clock: Dating::Replay,
+            clock: TimestampMode::Replay,
             ..replay::Config::of(file.clone())
         })
     );
