@@ -1,16 +1,16 @@
-//! For lines of the log that the outside can cause: the first is said at once, then one a while, with a count of the others.
+//! For log lines that clients can cause: the first is logged at once, then one in ten seconds, with the number suppressed.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use crate::tick::Nanos;
 
-/// One kind of line, said by any thread.
+/// One kind of line, logged by any thread.
 #[derive(Debug)]
 pub struct Throttle {
-    /// When a line was said last; [`NEVER`] before the first.
-    said_at: AtomicI64,
-    /// Left out since.
-    unsaid: AtomicU64,
+    /// When a line was last logged; [`NEVER`] before the first.
+    reported_at: AtomicI64,
+    /// Lines suppressed since.
+    suppressed: AtomicU64,
 }
 
 const NEVER: i64 = i64::MIN;
@@ -19,22 +19,22 @@ const WINDOW_NANOS: u64 = 10_000_000_000;
 
 impl Default for Throttle {
     fn default() -> Self {
-        Throttle { said_at: AtomicI64::new(NEVER), unsaid: AtomicU64::new(0) }
+        Throttle { reported_at: AtomicI64::new(NEVER), suppressed: AtomicU64::new(0) }
     }
 }
 
 impl Throttle {
-    /// Whether a line may be said now; then how many were left out before it.
+    /// Whether a line may be logged now; then how many were suppressed before it.
     pub fn pass(&self, now: Nanos) -> Option<u64> {
-        let last = self.said_at.load(Ordering::Relaxed);
+        let last = self.reported_at.load(Ordering::Relaxed);
         let is_time = last == NEVER || now.since(Nanos(last)) >= WINDOW_NANOS;
-        // Of several threads at once one says it.
+        // Of several threads at once one logs it.
         let is_ours = is_time
-            && self.said_at.compare_exchange(last, now.0, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+            && self.reported_at.compare_exchange(last, now.0, Ordering::Relaxed, Ordering::Relaxed).is_ok();
         if is_ours {
-            return Some(self.unsaid.swap(0, Ordering::Relaxed));
+            return Some(self.suppressed.swap(0, Ordering::Relaxed));
         }
-        self.unsaid.fetch_add(1, Ordering::Relaxed);
+        self.suppressed.fetch_add(1, Ordering::Relaxed);
         None
     }
 }
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_is_said_and_then_one_a_while_with_the_count_of_the_others() {
+    fn the_first_is_logged_and_then_one_a_while_with_the_number_suppressed() {
         let throttle = Throttle::default();
         let at = |seconds: i64| throttle.pass(Nanos(seconds * 1_000_000_000));
         assert_eq!(at(5), Some(0));

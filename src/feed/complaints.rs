@@ -1,6 +1,6 @@
 //! Tells the log what a feed sent that was no tick: the first faults of each while, then how many were left out.
 //!
-//! Loss: beyond [`SAID_MAX`] lines within [`WINDOW`] faults are only counted, and the count is said when the next window
+//! Loss: beyond [`REPORTED_MAX`] lines within [`WINDOW`] faults are only counted, and the count is reported when the next window
 //! begins or the feed ends. The metrics count every one of them.
 
 use std::time::Duration;
@@ -16,16 +16,16 @@ pub struct Complaints {
     origin: String,
     window_start: Nanos,
     /// Said in this window.
-    said: u32,
+    reported: u32,
     /// Left out in this window.
-    unsaid: u64,
-    /// Silences that were said, over all windows.
+    suppressed: u64,
+    /// Silences that were reported, over all windows.
     silences: u32,
 }
 
 /// Lines in the log within one window.
-const SAID_MAX: u32 = 10;
-/// So many silences of a recording are said.
+const REPORTED_MAX: u32 = 10;
+/// At most this many silences of a recording are reported.
 const SILENCES_MAX: u32 = 20;
 const WINDOW: Duration = Duration::from_secs(10);
 
@@ -37,8 +37,8 @@ impl Complaints {
             feed: feed.to_owned(),
             origin: origin.to_owned(),
             window_start: Nanos(i64::MIN),
-            said: 0,
-            unsaid: 0,
+            reported: 0,
+            suppressed: 0,
             silences: 0,
         }
     }
@@ -66,7 +66,7 @@ impl Complaints {
                 );
             }
         }
-        self.unsaid += total - described;
+        self.suppressed += total - described;
     }
 
     /// The same for what recordings hold, and says every warning of the block. Its records stay.
@@ -91,7 +91,7 @@ impl Complaints {
                 );
             }
         }
-        self.unsaid += total - described;
+        self.suppressed += total - described;
     }
 
     /// Says some of the ticks that a sink refused (it has counted them), and empties the vector.
@@ -126,34 +126,34 @@ impl Complaints {
 
     fn may_say(&mut self, now: Nanos) -> bool {
         if now.since(self.window_start) >= WINDOW.as_nanos() as u64 {
-            self.say_unsaid();
+            self.report_suppressed();
             self.window_start = now;
-            self.said = 0;
+            self.reported = 0;
         }
-        if self.said < SAID_MAX {
-            self.said += 1;
+        if self.reported < REPORTED_MAX {
+            self.reported += 1;
             return true;
         }
-        self.unsaid += 1;
+        self.suppressed += 1;
         false
     }
 
-    fn say_unsaid(&mut self) {
-        if self.unsaid > 0 {
+    fn report_suppressed(&mut self) {
+        if self.suppressed > 0 {
             tracing::warn!(
                 feed = self.feed,
                 file = self.origin,
-                count = self.unsaid,
+                count = self.suppressed,
                 "more lines or ticks skipped"
             );
-            self.unsaid = 0;
+            self.suppressed = 0;
         }
     }
 }
 
 impl Drop for Complaints {
     fn drop(&mut self) {
-        self.say_unsaid();
+        self.report_suppressed();
     }
 }
 
@@ -242,12 +242,12 @@ mod tests {
             complaints.rejected(&mut broken_lines(5_000), &mut sink);
             // A window later it may speak again, and says first what it has kept to itself.
             sink.now.set(Nanos(0).plus(WINDOW));
-            complaints.rejected(&mut broken_lines(SAID_MAX as usize + 3), &mut sink);
+            complaints.rejected(&mut broken_lines(REPORTED_MAX as usize + 3), &mut sink);
         });
-        assert_eq!(sink.rejected, vec![RejectReason::Syntax; 5_000 + SAID_MAX as usize + 3]);
-        let said = SAID_MAX as usize;
-        assert_eq!(log.len(), said + 1 + said + 1);
-        assert!(log[said].contains(&format!("count={}", 5_000 - said)), "{}", log[said]);
-        assert!(log[2 * said + 1].contains("count=3"), "{}", log[2 * said + 1]);
+        assert_eq!(sink.rejected, vec![RejectReason::Syntax; 5_000 + REPORTED_MAX as usize + 3]);
+        let reported = REPORTED_MAX as usize;
+        assert_eq!(log.len(), reported + 1 + reported + 1);
+        assert!(log[reported].contains(&format!("count={}", 5_000 - reported)), "{}", log[reported]);
+        assert!(log[2 * reported + 1].contains("count=3"), "{}", log[2 * reported + 1]);
     }
 }

@@ -199,8 +199,8 @@ async fn ask_all<T>(app: &App, question: impl Fn(oneshot::Sender<T>) -> ToShard)
     let until = Instant::now() + SHARD_ANSWER;
     join_all(asked.into_iter().map(|answer| async move {
         let Ok(answer) = timeout_at(until, answer).await else {
-            if let Some(unsaid) = app.shard_silent.pass(app.clock.now()) {
-                tracing::warn!(unsaid, "a shard has not answered for {SHARD_ANSWER:?}");
+            if let Some(suppressed) = app.shard_silent.pass(app.clock.now()) {
+                tracing::warn!(suppressed, "a shard has not answered for {SHARD_ANSWER:?}");
             }
             return None;
         };

@@ -161,8 +161,8 @@ pub async fn accept(shard: Rc<Shard>, listener: Listener, role: Role) {
 
 /// What waits is accepted when there are descriptors again.
 fn say_accept_failed(shared: &Shared, error: &io::Error) {
-    if let Some(unsaid) = shared.repeating.accept_failed.pass(shared.clock.now()) {
-        tracing::warn!(%error, unsaid, "accept failed: connections wait until descriptors are free");
+    if let Some(suppressed) = shared.repeating.accept_failed.pass(shared.clock.now()) {
+        tracing::warn!(%error, suppressed, "accept failed: connections wait until descriptors are free");
     }
 }
 

@@ -25,7 +25,7 @@ impl<S: Socket> Core<S> {
         let Session { number, peer, opened_at, frames_sent, bytes_sent, .. } = session;
         let duration_ms = now.since(*opened_at) / 1_000_000;
         // The level of a line is fixed where it stands, hence the two.
-        if let Some(unsaid) = passed {
+        if let Some(suppressed) = passed {
             tracing::info!(
                 session = number,
                 peer = %peer.address,
@@ -35,7 +35,7 @@ impl<S: Socket> Core<S> {
                 duration_ms,
                 frames = frames_sent,
                 bytes = bytes_sent,
-                unsaid,
+                suppressed,
                 "session closed: {}",
                 reason.phrase()
             );

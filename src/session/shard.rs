@@ -265,8 +265,8 @@ impl Shard {
                 tokio::task::spawn_local(ConnectionTask::new(Rc::clone(self), stream, peer, role, counted));
             }
             Err(error) => {
-                if let Some(unsaid) = self.shared.repeating.unregistered.pass(self.shared.clock.now()) {
-                    tracing::warn!(%peer, %error, unsaid, "a connection could not be registered");
+                if let Some(suppressed) = self.shared.repeating.unregistered.pass(self.shared.clock.now()) {
+                    tracing::warn!(%peer, %error, suppressed, "a connection could not be registered");
                 }
             }
         }
