@@ -195,16 +195,78 @@ async fn ask_all<T>(app: &App, question: impl Fn(oneshot::Sender<T>) -> ToShard)
             answer
         })
         .collect();
-    // One time for all: shards that are stuck together are not waited for one after another.
-    let until = Instant::now() + SHARD_ANSWER;
-    join_all(asked.into_iter().map(|answer| async move {
-        let Ok(answer) = timeout_at(until, answer).await else {
-            if let Some(suppressed) = app.shard_silent.pass(app.clock.now()) {
-                tracing::warn!(suppressed, "a shard has not answered for {SHARD_ANSWER:?}");
-            }
-            return None;
-        };
-        answer.ok()
-    }))
+    let silent = || {
+        if let Some(suppressed) = app.shard_silent.pass(app.clock.now()) {
+            tracing::warn!(suppressed, "a shard has not answered for {SHARD_ANSWER:?}");
+        }
+    };
+    let answers = all_at_once(asked, Instant::now() + SHARD_ANSWER, silent).await;
+    answers.into_iter().map(|answer| answer?.ok()).collect()
+}
+
+/// Waits for all answers together, and for each until the same time: shards that are stuck are not waited for one after
+/// another. An answer that is late is `None`, and `silent` is told.
+async fn all_at_once<F: Future>(
+    answers: impl IntoIterator<Item = F>,
+    until: Instant,
+    silent: impl Fn(),
+) -> Vec<Option<F::Output>> {
+    let silent = &silent;
+    join_all(
+        answers
+            .into_iter()
+            .map(|answer| async move { timeout_at(until, answer).await.inspect_err(|_| silent()).ok() }),
+    )
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, future::poll_fn, pin::pin, task::Poll};
+
+    use super::*;
+
+    fn run<T>(test: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        runtime.expect("a runtime").block_on(test)
+    }
+
+    #[test]
+    fn shards_that_are_stuck_are_waited_for_together() {
+        run(async {
+            let (asked, silent) = (Cell::new(0), Cell::new(0));
+            let stuck = || {
+                let mut first = true;
+                poll_fn({
+                    let asked = &asked;
+                    move |_| {
+                        asked.set(asked.get() + u32::from(std::mem::take(&mut first)));
+                        Poll::<()>::Pending
+                    }
+                })
+            };
+            let far = Instant::now() + Duration::from_secs(3_600);
+            let waiting = all_at_once((0..8).map(|_| stuck()), far, || silent.set(silent.get() + 1));
+            let mut waiting = pin!(waiting);
+            let first_look = poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context).is_ready())).await;
+            assert!(!first_look, "nobody answers before the time is over");
+            assert_eq!((asked.get(), silent.get()), (8, 0), "all of them are waited for at once");
+        });
+    }
+
+    #[test]
+    fn who_answers_counts_though_another_is_silent() {
+        run(async {
+            let silent = Cell::new(0);
+            let shard = |number: u32| async move {
+                if number == 1 {
+                    std::future::pending::<()>().await;
+                }
+                number
+            };
+            let over = Instant::now();
+            let answers = all_at_once((0..3).map(shard), over, || silent.set(silent.get() + 1)).await;
+            assert_eq!((answers, silent.get()), (vec![Some(0), None, Some(2)], 1));
+        });
+    }
 }
