@@ -18,10 +18,10 @@ ACCOUNTS = ["delivered_total", "conflated_total", "filtered_total", "gapped_tota
 class Server:
     """`async with Server("--feed", "-") as server:` starts one on a port of its own and kills it by its id."""
 
-    def __init__(self, *args, binary=BINARY):
+    def __init__(self, *args, binary=BINARY, log=None):
         args = args if "--feed" in args else ("--feed", "push", *args)
         listen = () if "--listen" in args else ("--listen", "127.0.0.1:0")
-        self.log = tempfile.TemporaryFile()
+        self.log = log or tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [binary, "serve", *listen, *args],
             stdin=subprocess.PIPE,

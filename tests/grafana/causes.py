@@ -8,6 +8,7 @@ import asyncio
 import gzip
 import http.server
 import json
+import os
 import resource
 import tempfile
 import threading
@@ -41,6 +42,7 @@ CAUSED = {
     "TickcastHandshakesRejected": ("crowded", "20 upgrades from a foreign origin"),
     "TickcastNoRoom": ("crowded", "an eleventh session, of 10"),
     "TickcastLimitHits": ("crowded", "more subscriptions than its 100"),
+    "TickcastLogLinesDropped": ("unread", "whoever read its log is gone"),
     "TickcastShardsBehind": ("behind", "a burst beyond limits.shard_queue_ticks"),
     "TickcastSessionsNearLimit": ("crowded", "10 sessions of 10"),
     "TickcastFilesNearLimit": ("descriptors", "its limit of open files was lowered to what it has"),
@@ -78,7 +80,7 @@ class Ward:
             self.start("healthy", *HEALTHY)
             self.exporter = Doctored(self.servers["healthy"])
             self.prometheus.scrape("doctored", self.exporter.port)
-            for act in (mute, ended, broken, crowded, stalled, thin, behind, descriptors, draining):
+            for act in (mute, ended, broken, crowded, stalled, thin, behind, descriptors, unread, draining):
                 await act(self)
         except BaseException:
             await self.__aexit__()
@@ -103,10 +105,10 @@ class Ward:
             if isinstance(fault, Exception) and not isinstance(fault, OSError):
                 raise fault
 
-    def start(self, instance, *args):
+    def start(self, instance, *args, log=None):
         """Starts a server, in place of the one of this name before, and has it scraped."""
         self.stop(instance)
-        server = self.servers[instance] = Server(*args)
+        server = self.servers[instance] = Server(*args, log=log)
         self.prometheus.scrape(instance, server.port)
         return server
 
@@ -227,6 +229,21 @@ async def descriptors(ward):
     # The server has raised the limit for itself; an operator's lower one would have been in its way from the start.
     used = int(await counted(server, "process_open_fds"))
     resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (used + 2, used + 2))
+
+
+async def unread(ward):
+    reader, writer = os.pipe()
+    os.close(reader)
+    server = ward.start("unread", "--feed", "push", "--log-level", "debug", log=os.fdopen(writer, "wb"))
+    await ward.is_scraped("unread", 'tickcast_build_info{$}')
+    before = await counted(server, "tickcast_log_lines_dropped_total")
+    # Each session is a line.
+    ward.stream(server)
+    await until("a line that nobody takes", lambda: more(server, "tickcast_log_lines_dropped_total", before))
+
+
+async def more(server, family, before):
+    return await counted(server, family) > before
 
 
 async def draining(ward):
