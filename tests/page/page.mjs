@@ -2,6 +2,7 @@
 // what it expects to see, and fails when that does not come.
 import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
@@ -623,6 +624,55 @@ const checks = {
     await sockets[0].close({ code: 1001 });
     await until(page, 'the pause', () => document.querySelector('#badge').textContent === 'reconnecting in 24 h');
   },
+
+  async 'a page of another origin reads and publishes nothing, unless it is allowed'(context) {
+    // Another host and port than the server's: of another site, and like it on this machine.
+    const elsewhere = createServer((_, answer) => answer.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html>'));
+    await new Promise(resolve => elsewhere.listen(0, '127.0.0.1', resolve));
+    const origin = `http://localhost:${elsewhere.address().port}`;
+    try {
+      const page = await context.newPage();
+      await page.goto(origin);
+      const closed = await serve('--listen', '127.0.0.1:0', '--feed', 'push');
+      await publish(closed, { symbol: 'A', bid: 1 });
+      assert.deepEqual(await attempts(page, closed.url), {
+        symbols: 'refused', snapshot: 'refused', publish: 'refused', blind: 'sent', stream: 4103, events: 'ended', image: 'no image',
+      });
+      const symbols = await (await fetch(closed.url + 'v1/symbols')).json();
+      assert.deepEqual(symbols.map(({ symbol, seq }) => [symbol, seq]), [['A', 1]], 'nothing was published');
+      assert.match(await (await fetch(closed.url + 'metrics')).text(), /^tickcast_handshakes_rejected_total\{reason="origin"\} [1-9]/m);
+
+      const open = await serve('--listen', '127.0.0.1:0', '--feed', 'push', '--allow-origin', origin);
+      await publish(open, { symbol: 'A', bid: 1 });
+      assert.deepEqual(await attempts(page, open.url), {
+        symbols: '200 [{"symbol":"A","seq"', snapshot: '200 [{"type":"snapshot",', publish: '200 {"accepted":1,"rejec', blind: 'sent',
+        stream: 'welcome', events: 'message', image: 'no image',
+      });
+    } finally {
+      elsewhere.close();
+    }
+  },
+
+  async 'a name that may be anyone\'s is not for browsers, until it is said to be the service\'s own'(context) {
+    const page = await context.newPage();
+    const at = server => `http://rebound.example:${new URL(server.url).port}/`;
+    const unknown = await serve('--listen', '127.0.0.1:0', '--feed', 'push');
+    await publish(unknown, { symbol: 'A', bid: 1 });
+    assert.equal((await page.goto(at(unknown))).status(), 403);
+    const refused = '403 {"error":{"code":"or';
+    assert.deepEqual(await attempts(page, at(unknown)), {
+      symbols: refused, snapshot: refused, publish: refused, blind: 'sent', stream: 4103, events: 'ended', image: 'no image',
+    });
+    assert.equal((await (await fetch(unknown.url + 'v1/symbols')).json())[0].seq, 1, 'nothing was published');
+
+    const own = await serve('--listen', '127.0.0.1:0', '--feed', 'push', '--allow-origin', 'http://rebound.example');
+    await publish(own, { symbol: 'A', bid: 1 });
+    assert.equal((await page.goto(at(own))).status(), 200);
+    assert.deepEqual(await attempts(page, at(own)), {
+      symbols: '200 [{"symbol":"A","seq"', snapshot: '200 [{"type":"snapshot",', publish: '403 {"error":{"code":"fo', blind: 'sent',
+      stream: 'welcome', events: 'message', image: 'no image',
+    });
+  },
 };
 
 /** Puts a proxy between page and server that can say things of its own; returns the page's ends, in order. `carry(frame, send, path)`: how it passes on what the server says; `path` is the connection's own. */
@@ -658,6 +708,37 @@ const cut = (page, places) => page.evaluate(places => [...document.querySelector
 const cutCells = (page, places) => page.evaluate(places => [...document.querySelectorAll(places)]
   .filter(box => box.getClientRects().length && box.innerText && box.scrollWidth > box.clientWidth).map(box => `${box.className}: ${box.innerText}`), places);
 
+/** What a page gets that asks the server at `base` in each way that pages have. */
+const attempts = (page, base) => page.evaluate(async base => {
+  const ask = (path, options) => fetch(base + path, options).then(async answer => `${answer.status} ${(await answer.text()).slice(0, 20)}`, () => 'refused');
+  const json = { 'content-type': 'application/json' };
+  const tick = '{"symbol":"A","bid":2}';
+  return {
+    symbols: await ask('v1/symbols'),
+    // With a preflight.
+    snapshot: await ask('v1/snapshot', { method: 'POST', headers: json, body: '{"symbols":["A"]}' }),
+    publish: await ask('v1/publish', { method: 'POST', body: tick }),
+    // As a form does: the answer is not for the page, but the request may have done its work.
+    blind: await fetch(base + 'v1/publish', { method: 'POST', mode: 'no-cors', body: tick }).then(() => 'sent', () => 'not sent'),
+    stream: await new Promise(resolve => {
+      const socket = new WebSocket(base.replace('http', 'ws') + 'v1/stream');
+      socket.onmessage = () => { resolve('welcome'); socket.close(); };
+      socket.onclose = ({ code }) => resolve(code);
+    }),
+    events: await new Promise(resolve => {
+      const events = new EventSource(base + 'v1/sse?symbols=A');
+      events.onmessage = () => { resolve('message'); events.close(); };
+      events.onerror = () => { resolve(events.readyState === EventSource.CLOSED ? 'ended' : 'comes back'); events.close(); };
+    }),
+    // A stream that is answered never ends, nor does the wait for it.
+    image: await new Promise(resolve => {
+      const image = new Image();
+      image.onerror = () => resolve('no image');
+      image.src = base + 'v1/symbols';
+    }),
+  };
+}, base);
+
 async function fetchUntil(url, condition) {
   const deadline = Date.now() + WAIT_MS;
   while (!condition(await (await fetch(url)).json())) assert.ok(Date.now() < deadline, `${url} never had what was waited for`);
@@ -669,7 +750,9 @@ const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM,
   headless: true,
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync'],
+    '--disable-component-update', '--disable-sync',
+    // A name that somebody made resolve to this machine.
+    '--host-resolver-rules=MAP rebound.example 127.0.0.1'],
 });
 const only = process.argv[2];
 for (const [name, check] of Object.entries(checks).filter(([name]) => !only || name.includes(only))) {

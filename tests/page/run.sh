@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The page at `/` in real Chromium, against a real server. Prints `N passed, N failed`; exits with 1 when any failed.
 #
+# Usage: tests/page/run.sh [WORDS]     with words, only the checks whose name has them
 # TICKCAST_BIN: the server (default target/debug/tickcast). CHROMIUM: the browser (default: what is installed; Debian's
 # package is installed when there is none). PAGE_SHOTS: a directory for screenshots, light and dark (default: none).
 set -euo pipefail
@@ -25,4 +26,4 @@ mkdir -p "$work"
 for file in package.json package-lock.json page.mjs; do cp "tests/page/$file" "$work/"; done
 npm ci --prefix "$work" --silent --no-audit --no-fund --ignore-scripts
 
-TICKCAST_BIN=$bin CHROMIUM=$chromium exec node "$work/page.mjs"
+TICKCAST_BIN=$bin CHROMIUM=$chromium exec node "$work/page.mjs" "$@"
