@@ -13,7 +13,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{DEADLINE, Metrics, Reply, Request, eventually};
+use super::{DEADLINE, Metrics, Reply, Request, eventually, within};
 
 pub struct Server {
     pub address: SocketAddr,
@@ -22,6 +22,8 @@ pub struct Server {
     child: Child,
     stdin: Option<ChildStdin>,
     log: Arc<Mutex<Vec<String>>>,
+    /// Reads the log until its writer has ended.
+    log_reader: Option<thread::JoinHandle<()>>,
 }
 
 /// A server in the making; `push` is its feed unless another is named.
@@ -122,7 +124,7 @@ impl Builder {
             }
         });
         let lines = Arc::clone(&log);
-        thread::spawn(move || {
+        let log_reader = thread::spawn(move || {
             for line in stderr.into_iter().flat_map(|pipe| BufReader::new(pipe).lines()).map_while(Result::ok)
             {
                 lines.lock().expect("a log").push(line);
@@ -130,7 +132,10 @@ impl Builder {
         });
         let stdin = child.stdin.take();
         // From here on the drop ends the child, whatever happens.
-        (Server { address, announcement: String::new(), child, stdin, log }, announced)
+        (
+            Server { address, announcement: String::new(), child, stdin, log, log_reader: Some(log_reader) },
+            announced,
+        )
     }
 }
 
@@ -252,11 +257,16 @@ impl Server {
         assert!(status.is_ok_and(|status| status.success()), "a process that can be signalled");
     }
 
-    /// Waits for the process to end of itself.
+    /// Waits for the process to end of itself; its log is whole then.
     pub async fn exited(&mut self) -> ExitStatus {
         let start = std::time::Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("a child") {
+                // What it wrote last may still be in the pipe.
+                if let Some(reader) = self.log_reader.take() {
+                    let read = tokio::task::spawn_blocking(move || reader.join());
+                    within("the end of the log", read).await.expect("a thread").expect("a log of lines");
+                }
                 return status;
             }
             assert!(start.elapsed() < DEADLINE, "the server did not end:\n{}", self.log());
