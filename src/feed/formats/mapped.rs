@@ -87,6 +87,14 @@ impl Mapped {
     pub fn check(&self, row: &Row<'_>, hints: &Hints) -> Result<(), String> {
         let plan = self.plan(row)?;
         let symbol = plan.columns.iter().find(|(_, target)| *target == Target::Symbol);
+        let has_time = plan.columns.iter().any(|(_, target)| matches!(target, Target::Ts | Target::Rx));
+        if hints.unit.is_some() && !has_time {
+            return Err(format!(
+                "unit= says in what times are counted, and no column is a time: say which one is, with \
+                 columns=ts:COLUMN,...; {}",
+                names_of(row)
+            ));
+        }
         match (symbol, &self.symbol) {
             (Some((at, _)), _) if hints.symbol.is_some() => Err(format!(
                 "its symbols stand in a column, {}, so symbol= is one too many",

@@ -109,6 +109,14 @@ fn a_table_without_names_is_read_by_numbers() {
         "it has no column 4; there are \"1583020803\", \"8531.5\", \"2\"",
     );
     check_refused("t", bare, &hints("ts:0,last:2", "", "X"), "columns are counted from 1");
+    // Not a table without times: the unit was said of some.
+    check_refused(
+        "t",
+        "time,bid\n1583020803145,1\n",
+        &hints("", "ms", "X"),
+        "unit= says in what times are counted, and no column is a time: say which one is, with columns=ts:COLUMN,...; \
+         there are \"time\", \"bid\"",
+    );
 }
 
 /// `unit` and `symbol` alone: the columns have a tick's own names.
