@@ -2,7 +2,8 @@
 //!
 //! glibc keeps what is freed below something that is still in use, in an arena for each thread: after a peak the process
 //! stays as large as it was, for as long as it runs. Asked to, it lets go of every page that is free. That takes the
-//! arenas' locks, so it is done seldom, by a thread that has nothing else to do.
+//! arenas' locks, for some milliseconds after a peak, and a shard that allocates waits for them: so it is done seldom, by a
+//! thread that has nothing else to do, and while the process is busy it is put off for a while.
 
 use std::time::{Duration, Instant};
 
@@ -14,18 +15,51 @@ pub struct Ebb {
     open: u64,
     /// Sessions that were closed let go of their buffers a while later.
     again_at: Option<Instant>,
+    /// Since when it is due, and put off.
+    put_off: Option<Instant>,
+}
+
+/// How busy the process has been between two looks.
+#[derive(Debug)]
+pub struct Business {
+    looked_at: Instant,
+    cpu: Duration,
 }
 
 /// Fewer have left nothing behind that is worth a look, unless they were all.
 const ENDED_MIN: u64 = 64;
+/// It is put off for no longer: memory is to be back in a minute.
+const PUT_OFF_MAX: Duration = Duration::from_secs(30);
+/// From this share of a core on the process is busy.
+const BUSY_CORES: f64 = 0.3;
 
 impl Ebb {
     pub fn new() -> Self {
-        Ebb { opened: 0, open: 0, again_at: None }
+        Ebb { opened: 0, open: 0, again_at: None, put_off: None }
     }
 
-    /// Whether it is to be done now. `settled_after`: how long a session that is closed may stay.
-    pub fn is_due(&mut self, opened: u64, open: u64, now: Instant, settled_after: Duration) -> bool {
+    /// Whether it is to be done now. `settled_after`: how long a session that is closed may stay. `is_busy`: others would
+    /// have to wait for it; whoever is alone does not.
+    pub fn is_due(
+        &mut self,
+        opened: u64,
+        open: u64,
+        now: Instant,
+        settled_after: Duration,
+        is_busy: bool,
+    ) -> bool {
+        if self.is_worth_it(opened, open, now, settled_after) {
+            self.put_off.get_or_insert(now);
+        }
+        let Some(since) = self.put_off else { return false };
+        let goes_on = is_busy && open > 0 && now.saturating_duration_since(since) < PUT_OFF_MAX;
+        if !goes_on {
+            self.put_off = None;
+        }
+        !goes_on
+    }
+
+    fn is_worth_it(&mut self, opened: u64, open: u64, now: Instant, settled_after: Duration) -> bool {
         let ended = (opened.saturating_sub(self.opened) + self.open).saturating_sub(open);
         let again = self.again_at.is_some_and(|at| now >= at);
         let due = ended >= ENDED_MIN.max(open) || (open == 0 && ended > 0);
@@ -39,14 +73,37 @@ impl Ebb {
     }
 }
 
+// === impl Business ===
+
+impl Business {
+    pub fn begin() -> Self {
+        Business { looked_at: Instant::now(), cpu: process_cpu() }
+    }
+
+    /// Whether the process was busy since the last look.
+    pub fn look(&mut self) -> bool {
+        let before = std::mem::replace(self, Business::begin());
+        let cpu = self.cpu.saturating_sub(before.cpu);
+        let elapsed = self.looked_at.saturating_duration_since(before.looked_at);
+        cpu.as_secs_f64() > BUSY_CORES * elapsed.as_secs_f64()
+    }
+}
+
+fn process_cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
 impl Default for Ebb {
     fn default() -> Self {
         Self::new()
     }
 }
 
-/// Lets go of every page that the allocator holds free. Others than glibc's do so by themselves.
-pub fn give_back() {
+/// Lets go of every page that the allocator holds free; says how long that took, for at most which a thread that
+/// allocates has waited. Others than glibc's do so by themselves.
+pub fn give_back() -> Duration {
+    let begun = Instant::now();
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
         #[expect(unsafe_code, reason = "the C library has no safe door for it")]
@@ -55,6 +112,7 @@ pub fn give_back() {
             libc::malloc_trim(0);
         }
     }
+    begun.elapsed()
 }
 
 #[cfg(test)]
@@ -67,8 +125,9 @@ mod tests {
     fn it_is_due_when_as_many_have_ended_as_are_left_and_once_more_when_they_are_gone() {
         let begun = Instant::now();
         let mut ebb = Ebb::new();
-        let mut due =
-            |opened, open, second| ebb.is_due(opened, open, begun + Duration::from_secs(second), SETTLED);
+        let mut due = |opened, open, second| {
+            ebb.is_due(opened, open, begun + Duration::from_secs(second), SETTLED, false)
+        };
         assert!(!due(10_000, 10_000, 0), "a peak is no ebb");
         assert!(!due(10_000, 6_000, 5));
         assert!(due(10_000, 5_000, 10));
@@ -80,11 +139,28 @@ mod tests {
     }
 
     #[test]
+    fn while_others_are_busy_it_is_put_off_but_not_for_ever() {
+        let begun = Instant::now();
+        let mut ebb = Ebb::new();
+        let mut due = |open, second, is_busy| {
+            ebb.is_due(1_000, open, begun + Duration::from_secs(second), SETTLED, is_busy)
+        };
+        assert!(!due(1_000, 0, true));
+        assert!(!due(400, 10, true), "half have gone, and the others are busy");
+        assert!(!due(400, 35, true));
+        assert!(due(400, 40, true), "long enough");
+        assert!(!due(400, 45, false), "once");
+        assert!(!due(100, 50, true));
+        assert!(due(100, 55, false), "they rest");
+        assert!(due(0, 60, true), "nobody is there who could wait");
+    }
+
+    #[test]
     fn few_are_worth_it_only_when_they_were_all() {
         let begun = Instant::now();
         let mut ebb = Ebb::new();
-        assert!(!ebb.is_due(40, 1, begun, SETTLED));
-        assert!(ebb.is_due(40, 0, begun, SETTLED));
-        assert!(!ebb.is_due(40, 0, begun, SETTLED), "once");
+        assert!(!ebb.is_due(40, 1, begun, SETTLED, false));
+        assert!(ebb.is_due(40, 0, begun, SETTLED, false));
+        assert!(!ebb.is_due(40, 0, begun, SETTLED, false), "once");
     }
 }

@@ -23,7 +23,7 @@ use crate::{
     },
     config::Config,
     feed::{Source, SourceError},
-    memory::Ebb,
+    memory::{Business, Ebb},
     service::{Drained, Service, Setup, StartError, with_sources},
 };
 
@@ -138,7 +138,7 @@ fn cut_short(service: &Service, signal: &'static str) {
 /// Serves, and does what signals ask for; returns the one that asks for the end.
 fn run_until_the_end(running: &mut Running, signals: &mut Signals) -> &'static str {
     let mut life = Life::begin(&running.service);
-    let mut ebb = Ebb::new();
+    let (mut ebb, mut business) = (Ebb::new(), Business::begin());
     let mut next = Instant::now() + A_MINUTE;
     loop {
         match signals.next(next.min(Instant::now() + LOOK)) {
@@ -153,7 +153,8 @@ fn run_until_the_end(running: &mut Running, signals: &mut Signals) -> &'static s
         }
         let Running { service, config, .. } = running;
         let settled_after = config.limits.close_grace + LOOK;
-        if ebb.is_due(service.opened(), service.sessions() as u64, Instant::now(), settled_after) {
+        let (opened, open) = (service.opened(), service.sessions() as u64);
+        if ebb.is_due(opened, open, Instant::now(), settled_after, business.look()) {
             let took = service.shrink();
             tracing::debug!(
                 took_us = took.as_micros() as u64,

@@ -2,12 +2,11 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, HashMap, VecDeque},
+    collections::{BinaryHeap, VecDeque},
     time::Duration,
 };
 
 use compact_str::CompactString;
-use foldhash::fast::RandomState;
 use slab::Slab;
 
 use super::{
@@ -17,6 +16,7 @@ use super::{
     queue::Queue,
     rhythm::{Rhythm, Waits},
     subs::Subs,
+    symbols::Symbols,
     turns::Turns,
     wheel::Wheel,
 };
@@ -28,12 +28,12 @@ use crate::{
 /// One shard's topics, subscriptions and books.
 pub struct Fanout {
     pub(super) topics: Slab<Topic>,
-    pub(super) by_symbol: HashMap<Symbol, u32, RandomState>,
+    pub(super) by_symbol: Symbols<u32>,
     /// Local topic of each market topic; [`UNWATCHED`] while nobody here subscribes to it: its ticks are passed over.
     pub(super) by_market: Vec<u32>,
     /// Every symbol that was born, by market id: what globs match against.
     pub(super) born: Vec<Symbol>,
-    pub(super) born_ids: HashMap<Symbol, TopicId, RandomState>,
+    pub(super) born_ids: Symbols<TopicId>,
     pub(super) sessions: Slab<Session>,
     pub(super) subs: Slab<Sub>,
     /// Sessions that have something to send and were not yet asked for it, each once, oldest first;
@@ -207,10 +207,10 @@ impl Fanout {
     pub fn new(now: Nanos, stale: Duration, subscriptions_max: usize) -> Self {
         Fanout {
             topics: Slab::new(),
-            by_symbol: HashMap::default(),
+            by_symbol: Symbols::default(),
             by_market: Vec::new(),
             born: Vec::new(),
-            born_ids: HashMap::default(),
+            born_ids: Symbols::default(),
             sessions: Slab::new(),
             subs: Slab::new(),
             ready: VecDeque::new(),

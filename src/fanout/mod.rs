@@ -34,6 +34,7 @@ mod resync;
 mod rhythm;
 mod subs;
 mod subscribe;
+mod symbols;
 mod turns;
 mod units;
 mod wheel;

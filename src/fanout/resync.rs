@@ -66,7 +66,7 @@ impl Fanout {
             }
             debug_assert_eq!(birth.topic.0 as usize, self.born.len(), "births come in order");
             self.born.push(birth.symbol.clone());
-            self.born_ids.insert(birth.symbol.clone(), birth.topic);
+            units.spend(self.born_ids.insert(birth.symbol.clone(), birth.topic));
             let waiting = self.by_symbol.get(&birth.symbol).copied();
             self.by_market.push(waiting.unwrap_or(UNWATCHED));
             if let Some(local) = waiting {

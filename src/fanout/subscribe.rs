@@ -61,7 +61,7 @@ impl Fanout {
         store: &impl Store,
     ) -> Result<Subscribed, TooMany> {
         let known_elsewhere = resume.is_some_and(|resume| resume.same_epoch && resume.last > 0);
-        if known_elsewhere && !self.born_ids.contains_key(symbol) {
+        if known_elsewhere && !self.born_ids.contains(symbol) {
             // The client has seen ticks of it: the birth is on its way here.
             self.bear_ahead(store);
         }

@@ -1,0 +1,77 @@
+//! What is known of symbols, by name. There may be a hundred thousand, and a hash table that has become full moves all of
+//! its entries at one go, which takes milliseconds. So there are many small tables.
+
+use std::{collections::HashMap, hash::BuildHasher};
+
+use foldhash::fast::RandomState;
+
+use crate::tick::Symbol;
+
+/// A map from symbols.
+pub(super) struct Symbols<V> {
+    /// Which part a symbol is in. Not the hash by which it is found there, or each part would have symbols of few hashes.
+    hasher: RandomState,
+    parts: Vec<HashMap<Symbol, V, RandomState>>,
+}
+
+/// A part of 100,000 symbols has some 1,600.
+const PARTS: usize = 64;
+
+impl<V> Symbols<V> {
+    pub fn get(&self, symbol: &Symbol) -> Option<&V> {
+        self.parts[self.part(symbol)].get(symbol)
+    }
+
+    pub fn contains(&self, symbol: &Symbol) -> bool {
+        self.get(symbol).is_some()
+    }
+
+    /// Says how many entries had to be moved for it.
+    pub fn insert(&mut self, symbol: Symbol, value: V) -> usize {
+        let part = self.part(&symbol);
+        let part = &mut self.parts[part];
+        let moved = if part.len() == part.capacity() { part.len() } else { 0 };
+        part.insert(symbol, value);
+        moved
+    }
+
+    pub fn remove(&mut self, symbol: &Symbol) {
+        let part = self.part(symbol);
+        self.parts[part].remove(symbol);
+    }
+
+    fn part(&self, symbol: &Symbol) -> usize {
+        // The high bits: a table takes its places from the low ones.
+        (self.hasher.hash_one(symbol) >> 32) as usize % PARTS
+    }
+}
+
+impl<V> Default for Symbols<V> {
+    fn default() -> Self {
+        let mut parts = Vec::new();
+        parts.resize_with(PARTS, HashMap::default);
+        Symbols { hasher: RandomState::default(), parts }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn symbol(number: u32) -> Symbol {
+        Symbol::new(&format!("S{number}")).expect("a valid symbol")
+    }
+
+    #[test]
+    fn all_are_found_and_few_are_moved_at_once() {
+        let mut symbols = Symbols::default();
+        let moved: Vec<usize> = (0..60_000).map(|number| symbols.insert(symbol(number), number)).collect();
+        // One table of as many would move 57,344 at once.
+        assert!(moved.iter().all(|&moved| moved <= 3_600), "{:?} at once", moved.iter().max());
+        assert!(moved.iter().sum::<usize>() > 30_000, "what is moved is told");
+        assert!((0..60_000).all(|number| symbols.get(&symbol(number)) == Some(&number)));
+        assert!(!symbols.contains(&symbol(60_000)));
+        symbols.remove(&symbol(7));
+        assert!(!symbols.contains(&symbol(7)) && symbols.contains(&symbol(8)));
+    }
+}
