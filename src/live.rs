@@ -7,32 +7,48 @@
 //! read through one reference. The price is that a value that was replaced is kept until the process ends: some
 //! hundred bytes for each change that an operator makes.
 
-use std::{fmt, ops::Deref, sync::Arc};
+use std::{
+    fmt,
+    marker::PhantomData,
+    ops::Deref,
+    sync::atomic::{AtomicPtr, Ordering},
+};
 
-use arc_swap::ArcSwap;
-
-pub struct Live<T: 'static>(ArcSwap<&'static T>);
+/// A read costs one load, as through a plain reference.
+pub struct Live<T: 'static> {
+    /// Points to a value that was leaked, and so is never freed.
+    current: AtomicPtr<T>,
+    /// `Live<T>` may be sent and shared where `&'static T` may.
+    reference: PhantomData<&'static T>,
+}
 
 impl<T> Live<T> {
     pub fn new(value: T) -> Self {
-        Live(ArcSwap::from_pointee(kept(value)))
+        Live { current: AtomicPtr::new(leak(value)), reference: PhantomData }
     }
 
     pub fn set(&self, value: T) {
-        self.0.store(Arc::new(kept(value)));
+        self.current.store(leak(value), Ordering::Release);
     }
 }
 
-fn kept<T>(value: T) -> &'static T {
-    Box::leak(Box::new(value))
+fn leak<T>(value: T) -> *mut T {
+    Box::into_raw(Box::new(value))
 }
 
 impl<T> Deref for Live<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        let value: &'static T = **self.0.load();
-        value
+        #[expect(
+            unsafe_code,
+            reason = "a safe pointer that can be replaced counts its readers, which costs more than all that they do with a limit"
+        )]
+        // SAFETY: the pointer is that of a value which was leaked whole before it was stored here, and which nobody changes
+        // or frees afterwards; `Release` and `Acquire` make the value visible with it.
+        unsafe {
+            &*self.current.load(Ordering::Acquire)
+        }
     }
 }
 
