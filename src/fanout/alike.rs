@@ -14,7 +14,7 @@
 
 use super::{
     Emit, Fanout, Mode, SessionKey, Tally,
-    core::{Base, LANE, Sub},
+    core::{Base, Sub},
     fill::settle,
 };
 use crate::tick::{FieldSet, Nanos};
@@ -82,7 +82,7 @@ impl Fanout {
         let tally = note.tally;
         let entry = &mut self.sessions[session.0 as usize];
         let (mut queue, mut lane) = (std::mem::take(&mut entry.queue), std::mem::take(&mut entry.lane));
-        let keys = || queue.iter().filter(|&key| key != LANE).chain(lane.iter().copied());
+        let keys = || queue.subs().chain(lane.iter().copied());
         for key in keys() {
             let sub = &mut self.subs[key as usize];
             sub.cursor = self.topics[sub.topic as usize].record.seq;
@@ -186,9 +186,9 @@ impl Fanout {
             let head = self.topics[sub.topic as usize].record.seq;
             is_simple(sub) && see(Owed { topic: sub.topic, in_lane, cursor: sub.cursor, head }, sub)
         };
-        entry.queue.iter().all(|key| match key {
-            LANE => entry.lane.iter().all(|&key| part(key, true)),
-            key => part(key, false),
+        entry.queue.all(|key| match key {
+            Some(key) => part(key, false),
+            None => entry.lane.iter().all(|&key| part(key, true)),
         })
     }
 }

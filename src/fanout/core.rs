@@ -13,7 +13,7 @@ use super::{
     Accounts, Mode, SessionKey, Tally, Units,
     alike::Alike,
     patterns::Patterns,
-    queue::Queue,
+    queue::{LANE, Queue},
     rhythm::{Rhythm, Waits},
     subs::Subs,
     symbols::Symbols,
@@ -183,9 +183,6 @@ pub(super) struct Session {
 
 /// To look at a topic's lists, and to copy some of them.
 const SHRINK_UNITS: usize = 8;
-
-/// Stands in a session's queue for its whole lane.
-pub(super) const LANE: u32 = u32::MAX;
 
 /// Something a session must be told on its control lane.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -6,7 +6,8 @@ use std::cmp::Reverse;
 use super::{
     Emit, Fanout, GapReason, LocalId, Mode, SessionKey, Tally,
     apply::lead,
-    core::{Base, LANE, Place, Session, Sub, Topic, index32},
+    core::{Base, Place, Session, Sub, Topic, index32},
+    queue::LANE,
 };
 use crate::{
     tick::{FieldSet, Nanos},

@@ -5,7 +5,8 @@
 use super::{
     Fanout, LocalId, Mode, SessionKey, Spec,
     apply::{mark, rests},
-    core::{Base, LANE, Place, Sub, Topic, UNWATCHED, index32},
+    core::{Base, Place, Sub, Topic, UNWATCHED, index32},
+    queue::LANE,
     subscribe::millis,
 };
 use crate::{
@@ -33,11 +34,10 @@ impl Fanout {
         local
     }
 
-    /// The local topic of a symbol; from now on its ticks are taken in.
-    pub(super) fn watch(&mut self, symbol: &Symbol, now: Nanos, store: &impl Store) -> u32 {
-        let local = self.local_of(symbol);
+    /// From now on the topic's ticks are taken in.
+    pub(super) fn watch(&mut self, local: u32, now: Nanos, store: &impl Store) {
         let topic = &mut self.topics[local as usize];
-        let Some(market) = topic.market else { return local };
+        let Some(market) = topic.market else { return };
         if self.by_market[market.0 as usize] == UNWATCHED {
             self.by_market[market.0 as usize] = local;
             let Image { record, closed } = store.image(market);
@@ -51,7 +51,6 @@ impl Fanout {
                 self.topics[local as usize].state = State::Stale;
             }
         }
-        local
     }
 
     pub(super) fn insert(&mut self, session: SessionKey, local: u32, spec: &Spec) -> u32 {

@@ -6,7 +6,7 @@ use compact_str::CompactString;
 
 use super::{
     Accounts, Fanout, Mode, SessionKey,
-    core::{Base, LANE, Place, Sub},
+    core::{Base, Place, Sub},
     fill::next_order,
 };
 use crate::tick::{FieldSet, Nanos, State, Symbol};
@@ -72,7 +72,7 @@ impl Fanout {
     /// interval is not due.
     pub fn owes(&self, session: SessionKey, as_of: Nanos) -> bool {
         let Some(session) = self.sessions.get(session.0 as usize) else { return false };
-        session.queue.iter().filter(|&key| key != LANE).chain(session.lane.iter().copied()).any(|key| {
+        session.queue.subs().chain(session.lane.iter().copied()).any(|key| {
             let sub = &self.subs[key as usize];
             sub.base != Base::None || sub.since <= as_of
         })

@@ -16,7 +16,11 @@ pub(super) struct Queue {
     holes: u32,
 }
 
+/// The entry of a session's lane.
+pub(super) const LANE: u32 = u32::MAX;
 const HOLE: u32 = u32::MAX - 1;
+/// The highest key of a subscription.
+const KEY_MAX: u32 = HOLE - 1;
 const HOLES_SLACK: usize = 16;
 
 impl Queue {
@@ -74,6 +78,19 @@ impl Queue {
         self.entries.iter().zip(0u32..).map(move |(&key, at)| (key, first.wrapping_add(at)))
     }
 
+    /// The subscriptions in it, without the entry of the lane.
+    pub fn subs(&self) -> impl Iterator<Item = u32> + '_ {
+        self.entries.iter().copied().filter(|&key| key <= KEY_MAX)
+    }
+
+    /// Whether `holds` says yes to each subscription, and to `None` for the lane's entry: in order, until it says no.
+    pub fn all(&self, mut holds: impl FnMut(Option<u32>) -> bool) -> bool {
+        self.entries
+            .iter()
+            .all(|&key| if key <= KEY_MAX { holds(Some(key)) } else { key == HOLE || holds(None) })
+    }
+
+    #[cfg(test)]
     pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
         self.entries.iter().copied().filter(|&key| key != HOLE)
     }

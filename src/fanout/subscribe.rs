@@ -65,12 +65,19 @@ impl Fanout {
             // The client has seen ticks of it: the birth is on its way here.
             self.bear_ahead(store);
         }
-        if let Some(key) = self.find(session, symbol) {
+        let known = self.by_symbol.get(symbol).copied();
+        let held = known.and_then(|local| self.sessions.get(session.0 as usize)?.find(local));
+        let known = if let Some(key) = held {
             self.remove(key);
+            // The topic may have been removed with it.
+            None
         } else if self.session_subscriptions(session) >= self.subscriptions_max {
             return Err(TooMany);
-        }
-        let local = self.watch(symbol, now, store);
+        } else {
+            known
+        };
+        let local = known.unwrap_or_else(|| self.local_of(symbol));
+        self.watch(local, now, store);
         if resume
             .is_some_and(|resume| resume.same_epoch && resume.last > self.topics[local as usize].record.seq)
         {

@@ -8,8 +8,9 @@ use crate::{
     fanout::{
         Accounts, Fanout, Mode, Tally,
         apply::enqueue,
-        core::{Base, LANE, Place, Sub},
+        core::{Base, Place, Sub},
         patterns::Patterns,
+        queue::LANE,
     },
     tick::{Field, FieldSet, Fixed, Nanos, Symbol},
 };

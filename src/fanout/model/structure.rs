@@ -8,8 +8,9 @@ use super::{
 use crate::{
     fanout::{
         Fanout, Mode,
-        core::{Base, LANE, Place, Session, Sub, Topic, UNWATCHED},
+        core::{Base, Place, Session, Sub, Topic, UNWATCHED},
         places::RESTING_SLACK,
+        queue::LANE,
         rhythm::Waits,
     },
     tick::FieldSet,
@@ -61,7 +62,7 @@ fn check_session(fanout: &Fanout, key: usize, session: &Session) -> Held {
         "lane {:?}, queued {lanes}",
         session.lane
     );
-    let queued = session.queue.iter().filter(|&queued| queued != LANE).map(|queued| (queued, false));
+    let queued = session.queue.subs().map(|queued| (queued, false));
     for (queued, in_lane) in queued.chain(session.lane.iter().map(|&queued| (queued, true))) {
         let sub = fanout.subs.get(queued as usize);
         let fits = sub.is_some_and(|sub| {
