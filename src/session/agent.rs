@@ -29,16 +29,16 @@ const KNOWN_MAX: usize = 16;
 impl Agents {
     pub fn of(&mut self, headers: &HeaderMap) -> Agent {
         let value = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
-        let shown = value.iter().take(CHARS_MAX).map(|&byte| match byte {
-            b' '..=b'~' => char::from(byte),
-            _ => '?',
+        let shown = value.iter().take(CHARS_MAX).map(|byte| match byte {
+            b' '..=b'~' => *byte,
+            _ => b'?',
         });
-        let text: String = shown.chain((value.len() > CHARS_MAX).then_some('~')).collect();
-        if let Some(known) = self.0.iter().find(|known| *known.0 == *text) {
+        let text = shown.chain((value.len() > CHARS_MAX).then_some(b'~'));
+        if let Some(known) = self.0.iter().find(|known| known.0.bytes().eq(text.clone())) {
             return known.clone();
         }
         self.0.truncate(KNOWN_MAX - 1);
-        let agent = Agent(text.into());
+        let agent = Agent(text.map(char::from).collect::<String>().into());
         self.0.push_front(agent.clone());
         agent
     }

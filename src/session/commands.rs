@@ -2,8 +2,6 @@
 //!
 //! Each step does as much as its units allow and leaves the rest for the next one. When is not decided here: see `work`.
 
-use std::sync::Arc;
-
 use super::{
     core::Core,
     job::{Answer, Job, ListJob, Step, SymbolsJob, What},
@@ -81,7 +79,7 @@ impl<S: Socket> Core<S> {
                         if units.is_spent() {
                             return false;
                         }
-                        message.push(entry);
+                        message.push_result(entry);
                         *written += 1;
                         units.spend(ENTRY_UNITS);
                     }
@@ -127,7 +125,7 @@ impl<S: Socket> Core<S> {
     fn knows_births(&mut self, job: &SymbolsJob, units: &mut Units) -> bool {
         let What::Subscribe { resume: Some(resume), .. } = &job.what else { return true };
         let Target::Name(symbol) = &job.targets[job.results.len()] else { return true };
-        let shared = Arc::clone(&self.shared);
+        let shared = &self.shared;
         let has_seen =
             resume.epoch == shared.epoch && resume.last.get(symbol.as_str()).is_some_and(|&last| last > 0);
         !has_seen || self.fanout.is_born(symbol) || self.fanout.bear_ahead_some(&*shared.ingest, units)
@@ -169,10 +167,9 @@ impl<S: Socket> Core<S> {
         units: &mut Units,
     ) -> Result<Subscribed, TooMany> {
         let What::Subscribe { spec, resume } = &job.what else { return Err(TooMany) };
-        let shared = Arc::clone(&self.shared);
-        let resume = resume_of(resume.as_ref(), symbol, &shared.epoch);
+        let resume = resume_of(resume.as_ref(), symbol, &self.shared.epoch);
         let walked = self.fanout.walked();
-        let subscribed = self.fanout.subscribe(key, symbol, spec, resume, now, &*shared.ingest)?;
+        let subscribed = self.fanout.subscribe(key, symbol, spec, resume, now, &*self.shared.ingest)?;
         units.spend(self.fanout.walked() - walked);
         if is_news(subscribed.state, resume.is_some()) {
             job.told.insert(symbol.clone(), subscribed.state);

@@ -28,7 +28,7 @@ use crate::{
     limits::Limits,
     tick::Nanos,
     topic::{Batch, handover::Handover},
-    wire::{CloseReason, Control, Framer, command::CommandReader},
+    wire::{CloseReason, Control, Framer, command::CommandReader, control::Welcome},
 };
 
 /// What the turn works on. Borrowed for the length of a call, never across an await.
@@ -46,6 +46,8 @@ pub struct Core<S = TcpStream> {
     pub reader: CommandReader,
     pub agents: Agents,
     pub scratch: Vec<u8>,
+    /// The message under the present limits; `None` until the next session opens.
+    welcome: Option<Welcome>,
     pub draining_since: Option<Nanos>,
     /// Every feed is a replay that has ended: so does each session that has been sent everything.
     pub over: bool,
@@ -107,6 +109,7 @@ impl<S: Socket> Core<S> {
             reader: CommandReader::new(),
             agents: Agents::default(),
             scratch: Vec::new(),
+            welcome: None,
             draining_since: None,
             wants_ticks,
             batches: Vec::new(),
@@ -128,6 +131,7 @@ impl<S: Socket> Core<S> {
         self.fanout.set_limits(market, limits.stale, limits.subscriptions);
         self.framer.set_frame_bytes(limits.frame_bytes);
         self.pace.set_pause_max(pause_nanos(limits));
+        self.welcome = None;
         self.tell(&mut Units::new(CROWD_UNITS));
     }
 
@@ -213,7 +217,7 @@ impl<S: Socket> Core<S> {
         self.fanout.advance_some(market, &mut units);
         self.tell(&mut units);
         if let Some(begun) = begun {
-            self.time_slice(units.spent(), begun);
+            self.time_slice(units.spent(), Some(begun));
         }
     }
 
@@ -309,13 +313,15 @@ impl<S: Socket> Core<S> {
         if place >= self.sessions.len() {
             self.sessions.resize_with(place + 1, || None);
         }
-        let number = format!("{}", session.number);
+        let number = session.number;
         session.control = head;
         self.sessions[place] = Some(Box::new(session));
         self.stats.opened += 1;
         self.shared.sessions.fetch_add(1, Ordering::Relaxed);
-        let shared = Arc::clone(&self.shared);
-        self.control(key, &Control::welcome(&number, &shared.epoch, &shared.limits));
+        let shared = &self.shared;
+        let welcome = self.welcome.take().unwrap_or_else(|| Welcome::new(&shared.epoch, &shared.limits));
+        self.control_with(key, |payload| welcome.write(number, payload));
+        self.welcome = Some(welcome);
         if self.draining_since.is_some() {
             self.drain_session(key);
         }
@@ -324,11 +330,15 @@ impl<S: Socket> Core<S> {
 
     /// Appends to a session's control lane; a lane that grows beyond its limit ends the session.
     pub fn control(&mut self, key: SessionKey, message: &Control<'_>) {
+        self.control_with(key, |payload| message.write(payload));
+    }
+
+    fn control_with(&mut self, key: SessionKey, write: impl FnOnce(&mut Vec<u8>)) {
         if !self.session(key).is_some_and(|session| session.is_open()) {
             return;
         }
         self.scratch.clear();
-        message.write(&mut self.scratch);
+        write(&mut self.scratch);
         let payload = std::mem::take(&mut self.scratch);
         self.control_payload(key, &payload);
         if payload.capacity() <= 64 * 1024 {

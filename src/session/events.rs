@@ -78,7 +78,7 @@ impl Opening {
         let mut core = shard.core.borrow_mut();
         let key = core.open(session, head);
         core.log_opened(key);
-        core.command(key, &command, now);
+        core.command_of_request(key, &command, now);
         if core.has_work() {
             shard.wake();
         }

@@ -197,7 +197,7 @@ impl<S: Socket> Begun<'_, S> {
             Ok((place, command)) => {
                 core.log_opened(key);
                 if let Some(command) = command {
-                    core.command(key, &command, now);
+                    core.command_of_request(key, &command, now);
                 }
                 Some(place)
             }

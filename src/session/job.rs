@@ -38,6 +38,8 @@ pub enum Waiting {
 /// A client is not read on while more than this of its commands waits.
 const WAITING_BYTES_MAX: usize = 64 * 1024;
 const WAITING_MAX: usize = 256;
+/// A command with more targets may take long, and finds repeated ones by a table.
+const FEW_TARGETS: usize = 64;
 
 pub enum Job {
     Symbols(SymbolsJob),
@@ -51,8 +53,7 @@ pub struct SymbolsJob {
     pub targets: Vec<Target>,
     /// The results so far; the next target is the one behind them.
     pub results: Vec<Entry>,
-    /// Where each name and glob stands first.
-    seen: HashMap<CompactString, usize, RandomState>,
+    seen: Seen,
     /// Different globs so far.
     pub globs: usize,
     /// How far the target at hand has come.
@@ -73,6 +74,14 @@ pub enum Answer {
         written: usize,
     },
     Given,
+}
+
+/// The targets that a command has named so far, to find repeated ones.
+enum Seen {
+    /// The fingerprint of each.
+    Few(Vec<u64>),
+    /// The index of each name and glob where it stands first.
+    Many(HashMap<CompactString, usize, RandomState>),
 }
 
 pub enum What {
@@ -144,16 +153,35 @@ impl Waiting {
     }
 }
 
+// === impl Job ===
+
+impl Job {
+    /// Whether it may take longer than a few dozen names do.
+    pub fn may_be_long(&self) -> bool {
+        match self {
+            Job::Symbols(job) => {
+                let is_name = |target: &Target| !matches!(target, Target::Glob(_));
+                job.targets.len() > FEW_TARGETS || !job.targets.iter().all(is_name)
+            }
+            Job::List(_) => true,
+        }
+    }
+}
+
 // === impl SymbolsJob ===
 
 impl SymbolsJob {
     pub fn new(id: Option<Id>, what: What, targets: Vec<Target>) -> Self {
+        let seen = match targets.len() {
+            few @ ..=FEW_TARGETS => Seen::Few(Vec::with_capacity(few)),
+            _ => Seen::Many(HashMap::default()),
+        };
         SymbolsJob {
             id,
             what,
             results: Vec::with_capacity(targets.len()),
             targets,
-            seen: HashMap::default(),
+            seen,
             globs: 0,
             step: Step::Next,
             answer: Answer::None,
@@ -164,19 +192,44 @@ impl SymbolsJob {
     /// Whether the next target is one that this command has named before: it gets the same result, and nothing is done.
     pub fn repeat(&mut self) -> bool {
         let at = self.results.len();
-        let text = match &self.targets[at] {
-            Target::Name(symbol) => symbol.as_str(),
-            Target::Glob(glob) => glob.as_str(),
-            Target::Bad { .. } => return false,
+        let Some(first) = self.first(at) else { return false };
+        let result = self.results[first].clone();
+        self.results.push(result);
+        true
+    }
+
+    /// The index of the first target with the same text, if this one repeats it.
+    fn first(&mut self, at: usize) -> Option<usize> {
+        let SymbolsJob { targets, seen, .. } = self;
+        let fingerprints = match seen {
+            Seen::Few(fingerprints) => fingerprints,
+            Seen::Many(indexes) => {
+                let first = *indexes.entry(named(&targets[at])?.into()).or_insert(at);
+                return (first < at).then_some(first);
+            }
         };
-        // Most commands name one.
-        if self.targets.len() == 1 {
-            return false;
-        }
-        let first = *self.seen.entry(text.into()).or_insert(at);
-        if first < at {
-            self.results.push(self.results[first].clone());
-        }
-        first < at
+        let text = named(&targets[at]);
+        let fingerprint = fingerprint(text.unwrap_or_default());
+        let is_same = |&first: &usize| fingerprints[first] == fingerprint && named(&targets[first]) == text;
+        let first = (0..at).find(is_same).filter(|_| text.is_some());
+        fingerprints.push(fingerprint);
+        first
+    }
+}
+
+fn named(target: &Target) -> Option<&str> {
+    match target {
+        Target::Name(symbol) => Some(symbol.as_str()),
+        Target::Glob(glob) => Some(glob.as_str()),
+        Target::Bad { .. } => None,
+    }
+}
+
+/// Equal for equal texts, different for most others: made of the first and the last eight bytes.
+fn fingerprint(text: &str) -> u64 {
+    let bytes = text.as_bytes();
+    match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) => u64::from_ne_bytes(*first) ^ u64::from_ne_bytes(*last).rotate_left(1),
+        _ => bytes.iter().fold(0, |print, &byte| print << 8 | u64::from(byte)),
     }
 }

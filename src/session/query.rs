@@ -10,6 +10,8 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use crate::wire::control::write_text;
+
 /// Name and value.
 pub type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
 
@@ -20,7 +22,16 @@ const LISTS: [&str; 2] = ["symbols", "fields"];
 
 /// The entries of a list.
 pub fn entries(list: &str) -> impl Iterator<Item = &str> {
-    list.split(',').map(str::trim).filter(|entry| !entry.is_empty())
+    let ends = memchr::memchr_iter(b',', list.as_bytes()).chain([list.len()]);
+    let parts = ends.scan(0, |begin, end| Some(&list[std::mem::replace(begin, end + 1)..end]));
+    parts.map(trimmed).filter(|entry| !entry.is_empty())
+}
+
+/// Without the blanks around it. Most texts have none, which the first and the last byte show.
+fn trimmed(entry: &str) -> &str {
+    let is_bare = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    let bytes = entry.as_bytes();
+    if is_bare(bytes.first()) && is_bare(bytes.last()) { entry } else { entry.trim() }
 }
 
 /// Parameters that are no lists, each once.
@@ -104,11 +115,6 @@ fn write_list(texts: &[Cow<str>], out: &mut Vec<u8>) {
         write_text(entry, out);
     }
     out.push(b']');
-}
-
-fn write_text(text: &str, out: &mut Vec<u8>) {
-    let written = serde_json::to_writer(out, text);
-    debug_assert!(written.is_ok(), "memory takes all text");
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ impl<S: Socket> Core<S> {
         self.work.find_stale();
         let (begun, mut units) = (thread_nanos(), Units::new(WALK_UNITS));
         self.walk_topics(now, &mut units);
-        self.time_slice(units.spent(), begun);
+        self.time_slice(units.spent(), Some(begun));
         for place in 0..self.sessions.len() {
             let key = SessionKey(u32::try_from(place).unwrap_or(u32::MAX));
             let Some(session) = self.session(key) else { continue };

@@ -33,16 +33,29 @@ const QUANTUM_UNITS: usize = 4 * 1024;
 const ALLOWANCE_UNITS: u32 = 8 * 1024;
 /// A message that is this short is looked at when it comes, whoever else has work; a ping is not to wait. Of what it
 /// asks for, so much is done at once.
-const SHORT_BYTES: usize = 512;
-const SHORT_UNITS: usize = 64;
+const OF_MESSAGE: AtOnce = AtOnce { bytes: 512, units: 64 };
+/// The same for a command that came as the query of a request. Accepting a client costs as much as to subscribe it to some forty
+/// symbols. When a part of the command waits, the session costs one more write: the answer to the request leaves alone.
+const OF_REQUEST: AtOnce = AtOnce { bytes: 2 * 1024, units: 2 * 1024 };
 /// Bytes of a message that are read for a unit.
 const BYTES_A_UNIT: usize = 4;
 /// Each so many-th quantum is for a long command first: those that are short must not hold it up for ever.
 const LONG_EACH: u64 = 4;
 /// What walks over all topics take of a slice: commands have the rest.
 const WALKS_SHARE: u32 = 4;
-/// A slice of this little is not timed.
-const TIMED_UNITS: usize = 256;
+/// A slice of this little is not counted.
+const COUNTED_UNITS: usize = 256;
+/// A longer message is timed from its first byte on, a shorter one when it asks for much: to read the clock of the thread is a
+/// system call.
+const TIMED_BYTES: usize = 4 * 1024;
+
+/// How much of a command is carried out when it comes, even when the allowance is spent.
+#[derive(Clone, Copy)]
+struct AtOnce {
+    /// A longer command waits.
+    bytes: usize,
+    units: usize,
+}
 
 /// Sessions whose commands wait, and what may be done before the next turn.
 pub struct Work {
@@ -97,6 +110,15 @@ impl Default for Work {
 impl<S: Socket> Core<S> {
     /// Takes one message of a client. It is carried out now when that is little work and nothing of this client waits.
     pub fn command(&mut self, key: SessionKey, text: &str, now: Nanos) {
+        self.take_command(key, text, now, OF_MESSAGE);
+    }
+
+    /// As [`Self::command`], for the query of the request that opened the session.
+    pub fn command_of_request(&mut self, key: SessionKey, text: &str, now: Nanos) {
+        self.take_command(key, text, now, OF_REQUEST);
+    }
+
+    fn take_command(&mut self, key: SessionKey, text: &str, now: Nanos, at_once: AtOnce) {
         let limits: &crate::limits::Limits = &Arc::clone(&self.shared).limits;
         let Some(session) = self.session(key) else { return };
         let is_within_rate = session.budget.take_command(limits, now);
@@ -106,17 +128,18 @@ impl<S: Socket> Core<S> {
         } else {
             self.stats.limits[LimitHit::Commands as usize] += 1;
         }
-        if waits || (self.work.allowance.is_spent() && text.len() > SHORT_BYTES) {
+        if waits || (self.work.allowance.is_spent() && text.len() > at_once.bytes) {
             let waiting = if is_within_rate { Waiting::Text(text.into()) } else { Waiting::RateLimited };
             return self.wait(key, |jobs| jobs.wait(waiting));
         }
         if !is_within_rate {
             return self.answer_rate_limited(key);
         }
-        let before = self.work.allowance.left().max(SHORT_UNITS);
+        let before = self.work.allowance.left().max(at_once.units);
         let mut units = Units::new(u32::try_from(before).unwrap_or(u32::MAX));
-        let begun = thread_nanos();
+        let mut begun = (text.len() > TIMED_BYTES).then(thread_nanos);
         if let Some(mut job) = self.begin(key, text, now, &mut units) {
+            begun = begun.or_else(|| job.may_be_long().then(thread_nanos));
             if self.step(key, &mut job, now, &mut units) {
                 self.finish(key);
             } else {
@@ -150,7 +173,7 @@ impl<S: Socket> Core<S> {
         }
         self.wish();
         self.stats.work_units += (units.spent() - walk.spent()) as u64;
-        self.time_slice(units.spent(), begun);
+        self.time_slice(units.spent(), Some(begun));
     }
 
     /// Whether a turn has something to do beside ticks.
@@ -314,16 +337,19 @@ impl<S: Socket> Core<S> {
         }
     }
 
-    /// Counts what was done at one go, and how long it kept the thread.
-    pub(super) fn note_slice(&mut self, units: usize, begun: u64) {
+    /// Counts what was done at one go, and how long it kept the thread, if that was timed.
+    pub(super) fn note_slice(&mut self, units: usize, begun: Option<u64>) {
         self.stats.work_units += units as u64;
         self.time_slice(units, begun);
     }
 
-    /// Notes how long what was done at one go has kept the thread.
-    pub(super) fn time_slice(&mut self, units: usize, begun: u64) {
-        if units >= TIMED_UNITS {
-            self.stats.slices += 1;
+    /// Counts a slice, and how long it kept the thread, if that was timed.
+    pub(super) fn time_slice(&mut self, units: usize, begun: Option<u64>) {
+        if units < COUNTED_UNITS {
+            return;
+        }
+        self.stats.slices += 1;
+        if let Some(begun) = begun {
             self.stats.slice_nanos_max = self.stats.slice_nanos_max.max(thread_nanos() - begun);
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use compact_str::CompactString;
 use serde::{Serialize, Serializer, ser::Error};
 
-use super::{CommandError, ErrorCode, PROTOCOL_VERSION};
+use super::{CommandError, ErrorCode, PROTOCOL_VERSION, message::write_int};
 use crate::{
     limits::Limits,
     tick::{Nanos, State},
@@ -166,8 +166,48 @@ pub enum Control<'a> {
 impl Control<'_> {
     /// Appends the payload of one frame: an array of this one message.
     pub fn write(&self, out: &mut Vec<u8>) {
-        let written = serde_json::to_writer(out, std::slice::from_ref(self));
-        debug_assert!(written.is_ok(), "control messages have string keys, and a vector takes every write");
+        write_json(std::slice::from_ref(self), out);
+    }
+}
+
+fn write_json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
+    let written = serde_json::to_writer(out, value);
+    debug_assert!(written.is_ok(), "messages have string keys, and a vector takes every write");
+}
+
+/// Appends a JSON string.
+pub fn write_text(text: &str, out: &mut Vec<u8>) {
+    // Printable ASCII behind the quote, but for the backslash.
+    let is_plain = |byte: u8| matches!(byte, b'#'..=b'~') && byte != b'\\';
+    if !text.bytes().all(is_plain) {
+        return write_json(text, out);
+    }
+    out.reserve(text.len() + 2);
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
+}
+
+/// A `welcome`, but for the session's number: the rest is the same for everybody, until the limits change.
+pub struct Welcome {
+    before: Vec<u8>,
+    after: Vec<u8>,
+}
+
+impl Welcome {
+    pub fn new(epoch: &str, limits: &Limits) -> Self {
+        const SESSION: &[u8] = b"\"session\":\"";
+        let mut before = Vec::new();
+        Control::welcome("", epoch, limits).write(&mut before);
+        let end = memchr::memmem::find(&before, SESSION).map_or(before.len(), |at| at + SESSION.len());
+        let after = before.split_off(end);
+        Welcome { before, after }
+    }
+
+    pub fn write(&self, session: u64, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.before);
+        write_int(session, out);
+        out.extend_from_slice(&self.after);
     }
 }
 
@@ -194,11 +234,20 @@ impl Control<'_> {
 
 impl Growing {
     pub fn push(&mut self, entry: &impl Serialize) {
+        self.separate();
+        write_json(entry, &mut self.text);
+    }
+
+    /// As [`Self::push`]. Most results have a symbol and a status only, and are written without serde.
+    pub fn push_result(&mut self, entry: &Entry) {
+        self.separate();
+        entry.write(&mut self.text);
+    }
+
+    fn separate(&mut self) {
         if !std::mem::take(&mut self.is_empty) {
             self.text.push(b',');
         }
-        let written = serde_json::to_writer(&mut self.text, entry);
-        debug_assert!(written.is_ok(), "entries have string keys, and a vector takes every write");
     }
 
     /// The payload, whole.
@@ -249,6 +298,29 @@ impl Entry {
     pub fn error(symbol: impl Into<CompactString>, code: ErrorCode, message: impl Into<String>) -> Self {
         Entry { code: Some(code), message: Some(message.into()), ..Entry::new(symbol, Status::Error) }
     }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        let Entry { symbol, status, known: None, matched: None, code: None, message: None } = self else {
+            return write_json(self, out);
+        };
+        out.extend_from_slice(b"{\"symbol\":");
+        write_text(symbol, out);
+        out.extend_from_slice(b",\"status\":\"");
+        out.extend_from_slice(status.as_str().as_bytes());
+        out.extend_from_slice(b"\"}");
+    }
+}
+
+impl Status {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Status::Ok => "ok",
+            Status::Pending => "pending",
+            Status::Resumed => "resumed",
+            Status::Gap => "gap",
+            Status::Error => "error",
+        }
+    }
 }
 
 impl Serialize for ErrorCode {
@@ -278,7 +350,10 @@ fn write_state<S: Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::limits;
 
     fn check(control: &Control<'_>, expected: &str) {
         let mut out = Vec::new();
@@ -308,6 +383,55 @@ mod tests {
             }
             check(&list(rows), &String::from_utf8(growing.finish()).unwrap());
         }
+    }
+
+    proptest! {
+        /// What is written by hand is what the message says of itself.
+        #[test]
+        fn answers_are_written_as_any_other_message(
+            kind in 0u8..3,
+            id in prop_oneof![Just(None), "\\PC{0,4}".prop_map(|id| Some(Id::Text(id))), any::<i64>().prop_map(|id| Some(Id::Number(id)))],
+            results in prop::collection::vec(entries(), 0..5),
+        ) {
+            let message = |results| match kind {
+                0 => Control::Subscribed { id: id.clone(), results },
+                1 => Control::Unsubscribed { id: id.clone(), results },
+                _ => Control::Set { id: id.clone(), results },
+            };
+            let mut growing = message(Vec::new()).grow("results");
+            for entry in &results {
+                growing.push_result(entry);
+            }
+            let written = String::from_utf8(growing.finish()).unwrap();
+            prop_assert_eq!(written, serde_json::to_string(&[message(results)]).unwrap());
+        }
+
+        #[test]
+        fn text_is_written_as_json_has_it(text in "[ -~]{0,12}|\\PC{0,12}|[\\x00-\\x7f]{0,12}") {
+            let mut out = Vec::new();
+            write_text(&text, &mut out);
+            prop_assert_eq!(out, serde_json::to_vec(&text).unwrap());
+        }
+
+        #[test]
+        fn a_welcome_is_the_same_for_everybody_but_for_the_number(session: u64, epoch in "[a-z0-9]{10}") {
+            let mut out = Vec::new();
+            Welcome::new(&epoch, &limits::DEFAULT).write(session, &mut out);
+            check(&Control::welcome(&session.to_string(), &epoch, &limits::DEFAULT), std::str::from_utf8(&out).unwrap());
+        }
+    }
+
+    fn entries() -> impl Strategy<Value = Entry> {
+        use Status::{Error, Gap, Ok, Pending, Resumed};
+        let statuses = prop::sample::select(vec![Ok, Pending, Resumed, Gap, Error]);
+        let rest = (any::<Option<usize>>(), any::<bool>(), any::<Option<String>>());
+        ("\\PC{0,30}", statuses, rest).prop_map(|(symbol, status, (matched, unknown, message))| Entry {
+            known: unknown.then_some(false),
+            matched,
+            code: message.as_ref().map(|_| ErrorCode::BadSymbol),
+            message,
+            ..Entry::new(symbol, status)
+        })
     }
 
     #[test]

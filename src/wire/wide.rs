@@ -17,7 +17,7 @@ struct WithId<'a> {
 
 /// The message with such numbers in quotes; `None` when it has none.
 pub fn quoted(text: &[u8]) -> Option<Vec<u8>> {
-    if !text.chunk_by(|a, b| a.is_ascii_digit() && b.is_ascii_digit()).any(|run| run.len() >= DIGITS_MIN) {
+    if !has_long_run(text) {
         return None;
     }
     let mut out = Vec::with_capacity(text.len() + 64);
@@ -42,6 +42,15 @@ pub fn quoted(text: &[u8]) -> Option<Vec<u8>> {
         at += bytes;
     }
     found.then_some(out)
+}
+
+/// Whether so many digits stand side by side. Each such run has one of every so many bytes, and the others are not looked at.
+fn has_long_run(text: &[u8]) -> bool {
+    (DIGITS_MIN - 1..text.len()).step_by(DIGITS_MIN).filter(|&at| text[at].is_ascii_digit()).any(|at| {
+        let before = text[..at].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        let from = text[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        before + from >= DIGITS_MIN
+    })
 }
 
 /// The `id` of a command, if it is such a number.

@@ -116,6 +116,25 @@ async fn so_it_is_for_who_subscribes_by_query() {
 }
 
 #[tokio::test]
+async fn in_a_storm_of_clients_each_query_is_carried_out_in_one_piece() {
+    let server = server_with(20).await;
+    let before = server.metrics().await;
+    let symbols = names("S", 20);
+    let query = format!("symbols={}", symbols.join(","));
+    let wanted: Vec<&str> = symbols.iter().map(String::as_str).collect();
+    let come = || Client::of(&server).query(&query).wanting(&wanted);
+    let mut clients = futures_util::future::join_all((0..100).map(|_| async { come().await })).await;
+    for client in &mut clients {
+        let answer = client.until_kind("subscribed").await;
+        assert_eq!(codes(&answer), ["ok"; 20]);
+    }
+    let after = server.metrics().await;
+    // A command that waits is carried out in several slices, or in one with others.
+    let slices = "tickcast_work_slices_total";
+    assert_eq!(after.sum(slices) - before.sum(slices), 100, "{} units", after.sum(UNITS) - before.sum(UNITS));
+}
+
+#[tokio::test]
 async fn a_glob_that_cannot_fit_is_not_looked_for_to_the_end() {
     let server = Server::with().limit("subscriptions", 10).start().await;
     let lines: Vec<String> = names("S", 5_000).iter().flat_map(|name| bids(name, [1])).collect();
