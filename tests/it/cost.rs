@@ -16,7 +16,8 @@ fn names(prefix: &str, count: usize) -> Vec<String> {
 }
 
 async fn server_with(topics: usize) -> Server {
-    let server = Server::with().limit("commands_burst", 1_000).start().await;
+    // No symbol becomes stale on a slow machine: to say so is work, too.
+    let server = Server::with().limit("commands_burst", 1_000).limit("stale_ms", 600_000).start().await;
     let lines: Vec<String> = names("S", topics).iter().flat_map(|name| bids(name, [1])).collect();
     server.publish(&lines).await;
     server
