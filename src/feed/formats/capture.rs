@@ -11,7 +11,7 @@
 //! `trade` and `aggTrade` tell of the same trades: of each symbol those of the stream that is met first are taken, the
 //! others are passed over, and a note says so.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::borrow::Cow;
 
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
@@ -19,6 +19,7 @@ use serde_json::value::RawValue;
 use super::{
     Decoder, Fault, Output,
     table::{Made, decimal},
+    trade_events::{TradeEvent, TradeEvents},
 };
 use crate::{
     feed::{
@@ -32,21 +33,7 @@ use crate::{
 pub struct Capture {
     lines: Lines,
     line_bytes_max: usize,
-    trades: Trades,
-}
-
-/// From which stream each symbol's trades are taken.
-#[derive(Default)]
-struct Trades {
-    taken: HashMap<Symbol, TradeStream, foldhash::fast::RandomState>,
-    /// It was said that others are passed over.
-    told: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum TradeStream {
-    Trade,
-    AggTrade,
+    trades: TradeEvents,
 }
 
 #[derive(Deserialize)]
@@ -95,8 +82,6 @@ struct Trade<'a> {
 
 /// The mark of what was not traded.
 const MARK_NONE: &str = "NA";
-/// More symbols than any exchange has; of others all trades are taken.
-const SYMBOLS_MAX: usize = 100_000;
 
 /// The message of a line, without the time before it.
 pub fn without_time(line: &[u8]) -> &[u8] {
@@ -109,7 +94,7 @@ pub fn without_time(line: &[u8]) -> &[u8] {
 
 impl Capture {
     pub fn new(line_bytes_max: usize) -> Self {
-        Capture { lines: Lines::new(line_bytes_max), line_bytes_max, trades: Trades::default() }
+        Capture { lines: Lines::new(line_bytes_max), line_bytes_max, trades: TradeEvents::of_streams() }
     }
 }
 
@@ -128,11 +113,12 @@ impl Decoder for Capture {
     }
 }
 
-fn decode_line(trades: &mut Trades, line_bytes_max: usize, line: RawLine<'_>, out: &mut Output) {
+fn decode_line(trades: &mut TradeEvents, line_bytes_max: usize, line: RawLine<'_>, out: &mut Output) {
     let (number, line, made) = match line {
-        RawLine::Whole { number, bytes } => (number, &*bytes, make(bytes, trades, out)),
+        RawLine::Whole { number, bytes } => (number, &*bytes, make(bytes, trades)),
         RawLine::TooLong { number } => (number, &[][..], Err(Fault::TooLong { limit: line_bytes_max })),
     };
+    out.notes.extend(trades.note.take());
     match made {
         Ok(Made::Tick(rx, tick)) => out.tick(Place::Line(number), rx, tick),
         Ok(Made::Nothing) => out.pass(line),
@@ -140,7 +126,7 @@ fn decode_line(trades: &mut Trades, line_bytes_max: usize, line: RawLine<'_>, ou
     }
 }
 
-fn make(line: &[u8], trades: &mut Trades, out: &mut Output) -> Result<Made, Fault> {
+fn make(line: &[u8], trades: &mut TradeEvents) -> Result<Made, Fault> {
     let line = std::str::from_utf8(line).map_err(|_| Fault::Text)?;
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
     let rx = match &line[..digits] {
@@ -157,27 +143,21 @@ fn make(line: &[u8], trades: &mut Trades, out: &mut Output) -> Result<Made, Faul
         Err(error) if error.is_data() && serde_json::from_str::<IgnoredAny>(json).is_ok() => {
             return Ok(Made::Nothing);
         }
-        Err(error) => return Err(json_fault(&error)),
+        Err(error) => return Err(Fault::json(&error)),
     };
     let Some(data) = frame.data else { return Ok(Made::Nothing) };
     let kind = frame.stream.split_once('@').map_or("", |(_, kind)| kind);
     let tick = match kind {
         "bookTicker" => Some(quote(&parse(data)?)?),
-        "trade" => trade(&parse(data)?)?.filter(|tick| trades.takes(tick, TradeStream::Trade, out)),
-        "aggTrade" => trade(&parse(data)?)?.filter(|tick| trades.takes(tick, TradeStream::AggTrade, out)),
+        "trade" => trade(&parse(data)?)?.filter(|tick| trades.takes(&tick.symbol, TradeEvent::Trade)),
+        "aggTrade" => trade(&parse(data)?)?.filter(|tick| trades.takes(&tick.symbol, TradeEvent::AggTrade)),
         _ => None,
     };
     Ok(tick.map_or(Made::Nothing, |tick| Made::Tick(rx, tick)))
 }
 
 fn parse<'a, T: Deserialize<'a>>(data: &'a RawValue) -> Result<T, Fault> {
-    serde_json::from_str(data.get()).map_err(|error| json_fault(&error))
-}
-
-/// The parser repeats names and values of the input, so its message is cut.
-fn json_fault(error: &serde_json::Error) -> Fault {
-    const CHARS_MAX: usize = 120;
-    Fault::Json(error.to_string().chars().take(CHARS_MAX).collect())
+    serde_json::from_str(data.get()).map_err(|error| Fault::json(&error))
 }
 
 fn quote(data: &BookTicker<'_>) -> Result<Tick, Fault> {
@@ -214,41 +194,6 @@ fn set(field: Field, text: &str, fields: &mut Fields) -> Result<(), Fault> {
 
 fn time(count: i64) -> Result<Nanos, Fault> {
     Nanos::by_size(count).ok_or(Fault::value("T", ValueFault::Moment))
-}
-
-// === impl Trades ===
-
-impl Trades {
-    /// Whether a trade that came by this stream counts.
-    fn takes(&mut self, tick: &Tick, stream: TradeStream, out: &mut Output) -> bool {
-        let taken = match self.taken.get(&tick.symbol) {
-            Some(taken) => *taken,
-            None if self.taken.len() < SYMBOLS_MAX => {
-                *self.taken.entry(tick.symbol.clone()).or_insert(stream)
-            }
-            None => stream,
-        };
-        if taken != stream && !std::mem::replace(&mut self.told, true) {
-            out.notes.push(format!(
-                "trades come by @trade and by @aggTrade, and each counts once: those of {} are taken by @{}, and of every \
-                 symbol those of the stream that comes first",
-                tick.symbol,
-                taken.name()
-            ));
-        }
-        taken == stream
-    }
-}
-
-// === impl TradeStream ===
-
-impl TradeStream {
-    const fn name(self) -> &'static str {
-        match self {
-            TradeStream::Trade => "trade",
-            TradeStream::AggTrade => "aggTrade",
-        }
-    }
 }
 
 #[cfg(test)]

@@ -34,11 +34,19 @@ pub enum Fault {
     Binary(&'static str),
 }
 
+/// How much of what a parser of JSON says a message repeats.
+const JSON_CHARS_MAX: usize = 120;
+
 // === impl Fault ===
 
 impl Fault {
     pub fn value(field: &'static str, fault: ValueFault) -> Self {
         Fault::Value { field, fault }
+    }
+
+    /// The parser repeats names and values of the input, so its message is cut.
+    pub fn json(error: &serde_json::Error) -> Self {
+        Fault::Json(error.to_string().chars().take(JSON_CHARS_MAX).collect())
     }
 
     /// The metric label that this fault counts under.

@@ -35,6 +35,7 @@ mod streams;
 mod table;
 mod tardis;
 mod target;
+mod trade_events;
 mod write;
 
 pub use decoder::{Decoder, Gap, HEAD_BYTES, JUMP_NANOS, Jump, Output, Rejected};

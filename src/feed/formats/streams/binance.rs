@@ -1,23 +1,15 @@
 //! Binance's events, of spot and futures: `trade`, `aggTrade` and `bookTicker`.
 //!
-//! `trade` and `aggTrade` tell of the same trades: of each symbol those of the event that is met first are taken.
-
-use std::collections::HashMap;
+//! `trade` and `aggTrade` tell of the same trades, of which each counts once ([`TradeEvents`]).
 
 use serde::Deserialize;
 
-use super::super::Fault;
+use super::super::{
+    Fault,
+    trade_events::{TradeEvent, TradeEvents},
+};
 use super::value::{Raw, parse, quote, trade};
-use crate::tick::{Field, Fields, Fixed, Side, Symbol, Tick};
-
-/// By which event each symbol's trades come: whether it is `aggTrade`.
-#[derive(Default)]
-pub struct Trades {
-    aggregated: HashMap<Symbol, bool, foldhash::fast::RandomState>,
-    /// What is to be said of it, once.
-    pub note: Option<String>,
-    told: bool,
-}
+use crate::tick::{Field, Fields, Fixed, Side, Tick};
 
 #[derive(Deserialize)]
 struct Event<'a> {
@@ -54,19 +46,16 @@ struct BookTicker<'a> {
     time: Option<Raw<'a>>,
 }
 
-/// More symbols than any exchange has; of others all trades are taken.
-const SYMBOLS_MAX: usize = 100_000;
-
 /// A message that says what it is.
-pub fn event(json: &str, trades: &mut Trades, found: &mut Vec<Tick>) -> Result<(), Fault> {
+pub fn event(json: &str, trades: &mut TradeEvents, found: &mut Vec<Tick>) -> Result<(), Fault> {
     let Ok(event) = serde_json::from_str::<Event<'_>>(json) else {
         // Of another shape; what is no JSON at all says so.
         return parse::<serde::de::IgnoredAny>(json).map(drop);
     };
-    let aggregated = match event.e.map(Raw::text) {
+    let by = match event.e.map(Raw::text) {
         None | Some("bookTicker") => return book_ticker(json, found),
-        Some("trade") => false,
-        Some("aggTrade") => true,
+        Some("trade") => TradeEvent::Trade,
+        Some("aggTrade") => TradeEvent::AggTrade,
         Some(_) => return Ok(()),
     };
     let (Some(price), Some(size), Some(time), Some(buyer_waited)) = (event.p, event.q, event.time, event.m)
@@ -79,7 +68,7 @@ pub fn event(json: &str, trades: &mut Trades, found: &mut Vec<Tick>) -> Result<(
         return Ok(());
     }
     let symbol = event.s.symbol()?;
-    if trades.take(&symbol, aggregated) {
+    if trades.takes(&symbol, by) {
         found.push(Tick { symbol, ts: Some(time.time("T")?), fields });
     }
     Ok(())
@@ -95,29 +84,4 @@ pub fn book_ticker(json: &str, found: &mut Vec<Tick>) -> Result<(), Fault> {
     let ts = data.time.map(|time| time.time("T")).transpose()?;
     found.push(Tick { symbol: data.s.symbol()?, ts, fields });
     Ok(())
-}
-
-// === impl Trades ===
-
-impl Trades {
-    fn take(&mut self, symbol: &Symbol, aggregated: bool) -> bool {
-        match self.aggregated.get(symbol) {
-            Some(taken) => {
-                if *taken != aggregated && !std::mem::replace(&mut self.told, true) {
-                    let event = if *taken { "aggTrade" } else { "trade" };
-                    self.note = Some(format!(
-                        "trades come by trade and by aggTrade, and each counts once: those of {symbol} are taken by {event}, \
-                         and of every symbol those of the event that comes first"
-                    ));
-                }
-                *taken == aggregated
-            }
-            None => {
-                if self.aggregated.len() < SYMBOLS_MAX {
-                    self.aggregated.insert(symbol.clone(), aggregated);
-                }
-                true
-            }
-        }
-    }
 }

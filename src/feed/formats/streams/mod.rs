@@ -23,7 +23,7 @@ mod value;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
-use super::{Decoder, Fault, Output, moment::Unit};
+use super::{Decoder, Fault, Output, moment::Unit, trade_events::TradeEvents};
 use crate::{
     feed::{
         ndjson::{Lines, RawLine, ValueFault},
@@ -37,7 +37,7 @@ use value::{Raw, parse};
 pub struct Streams {
     lines: Lines,
     line_bytes_max: usize,
-    binance: binance::Trades,
+    binance: TradeEvents,
     /// Of one line.
     found: Vec<Tick>,
 }
@@ -137,7 +137,7 @@ impl Streams {
         Streams {
             lines: Lines::new(line_bytes_max),
             line_bytes_max,
-            binance: binance::Trades::default(),
+            binance: TradeEvents::of_messages(),
             found: Vec::new(),
         }
     }
@@ -163,7 +163,7 @@ impl Decoder for Streams {
 fn decode_line(
     line: RawLine<'_>,
     line_bytes_max: usize,
-    trades: &mut binance::Trades,
+    trades: &mut TradeEvents,
     found: &mut Vec<Tick>,
     out: &mut Output,
 ) {
@@ -188,7 +188,7 @@ fn decode_line(
 }
 
 /// Appends what a line says, and tells when it was received.
-fn make(line: &[u8], trades: &mut binance::Trades, found: &mut Vec<Tick>) -> Result<Option<Nanos>, Fault> {
+fn make(line: &[u8], trades: &mut TradeEvents, found: &mut Vec<Tick>) -> Result<Option<Nanos>, Fault> {
     let line = std::str::from_utf8(line).map_err(|_| Fault::Text)?;
     if NOTES.iter().any(|note| line.starts_with(note)) {
         return Ok(None);
@@ -228,7 +228,7 @@ fn head(message: &str) -> Result<Head<'_>, Fault> {
 fn object(
     head: &Head<'_>,
     message: &str,
-    trades: &mut binance::Trades,
+    trades: &mut TradeEvents,
     found: &mut Vec<Tick>,
 ) -> Result<(), Fault> {
     match *head {
@@ -243,7 +243,7 @@ fn object(
         Head { e: None, s: Some(_), .. } => binance::book_ticker(message, found),
         Head { e: Some(_), s: Some(_), .. } => binance::event(message, trades, found),
         // Answers to requests, heartbeats.
-        _ => serde_json::from_str::<IgnoredAny>(message).map(drop).map_err(|error| value::json_fault(&error)),
+        _ => serde_json::from_str::<IgnoredAny>(message).map(drop).map_err(|error| Fault::json(&error)),
     }
 }
 

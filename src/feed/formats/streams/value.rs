@@ -23,13 +23,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
 pub type Level<'a> = (Option<Raw<'a>>, Option<Raw<'a>>);
 
 pub fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Fault> {
-    serde_json::from_str(json).map_err(|error| json_fault(&error))
-}
-
-/// The parser repeats names and values of the input, so its message is cut.
-pub fn json_fault(error: &serde_json::Error) -> Fault {
-    const CHARS_MAX: usize = 120;
-    Fault::Json(error.to_string().chars().take(CHARS_MAX).collect())
+    serde_json::from_str(json).map_err(|error| Fault::json(&error))
 }
 
 // === impl Raw ===
