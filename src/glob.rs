@@ -24,7 +24,7 @@ pub struct Glob {
 
 /// Text that every symbol has that a pattern matches: the longest there is, and where it stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Anchor<'a> {
+pub enum PatternAnchor<'a> {
     Prefix(&'a str),
     Suffix(&'a str),
     Within(&'a str),
@@ -68,17 +68,17 @@ impl Glob {
     }
 
     /// Where to look for it first.
-    pub fn anchor(&self) -> Anchor<'_> {
-        let Some((head, tail)) = self.ends() else { return Anchor::Prefix(&self.text) };
+    pub fn anchor(&self) -> PatternAnchor<'_> {
+        let Some((head, tail)) = self.ends() else { return PatternAnchor::Prefix(&self.text) };
         let (prefix, suffix) = (&self.text[..head], &self.text[self.text.len() - tail..]);
         let runs = self.text[head..self.text.len() - tail].split('*');
         let within = runs.max_by_key(|run| run.len()).unwrap_or_default();
         let longest = head.max(tail).max(within.len());
         match longest {
-            0 => Anchor::None,
-            _ if longest == head => Anchor::Prefix(prefix),
-            _ if longest == tail => Anchor::Suffix(suffix),
-            _ => Anchor::Within(within),
+            0 => PatternAnchor::None,
+            _ if longest == head => PatternAnchor::Prefix(prefix),
+            _ if longest == tail => PatternAnchor::Suffix(suffix),
+            _ => PatternAnchor::Within(within),
         }
     }
 
@@ -257,10 +257,10 @@ mod tests {
         fn every_match_has_the_anchor(pattern in "[ab*]{1,12}", name in "[ab]{1,20}") {
             let glob = Glob::new(&pattern).unwrap();
             let has = match glob.anchor() {
-                Anchor::Prefix(text) => name.starts_with(text),
-                Anchor::Suffix(text) => name.ends_with(text),
-                Anchor::Within(text) => name.contains(text),
-                Anchor::None => true,
+                PatternAnchor::Prefix(text) => name.starts_with(text),
+                PatternAnchor::Suffix(text) => name.ends_with(text),
+                PatternAnchor::Within(text) => name.contains(text),
+                PatternAnchor::None => true,
             };
             prop_assert!(has || !glob.matches(&Symbol::new(&name).unwrap()), "{:?}", glob.anchor());
         }

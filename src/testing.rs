@@ -74,7 +74,7 @@ use crate::{
         Source, SourceError, Speed,
         recording::{Input, parse_time},
         replay::{Command, Control, Refusal, State},
-        source::Kind,
+        source::SourceKind,
     },
     limits::Limits,
     service::{Service, Setup, StartError},
@@ -173,7 +173,7 @@ impl Play {
     fn source(&self) -> Result<Source, SourceError> {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.options).finish();
         let mut source = Source::parse(&format!("replay:bundled?{query}"))?;
-        if let Kind::Replay(config) = &mut source.kind {
+        if let SourceKind::Replay(config) = &mut source.kind {
             config.inputs[0] = self.input.clone();
         }
         Ok(source)

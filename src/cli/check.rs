@@ -16,7 +16,7 @@ use crate::{
     feed::{
         FeedError, Source,
         recording::{self, Block, Input, Records},
-        source::Kind,
+        source::SourceKind,
     },
     limits::Limits,
 };
@@ -80,7 +80,7 @@ fn unopened(text: &str, gathered: &Gathered) -> Option<Fault> {
 /// # Errors
 /// When there is none.
 fn first_record(feed: &Source, limits: &Limits) -> Result<(), FeedError> {
-    let Kind::Replay(config) = &feed.kind else { return Ok(()) };
+    let SourceKind::Replay(config) = &feed.kind else { return Ok(()) };
     let mut recording = recording::open(&config.inputs, &config.selection, limits.line_bytes)?;
     let mut block = Block::default();
     while recording.next_block(&mut block)? && block.records.is_empty() {
@@ -92,7 +92,7 @@ fn first_record(feed: &Source, limits: &Limits) -> Result<(), FeedError> {
 /// Whether opening the feed would take from it what cannot be put back, or wait for a writer.
 fn is_pipe(feed: &Source) -> bool {
     match &feed.kind {
-        Kind::Replay(config) => config.inputs.iter().any(|input| match input {
+        SourceKind::Replay(config) => config.inputs.iter().any(|input| match input {
             Input::File(path) => path.metadata().is_ok_and(|file| !file.is_file() && !file.is_dir()),
             _ => false,
         }),

@@ -6,7 +6,7 @@ use tracing::Level;
 
 use super::{log::Log, open_files, settings::SettingsArgs};
 use crate::{
-    config::{Change, Changes, Config},
+    config::{Changes, Config, KeyChange},
     service::Service,
 };
 
@@ -37,10 +37,10 @@ impl Running {
         self.log.set_level(more);
         let old_sessions = self.config.limits.sessions;
         self.service.reload(config.limits.clone(), &config.allowed_origins);
-        for Change { key, old, new } in &applied {
+        for KeyChange { key, old, new } in &applied {
             tracing::info!(key, %old, %new, "setting changed: {key} {old} → {new}");
         }
-        for Change { key, old, new } in &waiting {
+        for KeyChange { key, old, new } in &waiting {
             tracing::warn!(key, %old, %new, "setting needs a restart: {key} stays {old}, {new} is for later");
         }
         tracing::info!(changed = applied.len(), waiting = waiting.len(), "settings read again");

@@ -4,7 +4,7 @@ use super::{Applies, Config, KEYS, Kind, Value};
 
 /// One key whose value is another than the one in force.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Change {
+pub struct KeyChange {
     pub key: &'static str,
     pub old: Value,
     pub new: Value,
@@ -15,9 +15,9 @@ pub struct Change {
 pub struct Changes {
     /// The old one with every change that applies at once: what is in force from now on.
     pub config: Config,
-    pub applied: Vec<Change>,
+    pub applied: Vec<KeyChange>,
     /// What needs a restart, and keeps its old value until then.
-    pub waiting: Vec<Change>,
+    pub waiting: Vec<KeyChange>,
 }
 
 impl Changes {
@@ -26,7 +26,7 @@ impl Changes {
     pub fn between(old: &Config, new: &Config) -> Changes {
         let mut changes = Changes { config: old.clone(), applied: Vec::new(), waiting: Vec::new() };
         for key in KEYS {
-            let change = Change { key: key.name, old: key.value(old), new: key.value(new) };
+            let change = KeyChange { key: key.name, old: key.value(old), new: key.value(new) };
             if change.old == change.new {
                 continue;
             }
@@ -65,8 +65,8 @@ mod tests {
         new.limits.sessions = 7;
         new.limits.ring_ticks = 9;
         let Changes { config, applied, waiting } = Changes::between(&old, &new);
-        let told = |changes: &[Change]| -> Vec<String> {
-            changes.iter().map(|Change { key, old, new }| format!("{key}: {old} → {new}")).collect()
+        let told = |changes: &[KeyChange]| -> Vec<String> {
+            changes.iter().map(|KeyChange { key, old, new }| format!("{key}: {old} → {new}")).collect()
         };
         assert_eq!(
             told(&applied),

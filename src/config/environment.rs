@@ -12,7 +12,7 @@ use super::{
     origin::Origin,
     suggest,
     table::KEYS,
-    value::Raw,
+    value::GivenValue,
     variable::{CONFIG, PREFIX, variable},
 };
 
@@ -33,7 +33,7 @@ pub(super) fn read(environment: impl IntoIterator<Item = (OsString, OsString)>) 
         let outcome = match (keys.get(&name), value.into_string()) {
             (None, _) => Err(Problem::UnknownVariable { near: suggest::variable(&name) }),
             (_, Err(_)) => Err(Problem::NotText),
-            (Some(key), Ok(text)) => Ok(((*key).to_owned(), Raw::Text(text))),
+            (Some(key), Ok(text)) => Ok(((*key).to_owned(), GivenValue::Text(text))),
         };
         match outcome {
             Ok((key, raw)) => layer.given.push(Given { key, raw, origin }),

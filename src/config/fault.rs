@@ -9,7 +9,7 @@ use super::{
     origin::Origin,
     relation::Relation,
     shown::Shown,
-    value::{Unit, Value},
+    value::{Value, ValueUnit},
 };
 use crate::feed::{FeedError, SourceError};
 
@@ -50,7 +50,7 @@ pub enum Problem {
     #[error("`{key}` must be a whole number, but is `{}`", Shown(.found))]
     NoNumber { key: &'static str, found: String },
     #[error("`{key}` must be from {min} to {max}{}, but is {found}", Of(*.unit))]
-    Range { key: &'static str, unit: Unit, min: u64, max: u64, found: i128 },
+    Range { key: &'static str, unit: ValueUnit, min: u64, max: u64, found: i128 },
     #[error("`{key}` must be {}, but is `{}`", OneOf(.words), Shown(.found))]
     Word { key: &'static str, words: &'static [&'static str], found: String },
     #[error("`{}` is no address and port; write them as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080", Shown(.found))]
@@ -79,7 +79,7 @@ pub enum Problem {
 /// "did you mean", when there is something near.
 struct Near<'a>(Option<&'a str>);
 
-struct Of(Unit);
+struct Of(ValueUnit);
 
 struct OneOf<'a>(&'a [&'static str]);
 
@@ -128,9 +128,9 @@ impl fmt::Display for Near<'_> {
 impl fmt::Display for Of {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Unit::One => Ok(()),
-            Unit::Bytes => f.write_str(" bytes"),
-            Unit::Millis => f.write_str(" milliseconds"),
+            ValueUnit::One => Ok(()),
+            ValueUnit::Bytes => f.write_str(" bytes"),
+            ValueUnit::Millis => f.write_str(" milliseconds"),
         }
     }
 }

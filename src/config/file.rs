@@ -12,7 +12,7 @@ use super::{
     key::Key,
     layer::{Given, Layer},
     origin::Origin,
-    value::Raw,
+    value::GivenValue,
 };
 
 /// After so many syntax errors the text is no TOML, and what else is in it says nothing.
@@ -21,7 +21,7 @@ const SYNTAX_FAULTS_MAX: usize = 20;
 /// A setting in the file.
 struct Leaf {
     key: String,
-    raw: Raw,
+    raw: GivenValue,
     /// Bytes from the begin of the name to the end of the value.
     span: Range<usize>,
 }
@@ -88,7 +88,7 @@ fn flatten(prefix: &str, table: &DeTable<'_>, leaves: &mut Vec<Leaf>) {
             }
             inner => {
                 let span = name.span().start..value.span().end;
-                leaves.push(Leaf { key, raw: Raw::from_toml(inner), span });
+                leaves.push(Leaf { key, raw: GivenValue::from_toml(inner), span });
             }
         }
     }

@@ -8,7 +8,7 @@ use super::{
     fault::{Fault, Problem},
     layer::{Given, Layer},
     origin::Origin,
-    value::Raw,
+    value::GivenValue,
 };
 
 /// The flags as they were typed. Values are texts, for the keys judge them.
@@ -35,10 +35,10 @@ pub struct Flags {
 pub(super) fn read(flags: &Flags) -> Layer {
     let mut layer = Layer::default();
     let one = |flag: &'static str, key: &'static str, value: &Option<String>| {
-        value.clone().map(|text| (flag, key, Raw::Text(text)))
+        value.clone().map(|text| (flag, key, GivenValue::Text(text)))
     };
     let many = |flag: &'static str, key: &'static str, values: &[String]| {
-        (!values.is_empty()).then(|| (flag, key, Raw::Entries(values.to_vec())))
+        (!values.is_empty()).then(|| (flag, key, GivenValue::Entries(values.to_vec())))
     };
     let own = [
         one("--listen", "listen", &flags.listen),
@@ -56,7 +56,7 @@ pub(super) fn read(flags: &Flags) -> Layer {
         match text.split_once('=') {
             Some((key, value)) => layer.given.push(Given {
                 key: key.trim().to_owned(),
-                raw: Raw::Text(value.to_owned()),
+                raw: GivenValue::Text(value.to_owned()),
                 origin: Origin::Flag(format!("--set {}", key.trim())),
             }),
             None => layer.faults.push(Fault {

@@ -6,7 +6,7 @@
 use super::{
     fault::Problem,
     settings::Config,
-    value::{Raw, Unit, Value, read_integer, read_value},
+    value::{GivenValue, Value, ValueUnit, read_integer, read_value},
 };
 
 /// One setting.
@@ -31,7 +31,7 @@ pub enum Applies {
 /// What a key's values look like, and where they live.
 pub enum Kind {
     Number {
-        unit: Unit,
+        unit: ValueUnit,
         min: u64,
         max: u64,
         get: fn(&Config) -> u64,
@@ -69,7 +69,7 @@ impl Key {
     }
 
     /// Judges `raw`, sets what of it is sound, and says everything that is wrong.
-    pub(super) fn apply(&self, raw: Raw, config: &mut Config, problems: &mut Vec<Problem>) {
+    pub(super) fn apply(&self, raw: GivenValue, config: &mut Config, problems: &mut Vec<Problem>) {
         let outcome = match &self.kind {
             Kind::Number { unit, min, max, set, .. } => {
                 self.number(raw, *unit, *min, *max).map(|number| set(config, number))
@@ -81,10 +81,10 @@ impl Key {
         problems.extend(outcome.err());
     }
 
-    fn number(&self, raw: Raw, unit: Unit, min: u64, max: u64) -> Result<u64, Problem> {
+    fn number(&self, raw: GivenValue, unit: ValueUnit, min: u64, max: u64) -> Result<u64, Problem> {
         let found = match raw {
-            Raw::Integer(number) => number,
-            Raw::Text(text) => {
+            GivenValue::Integer(number) => number,
+            GivenValue::Text(text) => {
                 read_integer(&text).ok_or(Problem::NoNumber { key: self.name, found: text })?
             }
             other => return Err(self.wrong_kind("a whole number, without quotes".to_owned(), &other)),
@@ -98,31 +98,31 @@ impl Key {
         })
     }
 
-    fn word(&self, raw: Raw, words: &'static [&'static str]) -> Result<&'static str, Problem> {
+    fn word(&self, raw: GivenValue, words: &'static [&'static str]) -> Result<&'static str, Problem> {
         let found = self.text(raw)?;
         let word = words.iter().find(|word| **word == found);
         word.copied().ok_or(Problem::Word { key: self.name, words, found })
     }
 
-    fn text(&self, raw: Raw) -> Result<String, Problem> {
+    fn text(&self, raw: GivenValue) -> Result<String, Problem> {
         match raw {
-            Raw::Text(text) | Raw::String(text) => Ok(text),
+            GivenValue::Text(text) | GivenValue::String(text) => Ok(text),
             other => Err(self.wrong_kind("a text in quotes".to_owned(), &other)),
         }
     }
 
-    fn list(&self, raw: Raw) -> Result<Vec<String>, Problem> {
+    fn list(&self, raw: GivenValue) -> Result<Vec<String>, Problem> {
         match raw {
-            Raw::Entries(entries) | Raw::Strings(entries) => Ok(entries),
+            GivenValue::Entries(entries) | GivenValue::Strings(entries) => Ok(entries),
             // Brackets allow entries with spaces in them.
-            Raw::Text(text) if text.trim_start().starts_with('[') => match read_value(&text) {
-                Some(Raw::Strings(entries)) => Ok(entries),
+            GivenValue::Text(text) if text.trim_start().starts_with('[') => match read_value(&text) {
+                Some(GivenValue::Strings(entries)) => Ok(entries),
                 _ => Err(self.wrong_kind(
                     format!("a list, such as {} = [\"a\", \"b\"]", self.name),
-                    &Raw::Other("brackets that hold no TOML list of texts"),
+                    &GivenValue::Other("brackets that hold no TOML list of texts"),
                 )),
             },
-            Raw::Text(text) => Ok(text.split_whitespace().map(str::to_owned).collect()),
+            GivenValue::Text(text) => Ok(text.split_whitespace().map(str::to_owned).collect()),
             other => {
                 Err(self
                     .wrong_kind(format!("a list of texts, such as {} = [\"a\", \"b\"]", self.name), &other))
@@ -130,12 +130,12 @@ impl Key {
         }
     }
 
-    fn wrong_kind(&self, wanted: String, found: &Raw) -> Problem {
+    fn wrong_kind(&self, wanted: String, found: &GivenValue) -> Problem {
         let found = match found {
-            Raw::Text(_) | Raw::String(_) => "a text",
-            Raw::Entries(_) | Raw::Strings(_) => "a list of texts",
-            Raw::Integer(_) => "a number",
-            Raw::Other(words) => words,
+            GivenValue::Text(_) | GivenValue::String(_) => "a text",
+            GivenValue::Entries(_) | GivenValue::Strings(_) => "a list of texts",
+            GivenValue::Integer(_) => "a number",
+            GivenValue::Other(words) => words,
         };
         Problem::Kind { key: self.name, wanted, found }
     }

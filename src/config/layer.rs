@@ -1,6 +1,6 @@
 //! What one layer of the settings gives, before any key has judged it.
 
-use super::{fault::Fault, origin::Origin, value::Raw};
+use super::{fault::Fault, origin::Origin, value::GivenValue};
 
 /// What one layer gave, in its own order, and what was wrong with it before any key could judge it.
 #[derive(Default)]
@@ -12,6 +12,6 @@ pub(super) struct Layer {
 /// One setting, not yet judged.
 pub(super) struct Given {
     pub key: String,
-    pub raw: Raw,
+    pub raw: GivenValue,
     pub origin: Origin,
 }

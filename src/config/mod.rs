@@ -24,7 +24,7 @@ mod table;
 mod value;
 mod variable;
 
-pub use change::{Change, Changes};
+pub use change::{Changes, KeyChange};
 pub use fault::{Fault, Faults, Problem};
 pub use flags::Flags;
 pub use gather::Gathered;
@@ -33,7 +33,7 @@ pub use origin::Origin;
 pub use relation::Relation;
 pub use settings::{Config, LogFormat};
 pub use table::KEYS;
-pub use value::{Unit, Value};
+pub use value::{Value, ValueUnit};
 pub use variable::{CONFIG, variable};
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::{
     fault::Problem,
     key::{Applies, Key, Kind},
     settings::{Config, LogFormat},
-    value::Unit,
+    value::ValueUnit,
 };
 use crate::{feed::Source, limits::Limits, web::Allowed};
 
@@ -35,13 +35,13 @@ trait Amount {
 /// of those of which something is made once, at the start.
 macro_rules! limit {
     (millis $field:ident $range:expr, $($rest:tt)*) => {
-        limit!(@ concat!("limits.", stringify!($field), "_ms"), Unit::Millis, $field, $range, $($rest)*)
+        limit!(@ concat!("limits.", stringify!($field), "_ms"), ValueUnit::Millis, $field, $range, $($rest)*)
     };
     (bytes $field:ident $range:expr, $($rest:tt)*) => {
-        limit!(@ concat!("limits.", stringify!($field)), Unit::Bytes, $field, $range, $($rest)*)
+        limit!(@ concat!("limits.", stringify!($field)), ValueUnit::Bytes, $field, $range, $($rest)*)
     };
     (count $field:ident $range:expr, $($rest:tt)*) => {
-        limit!(@ concat!("limits.", stringify!($field)), Unit::One, $field, $range, $($rest)*)
+        limit!(@ concat!("limits.", stringify!($field)), ValueUnit::One, $field, $range, $($rest)*)
     };
     (@ $name:expr, $unit:expr, $field:ident, $range:expr, restart $doc:literal) => {
         limit!(@ $name, $unit, $field, $range, Applies::AtRestart, $doc)
@@ -103,7 +103,7 @@ keys! {
             name: "shards",
             applies: Applies::AtRestart,
             kind: Kind::Number {
-                unit: Unit::One,
+                unit: ValueUnit::One,
                 min: 0,
                 max: 1024,
                 get: |config| config.shards.number(),

@@ -7,7 +7,7 @@ use toml::de::{DeInteger, DeValue};
 
 /// What a number counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Unit {
+pub enum ValueUnit {
     /// Things, as the key's name says which.
     One,
     Bytes,
@@ -23,7 +23,7 @@ pub enum Value {
 }
 
 /// A value as a layer gave it.
-pub(super) enum Raw {
+pub(super) enum GivenValue {
     /// From a variable or `--set`: the key's kind decides what it is.
     Text(String),
     /// From a flag that may be repeated: the entries of a list, as they are.
@@ -50,32 +50,32 @@ impl fmt::Display for Value {
 
 // === impl Raw ===
 
-impl Raw {
-    pub(super) fn from_toml(value: &DeValue<'_>) -> Raw {
+impl GivenValue {
+    pub(super) fn from_toml(value: &DeValue<'_>) -> GivenValue {
         match value {
-            DeValue::String(text) => Raw::String(text.clone().into_owned()),
-            DeValue::Integer(integer) => Raw::Integer(saturate(integer)),
+            DeValue::String(text) => GivenValue::String(text.clone().into_owned()),
+            DeValue::Integer(integer) => GivenValue::Integer(saturate(integer)),
             DeValue::Array(entries) => entries
                 .iter()
                 .map(|entry| entry.get_ref().as_str().map(str::to_owned))
                 .collect::<Option<_>>()
-                .map_or(Raw::Other("a list with an entry that is no text"), Raw::Strings),
-            DeValue::Float(_) => Raw::Other("a number with a fraction or exponent"),
-            DeValue::Boolean(_) => Raw::Other("true or false"),
-            DeValue::Datetime(_) => Raw::Other("a date or time"),
-            DeValue::Table(_) => Raw::Other("a table"),
+                .map_or(GivenValue::Other("a list with an entry that is no text"), GivenValue::Strings),
+            DeValue::Float(_) => GivenValue::Other("a number with a fraction or exponent"),
+            DeValue::Boolean(_) => GivenValue::Other("true or false"),
+            DeValue::Datetime(_) => GivenValue::Other("a date or time"),
+            DeValue::Table(_) => GivenValue::Other("a table"),
         }
     }
 }
 
-pub(super) fn read_value(text: &str) -> Option<Raw> {
-    DeValue::parse(text.trim()).ok().map(|value| Raw::from_toml(value.get_ref()))
+pub(super) fn read_value(text: &str) -> Option<GivenValue> {
+    DeValue::parse(text.trim()).ok().map(|value| GivenValue::from_toml(value.get_ref()))
 }
 
 /// A whole number as TOML writes it, so that a variable and the file agree about `10_000`.
 pub(super) fn read_integer(text: &str) -> Option<i128> {
     match read_value(text) {
-        Some(Raw::Integer(number)) => Some(number),
+        Some(GivenValue::Integer(number)) => Some(number),
         _ => None,
     }
 }

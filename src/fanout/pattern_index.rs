@@ -1,7 +1,7 @@
 //! Which standing patterns a new symbol may match, found by text that it has: what a birth costs depends on the patterns
 //! that could match, not on how many there are.
 //!
-//! Each pattern is filed once, under its [`Anchor`]: the longest text that it demands, and where. A symbol is looked up by
+//! Each pattern is filed once, under its [`PatternAnchor`]: the longest text that it demands, and where. A symbol is looked up by
 //! its beginnings, its ends and the short texts within it, of the lengths that are in use. What is found is a candidate;
 //! whoever asks holds the pattern against the symbol.
 //!
@@ -13,7 +13,7 @@ use compact_str::CompactString;
 use foldhash::fast::RandomState;
 
 use crate::{
-    glob::{Anchor, Glob},
+    glob::{Glob, PatternAnchor},
     tick::{SYMBOL_BYTES_MAX, Symbol},
 };
 
@@ -41,19 +41,19 @@ struct Shelf {
 impl PatternIndex {
     pub fn insert(&mut self, pattern: u32, glob: &Glob) {
         match glob.anchor() {
-            Anchor::Prefix(text) => self.prefixes.insert(text, pattern),
-            Anchor::Suffix(text) => self.suffixes.insert(text, pattern),
-            Anchor::Within(text) => self.within.insert(filed(text), pattern),
-            Anchor::None => self.everything.push(pattern),
+            PatternAnchor::Prefix(text) => self.prefixes.insert(text, pattern),
+            PatternAnchor::Suffix(text) => self.suffixes.insert(text, pattern),
+            PatternAnchor::Within(text) => self.within.insert(filed(text), pattern),
+            PatternAnchor::None => self.everything.push(pattern),
         }
     }
 
     pub fn remove(&mut self, pattern: u32, glob: &Glob) {
         match glob.anchor() {
-            Anchor::Prefix(text) => self.prefixes.remove(text, pattern),
-            Anchor::Suffix(text) => self.suffixes.remove(text, pattern),
-            Anchor::Within(text) => self.within.remove(filed(text), pattern),
-            Anchor::None => self.everything.retain(|&held| held != pattern),
+            PatternAnchor::Prefix(text) => self.prefixes.remove(text, pattern),
+            PatternAnchor::Suffix(text) => self.suffixes.remove(text, pattern),
+            PatternAnchor::Within(text) => self.within.remove(filed(text), pattern),
+            PatternAnchor::None => self.everything.retain(|&held| held != pattern),
         }
     }
 

@@ -18,12 +18,12 @@ pub struct Source {
     name: String,
     /// As it was given.
     text: String,
-    pub kind: Kind,
+    pub kind: SourceKind,
 }
 
 /// Where the ticks come from.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Kind {
+pub enum SourceKind {
     Sim(sim::Config),
     Replay(replay::Config),
     /// NDJSON on standard input.
@@ -61,11 +61,11 @@ impl Source {
         };
         let mut options = Options::parse(label, query)?;
         let kind = match (label, file) {
-            ("sim", _) => Kind::Sim(sim::Config::from_options(&mut options)?),
-            ("-", _) => Kind::Stdin,
-            ("push", _) => Kind::Push,
+            ("sim", _) => SourceKind::Sim(sim::Config::from_options(&mut options)?),
+            ("-", _) => SourceKind::Stdin,
+            ("push", _) => SourceKind::Push,
             (_, None | Some("")) => return Err(SourceError::NoFile),
-            (_, Some(file)) => Kind::Replay(replay::Config::from_options(file, &mut options)?),
+            (_, Some(file)) => SourceKind::Replay(replay::Config::from_options(file, &mut options)?),
         };
         let expected = "1 to 32 of a-z A-Z 0-9 _ . -";
         let name = options.take("name", expected, |name| is_name(name).then(|| name.to_owned()))?;
@@ -76,7 +76,7 @@ impl Source {
     /// The bundled recording, over and over: what plays when no source is named.
     pub fn bundled() -> Self {
         let config = replay::Config { end: replay::End::Loop, ..replay::Config::of(Input::Bundled) };
-        Source { name: "replay".to_owned(), text: DEFAULT.to_owned(), kind: Kind::Replay(config) }
+        Source { name: "replay".to_owned(), text: DEFAULT.to_owned(), kind: SourceKind::Replay(config) }
     }
 
     /// What the feed is called in metrics and log.
@@ -90,10 +90,12 @@ impl Source {
     /// When a file cannot be read, or is no recording.
     pub fn open(&self, limits: &Limits) -> Result<Opened, FeedError> {
         let feed: Box<dyn Feed> = match &self.kind {
-            Kind::Sim(config) => Box::new(sim::Sim::new(&self.name, config.clone())),
-            Kind::Replay(config) => Box::new(replay::Replay::open(&self.name, config, limits.line_bytes)?),
-            Kind::Stdin => Box::new(stdin::LineFeed::new(&self.name, io::stdin(), limits.line_bytes)),
-            Kind::Push => return Ok(Opened::Push),
+            SourceKind::Sim(config) => Box::new(sim::Sim::new(&self.name, config.clone())),
+            SourceKind::Replay(config) => {
+                Box::new(replay::Replay::open(&self.name, config, limits.line_bytes)?)
+            }
+            SourceKind::Stdin => Box::new(stdin::LineFeed::new(&self.name, io::stdin(), limits.line_bytes)),
+            SourceKind::Push => return Ok(Opened::Push),
         };
         Ok(Opened::Feed(feed))
     }
@@ -121,14 +123,14 @@ fn is_name(name: &str) -> bool {
 
 // === impl Kind ===
 
-impl Kind {
+impl SourceKind {
     /// The feed's name, unless it is given another.
     pub const fn name(&self) -> &'static str {
         match self {
-            Kind::Sim(_) => "sim",
-            Kind::Replay(_) => "replay",
-            Kind::Stdin => "stdin",
-            Kind::Push => "push",
+            SourceKind::Sim(_) => "sim",
+            SourceKind::Replay(_) => "replay",
+            SourceKind::Stdin => "stdin",
+            SourceKind::Push => "push",
         }
     }
 }

@@ -29,7 +29,7 @@ pub struct LineFeed<R> {
 }
 
 /// A buffer and how many of its bytes were read.
-struct Chunk {
+struct ReadBuffer {
     bytes: Box<[u8]>,
     len: usize,
 }
@@ -58,7 +58,7 @@ impl<R: Read + Send + 'static> Feed for LineFeed<R> {
         let (full, chunks) = sync_channel(CHUNKS);
         let (empty, emptied) = sync_channel(CHUNKS);
         for _ in 0..CHUNKS {
-            give_back(&empty, Chunk { bytes: vec![0; CHUNK_BYTES].into_boxed_slice(), len: 0 });
+            give_back(&empty, ReadBuffer { bytes: vec![0; CHUNK_BYTES].into_boxed_slice(), len: 0 });
         }
         thread::Builder::new()
             .name("stdin-read".to_owned())
@@ -94,13 +94,17 @@ impl<R: Read + Send + 'static> Feed for LineFeed<R> {
     }
 }
 
-fn give_back(empty: &SyncSender<Chunk>, chunk: Chunk) {
+fn give_back(empty: &SyncSender<ReadBuffer>, chunk: ReadBuffer) {
     // There is room for every chunk that exists. When the reading thread is gone, so is the need for chunks.
     let _ = empty.send(chunk);
 }
 
 /// Fills empty chunks until the input ends, breaks, or nobody wants it any more.
-fn read_chunks(mut input: impl Read, emptied: &Receiver<Chunk>, full: &SyncSender<io::Result<Chunk>>) {
+fn read_chunks(
+    mut input: impl Read,
+    emptied: &Receiver<ReadBuffer>,
+    full: &SyncSender<io::Result<ReadBuffer>>,
+) {
     while let Ok(mut chunk) = emptied.recv() {
         let read = loop {
             match input.read(&mut chunk.bytes) {

@@ -41,7 +41,7 @@ pub struct Total(IntCounter);
 pub struct TotalBy<const LABELS: usize>(IntCounterVec);
 
 /// A gauge of a whole number.
-pub struct Level(IntGauge);
+pub struct LevelGauge(IntGauge);
 
 pub struct LevelBy<const LABELS: usize>(IntGaugeVec);
 
@@ -82,7 +82,7 @@ impl<const LABELS: usize> TotalBy<LABELS> {
     }
 }
 
-impl Level {
+impl LevelGauge {
     pub fn set(&self, level: u64) {
         self.0.set(i64::try_from(level).unwrap_or(i64::MAX));
     }
@@ -135,7 +135,7 @@ macro_rules! handle {
 
 handle!(Total of IntCounter, Counter);
 handle!(TotalBy by labels of IntCounterVec, Counter);
-handle!(Level of IntGauge, Gauge);
+handle!(LevelGauge of IntGauge, Gauge);
 handle!(LevelBy by labels of IntGaugeVec, Gauge);
 handle!(Seconds of Gauge, Gauge);
 handle!(SecondsBy by labels of GaugeVec, Gauge);

@@ -8,7 +8,7 @@ use prometheus::Registry;
 
 use super::{
     ages::AgeHistogram,
-    handles::{Definition, Handle, Level, LevelBy, Seconds, SecondsBy, Total, TotalBy},
+    handles::{Definition, Handle, LevelBy, LevelGauge, Seconds, SecondsBy, Total, TotalBy},
 };
 
 macro_rules! metrics {
@@ -66,9 +66,9 @@ metrics! {
         "Ticks announced as lost by a gap message.";
     updates_discarded: Total = "tickcast_updates_discarded_total",
         "Ticks still due when their subscription or session ended.";
-    updates_pending: Level = "tickcast_updates_pending",
+    updates_pending: LevelGauge = "tickcast_updates_pending",
         "Ticks due to subscriptions, found by walking their cursors.";
-    updates_residual: Level = "tickcast_updates_residual",
+    updates_residual: LevelGauge = "tickcast_updates_residual",
         "Offered less all that became of it: 0, or the books are wrong.";
     update_age_seconds: AgeHistogram = "tickcast_update_age_seconds",
         "From a tick's intake to its acceptance by the socket.";
@@ -84,11 +84,11 @@ metrics! {
         "Sessions ended, by close reason.";
     sessions: LevelBy<1> = "tickcast_sessions" by ["pace"],
         "Sessions open now, by how they keep up.";
-    subscriptions: Level = "tickcast_subscriptions",
+    subscriptions: LevelGauge = "tickcast_subscriptions",
         "Subscriptions now.";
-    topics: Level = "tickcast_topics",
+    topics: LevelGauge = "tickcast_topics",
         "Topics.";
-    topics_stale: Level = "tickcast_topics_stale",
+    topics_stale: LevelGauge = "tickcast_topics_stale",
         "Topics without a tick for longer than limits.stale_ms.";
     handshakes_rejected: TotalBy<1> = "tickcast_handshakes_rejected_total" by ["reason"],
         "Handshakes refused.";
@@ -102,7 +102,7 @@ metrics! {
         "At how many goes that work was done, and what else comes in crowds; small ones aside.";
     work_slice_longest_seconds: Seconds = "tickcast_work_slice_longest_seconds",
         "Processor time of the longest of them since the server began.";
-    shards: Level = "tickcast_shards",
+    shards: LevelGauge = "tickcast_shards",
         "Shards that answered this scrape.";
     feed_lag_seconds: SecondsBy<1> = "tickcast_feed_lag_seconds" by ["feed"],
         "How far a feed is behind its own schedule.";
@@ -112,27 +112,27 @@ metrics! {
         "1 while a feed runs, 0 when it has ended or failed.";
     feed_reconnects: TotalBy<1> = "tickcast_feed_reconnects_total" by ["feed"],
         "Times that a feed connected anew.";
-    draining: Level = "tickcast_draining",
+    draining: LevelGauge = "tickcast_draining",
         "1 while the server stops.";
     uptime_seconds: Seconds = "tickcast_uptime_seconds",
         "Since the server began.";
-    ready: Level = "tickcast_ready",
+    ready: LevelGauge = "tickcast_ready",
         "1 while /readyz says ready: started, not stopping, shards answer.";
     updates_pending_oldest_seconds: Seconds = "tickcast_updates_pending_oldest_seconds",
         "Since the intake of the oldest tick that is due; 0: none is.";
-    subscriptions_behind: Level = "tickcast_subscriptions_behind",
+    subscriptions_behind: LevelGauge = "tickcast_subscriptions_behind",
         "Subscriptions to which a tick is due.";
-    waiting_bytes: Level = "tickcast_waiting_bytes",
+    waiting_bytes: LevelGauge = "tickcast_waiting_bytes",
         "Bytes in the sessions' own buffers that their sockets have not taken.";
-    control_waiting_max_bytes: Level = "tickcast_control_waiting_max_bytes",
+    control_waiting_max_bytes: LevelGauge = "tickcast_control_waiting_max_bytes",
         "The most bytes of answers that wait for one session, of limits.control_bytes.";
-    shards_configured: Level = "tickcast_shards_configured",
+    shards_configured: LevelGauge = "tickcast_shards_configured",
         "Shards that there are.";
-    limits_sessions: Level = "tickcast_limits_sessions",
+    limits_sessions: LevelGauge = "tickcast_limits_sessions",
         "limits.sessions, as it is in force.";
-    limits_topics: Level = "tickcast_limits_topics",
+    limits_topics: LevelGauge = "tickcast_limits_topics",
         "limits.topics, as it is in force.";
-    limits_control_bytes: Level = "tickcast_limits_control_bytes",
+    limits_control_bytes: LevelGauge = "tickcast_limits_control_bytes",
         "limits.control_bytes, as it is in force.";
     limits_stale_seconds: Seconds = "tickcast_limits_stale_seconds",
         "limits.stale_ms, as it is in force.";

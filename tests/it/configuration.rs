@@ -7,7 +7,7 @@ use std::{env, fmt::Write, fs, path::Path};
 use clap::CommandFactory;
 use tickcast::{
     cli::Cli,
-    config::{Applies, Config, Flags, KEYS, Key, Kind, Relation, Unit, Value, variable},
+    config::{Applies, Config, Flags, KEYS, Key, Kind, Relation, Value, ValueUnit, variable},
 };
 
 const PAGE: &str = "docs/CONFIGURATION.md";
@@ -87,8 +87,8 @@ fn the_example_has_every_key_at_its_default_and_is_read_as_the_defaults() {
         }
         let value = key.value(&Config::default());
         let unit = match &key.kind {
-            Kind::Number { unit: Unit::Bytes, .. } => " Bytes.",
-            Kind::Number { unit: Unit::Millis, .. } => " Milliseconds.",
+            Kind::Number { unit: ValueUnit::Bytes, .. } => " Bytes.",
+            Kind::Number { unit: ValueUnit::Millis, .. } => " Milliseconds.",
             _ => "",
         };
         write!(expected, "\n# {}{unit}\n{name} = {value}\n", key.doc).unwrap();

@@ -12,7 +12,7 @@
 
 use super::{
     Fault,
-    table::{Made, Row, Rows},
+    table::{RowValue, TableFormat, TableRow},
 };
 use crate::{
     feed::ndjson::ValueFault,
@@ -22,7 +22,7 @@ use crate::{
 /// One file's rows.
 pub struct Binance {
     symbol: Symbol,
-    kind: Kind,
+    kind: BinanceTable,
 }
 
 fn boolean(text: &str) -> Option<bool> {
@@ -34,13 +34,13 @@ fn boolean(text: &str) -> Option<bool> {
 }
 
 /// Whether a line is of names: none of them is a number.
-fn are_names(row: &Row<'_>) -> bool {
+fn are_names(row: &TableRow<'_>) -> bool {
     (0..row.len()).all(|column| row.get(column).starts_with(|first: char| first.is_ascii_alphabetic()))
 }
 
 /// What the columns are.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Kind {
+pub enum BinanceTable {
     Trades,
     AggTrades,
     BookTicker,
@@ -48,28 +48,29 @@ pub enum Kind {
 
 // === impl Kind ===
 
-impl Kind {
-    pub const ALL: [Kind; 3] = [Kind::Trades, Kind::AggTrades, Kind::BookTicker];
+impl BinanceTable {
+    pub const ALL: [BinanceTable; 3] =
+        [BinanceTable::Trades, BinanceTable::AggTrades, BinanceTable::BookTicker];
 
     const fn name(self) -> &'static str {
         match self {
-            Kind::Trades => "trades",
-            Kind::AggTrades => "aggTrades",
-            Kind::BookTicker => "bookTicker",
+            BinanceTable::Trades => "trades",
+            BinanceTable::AggTrades => "aggTrades",
+            BinanceTable::BookTicker => "bookTicker",
         }
     }
 
     /// The fewest columns, and the one that holds the time.
     const fn columns(self) -> (usize, usize) {
         match self {
-            Kind::Trades => (6, 4),
-            Kind::AggTrades => (7, 5),
-            Kind::BookTicker => (6, 5),
+            BinanceTable::Trades => (6, 4),
+            BinanceTable::AggTrades => (7, 5),
+            BinanceTable::BookTicker => (6, 5),
         }
     }
 
     /// Whether a line is this kind's names. Other exchanges' files have names of the same shape.
-    pub fn is_names(self, row: &Row<'_>) -> bool {
+    pub fn is_names(self, row: &TableRow<'_>) -> bool {
         let has = |wanted: &[&str]| {
             (0..row.len()).any(|column| {
                 let name = row.get(column).trim().replace(['_', ' '], "").to_ascii_lowercase();
@@ -77,14 +78,14 @@ impl Kind {
             })
         };
         has(match self {
-            Kind::Trades | Kind::AggTrades => &["isbuyermaker", "m", "wasthebuyerthemaker"],
-            Kind::BookTicker => &["bestbidprice", "bidprice", "bid"],
+            BinanceTable::Trades | BinanceTable::AggTrades => &["isbuyermaker", "m", "wasthebuyerthemaker"],
+            BinanceTable::BookTicker => &["bestbidprice", "bidprice", "bid"],
         }) && row.len() >= self.columns().0
             && are_names(row)
     }
 
     /// Whether a line is one of this kind's rows.
-    pub fn is_row(self, row: &Row<'_>) -> bool {
+    pub fn is_row(self, row: &TableRow<'_>) -> bool {
         let (count, time) = self.columns();
         let whole =
             |column| !row.get(column).is_empty() && row.get(column).bytes().all(|byte| byte.is_ascii_digit());
@@ -94,30 +95,30 @@ impl Kind {
             && whole(time)
             && (10..=19).contains(&row.get(time).len())
             && (1..time).all(is_number)
-            && (self == Kind::BookTicker || boolean(row.get(time + 1)).is_some())
+            && (self == BinanceTable::BookTicker || boolean(row.get(time + 1)).is_some())
     }
 
     /// What it is, for a person.
     pub const fn what(self) -> &'static str {
         match self {
-            Kind::Trades => "Binance's public trades",
-            Kind::AggTrades => "Binance's public aggTrades",
-            Kind::BookTicker => "Binance's public bookTicker",
+            BinanceTable::Trades => "Binance's public trades",
+            BinanceTable::AggTrades => "Binance's public aggTrades",
+            BinanceTable::BookTicker => "Binance's public bookTicker",
         }
     }
 
     /// As [`Self::what`], of a file whose name says nothing.
     pub const fn nameless(self) -> &'static str {
         match self {
-            Kind::Trades => {
+            BinanceTable::Trades => {
                 "Binance's public trades under another name: the symbol stands in the name, as in \
                  BTCUSDT-trades-2024-01-01.csv"
             }
-            Kind::AggTrades => {
+            BinanceTable::AggTrades => {
                 "Binance's public aggTrades under another name: the symbol stands in the name, as in \
                  BTCUSDT-aggTrades-2024-01-01.csv"
             }
-            Kind::BookTicker => {
+            BinanceTable::BookTicker => {
                 "Binance's public bookTicker under another name: the symbol stands in the name, as in \
                  BTCUSDT-bookTicker-2024-01-01.csv"
             }
@@ -125,8 +126,8 @@ impl Kind {
     }
 
     /// From a name such as `BTCUSDT-aggTrades-2024-01-01.csv`: the symbol, and what the columns are.
-    pub fn of_name(name: &str) -> Option<(&str, Kind)> {
-        Kind::ALL.into_iter().find_map(|kind| {
+    pub fn of_name(name: &str) -> Option<(&str, BinanceTable)> {
+        BinanceTable::ALL.into_iter().find_map(|kind| {
             let (symbol, date) = name.split_once(&format!("-{}-", kind.name()))?;
             date.starts_with(|first: char| first.is_ascii_digit()).then_some((symbol, kind))
         })
@@ -139,7 +140,7 @@ impl Binance {
     /// # Errors
     /// When the name does not tell the symbol.
     pub fn new(name: &str) -> Result<Self, String> {
-        let (symbol, kind) = Kind::of_name(name).ok_or(
+        let (symbol, kind) = BinanceTable::of_name(name).ok_or(
             "the symbol of Binance's public data stands in the file's name, as in BTCUSDT-trades-2024-01-01.csv",
         )?;
         let symbol = Symbol::new(symbol).map_err(|error| format!("its name tells no symbol: {error}"))?;
@@ -147,12 +148,12 @@ impl Binance {
     }
 }
 
-impl Rows for Binance {
-    fn is_header(&mut self, row: &Row<'_>) -> bool {
+impl TableFormat for Binance {
+    fn is_header(&mut self, row: &TableRow<'_>) -> bool {
         are_names(row)
     }
 
-    fn make(&mut self, row: &Row<'_>) -> Result<Made, Fault> {
+    fn make(&mut self, row: &TableRow<'_>) -> Result<RowValue, Fault> {
         let (expected, time) = self.kind.columns();
         if row.len() < expected {
             return Err(Fault::Columns { found: row.len(), expected });
@@ -160,7 +161,7 @@ impl Rows for Binance {
         let count = row.get(time).parse::<i64>().map_err(|_| Fault::value("time", ValueFault::Moment))?;
         let ts = Nanos::by_size(count).ok_or(Fault::value("time", ValueFault::Moment))?;
         let mut fields = Fields::default();
-        if self.kind == Kind::BookTicker {
+        if self.kind == BinanceTable::BookTicker {
             let columns = [Field::Bid, Field::BidSize, Field::Ask, Field::AskSize];
             for (column, field) in columns.into_iter().enumerate() {
                 row.read(column + 1, field, &mut fields)?;
@@ -176,12 +177,12 @@ impl Rows for Binance {
             fields.set_side(if maker { Side::Sell } else { Side::Buy });
             // Futures have rows of what was settled elsewhere: nobody paid that.
             if fields.get_fixed(Field::Last) == Some(Fixed(0)) {
-                return Ok(Made::Nothing);
+                return Ok(RowValue::Nothing);
             }
         }
         if fields.mask.is_empty() {
             return Err(Fault::NoFields);
         }
-        Ok(Made::Tick(None, Tick { symbol: self.symbol.clone(), ts: Some(ts), fields }))
+        Ok(RowValue::Tick(None, Tick { symbol: self.symbol.clone(), ts: Some(ts), fields }))
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use crate::tick::Symbol;
 
 /// The books of all instruments of a feed: `K` is what names an order in it, `P` a price in its units.
-pub struct Book<K = u64, P = u32> {
+pub struct OrderBook<K = u64, P = u32> {
     orders: HashMap<K, Order<P>, foldhash::fast::RandomState>,
     /// By the feed's number of the instrument.
     instruments: Vec<Option<Instrument<P>>>,
@@ -37,7 +37,7 @@ pub struct Order<P = u32> {
 
 /// A price and the shares there.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Level<P = u32> {
+pub struct BookLevel<P = u32> {
     pub price: P,
     pub shares: u64,
 }
@@ -45,8 +45,8 @@ pub struct Level<P = u32> {
 /// The new top of each side that changed; no shares when nobody is left.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Top<P = u32> {
-    pub bid: Option<Level<P>>,
-    pub ask: Option<Level<P>>,
+    pub bid: Option<BookLevel<P>>,
+    pub ask: Option<BookLevel<P>>,
 }
 
 /// A day of all of Nasdaq has some two million at once; this is some 700 megabytes.
@@ -54,13 +54,13 @@ const ORDERS_MAX: usize = 1 << 24;
 
 // === impl Book ===
 
-impl<K, P> Default for Book<K, P> {
+impl<K, P> Default for OrderBook<K, P> {
     fn default() -> Self {
-        Book { orders: HashMap::default(), instruments: Vec::new() }
+        OrderBook { orders: HashMap::default(), instruments: Vec::new() }
     }
 }
 
-impl<K: Copy + Eq + Hash, P: Copy + Ord + Default> Book<K, P> {
+impl<K: Copy + Eq + Hash, P: Copy + Ord + Default> OrderBook<K, P> {
     /// Gives an instrument its name.
     pub fn name(&mut self, locate: u16, symbol: Symbol) {
         let place = usize::from(locate);
@@ -132,7 +132,7 @@ impl<K: Copy + Eq + Hash, P: Copy + Ord + Default> Book<K, P> {
         let (bid, ask) = (instrument.best(true), instrument.best(false));
         instrument.bids.clear();
         instrument.asks.clear();
-        let gone = |before: Level<P>| (before != Level::default()).then(Level::default);
+        let gone = |before: BookLevel<P>| (before != BookLevel::default()).then(BookLevel::default);
         Some(Top { bid: gone(bid), ask: gone(ask) })
     }
 
@@ -150,12 +150,12 @@ impl<K: Copy + Eq + Hash, P: Copy + Ord + Default> Book<K, P> {
         Some(changed(order.bid, before, instrument.best(order.bid)))
     }
 
-    fn best(&self, order: Order<P>) -> Option<Level<P>> {
+    fn best(&self, order: Order<P>) -> Option<BookLevel<P>> {
         Some(self.instruments.get(usize::from(order.locate))?.as_ref()?.best(order.bid))
     }
 }
 
-fn changed<P: Copy + PartialEq>(bid: bool, before: Level<P>, after: Level<P>) -> Top<P> {
+fn changed<P: Copy + PartialEq>(bid: bool, before: BookLevel<P>, after: BookLevel<P>) -> Top<P> {
     let level = (before != after).then_some(after);
     if bid { Top { bid: level, ask: None } } else { Top { bid: None, ask: level } }
 }
@@ -168,9 +168,9 @@ impl<P: Copy + Ord + Default> Instrument<P> {
     }
 
     /// The highest bid or the lowest ask; no shares when there is none.
-    fn best(&self, bid: bool) -> Level<P> {
+    fn best(&self, bid: bool) -> BookLevel<P> {
         let best = if bid { self.bids.last_key_value() } else { self.asks.first_key_value() };
-        best.map_or(Level::default(), |(&price, &shares)| Level { price, shares })
+        best.map_or(BookLevel::default(), |(&price, &shares)| BookLevel { price, shares })
     }
 }
 
@@ -202,13 +202,13 @@ mod tests {
     }
 
     /// The best of a list of orders, found by looking at all of them.
-    fn naive(orders: &BTreeMap<u64, Order>, bid: bool) -> Level {
+    fn naive(orders: &BTreeMap<u64, Order>, bid: bool) -> BookLevel {
         let side = || orders.values().filter(|order| order.bid == bid);
         let prices = side().map(|order| order.price);
         let best = if bid { prices.max() } else { prices.min() };
-        let Some(price) = best else { return Level::default() };
+        let Some(price) = best else { return BookLevel::default() };
         let shares = side().filter(|order| order.price == price).map(|order| u64::from(order.shares)).sum();
-        Level { price, shares }
+        BookLevel { price, shares }
     }
 
     fn apply_naively(orders: &mut BTreeMap<u64, Order>, op: &Op) -> bool {
@@ -244,7 +244,7 @@ mod tests {
         /// After every change the top is that of all orders, a change of the top is told, and a refused change is none.
         #[test]
         fn the_top_is_that_of_all_open_orders(ops in proptest::collection::vec(op(), 1..60)) {
-            let (mut book, mut orders) = (Book::<u64, u32>::default(), BTreeMap::new());
+            let (mut book, mut orders) = (OrderBook::<u64, u32>::default(), BTreeMap::new());
             book.name(1, Symbol::new("A").unwrap());
             for op in &ops {
                 let before = (naive(&orders, true), naive(&orders, false));

@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 
 use super::{
     Decoder, Fault, Output,
-    table::{Made, decimal},
+    table::{RowValue, decimal},
     trade_events::{TradeEvent, TradeEvents},
 };
 use crate::{
@@ -37,7 +37,8 @@ pub struct Capture {
 }
 
 #[derive(Deserialize)]
-struct Frame<'a> {
+#[serde(rename = "Frame")]
+struct CombinedFrame<'a> {
     /// Empty, when there is none; within an [`Option`] it would be copied.
     #[serde(borrow, default)]
     stream: Cow<'a, str>,
@@ -47,7 +48,8 @@ struct Frame<'a> {
 
 /// Decimals are strings, so nothing passes through a float.
 #[derive(Deserialize)]
-struct BookTicker<'a> {
+#[serde(rename = "BookTicker")]
+struct CapturedQuote<'a> {
     #[serde(borrow)]
     s: Cow<'a, str>,
     #[serde(borrow)]
@@ -64,7 +66,8 @@ struct BookTicker<'a> {
 }
 
 #[derive(Deserialize)]
-struct Trade<'a> {
+#[serde(rename = "Trade")]
+struct CapturedTrade<'a> {
     #[serde(borrow)]
     s: Cow<'a, str>,
     #[serde(borrow)]
@@ -120,13 +123,13 @@ fn decode_line(trades: &mut TradeEvents, line_bytes_max: usize, line: RawLine<'_
     };
     out.notes.extend(trades.note.take());
     match made {
-        Ok(Made::Tick(rx, tick)) => out.tick(Place::Line(number), rx, tick),
-        Ok(Made::Nothing) => out.pass(line),
+        Ok(RowValue::Tick(rx, tick)) => out.tick(Place::Line(number), rx, tick),
+        Ok(RowValue::Nothing) => out.pass(line),
         Err(fault) => out.reject(Place::Line(number), fault.reason(), || fault.to_string()),
     }
 }
 
-fn make(line: &[u8], trades: &mut TradeEvents) -> Result<Made, Fault> {
+fn make(line: &[u8], trades: &mut TradeEvents) -> Result<RowValue, Fault> {
     let line = std::str::from_utf8(line).map_err(|_| Fault::Text)?;
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
     let rx = match &line[..digits] {
@@ -138,14 +141,14 @@ fn make(line: &[u8], trades: &mut TradeEvents) -> Result<Made, Fault> {
     };
     let json = &line[digits..];
     // Answers to requests have shapes of their own, arrays among them.
-    let frame: Frame<'_> = match serde_json::from_str(json) {
+    let frame: CombinedFrame<'_> = match serde_json::from_str(json) {
         Ok(frame) => frame,
         Err(error) if error.is_data() && serde_json::from_str::<IgnoredAny>(json).is_ok() => {
-            return Ok(Made::Nothing);
+            return Ok(RowValue::Nothing);
         }
         Err(error) => return Err(Fault::json(&error)),
     };
-    let Some(data) = frame.data else { return Ok(Made::Nothing) };
+    let Some(data) = frame.data else { return Ok(RowValue::Nothing) };
     let kind = frame.stream.split_once('@').map_or("", |(_, kind)| kind);
     let tick = match kind {
         "bookTicker" => Some(quote(&parse(data)?)?),
@@ -153,14 +156,14 @@ fn make(line: &[u8], trades: &mut TradeEvents) -> Result<Made, Fault> {
         "aggTrade" => trade(&parse(data)?)?.filter(|tick| trades.takes(&tick.symbol, TradeEvent::AggTrade)),
         _ => None,
     };
-    Ok(tick.map_or(Made::Nothing, |tick| Made::Tick(rx, tick)))
+    Ok(tick.map_or(RowValue::Nothing, |tick| RowValue::Tick(rx, tick)))
 }
 
 fn parse<'a, T: Deserialize<'a>>(data: &'a RawValue) -> Result<T, Fault> {
     serde_json::from_str(data.get()).map_err(|error| Fault::json(&error))
 }
 
-fn quote(data: &BookTicker<'_>) -> Result<Tick, Fault> {
+fn quote(data: &CapturedQuote<'_>) -> Result<Tick, Fault> {
     let mut fields = Fields::default();
     for (field, text) in [
         (Field::Bid, &data.b),
@@ -175,7 +178,7 @@ fn quote(data: &BookTicker<'_>) -> Result<Tick, Fault> {
 }
 
 /// `None` when it is none: futures tell so of what was settled elsewhere, too.
-fn trade(data: &Trade<'_>) -> Result<Option<Tick>, Fault> {
+fn trade(data: &CapturedTrade<'_>) -> Result<Option<Tick>, Fault> {
     let mut fields = Fields::default();
     set(Field::Last, &data.p, &mut fields)?;
     set(Field::LastSize, &data.q, &mut fields)?;

@@ -20,7 +20,7 @@ use dbn::{
 };
 
 use self::values::{set_levels, set_trade, time};
-use super::{Decoder, Fault, Output, table::Made};
+use super::{Decoder, Fault, Output, table::RowValue};
 use crate::{
     feed::recording::Place,
     tick::{Fields, Symbol, Tick},
@@ -29,7 +29,7 @@ use crate::{
 /// The state between chunks.
 pub struct Databento {
     fsm: DbnFsm,
-    names: Names,
+    names: InstrumentNames,
     orders: orders::Orders,
     frames: Frames,
     /// Bytes that were fed.
@@ -64,7 +64,7 @@ enum Run {
 
 /// Names of instruments by day.
 #[derive(Default)]
-struct Names {
+struct InstrumentNames {
     map: TsSymbolMap,
     /// What was found last, with its day.
     found: HashMap<u32, (u64, Symbol), foldhash::fast::RandomState>,
@@ -88,7 +88,7 @@ impl Databento {
     pub fn new() -> Self {
         Databento {
             fsm: DbnFsm::default(),
-            names: Names::default(),
+            names: InstrumentNames::default(),
             orders: orders::Orders::default(),
             frames: Frames::default(),
             fed: 0,
@@ -128,8 +128,8 @@ impl Databento {
                 ProcessResult::Record(()) => {
                     let Some(record) = self.fsm.last_record() else { continue };
                     match make(record, &mut self.names, &mut self.orders) {
-                        Ok(Made::Tick(rx, tick)) => out.tick(Place::Byte(at), rx, tick),
-                        Ok(Made::Nothing) => out.passed += 1,
+                        Ok(RowValue::Tick(rx, tick)) => out.tick(Place::Byte(at), rx, tick),
+                        Ok(RowValue::Nothing) => out.passed += 1,
                         Err(fault) => out.reject(Place::Byte(at), fault.reason(), || fault.to_string()),
                     }
                 }
@@ -248,7 +248,11 @@ impl Frames {
     }
 }
 
-fn make(record: RecordRef<'_>, names: &mut Names, orders: &mut orders::Orders) -> Result<Made, Fault> {
+fn make(
+    record: RecordRef<'_>,
+    names: &mut InstrumentNames,
+    orders: &mut orders::Orders,
+) -> Result<RowValue, Fault> {
     let mut fields = Fields::default();
     let ts_recv = if let Ok(quote) = record.try_get::<Mbp1Msg>() {
         let level = &quote.levels[0];
@@ -279,15 +283,15 @@ fn make(record: RecordRef<'_>, names: &mut Names, orders: &mut orders::Orders) -
         ts_recv
     } else {
         names.hear(record)?;
-        return Ok(Made::Nothing);
+        return Ok(RowValue::Nothing);
     };
     if fields.mask.is_empty() {
-        return Ok(Made::Nothing);
+        return Ok(RowValue::Nothing);
     }
     let header = record.header();
     let (rx, ts) = (time(ts_recv)?, time(header.ts_event)?);
     let symbol = names.symbol(header.instrument_id, known(ts_recv, header.ts_event))?;
-    Ok(Made::Tick(rx, Tick { symbol, ts, fields }))
+    Ok(RowValue::Tick(rx, Tick { symbol, ts, fields }))
 }
 
 /// The time of receipt of a record that is of all of an instrument's venues.
@@ -313,7 +317,7 @@ fn known(ts_recv: u64, ts_event: u64) -> u64 {
 
 // === impl Names ===
 
-impl Names {
+impl InstrumentNames {
     /// Takes what a live session says of its instruments; other records say nothing.
     fn hear(&mut self, record: RecordRef<'_>) -> Result<(), Fault> {
         self.live.on_record(record).map_err(|_| Fault::Text)?;

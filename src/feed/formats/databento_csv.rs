@@ -12,7 +12,7 @@ use super::{
     hints::Hints,
     moment::Unit,
     preset::column,
-    table::{Made, Row, Rows, decimal},
+    table::{RowValue, TableFormat, TableRow, decimal},
 };
 use crate::{
     feed::ndjson::ValueFault,
@@ -22,10 +22,10 @@ use crate::{
 /// One table's rows.
 pub struct DatabentoCsv {
     symbol: Option<Symbol>,
-    columns: Option<Columns>,
+    columns: Option<DatabentoColumns>,
 }
 
-struct Columns {
+struct DatabentoColumns {
     width: usize,
     ts_event: usize,
     ts_recv: Option<usize>,
@@ -45,12 +45,12 @@ const UNDEF_TIMESTAMP: &str = "18446744073709551615";
 ///
 /// # Errors
 /// When it is one that holds no ticks: what it is, for a person.
-pub fn check_header(row: &Row<'_>) -> Result<bool, &'static str> {
+pub fn check_header(row: &TableRow<'_>) -> Result<bool, &'static str> {
     let has = |name: &str| column(row, name).is_some();
     if !(has("ts_event") && has("rtype") && has("publisher_id")) {
         return Ok(false);
     }
-    match Columns::of(row) {
+    match DatabentoColumns::of(row) {
         _ if has("order_id") => Err("Databento's table of mbo, whose orders are read from DBN alone"),
         Some(columns) if columns.trade.is_some() || columns.bid.is_some() => Ok(true),
         _ => Err("a table of Databento of a schema that holds no ticks, such as ohlcv or definition"),
@@ -59,12 +59,12 @@ pub fn check_header(row: &Row<'_>) -> Result<bool, &'static str> {
 
 // === impl Columns ===
 
-impl Columns {
-    fn of(row: &Row<'_>) -> Option<Self> {
+impl DatabentoColumns {
+    fn of(row: &TableRow<'_>) -> Option<Self> {
         let find = |name: &str| column(row, name);
         let all = |names: [&str; 2]| Some([find(names[0])?, find(names[1])?]);
         let trade = || Some([find("action")?, find("side")?, find("price")?, find("size")?]);
-        Some(Columns {
+        Some(DatabentoColumns {
             width: row.len(),
             ts_event: find("ts_event")?,
             ts_recv: find("ts_recv"),
@@ -84,16 +84,16 @@ impl DatabentoCsv {
     }
 }
 
-impl Rows for DatabentoCsv {
-    fn is_header(&mut self, row: &Row<'_>) -> bool {
+impl TableFormat for DatabentoCsv {
+    fn is_header(&mut self, row: &TableRow<'_>) -> bool {
         let is_header = check_header(row).unwrap_or(false);
         if is_header {
-            self.columns = Columns::of(row);
+            self.columns = DatabentoColumns::of(row);
         }
         is_header
     }
 
-    fn make(&mut self, row: &Row<'_>) -> Result<Made, Fault> {
+    fn make(&mut self, row: &TableRow<'_>) -> Result<RowValue, Fault> {
         let Some(columns) = &self.columns else { return Err(Fault::Missing { field: "the line of names" }) };
         if row.len() != columns.width {
             return Err(Fault::Columns { found: row.len(), expected: columns.width });
@@ -124,7 +124,7 @@ impl Rows for DatabentoCsv {
             }
         }
         if fields.mask.is_empty() {
-            return Ok(Made::Nothing);
+            return Ok(RowValue::Nothing);
         }
         let symbol = match &self.symbol {
             Some(symbol) => symbol.clone(),
@@ -132,7 +132,7 @@ impl Rows for DatabentoCsv {
         };
         let ts = read_time(row.get(columns.ts_event), "ts_event")?;
         let rx = columns.ts_recv.map(|at| read_time(row.get(at), "ts_recv")).transpose()?.flatten();
-        Ok(Made::Tick(rx, Tick { symbol, ts, fields }))
+        Ok(RowValue::Tick(rx, Tick { symbol, ts, fields }))
     }
 }
 

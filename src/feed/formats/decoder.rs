@@ -28,7 +28,7 @@ pub struct Output {
     /// When each tick was received by its recorder, where the source says so, and the tick.
     pub ticks: Vec<(Option<Nanos>, Tick)>,
     /// The first rejected records.
-    pub rejects: Vec<Rejected>,
+    pub rejects: Vec<RejectedRecord>,
     /// All rejected records.
     pub tally: Tally,
     /// Records that are well-formed and hold nothing that a tick could carry.
@@ -72,7 +72,7 @@ pub struct Gap {
 
 /// A record that is no tick.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Rejected {
+pub struct RejectedRecord {
     pub place: Place,
     pub reason: RejectReason,
     pub message: String,
@@ -159,7 +159,7 @@ impl Output {
         self.tally.add(reason);
         if self.rejects.len() < REJECTS_KEPT {
             let ticks_before = self.ticks.len();
-            self.rejects.push(Rejected { place, reason, message: message(), ticks_before });
+            self.rejects.push(RejectedRecord { place, reason, message: message(), ticks_before });
         }
     }
 }

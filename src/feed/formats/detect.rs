@@ -27,7 +27,7 @@ pub enum Told {
 }
 
 /// What one line tells.
-enum Line {
+enum ToldLine {
     Format(Format),
     /// It is of something that is not read.
     Foreign(&'static str),
@@ -103,10 +103,10 @@ fn lines(name: &str, head: &[u8], is_whole: bool) -> Told {
         looked += 1;
         first.get_or_insert(line);
         match of_line(name, line) {
-            Line::Format(format) => return Told::Format(format),
-            Line::Refused(why) => return Told::Unread { why, is_table: false },
-            Line::Foreign(what) => found = found.or(Some(what)),
-            Line::Unknown => {}
+            ToldLine::Format(format) => return Told::Format(format),
+            ToldLine::Refused(why) => return Told::Unread { why, is_table: false },
+            ToldLine::Foreign(what) => found = found.or(Some(what)),
+            ToldLine::Unknown => {}
         }
     }
     if !is_whole && looked < LINES_MAX {
@@ -123,64 +123,66 @@ fn lines(name: &str, head: &[u8], is_whole: bool) -> Told {
     }
 }
 
-fn of_line(name: &str, line: &[u8]) -> Line {
+fn of_line(name: &str, line: &[u8]) -> ToldLine {
     let line = line.trim_ascii();
     let message = capture::without_time(line);
     if message.starts_with(b"{") {
         return of_object(line, message);
     }
     if streams::is_line(line) {
-        return Line::Format(Format::Streams);
+        return ToldLine::Format(Format::Streams);
     }
     let mut splitter = table::Splitter::default();
-    let Ok(row) = splitter.split_names(line) else { return Line::Unknown };
+    let Ok(row) = splitter.split_names(line) else { return ToldLine::Unknown };
     if let Some(known) = preset::Preset::of_header(&row) {
-        return Line::Format(Format::Known(known));
+        return ToldLine::Format(Format::Known(known));
     }
     match databento_csv::check_header(&row) {
-        Ok(true) => return Line::Format(Format::DatabentoCsv),
+        Ok(true) => return ToldLine::Format(Format::DatabentoCsv),
         Ok(false) => {}
-        Err(what) => return Line::Foreign(what),
+        Err(what) => return ToldLine::Foreign(what),
     }
     match tardis::check_header(name, &row) {
-        Ok(true) => return Line::Format(Format::Tardis),
+        Ok(true) => return ToldLine::Format(Format::Tardis),
         Ok(false) => {}
-        Err(what) => return Line::Foreign(what),
+        Err(what) => return ToldLine::Foreign(what),
     }
     if plain::check_header(&row) {
-        return Line::Format(Format::Plain);
+        return ToldLine::Format(Format::Plain);
     }
     if let Some(what) = foreign::of_row(&row) {
-        return Line::Foreign(what);
+        return ToldLine::Foreign(what);
     }
-    let kind = binance::Kind::of_name(name).map(|(_, kind)| kind);
+    let kind = binance::BinanceTable::of_name(name).map(|(_, kind)| kind);
     if let Some(kind) = kind.filter(|kind| kind.is_names(&row) || kind.is_row(&row)) {
-        return Line::Format(Format::Binance(kind));
+        return ToldLine::Format(Format::Binance(kind));
     }
-    if let Some(kind) = lean::Kind::of_name(name).map(|(_, _, kind)| kind).filter(|kind| kind.is_row(&row)) {
-        return Line::Format(Format::Lean(kind));
+    if let Some(kind) =
+        lean::LeanTable::of_name(name).map(|(_, _, kind)| kind).filter(|kind| kind.is_row(&row))
+    {
+        return ToldLine::Format(Format::Lean(kind));
     }
-    let named = binance::Kind::ALL.into_iter().find(|kind| kind.is_names(&row));
-    named.map_or(Line::Unknown, |kind| Line::Foreign(kind.nameless()))
+    let named = binance::BinanceTable::ALL.into_iter().find(|kind| kind.is_names(&row));
+    named.map_or(ToldLine::Unknown, |kind| ToldLine::Foreign(kind.nameless()))
 }
 
 /// A line of JSON: `message` is what stands behind a time, or all of it.
-fn of_object(line: &[u8], message: &[u8]) -> Line {
+fn of_object(line: &[u8], message: &[u8]) -> ToldLine {
     if message.len() == line.len() {
         match own::check_head(line) {
-            Ok(true) => return Line::Format(Format::Own),
+            Ok(true) => return ToldLine::Format(Format::Own),
             Ok(false) => {}
-            Err(why) => return Line::Refused(why),
+            Err(why) => return ToldLine::Refused(why),
         }
     }
-    let Some(keys) = foreign::keys(message) else { return Line::Unknown };
+    let Some(keys) = foreign::keys(message) else { return ToldLine::Unknown };
     if keys.contains_key("stream") && keys.contains_key("data") {
-        return Line::Format(Format::Capture);
+        return ToldLine::Format(Format::Capture);
     }
     match foreign::of_keys(&keys) {
-        Some(what) => Line::Foreign(what),
-        None if streams::is_line(line) => Line::Format(Format::Streams),
-        None => Line::Unknown,
+        Some(what) => ToldLine::Foreign(what),
+        None if streams::is_line(line) => ToldLine::Format(Format::Streams),
+        None => ToldLine::Unknown,
     }
 }
 
@@ -199,8 +201,9 @@ fn unknown(name: &str, line: &[u8]) -> String {
     } else {
         format!("text of no format that is known, whose first line is {shown:?}")
     };
-    let named = binance::Kind::of_name(name).map(|(_, kind)| kind.what());
-    if let Some(named) = named.or_else(|| lean::Kind::of_name(name).map(|_| "QuantConnect Lean's ticks")) {
+    let named = binance::BinanceTable::of_name(name).map(|(_, kind)| kind.what());
+    if let Some(named) = named.or_else(|| lean::LeanTable::of_name(name).map(|_| "QuantConnect Lean's ticks"))
+    {
         // Writing to a string cannot fail.
         let _ = write!(what, "; its name is that of {named}, and its lines are not");
     }

@@ -8,7 +8,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::value::RawValue;
 
-use super::table::Row;
+use super::table::TableRow;
 
 /// Bytes that stand at a place of the file, and what it is then.
 const BYTES: &[(usize, &[u8], &str)] = &[
@@ -191,7 +191,7 @@ fn of_array(text: &[u8]) -> Option<&'static str> {
 }
 
 /// By a table's line.
-pub fn of_row(row: &Row<'_>) -> Option<&'static str> {
+pub fn of_row(row: &TableRow<'_>) -> Option<&'static str> {
     let cells: Vec<String> = (0..row.len())
         .map(|column| row.get(column).trim().replace(['_', ' '], "").to_ascii_lowercase())
         .collect();

@@ -1,6 +1,6 @@
 //! The formats that can be read, by name. How each is told, and what reads it, is not known here.
 
-use super::{binance, lean, preset::Preset};
+use super::{binance::BinanceTable, lean::LeanTable, preset::Preset};
 
 /// A format that can be read.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -15,12 +15,12 @@ pub enum Format {
     Known(Preset),
     DatabentoCsv,
     Tardis,
-    Binance(binance::Kind),
+    Binance(BinanceTable),
     /// Binance's combined streams, as they were received.
     Capture,
     /// Streams of exchanges, as they were received.
     Streams,
-    Lean(lean::Kind),
+    Lean(LeanTable),
     Itch,
     /// Databento's DBN; read with the feature `dbn`.
     Databento,
@@ -41,15 +41,15 @@ impl Format {
         Format::Known(Preset::Kucoin),
         Format::DatabentoCsv,
         Format::Tardis,
-        Format::Binance(binance::Kind::Trades),
-        Format::Binance(binance::Kind::AggTrades),
-        Format::Binance(binance::Kind::BookTicker),
+        Format::Binance(BinanceTable::Trades),
+        Format::Binance(BinanceTable::AggTrades),
+        Format::Binance(BinanceTable::BookTicker),
         Format::Capture,
         Format::Streams,
-        Format::Lean(lean::Kind::Trade),
-        Format::Lean(lean::Kind::Quote),
-        Format::Lean(lean::Kind::PlainTrade),
-        Format::Lean(lean::Kind::PlainQuote),
+        Format::Lean(LeanTable::Trade),
+        Format::Lean(LeanTable::Quote),
+        Format::Lean(LeanTable::PlainTrade),
+        Format::Lean(LeanTable::PlainQuote),
         Format::Itch,
         Format::Databento,
     ];
@@ -80,15 +80,15 @@ impl Format {
             Format::Known(preset) => preset.known().name,
             Format::DatabentoCsv => "databento-csv",
             Format::Tardis => "tardis",
-            Format::Binance(binance::Kind::Trades) => "binance-trades",
-            Format::Binance(binance::Kind::AggTrades) => "binance-aggTrades",
-            Format::Binance(binance::Kind::BookTicker) => "binance-bookTicker",
+            Format::Binance(BinanceTable::Trades) => "binance-trades",
+            Format::Binance(BinanceTable::AggTrades) => "binance-aggTrades",
+            Format::Binance(BinanceTable::BookTicker) => "binance-bookTicker",
             Format::Capture => "binance-capture",
             Format::Streams => "capture",
-            Format::Lean(lean::Kind::Trade) => "lean-trade",
-            Format::Lean(lean::Kind::Quote) => "lean-quote",
-            Format::Lean(lean::Kind::PlainTrade) => "lean-tick-trade",
-            Format::Lean(lean::Kind::PlainQuote) => "lean-tick-quote",
+            Format::Lean(LeanTable::Trade) => "lean-trade",
+            Format::Lean(LeanTable::Quote) => "lean-quote",
+            Format::Lean(LeanTable::PlainTrade) => "lean-tick-trade",
+            Format::Lean(LeanTable::PlainQuote) => "lean-tick-quote",
             Format::Itch => "itch",
             Format::Databento => "dbn",
         }

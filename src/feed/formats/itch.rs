@@ -4,7 +4,7 @@
 //! length (2 bytes, big-endian), message; message: type (1), locate (2), tracking (2), nanoseconds since midnight (6), …
 //! ```
 //! The day stands in the file's name (`S081321-v50.txt`, `01302020.NASDAQ_ITCH50`, `20190530.BX_ITCH_50`). Every order is
-//! kept from its add to its end in a [`Book`]; a tick tells each change of a best price or its size, and each trade. A side
+//! kept from its add to its end in a [`OrderBook`]; a tick tells each change of a best price or its size, and each trade. A side
 //! that nobody is on any more has size 0. There is no receive time, so the event's stands in.
 //!
 //! An execution's aggressor is the side opposite to the order that waited. Trades against hidden orders and crosses have
@@ -14,7 +14,7 @@
 
 use super::{
     Decoder, Fault, Output,
-    book::{Book, Order, Top},
+    book::{Order, OrderBook, Top},
     new_york::Day,
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
 /// The state between chunks.
 pub struct Itch {
     midnight: Nanos,
-    book: Book,
+    book: OrderBook,
     /// A message that the chunks so far did not end, with its length.
     carry: Vec<u8>,
     /// Where the next message begins in the file.
@@ -93,7 +93,7 @@ impl Itch {
             "the day of an ITCH file stands in its name, as in S081321-v50.txt, 01302020.NASDAQ_ITCH50 or \
              20190530.BX_ITCH_50",
         )?;
-        Ok(Itch { midnight: day.midnight(), book: Book::default(), carry: Vec::new(), at: 0 })
+        Ok(Itch { midnight: day.midnight(), book: OrderBook::default(), carry: Vec::new(), at: 0 })
     }
 
     /// Takes one message, without its length.

@@ -15,7 +15,7 @@
 use super::{
     Fault,
     new_york::Day,
-    table::{Made, Row, Rows, decimal},
+    table::{RowValue, TableFormat, TableRow, decimal},
 };
 use crate::{
     feed::ndjson::ValueFault,
@@ -26,12 +26,12 @@ use crate::{
 pub struct Lean {
     symbol: Symbol,
     midnight: Nanos,
-    kind: Kind,
+    kind: LeanTable,
 }
 
 /// What the columns are.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Kind {
+pub enum LeanTable {
     Trade,
     Quote,
     /// Of what is no equity: prices as they are.
@@ -46,30 +46,30 @@ const FIXED_MILLIS_PER_NANO: i64 = 1_000;
 
 // === impl Kind ===
 
-impl Kind {
+impl LeanTable {
     const fn columns(self) -> usize {
         match self {
-            Kind::Trade | Kind::PlainTrade | Kind::PlainQuote => 3,
-            Kind::Quote => 5,
+            LeanTable::Trade | LeanTable::PlainTrade | LeanTable::PlainQuote => 3,
+            LeanTable::Quote => 5,
         }
     }
 
     /// Whether a line is one of this kind's rows.
-    pub fn is_row(self, row: &Row<'_>) -> bool {
+    pub fn is_row(self, row: &TableRow<'_>) -> bool {
         row.len() >= self.columns() && (0..self.columns()).all(|column| Fixed::parse(row.get(column)).is_ok())
     }
 
     /// From a name such as `20131009_ibm_trade_tick.csv`: the day, the symbol, and what the columns are.
-    pub fn of_name(name: &str) -> Option<(Day, String, Kind)> {
+    pub fn of_name(name: &str) -> Option<(Day, String, LeanTable)> {
         let name = name.to_ascii_lowercase();
         let (day, rest) = name.split_once('_')?;
         let day = Day::parse(day)?;
-        let equity = [("_trade_tick", Kind::Trade), ("_quote_tick", Kind::Quote)];
-        let other = [("_tick_trade", Kind::PlainTrade), ("_tick_quote", Kind::PlainQuote)];
+        let equity = [("_trade_tick", LeanTable::Trade), ("_quote_tick", LeanTable::Quote)];
+        let other = [("_tick_trade", LeanTable::PlainTrade), ("_tick_quote", LeanTable::PlainQuote)];
         equity.into_iter().chain(other).find_map(|(ending, kind)| {
             let (symbol, after) = rest.split_once(ending)?;
             let contract = match after.split_once('.').map_or(after, |(contract, _)| contract) {
-                _ if matches!(kind, Kind::Trade | Kind::Quote) => "",
+                _ if matches!(kind, LeanTable::Trade | LeanTable::Quote) => "",
                 "" => "",
                 "_perp" => "_perp",
                 contract => month_of(contract)?,
@@ -79,7 +79,7 @@ impl Kind {
     }
 
     const fn is_equity(self) -> bool {
-        matches!(self, Kind::Trade | Kind::Quote)
+        matches!(self, LeanTable::Trade | LeanTable::Quote)
     }
 }
 
@@ -97,7 +97,7 @@ impl Lean {
     /// # Errors
     /// When the name does not tell day and symbol.
     pub fn new(name: &str) -> Result<Self, String> {
-        let (day, symbol, kind) = Kind::of_name(name).ok_or(
+        let (day, symbol, kind) = LeanTable::of_name(name).ok_or(
             "day and symbol of Lean's ticks stand in the file's name, as in 20131009_ibm_trade_tick.csv",
         )?;
         let symbol = Symbol::new(&symbol).map_err(|error| format!("its name tells no symbol: {error}"))?;
@@ -106,36 +106,36 @@ impl Lean {
     }
 }
 
-impl Rows for Lean {
-    fn is_header(&mut self, _row: &Row<'_>) -> bool {
+impl TableFormat for Lean {
+    fn is_header(&mut self, _row: &TableRow<'_>) -> bool {
         false
     }
 
-    fn make(&mut self, row: &Row<'_>) -> Result<Made, Fault> {
+    fn make(&mut self, row: &TableRow<'_>) -> Result<RowValue, Fault> {
         let expected = self.kind.columns();
         if row.len() < expected {
             return Err(Fault::Columns { found: row.len(), expected });
         }
         let mut fields = Fields::default();
         match self.kind {
-            Kind::Trade => {
+            LeanTable::Trade => {
                 read_price(row, 1, Field::Last, &mut fields)?;
                 row.read(2, Field::LastSize, &mut fields)?;
             }
-            Kind::Quote => {
+            LeanTable::Quote => {
                 read_side(row, 1, Field::Bid, Field::BidSize, &mut fields)?;
                 read_side(row, 3, Field::Ask, Field::AskSize, &mut fields)?;
             }
-            Kind::PlainTrade => {
+            LeanTable::PlainTrade => {
                 row.read(1, Field::Last, &mut fields)?;
                 row.read(2, Field::LastSize, &mut fields)?;
             }
             // Of forex and CFDs without sizes.
-            Kind::PlainQuote if row.len() < 5 => {
+            LeanTable::PlainQuote if row.len() < 5 => {
                 read_plain(row, 1, Field::Bid, &mut fields)?;
                 read_plain(row, 2, Field::Ask, &mut fields)?;
             }
-            Kind::PlainQuote => {
+            LeanTable::PlainQuote => {
                 for (at, price, size) in [(1, Field::Bid, Field::BidSize), (3, Field::Ask, Field::AskSize)] {
                     if read_plain(row, at, price, &mut fields)? {
                         row.read(at + 1, size, &mut fields)?;
@@ -144,10 +144,10 @@ impl Rows for Lean {
             }
         }
         if fields.mask.is_empty() {
-            return Ok(Made::Nothing);
+            return Ok(RowValue::Nothing);
         }
         let ts = Some(self.time(row.get(0))?);
-        Ok(Made::Tick(None, Tick { symbol: self.symbol.clone(), ts, fields }))
+        Ok(RowValue::Tick(None, Tick { symbol: self.symbol.clone(), ts, fields }))
     }
 }
 
@@ -162,7 +162,7 @@ impl Lean {
 
 /// A side of a quote; 0 when the row is about the other one.
 fn read_side(
-    row: &Row<'_>,
+    row: &TableRow<'_>,
     column: usize,
     price: Field,
     size: Field,
@@ -176,14 +176,14 @@ fn read_side(
 }
 
 /// A price as it is; whether there is one.
-fn read_plain(row: &Row<'_>, column: usize, field: Field, fields: &mut Fields) -> Result<bool, Fault> {
+fn read_plain(row: &TableRow<'_>, column: usize, field: Field, fields: &mut Fields) -> Result<bool, Fault> {
     if matches!(row.get(column), "0" | "") {
         return Ok(false);
     }
     row.read(column, field, fields).map(|()| true)
 }
 
-fn read_price(row: &Row<'_>, column: usize, field: Field, fields: &mut Fields) -> Result<(), Fault> {
+fn read_price(row: &TableRow<'_>, column: usize, field: Field, fields: &mut Fields) -> Result<(), Fault> {
     let fault = |fault| Fault::value(field.name(), fault);
     let scaled = decimal(row.get(column), field).map_err(fault)?;
     if scaled.0 % PRICE_SCALE != 0 {

@@ -14,7 +14,7 @@ use super::{
     hints::{Columns, Hints, shown},
     moment::Unit,
     preset::{Known, Preset, column},
-    table::{Made, NO_NAMES, Row, Rows, Splitter, Table, decimal},
+    table::{NO_NAMES, RowValue, Splitter, Table, TableFormat, TableRow, decimal},
     target::Target,
 };
 use crate::{
@@ -84,7 +84,7 @@ impl Mapped {
     ///
     /// # Errors
     /// Why the table cannot be read so, for a person.
-    pub fn check(&self, row: &Row<'_>, hints: &Hints) -> Result<(), String> {
+    pub fn check(&self, row: &TableRow<'_>, hints: &Hints) -> Result<(), String> {
         let plan = self.plan(row)?;
         let symbol = plan.columns.iter().find(|(_, target)| *target == Target::Symbol);
         let has_time = plan.columns.iter().any(|(_, target)| matches!(target, Target::Ts | Target::Rx));
@@ -109,7 +109,7 @@ impl Mapped {
         }
     }
 
-    fn plan(&self, row: &Row<'_>) -> Result<Plan, String> {
+    fn plan(&self, row: &TableRow<'_>) -> Result<Plan, String> {
         match &self.layout {
             Layout::Known(known) => {
                 if let Some(missing) = known.missing(row) {
@@ -168,7 +168,7 @@ pub fn open(
     Err(first_fault.unwrap_or_else(|| "it holds no line".to_owned()))
 }
 
-fn of_pairs(pairs: &[(Target, String)], row: &Row<'_>) -> Result<Plan, String> {
+fn of_pairs(pairs: &[(Target, String)], row: &TableRow<'_>) -> Result<Plan, String> {
     let mut columns = Vec::with_capacity(pairs.len());
     let mut has_names = false;
     for (target, name) in pairs {
@@ -192,7 +192,7 @@ fn of_pairs(pairs: &[(Target, String)], row: &Row<'_>) -> Result<Plan, String> {
 }
 
 /// The columns that there are, for a message.
-pub fn names_of(row: &Row<'_>) -> String {
+pub fn names_of(row: &TableRow<'_>) -> String {
     let names: Vec<String> = (0..row.len().min(NAMES_TOLD_MAX)).map(|at| shown(row.get(at))).collect();
     let more = if row.len() > NAMES_TOLD_MAX { " and more" } else { "" };
     format!("there are {}{more}", names.join(", "))
@@ -201,16 +201,16 @@ pub fn names_of(row: &Row<'_>) -> String {
 // === impl Plan ===
 
 impl Plan {
-    fn named(columns: Vec<(usize, Target)>, row: &Row<'_>, zero_is_nobody: bool) -> Self {
+    fn named(columns: Vec<(usize, Target)>, row: &TableRow<'_>, zero_is_nobody: bool) -> Self {
         Plan { columns, width: row.len(), has_names: true, zero_is_nobody }
     }
 
-    fn fits(&self, row: &Row<'_>) -> bool {
+    fn fits(&self, row: &TableRow<'_>) -> bool {
         if self.has_names { row.len() == self.width } else { row.len() >= self.width }
     }
 
     /// Whether no cell that must be a number or a time begins as one.
-    fn is_line_of_names(&self, row: &Row<'_>) -> bool {
+    fn is_line_of_names(&self, row: &TableRow<'_>) -> bool {
         let number = |(at, target): &(usize, Target)| {
             !matches!(target, Target::Symbol | Target::BuyerMaker | Target::Field(Field::Side))
                 && row
@@ -221,7 +221,7 @@ impl Plan {
         self.has_names || (self.fits(row) && !self.columns.iter().any(number))
     }
 
-    fn fill(&self, row: &Row<'_>, unit: Unit, tick: &mut Parts) -> Result<(), Fault> {
+    fn fill(&self, row: &TableRow<'_>, unit: Unit, tick: &mut Parts) -> Result<(), Fault> {
         for &(at, target) in &self.columns {
             let cell = row.get(at).trim();
             match target {
@@ -257,8 +257,8 @@ struct Parts {
     fields: Fields,
 }
 
-impl Rows for Mapped {
-    fn is_header(&mut self, row: &Row<'_>) -> bool {
+impl TableFormat for Mapped {
+    fn is_header(&mut self, row: &TableRow<'_>) -> bool {
         let found = self.plan(row).ok();
         let is_header = found.as_ref().is_some_and(|plan| plan.is_line_of_names(row));
         if is_header || self.plan.is_none() {
@@ -267,7 +267,7 @@ impl Rows for Mapped {
         is_header
     }
 
-    fn make(&mut self, row: &Row<'_>) -> Result<Made, Fault> {
+    fn make(&mut self, row: &TableRow<'_>) -> Result<RowValue, Fault> {
         let Some(plan) = &self.plan else { return Err(NO_NAMES) };
         if !plan.fits(row) {
             return Err(Fault::Columns { found: row.len(), expected: plan.width });
@@ -277,9 +277,9 @@ impl Rows for Mapped {
         let Parts { symbol, ts, rx, fields } = tick;
         let symbol = symbol.or_else(|| self.symbol.clone()).ok_or(Fault::Missing { field: "symbol" })?;
         if fields.mask.is_empty() || fields.mask == Field::Side.bit() {
-            return Ok(Made::Nothing);
+            return Ok(RowValue::Nothing);
         }
-        Ok(Made::Tick(rx, Tick { symbol, ts, fields }))
+        Ok(RowValue::Tick(rx, Tick { symbol, ts, fields }))
     }
 }
 

@@ -38,13 +38,13 @@ mod target;
 mod trade_events;
 mod write;
 
-pub use decoder::{Decoder, Gap, HEAD_BYTES, JUMP_NANOS, Jump, Output, Rejected};
+pub use decoder::{Decoder, Gap, HEAD_BYTES, JUMP_NANOS, Jump, Output, RejectedRecord};
 pub use detect::{Told, is_cr_alone, without_mark};
 pub use fault::Fault;
 pub use format::Format;
 pub use hints::{Columns, Hints};
 pub use moment::Unit;
-pub use open::{Begun, open};
+pub use open::{OpenedFormat, open};
 pub use own::META;
 pub use prefix::Prefix;
 pub use write::{Kept, Rows};

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// A format that was told, and its decoder.
-pub type Begun = (Format, Box<dyn Decoder>);
+pub type OpenedFormat = (Format, Box<dyn Decoder>);
 
 impl Format {
     /// As [`detect::tell`], when `head` is all that there is.
@@ -37,7 +37,7 @@ impl Format {
     ) -> Result<Box<dyn Decoder>, String> {
         use table::Table;
         Ok(match self {
-            Format::Own => Box::new(own::Own::new(line_bytes_max)),
+            Format::Own => Box::new(own::OwnDecoder::new(line_bytes_max)),
             Format::Plain => Box::new(Table::new(plain::Plain::default(), line_bytes_max)),
             Format::Mapped => Box::new(Table::new(mapped::Mapped::hinted(hints), line_bytes_max)),
             Format::Known(preset) => {
@@ -74,7 +74,7 @@ pub fn open(
     is_whole: bool,
     hints: &Hints,
     line_bytes_max: usize,
-) -> Result<Option<Begun>, String> {
+) -> Result<Option<OpenedFormat>, String> {
     let asks = hints.columns.is_some() || hints.unit.is_some() || hints.symbol.is_some();
     let told = detect::tell(name, head, is_whole);
     let format = match (&hints.columns, told) {

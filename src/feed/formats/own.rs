@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The state between chunks.
-pub struct Own {
+pub struct OwnDecoder {
     lines: Lines,
     line: ndjson::Decoder,
     /// A tick, or the line that says what the file is, was read: what is said of the file comes before.
@@ -40,9 +40,9 @@ pub fn check_head(line: &[u8]) -> Result<bool, String> {
 
 // === impl Own ===
 
-impl Own {
+impl OwnDecoder {
     pub fn new(line_bytes_max: usize) -> Self {
-        Own {
+        OwnDecoder {
             lines: Lines::new(line_bytes_max),
             line: ndjson::Decoder::of_files(line_bytes_max),
             begun: false,
@@ -50,7 +50,7 @@ impl Own {
     }
 }
 
-impl Decoder for Own {
+impl Decoder for OwnDecoder {
     fn feed(&mut self, chunk: &mut [u8], out: &mut Output) {
         let mut chunk = self.lines.feed(chunk);
         while let Some(line) = chunk.next_line() {

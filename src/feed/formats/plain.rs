@@ -9,7 +9,7 @@
 
 use super::{
     Fault,
-    table::{Made, NO_NAMES, Row, Rows, decimal},
+    table::{NO_NAMES, RowValue, TableFormat, TableRow, decimal},
 };
 use crate::{
     feed::ndjson::ValueFault,
@@ -19,11 +19,11 @@ use crate::{
 /// What the columns hold; empty until the first line was read.
 #[derive(Default)]
 pub struct Plain {
-    columns: Vec<Column>,
+    columns: Vec<PlainColumn>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Column {
+enum PlainColumn {
     Symbol,
     Ts,
     Rx,
@@ -31,35 +31,35 @@ enum Column {
 }
 
 /// Whether the first line is that of such a table.
-pub fn check_header(row: &Row<'_>) -> bool {
+pub fn check_header(row: &TableRow<'_>) -> bool {
     columns(row).is_some()
 }
 
 /// `None` when a name is none that a tick has, or `symbol` or every field is missing.
-fn columns(row: &Row<'_>) -> Option<Vec<Column>> {
-    let columns: Vec<Column> = (0..row.len())
+fn columns(row: &TableRow<'_>) -> Option<Vec<PlainColumn>> {
+    let columns: Vec<PlainColumn> = (0..row.len())
         .map(|column| match row.get(column) {
-            "symbol" => Some(Column::Symbol),
-            "ts" => Some(Column::Ts),
-            "rx" => Some(Column::Rx),
-            name => Field::parse(name).map(Column::Record),
+            "symbol" => Some(PlainColumn::Symbol),
+            "ts" => Some(PlainColumn::Ts),
+            "rx" => Some(PlainColumn::Rx),
+            name => Field::parse(name).map(PlainColumn::Record),
         })
         .collect::<Option<_>>()?;
-    let has_field = columns.iter().any(|column| matches!(column, Column::Record(_)));
-    (columns.contains(&Column::Symbol) && has_field).then_some(columns)
+    let has_field = columns.iter().any(|column| matches!(column, PlainColumn::Record(_)));
+    (columns.contains(&PlainColumn::Symbol) && has_field).then_some(columns)
 }
 
 // === impl Plain ===
 
-impl Rows for Plain {
-    fn is_header(&mut self, row: &Row<'_>) -> bool {
+impl TableFormat for Plain {
+    fn is_header(&mut self, row: &TableRow<'_>) -> bool {
         let found = columns(row);
         let is_header = found.is_some();
         self.columns = found.unwrap_or_else(|| std::mem::take(&mut self.columns));
         is_header
     }
 
-    fn make(&mut self, row: &Row<'_>) -> Result<Made, Fault> {
+    fn make(&mut self, row: &TableRow<'_>) -> Result<RowValue, Fault> {
         let expected = self.columns.len();
         if expected == 0 {
             return Err(NO_NAMES);
@@ -70,10 +70,10 @@ impl Rows for Plain {
         let (mut symbol, mut ts, mut rx, mut fields) = (None, None, None, Fields::default());
         for (at, column) in self.columns.iter().enumerate() {
             match column {
-                Column::Symbol => symbol = Some(Symbol::new(row.get(at))?),
-                Column::Ts => ts = row.moment(at, "ts")?,
-                Column::Rx => rx = row.moment(at, "rx")?,
-                Column::Record(field) => {
+                PlainColumn::Symbol => symbol = Some(Symbol::new(row.get(at))?),
+                PlainColumn::Ts => ts = row.moment(at, "ts")?,
+                PlainColumn::Rx => rx = row.moment(at, "rx")?,
+                PlainColumn::Record(field) => {
                     read(row.get(at), *field, &mut fields)
                         .map_err(|fault| Fault::value(field.name(), fault))?;
                 }
@@ -83,7 +83,7 @@ impl Rows for Plain {
         if fields.mask.is_empty() {
             return Err(Fault::NoFields);
         }
-        Ok(Made::Tick(rx, Tick { symbol, ts, fields }))
+        Ok(RowValue::Tick(rx, Tick { symbol, ts, fields }))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: no header is that of two of them.
 
-use super::{table::Row, target::Target};
+use super::{table::TableRow, target::Target};
 use crate::tick::Field;
 
 /// A table that is known.
@@ -158,7 +158,7 @@ impl Preset {
     }
 
     /// The one whose line of names this is.
-    pub fn of_header(row: &Row<'_>) -> Option<Self> {
+    pub fn of_header(row: &TableRow<'_>) -> Option<Self> {
         let is_it = |preset: &Preset| preset.known().missing(row).is_none();
         Self::ALL.into_iter().find(is_it)
     }
@@ -168,7 +168,7 @@ impl Preset {
 
 impl Known {
     /// The first mark that a line of names does not have.
-    pub fn missing(&self, row: &Row<'_>) -> Option<&'static str> {
+    pub fn missing(&self, row: &TableRow<'_>) -> Option<&'static str> {
         let there = |mark: &&&str| mark.split('|').any(|name| column(row, name).is_some());
         self.marks.iter().find(|mark| !there(mark)).copied()
     }
@@ -184,7 +184,7 @@ impl Known {
 
 /// The column of this name: as it stands, or else in other cases, or with a translation behind a slash as old tables of OKX
 /// have it.
-pub fn column(row: &Row<'_>, name: &str) -> Option<usize> {
+pub fn column(row: &TableRow<'_>, name: &str) -> Option<usize> {
     let clean = |at: usize| row.get(at).trim_start_matches('\u{feff}').trim();
     let exact = (0..row.len()).find(|&at| clean(at) == name);
     exact.or_else(|| {

@@ -19,26 +19,26 @@ use crate::{
 };
 
 /// What a row is made into.
-pub enum Made {
+pub enum RowValue {
     Tick(Option<Nanos>, Tick),
     /// Well-formed, and nothing that a tick could carry.
     Nothing,
 }
 
 /// One format's rows.
-pub trait Rows: Send {
+pub trait TableFormat: Send {
     /// Takes a line that is no record, its bytes that are no UTF-8 replaced; whether it is one of names. It is when files
     /// are put one behind another, too. A line that is none changes nothing, once one was found.
-    fn is_header(&mut self, row: &Row<'_>) -> bool;
+    fn is_header(&mut self, row: &TableRow<'_>) -> bool;
 
     /// # Errors
     /// When the row is no record of this format.
-    fn make(&mut self, row: &Row<'_>) -> Result<Made, Fault>;
+    fn make(&mut self, row: &TableRow<'_>) -> Result<RowValue, Fault>;
 }
 
 /// The fields of one line.
 #[derive(Clone, Copy)]
-pub struct Row<'a> {
+pub struct TableRow<'a> {
     text: &'a str,
     /// Where each field ends in `text`; the next begins one byte behind it, or at once when the quotes were taken off.
     ends: &'a [usize],
@@ -73,7 +73,7 @@ const COMMA: u8 = b',';
 
 // === impl Table ===
 
-impl<R: Rows> Table<R> {
+impl<R: TableFormat> Table<R> {
     pub fn new(rows: R, line_bytes_max: usize) -> Self {
         Self::divided_by(COMMA, rows, line_bytes_max)
     }
@@ -84,7 +84,7 @@ impl<R: Rows> Table<R> {
     }
 }
 
-impl<R: Rows> Decoder for Table<R> {
+impl<R: TableFormat> Decoder for Table<R> {
     fn feed(&mut self, chunk: &mut [u8], out: &mut Output) {
         let mut chunk = self.lines.feed(chunk);
         while let Some(line) = chunk.next_line() {
@@ -101,7 +101,7 @@ impl<R: Rows> Decoder for Table<R> {
 
 fn decode_line(
     splitter: &mut Splitter,
-    rows: &mut impl Rows,
+    rows: &mut impl TableFormat,
     line_bytes_max: usize,
     line: RawLine<'_>,
     out: &mut Output,
@@ -111,19 +111,19 @@ fn decode_line(
         RawLine::TooLong { number } => (number, Err(Fault::TooLong { limit: line_bytes_max })),
     };
     match made {
-        Ok(Made::Tick(rx, tick)) => out.tick(Place::Line(number), rx, tick),
-        Ok(Made::Nothing) => out.passed += 1,
+        Ok(RowValue::Tick(rx, tick)) => out.tick(Place::Line(number), rx, tick),
+        Ok(RowValue::Nothing) => out.passed += 1,
         Err(fault) => out.reject(Place::Line(number), fault.reason(), || fault.to_string()),
     }
 }
 
-fn make(splitter: &mut Splitter, rows: &mut impl Rows, line: &[u8]) -> Result<Made, Fault> {
+fn make(splitter: &mut Splitter, rows: &mut impl TableFormat, line: &[u8]) -> Result<RowValue, Fault> {
     let fault = match splitter.split(line).and_then(|row| rows.make(&row)) {
         Ok(made) => return Ok(made),
         Err(fault) => fault,
     };
     if splitter.split_names(line).is_ok_and(|row| rows.is_header(&row)) {
-        return Ok(Made::Nothing);
+        return Ok(RowValue::Nothing);
     }
     // A table without such a line, whose columns were found by the first row.
     if fault == NO_NAMES { splitter.split(line).and_then(|row| rows.make(&row)) } else { Err(fault) }
@@ -153,7 +153,7 @@ impl Splitter {
     ///
     /// # Errors
     /// When a quote is not closed.
-    pub fn split_names<'a>(&'a mut self, line: &'a [u8]) -> Result<Row<'a>, Fault> {
+    pub fn split_names<'a>(&'a mut self, line: &'a [u8]) -> Result<TableRow<'a>, Fault> {
         match String::from_utf8_lossy(line) {
             Cow::Borrowed(_) => self.split(line),
             Cow::Owned(text) => {
@@ -162,14 +162,14 @@ impl Splitter {
                 ends.clear();
                 ends.extend(memchr_iter(self.delimiter, names.as_bytes()));
                 ends.push(names.len());
-                Ok(Row { text: names, ends, gap: 1 })
+                Ok(TableRow { text: names, ends, gap: 1 })
             }
         }
     }
 
     /// # Errors
     /// When the line is no text, or a quote is not closed.
-    pub fn split<'a>(&'a mut self, line: &'a [u8]) -> Result<Row<'a>, Fault> {
+    pub fn split<'a>(&'a mut self, line: &'a [u8]) -> Result<TableRow<'a>, Fault> {
         self.ends.clear();
         if memchr(b'"', line).is_some() {
             return self.split_quoted(line);
@@ -177,10 +177,10 @@ impl Splitter {
         let text = std::str::from_utf8(line).map_err(|_| Fault::Text)?;
         self.ends.extend(memchr_iter(self.delimiter, line));
         self.ends.push(line.len());
-        Ok(Row { text, ends: &self.ends, gap: 1 })
+        Ok(TableRow { text, ends: &self.ends, gap: 1 })
     }
 
-    fn split_quoted(&mut self, line: &[u8]) -> Result<Row<'_>, Fault> {
+    fn split_quoted(&mut self, line: &[u8]) -> Result<TableRow<'_>, Fault> {
         self.unquoted.clear();
         self.unquoted.resize(line.len(), 0);
         self.ends.resize(line.len() + 1, 0);
@@ -200,7 +200,7 @@ impl Splitter {
         }
         self.ends.truncate(fields + more);
         let text = std::str::from_utf8(&self.unquoted[..written + rest]).map_err(|_| Fault::Text)?;
-        Ok(Row { text, ends: &self.ends, gap: 0 })
+        Ok(TableRow { text, ends: &self.ends, gap: 0 })
     }
 }
 
@@ -211,7 +211,7 @@ fn has_open_quote(line: &[u8]) -> bool {
 
 // === impl Row ===
 
-impl<'a> Row<'a> {
+impl<'a> TableRow<'a> {
     pub fn len(&self) -> usize {
         self.ends.len()
     }

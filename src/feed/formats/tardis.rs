@@ -9,7 +9,7 @@
 
 use super::{
     Fault,
-    table::{Made, NO_NAMES, Row, Rows},
+    table::{NO_NAMES, RowValue, TableFormat, TableRow},
 };
 use crate::{
     feed::ndjson::ValueFault,
@@ -19,10 +19,10 @@ use crate::{
 /// What the columns hold; `None` until the first line was read.
 #[derive(Default)]
 pub struct Tardis {
-    columns: Option<Columns>,
+    columns: Option<TardisColumns>,
 }
 
-struct Columns {
+struct TardisColumns {
     count: usize,
     symbol: usize,
     timestamp: usize,
@@ -48,7 +48,7 @@ const DECIMALS: [(&[&str], Field); 6] = [
 /// # Errors
 /// When it is of one that holds no ticks: what it is, for a person. Orders that were closed by force stand in the columns
 /// of trades, so that the file's name alone tells of them; and they are trades no more than they are once among the trades.
-pub fn check_header(name: &str, row: &Row<'_>) -> Result<bool, &'static str> {
+pub fn check_header(name: &str, row: &TableRow<'_>) -> Result<bool, &'static str> {
     if ["exchange", "symbol", "timestamp", "local_timestamp"].iter().any(|name| row.find(&[name]).is_none()) {
         return Ok(false);
     }
@@ -58,16 +58,16 @@ pub fn check_header(name: &str, row: &Row<'_>) -> Result<bool, &'static str> {
     if row.find(&["is_snapshot"]).is_some() {
         return Err("Tardis's incremental_book: changes of a book's levels, without best prices");
     }
-    let has_field = Columns::of(row).is_some_and(|columns| !columns.decimals.is_empty());
+    let has_field = TardisColumns::of(row).is_some_and(|columns| !columns.decimals.is_empty());
     if has_field { Ok(true) } else { Err("a table of Tardis that has neither a price nor a quote") }
 }
 
 // === impl Columns ===
 
-impl Columns {
-    fn of(row: &Row<'_>) -> Option<Self> {
+impl TardisColumns {
+    fn of(row: &TableRow<'_>) -> Option<Self> {
         let decimals = DECIMALS.iter().filter_map(|(names, field)| Some((row.find(names)?, *field)));
-        Some(Columns {
+        Some(TardisColumns {
             count: row.len(),
             symbol: row.find(&["symbol"])?,
             timestamp: row.find(&["timestamp"])?,
@@ -80,15 +80,15 @@ impl Columns {
 
 // === impl Tardis ===
 
-impl Rows for Tardis {
-    fn is_header(&mut self, row: &Row<'_>) -> bool {
-        let found = Columns::of(row);
+impl TableFormat for Tardis {
+    fn is_header(&mut self, row: &TableRow<'_>) -> bool {
+        let found = TardisColumns::of(row);
         let is_header = found.is_some();
         self.columns = found.or_else(|| self.columns.take());
         is_header
     }
 
-    fn make(&mut self, row: &Row<'_>) -> Result<Made, Fault> {
+    fn make(&mut self, row: &TableRow<'_>) -> Result<RowValue, Fault> {
         let Some(columns) = &self.columns else { return Err(NO_NAMES) };
         if row.len() != columns.count {
             return Err(Fault::Columns { found: row.len(), expected: columns.count });
@@ -105,8 +105,8 @@ impl Rows for Tardis {
             fields.set_side(side);
         }
         if fields.mask.is_empty() || fields.mask == Field::Side.bit() {
-            return Ok(Made::Nothing);
+            return Ok(RowValue::Nothing);
         }
-        Ok(Made::Tick(rx, Tick { symbol, ts, fields }))
+        Ok(RowValue::Tick(rx, Tick { symbol, ts, fields }))
     }
 }

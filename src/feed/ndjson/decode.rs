@@ -15,9 +15,9 @@ use simd_json::{Buffers, Node, Tape};
 use super::{
     digits,
     error::{LineError, is_of_number},
-    line::{Found, Line},
-    times::Clock,
-    values::{Unread, Value},
+    line::{Line, LineValues},
+    times::LineClock,
+    values::{Value, ValueUnread},
 };
 
 /// Decodes lines; keeps its buffers between them.
@@ -26,7 +26,7 @@ pub struct Decoder {
     /// Empty between calls: only its allocation is kept. A line's borrows end with the call, hence `'static`.
     tape: Tape<'static>,
     line_bytes_max: usize,
-    clock: Clock,
+    clock: LineClock,
 }
 
 /// A tick is flat; the little that is left is for a message that says what was nested.
@@ -37,17 +37,17 @@ const DEPTH_MAX: usize = 16;
 impl Decoder {
     pub fn new(line_bytes_max: usize) -> Self {
         let (buffers, tape) = (Buffers::with_max_depth(0, DEPTH_MAX), Tape(Vec::new()));
-        Decoder { buffers, tape, line_bytes_max, clock: Clock::Real }
+        Decoder { buffers, tape, line_bytes_max, clock: LineClock::Real }
     }
 
     /// For lines in a file, whose times may also count from a beginning of their own.
     pub fn of_files(line_bytes_max: usize) -> Self {
-        Decoder { clock: Clock::Any, ..Decoder::new(line_bytes_max) }
+        Decoder { clock: LineClock::Any, ..Decoder::new(line_bytes_max) }
     }
 
     /// The lines to come are of a recording that says what it is: its times are microseconds.
     pub fn is_recording(&mut self) {
-        self.clock = Clock::Micros;
+        self.clock = LineClock::Micros;
     }
 
     pub fn line_bytes_max(&self) -> usize {
@@ -66,17 +66,17 @@ impl Decoder {
         let written = memchr(b'\\', line).map(|_| line.to_vec());
         let mut tape = mem::replace(&mut self.tape, Tape(Vec::new())).reset();
         let parsed = simd_json::fill_tape(line, &mut self.buffers, &mut tape);
-        let mut found = Found::new(self.clock);
+        let mut found = LineValues::new(self.clock);
         let (read, fault) = match parsed {
             Ok(()) => (read_object(&tape.0, &mut found), None),
-            Err(error) if is_of_number(&error) => (Err(Unread::Digits), Some(error)),
-            Err(error) => (Err(Unread::Fault(error.into())), None),
+            Err(error) if is_of_number(&error) => (Err(ValueUnread::Digits), Some(error)),
+            Err(error) => (Err(ValueUnread::Fault(error.into())), None),
         };
         self.tape = tape.reset();
         match read {
             Ok(()) => found.line(),
-            Err(Unread::Fault(fault)) => Err(fault),
-            Err(Unread::Digits) => {
+            Err(ValueUnread::Fault(fault)) => Err(fault),
+            Err(ValueUnread::Digits) => {
                 digits::read(written.as_deref().unwrap_or(line), self.clock).map_err(|error| {
                     match (error, fault) {
                         // It is no number at all: the first parser says where.
@@ -90,7 +90,7 @@ impl Decoder {
 }
 
 /// Takes all names and values of an object.
-fn read_object(tape: &[Node<'_>], found: &mut Found) -> Result<(), Unread<LineError>> {
+fn read_object(tape: &[Node<'_>], found: &mut LineValues) -> Result<(), ValueUnread<LineError>> {
     let Some((&Node::Object { .. }, mut rest)) = tape.split_first() else {
         let kind = tape.first().map_or("nothing", |node| Value::from(node).kind());
         return Err(LineError::NotAnObject { found: kind }.into());

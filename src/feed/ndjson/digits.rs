@@ -13,22 +13,22 @@ use serde_json::value::RawValue;
 
 use super::{
     error::LineError,
-    line::{Found, Line},
-    times::Clock,
-    values::{Unread, Value},
+    line::{Line, LineValues},
+    times::LineClock,
+    values::{Value, ValueUnread},
 };
 
 /// Names and values in their order, as they were written.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
+struct JsonMembers<'a>(Vec<(String, &'a RawValue)>);
 
 /// Reads a line that is an object, by its digits.
 ///
 /// # Errors
 /// When the line is no tick, or no JSON.
-pub(super) fn read(line: &[u8], clock: Clock) -> Result<Line, LineError> {
+pub(super) fn read(line: &[u8], clock: LineClock) -> Result<Line, LineError> {
     let malformed = |error: serde_json::Error| LineError::Syntax { what: "malformed", at: error.column() };
-    let Members(members) = serde_json::from_slice(line).map_err(malformed)?;
-    let mut found = Found::new(clock);
+    let JsonMembers(members) = serde_json::from_slice(line).map_err(malformed)?;
+    let mut found = LineValues::new(clock);
     for (name, value) in members {
         let text = value.get();
         let string;
@@ -44,20 +44,20 @@ pub(super) fn read(line: &[u8], clock: Clock) -> Result<Line, LineError> {
             _ => Value::Digits(text),
         };
         found.take(&name, value).map_err(|unread| match unread {
-            Unread::Fault(fault) => fault,
+            ValueUnread::Fault(fault) => fault,
             // Not where they are at hand.
-            Unread::Digits => LineError::Syntax { what: "malformed", at: 0 },
+            ValueUnread::Digits => LineError::Syntax { what: "malformed", at: 0 },
         })?;
     }
     found.line()
 }
 
-impl<'de> Deserialize<'de> for Members<'de> {
+impl<'de> Deserialize<'de> for JsonMembers<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Object;
 
         impl<'de> Visitor<'de> for Object {
-            type Value = Members<'de>;
+            type Value = JsonMembers<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
@@ -68,7 +68,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
                 while let Some(member) = map.next_entry()? {
                     members.push(member);
                 }
-                Ok(Members(members))
+                Ok(JsonMembers(members))
             }
         }
 

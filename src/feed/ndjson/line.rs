@@ -4,8 +4,8 @@
 
 use super::{
     error::{LineError, ValueFault},
-    times::{Clock, read_time},
-    values::{Unread, Value, read_field, read_symbol},
+    times::{LineClock, read_time},
+    values::{Value, ValueUnread, read_field, read_symbol},
 };
 use crate::tick::{Field, FieldSet, Fields, Nanos, Symbol, Tick};
 
@@ -27,8 +27,8 @@ enum Key {
 }
 
 /// A line's values, as they are found.
-pub(super) struct Found {
-    clock: Clock,
+pub(super) struct LineValues {
+    clock: LineClock,
     /// Names that there were.
     seen: u16,
     symbol: Option<Symbol>,
@@ -77,13 +77,13 @@ const _: () =
 
 // === impl Found ===
 
-impl Found {
-    pub(super) fn new(clock: Clock) -> Self {
-        Found { clock, seen: 0, symbol: None, ts: None, rx: None, fields: Fields::default() }
+impl LineValues {
+    pub(super) fn new(clock: LineClock) -> Self {
+        LineValues { clock, seen: 0, symbol: None, ts: None, rx: None, fields: Fields::default() }
     }
 
     /// Takes one name with its value.
-    pub(super) fn take(&mut self, name: &str, value: Value<'_>) -> Result<(), Unread<LineError>> {
+    pub(super) fn take(&mut self, name: &str, value: Value<'_>) -> Result<(), ValueUnread<LineError>> {
         let key = Key::parse(name).ok_or_else(|| LineError::unknown_field(name))?;
         if self.seen & key.bit() != 0 {
             return Err(key.fault(ValueFault::Twice).into());
@@ -104,7 +104,7 @@ impl Found {
         Ok(())
     }
 
-    fn time(&self, key: Key, value: Value<'_>) -> Result<Nanos, Unread<LineError>> {
+    fn time(&self, key: Key, value: Value<'_>) -> Result<Nanos, ValueUnread<LineError>> {
         read_time(value, self.clock).map_err(|unread| unread.map(|fault| key.fault(fault)))
     }
 

@@ -7,13 +7,13 @@
 
 use super::{
     error::ValueFault,
-    values::{Unread, Value},
+    values::{Value, ValueUnread},
 };
 use crate::tick::Nanos;
 
 /// Which times there are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Clock {
+pub(super) enum LineClock {
     /// Those of the world.
     Real,
     /// Also those that count from 0, in microseconds.
@@ -29,36 +29,36 @@ const MICROS_MIN: u64 = 100_000_000_000_000;
 const NANOS_MIN: u64 = 100_000_000_000_000_000;
 const NANOS_A_SECOND: i64 = 1_000_000_000;
 
-pub(super) fn read_time(value: Value<'_>, clock: Clock) -> Result<Nanos, Unread<ValueFault>> {
+pub(super) fn read_time(value: Value<'_>, clock: LineClock) -> Result<Nanos, ValueUnread<ValueFault>> {
     let time = match value {
         Value::Whole(number) => i64::try_from(number).ok().and_then(|number| whole(number, clock)),
         Value::Below(number) => whole(number, clock),
         // With a fraction its double may not say what it is worth.
-        Value::Double(_) => return Err(Unread::Digits),
+        Value::Double(_) => return Err(ValueUnread::Digits),
         Value::Digits(text) | Value::Text(text) => decimal(text, clock),
         _ => None,
     };
-    time.ok_or(Unread::Fault(ValueFault::Time))
+    time.ok_or(ValueUnread::Fault(ValueFault::Time))
 }
 
-fn whole(number: i64, clock: Clock) -> Option<Nanos> {
+fn whole(number: i64, clock: LineClock) -> Option<Nanos> {
     number.checked_mul(unit_nanos(number, clock)?).map(Nanos)
 }
 
 /// The nanoseconds of the unit that a number of this size is in.
-fn unit_nanos(number: i64, clock: Clock) -> Option<i64> {
+fn unit_nanos(number: i64, clock: LineClock) -> Option<i64> {
     match number.unsigned_abs() {
-        0..NANOS_MIN if clock == Clock::Micros => Some(1_000),
+        0..NANOS_MIN if clock == LineClock::Micros => Some(1_000),
         MICROS_MIN..NANOS_MIN => Some(1_000),
         NANOS_MIN.. => Some(1),
         MILLIS_MIN..MICROS_MIN => Some(1_000_000),
         SECONDS_MIN..MILLIS_MIN => Some(NANOS_A_SECOND),
-        0..SECONDS_MIN => (clock == Clock::Any).then_some(1_000),
+        0..SECONDS_MIN => (clock == LineClock::Any).then_some(1_000),
     }
 }
 
 /// Digits, perhaps with a fraction or an exponent, of which what is finer than a nanosecond is cut.
-fn decimal(text: &str, clock: Clock) -> Option<Nanos> {
+fn decimal(text: &str, clock: LineClock) -> Option<Nanos> {
     if let Some((mantissa, exponent)) = text.split_once(['e', 'E']) {
         return decimal(&shifted(mantissa, exponent.parse().ok()?)?, clock);
     }
@@ -100,7 +100,7 @@ fn shifted(mantissa: &str, exponent: i32) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn read(value: Value<'_>, clock: Clock) -> Option<i64> {
+    fn read(value: Value<'_>, clock: LineClock) -> Option<i64> {
         read_time(value, clock).ok().map(|time| time.0)
     }
 
@@ -115,14 +115,14 @@ mod tests {
             (99_999_999_999, i64::MAX / 1_000_000_000 * 1_000_000_000),
         ] {
             let fits = !(9_223_372_036..=99_999_999_999).contains(&number);
-            assert_eq!(read(Value::Whole(number), Clock::Real), fits.then_some(nanos), "{number}");
+            assert_eq!(read(Value::Whole(number), LineClock::Real), fits.then_some(nanos), "{number}");
             assert_eq!(
-                read(Value::Text(&number.to_string()), Clock::Real),
+                read(Value::Text(&number.to_string()), LineClock::Real),
                 fits.then_some(nanos),
                 "{number}"
             );
         }
-        assert_eq!(read(Value::Below(-1_742_860_800), Clock::Real), Some(-1_742_860_800_000_000_000));
+        assert_eq!(read(Value::Below(-1_742_860_800), LineClock::Real), Some(-1_742_860_800_000_000_000));
     }
 
     #[test]
@@ -138,7 +138,7 @@ mod tests {
             ("1742860800123456E-6", 1_742_860_800_123_456_000),
             ("-1e9", -1_000_000_000_000_000_000),
         ] {
-            assert_eq!(read(Value::Digits(text), Clock::Real), Some(nanos), "{text}");
+            assert_eq!(read(Value::Digits(text), LineClock::Real), Some(nanos), "{text}");
         }
         for text in [
             "1742860800.",
@@ -156,22 +156,22 @@ mod tests {
             "-",
             "x",
         ] {
-            assert_eq!(read(Value::Digits(text), Clock::Real), None, "{text}");
+            assert_eq!(read(Value::Digits(text), LineClock::Real), None, "{text}");
         }
     }
 
     #[test]
     fn never_1970_but_in_a_recording_that_counts_from_there() {
         for number in [0, 1, 86_400, 99_999_999] {
-            assert_eq!(read(Value::Whole(number), Clock::Real), None, "{number}");
-            assert_eq!(read(Value::Whole(number), Clock::Any), Some(number as i64 * 1_000), "{number}");
+            assert_eq!(read(Value::Whole(number), LineClock::Real), None, "{number}");
+            assert_eq!(read(Value::Whole(number), LineClock::Any), Some(number as i64 * 1_000), "{number}");
         }
-        assert_eq!(read(Value::Whole(u64::MAX), Clock::Any), None);
-        assert_eq!(read(Value::Whole(864_000_000_000), Clock::Micros), Some(864_000_000_000_000));
+        assert_eq!(read(Value::Whole(u64::MAX), LineClock::Any), None);
+        assert_eq!(read(Value::Whole(864_000_000_000), LineClock::Micros), Some(864_000_000_000_000));
         assert_eq!(
-            read(Value::Whole(1_742_860_800_123_456_789), Clock::Micros),
+            read(Value::Whole(1_742_860_800_123_456_789), LineClock::Micros),
             Some(1_742_860_800_123_456_789)
         );
-        assert_eq!(read(Value::Null, Clock::Any), None);
+        assert_eq!(read(Value::Null, LineClock::Any), None);
     }
 }

@@ -5,7 +5,7 @@
 //! had as a double, with digits that are only noise, is rounded. That `null` is the same as absent, the decoder sees to.
 //!
 //! simd-json hands out a number with a fraction as a double. Below a million one names its decimal of 9 places beyond
-//! doubt; where it does not, the number's digits are needed ([`Unread::Digits`]).
+//! doubt; where it does not, the number's digits are needed ([`ValueUnread::Digits`]).
 //!
 //! Invariant: what comes out of here is a value that the field may have; sizes and totals are never below 0.
 
@@ -32,7 +32,7 @@ pub(super) enum Value<'a> {
 
 /// Why a value, or a line, was not read.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Unread<E> {
+pub(super) enum ValueUnread<E> {
     /// A number's double does not say what the number is worth.
     Digits,
     Fault(E),
@@ -55,7 +55,7 @@ pub(super) fn read_field(
     fields: &mut Fields,
     field: Field,
     value: Value<'_>,
-) -> Result<(), Unread<ValueFault>> {
+) -> Result<(), ValueUnread<ValueFault>> {
     match field {
         Field::Side => fields.set_side(read_side(value)?),
         Field::Volume => fields.set_volume(read_volume(value)?),
@@ -71,7 +71,7 @@ pub(super) fn read_field(
     Ok(())
 }
 
-fn read_fixed(value: Value<'_>) -> Result<Fixed, Unread<ValueFault>> {
+fn read_fixed(value: Value<'_>) -> Result<Fixed, ValueUnread<ValueFault>> {
     let fixed = match value {
         Value::Text(text) => Fixed::parse(text),
         Value::Double(number) => Ok(Fixed(units(number)?)),
@@ -85,7 +85,7 @@ fn read_fixed(value: Value<'_>) -> Result<Fixed, Unread<ValueFault>> {
     Ok(fixed.map_err(ValueFault::Decimal)?)
 }
 
-fn read_volume(value: Value<'_>) -> Result<Volume, Unread<ValueFault>> {
+fn read_volume(value: Value<'_>) -> Result<Volume, ValueUnread<ValueFault>> {
     let volume = match value {
         Value::Text(text) => Volume::parse(text),
         Value::Double(number) => Ok(Volume(units(number)?.into())),
@@ -98,14 +98,14 @@ fn read_volume(value: Value<'_>) -> Result<Volume, Unread<ValueFault>> {
 }
 
 /// What a double is worth. One that is too small for the machine's numbers is 0.
-fn units(number: f64) -> Result<i64, Unread<ValueFault>> {
+fn units(number: f64) -> Result<i64, ValueUnread<ValueFault>> {
     let scaled = number * FIXED_ONE as f64;
     if scaled.abs() >= EXACT_UNITS_MAX {
-        return Err(Unread::Digits);
+        return Err(ValueUnread::Digits);
     }
     let units = (scaled + 0.5_f64.copysign(scaled)) as i64;
     if (scaled - units as f64).abs() > NEAR {
-        return Err(Unread::Digits);
+        return Err(ValueUnread::Digits);
     }
     if units == 0 && number != 0.0 {
         return Err(ValueFault::Decimal(FixedError::Precision).into());
@@ -114,11 +114,11 @@ fn units(number: f64) -> Result<i64, Unread<ValueFault>> {
 }
 
 /// A whole number, as `250`, `250.0` or `2.5e2`, in quotes or not.
-fn read_count(value: Value<'_>) -> Result<u64, Unread<ValueFault>> {
+fn read_count(value: Value<'_>) -> Result<u64, ValueUnread<ValueFault>> {
     let parsed = match value {
         Value::Whole(number) => return Ok(number),
         Value::Below(_) => return Err(ValueFault::Negative.into()),
-        Value::Double(_) => return Err(Unread::Digits),
+        Value::Double(_) => return Err(ValueUnread::Digits),
         Value::Digits(text) | Value::Text(text) => Volume::parse(text),
         other => return Err(ValueFault::NotANumber { found: other.kind() }.into()),
     };
@@ -177,17 +177,17 @@ impl<'a> From<&Node<'a>> for Value<'a> {
 
 // === impl Unread ===
 
-impl<E> Unread<E> {
-    pub(super) fn map<F>(self, f: impl FnOnce(E) -> F) -> Unread<F> {
+impl<E> ValueUnread<E> {
+    pub(super) fn map<F>(self, f: impl FnOnce(E) -> F) -> ValueUnread<F> {
         match self {
-            Unread::Digits => Unread::Digits,
-            Unread::Fault(fault) => Unread::Fault(f(fault)),
+            ValueUnread::Digits => ValueUnread::Digits,
+            ValueUnread::Fault(fault) => ValueUnread::Fault(f(fault)),
         }
     }
 }
 
-impl<E> From<E> for Unread<E> {
+impl<E> From<E> for ValueUnread<E> {
     fn from(fault: E) -> Self {
-        Unread::Fault(fault)
+        ValueUnread::Fault(fault)
     }
 }

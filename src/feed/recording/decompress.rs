@@ -14,7 +14,7 @@ use lzma_rust2::XzReader;
 
 /// How a file is compressed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
+enum CompressionKind {
     Plain,
     Gzip,
     Zstd,
@@ -50,15 +50,19 @@ const XZ_KIBIBYTES_MAX: u32 = 130 * 1024;
 pub fn decompress(mut raw: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
     let mut magic = Vec::with_capacity(MAGIC_BYTES);
     raw.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut magic)?;
-    let kind = Kind::of(&magic);
+    let kind = CompressionKind::of(&magic);
     let whole = io::Cursor::new(magic).chain(raw);
     let buffered = |whole| BufReader::with_capacity(CHUNK_BYTES, whole);
     Ok(match kind {
-        Kind::Plain => Box::new(whole),
-        Kind::Gzip => Box::new(Members::of(buffered(whole), GzDecoder::new, GzDecoder::into_inner)),
-        Kind::Zstd => Box::new(zstd::stream::read::Decoder::new(whole)?),
-        Kind::Bzip2 => Box::new(Members::of(buffered(whole), BzDecoder::new, BzDecoder::into_inner)),
-        Kind::Xz => Box::new(Xz {
+        CompressionKind::Plain => Box::new(whole),
+        CompressionKind::Gzip => {
+            Box::new(Members::of(buffered(whole), GzDecoder::new, GzDecoder::into_inner))
+        }
+        CompressionKind::Zstd => Box::new(zstd::stream::read::Decoder::new(whole)?),
+        CompressionKind::Bzip2 => {
+            Box::new(Members::of(buffered(whole), BzDecoder::new, BzDecoder::into_inner))
+        }
+        CompressionKind::Xz => Box::new(Xz {
             streams: XzReader::new_mem_limit(buffered(whole), true, XZ_KIBIBYTES_MAX),
             broken: None,
         }),
@@ -67,18 +71,18 @@ pub fn decompress(mut raw: impl Read + Send + 'static) -> io::Result<Box<dyn Rea
 
 // === impl Kind ===
 
-impl Kind {
+impl CompressionKind {
     fn of(magic: &[u8]) -> Self {
         // Text may begin as a header of bzip2 does; a block's mark, or the mark of an end without blocks, decides.
         let blocks = magic.get(4..10).is_some_and(|mark| {
             mark == [0x31, 0x41, 0x59, 0x26, 0x53, 0x59] || mark == [0x17, 0x72, 0x45, 0x38, 0x50, 0x90]
         });
         match magic {
-            [0x1f, 0x8b, ..] => Kind::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Kind::Zstd,
-            [b'B', b'Z', b'h', b'1'..=b'9', ..] if blocks => Kind::Bzip2,
-            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Kind::Xz,
-            _ => Kind::Plain,
+            [0x1f, 0x8b, ..] => CompressionKind::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => CompressionKind::Zstd,
+            [b'B', b'Z', b'h', b'1'..=b'9', ..] if blocks => CompressionKind::Bzip2,
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => CompressionKind::Xz,
+            _ => CompressionKind::Plain,
         }
     }
 }

@@ -74,7 +74,7 @@ trait Seekable: Read + Seek + Send {}
 impl<T: Read + Seek + Send> Seekable for T {}
 
 /// The bytes of a recording, decompressed.
-pub struct Opened {
+pub struct OpenedMember {
     pub bytes: Box<dyn Read + Send>,
     /// What the bytes are called: the file's name without its folder and the ending of its compression.
     pub inner_name: String,
@@ -236,7 +236,7 @@ fn matching(path: &Path) -> Result<(Vec<PathBuf>, bool), FeedError> {
 impl Member {
     /// # Errors
     /// When it cannot be read.
-    pub fn open(&self, unit: Option<Unit>) -> io::Result<Opened> {
+    pub fn open(&self, unit: Option<Unit>) -> io::Result<OpenedMember> {
         let bytes = match self.place.parquet(unit)? {
             Some(text) => text,
             None => match &self.place {
@@ -254,7 +254,7 @@ impl Member {
             .is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)));
         let inner = if compressed { name.file_stem() } else { name.file_name() };
         let inner_name = inner.unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Opened { bytes, inner_name })
+        Ok(OpenedMember { bytes, inner_name })
     }
 
     /// What was read of a pipe is gone.

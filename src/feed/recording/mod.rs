@@ -32,7 +32,7 @@ pub use found::{Each, open_each};
 pub use input::Skipped;
 pub use open::{Recording, open};
 #[cfg(feature = "parquet")]
-pub use parquet::Writer as ParquetWriter;
+pub use parquet::ParquetWriter;
 pub use records::Records;
 pub use select::{Input, OnError, Selection, parse_symbols};
 pub use stats::{Stats, SymbolStats};

@@ -45,12 +45,12 @@ pub struct Recording {
     failed: Option<FeedError>,
     /// What was passed over on the way; told with the first block.
     skipped: Vec<Skipped>,
-    seen: Seen,
+    seen: SeenRecords,
 }
 
 /// What there was since the beginning.
 #[derive(Default)]
-struct Seen {
+struct SeenRecords {
     records: u64,
     passed: u64,
     rejected: u64,
@@ -117,7 +117,7 @@ impl Recording {
             sleeps: false,
             failed: None,
             skipped,
-            seen: Seen::default(),
+            seen: SeenRecords::default(),
         };
         recording.sleeps = recording.tracks.len() > AWAKE_MAX;
         recording.begin();
@@ -145,7 +145,7 @@ impl Recording {
         // The last is looked at first.
         self.empty = (0..self.tracks.len()).rev().collect();
         self.failed = None;
-        self.seen = Seen::default();
+        self.seen = SeenRecords::default();
     }
 
     /// That there was no tick, when all was read and it was so.
@@ -160,7 +160,7 @@ impl Recording {
         if self.tracks.iter().any(|track| track.decoded > 0) {
             return Err(FeedError::NoneSelected { path });
         }
-        let Seen { passed, rejected, first_reject, .. } = &self.seen;
+        let SeenRecords { passed, rejected, first_reject, .. } = &self.seen;
         let formats: BTreeSet<&str> = self.tracks.iter().map(|track| track.format.name()).collect();
         let formats: Vec<&str> = formats.into_iter().collect();
         // What they are, a person sees.
@@ -261,7 +261,7 @@ impl Recording {
     }
 }
 
-impl Seen {
+impl SeenRecords {
     /// Adds what a block has got beyond `before`: how many records, how many passed, how many rejects, and rejected ones.
     fn add(&mut self, block: &Block, before: (usize, u64, usize, u64)) {
         self.records += (block.records.len() - before.0) as u64;

@@ -29,7 +29,7 @@ pub struct Track {
     member: Member,
     pub format: Format,
     /// `None` when it is asleep, or has ended: no file is open then, and nothing of one is kept.
-    live: Option<Live>,
+    live: Option<OpenFile>,
     output: Output,
     /// Selected, and not handed out yet.
     pub ready: VecDeque<Record>,
@@ -47,7 +47,7 @@ pub struct Track {
 }
 
 /// An open file.
-struct Live {
+struct OpenFile {
     input: Box<dyn Read + Send>,
     decoder: Box<dyn Decoder>,
     chunk: Box<[u8]>,
@@ -116,8 +116,8 @@ fn look(
 
 // === impl Live ===
 
-impl Live {
-    fn open(member: &Member, hints: &Hints, line_bytes_max: usize) -> Result<(Format, Live), FeedError> {
+impl OpenFile {
+    fn open(member: &Member, hints: &Hints, line_bytes_max: usize) -> Result<(Format, OpenFile), FeedError> {
         let path = member.name.to_string();
         let opened = match member.open(hints.unit) {
             Ok(opened) => opened,
@@ -136,7 +136,7 @@ impl Live {
         head.copy_within(mark_bytes.., 0);
         let cr_alone = format.is_text() && formats::is_cr_alone(head);
         let head_bytes = head_bytes - mark_bytes;
-        Ok((format, Live { input, decoder, chunk, head_bytes, head_error, cr_alone }))
+        Ok((format, OpenFile { input, decoder, chunk, head_bytes, head_error, cr_alone }))
     }
 }
 
@@ -146,7 +146,7 @@ impl Track {
     /// # Errors
     /// When the file cannot be read, or is in no format that can be.
     pub fn open(member: Member, hints: &Hints, line_bytes_max: usize) -> Result<Self, (Member, FeedError)> {
-        let (format, live) = match Live::open(&member, hints, line_bytes_max) {
+        let (format, live) = match OpenFile::open(&member, hints, line_bytes_max) {
             Ok(opened) => opened,
             Err(error) => return Err((member, error)),
         };
@@ -186,7 +186,7 @@ impl Track {
     /// When it cannot be read any more.
     pub fn wake(&mut self, hints: &Hints, line_bytes_max: usize) -> Result<(), FeedError> {
         if self.is_asleep() {
-            let (format, live) = Live::open(&self.member, hints, line_bytes_max)?;
+            let (format, live) = OpenFile::open(&self.member, hints, line_bytes_max)?;
             (self.format, self.live) = (format, Some(live));
         }
         Ok(())

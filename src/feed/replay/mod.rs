@@ -21,7 +21,7 @@ use std::{sync::Arc, time::Duration};
 pub use control::{Command, Control, PaceError, Phase, Refusal, Reply, State};
 use names::Names;
 pub use options::{Config, End, Start, TimestampMode};
-pub use player::{Due, Hold, Player};
+pub use player::{Hold, Player, RecordDue};
 use span::Measure;
 pub use span::Span;
 use tape::Tape;
@@ -153,7 +153,7 @@ impl Replay {
                 _ if self.leaving.is_none() && self.control.is_asked(self.player.steps()) => {}
                 Then::At(at) => {
                     self.tape.read_ahead(sink);
-                    if let Due::In(left) = self.player.due(at, sink.now()) {
+                    if let RecordDue::In(left) = self.player.due(at, sink.now()) {
                         self.control.wakeup().wait(left.clamp(WAIT_MIN, WAIT_MAX));
                     }
                 }
@@ -187,9 +187,9 @@ impl Replay {
                 Err(error) => return Then::Broken(error),
             };
             let late = match self.player.due(at, now) {
-                Due::Now { late } => late,
-                Due::In(_) => return Then::At(at),
-                Due::Held => return Then::Rest,
+                RecordDue::Now { late } => late,
+                RecordDue::In(_) => return Then::At(at),
+                RecordDue::Held => return Then::Rest,
             };
             if self.waits_for_readers() && self.batch.len() >= *room.get_or_insert_with(|| sink.room()) {
                 return if self.batch.is_empty() { Then::Readers } else { Then::Look };

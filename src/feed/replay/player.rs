@@ -34,7 +34,7 @@ pub enum Hold {
 
 /// When a record is due.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Due {
+pub enum RecordDue {
     /// Now, and since when.
     Now {
         late: Duration,
@@ -75,18 +75,18 @@ impl Player {
     }
 
     /// When the record that stands at `at` is due.
-    pub fn due(&self, at: Duration, now: Nanos) -> Due {
+    pub fn due(&self, at: Duration, now: Nanos) -> RecordDue {
         if self.steps > 0 {
-            return Due::Now { late: Duration::ZERO };
+            return RecordDue::Now { late: Duration::ZERO };
         }
         match (self.hold, self.speed) {
-            (Hold::Paused | Hold::Clients(_), _) => Due::Held,
-            (Hold::No, Speed::Max) => Due::Now { late: Duration::ZERO },
+            (Hold::Paused | Hold::Clients(_), _) => RecordDue::Held,
+            (Hold::No, Speed::Max) => RecordDue::Now { late: Duration::ZERO },
             (Hold::No, Speed::Times(_)) => {
                 let due = self.speed.due(self.since, at.saturating_sub(self.at));
                 match due.since(now) {
-                    0 => Due::Now { late: Duration::from_nanos(now.since(due)) },
-                    left => Due::In(Duration::from_nanos(left)),
+                    0 => RecordDue::Now { late: Duration::from_nanos(now.since(due)) },
+                    left => RecordDue::In(Duration::from_nanos(left)),
                 }
             }
         }

@@ -27,9 +27,9 @@ pub struct Span {
 }
 
 /// What is known of it.
-pub struct Measure(Arc<Mutex<Known>>);
+pub struct Measure(Arc<Mutex<MeasureState>>);
 
-enum Known {
+enum MeasureState {
     NotAsked(Config, usize),
     /// It is being read, or was.
     Asked(Option<Span>),
@@ -42,24 +42,24 @@ const NICE: i32 = 10;
 
 impl Measure {
     pub fn new(config: &Config, line_bytes_max: usize) -> Self {
-        Measure(Arc::new(Mutex::new(Known::NotAsked(config.clone(), line_bytes_max))))
+        Measure(Arc::new(Mutex::new(MeasureState::NotAsked(config.clone(), line_bytes_max))))
     }
 
     /// The span, once it is known. Who asks first has it found out.
     pub fn ask(&self) -> Option<Span> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*known {
-            Known::Asked(span) => *span,
-            Known::NotAsked(config, line_bytes_max) => {
+            MeasureState::Asked(span) => *span,
+            MeasureState::NotAsked(config, line_bytes_max) => {
                 let (config, line_bytes_max) = (config.clone(), *line_bytes_max);
                 let shared = Arc::clone(&self.0);
                 let find = move || {
                     // Linux keeps it for each thread. Without it the answer is the same.
                     let _best_effort = rustix::process::nice(NICE);
                     let span = find(&config, line_bytes_max);
-                    *shared.lock().unwrap_or_else(PoisonError::into_inner) = Known::Asked(span);
+                    *shared.lock().unwrap_or_else(PoisonError::into_inner) = MeasureState::Asked(span);
                 };
-                *known = Known::Asked(None);
+                *known = MeasureState::Asked(None);
                 // Without a thread it stays unknown, which every reader must be ready for.
                 let _best_effort = thread::Builder::new().name("span".to_owned()).spawn(find);
                 None

@@ -22,7 +22,7 @@ use super::{
 use crate::{shutdown::Stop, tick::Symbol};
 
 pub use config::Config;
-pub use walk::{PRICE_TICK, Walk};
+pub use walk::{PRICE_TICK, SimWalk};
 
 /// A simulation, ready to run.
 pub struct Sim {
@@ -35,7 +35,7 @@ struct Numbered(u32);
 
 /// A walk as a schedule.
 struct Run {
-    walk: Walk,
+    walk: SimWalk,
     complaints: Complaints,
 }
 
@@ -55,7 +55,7 @@ impl Feed for Sim {
 
     fn run(self: Box<Self>, sink: &mut dyn Sink, stop: &Stop) -> Result<(), FeedError> {
         let start = self.config.start.unwrap_or_else(|| sink.now());
-        let mut run = Run { walk: Walk::new(&self.config, start), complaints: self.complaints };
+        let mut run = Run { walk: SimWalk::new(&self.config, start), complaints: self.complaints };
         pace::play(&mut run, self.config.speed, sink, stop)
     }
 }

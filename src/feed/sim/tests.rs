@@ -18,7 +18,7 @@ fn config() -> Config {
 }
 
 fn walk(config: &Config, count: usize) -> Vec<Timed> {
-    Walk::new(config, START).take(count).collect()
+    SimWalk::new(config, START).take(count).collect()
 }
 
 fn ticks(timed: &[Timed]) -> Vec<Tick> {
@@ -165,7 +165,7 @@ fn one_second_of_every_ten_has_the_burst() {
 #[test]
 fn count_ends_the_feed() {
     let config = Config { count: Some(1_234), speed: Speed::Max, ..config() };
-    assert_eq!(Walk::new(&config, START).count(), 1_234);
+    assert_eq!(SimWalk::new(&config, START).count(), 1_234);
     let mut sink = TestSink::default();
     Box::new(Sim::new("sim", config)).run(&mut sink, &Stop::default()).unwrap();
     assert_eq!(sink.ticks.len(), 1_234);

@@ -15,10 +15,10 @@ use crate::{
 };
 
 /// The ticks of a simulation, in the order of their times.
-pub struct Walk {
+pub struct SimWalk {
     /// Draws symbols, prices and sizes.
     random: Pcg64Mcg,
-    instruments: Vec<Instrument>,
+    instruments: Vec<SimInstrument>,
     activity: WeightedAliasIndex<f64>,
     /// A draw below this is a trade.
     trade_below: u64,
@@ -28,7 +28,7 @@ pub struct Walk {
 }
 
 /// One symbol's market. Prices count [`PRICE_TICK`]s.
-struct Instrument {
+struct SimInstrument {
     symbol: Symbol,
     bid: i64,
     ask: i64,
@@ -66,19 +66,20 @@ const NANOS_A_SECOND: u64 = 1_000_000_000;
 
 // === impl Walk ===
 
-impl Walk {
+impl SimWalk {
     /// `start` is the event time of the schedule's beginning.
     ///
     /// # Panics
     /// When the configuration has no symbol, or an exponent that is no number.
     pub fn new(config: &Config, start: Nanos) -> Self {
         let mut random = Pcg64Mcg::seed_from_u64(config.seed);
-        let instruments =
-            (1..=config.symbols).map(|number| Instrument::new(number, config.symbols, &mut random)).collect();
+        let instruments = (1..=config.symbols)
+            .map(|number| SimInstrument::new(number, config.symbols, &mut random))
+            .collect();
         let weights = (1..=config.symbols).map(|rank| f64::from(rank).powf(-config.zipf_exponent)).collect();
         let activity =
             WeightedAliasIndex::new(weights).expect("there is a symbol, and each weight is from 0 to 1");
-        Walk {
+        SimWalk {
             instruments,
             activity,
             // The cast saturates: a share of 1 leaves out one draw in 2^64.
@@ -91,7 +92,7 @@ impl Walk {
     }
 }
 
-impl Iterator for Walk {
+impl Iterator for SimWalk {
     type Item = Timed;
 
     fn next(&mut self) -> Option<Timed> {
@@ -118,11 +119,11 @@ pub fn name(number: u32, count: u32) -> Symbol {
 
 // === impl Instrument ===
 
-impl Instrument {
+impl SimInstrument {
     fn new(number: u32, count: u32, random: &mut Pcg64Mcg) -> Self {
         let symbol = name(number, count);
         let bid = random.random_range(FIRST_BID) * 10i64.pow(random.random_range(0..=3));
-        Instrument { symbol, bid, ask: bid + 1, lowest_bid: bid / 2, highest_bid: bid * 2 }
+        SimInstrument { symbol, bid, ask: bid + 1, lowest_bid: bid / 2, highest_bid: bid * 2 }
     }
 
     /// Moves the market by at most one price tick, and quotes it.

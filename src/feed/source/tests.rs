@@ -16,7 +16,7 @@ use crate::{
 };
 
 #[track_caller]
-fn kind(text: &str) -> Kind {
+fn kind(text: &str) -> SourceKind {
     Source::parse(text).unwrap_or_else(|error| panic!("{text}: {error}")).kind
 }
 
@@ -27,11 +27,11 @@ fn check_refused(text: &str, expected: &str) {
 
 #[test]
 fn sources_and_their_defaults() {
-    assert_eq!(kind("sim"), Kind::Sim(sim::Config::default()));
-    assert_eq!(kind("sim?"), Kind::Sim(sim::Config::default()));
-    assert_eq!(kind("-"), Kind::Stdin);
-    assert_eq!(kind("push"), Kind::Push);
-    let once = |file| Kind::Replay(replay::Config::of(file));
+    assert_eq!(kind("sim"), SourceKind::Sim(sim::Config::default()));
+    assert_eq!(kind("sim?"), SourceKind::Sim(sim::Config::default()));
+    assert_eq!(kind("-"), SourceKind::Stdin);
+    assert_eq!(kind("push"), SourceKind::Push);
+    let once = |file| SourceKind::Replay(replay::Config::of(file));
     assert_eq!(kind("replay:/data/a=b&c.gz"), once(Input::File("/data/a=b&c.gz".into())));
     assert_eq!(kind("replay:bundled"), once(Input::Bundled));
     assert_eq!(kind("replay:./bundled"), once(Input::File("./bundled".into())));
@@ -42,7 +42,7 @@ fn sources_and_their_defaults() {
 fn options() {
     assert_eq!(
         kind("sim?symbols=500&rate=5000&seed=7&burst=10&zipf=0&trades=0.5&count=9&speed=max&start=1000"),
-        Kind::Sim(sim::Config {
+        SourceKind::Sim(sim::Config {
             symbols: 500,
             rate: 5_000,
             seed: 7,
@@ -57,7 +57,7 @@ fn options() {
     let file = Input::File("a.ndjson".into());
     assert_eq!(
         kind("replay:a.ndjson?speed=10&loop=true"),
-        Kind::Replay(replay::Config {
+        SourceKind::Replay(replay::Config {
             speed: Speed::Times(10.0),
             end: End::Loop,
             ..replay::Config::of(file.clone())
@@ -65,9 +65,9 @@ fn options() {
     );
     assert_eq!(
         kind("replay:a.ndjson?loop=false&speed=m%61x"),
-        Kind::Replay(replay::Config { speed: Speed::Max, ..replay::Config::of(file.clone()) })
+        SourceKind::Replay(replay::Config { speed: Speed::Max, ..replay::Config::of(file.clone()) })
     );
-    let Kind::Replay(config) = kind(
+    let SourceKind::Replay(config) = kind(
         "replay:a.ndjson?file=b%26.csv&file=c/*.gz&from=2025-03-25&to=1742860801000000&symbols=A,B*&on_error=stop",
     ) else {
         panic!("another kind")
@@ -82,7 +82,7 @@ fn options() {
         kind(
             "replay:a.ndjson?from=2025-03-25T23:07:00Z&to=1742944200000000&symbols=BTC*,ETH-USD&max_gap=1m&start=clients:3&clock=replay"
         ),
-        Kind::Replay(replay::Config {
+        SourceKind::Replay(replay::Config {
             selection: Selection {
                 from: Some(Nanos(1_742_944_020_000_000_000)),
                 to: Some(Nanos(1_742_944_200_000_000_000)),
@@ -96,7 +96,7 @@ fn options() {
         })
     );
     let hinted = "replay:a.csv?columns=ts:timestamp,last:price%2Cusd&unit=ms&symbol=XYZ&prefix=BINANCE:";
-    let Kind::Replay(config) = kind(hinted) else { panic!("another kind") };
+    let SourceKind::Replay(config) = kind(hinted) else { panic!("another kind") };
     let hints = Hints {
         columns: Some("ts:timestamp,last:price%2Cusd".parse().unwrap()),
         unit: Some(Unit::Millis),
@@ -105,7 +105,7 @@ fn options() {
     };
     assert_eq!(config.selection.hints, hints);
     let start = |text: &str| {
-        Kind::Replay(replay::Config { start: text_start(text), ..replay::Config::of(file.clone()) })
+        SourceKind::Replay(replay::Config { start: text_start(text), ..replay::Config::of(file.clone()) })
     };
     for text in ["now", "paused", "on_subscribe"] {
         assert_eq!(kind(&format!("replay:a.ndjson?start={text}")), start(text));

@@ -1,4 +1,4 @@
-//! Databento's `mbo`: every order of a market, through a [`Book`] to best prices and trades.
+//! Databento's `mbo`: every order of a market, through a [`OrderBook`] to best prices and trades.
 //!
 //! A tick tells each change of a best price or its size, and each trade. `T` is a trade, with the aggressor's side; `F`, the
 //! other side of it, changes nothing, since a `C` that takes the shares away follows. `M` of an order that nobody knows
@@ -13,7 +13,7 @@ use dbn::{MboMsg, UNDEF_PRICE};
 use super::{
     super::{
         Fault,
-        book::{Book, Order, Top},
+        book::{Order, OrderBook, Top},
     },
     values::set_trade,
 };
@@ -22,7 +22,7 @@ use crate::tick::{Field, Fields, Fixed, Symbol};
 /// The books of a file.
 #[derive(Default)]
 pub struct Orders {
-    book: Book<Key, i64>,
+    book: OrderBook<Key, i64>,
     slots: HashMap<u32, Slot, foldhash::fast::RandomState>,
 }
 

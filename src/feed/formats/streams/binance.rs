@@ -12,7 +12,8 @@ use super::value::{Raw, parse, quote, trade};
 use crate::tick::{Field, Fields, Fixed, Side, Tick};
 
 #[derive(Deserialize)]
-struct Event<'a> {
+#[serde(rename = "Event")]
+struct BinanceEvent<'a> {
     #[serde(borrow)]
     e: Option<Raw<'a>>,
     #[serde(borrow)]
@@ -48,7 +49,7 @@ struct BookTicker<'a> {
 
 /// A message that says what it is.
 pub fn event(json: &str, trades: &mut TradeEvents, found: &mut Vec<Tick>) -> Result<(), Fault> {
-    let Ok(event) = serde_json::from_str::<Event<'_>>(json) else {
+    let Ok(event) = serde_json::from_str::<BinanceEvent<'_>>(json) else {
         // Of another shape; what is no JSON at all says so.
         return parse::<serde::de::IgnoredAny>(json).map(drop);
     };

@@ -4,11 +4,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::Fault;
-use super::value::{Level, Raw, parse, quote, set, trade};
+use super::value::{QuotedLevel, Raw, parse, quote, set, trade};
 use crate::tick::{Field, Fields, Tick};
 
 #[derive(Deserialize)]
-struct Trade<'a> {
+#[serde(rename = "Trade")]
+struct BybitTrade<'a> {
     #[serde(borrow, rename = "T")]
     time: Raw<'a>,
     #[serde(borrow)]
@@ -22,19 +23,21 @@ struct Trade<'a> {
 }
 
 #[derive(Deserialize)]
-struct Book<'a> {
+#[serde(rename = "Book")]
+struct BookData<'a> {
     #[serde(borrow)]
     s: Raw<'a>,
     #[serde(borrow)]
-    b: Vec<Level<'a>>,
+    b: Vec<QuotedLevel<'a>>,
     #[serde(borrow)]
-    a: Vec<Level<'a>>,
+    a: Vec<QuotedLevel<'a>>,
 }
 
 /// What has changed; of spot without best prices.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Ticker<'a> {
+#[serde(rename = "Ticker")]
+struct BybitTicker<'a> {
     #[serde(borrow)]
     symbol: Raw<'a>,
     #[serde(borrow)]
@@ -58,19 +61,19 @@ pub fn event(
     let time = || ts.map(|ts| Raw(ts).time("ts")).transpose();
     match Raw(topic).text().split('.').collect::<Vec<_>>()[..] {
         ["publicTrade", ..] => {
-            for one in parse::<Vec<Trade<'_>>>(data.get())? {
+            for one in parse::<Vec<BybitTrade<'_>>>(data.get())? {
                 let fields = trade(one.p, one.v, one.side.side()?)?;
                 found.push(Tick { symbol: one.s.symbol()?, ts: Some(one.time.time("T")?), fields });
             }
         }
         ["orderbook", "1", ..] => {
-            let book: Book<'_> = parse(data.get())?;
+            let book: BookData<'_> = parse(data.get())?;
             let mut fields = Fields::default();
             quote(first(&book.b), first(&book.a), &mut fields)?;
             push(book.s, time()?, fields, found)?;
         }
         ["tickers", ..] => {
-            let ticker: Ticker<'_> = parse(data.get())?;
+            let ticker: BybitTicker<'_> = parse(data.get())?;
             let mut fields = Fields::default();
             set(Field::Last, ticker.last_price, &mut fields)?;
             quote((ticker.bid1_price, ticker.bid1_size), (ticker.ask1_price, ticker.ask1_size), &mut fields)?;
@@ -81,7 +84,7 @@ pub fn event(
     Ok(())
 }
 
-fn first<'a>(side: &[Level<'a>]) -> Level<'a> {
+fn first<'a>(side: &[QuotedLevel<'a>]) -> QuotedLevel<'a> {
     side.first().copied().unwrap_or_default()
 }
 

@@ -33,15 +33,17 @@ struct Exchange<'a> {
 }
 
 #[derive(Deserialize)]
-struct Event<'a> {
+#[serde(rename = "Event")]
+struct CoinbaseEvent<'a> {
     #[serde(borrow, default)]
-    trades: Vec<Trade<'a>>,
+    trades: Vec<CoinbaseTrade<'a>>,
     #[serde(borrow, default)]
-    tickers: Vec<Ticker<'a>>,
+    tickers: Vec<CoinbaseTicker<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Trade<'a> {
+#[serde(rename = "Trade")]
+struct CoinbaseTrade<'a> {
     #[serde(borrow)]
     product_id: Raw<'a>,
     #[serde(borrow)]
@@ -55,7 +57,8 @@ struct Trade<'a> {
 }
 
 #[derive(Deserialize)]
-struct Ticker<'a> {
+#[serde(rename = "Ticker")]
+struct CoinbaseTicker<'a> {
     #[serde(borrow)]
     product_id: Raw<'a>,
     #[serde(borrow)]
@@ -105,7 +108,7 @@ pub fn advanced(
     if !matches!(Raw(channel).text(), "market_trades" | "ticker" | "ticker_batch") {
         return Ok(());
     }
-    for event in parse::<Vec<Event<'_>>>(events.get())? {
+    for event in parse::<Vec<CoinbaseEvent<'_>>>(events.get())? {
         for one in event.trades {
             let fields = trade(one.price, one.size, opposite(one.side.side()?))?;
             found.push(Tick { symbol: one.product_id.symbol()?, ts: Some(one.time.time("time")?), fields });

@@ -4,11 +4,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::Fault;
-use super::value::{Level, Raw, parse, quote, set, trade};
+use super::value::{QuotedLevel, Raw, parse, quote, set, trade};
 use crate::tick::{Field, Fields, Tick};
 
 #[derive(Deserialize)]
-struct Trade<'a> {
+#[serde(rename = "Trade")]
+struct KrakenTrade<'a> {
     #[serde(borrow)]
     symbol: Raw<'a>,
     #[serde(borrow)]
@@ -22,7 +23,8 @@ struct Trade<'a> {
 }
 
 #[derive(Deserialize)]
-struct Ticker<'a> {
+#[serde(rename = "Ticker")]
+struct KrakenTicker<'a> {
     #[serde(borrow)]
     symbol: Raw<'a>,
     #[serde(borrow)]
@@ -54,7 +56,7 @@ struct FirstTicker<'a> {
 pub fn object(channel: &RawValue, data: &RawValue, found: &mut Vec<Tick>) -> Result<(), Fault> {
     match Raw(channel).text() {
         "trade" => {
-            for one in parse::<Vec<Trade<'_>>>(data.get())? {
+            for one in parse::<Vec<KrakenTrade<'_>>>(data.get())? {
                 let fields = trade(one.price, one.qty, one.side.side()?)?;
                 found.push(Tick {
                     symbol: one.symbol.symbol()?,
@@ -64,7 +66,7 @@ pub fn object(channel: &RawValue, data: &RawValue, found: &mut Vec<Tick>) -> Res
             }
         }
         "ticker" => {
-            for one in parse::<Vec<Ticker<'_>>>(data.get())? {
+            for one in parse::<Vec<KrakenTicker<'_>>>(data.get())? {
                 let mut fields = Fields::default();
                 set(Field::Last, one.last, &mut fields)?;
                 quote((one.bid, one.bid_qty), (one.ask, one.ask_qty), &mut fields)?;
@@ -116,6 +118,6 @@ pub fn array(message: &str, found: &mut Vec<Tick>) -> Result<(), Fault> {
     Ok(())
 }
 
-fn best<'a>(side: &[Raw<'a>]) -> Level<'a> {
+fn best<'a>(side: &[Raw<'a>]) -> QuotedLevel<'a> {
     (side.first().copied(), side.get(2).copied())
 }

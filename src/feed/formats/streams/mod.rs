@@ -44,7 +44,8 @@ pub struct Streams {
 
 /// What tells whose a message is. The same names stand for other things elsewhere, so values are left as they are.
 #[derive(Deserialize)]
-struct Head<'a> {
+#[serde(rename = "Head")]
+struct MessageHead<'a> {
     #[serde(borrow)]
     stream: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -220,28 +221,28 @@ fn make(line: &[u8], trades: &mut TradeEvents, found: &mut Vec<Tick>) -> Result<
     }
 }
 
-fn head(message: &str) -> Result<Head<'_>, Fault> {
+fn head(message: &str) -> Result<MessageHead<'_>, Fault> {
     parse(message)
 }
 
 /// A message that is an object, by whose it is.
 fn object(
-    head: &Head<'_>,
+    head: &MessageHead<'_>,
     message: &str,
     trades: &mut TradeEvents,
     found: &mut Vec<Tick>,
 ) -> Result<(), Fault> {
     match *head {
-        Head { stream: Some(_), data: Some(data), .. } => binance::event(data.get(), trades, found),
-        Head { topic: Some(topic), data: Some(data), ts, .. } => bybit::event(topic, data, ts, found),
-        Head { arg: Some(arg), data: Some(data), .. } => okx::event(arg, data, found),
-        Head { channel: Some(channel), events: Some(events), timestamp, .. } => {
+        MessageHead { stream: Some(_), data: Some(data), .. } => binance::event(data.get(), trades, found),
+        MessageHead { topic: Some(topic), data: Some(data), ts, .. } => bybit::event(topic, data, ts, found),
+        MessageHead { arg: Some(arg), data: Some(data), .. } => okx::event(arg, data, found),
+        MessageHead { channel: Some(channel), events: Some(events), timestamp, .. } => {
             coinbase::advanced(channel, events, timestamp, found)
         }
-        Head { channel: Some(channel), data: Some(data), .. } => kraken::object(channel, data, found),
-        Head { kind: Some(kind), product_id: Some(_), .. } => coinbase::exchange(kind, message, found),
-        Head { e: None, s: Some(_), .. } => binance::book_ticker(message, found),
-        Head { e: Some(_), s: Some(_), .. } => binance::event(message, trades, found),
+        MessageHead { channel: Some(channel), data: Some(data), .. } => kraken::object(channel, data, found),
+        MessageHead { kind: Some(kind), product_id: Some(_), .. } => coinbase::exchange(kind, message, found),
+        MessageHead { e: None, s: Some(_), .. } => binance::book_ticker(message, found),
+        MessageHead { e: Some(_), s: Some(_), .. } => binance::event(message, trades, found),
         // Answers to requests, heartbeats.
         _ => serde_json::from_str::<IgnoredAny>(message).map(drop).map_err(|error| Fault::json(&error)),
     }

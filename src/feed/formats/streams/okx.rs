@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::Fault;
-use super::value::{Level, Raw, parse, quote, set, trade};
+use super::value::{QuotedLevel, Raw, parse, quote, set, trade};
 use crate::tick::{Field, Fields, Fixed, Tick};
 
 #[derive(Deserialize)]
@@ -18,7 +18,8 @@ struct Arg<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Trade<'a> {
+#[serde(rename = "Trade")]
+struct OkxTrade<'a> {
     #[serde(borrow)]
     inst_id: Raw<'a>,
     #[serde(borrow)]
@@ -33,7 +34,8 @@ struct Trade<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Ticker<'a> {
+#[serde(rename = "Ticker")]
+struct OkxTicker<'a> {
     #[serde(borrow)]
     inst_id: Raw<'a>,
     #[serde(borrow)]
@@ -65,13 +67,13 @@ pub fn event(arg: &RawValue, data: &RawValue, found: &mut Vec<Tick>) -> Result<(
     let arg: Arg<'_> = parse(arg.get())?;
     match arg.channel.text() {
         "trades" | "trades-all" => {
-            for one in parse::<Vec<Trade<'_>>>(data.get())? {
+            for one in parse::<Vec<OkxTrade<'_>>>(data.get())? {
                 let fields = trade(one.px, one.sz, one.side.side()?)?;
                 found.push(Tick { symbol: one.inst_id.symbol()?, ts: Some(one.ts.time("ts")?), fields });
             }
         }
         "tickers" => {
-            for one in parse::<Vec<Ticker<'_>>>(data.get())? {
+            for one in parse::<Vec<OkxTicker<'_>>>(data.get())? {
                 let mut fields = Fields::default();
                 set(Field::Last, one.last, &mut fields)?;
                 quote((one.bid_px, one.bid_sz), (one.ask_px, one.ask_sz), &mut fields)?;
@@ -98,6 +100,6 @@ pub fn event(arg: &RawValue, data: &RawValue, found: &mut Vec<Tick>) -> Result<(
     Ok(())
 }
 
-fn best<'a>(side: &[Vec<Raw<'a>>]) -> Level<'a> {
+fn best<'a>(side: &[Vec<Raw<'a>>]) -> QuotedLevel<'a> {
     side.first().map_or((None, None), |level| (level.first().copied(), level.get(1).copied()))
 }

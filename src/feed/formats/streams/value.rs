@@ -20,7 +20,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
 }
 
 /// A price, and the size there.
-pub type Level<'a> = (Option<Raw<'a>>, Option<Raw<'a>>);
+pub type QuotedLevel<'a> = (Option<Raw<'a>>, Option<Raw<'a>>);
 
 pub fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Fault> {
     serde_json::from_str(json).map_err(|error| Fault::json(&error))
@@ -93,7 +93,7 @@ pub fn trade(price: Raw<'_>, size: Raw<'_>, side: Side) -> Result<Fields, Fault>
 }
 
 /// The best prices of both sides.
-pub fn quote(bid: Level<'_>, ask: Level<'_>, fields: &mut Fields) -> Result<(), Fault> {
+pub fn quote(bid: QuotedLevel<'_>, ask: QuotedLevel<'_>, fields: &mut Fields) -> Result<(), Fault> {
     set(Field::Bid, bid.0, fields)?;
     set(Field::BidSize, bid.1, fields)?;
     set(Field::Ask, ask.0, fields)?;

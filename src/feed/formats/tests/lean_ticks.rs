@@ -59,7 +59,7 @@ fn ticks_of_lean_that_are_no_equities() {
         0,
         &[r#"{"symbol":"ES-201312","ts":1381104000033000,"last":1672.25,"last_size":3}"#],
     );
-    let symbol = |name: &str| lean::Kind::of_name(name).map(|(_, symbol, _)| symbol);
+    let symbol = |name: &str| lean::LeanTable::of_name(name).map(|(_, symbol, _)| symbol);
     assert_eq!(symbol("20240101_btcusdt_tick_trade_perp.csv").as_deref(), Some("BTCUSDT-PERP"));
     assert_eq!(symbol("20131007_goog_tick_quote_american_call_8000000_20131220.csv"), None);
 }

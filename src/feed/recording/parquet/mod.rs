@@ -10,7 +10,7 @@ mod write;
 
 pub use bytes::Bytes;
 pub use read::Text;
-pub use write::Writer;
+pub use write::ParquetWriter;
 
 /// How a file begins, and ends.
 pub const MAGIC: &[u8] = b"PAR1";

@@ -36,7 +36,7 @@ fn read(file: Vec<u8>, hints: Hints) -> Block {
 }
 
 fn write(ticks: &[(Tick, Nanos)]) -> Vec<u8> {
-    let mut writer = Writer::new(Vec::new()).unwrap();
+    let mut writer = ParquetWriter::new(Vec::new()).unwrap();
     for (tick, rx) in ticks {
         writer.write(tick, *rx).unwrap();
     }

@@ -29,7 +29,7 @@ use parquet::{
 use crate::tick::{Field, Fixed, Nanos, Tick};
 
 /// A file that is being written.
-pub struct Writer<W: Write + Send> {
+pub struct ParquetWriter<W: Write + Send> {
     file: SerializedFileWriter<W>,
     rows: Vec<(Nanos, Tick)>,
 }
@@ -41,7 +41,7 @@ const ZSTD_LEVEL: i32 = 3;
 
 // === impl Writer ===
 
-impl<W: Write + Send> Writer<W> {
+impl<W: Write + Send> ParquetWriter<W> {
     /// # Errors
     /// When the output cannot be written.
     pub fn new(out: W) -> io::Result<Self> {
@@ -52,7 +52,7 @@ impl<W: Write + Send> Writer<W> {
             .set_created_by(concat!("tickcast ", env!("CARGO_PKG_VERSION")).to_owned())
             .build();
         let file = SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties)).map_err(failed)?;
-        Ok(Writer { file, rows: Vec::new() })
+        Ok(ParquetWriter { file, rows: Vec::new() })
     }
 
     /// Appends a tick that was received at `rx`.

@@ -64,7 +64,7 @@ impl Model {
 fn play(player: &mut Player, now: Nanos, records: &[u64], next: &mut usize) {
     while let Some(&at) = records.get(*next) {
         let at = Duration::from_millis(at);
-        if !matches!(player.due(at, now), Due::Now { .. }) {
+        if !matches!(player.due(at, now), RecordDue::Now { .. }) {
             return;
         }
         player.played(at, now);
@@ -125,10 +125,10 @@ proptest! {
             }
             // What is to come is promised for the very time at which it will be due.
             if let Some(&at) = records.get(played)
-                && let Due::In(left) = player.due(Duration::from_millis(at), now)
+                && let RecordDue::In(left) = player.due(Duration::from_millis(at), now)
             {
                 let at = Duration::from_millis(at);
-                let is_due = |now| matches!(player.due(at, now), Due::Now { late: Duration::ZERO });
+                let is_due = |now| matches!(player.due(at, now), RecordDue::Now { late: Duration::ZERO });
                 prop_assert!(is_due(now.plus(left)));
             }
         }
@@ -138,14 +138,14 @@ proptest! {
 #[test]
 fn nothing_is_due_before_clients_have_come() {
     let mut player = Player::new(Speed::Max, Hold::Clients(2), Nanos(0));
-    assert_eq!(player.due(Duration::ZERO, Nanos(1_000_000_000)), Due::Held);
+    assert_eq!(player.due(Duration::ZERO, Nanos(1_000_000_000)), RecordDue::Held);
     player.resume(Nanos(1_000_000_000));
-    assert_eq!(player.due(Duration::ZERO, Nanos(1_000_000_000)), Due::Now { late: Duration::ZERO });
+    assert_eq!(player.due(Duration::ZERO, Nanos(1_000_000_000)), RecordDue::Now { late: Duration::ZERO });
 }
 
 #[test]
 fn who_is_late_is_told_how_late() {
     let player = Player::new(Speed::Times(10.0), Hold::No, Nanos(0));
     let due = player.due(Duration::from_secs(1), Nanos(103_000_000));
-    assert_eq!(due, Due::Now { late: Duration::from_millis(3) });
+    assert_eq!(due, RecordDue::Now { late: Duration::from_millis(3) });
 }
