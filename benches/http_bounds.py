@@ -35,7 +35,7 @@ def alone():
     if CORES:
         os.sched_setaffinity(0, {CORES[0]})
     try:
-        os.nice(-10)
+        os.nice(-20)
     except PermissionError:
         pass
 
