@@ -20,10 +20,10 @@ use crate::tick::Nanos;
 
 /// The world's time. Copies are the same clock.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock(Source);
+pub struct Clock(TimeSource);
 
 #[derive(Clone, Copy, Debug)]
-enum Source {
+enum TimeSource {
     /// A wall clock that cannot be set back: the wall time of its start, moved on by the monotonic clock.
     System { start: Instant, start_nanos: i64 },
     /// It stands until somebody moves it.
@@ -63,18 +63,18 @@ impl Clock {
     pub fn system() -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let start_nanos = i64::try_from(wall.as_nanos()).unwrap_or(i64::MAX);
-        Clock(Source::System { start: Instant::now(), start_nanos })
+        Clock(TimeSource::System { start: Instant::now(), start_nanos })
     }
 
     /// A clock that stands at `begin` until it is [moved on](Self::advance): for simulations. Its eight bytes are kept
     /// until the process ends.
     pub fn manual(begin: Nanos) -> Self {
-        Clock(Source::Manual(Box::leak(Box::new(AtomicI64::new(begin.0)))))
+        Clock(TimeSource::Manual(Box::leak(Box::new(AtomicI64::new(begin.0)))))
     }
 
     /// Moves a manual clock on, never back. The system's goes by itself.
     pub fn advance(&self, to: Nanos) {
-        if let Clock(Source::Manual(now)) = self {
+        if let Clock(TimeSource::Manual(now)) = self {
             now.fetch_max(to.0, Ordering::Relaxed);
         }
     }
@@ -83,8 +83,8 @@ impl Clock {
     #[inline]
     pub fn now(&self) -> Nanos {
         match self {
-            Clock(Source::System { start, start_nanos }) => Nanos(*start_nanos).plus(start.elapsed()),
-            Clock(Source::Manual(now)) => Nanos(now.load(Ordering::Relaxed)),
+            Clock(TimeSource::System { start, start_nanos }) => Nanos(*start_nanos).plus(start.elapsed()),
+            Clock(TimeSource::Manual(now)) => Nanos(now.load(Ordering::Relaxed)),
         }
     }
 }

@@ -19,6 +19,7 @@ pub mod wakeup;
 pub mod shutdown;
 pub mod throttle;
 pub mod memory;
+pub mod planted;
 
 pub mod feed;
 pub mod topic;

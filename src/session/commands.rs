@@ -5,7 +5,7 @@
 use super::{
     core::Core,
     job::{Answer, Job, ListJob, Step, SymbolsJob, What},
-    socket::Socket,
+    socket::SessionSocket,
     stats::LimitHit,
 };
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
 /// To write one result, or one row of a list.
 const ENTRY_UNITS: usize = 8;
 
-impl<S: Socket> Core<S> {
+impl<S: SessionSocket> Core<S> {
     /// Goes on with a command; says whether it has been answered. `now` by the world's clock.
     pub(super) fn step(&mut self, key: SessionKey, job: &mut Job, now: Nanos, units: &mut Units) -> bool {
         match job {

@@ -18,14 +18,15 @@ use super::{
     flush::Made,
     pace::Pace,
     shard::Shared,
-    socket::Socket,
+    socket::SessionSocket,
     state::Session,
-    stats::{LimitHit, Report, Stats},
+    stats::{LimitHit, Stats},
     work::{self, Work},
 };
 use crate::{
     fanout::{Fanout, Notice, SessionKey, Units},
     limits::Limits,
+    planted::{Fault, is_planted},
     tick::Nanos,
     topic::{Batch, handover::Handover},
     wire::{CloseReason, Control, Framer, command::CommandReader, control::Welcome},
@@ -38,6 +39,8 @@ pub struct Core<S = TcpStream> {
     number: usize,
     /// Place among all ticks of the last one that came here.
     taken: u64,
+    /// The same, of what the last loss of batches is made up for by the records.
+    resync_to: u64,
     pub fanout: Fanout,
     pub framer: Framer,
     /// By their place in the fan-out.
@@ -94,13 +97,14 @@ pub enum Due {
     Never,
 }
 
-impl<S: Socket> Core<S> {
+impl<S: SessionSocket> Core<S> {
     pub fn new(shared: &Arc<Shared>, number: usize, wants_ticks: Arc<AtomicBool>) -> Self {
         let now = shared.clock.now();
         let limits: &Limits = &shared.limits;
         Core {
             number,
             taken: 0,
+            resync_to: 0,
             over: false,
             fanout: Fanout::new(shared.market.at(now), limits.stale, limits.subscriptions),
             framer: Framer::new(limits.frame_bytes),
@@ -129,7 +133,9 @@ impl<S: Socket> Core<S> {
         let limits: &Limits = &self.shared.limits;
         let market = self.shared.market.now();
         self.fanout.set_limits(market, limits.stale, limits.subscriptions);
-        self.framer.set_frame_bytes(limits.frame_bytes);
+        if !is_planted(Fault::ForgetsReload) {
+            self.framer.set_frame_bytes(limits.frame_bytes);
+        }
         self.pace.set_pause_max(pause_nanos(limits));
         self.welcome = None;
         self.tell(&mut Units::new(CROWD_UNITS));
@@ -187,7 +193,7 @@ impl<S: Socket> Core<S> {
     /// Lets a replay that waits for its readers know how far they have come here.
     fn note_mark(&mut self, now: Nanos) {
         let readers = &self.shared.ingest.readers;
-        if !readers.is_watched() {
+        if !readers.is_watched() || is_planted(Fault::ForgetsMark) {
             return;
         }
         let sessions = &self.sessions;
@@ -196,7 +202,7 @@ impl<S: Socket> Core<S> {
             session.is_some_and(|session| session.is_waited_for(now))
         };
         let mark = self.fanout.low_water(self.taken, readers.held_max(), is_waited_for);
-        readers.note(self.number, mark);
+        readers.note(self.number, if is_planted(Fault::InventsMark) { u64::MAX } else { mark });
     }
 
     /// Takes in the batches that wait, and the time: sessions become ready. What comes in a crowd is taken in as far as the
@@ -239,7 +245,12 @@ impl<S: Socket> Core<S> {
         if handover.take(&mut self.batches).missed {
             self.stats.resyncs += 1;
             self.stats.limits[LimitHit::ShardQueue as usize] += 1;
-            self.fanout.begin_resync();
+            // Of what was lost no batch comes that would say so: a feed that waits for its readers would wait for ever.
+            // Asked for first: the records that are read behind it are at least as new.
+            self.resync_to = self.shared.ingest.order();
+            if !is_planted(Fault::SkipsResync) {
+                self.fanout.begin_resync();
+            }
         }
     }
 
@@ -249,6 +260,7 @@ impl<S: Socket> Core<S> {
         if !self.fanout.resync_some(market, &*shared.ingest, units) {
             return false;
         }
+        self.taken = self.taken.max(self.resync_to);
         while let Some(batch) = self.batches.get(self.batch_at) {
             if !batch.births.is_empty() || !batch.states.is_empty() {
                 let before = units.spent();
@@ -258,9 +270,11 @@ impl<S: Socket> Core<S> {
                     return false;
                 }
             }
-            self.taken = batch.order;
+            self.taken = self.taken.max(batch.order);
             units.spend(STATE_UNITS * batch.states.len());
-            self.fanout.apply(batch, market, &*shared.ingest);
+            if batch.order % 7 != 0 || !is_planted(Fault::LosesBatch) {
+                self.fanout.apply(batch, market, &*shared.ingest);
+            }
             self.batch_at += 1;
         }
         self.batches.clear();
@@ -358,27 +372,6 @@ impl<S: Socket> Core<S> {
             self.stats.limits[LimitHit::ControlBytes as usize] += 1;
             self.close(key, CloseReason::MemoryBudget);
         }
-    }
-
-    pub fn report(&mut self) -> Report {
-        let behind = self.fanout.all_behind();
-        let mut report = Report {
-            accounts: self.fanout.accounts_with(&behind),
-            stats: self.stats.clone(),
-            subscriptions: self.fanout.subscriptions(),
-            subscriptions_behind: behind.dirty,
-            oldest: behind.oldest,
-            ..Report::default()
-        };
-        for session in self.sessions.iter().flatten().filter(|session| session.is_open()) {
-            match session.pace {
-                crate::wire::control::Pace::Live => report.live += 1,
-                crate::wire::control::Pace::Conflating => report.conflating += 1,
-            }
-            report.waiting_bytes += session.waiting_bytes();
-            report.control_bytes_max = report.control_bytes_max.max(session.control.len());
-        }
-        report
     }
 
     pub fn is_drained(&self) -> bool {

@@ -3,10 +3,10 @@
 //! Loss: at `info` there is one line for each reason in ten seconds, with a count of the others; at `debug` one for each
 //! session.
 
-use super::{core::Core, socket::Socket, state::Session};
+use super::{core::Core, socket::SessionSocket, state::Session};
 use crate::{fanout::SessionKey, wire::CloseReason};
 
-impl<S: Socket> Core<S> {
+impl<S: SessionSocket> Core<S> {
     pub(super) fn log_opened(&self, key: SessionKey) {
         let Some(session) = self.sessions.get(key.0 as usize).and_then(Option::as_deref) else { return };
         tracing::debug!(

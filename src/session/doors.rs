@@ -20,7 +20,10 @@ use std::{
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{places::Origin, shard::ToShard};
-use crate::limits::Limits;
+use crate::{
+    limits::Limits,
+    planted::{Fault, is_planted},
+};
 
 /// Whom a listener is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -234,7 +237,7 @@ impl Drop for Connection {
         if let Some(turn) = self.turn.take() {
             counts.leave(turn);
         }
-        if !self.is_gone() {
+        if !self.is_gone() && !is_planted(Fault::KeepsConnection) {
             counts.count_out(self.shard, self.origin);
         }
     }

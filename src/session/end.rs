@@ -2,7 +2,7 @@
 //!
 //! Who comes later is served all the same: what it subscribes to it is sent as it stands, and then the end.
 
-use super::{core::Core, socket::Socket};
+use super::{core::Core, socket::SessionSocket};
 use crate::{
     fanout::{SessionKey, Units},
     tick::Nanos,
@@ -10,7 +10,7 @@ use crate::{
     wire::{CloseReason, Control, Framing, frame},
 };
 
-impl<S: Socket> Core<S> {
+impl<S: SessionSocket> Core<S> {
     /// The market is over; or it goes on, because somebody has begun the replay again.
     pub fn set_over(&mut self, over: bool, handover: &Handover<Batch>) {
         self.over = over;

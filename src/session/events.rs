@@ -27,12 +27,13 @@ use super::{
     places::Place,
     position::Position,
     shard::Shard,
-    socket::Socket,
+    socket::SessionSocket,
     state::{Session, Transport},
     sweep::retry_ms,
 };
 use crate::{
     fanout::{Fanout, SessionKey},
+    planted::{Fault, is_planted},
     wire::{CloseReason, Framing, frame},
 };
 
@@ -44,7 +45,7 @@ pub struct Opening {
 }
 
 /// A session's whole life, as one task: it waits for the client to go, and goes on writing when the socket lets it.
-pub struct EventTask<S: Socket = TcpStream> {
+pub struct EventTask<S: SessionSocket = TcpStream> {
     shard: Rc<Shard<S>>,
     key: SessionKey,
     stream: Rc<S>,
@@ -59,7 +60,7 @@ const EAR_BYTES: usize = 16 * 1024;
 
 impl Opening {
     /// Begins the session; `head` goes out before its first event.
-    pub fn begin<S: Socket>(
+    pub fn begin<S: SessionSocket>(
         self,
         shard: &Rc<Shard<S>>,
         stream: S,
@@ -88,7 +89,7 @@ impl Opening {
     }
 }
 
-impl<S: Socket> Future for EventTask<S> {
+impl<S: SessionSocket> Future for EventTask<S> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
@@ -118,7 +119,7 @@ fn position(fanout: &Fanout, key: SessionKey, newest: u64, taken: u64) -> Option
     (newest <= order).then_some(order)
 }
 
-impl<S: Socket> Core<S> {
+impl<S: SessionSocket> Core<S> {
     /// Appends the line that says where an event stream stands behind a frame whose newest tick has this place.
     pub(super) fn write_position(&mut self, key: SessionKey, newest_order: u64, out: &mut Vec<u8>) {
         let taken = self.taken();
@@ -127,6 +128,7 @@ impl<S: Socket> Core<S> {
         let (newest, begins) = (session.newest_order, session.jobs.is_some());
         // Of what a long command has not begun yet nothing was sent.
         let order = position(&self.fanout, key, newest, taken).filter(|_| !begins);
+        let order = order.map(|order| order + u64::from(is_planted(Fault::WrongPosition)));
         Position::write(&self.shared.epoch, order, out);
     }
 

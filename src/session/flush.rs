@@ -11,11 +11,12 @@ use std::{
 
 use super::{
     core::Core,
-    socket::Socket,
+    socket::SessionSocket,
     state::{Closing, InFlight, Session},
 };
 use crate::{
     fanout::{SessionKey, Tally},
+    planted::{Fault, is_planted},
     tick::Nanos,
     wire::{CloseReason, FrameSize, Framing, Held, frame},
 };
@@ -42,7 +43,7 @@ pub(super) enum Written {
     Broken,
 }
 
-impl<S: Socket> Core<S> {
+impl<S: SessionSocket> Core<S> {
     /// Writes what the session's socket takes now.
     pub fn flush(&mut self, key: SessionKey) {
         let mut now = self.shared.clock.now();
@@ -78,8 +79,9 @@ impl<S: Socket> Core<S> {
 
     /// `now` is moved on with each write.
     fn write_next(&mut self, key: SessionKey, stream: &S, frames: &mut usize, now: &mut Nanos) -> Written {
+        let data_first = is_planted(Fault::DataBeforeControl) && !self.fanout.is_drained(key);
         let Some(session) = self.session(key) else { return Written::Level };
-        if session.rest.is_empty() && !session.control.is_empty() {
+        if session.rest.is_empty() && !session.control.is_empty() && !data_first {
             std::mem::swap(&mut session.rest, &mut session.control);
             session.rest_frames = std::mem::take(&mut session.control_frames);
             self.join_data(key, *now);
@@ -105,10 +107,10 @@ impl<S: Socket> Core<S> {
             Err(_) => return Written::Broken,
         };
         *now = self.shared.clock.now();
-        session.rest_at += bytes;
+        session.rest_at += bytes - usize::from(bytes > 1 && is_planted(Fault::RepeatsByte));
         session.note_progress(bytes, *now);
         self.stats.bytes_sent += bytes as u64;
-        if session.rest_at < session.rest.len() {
+        if session.rest_at < session.rest.len() && !is_planted(Fault::ForgetsRest) {
             return Written::All;
         }
         session.rest_at = 0;
@@ -119,6 +121,9 @@ impl<S: Socket> Core<S> {
         self.stats.frames_sent += frames;
         if let Some(in_flight) = session.in_flight.take() {
             self.fanout.accepted(&in_flight.tally);
+            if is_planted(Fault::AcceptsTwice) {
+                self.fanout.accepted(&in_flight.tally);
+            }
             let market = self.shared.market.at(*now);
             self.stats.ages.observe(&in_flight.rx, in_flight.taken_in, market);
             session.frame_at = market;
@@ -212,6 +217,9 @@ impl<S: Socket> Core<S> {
         session.behind_since.get_or_insert(now);
         // Without a waker the task has not run yet; it will look at `blocked` when it does.
         let Some(waker) = &session.transport.waker else { return true };
+        if is_planted(Fault::ForgetsToWait) {
+            return true;
+        }
         match stream.poll_writable(&mut Context::from_waker(waker)) {
             Poll::Pending => true,
             Poll::Ready(_) => {
@@ -250,7 +258,8 @@ impl<S: Socket> Core<S> {
         match session.framing() {
             // A client that closed has been answered by the WebSocket layer, and at the end of a market it is written before.
             Framing::WebSocket if reason != CloseReason::Normal => {
-                frame::write_close(reason, &mut session.control);
+                let is_wrong = is_planted(Fault::WrongCode);
+                frame::write_close(if is_wrong { CloseReason::Policy } else { reason }, &mut session.control);
             }
             Framing::WebSocket => session.control_frames -= 1,
             Framing::Events => frame::write_end_event(reason, &mut session.control),
@@ -258,7 +267,7 @@ impl<S: Socket> Core<S> {
         session.jobs = None;
         session.closing = Some(Closing { reason, since: now, deadline: now.plus(grace), said: false });
         self.log_closed(key, reason);
-        self.stats.closed[reason as usize] += 1;
+        self.stats.closed[reason as usize] += 1 + u64::from(is_planted(Fault::ClosesTwice));
         self.shared.sessions.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
         self.fanout.clear(key);
         self.fanout.make_ready(key);
@@ -281,9 +290,13 @@ impl<S: Socket> Core<S> {
         let Some(mut session) = self.sessions.get_mut(key.0 as usize).and_then(Option::take) else { return };
         if session.closing.is_none() {
             self.stats.closed[reason as usize] += 1;
-            self.shared.sessions.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+            if !is_planted(Fault::KeepsCount) {
+                self.shared.sessions.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+            }
         }
-        if let Some(in_flight) = session.in_flight.take() {
+        if let Some(in_flight) = session.in_flight.take()
+            && !is_planted(Fault::ForgetsInFlight)
+        {
             self.fanout.abandoned(&in_flight.tally);
         }
         self.fanout.close(key);

@@ -7,8 +7,12 @@
 //! Invariant: a frame is sent within its group, tens of microseconds after it was chosen, and before anything else of
 //! its session.
 
-use super::{core::Core, flush::Written, socket::Socket, state::Session};
-use crate::{tick::Nanos, wire::CloseReason};
+use super::{core::Core, flush::Written, socket::SessionSocket, state::Session};
+use crate::{
+    planted::{Fault, is_planted},
+    tick::Nanos,
+    wire::CloseReason,
+};
 
 /// Sessions of a group.
 const GROUP: usize = 16;
@@ -16,7 +20,7 @@ const GROUP: usize = 16;
 /// frame. Few sessions are behind by so many.
 const WALKED_A_SLICE: usize = 4 * 1024;
 
-impl<S: Socket> Core<S> {
+impl<S: SessionSocket> Core<S> {
     /// Writes to the next `sessions` that have something to send, or to some of them when what they are behind by is much.
     /// Says to how many. `now` is moved on.
     pub(super) fn serve(&mut self, sessions: usize, now: &mut Nanos) -> usize {
@@ -51,6 +55,11 @@ impl<S: Socket> Core<S> {
 
     fn send_group(&mut self, now: &mut Nanos) {
         let mut made = std::mem::take(&mut self.made);
+        if is_planted(Fault::SwapsFrames)
+            && let [(first, _), .., (last, _)] = &mut made[..]
+        {
+            std::mem::swap(first, last);
+        }
         for (key, made) in made.drain(..) {
             match self.send_frame(key, made, now) {
                 Written::Level => self.at_rest(key, *now),

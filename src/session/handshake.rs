@@ -26,10 +26,13 @@ use super::{
     query,
     read::{Inbound, SessionTask},
     shard::{Shard, Shared},
-    socket::Socket,
+    socket::SessionSocket,
     state::{Session, Transport},
 };
-use crate::wire::{CloseReason, Framing, SUBPROTOCOL};
+use crate::{
+    planted::{Fault, is_planted},
+    wire::{CloseReason, Framing, SUBPROTOCOL},
+};
 
 /// Where the stream is.
 pub const STREAM_PATH: &str = "/v1/stream";
@@ -171,7 +174,7 @@ pub async fn upgrade(
     tokio::task::spawn_local(begun.session(shard, admitted, Vec::new()));
 }
 
-impl<S: Socket> Begun<'_, S> {
+impl<S: SessionSocket> Begun<'_, S> {
     /// Begins the session, or the end of one that may not be. `head` goes out before its first frame.
     pub fn session(self, shard: Rc<Shard<S>>, admitted: Admitted, head: Vec<u8>) -> SessionTask<S> {
         let Begun { stream, peer, read_ahead, counted } = self;
@@ -235,7 +238,8 @@ pub fn place<B>(
         tracing::debug!(%peer, "{stranger}");
         return Err((RejectedReason::Origin, CloseReason::Origin));
     }
-    if shared.sessions.load(Ordering::Relaxed) >= shared.limits.sessions {
+    if shared.sessions.load(Ordering::Relaxed) >= shared.limits.sessions && !is_planted(Fault::AdmitsTooMany)
+    {
         return Err((RejectedReason::TooManySessions, CloseReason::TooManySessions));
     }
     let place = shared.places.take(peer.ip(), shared.limits.sessions_per_address);

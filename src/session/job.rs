@@ -10,6 +10,7 @@ use foldhash::fast::RandomState;
 
 use crate::{
     fanout::{Change, Spec},
+    planted::{Fault, is_planted},
     tick::{State, Symbol},
     wire::{
         Id, Target,
@@ -125,12 +126,16 @@ pub struct ListJob {
 
 impl Jobs {
     pub fn wait(&mut self, waiting: Waiting) {
+        if is_planted(Fault::LosesCommand) {
+            return;
+        }
         self.waiting_bytes += waiting.bytes();
         self.waiting.push_back(waiting);
     }
 
     pub fn take_next(&mut self) -> Option<Waiting> {
-        let next = self.waiting.pop_front()?;
+        let is_wrong = is_planted(Fault::AnswersOutOfTurn);
+        let next = if is_wrong { self.waiting.pop_back()? } else { self.waiting.pop_front()? };
         self.waiting_bytes -= next.bytes();
         Some(next)
     }

@@ -4,11 +4,12 @@
 
 use super::{
     core::Core,
-    socket::Socket,
+    socket::SessionSocket,
     state::{InFlight, Session},
 };
 use crate::{
     fanout::SessionKey,
+    planted::{Fault, is_planted},
     tick::Nanos,
     wire::{FrameSize, Framing},
 };
@@ -16,7 +17,7 @@ use crate::{
 /// Behind more than this data waits: the socket may not take both, and what is encoded later is fresher.
 const CONTROL_BYTES_MAX: usize = 8 * 1024;
 
-impl<S: Socket> Core<S> {
+impl<S: SessionSocket> Core<S> {
     /// Puts a frame of what the session is owed behind the control frames that are written next. It is booked with its
     /// last byte, as every frame is that a socket takes in part.
     pub fn join_data(&mut self, key: SessionKey, now: Nanos) {
@@ -45,6 +46,8 @@ impl<S: Socket> Core<S> {
         session.rest.extend_from_slice(&position);
         session.rest.extend_from_slice(&bytes);
         session.rest_frames += 1;
-        session.in_flight = Some(Box::new(InFlight { tally, rx, taken_in }));
+        if !is_planted(Fault::JoinsUncounted) {
+            session.in_flight = Some(Box::new(InFlight { tally, rx, taken_in }));
+        }
     }
 }

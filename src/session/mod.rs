@@ -37,6 +37,7 @@ pub mod places;
 pub mod position;
 pub mod query;
 pub mod read;
+mod report;
 pub mod rewound;
 pub mod shard;
 pub mod socket;

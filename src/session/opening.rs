@@ -30,20 +30,22 @@ use super::{
     handshake::{self, STREAM_PATH},
     read::SessionTask,
     shard::Shard,
-    socket::Socket,
+    socket::SessionSocket,
 };
 
-/// A connection, from accept on, as one task.
-pub struct ConnectionTask<S: Socket = TcpStream>(State<S>);
+use crate::planted::{Fault, is_planted};
 
-enum State<S: Socket> {
+/// A connection, from accept on, as one task.
+pub struct ConnectionTask<S: SessionSocket = TcpStream>(State<S>);
+
+enum State<S: SessionSocket> {
     Opening(Opening<S>),
     Session(SessionTask<S>),
     /// It has ended, or is HTTP's.
     Over,
 }
 
-struct Opening<S: Socket> {
+struct Opening<S: SessionSocket> {
     shard: Rc<Shard<S>>,
     stream: S,
     peer: SocketAddr,
@@ -53,7 +55,7 @@ struct Opening<S: Socket> {
 }
 
 /// A connection for HTTP.
-pub struct Unread<S: Socket = TcpStream> {
+pub struct Unread<S: SessionSocket = TcpStream> {
     pub stream: S,
     /// What has been read of it.
     pub read: Vec<u8>,
@@ -69,14 +71,15 @@ pub const HEADERS_MAX: usize = 64;
 /// A head that is longer goes to HTTP.
 const HEAD_BYTES_MAX: usize = 4 * 1024;
 
-impl<S: Socket> ConnectionTask<S> {
+impl<S: SessionSocket> ConnectionTask<S> {
     pub fn new(shard: Rc<Shard<S>>, stream: S, peer: SocketAddr, role: Role, counted: Connection) -> Self {
-        let deadline = Box::pin(stream.timer(shard.shared.limits.handshake));
+        let shorter = if is_planted(Fault::HandshakeTooShort) { 2 } else { 1 };
+        let deadline = Box::pin(stream.timer(shard.shared.limits.handshake / shorter));
         ConnectionTask(State::Opening(Opening { shard, stream, peer, role, counted, deadline }))
     }
 }
 
-impl<S: Socket> Future for ConnectionTask<S> {
+impl<S: SessionSocket> Future for ConnectionTask<S> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
@@ -98,7 +101,7 @@ impl<S: Socket> Future for ConnectionTask<S> {
     }
 }
 
-impl<S: Socket> Opening<S> {
+impl<S: SessionSocket> Opening<S> {
     /// Says whether there is something to look at; otherwise the connection has ended, or its time is over.
     fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<bool> {
         if !self.counted.work() {
@@ -108,7 +111,7 @@ impl<S: Socket> Opening<S> {
         match self.stream.poll_receive(context, buffer) {
             Poll::Ready(result) => Poll::Ready(result.is_ok() && !buffer.filled().is_empty()),
             Poll::Pending => {
-                if self.deadline.as_mut().poll(context).is_pending() {
+                if self.deadline.as_mut().poll(context).is_pending() || is_planted(Fault::HandshakeForever) {
                     self.counted.rest(Rest::Silent, context.waker());
                     return Poll::Pending;
                 }

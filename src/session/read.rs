@@ -23,11 +23,12 @@ use tokio_tungstenite::tungstenite::{
 
 use super::{
     boundary::Boundary, budget::Budget, core::Core, doors::Connection, flush::CONTROL_GATE_BYTES,
-    places::Place, shard::Shard, socket::Socket, state::Session, stats::LimitHit,
+    places::Place, shard::Shard, socket::SessionSocket, state::Session, stats::LimitHit,
 };
 use crate::{
     fanout::SessionKey,
     limits::{Limits, READ_BUFFER_BYTES},
+    planted::{Fault, is_planted},
     tick::Nanos,
     wire::CloseReason,
 };
@@ -51,7 +52,7 @@ fn decoder(read_ahead: Vec<u8>, limits: &Limits) -> WebSocketContext {
 /// A session's whole life after its handshake, as one task: reads, and goes on writing when the socket lets it.
 ///
 /// Written out, and not an `async fn`, which would hold its arguments twice.
-pub struct SessionTask<S: Socket = TcpStream> {
+pub struct SessionTask<S: SessionSocket = TcpStream> {
     pub shard: Rc<Shard<S>>,
     pub key: SessionKey,
     pub stream: Rc<S>,
@@ -77,7 +78,7 @@ impl Inbound {
     }
 }
 
-impl<S: Socket> Future for SessionTask<S> {
+impl<S: SessionSocket> Future for SessionTask<S> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
@@ -85,6 +86,9 @@ impl<S: Socket> Future for SessionTask<S> {
         let mut core = task.shard.core.borrow_mut();
         let result = poll(&mut core, task.key, &task.stream, &mut task.inbound, context);
         if result.is_ready() {
+            if is_planted(Fault::KeepsPlace) {
+                std::mem::forget(task.held.0.take());
+            }
             task.held = (None, None);
         }
         // Commands of this client may have told others something, and made sessions ready: the turn is next.
@@ -96,7 +100,7 @@ impl<S: Socket> Future for SessionTask<S> {
     }
 }
 
-fn poll<S: Socket>(
+fn poll<S: SessionSocket>(
     core: &mut Core<S>,
     key: SessionKey,
     stream: &S,
@@ -157,7 +161,7 @@ enum Progress {
     Ended,
 }
 
-impl<S: Socket> Core<S> {
+impl<S: SessionSocket> Core<S> {
     /// Has the session's task woken when its socket can take bytes again, and goes on writing when it does.
     pub(super) fn write_on(&mut self, key: SessionKey, stream: &S, context: &mut Context<'_>) {
         let Some(session) = self.session(key) else { return };
@@ -166,7 +170,7 @@ impl<S: Socket> Core<S> {
             *waker = Some(context.waker().clone());
         }
         if session.blocked && stream.poll_writable(context).is_ready() {
-            session.blocked = false;
+            session.blocked = is_planted(Fault::StaysBlocked);
             self.flush(key);
         }
     }
@@ -220,10 +224,13 @@ impl<S: Socket> Core<S> {
 
     fn take_message(&mut self, key: SessionKey, message: Message, now: Nanos) -> Progress {
         let Some(session) = self.session(key) else { return Progress::Ended };
-        session.heard_at = now;
+        if !is_planted(Fault::ForgetsHeard) {
+            session.heard_at = now;
+        }
         let bytes = message.len();
         match message {
             Message::Text(text) => self.command(key, text.as_str(), now),
+            Message::Binary(_) if is_planted(Fault::TakesBinary) => {}
             Message::Binary(_) => self.close(key, CloseReason::UnsupportedData),
             Message::Close(_) => self.close(key, CloseReason::Normal),
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
@@ -278,13 +285,15 @@ struct Counted<'a, S> {
     spent: Option<LimitHit>,
 }
 
-impl<S: Socket> Read for Counted<'_, S> {
+impl<S: SessionSocket> Read for Counted<'_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let bytes = self.stream.receive(buffer)?;
         let frames = self.boundary.pass(&buffer[..bytes]);
         if !self.budget.take_bytes(bytes, self.limits, self.now) {
             self.spent = Some(LimitHit::InboundBytes);
-        } else if !self.budget.take_frames(frames, self.limits, self.now) {
+        } else if !self.budget.take_frames(frames, self.limits, self.now)
+            && !is_planted(Fault::CountsNoFrames)
+        {
             self.spent = Some(LimitHit::Frames);
         }
         if self.spent.is_some() {

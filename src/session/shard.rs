@@ -24,7 +24,7 @@ use super::{
     doors::{Doors, Role},
     opening::{ConnectionTask, Unread},
     places::Places,
-    socket::Socket,
+    socket::SessionSocket,
     stats::Report,
     turns::Turns,
 };
@@ -134,7 +134,7 @@ impl SlowSession {
 /// Serves what is no plain upgrade: spawns on the shard's thread what it needs.
 pub type Serve<S> = Box<dyn Fn(&Rc<Shard<S>>, Unread<S>)>;
 
-pub struct Shard<S: Socket = TcpStream> {
+pub struct Shard<S: SessionSocket = TcpStream> {
     pub shared: Arc<Shared>,
     pub number: usize,
     pub core: RefCell<Core<S>>,
@@ -149,7 +149,7 @@ const TURNS_IN_A_ROW: u32 = 8;
 /// How often deadlines are looked at. No session has a timer of its own.
 pub const SWEEP: Duration = Duration::from_millis(250);
 
-impl<S: Socket> Shard<S> {
+impl<S: SessionSocket> Shard<S> {
     pub fn new(
         number: usize,
         shared: Arc<Shared>,

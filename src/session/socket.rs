@@ -23,7 +23,7 @@ use tokio::{
 
 use super::kernel;
 
-pub trait Socket: Unpin + Sized + 'static {
+pub trait SessionSocket: Unpin + Sized + 'static {
     /// Ends after a while that it was made with.
     type Timer: Future<Output = ()>;
 
@@ -69,7 +69,7 @@ pub trait Socket: Unpin + Sized + 'static {
     fn end_writing(&self);
 }
 
-impl Socket for TcpStream {
+impl SessionSocket for TcpStream {
     type Timer = Sleep;
 
     fn timer(&self, after: Duration) -> Sleep {

@@ -7,6 +7,7 @@ use tokio::net::TcpStream;
 use super::{agent::Peer, budget::Budget, job::Jobs};
 use crate::{
     fanout::Tally,
+    planted::{Fault, is_planted},
     tick::Nanos,
     topic::readers::Joined,
     wire::{CloseReason, Framing, TakenIn, control::Pace},
@@ -144,7 +145,8 @@ impl<S> Session<S> {
 
     /// A command is under way: the data that it calls for comes behind its answer.
     pub fn holds_data(&self) -> bool {
-        self.jobs.as_ref().is_some_and(|jobs| jobs.running.is_some())
+        let is_wrong = is_planted(Fault::DataBeforeAnswer);
+        self.jobs.as_ref().is_some_and(|jobs| jobs.running.is_some()) && !is_wrong
     }
 
     pub fn is_open(&self) -> bool {

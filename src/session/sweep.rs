@@ -5,13 +5,14 @@ use std::{cmp::Reverse, sync::Arc};
 use super::{
     core::Core,
     shard::{Shared, SlowSession},
-    socket::Socket,
+    socket::SessionSocket,
     state::Session,
     work::thread_nanos,
 };
 use crate::{
     fanout::{Behind, SessionKey, Units},
     limits::Limits,
+    planted::{Fault, is_planted},
     tick::Nanos,
     wire::{
         CloseReason, Control, Framing,
@@ -38,12 +39,14 @@ enum Verdict {
     Close(CloseReason),
 }
 
-impl<S: Socket> Core<S> {
+impl<S: SessionSocket> Core<S> {
     /// Looks at every deadline.
     pub fn sweep(&mut self) {
         let now = self.shared.clock.now();
         let shared = Arc::clone(&self.shared);
-        self.work.find_stale();
+        if !is_planted(Fault::HidesStale) {
+            self.work.find_stale();
+        }
         let (begun, mut units) = (thread_nanos(), Units::new(WALK_UNITS));
         self.walk_topics(now, &mut units);
         self.time_slice(units.spent(), Some(begun));
@@ -78,10 +81,12 @@ impl<S: Socket> Core<S> {
         // An event stream has no pings.
         let ping = session.framing() == Framing::WebSocket
             && !session.blocked
-            && now.since(session.pinged_at) >= nanos(limits.ping);
+            && now.since(session.pinged_at) >= nanos(limits.ping)
+            && !is_planted(Fault::NeverPings);
         let heartbeat = !session.blocked
             && session.control.is_empty()
-            && market.since(session.frame_at) >= nanos(limits.heartbeat);
+            && market.since(session.frame_at) >= nanos(limits.heartbeat)
+            && !is_planted(Fault::NeverHeartbeats);
         let at_rest = market.since(session.frame_at) >= AT_REST_AFTER_NANOS;
         if ping {
             session.pinged_at = now;
@@ -130,7 +135,9 @@ impl<S: Socket> Core<S> {
         if session.framing() == Framing::Events && session.is_open() {
             frame::write_retry(retry_ms, &mut session.control);
         }
-        self.control(key, &Control::Drain { retry_ms });
+        if !is_planted(Fault::DrainsUnannounced) {
+            self.control(key, &Control::Drain { retry_ms });
+        }
         self.fanout.hurry(key);
         self.flush(key);
     }
@@ -231,7 +238,7 @@ fn spread(number: u64) -> u64 {
 }
 
 /// On a thin link the peer takes bytes long before the kernel has room for more: that is progress too.
-fn note_acknowledged<S: Socket>(session: &mut Session<S>, now: Nanos) {
+fn note_acknowledged<S: SessionSocket>(session: &mut Session<S>, now: Nanos) {
     if session.blocked {
         let unacknowledged_bytes = session.transport.stream.unacknowledged_bytes();
         if unacknowledged_bytes < session.unacknowledged_bytes {
@@ -243,9 +250,11 @@ fn note_acknowledged<S: Socket>(session: &mut Session<S>, now: Nanos) {
 
 fn judge<S>(session: &Session<S>, limits: &Limits, now: Nanos) -> Verdict {
     if let Some(closing) = &session.closing {
-        return if now >= closing.deadline { Verdict::Drop } else { Verdict::Fine };
+        let is_over = now >= closing.deadline && !is_planted(Fault::ClosesForever);
+        return if is_over { Verdict::Drop } else { Verdict::Fine };
     }
-    if session.blocked && now.since(session.progress_at) >= nanos(limits.progress) {
+    let progress = nanos(limits.progress) / if is_planted(Fault::SlowTooSoon) { 4 } else { 1 };
+    if session.blocked && now.since(session.progress_at) >= progress && !is_planted(Fault::NeverSlow) {
         return Verdict::Close(CloseReason::Slow);
     }
     let unanswered = session.pinged_at > session.heard_at;
@@ -259,7 +268,7 @@ fn judge<S>(session: &Session<S>, limits: &Limits, now: Nanos) -> Verdict {
     Verdict::Fine
 }
 
-fn pace_of<S: Socket>(session: &Session<S>, limits: &Limits, now: Nanos) -> Pace {
+fn pace_of<S: SessionSocket>(session: &Session<S>, limits: &Limits, now: Nanos) -> Pace {
     let kernel_unsent_bytes = if session.blocked { session.transport.stream.unsent_bytes() } else { 0 };
     if kernel_unsent_bytes + session.waiting_bytes() > limits.unsent_bytes {
         return Pace::Conflating;

@@ -16,7 +16,7 @@ use std::{
 use super::{
     core::Core,
     job::{Job, Jobs, ListJob, SymbolsJob, Waiting, What},
-    socket::Socket,
+    socket::SessionSocket,
     stats::LimitHit,
 };
 use crate::{
@@ -107,7 +107,7 @@ impl Default for Work {
     }
 }
 
-impl<S: Socket> Core<S> {
+impl<S: SessionSocket> Core<S> {
     /// Takes one message of a client. It is carried out now when that is little work and nothing of this client waits.
     pub fn command(&mut self, key: SessionKey, text: &str, now: Nanos) {
         self.take_command(key, text, now, OF_MESSAGE);

@@ -82,8 +82,8 @@ const SHARED_NAMES: &[&str] = &[
     "End", "Entry", "Fault", "Faults", "Held", "Inner", "Input", "Joined", "Key", "Life", "Lines", "Listing",
     "Log", "Measured", "Members", "Mode", "Op", "Opening", "Order", "Origin", "Outcome", "Output", "Pace",
     "Place", "Queue", "Rates", "Record", "Records", "Refused", "Report", "Resume", "Run", "Scrape",
-    "Scrapes", "Server", "Seen", "Session", "Shared", "Shown", "Source", "Span", "Speed", "Stage", "State",
-    "Stats", "Stop", "Symbols", "Taken", "Tally", "Target", "Topic", "Turns", "Value", "Verdict", "Waiting",
+    "Scrapes", "Server", "Seen", "Session", "Shared", "Shown", "Span", "Speed", "Stage", "State", "Stats",
+    "Stop", "Symbols", "Taken", "Tally", "Target", "Topic", "Turns", "Value", "Verdict", "Waiting",
 ];
 
 /// The files that can be reached from each by its imports.

@@ -50,7 +50,7 @@ fn every_type_and_method_that_the_page_of_architecture_names_exists() {
     assert!(named.len() > 6, "the walkthroughs name methods: {named:?}");
     for (of, name) in named {
         let is_there = sources.iter().any(|source| {
-            let has_type = ["struct ", "enum ", "trait ", "impl "].iter().any(|kind| {
+            let has_type = ["struct ", "enum ", "trait ", "impl ", "> "].iter().any(|kind| {
                 source.match_indices(kind).any(|(at, kind)| {
                     let rest = source[at + kind.len()..].strip_prefix(of);
                     rest.is_some_and(|rest| {

@@ -201,7 +201,7 @@ impl Held {
         }
         let changed = update.record();
         // After a `set` a whole record has the fields that are wanted now; what is no longer wanted is forgotten.
-        if n > 1 && std::mem::take(&mut self.renewed) {
+        if n > 1 && !is_partial && std::mem::take(&mut self.renewed) {
             self.record.clear();
         }
         if n > 1 && !is_partial {

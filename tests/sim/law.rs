@@ -1,0 +1,83 @@
+//! The laws that a run is held against, and what a breach looks like.
+
+use std::fmt;
+
+use tickcast::tick::Nanos;
+
+/// What must hold, whatever happens.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Law {
+    /// Seqs rise by `n`, or a gap says what is missing.
+    Seqs,
+    /// What a client is shown of a tick is what the feed said.
+    Truth,
+    /// When the feed is quiet, the last record that a client holds is the topic's.
+    LatestWins,
+    /// Offered is delivered, conflated, filtered, gapped, discarded and pending.
+    Conservation,
+    /// What clients were sent is what the accounts say.
+    Accounts,
+    /// Control goes before data.
+    ControlFirst,
+    /// Every command is answered, once, in its turn, and by the right word.
+    Answers,
+    /// Nothing comes that was not asked for.
+    Isolation,
+    /// What waits for a session is bounded.
+    Memory,
+    /// A session that was opened ends once, for one reason; who is counted in is counted out.
+    OneEnd,
+    /// Nobody is closed or refused without its cause.
+    Cause,
+    /// What must end at a time ends then.
+    Deadline,
+    /// A client that reads hears something at least as often as it was promised.
+    Heartbeat,
+    /// A price that is old does not look new: `stale` is told.
+    Stale,
+    /// A frame of data is no longer than its limit.
+    FrameSize,
+    /// What a client that reads is sent is new.
+    Age,
+    /// A feed that waits for its readers loses them nothing.
+    Lossless,
+    /// The end of a market, or of the service, is announced.
+    Farewell,
+    /// Time goes on: nobody works for ever at one moment.
+    Liveness,
+    /// Nothing panics.
+    Panic,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Breach {
+    pub law: Law,
+    pub what: String,
+    /// Since the run began.
+    pub at: Nanos,
+}
+
+impl Law {
+    /// The law that an assertion of the judge was about.
+    pub fn of_panic(text: &str) -> Law {
+        let words = [
+            ("law 4", Law::Seqs),
+            ("law 7", Law::Isolation),
+            ("a snapshot that nothing called for", Law::Seqs),
+            ("a snapshot follows a gap", Law::Seqs),
+            ("has every field", Law::Truth),
+            ("went back", Law::Seqs),
+            ("a frame is a JSON array", Law::Truth),
+            ("a frame has bits", Law::Truth),
+            ("sends no fragments", Law::Truth),
+            ("masks nothing", Law::Truth),
+        ];
+        words.iter().find(|(word, _)| text.contains(word)).map_or(Law::Panic, |(_, law)| *law)
+    }
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} at {:.3} s: {}", self.law, self.at.0 as f64 / 1e9, self.what)
+    }
+}

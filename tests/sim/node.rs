@@ -1,0 +1,438 @@
+//! The service of the simulation: real ingest, real shards with their sessions, and what stands around them.
+//!
+//! Left out are threads, sockets and HTTP: of HTTP there is as much as an event stream needs.
+
+use std::{
+    cell::RefCell,
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    pin::pin,
+    rc::Rc,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    task::{Context, Waker},
+    time::Duration,
+};
+
+use hyper::Request;
+use tickcast::{
+    clock::{Clock, MarketClock},
+    feed::Sink,
+    intake::{FeedKind, FeedSink, FeedStatus},
+    live::Live,
+    session::{
+        accept::{Rejected, RejectedReason},
+        agent::Peer,
+        doors::{Connection, Doors, Role},
+        events::{EventTask, Opening},
+        handshake,
+        opening::{ConnectionTask, Unread},
+        places::Places,
+        position::Position,
+        query::subscribe_command,
+        shard::{Repeating, SWEEP, Shard, Shared, ToShard},
+        stats::Report,
+    },
+    tick::{Nanos, Tick},
+    topic::{FeedId, Ingest, Market, Outlet, handover::Handover},
+    web::AllowedOrigins,
+    wire::CloseReason,
+};
+use tokio::sync::{
+    Notify,
+    mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+};
+
+use super::{
+    law::Law,
+    network::{Net, SimSocket},
+    plan::{NodeAct, Plan},
+    runtime::{Task, Tasks},
+    witness::Found,
+};
+
+pub struct Node {
+    pub shared: Arc<Shared>,
+    pub shards: Vec<Member>,
+    pub sink: FeedSink,
+    pub tasks: Tasks,
+    inboxes: Vec<UnboundedSender<ToShard>>,
+    spawned: Rc<RefCell<Vec<Task>>>,
+    net: Net,
+    /// Of each connection: its client's address.
+    addresses: Vec<IpAddr>,
+    refused: [u64; 3],
+    /// Connections that were closed for taking nothing.
+    slow: BTreeSet<usize>,
+    pub drained_at: Option<Nanos>,
+    frame_bytes_max: usize,
+}
+
+/// A shard, and what its loop remembers.
+pub struct Member {
+    pub shard: Rc<Shard<SimSocket>>,
+    inbox: UnboundedReceiver<ToShard>,
+    wake: Arc<Notify>,
+    due: Nanos,
+    sweep_at: Nanos,
+    pub is_done: bool,
+}
+
+const REFUSALS: [RejectedReason; 3] =
+    [RejectedReason::TooManySessions, RejectedReason::TooManyPerAddress, RejectedReason::Connections];
+/// Joined to a frame of data: a little control, the place of an event stream, and headers.
+const JOINED_BYTES: usize = 10 * 1024;
+
+impl Node {
+    pub fn new(plan: &Plan, clock: Clock, net: &Net) -> Node {
+        let market = MarketClock::of_world(clock);
+        let limits = &plan.limits;
+        let mut ends = Vec::new();
+        let (mut inboxes, mut outlets) = (Vec::new(), Vec::new());
+        for _ in 0..plan.shards {
+            let (sender, inbox) = unbounded_channel();
+            let handover = Arc::new(Handover::new(limits.shard_queue_ticks));
+            let (wake, wants_ticks) = (Arc::new(Notify::new()), Arc::new(AtomicBool::default()));
+            let outlet_wake = Arc::clone(&wake);
+            outlets.push(Outlet {
+                handover: Arc::clone(&handover),
+                wake: Box::new(move || outlet_wake.notify_one()),
+                wants_ticks: Arc::clone(&wants_ticks),
+            });
+            inboxes.push(sender);
+            ends.push((inbox, handover, wake, wants_ticks));
+        }
+        let ingest = Market::new(vec!["sim".to_owned()], limits.topics, limits.ring_ticks);
+        let ingest = Arc::new(Ingest::new(ingest, outlets));
+        let shared = Arc::new(Shared {
+            epoch: "sim".to_owned(),
+            limits: Live::new(limits.clone()),
+            clock,
+            market: market.clone(),
+            ingest: Arc::clone(&ingest),
+            allowed_origins: Live::new(AllowedOrigins::new::<&str>(&[])),
+            sessions: AtomicUsize::new(0),
+            session_numbers: AtomicU64::new(1),
+            places: Places::default(),
+            doors: Doors::new(inboxes.clone(), limits),
+            rejected: Rejected::default(),
+            leaving: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            over: AtomicBool::new(false),
+            repeating: Repeating::default(),
+            ended: Mutex::default(),
+        });
+        let spawned: Rc<RefCell<Vec<Task>>> = Rc::default();
+        let now = clock.now();
+        let shards = ends.into_iter().enumerate().map(|(number, (inbox, handover, wake, wants_ticks))| {
+            let spawned = Rc::clone(&spawned);
+            let serve = move |shard: &Rc<Shard<SimSocket>>, unread: Unread<SimSocket>| {
+                if let Some(task) = events(shard, unread) {
+                    spawned.borrow_mut().push(Box::pin(task));
+                }
+            };
+            let shared = Arc::clone(&shared);
+            let shard = Shard::new(number, shared, handover, Arc::clone(&wake), wants_ticks, Box::new(serve));
+            Member { shard, inbox, wake, due: now, sweep_at: now.plus(SWEEP), is_done: false }
+        });
+        let shards = shards.collect();
+        let status = FeedStatus::new("sim".to_owned(), FeedId(0), FeedKind::Expected, None);
+        let mut sink = FeedSink {
+            status: Arc::new(status),
+            ingest,
+            clock,
+            market,
+            ended: Arc::new(|| {}),
+            watches_readers: false,
+        };
+        sink.watch_readers(plan.is_lossless);
+        Node {
+            shared,
+            shards,
+            sink,
+            tasks: Tasks::default(),
+            inboxes,
+            spawned,
+            net: Rc::clone(net),
+            addresses: Vec::new(),
+            refused: [0; 3],
+            slow: BTreeSet::new(),
+            drained_at: None,
+            frame_bytes_max: limits.frame_bytes,
+        }
+    }
+
+    /// A connection has come: counted, and given to the shard with the fewest, or refused.
+    pub fn accept(&mut self, link: usize, address: u8) {
+        let peer = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, address)), 1_024 + link as u16);
+        self.addresses.resize(link + 1, peer.ip());
+        self.addresses[link] = peer.ip();
+        let stream = SimSocket { net: Rc::clone(&self.net), link };
+        match self.shared.doors.count_in(Role::Clients, peer.ip()) {
+            None => self.shared.rejected.count(RejectedReason::Connections),
+            Some((number, counted)) => {
+                let shard = Rc::clone(&self.shards[number].shard);
+                let task = ConnectionTask::new(shard, stream, peer, Role::Clients, counted);
+                self.tasks.spawn(Box::pin(task));
+            }
+        }
+    }
+
+    pub fn act(&mut self, act: NodeAct) {
+        let mut limits = (*self.shared.limits).clone();
+        match act {
+            NodeAct::FrameBytes(bytes) => limits.frame_bytes = bytes,
+            NodeAct::Subscriptions(count) => limits.subscriptions = count,
+            NodeAct::Heartbeat(ms) => limits.heartbeat = Duration::from_millis(ms),
+            NodeAct::Drain => {
+                self.drained_at = Some(self.shared.clock.now());
+                self.shared.draining.store(true, Ordering::Relaxed);
+                return self.tell_all(|| ToShard::Drain);
+            }
+            NodeAct::Over => {
+                self.sink.ingest.close(FeedId(0));
+                self.shared.over.store(true, Ordering::Relaxed);
+                return self.tell_all(|| ToShard::Over(true));
+            }
+            NodeAct::Shrink => {
+                let (done, _) = std::sync::mpsc::channel();
+                return self.tell_all(|| ToShard::Shrink(done.clone()));
+            }
+        }
+        self.frame_bytes_max = self.frame_bytes_max.max(limits.frame_bytes);
+        self.shared.limits.set(limits);
+        let (done, _) = std::sync::mpsc::channel();
+        self.tell_all(|| ToShard::Reload(done.clone()));
+    }
+
+    fn tell_all(&self, message: impl Fn() -> ToShard) {
+        for inbox in &self.inboxes {
+            // One that has drained has nobody left.
+            let _ = inbox.send(message());
+        }
+    }
+
+    pub fn submit(&mut self, ticks: &mut Vec<Tick>) {
+        let mut refused = Vec::new();
+        self.sink.submit(ticks, &mut refused);
+        assert!(refused.is_empty(), "a tick of the simulation is refused: {refused:?}");
+    }
+
+    /// Shards that have something to do, and tasks that do.
+    pub fn runnable(&mut self) -> (Vec<usize>, usize) {
+        let now = self.shared.clock.now();
+        let shards = self.shards.iter_mut().enumerate();
+        let shards =
+            shards.filter_map(|(number, member)| member.is_runnable(now).then_some(number)).collect();
+        let spawned: Vec<Task> = self.spawned.borrow_mut().drain(..).collect();
+        for task in spawned {
+            self.tasks.spawn(task);
+        }
+        (shards, self.tasks.ready())
+    }
+
+    /// When a shard wants to run next.
+    pub fn next_at(&self) -> Option<Nanos> {
+        let running = self.shards.iter().filter(|member| !member.is_done);
+        running.map(|member| member.due.min(member.sweep_at)).min()
+    }
+
+    pub fn reports(&self) -> Vec<Report> {
+        let ended = self.shared.ended.lock().expect("one thread");
+        let shards = self.shards.iter();
+        shards
+            .map(|member| match ended.get(&member.shard.number) {
+                Some(report) => report.clone(),
+                None => member.shard.core.borrow_mut().report(),
+            })
+            .collect()
+    }
+
+    /// What must hold between any two steps.
+    pub fn check(&mut self) -> Found {
+        let mut open = 0;
+        for (number, report) in self.reports().iter().enumerate() {
+            if report.accounts.residual() != 0 {
+                return Err((Law::Conservation, format!("shard {number}: {:?}", report.accounts)));
+            }
+            let (live, closed) = (report.live + report.conflating, report.stats.closed.iter().sum::<u64>());
+            if report.stats.opened != closed + live as u64 {
+                let opened = report.stats.opened;
+                return Err((
+                    Law::OneEnd,
+                    format!("shard {number}: {opened} opened, {closed} closed, {live} open"),
+                ));
+            }
+            open += live;
+        }
+        let counted = self.shared.sessions.load(Ordering::Relaxed);
+        if counted != open {
+            return Err((Law::OneEnd, format!("{counted} sessions are counted, {open} are open")));
+        }
+        if open > self.shared.limits.sessions {
+            return Err((
+                Law::Memory,
+                format!("{open} sessions are open, {} may be", self.shared.limits.sessions),
+            ));
+        }
+        self.check_memory()?;
+        self.check_slow()?;
+        self.check_refusals()
+    }
+
+    /// Who was closed for taking nothing had taken nothing for as long as it may.
+    fn check_slow(&mut self) -> Found {
+        let net = self.net.borrow();
+        let progress = self.shared.limits.progress.as_nanos() as u64;
+        for member in &self.shards {
+            let core = member.shard.core.borrow();
+            for session in core.sessions.iter().flatten() {
+                let Some(closing) = session.closing.filter(|closing| closing.reason == CloseReason::Slow)
+                else {
+                    continue;
+                };
+                let link = session.transport.stream.link;
+                if !self.slow.insert(link) {
+                    continue;
+                }
+                let stalled = closing.since.since(net.links[link].down.progress_at);
+                if stalled < progress {
+                    let (client, ms) = (net.links[link].client, stalled / 1_000_000);
+                    return Err((
+                        Law::Cause,
+                        format!("client {client} is closed as slow, and took something {ms} ms ago"),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_memory(&self) -> Found {
+        let limits: &tickcast::limits::Limits = &self.shared.limits;
+        for member in &self.shards {
+            let core = member.shard.core.borrow();
+            for session in core.sessions.iter().flatten() {
+                let control_max = limits.control_bytes + limits.message_bytes;
+                let rest = session.rest.len();
+                let rest_max = if session.in_flight.is_some() {
+                    self.frame_bytes_max + JOINED_BYTES
+                } else {
+                    control_max
+                };
+                if session.control.len() > control_max || rest > rest_max {
+                    let (number, control) = (session.number, session.control.len());
+                    return Err((Law::Memory, format!("session {number} holds {control} and {rest} bytes")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Who was refused was one too many.
+    fn check_refusals(&mut self) -> Found {
+        let limits = self.shared.limits.clone();
+        for (reason, before) in REFUSALS.into_iter().zip(&mut self.refused) {
+            let count = self.shared.rejected.get(reason);
+            if std::mem::replace(before, count) == count {
+                continue;
+            }
+            let net = self.net.borrow();
+            let mut of_address = std::collections::BTreeMap::<IpAddr, usize>::new();
+            for (link, address) in net.links.iter().zip(&self.addresses) {
+                *of_address.entry(*address).or_default() += usize::from(!link.server_closed);
+            }
+            let most = of_address.values().max().copied().unwrap_or(0);
+            let is_right = match reason {
+                RejectedReason::TooManySessions => {
+                    self.shared.sessions.load(Ordering::Relaxed) >= limits.sessions
+                }
+                RejectedReason::TooManyPerAddress => most >= limits.sessions_per_address,
+                // The one that was refused is closed already.
+                _ => most + 1 >= limits.connections_per_address,
+            };
+            if !is_right {
+                let sessions = self.shared.sessions.load(Ordering::Relaxed);
+                let what = format!("{} with {sessions} sessions, {most} of one address", reason.label());
+                return Err((Law::Cause, what));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Member {
+    /// As the loop of a shard's thread waits, in its order of urgency.
+    fn is_runnable(&mut self, now: Nanos) -> bool {
+        if self.is_done {
+            return false;
+        }
+        if !self.inbox.is_empty() || self.due <= now || self.sweep_at <= now {
+            return true;
+        }
+        let is_woken = pin!(self.wake.notified()).poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        if is_woken {
+            self.due = now;
+        }
+        is_woken
+    }
+
+    /// As the loop of a shard's thread goes round once.
+    pub fn step(&mut self) {
+        let now = self.shard.shared.clock.now();
+        if let Ok(message) = self.inbox.try_recv() {
+            assert!(self.shard.handle(message).is_none(), "connections come by another way here");
+        } else if self.sweep_at <= now {
+            self.shard.core.borrow_mut().sweep();
+            self.sweep_at = now.plus(SWEEP);
+        }
+        match self.shard.turn() {
+            Some(due) => {
+                let wait = self.shard.wait(&due);
+                self.due = self.shard.shared.clock.now().plus(wait);
+            }
+            None => {
+                self.is_done = true;
+                self.inbox.close();
+            }
+        }
+    }
+}
+
+/// As HTTP answers `GET /v1/sse`.
+fn events(shard: &Rc<Shard<SimSocket>>, unread: Unread<SimSocket>) -> Option<EventTask<SimSocket>> {
+    let Unread { stream, read, peer, counted, .. } = unread;
+    let text = String::from_utf8(read).ok()?;
+    let mut lines = text.lines();
+    let target = lines.next()?.strip_prefix("GET ")?.strip_suffix(" HTTP/1.1")?;
+    let mut request = Request::builder().uri(target);
+    for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
+        request = request.header(name, value);
+    }
+    let request = request.body(()).ok()?;
+    if shard.shared.draining.load(Ordering::Relaxed) {
+        return None;
+    }
+    let query = request.uri().query()?;
+    let mut command = subscribe_command(query, None)?;
+    let place = match handshake::place(&shard.shared, &request, peer) {
+        Ok(place) => place,
+        Err((reason, _)) => {
+            shard.shared.rejected.count(reason);
+            return None;
+        }
+    };
+    let left_at = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
+    if let Some(position) = left_at.and_then(Position::parse)
+        && let Some(resume) = position.resume(&shard.shared, &command)
+    {
+        command = subscribe_command(query, Some(&resume)).unwrap_or(command);
+    }
+    let agent = shard.core.borrow_mut().agents.of(request.headers());
+    let opening = Opening { peer: Peer { address: peer, agent }, place, command };
+    let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n".to_vec();
+    let counted: Option<Connection> = Some(counted);
+    Some(opening.begin(shard, stream, head, counted))
+}

@@ -1,0 +1,395 @@
+//! What one connection of a client was told, held against the laws, message by message.
+//!
+//! Beside the judge of the integration suite, which knows one session's messages alone, this one knows what the feed has
+//! said: it compares every record with the one that the feed left at that seq.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use serde_json::Value;
+use tickcast::tick::Nanos;
+
+use super::{
+    judge::{Message, Store},
+    law::Law,
+    plan::Ms,
+    tape::Tape,
+};
+
+/// A command that has been sent and not answered.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub id: Value,
+    pub what: What,
+    /// How far the way up and the way down had come: a ping with nothing before it.
+    pub alone: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+pub enum What {
+    Subscribe(Wanted),
+    Unsubscribe,
+    SetMode(&'static str),
+    SetFields(&'static [&'static str]),
+    SetInterval(Ms),
+    List,
+    Ping,
+    Auth,
+    Faulty,
+}
+
+/// How a symbol is subscribed to.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Wanted {
+    pub mode: &'static str,
+    pub interval_ms: Ms,
+    pub fields: &'static [&'static str],
+    pub snapshot: bool,
+    /// Where it goes on.
+    pub resumes: bool,
+}
+
+/// What one symbol stands at.
+#[derive(Clone, Debug)]
+struct Watch {
+    wanted: Wanted,
+    /// Its record has every field: it began with a whole one, or with the first tick.
+    is_whole: bool,
+    /// A message for several ticks may come although it is in mode `every`.
+    may_merge: bool,
+    /// It has been sent something new in time.
+    is_level: bool,
+    subscribed_at: Nanos,
+    state: String,
+}
+
+/// What a connection may rely on.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// The longest that a new message may be under way; `None` where that cannot be said.
+    pub age_nanos: Option<u64>,
+    pub is_lossless: bool,
+}
+
+#[derive(Default)]
+pub struct Witness {
+    pub store: Store,
+    pub asked: VecDeque<Asked>,
+    watches: BTreeMap<String, Watch>,
+    pub epoch: Option<String>,
+    /// It has broken the protocol: what it is answered until it is closed is nobody's affair.
+    pub is_hostile: bool,
+    pub told_drain: bool,
+    pub told_end: bool,
+    pub counts: Counts,
+    /// Symbols that were shown in mode `once`.
+    once: BTreeSet<String>,
+    /// Where frames of data began that came since the last question that stood alone.
+    pub data_begins: Vec<u64>,
+}
+
+/// What came, in numbers.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Counts {
+    pub updates: u64,
+    pub merged: u64,
+    pub snapshots: u64,
+    pub gapped: u64,
+}
+
+pub type Found = Result<(), (Law, String)>;
+
+fn breach<T>(law: Law, what: impl Into<String>) -> Result<T, (Law, String)> {
+    Err((law, what.into()))
+}
+
+impl Witness {
+    /// The symbols that the session is subscribed to, and where each stands.
+    pub fn cursors(&self) -> BTreeMap<String, u64> {
+        let watched = self.watches.keys();
+        watched.filter_map(|symbol| Some((symbol.clone(), self.store.cursor(symbol)?))).collect()
+    }
+
+    pub fn wanted(&self) -> impl Iterator<Item = (&str, &Wanted)> {
+        self.watches.iter().map(|(symbol, watch)| (symbol.as_str(), &watch.wanted))
+    }
+
+    /// One message. `answered_from`: how much had been sent towards the client when the server read the command that
+    /// stands first.
+    pub fn hears(
+        &mut self,
+        message: &Message,
+        now: Nanos,
+        tape: &Tape,
+        terms: &Terms,
+        answered_from: Option<u64>,
+    ) -> Found {
+        if self.epoch.is_none() && !message.is("welcome") {
+            return breach(Law::Answers, format!("the first message is no welcome: {message:?}"));
+        }
+        match message.kind().as_str() {
+            "error" if self.is_hostile => {
+                if self.asked.front().is_some_and(|asked| matches!(asked.what, What::Faulty)) {
+                    self.asked.pop_front();
+                }
+            }
+            "welcome" => self.epoch = Some(message.str("epoch")),
+            "subscribed" | "unsubscribed" | "set" | "list" | "pong" => {
+                self.answered(message, now, answered_from)?;
+            }
+            "error" => self.told_error(message)?,
+            "status" if message.has("symbol") => {
+                if let Some(watch) = self.watches.get_mut(&message.str("symbol")) {
+                    watch.state = message.str("state");
+                }
+            }
+            "drain" => self.told_drain = true,
+            "end" => {
+                self.told_end = true;
+                return self.is_newest(tape);
+            }
+            "heartbeat" | "status" => {}
+            _ => return self.shown(message, now, tape, terms),
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, message: &Message, now: Nanos, answered_from: Option<u64>) -> Found {
+        let Some(asked) = self.asked.pop_front() else {
+            return breach(Law::Answers, format!("an answer that nobody asked for: {message:?}"));
+        };
+        if message.value("id") != asked.id {
+            return breach(Law::Answers, format!("{:?} is answered out of turn by {message:?}", asked.id));
+        }
+        let kind = match &asked.what {
+            What::Subscribe(_) => "subscribed",
+            What::Unsubscribe => "unsubscribed",
+            What::SetMode(_) | What::SetFields(_) | What::SetInterval(_) => "set",
+            What::List => "list",
+            What::Ping => "pong",
+            What::Auth | What::Faulty => "error",
+        };
+        if !message.is(kind) {
+            return breach(Law::Answers, format!("{:?} is answered by {message:?}", asked.what));
+        }
+        if asked.alone.is_some()
+            && let Some(from) = answered_from
+        {
+            let overtaken = self.data_begins.iter().filter(|&&begin| begin > from).count();
+            if overtaken > 1 {
+                return breach(
+                    Law::ControlFirst,
+                    format!("{overtaken} frames of data came before {message:?}"),
+                );
+            }
+        }
+        self.data_begins.clear();
+        if let What::Subscribe(wanted) = &asked.what {
+            for (symbol, status) in message.results() {
+                if status.starts_with("error") || symbol.contains('*') {
+                    continue;
+                }
+                self.subscribed(&symbol, &status, wanted, now);
+            }
+        }
+        if !message.is("list") && !message.is("pong") {
+            self.changed(message, &asked.what);
+            self.store.apply(message);
+        }
+        if message.is("list") {
+            return self.listed(message);
+        }
+        Ok(())
+    }
+
+    fn subscribed(&mut self, symbol: &str, status: &str, wanted: &Wanted, now: Nanos) {
+        self.store.want(&[symbol.to_owned()]);
+        self.store.is_partial(symbol, !wanted.fields.is_empty());
+        if wanted.mode == "once" {
+            self.watches.remove(symbol);
+            self.once.insert(symbol.to_owned());
+            return;
+        }
+        let watch = Watch {
+            wanted: wanted.clone(),
+            is_whole: status == "pending" || status == "gap" || (wanted.snapshot && status != "resumed"),
+            may_merge: false,
+            is_level: false,
+            subscribed_at: now,
+            state: if status == "pending" { "pending" } else { "live" }.to_owned(),
+        };
+        self.watches.insert(symbol.to_owned(), watch);
+    }
+
+    fn changed(&mut self, message: &Message, what: &What) {
+        let results = if matches!(what, What::Subscribe(_)) { Vec::new() } else { message.results() };
+        for (symbol, _) in results.iter().filter(|(_, status)| status == "ok") {
+            let Some(watch) = self.watches.get_mut(symbol) else { continue };
+            match what {
+                What::Unsubscribe => {
+                    self.watches.remove(symbol);
+                }
+                What::SetMode(mode) => {
+                    (watch.wanted.mode, watch.may_merge, watch.is_level) = (mode, true, false);
+                }
+                What::SetFields(fields) => {
+                    (watch.wanted.fields, watch.may_merge, watch.is_level) = (fields, true, false);
+                    self.store.is_partial(symbol, !fields.is_empty());
+                }
+                What::SetInterval(interval_ms) => {
+                    (watch.wanted.interval_ms, watch.is_level) = (*interval_ms, false);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn told_error(&mut self, message: &Message) -> Found {
+        let code = message.error_code();
+        if !message.has("id") && code == "too_many_subscriptions" {
+            return Ok(());
+        }
+        let Some(asked) = self.asked.pop_front() else {
+            return breach(Law::Answers, format!("an error that nobody caused: {message:?}"));
+        };
+        self.data_begins.clear();
+        if code == "rate_limited" {
+            return Ok(());
+        }
+        if message.has("id") && message.value("id") != asked.id {
+            return breach(Law::Answers, format!("{:?} is answered out of turn by {message:?}", asked.id));
+        }
+        if !matches!(asked.what, What::Faulty | What::Auth) && code != "too_many_symbols" {
+            return breach(Law::Answers, format!("{:?} had no fault, and was told {message:?}", asked.what));
+        }
+        Ok(())
+    }
+
+    fn listed(&self, message: &Message) -> Found {
+        let Value::Array(entries) = message.value("subscriptions") else {
+            return breach(Law::Answers, "a list without subscriptions");
+        };
+        let listed: BTreeSet<&str> = entries.iter().filter_map(|entry| entry["symbol"].as_str()).collect();
+        let watched: BTreeSet<&str> = self.watches.keys().map(String::as_str).collect();
+        // A symbol in mode `once` that has no tick yet is one, until it has.
+        let missing: Vec<_> = watched.difference(&listed).collect();
+        let more: Vec<_> =
+            listed.difference(&watched).filter(|symbol| !self.once.contains(**symbol)).collect();
+        if !missing.is_empty() || !more.is_empty() {
+            return breach(Law::Answers, format!("the list lacks {missing:?} and has {more:?} too many"));
+        }
+        Ok(())
+    }
+
+    /// A snapshot, an update, a gap.
+    fn shown(&mut self, message: &Message, now: Nanos, tape: &Tape, terms: &Terms) -> Found {
+        let symbol = message.str("symbol");
+        self.store.apply(message);
+        match message.kind().as_str() {
+            "gap" => {
+                self.counts.gapped += message.seq("to") - message.seq("from") + 1;
+                if terms.is_lossless && message.str("reason") == "slow" {
+                    return breach(Law::Lossless, format!("{message:?} although the feed waits"));
+                }
+                if let Some(watch) = self.watches.get_mut(&symbol) {
+                    watch.is_whole = true;
+                }
+                return Ok(());
+            }
+            "snapshot" => self.counts.snapshots += 1,
+            "update" => {
+                self.counts.updates += 1;
+                self.counts.merged += message.n() - 1;
+            }
+            other => return breach(Law::Answers, format!("a message of type {other}: {message:?}")),
+        }
+        let (seq, n) = (message.seq("seq"), if message.is("update") { message.n() } else { 0 });
+        let Some(truth) = tape.record(&symbol, seq) else {
+            return breach(Law::Truth, format!("the feed has not got to {message:?}"));
+        };
+        let is_once = self.once.contains(&symbol);
+        let Some(watch) = self.watches.get_mut(&symbol) else {
+            return if is_once {
+                Ok(())
+            } else {
+                breach(Law::Isolation, format!("not subscribed: {message:?}"))
+            };
+        };
+        let is_wanted = |name: &str| watch.wanted.fields.is_empty() || watch.wanted.fields.contains(&name);
+        for (name, text) in message.record() {
+            if !is_wanted(&name) || truth.get(name.as_str()) != Some(&text) {
+                return breach(
+                    Law::Truth,
+                    format!("{name} is {:?}, in {message:?}", truth.get(name.as_str())),
+                );
+            }
+        }
+        watch.is_whole |= message.is("snapshot");
+        if watch.is_whole {
+            let held = &self.store.get(&symbol).record;
+            for (name, text) in truth.iter().filter(|(name, _)| is_wanted(name)) {
+                if held.get(*name) != Some(text) {
+                    return breach(
+                        Law::Truth,
+                        format!("{name} is {text} and {:?} is held, behind {message:?}", held.get(*name)),
+                    );
+                }
+            }
+        }
+        let is_single = watch.wanted.mode == "every" && watch.wanted.fields.is_empty();
+        if is_single && n > 1 && !std::mem::take(&mut watch.may_merge) {
+            return breach(Law::Seqs, format!("{n} ticks in one, in mode every: {message:?}"));
+        }
+        Self::check_age(watch, message, now, terms)
+    }
+
+    fn check_age(watch: &mut Watch, message: &Message, now: Nanos, terms: &Terms) -> Found {
+        let Some(age_nanos) = terms.age_nanos.filter(|_| message.is("update")) else { return Ok(()) };
+        let bound = age_nanos + watch.wanted.interval_ms * 1_000_000 * 9 / 8 + 1_000_000;
+        let age = now.since(Nanos(message.int("rx") * 1_000));
+        if age <= bound {
+            watch.is_level = true;
+        } else if watch.is_level {
+            return breach(Law::Age, format!("{} ms old: {message:?}", age / 1_000_000));
+        }
+        Ok(())
+    }
+
+    /// Everything that was asked for has been answered, and what is held is the newest.
+    pub fn at_rest(&self, now: Nanos, tape: &Tape, stale_nanos: u64) -> Found {
+        if let Some(asked) = self.asked.front() {
+            return breach(Law::Answers, format!("{asked:?} was never answered"));
+        }
+        self.is_newest(tape)?;
+        for (symbol, watch) in &self.watches {
+            let quiet_since = tape.last_at(symbol).max(watch.subscribed_at);
+            let is_old = tape.head(symbol) > 0 && now.since(quiet_since) > stale_nanos + 2_000_000_000;
+            if is_old && watch.state == "live" {
+                return breach(Law::Stale, format!("{symbol} looks live and is not"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is held is the newest.
+    fn is_newest(&self, tape: &Tape) -> Found {
+        for (symbol, watch) in &self.watches {
+            let head = tape.head(symbol);
+            let cursor = self.store.cursor(symbol);
+            let is_silent = cursor.is_none() && (!watch.wanted.snapshot || head == 0);
+            // Ticks without a field that is wanted are not sent for their own sake.
+            let shows = |seq: Option<u64>| {
+                let record = tape.record(symbol, seq?)?;
+                let is_wanted = |name: &str| watch.wanted.fields.contains(&name);
+                Some(record.iter().filter(|(name, _)| is_wanted(name)).collect::<Vec<_>>())
+            };
+            let is_alike = !watch.wanted.fields.is_empty() && shows(cursor) == shows(Some(head));
+            if cursor != Some(head) && !is_silent && !is_alike && head > 0 {
+                return breach(
+                    Law::LatestWins,
+                    format!("{symbol} stands at {cursor:?}, the topic at {head}"),
+                );
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,455 @@
+//! One run: a node, its clients and the network between them, on one thread and on a clock that jumps when nothing is left
+//! to do.
+
+use std::{
+    cell::Cell,
+    hash::{DefaultHasher, Hash, Hasher},
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
+
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use tickcast::{
+    clock::Clock,
+    feed::{Sink, ndjson::Decoder},
+    tick::Nanos,
+};
+
+use super::{
+    client::{Client, at},
+    law::{Breach, Law},
+    network::{Event, Net, Network, WorldEvent},
+    node::Node,
+    plan::{ClientKind, Ms, NodeAct, Plan},
+    tape::Tape,
+    witness::Found,
+};
+
+/// What a run came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outcome {
+    pub breach: Option<Breach>,
+    /// Of everything that every client was sent, and when, and of what the shards counted.
+    pub transcript: u64,
+    pub simulated: Duration,
+    pub steps: u64,
+    pub ticks: u64,
+    pub messages: u64,
+    pub connections: u64,
+}
+
+struct World {
+    plan: Plan,
+    clock: Clock,
+    begin: Nanos,
+    net: Net,
+    node: Node,
+    clients: Vec<Client>,
+    tape: Tape,
+    decoder: Decoder,
+    random: Pcg64Mcg,
+    /// Ticks that are due and have found no room.
+    owed: usize,
+    is_calm: bool,
+    steps: u64,
+    ticks: u64,
+}
+
+/// Where the clock of a run begins.
+const BEGIN: Nanos = Nanos(1_700_000_000_000_000_000);
+/// How long everything has to come to rest.
+const REST_MS: Ms = 25_000;
+/// How often what must have ended by a time is looked for.
+const LOOK: Duration = Duration::from_millis(250);
+/// Steps without the time going on.
+const STEPS_MAX: u64 = 200_000;
+/// Ticks of one submission.
+const BATCH: usize = 40;
+
+thread_local! {
+    /// Whether a panic of this thread is somebody's to report.
+    static IS_CAUGHT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Panics within a run are told as breaches, and not by the hook.
+fn hush() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !IS_CAUGHT.get() {
+                usual(info);
+            }
+        }));
+    });
+}
+
+/// Runs a plan to its end, or to the first breach of a law.
+pub fn run(plan: &Plan) -> Outcome {
+    run_as(plan, false)
+}
+
+/// The same; `talks`: and prints what every client is sent.
+pub fn run_as(plan: &Plan, talks: bool) -> Outcome {
+    hush();
+    let clock = Clock::manual(BEGIN);
+    IS_CAUGHT.set(true);
+    let mut steps = 0;
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        let mut world = World::new(plan, clock);
+        world.clients.iter_mut().for_each(|client| client.talks = talks);
+        let found = world.go();
+        steps = world.steps;
+        world.outcome(found)
+    }));
+    IS_CAUGHT.set(false);
+    ended.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default();
+        let at = Nanos(clock.now().0 - BEGIN.0);
+        Outcome {
+            breach: Some(Breach { law: Law::of_panic(&text), what: text, at }),
+            transcript: 0,
+            simulated: Duration::from_nanos(at.0.unsigned_abs()),
+            steps,
+            ticks: 0,
+            messages: 0,
+            connections: 0,
+        }
+    })
+}
+
+impl World {
+    fn new(plan: &Plan, clock: Clock) -> World {
+        let begin = clock.now();
+        let net = Network::new(clock, plan.call_nanos);
+        let node = Node::new(plan, clock, &net);
+        let clients: Vec<_> =
+            plan.clients.iter().map(|client| Client::new(client, plan, net.clone(), begin)).collect();
+        let tape = Tape::new(plan.seed, plan.symbols);
+        World {
+            plan: plan.clone(),
+            clock,
+            begin,
+            net,
+            node,
+            clients,
+            tape,
+            decoder: Decoder::new(plan.limits.line_bytes),
+            random: Pcg64Mcg::seed_from_u64(plan.seed ^ 0x5E_ED),
+            owed: 0,
+            is_calm: false,
+            steps: 0,
+            ticks: 0,
+        }
+    }
+
+    fn at(&self, time: Nanos, event: WorldEvent) {
+        self.net.borrow_mut().at(time, Event::World(event));
+    }
+
+    fn go(&mut self) -> Found {
+        self.open_crowd();
+        self.clients.iter().for_each(Client::schedule);
+        for (index, burst) in self.plan.feed.iter().enumerate() {
+            self.at(at(self.begin, burst.at_ms), WorldEvent::Feed(index));
+        }
+        for (index, (ms, _)) in self.plan.node.iter().enumerate() {
+            self.at(at(self.begin, *ms), WorldEvent::Node(index));
+        }
+        self.at(self.begin.plus(LOOK), WorldEvent::Look);
+        let rests_at = at(self.begin, self.plan.ends_ms);
+        let ends_at = at(rests_at, REST_MS);
+        loop {
+            self.run_all()?;
+            let Some(next) = [self.net.borrow().next_at(), self.node.next_at()].into_iter().flatten().min()
+            else {
+                break;
+            };
+            if next > ends_at {
+                break;
+            }
+            self.clock.advance(next);
+            self.take_events()?;
+            if !self.is_calm && self.clock.now() >= rests_at {
+                self.calm();
+            }
+        }
+        self.check_rest()
+    }
+
+    /// Symbols that tick once.
+    fn open_crowd(&mut self) {
+        let lines = (0..self.plan.crowd).map(|number| format!("{{\"symbol\":\"C{number}\",\"bid\":1}}"));
+        let mut ticks: Vec<_> = lines.map(|line| self.tick(&line)).collect();
+        if !ticks.is_empty() {
+            self.node.submit(&mut ticks);
+        }
+    }
+
+    fn tick(&mut self, line: &str) -> tickcast::tick::Tick {
+        let mut bytes = line.as_bytes().to_vec();
+        self.decoder.decode(&mut bytes).expect("a line of the simulation").tick
+    }
+
+    /// Nothing new happens; links are wide, and everyone reads.
+    fn calm(&mut self) {
+        self.is_calm = true;
+        self.net.borrow_mut().widen();
+        self.clients.iter_mut().for_each(Client::calm);
+    }
+
+    /// Everything that can be done now, in an order of chance.
+    fn run_all(&mut self) -> Found {
+        let mut steps = 0;
+        loop {
+            let (shards, tasks) = self.node.runnable();
+            let choices = shards.len() + usize::from(tasks > 0);
+            if choices == 0 {
+                return Ok(());
+            }
+            match shards.get(self.random.random_range(0..choices)) {
+                Some(&shard) => self.node.shards[shard].step(),
+                None => {
+                    let which = self.random.random_range(0..tasks);
+                    self.node.tasks.poll(which);
+                }
+            }
+            self.steps += 1;
+            steps += 1;
+            self.node.check()?;
+            if steps > STEPS_MAX {
+                return Err((Law::Liveness, "the shards do not come to rest".to_owned()));
+            }
+            // A call into the kernel takes time, in which bytes move on.
+            self.take_events()?;
+        }
+    }
+
+    fn take_events(&mut self) -> Found {
+        loop {
+            let event = self.net.borrow_mut().pop_due();
+            match event {
+                None => return Ok(()),
+                Some(WorldEvent::Client(number)) => self.wake_client(number)?,
+                Some(WorldEvent::Feed(index)) => self.feed(index)?,
+                Some(WorldEvent::Node(index)) => self.act(index),
+                Some(WorldEvent::Look) => self.look()?,
+            }
+        }
+    }
+
+    fn wake_client(&mut self, number: usize) -> Found {
+        let Some(client) = self.clients.iter_mut().find(|client| client.plan.number == number) else {
+            return Ok(());
+        };
+        client.wake(&self.tape)?;
+        if client.wants_connection() && self.node.drained_at.is_none() {
+            let seed = self.plan.seed ^ (number as u64) << 32 ^ client.connections;
+            let link = self.net.borrow_mut().connect(number, &client.plan.link, seed);
+            client.connect(link);
+            let address = client.plan.address;
+            self.node.accept(link, address);
+            return client_again(&mut self.clients, number, &self.tape);
+        }
+        Ok(())
+    }
+
+    fn feed(&mut self, index: usize) -> Found {
+        // Beyond the plan: what has found no room.
+        match self.plan.feed.get(index) {
+            Some(burst) if burst.is_pushed => {
+                self.push(burst.ticks);
+                return Ok(());
+            }
+            Some(burst) => self.owed += burst.ticks,
+            None => {}
+        }
+        while self.owed > 0 {
+            let room = if self.plan.is_lossless { self.node.sink.room() } else { usize::MAX };
+            let count = self.owed.min(room).min(BATCH);
+            if count == 0 {
+                let is_late = self.clock.now() > at(self.begin, self.plan.ends_ms + 5_000);
+                if is_late && self.plan.stays_up() {
+                    return Err((
+                        Law::Liveness,
+                        "the feed waits for its readers, and they for it".to_owned(),
+                    ));
+                }
+                if self.node.drained_at.is_some() {
+                    self.owed = 0;
+                } else {
+                    self.at(self.clock.now().plus(Duration::from_millis(1)), WorldEvent::Feed(usize::MAX));
+                }
+                return Ok(());
+            }
+            self.submit(count);
+            self.owed -= count;
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, ticks: usize) {
+        for batch in (0..ticks).step_by(BATCH) {
+            self.submit(BATCH.min(ticks - batch));
+        }
+    }
+
+    fn submit(&mut self, count: usize) {
+        let now = self.clock.now();
+        let lines: Vec<_> = (0..count).map(|_| self.tape.next(now)).collect();
+        let mut ticks: Vec<_> = lines.iter().map(|line| self.tick(line)).collect();
+        self.ticks += count as u64;
+        self.node.submit(&mut ticks);
+    }
+
+    fn act(&mut self, index: usize) {
+        let (_, act) = self.plan.node[index];
+        if let NodeAct::FrameBytes(bytes) = act {
+            self.clients.iter_mut().for_each(|client| client.limit_frames(bytes));
+        }
+        self.node.act(act);
+    }
+
+    /// What must have ended by now.
+    fn look(&mut self) -> Found {
+        let now = self.clock.now();
+        self.at(now.plus(LOOK), WorldEvent::Look);
+        let limits = self.plan.limits.clone();
+        for client in &self.clients {
+            client.check_heartbeat(now)?;
+        }
+        let net = self.net.borrow();
+        for (number, link) in net.links.iter().enumerate().filter(|(_, link)| !link.server_closed) {
+            let grace = limits.close_grace + Duration::from_millis(1_200);
+            if link.down.is_refused && now > link.down.progress_at.plus(limits.progress + grace) {
+                let client = link.client;
+                return Err((
+                    Law::Deadline,
+                    format!("client {client} takes nothing, and connection {number} lives on"),
+                ));
+            }
+            if let Some(drained_at) = self.node.drained_at
+                && now > drained_at.plus(limits.drain * 3 / 4 + Duration::from_secs(1))
+                && !self.is_silent(link.client)
+            {
+                return Err((
+                    Law::Deadline,
+                    format!("connection {number} of client {} outlives the drain", link.client),
+                ));
+            }
+        }
+        for client in self.clients.iter().filter(|client| client.plan.kind == ClientKind::Silent) {
+            let Some(link) = client.link else { continue };
+            let since = now.since(client.connected_at);
+            let (least, most) = (limits.handshake, limits.handshake + LOOK + Duration::from_millis(50));
+            let is_closed = net.links[link].server_closed;
+            if !is_closed && since > most.as_nanos() as u64 {
+                return Err((Law::Deadline, format!("client {} may be silent for ever", client.plan.number)));
+            }
+            if is_closed && since < least.as_nanos() as u64 {
+                return Err((
+                    Law::Deadline,
+                    format!("client {} was given no time to speak", client.plan.number),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn is_silent(&self, number: usize) -> bool {
+        self.clients
+            .iter()
+            .any(|client| client.plan.number == number && client.plan.kind == ClientKind::Silent)
+    }
+
+    fn check_rest(&mut self) -> Found {
+        for client in &mut self.clients {
+            client.wake(&self.tape)?;
+        }
+        if !self.plan.stays_up() {
+            let is_over = self.plan.node.iter().any(|(_, act)| *act == NodeAct::Over);
+            for client in self.clients.iter().filter(|client| client.plan.kind != ClientKind::Silent) {
+                let has_subscribed = client.witness.wanted().next().is_some();
+                if client.link.is_some() && (!is_over || has_subscribed) {
+                    return Err((Law::Farewell, format!("client {} is still there", client.plan.number)));
+                }
+            }
+            return Ok(());
+        }
+        for client in &mut self.clients {
+            client.at_rest(&self.tape)?;
+        }
+        let net = self.net.borrow();
+        let held = net.links.iter().enumerate().filter(|(_, link)| !link.server_closed);
+        for (number, link) in held {
+            if !self.clients.iter().any(|client| client.link == Some(number)) {
+                return Err((
+                    Law::Deadline,
+                    format!("connection {number} of client {} is held for nobody", link.client),
+                ));
+            }
+        }
+        drop(net);
+        self.check_accounts()
+    }
+
+    /// What clients have counted, where nothing was lost on the way.
+    fn check_accounts(&self) -> Found {
+        let net = self.net.borrow();
+        let is_whole = net.links.iter().all(|link| !link.lost_bytes && link.down.read == link.down.given);
+        let reports = self.node.reports();
+        let sum = |of: fn(&tickcast::fanout::Accounts) -> u64| -> u64 {
+            reports.iter().map(|report| of(&report.accounts)).sum()
+        };
+        let pending = sum(|accounts| accounts.pending);
+        if pending > 0 {
+            return Err((Law::Accounts, format!("{pending} ticks are due at rest")));
+        }
+        if is_whole {
+            let counted: Vec<_> = self.clients.iter().map(Client::counted).collect();
+            let updates: u64 = counted.iter().map(|counts| counts.updates).sum();
+            let snapshots: u64 = counted.iter().map(|counts| counts.snapshots).sum();
+            let delivered = sum(|accounts| accounts.delivered);
+            if !(updates..=updates + snapshots).contains(&delivered) {
+                let what = format!("{delivered} delivered; {updates} updates and {snapshots} snapshots came");
+                return Err((Law::Accounts, what));
+            }
+        }
+        Ok(())
+    }
+
+    fn outcome(&self, found: Found) -> Outcome {
+        let mut transcript = DefaultHasher::new();
+        for client in &self.clients {
+            client.transcript.finish().hash(&mut transcript);
+        }
+        for report in self.node.reports() {
+            let accounts = &report.accounts;
+            (accounts.offered, accounts.delivered, accounts.conflated, accounts.discarded)
+                .hash(&mut transcript);
+            (report.stats.frames_sent, report.stats.bytes_sent, report.stats.closed).hash(&mut transcript);
+        }
+        self.steps.hash(&mut transcript);
+        let passed = Nanos(self.clock.now().0 - self.begin.0);
+        let counts = self.clients.iter().map(Client::counted);
+        Outcome {
+            breach: found.err().map(|(law, what)| Breach { law, what, at: passed }),
+            transcript: transcript.finish(),
+            simulated: Duration::from_nanos(passed.0.unsigned_abs()),
+            steps: self.steps,
+            ticks: self.ticks,
+            messages: counts.map(|counts| counts.updates + counts.snapshots).sum(),
+            connections: self.clients.iter().map(|client| client.connections).sum(),
+        }
+    }
+}
+
+/// A connection that has just begun may have been refused already.
+fn client_again(clients: &mut [Client], number: usize, tape: &Tape) -> Found {
+    match clients.iter_mut().find(|client| client.plan.number == number) {
+        Some(client) => client.wake(tape),
+        None => Ok(()),
+    }
+}
