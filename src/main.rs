@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use tickcast::cli::{self, Cli, Command};
 
 fn main() -> ExitCode {
@@ -16,7 +16,7 @@ fn main() -> ExitCode {
         Command::Convert(args) => cli::convert::run(&args),
         Command::Record(args) => cli::record::run(&args),
         Command::Health(args) => cli::health::run(&args),
-        Command::Completions(args) => cli::artefacts::completions(&args),
-        Command::Man(args) => cli::artefacts::man(&args),
+        Command::Completions(args) => cli::artefacts::completions(&args, &Cli::command()),
+        Command::Man(args) => cli::artefacts::man(&args, Cli::command()),
     }
 }

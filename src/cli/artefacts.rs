@@ -1,7 +1,7 @@
 //! Hidden commands that packages are made with: manual pages, and completions for shells.
 //!
 //! They are commands of the program, not a build script: nothing of it runs in a build, and whoever has the program alone
-//! can have its pages and completions too. What they write follows from [`Cli`] and from nothing else.
+//! can have its pages and completions too. What they write follows from the definition of the command line, which they are given.
 
 use std::{
     fs,
@@ -10,10 +10,10 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_complete::Shell;
 
-use super::{Cli, complain};
+use super::shell::complain;
 
 #[derive(clap::Args, Clone, Debug)]
 pub struct CompletionsArgs {
@@ -26,15 +26,15 @@ pub struct ManArgs {
     directory: PathBuf,
 }
 
-pub fn completions(args: &CompletionsArgs) -> ExitCode {
+/// `whole`: the definition of the command line.
+pub fn completions(args: &CompletionsArgs, whole: &Command) -> ExitCode {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut shown(), "tickcast", &mut script);
+    clap_complete::generate(args.shell, &mut shown(whole), "tickcast", &mut script);
     ended(io::stdout().write_all(&script), "standard output")
 }
 
 /// The command line without its hidden commands, which `clap_complete` would offer.
-fn shown() -> Command {
-    let whole = Cli::command();
+fn shown(whole: &Command) -> Command {
     let commands = whole.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
     Command::new("tickcast")
         .version(super::version::line_of_build())
@@ -42,14 +42,15 @@ fn shown() -> Command {
         .subcommands(commands.collect::<Vec<_>>())
 }
 
-pub fn man(args: &ManArgs) -> ExitCode {
-    ended(pages(&args.directory), &args.directory.display().to_string())
+/// `whole`: the definition of the command line.
+pub fn man(args: &ManArgs, whole: Command) -> ExitCode {
+    ended(pages(&args.directory, whole), &args.directory.display().to_string())
 }
 
-fn pages(directory: &Path) -> io::Result<()> {
+fn pages(directory: &Path, whole: Command) -> io::Result<()> {
     fs::create_dir_all(directory)?;
     // `help` would have a page for each command once more.
-    clap_mangen::generate_to(Cli::command().disable_help_subcommand(true), directory)
+    clap_mangen::generate_to(whole.disable_help_subcommand(true), directory)
 }
 
 fn ended(written: io::Result<()>, place: &str) -> ExitCode {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    cli::{complain, open_files, settings::SettingsArgs},
+    cli::{open_files, settings::SettingsArgs, shell::complain},
     config::{Fault, Faults, Gathered, KEYS, Origin, Problem},
     feed::{
         FeedError, Source,

@@ -5,9 +5,9 @@ use std::{io, path::PathBuf, process::ExitCode};
 use clap::Args;
 
 use super::{
-    EXIT_USAGE,
     output::{self, Existing, Output},
     recordings::{SelectionArgs, Teller},
+    shell::EXIT_USAGE,
 };
 use crate::{
     feed::{

@@ -13,7 +13,10 @@ use std::{
 use tickcast_client::{Endpoint, EndpointError};
 use tokio::{runtime, time::timeout};
 
-use super::{EXIT_USAGE, complain, settings::SettingsArgs};
+use super::{
+    settings::SettingsArgs,
+    shell::{EXIT_USAGE, complain},
+};
 
 /// Exit code 0: yes. 1: no, or it cannot be reached; standard error says why. 2: the settings are faulty.
 #[derive(clap::Args, Clone, Debug)]

@@ -8,8 +8,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{
-    EXIT_USAGE,
     recordings::{SelectionArgs, Teller, print},
+    shell::EXIT_USAGE,
 };
 use crate::{
     escape::{escaped, escaped_json},

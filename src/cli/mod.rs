@@ -1,12 +1,7 @@
-//! The command line: what `tickcast` accepts, one module for each command, and what commands share.
+//! The command line: what `tickcast` accepts, one module for each command, and what they share.
 //!
 //! Without a command it serves; the flags of `serve` need no `serve` before them. Nothing is judged here but the shape
 //! of the line: values are texts until [`crate::config`] has seen them, so that every fault is told at once.
-
-use std::{
-    fmt::Display,
-    io::{self, Write},
-};
 
 pub mod artefacts;
 pub mod check;
@@ -26,16 +21,13 @@ mod reload;
 pub mod replay;
 pub mod serve;
 pub mod settings;
+mod shell;
 mod signals;
 mod terminal;
 pub mod version;
 pub mod watch;
 
 use settings::SettingsArgs;
-use tokio::signal::{
-    ctrl_c,
-    unix::{SignalKind, signal},
-};
 
 /// Real-time financial ticker fan-out: every client gets the newest price that it can take, and is told what it missed
 #[derive(clap::Parser, Debug)]
@@ -77,29 +69,6 @@ pub enum Command {
     /// Write the manual pages, one for each command
     #[command(hide = true)]
     Man(artefacts::ManArgs),
-}
-
-/// Exit code of a command line or a configuration that cannot be used, as clap has it too.
-pub const EXIT_USAGE: u8 = 2;
-
-/// Writes to standard error, all at once. That nobody reads it is no reason to panic, as `eprint!` would.
-pub fn complain(text: impl Display) {
-    let _ = io::stderr().write_all(text.to_string().as_bytes());
-}
-
-/// Ends at SIGINT, SIGTERM or SIGHUP.
-async fn stopped() {
-    match (signal(SignalKind::terminate()), signal(SignalKind::hangup())) {
-        (Ok(mut terminate), Ok(mut hangup)) => {
-            tokio::select! {
-                _ = ctrl_c() => {}
-                _ = terminate.recv() => {}
-                _ = hangup.recv() => {}
-            }
-        }
-        // Without a handler the system's own stands, and ends the process.
-        _ => drop(ctrl_c().await),
-    }
 }
 
 // === impl Cli ===

@@ -18,7 +18,7 @@ use std::{
 
 use tokio::runtime;
 
-use super::stopped;
+use super::shell::stopped;
 
 /// An output that was begun.
 pub enum Output {

@@ -141,7 +141,7 @@ impl Teller {
     }
 
     pub fn say(&self, text: &str) {
-        super::complain(format_args!("tickcast {}: {}\n", self.command, Escaped(text)));
+        super::shell::complain(format_args!("tickcast {}: {}\n", self.command, Escaped(text)));
     }
 }
 

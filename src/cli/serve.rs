@@ -13,12 +13,12 @@ use std::{
 
 use crate::{
     cli::{
-        EXIT_USAGE, complain,
         life::Life,
         log::{self, Log},
         open_files,
         reload::Running,
         settings::SettingsArgs,
+        shell::{EXIT_USAGE, complain},
         signals::{Heard, Signals},
     },
     config::Config,

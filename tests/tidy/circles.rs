@@ -9,24 +9,6 @@ use super::modules::Modules;
 /// Circles that are to be taken apart: files of one entry import each other, by whatever way.
 const CIRCLES: &[&[&str]] = &[
     &[
-        "src/cli/artefacts.rs",
-        "src/cli/convert.rs",
-        "src/cli/health.rs",
-        "src/cli/info.rs",
-        "src/cli/mod.rs",
-        "src/cli/output.rs",
-        "src/cli/record/client.rs",
-        "src/cli/record/files.rs",
-        "src/cli/record/mod.rs",
-        "src/cli/recordings.rs",
-        "src/cli/replay/follow.rs",
-        "src/cli/replay/mod.rs",
-        "src/cli/watch/log.rs",
-        "src/cli/watch/mod.rs",
-        "src/cli/watch/watcher.rs",
-    ],
-    &["src/cli/watch/screen/mod.rs", "src/cli/watch/screen/paint.rs"],
-    &[
         "src/fanout/alike.rs",
         "src/fanout/apply.rs",
         "src/fanout/core.rs",

@@ -16,8 +16,8 @@ use super::{
     run::Run,
 };
 use crate::cli::{
-    complain,
     figures::{bytes, grouped, time},
+    shell::complain,
 };
 
 /// What was measured between the start and the end of the measured time.

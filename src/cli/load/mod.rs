@@ -41,7 +41,7 @@ use std::{
 
 pub use args::LoadArgs;
 
-use super::complain;
+use super::shell::complain;
 use interrupt::Interrupt;
 use report::{Report, Verdict};
 use run::{LoadError, drive};

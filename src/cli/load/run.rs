@@ -37,7 +37,7 @@ use super::{
     shared::{HANDSHAKES_MAX, Shared},
 };
 use crate::{
-    cli::{complain, figures::grouped},
+    cli::{figures::grouped, shell::complain},
     clock::Clock,
 };
 

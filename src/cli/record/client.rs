@@ -15,7 +15,7 @@ use super::{
     ticks::{Missed, NoMessage, gap_note, note, tick},
 };
 use crate::{
-    cli::complain,
+    cli::shell::complain,
     clock::Clock,
     feed::{FeedError, SourceError},
     tick::Nanos,

@@ -29,7 +29,10 @@ use tokio::{
     time::{interval, sleep, timeout},
 };
 
-use super::{complain, output, stopped};
+use super::{
+    output,
+    shell::{complain, stopped},
+};
 use crate::{
     clock::Clock,
     escape::Escaped,

@@ -9,7 +9,7 @@ use tickcast_client::{EndpointError, reconnect::Reconnect};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    ReplayArgs, ReplayError,
+    args::{ReplayArgs, ReplayError},
     deck::Deck,
     order::{self, Order},
     state::Shown,

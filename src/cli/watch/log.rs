@@ -15,7 +15,7 @@ use super::{
     face::{Face, Link},
 };
 use crate::{
-    cli::{complain, figures::time},
+    cli::{figures::time, shell::complain},
     tick::Nanos,
 };
 

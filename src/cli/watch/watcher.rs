@@ -10,7 +10,7 @@ use tickcast_client::{
 use tokio::time::timeout;
 
 use super::{
-    WatchArgs,
+    args::WatchArgs,
     face::{Face, Link, Rates},
 };
 use crate::{clock::Clock, tick::Nanos};

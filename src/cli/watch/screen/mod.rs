@@ -17,10 +17,12 @@ mod paint;
 mod tests;
 mod theme;
 mod trend;
+mod widths;
 
 use columns::{COLUMNS, Column};
 use tickcast_client::{Mirror, Topic};
 use trend::Trends;
+use widths::Widths;
 use wildmatch::WildMatch;
 
 use crate::{cli::terminal::Theme, tick::Nanos};
@@ -50,7 +52,7 @@ pub struct Screen {
     /// How the connection is, and what the server complained of over it.
     connection: String,
     complaint: Option<String>,
-    widths: paint::Widths,
+    widths: Widths,
 }
 
 /// What keys mean, and what stands over the table.
@@ -97,7 +99,7 @@ impl Screen {
             frozen: None,
             connection: "connecting".to_owned(),
             complaint: None,
-            widths: paint::Widths::default(),
+            widths: Widths::default(),
         }
     }
 
@@ -112,7 +114,7 @@ impl Screen {
 
     /// The terminal has another size: what was measured for the old one is forgotten.
     pub fn forget_widths(&mut self) {
-        self.widths = paint::Widths::default();
+        self.widths = Widths::default();
     }
 
     /// Takes the board's state in. Called before each drawing, however long ago the last one was.

@@ -25,13 +25,6 @@ use crate::cli::{
     },
 };
 
-/// The widest texts seen, so that columns do not tremble with each price.
-#[derive(Default)]
-pub struct Widths {
-    /// Characters before the decimal point, or of the whole text; and from the point on.
-    parts: [(usize, usize); COLUMNS],
-}
-
 /// Silence that is worth a word.
 const SILENCE_NANOS: u64 = 2_000_000_000;
 /// A symbol may take this share of the line, for some have 64 characters.
@@ -270,50 +263,5 @@ fn way_of_change(text: &str) -> Way {
         [] | [b'+', b'0', b'.', b'0', b'0'] => Way::Unknown,
         [b'-', ..] => Way::Down,
         _ => Way::Up,
-    }
-}
-
-// === impl Widths ===
-
-impl Widths {
-    fn see(&mut self, cells: &[String; COLUMNS]) {
-        for (column, (parts, text)) in Column::ALL.into_iter().zip(self.parts.iter_mut().zip(cells)) {
-            let (whole, rest) = split(column, text);
-            *parts = (parts.0.max(whole), parts.1.max(rest));
-        }
-    }
-
-    /// How wide each column is, with its title and its signs.
-    fn of(&self, sorted: Option<Column>) -> [usize; COLUMNS] {
-        Column::ALL.map(|column| {
-            let (whole, rest) = self.parts[column as usize];
-            let signs = if matches!(column, Column::Last | Column::State) { 2 } else { 0 };
-            let title = column.title().len() + if sorted == Some(column) { 2 } else { 0 };
-            (whole + rest + signs).max(title)
-        })
-    }
-
-    /// A text at its place in its column.
-    fn aligned(&self, column: Column, text: &str, wide: usize) -> String {
-        match column.align() {
-            Align::Left => text.to_owned(),
-            Align::Right => format!("{text:>wide$}"),
-            Align::Point => {
-                let behind = self.parts[column as usize].1 - split(column, text).1;
-                format!("{:>wide$}", text.to_owned() + &" ".repeat(behind))
-            }
-        }
-    }
-}
-
-/// Characters before the decimal point and from it on.
-fn split(column: Column, text: &str) -> (usize, usize) {
-    let all = text.chars().count();
-    match text.find('.') {
-        Some(point) if column.align() == Align::Point => {
-            let whole = text[..point].chars().count();
-            (whole, all - whole)
-        }
-        _ => (all, 0),
     }
 }

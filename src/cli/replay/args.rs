@@ -1,0 +1,68 @@
+//! What `replay` is asked for on its line, and why it could not be done.
+
+use std::io;
+
+use tickcast_client::{Endpoint, EndpointError};
+
+/// Hold a server's replays.
+///
+/// In a terminal, without a command, a live view: `?` shows its keys (space pauses, arrows seek, s steps, + and - change
+/// the speed), `q` or Ctrl-C leaves. Signs say all that colours say; `NO_COLOR` is heeded. Exit code 0: done. 1: the
+/// server refused, could not be reached, or has no replay any more.
+#[derive(clap::Args, Clone, Debug)]
+pub struct ReplayArgs {
+    /// The server
+    #[arg(long, value_parser = Endpoint::parse, default_value = "http://127.0.0.1:8080")]
+    pub url: Endpoint,
+    /// Which replay, when the server has several
+    #[arg(long, value_name = "NAME")]
+    pub feed: Option<String>,
+    /// Print the server's answer as it is
+    #[arg(long)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub op: Option<Op>,
+}
+
+#[derive(clap::Subcommand, Clone, Debug)]
+pub enum Op {
+    /// Show how it stands, once
+    State,
+    /// Stand still
+    Pause,
+    /// Go on
+    Resume,
+    /// Pause, and play the next records
+    Step {
+        #[arg(default_value_t = 1)]
+        n: u64,
+        /// Until every client was sent them, too
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Go to the first record at this time or after it
+    Seek {
+        /// 2025-03-25T23:07:00Z, 2025-03-25, or microseconds since 1970
+        to: String,
+    },
+    /// Change the speed
+    Speed {
+        /// How many times as fast as it was received, or max
+        speed: String,
+    },
+    /// Go to the first record
+    Restart,
+    /// Wait until every client was sent all that it is due
+    Sync,
+}
+
+/// Why it could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    #[error("the server's answer is no state of a replay: {0}")]
+    Answer(#[from] serde_json::Error),
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}

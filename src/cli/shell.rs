@@ -1,0 +1,35 @@
+//! What every command shares towards the shell that ran it: the exit code of a wrong line, standard error, and the
+//! signals that end it.
+
+use std::{
+    fmt::Display,
+    io::{self, Write},
+};
+
+use tokio::signal::{
+    ctrl_c,
+    unix::{SignalKind, signal},
+};
+
+/// Exit code of a command line or a configuration that cannot be used, as clap has it too.
+pub const EXIT_USAGE: u8 = 2;
+
+/// Writes to standard error, all at once. That nobody reads it is no reason to panic, as `eprint!` would.
+pub fn complain(text: impl Display) {
+    let _ = io::stderr().write_all(text.to_string().as_bytes());
+}
+
+/// Ends at SIGINT, SIGTERM or SIGHUP.
+pub async fn stopped() {
+    match (signal(SignalKind::terminate()), signal(SignalKind::hangup())) {
+        (Ok(mut terminate), Ok(mut hangup)) => {
+            tokio::select! {
+                _ = ctrl_c() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+            }
+        }
+        // Without a handler the system's own stands, and ends the process.
+        _ => drop(ctrl_c().await),
+    }
+}

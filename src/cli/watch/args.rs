@@ -1,0 +1,28 @@
+//! What `watch` is asked for on its line.
+
+use clap::Args;
+use tickcast_client::Endpoint;
+
+use crate::cli::mode::Mode;
+
+/// Watch symbols in the terminal.
+///
+/// A full-screen table: `?` shows its keys (sort, filter, columns, pause), `q` or Ctrl-C leaves. Signs say all that
+/// colours say; `NO_COLOR` is heeded. Exit code 2: the server could not be reached, or does not want us back.
+#[derive(Args, Clone, Debug)]
+pub struct WatchArgs {
+    /// Names, or patterns with `*`.
+    #[arg(required = true)]
+    pub symbols: Vec<String>,
+    /// The server's stream.
+    #[arg(long, value_parser = Endpoint::parse, default_value = "ws://127.0.0.1:8080/v1/stream")]
+    pub url: Endpoint,
+    #[arg(long, value_enum, default_value_t = Mode::Latest)]
+    pub mode: Mode,
+    /// The shortest time between two updates of a symbol; 0: as they come.
+    #[arg(long, default_value_t = 100)]
+    pub interval_ms: u32,
+    /// A line for each change in place of the table; so it is, too, when standard output is no terminal
+    #[arg(long)]
+    pub plain: bool,
+}
