@@ -5,8 +5,10 @@
 
 use super::{
     Fanout, Mode, SessionKey, Units,
-    core::{Base, Notice, Place, Session, Sub, Topic, UNWATCHED, index32},
+    core::Notice,
+    index::index32,
     rhythm::{Joined, Waits},
+    state::{Base, Place, Session, Sub, Topic, UNWATCHED},
     wheel::Wheel,
 };
 use crate::{

@@ -1,4 +1,4 @@
-//! The state of one shard's fan-out, and the questions that can be asked of it.
+//! The state of one shard's fan-out: its tables, its schedule, its accounting. How they change is in the files beside it.
 
 use std::{
     cmp::Reverse,
@@ -6,23 +6,23 @@ use std::{
     time::Duration,
 };
 
-use compact_str::CompactString;
 use slab::Slab;
 
 use super::{
-    Accounts, Mode, SessionKey, Tally, Units,
-    alike::Alike,
-    patterns::Patterns,
-    queue::{LANE, Queue},
-    rhythm::{Rhythm, Waits},
-    subs::Subs,
+    Accounts, SessionKey, Tally, Units,
+    frame_cache::FrameCache,
+    index::index32,
+    pattern_table::Patterns,
+    queue::Queue,
+    rhythm::Waits,
+    state::{Session, Sub, Topic},
     symbols::Symbols,
     turns::Turns,
     wheel::Wheel,
 };
 use crate::{
-    tick::{FieldSet, Nanos, State, Symbol},
-    topic::{Record, Stamped, TopicId},
+    tick::{Nanos, State, Symbol},
+    topic::{Stamped, TopicId},
 };
 
 /// One shard's topics, subscriptions and books.
@@ -59,7 +59,7 @@ pub struct Fanout {
     /// Holders of patterns whose subscriptions will be such: ready before the symbol is born.
     pub(super) of_patterns: usize,
     pub(super) bounds: Bounds,
-    pub(super) alike: Alike,
+    pub(super) frame_cache: FrameCache,
     pub(super) scratch: Scratch,
 }
 
@@ -72,8 +72,6 @@ pub(super) struct Bounds {
     pub history_ticks: usize,
 }
 
-pub(super) const UNWATCHED: u32 = u32::MAX;
-
 /// Buffers that calls reuse, so that no delivery allocates.
 #[derive(Default)]
 pub(super) struct Scratch {
@@ -85,100 +83,6 @@ pub(super) struct Scratch {
     pub lane: BinaryHeap<Reverse<(u64, u32)>>,
     /// Subscriptions that stay in their session's list (`false`) or lane (`true`).
     pub left: Vec<(u32, bool)>,
-}
-
-/// A symbol that somebody here subscribes to, or did.
-pub(super) struct Topic {
-    pub symbol: Symbol,
-    /// `None` until the symbol is born.
-    pub market: Option<TopicId>,
-    pub record: Record,
-    pub state: State,
-    /// Subscriptions to every field; a tick concerns each of them without looking.
-    pub plain: Vec<u32>,
-    /// Those of them that rest, each at least once; beside them keys of some that rest no longer or are gone, which are
-    /// passed over. So a batch walks over those who rest and not over all.
-    pub resting: Vec<u32>,
-    /// Subscriptions to some fields; a tick is held against each one's.
-    pub masked: Vec<u32>,
-    /// How many of them are in mode `every`, and how many of those are behind.
-    pub every: u32,
-    pub every_behind: u32,
-    /// The newest ticks, while anyone in mode `every` may want them.
-    pub recent: Vec<Stamped>,
-    /// Ticks of the batch at hand, and when the first of them was taken in.
-    pub fresh: u64,
-    pub fresh_rx: Nanos,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Place {
-    /// Not behind, but for ticks that have none of its fields.
-    Idle,
-    /// In its session's list (`latest`, `once`) or lane (`every`).
-    Queued,
-    /// In the wheel, by itself or with others of its session, until its interval is over.
-    Waiting,
-}
-
-pub(super) struct Sub {
-    /// The last seq that was sent, or that the subscription began at.
-    pub cursor: u64,
-    /// Ticks after the cursor that had none of its fields; they are booked as filtered already.
-    pub skipped: u64,
-    /// Not to be sent before this, when it has an interval; 0 when nothing was sent with that interval yet.
-    pub due: Nanos,
-    /// When the oldest tick was taken in that it is behind by.
-    pub since: Nanos,
-    pub session: u32,
-    pub topic: u32,
-    /// Its place in the topic's list.
-    pub slot: u32,
-    /// Its place in the session's list or lane, while it is queued.
-    pub queued: u32,
-    pub interval_ms: u32,
-    /// Mode `every`: how many of the skipped ticks stand right behind the cursor. What comes after them is due next.
-    pub lead: u32,
-    pub wanted: FieldSet,
-    pub mode: Mode,
-    pub place: Place,
-    pub base: Base,
-    /// Everything up to the snapshot is announced as a gap: the client came with another epoch.
-    pub other_epoch: bool,
-    /// The client came with a claim and has been sent nothing yet: a gap now is the resume's.
-    pub claims: bool,
-}
-
-/// Each client of many symbols has many of these.
-const _: () = assert!(size_of::<Sub>() <= 64);
-
-/// What the next message must be, before changes make sense.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Base {
-    /// The client has one.
-    None,
-    /// The record as it stands, as a snapshot: the client has nothing.
-    Record,
-    /// The record as it stands, in place of the ticks since the last message: `set` asked for something else.
-    Again,
-}
-
-#[derive(Default)]
-pub(super) struct Session {
-    pub subs: Subs,
-    /// Subscriptions in modes `latest` and `once` that are behind, in order of becoming so; [`LANE`] stands for the lane.
-    pub queue: Queue,
-    /// Subscriptions in mode `every` that are behind.
-    pub lane: Vec<u32>,
-    pub lane_queued: bool,
-    /// Where the lane stands in the list.
-    pub lane_place: u32,
-    /// It is over, and what is left of it is let go piece by piece.
-    pub leaves: bool,
-    pub ready: bool,
-    /// Of its intervals.
-    pub rhythm: Rhythm,
-    pub globs: Vec<CompactString>,
 }
 
 /// To look at a topic's lists, and to copy some of them.
@@ -225,7 +129,7 @@ impl Fanout {
             of_ticks: 0,
             of_patterns: 0,
             bounds: Bounds { recent_ticks: 256, history_ticks: 128 },
-            alike: Alike::default(),
+            frame_cache: FrameCache::default(),
             scratch: Scratch::default(),
         }
     }
@@ -342,66 +246,9 @@ impl Fanout {
             entry.rhythm.give_back(now);
         }
     }
-}
 
-impl Session {
-    /// Its subscription to a topic.
-    pub fn find(&self, topic: u32) -> Option<u32> {
-        self.subs.find(topic)
+    /// Puts the sessions that have become ready since there were `before` in another order.
+    pub(super) fn take_turns(&mut self, before: usize) {
+        self.turns.mix(&mut self.ready, before);
     }
-
-    /// Puts a subscription at the end of the list, or into the lane; says where it stands.
-    pub fn put(&mut self, key: u32, in_lane: bool) -> u32 {
-        if !in_lane {
-            return self.queue.push_back(key);
-        }
-        let place = index32(self.lane.len());
-        self.lane.push(key);
-        if !self.lane_queued {
-            self.queue_lane();
-        }
-        place
-    }
-
-    /// Puts the lane at the end of the list.
-    pub fn queue_lane(&mut self) {
-        self.lane_queued = true;
-        self.lane_place = self.queue.push_back(LANE);
-    }
-}
-
-impl Topic {
-    pub fn new(symbol: Symbol) -> Self {
-        Topic {
-            symbol,
-            market: None,
-            record: Record::default(),
-            state: State::Pending,
-            plain: Vec::new(),
-            resting: Vec::new(),
-            masked: Vec::new(),
-            every: 0,
-            every_behind: 0,
-            recent: Vec::new(),
-            fresh: 0,
-            fresh_rx: Nanos::default(),
-        }
-    }
-
-    pub fn subscribers(&self) -> impl Iterator<Item = u32> + '_ {
-        self.plain.iter().chain(&self.masked).copied()
-    }
-
-    /// Whether someone here must see each of its ticks.
-    pub fn wants_ticks(&self) -> bool {
-        self.every > 0 || !self.masked.is_empty()
-    }
-
-    pub fn has_subscribers(&self) -> bool {
-        !self.plain.is_empty() || !self.masked.is_empty()
-    }
-}
-
-pub(super) fn index32(index: usize) -> u32 {
-    u32::try_from(index).expect("limits keep every table below 2^32 entries")
 }

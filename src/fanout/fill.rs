@@ -6,8 +6,9 @@ use std::cmp::Reverse;
 use super::{
     Emit, Fanout, GapReason, LocalId, Mode, SessionKey, Tally,
     apply::lead,
-    core::{Base, Place, Session, Sub, Topic, index32},
+    index::index32,
     queue::LANE,
+    state::{Base, Place, Session, Sub, Topic},
 };
 use crate::{
     tick::{FieldSet, Nanos},
@@ -28,11 +29,11 @@ impl Fanout {
         if !self.sessions.contains(session.0 as usize) {
             return tally;
         }
-        if let Some(tally) = self.fill_alike(session, now, emit) {
+        if let Some(tally) = self.fill_again(session, now, emit) {
             self.in_flight += tally.ticks();
             return tally;
         }
-        let noted = self.note_owed(session);
+        let kept = self.keep_key(session);
         // The lane takes turns with the rest: it stands once in the list, and goes to its end after its turn.
         let mut turns = self.sessions[session.0 as usize].queue.len();
         while turns > 0 && emit.has_room() {
@@ -44,8 +45,8 @@ impl Fanout {
                 self.fill_one(key, now, emit, &mut tally);
             }
         }
-        if let Some(noted) = noted {
-            self.note_sent(session, noted, &tally, emit);
+        if let Some(number) = kept {
+            self.keep_frame(session, number, &tally, emit);
         }
         self.in_flight += tally.ticks();
         tally

@@ -1,6 +1,6 @@
 //! How far those have come that must miss nothing: what a replay at speed `max` waits for.
 
-use super::{Fanout, Mode, SessionKey, apply::enqueue, core::Place, fill::next_order};
+use super::{Fanout, Mode, SessionKey, apply::enqueue, fill::next_order, state::Place};
 
 impl Fanout {
     /// The place among all ticks up to which every subscription in mode `every` was sent what it is due. `taken`: the
@@ -28,7 +28,7 @@ impl Fanout {
             }
         }
         for key in early {
-            let key = super::core::index32(key);
+            let key = super::index::index32(key);
             enqueue(key, &mut self.subs[key as usize], &mut self.sessions, &mut self.ready);
         }
         mark

@@ -16,22 +16,26 @@
 //! - a subscription that is behind is in its session's list, its lane or the wheel, exactly once.
 
 mod accounts;
-mod alike;
 mod apply;
 mod core;
 mod emit;
 mod fill;
+mod frame_cache;
+mod index;
 mod low_water;
 #[cfg(test)]
 mod model;
 mod pattern_index;
+mod pattern_table;
 mod patterns;
 mod places;
 mod questions;
 mod queue;
+mod repeat;
 mod resume;
 mod resync;
 mod rhythm;
+mod state;
 mod subs;
 mod subscribe;
 mod symbols;
@@ -42,12 +46,12 @@ mod wheel;
 use std::time::Duration;
 
 pub use accounts::{Accounts, GapReason, Tally};
-pub use alike::FRAMES_KEPT;
 pub use core::{Fanout, Notice};
 pub use emit::Emit;
+pub use frame_cache::FRAMES_KEPT;
 pub use questions::{Behind, Listed};
-pub use resume::Resume;
-pub use subscribe::{Change, Outcome, Subscribed, TooMany};
+pub use resume::{Outcome, Resume};
+pub use subscribe::{Change, Subscribed, TooMany};
 pub use units::{CHANGE_UNITS, SUBSCRIBE_UNITS, Units};
 
 pub use crate::glob::Glob;

@@ -1,81 +1,16 @@
-//! Standing patterns: subscriptions to symbols that are not born yet.
+//! Standing patterns: subscriptions to symbols that have not ticked yet.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, HashMap},
-};
-
-use compact_str::CompactString;
-use foldhash::fast::RandomState;
-use slab::Slab;
+use std::cmp::Reverse;
 
 use super::{
     CHANGE_UNITS, Change, Fanout, Glob, LocalId, Mode, Notice, SessionKey, Spec, TooMany, Units,
-    core::{Base, index32},
-    pattern_index::PatternIndex,
+    pattern_table::{Holder, Patterns},
+    state::Base,
 };
 use crate::{tick::Symbol, topic::Birth};
 
 /// To make a symbol known, and look its patterns up.
 const BIRTH_UNITS: usize = 16;
-
-/// All standing patterns, each once, with the sessions that hold it.
-#[derive(Default)]
-pub(super) struct Patterns {
-    by_text: HashMap<CompactString, u32, RandomState>,
-    all: Slab<Pattern>,
-    index: PatternIndex,
-    /// How many were ever added: of a session's patterns the last one added counts.
-    added: u64,
-    candidates: Vec<u32>,
-}
-
-struct Pattern {
-    glob: Glob,
-    /// By session.
-    holders: BTreeMap<u32, Holder>,
-}
-
-#[derive(Clone, Copy)]
-struct Holder {
-    spec: Spec,
-    added: u64,
-}
-
-impl Patterns {
-    fn get_mut(&mut self, text: &str) -> Option<&mut Pattern> {
-        self.by_text.get(text).map(|&pattern| &mut self.all[pattern as usize])
-    }
-
-    fn add(&mut self, session: u32, glob: &Glob, spec: &Spec) {
-        let (all, index) = (&mut self.all, &mut self.index);
-        let pattern = *self.by_text.entry(glob.as_str().into()).or_insert_with(|| {
-            let pattern = index32(all.insert(Pattern { glob: glob.clone(), holders: BTreeMap::new() }));
-            index.insert(pattern, glob);
-            pattern
-        });
-        self.added += 1;
-        all[pattern as usize].holders.insert(session, Holder { spec: *spec, added: self.added });
-    }
-
-    /// What the session held it for.
-    fn remove(&mut self, session: u32, text: &str) -> Option<Spec> {
-        let pattern = *self.by_text.get(text)?;
-        let entry = self.all.get_mut(pattern as usize)?;
-        let holder = entry.holders.remove(&session)?;
-        if entry.holders.is_empty() {
-            let Pattern { glob, .. } = self.all.remove(pattern as usize);
-            self.index.remove(pattern, &glob);
-            self.by_text.remove(text);
-        }
-        Some(holder.spec)
-    }
-
-    #[cfg(test)]
-    pub fn is_empty(&self) -> bool {
-        self.by_text.is_empty() && self.all.is_empty()
-    }
-}
 
 impl Fanout {
     /// Every symbol that was born, by its place.

@@ -5,8 +5,9 @@
 use super::{
     Fanout, LocalId, Mode, SessionKey, Spec,
     apply::{mark, rests},
-    core::{Base, Place, Sub, Topic, UNWATCHED, index32},
+    index::index32,
     queue::LANE,
+    state::{Base, Place, Sub, Topic, UNWATCHED},
     subscribe::millis,
 };
 use crate::{

@@ -6,8 +6,8 @@ use compact_str::CompactString;
 
 use super::{
     Accounts, Fanout, Mode, SessionKey,
-    core::{Base, Place, Sub},
     fill::next_order,
+    state::{Base, Place, Sub},
 };
 use crate::tick::{FieldSet, Nanos, State, Symbol};
 

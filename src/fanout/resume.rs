@@ -1,9 +1,9 @@
 //! Clients that come back: what they hold is believed when it is of this epoch, and taken up where the ring allows.
 
 use super::{
-    Fanout, Mode, Outcome,
+    Fanout, Mode,
     apply::lead,
-    core::{Base, Topic},
+    state::{Base, Topic},
 };
 use crate::{
     tick::{FieldSet, Nanos},
@@ -16,6 +16,18 @@ pub struct Resume {
     /// Its epoch is the present one, so that `last` means something.
     pub same_epoch: bool,
     pub last: u64,
+}
+
+/// How a subscription begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    Ok,
+    /// The symbol has no tick yet.
+    Pending,
+    /// It goes on exactly where the client left.
+    Resumed,
+    /// It cannot: a gap and a snapshot follow.
+    Gap,
 }
 
 impl Fanout {

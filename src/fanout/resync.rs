@@ -3,7 +3,8 @@
 use super::{
     Fanout, Mode, Units,
     apply::{lead, mark},
-    core::{Base, Place, UNWATCHED, index32},
+    index::index32,
+    state::{Base, Place, UNWATCHED},
 };
 use crate::{
     tick::{Nanos, State},

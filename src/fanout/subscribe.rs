@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    CHANGE_UNITS, Fanout, Mode, Resume, SessionKey, Spec, Units,
+    CHANGE_UNITS, Fanout, Mode, Outcome, Resume, SessionKey, Spec, Units,
     apply::enqueue,
-    core::{Base, Place},
+    state::{Base, Place},
 };
 use crate::{
     tick::{FieldSet, Nanos, State, Symbol},
@@ -18,17 +18,6 @@ pub struct Subscribed {
     pub outcome: Outcome,
     /// The topic's state, for the client to be told when it is not live.
     pub state: State,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Outcome {
-    Ok,
-    /// The symbol has no tick yet.
-    Pending,
-    /// It goes on exactly where the client left.
-    Resumed,
-    /// It cannot: a gap and a snapshot follow.
-    Gap,
 }
 
 /// The session has as many subscriptions, or patterns, as it may have.

@@ -8,7 +8,7 @@
 //! Whoever is like its neighbour stays beside it, so that frames are shared as before. No clock and no true randomness:
 //! the same calls give the same order.
 
-use super::Fanout;
+use std::collections::VecDeque;
 
 /// A sequence of numbers without a pattern (a congruential generator; its high bits are used).
 #[derive(Default)]
@@ -19,19 +19,17 @@ impl Turns {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         self.0
     }
-}
 
-impl Fanout {
     /// Puts those that have become ready since there were `before` in another order.
-    pub(super) fn take_turns(&mut self, before: usize) {
-        let together = self.ready.len() - before;
+    pub fn mix(&mut self, ready: &mut VecDeque<u32>, before: usize) {
+        let together = ready.len() - before;
         if together < 2 {
             return;
         }
-        let number = self.turns.next();
+        let number = self.next();
         let first = ((number >> 32) * together as u64) >> 32;
-        let together = &mut self.ready.make_contiguous()[before..];
-        // A bit that the place of the first does not depend on.
+        let together = &mut ready.make_contiguous()[before..];
+        // A bit that the index of the first does not depend on.
         if number & (1 << 31) != 0 {
             together.reverse();
         }

@@ -9,16 +9,6 @@ use super::modules::Modules;
 /// Circles that are to be taken apart: files of one entry import each other, by whatever way.
 const CIRCLES: &[&[&str]] = &[
     &[
-        "src/fanout/alike.rs",
-        "src/fanout/apply.rs",
-        "src/fanout/core.rs",
-        "src/fanout/fill.rs",
-        "src/fanout/patterns.rs",
-        "src/fanout/resume.rs",
-        "src/fanout/subscribe.rs",
-        "src/fanout/turns.rs",
-    ],
-    &[
         "src/http/answer.rs",
         "src/http/body.rs",
         "src/http/bulk.rs",

@@ -3,8 +3,7 @@
 use super::{files, read, rust_files};
 
 /// Longer than a file should be, and why it is one file all the same.
-const LONG: [(&str, &str); 3] = [
-    ("src/fanout/core.rs", "the tables of the fan-out, which all its files share"),
+const LONG: [(&str, &str); 2] = [
     ("src/config/tests.rs", "tests of all layers and keys, one subject"),
     ("src/feed/ndjson/tests.rs", "tests of one grammar, one subject"),
 ];

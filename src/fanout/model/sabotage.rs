@@ -8,9 +8,9 @@ use crate::{
     fanout::{
         Accounts, Fanout, Mode, Tally,
         apply::enqueue,
-        core::{Base, Place, Sub},
-        patterns::Patterns,
+        pattern_table::Patterns,
         queue::LANE,
+        state::{Base, Place, Sub},
     },
     tick::{Field, FieldSet, Fixed, Nanos, Symbol},
 };
@@ -225,10 +225,10 @@ impl Sabotage {
             Sabotage::LosesNotice => fanout.notices.clear(),
             Sabotage::LosesPattern => fanout.patterns = Patterns::default(),
             Sabotage::TakesForAlike => {
-                for owed in fanout.alike.notes.iter_mut().flat_map(|note| &mut note.owed) {
-                    let behind = |sub: &&Sub| sub.topic == owed.topic && sub.place == Place::Queued;
+                for part in fanout.frame_cache.frames.iter_mut().flat_map(|frame| &mut frame.key) {
+                    let behind = |sub: &&Sub| sub.topic == part.topic && sub.place == Place::Queued;
                     if let Some(sub) = fanout.subs.iter().map(|(_, sub)| sub).find(behind) {
-                        (owed.cursor, owed.head) = (sub.cursor, fanout.topics[sub.topic as usize].record.seq);
+                        (part.cursor, part.head) = (sub.cursor, fanout.topics[sub.topic as usize].record.seq);
                     }
                 }
             }

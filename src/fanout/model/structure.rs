@@ -8,10 +8,10 @@ use super::{
 use crate::{
     fanout::{
         Fanout, Mode,
-        core::{Base, Place, Session, Sub, Topic, UNWATCHED},
         places::RESTING_SLACK,
         queue::LANE,
         rhythm::Waits,
+        state::{Base, Place, Session, Sub, Topic, UNWATCHED},
     },
     tick::FieldSet,
 };

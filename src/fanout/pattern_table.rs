@@ -1,0 +1,69 @@
+//! The standing patterns of a shard, each once, with the sessions that hold it. A pure table: `patterns.rs` subscribes by it.
+//!
+//! Invariant: a pattern is here, and in the index, while a session holds it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use compact_str::CompactString;
+use foldhash::fast::RandomState;
+use slab::Slab;
+
+use super::{Glob, Spec, index::index32, pattern_index::PatternIndex};
+
+/// All standing patterns, each once, with the sessions that hold it.
+#[derive(Default)]
+pub(super) struct Patterns {
+    by_text: HashMap<CompactString, u32, RandomState>,
+    pub all: Slab<Pattern>,
+    pub index: PatternIndex,
+    /// How many were ever added: of a session's patterns the last one added counts.
+    added: u64,
+    pub candidates: Vec<u32>,
+}
+
+pub(super) struct Pattern {
+    pub glob: Glob,
+    /// By session.
+    pub holders: BTreeMap<u32, Holder>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Holder {
+    pub spec: Spec,
+    pub added: u64,
+}
+
+impl Patterns {
+    pub fn get_mut(&mut self, text: &str) -> Option<&mut Pattern> {
+        self.by_text.get(text).map(|&pattern| &mut self.all[pattern as usize])
+    }
+
+    pub fn add(&mut self, session: u32, glob: &Glob, spec: &Spec) {
+        let (all, index) = (&mut self.all, &mut self.index);
+        let pattern = *self.by_text.entry(glob.as_str().into()).or_insert_with(|| {
+            let pattern = index32(all.insert(Pattern { glob: glob.clone(), holders: BTreeMap::new() }));
+            index.insert(pattern, glob);
+            pattern
+        });
+        self.added += 1;
+        all[pattern as usize].holders.insert(session, Holder { spec: *spec, added: self.added });
+    }
+
+    /// What the session held it for.
+    pub fn remove(&mut self, session: u32, text: &str) -> Option<Spec> {
+        let pattern = *self.by_text.get(text)?;
+        let entry = self.all.get_mut(pattern as usize)?;
+        let holder = entry.holders.remove(&session)?;
+        if entry.holders.is_empty() {
+            let Pattern { glob, .. } = self.all.remove(pattern as usize);
+            self.index.remove(pattern, &glob);
+            self.by_text.remove(text);
+        }
+        Some(holder.spec)
+    }
+
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.by_text.is_empty() && self.all.is_empty()
+    }
+}

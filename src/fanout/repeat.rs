@@ -1,0 +1,140 @@
+//! One frame for many: sessions that are due the very same are sent the very same bytes.
+//!
+//! Dashboards that show the same symbols and keep up are behind by the same ticks in the same order. A session whose key is
+//! in the [`FrameCache`](super::frame_cache::FrameCache) is not filled anew: its cursors move as those of the first session did, and
+//! [`Emit::repeat`] writes the frame once more. What a message costs is then its share of one copy into the kernel, however
+//! many are in the frame.
+//!
+//! Invariant: a repeated frame leaves a session's cursors, lists and accounting as filling it would have.
+
+use super::{
+    Emit, Fanout, Mode, SessionKey, Tally,
+    fill::settle,
+    frame_cache::{KeyPart, Left},
+    state::{Base, Sub},
+};
+use crate::tick::{FieldSet, Nanos};
+
+impl Fanout {
+    /// Sends the session a kept frame, when it is due just that; `None` when its frame must be filled.
+    pub(super) fn fill_again(
+        &mut self,
+        session: SessionKey,
+        now: Nanos,
+        emit: &mut impl Emit,
+    ) -> Option<Tally> {
+        let found = self.find_kept(session)?;
+        if !emit.repeat(found) {
+            return None;
+        }
+        let frame = &self.frame_cache.frames[found];
+        let tally = frame.tally;
+        let entry = &mut self.sessions[session.0 as usize];
+        let (mut queue, mut lane) = (std::mem::take(&mut entry.queue), std::mem::take(&mut entry.lane));
+        let keys = || queue.subs().chain(lane.iter().copied());
+        for key in keys() {
+            let sub = &mut self.subs[key as usize];
+            sub.cursor = self.topics[sub.topic as usize].record.seq;
+        }
+        let mut left = std::mem::take(&mut self.scratch.left);
+        for left_part in &frame.left {
+            let Some(key) = entry.find(left_part.part.topic) else { continue };
+            let sub = &mut self.subs[key as usize];
+            sub.cursor = left_part.part.cursor;
+            sub.since = left_part.since;
+            left.push((key, left_part.part.in_lane));
+        }
+        for key in keys() {
+            let sub = &mut self.subs[key as usize];
+            let topic = &mut self.topics[sub.topic as usize];
+            if sub.cursor == topic.record.seq {
+                topic.every_behind -= u32::from(sub.mode == Mode::Every);
+                settle(key, sub, topic, entry, now);
+            }
+        }
+        queue.clear();
+        lane.clear();
+        (entry.queue, entry.lane, entry.lane_queued) = (queue, lane, false);
+        for (key, in_lane) in left.drain(..) {
+            self.subs[key as usize].queued = entry.put(key, in_lane);
+        }
+        self.scratch.left = left;
+        Some(tally)
+    }
+
+    /// Keeps the key of what the session is due, before its frame is filled. Says under which number, if at all.
+    pub(super) fn keep_key(&mut self, session: SessionKey) -> Option<usize> {
+        if !self.frame_cache.begins() {
+            return None;
+        }
+        let at = self.frame_cache.next();
+        let mut key = std::mem::take(&mut self.frame_cache.frames[at].key);
+        key.clear();
+        let whole = self.walk_key(session, |part, _| {
+            key.push(part);
+            true
+        });
+        if !whole {
+            key.clear();
+        }
+        let is_kept = !key.is_empty();
+        self.frame_cache.frames[at].key = key;
+        is_kept.then_some(at)
+    }
+
+    /// Keeps what the frame did, and the frame.
+    pub(super) fn keep_frame(&mut self, session: SessionKey, at: usize, tally: &Tally, emit: &mut impl Emit) {
+        let mut left = std::mem::take(&mut self.frame_cache.frames[at].left);
+        left.clear();
+        self.walk_key(session, |part, sub| {
+            left.push(Left { part, since: sub.since });
+            true
+        });
+        let frame = &mut self.frame_cache.frames[at];
+        (frame.left, frame.tally) = (left, *tally);
+        if tally.is_empty() {
+            frame.key.clear();
+            return;
+        }
+        emit.keep(at);
+        self.frame_cache.keep(at);
+    }
+
+    /// The kept frame that holds what the session is due.
+    fn find_kept(&mut self, session: SessionKey) -> Option<usize> {
+        if !self.frame_cache.is_tried() {
+            return None;
+        }
+        let cache = &self.frame_cache;
+        let found = cache.candidates().find(|&at| self.is_due(session, &cache.frames[at].key))?;
+        self.frame_cache.found(found);
+        Some(found)
+    }
+
+    fn is_due(&self, session: SessionKey, key: &[KeyPart]) -> bool {
+        let mut parts = key.iter();
+        !key.is_empty()
+            && self.walk_key(session, |part, _| parts.next() == Some(&part))
+            && parts.next().is_none()
+    }
+
+    /// Calls `see` with each part of the key of what the session is due, in order, while it says `true`. Says whether it saw
+    /// all of them: not those of which more must be known than [`KeyPart`] tells.
+    fn walk_key(&self, session: SessionKey, mut see: impl FnMut(KeyPart, &Sub) -> bool) -> bool {
+        let Some(entry) = self.sessions.get(session.0 as usize) else { return false };
+        let mut part = |key: u32, in_lane: bool| {
+            let sub = &self.subs[key as usize];
+            let head = self.topics[sub.topic as usize].record.seq;
+            is_simple(sub) && see(KeyPart { topic: sub.topic, in_lane, cursor: sub.cursor, head }, sub)
+        };
+        entry.queue.all(|key| match key {
+            Some(key) => part(key, false),
+            None => entry.lane.iter().all(|&key| part(key, true)),
+        })
+    }
+}
+
+/// Its ticks go out with all their fields, one after another or merged, and nothing else does.
+fn is_simple(sub: &Sub) -> bool {
+    sub.base == Base::None && sub.wanted == FieldSet::ALL && sub.mode != Mode::Once && !sub.claims
+}
