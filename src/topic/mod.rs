@@ -10,12 +10,14 @@ pub mod handover;
 pub mod ingest;
 pub mod market;
 pub mod readers;
+#[cfg(test)]
+mod readers_tests;
 pub mod record;
 pub mod ring;
 
-/// What `handover` is built on; the model check puts loom's in its place.
+/// What `handover` and `readers` are built on; the model check puts loom's in its place.
 mod sync {
-    pub use std::sync::{Arc, Mutex, MutexGuard};
+    pub use std::sync::{Arc, Mutex, MutexGuard, atomic};
 }
 
 use crate::tick::{Fields, Nanos, State, Symbol};

@@ -5,13 +5,16 @@
 //! subscription in mode `every` than [a window](Readers::room). Nothing waits here; the feed waits by itself, and is
 //! notified when there is room. Shards [note](Readers::note) their marks once a turn, and only while a feed asks.
 //!
+//! That no wakeup is lost, in whatever order a feed looks and a shard notes, is checked under loom (`tests/loom`).
+//!
 //! Invariant: who has [joined](Readers::join) is counted until its [`Joined`] is dropped.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-};
+use std::sync::PoisonError;
 
+use super::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence},
+};
 use crate::wakeup::Wakeup;
 
 /// Shared by feeds and shards.
@@ -35,7 +38,7 @@ pub struct Joined(Arc<Readers>);
 
 /// The most that [`Readers::room`] ever gives. Shards keep at least 128 of a topic's newest ticks at hand, out of which
 /// all topics are served in the order of their ticks: within this, nobody falls out of them.
-const WINDOW_TICKS_MAX: usize = 96;
+pub(super) const WINDOW_TICKS_MAX: usize = 96;
 
 impl Readers {
     /// `ticks_max`: what a topic's ring holds.
@@ -91,8 +94,9 @@ impl Readers {
 
     /// What the marks allow; with 0 the wakeup is notified at the next one.
     fn unless_waiting(&self, allowed: impl Fn(u64) -> usize) -> usize {
-        // First the flag, then the marks: a mark that is noted in between notifies.
-        self.waiting.store(true, Ordering::SeqCst);
+        // First the flag, then the marks: a mark that is noted in between notifies. The fences put one side first.
+        self.waiting.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
         let allowed = allowed(self.low_water());
         if allowed > 0 {
             self.waiting.store(false, Ordering::Relaxed);
@@ -113,13 +117,17 @@ impl Readers {
     /// Notes how far a shard has come.
     pub fn note(&self, shard: usize, mark: u64) {
         let Some(noted) = self.marks.get(shard) else { return };
-        if noted.swap(mark, Ordering::SeqCst) != mark && self.waiting.load(Ordering::SeqCst) {
+        if noted.swap(mark, Ordering::AcqRel) == mark {
+            return;
+        }
+        fence(Ordering::SeqCst);
+        if self.waiting.load(Ordering::Relaxed) {
             self.notify();
         }
     }
 
     fn low_water(&self) -> u64 {
-        self.marks.iter().map(|mark| mark.load(Ordering::SeqCst)).min().unwrap_or(u64::MAX)
+        self.marks.iter().map(|mark| mark.load(Ordering::Acquire)).min().unwrap_or(u64::MAX)
     }
 
     fn notify(&self) {
@@ -130,40 +138,5 @@ impl Readers {
 impl Drop for Joined {
     fn drop(&mut self) {
         self.0.clients.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_feed_goes_no_further_than_a_window_ahead_of_the_slowest() {
-        let readers = Readers::new(2, 1_024);
-        assert_eq!(readers.room(0), WINDOW_TICKS_MAX);
-        readers.note(0, 500);
-        assert_eq!(readers.room(500), 0, "the other shard has noted nothing");
-        let wakeup = Wakeup::default();
-        readers.listen(&wakeup);
-        readers.note(1, 480);
-        assert!(wakeup.wait(std::time::Duration::ZERO), "the waiting thread is notified");
-        assert_eq!(readers.room(500), WINDOW_TICKS_MAX - 20);
-        readers.note(1, 500);
-        assert!(!wakeup.wait(std::time::Duration::ZERO), "nobody waits");
-    }
-
-    #[test]
-    fn a_small_ring_makes_a_small_window() {
-        assert_eq!(Readers::new(1, 1).room(0), 1);
-        assert_eq!(Readers::new(1, 16).room(4), 8);
-    }
-
-    #[test]
-    fn who_has_left_is_counted_no_more() {
-        let readers = Arc::new(Readers::new(1, 1));
-        let joined = readers.join();
-        assert_eq!(readers.clients(), 1);
-        drop(joined);
-        assert_eq!(readers.clients(), 0);
     }
 }

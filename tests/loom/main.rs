@@ -1,15 +1,21 @@
-//! The hand-over from ingest to a shard under every interleaving of its threads (loom).
+//! What threads share on the way of a tick, under every interleaving (loom): the hand-over from ingest to a shard, and how a
+//! feed waits for its readers.
 //!
 //! The code under test is the service's own file, built on loom's `Mutex`. Held: no batch is lost unless the
 //! reader is told, what it takes is in order, and a reader that rests is woken by what comes. Broken copies show that
 //! each check can fail.
 
 mod broken;
+mod readers_wait;
+#[path = "../../src/topic/readers.rs"]
+#[expect(dead_code, reason = "what needs no second thread is checked beside the code")]
+mod readers;
+mod wakeup;
 #[path = "../../src/topic/handover.rs"]
 mod handover;
 /// What the hand-over is built on. Its `Arc` only counts, and loom's cannot be dropped by a failing check.
 mod sync {
-    pub use loom::sync::{Mutex, MutexGuard};
+    pub use loom::sync::{Mutex, MutexGuard, atomic};
     pub use std::sync::Arc;
 }
 
