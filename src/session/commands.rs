@@ -325,7 +325,7 @@ impl<S: SessionSocket> Core<S> {
                 return false;
             }
         }
-        let payload = job.answer.take().map(crate::wire::control::Growing::finish).unwrap_or_default();
+        let payload = job.answer.take().map(crate::wire::assembled::Growing::finish).unwrap_or_default();
         self.control_payload(key, &payload);
         true
     }

@@ -29,7 +29,7 @@ use crate::{
     planted::{Fault, is_planted},
     tick::Nanos,
     topic::{Batch, handover::Handover},
-    wire::{CloseReason, Control, Framer, command::CommandReader, control::Welcome},
+    wire::{CloseReason, Control, Framer, assembled::Welcome, command::CommandReader},
 };
 
 /// What the turn works on. Borrowed for the length of a call, never across an await.

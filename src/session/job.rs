@@ -12,11 +12,7 @@ use crate::{
     fanout::{Change, Spec},
     planted::{Fault, is_planted},
     tick::{State, Symbol},
-    wire::{
-        Id, Target,
-        command::ResumeFrom,
-        control::{Entry, Growing},
-    },
+    wire::{Id, Target, assembled::Growing, command::ResumeFrom, control::Entry},
 };
 
 /// The commands of a session that are not answered yet, in order.

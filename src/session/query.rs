@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use crate::wire::control::write_text;
+use crate::wire::assembled::write_text;
 
 /// Name and value.
 pub type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);

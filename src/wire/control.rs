@@ -3,24 +3,13 @@
 use std::time::Duration;
 
 use compact_str::CompactString;
-use serde::{Serialize, Serializer, ser::Error};
+use serde::{Serialize, Serializer};
 
-use super::{CommandError, ErrorCode, PROTOCOL_VERSION, message::write_int};
+use super::{CommandError, ErrorCode, Id, PROTOCOL_VERSION};
 use crate::{
     limits::Limits,
     tick::{Nanos, State},
 };
-
-/// A command's id, echoed as it came.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-#[serde(untagged)]
-pub enum Id {
-    Text(String),
-    Number(i64),
-    /// A whole number that 64 bits with a sign do not hold, as it was written.
-    #[serde(serialize_with = "write_digits")]
-    Digits(String),
-}
 
 /// The limits that docs/PROTOCOL.md names: a client is told what it is held to.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -170,91 +159,9 @@ impl Control<'_> {
     }
 }
 
-fn write_json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
+pub(super) fn write_json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
     let written = serde_json::to_writer(out, value);
     debug_assert!(written.is_ok(), "messages have string keys, and a vector takes every write");
-}
-
-/// Appends a JSON string.
-pub fn write_text(text: &str, out: &mut Vec<u8>) {
-    // Printable ASCII behind the quote, but for the backslash.
-    let is_plain = |byte: u8| matches!(byte, b'#'..=b'~') && byte != b'\\';
-    if !text.bytes().all(is_plain) {
-        return write_json(text, out);
-    }
-    out.reserve(text.len() + 2);
-    out.push(b'"');
-    out.extend_from_slice(text.as_bytes());
-    out.push(b'"');
-}
-
-/// A `welcome`, but for the session's number: the rest is the same for everybody, until the limits change.
-pub struct Welcome {
-    before: Vec<u8>,
-    after: Vec<u8>,
-}
-
-impl Welcome {
-    pub fn new(epoch: &str, limits: &Limits) -> Self {
-        const SESSION: &[u8] = b"\"session\":\"";
-        let mut before = Vec::new();
-        Control::welcome("", epoch, limits).write(&mut before);
-        let end = memchr::memmem::find(&before, SESSION).map_or(before.len(), |at| at + SESSION.len());
-        let after = before.split_off(end);
-        Welcome { before, after }
-    }
-
-    pub fn write(&self, session: u64, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.before);
-        write_int(session, out);
-        out.extend_from_slice(&self.after);
-    }
-}
-
-/// A message with an array that is written piece by piece.
-pub struct Growing {
-    text: Vec<u8>,
-    /// What comes behind the array.
-    tail: Vec<u8>,
-    is_empty: bool,
-}
-
-impl Control<'_> {
-    /// The payload of this message, whose array of this name is empty and is to be filled.
-    pub fn grow(&self, array: &str) -> Growing {
-        let mut text = Vec::new();
-        self.write(&mut text);
-        // No text within the message looks like it: there a quote is escaped.
-        let name = format!("\"{array}\":[");
-        let end = memchr::memmem::find(&text, name.as_bytes()).map_or(text.len(), |at| at + name.len());
-        let tail = text.split_off(end);
-        Growing { text, tail, is_empty: true }
-    }
-}
-
-impl Growing {
-    pub fn push(&mut self, entry: &impl Serialize) {
-        self.separate();
-        write_json(entry, &mut self.text);
-    }
-
-    /// As [`Self::push`]. Most results have a symbol and a status only, and are written without serde.
-    pub fn push_result(&mut self, entry: &Entry) {
-        self.separate();
-        entry.write(&mut self.text);
-    }
-
-    fn separate(&mut self) {
-        if !std::mem::take(&mut self.is_empty) {
-            self.text.push(b',');
-        }
-    }
-
-    /// The payload, whole.
-    pub fn finish(mut self) -> Vec<u8> {
-        self.text.append(&mut self.tail);
-        self.text
-    }
 }
 
 impl<'a> Control<'a> {
@@ -298,21 +205,10 @@ impl Entry {
     pub fn error(symbol: impl Into<CompactString>, code: ErrorCode, message: impl Into<String>) -> Self {
         Entry { code: Some(code), message: Some(message.into()), ..Entry::new(symbol, Status::Error) }
     }
-
-    fn write(&self, out: &mut Vec<u8>) {
-        let Entry { symbol, status, known: None, matched: None, code: None, message: None } = self else {
-            return write_json(self, out);
-        };
-        out.extend_from_slice(b"{\"symbol\":");
-        write_text(symbol, out);
-        out.extend_from_slice(b",\"status\":\"");
-        out.extend_from_slice(status.as_str().as_bytes());
-        out.extend_from_slice(b"\"}");
-    }
 }
 
 impl Status {
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Status::Ok => "ok",
             Status::Pending => "pending",
@@ -334,10 +230,6 @@ pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn write_digits<S: Serializer>(digits: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    serde_json::value::RawValue::from_string(digits.to_owned()).map_err(Error::custom)?.serialize(serializer)
-}
-
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
 fn write_micros<S: Serializer>(time: &Nanos, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_i64(time.micros())
@@ -349,4 +241,32 @@ fn write_state<S: Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    fn check(control: &Control<'_>, expected: &str) {
+        let mut out = Vec::new();
+        control.write(&mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn control_messages_are_arrays_of_one() {
+        check(
+            &Control::Pong { id: Some(Id::Number(7)), ts: Nanos(1_500) },
+            r#"[{"type":"pong","id":7,"ts":1}]"#,
+        );
+        check(&Control::PaceStatus { pace: Pace::Conflating }, r#"[{"type":"status","pace":"conflating"}]"#);
+        check(
+            &Control::SymbolStatus { symbol: "A", state: State::Stale },
+            r#"[{"type":"status","symbol":"A","state":"stale"}]"#,
+        );
+        check(
+            &Control::Subscribed {
+                id: Some(Id::Text("x\"".into())),
+                results: vec![Entry::new("A", Status::Ok), Entry::error("B C", ErrorCode::BadSymbol, "no")],
+            },
+            r#"[{"type":"subscribed","id":"x\"","results":[{"symbol":"A","status":"ok"},{"symbol":"B C","status":"error","code":"bad_symbol","message":"no"}]}]"#,
+        );
+    }
+}

@@ -5,6 +5,7 @@
 //! Invariants: a frame is a JSON array of messages; no data frame is larger than its limit; a tick is encoded at most
 //! once for all sessions that get it whole.
 
+pub mod assembled;
 mod cached;
 pub mod close;
 pub mod command;
@@ -12,16 +13,18 @@ pub mod control;
 pub mod error;
 pub mod frame;
 pub mod framer;
+mod id;
 pub mod message;
 mod names;
 mod wide;
 
 pub use close::CloseReason;
 pub use command::{Command, Target};
-pub use control::{Control, Id};
+pub use control::Control;
 pub use error::{CommandError, ErrorCode};
 pub use frame::Framing;
 pub use framer::{FrameSize, Framer, Held, Ready, TakenIn};
+pub use id::Id;
 
 /// The version of the protocol in `welcome`.
 pub const PROTOCOL_VERSION: u32 = 1;

@@ -45,7 +45,6 @@ const CIRCLES: &[&[&str]] = &[
         "src/topic/mod.rs",
         "src/topic/ring.rs",
     ],
-    &["src/wire/control.rs", "src/wire/error.rs"],
 ];
 
 /// Names that more than one type has, and are to be made precise.

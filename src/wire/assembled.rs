@@ -1,0 +1,198 @@
+//! Control messages that are many, or long: put together by hand, byte for byte what [`Control::write`] would write.
+
+use serde::Serialize;
+
+use super::{
+    control::{Control, Entry, write_json},
+    message::write_int,
+};
+use crate::limits::Limits;
+
+/// A `welcome`, but for the session's number: the rest is the same for everybody, until the limits change.
+pub struct Welcome {
+    before: Vec<u8>,
+    after: Vec<u8>,
+}
+
+impl Welcome {
+    pub fn new(epoch: &str, limits: &Limits) -> Self {
+        const SESSION: &[u8] = b"\"session\":\"";
+        let mut before = Vec::new();
+        Control::welcome("", epoch, limits).write(&mut before);
+        let end = memchr::memmem::find(&before, SESSION).map_or(before.len(), |at| at + SESSION.len());
+        let after = before.split_off(end);
+        Welcome { before, after }
+    }
+
+    pub fn write(&self, session: u64, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.before);
+        write_int(session, out);
+        out.extend_from_slice(&self.after);
+    }
+}
+
+/// A message with an array that is written piece by piece.
+pub struct Growing {
+    text: Vec<u8>,
+    /// What comes behind the array.
+    tail: Vec<u8>,
+    is_empty: bool,
+}
+
+impl Control<'_> {
+    /// The payload of this message, whose array of this name is empty and is to be filled.
+    pub fn grow(&self, array: &str) -> Growing {
+        let mut text = Vec::new();
+        self.write(&mut text);
+        // No text within the message looks like it: there a quote is escaped.
+        let name = format!("\"{array}\":[");
+        let end = memchr::memmem::find(&text, name.as_bytes()).map_or(text.len(), |at| at + name.len());
+        let tail = text.split_off(end);
+        Growing { text, tail, is_empty: true }
+    }
+}
+
+impl Growing {
+    pub fn push(&mut self, entry: &impl Serialize) {
+        self.separate();
+        write_json(entry, &mut self.text);
+    }
+
+    /// As [`Self::push`]. Most results have a symbol and a status only, and are written without serde.
+    pub fn push_result(&mut self, entry: &Entry) {
+        self.separate();
+        entry.write(&mut self.text);
+    }
+
+    fn separate(&mut self) {
+        if !std::mem::take(&mut self.is_empty) {
+            self.text.push(b',');
+        }
+    }
+
+    /// The payload, whole.
+    pub fn finish(mut self) -> Vec<u8> {
+        self.text.append(&mut self.tail);
+        self.text
+    }
+}
+
+impl Entry {
+    fn write(&self, out: &mut Vec<u8>) {
+        let Entry { symbol, status, known: None, matched: None, code: None, message: None } = self else {
+            return write_json(self, out);
+        };
+        out.extend_from_slice(b"{\"symbol\":");
+        write_text(symbol, out);
+        out.extend_from_slice(b",\"status\":\"");
+        out.extend_from_slice(status.as_str().as_bytes());
+        out.extend_from_slice(b"\"}");
+    }
+}
+
+/// Appends a JSON string.
+pub fn write_text(text: &str, out: &mut Vec<u8>) {
+    // Printable ASCII behind the quote, but for the backslash.
+    let is_plain = |byte: u8| matches!(byte, b'#'..=b'~') && byte != b'\\';
+    if !text.bytes().all(is_plain) {
+        return write_json(text, out);
+    }
+    out.reserve(text.len() + 2);
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        limits,
+        tick::State,
+        wire::{
+            ErrorCode, Id,
+            control::{ListEntry, Status},
+        },
+    };
+
+    fn check(control: &Control<'_>, expected: &str) {
+        let mut out = Vec::new();
+        control.write(&mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_written_piece_by_piece_is_what_is_written_at_once() {
+        let row = |symbol: &str| ListEntry {
+            symbol: symbol.to_owned(),
+            mode: "latest",
+            interval_ms: 0,
+            fields: None,
+            seq: 7,
+            state: State::Live,
+        };
+        for rows in [vec![], vec![row("A")], vec![row("A"), row("B")]] {
+            let list = |subscriptions| Control::List {
+                id: Some(Id::Text("\"subscriptions\":[".into())),
+                subscriptions,
+                globs: vec!["C*".into()],
+            };
+            let mut growing = list(Vec::new()).grow("subscriptions");
+            for row in &rows {
+                growing.push(row);
+            }
+            check(&list(rows), &String::from_utf8(growing.finish()).unwrap());
+        }
+    }
+
+    proptest! {
+        /// What is written by hand is what the message says of itself.
+        #[test]
+        fn answers_are_written_as_any_other_message(
+            kind in 0u8..3,
+            id in prop_oneof![Just(None), "\\PC{0,4}".prop_map(|id| Some(Id::Text(id))), any::<i64>().prop_map(|id| Some(Id::Number(id)))],
+            results in prop::collection::vec(entries(), 0..5),
+        ) {
+            let message = |results| match kind {
+                0 => Control::Subscribed { id: id.clone(), results },
+                1 => Control::Unsubscribed { id: id.clone(), results },
+                _ => Control::Set { id: id.clone(), results },
+            };
+            let mut growing = message(Vec::new()).grow("results");
+            for entry in &results {
+                growing.push_result(entry);
+            }
+            let written = String::from_utf8(growing.finish()).unwrap();
+            prop_assert_eq!(written, serde_json::to_string(&[message(results)]).unwrap());
+        }
+
+        #[test]
+        fn text_is_written_as_json_has_it(text in "[ -~]{0,12}|\\PC{0,12}|[\\x00-\\x7f]{0,12}") {
+            let mut out = Vec::new();
+            write_text(&text, &mut out);
+            prop_assert_eq!(out, serde_json::to_vec(&text).unwrap());
+        }
+
+        #[test]
+        fn a_welcome_is_the_same_for_everybody_but_for_the_number(session: u64, epoch in "[a-z0-9]{10}") {
+            let mut out = Vec::new();
+            Welcome::new(&epoch, &limits::DEFAULT).write(session, &mut out);
+            check(&Control::welcome(&session.to_string(), &epoch, &limits::DEFAULT), std::str::from_utf8(&out).unwrap());
+        }
+    }
+
+    fn entries() -> impl Strategy<Value = Entry> {
+        use Status::{Error, Gap, Ok, Pending, Resumed};
+        let statuses = prop::sample::select(vec![Ok, Pending, Resumed, Gap, Error]);
+        let rest = (any::<Option<usize>>(), any::<bool>(), any::<Option<String>>());
+        ("\\PC{0,30}", statuses, rest).prop_map(|(symbol, status, (matched, unknown, message))| Entry {
+            known: unknown.then_some(false),
+            matched,
+            code: message.as_ref().map(|_| ErrorCode::BadSymbol),
+            message,
+            ..Entry::new(symbol, status)
+        })
+    }
+}
