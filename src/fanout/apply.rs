@@ -7,7 +7,7 @@ use super::{
     Fanout, Mode, SessionKey, Units,
     core::Notice,
     index::index32,
-    rhythm::{Joined, Waits},
+    interval_groups::{Joined, Waits},
     state::{Base, Place, Session, Sub, Topic, UNWATCHED},
     wheel::Wheel,
 };
@@ -71,15 +71,15 @@ impl Fanout {
             units.spend(WAIT_UNITS);
             match waits {
                 Waits::Sub(key) => self.end_wait(key, due),
-                Waits::Beat { session, interval_ms } => {
+                Waits::Group { session, interval_ms } => {
                     let Some(entry) = self.sessions.get_mut(session as usize) else { continue };
-                    let mut keys = entry.rhythm.take(interval_ms, due);
+                    let mut keys = entry.interval_groups.take(interval_ms, due);
                     units.spend(WAIT_UNITS * keys.len());
                     for key in keys.drain(..) {
                         self.end_wait(key, due);
                     }
                     if let Some(entry) = self.sessions.get_mut(session as usize) {
-                        entry.rhythm.give(interval_ms, keys);
+                        entry.interval_groups.give(interval_ms, keys);
                     }
                 }
             }
@@ -95,9 +95,9 @@ impl Fanout {
             let (subs, sessions) = (&self.subs, &self.sessions);
             self.wheel.sweep(units, |waits, due| match waits {
                 Waits::Sub(key) => subs.get(key as usize).is_some_and(|sub| waits_for(sub, due)),
-                Waits::Beat { session, interval_ms } => {
-                    sessions.get(session as usize).is_some_and(|entry| entry.rhythm.waits(interval_ms, due))
-                }
+                Waits::Group { session, interval_ms } => sessions
+                    .get(session as usize)
+                    .is_some_and(|entry| entry.interval_groups.waits(interval_ms, due)),
             });
         }
         is_done
@@ -284,14 +284,14 @@ pub(super) fn mark(
         return enqueue(key, sub, sessions, ready);
     }
     let session = &mut sessions[sub.session as usize];
-    sub.due = sub.due.max(session.rhythm.next(sub.interval_ms));
+    sub.due = sub.due.max(session.interval_groups.next(sub.interval_ms));
     if now >= sub.due {
         return enqueue(key, sub, sessions, ready);
     }
     sub.place = Place::Waiting;
-    match session.rhythm.join(sub.interval_ms, sub.due, key, session.subs.len()) {
+    match session.interval_groups.join(sub.interval_ms, sub.due, key, session.subs.len()) {
         Joined::First => {
-            wheel.insert(Waits::Beat { session: sub.session, interval_ms: sub.interval_ms }, sub.due);
+            wheel.insert(Waits::Group { session: sub.session, interval_ms: sub.interval_ms }, sub.due);
         }
         Joined::Others => {}
         Joined::Nobody => wheel.insert(Waits::Sub(key), sub.due),

@@ -12,9 +12,9 @@ use super::{
     Accounts, SessionKey, Tally, Units,
     frame_cache::FrameCache,
     index::index32,
+    interval_groups::Waits,
     pattern_table::Patterns,
     queue::Queue,
-    rhythm::Waits,
     state::{Session, Sub, Topic},
     symbols::Symbols,
     turns::Turns,
@@ -243,7 +243,7 @@ impl Fanout {
             entry.queue = Queue::default();
             entry.lane = Vec::new();
             entry.subs.shrink_to_fit();
-            entry.rhythm.give_back(now);
+            entry.interval_groups.give_back(now);
         }
     }
 

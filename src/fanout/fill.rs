@@ -173,7 +173,7 @@ pub(super) fn settle(key: u32, sub: &mut Sub, topic: &mut Topic, session: &mut S
     sub.claims = false;
     if sub.interval_ms > 0 {
         sub.due = next_due(now, sub.interval_ms);
-        session.rhythm.sent(sub.interval_ms, now, sub.due);
+        session.interval_groups.sent(sub.interval_ms, now, sub.due);
     }
 }
 

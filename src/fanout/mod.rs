@@ -34,7 +34,7 @@ mod queue;
 mod repeat;
 mod resume;
 mod resync;
-mod rhythm;
+mod interval_groups;
 mod state;
 mod subs;
 mod subscribe;

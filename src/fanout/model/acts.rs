@@ -82,7 +82,7 @@ impl World {
         self.players[who] = Some(Player {
             key: self.fanout.open(),
             ledgers: BTreeMap::new(),
-            beats: BTreeMap::new(),
+            groups: BTreeMap::new(),
             globs: Vec::new(),
             named: false,
             in_order: true,

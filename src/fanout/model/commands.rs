@@ -51,7 +51,7 @@ impl World {
         let state = if self.is_known(which) { view.state } else { State::Pending };
         ensure!(subscribed.state == state, Answers, "{:?} and not {state:?}", subscribed.state);
         let player = self.players[who].as_mut().expect("was looked at above");
-        ledger.beat = player.beats.get(&spec.interval).copied();
+        ledger.group = player.groups.get(&spec.interval).copied();
         if ledger.is_behind(head) {
             ledger.become_due(self.now, Some(self.stamp));
         }
@@ -148,7 +148,7 @@ impl World {
             ledger.level_at = self.now;
         }
         ledger.change(change, head);
-        ledger.beat = player.beats.get(&ledger.spec.interval).copied();
+        ledger.group = player.groups.get(&ledger.spec.interval).copied();
         // It goes to the end of the list, with an interval that begins now when it was set.
         (ledger.due, ledger.due_since) = (false, None);
         if ledger.is_behind(head) {

@@ -13,7 +13,7 @@ const TOPICS: usize = 500;
 const SESSIONS: usize = 4;
 const INTERVAL: Duration = Duration::from_secs(1);
 const PIECE: u32 = 64;
-/// What the last thing of a piece may cost beyond it: a topic and all of its subscriptions; a session's whole beat.
+/// What the last thing of a piece may cost beyond it: a topic and all of its subscriptions; a session's whole group.
 const BEYOND: usize = 32;
 
 /// Sessions that are all subscribed to all topics.

@@ -67,7 +67,7 @@ pub struct Ledger {
     /// Something was sent with this interval.
     pub paced: bool,
     /// When a subscription of the session with the same interval last came to rest.
-    pub beat: Option<Nanos>,
+    pub group: Option<Nanos>,
     /// Behind, and not waiting for an interval: to be sent with the next frame that has room.
     pub due: bool,
     /// When it became due, in the model's own count of batches and commands.
@@ -111,7 +111,7 @@ impl Ledger {
             gap_promised: false,
             rest: None,
             paced: false,
-            beat: None,
+            group: None,
             due: false,
             due_since: None,
             hurried: false,
@@ -155,8 +155,8 @@ impl Ledger {
     /// By this time, it must be due.
     pub fn latest(&self) -> Option<Nanos> {
         let grain = (self.spec.interval / 8).max(Duration::from_millis(1));
-        let beat = self.beat.filter(|_| self.paced);
-        let from = self.rest.max(beat).filter(|_| !self.spec.interval.is_zero());
+        let group = self.group.filter(|_| self.paced);
+        let from = self.rest.max(group).filter(|_| !self.spec.interval.is_zero());
         from.map(|from| from.plus(self.spec.interval).plus(grain))
     }
 

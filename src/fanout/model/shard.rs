@@ -82,10 +82,10 @@ impl World {
                 {
                     if player.ledgers.len() < SUBSCRIPTIONS_MAX {
                         self.coverage.hit("glob catches a birth");
-                        let beat = player.beats.get(&spec.interval).copied();
+                        let group = player.groups.get(&spec.interval).copied();
                         player
                             .ledgers
-                            .insert(which, Ledger { beat, ..Ledger::new(which, &spec, 0, self.now) });
+                            .insert(which, Ledger { group, ..Ledger::new(which, &spec, 0, self.now) });
                     } else {
                         self.coverage.hit("glob is full");
                         self.expected_notices

@@ -8,9 +8,9 @@ use super::{
 use crate::{
     fanout::{
         Fanout, Mode,
+        interval_groups::Waits,
         places::RESTING_SLACK,
         queue::LANE,
-        rhythm::Waits,
         state::{Base, Place, Session, Sub, Topic, UNWATCHED},
     },
     tick::FieldSet,
@@ -101,9 +101,9 @@ fn check_sub(fanout: &Fanout, key: u32, sub: &Sub) -> Held {
     ensure!(owed == (sub.place != Place::Idle), Progress, "{key} is {:?}, owed: {owed}", sub.place);
     if sub.place == Place::Waiting {
         let alone = (Waits::Sub(key), sub.due);
-        let beat = (Waits::Beat { session: sub.session, interval_ms: sub.interval_ms }, sub.due);
-        let joined = session.rhythm.waiting(sub.interval_ms, sub.due).contains(&key);
-        let stands = |entry| entry == alone || (joined && entry == beat);
+        let group = (Waits::Group { session: sub.session, interval_ms: sub.interval_ms }, sub.due);
+        let joined = session.interval_groups.waiting(sub.interval_ms, sub.due).contains(&key);
+        let stands = |entry| entry == alone || (joined && entry == group);
         ensure!(
             fanout.wheel.entries().any(stands),
             TooLate,

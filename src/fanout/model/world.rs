@@ -75,7 +75,7 @@ pub struct Player {
     pub key: SessionKey,
     pub ledgers: BTreeMap<usize, Ledger>,
     /// When a subscription with that interval last came to rest.
-    pub beats: BTreeMap<Duration, Nanos>,
+    pub groups: BTreeMap<Duration, Nanos>,
     /// Oldest first.
     pub globs: Vec<(usize, Spec)>,
     /// It was named as having something to send.
@@ -90,9 +90,9 @@ pub struct Player {
 impl Player {
     /// A subscription with this interval came to rest: the others of its kind wait for the same end.
     pub fn keep_time(&mut self, interval: Duration, now: Nanos) {
-        self.beats.insert(interval, now);
+        self.groups.insert(interval, now);
         for ledger in self.ledgers.values_mut().filter(|ledger| ledger.spec.interval == interval) {
-            ledger.beat = Some(now);
+            ledger.group = Some(now);
         }
     }
 }

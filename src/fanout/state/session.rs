@@ -6,8 +6,8 @@ use compact_str::CompactString;
 
 use crate::fanout::{
     index::index32,
+    interval_groups::IntervalGroups,
     queue::{LANE, Queue},
-    rhythm::Rhythm,
     subs::Subs,
 };
 
@@ -25,7 +25,7 @@ pub(in crate::fanout) struct Session {
     pub leaves: bool,
     pub ready: bool,
     /// Of its intervals.
-    pub rhythm: Rhythm,
+    pub interval_groups: IntervalGroups,
     pub globs: Vec<CompactString>,
 }
 

@@ -4,18 +4,18 @@
 //! hundred frames. After a message of one of them, the others wait for the same end of the interval; when all have been
 //! quiet for an interval, the first change goes out at once. Those who wait for the same end stand in the wheel as one.
 //!
-//! Loss first: at most [`BEATS_MAX`] intervals of a session are kept; of one more, the beat that is over soonest is
+//! Loss first: at most [`GROUPS_MAX`] intervals of a session are kept; of one more, the group that is over soonest is
 //! forgotten, and its subscriptions keep their own intervals, in frames of their own.
 
 use crate::tick::Nanos;
 
 /// When the next message of each interval may go out, and who waits for it.
 #[derive(Default)]
-pub(super) struct Rhythm {
-    beats: Vec<Beat>,
+pub(super) struct IntervalGroups {
+    groups: Vec<IntervalGroup>,
 }
 
-struct Beat {
+struct IntervalGroup {
     interval_ms: u32,
     next: Nanos,
     /// Subscriptions that wait for `due` together. Some may wait no longer, or be gone.
@@ -29,13 +29,13 @@ pub(super) enum Waits {
     /// One subscription.
     Sub(u32),
     /// The subscriptions of a session that wait for the same end of an interval.
-    Beat { session: u32, interval_ms: u32 },
+    Group { session: u32, interval_ms: u32 },
 }
 
 /// With whom a subscription waits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Joined {
-    /// Others may follow: the wheel must hear of the beat.
+    /// Others may follow: the wheel must learn of the group.
     First,
     /// The wheel knows.
     Others,
@@ -43,86 +43,86 @@ pub(super) enum Joined {
     Nobody,
 }
 
-const BEATS_MAX: usize = 8;
+const GROUPS_MAX: usize = 8;
 /// Of those who wait together, beside one for each subscription: some of them may wait no longer.
 const WAITING_SLACK: usize = 16;
 
-impl Rhythm {
+impl IntervalGroups {
     /// Not before this; long ago when nothing was sent.
     pub fn next(&self, interval_ms: u32) -> Nanos {
-        self.beats
+        self.groups
             .iter()
-            .find(|beat| beat.interval_ms == interval_ms)
-            .map_or(Nanos::default(), |beat| beat.next)
+            .find(|group| group.interval_ms == interval_ms)
+            .map_or(Nanos::default(), |group| group.next)
     }
 
     /// A message went out `now`; the next of this interval goes out at `next`.
     pub fn sent(&mut self, interval_ms: u32, now: Nanos, next: Nanos) {
-        if let Some(beat) = self.of(interval_ms) {
-            beat.next = beat.next.max(next);
+        if let Some(group) = self.of(interval_ms) {
+            group.next = group.next.max(next);
             return;
         }
-        self.beats.retain(|beat| !beat.is_over(now));
-        if self.beats.len() >= BEATS_MAX {
-            let free = (0..self.beats.len()).filter(|&at| self.beats[at].waiting.is_empty());
-            let Some(soonest) = free.min_by_key(|&at| self.beats[at].next) else { return };
-            self.beats.swap_remove(soonest);
+        self.groups.retain(|group| !group.is_over(now));
+        if self.groups.len() >= GROUPS_MAX {
+            let free = (0..self.groups.len()).filter(|&at| self.groups[at].waiting.is_empty());
+            let Some(soonest) = free.min_by_key(|&at| self.groups[at].next) else { return };
+            self.groups.swap_remove(soonest);
         }
-        self.beats.push(Beat { interval_ms, next, waiting: Vec::new(), due: Nanos::default() });
+        self.groups.push(IntervalGroup { interval_ms, next, waiting: Vec::new(), due: Nanos::default() });
     }
 
     /// A subscription waits for `due`. `subscriptions`: how many the session has.
     pub fn join(&mut self, interval_ms: u32, due: Nanos, key: u32, subscriptions: usize) -> Joined {
-        let Some(beat) = self.of(interval_ms) else { return Joined::Nobody };
-        if beat.waiting.is_empty() {
-            beat.due = due;
-            beat.waiting.push(key);
+        let Some(group) = self.of(interval_ms) else { return Joined::Nobody };
+        if group.waiting.is_empty() {
+            group.due = due;
+            group.waiting.push(key);
             return Joined::First;
         }
-        if beat.due != due || beat.waiting.len() >= subscriptions + WAITING_SLACK {
+        if group.due != due || group.waiting.len() >= subscriptions + WAITING_SLACK {
             return Joined::Nobody;
         }
-        beat.waiting.push(key);
+        group.waiting.push(key);
         Joined::Others
     }
 
     /// Those who wait for this time, when it has come.
     pub fn take(&mut self, interval_ms: u32, due: Nanos) -> Vec<u32> {
-        let beat = self.of(interval_ms).filter(|beat| beat.due == due);
-        beat.map(|beat| std::mem::take(&mut beat.waiting)).unwrap_or_default()
+        let group = self.of(interval_ms).filter(|group| group.due == due);
+        group.map(|group| std::mem::take(&mut group.waiting)).unwrap_or_default()
     }
 
     /// Gives what was taken back, empty, to be filled again.
     pub fn give(&mut self, interval_ms: u32, keys: Vec<u32>) {
-        if let Some(beat) = self.of(interval_ms).filter(|beat| beat.waiting.is_empty()) {
-            beat.waiting = keys;
+        if let Some(group) = self.of(interval_ms).filter(|group| group.waiting.is_empty()) {
+            group.waiting = keys;
         }
     }
 
     /// Whether anyone waits for this time.
     pub fn waits(&self, interval_ms: u32, due: Nanos) -> bool {
-        let waits = |beat: &Beat| !beat.waiting.is_empty() && beat.due == due;
-        self.beats.iter().any(|beat| beat.interval_ms == interval_ms && waits(beat))
+        let waits = |group: &IntervalGroup| !group.waiting.is_empty() && group.due == due;
+        self.groups.iter().any(|group| group.interval_ms == interval_ms && waits(group))
     }
 
     /// Frees what a time without intervals does not need.
     pub fn give_back(&mut self, now: Nanos) {
-        self.beats.retain(|beat| !beat.is_over(now));
-        self.beats.shrink_to_fit();
+        self.groups.retain(|group| !group.is_over(now));
+        self.groups.shrink_to_fit();
     }
 
-    fn of(&mut self, interval_ms: u32) -> Option<&mut Beat> {
-        self.beats.iter_mut().find(|beat| beat.interval_ms == interval_ms)
+    fn of(&mut self, interval_ms: u32) -> Option<&mut IntervalGroup> {
+        self.groups.iter_mut().find(|group| group.interval_ms == interval_ms)
     }
 
     #[cfg(test)]
     pub fn waiting(&self, interval_ms: u32, due: Nanos) -> &[u32] {
-        let beat = self.beats.iter().find(|beat| beat.interval_ms == interval_ms && beat.due == due);
-        beat.map_or(&[], |beat| &beat.waiting)
+        let group = self.groups.iter().find(|group| group.interval_ms == interval_ms && group.due == due);
+        group.map_or(&[], |group| &group.waiting)
     }
 }
 
-impl Beat {
+impl IntervalGroup {
     fn is_over(&self, now: Nanos) -> bool {
         self.next <= now && self.waiting.is_empty()
     }
@@ -140,15 +140,15 @@ mod tests {
         fn who_waits_together_is_found_together(
             acts in prop::collection::vec((0u32..12, 0i64..30, any::<bool>()), 1..80)
         ) {
-            let mut rhythm = Rhythm::default();
+            let mut interval_groups = IntervalGroups::default();
             let mut wheel: Vec<(u32, Nanos)> = Vec::new();
             let mut waiting: Vec<(u32, Nanos, u32)> = Vec::new();
             for (key, (interval_ms, at, sends)) in (0..).zip(acts) {
                 if sends {
-                    rhythm.sent(interval_ms, Nanos(at), Nanos(at + i64::from(interval_ms)));
+                    interval_groups.sent(interval_ms, Nanos(at), Nanos(at + i64::from(interval_ms)));
                 } else {
-                    let due = rhythm.next(interval_ms);
-                    match rhythm.join(interval_ms, due, key, usize::MAX / 2) {
+                    let due = interval_groups.next(interval_ms);
+                    match interval_groups.join(interval_ms, due, key, usize::MAX / 2) {
                         Joined::First => wheel.push((interval_ms, due)),
                         Joined::Others => {}
                         Joined::Nobody => continue,
@@ -157,29 +157,29 @@ mod tests {
                 }
             }
             for (interval_ms, due) in wheel {
-                prop_assert!(rhythm.waits(interval_ms, due));
-                for key in rhythm.take(interval_ms, due) {
+                prop_assert!(interval_groups.waits(interval_ms, due));
+                for key in interval_groups.take(interval_ms, due) {
                     let before = waiting.len();
                     waiting.retain(|&entry| entry != (interval_ms, due, key));
                     prop_assert_eq!(waiting.len() + 1, before);
                 }
             }
-            prop_assert!(waiting.is_empty(), "{:?} are in no beat", waiting);
+            prop_assert!(waiting.is_empty(), "{:?} are in no group", waiting);
         }
 
         #[test]
         fn memory_is_bounded_and_the_latest_is_known(
             sent in prop::collection::vec((1u32..20, 0i64..1_000), 1..60)
         ) {
-            let mut rhythm = Rhythm::default();
+            let mut interval_groups = IntervalGroups::default();
             let mut now = Nanos(0);
             for (interval_ms, pause) in sent {
                 now.0 += pause;
                 let next = now.plus(std::time::Duration::from_millis(interval_ms.into()));
-                rhythm.sent(interval_ms, now, next);
-                prop_assert_eq!(rhythm.next(interval_ms), next);
-                prop_assert!(rhythm.beats.len() <= BEATS_MAX);
-                prop_assert_eq!(rhythm.next(100), Nanos::default());
+                interval_groups.sent(interval_ms, now, next);
+                prop_assert_eq!(interval_groups.next(interval_ms), next);
+                prop_assert!(interval_groups.groups.len() <= GROUPS_MAX);
+                prop_assert_eq!(interval_groups.next(100), Nanos::default());
             }
         }
     }
