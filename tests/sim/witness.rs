@@ -378,9 +378,9 @@ impl Witness {
             let is_silent = cursor.is_none() && (!watch.wanted.snapshot || head == 0);
             // Ticks without a field that is wanted are not sent for their own sake.
             let shows = |seq: Option<u64>| {
-                let record = tape.record(symbol, seq?)?;
+                let Some(record) = seq.and_then(|seq| tape.record(symbol, seq)) else { return Vec::new() };
                 let is_wanted = |name: &str| watch.wanted.fields.contains(&name);
-                Some(record.iter().filter(|(name, _)| is_wanted(name)).collect::<Vec<_>>())
+                record.iter().filter(|(name, _)| is_wanted(name)).collect::<Vec<_>>()
             };
             let is_alike = !watch.wanted.fields.is_empty() && shows(cursor) == shows(Some(head));
             if cursor != Some(head) && !is_silent && !is_alike && head > 0 {
