@@ -214,6 +214,8 @@ impl<S: SessionSocket> Core<S> {
         let Some(session) = self.session(key) else { return true };
         session.blocked = true;
         session.blocked_at = now;
+        // What it was before says nothing: whatever is acknowledged from here on is progress.
+        session.unacknowledged_bytes = usize::MAX;
         session.behind_since.get_or_insert(now);
         // Without a waker the task has not run yet; it will look at `blocked` when it does.
         let Some(waker) = &session.transport.waker else { return true };

@@ -168,6 +168,15 @@ fn what_a_run_is_without_is_read_as_it_is_written() {
     assert!(read_parts("x1").is_err() && read_parts("f1-").is_err());
 }
 
+/// What the simulator has found: who had taken a byte in the quarter of a second before the first look at its full socket
+/// was closed as slow by so much too soon.
+#[test]
+fn nobody_is_closed_as_slow_too_soon() {
+    for seed in [515, 849, 1_701] {
+        assert_eq!(run(&Plan::of(seed)).breach, None, "seed {seed}");
+    }
+}
+
 /// What the simulator has found: a burst overflows a shard's queue, and is the last that is published. The feed that waits
 /// for its readers must not wait for what was lost.
 #[test]
