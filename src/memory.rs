@@ -106,7 +106,7 @@ pub fn give_back() -> Duration {
     let begun = Instant::now();
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
-        #[expect(unsafe_code, reason = "the C library has no safe door for it")]
+        #[expect(unsafe_code, reason = "the C library has no safe wrapper for it")]
         // SAFETY: it takes no pointer, may be called from any thread at any time, and moves nothing that is in use.
         unsafe {
             libc::malloc_trim(0);

@@ -40,7 +40,7 @@ use crate::{
     metrics::Metrics,
     session::{
         accept::{self, Rejected},
-        doors::{Doors, Role},
+        balancer::{ConnectionBalancer, Role},
         places::Places,
         shard::{Repeating, Shard, Shared, ToShard},
     },
@@ -142,7 +142,7 @@ impl Service {
         let market = Market::new(names, setup.limits.topics, setup.limits.ring_ticks);
         let ingest = Ingest::new(market, ends.iter().map(outlet).collect());
         let ingest = Arc::new(ingest.with_listings(std::mem::take(&mut feeds.listings)));
-        let doors = Doors::new(inboxes.clone(), &setup.limits);
+        let balancer = ConnectionBalancer::new(inboxes.clone(), &setup.limits);
         let shared = Arc::new(Shared {
             epoch: setup.epoch.unwrap_or_else(|| new_epoch(&clock)),
             limits: Live::new(setup.limits),
@@ -153,7 +153,7 @@ impl Service {
             sessions: AtomicUsize::new(0),
             session_numbers: AtomicU64::new(1),
             places: Places::default(),
-            doors,
+            balancer,
             rejected: Rejected::default(),
             leaving: AtomicBool::new(false),
             draining: AtomicBool::new(false),

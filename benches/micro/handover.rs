@@ -1,4 +1,4 @@
-//! Batches from ingest to shards: the queue alone, its overflow, and the whole way through the door.
+//! Batches from ingest to shards: the queue alone, its overflow, and the whole way through ingest.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::{
 pub const CASES: [Case; 3] = [
     Case::new("1000_batches_pushed_and_taken_by_tens", |scale| queue(scale, 10 * TICKS)),
     Case::new("1000_batches_pushed_and_each_tenth_overflows", |scale| queue(scale, 9 * TICKS)),
-    Case::new("1000_ticks_by_tens_through_the_market_to_2_shards", door),
+    Case::new("1000_ticks_by_tens_through_the_market_to_2_shards", through_ingest),
 ];
 
 /// Ticks of a batch.
@@ -40,7 +40,7 @@ fn queue(scale: Scale, ticks_max: usize) -> Box<dyn Work> {
     })
 }
 
-fn door(scale: Scale) -> Box<dyn Work> {
+fn through_ingest(scale: Scale) -> Box<dyn Work> {
     let (topics, rounds) = (scale.of(500), scale.of(100));
     let handovers = [0; 2].map(|_| Arc::new(Handover::new(1_000_000)));
     let outlets = handovers

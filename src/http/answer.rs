@@ -14,7 +14,7 @@ use hyper::{
 use super::walk::WalkBody;
 use crate::{
     session::{
-        doors::Role,
+        balancer::Role,
         events::Opening,
         handshake::{Accepted, Refused},
         pages::Stranger,

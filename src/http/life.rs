@@ -17,7 +17,7 @@ use tokio::{
 use super::Caller;
 use crate::session::{
     activity::{Activity, Overdue},
-    doors::{Connection, Rest},
+    balancer::{Connection, Idleness},
     shard::Shard,
 };
 
@@ -80,11 +80,11 @@ impl<'a> Life<'a> {
 
     /// Whether it may go on: not when it has made room for others.
     fn works(&self) -> bool {
-        self.with_connection(Connection::work).unwrap_or(true)
+        self.with_connection(Connection::busy).unwrap_or(true)
     }
 
     fn rests(&self, context: &Context<'_>) {
-        self.with_connection(|connection| connection.rest(Rest::Answered, context.waker()));
+        self.with_connection(|connection| connection.idle(Idleness::Answered, context.waker()));
     }
 
     fn with_connection<T>(&self, ask: impl FnOnce(&Connection) -> T) -> Option<T> {

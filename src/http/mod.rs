@@ -53,7 +53,7 @@ use crate::{
     session::{
         accept::RejectedReason,
         activity::{Activity, Overdue},
-        doors::{Connection, Role},
+        balancer::{Connection, Role},
         events::Opening,
         explain::Explaining,
         handshake::{self, STREAM_PATH},

@@ -133,7 +133,7 @@ impl Service {
     /// shard goes by them, unless one is stuck.
     pub fn reload(&self, limits: Limits, allowed_origins: &[String]) {
         let shared = &self.shared;
-        shared.doors.set_limits(&limits);
+        shared.balancer.set_limits(&limits);
         shared.ingest.set_topics_max(limits.topics);
         for (_, listener) in &self.listeners {
             if let Err(error) = accept::retune(listener, &limits) {

@@ -3,7 +3,7 @@
 //! There is one listener, which all shards watch: with one shard a connection changes no thread on its way in, and with
 //! many they are spread as evenly as by a thread that did nothing else. Refusals are counted by reason.
 //!
-//! Who is let in, and to which shard, is decided by `doors.rs`.
+//! `balancer.rs` decides which connections are admitted, and to which shard they go.
 
 use std::{
     io,
@@ -18,7 +18,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{Interest, unix::AsyncFd};
 
 use super::{
-    doors::{Connection, Role},
+    balancer::{Connection, Role},
     kernel,
     shard::{Shard, Shared, ToShard},
 };
@@ -167,8 +167,8 @@ fn say_accept_failed(shared: &Shared, error: &io::Error) {
 }
 
 fn let_in(shard: &Rc<Shard>, stream: TcpStream, peer: SocketAddr, role: Role) {
-    let doors = &shard.shared.doors;
-    match doors.count_in(role, peer.ip()) {
+    let balancer = &shard.shared.balancer;
+    match balancer.count_in(role, peer.ip()) {
         None => shard.shared.rejected.count(RejectedReason::Connections),
         Some((number, counted)) => {
             let arrival = Arrival { stream, peer, role, counted };
@@ -176,7 +176,7 @@ fn let_in(shard: &Rc<Shard>, stream: TcpStream, peer: SocketAddr, role: Role) {
                 shard.arrived(arrival);
             } else {
                 // A shard ends only when the service does; the connection ends with it.
-                let _ = doors.inboxes[number].send(ToShard::Connection(arrival));
+                let _ = balancer.inboxes[number].send(ToShard::Connection(arrival));
             }
         }
     }

@@ -21,9 +21,9 @@ use tokio::net::TcpStream;
 
 use super::{
     agent::Peer,
+    balancer::Connection,
     budget::Budget,
     core::Core,
-    doors::Connection,
     places::Place,
     position::Position,
     shard::Shard,

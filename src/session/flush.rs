@@ -1,4 +1,4 @@
-//! The one door out: every byte that a session's socket gets, in the order rest, control, data.
+//! The only writer: every byte that a session's socket gets, in the order rest, control, data.
 //!
 //! Data is encoded here, when the socket has taken all that came before, and not earlier. A frame that the socket takes
 //! only in part is finished before anything else; its ticks are booked when its last byte is out.

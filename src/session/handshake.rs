@@ -17,8 +17,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::{
     accept::RejectedReason,
     agent::Peer,
+    balancer::Connection,
     budget::Budget,
-    doors::Connection,
     explain::Explaining,
     host::Hosts,
     pages,

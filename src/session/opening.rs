@@ -26,7 +26,7 @@ use tokio::{io::ReadBuf, net::TcpStream};
 use super::{
     accept::RejectedReason,
     agent::Peer,
-    doors::{Connection, Rest, Role},
+    balancer::{Connection, Idleness, Role},
     handshake::{self, STREAM_PATH},
     read::SessionTask,
     shard::Shard,
@@ -104,7 +104,7 @@ impl<S: SessionSocket> Future for ConnectionTask<S> {
 impl<S: SessionSocket> Opening<S> {
     /// Says whether there is something to look at; otherwise the connection has ended, or its time is over.
     fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<bool> {
-        if !self.counted.work() {
+        if !self.counted.busy() {
             // It has made room for others.
             return Poll::Ready(false);
         }
@@ -112,7 +112,7 @@ impl<S: SessionSocket> Opening<S> {
             Poll::Ready(result) => Poll::Ready(result.is_ok() && !buffer.filled().is_empty()),
             Poll::Pending => {
                 if self.deadline.as_mut().poll(context).is_pending() || is_planted(Fault::HandshakeForever) {
-                    self.counted.rest(Rest::Silent, context.waker());
+                    self.counted.idle(Idleness::Silent, context.waker());
                     return Poll::Pending;
                 }
                 self.shard.shared.rejected.count(RejectedReason::Timeout);

@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use super::{
-    boundary::Boundary, budget::Budget, core::Core, doors::Connection, flush::CONTROL_GATE_BYTES,
+    balancer::Connection, boundary::Boundary, budget::Budget, core::Core, flush::CONTROL_GATE_BYTES,
     places::Place, shard::Shard, socket::SessionSocket, state::Session, stats::LimitHit,
 };
 use crate::{

@@ -20,8 +20,8 @@ use tokio::{
 use super::{
     accept::{self, Arrival, Listener, Rejected},
     alarm::Alarm,
+    balancer::{ConnectionBalancer, Role},
     core::{Core, Due},
-    doors::{Doors, Role},
     opening::{ConnectionTask, Unread},
     places::Places,
     socket::SessionSocket,
@@ -53,7 +53,7 @@ pub struct Shared {
     pub sessions: AtomicUsize,
     pub session_numbers: AtomicU64,
     pub places: Places,
-    pub doors: Doors,
+    pub balancer: ConnectionBalancer,
     pub rejected: Rejected,
     /// The end has been asked for: the service goes on for a while and is not ready.
     pub leaving: AtomicBool,

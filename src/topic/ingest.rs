@@ -1,4 +1,4 @@
-//! The door between feeds and shards: the market behind its lock, and the hand-overs behind the market.
+//! Where feeds meet shards: the market behind its lock, and the hand-overs behind the market.
 //!
 //! Law 1: nothing here waits for a session. The lock is taken once for a batch by a feed, and by shards for bounded
 //! copies; the hand-over of a batch happens under it, so that every shard sees the batches in the order of their seqs.

@@ -25,7 +25,7 @@ use tickcast::{
     session::{
         accept::{Rejected, RejectedReason},
         agent::Peer,
-        doors::{Connection, Doors, Role},
+        balancer::{Connection, ConnectionBalancer, Role},
         events::{EventTask, Opening},
         handshake,
         opening::{ConnectionTask, Unread},
@@ -116,7 +116,7 @@ impl Node {
             sessions: AtomicUsize::new(0),
             session_numbers: AtomicU64::new(1),
             places: Places::default(),
-            doors: Doors::new(inboxes.clone(), limits),
+            balancer: ConnectionBalancer::new(inboxes.clone(), limits),
             rejected: Rejected::default(),
             leaving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
@@ -170,7 +170,7 @@ impl Node {
         self.addresses.resize(link + 1, peer.ip());
         self.addresses[link] = peer.ip();
         let stream = SimSocket { net: Rc::clone(&self.net), link };
-        match self.shared.doors.count_in(Role::Clients, peer.ip()) {
+        match self.shared.balancer.count_in(Role::Clients, peer.ip()) {
             None => self.shared.rejected.count(RejectedReason::Connections),
             Some((number, counted)) => {
                 let shard = Rc::clone(&self.shards[number].shard);

@@ -28,7 +28,7 @@ const CIRCLES: &[&[&str]] = &[
     &[
         "src/session/accept.rs",
         "src/session/core.rs",
-        "src/session/doors.rs",
+        "src/session/balancer.rs",
         "src/session/flush.rs",
         "src/session/handshake.rs",
         "src/session/host.rs",

@@ -1,4 +1,4 @@
-//! [`Records`]: the door between those who read recordings and those who play them. [`super::Recording`] is what stands
+//! [`Records`]: what stands between reading a recording and playing it. [`super::Recording`] is what stands
 //! behind it for files, and a test may put a vector there.
 
 use crate::feed::{error::FeedError, record::Block};

@@ -1,10 +1,10 @@
 //! Which connections are let in, and to which shard they go.
 //!
-//! Everything is decided under one lock, so limits are exact. Who is asked to make room for a newcomer is counted out at
-//! once, and ends a moment later: a connection that waits for a next request that nobody has sent, the one that has waited
-//! longest first; then one that has never asked for anything. A connection at work is never asked.
+//! Everything is decided under one lock, so limits are exact. A connection that is evicted for a new one is uncounted at
+//! once, and ends a moment later: first the one that has been idle between two requests for longest, then one that has never
+//! sent a request. A busy connection is never evicted.
 //!
-//! Invariant: a [`Connection`] is counted once, from accept until it is dropped or has made room.
+//! Invariant: a [`Connection`] is counted once, from accept until it is dropped or evicted.
 
 use std::{
     cell::Cell,
@@ -35,14 +35,14 @@ pub enum Role {
 }
 
 /// The shards, as whoever accepts sees them.
-pub struct Doors {
+pub struct ConnectionBalancer {
     pub inboxes: Vec<UnboundedSender<ToShard>>,
-    clients: Door,
-    admin: Door,
+    clients: ListenerConnections,
+    admin: ListenerConnections,
 }
 
 /// The connections of one listener.
-struct Door {
+struct ListenerConnections {
     counts: Arc<Mutex<Counts>>,
 }
 
@@ -61,11 +61,11 @@ struct Counts {
 }
 
 /// Who makes room first: by kind, and then who has been idle longest.
-type Turn = (Rest, u64);
+type Turn = (Idleness, u64);
 
 /// Why a connection could go.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Rest {
+pub enum Idleness {
     /// Between two requests.
     Answered,
     /// Nothing has come from it yet.
@@ -101,12 +101,13 @@ const SESSIONS_FOR_ONE_BESIDE: usize = 8;
 /// Connections of operators at once.
 const ADMIN_CONNECTIONS: usize = 256;
 
-impl Doors {
+impl ConnectionBalancer {
     pub fn new(inboxes: Vec<UnboundedSender<ToShard>>, limits: &Limits) -> Self {
-        let (clients, admin) = (Door::new(inboxes.len()), Door::new(inboxes.len()));
-        let doors = Doors { inboxes, clients, admin };
-        doors.set_limits(limits);
-        doors
+        let (clients, admin) =
+            (ListenerConnections::new(inboxes.len()), ListenerConnections::new(inboxes.len()));
+        let balancer = ConnectionBalancer { inboxes, clients, admin };
+        balancer.set_limits(limits);
+        balancer
     }
 
     /// Of those that are there already none ends.
@@ -121,15 +122,15 @@ impl Doors {
     /// Counts a connection in: the shard with the fewest of those that run, and the count. `None` when there are too
     /// many, over all or of its address, and none of them can make room.
     pub fn count_in(&self, role: Role, peer: IpAddr) -> Option<(usize, Connection)> {
-        let door = match role {
+        let listener = match role {
             Role::Clients => &self.clients,
             Role::Admin => &self.admin,
         };
-        door.count_in(Origin::of(peer), |shard| !self.inboxes[shard].is_closed())
+        listener.count_in(Origin::of(peer), |shard| !self.inboxes[shard].is_closed())
     }
 }
 
-impl Door {
+impl ListenerConnections {
     fn new(shards: usize) -> Self {
         let counts = Counts {
             most: ADMIN_CONNECTIONS,
@@ -140,7 +141,7 @@ impl Door {
             idle_of: BTreeSet::new(),
             turns: 0,
         };
-        Door { counts: Arc::new(Mutex::new(counts)) }
+        ListenerConnections { counts: Arc::new(Mutex::new(counts)) }
     }
 
     fn count_in(&self, origin: Option<Origin>, runs: impl Fn(usize) -> bool) -> Option<(usize, Connection)> {
@@ -148,7 +149,7 @@ impl Door {
         if let Some(origin) = origin
             && counts.origins.get(&origin).is_some_and(|&count| count >= counts.of_one_address)
         {
-            let first = (origin, (Rest::Answered, 0));
+            let first = (origin, (Idleness::Answered, 0));
             let (of, turn) = *counts.idle_of.range(first..).next()?;
             if of != origin {
                 return None;
@@ -202,13 +203,13 @@ impl Counts {
 
 impl Connection {
     /// From now on it may be asked to make room; `waker` is its task's, which then finds it gone.
-    pub fn rest(&self, rest: Rest, waker: &Waker) {
+    pub fn idle(&self, idleness: Idleness, waker: &Waker) {
         if self.turn.get().is_some() || self.is_gone() {
             return;
         }
         let mut counts = lock(&self.counts);
         counts.turns += 1;
-        let turn = (rest, counts.turns);
+        let turn = (idleness, counts.turns);
         if let Some(origin) = self.origin {
             counts.idle_of.insert((origin, turn));
         }
@@ -219,7 +220,7 @@ impl Connection {
 
     /// It has something to do. Says whether it may: not when it has been asked to make room.
     #[must_use = "one that has made room ends"]
-    pub fn work(&self) -> bool {
+    pub fn busy(&self) -> bool {
         if let Some(turn) = self.turn.take() {
             lock(&self.counts).leave(turn);
         }
@@ -261,7 +262,7 @@ mod tests {
     const LOOPBACK: &str = "::ffff:127.0.0.1";
 
     struct Stage {
-        doors: Doors,
+        balancer: ConnectionBalancer,
         ends: Vec<tokio::sync::mpsc::UnboundedReceiver<ToShard>>,
     }
 
@@ -275,15 +276,15 @@ mod tests {
                 connections_per_address: of_one_address,
                 ..limits::DEFAULT
             };
-            Stage { doors: Doors::new(inboxes, &limits), ends }
+            Stage { balancer: ConnectionBalancer::new(inboxes, &limits), ends }
         }
 
         fn arrives(&self, peer: &str) -> Option<(usize, Connection)> {
-            self.doors.count_in(Role::Clients, peer.parse().unwrap())
+            self.balancer.count_in(Role::Clients, peer.parse().unwrap())
         }
 
         fn total(&self) -> usize {
-            lock(&self.doors.clients.counts).shards.iter().sum()
+            lock(&self.balancer.clients.counts).shards.iter().sum()
         }
     }
 
@@ -312,34 +313,34 @@ mod tests {
     }
 
     #[test]
-    fn operators_have_a_door_of_their_own() {
+    fn operators_have_connections_of_their_own() {
         let stage = Stage::new(1, 0, 100);
         let held: Vec<_> = std::iter::from_fn(|| stage.arrives(LOOPBACK)).collect();
         assert_eq!(held.len(), CONNECTIONS_BESIDE_SESSIONS);
-        assert!(stage.doors.count_in(Role::Admin, LOOPBACK.parse().unwrap()).is_some());
+        assert!(stage.balancer.count_in(Role::Admin, LOOPBACK.parse().unwrap()).is_some());
     }
 
     #[test]
     fn who_is_idle_makes_room_the_longest_idle_first() {
         let stage = Stage::new(1, 10_000, 17);
         let held: Vec<_> = (0..17).map(|_| stage.arrives("192.0.2.1").unwrap().1).collect();
-        held[3].rest(Rest::Silent, Waker::noop());
-        held[5].rest(Rest::Answered, Waker::noop());
-        held[4].rest(Rest::Answered, Waker::noop());
+        held[3].idle(Idleness::Silent, Waker::noop());
+        held[5].idle(Idleness::Answered, Waker::noop());
+        held[4].idle(Idleness::Answered, Waker::noop());
         let mut newcomers = Vec::new();
         for goes in [5, 4, 3] {
-            assert!(held[goes].work(), "it may go on until there is no room");
-            held[goes].rest(if goes == 3 { Rest::Silent } else { Rest::Answered }, Waker::noop());
+            assert!(held[goes].busy(), "it may go on until there is no room");
+            held[goes].idle(if goes == 3 { Idleness::Silent } else { Idleness::Answered }, Waker::noop());
             if goes == 5 {
                 // It has worked in between, so that it is the youngest of the idle ones.
-                held[4].rest(Rest::Answered, Waker::noop());
+                held[4].idle(Idleness::Answered, Waker::noop());
             }
         }
         for goes in [5, 4, 3] {
             newcomers.push(stage.arrives("192.0.2.1").unwrap());
             let gone: Vec<_> = (0..17).filter(|&at| held[at].is_gone()).collect();
             assert!(gone.contains(&goes), "{goes} is not among {gone:?}");
-            assert!(!held[goes].work(), "it ends");
+            assert!(!held[goes].busy(), "it ends");
         }
         assert!(stage.arrives("192.0.2.1").is_none(), "those at work stay");
         assert_eq!(stage.total(), 17);
@@ -351,9 +352,9 @@ mod tests {
     fn over_all_addresses_too() {
         let stage = Stage::new(1, 0, 100);
         let held: Vec<_> = std::iter::from_fn(|| stage.arrives(LOOPBACK)).collect();
-        held[7].1.rest(Rest::Answered, Waker::noop());
+        held[7].1.idle(Idleness::Answered, Waker::noop());
         let newcomer = stage.arrives("192.0.2.1");
-        assert!(newcomer.is_some() && !held[7].1.work());
+        assert!(newcomer.is_some() && !held[7].1.busy());
         assert!(stage.arrives("192.0.2.2").is_none());
     }
 
@@ -361,9 +362,9 @@ mod tests {
     fn an_address_at_its_limit_takes_no_room_from_others() {
         let stage = Stage::new(1, 10_000, 16);
         let other = stage.arrives("192.0.2.9").unwrap().1;
-        other.rest(Rest::Answered, Waker::noop());
+        other.idle(Idleness::Answered, Waker::noop());
         let held: Vec<_> = (0..16).map(|_| stage.arrives("192.0.2.1").unwrap()).collect();
-        assert!(stage.arrives("192.0.2.1").is_none() && other.work());
+        assert!(stage.arrives("192.0.2.1").is_none() && other.busy());
         drop(held);
     }
 }
