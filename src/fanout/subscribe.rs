@@ -140,7 +140,7 @@ impl Fanout {
     }
 
     /// Makes what waits for an interval ready at once: the session is about to end.
-    pub fn hurry(&mut self, session: SessionKey) {
+    pub fn flush_intervals(&mut self, session: SessionKey) {
         let Some(entry) = self.sessions.get(session.0 as usize) else { return };
         let keys: Vec<u32> = entry.subs.iter().map(|(_, key)| key).collect();
         for key in keys {

@@ -219,7 +219,7 @@ impl<S: SessionSocket> Core<S> {
             self.take_batches(handover);
             self.apply_batches(market, &mut units);
         }
-        self.wish();
+        self.publish_interest();
         self.fanout.advance_some(market, &mut units);
         self.tell(&mut units);
         if let Some(begun) = begun {
@@ -283,7 +283,7 @@ impl<S: SessionSocket> Core<S> {
     }
 
     /// Lets ingest know whether the subscriptions of this shard have a use for single ticks.
-    pub fn wish(&self) {
+    pub fn publish_interest(&self) {
         self.wants_ticks.store(self.fanout.wants_ticks(), Ordering::Relaxed);
     }
 

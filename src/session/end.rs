@@ -51,7 +51,7 @@ impl<S: SessionSocket> Core<S> {
 
     fn end_when_drained(&mut self, key: SessionKey) {
         // Nothing will come that an interval could be held open for.
-        self.fanout.hurry(key);
+        self.fanout.flush_intervals(key);
         self.flush(key);
         let drained = self.fanout.is_drained(key);
         let Some(session) = self.session(key) else { return };

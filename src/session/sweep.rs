@@ -54,13 +54,13 @@ impl<S: SessionSocket> Core<S> {
             let key = SessionKey(u32::try_from(place).unwrap_or(u32::MAX));
             let Some(session) = self.session(key) else { continue };
             note_acknowledged(session, now);
-            match judge(session, &shared.limits, now) {
+            match check_deadlines(session, &shared.limits, now) {
                 Verdict::Drop => self.drop_session(key, CloseReason::Gone),
                 Verdict::Close(reason) => {
                     self.close(key, reason);
                     self.flush(key);
                 }
-                Verdict::Fine => self.tend(key, &shared.limits, now),
+                Verdict::Fine => self.maintain(key, &shared.limits, now),
             }
         }
         self.sweep_drain(now);
@@ -68,7 +68,7 @@ impl<S: SessionSocket> Core<S> {
     }
 
     /// Pings, heartbeats and the pace of a session that is well.
-    fn tend(&mut self, key: SessionKey, limits: &Limits, now: Nanos) {
+    fn maintain(&mut self, key: SessionKey, limits: &Limits, now: Nanos) {
         // Heartbeats are the market's: they say as of when what is shown is true.
         let market = self.shared.market.at(now);
         let Some(session) = self.session(key) else { return };
@@ -138,7 +138,7 @@ impl<S: SessionSocket> Core<S> {
         if !is_planted(Fault::DrainsUnannounced) {
             self.control(key, &Control::Drain { retry_ms });
         }
-        self.fanout.hurry(key);
+        self.fanout.flush_intervals(key);
         self.flush(key);
     }
 
@@ -248,7 +248,7 @@ fn note_acknowledged<S: SessionSocket>(session: &mut Session<S>, now: Nanos) {
     }
 }
 
-fn judge<S>(session: &Session<S>, limits: &Limits, now: Nanos) -> Verdict {
+fn check_deadlines<S>(session: &Session<S>, limits: &Limits, now: Nanos) -> Verdict {
     if let Some(closing) = &session.closing {
         let is_over = now >= closing.deadline && !is_planted(Fault::ClosesForever);
         return if is_over { Verdict::Drop } else { Verdict::Fine };

@@ -171,7 +171,7 @@ impl<S: SessionSocket> Core<S> {
             units.spend(left.spent().max(1));
             self.flush(key);
         }
-        self.wish();
+        self.publish_interest();
         self.stats.work_units += (units.spent() - walk.spent()) as u64;
         self.time_slice(units.spent(), Some(begun));
     }
@@ -319,7 +319,7 @@ impl<S: SessionSocket> Core<S> {
     /// A command is answered.
     fn finish(&mut self, key: SessionKey) {
         // Before the answer is out: what is published behind it comes as it was asked for.
-        self.wish();
+        self.publish_interest();
         self.join(key);
         // Its data has waited for the answer.
         if !self.fanout.is_drained(key) {

@@ -151,9 +151,9 @@ impl World {
         }
     }
 
-    pub fn hurry(&mut self, who: usize) {
+    pub fn flush_intervals(&mut self, who: usize) {
         let Some(player) = self.players[who].as_mut() else { return };
-        self.fanout.hurry(player.key);
+        self.fanout.flush_intervals(player.key);
         for (&which, ledger) in &mut player.ledgers {
             if ledger.is_behind(self.views[which].head) && !ledger.due {
                 (ledger.due, ledger.hurried) = (true, true);

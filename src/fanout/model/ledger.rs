@@ -72,7 +72,7 @@ pub struct Ledger {
     pub due: bool,
     /// When it became due, in the model's own count of batches and commands.
     pub due_since: Option<u64>,
-    /// The interval was cut short by `hurry`.
+    /// The interval was cut short by `flush_intervals`.
     pub hurried: bool,
     /// How well it is known when the oldest tick was taken in that it is behind by.
     pub age: Age,

@@ -69,7 +69,7 @@ pub enum Op {
     FeedEnds(usize),
     MakeReady(usize),
     GiveBack(usize),
-    Hurry(usize),
+    FlushIntervals(usize),
     /// All of a session's subscriptions end, and it stays.
     Clear(usize),
 }
@@ -165,7 +165,7 @@ fn op(mix: Mix) -> impl Strategy<Value = Op> {
         1 => (0usize..4).prop_map(Op::Abandon),
         many([2, 1, 3, 1, 1, 1, 1]) => Just(Op::FindStale),
         1 => prop_oneof![5 => Just(2), 1 => 0usize..2].prop_map(Op::FeedEnds),
-        many([1, 1, 6, 1, 1, 1, 1]) => who.prop_map(Op::Hurry),
+        many([1, 1, 6, 1, 1, 1, 1]) => who.prop_map(Op::FlushIntervals),
     ]
 }
 

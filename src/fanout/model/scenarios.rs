@@ -184,7 +184,7 @@ fn what_the_wheel_holds_of_an_earlier_interval_does_not_shorten_the_next() {
             tick().to_vec(),
             // The second waits for the first's interval, which is cut short half way; the third waits for the second's.
             tick().to_vec(),
-            vec![Op::Advance(50_000_000), Op::Hurry(WHO), FILL],
+            vec![Op::Advance(50_000_000), Op::FlushIntervals(WHO), FILL],
             tick().to_vec(),
             vec![Op::Wake, FILL],
         ]

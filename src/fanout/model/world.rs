@@ -232,7 +232,7 @@ impl World {
             Op::FindStale => self.find_stale(),
             Op::FeedEnds(feed) => self.feed_ends(feed),
             Op::GiveBack(who) => self.give_back(who),
-            Op::Hurry(who) => self.hurry(who),
+            Op::FlushIntervals(who) => self.flush_intervals(who),
             Op::Clear(who) => self.clear(who),
             _ => unreachable!("{op:?} has an answer"),
         }
