@@ -405,7 +405,7 @@ impl SessionSocket for SimSocket {
 
     fn timer(&self, after: Duration) -> Timer {
         let at = self.net.borrow().clock.now().plus(after);
-        Timer { net: Rc::clone(&self.net), at, is_set: false }
+        Timer { net: Rc::clone(&self.net), at, waker: None }
     }
 
     fn send(&self, bytes: &[u8]) -> io::Result<usize> {
@@ -507,7 +507,8 @@ impl Drop for SimSocket {
 pub struct Timer {
     net: Net,
     at: Nanos,
-    is_set: bool,
+    /// Who is woken: whoever has asked last.
+    waker: Option<Waker>,
 }
 
 impl Future for Timer {
@@ -518,7 +519,8 @@ impl Future for Timer {
         if self.net.borrow().clock.now() >= at {
             return Poll::Ready(());
         }
-        if !std::mem::replace(&mut self.is_set, true) {
+        if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            self.waker = Some(context.waker().clone());
             self.net.borrow_mut().at(at, Event::Timer(context.waker().clone()));
         }
         Poll::Pending

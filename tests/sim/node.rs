@@ -5,6 +5,7 @@
 use std::{
     cell::RefCell,
     collections::BTreeSet,
+    future::poll_fn,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     pin::pin,
     rc::Rc,
@@ -12,7 +13,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    task::{Context, Waker},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -27,12 +28,13 @@ use tickcast::{
         agent::Peer,
         balancer::{Connection, ConnectionBalancer, Role},
         events::{EventTask, Opening},
-        handshake,
+        handshake::{self, Begun, STREAM_PATH},
         opening::{ConnectionTask, Unread},
         places::Places,
         position::Position,
         query::subscribe_command,
         shard::{Repeating, SWEEP, Shard, Shared, ToShard},
+        socket::SessionSocket,
         stats::Report,
     },
     tick::{Nanos, Tick},
@@ -40,9 +42,12 @@ use tickcast::{
     web::AllowedOrigins,
     wire::CloseReason,
 };
-use tokio::sync::{
-    Notify,
-    mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+use tokio::{
+    io::ReadBuf,
+    sync::{
+        Notify,
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    },
 };
 
 use super::{
@@ -82,6 +87,7 @@ pub struct Member {
 
 const REFUSALS: [RejectedReason; 3] =
     [RejectedReason::TooManySessions, RejectedReason::TooManyPerAddress, RejectedReason::Connections];
+const HEAD_END: &[u8] = b"\r\n\r\n";
 /// Joined to a frame of data: a little control, the place of an event stream, and headers.
 const JOINED_BYTES: usize = 10 * 1024;
 
@@ -129,9 +135,7 @@ impl Node {
         let shards = ends.into_iter().enumerate().map(|(number, (inbox, handover, wake, wants_ticks))| {
             let spawned = Rc::clone(&spawned);
             let serve = move |shard: &Rc<Shard<SimSocket>>, unread: Unread<SimSocket>| {
-                if let Some(task) = events(shard, unread) {
-                    spawned.borrow_mut().push(Box::pin(task));
-                }
+                spawned.borrow_mut().push(Box::pin(serve_http(Rc::clone(shard), unread)));
             };
             let shared = Arc::clone(&shared);
             let shard = Shard::new(number, shared, handover, Arc::clone(&wake), wants_ticks, Box::new(serve));
@@ -401,23 +405,65 @@ impl Member {
     }
 }
 
-/// As HTTP answers `GET /v1/sse`.
-fn events(shard: &Rc<Shard<SimSocket>>, unread: Unread<SimSocket>) -> Option<EventTask<SimSocket>> {
-    let Unread { stream, read, peer, counted, .. } = unread;
-    let text = String::from_utf8(read).ok()?;
-    let mut lines = text.lines();
+/// As HTTP serves a connection: the request's head is read to its end, which the opening leaves to HTTP when it comes in
+/// parts. `None`: it has not come in time, or there is nothing to answer here.
+async fn read_request(unread: &mut Unread<SimSocket>) -> Option<(Request<()>, usize)> {
+    let head_bytes = loop {
+        if let Some(end) = unread.read.windows(HEAD_END.len()).position(|window| window == HEAD_END) {
+            break end + HEAD_END.len();
+        }
+        let mut bytes = [0; 1024];
+        let mut buffer = ReadBuf::new(&mut bytes);
+        let is_received = poll_fn(|context| match unread.stream.poll_receive(context, &mut buffer) {
+            Poll::Ready(result) => Poll::Ready(result.is_ok()),
+            Poll::Pending => unread.deadline.as_mut().poll(context).map(|()| false),
+        });
+        if !is_received.await || buffer.filled().is_empty() {
+            return None;
+        }
+        unread.read.extend_from_slice(buffer.filled());
+    };
+    let mut lines = str::from_utf8(&unread.read[..head_bytes]).ok()?.lines();
     let target = lines.next()?.strip_prefix("GET ")?.strip_suffix(" HTTP/1.1")?;
     let mut request = Request::builder().uri(target);
     for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
         request = request.header(name, value);
     }
-    let request = request.body(()).ok()?;
+    Some((request.body(()).ok()?, head_bytes))
+}
+
+/// As HTTP answers the two streams.
+async fn serve_http(shard: Rc<Shard<SimSocket>>, mut unread: Unread<SimSocket>) {
+    let Some((request, head_bytes)) = read_request(&mut unread).await else { return };
     if shard.shared.draining.load(Ordering::Relaxed) {
-        return None;
+        return;
     }
+    if request.uri().path() != STREAM_PATH {
+        if let Some(task) = events(&shard, &request, unread) {
+            task.await;
+        }
+        return;
+    }
+    let Ok(accepted) = handshake::check(&request) else { return };
+    let Unread { stream, read, peer, counted, .. } = unread;
+    let admitted = handshake::admit(&shard.shared, &request, peer);
+    let agent = shard.core.borrow_mut().agents.of(request.headers());
+    let peer = Peer { address: peer, agent };
+    let begun = Begun { stream, peer, read_ahead: &read[head_bytes..], counted: Some(counted) };
+    let session = begun.session(shard, admitted, accepted.head());
+    session.await;
+}
+
+/// As HTTP answers `GET /v1/sse`.
+fn events(
+    shard: &Rc<Shard<SimSocket>>,
+    request: &Request<()>,
+    unread: Unread<SimSocket>,
+) -> Option<EventTask<SimSocket>> {
+    let Unread { stream, peer, counted, .. } = unread;
     let query = request.uri().query()?;
     let mut command = subscribe_command(query, None)?;
-    let place = match handshake::place(&shard.shared, &request, peer) {
+    let place = match handshake::place(&shard.shared, request, peer) {
         Ok(place) => place,
         Err((reason, _)) => {
             shard.shared.rejected.count(reason);
