@@ -198,3 +198,9 @@ fn a_feed_does_not_wait_for_what_a_shard_has_lost() {
 fn a_head_in_parts_is_read_whole() {
     assert_eq!(run(&Plan::of(412)).breach, None);
 }
+
+/// A feed that finds room again and again, however seldom, goes on: its reader is behind a long link with a small window.
+#[test]
+fn a_feed_whose_reader_is_slow_goes_on() {
+    assert_eq!(run(&Plan::of(1_104)).breach, None);
+}
