@@ -37,7 +37,7 @@ pub struct Window {
     pub books: Option<Books>,
     /// Clients that are connected at its end.
     pub open: usize,
-    /// What tickcast's books are short of balancing, at the window's end.
+    /// What tickcast's accounts are short of balancing, at the window's end.
     pub residual: Option<f64>,
     pub rss_bytes: u64,
 }

@@ -51,7 +51,7 @@ fn scenarios_run() {
     for row in report.rows.iter().filter(|row| row.server.starts_with("tickcast")) {
         let (at, of) =
             (format!("{} {} {}", row.scenario, row.case, row.server), |figure| median(row, figure));
-        assert!(of(Figure::Residual).is_none_or(|residual| residual == 0.0), "{at}: the books balance");
+        assert!(of(Figure::Residual).is_none_or(|residual| residual == 0.0), "{at}: the accounts balance");
         assert!(of(Figure::Gone).is_none_or(|gone| gone == 0.0), "{at}: nobody is cut off");
         assert!(of(Figure::FinalRight).is_none_or(|share| share >= 1.0), "{at}: final values are right");
     }

@@ -226,7 +226,7 @@ impl Work for Shard {
         if done.items == 0 { Done { items: ticks, bytes: 0 } } else { done }
     }
 
-    /// The books: each message is one tick delivered, and what is not delivered is where the case says.
+    /// The accounts: each message is one tick delivered, and what is not delivered is where the case says.
     fn audit(&mut self) {
         let Accounts { offered, delivered, conflated, filtered, pending, gapped, .. } =
             self.core.fanout.accounts();

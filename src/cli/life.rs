@@ -1,4 +1,4 @@
-//! How the service goes, in one line of the log a minute: what came in, what went out, how old it was, whether the books
+//! How the service goes, in one line of the log a minute: what came in, what went out, how old it was, whether the accounts
 //! balance.
 //!
 //! Counts are those since the line before; levels are of now. Not a monitor: what is to be asked about and kept is in

@@ -69,7 +69,7 @@ metrics! {
     updates_pending: LevelGauge = "tickcast_updates_pending",
         "Ticks due to subscriptions, found by walking their cursors.";
     updates_residual: LevelGauge = "tickcast_updates_residual",
-        "Offered less all that became of it: 0, or the books are wrong.";
+        "Offered less all that became of it: 0, or the accounts are wrong.";
     update_age_seconds: AgeHistogram = "tickcast_update_age_seconds",
         "From a tick's intake to its acceptance by the socket.";
     frames_sent: Total = "tickcast_frames_sent_total",

@@ -1,7 +1,7 @@
 //! The only writer: every byte that a session's socket gets, in the order rest, control, data.
 //!
 //! Data is encoded here, when the socket has taken all that came before, and not earlier. A frame that the socket takes
-//! only in part is finished before anything else; its ticks are booked when its last byte is out.
+//! only in part is finished before anything else; its ticks are recorded when its last byte is out.
 
 use std::{
     io,
@@ -26,7 +26,7 @@ const FRAMES_A_TURN: usize = 4;
 /// Reading goes on once the control lane holds no more than this.
 pub const CONTROL_GATE_BYTES: usize = 64 * 1024;
 
-/// A frame that is to be sent, and what is to be booked then.
+/// A frame that is to be sent, and what is to be recorded then.
 pub(super) struct Made {
     frame: Held,
     tally: Tally,

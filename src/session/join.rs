@@ -18,7 +18,7 @@ use crate::{
 const CONTROL_BYTES_MAX: usize = 8 * 1024;
 
 impl<S: SessionSocket> Core<S> {
-    /// Puts a frame of what the session is owed behind the control frames that are written next. It is booked with its
+    /// Puts a frame of what the session is owed behind the control frames that are written next. It is recorded with its
     /// last byte, as every frame is that a socket takes in part.
     pub fn join_data(&mut self, key: SessionKey, now: Nanos) {
         let takes_data = |session: &Session<S>| {

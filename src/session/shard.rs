@@ -61,7 +61,7 @@ pub struct Shared {
     /// Every feed is a replay that has ended.
     pub over: AtomicBool,
     pub repeating: Repeating,
-    /// Last words of shards that have ended, by their numbers: the books balance until the process is gone.
+    /// Last words of shards that have ended, by their numbers: the accounts balance until the process is gone.
     pub ended: Mutex<HashMap<usize, Report>>,
 }
 

@@ -28,7 +28,7 @@ pub struct Session<S = TcpStream> {
     pub rest_frames: u32,
     /// Of an event stream: the place among all ticks of the newest one that it was sent.
     pub newest_order: u64,
-    /// What the data frame in `rest` holds, booked when its last byte is out.
+    /// What the data frame in `rest` holds, recorded when its last byte is out.
     pub in_flight: Option<Box<InFlight>>,
     /// The socket takes no more for now.
     pub blocked: bool,

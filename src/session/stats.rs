@@ -69,7 +69,7 @@ pub enum LimitHit {
     Progress,
 }
 
-/// A shard's answer to a scrape: one moment, so that the books balance exactly.
+/// A shard's answer to a scrape: one moment, so that the accounts balance exactly.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     pub accounts: Accounts,

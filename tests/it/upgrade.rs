@@ -111,6 +111,6 @@ async fn an_answer_and_what_was_asked_for_come_with_the_upgrade() {
         let text = String::from_utf8_lossy(&payload).into_owned();
         assert!(text.starts_with(&format!(r#"[{{"type":"{kind}""#)), "{kind} was expected: {text}");
     }
-    // What was joined is booked like all else.
+    // What was joined is recorded like all else.
     assert_eq!(server.settled().await.sum("tickcast_frames_sent_total"), 3);
 }

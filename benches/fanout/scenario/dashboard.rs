@@ -92,7 +92,7 @@ pub fn goals(report: &Report) -> Vec<Goal> {
         let residual = of(&server, Figure::Residual);
         goals.push(Goal::new(
             B,
-            format!("{server}: the books balance, residual 0"),
+            format!("{server}: the accounts balance, residual 0"),
             residual,
             "",
             |residual| residual == 0.0,

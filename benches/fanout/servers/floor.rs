@@ -1,7 +1,7 @@
 //! The floor: what the same writes cost with nothing around them.
 //!
 //! One thread and one epoll. Each round it gives some of its clients one ready-made frame: no feed, no choice, no
-//! encoding, no books. What a server uses above this is its own; what it uses below, it saves by fewer writes.
+//! encoding, no accounts. What a server uses above this is its own; what it uses below, it saves by fewer writes.
 
 use std::{
     io::{self, Read, Write},
