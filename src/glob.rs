@@ -1,7 +1,7 @@
 //! Symbol patterns: `*` stands for any run of characters, everything else for itself.
 //!
-//! Patterns outlive the symbols they match: they also catch symbols born later. Equal patterns of many sessions are
-//! matched once for each birth.
+//! Patterns outlive the symbols they match: they also catch symbols that are listed later. Equal patterns of many sessions are
+//! matched once for each new topic.
 //!
 //! Invariant: a match costs at most a comparison for each byte of the pattern and three for each of the name, whatever
 //! the pattern (Knuth, Morris and Pratt, for each run of text between two stars). Taking the first place of each run is

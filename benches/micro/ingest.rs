@@ -26,7 +26,7 @@ pub const CASES: [Case; 9] = [
         market(scale, Kind::Quotes, 100, Detail::Ticks)
     }),
     Case::new("100_batches_of_10_quotes_to_500_topics", small_batches),
-    Case::new("batch_of_1000_births", births),
+    Case::new("batch_of_1000_births", new_topics),
     Case::new("merge_1000_ticks_into_records", merge),
     Case::new("push_1000_ticks_on_full_rings", push),
     Case::new("read_1000_ticks_from_a_ring", read),
@@ -86,7 +86,7 @@ fn small_batches(scale: Scale) -> Box<dyn Work> {
     )
 }
 
-fn births(scale: Scale) -> Box<dyn Work> {
+fn new_topics(scale: Scale) -> Box<dyn Work> {
     let count = scale.of(1_000);
     let input = Ticks::new(Kind::Quotes, count).take(count);
     fed(
@@ -96,7 +96,7 @@ fn births(scale: Scale) -> Box<dyn Work> {
         },
         move |(market, input, output)| {
             *output = take_in(market, input, Detail::Records);
-            assert_eq!(output.births.len(), count);
+            assert_eq!(output.new_topics.len(), count);
             Done { items: count as u64, bytes: 0 }
         },
     )

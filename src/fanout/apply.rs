@@ -28,7 +28,7 @@ impl Fanout {
     /// Takes in what ingest handed over.
     pub fn apply(&mut self, batch: &Batch, now: Nanos, store: &impl Store) {
         let ready = self.ready.len();
-        self.bear(&batch.births);
+        self.list_topics(&batch.new_topics);
         let mut touched = std::mem::take(&mut self.scratch.touched);
         if self.look_at(batch, &mut touched) {
             for tick in &batch.ticks {

@@ -31,9 +31,9 @@ pub struct Fanout {
     pub(super) by_symbol: Symbols<u32>,
     /// Local topic of each market topic; [`UNWATCHED`] while nobody here subscribes to it: its ticks are passed over.
     pub(super) by_market: Vec<u32>,
-    /// Every symbol that was born, by market id: what globs match against.
-    pub(super) born: Vec<Symbol>,
-    pub(super) born_ids: Symbols<TopicId>,
+    /// Every listed symbol, by market id: what globs match against.
+    pub(super) listed_symbols: Vec<Symbol>,
+    pub(super) listed_ids: Symbols<TopicId>,
     pub(super) sessions: Slab<Session>,
     pub(super) subs: Slab<Sub>,
     /// Sessions that have something to send and were not yet asked for it, each once, oldest first;
@@ -56,7 +56,7 @@ pub struct Fanout {
     pub(super) subscriptions_max: usize,
     /// Subscriptions that must see each tick by itself: in mode `every`, or to some fields.
     pub(super) of_ticks: usize,
-    /// Holders of patterns whose subscriptions will be such: ready before the symbol is born.
+    /// Holders of patterns whose subscriptions will be such: ready before the symbol is listed.
     pub(super) of_patterns: usize,
     pub(super) bounds: Bounds,
     pub(super) frame_cache: FrameCache,
@@ -96,7 +96,7 @@ pub enum Notice {
         symbol: Symbol,
         state: State,
     },
-    /// A symbol was born that one of its globs matches, and it has no subscription left.
+    /// A symbol was listed that one of its globs matches, and it has no subscription left.
     Full {
         session: SessionKey,
         symbol: Symbol,
@@ -110,8 +110,8 @@ impl Fanout {
             topics: Slab::new(),
             by_symbol: Symbols::default(),
             by_market: Vec::new(),
-            born: Vec::new(),
-            born_ids: Symbols::default(),
+            listed_symbols: Vec::new(),
+            listed_ids: Symbols::default(),
             sessions: Slab::new(),
             subs: Slab::new(),
             ready: VecDeque::new(),

@@ -1,4 +1,4 @@
-//! Which standing patterns a new symbol may match, found by text that it has: what a birth costs depends on the patterns
+//! Which standing patterns a new symbol may match, found by text that it has: what a new topic costs depends on the patterns
 //! that could match, not on how many there are.
 //!
 //! Each pattern is filed once, under its [`PatternAnchor`]: the longest text that it demands, and where. A symbol is looked up by

@@ -7,15 +7,15 @@ use super::{
     pattern_table::{Holder, Patterns},
     state::Base,
 };
-use crate::{tick::Symbol, topic::Birth};
+use crate::{tick::Symbol, topic::NewTopic};
 
 /// To make a symbol known, and look its patterns up.
 const BIRTH_UNITS: usize = 16;
 
 impl Fanout {
-    /// Every symbol that was born, by its place.
-    pub fn born(&self) -> &[Symbol] {
-        &self.born
+    /// Every listed symbol, by its place.
+    pub fn listed_symbols(&self) -> &[Symbol] {
+        &self.listed_symbols
     }
 
     /// The session's next subscription from a place on, and the place behind it: for a walk that may be interrupted.
@@ -30,7 +30,7 @@ impl Fanout {
         globs.len() < globs_max || globs.iter().any(|held| held == text)
     }
 
-    /// Keeps a pattern for symbols that are born later; one that the session has already gets the new spec.
+    /// Keeps a pattern for symbols that are listed later; one that the session has already gets the new spec.
     ///
     /// # Errors
     /// When the session holds `globs_max` others.
@@ -96,9 +96,9 @@ impl Fanout {
 
     /// Subscribes who waited for such a symbol. All its ticks are still to come, so its image is not asked for: a
     /// pattern misses no more of a symbol's beginning than its name would.
-    pub(super) fn catch_with_globs(&mut self, birth: &Birth, holders: &[(u32, Spec)]) {
-        let local = self.local_of(&birth.symbol);
-        self.by_market[birth.topic.0 as usize] = local;
+    pub(super) fn catch_with_globs(&mut self, new_topic: &NewTopic, holders: &[(u32, Spec)]) {
+        let local = self.local_of(&new_topic.symbol);
+        self.by_market[new_topic.topic.0 as usize] = local;
         for &(session, ref spec) in holders {
             let Some(entry) = self.sessions.get(session as usize) else { continue };
             let session = SessionKey(session);
@@ -106,7 +106,7 @@ impl Fanout {
                 continue;
             }
             if entry.subs.len() >= self.subscriptions_max {
-                self.notices.push(Notice::Full { session, symbol: birth.symbol.clone() });
+                self.notices.push(Notice::Full { session, symbol: new_topic.symbol.clone() });
                 continue;
             }
             let key = self.insert(session, local, spec);

@@ -30,7 +30,7 @@ impl Fanout {
             return local;
         }
         let local = index32(self.topics.insert(Topic::new(symbol.clone())));
-        self.topics[local as usize].market = self.born_ids.get(symbol).copied();
+        self.topics[local as usize].market = self.listed_ids.get(symbol).copied();
         self.by_symbol.insert(symbol.clone(), local);
         local
     }

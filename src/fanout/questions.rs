@@ -141,7 +141,7 @@ impl Fanout {
 
     /// Whether a symbol is known to have ticked.
     pub fn is_born(&self, symbol: &Symbol) -> bool {
-        self.born_ids.contains(symbol)
+        self.listed_ids.contains(symbol)
     }
 
     /// A session's standing patterns.

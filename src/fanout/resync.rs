@@ -8,11 +8,11 @@ use super::{
 };
 use crate::{
     tick::{Nanos, State},
-    topic::{Birth, Image, Record, Stamped, Store, TopicId},
+    topic::{Image, NewTopic, Record, Stamped, Store, TopicId},
 };
 
 /// Symbols that are asked for under one hold of the market's lock.
-const BIRTHS_AT_ONCE: usize = 1024;
+const NEW_TOPICS_AT_ONCE: usize = 1024;
 /// To ask for a topic's image and take it over.
 const CATCH_UP_UNITS: usize = 8;
 
@@ -51,31 +51,35 @@ impl Fanout {
         self.resynced.is_none()
     }
 
-    /// Makes symbols known that were born; subscriptions and globs may have waited for them.
-    pub(super) fn bear(&mut self, births: &[Birth]) {
-        self.bear_some(births, &mut Units::unlimited());
+    /// Makes symbols known that were listed; subscriptions and globs may have waited for them.
+    pub(super) fn list_topics(&mut self, new_topics: &[NewTopic]) {
+        self.list_some(new_topics, &mut Units::unlimited());
     }
 
     /// As many symbols as there are units for, so that a crowd of them is taken in piece by piece, ahead of the batch that
     /// they came with. Says whether all of them are known.
-    pub fn bear_some(&mut self, births: &[Birth], units: &mut Units) -> bool {
-        let Some(first) = births.first() else { return true };
-        let known = self.born.len().saturating_sub(first.topic.0 as usize);
-        for birth in births.iter().skip(known) {
+    pub fn list_some(&mut self, new_topics: &[NewTopic], units: &mut Units) -> bool {
+        let Some(first) = new_topics.first() else { return true };
+        let known = self.listed_symbols.len().saturating_sub(first.topic.0 as usize);
+        for new_topic in new_topics.iter().skip(known) {
             if units.is_spent() {
                 return false;
             }
-            debug_assert_eq!(birth.topic.0 as usize, self.born.len(), "births come in order");
-            self.born.push(birth.symbol.clone());
-            units.spend(self.born_ids.insert(birth.symbol.clone(), birth.topic));
-            let waiting = self.by_symbol.get(&birth.symbol).copied();
+            debug_assert_eq!(
+                new_topic.topic.0 as usize,
+                self.listed_symbols.len(),
+                "new topics come in order"
+            );
+            self.listed_symbols.push(new_topic.symbol.clone());
+            units.spend(self.listed_ids.insert(new_topic.symbol.clone(), new_topic.topic));
+            let waiting = self.by_symbol.get(&new_topic.symbol).copied();
             self.by_market.push(waiting.unwrap_or(UNWATCHED));
             if let Some(local) = waiting {
-                self.topics[local as usize].market = Some(birth.topic);
+                self.topics[local as usize].market = Some(new_topic.topic);
             }
-            let holders = self.glob_holders(&birth.symbol, units);
+            let holders = self.glob_holders(&new_topic.symbol, units);
             if !holders.is_empty() {
-                self.catch_with_globs(birth, &holders);
+                self.catch_with_globs(new_topic, &holders);
             }
         }
         true
@@ -142,19 +146,20 @@ impl Fanout {
         rx
     }
 
-    /// Learns of symbols that were born ahead of the batches.
-    pub(super) fn bear_ahead(&mut self, store: &impl Store) {
+    /// Learns of symbols that were listed ahead of the batches.
+    pub(super) fn list_ahead(&mut self, store: &impl Store) {
         self.bear_ahead_some(store, &mut Units::unlimited());
     }
 
-    /// As [`Self::bear_ahead`], as far as the units last. Says whether every symbol that is born is known.
+    /// As [`Self::list_ahead`], as far as the units last. Says whether every listed symbol is known.
     pub fn bear_ahead_some(&mut self, store: &impl Store, units: &mut Units) -> bool {
         loop {
-            let births = store.births(TopicId(index32(self.born.len())), BIRTHS_AT_ONCE);
-            if births.is_empty() {
+            let new_topics =
+                store.new_topics(TopicId(index32(self.listed_symbols.len())), NEW_TOPICS_AT_ONCE);
+            if new_topics.is_empty() {
                 return true;
             }
-            if !self.bear_some(&births, units) {
+            if !self.list_some(&new_topics, units) {
                 return false;
             }
         }

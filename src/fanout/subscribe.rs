@@ -50,9 +50,9 @@ impl Fanout {
         store: &impl Store,
     ) -> Result<Subscribed, TooMany> {
         let known_elsewhere = resume.is_some_and(|resume| resume.same_epoch && resume.last > 0);
-        if known_elsewhere && !self.born_ids.contains(symbol) {
-            // The client has seen ticks of it: the birth is on its way here.
-            self.bear_ahead(store);
+        if known_elsewhere && !self.listed_ids.contains(symbol) {
+            // The client has seen ticks of it: the new topic is on its way here.
+            self.list_ahead(store);
         }
         let known = self.by_symbol.get(symbol).copied();
         let held = known.and_then(|local| self.sessions.get(session.0 as usize)?.find(local));

@@ -2,7 +2,7 @@
 //!
 //! A walk holds a place in a table, and no table: what it costs in memory is a piece. A piece is made when HTTP wants
 //! one, in a slice of the shard's time; a client that hangs up, or does not read, causes no more. Each symbol is told as
-//! it stands at the moment when it is written; symbols that are born behind the beginning of a walk are not in it.
+//! it stands at the moment when it is written; symbols that are listed behind the beginning of a walk are not in it.
 
 use std::{
     collections::HashSet,
@@ -51,7 +51,7 @@ enum Stage {
     Over,
 }
 
-/// Every topic, in order of birth.
+/// Every topic, in the order in which they were listed.
 pub struct Listing {
     shared: Arc<Shared>,
     from: usize,

@@ -120,7 +120,7 @@ impl<S: SessionSocket> Core<S> {
         job.results.push(result);
     }
 
-    /// Whether the next target can be taken. A client that comes back may have seen ticks of a symbol whose birth is on its
+    /// Whether the next target can be taken. A client that comes back may have seen ticks of a symbol whose listing is on its
     /// way here, behind a crowd of others.
     fn knows_births(&mut self, job: &SymbolsJob, units: &mut Units) -> bool {
         let What::Subscribe { resume: Some(resume), .. } = &job.what else { return true };
@@ -202,21 +202,21 @@ impl<S: SessionSocket> Core<S> {
         Err(Entry::error(glob.as_str(), ErrorCode::TooManyGlobs, message))
     }
 
-    /// Holds a glob against the symbols that are born, until there are more than the session has room for.
+    /// Holds a glob against the symbols that are listed, until there are more than the session has room for.
     fn look(&mut self, key: SessionKey, job: &mut SymbolsJob, units: &mut Units) {
         let Target::Glob(glob) = &job.targets[job.results.len()] else { return };
         let Step::Looking { at, found, new } = &mut job.step else { return };
         let free = self.shared.limits.subscriptions.saturating_sub(self.fanout.session_subscriptions(key));
-        let born = self.fanout.born();
-        while *at < born.len() && *new <= free {
+        let listed = self.fanout.listed_symbols();
+        while *at < listed.len() && *new <= free {
             if units.is_spent() {
                 return;
             }
             units.spend(1);
-            if glob.matches(&born[*at]) {
+            if glob.matches(&listed[*at]) {
                 units.spend(2);
                 found.push(u32::try_from(*at).unwrap_or(u32::MAX));
-                *new += usize::from(!self.fanout.is_subscribed(key, &born[*at]));
+                *new += usize::from(!self.fanout.is_subscribed(key, &listed[*at]));
             }
             *at += 1;
         }
@@ -257,8 +257,8 @@ impl<S: SessionSocket> Core<S> {
             }
             units.spend(SUBSCRIBE_UNITS);
             at += 1;
-            let symbol = self.fanout.born()[place as usize].clone();
-            // Symbols that were born meanwhile may have taken the room.
+            let symbol = self.fanout.listed_symbols()[place as usize].clone();
+            // Symbols that were listed meanwhile may have taken the room.
             if self.subscribe(key, &symbol, job, now, units).is_err() {
                 self.tell_full(key, &symbol);
             }
@@ -339,11 +339,11 @@ impl<S: SessionSocket> Core<S> {
         Entry::error(symbol, ErrorCode::TooManySubscriptions, message)
     }
 
-    /// A glob caught a symbol that was born, and there was no subscription left for it.
+    /// A glob caught a symbol that was listed, and there was no subscription left for it.
     pub fn tell_full(&mut self, key: SessionKey, symbol: &Symbol) {
         let entry = self.too_many(symbol.as_str());
         let message =
-            format!("{symbol} was born and matches a glob of yours; {}", entry.message.unwrap_or_default());
+            format!("{symbol} was listed and matches a glob of yours; {}", entry.message.unwrap_or_default());
         let error = CommandError { id: None, code: ErrorCode::TooManySubscriptions, message };
         self.control(key, &Control::error(&error));
     }

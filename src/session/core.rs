@@ -82,7 +82,7 @@ struct Round {
 /// Sessions that one slice of a turn writes to before the runtime gets its share, and new ticks are looked for.
 const SESSIONS_A_SLICE: usize = 128;
 
-/// What one turn spends on what may come in a crowd, some half a millisecond: symbols that are born, topics that end or are
+/// What one turn spends on what may come in a crowd, some half a millisecond: symbols that are listed, topics that end or are
 /// caught up with, intervals that are over, and telling sessions of states.
 const CROWD_UNITS: u32 = 16 * 1024;
 /// To tell a session of a state.
@@ -229,7 +229,7 @@ impl<S: SessionSocket> Core<S> {
 
     /// More has come than ticks of topics that are known.
     fn is_crowd(&self) -> bool {
-        let is_crowd = |batch: &Arc<Batch>| !batch.births.is_empty() || !batch.states.is_empty();
+        let is_crowd = |batch: &Arc<Batch>| !batch.new_topics.is_empty() || !batch.states.is_empty();
         self.fanout.is_resyncing() || self.batches.iter().any(is_crowd)
     }
 
@@ -262,9 +262,9 @@ impl<S: SessionSocket> Core<S> {
         }
         self.taken = self.taken.max(self.resync_to);
         while let Some(batch) = self.batches.get(self.batch_at) {
-            if !batch.births.is_empty() || !batch.states.is_empty() {
+            if !batch.new_topics.is_empty() || !batch.states.is_empty() {
                 let before = units.spent();
-                let all = !units.is_spent() && self.fanout.bear_some(&batch.births, units);
+                let all = !units.is_spent() && self.fanout.list_some(&batch.new_topics, units);
                 self.stats.work_units += (units.spent() - before) as u64;
                 if !all {
                     return false;

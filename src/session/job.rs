@@ -89,7 +89,7 @@ pub enum What {
 
 pub enum Step {
     Next,
-    /// A glob is held against the symbols that are born, from a place on. Those that match, and how many are new.
+    /// A glob is held against the symbols that are listed, from a place on. Those that match, and how many are new.
     Looking {
         at: usize,
         found: Vec<u32>,

@@ -45,7 +45,7 @@ pub struct Stats {
     pub limits: [u64; LimitHit::ALL.len()],
     pub commands: u64,
     pub resyncs: u64,
-    /// Of commands, symbols that were born and sessions that ended, in units; at how many goes, and the longest of them.
+    /// Of commands, symbols that were listed and sessions that ended, in units; at how many goes, and the longest of them.
     pub work_units: u64,
     pub slices: u64,
     pub slice_nanos_max: u64,

@@ -9,7 +9,7 @@ use std::sync::{
 };
 
 use super::{
-    Batch, Birth, Detail, FeedId, Image, Market, Readers, Stamped, Store, TopicId, handover::Handover,
+    Batch, Detail, FeedId, Image, Market, NewTopic, Readers, Stamped, Store, TopicId, handover::Handover,
 };
 use crate::{
     feed::{self, Refused},
@@ -101,7 +101,7 @@ impl Ingest {
 
     /// Marks the topics of a feed that has ended.
     pub fn close(&self, feed: FeedId) {
-        // No topic is born of a feed that has ended.
+        // No topic is made by a feed that has ended.
         for from in (0..self.topics()).step_by(CLOSED_AT_ONCE) {
             let mut market = self.lock();
             let batch = market.close_some(feed, from, CLOSED_AT_ONCE);
@@ -159,7 +159,7 @@ impl Ingest {
         }
     }
 
-    /// `count` topics from place `from` on, in order of birth; few enough for one hold of the lock.
+    /// `count` topics from place `from` on, in the order in which they were listed; few enough for one hold of the lock.
     pub fn listing(&self, from: usize, count: usize, now: Nanos, stale_nanos: u64) -> Vec<Listing> {
         debug_assert!(count <= CHUNK, "a bounded copy");
         let mut rows = Vec::with_capacity(count);
@@ -167,7 +167,7 @@ impl Ingest {
         rows
     }
 
-    /// The symbols of `count` topics from place `from` on, in order of birth; few enough for one hold of the lock.
+    /// The symbols of `count` topics from place `from` on, in the order in which they were listed; few enough for one hold of the lock.
     pub fn symbols(&self, from: usize, count: usize) -> Vec<Symbol> {
         debug_assert!(count <= CHUNK, "a bounded copy");
         self.lock().symbols(from, count)
@@ -223,7 +223,7 @@ impl Store for Ingest {
         self.lock().history(topic, from, to, max, out)
     }
 
-    fn births(&self, from: TopicId, max: usize) -> Vec<Birth> {
-        self.lock().births(from, max)
+    fn new_topics(&self, from: TopicId, max: usize) -> Vec<NewTopic> {
+        self.lock().new_topics(from, max)
     }
 }

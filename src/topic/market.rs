@@ -7,7 +7,9 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use super::{Batch, Birth, Detail, FeedId, Record, Stamped, TopicId, Touched, ingest::Listing, ring::Ring};
+use super::{
+    Batch, Detail, FeedId, NewTopic, Record, Stamped, TopicId, Touched, ingest::Listing, ring::Ring,
+};
 use crate::{
     feed::{Refused, RejectReason},
     tick::{Nanos, State, Symbol, Tick},
@@ -93,7 +95,7 @@ impl Market {
         let mut batch = Batch::default();
         let before = self.order;
         for (index, tick) in ticks.iter().enumerate() {
-            let id = match self.place(feed, &tick.symbol, &mut batch.births) {
+            let id = match self.place(feed, &tick.symbol, &mut batch.new_topics) {
                 Ok(id) => id,
                 Err((reason, message)) => {
                     refused.push(Refused { index, reason, message });
@@ -192,10 +194,10 @@ impl Market {
         if record.seq == 0 || record.order <= order { Some(record.seq) } else { topic.ring.seq_at(order) }
     }
 
-    /// As [`super::Store::births`].
-    pub fn births(&self, from: TopicId, max: usize) -> Vec<Birth> {
+    /// As [`super::Store::new_topics`].
+    pub fn new_topics(&self, from: TopicId, max: usize) -> Vec<NewTopic> {
         let topics = self.topics.iter().zip(0..).skip(from.0 as usize).take(max);
-        topics.map(|(topic, id)| Birth { topic: TopicId(id), symbol: topic.symbol.clone() }).collect()
+        topics.map(|(topic, id)| NewTopic { topic: TopicId(id), symbol: topic.symbol.clone() }).collect()
     }
 
     /// Of `count` topics from place `from` on: how many there were, and how many of them are stale.
@@ -226,12 +228,12 @@ impl Market {
         &mut self,
         feed: FeedId,
         symbol: &Symbol,
-        births: &mut Vec<Birth>,
+        new_topics: &mut Vec<NewTopic>,
     ) -> Result<TopicId, (RejectReason, String)> {
         match self.by_symbol.get(symbol) {
             Some(&id) if self.topics[id.0 as usize].feed == feed => Ok(id),
             Some(&id) => Err(self.owned(id, feed)),
-            None => self.bear(feed, symbol, births),
+            None => self.list_topic(feed, symbol, new_topics),
         }
     }
 
@@ -248,11 +250,11 @@ impl Market {
     }
 
     #[cold]
-    fn bear(
+    fn list_topic(
         &mut self,
         feed: FeedId,
         symbol: &Symbol,
-        births: &mut Vec<Birth>,
+        new_topics: &mut Vec<NewTopic>,
     ) -> Result<TopicId, (RejectReason, String)> {
         if self.topics.len() >= self.topics_max {
             let message = format!("the limit of {} topics is reached (limits.topics)", self.topics_max);
@@ -260,7 +262,7 @@ impl Market {
         }
         let id = TopicId(u32::try_from(self.topics.len()).unwrap_or(u32::MAX));
         self.by_symbol.insert(symbol.clone(), id);
-        births.push(Birth { topic: id, symbol: symbol.clone() });
+        new_topics.push(NewTopic { topic: id, symbol: symbol.clone() });
         let (symbol, record, ring) = (symbol.clone(), Record::default(), Ring::default());
         self.topics.push(Topic { symbol, feed, record, ring, closed: false });
         Ok(id)
@@ -328,7 +330,7 @@ mod tests {
         let batch = market.ingest(FeedId(0), &mut ticks, Nanos(9), &mut refused, Detail::Ticks);
         let placed: Vec<_> = batch.ticks.iter().map(|tick| (tick.topic.0, tick.seq, tick.order)).collect();
         assert_eq!(placed, [(0, 1, 1), (1, 1, 2), (0, 2, 3)]);
-        assert_eq!(batch.births.len(), 2);
+        assert_eq!(batch.new_topics.len(), 2);
         assert!(refused.is_empty() && ticks.is_empty());
     }
 

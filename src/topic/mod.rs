@@ -53,7 +53,7 @@ pub struct Stamped {
 
 /// A topic that came into being.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Birth {
+pub struct NewTopic {
     pub topic: TopicId,
     pub symbol: Symbol,
 }
@@ -74,10 +74,10 @@ pub enum Detail {
     Ticks,
 }
 
-/// What one hand-over from ingest to a shard carries, in the order births, ticks, states.
+/// What one hand-over from ingest to a shard carries, in the order new topics, ticks, states.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Batch {
-    pub births: Vec<Birth>,
+    pub new_topics: Vec<NewTopic>,
     /// How many ticks it stands for.
     pub taken: usize,
     /// Place of the last tick among all that were taken in.
@@ -101,8 +101,8 @@ pub trait Store {
     /// ring holds (head + 1 when it holds none); when `from` is older than that, nothing is appended.
     fn history(&self, topic: TopicId, from: u64, to: u64, max: usize, out: &mut Vec<Stamped>) -> u64;
 
-    /// The symbols of topics with ids from `from` on, `max` at most, for a shard that has missed births.
-    fn births(&self, from: TopicId, max: usize) -> Vec<Birth>;
+    /// The symbols of topics with ids from `from` on, `max` at most, for a shard that has missed new topics.
+    fn new_topics(&self, from: TopicId, max: usize) -> Vec<NewTopic>;
 }
 
 impl Batch {
@@ -112,6 +112,6 @@ impl Batch {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.births.is_empty() && self.taken == 0 && self.states.is_empty()
+        self.new_topics.is_empty() && self.taken == 0 && self.states.is_empty()
     }
 }

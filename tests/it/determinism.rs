@@ -11,7 +11,7 @@ use tickcast::{
     limits::Limits,
     shutdown::Stop,
     tick::{Field, FieldSet, Nanos, Symbol, Tick},
-    topic::{Batch, Birth, Detail, FeedId, Image, Market, Stamped, Store, TopicId},
+    topic::{Batch, Detail, FeedId, Image, Market, NewTopic, Stamped, Store, TopicId},
     wire::{FrameSize, Framer, Framing, Ready},
 };
 
@@ -46,8 +46,8 @@ impl Store for Shared<'_> {
         self.0.history(topic, from, to, max, out)
     }
 
-    fn births(&self, from: TopicId, max: usize) -> Vec<Birth> {
-        self.0.births(from, max)
+    fn new_topics(&self, from: TopicId, max: usize) -> Vec<NewTopic> {
+        self.0.new_topics(from, max)
     }
 }
 

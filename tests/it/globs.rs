@@ -1,4 +1,4 @@
-//! Globs: what exists, what is born later, and how they end.
+//! Globs: what exists, what is listed later, and how they end.
 
 use serde_json::json;
 

@@ -67,7 +67,7 @@ impl Server {
         entries.into_iter().map(head).collect()
     }
 
-    /// The heads by the numbers that the run gives its symbols; symbols born since are left out.
+    /// The heads by the numbers that the run gives its symbols; symbols listed since are left out.
     ///
     /// # Errors
     /// As [`Server::heads`].

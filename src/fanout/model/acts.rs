@@ -26,9 +26,9 @@ impl World {
             let mut batch =
                 market.ingest(FeedId(feed as u16), &mut given, self.now, &mut refused, Detail::Ticks);
             ensure!(refused.is_empty(), Totals, "the market refuses {refused:?}");
-            for birth in &batch.births {
-                let which = SYMBOLS.iter().position(|name| *name == birth.symbol.as_str());
-                self.births.extend(which);
+            for new_topic in &batch.new_topics {
+                let which = SYMBOLS.iter().position(|name| *name == new_topic.symbol.as_str());
+                self.new_topics.extend(which);
             }
             ensure!(batch.ticks.len() == mine.len(), Totals, "{} of {} ticks", batch.ticks.len(), mine.len());
             for (stamped, (which, fields)) in batch.ticks.iter().zip(&mine) {
@@ -63,7 +63,7 @@ impl World {
     }
 
     fn check_market(&self) -> Held {
-        for (id, &which) in self.births.iter().enumerate() {
+        for (id, &which) in self.new_topics.iter().enumerate() {
             let image = self.shelf.market.image(TopicId(id as u32));
             let past = &self.past[which];
             let expected = past.record(past.head());

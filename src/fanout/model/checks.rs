@@ -214,7 +214,7 @@ impl World {
         ensure!(fanout.patterns.is_empty(), Memory, "patterns are left");
         ensure!(fanout.in_flight == 0, Books, "{} ticks are under way for ever", fanout.in_flight);
         for (_, topic) in &fanout.topics {
-            ensure!(topic.market.is_some(), Memory, "{} was never born and is kept", topic.symbol);
+            ensure!(topic.market.is_some(), Memory, "{} was never listed and is kept", topic.symbol);
             let lists = (topic.plain.capacity(), topic.masked.capacity(), topic.recent.capacity());
             ensure!(lists == (0, 0, 0), Memory, "{} keeps {lists:?}", topic.symbol);
         }

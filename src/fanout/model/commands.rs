@@ -18,8 +18,8 @@ impl World {
         let answer = self.fanout.subscribe(key, &symbol(which), spec, resume, self.now, &self.shelf);
         self.tell(|| format!("{answer:?}"));
         if resume.is_some_and(|resume| resume.same_epoch && resume.last > 0) && !self.is_known(which) {
-            self.coverage.hit_if(self.births.contains(&which), "claim ahead of the birth");
-            self.bear(self.births.len());
+            self.coverage.hit_if(self.new_topics.contains(&which), "claim ahead of the listing");
+            self.list_topics(self.new_topics.len());
         }
         let held = self.players[who].as_ref().map_or(0, |player| player.ledgers.len());
         if self.holds(who, which) {
@@ -99,12 +99,12 @@ impl World {
         if whole { Outcome::Resumed } else { Outcome::Gap }
     }
 
-    /// As the shard does it: all or nothing, and the pattern stands for what is born later.
+    /// As the shard does it: all or nothing, and the pattern stands for what is listed later.
     pub fn subscribe_glob(&mut self, who: usize, pattern: usize, spec: &Spec) -> Held {
         let Some(key) = self.players[who].as_ref().map(|player| player.key) else { return Ok(()) };
         let matching = self.matching(pattern);
-        let born = self.fanout.born().iter();
-        let found: Vec<Symbol> = born.filter(|symbol| glob(pattern).matches(symbol)).cloned().collect();
+        let listed = self.fanout.listed_symbols().iter();
+        let found: Vec<Symbol> = listed.filter(|symbol| glob(pattern).matches(symbol)).cloned().collect();
         let expected: Vec<Symbol> = matching.iter().copied().map(symbol).collect();
         ensure!(found == expected, Answers, "{} matches {found:?} and not {expected:?}", GLOBS[pattern]);
         let new = matching.iter().filter(|&&which| !self.holds(who, which)).count();
@@ -139,7 +139,7 @@ impl World {
         let done = self.fanout.set(player.key, &symbol(which), change, self.now);
         ensure!(done == player.ledgers.contains_key(&which), Answers, "set: {done}");
         let Some(ledger) = player.ledgers.get_mut(&which) else { return Ok(()) };
-        let head = if self.births[..self.born].contains(&which) { self.views[which].head } else { 0 };
+        let head = if self.new_topics[..self.listed].contains(&which) { self.views[which].head } else { 0 };
         // How far it had come in mode `every`, the core knows roughly.
         if ledger.is_lane() {
             ledger.age = ledger.age.max(Age::Early);

@@ -89,7 +89,7 @@ fn mode_every_begins_with_the_first_tick_however_batches_fall() {
 fn a_pattern_misses_no_more_of_a_beginning_than_a_name() {
     let spec = Spec { mode: Mode::Every, snapshot: false, ..Spec::default() };
     check(
-        // The market is ahead of the shard when the shard learns of the birth.
+        // The market is ahead of the shard when the shard learns of the topic.
         vec![Op::Glob(WHO, 1, spec), quotes(X, 1), quotes(X, 2), Op::Apply(1), FILL, APPLY, FILL],
         &["A.X tick 1 n 1", "A.X tick 2 n 1", "A.X tick 3 n 1"],
     );
@@ -150,7 +150,7 @@ fn mode_once_is_answered_by_a_snapshot_from_behind_too() {
 fn who_was_told_by_a_faster_shard_is_not_told_again() {
     let resume = Op::Subscribe(WHO, X, Spec { mode: Mode::Every, ..Spec::default() }, Some(Claim::Behind(1)));
     check(
-        // Neither the birth nor the ticks have reached this shard.
+        // Neither the topic nor the ticks have reached this shard.
         vec![quotes(X, 3), resume, FILL, APPLY, FILL],
         &["A.X tick 3 n 1"],
     );

@@ -1,4 +1,4 @@
-//! What the shard takes in, done to the core and to the model: batches, losses, births, time, states.
+//! What the shard takes in, done to the core and to the model: batches, losses, new topics, time, states.
 
 use compact_str::CompactString;
 
@@ -30,7 +30,7 @@ impl World {
             self.fanout.begin_resync();
             // In the smallest pieces there are: what comes of it is the same.
             while !self.fanout.resync_some(self.now, &self.shelf, &mut Units::new(1)) {}
-            self.bear(self.births.len());
+            self.list_topics(self.new_topics.len());
             for which in 0..SYMBOLS.len() {
                 self.catch_up(which);
             }
@@ -46,11 +46,11 @@ impl World {
     }
 
     fn apply_naively(&mut self, batch: &Batch) {
-        if let Some(last) = batch.births.last() {
-            self.bear(last.topic.0 as usize + 1);
+        if let Some(last) = batch.new_topics.last() {
+            self.list_topics(last.topic.0 as usize + 1);
         }
         for which in 0..SYMBOLS.len() {
-            let id = self.births.iter().position(|&born| born == which);
+            let id = self.new_topics.iter().position(|&listed| listed == which);
             let touched = batch.touched.iter().find(|at| Some(at.topic.0 as usize) == id);
             let Some(newest) = touched.map(|at| at.record.seq) else { continue };
             if !batch.has_ticks() && newest > self.views[which].head && self.wants_ticks(which) {
@@ -61,18 +61,18 @@ impl World {
             }
         }
         for &(topic, state) in &batch.states {
-            let which = self.births[topic.0 as usize];
+            let which = self.new_topics[topic.0 as usize];
             if self.views[which].watched {
                 self.change_state(which, state);
             }
         }
     }
 
-    /// The shard learns of symbols that were born.
-    pub fn bear(&mut self, upto: usize) {
-        while self.born < upto {
-            let which = self.births[self.born];
-            self.born += 1;
+    /// The shard learns of symbols that were listed.
+    pub fn list_topics(&mut self, upto: usize) {
+        while self.listed < upto {
+            let which = self.new_topics[self.listed];
+            self.listed += 1;
             let mut watched = false;
             for player in self.players.iter_mut().flatten() {
                 let matching =
@@ -81,7 +81,7 @@ impl World {
                     && !player.ledgers.contains_key(&which)
                 {
                     if player.ledgers.len() < SUBSCRIPTIONS_MAX {
-                        self.coverage.hit("glob catches a birth");
+                        self.coverage.hit("glob catches a new topic");
                         let group = player.groups.get(&spec.interval).copied();
                         player
                             .ledgers
@@ -134,7 +134,7 @@ impl World {
     }
 
     pub fn is_known(&self, which: usize) -> bool {
-        self.births[..self.born].contains(&which)
+        self.new_topics[..self.listed].contains(&which)
     }
 
     fn offer(&mut self, which: usize, to: u64, by: By) {
@@ -217,7 +217,7 @@ impl World {
         }
         let batch = self.shelf.market.close(FeedId(feed as u16));
         for (topic, _) in &batch.states {
-            self.views[self.births[topic.0 as usize]].closed = true;
+            self.views[self.new_topics[topic.0 as usize]].closed = true;
         }
         if !batch.is_empty() {
             self.batches.push_back(batch);
@@ -260,7 +260,7 @@ impl World {
     }
 
     pub fn matching(&self, pattern: usize) -> Vec<usize> {
-        let known = self.births[..self.born].iter().copied();
+        let known = self.new_topics[..self.listed].iter().copied();
         known.filter(|&which| glob(pattern).matches(&symbol(which))).collect()
     }
 

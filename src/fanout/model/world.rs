@@ -17,7 +17,7 @@ use super::{
 use crate::{
     fanout::{Fanout, Glob, Notice, SessionKey, Spec, Tally, core::Bounds},
     tick::{Nanos, State, Symbol},
-    topic::{Batch, Birth, Image, Market, Stamped, Store, TopicId},
+    topic::{Batch, Image, Market, NewTopic, Stamped, Store, TopicId},
 };
 
 pub struct World {
@@ -30,9 +30,9 @@ pub struct World {
     pub missed: bool,
     pub past: [Past; SYMBOLS.len()],
     pub views: [View; SYMBOLS.len()],
-    /// Symbols in order of birth, and how many of them the shard knows.
-    pub births: Vec<usize>,
-    pub born: usize,
+    /// Symbols in the order in which they were listed, and how many of them the shard knows.
+    pub new_topics: Vec<usize>,
+    pub listed: usize,
     pub feed_ended: [bool; 2],
     pub players: [Option<Player>; SESSIONS_MAX],
     /// Subscriptions that are over.
@@ -161,8 +161,8 @@ impl World {
             missed: false,
             past: Default::default(),
             views: Default::default(),
-            births: Vec::new(),
-            born: 0,
+            new_topics: Vec::new(),
+            listed: 0,
             feed_ended: [false; 2],
             players: Default::default(),
             ended: Vec::new(),
@@ -288,8 +288,8 @@ impl Store for Shelf {
         oldest
     }
 
-    fn births(&self, from: TopicId, max: usize) -> Vec<Birth> {
-        self.market.births(from, max)
+    fn new_topics(&self, from: TopicId, max: usize) -> Vec<NewTopic> {
+        self.market.new_topics(from, max)
     }
 }
 

@@ -13,7 +13,7 @@ pub(in crate::fanout) const UNWATCHED: u32 = u32::MAX;
 /// A symbol that somebody here subscribes to, or did.
 pub(in crate::fanout) struct Topic {
     pub symbol: Symbol,
-    /// `None` until the symbol is born.
+    /// `None` until the symbol is listed.
     pub market: Option<TopicId>,
     pub record: Record,
     pub state: State,
