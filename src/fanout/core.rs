@@ -88,7 +88,7 @@ pub(super) struct Scratch {
 /// To look at a topic's lists, and to copy some of them.
 const SHRINK_UNITS: usize = 8;
 
-/// Something a session must be told on its control lane.
+/// Something a session must be told on its control queue.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Notice {
     State {

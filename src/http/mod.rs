@@ -63,7 +63,7 @@ use crate::{
         rewound::Rewound,
         shard::{Shard, ToShard},
         stats::LimitHit,
-        turns::Lane,
+        turns::Priority,
     },
     throttle::Throttle,
     tick::Nanos,
@@ -191,10 +191,10 @@ async fn answer(
     request: Request<Incoming>,
     caller: Rc<Caller>,
 ) -> Response<Answering> {
-    let lane = lane(request.uri().path());
-    caller.activity.begins(!request.body().is_end_stream(), lane);
+    let priority = priority(request.uri().path());
+    caller.activity.begins(!request.body().is_end_stream(), priority);
     let asked = Asked(Arc::clone(&caller.activity));
-    shard.turns.slice(lane).await;
+    shard.turns.slice(priority).await;
     let is_head = request.method() == Method::HEAD;
     let mut answer = judged(&app, &shard, request, &caller).await.unwrap_or_else(Failure::into_answer);
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
@@ -220,8 +220,8 @@ async fn hand_over(caller: &Caller, opening: Opening, head: Vec<u8>) -> ! {
     std::future::pending().await
 }
 
-fn lane(path: &str) -> Lane {
-    if matches!(path, "/healthz" | "/readyz" | "/metrics") { Lane::Urgent } else { Lane::Common }
+fn priority(path: &str) -> Priority {
+    if matches!(path, "/healthz" | "/readyz" | "/metrics") { Priority::Urgent } else { Priority::Common }
 }
 
 impl Body for Answering {

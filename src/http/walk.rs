@@ -19,7 +19,7 @@ use crate::{
     fanout::Glob,
     session::{
         shard::{Shard, Shared, SlowSession},
-        turns::Lane,
+        turns::Priority,
     },
     tick::Symbol,
     wire::message,
@@ -118,7 +118,7 @@ impl Body for WalkBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let this = self.get_mut();
         while this.stage != Stage::Over {
-            let slice = this.slice.get_or_insert_with(|| Box::pin(this.shard.turns.slice(Lane::Common)));
+            let slice = this.slice.get_or_insert_with(|| Box::pin(this.shard.turns.slice(Priority::Common)));
             ready!(slice.as_mut().poll(context));
             this.slice = None;
             let piece = this.piece();

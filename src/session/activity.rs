@@ -12,7 +12,7 @@ use std::{
 
 use tokio::{net::TcpStream, time::Instant};
 
-use super::{kernel, turns::Lane};
+use super::{kernel, turns::Priority};
 use crate::limits::Limits;
 
 /// Shared by the socket, the service and the deadlines of one connection, all on one thread: nobody waits for the lock,
@@ -39,7 +39,7 @@ struct Seen {
     quiet_since: Instant,
     stalled: Option<Stalled>,
     /// Of the last request.
-    lane: Lane,
+    priority: Priority,
     /// It has to go, for one who reads.
     is_displaced: bool,
     /// Of the connection's task.
@@ -78,7 +78,7 @@ impl Activity {
             had_body: false,
             quiet_since: now,
             stalled: None,
-            lane: Lane::Common,
+            priority: Priority::Common,
             is_displaced: false,
             waker: None,
         }))
@@ -99,9 +99,9 @@ impl Activity {
     }
 
     /// A request has come whole, but for its body.
-    pub fn begins(&self, has_body: bool, lane: Lane) {
+    pub fn begins(&self, has_body: bool, priority: Priority) {
         let mut seen = self.seen();
-        seen.lane = lane;
+        seen.priority = priority;
         seen.first_until = None;
         seen.asking += 1;
         seen.head_since = None;
@@ -156,9 +156,9 @@ impl Activity {
         }
     }
 
-    /// In which lane its bytes take slices.
-    pub fn lane(&self) -> Lane {
-        self.seen().lane
+    /// With which priority its bytes take slices.
+    pub fn priority(&self) -> Priority {
+        self.seen().priority
     }
 
     /// For how long its client has taken nothing.
@@ -261,7 +261,7 @@ mod tests {
         let begin = Instant::now();
         let activity = Activity::new(at(begin, 10), begin);
         activity.has_read(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", begin);
-        activity.begins(false, Lane::Common);
+        activity.begins(false, Priority::Common);
         assert_eq!(activity.due(&LIMITS), None);
         activity.has_written(at(begin, 1));
         activity.ends(at(begin, 1));
@@ -271,7 +271,7 @@ mod tests {
         activity.has_read(b"Host: x\r\n", at(begin, 79));
         check(&activity, begin, 80, Overdue::Request);
         activity.has_read(b"\r\n", at(begin, 79));
-        activity.begins(false, Lane::Common);
+        activity.begins(false, Priority::Common);
         activity.ends(at(begin, 79));
         check(&activity, begin, 154, Overdue::Idle);
     }
@@ -281,12 +281,12 @@ mod tests {
         let begin = Instant::now();
         let activity = Activity::new(at(begin, 10), begin);
         activity.has_read(b"GET / HTTP/1.1\r\n\r\nGET / HT", begin);
-        activity.begins(false, Lane::Common);
+        activity.begins(false, Priority::Common);
         activity.ends(at(begin, 1));
         check(&activity, begin, 11, Overdue::Request);
         let activity = Activity::new(at(begin, 10), begin);
         activity.has_read(b"POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n{", begin);
-        activity.begins(true, Lane::Common);
+        activity.begins(true, Priority::Common);
         activity.ends(at(begin, 1));
         check(&activity, begin, 76, Overdue::Idle);
     }

@@ -1,4 +1,4 @@
-//! Commands carried out, piece by piece: the ack first, on the control lane; then what it changes.
+//! Commands carried out, piece by piece: the ack first, on the control queue; then what it changes.
 //!
 //! Each step does as much as its units allow and leaves the rest for the next one. When is not decided here: see `work`.
 

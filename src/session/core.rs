@@ -287,7 +287,7 @@ impl<S: SessionSocket> Core<S> {
         self.wants_ticks.store(self.fanout.wants_ticks(), Ordering::Relaxed);
     }
 
-    /// Puts what sessions must be told on their control lanes, as far as the units last. What has waited for a turn may be
+    /// Puts what sessions must be told on their control queues, as far as the units last. What has waited for a turn may be
     /// so no longer; then something newer follows it, or the session has been told when it subscribed.
     pub fn tell(&mut self, units: &mut Units) {
         let is_late = self.has_untold();
@@ -342,7 +342,7 @@ impl<S: SessionSocket> Core<S> {
         key
     }
 
-    /// Appends to a session's control lane; a lane that grows beyond its limit ends the session.
+    /// Appends to a session's control queue; a queue that grows beyond its limit ends the session.
     pub fn control(&mut self, key: SessionKey, message: &Control<'_>) {
         self.control_with(key, |payload| message.write(payload));
     }

@@ -23,7 +23,7 @@ use crate::{
 
 /// Frames that one session is written before the next has its turn.
 const FRAMES_A_TURN: usize = 4;
-/// Reading goes on once the control lane holds no more than this.
+/// Reading goes on once the control queue holds no more than this.
 pub const CONTROL_GATE_BYTES: usize = 64 * 1024;
 
 /// A frame that is to be sent, and what is to be recorded then.

@@ -16,7 +16,7 @@ use crate::{
 
 /// Sessions of a group.
 const GROUP: usize = 16;
-/// Of subscriptions in lanes, and of ticks from rings: mode `every` puts all that a session is behind by in order for each
+/// Of subscriptions in every-mode queues, and of ticks from rings: mode `every` puts all that a session is behind by in order for each
 /// frame. Few sessions are behind by so many.
 const WALKED_A_SLICE: usize = 4 * 1024;
 

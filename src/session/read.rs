@@ -1,6 +1,6 @@
 //! The way in: what a client sends, read by tungstenite through a stream that counts bytes and keeps its answers.
 //!
-//! tungstenite answers pings and closes by itself; what it writes goes to the control lane, frame by frame, so that it
+//! tungstenite answers pings and closes by itself; what it writes goes to the control queue, frame by frame, so that it
 //! never lands inside a data frame. What it does not tell (bytes, empty fragments) is counted where it enters.
 //!
 //! An idle session owns no decoder: between two messages there is nothing to remember, so it is let go, with the buffer
@@ -201,7 +201,7 @@ impl<S: SessionSocket> Core<S> {
         match message {
             Ok(message) => {
                 if matches!(message, Message::Ping(_) | Message::Close(_)) {
-                    // The answer is queued; this puts it on the control lane. It fails when the close is complete.
+                    // The answer is queued; this puts it on the control queue. It fails when the close is complete.
                     let _ = context.flush(&mut counted);
                 }
                 self.take_message(key, message, now)
@@ -272,7 +272,7 @@ impl<S: SessionSocket> Core<S> {
     }
 }
 
-/// The socket as tungstenite sees it: reads are counted, writes are answers for the control lane.
+/// The socket as tungstenite sees it: reads are counted, writes are answers for the control queue.
 struct Counted<'a, S> {
     stream: &'a S,
     answers: &'a mut Vec<u8>,

@@ -58,8 +58,8 @@ impl Rewound {
     /// Whether bytes may come and go now.
     fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if self.left == 0 {
-            let (turns, lane) = (&self.turns, self.activity.lane());
-            let slice = self.slice.get_or_insert_with(|| Box::pin(turns.slice(lane)));
+            let (turns, priority) = (&self.turns, self.activity.priority());
+            let slice = self.slice.get_or_insert_with(|| Box::pin(turns.slice(priority)));
             ready!(slice.as_mut().poll(context));
             self.slice = None;
             self.left = BYTES_A_SLICE;

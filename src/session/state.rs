@@ -52,7 +52,7 @@ pub struct Session<S = TcpStream> {
     pub joined: Option<Joined>,
     pub frames_sent: u64,
     pub bytes_sent: u64,
-    /// Read on when the control lane, or the list of its commands, has room again.
+    /// Read on when the control queue, or the list of its commands, has room again.
     pub reading_held: bool,
     /// Its commands that are not answered yet; `None` when all are.
     pub jobs: Option<Box<Jobs>>,

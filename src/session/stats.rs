@@ -84,7 +84,7 @@ pub struct Report {
     pub oldest: Option<Nanos>,
     /// In the sessions' own buffers: answers, and rests of frames.
     pub waiting_bytes: usize,
-    /// The longest control lane of a session.
+    /// The longest control queue of a session.
     pub control_bytes_max: usize,
 }
 

@@ -14,7 +14,7 @@ use tokio::sync::{Notify, Semaphore};
 
 /// Which slices a request takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Lane {
+pub enum Priority {
     /// Probes and scrapes.
     Urgent,
     Common,
@@ -31,7 +31,7 @@ pub struct Turns {
     wake: Arc<Notify>,
 }
 
-/// Slices of each lane between two turns. A slice is meant to take some 50 us at most.
+/// Slices of each priority between two turns. A slice is meant to take some 50 us at most.
 const SLICES: usize = 2;
 
 struct Waiting(Arc<AtomicUsize>);
@@ -43,10 +43,10 @@ impl Turns {
     }
 
     /// Waits for a slice of work, and takes it. Who gives up waiting has taken none.
-    pub fn slice(&self, lane: Lane) -> impl Future<Output = ()> + Send + use<> {
-        let slices = match lane {
-            Lane::Urgent => Arc::clone(&self.urgent),
-            Lane::Common => Arc::clone(&self.common),
+    pub fn slice(&self, priority: Priority) -> impl Future<Output = ()> + Send + use<> {
+        let slices = match priority {
+            Priority::Urgent => Arc::clone(&self.urgent),
+            Priority::Common => Arc::clone(&self.common),
         };
         let (waiting, wake) = (Arc::clone(&self.waiting), Arc::clone(&self.wake));
         async move {
@@ -100,13 +100,13 @@ mod tests {
     fn slices_are_given_out_by_turns_in_the_order_of_the_queue() {
         let turns = Turns::new(Arc::default());
         for _ in 0..SLICES {
-            assert!(is_ready(pin!(turns.slice(Lane::Common))));
+            assert!(is_ready(pin!(turns.slice(Priority::Common))));
         }
-        let mut queue: Vec<_> = (0..=SLICES).map(|_| Box::pin(turns.slice(Lane::Common))).collect();
+        let mut queue: Vec<_> = (0..=SLICES).map(|_| Box::pin(turns.slice(Priority::Common))).collect();
         assert!(queue.iter_mut().all(|slice| !is_ready(slice.as_mut())) && turns.are_wanted());
-        assert!(is_ready(pin!(turns.slice(Lane::Urgent))), "probes wait for no other");
+        assert!(is_ready(pin!(turns.slice(Priority::Urgent))), "probes wait for no other");
         turns.renew();
-        assert!(!is_ready(pin!(turns.slice(Lane::Common))), "nobody overtakes the queue");
+        assert!(!is_ready(pin!(turns.slice(Priority::Common))), "nobody overtakes the queue");
         let ready: Vec<bool> = queue.iter_mut().map(|slice| is_ready(slice.as_mut())).collect();
         assert_eq!(ready.iter().position(|ready| !ready), Some(SLICES));
         turns.renew();
@@ -120,15 +120,15 @@ mod tests {
             turns.renew();
         }
         for _ in 0..SLICES {
-            assert!(is_ready(pin!(turns.slice(Lane::Common))));
+            assert!(is_ready(pin!(turns.slice(Priority::Common))));
         }
-        let mut given_up = Box::pin(turns.slice(Lane::Common));
+        let mut given_up = Box::pin(turns.slice(Priority::Common));
         assert!(!is_ready(given_up.as_mut()));
         drop(given_up);
         assert!(!turns.are_wanted());
         turns.renew();
         for _ in 0..SLICES {
-            assert!(is_ready(pin!(turns.slice(Lane::Common))));
+            assert!(is_ready(pin!(turns.slice(Priority::Common))));
         }
     }
 }

@@ -34,7 +34,7 @@ pub enum Law {
     Progress,
     /// Lists hold what they must and no more.
     Memory,
-    /// What clients are told on the control lane, and answered.
+    /// What clients are told on the control queue, and answered.
     Answers,
     /// How far a session is behind is said truly.
     Age,

@@ -279,7 +279,7 @@ impl Client {
         answer.results()
     }
 
-    /// A round trip through the control lane: everything sent before it has been handled.
+    /// A round trip through the control queue: everything sent before it has been handled.
     pub async fn ping(&mut self) {
         let answer = self.command(json!({"op": "ping"})).await;
         assert!(answer.is("pong"), "a ping is answered by a pong, not {answer:?}");
