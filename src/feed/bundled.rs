@@ -1,12 +1,12 @@
-//! The recording that the program carries: what it plays when it is given nothing else.
+//! The recording within the program: it plays when no other source is given.
 //!
 //! Three minutes of three symbols of Binance spot, 50,000 ticks in the order of receipt. Origin, licence and how the
 //! file is made: `src/feed/bundled/README.md`.
 
-/// Stands for the bundled recording where a file's name is expected.
+/// Names the bundled recording where a file's name is expected.
 pub const NAME: &str = "bundled";
 
-/// The file, as [`super::recording::Input::Bundled`] has it read.
+/// The file, as [`super::recording::Input::Bundled`] reads it.
 pub(super) static BYTES: &[u8] = include_bytes!("bundled/binance-spot-2025-03-25.ndjson.zst");
 
 #[cfg(test)]
@@ -60,7 +60,7 @@ mod tests {
         let first = &all[0].tick;
         assert_eq!(first.fields.get_fixed(Field::Bid), Some(Fixed(2_059_100_000_000)));
         assert_eq!(first.fields.get_fixed(Field::AskSize), Some(Fixed(3_014_600_000)));
-        // The sum of a column that was added up from the source.
+        // The sum of a column, computed from the source.
         let sum = |field| -> i128 {
             all.iter()
                 .filter_map(|record| record.tick.fields.get_fixed(field))

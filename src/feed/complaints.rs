@@ -1,29 +1,29 @@
-//! Tells the log what a feed sent that was no tick: the first faults of each while, then how many were left out.
+//! Logs what a feed sent that was no tick: the first faults of each window, then how many were suppressed.
 //!
-//! Loss: beyond [`REPORTED_MAX`] lines within [`WINDOW`] faults are only counted, and the count is reported when the next window
-//! begins or the feed ends. The metrics count every one of them.
+//! Loss: beyond [`REPORTED_MAX`] lines within [`WINDOW`] faults are only counted, and the count is reported when the
+//! next window begins or the feed ends. The metrics count every one of them.
 
 use std::time::Duration;
 
 use super::{Refused, Sink, ndjson::Decoded, record::Block, reject::Tally, time::format_time};
 use crate::tick::Nanos;
 
-/// A feed's faults on their way to the log.
+/// A feed's faults, to be logged.
 pub struct Complaints {
     /// The feed's name.
     feed: String,
-    /// Where its lines come from: a file's name, or what stands for it.
+    /// The source of its lines in messages: a file's name or a placeholder.
     origin: String,
     window_start: Nanos,
-    /// Said in this window.
+    /// Reported in this window.
     reported: u32,
-    /// Left out in this window.
+    /// Suppressed in this window.
     suppressed: u64,
     /// Silences that were reported, over all windows.
     silences: u32,
 }
 
-/// Lines in the log within one window.
+/// Lines logged within one window.
 const REPORTED_MAX: u32 = 10;
 /// At most this many silences of a recording are reported.
 const SILENCES_MAX: u32 = 20;
@@ -43,7 +43,7 @@ impl Complaints {
         }
     }
 
-    /// Counts every rejected line of a block in the sink, says some, and takes them out of the block.
+    /// Counts every rejected line of a block in the sink, reports some, and takes them out of the block.
     pub fn rejected(&mut self, decoded: &mut Decoded, sink: &mut dyn Sink) {
         for (reason, count) in decoded.tally.iter() {
             (0..count).for_each(|_| sink.reject(reason));
@@ -69,7 +69,7 @@ impl Complaints {
         self.suppressed += total - described;
     }
 
-    /// The same for what recordings hold, and says every warning of the block. Its records stay.
+    /// The same for blocks of recordings; it also reports every warning of the block. The records stay.
     pub fn skipped(&mut self, block: &mut Block, sink: &mut dyn Sink) {
         for warning in block.warnings.drain(..) {
             tracing::warn!(feed = self.feed, "{warning}");
@@ -94,7 +94,7 @@ impl Complaints {
         self.suppressed += total - described;
     }
 
-    /// Says some of the ticks that a sink refused (it has counted them), and empties the vector.
+    /// Reports some of the ticks that a sink refused (the sink has counted them), and empties the vector.
     pub fn refused(&mut self, now: Nanos, refused: &mut Vec<Refused>) {
         for refused in refused.drain(..) {
             if self.may_say(now) {
@@ -108,7 +108,7 @@ impl Complaints {
         }
     }
 
-    /// Says that a recording is silent for long before a record of this time, and how long that is played for.
+    /// Reports a long silence of a recording before a record of this time, and how long it is played for.
     pub fn silence(&mut self, silence: Duration, played: Duration, until: Nanos) {
         if self.silences < SILENCES_MAX {
             self.silences += 1;
@@ -181,7 +181,7 @@ mod tests {
         }
     }
 
-    /// The lines that `body` writes to the log.
+    /// The lines that `body` logs.
     fn logged(body: impl FnOnce()) -> Vec<String> {
         let log = Log::default();
         let writer = log.clone();
@@ -240,7 +240,7 @@ mod tests {
         let log = logged(|| {
             let mut complaints = Complaints::new("pipe", "a.ndjson");
             complaints.rejected(&mut broken_lines(5_000), &mut sink);
-            // A window later it may speak again, and says first what it has kept to itself.
+            // One window later it may report again, and first reports what was suppressed.
             sink.now.set(Nanos(0).plus(WINDOW));
             complaints.rejected(&mut broken_lines(REPORTED_MAX as usize + 3), &mut sink);
         });

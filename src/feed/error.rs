@@ -1,10 +1,10 @@
-//! Why a source cannot be named, opened or read on. A record that is no tick is no error: [`super::reject`].
+//! Why a source cannot be named, opened or read on. A rejected record is no error: [`super::reject`].
 
 use std::io;
 
 use super::record::Place;
 
-/// Why a feed could not be opened or broke off.
+/// Why a feed could not be opened, or why it stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
     #[error("cannot read {path}")]
@@ -15,7 +15,7 @@ pub enum FeedError {
     Empty { path: String, what: String },
     #[error("{path} holds no tick that from, to and symbols select: tickcast info tells what it holds")]
     NoneSelected { path: String },
-    /// With `on_error=stop` alone.
+    /// Only with `on_error=stop`.
     #[error("{path}, {place}: {message}")]
     Rejected { path: String, place: Place, message: String },
 }
@@ -39,7 +39,7 @@ pub enum SourceError {
 
 const SOURCES: &str = "sim, replay:FILE, replay:bundled, - (standard input) and push";
 
-/// An error and what caused it, in one line.
+/// An error and its causes, in one line.
 pub fn with_sources(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))

@@ -1,4 +1,4 @@
-//! What every feed is: opened, and run on a thread of its own. What it reads, it knows alone.
+//! The interface of every feed: it is opened, and runs on its own thread. What it reads is its own matter.
 
 use std::sync::Arc;
 
@@ -10,29 +10,29 @@ use crate::{
 
 /// A source of ticks, opened and ready to run.
 pub trait Feed: Send {
-    /// Pushes ticks into `sink` until the source ends or `stop` is set. Blocks; runs on a thread of its own.
+    /// Pushes ticks into `sink` until the source ends or `stop` is set. Blocks; runs on its own thread.
     ///
     /// # Errors
-    /// When the source breaks in a way that no later line can mend.
+    /// When the source breaks and no later line can repair it.
     fn run(self: Box<Self>, sink: &mut dyn Sink, stop: &Stop) -> Result<(), FeedError>;
 
-    /// The handle by which it may be held, if it is a replay.
+    /// The handle that controls it, if it is a replay.
     fn replay(&self) -> Option<Arc<Control>> {
         None
     }
 
-    /// What it says of the symbols that it has, if it knows them before their first ticks.
+    /// The symbols that it declares, if it knows them before their first ticks.
     fn listing(&self) -> Option<Arc<dyn Listing>> {
         None
     }
 
-    /// Where the market's clock stands before the feed runs, if the feed drives it.
+    /// The market clock's time before the feed runs, if the feed drives it.
     fn begins(&self) -> Option<Nanos> {
         None
     }
 }
 
-/// Symbols that a feed says it has, before their first ticks. It need not name all of them.
+/// Symbols that a feed declares before their first ticks. It need not name all of them.
 pub trait Listing: Send + Sync {
     fn lists(&self, symbol: &Symbol) -> bool;
 }

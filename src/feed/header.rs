@@ -1,21 +1,21 @@
-//! The first line of a recording of our own: that it is one, and what it tells a person.
+//! The first line of a recording of our own format: it marks the file, and informs a person.
 //!
-//! Invariant: what is written is read back the same; keys that this version does not know are ignored.
+//! Invariant: reading gives what was written; keys that this version does not know are ignored.
 
 use serde::{Deserialize, Serialize};
 
-/// What the first line tells about the recording, for a person.
+/// What the first line says about the recording, for a person.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Header {
     /// Where the ticks come from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
-    /// Under which terms the ticks may be passed on.
+    /// The terms under which the ticks may be passed on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub licence: Option<String>,
 }
 
-/// The first line, whole.
+/// The whole first line.
 #[derive(Serialize, Deserialize)]
 struct FirstLine {
     tickcast: String,
@@ -26,13 +26,13 @@ struct FirstLine {
 
 const KIND: &str = "recording";
 
-/// The version that is written, and the only one that is read.
+/// The version that is written, and the only one that can be read.
 const VERSION: u32 = 1;
 
 // === impl Header ===
 
 impl Header {
-    /// Parses the first line; when it is no recording's, the error says why, for a person.
+    /// Parses the first line; if it is no recording's, the error gives the reason, for a person.
     pub(super) fn parse(line: &[u8]) -> Result<Self, String> {
         let expected = "its first line is not {\"tickcast\":\"recording\",\"version\":1}";
         let first: FirstLine =

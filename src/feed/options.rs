@@ -1,21 +1,21 @@
-//! A source's options: the query behind its name, each taken once, by name and kind.
+//! A source's options: the query behind its name, each taken once, by name and type.
 //!
-//! Invariant: an option that nobody takes, a value that cannot be read, and an option that is given twice (but for
-//! `file`) are errors; none is ever ignored.
+//! Invariant: an unknown option, a value that cannot be read, and an option that is given twice (except `file`) are
+//! errors; none is ignored.
 
 use std::{borrow::Cow, fmt, mem, str::FromStr};
 
 use super::error::SourceError;
 
-/// The one option that may be given several times.
+/// The only option that may be given several times.
 const REPEATED: &str = "file";
 
 /// The options of one source that have not been taken yet.
 pub struct Options<'a> {
-    /// The source, as a message names it.
+    /// The source's name in messages.
     source: &'static str,
     left: Vec<(Cow<'a, str>, Cow<'a, str>)>,
-    /// What was asked for, for the message about what was not.
+    /// Options that were asked for, for the message about an unknown one.
     known: Vec<&'static str>,
 }
 
@@ -34,7 +34,7 @@ impl<'a> Options<'a> {
         Ok(Options { source, left, known: Vec::new() })
     }
 
-    /// Takes an option out; `None` when it was not given. `expected` tells a person what `parse` takes.
+    /// Takes an option out; `None` when it was not given. `expected` describes to a person what `parse` takes.
     pub fn take<T>(
         &mut self,
         option: &'static str,
@@ -55,7 +55,7 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// Takes out an option whose parser says itself what is wrong.
+    /// Takes out an option whose parser reports the fault itself.
     pub fn take_parsed<T: FromStr<Err: fmt::Display>>(
         &mut self,
         option: &'static str,
@@ -66,7 +66,7 @@ impl<'a> Options<'a> {
         text.parse().map(Some).map_err(wrong)
     }
 
-    /// Takes every further file out, in the order in which they were given.
+    /// Takes out every further file, in the order in which they were given.
     pub fn take_files(&mut self) -> Vec<String> {
         self.known.push(REPEATED);
         let (files, left) = mem::take(&mut self.left).into_iter().partition(|(name, _)| name == REPEATED);
@@ -76,7 +76,7 @@ impl<'a> Options<'a> {
     }
 
     /// # Errors
-    /// When an option is left that nobody took.
+    /// When an unknown option is left.
     pub fn finish(self) -> Result<(), SourceError> {
         match self.left.into_iter().next() {
             None => Ok(()),

@@ -1,10 +1,10 @@
-//! Plays a schedule of ticks by the sink's clock; and [`Speed`], which it shares with the replay.
+//! Plays a schedule of ticks by the sink's clock. Also [`Speed`], which the replay shares.
 //!
-//! Every tick is due at a time counted from the start, never from the tick before it, so that being late once does
-//! not make everything after it late. All ticks that are due at a wake go into one batch.
+//! Every tick is due at a time counted from the start, never from the tick before it, so that one late tick does not
+//! delay all later ones. All ticks that are due at a wake-up go into one batch.
 //!
-//! Invariants: ticks keep the schedule's order; none is submitted before it is due; what was taken from the schedule
-//! before a stop or an error is submitted.
+//! Invariants: ticks keep the schedule's order; none is submitted before it is due; ticks taken from the schedule
+//! before a stop or an error are submitted.
 
 use std::{str::FromStr, time::Duration};
 
@@ -14,16 +14,16 @@ use crate::{
     tick::{Nanos, Tick},
 };
 
-/// How fast a schedule is played.
+/// The speed at which a schedule is played.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Speed {
     /// This many times as fast as the schedule says.
     Times(f64),
-    /// As fast as the sink takes it.
+    /// As fast as the sink takes ticks.
     Max,
 }
 
-/// A tick, and when it is due.
+/// A tick and its due time.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Timed {
     /// From the start of the schedule, at speed 1.
@@ -33,19 +33,19 @@ pub struct Timed {
 
 /// Ticks in the order in which they are due.
 pub trait Schedule {
-    /// The next tick; `None` at the end. What is no tick is counted in `sink` and skipped.
+    /// The next tick; `None` at the end. Rejected records are counted in `sink` and skipped.
     ///
     /// # Errors
     /// When nothing more can be read.
     fn next(&mut self, sink: &mut dyn Sink) -> Result<Option<Timed>, FeedError>;
 
-    /// Where refused ticks are complained of.
+    /// Where refused ticks are reported.
     fn complaints(&mut self) -> &mut Complaints;
 }
 
 /// The most ticks that go into one batch.
 const BATCH_TICKS_MAX: usize = 1_024;
-/// Sleeping for less than this costs more than it is worth; ticks may be this late.
+/// A shorter sleep costs more than it is worth; ticks may be this late.
 const WAIT_MIN: Duration = Duration::from_micros(250);
 /// A wait ends at least this often, which keeps it far from any overflow.
 const WAIT_MAX: Duration = Duration::from_secs(3_600);
@@ -63,7 +63,7 @@ pub fn play(
     let start = sink.now();
     let mut batch: Vec<Tick> = Vec::with_capacity(BATCH_TICKS_MAX);
     let mut refused: Vec<Refused> = Vec::new();
-    // Taken from the schedule, and not due yet.
+    // Taken from the schedule and not due yet.
     let mut early: Option<Timed> = None;
     while !stop.is_set() {
         let now = sink.now();
@@ -114,13 +114,13 @@ impl Default for Speed {
 }
 
 impl Speed {
-    /// What [`Speed::from_str`] takes, for a person.
+    /// The texts that [`Speed::from_str`] takes, for a person.
     pub const EXPECTED: &str = "a number from 0.001 to 1000000, or max";
 
-    /// When what is due `at` after the start is due, at this speed.
+    /// When an item at `at` of the schedule is due, at this speed.
     pub(super) fn due(self, start: Nanos, at: Duration) -> Nanos {
         match self {
-            // A double holds every nanosecond of a hundred days, and nobody hears the others.
+            // A double holds every nanosecond of a hundred days; beyond them the rounding does not matter.
             Speed::Times(times) => start.plus(Duration::from_nanos((at.as_nanos() as f64 / times) as u64)),
             Speed::Max => start,
         }

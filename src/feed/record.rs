@@ -1,7 +1,7 @@
-//! What recordings hold, whatever their format: ticks with the time that each was received, and what was no tick, with its
-//! place and its reason.
+//! The contents of recordings, whatever their format: ticks with their receive times, and rejected records, each with
+//! its position and its reason.
 //!
-//! Loss: of the rejected records of one block, [`REJECTS_KEPT`] are described; all are counted in the tally.
+//! Loss: of the rejected records of a block, [`REJECTS_KEPT`] are described; all are counted in the tally.
 
 use std::{fmt, sync::Arc};
 
@@ -11,13 +11,13 @@ use crate::tick::{Nanos, Tick};
 /// A tick, and when its recorder received it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Record {
-    /// By the recorder's clock: what a replay paces by. Where a source has none, the tick's `ts`; where that is missing
-    /// too, the time of the record before it in its file. It may step back where the file's lines do.
+    /// By the recorder's clock: a replay is paced by it. If a source has none, the tick's `ts`; if that is missing too,
+    /// the time of the record before it in its file. It may step back where the file's lines do.
     pub rx: Nanos,
     pub tick: Tick,
 }
 
-/// Records, and what happened between them. Its owner takes the contents out or calls [`Block::clear`].
+/// Records, and what happened between them. The owner takes the contents out or calls [`Block::clear`].
 #[derive(Default, Debug)]
 pub struct Block {
     pub records: Vec<Record>,
@@ -25,18 +25,18 @@ pub struct Block {
     pub rejects: Vec<Reject>,
     /// All rejected records.
     pub tally: Tally,
-    /// Well-formed records that hold nothing that a tick could carry: comments, funding rates, system messages.
+    /// Well-formed records without any field of a tick: comments, funding rates, system messages.
     pub passed: u64,
-    /// What our own recordings say is missing: how many gaps of selected symbols, and how many ticks.
+    /// Loss that our own recordings report: how many gaps of selected symbols, and how many ticks.
     pub gaps: u64,
     pub gap_ticks: u64,
-    /// What somebody should know though nothing was rejected: a file that was cut, times that jump. Each names its file.
+    /// Warnings where nothing was rejected: a file that was cut, times that jump. Each names its file.
     pub warnings: Vec<String>,
-    /// Files that were found by a pattern or in an archive, and are no recordings.
+    /// Files that a pattern or an archive gave and that are no recordings.
     pub skipped_files: u64,
     /// A compressed file was cut.
     pub cut: bool,
-    /// Steps of an hour or more from one record's time to the next of its file, either way; and the furthest.
+    /// Steps of an hour or more between the times of consecutive records of a file, either way; and the largest.
     pub jumps: u64,
     pub jump_max_ns: u64,
 }
@@ -47,11 +47,11 @@ pub struct Reject {
     pub file: Arc<str>,
     pub place: Place,
     pub reason: RejectReason,
-    /// For a person: what was wrong.
+    /// The fault, for a person.
     pub message: String,
 }
 
-/// Where in its file, decompressed, a record stands.
+/// The position of a record in its decompressed file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Place {
     /// Counted from 1.
@@ -66,7 +66,7 @@ pub const REJECTS_KEPT: usize = 1_000;
 // === impl Block ===
 
 impl Block {
-    /// Empties everything, and keeps the allocations.
+    /// Empties everything and keeps the allocations.
     pub fn clear(&mut self) {
         self.records.clear();
         self.rejects.clear();
@@ -78,7 +78,7 @@ impl Block {
         (self.jumps, self.jump_max_ns) = (0, 0);
     }
 
-    /// Appends all of another.
+    /// Appends all of another block.
     pub fn append(&mut self, mut other: Block) {
         self.records.append(&mut other.records);
         let room = REJECTS_KEPT.saturating_sub(self.rejects.len());

@@ -1,14 +1,14 @@
-//! What a feed sent that did not become a tick: why, and how often. Where it stood, who found it says.
+//! Why and how often something that a feed sent did not become a tick. Its position is the caller's matter.
 //!
-//! Invariant: a reason is a metric's label, so there are as many as this says, whatever a feed sends.
+//! Invariant: a reason is a metric's label, so the reasons are this closed set, whatever a feed sends.
 
 /// A tick that the sink did not take.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refused {
-    /// Its place in the vector that was submitted.
+    /// Its index in the vector that was submitted.
     pub index: usize,
     pub reason: RejectReason,
-    /// For a person: what was wrong, and what to do.
+    /// The fault and its remedy, for a person.
     pub message: String,
 }
 
@@ -17,11 +17,11 @@ pub struct Refused {
 pub enum RejectReason {
     /// No JSON, or no JSON object.
     Syntax,
-    /// The line is longer than the limit.
+    /// The line exceeds the limit.
     LineTooLong,
-    /// `symbol` is missing or is no symbol.
+    /// `symbol` is missing or invalid.
     Symbol,
-    /// A field that a tick does not have.
+    /// A field that ticks do not have.
     UnknownField,
     /// A value of the wrong kind, out of range, or with too many decimal places.
     Value,
@@ -29,7 +29,7 @@ pub enum RejectReason {
     NoFields,
     /// The symbol belongs to another feed.
     Owned,
-    /// The limit on topics is reached.
+    /// The limit on topics was reached.
     TopicsFull,
 }
 
@@ -81,7 +81,7 @@ impl Tally {
         self.0.iter().sum()
     }
 
-    /// The reasons that occurred, with how often they did.
+    /// The reasons that occurred, with their counts.
     pub fn iter(&self) -> impl Iterator<Item = (RejectReason, u64)> {
         RejectReason::ALL.into_iter().zip(self.0).filter(|&(_, count)| count > 0)
     }

@@ -1,6 +1,6 @@
-//! Where a feed's ticks go. What becomes of them there, a feed does not know.
+//! Where a feed's ticks go. A feed does not know what becomes of them.
 //!
-//! Invariant: a sink never waits for a client, so a feed is never held up by one.
+//! Invariant: a sink never waits for a client, so no client delays a feed.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::{
     wakeup::Wakeup,
 };
 
-/// Where a feed's ticks go. `service` gives each feed one; tests give a vector.
+/// Where a feed's ticks go. `service` gives each feed one; a test gives it a vector.
 pub trait Sink: Send {
-    /// Takes the ticks in, in order, and leaves the vector empty. A tick that is refused is counted by the sink and
-    /// described in `refused`; the others are taken.
+    /// Takes the ticks in, in order, and leaves the vector empty. A refused tick is counted by the sink and described
+    /// in `refused`; the others are taken.
     fn submit(&mut self, ticks: &mut Vec<Tick>, refused: &mut Vec<Refused>);
 
     /// As [`Self::submit`], with the time of each by the market's clock.
@@ -25,19 +25,19 @@ pub trait Sink: Send {
     /// Counts a line or record that never became a tick.
     fn reject(&mut self, reason: RejectReason);
 
-    /// How far this feed is behind its own schedule: a replay its pace, a simulation its rate.
+    /// How late this feed is: a replay behind its pace, a simulation behind its rate.
     fn lag(&mut self, behind: Duration);
 
-    /// The time, by the service's clock, for what must be stamped or paced.
+    /// The time by the service's clock, for stamps and pacing.
     fn now(&self) -> Nanos;
 
-    /// Sets how the market's clock goes on, if the feed is one that [drives](super::Feed::begins) it.
+    /// Sets how the market's clock advances, if the feed [drives](super::Feed::begins) it.
     fn drive(&mut self, _anchor: Anchor) {}
 
-    /// How the feed stands, whenever that changes; only feeds that may be held say so.
+    /// The feed's activity, at each change; only feeds that can be held report it.
     fn activity(&mut self, _activity: Activity) {}
 
-    /// Whether the feed is going to ask for [`Self::room`] or [`Self::is_taken`]: readers are watched only meanwhile.
+    /// Whether the feed will ask for [`Self::room`] or [`Self::is_taken`]: readers are watched only while it does.
     fn watch_readers(&mut self, _watches: bool) {}
 
     /// Whether every reader that must miss nothing was sent all that was submitted; if not, the wakeup
@@ -46,27 +46,27 @@ pub trait Sink: Send {
         true
     }
 
-    /// How many ticks more may be submitted without a reader that must miss nothing missing one; with 0 the wakeup
+    /// How many more ticks may be submitted before a reader that must miss nothing misses one; with 0 the wakeup
     /// [is notified](Self::listen) when there may be room.
     fn room(&mut self) -> usize {
         usize::MAX
     }
 
-    /// Clients that have subscribed to something.
+    /// Clients that have at least one subscription.
     fn clients(&self) -> usize {
         0
     }
 
-    /// Rings when there is something new to ask the sink for.
+    /// Notifies this wakeup when an answer of the sink may have changed.
     fn listen(&mut self, _wakeup: &Wakeup) {}
 }
 
-/// How a feed stands that may be held.
+/// The activity of a feed that can be held.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Activity {
     Playing,
-    /// On purpose it gives nothing for now.
+    /// Paused or waiting on purpose: it gives nothing for now.
     Held,
-    /// It has come to its end; it may be asked to begin again.
+    /// It has reached its end; it can be asked to start again.
     Ended,
 }

@@ -1,22 +1,22 @@
-//! What `--feed` takes: a source by its name, with its options behind it as a query.
+//! The argument of `--feed`: the name of a source, with its options as a query.
 //!
 //! ```text
 //! sim?symbols=500&rate=5000   replay:FILE?speed=10&loop=true   replay:bundled   -   push
 //! ```
-//! All sources have the option `name`: what the feed is called in metrics and log.
+//! All sources have the option `name`: the feed's name in metrics and log.
 //!
-//! Invariant: what was parsed can be opened, unless the outside world objects.
+//! Invariant: a source that was parsed can be opened, unless the file system prevents it.
 
 use std::{fmt, io, str::FromStr};
 
 use super::{Feed, FeedError, SourceError, options::Options, recording::Input, replay, sim, stdin};
 use crate::limits::Limits;
 
-/// A source that was named, and not opened yet.
+/// A source that was named and is not open yet.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Source {
     name: String,
-    /// As it was given.
+    /// The text as it was given.
     text: String,
     pub kind: SourceKind,
 }
@@ -35,13 +35,13 @@ pub enum SourceKind {
 /// A source, opened.
 pub enum Opened {
     Feed(Box<dyn Feed>),
-    /// There is nothing to run: the HTTP side submits.
+    /// Nothing to run: the HTTP side submits.
     Push,
 }
 
 /// A name is a metric label, so it is short and plain.
 const NAME_BYTES_MAX: usize = 32;
-/// What plays when no source is named.
+/// The source when none is named.
 const DEFAULT: &str = "replay:bundled?loop=true";
 
 // === impl Source ===
@@ -73,18 +73,18 @@ impl Source {
         Ok(Source { name: name.unwrap_or_else(|| kind.name().to_owned()), text: text.to_owned(), kind })
     }
 
-    /// The bundled recording, over and over: what plays when no source is named.
+    /// The bundled recording, repeated: the source when none is named.
     pub fn bundled() -> Self {
         let config = replay::Config { end: replay::End::Loop, ..replay::Config::of(Input::Bundled) };
         Source { name: "replay".to_owned(), text: DEFAULT.to_owned(), kind: SourceKind::Replay(config) }
     }
 
-    /// What the feed is called in metrics and log.
+    /// The feed's name in metrics and log.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Opens what can fail, so that a wrong name is known at the start.
+    /// Opens everything that can fail, so that a wrong name is reported at the start.
     ///
     /// # Errors
     /// When a file cannot be read, or is no recording.

@@ -1,10 +1,10 @@
-//! Ticks as lines from standard input, or from anything that reads like it.
+//! Ticks as lines from standard input, or from any other reader.
 //!
-//! Reads are big, and each becomes one batch, so that the faster the input the cheaper a tick. A thread of its own
-//! reads: standard input cannot be told to stop waiting, and this feed can. When it is stopped that thread stays in
-//! its read until the input ends or the process does; it holds nothing that anyone waits for.
+//! Reads are big and each becomes one batch, so that ticks get cheaper as input gets faster. A separate thread reads,
+//! because a read of standard input cannot be interrupted and this feed must stop. After a stop that thread stays in
+//! its read until the input or the process ends; it holds nothing that others wait for.
 //!
-//! Invariants: at most [`CHUNKS`] chunks are in flight, so a slow sink holds up the input and never fills memory; the
+//! Invariants: at most [`CHUNKS`] chunks are in flight, so a slow sink delays the input and memory stays bounded; the
 //! last line counts even without a line end.
 
 use std::{
@@ -28,18 +28,18 @@ pub struct LineFeed<R> {
     complaints: Complaints,
 }
 
-/// A buffer and how many of its bytes were read.
+/// A buffer and the number of bytes read into it.
 struct ReadBuffer {
     bytes: Box<[u8]>,
     len: usize,
 }
 
-/// What the input is called in messages.
+/// The input's name in messages.
 const NAME: &str = "standard input";
 const CHUNK_BYTES: usize = 128 * 1024;
-/// One is decoded while the next is read.
+/// One chunk is decoded while the next is read.
 const CHUNKS: usize = 2;
-/// How often a silent input looks whether it is to stop.
+/// How often a silent input checks whether it must stop.
 const STOP_INTERVAL: Duration = Duration::from_millis(50);
 
 // === impl LineFeed ===
@@ -95,11 +95,11 @@ impl<R: Read + Send + 'static> Feed for LineFeed<R> {
 }
 
 fn give_back(empty: &SyncSender<ReadBuffer>, chunk: ReadBuffer) {
-    // There is room for every chunk that exists. When the reading thread is gone, so is the need for chunks.
+    // There is room for every chunk that exists. Without the reading thread no chunks are needed.
     let _ = empty.send(chunk);
 }
 
-/// Fills empty chunks until the input ends, breaks, or nobody wants it any more.
+/// Fills empty chunks until the input ends or breaks, or the feed is gone.
 fn read_chunks(
     mut input: impl Read,
     emptied: &Receiver<ReadBuffer>,

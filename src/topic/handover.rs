@@ -1,11 +1,11 @@
 //! How ingest hands batches to a shard, and never waits for it.
 //!
 //! Loss first: at most `ticks_max` ticks wait. When a batch would exceed that, the queue is emptied, the batch is not
-//! taken, and the reader is told that it has missed something ([`Taken::missed`]); it then reads the topics themselves,
-//! so that what it lost is conflated and counted, never silent.
+//! taken, and the reader is told that it missed batches ([`Taken::missed`]). It then reads the topics themselves, so
+//! that what it lost is conflated and counted, never silent.
 //!
-//! Invariants: whoever finds the queue empty and asleep is woken by the next push; a reader that was told of a miss
-//! has every later batch in its queue. Checked under loom (`tests/loom`), which is why `Mutex` comes from `sync`.
+//! Invariants: a reader that found the queue empty and sleeps is woken by the next push; a reader that was told of a
+//! miss has every later batch in its queue. Checked under loom (`tests/loom`), which is why `Mutex` comes from `sync`.
 
 use super::sync::{Arc, Mutex};
 
@@ -19,11 +19,11 @@ struct Queue<B> {
     batches: Vec<Arc<B>>,
     ticks: usize,
     missed: bool,
-    /// The reader was woken and has not yet come: no second wake-up is needed.
+    /// The reader was woken and has not come yet: it needs no second wake-up.
     woken: bool,
 }
 
-/// What a reader found.
+/// What a reader took from the queue.
 #[derive(Debug)]
 pub struct Taken {
     /// Batches were lost before the ones that were taken.
@@ -36,7 +36,7 @@ impl<B> Handover<B> {
         Handover { queue: Mutex::new(queue), ticks_max }
     }
 
-    /// Leaves a batch of `ticks` ticks. Says whether the reader must be woken.
+    /// Queues a batch of `ticks` ticks. Returns whether the reader must be woken.
     #[must_use]
     pub fn push(&self, batch: &Arc<B>, ticks: usize) -> bool {
         let mut queue = lock(&self.queue);
@@ -51,7 +51,7 @@ impl<B> Handover<B> {
         !std::mem::replace(&mut queue.woken, true)
     }
 
-    /// Takes all that waits, in order, into `batches` (which must be empty; its memory is reused).
+    /// Takes all waiting batches, in order, into `batches` (which must be empty; its memory is reused).
     pub fn take(&self, batches: &mut Vec<Arc<B>>) -> Taken {
         let mut queue = lock(&self.queue);
         std::mem::swap(&mut queue.batches, batches);
@@ -61,7 +61,7 @@ impl<B> Handover<B> {
     }
 }
 
-/// A panic elsewhere leaves the queue whole: every change to it is complete before the lock is given back.
+/// A panic elsewhere leaves the queue consistent: every change to it is complete before the lock is released.
 fn lock<T>(mutex: &Mutex<T>) -> super::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

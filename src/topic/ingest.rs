@@ -1,7 +1,7 @@
 //! Where feeds meet shards: the market behind its lock, and the hand-overs behind the market.
 //!
-//! Law 1: nothing here waits for a session. The lock is taken once for a batch by a feed, and by shards for bounded
-//! copies; the hand-over of a batch happens under it, so that every shard sees the batches in the order of their seqs.
+//! Law 1: nothing here waits for a session. A feed takes the lock once for each batch, shards take it for bounded
+//! copies. A batch is handed over under the lock, so that every shard sees batches in the order of their seqs.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -20,8 +20,8 @@ use crate::{
 pub struct Outlet {
     pub handover: Arc<Handover<Batch>>,
     pub wake: Box<dyn Fn() + Send + Sync>,
-    /// Whether the shard has a use for single ticks. It says so when it pleases: a batch that comes without is made up
-    /// for from the market.
+    /// Whether the shard needs single ticks. The shard may change it at any time: if a batch comes without them, the
+    /// shard reads the market.
     pub wants_ticks: Arc<AtomicBool>,
 }
 
@@ -29,7 +29,7 @@ pub struct Outlet {
 pub struct Ingest {
     market: Mutex<Market>,
     outlets: Vec<Outlet>,
-    /// What feeds say of the symbols that they have.
+    /// The symbols that feeds declare before their first ticks.
     listings: Vec<Arc<dyn feed::Listing>>,
     pub readers: Arc<Readers>,
 }
@@ -42,9 +42,9 @@ pub struct Listing {
     pub state: State,
 }
 
-/// Topics that are looked at under one hold of the lock: a walk over all of them must not hold ingest up.
+/// Topics visited under one hold of the lock: a walk over all topics must not delay ingest.
 const CHUNK: usize = 1024;
-/// Topics of a feed that has ended, for each batch: those who read each of them are told.
+/// Topics of an ended feed in each batch: readers of each of them are told.
 const CLOSED_AT_ONCE: usize = 256;
 
 impl Ingest {
@@ -53,18 +53,17 @@ impl Ingest {
         Ingest { market: Mutex::new(market), outlets, listings: Vec::new(), readers }
     }
 
-    /// With what feeds say of the symbols that they have.
+    /// Adds the symbols that feeds declare.
     pub fn with_listings(self, listings: Vec<Arc<dyn feed::Listing>>) -> Self {
         Ingest { listings, ..self }
     }
 
-    /// Whether the symbol has ticked, or a feed says that it has it. Of any other it cannot be told whether there is such
-    /// a symbol.
+    /// Whether the symbol has ticked, or a feed declares it. For any other symbol it is unknown whether it exists.
     pub fn is_known(&self, symbol: &Symbol) -> bool {
         self.listings.iter().any(|listing| listing.lists(symbol)) || self.lock().find(symbol).is_some()
     }
 
-    /// Takes ticks in and hands them on; the vector is left empty. Says how many were taken.
+    /// Takes ticks in and hands them on; the vector is left empty. Returns how many were taken.
     pub fn submit(
         &self,
         feed: FeedId,
@@ -109,28 +108,28 @@ impl Ingest {
         }
     }
 
-    /// The feed gives ticks again after it had ended. Readers learn of it with the first tick of each topic.
+    /// The feed gives ticks again after its end. Readers learn of it with the first tick of each topic.
     pub fn reopen(&self, feed: FeedId) {
         self.lock().reopen(feed);
     }
 
-    /// How many ticks more may come without a reader in mode `every` missing one.
+    /// How many more ticks may come before a reader in mode `every` misses one.
     pub fn room(&self) -> usize {
         let order = self.lock().order();
         self.readers.room(order)
     }
 
-    /// Whether every reader in mode `every` was sent all that was taken in.
+    /// Whether every reader in mode `every` was sent all ticks that were taken in.
     pub fn is_taken(&self) -> bool {
         let order = self.lock().order();
         self.readers.is_taken(order)
     }
 
-    /// A feed begins to ask for [`Self::room`], or asks no longer.
+    /// A feed starts or stops asking for [`Self::room`].
     pub fn watch_readers(&self, watches: bool) {
         if watches {
             self.readers.watch();
-            // Those that rest have noted nothing since it was asked for last.
+            // Idle shards have noted nothing since the last request.
             self.outlets.iter().for_each(|outlet| (outlet.wake)());
         } else {
             self.readers.unwatch();
@@ -159,7 +158,7 @@ impl Ingest {
         }
     }
 
-    /// `count` topics from place `from` on, in the order in which they were listed; few enough for one hold of the lock.
+    /// `count` topics from index `from` on, in listing order; few enough for one hold of the lock.
     pub fn listing(&self, from: usize, count: usize, now: Nanos, stale_nanos: u64) -> Vec<Listing> {
         debug_assert!(count <= CHUNK, "a bounded copy");
         let mut rows = Vec::with_capacity(count);
@@ -167,7 +166,7 @@ impl Ingest {
         rows
     }
 
-    /// The symbols of `count` topics from place `from` on, in the order in which they were listed; few enough for one hold of the lock.
+    /// The symbols of `count` topics from index `from` on, in listing order; few enough for one hold of the lock.
     pub fn symbols(&self, from: usize, count: usize) -> Vec<Symbol> {
         debug_assert!(count <= CHUNK, "a bounded copy");
         self.lock().symbols(from, count)
@@ -184,12 +183,12 @@ impl Ingest {
         images.collect()
     }
 
-    /// Place of the newest tick among all.
+    /// Order of the newest tick of all topics.
     pub fn order(&self) -> u64 {
         self.lock().order()
     }
 
-    /// The last seq that a symbol had at a place among all ticks; `None` when that is forgotten.
+    /// The last seq that a symbol had at an order; `None` when the ring no longer holds it.
     pub fn seq_at(&self, symbol: &Symbol, order: u64) -> Option<u64> {
         self.lock().seq_at(symbol, order)
     }
@@ -208,7 +207,7 @@ impl Ingest {
         }
     }
 
-    /// A panic elsewhere cannot leave the market half changed in a way that later ticks do not mend.
+    /// A panic elsewhere cannot leave the market in a state that later ticks do not repair.
     fn lock(&self) -> MutexGuard<'_, Market> {
         self.market.lock().unwrap_or_else(PoisonError::into_inner)
     }

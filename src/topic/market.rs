@@ -1,7 +1,7 @@
 //! All topics, and the one place where a tick gets its seq.
 //!
-//! Pure: no lock, no clock, no I/O. [`Ingest`](super::Ingest) keeps it behind the one lock, which a feed takes once for each
-//! batch, and others for bounded copies.
+//! Pure: no lock, no clock, no I/O. [`Ingest`](super::Ingest) keeps it behind the one lock. A feed takes the lock once
+//! for each batch, others take it for bounded copies.
 
 use std::collections::HashMap;
 
@@ -22,9 +22,9 @@ pub struct Market {
     order: u64,
     topics_max: usize,
     ring_ticks_max: usize,
-    /// Names of the feeds, for the message that names both claimants of a symbol.
+    /// Names of the feeds, for the message that names both feeds that claim a symbol.
     feeds: Vec<String>,
-    /// The topics of the batch at hand, in the order of their first ticks; empty between batches.
+    /// The topics of the current batch, in the order of their first ticks; empty between batches.
     touched: Vec<TopicId>,
 }
 
@@ -36,7 +36,7 @@ struct Topic {
     closed: bool,
 }
 
-/// A topic as it stands.
+/// A topic and its current state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Image {
     pub record: Record,
@@ -57,8 +57,8 @@ impl Market {
         }
     }
 
-    /// Takes ticks in, in order; `rx` is the time of receipt of all of them. What was refused is described in
-    /// `refused`; the rest is in the batch. The vector is left empty.
+    /// Takes ticks in, in order; `rx` is the receive time of all of them. Refused ticks are described in `refused`; the
+    /// others are in the batch. The vector is left empty.
     pub fn ingest(
         &mut self,
         feed: FeedId,
@@ -70,7 +70,7 @@ impl Market {
         self.take_all(feed, ticks, |_| rx, refused, detail)
     }
 
-    /// As [`Self::ingest`], with a time of receipt for each tick; the times rise.
+    /// As [`Self::ingest`], with a receive time for each tick; the times rise.
     pub fn ingest_dated(
         &mut self,
         feed: FeedId,
@@ -122,7 +122,7 @@ impl Market {
         self.close_some(feed, 0, usize::MAX)
     }
 
-    /// As [`Self::close`], of `count` topics from place `from` on.
+    /// As [`Self::close`], for `count` topics from index `from` on.
     pub fn close_some(&mut self, feed: FeedId, from: usize, count: usize) -> Batch {
         let mut batch = Batch { order: self.order, ..Batch::default() };
         for (topic, id) in self.topics.iter_mut().zip(0..).skip(from).take(count) {
@@ -134,19 +134,19 @@ impl Market {
         batch
     }
 
-    /// Takes back [`Self::close`]: shards learn of it with the next ticks.
+    /// Reverses [`Self::close`]: shards learn of it with the next ticks.
     pub fn reopen(&mut self, feed: FeedId) {
         for topic in self.topics.iter_mut().filter(|topic| topic.feed == feed) {
             topic.closed = false;
         }
     }
 
-    /// More may be than this already: then none is added.
+    /// There may be more than this already: then none is added.
     pub fn set_topics_max(&mut self, topics_max: usize) {
         self.topics_max = topics_max;
     }
 
-    /// Ticks taken in, over all topics: the place of the last one.
+    /// Ticks taken in, over all topics: the order of the last one.
     pub fn order(&self) -> u64 {
         self.order
     }
@@ -171,7 +171,7 @@ impl Market {
         self.topics.get(id.0 as usize).map(|topic| &topic.symbol)
     }
 
-    /// The topic as it stands; an empty image for an id that was never given.
+    /// The topic's current image; an empty one for an id that was never given.
     pub fn image(&self, id: TopicId) -> Image {
         self.topics
             .get(id.0 as usize)
@@ -185,7 +185,7 @@ impl Market {
         topic.ring.oldest().unwrap_or(topic.record.seq + 1)
     }
 
-    /// The last seq that a symbol had at a place among all ticks; `None` when that is forgotten.
+    /// The last seq that a symbol had at an order; `None` when the ring no longer holds it.
     pub fn seq_at(&self, symbol: &Symbol, order: u64) -> Option<u64> {
         let Some(topic) = self.find(symbol).and_then(|id| self.topics.get(id.0 as usize)) else {
             return Some(0);
@@ -200,7 +200,7 @@ impl Market {
         topics.map(|(topic, id)| NewTopic { topic: TopicId(id), symbol: topic.symbol.clone() }).collect()
     }
 
-    /// Of `count` topics from place `from` on: how many there were, and how many of them are stale.
+    /// Of `count` topics from index `from` on: how many exist, and how many of them are stale.
     pub fn count_stale(&self, from: usize, count: usize, now: Nanos, stale_nanos: u64) -> (usize, usize) {
         let topics = self.topics.iter().skip(from).take(count);
         topics.fold((0, 0), |(all, stale), topic| {
@@ -208,7 +208,7 @@ impl Market {
         })
     }
 
-    /// Appends `count` topics from place `from` on, as far as there are so many.
+    /// Appends up to `count` topics from index `from` on.
     pub fn listing(&self, from: usize, count: usize, now: Nanos, stale_nanos: u64, out: &mut Vec<Listing>) {
         let topics = self.topics.iter().skip(from).take(count);
         out.extend(topics.map(|topic| Listing {
@@ -218,7 +218,7 @@ impl Market {
         }));
     }
 
-    /// The symbols of `count` topics from place `from` on, as far as there are so many.
+    /// The symbols of up to `count` topics from index `from` on.
     pub fn symbols(&self, from: usize, count: usize) -> Vec<Symbol> {
         self.topics.iter().skip(from).take(count).map(|topic| topic.symbol.clone()).collect()
     }
@@ -268,7 +268,7 @@ impl Market {
         Ok(id)
     }
 
-    /// Notes that the next tick of the batch is this topic's; `before`: the order of the last tick before the batch.
+    /// Records that the next tick of the batch is this topic's; `before`: the order of the last tick before the batch.
     fn touch(&mut self, id: TopicId, before: u64) {
         let record = &self.topics[id.0 as usize].record;
         if record.seq == 0 || record.order <= before {
@@ -289,7 +289,7 @@ impl Market {
     }
 }
 
-/// The record's last tick by itself.
+/// The record's last tick alone.
 fn stamp(topic: TopicId, record: &Record) -> Stamped {
     let &Record { seq, order, ts, rx, .. } = record;
     Stamped { topic, seq, order, ts, rx, fields: record.last_change() }

@@ -1,10 +1,10 @@
 //! From ticks to topics: one symbol's record, its sequence number, its history ring.
 //!
-//! [`Market`] is the one writer's side: it owns every topic and gives each tick its `seq`, once. What it hands on is a
-//! [`Batch`] of stamped ticks; it knows nothing of who listens.
+//! [`Market`] is the only writer: it owns every topic and gives each tick its `seq`, once. It hands on a [`Batch`] of
+//! stamped ticks, and does not know the readers.
 //!
-//! Invariants: a topic's `seq` rises by exactly 1 for each tick taken in; `order` rises over all topics alike; one
-//! symbol belongs to one feed.
+//! Invariants: a topic's `seq` rises by exactly 1 for each tick taken in; `order` rises by 1 over all topics together;
+//! one symbol belongs to one feed.
 
 pub mod handover;
 pub mod ingest;
@@ -15,7 +15,7 @@ mod readers_tests;
 pub mod record;
 pub mod ring;
 
-/// What `handover` and `readers` are built on; the model check puts loom's in its place.
+/// What `handover` and `readers` are built on; the model check replaces it with loom's types.
 mod sync {
     pub use std::sync::{Arc, Mutex, MutexGuard, atomic};
 }
@@ -27,21 +27,21 @@ pub use market::{Image, Market};
 pub use readers::Readers;
 pub use record::Record;
 
-/// Place of a topic in the market: dense, given once, never reused.
+/// Index of a topic in the market: dense, assigned once, never reused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct TopicId(pub u32);
 
-/// Place of a feed in the service's list of feeds.
+/// Index of a feed in the service's list of feeds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct FeedId(pub u16);
 
-/// A tick after ingest: placed in its topic and in time.
+/// A tick after ingest, with its topic, its numbers and its times.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stamped {
     pub topic: TopicId,
     /// The topic's sequence number, from 1.
     pub seq: u64,
-    /// The tick's place among all ticks of all topics, from 1.
+    /// The tick's number among all ticks of all topics, from 1.
     pub order: u64,
     /// The feed's event time, by the feed's clock.
     pub ts: Nanos,
@@ -51,14 +51,14 @@ pub struct Stamped {
     pub fields: Fields,
 }
 
-/// A topic that came into being.
+/// A topic that was listed with this batch.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NewTopic {
     pub topic: TopicId,
     pub symbol: Symbol,
 }
 
-/// A topic as a batch leaves it.
+/// A topic's state after a batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Touched {
     pub topic: TopicId,
@@ -68,9 +68,9 @@ pub struct Touched {
 /// What shards need of a batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Detail {
-    /// The topics as it leaves them: enough for whoever wants the newest of all fields.
+    /// The topics' states after the batch: enough for a reader that needs only the newest values.
     Records,
-    /// Each of its ticks, too.
+    /// Each of its ticks as well.
     Ticks,
 }
 
@@ -80,19 +80,19 @@ pub struct Batch {
     pub new_topics: Vec<NewTopic>,
     /// How many ticks it stands for.
     pub taken: usize,
-    /// Place of the last tick among all that were taken in.
+    /// Order of its last tick.
     pub order: u64,
-    /// All of them with [`Detail::Ticks`], otherwise none.
+    /// All ticks with [`Detail::Ticks`], otherwise none.
     pub ticks: Vec<Stamped>,
-    /// The topics of the ticks, each once, in the order of their first: who needs no single ticks takes these.
+    /// The topics of the ticks, each once, in the order of their first ticks: for readers that need no single ticks.
     pub touched: Vec<Touched>,
     /// Topics whose feed has ended.
     pub states: Vec<(TopicId, State)>,
 }
 
-/// What a shard reads from the market beside the batches: images of topics that it begins to watch, and history.
+/// What a shard reads from the market besides batches: images of topics that it begins to watch, and history.
 ///
-/// Each call may take the market's lock, for a bounded time; none is made for a delivery that keeps up.
+/// Each call may take the market's lock, for a bounded time. A delivery that keeps up makes no call.
 pub trait Store {
     /// The current record and state of a topic.
     fn image(&self, topic: TopicId) -> Image;
@@ -106,7 +106,7 @@ pub trait Store {
 }
 
 impl Batch {
-    /// Whether its ticks can be had one by one.
+    /// Whether its ticks are available one by one.
     pub fn has_ticks(&self) -> bool {
         self.ticks.len() == self.taken
     }

@@ -1,13 +1,13 @@
-//! What readers let feeds know, so that a feed knows no session: how many clients have subscribed, and how far those have
-//! come that must miss nothing.
+//! What readers let feeds know, so that feeds do not know sessions: how many clients have subscribed, and how far the
+//! readers in mode `every` have been sent.
 //!
-//! Law 1 has one exception, for the feed that asks for it: a replay at speed `max`, or that steps, goes no further ahead of the slowest
-//! subscription in mode `every` than [a window](Readers::room). Nothing waits here; the feed waits by itself, and is
-//! notified when there is room. Shards [note](Readers::note) their marks once a turn, and only while a feed asks.
+//! Law 1 has one exception, for feeds that ask for it: a replay that steps, or at speed `max`, stays within
+//! [a window](Readers::room) of the slowest subscription in mode `every`. Nothing waits here: the feed waits by itself
+//! and is notified when there is room. Shards [note](Readers::note) their marks once a turn, only while a feed asks.
 //!
-//! That no wakeup is lost, in whatever order a feed looks and a shard notes, is checked under loom (`tests/loom`).
+//! No wake-up is lost, in whatever order feeds look and shards note: checked under loom (`tests/loom`).
 //!
-//! Invariant: who has [joined](Readers::join) is counted until its [`Joined`] is dropped.
+//! Invariant: a client that has [joined](Readers::join) is counted until its [`Joined`] is dropped.
 
 use std::sync::PoisonError;
 
@@ -21,13 +21,13 @@ use crate::wakeup::Wakeup;
 #[derive(Debug)]
 pub struct Readers {
     clients: AtomicUsize,
-    /// Of feeds that want to know when something has changed here.
+    /// Wakeups of the feeds that want to know of changes here.
     wakeups: Mutex<Vec<Wakeup>>,
     /// How many feeds ask for room.
     watching: AtomicUsize,
-    /// A feed has found none, and waits for it.
+    /// A feed found no room, and waits for it.
     waiting: AtomicBool,
-    /// For each shard, the place among all ticks up to which everyone there was sent what must not be missed.
+    /// For each shard, the order up to which all its readers in mode `every` were sent everything.
     marks: Vec<AtomicU64>,
     window: u64,
 }
@@ -36,8 +36,8 @@ pub struct Readers {
 #[derive(Debug)]
 pub struct Joined(Arc<Readers>);
 
-/// The most that [`Readers::room`] ever gives. Shards keep at least 128 of a topic's newest ticks at hand, out of which
-/// all topics are served in the order of their ticks: within this, nobody falls out of them.
+/// The most that [`Readers::room`] ever gives. Shards keep at least 128 of a topic's newest ticks, from which all
+/// topics are served in the order of their ticks. Within this room no reader falls behind them.
 pub(super) const WINDOW_TICKS_MAX: usize = 96;
 
 impl Readers {
@@ -54,47 +54,47 @@ impl Readers {
         }
     }
 
-    /// Counts a client that has subscribed. What it subscribed to must be in force already.
+    /// Counts a client that has subscribed. Its subscriptions must be in force already.
     pub fn join(self: &Arc<Self>) -> Joined {
         self.clients.fetch_add(1, Ordering::Release);
         self.notify();
         Joined(Arc::clone(self))
     }
 
-    /// Clients that have subscribed and are still there.
+    /// Clients that have subscribed and are still connected.
     pub fn clients(&self) -> usize {
         self.clients.load(Ordering::Acquire)
     }
 
-    /// Notifies this wakeup whenever something has changed.
+    /// Notifies this wakeup of every change.
     pub fn listen(&self, wakeup: &Wakeup) {
         self.wakeups.lock().unwrap_or_else(PoisonError::into_inner).push(wakeup.clone());
     }
 
-    /// A feed begins to ask for room. The marks are old: shards must be woken to note theirs.
+    /// A feed starts to ask for room. The marks are old: shards must be woken to note theirs.
     pub fn watch(&self) {
         self.watching.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// It asks no longer.
+    /// The feed stops asking.
     pub fn unwatch(&self) {
         self.watching.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// How many ticks more may come without anyone missing one, when `order` were taken in; 0: the wakeup is notified when there
+    /// How many more ticks may come after `order` before a reader misses one. With 0 the wakeup is notified when there
     /// may be room.
     pub fn room(&self, order: u64) -> usize {
         self.unless_waiting(|low_water| self.window.saturating_sub(order.saturating_sub(low_water)) as usize)
     }
 
-    /// Whether everyone was sent all of the `order` ticks that were taken in; if not, the wakeup is notified when that may be so.
+    /// Whether all readers were sent all of the `order` ticks taken in; if not, the wakeup tells when it may be so.
     pub fn is_taken(&self, order: u64) -> bool {
         self.unless_waiting(|low_water| usize::from(low_water >= order)) > 0
     }
 
-    /// What the marks allow; with 0 the wakeup is notified at the next one.
+    /// What the marks allow; with 0 the wakeup is notified at the next mark.
     fn unless_waiting(&self, allowed: impl Fn(u64) -> usize) -> usize {
-        // First the flag, then the marks: a mark that is noted in between notifies. The fences put one side first.
+        // First the flag, then the marks: a mark noted in between notifies. The fences order the two sides.
         self.waiting.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         let allowed = allowed(self.low_water());
@@ -104,17 +104,17 @@ impl Readers {
         allowed
     }
 
-    /// Whether marks are asked for.
+    /// Whether a feed asks for marks.
     pub fn is_watched(&self) -> bool {
         self.watching.load(Ordering::SeqCst) > 0
     }
 
-    /// Ticks that may be held back for a subscription's interval; beyond it the interval ends early.
+    /// How many ticks a subscription's interval may hold back; beyond it the interval ends early.
     pub fn held_max(&self) -> u64 {
         (self.window / 3).max(1)
     }
 
-    /// Notes how far a shard has come.
+    /// Records how far a shard has come.
     pub fn note(&self, shard: usize, mark: u64) {
         let Some(noted) = self.marks.get(shard) else { return };
         if noted.swap(mark, Ordering::AcqRel) == mark {

@@ -1,4 +1,4 @@
-//! How far feeds may go by what readers have noted, on one thread. Apart from `readers.rs`, which `tests/loom` takes as it is.
+//! How far feeds may go after what readers noted, on one thread. Not in `readers.rs`, which `tests/loom` includes.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! A topic's record, and how a tick changes it.
 //!
-//! Merging keeps arithmetic true: `volume`, `trades`, `high`, `low` are totals since the topic began, kept here from
-//! the trades that pass, so that no later merge can lose a traded share or an extreme.
+//! Merging keeps totals exact: `volume`, `trades`, `high`, `low` are totals since the topic began. They are computed
+//! here from each trade, so that no later merge can lose a traded share or an extreme.
 
 use crate::tick::{Field, FieldSet, Fields, Nanos, Side, Volume};
 
@@ -10,7 +10,7 @@ use crate::tick::{Field, FieldSet, Fields, Nanos, Side, Volume};
 pub struct Record {
     /// 0: no tick yet.
     pub seq: u64,
-    /// Place of the last tick among all ticks of all topics.
+    /// The last tick's number among all ticks of all topics.
     pub order: u64,
     /// Event time of the last tick, by the feed's clock.
     pub ts: Nanos,
@@ -22,7 +22,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// Takes a tick's fields over and, when it is a trade, moves the totals.
+    /// Applies a tick's fields and, for a trade, updates the totals.
     pub fn take(&mut self, tick: &Fields) {
         self.changed = tick.mask;
         if tick.mask.contains_all(FieldSet::TRADE) {
@@ -31,13 +31,13 @@ impl Record {
         self.fields.merge(tick);
     }
 
-    /// What the last tick changed, with its values: its own fields and the totals that it moved.
+    /// What the last tick changed, with values: its own fields and the totals that it changed.
     pub fn last_change(&self) -> Fields {
         self.fields.only(self.changed)
     }
 
-    /// Says which it moved. A total that the feed gives itself stands; a trade of which the feed does not say the side
-    /// has none.
+    /// Returns which totals it changed. A total that the feed itself gives is kept. A trade without an
+    /// aggressor side clears the side.
     fn move_totals(&mut self, trade: &Fields) -> FieldSet {
         let fields = &mut self.fields;
         let had = fields.mask;

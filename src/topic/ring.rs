@@ -1,10 +1,10 @@
 //! A topic's short history: the last ticks, packed.
 //!
-//! Loss first: the ring holds at most `limits.ring_ticks`; pushing one more forgets the oldest, and a reader that asks
-//! for a forgotten seq is told the oldest one there is. It never skips silently.
+//! Loss first: the ring holds at most `limits.ring_ticks`. Pushing one more drops the oldest. A reader that asks for a
+//! dropped seq is told the oldest one held; the ring never skips silently.
 //!
 //! A tick takes three words and one for each value it carries (a quote 57 bytes, a trade about 65), not the 160 of a
-//! [`Stamped`]; the ring grows with the ticks that pass, so that a quiet topic costs next to nothing.
+//! [`Stamped`]. The ring grows with its ticks, so that a quiet topic costs next to nothing.
 
 use std::collections::VecDeque;
 
@@ -15,8 +15,8 @@ use crate::tick::{FIXED_BITS, Field, FieldSet, Fields, Fixed, Nanos, Side, Volum
 pub struct Ring {
     /// The packed ticks, oldest first.
     words: VecDeque<u64>,
-    /// How many words each takes. Where one begins is the sum of those before it: who reads the ring walks these bytes,
-    /// and who writes it, for each tick, touches next to no memory but the end of `words`.
+    /// How many words each tick takes. A tick begins at the sum of those before it. Readers walk these bytes; the
+    /// writer, for each tick, touches little memory but the end of `words`.
     lens: VecDeque<u8>,
     /// Seq of the oldest tick held.
     oldest: u64,
@@ -43,13 +43,12 @@ impl Ring {
         self.lens.is_empty()
     }
 
-    /// Bytes that the ring holds allocated.
+    /// Allocated bytes of the ring.
     pub fn bytes(&self) -> usize {
         self.words.capacity() * size_of::<u64>() + self.lens.capacity()
     }
 
-    /// Takes in the tick that the record was last changed by, and forgets the oldest when more than `max` are held. Its
-    /// seq follows the newest held.
+    /// Appends the record's last tick, and drops the oldest when more than `max` are held. Its seq follows the newest.
     pub fn push(&mut self, record: &Record, max: usize) {
         if max == 0 {
             return;
@@ -63,14 +62,14 @@ impl Ring {
         let mut words = [0; WORDS_MAX];
         let len = pack(record, &mut words);
         if self.words.capacity() - self.words.len() < len {
-            // By a quarter, and not to twice as much: rings are most of what a topic weighs.
+            // Grow by a quarter, not to double: rings are most of a topic's memory.
             self.words.reserve_exact(len + self.words.len() / 4);
         }
         self.words.extend(&words[..len]);
         self.lens.push_back(len as u8);
     }
 
-    /// Appends ticks `from..=to`, at most `max`, oldest first; nothing when `from` is forgotten.
+    /// Appends ticks `from..=to`, at most `max`, oldest first; nothing when `from` was dropped.
     pub fn read(&self, topic: TopicId, from: u64, to: u64, max: usize, out: &mut Vec<Stamped>) {
         if from < self.oldest || self.is_empty() {
             return;
@@ -84,8 +83,8 @@ impl Ring {
         }
     }
 
-    /// Seq of the newest tick that is not behind this place among all ticks; 0 when the first tick of all is, and `None`
-    /// when the ring has forgotten.
+    /// Seq of the newest tick up to this order; 0 when the order is before the topic's first tick, and `None` when the
+    /// ring no longer holds it.
     pub fn seq_at(&self, order: u64) -> Option<u64> {
         let mut start = 0;
         let orders = self.lens.iter().map(|&len| {
@@ -131,7 +130,7 @@ impl Ring {
     }
 }
 
-/// Says how many words the record's last tick takes.
+/// Returns how many words the record's last tick takes.
 fn pack(record: &Record, words: &mut [u64; WORDS_MAX]) -> usize {
     let (fields, changed) = (&record.fields, record.changed);
     let side = if changed.contains(Field::Side) { side_bits(fields.side) } else { 0 };

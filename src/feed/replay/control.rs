@@ -1,7 +1,7 @@
-//! What others may ask of a replay that runs on its thread, and what it shows of itself.
+//! The commands that others give a running replay, and the status that it shows.
 //!
-//! Commands wait in order until the player has time for them: between two batches, at once when it sleeps. Each is
-//! answered with the state as it left it. Invariant: a command is answered or refused, also when the feed has ended.
+//! Commands wait in order until the player handles them: between two batches, or at once when it sleeps. Each is
+//! answered with the status after it. Invariant: a command is answered or refused, also when the feed has ended.
 
 use std::{
     collections::VecDeque,
@@ -16,65 +16,65 @@ use serde::{Serialize, Serializer};
 use super::span::{Measure, Span};
 use crate::{feed::Speed, tick::Nanos, wakeup::Wakeup};
 
-/// What a replay may be told.
+/// A command to a replay.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Command {
     Pause,
     Resume,
-    /// Pause, and play so many records.
+    /// Pause, and play this many records.
     Step(u64),
     /// Go to the first record at this time of the recording, or after it.
     Seek(Nanos),
     Speed(Speed),
     /// Go to the first record.
     Restart,
-    /// Nothing: it is answered when its turn comes, behind the steps before it.
+    /// No change: it is answered in its turn, after the steps before it.
     Sync,
 }
 
-/// How a replay stands.
+/// The status of a replay.
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
 pub struct State {
     pub file: String,
     pub phase: Phase,
     pub paused: bool,
-    /// So many clients must have subscribed before it begins; 0 when it waits for none.
+    /// This many clients must have subscribed before it begins; 0 when it waits for none.
     pub waiting_for_clients: usize,
     pub ended: bool,
     #[serde(serialize_with = "write_speed")]
     pub speed: Speed,
-    /// Records of this round that lie behind.
+    /// Records of this round that were played or passed over.
     pub position: u64,
     /// The recording's time of the last record that was played since the last new beginning or seek.
     #[serde(rename = "time", serialize_with = "write_time")]
     pub time: Option<Nanos>,
-    /// The recording's time of the record that comes next, when it has been read.
+    /// The recording's time of the next record, if it has been read.
     #[serde(serialize_with = "write_time")]
     pub next: Option<Nanos>,
-    /// From 1 on: a loop, a restart and a seek backwards begin another.
+    /// From 1 on: a loop, a restart and a seek backwards each begin another.
     pub round: u64,
-    /// Records that were played since the start, over all rounds.
+    /// Records played since the start, over all rounds.
     pub records: u64,
-    /// It waits until its readers have taken more: at speed `max`, in steps, and before it goes elsewhere.
+    /// It waits until its readers have taken more: at speed `max`, in steps, and before a seek or restart.
     pub waiting_for_readers: bool,
-    /// Records that were handed in later than they were due.
+    /// Records that were submitted later than they were due.
     pub pace_error_us: PaceError,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// For clients, before it begins.
+    /// It waits for clients before it begins.
     Waiting,
     #[default]
     Playing,
     Paused,
     Ended,
-    /// It broke off; the log says why.
+    /// It failed; the log gives the reason.
     Failed,
 }
 
-/// How late records were, in microseconds, since the start or the last change of speed.
+/// Lateness of records, in microseconds, since the start or the last change of speed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct PaceError {
     pub records: u64,
@@ -94,7 +94,7 @@ pub enum Refusal {
 
 pub type Reply = Box<dyn FnOnce(Result<State, Refusal>) + Send>;
 
-/// The handle of a replay; the feed's thread and HTTP share it.
+/// The handle of a replay, shared by the feed's thread and HTTP.
 pub struct Control {
     inner: Mutex<Inner>,
     wakeup: Wakeup,
@@ -105,11 +105,11 @@ struct Inner {
     state: State,
     lateness: Histogram<u64>,
     asked: VecDeque<(Command, Reply)>,
-    /// The thread has ended, and why.
+    /// The reason why the thread has ended.
     gone: Option<String>,
 }
 
-/// The longest lateness that is told apart.
+/// The longest lateness that is distinguished.
 const LATENESS_MAX: Duration = Duration::from_secs(60);
 
 // === impl Control ===
@@ -127,18 +127,18 @@ impl Control {
         &self.wakeup
     }
 
-    /// As of now.
+    /// The current status.
     pub fn state(&self) -> State {
         let inner = self.lock();
         inner.state()
     }
 
-    /// How long the recording is, once that is known. Who asks first has it read through.
+    /// The length of the recording, once it is known. The first call starts to read it through.
     pub fn span(&self) -> Option<Span> {
         self.measure.ask()
     }
 
-    /// Asks for something; `reply` is called once it is done, or cannot be.
+    /// Gives a command; `reply` is called once it was carried out or refused.
     pub fn ask(&self, command: Command, reply: Reply) {
         let mut inner = self.lock();
         match inner.gone.clone() {
@@ -151,7 +151,7 @@ impl Control {
         self.wakeup.notify();
     }
 
-    /// Asks, and waits for the answer.
+    /// Gives a command and waits for the answer.
     ///
     /// # Errors
     /// When the replay is gone, or its file cannot be read again.
@@ -161,23 +161,23 @@ impl Control {
         answered.recv().unwrap_or_else(|_| Err(Refusal::Gone("it did not answer".to_owned())))
     }
 
-    /// The oldest command that waits, when it is its turn.
+    /// The oldest waiting command, when it is its turn.
     pub(super) fn next(&self, steps_left: u64) -> Option<(Command, Reply)> {
         let mut inner = self.lock();
         if inner.is_asked(steps_left) { inner.asked.pop_front() } else { None }
     }
 
-    /// Whether it is the turn of a command.
+    /// Whether a command has its turn.
     pub(super) fn is_asked(&self, steps_left: u64) -> bool {
         self.lock().is_asked(steps_left)
     }
 
-    /// Shows what has changed.
+    /// Publishes the new status.
     pub(super) fn show(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.lock().state);
     }
 
-    /// Notes that records were so late.
+    /// Records how late records were.
     pub(super) fn note_lateness(&self, late: &mut Vec<Duration>) {
         let mut inner = self.lock();
         for late in late.drain(..) {
@@ -189,7 +189,7 @@ impl Control {
         self.lock().lateness.reset();
     }
 
-    /// The player has ended for good: nobody is left waiting. The first reason is the one that is told.
+    /// The player has ended for good: every waiting command is refused. The first reason is the one reported.
     pub(super) fn leave(&self, why: &str) {
         let (why, left) = {
             let mut inner = self.lock();
@@ -213,8 +213,8 @@ impl fmt::Debug for Control {
 }
 
 impl Inner {
-    /// Steps, and who asks how they went, wait until those before them have been made. A command of another kind ends what
-    /// is left of them.
+    /// Steps, and queries behind them, wait until the steps before them were made. Any other command ends the remaining
+    /// steps.
     fn is_asked(&self, steps_left: u64) -> bool {
         let cuts = |command: &Command| !matches!(command, Command::Step(_) | Command::Sync);
         self.asked.iter().any(|(command, _)| steps_left == 0 || cuts(command))

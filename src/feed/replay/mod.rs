@@ -1,11 +1,11 @@
-//! Plays a recording: ticks as they were, at the pace at which they were received, and as somebody who holds it says.
+//! Plays a recording: its ticks, at the pace at which they were received, as commands control it.
 //!
-//! A record is due as long after the first as its time is after the first one's. Records keep the file's order: one whose
-//! time went back is due at once. [`Tape`] knows the records and their places, [`Player`] what is due,
-//! [`Control`] what was asked; this is the shell around them, on the feed's thread.
+//! A record is due as long after the first as its time is after the first one's. Records keep the file's order: one
+//! whose time steps back is due at once. [`Tape`] gives records and their positions, [`Player`] decides what is due,
+//! [`Control`] holds the commands; this is the shell around them, on the feed's thread.
 //!
-//! Invariants: a tick is what the file says, its event time included (but for the totals of a symbol's first trade behind
-//! a new beginning); the same file and the same commands give the same ticks in the same order, whatever the speed.
+//! Invariants: a tick is what the file says, with its event time (except the totals of a symbol's first trade after a
+//! new beginning); the same file and the same commands give the same ticks in the same order, whatever the speed.
 
 mod control;
 mod names;
@@ -35,44 +35,44 @@ use crate::{
     tick::{Nanos, Tick},
 };
 
-/// A recording, opened.
+/// An open recording.
 pub struct Replay {
     tape: Tape,
     player: Player,
-    /// Of symbols, as far as they are known before they tick.
+    /// The symbols known before they tick.
     names: Arc<Names>,
     control: Arc<Control>,
-    /// Taken from the tape, and not handed in yet.
+    /// Taken from the tape and not submitted yet.
     batch: Vec<Tick>,
-    /// When each of them is, by the market's clock, if the replay drives it.
+    /// The time of each by the market's clock, if the replay drives it.
     dates: Vec<Nanos>,
-    /// How late each of them is, when it is paced.
+    /// The lateness of each, when it is paced.
     late: Vec<Duration>,
     refused: Vec<Refused>,
-    /// The recording's time of the last record that was taken since the last new beginning or seek.
+    /// The recording's time of the last record taken since the last new beginning or seek.
     time: Option<Nanos>,
-    /// Where it stands: what it begins with at first. `None`: the market's clock is the wall's.
+    /// The current position; initially the one it begins with. `None`: the market's clock is the wall clock.
     stands: Option<Place>,
-    /// What was no record, before there was a sink to count it.
+    /// Rejected records, before there is a sink to count them.
     rejected: Vec<RejectReason>,
-    /// Who asked for the steps that are being made.
+    /// The command whose steps are being made.
     stepping: Option<Reply>,
-    /// A command to go elsewhere, which waits for the readers of what was played. Nothing is played meanwhile.
+    /// A seek or restart that waits for the readers of what was played. Nothing is played meanwhile.
     leaving: Option<(Command, Reply)>,
     ended: bool,
     waiting_for_readers: bool,
     shown: Option<Activity>,
 }
 
-/// What comes behind a batch.
+/// What follows a batch.
 enum Then {
     /// More is due, or may be.
     Look,
     /// The next record is due at this play time.
     At(Duration),
-    /// More, when readers have taken what there is.
+    /// More, when readers have taken what was submitted.
     Readers,
-    /// Nothing, before somebody says so.
+    /// Nothing, until a command comes.
     Rest,
     Over,
     Broken(FeedError),
@@ -80,7 +80,7 @@ enum Then {
 
 /// The most ticks that go into one batch.
 const BATCH_TICKS_MAX: usize = 1_024;
-/// Sleeping for less than this costs more than it is worth; ticks may be this late.
+/// A shorter sleep costs more than it is worth; ticks may be this late.
 const WAIT_MIN: Duration = Duration::from_micros(100);
 /// A wait ends at least this often, which keeps it far from any overflow.
 const WAIT_MAX: Duration = Duration::from_secs(3_600);
@@ -100,7 +100,7 @@ impl Replay {
             TimestampMode::Replay => tape.peek(&mut aside)?,
         };
         if !config.reads_a_pipe() {
-            // So that its first symbols are known before they tick. What is wrong is told when it comes to be played.
+            // To know its first symbols before they tick. An error is reported when it comes to be played.
             tape.read_ahead(&mut aside);
         }
         let names = Names::new(&config.selection, tape.ahead());
@@ -142,14 +142,14 @@ impl Replay {
             let then = self.gather(now, sink);
             self.hand_in(now, sink);
             self.waiting_for_readers = matches!(then, Then::Readers);
-            // First what it means for others, then the answer.
+            // First its effect on others, then the answer.
             self.tell(sink);
             self.answer_step();
             sink.watch_readers(self.waits_for_readers());
             match then {
                 Then::Broken(error) => return Err(error),
                 Then::Look => {}
-                // The notification may have come before the command that is handled next.
+                // The notification may precede the command that is handled next.
                 _ if self.leaving.is_none() && self.control.is_asked(self.player.steps()) => {}
                 Then::At(at) => {
                     self.tape.read_ahead(sink);
@@ -157,7 +157,7 @@ impl Replay {
                         self.control.wakeup().wait(left.clamp(WAIT_MIN, WAIT_MAX));
                     }
                 }
-                // Nobody is there who could ask for more.
+                // Nobody is left who could ask for more.
                 Then::Over if Arc::strong_count(&self.control) == 1 => return Ok(()),
                 Then::Readers | Then::Rest | Then::Over => {
                     self.control.wakeup().wait(WAIT_MAX);
@@ -167,7 +167,7 @@ impl Replay {
         Ok(())
     }
 
-    /// Takes what is due from the tape.
+    /// Takes the due records from the tape.
     fn gather(&mut self, now: Nanos, sink: &mut dyn Sink) -> Then {
         if self.leaving.is_some() {
             return Then::Readers;
@@ -218,14 +218,14 @@ impl Replay {
         }
         let records = self.batch.len() as u64;
         if self.stands.is_some() {
-            // First the clock: nothing is dated later than the time is.
+            // First the clock: no tick has a time after the current one.
             self.drive(now, sink);
             sink.submit_dated(&mut self.batch, &self.dates, &mut self.refused);
             self.dates.clear();
         } else {
             sink.submit(&mut self.batch, &mut self.refused);
         }
-        // What it took to get here is part of the delay.
+        // The time spent up to here is part of the delay.
         let taken = Duration::from_nanos(sink.now().since(now));
         self.late.iter_mut().for_each(|late| *late += taken);
         self.control.note_lateness(&mut self.late);
@@ -233,13 +233,13 @@ impl Replay {
         self.tape.complaints().refused(now, &mut self.refused);
     }
 
-    /// The market's time, if the replay drives it: that of what was played last, and as much later as it has gone on since.
+    /// The market's time, if the replay drives it: that of the last record played, plus the time since then.
     fn market_time(&self, now: Nanos) -> Option<Nanos> {
         let stands = self.stands?;
         Some(stands.time.plus(self.player.position(now).saturating_sub(stands.at)))
     }
 
-    /// Lets the market's clock follow.
+    /// Sets the market's clock.
     fn drive(&self, now: Nanos, sink: &mut dyn Sink) {
         let Some(market) = self.market_time(now) else { return };
         let rate = match (self.player.hold(), self.player.speed()) {
@@ -249,7 +249,7 @@ impl Replay {
         sink.drive(Anchor { world: now, market, rate });
     }
 
-    /// Lets others know how it stands.
+    /// Publishes the status.
     fn tell(&mut self, sink: &mut dyn Sink) {
         let activity = match self.player.hold() {
             _ if self.ended => Activity::Ended,
@@ -307,7 +307,7 @@ impl Feed for Replay {
     }
 }
 
-/// Keeps what is said before there is a sink.
+/// Keeps what is reported before there is a sink.
 #[derive(Default)]
 struct Aside(Vec<RejectReason>);
 

@@ -1,5 +1,5 @@
-//! Which symbols a replay is known to have before they tick: those that were selected by name, and those of its first
-//! records. A recording is not read through for this, so a symbol that comes late in it is not known before.
+//! The symbols that a replay knows before they tick: those selected by name, and those of its first records. The
+//! recording is not read through for this, so a symbol that first appears late is not known before.
 
 use std::collections::HashSet;
 

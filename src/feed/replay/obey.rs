@@ -1,7 +1,7 @@
-//! What a replay does when it is told something, on the feed's thread, between two batches.
+//! How a replay carries out commands, on the feed's thread, between two batches.
 //!
-//! Invariant: a command is carried out behind those that were given before it; steps are answered when they have been
-//! made, or cut short by another command.
+//! Invariant: a command is carried out after those given before it; steps are answered when they were made, or cut
+//! short by another command.
 
 use super::{
     Replay,
@@ -10,8 +10,8 @@ use super::{
 use crate::feed::{FeedError, Sink, Speed, with_sources};
 
 impl Replay {
-    /// Carries out what was asked, in order. Behind steps at least one batch is played first, so that a command which
-    /// waits behind them finds them made.
+    /// Carries out commands, in order. After steps at least one batch is played first, so that a command that waits
+    /// behind them finds them made.
     pub(super) fn obey_all(&mut self, sink: &mut dyn Sink) -> Result<(), FeedError> {
         loop {
             let leaving = self.leaving.take();
@@ -35,12 +35,12 @@ impl Replay {
         Ok(())
     }
 
-    /// Whether it goes no further than its readers follow. Who steps wants each step to be seen.
+    /// Whether it waits for its readers. A client that steps wants to see each step.
     pub(super) fn waits_for_readers(&self) -> bool {
         self.leaving.is_some() || self.player.steps() > 0 || self.player.speed() == Speed::Max
     }
 
-    /// Carries a command out and answers it; steps are answered when they have been made.
+    /// Carries a command out and answers it; steps are answered when they were made.
     fn obey(&mut self, command: Command, reply: Reply, sink: &mut dyn Sink) -> Result<(), FeedError> {
         let now = sink.now();
         self.end_steps();
@@ -68,7 +68,7 @@ impl Replay {
             Command::Seek(to) => {
                 (self.ended, self.time) = (false, None);
                 let sought = self.tape.seek(to, self.player.position(now), self.market_time(now), sink);
-                // The answer says so when there is nothing at this time or after it.
+                // The answer says so when there is no record at this time or after it.
                 sought.and_then(|()| self.tape.peek(sink)).map(|next| self.ended = next.is_none())
             }
             Command::Restart => {
@@ -85,7 +85,7 @@ impl Replay {
         done
     }
 
-    /// Whoever asked for steps learns how far they came.
+    /// Tells the client that asked for steps how many were made.
     fn end_steps(&mut self) {
         self.player.forget_steps();
         self.answer_step();

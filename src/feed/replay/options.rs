@@ -1,4 +1,4 @@
-//! What a replay is asked for: the options behind `replay:FILE`.
+//! The options of `replay:FILE`.
 
 use std::iter;
 
@@ -24,20 +24,20 @@ pub struct Config {
     pub clock: TimestampMode,
 }
 
-/// By which clock ticks are dated.
+/// The clock that gives ticks their time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TimestampMode {
-    /// By the wall's: when they are played.
+    /// The wall clock: the time at which they are played.
     Wall,
-    /// By the recording's: when they were received. The market's clock follows the replay.
+    /// The recording's: the time at which they were received. The market's clock follows the replay.
     Replay,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum End {
-    /// The replay is over.
+    /// The replay ends.
     Stop,
-    /// It begins again.
+    /// It starts again.
     Loop,
 }
 
@@ -45,16 +45,16 @@ pub enum End {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Start {
     AtOnce,
-    /// When somebody says so.
+    /// When a command says so.
     Paused,
-    /// When so many clients have subscribed.
+    /// When this many clients have subscribed.
     Clients(usize),
 }
 
 // === impl Config ===
 
 impl Config {
-    /// Whether an input is no file: it may have nothing to say for a while, and is gone when it has been read.
+    /// Whether an input is no file: it may be silent for a while, and can be read only once.
     pub(super) fn reads_a_pipe(&self) -> bool {
         self.inputs.iter().any(|input| match input {
             Input::File(path) => path.metadata().is_ok_and(|file| !file.is_file()),
@@ -62,7 +62,7 @@ impl Config {
         })
     }
 
-    /// The whole of it, once, at speed 1, at once.
+    /// All of it, once, at speed 1, at once.
     pub fn of(input: Input) -> Self {
         Config {
             inputs: vec![input],

@@ -1,31 +1,31 @@
-//! The player's core: where a replay stands, how fast it moves, and what is due.
+//! The player's core: a replay's position, its speed, and what is due.
 //!
-//! Pure: no file, no clock, no thread; times are handed in. Its time is **play time**: from the start of the replay, at
+//! Pure: no file, no clock, no thread; times are passed in. Its time is **play time**: from the start of the replay, at
 //! speed 1, over all rounds. It does not know records, only when the next one is due.
 //!
-//! Invariants (held against a naive model in `player/tests.rs`): play time never goes back; while held nothing is due but
-//! steps, and `n` steps are `n` records; a change of speed changes the future alone.
+//! Invariants (checked against a naive model in `player/tests.rs`): play time never goes back; while held only steps
+//! are due, and `n` steps are `n` records; a change of speed changes only the future.
 
 use std::time::Duration;
 
 use crate::{feed::Speed, tick::Nanos};
 
-/// Where the replay stands.
+/// The position and the speed of a replay.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Player {
     speed: Speed,
     hold: Hold,
-    /// Play time, as of `since` by the caller's clock. It moves on from there with the speed, unless held.
+    /// Play time, as of `since` by the caller's clock. It advances from there with the speed, unless held.
     at: Duration,
     since: Nanos,
-    /// Records that are due whatever the time: one for each.
+    /// Records that are due at any time: one for each step.
     steps: u64,
 }
 
-/// What keeps a replay from moving.
+/// Why a replay does not advance.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Hold {
-    /// It moves.
+    /// It advances.
     No,
     Paused,
     /// It waits for this many clients to have subscribed.
@@ -40,7 +40,7 @@ pub enum RecordDue {
         late: Duration,
     },
     In(Duration),
-    /// Not before somebody lets the replay go on.
+    /// Not until a command lets the replay go on.
     Held,
 }
 
@@ -59,7 +59,7 @@ impl Player {
         self.hold
     }
 
-    /// Steps that have not been made yet.
+    /// Steps that were not made yet.
     pub fn steps(&self) -> u64 {
         self.steps
     }
@@ -74,7 +74,7 @@ impl Player {
         }
     }
 
-    /// When the record that stands at `at` is due.
+    /// When the record at `at` is due.
     pub fn due(&self, at: Duration, now: Nanos) -> RecordDue {
         if self.steps > 0 {
             return RecordDue::Now { late: Duration::ZERO };
@@ -92,7 +92,7 @@ impl Player {
         }
     }
 
-    /// The record that stood at `at` was played.
+    /// The record at `at` was played.
     pub fn played(&mut self, at: Duration, now: Nanos) {
         if self.steps > 0 {
             self.steps -= 1;
@@ -102,14 +102,14 @@ impl Player {
         }
     }
 
-    /// Stands still from now on.
+    /// Holds from now on.
     pub fn pause(&mut self, now: Nanos) {
         self.land(self.position(now), now);
         self.hold = Hold::Paused;
         self.steps = 0;
     }
 
-    /// Moves from now on.
+    /// Advances from now on.
     pub fn resume(&mut self, now: Nanos) {
         self.land(self.position(now), now);
         self.hold = Hold::No;
@@ -121,18 +121,18 @@ impl Player {
         self.speed = speed;
     }
 
-    /// Pauses, and lets `count` records more go, each at once.
+    /// Pauses, and releases `count` more records, each at once.
     pub fn step(&mut self, count: u64, now: Nanos) {
         self.pause(now);
         self.steps = count;
     }
 
-    /// The records ran out, or others took the place of those that steps were meant for.
+    /// The records ran out, or others replaced those that the steps were meant for.
     pub fn forget_steps(&mut self) {
         self.steps = 0;
     }
 
-    /// Stands at `at`, if it is not beyond it already.
+    /// Moves to `at`, unless it is past it already.
     fn land(&mut self, at: Duration, now: Nanos) {
         self.at = self.at.max(at);
         self.since = now;

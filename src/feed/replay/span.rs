@@ -1,7 +1,7 @@
-//! How long a recording is: it is read through once, when somebody asks, on a thread of its own.
+//! The length of a recording: it is read through once, at the first request, on its own thread.
 //!
-//! Not on the replay's way: that reads no further than it plays. Invariant: what is no file, and would be gone when read
-//! twice, is not measured.
+//! Separate from the replay, which reads no further than it plays. Invariant: an input that is no file can be read only
+//! once, so it is not measured.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -16,7 +16,7 @@ use crate::{
     tick::Nanos,
 };
 
-/// A recording from its earliest record to its latest, of those that are selected.
+/// From the earliest selected record of a recording to its latest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub struct Span {
     #[serde(serialize_with = "write_micros")]
@@ -26,7 +26,7 @@ pub struct Span {
     pub records: u64,
 }
 
-/// What is known of it.
+/// The state of the measurement.
 pub struct Measure(Arc<Mutex<MeasureState>>);
 
 enum MeasureState {
@@ -35,7 +35,7 @@ enum MeasureState {
     Asked(Option<Span>),
 }
 
-/// So much less than feeds and shards this thread is given of the processor.
+/// Niceness of this thread: feeds and shards get the processor first.
 const NICE: i32 = 10;
 
 // === impl Measure ===
@@ -45,7 +45,7 @@ impl Measure {
         Measure(Arc::new(Mutex::new(MeasureState::NotAsked(config.clone(), line_bytes_max))))
     }
 
-    /// The span, once it is known. Who asks first has it found out.
+    /// The span, once it is known. The first call starts the measurement.
     pub fn ask(&self) -> Option<Span> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*known {
@@ -54,13 +54,13 @@ impl Measure {
                 let (config, line_bytes_max) = (config.clone(), *line_bytes_max);
                 let shared = Arc::clone(&self.0);
                 let find = move || {
-                    // Linux keeps it for each thread. Without it the answer is the same.
+                    // Linux keeps it for each thread. Where it fails the answer is the same.
                     let _best_effort = rustix::process::nice(NICE);
                     let span = find(&config, line_bytes_max);
                     *shared.lock().unwrap_or_else(PoisonError::into_inner) = MeasureState::Asked(span);
                 };
                 *known = MeasureState::Asked(None);
-                // Without a thread it stays unknown, which every reader must be ready for.
+                // Without a thread the span stays unknown; every reader handles that.
                 let _best_effort = thread::Builder::new().name("span".to_owned()).spawn(find);
                 None
             }
@@ -68,7 +68,7 @@ impl Measure {
     }
 }
 
-/// Reads it through; `None` when it cannot be read so, or has no record.
+/// Reads it through; `None` when that fails, or there is no record.
 fn find(config: &Config, line_bytes_max: usize) -> Option<Span> {
     if config.reads_a_pipe() {
         return None;

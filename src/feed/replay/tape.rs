@@ -1,10 +1,10 @@
-//! The recording as a player sees it: one record after another, each in its place; rounds; seeks.
+//! The recording as the player sees it: one record after another, each with its position; rounds; seeks.
 //!
-//! Behind a seek backwards, a restart, and at each round of a loop the recording begins anew: seqs and times go on
+//! After a seek backwards, a restart, and at each round of a loop the recording begins anew: seqs and times go on
 //! rising, and the totals of each symbol (open, high, low, volume, trades) begin with its next trade.
 //!
-//! Invariants: the same file gives the same records in the same order, whatever the speed; a seek lands on the first
-//! record, in the order of the file, whose time is at or after the one that was asked for.
+//! Invariants: the same file gives the same records in the same order, whatever the speed; a seek goes to the first
+//! record, in the order of the file, whose time is at or after the requested one.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -24,33 +24,33 @@ use crate::{
     tick::{Field, FieldSet, Nanos, Symbol, Tick, Volume},
 };
 
-/// A recording under way.
+/// An open recording and the position in it.
 pub struct Tape {
     recording: Recording,
     complaints: Complaints,
     end: End,
-    /// What is read into; kept for its allocations.
+    /// The buffer for reading; kept for its allocations.
     block: Block,
     /// Read and not played yet.
     ready: VecDeque<Record>,
-    /// There is no more to read in this round.
+    /// This round has no more to read.
     read: bool,
-    /// Why there is not, found while reading ahead: what was read before is played first.
+    /// The error found while reading ahead: what was read before is played first.
     broken: Option<FeedError>,
     timeline: Timeline,
     /// Records of this round that were played or passed over.
     position: u64,
-    /// The latest time among them: what a seek must go back for.
+    /// The latest time among them: a seek before it must go back.
     behind: Option<Nanos>,
     /// From 1 on.
     round: u64,
-    /// There is something to play at all.
+    /// There is at least one record to play.
     found: bool,
-    /// Symbols whose totals have begun anew; `None` in the first round, where they begin by themselves.
+    /// Symbols whose totals have begun anew; `None` in the first round, which needs no new totals.
     renewed: Option<HashSet<Symbol>>,
 }
 
-/// With fewer records at hand the next block is read ahead.
+/// With fewer records in the buffer the next block is read ahead.
 const AHEAD_RECORDS: usize = 256;
 
 // === impl Tape ===
@@ -83,7 +83,7 @@ impl Tape {
         &mut self.complaints
     }
 
-    /// Records of this round that lie behind: the number of the last one that was played.
+    /// Records of this round before the position: the number of the last one played.
     pub fn position(&self) -> u64 {
         self.position
     }
@@ -92,17 +92,17 @@ impl Tape {
         self.round
     }
 
-    /// The recording's time of the next record, when it has been read.
+    /// The recording's time of the next record, if it has been read.
     pub fn next(&self) -> Option<Nanos> {
         self.ready.front().map(|record| record.rx)
     }
 
-    /// Records that have been read and not played.
+    /// Records that were read and not played.
     pub fn ahead(&self) -> impl Iterator<Item = &Record> {
         self.ready.iter()
     }
 
-    /// Where the next record stands; `None` at the end.
+    /// Position of the next record; `None` at the end.
     ///
     /// # Errors
     /// When nothing more can be read, or there is nothing to play.
@@ -113,7 +113,7 @@ impl Tape {
                 return Ok(Some(self.timeline.place(record.rx)));
             }
             if !self.fill(sink)? {
-                // A whole round without a record: the file has become another one.
+                // A whole round without a record: the file was replaced.
                 if !self.found || begun {
                     self.recording.check_found()?;
                 }
@@ -127,7 +127,7 @@ impl Tape {
         }
     }
 
-    /// Takes the record that [`Self::peek`] saw: where it stands, the recording's own time, the tick.
+    /// Takes the record that [`Self::peek`] saw: its position, the recording's own time, the tick.
     pub fn take(&mut self) -> Option<(Place, Nanos, Tick)> {
         let Record { rx, mut tick } = self.ready.pop_front()?;
         let place = self.timeline.place(rx);
@@ -153,7 +153,7 @@ impl Tape {
         time: Option<Nanos>,
         sink: &mut dyn Sink,
     ) -> Result<(), FeedError> {
-        // What has this very time may lie behind already, played or passed over: it is gone back to.
+        // Records of exactly this time may have been played or passed over: then the tape goes back.
         if self.behind.is_some_and(|behind| to <= behind) {
             self.restart(at, time)?;
         } else {
@@ -183,7 +183,7 @@ impl Tape {
         Ok(())
     }
 
-    /// A record of this time lies behind now.
+    /// A record of this time was played or passed over.
     fn pass(&mut self, rx: Nanos) {
         self.position += 1;
         self.behind = self.behind.max(Some(rx));
@@ -201,14 +201,14 @@ impl Tape {
         Ok(())
     }
 
-    /// Reads the next block while there is time, so that no record is late because its block had to be read first.
+    /// Reads the next block while there is time, so that no record is late because of the read.
     pub fn read_ahead(&mut self, sink: &mut dyn Sink) {
         if self.ready.len() < AHEAD_RECORDS && !self.read && self.broken.is_none() {
             self.broken = self.read_block(sink).err();
         }
     }
 
-    /// Reads the next records, of which there may be none. What is no record is counted in `sink`.
+    /// Reads the next records, possibly none. Rejected records are counted in `sink`.
     fn read_block(&mut self, sink: &mut dyn Sink) -> Result<(), FeedError> {
         let more = self.recording.next_block(&mut self.block);
         self.complaints.skipped(&mut self.block, sink);
@@ -231,7 +231,7 @@ impl Tape {
     }
 }
 
-/// Gives a symbol's first trade since the beginning the totals that it begins with, unless the recording has its own.
+/// Gives a symbol's first trade since the beginning its initial totals, unless the recording has its own.
 fn renew_totals(renewed: &mut HashSet<Symbol>, tick: &mut Tick) {
     let fields = &mut tick.fields;
     if !fields.mask.contains_all(FieldSet::TRADE) || !renewed.insert(tick.symbol.clone()) {

@@ -1,7 +1,7 @@
-//! Times of a recording to times of a replay: play time, by which it is paced, and the market's time, by which it is dated.
+//! Converts times of a recording to play time, which paces a replay, and to the market's time, which dates its ticks.
 //!
-//! Both only rise, also where the recording's own times go back: within a file, at the start of each round of a loop, and
-//! behind a seek backwards. Play time leaves out what `max_gap` cuts off a silence; the market's time does not.
+//! Both only rise, also where the recording's times step back: within a file, at the start of each round of a loop, and
+//! after a seek backwards. Play time omits what `max_gap` cuts off a silence; the market's time does not.
 //!
 //! Pure. Invariant: in the first round the market's time is the recording's own.
 
@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use crate::tick::Nanos;
 
-/// Between what was played last and what comes first behind a new beginning. Without it a recording of one record would
+/// Between the last record played and the first after a new beginning. Without it a recording of one record would
 /// spin, and two beginnings would have one time.
 pub const ROUND_GAP: Duration = Duration::from_millis(100);
 
-/// Where a record stands.
+/// The position of a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Place {
     /// From the start of the replay, at speed 1.
@@ -25,20 +25,20 @@ pub struct Place {
 /// How long a silence in the recording is played for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum MaxGap {
-    /// One of [`LONG`] or more, such as a night or a rogue stamp, for [`LONG_PLAYED`]; a shorter one as long as it was.
+    /// One of [`LONG`] or more, such as a night or a wrong stamp, for [`LONG_PLAYED`]; a shorter one in full.
     #[default]
     Auto,
-    /// As long as it was.
+    /// In full.
     Whole,
     /// For no longer than this.
     Most(Duration),
 }
 
-/// From here on a silence is told of.
+/// From this length on a silence is reported.
 pub const LONG: Duration = Duration::from_secs(3_600);
 const LONG_PLAYED: Duration = Duration::from_secs(1);
 
-/// Places records one after another.
+/// Positions records one after another.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Timeline {
     max_gap: MaxGap,
@@ -46,7 +46,7 @@ pub struct Timeline {
     next: Next,
 }
 
-/// The record that was placed last.
+/// The record positioned last.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Last {
     /// The latest time of the recording so far, since the last new beginning.
@@ -54,12 +54,12 @@ struct Last {
     place: Place,
 }
 
-/// How the next record is placed.
+/// How the next record is positioned.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Next {
-    /// As long behind the last as the recording says.
+    /// As long after the last as the recording says.
     Follows,
-    /// At this play time; the market's time moves on by as much as the recording's.
+    /// At this play time; the market's time advances by as much as the recording's.
     Skips(Duration),
     /// Here, whatever the recording's time is.
     Begins(Place),
@@ -78,7 +78,7 @@ impl MaxGap {
         }
     }
 
-    /// What is played of a silence.
+    /// For how long a silence is played.
     fn played(self, silence: Duration) -> Duration {
         match self {
             MaxGap::Auto if silence >= LONG => LONG_PLAYED,
@@ -102,7 +102,7 @@ impl Timeline {
         Some((silence, self.max_gap.played(silence)))
     }
 
-    /// Where a record of this time would stand, if it came next.
+    /// The position of a record of this time, if it came next.
     pub fn place(&self, recorded: Nanos) -> Place {
         let Some(Last { recorded: before, place }) = self.last else {
             let at = if let Next::Skips(at) = self.next { at } else { Duration::ZERO };
@@ -128,18 +128,18 @@ impl Timeline {
         self.next = Next::Follows;
     }
 
-    /// What comes next is due at `at`: what lies between was passed over.
+    /// The next record is due at `at`: what lies between was passed over.
     pub fn skip(&mut self, at: Duration) {
         if !matches!(self.next, Next::Begins(_)) {
             self.next = Next::Skips(at);
         }
     }
 
-    /// What comes next begins anew: the recording's times start over. It is due a little behind the last, or at `at` if
-    /// that is later; its market time is behind all that were, and behind `time`.
+    /// The next record begins anew: the recording's times start over. It is due shortly after the last, or at `at` if
+    /// that is later; its market time is after all before it, and after `time`.
     pub fn begin(&mut self, at: Option<Duration>, time: Option<Nanos>) {
         let Some(Last { place, .. }) = self.last else {
-            // Nothing was placed yet: there is nothing to be behind, but play time may have gone on.
+            // No record was positioned yet: there is none to follow, but play time may have advanced.
             return self.skip(at.unwrap_or_default());
         };
         let behind = Place { at: place.at + ROUND_GAP, time: place.time.plus(ROUND_GAP) };
@@ -160,7 +160,7 @@ mod tests {
         Nanos(millis * 1_000_000)
     }
 
-    /// Puts records of these times, and shows where they stand: play time and market time, in milliseconds.
+    /// Positions records of these times, and shows the result: play time and market time, in milliseconds.
     fn put(timeline: &mut Timeline, times: &[i64]) -> Vec<(u128, i64)> {
         let mut places = Vec::new();
         for &time in times {
