@@ -165,6 +165,7 @@ impl Fanout {
 }
 
 /// The subscription has been sent everything there is: it rests until the next tick, or its interval's end.
+#[inline]
 pub(super) fn settle(key: u32, sub: &mut Sub, topic: &mut Topic, session: &mut Session, now: Nanos) {
     sub.place = Place::Idle;
     if sub.wanted == FieldSet::ALL {

@@ -24,15 +24,18 @@ const KEY_MAX: u32 = HOLE - 1;
 const HOLES_SLACK: usize = 16;
 
 impl Queue {
+    #[inline]
     pub fn len(&self) -> usize {
         self.entries.len() - self.holes as usize
     }
 
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
     /// Says its place.
+    #[inline]
     pub fn push_back(&mut self, key: u32) -> u32 {
         let place = self.first.wrapping_add(self.entries.len() as u32);
         self.entries.push_back(key);
@@ -40,12 +43,14 @@ impl Queue {
     }
 
     /// Says its place.
+    #[inline]
     pub fn push_front(&mut self, key: u32) -> u32 {
         self.first = self.first.wrapping_sub(1);
         self.entries.push_front(key);
         self.first
     }
 
+    #[inline]
     pub fn pop_front(&mut self) -> Option<u32> {
         let key = self.entries.pop_front()?;
         self.first = self.first.wrapping_add(1);

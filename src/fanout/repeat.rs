@@ -11,7 +11,7 @@ use super::{
     Emit, Fanout, Mode, SessionKey, Tally,
     fill::settle,
     frame_cache::{KeyPart, Left},
-    state::{Base, Sub},
+    state::{Base, Session, Sub, Topic},
 };
 use crate::tick::{FieldSet, Nanos};
 
@@ -32,9 +32,15 @@ impl Fanout {
         let entry = &mut self.sessions[session.0 as usize];
         let (mut queue, mut lane) = (std::mem::take(&mut entry.queue), std::mem::take(&mut entry.lane));
         let keys = || queue.subs().chain(lane.iter().copied());
+        // Nearly always the frame holds everything, and then one walk does.
+        let holds_all = frame.left.is_empty();
         for key in keys() {
             let sub = &mut self.subs[key as usize];
-            sub.cursor = self.topics[sub.topic as usize].record.seq;
+            let topic = &mut self.topics[sub.topic as usize];
+            sub.cursor = topic.record.seq;
+            if holds_all {
+                finish(key, sub, topic, entry, now);
+            }
         }
         let mut left = std::mem::take(&mut self.scratch.left);
         for left_part in &frame.left {
@@ -44,12 +50,13 @@ impl Fanout {
             sub.since = left_part.since;
             left.push((key, left_part.part.in_lane));
         }
-        for key in keys() {
-            let sub = &mut self.subs[key as usize];
-            let topic = &mut self.topics[sub.topic as usize];
-            if sub.cursor == topic.record.seq {
-                topic.every_behind -= u32::from(sub.mode == Mode::Every);
-                settle(key, sub, topic, entry, now);
+        if !holds_all {
+            for key in keys() {
+                let sub = &mut self.subs[key as usize];
+                let topic = &mut self.topics[sub.topic as usize];
+                if sub.cursor == topic.record.seq {
+                    finish(key, sub, topic, entry, now);
+                }
             }
         }
         queue.clear();
@@ -132,6 +139,12 @@ impl Fanout {
             None => entry.lane.iter().all(|&key| part(key, true)),
         })
     }
+}
+
+/// The subscription has come to its topic's head.
+fn finish(key: u32, sub: &mut Sub, topic: &mut Topic, session: &mut Session, now: Nanos) {
+    topic.every_behind -= u32::from(sub.mode == Mode::Every);
+    settle(key, sub, topic, session, now);
 }
 
 /// Its ticks go out with all their fields, one after another or merged, and nothing else does.

@@ -80,6 +80,15 @@ proptest! {
         prop_assert_eq!(Fixed::parse(&Fixed(units).to_string()), Ok(Fixed(units)));
     }
 
+    /// All the digits, and no zero at the end.
+    #[test]
+    fn what_is_printed_is_the_shortest(whole in 0..FIXED_ONE, places in 0..FIXED_ONE, zeros in 0u32..=9) {
+        let places = places / 10i64.pow(zeros) * 10i64.pow(zeros);
+        let text = format!("{whole}.{places:09}");
+        let shortest = text.trim_end_matches('0').trim_end_matches('.');
+        prop_assert_eq!(Fixed(whole * FIXED_ONE + places).to_string(), shortest);
+    }
+
     #[test]
     fn the_nearest_is_what_long_arithmetic_says(
         digits in proptest::string::string_regex("[0-9]{1,24}").unwrap(),

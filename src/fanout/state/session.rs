@@ -36,6 +36,7 @@ impl Session {
     }
 
     /// Puts a subscription at the end of the list, or into the lane; says where it stands.
+    #[inline]
     pub fn put(&mut self, key: u32, in_lane: bool) -> u32 {
         if !in_lane {
             return self.queue.push_back(key);
