@@ -1,7 +1,8 @@
-//! Connections in: every shard accepts on its own thread, and gives each connection to the shard with the fewest.
+//! Accepting connections: every shard accepts on its own thread, and gives each connection to the shard with the
+//! fewest.
 //!
-//! There is one listener, which all shards watch: with one shard a connection changes no thread on its way in, and with
-//! many they are spread as evenly as by a thread that did nothing else. Refusals are counted by reason.
+//! All shards watch one listener. With one shard, a connection changes no thread on its way in. With many, connections
+//! are spread as evenly as by a dedicated thread. Refusals are counted by reason.
 //!
 //! `balancer.rs` decides which connections are admitted, and to which shard they go.
 
@@ -36,7 +37,7 @@ pub enum RejectedReason {
     Draining,
     /// Not finished in time.
     Timeout,
-    /// More connections than sessions and their overhead can need, or more of one address than it may have.
+    /// More connections than sessions and their overhead can need, or than one address may have.
     Connections,
 }
 
@@ -44,7 +45,7 @@ pub enum RejectedReason {
 #[derive(Debug, Default)]
 pub struct Rejected([AtomicU64; RejectedReason::ALL.len()]);
 
-/// The listener, as one shard watches it.
+/// The listener, registered with the runtime of one shard.
 pub type Listener = AsyncFd<TcpListener>;
 
 /// A connection that has been accepted and counted, and has not been read from.
@@ -52,19 +53,19 @@ pub type Listener = AsyncFd<TcpListener>;
 pub struct Arrival {
     pub stream: TcpStream,
     pub peer: SocketAddr,
-    /// Whose listener it came by.
+    /// The role of the listener that accepted it.
     pub role: Role,
     pub counted: Connection,
 }
 
-/// `TCP_USER_TIMEOUT` beyond what a stalled client may take. Pings and the progress of bytes find a peer that has vanished
-/// long before; a shorter time cuts thin clients, whose window never covers what the kernel would send next, although
-/// they read.
+/// `TCP_USER_TIMEOUT` beyond the time that a stalled client may take. Pings and progress checks find a peer that has
+/// vanished long before. A shorter time would cut off clients on thin links that do read, because their window never
+/// covers what the kernel would send next.
 const USER_TIMEOUT_BEYOND: Duration = Duration::from_secs(120);
-/// After the process has run out of descriptors.
+/// The pause after the process has run out of descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Connections that are accepted before those that have come are read from: in a storm of clients each is let in before
-/// many more, and what handshakes need is needed for few of them at once.
+/// Connections that are accepted at once; then they are read. In a storm of clients each is admitted before many more
+/// are accepted, and few handshakes hold memory at once.
 const ACCEPTED_AT_ONCE: usize = 16;
 
 impl RejectedReason {
@@ -101,11 +102,11 @@ impl Rejected {
     }
 }
 
-/// Binds and listens, with a backlog that holds a storm of clients, and the options that accepted sockets inherit. The
-/// listener does not block: several shards look at it.
+/// Binds and listens, with a backlog that holds a storm of clients, and with the options that accepted sockets inherit.
+/// The listener does not block, because several shards watch it.
 ///
 /// # Errors
-/// When the address is taken or not ours.
+/// When the address is taken, or is not an address of this machine.
 pub fn listen(address: SocketAddr, limits: &Limits) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
@@ -116,7 +117,7 @@ pub fn listen(address: SocketAddr, limits: &Limits) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Takes over the limits of which the listener holds a copy: what it accepts from now on has them.
+/// Applies the limits of which the listener holds a copy. Connections accepted from now on have them.
 ///
 /// # Errors
 /// When the kernel refuses.
@@ -128,22 +129,23 @@ fn user_timeout(limits: &Limits) -> Duration {
     limits.progress + limits.close_grace + USER_TIMEOUT_BEYOND
 }
 
-/// A shard's own look at the listener; to be called where the shard's runtime is entered.
+/// Registers the listener for a shard. Call it where the shard's runtime is entered.
 ///
 /// # Errors
-/// When it cannot be registered.
+/// When registration fails.
 pub fn watch(listener: &TcpListener) -> io::Result<Listener> {
     let listener = listener.try_clone()?;
     #[expect(
         unsafe_code,
         reason = "tokio's own listener registers what it accepts, and could not hand it over"
     )]
-    // SAFETY: the listener owns its descriptor, which is open and the same until it is dropped with what is made here.
+    // SAFETY: the listener owns its descriptor, which stays open and the same until it is dropped with this
+    // registration.
     let listener = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) };
     Ok(listener?)
 }
 
-/// Accepts for as long as the shard runs. What is the shard's own begins here, the rest is handed over.
+/// Accepts for as long as the shard runs. Connections for this shard begin here; the others are handed over.
 pub async fn accept(shard: Rc<Shard>, listener: Listener, role: Role) {
     loop {
         for _ in 0..ACCEPTED_AT_ONCE {
@@ -159,7 +161,7 @@ pub async fn accept(shard: Rc<Shard>, listener: Listener, role: Role) {
     }
 }
 
-/// What waits is accepted when there are descriptors again.
+/// Connections that wait are accepted when there are descriptors again.
 fn say_accept_failed(shared: &Shared, error: &io::Error) {
     if let Some(suppressed) = shared.repeating.accept_failed.pass(shared.clock.now()) {
         tracing::warn!(%error, suppressed, "accept failed: connections wait until descriptors are free");
@@ -175,14 +177,14 @@ fn let_in(shard: &Rc<Shard>, stream: TcpStream, peer: SocketAddr, role: Role) {
             if number == shard.number {
                 shard.arrived(arrival);
             } else {
-                // A shard ends only when the service does; the connection ends with it.
+                // A shard ends only when the service does, and the connection ends with it.
                 let _ = balancer.inboxes[number].send(ToShard::Connection(arrival));
             }
         }
     }
 }
 
-/// One system call: the socket does not block, and has inherited the rest.
+/// One system call: the socket does not block, and has inherited the other options.
 fn accept_one(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let (stream, peer) = rustix::net::acceptfrom_with(listener, flags)?;

@@ -1,8 +1,8 @@
-//! Which connections are let in, and to which shard they go.
+//! Which connections are admitted, and to which shard they go.
 //!
-//! Everything is decided under one lock, so limits are exact. A connection that is evicted for a new one is uncounted at
-//! once, and ends a moment later: first the one that has been idle between two requests for longest, then one that has never
-//! sent a request. A busy connection is never evicted.
+//! All decisions are made under one lock, so limits are exact. A connection that is evicted for a new one is uncounted
+//! at once, and ends a moment later. The first to be evicted is the one that has been idle between two requests for
+//! longest, then one that has never sent a request. A busy connection is never evicted.
 //!
 //! Invariant: a [`Connection`] is counted once, from accept until it is dropped or evicted.
 
@@ -25,16 +25,16 @@ use crate::{
     planted::{Fault, is_planted},
 };
 
-/// Whom a listener is for.
+/// The clients that a listener serves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {
-    /// Everybody; with no listener for operators, they too.
+    /// Everybody, including operators when they have no listener of their own.
     Clients,
     /// Operators: probes, scrapes, control.
     Admin,
 }
 
-/// The shards, as whoever accepts sees them.
+/// The shards, as an accepting thread sees them.
 pub struct ConnectionBalancer {
     pub inboxes: Vec<UnboundedSender<ToShard>>,
     clients: ListenerConnections,
@@ -49,26 +49,26 @@ struct ListenerConnections {
 struct Counts {
     most: usize,
     of_one_address: usize,
-    /// Connections of each shard.
+    /// Connections by shard.
     shards: Vec<usize>,
-    /// Of each address that a limit counts.
+    /// Connections by address, where a limit counts it.
     origins: HashMap<Origin, usize>,
-    /// Those that could make room, in the order in which they would be asked to.
+    /// Connections that could be evicted, in the order of eviction.
     idle: BTreeMap<Turn, Idle>,
     /// The same, by address.
     idle_of: BTreeSet<(Origin, Turn)>,
     turns: u64,
 }
 
-/// Who makes room first: by kind, and then who has been idle longest.
+/// The order of eviction: by kind, and then the longest idle.
 type Turn = (Idleness, u64);
 
-/// Why a connection could go.
+/// Why a connection can be evicted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Idleness {
-    /// Between two requests.
+    /// It is between two requests.
     Answered,
-    /// Nothing has come from it yet.
+    /// It has sent nothing yet.
     Silent,
 }
 
@@ -79,24 +79,24 @@ struct Idle {
     waker: Waker,
 }
 
-/// A connection, counted while it lasts.
+/// A connection, counted until it is dropped.
 #[derive(Debug)]
 pub struct Connection {
     counts: Arc<Mutex<Counts>>,
     shard: usize,
     origin: Option<Origin>,
-    /// It has made room, and is counted no more.
+    /// It was evicted, and is no longer counted.
     gone: Arc<AtomicBool>,
-    /// Its place among the idle ones.
+    /// Its key among the idle ones.
     turn: Cell<Option<Turn>>,
 }
 
 /// Connections beside sessions: scrapes, probes, handshakes under way.
 const CONNECTIONS_BESIDE_SESSIONS: usize = 1_024;
-/// Connections of one address beside its sessions, at least: who has too many sessions is told so over one, and a proxy
-/// has other requests, too.
+/// The fewest connections of one address beside its sessions: a client with too many sessions is told so over one, and
+/// a proxy has other requests, too.
 const CONNECTIONS_BESIDE_ITS_SESSIONS: usize = 16;
-/// The same, for each session that it may have.
+/// One more for each so many sessions that it may have.
 const SESSIONS_FOR_ONE_BESIDE: usize = 8;
 /// Connections of operators at once.
 const ADMIN_CONNECTIONS: usize = 256;
@@ -110,7 +110,7 @@ impl ConnectionBalancer {
         balancer
     }
 
-    /// Of those that are there already none ends.
+    /// Existing connections do not end.
     pub fn set_limits(&self, limits: &Limits) {
         let beside = CONNECTIONS_BESIDE_ITS_SESSIONS + limits.sessions_per_address / SESSIONS_FOR_ONE_BESIDE;
         let its_sessions = limits.sessions_per_address.saturating_add(beside);
@@ -119,8 +119,8 @@ impl ConnectionBalancer {
         counts.of_one_address = limits.connections_per_address.max(its_sessions);
     }
 
-    /// Counts a connection in: the shard with the fewest of those that run, and the count. `None` when there are too
-    /// many, over all or of its address, and none of them can make room.
+    /// Counts a connection, and returns the running shard with the fewest, and the count. `None` when there are too
+    /// many, in all or of its address, and none of them can be evicted.
     pub fn count_in(&self, role: Role, peer: IpAddr) -> Option<(usize, Connection)> {
         let listener = match role {
             Role::Clients => &self.clients,
@@ -160,7 +160,7 @@ impl ListenerConnections {
             let turn = *counts.idle.first_key_value()?.0;
             counts.make_room(turn);
         }
-        // In a drain shards end one by one, and whoever scrapes or probes until then must reach one that answers.
+        // In a drain shards end one by one, and scrapes and probes must still reach one that answers.
         let shards = (0..counts.shards.len()).filter(|&shard| runs(shard));
         let shard = shards.min_by_key(|&shard| counts.shards[shard])?;
         counts.shards[shard] += 1;
@@ -202,7 +202,7 @@ impl Counts {
 }
 
 impl Connection {
-    /// From now on it may be asked to make room; `waker` is its task's, which then finds it gone.
+    /// From now on it may be evicted. Eviction wakes its task through `waker`.
     pub fn idle(&self, idleness: Idleness, waker: &Waker) {
         if self.turn.get().is_some() || self.is_gone() {
             return;
@@ -218,7 +218,7 @@ impl Connection {
         self.turn.set(Some(turn));
     }
 
-    /// It has something to do. Says whether it may: not when it has been asked to make room.
+    /// It has work. Returns whether it may do it: not when it has been evicted.
     #[must_use = "one that has made room ends"]
     pub fn busy(&self) -> bool {
         if let Some(turn) = self.turn.take() {
@@ -332,7 +332,7 @@ mod tests {
             assert!(held[goes].busy(), "it may go on until there is no room");
             held[goes].idle(if goes == 3 { Idleness::Silent } else { Idleness::Answered }, Waker::noop());
             if goes == 5 {
-                // It has worked in between, so that it is the youngest of the idle ones.
+                // It has worked in between, so it is the most recent of the idle ones.
                 held[4].idle(Idleness::Answered, Waker::noop());
             }
         }

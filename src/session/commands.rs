@@ -1,6 +1,6 @@
-//! Commands carried out, piece by piece: the ack first, on the control queue; then what it changes.
+//! Commands carried out in steps: the ack first, on the control queue, then the changes that it announces.
 //!
-//! Each step does as much as its units allow and leaves the rest for the next one. When is not decided here: see `work`.
+//! Each step does as much as its units allow and leaves the rest for the next. `work` decides when a step runs.
 
 use super::{
     core::Core,
@@ -25,7 +25,7 @@ use crate::{
 const ENTRY_UNITS: usize = 8;
 
 impl<S: SessionSocket> Core<S> {
-    /// Goes on with a command; says whether it has been answered. `now` by the world's clock.
+    /// Continues a command; returns whether it has been answered. `now` is by the machine's clock.
     pub(super) fn step(&mut self, key: SessionKey, job: &mut Job, now: Nanos, units: &mut Units) -> bool {
         match job {
             Job::Symbols(job) => self.step_symbols(key, job, self.shared.market.at(now), units),
@@ -48,7 +48,7 @@ impl<S: SessionSocket> Core<S> {
         if !self.answer(key, job, units) {
             return false;
         }
-        // A price that is old must not look new, even when its topic was quiet before anyone asked.
+        // An old price must not look new, even when its topic was quiet before the client subscribed.
         while let Some((symbol, state)) = job.told.pop_first() {
             self.control(key, &Control::SymbolStatus { symbol: symbol.as_str(), state });
             units.spend(ENTRY_UNITS);
@@ -59,8 +59,8 @@ impl<S: SessionSocket> Core<S> {
         true
     }
 
-    /// Writes the answer, as far as the units last: it is one message, however many results it has. Says whether it is
-    /// given.
+    /// Writes the answer, as far as the units last. It is one message, however many results it has. Returns whether it
+    /// is complete.
     fn answer(&mut self, key: SessionKey, job: &mut SymbolsJob, units: &mut Units) -> bool {
         loop {
             match &mut job.answer {
@@ -83,7 +83,7 @@ impl<S: SessionSocket> Core<S> {
                         *written += 1;
                         units.spend(ENTRY_UNITS);
                     }
-                    // There is no target left to be done.
+                    // All targets are done.
                     (job.targets, job.results) = (Vec::new(), Vec::new());
                     if let Answer::Growing { message, .. } = std::mem::replace(&mut job.answer, Answer::Given)
                     {
@@ -94,7 +94,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// The next target: a name is done with, a glob begun.
+    /// Begins the next target: a name is carried out, a glob begun.
     fn begin_target(&mut self, key: SessionKey, job: &mut SymbolsJob, now: Nanos, units: &mut Units) {
         units.spend(1);
         if !self.knows_births(job, units) || job.repeat() {
@@ -120,8 +120,8 @@ impl<S: SessionSocket> Core<S> {
         job.results.push(result);
     }
 
-    /// Whether the next target can be taken. A client that comes back may have seen ticks of a symbol whose listing is on its
-    /// way here, behind a crowd of others.
+    /// Whether the next target can be carried out. A client that comes back may have seen ticks of a symbol whose
+    /// listing is still on its way here, behind many others.
     fn knows_births(&mut self, job: &SymbolsJob, units: &mut Units) -> bool {
         let What::Subscribe { resume: Some(resume), .. } = &job.what else { return true };
         let Target::Name(symbol) = &job.targets[job.results.len()] else { return true };
@@ -177,7 +177,7 @@ impl<S: SessionSocket> Core<S> {
         Ok(subscribed)
     }
 
-    /// The first step of a glob; or why it is not carried out.
+    /// The first step of a glob, or the reason why it is refused.
     fn begin_glob(&mut self, key: SessionKey, job: &mut SymbolsJob, glob: &Glob) -> Result<Step, Entry> {
         let most = self.shared.limits.globs;
         job.globs += 1;
@@ -202,7 +202,7 @@ impl<S: SessionSocket> Core<S> {
         Err(Entry::error(glob.as_str(), ErrorCode::TooManyGlobs, message))
     }
 
-    /// Holds a glob against the symbols that are listed, until there are more than the session has room for.
+    /// Matches a glob against the listed symbols, until there are more matches than the session has subscriptions left.
     fn look(&mut self, key: SessionKey, job: &mut SymbolsJob, units: &mut Units) {
         let Target::Glob(glob) = &job.targets[job.results.len()] else { return };
         let Step::Looking { at, found, new } = &mut job.step else { return };
@@ -247,7 +247,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Subscribes to what a glob has found.
+    /// Subscribes to what a glob has matched.
     fn take_found(&mut self, key: SessionKey, job: &mut SymbolsJob, now: Nanos, units: &mut Units) {
         let Step::Taking { found, mut at } = std::mem::replace(&mut job.step, Step::Next) else { return };
         while let Some(&place) = found.get(at) {
@@ -258,7 +258,7 @@ impl<S: SessionSocket> Core<S> {
             units.spend(SUBSCRIBE_UNITS);
             at += 1;
             let symbol = self.fanout.listed_symbols()[place as usize].clone();
-            // Symbols that were listed meanwhile may have taken the room.
+            // Symbols listed in the meantime may have used up the subscriptions.
             if self.subscribe(key, &symbol, job, now, units).is_err() {
                 self.tell_full(key, &symbol);
             }
@@ -268,7 +268,7 @@ impl<S: SessionSocket> Core<S> {
         job.results.push(Entry { matched: Some(found.len()), ..Entry::new(text, status) });
     }
 
-    /// Ends, or changes, those of the session's subscriptions that a glob matches.
+    /// Ends, or changes, the session's subscriptions that match a glob.
     fn walk_own(&mut self, key: SessionKey, job: &mut SymbolsJob, now: Nanos, units: &mut Units) {
         let Target::Glob(glob) = &job.targets[job.results.len()] else { return };
         let Step::Own { place, count, held } = &mut job.step else { return };
@@ -339,7 +339,7 @@ impl<S: SessionSocket> Core<S> {
         Entry::error(symbol, ErrorCode::TooManySubscriptions, message)
     }
 
-    /// A glob caught a symbol that was listed, and there was no subscription left for it.
+    /// Reports that a glob matched a new topic and the session had no subscription left for it.
     pub fn tell_full(&mut self, key: SessionKey, symbol: &Symbol) {
         let entry = self.too_many(symbol.as_str());
         let message =
@@ -355,8 +355,8 @@ fn resume_of(from: Option<&ResumeFrom>, symbol: &Symbol, epoch: &str) -> Option<
     Some(Resume { same_epoch: from.epoch == epoch, last })
 }
 
-/// Who begins anew takes a symbol for live unless told otherwise. Who comes back was told something before the
-/// connection ended, which may be so no longer: it is told the state whatever it is.
+/// A client that subscribes for the first time assumes that a symbol is live unless told otherwise. A client that comes
+/// back may know a state that is out of date, so it is told the state in any case.
 fn is_news(state: State, comes_back: bool) -> bool {
     match state {
         State::Stale | State::Halted | State::Closed => true,

@@ -1,7 +1,7 @@
-//! What a shard's turn works on, and the turn: everything that waits is taken in, then written.
+//! The state that a shard's turn works on, and the turn itself: it takes in everything that waits, then writes.
 //!
-//! Smart batching: a turn takes in all ticks that wait, marks cursors, and then writes once for each session touched.
-//! Under load the batches grow and the cost of a message falls; when there is slack a tick is on the wire at once.
+//! Smart batching: a turn takes in all ticks that wait, marks cursors, and then writes once to each session concerned.
+//! Under load the batches grow and the cost of a message falls. With slack a tick is written at once.
 
 use std::{
     collections::VecDeque,
@@ -32,18 +32,18 @@ use crate::{
     wire::{CloseReason, Control, Framer, assembled::Welcome, command::CommandReader},
 };
 
-/// What the turn works on. Borrowed for the length of a call, never across an await.
+/// The state of the turn. It is borrowed for the length of a call, never across an await.
 pub struct Core<S = TcpStream> {
     pub shared: Arc<Shared>,
-    /// Of the shard, from 0.
+    /// The shard's number, from 0.
     number: usize,
-    /// Place among all ticks of the last one that came here.
+    /// The order of the last tick that arrived here.
     taken: u64,
-    /// The same, of what the last loss of batches is made up for by the records.
+    /// The order up to which records make up for the last loss of batches.
     resync_to: u64,
     pub fanout: Fanout,
     pub framer: Framer,
-    /// By their place in the fan-out.
+    /// By their index in the fan-out.
     pub sessions: Vec<Option<Box<Session<S>>>>,
     pub stats: Stats,
     pub reader: CommandReader,
@@ -52,45 +52,45 @@ pub struct Core<S = TcpStream> {
     /// The message under the present limits; `None` until the next session opens.
     welcome: Option<Welcome>,
     pub draining_since: Option<Nanos>,
-    /// Every feed is a replay that has ended: so does each session that has been sent everything.
+    /// Every feed is a replay that has ended. A session that has been sent everything then ends too.
     pub over: bool,
-    /// Where ingest reads whether batches should come with their ticks.
+    /// Ingest reads here whether batches should carry their ticks.
     wants_ticks: Arc<AtomicBool>,
     batches: Vec<Arc<Batch>>,
-    /// The next of them.
+    /// The index of the next batch.
     batch_at: usize,
-    /// What sessions have not been told yet, in order.
+    /// Notices that sessions have not been sent yet, in order.
     untold: VecDeque<Notice>,
     pub(super) work: Work,
     pace: Pace,
     round: Round,
-    /// The line of an event stream's own before a frame; kept for its room.
+    /// The `id` line of an event stream, written before a frame. Kept for its capacity.
     pub(super) position_line: Vec<u8>,
-    /// Frames that are made and not yet sent, of the group at hand.
+    /// Frames of the current group that are encoded and not yet sent.
     pub(super) made: Vec<(SessionKey, Made)>,
 }
 
-/// Everyone who has something to send when it begins is written to once.
+/// One round of writes: each session that has something to send when it begins is written to once.
 #[derive(Clone, Copy, Default)]
 struct Round {
     sessions_left: usize,
-    /// What had been sent before it.
+    /// Frames sent before the round.
     frames: u64,
     ticks: u64,
 }
 
-/// Sessions that one slice of a turn writes to before the runtime gets its share, and new ticks are looked for.
+/// Sessions that one slice of a turn writes to. Then the runtime gets its share, and new ticks are taken in.
 const SESSIONS_A_SLICE: usize = 128;
 
-/// What one turn spends on what may come in a crowd, some half a millisecond: symbols that are listed, topics that end or are
-/// caught up with, intervals that are over, and telling sessions of states.
+/// What one turn spends on work that may come in bulk, about half a millisecond: symbols that are listed, topics that
+/// end or are caught up with, intervals that end, and states that sessions are sent.
 const CROWD_UNITS: u32 = 16 * 1024;
-/// To tell a session of a state.
+/// To send a session a state.
 const TELL_UNITS: usize = 16;
 /// To change a topic's state.
 const STATE_UNITS: usize = 4;
 
-/// When the next turn is wanted.
+/// When the next turn is due.
 pub enum Due {
     Now,
     At(Nanos),
@@ -128,7 +128,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Takes over the limits as they stand now, where there are copies of them.
+    /// Reads the present limits again, where the core holds copies of them.
     pub fn reload(&mut self) {
         let limits: &Limits = &self.shared.limits;
         let market = self.shared.market.now();
@@ -141,7 +141,7 @@ impl<S: SessionSocket> Core<S> {
         self.tell(&mut Units::new(CROWD_UNITS));
     }
 
-    /// Lets go of the room that sessions which have gone have left behind, in slices; `done` is told when it has.
+    /// Frees the memory of sessions that have ended, in slices; `done` is notified at the end.
     pub fn shrink(&mut self, done: std::sync::mpsc::Sender<()>) {
         while self.sessions.pop_if(|session| session.is_none()).is_some() {}
         self.sessions.shrink_to_fit();
@@ -152,12 +152,12 @@ impl<S: SessionSocket> Core<S> {
         self.work.shrink(done);
     }
 
-    /// Place among all ticks of the last one that came here.
+    /// The order of the last tick that arrived here.
     pub(super) fn taken(&self) -> u64 {
         self.taken
     }
 
-    /// Takes in what waits and writes to a slice of the sessions that it concerns.
+    /// Takes in what waits, and writes to a slice of the sessions concerned.
     pub fn turn(&mut self, handover: &Handover<Batch>) -> Due {
         let now = self.shared.clock.now();
         if !self.pace.may_write(now) {
@@ -190,7 +190,7 @@ impl<S: SessionSocket> Core<S> {
         self.fanout.next_due().map_or(Due::Never, |due| Due::At(self.shared.market.when(due)))
     }
 
-    /// Lets a replay that waits for its readers know how far they have come here.
+    /// Reports this shard's progress to a replay that waits for its readers.
     fn note_mark(&mut self, now: Nanos) {
         let readers = &self.shared.ingest.readers;
         if !readers.is_watched() || is_planted(Fault::ForgetsMark) {
@@ -205,15 +205,15 @@ impl<S: SessionSocket> Core<S> {
         readers.note(self.number, if is_planted(Fault::InventsMark) { u64::MAX } else { mark });
     }
 
-    /// Takes in the batches that wait, and the time: sessions become ready. What comes in a crowd is taken in as far as the
-    /// units last each time; what comes behind it waits in the hand-over, which is bounded.
+    /// Takes in the batches that wait, and the time: sessions become ready. Work that comes in bulk is done as far as
+    /// the units last. What follows it waits in the hand-over, which is bounded.
     pub(super) fn take_in(&mut self, handover: &Handover<Batch>, now: Nanos, mut units: Units) {
         let market = self.shared.market.at(now);
         let had_rest = !self.batches.is_empty() || self.fanout.is_resyncing();
         if !had_rest {
             self.take_batches(handover);
         }
-        // To ask for the time costs more than an ordinary turn takes in.
+        // Reading the time costs more than the work of an ordinary turn.
         let begun = (had_rest || self.is_crowd()).then(work::thread_nanos);
         if self.apply_batches(market, &mut units) && had_rest {
             self.take_batches(handover);
@@ -227,13 +227,13 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// More has come than ticks of topics that are known.
+    /// Whether there is more to take in than ticks of known topics.
     fn is_crowd(&self) -> bool {
         let is_crowd = |batch: &Arc<Batch>| !batch.new_topics.is_empty() || !batch.states.is_empty();
         self.fanout.is_resyncing() || self.batches.iter().any(is_crowd)
     }
 
-    /// There is more to be taken in than the last turn had units for.
+    /// Whether the last turn's units ran out before everything was taken in.
     fn has_untaken(&self) -> bool {
         !self.batches.is_empty()
             || self.fanout.is_resyncing()
@@ -245,8 +245,8 @@ impl<S: SessionSocket> Core<S> {
         if handover.take(&mut self.batches).missed {
             self.stats.resyncs += 1;
             self.stats.limits[LimitHit::ShardQueue as usize] += 1;
-            // Of what was lost no batch comes that would say so: a feed that waits for its readers would wait for ever.
-            // Asked for first: the records that are read behind it are at least as new.
+            // No batch will report what was lost, and a feed that waits for its readers would wait for ever. The order
+            // is read first: the records, read after it, are at least as new.
             self.resync_to = self.shared.ingest.order();
             if !is_planted(Fault::SkipsResync) {
                 self.fanout.begin_resync();
@@ -254,7 +254,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Says whether all batches that were taken are applied.
+    /// Returns whether all batches that were taken are applied.
     fn apply_batches(&mut self, market: Nanos, units: &mut Units) -> bool {
         let shared = Arc::clone(&self.shared);
         if !self.fanout.resync_some(market, &*shared.ingest, units) {
@@ -282,13 +282,13 @@ impl<S: SessionSocket> Core<S> {
         true
     }
 
-    /// Lets ingest know whether the subscriptions of this shard have a use for single ticks.
+    /// Tells ingest whether this shard's subscriptions need single ticks.
     pub fn publish_interest(&self) {
         self.wants_ticks.store(self.fanout.wants_ticks(), Ordering::Relaxed);
     }
 
-    /// Puts what sessions must be told on their control queues, as far as the units last. What has waited for a turn may be
-    /// so no longer; then something newer follows it, or the session has been told when it subscribed.
+    /// Puts notices on the sessions' control queues, as far as the units last. A notice that has waited for a turn may
+    /// be out of date. Then a newer one follows it, or the session was told when it subscribed.
     pub fn tell(&mut self, units: &mut Units) {
         let is_late = self.has_untold();
         self.untold.extend(self.fanout.take_notices());
@@ -311,7 +311,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// There is something that sessions have not been told yet.
+    /// Whether there are notices that sessions have not been sent.
     pub(super) fn has_untold(&self) -> bool {
         !self.untold.is_empty()
     }
@@ -320,7 +320,7 @@ impl<S: SessionSocket> Core<S> {
         self.sessions.get_mut(key.0 as usize)?.as_deref_mut()
     }
 
-    /// Takes a session in, and says welcome, behind `head`.
+    /// Adds a session, and sends `head` and then its `welcome`.
     pub fn open(&mut self, mut session: Session<S>, head: Vec<u8>) -> SessionKey {
         let key = self.fanout.open();
         let place = key.0 as usize;
@@ -342,7 +342,7 @@ impl<S: SessionSocket> Core<S> {
         key
     }
 
-    /// Appends to a session's control queue; a queue that grows beyond its limit ends the session.
+    /// Appends to a session's control queue. A queue that grows beyond its limit ends the session.
     pub fn control(&mut self, key: SessionKey, message: &Control<'_>) {
         self.control_with(key, |payload| message.write(payload));
     }
@@ -360,7 +360,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// As [`Self::control`], with the message as it stands in its frame.
+    /// As [`Self::control`], with a message that is already encoded as in its frame.
     pub fn control_payload(&mut self, key: SessionKey, payload: &[u8]) {
         let most = self.shared.limits.control_bytes;
         let market = self.shared.market.now();

@@ -1,13 +1,13 @@
-//! Sessions for clients without WebSocket: the same messages as server-sent events, on a socket that HTTP gives up.
+//! Sessions for clients without WebSocket: the same messages as server-sent events, on a socket taken over from HTTP.
 //!
-//! HTTP reads the request and makes the head of the answer; then the socket is the session's, which is one as any other:
-//! written to by `flush.rs`, in frames that all event streams share who are owed the same. Its body has no length and no
-//! chunks; it ends with the connection.
+//! HTTP reads the request and makes the head of the answer. Then the socket belongs to a session like any other:
+//! `flush.rs` writes to it, in frames that all event streams share that are owed the same bytes. The body has no length
+//! and no chunks; it ends with the connection.
 //!
-//! Invariants: what a client sends behind its request is forgotten, and no more of it is read than a little; one that
-//! has closed only its own side is served on.
+//! Invariants: input after the request is discarded, and only a limited amount of it is read. A client that has closed
+//! only its own side is still served.
 //!
-//! A browser's `EventSource` comes back by itself: it is told when (`retry`), and what to bring back (`id`).
+//! A browser's `EventSource` reconnects by itself. It is told when (`retry`), and what to send back (`id`).
 
 use std::{
     io,
@@ -37,29 +37,29 @@ use crate::{
     wire::{CloseReason, Framing, frame},
 };
 
-/// An event stream that may begin, with what it asks for.
+/// An event stream that was admitted, with the subscription of its request.
 pub struct Opening {
     pub peer: Peer,
     pub place: Place,
     pub command: String,
 }
 
-/// A session's whole life, as one task: it waits for the client to go, and goes on writing when the socket lets it.
+/// A session as one task: it waits for the client to leave, and resumes writing when the socket takes bytes.
 pub struct EventTask<S: SessionSocket = TcpStream> {
     shard: Rc<Shard<S>>,
     key: SessionKey,
     stream: Rc<S>,
     /// Bytes that will still be read; none once the client has closed its side.
     ear_bytes: usize,
-    /// What the session holds of its peer's share; given back when the task ends.
+    /// The session's share of its peer's limits; released when the task ends.
     held: (Option<Place>, Option<Connection>),
 }
 
-/// A client has nothing to say any more; one that does is not listened to for ever.
+/// A client has nothing to send any more. Of one that does, only this much is read.
 const EAR_BYTES: usize = 16 * 1024;
 
 impl Opening {
-    /// Begins the session; `head` goes out before its first event.
+    /// Begins the session; `head` is sent before its first event.
     pub fn begin<S: SessionSocket>(
         self,
         shard: &Rc<Shard<S>>,
@@ -99,7 +99,7 @@ impl<S: SessionSocket> Future for EventTask<S> {
         core.listen(task.key, &task.stream, &mut task.ear_bytes, context);
         core.flush(task.key);
         let is_over = core.session(task.key).is_none();
-        // Its command may be carried out in parts, and a replay may wait for what this one has just taken.
+        // Its command may be carried out in parts, and a replay may wait for what this session has just taken.
         if core.fanout.has_ready() || core.has_work() || core.shared.ingest.readers.is_watched() {
             task.shard.wake();
         }
@@ -111,8 +111,8 @@ impl<S: SessionSocket> Future for EventTask<S> {
     }
 }
 
-/// The place among all ticks up to which a session was sent all that it is due, and nothing beyond; `None` when there is no
-/// such place. `newest` is that of the newest tick that it was sent, `taken` that of the last one that came here.
+/// The order up to which a session was sent all ticks that it is due, and none beyond; `None` when there is no such
+/// order. `newest` is the order of the newest tick that it was sent, `taken` that of the last one that arrived here.
 fn position(fanout: &Fanout, key: SessionKey, newest: u64, taken: u64) -> Option<u64> {
     let unsent = fanout.first_unsent(key);
     let order = unsent.map_or(taken, |order| order.saturating_sub(1).min(taken));
@@ -120,19 +120,19 @@ fn position(fanout: &Fanout, key: SessionKey, newest: u64, taken: u64) -> Option
 }
 
 impl<S: SessionSocket> Core<S> {
-    /// Appends the line that says where an event stream stands behind a frame whose newest tick has this place.
+    /// Appends the `id` line with the stream's position after a frame whose newest tick has this order.
     pub(super) fn write_position(&mut self, key: SessionKey, newest_order: u64, out: &mut Vec<u8>) {
         let taken = self.taken();
         let Some(session) = self.session(key) else { return };
         session.newest_order = session.newest_order.max(newest_order);
         let (newest, begins) = (session.newest_order, session.jobs.is_some());
-        // Of what a long command has not begun yet nothing was sent.
+        // A long command that has not been begun has been sent nothing.
         let order = position(&self.fanout, key, newest, taken).filter(|_| !begins);
         let order = order.map(|order| order + u64::from(is_planted(Fault::WrongPosition)));
         Position::write(&self.shared.epoch, order, out);
     }
 
-    /// Reads and forgets what the client says, to learn that it has gone.
+    /// Reads and discards the client's input, to learn that it has gone.
     fn listen(&mut self, key: SessionKey, stream: &S, ear_bytes: &mut usize, context: &mut Context<'_>) {
         let mut sink = [0; 1024];
         while *ear_bytes > 0 {
@@ -155,8 +155,8 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// A client that has closed its side may still read, or be gone: a comment tells, by the reset that answers it, so
-    /// that the write behind it fails.
+    /// A client that has closed its side may still read, or be gone. A comment tells which: a reset answers it, and the
+    /// next write fails.
     fn probe(&mut self, key: SessionKey) {
         if let Some(session) = self.session(key).filter(|session| session.is_open()) {
             session.control.extend_from_slice(b":\n\n");

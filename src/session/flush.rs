@@ -1,7 +1,7 @@
-//! The only writer: every byte that a session's socket gets, in the order rest, control, data.
+//! The only writer: it writes every byte of a session's socket, in the order rest, control, data.
 //!
-//! Data is encoded here, when the socket has taken all that came before, and not earlier. A frame that the socket takes
-//! only in part is finished before anything else; its ticks are recorded when its last byte is out.
+//! A data frame is encoded here, only when the socket has taken everything before it. If the socket takes a frame in
+//! part, the rest of the frame goes out before anything else. Its ticks are recorded when its last byte is out.
 
 use std::{
     io,
@@ -21,24 +21,24 @@ use crate::{
     wire::{CloseReason, FrameSize, Framing, Held, frame},
 };
 
-/// Frames that one session is written before the next has its turn.
+/// Frames that are written to one session before the next session's turn.
 const FRAMES_A_TURN: usize = 4;
-/// Reading goes on once the control queue holds no more than this.
+/// Reading resumes when the control queue holds at most this much.
 pub const CONTROL_GATE_BYTES: usize = 64 * 1024;
 
-/// A frame that is to be sent, and what is to be recorded then.
+/// A frame that will be sent, and what is recorded when it is.
 pub(super) struct Made {
     frame: Held,
     tally: Tally,
 }
 
-/// How far a session's turn came.
+/// The result of writing to a session.
 pub(super) enum Written {
-    /// All of it; there may be more.
+    /// Everything at hand was written; there may be more.
     All,
     /// The socket takes no more.
     Blocked,
-    /// There is nothing left to write.
+    /// Nothing is left to write.
     Level,
     Broken,
 }
@@ -50,12 +50,12 @@ impl<S: SessionSocket> Core<S> {
         self.flush_at(key, &mut now);
     }
 
-    /// As [`Self::flush`]; `now` is moved on with each write, so that a round asks for the time once for a session.
+    /// As [`Self::flush`]. Each write advances `now`, so that a round reads the clock once for a session.
     pub fn flush_at(&mut self, key: SessionKey, now: &mut Nanos) {
         self.flush_on(key, 0, now);
     }
 
-    /// As [`Self::flush_at`], when so many frames of this turn have been written already.
+    /// As [`Self::flush_at`], when this turn has already written this many frames.
     pub(super) fn flush_on(&mut self, key: SessionKey, mut frames: usize, now: &mut Nanos) {
         let Some(session) = self.session(key) else { return };
         if session.blocked {
@@ -77,7 +77,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// `now` is moved on with each write.
+    /// Each write advances `now`.
     fn write_next(&mut self, key: SessionKey, stream: &S, frames: &mut usize, now: &mut Nanos) -> Written {
         let data_first = is_planted(Fault::DataBeforeControl) && !self.fanout.is_drained(key);
         let Some(session) = self.session(key) else { return Written::Level };
@@ -114,7 +114,7 @@ impl<S: SessionSocket> Core<S> {
             return Written::All;
         }
         session.rest_at = 0;
-        // Idle sessions own no buffers; the next one to be filled allocates again.
+        // An idle session owns no buffers. The next one that is filled allocates again.
         session.rest = Vec::new();
         let frames = u64::from(std::mem::take(&mut session.rest_frames));
         session.frames_sent += frames;
@@ -141,7 +141,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Chooses and encodes what the session is sent next; `None` when that is nothing.
+    /// Chooses and encodes the next frame of the session; `None` when there is nothing to send.
     pub(super) fn make_frame(&mut self, key: SessionKey, now: Nanos) -> Option<Made> {
         let session = self.session(key)?;
         let behind = session.behind_since.is_some();
@@ -152,13 +152,13 @@ impl<S: SessionSocket> Core<S> {
         self.framer.hold().map(|frame| Made { frame, tally })
     }
 
-    /// Gives a frame to the session's socket, which has been given everything before it. `now` is moved on.
+    /// Writes a frame to the session's socket, which has taken everything before it. Advances `now`.
     pub(super) fn send_frame(&mut self, key: SessionKey, made: Made, now: &mut Nanos) -> Written {
         let Made { frame: held, tally } = made;
         let mut line = std::mem::take(&mut self.position_line);
         line.clear();
         if self.session(key).is_some_and(|session| session.framing() == Framing::Events) {
-            // Where the stream stands, which no other has alike.
+            // The stream's position, which differs between streams.
             let newest_order = self.framer.get(&held).newest_order;
             self.write_position(key, newest_order, &mut line);
         }
@@ -171,7 +171,7 @@ impl<S: SessionSocket> Core<S> {
         sent
     }
 
-    /// Sends the shared frame, behind bytes of this session's own.
+    /// Sends the shared frame, after bytes of this session's own.
     fn try_send(
         &mut self,
         key: SessionKey,
@@ -209,15 +209,15 @@ impl<S: SessionSocket> Core<S> {
         if self.fanout.is_drained(key) { Written::Level } else { Written::All }
     }
 
-    /// Waits for the socket to take bytes again. Says `false` when it does already.
+    /// Waits until the socket takes bytes again. Returns `false` when it does already.
     fn block(&mut self, key: SessionKey, stream: &S, now: Nanos) -> bool {
         let Some(session) = self.session(key) else { return true };
         session.blocked = true;
         session.blocked_at = now;
-        // What it was before says nothing: whatever is acknowledged from here on is progress.
+        // The earlier value means nothing now: any acknowledgement from here on is progress.
         session.unacknowledged_bytes = usize::MAX;
         session.behind_since.get_or_insert(now);
-        // Without a waker the task has not run yet; it will look at `blocked` when it does.
+        // Without a waker the task has not run yet. It checks `blocked` when it runs.
         let Some(waker) = &session.transport.waker else { return true };
         if is_planted(Fault::ForgetsToWait) {
             return true;
@@ -231,7 +231,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Nothing is left to write: the session is level, or has said its last word.
+    /// Nothing is left to write: the session is caught up, or its last bytes are out.
     pub(super) fn at_rest(&mut self, key: SessionKey, now: Nanos) {
         let Some(session) = self.session(key) else { return };
         session.progress_at = now;
@@ -243,8 +243,8 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Ends a session: its data is let go, its last words are said, and the connection is dropped when the client has
-    /// answered or its time is over.
+    /// Ends a session: its pending data is discarded, its close is sent, and the connection is dropped when the client
+    /// has answered or the deadline has passed.
     pub fn close(&mut self, key: SessionKey, reason: CloseReason) {
         let now = self.shared.clock.now();
         let grace = self.shared.limits.close_grace;
@@ -258,7 +258,8 @@ impl<S: SessionSocket> Core<S> {
         }
         session.control_frames += 1;
         match session.framing() {
-            // A client that closed has been answered by the WebSocket layer, and at the end of a market it is written before.
+            // If the client closed, the WebSocket layer has answered. At the end of a market the close is written
+            // earlier.
             Framing::WebSocket if reason != CloseReason::Normal => {
                 let is_wrong = is_planted(Fault::WrongCode);
                 frame::write_close(if is_wrong { CloseReason::Policy } else { reason }, &mut session.control);
@@ -275,7 +276,8 @@ impl<S: SessionSocket> Core<S> {
         self.fanout.make_ready(key);
     }
 
-    /// Ends a session that was never let in: it hears why, behind the `head_bytes` of its answer, and nothing else.
+    /// Ends a session that was not admitted: it is sent the reason, after the `head_bytes` of its answer, and nothing
+    /// else.
     pub fn refuse(&mut self, key: SessionKey, reason: CloseReason, head_bytes: usize) {
         if let Some(session) = self.session(key) {
             session.control.truncate(head_bytes);
@@ -284,7 +286,7 @@ impl<S: SessionSocket> Core<S> {
         self.close(key, reason);
     }
 
-    /// Forgets a session; its task ends when it next runs. `reason` counts when the session was still open.
+    /// Removes a session; its task ends when it next runs. `reason` is counted if the session was still open.
     pub fn drop_session(&mut self, key: SessionKey, reason: CloseReason) {
         if self.session(key).is_some_and(|session| session.is_open()) {
             self.log_closed(key, reason);

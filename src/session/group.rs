@@ -1,8 +1,8 @@
-//! A slice of a round: frames are made for several sessions, then sent to all of them.
+//! A slice of a round: frames are encoded for several sessions, then sent to all of them.
 //!
-//! A write runs through thousands of instructions of the kernel, which leave little of ours in the processor's caches,
-//! and ours little of the kernel's. Making frames for a group at one go, and sending them at one go, each finds its code
-//! and its data where the session before left it; and the waits for the memory of several sessions fall together.
+//! A write runs thousands of kernel instructions, which evict our code and data from the processor's caches; our work
+//! does the same to the kernel's. Encoding the frames of a group together, and then sending them together, finds code
+//! and data still cached from the session before; and memory accesses for several sessions overlap.
 //!
 //! Invariant: a frame is sent within its group, tens of microseconds after it was chosen, and before anything else of
 //! its session.
@@ -14,15 +14,15 @@ use crate::{
     wire::CloseReason,
 };
 
-/// Sessions of a group.
+/// Sessions in a group.
 const GROUP: usize = 16;
-/// Of subscriptions in every-mode queues, and of ticks from rings: mode `every` puts all that a session is behind by in order for each
-/// frame. Few sessions are behind by so many.
+/// Entries in every-mode queues, and ticks of rings, that a slice visits. For each frame, mode `every` sorts all that
+/// the session is behind by. Few sessions are behind by this much.
 const WALKED_A_SLICE: usize = 4 * 1024;
 
 impl<S: SessionSocket> Core<S> {
-    /// Writes to the next `sessions` that have something to send, or to some of them when what they are behind by is much.
-    /// Says to how many. `now` is moved on.
+    /// Writes to the next `sessions` that have something to send, or to fewer when they are far behind. Returns how
+    /// many. Advances `now`.
     pub(super) fn serve(&mut self, sessions: usize, now: &mut Nanos) -> usize {
         let walked_max = self.fanout.walked() + WALKED_A_SLICE;
         let mut left = sessions;
@@ -34,7 +34,7 @@ impl<S: SessionSocket> Core<S> {
         sessions - left
     }
 
-    /// Says how many sessions are done with; all, when no more are ready.
+    /// Returns how many sessions are done; all, when no more are ready.
     fn make_group(&mut self, sessions: usize, walked_max: usize, now: &mut Nanos) -> usize {
         for served in 0..sessions {
             if self.fanout.walked() >= walked_max {
@@ -72,7 +72,7 @@ impl<S: SessionSocket> Core<S> {
 }
 
 impl<S> Session<S> {
-    /// Nothing but data is to be written, and nothing is in its way.
+    /// Whether only data is to be written, and nothing blocks it.
     fn is_plain(&self) -> bool {
         let waits = self.blocked || !self.rest.is_empty() || !self.control.is_empty();
         !waits && !self.holds_data() && self.closing.is_none()

@@ -1,8 +1,8 @@
-//! From an HTTP request to a session: what a WebSocket upgrade must have, and who may have one.
+//! From an HTTP request to a session: what a WebSocket upgrade must contain, and which clients may have one.
 //!
-//! A request comes here on two ways: read whole by `opening.rs`, or by hyper, from which the raw socket, and what came
-//! behind the request, are taken over. What is checked, who is let in and how a session begins is the same on both.
-//! Refusals that a browser could not see as HTTP (its page is told nothing of a failed handshake) are said as close codes.
+//! A request arrives in one of two ways: read whole by `opening.rs`, or from hyper, which hands over the raw socket and
+//! the bytes that came after the request. Checks, admission and the start of a session are the same for both.
+//! A refusal that a browser would hide as HTTP (a page learns nothing of a failed handshake) is sent as a close code.
 
 use std::{net::SocketAddr, rc::Rc, sync::atomic::Ordering};
 
@@ -45,7 +45,7 @@ pub struct Accepted {
     pub subprotocol: bool,
 }
 
-/// Why a request is no upgrade that we take.
+/// Why a request is not an upgrade that this server accepts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refused {
     pub status: StatusCode,
@@ -53,14 +53,14 @@ pub struct Refused {
     pub message: String,
 }
 
-/// A session's place, and the command that its request stands for; or why it has none.
+/// A session's place, and the command in its request; or the reason for a refusal.
 pub type Admitted = Result<(Place, Option<String>), (RejectedReason, CloseReason)>;
 
 /// A connection whose upgrade is answered.
 pub struct Begun<'a, S = TcpStream> {
     pub stream: S,
     pub peer: Peer,
-    /// What came behind the request.
+    /// Bytes that came after the request.
     pub read_ahead: &'a [u8],
     pub counted: Option<Connection>,
 }
@@ -68,7 +68,7 @@ pub struct Begun<'a, S = TcpStream> {
 /// Checks an upgrade request.
 ///
 /// # Errors
-/// When it is none; says which header is missing or wrong.
+/// When it is not one; says which header is missing or wrong.
 pub fn check<B>(request: &Request<B>) -> Result<Accepted, Refused> {
     let headers = request.headers();
     debug_assert_eq!(request.method(), Method::GET, "the route has checked the method");
@@ -89,7 +89,7 @@ pub fn check<B>(request: &Request<B>) -> Result<Accepted, Refused> {
     if headers.contains_key(header::TRANSFER_ENCODING)
         || !headers.get_all(header::CONTENT_LENGTH).iter().all(is_empty)
     {
-        // What it would be, a body or frames, everyone on the way would have to see alike.
+        // Every proxy on the way would have to agree on what it is: a body or frames.
         let message = "a request for an upgrade has no body".to_owned();
         return Err(Refused { status: StatusCode::BAD_REQUEST, code: "bad_request", message });
     }
@@ -119,7 +119,7 @@ pub fn check<B>(request: &Request<B>) -> Result<Accepted, Refused> {
     accept_key.map(|accept_key| Accepted { accept_key, subprotocol }).map_err(|_| bad_key())
 }
 
-/// 16 bytes in base64: 22 digits, the last of which has bits to spare, and two signs that fill up.
+/// 16 bytes in base64: 22 digits, the last of which has spare bits, and two padding characters.
 fn is_key(key: &[u8]) -> bool {
     let digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     key.strip_suffix(b"==").is_some_and(|digits| digits.len() == 22 && digits.iter().all(digit))
@@ -153,7 +153,7 @@ impl Accepted {
     }
 }
 
-/// Room for the answer, a welcome and the answer to a subscription of a few symbols.
+/// Room for the answer, a welcome and the answer to a subscription to a few symbols.
 const FIRST_WRITE_BYTES: usize = 2 * 1024;
 
 /// Waits for the upgrade that hyper answers, and begins the session.
@@ -175,7 +175,7 @@ pub async fn upgrade(
 }
 
 impl<S: SessionSocket> Begun<'_, S> {
-    /// Begins the session, or the end of one that may not be. `head` goes out before its first frame.
+    /// Begins the session, or ends one that is refused. `head` is sent before its first frame.
     pub fn session(self, shard: Rc<Shard<S>>, admitted: Admitted, head: Vec<u8>) -> SessionTask<S> {
         let Begun { stream, peer, read_ahead, counted } = self;
         let shared = &shard.shared;
@@ -215,7 +215,7 @@ impl<S: SessionSocket> Begun<'_, S> {
     }
 }
 
-/// Whether one more session of this peer, from this origin, may be; and what it asks for.
+/// Whether this peer may have one more session from this origin, and what the request asks for.
 ///
 /// # Errors
 /// With the reason, as a metric label and as a close code.

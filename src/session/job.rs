@@ -1,7 +1,7 @@
-//! A command under way. What it costs depends on what it names: a glob over a hundred thousand symbols, four thousand
-//! names. So it is carried out in slices, and remembers here how far it has come.
+//! A command under way. Its cost depends on what it names: a glob over a hundred thousand symbols, four thousand names.
+//! So it is carried out in slices, and its progress is kept here.
 //!
-//! Loss: none. A command that waits, or is under way, ends with its session; what it has done by then goes with it.
+//! Loss: none. A command that waits, or is under way, ends with its session; what it has done by then ends too.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -21,18 +21,18 @@ pub struct Jobs {
     pub running: Option<Box<Job>>,
     waiting: VecDeque<Waiting>,
     waiting_bytes: usize,
-    /// It stands among the sessions that have work.
+    /// Whether the session is in a list of sessions with work.
     pub is_listed: bool,
 }
 
-/// A message that has not been looked at.
+/// A message that has not been read.
 pub enum Waiting {
     Text(Box<str>),
-    /// One that came too soon behind others: its answer comes in its turn.
+    /// A message over the rate limit: its answer comes in its turn.
     RateLimited,
 }
 
-/// A client is not read on while more than this of its commands waits.
+/// A client is not read further while more than this of its commands waits.
 const WAITING_BYTES_MAX: usize = 64 * 1024;
 const WAITING_MAX: usize = 256;
 /// A command with more targets may take long, and finds repeated ones by a table.
@@ -48,20 +48,20 @@ pub struct SymbolsJob {
     pub id: Option<Id>,
     pub what: What,
     pub targets: Vec<Target>,
-    /// The results so far; the next target is the one behind them.
+    /// The results so far; their number is the index of the next target.
     pub results: Vec<Entry>,
     seen: Seen,
-    /// Different globs so far.
+    /// The number of different globs so far.
     pub globs: usize,
-    /// How far the target at hand has come.
+    /// The progress of the current target.
     pub step: Step,
-    /// The answer, from the last target on: so many of the results are in it.
+    /// The answer, written after the last target: how many results it contains.
     pub answer: Answer,
-    /// What the client must be told behind the answer.
+    /// States that the client is sent after the answer.
     pub told: BTreeMap<Symbol, State>,
 }
 
-/// How far an answer of many results is written.
+/// The progress of an answer with many results.
 #[derive(Default)]
 pub enum Answer {
     #[default]
@@ -73,11 +73,11 @@ pub enum Answer {
     Given,
 }
 
-/// The targets that a command has named so far, to find repeated ones.
+/// The targets of a command so far, to find repeated ones.
 enum Seen {
     /// The fingerprint of each.
     Few(Vec<u64>),
-    /// The index of each name and glob where it stands first.
+    /// The index of the first occurrence of each name and glob.
     Many(HashMap<CompactString, usize, RandomState>),
 }
 
@@ -89,19 +89,19 @@ pub enum What {
 
 pub enum Step {
     Next,
-    /// A glob is held against the symbols that are listed, from a place on. Those that match, and how many are new.
+    /// A glob is matched against the listed symbols, from an index on. The matches, and how many of them are new.
     Looking {
         at: usize,
         found: Vec<u32>,
         new: usize,
     },
-    /// What it found is subscribed to, from a place on.
+    /// The matches are subscribed to, from an index on.
     Taking {
         found: Vec<u32>,
         at: usize,
     },
-    /// A glob is held against the session's own subscriptions: the next place, how many match, and whether the session
-    /// held the glob.
+    /// A glob is matched against the session's own subscriptions: the next index, the number of matches, and whether
+    /// the session held the glob.
     Own {
         place: u32,
         count: usize,
@@ -111,7 +111,7 @@ pub enum Step {
 
 pub struct ListJob {
     pub id: Option<Id>,
-    /// The next place among the session's subscriptions.
+    /// The index of the session's next subscription.
     pub place: u32,
     pub symbols: BTreeSet<Symbol>,
     /// The answer, once all symbols are known.
@@ -190,7 +190,7 @@ impl SymbolsJob {
         }
     }
 
-    /// Whether the next target is one that this command has named before: it gets the same result, and nothing is done.
+    /// Whether this command has named the next target before: it gets the same result, and nothing is done.
     pub fn repeat(&mut self) -> bool {
         let at = self.results.len();
         let Some(first) = self.first(at) else { return false };
@@ -199,7 +199,7 @@ impl SymbolsJob {
         true
     }
 
-    /// The index of the first target with the same text, if this one repeats it.
+    /// The index of the first target with the same text, if this target repeats it.
     fn first(&mut self, at: usize) -> Option<usize> {
         let SymbolsJob { targets, seen, .. } = self;
         let fingerprints = match seen {

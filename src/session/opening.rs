@@ -1,12 +1,12 @@
-//! A connection's first moments: whether it becomes a session at once, or speaks HTTP.
+//! The start of a connection: whether it becomes a session at once, or speaks HTTP.
 //!
-//! Most connections are upgrades whose head comes whole. Such a one needs no HTTP connection with its buffers, tasks and
-//! timers, which cost more than all else that we do for a client on its way in: the head is read here, and its answer,
-//! the welcome and what the client subscribed to leave in one write. Everything else goes to hyper with what has been
-//! read: other requests, heads in pieces, and upgrades that are not to be answered by 101, which it answers.
+//! Most connections are upgrades whose head arrives whole. They need no HTTP connection with its buffers, tasks and
+//! timers, which cost more than everything else that the server does to admit a client. The head is read here, and its
+//! answer, the welcome and the data of its first subscription leave in one write. Everything else goes to hyper with
+//! what has been read: other requests, heads in pieces, and upgrades that are not answered by 101.
 //!
-//! Invariants: nothing is judged here but whether a head is plain; what an upgrade must have and who may have one is
-//! decided by `handshake.rs` on both ways. From accept to the end of the first head there is one deadline, on both ways.
+//! Invariants: this file decides only whether a head is plain. `handshake.rs` checks upgrades and admits clients on
+//! both ways. One deadline covers accept to the end of the first head, on both ways.
 
 use std::{
     mem::MaybeUninit,
@@ -41,7 +41,7 @@ pub struct ConnectionTask<S: SessionSocket = TcpStream>(State<S>);
 enum State<S: SessionSocket> {
     Opening(Opening<S>),
     Session(SessionTask<S>),
-    /// It has ended, or is HTTP's.
+    /// It has ended, or HTTP has taken it over.
     Over,
 }
 
@@ -57,18 +57,18 @@ struct Opening<S: SessionSocket> {
 /// A connection for HTTP.
 pub struct Unread<S: SessionSocket = TcpStream> {
     pub stream: S,
-    /// What has been read of it.
+    /// The bytes read from it so far.
     pub read: Vec<u8>,
     pub peer: SocketAddr,
     pub role: Role,
     pub counted: Connection,
-    /// When its first request must have come.
+    /// When its first request must have arrived.
     pub deadline: Pin<Box<S::Timer>>,
 }
 
-/// Headers of one request at most.
+/// The most headers of one request.
 pub const HEADERS_MAX: usize = 64;
-/// A head that is longer goes to HTTP.
+/// A longer head goes to HTTP.
 const HEAD_BYTES_MAX: usize = 4 * 1024;
 
 impl<S: SessionSocket> ConnectionTask<S> {
@@ -102,10 +102,10 @@ impl<S: SessionSocket> Future for ConnectionTask<S> {
 }
 
 impl<S: SessionSocket> Opening<S> {
-    /// Says whether there is something to look at; otherwise the connection has ended, or its time is over.
+    /// Returns whether there is something to read. If not, the connection has ended or its deadline has passed.
     fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<bool> {
         if !self.counted.busy() {
-            // It has made room for others.
+            // The connection was evicted.
             return Poll::Ready(false);
         }
         match self.stream.poll_receive(context, buffer) {
@@ -141,7 +141,7 @@ impl<S: SessionSocket> Opening<S> {
     }
 }
 
-/// A whole head of a request for the stream that hyper would read to the same end, and its length.
+/// A whole head of a request for the stream, which hyper would read to the same end, and its length.
 fn plain_upgrade(bytes: &[u8]) -> Option<(Request<()>, usize)> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut head = httparse::Request::new(&mut headers);
@@ -157,7 +157,7 @@ fn plain_upgrade(bytes: &[u8]) -> Option<(Request<()>, usize)> {
     request.headers_mut().reserve(head.headers.len());
     for httparse::Header { name, value } in head.headers {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-        // A body stands between the head and the frames.
+        // A body would stand between the head and the frames.
         if matches!(name, header::CONTENT_LENGTH | header::TRANSFER_ENCODING | header::EXPECT) {
             return None;
         }

@@ -1,11 +1,12 @@
-//! Where an event stream stands, in one short word that its client brings back: the `id` of an event.
+//! The position of an event stream, in one short token that its client sends back: the `id` of an event.
 //!
-//! Mode `every` sends ticks in the order in which the market took them in. So the place of the last one among all, with the
-//! epoch, says of every symbol at once which ticks were sent: `EPOCH:PLACE`. Where it does not, because a client so far
-//! behind is sent each symbol's ticks by themselves, the word is `EPOCH:`, and says that it does not know.
+//! Mode `every` sends ticks in the order in which the market took them in. So the order of the last tick, with the
+//! epoch, says for every symbol at once which ticks were sent: `EPOCH:ORDER`. A client that is far behind is sent each
+//! symbol's ticks separately. Then the order does not say it, and the token is `EPOCH:`, for a position that is not
+//! known.
 //!
-//! A client that comes back with it resumes as one that sends `resume`: exactly, or with a gap. In the other modes it begins
-//! anew, with snapshots.
+//! A client that sends it back resumes like one that sends `resume`: exactly, or with a gap. In the other modes it
+//! begins anew, with snapshots.
 
 use std::fmt::Write;
 
@@ -17,21 +18,21 @@ use crate::{
     wire::{Command, Target, command::CommandReader},
 };
 
-/// What a client brought back.
+/// The position that a client sent back.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Position {
     epoch: String,
-    /// Place among all ticks; `None` where it is not known.
+    /// The order of its last tick; `None` where it is not known.
     order: Option<u64>,
 }
 
-/// Topics that are looked at under one hold of the market's lock.
+/// Topics that are visited under one hold of the market's lock.
 const TOPICS_AT_ONCE: usize = 1_024;
-/// Of which nobody holds anything.
+/// An epoch that no service has.
 const EPOCH_OF_NOBODY: &str = "";
 
 impl Position {
-    /// Reads a `Last-Event-ID`; of what is none of ours nothing is known. `None` when it is empty.
+    /// Reads a `Last-Event-ID`. A token that is not ours is a position that is not known. `None` when it is empty.
     pub fn parse(text: &str) -> Option<Self> {
         if text.is_empty() {
             return None;
@@ -40,7 +41,7 @@ impl Position {
         Some(Position { epoch: epoch.to_owned(), order: order.parse().ok() })
     }
 
-    /// Appends the line of an event.
+    /// Appends the `id` line of an event.
     pub fn write(epoch: &str, order: Option<u64>, out: &mut Vec<u8>) {
         let mut line = String::with_capacity(epoch.len() + 32);
         let written = match order {
@@ -51,20 +52,20 @@ impl Position {
         out.extend_from_slice(line.as_bytes());
     }
 
-    /// The `resume` of a `subscribe` command that goes on here; `None` where it begins anew. Walks all topics, when the
-    /// command has globs.
+    /// The `resume` of a `subscribe` command that continues from this position; `None` where it begins anew. Walks all
+    /// topics when the command has globs.
     pub fn resume(&self, shared: &Shared, command: &str) -> Option<String> {
         let read = CommandReader::new().read(&mut command.as_bytes().to_vec(), &shared.limits);
         let Ok(Command::Subscribe { symbols, spec, .. }) = read else { return None };
         if spec.mode != crate::fanout::Mode::Every {
             return None;
         }
-        // With some fields only, the last tick that the client was sent is not the last that there was.
+        // With only some fields, the last tick that the client was sent may not be the last that there was.
         let exact = self.epoch == shared.epoch && spec.wanted == crate::tick::FieldSet::ALL;
-        // Nor is a place that has not been yet one of this market.
+        // An order beyond the newest tick is not one of this market.
         let order = self.order.filter(|order| exact && *order <= shared.ingest.order());
         let last = named(shared, &symbols).into_iter().map(|symbol| {
-            // Of what is forgotten the client is told that all is gone.
+            // Where the order is not known, the client is told that everything was missed.
             let seq = order.map_or(0, |order| shared.ingest.seq_at(&symbol, order).unwrap_or(0));
             (symbol.as_str().to_owned(), Value::from(seq))
         });

@@ -1,10 +1,10 @@
-//! The way in: what a client sends, read by tungstenite through a stream that counts bytes and keeps its answers.
+//! The read side: tungstenite decodes a client's messages, from a stream that counts bytes and keeps its answers.
 //!
-//! tungstenite answers pings and closes by itself; what it writes goes to the control queue, frame by frame, so that it
-//! never lands inside a data frame. What it does not tell (bytes, empty fragments) is counted where it enters.
+//! tungstenite answers pings and closes by itself. Its answers go to the control queue, frame by frame, and never into
+//! the middle of a data frame. Input that it does not report (bytes, empty fragments) is counted as it is read.
 //!
-//! An idle session owns no decoder: between two messages there is nothing to remember, so it is let go, with the buffer
-//! that the last message may have grown.
+//! An idle session owns no decoder. Between two messages there is no state to keep, so the decoder is dropped, together
+//! with the buffer that the last message may have grown.
 
 use std::{
     io::{self, Read, Write},
@@ -33,7 +33,7 @@ use crate::{
     wire::CloseReason,
 };
 
-/// Messages that one session is read before others have their turn.
+/// Messages that are read from one session before the others' turn.
 const MESSAGES_A_TURN: usize = 16;
 /// The same, in bytes of messages.
 const BYTES_A_TURN: usize = 16 * 1024;
@@ -49,19 +49,19 @@ fn decoder(read_ahead: Vec<u8>, limits: &Limits) -> WebSocketContext {
     WebSocketContext::from_partially_read(read_ahead, Role::Server, Some(config))
 }
 
-/// A session's whole life after its handshake, as one task: reads, and goes on writing when the socket lets it.
+/// A session after its handshake, as one task: it reads, and resumes writing when the socket takes bytes.
 ///
-/// Written out, and not an `async fn`, which would hold its arguments twice.
+/// Written out, because an `async fn` would hold its arguments twice.
 pub struct SessionTask<S: SessionSocket = TcpStream> {
     pub shard: Rc<Shard<S>>,
     pub key: SessionKey,
     pub stream: Rc<S>,
     pub inbound: Inbound,
-    /// What the session holds of its peer's share; given back when the task ends.
+    /// The session's share of its peer's limits; released when the task ends.
     pub held: (Option<Place>, Option<Connection>),
 }
 
-/// What has come and is not yet a message.
+/// Input that is not yet a whole message.
 pub struct Inbound {
     /// `None` between messages.
     decoder: Option<Box<WebSocketContext>>,
@@ -69,7 +69,7 @@ pub struct Inbound {
 }
 
 impl Inbound {
-    /// `read_ahead`: bytes that came behind the handshake.
+    /// `read_ahead`: bytes that came after the handshake.
     pub fn new(read_ahead: &[u8], limits: &Limits) -> Self {
         let mut boundary = Boundary::default();
         boundary.pass(read_ahead);
@@ -91,8 +91,8 @@ impl<S: SessionSocket> Future for SessionTask<S> {
             }
             task.held = (None, None);
         }
-        // Commands of this client may have told others something, and made sessions ready: the turn is next.
-        // A replay may wait for what this one has just taken.
+        // This client's commands may have queued messages for other sessions and made them ready: a turn is due. A
+        // replay may wait for what this session has just taken.
         if core.fanout.has_ready() || core.has_work() || core.shared.ingest.readers.is_watched() {
             task.shard.wake();
         }
@@ -117,7 +117,7 @@ fn poll<S: SessionSocket>(
         if session.control.len() > CONTROL_GATE_BYTES
             || session.jobs.as_ref().is_some_and(|jobs| jobs.is_full())
         {
-            // A client that does not read its answers, or has not got them yet, is not asked for more questions.
+            // A client that has not read its answers, or has not been sent them yet, is not read further.
             session.reading_held = true;
             core.flush(key);
             if core.session(key).is_some_and(|session| session.reading_held) {
@@ -155,14 +155,14 @@ fn poll<S: SessionSocket>(
 }
 
 enum Progress {
-    /// Of so many bytes.
+    /// Its length in bytes.
     Message(usize),
     WouldBlock,
     Ended,
 }
 
 impl<S: SessionSocket> Core<S> {
-    /// Has the session's task woken when its socket can take bytes again, and goes on writing when it does.
+    /// Has the session's task woken when its socket can take bytes, and resumes writing then.
     pub(super) fn write_on(&mut self, key: SessionKey, stream: &S, context: &mut Context<'_>) {
         let Some(session) = self.session(key) else { return };
         let waker = &mut session.transport.waker;
@@ -201,7 +201,8 @@ impl<S: SessionSocket> Core<S> {
         match message {
             Ok(message) => {
                 if matches!(message, Message::Ping(_) | Message::Close(_)) {
-                    // The answer is queued; this puts it on the control queue. It fails when the close is complete.
+                    // The answer is queued; the flush moves it to the control queue. It fails when the close is
+                    // complete.
                     let _ = context.flush(&mut counted);
                 }
                 self.take_message(key, message, now)
@@ -238,7 +239,7 @@ impl<S: SessionSocket> Core<S> {
         Progress::Message(bytes)
     }
 
-    /// Reads and forgets what a client still sends after the last word, until it closes its side or has said its own.
+    /// Reads and discards what a client sends after our close, until it closes its side or sends its own close.
     fn poll_farewell(
         &mut self,
         key: SessionKey,
@@ -272,7 +273,7 @@ impl<S: SessionSocket> Core<S> {
     }
 }
 
-/// The socket as tungstenite sees it: reads are counted, writes are answers for the control queue.
+/// The socket as tungstenite sees it: reads are counted, and writes are answers for the control queue.
 struct Counted<'a, S> {
     stream: &'a S,
     answers: &'a mut Vec<u8>,
@@ -281,7 +282,7 @@ struct Counted<'a, S> {
     boundary: &'a mut Boundary,
     limits: &'a Limits,
     now: Nanos,
-    /// The budget that was overdrawn.
+    /// The budget that was exceeded.
     spent: Option<LimitHit>,
 }
 
@@ -316,7 +317,7 @@ impl<S> Write for Counted<'_, S> {
     }
 }
 
-/// Whose fault it was that reading ended, as a close reason.
+/// The close reason that says whose fault the end of reading was.
 fn reason_of(error: &Error) -> CloseReason {
     match error {
         Error::ConnectionClosed

@@ -1,4 +1,4 @@
-//! One shard: a thread's sessions, and the loop that gives each turn its time.
+//! One shard: the sessions of one thread, and the loop that runs its turns.
 
 use std::{
     cell::RefCell,
@@ -39,14 +39,14 @@ use crate::{
     wire::CloseReason,
 };
 
-/// What all shards share; read only, or counted in atomics.
+/// The state that all shards share. It is read only, or counted in atomics.
 pub struct Shared {
-    /// As they stand now: see [`ToShard::Reload`].
+    /// The present limits: see [`ToShard::Reload`].
     pub limits: Live<Limits>,
     pub epoch: String,
-    /// The world's: for sockets.
+    /// The machine's clock, for sockets.
     pub clock: Clock,
-    /// The market's: for ticks, and for whatever follows them.
+    /// The market's clock, for ticks and everything that follows from them.
     pub market: MarketClock,
     pub ingest: Arc<Ingest>,
     pub allowed_origins: Live<AllowedOrigins>,
@@ -55,17 +55,17 @@ pub struct Shared {
     pub places: Places,
     pub balancer: ConnectionBalancer,
     pub rejected: Rejected,
-    /// The end has been asked for: the service goes on for a while and is not ready.
+    /// A shutdown has been requested: the service runs on for a while and is not ready.
     pub leaving: AtomicBool,
     pub draining: AtomicBool,
     /// Every feed is a replay that has ended.
     pub over: AtomicBool,
     pub repeating: Repeating,
-    /// Last words of shards that have ended, by their numbers: the accounts balance until the process is gone.
+    /// Final reports of shards that have ended, by shard number: the accounts balance until the process ends.
     pub ended: Mutex<HashMap<usize, Report>>,
 }
 
-/// Warnings that the outside, or the want of something, can cause again and again.
+/// Warnings with a cause, such as a client or a shortage, that can recur again and again.
 #[derive(Default, Debug)]
 pub struct Repeating {
     pub accept_failed: Throttle,
@@ -74,26 +74,26 @@ pub struct Repeating {
     pub closed: [Throttle; CloseReason::ALL.len()],
 }
 
-/// What other threads ask of a shard.
+/// Requests from other threads to a shard.
 pub enum ToShard {
     Connection(Arrival),
     Report(oneshot::Sender<Report>),
     Slowest(usize, oneshot::Sender<Vec<SlowSession>>),
-    /// The limits have changed: takes over those of which it holds a copy, so that the way of a tick reads its own.
-    /// Answers when it has.
+    /// The limits have changed. The shard copies those that it keeps, so that the way of a tick reads its own. Answers
+    /// when it has.
     Reload(std::sync::mpsc::Sender<()>),
     Drain,
-    /// Lets go of room that nobody uses; answers when it has.
+    /// Frees unused memory; answers when it has.
     Shrink(std::sync::mpsc::Sender<()>),
-    /// Asks whether it still takes its turns.
+    /// Asks whether the shard still runs its turns.
     Alive(oneshot::Sender<()>),
     /// Whether every feed is a replay that has ended.
     Over(bool),
-    /// Asks whether every session has been sent what it was due at this time of the market.
+    /// Asks whether every session has been sent what it was due at this market time.
     Level(Nanos, LevelReply),
 }
 
-/// Whoever asks may be a thread that blocks or a task that does not.
+/// A function, because the asker may be a thread that blocks or a task that does not.
 pub type LevelReply = Box<dyn FnOnce(bool) + Send>;
 
 /// A session, as `GET /debug/slow` shows it.
@@ -103,14 +103,14 @@ pub struct SlowSession {
     pub session: String,
     /// Address and port.
     pub peer: String,
-    /// As its first request named it, cut and made printable.
+    /// From its first request, cut and made printable.
     pub user_agent: String,
     pub pace: crate::wire::control::Pace,
-    /// Why it stands here, for a person.
+    /// Why the session is in this list, for a person.
     pub why: String,
-    /// Since when it has been behind without a break.
+    /// For how long it has been behind without a break.
     pub behind_ms: u64,
-    /// Since the socket last took a byte, when it takes none.
+    /// For how long the socket has taken no byte, when it takes none.
     pub blocked_ms: u64,
     pub dirty: usize,
     pub pending_ticks: u64,
@@ -131,7 +131,7 @@ impl SlowSession {
     }
 }
 
-/// Serves what is no plain upgrade: spawns on the shard's thread what it needs.
+/// Serves a connection that is not a plain upgrade: spawns tasks on the shard's thread.
 pub type Serve<S> = Box<dyn Fn(&Rc<Shard<S>>, Unread<S>)>;
 
 pub struct Shard<S: SessionSocket = TcpStream> {
@@ -144,9 +144,9 @@ pub struct Shard<S: SessionSocket = TcpStream> {
     wake: Arc<Notify>,
 }
 
-/// Turns that a feed may call for, one right after the other, before the runtime gets its share.
+/// Turns that a feed may cause in a row before the runtime gets its share.
 const TURNS_IN_A_ROW: u32 = 8;
-/// How often deadlines are looked at. No session has a timer of its own.
+/// The period of checks of deadlines. No session has a timer of its own.
 pub const SWEEP: Duration = Duration::from_millis(250);
 
 impl<S: SessionSocket> Shard<S> {
@@ -163,7 +163,8 @@ impl<S: SessionSocket> Shard<S> {
         Rc::new(Shard { shared, number, core, serve, turns, handover, wake })
     }
 
-    /// One turn; when the next is wanted, or `None` when the shard is drained and has left its last report.
+    /// Runs one turn and returns when the next is due, or `None` when the shard is drained and has left its last
+    /// report.
     pub fn turn(&self) -> Option<Due> {
         let mut core = self.core.borrow_mut();
         let due = core.turn(&self.handover);
@@ -176,11 +177,11 @@ impl<S: SessionSocket> Shard<S> {
         Some(if self.turns.are_wanted() { Due::Now } else { due })
     }
 
-    /// How long there is nothing to do before `due`.
+    /// The time until `due`.
     pub fn wait(&self, due: &Due) -> Duration {
         match *due {
             Due::Now => Duration::ZERO,
-            // No longer than to the next sweep: a market's time that stands may never come.
+            // At most until the next sweep: a market clock that stands still may never reach the time.
             Due::At(time) => Duration::from_nanos(time.since(self.shared.clock.now())).min(SWEEP),
             Due::Never => SWEEP,
         }
@@ -191,16 +192,16 @@ impl<S: SessionSocket> Shard<S> {
         self.wake.notify_one();
     }
 
-    /// Does what other threads have asked for, but for connections, which are the driver's: those it hands back.
+    /// Handles a request from another thread. Connections are the driver's task, so an arrival is returned.
     pub fn handle(&self, message: ToShard) -> Option<Arrival> {
         match message {
             ToShard::Connection(arrival) => return Some(arrival),
-            // Whoever asked may have gone; then nobody misses the answer.
+            // If the asker has gone, nobody needs the answer.
             ToShard::Report(reply) => drop(reply.send(self.core.borrow_mut().report())),
             ToShard::Slowest(count, reply) => drop(reply.send(self.core.borrow().slowest(count))),
             ToShard::Reload(done) => {
                 self.core.borrow_mut().reload();
-                // Who asked may have waited long enough.
+                // The asker may have timed out.
                 let _ = done.send(());
             }
             ToShard::Shrink(done) => self.core.borrow_mut().shrink(done),
@@ -235,16 +236,16 @@ impl Shard {
         let mut in_a_row = 0;
         loop {
             let Some(due) = self.turn() else { return };
-            // With work left, only look whether anything else is there, and give the runtime its share.
+            // With work left, only check whether anything else has come, and give the runtime its share.
             let wait = self.wait(&due);
-            // Not as one of the branches: a feed that wakes the shard all the time would be found ready each time, before it,
-            // and sessions would not be read for as long as there is work.
+            // Not a branch of the `select!`: a feed that keeps waking the shard would be ready first each time, and
+            // sessions would not be read while there is work.
             if wait.is_zero() || in_a_row >= TURNS_IN_A_ROW {
                 tokio::task::yield_now().await;
                 in_a_row = 0;
             }
             tokio::select! {
-                // In the order of urgency; every branch can be dropped without loss: permits and messages stay.
+                // In order of urgency. Every branch can be cancelled without loss: permits and messages stay.
                 biased;
                 Some(message) = inbox.recv() => {
                     if let Some(arrival) = self.handle(message) {

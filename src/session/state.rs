@@ -1,4 +1,4 @@
-//! What a shard holds for one session. Small: idle sessions are the most of them.
+//! A shard's state of one session. It is small, because most sessions are idle.
 
 use std::{rc::Rc, task::Waker};
 
@@ -22,47 +22,47 @@ pub struct Session<S = TcpStream> {
     /// Control frames that wait, ready for the socket.
     pub control: Vec<u8>,
     pub control_frames: u32,
-    /// The rest of what the socket took in part, from `rest_at` on.
+    /// The rest of a write that the socket took in part, from `rest_at` on.
     pub rest: Vec<u8>,
     pub rest_at: usize,
     pub rest_frames: u32,
-    /// Of an event stream: the place among all ticks of the newest one that it was sent.
+    /// Of an event stream: the order of the newest tick that it was sent.
     pub newest_order: u64,
-    /// What the data frame in `rest` holds, recorded when its last byte is out.
+    /// The data frame in `rest`, recorded when its last byte is out.
     pub in_flight: Option<Box<InFlight>>,
     /// The socket takes no more for now.
     pub blocked: bool,
     pub closing: Option<Closing>,
     pub pace: Pace,
-    /// Since when the session has had something to send without a moment of having nothing.
+    /// Since when the session has had something to send without a break.
     pub behind_since: Option<Nanos>,
     /// When the socket last took a byte, or there was nothing to take.
     pub progress_at: Nanos,
-    /// What the kernel held for the peer when it was last looked at: when it falls, the peer takes bytes.
+    /// The bytes that the kernel held for the peer at the last check. When they fall, the peer takes bytes.
     pub unacknowledged_bytes: usize,
-    /// When it last refused one.
+    /// When the socket last refused a byte.
     pub blocked_at: Nanos,
-    /// When the last frame with a message went out, by the market's clock; pings and pongs, which pages never see, do not
-    /// count.
+    /// When the last frame with a message went out, by the market's clock. Pings and pongs do not count, because pages
+    /// never see them.
     pub frame_at: Nanos,
     pub heard_at: Nanos,
     pub pinged_at: Nanos,
     pub budget: Budget,
-    /// It has subscribed, and is counted among the readers.
+    /// The session has subscribed, and is counted among the readers.
     pub joined: Option<Joined>,
     pub frames_sent: u64,
     pub bytes_sent: u64,
-    /// Read on when the control queue, or the list of its commands, has room again.
+    /// Reading resumes when the control queue, or the list of commands, has room again.
     pub reading_held: bool,
-    /// Its commands that are not answered yet; `None` when all are.
+    /// Commands that are not answered yet; `None` when all are.
     pub jobs: Option<Box<Jobs>>,
 }
 
-/// A socket, and how what goes out is wrapped.
+/// A socket, and the framing of its output.
 pub struct Transport<S = TcpStream> {
     pub stream: Rc<S>,
     pub framing: Framing,
-    /// Of the session's task: reads, and goes on writing when the socket can take bytes again.
+    /// Of the session's task, which reads, and resumes writing when the socket takes bytes again.
     pub waker: Option<Waker>,
 }
 
@@ -73,23 +73,23 @@ pub struct InFlight {
     pub taken_in: TakenIn,
 }
 
-/// A session on its way out: no data any more, only its last words.
+/// A session that is closing: it is sent its close, and no more data.
 #[derive(Clone, Copy, Debug)]
 pub struct Closing {
     pub reason: CloseReason,
     pub since: Nanos,
     /// The connection is dropped at this time, whatever the client has read.
     pub deadline: Nanos,
-    /// The write side is shut down: what the client still sends is read and forgotten, so that the close frame is not
-    /// lost to a reset.
+    /// The write side is shut down. Further input is read and discarded, so that a reset does not destroy the close
+    /// frame.
     pub said: bool,
 }
 
-/// A client that takes no byte for this long is waited for no more, where `limits.progress` has not ended it before.
+/// A replay stops waiting for a client that takes no byte for this long, if `limits.progress` has not ended it before.
 const WAITED_FOR_NANOS: u64 = 10_000_000_000;
 
 impl<S> Session<S> {
-    /// `now` by the world's clock, `market` by the market's.
+    /// `now` is by the machine's clock, `market` by the market's.
     pub fn new(
         transport: Transport<S>,
         peer: Peer,
@@ -133,17 +133,17 @@ impl<S> Session<S> {
         self.transport.framing
     }
 
-    /// Bytes of ours that wait for the socket.
+    /// Bytes of the session that wait for the socket.
     pub fn waiting_bytes(&self) -> usize {
         self.control.len() + self.rest.len() - self.rest_at
     }
 
-    /// Its last word is out, and its write side is shut down.
+    /// Its close is out, and its write side is shut down.
     pub fn has_said_all(&self) -> bool {
         self.closing.is_some_and(|closing| closing.said)
     }
 
-    /// A command is under way: the data that it calls for comes behind its answer.
+    /// A command is under way: the data that it calls for follows its answer.
     pub fn holds_data(&self) -> bool {
         let is_wrong = is_planted(Fault::DataBeforeAnswer);
         self.jobs.as_ref().is_some_and(|jobs| jobs.running.is_some()) && !is_wrong
@@ -153,8 +153,8 @@ impl<S> Session<S> {
         self.closing.is_none()
     }
 
-    /// When its client last took something of what there is for it: a byte, or, of one that has been sent the last of them,
-    /// the time of its close, which it has yet to answer. Now, when there is nothing.
+    /// When the client last took something that was due to it: a byte, or, after its last byte was sent, the time of
+    /// the close that it has yet to answer. Now, when nothing is due.
     pub fn took_at(&self, now: Nanos) -> Nanos {
         if self.blocked {
             return self.progress_at;
@@ -162,7 +162,7 @@ impl<S> Session<S> {
         self.closing.map_or(now, |closing| closing.since)
     }
 
-    /// Whether a replay that loses nothing still waits for it: not for one that takes no byte.
+    /// Whether a lossless replay still waits for this session: not for one that takes no byte.
     pub fn is_waited_for(&self, now: Nanos) -> bool {
         let stalled_since = self.blocked.then_some(self.progress_at);
         self.closing.is_none() && stalled_since.is_none_or(|since| now.since(since) < WAITED_FOR_NANOS)

@@ -1,4 +1,4 @@
-//! Deadlines: one walk over a shard's sessions a few times a second, instead of a timer for each.
+//! Deadlines: one walk over a shard's sessions a few times a second, instead of a timer for each session.
 
 use std::{cmp::Reverse, sync::Arc};
 
@@ -21,18 +21,18 @@ use crate::{
     },
 };
 
-/// Behind without a break for this long, a session is said to conflate.
+/// A session that is behind without a break for this long is reported as conflating.
 const CONFLATING_AFTER_NANOS: u64 = 250_000_000;
-/// Level for this long, it is said to be live again.
+/// A session that is caught up for this long is reported as live again.
 const LIVE_AFTER_NANOS: u64 = 1_000_000_000;
 
-/// Without a frame for this long, a session gives back its buffers.
+/// A session without a frame for this long frees its buffers.
 const AT_REST_AFTER_NANOS: u64 = 1_000_000_000;
 
-/// Topics are looked at for so much at once, before the sessions; the rest by turns.
+/// Units for the walk over topics at once, before the sessions; the rest is done in later turns.
 const WALK_UNITS: u32 = 16 * 1024;
 
-/// What a session's deadlines call for.
+/// The action that a session's deadlines call for.
 enum Verdict {
     Fine,
     Drop,
@@ -40,7 +40,7 @@ enum Verdict {
 }
 
 impl<S: SessionSocket> Core<S> {
-    /// Looks at every deadline.
+    /// Checks every deadline.
     pub fn sweep(&mut self) {
         let now = self.shared.clock.now();
         let shared = Arc::clone(&self.shared);
@@ -67,9 +67,9 @@ impl<S: SessionSocket> Core<S> {
         self.sweep_end();
     }
 
-    /// Pings, heartbeats and the pace of a session that is well.
+    /// Pings, heartbeats and the pace of a session that misses no deadline.
     fn maintain(&mut self, key: SessionKey, limits: &Limits, now: Nanos) {
-        // Heartbeats are the market's: they say as of when what is shown is true.
+        // Heartbeats use the market's clock: they say as of when the values shown are true.
         let market = self.shared.market.at(now);
         let Some(session) = self.session(key) else { return };
         if session.closing.is_some() {
@@ -142,7 +142,8 @@ impl<S: SessionSocket> Core<S> {
         self.flush(key);
     }
 
-    /// Closes what has been sent everything; from half of the time on, everything, and cuts off who takes nothing.
+    /// Closes sessions that have been sent everything. From half of the drain time on it closes all, and cuts off
+    /// clients that take no bytes.
     fn sweep_drain(&mut self, now: Nanos) {
         let Some(since) = self.draining_since else { return };
         let time = nanos(self.shared.limits.drain);
@@ -161,7 +162,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// The sessions that are behind the most, the worst first.
+    /// The sessions that are furthest behind, the worst first.
     pub fn slowest(&self, count: usize) -> Vec<SlowSession> {
         let now = self.shared.clock.now();
         let market = self.shared.market.at(now);
@@ -222,11 +223,11 @@ fn rank<S>(session: &Session<S>, behind: &Behind, now: Nanos, market: Nanos) -> 
     Reverse((blocked_ms, oldest_ms, behind.ticks))
 }
 
-/// The least `retry_ms` of a drain, and the span that clients are spread over (with a millisecond more for each).
+/// The least `retry_ms` of a drain, and the span over which clients are spread (with a millisecond more for each).
 const RETRY_FIRST_MS: u64 = 250;
 const RETRY_SPREAD_MS: u64 = 2_000;
 
-/// When a session comes back that ends: each at a time of its own.
+/// When the client of a session that ends comes back: each at a time of its own.
 pub fn retry_ms(shared: &Shared, number: u64) -> u64 {
     let sessions = shared.sessions.load(std::sync::atomic::Ordering::Relaxed) as u64;
     RETRY_FIRST_MS + spread(number) % (RETRY_SPREAD_MS + sessions)
@@ -237,7 +238,7 @@ fn spread(number: u64) -> u64 {
     number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33
 }
 
-/// On a thin link the peer takes bytes long before the kernel has room for more: that is progress too.
+/// On a thin link the peer takes bytes long before the kernel has room for more. That is progress too.
 fn note_acknowledged<S: SessionSocket>(session: &mut Session<S>, now: Nanos) {
     if session.blocked {
         let unacknowledged_bytes = session.transport.stream.unacknowledged_bytes();

@@ -1,9 +1,10 @@
-//! What HTTP may do between two turns of its shard: a few slices of work, first come, first served.
+//! HTTP's work between two turns of its shard: a few slices, first come, first served.
 //!
-//! HTTP lives on the shards' threads, and a client may ask as fast as it can write: without an end it would be served
-//! for as long as it has requests, and every session of the shard would wait. So each request, each piece of a long
-//! answer, and every so many bytes in and out take a slice; a turn of the shard gives out new ones. Who waits, waits in a queue; a connection stands in it
-//! once. Probes and scrapes have slices of their own, and never wait for others.
+//! HTTP runs on the shards' threads, and a client may send requests as fast as it can write. Without a limit it would
+//! be served as long as it has requests, and every session of the shard would wait. So each request, each piece of a
+//! long answer, and every so many bytes in and out take a slice. A turn of the shard provides new slices. Requests
+//! without a slice wait in a queue, in which a connection has one entry at most. Probes and scrapes have slices of
+//! their own, and never wait for other requests.
 
 use std::sync::{
     Arc,
@@ -25,13 +26,13 @@ pub enum Priority {
 pub struct Turns {
     urgent: Arc<Semaphore>,
     common: Arc<Semaphore>,
-    /// How many wait for one.
+    /// How many tasks wait for a slice.
     waiting: Arc<AtomicUsize>,
-    /// Of the shard's loop.
+    /// Wakes the shard's loop.
     wake: Arc<Notify>,
 }
 
-/// Slices of each priority between two turns. A slice is meant to take some 50 us at most.
+/// Slices of each priority between two turns. A slice should take about 50 us at most.
 const SLICES: usize = 2;
 
 struct Waiting(Arc<AtomicUsize>);
@@ -42,7 +43,7 @@ impl Turns {
         Turns { urgent: slices(), common: slices(), waiting: Arc::default(), wake }
     }
 
-    /// Waits for a slice of work, and takes it. Who gives up waiting has taken none.
+    /// Waits for a slice of work, and takes it. A future that is dropped while it waits takes none.
     pub fn slice(&self, priority: Priority) -> impl Future<Output = ()> + Send + use<> {
         let slices = match priority {
             Priority::Urgent => Arc::clone(&self.urgent),
@@ -64,14 +65,14 @@ impl Turns {
         }
     }
 
-    /// The shard has had a turn.
+    /// Makes new slices available: the shard has had a turn.
     pub fn renew(&self) {
         for slices in [&self.urgent, &self.common] {
             slices.add_permits(SLICES.saturating_sub(slices.available_permits()));
         }
     }
 
-    /// Whether anybody waits for the next turn.
+    /// Whether a task waits for the next turn.
     pub fn are_wanted(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
     }

@@ -1,12 +1,12 @@
-//! When commands are carried out: at once when that is little work, in slices across turns of the shard when it is not.
+//! When commands are carried out: at once when they are short, in slices across turns of the shard when they are long.
 //!
-//! Between two turns sessions may spend an allowance on commands as they are read; what goes beyond it waits. Each turn
-//! gives a slice to the sessions whose commands wait, a quantum to each in turn, mostly those with short commands first. So one
-//! client's command costs its neighbours a slice for each turn, however long it is; and while there is something to
-//! write, half a slice.
+//! Between two turns sessions may spend an allowance on commands as they are read. Work beyond it waits. Each turn
+//! gives a slice to the sessions with commands that wait: a quantum to each in turn, mostly short commands first. So a
+//! long command costs the other sessions one slice in each turn, whatever its length, and half a slice while there is
+//! something to write.
 //!
-//! Invariants: a session's commands are answered in their order, and its data waits behind the answer to the one that is
-//! under way; whoever has commands left stands in one of the two lists.
+//! Invariants: a session's commands are answered in their order, and its data waits for the answer to the current
+//! command. A session with commands left is in one of the two lists.
 
 use std::{
     collections::VecDeque,
@@ -25,31 +25,31 @@ use crate::{
     wire::{Command, CommandError, Control, ErrorCode},
 };
 
-/// Of a turn, some half a millisecond.
+/// Per turn, about half a millisecond.
 const SLICE_UNITS: u32 = 16 * 1024;
-/// Of one session before the next has its turn.
+/// Per session, before the next session's turn.
 const QUANTUM_UNITS: usize = 4 * 1024;
-/// Of all sessions between two turns, on commands as they are read.
+/// For all sessions between two turns, on commands as they are read.
 const ALLOWANCE_UNITS: u32 = 8 * 1024;
-/// A message that is this short is looked at when it comes, whoever else has work; a ping is not to wait. Of what it
-/// asks for, so much is done at once.
+/// A message of at most this length is read when it arrives, whatever other work there is, so that a ping does not
+/// wait. This much of its command is carried out at once.
 const OF_MESSAGE: AtOnce = AtOnce { bytes: 512, units: 64 };
-/// The same for a command that came as the query of a request. Accepting a client costs as much as to subscribe it to some forty
-/// symbols. When a part of the command waits, the session costs one more write: the answer to the request leaves alone.
+/// The same for a command in the query of a request. Accepting a client costs as much as about forty subscriptions.
+/// When a part of the command waits, the session costs one more write: the answer to the request is sent alone.
 const OF_REQUEST: AtOnce = AtOnce { bytes: 2 * 1024, units: 2 * 1024 };
-/// Bytes of a message that are read for a unit.
+/// Bytes of a message that are read per unit.
 const BYTES_A_UNIT: usize = 4;
-/// Each so many-th quantum is for a long command first: those that are short must not hold it up for ever.
+/// Every so many quanta, a long command goes first, so that short commands never delay it for ever.
 const LONG_EACH: u64 = 4;
-/// What walks over all topics take of a slice: commands have the rest.
+/// Walks over all topics get this share of a slice; commands get the rest.
 const WALKS_SHARE: u32 = 4;
-/// A slice of this little is not counted.
+/// A slice of fewer units is not counted.
 const COUNTED_UNITS: usize = 256;
-/// A longer message is timed from its first byte on, a shorter one when it asks for much: to read the clock of the thread is a
-/// system call.
+/// A longer message is timed from its first byte, a shorter one when it needs many units: reading the thread's clock is
+/// a system call.
 const TIMED_BYTES: usize = 4 * 1024;
 
-/// How much of a command is carried out when it comes, even when the allowance is spent.
+/// How much of a command is carried out on arrival, even when the allowance is spent.
 #[derive(Clone, Copy)]
 struct AtOnce {
     /// A longer command waits.
@@ -57,15 +57,15 @@ struct AtOnce {
     units: usize,
 }
 
-/// Sessions whose commands wait, and what may be done before the next turn.
+/// Sessions with commands that wait, and the units left before the next turn.
 pub struct Work {
     allowance: Units,
-    /// Their command at hand has had less than a quantum.
+    /// Sessions whose current command has had less than a quantum.
     short: VecDeque<SessionKey>,
     long: VecDeque<SessionKey>,
-    /// Quanta that were given out.
+    /// Quanta given out so far.
     quanta: u64,
-    /// Walks over all topics that are under way, and where they go on.
+    /// Walks over all topics that are under way, and the index at which each resumes.
     stale_from: Option<u32>,
     shrink_from: Option<u32>,
     shrunk: Vec<mpsc::Sender<()>>,
@@ -81,12 +81,12 @@ impl Work {
         first.pop_front().or_else(|| then.pop_front())
     }
 
-    /// Begins to look for topics that have become stale, unless that is under way.
+    /// Begins to look for stale topics, unless such a walk is under way.
     pub(super) fn find_stale(&mut self) {
         self.stale_from.get_or_insert(0);
     }
 
-    /// Begins to let go of room that nobody uses.
+    /// Begins to free unused memory.
     pub(super) fn shrink(&mut self, done: mpsc::Sender<()>) {
         self.shrink_from = Some(0);
         self.shrunk.push(done);
@@ -108,7 +108,7 @@ impl Default for Work {
 }
 
 impl<S: SessionSocket> Core<S> {
-    /// Takes one message of a client. It is carried out now when that is little work and nothing of this client waits.
+    /// Takes one message of a client. It is carried out now if it is short and no other command of this client waits.
     pub fn command(&mut self, key: SessionKey, text: &str, now: Nanos) {
         self.take_command(key, text, now, OF_MESSAGE);
     }
@@ -150,7 +150,7 @@ impl<S: SessionSocket> Core<S> {
         self.note_slice(units.spent(), begun);
     }
 
-    /// A turn's share of what waits.
+    /// Does a turn's share of the work that waits.
     pub(super) fn work(&mut self, now: Nanos) {
         self.work.allowance = Units::new(ALLOWANCE_UNITS);
         if !self.has_work() {
@@ -176,14 +176,14 @@ impl<S: SessionSocket> Core<S> {
         self.time_slice(units.spent(), Some(begun));
     }
 
-    /// Whether a turn has something to do beside ticks.
+    /// Whether a turn has work other than ticks.
     pub(super) fn has_work(&self) -> bool {
         let Work { short, long, stale_from, shrink_from, .. } = &self.work;
         let walks = stale_from.is_some() || shrink_from.is_some();
         walks || self.fanout.has_leaving() || !short.is_empty() || !long.is_empty()
     }
 
-    /// Goes on with what looks at every topic.
+    /// Continues the walks over all topics.
     pub(super) fn walk_topics(&mut self, now: Nanos, units: &mut Units) {
         if let Some(from) = self.work.stale_from {
             self.work.stale_from = self.fanout.find_stale_from(from, self.shared.market.at(now), units);
@@ -192,7 +192,7 @@ impl<S: SessionSocket> Core<S> {
         if let Some(from) = self.work.shrink_from {
             self.work.shrink_from = self.fanout.shrink_from(from, units);
             if self.work.shrink_from.is_none() {
-                // Whoever asked may have waited long enough.
+                // The asker may have timed out.
                 for done in self.work.shrunk.drain(..) {
                     let _ = done.send(());
                 }
@@ -200,7 +200,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Goes on with the commands of a session, as far as the units last.
+    /// Continues the commands of a session, as far as the units last.
     fn carry_on(&mut self, key: SessionKey, now: Nanos, units: &mut Units) {
         let Some(jobs) = self.jobs(key) else { return };
         jobs.is_listed = false;
@@ -242,7 +242,7 @@ impl<S: SessionSocket> Core<S> {
             let list = if is_long { &mut self.work.long } else { &mut self.work.short };
             list.push_back(key);
         }
-        // Its commands are read on.
+        // The session is read again.
         if let Some(session) = self.session(key)
             && !is_full
             && std::mem::take(&mut session.reading_held)
@@ -255,7 +255,7 @@ impl<S: SessionSocket> Core<S> {
         self.session(key)?.jobs.as_deref_mut()
     }
 
-    /// Leaves something for a later turn.
+    /// Leaves work for a later turn.
     fn wait(&mut self, key: SessionKey, how: impl FnOnce(&mut Jobs)) {
         let Some(session) = self.session(key).filter(|session| session.is_open()) else { return };
         let jobs = session.jobs.get_or_insert_default();
@@ -275,7 +275,7 @@ impl<S: SessionSocket> Core<S> {
         self.control(key, &Control::error(&error));
     }
 
-    /// Reads a message. What is answered at once is answered; a fault is, and the session goes on.
+    /// Reads a message. A command that can be answered at once is; an error is reported, and the session goes on.
     fn begin(&mut self, key: SessionKey, text: &str, now: Nanos, units: &mut Units) -> Option<Box<Job>> {
         let shared = Arc::clone(&self.shared);
         units.spend(1 + text.len() / BYTES_A_UNIT);
@@ -316,9 +316,9 @@ impl<S: SessionSocket> Core<S> {
         Some(Box::new(job))
     }
 
-    /// A command is answered.
+    /// The current command is answered.
     fn finish(&mut self, key: SessionKey) {
-        // Before the answer is out: what is published behind it comes as it was asked for.
+        // Published before the answer is out: later ticks then come as the client asked for.
         self.publish_interest();
         self.join(key);
         // Its data has waited for the answer.
@@ -327,8 +327,8 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Counts the session among the readers from its first subscription on. Only now, when ingest knows what it wishes:
-    /// a replay that waited for it begins at once.
+    /// Counts the session among the readers from its first subscription on. Ingest must know its interest first: a
+    /// replay that waited for the session begins at once.
     fn join(&mut self, key: SessionKey) {
         let any = self.fanout.session_subscriptions(key) > 0 || !self.fanout.globs(key).is_empty();
         let shared = Arc::clone(&self.shared);
@@ -337,13 +337,13 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Counts what was done at one go, and how long it kept the thread, if that was timed.
+    /// Counts the work done without a pause, and how long it took of the thread, if that was timed.
     pub(super) fn note_slice(&mut self, units: usize, begun: Option<u64>) {
         self.stats.work_units += units as u64;
         self.time_slice(units, begun);
     }
 
-    /// Counts a slice, and how long it kept the thread, if that was timed.
+    /// Counts a slice, and how long it took of the thread, if that was timed.
     pub(super) fn time_slice(&mut self, units: usize, begun: Option<u64>) {
         if units < COUNTED_UNITS {
             return;
@@ -355,7 +355,7 @@ impl<S: SessionSocket> Core<S> {
     }
 }
 
-/// Processor time of this thread: what others do on the machine does not count.
+/// Processor time of this thread: it excludes other work on the machine.
 pub(super) fn thread_nanos() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
