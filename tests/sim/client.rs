@@ -404,12 +404,7 @@ impl Client {
     /// The connection is over; what was learnt is kept for the next one.
     fn ended(&mut self) {
         self.link = None;
-        let Counts { updates, merged, snapshots, gapped } = self.witness.counts;
-        self.counts.updates += updates;
-        self.counts.merged += merged;
-        self.counts.snapshots += snapshots;
-        self.counts.gapped += gapped;
-        self.witness.counts = Counts::default();
+        self.counts += std::mem::take(&mut self.witness.counts);
         if self.witness.epoch.is_some() {
             let cursors = self.witness.cursors();
             self.left_epoch.clone_from(&self.witness.epoch);
@@ -673,13 +668,9 @@ impl Client {
 
     /// All that came on all its connections.
     pub fn counted(&self) -> Counts {
-        let Counts { updates, merged, snapshots, gapped } = self.witness.counts;
-        Counts {
-            updates: self.counts.updates + updates,
-            merged: self.counts.merged + merged,
-            snapshots: self.counts.snapshots + snapshots,
-            gapped: self.counts.gapped + gapped,
-        }
+        let mut counts = self.counts;
+        counts += self.witness.counts;
+        counts
     }
 }
 

@@ -204,3 +204,12 @@ fn a_head_in_parts_is_read_whole() {
 fn a_feed_whose_reader_is_slow_goes_on() {
     assert_eq!(run(&Plan::of(1_104)).breach, None);
 }
+
+/// Right, and once taken for faults: an answer with a fault to a client that broke the protocol right behind its command; a
+/// feed that waits for readers while the market ends; new fields for a symbol that has no tick due.
+#[test]
+fn what_was_misjudged_is_right() {
+    for seed in [1_870, 2_002, 2_795] {
+        assert_eq!(run(&Plan::of(seed)).breach, None, "seed {seed}");
+    }
+}

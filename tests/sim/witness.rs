@@ -3,7 +3,10 @@
 //! Beside the judge of the integration suite, which knows one session's messages alone, this one knows what the feed has
 //! said: it compares every record with the one that the feed left at that seq.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    ops::AddAssign,
+};
 
 use serde_json::Value;
 use tickcast::tick::Nanos;
@@ -94,6 +97,18 @@ pub struct Counts {
     pub merged: u64,
     pub snapshots: u64,
     pub gapped: u64,
+    /// Changes of a symbol's fields: the whole record that follows may be an update, and stand for no tick that was due.
+    pub changes: u64,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, more: Counts) {
+        self.updates += more.updates;
+        self.merged += more.merged;
+        self.snapshots += more.snapshots;
+        self.gapped += more.gapped;
+        self.changes += more.changes;
+    }
 }
 
 pub type Found = Result<(), (Law, String)>;
@@ -128,7 +143,9 @@ impl Witness {
         }
         match message.kind().as_str() {
             "error" if self.is_hostile => {
-                if self.asked.front().is_some_and(|asked| matches!(asked.what, What::Faulty)) {
+                let is_answer =
+                    |asked: &Asked| matches!(asked.what, What::Faulty) || asked.id == message.value("id");
+                if self.asked.front().is_some_and(is_answer) {
                     self.asked.pop_front();
                 }
             }
@@ -224,6 +241,7 @@ impl Witness {
         let results = if matches!(what, What::Subscribe(_)) { Vec::new() } else { message.results() };
         for (symbol, _) in results.iter().filter(|(_, status)| status == "ok") {
             let Some(watch) = self.watches.get_mut(symbol) else { continue };
+            self.counts.changes += u64::from(matches!(what, What::SetFields(_)));
             match what {
                 What::Unsubscribe => {
                     self.watches.remove(symbol);
