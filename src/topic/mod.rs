@@ -14,11 +14,7 @@ pub mod readers;
 mod readers_tests;
 pub mod record;
 pub mod ring;
-
-/// What `handover` and `readers` are built on; the model check replaces it with loom's types.
-mod sync {
-    pub use std::sync::{Arc, Mutex, MutexGuard, atomic};
-}
+mod sync;
 
 use crate::tick::{Fields, Nanos, State, Symbol};
 

@@ -38,13 +38,7 @@ const CIRCLES: &[&[&str]] = &[
         "src/session/shard.rs",
         "src/session/work.rs",
     ],
-    &[
-        "src/topic/handover.rs",
-        "src/topic/ingest.rs",
-        "src/topic/market.rs",
-        "src/topic/mod.rs",
-        "src/topic/ring.rs",
-    ],
+    &["src/topic/ingest.rs", "src/topic/market.rs", "src/topic/mod.rs", "src/topic/ring.rs"],
 ];
 
 /// Names that more than one type has, and are to be made precise.
