@@ -1,5 +1,5 @@
-//! Text from outside (names of files, first lines of recordings, what others say) as it may be shown: what moves a
-//! terminal's cursor, colours it, or turns the order of letters around is written as `\u{…}`.
+//! Escapes text from outside (file names, first lines of recordings, messages of peers) for display: characters that
+//! move a terminal's cursor, colour it, or reverse the order of letters are written as `\u{…}`.
 
 use std::{
     borrow::Cow,
@@ -9,12 +9,12 @@ use std::{
 /// Shows a text escaped.
 pub struct Escaped<'a>(pub &'a str);
 
-/// The text itself, when there is nothing to escape.
+/// The text itself when it needs no escape.
 pub fn escaped(text: &str) -> Cow<'_, str> {
     if text.chars().any(is_unshown) { Cow::Owned(Escaped(text).to_string()) } else { Cow::Borrowed(text) }
 }
 
-/// JSON that a terminal may be shown: what JSON itself does not escape within its strings.
+/// JSON that is safe for a terminal: escapes what JSON itself does not escape within its strings.
 pub fn escaped_json(json: &str) -> Cow<'_, str> {
     if !json.chars().any(|char| char != '\n' && is_unshown(char)) {
         return Cow::Borrowed(json);
@@ -22,7 +22,7 @@ pub fn escaped_json(json: &str) -> Cow<'_, str> {
     let mut out = String::with_capacity(json.len() + 8);
     for char in json.chars() {
         if char != '\n' && is_unshown(char) {
-            // Writing to a string cannot fail; what is escaped here fits in four digits.
+            // Writing to a string cannot fail; the escaped characters fit in four digits.
             let _ = write!(out, "\\u{:04x}", u32::from(char));
         } else {
             out.push(char);
@@ -31,7 +31,7 @@ pub fn escaped_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Whether a character is none that is seen: a control, a mark of direction, a separator of lines, a joiner.
+/// Whether a character is invisible: a control, a mark of direction, a separator of lines, a joiner.
 pub fn is_unshown(char: char) -> bool {
     char.is_control()
         || matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')

@@ -1,11 +1,11 @@
-//! Symbol patterns: `*` stands for any run of characters, everything else for itself.
+//! Symbol patterns: `*` matches any run of characters, any other character only itself.
 //!
-//! Patterns outlive the symbols they match: they also catch symbols that are listed later. Equal patterns of many sessions are
-//! matched once for each new topic.
+//! A pattern also matches symbols that are listed later. Equal patterns of many sessions are matched once for each new
+//! topic.
 //!
-//! Invariant: a match costs at most a comparison for each byte of the pattern and three for each of the name, whatever
-//! the pattern (Knuth, Morris and Pratt, for each run of text between two stars). Taking the first place of each run is
-//! enough, so nothing is ever tried again.
+//! Invariant: a match costs at most one comparison for each byte of the pattern and three for each byte of the name,
+//! whatever the pattern (Knuth, Morris and Pratt, for each run of text between two stars). The first position of each
+//! run is enough, so there is no backtracking.
 
 use compact_str::CompactString;
 
@@ -15,20 +15,20 @@ use crate::tick::{SYMBOL_BYTES_MAX, Symbol, SymbolError, is_symbol_byte};
 #[derive(Clone, Debug)]
 pub struct Glob {
     text: CompactString,
-    /// Bytes before its first star and behind its last; `None` when it has no star.
+    /// Bytes before its first star and after its last; `None` when it has no star.
     ends: Option<(u8, u8)>,
-    /// For each of its bytes, how many bytes up to and with it are also the first ones of its run of text. Empty when
-    /// there is no text between two stars.
+    /// For each byte, how many bytes up to and including it are also the first ones of its run of text. Empty when no
+    /// text is between two stars.
     borders: Box<[u8]>,
 }
 
-/// Text that every symbol has that a pattern matches: the longest there is, and where it stands.
+/// Text that every matching symbol has: the longest one, and its position.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PatternAnchor<'a> {
     Prefix(&'a str),
     Suffix(&'a str),
     Within(&'a str),
-    /// It is made of stars alone.
+    /// The pattern has only stars.
     None,
 }
 
@@ -40,7 +40,7 @@ impl Glob {
     }
 
     /// # Errors
-    /// When the text, its stars aside, could be no part of a symbol.
+    /// When the text, apart from its stars, could not be part of a symbol.
     pub fn new(text: &str) -> Result<Self, SymbolError> {
         if text.is_empty() {
             return Err(SymbolError::Empty);
@@ -67,7 +67,7 @@ impl Glob {
         self.matches_by(symbol.as_str().as_bytes(), &mut |a, b| a == b)
     }
 
-    /// Where to look for it first.
+    /// Where to look for matches first.
     pub fn anchor(&self) -> PatternAnchor<'_> {
         let Some((head, tail)) = self.ends() else { return PatternAnchor::Prefix(&self.text) };
         let (prefix, suffix) = (&self.text[..head], &self.text[self.text.len() - tail..]);
@@ -86,7 +86,7 @@ impl Glob {
         self.ends.map(|(head, tail)| (usize::from(head), usize::from(tail)))
     }
 
-    /// As [`Self::matches`], with every comparison of two bytes made by `same`.
+    /// As [`Self::matches`], but `same` makes every comparison of two bytes.
     fn matches_by(&self, name: &[u8], same: &mut impl FnMut(u8, u8) -> bool) -> bool {
         let pattern = self.text.as_bytes();
         let Some((head, tail)) = self.ends() else {
@@ -130,7 +130,7 @@ fn are_same(a: &[u8], b: &[u8], same: &mut impl FnMut(u8, u8) -> bool) -> bool {
     a.iter().zip(b).all(|(&a, &b)| same(a, b))
 }
 
-/// Behind the first place in the text where the run stands.
+/// The end of the run's first position in the text.
 fn find(run: &[u8], borders: &[u8], text: &[u8], same: &mut impl FnMut(u8, u8) -> bool) -> Option<usize> {
     let mut matched = 0;
     for (at, &byte) in text.iter().enumerate() {
@@ -147,7 +147,7 @@ fn find(run: &[u8], borders: &[u8], text: &[u8], same: &mut impl FnMut(u8, u8) -
     None
 }
 
-/// Of each run of text between stars: how long the longest beginning of it is that also ends at a byte.
+/// For each byte of each run of text between stars: the length of the run's longest prefix that also ends there.
 fn borders(pattern: &[u8]) -> Box<[u8]> {
     let mut borders = vec![0; pattern.len()].into_boxed_slice();
     let mut begin = 0;
@@ -194,7 +194,7 @@ mod tests {
         assert!(Glob::new("").is_err());
     }
 
-    /// Says whether it matches, and what that cost.
+    /// Returns whether it matches, and the cost.
     fn comparisons(pattern: &str, name: &str) -> (bool, usize) {
         let mut count = 0;
         let matched = Glob::new(pattern).unwrap().matches_by(name.as_bytes(), &mut |a, b| {
@@ -223,7 +223,7 @@ mod tests {
         }
     }
 
-    /// By the meaning of a star alone: row by row, whether so much of the pattern matches so much of the name.
+    /// By the definition of a star: row by row, whether a prefix of the pattern matches a prefix of the name.
     fn naive(pattern: &[u8], name: &[u8]) -> bool {
         let mut row = vec![false; name.len() + 1];
         row[0] = true;
@@ -245,7 +245,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
 
-        /// Few letters: there is much to go back for.
+        /// Few letters, so that the matcher often has to fall back.
         #[test]
         fn matches_what_its_meaning_says_in_linear_work(pattern in "[ab*]{1,24}|([ab]{1,4}\\*){1,8}|\\*[ab]{1,9}\\*|[ab]{1,3}", name in "[ab]{1,40}") {
             let (matched, cost) = comparisons(&pattern, &name);

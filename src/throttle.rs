@@ -14,7 +14,7 @@ pub struct Throttle {
 }
 
 const NEVER: i64 = i64::MIN;
-/// Between two lines of a kind.
+/// The interval between two lines of a kind.
 const WINDOW_NANOS: u64 = 10_000_000_000;
 
 impl Default for Throttle {
@@ -24,11 +24,11 @@ impl Default for Throttle {
 }
 
 impl Throttle {
-    /// Whether a line may be logged now; then how many were suppressed before it.
+    /// If a line may be logged now, how many were suppressed before it.
     pub fn pass(&self, now: Nanos) -> Option<u64> {
         let last = self.reported_at.load(Ordering::Relaxed);
         let is_time = last == NEVER || now.since(Nanos(last)) >= WINDOW_NANOS;
-        // Of several threads at once one logs it.
+        // Of several threads at once, one logs it.
         let is_ours = is_time
             && self.reported_at.compare_exchange(last, now.0, Ordering::Relaxed, Ordering::Relaxed).is_ok();
         if is_ours {

@@ -1,4 +1,4 @@
-//! The histogram of ages as a collector: counted in the shards' plain integers, and only shown here.
+//! The histogram of ages as a collector: shards count it in plain integers, and it is only shown here.
 
 use std::{
     collections::HashMap,
@@ -14,7 +14,7 @@ use prometheus::{
 use super::handles::{Definition, Handle, MetricKind, registered};
 use crate::session::stats::{AGE_BOUNDS, Ages};
 
-/// What the last scrape set.
+/// The values of the last scrape.
 #[derive(Clone)]
 pub struct AgeHistogram {
     desc: Desc,

@@ -1,4 +1,4 @@
-//! From what shards report, and what else a scrape gathers, to the metrics. What each means, the table says.
+//! Sets the metrics from the shards' reports and the other values of a scrape. The table holds their meanings.
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
@@ -16,7 +16,7 @@ use crate::{
     wire::CloseReason,
 };
 
-/// What a scrape gathers beside the shards' reports.
+/// What a scrape gathers besides the shards' reports.
 pub struct Levels<'a> {
     pub feeds: &'a [Arc<FeedStatus>],
     pub rejected: &'a Rejected,
@@ -33,7 +33,7 @@ pub struct Levels<'a> {
 }
 
 impl Handles {
-    /// Sets every metric to what it is now.
+    /// Sets every metric to its current value.
     pub fn set(&self, report: &Report, levels: &Levels<'_>) {
         self.set_accounts(report);
         self.set_sessions(report, levels);
@@ -99,7 +99,7 @@ impl Handles {
         self.control_waiting_max_bytes.set(report.control_bytes_max as u64);
     }
 
-    /// So that a share of a limit needs no copy of the configuration in the question.
+    /// So that queries for a share of a limit need no copy of the configuration.
     fn set_limits(&self, limits: &Limits) {
         self.limits_sessions.set(limits.sessions as u64);
         self.limits_topics.set(limits.topics as u64);

@@ -1,13 +1,13 @@
 //! Handles into the registry: a type for each kind of metric, by which a scrape sets it.
 //!
-//! Shards count in plain integers, and a scrape sets totals; a counter of the registry only rises, so what is added is the
-//! difference. Invariant: labels are given in the order in which the table declares them, and as many.
+//! Shards count in plain integers, and a scrape sets totals. A counter of the registry can only be added to, so the
+//! difference is added. Invariant: labels are given in the table's order, and as many as it declares.
 
 use prometheus::{
     Error, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, core::Collector,
 };
 
-/// One metric as it is declared.
+/// The declaration of one metric.
 pub struct Definition {
     pub name: &'static str,
     pub kind: MetricKind,
@@ -22,15 +22,15 @@ pub enum MetricKind {
     Histogram,
 }
 
-/// What every handle is.
+/// What every handle can do.
 pub trait Handle: Sized {
     const KIND: MetricKind;
     const LABELS: usize;
 
-    /// Makes the metric, and registers it.
+    /// Makes and registers the metric.
     ///
     /// # Errors
-    /// When one of this name is there already.
+    /// When a metric of this name exists already.
     fn register(registry: &Registry, definition: &Definition) -> Result<Self, Error>;
 }
 
@@ -50,7 +50,7 @@ pub struct Seconds(Gauge);
 
 pub struct SecondsBy<const LABELS: usize>(GaugeVec);
 
-/// Registers a collector, and gives it back.
+/// Registers a collector and returns it.
 pub fn registered<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> Result<C, Error> {
     registry.register(Box::new(collector.clone()))?;
     Ok(collector)

@@ -1,9 +1,9 @@
-//! The process's own metrics, under the names that every exporter has for them, from what the kernel says of it.
+//! The process's own metrics, under the usual names of exporters, from what the kernel reports.
 //!
-//! Not the collector of the prometheus crate: that counts CPU time in whole seconds, of which a rate over a few scrapes
-//! says nothing, and compiles two crates more than all of the others together for seven figures.
+//! Not the collector of the prometheus crate: it counts CPU time in whole seconds, too coarse for a rate over a few
+//! scrapes, and for seven figures it compiles two crates more than all of the others together.
 //!
-//! Loss: a figure that the kernel does not give is left out of the scrape.
+//! Loss: a figure that the kernel does not give is missing from the scrape.
 
 use std::fs;
 
@@ -19,7 +19,7 @@ use rustix::{
 
 pub struct Process {
     descs: Vec<Desc>,
-    /// Seconds since 1970; `None` where the kernel does not say.
+    /// Seconds since 1970; `None` if the kernel does not give it.
     started_at: Option<f64>,
 }
 
@@ -41,7 +41,7 @@ const RESIDENT: &str = "process_resident_memory_bytes";
 const STARTED: &str = "process_start_time_seconds";
 const THREADS: &str = "process_threads";
 
-/// Places of fields of `/proc/self/stat` behind the name of the program, from 0 (`proc_pid_stat(5)`, fields 20 and 22).
+/// Indices of fields of `/proc/self/stat` after the program's name, from 0 (`proc_pid_stat(5)`, fields 20 and 22).
 const STAT_THREADS: usize = 17;
 const STAT_STARTED: usize = 19;
 
@@ -57,9 +57,9 @@ impl Process {
     fn value(&self, name: &str) -> Option<f64> {
         match name {
             CPU => Some(cpu_seconds()),
-            // One of them is the directory that is read here.
+            // One of them is the directory being read here.
             OPEN_FDS => Some((fs::read_dir("/proc/self/fd").ok()?.count().saturating_sub(1)) as f64),
-            // No limit at all is told as none.
+            // No limit is reported as none.
             MAX_FDS => getrlimit(Resource::Nofile).current.map(|most| most as f64),
             VIRTUAL => memory_pages(0).map(|pages| pages * page_size() as f64),
             RESIDENT => memory_pages(1).map(|pages| pages * page_size() as f64),
@@ -108,7 +108,7 @@ fn family(name: &str, kind: MetricType, help: &str, value: f64) -> MetricFamily 
     family
 }
 
-/// Seconds since 1970 at which the process began: the machine's start and the ticks from there.
+/// Seconds since 1970 at which the process began: the machine's start plus the ticks from there.
 fn started_at() -> Option<f64> {
     let of_machine = fs::read_to_string("/proc/stat").ok()?;
     let booted_at: f64 =
@@ -116,14 +116,14 @@ fn started_at() -> Option<f64> {
     Some(booted_at + stat(STAT_STARTED)? / clock_ticks_per_second() as f64)
 }
 
-/// A field of `/proc/self/stat`. The name of the program, in brackets, may hold blanks and brackets itself.
+/// A field of `/proc/self/stat`. The program's name, in brackets, may contain blanks and brackets.
 fn stat(field: usize) -> Option<f64> {
     let line = fs::read_to_string("/proc/self/stat").ok()?;
     let (_, fields) = line.rsplit_once(')')?;
     fields.split_whitespace().nth(field)?.parse().ok()
 }
 
-/// A field of `/proc/self/statm`, in pages: 0 is the virtual size, 1 what is resident.
+/// A field of `/proc/self/statm`, in pages: 0 is the virtual size, 1 the resident size.
 fn memory_pages(field: usize) -> Option<f64> {
     let line = fs::read_to_string("/proc/self/statm").ok()?;
     line.split_whitespace().nth(field)?.parse().ok()
@@ -145,7 +145,7 @@ mod tests {
     fn cpu_time_is_finer_than_seconds() {
         let process = Process::of_self();
         let before = shown(&process, CPU);
-        // Work until some of it shows; in whole seconds that would be one at least.
+        // Work until some time shows; in whole seconds it would be at least one.
         let mut after = shown(&process, CPU);
         while after <= before {
             after = shown(&process, CPU);

@@ -1,7 +1,7 @@
-//! Every metric of ours, declared once: its handle, its name, its labels and its meaning. The process's own (`process_*`)
-//! come beside them.
+//! Every metric of ours, declared once: its handle, its name, its labels and its meaning. The process's own
+//! (`process_*`) are apart.
 //!
-//! docs/METRICS.md is compared with [`ALL`] by a test. Invariants: a metric has as many labels as its handle; no label has
+//! A test compares docs/METRICS.md with [`ALL`]. Invariants: a metric has as many labels as its handle; no label has
 //! values that a client could invent.
 
 use prometheus::Registry;

@@ -1,17 +1,17 @@
-//! The text of decimals, read and written, as [`Fixed`](super::Fixed) and [`Volume`](super::Volume) share it. No values.
+//! Reads and writes the text of decimals for [`Fixed`](super::Fixed) and [`Volume`](super::Volume). Holds no values.
 //!
-//! Invariants: all arithmetic is whole numbers in units of 1e-9, and saturates where a value is out of any range; a
-//! digit beyond the ninth place is refused or rounded, never dropped in silence.
+//! Invariants: all arithmetic uses whole numbers in units of 1e-9, and saturates where a value is out of any range; a
+//! digit beyond the ninth place is refused or rounded, never dropped silently.
 
 /// Decimal places of a [`Fixed`](super::Fixed).
 pub const FIXED_PLACES: usize = 9;
 
 /// What the first of [`FIXED_PLACES`] counts.
 const EIGHT_PLACES: u64 = 10u64.pow(FIXED_PLACES as u32 - 1);
-/// More than a line has digits, so that no digit of it is left, or it is out of any range.
+/// More digits than a line has: no digit of the number is left, or it is out of any range.
 const EXPONENT_MAX: i64 = 1_000_000_000;
 
-/// What becomes of a decimal that needs more than [`FIXED_PLACES`].
+/// How a decimal that needs more than [`FIXED_PLACES`] is handled.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Excess {
     Refused,
@@ -50,14 +50,14 @@ pub(super) fn parse_units(text: &[u8], excess: Excess) -> Result<u128, FixedErro
     if whole.is_empty() || !whole.iter().chain(places).all(u8::is_ascii_digit) {
         return Err(FixedError::Syntax);
     }
-    // The power of ten of the last digit, once the value counts units; below 0, so many digits are in excess.
+    // The power of ten of the last digit in units; if below 0, that many digits are in excess.
     let shift = exponent - places.len() as i64 + FIXED_PLACES as i64;
     let kept = (whole.len() + places.len()) as i64 + shift.min(0);
     let (mut units, mut half, mut rest) = (0u128, false, false);
     for (at, &byte) in (0i64..).zip(whole.iter().chain(places)) {
         let digit = u128::from(byte - b'0');
         if at < kept {
-            // Saturated, it is out of any range.
+            // The saturated value is out of any range.
             units = units.saturating_mul(10).saturating_add(digit);
         } else {
             half |= at == kept && digit >= 5;
@@ -75,7 +75,7 @@ pub(super) fn parse_units(text: &[u8], excess: Excess) -> Result<u128, FixedErro
     Ok(units)
 }
 
-/// Far beyond what any value can have, it is as good as without end.
+/// Far beyond what any value can have, so it serves as no limit.
 fn parse_exponent(text: &[u8]) -> Result<i64, FixedError> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),

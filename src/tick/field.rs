@@ -1,6 +1,6 @@
-//! Which fields a record has, by name, bit and order, and sets of them. No values.
+//! The fields of a record, by name, bit and order, and sets of them. Holds no values.
 //!
-//! Invariants: a field's discriminant is its bit in a [`FieldSet`]; decimals come first, so that it is their index too.
+//! Invariants: a field's discriminant is its bit in a [`FieldSet`]; decimals come first, so it is their index too.
 
 /// The fields of a record, in the order in which the wire shows them. The discriminant is the bit in [`FieldSet`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -24,7 +24,7 @@ pub enum Field {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct FieldSet(pub u16);
 
-/// How many fields are plain decimals.
+/// The number of plain decimals.
 pub const FIXED_FIELDS: usize = 9;
 /// Their bits in a [`FieldSet`].
 pub const FIXED_BITS: u16 = (1 << FIXED_FIELDS) - 1;
@@ -86,7 +86,7 @@ impl Field {
         FieldSet(1 << self as u8)
     }
 
-    /// The place in [`Fields::fixed`]; `None` for side, volume and trades.
+    /// The index in [`Fields::fixed`]; `None` for side, volume and trades.
     pub const fn fixed_index(self) -> Option<usize> {
         let index = self as usize;
         if index < FIXED_FIELDS { Some(index) } else { None }
@@ -103,7 +103,7 @@ impl Field {
 impl FieldSet {
     pub const NONE: FieldSet = FieldSet(0);
     pub const ALL: FieldSet = FieldSet((1 << 12) - 1);
-    /// Together a trade, from which the service keeps the totals.
+    /// Together they are a trade, from which the service keeps the totals.
     pub const TRADE: FieldSet = Field::Last.bit().union(Field::LastSize.bit());
 
     pub const fn contains(self, field: Field) -> bool {

@@ -1,4 +1,4 @@
-//! [`Fields`]: values for some of a record's fields, and [`Side`], the one that is a word. Whose record, it does not know.
+//! [`Fields`]: values for some of a record's fields, and [`Side`], the only one that is a word. Not tied to a symbol.
 //!
 //! Invariant: a value is meaningful only where its bit in `mask` is set.
 
@@ -19,7 +19,7 @@ pub struct Fields {
     pub volume: Volume,
 }
 
-/// Which side took: the aggressor of a trade.
+/// The aggressor side of a trade.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Side {
     #[default]
@@ -38,7 +38,7 @@ impl Fields {
         }
     }
 
-    /// The value of a decimal field; `None` when it is not set or no decimal.
+    /// The value of a decimal field; `None` when it is not set or is no decimal.
     pub fn get_fixed(&self, field: Field) -> Option<Fixed> {
         let index = field.fixed_index()?;
         self.mask.contains(field).then(|| self.fixed[index])
@@ -59,7 +59,7 @@ impl Fields {
         self.mask = self.mask.with(Field::Trades);
     }
 
-    /// Takes over every field that `newer` has.
+    /// Copies every field that `newer` has.
     pub fn merge(&mut self, newer: &Fields) {
         let mut bits = newer.mask.0 & FIXED_BITS;
         while bits != 0 {
@@ -79,7 +79,7 @@ impl Fields {
         self.mask = self.mask.union(newer.mask);
     }
 
-    /// These fields alone, of those that are set.
+    /// Only these fields, of those that are set.
     #[must_use]
     pub fn only(&self, wanted: FieldSet) -> Fields {
         let mut some = Fields { mask: self.mask.intersect(wanted), ..Fields::default() };

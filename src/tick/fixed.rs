@@ -1,6 +1,6 @@
-//! [`Fixed`]: a price or a size. No total: [`Volume`](super::Volume) is that.
+//! [`Fixed`]: a price or a size. For totals see [`Volume`](super::Volume).
 //!
-//! Invariant: what is printed is exactly the decimal that was parsed, less trailing zeros.
+//! Invariant: the printed text is exactly the decimal that was parsed, without trailing zeros.
 
 use std::fmt;
 
@@ -22,10 +22,10 @@ impl Fixed {
         Self::parse_with(text, Excess::Refused)
     }
 
-    /// The same, but what needs more than 9 places is rounded to the nearest value, from the middle away from 0.
+    /// The same, but a decimal that needs more than 9 places is rounded to the nearest value, halves away from 0.
     ///
     /// # Errors
-    /// When the text is no decimal number, is out of range, or so small that nothing of it is left.
+    /// When the text is no decimal number, is out of range, or is so small that it rounds to nothing.
     pub fn parse_nearest(text: &str) -> Result<Self, FixedError> {
         Self::parse_with(text, Excess::Rounded)
     }
@@ -39,7 +39,7 @@ impl Fixed {
         i64::try_from(if negative { -units } else { units }).map(Fixed).map_err(|_| FixedError::Range)
     }
 
-    /// The way of nearly all prices, in one pass: `digits(.digits)?`, up to 18 bytes and 9 places, within range.
+    /// The fast path of nearly all prices, in one pass: `digits(.digits)?`, up to 18 bytes and 9 places, within range.
     /// `None` for everything else, good or bad.
     fn parse_short(text: &[u8]) -> Option<i64> {
         if text.len() > 18 {
@@ -61,7 +61,7 @@ impl Fixed {
         }
     }
 
-    /// What a decimal without its point and sign stands for; `None` when it has more than 9 places or is out of range.
+    /// The value of a decimal without its point and sign; `None` when it has more than 9 places or is out of range.
     #[inline]
     fn units(digits: u64, places: usize) -> Option<i64> {
         const SCALE: [u64; FIXED_PLACES + 1] =
@@ -77,12 +77,12 @@ impl Fixed {
         value.checked_mul(FIXED_ONE).map(Fixed).ok_or(FixedError::Range)
     }
 
-    /// For plots and displays alone.
+    /// Only for plots and displays.
     pub fn to_f64(self) -> f64 {
         self.0 as f64 / FIXED_ONE as f64
     }
 
-    /// Appends the shortest decimal text, as JSON takes it.
+    /// Appends the shortest decimal text that JSON accepts.
     pub fn write(self, out: &mut Vec<u8>) {
         let units = self.0.unsigned_abs();
         if self.0 < 0 {

@@ -1,9 +1,9 @@
-//! The vocabulary: pure values that every stage shares, and nothing that does something.
+//! Pure values that every stage shares; nothing here acts.
 //!
 //! A [`Tick`] is one change of one symbol's record: some fields and a time. Money is decimal fixed point
 //! ([`Fixed`], 1e-9) from feed to wire; no float ever holds a price.
 //!
-//! Invariant: nothing here does I/O or reads a clock; each file says what its own values hold to.
+//! Invariant: nothing here does I/O or reads a clock; each file states the invariants of its own values.
 
 mod decimal;
 mod field;
@@ -30,12 +30,12 @@ pub use self::{
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Tick {
     pub symbol: Symbol,
-    /// The feed's own event time; `None` when the feed gave none, then the time of receipt stands in.
+    /// The feed's own event time; `None` when the feed gave none: then the receive time is used.
     pub ts: Option<Nanos>,
     pub fields: Fields,
 }
 
-/// What a symbol's market is doing, as the wire's `status` message says it.
+/// The state of a symbol's market, as the wire's `status` message gives it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum State {
     /// Nothing was ever received.

@@ -1,4 +1,4 @@
-//! Names of instruments. A topic is no symbol, but has one.
+//! Names of instruments. A topic is not a symbol, but has one.
 //!
 //! Invariant: a [`Symbol`] is valid by construction; none of its bytes needs an escape in JSON.
 
@@ -11,7 +11,7 @@ pub const SYMBOL_BYTES_MAX: usize = 64;
 
 /// A symbol's name: 1 to 64 bytes of `A-Z a-z 0-9 . _ : / - @ ^ = # +`.
 ///
-/// Up to 24 bytes are held inline, so that decoding allocates for no name in common use.
+/// Up to 24 bytes are held inline, so that decoding does not allocate for common names.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Symbol(CompactString);
 
@@ -28,7 +28,7 @@ pub enum SymbolError {
 
 impl Symbol {
     /// # Errors
-    /// When the text is empty, too long, or has a byte that no symbol may have.
+    /// When the text is empty, too long, or has a byte that symbols may not have.
     pub fn new(text: &str) -> Result<Self, SymbolError> {
         check_symbol(text.as_bytes())?;
         Ok(Symbol(CompactString::new(text)))
@@ -62,7 +62,7 @@ pub fn check_symbol(bytes: &[u8]) -> Result<(), SymbolError> {
     }
 }
 
-/// [`is_symbol_byte`] of each byte: every tick of every feed has a symbol.
+/// [`is_symbol_byte`] of each byte, as a table: every tick of every feed has a symbol.
 const SYMBOL_BYTES: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;
@@ -73,7 +73,7 @@ const SYMBOL_BYTES: [bool; 256] = {
     table
 };
 
-/// Whether a symbol may have this byte. None of them needs an escape in JSON.
+/// Whether a symbol may contain this byte. None of them needs an escape in JSON.
 pub const fn is_symbol_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'.' | b'_' | b':' | b'/' | b'-' | b'@' | b'^' | b'=' | b'#' | b'+')

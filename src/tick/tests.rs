@@ -1,4 +1,4 @@
-//! Values: decimals that are exact, times whose size tells their unit, names of a closed alphabet.
+//! Values: exact decimals, times whose size tells their unit, names from a fixed set of bytes.
 
 use proptest::prelude::*;
 
@@ -98,7 +98,7 @@ proptest! {
     ) {
         let sign = if negative { "-" } else { "" };
         let text = format!("{sign}{digits}.{places}e{exponent}");
-        // All the digits as one number, and where its point stands in units of 1e-9.
+        // All the digits as one number, and the position of its point in units of 1e-9.
         let all = format!("{digits}{places}");
         let shift = exponent - places.len() as i32 + FIXED_PLACES as i32;
         let point = all.len() as i32 + shift;

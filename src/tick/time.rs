@@ -1,12 +1,12 @@
-//! Points in time, as a count of nanoseconds. No clock: whose time it is, the name of the field that holds it says.
+//! Points in time, as a count of nanoseconds. No clock: the name of the field that holds a time says whose it is.
 //!
-//! Invariant: no arithmetic overflows; it saturates, or says `None`.
+//! Invariant: no arithmetic overflows; it saturates or returns `None`.
 
-/// Nanoseconds since the Unix epoch. Whose clock it is, the name of the field that holds it says.
+/// Nanoseconds since the Unix epoch. The name of the field that holds it says whose clock it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Nanos(pub i64);
 
-/// Seconds since 1970 stay below it until the year 5138; milliseconds were above it from 1973 on, and so on by thousands.
+/// Seconds since 1970 are below it until the year 5138; milliseconds are above it from 1973 on, and so on by thousands.
 const SECONDS_BELOW: u64 = 100_000_000_000;
 
 impl Nanos {
@@ -15,13 +15,13 @@ impl Nanos {
         micros.checked_mul(1_000).map(Nanos)
     }
 
-    /// From a count since 1970 whose unit its size tells: seconds, milliseconds, microseconds or nanoseconds, which of
-    /// today's times have 10, 13, 16 and 19 digits. `None` when out of range.
+    /// From a count since 1970 whose size tells the unit: seconds, milliseconds, microseconds or nanoseconds, which
+    /// today have 10, 13, 16 and 19 digits. `None` when out of range.
     pub fn by_size(count: i64) -> Option<Self> {
         count.checked_mul(Self::unit_by_size(count.unsigned_abs())).map(Nanos)
     }
 
-    /// How many nanoseconds the unit has that a count's size tells.
+    /// The nanoseconds of the unit that a count's size tells.
     pub const fn unit_by_size(size: u64) -> i64 {
         match size {
             _ if size < SECONDS_BELOW => 1_000_000_000,

@@ -1,6 +1,6 @@
-//! [`Volume`]: a session's total of sizes. No size of one trade: [`Fixed`] is that.
+//! [`Volume`]: a session's total of sizes. For the size of one trade see [`Fixed`].
 //!
-//! Invariant: what is read is below [`VOLUME_ONES_MAX`] on either side of 0, so that no market's trades overflow it.
+//! Invariant: a parsed value is below [`VOLUME_ONES_MAX`] on either side of 0, so that no market's trades overflow it.
 
 use std::fmt;
 
@@ -9,11 +9,11 @@ use super::{
     fixed::{FIXED_ONE, Fixed},
 };
 
-/// A session's total of sizes, in units of 1e-9. Wider than [`Fixed`]: coins that trade in trillions a day exist.
+/// A session's total of sizes, in units of 1e-9. Wider than [`Fixed`]: some coins trade in trillions a day.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Volume(pub i128);
 
-/// What a [`Volume`] that is read stays below: more than the total of any market.
+/// The limit of a parsed [`Volume`]: more than the total of any market.
 pub const VOLUME_ONES_MAX: i128 = 10i128.pow(24);
 
 impl Volume {
@@ -33,7 +33,7 @@ impl Volume {
     /// Parses as [`Fixed::parse_nearest`] does, over the wider range.
     ///
     /// # Errors
-    /// When the text is no decimal number, is out of range, or so small that nothing of it is left.
+    /// When the text is no decimal number, is out of range, or is so small that it rounds to nothing.
     pub fn parse_nearest(text: &str) -> Result<Self, FixedError> {
         Self::parse_with(text, Excess::Rounded)
     }
@@ -47,7 +47,7 @@ impl Volume {
         Ok(Volume(if negative { -units } else { units }))
     }
 
-    /// Appends the shortest decimal text, as JSON takes it.
+    /// Appends the shortest decimal text that JSON accepts.
     pub fn write(self, out: &mut Vec<u8>) {
         let units = self.0.unsigned_abs();
         if self.0 < 0 {

@@ -1,10 +1,10 @@
-//! Decompression: told by the first bytes, streamed, and never more in memory than a window.
+//! Decompression: detected by the first bytes, streamed, with never more than a window in memory.
 //!
-//! Parts of a file behind one another, members, frames or streams, are one file: that is how a recorder appends. Zeros
-//! behind them fill a block of some disk or tape, and are nothing.
+//! Consecutive parts of a file (members, frames or streams) are one file, since recorders append that way. Zeros after
+//! them are padding of a disk or tape block, and are ignored.
 //!
-//! Invariants: a file that was cut ends with [`io::ErrorKind::UnexpectedEof`], behind all that could be read; damage is an
-//! error and never a panic.
+//! Invariants: a file that was cut ends with [`io::ErrorKind::UnexpectedEof`], after everything that could be read;
+//! damage is an error and never a panic.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -12,7 +12,7 @@ use bzip2::bufread::BzDecoder;
 use flate2::bufread::GzDecoder;
 use lzma_rust2::XzReader;
 
-/// How a file is compressed.
+/// The compression of a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum CompressionKind {
     Plain,
@@ -22,31 +22,31 @@ enum CompressionKind {
     Xz,
 }
 
-/// Members of gzip or streams of bzip2, each with a decoder of its own.
+/// Members of gzip or streams of bzip2, each with its own decoder.
 struct Members<R, D> {
     decoder: Option<D>,
     begin: fn(R) -> D,
     end: fn(D) -> R,
 }
 
-/// Streams of xz. Its reader loses what it has read of a piece that breaks off, so pieces are small.
+/// Streams of xz. Its reader loses what it has read of a piece that is cut, so pieces are small.
 struct Xz<R: Read> {
     streams: XzReader<R>,
-    /// Why nothing more comes; told once what came before it was handed out.
+    /// The error that ended it; returned once everything before it was handed out.
     broken: Option<io::Error>,
 }
 
-/// What is read at once.
+/// The size of one read.
 pub const CHUNK_BYTES: usize = 64 * 1024;
-/// The endings of names that say how a file is compressed.
+/// The name endings that indicate compression.
 pub const ENDINGS: [&str; 4] = ["gz", "zst", "bz2", "xz"];
-/// The longest of what compression is told by.
+/// The longest prefix that identifies a compression.
 const MAGIC_BYTES: usize = 10;
 const XZ_PIECE_BYTES: usize = 256;
-/// What a window of xz may take: its highest level needs half of it, and a header may ask for 4 GiB.
+/// The limit of an xz window: its highest level needs half of it, and a header may ask for 4 GiB.
 const XZ_KIBIBYTES_MAX: u32 = 130 * 1024;
 
-/// Puts the right decompressor in front, by the first bytes.
+/// Adds the right decompressor, chosen by the first bytes.
 pub fn decompress(mut raw: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
     let mut magic = Vec::with_capacity(MAGIC_BYTES);
     raw.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut magic)?;
@@ -73,7 +73,7 @@ pub fn decompress(mut raw: impl Read + Send + 'static) -> io::Result<Box<dyn Rea
 
 impl CompressionKind {
     fn of(magic: &[u8]) -> Self {
-        // Text may begin as a header of bzip2 does; a block's mark, or the mark of an end without blocks, decides.
+        // Text may begin like a bzip2 header; the mark of a block, or of an end without blocks, decides.
         let blocks = magic.get(4..10).is_some_and(|mark| {
             mark == [0x31, 0x41, 0x59, 0x26, 0x53, 0x59] || mark == [0x17, 0x72, 0x45, 0x38, 0x50, 0x90]
         });
@@ -165,7 +165,7 @@ mod tests {
         out.finish().unwrap()
     }
 
-    /// Everything up to the end, and what broke it off.
+    /// Everything up to the end, and the error that ended it.
     fn read(bytes: &[u8]) -> (Vec<u8>, Option<io::ErrorKind>) {
         let mut input = match decompress(io::Cursor::new(bytes.to_vec())) {
             Ok(input) => input,
@@ -230,7 +230,7 @@ mod tests {
     fn a_window_that_is_too_large_is_refused_before_it_is_made() {
         let mut options = lzma_rust2::XzOptions::with_preset(1);
         options.lzma_options.dict_size = 256 << 20;
-        // What makes the file need not make its window: only the header says so.
+        // A file's maker need not have its window: only the header asks for it.
         let mut out = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
         out.write_all(b"price\n").unwrap();
         assert_eq!(read(&out.finish().unwrap()), (Vec::new(), Some(io::ErrorKind::InvalidData)));

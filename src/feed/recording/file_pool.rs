@@ -1,10 +1,10 @@
-//! Files that are read from, of which few are open at once.
+//! Files being read, of which few are open at once.
 //!
-//! Recordings whose times overlap are read in turns, and there may be thousands of them. The file that was read the longest
-//! ago is closed, and opened again, at its place, when it is read on. Decompressors stand above and keep their state: a
-//! compressed stream cannot begin in its middle, and would have to be read again from its start.
+//! Recordings whose times overlap are read in turns, and there may be thousands of them. The least recently read file
+//! is closed, and reopened at its position when it is read on. Decompressors keep their state above this layer: a
+//! compressed stream cannot start in its middle, and would have to be read again from its start.
 //!
-//! Invariant: a file that was replaced while it was closed is an error, and never read on in the middle.
+//! Invariant: a file that was replaced while it was closed is an error, and is never read on in the middle.
 
 use std::{
     collections::VecDeque,
@@ -26,12 +26,12 @@ pub struct FilePool {
 
 #[derive(Default, Debug)]
 struct Open {
-    /// By their numbers; the one that was read the longest ago first.
+    /// By their numbers; the least recently read one first.
     files: VecDeque<(u64, Arc<File>)>,
     numbers: u64,
 }
 
-/// Where a file is, and the pool that it is opened in.
+/// The path of a file, and the pool that opens it.
 #[derive(Debug)]
 pub struct PoolPath {
     pub path: PathBuf,
@@ -45,12 +45,12 @@ pub struct PooledFile {
     path: PathBuf,
     /// In the pool.
     number: u64,
-    /// Device and inode: whether it is still the same file.
+    /// Device and inode: to check that it is still the same file.
     identity: (u64, u64),
     len_bytes: u64,
 }
 
-/// Where a file is read on.
+/// The position where a file is read on.
 pub struct Reader {
     file: PooledFile,
     at: u64,
@@ -78,7 +78,7 @@ impl FilePool {
         })
     }
 
-    /// A process that may open fewer files than the pool keeps gets on with those that it has.
+    /// A process that may open fewer files than the pool keeps uses the ones that it has.
     fn open_file(&self, path: &Path) -> io::Result<(Arc<File>, Metadata)> {
         let out_of_files = [Errno::MFILE, Errno::NFILE].map(Errno::raw_os_error);
         let file = File::open(path).or_else(|error| {
@@ -125,12 +125,12 @@ impl PooledFile {
     /// # Errors
     /// When it cannot be read, or opened again.
     pub fn read_at(&self, out: &mut [u8], at: u64) -> io::Result<usize> {
-        // Read outside of the lock: another may take the place in the pool meanwhile.
+        // Read outside the lock: meanwhile another file may take the slot in the pool.
         self.opened()?.read_at(out, at)
     }
 
     /// # Errors
-    /// When it cannot be read, or ends before.
+    /// When it cannot be read, or ends early.
     #[cfg(feature = "parquet")]
     pub fn read_exact_at(&self, out: &mut [u8], at: u64) -> io::Result<()> {
         self.opened()?.read_exact_at(out, at)

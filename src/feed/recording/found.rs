@@ -1,4 +1,4 @@
-//! The files that inputs stand for, as far as they are recordings: what was only found, and is none, is passed over.
+//! The recordings among the files of the inputs: a file that was only found, and is no recording, is skipped.
 
 use super::{
     Recording,
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::feed::FeedError;
 
-/// Opens recordings one by one, each for itself, when it is asked for.
+/// Opens recordings one by one, each separately, on request.
 ///
 /// # Errors
 /// When an archive or a folder cannot be read, or no file matches a pattern.
@@ -36,12 +36,12 @@ pub struct Each {
 // === impl Each ===
 
 impl Each {
-    /// Files that were passed over so far.
+    /// Files skipped so far.
     pub fn skipped(&self) -> &[Skipped] {
         &self.skipped.0
     }
 
-    /// That none of the files could be read, when it is so.
+    /// The error that none of the files could be read, if so.
     pub fn nothing(&self) -> FeedError {
         self.skipped.nothing(&self.inputs)
     }

@@ -1,6 +1,6 @@
-//! From a file to the bytes of what is in it: patterns, compression, the first bytes.
+//! From a file to the bytes of its contents: patterns, compression, the first bytes.
 //!
-//! Invariant: neither more of a file is held than one chunk, nor more than the decompressor's window.
+//! Invariant: of a file no more is held than one chunk and the decompressor's window.
 
 use std::{
     fs::{File, Metadata},
@@ -28,21 +28,21 @@ use crate::{
 /// One recording, to be opened as often as needed.
 #[derive(Clone, Debug)]
 pub struct Member {
-    /// The file's name as it was given, for messages: nothing in it moves a terminal.
+    /// The file's name as it was given, for messages: escaped, so that it cannot move a terminal's cursor.
     pub name: Arc<str>,
-    /// It was not named, but found by a pattern or in an archive: where it cannot be read, others may be.
+    /// It was found by a pattern or in an archive, not named: if it cannot be read, others may be.
     pub is_found: bool,
     place: Location,
 }
 
-/// The recordings that inputs stand for.
+/// The recordings that the inputs name.
 #[derive(Default, Debug)]
 pub struct Members {
     pub members: Vec<Member>,
     pub skipped: Vec<Skipped>,
 }
 
-/// A file that was found, and is no recording.
+/// A file that was found and is no recording.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Skipped {
     pub name: Arc<str>,
@@ -59,7 +59,7 @@ enum Location {
     Entry(Box<Location>, Entry),
 }
 
-/// Where an entry's bytes lie in its zip file.
+/// Where an entry's bytes are in its zip file.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     start: u64,
@@ -68,7 +68,7 @@ struct Entry {
     checksum: u32,
 }
 
-/// What can be sought in.
+/// A seekable reader.
 trait Seekable: Read + Seek + Send {}
 
 impl<T: Read + Seek + Send> Seekable for T {}
@@ -76,14 +76,14 @@ impl<T: Read + Seek + Send> Seekable for T {}
 /// The bytes of a recording, decompressed.
 pub struct OpenedMember {
     pub bytes: Box<dyn Read + Send>,
-    /// What the bytes are called: the file's name without its folder and the ending of its compression.
+    /// The name of the bytes: the file's name without its folder and the ending of its compression.
     pub inner_name: String,
 }
 
-/// Leaves out the mark that text may begin with.
+/// Skips the byte order mark that text may begin with.
 struct Unmarked {
     inner: Box<dyn Read + Send>,
-    /// What was read to look for it.
+    /// The bytes read to look for it.
     head: io::Cursor<Vec<u8>>,
 }
 
@@ -94,17 +94,17 @@ struct Checked<R> {
     expected: u32,
 }
 
-/// Files of one set of recordings that are open at once: others are closed, and opened again when they are read on.
+/// Files of one set of recordings that are open at once: others are closed, and reopened when they are read on.
 const OPEN_FILES_MAX: usize = 64;
-/// The least that tells any binary format; a line end in less means nothing.
+/// The least that identifies any binary format; a line end in less means nothing.
 const HEAD_BYTES_MIN: usize = 32;
 const ZIP_MAGIC: &[u8; 4] = b"PK\x03\x04";
-/// What every document of Office has, an Excel workbook among them.
+/// What every Office document has, Excel workbooks included.
 const OFFICE_ENTRY: &str = "[Content_Types].xml";
-/// Where a Mac puts what it knows of the files, in files of the same names.
+/// Where a Mac puts its metadata of files, in files of the same names.
 const MAC_FOLDER: &str = "__MACOSX/";
 
-/// All recordings that the inputs stand for, in their order.
+/// All recordings that the inputs name, in their order.
 ///
 /// # Errors
 /// When a folder cannot be read, or no file matches a pattern.
@@ -137,10 +137,10 @@ impl Members {
         self.members.push(Member { name, is_found, place });
     }
 
-    /// A zip file's entries, by their place in it; anything else is itself.
+    /// A zip file's entries, by their index; any other file is itself.
     fn add_all(&mut self, name: Arc<str>, place: Location, is_found: bool) -> Result<(), FeedError> {
         let failed = |source| FeedError::Read { path: name.to_string(), source };
-        // A pipe has no end to look at, and what is read of it is gone.
+        // A pipe cannot be sought to its end, and its bytes can be read only once.
         if place.file().is_some_and(|path| path.metadata().is_ok_and(|file| !file.is_file())) {
             self.add(name, place, is_found);
             return Ok(());
@@ -161,7 +161,7 @@ impl Members {
     }
 
     /// # Errors
-    /// Why the archive is none of recordings.
+    /// Why the archive holds no recordings.
     fn add_entries(
         &mut self,
         name: &Arc<str>,
@@ -205,8 +205,8 @@ fn shown(path: &Path) -> String {
     Escaped(&path.to_string_lossy()).to_string()
 }
 
-/// The file itself; or, when there is none and its last part is a pattern, the files that match, by name; and whether
-/// that is so.
+/// The file itself; if there is none and its last part is a pattern, the files that match, by name; and whether it is
+/// a pattern.
 fn matching(path: &Path) -> Result<(Vec<PathBuf>, bool), FeedError> {
     let pattern = path.file_name().and_then(|name| name.to_str()).filter(|name| name.contains('*'));
     let Some(pattern) = pattern.filter(|_| !path.exists()) else {
@@ -240,7 +240,7 @@ impl Member {
         let bytes = match self.place.parquet(unit)? {
             Some(text) => text,
             None => match &self.place {
-                // A pipe can neither be sought in nor opened again.
+                // A pipe can be neither sought in nor reopened.
                 Location::File(file) if !file.path.metadata()?.is_file() => {
                     decompress(File::open(&file.path)?)?
                 }
@@ -257,12 +257,12 @@ impl Member {
         Ok(OpenedMember { bytes, inner_name })
     }
 
-    /// What was read of a pipe is gone.
+    /// Bytes read from a pipe are gone.
     pub fn can_be_opened_again(&self) -> bool {
         self.place.file().is_none_or(|path| path.metadata().is_ok_and(|file| file.is_file()))
     }
 
-    /// Whether its bytes lie in the file that is called `path`, by whatever name: who writes there destroys it.
+    /// Whether its bytes are in the file at `path`, under any name: writing there would destroy them.
     pub fn lies_in(&self, path: &Path) -> bool {
         let file = |path: &Path| path.metadata().ok().filter(Metadata::is_file);
         let Some(ours) = self.place.file().and_then(file) else { return false };
@@ -290,7 +290,7 @@ impl Location {
         }
     }
 
-    /// The text of a Parquet file, if it is one; `unit` is what its times are to be counted in.
+    /// The text of a Parquet file, if it is one; `unit` is the unit of its times.
     #[cfg(feature = "parquet")]
     fn parquet(&self, unit: Option<Unit>) -> io::Result<Option<Box<dyn Read + Send>>> {
         use super::parquet::{Bytes, MAGIC, Text};
@@ -325,7 +325,7 @@ impl Location {
         Ok(None)
     }
 
-    /// The bytes as they lie there: an entry of a zip file inflated.
+    /// The stored bytes: an entry of a zip file inflated.
     fn read(&self) -> io::Result<Box<dyn Read + Send>> {
         let Location::Entry(archive, entry) = self else { return Ok(Box::new(self.open()?)) };
         let mut file = archive.open()?;
@@ -343,7 +343,7 @@ impl Location {
 
 impl Read for Unmarked {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        // With its first read the head is known: it is one byte longer than what is kept of it.
+        // After its first read the head is known: it is one byte longer than what is kept of it.
         if self.head.get_ref().is_empty() {
             let mut head = vec![0];
             self.inner.by_ref().take(BOM.len() as u64).read_to_end(&mut head)?;
@@ -374,8 +374,8 @@ impl<R: Read> Read for Checked<R> {
     }
 }
 
-/// Reads on until another line is whole, the buffer full or the input at its end, so that a pipe which has more to say
-/// later is not waited for. What broke it off comes with what was read before.
+/// Reads on until another line is whole, the buffer full or the input at its end, so that it does not wait for later
+/// bytes of a pipe. An error comes with the bytes read before it.
 pub(super) fn read_head(input: &mut dyn Read, buffer: &mut [u8], read: usize) -> (usize, Option<io::Error>) {
     let mut len = read;
     while len < buffer.len() {

@@ -1,4 +1,4 @@
-//! Our recording format: a line that says what the file is, then ticks as lines, with the time that each was received.
+//! Our recording format: a line that identifies the file, then ticks as lines, each with its receive time.
 //!
 //! ```text
 //! {"tickcast":"recording","version":1,"origin":"...","licence":"..."}

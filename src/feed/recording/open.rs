@@ -1,13 +1,13 @@
-//! Several recordings as one: merged by receive time, stable, the same each time.
+//! Several recordings as one: merged by receive time, stable and deterministic.
 //!
-//! The records of one file keep their order, also where their times step back. Between files the earlier time goes first,
-//! and of equal times that of the file that was named first.
+//! The records of one file keep their order, also where their times step back. Between files the earlier time goes
+//! first; of equal times, that of the file named first.
 //!
-//! Of many files each is looked at, closed, and opened again when its first record is next, and it is closed when its last
-//! was read: an archive of thousands is read with few of them open.
+//! With many files each is examined and closed. It is reopened when its first record is next, and closed after its
+//! last: an archive of thousands is read with few of them open.
 //!
-//! Invariant: memory is a chunk, its records and a decompressor's window for each file whose times overlap with others',
-//! whatever the files' sizes; of these few are open at once (`file_pool`).
+//! Invariant: memory is a chunk, its records and a decompressor's window for each file whose times overlap with
+//! others', whatever the files' sizes; few of these are open at once (`file_pool`).
 
 use std::{
     cmp::Reverse,
@@ -33,22 +33,22 @@ pub struct Recording {
     selection: Selection,
     line_bytes_max: usize,
     tracks: Vec<Track>,
-    /// Tracks whose first record is still to be found.
+    /// Tracks whose first record was not found yet.
     looks: Vec<bool>,
-    /// Tracks without a record in hand that may have more, by their place in `tracks`.
+    /// Tracks with no record in the buffer that may have more, by their index in `tracks`.
     empty: Vec<usize>,
-    /// There are so many files that they are not open all the time.
+    /// There are too many files to keep all open.
     sleeps: bool,
-    /// Tracks with a record in hand, or asleep with a first one: when they are next.
+    /// Tracks with a record in the buffer, or asleep with a known first one: the time of each.
     next: BinaryHeap<Reverse<(Nanos, usize)>>,
-    /// Told when asked again: what came before it was handed out first.
+    /// An error, returned at the next call: what came before it was handed out first.
     failed: Option<FeedError>,
-    /// What was passed over on the way; told with the first block.
+    /// What was skipped on the way; reported with the first block.
     skipped: Vec<Skipped>,
     seen: SeenRecords,
 }
 
-/// What there was since the beginning.
+/// Totals since the beginning.
 #[derive(Default)]
 struct SeenRecords {
     records: u64,
@@ -57,18 +57,18 @@ struct SeenRecords {
     first_reject: Option<String>,
 }
 
-/// With more files than this, those that are not read from are closed.
+/// With more files than this, those not being read are closed.
 const AWAKE_MAX: usize = 64;
-/// So many chunks are read to find the first record of a file that is closed again.
+/// This many chunks are read to find the first record of a file that is closed again.
 const FIRST_CHUNKS_MAX: usize = 4;
-/// A file with no more of them may be small.
+/// A file with no more chunks than this counts as small.
 const SMALL_RECORDS: usize = 1_000;
 /// The most records of a block.
 const BLOCK_RECORDS_MAX: usize = 4_096;
-/// A block ends after so many chunks, so that a selection of little out of much does not keep its caller waiting.
+/// A block ends after this many chunks, so that a narrow selection of a large file does not keep its caller waiting.
 const BLOCK_CHUNKS_MAX: usize = 64;
 
-/// Opens recordings, of whatever formats, as one.
+/// Opens recordings, of any formats, as one.
 ///
 /// # Errors
 /// When one cannot be read, is in no format that can be, or there is none.
@@ -129,12 +129,12 @@ impl Recording {
         self.tracks.iter().map(|track| (&*track.member().name, track.format))
     }
 
-    /// Whether the file that is called `path` is one of them, by whatever name.
+    /// Whether the file at `path` is one of them, under any name.
     pub fn reads(&self, path: &Path) -> bool {
         self.tracks.iter().any(|track| track.member().lies_in(path))
     }
 
-    /// What the first line of a file of our own format tells; known once the first block was read.
+    /// The header of a file of our own format; known once the first block was read.
     pub fn header(&self, file: usize) -> Option<&Header> {
         self.tracks.get(file)?.header()
     }
@@ -142,13 +142,13 @@ impl Recording {
     fn begin(&mut self) {
         self.next.clear();
         self.looks = vec![true; self.tracks.len()];
-        // The last is looked at first.
+        // The last is examined first.
         self.empty = (0..self.tracks.len()).rev().collect();
         self.failed = None;
         self.seen = SeenRecords::default();
     }
 
-    /// That there was no tick, when all was read and it was so.
+    /// The error that there was no tick, when all was read and none came.
     ///
     /// # Errors
     /// When there was none.
@@ -163,7 +163,7 @@ impl Recording {
         let SeenRecords { passed, rejected, first_reject, .. } = &self.seen;
         let formats: BTreeSet<&str> = self.tracks.iter().map(|track| track.format.name()).collect();
         let formats: Vec<&str> = formats.into_iter().collect();
-        // What they are, a person sees.
+        // A person can see what they are.
         let shown = self.tracks.iter().find_map(|track| track.first_passed());
         let shown = shown.map(|first| format!(" (the first is {first:?})")).unwrap_or_default();
         let mut what = format!(
@@ -176,7 +176,7 @@ impl Recording {
         Err(FeedError::Empty { path, what })
     }
 
-    /// Gives every track a record, or lets it end. `false` when the block has had its share of chunks before.
+    /// Gives every track a record, or lets it end. `false` when the block used up its chunks first.
     fn fill_tracks(&mut self, chunks_left: &mut usize, block: &mut Block) -> Result<bool, FeedError> {
         while let Some(&place) = self.empty.last() {
             if *chunks_left == 0 {
@@ -208,8 +208,8 @@ impl Recording {
         Ok(true)
     }
 
-    /// Finds when the first record of a file is next, and closes it again: what was read counts when it is read again.
-    /// `false` when the file is to be read on instead.
+    /// Finds the time of a file's first record, and closes the file: what was read counts when it is read again.
+    /// `false` when the file must be read on instead.
     fn find_first(&mut self, place: usize, block: &mut Block) -> Result<bool, FeedError> {
         let track = &mut self.tracks[place];
         track.wake(&self.selection.hints, self.line_bytes_max)?;
@@ -237,13 +237,13 @@ impl Recording {
         Ok(false)
     }
 
-    /// Hands out the records of the track that is next, as long as it is. `false` when no track has any.
+    /// Hands out the records of the next track, as long as it is next. `false` when no track has any.
     fn merge(&mut self, records_max: usize, block: &mut Block) -> bool {
         let Some(Reverse((_, place))) = self.next.pop() else { return false };
         let until = self.next.peek().map(|Reverse(next)| *next);
         let track = &mut self.tracks[place];
         if track.is_asleep() {
-            // Its turn has come: it is opened when its records are asked for.
+            // Its turn has come: it is opened when its records are requested.
             self.empty.push(place);
             return true;
         }
@@ -262,7 +262,7 @@ impl Recording {
 }
 
 impl SeenRecords {
-    /// Adds what a block has got beyond `before`: how many records, how many passed, how many rejects, and rejected ones.
+    /// Adds what a block gained beyond `before`: how many records, how many passed, how many rejects, and the rejected.
     fn add(&mut self, block: &Block, before: (usize, u64, usize, u64)) {
         self.records += (block.records.len() - before.0) as u64;
         self.passed += block.passed - before.1;

@@ -1,8 +1,8 @@
-//! Which recordings, which of their records, and what the files do not say of themselves: the options `file`, `from`,
-//! `to`, `symbols`, `on_error`, `sorted`, `columns`, `unit`, `symbol` and `prefix`.
+//! Selects recordings and records, and adds what the files do not contain: the options `file`, `from`, `to`, `symbols`,
+//! `on_error`, `sorted`, `columns`, `unit`, `symbol` and `prefix`.
 //!
-//! Invariant: whether a record is selected depends on its receive time and its symbol alone, and not on what stands
-//! around it.
+//! Invariant: whether a record is selected depends only on its receive time and its symbol, not on the records around
+//! it.
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
@@ -22,34 +22,34 @@ use crate::{
 /// What is to be read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Input {
-    /// The recording that the program carries.
+    /// The recording within the program.
     Bundled,
-    /// A file; where none has this name and its last part has a `*`, all files that match, by name.
+    /// A file; if none has this name and its last part has a `*`, all files that match, by name.
     File(PathBuf),
-    /// What is in memory already. The name is for messages, and tells of the format as a file's name would.
+    /// Bytes in memory. The name is for messages, and indicates the format as a file's name would.
     Bytes { name: String, bytes: Arc<[u8]> },
 }
 
 /// Which records are handed out.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Selection {
-    /// The first receive time that is wanted.
+    /// The first receive time that is selected.
     pub from: Option<Nanos>,
-    /// The first receive time that is not.
+    /// The first receive time after the selection.
     pub to: Option<Nanos>,
     /// Names and patterns; empty for all symbols.
     pub symbols: Vec<Glob>,
     pub on_error: OnError,
-    /// What the files do not say of themselves.
+    /// What the files do not contain.
     pub hints: Hints,
-    /// No file's times step back: reading may end behind `to`.
+    /// No file's times step back: reading may end after `to`.
     pub sorted: bool,
 }
 
-/// What a record that is no tick does.
+/// The effect of a rejected record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum OnError {
-    /// It is counted, reported and passed over.
+    /// It is counted, reported and skipped.
     #[default]
     Skip,
     /// It ends the reading.
@@ -65,7 +65,7 @@ impl Input {
     }
 }
 
-/// As it was named, for messages.
+/// Its name as given, for messages.
 impl fmt::Display for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -99,12 +99,12 @@ impl Selection {
         })
     }
 
-    /// Whether the record is wanted.
+    /// Whether the record is selected.
     pub fn takes(&self, record: &Record) -> bool {
         self.covers(record.rx, &record.tick.symbol)
     }
 
-    /// Whether what was received then, and is this symbol's, is wanted.
+    /// Whether a record of this receive time and symbol is selected.
     pub fn covers(&self, rx: Nanos, symbol: &Symbol) -> bool {
         self.from.is_none_or(|from| rx >= from)
             && self.to.is_none_or(|to| rx < to)
@@ -124,7 +124,7 @@ impl OnError {
     }
 }
 
-/// Names and patterns, with commas between.
+/// Names and patterns, separated by commas.
 pub fn parse_symbols(text: &str) -> Option<Vec<Glob>> {
     text.split(',').map(|name| Glob::new(name).ok()).collect()
 }

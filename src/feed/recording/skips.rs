@@ -1,6 +1,6 @@
-//! Files that were found by a pattern or in an archive, and are no recordings: passed over, and told of.
+//! Files that a pattern or an archive gave and that are no recordings: they are skipped and reported.
 //!
-//! Invariant: a file that somebody named is never passed over.
+//! Invariant: a file that was named is never skipped.
 
 use super::{
     input::{Member, Skipped},
@@ -8,11 +8,11 @@ use super::{
 };
 use crate::feed::FeedError;
 
-/// Files that were found, and are no recordings.
+/// Files that were found and are no recordings.
 pub struct Skips(pub Vec<Skipped>);
 
 impl Skips {
-    /// Notes a file that was only found and is no recording, unless every fault is to end the reading.
+    /// Records a file that was only found and is no recording, unless every fault must end the reading.
     pub fn sift<T>(
         &mut self,
         opened: Result<T, (Member, FeedError)>,
@@ -30,7 +30,7 @@ impl Skips {
         }
     }
 
-    /// That none of the files could be read.
+    /// The error that none of the files could be read.
     pub fn nothing(&self, inputs: &[Input]) -> FeedError {
         let path = inputs.first().map_or_else(|| "no file".to_owned(), Input::to_string);
         match self.0.as_slice() {

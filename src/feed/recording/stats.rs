@@ -1,7 +1,7 @@
-//! What a recording holds: counts, span, rates, peaks, records out of order. Pure: it is fed blocks.
+//! Statistics of a recording: counts, span, rates, peaks, records out of order. Pure: it is given blocks.
 //!
-//! A peak is the most records in one window of the receive time; windows stand side by side, counted from 1970. A record
-//! that steps back counts in the window of the latest time before it.
+//! A peak is the most records in one window of the receive time; windows are adjacent, counted from 1970. A record that
+//! steps back counts in the window of the latest time before it.
 
 use std::collections::BTreeMap;
 
@@ -10,23 +10,23 @@ use serde::Serialize;
 use super::{Block, Record};
 use crate::tick::{Field, FieldSet, Nanos, Symbol};
 
-/// The sums of one recording, or of several.
+/// The totals of one recording, or of several.
 #[derive(Default, Debug)]
 pub struct Stats {
     pub records: u64,
     pub trades: u64,
     pub quotes: u64,
     pub rejected: u64,
-    /// Well-formed, and no tick.
+    /// Well-formed, but no tick.
     pub passed: u64,
-    /// What the recorder noted as missing: gaps, and the ticks in them.
+    /// Loss that the recorder reported: gaps, and the ticks in them.
     pub gaps: u64,
     pub gap_ticks: u64,
     /// Records with an earlier receive time than one before them.
     pub out_of_order: u64,
-    /// The furthest that a record stood behind one before it, in nanoseconds.
+    /// The furthest that a record was behind an earlier one, in nanoseconds.
     pub step_back_max_ns: u64,
-    /// Steps of an hour or more from one record of a file to the next, either way, and the furthest.
+    /// Steps of an hour or more between consecutive records of a file, either way, and the largest.
     pub jumps: u64,
     pub jump_max_ns: u64,
     pub first: Option<Nanos>,
@@ -36,7 +36,7 @@ pub struct Stats {
     ten_millis: Window<10_000_000>,
 }
 
-/// One symbol's.
+/// The totals of one symbol.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize)]
 pub struct SymbolStats {
     pub records: u64,
@@ -44,7 +44,7 @@ pub struct SymbolStats {
     pub quotes: u64,
 }
 
-/// Counts the records of the window in hand, and the most of any.
+/// Counts the records of the current window, and the maximum of all windows.
 #[derive(Default, Debug)]
 struct Window<const NANOS: i64> {
     place: i64,
@@ -107,7 +107,7 @@ impl Stats {
         }
     }
 
-    /// Records a second over the span; none when it has no length.
+    /// Records a second over the span; none when its length is 0.
     pub fn rate(&self) -> Option<f64> {
         let seconds = self.span_seconds();
         (seconds > 0.0).then(|| self.records as f64 / seconds)

@@ -260,7 +260,7 @@ fn a_block_is_bounded_whatever_the_size_of_the_file() {
     assert_eq!(count, 200_000);
 }
 
-/// Records of `symbol` at these times, in microseconds; the bid is the place in the file.
+/// Records of `symbol` at these times, in microseconds; the bid is the index in the file.
 fn at(symbol: &str, times: &[i64]) -> Input {
     let ticks = times
         .iter()
@@ -360,7 +360,7 @@ fn a_pattern_stands_for_the_files_that_match_by_name() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever lies in which file: sorted files give what sorting all their records, stable by file, gives.
+    /// However records are split into files: sorted files give what sorting all their records, stable by file, gives.
     #[test]
     fn merging_sorted_files_is_sorting(files in proptest::collection::vec(proptest::collection::vec(0i64..50, 0..40), 1..6)) {
         let sorted: Vec<Vec<i64>> = files.into_iter().map(|mut times| { times.sort_unstable(); times }).collect();

@@ -1,7 +1,7 @@
-//! One recording as a row of records: its bytes through its decoder, times completed, the selection applied.
+//! One recording as a sequence of records: its bytes decoded, times completed, the selection applied.
 //!
-//! Loss: a compressed file that was cut is read up to the cut, and a warning tells of it; the piece of a record before
-//! the cut is dropped.
+//! Loss: a compressed file that was cut is read up to the cut, with a warning; the part of a record before the cut is
+//! dropped.
 
 use std::{
     collections::VecDeque,
@@ -28,21 +28,21 @@ use crate::{
 pub struct Track {
     member: Member,
     pub format: Format,
-    /// `None` when it is asleep, or has ended: no file is open then, and nothing of one is kept.
+    /// `None` when it is asleep or has ended: then no file is open, and no buffer is kept.
     live: Option<OpenFile>,
     output: Output,
-    /// Selected, and not handed out yet.
+    /// Selected and not handed out yet.
     pub ready: VecDeque<Record>,
-    /// The latest receive time that was handed out: what tracks are merged by, so that a step back of one file does not
+    /// The latest receive time that was handed out: tracks are merged by it, so that a step back of one file does not
     /// reorder the others.
     pub merged_to: Nanos,
-    /// The time of the last record, for those that have none.
+    /// The time of the last record, for records without one.
     last_rx: Option<Nanos>,
-    /// Ticks that were read, whether they were selected or not.
+    /// Ticks that were read, selected or not.
     pub decoded: u64,
-    /// Jumps of time that were told with their place.
+    /// Jumps of time that were reported with their position.
     jumps_told: u32,
-    /// Why nothing more comes, once `ready` is empty.
+    /// The reason why nothing more comes, once `ready` is empty.
     end: Option<End>,
 }
 
@@ -51,11 +51,11 @@ struct OpenFile {
     input: Box<dyn Read + Send>,
     decoder: Box<dyn Decoder>,
     chunk: Box<[u8]>,
-    /// Bytes of `chunk` that were read to tell the format, and are not decoded yet.
+    /// Bytes of `chunk` that were read to detect the format, and are not decoded yet.
     head_bytes: usize,
-    /// What broke off the reading of the head.
+    /// The error that ended the reading of the head.
     head_error: Option<io::Error>,
-    /// Lines end in CR alone.
+    /// Lines end in CR only.
     cr_alone: bool,
 }
 
@@ -64,28 +64,28 @@ enum End {
     Failed(FeedError),
 }
 
-/// A file that is said to be sorted is read on this far beyond the end of the selection: no two clocks agree.
+/// A file declared as sorted is read on this far beyond the end of the selection, since clocks differ.
 const BEYOND_TO_NANOS: u64 = 60_000_000_000;
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
-/// So many jumps of a file are told.
+/// How many jumps of a file are reported.
 const JUMPS_TOLD_MAX: u32 = 3;
 
-/// Why a file's beginning told no format.
+/// Why no format was detected from a file's beginning.
 enum Look {
     Broken(io::Error),
     Unread(String),
 }
 
-/// What a file's beginning told.
+/// The result of detection from a file's beginning.
 struct Looked {
     format: Format,
     decoder: Box<dyn Decoder>,
     head_bytes: usize,
-    /// What broke the reading off.
+    /// The error that ended the reading.
     error: Option<io::Error>,
 }
 
-/// Reads the beginning of a file until it tells the format.
+/// Reads the beginning of a file until its format is detected.
 fn look(
     name: &str,
     input: &mut dyn Read,
@@ -103,7 +103,7 @@ fn look(
             (Ok(Some((format, decoder))), error) => {
                 return Ok(Looked { format, decoder, head_bytes: len, error });
             }
-            // What cannot be read on may be what tells.
+            // The part before a read error may be enough.
             (_, Some(source)) if source.kind() != io::ErrorKind::UnexpectedEof => {
                 return Err(Look::Broken(source));
             }
@@ -144,7 +144,7 @@ impl OpenFile {
 
 impl Track {
     /// # Errors
-    /// When the file cannot be read, or is in no format that can be.
+    /// When the file cannot be read, or its format is not supported.
     pub fn open(member: Member, hints: &Hints, line_bytes_max: usize) -> Result<Self, (Member, FeedError)> {
         let (format, live) = match OpenFile::open(&member, hints, line_bytes_max) {
             Ok(opened) => opened,
@@ -164,7 +164,7 @@ impl Track {
         })
     }
 
-    /// Closes the file and forgets what was read, if it can be opened again: the next reading begins anew.
+    /// Closes the file and drops its buffers, if it can be reopened: the next read starts from the beginning.
     pub fn sleep(&mut self, hints: &Hints) {
         if self.end.is_none() && self.member.can_be_opened_again() {
             self.live = None;
@@ -175,15 +175,15 @@ impl Track {
         }
     }
 
-    /// Nothing of it is open, though it has not ended.
+    /// Its file is closed, though it has not ended.
     pub fn is_asleep(&self) -> bool {
         self.live.is_none() && self.end.is_none()
     }
 
-    /// Opens the file again when it is asleep.
+    /// Reopens the file when it is asleep.
     ///
     /// # Errors
-    /// When it cannot be read any more.
+    /// When it can no longer be read.
     pub fn wake(&mut self, hints: &Hints, line_bytes_max: usize) -> Result<(), FeedError> {
         if self.is_asleep() {
             let (format, live) = OpenFile::open(&self.member, hints, line_bytes_max)?;
@@ -196,12 +196,12 @@ impl Track {
         &self.member
     }
 
-    /// The beginning of the first line that holds no tick.
+    /// The beginning of the first line without a tick.
     pub fn first_passed(&self) -> Option<&str> {
         self.output.first_passed.as_deref()
     }
 
-    /// What the first line of a recording of our own tells.
+    /// The header of a recording of our own format.
     pub fn header(&self) -> Option<&Header> {
         self.output.header.as_ref()
     }
@@ -266,7 +266,7 @@ impl Track {
                 }
                 live.decoder.feed(bytes, &mut self.output);
             }
-            // Only a decompressor says so: what it still had came before.
+            // Only a decompressor reports this: its remaining output came before.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 block.cut = true;
                 block.warnings.push(format!(
@@ -308,7 +308,7 @@ impl Track {
         }));
     }
 
-    /// Jumps of time, and what else a person should know.
+    /// Reports jumps of time, and other warnings.
     fn tell(&mut self, block: &mut Block) {
         let name = &self.member.name;
         block.warnings.extend(self.output.notes.drain(..).map(|note| format!("{name}: {note}")));
@@ -333,7 +333,7 @@ impl Track {
 
     fn complete_and_select(&mut self, selection: &Selection) {
         if self.last_rx.is_none() {
-            // Ticks without any time stand before the first that has one, and are due with it.
+            // Ticks without any time precede the first that has one, and are due with it.
             self.last_rx = self.output.ticks.iter().find_map(|(rx, tick)| rx.or(tick.ts));
         }
         self.decoded += self.output.ticks.len() as u64;

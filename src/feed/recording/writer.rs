@@ -1,6 +1,6 @@
-//! Writes a recording, plain or compressed, in any format that can be written.
+//! Writes a recording, plain or compressed, in any writable format.
 //!
-//! Loss: what was written after the last [`Writer::flush`] is lost when the writer is neither flushed nor finished.
+//! Loss: without a flush or finish, everything written after the last [`Writer::flush`] is lost.
 //!
 //! Invariants: the same ticks give the same bytes (no time, no host in them); what was written before a flush can be
 //! read, even if the file is never finished.
@@ -19,15 +19,15 @@ use crate::{
     tick::{Nanos, Tick},
 };
 
-/// A recording that is being written.
+/// A recording being written.
 pub struct Writer<W: Write + Send> {
     out: Encoder<W>,
     rows: Rows,
-    /// Lines that the encoder has not been given yet.
+    /// Lines that were not passed to the encoder yet.
     lines: Vec<u8>,
 }
 
-/// How a recording is compressed.
+/// The compression of a recording.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Compression {
     #[default]
@@ -46,7 +46,7 @@ enum Encoder<W: Write + Send> {
     Parquet(Box<super::ParquetWriter<W>>),
 }
 
-/// Lines go to the encoder this many bytes at a time, or when flushed.
+/// Lines are passed to the encoder in pieces of this many bytes, or at a flush.
 const LINES_BYTES: usize = 32 * 1024;
 const GZIP_LEVEL: u32 = 6;
 const ZSTD_LEVEL: i32 = 3;
@@ -67,7 +67,7 @@ impl Compression {
 // === impl Writer ===
 
 impl Writer<File> {
-    /// Creates the file, or empties it when there is one, compressed as its name says.
+    /// Creates the file, or truncates an existing one; compressed as its name says.
     ///
     /// # Errors
     /// When the file cannot be created or written.
@@ -77,7 +77,7 @@ impl Writer<File> {
 }
 
 impl<W: Write + Send> Writer<W> {
-    /// Begins a recording of our own format.
+    /// Starts a recording of our own format.
     ///
     /// # Errors
     /// When the compressor cannot be set up.
@@ -85,7 +85,7 @@ impl<W: Write + Send> Writer<W> {
         Self::with_rows(out, compression, Rows::Own, header)
     }
 
-    /// Begins one of any format; only our own has a header.
+    /// Starts one of any format; only our own has a header.
     ///
     /// # Errors
     /// When the compressor cannot be set up.
@@ -108,7 +108,7 @@ impl<W: Write + Send> Writer<W> {
         Ok(Writer { out, rows, lines })
     }
 
-    /// Appends a tick that was received at `rx`.
+    /// Appends a tick with receive time `rx`.
     ///
     /// # Errors
     /// When the output cannot be written.
@@ -124,13 +124,13 @@ impl<W: Write + Send> Writer<W> {
         Ok(kept)
     }
 
-    /// Appends a line of our own format that is no tick. It begins with [`crate::feed::formats::META`].
+    /// Appends a line of our own format that is no tick. It starts with [`crate::feed::formats::META`].
     pub fn note(&mut self, line: &[u8]) {
         self.lines.extend_from_slice(line);
         self.lines.push(b'\n');
     }
 
-    /// What the output was given so far, compressed, and what waits for it, not compressed.
+    /// The bytes of the output so far, compressed, and those waiting for it, not compressed.
     pub fn output(&self) -> (&W, usize) {
         let out = match &self.out {
             Encoder::Plain(out) => out,
@@ -142,7 +142,7 @@ impl<W: Write + Send> Writer<W> {
         (out, self.lines.len())
     }
 
-    /// Makes readable what was written so far, at some cost in compression.
+    /// Makes everything written so far readable, at some cost in compression.
     ///
     /// # Errors
     /// When the output cannot be written.
@@ -152,13 +152,13 @@ impl<W: Write + Send> Writer<W> {
             Encoder::Plain(out) => out.flush(),
             Encoder::Gzip(out) => out.flush(),
             Encoder::Zstd(out) => out.flush(),
-            // Readable once it is finished.
+            // Readable once it was finished.
             #[cfg(feature = "parquet")]
             Encoder::Parquet(_) => Ok(()),
         }
     }
 
-    /// Writes the end and gives the output back.
+    /// Writes the end and returns the output.
     ///
     /// # Errors
     /// When the output cannot be written.

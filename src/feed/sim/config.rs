@@ -1,4 +1,4 @@
-//! What a simulation is asked for: the options behind `sim`.
+//! The options of `sim`.
 
 use crate::{
     feed::{SourceError, Speed, options::Options},
@@ -12,12 +12,12 @@ pub struct Config {
     /// Ticks a second, outside bursts.
     pub rate: u32,
     pub seed: u64,
-    /// How many times the rate a burst's second has.
+    /// The factor of the rate in a burst's second.
     pub burst: f64,
     pub zipf_exponent: f64,
     /// The share of ticks that are trades, 0 to 1; the others are quotes.
     pub trades: f64,
-    /// Ends after so many ticks; `None` never.
+    /// Ends after this many ticks; `None` never.
     pub count: Option<u64>,
     pub speed: Speed,
     /// Event time of the schedule's start; `None` for the sink's time at that moment.

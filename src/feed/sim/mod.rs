@@ -1,13 +1,13 @@
-//! A market that nobody trades: a seeded random walk, for demonstrations, tests and load.
+//! A simulated market: a seeded random walk, for demonstrations, tests and load.
 //!
-//! Options: `symbols` (100) named `SIM-0001` and on; `rate` (1000) ticks a second; `seed` (1); `burst` (1, none): in one
-//! second of every ten, at a place that the seed draws, the rate is this many times as high, so that the mean is
-//! `rate * (9 + burst) / 10`; `zipf` (1.0): the n-th symbol is as active as 1/n to this power, 0 makes all alike;
-//! `trades` (0.2), the share of ticks that are trades; `count`, to end after so many ticks; `speed` (1), as a replay's;
-//! `start`, the first second's event time in microseconds (the time at which it starts, when it is not given).
+//! Options: `symbols` (100) named `SIM-0001` and on; `rate` (1000) ticks a second; `seed` (1); `burst` (1, none): in
+//! one second of every ten, drawn from the seed, the rate is this many times as high, so that the mean is
+//! `rate * (9 + burst) / 10`; `zipf` (1.0): the n-th symbol is as active as 1/n to this power, 0 makes all equal;
+//! `trades` (0.2), the share of ticks that are trades; `count`, to end after this many ticks; `speed` (1), as for a
+//! replay; `start`, the first second's event time in microseconds (default: the time at which it starts).
 //!
-//! Invariants: the same options give the same ticks, however they are paced (event times included, if `start` is given);
-//! bid is below ask, sizes are above 0, prices lie on a grid of [`PRICE_TICK`]; no float ever is a price.
+//! Invariants: the same options give the same ticks at any pace (event times included, if `start` is given); bid is
+//! below ask, sizes are above 0, prices lie on a grid of [`PRICE_TICK`]; no price is ever a float.
 
 mod config;
 mod walk;

@@ -1,4 +1,4 @@
-//! The walk's promises: the same seed, the same ticks; a plausible market; activity, bursts and shares as asked for.
+//! The walk's laws: the same seed gives the same ticks; a plausible market; activity, bursts and shares as requested.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -25,7 +25,7 @@ fn ticks(timed: &[Timed]) -> Vec<Tick> {
     timed.iter().map(|timed| timed.tick.clone()).collect()
 }
 
-/// How many ticks each second has, from the first on.
+/// The number of ticks of each second, from the first on.
 fn seconds(timed: &[Timed]) -> BTreeMap<u64, u64> {
     timed.iter().fold(BTreeMap::new(), |mut counts, timed| {
         *counts.entry(timed.at.as_secs()).or_default() += 1;

@@ -1,6 +1,6 @@
-//! The generator behind the simulation: a pure iterator of ticks and when they are due.
+//! The generator of the simulation: a pure iterator over ticks and their due times.
 //!
-//! Invariant: what comes out depends on the options alone; no clock, no I/O.
+//! Invariant: the output depends only on the options; no clock, no I/O.
 
 use std::time::Duration;
 
@@ -32,26 +32,26 @@ struct SimInstrument {
     symbol: Symbol,
     bid: i64,
     ask: i64,
-    /// The bid stays within a half and the double of its first value, so that a long run stays plausible.
+    /// The bid stays between half and double its first value, so that a long run stays plausible.
     lowest_bid: i64,
     highest_bid: i64,
 }
 
 /// When ticks are due: evenly over each second, more of them in a second with a burst.
 struct Times {
-    /// Draws the bursts. A stream of its own, so that bursts change times and never prices.
+    /// Draws the bursts. A separate stream, so that bursts change times and never prices.
     random: Pcg64Mcg,
     rate: u64,
     burst_rate: u64,
     second: u64,
     /// Which second of these ten has the burst.
     burst_place: u64,
-    /// Ticks of this second that were given out, and that there are.
+    /// Ticks of this second: those given out, and all.
     given: u64,
     due: u64,
 }
 
-/// How the names of simulated symbols begin.
+/// The beginning of simulated symbols' names.
 pub const PREFIX: &str = "SIM-";
 /// All prices are multiples of this: 0.01.
 pub const PRICE_TICK: Fixed = Fixed(10_000_000);
@@ -60,7 +60,7 @@ const LOT: i64 = 10_000_000;
 const LOTS_MAX: i64 = 1_000;
 /// First bids, in price ticks, before they are multiplied by 1, 10, 100 or 1,000: 1.00 to 10.00.
 const FIRST_BID: std::ops::RangeInclusive<i64> = 100..=1_000;
-/// One second in so many has the burst.
+/// One second in this many has the burst.
 const BURST_PERIOD: u64 = 10;
 const NANOS_A_SECOND: u64 = 1_000_000_000;
 
@@ -111,7 +111,7 @@ impl Iterator for SimWalk {
     }
 }
 
-/// What the symbol of this number is called, of so many: all have as many digits, and four at least.
+/// The name of the symbol of this number, of this many: all have the same number of digits, at least four.
 pub fn name(number: u32, count: u32) -> Symbol {
     let digits = (count.max(1).ilog10() as usize + 1).max(4);
     Symbol::new(&format!("{PREFIX}{number:0digits$}")).expect("a symbol of letters and digits")
@@ -146,7 +146,7 @@ impl SimInstrument {
         fields
     }
 
-    /// Takes from one side of the market as it was quoted last.
+    /// A trade against one side of the last quote.
     fn trade(&mut self, random: &mut Pcg64Mcg) -> Fields {
         let draw = random.next_u64();
         let (side, last) = if draw & 1 == 0 { (Side::Buy, self.ask) } else { (Side::Sell, self.bid) };

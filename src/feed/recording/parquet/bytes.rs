@@ -1,6 +1,6 @@
-//! Where a file's bytes are, and how the library reads them.
+//! The bytes of a file, and how the library reads them.
 //!
-//! Invariant: a length that the file claims is compared with the file before room is made for it.
+//! Invariant: a length that the file claims is checked against the file before memory is allocated for it.
 
 use std::{
     io::{self, BufReader, Read},
@@ -21,7 +21,7 @@ pub enum Bytes {
     Memory(bytes::Bytes),
 }
 
-/// A part of a file, from some place on.
+/// A part of a file, from some offset on.
 pub struct Part {
     bytes: Bytes,
     at: u64,

@@ -1,11 +1,11 @@
-//! What the headers of a column's pages claim, compared with what a page may be, before the library makes room for it.
+//! Checks the lengths in the headers of a column's pages before the library allocates memory for them.
 //!
-//! A header is a struct in Thrift's compact protocol. The library keeps its reader of them to itself, and makes room for
-//! a page by the length that its header claims: up to 2 GiB, by a few bytes. Here two lengths are read, and the rest is
-//! passed over.
+//! A header is a struct in Thrift's compact protocol. The library keeps its header reader private, and allocates a page
+//! by the length that its header claims: up to 2 GiB, for a few bytes. Here two lengths are read, and the rest is
+//! skipped.
 //!
-//! Invariants: a page that the library is let read claims no more than [`PAGE_BYTES_MAX`], compressed or not; what cannot
-//! be read here, it is not let read.
+//! Invariants: a page that reaches the library claims no more than [`PAGE_BYTES_MAX`], compressed or not; a page that
+//! cannot be read here does not reach the library.
 
 use std::io::{BufReader, Read, Take};
 
@@ -24,7 +24,7 @@ use parquet::{
 
 use super::bytes::{Bytes, Part};
 
-/// A reader of files whose pages are looked at before they are read.
+/// A reader of files whose pages are checked before they are read.
 pub struct Bounded {
     reader: SerializedFileReader<Bytes>,
     bytes: Bytes,
@@ -36,22 +36,22 @@ struct Group<'a> {
     bytes: Bytes,
 }
 
-/// A page's lengths behind its header.
+/// A page's lengths, from its header.
 struct PageSizes {
     compressed: u64,
     uncompressed: u64,
 }
 
-/// A header on its way through the protocol.
+/// A header being read.
 struct PageHeader {
     input: Take<BufReader<Part>>,
 }
 
-/// The most that a page may be: writers divide a column into pages of a megabyte, some of a hundred.
+/// The largest page: writers divide a column into pages of a megabyte, some of a hundred.
 pub const PAGE_BYTES_MAX: u64 = 128 << 20;
-/// Structs within a header lie three deep.
+/// Structs within a header are nested three deep.
 const DEPTH_MAX: usize = 8;
-/// The fields of a header that hold its lengths.
+/// The fields of a header with its lengths.
 const UNCOMPRESSED: i64 = 2;
 const COMPRESSED: i64 = 3;
 
@@ -59,7 +59,7 @@ const COMPRESSED: i64 = 3;
 
 impl Bounded {
     /// # Errors
-    /// When it is no Parquet.
+    /// When it is not Parquet.
     pub fn open(bytes: Bytes) -> Result<Self, ParquetError> {
         Ok(Bounded { reader: SerializedFileReader::new(bytes.clone())?, bytes })
     }
@@ -108,7 +108,7 @@ impl RowGroupReader for Group<'_> {
     }
 }
 
-/// Looks at the header of every page of a column's part of a file.
+/// Checks the header of every page of a column's part of a file.
 fn check_pages(bytes: &Bytes, start: u64, len: u64) -> Result<(), ParquetError> {
     let (mut at, mut left) = (start, len);
     while left > 0 {
@@ -147,7 +147,7 @@ impl PageHeader {
                     continue;
                 }
             };
-            // Which of two the library would take, nobody has to know.
+            // Which of two the library would take does not matter.
             if kind != ThriftKind::Int32 || size.is_some() {
                 return Err(broken("a length is no length, or given twice"));
             }
@@ -159,7 +159,7 @@ impl PageHeader {
         }
     }
 
-    /// The kind of the next field, and its number in `id`, which holds that of the field before; `None` at the end.
+    /// The type of the next field, and its number in `id`, which holds that of the field before; `None` at the end.
     fn field(&mut self, id: &mut i64) -> Result<Option<ThriftKind>, ParquetError> {
         let byte = self.byte()?;
         let (delta, kind) = (byte >> 4, byte & 0x0f);
@@ -176,11 +176,11 @@ impl PageHeader {
         ThriftKind::of(kind).map(Some)
     }
 
-    /// Passes over a value.
+    /// Skips a value.
     fn skip(&mut self, kind: ThriftKind, depth_left: usize) -> Result<(), ParquetError> {
         let Some(depth_left) = depth_left.checked_sub(1) else { return Err(broken("nested too deep")) };
         match kind {
-            // Within a struct the kind is the value.
+            // Within a struct the type is the value.
             ThriftKind::True | ThriftKind::False => Ok(()),
             ThriftKind::Byte => self.byte().map(drop),
             ThriftKind::Int16 | ThriftKind::Int32 | ThriftKind::Int64 => self.varint().map(drop),
@@ -203,7 +203,7 @@ impl PageHeader {
                     count => u64::from(count),
                 };
                 let kind = ThriftKind::of(byte & 0x0f)?;
-                // Each takes a byte at least, so that what is left of the column bounds them.
+                // Each takes at least one byte, so the rest of the column bounds them.
                 for _ in 0..count {
                     match kind {
                         ThriftKind::True | ThriftKind::False => self.byte().map(drop)?,
@@ -247,7 +247,7 @@ fn zigzag(value: u64) -> i64 {
     (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
 }
 
-/// The kinds of values that headers have.
+/// The types of values in headers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ThriftKind {
     True,
@@ -309,7 +309,7 @@ mod tests {
         for header in [
             &[0][..],
             &[0x15, 0, 0x15, 0x10, 0],
-            // Twice; of another kind; below 0; beyond 32 bits; without an end.
+            // Twice; of another type; below 0; beyond 32 bits; without an end.
             &[0x15, 0, 0x15, 0x10, 0x05, 4, 0x10, 0x15, 0, 0],
             &[0x15, 0, 0x16, 0x10, 0x15, 0, 0],
             &[0x15, 0, 0x15, 0x01, 0x15, 0, 0],

@@ -1,11 +1,11 @@
 //! Parquet as the text of a table: a line of names, then a line for each row.
 //!
-//! Columns that are no plain values, lists and groups, are left out. Decimals are exact. A double is worth its shortest
-//! decimal, rounded to 9 places. Times whose unit the file tells come in the unit that was named, else in microseconds, or
-//! in nanoseconds where the file counts these. A line end within a text is a space.
+//! Columns of lists and groups are left out. Decimals are exact. A double counts as its shortest decimal, rounded to 9
+//! places. Times whose unit the file gives come in the unit that was named, otherwise in microseconds, or in
+//! nanoseconds where the file uses these. A line end within a text becomes a space.
 //!
-//! Invariants: a page of each column is in memory and no more, of a bounded length ([`super::pages`]); damage is an error,
-//! also where the library panics.
+//! Invariants: no more than one page of each column is in memory, of a bounded length ([`super::pages`]); damage is an
+//! error, also where the library panics.
 
 use std::{
     fmt::Write as _,
@@ -28,23 +28,23 @@ use crate::{feed::formats::Unit, tick::Fixed};
 /// The text.
 pub struct Text {
     rows: Option<RowIter<'static>>,
-    /// Of each column, what its numbers count since 1970.
+    /// For each column, the unit of its times since 1970.
     units: Vec<Option<Unit>>,
     unit: Option<Unit>,
     lines: String,
-    /// What was handed out of `lines`.
+    /// How much of `lines` was handed out.
     taken: usize,
 }
 
 const NANOS_PER_DAY: i64 = 86_400_000_000_000;
-/// So much text is made at once.
+/// How much text is made at once.
 const TEXT_BYTES: usize = 32 * 1024;
 
 // === impl Text ===
 
 impl Text {
     /// # Errors
-    /// When it is no Parquet, or has no column of plain values.
+    /// When it is not Parquet, or has no column of plain values.
     pub fn open(bytes: Bytes, unit: Option<Unit>) -> io::Result<Self> {
         guarded(|| {
             let reader = Bounded::open(bytes)?;
@@ -98,7 +98,7 @@ impl Read for Text {
     }
 }
 
-/// What the library does with bytes that nobody knows; where it panics, they are broken.
+/// Calls the library with untrusted bytes; a panic of it means that they are damaged.
 fn guarded<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> io::Result<T> {
     let broken = |why: String| {
         io::Error::new(io::ErrorKind::InvalidData, format!("a Parquet file that is broken: {why}"))
@@ -110,7 +110,7 @@ fn guarded<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> io::Result<T> {
     }
 }
 
-/// Whether the values of a column are plain ones that have a text.
+/// Whether the values of a column are plain ones that can be written as text.
 fn is_plain(column: &Type) -> bool {
     if !column.is_primitive() {
         return false;
@@ -188,7 +188,7 @@ fn write_field(field: &Field, counts: Option<Unit>, unit: Option<Unit>, out: &mu
     };
 }
 
-/// A time of so many nanoseconds in `unit`; in microseconds, when none was named. What is out of range is not there.
+/// A time of this many nanoseconds in `unit`; in microseconds, when none was named. Absent when out of range.
 fn write_time(count: i64, nanos_each: i64, unit: Option<Unit>, out: &mut String) {
     let Some(nanos) = count.checked_mul(nanos_each) else { return };
     let each = match unit {
@@ -209,7 +209,7 @@ fn write_time(count: i64, nanos_each: i64, unit: Option<Unit>, out: &mut String)
     }
 }
 
-/// The shortest decimal of a double, rounded where it needs more than 9 places: nobody wrote those.
+/// The shortest decimal of a double, rounded where it needs more than 9 places.
 fn write_double(shortest: &str, out: &mut String) {
     let _ = match Fixed::parse_nearest(shortest) {
         Ok(fixed) => write!(out, "{fixed}"),
@@ -221,7 +221,7 @@ fn write_decimal(decimal: &Decimal, out: &mut String) {
     let bytes = decimal.data();
     let Ok(scale) = usize::try_from(decimal.scale()) else { return };
     if bytes.is_empty() || bytes.len() > size_of::<i128>() || scale > 38 {
-        // Of 39 digits or more: of no price, and no number.
+        // Of 39 digits or more: no price, and no number.
         out.push('?');
         return;
     }

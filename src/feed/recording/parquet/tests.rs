@@ -43,7 +43,7 @@ fn write(ticks: &[(Tick, Nanos)]) -> Vec<u8> {
     writer.finish().unwrap()
 }
 
-/// A table as somebody else may have made it, in two groups of rows.
+/// A table as another program may make it, in two groups of rows.
 fn foreign() -> Vec<u8> {
     let schema = "message m {
         optional binary name (string); required int64 seen (timestamp(nanos, true)); required int64 at (timestamp(millis, true));
@@ -134,7 +134,7 @@ fn what_is_no_parquet_is_an_error() {
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
 }
 
-/// A number as headers of pages have it.
+/// A number as page headers encode it.
 fn varint(number: u32) -> Vec<u8> {
     let mut left = u64::from(number) << 1;
     let mut out = Vec::new();
@@ -146,10 +146,10 @@ fn varint(number: u32) -> Vec<u8> {
     out
 }
 
-/// The file with another length in the header of its first page, and as long as it was.
+/// The file with another length in the header of its first page, and its old size.
 fn claiming(uncompressed: u32) -> Vec<u8> {
     let mut file = foreign();
-    // Its kind, then its length without and with compression; below 64 each is a byte.
+    // Its type, then its length without and with compression; below 64 each is a byte.
     let at = MAGIC.len();
     let (kind, compressed) = (file[at + 1], u32::from(file[at + 5]) >> 1);
     assert_eq!([file[at], file[at + 2], file[at + 4]], [0x15; 3], "a field of 32 bits each");
@@ -158,7 +158,7 @@ fn claiming(uncompressed: u32) -> Vec<u8> {
     let header = [&[0x15, kind, 0x15][..], &claim, &[0x15], &varint(rest)].concat();
     let behind = at + 6;
     file.splice(at..behind, header);
-    // What the header has grown by, its page has lost: all else stands where it stood.
+    // The header's growth is taken from its page: all else keeps its position.
     let page = behind + claim.len();
     file.drain(page..page + claim.len() - 1);
     assert_eq!(file.len(), foreign().len());
@@ -171,7 +171,7 @@ fn a_page_that_claims_too_much_is_refused_before_room_is_made() {
         let error = text(&claiming(claim), None).unwrap_err().to_string();
         assert!(error.contains(&format!("a page claims {claim} bytes")), "{error}");
     }
-    // What may be is the library's matter, which finds that it is not so.
+    // A valid length is passed to the library, which finds that it is wrong.
     let error = text(&claiming(pages::PAGE_BYTES_MAX as u32), None).unwrap_err().to_string();
     assert!(!error.contains("claims"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! Ticks to Parquet: a column for each field of a tick, with its own names.
+//! Writes ticks to Parquet: a column for each field of a tick, with its own name.
 //!
 //! ```text
 //! symbol string, ts and rx timestamps in microseconds (UTC), prices and sizes decimal(19, 9), side string,
@@ -6,8 +6,8 @@
 //! ```
 //! Loss: times lose what is below a microsecond, as in every format that is written.
 //!
-//! Invariants: a group of rows is in memory and no more; the same ticks give the same bytes; a file is one only once it was
-//! finished, since the list of its parts is its end.
+//! Invariants: no more than one group of rows is in memory; the same ticks give the same bytes; a file is valid only
+//! once it was finished, since the index of its parts is at its end.
 
 use std::{
     fmt::Write as _,
@@ -28,13 +28,13 @@ use parquet::{
 
 use crate::tick::{Field, Fixed, Nanos, Tick};
 
-/// A file that is being written.
+/// A file being written.
 pub struct ParquetWriter<W: Write + Send> {
     file: SerializedFileWriter<W>,
     rows: Vec<(Nanos, Tick)>,
 }
 
-/// So many rows are a group: some 10 MB.
+/// This many rows form a group: some 10 MB.
 const GROUP_ROWS: usize = 50_000;
 const FIXED_BYTES: usize = 9;
 const ZSTD_LEVEL: i32 = 3;
@@ -64,7 +64,7 @@ impl<W: Write + Send> ParquetWriter<W> {
         if self.rows.len() >= GROUP_ROWS { self.write_group().map_err(failed) } else { Ok(()) }
     }
 
-    /// What was written so far went there.
+    /// The output that was written to so far.
     pub fn get_ref(&self) -> &W {
         self.file.inner()
     }
@@ -128,7 +128,7 @@ impl<W: Write + Send> ParquetWriter<W> {
     }
 }
 
-/// In the language that Parquet has for it.
+/// The columns, in Parquet's schema language.
 fn schema() -> String {
     let mut columns = "required binary symbol (string); optional int64 ts (timestamp(micros, true)); \
                        required int64 rx (timestamp(micros, true));"

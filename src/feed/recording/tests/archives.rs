@@ -48,7 +48,7 @@ fn entries_of_a_zip_file_are_recordings_of_their_own() {
     assert!(matches!(open(whole[..whole.len() / 2].to_vec()), Err(FeedError::NotARecording { .. })));
 }
 
-/// More files than are open at once: what is read, and what is rejected, is what few files would give.
+/// More files than are open at once: records and rejects are the same as from few files.
 #[test]
 fn thousands_of_entries_are_merged_as_few_are() {
     let entry = |start: i64, step: i64, rows: i64, fault: &str| {
