@@ -1,8 +1,9 @@
-//! What an HTTP connection has done of late, and until when it may go on so: pure but for the times that it is handed.
+//! The recent activity of an HTTP connection, and its next deadline. Times are arguments.
 //!
-//! A first request must have come in `limits.handshake` from accept on; a later one in the same time from its first byte
-//! on. Between requests a connection may idle for `limits.idle`. While something of an answer waits for the socket, a byte
-//! must go out, or be acknowledged, every `limits.progress`. What becomes a session is judged as one.
+//! A first request must arrive within `limits.handshake` of accept, a later one within the same time of its first byte.
+//! Between requests a connection may idle for `limits.idle`. While a part of an answer waits for the socket, a byte
+//! must be sent or acknowledged every `limits.progress`. A connection that becomes a session follows the session's
+//! deadlines.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -15,23 +16,23 @@ use tokio::{net::TcpStream, time::Instant};
 use super::{kernel, turns::Priority};
 use crate::limits::Limits;
 
-/// Shared by the socket, the service and the deadlines of one connection, all on one thread: nobody waits for the lock,
-/// which is there because HTTP wants sockets that could be moved.
+/// Shared by the socket, the service and the deadlines of one connection, all on one thread. The lock is never
+/// contended; it exists because HTTP requires sockets that can move between threads.
 pub struct Activity(Mutex<Seen>);
 
 #[expect(clippy::struct_excessive_bools, reason = "four facts that hold or not, each for itself")]
 struct Seen {
-    /// Until when the first request must have come; `None` when it has.
+    /// The deadline of the first request; `None` once it has arrived.
     first_until: Option<Instant>,
-    /// Requests whose answers are not all handed to the socket yet.
+    /// Requests whose answers are not yet handed to the socket whole.
     asking: usize,
     /// HTTP has begun to write, and has not written all.
     is_behind: bool,
-    /// When the first byte of a request came that is not whole yet.
+    /// When the first byte of a request arrived that is not yet whole.
     head_since: Option<Instant>,
     /// The last bytes that were read.
     tail: u32,
-    /// They are in the middle of a head, as far as can be told.
+    /// They are in the middle of a head, as far as is known.
     in_head: bool,
     /// The last request had a body.
     had_body: bool,
@@ -40,13 +41,13 @@ struct Seen {
     stalled: Option<Stalled>,
     /// Of the last request.
     priority: Priority,
-    /// It has to go, for one who reads.
+    /// The connection must end, in favour of a client that reads.
     is_displaced: bool,
     /// Of the connection's task.
     waker: Option<Waker>,
 }
 
-/// The socket has taken nothing since.
+/// Since when the socket has taken nothing.
 #[derive(Clone, Copy)]
 struct Stalled {
     since: Instant,
@@ -54,19 +55,19 @@ struct Stalled {
     unacknowledged_bytes: usize,
 }
 
-/// What a connection has not done in time.
+/// The deadline that a connection has missed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Overdue {
-    /// A request, the first or one that had begun, has not come whole.
+    /// A request, the first or one that had begun, has not arrived whole.
     Request,
-    /// Nobody has asked for anything any more.
+    /// No request has come for too long.
     Idle,
-    /// Its client has taken no byte of an answer.
+    /// The client has taken no byte of an answer.
     Progress,
 }
 
 impl Activity {
-    /// `until`: when the first request must have come.
+    /// `until` is the deadline of the first request.
     pub fn new(until: Instant, now: Instant) -> Self {
         Activity(Mutex::new(Seen {
             first_until: Some(until),
@@ -84,7 +85,7 @@ impl Activity {
         }))
     }
 
-    /// These bytes have come.
+    /// These bytes were read.
     pub fn has_read(&self, bytes: &[u8], now: Instant) {
         let mut seen = self.seen();
         seen.tail = bytes[bytes.len().saturating_sub(4)..]
@@ -98,7 +99,7 @@ impl Activity {
         }
     }
 
-    /// A request has come whole, but for its body.
+    /// A request has arrived whole, except for its body.
     pub fn begins(&self, has_body: bool, priority: Priority) {
         let mut seen = self.seen();
         seen.priority = priority;
@@ -106,7 +107,7 @@ impl Activity {
         seen.asking += 1;
         seen.head_since = None;
         seen.had_body = has_body;
-        // Behind a body nobody can tell where the next head begins.
+        // After a body the start of the next head is not known.
         seen.in_head &= !has_body;
     }
 
@@ -115,7 +116,7 @@ impl Activity {
         self.seen().had_body
     }
 
-    /// Its answer has been handed to the socket, or given up.
+    /// The answer has been handed to the socket, or given up.
     pub fn ends(&self, now: Instant) {
         let mut seen = self.seen();
         seen.asking = seen.asking.saturating_sub(1);
@@ -125,7 +126,7 @@ impl Activity {
         }
     }
 
-    /// HTTP writes.
+    /// HTTP begins to write.
     pub fn writes(&self) {
         self.seen().is_behind = true;
     }
@@ -135,7 +136,7 @@ impl Activity {
         self.seen().is_behind = false;
     }
 
-    /// Whether all that HTTP has tried to write is out.
+    /// Whether everything that HTTP has tried to write is out.
     pub fn is_flushed(&self) -> bool {
         !self.seen().is_behind
     }
@@ -156,12 +157,12 @@ impl Activity {
         }
     }
 
-    /// With which priority its bytes take slices.
+    /// The priority with which its bytes take slices.
     pub fn priority(&self) -> Priority {
         self.seen().priority
     }
 
-    /// For how long its client has taken nothing.
+    /// For how long the client has taken nothing.
     pub fn stalled_for(&self, now: Instant) -> Option<Duration> {
         let Stalled { since, .. } = self.seen().stalled?;
         Some(now.saturating_duration_since(since))
@@ -176,23 +177,23 @@ impl Activity {
         }
     }
 
-    /// Whether it has to go; if not, `waker` is called when it has.
+    /// Whether it must end. If not, `waker` is woken when it must.
     pub fn is_displaced(&self, waker: &Waker) -> bool {
         let mut seen = self.seen();
-        // A connection that does not stall is never asked to go.
+        // A connection that does not stall is never asked to end.
         if seen.stalled.is_some() && !seen.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             seen.waker = Some(waker.clone());
         }
         seen.is_displaced
     }
 
-    /// Nothing is asked, nothing is on its way: it could go.
+    /// No request is open and no answer is under way: it can be evicted.
     pub fn is_idle(&self) -> bool {
         let seen = self.seen();
         seen.first_until.is_none() && seen.asking == 0 && seen.head_since.is_none() && seen.stalled.is_none()
     }
 
-    /// Until when it may go on as it does, and what it has failed to do then. `None`: nothing is expected of it.
+    /// The next deadline, and what is overdue when it passes. `None`: nothing is expected of the connection.
     pub fn due(&self, limits: &Limits) -> Option<(Instant, Overdue)> {
         let seen = self.seen();
         if let Some(Stalled { since, .. }) = seen.stalled {
@@ -210,7 +211,7 @@ impl Activity {
         })
     }
 
-    /// On a thin link the peer takes bytes long before the kernel has room for more: that is progress too.
+    /// On a thin link the peer takes bytes long before the kernel has room for more. That is progress too.
     pub fn note_acknowledged(&self, stream: &TcpStream, now: Instant) {
         let unacknowledged_bytes = kernel::unacknowledged_bytes(stream);
         let mut seen = self.seen();

@@ -1,6 +1,6 @@
-//! Who a client says it is, for the log: its `User-Agent`, made fit for a line.
+//! A client's `User-Agent` for the log, cut and made printable.
 //!
-//! Most clients of a service are of a few makes, so sessions share the text: it costs a session a pointer.
+//! Most clients of a service use a few programs, so sessions share the text: it costs a session a pointer.
 
 use std::{collections::VecDeque, net::SocketAddr, rc::Rc};
 
@@ -13,17 +13,17 @@ pub struct Peer {
     pub agent: Agent,
 }
 
-/// Bounded, and of printable ASCII alone.
+/// Bounded, and only printable ASCII.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Agent(Rc<str>);
 
-/// The texts that clients came with last.
+/// The most recent texts of clients.
 #[derive(Default)]
 pub struct Agents(VecDeque<Agent>);
 
 /// Characters that are kept; the rest is cut off.
 const CHARS_MAX: usize = 120;
-/// Texts that are looked through for one that comes again.
+/// Texts that are searched for one that is seen again.
 const KNOWN_MAX: usize = 16;
 
 impl Agents {

@@ -1,7 +1,8 @@
-//! A timer for pauses of a millisecond or two: exact where the runtime's own, whose grain is a millisecond, is not.
+//! An exact timer for pauses of a millisecond or two. The runtime's own, with its grain of a millisecond, is not exact
+//! there.
 //!
-//! One for each shard, on the kernel's `timerfd`. It costs two system calls a pause, so what is longer is left to the
-//! runtime.
+//! There is one for each shard, on the kernel's `timerfd`. A pause costs two system calls, so longer pauses are left to
+//! the runtime.
 
 use std::{io, os::fd::OwnedFd, time::Duration};
 
@@ -14,7 +15,7 @@ pub struct Alarm {
     timer: AsyncFd<OwnedFd>,
 }
 
-/// From this length on a pause is the runtime's: its grain is no tenth of it.
+/// A pause of at least this length is left to the runtime, whose grain is at most a tenth of it.
 const LONG: Duration = Duration::from_millis(10);
 const ZERO: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
@@ -22,7 +23,7 @@ impl Alarm {
     /// Registers with the runtime of this thread.
     ///
     /// # Errors
-    /// When there are no more files to be had.
+    /// When there are no file descriptors left.
     pub fn new() -> io::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
@@ -30,13 +31,13 @@ impl Alarm {
             unsafe_code,
             reason = "tokio has no safe way to watch a descriptor that is none of its own kinds"
         )]
-        // SAFETY: the descriptor is owned by what is registered, which is never lent out to be changed, so that it stays
-        // open and the same for as long as it is watched.
+        // SAFETY: the registration owns the descriptor and never lends it out to be changed, so that it stays open and
+        // the same for as long as it is watched.
         let timer = unsafe { AsyncFd::register(timer) }?;
         Ok(Alarm { timer })
     }
 
-    /// Returns after `wait`, which is above zero. Can be dropped and begun anew.
+    /// Returns after `wait`, which is above zero. It can be dropped and started again.
     pub async fn rest(&self, wait: Duration) {
         if wait >= LONG || self.ring_after(wait).await.is_err() {
             tokio::time::sleep(wait).await;
@@ -52,7 +53,7 @@ impl Alarm {
             &Itimerspec { it_interval: ZERO, it_value: value },
         )?;
         loop {
-            // What an earlier setting left behind is found out by reading: it has not rung since it was set.
+            // A read detects readiness left over from an earlier setting: the timer has not expired since it was set.
             let mut guard = self.timer.readable().await?;
             let mut rings = [0; size_of::<u64>()];
             match guard.try_io(|timer| Ok(rustix::io::read(timer.get_ref(), &mut rings)?)) {
@@ -90,7 +91,7 @@ mod tests {
     #[test]
     fn one_that_was_dropped_leaves_nothing_behind() {
         run(&async |alarm: &Alarm| {
-            // Set, dropped, and rung while nobody listens; or rung at once.
+            // Set, dropped, and expired while no task waits; or expired at once.
             let _ = timeout(Duration::ZERO, alarm.rest(Duration::from_nanos(1))).await;
             std::thread::sleep(Duration::from_millis(1));
             let (begin, wait) = (Instant::now(), Duration::from_millis(3));

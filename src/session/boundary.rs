@@ -1,7 +1,7 @@
-//! Where frames begin and end in what a client sends, seen from outside the decoder.
+//! The bounds of frames in a client's input, found outside the decoder.
 //!
-//! Two uses: every frame is counted, also those that never become a message; and a session that is between messages
-//! can let its decoder go. Headers are read by tungstenite's own parser.
+//! This serves two purposes: every frame is counted, also those that never become a message; and a session between two
+//! messages can drop its decoder. Headers are read by tungstenite's own parser.
 
 use std::io::Cursor;
 
@@ -16,19 +16,19 @@ const HEADER_BYTES_MAX: usize = 14;
 /// Follows the bytes of one connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Boundary {
-    /// The first bytes of a header that has not come whole.
+    /// The first bytes of a header that has not arrived whole.
     header: [u8; HEADER_BYTES_MAX],
     header_bytes: u8,
     /// Bytes of the current frame's payload that are still to come.
     payload_left: u64,
     /// The last data frame was not the final one of its message.
     in_message: bool,
-    /// A close frame has begun: the peer has said its last word.
+    /// A close frame has begun: the peer sends nothing after it.
     close_seen: bool,
 }
 
 impl Boundary {
-    /// Takes note of bytes that have come; says how many frames began in them.
+    /// Takes bytes that have arrived; returns how many frames began in them.
     pub fn pass(&mut self, mut bytes: &[u8]) -> u32 {
         let mut frames = 0;
         while !bytes.is_empty() {
@@ -47,7 +47,7 @@ impl Boundary {
                     frames += 1;
                 }
                 Ok(None) => {}
-                // The decoder finds the same fault and ends the session; nothing after it matters.
+                // The decoder finds the same fault and ends the session, so nothing after it matters.
                 Err(_) => self.in_message = true,
             }
             if usize::from(self.header_bytes) == HEADER_BYTES_MAX {
@@ -57,7 +57,7 @@ impl Boundary {
         frames
     }
 
-    /// Nothing of a frame or of a fragmented message has come.
+    /// No part of a frame or of a fragmented message has arrived.
     pub fn is_between_messages(&self) -> bool {
         self.header_bytes == 0 && self.payload_left == 0 && !self.in_message
     }

@@ -1,6 +1,6 @@
-//! What a client may send: token buckets for commands, frames and bytes.
+//! The limits of a client's input: token buckets for commands, frames and bytes.
 //!
-//! Bytes and frames are counted where they enter, so that what never becomes a message (pings, empty continuation
+//! Bytes and frames are counted as they arrive, so that input that never becomes a message (pings, empty continuation
 //! frames) counts too.
 
 use crate::{limits::Limits, tick::Nanos};
@@ -25,7 +25,7 @@ impl Bucket {
         Bucket { tokens: burst as f32, filled: now }
     }
 
-    /// Takes `cost` tokens; says whether they were there. What is not there is not taken.
+    /// Takes `cost` tokens; returns whether they were there. If they were not, none are taken.
     pub fn take(&mut self, cost: u32, rate: u32, burst: u32, now: Nanos) -> bool {
         let earned = now.since(self.filled) as f32 / 1e9 * rate as f32;
         self.tokens = (self.tokens + earned).min(burst as f32);

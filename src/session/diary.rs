@@ -1,7 +1,7 @@
-//! What the log says of sessions: at `debug` that they came and went, at `info` why one was closed for a fault.
+//! Log lines on sessions: at `debug` that they began and ended, at `info` why one was closed for a fault.
 //!
-//! Loss: at `info` there is one line for each reason in ten seconds, with a count of the others; at `debug` one for each
-//! session.
+//! Loss: at `info` there is one line for each reason in ten seconds, with a count of those suppressed; at `debug` there
+//! is one for each session.
 
 use super::{core::Core, socket::SessionSocket, state::Session};
 use crate::{fanout::SessionKey, wire::CloseReason};
@@ -24,7 +24,7 @@ impl<S: SessionSocket> Core<S> {
         let passed = if is_fault { self.shared.repeating.closed[reason as usize].pass(now) } else { None };
         let Session { number, peer, opened_at, frames_sent, bytes_sent, .. } = session;
         let duration_ms = now.since(*opened_at) / 1_000_000;
-        // The level of a line is fixed where it stands, hence the two.
+        // The level of a line is fixed in the code, hence the two.
         if let Some(suppressed) = passed {
             tracing::info!(
                 session = number,

@@ -1,6 +1,6 @@
 //! The end of a market: every feed is a replay that has ended, so sessions that were sent everything end, too.
 //!
-//! Who comes later is served all the same: what it subscribes to it is sent as it stands, and then the end.
+//! A client that connects later is still served: it is sent the records that it subscribes to, and then the end.
 
 use super::{core::Core, socket::SessionSocket};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl<S: SessionSocket> Core<S> {
-    /// The market is over; or it goes on, because somebody has begun the replay again.
+    /// The market is over, or it continues, because the replay was started again.
     pub fn set_over(&mut self, over: bool, handover: &Handover<Batch>) {
         self.over = over;
         if over {
@@ -23,7 +23,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Whether every session has been sent what it was due at this time of the market.
+    /// Whether every session has been sent what it was due at this market time.
     pub fn is_level(&mut self, handover: &Handover<Batch>, as_of: Nanos) -> bool {
         self.take_in(handover, self.shared.clock.now(), Units::unlimited());
         let mut open = self.sessions.iter().enumerate().filter_map(|(place, session)| {
@@ -35,14 +35,14 @@ impl<S: SessionSocket> Core<S> {
         })
     }
 
-    /// Ends those that have been sent everything by now.
+    /// Ends sessions that have been sent everything by now.
     pub(super) fn sweep_end(&mut self) {
         if !self.over || self.has_untold() {
             return;
         }
         for place in 0..self.sessions.len() {
             let key = SessionKey(u32::try_from(place).unwrap_or(u32::MAX));
-            // One that has not subscribed yet came behind the end, to see how it ended.
+            // A session without a subscription connected after the end, to see how the market ended.
             if self.session(key).is_some_and(|session| session.joined.is_some()) {
                 self.end_when_drained(key);
             }
@@ -50,7 +50,7 @@ impl<S: SessionSocket> Core<S> {
     }
 
     fn end_when_drained(&mut self, key: SessionKey) {
-        // Nothing will come that an interval could be held open for.
+        // Nothing more will come that an interval could wait for.
         self.fanout.flush_intervals(key);
         self.flush(key);
         let drained = self.fanout.is_drained(key);

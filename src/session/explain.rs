@@ -1,7 +1,7 @@
-//! What HTTP says by itself of a head that it cannot read has no body; here it gets one.
+//! HTTP's own answer to a head that it cannot read has no body. Here it gets one.
 //!
-//! Its sender may still be sending: behind such an answer the socket is read on for a moment, or the answer would be lost
-//! to a reset. The same holds behind the last answer to a request with a body, of which not all may have been read.
+//! The sender may still be sending. After such an answer the socket is read for a moment, or the answer would be lost
+//! to a reset. The same holds after the last answer to a request whose body may not have been read to the end.
 
 use std::{
     io,
@@ -20,27 +20,27 @@ pub struct Explaining {
     pub socket: Rewound,
     explain: Explain,
     explained: Option<Box<Explained>>,
-    /// Begun when nothing more is written.
+    /// Begins when nothing more is written.
     linger: Option<Box<Linger>>,
 }
 
-/// Gives the whole answer in place of a bare head; `None` when what HTTP writes is none.
+/// Returns the whole answer in place of a bare head; `None` when HTTP did not write a bare head.
 pub type Explain = fn(&[u8]) -> Option<Vec<u8>>;
 
-/// An answer that took the place of HTTP's own.
+/// An answer that replaces HTTP's own.
 struct Explained {
     answer: Vec<u8>,
-    /// What of it is out.
+    /// How much of it is out.
     at: usize,
 }
 
-/// What may still be read and forgotten, and until when.
+/// How much may still be read and discarded, and until when.
 struct Linger {
     left_bytes: usize,
     until: Pin<Box<Sleep>>,
 }
 
-/// Longer than the longest body that is usual, and no more than its sender could have sent in requests that are read.
+/// Longer than the longest usual body, and no more than its sender could have sent in requests that are read.
 const LINGER_BYTES: usize = 64 * 1024 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -49,7 +49,7 @@ impl Explaining {
         Explaining { socket, explain, explained: None, linger: None }
     }
 
-    /// Keeps the answer that stands in place of these bytes, if they are HTTP's own.
+    /// Keeps the answer that replaces these bytes, if they are HTTP's own.
     fn explains(&mut self, bytes: &[u8]) -> bool {
         let Some(answer) = (self.explain)(bytes) else { return false };
         self.explained = Some(Box::new(Explained { answer, at: 0 }));
@@ -68,7 +68,7 @@ impl Explaining {
         Poll::Ready(Ok(()))
     }
 
-    /// Reads on until the other end has noticed, or enough.
+    /// Reads until the peer has noticed, or the limit is reached.
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if self.explained.is_none() && !self.socket.may_have_more() {
             return Poll::Ready(());

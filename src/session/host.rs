@@ -1,9 +1,10 @@
-//! By which name a request calls the server: its `Host`, or the authority of a target in absolute form, which goes before it.
+//! The name by which a request calls the server: its `Host`, or the authority of an absolute target, which has
+//! precedence.
 //!
-//! Judged here is the form alone: what a name means for pages and for control is decided by who asks.
+//! Only the form is checked here. The callers decide what a name means for pages and for control.
 //!
-//! Invariant: a request that has passed has one meaning for us and for any proxy in front: one `Host` at most, of the
-//! form of a host, and one at least since HTTP/1.1.
+//! Invariant: a request that has passed means the same to this server and to any proxy in front: it has at most one
+//! `Host`, in the form of a host, and, since HTTP/1.1, at least one.
 
 use hyper::{Request, StatusCode, Version, header};
 
@@ -39,17 +40,17 @@ impl<'a> Hosts<'a> {
         Ok(Hosts { target, header })
     }
 
-    /// What the request is for; `None` when it does not say, as HTTP/1.0 may.
+    /// The host that the request is for; `None` when it does not say, as HTTP/1.0 allows.
     pub fn asked(&self) -> Option<Host<'a>> {
         self.target.or(self.header)
     }
 
-    /// All that it names: one that is fine does not excuse another.
+    /// All hosts that it names: a valid one does not excuse another.
     pub fn all(&self) -> impl Iterator<Item = Host<'a>> {
         self.target.into_iter().chain(self.header)
     }
 
-    /// Whether the server is called localhost, or by an address, wherever it is named.
+    /// Whether every name for the server is localhost or an address.
     pub fn are_local(&self) -> bool {
         self.all().all(|host| host.is_local())
     }

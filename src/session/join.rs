@@ -1,6 +1,6 @@
-//! One write for what a session is told and what it is owed: the answer to a subscription, and its snapshots.
+//! One write for a command's answer and the data that it calls for: the answer to a subscription, and its snapshots.
 //!
-//! Invariant: data is encoded here only when all that stands before it is on its way into the socket with it.
+//! Invariant: data is encoded here only when everything before it goes into the socket in the same write.
 
 use super::{
     core::Core,
@@ -14,12 +14,12 @@ use crate::{
     wire::{FrameSize, Framing},
 };
 
-/// Behind more than this data waits: the socket may not take both, and what is encoded later is fresher.
+/// With more control bytes than this, data waits: the socket may not take both, and data encoded later is fresher.
 const CONTROL_BYTES_MAX: usize = 8 * 1024;
 
 impl<S: SessionSocket> Core<S> {
-    /// Puts a frame of what the session is owed behind the control frames that are written next. It is recorded with its
-    /// last byte, as every frame is that a socket takes in part.
+    /// Puts a frame of due data after the control frames that are written next. It is recorded with its last byte, like
+    /// every frame that a socket takes in part.
     pub fn join_data(&mut self, key: SessionKey, now: Nanos) {
         let takes_data = |session: &Session<S>| {
             session.rest.len() <= CONTROL_BYTES_MAX

@@ -1,8 +1,8 @@
-//! What the kernel is told of a socket, and asked about it.
+//! Socket options, and what the kernel reports of a socket.
 //!
-//! The kernel would hold megabytes of stale prices for a client that does not read, and keep a peer that has vanished
-//! for a quarter of an hour. Every accepted socket is told not to: by its listener, whose options it inherits, so that
-//! letting a client in costs no system call for them.
+//! By default the kernel would hold megabytes of stale prices for a client that does not read, and keep a peer that has
+//! vanished for a quarter of an hour. Accepted sockets inherit options against both from their listener, so that
+//! admitting a client costs no system call for them.
 
 use std::{
     io::{self, IoSlice},
@@ -23,7 +23,8 @@ const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_PROBES: u32 = 3;
 
-/// Sets up a listener, and with it every socket that it accepts. `user_timeout`: how long sent bytes may stay unacknowledged.
+/// Sets up a listener, and with it every socket that it accepts. `user_timeout`: how long sent bytes may stay
+/// unacknowledged.
 ///
 /// # Errors
 /// When the kernel does not know an option.
@@ -40,12 +41,12 @@ pub fn tune(socket: &impl AsFd, user_timeout: Duration) -> io::Result<()> {
     socket.set_tcp_keepalive(&keepalive)
 }
 
-/// Writes what the socket takes now. `WouldBlock` when it takes nothing: its readiness is known to tokio then.
+/// Writes what the socket takes now. `WouldBlock` when it takes nothing; tokio then knows its readiness.
 ///
 /// # Errors
 /// As `send` has them.
 pub fn send(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    // Straight into the kernel: libc's `send` is a point where threads can be cancelled, which costs 2 % of a write; and
+    // Directly into the kernel: libc's `send` is a cancellation point for threads, which costs 2 % of a write; and
     // tokio's flag, a cache line away, says nothing that the kernel does not.
     match rustix::net::send(stream, bytes, SendFlags::NOSIGNAL) {
         Err(Errno::AGAIN) => {

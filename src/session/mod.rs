@@ -1,8 +1,8 @@
-//! Frames to sockets and back: one shard of sessions on one thread, each session on a channel of its own.
+//! From frames to sockets and back: one shard of sessions on one thread, each session on a connection of its own.
 //!
 //! A [`Shard`](shard::Shard) owns its sessions, its fan-out and its encoder, and shares nothing with other shards but
-//! what ingest hands it. A session is one small task that reads; nobody is woken, and nothing is allocated or locked,
-//! for a delivered message: the shard writes straight to the sockets that can take bytes.
+//! what ingest hands it. A session is one small task that reads. To deliver a message, no task is woken and nothing is
+//! allocated or locked: the shard writes straight to the sockets that can take bytes.
 //!
 //! Invariants:
 //! - every byte of a socket goes through `flush.rs`, control frames included: no frame is ever cut by another;

@@ -1,13 +1,13 @@
 //! When a shard's next round of writing begins: at once while there is slack, after a short pause under load.
 //!
-//! A write costs the kernel microseconds, and a tick more in it next to nothing. A shard with nothing else to do writes
-//! each tick at once. One that is busy most of the time, with writes that hold a tick or two, would spend it all on
-//! writes: a pause of a few milliseconds after each round lets ticks gather, and each write carries more of them.
+//! A write costs the kernel microseconds, and one more tick in it almost nothing. A shard with slack writes each tick
+//! at once. A busy shard, with a tick or two in each write, would spend all its time on writes. A pause of a few
+//! milliseconds after each round lets ticks gather, and each write carries more of them.
 //!
-//! Pure: times are handed in.
+//! Pure: times are arguments.
 //!
-//! Invariants: no pause is longer than the limit; there is none while the shard is idle for more than a fifth of the recent time, nor
-//! when writes are full already, where it would add age and save nothing.
+//! Invariants: no pause is longer than the limit. There is none while the shard is idle for more than a fifth of the
+//! recent time, nor when writes are full already, where a pause would add age and save nothing.
 
 use crate::tick::Nanos;
 
@@ -15,17 +15,17 @@ pub struct Pace {
     pause_nanos_max: u64,
     /// Share of the recent time that was spent at work, 0 to 1.
     busy: f64,
-    /// Up to when `busy` knows.
+    /// The time up to which `busy` is known.
     seen: Nanos,
     /// No round begins before this.
     until: Nanos,
 }
 
-/// How long ago "recent" fades, in nanoseconds.
+/// The time constant over which "recent" fades, in nanoseconds.
 const RECENT_NANOS: f64 = 50e6;
-/// Share of the time at work from which on there are pauses, and from which on they are whole.
+/// The share of time at work at which pauses begin, and at which they are full.
 const BUSY: (f64, f64) = (0.8, 0.95);
-/// Messages a write with which pauses begin to shrink, and with which there are none.
+/// The messages per write at which pauses begin to shrink, and at which there are none.
 const FULL: (f64, f64) = (4.0, 12.0);
 
 impl Pace {
@@ -37,7 +37,7 @@ impl Pace {
         self.pause_nanos_max = pause_nanos_max;
     }
 
-    /// Whether a round may begin or go on.
+    /// Whether a round may begin or continue.
     pub fn may_write(&self, now: Nanos) -> bool {
         now >= self.until
     }
@@ -47,7 +47,7 @@ impl Pace {
         self.until
     }
 
-    /// Notes that the shard was at work between these times, and idle before.
+    /// Records that the shard was at work between these times, and idle before.
     pub fn worked(&mut self, from: Nanos, to: Nanos) {
         let fade = |nanos: u64| (-(nanos as f64) / RECENT_NANOS).exp();
         self.busy *= fade(from.since(self.seen));
@@ -55,7 +55,7 @@ impl Pace {
         self.seen = to;
     }
 
-    /// Every session that had something to send when the round began has had its turn: `messages` in `writes`.
+    /// Every session that had something to send when the round began has been written to: `messages` in `writes`.
     pub fn round_is_over(&mut self, now: Nanos, writes: u64, messages: u64) {
         let batch = messages as f64 / writes.max(1) as f64;
         let share = within(self.busy, BUSY) * (1.0 - within(batch, FULL));
@@ -63,7 +63,7 @@ impl Pace {
     }
 }
 
-/// Where a value stands between two others: 0 at the first or below, 1 at the second or above.
+/// The position of a value between two others: 0 at the first or below, 1 at the second or above.
 fn within(value: f64, (from, to): (f64, f64)) -> f64 {
     ((value - from) / (to - from)).clamp(0.0, 1.0)
 }
@@ -76,7 +76,7 @@ mod tests {
 
     const MOST: u64 = 5_000_000;
 
-    /// Rounds of `work` each `period`, for a second; the pause behind the last.
+    /// Rounds of `work` each `period`, for a second; returns the pause after the last.
     fn pause(work: u64, period: u64, batch: u64) -> u64 {
         let mut pace = Pace::new(Nanos(0), MOST);
         let mut now = Nanos(0);

@@ -1,12 +1,12 @@
-//! Which web pages may use the service: the judgement of what a browser says of the page that asks.
+//! Which web pages may use the service, judged by what a browser reports about the page that asks.
 //!
-//! A browser cannot be made to lie by a page: `Origin` names the page's own origin, `Sec-Fetch-Site` says how it stands to
-//! the server. But a page can be given a name that resolves to this machine, and is then "of the same origin" for its
-//! browser. So a name that is neither localhost nor an address is the service's own only when `allowed_origins` has it. What
-//! shows no mark of a browser is no page, and is not concerned.
+//! A page cannot make a browser lie: `Origin` names the page's own origin, and `Sec-Fetch-Site` says how it relates to
+//! the server. But a page can have a name that resolves to this machine, and is then "of the same origin" for its
+//! browser. So a name that is neither localhost nor an address belongs to the service only when `allowed_origins` lists
+//! it. A request with no sign of a browser does not come from a page, and is not checked.
 //!
-//! Browsers leave `Sec-Fetch-Site` out where the connection is neither encrypted nor local, and `Origin` out of a plain
-//! `GET`; what is left to know them by there is that each calls itself Mozilla.
+//! Browsers omit `Sec-Fetch-Site` where the connection is neither encrypted nor local, and `Origin` on a plain `GET`.
+//! There they are recognised only by the name Mozilla, which each of them gives.
 
 use std::fmt;
 
@@ -18,12 +18,12 @@ use hyper::{
 use super::{handshake::STREAM_PATH, host::Hosts};
 use crate::web::{AllowedOrigins, Host, WebOrigin};
 
-/// Whose request it is.
+/// The page that a request comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Page<'a> {
-    /// No page's; or one that its user went to.
+    /// Not a page's request, or a page that its user navigated to.
     None,
-    /// A page of ours.
+    /// A page of this server.
     Own,
     /// A page of an origin that is named in `allowed_origins`.
     Named(&'a HeaderValue),
@@ -31,28 +31,28 @@ pub enum Page<'a> {
     Anyone(&'a HeaderValue),
 }
 
-/// Why a page is turned away; its text says what an operator does where it should not be.
+/// Why a page is refused. The text says what an operator can do if it should not be.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Stranger {
     Origin(String),
-    /// It does not say its origin, only that it is another one.
+    /// It does not name its origin, only that it is another one.
     CrossSite,
-    /// It is of a name for this server that is not known to be its own.
+    /// It uses a name for this server that is not known to be the server's own.
     Host(String),
 }
 
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
-/// Where the event stream is.
+/// The path of the event stream.
 pub const EVENTS_PATH: &str = "/v1/sse";
-/// What is no secret, and is asked by watchers who call themselves as browsers do.
+/// These are not secret, and are requested by monitors that name themselves as browsers do.
 const PROBES: [&str; 2] = ["/healthz", "/readyz"];
-/// Characters of an origin or a host that a message repeats.
+/// The most characters of an origin or a host that a message repeats.
 const SHOWN_CHARS: usize = 100;
 
 /// Judges a request.
 ///
 /// # Errors
-/// When it is of a page that may not use this server.
+/// When it comes from a page that may not use this server.
 pub fn judge<'a, B>(
     request: &'a Request<B>,
     hosts: &Hosts<'_>,
@@ -85,8 +85,8 @@ fn of_origin<'a>(
     check_names(hosts, allowed).map(|()| Page::Own)
 }
 
-/// What names no origin: no page; a page's `GET` of its own origin; or a use that asks for no answer it may read, as of
-/// an image, a frame or a link.
+/// A request that names no origin: not a page's; a page's `GET` of its own origin; or a use whose answer the page
+/// cannot read, such as an image, a frame or a link.
 fn without_origin<B>(
     request: &Request<B>,
     hosts: &Hosts<'_>,
@@ -97,7 +97,7 @@ fn without_origin<B>(
     match only(headers, SEC_FETCH_SITE) {
         None if !calls_itself_a_browser(headers) || PROBES.contains(&path) => return Ok(()),
         None | Some(b"same-origin" | b"none") => {}
-        // A link to the dashboard is fine; one to a stream could be made to run without its user's knowledge.
+        // A link to the dashboard is fine. A link to a stream could be opened without its user's knowledge.
         Some(_) => {
             let is_visit = only(headers, "sec-fetch-mode") == Some(b"navigate")
                 && only(headers, "sec-fetch-dest") == Some(b"document")
@@ -110,13 +110,13 @@ fn without_origin<B>(
     check_names(hosts, allowed)
 }
 
-/// Whether every name that the request has for the server is known to be its own.
+/// Whether every name for the server in the request is known to be its own.
 fn check_names(hosts: &Hosts<'_>, allowed: &AllowedOrigins) -> Result<(), Stranger> {
     let foreign = hosts.all().find(|host| !host.is_local() && !allowed.cover(host));
     foreign.map_or(Ok(()), |host| Err(Stranger::Host(whole(&host))))
 }
 
-/// A header's value; of one that is given twice, nothing that is known.
+/// A header's value; for one that is given twice, a text that is never a valid value.
 fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?;
@@ -139,7 +139,7 @@ fn whole(host: &Host<'_>) -> String {
 // === impl Page ===
 
 impl<'a> Page<'a> {
-    /// The origin that may read the answer, where its browser has to be told so.
+    /// The origin that may read the answer, where its browser must be told so.
     pub fn origin(&self) -> Option<&'a HeaderValue> {
         match self {
             Page::Named(origin) | Page::Anyone(origin) => Some(origin),
@@ -174,7 +174,7 @@ impl fmt::Display for Stranger {
 mod tests {
     use super::*;
 
-    /// A request to `host`, with these headers; and whether its page may.
+    /// A request to `host` with these headers, and whether its page may use the server.
     fn check(host: &str, headers: &[(&str, &str)], allowed: &[&str], may: bool) {
         let mut request = Request::builder().uri("/v1/sse?symbols=A").header(header::HOST, host);
         for (name, value) in headers {
@@ -246,10 +246,10 @@ mod tests {
             check("127.0.0.1", &[("sec-fetch-site", site)], &[], true);
         }
         check("rebound.example", &[("user-agent", "Mozilla/5.0 (X11)")], &[], false);
-        // What is no browser's, whatever name it uses.
+        // A request that does not come from a browser, whatever name it uses.
         check("tickcast:8080", &[], &[], true);
         check("tickcast:8080", &[("user-agent", "Prometheus/3.5.0")], &[], true);
-        // A page that may is the same at whatever name it finds the service.
+        // A page that is allowed stays allowed under any name of the service.
         check("rebound.example", &[("origin", "https://app.example")], &["https://app.example"], true);
     }
 
@@ -259,7 +259,7 @@ mod tests {
             check("localhost", &[("sec-fetch-site", site), ("sec-fetch-dest", "image")], &[], false);
             check("localhost", &[("sec-fetch-site", site)], &["https://app.example"], false);
             check("localhost", &[("sec-fetch-site", site)], &["*"], true);
-            // Nor may a page of another site navigate to a stream.
+            // A page of another site may not navigate to a stream either.
             let visit =
                 [("sec-fetch-site", site), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
             check("localhost", &visit, &[], false);

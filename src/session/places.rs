@@ -1,6 +1,6 @@
-//! Sessions of each address at once, and what an address is where addresses are limited.
+//! Counts the sessions of each address, and defines what an address is where addresses are limited.
 //!
-//! Invariant: a [`Place`] counts one session of an address, and is given back by drop.
+//! Invariant: a [`Place`] counts one session of an address, and is released by drop.
 
 use std::{
     collections::HashMap,
@@ -8,20 +8,20 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Whom a limit on addresses counts: an IPv4 address, or the /64 of an IPv6 address, which is what one household or host is
-/// given. Loopback is nobody: behind a local proxy every client has that address.
+/// The unit that a limit on addresses counts: an IPv4 address, or the /64 of an IPv6 address, which is what one
+/// household or host is given. Loopback is exempt: behind a local proxy every client has that address.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Origin(IpAddr);
 
 type Taken = HashMap<Origin, usize>;
 
-/// Sessions of each address at once.
+/// The open sessions of each address.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
     taken: Arc<Mutex<Taken>>,
 }
 
-/// One session's place; given back by drop.
+/// The place of one session; released by drop.
 #[derive(Debug)]
 pub struct Place {
     taken: Option<(Origin, Arc<Mutex<Taken>>)>,
@@ -31,7 +31,8 @@ pub struct Place {
 const PREFIX: u128 = !0 << 64;
 
 impl Origin {
-    /// `None` for loopback, which no limit counts. An IPv4 address that an IPv6 socket shows is the IPv4 address.
+    /// `None` for loopback, which no limit counts. An IPv4 address that an IPv6 socket shows counts as the IPv4
+    /// address.
     pub fn of(address: IpAddr) -> Option<Self> {
         let address = address.to_canonical();
         (!address.is_loopback()).then(|| match address {

@@ -1,10 +1,10 @@
-//! Queries by one rule, and subscribing by them, so that any WebSocket tool, and `curl`, shows prices.
+//! Reads queries by one rule, and subscriptions in a query, so that any WebSocket tool, and `curl`, can show prices.
 //!
-//! The rule: lists are separated by commas, blanks around which do not count; a list that is given several times is all
-//! that was given. What is no list may be given twice only alike.
+//! The rule: lists are separated by commas, with optional blanks around them. A list that is given several times is the
+//! sum of them. Any other parameter may be given twice only with the same value.
 //!
-//! The parameters of a subscription become the text of a `subscribe` command, and are read as one: there is one reader of
-//! commands, and it names the faults.
+//! The parameters of a subscription become the text of a `subscribe` command, which the one reader of commands reads.
+//! So it alone reports faults.
 
 use std::borrow::Cow;
 
@@ -15,9 +15,9 @@ use crate::wire::assembled::write_text;
 /// Name and value.
 pub type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
 
-/// What stands for a field of the command.
+/// The parameters that stand for a field of the command.
 const PARAMETERS: [&str; 6] = ["symbols", "fields", "mode", "interval_ms", "snapshot", "resume"];
-/// Those that are lists.
+/// The parameters that are lists.
 const LISTS: [&str; 2] = ["symbols", "fields"];
 
 /// The entries of a list.
@@ -34,10 +34,10 @@ fn trimmed(entry: &str) -> &str {
     if is_bare(bytes.first()) && is_bare(bytes.last()) { entry } else { entry.trim() }
 }
 
-/// Parameters that are no lists, each once.
+/// Parameters that are not lists, each once.
 ///
 /// # Errors
-/// With the name of one that is given twice, and differs.
+/// With the name of one that is given twice with different values.
 pub fn singles(query: &str) -> Result<Vec<Parameter<'_>>, Cow<'_, str>> {
     let mut given: Vec<Parameter> = Vec::new();
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -50,11 +50,12 @@ pub fn singles(query: &str) -> Result<Vec<Parameter<'_>>, Cow<'_, str>> {
     Ok(given)
 }
 
-/// The command that the parameters stand for; `None` without `symbols`. `resume`, when there is one, goes before the
-/// parameter: it is newer than the address.
+/// The command that the parameters stand for; `None` without `symbols`. A `resume` argument goes before the parameter,
+/// because it is newer than the address.
 ///
-/// `interval_ms`, `snapshot` and `resume` are as in the command. What is no parameter of a subscription is left to whoever
-/// else reads the query. One that is given twice, and differs, is written twice, which the reader refuses.
+/// `interval_ms`, `snapshot` and `resume` are as in the command. Parameters that are not part of a subscription are
+/// left to other readers of the query. One that is given twice with different values is written twice, which the reader
+/// refuses.
 pub fn subscribe_command(query: &str, resume: Option<&str>) -> Option<String> {
     let mut given: [Vec<Cow<str>>; PARAMETERS.len()] = [const { Vec::new() }; PARAMETERS.len()];
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -67,7 +68,7 @@ pub fn subscribe_command(query: &str, resume: Option<&str>) -> Option<String> {
     if given[0].is_empty() {
         return None;
     }
-    // Written as text at once: a tree of values would be an allocation for each symbol.
+    // Written directly as text: a tree of values would be an allocation for each symbol.
     let mut command = Vec::with_capacity(query.len() + 128);
     command.extend_from_slice(br#"{"op":"subscribe""#);
     for (name, values) in PARAMETERS.into_iter().zip(&given) {
@@ -101,7 +102,7 @@ fn write_name(name: &str, out: &mut Vec<u8>) {
 fn write_value(name: &str, value: &str, out: &mut Vec<u8>) {
     match serde_json::from_str::<&RawValue>(value.trim()) {
         Ok(value) if name != "mode" => out.extend_from_slice(value.get().as_bytes()),
-        // What is no JSON stays text, and the reader names the fault.
+        // A value that is not JSON stays text, and the reader reports the fault.
         _ => write_text(value.trim(), out),
     }
 }

@@ -1,4 +1,4 @@
-//! What a shard tells of itself: everything that it counts, at one moment.
+//! A shard's report: everything that it counts, at one moment.
 //!
 //! Invariant: taken between two turns, so that the accounts balance exactly.
 

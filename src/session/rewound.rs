@@ -1,7 +1,7 @@
-//! A socket of which something has been read: HTTP gets those bytes first, then the rest from the socket.
+//! A socket of which a part has been read: HTTP gets those bytes first, then the rest from the socket.
 //!
-//! It notes what comes and goes for the connection's deadlines, and takes a slice of its shard's time for every so many
-//! bytes, so that a connection that could go on for ever gives up its turn.
+//! It records reads and writes for the connection's deadlines. It takes a slice of its shard's time for every so many
+//! bytes, so that a connection that never pauses yields to others.
 
 use std::{
     io::{self, IoSlice},
@@ -18,23 +18,23 @@ use tokio::{net::TcpStream, time::Instant};
 use super::{activity::Activity, turns::Turns};
 
 pub struct Rewound {
-    /// What has been read, and how much of it HTTP has.
+    /// The bytes that have been read, and how many of them HTTP has taken.
     read: Vec<u8>,
     at: usize,
     stream: Arc<TcpStream>,
     activity: Arc<Activity>,
     turns: Turns,
-    /// The slice that is waited for.
+    /// The slice that the connection waits for.
     slice: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    /// Bytes that may still come and go before the next.
+    /// Bytes that may still be read or written before the next slice.
     left: usize,
 }
 
 /// Bytes of one read.
 const READ_BYTES: usize = 8 * 1024;
-/// Bytes from and to a socket, for each slice.
+/// Bytes read from and written to a socket, per slice.
 const BYTES_A_SLICE: usize = 32 * 1024;
-/// Pieces that are written at once; HTTP writes a head and a body.
+/// Pieces in one write; HTTP writes a head and a body.
 const PIECES_MAX: usize = 16;
 
 impl Rewound {
@@ -45,7 +45,7 @@ impl Rewound {
         Rewound { read, at: 0, stream, activity, turns, slice: None, left: BYTES_A_SLICE }
     }
 
-    /// What HTTP has not taken, and the socket; `None` while others hold it too.
+    /// The bytes that HTTP has not taken, and the socket; `None` while others hold it too.
     pub fn into_parts(mut self) -> Option<(Vec<u8>, TcpStream)> {
         Some((self.read.split_off(self.at), Arc::into_inner(self.stream)?))
     }
@@ -55,7 +55,7 @@ impl Rewound {
         self.activity.had_body()
     }
 
-    /// Whether bytes may come and go now.
+    /// Whether bytes may be read or written now.
     fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if self.left == 0 {
             let (turns, priority) = (&self.turns, self.activity.priority());
@@ -67,7 +67,7 @@ impl Rewound {
         Poll::Ready(())
     }
 
-    /// What `write` did with the socket, once it takes bytes; it is told how many it may give it.
+    /// Calls `write` once the socket takes bytes, with the number of bytes that it may write, and returns its result.
     fn poll_send(
         &mut self,
         context: &mut Context<'_>,
@@ -137,7 +137,7 @@ impl Write for Rewound {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // A socket holds nothing back, and HTTP asks when it has nothing more to write.
+        // A socket buffers nothing, and HTTP flushes when it has nothing more to write.
         self.activity.has_flushed();
         Poll::Ready(Ok(()))
     }
@@ -156,7 +156,7 @@ impl Write for Rewound {
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.get_mut().poll_send(context, |stream, most| {
-            // A slice of time is not for a megabyte.
+            // A slice is too short for a megabyte.
             let mut left = most;
             let mut parts = [IoSlice::new(&[]); PIECES_MAX];
             let mut count = 0;

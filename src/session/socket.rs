@@ -1,12 +1,13 @@
-//! What a session needs of its connection, and nothing of how a connection is made, watched or waited for.
+//! What a session needs of its connection. How a connection is made, watched or waited for is not part of it.
 //!
-//! Sessions, shards and all that they do are written against this trait. The service runs them on the kernel's sockets
-//! and tokio's timers; the simulator (`tests/sim`) on sockets, a network and a time of its own.
+//! Sessions and shards are written against this trait. The service runs them on the kernel's sockets and tokio's
+//! timers; the simulator (`tests/sim`) runs them on simulated sockets, network and time.
 //!
-//! Calls out, and not bytes handed back: a data frame is shared by every session that is sent the same, and goes from
-//! the shared bytes into the socket without a copy. The choice is made when compiling, so it costs a write nothing.
+//! The trait has calls, and does not hand bytes back: a data frame is shared by every session that is sent the same,
+//! and goes from the shared bytes into the socket without a copy. The implementation is chosen when compiling, so the
+//! choice costs a write nothing.
 //!
-//! Invariants: no call waits; whoever was told `WouldBlock`, or `Pending`, is woken when it is worth asking again.
+//! Invariants: no call waits. A caller that was told `WouldBlock`, or `Pending`, is woken when a retry may succeed.
 
 use std::{
     io,
@@ -24,15 +25,15 @@ use tokio::{
 use super::kernel;
 
 pub trait SessionSocket: Unpin + Sized + 'static {
-    /// Ends after a while that it was made with.
+    /// Ends after the duration that it was made with.
     type Timer: Future<Output = ()>;
 
     fn timer(&self, after: Duration) -> Self::Timer;
 
-    /// Writes what is taken now.
+    /// Writes what the socket takes now.
     ///
     /// # Errors
-    /// `WouldBlock` when nothing is; any other when the peer is gone.
+    /// `WouldBlock` when it takes nothing; any other when the peer is gone.
     fn send(&self, bytes: &[u8]) -> io::Result<usize>;
 
     /// As [`Self::send`], of two runs of bytes in one write.
@@ -41,10 +42,10 @@ pub trait SessionSocket: Unpin + Sized + 'static {
     /// As [`Self::send`].
     fn send_both(&self, first: &[u8], then: &[u8]) -> io::Result<usize>;
 
-    /// Reads what has come; 0 when the peer has closed its side.
+    /// Reads what has arrived; 0 when the peer has closed its side.
     ///
     /// # Errors
-    /// `WouldBlock` when nothing has; any other when the peer is gone.
+    /// `WouldBlock` when nothing has arrived; any other when the peer is gone.
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize>;
 
     /// Waits for the first bytes, and reads them.
@@ -65,7 +66,7 @@ pub trait SessionSocket: Unpin + Sized + 'static {
     /// Bytes that were taken and that the peer has not acknowledged, sent or not.
     fn unacknowledged_bytes(&self) -> usize;
 
-    /// Nothing will be sent any more; what was taken still goes out.
+    /// Nothing more will be sent; bytes that were taken still go out.
     fn end_writing(&self);
 }
 
@@ -114,7 +115,7 @@ impl SessionSocket for TcpStream {
     }
 
     fn end_writing(&self) {
-        // A failure means that the peer has gone, which the read side finds.
+        // A failure means that the peer has gone, which the read side detects.
         let _ = socket2::SockRef::from(self).shutdown(std::net::Shutdown::Write);
     }
 }

@@ -1,4 +1,4 @@
-//! What a shard counts as it goes: plain integers, read out when somebody scrapes.
+//! The counters of a shard: plain integers, read by a scrape.
 
 use crate::{
     fanout::Accounts,
@@ -6,8 +6,8 @@ use crate::{
     wire::{CloseReason, TakenIn},
 };
 
-/// Upper bounds of the age histogram, in seconds. From 50 us, below any network, to the ten seconds after which a
-/// session that takes nothing is closed: 1-2.5-5 steps.
+/// Upper bounds of the age histogram, in seconds: from 50 us, below any network, to the ten seconds after which a
+/// session that takes nothing is closed, in 1-2.5-5 steps.
 pub const AGE_BOUNDS: [f64; 19] = [
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
     5.0, 10.0, 25.0, 60.0,
@@ -18,7 +18,7 @@ const AGE_BOUNDS_NANOS: [u64; AGE_BOUNDS.len()] = {
     let mut nanos = [0; AGE_BOUNDS.len()];
     let mut i = 0;
     while i < nanos.len() {
-        // To the nearest: no bound has a fraction of a nanosecond.
+        // Rounded: no bound has a fraction of a nanosecond.
         nanos[i] = (AGE_BOUNDS[i] * 1e9 + 0.5) as u64;
         i += 1;
     }
@@ -28,12 +28,12 @@ const AGE_BOUNDS_NANOS: [u64; AGE_BOUNDS.len()] = {
 /// Ages of delivered messages.
 #[derive(Clone, Debug)]
 pub struct Ages {
-    /// By [`AGE_BOUNDS`], and one for what is beyond.
+    /// By [`AGE_BOUNDS`], and one for everything above.
     pub buckets: [u64; AGE_BOUNDS.len() + 1],
     pub sum_nanos: u128,
 }
 
-/// Everything a shard counts. Totals since it began, but for what is named a level.
+/// Everything a shard counts. Totals since it began, except for fields that are named as a level.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
     pub frames_sent: u64,
@@ -45,14 +45,15 @@ pub struct Stats {
     pub limits: [u64; LimitHit::ALL.len()],
     pub commands: u64,
     pub resyncs: u64,
-    /// Of commands, symbols that were listed and sessions that ended, in units; at how many goes, and the longest of them.
+    /// Units of commands, symbols that were listed and sessions that ended; in how many slices, and the longest of
+    /// them.
     pub work_units: u64,
     pub slices: u64,
     pub slice_nanos_max: u64,
     pub ages: Ages,
 }
 
-/// A limit that has bitten without ending the session: the label of `tickcast_limit_hits_total`.
+/// A limit that was hit without ending the session: the label of `tickcast_limit_hits_total`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum LimitHit {
@@ -63,13 +64,13 @@ pub enum LimitHit {
     InboundBytes,
     ControlBytes,
     ShardQueue,
-    /// A request whose answer is long was refused.
+    /// A request with a long answer was refused.
     BulkRequests,
     /// A connection took no byte of an answer for too long, and was ended.
     Progress,
 }
 
-/// A shard's answer to a scrape: one moment, so that the accounts balance exactly.
+/// A shard's answer to a scrape. It shows one moment, so that the accounts balance exactly.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     pub accounts: Accounts,
@@ -78,9 +79,9 @@ pub struct Report {
     pub live: usize,
     pub conflating: usize,
     pub subscriptions: usize,
-    /// Of them, those to which a tick is due.
+    /// Subscriptions to which a tick is due.
     pub subscriptions_behind: usize,
-    /// When the oldest of the ticks that are due was taken in.
+    /// When the oldest tick that is due was taken in.
     pub oldest: Option<Nanos>,
     /// In the sessions' own buffers: answers, and rests of frames.
     pub waiting_bytes: usize,
@@ -117,9 +118,10 @@ impl LimitHit {
 }
 
 impl Ages {
-    /// Counts the messages of a frame, accepted at `now`: of each when it was taken in, and the same in sum.
+    /// Records the ages of a frame's messages, accepted at `now`. `rx` says when each was taken in, `taken_in` sums it
+    /// up.
     pub fn observe(&mut self, rx: &[Nanos], taken_in: TakenIn, now: Nanos) {
-        // Mostly all of a frame are of nearly the same age: then it costs the same however many there are.
+        // Most frames hold messages of nearly the same age. Then the cost does not depend on their number.
         let (most, least) = (now.since(taken_in.oldest), now.since(taken_in.newest));
         let (highest, lowest) = (bucket_of(most), bucket_of(least));
         if highest == lowest && now >= taken_in.newest {
@@ -159,7 +161,7 @@ impl Report {
         self.conflating += other.conflating;
         self.subscriptions += other.subscriptions;
         self.subscriptions_behind += other.subscriptions_behind;
-        // `None` is less than any time, and says nothing of the others.
+        // `None` sorts before any time, and must not win.
         self.oldest = self.oldest.into_iter().chain(other.oldest).min();
         self.waiting_bytes += other.waiting_bytes;
         self.control_bytes_max = self.control_bytes_max.max(other.control_bytes_max);
@@ -223,7 +225,7 @@ mod tests {
     }
 
     proptest! {
-        /// Together, or one by one: the same is counted.
+        /// Together or one by one, the same is counted.
         #[test]
         fn a_frame_counts_as_its_messages_do(
             rx in prop::collection::vec(0i64..30_000_000, 1..20), now in 0i64..90_000_000_000, span in 1i64..40_000_000
