@@ -1,8 +1,8 @@
-//! The one place that asks what time it is. Stages are handed a time; only shells hold a clock.
+//! The only place that reads the time. Stages are given a time as an argument; only the outer layers hold a clock.
 //!
-//! There are two. A [`Clock`] is the world's: sockets live by it (handshakes, pings, progress), and so do pauses and the
-//! pace of feeds. A [`MarketClock`] is the market's: ticks are dated by it, and intervals, staleness and heartbeats follow
-//! it. It is the world's, unless a replay drives it.
+//! There are two clocks. A [`Clock`] is the machine's: sockets use it (handshakes, pings, progress), and so do pauses
+//! and the pace of feeds. A [`MarketClock`] is the market's: ticks are dated by it, and intervals, staleness and
+//! heartbeats follow it. It is the machine's, unless a replay drives it.
 //!
 //! Invariant: the time of one clock never goes back, so no age is ever negative.
 
@@ -18,7 +18,7 @@ use arc_swap::ArcSwap;
 
 use crate::tick::Nanos;
 
-/// The world's time. Copies are the same clock.
+/// The machine's time. Copies are the same clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock(TimeSource);
 
@@ -26,7 +26,7 @@ pub struct Clock(TimeSource);
 enum TimeSource {
     /// A wall clock that cannot be set back: the wall time of its start, moved on by the monotonic clock.
     System { start: Instant, start_nanos: i64 },
-    /// It stands until somebody moves it.
+    /// It stands still until it is moved.
     Manual(&'static AtomicI64),
 }
 
@@ -34,7 +34,7 @@ enum TimeSource {
 #[derive(Clone, Debug)]
 pub struct MarketClock {
     world: Clock,
-    /// `None`: the market's time is the world's.
+    /// `None`: the market's time is the machine's.
     driven: Option<Arc<Driven>>,
 }
 
@@ -42,18 +42,18 @@ pub struct MarketClock {
 #[derive(Debug)]
 struct Driven {
     anchor: ArcSwap<Anchor>,
-    /// The latest time that anybody was told: a new anchor must not take it back.
+    /// The latest time that was reported: a new anchor must not go back behind it.
     told: AtomicI64,
 }
 
-/// How the market's time follows the world's, until another anchor says otherwise.
+/// How the market's time follows the machine's, until another anchor replaces it.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Anchor {
-    /// At this time of the world's…
+    /// At this time of the machine…
     pub world: Nanos,
     /// …it was this at the market.
     pub market: Nanos,
-    /// How many times as fast the market's time goes; 0: it stands.
+    /// The speed of the market's time relative to the machine's; 0: it stands still.
     pub rate: f64,
 }
 
@@ -66,13 +66,13 @@ impl Clock {
         Clock(TimeSource::System { start: Instant::now(), start_nanos })
     }
 
-    /// A clock that stands at `begin` until it is [moved on](Self::advance): for simulations. Its eight bytes are kept
+    /// A clock that stands at `begin` until it is [advanced](Self::advance), for simulations. Its eight bytes are kept
     /// until the process ends.
     pub fn manual(begin: Nanos) -> Self {
         Clock(TimeSource::Manual(Box::leak(Box::new(AtomicI64::new(begin.0)))))
     }
 
-    /// Moves a manual clock on, never back. The system's goes by itself.
+    /// Advances a manual clock, never back. The system's runs by itself.
     pub fn advance(&self, to: Nanos) {
         if let Clock(TimeSource::Manual(now)) = self {
             now.fetch_max(to.0, Ordering::Relaxed);
@@ -92,12 +92,12 @@ impl Clock {
 // === impl MarketClock ===
 
 impl MarketClock {
-    /// The market's time is the world's.
+    /// The market's time is the machine's.
     pub fn of_world(world: Clock) -> Self {
         MarketClock { world, driven: None }
     }
 
-    /// The market's time stands at `begin` until somebody [drives](Self::drive) it.
+    /// The market's time stands at `begin` until it is [driven](Self::drive).
     pub fn driven(world: Clock, begin: Nanos) -> Self {
         let anchor = Anchor { world: world.now(), market: begin, rate: 0.0 };
         let driven = Driven { anchor: ArcSwap::from_pointee(anchor), told: AtomicI64::new(begin.0) };
@@ -112,7 +112,7 @@ impl MarketClock {
         self.at(self.world.now())
     }
 
-    /// The market's time, when it is `world` outside.
+    /// The market's time at the machine's time `world`.
     #[inline]
     pub fn at(&self, world: Nanos) -> Nanos {
         match &self.driven {
@@ -121,8 +121,8 @@ impl MarketClock {
         }
     }
 
-    /// When it will be `market` at the market, by the world's clock, if nothing changes: not before the end of days, when
-    /// the market's time stands.
+    /// The machine's time at which the market's will be `market`, if nothing changes; the largest time, when the
+    /// market's time stands still.
     pub fn when(&self, market: Nanos) -> Nanos {
         match &self.driven {
             None => market,
@@ -130,7 +130,7 @@ impl MarketClock {
         }
     }
 
-    /// Sets how the market's time goes on. Without effect on a market that has the world's.
+    /// Sets how the market's time runs on. It has no effect on a market that uses the machine's.
     pub fn drive(&self, anchor: Anchor) {
         if let Some(driven) = &self.driven {
             driven.anchor.store(Arc::new(anchor));
@@ -156,7 +156,7 @@ impl Anchor {
         if left == 0 {
             return self.world;
         }
-        // Without a rate this is endless, which the conversion makes the largest number.
+        // Without a rate this is infinite, which the conversion turns into the largest number.
         self.world.plus(Duration::from_nanos((left as f64 / self.rate) as u64))
     }
 }

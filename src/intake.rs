@@ -1,6 +1,6 @@
-//! Feeds at work: each on its thread, with the sink that it is given and the status that others read of it.
+//! Running feeds: each on its thread, with a sink for its ticks and a status for its observers.
 //!
-//! Between `feed`, which knows no topics, and `topic`, which knows no feeds: this is where the two are joined.
+//! This module connects `feed`, which knows no topics, and `topic`, which knows no feeds.
 
 use std::{
     sync::{
@@ -35,45 +35,45 @@ pub struct FeedStatus {
     lag: AtomicU64,
     /// When it last gave a tick, by the market's clock; 0: never.
     last: AtomicI64,
-    /// Seldom written and read by every probe.
+    /// Seldom written, and read by every probe.
     condition: ArcSwap<Condition>,
 }
 
-/// Whether ticks are to be expected.
+/// Whether ticks are expected.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum FeedKind {
-    /// The feed gives ticks by itself; the service waits a moment for its first before it says that it is ready.
+    /// The feed gives ticks by itself. The service waits a while for the first before it reports that it is ready.
     Expected,
-    /// Others push into it, when they have something.
+    /// Publishers push ticks into it, when they have any.
     Pushed,
 }
 
-/// What became of a feed.
+/// The condition of a feed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Condition {
     Running,
-    /// It gives nothing for now, because it was told to.
+    /// It gives no ticks for now, because it was told to pause.
     Held,
-    /// It has come to its end.
+    /// It has ended.
     Ended,
-    /// It broke off, and why.
+    /// It failed, and why.
     Failed(String),
 }
 
-/// A feed's way into the market.
+/// A feed's sink for ticks of the market.
 pub struct FeedSink {
     pub status: Arc<FeedStatus>,
     pub ingest: Arc<Ingest>,
     pub clock: Clock,
     pub market: MarketClock,
-    /// Called when the feed has ended, or goes on after its end.
+    /// Called when the feed has ended, or continues after its end.
     pub ended: Arc<dyn Fn() + Send + Sync>,
-    /// It asks how far readers have come.
+    /// It reads the progress of readers.
     pub watches_readers: bool,
 }
 
 impl Condition {
-    /// It gives ticks, or would if it were told to.
+    /// It gives ticks, or would if it were not paused.
     pub fn is_up(&self) -> bool {
         matches!(self, Condition::Running | Condition::Held)
     }
@@ -120,7 +120,7 @@ impl FeedStatus {
         self.condition.store(Arc::new(condition));
     }
 
-    /// Why it has broken off; `None` when it has not.
+    /// Why it has failed; `None` when it has not.
     pub fn why_failed(&self) -> Option<String> {
         match &*self.condition() {
             Condition::Failed(why) => Some(format!("feed {} has failed: {why}", self.name)),
@@ -128,7 +128,7 @@ impl FeedStatus {
         }
     }
 
-    /// Whether it is to give ticks by itself and has given none yet.
+    /// Whether it should give ticks by itself and has given none yet.
     pub fn is_awaited(&self) -> bool {
         self.kind == FeedKind::Expected && self.last().is_none() && *self.condition() == Condition::Running
     }
@@ -220,7 +220,7 @@ impl Sink for FeedSink {
     }
 }
 
-/// A feed that has ended asks for nothing.
+/// A feed that has ended reads no progress.
 impl Drop for FeedSink {
     fn drop(&mut self) {
         self.watch_readers(false);

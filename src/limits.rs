@@ -1,11 +1,11 @@
 //! Every limit of the service, in one table: its key, its default, what it bounds.
 //!
-//! How they must relate is in `config/relation.rs`, which holds it for the defaults when compiling and for every
-//! configuration when reading it.
+//! How they must relate is in `config/relation.rs`, which checks the defaults when compiling and every configuration
+//! when reading it.
 
 use std::time::Duration;
 
-/// All limits. Counts are plain, sizes in bytes, times are durations.
+/// All limits. Counts are plain, sizes are in bytes, times are durations.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Limits {
     /// Sessions at once, over all shards.
@@ -29,15 +29,15 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Commands a second of one session, sustained.
     pub commands_per_second: u32,
-    /// Commands of one session at once, after a rest.
+    /// Commands of one session at once, after a pause.
     pub commands_burst: u32,
     /// Inbound frames a second of one session, control frames included, sustained.
     pub frames_per_second: u32,
-    /// Inbound frames of one session at once, after a rest.
+    /// Inbound frames of one session at once, after a pause.
     pub frames_burst: u32,
     /// Inbound bytes a second of one session, sustained.
     pub inbound_bytes_per_second: u32,
-    /// Inbound bytes of one session at once, after a rest.
+    /// Inbound bytes of one session at once, after a pause.
     pub inbound_bytes_burst: u32,
     /// Bytes of one outbound data frame.
     pub frame_bytes: usize,
@@ -63,7 +63,7 @@ pub struct Limits {
     pub ping: Duration,
     /// From a ping to its pong.
     pub pong: Duration,
-    /// Without one byte accepted while there is something to send (close code 4008).
+    /// The longest time without one byte accepted while there is something to send (close code 4008).
     pub progress: Duration,
     /// From a close frame until the connection is dropped, whatever the client has read.
     pub close_grace: Duration,
@@ -73,17 +73,17 @@ pub struct Limits {
     pub stale: Duration,
     /// From the signal until the drain begins: everything is served as before, but `/readyz` is 503.
     pub drain_notice: Duration,
-    /// From the begin of the drain to the end of the process.
+    /// From the start of the drain to the end of the process.
     pub drain: Duration,
 }
 
 /// `TCP_NOTSENT_LOWAT` and what a session's own buffer holds must together stay below `unsent_bytes`.
 pub const NOTSENT_LOWAT_BYTES: usize = 8 * 1024;
-/// `SO_SNDBUF` of an accepted socket: what is sent and not acknowledged lives here too.
+/// `SO_SNDBUF` of an accepted socket. It also holds bytes that are sent and not acknowledged.
 pub const SEND_BUFFER_BYTES: usize = 128 * 1024;
 /// Connections that the kernel may hold before they are accepted.
 pub const LISTEN_BACKLOG: u32 = 4096;
-/// Lines of the log that wait to be written, beside as many that are being written.
+/// Lines of the log that wait to be written, apart from as many that are being written.
 pub const LOG_QUEUE_BYTES: usize = 1024 * 1024;
 /// `read_buffer_size` of a session's WebSocket decoder.
 pub const READ_BUFFER_BYTES: usize = 1024;

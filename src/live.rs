@@ -1,11 +1,11 @@
-//! A value that may be changed while the service runs, and reads as if it could not.
+//! A value that may be changed while the service runs, and is read like a constant.
 //!
-//! Not for data: for settings, which an operator changes now and then. A reader takes no lock and holds a plain
-//! reference, so that code that reads a limit looks the same whether it can change or not.
+//! It is meant for settings, which an operator changes now and then, and not for data. A reader takes no lock and holds
+//! a plain reference, so code that reads a limit looks the same whether the limit can change or not.
 //!
-//! Invariants: a reference that was taken stays what it was; two reads may stand for two values, so what must agree is
-//! read through one reference. The price is that a value that was replaced is kept until the process ends: some
-//! hundred bytes for each change that an operator makes.
+//! Invariants: a reference keeps its value. Two reads may return two values, so settings that must agree are read
+//! through one reference. The price is that a replaced value is kept until the process ends: some hundred bytes for
+//! each change that an operator makes.
 
 use std::{
     fmt,
@@ -44,8 +44,8 @@ impl<T> Deref for Live<T> {
             unsafe_code,
             reason = "a safe pointer that can be replaced counts its readers, which costs more than all that they do with a limit"
         )]
-        // SAFETY: the pointer is that of a value which was leaked whole before it was stored here, and which nobody changes
-        // or frees afterwards; `Release` and `Acquire` make the value visible with it.
+        // SAFETY: the pointer is that of a value which was leaked whole before it was stored here, and which is never
+        // changed or freed afterwards; `Release` and `Acquire` make the value visible with it.
         unsafe {
             &*self.current.load(Ordering::Acquire)
         }

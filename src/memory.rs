@@ -1,36 +1,36 @@
-//! Giving memory back to the system after many sessions have ended.
+//! Returns memory to the system after many sessions have ended.
 //!
-//! glibc keeps what is freed below something that is still in use, in an arena for each thread: after a peak the process
-//! stays as large as it was, for as long as it runs. Asked to, it lets go of every page that is free. That takes the
-//! arenas' locks, for some milliseconds after a peak, and a shard that allocates waits for them: so it is done seldom, by a
-//! thread that has nothing else to do, and while the process is busy it is put off for a while.
+//! glibc keeps freed memory that lies below memory in use, in an arena for each thread: after a peak the process stays
+//! as large as it was for as long as it runs. `malloc_trim` returns every free page. That takes the arenas' locks, for
+//! some milliseconds after a peak, and a shard that allocates waits for them. So it is called seldom, by a thread that
+//! has nothing else to do, and postponed for a while when the process is busy.
 
 use std::time::{Duration, Instant};
 
-/// When it is worth it: as many sessions have ended as there are left.
+/// Decides when it is worth it: when as many sessions have ended as are left.
 #[derive(Debug)]
 pub struct Ebb {
-    /// Sessions opened ever, and open, when it was done last.
+    /// Sessions opened ever, and open, at the last time.
     opened: u64,
     open: u64,
-    /// Sessions that were closed let go of their buffers a while later.
+    /// Sessions that were closed free their buffers a while later.
     again_at: Option<Instant>,
-    /// Since when it is due, and put off.
+    /// Since when it has been due and postponed.
     put_off: Option<Instant>,
 }
 
-/// How busy the process has been between two looks.
+/// How busy the process has been between two checks.
 #[derive(Debug)]
 pub struct Business {
     looked_at: Instant,
     cpu: Duration,
 }
 
-/// Fewer have left nothing behind that is worth a look, unless they were all.
+/// Fewer sessions leave too little behind for a check, unless they were all.
 const ENDED_MIN: u64 = 64;
-/// It is put off for no longer: memory is to be back in a minute.
+/// The longest postponement: memory should be returned within a minute.
 const PUT_OFF_MAX: Duration = Duration::from_secs(30);
-/// From this share of a core on the process is busy.
+/// From this share of a core on the process counts as busy.
 const BUSY_CORES: f64 = 0.3;
 
 impl Ebb {
@@ -38,8 +38,8 @@ impl Ebb {
         Ebb { opened: 0, open: 0, again_at: None, put_off: None }
     }
 
-    /// Whether it is to be done now. `settled_after`: how long a session that is closed may stay. `is_busy`: others would
-    /// have to wait for it; whoever is alone does not.
+    /// Whether it should be done now. `settled_after`: how long a closed session may stay. `is_busy`: open sessions
+    /// would have to wait for it; without any, it does not matter.
     pub fn is_due(
         &mut self,
         opened: u64,
@@ -80,7 +80,7 @@ impl Business {
         Business { looked_at: Instant::now(), cpu: process_cpu() }
     }
 
-    /// Whether the process was busy since the last look.
+    /// Whether the process was busy since the last check.
     pub fn look(&mut self) -> bool {
         let before = std::mem::replace(self, Business::begin());
         let cpu = self.cpu.saturating_sub(before.cpu);
@@ -100,14 +100,14 @@ impl Default for Ebb {
     }
 }
 
-/// Lets go of every page that the allocator holds free; says how long that took, for at most which a thread that
-/// allocates has waited. Others than glibc's do so by themselves.
+/// Returns every page that the allocator holds free to the system. Returns how long that took, which is the longest
+/// that an allocating thread has waited. Allocators other than glibc's do so by themselves.
 pub fn give_back() -> Duration {
     let begun = Instant::now();
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
         #[expect(unsafe_code, reason = "the C library has no safe wrapper for it")]
-        // SAFETY: it takes no pointer, may be called from any thread at any time, and moves nothing that is in use.
+        // SAFETY: it takes no pointer, may be called from any thread at any time, and moves no memory in use.
         unsafe {
             libc::malloc_trim(0);
         }
@@ -134,7 +134,7 @@ mod tests {
         assert!(!due(10_000, 5_000, 20));
         assert!(due(10_000, 5_000, 25), "those that closed have gone by now");
         assert!(!due(10_000, 5_000, 60));
-        // Between two looks a crowd has come and gone.
+        // Between two checks many sessions have come and gone.
         assert!(due(16_000, 5_000, 65));
     }
 

@@ -1,7 +1,7 @@
-//! The service whole: the only module that knows all the others. Starts them, and ends them in two phases.
+//! The whole service: the only module that knows all the others. It starts them, and ends them in two phases.
 //!
-//! Threads: the caller's waits for the end; one for each shard; one for each feed that has something to run. What they
-//! share is read only, counted in atomics, or handed over (see ARCHITECTURE.md).
+//! Threads: the caller's, which waits for the end; one for each shard; one for each feed that has something to run.
+//! What they share is read only, counted in atomics, or handed over (see ARCHITECTURE.md).
 
 mod feeds;
 mod running;
@@ -50,12 +50,12 @@ use crate::{
     web::AllowedOrigins,
 };
 
-/// What the service is started with.
+/// The settings that the service is started with.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// Port 0: any; [`Service::address`] tells which.
+    /// Port 0: any free port; [`Service::address`] returns it.
     pub listen: SocketAddr,
-    /// A listener for operators alone; [`Service::admin_address`] tells its port.
+    /// A listener for operators alone; [`Service::admin_address`] returns its port.
     pub admin_listen: Option<SocketAddr>,
     pub feeds: Vec<Source>,
     /// 0: one a core.
@@ -64,20 +64,20 @@ pub struct Setup {
     pub limits: Limits,
     /// `None`: one that no earlier start had.
     pub epoch: Option<String>,
-    /// Lines of the log that were dropped, as whoever writes it counts them.
+    /// Lines of the log that were dropped, as counted by the writer of the log.
     pub log_lines_dropped: Arc<AtomicU64>,
 }
 
-/// The service, running.
+/// The running service.
 pub struct Service {
     pub address: SocketAddr,
-    /// Where operators are served, when not there.
+    /// The address for operators, if it is a separate one.
     pub admin_address: Option<SocketAddr>,
     pub epoch: String,
     pub shards: usize,
     shared: Arc<Shared>,
     inboxes: Vec<UnboundedSender<ToShard>>,
-    /// Kept so that the addresses stay ours until the end.
+    /// Kept so that the addresses stay bound until the end.
     listeners: Vec<(Role, TcpListener)>,
     stop_feeds: Stop,
     shard_threads: Vec<JoinHandle<()>>,
@@ -111,7 +111,7 @@ struct Ends {
 }
 
 impl Service {
-    /// Opens the feeds, binds the address, and starts every thread; when it returns, clients are served.
+    /// Opens the feeds, binds the address, and starts every thread. When it returns, clients are served.
     ///
     /// # Errors
     /// When a feed cannot be opened, the address not bound, or a thread not started.
@@ -261,7 +261,7 @@ fn start_shard(
     })
 }
 
-/// Runs a feed on a thread of its own, which nobody joins: it may be blocked in a read that only its peer can end.
+/// Runs a feed on its own thread, which is never joined: it may be blocked in a read that only its peer can end.
 fn start_feed(feed: Box<dyn Feed>, mut sink: FeedSink, stop: &Stop) -> io::Result<()> {
     let stop = stop.clone();
     let status = Arc::clone(&sink.status);

@@ -1,6 +1,6 @@
-//! Stopping in two phases: tell everything to stop, then learn that it has.
+//! Stopping in two phases: everything is told to stop, and is then observed to have stopped.
 //!
-//! [`Stop`] is the telling, for threads that block. Invariant: once set it stays set.
+//! [`Stop`] is the first phase, for threads that block. Invariant: once set it stays set.
 
 use std::{
     sync::{Arc, Condvar, Mutex, PoisonError},
@@ -19,7 +19,7 @@ pub struct Stop {
 struct Inner {
     stopped: Mutex<bool>,
     changed: Condvar,
-    /// Of threads that wait for other things, too.
+    /// Of threads that also wait for other things.
     wakeups: Mutex<Vec<Wakeup>>,
 }
 
@@ -30,7 +30,7 @@ impl Stop {
         self.inner.wakeups.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(Wakeup::notify);
     }
 
-    /// Notifies this wakeup when it is set, or at once when it is already.
+    /// Notifies this wakeup when it is set, or at once if it already is.
     pub fn notifies(&self, wakeup: &Wakeup) {
         self.inner.wakeups.lock().unwrap_or_else(PoisonError::into_inner).push(wakeup.clone());
         if self.is_set() {
@@ -42,7 +42,7 @@ impl Stop {
         *self.inner.stopped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for `timeout` or until set, whichever is first; says whether it is set.
+    /// Waits for `timeout` or until set, whichever is first; returns whether it is set.
     pub fn wait(&self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
         let mut stopped = self.inner.stopped.lock().unwrap_or_else(PoisonError::into_inner);

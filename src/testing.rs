@@ -1,4 +1,4 @@
-//! A market for tests, in the test's own process: a recording on a free port, moved by the test, record by record.
+//! A market for tests, in the test's own process: a recording on a free port, which the test plays record by record.
 //!
 //! ```
 //! use tickcast::testing::{Play, TestMarket};
@@ -35,9 +35,9 @@
 //!
 //! # With a runtime
 //!
-//! These calls **block the thread** that they are made on, and a `#[tokio::test]` has one thread for everything unless it is
-//! told otherwise: a bot that runs as a task of it would stand still while the test waits for it, until the wait gives up.
-//! So let the test have threads:
+//! These calls **block the thread** that makes them, and a `#[tokio::test]` has one thread for everything unless it is
+//! told otherwise. A bot that runs as a task of it would stand still while the test waits for it, until the wait gives
+//! up. So let the test have threads:
 //!
 //! ```no_run
 //! # use tickcast::testing::{Play, TestMarket};
@@ -55,7 +55,7 @@
 //! ```
 //!
 //! Not a mock: it is the service, with its threads, sockets and laws; only the time is the test's. Nothing here sleeps
-//! where an event can be awaited, but for [`TestMarket::wait_until_sent`], which looks again each millisecond.
+//! where an event can be awaited, except [`TestMarket::wait_until_sent`], which checks again each millisecond.
 //!
 //! Invariant: dropping a [`TestMarket`] ends it.
 
@@ -89,7 +89,7 @@ pub struct Play {
     limits: Limits,
 }
 
-/// A market that a test holds.
+/// A market that a test controls.
 pub struct TestMarket {
     /// Until it is stopped.
     service: Option<Service>,
@@ -97,7 +97,7 @@ pub struct TestMarket {
     address: SocketAddr,
 }
 
-/// Why a test's market did not do what it was asked.
+/// Why a test's market did not do what it was told.
 #[derive(Debug, thiserror::Error)]
 pub enum TestError {
     #[error(transparent)]
@@ -110,7 +110,7 @@ pub enum TestError {
     Time(String),
     #[error("waited {} s in vain for {what}", DEADLINE.as_secs())]
     Deadline { what: String },
-    /// The thread that waited was the only one of a runtime: its tasks had none meanwhile.
+    /// The thread that waited was the runtime's only one, so its tasks could not run.
     #[error(
         "waited {} s in vain for {what}, on the only thread of a runtime, whose tasks stand still meanwhile: \
          make it #[tokio::test(flavor = \"multi_thread\")]",
@@ -119,11 +119,11 @@ pub enum TestError {
     OnlyThread { what: String },
 }
 
-/// How long what a test waits for may take, before it is called missing.
+/// How long an awaited event may take before it counts as missing.
 const DEADLINE: Duration = Duration::from_secs(60);
 /// Clients have this long to answer a close.
 const GRACE: Duration = Duration::from_millis(250);
-/// Between two looks at what no event announces.
+/// The pause between two checks for a state that no event announces.
 const LOOK: Duration = Duration::from_millis(1);
 
 // === impl Play ===
@@ -151,7 +151,7 @@ impl Play {
         play.option("speed", "max").option("clock", "replay").option("start", "paused")
     }
 
-    /// Sets an option of the source: `speed`, `start`, `from`, `symbols`, ... The one that was set before is gone, but
+    /// Sets an option of the source: `speed`, `start`, `from`, `symbols`, ... It replaces the value set before, except
     /// for `file`: each is one more file.
     pub fn option(mut self, name: &str, value: &str) -> Self {
         self.options.retain(|(known, _)| known != name || name == "file");
@@ -159,7 +159,7 @@ impl Play {
         self
     }
 
-    /// Threads that serve; 1 unless said.
+    /// The number of serving threads; 1 by default.
     pub fn shards(mut self, shards: usize) -> Self {
         self.shards = shards;
         self
@@ -186,7 +186,7 @@ impl TestMarket {
     /// Starts it on a free port of the loopback interface.
     ///
     /// # Errors
-    /// When the options are wrong, or the file is no recording.
+    /// When the options are wrong, or the file is not a recording.
     pub fn start(play: Play) -> Result<Self, TestError> {
         let service = Service::start(Setup {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -217,7 +217,7 @@ impl TestMarket {
         self.control.state()
     }
 
-    /// Plays the next `count` records; when it returns they are in the market. Behind the end there are fewer.
+    /// Plays the next `count` records, fewer at the end. When it returns they are in the market.
     ///
     /// # Errors
     /// When the replay has failed.
@@ -225,7 +225,7 @@ impl TestMarket {
         Ok(self.control.tell(Command::Step(count))?)
     }
 
-    /// Goes on by itself.
+    /// Lets the replay run by itself.
     ///
     /// # Errors
     /// When the replay has failed.
@@ -248,7 +248,7 @@ impl TestMarket {
     /// Goes to the first record at this time or after it: `2025-03-25T23:07:00Z`, or microseconds since 1970.
     ///
     /// # Errors
-    /// When the text is no time, or the replay has failed.
+    /// When the text is not a time, or the replay has failed.
     pub fn seek(&self, to: &str) -> Result<State, TestError> {
         let to = parse_time(to).ok_or_else(|| TestError::Time(to.to_owned()))?;
         Ok(self.control.tell(Command::Seek(to))?)
@@ -262,7 +262,7 @@ impl TestMarket {
         Ok(self.control.tell(Command::Restart)?)
     }
 
-    /// Waits until so many clients have subscribed.
+    /// Waits until this many clients have subscribed.
     ///
     /// # Errors
     /// When they do not come.
@@ -274,16 +274,16 @@ impl TestMarket {
     /// Waits until the replay is over.
     ///
     /// # Errors
-    /// When it does not come to its end.
+    /// When it does not end.
     pub fn wait_until_ended(&self) -> Result<(), TestError> {
         self.wait("the end of the replay", |_| self.state().ended)
     }
 
-    /// Waits until every client has been sent what it is due of all that was played: the system has it, on its way to
-    /// each. What an interval holds back is not due yet.
+    /// Waits until every client has been sent what it is due of everything played: the kernel has it, on its way to
+    /// each. Updates that an interval holds back are not due yet.
     ///
     /// # Errors
-    /// When somebody does not read.
+    /// When a client does not read.
     pub fn wait_until_sent(&self) -> Result<(), TestError> {
         self.wait("every client to be sent what it is due", Service::is_level)
     }
@@ -311,7 +311,7 @@ impl TestMarket {
     }
 }
 
-/// What was waited for did not come; and why, if it is the waiting itself that kept it from coming.
+/// An awaited event did not come; says why, if the wait itself prevented it.
 fn in_vain(what: &str) -> TestError {
     let what = what.to_owned();
     match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {

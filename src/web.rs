@@ -1,6 +1,6 @@
-//! Hosts and web origins: how the web names servers and the pages that come from them. Pure values.
+//! Hosts and web origins: the names of servers, and of the pages that come from them. Pure values.
 //!
-//! Not here: what a request says of itself (`session/host.rs`), and whether its page may (`session/pages.rs`).
+//! Not here: the hosts that a request names (`session/host.rs`), and whether its page is allowed (`session/pages.rs`).
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -19,7 +19,7 @@ pub struct WebOrigin<'a> {
     host: Host<'a>,
 }
 
-/// The origins that pages may come from, beside the server's own.
+/// The origins that pages may come from, besides the server's own.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct AllowedOrigins {
     entries: Vec<Allowed>,
@@ -27,11 +27,11 @@ pub struct AllowedOrigins {
     anyone: bool,
 }
 
-/// One entry of `allowed_origins`, less `*`.
+/// One entry of `allowed_origins`, except `*`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Allowed {
     scheme: String,
-    /// In `https://*.example.com`, what stands behind the star; such an entry is for names below it.
+    /// In `https://*.example.com`, the part after the star; such an entry matches names below it.
     name: String,
     below: bool,
     port: Option<u16>,
@@ -57,14 +57,14 @@ impl<'a> Host<'a> {
         let port = match port.strip_prefix(':') {
             None if port.is_empty() => None,
             Some("") => None,
-            // Not `parse` alone, which takes a sign.
+            // Not only `parse`, which accepts a sign.
             Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => Some(digits.parse().ok()?),
             _ => return None,
         };
         (!name.is_empty()).then_some(Host { name, port })
     }
 
-    /// Localhost, or an address: no name that somebody's DNS could make resolve to this machine.
+    /// Localhost or an address: not a name that a foreign DNS could resolve to this machine.
     pub fn is_local(&self) -> bool {
         self.name.eq_ignore_ascii_case("localhost") || self.is_address()
     }
@@ -96,7 +96,8 @@ impl<'a> WebOrigin<'a> {
         Some(WebOrigin { scheme, host })
     }
 
-    /// Whether this is the origin of a page that was served by that host: the proxy in front may speak either scheme.
+    /// Whether this is the origin of a page that was served by that host. The scheme is ignored, because the proxy in
+    /// front may use either.
     pub fn is_at(&self, host: &Host<'_>) -> bool {
         let Some(port) = default_port(self.scheme) else { return false };
         let port_of = |host: &Host<'_>| host.port.unwrap_or(port);
@@ -104,7 +105,7 @@ impl<'a> WebOrigin<'a> {
     }
 }
 
-/// A port that an origin may leave out, and means all the same.
+/// A port that an origin may omit without a change of meaning.
 fn default_port(scheme: &str) -> Option<u16> {
     match scheme {
         _ if scheme.eq_ignore_ascii_case("http") => Some(80),
@@ -116,7 +117,7 @@ fn default_port(scheme: &str) -> Option<u16> {
 // === impl AllowedOrigins ===
 
 impl AllowedOrigins {
-    /// Of entries that [`Allowed::parse`] takes, and `*`; others are left out.
+    /// Of entries that [`Allowed::parse`] accepts, and `*`; others are left out.
     pub fn new<S: AsRef<str>>(texts: &[S]) -> Self {
         AllowedOrigins {
             entries: texts.iter().filter_map(|text| Allowed::parse(text.as_ref())).collect(),
@@ -124,7 +125,7 @@ impl AllowedOrigins {
         }
     }
 
-    /// Whether pages of all origins may.
+    /// Whether pages of all origins are allowed.
     pub fn anyone(&self) -> bool {
         self.anyone
     }
@@ -134,7 +135,7 @@ impl AllowedOrigins {
         self.entries.iter().any(|entry| entry.is_of(origin))
     }
 
-    /// Whether an entry is of this host, whatever the port: that it is no name of a stranger's.
+    /// Whether an entry names this host, whatever the port, so that it is not a stranger's name.
     pub fn cover(&self, host: &Host<'_>) -> bool {
         self.entries.iter().any(|entry| entry.is_at(host))
     }
@@ -143,8 +144,8 @@ impl AllowedOrigins {
 // === impl Allowed ===
 
 impl Allowed {
-    /// Scheme, host and port as browsers send them: no path, no user, and not `null`, which any sandboxed page can claim.
-    /// A host may begin with `*.`.
+    /// Scheme, host and port as browsers send them: no path, no user, and not `null`, which any sandboxed page can
+    /// claim. A host may begin with `*.`.
     pub fn parse(text: &str) -> Option<Self> {
         let (scheme, host) = text.split_once("://")?;
         let (below, host) = host.strip_prefix("*.").map_or((false, host), |host| (true, host));
@@ -162,7 +163,7 @@ impl Allowed {
         origin.scheme.eq_ignore_ascii_case(&self.scheme) && port == self.port && self.is_at(&origin.host)
     }
 
-    /// Whether the host is the entry's, whatever its port.
+    /// Whether the host matches the entry's, whatever its port.
     fn is_at(&self, host: &Host<'_>) -> bool {
         if !self.below {
             return host.is_named(&self.name);

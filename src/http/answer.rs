@@ -1,4 +1,4 @@
-//! Answers, and failures in one shape.
+//! Answers, and errors in one format.
 
 use std::time::SystemTime;
 
@@ -22,8 +22,8 @@ use crate::{
     wire::{CloseReason, Control, Framing, frame},
 };
 
-/// A body is whole, made piece by piece, or an event stream, which takes the socket over and has no body here. Not
-/// `Send`: it stays on its shard's thread.
+/// The body is whole, made piece by piece, or empty for an event stream, which takes the socket over. Not `Send`: it
+/// stays on its shard's thread.
 pub type Answer = Response<AnswerBody>;
 
 pub enum AnswerBody {
@@ -32,7 +32,7 @@ pub enum AnswerBody {
     Events(Opening),
 }
 
-/// Why a request is not answered as it wished.
+/// Why a request is refused.
 #[derive(Debug)]
 pub struct Failure {
     status: StatusCode,
@@ -91,7 +91,8 @@ pub fn events(opening: Opening) -> Answer {
     event_stream(AnswerBody::Events(opening))
 }
 
-/// An event stream of a server that stops, for who must come back: any status but 200 would end an `EventSource` for good.
+/// The answer for an event stream while the server stops: any status but 200 would stop an `EventSource` from
+/// reconnecting.
 pub fn no_events(retry_ms: u64) -> Answer {
     let mut text = Vec::new();
     frame::write_retry(retry_ms, &mut text);
@@ -109,7 +110,7 @@ fn event_stream(body: AnswerBody) -> Answer {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // Proxies that buffer would deliver prices late.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    // Which ends the body.
+    // The close ends the body.
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     answer
 }
@@ -145,7 +146,7 @@ pub fn without_body(mut answer: Answer) -> Answer {
     answer
 }
 
-/// What no cache may keep, unless the caller says otherwise.
+/// An answer that no cache may keep, unless the caller says otherwise.
 pub fn whole(kind: &'static str, bytes: Bytes) -> Answer {
     let mut answer = Response::new(AnswerBody::Whole(Full::new(bytes)));
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -162,7 +163,7 @@ impl Failure {
         Failure::new(StatusCode::BAD_REQUEST, code, message)
     }
 
-    /// For a parameter that is no list.
+    /// For a parameter that is not a list.
     pub fn given_twice(parameter: &str) -> Self {
         Failure::bad_request("bad_value", format!("{parameter:?} is given twice, with two values"))
     }
@@ -207,7 +208,7 @@ impl Failure {
         Failure::new(StatusCode::FORBIDDEN, "forbidden", message)
     }
 
-    /// The connection ends with it: what is left of the request may still come.
+    /// The connection ends with it, because the rest of the request may still come.
     pub fn timeout(message: String) -> Self {
         let mut failure = Failure::new(StatusCode::REQUEST_TIMEOUT, "timeout", message);
         failure.headers.push((header::CONNECTION, HeaderValue::from_static("close")));
@@ -233,7 +234,7 @@ impl Failure {
         self
     }
 
-    /// Its body.
+    /// The body of the error.
     pub fn text(&self) -> String {
         serde_json::json!({"error": {"code": self.code, "message": self.message}}).to_string()
     }

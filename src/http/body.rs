@@ -1,6 +1,6 @@
-//! Bodies of requests: whole, bounded, in time, and as their sender wrote them before it compressed them.
+//! Bodies of requests: received whole, within a size and a deadline, and decompressed.
 //!
-//! Invariant: never more than the limit is held of a body, and never more than the limit of what it was compressed from.
+//! Invariant: neither a body nor its decompressed text is ever held beyond the limit.
 
 use std::{io::Read, time::Duration};
 
@@ -15,7 +15,7 @@ use hyper::{
 use super::Failure;
 use crate::text::without_bom;
 
-/// A body as it came.
+/// A body as it was received.
 pub struct Received {
     bytes: Bytes,
     coding: Coding,
@@ -30,22 +30,22 @@ enum Coding {
     Zstd,
 }
 
-/// The codings that are read, as the answer to others lists them.
+/// The supported codings, as the answer to others lists them.
 const CODINGS: &str = "gzip, zstd";
 /// The largest window of zstd that is kept, as a power of 2: 8 MiB, which all readers of the format have.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
-/// Receives a body of `bytes_max` at most; longer ones are refused with `too_large`.
+/// Receives a body of at most `bytes_max`; longer ones are refused with `too_large`.
 ///
 /// # Errors
-/// When it is too long, too late, or compressed in a way that is not read.
+/// When it is too long, too late, or compressed in a way that is not supported.
 pub async fn receive(
     request: Request<Incoming>,
     bytes_max: usize,
     time: Duration,
 ) -> Result<Received, Failure> {
     let coding = Coding::of(request.headers())?;
-    // Who says beforehand how long it is need not send it first, nor be told to go on.
+    // A client that announces the length need not send the body, nor be told to continue.
     if request.body().size_hint().lower() > bytes_max as u64 {
         return Err(too_large(bytes_max));
     }
@@ -70,7 +70,7 @@ fn too_large(bytes_max: usize) -> Failure {
 // === impl Received ===
 
 impl Received {
-    /// The body as it was before it was compressed, without the mark that some editors put before text. Takes time.
+    /// The decompressed body, without the byte order mark that some editors put before text. Takes time.
     ///
     /// # Errors
     /// When it is broken, or longer than the limit.
@@ -98,7 +98,7 @@ impl Received {
     }
 }
 
-/// As much as there is, and a byte beyond the limit at most.
+/// Reads to the end, or to one byte beyond the limit.
 fn bounded(reader: impl Read, bytes_max: usize) -> std::io::Result<Vec<u8>> {
     let mut text = Vec::new();
     reader.take(bytes_max as u64 + 1).read_to_end(&mut text)?;

@@ -1,7 +1,7 @@
-//! Places for requests whose answers are long: a few at once, for those who read.
+//! Places for requests with long answers: a few at once, for clients that read.
 //!
-//! Who has taken no byte for a second gives up its place, and its connection, when another wants it: what is not read
-//! keeps nobody from reading.
+//! A client that has taken no byte for a second loses its place, and its connection, when another client wants it. So
+//! an answer that is not read keeps no other client from reading.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -13,23 +13,23 @@ use tokio::time::Instant;
 use super::{App, Caller, Failure};
 use crate::session::{activity::Activity, shard::Shard, stats::LimitHit};
 
-/// The connections whose answers are long.
+/// The connections with long answers.
 #[derive(Default)]
 pub struct Bulk(Mutex<Vec<Arc<Activity>>>);
 
-/// One of them; given back by drop.
+/// The place of one such connection; released by drop.
 pub struct Place {
     bulk: Arc<Bulk>,
     activity: Arc<Activity>,
 }
 
-/// Who has taken nothing for so long may be asked to go.
+/// A client that has taken nothing for this long may lose its place.
 const STALLED: Duration = Duration::from_secs(1);
 
 /// A place for this caller.
 ///
 /// # Errors
-/// When as many are being answered as may be, and all of them read.
+/// When all places are taken, by clients that read.
 pub fn place(app: &App, shard: &Shard, caller: &Caller) -> Result<Place, Failure> {
     let most = shard.shared.limits.bulk_requests;
     Place::take(&app.bulk, &caller.activity, most, Instant::now()).ok_or_else(|| {
@@ -62,7 +62,7 @@ impl Bulk {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut held = self.bulk.held();
-        // One that was asked to go has none any more.
+        // A connection that was asked to end has no place any more.
         if let Some(at) = held.iter().position(|held| Arc::ptr_eq(held, &self.activity)) {
             held.swap_remove(at);
         }

@@ -1,6 +1,6 @@
-//! What lets a page of an allowed origin read the answers, refusals among them, and ask whether it may.
+//! Headers that let a page of an allowed origin read answers, including refusals, and ask what it may do.
 //!
-//! Credentials are not spoken of: there are none. Every answer says that it varies by `Origin`, for who is refused does.
+//! There are no credentials. Every answer varies by `Origin`, because refusals depend on it.
 
 use http_body_util::Full;
 use hyper::{
@@ -10,9 +10,9 @@ use hyper::{
 
 use super::{Answer, answer::AnswerBody};
 
-/// Beside the headers that any page may read.
+/// In addition to the headers that any page may read.
 const EXPOSED: &str = "Retry-After, ETag, Allow";
-/// How long a browser may remember the answer to a preflight, in seconds: as long as Chromium does at most.
+/// How long a browser may cache the answer to a preflight, in seconds: the most that Chromium accepts.
 const PREFLIGHT_SECONDS: &str = "7200";
 const ASKS_METHOD: HeaderName = header::ACCESS_CONTROL_REQUEST_METHOD;
 const ASKS_HEADERS: HeaderName = header::ACCESS_CONTROL_REQUEST_HEADERS;
@@ -30,7 +30,7 @@ pub fn vary(answer: &mut Answer) {
     answer.headers_mut().append(header::VARY, HeaderValue::from_static("Origin"));
 }
 
-/// The answer to `OPTIONS`: what may be done to a path, and by a page of another origin.
+/// The answer to `OPTIONS`: the methods that a path allows, to pages of other origins as well.
 pub fn options(asked: &HeaderMap, methods: &[Method]) -> Answer {
     let mut answer = Response::new(AnswerBody::Whole(Full::default()));
     *answer.status_mut() = StatusCode::NO_CONTENT;

@@ -1,8 +1,9 @@
-//! The dashboard's files, as `web/build.sh` made them: in the program, so that nothing else is needed to show it.
+//! The dashboard's files, as `web/build.sh` made them. They are part of the program, so nothing else is needed to show
+//! it.
 //!
-//! A browser may keep them, and asks with what it has (`ETag`) each time: whoever upgrades the server sees the new page at
-//! the next look, and a page that is open for days costs no second download. Invariant: the policy lets the page load and
-//! ask this server alone, and lets no script or style run that is not one of these files.
+//! A browser may keep them, but asks with its `ETag` each time. After an upgrade of the server it gets the new page at
+//! the next request, and otherwise downloads nothing twice. Invariant: the policy lets the page load from and ask this
+//! server alone, and allows no script or style but these files.
 
 use std::hash::BuildHasher;
 
@@ -20,7 +21,7 @@ pub struct Asset {
     content: &'static str,
 }
 
-/// Served script and style alone: nothing inline would run, whatever finds its way into the page.
+/// Only served scripts and styles: nothing inline runs, whatever gets into the page.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'self'; require-trusted-types-for 'script'; \
     trusted-types 'none'";
@@ -51,7 +52,7 @@ pub fn asset(path: &str) -> Option<Asset> {
 // === impl Asset ===
 
 impl Asset {
-    /// The file, or that the browser has it already.
+    /// The file, or the answer that the browser has it already.
     pub fn answer(&self, request: &HeaderMap) -> Answer {
         let tag = self.tag();
         let mut answer = if has(request, &tag) {
@@ -78,7 +79,7 @@ impl Asset {
         answer
     }
 
-    /// Another content, another tag; the same in every process of one build.
+    /// Differs for different content, and is the same in every process of one build.
     fn tag(&self) -> String {
         format!("\"{:016x}\"", foldhash::quality::FixedState::default().hash_one(self.content))
     }

@@ -1,14 +1,14 @@
-//! Heads that are too large, or no HTTP at all: what is answered in place of HTTP's own answer, which has no body.
+//! Heads that are too large, or not HTTP: answers with a body, which replace HTTP's own.
 //!
-//! A head is its request line and its headers. HTTP gives up a little beyond the limit, so that what it takes, and is
-//! still too large, is refused here.
+//! A head is its request line and its headers. HTTP refuses a head a little beyond the limit. A head that HTTP accepts
+//! and that is still too large is refused here.
 
 use hyper::{Request, StatusCode};
 
 use super::Failure;
 use crate::session::opening::HEADERS_MAX;
 
-/// What 2,000 symbols in a query need, and no more.
+/// Enough for 2,000 symbols in a query.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// # Errors
@@ -32,7 +32,7 @@ fn too_large() -> Failure {
     Failure::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", message)
 }
 
-/// Explains an answer of HTTP's own.
+/// The body for an answer of HTTP's own.
 pub fn explain(head: &[u8]) -> Option<Vec<u8>> {
     const BODILESS: &str = "content-length: 0\r\n";
     let status = head.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(1..5))?;

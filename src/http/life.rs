@@ -1,7 +1,7 @@
-//! The life of an HTTP connection: HTTP itself, its deadlines, and making room for others when it is idle.
+//! The life of an HTTP connection: HTTP itself, its deadlines, and its eviction when it is idle.
 //!
-//! One timer a connection, set when something is expected of it. hyper's own timeout is not used: it takes a connection
-//! that idles between requests for one whose handshake fails.
+//! One timer a connection, set when something is expected of it. hyper's own timeout is not used: it treats a
+//! connection that idles between requests like one whose handshake fails.
 
 use std::{
     pin::Pin,
@@ -25,15 +25,15 @@ pub struct Life<'a> {
     shard: &'a Shard,
     caller: &'a Caller,
     activity: Arc<Activity>,
-    /// The socket is HTTP's; a session may take it over.
+    /// HTTP's socket, which a session may take over.
     stream: Weak<TcpStream>,
     timer: Pin<Box<Sleep>>,
 }
 
-/// How it came to its end.
+/// How the connection ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum End {
-    /// HTTP says so; or it has become a session, or made room for others.
+    /// HTTP ended it, it became a session, or it was evicted.
     Over,
     Overdue(Overdue),
 }
@@ -44,7 +44,7 @@ impl<'a> Life<'a> {
         Life { shard, caller, activity, stream, timer: Box::pin(sleep_until(until)) }
     }
 
-    /// Goes on with `connection`, as far as it may.
+    /// Drives `connection`, as far as it may go on.
     pub fn poll<T>(
         &mut self,
         context: &mut Context<'_>,
@@ -54,7 +54,7 @@ impl<'a> Life<'a> {
             return Poll::Ready(End::Over);
         }
         while let Some((until, overdue)) = self.activity.due(&self.shard.shared.limits) {
-            // A timer that ends too early costs less than one that is set anew for each request.
+            // A timer that ends too early costs less than one that is reset for each request.
             if self.timer.is_elapsed() || until < self.timer.deadline() {
                 self.timer.as_mut().reset(until);
             }
@@ -78,7 +78,7 @@ impl<'a> Life<'a> {
         Poll::Pending
     }
 
-    /// Whether it may go on: not when it has made room for others.
+    /// Whether it may go on: not when it has been evicted.
     fn works(&self) -> bool {
         self.with_connection(Connection::busy).unwrap_or(true)
     }

@@ -1,4 +1,4 @@
-//! What readers ask: symbols, snapshots, an event stream.
+//! Requests of market data: symbols, snapshots, an event stream.
 
 use std::{
     rc::Rc,
@@ -22,11 +22,11 @@ use crate::{
     wire::{CloseReason, Target},
 };
 
-/// Symbols that one request may name.
+/// The most symbols in one request.
 const SYMBOLS_MAX: usize = 10_000;
-/// Globs that one request may name: each is looked at for every topic.
+/// The most globs in one request: each is matched against every topic.
 const GLOBS_MAX: usize = 512;
-/// Symbols whose records are made in one go: as much as a piece of a long answer.
+/// Symbols whose records are written at once: as many as in a piece of a long answer.
 const SYMBOLS_AT_ONCE: usize = 64;
 
 pub fn symbols(app: &App, shard: &Rc<Shard>, caller: &Caller) -> Result<Answer, Failure> {
@@ -35,7 +35,7 @@ pub fn symbols(app: &App, shard: &Rc<Shard>, caller: &Caller) -> Result<Answer, 
     Ok(answer::walk(WalkBody::new(shard, Box::new(walk), place)))
 }
 
-/// The records of the symbols and globs in `symbols`; what has no tick yet has none.
+/// The records of the symbols and globs in `symbols`; a symbol without a tick has none.
 pub async fn snapshot(
     app: &App,
     shard: &Rc<Shard>,
@@ -46,7 +46,7 @@ pub async fn snapshot(
     records(app, shard, caller, named)
 }
 
-/// What is named in the query, or in the body of a POST.
+/// The names in the query, or in the body of a POST.
 async fn asked(shard: &Rc<Shard>, request: Request<Incoming>) -> Result<Vec<Target>, Failure> {
     let query = request.uri().query().unwrap_or_default().to_owned();
     if request.method() != Method::POST {
@@ -56,7 +56,7 @@ async fn asked(shard: &Rc<Shard>, request: Request<Incoming>) -> Result<Vec<Targ
     named::all(&query, Some(&body.text()?))
 }
 
-/// The records of what is named: at once when they are few, otherwise as they are read.
+/// The records of the named symbols: at once when they are few, otherwise as they are read.
 fn records(app: &App, shard: &Rc<Shard>, caller: &Caller, named: Vec<Target>) -> Result<Answer, Failure> {
     let (symbols, globs) = sort(named)?;
     if globs.is_empty() && symbols.len() <= SYMBOLS_AT_ONCE {
@@ -68,7 +68,7 @@ fn records(app: &App, shard: &Rc<Shard>, caller: &Caller, named: Vec<Target>) ->
     Ok(answer::walk(WalkBody::new(shard, Box::new(walk), place)))
 }
 
-/// Names, and globs.
+/// Separates names and globs.
 fn sort(named: Vec<Target>) -> Result<(Vec<Symbol>, Vec<Glob>), Failure> {
     let (mut symbols, mut globs) = (Vec::new(), Vec::new());
     for target in named {
@@ -129,8 +129,8 @@ pub async fn events(
     Ok(answer::events(Opening { peer, place, command }))
 }
 
-/// Where a client goes on that was sent events before. A walk over all topics, for globs: two at once, off the shard's
-/// thread.
+/// Where a client continues that was sent events before. With globs this walks over all topics: two at once, off the
+/// shard's thread.
 async fn resume(shard: &Rc<Shard>, position: Position, command: String) -> Result<Option<String>, Failure> {
     static WALKS: Semaphore = Semaphore::const_new(2);
     let shared = Arc::clone(&shard.shared);

@@ -1,7 +1,8 @@
 //! HTTP on the sessions' port: routes, the dashboard, metrics, probes, publishing. hyper does the protocol.
 //!
-//! Every error is `{"error":{"code","message"}}` with the right status. Invariants: what a page of another origin sends
-//! is refused; what changes or discloses anything is for loopback peers alone, while no authentication is configured.
+//! Every error is `{"error":{"code","message"}}` with the right status. Invariants: requests from pages of other
+//! origins are refused. Requests that change or disclose anything are for loopback peers alone, while no authentication
+//! is configured.
 
 mod answer;
 mod body;
@@ -72,7 +73,7 @@ use answer::AnswerBody;
 use bulk::Bulk;
 use life::{End, Life};
 
-/// What routes need beside their own shard.
+/// The state that routes need besides their own shard.
 pub struct App {
     pub metrics: Metrics,
     pub shards: Vec<UnboundedSender<ToShard>>,
@@ -82,35 +83,35 @@ pub struct App {
     pub clock: Clock,
     pub market: MarketClock,
     pub began: Nanos,
-    /// Of the warning that a shard has not answered.
+    /// Limits the warning that a shard has not answered.
     pub shard_silent: Throttle,
-    /// Counted by whoever writes the log.
+    /// Counted by the writer of the log.
     pub log_lines_dropped: Arc<AtomicU64>,
     pub scrapes: Scrapes,
     /// Long answers that are being read.
     pub bulk: Arc<Bulk>,
-    /// Operators have a listener of their own.
+    /// Whether operators have a listener of their own.
     pub has_admin: bool,
 }
 
-/// Who is at the other end of a connection.
+/// The other end of a connection.
 pub struct Caller {
     pub peer: SocketAddr,
-    /// Rung when an event stream takes the socket over.
+    /// Notified when an event stream takes the socket over.
     taken_over: Notify,
     /// That event stream, and the head of its answer.
     stream: Cell<Option<(Opening, Vec<u8>)>>,
-    /// Whose listener it came by.
+    /// The role of the listener that accepted it.
     role: Role,
     activity: Arc<Activity>,
-    /// Goes with the socket, when a session takes it over.
+    /// Moves with the socket, when a session takes it over.
     connection: Cell<Option<Connection>>,
 }
 
-/// How often it is looked whether the answers before an event stream are out.
+/// The period of checks whether the answers before an event stream are out.
 const FLUSHED_LOOK: Duration = Duration::from_millis(5);
 
-/// The routes: path, and what may be done to it.
+/// The routes: path and methods.
 const ROUTES: [(&str, &[Method]); 15] = [
     ("/", &[Method::GET, Method::HEAD]),
     ("/assets/app.css", &[Method::GET, Method::HEAD]),
@@ -129,10 +130,10 @@ const ROUTES: [(&str, &[Method]); 15] = [
     ("/debug/slow", &[Method::GET, Method::HEAD]),
 ];
 
-/// What operators ask. With a listener of their own they ask there, and nobody else does.
+/// Requests of operators. If operators have a listener of their own, these are served only there.
 const ADMIN_PATHS: [&str; 5] = ["/healthz", "/readyz", "/metrics", "/debug/slow", "/v1/replay"];
 
-/// A body, and the request that it answers for as long as it lasts.
+/// A body, and the request that stays open as long as the body lasts.
 struct Answering {
     body: AnswerBody,
     _asked: Asked,
@@ -158,7 +159,7 @@ pub async fn serve(app: Arc<App>, shard: Rc<Shard>, unread: Unread) {
     let mut builder = http1::Builder::new();
     builder
         .header_read_timeout(None)
-        // Who has nothing more to say still wants the answer.
+        // A client that has closed its side still wants the answer.
         .half_close(true)
         .max_headers(HEADERS_MAX)
         .max_buf_size(head::HEAD_BYTES_MAX);
@@ -175,7 +176,7 @@ pub async fn serve(app: Arc<App>, shard: Rc<Shard>, unread: Unread) {
         },
         () = caller.taken_over.notified() => {
             let stream = held.upgrade();
-            // Nobody else holds it.
+            // No other task holds it.
             drop(connection);
             let stream = stream.and_then(Arc::into_inner);
             if let Some(((opening, head), stream)) = caller.stream.take().zip(stream) {
@@ -207,8 +208,8 @@ async fn answer(
     }
 }
 
-/// Leaves the socket to an event stream, once what was answered before on this connection is out. HTTP gets no answer:
-/// its connection is dropped while it waits.
+/// Gives the socket to an event stream, once earlier answers on this connection are out. HTTP gets no answer: its
+/// connection is dropped while it waits.
 async fn hand_over(caller: &Caller, opening: Opening, head: Vec<u8>) -> ! {
     // HTTP flushes while this waits.
     tokio::task::yield_now().await;
@@ -250,7 +251,7 @@ impl Drop for Asked {
     }
 }
 
-/// Answers a request that is well formed, and of no page that may not ask.
+/// Answers a well-formed request that does not come from a forbidden page.
 async fn judged(
     app: &Arc<App>,
     shard: &Rc<Shard>,
@@ -261,7 +262,7 @@ async fn judged(
     let hosts = Hosts::of(&request)?;
     let page = match pages::judge(&request, &hosts, &shard.shared.allowed_origins) {
         Ok(page) => page,
-        // A page is told nothing of an upgrade that fails: it is told by a close code.
+        // A page learns nothing of an upgrade that fails, so it gets a close code.
         Err(_) if request.uri().path() == STREAM_PATH && request.method() == Method::GET => Page::None,
         Err(stranger) => return Err(Failure::origin(&stranger)),
     };
@@ -278,9 +279,9 @@ async fn judged(
 }
 
 /// `may_control`: publishing, control and debug need a token that allows it, or, with no authentication configured, a
-/// loopback peer that calls the server by an address or as localhost: a page of elsewhere whose name was made to resolve
-/// to this machine, and a proxy that serves a public name, are no such peers. Nor is a page that is allowed only because
-/// all are.
+/// loopback peer that calls the server by an address or as localhost. That excludes a foreign page whose name was made
+/// to resolve to this machine, and a proxy that serves a public name. A page that is allowed only because all are is
+/// excluded as well.
 async fn route(
     app: &Arc<App>,
     shard: &Rc<Shard>,

@@ -1,4 +1,4 @@
-//! The symbols and globs that `/v1/snapshot` is asked for, in its query or in a body.
+//! The symbols and globs that a request to `/v1/snapshot` names, in its query or in a body.
 
 use serde::Deserialize;
 
@@ -17,7 +17,7 @@ struct Body {
 /// The names in the query, and those in the body, if there is one.
 ///
 /// # Errors
-/// When there is something else in either, or nothing is named.
+/// When either contains anything else, or nothing is named.
 pub fn all(query: &str, body: Option<&[u8]>) -> Result<Vec<Target>, Failure> {
     let mut named = Vec::new();
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -26,7 +26,7 @@ pub fn all(query: &str, body: Option<&[u8]>) -> Result<Vec<Target>, Failure> {
         }
         named.extend(query::entries(&value).map(Target::parse));
     }
-    // One who names all in the query needs no body.
+    // A request that names all symbols in the query needs no body.
     if let Some(body) = body.filter(|body| named.is_empty() || !body.trim_ascii().is_empty()) {
         let names = of_body(body)?;
         named.extend(names.iter().map(|name| Target::parse(name.trim())));
@@ -41,7 +41,7 @@ pub fn all(query: &str, body: Option<&[u8]>) -> Result<Vec<Target>, Failure> {
 fn of_body(body: &[u8]) -> Result<Vec<String>, Failure> {
     use serde_json::error::Category;
     const EXPECTED: &str = "the body is {\"symbols\":[\"BTC-USD\",\"ETH-*\"]}";
-    // An array would be read as the values of the fields in their order.
+    // Serde would read an array as the values of the fields in their order.
     if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
         return Err(Failure::bad_request("bad_body", format!("no JSON object: {EXPECTED}")));
     }

@@ -1,4 +1,4 @@
-//! What operators ask: metrics, readiness, the slowest sessions.
+//! Requests of operators: metrics, readiness, the slowest sessions.
 
 use std::{
     rc::Rc,
@@ -30,35 +30,35 @@ use crate::{
     },
 };
 
-/// A shard answers between two turns, in milliseconds; one that does not is stuck, and the scrape says so.
+/// A shard answers between two turns, in milliseconds. One that does not is stuck, and the scrape reports it.
 const SHARD_ANSWER: Duration = Duration::from_secs(2);
 const SLOWEST_DEFAULT: usize = 20;
 const SLOWEST_MAX: usize = 1_000;
-/// Sessions that are described in one go; more are a long answer.
+/// Sessions that are described at once; more are a long answer.
 const SLOWEST_AT_ONCE: usize = 64;
 
-/// Scrapes, one at a time: who comes while one is made shares the next with all others that wait.
+/// Scrapes, one at a time: requests that arrive during a scrape share the next one.
 ///
-/// What a scrape says is never older than its question. The next begins only when most of the time since the last has been
-/// the sessions', so that scraping without a pause slows nobody.
+/// A scrape is never older than its request. The next begins only when most of the time since the last belonged to
+/// sessions, so that scraping without a pause slows no session.
 #[derive(Default)]
 pub struct Scrapes {
-    /// How many have begun.
+    /// How many scrapes have begun.
     begun: AtomicU64,
-    /// Held by whoever makes one.
+    /// Held by the task that makes one.
     last: tokio::sync::Mutex<Scrape>,
 }
 
-/// What the last one was.
+/// The last scrape.
 #[derive(Default)]
 struct Scrape {
     number: u64,
     text: Bytes,
-    /// None begins before.
+    /// The next scrape does not begin before this time.
     next: Option<Instant>,
 }
 
-/// How long no scrape is made after one, in times of what it took.
+/// The pause after a scrape, as a multiple of its duration.
 const REST_FACTOR: u32 = 4;
 
 pub async fn metrics(app: &Arc<App>, shard: &Rc<Shard>) -> Result<Answer, Failure> {
@@ -81,7 +81,7 @@ pub async fn metrics(app: &Arc<App>, shard: &Rc<Shard>) -> Result<Answer, Failur
 async fn scrape(app: &Arc<App>, shard: &Rc<Shard>) -> Result<Bytes, Failure> {
     let answers = ask_all(app, ToShard::Report).await;
     let (app, shared) = (Arc::clone(app), Arc::clone(&shard.shared));
-    // All topics are looked at, and the files of the process counted: not on a thread that has sessions.
+    // It visits all topics and counts the files of the process: not on a thread that has sessions.
     tokio::task::spawn_blocking(move || text(&app, &shared, answers).into())
         .await
         .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
@@ -121,12 +121,13 @@ fn text(app: &App, shared: &Shared, answers: Vec<Option<Report>>) -> Vec<u8> {
     app.metrics.text(&report, &levels)
 }
 
-/// Readiness is about this process, and not about the market: it has started, it is not about to stop, none of its feeds
-/// has broken off, and its shards answer. A feed that is silent is data: symbols become stale, and an alert says so.
+/// Readiness is about this process, and not about the market: it has started, it is not about to stop, none of its
+/// feeds has failed, and its shards answer. A silent feed is a matter of data: symbols become stale, and an alert
+/// reports it.
 pub async fn ready(app: &App, shard: &Rc<Shard>) -> Result<Answer, Failure> {
     why_not_ready(app, &shard.shared)?;
     let asked = ask_all(app, ToShard::Alive).await;
-    // In a drain shards end one by one, and that is not ready either.
+    // In a drain shards end one by one, and the server is not ready then either.
     if asked.iter().any(Option::is_none) {
         let message = "a shard does not answer: its sessions get nothing";
         return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "shard_silent", message));
@@ -134,7 +135,7 @@ pub async fn ready(app: &App, shard: &Rc<Shard>) -> Result<Answer, Failure> {
     Ok(answer::json("{\"status\":\"ready\"}".to_owned()))
 }
 
-/// Why clients should go elsewhere, beside shards that do not answer.
+/// Why clients should go elsewhere, apart from shards that do not answer.
 fn why_not_ready(app: &App, shared: &Shared) -> Result<(), Failure> {
     if shared.leaving.load(Ordering::Relaxed) {
         return Err(Failure::draining());
@@ -144,7 +145,7 @@ fn why_not_ready(app: &App, shared: &Shared) -> Result<(), Failure> {
     if !failed.is_empty() {
         return unready("feed_failed", failed.join("; "));
     }
-    // A server that takes over from another should have its prices; one whose market is closed must not wait for ever.
+    // A server that replaces another should have its prices first. One whose market is closed must not wait for ever.
     let running = Duration::from_nanos(app.clock.now().since(app.began));
     let awaited = app.feeds.iter().find(|feed| feed.is_awaited());
     if let Some(feed) = awaited.filter(|_| running < shared.limits.stale) {
@@ -183,14 +184,14 @@ pub async fn slow(app: &App, shard: &Rc<Shard>, caller: &Caller, query: &str) ->
     Ok(answer::walk(WalkBody::new(shard, Box::new(rows), place)))
 }
 
-/// Asks every shard, and waits for all answers at once; a shard that has ended gives none.
+/// Asks every shard, and waits for all answers at once. A shard that has ended gives none.
 async fn ask_all<T>(app: &App, question: impl Fn(oneshot::Sender<T>) -> ToShard) -> Vec<Option<T>> {
     let asked: Vec<_> = app
         .shards
         .iter()
         .map(|inbox| {
             let (reply, answer) = oneshot::channel();
-            // When the shard has ended, the question is dropped, and the answer says so.
+            // When the shard has ended, the question is dropped, and so is its reply channel.
             let _ = inbox.send(question(reply));
             answer
         })
@@ -204,8 +205,8 @@ async fn ask_all<T>(app: &App, question: impl Fn(oneshot::Sender<T>) -> ToShard)
     answers.into_iter().map(|answer| answer?.ok()).collect()
 }
 
-/// Waits for all answers together, and for each until the same time: shards that are stuck are not waited for one after
-/// another. An answer that is late is `None`, and `silent` is told.
+/// Waits for all answers together, with one deadline: shards that are stuck are not waited for one after another. An
+/// answer that is late is `None`, and `silent` is called.
 async fn all_at_once<F: Future>(
     answers: impl IntoIterator<Item = F>,
     until: Instant,

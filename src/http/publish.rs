@@ -18,7 +18,7 @@ use crate::{
     session::shard::Shard,
 };
 
-/// Rejected lines that the answer describes; beyond it they are only counted.
+/// Rejected lines that the answer describes; more are only counted.
 const REJECTED_SHOWN: usize = 1_000;
 /// Ticks that are taken in under one hold of the market's lock.
 const TICKS_A_SUBMIT: usize = 1_024;
@@ -32,11 +32,11 @@ pub async fn publish(
     let limits = &shard.shared.limits;
     let (body_bytes_max, line_bytes_max) = (limits.publish_bytes, limits.line_bytes);
     let body = body::receive(request, body_bytes_max, limits.handshake).await?;
-    // What was begun before the drain and is whole only now comes too late: its feed has been told to stop.
+    // A request that began before the drain and is whole only now is too late: its feed has been told to stop.
     refuse_in_drain(shard)?;
     let app = Arc::clone(app);
     let taken = tokio::task::spawn_blocking(move || {
-        // What was compressed takes time to read.
+        // Decompression takes time.
         body.text().map(|mut text| take(&app.push, &mut text, line_bytes_max))
     })
     .await;
@@ -45,12 +45,12 @@ pub async fn publish(
     Ok(answer::json(taken.to_json()))
 }
 
-/// From the first moment of a drain nothing is taken in any more, which a publisher must hear: it goes to another server.
+/// From the start of a drain no tick is taken in. The publisher must learn this, so that it uses another server.
 fn refuse_in_drain(shard: &Shard) -> Result<(), Failure> {
     if shard.shared.draining.load(Ordering::Relaxed) { Err(Failure::draining()) } else { Ok(()) }
 }
 
-/// What became of a body.
+/// The result of a body.
 struct Taken {
     accepted: usize,
     rejected: Vec<RejectedLine>,

@@ -1,6 +1,6 @@
-//! `/v1/replay`: the state of a replay, and the commands that hold it.
+//! `/v1/replay`: the state of a replay, and the commands that control it.
 //!
-//! What is asked is done on the feed's thread; the answer comes when it has been done.
+//! Commands are carried out on the feed's thread, and answered when they are done.
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// Between two looks at what shards have sent: from the first to the longest.
+/// The pause between two checks of what shards have sent: the first, and the longest.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(16));
 
 /// A command is a line.
@@ -34,7 +34,7 @@ struct Shown<'a> {
     feed: &'a str,
     #[serde(flatten)]
     state: State,
-    /// Left out unless it was asked for.
+    /// Left out unless the request asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     span: Option<Measured>,
     /// Records that never became a tick.
@@ -47,14 +47,14 @@ struct Shown<'a> {
 #[derive(Serialize)]
 struct Measured(Option<Span>);
 
-/// What the query asks for.
+/// The parameters of the query.
 #[derive(Default)]
 struct Asked {
     feed: Option<String>,
     span: bool,
 }
 
-/// What may be posted.
+/// The commands that may be posted.
 #[derive(Deserialize)]
 #[serde(tag = "op", rename_all = "lowercase", deny_unknown_fields)]
 enum Op {
@@ -80,7 +80,7 @@ enum Op {
 enum Answered {
     /// When it has been done.
     Done,
-    /// When every reader, besides, was sent what it is due of all that is in the market then.
+    /// When, in addition, every reader was sent what it is due of everything in the market at that time.
     Sent,
 }
 
@@ -104,7 +104,7 @@ pub async fn replay(
         let state = if request.method() == Method::POST {
             let (command, answered) = read(shard, request).await?;
             let (reply, done) = tokio::sync::oneshot::channel();
-            // Whoever asked may have gone; then nobody misses the answer.
+            // If the asker has gone, nobody needs the answer.
             control.ask(command, Box::new(move |result| drop(reply.send(result))));
             let done = done.await.unwrap_or_else(|_| Err(Refusal::Gone("it did not answer".to_owned())));
             let state = done
@@ -122,22 +122,22 @@ pub async fn replay(
         .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
 }
 
-/// Waits until every session was sent what it is due of all that is in the market now. One that takes nothing is closed
-/// after `limits.progress_ms`, and waited for no longer than that.
+/// Waits until every session was sent what it is due of everything now in the market. A session that takes nothing is
+/// closed after `limits.progress_ms`, so the wait for it is no longer than that.
 async fn until_sent(app: &App) {
     let as_of = app.market.now();
     let mut pause = LOOKS.0;
     loop {
         let asked = app.shards.iter().map(|shard| {
             let (reply, answer) = tokio::sync::oneshot::channel();
-            // Whoever asked may have gone; then nobody misses the answer.
+            // If the asker has gone, nobody needs the answer.
             let reply = move |is_level| {
                 let _ = reply.send(is_level);
             };
             let _ = shard.send(ToShard::Level(as_of, Box::new(reply)));
             answer
         });
-        // All are asked before any is waited for. A shard that has ended has nobody left.
+        // All are asked before the first answer is awaited. A shard that has ended has no sessions left.
         let mut are_level = true;
         for answer in asked.collect::<Vec<_>>() {
             are_level &= answer.await.unwrap_or(true);
@@ -150,7 +150,7 @@ async fn until_sent(app: &App) {
     }
 }
 
-/// The name that stands for every replay. No feed can be called so.
+/// The name that stands for every replay. No feed can have it.
 const ALL: &str = "*";
 
 fn replays(app: &App) -> impl Iterator<Item = (&FeedStatus, &Control)> {
@@ -162,7 +162,7 @@ fn no_replay() -> Failure {
     Failure::new(StatusCode::NOT_FOUND, "no_replay", message)
 }
 
-/// The replay that is meant: the only one, or the one that is named.
+/// The replay that is named, or the only one.
 fn find<'a>(app: &'a App, named: Option<&str>) -> Result<(&'a FeedStatus, &'a Control), Failure> {
     let names = || replays(app).map(|(feed, _)| feed.name.as_str()).collect::<Vec<_>>().join(", ");
     match (named, replays(app).count()) {
@@ -231,7 +231,7 @@ fn parse(body: &[u8]) -> Result<(Command, Answered), Failure> {
     let bad = |name: &str, value: &Value, expected: &str| {
         Failure::bad_request("bad_value", format!("{name} is {value}, and not {expected}"))
     };
-    // A string is taken as an option of the source is, a number as what it says.
+    // A string is read like an option of the source, a number by its value.
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut answered = Answered::Done;
     let command = match op {
@@ -262,7 +262,7 @@ fn parse(body: &[u8]) -> Result<(Command, Answered), Failure> {
 
 /// A whole number, as `250`, `250.0` or `2.5e2`.
 fn whole(value: &Value) -> Option<u64> {
-    /// From here on doubles leave whole numbers out.
+    /// From here on doubles skip whole numbers.
     const DOUBLE_MAX: f64 = (1u64 << 53) as f64;
     let double =
         || value.as_f64().filter(|number| number.fract() == 0.0 && (0.0..=DOUBLE_MAX).contains(number));

@@ -1,8 +1,8 @@
 //! Long answers, written piece by piece as the socket takes them: walks over symbols and their records.
 //!
-//! A walk holds a place in a table, and no table: what it costs in memory is a piece. A piece is made when HTTP wants
-//! one, in a slice of the shard's time; a client that hangs up, or does not read, causes no more. Each symbol is told as
-//! it stands at the moment when it is written; symbols that are listed behind the beginning of a walk are not in it.
+//! A walk holds an index into a table, and no copy of it: its memory is one piece. A piece is made when HTTP asks for
+//! one, in a slice of the shard's time; a client that hangs up, or does not read, causes no more. Each symbol is
+//! reported as it is when it is written. Symbols that are listed after the start of a walk are not in it.
 
 use std::{
     collections::HashSet,
@@ -27,13 +27,13 @@ use crate::{
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
 
-/// What writes an array in JSON, a piece at a time. A piece costs a bounded amount of work.
+/// A source of a JSON array, a piece at a time. A piece costs a bounded amount of work.
 pub trait Walk {
-    /// Appends rows, each with a comma before it; says whether there may be more.
+    /// Appends rows, each with a comma before it; returns whether there may be more.
     fn piece(&mut self, out: &mut Vec<u8>) -> bool;
 }
 
-/// The body that a walk makes.
+/// The body that a walk produces.
 pub struct WalkBody {
     shard: Rc<Shard>,
     walk: Box<dyn Walk>,
@@ -45,20 +45,20 @@ pub struct WalkBody {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// Not a row is out.
+    /// No row is out.
     First,
     Rows,
     Over,
 }
 
-/// Every topic, in the order in which they were listed.
+/// Every topic, in the order of listing.
 pub struct Listing {
     shared: Arc<Shared>,
     from: usize,
     until: usize,
 }
 
-/// The records of symbols by name, then of those that globs match; of each once.
+/// The records of symbols by name, then of those that globs match, each once.
 pub struct Records {
     shared: Arc<Shared>,
     named: std::vec::IntoIter<Symbol>,
@@ -68,18 +68,18 @@ pub struct Records {
     until: usize,
 }
 
-/// The slowest sessions, as they have been described.
+/// The slowest sessions, already described.
 pub struct Sessions(std::vec::IntoIter<SlowSession>);
 
-/// A row has some 50 bytes.
+/// A row has about 50 bytes.
 const LISTED_A_PIECE: usize = 256;
-/// A record has some 250 bytes.
+/// A record has about 250 bytes.
 const RECORDS_A_PIECE: usize = 64;
-/// A session's description has some 350 bytes.
+/// A session's description has about 350 bytes.
 const SESSIONS_A_PIECE: usize = 32;
-/// Globs against symbols, for each piece.
+/// Matches of a glob against a symbol, per piece.
 const MATCHES_A_PIECE: usize = 1_024;
-/// Room for either.
+/// Capacity for either.
 const PIECE_BYTES: usize = 16 * 1024;
 
 // === impl WalkBody ===
@@ -122,7 +122,7 @@ impl Body for WalkBody {
             ready!(slice.as_mut().poll(context));
             this.slice = None;
             let piece = this.piece();
-            // A piece in which nothing matched is none.
+            // A piece without a match is not sent.
             if !piece.is_empty() {
                 return Poll::Ready(Some(Ok(Frame::data(piece.into()))));
             }
@@ -131,7 +131,7 @@ impl Body for WalkBody {
     }
 }
 
-/// The whole array at once: for what is known to be small.
+/// The whole array at once, for arrays that are known to be small.
 pub fn whole(mut walk: impl Walk) -> Vec<u8> {
     let mut out = Vec::new();
     while walk.piece(&mut out) {}
@@ -186,7 +186,7 @@ impl Records {
         Records { shared, named, seen: HashSet::new(), globs, from: 0, until }
     }
 
-    /// The next symbols to be told; none of them has been.
+    /// The next symbols to be written, none of them a second time.
     fn symbols(&mut self) -> Vec<Symbol> {
         let named: Vec<Symbol> = self.named.by_ref().take(RECORDS_A_PIECE).collect();
         if !named.is_empty() {

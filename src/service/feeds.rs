@@ -1,4 +1,4 @@
-//! The feeds of a service: opened, named, and what they are together: whose clock is the market's, when the market ends.
+//! The feeds of a service: opening and naming them, the market's clock, and the end of the market.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -13,21 +13,21 @@ use crate::{
     topic::FeedId,
 };
 
-/// The feeds, opened, before their threads have them.
+/// The feeds, opened, before their threads start.
 pub(super) struct OpenFeeds {
     /// All of them, by id.
     pub statuses: Vec<Arc<FeedStatus>>,
     pub to_run: Vec<(Arc<FeedStatus>, Box<dyn Feed>)>,
-    /// The one that HTTP publishes into; it has no thread.
+    /// The feed that HTTP publishes into; it has no thread.
     pub push: Arc<FeedStatus>,
-    /// It was asked for by name.
+    /// It was requested by name.
     push_is_named: bool,
-    /// What they say of the symbols that they have.
+    /// What they report about the symbols that they have.
     pub listings: Vec<Arc<dyn Listing>>,
 }
 
-/// Lets shards know when the market is over: every feed that was asked for is a replay, and has ended; or when it goes
-/// on after that.
+/// Tells shards when the market is over, that is, when every requested feed is a replay that has ended, and when it
+/// continues after that.
 pub(super) fn ending(
     feeds: &OpenFeeds,
     shared: &Arc<Shared>,
@@ -40,14 +40,14 @@ pub(super) fn ending(
         let over = may_end && running.iter().all(|feed| *feed.condition() == Condition::Ended);
         if shared.over.swap(over, Ordering::AcqRel) != over {
             for inbox in &inboxes {
-                // A shard that has ended needs no telling.
+                // A shard that has ended needs no message.
                 let _ = inbox.send(ToShard::Over(over));
             }
         }
     })
 }
 
-/// Opens all sources; publishing over HTTP has a feed of its own, asked for or not.
+/// Opens all sources. Publishing over HTTP has a feed of its own, requested or not.
 pub(super) fn open_feeds(setup: &Setup) -> Result<OpenFeeds, StartError> {
     let mut statuses: Vec<Arc<FeedStatus>> = Vec::new();
     let mut to_run = Vec::new();
@@ -74,7 +74,7 @@ pub(super) fn open_feeds(setup: &Setup) -> Result<OpenFeeds, StartError> {
     Ok(OpenFeeds { statuses, to_run, push, push_is_named, listings })
 }
 
-/// The market's clock: the world's, or the one that the only feed drives.
+/// The market's clock: the machine's, or the one that the only feed drives.
 pub(super) fn market_clock(clock: Clock, feeds: &OpenFeeds) -> Result<MarketClock, StartError> {
     let driver = feeds.to_run.iter().find_map(|(status, feed)| Some((status, feed.begins()?)));
     match driver {
@@ -96,7 +96,7 @@ fn add_feed(
     status
 }
 
-/// The name, or the name with the first number from 2 on that makes it the only one.
+/// The name, or the name with the first number from 2 on that makes it unique.
 fn unique(name: &str, statuses: &[Arc<FeedStatus>]) -> String {
     let taken = |name: &str| statuses.iter().any(|status| status.name == name);
     let numbered = (2..).map(|number| format!("{name}-{number}"));

@@ -1,6 +1,7 @@
-//! A service that runs: what is asked of it, what it is told, and its end in two phases.
+//! A running service: its counts, its reload, and its end in two phases.
 //!
-//! Not its start. Nothing here is on the way of a tick; whoever calls waits for shards no longer than [`SHARDS_ANSWER`].
+//! Its start is elsewhere. Nothing here is on the way of a tick. A call waits for shards no longer than
+//! [`SHARDS_ANSWER`].
 
 use std::{
     sync::{Arc, PoisonError, atomic::Ordering, mpsc},
@@ -23,7 +24,7 @@ use crate::{
 /// Counts of a service since it began, and levels.
 #[derive(Debug)]
 pub struct Figures {
-    /// Taken in from all feeds.
+    /// Ticks taken in from all feeds.
     pub ticks: u64,
     /// Of the shards that answered.
     pub report: Report,
@@ -37,13 +38,13 @@ pub struct Drained {
     pub sessions: u64,
     /// Of them, those that took nothing.
     pub cut: u64,
-    /// Sessions that are still there.
+    /// Sessions that are still open.
     pub left: usize,
 }
 
-/// How often the end of the shards is looked for; there is no join with a deadline.
+/// The period of checks whether the shards have ended; a join cannot have a deadline.
 const POLL: Duration = Duration::from_millis(5);
-/// The longest that is waited for shards to take something over, each of which does so between two turns.
+/// The longest wait for shards to carry out a request, which each does between two turns.
 const SHARDS_ANSWER: Duration = Duration::from_secs(2);
 
 impl Service {
@@ -61,7 +62,7 @@ impl Service {
         self.shared.ingest.readers.clients()
     }
 
-    /// Whether every session has been sent what it is due of all that was taken in so far.
+    /// Whether every session has been sent what it is due of everything taken in so far.
     pub fn is_level(&self) -> bool {
         let as_of = self.shared.market.now();
         let asked = self.inboxes.iter().map(|inbox| {
@@ -69,7 +70,7 @@ impl Service {
             let reply = move |is_level| {
                 let _ = reply.send(is_level);
             };
-            // A shard that has ended has nobody left.
+            // A shard that has ended has no sessions left.
             let _ = inbox.send(ToShard::Level(as_of, Box::new(reply)));
             answer
         });
@@ -81,14 +82,14 @@ impl Service {
         self.shared.sessions.load(Ordering::Relaxed)
     }
 
-    /// What it has counted, at about this moment.
+    /// The counts, at about this moment.
     pub fn figures(&self) -> Figures {
         let asked: Vec<_> = self
             .inboxes
             .iter()
             .map(|inbox| {
                 let (reply, answer) = oneshot::channel();
-                // A shard that has ended gives no answer, which is found below.
+                // A shard that has ended gives no answer, which is handled below.
                 let _ = inbox.send(ToShard::Report(reply));
                 answer
             })
@@ -105,18 +106,18 @@ impl Service {
         figures
     }
 
-    /// Gives memory back that sessions which have ended have left; says how long the allocator took for it.
+    /// Returns the memory of sessions that have ended to the system; returns how long the allocator took.
     pub fn shrink(&self) -> Duration {
         self.ask_all(ToShard::Shrink);
         memory::give_back()
     }
 
-    /// Sessions that were opened, ever.
+    /// The number of sessions opened since the start.
     pub fn opened(&self) -> u64 {
         self.shared.session_numbers.load(Ordering::Relaxed)
     }
 
-    /// Asks every shard, and waits until each has answered or is taken for stuck.
+    /// Asks every shard, and waits until each has answered or is considered stuck.
     fn ask_all(&self, question: impl Fn(mpsc::Sender<()>) -> ToShard) {
         let (done, all_done) = mpsc::channel();
         for inbox in &self.inboxes {
@@ -125,12 +126,12 @@ impl Service {
         }
         drop(done);
         let deadline = Instant::now() + SHARDS_ANSWER;
-        // The channel ends when every shard has answered or is gone.
+        // The channel ends when every shard has answered or has ended.
         while all_done.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_ok() {}
     }
 
-    /// Takes over the settings that apply to a service that runs; the others must be as they were. When it returns every
-    /// shard goes by them, unless one is stuck.
+    /// Applies the settings that may change while the service runs; the others must be unchanged. When it returns,
+    /// every shard uses them, unless one is stuck.
     pub fn reload(&self, limits: Limits, allowed_origins: &[String]) {
         let shared = &self.shared;
         shared.balancer.set_limits(&limits);
@@ -150,18 +151,18 @@ impl Service {
         self.ask_all(ToShard::Reload);
     }
 
-    /// Is not ready any more, so that balancers send nobody new here; serves everything as before.
+    /// Ends readiness, so that load balancers send no new clients here. Everything is served as before.
     pub fn leave(&self) {
         self.shared.leaving.store(true, Ordering::Relaxed);
     }
 
-    /// Begins to drain: nobody new is let in, nothing is taken in, sessions are sent what is due and end.
+    /// Begins to drain: no client is admitted, no tick is taken in, and sessions are sent what is due and end.
     pub fn drain(&self) {
         self.leave();
         self.shared.draining.store(true, Ordering::Relaxed);
         self.stop_feeds.set();
         for inbox in &self.inboxes {
-            // A shard that has ended already needs no telling.
+            // A shard that has ended already needs no message.
             let _ = inbox.send(ToShard::Drain);
         }
     }
@@ -171,7 +172,7 @@ impl Service {
         self.shard_threads.iter().all(JoinHandle::is_finished)
     }
 
-    /// Drains, and waits until every session has ended or the deadline has passed; says whether all ended in time.
+    /// Drains, and waits until every session has ended or the deadline has passed; returns whether all ended in time.
     pub fn stop(self) -> bool {
         let deadline = self.shared.clock.now().plus(self.shared.limits.drain);
         self.drain();
@@ -181,7 +182,7 @@ impl Service {
         self.is_drained()
     }
 
-    /// What became of the sessions of a drain: how many ended, how many of them were cut off, how many are left.
+    /// The result of a drain: how many sessions ended, how many of them were cut off, how many are left.
     pub fn drained(&self) -> Drained {
         let ended = self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner);
         let all = ended.values().fold(Report::default(), |mut all, report| {
@@ -193,7 +194,7 @@ impl Service {
     }
 }
 
-/// There is no waiting with a deadline for this channel outside a runtime, and the answer comes within milliseconds.
+/// This channel has no wait with a deadline outside a runtime, and the answer comes within milliseconds.
 fn answered<T>(mut answer: oneshot::Receiver<T>, deadline: Instant) -> Option<T> {
     loop {
         match answer.try_recv() {
