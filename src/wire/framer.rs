@@ -11,6 +11,7 @@ use super::{
     cached::Cached,
     frame::{EVENT_HEAD, EVENT_TAIL, Framing, HEAD_BYTES, write_header},
     message::{SNAPSHOT, UPDATE, write_end, write_head, write_int, write_some, write_tick},
+    taken_in::TakenIn,
 };
 use crate::{
     fanout::{Emit, FRAMES_KEPT, GapReason, LocalId},
@@ -67,16 +68,6 @@ struct Frame {
     newest_order: u64,
     /// How many want it to stay as it is: it is kept, or held.
     users: u32,
-}
-
-/// When the messages of a frame were taken in.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct TakenIn {
-    pub oldest: Nanos,
-    pub newest: Nanos,
-    pub count: u64,
-    /// Of nanoseconds since the oldest.
-    pub since_oldest_sum: u64,
 }
 
 /// A frame that is ready to be sent.
@@ -227,23 +218,6 @@ impl Framer {
     }
 }
 
-impl TakenIn {
-    /// One walk: each frame pays it for each of its messages.
-    pub fn of(rx: &[Nanos]) -> Self {
-        let Some(&Nanos(first)) = rx.first() else { return TakenIn::default() };
-        let (mut oldest, mut newest, mut sum) = (first, first, 0_i64);
-        for &Nanos(rx) in rx {
-            oldest = oldest.min(rx);
-            newest = newest.max(rx);
-            sum = sum.wrapping_add(rx);
-        }
-        let count = rx.len() as u64;
-        // The sum wraps, and so does what is taken off it: what is left is exact.
-        let since_oldest_sum = sum.cast_unsigned().wrapping_sub(oldest.cast_unsigned().wrapping_mul(count));
-        TakenIn { oldest: Nanos(oldest), newest: Nanos(newest), count, since_oldest_sum }
-    }
-}
-
 impl Frame {
     fn begin(&mut self, room_bytes: usize) {
         self.room_bytes = room_bytes;
@@ -385,38 +359,5 @@ impl Emit for Framer {
         out.extend_from_slice(br#","reason":""#);
         out.extend_from_slice(reason.label().as_bytes());
         out.extend_from_slice(b"\"},");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const HOUR: i64 = 3_600_000_000_000;
-
-    #[test]
-    fn what_a_frame_holds_was_taken_in_between_the_oldest_and_the_newest() {
-        let taken_in = TakenIn::of(&[Nanos(7), Nanos(5), Nanos(9)]);
-        assert_eq!(taken_in, TakenIn { oldest: Nanos(5), newest: Nanos(9), count: 3, since_oldest_sum: 6 });
-    }
-
-    proptest! {
-        /// Also where the sum of the times themselves does not fit.
-        #[test]
-        fn the_sum_since_the_oldest_is_exact(
-            begins in prop_oneof![Just(0), Just(i64::MAX - HOUR), Just(i64::MIN)],
-            since in prop::collection::vec(0..=HOUR, 0..50),
-        ) {
-            let rx: Vec<Nanos> = since.iter().map(|since| Nanos(begins + since)).collect();
-            let oldest = rx.iter().copied().min().unwrap_or_default();
-            prop_assert_eq!(TakenIn::of(&rx), TakenIn {
-                oldest,
-                newest: rx.iter().copied().max().unwrap_or_default(),
-                count: rx.len() as u64,
-                since_oldest_sum: rx.iter().map(|rx| rx.since(oldest)).sum(),
-            });
-        }
     }
 }

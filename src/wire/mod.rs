@@ -16,6 +16,7 @@ pub mod framer;
 mod id;
 pub mod message;
 mod names;
+mod taken_in;
 mod wide;
 
 pub use close::CloseReason;
@@ -23,8 +24,9 @@ pub use command::{Command, Target};
 pub use control::Control;
 pub use error::{CommandError, ErrorCode};
 pub use frame::Framing;
-pub use framer::{FrameSize, Framer, Held, Ready, TakenIn};
+pub use framer::{FrameSize, Framer, Held, Ready};
 pub use id::Id;
+pub use taken_in::TakenIn;
 
 /// The version of the protocol in `welcome`.
 pub const PROTOCOL_VERSION: u32 = 1;
