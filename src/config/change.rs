@@ -1,8 +1,8 @@
-//! From one configuration to another while the service runs: what changes now, and what waits for a restart.
+//! Compares two configurations while the service runs: what changes at once, and what needs a restart.
 
 use super::{Applies, Config, KEYS, Kind, Value};
 
-/// One key whose value is another than the one in force.
+/// One key whose value differs from the one in force.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KeyChange {
     pub key: &'static str,
@@ -10,10 +10,10 @@ pub struct KeyChange {
     pub new: Value,
 }
 
-/// What a new configuration comes to for a service that runs by an old one.
+/// The effect of a new configuration on a service that runs with an old one.
 #[derive(Debug)]
 pub struct Changes {
-    /// The old one with every change that applies at once: what is in force from now on.
+    /// The old one with every change that applies at once: in force from now on.
     pub config: Config,
     pub applied: Vec<KeyChange>,
     /// What needs a restart, and keeps its old value until then.
@@ -21,8 +21,8 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// `new` must be without faults. Then so is what is put together of both: no relation between limits has keys that
-    /// apply at once and keys that wait.
+    /// `new` must be without faults. Then the combination of both is, too: no relation between limits has both keys
+    /// that apply at once and keys that need a restart.
     pub fn between(old: &Config, new: &Config) -> Changes {
         let mut changes = Changes { config: old.clone(), applied: Vec::new(), waiting: Vec::new() };
         for key in KEYS {
@@ -42,7 +42,7 @@ impl Changes {
     }
 }
 
-/// Takes one key's value over; it has been judged where it comes from.
+/// Copies one key's value; it was validated by its own configuration.
 fn copy(kind: &Kind, from: &Config, to: &mut Config) {
     match kind {
         Kind::Number { get, set, .. } => set(to, get(from)),

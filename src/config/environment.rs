@@ -1,8 +1,8 @@
 //! The layer of environment variables: `TICKCAST_` and the key in capitals, with `_` for `.`.
 //!
-//! A variable with the prefix that is no key's is a fault, for it is most often a key mistyped. The exceptions are
-//! [`CONFIG`], which the command line reads, and what Kubernetes and Docker put into every container beside a service
-//! that is named `tickcast` (`TICKCAST_SERVICE_HOST`, `TICKCAST_PORT_8080_TCP_ADDR`, …): nobody chose those.
+//! A variable with the prefix but no key is a fault, since it is usually a mistyped key. The exceptions are [`CONFIG`],
+//! which the command line reads, and what Kubernetes and Docker put into every container beside a service named
+//! `tickcast` (`TICKCAST_SERVICE_HOST`, `TICKCAST_PORT_8080_TCP_ADDR`, …), since no operator chose these.
 
 use std::{collections::HashMap, ffi::OsString};
 
@@ -24,7 +24,7 @@ pub(super) fn read(environment: impl IntoIterator<Item = (OsString, OsString)>) 
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
         .filter(|(name, value)| name != CONFIG && !is_service_link(name, value))
         .collect();
-    // The order of an environment is chance; that of the report is not.
+    // The order of the environment is random; that of the report is not.
     ours.sort();
 
     let mut layer = Layer::default();
@@ -43,8 +43,8 @@ pub(super) fn read(environment: impl IntoIterator<Item = (OsString, OsString)>) 
     layer
 }
 
-/// Whether a container runtime made this variable for a service named `tickcast` or `tickcast-…`. A name alone does
-/// not tell for `TICKCAST_PORT`, which a person may well mean: only the runtime's value is a URL.
+/// Whether a container runtime made this variable for a service named `tickcast` or `tickcast-…`. The name alone does
+/// not decide for `TICKCAST_PORT`, which an operator may well set: only the runtime's value is a URL.
 fn is_service_link(name: &str, value: &OsString) -> bool {
     let is_url = value.to_str().is_some_and(|value| value.contains("://"));
     let words: Vec<&str> = name.split('_').collect();

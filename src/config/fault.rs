@@ -1,7 +1,7 @@
-//! What can be wrong with the settings, and how it is said: where, what, and what to do about it.
+//! The faults of settings and their messages: where, what, and what to do about it.
 //!
-//! Whatever the outside wrote is shown shortened and with its control characters escaped, so that a message is always
-//! one line and cannot steer a terminal.
+//! Text from outside is shortened and its control characters are escaped, so that a message is always one line and
+//! cannot control a terminal.
 
 use std::{error::Error, fmt, io, net::SocketAddr};
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::feed::{FeedError, SourceError};
 
-/// One thing that is wrong, and where.
+/// One fault, and where it is.
 #[derive(Debug)]
 pub struct Fault {
     pub origin: Origin,
@@ -24,7 +24,7 @@ pub struct Fault {
 #[derive(Debug)]
 pub struct Faults(pub Vec<Fault>);
 
-/// What is wrong with a setting.
+/// The kind of a fault.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     #[error("cannot read {path}")]
@@ -69,14 +69,14 @@ pub enum Problem {
     FeedTwice { text: String },
     #[error("the feed `{}` cannot be used", Shown(.text))]
     Feed { text: String, source: SourceError },
-    /// Only who opens feeds can know: `tickcast check`, and the service when it starts.
+    /// Known only when feeds are opened: by `tickcast check`, and by the service when it starts.
     #[error("the feed `{}` cannot be opened", Shown(.text))]
     FeedUnopened { text: String, source: FeedError },
     #[error("{}; here {}", .relation.rule(), Together(.values))]
     Contradiction { relation: Relation, values: Vec<(&'static str, Value, Origin)> },
 }
 
-/// "did you mean", when there is something near.
+/// "did you mean", when a known name is near.
 struct Near<'a>(Option<&'a str>);
 
 struct Of(ValueUnit);
@@ -87,7 +87,7 @@ struct Together<'a>(&'a [(&'static str, Value, Origin)]);
 
 // === impl Fault ===
 
-/// Unlike its parts, a fault prints with its causes: it is the line that an operator reads.
+/// Unlike its parts, a fault prints with its causes: an operator reads this line.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.origin, self.problem)?;

@@ -1,7 +1,7 @@
-//! The layer of the TOML file. A syntax error does not hide the faults behind it: what is broken is blanked out, and
+//! The layer of the TOML file. A syntax error does not hide the faults after it: the broken part is blanked out, and
 //! the rest is read again.
 //!
-//! Tables nest as in TOML: `[limits]` and `sessions = 5` are `limits.sessions`. Which names are tables, the keys say.
+//! Tables nest as in TOML: `[limits]` and `sessions = 5` are `limits.sessions`. The keys define which names are tables.
 
 use std::{iter, ops::Range};
 
@@ -15,26 +15,26 @@ use super::{
     value::GivenValue,
 };
 
-/// After so many syntax errors the text is no TOML, and what else is in it says nothing.
+/// With more syntax errors than this the text is not TOML, and further messages are of no use.
 const SYNTAX_FAULTS_MAX: usize = 20;
 
 /// A setting in the file.
 struct Leaf {
     key: String,
     raw: GivenValue,
-    /// Bytes from the begin of the name to the end of the value.
+    /// Bytes from the start of the name to the end of the value.
     span: Range<usize>,
 }
 
-/// The lines of a text, for finding where a byte is.
+/// The lines of a text, to find where a byte is.
 struct Lines<'t> {
     text: &'t str,
-    /// The byte with which each line begins.
+    /// The byte at which each line starts.
     starts: Vec<usize>,
 }
 
 pub(super) fn read(path: &str, text: &str) -> Layer {
-    // Its place is taken by a space, so that all else stays where it is.
+    // A space replaces it, so that all other bytes keep their positions.
     let unmarked = text.strip_prefix('\u{feff}').map(|text| format!("   {text}"));
     let text = unmarked.as_deref().unwrap_or(text);
     let lines = Lines::of(text);
@@ -65,18 +65,18 @@ pub(super) fn read(path: &str, text: &str) -> Layer {
     layer
 }
 
-/// The leaves of a text in its order, and its first error.
+/// The leaves of a text, in its order, and its first error.
 fn parse(text: &str) -> (Vec<Leaf>, Option<Error>) {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut leaves = Vec::new();
     flatten("", table.get_ref(), &mut leaves);
-    // The parser sorts by name; a person reads by line.
+    // The parser sorts by name; the report follows the lines.
     leaves.sort_by_key(|leaf| leaf.span.start);
     (leaves, errors.into_iter().min_by_key(|error| error.span().map_or(0, |span| span.start)))
 }
 
-/// Every leaf with its full name. A table under the name of a key counts as a leaf, and so does an empty one that no
-/// key lives in: each is somebody's mistake, and is judged with the rest.
+/// Every leaf with its full name. A table with the name of a key counts as a leaf, and so does an empty table without
+/// keys: both are mistakes, and are validated with the rest.
 fn flatten(prefix: &str, table: &DeTable<'_>, leaves: &mut Vec<Leaf>) {
     for (name, value) in table {
         let key = format!("{prefix}{}", name.get_ref());
@@ -94,8 +94,8 @@ fn flatten(prefix: &str, table: &DeTable<'_>, leaves: &mut Vec<Leaf>) {
     }
 }
 
-/// What an error at `byte` spoils: its line; of a value over several lines, all before it too, for an array that is
-/// not closed swallows what follows; of the head of a table, the whole table, for whose are its keys?
+/// What an error at `byte` spoils: its line; of a value over several lines, all before it too, since an open array
+/// swallows what follows; of a table's head, the whole table, since its keys belong to no known table.
 fn broken(lines: &Lines<'_>, leaves: &[Leaf], byte: usize) -> Range<usize> {
     let around = leaves.iter().find(|leaf| leaf.span.contains(&byte));
     let first = lines.position(around.map_or(byte, |leaf| leaf.span.start)).0;
@@ -108,8 +108,8 @@ fn broken(lines: &Lines<'_>, leaves: &[Leaf], byte: usize) -> Range<usize> {
     lines.start(first)..lines.start(end)
 }
 
-/// Replaces a range by spaces, line by line, so that every other byte keeps its place. Says whether that changed
-/// anything.
+/// Replaces a range by spaces, line by line, so that every other byte keeps its position. Returns whether that
+/// changed anything.
 fn blank(text: &mut String, range: Range<usize>) -> bool {
     let blanks: String =
         text[range.clone()].bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect();
@@ -133,7 +133,7 @@ impl<'t> Lines<'t> {
         (line, 1 + before.map_or(0, |before| before.chars().count()))
     }
 
-    /// The byte with which a line begins, or the end of the text.
+    /// The byte at which a line starts, or the end of the text.
     fn start(&self, line: usize) -> usize {
         self.starts.get(line - 1).copied().unwrap_or(self.text.len())
     }

@@ -1,6 +1,6 @@
-//! The layer of flags: a few keys have one of their own, `--set KEY=VALUE` sets any.
+//! The layer of flags: some keys have their own flag, `--set KEY=VALUE` sets any key.
 //!
-//! Between flags nothing overrides: a key that is given twice is a fault, for one of the two was meant otherwise.
+//! Flags do not override each other: a key that is given twice is a fault, since one of the two is a mistake.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use super::{
     value::GivenValue,
 };
 
-/// The flags as they were typed. Values are texts, for the keys judge them.
+/// The flags as they were typed. Values are texts, since the keys validate them.
 #[derive(Clone, Default, Debug)]
 pub struct Flags {
     /// `--listen`
@@ -69,7 +69,7 @@ pub(super) fn read(flags: &Flags) -> Layer {
     layer
 }
 
-/// Takes every second value of a key out again, and says so.
+/// Removes every second value of a key, and reports it.
 fn reject_twice(layer: &mut Layer) {
     let mut first_by_key: HashMap<String, Origin> = HashMap::new();
     let mut once = Vec::new();

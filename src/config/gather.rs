@@ -1,7 +1,7 @@
-//! All layers together, the lowest first, so that each may override the one before.
+//! Combines all layers, the lowest first, so that each may override the one before.
 //!
-//! Invariants: everything that was given is judged before anything is reported, also what a higher layer overrides;
-//! settings without faults hold every [`Relation`] between their limits.
+//! Invariants: all values are validated before any fault is reported, also those that a higher layer overrides;
+//! settings without faults satisfy every [`Relation`] between their limits.
 
 use std::{
     collections::BTreeMap,
@@ -23,12 +23,12 @@ use super::{
     value::Value,
 };
 
-/// All layers together: the settings, where each that was given came from, and every fault.
+/// All layers together: the settings, the origin of each given value, and every fault.
 #[derive(Debug)]
 pub struct Gathered {
-    /// Complete, but only to be used when there are no faults.
+    /// Complete, but valid only when there are no faults.
     pub config: Config,
-    /// Who gave a key last, rightly or not; a key that is missing here has its default.
+    /// The last origin of each key, valid or not; a key that is missing here has its default.
     pub origins: BTreeMap<&'static str, Origin>,
     pub faults: Vec<Fault>,
 }
@@ -53,7 +53,7 @@ impl Config {
 // === impl Gathered ===
 
 impl Gathered {
-    /// Like [`Config::gather`], for who also wants to know where each value came from.
+    /// Like [`Config::gather`], but also returns the origin of each value.
     pub fn new(
         flags: &Flags,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -81,7 +81,7 @@ impl Gathered {
         gathered
     }
 
-    /// Two listeners cannot have one address.
+    /// Two listeners cannot share an address.
     fn check_listeners(&mut self, faulty: &[&'static str]) {
         const KEYS: [&str; 2] = ["listen", "admin_listen"];
         let Config { listen, admin_listen, .. } = self.config;
@@ -94,7 +94,7 @@ impl Gathered {
         self.faults.push(Fault { origin, problem: Problem::SameAddress { listen, admin } });
     }
 
-    /// Lets the key judge what was given; a faulty key is noted in `faulty`.
+    /// Lets the key validate the given value; a faulty key is recorded in `faulty`.
     fn take(&mut self, given: Given, faulty: &mut Vec<&'static str>) {
         let Given { key: name, raw, origin } = given;
         let Some(key) = Key::find(&name) else {
@@ -111,7 +111,7 @@ impl Gathered {
         self.origins.insert(key.name, origin);
     }
 
-    /// Checks one relation between limits, unless one of them is faulty: then nothing can be said.
+    /// Checks one relation between limits, unless one of them is faulty: then it is undecided.
     fn relate(&mut self, relation: Relation, faulty: &[&'static str]) {
         let keys = relation.keys();
         if relation.holds(&self.config.limits) || keys.iter().any(|key| faulty.contains(key)) {
@@ -125,17 +125,17 @@ impl Gathered {
                 (*name, value, origin_of(name))
             })
             .collect();
-        // The highest layer that had a hand in it is where the operator looks first.
+        // The operator looks first at the highest layer that set one of them.
         let origin = keys.iter().map(origin_of).max_by_key(Origin::rank).unwrap_or(Origin::Default);
         self.faults.push(Fault { origin, problem: Problem::Contradiction { relation, values } });
     }
 }
 
-/// Whether one socket would take what is for the other.
+/// Whether one socket would take the connections of the other.
 fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     let holds = |all: IpAddr, one: IpAddr| all.is_unspecified() && (all.is_ipv6() || one.is_ipv4());
     let (one_ip, other_ip) = (one.ip(), other.ip());
-    // Port 0 is any that is free.
+    // Port 0 is any free port.
     one.port() == other.port()
         && one.port() != 0
         && (one_ip == other_ip || holds(one_ip, other_ip) || holds(other_ip, one_ip))

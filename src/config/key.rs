@@ -1,7 +1,7 @@
-//! A key: its name, its kind, its range, its meaning, and the field of [`Config`] that it stands for.
+//! A key: its name, its kind, its range, its meaning, and the field of [`Config`] that it sets.
 //!
-//! Text from a flag or a variable and values from the file meet here; behind this they are the same. A kind carries
-//! its own accessors, so that a number can only ever be set where a number lives.
+//! Texts from flags and variables and values from the file meet here; after this they are the same. A kind carries its
+//! own accessors, so that a number can only be set in a field that holds a number.
 
 use super::{
     fault::Problem,
@@ -19,16 +19,16 @@ pub struct Key {
     pub doc: &'static str,
 }
 
-/// When a change of a key reaches a service that runs.
+/// When a change of a key takes effect in a running service.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Applies {
     /// When the settings are read again.
     AtOnce,
-    /// What it sets is made once, at the start.
+    /// Only at the start, when its object is made.
     AtRestart,
 }
 
-/// What a key's values look like, and where they live.
+/// The form of a key's values, and their field.
 pub enum Kind {
     Number {
         unit: ValueUnit,
@@ -41,7 +41,7 @@ pub enum Kind {
     Word {
         words: &'static [&'static str],
         get: fn(&Config) -> &'static str,
-        /// Is given one of `words`.
+        /// Called with one of `words`.
         set: fn(&mut Config, &str),
     },
     Text {
@@ -50,7 +50,7 @@ pub enum Kind {
     },
     List {
         get: fn(&Config) -> &[String],
-        /// Judges the whole list, so that every faulty entry is named.
+        /// Validates the whole list, so that every faulty entry is named.
         set: fn(&mut Config, Vec<String>, &mut Vec<Problem>),
     },
 }
@@ -58,7 +58,7 @@ pub enum Kind {
 // === impl Key ===
 
 impl Key {
-    /// The value that `config` has for this key.
+    /// The value of this key in `config`.
     pub fn value(&self, config: &Config) -> Value {
         match &self.kind {
             Kind::Number { get, .. } => Value::Number(get(config)),
@@ -68,7 +68,7 @@ impl Key {
         }
     }
 
-    /// Judges `raw`, sets what of it is sound, and says everything that is wrong.
+    /// Validates `raw`, sets its valid parts, and reports every fault.
     pub(super) fn apply(&self, raw: GivenValue, config: &mut Config, problems: &mut Vec<Problem>) {
         let outcome = match &self.kind {
             Kind::Number { unit, min, max, set, .. } => {
@@ -114,7 +114,7 @@ impl Key {
     fn list(&self, raw: GivenValue) -> Result<Vec<String>, Problem> {
         match raw {
             GivenValue::Entries(entries) | GivenValue::Strings(entries) => Ok(entries),
-            // Brackets allow entries with spaces in them.
+            // Brackets allow entries that contain spaces.
             GivenValue::Text(text) if text.trim_start().starts_with('[') => match read_value(&text) {
                 Some(GivenValue::Strings(entries)) => Ok(entries),
                 _ => Err(self.wrong_kind(

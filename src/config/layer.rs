@@ -1,15 +1,15 @@
-//! What one layer of the settings gives, before any key has judged it.
+//! The settings of one layer, before keys validate them.
 
 use super::{fault::Fault, origin::Origin, value::GivenValue};
 
-/// What one layer gave, in its own order, and what was wrong with it before any key could judge it.
+/// The settings of one layer, in its own order, and the faults found before keys validate them.
 #[derive(Default)]
 pub(super) struct Layer {
     pub given: Vec<Given>,
     pub faults: Vec<Fault>,
 }
 
-/// One setting, not yet judged.
+/// One setting, not validated yet.
 pub(super) struct Given {
     pub key: String,
     pub raw: GivenValue,

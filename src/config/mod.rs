@@ -1,11 +1,11 @@
-//! The service's settings: gathered from flags, environment, file and defaults, in that order of precedence.
+//! The service's settings: combined from flags, environment, file and defaults, in that order of precedence.
 //!
-//! This is the pure part: it is handed the flags, the variables and the text of the file, and touches nothing. The
-//! command line reads them (`cli::settings`), `docs/CONFIGURATION.md` describes them, and [`KEYS`] is the only place
-//! where a key, its kind, its range and its meaning are written down.
+//! This is the pure part: it is given the flags, the variables and the text of the file, and does no I/O. The command
+//! line reads them (`cli::settings`), `docs/CONFIGURATION.md` describes them, and only [`KEYS`] defines a key, its
+//! kind, its range and its meaning.
 //!
-//! Invariants: everything that was given is judged before anything is reported, also what a higher layer overrides; a
-//! [`Config`] without faults holds every [`Relation`] between its limits.
+//! Invariants: all values are validated before any fault is reported, also those that a higher layer overrides; a
+//! [`Config`] without faults satisfies every [`Relation`] between its limits.
 
 mod change;
 mod environment;

@@ -1,13 +1,13 @@
-//! Where a setting came from, in the words that its owner would use to find it again.
+//! The origin of a setting, in words by which an operator finds it again.
 
 use std::fmt;
 
 use super::shown::Shown;
 
-/// Where a setting came from.
+/// The origin of a setting.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Origin {
-    /// Nobody set it.
+    /// Not set.
     Default,
     File {
         path: String,
@@ -16,14 +16,14 @@ pub enum Origin {
     },
     /// An environment variable, by its name.
     Variable(String),
-    /// A flag, as it was typed, less its value.
+    /// A flag as it was typed, without its value.
     Flag(String),
 }
 
 // === impl Origin ===
 
 impl Origin {
-    /// Which of two origins wins: the higher.
+    /// Precedence: the higher origin wins.
     pub const fn rank(&self) -> u8 {
         match self {
             Origin::Default => 0,

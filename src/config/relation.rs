@@ -1,8 +1,8 @@
-//! How the limits must relate to each other: what is true of the defaults, at compile time, and of every configuration.
+//! How the limits must relate: checked for the defaults at compile time, and for every configuration.
 
 use crate::limits::{self, Limits, NOTSENT_LOWAT_BYTES};
 
-/// Something that must be true of two or more limits together.
+/// A condition on two or more limits together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Relation {
     FrameFitsUnsent,
@@ -47,7 +47,7 @@ impl Relation {
         }
     }
 
-    /// The keys of the limits that it is about.
+    /// The keys of its limits.
     pub const fn keys(self) -> &'static [&'static str] {
         match self {
             Relation::FrameFitsUnsent => &["limits.frame_bytes", "limits.unsent_bytes"],

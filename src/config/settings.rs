@@ -1,4 +1,4 @@
-//! The settings as values, whoever gave them, and their defaults.
+//! The settings as values, from whatever origin, and their defaults.
 
 use std::net::SocketAddr;
 
@@ -6,33 +6,33 @@ use tracing::Level;
 
 use crate::limits::{self, Limits};
 
-/// What `tickcast serve` runs by. Every field has one key in [`KEYS`](super::KEYS).
+/// The settings of `tickcast serve`. Every field has one key in [`KEYS`](super::KEYS).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Config {
-    /// Where to listen; port 0 takes any that is free.
+    /// The address to listen on; port 0 takes any free port.
     pub listen: SocketAddr,
-    /// Where operators are served, when not there; port 0 as above.
+    /// The address for operators, if another; port 0 as above.
     pub admin_listen: Option<SocketAddr>,
     /// The sources of ticks, as texts that [`crate::feed::Source`] reads.
     pub feeds: Vec<String>,
-    /// Threads that serve sessions; 0 stands for one a core.
+    /// Threads that serve sessions; 0 means one per core.
     pub shards: usize,
     pub log_format: LogFormat,
     pub log_level: Level,
-    /// Web origins that browsers may connect from, besides the service's own; `*` stands for all.
+    /// Web origins that browsers may connect from, besides the service's own; `*` means all.
     pub allowed_origins: Vec<String>,
     pub limits: Limits,
-    /// The epoch to use instead of a new one at each start. Only for tests: a restart under the same epoch with
-    /// other ticks breaks the promise that (epoch, symbol, seq) names one tick for ever.
+    /// The epoch to use instead of a new one at each start. Only for tests: a restart with the same epoch and other
+    /// ticks breaks the promise that (epoch, symbol, seq) names one tick for ever.
     pub epoch: Option<String>,
 }
 
-/// How a line of the log is written.
+/// The format of a log line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LogFormat {
     /// For people.
     Text,
-    /// One JSON object a line, for machines.
+    /// One JSON object per line, for machines.
     Json,
 }
 

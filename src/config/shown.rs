@@ -1,10 +1,10 @@
-//! Text from outside, made fit for a message: one line, of bounded length, that cannot steer a terminal.
+//! Makes text from outside safe for a message: one line, of bounded length, that cannot control a terminal.
 
 use std::fmt;
 
 pub(super) struct Shown<'a>(pub &'a str);
 
-/// Characters that are shown before the rest is cut off.
+/// How many characters are shown before the rest is cut off.
 const SHOWN_CHARS: usize = 100;
 
 impl fmt::Display for Shown<'_> {

@@ -1,14 +1,14 @@
-//! "Did you mean": the known name that is nearest to an unknown one, or none when nothing is near.
+//! "Did you mean": the known name nearest to an unknown one, or none when no name is near.
 
 use super::{
     table::KEYS,
     variable::{self, PREFIX},
 };
 
-/// A longer name is no typing error, and would cost time to compare.
+/// A longer name is no typing error, and would take time to compare.
 const NAME_BYTES_MAX: usize = 64;
 
-/// What other programs call the same thing.
+/// The names of the same settings in other programs.
 const SYNONYMS: [(&str, &str); 9] = [
     ("addr", "listen"),
     ("address", "listen"),
@@ -27,14 +27,14 @@ pub(super) fn key(unknown: &str) -> Option<String> {
     nearest(unknown, '.').map(str::to_owned)
 }
 
-/// The variable nearest to `unknown`, which starts with the prefix that all of them share.
+/// The variable nearest to `unknown`, which starts with the common prefix.
 pub(super) fn variable(unknown: &str) -> Option<String> {
     let unknown = unknown.strip_prefix(PREFIX)?.to_ascii_lowercase();
     nearest(&unknown, '_').map(variable::variable)
 }
 
-/// The key with the fewest edits from `unknown`, as a whole or by its last part. `separator` stands in `unknown` where a
-/// key has a dot.
+/// The key with the fewest edits from `unknown`, as a whole or by its last part. In `unknown`, `separator` replaces a
+/// key's dot.
 fn nearest(unknown: &str, separator: char) -> Option<&'static str> {
     if unknown.len() > NAME_BYTES_MAX {
         return None;
@@ -56,7 +56,7 @@ fn nearest(unknown: &str, separator: char) -> Option<&'static str> {
     distances.min_by_key(|(edits, _)| *edits).map(|(_, name)| name)
 }
 
-/// How far two names are apart, when that is near enough to be the same one mistyped or cut short.
+/// The distance of two names, if it is small enough for a mistyped or shortened one.
 fn edits(unknown: &str, name: &str) -> Option<usize> {
     if unknown.len() >= 3 && name.starts_with(unknown) {
         return Some(1);

@@ -1,8 +1,8 @@
-//! Every key, in the order of the documentation: the only place where one is defined. Keys of one table stand together,
-//! those of none first, so that the order is also that of a file.
+//! Every key, in the order of the documentation: the only place that defines them. Keys of one table are together,
+//! those without a table first, so that the order is also that of a file.
 //!
-//! The ranges are wide: they keep out what cannot work (a buffer of no bytes) and what is a slip of the finger (a
-//! billion sessions), not what is unwise. A field of [`Limits`] without a key does not compile.
+//! The ranges are wide: they exclude what cannot work (a buffer of no bytes) and typing errors (a billion sessions),
+//! not what is unwise. A field of [`Limits`] without a key does not compile.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -31,8 +31,8 @@ trait Amount {
     fn number(&self) -> u64;
 }
 
-/// The name, unit and key of one field of [`Limits`]; times are in milliseconds, and say so. `restart` before the meaning
-/// of those of which something is made once, at the start.
+/// The name, unit and key of one field of [`Limits`]; names of times say milliseconds. `restart` before the meaning
+/// marks a limit that is used once, at the start.
 macro_rules! limit {
     (millis $field:ident $range:expr, $($rest:tt)*) => {
         limit!(@ concat!("limits.", stringify!($field), "_ms"), ValueUnit::Millis, $field, $range, $($rest)*)
@@ -268,7 +268,7 @@ fn set_admin_listen(config: &mut Config, text: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Keeps the feeds that are sound: who opens them for a check wants to see what is wrong with those too.
+/// Keeps the valid feeds: a check that opens them reports their faults too.
 fn set_feeds(config: &mut Config, feeds: Vec<String>, problems: &mut Vec<Problem>) {
     if feeds.is_empty() {
         problems.push(Problem::NoFeed);
@@ -319,7 +319,7 @@ impl Key {
         KEYS.iter().find(|key| key.name == name)
     }
 
-    /// Whether `name` is the table of some keys, as `log` is.
+    /// Whether `name` is a table of keys, as `log` is.
     pub(super) fn is_group(name: &str) -> bool {
         KEYS.iter().any(|key| key.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
     }

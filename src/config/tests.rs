@@ -1,4 +1,4 @@
-//! The laws of the configuration: precedence, every fault at once, nothing panics, what is printed can be read again.
+//! The laws of the configuration: precedence, every fault at once, no panics, what is printed can be read again.
 
 use std::{ffi::OsString, fmt::Write};
 
@@ -26,17 +26,17 @@ fn lines(outcome: Result<Config, Faults>) -> Vec<String> {
     }
 }
 
-/// The one fault of a file.
+/// The only fault of a file.
 fn check_file(text: &str, expected: &str) {
     assert_eq!(lines(from_file(text)), [expected], "{text}");
 }
 
-/// The one fault of `--set`.
+/// The only fault of `--set`.
 fn check_set(pair: &str, expected: &str) {
     assert_eq!(lines(Config::gather(&set(&[pair]), [], None)), [expected], "{pair}");
 }
 
-/// The one fault of a variable.
+/// The only fault of a variable.
 fn check_variable(name: &str, value: &str, expected: &str) {
     let outcome = Config::gather(&Flags::default(), environment(&[(name, value)]), None);
     assert_eq!(lines(outcome), [expected], "{name}={value}");
@@ -84,7 +84,7 @@ fn every_fault_of_every_layer_is_told_at_once() {
     let variables = environment(&[
         ("TICKCAST_LOG_FORMAT", "xml"),
         ("TICKCAST_FEED", "sim"),
-        // Overridden by the flag below, and judged all the same.
+        // Overridden by the flag below, and validated all the same.
         ("TICKCAST_LISTEN", "localhost:8080"),
     ]);
     let mut flags = set(&["limits.pong_ms=20000", "limits.stale_ms"]);
@@ -238,7 +238,7 @@ fn a_key_that_two_flags_give_is_a_fault() {
     );
 }
 
-/// The faults of a file, by line, each told from others by how it begins.
+/// The faults of a file, by line, distinguished by how they start.
 fn check_faults(text: &str, expected: &[&str]) {
     let faults = lines(from_file(text));
     let matches =
@@ -257,7 +257,7 @@ fn a_syntax_error_hides_no_other_fault() {
             "5: `limits.ring_ticks`",
         ],
     );
-    // No line is told twice, nor as something that it is not.
+    // No line is reported twice, nor as another fault.
     check_faults("listen = localhost:8080\nshards = \"x\"\n", &["1: no TOML", "2: `shards`"]);
     check_faults("listen = 'abc\nshards = \"x\"\n", &["1: no TOML", "2: `shards`"]);
     check_faults("feeds = [\"sim\"\nshards = x\nepoch = \"x y\"\n", &["2: no TOML", "3: `x y` is no epoch"]);
@@ -296,7 +296,7 @@ fn a_contradiction_is_told_where_the_highest_layer_made_it() {
           limits.pong_ms = 10000 (default), limits.ping_ms = 5000 (t.toml:2)"
         ]
     );
-    // Whether a faulty limit contradicts another, nobody can say.
+    // Whether a faulty limit contradicts another is undecided.
     let outcome = Config::gather(&set(&["limits.pong_ms=x"]), [], Some(("t.toml", file)));
     assert_eq!(lines(outcome), ["--set limits.pong_ms: `limits.pong_ms` must be a whole number, but is `x`"]);
 }
@@ -339,7 +339,7 @@ fn a_variable_that_is_no_text_is_a_fault() {
     let outcome =
         Config::gather(&Flags::default(), [(OsString::from("TICKCAST_LISTEN"), bytes.clone())], None);
     assert_eq!(lines(outcome), ["TICKCAST_LISTEN: the value is no UTF-8 text"]);
-    // What is not ours is not looked at.
+    // Other programs' variables are ignored.
     let config = Config::gather(&Flags::default(), [(bytes.clone(), bytes)], None);
     assert_eq!(config.unwrap(), Config::default());
 }
@@ -372,7 +372,7 @@ fn as_text(toml: &str) -> String {
 }
 
 proptest! {
-    /// Of the layers that give a key, the highest one's value is in force, and is said to be.
+    /// Of the layers that give a key, the highest one's value is in force, and its origin is reported.
     #[test]
     fn precedence(which in any::<Index>(), values in any::<[Index; 3]>(), layers in any::<[bool; 3]>()) {
         let key = which.get(KEYS);
@@ -398,7 +398,7 @@ proptest! {
         prop_assert_eq!(gathered.origins.get(key.name).map_or(0, Origin::rank), rank);
     }
 
-    /// What `check` prints is a file that gives the same configuration again.
+    /// The output of `check` is a file that gives the same configuration again.
     #[test]
     fn values_print_as_they_are_read(values in proptest::collection::vec(any::<Index>(), KEYS.len())) {
         let file = as_file(KEYS.iter().zip(&values).map(|(key, index)| (key.name, a_value_of(key, *index))));
@@ -407,7 +407,7 @@ proptest! {
         prop_assert_eq!(file, printed);
     }
 
-    /// No text panics, in whatever layer, and what is accepted holds every relation.
+    /// No text panics, in any layer, and accepted settings satisfy every relation.
     #[test]
     fn nothing_from_outside_panics(
         file in "(\\PC|\n|[\\[\\]=\".0-9a-z_])*",
@@ -424,7 +424,7 @@ proptest! {
         }
     }
 
-    /// The relations are judged on what is in force, and on nothing else.
+    /// The relations are checked on the values in force, and on nothing else.
     #[test]
     fn what_is_accepted_holds_every_relation(values in proptest::collection::vec((any::<Index>(), any::<Index>()), 1..4)) {
         let mut file = String::new();

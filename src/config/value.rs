@@ -1,20 +1,20 @@
-//! A setting's value: as a layer gave it, as it stands in the settings, and what a number counts. What it may be, its key
-//! says.
+//! A setting's value, as given by a layer and as stored in the settings, and the unit of a number. Its key defines its
+//! range.
 
 use std::fmt;
 
 use toml::de::{DeInteger, DeValue};
 
-/// What a number counts.
+/// The unit of a number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ValueUnit {
-    /// Things, as the key's name says which.
+    /// A count of what the key's name says.
     One,
     Bytes,
     Millis,
 }
 
-/// A value as it stands in [`Config`](super::Config); prints as TOML.
+/// A value in [`Config`](super::Config); prints as TOML.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Value {
     Number(u64),
@@ -24,15 +24,15 @@ pub enum Value {
 
 /// A value as a layer gave it.
 pub(super) enum GivenValue {
-    /// From a variable or `--set`: the key's kind decides what it is.
+    /// From a variable or `--set`: the key's kind decides its type.
     Text(String),
-    /// From a flag that may be repeated: the entries of a list, as they are.
+    /// From a flag that may be repeated: the entries of a list, as typed.
     Entries(Vec<String>),
     /// From the file.
     Integer(i128),
     String(String),
     Strings(Vec<String>),
-    /// From the file, and of a kind that no key has; what it is, in words.
+    /// From the file, and of a type that no key has; its name, in words.
     Other(&'static str),
 }
 
@@ -80,7 +80,7 @@ pub(super) fn read_integer(text: &str) -> Option<i128> {
     }
 }
 
-/// What is beyond 128 bits is out of any key's range too: the largest number stands for it in the message.
+/// A number beyond 128 bits is out of any key's range too: the largest number replaces it in the message.
 fn saturate(integer: &DeInteger<'_>) -> i128 {
     let text = integer.as_str();
     let overflow = if text.starts_with('-') { i128::MIN } else { i128::MAX };

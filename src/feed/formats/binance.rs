@@ -5,10 +5,11 @@
 //! BTCUSDT-aggTrades-2024-01.csv      agg_trade_id,price,qty,first_id,last_id,time,is_buyer_maker[,is_best_match]
 //! BTCUSDT-bookTicker-2024-01-01.csv  update_id,bid,bid_qty,ask,ask_qty,transaction_time,event_time
 //! ```
-//! The symbol and what the columns are stand in the file's name, and the rows must fit; a line of names is passed over, and so
-//! is a trade at price 0, which is none. Times are milliseconds or, in spot from 2025, microseconds: their size tells. There is no receive time, so the event's stands in.
+//! The file's name gives the symbol and the columns, and the rows must fit. A line of names is skipped, and so is a
+//! trade at price 0, which is none. Times are milliseconds or, in spot from 2025, microseconds: their size tells. There
+//! is no receive time: the event time is used.
 //!
-//! `isBuyerMaker` true means that the buyer waited in the book, so the aggressor sold.
+//! `isBuyerMaker` true means that the buyer's order was resting in the book, so the aggressor side is sell.
 
 use super::{
     Fault,
@@ -19,7 +20,7 @@ use crate::{
     tick::{Field, FieldSet, Fields, Fixed, Nanos, Side, Symbol, Tick},
 };
 
-/// One file's rows.
+/// Decodes the rows of one file.
 pub struct Binance {
     symbol: Symbol,
     kind: BinanceTable,
@@ -38,7 +39,7 @@ fn are_names(row: &TableRow<'_>) -> bool {
     (0..row.len()).all(|column| row.get(column).starts_with(|first: char| first.is_ascii_alphabetic()))
 }
 
-/// What the columns are.
+/// The table, which defines the columns.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum BinanceTable {
     Trades,
@@ -60,7 +61,7 @@ impl BinanceTable {
         }
     }
 
-    /// The fewest columns, and the one that holds the time.
+    /// The minimum number of columns, and the one that holds the time.
     const fn columns(self) -> (usize, usize) {
         match self {
             BinanceTable::Trades => (6, 4),
@@ -69,7 +70,7 @@ impl BinanceTable {
         }
     }
 
-    /// Whether a line is this kind's names. Other exchanges' files have names of the same shape.
+    /// Whether a line is the names of this kind. Other exchanges' files have names of the same shape.
     pub fn is_names(self, row: &TableRow<'_>) -> bool {
         let has = |wanted: &[&str]| {
             (0..row.len()).any(|column| {
@@ -98,7 +99,7 @@ impl BinanceTable {
             && (self == BinanceTable::BookTicker || boolean(row.get(time + 1)).is_some())
     }
 
-    /// What it is, for a person.
+    /// Its description, for a person.
     pub const fn what(self) -> &'static str {
         match self {
             BinanceTable::Trades => "Binance's public trades",
@@ -107,7 +108,7 @@ impl BinanceTable {
         }
     }
 
-    /// As [`Self::what`], of a file whose name says nothing.
+    /// As [`Self::what`], for a file whose name gives nothing.
     pub const fn nameless(self) -> &'static str {
         match self {
             BinanceTable::Trades => {
@@ -125,7 +126,7 @@ impl BinanceTable {
         }
     }
 
-    /// From a name such as `BTCUSDT-aggTrades-2024-01-01.csv`: the symbol, and what the columns are.
+    /// From a name such as `BTCUSDT-aggTrades-2024-01-01.csv`: the symbol and the kind of table.
     pub fn of_name(name: &str) -> Option<(&str, BinanceTable)> {
         BinanceTable::ALL.into_iter().find_map(|kind| {
             let (symbol, date) = name.split_once(&format!("-{}-", kind.name()))?;
@@ -138,7 +139,7 @@ impl BinanceTable {
 
 impl Binance {
     /// # Errors
-    /// When the name does not tell the symbol.
+    /// When the name does not give the symbol.
     pub fn new(name: &str) -> Result<Self, String> {
         let (symbol, kind) = BinanceTable::of_name(name).ok_or(
             "the symbol of Binance's public data stands in the file's name, as in BTCUSDT-trades-2024-01-01.csv",
@@ -175,7 +176,7 @@ impl TableFormat for Binance {
             let maker =
                 boolean(row.get(time + 1)).ok_or(Fault::value("isBuyerMaker", ValueFault::Boolean))?;
             fields.set_side(if maker { Side::Sell } else { Side::Buy });
-            // Futures have rows of what was settled elsewhere: nobody paid that.
+            // Futures have rows of trades settled elsewhere, which have no price.
             if fields.get_fixed(Field::Last) == Some(Fixed(0)) {
                 return Ok(RowValue::Nothing);
             }

@@ -1,7 +1,7 @@
-//! Order books: every open order, the sum at each price, and what changed at the top.
+//! Order books: every open order, the total at each price, and changes at the top.
 //!
-//! Invariants: the shares at a price are the sum of its open orders'; a price without shares is not there; a change that is
-//! refused changes nothing.
+//! Invariants: the shares at a price are the sum of its open orders'; a price without shares is removed; a refused
+//! change changes nothing.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -10,7 +10,7 @@ use std::{
 
 use crate::tick::Symbol;
 
-/// The books of all instruments of a feed: `K` is what names an order in it, `P` a price in its units.
+/// The books of all instruments of a feed: `K` identifies an order, `P` is a price in the feed's units.
 pub struct OrderBook<K = u64, P = u32> {
     orders: HashMap<K, Order<P>, foldhash::fast::RandomState>,
     /// By the feed's number of the instrument.
@@ -42,14 +42,14 @@ pub struct BookLevel<P = u32> {
     pub shares: u64,
 }
 
-/// The new top of each side that changed; no shares when nobody is left.
+/// The new top of each side that changed; no shares when the side is empty.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Top<P = u32> {
     pub bid: Option<BookLevel<P>>,
     pub ask: Option<BookLevel<P>>,
 }
 
-/// A day of all of Nasdaq has some two million at once; this is some 700 megabytes.
+/// A day of all of Nasdaq has some two million at once; this limit is some 700 megabytes.
 const ORDERS_MAX: usize = 1 << 24;
 
 // === impl Book ===
@@ -84,7 +84,7 @@ impl<K: Copy + Eq + Hash, P: Copy + Ord + Default> OrderBook<K, P> {
         self.orders.get(&reference).copied()
     }
 
-    /// `None` when the order is there already, its instrument has no name, or there are too many.
+    /// `None` when the order exists already, its instrument has no name, or there are too many.
     pub fn add(&mut self, reference: K, order: Order<P>) -> Option<Top<P>> {
         if self.orders.len() >= ORDERS_MAX || self.orders.contains_key(&reference) {
             return None;
@@ -94,7 +94,7 @@ impl<K: Copy + Eq + Hash, P: Copy + Ord + Default> OrderBook<K, P> {
         Some(top)
     }
 
-    /// Takes shares away, and the order with its last. `None` when it is not there or has fewer.
+    /// Removes shares, and the order when none are left. `None` when it does not exist or has fewer.
     pub fn reduce(&mut self, reference: K, shares: u32) -> Option<Top<P>> {
         let order = self.orders.get_mut(&reference)?;
         let left = order.shares.checked_sub(shares)?;
@@ -106,13 +106,13 @@ impl<K: Copy + Eq + Hash, P: Copy + Ord + Default> OrderBook<K, P> {
         self.change(taken, |sum| sum.saturating_sub(u64::from(shares)))
     }
 
-    /// `None` when the order is not there.
+    /// `None` when the order does not exist.
     pub fn remove(&mut self, reference: K) -> Option<Top<P>> {
         let order = self.orders.remove(&reference)?;
         self.change(order, |sum| sum.saturating_sub(u64::from(order.shares)))
     }
 
-    /// Ends an order and adds another on its side. `None` when it is not there, or the other one is.
+    /// Replaces an order by another on its side. `None` when it does not exist, or the other one does.
     pub fn replace(&mut self, reference: K, other: K, shares: u32, price: P) -> Option<Top<P>> {
         let order = self.get(reference)?;
         if other != reference && self.orders.contains_key(&other) {
@@ -125,7 +125,7 @@ impl<K: Copy + Eq + Hash, P: Copy + Ord + Default> OrderBook<K, P> {
         Some(changed(order.bid, before, after))
     }
 
-    /// Empties an instrument's book. Its orders stay under their names, which must not be used again.
+    /// Empties an instrument's book. Its orders stay under their keys, which must not be used again.
     #[cfg(feature = "dbn")]
     pub fn clear(&mut self, locate: u16) -> Option<Top<P>> {
         let instrument = self.instruments.get_mut(usize::from(locate))?.as_mut()?;
@@ -180,7 +180,7 @@ mod tests {
 
     use super::*;
 
-    /// One change, by small numbers so that they meet.
+    /// One change, with small numbers so that changes collide.
     #[derive(Clone, Debug)]
     enum Op {
         Add(u64, bool, u32, u32),
@@ -201,7 +201,7 @@ mod tests {
         ]
     }
 
-    /// The best of a list of orders, found by looking at all of them.
+    /// The best of a list of orders, by linear search.
     fn naive(orders: &BTreeMap<u64, Order>, bid: bool) -> BookLevel {
         let side = || orders.values().filter(|order| order.bid == bid);
         let prices = side().map(|order| order.price);
@@ -241,7 +241,7 @@ mod tests {
     }
 
     proptest! {
-        /// After every change the top is that of all orders, a change of the top is told, and a refused change is none.
+        /// After every change the top is that of all orders and is returned, and a refused change has no effect.
         #[test]
         fn the_top_is_that_of_all_open_orders(ops in proptest::collection::vec(op(), 1..60)) {
             let (mut book, mut orders) = (OrderBook::<u64, u32>::default(), BTreeMap::new());

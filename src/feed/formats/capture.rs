@@ -1,15 +1,15 @@
-//! Raw captures of Binance's combined streams, as hftbacktest's collector writes them: one frame a line, behind the
-//! time at which it was received.
+//! Raw captures of Binance's combined streams, as hftbacktest's collector writes them: one frame per line, after its
+//! receive time.
 //!
 //! ```text
 //! 1676419207212527000 {"stream":"btcusdt@bookTicker","data":{"u":1,"s":"BTCUSDT","b":"61837.63","B":"3.7","a":"61837.64","A":"1.5"}}
 //! ```
 //! `bookTicker`, `trade` and `aggTrade` are ticks. Other streams, lines without a stream (answers to requests), and
-//! what futures settle elsewhere (price 0, mark `NA`) are passed over. A line without the time has no receive time. Of all
-//! times the size tells the unit.
+//! trades of futures settled elsewhere (price 0, mark `NA`) are skipped. A line without the time has no receive time.
+//! The size of a time tells its unit.
 //!
-//! `trade` and `aggTrade` tell of the same trades: of each symbol those of the stream that is met first are taken, the
-//! others are passed over, and a note says so.
+//! `trade` and `aggTrade` report the same trades: for each symbol those of the stream that comes first are taken, the
+//! others are skipped, and a note says so.
 
 use std::borrow::Cow;
 
@@ -39,14 +39,14 @@ pub struct Capture {
 #[derive(Deserialize)]
 #[serde(rename = "Frame")]
 struct CombinedFrame<'a> {
-    /// Empty, when there is none; within an [`Option`] it would be copied.
+    /// Empty when there is none; within an [`Option`] it would be copied.
     #[serde(borrow, default)]
     stream: Cow<'a, str>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
 }
 
-/// Decimals are strings, so nothing passes through a float.
+/// Decimals are strings, so no value passes through a float.
 #[derive(Deserialize)]
 #[serde(rename = "BookTicker")]
 struct CapturedQuote<'a> {
@@ -60,7 +60,7 @@ struct CapturedQuote<'a> {
     a: Cow<'a, str>,
     #[serde(borrow, rename = "A")]
     ask_size: Cow<'a, str>,
-    /// Of futures alone.
+    /// Only of futures.
     #[serde(rename = "T")]
     time: Option<i64>,
 }
@@ -76,14 +76,14 @@ struct CapturedTrade<'a> {
     q: Cow<'a, str>,
     #[serde(rename = "T")]
     time: i64,
-    /// Whether the buyer waited in the book.
+    /// Whether the buyer's order was resting in the book.
     m: bool,
-    /// How the trade came about, of futures alone.
+    /// How the trade came about, only of futures.
     #[serde(borrow, default, rename = "X")]
     mark: Cow<'a, str>,
 }
 
-/// The mark of what was not traded.
+/// The mark of what was not traded on the exchange.
 const MARK_NONE: &str = "NA";
 
 /// The message of a line, without the time before it.
@@ -140,7 +140,7 @@ fn make(line: &[u8], trades: &mut TradeEvents) -> Result<RowValue, Fault> {
         }
     };
     let json = &line[digits..];
-    // Answers to requests have shapes of their own, arrays among them.
+    // Answers to requests have other shapes, arrays among them.
     let frame: CombinedFrame<'_> = match serde_json::from_str(json) {
         Ok(frame) => frame,
         Err(error) if error.is_data() && serde_json::from_str::<IgnoredAny>(json).is_ok() => {
@@ -177,7 +177,7 @@ fn quote(data: &CapturedQuote<'_>) -> Result<Tick, Fault> {
     Ok(Tick { symbol: Symbol::new(&data.s)?, ts, fields })
 }
 
-/// `None` when it is none: futures tell so of what was settled elsewhere, too.
+/// `None` when it is no trade: futures also report trades settled elsewhere.
 fn trade(data: &CapturedTrade<'_>) -> Result<Option<Tick>, Fault> {
     let mut fields = Fields::default();
     set(Field::Last, &data.p, &mut fields)?;

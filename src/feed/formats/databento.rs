@@ -1,12 +1,12 @@
 //! Databento's DBN, of any version that the crate `dbn` reads: `mbp-1`, `tbbo`, `mbp-10`, `bbo-1s`, `bbo-1m`, `trades`, of
 //! consolidated markets `cmbp-1`, `tcbbo`, `cbbo`, `cbbo-1s`, `cbbo-1m`, and `mbo` through a book of all its orders.
 //!
-//! Prices are whole numbers of 1e-9 there as here. `ts_event` is the event's time, `ts_recv` the receive time. Names come
-//! from the metadata's mapping, for the day of each record; of a session recorded live from its records of mappings. A side without a price has size 0. Records of other kinds are
-//! passed over.
+//! Prices are whole numbers of 1e-9 there as here. `ts_event` is the event's time, `ts_recv` the receive time. Names
+//! come from the metadata's mapping for the day of each record; in a session recorded live, from its mapping records. A
+//! side without a price has size 0. Records of other kinds are skipped.
 //!
-//! Loss: a record shorter than its own header, and what the parser refuses, end the file, since nobody knows where the next
-//! one begins.
+//! Loss: a record shorter than its own header, or refused by the parser, ends the file, since the start of the next one
+//! is unknown.
 
 mod orders;
 mod values;
@@ -32,31 +32,31 @@ pub struct Databento {
     names: InstrumentNames,
     orders: orders::Orders,
     frames: Frames,
-    /// Bytes that were fed.
+    /// Bytes decoded so far.
     fed: u64,
-    /// The metadata was read.
+    /// Whether the metadata was read.
     begun: bool,
     /// Nothing more can be read.
     broken: bool,
 }
 
-/// Where one record ends and the next begins. Every record is a multiple of 8 bytes long; the parser takes that for granted,
-/// and would read a record at an address that it must not, so others never reach it.
+/// Splits the stream into records. Every record is a multiple of 8 bytes long; the parser assumes that, and would read
+/// other records at an unaligned address, so they never reach it.
 #[derive(Default)]
 struct Frames {
-    /// The first bytes, which tell how long the metadata is.
+    /// The first bytes, which contain the length of the metadata.
     prelude: Vec<u8>,
     metadata_left: u64,
-    /// What is missing of the record in hand.
+    /// The missing bytes of the current record.
     record_left: usize,
-    /// It is left out.
+    /// It is skipped.
     skips: bool,
 }
 
-/// What to do with the next bytes.
+/// How to handle the next bytes.
 enum Run {
     Pass(usize),
-    /// The beginning of a record that is left out.
+    /// The beginning of a record that is skipped.
     Reject(usize),
     Skip(usize),
     Broken(&'static str),
@@ -66,18 +66,18 @@ enum Run {
 #[derive(Default)]
 struct InstrumentNames {
     map: TsSymbolMap,
-    /// What was found last, with its day.
+    /// The last result, with its day.
     found: HashMap<u32, (u64, Symbol), foldhash::fast::RandomState>,
-    /// What a live session said while it was recorded: its metadata maps nothing.
+    /// Mappings that a live session sent while it was recorded: its metadata has none.
     live: PitSymbolMap,
 }
 
 const PRELUDE_BYTES: usize = 8;
 const HEADER_BYTES: usize = 16;
-/// A record's first byte counts these.
+/// The unit of a record's first byte.
 const LENGTH_UNIT_BYTES: usize = 4;
 const ALIGNMENT_BYTES: usize = 8;
-/// A mapping of all instruments of an exchange over a year stays far below it.
+/// A mapping of all instruments of an exchange over a year is far smaller.
 const METADATA_BYTES_MAX: u32 = 256 << 20;
 const NANOS_PER_DAY: u64 = 86_400_000_000_000;
 const TRADE: u8 = b'T';
@@ -102,8 +102,8 @@ impl Databento {
         out.reject(Place::Byte(self.at()), fault.reason(), || fault.to_string());
     }
 
-    /// Where the next record begins; what is wrong with the metadata stands at the beginning, whatever the parser has taken
-    /// of it by then.
+    /// Where the next record begins. A fault of the metadata is placed at the beginning, however much of it the parser
+    /// has taken.
     fn at(&self) -> u64 {
         if self.begun { self.fed - self.fsm.data().len() as u64 } else { 0 }
     }
@@ -117,9 +117,9 @@ impl Databento {
                     self.begun = true;
                     match metadata.symbol_map() {
                         Ok(map) => self.names.map = map,
-                        // Recorded live: records say the names.
+                        // Recorded live: records give the names.
                         Err(_) if metadata.mappings.is_empty() => {}
-                        // Without mappings, every record says that its instrument has no name.
+                        // Without mappings, every record reports that its instrument has no name.
                         Err(_) => out.reject(Place::Byte(at), crate::feed::RejectReason::Symbol, || {
                             "the metadata's mapping of symbols cannot be read".to_owned()
                         }),
@@ -143,7 +143,7 @@ impl Databento {
 }
 
 impl Databento {
-    /// Gives the parser whole records, or the beginning of one.
+    /// Passes the parser whole records, or the beginning of one.
     fn pass(&mut self, mut bytes: &[u8], out: &mut Output) {
         while !self.broken && !bytes.is_empty() {
             let space = self.fsm.space();
@@ -195,7 +195,7 @@ impl Decoder for Databento {
 // === impl Frames ===
 
 impl Frames {
-    /// What to do with the next bytes; there is at least one.
+    /// How to handle the next bytes; there is at least one.
     fn next(&mut self, bytes: &[u8]) -> Run {
         let missing = PRELUDE_BYTES - self.prelude.len();
         if missing > 0 {
@@ -203,7 +203,7 @@ impl Frames {
             self.prelude.extend_from_slice(&bytes[..len]);
             if let [_, _, _, _, a, b, c, d] = self.prelude[..] {
                 let metadata = u32::from_le_bytes([a, b, c, d]);
-                // The parser makes room for all of it at once.
+                // The parser allocates all of it at once.
                 if metadata > METADATA_BYTES_MAX {
                     return Run::Broken("metadata of more than 256 MiB");
                 }
@@ -224,7 +224,7 @@ impl Frames {
         self.records(bytes)
     }
 
-    /// As many sound records as begin here, one behind another; or one that is not.
+    /// As many valid records as begin here, one after another; or one invalid record.
     fn records(&mut self, bytes: &[u8]) -> Run {
         let mut at = 0;
         while let Some(&words) = bytes.get(at) {
@@ -294,7 +294,7 @@ fn make(
     Ok(RowValue::Tick(rx, Tick { symbol, ts, fields }))
 }
 
-/// The time of receipt of a record that is of all of an instrument's venues.
+/// The receive time of a record over all venues of an instrument.
 fn consolidated(record: RecordRef<'_>, fields: &mut Fields) -> Result<Option<u64>, Fault> {
     if let Ok(quote) = record.try_get::<Cmbp1Msg>() {
         let level = &quote.levels[0];
@@ -310,7 +310,7 @@ fn consolidated(record: RecordRef<'_>, fields: &mut Fields) -> Result<Option<u64
     Ok(Some(quote.ts_recv))
 }
 
-/// The time by which an instrument has its name.
+/// The time that selects an instrument's name.
 fn known(ts_recv: u64, ts_event: u64) -> u64 {
     if ts_recv == UNDEF_TIMESTAMP { ts_event } else { ts_recv }
 }
@@ -318,7 +318,7 @@ fn known(ts_recv: u64, ts_event: u64) -> u64 {
 // === impl Names ===
 
 impl InstrumentNames {
-    /// Takes what a live session says of its instruments; other records say nothing.
+    /// Takes a live session's mappings of its instruments; other records have none.
     fn hear(&mut self, record: RecordRef<'_>) -> Result<(), Fault> {
         self.live.on_record(record).map_err(|_| Fault::Text)?;
         if matches!(record.rtype(), Ok(dbn::RType::SymbolMapping)) {

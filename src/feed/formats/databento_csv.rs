@@ -3,9 +3,9 @@
 //! ```text
 //! ts_recv,ts_event,rtype,publisher_id,instrument_id,action,side,depth,price,size,...,bid_px_00,ask_px_00,bid_sz_00,ask_sz_00,...,symbol
 //! ```
-//! Columns are found by their names. A price with a point is a decimal, one without counts 1e-9, as DBN does; times are
-//! nanoseconds or ISO-8601. A price that is empty, or the largest there is, says that nobody is on that side. Where there is
-//! no `symbol`, the symbol is what somebody says, or else the number of the instrument.
+//! Columns are found by their names. A price with a point is a decimal, one without counts 1e-9, as in DBN; times are
+//! nanoseconds or ISO-8601. A price that is empty, or the largest there is, means that the side is empty. Without a
+//! column `symbol`, the symbol is the given one, or else the number of the instrument.
 
 use super::{
     Fault,
@@ -19,7 +19,7 @@ use crate::{
     tick::{Field, Fields, Fixed, FixedError, Nanos, Side, Symbol, Tick},
 };
 
-/// One table's rows.
+/// Decodes the rows of one table.
 pub struct DatabentoCsv {
     symbol: Option<Symbol>,
     columns: Option<DatabentoColumns>,
@@ -37,14 +37,14 @@ struct DatabentoColumns {
     ask: Option<[usize; 2]>,
 }
 
-/// Prices and times that are none.
+/// Values of prices and times that mean none.
 const UNDEF_PRICE: &str = "9223372036854775807";
 const UNDEF_TIMESTAMP: &str = "18446744073709551615";
 
-/// Whether the first line is that of such a table.
+/// Whether the first line belongs to such a table.
 ///
 /// # Errors
-/// When it is one that holds no ticks: what it is, for a person.
+/// When the table holds no ticks: its description, for a person.
 pub fn check_header(row: &TableRow<'_>) -> Result<bool, &'static str> {
     let has = |name: &str| column(row, name).is_some();
     if !(has("ts_event") && has("rtype") && has("publisher_id")) {
@@ -153,7 +153,7 @@ fn read_time(text: &str, field: &'static str) -> Result<Option<Nanos>, Fault> {
     if matches!(text, "" | UNDEF_TIMESTAMP) {
         return Ok(None);
     }
-    // A small count of nanoseconds is no count of seconds.
+    // A small count of nanoseconds must not be read as seconds.
     let unit = if text.bytes().all(|byte| byte.is_ascii_digit()) { Unit::Nanos } else { Unit::Iso };
     unit.read(text).map(Some).ok_or(Fault::value(field, ValueFault::Moment))
 }

@@ -1,4 +1,4 @@
-//! What every decoder is, a state machine without I/O, and what comes out of it.
+//! The interface of every decoder, a state machine without I/O, and its output.
 //!
 //! Loss: of the rejected records of one output, [`REJECTS_KEPT`] are described; all are counted in the tally.
 
@@ -12,56 +12,56 @@ use crate::{
     tick::{Nanos, Symbol, Tick},
 };
 
-/// Bytes to ticks: a state machine. Chunks are fed in order, then the end is told once.
+/// Decodes bytes to ticks: a state machine. Chunks are given in order, then the end once.
 pub trait Decoder: Send {
     /// Decodes the records that end in `chunk`. Its bytes may be used as scratch space.
     fn feed(&mut self, chunk: &mut [u8], out: &mut Output);
 
-    /// The input is whole and has ended: decodes the last record, when nothing had to follow it. Not called for an input
-    /// that broke off, whose last piece nobody can trust.
+    /// The input is complete and has ended: decodes the last record, if nothing had to follow it. Not called for an
+    /// input that was cut, whose last piece is not reliable.
     fn finish(&mut self, out: &mut Output);
 }
 
-/// What a decoder found. Its owner takes the contents out or calls [`Output::clear`].
+/// The result of a decoder. The owner takes the contents out or calls [`Output::clear`].
 #[derive(Default, Debug)]
 pub struct Output {
-    /// When each tick was received by its recorder, where the source says so, and the tick.
+    /// Each tick with its receive time by the recorder's clock, if the source has it.
     pub ticks: Vec<(Option<Nanos>, Tick)>,
     /// The first rejected records.
     pub rejects: Vec<RejectedRecord>,
     /// All rejected records.
     pub tally: Tally,
-    /// Records that are well-formed and hold nothing that a tick could carry.
+    /// Well-formed records without any field of a tick.
     pub passed: u64,
-    /// The beginning of the first of them that is text; it outlives [`Output::clear`].
+    /// The beginning of the first of them that is text; it survives [`Output::clear`].
     pub first_passed: Option<String>,
-    /// What our own recordings say is missing.
+    /// Loss that our own recordings report.
     pub gaps: Vec<Gap>,
-    /// What our own format's first line tells.
+    /// The header of our own format.
     pub header: Option<Header>,
-    /// What every symbol is to begin with.
+    /// The prefix of every symbol.
     pub prefix: Option<Prefix>,
     /// The first steps of an hour or more from one tick's time to the next.
     pub jumps: Vec<Jump>,
-    /// All of them, and the furthest.
+    /// The number of all, and the largest.
     pub jumped: u64,
     pub jump_max_ns: u64,
-    /// What a person should know of the file.
+    /// Warnings about the file.
     pub notes: Vec<String>,
-    /// The time of the last tick that has one; it outlives [`Output::clear`].
+    /// The time of the last tick that has one; it survives [`Output::clear`].
     last: Option<Nanos>,
 }
 
-/// Two ticks one behind the other whose times lie far apart, either way.
+/// Two consecutive ticks whose times are far apart, either way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Jump {
-    /// Where the second stands.
+    /// The position of the second.
     pub place: Place,
     pub from: Nanos,
     pub to: Nanos,
 }
 
-/// Ticks of a symbol that the recorder never received, as it noted it.
+/// Ticks of a symbol that the recorder did not receive, as it reported.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Gap {
     /// When the recorder learned of it.
@@ -76,27 +76,27 @@ pub struct RejectedRecord {
     pub place: Place,
     pub reason: RejectReason,
     pub message: String,
-    /// How many ticks of the same output stand before it.
+    /// How many ticks of the same output are before it.
     pub ticks_before: usize,
 }
 
-/// So much of a file is looked at to tell its format.
+/// How much of a file is examined to detect its format.
 pub const HEAD_BYTES: usize = 16 * 1024;
-/// From one tick to the next this is told: an hour.
+/// A step from one tick to the next is reported from this length on: an hour.
 pub const JUMP_NANOS: u64 = 3_600_000_000_000;
 
-/// So many of one output are kept with their place.
+/// How many of one output are kept with their position.
 const JUMPS_KEPT: usize = 4;
 
 // === impl Output ===
 
 impl Output {
-    /// Of symbols that are to begin so.
+    /// With this prefix for its symbols.
     pub fn with_prefix(prefix: Option<Prefix>) -> Self {
         Output { prefix, ..Output::default() }
     }
 
-    /// Empties everything, and keeps the allocations.
+    /// Empties everything and keeps the allocations.
     pub fn clear(&mut self) {
         self.ticks.clear();
         self.rejects.clear();
@@ -108,7 +108,7 @@ impl Output {
         self.notes.clear();
     }
 
-    /// Passes over a line that holds nothing.
+    /// Skips a line without content.
     pub fn pass(&mut self, line: &[u8]) {
         const SHOWN_BYTES: usize = 100;
         self.passed += 1;
@@ -117,7 +117,7 @@ impl Output {
         });
     }
 
-    /// Takes a tick that stands at `place` and was received at `rx`, where the source says when.
+    /// Takes a tick at position `place`, with its receive time `rx` if the source has it.
     #[inline]
     pub fn tick(&mut self, place: Place, rx: Option<Nanos>, mut tick: Tick) {
         if let Some(prefix) = &self.prefix {
@@ -147,7 +147,7 @@ impl Output {
         }
     }
 
-    /// Takes what a recording says is missing.
+    /// Takes a loss that a recording reports.
     pub fn gap(&mut self, mut gap: Gap) {
         if let Some(Ok(symbol)) = self.prefix.as_ref().map(|prefix| prefix.before(&gap.symbol)) {
             gap.symbol = symbol;
@@ -167,7 +167,7 @@ impl Output {
 // === impl Jump ===
 
 impl Jump {
-    /// How far.
+    /// Its length.
     pub fn nanos(&self) -> u64 {
         self.from.0.abs_diff(self.to.0)
     }

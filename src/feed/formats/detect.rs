@@ -1,9 +1,9 @@
-//! Which format a file is in: by its contents, and by its name where rows alone do not say whose they are.
+//! Detects the format of a file: by its contents, and by its name where the rows alone are ambiguous.
 //!
-//! The first line may be bad, blank or foreign (an answer to a subscription, a title): the first of some lines that is
-//! one of a format that is read decides. What none is gets told by what it is: `foreign` knows what people have.
+//! The first line may be bad, blank or foreign (an answer to a subscription, a title): of the first lines, the first
+//! one of a supported format decides. Any other file is reported by what it is: `foreign` knows the common ones.
 //!
-//! Invariants: a name alone decides nothing; the same bytes are told alike, however they arrive.
+//! Invariants: a name alone decides nothing; the same bytes give the same result, however they arrive.
 
 use std::fmt::Write;
 
@@ -11,41 +11,41 @@ use super::{
     Format, binance, capture, databento_csv, foreign, itch, lean, own, plain, preset, streams, table, tardis,
 };
 
-/// What the beginning of a file tells.
+/// The result for the beginning of a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Told {
     Format(Format),
     /// More of the file is needed.
     Undecided,
-    /// It is none that can be read.
+    /// It is in no supported format.
     Unread {
         /// What it is, for a person.
         why: String,
-        /// It is text that somebody may say the columns of.
+        /// It is text whose columns a person may name.
         is_table: bool,
     },
 }
 
-/// What one line tells.
+/// The result for one line.
 enum ToldLine {
     Format(Format),
-    /// It is of something that is not read.
+    /// It is of an unsupported format.
     Foreign(&'static str),
     /// No other line matters.
     Refused(String),
     Unknown,
 }
 
-/// Why Parquet comes this far: files of it are made text of before.
+/// Why Parquet gets this far: its files are converted to text earlier.
 const PARQUET: &str = if cfg!(feature = "parquet") {
     "it is a Parquet file, which is read from its end: not from a pipe, from within an archive, or compressed as a whole"
 } else {
     "it is a Parquet file, which this build cannot read; build with --features parquet"
 };
 const MARK: &[u8] = b"\xef\xbb\xbf";
-/// So many lines are looked at, blank ones left out.
+/// How many lines are examined, blank ones left out.
 const LINES_MAX: usize = 32;
-/// So much of a first line that nobody knows is repeated.
+/// How much of an unknown first line is repeated.
 const SHOWN_CHARS_MAX: usize = 60;
 
 /// A text without the byte order mark that some programs write before UTF-8.
@@ -53,13 +53,13 @@ pub fn without_mark(head: &[u8]) -> &[u8] {
     head.strip_prefix(MARK).unwrap_or(head)
 }
 
-/// Whether a text's lines end in CR alone, as old Macs wrote them.
+/// Whether a text's lines end in CR only, as old Macs wrote them.
 pub fn is_cr_alone(head: &[u8]) -> bool {
     !head.contains(&b'\n') && !head.contains(&0) && head.contains(&b'\r')
 }
 
-/// Tells by the first bytes and the name, both without compression. With `is_whole` nothing comes behind `head`, or
-/// nothing more is to be looked at.
+/// Detects by the first bytes and the name, both without compression. With `is_whole` nothing follows `head`, or
+/// nothing more will be examined.
 pub fn tell(name: &str, head: &[u8], is_whole: bool) -> Told {
     let head = without_mark(head);
     if head.is_empty() {
@@ -86,14 +86,14 @@ pub fn tell(name: &str, head: &[u8], is_whole: bool) -> Told {
     lines(name, head, is_whole)
 }
 
-/// The lines of a text that are not blank, without their ends and without its mark.
+/// The lines of a text that are not blank, without line ends and without the byte order mark.
 pub fn lines_of(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     let end = if is_cr_alone(head) { b'\r' } else { b'\n' };
     let lines = without_mark(head).split(move |&byte| byte == end);
     lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).filter(|line| !line.trim_ascii().is_empty())
 }
 
-/// By the first line that tells.
+/// By the first line that decides.
 fn lines(name: &str, head: &[u8], is_whole: bool) -> Told {
     let end = if is_cr_alone(head) { b'\r' } else { b'\n' };
     let whole =
@@ -166,7 +166,7 @@ fn of_line(name: &str, line: &[u8]) -> ToldLine {
     named.map_or(ToldLine::Unknown, |kind| ToldLine::Foreign(kind.nameless()))
 }
 
-/// A line of JSON: `message` is what stands behind a time, or all of it.
+/// A line of JSON: `message` is the part after a time, or all of it.
 fn of_object(line: &[u8], message: &[u8]) -> ToldLine {
     if message.len() == line.len() {
         match own::check_head(line) {
@@ -186,14 +186,14 @@ fn of_object(line: &[u8], message: &[u8]) -> ToldLine {
     }
 }
 
-/// Whether it is no text: some bytes of the first line are no characters, or too many are none that are seen.
+/// Whether it is not text: some bytes of the first line are not characters, or too many are invisible.
 fn is_binary(head: &[u8], line: &[u8]) -> bool {
     let odd = head.iter().filter(|&&byte| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')).count();
     let text = std::str::from_utf8(&line[..line.len().min(64)]);
     odd * 20 > head.len() || text.is_err_and(|error| error.error_len().is_some())
 }
 
-/// What a text is that is nothing known.
+/// Describes a text of no known format.
 fn unknown(name: &str, line: &[u8]) -> String {
     let shown: String = String::from_utf8_lossy(line).chars().take(SHOWN_CHARS_MAX).collect();
     let mut what = if line.starts_with(b"{") {

@@ -1,4 +1,4 @@
-//! What can be wrong with a record, for a machine to match and for a person to read.
+//! The faults of a record, for a program to match and for a person to read.
 //!
 //! Invariant: a message is bounded, whatever the record holds.
 
@@ -26,15 +26,15 @@ pub enum Fault {
     Missing { field: &'static str },
     #[error("no field of a record, such as bid, ask or last")]
     NoFields,
-    /// What a parser of JSON says.
+    /// The message of a JSON parser.
     #[error("not JSON of this format: {0}")]
     Json(String),
-    /// A binary record that cannot be one.
+    /// An invalid binary record.
     #[error("{0}")]
     Binary(&'static str),
 }
 
-/// How much of what a parser of JSON says a message repeats.
+/// How much of a JSON parser's message is repeated.
 const JSON_CHARS_MAX: usize = 120;
 
 // === impl Fault ===
@@ -49,7 +49,7 @@ impl Fault {
         Fault::Json(error.to_string().chars().take(JSON_CHARS_MAX).collect())
     }
 
-    /// The metric label that this fault counts under.
+    /// The metric label of this fault.
     pub const fn reason(&self) -> RejectReason {
         match self {
             Fault::TooLong { .. } => RejectReason::LineTooLong,

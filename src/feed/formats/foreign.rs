@@ -1,8 +1,8 @@
-//! What people have that is recognised and not read: one table for each way of telling, and a text that says what it is.
+//! Common formats that are recognised but not supported: one table for each way of detection, with a description.
 //!
-//! What becomes readable loses its line here. Not here: the formats that are read.
+//! A format that becomes supported loses its line here. Not here: the supported formats.
 //!
-//! Invariant: looking costs no more than the head of a file, and never panics.
+//! Invariant: detection costs no more than the head of a file, and never panics.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::table::TableRow;
 
-/// Bytes that stand at a place of the file, and what it is then.
+/// Bytes at an offset of the file, and what the file is then.
 const BYTES: &[(usize, &[u8], &str)] = &[
     (0, b"\x1f\x8b", "compressed by gzip within another compression (take off the outer one)"),
     (0, b"BZh91AY&SY", "compressed by bzip2 within another compression (take off the outer one)"),
@@ -58,7 +58,7 @@ const BYTES: &[(usize, &[u8], &str)] = &[
     (0, b"\xfe\xff", "text in UTF-16, big-endian (`iconv -f UTF-16 -t UTF-8` makes it readable)"),
 ];
 
-/// How a text begins, in small letters and behind blanks.
+/// The beginning of a text, in lower case and after blanks.
 const BEGINNINGS: &[(&str, &str)] = &[
     ("<!doctype html", "an HTML page, which a server may have sent in place of the file"),
     ("<html", "an HTML page, which a server may have sent in place of the file"),
@@ -70,7 +70,7 @@ const BEGINNINGS: &[(&str, &str)] = &[
     ("{\\rtf", "an RTF document"),
 ];
 
-/// Columns of a table, all of which are there. In small letters, without `_` and blanks; the first line that fits is taken.
+/// Columns of a table, all of them present. In lower case, without `_` and blanks; the first line that fits is taken.
 const NAMES: &[(&[&str], &str)] = &[
     (&["timestamp", "symbol", "bidsize", "bidprice", "askprice", "asksize"], "BitMEX's quotes"),
     (&["createtime", "sumopeninterest"], "Binance's metrics: open interest and ratios, no ticks"),
@@ -94,7 +94,7 @@ const NAMES: &[(&[&str], &str)] = &[
     (&["side", "price", "level"], "depth of a book, without columns of best prices"),
 ];
 
-/// Names of a message's object, all of which are there, some with a value; and whose it is.
+/// Names of a message's object, all of them present, some with a value; and the source.
 const KEYS: &[(&[&str], &str)] = &[
     (&["topic", "type=\"message\"", "subject"], "messages of KuCoin's streams"),
     (&["channel", "event", "result"], "messages of Gate's streams"),
@@ -122,7 +122,7 @@ const KEYS: &[(&[&str], &str)] = &[
     (&["ticker", "bid", "ask"], "quotes of a name that is not called `symbol`"),
 ];
 
-/// Databento's schemas by their numbers: the name of those that hold no ticks that are read.
+/// Databento's schemas by number: the names of those without supported ticks.
 const SCHEMAS: &[(u16, &str)] = &[
     (5, "ohlcv-1s"),
     (6, "ohlcv-1m"),
@@ -135,12 +135,12 @@ const SCHEMAS: &[(u16, &str)] = &[
     (13, "ohlcv-eod"),
 ];
 
-/// Where the schema stands in DBN: behind prelude and dataset.
+/// The offset of the schema in DBN: after prelude and dataset.
 const SCHEMA_AT: usize = 24;
 /// The columns of Binance's klines, which have no line of names.
 const KLINE_COLUMNS: usize = 12;
 
-/// By its first bytes.
+/// By the first bytes.
 pub fn of_bytes(head: &[u8]) -> Option<&'static str> {
     let found =
         BYTES.iter().find(|(at, bytes, _)| head.get(*at..).is_some_and(|rest| rest.starts_with(bytes)));
@@ -151,7 +151,7 @@ pub fn of_bytes(head: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// By the beginning of its text.
+/// By the beginning of the text.
 pub fn of_text(head: &[u8]) -> Option<&'static str> {
     let text = head.trim_ascii_start();
     let begins = |beginning: &str| {
@@ -173,7 +173,7 @@ pub fn of_text(head: &[u8]) -> Option<&'static str> {
     BEGINNINGS.iter().find(|(beginning, _)| begins(beginning)).map(|(_, what)| *what)
 }
 
-/// Whose messages arrays are.
+/// The source of messages that are arrays.
 fn of_array(text: &[u8]) -> Option<&'static str> {
     let head: Vec<u8> = text.iter().take(64).copied().filter(|byte| *byte != b' ').collect();
     let has = |name: &[u8]| head.windows(name.len()).any(|window| window == name);
@@ -190,7 +190,7 @@ fn of_array(text: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// By a table's line.
+/// By a line of a table.
 pub fn of_row(row: &TableRow<'_>) -> Option<&'static str> {
     let cells: Vec<String> = (0..row.len())
         .map(|column| row.get(column).trim().replace(['_', ' '], "").to_ascii_lowercase())
@@ -229,7 +229,7 @@ pub fn of_keys(keys: &BTreeMap<Cow<'_, str>, &RawValue>) -> Option<&'static str>
     KEYS.iter().find(|(names, _)| names.iter().all(has)).map(|(_, what)| *what)
 }
 
-/// The schema of DBN, when it holds no ticks that are read.
+/// The schema of DBN, when it holds no supported ticks.
 pub fn schema(head: &[u8]) -> Option<&'static str> {
     let number = head.get(SCHEMA_AT..SCHEMA_AT + 2)?;
     let number = u16::from_le_bytes([number[0], number[1]]);

@@ -1,15 +1,15 @@
-//! The formats that can be read, by name. How each is told, and what reads it, is not known here.
+//! The supported formats, by name. Their detection and their decoders are elsewhere.
 
 use super::{binance::BinanceTable, lean::LeanTable, preset::Preset};
 
-/// A format that can be read.
+/// A supported format.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Format {
     /// Our own recordings, and ticks as lines without the first line.
     Own,
     /// A table with a column for each field of a tick.
     Plain,
-    /// A table with any columns, of which somebody said what they are.
+    /// A table with any columns, whose meanings were given.
     Mapped,
     /// A table of a vendor or an exchange, with a line of names.
     Known(Preset),
@@ -54,7 +54,7 @@ impl Format {
         Format::Databento,
     ];
 
-    /// What can be read, and what each needs to be recognised, for a person.
+    /// The supported formats, and what each needs to be recognised, for a person.
     pub const KNOWN: &str = "tickcast's own (a first line {\"tickcast\":\"recording\",\"version\":1}, or ticks as lines), \
                              plain CSV (a line of names: symbol and fields, such as symbol,ts,rx,bid,ask,last,last_size), \
                              Tardis CSV (its line of names: exchange,symbol,timestamp,local_timestamp,...), \
@@ -71,7 +71,7 @@ impl Format {
         !matches!(self, Format::Itch | Format::Databento)
     }
 
-    /// What a person calls it.
+    /// Its name for a person.
     pub const fn name(self) -> &'static str {
         match self {
             Format::Own => "tickcast",

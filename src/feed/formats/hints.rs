@@ -1,10 +1,10 @@
-//! What somebody says of files that their contents do not say: which column is what, in which unit times are, and what
-//! the symbol is.
+//! Hints about files that their contents do not give: the meanings of columns, the unit of times, and the symbol.
 //!
 //! ```text
 //! columns=ts:timestamp,last:price,last_size:qty,side:side&unit=ms&symbol=XYZ&prefix=BINANCE:
 //! ```
-//! Left of a colon stands what a tick has, right of it the column's name, or its number, counted from 1. A byte of a name may be percent-encoded. In place of pairs, one of the tables that are known by name.
+//! Left of a colon is a field of a tick, right of it the column's name, or its number from 1. Bytes of a name may be
+//! percent-encoded. In place of pairs, the name of a known table.
 
 use std::{borrow::Cow, str::FromStr};
 
@@ -13,19 +13,19 @@ use percent_encoding::percent_decode_str;
 use super::{moment::Unit, prefix::Prefix, preset::Preset, target::Target};
 use crate::tick::{Field, Symbol};
 
-/// What was said; nothing by default.
+/// The hints given; none by default.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Hints {
     pub columns: Option<Columns>,
-    /// In which unit times are counted.
+    /// The unit of times.
     pub unit: Option<Unit>,
     /// The symbol of every row, where rows have none.
     pub symbol: Option<Symbol>,
-    /// What every symbol begins with: one name for the same instrument of several exchanges would be one topic.
+    /// The prefix of every symbol: one name for the same instrument of several exchanges would be one topic.
     pub prefix: Option<Prefix>,
 }
 
-/// Which column is what.
+/// The meanings of the columns.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Columns {
     Known(Preset),
@@ -35,7 +35,7 @@ pub enum Columns {
     Pairs(Vec<(Target, String)>),
 }
 
-/// How much of what was given a message repeats.
+/// How much of the given text a message repeats.
 const SHOWN_CHARS_MAX: usize = 40;
 
 // === impl Columns ===
@@ -68,7 +68,7 @@ impl FromStr for Columns {
                     }
                     pairs.push((target, column.trim().to_owned()));
                 }
-                // A comma within a column's name: what stands right of it has no colon.
+                // A comma within a column's name: the part right of it has no colon.
                 None => match pairs.last_mut() {
                     Some((_, column)) => {
                         column.push(',');
@@ -103,7 +103,7 @@ impl Columns {
     }
 }
 
-/// A part of what was given, for a message.
+/// A part of the given text, for a message.
 pub fn shown(text: &str) -> String {
     let cut: String = text.chars().take(SHOWN_CHARS_MAX).collect();
     format!("{cut:?}")
@@ -127,7 +127,7 @@ mod tests {
         let found = pairs("ts:timestamp,last:price, last_size : qty,side:side");
         let expected = [("ts", "timestamp"), ("last", "price"), ("last_size", "qty"), ("side", "side")];
         assert_eq!(found, expected.map(|(target, column)| (target, column.to_owned())));
-        // Odd names: percent-encoded, or as they stand where that leaves no doubt.
+        // Odd names: percent-encoded, or as they are where that is unambiguous.
         let odd = [("last", "price, usd"), ("bid", "a:b"), ("ask", "50%")];
         let odd = odd.map(|(target, column)| (target, column.to_owned()));
         assert_eq!(pairs("last:price%2C%20usd,bid:a%3Ab,ask:50%25"), odd);

@@ -1,16 +1,16 @@
-//! Nasdaq TotalView-ITCH 5.0: messages behind their lengths, to best prices and trades. A state machine without I/O.
+//! Nasdaq TotalView-ITCH 5.0: length-prefixed messages, to best prices and trades. A state machine without I/O.
 //!
 //! ```text
 //! length (2 bytes, big-endian), message; message: type (1), locate (2), tracking (2), nanoseconds since midnight (6), …
 //! ```
-//! The day stands in the file's name (`S081321-v50.txt`, `01302020.NASDAQ_ITCH50`, `20190530.BX_ITCH_50`). Every order is
-//! kept from its add to its end in a [`OrderBook`]; a tick tells each change of a best price or its size, and each trade. A side
-//! that nobody is on any more has size 0. There is no receive time, so the event's stands in.
+//! The day is in the file's name (`S081321-v50.txt`, `01302020.NASDAQ_ITCH50`, `20190530.BX_ITCH_50`). Every order is
+//! kept from its add to its end in a [`OrderBook`]; a tick reports each change of a best price or its size, and each
+//! trade. A side that became empty has size 0. There is no receive time: the event time is used.
 //!
-//! An execution's aggressor is the side opposite to the order that waited. Trades against hidden orders and crosses have
-//! none, and an execution that is not to be printed is no trade.
+//! An execution's aggressor side is opposite to the resting order. Trades against hidden orders and crosses have none,
+//! and a non-printable execution is no trade.
 //!
-//! Loss: a broken trade ('B') takes nothing back.
+//! Loss: a broken trade ('B') is not reversed.
 
 use super::{
     Decoder, Fault, Output,
@@ -40,7 +40,7 @@ struct Message<'a>(&'a [u8]);
 const FIXED_PER_UNIT: i64 = 100_000;
 const LENGTH_BYTES: usize = 2;
 
-/// Whether a file begins as these do: with the system event that opens a day, or another message of the right length.
+/// Whether a file starts like these: with the system event that opens a day, or another message of the right length.
 pub fn is_head(head: &[u8]) -> bool {
     match head {
         [high, low, kind, ..] => length_of(*kind) == Some(usize::from(u16::from_be_bytes([*high, *low]))),
@@ -48,7 +48,7 @@ pub fn is_head(head: &[u8]) -> bool {
     }
 }
 
-/// The day that a file's name tells.
+/// The day in a file's name.
 pub fn day_of(name: &str) -> Option<Day> {
     let short = name.strip_prefix(['S', 's']).unwrap_or(name);
     let digits = short.bytes().take_while(u8::is_ascii_digit).count();
@@ -60,7 +60,7 @@ pub fn day_of(name: &str) -> Option<Day> {
     }
 }
 
-/// How long a message of this type is; `None` for a type that version 5.0 does not have.
+/// The length of a message of this type; `None` for a type that version 5.0 does not have.
 const fn length_of(kind: u8) -> Option<usize> {
     Some(match kind {
         b'S' | b'W' => 12,
@@ -87,7 +87,7 @@ const fn length_of(kind: u8) -> Option<usize> {
 
 impl Itch {
     /// # Errors
-    /// When the name does not tell the day.
+    /// When the name does not give the day.
     pub fn new(name: &str) -> Result<Self, String> {
         let day = day_of(name).ok_or(
             "the day of an ITCH file stands in its name, as in S081321-v50.txt, 01302020.NASDAQ_ITCH50 or \
@@ -162,7 +162,7 @@ impl Itch {
         }
     }
 
-    /// A trade that no order of the book has part in.
+    /// A trade without an order of the book.
     fn trade(
         &self,
         message: Message<'_>,
@@ -178,7 +178,7 @@ impl Itch {
         Ok(Some(Tick { symbol: message.symbol(stock)?, ts: Some(self.time(message)), fields }))
     }
 
-    /// The tick of what changed at the top of the book, and of `fields`; `None` when that is nothing.
+    /// The tick of the change at the top of the book, and of `fields`; `None` when both are empty.
     fn tick(&self, message: Message<'_>, top: Top, mut fields: Fields) -> Option<Tick> {
         for (side, price, size) in
             [(top.bid, Field::Bid, Field::BidSize), (top.ask, Field::Ask, Field::AskSize)]
@@ -213,7 +213,7 @@ fn set_trade(price: u32, shares: u64, fields: &mut Fields) -> Result<(), Fault> 
 impl Decoder for Itch {
     fn feed(&mut self, chunk: &mut [u8], out: &mut Output) {
         let mut rest = &*chunk;
-        // What the last chunk began is made whole first; then messages are taken in place.
+        // First the message that the last chunk began is completed; then messages are taken in place.
         while !self.carry.is_empty() && !rest.is_empty() {
             let needed = needed(&self.carry).saturating_sub(self.carry.len()).min(rest.len());
             self.carry.extend_from_slice(&rest[..needed]);
@@ -242,7 +242,7 @@ impl Decoder for Itch {
     }
 }
 
-/// How many bytes the message at the beginning has, its length included; the length alone, as long as that is not whole.
+/// The length of the first message, its length field included; only that of the field while it is incomplete.
 fn needed(bytes: &[u8]) -> usize {
     match bytes {
         [high, low, ..] => LENGTH_BYTES + usize::from(u16::from_be_bytes([*high, *low])),
@@ -257,7 +257,7 @@ impl Message<'_> {
         self.0[at..at + 4].iter().fold(0, |sum, &byte| sum << 8 | u32::from(byte))
     }
 
-    /// 0 where the message is too short to have it: types without an order do not ask.
+    /// 0 where the message is too short for it: types without an order do not read it.
     fn u64(self, at: usize) -> u64 {
         self.0.get(at..at + 8).unwrap_or_default().iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte))
     }

@@ -9,8 +9,8 @@
 //! 20131007_es_tick_trade_201312_20131220.csv   the same, of the contract of a month; `perp` in place of month and day
 //! ```
 //! Equities count from midnight in New York, the others from midnight in UTC.
-//! Day and symbol stand in the file's name. A quote's row has one side, and the other is 0: that side keeps what it had.
-//! Suspicious rows are ticks like others. There is no receive time, so the event's stands in.
+//! The file's name gives day and symbol. A quote's row has one side, and the other is 0: that side keeps its value.
+//! Suspicious rows are ticks like others. There is no receive time: the event time is used.
 
 use super::{
     Fault,
@@ -22,24 +22,24 @@ use crate::{
     tick::{Field, Fields, Fixed, FixedError, Nanos, Symbol, Tick},
 };
 
-/// One file's rows.
+/// Decodes the rows of one file.
 pub struct Lean {
     symbol: Symbol,
     midnight: Nanos,
     kind: LeanTable,
 }
 
-/// What the columns are.
+/// The kind of the table.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum LeanTable {
     Trade,
     Quote,
-    /// Of what is no equity: prices as they are.
+    /// Not equities: prices as they are.
     PlainTrade,
     PlainQuote,
 }
 
-/// Prices are whole numbers of this part.
+/// Prices are whole numbers of this fraction.
 const PRICE_SCALE: i64 = 10_000;
 /// A [`Fixed`] counts 1e-9; of milliseconds that is a thousandth of a nanosecond.
 const FIXED_MILLIS_PER_NANO: i64 = 1_000;
@@ -59,7 +59,7 @@ impl LeanTable {
         row.len() >= self.columns() && (0..self.columns()).all(|column| Fixed::parse(row.get(column)).is_ok())
     }
 
-    /// From a name such as `20131009_ibm_trade_tick.csv`: the day, the symbol, and what the columns are.
+    /// From a name such as `20131009_ibm_trade_tick.csv`: the day, the symbol and the kind.
     pub fn of_name(name: &str) -> Option<(Day, String, LeanTable)> {
         let name = name.to_ascii_lowercase();
         let (day, rest) = name.split_once('_')?;
@@ -83,8 +83,7 @@ impl LeanTable {
     }
 }
 
-/// The month of `_201312_20131220`, with what stands before it. Options have more parts,
-/// and are not read.
+/// The month of `_201312_20131220`, with the part before it. Options have more parts, and are not supported.
 fn month_of(contract: &str) -> Option<&str> {
     let (month, expiry) = contract.strip_prefix('_')?.split_once('_')?;
     Day::parse(expiry)?;
@@ -95,7 +94,7 @@ fn month_of(contract: &str) -> Option<&str> {
 
 impl Lean {
     /// # Errors
-    /// When the name does not tell day and symbol.
+    /// When the name does not give day and symbol.
     pub fn new(name: &str) -> Result<Self, String> {
         let (day, symbol, kind) = LeanTable::of_name(name).ok_or(
             "day and symbol of Lean's ticks stand in the file's name, as in 20131009_ibm_trade_tick.csv",
@@ -160,7 +159,7 @@ impl Lean {
     }
 }
 
-/// A side of a quote; 0 when the row is about the other one.
+/// A side of a quote; 0 when the row is for the other one.
 fn read_side(
     row: &TableRow<'_>,
     column: usize,

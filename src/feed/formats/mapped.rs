@@ -1,13 +1,13 @@
-//! Tables with any columns: those that somebody said what is what of, and those of vendors that are known.
+//! Tables with any columns: those whose columns were named in hints, and known tables of vendors.
 //!
 //! ```text
 //! hints, or a known table; the line of names -> Plan (which column is what) -> a tick for each row
 //! ```
-//! Cells are trimmed; an empty one, `NaN`, `null` or `None` is absent. A decimal is exact; one of 16 digits or more that
-//! needs more than 9 places is what a double is printed as, and is rounded as a JSON number is; a shorter one that does is
-//! rejected. What has no receive time is received when it happened.
+//! Cells are trimmed; an empty one, `NaN`, `null` or `None` is absent. A decimal is exact. One that needs more than 9
+//! places is rounded as a JSON number if it has 16 digits or more, as printed doubles have, and rejected otherwise.
+//! Without a receive time, the event time is used.
 //!
-//! Invariant: once the line of names was read, a row's columns are found without looking at names.
+//! Invariant: once the line of names was read, a row's columns are found without comparing names.
 
 use super::{
     Decoder, Fault, Format, detect,
@@ -22,7 +22,7 @@ use crate::{
     tick::{Field, Fields, Fixed, FixedError, Side, Symbol, Tick, Volume},
 };
 
-/// One table's rows.
+/// Decodes the rows of one table.
 pub struct Mapped {
     layout: Layout,
     unit: Unit,
@@ -35,14 +35,14 @@ pub struct Mapped {
 enum Layout {
     Known(&'static Known),
     Pairs(Vec<(Target, String)>),
-    /// Columns are called as a tick's fields are.
+    /// Columns have the names of a tick's fields.
     Own,
 }
 
-/// Which column is what.
+/// The meanings of the columns.
 struct Plan {
     columns: Vec<(usize, Target)>,
-    /// How many each row has; at least, where no line of names said so.
+    /// The number of columns in a row; the minimum, if there was no line of names.
     width: usize,
     has_names: bool,
     zero_is_nobody: bool,
@@ -50,13 +50,13 @@ struct Plan {
 
 /// How many names of columns a message lists, and how much of each.
 const NAMES_TOLD_MAX: usize = 40;
-/// The digits that tell a printed double from a decimal that somebody wrote.
+/// The number of digits that distinguishes a printed double from a decimal that a person wrote.
 const DOUBLE_DIGITS_MIN: usize = 16;
 
 // === impl Mapped ===
 
 impl Mapped {
-    /// `name` is the file's: of some tables it tells the symbol.
+    /// `name` is the file's: for some tables it gives the symbol.
     pub fn known(preset: Preset, name: &str, hints: &Hints) -> Self {
         let known = preset.known();
         let symbol = match (&hints.symbol, known.symbol_of_name(name)) {
@@ -67,7 +67,7 @@ impl Mapped {
         Mapped::with(Layout::Known(known), symbol, hints)
     }
 
-    /// By what somebody said; without pairs, by the names that a tick's fields have.
+    /// By the hints; without pairs, by the names of a tick's fields.
     pub fn hinted(hints: &Hints) -> Self {
         let layout = match &hints.columns {
             Some(Columns::Pairs(pairs)) => Layout::Pairs(pairs.clone()),
@@ -82,7 +82,7 @@ impl Mapped {
 
     /// Finds the columns by the first line.
     ///
-    /// # Errors
+    /// Why the table cannot be decoded so, for a person.
     /// Why the table cannot be read so, for a person.
     pub fn check(&self, row: &TableRow<'_>, hints: &Hints) -> Result<(), String> {
         let plan = self.plan(row)?;
@@ -138,7 +138,7 @@ impl Mapped {
     }
 }
 
-/// Begins to read a table, once its first line shows that it can be.
+/// Starts to decode a table, once its first line shows that it can be.
 ///
 /// # Errors
 /// Why it cannot, for a person.
@@ -161,7 +161,7 @@ pub fn open(
             splitter.split_names(line).map_err(|fault| format!("its first line is none of names: {fault}"));
         match row.and_then(|row| rows.check(&row, hints)) {
             Ok(()) => return Ok(Box::new(Table::divided_by(delimiter, rows, line_bytes_max))),
-            // What stands before the line of names may be anything.
+            // Any text may precede the line of names.
             Err(fault) => first_fault = first_fault.or(Some(fault)),
         }
     }
@@ -191,7 +191,7 @@ fn of_pairs(pairs: &[(Target, String)], row: &TableRow<'_>) -> Result<Plan, Stri
     Ok(Plan { columns, width, has_names, zero_is_nobody: false })
 }
 
-/// The columns that there are, for a message.
+/// The existing columns, for a message.
 pub fn names_of(row: &TableRow<'_>) -> String {
     let names: Vec<String> = (0..row.len().min(NAMES_TOLD_MAX)).map(|at| shown(row.get(at))).collect();
     let more = if row.len() > NAMES_TOLD_MAX { " and more" } else { "" };
@@ -209,7 +209,7 @@ impl Plan {
         if self.has_names { row.len() == self.width } else { row.len() >= self.width }
     }
 
-    /// Whether no cell that must be a number or a time begins as one.
+    /// Whether no cell that must be a number or a time starts as one.
     fn is_line_of_names(&self, row: &TableRow<'_>) -> bool {
         let number = |(at, target): &(usize, Target)| {
             !matches!(target, Target::Symbol | Target::BuyerMaker | Target::Field(Field::Side))
@@ -248,7 +248,7 @@ impl Plan {
     }
 }
 
-/// A tick in the making.
+/// A tick being built.
 #[derive(Default)]
 struct Parts {
     symbol: Option<Symbol>,
@@ -283,7 +283,7 @@ impl TableFormat for Mapped {
     }
 }
 
-/// What programs write for a value that there is none of.
+/// The texts that programs write for a missing value.
 fn is_absent(cell: &str) -> bool {
     match cell.as_bytes() {
         [] => true,
@@ -302,7 +302,7 @@ fn seller_waited(cell: &str) -> Result<Side, Fault> {
     }
 }
 
-/// The aggressor's side, as exchanges write it. 0 is nobody's: some count from it, and others mean that nothing is known.
+/// The aggressor side, as exchanges write it. 0 is none: some count from it, others use it for unknown.
 fn side(cell: &str) -> Option<Side> {
     let is = |words: &[&str]| words.iter().any(|word| cell.eq_ignore_ascii_case(word));
     if is(&["buy", "b", "1", "buyer", "long"]) {
@@ -337,7 +337,7 @@ fn decimal_or_double(cell: &str, field: Field) -> Result<Fixed, ValueFault> {
     }
 }
 
-/// Whether a decimal has as many digits as only a program gives one.
+/// Whether a decimal has as many digits as only a program writes.
 fn is_double(cell: &str) -> bool {
     let digits = cell.bytes().take_while(|byte| !matches!(byte, b'e' | b'E')).filter(u8::is_ascii_digit);
     digits.skip_while(|&byte| byte == b'0').count() >= DOUBLE_DIGITS_MIN

@@ -1,13 +1,12 @@
-//! The formats that recordings come in: for each a decoder that does no I/O, and the knowledge by which it is told from
-//! the others.
+//! The formats of recordings: for each a decoder without I/O, and the rules that detect it.
 //!
 //! ```text
 //! file's name, first bytes -> Format -> Decoder; chunks of bytes -> Decoder -> Output (ticks, rejects)
 //! ```
-//! What opens files, decompresses them and merges several is `feed::recording`.
+//! `feed::recording` opens files, decompresses them and merges several.
 //!
 //! Invariants: no input panics; how the bytes were cut into chunks changes nothing; a broken record costs at most its
-//! own bytes and one bounded message; a decimal that stands as text in the source never passes through a float.
+//! own bytes and one bounded message; a decimal that is text in the source never passes through a float.
 
 mod binance;
 mod book;

@@ -1,14 +1,14 @@
-//! Times as tables and captures write them: a count since 1970 in some unit, whole or with a fraction, or ISO-8601.
+//! Times in tables and captures: a count since 1970 in some unit, whole or with a fraction, or ISO-8601.
 //!
-//! Invariants: no time passes through a float; what is below a nanosecond is cut off; a unit that nobody named is told by
-//! the size of the count, which is beyond doubt from 1973 to 5138.
+//! Invariants: no time passes through a float; anything finer than a nanosecond is cut off; a unit that was not given
+//! is determined by the size of the count, which is unambiguous from 1973 to 5138.
 
 use std::str::FromStr;
 
 use super::new_york::Day;
 use crate::tick::Nanos;
 
-/// What a count since 1970 counts.
+/// The unit of a count since 1970.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Unit {
     /// Its size tells: seconds, milliseconds, microseconds or nanoseconds; or it is ISO-8601.
@@ -65,7 +65,7 @@ impl Unit {
         Some(Nanos(if negative { -nanos } else { nanos }))
     }
 
-    /// How many nanoseconds it has.
+    /// Its nanoseconds.
     const fn nanos(self, count: u64) -> i64 {
         match self {
             Unit::Seconds | Unit::Iso => NANOS_PER_SECOND,
@@ -115,7 +115,7 @@ fn iso(text: &str) -> Option<Nanos> {
     nanos.checked_add(fraction(places)?).map(Nanos)
 }
 
-/// The digits behind the point, in nanoseconds.
+/// The digits after the point, in nanoseconds.
 fn fraction(places: &str) -> Option<i64> {
     if places.is_empty() || !places.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -124,7 +124,7 @@ fn fraction(places: &str) -> Option<i64> {
     Some(digits.fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0')))
 }
 
-/// How far ahead of UTC a zone is: `Z`, `UTC`, `+01:00`, `-0500`, `+01`, or nothing.
+/// The offset of a zone from UTC: `Z`, `UTC`, `+01:00`, `-0500`, `+01`, or nothing.
 fn offset_seconds(zone: &str) -> Option<i64> {
     let zone = zone.trim_start();
     if matches!(zone, "" | "Z" | "z" | "UTC" | "GMT") {
@@ -145,7 +145,7 @@ fn offset_seconds(zone: &str) -> Option<i64> {
     (hours <= 24 && minutes < 60).then_some(sign * (hours * 60 + minutes) * 60)
 }
 
-/// Digits alone: a sign is none.
+/// Only digits: a sign is refused.
 fn number(text: &str) -> Option<i64> {
     let digits = (1..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()

@@ -1,12 +1,12 @@
-//! Days of the calendar, and when midnight is in New York: what times of American exchanges are counted from.
+//! Calendar days, and the time of midnight in New York, from which American exchanges count times.
 //!
-//! The rule of the two laws that were in force since 1987 is all that this needs of a time zone: both change the clock on
-//! a Sunday at 2, so a day's midnight follows from its date alone. Times after the change on those Sundays are an hour
+//! The rule of the two laws in force since 1987 is all that this needs of a time zone: both change the clock on a
+//! Sunday at 2, so a day's midnight follows from its date alone. Times after the change on those Sundays are an hour
 //! off; no exchange is open then.
 
 use crate::tick::Nanos;
 
-/// A day of the calendar, from 1970 on; before 1987, New York's summer time was by another rule.
+/// A calendar day, from 1970 on; before 1987, New York's summer time had another rule.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Day {
     year: i64,
@@ -41,18 +41,18 @@ impl Day {
         (YEARS.contains(&year) && (1..=days).contains(&day)).then_some(Day { year, month, of_month: day })
     }
 
-    /// The beginning of this day in UTC.
+    /// The start of this day in UTC.
     pub fn utc_midnight(self) -> Nanos {
         Nanos(self.since_1970() * 24 * NANOS_PER_HOUR)
     }
 
-    /// The beginning of this day in New York.
+    /// The start of this day in New York.
     pub fn midnight(self) -> Nanos {
         let hours_behind = if self.begins_in_summer() { 4 } else { 5 };
         Nanos((self.since_1970() * 24 + hours_behind) * NANOS_PER_HOUR)
     }
 
-    /// Both changes come after midnight: the first day of summer time begins without it, the last with it.
+    /// Both changes come after midnight: the first day of summer time starts without it, the last with it.
     fn begins_in_summer(self) -> bool {
         let year = self.year;
         let (first, last) = if year >= LONGER_SUMMERS_FROM {
@@ -63,7 +63,7 @@ impl Day {
         first < self && self <= last
     }
 
-    /// Days since 1970-01-01, in the Gregorian calendar. Years begin in March here, so that February is last.
+    /// Days since 1970-01-01, in the Gregorian calendar. Years start in March here, so that February is last.
     fn since_1970(self) -> i64 {
         let year = if self.month <= 2 { self.year - 1 } else { self.year };
         let day_of_year = (153 * ((self.month + 9) % 12) + 2) / 5 + self.of_month - 1;
@@ -82,7 +82,7 @@ fn sunday_from(year: i64, month: i64, day: i64) -> Day {
 mod tests {
     use super::*;
 
-    /// The first day that begins in summer time, and the first that does not again, as the time zone database has them.
+    /// The first day that starts in summer time, and the first that does not again, as in the time zone database.
     const CHANGES: [(i64, &str, &str); 11] = [
         (1990, "0402", "1029"),
         (1999, "0405", "1101"),

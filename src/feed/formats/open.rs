@@ -1,4 +1,4 @@
-//! From a file's name and first bytes, and what somebody says of it, to its decoder.
+//! Chooses the decoder by a file's name, its first bytes and the hints.
 
 #[cfg(feature = "dbn")]
 use super::databento;
@@ -11,14 +11,14 @@ use super::{
     itch, lean, mapped, own, plain, streams, table, tardis,
 };
 
-/// A format that was told, and its decoder.
+/// A detected format and its decoder.
 pub type OpenedFormat = (Format, Box<dyn Decoder>);
 
 impl Format {
-    /// As [`detect::tell`], when `head` is all that there is.
+    /// As [`detect::tell`], when `head` is the whole file.
     ///
     /// # Errors
-    /// When it is none of those that can be read: what it is, for a person.
+    /// When its format is not supported: what it is, for a person.
     pub fn detect(name: &str, head: &[u8]) -> Result<Self, String> {
         match detect::tell(name, head, true) {
             Told::Format(format) => Ok(format),
@@ -28,7 +28,7 @@ impl Format {
     }
 
     /// # Errors
-    /// When the name does not tell what a reader of this format must know.
+    /// When the name does not give what a decoder of this format needs.
     pub fn decoder(
         self,
         name: &str,
@@ -63,11 +63,11 @@ impl Format {
     }
 }
 
-/// Tells the format, and begins to decode it: by what the file is, and by what somebody says that it is. `None` when more
-/// of it is needed; with `is_whole` there is no more.
+/// Detects the format from the file and the hints, and starts its decoder. `None` when more of the file is needed; with
+/// `is_whole` there is no more.
 ///
 /// # Errors
-/// When it cannot be read, or not as the hints say: why, for a person.
+/// When it cannot be decoded, or not as the hints say: the reason, for a person.
 pub fn open(
     name: &str,
     head: &[u8],

@@ -1,7 +1,7 @@
-//! Our own recordings: ticks as lines of JSON behind a line that says what the file is; without that line too.
+//! Our own recordings: ticks as lines of JSON after a header line; also without that line.
 //!
-//! A line that has `tickcast` as its first name says something about the recording, and is no tick: the first line, a
-//! gap, a comment. It is passed over, and a gap is noted.
+//! A line whose first name is `tickcast` describes the recording, and is no tick: the header, a gap, a comment. It is
+//! skipped, and a gap is recorded.
 
 use super::{Decoder, Gap, Output};
 use crate::{
@@ -16,17 +16,17 @@ use crate::{
 pub struct OwnDecoder {
     lines: Lines,
     line: ndjson::Decoder,
-    /// A tick, or the line that says what the file is, was read: what is said of the file comes before.
+    /// A tick or the header was read: the header must come first.
     begun: bool,
 }
 
-/// How every line begins that tells of the recording.
+/// The start of every line that describes the recording.
 pub const META: &[u8] = b"{\"tickcast\":";
 
-/// Whether a line of JSON is a recording's first one, or a tick.
+/// Whether a line of JSON is a recording's header, or a tick.
 ///
 /// # Errors
-/// When it is the first line of what cannot be read: why, for a person.
+/// When it is a header of an unsupported recording: the reason, for a person.
 pub fn check_head(line: &[u8]) -> Result<bool, String> {
     if ndjson::Decoder::of_files(line.len()).decode(&mut line.to_vec()).is_ok() {
         return Ok(true);
@@ -89,7 +89,7 @@ fn decode_line(decoder: &mut ndjson::Decoder, begun: &mut bool, line: RawLine<'_
     }
 }
 
-/// What a line says is missing, if it does.
+/// The loss that a line reports, if any.
 fn gap(line: &[u8]) -> Option<Gap> {
     #[derive(serde::Deserialize)]
     struct Line<'a> {
@@ -105,7 +105,7 @@ fn gap(line: &[u8]) -> Option<Gap> {
     (tickcast == "gap").then_some(gap)
 }
 
-/// Whether the line is the first of a recording.
+/// Whether the line is a recording's header.
 fn note_header(line: &[u8], out: &mut Output) -> bool {
     let header = Header::parse(line).ok();
     let is_header = header.is_some();

@@ -4,8 +4,9 @@
 //! symbol,ts,rx,bid,bid_size,ask,ask_size,last,last_size,side
 //! BTC-USD,1742860800123456,1742860800123502,87000.1,0.5,87000.2,1.25,,,
 //! ```
-//! The names are those of the record's fields; `symbol` and one field at least must be there. Times are microseconds since
-//! 1970, or what their size tells: seconds, milliseconds or nanoseconds. An empty cell is absent. What a spreadsheet or a data frame writes with these names can be read.
+//! The names are those of the record's fields; `symbol` and at least one field are required. Times are microseconds
+//! since 1970, or what their size tells: seconds, milliseconds or nanoseconds. An empty cell is absent. Output of
+//! spreadsheets and data frames with these names is accepted.
 
 use super::{
     Fault,
@@ -16,7 +17,7 @@ use crate::{
     tick::{Field, Fields, Side, Symbol, Tick, Volume},
 };
 
-/// What the columns hold; empty until the first line was read.
+/// The meanings of the columns; empty until the first line was read.
 #[derive(Default)]
 pub struct Plain {
     columns: Vec<PlainColumn>,
@@ -30,12 +31,12 @@ enum PlainColumn {
     Record(Field),
 }
 
-/// Whether the first line is that of such a table.
+/// Whether the first line belongs to such a table.
 pub fn check_header(row: &TableRow<'_>) -> bool {
     columns(row).is_some()
 }
 
-/// `None` when a name is none that a tick has, or `symbol` or every field is missing.
+/// `None` when a name is not one of a tick, or `symbol` or every field is missing.
 fn columns(row: &TableRow<'_>) -> Option<Vec<PlainColumn>> {
     let columns: Vec<PlainColumn> = (0..row.len())
         .map(|column| match row.get(column) {

@@ -1,5 +1,4 @@
-//! What every symbol of a recording is to begin with: one name for the same instrument of several exchanges would be one
-//! topic.
+//! The prefix of every symbol of a recording: one name for the same instrument of several exchanges would be one topic.
 
 use std::str::FromStr;
 
@@ -11,7 +10,7 @@ pub struct Prefix(String);
 
 impl Prefix {
     /// # Errors
-    /// When the two together are no symbol.
+    /// When the two together are not a symbol.
     pub fn before(&self, symbol: &Symbol) -> Result<Symbol, SymbolError> {
         Symbol::new(&format!("{}{symbol}", self.0))
     }

@@ -1,11 +1,11 @@
-//! Tables of vendors and exchanges that are known by their line of names: which column is what.
+//! Known tables of vendors and exchanges, recognised by their line of names: the meanings of their columns.
 //!
-//! Invariant: no header is that of two of them.
+//! Invariant: no header belongs to two of them.
 
 use super::{table::TableRow, target::Target};
 use crate::tick::Field;
 
-/// A table that is known.
+/// A known table.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Preset {
     /// Flat files of Polygon, now Massive.
@@ -18,18 +18,18 @@ pub enum Preset {
     Kucoin,
 }
 
-/// What is known of one.
+/// The definition of a table.
 pub struct Known {
     pub name: &'static str,
-    /// Another name, as one might ask for it.
+    /// An alias.
     alias: &'static str,
-    /// Columns that all must be there; of `a|b` either. Those of nobody else are.
+    /// Required columns; of `a|b` either. No other table has all of them.
     marks: &'static [&'static str],
-    /// What stands where: the first of these names that the table has. What it has none of is left out.
+    /// The field of each column: the first of these names that the table has. Fields without a column are left out.
     pub columns: &'static [(Target, &'static [&'static str])],
-    /// A price of 0 says that nobody is on that side.
+    /// A price of 0 means that the side is empty.
     pub zero_is_nobody: bool,
-    /// What stands behind the symbol in the file's name, and before the date.
+    /// The text after the symbol in the file's name, and before the date.
     separators: &'static [&'static str],
 }
 
@@ -157,7 +157,7 @@ impl Preset {
         Self::ALL.map(|preset| preset.known().name).join(", ")
     }
 
-    /// The one whose line of names this is.
+    /// The table with this line of names.
     pub fn of_header(row: &TableRow<'_>) -> Option<Self> {
         let is_it = |preset: &Preset| preset.known().missing(row).is_none();
         Self::ALL.into_iter().find(is_it)
@@ -167,13 +167,13 @@ impl Preset {
 // === impl Known ===
 
 impl Known {
-    /// The first mark that a line of names does not have.
+    /// The first required column that a line of names does not have.
     pub fn missing(&self, row: &TableRow<'_>) -> Option<&'static str> {
         let there = |mark: &&&str| mark.split('|').any(|name| column(row, name).is_some());
         self.marks.iter().find(|mark| !there(mark)).copied()
     }
 
-    /// The symbol that a file's name tells, as in `BTCUSDT-trades-2024-01-01.csv`.
+    /// The symbol in a file's name, as in `BTCUSDT-trades-2024-01-01.csv`.
     pub fn symbol_of_name<'a>(&self, name: &'a str) -> Option<&'a str> {
         self.separators.iter().find_map(|separator| {
             let (symbol, date) = name.rsplit_once(separator)?;
@@ -182,8 +182,8 @@ impl Known {
     }
 }
 
-/// The column of this name: as it stands, or else in other cases, or with a translation behind a slash as old tables of OKX
-/// have it.
+/// The column of this name: exact, or else in another case, or with a translation after a slash as in old tables of
+/// OKX.
 pub fn column(row: &TableRow<'_>, name: &str) -> Option<usize> {
     let clean = |at: usize| row.get(at).trim_start_matches('\u{feff}').trim();
     let exact = (0..row.len()).find(|&at| clean(at) == name);

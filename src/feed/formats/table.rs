@@ -1,7 +1,7 @@
-//! Lines of fields with commas between, or another byte: what all formats of tables share. A state machine without I/O.
+//! Lines of fields separated by commas or another byte: shared by all formats of tables. A state machine without I/O.
 //!
-//! One line is one row: a quoted field may have commas and doubled quotes in it, and no line end, so that a quote that
-//! is not closed costs its own line and not the rest of the file.
+//! One line is one row: a quoted field may contain commas and doubled quotes, but no line end, so that an unclosed
+//! quote costs its own line and not the rest of the file.
 //!
 //! Invariants: how the bytes were cut into chunks changes nothing; a good row without quotes is not copied.
 
@@ -18,17 +18,17 @@ use crate::{
     tick::{Field, Fields, Fixed, Nanos, Tick},
 };
 
-/// What a row is made into.
+/// The result of a row.
 pub enum RowValue {
     Tick(Option<Nanos>, Tick),
-    /// Well-formed, and nothing that a tick could carry.
+    /// Well-formed, but without any field of a tick.
     Nothing,
 }
 
-/// One format's rows.
+/// The rows of one format.
 pub trait TableFormat: Send {
-    /// Takes a line that is no record, its bytes that are no UTF-8 replaced; whether it is one of names. It is when files
-    /// are put one behind another, too. A line that is none changes nothing, once one was found.
+    /// Takes a line that is no record, with bytes that are not UTF-8 replaced; returns whether it is a line of names,
+    /// which concatenated files repeat. Once a line of names was found, other lines change nothing.
     fn is_header(&mut self, row: &TableRow<'_>) -> bool;
 
     /// # Errors
@@ -40,12 +40,12 @@ pub trait TableFormat: Send {
 #[derive(Clone, Copy)]
 pub struct TableRow<'a> {
     text: &'a str,
-    /// Where each field ends in `text`; the next begins one byte behind it, or at once when the quotes were taken off.
+    /// The end of each field in `text`; the next begins one byte after it, or at once when the quotes were removed.
     ends: &'a [usize],
     gap: usize,
 }
 
-/// Decodes tables by what `rows` knows of them.
+/// Decodes tables with the help of `rows`.
 pub struct Table<R> {
     lines: Lines,
     splitter: Splitter,
@@ -53,19 +53,19 @@ pub struct Table<R> {
     rows: R,
 }
 
-/// Seconds have reached this in 2001.
+/// Seconds reached this in 2001.
 const SECONDS_FROM: u64 = 1_000_000_000;
 
-/// What a row is before the line of names.
+/// The fault of a row before the line of names.
 pub const NO_NAMES: Fault = Fault::Missing { field: "the line of names" };
 
-/// Divides lines; keeps its buffers.
+/// Splits lines; keeps its buffers.
 pub struct Splitter {
     delimiter: u8,
     ends: Vec<usize>,
     /// The fields of a line that has quotes, without them.
     unquoted: Vec<u8>,
-    /// A line of names that was no UTF-8, made readable.
+    /// A line of names that was not UTF-8, made readable.
     names: String,
 }
 
@@ -78,7 +78,7 @@ impl<R: TableFormat> Table<R> {
         Self::divided_by(COMMA, rows, line_bytes_max)
     }
 
-    /// With another byte between the fields.
+    /// With another separator.
     pub fn divided_by(delimiter: u8, rows: R, line_bytes_max: usize) -> Self {
         Table { lines: Lines::new(line_bytes_max), splitter: Splitter::new(delimiter), line_bytes_max, rows }
     }
@@ -142,14 +142,14 @@ impl Splitter {
         Splitter { delimiter, ends: Vec::new(), unquoted: Vec::new(), names: String::new() }
     }
 
-    /// The byte that divides a line of names into the most fields.
+    /// The byte that splits a line of names into the most fields.
     pub fn delimiter_of(line: &[u8]) -> u8 {
         let count = |delimiter: u8| memchr_iter(delimiter, line).count();
         // Of equal counts the last wins: a comma.
         [b'|', b'\t', b';', COMMA].into_iter().max_by_key(|&delimiter| count(delimiter)).unwrap_or(COMMA)
     }
 
-    /// A first line, which may be in another encoding: names in ASCII can be told all the same.
+    /// A first line, which may be in another encoding: ASCII names can be recognised all the same.
     ///
     /// # Errors
     /// When a quote is not closed.
@@ -168,7 +168,7 @@ impl Splitter {
     }
 
     /// # Errors
-    /// When the line is no text, or a quote is not closed.
+    /// When the line is not text, or a quote is not closed.
     pub fn split<'a>(&'a mut self, line: &'a [u8]) -> Result<TableRow<'a>, Fault> {
         self.ends.clear();
         if memchr(b'"', line).is_some() {
@@ -194,7 +194,7 @@ impl Splitter {
             }
             other => (other, 0, 0),
         };
-        // A lone CR ends a record too; it is no part of any row.
+        // A lone CR ends a record too; it is not part of a row.
         if result != csv_core::ReadRecordResult::Record || read < line.len() || has_open_quote(line) {
             return Err(Fault::Quote);
         }
@@ -204,7 +204,7 @@ impl Splitter {
     }
 }
 
-/// The parser closes a quote at the end of the input by itself.
+/// The parser itself closes a quote at the end of the input.
 fn has_open_quote(line: &[u8]) -> bool {
     memchr_iter(b'"', line).count() % 2 == 1
 }
@@ -228,10 +228,10 @@ impl<'a> TableRow<'a> {
         names.iter().find_map(|name| (0..self.len()).find(|&column| self.get(column) == *name))
     }
 
-    /// Puts a decimal into its field; an empty one is absent.
+    /// Sets a field to a decimal; an empty one is absent.
     ///
     /// # Errors
-    /// When it is no decimal that the field may have.
+    /// When it is not a decimal that the field may have.
     pub fn read(&self, column: usize, field: Field, fields: &mut Fields) -> Result<(), Fault> {
         let text = self.get(column);
         if text.is_empty() {
@@ -252,7 +252,7 @@ impl<'a> TableRow<'a> {
             return Ok(None);
         }
         let parsed = text.parse().ok().and_then(|count: i64| match count.unsigned_abs() {
-            // Counted from some start of its own: no market's time is that early.
+            // Counted from another start: no market's time is that early.
             ..SECONDS_FROM => Nanos::from_micros(count),
             _ => Nanos::by_size(count),
         });
@@ -273,7 +273,7 @@ impl<'a> TableRow<'a> {
     }
 }
 
-/// A decimal, as `field` may have it.
+/// A decimal that `field` may have.
 ///
 /// # Errors
 /// When it is none.

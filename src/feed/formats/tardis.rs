@@ -5,7 +5,7 @@
 //! exchange,symbol,timestamp,local_timestamp,ask_amount,ask_price,bid_price,bid_amount
 //! ```
 //! Columns are found by their names. Times are microseconds since 1970; `local_timestamp` is the receive time. An empty
-//! cell is absent, so what the record had stays: a tick cannot take a price away.
+//! cell is absent, so the record keeps its value: a tick cannot remove a price.
 
 use super::{
     Fault,
@@ -16,7 +16,7 @@ use crate::{
     tick::{Field, Fields, Side, Symbol, Tick},
 };
 
-/// What the columns hold; `None` until the first line was read.
+/// The meanings of the columns; `None` until the first line was read.
 #[derive(Default)]
 pub struct Tardis {
     columns: Option<TardisColumns>,
@@ -28,12 +28,12 @@ struct TardisColumns {
     timestamp: usize,
     local_timestamp: usize,
     side: Option<usize>,
-    /// Decimals, and where they go.
+    /// Decimals and their fields.
     decimals: Vec<(usize, Field)>,
 }
 
 const NANOS_PER_MICRO: i64 = 1_000;
-/// The names that a field may stand under.
+/// The possible names of a field's column.
 const DECIMALS: [(&[&str], Field); 6] = [
     (&["bid_price", "bids[0].price"], Field::Bid),
     (&["bid_amount", "bids[0].amount"], Field::BidSize),
@@ -46,8 +46,8 @@ const DECIMALS: [(&[&str], Field); 6] = [
 /// Whether a line is the names of such a table.
 ///
 /// # Errors
-/// When it is of one that holds no ticks: what it is, for a person. Orders that were closed by force stand in the columns
-/// of trades, so that the file's name alone tells of them; and they are trades no more than they are once among the trades.
+/// When the table holds no ticks: what it is, for a person. Liquidations have the columns of trades, so that only the
+/// file's name tells; they are no additional trades, since the trades contain them once.
 pub fn check_header(name: &str, row: &TableRow<'_>) -> Result<bool, &'static str> {
     if ["exchange", "symbol", "timestamp", "local_timestamp"].iter().any(|name| row.find(&[name]).is_none()) {
         return Ok(false);

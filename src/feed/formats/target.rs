@@ -1,8 +1,8 @@
-//! What a column of a table may hold, by the names that options have for it.
+//! The meaning of a table's column, by the names that options have for it.
 
 use crate::tick::Field;
 
-/// What a column may hold.
+/// The meaning of a column.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Target {
     Symbol,
@@ -10,7 +10,7 @@ pub enum Target {
     Ts,
     /// The receive time.
     Rx,
-    /// Whether the buyer waited in the book, so that the aggressor sold.
+    /// Whether the buyer's order was resting in the book, so that the aggressor sold.
     BuyerMaker,
     Field(Field),
 }
@@ -18,7 +18,7 @@ pub enum Target {
 // === impl Target ===
 
 impl Target {
-    /// The names that are neither a tick's field nor time nor symbol.
+    /// The names besides a tick's fields, times and symbol.
     const BUYER_MAKER: &str = "buyer_maker";
 
     pub fn name(self) -> &'static str {

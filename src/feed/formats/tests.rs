@@ -56,7 +56,7 @@ fn decode_as(format: Format, name: &str, bytes: &[u8], lengths: &[usize]) -> Out
     out
 }
 
-/// What came of it, one line each: ticks as our own recordings have them, then rejects.
+/// The result, one line each: ticks as in our own recordings, then rejects.
 pub(super) fn lines(out: &Output) -> Vec<String> {
     let ticks = out.ticks.iter().map(|(rx, tick)| {
         let mut line = Vec::new();
@@ -246,7 +246,7 @@ fn what_is_in_no_format_is_refused_with_what_there_is() {
     );
 }
 
-/// Files put one behind another, and whatever stands before a table's names.
+/// Concatenated files, and any text before a table's names.
 #[test]
 fn lines_of_names_are_passed_over_wherever_they_stand() {
     for name in ["plain.csv", "tardis-trades.csv", "ETHUSDT-aggTrades-2024-01-01.csv", "own.ndjson"] {
@@ -330,7 +330,7 @@ proptest! {
         }
     }
 
-    /// Damaged samples panic nowhere, cut anywhere, and what comes of them does not depend on the cuts either.
+    /// Damaged samples never panic, cut anywhere, and the result does not depend on the cuts.
     #[test]
     fn damage_panics_nowhere(
         which in any::<prop::sample::Index>(),

@@ -1,27 +1,27 @@
-//! By which of two events each symbol's trades come. Binance tells of every trade twice, by `trade` and by `aggTrade`.
+//! Selects one of two events for each symbol's trades. Binance reports every trade twice, by `trade` and by `aggTrade`.
 //!
-//! Invariants: of each symbol the trades of the event that is met first count, and no others; that others are passed over
-//! is said once. Beyond [`SYMBOLS_MAX`] symbols all trades count.
+//! Invariants: for each symbol only the trades of the event that comes first count; a note reports once that others are
+//! skipped. Beyond [`SYMBOLS_MAX`] symbols all trades count.
 
 use std::collections::HashMap;
 
 use crate::tick::Symbol;
 
-/// An event that tells of trades.
+/// An event that reports trades.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TradeEvent {
     Trade,
     AggTrade,
 }
 
-/// What each symbol's trades are taken from.
+/// The event of each symbol's trades.
 pub struct TradeEvents {
     taken: HashMap<Symbol, TradeEvent, foldhash::fast::RandomState>,
-    /// What stands before an event's name, and what it is, in the note.
+    /// The text before an event's name, and what it is, in the note.
     mark: &'static str,
     noun: &'static str,
     told: bool,
-    /// What is to be said, once.
+    /// A note to report once.
     pub note: Option<String>,
 }
 
@@ -31,12 +31,12 @@ const SYMBOLS_MAX: usize = 100_000;
 // === impl TradeEvents ===
 
 impl TradeEvents {
-    /// Of streams, whose names say the event: `btcusdt@trade`.
+    /// For streams, whose names contain the event: `btcusdt@trade`.
     pub fn of_streams() -> Self {
         Self::called("@", "stream")
     }
 
-    /// Of messages that say what they are.
+    /// For messages that name their event.
     pub fn of_messages() -> Self {
         Self::called("", "event")
     }
@@ -45,7 +45,7 @@ impl TradeEvents {
         TradeEvents { taken: HashMap::default(), mark, noun, told: false, note: None }
     }
 
-    /// Whether a trade that came by this event counts.
+    /// Whether a trade of this event counts.
     pub fn takes(&mut self, symbol: &Symbol, event: TradeEvent) -> bool {
         let taken = match self.taken.get(symbol) {
             Some(taken) => *taken,

@@ -1,16 +1,16 @@
-//! Ticks to the formats of text that can be written: our own, plain tables, and Tardis's trades and quotes.
+//! Writes ticks in the writable text formats: our own, plain tables, and Tardis's trades and quotes.
 //!
-//! Loss: what a format has no column for is left out; [`Rows::write`] says whether something was. Times lose what is below
-//! a microsecond.
+//! Loss: fields without a column are left out; [`Rows::write`] returns whether there were any. Times lose everything
+//! below a microsecond.
 //!
-//! Invariant: a line that was written is read back as the same tick, less what was left out.
+//! Invariant: a written line is read back as the same tick, except for the fields left out.
 
 use crate::{
     feed::ndjson::write_line,
     tick::{Field, FieldSet, Nanos, Side, Tick},
 };
 
-/// A format that can be written.
+/// A writable format.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Rows {
     #[default]
@@ -22,7 +22,7 @@ pub enum Rows {
     TardisQuotes {
         exchange: String,
     },
-    /// Written by [`crate::feed::recording::Writer`] alone: its rows are no text.
+    /// Written only by [`crate::feed::recording::Writer`]: its rows are not text.
     #[cfg(feature = "parquet")]
     Parquet,
 }
@@ -42,14 +42,14 @@ const TRADE: FieldSet = FieldSet::TRADE.with(Field::Side);
 // === impl Rows ===
 
 impl Rows {
-    /// The names that [`Rows::parse`] takes, for a person.
+    /// The names that [`Rows::parse`] accepts, for a person.
     pub const NAMES: &str = if cfg!(feature = "parquet") {
         "own, csv, tardis-trades, tardis-quotes or parquet"
     } else {
         "own, csv, tardis-trades or tardis-quotes; and parquet in a build with --features parquet"
     };
 
-    /// By its name; `exchange` is what Tardis's first column says.
+    /// By its name; `exchange` is the value of Tardis's first column.
     pub fn parse(name: &str, exchange: &str) -> Option<Self> {
         let exchange = exchange.to_owned();
         Some(match name {
@@ -83,7 +83,7 @@ impl Rows {
         }
     }
 
-    /// Appends a tick that was received at `rx`.
+    /// Appends a tick with receive time `rx`.
     pub fn write(&self, tick: &Tick, rx: Nanos, out: &mut Vec<u8>) -> Kept {
         match self {
             Rows::Own => {
@@ -133,7 +133,7 @@ fn write_plain(tick: &Tick, rx: Nanos, out: &mut Vec<u8>) {
     cells(tick, &Field::ALL, out);
 }
 
-/// The columns that all of Tardis's tables begin with. Without an event time, the receive time stands in.
+/// The first columns of all of Tardis's tables. Without an event time, the receive time is used.
 fn write_tardis(exchange: &str, tick: &Tick, rx: Nanos, out: &mut Vec<u8>) {
     out.extend_from_slice(exchange.as_bytes());
     cell(tick.symbol.as_str().as_bytes(), out);
@@ -192,7 +192,7 @@ mod tests {
 
     /// A tick with some of `columns`, at least one of `needed`, and its receive time.
     fn tick(columns: FieldSet, needed: FieldSet) -> impl Strategy<Value = (Tick, Nanos)> {
-        // What is earlier has another unit by its size.
+        // The size of earlier times tells another unit.
         let micros =
             || (100_000_000_000_000i64..4_000_000_000_000_000).prop_map(|micros| Nanos(micros * 1_000));
         let values = (
@@ -227,7 +227,7 @@ mod tests {
         )
     }
 
-    /// Writes ticks, and reads them as somebody would who does not know how they were written.
+    /// Writes ticks, and reads them without knowing how they were written.
     fn there_and_back(rows: &Rows, ticks: &[(Tick, Nanos)]) -> Vec<(Tick, Nanos)> {
         let header = || "{\"tickcast\":\"recording\",\"version\":1}\n".to_owned();
         let mut bytes = rows.names().unwrap_or_else(header).into_bytes();

@@ -1,9 +1,9 @@
-//! Blocks of lines to ticks and rejections: what standard input, recordings and `POST /v1/publish` drive.
+//! Decodes blocks of lines to ticks and rejections, for standard input, recordings and `POST /v1/publish`.
 //!
 //! Loss: of the rejected lines of one block, [`REJECTED_LINES_KEPT`] are kept with number and message; all are counted
-//! in the [`Tally`]. Otherwise sixteen megabytes of line ends would cost a gigabyte of messages.
+//! in the [`Tally`]. Without this limit sixteen megabytes of line ends would cost a gigabyte of messages.
 //!
-//! Invariant: `ticks`, `rx` and `lines` have the same length, and one place in them is one tick.
+//! Invariant: `ticks`, `rx` and `lines` have the same length, and one index in them is one tick.
 
 use super::{Chunk, Decoder, Lines, RawLine, error::LineError};
 use crate::{
@@ -18,11 +18,11 @@ pub struct BlockDecoder {
     lines: Lines,
 }
 
-/// What came out of a block. Its owner takes the contents out or calls [`Decoded::clear`]; decoding only appends.
+/// The result of a block. The owner takes the contents out or calls [`Decoded::clear`]; decoding only appends.
 #[derive(Default, Debug)]
 pub struct Decoded {
     pub ticks: Vec<Tick>,
-    /// When each tick was received by its recorder, where the line says so.
+    /// The receive time of each tick by its recorder's clock, if the line has it.
     pub rx: Vec<Option<Nanos>>,
     /// The number of each tick's line, from 1.
     pub lines: Vec<u64>,
@@ -38,7 +38,7 @@ pub struct RejectedLine {
     /// Counted from 1, blank lines included.
     pub line: u64,
     pub reason: RejectReason,
-    /// For a person: the field, and what is wrong with its value.
+    /// For a person: the field, and the fault of its value.
     pub message: String,
 }
 
@@ -52,7 +52,7 @@ impl BlockDecoder {
         Self::starting_after(0, line_bytes_max)
     }
 
-    /// For input whose first `ended` lines were taken elsewhere.
+    /// For input whose first `ended` lines were read elsewhere.
     pub fn starting_after(ended: u64, line_bytes_max: usize) -> Self {
         BlockDecoder {
             decoder: Decoder::new(line_bytes_max),
@@ -65,7 +65,7 @@ impl BlockDecoder {
         decode_chunk(&mut self.decoder, self.lines.feed(chunk), out);
     }
 
-    /// Decodes the last line, when the input did not end with a line end.
+    /// Decodes the last line, if the input did not end with a line end.
     pub fn finish(&mut self, out: &mut Decoded) {
         if let Some(line) = self.lines.finish() {
             decode_line(&mut self.decoder, line, out);
@@ -73,8 +73,8 @@ impl BlockDecoder {
     }
 }
 
-/// Decodes a whole body: its ticks, each with its line's number, and its rejected lines, the first
-/// [`REJECTED_LINES_KEPT`] of them described and all of them counted in the answer.
+/// Decodes a whole body: its ticks, each with its line's number, and its rejected lines. The first
+/// [`REJECTED_LINES_KEPT`] of them are described, and all are counted in the answer.
 pub fn decode_block(
     decoder: &mut Decoder,
     body: &mut [u8],
@@ -128,7 +128,7 @@ fn decode_line(decoder: &mut Decoder, line: RawLine<'_>, out: &mut Decoded) {
 // === impl Decoded ===
 
 impl Decoded {
-    /// Empties everything, and keeps the allocations.
+    /// Empties everything and keeps the allocations.
     pub fn clear(&mut self) {
         self.ticks.clear();
         self.rx.clear();

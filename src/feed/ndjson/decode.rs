@@ -1,11 +1,11 @@
-//! One line to one [`Tick`], on simd-json's tape with buffers that are kept from line to line.
+//! Decodes one line to one [`Tick`], on simd-json's tape with buffers that are reused from line to line.
 //!
-//! simd-json makes doubles of numbers. Where one does not say what the number is worth, the line is read once more, by
-//! its digits (`digits.rs`).
+//! simd-json turns numbers into doubles. Where a double does not determine the number's value, the line is read again,
+//! by its digits (`digits.rs`).
 //!
 //! Invariants: no input panics, and nesting is bounded before it is walked; a good line allocates nothing, once the
-//! buffers have grown to its length (a symbol of more than 24 bytes, a string with escapes, and a number whose digits are
-//! asked for, excepted).
+//! buffers have grown to its length (except for a symbol of more than 24 bytes, a string with escapes, and a number
+//! whose digits are needed).
 
 use std::mem;
 
@@ -29,7 +29,7 @@ pub struct Decoder {
     clock: LineClock,
 }
 
-/// A tick is flat; the little that is left is for a message that says what was nested.
+/// A tick is flat; this little depth allows a message that names what was nested.
 const DEPTH_MAX: usize = 16;
 
 // === impl Decoder ===
@@ -40,12 +40,12 @@ impl Decoder {
         Decoder { buffers, tape, line_bytes_max, clock: LineClock::Real }
     }
 
-    /// For lines in a file, whose times may also count from a beginning of their own.
+    /// For lines in a file, whose times may also count from a start of their own.
     pub fn of_files(line_bytes_max: usize) -> Self {
         Decoder { clock: LineClock::Any, ..Decoder::new(line_bytes_max) }
     }
 
-    /// The lines to come are of a recording that says what it is: its times are microseconds.
+    /// The following lines are of a recording with a header: its times are microseconds.
     pub fn is_recording(&mut self) {
         self.clock = LineClock::Micros;
     }
@@ -62,7 +62,7 @@ impl Decoder {
         if line.len() > self.line_bytes_max {
             return Err(LineError::TooLong { limit: self.line_bytes_max });
         }
-        // Escapes are resolved in place: what was written is gone then.
+        // Escapes are resolved in place: the original text is gone afterwards.
         let written = memchr(b'\\', line).map(|_| line.to_vec());
         let mut tape = mem::replace(&mut self.tape, Tape(Vec::new())).reset();
         let parsed = simd_json::fill_tape(line, &mut self.buffers, &mut tape);
@@ -79,7 +79,7 @@ impl Decoder {
             Err(ValueUnread::Digits) => {
                 digits::read(written.as_deref().unwrap_or(line), self.clock).map_err(|error| {
                     match (error, fault) {
-                        // It is no number at all: the first parser says where.
+                        // It is no number at all: the first parser's error says where.
                         (LineError::Syntax { .. }, Some(fault)) => fault.into(),
                         (error, _) => error,
                     }
@@ -95,7 +95,7 @@ fn read_object(tape: &[Node<'_>], found: &mut LineValues) -> Result<(), ValueUnr
         let kind = tape.first().map_or("nothing", |node| Value::from(node).kind());
         return Err(LineError::NotAnObject { found: kind }.into());
     };
-    // A nested value ends the line with an error, so what is left always stands at a name.
+    // A nested value ends the line with an error, so the next item is always a name.
     while let [Node::String(name), value, after @ ..] = rest {
         found.take(name, value.into())?;
         rest = after;

@@ -1,7 +1,7 @@
-//! A line once more, for the digits of its numbers: where their doubles do not say what they are worth.
+//! Reads a line again for the digits of its numbers, where their doubles do not determine the values.
 //!
-//! That is rare: a number with a fraction that is a million or more, or has more than 9 places, and one that 64 bits do
-//! not hold. `serde_json` hands out values as they were written, and allocates for it.
+//! That is rare: a number with a fraction that is a million or more, or has more than 9 places, and a number beyond 64
+//! bits. `serde_json` returns values as they were written, and allocates for it.
 
 use std::fmt;
 
@@ -45,7 +45,7 @@ pub(super) fn read(line: &[u8], clock: LineClock) -> Result<Line, LineError> {
         };
         found.take(&name, value).map_err(|unread| match unread {
             ValueUnread::Fault(fault) => fault,
-            // Not where they are at hand.
+            // Not where the digits are available.
             ValueUnread::Digits => LineError::Syntax { what: "malformed", at: 0 },
         })?;
     }

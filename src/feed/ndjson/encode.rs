@@ -1,16 +1,16 @@
-//! A tick to a line, so that decoding the line gives the same tick.
+//! Encodes a tick to a line, so that decoding the line gives the same tick.
 //!
-//! Invariant: a decimal that a double could not carry exactly is written as a string. Our own reader does not need it; others
-//! make doubles of JSON numbers.
+//! Invariant: a decimal that a double cannot hold exactly is written as a string. Our own reader does not need it, but
+//! others turn JSON numbers into doubles.
 
 use crate::tick::{Field, Nanos, Tick};
 
-/// More digits than this go into a string: so many a double holds.
+/// A decimal with more digits becomes a string: a double holds this many.
 const NUMBER_DIGITS_MAX: usize = 15;
 
 /// Appends the line with its line end. Times lose what is below a microsecond.
 pub fn write_line(tick: &Tick, rx: Option<Nanos>, out: &mut Vec<u8>) {
-    // No byte that a symbol may have needs an escape.
+    // No byte of a symbol needs an escape.
     out.extend_from_slice(b"{\"symbol\":\"");
     out.extend_from_slice(tick.symbol.as_str().as_bytes());
     out.push(b'"');

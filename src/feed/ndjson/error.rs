@@ -1,6 +1,6 @@
-//! What can be wrong with a line, for a machine to match and for a person to read.
+//! The faults of a line, for a program to match and for a person to read.
 //!
-//! Not here: what a topic refuses (`Owned`, `TopicsFull`); a line that is a tick knows nothing of topics.
+//! Not here: the refusals of topics (`Owned`, `TopicsFull`), since a decoded line knows nothing of topics.
 //! Invariant: a message is bounded, whatever the line holds.
 
 use simd_json::ErrorType;
@@ -10,12 +10,12 @@ use crate::{
     tick::{FixedError, SymbolError, Volume},
 };
 
-/// Why a line is no tick. Its text names the field and the value's fault.
+/// Why a line is no tick. Its text names the field and the fault of its value.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum LineError {
     #[error("longer than {limit} bytes")]
     TooLong { limit: usize },
-    /// `at` counts bytes from 0, and is where the parser stopped: a little behind the fault at times.
+    /// `at` counts bytes from 0, and is where the parser stopped: sometimes a little after the fault.
     #[error("not JSON: {what}, at byte {at}")]
     Syntax { what: &'static str, at: usize },
     #[error("not a JSON object but {found}")]
@@ -35,7 +35,7 @@ pub enum LineError {
     NoFields,
 }
 
-/// What is wrong with one value.
+/// The fault of one value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ValueFault {
     #[error("{0}")]
@@ -76,7 +76,7 @@ impl LineError {
         LineError::UnknownField { name: name.chars().take(NAME_CHARS_MAX).collect() }
     }
 
-    /// The metric label that this error counts under.
+    /// The metric label of this error.
     pub const fn reason(&self) -> RejectReason {
         match self {
             LineError::TooLong { .. } => RejectReason::LineTooLong,
@@ -94,7 +94,7 @@ impl LineError {
 // === impl ValueFault ===
 
 impl ValueFault {
-    /// A total as it was parsed, when it may be one. Its range is wider than the one that [`FixedError`] tells of.
+    /// A total as it was parsed, if in range. Its range is wider than the one in [`FixedError`]'s text.
     pub(in crate::feed) fn check_volume(parsed: Result<Volume, FixedError>) -> Result<Volume, ValueFault> {
         match parsed {
             Ok(volume) if volume < Volume(0) => Err(ValueFault::Negative),
@@ -111,12 +111,12 @@ impl From<simd_json::Error> for LineError {
     }
 }
 
-/// Whether the parser ended at a number: one that is none, or one that its types cannot hold.
+/// Whether the parser stopped at a number: an invalid one, or one that its types cannot hold.
 pub(super) fn is_of_number(error: &simd_json::Error) -> bool {
     matches!(error.error(), ErrorType::InvalidNumber | ErrorType::InvalidExponent | ErrorType::Overflow)
 }
 
-/// The parser's own names are for its maintainers; these are for whoever wrote the line.
+/// The parser's own names are for its maintainers; these are for the author of the line.
 fn describe(error: &ErrorType) -> &'static str {
     match error {
         ErrorType::Eof => "it ends too early",

@@ -1,6 +1,6 @@
-//! What a line has: its names, each at most once, and their values put together to a tick. Who read them, it does not know.
+//! A line's names, each at most once, and its values combined to a tick. Independent of the parser that read them.
 //!
-//! Invariant: a name that is given twice is refused: which of two prices was meant, nobody can know.
+//! Invariant: a name that is given twice is refused, since it is unknown which of two prices was meant.
 
 use super::{
     error::{LineError, ValueFault},
@@ -13,7 +13,7 @@ use crate::tick::{Field, FieldSet, Fields, Nanos, Symbol, Tick};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Line {
     pub tick: Tick,
-    /// When the tick was received, by its recorder's clock: what a replay paces by.
+    /// The receive time by the recorder's clock: a replay is paced by it.
     pub rx: Option<Nanos>,
 }
 
@@ -29,7 +29,7 @@ enum Key {
 /// A line's values, as they are found.
 pub(super) struct LineValues {
     clock: LineClock,
-    /// Names that there were.
+    /// The names found so far.
     seen: u16,
     symbol: Option<Symbol>,
     ts: Option<Nanos>,
@@ -108,7 +108,7 @@ impl LineValues {
         read_time(value, self.clock).map_err(|unread| unread.map(|fault| key.fault(fault)))
     }
 
-    /// The line, once all of it was taken.
+    /// The line, once all its names were taken.
     pub(super) fn line(self) -> Result<Line, LineError> {
         let symbol = self.symbol.ok_or(LineError::SymbolMissing)?;
         if self.fields.mask.is_empty() {

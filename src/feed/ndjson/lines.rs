@@ -1,27 +1,27 @@
 //! Chunks of bytes to whole, numbered lines: a state machine without I/O.
 //!
-//! A line ends with LF or CR LF; blank lines are counted and left out; a line over the limit is one
-//! [`RawLine::TooLong`], and its bytes are dropped as they come. Lines that lie within one chunk are handed out in
-//! place; only a line that is cut by the end of a chunk is copied.
+//! A line ends with LF or CR LF; blank lines are counted and skipped; a line over the limit is one
+//! [`RawLine::TooLong`], and its bytes are dropped as they come. Lines within one chunk are returned in place; only a
+//! line that is cut by the end of a chunk is copied.
 //!
-//! Invariants: how the bytes were cut into chunks changes nothing; never more than `line_bytes_max` + 1 bytes are kept.
+//! Invariants: how the bytes were cut into chunks changes nothing; at most `line_bytes_max` + 1 bytes are kept.
 
 use memchr::memchr;
 
-/// Splits chunks into lines; keeps the line that the last chunk began.
+/// Splits chunks into lines; keeps the unfinished line of the last chunk.
 pub struct Lines {
     line_bytes_max: usize,
     /// The beginning of a line that the chunks so far did not end.
     carry: Vec<u8>,
-    /// The carry was handed out whole, and is emptied before the next byte is kept.
+    /// The carry was returned as a whole, and is emptied before the next byte is kept.
     carry_spent: bool,
-    /// The line in hand was reported as too long; its bytes are dropped up to its end.
+    /// The current line was reported as too long; its bytes are dropped up to its end.
     skipping: bool,
     /// Lines that have ended.
     ended: u64,
 }
 
-/// A line as it stood in the input.
+/// A line as it was in the input.
 #[derive(PartialEq, Eq, Debug)]
 pub enum RawLine<'a> {
     /// Without its line end; the bytes may be used as scratch space.
@@ -36,7 +36,7 @@ pub enum RawLine<'a> {
 
 /// The lines that end within one chunk.
 ///
-/// Lending, so no [`Iterator`]: `while let Some(line) = chunk.next_line()`. What is left when it is dropped is lost.
+/// Lending, so no [`Iterator`]: `while let Some(line) = chunk.next_line()`. A drop loses the rest of the chunk.
 pub struct Chunk<'a> {
     lines: &'a mut Lines,
     rest: &'a mut [u8],
@@ -49,7 +49,7 @@ impl Lines {
         Self::starting_after(0, line_bytes_max)
     }
 
-    /// For input whose first `ended` lines were taken elsewhere.
+    /// For input whose first `ended` lines were read elsewhere.
     pub fn starting_after(ended: u64, line_bytes_max: usize) -> Self {
         Lines { line_bytes_max, carry: Vec::new(), carry_spent: false, skipping: false, ended }
     }
@@ -58,7 +58,7 @@ impl Lines {
         Chunk { lines: self, rest: chunk }
     }
 
-    /// The last line, when the input did not end with a line end.
+    /// The last line, if the input did not end with a line end.
     pub fn finish(&mut self) -> Option<RawLine<'_>> {
         self.empty_spent_carry();
         let number = self.ended + 1;
@@ -75,7 +75,7 @@ impl Lines {
         Some(RawLine::Whole { number, bytes: &mut self.carry[..len] })
     }
 
-    /// Keeps the beginning of a line for the next chunk; gives the line's number when it just became too long.
+    /// Keeps the beginning of a line for the next chunk; returns the line's number when it just became too long.
     fn keep(&mut self, part: &[u8]) -> Option<u64> {
         if self.skipping || part.is_empty() {
             return None;
@@ -103,7 +103,7 @@ impl Lines {
 // === impl Chunk ===
 
 impl Chunk<'_> {
-    /// The next line that ends in this chunk. `None` when there is none; what is left is then kept for the next chunk.
+    /// The next line that ends in this chunk. `None` when there is none; the rest is then kept for the next chunk.
     pub fn next_line(&mut self) -> Option<RawLine<'_>> {
         self.lines.empty_spent_carry();
         loop {
@@ -154,7 +154,7 @@ fn without_cr(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// Looks beyond the first byte only where that is white space, so that it costs a good line nothing.
+/// Looks beyond the first byte only if that is white space, so that it costs a good line nothing.
 fn is_blank(line: &[u8]) -> bool {
     match line.first() {
         None => true,

@@ -1,13 +1,13 @@
-//! A tick as a line of JSON: what standard input, `POST /v1/publish` and recordings share. No I/O here.
+//! A tick as a line of JSON: the format of standard input, `POST /v1/publish` and recordings. No I/O here.
 //!
 //! ```text
 //! chunks of bytes -> Lines (whole lines, numbered) -> Decoder (one line, one Tick) -> Decoded (a block's ticks)
 //! ```
-//! [`write_line`] is the way back, and reads back exactly.
+//! [`write_line`] is the inverse, and reads back exactly.
 //!
 //! Invariants: no input panics; a broken line costs at most its own bytes and one bounded message; how the bytes were
-//! cut into chunks changes nothing; decoding a good line allocates nothing once the buffers have grown (`decode.rs` names
-//! the exceptions); a number is worth what its digits say, in quotes or not.
+//! cut into chunks changes nothing; decoding a good line allocates nothing once the buffers have grown (`decode.rs`
+//! lists the exceptions); a number's value is what its digits say, in quotes or not.
 
 mod block;
 mod decode;

@@ -1,4 +1,4 @@
-//! The line format from both sides: what is accepted and how it comes out, what is refused and in which words.
+//! The line format from both sides: what is accepted and its result, what is refused and with which message.
 
 use proptest::prelude::*;
 
@@ -70,7 +70,7 @@ fn values_as_numbers_and_as_strings() {
     check_value(r#""bid":-9223372036.854775808"#, r#","bid":-9223372036.854775808"#);
     check_value(r#""bid":123456789.123456789"#, r#","bid":123456789.123456789"#);
     check_value(r#""bid":12345678.100000001"#, r#","bid":12345678.100000001"#);
-    // What stands behind the 9th place of a JSON number is rounded away, a double's noise as a rule; of a string not.
+    // Digits after the 9th place of a JSON number are rounded, usually a double's noise; of a string they are refused.
     check_value(r#""bid":0.30000000000000004"#, r#","bid":0.3"#);
     check_value(r#""bid":0.1234567890123456789"#, r#","bid":0.123456789"#);
     check_value(r#""bid":"1234567890.123456789""#, r#","bid":1234567890.123456789"#);
@@ -427,7 +427,7 @@ fn any_tick() -> impl Strategy<Value = (Tick, Option<Nanos>)> {
     )
 }
 
-/// Bytes that look enough like lines to get far.
+/// Bytes that resemble lines closely enough to get far into the decoder.
 fn almost_a_line() -> impl Strategy<Value = Vec<u8>> {
     const PIECES: &[&[u8]] = &[
         b"{",
@@ -481,7 +481,7 @@ proptest! {
             let plain = decode(&format!(r#"{{"symbol":"A","open":0,"{field}":{number}}}"#).replace(r#""open":0,"open""#, r#""open""#));
             match (&quoted, &plain) {
                 (Err(LineError::Value { fault: ValueFault::Decimal(FixedError::Precision), .. }), _) => {
-                    // Rounded, then: nothing that a string could say is lost.
+                    // Rounded, then: nothing that a string could hold is lost.
                     let Ok(line) = plain else { continue };
                     // Too small even for a double.
                     if number.parse() == Ok(0.0) {
@@ -495,7 +495,7 @@ proptest! {
         }
     }
 
-    /// What serde_json calls an object, and no more, is taken.
+    /// Only what serde_json accepts as an object is taken.
     #[test]
     fn a_line_that_is_taken_is_json(bytes in almost_a_line()) {
         let json = serde_json::from_slice::<serde_json::map::Map<String, serde_json::Value>>(&bytes);

@@ -1,9 +1,9 @@
-//! Times of lines: since 1970, in the unit that their size tells.
+//! Times of lines: counts since 1970, in the unit that their size tells.
 //!
-//! Seconds, milliseconds, microseconds and nanoseconds of one moment are a thousand apart, and all moments between 1973 and
-//! 5138 have sizes of their own in each. What is smaller than seconds of 1973 would be 1970 in every unit: no feed
-//! means it. Lines in a file may, whose times count from a beginning of their own; there it is microseconds. A recording
-//! that says what it is has microseconds, whatever they are.
+//! Seconds, milliseconds, microseconds and nanoseconds of one moment differ by factors of a thousand, and their ranges
+//! from 1973 to 5138 do not overlap. A number below the seconds of 1973 would be 1970 in every unit: no feed means
+//! that. Lines in a file may have such times, counted from a start of their own; there they are microseconds. A
+//! recording with a header has microseconds, whatever their size.
 
 use super::{
     error::ValueFault,
@@ -11,18 +11,18 @@ use super::{
 };
 use crate::tick::Nanos;
 
-/// Which times there are.
+/// Which times are allowed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum LineClock {
-    /// Those of the world.
+    /// Real times.
     Real,
-    /// Also those that count from 0, in microseconds.
+    /// Also times that count from 0, in microseconds.
     Any,
-    /// In microseconds, as the format of recordings says.
+    /// Microseconds, as the format of recordings says.
     Micros,
 }
 
-/// From here on a number is seconds, or a finer unit.
+/// From this number on it is seconds, or a finer unit.
 const SECONDS_MIN: u64 = 100_000_000;
 const MILLIS_MIN: u64 = 100_000_000_000;
 const MICROS_MIN: u64 = 100_000_000_000_000;
@@ -33,7 +33,7 @@ pub(super) fn read_time(value: Value<'_>, clock: LineClock) -> Result<Nanos, Val
     let time = match value {
         Value::Whole(number) => i64::try_from(number).ok().and_then(|number| whole(number, clock)),
         Value::Below(number) => whole(number, clock),
-        // With a fraction its double may not say what it is worth.
+        // With a fraction, its double may not determine the value.
         Value::Double(_) => return Err(ValueUnread::Digits),
         Value::Digits(text) | Value::Text(text) => decimal(text, clock),
         _ => None,
@@ -45,7 +45,7 @@ fn whole(number: i64, clock: LineClock) -> Option<Nanos> {
     number.checked_mul(unit_nanos(number, clock)?).map(Nanos)
 }
 
-/// The nanoseconds of the unit that a number of this size is in.
+/// The nanoseconds of the unit of a number of this size.
 fn unit_nanos(number: i64, clock: LineClock) -> Option<i64> {
     match number.unsigned_abs() {
         0..NANOS_MIN if clock == LineClock::Micros => Some(1_000),
@@ -57,7 +57,7 @@ fn unit_nanos(number: i64, clock: LineClock) -> Option<i64> {
     }
 }
 
-/// Digits, perhaps with a fraction or an exponent, of which what is finer than a nanosecond is cut.
+/// Digits, perhaps with a fraction or an exponent; anything finer than a nanosecond is cut.
 fn decimal(text: &str, clock: LineClock) -> Option<Nanos> {
     if let Some((mantissa, exponent)) = text.split_once(['e', 'E']) {
         return decimal(&shifted(mantissa, exponent.parse().ok()?)?, clock);

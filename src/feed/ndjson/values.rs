@@ -1,20 +1,20 @@
-//! One value of a line to a value of a record.
+//! Converts one value of a line to a value of a record.
 //!
-//! A value is a JSON number, or a string that holds one, and both are worth exactly what their digits say. What cannot be
-//! held, more than 9 decimal places, differs: in a string it is refused; a JSON number, which whoever wrote it may have
-//! had as a double, with digits that are only noise, is rounded. That `null` is the same as absent, the decoder sees to.
+//! A value is a JSON number, or a string that holds one, and both count exactly as their digits say. They differ with
+//! more than 9 decimal places: a string is refused; a JSON number is rounded, since its author may have printed a
+//! double, whose last digits are noise. The decoder treats `null` as absent.
 //!
-//! simd-json hands out a number with a fraction as a double. Below a million one names its decimal of 9 places beyond
-//! doubt; where it does not, the number's digits are needed ([`ValueUnread::Digits`]).
+//! simd-json returns a number with a fraction as a double. Below a million a double determines its decimal of 9 places;
+//! where it does not, the number's digits are needed ([`ValueUnread::Digits`]).
 //!
-//! Invariant: what comes out of here is a value that the field may have; sizes and totals are never below 0.
+//! Invariant: every result is a value that the field may have; sizes and totals are never below 0.
 
 use simd_json::{Node, StaticNode};
 
 use super::error::{LineError, ValueFault};
 use crate::tick::{FIXED_ONE, Field, Fields, Fixed, FixedError, Side, Symbol, Volume};
 
-/// A value of a line, as far as its reader went.
+/// A value of a line, as far as its parser reads it.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) enum Value<'a> {
     /// A string's contents.
@@ -26,22 +26,22 @@ pub(super) enum Value<'a> {
     /// A number as it was written.
     Digits(&'a str),
     Null,
-    /// No value that a tick has; what it is, for a message.
+    /// Not a value of a tick; its type, for a message.
     Other(&'static str),
 }
 
-/// Why a value, or a line, was not read.
+/// Why a value or a line was not read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum ValueUnread<E> {
-    /// A number's double does not say what the number is worth.
+    /// A number's double does not determine its value.
     Digits,
     Fault(E),
 }
 
 /// From here on a double may stand for more than one decimal of 9 places.
 const EXACT_UNITS_MAX: f64 = 1e15;
-/// A double below [`EXACT_UNITS_MAX`], scaled to units, is off by less than an eighth of one: what is found as near to a
-/// whole number of them as this is nearest to it.
+/// A double below [`EXACT_UNITS_MAX`], scaled to units, is off by less than an eighth of a unit: if the result is this
+/// near to a whole number of units, that number is meant.
 const NEAR: f64 = 0.25;
 
 pub(super) fn read_symbol(value: Value<'_>) -> Result<Symbol, LineError> {
@@ -97,7 +97,7 @@ fn read_volume(value: Value<'_>) -> Result<Volume, ValueUnread<ValueFault>> {
     Ok(ValueFault::check_volume(volume)?)
 }
 
-/// What a double is worth. One that is too small for the machine's numbers is 0.
+/// The value of a double. One too small for the machine's numbers is 0.
 fn units(number: f64) -> Result<i64, ValueUnread<ValueFault>> {
     let scaled = number * FIXED_ONE as f64;
     if scaled.abs() >= EXACT_UNITS_MAX {
@@ -146,7 +146,7 @@ fn read_side(value: Value<'_>) -> Result<Side, ValueFault> {
 // === impl Value ===
 
 impl Value<'_> {
-    /// What it is, as a message calls it.
+    /// Its type, as messages name it.
     pub(super) fn kind(self) -> &'static str {
         match self {
             Value::Text(_) => "a string",

@@ -1,10 +1,10 @@
-//! Databento's `mbo`: every order of a market, through a [`OrderBook`] to best prices and trades.
+//! Databento's `mbo`: every order of a market, turned by a [`OrderBook`] into best prices and trades.
 //!
-//! A tick tells each change of a best price or its size, and each trade. `T` is a trade, with the aggressor's side; `F`, the
-//! other side of it, changes nothing, since a `C` that takes the shares away follows. `M` of an order that nobody knows
-//! adds it, as a venue means it. What `R` clears is gone, and a side that nobody is on any more has size 0.
+//! A tick reports each change of a best price or its size, and each trade. `T` is a trade, with the aggressor side;
+//! `F`, its passive side, changes nothing, since a `C` that removes the shares follows. `M` of an unknown order adds
+//! it, as venues define it. `R` clears the book, and a side that became empty has size 0.
 //!
-//! Several publishers of one instrument have one book here.
+//! Several publishers of one instrument share one book here.
 
 use std::collections::HashMap;
 
@@ -26,7 +26,7 @@ pub struct Orders {
     slots: HashMap<u32, Slot, foldhash::fast::RandomState>,
 }
 
-/// An order, by the instrument and whoever publishes it, since the book was last cleared.
+/// An order, by its instrument and its publisher, since the book was last cleared.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Key {
     order: u64,
@@ -35,7 +35,7 @@ struct Key {
     cleared: u32,
 }
 
-/// An instrument's place in the book.
+/// An instrument's index in the book.
 #[derive(Clone, Copy)]
 struct Slot {
     locate: u16,
@@ -46,7 +46,7 @@ struct Slot {
 // === impl Orders ===
 
 impl Orders {
-    /// What a record changes at the top of its book, or says of a trade.
+    /// The change of a record to the top of its book, or its trade.
     pub fn apply(&mut self, record: &MboMsg, symbol: &Symbol) -> Result<Fields, Fault> {
         let mut fields = Fields::default();
         let (action, side) = (record.action.cast_unsigned(), record.side.cast_unsigned());
@@ -54,7 +54,7 @@ impl Orders {
             set_trade(record.price, record.size, side, &mut fields)?;
             return Ok(fields);
         }
-        // A record of a top of a book is of no order.
+        // A record of the top of a book is not an order.
         if !matches!(action, b'A' | b'M' | b'C' | b'R') || record.flags.is_tob() {
             return Ok(fields);
         }

@@ -1,4 +1,4 @@
-//! Values of Databento's records to values of ticks. A price that is not there is [`UNDEF_PRICE`].
+//! Converts values of Databento's records to values of ticks. A missing price is [`UNDEF_PRICE`].
 
 use dbn::{UNDEF_PRICE, UNDEF_TIMESTAMP};
 
@@ -22,7 +22,7 @@ pub fn set_levels(bid: (i64, u32), ask: (i64, u32), fields: &mut Fields) -> Resu
     Ok(())
 }
 
-/// The side is the aggressor's: 'A' sold, 'B' bought.
+/// The aggressor side: 'A' sold, 'B' bought.
 pub fn set_trade(price: i64, size: u32, side: u8, fields: &mut Fields) -> Result<(), Fault> {
     if price == UNDEF_PRICE {
         return Ok(());

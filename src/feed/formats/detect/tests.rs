@@ -1,4 +1,4 @@
-//! What people have, told by what it is; and what may stand before the first record.
+//! Common files, reported by what they are; and text that may precede the first record.
 
 use proptest::prelude::*;
 
@@ -46,7 +46,7 @@ fn binary_files_are_told_by_what_they_are() {
     ] {
         check_unread(head, expected);
     }
-    // How it can be read depends on the build.
+    // Whether it is supported depends on the build.
     let Told::Unread { why, .. } = tell("x.csv", b"PAR1\x15\x04", true) else { panic!("told") };
     assert!(why.starts_with("it is a Parquet file, which "), "{why}");
 }
@@ -173,7 +173,7 @@ fn a_schema_without_ticks_is_named() {
 
 const SCHEMA_END: usize = 26;
 
-/// Bytes that look like something, at least in part.
+/// Bytes that resemble a format, at least in part.
 fn heads() -> impl Strategy<Value = Vec<u8>> {
     let pieces = prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..40),
@@ -189,7 +189,7 @@ fn heads() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    /// Nothing panics, what is refused is told in bounded words, and no beginning tells a format that the whole does not.
+    /// Nothing panics, refusals have bounded messages, and no beginning gives a format that the whole does not.
     #[test]
     fn any_bytes_are_told_and_a_beginning_tells_the_same(head in heads(), cut in any::<prop::sample::Index>()) {
         let name = "BTCUSDT-trades-2024-01-01.csv";

@@ -1,4 +1,4 @@
-//! Tables with columns that somebody named, and tables that are known; the samples are those of `tests/formats`.
+//! Tables with columns named in hints, and known tables; the samples are those of `tests/formats`.
 
 use proptest::prelude::*;
 
@@ -109,7 +109,7 @@ fn a_table_without_names_is_read_by_numbers() {
         "it has no column 4; there are \"1583020803\", \"8531.5\", \"2\"",
     );
     check_refused("t", bare, &hints("ts:0,last:2", "", "X"), "columns are counted from 1");
-    // Not a table without times: the unit was said of some.
+    // Not a table without times: a unit was given.
     check_refused(
         "t",
         "time,bid\n1583020803145,1\n",
@@ -196,7 +196,7 @@ fn flat_files_of_polygon() {
         1,
         &[
             r#"{"symbol":"AAPL","ts":1679990400001245,"rx":1679990400044243,"bid":157.1,"bid_size":12,"ask":157.2,"ask_size":3}"#,
-            // Nobody offers.
+            // The ask side is empty.
             r#"{"symbol":"AAPL","ts":1679990400002245,"rx":1679990400045243,"bid":157.1,"bid_size":12,"ask_size":0}"#,
         ],
     );
@@ -278,7 +278,7 @@ fn tables_of_databento() {
             r#"{"symbol":"AAPL","ts":1609160400000705,"rx":1609160400000870,"last":133,"last_size":3}"#,
         ],
     );
-    // Without a column of symbols: what somebody says, or the instrument's number.
+    // Without a column of symbols: the given symbol, or the instrument's number.
     let table = "ts_event,rtype,publisher_id,instrument_id,action,side,price,size\n\
                  1609160400000704060,0,1,5482,T,A,133000000000,1\n";
     let symbol =
@@ -325,7 +325,7 @@ fn every_known_table_is_known_by_its_names_alone() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Rows of any bytes panic nowhere, and how they were cut changes nothing.
+    /// Rows of any bytes never panic, and how they were cut changes nothing.
     #[test]
     fn cuts_change_nothing(
         rows in proptest::collection::vec("([0-9.eE:TZ-]{0,24}|\\PC{0,8}|NaN|buy|\"a,b\")(,([0-9.eE-]{0,24}|\\PC{0,8})){0,4}", 0..12),

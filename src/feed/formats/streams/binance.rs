@@ -1,6 +1,6 @@
 //! Binance's events, of spot and futures: `trade`, `aggTrade` and `bookTicker`.
 //!
-//! `trade` and `aggTrade` tell of the same trades, of which each counts once ([`TradeEvents`]).
+//! `trade` and `aggTrade` report the same trades, and each counts once ([`TradeEvents`]).
 
 use serde::Deserialize;
 
@@ -24,7 +24,7 @@ struct BinanceEvent<'a> {
     q: Option<Raw<'a>>,
     #[serde(borrow, rename = "T")]
     time: Option<Raw<'a>>,
-    /// Whether the buyer waited in the book.
+    /// Whether the buyer's order was resting in the book.
     m: Option<bool>,
     /// How a trade of futures came about: `NA` is none.
     #[serde(borrow, rename = "X")]
@@ -47,10 +47,10 @@ struct BookTicker<'a> {
     time: Option<Raw<'a>>,
 }
 
-/// A message that says what it is.
+/// A message that names its event.
 pub fn event(json: &str, trades: &mut TradeEvents, found: &mut Vec<Tick>) -> Result<(), Fault> {
     let Ok(event) = serde_json::from_str::<BinanceEvent<'_>>(json) else {
-        // Of another shape; what is no JSON at all says so.
+        // Of another shape; invalid JSON is reported as such.
         return parse::<serde::de::IgnoredAny>(json).map(drop);
     };
     let by = match event.e.map(Raw::text) {
@@ -64,7 +64,7 @@ pub fn event(json: &str, trades: &mut TradeEvents, found: &mut Vec<Tick>) -> Res
         return Err(Fault::Missing { field: "price, quantity, time or m of a trade" });
     };
     let fields = trade(price, size, if buyer_waited { Side::Sell } else { Side::Buy })?;
-    // What futures settle elsewhere is told so.
+    // Futures report trades settled elsewhere in this way.
     if event.mark.is_some_and(|mark| mark.text() == "NA") || fields.get_fixed(Field::Last) == Some(Fixed(0)) {
         return Ok(());
     }
@@ -75,7 +75,7 @@ pub fn event(json: &str, trades: &mut TradeEvents, found: &mut Vec<Tick>) -> Res
     Ok(())
 }
 
-/// Best prices; those of spot do not say what they are.
+/// Best prices; those of spot do not name their event.
 pub fn book_ticker(json: &str, found: &mut Vec<Tick>) -> Result<(), Fault> {
     let Ok(data) = serde_json::from_str::<BookTicker<'_>>(json) else {
         return parse::<serde::de::IgnoredAny>(json).map(drop);

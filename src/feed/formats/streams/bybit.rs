@@ -33,7 +33,7 @@ struct BookData<'a> {
     a: Vec<QuotedLevel<'a>>,
 }
 
-/// What has changed; of spot without best prices.
+/// The changed fields; for spot without best prices.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[serde(rename = "Ticker")]

@@ -1,7 +1,7 @@
 //! Coinbase: `match` and `ticker` of Exchange, `market_trades` and `ticker` of Advanced Trade.
 //!
-//! Both say the side of who waited in the book, so the aggressor's is the other one. `last_match`, which repeats what came
-//! before the subscription, is a price and no trade.
+//! Both give the side of the resting order, so the aggressor side is the other one. `last_match`, which repeats a trade
+//! from before the subscription, is a price and no trade.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;

@@ -1,15 +1,15 @@
-//! Captures of exchanges' streams: a JSON message a line, as it was received, behind the time of receipt or without it.
+//! Captures of exchanges' streams: one JSON message per line, as received, with or without its receive time before it.
 //!
 //! ```text
 //! 1617233403.123456: {"type":"match","product_id":"BTC-USD","price":"58000.1","size":"0.5","side":"sell","time":"..."}
 //! ```
 //! Binance's single streams, Bybit v5, OKX v5, Coinbase (Exchange and Advanced Trade), Kraken (v1 and v2); the lines of
 //! cryptofeed's dumps, Tardis's raw feeds (a time in ISO-8601 before the message) and tardis-machine's
-//! (`localTimestamp` and `message`). Whose a message is, it tells itself, so that several may stand in one file.
+//! (`localTimestamp` and `message`). Each message identifies its exchange, so that one file may mix several.
 //!
-//! Trades come by the channels of trades alone: the last price of a ticker is a price without a size, so that a trade
-//! counts once. Everything else, depth, candles, answers to requests, is passed over. A message of several trades is
-//! taken from the earliest on.
+//! Trades come only from channels of trades: the last price of a ticker is a price without a size, so that a trade
+//! counts once. Everything else, depth, candles, answers to requests, is skipped. Of a message with several trades the
+//! earliest is taken first.
 //!
 //! Invariant: a number in quotes is exact; one without is rounded to 9 places, as a JSON number of ours is.
 
@@ -42,7 +42,7 @@ pub struct Streams {
     found: Vec<Tick>,
 }
 
-/// What tells whose a message is. The same names stand for other things elsewhere, so values are left as they are.
+/// The names that identify an exchange. They mean other things elsewhere, so values are not parsed.
 #[derive(Deserialize)]
 #[serde(rename = "Head")]
 struct MessageHead<'a> {
@@ -77,15 +77,15 @@ struct MessageHead<'a> {
     s: Option<&'a RawValue>,
 }
 
-/// How far a line may begin with a time.
+/// The longest time before a message.
 const TIME_BYTES_MAX: usize = 64;
-/// Where cryptofeed notes what it opened, asked and was answered, in place of a time.
+/// Where cryptofeed records its connections, requests and answers, in place of a time.
 const NOTES: [&str; 3] = ["configuration:", "wss://", "http"];
 
-/// Whether a line looks like one of these: by names that no other format of lines has.
+/// Whether a line is one of these: by names that no other format of lines has.
 pub fn is_line(line: &[u8]) -> bool {
     let line = &line[..line.len().min(super::HEAD_BYTES)];
-    // A dump of cryptofeed begins with what was asked for.
+    // A dump of cryptofeed starts with its requests.
     if line.starts_with(b"configuration: ") || (line.starts_with(b"wss://") && contains(line, b"> ")) {
         return true;
     }
@@ -114,7 +114,7 @@ pub fn is_line(line: &[u8]) -> bool {
     .any(has)
 }
 
-/// Whether a part of a message stands there; spaces behind colons make no difference.
+/// Whether a part of a message is at this point; spaces after colons make no difference.
 fn contains(line: &[u8], part: &[u8]) -> bool {
     memchr::memmem::find(line, part).is_some()
         || (part.contains(&b':') && {
@@ -123,7 +123,7 @@ fn contains(line: &[u8], part: &[u8]) -> bool {
         })
 }
 
-/// The time before a message, without what divides them, and the message.
+/// The time before a message, without the separator, and the message.
 fn divide(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let at = line.iter().take(TIME_BYTES_MAX).position(|byte| matches!(byte, b'{' | b'['))?;
     let (time, message) = line.split_at(at);
@@ -188,7 +188,7 @@ fn decode_line(
     }
 }
 
-/// Appends what a line says, and tells when it was received.
+/// Appends the ticks of a line, and returns its receive time.
 fn make(line: &[u8], trades: &mut TradeEvents, found: &mut Vec<Tick>) -> Result<Option<Nanos>, Fault> {
     let line = std::str::from_utf8(line).map_err(|_| Fault::Text)?;
     if NOTES.iter().any(|note| line.starts_with(note)) {
@@ -225,7 +225,7 @@ fn head(message: &str) -> Result<MessageHead<'_>, Fault> {
     parse(message)
 }
 
-/// A message that is an object, by whose it is.
+/// A message that is an object, by its exchange.
 fn object(
     head: &MessageHead<'_>,
     message: &str,

@@ -84,7 +84,7 @@ pub fn event(arg: &RawValue, data: &RawValue, found: &mut Vec<Tick>) -> Result<(
             let symbol = arg.inst_id.ok_or(Fault::Missing { field: "instId" })?.symbol()?;
             for one in parse::<Vec<Best<'_>>>(data.get())? {
                 let mut fields = Fields::default();
-                // Without a level, nobody is on that side.
+                // Without a level, the side is empty.
                 quote(best(&one.bids), best(&one.asks), &mut fields)?;
                 if one.bids.is_empty() {
                     fields.set_fixed(Field::BidSize, Fixed(0));

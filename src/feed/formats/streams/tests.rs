@@ -24,10 +24,10 @@ fn streams_of_exchanges() {
             r#"{"symbol":"BTC-USDT","ts":1630048897897000,"last":42219.9,"last_size":0.12060306,"side":"buy"}"#,
             r#"{"symbol":"BTC-USDT","ts":1670324386802000,"bid_size":0,"ask":111.06,"ask_size":55154}"#,
             r#"{"symbol":"LTC-USD-SWAP","ts":1597026383085000,"bid":8888.88,"bid_size":5,"ask":9999.99,"ask_size":11,"last":9999.99}"#,
-            // Who waited sold, so the aggressor bought.
+            // The resting order sold, so the aggressor bought.
             r#"{"symbol":"BTC-USD","ts":1415348367028459,"rx":1494620070123456,"last":400.23,"last_size":5.23512,"side":"buy"}"#,
             r#"{"symbol":"ETH-USD","ts":1666222102061769,"bid":1285.04,"bid_size":0.46688654,"ask":1285.27,"ask_size":1.5663704,"last":1285.22}"#,
-            // The newest stands first in the message.
+            // The newest is first in the message.
             &two("65083.5", "1", "1786309548067634", "sell"),
             &two("65083.67", "0.01034361", "1786309548167634", "buy"),
             r#"{"symbol":"BTC-USD","ts":1786309548229198,"bid":65083.66,"bid_size":0.20371215,"ask":65083.67,"ask_size":0.24290402,"last":65086.18}"#,
@@ -45,7 +45,7 @@ fn streams_of_exchanges() {
     );
 }
 
-/// Each line of the sample begins a file of its own, unless nothing in it says whose it is.
+/// Each line of the sample starts its own file, unless nothing in it identifies its exchange.
 #[test]
 fn each_message_is_known_wherever_it_begins() {
     let sample = String::from_utf8(tests::sample("streams.txt")).unwrap();

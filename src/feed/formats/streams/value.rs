@@ -29,7 +29,7 @@ pub fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Fault> {
 // === impl Raw ===
 
 impl<'a> Raw<'a> {
-    /// What is in its quotes, or the number. Nothing that is looked for has an escape.
+    /// The contents of its quotes, or the number. No value read here has an escape.
     pub fn text(self) -> &'a str {
         let text = self.0.get();
         text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text)
@@ -51,7 +51,7 @@ impl<'a> Raw<'a> {
         Unit::BySize.read(self.text()).ok_or(Fault::value(field, ValueFault::Moment))
     }
 
-    /// The aggressor's side, by words such as `buy` and `SELL`.
+    /// The aggressor side, by words such as `buy` and `SELL`.
     pub fn side(self) -> Result<Side, Fault> {
         let is = |word: &str| self.text().eq_ignore_ascii_case(word);
         match () {
@@ -72,7 +72,7 @@ impl<'a> Raw<'a> {
     }
 }
 
-/// Puts a decimal into its field; an empty one, and `null`, is absent.
+/// Sets a field to a decimal; an empty one, and `null`, is absent.
 pub fn set(field: Field, value: Option<Raw<'_>>, fields: &mut Fields) -> Result<(), Fault> {
     match value {
         Some(value) if !matches!(value.text(), "" | "null") => {
@@ -83,7 +83,7 @@ pub fn set(field: Field, value: Option<Raw<'_>>, fields: &mut Fields) -> Result<
     }
 }
 
-/// A trade's price and size, which both must be there.
+/// A trade's price and size, both required.
 pub fn trade(price: Raw<'_>, size: Raw<'_>, side: Side) -> Result<Fields, Fault> {
     let mut fields = Fields::default();
     fields.set_fixed(Field::Last, price.fixed(Field::Last)?);
@@ -100,7 +100,7 @@ pub fn quote(bid: QuotedLevel<'_>, ask: QuotedLevel<'_>, fields: &mut Fields) ->
     set(Field::AskSize, ask.1, fields)
 }
 
-/// The other side: of those who say who waited in the book.
+/// The opposite side: for exchanges that give the side of the resting order.
 pub const fn opposite(side: Side) -> Side {
     match side {
         Side::Buy => Side::Sell,

@@ -37,7 +37,7 @@ fn records_of_databento() {
     assert_eq!(lines(&out), ["byte 0, syntax: metadata of more than 256 MiB"]);
 }
 
-/// The parser would take the address of the record behind it for one that a record may have.
+/// The parser would take the address of the record after it for a valid one.
 #[test]
 fn a_record_of_an_odd_length_is_left_out_alone() {
     let mut bytes = sample("trades.dbn");
@@ -69,7 +69,7 @@ fn damaged_metadata_is_told_alike_however_it_was_cut() {
     }
 }
 
-/// Its metadata maps nothing, and one name is given anew.
+/// Its metadata has no mappings, and one name is given again.
 #[test]
 fn a_live_session_tells_its_names_in_records() {
     let metadata = Metadata::builder()

@@ -1,4 +1,4 @@
-//! Lean's ticks, of equities and of what is none.
+//! Lean's ticks, of equities and of other securities.
 
 use super::{check, lean};
 
