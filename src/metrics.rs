@@ -1,6 +1,6 @@
 //! Metrics: declared in one table, gathered from the shards for each scrape, so that the accounts balance exactly.
 //!
-//! Shards count in plain integers; nothing here is on the path of a tick. No label has values that a client could invent.
+//! Shards count in plain integers; nothing here is on the path of a tick. No label has values that clients can invent.
 
 mod ages;
 mod gather;

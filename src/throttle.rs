@@ -1,4 +1,4 @@
-//! For log lines that clients can cause: the first is logged at once, then one in ten seconds, with the number suppressed.
+//! Limits log lines that clients can cause: the first is logged, then one in ten seconds, with the number suppressed.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 

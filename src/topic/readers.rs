@@ -87,7 +87,7 @@ impl Readers {
         self.unless_waiting(|low_water| self.window.saturating_sub(order.saturating_sub(low_water)) as usize)
     }
 
-    /// Whether all readers were sent all of the `order` ticks taken in; if not, the wakeup tells when it may be so.
+    /// Whether all `order` ticks were sent to all readers; if not, the wakeup is notified when that may be so.
     pub fn is_taken(&self, order: u64) -> bool {
         self.unless_waiting(|low_water| usize::from(low_water >= order)) > 0
     }

@@ -1,5 +1,5 @@
-//! Databento's DBN, of any version that the crate `dbn` reads: `mbp-1`, `tbbo`, `mbp-10`, `bbo-1s`, `bbo-1m`, `trades`, of
-//! consolidated markets `cmbp-1`, `tcbbo`, `cbbo`, `cbbo-1s`, `cbbo-1m`, and `mbo` through a book of all its orders.
+//! Databento's DBN, of any version that the crate `dbn` reads: `mbp-1`, `tbbo`, `mbp-10`, `bbo-1s`, `bbo-1m`, `trades`,
+//! of consolidated markets `cmbp-1`, `tcbbo`, `cbbo`, `cbbo-1s`, `cbbo-1m`, and `mbo` through a book of all its orders.
 //!
 //! Prices are whole numbers of 1e-9 there as here. `ts_event` is the event's time, `ts_recv` the receive time. Names
 //! come from the metadata's mapping for the day of each record; in a session recorded live, from its mapping records. A

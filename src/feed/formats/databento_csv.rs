@@ -1,4 +1,4 @@
-//! Databento's tables in CSV: `trades`, `tbbo`, `mbp-1`, `mbp-10`, `bbo-1s`, `bbo-1m`, and those of consolidated markets.
+//! Databento's CSV tables: `trades`, `tbbo`, `mbp-1`, `mbp-10`, `bbo-1s`, `bbo-1m`, and those of consolidated markets.
 //!
 //! ```text
 //! ts_recv,ts_event,rtype,publisher_id,instrument_id,action,side,depth,price,size,...,bid_px_00,ask_px_00,bid_sz_00,ask_sz_00,...,symbol

@@ -92,7 +92,8 @@ impl FromStr for Unit {
     }
 }
 
-/// `2025-03-25T23:07:00.123456789+01:00`: a space may stand for the T, or a D, as `BitMEX` has it; time, fraction and offset may be missing.
+/// `2025-03-25T23:07:00.123456789+01:00`: a space or, as in `BitMEX`, a D may replace the T; time, fraction and offset
+/// may be missing.
 fn iso(text: &str) -> Option<Nanos> {
     let date = text.get(..10)?;
     let [b'-', b'-'] = [date.as_bytes()[4], date.as_bytes()[7]] else { return None };

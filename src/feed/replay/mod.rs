@@ -157,7 +157,7 @@ impl Replay {
                         self.control.wakeup().wait(left.clamp(WAIT_MIN, WAIT_MAX));
                     }
                 }
-                // Nobody is left who could ask for more.
+                // No client is left that could ask for more.
                 Then::Over if Arc::strong_count(&self.control) == 1 => return Ok(()),
                 Then::Readers | Then::Rest | Then::Over => {
                     self.control.wakeup().wait(WAIT_MAX);

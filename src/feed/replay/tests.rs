@@ -23,7 +23,7 @@ impl TempFile {
         TempFile(path)
     }
 
-    /// Ticks with these receive times, in microseconds; the bid is the line's place.
+    /// Ticks with these receive times, in microseconds; the bid is the line's index.
     fn with_times(name: &str, times: &[i64]) -> Self {
         let file = Self::new(name, b"");
         let mut writer = Writer::create(&file.0, &Header::default()).unwrap();

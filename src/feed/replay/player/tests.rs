@@ -26,7 +26,7 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// What the player does, told as plainly as can be. Play time in half milliseconds, so that every speed is exact.
+/// A plain model of the player. Play time in half milliseconds, so that every speed is exact.
 struct Model {
     halves: u64,
     paused: bool,
