@@ -1,4 +1,4 @@
-//! The books: what became of every tick that was offered to a subscription.
+//! Accounting: what became of every tick that was offered to a subscription.
 //!
 //! Law 5: offered = delivered + conflated + filtered + gapped + discarded + pending, always. `offered` is counted when
 //! ticks arrive, the others where they happen, and `pending` is found by walking the cursors: the identity is a check
@@ -34,7 +34,7 @@ pub struct Accounts {
     pub pending: u64,
 }
 
-/// What a frame holds, to be booked when the socket has accepted it.
+/// What a frame holds, to be recorded when the socket has accepted it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Tally {
     pub delivered: u64,

@@ -186,7 +186,7 @@ impl Fanout {
         }
     }
 
-    /// A tick that has none of a subscription's fields is booked as filtered; any other makes it behind.
+    /// A tick that has none of a subscription's fields is recorded as filtered; any other makes it behind.
     fn hold_against_masks(&mut self, local: u32, tick: &Stamped, now: Nanos) {
         let topic = &mut self.topics[local as usize];
         for &key in &topic.masked {
@@ -204,7 +204,7 @@ impl Fanout {
         }
     }
 
-    /// Marks everyone that the batch's ticks of a topic concern, and books them as offered.
+    /// Marks everyone that the batch's ticks of a topic concern, and records them as offered.
     pub(super) fn mark_topic(&mut self, local: u32, now: Nanos) {
         let topic = &mut self.topics[local as usize];
         let fresh = std::mem::take(&mut topic.fresh);
@@ -307,7 +307,7 @@ fn waits_for(sub: &Sub, due: Nanos) -> bool {
     sub.place == Place::Waiting && sub.due == due
 }
 
-/// Puts a subscription into its session's list or lane, and the session among the ready.
+/// Puts a subscription into its session's list or every-mode queue, and the session among the ready.
 pub(super) fn enqueue(
     key: u32,
     sub: &mut Sub,

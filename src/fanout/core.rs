@@ -25,7 +25,7 @@ use crate::{
     topic::{Stamped, TopicId},
 };
 
-/// One shard's topics, subscriptions and books.
+/// One shard's topics, subscriptions and accounts.
 pub struct Fanout {
     pub(super) topics: Slab<Topic>,
     pub(super) by_symbol: Symbols<u32>,
@@ -45,12 +45,12 @@ pub struct Fanout {
     pub(super) wheel: Wheel<Waits>,
     pub(super) patterns: Patterns,
     pub(super) accounts: Accounts,
-    /// Ticks in frames that were filled and are not yet booked.
+    /// Ticks in frames that were filled and are not yet recorded.
     pub(super) in_flight: u64,
     pub(super) notices: Vec<Notice>,
     /// Topics of the market that [`Fanout::resync_some`] has come to, while batches are made up for.
     pub(super) resynced: Option<usize>,
-    /// Subscriptions in lanes, and ticks of rings, that were walked over.
+    /// Subscriptions in every-mode queues, and ticks of rings, that were walked over.
     pub(super) walked: usize,
     pub(super) stale_nanos: u64,
     pub(super) subscriptions_max: usize,
@@ -80,8 +80,8 @@ pub(super) struct Scratch {
     pub fired: Vec<(Waits, Nanos)>,
     pub fired_done: usize,
     pub history: Vec<Stamped>,
-    pub lane: BinaryHeap<Reverse<(u64, u32)>>,
-    /// Subscriptions that stay in their session's list (`false`) or lane (`true`).
+    pub every_queue: BinaryHeap<Reverse<(u64, u32)>>,
+    /// Subscriptions that stay in their session's list (`false`) or every-mode queue (`true`).
     pub left: Vec<(u32, bool)>,
 }
 
@@ -208,7 +208,7 @@ impl Fanout {
         self.of_ticks > 0 || self.of_patterns > 0
     }
 
-    /// What looks at many things at one go has looked at so many, since the beginning: subscriptions in lanes, ticks of rings.
+    /// What looks at many things at one go has looked at so many, since the beginning: subscriptions in every-mode queues, ticks of rings.
     pub fn walked(&self) -> usize {
         self.walked
     }
@@ -241,7 +241,7 @@ impl Fanout {
             && entry.queue.is_empty()
         {
             entry.queue = Queue::default();
-            entry.lane = Vec::new();
+            entry.every_queue = Vec::new();
             entry.subs.shrink_to_fit();
             entry.interval_groups.give_back(now);
         }

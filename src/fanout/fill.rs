@@ -7,7 +7,7 @@ use super::{
     Emit, Fanout, GapReason, LocalId, Mode, SessionKey, Tally,
     apply::lead,
     index::index32,
-    queue::LANE,
+    queue::EVERY_QUEUE,
     state::{Base, Place, Session, Sub, Topic},
 };
 use crate::{
@@ -34,13 +34,13 @@ impl Fanout {
             return tally;
         }
         let kept = self.keep_key(session);
-        // The lane takes turns with the rest: it stands once in the list, and goes to its end after its turn.
+        // The every-mode queue takes turns with the rest: it stands once in the list, and goes to its end after its turn.
         let mut turns = self.sessions[session.0 as usize].queue.len();
         while turns > 0 && emit.has_room() {
             turns -= 1;
             let Some(key) = self.sessions[session.0 as usize].queue.pop_front() else { break };
-            if key == LANE {
-                self.fill_lane(session.0, now, store, emit, &mut tally);
+            if key == EVERY_QUEUE {
+                self.fill_every(session.0, now, store, emit, &mut tally);
             } else {
                 self.fill_one(key, now, emit, &mut tally);
             }
@@ -83,7 +83,7 @@ impl Fanout {
 
     /// Mode `every`: the ticks of all subscriptions that are behind, merged into the order of their arrival. One that
     /// has fallen out of the recent ticks is served from the ring, ahead of the others: its ticks are older.
-    fn fill_lane(
+    fn fill_every(
         &mut self,
         session: u32,
         now: Nanos,
@@ -91,11 +91,11 @@ impl Fanout {
         emit: &mut impl Emit,
         tally: &mut Tally,
     ) {
-        let mut order = std::mem::take(&mut self.scratch.lane);
-        let lane = &mut self.sessions[session as usize].lane;
-        self.walked += lane.len();
+        let mut order = std::mem::take(&mut self.scratch.every_queue);
+        let queue = &mut self.sessions[session as usize].every_queue;
+        self.walked += queue.len();
         order.extend(
-            lane.drain(..).map(|key| Reverse((next_order(&self.subs[key as usize], &self.topics), key))),
+            queue.drain(..).map(|key| Reverse((next_order(&self.subs[key as usize], &self.topics), key))),
         );
         while emit.has_room() {
             let Some(Reverse((_, key))) = order.pop() else { break };
@@ -107,12 +107,12 @@ impl Fanout {
         }
         let entry = &mut self.sessions[session as usize];
         for Reverse((_, key)) in order.drain() {
-            self.subs[key as usize].queued = index32(entry.lane.len());
-            entry.lane.push(key);
+            self.subs[key as usize].queued = index32(entry.every_queue.len());
+            entry.every_queue.push(key);
         }
-        self.scratch.lane = order;
-        entry.lane_queued = !entry.lane.is_empty();
-        if entry.lane_queued {
+        self.scratch.every_queue = order;
+        entry.every_queued = !entry.every_queue.is_empty();
+        if entry.every_queued {
             entry.queue_lane();
         }
     }
@@ -279,7 +279,7 @@ fn send_wanted(sub: &mut Sub, topic: &Topic, ticks: &[Stamped], emit: &mut impl 
         }
         emit.tick(&topic.symbol, tick, n, sub.wanted);
         tally.delivered += 1;
-        // Every tick in between was booked as filtered when it came.
+        // Every tick in between was recorded as filtered when it came.
         sub.skipped -= n - 1;
         sub.cursor = tick.seq;
         sub.lead = 0;

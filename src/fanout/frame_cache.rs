@@ -46,8 +46,8 @@ pub(super) struct CachedFrame {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct KeyPart {
     pub topic: u32,
-    /// It stands in the lane of mode `every`.
-    pub in_lane: bool,
+    /// It stands in the queue of mode `every`.
+    pub in_every_queue: bool,
     pub cursor: u64,
     pub head: u64,
 }

@@ -13,7 +13,7 @@
 //! - for each subscription seqs only rise and `seq == previous seq + n`, or a gap says what is missing;
 //! - [`Accounts::residual`] is 0 between any two calls;
 //! - a session's memory depends on its subscriptions alone;
-//! - a subscription that is behind is in its session's list, its lane or the wheel, exactly once.
+//! - a subscription that is behind is in its session's list, its every-mode queue or the wheel, exactly once.
 
 mod accounts;
 mod apply;

@@ -1,12 +1,12 @@
 //! Where things are: a subscription in its topic's lists and its session's, a topic among the watched.
 //!
-//! Invariant: what [`detach`](Fanout::detach) leaves is in no list; what [`remove`](Fanout::remove) leaves is booked.
+//! Invariant: what [`detach`](Fanout::detach) leaves is in no list; what [`remove`](Fanout::remove) leaves is recorded.
 
 use super::{
     Fanout, LocalId, Mode, SessionKey, Spec,
     apply::{mark, rests},
     index::index32,
-    queue::LANE,
+    queue::EVERY_QUEUE,
     state::{Base, Place, Sub, Topic, UNWATCHED},
     subscribe::millis,
 };
@@ -140,32 +140,32 @@ impl Fanout {
         }
     }
 
-    /// Takes what stands at this place out of a session's list or lane.
-    fn take_out(&mut self, session: u32, queued: u32, in_lane: bool) {
+    /// Takes what stands at this place out of a session's list or every-mode queue.
+    fn take_out(&mut self, session: u32, queued: u32, in_every_queue: bool) {
         let Some(entry) = self.sessions.get_mut(session as usize) else { return };
-        if !in_lane {
+        if !in_every_queue {
             entry.queue.remove(queued);
-        } else if (queued as usize) < entry.lane.len() {
-            entry.lane.swap_remove(queued as usize);
-            if let Some(&moved) = entry.lane.get(queued as usize) {
+        } else if (queued as usize) < entry.every_queue.len() {
+            entry.every_queue.swap_remove(queued as usize);
+            if let Some(&moved) = entry.every_queue.get(queued as usize) {
                 self.subs[moved as usize].queued = queued;
             }
-            if entry.lane.is_empty() && std::mem::take(&mut entry.lane_queued) {
-                entry.queue.remove(entry.lane_place);
+            if entry.every_queue.is_empty() && std::mem::take(&mut entry.every_queued) {
+                entry.queue.remove(entry.every_slot);
             }
         }
         if entry.queue.is_full_of_holes() {
-            let lane_place = &mut entry.lane_place;
+            let every_slot = &mut entry.every_slot;
             for (key, place) in entry.queue.close_up() {
                 match key {
-                    LANE => *lane_place = place,
+                    EVERY_QUEUE => *every_slot = place,
                     key => self.subs[key as usize].queued = place,
                 }
             }
         }
     }
 
-    /// Ends a subscription; what it was behind by is booked as discarded.
+    /// Ends a subscription; what it was behind by is recorded as discarded.
     pub(super) fn remove(&mut self, key: u32) {
         self.accounts.discarded += self.pending(&self.subs[key as usize]);
         self.detach(key);

@@ -1,4 +1,4 @@
-//! What a shard's fan-out can be asked: the books, who is behind, who is subscribed to what.
+//! What a shard's fan-out can be asked: the accounts, who is behind, who is subscribed to what.
 
 use std::time::Duration;
 
@@ -35,12 +35,12 @@ pub struct Listed {
 }
 
 impl Fanout {
-    /// The books. Walks every subscription.
+    /// The accounts. Walks every subscription.
     pub fn accounts(&self) -> Accounts {
         self.accounts_with(&self.all_behind())
     }
 
-    /// The books, for who has just asked how far all subscriptions are behind.
+    /// The accounts, for who has just asked how far all subscriptions are behind.
     pub fn accounts_with(&self, behind: &Behind) -> Accounts {
         Accounts { pending: behind.ticks + self.in_flight, ..self.accounts }
     }
@@ -72,7 +72,7 @@ impl Fanout {
     /// interval is not due.
     pub fn owes(&self, session: SessionKey, as_of: Nanos) -> bool {
         let Some(session) = self.sessions.get(session.0 as usize) else { return false };
-        session.queue.subs().chain(session.lane.iter().copied()).any(|key| {
+        session.queue.subs().chain(session.every_queue.iter().copied()).any(|key| {
             let sub = &self.subs[key as usize];
             sub.base != Base::None || sub.since <= as_of
         })

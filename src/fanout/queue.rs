@@ -16,8 +16,8 @@ pub(super) struct Queue {
     holes: u32,
 }
 
-/// The entry of a session's lane.
-pub(super) const LANE: u32 = u32::MAX;
+/// The entry of a session's every-mode queue.
+pub(super) const EVERY_QUEUE: u32 = u32::MAX;
 const HOLE: u32 = u32::MAX - 1;
 /// The highest key of a subscription.
 const KEY_MAX: u32 = HOLE - 1;
@@ -83,12 +83,12 @@ impl Queue {
         self.entries.iter().zip(0u32..).map(move |(&key, at)| (key, first.wrapping_add(at)))
     }
 
-    /// The subscriptions in it, without the entry of the lane.
+    /// The subscriptions in it, without the entry of the every-mode queue.
     pub fn subs(&self) -> impl Iterator<Item = u32> + '_ {
         self.entries.iter().copied().filter(|&key| key <= KEY_MAX)
     }
 
-    /// Whether `holds` says yes to each subscription, and to `None` for the lane's entry: in order, until it says no.
+    /// Whether `holds` says yes to each subscription, and to `None` for the every-mode queue's entry: in order, until it says no.
     pub fn all(&self, mut holds: impl FnMut(Option<u32>) -> bool) -> bool {
         self.entries
             .iter()

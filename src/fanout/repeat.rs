@@ -30,8 +30,9 @@ impl Fanout {
         let frame = &self.frame_cache.frames[found];
         let tally = frame.tally;
         let entry = &mut self.sessions[session.0 as usize];
-        let (mut queue, mut lane) = (std::mem::take(&mut entry.queue), std::mem::take(&mut entry.lane));
-        let keys = || queue.subs().chain(lane.iter().copied());
+        let (mut queue, mut every_queue) =
+            (std::mem::take(&mut entry.queue), std::mem::take(&mut entry.every_queue));
+        let keys = || queue.subs().chain(every_queue.iter().copied());
         // Nearly always the frame holds everything, and then one walk does.
         let holds_all = frame.left.is_empty();
         for key in keys() {
@@ -48,7 +49,7 @@ impl Fanout {
             let sub = &mut self.subs[key as usize];
             sub.cursor = left_part.part.cursor;
             sub.since = left_part.since;
-            left.push((key, left_part.part.in_lane));
+            left.push((key, left_part.part.in_every_queue));
         }
         if !holds_all {
             for key in keys() {
@@ -60,10 +61,10 @@ impl Fanout {
             }
         }
         queue.clear();
-        lane.clear();
-        (entry.queue, entry.lane, entry.lane_queued) = (queue, lane, false);
-        for (key, in_lane) in left.drain(..) {
-            self.subs[key as usize].queued = entry.put(key, in_lane);
+        every_queue.clear();
+        (entry.queue, entry.every_queue, entry.every_queued) = (queue, every_queue, false);
+        for (key, in_every_queue) in left.drain(..) {
+            self.subs[key as usize].queued = entry.put(key, in_every_queue);
         }
         self.scratch.left = left;
         Some(tally)
@@ -129,14 +130,14 @@ impl Fanout {
     /// all of them: not those of which more must be known than [`KeyPart`] tells.
     fn walk_key(&self, session: SessionKey, mut see: impl FnMut(KeyPart, &Sub) -> bool) -> bool {
         let Some(entry) = self.sessions.get(session.0 as usize) else { return false };
-        let mut part = |key: u32, in_lane: bool| {
+        let mut part = |key: u32, in_every_queue: bool| {
             let sub = &self.subs[key as usize];
             let head = self.topics[sub.topic as usize].record.seq;
-            is_simple(sub) && see(KeyPart { topic: sub.topic, in_lane, cursor: sub.cursor, head }, sub)
+            is_simple(sub) && see(KeyPart { topic: sub.topic, in_every_queue, cursor: sub.cursor, head }, sub)
         };
         entry.queue.all(|key| match key {
             Some(key) => part(key, false),
-            None => entry.lane.iter().all(|&key| part(key, true)),
+            None => entry.every_queue.iter().all(|&key| part(key, true)),
         })
     }
 }

@@ -96,7 +96,7 @@ impl Fanout {
         self.find(session, symbol).is_some()
     }
 
-    /// Says whether there was a subscription. What it was behind by is booked as discarded.
+    /// Says whether there was a subscription. What it was behind by is recorded as discarded.
     pub fn unsubscribe(&mut self, session: SessionKey, symbol: &Symbol) -> bool {
         let found = self.find(session, symbol);
         if let Some(key) = found {
@@ -151,7 +151,7 @@ impl Fanout {
         }
     }
 
-    /// Ends all of a session's subscriptions; what they were behind by is booked as discarded. The session stays, and is
+    /// Ends all of a session's subscriptions; what they were behind by is recorded as discarded. The session stays, and is
     /// not to subscribe any more: of many subscriptions most are ended by [`Self::let_go`].
     pub fn clear(&mut self, session: SessionKey) {
         let Some(entry) = self.sessions.get(session.0 as usize) else { return };

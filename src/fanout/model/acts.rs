@@ -136,8 +136,8 @@ impl World {
 
     pub fn clear(&mut self, who: usize) {
         let Some(player) = self.players[who].as_ref() else { return };
-        let lane_is_queued = self.fanout.sessions[player.key.0 as usize].lane_queued;
-        self.coverage.hit_if(lane_is_queued, "cleared with a lane");
+        let every_is_queued = self.fanout.sessions[player.key.0 as usize].every_queued;
+        self.coverage.hit_if(every_is_queued, "cleared with an every-mode queue");
         self.fanout.clear(player.key);
         self.end_all(who);
     }

@@ -28,13 +28,18 @@ impl World {
     }
 
     fn check_books(&mut self) -> Held {
-        let books = self.sabotage.tamper_books(self.fanout.accounts());
-        ensure!(books.residual() == 0, Conservation, "the residual is {}: {books:?}", books.residual());
+        let accounts = self.sabotage.tamper_accounts(self.fanout.accounts());
+        ensure!(
+            accounts.residual() == 0,
+            Conservation,
+            "the residual is {}: {accounts:?}",
+            accounts.residual()
+        );
         let mut counted = Accounts::default();
         for ledger in self.ledgers().chain(&self.ended) {
             ledger.count(&self.frames, &mut counted);
         }
-        ensure!(books == counted, Books, "the books are {books:?}\nand not       {counted:?}");
+        ensure!(accounts == counted, Accounts, "the accounts are {accounts:?}\nand not       {counted:?}");
         self.coverage.hit_if(counted.filtered > 0, "filtered");
         Ok(())
     }
@@ -130,9 +135,9 @@ impl World {
         let oldest = past.tick(ledger.pending().next()?).rx;
         // A base that is owed has been due since it was asked for.
         let owed = ledger.base != Base::None;
-        let first = if ledger.is_lane() || owed { oldest.min(ledger.level_at) } else { oldest };
+        let first = if ledger.is_every() || owed { oldest.min(ledger.level_at) } else { oldest };
         let sent_before =
-            if ledger.is_lane() && ledger.cursor > 0 { past.tick(ledger.cursor).rx } else { first };
+            if ledger.is_every() && ledger.cursor > 0 { past.tick(ledger.cursor).rx } else { first };
         Some((first.min(sent_before), if owed { oldest.max(ledger.level_at) } else { oldest }))
     }
 
@@ -212,7 +217,7 @@ impl World {
         ensure!(fanout.subscriptions() == 0, Memory, "{} subscriptions are left", fanout.subscriptions());
         ensure!(fanout.sessions.is_empty(), Memory, "sessions are left");
         ensure!(fanout.patterns.is_empty(), Memory, "patterns are left");
-        ensure!(fanout.in_flight == 0, Books, "{} ticks are under way for ever", fanout.in_flight);
+        ensure!(fanout.in_flight == 0, Accounts, "{} ticks are under way for ever", fanout.in_flight);
         for (_, topic) in &fanout.topics {
             ensure!(topic.market.is_some(), Memory, "{} was never listed and is kept", topic.symbol);
             let lists = (topic.plain.capacity(), topic.masked.capacity(), topic.recent.capacity());

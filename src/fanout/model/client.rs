@@ -26,7 +26,7 @@ pub struct Bench<'a> {
 }
 
 impl Ledger {
-    /// Judges one message, books what it says of each tick, and lets the client apply it.
+    /// Judges one message, records what it says of each tick, and lets the client apply it.
     pub fn receive(&mut self, what: &What, bench: &mut Bench<'_>) -> Held {
         if let Some(earliest) = self.earliest() {
             let now = bench.now;
@@ -84,7 +84,7 @@ impl Ledger {
         ensure!(n > 0 && seq == self.cursor + n, Seqs, "{seq} after {} with n {n}", self.cursor);
         match (self.base, self.spec.mode) {
             (Base::None, Mode::Latest) => {
-                ensure!(self.pending().next().is_some(), Books, "{seq}: nothing was pending");
+                ensure!(self.pending().next().is_some(), Accounts, "{seq}: nothing was pending");
                 bench.coverage.hit_if(n > 1, "conflated");
             }
             (Base::Again, _) => bench.coverage.hit("whole record after set"),
@@ -120,7 +120,7 @@ impl Ledger {
                 .coverage
                 .hit_if(n as usize > bench.ring_ticks, "passes over more ticks than the ring holds");
         }
-        bench.coverage.hit_if(seq == 1 && self.is_lane(), "mode every from the first tick on");
+        bench.coverage.hit_if(seq == 1 && self.is_every(), "mode every from the first tick on");
         self.book(seq, Kind::Delivered, bench)?;
         self.cursor = seq;
         self.client.record.merge(&shown.fields);
@@ -137,7 +137,7 @@ impl Ledger {
         };
         ensure!(reason == expected, Gaps, "the reason is {reason:?} and not {expected:?}");
         if reason != GapReason::Epoch {
-            ensure!(self.is_lane(), Gaps, "a gap in mode {:?}", self.spec.mode);
+            ensure!(self.is_every(), Gaps, "a gap in mode {:?}", self.spec.mode);
             let oldest = bench.past.oldest_in_ring(bench.ring_ticks);
             let first = self.pending().next();
             ensure!(

@@ -55,7 +55,7 @@ impl World {
         if ledger.is_behind(head) {
             ledger.become_due(self.now, Some(self.stamp));
         }
-        player.in_order &= ledger.fates.is_empty() || !ledger.is_lane();
+        player.in_order &= ledger.fates.is_empty() || !ledger.is_every();
         player.ledgers.insert(which, ledger);
         Ok(())
     }
@@ -84,17 +84,17 @@ impl World {
         ledger.client.record = past.record(resume.last);
         ledger.client.has_base = true;
         let missed = resume.last + 1..=head;
-        ledger.resumed = ledger.is_lane() && !missed.is_empty();
+        ledger.resumed = ledger.is_every() && !missed.is_empty();
         let in_ring = resume.last + 1 >= past.oldest_in_ring(self.ring_ticks);
         let may_be_recent = head - resume.last <= self.fanout.bounds.recent_ticks as u64;
-        let whole = match (ledger.is_lane(), in_ring) {
+        let whole = match (ledger.is_every(), in_ring) {
             (false, _) | (true, true) => true,
             (true, false) => missed.is_empty() || (may_be_recent && said == Outcome::Resumed),
         };
         self.coverage.hit_if(ledger.resumed && in_ring, "resumed out of the ring");
         self.coverage.hit_if(ledger.resumed && whole && !in_ring, "resumed out of the recent ticks");
         ledger.age = if in_ring { Age::Exact } else { Age::Rough };
-        missed.for_each(|seq| ledger.offer(past.tick(seq), whole && ledger.is_lane()));
+        missed.for_each(|seq| ledger.offer(past.tick(seq), whole && ledger.is_every()));
         ledger.gap_promised = !whole;
         if whole { Outcome::Resumed } else { Outcome::Gap }
     }
@@ -141,7 +141,7 @@ impl World {
         let Some(ledger) = player.ledgers.get_mut(&which) else { return Ok(()) };
         let head = if self.new_topics[..self.listed].contains(&which) { self.views[which].head } else { 0 };
         // How far it had come in mode `every`, the core knows roughly.
-        if ledger.is_lane() {
+        if ledger.is_every() {
             ledger.age = ledger.age.max(Age::Early);
         }
         if !ledger.is_behind(head) {

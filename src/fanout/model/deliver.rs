@@ -36,7 +36,7 @@ impl World {
         let frame = self.frames.len();
         let mut counted = Tally::default();
         self.judge_frame(who, &messages, frame, &mut counted)?;
-        ensure!(tally == counted, Books, "the frame's tally is {tally:?} and not {counted:?}");
+        ensure!(tally == counted, Accounts, "the frame's tally is {tally:?} and not {counted:?}");
         if messages.len() < room {
             self.check_nothing_left(who)?;
         } else {
@@ -76,7 +76,7 @@ impl World {
             if let Some(player) = self.players[who].as_mut() {
                 player.overtaken.retain(|&(served, _)| served != which);
             }
-            if self.is_lane(who, which) {
+            if self.is_every(who, which) {
                 lane_had_turn = true;
                 of_lane.extend(matches!(message.what, What::Tick(..)).then_some(which));
             }
@@ -117,9 +117,9 @@ impl World {
         Ok(())
     }
 
-    fn is_lane(&self, who: usize, which: usize) -> bool {
+    fn is_every(&self, who: usize, which: usize) -> bool {
         let ledger = self.players[who].as_ref().and_then(|player| player.ledgers.get(&which));
-        ledger.is_some_and(Ledger::is_lane)
+        ledger.is_some_and(Ledger::is_every)
     }
 
     /// Mode `once` is over with its snapshot.
@@ -132,10 +132,10 @@ impl World {
         }
     }
 
-    /// Nobody who has been due for longer waits while this one is served. (The lane of mode `every` is one in the list.)
+    /// Nobody who has been due for longer waits while this one is served. (The every-mode queue of mode `every` is one in the list.)
     fn check_turn(&self, who: usize, which: usize) -> Held {
         let Some(player) = &self.players[who] else { return Ok(()) };
-        let in_list = |which: &usize| !player.ledgers[which].is_lane();
+        let in_list = |which: &usize| !player.ledgers[which].is_every();
         let Some(since) = player.ledgers[&which].due_since.filter(|_| in_list(&which)) else { return Ok(()) };
         for (other, ledger) in player.ledgers.iter().filter(|(other, _)| in_list(other)) {
             let longer = ledger.due && ledger.due_since.is_some_and(|longer| longer < since);
@@ -144,25 +144,25 @@ impl World {
         Ok(())
     }
 
-    /// The lane stands in the list once, and goes to its end after its turn: who was overtaken by it comes first now.
+    /// The every-mode queue stands in the list once, and goes to its end after its turn: who was overtaken by it comes first now.
     fn check_lane_turn(&self, who: usize, which: usize) -> Held {
-        let Some(player) = self.players[who].as_ref().filter(|player| player.ledgers[&which].is_lane())
+        let Some(player) = self.players[who].as_ref().filter(|player| player.ledgers[&which].is_every())
         else {
             return Ok(());
         };
         for &(other, since) in &player.overtaken {
             let waits =
-                player.ledgers.get(&other).is_some_and(|l| l.due && !l.is_lane() && l.due_since == since);
-            ensure!(!waits, Fairness, "the lane has a second turn before {}", SYMBOLS[other]);
+                player.ledgers.get(&other).is_some_and(|l| l.due && !l.is_every() && l.due_since == since);
+            ensure!(!waits, Fairness, "the every-mode queue has a second turn before {}", SYMBOLS[other]);
         }
         Ok(())
     }
 
     fn note_overtaken(&mut self, who: usize, lane_had_turn: bool) {
         let Some(player) = self.players[who].as_mut().filter(|_| lane_had_turn) else { return };
-        let waiting = player.ledgers.iter().filter(|(_, ledger)| ledger.due && !ledger.is_lane());
+        let waiting = player.ledgers.iter().filter(|(_, ledger)| ledger.due && !ledger.is_every());
         player.overtaken = waiting.map(|(&which, ledger)| (which, ledger.due_since)).collect();
-        self.coverage.hit_if(!player.overtaken.is_empty(), "the lane goes first");
+        self.coverage.hit_if(!player.overtaken.is_empty(), "the every-mode queue goes first");
     }
 
     fn check_order(&mut self, who: usize, which: usize, message: &Message) -> Held {
@@ -170,7 +170,10 @@ impl World {
         let Some(player) = self.players[who].as_mut() else { return Ok(()) };
         let ledger = &player.ledgers[&which];
         let past = &self.past[which];
-        if !ledger.is_lane() || !ledger.spec.interval.is_zero() || !player.in_order || shown.seq > past.head()
+        if !ledger.is_every()
+            || !ledger.spec.interval.is_zero()
+            || !player.in_order
+            || shown.seq > past.head()
         {
             return Ok(());
         }

@@ -7,7 +7,7 @@ pub enum Law {
     /// The residual is 0.
     Conservation,
     /// Each account, and each frame's tally, is the count of the naive model.
-    Books,
+    Accounts,
     /// Seqs rise, and `seq == previous + n` or a gap says what is gone.
     Seqs,
     /// A gap names its first and last seq and its reason, is needed, and a snapshot follows.

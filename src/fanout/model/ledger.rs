@@ -175,25 +175,25 @@ impl Ledger {
     }
 
     /// Counts the fates, given what became of each frame (`None` while it is under way).
-    pub fn count(&self, frames: &[Option<bool>], books: &mut Accounts) {
-        books.offered += self.fates.len() as u64;
+    pub fn count(&self, frames: &[Option<bool>], accounts: &mut Accounts) {
+        accounts.offered += self.fates.len() as u64;
         for fate in &self.fates {
             match *fate {
-                Fate::Pending => books.pending += 1,
-                Fate::Filtered => books.filtered += 1,
-                Fate::Discarded => books.discarded += 1,
+                Fate::Pending => accounts.pending += 1,
+                Fate::Filtered => accounts.filtered += 1,
+                Fate::Discarded => accounts.discarded += 1,
                 Fate::Sent(frame, kind) => match (frames[frame], kind) {
-                    (None, _) => books.pending += 1,
-                    (Some(false), _) => books.discarded += 1,
-                    (Some(true), Kind::Delivered) => books.delivered += 1,
-                    (Some(true), Kind::Conflated) => books.conflated += 1,
-                    (Some(true), Kind::Gapped(reason)) => books.gapped[reason as usize] += 1,
+                    (None, _) => accounts.pending += 1,
+                    (Some(false), _) => accounts.discarded += 1,
+                    (Some(true), Kind::Delivered) => accounts.delivered += 1,
+                    (Some(true), Kind::Conflated) => accounts.conflated += 1,
+                    (Some(true), Kind::Gapped(reason)) => accounts.gapped[reason as usize] += 1,
                 },
             }
         }
     }
 
-    pub fn is_lane(&self) -> bool {
+    pub fn is_every(&self) -> bool {
         self.spec.mode == Mode::Every
     }
 }

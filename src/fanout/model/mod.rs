@@ -153,9 +153,9 @@ fn rare_paths_are_reached() {
 
 /// What a run of the model must come by.
 const PATHS: [&str; 41] = [
-    "the lane goes first",
+    "the every-mode queue goes first",
     "held to the order of arrival",
-    "cleared with a lane",
+    "cleared with an every-mode queue",
     "conflated",
     "filtered",
     "filtered while catching up",

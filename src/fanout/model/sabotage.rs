@@ -9,7 +9,7 @@ use crate::{
         Accounts, Fanout, Mode, Tally,
         apply::enqueue,
         pattern_table::Patterns,
-        queue::LANE,
+        queue::EVERY_QUEUE,
         state::{Base, Place, Sub},
     },
     tick::{Field, FieldSet, Fixed, Nanos, Symbol},
@@ -27,10 +27,10 @@ pub enum Sabotage {
     UnwantedField,
     WrongSession,
     WrongN,
-    // The books.
+    // The accounts.
     TallyMovesTicks,
-    BooksMoveTicks,
-    BooksOneTooMany,
+    AccountsMoveTicks,
+    AccountsOneTooMany,
     FiltersTwice,
     // The core.
     ForgetsTick,
@@ -38,7 +38,7 @@ pub enum Sabotage {
     ForgetsList,
     ListsTwice,
     ServesLastFirst,
-    ServesLaneFirst,
+    ServesEveryFirst,
     SendsEarly,
     StopsTime,
     MovesDue,
@@ -56,7 +56,7 @@ pub enum Sabotage {
 impl Sabotage {
     /// Each, with the laws that it may be found by.
     pub const ALL: [(Sabotage, &'static [Law]); 30] = [
-        (Sabotage::SwallowsMessage, &[Law::Seqs, Law::Books, Law::Gaps, Law::Progress, Law::TooLate]),
+        (Sabotage::SwallowsMessage, &[Law::Seqs, Law::Accounts, Law::Gaps, Law::Progress, Law::TooLate]),
         (Sabotage::SwallowsSnapshotAfterGap, &[Law::Gaps]),
         (Sabotage::RepeatsMessage, &[Law::Seqs, Law::TooSoon, Law::Isolation, Law::IngestOrder]),
         (Sabotage::SwapsTicks, &[Law::Seqs, Law::IngestOrder]),
@@ -64,16 +64,16 @@ impl Sabotage {
         (Sabotage::UnwantedField, &[Law::Truth]),
         (Sabotage::WrongSession, &[Law::Isolation]),
         (Sabotage::WrongN, &[Law::Seqs]),
-        (Sabotage::TallyMovesTicks, &[Law::Books]),
-        (Sabotage::BooksMoveTicks, &[Law::Books]),
-        (Sabotage::BooksOneTooMany, &[Law::Conservation]),
+        (Sabotage::TallyMovesTicks, &[Law::Accounts]),
+        (Sabotage::AccountsMoveTicks, &[Law::Accounts]),
+        (Sabotage::AccountsOneTooMany, &[Law::Conservation]),
         (Sabotage::FiltersTwice, &[Law::Conservation]),
         (Sabotage::ForgetsTick, &[Law::Conservation]),
         (Sabotage::ForgetsWho, &[Law::Progress]),
         (Sabotage::ForgetsList, &[Law::Progress, Law::Memory]),
         (Sabotage::ListsTwice, &[Law::Memory]),
         (Sabotage::ServesLastFirst, &[Law::Fairness]),
-        (Sabotage::ServesLaneFirst, &[Law::Fairness]),
+        (Sabotage::ServesEveryFirst, &[Law::Fairness]),
         (Sabotage::SendsEarly, &[Law::TooSoon]),
         (Sabotage::StopsTime, &[Law::Progress, Law::TooLate]),
         (Sabotage::MovesDue, &[Law::TooLate]),
@@ -83,7 +83,7 @@ impl Sabotage {
         (Sabotage::WrongReason, &[Law::Gaps]),
         (Sabotage::LooksYounger, &[Law::Age]),
         (Sabotage::LosesNotice, &[Law::Answers]),
-        (Sabotage::LosesPattern, &[Law::Answers, Law::Isolation, Law::Books]),
+        (Sabotage::LosesPattern, &[Law::Answers, Law::Isolation, Law::Accounts]),
         (Sabotage::KeepsRecent, &[Law::EveryTick, Law::Memory]),
         (
             Sabotage::TakesForAlike,
@@ -141,20 +141,20 @@ impl Sabotage {
         tally
     }
 
-    /// What is booked instead of what was delivered: the sum stays right.
+    /// What is recorded instead of what was delivered: the sum stays right.
     pub fn tamper_booked(self, mut tally: Tally) -> Tally {
-        if self == Sabotage::BooksMoveTicks && tally.delivered > 0 {
+        if self == Sabotage::AccountsMoveTicks && tally.delivered > 0 {
             tally.delivered -= 1;
             tally.gapped[0] += 1;
         }
         tally
     }
 
-    pub fn tamper_books(self, mut books: Accounts) -> Accounts {
-        if self == Sabotage::BooksOneTooMany && books.delivered > 3 {
-            books.delivered += 1;
+    pub fn tamper_accounts(self, mut accounts: Accounts) -> Accounts {
+        if self == Sabotage::AccountsOneTooMany && accounts.delivered > 3 {
+            accounts.delivered += 1;
         }
-        books
+        accounts
     }
 
     pub fn lets_time_pass(self) -> bool {
@@ -180,7 +180,7 @@ impl Sabotage {
             }
             Sabotage::ListsTwice => {
                 for (_, session) in &mut fanout.sessions {
-                    let twice = session.queue.iter().find(|&queued| queued != LANE);
+                    let twice = session.queue.iter().find(|&queued| queued != EVERY_QUEUE);
                     session.queue.spoil(|queue| queue.extend(twice));
                 }
             }
@@ -189,12 +189,12 @@ impl Sabotage {
                     session.queue.spoil(|queue| queue.make_contiguous().reverse());
                 }
             }
-            Sabotage::ServesLaneFirst => {
+            Sabotage::ServesEveryFirst => {
                 for (_, session) in &mut fanout.sessions {
-                    if session.lane_queued {
+                    if session.every_queued {
                         session.queue.spoil(|queue| {
-                            queue.retain(|&queued| queued != LANE);
-                            queue.push_front(LANE);
+                            queue.retain(|&queued| queued != EVERY_QUEUE);
+                            queue.push_front(EVERY_QUEUE);
                         });
                     }
                 }
@@ -246,7 +246,7 @@ impl Sabotage {
             Sabotage::ForgetsList
                 | Sabotage::ListsTwice
                 | Sabotage::ServesLastFirst
-                | Sabotage::ServesLaneFirst
+                | Sabotage::ServesEveryFirst
         ) {
             note_places(fanout);
         }
@@ -256,10 +256,10 @@ impl Sabotage {
 /// Whoever stands somewhere else now knows it.
 fn note_places(fanout: &mut Fanout) {
     for (_, session) in &mut fanout.sessions {
-        let lane_place = &mut session.lane_place;
+        let every_slot = &mut session.every_slot;
         for (key, place) in session.queue.close_up() {
             match key {
-                LANE => *lane_place = place,
+                EVERY_QUEUE => *every_slot = place,
                 key => fanout.subs[key as usize].queued = place,
             }
         }

@@ -102,7 +102,7 @@ impl World {
     /// Somebody must see each tick of it by itself.
     fn wants_ticks(&self, which: usize) -> bool {
         let ledgers = self.players.iter().flatten().filter_map(|player| player.ledgers.get(&which));
-        ledgers.into_iter().any(|ledger| ledger.is_lane() || ledger.spec.wanted != FieldSet::ALL)
+        ledgers.into_iter().any(|ledger| ledger.is_every() || ledger.spec.wanted != FieldSet::ALL)
     }
 
     /// The shard sees a topic's record, ahead of the batches.
@@ -150,7 +150,7 @@ impl World {
             let was_behind = ledger.is_behind(from - 1);
             let known = match by {
                 By::Batch => true,
-                By::CatchUp => ledger.is_lane() && from >= past.oldest_in_ring(self.ring_ticks),
+                By::CatchUp => ledger.is_every() && from >= past.oldest_in_ring(self.ring_ticks),
             };
             for seq in from..=to {
                 ledger.offer(past.tick(seq), known);
@@ -158,11 +158,11 @@ impl World {
             if by == By::CatchUp {
                 let unknown = from == 1 && from < past.oldest_in_ring(self.ring_ticks);
                 ledger.age = ledger.age.max(if unknown { Age::Rough } else { Age::Early });
-                player.in_order &= !ledger.is_lane();
+                player.in_order &= !ledger.is_every();
                 let filtered = ledger.fates.contains(&Fate::Filtered);
                 self.coverage.hit_if(known && filtered, "filtered while catching up");
             }
-            if ledger.is_lane()
+            if ledger.is_every()
                 && ledger
                     .pending()
                     .next()
@@ -252,11 +252,12 @@ impl World {
         self.views[which].watched &= wanted;
     }
 
-    /// Fits a session's claims together with what a frame may hold next: called when its lane may be level again.
+    /// Fits a session's claims together with what a frame may hold next: called when its every-mode queue may be level again.
     pub fn note_order(&mut self, who: usize) {
         let Some(player) = self.players[who].as_mut() else { return };
-        let lane = player.ledgers.iter().filter(|(_, ledger)| ledger.is_lane());
-        player.in_order |= lane.into_iter().all(|(&which, ledger)| !ledger.is_behind(self.views[which].head));
+        let every = player.ledgers.iter().filter(|(_, ledger)| ledger.is_every());
+        player.in_order |=
+            every.into_iter().all(|(&which, ledger)| !ledger.is_behind(self.views[which].head));
     }
 
     pub fn matching(&self, pattern: usize) -> Vec<usize> {

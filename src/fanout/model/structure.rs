@@ -10,7 +10,7 @@ use crate::{
         Fanout, Mode,
         interval_groups::Waits,
         places::RESTING_SLACK,
-        queue::LANE,
+        queue::EVERY_QUEUE,
         state::{Base, Place, Session, Sub, Topic, UNWATCHED},
     },
     tick::FieldSet,
@@ -42,7 +42,7 @@ impl World {
     }
 }
 
-/// A session's lists are no longer than its subscriptions, and the lane, are many; whatever the feed does.
+/// A session's lists are no longer than its subscriptions, and the every-mode queue, are many; whatever the feed does.
 fn check_session(fanout: &Fanout, key: usize, session: &Session) -> Held {
     let subs = session.subs.len();
     ensure!(subs <= SUBSCRIPTIONS_MAX, Memory, "{subs} subscriptions");
@@ -53,32 +53,47 @@ fn check_session(fanout: &Fanout, key: usize, session: &Session) -> Held {
         "{} in the list, {subs} subscriptions",
         session.queue.len()
     );
-    ensure!(session.lane.len() <= subs, Memory, "{} in the lane, {subs} subscriptions", session.lane.len());
-    let lanes = session.queue.iter().filter(|&queued| queued == LANE).count();
-    ensure!(lanes == usize::from(session.lane_queued), Memory, "the lane is in the list {lanes} times");
     ensure!(
-        session.lane_queued != session.lane.is_empty(),
+        session.every_queue.len() <= subs,
         Memory,
-        "lane {:?}, queued {lanes}",
-        session.lane
+        "{} in the every-mode queue, {subs} subscriptions",
+        session.every_queue.len()
+    );
+    let entries = session.queue.iter().filter(|&queued| queued == EVERY_QUEUE).count();
+    ensure!(
+        entries == usize::from(session.every_queued),
+        Memory,
+        "the every-mode queue is in the list {entries} times"
+    );
+    ensure!(
+        session.every_queued != session.every_queue.is_empty(),
+        Memory,
+        "every-mode queue {:?}, queued {entries}",
+        session.every_queue
     );
     let queued = session.queue.subs().map(|queued| (queued, false));
-    for (queued, in_lane) in queued.chain(session.lane.iter().map(|&queued| (queued, true))) {
+    for (queued, in_every_queue) in queued.chain(session.every_queue.iter().map(|&queued| (queued, true))) {
         let sub = fanout.subs.get(queued as usize);
         let fits = sub.is_some_and(|sub| {
-            sub.session as usize == key && sub.place == Place::Queued && (sub.mode == Mode::Every) == in_lane
+            sub.session as usize == key
+                && sub.place == Place::Queued
+                && (sub.mode == Mode::Every) == in_every_queue
         });
         ensure!(fits, Memory, "subscription {queued} in a list that is not its");
     }
     Ok(())
 }
 
-/// A subscription that is behind is in its session's list, its lane or the wheel, once; any other is nowhere.
+/// A subscription that is behind is in its session's list, its every-mode queue or the wheel, once; any other is nowhere.
 fn check_sub(fanout: &Fanout, key: u32, sub: &Sub) -> Held {
     let session = &fanout.sessions[sub.session as usize];
     let topic = &fanout.topics[sub.topic as usize];
-    let queued =
-        session.queue.iter().chain(session.lane.iter().copied()).filter(|&queued| queued == key).count();
+    let queued = session
+        .queue
+        .iter()
+        .chain(session.every_queue.iter().copied())
+        .filter(|&queued| queued == key)
+        .count();
     ensure!(
         queued == usize::from(sub.place == Place::Queued),
         Memory,
@@ -86,7 +101,7 @@ fn check_sub(fanout: &Fanout, key: u32, sub: &Sub) -> Held {
         sub.place
     );
     let at = match (sub.place, sub.mode) {
-        (Place::Queued, Mode::Every) => session.lane.get(sub.queued as usize).copied(),
+        (Place::Queued, Mode::Every) => session.every_queue.get(sub.queued as usize).copied(),
         (Place::Queued, _) => session.queue.at(sub.queued),
         _ => Some(key),
     };
@@ -95,8 +110,8 @@ fn check_sub(fanout: &Fanout, key: u32, sub: &Sub) -> Held {
     let list = if sub.wanted == FieldSet::ALL { &topic.plain } else { &topic.masked };
     ensure!(list.get(sub.slot as usize) == Some(&key), Memory, "{key} is not at its slot");
     let after = topic.record.seq - sub.cursor;
-    ensure!(sub.skipped <= after, Books, "{} skipped of {after}", sub.skipped);
-    ensure!(u64::from(sub.lead) <= sub.skipped, Books, "lead {} of {} skipped", sub.lead, sub.skipped);
+    ensure!(sub.skipped <= after, Accounts, "{} skipped of {after}", sub.skipped);
+    ensure!(u64::from(sub.lead) <= sub.skipped, Accounts, "lead {} of {} skipped", sub.lead, sub.skipped);
     let owed = after > sub.skipped || (sub.base != Base::None && topic.record.seq > 0);
     ensure!(owed == (sub.place != Place::Idle), Progress, "{key} is {:?}, owed: {owed}", sub.place);
     if sub.place == Place::Waiting {
@@ -140,7 +155,7 @@ fn check_topic(fanout: &Fanout, local: u32, topic: &Topic) -> Held {
     let expected = topic.market.is_some() && topic.has_subscribers();
     ensure!(watched == expected, Memory, "watched: {watched}, subscribers: {}", topic.has_subscribers());
     ensure!(topic.market.is_some() || topic.has_subscribers(), Memory, "{} is nobody's", topic.symbol);
-    ensure!(topic.fresh == 0, Books, "{} ticks were not offered", topic.fresh);
+    ensure!(topic.fresh == 0, Accounts, "{} ticks were not offered", topic.fresh);
     debug_assert_ne!(local, UNWATCHED);
     Ok(())
 }

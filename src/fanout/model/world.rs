@@ -83,7 +83,7 @@ pub struct Player {
     /// All that its subscriptions in mode `every` are behind by is among the recent ticks.
     pub in_order: bool,
     pub last_order: u64,
-    /// Subscriptions, and since when they were due, that the lane has had its turn before.
+    /// Subscriptions, and since when they were due, that the every-mode queue has had its turn before.
     pub overtaken: Vec<(usize, Option<u64>)>,
 }
 

@@ -11,7 +11,7 @@ use crate::{
 pub(in crate::fanout) enum Place {
     /// Not behind, but for ticks that have none of its fields.
     Idle,
-    /// In its session's list (`latest`, `once`) or lane (`every`).
+    /// In its session's list (`latest`, `once`) or every-mode queue (`every`).
     Queued,
     /// In the wheel, by itself or with others of its session, until its interval is over.
     Waiting,
@@ -20,7 +20,7 @@ pub(in crate::fanout) enum Place {
 pub(in crate::fanout) struct Sub {
     /// The last seq that was sent, or that the subscription began at.
     pub cursor: u64,
-    /// Ticks after the cursor that had none of its fields; they are booked as filtered already.
+    /// Ticks after the cursor that had none of its fields; they are recorded as filtered already.
     pub skipped: u64,
     /// Not to be sent before this, when it has an interval; 0 when nothing was sent with that interval yet.
     pub due: Nanos,
@@ -30,7 +30,7 @@ pub(in crate::fanout) struct Sub {
     pub topic: u32,
     /// Its place in the topic's list.
     pub slot: u32,
-    /// Its place in the session's list or lane, while it is queued.
+    /// Its place in the session's list or every-mode queue, while it is queued.
     pub queued: u32,
     pub interval_ms: u32,
     /// Mode `every`: how many of the skipped ticks stand right behind the cursor. What comes after them is due next.
