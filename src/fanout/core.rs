@@ -29,7 +29,7 @@ use crate::{
 pub struct Fanout {
     pub(super) topics: Slab<Topic>,
     pub(super) by_symbol: Symbols<u32>,
-    /// Local topic of each market topic; [`UNWATCHED`] while nobody here subscribes to it: its ticks are passed over.
+    /// Local topic of each market topic; [`UNWATCHED`](super::state::UNWATCHED) while nobody here subscribes to it: its ticks are passed over.
     pub(super) by_market: Vec<u32>,
     /// Every listed symbol, by market id: what globs match against.
     pub(super) listed_symbols: Vec<Symbol>,

@@ -30,7 +30,7 @@ pub(super) struct FrameCache {
     misses: u32,
 }
 
-/// What one frame was filled for, and what it did. Its bytes are kept by [`Emit`], under its number.
+/// What one frame was filled for, and what it did. Its bytes are kept by [`Emit`](super::emit::Emit), under its number.
 #[derive(Default)]
 pub(super) struct CachedFrame {
     /// The part of each subscription, in the order of the session's list; empty when there is nothing to repeat.

@@ -1,4 +1,4 @@
-//! From bytes to [`Tick`]s: sources, and decoders that do no I/O.
+//! From bytes to [`Tick`](crate::tick::Tick)s: sources, and decoders that do no I/O.
 //!
 //! A [`Feed`] runs on its own thread and pushes what it decodes into the [`Sink`] that it is given. It knows nothing of
 //! topics, sessions or shards. A sink never waits for a client, so no client delays a feed.

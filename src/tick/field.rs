@@ -86,7 +86,7 @@ impl Field {
         FieldSet(1 << self as u8)
     }
 
-    /// The index in [`Fields::fixed`]; `None` for side, volume and trades.
+    /// The index in [`Fields::fixed`](super::Fields::fixed); `None` for side, volume and trades.
     pub const fn fixed_index(self) -> Option<usize> {
         let index = self as usize;
         if index < FIXED_FIELDS { Some(index) } else { None }

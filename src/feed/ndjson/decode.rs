@@ -1,4 +1,4 @@
-//! Decodes one line to one [`Tick`], on simd-json's tape with buffers that are reused from line to line.
+//! Decodes one line to one [`Tick`](crate::tick::Tick), on simd-json's tape with buffers that are reused from line to line.
 //!
 //! simd-json turns numbers into doubles. Where a double does not determine the number's value, the line is read again,
 //! by its digits (`digits.rs`).
