@@ -146,6 +146,7 @@ impl<S: SessionSocket> Core<S> {
         while self.sessions.pop_if(|session| session.is_none()).is_some() {}
         self.sessions.shrink_to_fit();
         (self.scratch, self.made) = (Vec::new(), Vec::new());
+        self.framer.shrink();
         if self.batches.is_empty() {
             self.batches = Vec::new();
         }
