@@ -100,6 +100,26 @@ impl Default for Ebb {
     }
 }
 
+/// Usable sizes that glibc caches for each thread, in bytes: 64 of them, 16 apart.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const CACHED_SIZES: std::ops::RangeInclusive<usize> = 24..=24 + 63 * 16;
+/// Chunks of each of these sizes that a thread's cache holds at most.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const CACHED_CHUNKS: usize = 7;
+
+/// Exchanges what this thread's cache of the allocator holds. Chunks that a peak has left there lie scattered, and each
+/// keeps a page from being returned; new ones lie together. Takes some 50 us, and has no effect on other allocators.
+pub fn renew_thread_cache() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    for bytes in CACHED_SIZES.step_by(16) {
+        // The first of these come out of the cache, the others from the arena.
+        let mut chunks: Vec<Vec<u8>> = (0..2 * CACHED_CHUNKS).map(|_| Vec::with_capacity(bytes)).collect();
+        // The others fill the cache, and there is no room for the first.
+        chunks.drain(CACHED_CHUNKS..).for_each(drop);
+        drop(chunks);
+    }
+}
+
 /// Returns every page that the allocator holds free to the system. Returns how long that took, which is the longest
 /// that an allocating thread has waited. Allocators other than glibc's do so by themselves.
 pub fn give_back() -> Duration {

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     fanout::{SessionKey, Units},
+    memory,
     tick::Nanos,
     wire::{Command, CommandError, Control, ErrorCode},
 };
@@ -192,6 +193,7 @@ impl<S: SessionSocket> Core<S> {
         if let Some(from) = self.work.shrink_from {
             self.work.shrink_from = self.fanout.shrink_from(from, units);
             if self.work.shrink_from.is_none() {
+                memory::renew_thread_cache();
                 // The asker may have timed out.
                 for done in self.work.shrunk.drain(..) {
                     let _ = done.send(());
