@@ -111,13 +111,11 @@ impl Framer {
         self.payload_bytes_max = at_least_two(payload_bytes_max);
     }
 
-    /// Releases the buffers of frames that nobody holds, and what is encoded of topics. It is encoded again when it is needed,
-    /// into memory that is not scattered among what a peak has left behind.
+    /// Releases the buffers of frames that nobody holds.
     pub fn shrink(&mut self) {
         for &free in &self.free {
             self.frames[free] = Frame::default();
         }
-        self.cached.fill_with(Cached::default);
     }
 
     /// Begins a frame; an unfinished one is forgotten.
