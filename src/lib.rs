@@ -5,7 +5,8 @@
 //!    feed/      feed/     tick       topic/                          fanout/                  wire/   session/
 //! ```
 //!
-//! The modules below stand in the order in which a tick meets them.
+//! The modules below stand in the order in which a tick meets them. The program (`main.rs`) is built on this library: its
+//! commands and its configuration are modules of the program, so a change of these does not rebuild the library.
 
 pub mod escape;
 pub mod tick;
@@ -32,6 +33,3 @@ pub mod metrics;
 pub mod http;
 pub mod service;
 pub mod testing;
-
-pub mod config;
-pub mod cli;

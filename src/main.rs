@@ -1,9 +1,13 @@
-//! The process: which command, with which settings. How each goes on, its module in `cli` says.
+//! The program: runs the command that is named. Each has its module in `cli`; the service itself is the library.
+
+mod config;
+mod cli;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use tickcast::cli::{self, Cli, Command};
+
+use cli::{Cli, Command};
 
 fn main() -> ExitCode {
     match Cli::parse().into_command() {

@@ -92,7 +92,7 @@ case "$*" in
     # One set of features, so that what `cargo test` has built for a single test is used.
     check format cargo fmt --all --check
     check lints cargo clippy --locked --workspace --all-targets -- -D warnings
-    cargo_test tests --workspace --lib --test tidy --test loom
+    cargo_test tests --workspace --lib --bins --test tidy --test loom
     finish
     ;;
   *)

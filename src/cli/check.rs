@@ -10,15 +10,18 @@ use std::{
     process::ExitCode,
 };
 
-use crate::{
-    cli::{open_files, settings::SettingsArgs, shell::complain},
-    config::{Fault, Faults, Gathered, KEYS, Origin, Problem},
+use tickcast::{
     feed::{
         FeedError, Source,
         recording::{self, Block, Input, Records},
         source::SourceKind,
     },
     limits::Limits,
+};
+
+use crate::{
+    cli::{open_files, settings::SettingsArgs, shell::complain},
+    config::{Fault, Faults, Gathered, KEYS, Origin, Problem},
 };
 
 /// What a check found.

@@ -3,19 +3,19 @@
 use std::{io, path::PathBuf, process::ExitCode};
 
 use clap::Args;
-
-use super::{
-    output::{self, Existing, Output},
-    recordings::{SelectionArgs, Teller},
-    shell::EXIT_USAGE,
-};
-use crate::{
+use tickcast::{
     feed::{
         FeedError,
         formats::{Kept, Rows},
         recording::{self, Block, Compression, Header, Records, Writer},
     },
     limits,
+};
+
+use super::{
+    output::{self, Existing, Output},
+    recordings::{SelectionArgs, Teller},
+    shell::EXIT_USAGE,
 };
 
 /// Convert recordings to another format.

@@ -6,12 +6,7 @@ use std::{fmt::Write as _, process::ExitCode, time::Duration};
 
 use clap::Args;
 use serde_json::{Value, json};
-
-use super::{
-    recordings::{SelectionArgs, Teller, print},
-    shell::EXIT_USAGE,
-};
-use crate::{
+use tickcast::{
     escape::{escaped, escaped_json},
     feed::{
         FeedError,
@@ -19,6 +14,11 @@ use crate::{
     },
     limits,
     tick::Nanos,
+};
+
+use super::{
+    recordings::{SelectionArgs, Teller, print},
+    shell::EXIT_USAGE,
 };
 
 /// Tell what recordings hold.

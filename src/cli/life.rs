@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use crate::{
+use tickcast::{
     metrics::cpu_seconds,
     service::{Figures, Service},
     session::stats::{AGE_BOUNDS, Ages, Report},

@@ -80,6 +80,9 @@ impl Cli {
 }
 
 #[cfg(test)]
+mod pages;
+
+#[cfg(test)]
 mod tests {
     use clap::{CommandFactory, Parser, error::ErrorKind};
 

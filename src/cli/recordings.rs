@@ -3,8 +3,7 @@
 use std::io::{self, Write};
 
 use clap::Args;
-
-use crate::{
+use tickcast::{
     escape::Escaped,
     feed::{
         FeedError,

@@ -2,13 +2,11 @@
 //!
 //! Invariant: settings with a fault change nothing; what needs a restart keeps its value until then, and is named.
 
+use tickcast::service::Service;
 use tracing::Level;
 
 use super::{log::Log, open_files, settings::SettingsArgs};
-use crate::{
-    config::{Changes, Config, KeyChange},
-    service::Service,
-};
+use crate::config::{Changes, Config, KeyChange};
 
 /// A service, and the settings that it runs by.
 pub struct Running {

@@ -11,6 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tickcast::{
+    feed::{Source, SourceError},
+    memory::{Business, Ebb},
+    service::{Drained, Service, Setup, StartError, with_sources},
+};
+
 use crate::{
     cli::{
         life::Life,
@@ -22,9 +28,6 @@ use crate::{
         signals::{Heard, Signals},
     },
     config::Config,
-    feed::{Source, SourceError},
-    memory::{Business, Ebb},
-    service::{Drained, Service, Setup, StartError, with_sources},
 };
 
 const A_MINUTE: Duration = Duration::from_secs(60);

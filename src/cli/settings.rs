@@ -59,8 +59,7 @@ impl SettingsArgs {
     /// # Errors
     /// Every fault of flags, environment and file.
     pub fn config(&self) -> Result<Config, Faults> {
-        let gathered = self.gather();
-        if gathered.faults.is_empty() { Ok(gathered.config) } else { Err(Faults(gathered.faults)) }
+        self.gather().into_config()
     }
 
     /// The same from the same places, for a process that has read them before.

@@ -55,7 +55,7 @@ fn copy(kind: &Kind, from: &Config, to: &mut Config) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Key, Relation};
+    use crate::config::{key::Key, relation::Relation};
 
     #[test]
     fn what_applies_at_once_is_taken_over_and_the_rest_waits() {

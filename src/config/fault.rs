@@ -5,13 +5,14 @@
 
 use std::{error::Error, fmt, io, net::SocketAddr};
 
+use tickcast::feed::{FeedError, SourceError};
+
 use super::{
     origin::Origin,
     relation::Relation,
     shown::Shown,
     value::{Value, ValueUnit},
 };
-use crate::feed::{FeedError, SourceError};
 
 /// One fault, and where it is.
 #[derive(Debug)]

@@ -33,27 +33,10 @@ pub struct Gathered {
     pub faults: Vec<Fault>,
 }
 
-// === impl Config ===
-
-impl Config {
-    /// Flags over environment over file over defaults. `file` is the path, for messages, and the text.
-    ///
-    /// # Errors
-    /// Every fault of every layer, at once.
-    pub fn gather(
-        flags: &Flags,
-        environment: impl IntoIterator<Item = (OsString, OsString)>,
-        file: Option<(&str, &str)>,
-    ) -> Result<Config, Faults> {
-        let gathered = Gathered::new(flags, environment, file);
-        if gathered.faults.is_empty() { Ok(gathered.config) } else { Err(Faults(gathered.faults)) }
-    }
-}
-
 // === impl Gathered ===
 
 impl Gathered {
-    /// Like [`Config::gather`], but also returns the origin of each value.
+    /// Flags over environment over file over defaults. `file` is the path, for messages, and the text.
     pub fn new(
         flags: &Flags,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -79,6 +62,12 @@ impl Gathered {
         }
         gathered.check_listeners(&faulty);
         gathered
+    }
+
+    /// # Errors
+    /// Every fault of every layer, at once.
+    pub fn into_config(self) -> Result<Config, Faults> {
+        if self.faults.is_empty() { Ok(self.config) } else { Err(Faults(self.faults)) }
     }
 
     /// Two listeners cannot share an address.

@@ -13,7 +13,7 @@ mod fault;
 mod file;
 mod flags;
 mod gather;
-mod key;
+pub mod key;
 mod layer;
 mod origin;
 mod relation;
@@ -22,19 +22,20 @@ mod shown;
 mod suggest;
 mod table;
 mod value;
-mod variable;
+pub mod variable;
 
 pub use change::{Changes, KeyChange};
 pub use fault::{Fault, Faults, Problem};
 pub use flags::Flags;
 pub use gather::Gathered;
-pub use key::{Applies, Key, Kind};
+pub use key::{Applies, Kind};
 pub use origin::Origin;
-pub use relation::Relation;
 pub use settings::{Config, LogFormat};
 pub use table::KEYS;
-pub use value::{Value, ValueUnit};
-pub use variable::{CONFIG, variable};
+pub use value::Value;
+pub use variable::CONFIG;
 
+#[cfg(test)]
+mod pages;
 #[cfg(test)]
 mod tests;

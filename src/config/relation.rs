@@ -1,6 +1,6 @@
 //! How the limits must relate: checked for the defaults at compile time, and for every configuration.
 
-use crate::limits::{self, Limits, NOTSENT_LOWAT_BYTES};
+use tickcast::limits::{self, Limits, NOTSENT_LOWAT_BYTES};
 
 /// A condition on two or more limits together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -92,7 +92,7 @@ impl Relation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Key;
+    use crate::config::key::Key;
 
     #[test]
     fn every_relation_is_about_keys_that_exist_and_names_them() {

@@ -2,9 +2,8 @@
 
 use std::net::SocketAddr;
 
+use tickcast::limits::{self, Limits};
 use tracing::Level;
-
-use crate::limits::{self, Limits};
 
 /// The settings of `tickcast serve`. Every field has one key in [`KEYS`](super::KEYS).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,7 +12,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The address for operators, if another; port 0 as above.
     pub admin_listen: Option<SocketAddr>,
-    /// The sources of ticks, as texts that [`crate::feed::Source`] reads.
+    /// The sources of ticks, as texts that [`tickcast::feed::Source`] reads.
     pub feeds: Vec<String>,
     /// Threads that serve sessions; 0 means one per core.
     pub shards: usize,

@@ -6,6 +6,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use tickcast::{feed::Source, limits::Limits, web::Allowed};
 use tracing::Level;
 
 use super::{
@@ -14,7 +15,6 @@ use super::{
     settings::{Config, LogFormat},
     value::ValueUnit,
 };
-use crate::{feed::Source, limits::Limits, web::Allowed};
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;

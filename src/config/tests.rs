@@ -5,7 +5,15 @@ use std::{ffi::OsString, fmt::Write};
 use proptest::{prelude::*, sample::Index};
 use tracing::Level;
 
-use super::*;
+use super::{key::Key, relation::Relation, variable::variable, *};
+
+fn gather(
+    flags: &Flags,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    file: Option<(&str, &str)>,
+) -> Result<Config, Faults> {
+    Gathered::new(flags, environment, file).into_config()
+}
 
 fn environment(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
     pairs.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect()
@@ -16,7 +24,7 @@ fn set(pairs: &[&str]) -> Flags {
 }
 
 fn from_file(text: &str) -> Result<Config, Faults> {
-    Config::gather(&Flags::default(), [], Some(("t.toml", text)))
+    gather(&Flags::default(), [], Some(("t.toml", text)))
 }
 
 fn lines(outcome: Result<Config, Faults>) -> Vec<String> {
@@ -33,18 +41,18 @@ fn check_file(text: &str, expected: &str) {
 
 /// The only fault of `--set`.
 fn check_set(pair: &str, expected: &str) {
-    assert_eq!(lines(Config::gather(&set(&[pair]), [], None)), [expected], "{pair}");
+    assert_eq!(lines(gather(&set(&[pair]), [], None)), [expected], "{pair}");
 }
 
 /// The only fault of a variable.
 fn check_variable(name: &str, value: &str, expected: &str) {
-    let outcome = Config::gather(&Flags::default(), environment(&[(name, value)]), None);
+    let outcome = gather(&Flags::default(), environment(&[(name, value)]), None);
     assert_eq!(lines(outcome), [expected], "{name}={value}");
 }
 
 #[test]
 fn nothing_given_is_the_default() {
-    let config = Config::gather(&Flags::default(), environment(&[("PATH", "/bin")]), Some(("t.toml", "")));
+    let config = gather(&Flags::default(), environment(&[("PATH", "/bin")]), Some(("t.toml", "")));
     assert_eq!(config.unwrap(), Config::default());
 }
 
@@ -90,7 +98,7 @@ fn every_fault_of_every_layer_is_told_at_once() {
     let mut flags = set(&["limits.pong_ms=20000", "limits.stale_ms"]);
     flags.listen = Some("0.0.0.0:80".to_owned());
     assert_eq!(
-        lines(Config::gather(&flags, variables, Some(("t.toml", file)))),
+        lines(gather(&flags, variables, Some(("t.toml", file)))),
         [
             "t.toml:1: `shards` must be a whole number, without quotes, but is a text",
             "t.toml:2: `listen` must be a text in quotes, but is a number",
@@ -141,7 +149,7 @@ fn numbers() {
         "4 x",
         "TICKCAST_SHARDS: `shards` must be a whole number, but is `4 x`",
     );
-    let config = Config::gather(&set(&["limits.topics= 1_000 "]), [], None).unwrap();
+    let config = gather(&set(&["limits.topics= 1_000 "]), [], None).unwrap();
     assert_eq!(config.limits.topics, 1000);
 }
 
@@ -149,7 +157,7 @@ fn numbers() {
 fn lists_are_flags_that_repeat_or_words_or_toml() {
     let check = |flags: &Flags, variable: &str, expected: &[&str]| {
         let variables = environment(&[("TICKCAST_FEEDS", variable)]);
-        assert_eq!(Config::gather(flags, variables, None).unwrap().feeds, expected);
+        assert_eq!(gather(flags, variables, None).unwrap().feeds, expected);
     };
     let flags = Flags { feeds: vec!["replay:a b.ndjson".to_owned(), "push".to_owned()], ..Flags::default() };
     check(&flags, "sim", &["replay:a b.ndjson", "push"]);
@@ -201,7 +209,7 @@ fn web_origins_are_scheme_host_and_port() {
             .to_vec(),
         ..Flags::default()
     };
-    assert_eq!(Config::gather(&flags, [], None).unwrap().allowed_origins, flags.allowed_origins);
+    assert_eq!(gather(&flags, [], None).unwrap().allowed_origins, flags.allowed_origins);
     for wrong in [
         "a.example",
         "https://a.example/",
@@ -213,7 +221,7 @@ fn web_origins_are_scheme_host_and_port() {
     ] {
         let flags = Flags { allowed_origins: vec![wrong.to_owned()], ..Flags::default() };
         let start = format!("--allow-origin: `{wrong}` is no web origin; ");
-        let faults = lines(Config::gather(&flags, [], None));
+        let faults = lines(gather(&flags, [], None));
         assert!(faults.len() == 1 && faults[0].starts_with(&start), "{faults:?}");
     }
 }
@@ -230,7 +238,7 @@ fn a_key_that_two_flags_give_is_a_fault() {
     let mut flags = set(&["listen=0.0.0.0:2", "shards=1", "shards=2"]);
     flags.listen = Some("0.0.0.0:1".to_owned());
     assert_eq!(
-        lines(Config::gather(&flags, [], None)),
+        lines(gather(&flags, [], None)),
         [
             "--set listen: `listen` is already given by --listen; give it once",
             "--set shards: `shards` is already given by --set shards; give it once",
@@ -288,7 +296,7 @@ fn tables_that_are_no_tables_of_keys_are_faults() {
 #[test]
 fn a_contradiction_is_told_where_the_highest_layer_made_it() {
     let file = "[limits]\nping_ms = 5000\n";
-    let outcome = Config::gather(&Flags::default(), [], Some(("t.toml", file)));
+    let outcome = gather(&Flags::default(), [], Some(("t.toml", file)));
     assert_eq!(
         lines(outcome),
         [
@@ -297,7 +305,7 @@ fn a_contradiction_is_told_where_the_highest_layer_made_it() {
         ]
     );
     // Whether a faulty limit contradicts another is undecided.
-    let outcome = Config::gather(&set(&["limits.pong_ms=x"]), [], Some(("t.toml", file)));
+    let outcome = gather(&set(&["limits.pong_ms=x"]), [], Some(("t.toml", file)));
     assert_eq!(lines(outcome), ["--set limits.pong_ms: `limits.pong_ms` must be a whole number, but is `x`"]);
 }
 
@@ -313,7 +321,7 @@ fn each_relation_is_broken_by_some_configuration() {
         "limits.pong_ms=20000",
     ];
     for (relation, pair) in Relation::ALL.into_iter().zip(breakers) {
-        let faults = Config::gather(&set(&[pair]), [], None).unwrap_err().0;
+        let faults = gather(&set(&[pair]), [], None).unwrap_err().0;
         let found = faults.iter().map(|fault| match &fault.problem {
             Problem::Contradiction { relation, .. } => Some(*relation),
             _ => None,
@@ -326,7 +334,7 @@ fn each_relation_is_broken_by_some_configuration() {
 fn a_message_is_one_line_whatever_the_outside_wrote() {
     let flags = set(&["a\nb=1", "shards=\x1b[2J\n", "\n"]);
     let variables = environment(&[("TICKCAST_A\nB", "1")]);
-    for fault in lines(Config::gather(&flags, variables, None)) {
+    for fault in lines(gather(&flags, variables, None)) {
         assert!(!fault.contains(char::is_control), "{fault:?}");
     }
 }
@@ -336,11 +344,10 @@ fn a_message_is_one_line_whatever_the_outside_wrote() {
 fn a_variable_that_is_no_text_is_a_fault() {
     use std::os::unix::ffi::OsStringExt;
     let bytes = OsString::from_vec(vec![0xff]);
-    let outcome =
-        Config::gather(&Flags::default(), [(OsString::from("TICKCAST_LISTEN"), bytes.clone())], None);
+    let outcome = gather(&Flags::default(), [(OsString::from("TICKCAST_LISTEN"), bytes.clone())], None);
     assert_eq!(lines(outcome), ["TICKCAST_LISTEN: the value is no UTF-8 text"]);
     // Other programs' variables are ignored.
-    let config = Config::gather(&Flags::default(), [(bytes.clone(), bytes)], None);
+    let config = gather(&Flags::default(), [(bytes.clone(), bytes)], None);
     assert_eq!(config.unwrap(), Config::default());
 }
 
@@ -419,7 +426,7 @@ proptest! {
         let variables = environment(&[(&format!("TICKCAST_{tail}"), &text), (&variable(key), &text)]);
         let mut flags = set(&[&text, &format!("{key}={text}")]);
         flags.feeds = vec![text];
-        if let Ok(config) = Config::gather(&flags, variables, Some(("t.toml", &file))) {
+        if let Ok(config) = gather(&flags, variables, Some(("t.toml", &file))) {
             prop_assert!(Relation::ALL.iter().all(|relation| relation.holds(&config.limits)));
         }
     }
@@ -454,7 +461,7 @@ fn two_listeners_have_two_addresses() {
         ("127.0.0.1:0", "127.0.0.1:0", true),
     ] {
         let file = format!("listen = \"{listen}\"\nadmin_listen = \"{admin}\"\n");
-        let outcome = Config::gather(&Flags::default(), [], Some(("t.toml", &file)));
+        let outcome = gather(&Flags::default(), [], Some(("t.toml", &file)));
         assert_eq!(outcome.is_ok(), may, "{listen} {admin}: {outcome:?}");
     }
     check_file(

@@ -10,7 +10,6 @@ mod bounds;
 mod check;
 mod churn;
 mod commands;
-mod configuration;
 mod conflate;
 mod cost;
 mod deadlines;

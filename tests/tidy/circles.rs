@@ -95,6 +95,9 @@ fn what_imports_what_is_found_in_every_form() {
         ("src/b/inner.rs", "pub struct Thing(super::Own);"),
         ("src/c.rs", "fn f() { assert!(crate::b::Own != a()); } fn a() -> crate::a::X {}"),
         ("src/d.rs", "use crate::{b::{self, Own as Mine}, c}; pub struct Other(b::Thing, c::Made);"),
+        ("src/main.rs", "mod e; mod f;"),
+        ("src/e.rs", "use tickcast::b::Thing; use crate::f::Told;"),
+        ("src/f.rs", "pub struct Told(tickcast::d::Other);"),
     ]);
     let imports = modules.imports();
     let of = |file: &str| imports[file].iter().copied().collect::<Vec<_>>();
@@ -103,7 +106,23 @@ fn what_imports_what_is_found_in_every_form() {
     assert_eq!(of("src/b/inner.rs"), ["src/b/mod.rs"]);
     assert_eq!(of("src/c.rs"), ["src/a.rs", "src/b/mod.rs"], "what a macro declares or is given");
     assert_eq!(of("src/d.rs"), ["src/b/inner.rs", "src/b/mod.rs", "src/c.rs"]);
-    assert_eq!(modules.types().keys().copied().collect::<Vec<_>>(), ["Other", "Own", "Thing"]);
+    assert_eq!(of("src/e.rs"), ["src/b/inner.rs", "src/f.rs"], "of the library, and of the program");
+    assert_eq!(of("src/f.rs"), ["src/d.rs"]);
+    assert_eq!(modules.types().keys().copied().collect::<Vec<_>>(), ["Other", "Own", "Thing", "Told"]);
+}
+
+#[test]
+fn every_file_of_the_source_hangs_from_a_root_or_is_a_test() {
+    let modules = Modules::parse();
+    let reached = modules.files();
+    let of_tests = |path: &str| {
+        ["tests.rs", "/testing.rs", "/tests/", "/model/", "pages.rs"].iter().any(|part| path.contains(part))
+    };
+    let files = super::files("src", "rs");
+    let missing: Vec<_> =
+        files.iter().filter(|path| !reached.contains(path.as_str()) && !of_tests(path)).collect();
+    assert!(missing.is_empty(), "no module declares {missing:?}");
+    assert!(reached.contains("src/cli/mod.rs") && reached.contains("src/session/mod.rs"));
 }
 
 #[test]

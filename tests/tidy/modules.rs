@@ -1,7 +1,8 @@
 //! The tree of modules of `src`, parsed: what each file declares, and which files it takes names from.
 //!
 //! A path is followed through the modules, and through what they import or hand on, to the file that declares the name:
-//! so a child that takes a type of its sister by way of their parent depends on the sister. What a file only hands on
+//! so a child that takes a type of its sister by way of their parent depends on the sister. There are two roots: the
+//! library, and the program, which calls the library by its name. What a file only hands on
 //! (`pub use`) it does not use itself. Code that tests alone are built with does not count.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,9 @@ use syn::{
 };
 
 use super::{files, read};
+
+/// The library's name: `crate` of the first root, as the program calls it.
+const LIBRARY: &str = "tickcast";
 
 /// All modules, files and those within files, by their index.
 pub struct Modules {
@@ -50,8 +54,25 @@ impl Modules {
     fn of_texts(texts: impl Iterator<Item = (String, String)>) -> Self {
         let texts = texts.map(|(text, path)| (path, text)).collect();
         let mut modules = Modules { all: Vec::new(), texts };
-        modules.add_file("src/lib.rs", "src", None);
+        for root in ["src/lib.rs", "src/main.rs"] {
+            if modules.texts.contains_key(root) {
+                modules.add_file(root, "src", None);
+            }
+        }
         modules
+    }
+
+    /// The root that a module hangs from.
+    fn root_of(&self, mut here: usize) -> usize {
+        while let Some(parent) = self.all[here].parent {
+            here = parent;
+        }
+        here
+    }
+
+    /// The files that a root reaches.
+    pub fn files(&self) -> BTreeSet<&str> {
+        self.all.iter().map(|module| module.file.as_str()).collect()
     }
 
     /// Parses a file; its children's files are in `directory`.
@@ -127,13 +148,14 @@ impl Modules {
         found
     }
 
-    /// The module that declares what a path names; `None` for what is not of this crate, and for a module itself.
+    /// The module that declares what a path names; `None` for what is not of this tree, and for a module itself.
     fn resolve(&self, from: usize, path: &[String], depth: usize) -> Option<usize> {
         let (mut here, mut rest) = (from, path);
         while let Some((first, after)) = rest.split_first() {
             rest = after;
             here = match first.as_str() {
-                "crate" => 0,
+                "crate" => self.root_of(here),
+                LIBRARY if self.root_of(here) != 0 => 0,
                 "self" => here,
                 "super" => self.all[here].parent?,
                 name => match self.all[here].children.get(name) {

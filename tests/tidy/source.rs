@@ -9,11 +9,17 @@ const LONG: [(&str, &str); 2] = [
 ];
 const LINES_MAX: usize = 400;
 
-/// The modules in the order in which `lib.rs` declares them: the order in which a tick meets them.
+/// The modules in the order in which `lib.rs` declares them, the order in which a tick meets them; then those of the
+/// program, which is built on the library, as `main.rs` declares them.
 fn modules() -> Vec<String> {
-    let declared = read("src/lib.rs");
-    let names = declared.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
-    names.map(str::to_owned).collect()
+    let names = |root: &str, declaration: &str| -> Vec<String> {
+        let declared = read(root);
+        let names = declared.lines().filter_map(|line| line.strip_prefix(declaration)?.strip_suffix(';'));
+        names.map(str::to_owned).collect()
+    };
+    let (library, program) = (names("src/lib.rs", "pub mod "), names("src/main.rs", "mod "));
+    assert!(library.len() > 10 && program.len() > 1, "{library:?} {program:?}");
+    [library, program].concat()
 }
 
 /// The module that a file belongs to; `None` for `lib.rs` and `main.rs`.
@@ -30,10 +36,12 @@ fn code(path: &str) -> String {
     lines.flat_map(|line| [line, "\n"]).collect()
 }
 
-/// The modules that `crate::…` paths name: `crate::tick::Nanos` as well as the heads of `crate::{tick::…, topic::{…}}`.
+/// The modules that paths name: `crate::tick::Nanos` as well as the heads of `crate::{tick::…, topic::{…}}`, and those of
+/// `tickcast::…`, as the program calls the library.
 fn imported(code: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for (at, path) in code.match_indices("crate::") {
+    let paths = ["crate::", "tickcast::"].into_iter().flat_map(|root| code.match_indices(root));
+    for (at, path) in paths {
         let rest = &code[at + path.len()..];
         if code[..at].ends_with('$') {
             continue;
@@ -72,8 +80,8 @@ fn heads(group: &str) -> Vec<String> {
 
 #[test]
 fn imports_are_found_in_every_form() {
-    let code = "use crate::tick::Nanos;\nuse crate::{\n    feed::{Sink, Feed},\n    topic::Batch,\n};\nlet x = crate::wire::Id;";
-    assert_eq!(imported(code), ["tick", "feed", "topic", "wire"]);
+    let code = "use crate::tick::Nanos;\nuse crate::{\n    feed::{Sink, Feed},\n    topic::Batch,\n};\nlet x = crate::wire::Id;\nuse tickcast::{limits, clock::Clock};";
+    assert_eq!(imported(code), ["tick", "feed", "topic", "wire", "limits", "clock"]);
 }
 
 #[test]
@@ -83,11 +91,13 @@ fn modules_import_only_what_stands_before_them() {
     let mut faults = Vec::new();
     for path in files("src", "rs") {
         let Some(module) = module_of(&path) else { continue };
-        let here = place(module).unwrap_or_else(|| panic!("lib.rs does not declare {module}, of {path}"));
+        let here = place(module).unwrap_or_else(|| panic!("no root declares {module}, of {path}"));
         for name in imported(&code(&path)) {
             // The root has modules alone, so a word that is none is a fault too.
             if place(&name).is_none_or(|there| there > here) {
-                faults.push(format!("{path} imports {name}, which does not stand before {module} in lib.rs"));
+                faults.push(format!(
+                    "{path} imports {name}, which does not stand before {module} in lib.rs and main.rs"
+                ));
             }
         }
     }

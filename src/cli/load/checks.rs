@@ -2,6 +2,7 @@
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
+use tickcast::tick::Symbol;
 use tickcast_client::{Record, close};
 use tokio::time::{Instant, sleep};
 
@@ -11,7 +12,6 @@ use super::{
     plan::Class,
     server::{Server, ServerError},
 };
-use crate::tick::Symbol;
 
 /// How often waiting looks again. Nothing is measured by it.
 pub const LOOK_AGAIN: Duration = Duration::from_millis(20);

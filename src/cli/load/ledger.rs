@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::RandomState;
 use hdrhistogram::Histogram;
+use tickcast::tick::Symbol;
 
 use super::{plan::Class, quantiles::histogram};
-use crate::tick::Symbol;
 
 /// The server's symbols; a symbol's place in the list is its number here.
 #[derive(Default)]

@@ -4,7 +4,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use crate::tick::Nanos;
+use tickcast::tick::Nanos;
 
 /// A bucket that fills at a rate, and holds a tenth of a second's worth at most.
 #[derive(Clone, Debug)]

@@ -13,6 +13,7 @@ use std::{
 
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
+use tickcast::clock::Clock;
 use tickcast_client::EndpointError;
 use tokio::{
     sync::{Notify, Semaphore},
@@ -36,10 +37,7 @@ use super::{
     session::READ_BYTES,
     shared::{HANDSHAKES_MAX, Shared},
 };
-use crate::{
-    cli::{figures::grouped, shell::complain},
-    clock::Clock,
-};
+use crate::cli::{figures::grouped, shell::complain};
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]

@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 
+use tickcast::tick::{Symbol, SymbolError};
 use tickcast_client::{Endpoint, EndpointError, Message, MessageError, Messages, Record};
 
 use super::{
     ledger::Symbols,
     scrape::{self, Scrape, ScrapeError},
 };
-use crate::tick::{Symbol, SymbolError};
 
 /// The server, as the run asks it.
 #[derive(Clone, Debug)]

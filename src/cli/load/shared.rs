@@ -10,11 +10,11 @@ use std::{
 
 use rand::Rng;
 use rand_pcg::Pcg64Mcg;
+use tickcast::clock::Clock;
 use tickcast_client::{Endpoint, EndpointError};
 use tokio::sync::{Notify, Semaphore};
 
 use super::{client::Wish, ledger::Ledger};
-use crate::clock::Clock;
 
 /// What all sessions of a run share, on its one thread.
 pub struct Shared {

@@ -19,9 +19,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tickcast::limits::LOG_QUEUE_BYTES;
 use tracing_subscriber::fmt::MakeWriter;
-
-use crate::limits::LOG_QUEUE_BYTES;
 
 /// The end of the log that lines are given to; clones share one queue.
 #[derive(Clone, Default)]

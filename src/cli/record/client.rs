@@ -5,6 +5,11 @@
 use std::io;
 
 use serde_json::json;
+use tickcast::{
+    clock::Clock,
+    feed::{FeedError, SourceError},
+    tick::Nanos,
+};
 use tickcast_client::{
     Client, ClientError, Endpoint, Event, Events, Outcome, Step, Subscription, SymbolResult, printable,
 };
@@ -14,12 +19,7 @@ use super::{
     files::{FLUSH_EVERY, Files},
     ticks::{Missed, NoMessage, gap_note, note, tick},
 };
-use crate::{
-    cli::shell::complain,
-    clock::Clock,
-    feed::{FeedError, SourceError},
-    tick::Nanos,
-};
+use crate::cli::shell::complain;
 
 /// Why a recording ends before it is stopped.
 #[derive(Debug, thiserror::Error)]

@@ -13,12 +13,13 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    cli::output::is_standard,
+use tickcast::{
     feed::recording::{self, Block, Compression, Header, Input, Records, Selection, Writer},
     limits,
     tick::{Nanos, Tick},
 };
+
+use crate::cli::output::is_standard;
 
 /// When a new file is begun.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -271,10 +272,17 @@ impl Write for Counted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feed::{
-        recording::{Block, Input, Records, Selection, open},
-        testing::tick,
+    use tickcast::{
+        feed::recording::{Block, Input, Records, Selection, open},
+        tick::{Field, Fields, Fixed, Symbol},
     };
+
+    /// A quote of `symbol` with this bid, at this event time in microseconds.
+    fn tick(symbol: &str, bid: &str, ts: i64) -> Tick {
+        let mut fields = Fields::default();
+        fields.set_fixed(Field::Bid, Fixed::parse(bid).unwrap());
+        Tick { symbol: Symbol::new(symbol).unwrap(), ts: Nanos::from_micros(ts), fields }
+    }
 
     /// A folder of its own for each test.
     fn folder(name: &str) -> PathBuf {

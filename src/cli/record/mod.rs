@@ -22,6 +22,15 @@ use std::{
 use clap::Args;
 use client::{RecordError, Recorder};
 use files::{FLUSH_EVERY, Files, Rotation};
+use tickcast::{
+    clock::Clock,
+    escape::Escaped,
+    feed::{Feed, FeedError, Opened, Refused, RejectReason, Sink, Source, SourceError, recording::Header},
+    limits,
+    service::with_sources,
+    shutdown::Stop,
+    tick::{Nanos, Tick},
+};
 use tickcast_client::{Endpoint, connection::GOODBYE};
 use tokio::{
     runtime,
@@ -32,15 +41,6 @@ use tokio::{
 use super::{
     output,
     shell::{complain, stopped},
-};
-use crate::{
-    clock::Clock,
-    escape::Escaped,
-    feed::{Feed, FeedError, Opened, Refused, RejectReason, Sink, Source, SourceError, recording::Header},
-    limits,
-    service::with_sources,
-    shutdown::Stop,
-    tick::{Nanos, Tick},
 };
 
 /// Record what a server serves, or a feed.

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use serde_json::json;
+use tickcast::feed::recording::{Block, Input, Records, Selection, open};
 use tickcast_client::testing::{Mock, Script, Then};
 
 use super::*;
-use crate::feed::recording::{Block, Input, Records, Selection, open};
 
 /// Records until `enough` says so; the answer is how it ended, the summary, the recording's text, and the server.
 fn recorded(

@@ -6,9 +6,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
+use tickcast::tick::{Field, FieldSet, Fields, Fixed, Nanos, Side, Symbol, Tick, Volume};
 use tickcast_client::{Change, Loss, MessageError};
-
-use crate::tick::{Field, FieldSet, Fields, Fixed, Nanos, Side, Symbol, Tick, Volume};
 
 /// What is not in the recording.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -29,7 +28,7 @@ pub enum NoMessage {
     #[error("the server sent what is no message: {field}: {value}")]
     Value { field: &'static str, value: String },
     #[error("the server sent what is no message: {0}")]
-    Symbol(#[from] crate::tick::SymbolError),
+    Symbol(#[from] tickcast::tick::SymbolError),
 }
 
 /// The tick that a changed record stands for, and when the server took it in; `None` when it was recorded before.
@@ -91,7 +90,7 @@ mod tests {
     use tickcast_client::{Event, Mirror, Subscription};
 
     use super::*;
-    use crate::feed::ndjson::write_line;
+    use tickcast::feed::ndjson::write_line;
 
     /// Ticks as lines, gaps as notes.
     fn take(mirror: &mut Mirror, frame: &str) -> Result<Vec<String>, NoMessage> {

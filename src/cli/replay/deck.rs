@@ -6,15 +6,13 @@
 use std::collections::VecDeque;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use tickcast::tick::Nanos;
 
 use super::{
     order::Order,
     state::{Shown, moment},
 };
-use crate::{
-    cli::terminal::{Act, Theme},
-    tick::Nanos,
-};
+use crate::cli::terminal::{Act, Theme};
 
 /// All that the person sees.
 pub struct Deck {

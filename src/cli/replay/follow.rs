@@ -5,6 +5,7 @@
 
 use std::{env, net::SocketAddr, pin::Pin, time::Duration};
 
+use tickcast::clock::Clock;
 use tickcast_client::{EndpointError, reconnect::Reconnect};
 use tokio::time::{Instant, sleep_until};
 
@@ -14,10 +15,7 @@ use super::{
     order::{self, Order},
     state::Shown,
 };
-use crate::{
-    cli::terminal::{self, Theme},
-    clock::Clock,
-};
+use crate::cli::terminal::{self, Theme};
 
 /// What a request was for, and what came of it.
 enum Answer {

@@ -8,18 +8,16 @@ use ratatui_core::{
     layout::{Position, Rect},
     style::{Color, Modifier, Style},
 };
+use tickcast::tick::Nanos;
 use tickcast_client::printable;
 
 use super::{
     deck::{Deck, STEPS},
     state::{Shown, moment},
 };
-use crate::{
-    cli::{
-        figures::{grouped, time},
-        terminal::{Act, View, put},
-    },
-    tick::Nanos,
+use crate::cli::{
+    figures::{grouped, time},
+    terminal::{Act, View, put},
 };
 
 /// Lines of a card, and the free one behind it.

@@ -6,16 +6,14 @@ use ratatui_core::{
     buffer::{Buffer, Cell},
     layout::Rect,
 };
+use tickcast::tick::Nanos;
 
 use super::{
     deck::Deck,
     order::Order,
     state::{Pace, Shown, Span, Speed},
 };
-use crate::{
-    cli::terminal::{Act, Theme, View},
-    tick::Nanos,
-};
+use crate::cli::terminal::{Act, Theme, View};
 
 const FIRST: u64 = 1_742_860_800_000_000;
 const SECOND: u64 = 1_000_000;

@@ -5,9 +5,8 @@
 
 use std::{io, ops::ControlFlow};
 
+use tickcast::tick::Nanos;
 use tickcast_client::{Event, Mirror, Totals};
-
-use crate::tick::Nanos;
 
 /// Somewhere to show a watch.
 pub trait Face {

@@ -4,16 +4,14 @@ use std::{io, ops::ControlFlow};
 
 use crossterm::event::KeyEvent;
 use ratatui_core::{backend::Backend, buffer::Buffer, layout::Position};
+use tickcast::tick::Nanos;
 use tickcast_client::{Event, Mirror};
 
 use super::{
     face::{Face, Link},
     screen::Screen,
 };
-use crate::{
-    cli::terminal::{Act, FullScreen, Tty, View},
-    tick::Nanos,
-};
+use crate::cli::terminal::{Act, FullScreen, Tty, View};
 
 impl View for Screen {
     type Seen<'a> = (&'a Mirror, &'a Link<'a>);

@@ -8,16 +8,14 @@ use std::{
     ops::ControlFlow,
 };
 
+use tickcast::tick::Nanos;
 use tickcast_client::{Event, Field, Mirror, Outcome, SymbolResult, Topic, printable};
 
 use super::{
     cell,
     face::{Face, Link},
 };
-use crate::{
-    cli::{figures::time, shell::complain},
-    tick::Nanos,
-};
+use crate::cli::{figures::time, shell::complain};
 
 /// An output that lines are added to.
 pub struct Log<W: Write> {

@@ -4,6 +4,7 @@
 
 use std::{io, ops::ControlFlow};
 
+use tickcast::{clock::Clock, tick::Nanos};
 use tickcast_client::{
     Client, ClientError, Event, MessageError, Outcome, Step, Subscription, connection::GOODBYE, printable,
 };
@@ -13,7 +14,6 @@ use super::{
     args::WatchArgs,
     face::{Face, Link, Rates},
 };
-use crate::{clock::Clock, tick::Nanos};
 
 /// Why a watch ends before it is stopped.
 #[derive(Debug, thiserror::Error)]

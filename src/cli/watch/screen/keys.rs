@@ -3,16 +3,17 @@
 //! Invariant: `Ctrl-C` leaves and `Esc` goes one step back, whatever is shown.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use tickcast::tick::Nanos;
 use tickcast_client::Mirror;
 
 use super::{
     Mode, Screen,
     columns::{COLUMNS, Column},
 };
-use crate::{cli::terminal::Act, tick::Nanos};
+use crate::cli::terminal::Act;
 
 /// The longest filter, in characters: that of a symbol.
-const FILTER_MAX: usize = crate::tick::SYMBOL_BYTES_MAX;
+const FILTER_MAX: usize = tickcast::tick::SYMBOL_BYTES_MAX;
 
 impl Screen {
     pub fn press(&mut self, key: KeyEvent, board: &Mirror, now: Nanos) -> Act {

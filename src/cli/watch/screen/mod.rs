@@ -20,12 +20,13 @@ mod trend;
 mod widths;
 
 use columns::{COLUMNS, Column};
+use tickcast::tick::Nanos;
 use tickcast_client::{Mirror, Topic};
 use trend::Trends;
 use widths::Widths;
 use wildmatch::WildMatch;
 
-use crate::{cli::terminal::Theme, tick::Nanos};
+use crate::cli::terminal::Theme;
 
 /// What the person sees, and has chosen to see.
 pub struct Screen {

@@ -5,12 +5,10 @@
 
 use std::collections::VecDeque;
 
+use tickcast::tick::Nanos;
 use tickcast_client::Topic;
 
-use crate::{
-    cli::watch::cell::{self, Trouble},
-    tick::Nanos,
-};
+use crate::cli::watch::cell::{self, Trouble};
 
 /// All rows' histories, by the rows' places on the board.
 #[derive(Default)]
