@@ -15,7 +15,7 @@ use tickcast::{
     limits,
     tick::{Field, Fields, Fixed, Nanos, Symbol, Tick},
     topic::{Batch, FeedId, Ingest, Market, Outlet, handover::Handover},
-    wire::{FrameSize, Framer, Framing, command::CommandReader},
+    wire::{FrameSize, Framer, command::CommandReader, encodings::json::Json},
 };
 
 /// What a turn of a shard has for each of these.
@@ -242,9 +242,9 @@ impl Shard {
     fn serve(&mut self, goes: &mut Goes) {
         while let Some(session) = self.fanout.next_ready() {
             while !self.fanout.is_drained(session) {
-                self.framer.begin(FrameSize::Full, Framing::WebSocket);
-                let tally = goes.time(|| self.fanout.fill(session, self.now, &self.ingest, &mut self.framer));
-                if self.framer.finish().is_none() {
+                let mut writer = self.framer.begin::<Json>(FrameSize::Full);
+                let tally = goes.time(|| self.fanout.fill(session, self.now, &self.ingest, &mut writer));
+                if writer.finish().is_none() {
                     break;
                 }
                 self.fanout.accepted(&tally);

@@ -5,7 +5,7 @@ use tickcast::{
     limits,
     tick::{Field, FieldSet, Symbol},
     topic::{Record, Stamped, TopicId},
-    wire::{FrameSize, Framer, Framing},
+    wire::{FrameSize, FrameWriter, Framer, encodings::json::Json},
 };
 
 use crate::{
@@ -48,25 +48,25 @@ struct Pages {
 impl Pages {
     fn new() -> Self {
         let mut framer = Framer::new(limits::DEFAULT.frame_bytes);
-        framer.begin(FrameSize::Full, Framing::WebSocket);
+        framer.begin::<Json>(FrameSize::Full);
         Pages { framer, done: Done::default() }
     }
 
     /// The frame at hand, or the next one when it is full.
-    fn page(&mut self) -> &mut Framer {
-        if !self.framer.has_room() {
+    fn page(&mut self) -> FrameWriter<'_, Json> {
+        if !self.framer.writer::<Json>().has_room() {
             self.turn();
         }
-        &mut self.framer
+        self.framer.writer()
     }
 
     /// Ends the frame.
     fn turn(&mut self) {
-        if let Some(frame) = divan::black_box(self.framer.finish()) {
+        if let Some(frame) = divan::black_box(self.framer.writer::<Json>().finish()) {
             self.done.items += frame.rx.len() as u64;
             self.done.bytes += frame.bytes.len() as u64;
         }
-        self.framer.begin(FrameSize::Full, Framing::WebSocket);
+        self.framer.begin::<Json>(FrameSize::Full);
     }
 
     /// Ends the last frame; what all of them held.
@@ -90,21 +90,21 @@ fn topics(count: usize) -> Vec<Topic> {
     trades.iter().zip(&quotes).zip(0..).map(topic).collect()
 }
 
-fn records(framer: &mut Framer, topic: &Topic) {
-    framer.merged(topic.local, &topic.symbol, &topic.record, 2, FieldSet::ALL);
+fn records(mut writer: FrameWriter<'_, Json>, topic: &Topic) {
+    writer.merged(topic.local, &topic.symbol, &topic.record, 2, FieldSet::ALL);
 }
 
-fn two_fields(framer: &mut Framer, topic: &Topic) {
+fn two_fields(mut writer: FrameWriter<'_, Json>, topic: &Topic) {
     let wanted = Field::Bid.bit().with(Field::Ask);
-    framer.merged(topic.local, &topic.symbol, &topic.record, 2, wanted);
+    writer.merged(topic.local, &topic.symbol, &topic.record, 2, wanted);
 }
 
-fn ticks(framer: &mut Framer, topic: &Topic) {
-    framer.last_tick(topic.local, &topic.symbol, &topic.record, FieldSet::ALL);
+fn ticks(mut writer: FrameWriter<'_, Json>, topic: &Topic) {
+    writer.last_tick(topic.local, &topic.symbol, &topic.record, FieldSet::ALL);
 }
 
 /// One message of each topic, as `emit` writes it.
-fn each(scale: Scale, again: Again, emit: fn(&mut Framer, &Topic)) -> Box<dyn Work> {
+fn each(scale: Scale, again: Again, emit: fn(FrameWriter<'_, Json>, &Topic)) -> Box<dyn Work> {
     let mut topics = topics(scale.of(1_000));
     let mut pages = Pages::new();
     repeated(move || {

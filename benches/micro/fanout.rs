@@ -15,7 +15,7 @@ use tickcast::{
     limits,
     tick::{Field, Nanos, Symbol},
     topic::{Batch, FeedId, Ingest, Market, Outlet, handover::Handover},
-    wire::{FrameSize, Framer, Framing},
+    wire::{Encoding, FrameSize, Framer},
 };
 
 use crate::{
@@ -260,9 +260,9 @@ impl Core {
         let mut done = Done::default();
         while let Some(session) = self.fanout.next_ready() {
             loop {
-                self.framer.begin(FrameSize::Full, Framing::WebSocket);
-                let tally = self.fanout.fill(session, now, ingest, &mut self.framer);
-                let Some(frame) = divan::black_box(self.framer.finish()) else {
+                let (framer, size) = (&mut self.framer, FrameSize::Full);
+                let tally = Encoding::JSON.fill(framer, size, &mut self.fanout, session, now, ingest);
+                let Some(frame) = divan::black_box(self.framer.ready()) else {
                     break;
                 };
                 done.items += frame.rx.len() as u64;

@@ -6,8 +6,11 @@ use crate::{
     topic::{Record, Stamped},
 };
 
-/// Takes the messages of one frame, in order. `wire` writes JSON with it; tests keep values.
+/// Takes the messages of one frame, in order. `wire` encodes them; tests keep values.
 pub trait Emit {
+    /// Stands for how the frame is written. Only frames that are written alike have the same bytes, and are repeated.
+    fn encoding(&self) -> u8;
+
     /// Whether another message may follow in this frame.
     fn has_room(&self) -> bool;
 

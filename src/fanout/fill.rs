@@ -33,7 +33,7 @@ impl Fanout {
             self.in_flight += tally.ticks();
             return tally;
         }
-        let kept = self.keep_key(session);
+        let kept = self.keep_key(session, emit.encoding());
         // The every-mode queue takes turns with the rest: it stands once in the list, and goes to its end after its turn.
         let mut turns = self.sessions[session.0 as usize].queue.len();
         while turns > 0 && emit.has_room() {

@@ -1,7 +1,7 @@
 //! The last frames by what they were filled for, to be sent again to sessions that are due the very same.
 //!
 //! A pure table: `repeat.rs` looks sessions up in it, [`Emit`](super::Emit) keeps the bytes. A key has a part for each subscription that
-//! is behind, in the order of the session's list: the topic, the cursor, the head.
+//! is behind, in the order of the session's list: the topic, the cursor, the head. With it goes the encoding of the frame.
 //!
 //! Several frames are kept, for kinds of dashboards that take turns, and for frames that follow one another: each knows
 //! which one was wanted after it. Where no session is due the same as another, keeping is for nothing: after [`PATIENCE`]
@@ -33,6 +33,8 @@ pub(super) struct FrameCache {
 /// What one frame was filled for, and what it did. Its bytes are kept by [`Emit`](super::emit::Emit), under its number.
 #[derive(Default)]
 pub(super) struct CachedFrame {
+    /// How it is written: a session with another encoding is due other bytes.
+    pub encoding: u8,
     /// The part of each subscription, in the order of the session's list; empty when there is nothing to repeat.
     pub key: Vec<KeyPart>,
     /// What it left over, in the order of the lists.

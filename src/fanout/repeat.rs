@@ -10,7 +10,7 @@
 use super::{
     Emit, Fanout, Mode, SessionKey, Tally,
     fill::settle,
-    frame_cache::{KeyPart, Left},
+    frame_cache::{CachedFrame, KeyPart, Left},
     state::{Base, Session, Sub, Topic},
 };
 use crate::tick::{FieldSet, Nanos};
@@ -23,7 +23,7 @@ impl Fanout {
         now: Nanos,
         emit: &mut impl Emit,
     ) -> Option<Tally> {
-        let found = self.find_kept(session)?;
+        let found = self.find_kept(session, emit.encoding())?;
         if !emit.repeat(found) {
             return None;
         }
@@ -70,8 +70,8 @@ impl Fanout {
         Some(tally)
     }
 
-    /// Keeps the key of what the session is due, before its frame is filled. Says under which number, if at all.
-    pub(super) fn keep_key(&mut self, session: SessionKey) -> Option<usize> {
+    /// Keeps the key of what the session is due, before its frame is filled in this encoding. Says under which number, if at all.
+    pub(super) fn keep_key(&mut self, session: SessionKey, encoding: u8) -> Option<usize> {
         if !self.frame_cache.begins() {
             return None;
         }
@@ -86,7 +86,8 @@ impl Fanout {
             key.clear();
         }
         let is_kept = !key.is_empty();
-        self.frame_cache.frames[at].key = key;
+        let frame = &mut self.frame_cache.frames[at];
+        (frame.key, frame.encoding) = (key, encoding);
         is_kept.then_some(at)
     }
 
@@ -108,13 +109,14 @@ impl Fanout {
         self.frame_cache.keep(at);
     }
 
-    /// The kept frame that holds what the session is due.
-    fn find_kept(&mut self, session: SessionKey) -> Option<usize> {
+    /// The kept frame in this encoding that holds what the session is due.
+    fn find_kept(&mut self, session: SessionKey, encoding: u8) -> Option<usize> {
         if !self.frame_cache.is_tried() {
             return None;
         }
         let cache = &self.frame_cache;
-        let found = cache.candidates().find(|&at| self.is_due(session, &cache.frames[at].key))?;
+        let is_due = |frame: &CachedFrame| frame.encoding == encoding && self.is_due(session, &frame.key);
+        let found = cache.candidates().find(|&at| is_due(&cache.frames[at]))?;
         self.frame_cache.found(found);
         Some(found)
     }

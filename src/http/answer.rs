@@ -19,7 +19,7 @@ use crate::{
         handshake::{Accepted, Refused},
         pages::Stranger,
     },
-    wire::{CloseReason, Control, Framing, frame},
+    wire::{CloseReason, Control, Encoding},
 };
 
 /// The body is whole, made piece by piece, or empty for an event stream, which takes the socket over. Not `Send`: it
@@ -94,12 +94,12 @@ pub fn events(opening: Opening) -> Answer {
 /// The answer for an event stream while the server stops: any status but 200 would stop an `EventSource` from
 /// reconnecting.
 pub fn no_events(retry_ms: u64) -> Answer {
-    let mut text = Vec::new();
-    frame::write_retry(retry_ms, &mut text);
-    let mut drain = Vec::new();
-    Control::Drain { retry_ms }.write(&mut drain);
-    frame::write_payload(&drain, Framing::Events, &mut text);
-    frame::write_end_event(CloseReason::Drain, &mut text);
+    let encoding = Encoding::EVENT_STREAM;
+    let (mut text, mut drain) = (Vec::new(), Vec::new());
+    encoding.write_retry(retry_ms, &mut text);
+    encoding.write_control(&Control::Drain { retry_ms }, &mut drain);
+    encoding.frame_control(&drain, &mut text);
+    encoding.write_close(CloseReason::Drain, &mut text);
     event_stream(AnswerBody::Whole(Full::new(text.into())))
 }
 

@@ -350,6 +350,7 @@ fn upgrade(shard: &Rc<Shard>, request: Request<Incoming>, caller: &Caller) -> Re
     tokio::task::spawn_local(handshake::upgrade(
         Rc::clone(shard),
         request,
+        accepted.encoding,
         caller.peer,
         caller.connection.take(),
     ));

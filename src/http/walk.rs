@@ -22,7 +22,7 @@ use crate::{
         turns::Priority,
     },
     tick::Symbol,
-    wire::message,
+    wire::encodings::json,
 };
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
@@ -209,7 +209,7 @@ impl Walk for Records {
         for (symbol, image) in symbols.iter().zip(self.shared.ingest.records(&symbols)) {
             if let Some(image) = image.filter(|image| image.record.seq > 0) {
                 out.push(b',');
-                message::write_snapshot(symbol, &image.record, out);
+                json::write_snapshot(symbol, &image.record, out);
             }
         }
         self.named.len() > 0 || self.from < self.until

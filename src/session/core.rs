@@ -29,7 +29,7 @@ use crate::{
     planted::{Fault, is_planted},
     tick::Nanos,
     topic::{Batch, handover::Handover},
-    wire::{CloseReason, Control, Framer, assembled::Welcome, command::CommandReader},
+    wire::{CloseReason, Control, Encoding, Framer, assembled::Welcome, command::CommandReader},
 };
 
 /// The state of the turn. It is borrowed for the length of a call, never across an await.
@@ -335,7 +335,7 @@ impl<S: SessionSocket> Core<S> {
         self.shared.sessions.fetch_add(1, Ordering::Relaxed);
         let shared = &self.shared;
         let welcome = self.welcome.take().unwrap_or_else(|| Welcome::new(&shared.epoch, &shared.limits));
-        self.control_with(key, |payload| welcome.write(number, payload));
+        self.control_with(key, |encoding, payload| encoding.write_welcome(&welcome, number, payload));
         self.welcome = Some(welcome);
         if self.draining_since.is_some() {
             self.drain_session(key);
@@ -345,17 +345,18 @@ impl<S: SessionSocket> Core<S> {
 
     /// Appends to a session's control queue. A queue that grows beyond its limit ends the session.
     pub fn control(&mut self, key: SessionKey, message: &Control<'_>) {
-        self.control_with(key, |payload| message.write(payload));
+        self.control_with(key, |encoding, payload| encoding.write_control(message, payload));
     }
 
-    fn control_with(&mut self, key: SessionKey, write: impl FnOnce(&mut Vec<u8>)) {
-        if !self.session(key).is_some_and(|session| session.is_open()) {
-            return;
-        }
+    fn control_with(&mut self, key: SessionKey, write: impl FnOnce(Encoding, &mut Vec<u8>)) {
+        let session = self.session(key).filter(|session| session.is_open());
+        let Some(encoding) = session.map(|session| session.encoding()) else { return };
         self.scratch.clear();
-        write(&mut self.scratch);
+        write(encoding, &mut self.scratch);
         let payload = std::mem::take(&mut self.scratch);
-        self.control_payload(key, &payload);
+        if !payload.is_empty() {
+            self.control_payload(key, &payload);
+        }
         if payload.capacity() <= 64 * 1024 {
             self.scratch = payload;
         }
@@ -366,7 +367,7 @@ impl<S: SessionSocket> Core<S> {
         let most = self.shared.limits.control_bytes;
         let market = self.shared.market.now();
         let Some(session) = self.session(key).filter(|session| session.is_open()) else { return };
-        crate::wire::frame::write_payload(payload, session.framing(), &mut session.control);
+        session.encoding().frame_control(payload, &mut session.control);
         session.control_frames += 1;
         session.frame_at = market;
         if session.control.len() > most {

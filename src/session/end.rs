@@ -7,7 +7,7 @@ use crate::{
     fanout::{SessionKey, Units},
     tick::Nanos,
     topic::{Batch, handover::Handover},
-    wire::{CloseReason, Control, Framing, frame},
+    wire::{CloseReason, Control},
 };
 
 impl<S: SessionSocket> Core<S> {
@@ -59,11 +59,6 @@ impl<S: SessionSocket> Core<S> {
             return;
         }
         self.control(key, &Control::End);
-        let Some(session) = self.session(key) else { return };
-        if session.framing() == Framing::WebSocket {
-            frame::write_close(CloseReason::Normal, &mut session.control);
-            session.control_frames += 1;
-        }
         self.close(key, CloseReason::Normal);
         self.flush(key);
     }

@@ -34,7 +34,7 @@ use super::{
 use crate::{
     fanout::{Fanout, SessionKey},
     planted::{Fault, is_planted},
-    wire::{CloseReason, Framing, frame},
+    wire::{CloseReason, Encoding},
 };
 
 /// An event stream that was admitted, with the subscription of its request.
@@ -72,8 +72,9 @@ impl Opening {
         let stream = Rc::new(stream);
         let now = shared.clock.now();
         let number = shared.session_numbers.fetch_add(1, Ordering::Relaxed);
-        frame::write_retry(retry_ms(shared, number), &mut head);
-        let transport = Transport { stream: Rc::clone(&stream), framing: Framing::Events, waker: None };
+        let encoding = Encoding::EVENT_STREAM;
+        encoding.write_retry(retry_ms(shared, number), &mut head);
+        let transport = Transport { stream: Rc::clone(&stream), encoding, waker: None };
         let budget = Budget::new(&shared.limits, now);
         let session = Session::new(transport, peer, number, budget, now, shared.market.at(now));
         let mut core = shard.core.borrow_mut();

@@ -18,7 +18,7 @@ use crate::{
     fanout::{SessionKey, Tally},
     planted::{Fault, is_planted},
     tick::Nanos,
-    wire::{CloseReason, FrameSize, Framing, Held, frame},
+    wire::{CloseReason, FrameSize, HeldFrame},
 };
 
 /// Frames that are written to one session before the next session's turn.
@@ -28,7 +28,7 @@ pub const CONTROL_GATE_BYTES: usize = 64 * 1024;
 
 /// A frame that will be sent, and what is recorded when it is.
 pub(super) struct Made {
-    frame: Held,
+    frame: HeldFrame,
     tally: Tally,
 }
 
@@ -145,10 +145,9 @@ impl<S: SessionSocket> Core<S> {
     pub(super) fn make_frame(&mut self, key: SessionKey, now: Nanos) -> Option<Made> {
         let session = self.session(key)?;
         let behind = session.behind_since.is_some();
-        let (size, framing) = (if behind { FrameSize::Small } else { FrameSize::Full }, session.framing());
-        self.framer.begin(size, framing);
+        let (size, encoding) = (if behind { FrameSize::Small } else { FrameSize::Full }, session.encoding());
         let market = self.shared.market.at(now);
-        let tally = self.fanout.fill(key, market, &*self.shared.ingest, &mut self.framer);
+        let tally = encoding.fill(&mut self.framer, size, &mut self.fanout, key, market, &self.shared.ingest);
         self.framer.hold().map(|frame| Made { frame, tally })
     }
 
@@ -157,7 +156,7 @@ impl<S: SessionSocket> Core<S> {
         let Made { frame: held, tally } = made;
         let mut line = std::mem::take(&mut self.position_line);
         line.clear();
-        if self.session(key).is_some_and(|session| session.framing() == Framing::Events) {
+        if self.session(key).is_some_and(|session| session.encoding().has_position()) {
             // The stream's position, which differs between streams.
             let newest_order = self.framer.get(&held).newest_order;
             self.write_position(key, newest_order, &mut line);
@@ -176,7 +175,7 @@ impl<S: SessionSocket> Core<S> {
         &mut self,
         key: SessionKey,
         own: &[u8],
-        held: &Held,
+        held: &HeldFrame,
         tally: &Tally,
         now: &mut Nanos,
     ) -> Written {
@@ -246,27 +245,29 @@ impl<S: SessionSocket> Core<S> {
     /// Ends a session: its pending data is discarded, its close is sent, and the connection is dropped when the client
     /// has answered or the deadline has passed.
     pub fn close(&mut self, key: SessionKey, reason: CloseReason) {
-        let now = self.shared.clock.now();
-        let grace = self.shared.limits.close_grace;
-        let Some(session) = self.session(key) else { return };
-        if session.closing.is_some() {
-            return;
-        }
+        let Some(session) = self.session(key).filter(|session| session.is_open()) else { return };
         if reason == CloseReason::MemoryBudget {
             session.control = Vec::new();
             session.control_frames = 0;
         }
+        let sent = if is_planted(Fault::WrongCode) { CloseReason::Policy } else { reason };
+        session.encoding().write_close(sent, &mut session.control);
         session.control_frames += 1;
-        match session.framing() {
-            // If the client closed, the WebSocket layer has answered. At the end of a market the close is written
-            // earlier.
-            Framing::WebSocket if reason != CloseReason::Normal => {
-                let is_wrong = is_planted(Fault::WrongCode);
-                frame::write_close(if is_wrong { CloseReason::Policy } else { reason }, &mut session.control);
-            }
-            Framing::WebSocket => session.control_frames -= 1,
-            Framing::Events => frame::write_end_event(reason, &mut session.control),
+        self.begin_close(key, reason);
+    }
+
+    /// Ends a session whose client has closed, and was answered by the WebSocket layer.
+    pub(super) fn closed_by_client(&mut self, key: SessionKey) {
+        if self.session(key).is_some_and(|session| session.is_open()) {
+            self.begin_close(key, CloseReason::Normal);
         }
+    }
+
+    /// Ends an open session whose close is written.
+    fn begin_close(&mut self, key: SessionKey, reason: CloseReason) {
+        let now = self.shared.clock.now();
+        let grace = self.shared.limits.close_grace;
+        let Some(session) = self.session(key) else { return };
         session.jobs = None;
         session.closing = Some(Closing { reason, since: now, deadline: now.plus(grace), said: false });
         self.log_closed(key, reason);

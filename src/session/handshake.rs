@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     planted::{Fault, is_planted},
-    wire::{CloseReason, Framing, SUBPROTOCOL},
+    wire::{CloseReason, Encoding},
 };
 
 /// Where the stream is.
@@ -41,8 +41,9 @@ pub const STREAM_PATH: &str = "/v1/stream";
 #[derive(Debug)]
 pub struct Accepted {
     pub accept_key: HeaderValue,
-    /// Whether the client offered our subprotocol, and is told that it was chosen.
-    pub subprotocol: bool,
+    pub encoding: Encoding,
+    /// The subprotocol that was chosen of those that the client offered.
+    pub subprotocol: Option<&'static str>,
 }
 
 /// Why a request is not an upgrade that this server accepts.
@@ -59,6 +60,7 @@ pub type Admitted = Result<(Place, Option<String>), (RejectedReason, CloseReason
 /// A connection whose upgrade is answered.
 pub struct Begun<'a, S = TcpStream> {
     pub stream: S,
+    pub encoding: Encoding,
     pub peer: Peer,
     /// Bytes that came after the request.
     pub read_ahead: &'a [u8],
@@ -108,15 +110,24 @@ pub fn check<B>(request: &Request<B>) -> Result<Accepted, Refused> {
     };
     let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key.as_bytes()));
     let key = key.filter(|_| once(header::SEC_WEBSOCKET_KEY)).ok_or_else(bad_key)?;
-    let offers_any = headers.contains_key(header::SEC_WEBSOCKET_PROTOCOL);
-    let subprotocol = has_token(headers, header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL);
-    if offers_any && !subprotocol {
-        let message =
-            format!("none of the subprotocols offered is spoken here: offer {SUBPROTOCOL}, or none");
-        return Err(Refused { status: StatusCode::BAD_REQUEST, code: "unsupported_subprotocol", message });
+    let (encoding, subprotocol) = choose_encoding(headers)?;
+    let accept_key = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| bad_key())?;
+    Ok(Accepted { accept_key, encoding, subprotocol })
+}
+
+/// The encoding of the first subprotocol offered that there is; JSON when none is offered.
+fn choose_encoding(headers: &HeaderMap) -> Result<(Encoding, Option<&'static str>), Refused> {
+    if !headers.contains_key(header::SEC_WEBSOCKET_PROTOCOL) {
+        return Ok((Encoding::JSON, None));
     }
-    let accept_key = HeaderValue::from_str(&derive_accept_key(key.as_bytes()));
-    accept_key.map(|accept_key| Accepted { accept_key, subprotocol }).map_err(|_| bad_key())
+    match tokens(headers, header::SEC_WEBSOCKET_PROTOCOL).find_map(Encoding::by_subprotocol) {
+        Some(encoding) => Ok((encoding, encoding.subprotocol())),
+        None => {
+            let known = Encoding::subprotocols().collect::<Vec<_>>().join(" or ");
+            let message = format!("none of the subprotocols offered is spoken here: offer {known}, or none");
+            Err(Refused { status: StatusCode::BAD_REQUEST, code: "unsupported_subprotocol", message })
+        }
+    }
 }
 
 /// 16 bytes in base64: 22 digits, the last of which has spare bits, and two padding characters.
@@ -129,7 +140,7 @@ impl Accepted {
     /// The headers of the answer.
     pub fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         let subprotocol =
-            self.subprotocol.then(|| (header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL)));
+            self.subprotocol.map(|name| (header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(name)));
         let always = [
             (header::CONNECTION, HeaderValue::from_static("Upgrade")),
             (header::UPGRADE, HeaderValue::from_static("websocket")),
@@ -160,6 +171,7 @@ const FIRST_WRITE_BYTES: usize = 2 * 1024;
 pub async fn upgrade(
     shard: Rc<Shard>,
     request: Request<Incoming>,
+    encoding: Encoding,
     peer: SocketAddr,
     counted: Option<Connection>,
 ) {
@@ -170,21 +182,20 @@ pub async fn upgrade(
     let Ok(parts) = upgraded.downcast::<Explaining>() else { return };
     let Some((unread, stream)) = parts.io.socket.into_parts() else { return };
     let read_ahead = &[&parts.read_buf, &unread[..]].concat();
-    let begun = Begun { stream, peer, read_ahead, counted };
+    let begun = Begun { stream, encoding, peer, read_ahead, counted };
     tokio::task::spawn_local(begun.session(shard, admitted, Vec::new()));
 }
 
 impl<S: SessionSocket> Begun<'_, S> {
     /// Begins the session, or ends one that is refused. `head` is sent before its first frame.
     pub fn session(self, shard: Rc<Shard<S>>, admitted: Admitted, head: Vec<u8>) -> SessionTask<S> {
-        let Begun { stream, peer, read_ahead, counted } = self;
+        let Begun { stream, encoding, peer, read_ahead, counted } = self;
         let shared = &shard.shared;
         let stream = Rc::new(stream);
         let inbound = Inbound::new(read_ahead, &shared.limits);
         let now = shared.clock.now();
         let number = shared.session_numbers.fetch_add(1, Ordering::Relaxed);
-        let framing = Framing::WebSocket;
-        let transport = Transport { stream: Rc::clone(&stream), framing, waker: None };
+        let transport = Transport { stream: Rc::clone(&stream), encoding, waker: None };
         let session = Session::new(
             transport,
             peer,
@@ -247,8 +258,12 @@ pub fn place<B>(
 }
 
 fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+    tokens(headers, name).any(|part| part.eq_ignore_ascii_case(token))
+}
+
+fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
     let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
+    values.flat_map(|value| value.split(',')).map(str::trim)
 }
 
 #[cfg(test)]
@@ -274,5 +289,33 @@ mod tests {
         ] {
             assert!(!is_key(key.as_bytes()), "{key}");
         }
+    }
+
+    fn check_choice(offered: &[&str], expected: Result<(Option<&str>, Option<&str>), &str>) {
+        let mut headers = HeaderMap::new();
+        for value in offered {
+            headers.append(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_str(value).unwrap());
+        }
+        match (choose_encoding(&headers), expected) {
+            (Ok((encoding, chosen)), Ok((asked, answered))) => {
+                assert_eq!(encoding, asked.and_then(Encoding::by_subprotocol).unwrap_or(Encoding::JSON));
+                assert_eq!(chosen, answered);
+            }
+            (Err(refused), Err(code)) => assert_eq!(refused.code, code),
+            (choice, _) => panic!("{offered:?} gives {choice:?}"),
+        }
+    }
+
+    #[test]
+    fn the_first_subprotocol_offered_that_is_known_is_chosen() {
+        const JSON: &str = "tickcast.v1.json";
+        const TABBED: &str = "tickcast.test.tabbed";
+        check_choice(&[], Ok((None, None)));
+        check_choice(&[JSON], Ok((Some(JSON), Some(JSON))));
+        check_choice(&["TickCast.V1.Json"], Ok((Some(JSON), Some(JSON))));
+        check_choice(&["mqtt, tickcast.test.tabbed , tickcast.v1.json"], Ok((Some(TABBED), Some(TABBED))));
+        check_choice(&["mqtt", JSON, TABBED], Ok((Some(JSON), Some(JSON))));
+        check_choice(&["mqtt"], Err("unsupported_subprotocol"));
+        check_choice(&[""], Err("unsupported_subprotocol"));
     }
 }

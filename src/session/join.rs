@@ -11,7 +11,7 @@ use crate::{
     fanout::SessionKey,
     planted::{Fault, is_planted},
     tick::Nanos,
-    wire::{FrameSize, Framing},
+    wire::FrameSize,
 };
 
 /// With more control bytes than this, data waits: the socket may not take both, and data encoded later is fresher.
@@ -31,15 +31,15 @@ impl<S: SessionSocket> Core<S> {
         if !self.session(key).is_some_and(|session| takes_data(session)) || self.fanout.is_drained(key) {
             return;
         }
-        let Some(framing) = self.session(key).map(|session| session.framing()) else { return };
-        self.framer.begin(FrameSize::Full, framing);
+        let Some(encoding) = self.session(key).map(|session| session.encoding()) else { return };
         let market = self.shared.market.at(now);
-        let tally = self.fanout.fill(key, market, &*self.shared.ingest, &mut self.framer);
-        let Some(frame) = self.framer.finish() else { return };
+        let (size, ingest) = (FrameSize::Full, &self.shared.ingest);
+        let tally = encoding.fill(&mut self.framer, size, &mut self.fanout, key, market, ingest);
+        let Some(frame) = self.framer.ready() else { return };
         let (bytes, newest_order) = (frame.bytes.to_vec(), frame.newest_order);
         let (rx, taken_in) = (frame.rx.to_vec(), frame.taken_in);
         let mut position = Vec::new();
-        if framing == Framing::Events {
+        if encoding.has_position() {
             self.write_position(key, newest_order, &mut position);
         }
         let Some(session) = self.session(key) else { return };

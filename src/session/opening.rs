@@ -131,8 +131,13 @@ impl<S: SessionSocket> Opening<S> {
             let admitted = handshake::admit(&shard.shared, &request, peer);
             let agent = shard.core.borrow_mut().agents.of(request.headers());
             let peer = Peer { address: peer, agent };
-            let begun =
-                handshake::Begun { stream, peer, read_ahead: &read[head_bytes..], counted: Some(counted) };
+            let begun = handshake::Begun {
+                stream,
+                encoding: accepted.encoding,
+                peer,
+                read_ahead: &read[head_bytes..],
+                counted: Some(counted),
+            };
             return State::Session(begun.session(shard, admitted, accepted.head()));
         }
         let unread = Unread { stream, read: read.to_vec(), peer, role, counted, deadline };

@@ -233,7 +233,7 @@ impl<S: SessionSocket> Core<S> {
             Message::Text(text) => self.command(key, text.as_str(), now),
             Message::Binary(_) if is_planted(Fault::TakesBinary) => {}
             Message::Binary(_) => self.close(key, CloseReason::UnsupportedData),
-            Message::Close(_) => self.close(key, CloseReason::Normal),
+            Message::Close(_) => self.closed_by_client(key),
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
         }
         Progress::Message(bytes)

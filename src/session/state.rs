@@ -10,7 +10,7 @@ use crate::{
     planted::{Fault, is_planted},
     tick::Nanos,
     topic::readers::Joined,
-    wire::{CloseReason, Framing, TakenIn, control::Pace},
+    wire::{CloseReason, Encoding, TakenIn, control::Pace},
 };
 
 pub struct Session<S = TcpStream> {
@@ -58,10 +58,10 @@ pub struct Session<S = TcpStream> {
     pub jobs: Option<Box<Jobs>>,
 }
 
-/// A socket, and the framing of its output.
+/// A socket, and how its output is written.
 pub struct Transport<S = TcpStream> {
     pub stream: Rc<S>,
-    pub framing: Framing,
+    pub encoding: Encoding,
     /// Of the session's task, which reads, and resumes writing when the socket takes bytes again.
     pub waker: Option<Waker>,
 }
@@ -129,8 +129,8 @@ impl<S> Session<S> {
         }
     }
 
-    pub fn framing(&self) -> Framing {
-        self.transport.framing
+    pub fn encoding(&self) -> Encoding {
+        self.transport.encoding
     }
 
     /// Bytes of the session that wait for the socket.

@@ -15,9 +15,8 @@ use crate::{
     planted::{Fault, is_planted},
     tick::Nanos,
     wire::{
-        CloseReason, Control, Framing,
+        CloseReason, Control,
         control::{Pace, millis},
-        frame,
     },
 };
 
@@ -78,8 +77,7 @@ impl<S: SessionSocket> Core<S> {
         let pace = pace_of(session, limits, now);
         let changed = pace != session.pace;
         session.pace = pace;
-        // An event stream has no pings.
-        let ping = session.framing() == Framing::WebSocket
+        let ping = session.encoding().has_pings()
             && !session.blocked
             && now.since(session.pinged_at) >= nanos(limits.ping)
             && !is_planted(Fault::NeverPings);
@@ -90,7 +88,7 @@ impl<S: SessionSocket> Core<S> {
         let at_rest = market.since(session.frame_at) >= AT_REST_AFTER_NANOS;
         if ping {
             session.pinged_at = now;
-            frame::write_ping(&mut session.control);
+            session.encoding().write_ping(&mut session.control);
             session.control_frames += 1;
         }
         if changed {
@@ -132,8 +130,8 @@ impl<S: SessionSocket> Core<S> {
         let shared = Arc::clone(&self.shared);
         let Some(session) = self.session(key) else { return };
         let retry_ms = retry_ms(&shared, session.number);
-        if session.framing() == Framing::Events && session.is_open() {
-            frame::write_retry(retry_ms, &mut session.control);
+        if session.is_open() {
+            session.encoding().write_retry(retry_ms, &mut session.control);
         }
         if !is_planted(Fault::DrainsUnannounced) {
             self.control(key, &Control::Drain { retry_ms });

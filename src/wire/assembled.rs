@@ -2,10 +2,7 @@
 
 use serde::Serialize;
 
-use super::{
-    control::{Control, Entry, write_json},
-    message::write_int,
-};
+use super::control::{Control, Entry, write_json};
 use crate::limits::Limits;
 
 /// A `welcome`, but for the session's number: the rest is the same for everybody, until the limits change.
@@ -88,6 +85,11 @@ impl Entry {
         out.extend_from_slice(status.as_str().as_bytes());
         out.extend_from_slice(b"\"}");
     }
+}
+
+/// Appends a whole number.
+pub fn write_int(value: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// Appends a JSON string.

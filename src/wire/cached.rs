@@ -1,21 +1,21 @@
 //! What is encoded of a topic: its whole record, its last tick, and its newest ticks one after another.
 
-use super::message::write_tick;
+use super::encodings::encoder::{MessageKind, Messages};
 use crate::{
     tick::{FieldSet, Symbol},
-    topic::Stamped,
+    topic::{Record, Stamped},
 };
 
 /// A topic's messages as bytes.
 #[derive(Default)]
 pub(super) struct Cached {
-    /// What stands between `{"type":"…",` and `}` in a message with the whole record as of `record_seq`.
-    pub record: Vec<u8>,
-    pub record_seq: u64,
+    /// What a message with the whole record as of `record_seq` has of it.
+    record: Vec<u8>,
+    record_seq: u64,
     /// The message of the one tick `tick_seq`.
-    pub tick: Vec<u8>,
-    pub tick_seq: u64,
-    /// The messages of consecutive ticks from `run_first` on, each with its comma, and where each ends.
+    tick: Vec<u8>,
+    tick_seq: u64,
+    /// The messages of consecutive ticks from `run_first` on, and where each ends.
     run: Vec<u8>,
     run_ends: Vec<u32>,
     run_first: u64,
@@ -25,6 +25,28 @@ pub(super) struct Cached {
 const RUN_BYTES_MAX: usize = 8 * 1024;
 
 impl Cached {
+    /// What a message with this record has of it.
+    #[inline]
+    pub fn record<M: Messages>(&mut self, symbol: &Symbol, record: &Record) -> &[u8] {
+        if self.record_seq != record.seq {
+            self.record.clear();
+            M::record(symbol, record, &mut self.record);
+            self.record_seq = record.seq;
+        }
+        &self.record
+    }
+
+    /// The message of the record's last tick.
+    #[inline]
+    pub fn last_tick<M: Messages>(&mut self, symbol: &Symbol, record: &Record) -> &[u8] {
+        if self.tick_seq != record.seq {
+            self.tick.clear();
+            M::some(MessageKind::Update, symbol, record, record.changed, 1, &mut self.tick);
+            self.tick_seq = record.seq;
+        }
+        &self.tick
+    }
+
     /// Whether a run from `seq` on can be served from here, once it is extended; an outgrown run is begun anew.
     pub fn covers(&mut self, seq: u64) -> bool {
         let end = self.run_first + self.run_ends.len() as u64;
@@ -37,10 +59,10 @@ impl Cached {
         seq >= self.run_first
     }
 
-    pub fn extend(&mut self, symbol: &Symbol, ticks: &[Stamped]) {
+    pub fn extend<M: Messages>(&mut self, symbol: &Symbol, ticks: &[Stamped]) {
         let end = self.run_first + self.run_ends.len() as u64;
         for tick in ticks.iter().filter(|tick| tick.seq >= end) {
-            write_tick(symbol, tick, 1, FieldSet::ALL, &mut self.run);
+            M::tick(symbol, tick, FieldSet::ALL, 1, &mut self.run);
             self.run_ends.push(u32::try_from(self.run.len()).unwrap_or(u32::MAX));
         }
     }

@@ -12,7 +12,7 @@ use tickcast::{
     shutdown::Stop,
     tick::{Field, FieldSet, Nanos, Symbol, Tick},
     topic::{Batch, Detail, FeedId, Image, Market, NewTopic, Stamped, Store, TopicId},
-    wire::{FrameSize, Framer, Framing, Ready},
+    wire::{FrameSize, Framer, ReadyFrame, encodings::json::Json},
 };
 
 /// Keeps every tick.
@@ -88,10 +88,10 @@ fn transcript(source: &str) -> Vec<u8> {
         fanout.advance(now);
         while let Some(session) = fanout.next_ready() {
             loop {
-                framer.begin(FrameSize::Full, Framing::WebSocket);
-                let tally = fanout.fill(session, now, &Shared(&market), &mut framer);
+                let mut writer = framer.begin::<Json>(FrameSize::Full);
+                let tally = fanout.fill(session, now, &Shared(&market), &mut writer);
                 fanout.accepted(&tally);
-                let Some(Ready { bytes, .. }) = framer.finish() else { break };
+                let Some(ReadyFrame { bytes, .. }) = writer.finish() else { break };
                 sent.extend_from_slice(bytes);
             }
         }

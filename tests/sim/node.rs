@@ -449,7 +449,8 @@ async fn serve_http(shard: Rc<Shard<SimSocket>>, mut unread: Unread<SimSocket>) 
     let admitted = handshake::admit(&shard.shared, &request, peer);
     let agent = shard.core.borrow_mut().agents.of(request.headers());
     let peer = Peer { address: peer, agent };
-    let begun = Begun { stream, peer, read_ahead: &read[head_bytes..], counted: Some(counted) };
+    let (encoding, counted) = (accepted.encoding, Some(counted));
+    let begun = Begun { stream, encoding, peer, read_ahead: &read[head_bytes..], counted };
     let session = begun.session(shard, admitted, accepted.head());
     session.await;
 }

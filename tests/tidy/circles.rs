@@ -44,11 +44,11 @@ const CIRCLES: &[&[&str]] = &[
 /// Names that more than one type has, and are to be made precise.
 const SHARED_NAMES: &[&str] = &[
     "Activity", "Answer", "Arrival", "Asked", "Command", "Config", "Control", "Counted", "Counts", "Decoder",
-    "End", "Entry", "Fault", "Faults", "Held", "Inner", "Input", "Joined", "Key", "Life", "Lines", "Listing",
-    "Log", "Measured", "Members", "Mode", "Op", "Opening", "Order", "Origin", "Outcome", "Output", "Pace",
-    "Place", "Queue", "Rates", "Record", "Records", "Refused", "Report", "Resume", "Run", "Scrape",
-    "Scrapes", "Server", "Seen", "Session", "Shared", "Shown", "Span", "Speed", "Stage", "State", "Stats",
-    "Stop", "Symbols", "Taken", "Tally", "Target", "Topic", "Turns", "Value", "Verdict", "Waiting",
+    "End", "Entry", "Fault", "Faults", "Inner", "Input", "Joined", "Key", "Life", "Lines", "Listing", "Log",
+    "Measured", "Members", "Mode", "Op", "Opening", "Order", "Origin", "Outcome", "Output", "Pace", "Place",
+    "Queue", "Rates", "Record", "Records", "Refused", "Report", "Resume", "Run", "Scrape", "Scrapes",
+    "Server", "Seen", "Session", "Shared", "Shown", "Span", "Speed", "Stage", "State", "Stats", "Stop",
+    "Symbols", "Taken", "Tally", "Target", "Topic", "Turns", "Value", "Verdict", "Waiting",
 ];
 
 /// The files that can be reached from each by its imports.

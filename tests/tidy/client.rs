@@ -6,7 +6,7 @@ use tickcast::{
     fanout::GapReason,
     limits::Limits,
     tick::{Field, State},
-    wire::{CloseReason, SUBPROTOCOL, close::Retry, command::CommandReader},
+    wire::{self, CloseReason, close::Retry, command::CommandReader},
 };
 use tickcast_client as client;
 use tickcast_client::{
@@ -77,7 +77,7 @@ fn fields_and_words_are_the_services() {
         let state = client::State::from(state.as_str());
         assert!(!matches!(Standing::from(&state), Standing::Other(_)), "{state}");
     }
-    assert_eq!(Encoding::Json.subprotocol(), SUBPROTOCOL);
+    assert_eq!([Encoding::Json.subprotocol()], *wire::Encoding::subprotocols().collect::<Vec<_>>());
 }
 
 #[test]

@@ -10,10 +10,12 @@ use tickcast::{
     tick::{Field, FieldSet, Fields, Fixed, Nanos, Side, State, Symbol, Volume},
     topic::Record,
     wire::{
-        CloseReason, CommandError, Control, ErrorCode, FrameSize, Framer, Framing, Id, Ready,
+        CloseReason, CommandError, Control, Encoding, ErrorCode, FrameSize, FrameWriter, Framer, Id,
+        ReadyFrame,
         close::Retry,
         command::CommandReader,
         control::{Entry, ListEntry, Pace, Status},
+        encodings::event_stream::EventStream,
     },
 };
 
@@ -82,11 +84,11 @@ fn merged() -> Record {
 }
 
 /// One frame with what `emit` writes.
-fn data(emit: impl FnOnce(&mut Framer)) -> String {
+fn data(emit: impl FnOnce(&mut FrameWriter<'_, EventStream>)) -> String {
     let mut framer = Framer::new(16 * 1024);
-    framer.begin(FrameSize::Full, Framing::Events);
-    emit(&mut framer);
-    let Ready { bytes, .. } = framer.finish().expect("there is a message");
+    let mut writer = framer.begin(FrameSize::Full);
+    emit(&mut writer);
+    let ReadyFrame { bytes, .. } = writer.finish().expect("there is a message");
     let text = std::str::from_utf8(bytes).unwrap();
     text.strip_prefix("data: ").unwrap().trim_end().to_owned()
 }
@@ -348,6 +350,6 @@ fn codes(source: &str) -> BTreeSet<String> {
 #[test]
 fn the_end_of_an_event_stream_is_shown_as_it_is_written() {
     let mut out = Vec::new();
-    tickcast::wire::frame::write_end_event(CloseReason::Drain, &mut out);
+    Encoding::EVENT_STREAM.write_close(CloseReason::Drain, &mut out);
     assert!(page().contains(std::str::from_utf8(&out).unwrap()));
 }

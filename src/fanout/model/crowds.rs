@@ -131,7 +131,7 @@ fn intervals_that_end_together_are_ended_piece_by_piece() {
         let batch = crowd.tick();
         crowd.fanout.apply(&batch, crowd.now, &crowd.shelf);
         while let Some(session) = crowd.fanout.next_ready() {
-            let recorder = &mut super::message::Recorder::new(TOPICS, <_>::default());
+            let recorder = &mut super::message::Recorder::new(0, TOPICS, <_>::default());
             let tally = crowd.fanout.fill(session, crowd.now, &crowd.shelf, recorder);
             crowd.fanout.accepted(&tally);
         }
@@ -159,7 +159,7 @@ fn what_is_walked_over_at_one_go_is_counted() {
         assert!(done.is_ok());
     }
     let before = crowd.fanout.walked();
-    let recorder = &mut super::message::Recorder::new(1, <_>::default());
+    let recorder = &mut super::message::Recorder::new(0, 1, <_>::default());
     let tally = crowd.fanout.fill(session, crowd.now, &crowd.shelf, recorder);
     crowd.fanout.accepted(&tally);
     assert!(crowd.fanout.walked() >= before + TOPICS, "a frame of one message puts all of them in order");

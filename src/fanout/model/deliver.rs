@@ -19,7 +19,9 @@ impl World {
         let Some(player) = self.players[who].as_mut() else { return Ok(()) };
         let key = player.key;
         let owed = player.ledgers.values().any(|ledger| ledger.due);
-        let mut recorder = Recorder::new(room, std::mem::take(&mut self.kept_frames));
+        // Every other session has another encoding.
+        let encoding = u8::from(who % 2 == 1);
+        let mut recorder = Recorder::new(encoding, room, std::mem::take(&mut self.kept_frames));
         let reads = self.shelf.reads.get();
         let tally = self.fanout.fill(key, self.now, &self.shelf, &mut recorder);
         player.named &= !self.fanout.is_drained(key);

@@ -17,6 +17,10 @@ const STEP: Duration = Duration::from_millis(10);
 struct Open;
 
 impl Emit for Open {
+    fn encoding(&self) -> u8 {
+        0
+    }
+
     fn has_room(&self) -> bool {
         true
     }

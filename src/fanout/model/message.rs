@@ -34,11 +34,21 @@ pub struct Shown {
     pub fields: Fields,
 }
 
-/// Frames that may be repeated, by their numbers, and the room that each had.
-pub type Kept = [(Vec<Message>, usize); FRAMES_KEPT];
+/// A frame that may be repeated.
+#[derive(Clone, Default)]
+pub struct KeptFrame {
+    messages: Vec<Message>,
+    /// The room that it had.
+    room: usize,
+    encoding: u8,
+}
+
+/// By their numbers.
+pub type Kept = [KeptFrame; FRAMES_KEPT];
 
 /// A frame with room for so many messages.
 pub struct Recorder {
+    pub encoding: u8,
     pub messages: Vec<Message>,
     /// What frames before held, by their numbers.
     pub kept: Kept,
@@ -63,14 +73,15 @@ impl fmt::Display for Message {
 // === impl Recorder ===
 
 impl Recorder {
-    pub fn new(room: usize, kept: Kept) -> Self {
-        Recorder { messages: Vec::new(), kept, keep_as: None, repeated: false, room }
+    pub fn new(encoding: u8, room: usize, kept: Kept) -> Self {
+        Recorder { encoding, messages: Vec::new(), kept, keep_as: None, repeated: false, room }
     }
 
     /// The frames that may be repeated, this one among them.
     pub fn take_kept(&mut self) -> Kept {
         if let Some(number) = self.keep_as {
-            self.kept[number] = (self.messages.clone(), self.room);
+            let Recorder { messages, room, encoding, .. } = self;
+            self.kept[number] = KeptFrame { messages: messages.clone(), room: *room, encoding: *encoding };
         }
         std::mem::take(&mut self.kept)
     }
@@ -81,6 +92,10 @@ impl Recorder {
 }
 
 impl Emit for Recorder {
+    fn encoding(&self) -> u8 {
+        self.encoding
+    }
+
     fn has_room(&self) -> bool {
         self.messages.len() < self.room
     }
@@ -90,7 +105,8 @@ impl Emit for Recorder {
     }
 
     fn repeat(&mut self, number: usize) -> bool {
-        let (kept, room) = &self.kept[number];
+        let KeptFrame { messages: kept, room, encoding } = &self.kept[number];
+        assert_eq!(*encoding, self.encoding, "a frame is repeated in another encoding");
         let leaves_nothing = kept.len() < *room;
         self.repeated = !kept.is_empty() && kept.len() <= self.room && (leaves_nothing || *room == self.room);
         if self.repeated {

@@ -253,7 +253,7 @@ fn memory_who_subscribes_again_and_again_does_not_fill_the_wheel() {
             let batch =
                 shelf.market.ingest(FeedId(0), &mut vec![tick], now, &mut Vec::new(), Detail::Records);
             fanout.apply(&batch, now, &shelf);
-            let tally = fanout.fill(session, now, &shelf, &mut Recorder::new(ROOM, <_>::default()));
+            let tally = fanout.fill(session, now, &shelf, &mut Recorder::new(0, ROOM, <_>::default()));
             assert_eq!(tally.delivered, u64::from(bid == 0));
             fanout.accepted(&tally);
         }

@@ -21,7 +21,7 @@ use crate::{
 
 /// A recording being written.
 pub struct Writer<W: Write + Send> {
-    out: Encoder<W>,
+    out: RecordingOutput<W>,
     rows: Rows,
     /// Lines that were not passed to the encoder yet.
     lines: Vec<u8>,
@@ -38,7 +38,7 @@ pub enum Compression {
     Zstd(i32),
 }
 
-enum Encoder<W: Write + Send> {
+enum RecordingOutput<W: Write + Send> {
     Plain(W),
     Gzip(GzEncoder<W>),
     Zstd(zstd::stream::write::Encoder<'static, W>),
@@ -96,13 +96,15 @@ impl<W: Write + Send> Writer<W> {
                 let why = "Parquet is compressed within: it takes a name without an ending such as .gz";
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
             }
-            let out = Encoder::Parquet(super::ParquetWriter::new(out)?.into());
+            let out = RecordingOutput::Parquet(super::ParquetWriter::new(out)?.into());
             return Ok(Writer { out, rows, lines: Vec::new() });
         }
         let out = match compression {
-            Compression::Plain => Encoder::Plain(out),
-            Compression::Gzip(level) => Encoder::Gzip(GzEncoder::new(out, flate2::Compression::new(level))),
-            Compression::Zstd(level) => Encoder::Zstd(zstd::stream::write::Encoder::new(out, level)?),
+            Compression::Plain => RecordingOutput::Plain(out),
+            Compression::Gzip(level) => {
+                RecordingOutput::Gzip(GzEncoder::new(out, flate2::Compression::new(level)))
+            }
+            Compression::Zstd(level) => RecordingOutput::Zstd(zstd::stream::write::Encoder::new(out, level)?),
         };
         let lines = rows.names().map_or_else(|| header.line(), String::into_bytes);
         Ok(Writer { out, rows, lines })
@@ -114,7 +116,7 @@ impl<W: Write + Send> Writer<W> {
     /// When the output cannot be written.
     pub fn write(&mut self, tick: &Tick, rx: Nanos) -> io::Result<Kept> {
         #[cfg(feature = "parquet")]
-        if let Encoder::Parquet(out) = &mut self.out {
+        if let RecordingOutput::Parquet(out) = &mut self.out {
             return out.write(tick, rx).map(|()| Kept::All);
         }
         let kept = self.rows.write(tick, rx, &mut self.lines);
@@ -133,11 +135,11 @@ impl<W: Write + Send> Writer<W> {
     /// The bytes of the output so far, compressed, and those waiting for it, not compressed.
     pub fn output(&self) -> (&W, usize) {
         let out = match &self.out {
-            Encoder::Plain(out) => out,
-            Encoder::Gzip(out) => out.get_ref(),
-            Encoder::Zstd(out) => out.get_ref(),
+            RecordingOutput::Plain(out) => out,
+            RecordingOutput::Gzip(out) => out.get_ref(),
+            RecordingOutput::Zstd(out) => out.get_ref(),
             #[cfg(feature = "parquet")]
-            Encoder::Parquet(out) => out.get_ref(),
+            RecordingOutput::Parquet(out) => out.get_ref(),
         };
         (out, self.lines.len())
     }
@@ -149,12 +151,12 @@ impl<W: Write + Send> Writer<W> {
     pub fn flush(&mut self) -> io::Result<()> {
         self.pass_lines()?;
         match &mut self.out {
-            Encoder::Plain(out) => out.flush(),
-            Encoder::Gzip(out) => out.flush(),
-            Encoder::Zstd(out) => out.flush(),
+            RecordingOutput::Plain(out) => out.flush(),
+            RecordingOutput::Gzip(out) => out.flush(),
+            RecordingOutput::Zstd(out) => out.flush(),
             // Readable once it was finished.
             #[cfg(feature = "parquet")]
-            Encoder::Parquet(_) => Ok(()),
+            RecordingOutput::Parquet(_) => Ok(()),
         }
     }
 
@@ -165,11 +167,11 @@ impl<W: Write + Send> Writer<W> {
     pub fn finish(mut self) -> io::Result<W> {
         self.pass_lines()?;
         let mut out = match self.out {
-            Encoder::Plain(out) => out,
-            Encoder::Gzip(out) => out.finish()?,
-            Encoder::Zstd(out) => out.finish()?,
+            RecordingOutput::Plain(out) => out,
+            RecordingOutput::Gzip(out) => out.finish()?,
+            RecordingOutput::Zstd(out) => out.finish()?,
             #[cfg(feature = "parquet")]
-            Encoder::Parquet(out) => out.finish()?,
+            RecordingOutput::Parquet(out) => out.finish()?,
         };
         out.flush()?;
         Ok(out)
@@ -177,11 +179,11 @@ impl<W: Write + Send> Writer<W> {
 
     fn pass_lines(&mut self) -> io::Result<()> {
         match &mut self.out {
-            Encoder::Plain(out) => out.write_all(&self.lines),
-            Encoder::Gzip(out) => out.write_all(&self.lines),
-            Encoder::Zstd(out) => out.write_all(&self.lines),
+            RecordingOutput::Plain(out) => out.write_all(&self.lines),
+            RecordingOutput::Gzip(out) => out.write_all(&self.lines),
+            RecordingOutput::Zstd(out) => out.write_all(&self.lines),
             #[cfg(feature = "parquet")]
-            Encoder::Parquet(_) => Ok(()),
+            RecordingOutput::Parquet(_) => Ok(()),
         }?;
         self.lines.clear();
         Ok(())

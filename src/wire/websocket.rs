@@ -1,48 +1,24 @@
-//! What wraps a payload for the socket, and the frames of control messages.
+//! WebSocket frames, as a server sends them (RFC 6455): whole, unmasked, with the shortest header there is.
 
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, OpCode};
 
-use super::message::write_int;
+use super::encodings::encoder::HEAD_BYTES;
 
-/// How a frame is wrapped.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Framing {
-    /// A WebSocket text frame.
-    WebSocket,
-    /// An event of a `text/event-stream`.
-    Events,
+/// Writes the header of the payload that begins at [`HEAD_BYTES`]; returns where the frame begins.
+pub fn frame(opcode: OpCode, bytes: &mut [u8]) -> usize {
+    let mut head = [0; HEAD_BYTES];
+    let head_bytes = write_header(opcode, bytes.len() - HEAD_BYTES, &mut head);
+    let start = HEAD_BYTES - head_bytes;
+    bytes[start..HEAD_BYTES].copy_from_slice(&head[..head_bytes]);
+    start
 }
 
-/// A WebSocket header of a server has at most 10 bytes; `data: ` has 6.
-pub(super) const HEAD_BYTES: usize = 10;
-pub(super) const EVENT_HEAD: &[u8] = b"data: ";
-pub(super) const EVENT_TAIL: &[u8] = b"\n\n";
-
-/// Appends a control frame or a text frame with this payload.
+/// Appends a frame with this payload.
 pub fn write_frame(opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) {
     let mut head = [0; HEAD_BYTES];
     let head_bytes = write_header(opcode, payload.len(), &mut head);
     out.extend_from_slice(&head[..head_bytes]);
     out.extend_from_slice(payload);
-}
-
-/// Appends a frame of messages.
-pub fn write_payload(payload: &[u8], framing: Framing, out: &mut Vec<u8>) {
-    match framing {
-        Framing::WebSocket => write_frame(OpCode::Data(Data::Text), payload, out),
-        Framing::Events => {
-            out.extend_from_slice(EVENT_HEAD);
-            out.extend_from_slice(payload);
-            out.extend_from_slice(EVENT_TAIL);
-        }
-    }
-}
-
-/// Tells an `EventSource` when to come back, should the stream end.
-pub fn write_retry(retry_ms: u64, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"retry: ");
-    write_int(retry_ms, out);
-    out.extend_from_slice(EVENT_TAIL);
 }
 
 pub fn write_ping(out: &mut Vec<u8>) {
@@ -55,17 +31,8 @@ pub fn write_close(reason: super::CloseReason, out: &mut Vec<u8>) {
     write_frame(OpCode::Control(Control::Close), &payload, out);
 }
 
-/// The last event of an event stream: why it ends. A browser's `EventSource` comes back by itself.
-pub fn write_end_event(reason: super::CloseReason, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"event: close\ndata: {\"code\":");
-    write_int(u64::from(reason.code()), out);
-    out.extend_from_slice(b",\"reason\":\"");
-    out.extend_from_slice(reason.phrase().as_bytes());
-    out.extend_from_slice(b"\"}\n\n");
-}
-
-/// The header of a whole frame that a server sends (RFC 6455, 5.2): unmasked, with the shortest length there is.
-pub(super) fn write_header(opcode: OpCode, payload_bytes: usize, head: &mut [u8; HEAD_BYTES]) -> usize {
+/// RFC 6455, 5.2. Returns how many bytes the header has.
+fn write_header(opcode: OpCode, payload_bytes: usize, head: &mut [u8; HEAD_BYTES]) -> usize {
     const FINAL: u8 = 0x80;
     head[0] = FINAL | u8::from(opcode);
     match payload_bytes {
@@ -88,7 +55,7 @@ pub(super) fn write_header(opcode: OpCode, payload_bytes: usize, head: &mut [u8;
 
 #[cfg(test)]
 mod tests {
-    use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
+    use tokio_tungstenite::tungstenite::protocol::frame::{FrameHeader, coding::Data};
 
     use super::*;
 

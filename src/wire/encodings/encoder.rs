@@ -1,0 +1,90 @@
+//! What an encoding is made of: how it frames, and how it writes data messages.
+//!
+//! Both are types with static functions, so that one choice a frame picks the code for all that is in it
+//! ([`Encoding::fill`](super::Encoding::fill)). No state: what is encoded once and copied later is in `wire/cached.rs`.
+
+use crate::{
+    fanout::GapReason,
+    tick::{FieldSet, Symbol},
+    topic::{Record, Stamped},
+    wire::{CloseReason, Control, assembled::Welcome},
+};
+
+/// Room that is kept before the payload of a data frame for what frames it. A WebSocket header of a server has at most
+/// 10 bytes.
+pub const HEAD_BYTES: usize = 10;
+/// More than the longest message that one call of [`Emit`](crate::fanout::Emit) adds, in any encoding: a gap and a snapshot
+/// together.
+pub const MESSAGE_BYTES_MAX: usize = 1024;
+
+/// How a session's bytes are written.
+pub trait Encoder: 'static {
+    /// Its index in the table of encodings. Frames are shared by sessions with the same one, and by no others.
+    const ID: u8;
+    /// How its data messages are written. Encodings that name the same type share what is encoded of topics.
+    type Messages: Messages;
+    /// Whether the position of the session in the market goes before each data frame.
+    const HAS_POSITION: bool = false;
+    /// Whether the client answers pings.
+    const HAS_PINGS: bool = false;
+
+    /// Frames the payload that begins at [`HEAD_BYTES`]; returns where the frame begins.
+    fn frame(bytes: &mut Vec<u8>) -> usize;
+
+    /// Appends the payload of a control message. One without a payload is not sent.
+    fn control(message: &Control<'_>, payload: &mut Vec<u8>) {
+        message.write(payload);
+    }
+
+    /// Appends the payload of the first message to the session of this number.
+    fn welcome(welcome: &Welcome, session: u64, payload: &mut Vec<u8>) {
+        welcome.write(session, payload);
+    }
+
+    /// Appends a frame with the payload of a control message.
+    fn frame_control(payload: &[u8], out: &mut Vec<u8>);
+
+    /// Appends a ping, when it [has](Self::HAS_PINGS) pings.
+    fn ping(_out: &mut Vec<u8>) {}
+
+    /// Appends when the client should reconnect, should the connection end without a close. Nothing in most encodings.
+    fn retry(_retry_ms: u64, _out: &mut Vec<u8>) {}
+
+    /// Appends the last frame: why the session ends.
+    fn close(reason: CloseReason, out: &mut Vec<u8>);
+}
+
+/// How the data messages of one frame are written, one after another.
+///
+/// Invariant: no call appends more than [`MESSAGE_BYTES_MAX`].
+pub trait Messages: Encoder {
+    /// Begins the payload of a frame.
+    fn begin(out: &mut Vec<u8>);
+
+    /// Ends the payload of a frame, which has at least one message.
+    fn end(out: &mut Vec<u8>);
+
+    /// Appends the part of a message with a whole record that depends on the record alone. It is encoded once for all sessions.
+    fn record(symbol: &Symbol, record: &Record, out: &mut Vec<u8>);
+
+    /// Appends a message with a whole record, given what [`Self::record`] wrote of it.
+    fn whole(kind: MessageKind, record: &[u8], n: u64, out: &mut Vec<u8>);
+
+    /// Appends a message with some fields of a record.
+    fn some(kind: MessageKind, symbol: &Symbol, record: &Record, wanted: FieldSet, n: u64, out: &mut Vec<u8>);
+
+    /// Appends an update with the wanted fields of one tick.
+    fn tick(symbol: &Symbol, tick: &Stamped, wanted: FieldSet, n: u64, out: &mut Vec<u8>);
+
+    /// Appends a gap: ticks `from..=to` are lost to the subscription.
+    fn gap(symbol: &Symbol, from: u64, to: u64, reason: GapReason, out: &mut Vec<u8>);
+}
+
+/// The kind of a message with fields of a record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MessageKind {
+    /// A new base.
+    Snapshot,
+    /// A change.
+    Update,
+}

@@ -1,0 +1,130 @@
+//! JSON text over WebSocket: `tickcast.v1.json`. A frame is a text frame with an array of messages.
+//!
+//! Each message of a frame has a comma behind it; the frame's end replaces the last one.
+
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+
+use super::encoder::{Encoder, MessageKind, Messages};
+use crate::{
+    fanout::GapReason,
+    tick::{FieldSet, Nanos, Symbol},
+    topic::{Record, Stamped},
+    wire::{CloseReason, assembled::write_int, websocket},
+};
+
+/// The encoding that every client speaks.
+pub struct Json;
+
+impl Encoder for Json {
+    const ID: u8 = 0;
+    type Messages = Self;
+    const HAS_PINGS: bool = true;
+
+    fn frame(bytes: &mut Vec<u8>) -> usize {
+        websocket::frame(OpCode::Data(Data::Text), bytes)
+    }
+
+    fn frame_control(payload: &[u8], out: &mut Vec<u8>) {
+        websocket::write_frame(OpCode::Data(Data::Text), payload, out);
+    }
+
+    fn ping(out: &mut Vec<u8>) {
+        websocket::write_ping(out);
+    }
+
+    fn close(reason: CloseReason, out: &mut Vec<u8>) {
+        websocket::write_close(reason, out);
+    }
+}
+
+impl Messages for Json {
+    #[inline]
+    fn begin(out: &mut Vec<u8>) {
+        out.push(b'[');
+    }
+
+    #[inline]
+    fn end(out: &mut Vec<u8>) {
+        if let Some(comma) = out.last_mut() {
+            *comma = b']';
+        }
+    }
+
+    fn record(symbol: &Symbol, record: &Record, out: &mut Vec<u8>) {
+        write_head(symbol, record.seq, record.ts, record.rx, out);
+        record.fields.write_json(FieldSet::ALL, out);
+    }
+
+    #[inline]
+    fn whole(kind: MessageKind, record: &[u8], n: u64, out: &mut Vec<u8>) {
+        out.extend_from_slice(beginning(kind));
+        out.extend_from_slice(record);
+        write_end(n, out);
+    }
+
+    fn some(
+        kind: MessageKind,
+        symbol: &Symbol,
+        record: &Record,
+        wanted: FieldSet,
+        n: u64,
+        out: &mut Vec<u8>,
+    ) {
+        out.extend_from_slice(beginning(kind));
+        write_head(symbol, record.seq, record.ts, record.rx, out);
+        record.fields.write_json(wanted, out);
+        write_end(n, out);
+    }
+
+    fn tick(symbol: &Symbol, tick: &Stamped, wanted: FieldSet, n: u64, out: &mut Vec<u8>) {
+        out.extend_from_slice(beginning(MessageKind::Update));
+        write_head(symbol, tick.seq, tick.ts, tick.rx, out);
+        tick.fields.write_json(wanted, out);
+        write_end(n, out);
+    }
+
+    fn gap(symbol: &Symbol, from: u64, to: u64, reason: GapReason, out: &mut Vec<u8>) {
+        out.extend_from_slice(br#"{"type":"gap","symbol":""#);
+        out.extend_from_slice(symbol.as_str().as_bytes());
+        out.extend_from_slice(br#"","from":"#);
+        write_int(from, out);
+        out.extend_from_slice(br#","to":"#);
+        write_int(to, out);
+        out.extend_from_slice(br#","reason":""#);
+        out.extend_from_slice(reason.label().as_bytes());
+        out.extend_from_slice(b"\"},");
+    }
+}
+
+/// Appends a `snapshot` message, as the stream has it, without a frame.
+pub fn write_snapshot(symbol: &Symbol, record: &Record, out: &mut Vec<u8>) {
+    out.extend_from_slice(beginning(MessageKind::Snapshot));
+    Json::record(symbol, record, out);
+    out.push(b'}');
+}
+
+const fn beginning(kind: MessageKind) -> &'static [u8] {
+    match kind {
+        MessageKind::Snapshot => br#"{"type":"snapshot","#,
+        MessageKind::Update => br#"{"type":"update","#,
+    }
+}
+
+fn write_head(symbol: &Symbol, seq: u64, ts: Nanos, rx: Nanos, out: &mut Vec<u8>) {
+    out.extend_from_slice(br#""symbol":""#);
+    out.extend_from_slice(symbol.as_str().as_bytes());
+    out.extend_from_slice(br#"","seq":"#);
+    write_int(seq, out);
+    out.extend_from_slice(br#","ts":"#);
+    out.extend_from_slice(itoa::Buffer::new().format(ts.micros()).as_bytes());
+    out.extend_from_slice(br#","rx":"#);
+    out.extend_from_slice(itoa::Buffer::new().format(rx.micros()).as_bytes());
+}
+
+fn write_end(n: u64, out: &mut Vec<u8>) {
+    if n > 1 {
+        out.extend_from_slice(br#","n":"#);
+        write_int(n, out);
+    }
+    out.extend_from_slice(b"},");
+}

@@ -1,0 +1,182 @@
+//! How a session's bytes are written. A session is given an [`Encoding`] by its handshake, and asks it for everything that
+//! differs between encodings.
+//!
+//! To add one: a file beside this one that implements [`Encoder`], and its row in [`ENCODINGS`].
+//!
+//! Invariants: frames are shared by sessions of one encoding, and by no others. One call through the table writes a whole
+//! frame; what is within it is static.
+
+pub mod encoder;
+pub mod event_stream;
+pub mod json;
+#[cfg(test)]
+mod tabbed;
+#[cfg(test)]
+mod tests;
+
+use encoder::Encoder;
+use event_stream::EventStream;
+use json::Json;
+
+use super::{CloseReason, Control, assembled::Welcome, frame_buffers::FrameSize, framer::Framer};
+use crate::{
+    fanout::{Fanout, SessionKey, Tally},
+    tick::Nanos,
+    topic::Ingest,
+};
+
+/// Every encoding, by its [`Encoder::ID`], and the WebSocket subprotocol that asks for it.
+const ENCODINGS: &[EncodingRow] = &[
+    EncodingRow::of::<Json>(Some("tickcast.v1.json")),
+    EncodingRow::of::<EventStream>(None),
+    #[cfg(test)]
+    EncodingRow::of::<tabbed::Tabbed>(Some("tickcast.test.tabbed")),
+];
+
+/// How one session's bytes are written: a row of [`ENCODINGS`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Encoding(u8);
+
+/// What an encoding does, as values: see [`Encoder`].
+struct EncodingRow {
+    id: u8,
+    subprotocol: Option<&'static str>,
+    has_position: bool,
+    has_pings: bool,
+    fill: Fill,
+    control: fn(&Control<'_>, &mut Vec<u8>),
+    welcome: fn(&Welcome, u64, &mut Vec<u8>),
+    frame_control: fn(&[u8], &mut Vec<u8>),
+    ping: fn(&mut Vec<u8>),
+    retry: fn(u64, &mut Vec<u8>),
+    close: fn(CloseReason, &mut Vec<u8>),
+}
+
+type Fill = fn(&mut Framer, FrameSize, &mut Fanout, SessionKey, Nanos, &Ingest) -> Tally;
+
+const _: () = {
+    let mut index = 0;
+    while index < ENCODINGS.len() {
+        assert!(ENCODINGS[index].id as usize == index, "an encoding's ID is its index in the table");
+        index += 1;
+    }
+};
+
+impl EncodingRow {
+    const fn of<E: Encoder>(subprotocol: Option<&'static str>) -> EncodingRow {
+        EncodingRow {
+            id: E::ID,
+            subprotocol,
+            has_position: E::HAS_POSITION,
+            has_pings: E::HAS_PINGS,
+            fill: fill::<E>,
+            control: E::control,
+            welcome: E::welcome,
+            frame_control: E::frame_control,
+            ping: E::ping,
+            retry: E::retry,
+            close: E::close,
+        }
+    }
+}
+
+/// As [`Encoding::fill`], of one encoding.
+fn fill<E: Encoder>(
+    framer: &mut Framer,
+    size: FrameSize,
+    fanout: &mut Fanout,
+    session: SessionKey,
+    now: Nanos,
+    ingest: &Ingest,
+) -> Tally {
+    let mut writer = framer.begin::<E>(size);
+    let tally = fanout.fill(session, now, ingest, &mut writer);
+    writer.finish();
+    tally
+}
+
+impl Encoding {
+    /// Of a WebSocket whose client asks for none.
+    pub const JSON: Encoding = Encoding::of::<Json>();
+    /// Of an event stream.
+    pub const EVENT_STREAM: Encoding = Encoding::of::<EventStream>();
+
+    pub const fn of<E: Encoder>() -> Encoding {
+        Encoding(E::ID)
+    }
+
+    /// The encoding that this WebSocket subprotocol asks for.
+    pub fn by_subprotocol(name: &str) -> Option<Encoding> {
+        let row =
+            ENCODINGS.iter().find(|row| row.subprotocol.is_some_and(|own| own.eq_ignore_ascii_case(name)))?;
+        Some(Encoding(row.id))
+    }
+
+    /// Every WebSocket subprotocol.
+    pub fn subprotocols() -> impl Iterator<Item = &'static str> {
+        ENCODINGS.iter().filter_map(|row| row.subprotocol)
+    }
+
+    /// The WebSocket subprotocol that asks for this encoding.
+    pub fn subprotocol(self) -> Option<&'static str> {
+        self.row().subprotocol
+    }
+
+    /// Whether the position of the session in the market goes before each data frame.
+    pub fn has_position(self) -> bool {
+        self.row().has_position
+    }
+
+    /// Whether the client answers pings.
+    pub fn has_pings(self) -> bool {
+        self.row().has_pings
+    }
+
+    /// Fills the session's next frame, which `framer` then has: see [`Fanout::fill`].
+    #[inline]
+    pub fn fill(
+        self,
+        framer: &mut Framer,
+        size: FrameSize,
+        fanout: &mut Fanout,
+        session: SessionKey,
+        now: Nanos,
+        ingest: &Ingest,
+    ) -> Tally {
+        (self.row().fill)(framer, size, fanout, session, now, ingest)
+    }
+
+    /// Appends the payload of a control message. One without a payload is not sent.
+    pub fn write_control(self, message: &Control<'_>, payload: &mut Vec<u8>) {
+        (self.row().control)(message, payload);
+    }
+
+    /// Appends the payload of the first message to the session of this number.
+    pub fn write_welcome(self, welcome: &Welcome, session: u64, payload: &mut Vec<u8>) {
+        (self.row().welcome)(welcome, session, payload);
+    }
+
+    /// Appends a frame with the payload of a control message.
+    pub fn frame_control(self, payload: &[u8], out: &mut Vec<u8>) {
+        (self.row().frame_control)(payload, out);
+    }
+
+    /// Appends a ping, when it [has](Self::has_pings) pings.
+    pub fn write_ping(self, out: &mut Vec<u8>) {
+        (self.row().ping)(out);
+    }
+
+    /// Appends when the client should reconnect, should the connection end without a close; nothing in most encodings.
+    pub fn write_retry(self, retry_ms: u64, out: &mut Vec<u8>) {
+        (self.row().retry)(retry_ms, out);
+    }
+
+    /// Appends the last frame: why the session ends.
+    pub fn write_close(self, reason: CloseReason, out: &mut Vec<u8>) {
+        (self.row().close)(reason, out);
+    }
+
+    fn row(self) -> &'static EncodingRow {
+        &ENCODINGS[self.0 as usize]
+    }
+}

@@ -1,0 +1,279 @@
+//! Sessions of several encodings on one shard: each is sent the same messages in its own bytes, and frames are shared within
+//! an encoding and never across.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use proptest::prelude::*;
+use serde_json::{Map, Value};
+
+use super::{Encoding, tabbed::Tabbed};
+use crate::{
+    fanout::{Fanout, Mode, SessionKey, Spec},
+    tick::{Field, FieldSet, Fields, Fixed, Nanos, Symbol, Tick},
+    topic::{Batch, FeedId, Ingest, Market, Outlet, handover::Handover},
+    wire::{CloseReason, Control, FrameSize, Framer},
+};
+
+const TABBED: Encoding = Encoding::of::<Tabbed>();
+const ENCODINGS: [Encoding; 3] = [Encoding::JSON, Encoding::EVENT_STREAM, TABBED];
+const SYMBOLS: [&str; 3] = ["A", "B", "C"];
+
+/// A message without what only one encoding has.
+#[derive(Clone, PartialEq, Debug)]
+struct Message {
+    kind: String,
+    symbol: String,
+    numbers: Vec<u64>,
+    rest: Value,
+}
+
+/// A shard, and a market that it is fed from.
+struct Shard {
+    ingest: Ingest,
+    handover: Arc<Handover<Batch>>,
+    fanout: Fanout,
+    framer: Framer,
+    sessions: Vec<(SessionKey, Encoding)>,
+    now: Nanos,
+}
+
+impl Shard {
+    fn new(encodings: &[Encoding]) -> Shard {
+        let market = Market::new(vec!["feed".into()], SYMBOLS.len(), 16);
+        let handover = Arc::new(Handover::new(1_000));
+        let outlet = Outlet {
+            handover: Arc::clone(&handover),
+            wake: Box::new(|| ()),
+            wants_ticks: Arc::new(AtomicBool::new(true)),
+        };
+        let now = Nanos(1_000_000_000);
+        let mut fanout = Fanout::new(now, Duration::from_secs(60), SYMBOLS.len());
+        let sessions = encodings.iter().map(|&encoding| (fanout.open(), encoding)).collect();
+        let ingest = Ingest::new(market, vec![outlet]);
+        Shard { ingest, handover, fanout, framer: Framer::new(16 * 1024), sessions, now }
+    }
+
+    fn subscribe(&mut self, session: usize, symbol: usize, spec: &Spec) {
+        let symbol = Symbol::new(SYMBOLS[symbol]).unwrap();
+        let subscribed =
+            self.fanout.subscribe(self.sessions[session].0, &symbol, spec, None, self.now, &self.ingest);
+        assert!(subscribed.is_ok());
+    }
+
+    fn tick(&mut self, ticks: &[(usize, Field, u32)]) {
+        self.now = self.now.plus(Duration::from_millis(1));
+        let tick = |&(symbol, field, value): &(usize, Field, u32)| {
+            let mut fields = Fields::default();
+            fields.set_fixed(field, Fixed::parse(&value.to_string()).unwrap());
+            Tick { symbol: Symbol::new(SYMBOLS[symbol]).unwrap(), ts: None, fields }
+        };
+        let mut ticks = ticks.iter().map(tick).collect();
+        self.ingest.submit(FeedId(0), &mut ticks, self.now, &mut Vec::new());
+        let mut batches = Vec::new();
+        assert!(!self.handover.take(&mut batches).missed);
+        for batch in batches {
+            self.fanout.apply(&batch, self.now, &self.ingest);
+        }
+    }
+
+    /// The session's next frame and where it is; `None` when it is caught up.
+    fn fill(&mut self, session: usize) -> Option<(Vec<u8>, *const u8)> {
+        let (key, encoding) = self.sessions[session];
+        let (size, ingest) = (FrameSize::Full, &self.ingest);
+        let tally = encoding.fill(&mut self.framer, size, &mut self.fanout, key, self.now, ingest);
+        self.fanout.accepted(&tally);
+        let frame = self.framer.ready()?;
+        Some((frame.bytes.to_vec(), frame.bytes.as_ptr()))
+    }
+
+    /// The messages that the session is sent until it is caught up.
+    fn read(&mut self, session: usize) -> Vec<Message> {
+        let mut messages = Vec::new();
+        while let Some((frame, _)) = self.fill(session) {
+            messages.extend(decode(&frame, self.sessions[session].1));
+        }
+        messages
+    }
+}
+
+/// What is in a WebSocket frame with this first byte.
+fn payload(frame: &[u8], first: u8) -> &str {
+    assert_eq!(frame[0], first);
+    let head_bytes = if frame[1] == 126 { 4 } else { 2 };
+    std::str::from_utf8(&frame[head_bytes..]).unwrap()
+}
+
+const TEXT: u8 = 0x81;
+const BINARY: u8 = 0x82;
+
+fn decode(frame: &[u8], encoding: Encoding) -> Vec<Message> {
+    if encoding == TABBED {
+        let lines = payload(frame, BINARY).strip_prefix("tabbed\n").and_then(|rest| rest.strip_suffix(".\n"));
+        return lines.unwrap().lines().map(decode_tabbed).collect();
+    }
+    let text = if encoding == Encoding::JSON {
+        payload(frame, TEXT)
+    } else {
+        let event = std::str::from_utf8(frame).unwrap().strip_prefix("data: ");
+        event.and_then(|rest| rest.strip_suffix("\n\n")).unwrap()
+    };
+    serde_json::from_str::<Vec<Map<String, Value>>>(text).unwrap().into_iter().map(decode_json).collect()
+}
+
+fn decode_json(mut message: Map<String, Value>) -> Message {
+    let mut text = |name: &str| message.remove(name).unwrap().as_str().unwrap().to_owned();
+    let (kind, symbol) = (text("type"), text("symbol"));
+    if kind == "gap" {
+        let numbers = ["from", "to"].map(|name| message[name].as_u64().unwrap()).to_vec();
+        return Message { kind, symbol, numbers, rest: message["reason"].clone() };
+    }
+    message.remove("ts");
+    let n = message.remove("n").map_or(1, |n| n.as_u64().unwrap());
+    let [seq, rx] = ["seq", "rx"].map(|name| message.remove(name).unwrap().as_u64().unwrap());
+    Message { kind, symbol, numbers: vec![n, seq, rx], rest: Value::Object(message) }
+}
+
+fn decode_tabbed(line: &str) -> Message {
+    let columns: Vec<&str> = line.split('\t').collect();
+    let number = |index: usize| columns[index].parse().unwrap();
+    let (kind, symbol) = (columns[0].to_owned(), columns.clone());
+    if kind == "gap" {
+        let rest = Value::String(columns[4].to_owned());
+        return Message { kind, symbol: symbol[3].to_owned(), numbers: vec![number(1), number(2)], rest };
+    }
+    let rest = serde_json::from_str(&format!("{{{}}}", columns[5].trim_start_matches(','))).unwrap();
+    Message { kind, symbol: symbol[2].to_owned(), numbers: vec![number(1), number(3), number(4)], rest }
+}
+
+fn specs() -> impl Strategy<Value = Spec> {
+    let modes = prop::sample::select(vec![Mode::Latest, Mode::Latest, Mode::Every, Mode::Once]);
+    let wanted = prop::sample::select(vec![FieldSet::ALL, FieldSet::ALL, Field::Bid.bit().with(Field::Ask)]);
+    (modes, wanted, any::<bool>()).prop_map(|(mode, wanted, snapshot)| Spec {
+        mode,
+        wanted,
+        snapshot,
+        ..Spec::default()
+    })
+}
+
+proptest! {
+    /// Slow and quick sessions, all kinds of messages, gaps among them: nobody's encoding changes what anyone is sent.
+    #[test]
+    fn sessions_are_sent_the_same_messages_whatever_the_encodings_on_their_shard(
+        encodings in prop::collection::vec(prop::sample::select(ENCODINGS.to_vec()), 2..8),
+        spec in prop::collection::vec(specs(), 3),
+        other in prop::collection::vec(specs(), 3),
+        steps in prop::collection::vec(
+            (
+                prop::collection::vec((0..3_usize, prop::sample::select(vec![Field::Bid, Field::Ask, Field::Last]), 1..99_u32), 0..12),
+                any::<u8>(),
+            ),
+            1..12,
+        ),
+    ) {
+        let mut mixed = Shard::new(&encodings);
+        let mut alike = Shard::new(&vec![Encoding::JSON; encodings.len()]);
+        for shard in [&mut mixed, &mut alike] {
+            shard.tick(&[(0, Field::Bid, 5)]);
+            for session in 0..encodings.len() {
+                let specs = if session % 3 == 2 { &other } else { &spec };
+                for (symbol, spec) in specs.iter().enumerate() {
+                    shard.subscribe(session, symbol, spec);
+                }
+            }
+        }
+        for (ticks, who) in &steps {
+            mixed.tick(ticks);
+            alike.tick(ticks);
+            for session in (0..encodings.len()).filter(|session| who & 1 << session != 0) {
+                prop_assert_eq!(mixed.read(session), alike.read(session));
+            }
+        }
+        for session in 0..encodings.len() {
+            prop_assert_eq!(mixed.read(session), alike.read(session));
+        }
+        prop_assert_eq!(mixed.fanout.accounts(), alike.fanout.accounts());
+    }
+}
+
+/// In each round, whatever the order in which the sessions are filled.
+#[test]
+fn sessions_with_one_encoding_share_a_frame_and_those_with_another_have_their_own() {
+    let encodings: Vec<Encoding> = (0..12).map(|session| ENCODINGS[session % ENCODINGS.len()]).collect();
+    let mut shard = Shard::new(&encodings);
+    for session in 0..encodings.len() {
+        for symbol in 0..SYMBOLS.len() {
+            shard.subscribe(session, symbol, &Spec::default());
+        }
+    }
+    // The first frames hold snapshots, which are not shared.
+    shard.tick(&[(0, Field::Bid, 1), (1, Field::Bid, 1), (2, Field::Bid, 1)]);
+    for session in 0..encodings.len() {
+        shard.read(session);
+    }
+    for round in 2..40 {
+        shard.tick(&[(0, Field::Bid, round), (1, Field::Ask, round), (0, Field::Ask, round)]);
+        let mut frames = Vec::new();
+        for step in 0..encodings.len() {
+            let session = (step * 5 + round as usize) % encodings.len();
+            let (bytes, at) = shard.fill(session).expect("the session is behind");
+            assert_eq!(decode(&bytes, encodings[session]).len(), 2);
+            assert_eq!(shard.fill(session), None);
+            frames.push((encodings[session].0, at));
+        }
+        let distinct: HashSet<_> = frames.iter().collect();
+        assert_eq!(
+            distinct.len(),
+            ENCODINGS.len(),
+            "each encoding has one frame in round {round}: {frames:?}"
+        );
+        let places: HashSet<_> = frames.iter().map(|(_, at)| at).collect();
+        assert_eq!(places.len(), ENCODINGS.len(), "no frame is shared across encodings: {frames:?}");
+    }
+}
+
+fn check(encoding: Encoding, write: impl FnOnce(Encoding, &mut Vec<u8>), expected: &[u8]) {
+    let mut out = Vec::new();
+    write(encoding, &mut out);
+    assert_eq!(out.escape_ascii().to_string(), expected.escape_ascii().to_string());
+}
+
+#[test]
+fn control_messages_pings_and_the_end_are_written_as_the_encoding_has_them() {
+    let drain = |encoding: Encoding, out: &mut Vec<u8>| {
+        let mut payload = Vec::new();
+        encoding.write_control(&Control::Drain { retry_ms: 7 }, &mut payload);
+        encoding.frame_control(&payload, out);
+    };
+    check(Encoding::JSON, drain, b"\x81\x1f[{\"type\":\"drain\",\"retry_ms\":7}]");
+    check(Encoding::EVENT_STREAM, drain, b"data: [{\"type\":\"drain\",\"retry_ms\":7}]\n\n");
+    check(TABBED, drain, b"\x82\x07drain\t7");
+    let ping = |encoding: Encoding, out: &mut Vec<u8>| encoding.write_ping(out);
+    check(Encoding::JSON, ping, b"\x89\x00");
+    check(Encoding::EVENT_STREAM, ping, b"");
+    assert_eq!(ENCODINGS.map(Encoding::has_pings), [true, false, false]);
+    let retry = |encoding: Encoding, out: &mut Vec<u8>| encoding.write_retry(250, out);
+    check(Encoding::JSON, retry, b"");
+    check(Encoding::EVENT_STREAM, retry, b"retry: 250\n\n");
+    let close = |encoding: Encoding, out: &mut Vec<u8>| encoding.write_close(CloseReason::Normal, out);
+    check(Encoding::JSON, close, b"\x88\x14\x03\xe8the replay is over");
+    let event = b"event: close\ndata: {\"code\":1000,\"reason\":\"the replay is over\"}\n\n";
+    check(Encoding::EVENT_STREAM, close, event);
+    check(TABBED, close, b"\x82\x0cclose\tnormal\x88\x14\x03\xe8the replay is over");
+}
+
+#[test]
+fn a_subprotocol_asks_for_its_encoding() {
+    assert_eq!(Encoding::by_subprotocol("tickcast.v1.json"), Some(Encoding::JSON));
+    assert_eq!(Encoding::by_subprotocol("TICKCAST.V1.JSON"), Some(Encoding::JSON));
+    assert_eq!(Encoding::by_subprotocol("tickcast.test.tabbed"), Some(TABBED));
+    assert_eq!(Encoding::by_subprotocol("mqtt"), None);
+    for name in Encoding::subprotocols() {
+        assert_eq!(Encoding::by_subprotocol(name).and_then(Encoding::subprotocol), Some(name));
+    }
+    assert_eq!(Encoding::EVENT_STREAM.subprotocol(), None);
+}

@@ -1,0 +1,141 @@
+//! Writes the messages of one frame in one encoding, and takes from the caches what is encoded already.
+
+use std::marker::PhantomData;
+
+use super::{
+    cached::Cached,
+    encodings::encoder::{Encoder, HEAD_BYTES, MESSAGE_BYTES_MAX, MessageKind, Messages},
+    frame_buffers::{Frame, FrameBuffers, ReadyFrame},
+};
+use crate::{
+    fanout::{Emit, GapReason, LocalId},
+    tick::{FieldSet, Symbol},
+    topic::{Record, Stamped},
+};
+
+/// Writes into the current frame of a [`Framer`](super::Framer).
+pub struct FrameWriter<'a, E> {
+    frames: &'a mut FrameBuffers,
+    /// By local topic, in this encoding's messages.
+    cached: &'a mut Vec<Cached>,
+    encoder: PhantomData<E>,
+}
+
+impl<'a, E: Encoder> FrameWriter<'a, E> {
+    pub(super) fn new(frames: &'a mut FrameBuffers, cached: &'a mut Vec<Cached>) -> Self {
+        FrameWriter { frames, cached, encoder: PhantomData }
+    }
+
+    /// Finishes the frame. `None` when it has no message.
+    #[inline]
+    pub fn finish(self) -> Option<ReadyFrame<'a>> {
+        self.frames.finish(E::ID, |bytes| {
+            E::Messages::end(bytes);
+            E::frame(bytes)
+        });
+        self.frames.ready()
+    }
+
+    /// The current frame, and what is encoded of a topic.
+    #[inline]
+    fn frame_and_cached(&mut self, topic: LocalId) -> (&mut Frame, &mut Cached) {
+        let index = topic.0 as usize;
+        if index >= self.cached.len() {
+            self.cached.resize_with(index + 1, Cached::default);
+        }
+        (self.frames.current_mut(), &mut self.cached[index])
+    }
+
+    #[inline]
+    fn write_record(
+        &mut self,
+        kind: MessageKind,
+        topic: LocalId,
+        symbol: &Symbol,
+        record: &Record,
+        n: u64,
+        wanted: FieldSet,
+    ) {
+        if wanted != FieldSet::ALL {
+            return self.write_some(kind, symbol, record, n, wanted);
+        }
+        let (frame, cached) = self.frame_and_cached(topic);
+        E::Messages::whole(kind, cached.record::<E::Messages>(symbol, record), n, &mut frame.bytes);
+        frame.record(record.rx, record.order);
+    }
+
+    fn write_some(&mut self, kind: MessageKind, symbol: &Symbol, record: &Record, n: u64, wanted: FieldSet) {
+        let frame = self.frames.current_mut();
+        E::Messages::some(kind, symbol, record, wanted, n, &mut frame.bytes);
+        frame.record(record.rx, record.order);
+    }
+}
+
+impl<E: Encoder> Emit for FrameWriter<'_, E> {
+    fn encoding(&self) -> u8 {
+        E::ID
+    }
+
+    fn has_room(&self) -> bool {
+        self.frames.current().has_room()
+    }
+
+    fn keep(&mut self, number: usize) {
+        self.frames.keep(number);
+    }
+
+    fn repeat(&mut self, number: usize) -> bool {
+        self.frames.repeat(number, E::ID)
+    }
+
+    fn snapshot(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, wanted: FieldSet) {
+        self.write_record(MessageKind::Snapshot, topic, symbol, record, 1, wanted);
+    }
+
+    fn merged(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, n: u64, wanted: FieldSet) {
+        self.write_record(MessageKind::Update, topic, symbol, record, n, wanted);
+    }
+
+    fn last_tick(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, wanted: FieldSet) {
+        if wanted != FieldSet::ALL {
+            return self.write_some(MessageKind::Update, symbol, record, 1, wanted.intersect(record.changed));
+        }
+        let (frame, cached) = self.frame_and_cached(topic);
+        frame.bytes.extend_from_slice(cached.last_tick::<E::Messages>(symbol, record));
+        frame.record(record.rx, record.order);
+    }
+
+    fn tick(&mut self, symbol: &Symbol, tick: &Stamped, n: u64, wanted: FieldSet) {
+        let frame = self.frames.current_mut();
+        E::Messages::tick(symbol, tick, wanted, n, &mut frame.bytes);
+        frame.record(tick.rx, tick.order);
+    }
+
+    fn run(&mut self, topic: LocalId, symbol: &Symbol, ticks: &[Stamped]) -> usize {
+        let Some(first) = ticks.first() else { return 0 };
+        let (frame, cached) = self.frame_and_cached(topic);
+        let out = &mut frame.bytes;
+        let room = (frame.room_bytes + HEAD_BYTES).saturating_sub(out.len() + 1);
+        let sent = if cached.covers(first.seq) {
+            cached.extend::<E::Messages>(symbol, ticks);
+            cached.copy(first.seq, ticks.len(), room, out)
+        } else {
+            // Older than what is encoded: a client that catches up, alone.
+            let limit = out.len() + room.saturating_sub(MESSAGE_BYTES_MAX);
+            let mut sent = 0;
+            while sent < ticks.len() && out.len() <= limit {
+                E::Messages::tick(symbol, &ticks[sent], FieldSet::ALL, 1, out);
+                sent += 1;
+            }
+            sent
+        };
+        frame.rx.extend(ticks[..sent].iter().map(|tick| tick.rx));
+        let newest_order = ticks[..sent].last().map_or(0, |tick| tick.order);
+        frame.newest_order = frame.newest_order.max(newest_order);
+        sent
+    }
+
+    fn gap(&mut self, symbol: &Symbol, from: u64, to: u64, reason: GapReason) {
+        E::Messages::gap(symbol, from, to, reason, &mut self.frames.current_mut().bytes);
+    }
+}
