@@ -93,7 +93,7 @@ mod tests {
         run(&async |alarm: &Alarm| {
             // Set, dropped, and expired while no task waits; or expired at once.
             let _ = timeout(Duration::ZERO, alarm.rest(Duration::from_nanos(1))).await;
-            std::thread::sleep(Duration::from_millis(1));
+            Alarm::new().expect("a timer").rest(Duration::from_millis(1)).await;
             let (begin, wait) = (Instant::now(), Duration::from_millis(3));
             alarm.rest(wait).await;
             assert!(begin.elapsed() >= wait);

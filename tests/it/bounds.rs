@@ -29,7 +29,7 @@ fn timeouts(metrics: &crate::harness::Metrics) -> u64 {
 }
 
 #[tokio::test]
-async fn who_idles_is_let_go_and_has_failed_no_handshake() {
+async fn an_idle_connection_is_closed_and_is_no_failed_handshake() {
     // The first request has less time than a connection may idle, which must not be taken for it.
     let server = Server::with().limit("handshake_ms", 300).limit("idle_ms", 4_000).start().await;
     let mut client = RawClient::connect(&server).await;
@@ -83,7 +83,7 @@ async fn long_answers_are_few_at_once_and_probes_wait_for_none() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_makes_room_for_who_does() {
+async fn an_answer_that_is_not_read_gives_its_slot_to_another() {
     let server = Server::patient().limit("bulk_requests", 2).start().await;
     server.publish(&many(20_000)).await;
     let mut held = [unread(&server, "/v1/symbols").await, unread(&server, "/v1/symbols").await];
@@ -177,7 +177,7 @@ async fn a_snapshot_of_globs_has_each_symbol_once_and_names_first() {
 }
 
 #[tokio::test]
-async fn who_asks_without_a_pause_slows_no_session() {
+async fn requests_without_a_pause_slow_no_session() {
     let server = Server::with().args(&["--shards", "1"]).start().await;
     server.publish(&many(5_000)).await;
     let mut client = Client::open(&server).await;

@@ -22,7 +22,7 @@ async fn catch_up(client: &mut Client, market: &Market) {
 }
 
 #[tokio::test]
-async fn who_subscribes_amid_the_flood_begins_whole_and_misses_nothing() {
+async fn a_subscription_amid_a_flood_begins_whole_and_misses_nothing() {
     let server = Server::patient().start().await;
     let mut market = Market::new(51, "F", 20);
     let symbols = market.symbols();
@@ -114,7 +114,7 @@ async fn sessions_that_break_off_amid_the_flood_leave_exact_accounts() {
 }
 
 #[tokio::test]
-async fn globs_amid_births_catch_every_symbol_whole() {
+async fn globs_catch_every_new_symbol_whole() {
     let server = Server::patient().start().await;
     let mut clients = Vec::new();
     for _ in 0..3 {

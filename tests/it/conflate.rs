@@ -1,9 +1,5 @@
 //! Clients that stop reading while ticks pour in: what they hold afterwards, and what nobody else may notice.
 
-use std::time::Duration;
-
-use tokio::time::sleep;
-
 use crate::harness::{Client, Market, Server, Subscription, bids};
 
 /// Subscribes one more client that will be left alone, with little room in its kernel.
@@ -195,19 +191,4 @@ async fn sessions_that_leave_while_behind_leave_the_accounts_in_order() {
     let metrics = server.settled().await;
     assert!(metrics.sum("tickcast_updates_discarded_total") > 0, "{}", metrics.accounts());
     assert_eq!(metrics.sum("tickcast_subscriptions"), 0);
-}
-
-#[tokio::test]
-async fn a_nap_of_seconds_with_ticks_pouring_in_ends_with_the_newest_record() {
-    let server = Server::patient().start().await;
-    let mut market = Market::new(77, "NAP", 25);
-    server.publish(&market.open()).await;
-    let mut client = stalled(&server, &market.symbols()).await;
-    for _ in 0..40 {
-        server.publish(&market.ticks(500)).await;
-        // The nap is the scenario: a feed that goes on for two seconds beside a client that does not read.
-        sleep(Duration::from_millis(50)).await;
-    }
-    catch_up(&mut client, &market).await;
-    server.settled().await;
 }

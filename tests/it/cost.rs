@@ -81,7 +81,7 @@ async fn names_and_globs_that_stand_twice_get_the_result_of_the_first() {
 }
 
 #[tokio::test]
-async fn one_command_names_so_many_different_globs() {
+async fn one_command_has_a_limit_on_different_globs() {
     let server = server_with(50).await;
     let mut client = Client::open(&server).await;
     let before = units(&server).await;
@@ -101,7 +101,7 @@ async fn one_command_names_so_many_different_globs() {
 }
 
 #[tokio::test]
-async fn so_it_is_for_who_subscribes_by_query() {
+async fn long_subscriptions_in_a_query_are_cut_in_slices_too() {
     let server = server_with(50).await;
     let before = units(&server).await;
     let stars = vec!["*"; 1_500].join(",");

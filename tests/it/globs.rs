@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::harness::{Client, Server, Subscription, bids};
 
 #[tokio::test]
-async fn a_glob_catches_what_exists_and_what_is_born_later() {
+async fn a_glob_matches_existing_and_new_symbols() {
     let server = Server::start().await;
     server.publish(&[bids("BTC-USD", [1]), bids("BTC-EUR", [2]), bids("ETH-USD", [3])].concat()).await;
     let mut client = Client::open(&server).await;
@@ -31,7 +31,7 @@ async fn a_glob_that_matches_nothing_yet_is_pending() {
 }
 
 #[tokio::test]
-async fn a_glob_in_mode_every_misses_no_tick_of_a_symbol_born_later() {
+async fn a_glob_in_mode_every_misses_no_tick_of_a_new_symbol() {
     let server = Server::start().await;
     let mut client = Client::open(&server).await;
     client.subscribe_as("pending", Subscription::to(["N*"]).every()).await;

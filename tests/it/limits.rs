@@ -147,7 +147,7 @@ async fn topics_have_a_limit() {
 }
 
 #[tokio::test]
-async fn sessions_have_a_limit_and_a_place_is_given_back() {
+async fn sessions_have_a_limit_and_a_slot_is_given_back() {
     let server = Server::with().limit("sessions", 2).limit("sessions_per_address", 2).start().await;
     let first = Client::open(&server).await;
     let second = Client::open(&server).await;

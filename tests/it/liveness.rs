@@ -1,10 +1,11 @@
-//! A price that is old never looks new: heartbeats, staleness, the end of a feed.
+//! A price that is old never looks new: states over HTTP and in metrics, the end of a feed. The times of states and heartbeats
+//! are in `tests/sim/deadlines.rs`.
 
 use std::{fs, io::Write, path::Path};
 
 use flate2::{Compression, write::GzEncoder};
 
-use crate::harness::{Client, Message, Server, Subscription, bids, eventually, line, now_micros};
+use crate::harness::{Client, Message, Server, Subscription, bids, eventually, line};
 
 fn state_of<'a>(symbol: &'a str, state: &'a str) -> impl Fn(&Message) -> bool + 'a {
     move |message| {
@@ -13,45 +14,6 @@ fn state_of<'a>(symbol: &'a str, state: &'a str) -> impl Fn(&Message) -> bool + 
             && message.str("symbol") == symbol
             && message.str("state") == state
     }
-}
-
-#[tokio::test]
-async fn silence_is_filled_with_heartbeats_that_say_as_of_when_all_is_true() {
-    let server = Server::with().limit("heartbeat_ms", 100).start().await;
-    let mut client = Client::open(&server).await;
-    client.subscribe(Subscription::to(["A"])).await;
-    let mut last = 0;
-    for _ in 0..5 {
-        let beat = client.until_kind("heartbeat").await;
-        let (ts, asof) = (beat.int("ts"), beat.int("asof"));
-        assert!(asof > last && asof <= ts && ts <= now_micros(), "{beat:?}");
-        assert_eq!((beat.int("dirty"), beat.int("oldest_ms")), (0, 0), "{beat:?}");
-        last = asof;
-    }
-}
-
-#[tokio::test]
-async fn a_heartbeat_does_not_hide_what_is_held_back() {
-    let server = Server::with().limit("heartbeat_ms", 200).start().await;
-    let mut client = Client::open(&server).await;
-    client.subscribe_as("pending", Subscription::to(["A"]).interval_ms(60_000)).await;
-    server.publish(&bids("A", [1])).await;
-    client.until_seq("A", 1).await;
-    server.publish(&bids("A", [2])).await;
-    let taken = now_micros();
-    let mut ages = Vec::new();
-    for _ in 0..4 {
-        let beat = client
-            .until("a heartbeat while behind", |message| message.is("heartbeat") && message.int("dirty") > 0)
-            .await;
-        assert_eq!(beat.int("dirty"), 1, "{beat:?}");
-        assert!(
-            beat.int("asof") <= taken,
-            "what is shown was true until the tick that is held back: {beat:?}"
-        );
-        ages.push(beat.int("oldest_ms"));
-    }
-    assert!(ages.windows(2).all(|pair| pair[0] < pair[1]), "and it grows older: {ages:?}");
 }
 
 #[tokio::test]
@@ -72,7 +34,7 @@ async fn a_symbol_without_ticks_turns_stale_and_live_again() {
 }
 
 #[tokio::test]
-async fn who_subscribes_to_a_stale_symbol_is_told_so() {
+async fn a_subscription_to_a_stale_symbol_is_sent_its_state() {
     let server = Server::with().limit("stale_ms", 300).start().await;
     server.publish(&bids("A", [1])).await;
     server.until_metrics("a stale topic", |metrics| metrics.sum("tickcast_topics_stale") == 1).await;
@@ -80,60 +42,6 @@ async fn who_subscribes_to_a_stale_symbol_is_told_so() {
     client.subscribe_as("ok", Subscription::to(["A"])).await;
     client.until("stale", state_of("A", "stale")).await;
     client.until_seq("A", 1).await;
-}
-
-/// A client that keeps what it was told shows STALE on a live price for ever, unless it is told otherwise.
-#[tokio::test]
-async fn who_comes_back_is_told_the_state_whatever_it_is() {
-    let server = Server::with().limit("stale_ms", 2_000).start().await;
-    server.publish(&bids("A", [1])).await;
-    server.until_metrics("a stale topic", |metrics| metrics.sum("tickcast_topics_stale") == 1).await;
-    let mut client = Client::open(&server).await;
-    let epoch = client.epoch();
-    client.subscribe_as("ok", Subscription::to(["A"])).await;
-    client.until("stale", state_of("A", "stale")).await;
-    client.until_seq("A", 1).await;
-    drop(client);
-    for (epoch, last, status) in [(&*epoch, 1, "resumed"), (&*epoch, 2, "resumed"), ("another", 2, "gap")] {
-        // Exactly at the head, one tick behind it, and with nothing to go on from.
-        server.publish(&bids("A", [2])).await;
-        let mut client = Client::open(&server).await;
-        client.subscribe_as(status, Subscription::to(["A"]).resume(epoch, &[("A", last)])).await;
-        client.until("live", state_of("A", "live")).await;
-    }
-    // By a pattern, too. Who begins anew takes a symbol for live, and is told nothing.
-    let mut client = Client::open(&server).await;
-    client.subscribe_as("ok", Subscription::to(["A*"]).resume(&epoch, &[("A", 4)])).await;
-    client.until("live", state_of("A", "live")).await;
-    let mut client = Client::open(&server).await;
-    client.subscribe_as("ok", Subscription::to(["A"])).await;
-    client.until_seq("A", 4).await;
-    client.ping().await;
-    assert!(client.store.statuses.is_empty(), "{:?}", client.store.statuses);
-}
-
-#[tokio::test]
-async fn staleness_is_each_symbols_own() {
-    let server = Server::with().limit("stale_ms", 2_000).start().await;
-    let mut client = Client::open(&server).await;
-    client.subscribe(Subscription::to(["MUTE", "LOUD"])).await;
-    server.publish(&bids("MUTE", [1])).await;
-    let mut number = 0;
-    // LOUD goes on until MUTE has been called stale.
-    while !client.store.statuses.iter().any(state_of("MUTE", "stale")) {
-        number += 1;
-        server.publish(&bids("LOUD", [number])).await;
-        client.until_seq("LOUD", number).await;
-    }
-    let stale: Vec<_> = server
-        .symbols()
-        .await
-        .into_iter()
-        .filter(|(_, _, state)| state == "stale")
-        .map(|(symbol, ..)| symbol)
-        .collect();
-    assert!(stale.contains(&"MUTE".to_owned()), "{stale:?}");
-    assert!(!client.store.statuses.iter().any(state_of("LOUD", "stale")), "{:?}", client.store.statuses);
 }
 
 #[tokio::test]

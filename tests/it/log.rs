@@ -98,7 +98,7 @@ async fn the_last_lines_are_out_before_the_process_ends() {
 }
 
 #[tokio::test]
-async fn without_descriptors_the_log_is_not_flooded_and_those_who_wait_are_let_in_later() {
+async fn without_descriptors_the_log_is_not_flooded_and_waiting_clients_are_accepted_later() {
     let server = Server::patient().files(64).args(&["--shards", "2"]).start().await;
     let mut held = Vec::new();
     for _ in 0..100 {
@@ -175,7 +175,7 @@ async fn why_a_session_was_closed_is_said_at_info_and_not_again_and_again() {
 }
 
 #[tokio::test]
-async fn a_line_tells_how_the_service_goes() {
+async fn a_log_line_reports_how_the_service_runs() {
     let server = Server::with().args(&["--log-format", "json"]).start().await;
     let mut client = Client::open(&server).await;
     client.subscribe_as("pending", Subscription::to(["A"])).await;

@@ -58,7 +58,7 @@ const READABLE: [&str; 7] =
     ["/v1/symbols", "/v1/snapshot?symbols=A", "/v1/sse?symbols=A", "/metrics", "/healthz", "/readyz", "/"];
 
 #[tokio::test]
-async fn a_page_that_may_can_read_every_answer() {
+async fn an_allowed_page_can_read_every_answer() {
     let server = shared().await;
     server.publish(&bids("A", [1])).await;
     for origin in ["https://app.example", "https://APP.example:443", "https://x.example.com"] {
@@ -85,7 +85,7 @@ async fn a_page_that_may_can_read_every_answer() {
 }
 
 #[tokio::test]
-async fn a_page_that_may_is_told_so_before_it_asks() {
+async fn an_allowed_page_is_told_so_before_it_asks() {
     let server = shared().await;
     let preflight = |path: &str, origin: &str, method: &str| {
         server
@@ -111,7 +111,7 @@ async fn a_page_that_may_is_told_so_before_it_asks() {
 }
 
 #[tokio::test]
-async fn a_page_that_may_only_because_all_may_does_not_control() {
+async fn a_page_that_is_allowed_only_because_all_are_does_not_control() {
     let server = Server::with().args(&["--allow-origin", "*"]).start().await;
     let post = |origin: &str| {
         let request = server.request("POST", "/v1/publish").header("origin", origin);

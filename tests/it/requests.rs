@@ -92,7 +92,7 @@ async fn a_target_in_absolute_form_is_judged_by_its_own_host() {
 }
 
 #[tokio::test]
-async fn who_has_said_all_is_answered_still() {
+async fn a_client_that_closes_its_side_is_still_answered() {
     let server = Server::start().await;
     let lines = bids("A", 1..=3).join("\n");
     let publish = format!(
@@ -124,7 +124,7 @@ async fn who_has_said_all_is_answered_still() {
 }
 
 #[tokio::test]
-async fn who_is_still_sending_a_body_gets_the_answer_all_the_same() {
+async fn a_client_that_is_still_sending_a_body_gets_the_answer() {
     let server = Server::with().limit("publish_bytes", 10_000).start().await;
     // More than any socket holds, so that a server which hangs up at once resets its answer away.
     let body = vec![b'a'; 16 * 1024 * 1024];

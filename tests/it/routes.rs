@@ -349,7 +349,7 @@ async fn the_page_is_html_and_subscribes() {
 }
 
 #[tokio::test]
-async fn the_page_is_not_sent_to_who_has_it() {
+async fn the_dashboard_is_not_sent_again_to_a_browser_that_has_it() {
     let server = Server::start().await;
     for path in ["/", "/assets/app.js"] {
         let whole = server.get(path).await;

@@ -122,7 +122,7 @@ async fn a_used_connection_becomes_a_stream_behind_its_answers() {
 
 /// `curl` and scripts that say that they have no more to ask still want the answer.
 #[tokio::test]
-async fn who_closes_only_its_own_side_is_served_on() {
+async fn an_event_stream_goes_on_when_its_client_closes_its_side() {
     let server = Server::with().limit("heartbeat_ms", 100).start().await;
     let (mut stream, mut read) = (connect(&server).await, String::new());
     stream.write_all(ASK).await.unwrap();
@@ -136,7 +136,7 @@ async fn who_closes_only_its_own_side_is_served_on() {
 
 /// What a client that does not read is owed is merged, not queued, and it ends with the newest.
 #[tokio::test]
-async fn who_does_not_read_is_conflated_and_ends_right() {
+async fn an_event_stream_that_is_not_read_is_conflated_and_ends_with_the_newest() {
     let server = Server::with().limit("ring_ticks", 16).start().await;
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
@@ -309,7 +309,7 @@ async fn a_query_may_resume_as_a_command_does() {
 }
 
 #[tokio::test]
-async fn who_comes_in_a_drain_is_told_to_come_back() {
+async fn an_event_stream_that_comes_in_a_drain_is_told_to_reconnect() {
     let mut server = Server::patient().args(&["--shards", "1"]).limit("drain_ms", 60_000).start().await;
     // A session that takes nothing keeps the drain from ending.
     let mut stalled = crate::harness::raw::RawClient::connect(&server).await;

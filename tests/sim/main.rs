@@ -14,6 +14,7 @@
 //! CONTRIBUTING.md says how to read what a seed that fails prints.
 
 mod client;
+mod deadlines;
 #[path = "../support/judge/mod.rs"]
 #[expect(dead_code, reason = "the integration suite asks more of the judge than the simulation does")]
 mod judge;
@@ -24,6 +25,7 @@ mod node;
 mod plan;
 mod runtime;
 mod shrink;
+mod stage;
 mod tape;
 mod websocket;
 mod witness;

@@ -18,6 +18,7 @@ use std::{
 };
 
 use hyper::Request;
+use rand::{Rng, RngExt};
 use tickcast::{
     clock::{Clock, MarketClock},
     feed::Sink,
@@ -88,12 +89,11 @@ pub struct Member {
 const REFUSALS: [RejectedReason; 3] =
     [RejectedReason::TooManySessions, RejectedReason::TooManyPerAddress, RejectedReason::Connections];
 const HEAD_END: &[u8] = b"\r\n\r\n";
-/// Joined to a frame of data: a little control, the place of an event stream, and headers.
+/// Joined to a frame of data: a little control, the position of an event stream, and headers.
 const JOINED_BYTES: usize = 10 * 1024;
 
 impl Node {
-    pub fn new(plan: &Plan, clock: Clock, net: &Net) -> Node {
-        let market = MarketClock::of_world(clock);
+    pub fn new(plan: &Plan, clock: Clock, market: MarketClock, net: &Net) -> Node {
         let limits = &plan.limits;
         let mut ends = Vec::new();
         let (mut inboxes, mut outlets) = (Vec::new(), Vec::new());
@@ -190,6 +190,7 @@ impl Node {
             NodeAct::FrameBytes(bytes) => limits.frame_bytes = bytes,
             NodeAct::Subscriptions(count) => limits.subscriptions = count,
             NodeAct::Heartbeat(ms) => limits.heartbeat = Duration::from_millis(ms),
+            NodeAct::Stale(ms) => limits.stale = Duration::from_millis(ms),
             NodeAct::Drain => {
                 self.drained_at = Some(self.shared.clock.now());
                 self.shared.draining.store(true, Ordering::Relaxed);
@@ -225,7 +226,7 @@ impl Node {
     }
 
     /// Shards that have something to do, and tasks that do.
-    pub fn runnable(&mut self) -> (Vec<usize>, usize) {
+    fn runnable(&mut self) -> (Vec<usize>, usize) {
         let now = self.shared.clock.now();
         let shards = self.shards.iter_mut().enumerate();
         let shards =
@@ -235,6 +236,20 @@ impl Node {
             self.tasks.spawn(task);
         }
         (shards, self.tasks.ready())
+    }
+
+    /// Lets a shard or a task do something, chosen by chance; says whether one could.
+    pub fn run_one(&mut self, random: &mut impl Rng) -> bool {
+        let (shards, tasks) = self.runnable();
+        let choices = shards.len() + usize::from(tasks > 0);
+        if choices == 0 {
+            return false;
+        }
+        match shards.get(random.random_range(0..choices)) {
+            Some(&shard) => self.shards[shard].step(),
+            None => self.tasks.poll(random.random_range(0..tasks)),
+        }
+        true
     }
 
     /// When a shard wants to run next.

@@ -46,6 +46,7 @@ pub enum NodeAct {
     FrameBytes(usize),
     Subscriptions(usize),
     Heartbeat(Ms),
+    Stale(Ms),
     /// Every feed has ended.
     Over,
     Shrink,
@@ -191,6 +192,23 @@ impl Plan {
             node,
             clients,
             ends_ms,
+        }
+    }
+
+    /// One shard, and nothing that happens.
+    pub fn bare(limits: Limits) -> Plan {
+        Plan {
+            seed: 0,
+            shards: 1,
+            limits,
+            symbols: 1,
+            crowd: 0,
+            call_nanos: 0,
+            is_lossless: false,
+            feed: Vec::new(),
+            node: Vec::new(),
+            clients: Vec::new(),
+            ends_ms: 0,
         }
     }
 

@@ -8,10 +8,10 @@ use std::{
     time::Duration,
 };
 
-use rand::{RngExt, SeedableRng};
+use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 use tickcast::{
-    clock::Clock,
+    clock::{Clock, MarketClock},
     feed::{Sink, ndjson::Decoder},
     tick::Nanos,
 };
@@ -59,7 +59,7 @@ struct World {
 }
 
 /// Where the clock of a run begins.
-const BEGIN: Nanos = Nanos(1_700_000_000_000_000_000);
+pub const BEGIN: Nanos = Nanos(1_700_000_000_000_000_000);
 /// How long everything has to come to rest.
 const REST_MS: Ms = 25_000;
 /// How long the feed may find no room while everyone reads: a client that takes nothing is closed before.
@@ -128,7 +128,7 @@ impl World {
     fn new(plan: &Plan, clock: Clock) -> World {
         let begin = clock.now();
         let net = Network::new(clock, plan.call_nanos);
-        let node = Node::new(plan, clock, &net);
+        let node = Node::new(plan, clock, MarketClock::of_world(clock), &net);
         let clients: Vec<_> =
             plan.clients.iter().map(|client| Client::new(client, plan, net.clone(), begin)).collect();
         let tape = Tape::new(plan.seed, plan.symbols);
@@ -207,19 +207,7 @@ impl World {
     /// Everything that can be done now, in an order of chance.
     fn run_all(&mut self) -> Found {
         let mut steps = 0;
-        loop {
-            let (shards, tasks) = self.node.runnable();
-            let choices = shards.len() + usize::from(tasks > 0);
-            if choices == 0 {
-                return Ok(());
-            }
-            match shards.get(self.random.random_range(0..choices)) {
-                Some(&shard) => self.node.shards[shard].step(),
-                None => {
-                    let which = self.random.random_range(0..tasks);
-                    self.node.tasks.poll(which);
-                }
-            }
+        while self.node.run_one(&mut self.random) {
             self.steps += 1;
             steps += 1;
             self.node.check()?;
@@ -229,6 +217,7 @@ impl World {
             // A call into the kernel takes time, in which bytes move on.
             self.take_events()?;
         }
+        Ok(())
     }
 
     fn take_events(&mut self) -> Found {

@@ -10,6 +10,7 @@ mod pages;
 mod protocol;
 mod references;
 mod source;
+mod timing;
 
 use std::{
     fs,

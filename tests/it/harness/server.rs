@@ -4,6 +4,7 @@
 //! its own id when the test lets go of it; its log is shown when the test fails.
 
 use std::{
+    future,
     io::{BufRead, BufReader, PipeWriter, Write},
     net::SocketAddr,
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
@@ -259,19 +260,18 @@ impl Server {
 
     /// Waits for the process to end of itself; its log is whole then.
     pub async fn exited(&mut self) -> ExitStatus {
-        let start = std::time::Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().expect("a child") {
-                // What it wrote last may still be in the pipe.
-                if let Some(reader) = self.log_reader.take() {
-                    let read = tokio::task::spawn_blocking(move || reader.join());
-                    within("the end of the log", read).await.expect("a thread").expect("a log of lines");
-                }
-                return status;
-            }
-            assert!(start.elapsed() < DEADLINE, "the server did not end:\n{}", self.log());
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        let mut ended = None;
+        eventually("the server to end", || {
+            ended = self.child.try_wait().expect("a child");
+            future::ready(ended.is_some())
+        })
+        .await;
+        // What it wrote last may still be in the pipe.
+        if let Some(reader) = self.log_reader.take() {
+            let read = tokio::task::spawn_blocking(move || reader.join());
+            within("the end of the log", read).await.expect("a thread").expect("a log of lines");
         }
+        ended.expect("an end")
     }
 }
 

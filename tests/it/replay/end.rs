@@ -6,7 +6,7 @@ use super::{FIRST, recording, state, step, tell};
 use crate::harness::{Client, Server, Sse, Subscription, bids, eventually};
 
 #[tokio::test]
-async fn everybody_is_told_the_end_and_closed_with_1000() {
+async fn every_session_is_sent_the_end_and_closed_with_1000() {
     let path = recording("end.ndjson", 30, 1_000);
     let server = Server::with().feed(&format!("replay:{}?start=clients:2", path.display())).start().await;
     let mut client = Client::open(&server).await;

@@ -16,7 +16,7 @@ async fn server(name: &str, options: &str, progress_ms: u64) -> Server {
 }
 
 #[tokio::test]
-async fn the_replay_waits_for_the_slowest_who_must_miss_nothing() {
+async fn the_replay_waits_for_the_slowest_reader_in_mode_every() {
     let server = server("slowest.ndjson", "speed=max&start=clients:3", 600_000).await;
     let mut slow = Client::of(&server).receive_buffer_bytes(4_096).open().await;
     let mut fast = Client::open(&server).await;
@@ -42,7 +42,7 @@ async fn the_replay_waits_for_the_slowest_who_must_miss_nothing() {
 }
 
 #[tokio::test]
-async fn at_any_other_speed_nobody_is_waited_for() {
+async fn at_any_other_speed_the_replay_waits_for_no_reader() {
     let server = server("others.ndjson", "speed=1000000&start=clients:1", 600_000).await;
     let mut stalled = Client::of(&server).receive_buffer_bytes(4_096).open().await;
     stalled.subscribe(Subscription::to(["A", "B"]).every()).await;
@@ -52,7 +52,7 @@ async fn at_any_other_speed_nobody_is_waited_for() {
 }
 
 #[tokio::test]
-async fn who_takes_no_byte_holds_it_no_longer_than_it_lives() {
+async fn a_reader_that_takes_no_byte_holds_the_replay_no_longer_than_its_session() {
     let server = server("stalled.ndjson", "speed=max&start=clients:1", 700).await;
     let mut stalled = Client::of(&server).receive_buffer_bytes(4_096).open().await;
     stalled.subscribe(Subscription::to(["A", "B"]).every()).await;
@@ -80,7 +80,7 @@ async fn stepped(name: &str) -> Server {
 }
 
 #[tokio::test]
-async fn a_step_waits_for_who_must_miss_nothing() {
+async fn a_step_waits_for_readers_in_mode_every() {
     let server = stepped("stepped.ndjson").await;
     let mut client = Client::of(&server).receive_buffer_bytes(4_096).open().await;
     client.subscribe(Subscription::to(["A", "B"]).every()).await;

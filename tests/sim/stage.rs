@@ -1,0 +1,322 @@
+//! A scene by hand: a node, and clients that do what a test tells them, on the simulated clock, so that each time is exact.
+//!
+//! Nothing is chosen by a seed but the order of steps at one moment. What holds after every step of a node is checked here too.
+
+use std::{collections::VecDeque, time::Duration};
+
+use rand::SeedableRng;
+use rand_pcg::Pcg64Mcg;
+use serde_json::Value;
+use tickcast::{
+    clock::{Clock, MarketClock},
+    feed::ndjson::Decoder,
+    limits::Limits,
+    tick::Nanos,
+};
+
+use super::{
+    judge::Message,
+    network::{Event, LinkPlan, Net, Network, WorldEvent},
+    node::Node,
+    plan::{Ms, NodeAct, Plan},
+    websocket::{self, Frame},
+    world::BEGIN,
+};
+
+pub struct Stage {
+    pub clock: Clock,
+    pub node: Node,
+    net: Net,
+    decoder: Decoder,
+    random: Pcg64Mcg,
+    clients: Vec<Guest>,
+}
+
+/// A client of a scene, by its number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Who(usize);
+
+/// What a client has read.
+#[derive(Clone, Debug)]
+pub enum Heard {
+    /// The head of the answer to a request.
+    Head(String),
+    Message(Message),
+    Ping,
+    Close(u16),
+    /// The connection is over.
+    End,
+}
+
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and none rules out another")]
+struct Guest {
+    link: usize,
+    inbound: Vec<u8>,
+    is_upgraded: bool,
+    reads: bool,
+    answers_pings: bool,
+    is_over: bool,
+    heard: VecDeque<(Ms, Heard)>,
+}
+
+/// A link without delay, on which nothing is taken in part.
+pub const NEAR: LinkPlan = LinkPlan {
+    delay_us: 0,
+    bytes_a_ms: 1_000_000,
+    send_buffer: 131_072,
+    window: 131_072,
+    proxy: 0,
+    partial_percent: 0,
+};
+
+pub const UPGRADE: &str = "GET /v1/stream HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/// The longest that a scene waits for something.
+const PATIENCE_MS: Ms = 3_600_000;
+
+impl Stage {
+    pub fn new(limits: Limits) -> Stage {
+        Stage::with_market(limits, MarketClock::of_world)
+    }
+
+    /// With a market whose time may be another than the machine's.
+    pub fn with_market(limits: Limits, market: impl FnOnce(Clock) -> MarketClock) -> Stage {
+        let clock = Clock::manual(BEGIN);
+        let net = Network::new(clock, 0);
+        let decoder = Decoder::new(limits.line_bytes);
+        let node = Node::new(&Plan::bare(limits), clock, market(clock), &net);
+        let random = Pcg64Mcg::seed_from_u64(1);
+        Stage { clock, node, net, decoder, random, clients: Vec::new() }
+    }
+
+    pub fn now(&self) -> Ms {
+        self.clock.now().since(BEGIN) / 1_000_000
+    }
+
+    /// A connection that has said nothing yet.
+    pub fn connect(&mut self, link: &LinkPlan) -> Who {
+        let who = self.clients.len();
+        let link = self.net.borrow_mut().connect(who, link, who as u64);
+        self.clients.push(Guest {
+            link,
+            inbound: Vec::new(),
+            is_upgraded: false,
+            reads: true,
+            answers_pings: true,
+            is_over: false,
+            heard: VecDeque::new(),
+        });
+        self.node.accept(link, 1);
+        Who(who)
+    }
+
+    /// A WebSocket, which has had its welcome.
+    pub fn websocket(&mut self, link: &LinkPlan) -> Who {
+        let who = self.connect(link);
+        self.send(who, UPGRADE.as_bytes());
+        let (_, head) = self.head(who);
+        assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+        self.message(who, |message| message.is("welcome"));
+        who
+    }
+
+    pub fn send(&mut self, Who(who): Who, bytes: &[u8]) {
+        self.net.borrow_mut().client_sends(self.clients[who].link, bytes);
+    }
+
+    pub fn command(&mut self, who: Who, command: &Value) {
+        self.send(who, &websocket::frame(websocket::TEXT, true, command.to_string().as_bytes()));
+    }
+
+    /// From now on it reads, or does not.
+    pub fn reads(&mut self, Who(who): Who, reads: bool) {
+        self.clients[who].reads = reads;
+        self.wake(who);
+    }
+
+    pub fn answers_no_ping(&mut self, Who(who): Who) {
+        self.clients[who].answers_pings = false;
+    }
+
+    /// Ticks, taken in now.
+    pub fn feed<S: AsRef<str>>(&mut self, lines: &[S]) {
+        let decode = |line: &S| {
+            let mut bytes = line.as_ref().as_bytes().to_vec();
+            self.decoder.decode(&mut bytes).expect("a line of a tick").tick
+        };
+        let mut ticks: Vec<_> = lines.iter().map(decode).collect();
+        self.node.submit(&mut ticks);
+    }
+
+    /// A tick of this symbol with this bid.
+    pub fn bid(&mut self, symbol: &str, bid: u64) {
+        self.feed(&[format!("{{\"symbol\":\"{symbol}\",\"bid\":{bid}}}")]);
+    }
+
+    pub fn act(&mut self, act: NodeAct) {
+        self.node.act(act);
+    }
+
+    pub fn run_to(&mut self, ms: Ms) {
+        let until = BEGIN.plus(Duration::from_millis(ms));
+        self.settle();
+        while self.go_on(until) {
+            self.settle();
+        }
+        self.settle();
+    }
+
+    pub fn run_for(&mut self, ms: Ms) {
+        self.run_to(self.now() + ms);
+    }
+
+    /// Waits until it has read something of this kind; passes over what came before. Says when.
+    pub fn until<T>(&mut self, Who(who): Who, what: impl Fn(&Heard) -> Option<T>) -> (Ms, T) {
+        let until = BEGIN.plus(Duration::from_millis(self.now() + PATIENCE_MS));
+        loop {
+            self.settle();
+            while let Some((at, heard)) = self.clients[who].heard.pop_front() {
+                if let Some(found) = what(&heard) {
+                    return (at, found);
+                }
+            }
+            assert!(self.go_on(until), "client {who} has waited for an hour");
+        }
+    }
+
+    pub fn message(&mut self, who: Who, what: impl Fn(&Message) -> bool) -> (Ms, Message) {
+        self.until(who, |heard| match heard {
+            Heard::Message(message) if what(message) => Some(message.clone()),
+            _ => None,
+        })
+    }
+
+    pub fn head(&mut self, who: Who) -> (Ms, String) {
+        self.until(who, |heard| if let Heard::Head(head) = heard { Some(head.clone()) } else { None })
+    }
+
+    pub fn pinged(&mut self, who: Who) -> Ms {
+        self.until(who, |heard| matches!(heard, Heard::Ping).then_some(())).0
+    }
+
+    pub fn closed(&mut self, who: Who) -> (Ms, u16) {
+        self.until(who, |heard| if let Heard::Close(code) = heard { Some(*code) } else { None })
+    }
+
+    pub fn ended(&mut self, who: Who) -> Ms {
+        self.until(who, |heard| matches!(heard, Heard::End).then_some(())).0
+    }
+
+    /// Whether the server still has its connection.
+    pub fn is_held(&self, Who(who): Who) -> bool {
+        !self.net.borrow().links[self.clients[who].link].server_closed
+    }
+
+    /// All that it has read until now, and that no test has waited for.
+    pub fn heard(&mut self, Who(who): Who) -> Vec<(Ms, Heard)> {
+        self.clients[who].heard.drain(..).collect()
+    }
+
+    /// Waits until this is so. Says when.
+    pub fn until_so(&mut self, what: impl Fn(&Stage) -> bool) -> Ms {
+        let until = BEGIN.plus(Duration::from_millis(self.now() + PATIENCE_MS));
+        loop {
+            self.settle();
+            if what(self) {
+                return self.now();
+            }
+            assert!(self.go_on(until), "the node has been waited for for an hour");
+        }
+    }
+
+    /// Does what can be done now.
+    fn settle(&mut self) {
+        self.take_events();
+        while self.node.run_one(&mut self.random) {
+            self.node.check().unwrap_or_else(|(law, what)| panic!("{law:?}: {what}"));
+            self.take_events();
+        }
+    }
+
+    /// Goes on to the next moment at which something happens; says whether there is one by then.
+    fn go_on(&mut self, until: Nanos) -> bool {
+        let next = [self.net.borrow().next_at(), self.node.next_at()].into_iter().flatten().min();
+        let is_next = next.is_some_and(|next| next <= until);
+        self.clock.advance(next.filter(|_| is_next).unwrap_or(until));
+        is_next
+    }
+
+    fn take_events(&mut self) {
+        loop {
+            let event = self.net.borrow_mut().pop_due();
+            match event {
+                None => return,
+                Some(WorldEvent::Client(who)) => self.read(who),
+                Some(other) => unreachable!("a scene plans no {other:?}"),
+            }
+        }
+    }
+
+    fn wake(&mut self, who: usize) {
+        self.net.borrow_mut().at(self.clock.now(), Event::World(WorldEvent::Client(who)));
+    }
+
+    fn read(&mut self, who: usize) {
+        let now = self.now();
+        let guest = &mut self.clients[who];
+        if !guest.reads || guest.is_over {
+            return;
+        }
+        let bytes = self.net.borrow_mut().client_reads(guest.link, usize::MAX);
+        guest.inbound.extend(bytes);
+        let pings = guest.parse(now);
+        let link = guest.link;
+        if self.net.borrow().links[link].is_over_for_client() {
+            guest.is_over = true;
+            guest.heard.push_back((now, Heard::End));
+        }
+        for payload in pings {
+            self.send(Who(who), &websocket::frame(websocket::PONG, true, &payload));
+        }
+    }
+}
+
+impl Guest {
+    /// Takes apart what has come; the pings that want an answer.
+    fn parse(&mut self, now: Ms) -> Vec<Vec<u8>> {
+        while !self.is_upgraded {
+            let Some(end) = self.inbound.windows(4).position(|four| four == b"\r\n\r\n") else {
+                return Vec::new();
+            };
+            let rest = self.inbound.split_off(end + 4);
+            let head = std::mem::replace(&mut self.inbound, rest);
+            let head = String::from_utf8(head).expect("a head in UTF-8");
+            self.is_upgraded = head.starts_with("HTTP/1.1 101");
+            self.heard.push_back((now, Heard::Head(head)));
+        }
+        let mut pings = Vec::new();
+        while let Some(Frame { opcode, payload, bytes }) = websocket::read(&self.inbound) {
+            self.inbound.drain(..bytes);
+            match opcode {
+                websocket::TEXT => {
+                    let text = String::from_utf8(payload).expect("messages in UTF-8");
+                    let messages = Message::of_frame(&text).into_iter();
+                    self.heard.extend(messages.map(|message| (now, Heard::Message(message))));
+                }
+                websocket::PING => {
+                    self.heard.push_back((now, Heard::Ping));
+                    if self.answers_pings {
+                        pings.push(payload);
+                    }
+                }
+                websocket::CLOSE => {
+                    let code = payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code));
+                    self.heard.push_back((now, Heard::Close(code)));
+                }
+                _ => {}
+            }
+        }
+        pings
+    }
+}
