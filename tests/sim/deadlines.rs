@@ -2,8 +2,6 @@
 //!
 //! A shard looks at the deadlines of its sessions each 250 ms, so what ends does so at the first look at or after its time.
 
-use std::time::Duration;
-
 use serde_json::json;
 use tickcast::{
     limits::{DEFAULT, Limits},
@@ -15,16 +13,12 @@ use super::{
     network::LinkPlan,
     node::Node,
     plan::{Ms, NodeAct},
-    stage::{Heard, NEAR, Stage, Who},
+    stage::{Heard, NEAR, Stage, is_price, is_state, ms, updates},
     world::BEGIN,
 };
 
 /// Room for a few kilobytes on the whole way.
 const NARROW: LinkPlan = LinkPlan { send_buffer: 16_384, window: 2_048, ..NEAR };
-
-fn ms(ms: Ms) -> Duration {
-    Duration::from_millis(ms)
-}
 
 fn closed(node: &Node, reason: CloseReason) -> u64 {
     node.reports().iter().map(|report| report.stats.closed[reason as usize]).sum()
@@ -33,34 +27,6 @@ fn closed(node: &Node, reason: CloseReason) -> u64 {
 /// Microseconds on the wire, as milliseconds since the scene began.
 fn told_ms(message: &Message, name: &str) -> Ms {
     (message.int(name) - BEGIN.0 / 1_000).unsigned_abs() / 1_000
-}
-
-fn is_state<'a>(symbol: &'a str, state: &'a str) -> impl Fn(&Message) -> bool + 'a {
-    move |message| {
-        message.is("status") && message.value("symbol") == symbol && message.value("state") == state
-    }
-}
-
-fn subscribe(stage: &mut Stage, who: Who, symbols: &[&str], more: &serde_json::Value) {
-    let mut command = json!({"op": "subscribe", "symbols": symbols});
-    for (key, value) in more.as_object().into_iter().flatten() {
-        command[key] = value.clone();
-    }
-    stage.command(who, &command);
-    stage.message(who, |message| message.is("subscribed"));
-}
-
-fn is_price(message: &Message) -> bool {
-    message.is("update") || message.is("snapshot")
-}
-
-/// When each price came, and with which bid.
-fn updates(heard: &[(Ms, Heard)]) -> Vec<(Ms, String)> {
-    let updates = heard.iter().filter_map(|(at, heard)| match heard {
-        Heard::Message(message) if is_price(message) => Some((*at, message.record()["bid"].clone())),
-        _ => None,
-    });
-    updates.collect()
 }
 
 #[test]
@@ -106,8 +72,8 @@ fn a_session_that_answers_pings_lives_on() {
 fn a_session_that_takes_no_byte_is_closed_with_4008() {
     let mut stage = Stage::new(Limits { progress: ms(2_000), close_grace: ms(3_000), ..DEFAULT });
     let (stalled, other) = (stage.websocket(&NARROW), stage.websocket(&NEAR));
-    subscribe(&mut stage, stalled, &["A"], &json!({"mode": "every"}));
-    subscribe(&mut stage, other, &["A"], &json!({}));
+    stage.subscribe(stalled, &["A"], &json!({"mode": "every"}));
+    stage.subscribe(other, &["A"], &json!({}));
     stage.reads(stalled, false);
     stage.run_to(100);
     // Much more than the kernels on the way hold.
@@ -127,7 +93,7 @@ fn a_session_that_takes_no_byte_is_closed_with_4008() {
 fn a_session_that_takes_no_byte_is_dropped_after_the_grace_for_its_close() {
     let mut stage = Stage::new(Limits { progress: ms(2_000), close_grace: ms(3_000), ..DEFAULT });
     let stalled = stage.websocket(&NARROW);
-    subscribe(&mut stage, stalled, &["A"], &json!({"mode": "every"}));
+    stage.subscribe(stalled, &["A"], &json!({"mode": "every"}));
     stage.reads(stalled, false);
     stage.run_to(100);
     for bid in 1..=1_000 {
@@ -140,7 +106,7 @@ fn a_session_that_takes_no_byte_is_dropped_after_the_grace_for_its_close() {
 fn an_idle_session_makes_no_progress_and_is_not_slow() {
     let mut stage = Stage::new(Limits { progress: ms(200), ..DEFAULT });
     let client = stage.websocket(&NEAR);
-    subscribe(&mut stage, client, &["QUIET"], &json!({}));
+    stage.subscribe(client, &["QUIET"], &json!({}));
     stage.run_to(3_600_000);
     stage.bid("QUIET", 1);
     assert_eq!(stage.message(client, is_price).0, 3_600_000);
@@ -167,7 +133,7 @@ fn a_burst_of_snapshots_on_a_thin_link_is_progress() {
 fn silence_is_filled_with_heartbeats_that_say_as_of_when_all_is_true() {
     let mut stage = Stage::new(Limits { heartbeat: ms(500), ..DEFAULT });
     let client = stage.websocket(&NEAR);
-    subscribe(&mut stage, client, &["A"], &json!({}));
+    stage.subscribe(client, &["A"], &json!({}));
     for expected in (0..100).map(|number| 750 + 500 * number) {
         let (at, heartbeat) = stage.message(client, |message| message.is("heartbeat"));
         let told = (told_ms(&heartbeat, "ts"), told_ms(&heartbeat, "asof"));
@@ -180,7 +146,7 @@ fn silence_is_filled_with_heartbeats_that_say_as_of_when_all_is_true() {
 fn a_heartbeat_does_not_hide_what_is_held_back() {
     let mut stage = Stage::new(Limits { heartbeat: ms(500), ..DEFAULT });
     let client = stage.websocket(&NEAR);
-    subscribe(&mut stage, client, &["A"], &json!({"interval_ms": 60_000}));
+    stage.subscribe(client, &["A"], &json!({"interval_ms": 60_000}));
     stage.run_to(100);
     stage.bid("A", 1);
     stage.run_to(130);
@@ -197,7 +163,7 @@ fn a_heartbeat_does_not_hide_what_is_held_back() {
 fn a_symbol_without_ticks_becomes_stale_at_its_time_and_live_again_with_the_next() {
     let mut stage = Stage::new(Limits { stale: ms(1_000), ..DEFAULT });
     let client = stage.websocket(&NEAR);
-    subscribe(&mut stage, client, &["MUTE", "LOUD"], &json!({}));
+    stage.subscribe(client, &["MUTE", "LOUD"], &json!({}));
     stage.run_to(100);
     stage.bid("MUTE", 1);
     // The other one goes on, and is never called stale.
@@ -229,19 +195,19 @@ fn a_client_that_comes_back_is_sent_the_state_whatever_it_is() {
     stage.bid("A", 1);
     stage.run_to(2_000);
     let client = stage.websocket(&NEAR);
-    subscribe(&mut stage, client, &["A"], &json!({}));
+    stage.subscribe(client, &["A"], &json!({}));
     assert_eq!(stage.message(client, is_state("A", "stale")).0, 2_000);
     stage.bid("A", 2);
     // At the head, one tick behind it, with nothing to go on from; by name and by pattern.
     for (symbol, epoch, last) in [("A", "sim", 2), ("A", "sim", 1), ("A", "another", 2), ("A*", "sim", 2)] {
         let client = stage.websocket(&NEAR);
         let resume = json!({"resume": {"epoch": epoch, "last": {"A": last}}});
-        subscribe(&mut stage, client, &[symbol], &resume);
+        stage.subscribe(client, &[symbol], &resume);
         assert_eq!(stage.message(client, is_state("A", "live")).0, 2_000, "{symbol} {epoch} {last}");
     }
     // One that begins anew takes a symbol for live, and is told nothing.
     let client = stage.websocket(&NEAR);
-    subscribe(&mut stage, client, &["A"], &json!({}));
+    stage.subscribe(client, &["A"], &json!({}));
     stage.run_for(500);
     let told = |(_, heard): &(Ms, Heard)| matches!(heard, Heard::Message(message) if message.is("status"));
     assert!(!stage.heard(client).iter().any(told));
@@ -253,11 +219,13 @@ fn a_client_that_reads_nothing_for_seconds_ends_with_the_newest_record() {
     let client = stage.websocket(&NARROW);
     let symbols: Vec<String> = (0..25).map(|number| format!("S{number}")).collect();
     let names: Vec<&str> = symbols.iter().map(String::as_str).collect();
-    subscribe(&mut stage, client, &names, &json!({}));
+    stage.subscribe(client, &names, &json!({}));
     stage.reads(client, false);
     for round in 0..200 {
         stage.run_for(10);
-        symbols.iter().for_each(|symbol| stage.bid(symbol, round));
+        for symbol in &symbols {
+            stage.bid(symbol, round);
+        }
     }
     stage.reads(client, true);
     stage.run_for(100);
@@ -277,7 +245,7 @@ fn a_client_that_reads_nothing_for_seconds_ends_with_the_newest_record() {
 fn an_interval_has_a_leading_edge_at_once_and_a_trailing_one_at_its_time() {
     let mut stage = Stage::new(DEFAULT);
     let client = stage.websocket(&NEAR);
-    subscribe(&mut stage, client, &["A"], &json!({"interval_ms": 800}));
+    stage.subscribe(client, &["A"], &json!({"interval_ms": 800}));
     stage.run_to(1_000);
     stage.bid("A", 1);
     stage.run_to(1_001);
@@ -296,7 +264,7 @@ fn an_interval_has_a_leading_edge_at_once_and_a_trailing_one_at_its_time() {
 fn an_interval_bounds_the_rate_and_ends_on_the_last_value() {
     let mut stage = Stage::new(DEFAULT);
     let client = stage.websocket(&NEAR);
-    subscribe(&mut stage, client, &["A"], &json!({"interval_ms": 200}));
+    stage.subscribe(client, &["A"], &json!({"interval_ms": 200}));
     for bid in 1..=200 {
         stage.bid("A", bid);
         stage.run_for(10);
@@ -312,8 +280,8 @@ fn an_interval_bounds_the_rate_and_ends_on_the_last_value() {
 fn a_drain_closes_at_once_what_is_caught_up_and_at_half_of_its_time_all_others() {
     let mut stage = Stage::new(Limits { drain: ms(16_000), close_grace: ms(3_000), ..DEFAULT });
     let (client, mute, stalled) = (stage.websocket(&NEAR), stage.websocket(&NEAR), stage.websocket(&NARROW));
-    subscribe(&mut stage, client, &["HELD"], &json!({"interval_ms": 60_000}));
-    subscribe(&mut stage, stalled, &["A"], &json!({"mode": "every"}));
+    stage.subscribe(client, &["HELD"], &json!({"interval_ms": 60_000}));
+    stage.subscribe(stalled, &["A"], &json!({"mode": "every"}));
     stage.reads(mute, false);
     stage.reads(stalled, false);
     for bid in 1..=1_000 {
@@ -341,7 +309,7 @@ fn a_drain_closes_at_once_what_is_caught_up_and_at_half_of_its_time_all_others()
 fn times_that_are_reloaded_hold_from_then_on() {
     let mut stage = Stage::new(Limits { heartbeat: ms(60_000), stale: ms(60_000), ..DEFAULT });
     let client = stage.websocket(&NEAR);
-    subscribe(&mut stage, client, &["A"], &json!({}));
+    stage.subscribe(client, &["A"], &json!({}));
     stage.run_to(100);
     stage.bid("A", 1);
     stage.run_to(5_000);

@@ -1,4 +1,23 @@
 //! The laws that a run is held against, and what a breach looks like.
+//!
+//! Where each of the twelve laws of the service is checked, and after what:
+//!
+//! | law | variants of [`Law`] | checked |
+//! |---|---|---|
+//! | law 1 | `Ingest`, `Lossless` | `world.rs`, after each submission: the topic stands where the feed does, whatever its readers do; `witness.rs`: what the one feed that waits owes its readers |
+//! | law 2 | `Memory`, `FrameSize`, `Liveness` | `node.rs`, after each step: what waits for a session, and how many there are; `client.rs`, on each frame; `world.rs`: steps at one moment |
+//! | law 3 | `LatestWins` | `witness.rs`, at rest and at the end of a market |
+//! | law 4 | `Seqs` | the judge and `witness.rs`, on each message |
+//! | law 5 | `Conservation`, `Accounts` | `node.rs`, after each step; `world.rs`, at rest, against what clients have counted |
+//! | law 6 | `ControlFirst`, `Answers` | `witness.rs`, on each answer |
+//! | law 7 | `Isolation`, `Truth`, `Heartbeat`, `Deadline` | `witness.rs`, on each message; `client.rs` and `world.rs`: that others are served in time |
+//! | law 8 | `Panic`, `Deadline`, `Cause` | `world.rs`: nothing panics; `client.rs`: hostile clients are closed, by the right code |
+//! | law 9 | | `main.rs`: the same seed is the same run, byte for byte |
+//! | law 10 | `Age`, `Memory` | what holds today, without proxies: `witness.rs`, on each update to a client that reads |
+//! | law 11 | `Cause` | what holds today: `scenes.rs`: a page of a foreign origin is closed and reads nothing |
+//! | law 12 | `Numbering`, `Truth` | `witness.rs`: one epoch, and what is shown under a seq is what the feed gave under it, for every client, shard and connection |
+//!
+//! The rest of the variants are promises of docs/PROTOCOL.md beside the laws.
 
 use std::fmt;
 
@@ -7,6 +26,10 @@ use tickcast::tick::Nanos;
 /// What must hold, whatever happens.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Law {
+    /// What a feed gives is taken in at once.
+    Ingest,
+    /// One epoch for all that a node numbers.
+    Numbering,
     /// Seqs rise by `n`, or a gap says what is missing.
     Seqs,
     /// What a client is shown of a tick is what the feed said.

@@ -24,6 +24,7 @@ mod network;
 mod node;
 mod plan;
 mod runtime;
+mod scenes;
 mod shrink;
 mod stage;
 mod tape;

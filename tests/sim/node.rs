@@ -20,7 +20,7 @@ use std::{
 use hyper::Request;
 use rand::{Rng, RngExt};
 use tickcast::{
-    clock::{Clock, MarketClock},
+    clock::{Anchor, Clock, MarketClock},
     feed::Sink,
     intake::{FeedKind, FeedSink, FeedStatus},
     live::Live,
@@ -54,7 +54,7 @@ use tokio::{
 use super::{
     law::Law,
     network::{Net, SimSocket},
-    plan::{NodeAct, Plan},
+    plan::{Ms, NodeAct, Plan},
     runtime::{Task, Tasks},
     witness::Found,
 };
@@ -74,6 +74,8 @@ pub struct Node {
     slow: BTreeSet<usize>,
     pub drained_at: Option<Nanos>,
     frame_bytes_max: usize,
+    /// The most that there might ever be: those that are open stay when there may be fewer.
+    sessions_max: usize,
 }
 
 /// A shard, and what its loop remembers.
@@ -88,6 +90,8 @@ pub struct Member {
 
 const REFUSALS: [RejectedReason; 3] =
     [RejectedReason::TooManySessions, RejectedReason::TooManyPerAddress, RejectedReason::Connections];
+/// Of all that a node of the simulation numbers.
+pub const EPOCH: &str = "sim";
 const HEAD_END: &[u8] = b"\r\n\r\n";
 /// Joined to a frame of data: a little control, the position of an event stream, and headers.
 const JOINED_BYTES: usize = 10 * 1024;
@@ -113,7 +117,7 @@ impl Node {
         let ingest = Market::new(vec!["sim".to_owned()], limits.topics, limits.ring_ticks);
         let ingest = Arc::new(Ingest::new(ingest, outlets));
         let shared = Arc::new(Shared {
-            epoch: "sim".to_owned(),
+            epoch: EPOCH.to_owned(),
             limits: Live::new(limits.clone()),
             clock,
             market: market.clone(),
@@ -165,6 +169,7 @@ impl Node {
             slow: BTreeSet::new(),
             drained_at: None,
             frame_bytes_max: limits.frame_bytes,
+            sessions_max: limits.sessions,
         }
     }
 
@@ -191,6 +196,12 @@ impl Node {
             NodeAct::Subscriptions(count) => limits.subscriptions = count,
             NodeAct::Heartbeat(ms) => limits.heartbeat = Duration::from_millis(ms),
             NodeAct::Stale(ms) => limits.stale = Duration::from_millis(ms),
+            NodeAct::Progress(ms) => limits.progress = Duration::from_millis(ms),
+            NodeAct::Sessions(count) => {
+                limits.sessions = count;
+                limits.sessions_per_address = limits.sessions_per_address.min(count);
+            }
+            NodeAct::Drive { percent, jump_ms } => return self.drive(f64::from(percent) / 100.0, jump_ms),
             NodeAct::Drain => {
                 self.drained_at = Some(self.shared.clock.now());
                 self.shared.draining.store(true, Ordering::Relaxed);
@@ -207,9 +218,18 @@ impl Node {
             }
         }
         self.frame_bytes_max = self.frame_bytes_max.max(limits.frame_bytes);
+        self.sessions_max = self.sessions_max.max(limits.sessions);
+        self.shared.balancer.set_limits(&limits);
         self.shared.limits.set(limits);
         let (done, _) = std::sync::mpsc::channel();
         self.tell_all(|| ToShard::Reload(done.clone()));
+    }
+
+    /// As a replay drives the market's time.
+    pub fn drive(&self, rate: f64, jump_ms: Ms) {
+        let (world, market) = (self.shared.clock.now(), self.shared.market.now());
+        let market = market.plus(Duration::from_millis(jump_ms));
+        self.shared.market.drive(Anchor { world, market, rate });
     }
 
     fn tell_all(&self, message: impl Fn() -> ToShard) {
@@ -290,11 +310,8 @@ impl Node {
         if counted != open {
             return Err((Law::OneEnd, format!("{counted} sessions are counted, {open} are open")));
         }
-        if open > self.shared.limits.sessions {
-            return Err((
-                Law::Memory,
-                format!("{open} sessions are open, {} may be", self.shared.limits.sessions),
-            ));
+        if open > self.sessions_max {
+            return Err((Law::Memory, format!("{open} sessions are open, {} may be", self.sessions_max)));
         }
         self.check_memory()?;
         self.check_slow()?;

@@ -24,6 +24,8 @@ pub struct Plan {
     pub call_nanos: u64,
     /// The feed goes no further than its readers in mode `every`.
     pub is_lossless: bool,
+    /// The market has a time of its own, as that of a replay.
+    pub is_driven: bool,
     pub feed: Vec<Burst>,
     pub node: Vec<(Ms, NodeAct)>,
     pub clients: Vec<ClientPlan>,
@@ -47,6 +49,13 @@ pub enum NodeAct {
     Subscriptions(usize),
     Heartbeat(Ms),
     Stale(Ms),
+    Progress(Ms),
+    Sessions(usize),
+    /// From now on the market's time runs at so many hundredths of the machine's; first it jumps, as at the break of a day.
+    Drive {
+        percent: u32,
+        jump_ms: Ms,
+    },
     /// Every feed has ended.
     Over,
     Shrink,
@@ -177,7 +186,12 @@ impl Plan {
         let ends_ms = pick(random, &[3_000, 10_000, 30_000, 60_000]);
         let is_lossless = chance(random, 15);
         let feed = feed(random, ends_ms, limits.shard_queue_ticks);
-        let node = node(random, ends_ms);
+        // Apart, so that what was chosen before there were these stays what it is.
+        let mut apart = Pcg64Mcg::seed_from_u64(seed ^ 0xD1_5A);
+        let is_driven = chance(&mut apart, 20);
+        let mut node = node(random, ends_ms);
+        node.extend(changes(&mut apart, ends_ms, is_driven));
+        node.sort_by_key(|(at_ms, _)| *at_ms);
         let clients = random.random_range(1..=6);
         let clients = (0..clients).map(|number| client(seed, number, ends_ms, symbols, crowd)).collect();
         Plan {
@@ -188,6 +202,7 @@ impl Plan {
             crowd,
             call_nanos: pick(random, &[0, 2_000, 20_000, 200_000]),
             is_lossless,
+            is_driven,
             feed,
             node,
             clients,
@@ -205,6 +220,7 @@ impl Plan {
             crowd: 0,
             call_nanos: 0,
             is_lossless: false,
+            is_driven: false,
             feed: Vec::new(),
             node: Vec::new(),
             clients: Vec::new(),
@@ -288,6 +304,27 @@ fn node(random: &mut impl Rng, ends_ms: Ms) -> Vec<(Ms, NodeAct)> {
         _ => {}
     }
     acts.sort_by_key(|(at_ms, _)| *at_ms);
+    acts
+}
+
+/// More limits that are reloaded, and what moves the market's time.
+fn changes(random: &mut impl Rng, ends_ms: Ms, is_driven: bool) -> Vec<(Ms, NodeAct)> {
+    let mut acts = Vec::new();
+    if chance(random, 30) {
+        let act = match random.random_range(0..3) {
+            0 => NodeAct::Stale(pick(random, &[700, 8_000])),
+            1 => NodeAct::Progress(pick(random, &[1_500, 8_000])),
+            _ => NodeAct::Sessions(pick(random, &[1, 2, 500])),
+        };
+        acts.push((random.random_range(0..ends_ms), act));
+    }
+    if is_driven {
+        for _ in 0..random.random_range(1..6) {
+            let percent = pick(random, &[0, 10, 100, 100, 1_000, 6_000]);
+            let jump_ms = pick(random, &[0, 0, 3_000, 17 * 3_600_000]);
+            acts.push((random.random_range(0..ends_ms), NodeAct::Drive { percent, jump_ms }));
+        }
+    }
     acts
 }
 

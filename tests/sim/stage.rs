@@ -6,7 +6,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tickcast::{
     clock::{Clock, MarketClock},
     feed::ndjson::Decoder,
@@ -127,6 +127,16 @@ impl Stage {
 
     pub fn command(&mut self, who: Who, command: &Value) {
         self.send(who, &websocket::frame(websocket::TEXT, true, command.to_string().as_bytes()));
+    }
+
+    /// Subscribes with these further keys, and waits for the answer.
+    pub fn subscribe(&mut self, who: Who, symbols: &[&str], more: &Value) {
+        let mut command = json!({"op": "subscribe", "symbols": symbols});
+        for (key, value) in more.as_object().into_iter().flatten() {
+            command[key] = value.clone();
+        }
+        self.command(who, &command);
+        self.message(who, |message| message.is("subscribed"));
     }
 
     /// From now on it reads, or does not.
@@ -319,4 +329,29 @@ impl Guest {
         }
         pings
     }
+}
+
+pub fn ms(ms: Ms) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// A status of this symbol.
+pub fn is_state<'a>(symbol: &'a str, state: &'a str) -> impl Fn(&Message) -> bool + 'a {
+    move |message| {
+        message.is("status") && message.value("symbol") == symbol && message.value("state") == state
+    }
+}
+
+/// A message with a record.
+pub fn is_price(message: &Message) -> bool {
+    message.is("update") || message.is("snapshot")
+}
+
+/// When each price came, and with which bid.
+pub fn updates(heard: &[(Ms, Heard)]) -> Vec<(Ms, String)> {
+    let updates = heard.iter().filter_map(|(at, heard)| match heard {
+        Heard::Message(message) if is_price(message) => Some((*at, message.record()["bid"].clone())),
+        _ => None,
+    });
+    updates.collect()
 }

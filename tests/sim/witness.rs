@@ -84,6 +84,8 @@ pub struct Witness {
     pub told_drain: bool,
     pub told_end: bool,
     pub counts: Counts,
+    /// The time of the last heartbeat, in microseconds of the market.
+    heartbeat_ts: i64,
     /// Symbols that were shown in mode `once`.
     once: BTreeSet<String>,
     /// Where frames of data began that came since the last question that stood alone.
@@ -149,7 +151,10 @@ impl Witness {
                     self.asked.pop_front();
                 }
             }
-            "welcome" => self.epoch = Some(message.str("epoch")),
+            "welcome" if message.value("epoch") == super::node::EPOCH => {
+                self.epoch = Some(message.str("epoch"));
+            }
+            "welcome" => return breach(Law::Numbering, format!("another epoch: {message:?}")),
             "subscribed" | "unsubscribed" | "set" | "list" | "pong" => {
                 self.answered(message, now, answered_from)?;
             }
@@ -164,10 +169,19 @@ impl Witness {
                 self.told_end = true;
                 return self.is_newest(tape);
             }
-            "heartbeat" | "status" => {}
+            "heartbeat" => return self.heartbeat(message, now),
+            "status" => {}
             _ => return self.shown(message, now, tape, terms),
         }
         Ok(())
+    }
+
+    /// Its times are the market's, which never goes back.
+    fn heartbeat(&mut self, message: &Message, now: Nanos) -> Found {
+        let (ts, asof) = (message.int("ts"), message.int("asof"));
+        let is_right = asof <= ts && self.heartbeat_ts <= ts && ts <= now.micros();
+        self.heartbeat_ts = ts;
+        if is_right { Ok(()) } else { breach(Law::Heartbeat, format!("at {}: {message:?}", now.micros())) }
     }
 
     fn answered(&mut self, message: &Message, now: Nanos, answered_from: Option<u64>) -> Found {

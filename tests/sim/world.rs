@@ -54,6 +54,8 @@ struct World {
     /// When the last tick was published.
     fed_at: Nanos,
     is_calm: bool,
+    /// The longest that a session may ever have taken no byte.
+    progress_max: Duration,
     steps: u64,
     ticks: u64,
 }
@@ -128,9 +130,15 @@ impl World {
     fn new(plan: &Plan, clock: Clock) -> World {
         let begin = clock.now();
         let net = Network::new(clock, plan.call_nanos);
-        let node = Node::new(plan, clock, MarketClock::of_world(clock), &net);
-        let clients: Vec<_> =
-            plan.clients.iter().map(|client| Client::new(client, plan, net.clone(), begin)).collect();
+        let market =
+            if plan.is_driven { MarketClock::driven(clock, begin) } else { MarketClock::of_world(clock) };
+        let node = Node::new(plan, clock, market.clone(), &net);
+        node.drive(1.0, 0);
+        let clients: Vec<_> = plan
+            .clients
+            .iter()
+            .map(|client| Client::new(client, plan, net.clone(), market.clone(), begin))
+            .collect();
         let tape = Tape::new(plan.seed, plan.symbols);
         World {
             plan: plan.clone(),
@@ -145,6 +153,7 @@ impl World {
             owed: 0,
             fed_at: begin,
             is_calm: false,
+            progress_max: plan.limits.progress,
             steps: 0,
             ticks: 0,
         }
@@ -200,6 +209,7 @@ impl World {
     /// Nothing new happens; links are wide, and everyone reads.
     fn calm(&mut self) {
         self.is_calm = true;
+        self.node.drive(1.0, 0);
         self.net.borrow_mut().widen();
         self.clients.iter_mut().for_each(Client::calm);
     }
@@ -252,10 +262,7 @@ impl World {
     fn feed(&mut self, index: usize) -> Found {
         // Beyond the plan: what has found no room.
         match self.plan.feed.get(index) {
-            Some(burst) if burst.is_pushed => {
-                self.push(burst.ticks);
-                return Ok(());
-            }
+            Some(burst) if burst.is_pushed => return self.push(burst.ticks),
             Some(burst) => self.owed += burst.ticks,
             None => {}
         }
@@ -278,25 +285,31 @@ impl World {
                 }
                 return Ok(());
             }
-            self.submit(count);
+            self.submit(count)?;
             self.owed -= count;
         }
         Ok(())
     }
 
-    fn push(&mut self, ticks: usize) {
-        for batch in (0..ticks).step_by(BATCH) {
-            self.submit(BATCH.min(ticks - batch));
-        }
+    fn push(&mut self, ticks: usize) -> Found {
+        (0..ticks).step_by(BATCH).try_for_each(|batch| self.submit(BATCH.min(ticks - batch)))
     }
 
-    fn submit(&mut self, count: usize) {
-        let now = self.clock.now();
-        let lines: Vec<_> = (0..count).map(|_| self.tape.next(now)).collect();
+    /// Ingest takes in what it is given, whatever its readers do: nothing else runs in between.
+    fn submit(&mut self, count: usize) -> Found {
+        let (now, market) = (self.clock.now(), self.node.shared.market.now());
+        let lines: Vec<_> = (0..count).map(|_| self.tape.next(market)).collect();
         let mut ticks: Vec<_> = lines.iter().map(|line| self.tick(line)).collect();
         self.ticks += count as u64;
         self.fed_at = now;
+        let last = ticks.last().map(|tick| tick.symbol.clone()).expect("a batch of ticks");
         self.node.submit(&mut ticks);
+        let image = self.node.shared.ingest.records(std::slice::from_ref(&last)).remove(0);
+        let (seq, head) = (image.map_or(0, |image| image.record.seq), self.tape.head(last.as_str()));
+        if seq != head {
+            return Err((Law::Ingest, format!("{last} stands at {seq}, and the feed has given {head}")));
+        }
+        Ok(())
     }
 
     fn act(&mut self, index: usize) {
@@ -305,8 +318,9 @@ impl World {
             // A feed ends behind its last tick.
             return self.at(self.clock.now().plus(Duration::from_millis(1)), WorldEvent::Node(index));
         }
-        if let NodeAct::FrameBytes(bytes) = act {
-            self.clients.iter_mut().for_each(|client| client.limit_frames(bytes));
+        self.clients.iter_mut().for_each(|client| client.reload(act));
+        if let NodeAct::Progress(ms) = act {
+            self.progress_max = self.progress_max.max(Duration::from_millis(ms));
         }
         self.node.act(act);
     }
@@ -322,7 +336,7 @@ impl World {
         let net = self.net.borrow();
         for (number, link) in net.links.iter().enumerate().filter(|(_, link)| !link.server_closed) {
             let grace = limits.close_grace + Duration::from_millis(1_200);
-            if link.down.is_refused && now > link.down.progress_at.plus(limits.progress + grace) {
+            if link.down.is_refused && now > link.down.progress_at.plus(self.progress_max + grace) {
                 let client = link.client;
                 return Err((
                     Law::Deadline,
