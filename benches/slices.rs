@@ -14,7 +14,7 @@ use tickcast::{
     fanout::{Fanout, Mode, SessionKey, Spec, Units},
     limits,
     tick::{Field, Fields, Fixed, Nanos, Symbol, Tick},
-    topic::{Batch, FeedId, Ingest, Market, Outlet, handover::Handover},
+    topic::{Batch, BatchQueue, FeedId, Ingest, Market, Outlet},
     wire::{FrameSize, Framer, command::CommandReader, encodings::json::Json},
 };
 
@@ -35,7 +35,7 @@ struct Scale {
 struct Shard {
     scale: Scale,
     ingest: Ingest,
-    handover: Arc<Handover<Batch>>,
+    batch_queue: Arc<BatchQueue<Batch>>,
     wants_ticks: Arc<AtomicBool>,
     fanout: Fanout,
     framer: Framer,
@@ -179,10 +179,10 @@ fn fill_lanes(scale: Scale) {
 
 impl Shard {
     fn new(scale: Scale, spec: &Spec) -> Self {
-        let handover = Arc::new(Handover::new(usize::MAX));
+        let batch_queue = Arc::new(BatchQueue::new(usize::MAX));
         let wants_ticks: Arc<AtomicBool> = Arc::default();
         let outlet = Outlet {
-            handover: Arc::clone(&handover),
+            queue: Arc::clone(&batch_queue),
             wake: Box::new(|| {}),
             wants_ticks: Arc::clone(&wants_ticks),
         };
@@ -190,7 +190,7 @@ impl Shard {
         let mut shard = Shard {
             scale,
             ingest: Ingest::new(market, vec![outlet]),
-            handover,
+            batch_queue,
             wants_ticks,
             fanout: Fanout::new(START, limits::DEFAULT.stale, limits::DEFAULT.subscriptions),
             framer: Framer::new(limits::DEFAULT.frame_bytes),
@@ -228,7 +228,7 @@ impl Shard {
 
     fn taken(&self) -> Vec<Arc<Batch>> {
         let mut batches = Vec::new();
-        assert!(!self.handover.take(&mut batches).missed);
+        assert!(!self.batch_queue.take(&mut batches).missed);
         batches
     }
 

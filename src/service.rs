@@ -46,7 +46,7 @@ use crate::{
     },
     shutdown::Stop,
     throttle::Throttle,
-    topic::{Batch, Ingest, Market, Outlet, handover::Handover},
+    topic::{Batch, BatchQueue, Ingest, Market, Outlet},
     web::AllowedOrigins,
 };
 
@@ -103,7 +103,7 @@ pub enum StartError {
 
 /// A shard's two ends, before its thread has them.
 struct Ends {
-    handover: Arc<Handover<Batch>>,
+    batch_queue: Arc<BatchQueue<Batch>>,
     wake: Arc<Notify>,
     inbox: UnboundedReceiver<ToShard>,
     runtime: Runtime,
@@ -221,7 +221,7 @@ fn listen(address: SocketAddr, limits: &Limits) -> Result<(TcpListener, SocketAd
 fn shard_ends(limits: &Limits) -> io::Result<(UnboundedSender<ToShard>, Ends)> {
     let (sender, inbox) = unbounded_channel();
     let ends = Ends {
-        handover: Arc::new(Handover::new(limits.shard_queue_ticks)),
+        batch_queue: Arc::new(BatchQueue::new(limits.shard_queue_ticks)),
         wake: Arc::new(Notify::new()),
         inbox,
         runtime: Builder::new_current_thread().enable_all().build()?,
@@ -233,7 +233,7 @@ fn shard_ends(limits: &Limits) -> io::Result<(UnboundedSender<ToShard>, Ends)> {
 fn outlet(ends: &Ends) -> Outlet {
     let wake = Arc::clone(&ends.wake);
     Outlet {
-        handover: Arc::clone(&ends.handover),
+        queue: Arc::clone(&ends.batch_queue),
         wake: Box::new(move || wake.notify_one()),
         wants_ticks: Arc::clone(&ends.wants_ticks),
     }
@@ -256,7 +256,8 @@ fn start_shard(
         let serve = move |shard: &Rc<Shard>, unread| {
             tokio::task::spawn_local(http::serve(Arc::clone(&app), Rc::clone(shard), unread));
         };
-        let shard = Shard::new(number, shared, ends.handover, ends.wake, ends.wants_ticks, Box::new(serve));
+        let shard =
+            Shard::new(number, shared, ends.batch_queue, ends.wake, ends.wants_ticks, Box::new(serve));
         LocalSet::new().block_on(&ends.runtime, shard.run(ends.inbox, listeners));
     })
 }

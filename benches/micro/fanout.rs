@@ -14,7 +14,7 @@ use tickcast::{
     fanout::{Accounts, Fanout, Mode, SessionKey, Spec},
     limits,
     tick::{Field, Nanos, Symbol},
-    topic::{Batch, FeedId, Ingest, Market, Outlet, handover::Handover},
+    topic::{Batch, BatchQueue, FeedId, Ingest, Market, Outlet},
     wire::{Encoding, FrameSize, Framer},
 };
 
@@ -103,7 +103,7 @@ struct Shard {
     crowd: Crowd,
     ticks: Ticks,
     ingest: Ingest,
-    handover: Arc<Handover<Batch>>,
+    batch_queue: Arc<BatchQueue<Batch>>,
     /// Whether anybody has a use for single ticks.
     wants_ticks: Arc<AtomicBool>,
     /// Time of receipt of the newest batch that was made.
@@ -160,10 +160,10 @@ impl Crowd {
 
 impl Shard {
     fn new(crowd: Crowd) -> Self {
-        let handover = Arc::new(Handover::new(usize::MAX));
+        let batch_queue = Arc::new(BatchQueue::new(usize::MAX));
         let wants_ticks: Arc<AtomicBool> = Arc::default();
         let outlet = Outlet {
-            handover: Arc::clone(&handover),
+            queue: Arc::clone(&batch_queue),
             wake: Box::new(|| {}),
             wants_ticks: Arc::clone(&wants_ticks),
         };
@@ -173,7 +173,7 @@ impl Shard {
             crowd,
             ticks: Ticks::new(Kind::Mixed, crowd.topics),
             ingest: Ingest::new(market, vec![outlet]),
-            handover,
+            batch_queue,
             wants_ticks,
             made_at: START,
             stock: Stock::default(),
@@ -195,7 +195,7 @@ impl Shard {
             let mut refused = Vec::new();
             self.ingest.submit(FeedId(0), &mut self.ticks.take(batch_ticks), self.made_at, &mut refused);
         }
-        assert!(!self.handover.take(&mut made).missed);
+        assert!(!self.batch_queue.take(&mut made).missed);
         made
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tickcast::{
     tick::Tick,
-    topic::{Batch, FeedId, Ingest, Market, Outlet, handover::Handover},
+    topic::{Batch, BatchQueue, FeedId, Ingest, Market, Outlet},
 };
 
 use crate::{
@@ -25,15 +25,15 @@ const TICKS: usize = 10;
 fn queue(scale: Scale, ticks_max: usize) -> Box<dyn Work> {
     let rounds = scale.of(100);
     let missed = ticks_max < 10 * TICKS;
-    let handover = Handover::new(ticks_max);
+    let batch_queue = BatchQueue::new(ticks_max);
     let batch = Arc::new(Batch::default());
     let mut taken = Vec::new();
     repeated(move || {
         for _ in 0..rounds {
             for number in 0..10 {
-                assert_eq!(handover.push(&batch, TICKS), number == 0, "the first push wakes");
+                assert_eq!(batch_queue.push(&batch, TICKS), number == 0, "the first push wakes");
             }
-            assert_eq!(handover.take(&mut taken).missed, missed);
+            assert_eq!(batch_queue.take(&mut taken).missed, missed);
             taken.clear();
         }
         Done { items: 10 * rounds as u64, bytes: 0 }
@@ -42,11 +42,11 @@ fn queue(scale: Scale, ticks_max: usize) -> Box<dyn Work> {
 
 fn through_ingest(scale: Scale) -> Box<dyn Work> {
     let (topics, rounds) = (scale.of(500), scale.of(100));
-    let handovers = [0; 2].map(|_| Arc::new(Handover::new(1_000_000)));
-    let outlets = handovers
+    let batch_queues = [0; 2].map(|_| Arc::new(BatchQueue::new(1_000_000)));
+    let outlets = batch_queues
         .iter()
-        .map(|handover| Outlet {
-            handover: Arc::clone(handover),
+        .map(|batch_queue| Outlet {
+            queue: Arc::clone(batch_queue),
             wake: Box::new(|| {}),
             wants_ticks: Arc::default(),
         })
@@ -58,15 +58,15 @@ fn through_ingest(scale: Scale) -> Box<dyn Work> {
     fed(
         move |_| {
             let batches = (0..rounds).map(|_| ticks.take(TICKS)).collect();
-            (batches, handovers.clone().map(|handover| (handover, Vec::new())))
+            (batches, batch_queues.clone().map(|batch_queue| (batch_queue, Vec::new())))
         },
         move |(batches, shards): &mut (Vec<Vec<Tick>>, [(_, Vec<_>); 2])| {
             let mut done = Done::default();
             for batch in batches {
                 done.items += ingest.submit(FeedId(0), batch, START, &mut refused) as u64;
             }
-            for (handover, taken) in shards {
-                assert!(!Handover::take(handover, taken).missed);
+            for (batch_queue, taken) in shards {
+                assert!(!BatchQueue::take(batch_queue, taken).missed);
                 assert_eq!(taken.len(), rounds);
             }
             done

@@ -28,7 +28,7 @@ use crate::{
     limits::Limits,
     planted::{Fault, is_planted},
     tick::Nanos,
-    topic::{Batch, handover::Handover},
+    topic::{Batch, BatchQueue},
     wire::{CloseReason, Control, Encoding, Framer, assembled::Welcome, command::CommandReader},
 };
 
@@ -159,13 +159,13 @@ impl<S: SessionSocket> Core<S> {
     }
 
     /// Takes in what waits, and writes to a slice of the sessions concerned.
-    pub fn turn(&mut self, handover: &Handover<Batch>) -> Due {
+    pub fn turn(&mut self, batch_queue: &BatchQueue<Batch>) -> Due {
         let now = self.shared.clock.now();
         if !self.pace.may_write(now) {
             self.work(now);
             return if self.has_work() { Due::Now } else { Due::At(self.pace.until()) };
         }
-        self.take_in(handover, now, Units::new(CROWD_UNITS));
+        self.take_in(batch_queue, now, Units::new(CROWD_UNITS));
         if self.round.sessions_left == 0 {
             let Stats { frames_sent, .. } = self.stats;
             let ticks = self.fanout.delivered();
@@ -207,17 +207,17 @@ impl<S: SessionSocket> Core<S> {
     }
 
     /// Takes in the batches that wait, and the time: sessions become ready. Work that comes in bulk is done as far as
-    /// the units last. What follows it waits in the hand-over, which is bounded.
-    pub(super) fn take_in(&mut self, handover: &Handover<Batch>, now: Nanos, mut units: Units) {
+    /// the units last. What follows it waits in the batch queue, which is bounded.
+    pub(super) fn take_in(&mut self, batch_queue: &BatchQueue<Batch>, now: Nanos, mut units: Units) {
         let market = self.shared.market.at(now);
         let had_rest = !self.batches.is_empty() || self.fanout.is_resyncing();
         if !had_rest {
-            self.take_batches(handover);
+            self.take_batches(batch_queue);
         }
         // Reading the time costs more than the work of an ordinary turn.
         let begun = (had_rest || self.is_crowd()).then(work::thread_nanos);
         if self.apply_batches(market, &mut units) && had_rest {
-            self.take_batches(handover);
+            self.take_batches(batch_queue);
             self.apply_batches(market, &mut units);
         }
         self.publish_interest();
@@ -242,8 +242,8 @@ impl<S: SessionSocket> Core<S> {
             || self.has_untold()
     }
 
-    fn take_batches(&mut self, handover: &Handover<Batch>) {
-        if handover.take(&mut self.batches).missed {
+    fn take_batches(&mut self, batch_queue: &BatchQueue<Batch>) {
+        if batch_queue.take(&mut self.batches).missed {
             self.stats.resyncs += 1;
             self.stats.limits[LimitHit::ShardQueue as usize] += 1;
             // No batch will report what was lost, and a feed that waits for its readers would wait for ever. The order

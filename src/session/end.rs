@@ -6,17 +6,17 @@ use super::{core::Core, socket::SessionSocket};
 use crate::{
     fanout::{SessionKey, Units},
     tick::Nanos,
-    topic::{Batch, handover::Handover},
+    topic::{Batch, BatchQueue},
     wire::{CloseReason, Control},
 };
 
 impl<S: SessionSocket> Core<S> {
     /// The market is over, or it continues, because the replay was started again.
-    pub fn set_over(&mut self, over: bool, handover: &Handover<Batch>) {
+    pub fn set_over(&mut self, over: bool, batch_queue: &BatchQueue<Batch>) {
         self.over = over;
         if over {
             // The last ticks may still wait.
-            self.take_in(handover, self.shared.clock.now(), Units::unlimited());
+            self.take_in(batch_queue, self.shared.clock.now(), Units::unlimited());
             for place in 0..self.sessions.len() {
                 self.end_when_drained(SessionKey(u32::try_from(place).unwrap_or(u32::MAX)));
             }
@@ -24,8 +24,8 @@ impl<S: SessionSocket> Core<S> {
     }
 
     /// Whether every session has been sent what it was due at this market time.
-    pub fn is_level(&mut self, handover: &Handover<Batch>, as_of: Nanos) -> bool {
-        self.take_in(handover, self.shared.clock.now(), Units::unlimited());
+    pub fn is_level(&mut self, batch_queue: &BatchQueue<Batch>, as_of: Nanos) -> bool {
+        self.take_in(batch_queue, self.shared.clock.now(), Units::unlimited());
         let mut open = self.sessions.iter().enumerate().filter_map(|(place, session)| {
             let session = session.as_deref().filter(|session| session.is_open())?;
             Some((SessionKey(u32::try_from(place).unwrap_or(u32::MAX)), session))

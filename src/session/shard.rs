@@ -34,7 +34,7 @@ use crate::{
     live::Live,
     throttle::Throttle,
     tick::Nanos,
-    topic::{Batch, Ingest, handover::Handover},
+    topic::{Batch, BatchQueue, Ingest},
     web::AllowedOrigins,
     wire::CloseReason,
 };
@@ -140,7 +140,7 @@ pub struct Shard<S: SessionSocket = TcpStream> {
     pub core: RefCell<Core<S>>,
     pub serve: Serve<S>,
     pub turns: Turns,
-    handover: Arc<Handover<Batch>>,
+    batch_queue: Arc<BatchQueue<Batch>>,
     wake: Arc<Notify>,
 }
 
@@ -153,21 +153,21 @@ impl<S: SessionSocket> Shard<S> {
     pub fn new(
         number: usize,
         shared: Arc<Shared>,
-        handover: Arc<Handover<Batch>>,
+        batch_queue: Arc<BatchQueue<Batch>>,
         wake: Arc<Notify>,
         wants_ticks: Arc<AtomicBool>,
         serve: Serve<S>,
     ) -> Rc<Self> {
         let core = RefCell::new(Core::new(&shared, number, wants_ticks));
         let turns = Turns::new(Arc::clone(&wake));
-        Rc::new(Shard { shared, number, core, serve, turns, handover, wake })
+        Rc::new(Shard { shared, number, core, serve, turns, batch_queue, wake })
     }
 
     /// Runs one turn and returns when the next is due, or `None` when the shard is drained and has left its last
     /// report.
     pub fn turn(&self) -> Option<Due> {
         let mut core = self.core.borrow_mut();
-        let due = core.turn(&self.handover);
+        let due = core.turn(&self.batch_queue);
         if core.is_drained() {
             let report = core.report();
             self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner).insert(self.number, report);
@@ -207,8 +207,8 @@ impl<S: SessionSocket> Shard<S> {
             ToShard::Shrink(done) => self.core.borrow_mut().shrink(done),
             ToShard::Alive(reply) => drop(reply.send(())),
             ToShard::Drain => self.core.borrow_mut().drain(),
-            ToShard::Level(as_of, reply) => reply(self.core.borrow_mut().is_level(&self.handover, as_of)),
-            ToShard::Over(over) => self.core.borrow_mut().set_over(over, &self.handover),
+            ToShard::Level(as_of, reply) => reply(self.core.borrow_mut().is_level(&self.batch_queue, as_of)),
+            ToShard::Over(over) => self.core.borrow_mut().set_over(over, &self.batch_queue),
         }
         None
     }

@@ -9,7 +9,7 @@ use crate::{
     fanout::Tally,
     planted::{Fault, is_planted},
     tick::Nanos,
-    topic::readers::Joined,
+    topic::readers::JoinedReader,
     wire::{CloseReason, Encoding, TakenIn, control::Pace},
 };
 
@@ -49,7 +49,7 @@ pub struct Session<S = TcpStream> {
     pub pinged_at: Nanos,
     pub budget: Budget,
     /// The session has subscribed, and is counted among the readers.
-    pub joined: Option<Joined>,
+    pub joined: Option<JoinedReader>,
     pub frames_sent: u64,
     pub bytes_sent: u64,
     /// Reading resumes when the control queue, or the list of commands, has room again.

@@ -1,7 +1,7 @@
-//! Where feeds meet shards: the market behind its lock, and the hand-overs behind the market.
+//! Where feeds meet shards: the market behind its lock, and the queues of batches behind the market.
 //!
 //! Law 1: nothing here waits for a session. A feed takes the lock once for each batch, shards take it for bounded
-//! copies. A batch is handed over under the lock, so that every shard sees batches in the order of their seqs.
+//! copies. A batch is queued under the lock, so that every shard sees batches in the order of their seqs.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -9,16 +9,20 @@ use std::sync::{
 };
 
 use super::{
-    Batch, Detail, FeedId, Image, Market, NewTopic, Readers, Stamped, Store, TopicId, handover::Handover,
+    batch::{Batch, Detail, FeedId, NewTopic, Stamped, TopicId},
+    batch_queue::BatchQueue,
+    market::Market,
+    readers::Readers,
+    store::{Image, ListedTopic, Store},
 };
 use crate::{
     feed::{self, Refused},
-    tick::{Nanos, State, Symbol, Tick},
+    tick::{Nanos, Symbol, Tick},
 };
 
 /// Where a shard's batches go, and how it is woken.
 pub struct Outlet {
-    pub handover: Arc<Handover<Batch>>,
+    pub queue: Arc<BatchQueue<Batch>>,
     pub wake: Box<dyn Fn() + Send + Sync>,
     /// Whether the shard needs single ticks. The shard may change it at any time: if a batch comes without them, the
     /// shard reads the market.
@@ -32,14 +36,6 @@ pub struct Ingest {
     /// The symbols that feeds declare before their first ticks.
     listings: Vec<Arc<dyn feed::Listing>>,
     pub readers: Arc<Readers>,
-}
-
-/// One row of `GET /v1/symbols`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Listing {
-    pub symbol: Symbol,
-    pub seq: u64,
-    pub state: State,
 }
 
 /// Topics visited under one hold of the lock: a walk over all topics must not delay ingest.
@@ -159,7 +155,7 @@ impl Ingest {
     }
 
     /// `count` topics from index `from` on, in listing order; few enough for one hold of the lock.
-    pub fn listing(&self, from: usize, count: usize, now: Nanos, stale_nanos: u64) -> Vec<Listing> {
+    pub fn listing(&self, from: usize, count: usize, now: Nanos, stale_nanos: u64) -> Vec<ListedTopic> {
         debug_assert!(count <= CHUNK, "a bounded copy");
         let mut rows = Vec::with_capacity(count);
         self.lock().listing(from, count, now, stale_nanos, &mut rows);
@@ -201,7 +197,7 @@ impl Ingest {
         let ticks = batch.taken;
         let batch = Arc::new(batch);
         for outlet in &self.outlets {
-            if outlet.handover.push(&batch, ticks) {
+            if outlet.queue.push(&batch, ticks) {
                 (outlet.wake)();
             }
         }

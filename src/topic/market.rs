@@ -8,7 +8,10 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use super::{
-    Batch, Detail, FeedId, NewTopic, Record, Stamped, TopicId, Touched, ingest::Listing, ring::Ring,
+    batch::{Batch, Detail, FeedId, NewTopic, Stamped, TopicId, Touched},
+    record::Record,
+    ring::Ring,
+    store::{Image, ListedTopic},
 };
 use crate::{
     feed::{Refused, RejectReason},
@@ -17,7 +20,7 @@ use crate::{
 
 pub struct Market {
     by_symbol: HashMap<Symbol, TopicId, RandomState>,
-    topics: Vec<Topic>,
+    topics: Vec<MarketTopic>,
     /// Ticks taken in, over all topics.
     order: u64,
     topics_max: usize,
@@ -28,20 +31,12 @@ pub struct Market {
     touched: Vec<TopicId>,
 }
 
-struct Topic {
+struct MarketTopic {
     symbol: Symbol,
     feed: FeedId,
     record: Record,
     ring: Ring,
     closed: bool,
-}
-
-/// A topic and its current state.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Image {
-    pub record: Record,
-    /// Its feed has ended.
-    pub closed: bool,
 }
 
 impl Market {
@@ -209,9 +204,16 @@ impl Market {
     }
 
     /// Appends up to `count` topics from index `from` on.
-    pub fn listing(&self, from: usize, count: usize, now: Nanos, stale_nanos: u64, out: &mut Vec<Listing>) {
+    pub fn listing(
+        &self,
+        from: usize,
+        count: usize,
+        now: Nanos,
+        stale_nanos: u64,
+        out: &mut Vec<ListedTopic>,
+    ) {
         let topics = self.topics.iter().skip(from).take(count);
-        out.extend(topics.map(|topic| Listing {
+        out.extend(topics.map(|topic| ListedTopic {
             symbol: topic.symbol.clone(),
             seq: topic.record.seq,
             state: topic.state(now, stale_nanos),
@@ -239,7 +241,7 @@ impl Market {
 
     #[cold]
     fn owned(&self, id: TopicId, feed: FeedId) -> (RejectReason, String) {
-        let Topic { symbol, feed: owner, .. } = &self.topics[id.0 as usize];
+        let MarketTopic { symbol, feed: owner, .. } = &self.topics[id.0 as usize];
         let name = |feed: FeedId| self.feeds.get(usize::from(feed.0)).map_or("?", String::as_str);
         let message = format!(
             "symbol {symbol} belongs to feed {:?}, feed {:?} cannot write it: one symbol has one feed",
@@ -264,7 +266,7 @@ impl Market {
         self.by_symbol.insert(symbol.clone(), id);
         new_topics.push(NewTopic { topic: id, symbol: symbol.clone() });
         let (symbol, record, ring) = (symbol.clone(), Record::default(), Ring::default());
-        self.topics.push(Topic { symbol, feed, record, ring, closed: false });
+        self.topics.push(MarketTopic { symbol, feed, record, ring, closed: false });
         Ok(id)
     }
 
@@ -278,7 +280,7 @@ impl Market {
 
     fn take(&mut self, id: TopicId, tick: &Tick, rx: Nanos) -> &Record {
         self.order += 1;
-        let Topic { record, ring, .. } = &mut self.topics[id.0 as usize];
+        let MarketTopic { record, ring, .. } = &mut self.topics[id.0 as usize];
         record.take(&tick.fields);
         record.seq += 1;
         record.order = self.order;
@@ -295,7 +297,7 @@ fn stamp(topic: TopicId, record: &Record) -> Stamped {
     Stamped { topic, seq, order, ts, rx, fields: record.last_change() }
 }
 
-impl Topic {
+impl MarketTopic {
     fn state(&self, now: Nanos, stale_nanos: u64) -> State {
         if self.closed {
             State::Closed

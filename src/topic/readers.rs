@@ -7,7 +7,7 @@
 //!
 //! No wake-up is lost, in whatever order feeds look and shards note: checked under loom (`tests/loom`).
 //!
-//! Invariant: a client that has [joined](Readers::join) is counted until its [`Joined`] is dropped.
+//! Invariant: a client that has [joined](Readers::join) is counted until its [`JoinedReader`] is dropped.
 
 use std::sync::PoisonError;
 
@@ -34,7 +34,7 @@ pub struct Readers {
 
 /// One client that has subscribed.
 #[derive(Debug)]
-pub struct Joined(Arc<Readers>);
+pub struct JoinedReader(Arc<Readers>);
 
 /// The most that [`Readers::room`] ever gives. Shards keep at least 128 of a topic's newest ticks, from which all
 /// topics are served in the order of their ticks. Within this room no reader falls behind them.
@@ -55,10 +55,10 @@ impl Readers {
     }
 
     /// Counts a client that has subscribed. Its subscriptions must be in force already.
-    pub fn join(self: &Arc<Self>) -> Joined {
+    pub fn join(self: &Arc<Self>) -> JoinedReader {
         self.clients.fetch_add(1, Ordering::Release);
         self.notify();
-        Joined(Arc::clone(self))
+        JoinedReader(Arc::clone(self))
     }
 
     /// Clients that have subscribed and are still connected.
@@ -135,7 +135,7 @@ impl Readers {
     }
 }
 
-impl Drop for Joined {
+impl Drop for JoinedReader {
     fn drop(&mut self) {
         self.0.clients.fetch_sub(1, Ordering::Relaxed);
     }

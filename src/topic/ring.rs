@@ -8,7 +8,10 @@
 
 use std::collections::VecDeque;
 
-use super::{Record, Stamped, TopicId};
+use super::{
+    batch::{Stamped, TopicId},
+    record::Record,
+};
 use crate::tick::{FIXED_BITS, Field, FieldSet, Fields, Fixed, Nanos, Side, Volume};
 
 #[derive(Clone, Debug, Default)]

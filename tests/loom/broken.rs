@@ -1,7 +1,7 @@
-//! Hand-overs that are nearly right, for the checks to find.
+//! Queues that are nearly right, for the checks to find.
 
 use super::{
-    Queue, Taken,
+    Queue, TakenBatches,
     sync::{Arc, Mutex},
 };
 
@@ -50,10 +50,10 @@ impl Queue for Silent {
         is_first(&self.1)
     }
 
-    fn take(&self, batches: &mut Vec<Arc<u64>>) -> Taken {
+    fn take(&self, batches: &mut Vec<Arc<u64>>) -> TakenBatches {
         *self.1.lock().unwrap() = false;
         swap(&self.0, batches);
-        Taken { missed: false }
+        TakenBatches { missed: false }
     }
 }
 
@@ -63,10 +63,10 @@ impl Queue for SleepsLate {
         is_first(&self.1)
     }
 
-    fn take(&self, batches: &mut Vec<Arc<u64>>) -> Taken {
+    fn take(&self, batches: &mut Vec<Arc<u64>>) -> TakenBatches {
         swap(&self.0, batches);
         *self.1.lock().unwrap() = false;
-        Taken { missed: false }
+        TakenBatches { missed: false }
     }
 }
 
@@ -76,8 +76,8 @@ impl Queue for WakesOnce {
         is_first(&self.1)
     }
 
-    fn take(&self, batches: &mut Vec<Arc<u64>>) -> Taken {
+    fn take(&self, batches: &mut Vec<Arc<u64>>) -> TakenBatches {
         swap(&self.0, batches);
-        Taken { missed: false }
+        TakenBatches { missed: false }
     }
 }

@@ -1,4 +1,4 @@
-//! What threads share on the way of a tick, under every interleaving (loom): the hand-over from ingest to a shard, and how a
+//! What threads share on the way of a tick, under every interleaving (loom): the queue of batches from ingest to a shard, and how a
 //! feed waits for its readers.
 //!
 //! The code under test is the service's own file, built on loom's `Mutex`. Held: no batch is lost unless the
@@ -11,31 +11,31 @@ mod readers_wait;
 #[expect(dead_code, reason = "what needs no second thread is checked beside the code")]
 mod readers;
 mod wakeup;
-#[path = "../../src/topic/handover.rs"]
-mod handover;
-/// What the hand-over is built on. Its `Arc` only counts, and loom's cannot be dropped by a failing check.
+#[path = "../../src/topic/batch_queue.rs"]
+mod batch_queue;
+/// What the queue is built on. Its `Arc` only counts, and loom's cannot be dropped by a failing check.
 mod sync {
     pub use loom::sync::{Mutex, MutexGuard, atomic};
     pub use std::sync::Arc;
 }
 
-use handover::{Handover, Taken};
+use batch_queue::{BatchQueue, TakenBatches};
 use loom::{sync::Notify, thread};
 use sync::{Arc, Mutex};
 
-/// What is checked: the service's hand-over, or a broken one.
+/// What is checked: the service's queue, or a broken one.
 trait Queue: Send + Sync + 'static {
     fn push(&self, batch: &Arc<u64>, ticks: usize) -> bool;
-    fn take(&self, batches: &mut Vec<Arc<u64>>) -> Taken;
+    fn take(&self, batches: &mut Vec<Arc<u64>>) -> TakenBatches;
 }
 
-impl Queue for Handover<u64> {
+impl Queue for BatchQueue<u64> {
     fn push(&self, batch: &Arc<u64>, ticks: usize) -> bool {
-        Handover::push(self, batch, ticks)
+        BatchQueue::push(self, batch, ticks)
     }
 
-    fn take(&self, batches: &mut Vec<Arc<u64>>) -> Taken {
-        Handover::take(self, batches)
+    fn take(&self, batches: &mut Vec<Arc<u64>>) -> TakenBatches {
+        BatchQueue::take(self, batches)
     }
 }
 
@@ -152,13 +152,13 @@ fn every_loss_is_told<Q: Queue>(queue: fn() -> Q) {
     });
 }
 
-fn roomy() -> Handover<u64> {
-    Handover::new(8)
+fn roomy() -> BatchQueue<u64> {
+    BatchQueue::new(8)
 }
 
 /// Overflows when two batches wait.
-fn tight() -> Handover<u64> {
-    Handover::new(1)
+fn tight() -> BatchQueue<u64> {
+    BatchQueue::new(1)
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn no_batch_is_lost_without_being_told() {
 
 /// Runs a check that must fail, on a thread of its own; says how it failed.
 fn failure(check: impl FnOnce() + Send + 'static) -> String {
-    let panic = std::thread::spawn(check).join().expect_err("a broken hand-over passes the check");
+    let panic = std::thread::spawn(check).join().expect_err("a broken queue passes the check");
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
 }

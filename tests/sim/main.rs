@@ -1,7 +1,7 @@
 //! The simulator: a whole node on one thread, with its feed, its shards, its sessions, the network and its clients, on a
 //! clock that jumps whenever nothing is left to do. One seed chooses everything.
 //!
-//! What runs is the service's own: ingest, market, hand-over, shards and sessions, from a connection's first byte to its
+//! What runs is the service's own: ingest, market, batch queues, shards and sessions, from a connection's first byte to its
 //! last. What is simulated is what they are handed: sockets, the time, wake-ups. Beside it stand clients that know the
 //! public contract, and laws that are held after every step.
 //!

@@ -39,7 +39,7 @@ use tickcast::{
         stats::Report,
     },
     tick::{Nanos, Tick},
-    topic::{FeedId, Ingest, Market, Outlet, handover::Handover},
+    topic::{BatchQueue, FeedId, Ingest, Market, Outlet},
     web::AllowedOrigins,
     wire::CloseReason,
 };
@@ -103,16 +103,16 @@ impl Node {
         let (mut inboxes, mut outlets) = (Vec::new(), Vec::new());
         for _ in 0..plan.shards {
             let (sender, inbox) = unbounded_channel();
-            let handover = Arc::new(Handover::new(limits.shard_queue_ticks));
+            let batch_queue = Arc::new(BatchQueue::new(limits.shard_queue_ticks));
             let (wake, wants_ticks) = (Arc::new(Notify::new()), Arc::new(AtomicBool::default()));
             let outlet_wake = Arc::clone(&wake);
             outlets.push(Outlet {
-                handover: Arc::clone(&handover),
+                queue: Arc::clone(&batch_queue),
                 wake: Box::new(move || outlet_wake.notify_one()),
                 wants_ticks: Arc::clone(&wants_ticks),
             });
             inboxes.push(sender);
-            ends.push((inbox, handover, wake, wants_ticks));
+            ends.push((inbox, batch_queue, wake, wants_ticks));
         }
         let ingest = Market::new(vec!["sim".to_owned()], limits.topics, limits.ring_ticks);
         let ingest = Arc::new(Ingest::new(ingest, outlets));
@@ -136,13 +136,14 @@ impl Node {
         });
         let spawned: Rc<RefCell<Vec<Task>>> = Rc::default();
         let now = clock.now();
-        let shards = ends.into_iter().enumerate().map(|(number, (inbox, handover, wake, wants_ticks))| {
+        let shards = ends.into_iter().enumerate().map(|(number, (inbox, batch_queue, wake, wants_ticks))| {
             let spawned = Rc::clone(&spawned);
             let serve = move |shard: &Rc<Shard<SimSocket>>, unread: Unread<SimSocket>| {
                 spawned.borrow_mut().push(Box::pin(serve_http(Rc::clone(shard), unread)));
             };
             let shared = Arc::clone(&shared);
-            let shard = Shard::new(number, shared, handover, Arc::clone(&wake), wants_ticks, Box::new(serve));
+            let shard =
+                Shard::new(number, shared, batch_queue, Arc::clone(&wake), wants_ticks, Box::new(serve));
             Member { shard, inbox, wake, due: now, sweep_at: now.plus(SWEEP), is_done: false }
         });
         let shards = shards.collect();

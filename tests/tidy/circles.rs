@@ -38,17 +38,16 @@ const CIRCLES: &[&[&str]] = &[
         "src/session/shard.rs",
         "src/session/work.rs",
     ],
-    &["src/topic/ingest.rs", "src/topic/market.rs", "src/topic/mod.rs", "src/topic/ring.rs"],
 ];
 
 /// Names that more than one type has, and are to be made precise.
 const SHARED_NAMES: &[&str] = &[
     "Activity", "Answer", "Arrival", "Asked", "Command", "Config", "Control", "Counted", "Counts", "Decoder",
-    "End", "Entry", "Fault", "Faults", "Inner", "Input", "Joined", "Key", "Life", "Lines", "Listing", "Log",
+    "End", "Entry", "Fault", "Faults", "Inner", "Input", "Key", "Life", "Lines", "Listing", "Log",
     "Measured", "Members", "Mode", "Op", "Opening", "Order", "Origin", "Outcome", "Output", "Pace", "Place",
     "Queue", "Rates", "Record", "Records", "Refused", "Report", "Resume", "Run", "Scrape", "Scrapes",
     "Server", "Seen", "Session", "Shared", "Shown", "Span", "Speed", "Stage", "State", "Stats", "Stop",
-    "Symbols", "Taken", "Tally", "Target", "Topic", "Turns", "Value", "Verdict", "Waiting",
+    "Symbols", "Taken", "Tally", "Target", "Turns", "Value", "Verdict", "Waiting",
 ];
 
 /// The files that can be reached from each by its imports.

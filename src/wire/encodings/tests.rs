@@ -14,7 +14,7 @@ use super::{Encoding, tabbed::Tabbed};
 use crate::{
     fanout::{Fanout, Mode, SessionKey, Spec},
     tick::{Field, FieldSet, Fields, Fixed, Nanos, Symbol, Tick},
-    topic::{Batch, FeedId, Ingest, Market, Outlet, handover::Handover},
+    topic::{Batch, BatchQueue, FeedId, Ingest, Market, Outlet},
     wire::{CloseReason, Control, FrameSize, Framer},
 };
 
@@ -34,7 +34,7 @@ struct Message {
 /// A shard, and a market that it is fed from.
 struct Shard {
     ingest: Ingest,
-    handover: Arc<Handover<Batch>>,
+    batch_queue: Arc<BatchQueue<Batch>>,
     fanout: Fanout,
     framer: Framer,
     sessions: Vec<(SessionKey, Encoding)>,
@@ -44,9 +44,9 @@ struct Shard {
 impl Shard {
     fn new(encodings: &[Encoding]) -> Shard {
         let market = Market::new(vec!["feed".into()], SYMBOLS.len(), 16);
-        let handover = Arc::new(Handover::new(1_000));
+        let batch_queue = Arc::new(BatchQueue::new(1_000));
         let outlet = Outlet {
-            handover: Arc::clone(&handover),
+            queue: Arc::clone(&batch_queue),
             wake: Box::new(|| ()),
             wants_ticks: Arc::new(AtomicBool::new(true)),
         };
@@ -54,7 +54,7 @@ impl Shard {
         let mut fanout = Fanout::new(now, Duration::from_secs(60), SYMBOLS.len());
         let sessions = encodings.iter().map(|&encoding| (fanout.open(), encoding)).collect();
         let ingest = Ingest::new(market, vec![outlet]);
-        Shard { ingest, handover, fanout, framer: Framer::new(16 * 1024), sessions, now }
+        Shard { ingest, batch_queue, fanout, framer: Framer::new(16 * 1024), sessions, now }
     }
 
     fn subscribe(&mut self, session: usize, symbol: usize, spec: &Spec) {
@@ -74,7 +74,7 @@ impl Shard {
         let mut ticks = ticks.iter().map(tick).collect();
         self.ingest.submit(FeedId(0), &mut ticks, self.now, &mut Vec::new());
         let mut batches = Vec::new();
-        assert!(!self.handover.take(&mut batches).missed);
+        assert!(!self.batch_queue.take(&mut batches).missed);
         for batch in batches {
             self.fanout.apply(&batch, self.now, &self.ingest);
         }

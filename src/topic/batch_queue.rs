@@ -1,21 +1,21 @@
-//! How ingest hands batches to a shard, and never waits for it.
+//! How batches get from ingest to a shard, without ingest ever waiting.
 //!
 //! Loss first: at most `ticks_max` ticks wait. When a batch would exceed that, the queue is emptied, the batch is not
-//! taken, and the reader is told that it missed batches ([`Taken::missed`]). It then reads the topics themselves, so
+//! taken, and the reader learns that it missed batches ([`TakenBatches::missed`]). It then reads the topics themselves, so
 //! that what it lost is conflated and counted, never silent.
 //!
-//! Invariants: a reader that found the queue empty and sleeps is woken by the next push; a reader that was told of a
+//! Invariants: a reader that found the queue empty and sleeps is woken by the next push; a reader that has learned of a
 //! miss has every later batch in its queue. Checked under loom (`tests/loom`), which is why `Mutex` comes from `sync`.
 
 use super::sync::{Arc, Mutex};
 
 /// The queue between ingest and one shard.
-pub struct Handover<B> {
-    queue: Mutex<Queue<B>>,
+pub struct BatchQueue<B> {
+    queue: Mutex<Queued<B>>,
     ticks_max: usize,
 }
 
-struct Queue<B> {
+struct Queued<B> {
     batches: Vec<Arc<B>>,
     ticks: usize,
     missed: bool,
@@ -25,15 +25,15 @@ struct Queue<B> {
 
 /// What a reader took from the queue.
 #[derive(Debug)]
-pub struct Taken {
+pub struct TakenBatches {
     /// Batches were lost before the ones that were taken.
     pub missed: bool,
 }
 
-impl<B> Handover<B> {
+impl<B> BatchQueue<B> {
     pub fn new(ticks_max: usize) -> Self {
-        let queue = Queue { batches: Vec::new(), ticks: 0, missed: false, woken: false };
-        Handover { queue: Mutex::new(queue), ticks_max }
+        let queue = Queued { batches: Vec::new(), ticks: 0, missed: false, woken: false };
+        BatchQueue { queue: Mutex::new(queue), ticks_max }
     }
 
     /// Queues a batch of `ticks` ticks. Returns whether the reader must be woken.
@@ -52,12 +52,12 @@ impl<B> Handover<B> {
     }
 
     /// Takes all waiting batches, in order, into `batches` (which must be empty; its memory is reused).
-    pub fn take(&self, batches: &mut Vec<Arc<B>>) -> Taken {
+    pub fn take(&self, batches: &mut Vec<Arc<B>>) -> TakenBatches {
         let mut queue = lock(&self.queue);
         std::mem::swap(&mut queue.batches, batches);
         queue.ticks = 0;
         queue.woken = false;
-        Taken { missed: std::mem::take(&mut queue.missed) }
+        TakenBatches { missed: std::mem::take(&mut queue.missed) }
     }
 }
 
