@@ -10,8 +10,6 @@ pub mod encoder;
 pub mod event_stream;
 pub mod json;
 #[cfg(test)]
-mod tabbed;
-#[cfg(test)]
 mod tests;
 
 use encoder::Encoder;
@@ -30,7 +28,7 @@ const ENCODINGS: &[EncodingRow] = &[
     EncodingRow::of::<Json>(Some("tickcast.v1.json")),
     EncodingRow::of::<EventStream>(None),
     #[cfg(test)]
-    EncodingRow::of::<tabbed::Tabbed>(Some("tickcast.test.tabbed")),
+    EncodingRow::of::<tests::tabbed::Tabbed>(Some("tickcast.test.tabbed")),
 ];
 
 /// How one session's bytes are written: a row of [`ENCODINGS`].

@@ -1,6 +1,8 @@
 //! Sessions of several encodings on one shard: each is sent the same messages in its own bytes, and frames are shared within
 //! an encoding and never across.
 
+pub mod tabbed;
+
 use std::{
     collections::HashSet,
     sync::{Arc, atomic::AtomicBool},
@@ -10,7 +12,9 @@ use std::{
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
-use super::{Encoding, tabbed::Tabbed};
+use tabbed::Tabbed;
+
+use super::Encoding;
 use crate::{
     fanout::{Fanout, Mode, SessionKey, Spec},
     tick::{Field, FieldSet, Fields, Fixed, Nanos, Symbol, Tick},

@@ -3,7 +3,7 @@
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use super::encoder::{Encoder, MessageKind, Messages};
+use crate::wire::encodings::encoder::{Encoder, MessageKind, Messages};
 use crate::{
     fanout::GapReason,
     tick::{FieldSet, Symbol},
