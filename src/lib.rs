@@ -5,8 +5,9 @@
 //!    feed/      feed/     tick       topic/                          fanout/                  wire/   session/
 //! ```
 //!
-//! The modules below stand in the order in which a tick meets them. The program (`main.rs`) is built on this library: its
-//! commands and its configuration are modules of the program, so a change of these does not rebuild the library.
+//! `session` is a machine; `server` has the sockets, threads and HTTP around it. The modules below stand in the order in
+//! which a tick meets them. The program (`main.rs`) is built on this library: its commands and its configuration are
+//! modules of the program, so a change of these does not rebuild the library.
 
 pub mod escape;
 pub mod tick;
@@ -27,9 +28,6 @@ pub mod topic;
 pub mod fanout;
 pub mod wire;
 pub mod session;
+pub mod server;
 
-pub mod intake;
-pub mod metrics;
-pub mod http;
-pub mod service;
 pub mod testing;

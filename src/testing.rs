@@ -77,7 +77,7 @@ use crate::{
         source::SourceKind,
     },
     limits::Limits,
-    service::{Service, Setup, StartError},
+    server::service::{Service, Setup, StartError},
 };
 
 /// What to play: a recording, and the options of its source (docs/REPLAY.md).
@@ -285,7 +285,7 @@ impl TestMarket {
     /// # Errors
     /// When a client does not read.
     pub fn wait_until_sent(&self) -> Result<(), TestError> {
-        self.wait("every client to be sent what it is due", Service::is_level)
+        self.wait("every client to be sent what it is due", Service::is_caught_up)
     }
 
     /// Closes every session, and ends.

@@ -1,6 +1,6 @@
 //! Hosts and web origins: the names of servers, and of the pages that come from them. Pure values.
 //!
-//! Not here: the hosts that a request names (`session/host.rs`), and whether its page is allowed (`session/pages.rs`).
+//! Not here: the hosts that a request names (`server/hosts.rs`), and whether its page is allowed (`server/pages.rs`).
 
 use std::net::{IpAddr, Ipv6Addr};
 

@@ -7,9 +7,11 @@
 use std::time::Instant;
 
 use tickcast::{
-    metrics::cpu_seconds,
-    service::{Figures, Service},
-    session::stats::{AGE_BOUNDS, Ages, Report},
+    server::{
+        metrics::cpu_seconds,
+        service::{Figures, Service},
+    },
+    session::stats::{AGE_BOUNDS, Ages, ShardReport},
 };
 
 /// What the next line is compared with.
@@ -29,7 +31,7 @@ impl Life {
         // A line that is asked for at once after another one still has a time to divide by.
         let seconds = at.duration_since(self.at).as_secs_f64().max(0.001);
         let (report, before) = (&now.report, &self.before.report);
-        let since = |get: fn(&Report) -> u64| get(report).saturating_sub(get(before));
+        let since = |get: fn(&ShardReport) -> u64| get(report).saturating_sub(get(before));
         let rate = |count: u64| (count as f64 / seconds).round() as u64;
         let ages = difference(&report.stats.ages, &before.stats.ages);
         tracing::info!(

@@ -2,7 +2,7 @@
 //!
 //! Invariant: settings with a fault change nothing; what needs a restart keeps its value until then, and is named.
 
-use tickcast::service::Service;
+use tickcast::server::service::Service;
 use tracing::Level;
 
 use super::{log::Log, open_files, settings::SettingsArgs};

@@ -14,7 +14,7 @@ use std::{
 use tickcast::{
     feed::{Source, SourceError},
     memory::{Business, Ebb},
-    service::{Drained, Service, Setup, StartError, with_sources},
+    server::service::{Drained, Service, Setup, StartError, with_sources},
 };
 
 use crate::{

@@ -1,48 +1,28 @@
-//! From frames to sockets and back: one shard of sessions on one thread, each session on a connection of its own.
+//! Sessions as a machine: what a shard does with ticks, input, room in sockets, and time.
 //!
-//! A [`Shard`](shard::Shard) owns its sessions, its fan-out and its encoder, and shares nothing with other shards but
-//! what ingest hands it. A session is one small task that reads. To deliver a message, no task is woken and nothing is
-//! allocated or locked: the shard writes straight to the sockets that can take bytes.
+//! A [`Core`](core::Core) owns the sessions of one shard, its fan-out and its encoder, and shares nothing with other
+//! shards but what ingest hands it. To deliver a message, no task is woken and nothing is allocated or locked: the core
+//! writes straight to the sockets that can take bytes.
+//!
+//! Nothing here makes a socket, a thread, a timer or a task, or knows HTTP: `server` does, and the simulator
+//! (`tests/sim`) does so in its own way.
 //!
 //! Invariants:
-//! - every byte of a socket goes through `flush.rs`, control frames included: no frame is ever cut by another;
+//! - every byte of a socket goes through `outbound/write.rs` or `outbound/frame.rs`, control frames included: no frame is
+//!   ever cut by another;
 //! - control messages go before data, whatever waits;
 //! - data is encoded only when the bytes before it are out, so that what waits is a cursor and not a price;
 //! - a session ends for exactly one [`CloseReason`](crate::wire::CloseReason).
 
-pub mod accept;
-pub mod activity;
-pub mod agent;
-pub mod alarm;
-pub mod balancer;
-pub mod boundary;
-pub mod budget;
-pub mod commands;
-pub mod core;
-mod diary;
-mod end;
-pub mod explain;
-pub mod events;
-pub mod flush;
-pub mod group;
-pub mod handshake;
-pub mod host;
-pub mod job;
-pub mod join;
-pub mod kernel;
-pub mod opening;
-pub mod pace;
-pub mod pages;
-pub mod places;
-pub mod position;
-pub mod query;
-pub mod read;
-mod report;
-pub mod rewound;
-pub mod shard;
+pub mod node;
 pub mod socket;
-pub mod state;
+pub mod peer;
 pub mod stats;
-pub mod sweep;
-pub mod turns;
-pub mod work;
+pub mod state;
+pub mod position;
+pub mod core;
+pub mod turn;
+
+pub mod inbound;
+pub mod outbound;
+pub mod maintenance;

@@ -12,7 +12,7 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use super::shard::Shared;
+use super::node::NodeState;
 use crate::{
     tick::Symbol,
     wire::{Command, Target, command::CommandReader},
@@ -54,28 +54,28 @@ impl Position {
 
     /// The `resume` of a `subscribe` command that continues from this position; `None` where it begins anew. Walks all
     /// topics when the command has globs.
-    pub fn resume(&self, shared: &Shared, command: &str) -> Option<String> {
-        let read = CommandReader::new().read(&mut command.as_bytes().to_vec(), &shared.limits);
+    pub fn resume(&self, node: &NodeState, command: &str) -> Option<String> {
+        let read = CommandReader::new().read(&mut command.as_bytes().to_vec(), &node.limits);
         let Ok(Command::Subscribe { symbols, spec, .. }) = read else { return None };
         if spec.mode != crate::fanout::Mode::Every {
             return None;
         }
         // With only some fields, the last tick that the client was sent may not be the last that there was.
-        let exact = self.epoch == shared.epoch && spec.wanted == crate::tick::FieldSet::ALL;
+        let exact = self.epoch == node.epoch && spec.wanted == crate::tick::FieldSet::ALL;
         // An order beyond the newest tick is not one of this market.
-        let order = self.order.filter(|order| exact && *order <= shared.ingest.order());
-        let last = named(shared, &symbols).into_iter().map(|symbol| {
+        let order = self.order.filter(|order| exact && *order <= node.ingest.order());
+        let last = named(node, &symbols).into_iter().map(|symbol| {
             // Where the order is not known, the client is told that everything was missed.
-            let seq = order.map_or(0, |order| shared.ingest.seq_at(&symbol, order).unwrap_or(0));
+            let seq = order.map_or(0, |order| node.ingest.seq_at(&symbol, order).unwrap_or(0));
             (symbol.as_str().to_owned(), Value::from(seq))
         });
-        let epoch = if order.is_some() { &shared.epoch } else { EPOCH_OF_NOBODY };
+        let epoch = if order.is_some() { &node.epoch } else { EPOCH_OF_NOBODY };
         Some(json!({"epoch": epoch, "last": last.collect::<Map<_, _>>()}).to_string())
     }
 }
 
 /// The symbols that are named, and those that globs match now.
-fn named(shared: &Shared, targets: &[Target]) -> Vec<Symbol> {
+fn named(node: &NodeState, targets: &[Target]) -> Vec<Symbol> {
     let mut symbols = Vec::new();
     let mut globs = Vec::new();
     for target in targets {
@@ -88,7 +88,7 @@ fn named(shared: &Shared, targets: &[Target]) -> Vec<Symbol> {
     if !globs.is_empty() {
         let mut from = 0;
         loop {
-            let listed = shared.ingest.symbols(from, TOPICS_AT_ONCE);
+            let listed = node.ingest.symbols(from, TOPICS_AT_ONCE);
             let last = listed.len() < TOPICS_AT_ONCE;
             from += listed.len();
             symbols.extend(listed.into_iter().filter(|symbol| globs.iter().any(|glob| glob.matches(symbol))));

@@ -1,7 +1,7 @@
 //! What a session needs of its connection. How a connection is made, watched or waited for is not part of it.
 //!
 //! Sessions and shards are written against this trait. The service runs them on the kernel's sockets and tokio's
-//! timers; the simulator (`tests/sim`) runs them on simulated sockets, network and time.
+//! timers (`server/tcp.rs`); the simulator (`tests/sim`) runs them on simulated sockets, network and time.
 //!
 //! The trait has calls, and does not hand bytes back: a data frame is shared by every session that is sent the same,
 //! and goes from the shared bytes into the socket without a copy. The implementation is chosen when compiling, so the
@@ -11,18 +11,9 @@
 
 use std::{
     io,
-    pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
-
-use tokio::{
-    io::{AsyncRead, ReadBuf},
-    net::TcpStream,
-    time::{Sleep, sleep},
-};
-
-use super::kernel;
 
 pub trait SessionSocket: Unpin + Sized + 'static {
     /// Ends after the duration that it was made with.
@@ -48,11 +39,19 @@ pub trait SessionSocket: Unpin + Sized + 'static {
     /// `WouldBlock` when nothing has arrived; any other when the peer is gone.
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// Waits for the first bytes, and reads them.
+    /// Waits for bytes, and reads them.
     ///
     /// # Errors
     /// As [`Self::receive`].
-    fn poll_receive(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>>;
+    fn poll_receive(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.poll_readable(context))?;
+            match self.receive(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
 
     /// Whether [`Self::receive`] may find something.
     fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
@@ -68,54 +67,4 @@ pub trait SessionSocket: Unpin + Sized + 'static {
 
     /// Nothing more will be sent; bytes that were taken still go out.
     fn end_writing(&self);
-}
-
-impl SessionSocket for TcpStream {
-    type Timer = Sleep;
-
-    fn timer(&self, after: Duration) -> Sleep {
-        sleep(after)
-    }
-
-    #[inline]
-    fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        kernel::send(self, bytes)
-    }
-
-    #[inline]
-    fn send_both(&self, first: &[u8], then: &[u8]) -> io::Result<usize> {
-        kernel::send_both(self, first, then)
-    }
-
-    #[inline]
-    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.try_read(buffer)
-    }
-
-    fn poll_receive(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(self).poll_read(context, buffer)
-    }
-
-    #[inline]
-    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_read_ready(context)
-    }
-
-    #[inline]
-    fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_write_ready(context)
-    }
-
-    fn unsent_bytes(&self) -> usize {
-        kernel::unsent_bytes(self)
-    }
-
-    fn unacknowledged_bytes(&self) -> usize {
-        kernel::unacknowledged_bytes(self)
-    }
-
-    fn end_writing(&self) {
-        // A failure means that the peer has gone, which the read side detects.
-        let _ = socket2::SockRef::from(self).shutdown(std::net::Shutdown::Write);
-    }
 }

@@ -2,9 +2,10 @@
 
 use std::{rc::Rc, task::Waker};
 
-use tokio::net::TcpStream;
-
-use super::{agent::Peer, budget::Budget, job::Jobs};
+use super::{
+    inbound::{budget::Budget, job::Jobs},
+    peer::Peer,
+};
 use crate::{
     fanout::Tally,
     planted::{Fault, is_planted},
@@ -13,7 +14,7 @@ use crate::{
     wire::{CloseReason, Encoding, TakenIn, control::Pace},
 };
 
-pub struct Session<S = TcpStream> {
+pub struct Session<S> {
     pub transport: Transport<S>,
     pub peer: Peer,
     pub opened_at: Nanos,
@@ -59,7 +60,7 @@ pub struct Session<S = TcpStream> {
 }
 
 /// A socket, and how its output is written.
-pub struct Transport<S = TcpStream> {
+pub struct Transport<S> {
     pub stream: Rc<S>,
     pub encoding: Encoding,
     /// Of the session's task, which reads, and resumes writing when the socket takes bytes again.
@@ -82,7 +83,7 @@ pub struct Closing {
     pub deadline: Nanos,
     /// The write side is shut down. Further input is read and discarded, so that a reset does not destroy the close
     /// frame.
-    pub said: bool,
+    pub is_sent: bool,
 }
 
 /// A replay stops waiting for a client that takes no byte for this long, if `limits.progress` has not ended it before.
@@ -138,9 +139,9 @@ impl<S> Session<S> {
         self.control.len() + self.rest.len() - self.rest_at
     }
 
-    /// Its close is out, and its write side is shut down.
-    pub fn has_said_all(&self) -> bool {
-        self.closing.is_some_and(|closing| closing.said)
+    /// Its close is sent, and its write side is shut down.
+    pub fn is_close_sent(&self) -> bool {
+        self.closing.is_some_and(|closing| closing.is_sent)
     }
 
     /// A command is under way: the data that it calls for follows its answer.

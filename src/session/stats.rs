@@ -35,7 +35,7 @@ pub struct Ages {
 
 /// Everything a shard counts. Totals since it began, except for fields that are named as a level.
 #[derive(Clone, Debug, Default)]
-pub struct Stats {
+pub struct ShardStats {
     pub frames_sent: u64,
     pub bytes_sent: u64,
     pub opened: u64,
@@ -72,9 +72,9 @@ pub enum LimitHit {
 
 /// A shard's answer to a scrape. It shows one moment, so that the accounts balance exactly.
 #[derive(Clone, Debug, Default)]
-pub struct Report {
+pub struct ShardReport {
     pub accounts: Accounts,
-    pub stats: Stats,
+    pub stats: ShardStats,
     /// Levels.
     pub live: usize,
     pub conflating: usize,
@@ -144,6 +144,12 @@ impl Ages {
     }
 }
 
+/// Processor time of this thread: it excludes other work on the machine.
+pub(super) fn thread_nanos() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
+}
+
 fn bucket_of(age_nanos: u64) -> usize {
     AGE_BOUNDS_NANOS.partition_point(|&bound| bound < age_nanos)
 }
@@ -154,8 +160,8 @@ impl Default for Ages {
     }
 }
 
-impl Report {
-    pub fn add(&mut self, other: &Report) {
+impl ShardReport {
+    pub fn add(&mut self, other: &ShardReport) {
         self.accounts.add(&other.accounts);
         self.live += other.live;
         self.conflating += other.conflating;
@@ -199,14 +205,14 @@ mod tests {
 
     #[test]
     fn levels_of_two_shards_are_added_and_extremes_kept() {
-        let levels = |oldest, bytes| Report {
+        let levels = |oldest, bytes| ShardReport {
             subscriptions_behind: 2,
             oldest,
             waiting_bytes: bytes,
             control_bytes_max: bytes,
-            ..Report::default()
+            ..ShardReport::default()
         };
-        let mut all = Report::default();
+        let mut all = ShardReport::default();
         for report in [levels(Some(Nanos(9)), 10), levels(None, 30), levels(Some(Nanos(7)), 20)] {
             all.add(&report);
         }

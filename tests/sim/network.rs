@@ -18,7 +18,6 @@ use std::{
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use tickcast::{clock::Clock, limits::NOTSENT_LOWAT_BYTES, session::socket::SessionSocket, tick::Nanos};
-use tokio::io::ReadBuf;
 
 /// How a connection carries bytes.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -436,22 +435,6 @@ impl SessionSocket for SimSocket {
         link.marks.push_back((link.up.read, link.down.given));
         net.kick(self.link, Way::Up);
         Ok(bytes)
-    }
-
-    fn poll_receive(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        loop {
-            if self.poll_readable(context)?.is_pending() {
-                return Poll::Pending;
-            }
-            match self.receive(buffer.initialize_unfilled()) {
-                Ok(bytes) => {
-                    buffer.advance(bytes);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
     }
 
     fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -10,8 +10,8 @@ use std::{
     pin::pin,
     rc::Rc,
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        Arc,
+        atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Waker},
     time::Duration,
@@ -22,33 +22,35 @@ use rand::{Rng, RngExt};
 use tickcast::{
     clock::{Anchor, Clock, MarketClock},
     feed::Sink,
-    intake::{FeedKind, FeedSink, FeedStatus},
-    live::Live,
+    server::{
+        admission::{
+            balancer::{Connection, Role},
+            rejected::RejectedReason,
+            sessions,
+        },
+        connection::ConnectionTask,
+        handshake::{self, user_agent},
+        http_connection::HttpConnection,
+        intake::{FeedKind, FeedSink, FeedStatus},
+        message::ToShard,
+        routes::STREAM_PATH,
+        session_task::NewSession,
+        shard::{SWEEP, Shard},
+        sse::{AdmittedEvents, EventTask},
+        state::ServerState,
+    },
     session::{
-        accept::{Rejected, RejectedReason},
-        agent::Peer,
-        balancer::{Connection, ConnectionBalancer, Role},
-        events::{EventTask, Opening},
-        handshake::{self, Begun, STREAM_PATH},
-        opening::{ConnectionTask, Unread},
-        places::Places,
-        position::Position,
-        query::subscribe_command,
-        shard::{Repeating, SWEEP, Shard, Shared, ToShard},
-        socket::SessionSocket,
-        stats::Report,
+        inbound::query::subscribe_command, node::NodeState, peer::Peer, position::Position,
+        socket::SessionSocket, stats::ShardReport,
     },
     tick::{Nanos, Tick},
     topic::{BatchQueue, FeedId, Ingest, Market, Outlet},
     web::AllowedOrigins,
     wire::CloseReason,
 };
-use tokio::{
-    io::ReadBuf,
-    sync::{
-        Notify,
-        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
-    },
+use tokio::sync::{
+    Notify,
+    mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
 };
 
 use super::{
@@ -60,7 +62,8 @@ use super::{
 };
 
 pub struct Node {
-    pub shared: Arc<Shared>,
+    pub state: Arc<NodeState>,
+    pub server: Arc<ServerState>,
     pub shards: Vec<Member>,
     pub sink: FeedSink,
     pub tasks: Tasks,
@@ -116,34 +119,21 @@ impl Node {
         }
         let ingest = Market::new(vec!["sim".to_owned()], limits.topics, limits.ring_ticks);
         let ingest = Arc::new(Ingest::new(ingest, outlets));
-        let shared = Arc::new(Shared {
-            epoch: EPOCH.to_owned(),
-            limits: Live::new(limits.clone()),
-            clock,
-            market: market.clone(),
-            ingest: Arc::clone(&ingest),
-            allowed_origins: Live::new(AllowedOrigins::new::<&str>(&[])),
-            sessions: AtomicUsize::new(0),
-            session_numbers: AtomicU64::new(1),
-            places: Places::default(),
-            balancer: ConnectionBalancer::new(inboxes.clone(), limits),
-            rejected: Rejected::default(),
-            leaving: AtomicBool::new(false),
-            draining: AtomicBool::new(false),
-            over: AtomicBool::new(false),
-            repeating: Repeating::default(),
-            ended: Mutex::default(),
-        });
+        let state =
+            NodeState::new(EPOCH.to_owned(), limits.clone(), clock, market.clone(), Arc::clone(&ingest));
+        let state = Arc::new(state);
+        let allowed_origins = AllowedOrigins::new::<&str>(&[]);
+        let server = Arc::new(ServerState::new(Arc::clone(&state), inboxes.clone(), allowed_origins));
         let spawned: Rc<RefCell<Vec<Task>>> = Rc::default();
         let now = clock.now();
         let shards = ends.into_iter().enumerate().map(|(number, (inbox, batch_queue, wake, wants_ticks))| {
             let spawned = Rc::clone(&spawned);
-            let serve = move |shard: &Rc<Shard<SimSocket>>, unread: Unread<SimSocket>| {
-                spawned.borrow_mut().push(Box::pin(serve_http(Rc::clone(shard), unread)));
+            let serve = move |shard: &Rc<Shard<SimSocket>>, connection: HttpConnection<SimSocket>| {
+                spawned.borrow_mut().push(Box::pin(serve_http(Rc::clone(shard), connection)));
             };
-            let shared = Arc::clone(&shared);
+            let server = Arc::clone(&server);
             let shard =
-                Shard::new(number, shared, batch_queue, Arc::clone(&wake), wants_ticks, Box::new(serve));
+                Shard::new(number, server, batch_queue, Arc::clone(&wake), wants_ticks, Box::new(serve));
             Member { shard, inbox, wake, due: now, sweep_at: now.plus(SWEEP), is_done: false }
         });
         let shards = shards.collect();
@@ -158,7 +148,8 @@ impl Node {
         };
         sink.watch_readers(plan.is_lossless);
         Node {
-            shared,
+            state,
+            server,
             shards,
             sink,
             tasks: Tasks::default(),
@@ -180,8 +171,8 @@ impl Node {
         self.addresses.resize(link + 1, peer.ip());
         self.addresses[link] = peer.ip();
         let stream = SimSocket { net: Rc::clone(&self.net), link };
-        match self.shared.balancer.count_in(Role::Clients, peer.ip()) {
-            None => self.shared.rejected.count(RejectedReason::Connections),
+        match self.server.count_connection(Role::Clients, peer.ip()) {
+            None => self.server.rejected.count(RejectedReason::Connections),
             Some((number, counted)) => {
                 let shard = Rc::clone(&self.shards[number].shard);
                 let task = ConnectionTask::new(shard, stream, peer, Role::Clients, counted);
@@ -191,7 +182,7 @@ impl Node {
     }
 
     pub fn act(&mut self, act: NodeAct) {
-        let mut limits = (*self.shared.limits).clone();
+        let mut limits = (*self.state.limits).clone();
         match act {
             NodeAct::FrameBytes(bytes) => limits.frame_bytes = bytes,
             NodeAct::Subscriptions(count) => limits.subscriptions = count,
@@ -204,13 +195,13 @@ impl Node {
             }
             NodeAct::Drive { percent, jump_ms } => return self.drive(f64::from(percent) / 100.0, jump_ms),
             NodeAct::Drain => {
-                self.drained_at = Some(self.shared.clock.now());
-                self.shared.draining.store(true, Ordering::Relaxed);
+                self.drained_at = Some(self.state.clock.now());
+                self.server.draining.store(true, Ordering::Relaxed);
                 return self.tell_all(|| ToShard::Drain);
             }
             NodeAct::Over => {
                 self.sink.ingest.close(FeedId(0));
-                self.shared.over.store(true, Ordering::Relaxed);
+                self.server.over.store(true, Ordering::Relaxed);
                 return self.tell_all(|| ToShard::Over(true));
             }
             NodeAct::Shrink => {
@@ -220,17 +211,17 @@ impl Node {
         }
         self.frame_bytes_max = self.frame_bytes_max.max(limits.frame_bytes);
         self.sessions_max = self.sessions_max.max(limits.sessions);
-        self.shared.balancer.set_limits(&limits);
-        self.shared.limits.set(limits);
+        self.server.balancer.set_limits(&limits);
+        self.state.limits.set(limits);
         let (done, _) = std::sync::mpsc::channel();
         self.tell_all(|| ToShard::Reload(done.clone()));
     }
 
     /// As a replay drives the market's time.
     pub fn drive(&self, rate: f64, jump_ms: Ms) {
-        let (world, market) = (self.shared.clock.now(), self.shared.market.now());
+        let (world, market) = (self.state.clock.now(), self.state.market.now());
         let market = market.plus(Duration::from_millis(jump_ms));
-        self.shared.market.drive(Anchor { world, market, rate });
+        self.state.market.drive(Anchor { world, market, rate });
     }
 
     fn tell_all(&self, message: impl Fn() -> ToShard) {
@@ -248,7 +239,7 @@ impl Node {
 
     /// Shards that have something to do, and tasks that do.
     fn runnable(&mut self) -> (Vec<usize>, usize) {
-        let now = self.shared.clock.now();
+        let now = self.state.clock.now();
         let shards = self.shards.iter_mut().enumerate();
         let shards =
             shards.filter_map(|(number, member)| member.is_runnable(now).then_some(number)).collect();
@@ -279,8 +270,8 @@ impl Node {
         running.map(|member| member.due.min(member.sweep_at)).min()
     }
 
-    pub fn reports(&self) -> Vec<Report> {
-        let ended = self.shared.ended.lock().expect("one thread");
+    pub fn reports(&self) -> Vec<ShardReport> {
+        let ended = self.server.ended.lock().expect("one thread");
         let shards = self.shards.iter();
         shards
             .map(|member| match ended.get(&member.shard.number) {
@@ -307,7 +298,7 @@ impl Node {
             }
             open += live;
         }
-        let counted = self.shared.sessions.load(Ordering::Relaxed);
+        let counted = self.state.sessions.load(Ordering::Relaxed);
         if counted != open {
             return Err((Law::OneEnd, format!("{counted} sessions are counted, {open} are open")));
         }
@@ -322,7 +313,7 @@ impl Node {
     /// Who was closed for taking nothing had taken nothing for as long as it may.
     fn check_slow(&mut self) -> Found {
         let net = self.net.borrow();
-        let progress = self.shared.limits.progress.as_nanos() as u64;
+        let progress = self.state.limits.progress.as_nanos() as u64;
         for member in &self.shards {
             let core = member.shard.core.borrow();
             for session in core.sessions.iter().flatten() {
@@ -348,7 +339,7 @@ impl Node {
     }
 
     fn check_memory(&self) -> Found {
-        let limits: &tickcast::limits::Limits = &self.shared.limits;
+        let limits: &tickcast::limits::Limits = &self.state.limits;
         for member in &self.shards {
             let core = member.shard.core.borrow();
             for session in core.sessions.iter().flatten() {
@@ -370,9 +361,9 @@ impl Node {
 
     /// Who was refused was one too many.
     fn check_refusals(&mut self) -> Found {
-        let limits = self.shared.limits.clone();
+        let limits = self.state.limits.clone();
         for (reason, before) in REFUSALS.into_iter().zip(&mut self.refused) {
-            let count = self.shared.rejected.get(reason);
+            let count = self.server.rejected.get(reason);
             if std::mem::replace(before, count) == count {
                 continue;
             }
@@ -384,14 +375,14 @@ impl Node {
             let most = of_address.values().max().copied().unwrap_or(0);
             let is_right = match reason {
                 RejectedReason::TooManySessions => {
-                    self.shared.sessions.load(Ordering::Relaxed) >= limits.sessions
+                    self.state.sessions.load(Ordering::Relaxed) >= limits.sessions
                 }
                 RejectedReason::TooManyPerAddress => most >= limits.sessions_per_address,
                 // The one that was refused is closed already.
                 _ => most + 1 >= limits.connections_per_address,
             };
             if !is_right {
-                let sessions = self.shared.sessions.load(Ordering::Relaxed);
+                let sessions = self.state.sessions.load(Ordering::Relaxed);
                 let what = format!("{} with {sessions} sessions, {most} of one address", reason.label());
                 return Err((Law::Cause, what));
             }
@@ -418,7 +409,7 @@ impl Member {
 
     /// As the loop of a shard's thread goes round once.
     pub fn step(&mut self) {
-        let now = self.shard.shared.clock.now();
+        let now = self.shard.node.clock.now();
         if let Ok(message) = self.inbox.try_recv() {
             assert!(self.shard.handle(message).is_none(), "connections come by another way here");
         } else if self.sweep_at <= now {
@@ -428,7 +419,7 @@ impl Member {
         match self.shard.turn() {
             Some(due) => {
                 let wait = self.shard.wait(&due);
-                self.due = self.shard.shared.clock.now().plus(wait);
+                self.due = self.shard.node.clock.now().plus(wait);
             }
             None => {
                 self.is_done = true;
@@ -440,23 +431,23 @@ impl Member {
 
 /// As HTTP serves a connection: the request's head is read to its end, which the opening leaves to HTTP when it comes in
 /// parts. `None`: it has not come in time, or there is nothing to answer here.
-async fn read_request(unread: &mut Unread<SimSocket>) -> Option<(Request<()>, usize)> {
+async fn read_request(connection: &mut HttpConnection<SimSocket>) -> Option<(Request<()>, usize)> {
     let head_bytes = loop {
-        if let Some(end) = unread.read.windows(HEAD_END.len()).position(|window| window == HEAD_END) {
+        if let Some(end) = connection.read.windows(HEAD_END.len()).position(|window| window == HEAD_END) {
             break end + HEAD_END.len();
         }
         let mut bytes = [0; 1024];
-        let mut buffer = ReadBuf::new(&mut bytes);
-        let is_received = poll_fn(|context| match unread.stream.poll_receive(context, &mut buffer) {
-            Poll::Ready(result) => Poll::Ready(result.is_ok()),
-            Poll::Pending => unread.deadline.as_mut().poll(context).map(|()| false),
+        let received = poll_fn(|context| match connection.stream.poll_receive(context, &mut bytes) {
+            Poll::Ready(result) => Poll::Ready(result.unwrap_or(0)),
+            Poll::Pending => connection.deadline.as_mut().poll(context).map(|()| 0),
         });
-        if !is_received.await || buffer.filled().is_empty() {
+        let received = received.await;
+        if received == 0 {
             return None;
         }
-        unread.read.extend_from_slice(buffer.filled());
+        connection.read.extend_from_slice(&bytes[..received]);
     };
-    let mut lines = str::from_utf8(&unread.read[..head_bytes]).ok()?.lines();
+    let mut lines = str::from_utf8(&connection.read[..head_bytes]).ok()?.lines();
     let target = lines.next()?.strip_prefix("GET ")?.strip_suffix(" HTTP/1.1")?;
     let mut request = Request::builder().uri(target);
     for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
@@ -466,25 +457,25 @@ async fn read_request(unread: &mut Unread<SimSocket>) -> Option<(Request<()>, us
 }
 
 /// As HTTP answers the two streams.
-async fn serve_http(shard: Rc<Shard<SimSocket>>, mut unread: Unread<SimSocket>) {
-    let Some((request, head_bytes)) = read_request(&mut unread).await else { return };
-    if shard.shared.draining.load(Ordering::Relaxed) {
+async fn serve_http(shard: Rc<Shard<SimSocket>>, mut connection: HttpConnection<SimSocket>) {
+    let Some((request, head_bytes)) = read_request(&mut connection).await else { return };
+    if shard.server.draining.load(Ordering::Relaxed) {
         return;
     }
     if request.uri().path() != STREAM_PATH {
-        if let Some(task) = events(&shard, &request, unread) {
+        if let Some(task) = events(&shard, &request, connection) {
             task.await;
         }
         return;
     }
     let Ok(accepted) = handshake::check(&request) else { return };
-    let Unread { stream, read, peer, counted, .. } = unread;
-    let admitted = handshake::admit(&shard.shared, &request, peer);
-    let agent = shard.core.borrow_mut().agents.of(request.headers());
+    let HttpConnection { stream, read, peer, counted, .. } = connection;
+    let admission = sessions::admit(&shard.server, &request, peer);
+    let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));
     let peer = Peer { address: peer, agent };
     let (encoding, counted) = (accepted.encoding, Some(counted));
-    let begun = Begun { stream, encoding, peer, read_ahead: &read[head_bytes..], counted };
-    let session = begun.session(shard, admitted, accepted.head());
+    let new = NewSession { stream, encoding, peer, read_ahead: &read[head_bytes..], counted };
+    let session = new.begin(shard, admission, accepted.head());
     session.await;
 }
 
@@ -492,27 +483,27 @@ async fn serve_http(shard: Rc<Shard<SimSocket>>, mut unread: Unread<SimSocket>) 
 fn events(
     shard: &Rc<Shard<SimSocket>>,
     request: &Request<()>,
-    unread: Unread<SimSocket>,
+    connection: HttpConnection<SimSocket>,
 ) -> Option<EventTask<SimSocket>> {
-    let Unread { stream, peer, counted, .. } = unread;
+    let HttpConnection { stream, peer, counted, .. } = connection;
     let query = request.uri().query()?;
     let mut command = subscribe_command(query, None)?;
-    let place = match handshake::place(&shard.shared, request, peer) {
-        Ok(place) => place,
+    let permit = match sessions::permit(&shard.server, request, peer) {
+        Ok(permit) => permit,
         Err((reason, _)) => {
-            shard.shared.rejected.count(reason);
+            shard.server.rejected.count(reason);
             return None;
         }
     };
     let left_at = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
     if let Some(position) = left_at.and_then(Position::parse)
-        && let Some(resume) = position.resume(&shard.shared, &command)
+        && let Some(resume) = position.resume(&shard.node, &command)
     {
         command = subscribe_command(query, Some(&resume)).unwrap_or(command);
     }
-    let agent = shard.core.borrow_mut().agents.of(request.headers());
-    let opening = Opening { peer: Peer { address: peer, agent }, place, command };
+    let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));
+    let events = AdmittedEvents { peer: Peer { address: peer, agent }, permit, command };
     let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n".to_vec();
     let counted: Option<Connection> = Some(counted);
-    Some(opening.begin(shard, stream, head, counted))
+    Some(events.begin(shard, stream, head, counted))
 }

@@ -297,14 +297,14 @@ impl World {
 
     /// Ingest takes in what it is given, whatever its readers do: nothing else runs in between.
     fn submit(&mut self, count: usize) -> Found {
-        let (now, market) = (self.clock.now(), self.node.shared.market.now());
+        let (now, market) = (self.clock.now(), self.node.state.market.now());
         let lines: Vec<_> = (0..count).map(|_| self.tape.next(market)).collect();
         let mut ticks: Vec<_> = lines.iter().map(|line| self.tick(line)).collect();
         self.ticks += count as u64;
         self.fed_at = now;
         let last = ticks.last().map(|tick| tick.symbol.clone()).expect("a batch of ticks");
         self.node.submit(&mut ticks);
-        let image = self.node.shared.ingest.records(std::slice::from_ref(&last)).remove(0);
+        let image = self.node.state.ingest.records(std::slice::from_ref(&last)).remove(0);
         let (seq, head) = (image.map_or(0, |image| image.record.seq), self.tape.head(last.as_str()));
         if seq != head {
             return Err((Law::Ingest, format!("{last} stands at {seq}, and the feed has given {head}")));

@@ -7,47 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::modules::Modules;
 
 /// Circles that are to be taken apart: files of one entry import each other, by whatever way.
-const CIRCLES: &[&[&str]] = &[
-    &[
-        "src/http/answer.rs",
-        "src/http/body.rs",
-        "src/http/bulk.rs",
-        "src/http/cors.rs",
-        "src/http/dashboard.rs",
-        "src/http/head.rs",
-        "src/http/life.rs",
-        "src/http/market.rs",
-        "src/http/mod.rs",
-        "src/http/named.rs",
-        "src/http/ops.rs",
-        "src/http/publish.rs",
-        "src/http/replay.rs",
-        "src/http/walk.rs",
-    ],
-    &["src/service.rs", "src/service/feeds.rs"],
-    &[
-        "src/session/accept.rs",
-        "src/session/core.rs",
-        "src/session/balancer.rs",
-        "src/session/flush.rs",
-        "src/session/handshake.rs",
-        "src/session/host.rs",
-        "src/session/opening.rs",
-        "src/session/pages.rs",
-        "src/session/read.rs",
-        "src/session/shard.rs",
-        "src/session/work.rs",
-    ],
-];
+const CIRCLES: &[&[&str]] = &[];
 
 /// Names that more than one type has, and are to be made precise.
 const SHARED_NAMES: &[&str] = &[
-    "Activity", "Answer", "Arrival", "Asked", "Command", "Config", "Control", "Counted", "Counts", "Decoder",
-    "End", "Entry", "Fault", "Faults", "Inner", "Input", "Key", "Life", "Lines", "Listing", "Log",
-    "Measured", "Members", "Mode", "Op", "Opening", "Order", "Origin", "Outcome", "Output", "Pace", "Place",
-    "Queue", "Rates", "Record", "Records", "Refused", "Report", "Resume", "Run", "Scrape", "Scrapes",
-    "Server", "Seen", "Session", "Shared", "Shown", "Span", "Speed", "Stage", "State", "Stats", "Stop",
-    "Symbols", "Taken", "Tally", "Target", "Turns", "Value", "Verdict", "Waiting",
+    "Command", "Config", "Control", "Counts", "Decoder", "End", "Entry", "Fault", "Faults", "Inner", "Input",
+    "Key", "Lines", "Listing", "Log", "Members", "Mode", "Order", "Outcome", "Output", "Pace", "Place",
+    "Queue", "Rates", "Record", "Resume", "Run", "Server", "Session", "Shared", "Shown", "Span", "Speed",
+    "State", "Stop", "Symbols", "Taken", "Tally", "Target", "Value",
 ];
 
 /// The files that can be reached from each by its imports.

@@ -5,8 +5,11 @@ use std::{fmt::Write, path::Path};
 use tickcast::{
     fanout::GapReason,
     feed::RejectReason,
-    metrics::{ALL, MetricKind},
-    session::{accept::RejectedReason, stats::LimitHit},
+    server::{
+        admission::rejected::RejectedReason,
+        metrics::{ALL, MetricKind},
+    },
+    session::stats::LimitHit,
     wire::{CloseReason, control::Pace},
 };
 

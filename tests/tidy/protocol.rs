@@ -19,7 +19,7 @@ use tickcast::{
     },
 };
 
-use super::{marked, read, rows};
+use super::{files, marked, read, rows};
 
 fn page() -> String {
     read("docs/PROTOCOL.md")
@@ -308,7 +308,7 @@ fn every_route_and_every_error_over_http_is_in_the_table() {
     let shown: Vec<String> =
         rows(table).iter().map(|row| format!("{} {}", row[0].trim_matches('`'), row[1])).collect();
     // The table of routes, as it stands in the source: `("/path", &[Method::GET, Method::HEAD]),`.
-    let source = read("src/http/mod.rs");
+    let source = read("src/server/routes.rs");
     let routes = source.lines().filter_map(|line| line.trim().strip_prefix("(\"/"));
     let routes: Vec<String> = routes
         .map(|line| {
@@ -317,12 +317,12 @@ fn every_route_and_every_error_over_http_is_in_the_table() {
         })
         .collect();
     assert_eq!(shown, routes);
-    for file in ["answer", "body", "head", "market", "named", "ops", "publish", "replay", "mod"] {
-        for code in codes(&read(&format!("src/http/{file}.rs"))) {
-            assert!(page.contains(&format!("`{code}`")), "{code}, of src/http/{file}.rs, is not on the page");
+    for path in files("src/server", "rs") {
+        for code in codes(&read(&path)) {
+            assert!(page.contains(&format!("`{code}`")), "{code}, of {path}, is not on the page");
         }
     }
-    for code in codes(&read("src/session/handshake.rs")) {
+    for code in codes(&read("src/server/handshake.rs")) {
         assert!(table.contains(&format!("`{code}`")), "{code}, of the handshake, is not in the table");
     }
 }

@@ -137,8 +137,8 @@ fn stages_do_not_know_what_they_must_not() {
     check("topic", &["clock", "tokio", "std::net", "std::fs"]);
     check("fanout", &["clock", "feed", "tokio", "std::io", "std::net", "std::sync", "Instant", "SystemTime"]);
     check("wire", &["clock", "feed", "session", "tokio", "std::io", "std::net"]);
-    check("session", &["feed"]);
-    check("config", &["clock", "session", "tokio", "std::fs", "std::net::Tcp"]);
+    check("session", &["feed", "tokio", "hyper", "std::net::Tcp", "std::thread", "std::fs"]);
+    check("config", &["clock", "session", "server", "tokio", "std::fs", "std::net::Tcp"]);
 }
 
 #[test]

@@ -27,7 +27,7 @@ use tickcast::{
     escape::Escaped,
     feed::{Feed, FeedError, Opened, Refused, RejectReason, Sink, Source, SourceError, recording::Header},
     limits,
-    service::with_sources,
+    server::service::with_sources,
     shutdown::Stop,
     tick::{Nanos, Tick},
 };

@@ -1,0 +1,111 @@
+//! Counts the sessions of each address, and defines what an address is where addresses are limited.
+//!
+//! Invariant: a [`AddressPermit`] counts one session of an address, and is released by drop.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// The unit that a limit on addresses counts: an IPv4 address, or the /64 of an IPv6 address, which is what one
+/// household or host is given. Loopback is exempt: behind a local proxy every client has that address.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct AddressKey(IpAddr);
+
+type AddressCounts = HashMap<AddressKey, usize>;
+
+/// The open sessions of each address.
+#[derive(Clone, Debug, Default)]
+pub struct SessionAddresses {
+    counts: Arc<Mutex<AddressCounts>>,
+}
+
+/// The permit of one session; released by drop.
+#[derive(Debug)]
+pub struct AddressPermit {
+    counted: Option<(AddressKey, Arc<Mutex<AddressCounts>>)>,
+}
+
+/// Network prefix of an IPv6 address: its upper 64 bits.
+const PREFIX: u128 = !0 << 64;
+
+impl AddressKey {
+    /// `None` for loopback, which no limit counts. An IPv4 address that an IPv6 socket shows counts as the IPv4
+    /// address.
+    pub fn of(address: IpAddr) -> Option<Self> {
+        let address = address.to_canonical();
+        (!address.is_loopback()).then(|| match address {
+            IpAddr::V6(address) => AddressKey(Ipv6Addr::from_bits(address.to_bits() & PREFIX).into()),
+            IpAddr::V4(_) => AddressKey(address),
+        })
+    }
+}
+
+impl SessionAddresses {
+    /// A permit for one more session of this address; `None` when it has `most` already.
+    pub fn take(&self, address: IpAddr, most: usize) -> Option<AddressPermit> {
+        let Some(key) = AddressKey::of(address) else { return Some(AddressPermit { counted: None }) };
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(key).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(AddressPermit { counted: Some((key, Arc::clone(&self.counts))) })
+    }
+}
+
+impl Drop for AddressPermit {
+    fn drop(&mut self) {
+        let Some((key, counts)) = self.counted.take() else { return };
+        let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&key) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn permits_are_given_back() {
+        let addresses = SessionAddresses::default();
+        let first = addresses.take(address("192.0.2.1"), 2);
+        let second = addresses.take(address("192.0.2.1"), 2);
+        assert!(first.is_some() && second.is_some() && addresses.take(address("192.0.2.1"), 2).is_none());
+        drop(first);
+        assert!(addresses.take(address("192.0.2.1"), 2).is_some());
+    }
+
+    #[test]
+    fn loopback_is_nobody_whatever_the_socket_calls_it() {
+        for loopback in ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"] {
+            assert_eq!(AddressKey::of(address(loopback)), None, "{loopback}");
+        }
+    }
+
+    #[test]
+    fn what_one_household_has_is_one() {
+        let check = |one: &str, other: &str, same: bool| {
+            assert_eq!(
+                AddressKey::of(address(one)) == AddressKey::of(address(other)),
+                same,
+                "{one} and {other}"
+            );
+        };
+        check("192.0.2.1", "::ffff:192.0.2.1", true);
+        check("192.0.2.1", "192.0.2.2", false);
+        check("2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff", true);
+        check("2001:db8:1:2::1", "2001:db8:1:3::1", false);
+    }
+}

@@ -1,0 +1,6 @@
+//! Who is let in: limits on connections and sessions, in all and of each address.
+
+pub mod addresses;
+pub mod balancer;
+pub mod rejected;
+pub mod sessions;

@@ -1,0 +1,57 @@
+//! Refused handshakes, counted by reason.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Why a handshake was refused: the label of `tickcast_handshakes_rejected_total`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum RejectedReason {
+    /// Not a valid WebSocket upgrade.
+    BadRequest,
+    Origin,
+    TooManySessions,
+    TooManyPerAddress,
+    Draining,
+    /// Not finished in time.
+    Timeout,
+    /// More connections than sessions and their overhead can need, or than one address may have.
+    Connections,
+}
+
+/// Counts of refused handshakes, by [`RejectedReason`].
+#[derive(Debug, Default)]
+pub struct Rejected([AtomicU64; RejectedReason::ALL.len()]);
+
+impl RejectedReason {
+    pub const ALL: [RejectedReason; 7] = [
+        RejectedReason::BadRequest,
+        RejectedReason::Origin,
+        RejectedReason::TooManySessions,
+        RejectedReason::TooManyPerAddress,
+        RejectedReason::Draining,
+        RejectedReason::Timeout,
+        RejectedReason::Connections,
+    ];
+
+    pub const fn label(self) -> &'static str {
+        match self {
+            RejectedReason::BadRequest => "bad_request",
+            RejectedReason::Origin => "origin",
+            RejectedReason::TooManySessions => "too_many_sessions",
+            RejectedReason::TooManyPerAddress => "too_many_per_address",
+            RejectedReason::Draining => "draining",
+            RejectedReason::Timeout => "timeout",
+            RejectedReason::Connections => "connections",
+        }
+    }
+}
+
+impl Rejected {
+    pub fn count(&self, reason: RejectedReason) {
+        self.0[reason as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn get(&self, reason: RejectedReason) -> u64 {
+        self.0[reason as usize].load(Ordering::Relaxed)
+    }
+}

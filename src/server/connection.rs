@@ -1,0 +1,179 @@
+//! The start of a connection: whether it becomes a session at once, or speaks HTTP.
+//!
+//! Most connections are upgrades whose head arrives whole. They need no HTTP connection with its buffers, tasks and
+//! timers, which cost more than everything else that the server does to admit a client. The head is read here, and its
+//! answer, the welcome and the data of its first subscription leave in one write. Everything else goes to hyper with
+//! what has been read: other requests, heads in pieces, and upgrades that are not answered by 101.
+//!
+//! Invariants: this file decides only whether a head is plain. `handshake.rs` checks upgrades and admits clients on
+//! both ways. One deadline covers accept to the end of the first head, on both ways.
+
+use std::{
+    net::SocketAddr,
+    pin::Pin,
+    rc::Rc,
+    sync::atomic::Ordering,
+    task::{Context, Poll, ready},
+};
+
+use hyper::{
+    Request,
+    header::{self, HeaderName, HeaderValue},
+};
+use tokio::net::TcpStream;
+
+use super::{
+    admission::{
+        balancer::{Connection, Idleness, Role},
+        rejected::RejectedReason,
+        sessions,
+    },
+    handshake::{self, user_agent},
+    http_connection::HttpConnection,
+    message::AcceptedConnection,
+    routes::{HEADERS_MAX, STREAM_PATH},
+    session_task::{NewSession, SessionTask},
+    shard::Shard,
+};
+use crate::{
+    planted::{Fault, is_planted},
+    session::{peer::Peer, socket::SessionSocket},
+};
+
+/// A connection, from accept on, as one task.
+pub struct ConnectionTask<S: SessionSocket = TcpStream>(ConnectionState<S>);
+
+enum ConnectionState<S: SessionSocket> {
+    ReadingHead(HeadReader<S>),
+    Session(SessionTask<S>),
+    /// It has ended, or HTTP has taken it over.
+    Ended,
+}
+
+struct HeadReader<S: SessionSocket> {
+    shard: Rc<Shard<S>>,
+    stream: S,
+    peer: SocketAddr,
+    role: Role,
+    counted: Connection,
+    deadline: Pin<Box<S::Timer>>,
+}
+
+/// A longer head goes to HTTP.
+const HEAD_BYTES_MAX: usize = 4 * 1024;
+
+impl<S: SessionSocket> ConnectionTask<S> {
+    pub fn new(shard: Rc<Shard<S>>, stream: S, peer: SocketAddr, role: Role, counted: Connection) -> Self {
+        let shorter = if is_planted(Fault::HandshakeTooShort) { 2 } else { 1 };
+        let deadline = Box::pin(stream.timer(shard.node.limits.handshake / shorter));
+        ConnectionTask(ConnectionState::ReadingHead(HeadReader {
+            shard,
+            stream,
+            peer,
+            role,
+            counted,
+            deadline,
+        }))
+    }
+}
+
+impl<S: SessionSocket> Future for ConnectionTask<S> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let ConnectionTask(state) = self.get_mut();
+        if let ConnectionState::ReadingHead(reader) = state {
+            let mut buffer = [0; HEAD_BYTES_MAX];
+            let bytes = ready!(reader.poll_read(context, &mut buffer));
+            if let ConnectionState::ReadingHead(reader) = std::mem::replace(state, ConnectionState::Ended)
+                && bytes > 0
+            {
+                *state = reader.decide(&buffer[..bytes]);
+            }
+        }
+        match state {
+            ConnectionState::Session(task) => Pin::new(task).poll(context),
+            ConnectionState::ReadingHead(_) | ConnectionState::Ended => Poll::Ready(()),
+        }
+    }
+}
+
+impl<S: SessionSocket> HeadReader<S> {
+    /// Returns how many bytes were read. If none, the connection has ended or its deadline has passed.
+    fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
+        if !self.counted.busy() {
+            // The connection was evicted.
+            return Poll::Ready(0);
+        }
+        match self.stream.poll_receive(context, buffer) {
+            Poll::Ready(result) => Poll::Ready(result.unwrap_or(0)),
+            Poll::Pending => {
+                if self.deadline.as_mut().poll(context).is_pending() || is_planted(Fault::HandshakeForever) {
+                    self.counted.idle(Idleness::Silent, context.waker());
+                    return Poll::Pending;
+                }
+                self.shard.server.rejected.count(RejectedReason::Timeout);
+                Poll::Ready(0)
+            }
+        }
+    }
+
+    fn decide(self, read: &[u8]) -> ConnectionState<S> {
+        let HeadReader { shard, stream, peer, role, counted, deadline } = self;
+        if role == Role::Clients
+            && let Some((request, head_bytes)) = plain_upgrade(read)
+            && !shard.server.draining.load(Ordering::Relaxed)
+            && let Ok(accepted) = handshake::check(&request)
+        {
+            let admitted = sessions::admit(&shard.server, &request, peer);
+            let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));
+            let peer = Peer { address: peer, agent };
+            let (encoding, read_ahead) = (accepted.encoding, &read[head_bytes..]);
+            let new = NewSession { stream, encoding, peer, read_ahead, counted: Some(counted) };
+            return ConnectionState::Session(new.begin(shard, admitted, accepted.head()));
+        }
+        let connection = HttpConnection { stream, read: read.to_vec(), peer, role, counted, deadline };
+        (shard.serve)(&shard, connection);
+        ConnectionState::Ended
+    }
+}
+
+/// Begins a connection on its shard's thread.
+pub fn start_connection(shard: &Rc<Shard>, accepted: AcceptedConnection) {
+    let AcceptedConnection { stream, peer, role, counted } = accepted;
+    match TcpStream::from_std(stream) {
+        Ok(stream) => {
+            tokio::task::spawn_local(ConnectionTask::new(Rc::clone(shard), stream, peer, role, counted));
+        }
+        Err(error) => {
+            if let Some(suppressed) = shard.server.unregistered.pass(shard.node.clock.now()) {
+                tracing::warn!(%peer, %error, suppressed, "a connection could not be registered");
+            }
+        }
+    }
+}
+
+/// A whole head of a request for the stream, which hyper would read to the same end, and its length.
+fn plain_upgrade(bytes: &[u8]) -> Option<(Request<()>, usize)> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut head = httparse::Request::new(&mut headers);
+    let httparse::Status::Complete(head_bytes) = head.parse(bytes).ok()? else { return None };
+    let path = head.path?;
+    let is_stream =
+        path.strip_prefix(STREAM_PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('?'));
+    if !is_stream || head.method != Some("GET") || head.version != Some(1) {
+        return None;
+    }
+    let mut request = Request::new(());
+    *request.uri_mut() = path.parse().ok()?;
+    request.headers_mut().reserve(head.headers.len());
+    for httparse::Header { name, value } in head.headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        // A body would stand between the head and the frames.
+        if matches!(name, header::CONTENT_LENGTH | header::TRANSFER_ENCODING | header::EXPECT) {
+            return None;
+        }
+        request.headers_mut().append(name, HeaderValue::from_bytes(value).ok()?);
+    }
+    Some((request, head_bytes))
+}

@@ -1,0 +1,37 @@
+//! The state that routes need besides their own shard.
+
+use std::sync::{Arc, atomic::AtomicU64};
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{bulk::BulkRequests, scrapes::ScrapeQueue};
+use crate::{
+    clock::{Clock, MarketClock},
+    server::{
+        intake::{FeedSink, FeedStatus},
+        message::ToShard,
+        metrics::Metrics,
+    },
+    throttle::Throttle,
+    tick::Nanos,
+};
+
+pub struct App {
+    pub metrics: Metrics,
+    pub shards: Vec<UnboundedSender<ToShard>>,
+    pub feeds: Vec<Arc<FeedStatus>>,
+    /// Where published ticks go.
+    pub push: FeedSink,
+    pub clock: Clock,
+    pub market: MarketClock,
+    pub began: Nanos,
+    /// Limits the warning that a shard has not answered.
+    pub shard_silent: Throttle,
+    /// Counted by the writer of the log.
+    pub log_lines_dropped: Arc<AtomicU64>,
+    pub scrapes: ScrapeQueue,
+    /// Long answers that are being read.
+    pub bulk: Arc<BulkRequests>,
+    /// Whether operators have a listener of their own.
+    pub has_admin: bool,
+}

@@ -1,0 +1,98 @@
+//! The life of an HTTP connection: HTTP itself, its deadlines, and its eviction when it is idle.
+//!
+//! One timer a connection, set when something is expected of it. hyper's own timeout is not used: it treats a
+//! connection that idles between requests like one whose handshake fails.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Weak},
+    task::{Context, Poll},
+};
+
+use tokio::{
+    net::TcpStream,
+    time::{Instant, Sleep, sleep_until},
+};
+
+use super::{
+    activity::{HttpActivity, Overdue},
+    caller::Caller,
+};
+use crate::server::{
+    admission::balancer::{Connection, Idleness},
+    shard::Shard,
+};
+
+pub struct ConnectionDeadlines<'a> {
+    shard: &'a Shard,
+    caller: &'a Caller,
+    activity: Arc<HttpActivity>,
+    /// HTTP's socket, which a session may take over.
+    stream: Weak<TcpStream>,
+    timer: Pin<Box<Sleep>>,
+}
+
+/// How the connection ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ConnectionEnd {
+    /// HTTP ended it, it became a session, or it was evicted.
+    Over,
+    Overdue(Overdue),
+}
+
+impl<'a> ConnectionDeadlines<'a> {
+    pub fn new(shard: &'a Shard, caller: &'a Caller, stream: Weak<TcpStream>, until: Instant) -> Self {
+        let activity = Arc::clone(&caller.activity);
+        ConnectionDeadlines { shard, caller, activity, stream, timer: Box::pin(sleep_until(until)) }
+    }
+
+    /// Drives `connection`, as far as it may go on.
+    pub fn poll<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        connection: Pin<&mut impl Future<Output = T>>,
+    ) -> Poll<ConnectionEnd> {
+        if !self.may_continue() || connection.poll(context).is_ready() {
+            return Poll::Ready(ConnectionEnd::Over);
+        }
+        while let Some((until, overdue)) = self.activity.due(&self.shard.node.limits) {
+            // A timer that ends too early costs less than one that is reset for each request.
+            if self.timer.is_elapsed() || until < self.timer.deadline() {
+                self.timer.as_mut().reset(until);
+            }
+            if self.timer.as_mut().poll(context).is_pending() {
+                break;
+            }
+            let now = Instant::now();
+            if let Some(stream) = self.stream.upgrade() {
+                self.activity.note_acknowledged(&stream, now);
+            }
+            if self.activity.due(&self.shard.node.limits).is_some_and(|(until, _)| until <= now) {
+                return Poll::Ready(ConnectionEnd::Overdue(overdue));
+            }
+        }
+        if self.activity.is_displaced(context.waker()) {
+            return Poll::Ready(ConnectionEnd::Over);
+        }
+        if self.activity.is_idle() {
+            self.mark_idle(context);
+        }
+        Poll::Pending
+    }
+
+    /// Whether it may go on: not when it has been evicted.
+    fn may_continue(&self) -> bool {
+        self.with_connection(Connection::busy).unwrap_or(true)
+    }
+
+    fn mark_idle(&self, context: &Context<'_>) {
+        self.with_connection(|connection| connection.idle(Idleness::Answered, context.waker()));
+    }
+
+    fn with_connection<T>(&self, ask: impl FnOnce(&Connection) -> T) -> Option<T> {
+        let connection = self.caller.connection.take()?;
+        let answer = ask(&connection);
+        self.caller.connection.set(Some(connection));
+        Some(answer)
+    }
+}

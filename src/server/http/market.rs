@@ -1,0 +1,155 @@
+//! Requests of market data: symbols, snapshots, an event stream.
+
+use std::{
+    rc::Rc,
+    sync::{Arc, atomic::Ordering},
+};
+
+use hyper::{Method, Request, StatusCode, body::Incoming};
+use tokio::sync::Semaphore;
+
+use super::{
+    app::App,
+    body, bulk,
+    caller::Caller,
+    named,
+    response::{self, HttpResponse},
+    walk::{self, RecordsWalk, SymbolsWalk, WalkBody},
+};
+use crate::{
+    fanout::Glob,
+    server::{
+        admission::{rejected::RejectedReason, sessions},
+        failure::Failure,
+        handshake::user_agent,
+        shard::Shard,
+        sse::AdmittedEvents,
+    },
+    session::{
+        inbound::query::subscribe_command, maintenance::drain::retry_ms, peer::Peer, position::Position,
+    },
+    tick::Symbol,
+    wire::{CloseReason, Target},
+};
+
+/// The most symbols in one request.
+const SYMBOLS_MAX: usize = 10_000;
+/// The most globs in one request: each is matched against every topic.
+const GLOBS_MAX: usize = 512;
+/// Symbols whose records are written at once: as many as in a piece of a long answer.
+const SYMBOLS_AT_ONCE: usize = 64;
+
+pub fn symbols(app: &App, shard: &Rc<Shard>, caller: &Caller) -> Result<HttpResponse, Failure> {
+    let permit = bulk::permit(&app.bulk, shard, &caller.activity)?;
+    let walk = SymbolsWalk::new(&shard.node);
+    Ok(response::walk(WalkBody::new(shard, Box::new(walk), permit)))
+}
+
+/// The records of the symbols and globs in `symbols`; a symbol without a tick has none.
+pub async fn snapshot(
+    app: &App,
+    shard: &Rc<Shard>,
+    caller: &Caller,
+    request: Request<Incoming>,
+) -> Result<HttpResponse, Failure> {
+    let named = asked(shard, request).await?;
+    records(app, shard, caller, named)
+}
+
+/// The names in the query, or in the body of a POST.
+async fn asked(shard: &Rc<Shard>, request: Request<Incoming>) -> Result<Vec<Target>, Failure> {
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    if request.method() != Method::POST {
+        return named::all(&query, None);
+    }
+    let body = body::receive(request, named::BODY_BYTES_MAX, shard.node.limits.handshake).await?;
+    named::all(&query, Some(&body.text()?))
+}
+
+/// The records of the named symbols: at once when they are few, otherwise as they are read.
+fn records(
+    app: &App,
+    shard: &Rc<Shard>,
+    caller: &Caller,
+    named: Vec<Target>,
+) -> Result<HttpResponse, Failure> {
+    let (symbols, globs) = sort(named)?;
+    if globs.is_empty() && symbols.len() <= SYMBOLS_AT_ONCE {
+        let text = walk::whole(RecordsWalk::new(&shard.node, symbols, globs));
+        return Ok(response::whole("application/json", text.into()));
+    }
+    let permit = bulk::permit(&app.bulk, shard, &caller.activity)?;
+    let walk = RecordsWalk::new(&shard.node, symbols, globs);
+    Ok(response::walk(WalkBody::new(shard, Box::new(walk), permit)))
+}
+
+/// Separates names and globs.
+fn sort(named: Vec<Target>) -> Result<(Vec<Symbol>, Vec<Glob>), Failure> {
+    let (mut symbols, mut globs) = (Vec::new(), Vec::new());
+    for target in named {
+        match target {
+            Target::Name(symbol) => symbols.push(symbol),
+            Target::Glob(glob) => globs.push(glob),
+            Target::Bad { text, message } => {
+                return Err(Failure::bad_request("bad_symbol", format!("{text:?}: {message}")));
+            }
+        }
+    }
+    let too_many = |code, count: usize, what: &str, most: usize| {
+        let message = format!("{count} {what} are asked for, one request may name {most}: send several");
+        Err(Failure::bad_request(code, message))
+    };
+    if symbols.len() > SYMBOLS_MAX {
+        return too_many("too_many_symbols", symbols.len(), "symbols", SYMBOLS_MAX);
+    }
+    if globs.len() > GLOBS_MAX {
+        return too_many("too_many_globs", globs.len(), "globs", GLOBS_MAX);
+    }
+    Ok((symbols, globs))
+}
+
+/// The stream's messages as server-sent events.
+pub async fn events(
+    shard: &Rc<Shard>,
+    request: &Request<Incoming>,
+    caller: &Caller,
+) -> Result<HttpResponse, Failure> {
+    if shard.server.draining.load(Ordering::Relaxed) {
+        shard.server.rejected.count(RejectedReason::Draining);
+        let number = shard.node.session_numbers.fetch_add(1, Ordering::Relaxed);
+        return Ok(response::no_events(retry_ms(&shard.node, number)));
+    }
+    let query = request.uri().query().unwrap_or_default();
+    let Some(mut command) = subscribe_command(query, None) else {
+        let message = "symbols is missing: /v1/sse?symbols=BTC-USD,ETH-*";
+        return Err(Failure::bad_request("missing_parameter", message));
+    };
+    let permit = sessions::permit(&shard.server, request, caller.peer).map_err(|(reason, close)| {
+        shard.server.rejected.count(reason);
+        let status = if close == CloseReason::Origin {
+            StatusCode::FORBIDDEN
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        };
+        Failure::new(status, reason.label(), close.phrase())
+    })?;
+    let left_at = request.headers().get("last-event-id").map(|id| String::from_utf8_lossy(id.as_bytes()));
+    if let Some(position) = left_at.and_then(|id| Position::parse(&id))
+        && let Some(resume) = resume(shard, position, command.clone()).await?
+    {
+        command = subscribe_command(query, Some(&resume)).unwrap_or(command);
+    }
+    let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));
+    let peer = Peer { address: caller.peer, agent };
+    Ok(response::events(AdmittedEvents { peer, permit, command }))
+}
+
+/// Where a client continues that was sent events before. With globs this walks over all topics: two at once, off the
+/// shard's thread.
+async fn resume(shard: &Rc<Shard>, position: Position, command: String) -> Result<Option<String>, Failure> {
+    static WALKS: Semaphore = Semaphore::const_new(2);
+    let node = Arc::clone(&shard.node);
+    let _walk = WALKS.acquire().await;
+    let resume = tokio::task::spawn_blocking(move || position.resume(&node, &command)).await;
+    resume.map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
+}

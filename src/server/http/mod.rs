@@ -1,0 +1,29 @@
+//! HTTP on the sessions' port: routes, the dashboard, metrics, probes, publishing. hyper does the protocol.
+//!
+//! Every error is `{"error":{"code","message"}}` with the right status. `router.rs` says who may ask for what.
+
+pub mod activity;
+pub mod app;
+mod body;
+pub mod bulk;
+mod caller;
+mod cors;
+mod dashboard;
+mod deadlines;
+mod explain;
+mod head;
+mod market;
+mod named;
+mod ops;
+mod publish;
+mod replay;
+mod response;
+mod rewound;
+mod router;
+pub mod scrapes;
+mod serve;
+mod upgrade;
+mod walk;
+
+pub use app::App;
+pub use serve::serve;

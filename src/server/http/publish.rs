@@ -1,0 +1,100 @@
+//! `POST /v1/publish`: ticks in, as lines. The work is done off the shard's thread, so that no session waits for it.
+
+use std::{
+    rc::Rc,
+    sync::{Arc, atomic::Ordering},
+};
+
+use hyper::{Request, StatusCode, body::Incoming};
+use serde_json::json;
+
+use super::{
+    app::App,
+    body,
+    response::{self, HttpResponse},
+};
+use crate::{
+    feed::{
+        Refused,
+        ndjson::{Decoder, RejectedLine, decode_block},
+    },
+    server::{failure::Failure, intake::FeedSink, shard::Shard},
+};
+
+/// Rejected lines that the answer describes; more are only counted.
+const REJECTED_SHOWN: usize = 1_000;
+/// Ticks that are taken in under one hold of the market's lock.
+const TICKS_A_SUBMIT: usize = 1_024;
+
+pub async fn publish(
+    app: &Arc<App>,
+    shard: &Rc<Shard>,
+    request: Request<Incoming>,
+) -> Result<HttpResponse, Failure> {
+    refuse_in_drain(shard)?;
+    let limits = &shard.node.limits;
+    let (body_bytes_max, line_bytes_max) = (limits.publish_bytes, limits.line_bytes);
+    let body = body::receive(request, body_bytes_max, limits.handshake).await?;
+    // A request that began before the drain and is whole only now is too late: its feed has been told to stop.
+    refuse_in_drain(shard)?;
+    let app = Arc::clone(app);
+    let taken = tokio::task::spawn_blocking(move || {
+        // Decompression takes time.
+        body.text().map(|mut text| take(&app.push, &mut text, line_bytes_max))
+    })
+    .await;
+    let taken = taken
+        .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))??;
+    Ok(response::json(taken.to_json()))
+}
+
+/// From the start of a drain no tick is taken in. The publisher must learn this, so that it uses another server.
+fn refuse_in_drain(shard: &Shard) -> Result<(), Failure> {
+    if shard.server.draining.load(Ordering::Relaxed) { Err(Failure::draining()) } else { Ok(()) }
+}
+
+/// The result of a body.
+struct PublishResult {
+    accepted: usize,
+    rejected: Vec<RejectedLine>,
+    rejected_total: u64,
+}
+
+fn take(push: &FeedSink, body: &mut [u8], line_bytes_max: usize) -> PublishResult {
+    let mut decoder = Decoder::new(line_bytes_max);
+    let (mut ticks, mut lines, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
+    let tally = decode_block(&mut decoder, body, &mut ticks, &mut lines, &mut rejected);
+    for (reason, count) in tally.iter() {
+        push.status.count_rejected(reason, count);
+    }
+    let mut rejected_total = tally.total();
+    let mut accepted = 0;
+    let mut ticks = ticks.into_iter();
+    for chunk in lines.chunks(TICKS_A_SUBMIT) {
+        let mut part: Vec<_> = ticks.by_ref().take(chunk.len()).collect();
+        let mut refused = Vec::new();
+        accepted += push.take(&mut part, &mut refused);
+        rejected_total += refused.len() as u64;
+        rejected.extend(refused.into_iter().map(|Refused { index, reason, message }| RejectedLine {
+            line: chunk[index],
+            reason,
+            message,
+        }));
+    }
+    rejected.sort_by_key(|line| line.line);
+    rejected.truncate(REJECTED_SHOWN);
+    PublishResult { accepted, rejected, rejected_total }
+}
+
+impl PublishResult {
+    fn to_json(&self) -> String {
+        let shown = self.rejected.iter().map(|line| json!({"line": line.line, "reason": line.message}));
+        let shown: Vec<_> = shown.collect();
+        let mut answer = json!({"accepted": self.accepted, "rejected": shown});
+        let hidden = self.rejected_total.saturating_sub(shown.len() as u64);
+        if hidden > 0 {
+            answer["rejected_not_shown"] = hidden.into();
+        }
+        answer.to_string()
+    }
+}

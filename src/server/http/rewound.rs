@@ -1,0 +1,178 @@
+//! A socket of which a part has been read: HTTP gets those bytes first, then the rest from the socket.
+//!
+//! It records reads and writes for the connection's deadlines. It takes a slice of its shard's time for every so many
+//! bytes, so that a connection that never pauses yields to others.
+
+use std::{
+    io::{self, IoSlice},
+    net::Shutdown,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use socket2::SockRef;
+use tokio::{net::TcpStream, time::Instant};
+
+use super::activity::HttpActivity;
+use crate::server::slices::HttpSlices;
+
+pub struct Rewound {
+    /// The bytes that have been read, and how many of them HTTP has taken.
+    read: Vec<u8>,
+    at: usize,
+    stream: Arc<TcpStream>,
+    activity: Arc<HttpActivity>,
+    slices: HttpSlices,
+    /// The slice that the connection waits for.
+    slice: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Bytes that may still be read or written before the next slice.
+    left: usize,
+}
+
+/// Bytes of one read.
+const READ_BYTES: usize = 8 * 1024;
+/// Bytes read from and written to a socket, per slice.
+const BYTES_A_SLICE: usize = 32 * 1024;
+/// Pieces in one write; HTTP writes a head and a body.
+const PIECES_MAX: usize = 16;
+
+impl Rewound {
+    pub fn new(
+        read: Vec<u8>,
+        stream: Arc<TcpStream>,
+        activity: Arc<HttpActivity>,
+        slices: HttpSlices,
+    ) -> Self {
+        if !read.is_empty() {
+            activity.has_read(&read, Instant::now());
+        }
+        Rewound { read, at: 0, stream, activity, slices, slice: None, left: BYTES_A_SLICE }
+    }
+
+    /// The bytes that HTTP has not taken, and the socket; `None` while others hold it too.
+    pub fn into_parts(mut self) -> Option<(Vec<u8>, TcpStream)> {
+        Some((self.read.split_off(self.at), Arc::into_inner(self.stream)?))
+    }
+
+    /// Whether the last request may not have been read to its end.
+    pub fn may_have_more(&self) -> bool {
+        self.activity.had_body()
+    }
+
+    /// Whether bytes may be read or written now.
+    fn poll_slice(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.left == 0 {
+            let (slices, priority) = (&self.slices, self.activity.priority());
+            let slice = self.slice.get_or_insert_with(|| Box::pin(slices.slice(priority)));
+            ready!(slice.as_mut().poll(context));
+            self.slice = None;
+            self.left = BYTES_A_SLICE;
+        }
+        Poll::Ready(())
+    }
+
+    /// Calls `write` once the socket takes bytes, with the number of bytes that it may write, and returns its result.
+    fn poll_send(
+        &mut self,
+        context: &mut Context<'_>,
+        write: impl Fn(&TcpStream, usize) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        self.activity.writes();
+        ready!(self.poll_slice(context));
+        loop {
+            let Poll::Ready(ready) = self.stream.poll_write_ready(context) else {
+                self.activity.stalls(&self.stream, Instant::now());
+                return Poll::Pending;
+            };
+            ready?;
+            match write(&self.stream, self.left) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(bytes) => {
+                    self.activity.has_written(Instant::now());
+                    self.left = self.left.saturating_sub(bytes);
+                    return Poll::Ready(Ok(bytes));
+                }
+                failed @ Err(_) => return Poll::Ready(failed),
+            }
+        }
+    }
+}
+
+impl Read for Rewound {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        mut buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.at < this.read.len() {
+            let bytes = &this.read[this.at..];
+            let bytes = &bytes[..bytes.len().min(buffer.remaining())];
+            buffer.put_slice(bytes);
+            this.at += bytes.len();
+            if this.at == this.read.len() {
+                (this.read, this.at) = (Vec::new(), 0);
+            }
+            return Poll::Ready(Ok(()));
+        }
+        ready!(this.poll_slice(context));
+        let mut bytes = [0; READ_BYTES];
+        let room = buffer.remaining().min(READ_BYTES);
+        loop {
+            ready!(this.stream.poll_read_ready(context))?;
+            match this.stream.try_read(&mut bytes[..room]) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok(0) => return Poll::Ready(Ok(())),
+                Ok(count) => {
+                    this.activity.has_read(&bytes[..count], Instant::now());
+                    this.left = this.left.saturating_sub(count);
+                    buffer.put_slice(&bytes[..count]);
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
+    }
+}
+
+impl Write for Rewound {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_send(context, |stream, most| stream.try_write(&bytes[..bytes.len().min(most)]))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // A socket buffers nothing, and HTTP flushes when it has nothing more to write.
+        self.activity.has_flushed();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(SockRef::from(&*self.stream).shutdown(Shutdown::Write))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_send(context, |stream, most| {
+            // A slice is too short for a megabyte.
+            let mut left = most;
+            let mut parts = [IoSlice::new(&[]); PIECES_MAX];
+            let mut count = 0;
+            for (part, piece) in parts.iter_mut().zip(pieces) {
+                let bytes = &piece[..piece.len().min(left)];
+                *part = IoSlice::new(bytes);
+                left -= bytes.len();
+                count += 1;
+            }
+            stream.try_write_vectored(&parts[..count])
+        })
+    }
+}

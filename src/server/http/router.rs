@@ -1,0 +1,136 @@
+//! Which request gets which answer, and who may ask for what.
+//!
+//! Invariants: requests from pages of other origins are refused. Requests that change or disclose anything are for
+//! loopback peers alone, while no authentication is configured.
+
+use std::{
+    rc::Rc,
+    sync::{Arc, atomic::Ordering},
+};
+
+use hyper::{Method, Request, body::Incoming};
+
+use super::{
+    app::App,
+    caller::Caller,
+    cors, dashboard, head, market, ops, publish, replay,
+    response::{self, HttpResponse},
+    upgrade,
+};
+use crate::server::{
+    admission::{balancer::Role, rejected::RejectedReason},
+    failure::Failure,
+    handshake,
+    hosts::Hosts,
+    pages::{self, Page},
+    routes::{ADMIN_PATHS, ROUTES, STREAM_PATH},
+    shard::Shard,
+};
+
+/// Answers a well-formed request that does not come from a forbidden page.
+pub async fn answer(
+    app: &Arc<App>,
+    shard: &Rc<Shard>,
+    request: Request<Incoming>,
+    caller: &Caller,
+) -> Result<HttpResponse, Failure> {
+    head::check(&request)?;
+    let hosts = Hosts::of(&request)?;
+    let page = match pages::check(&request, &hosts, &shard.server.allowed_origins) {
+        Ok(page) => page,
+        // A page learns nothing of an upgrade that fails, so it gets a close code.
+        Err(_) if request.uri().path() == STREAM_PATH && request.method() == Method::GET => Page::None,
+        Err(refusal) => return Err(Failure::origin(refusal.to_string())),
+    };
+    let may_control = caller.peer.ip().to_canonical().is_loopback()
+        && hosts.are_local()
+        && !matches!(page, Page::Anyone(_));
+    let shared_with = page.origin().cloned();
+    let mut response =
+        route(app, shard, request, caller, may_control).await.unwrap_or_else(response::failure);
+    if let Some(origin) = shared_with {
+        cors::share(&mut response, origin);
+    }
+    Ok(response)
+}
+
+/// `may_control`: publishing, control and debug need a token that allows it, or, with no authentication configured, a
+/// loopback peer that calls the server by an address or as localhost. That excludes a foreign page whose name was made
+/// to resolve to this machine, and a proxy that serves a public name. A page that is allowed only because all are is
+/// excluded as well.
+async fn route(
+    app: &Arc<App>,
+    shard: &Rc<Shard>,
+    request: Request<Incoming>,
+    caller: &Caller,
+    may_control: bool,
+) -> Result<HttpResponse, Failure> {
+    let path = request.uri().path();
+    if path == "*" && request.method() == Method::OPTIONS {
+        // Of the server as a whole.
+        return Ok(cors::options(request.headers(), &[Method::GET, Method::HEAD, Method::POST]));
+    }
+    let Some((path, methods)) = ROUTES.into_iter().find(|(known, _)| *known == path) else {
+        return Err(Failure::not_found(path));
+    };
+    if app.has_admin && (caller.role == Role::Admin) != ADMIN_PATHS.contains(&path) {
+        return Err(Failure::elsewhere(path, caller.role));
+    }
+    if request.method() == Method::OPTIONS {
+        return Ok(cors::options(request.headers(), methods));
+    }
+    if !methods.contains(request.method()) {
+        return Err(Failure::method_not_allowed(request.method(), path, methods));
+    }
+    if path == STREAM_PATH {
+        return upgrade(shard, request, caller);
+    }
+    let query = request.uri().query().unwrap_or_default();
+    match path {
+        "/healthz" => Ok(response::json("{\"status\":\"alive\"}".to_owned())),
+        "/readyz" => ops::ready(app, shard).await,
+        "/metrics" => ops::metrics(app, shard).await,
+        "/v1/symbols" => market::symbols(app, shard, caller),
+        "/v1/snapshot" => market::snapshot(app, shard, caller, request).await,
+        "/v1/sse" => market::events(shard, &request, caller).await,
+        "/v1/publish" => {
+            only_control(may_control)?;
+            publish::publish(app, shard, request).await
+        }
+        "/v1/replay" => {
+            only_control(may_control)?;
+            replay::replay(app, shard, request).await
+        }
+        "/debug/slow" => {
+            only_control(may_control)?;
+            ops::slow(app, shard, caller, query).await
+        }
+        _ => {
+            let asset = dashboard::asset(path).ok_or_else(|| Failure::not_found(path))?;
+            Ok(asset.answer(request.headers()))
+        }
+    }
+}
+
+/// Answers an upgrade; the session begins when the answer is out.
+fn upgrade(shard: &Rc<Shard>, request: Request<Incoming>, caller: &Caller) -> Result<HttpResponse, Failure> {
+    let server = &shard.server;
+    if server.draining.load(Ordering::Relaxed) {
+        server.rejected.count(RejectedReason::Draining);
+        return Err(Failure::draining());
+    }
+    let accepted =
+        handshake::check(&request).inspect_err(|_| server.rejected.count(RejectedReason::BadRequest))?;
+    tokio::task::spawn_local(upgrade::upgrade(
+        Rc::clone(shard),
+        request,
+        accepted.encoding,
+        caller.peer,
+        caller.connection.take(),
+    ));
+    Ok(response::switching(&accepted))
+}
+
+fn only_control(may_control: bool) -> Result<(), Failure> {
+    if may_control { Ok(()) } else { Err(Failure::not_loopback()) }
+}

@@ -1,0 +1,36 @@
+//! A WebSocket upgrade that hyper has read: the session begins when its answer is out.
+
+use std::{net::SocketAddr, rc::Rc};
+
+use hyper::{Request, body::Incoming};
+
+use super::explain::Explaining;
+use crate::{
+    server::{
+        admission::{balancer::Connection, sessions},
+        handshake::user_agent,
+        session_task::NewSession,
+        shard::Shard,
+    },
+    session::peer::Peer,
+    wire::Encoding,
+};
+
+/// Waits for the upgrade that hyper answers, and begins the session.
+pub async fn upgrade(
+    shard: Rc<Shard>,
+    request: Request<Incoming>,
+    encoding: Encoding,
+    peer: SocketAddr,
+    counted: Option<Connection>,
+) {
+    let admission = sessions::admit(&shard.server, &request, peer);
+    let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));
+    let peer = Peer { address: peer, agent };
+    let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
+    let Ok(parts) = upgraded.downcast::<Explaining>() else { return };
+    let Some((unread, stream)) = parts.io.socket.into_parts() else { return };
+    let read_ahead = &[&parts.read_buf, &unread[..]].concat();
+    let new = NewSession { stream, encoding, peer, read_ahead, counted };
+    tokio::task::spawn_local(new.begin(shard, admission, Vec::new()));
+}

@@ -1,0 +1,235 @@
+//! Long answers, written piece by piece as the socket takes them: walks over symbols and their records.
+//!
+//! A walk holds an index into a table, and no copy of it: its memory is one piece. A piece is made when HTTP asks for
+//! one, in a slice of the shard's time; a client that hangs up, or does not read, causes no more. Each symbol is
+//! reported as it is when it is written. Symbols that are listed after the start of a walk are not in it.
+
+use std::{
+    collections::HashSet,
+    convert::Infallible,
+    fmt::Write,
+    pin::Pin,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame};
+
+use super::bulk::BulkPermit;
+use crate::{
+    fanout::Glob,
+    server::{shard::Shard, slices::Priority},
+    session::{maintenance::slow::SlowSession, node::NodeState},
+    tick::Symbol,
+    wire::encodings::json,
+};
+
+/// A source of a JSON array, a piece at a time. A piece costs a bounded amount of work.
+pub trait Walk {
+    /// Appends rows, each with a comma before it; returns whether there may be more.
+    fn piece(&mut self, out: &mut Vec<u8>) -> bool;
+}
+
+/// The body that a walk produces.
+pub struct WalkBody {
+    shard: Rc<Shard>,
+    walk: Box<dyn Walk>,
+    /// The slice of time that the next piece waits for.
+    slice: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    stage: ArrayStage,
+    _permit: BulkPermit,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ArrayStage {
+    /// No row is out.
+    First,
+    Rows,
+    Ended,
+}
+
+/// Every topic, in the order of listing.
+pub struct SymbolsWalk {
+    node: Arc<NodeState>,
+    from: usize,
+    until: usize,
+}
+
+/// The records of symbols by name, then of those that globs match, each once.
+pub struct RecordsWalk {
+    node: Arc<NodeState>,
+    named: std::vec::IntoIter<Symbol>,
+    seen: HashSet<Symbol>,
+    globs: Vec<Glob>,
+    from: usize,
+    until: usize,
+}
+
+/// The slowest sessions, already described.
+pub struct SessionsWalk(std::vec::IntoIter<SlowSession>);
+
+/// A row has about 50 bytes.
+const LISTED_A_PIECE: usize = 256;
+/// A record has about 250 bytes.
+const RECORDS_A_PIECE: usize = 64;
+/// A session's description has about 350 bytes.
+const SESSIONS_A_PIECE: usize = 32;
+/// Matches of a glob against a symbol, per piece.
+const MATCHES_A_PIECE: usize = 1_024;
+/// Capacity for either.
+const PIECE_BYTES: usize = 16 * 1024;
+
+// === impl WalkBody ===
+
+impl WalkBody {
+    pub fn new(shard: &Rc<Shard>, walk: Box<dyn Walk>, permit: BulkPermit) -> Self {
+        WalkBody { shard: Rc::clone(shard), walk, slice: None, stage: ArrayStage::First, _permit: permit }
+    }
+
+    fn piece(&mut self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(PIECE_BYTES);
+        let goes_on = self.walk.piece(&mut out);
+        if self.stage == ArrayStage::First && (!out.is_empty() || !goes_on) {
+            // In place of the first comma.
+            match out.first_mut() {
+                Some(comma) => *comma = b'[',
+                None => out.push(b'['),
+            }
+            self.stage = ArrayStage::Rows;
+        }
+        if !goes_on {
+            out.push(b']');
+            self.stage = ArrayStage::Ended;
+        }
+        out
+    }
+}
+
+impl Body for WalkBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let this = self.get_mut();
+        while this.stage != ArrayStage::Ended {
+            let slice = this.slice.get_or_insert_with(|| Box::pin(this.shard.slices.slice(Priority::Common)));
+            ready!(slice.as_mut().poll(context));
+            this.slice = None;
+            let piece = this.piece();
+            // A piece without a match is not sent.
+            if !piece.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(piece.into()))));
+            }
+        }
+        Poll::Ready(None)
+    }
+}
+
+/// The whole array at once, for arrays that are known to be small.
+pub fn whole(mut walk: impl Walk) -> Vec<u8> {
+    let mut out = Vec::new();
+    while walk.piece(&mut out) {}
+    match out.first_mut() {
+        Some(comma) => *comma = b'[',
+        None => out.push(b'['),
+    }
+    out.push(b']');
+    out
+}
+
+// === impl SymbolsWalk ===
+
+impl SymbolsWalk {
+    pub fn new(node: &Arc<NodeState>) -> Self {
+        SymbolsWalk { from: 0, until: node.ingest.topics(), node: Arc::clone(node) }
+    }
+}
+
+impl Walk for SymbolsWalk {
+    fn piece(&mut self, out: &mut Vec<u8>) -> bool {
+        let stale_nanos = u64::try_from(self.node.limits.stale.as_nanos()).unwrap_or(u64::MAX);
+        let count = LISTED_A_PIECE.min(self.until - self.from);
+        let rows = self.node.ingest.listing(self.from, count, self.node.market.now(), stale_nanos);
+        self.from += count;
+        let mut text = String::with_capacity(PIECE_BYTES);
+        for row in rows {
+            // Neither symbols nor states have characters that JSON would escape.
+            let written = write!(
+                text,
+                ",{{\"symbol\":\"{}\",\"seq\":{},\"state\":\"{}\"}}",
+                row.symbol,
+                row.seq,
+                row.state.as_str()
+            );
+            debug_assert!(written.is_ok(), "a string takes every write");
+        }
+        out.extend_from_slice(text.as_bytes());
+        self.from < self.until
+    }
+}
+
+// === impl RecordsWalk ===
+
+impl RecordsWalk {
+    /// Names and globs that are given twice count once.
+    pub fn new(node: &Arc<NodeState>, named: Vec<Symbol>, mut globs: Vec<Glob>) -> Self {
+        let mut known = HashSet::new();
+        globs.retain(|glob| known.insert(glob.as_str().to_owned()));
+        let until = if globs.is_empty() { 0 } else { node.ingest.topics() };
+        let (named, node) = (named.into_iter(), Arc::clone(node));
+        RecordsWalk { node, named, seen: HashSet::new(), globs, from: 0, until }
+    }
+
+    /// The next symbols to be written, none of them a second time.
+    fn symbols(&mut self) -> Vec<Symbol> {
+        let named: Vec<Symbol> = self.named.by_ref().take(RECORDS_A_PIECE).collect();
+        if !named.is_empty() {
+            return named.into_iter().filter(|symbol| self.seen.insert(symbol.clone())).collect();
+        }
+        let looked_at = (MATCHES_A_PIECE / self.globs.len().max(1)).clamp(1, RECORDS_A_PIECE);
+        let count = looked_at.min(self.until - self.from);
+        let mut symbols = self.node.ingest.symbols(self.from, count);
+        self.from += count;
+        symbols.retain(|symbol| {
+            !self.seen.contains(symbol) && self.globs.iter().any(|glob| glob.matches(symbol))
+        });
+        symbols
+    }
+}
+
+impl Walk for RecordsWalk {
+    fn piece(&mut self, out: &mut Vec<u8>) -> bool {
+        let symbols = self.symbols();
+        for (symbol, image) in symbols.iter().zip(self.node.ingest.records(&symbols)) {
+            if let Some(image) = image.filter(|image| image.record.seq > 0) {
+                out.push(b',');
+                json::write_snapshot(symbol, &image.record, out);
+            }
+        }
+        self.named.len() > 0 || self.from < self.until
+    }
+}
+
+// === impl SessionsWalk ===
+
+impl SessionsWalk {
+    pub fn new(sessions: Vec<SlowSession>) -> Self {
+        SessionsWalk(sessions.into_iter())
+    }
+}
+
+impl Walk for SessionsWalk {
+    fn piece(&mut self, out: &mut Vec<u8>) -> bool {
+        for session in self.0.by_ref().take(SESSIONS_A_PIECE) {
+            out.push(b',');
+            let written = serde_json::to_writer(&mut *out, &session);
+            debug_assert!(written.is_ok(), "a vector takes every write");
+        }
+        self.0.len() > 0
+    }
+}

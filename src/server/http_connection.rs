@@ -1,0 +1,20 @@
+//! A connection that goes to HTTP, with what has been read of it.
+
+use std::{net::SocketAddr, pin::Pin};
+
+use tokio::net::TcpStream;
+
+use super::admission::balancer::{Connection, Role};
+use crate::session::socket::SessionSocket;
+
+/// A connection for HTTP.
+pub struct HttpConnection<S: SessionSocket = TcpStream> {
+    pub stream: S,
+    /// The bytes read from it so far.
+    pub read: Vec<u8>,
+    pub peer: SocketAddr,
+    pub role: Role,
+    pub counted: Connection,
+    /// When its first request must have arrived.
+    pub deadline: Pin<Box<S::Timer>>,
+}

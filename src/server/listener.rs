@@ -1,0 +1,155 @@
+//! Accepting connections: every shard accepts on its own thread, and gives each connection to the shard with the
+//! fewest.
+//!
+//! All shards watch one listener. With one shard, a connection changes no thread on its way in. With many, connections
+//! are spread as evenly as by a dedicated thread. Refusals are counted by reason.
+//!
+//! `admission/balancer.rs` decides which connections are admitted, and to which shard they go.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener, TcpStream},
+    rc::Rc,
+    time::Duration,
+};
+
+use rustix::net::SocketFlags;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{Interest, unix::AsyncFd};
+
+use super::{
+    admission::{balancer::Role, rejected::RejectedReason},
+    connection::start_connection,
+    kernel,
+    message::{AcceptedConnection, ToShard},
+    shard::Shard,
+};
+use crate::limits::{LISTEN_BACKLOG, Limits};
+
+/// The listener, registered with the runtime of one shard.
+pub type Listener = AsyncFd<TcpListener>;
+
+/// `TCP_USER_TIMEOUT` beyond the time that a stalled client may take. Pings and progress checks find a peer that has
+/// vanished long before. A shorter time would cut off clients on thin links that do read, because their window never
+/// covers what the kernel would send next.
+const USER_TIMEOUT_BEYOND: Duration = Duration::from_secs(120);
+/// The pause after the process has run out of descriptors.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Connections that are accepted at once; then they are read. In a storm of clients each is admitted before many more
+/// are accepted, and few handshakes hold memory at once.
+const ACCEPTED_AT_ONCE: usize = 16;
+
+/// Binds and listens, with a backlog that holds a storm of clients, and with the options that accepted sockets inherit.
+/// The listener does not block, because several shards watch it.
+///
+/// # Errors
+/// When the address is taken, or is not an address of this machine.
+pub fn listen(address: SocketAddr, limits: &Limits) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    kernel::tune(&socket, user_timeout(limits))?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(i32::try_from(LISTEN_BACKLOG).unwrap_or(i32::MAX))?;
+    Ok(socket.into())
+}
+
+/// Applies the limits of which the listener holds a copy. Connections accepted from now on have them.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn retune(listener: &TcpListener, limits: &Limits) -> io::Result<()> {
+    kernel::tune(listener, user_timeout(limits))
+}
+
+fn user_timeout(limits: &Limits) -> Duration {
+    limits.progress + limits.close_grace + USER_TIMEOUT_BEYOND
+}
+
+/// Registers the listener for a shard. Call it where the shard's runtime is entered.
+///
+/// # Errors
+/// When registration fails.
+pub fn watch(listener: &TcpListener) -> io::Result<Listener> {
+    let listener = listener.try_clone()?;
+    #[expect(
+        unsafe_code,
+        reason = "tokio's own listener registers what it accepts, and could not hand it over"
+    )]
+    // SAFETY: the listener owns its descriptor, which stays open and the same until it is dropped with this
+    // registration.
+    let listener = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) };
+    Ok(listener?)
+}
+
+/// Accepts for as long as the shard runs. Connections for this shard begin here; the others are handed over.
+pub async fn accept(shard: Rc<Shard>, listener: Listener, role: Role) {
+    loop {
+        for _ in 0..ACCEPTED_AT_ONCE {
+            match listener.async_io(Interest::READABLE, accept_one).await {
+                Ok((stream, peer)) => admit(&shard, stream, peer, role),
+                Err(error) => {
+                    log_accept_failed(&shard, &error);
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Connections that wait are accepted when there are descriptors again.
+fn log_accept_failed(shard: &Shard, error: &io::Error) {
+    if let Some(suppressed) = shard.server.accept_failed.pass(shard.node.clock.now()) {
+        tracing::warn!(%error, suppressed, "accept failed: connections wait until descriptors are free");
+    }
+}
+
+fn admit(shard: &Rc<Shard>, stream: TcpStream, peer: SocketAddr, role: Role) {
+    let server = &shard.server;
+    match server.count_connection(role, peer.ip()) {
+        None => server.rejected.count(RejectedReason::Connections),
+        Some((number, counted)) => {
+            let accepted = AcceptedConnection { stream, peer, role, counted };
+            if number == shard.number {
+                start_connection(shard, accepted);
+            } else {
+                // A shard ends only when the service does, and the connection ends with it.
+                let _ = server.inboxes[number].send(ToShard::Connection(accepted));
+            }
+        }
+    }
+}
+
+/// One system call: the socket does not block, and has inherited the other options.
+fn accept_one(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let (stream, peer) = rustix::net::acceptfrom_with(listener, flags)?;
+    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+    Ok((stream.into(), peer.ok_or(io::ErrorKind::AddrNotAvailable)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use socket2::SockRef;
+
+    use super::*;
+    use crate::limits;
+
+    #[test]
+    fn what_is_accepted_has_the_options_of_its_listener() {
+        let listener = listen("127.0.0.1:0".parse().unwrap(), &limits::DEFAULT).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, peer) = std::iter::repeat_with(|| accept_one(&listener)).find_map(Result::ok).unwrap();
+        assert_eq!(peer, client.local_addr().unwrap());
+        let (listener, accepted) = (SockRef::from(&listener), SockRef::from(&stream));
+        assert!(accepted.nonblocking().unwrap() && listener.nonblocking().unwrap());
+        assert!(accepted.tcp_nodelay().unwrap() && accepted.keepalive().unwrap());
+        assert_eq!(accepted.tcp_notsent_lowat().unwrap() as usize, limits::NOTSENT_LOWAT_BYTES);
+        assert_eq!(accepted.send_buffer_size().unwrap(), listener.send_buffer_size().unwrap());
+        assert!(accepted.send_buffer_size().unwrap() >= limits::SEND_BUFFER_BYTES);
+        let timeout = limits::DEFAULT.progress + limits::DEFAULT.close_grace + USER_TIMEOUT_BEYOND;
+        assert_eq!(accepted.tcp_user_timeout().unwrap(), Some(timeout));
+        assert_eq!(accepted.tcp_keepalive_time().unwrap(), listener.tcp_keepalive_time().unwrap());
+    }
+}

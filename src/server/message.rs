@@ -1,0 +1,45 @@
+//! Requests from other threads to a shard, each handled between two turns.
+
+use std::{
+    net::{SocketAddr, TcpStream},
+    sync::mpsc,
+};
+
+use tokio::sync::oneshot;
+
+use super::admission::balancer::{Connection, Role};
+use crate::{
+    session::{maintenance::slow::SlowSession, stats::ShardReport},
+    tick::Nanos,
+};
+
+pub enum ToShard {
+    Connection(AcceptedConnection),
+    Report(oneshot::Sender<ShardReport>),
+    Slowest(usize, oneshot::Sender<Vec<SlowSession>>),
+    /// The limits have changed. The shard copies those that it keeps, so that the way of a tick reads its own. Answers
+    /// when it has.
+    Reload(mpsc::Sender<()>),
+    Drain,
+    /// Frees unused memory; answers when it has.
+    Shrink(mpsc::Sender<()>),
+    /// Asks whether the shard still runs its turns.
+    Alive(oneshot::Sender<()>),
+    /// Whether every feed is a replay that has ended.
+    Over(bool),
+    /// Asks whether every session has been sent what it was due at this market time.
+    CaughtUp(Nanos, CaughtUpReply),
+}
+
+/// A function, because the asker may be a thread that blocks or a task that does not.
+pub type CaughtUpReply = Box<dyn FnOnce(bool) + Send>;
+
+/// A connection that has been accepted and counted, and has not been read from.
+#[derive(Debug)]
+pub struct AcceptedConnection {
+    pub stream: TcpStream,
+    pub peer: SocketAddr,
+    /// The role of the listener that accepted it.
+    pub role: Role,
+    pub counted: Connection,
+}

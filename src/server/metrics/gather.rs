@@ -1,0 +1,128 @@
+//! Sets the metrics from the shards' reports and the other values of a scrape. The table holds their meanings.
+
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+use super::table::Handles;
+use crate::{
+    fanout::GapReason,
+    feed::RejectReason,
+    limits::Limits,
+    server::{
+        admission::rejected::{Rejected, RejectedReason},
+        intake::FeedStatus,
+    },
+    session::stats::{LimitHit, ShardReport},
+    tick::Nanos,
+    wire::CloseReason,
+};
+
+/// What a scrape gathers besides the shards' reports.
+pub struct Levels<'a> {
+    pub feeds: &'a [Arc<FeedStatus>],
+    pub rejected: &'a Rejected,
+    pub topics: usize,
+    pub topics_stale: usize,
+    pub shards: usize,
+    pub shards_configured: usize,
+    pub draining: bool,
+    pub ready: bool,
+    pub limits: &'a Limits,
+    pub uptime_seconds: f64,
+    pub log_lines_dropped: u64,
+    pub now: Nanos,
+}
+
+impl Handles {
+    /// Sets every metric to its current value.
+    pub fn set(&self, report: &ShardReport, levels: &Levels<'_>) {
+        self.set_accounts(report);
+        self.set_sessions(report, levels);
+        self.set_waiting(report, levels);
+        self.set_limits(levels.limits);
+        self.set_feeds(levels);
+        self.update_age_seconds.set(&report.stats.ages);
+    }
+
+    fn set_accounts(&self, report: &ShardReport) {
+        let accounts = &report.accounts;
+        self.updates_offered.set(accounts.offered);
+        self.updates_delivered.set(accounts.delivered);
+        self.updates_conflated.set(accounts.conflated);
+        self.updates_filtered.set(accounts.filtered);
+        for reason in GapReason::ALL {
+            self.updates_gapped.set([reason.label()], accounts.gapped[reason as usize]);
+        }
+        self.updates_discarded.set(accounts.discarded);
+        self.updates_pending.set(accounts.pending);
+        self.updates_residual.set_signed(accounts.residual());
+    }
+
+    fn set_sessions(&self, report: &ShardReport, levels: &Levels<'_>) {
+        let stats = &report.stats;
+        self.frames_sent.set(stats.frames_sent);
+        self.bytes_sent.set(stats.bytes_sent);
+        self.commands.set(stats.commands);
+        self.sessions_opened.set(stats.opened);
+        for reason in CloseReason::ALL {
+            self.sessions_closed.set([reason.label()], stats.closed[reason as usize]);
+        }
+        for (pace, sessions) in [("live", report.live), ("conflating", report.conflating)] {
+            self.sessions.set([pace], sessions as u64);
+        }
+        self.subscriptions.set(report.subscriptions as u64);
+        for reason in RejectedReason::ALL {
+            self.handshakes_rejected.set([reason.label()], levels.rejected.get(reason));
+        }
+        for limit in LimitHit::ALL {
+            self.limit_hits.set([limit.label()], stats.limits[limit as usize]);
+        }
+        self.shard_resyncs.set(stats.resyncs);
+        self.work_units.set(stats.work_units);
+        self.work_slices.set(stats.slices);
+        self.work_slice_longest_seconds.set(stats.slice_nanos_max as f64 / 1e9);
+        self.shards.set(levels.shards as u64);
+        self.topics.set(levels.topics as u64);
+        self.topics_stale.set(levels.topics_stale as u64);
+        self.shards_configured.set(levels.shards_configured as u64);
+        self.draining.set(u64::from(levels.draining));
+        self.ready.set(u64::from(levels.ready));
+        self.uptime_seconds.set(levels.uptime_seconds);
+        self.log_lines_dropped.set(levels.log_lines_dropped);
+        self.build_info.set([env!("CARGO_PKG_VERSION")], 1);
+    }
+
+    fn set_waiting(&self, report: &ShardReport, levels: &Levels<'_>) {
+        let oldest = report.oldest.map_or(0, |oldest| levels.now.since(oldest)) as f64 / 1e9;
+        self.updates_pending_oldest_seconds.set(oldest);
+        self.subscriptions_behind.set(report.subscriptions_behind as u64);
+        self.waiting_bytes.set(report.waiting_bytes as u64);
+        self.control_waiting_max_bytes.set(report.control_bytes_max as u64);
+    }
+
+    /// So that queries for a share of a limit need no copy of the configuration.
+    fn set_limits(&self, limits: &Limits) {
+        self.limits_sessions.set(limits.sessions as u64);
+        self.limits_topics.set(limits.topics as u64);
+        self.limits_control_bytes.set(limits.control_bytes as u64);
+        self.limits_stale_seconds.set(limits.stale.as_secs_f64());
+        self.limits_drain_seconds.set(limits.drain.as_secs_f64());
+    }
+
+    fn set_feeds(&self, levels: &Levels<'_>) {
+        for feed in levels.feeds {
+            let name = feed.name.as_str();
+            self.ticks_ingested.set([name], feed.ingested.load(Relaxed));
+            for reason in RejectReason::ALL {
+                self.ticks_rejected.set([name, reason.label()], feed.rejected(reason));
+            }
+            self.feed_reconnects.set([name], feed.reconnects.load(Relaxed));
+            let up = feed.condition().is_up();
+            self.feed_up.set([name], u64::from(up));
+            self.feed_lag_seconds.set([name], feed.lag().as_secs_f64());
+            if let Some(last) = feed.last() {
+                let silence = levels.now.since(last) as f64 / 1e9;
+                self.feed_silence_seconds.set([name], silence);
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! What is bound to sockets, threads and HTTP: it accepts connections, admits clients, and runs shards and the service.
+//!
+//! Sessions themselves are `session`, which knows nothing of this. Each shard is one thread ([`shard_thread`]), with the
+//! connections and sessions that were given to it.
+//!
+//! Invariants: connections and sessions are counted from admission to their end, and no limit is exceeded. Requests from
+//! pages of other origins are refused.
+
+pub mod kernel;
+pub mod tcp;
+pub mod timer;
+pub mod slices;
+pub mod intake;
+
+pub mod routes;
+pub mod failure;
+pub mod hosts;
+pub mod pages;
+pub mod handshake;
+pub mod admission;
+
+pub mod message;
+pub mod state;
+pub mod http_connection;
+pub mod shard;
+pub mod session_task;
+pub mod sse;
+pub mod connection;
+pub mod listener;
+pub mod shard_thread;
+
+pub mod metrics;
+pub mod http;
+pub mod service;

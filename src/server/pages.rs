@@ -1,0 +1,269 @@
+//! Which web pages may use the service, by what a browser reports about the page that asks.
+//!
+//! A page cannot make a browser lie: `Origin` names the page's own origin, and `Sec-Fetch-Site` says how it relates to
+//! the server. But a page can have a name that resolves to this machine, and is then "of the same origin" for its
+//! browser. So a name that is neither localhost nor an address belongs to the service only when `allowed_origins` lists
+//! it. A request with no sign of a browser does not come from a page, and is not checked.
+//!
+//! Browsers omit `Sec-Fetch-Site` where the connection is neither encrypted nor local, and `Origin` on a plain `GET`.
+//! There they are recognised only by the name Mozilla, which each of them gives.
+
+use std::fmt;
+
+use hyper::{
+    HeaderMap, Method, Request,
+    header::{self, HeaderValue},
+};
+
+use super::{
+    hosts::Hosts,
+    routes::{EVENTS_PATH, PROBE_PATHS, STREAM_PATH},
+};
+use crate::web::{AllowedOrigins, Host, WebOrigin};
+
+/// The page that a request comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Page<'a> {
+    /// Not a page's request, or a page that its user navigated to.
+    None,
+    /// A page of this server.
+    Own,
+    /// A page of an origin that is named in `allowed_origins`.
+    Named(&'a HeaderValue),
+    /// A page of an origin that only `*` allows.
+    Anyone(&'a HeaderValue),
+}
+
+/// Why a page is refused. The text says what an operator can do if it should not be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PageRefusal {
+    Origin(String),
+    /// It does not name its origin, only that it is another one.
+    CrossSite,
+    /// It uses a name for this server that is not known to be the server's own.
+    Host(String),
+}
+
+const SEC_FETCH_SITE: &str = "sec-fetch-site";
+/// The most characters of an origin or a host that a message repeats.
+const SHOWN_CHARS: usize = 100;
+
+/// Finds the page that a request comes from.
+///
+/// # Errors
+/// When it comes from a page that may not use this server.
+pub fn check<'a, B>(
+    request: &'a Request<B>,
+    hosts: &Hosts<'_>,
+    allowed: &AllowedOrigins,
+) -> Result<Page<'a>, PageRefusal> {
+    let headers = request.headers();
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let page = match (origins.next(), origins.next()) {
+        (Some(origin), None) => of_origin(origin, hosts, allowed),
+        (Some(origin), Some(_)) => Err(PageRefusal::Origin(shown(origin.as_bytes()))),
+        (None, _) => without_origin(request, hosts, allowed).map(|()| Page::None),
+    };
+    match page {
+        Err(_) if allowed.anyone() => Ok(headers.get(header::ORIGIN).map_or(Page::None, Page::Anyone)),
+        page => page,
+    }
+}
+
+fn of_origin<'a>(
+    origin: &'a HeaderValue,
+    hosts: &Hosts<'_>,
+    allowed: &AllowedOrigins,
+) -> Result<Page<'a>, PageRefusal> {
+    let refusal = || PageRefusal::Origin(shown(origin.as_bytes()));
+    let parsed = origin.to_str().ok().and_then(WebOrigin::parse).ok_or_else(refusal)?;
+    if allowed.name(&parsed) {
+        return Ok(Page::Named(origin));
+    }
+    hosts.asked().filter(|host| parsed.is_at(host)).ok_or_else(refusal)?;
+    check_names(hosts, allowed).map(|()| Page::Own)
+}
+
+/// A request that names no origin: not a page's; a page's `GET` of its own origin; or a use whose answer the page
+/// cannot read, such as an image, a frame or a link.
+fn without_origin<B>(
+    request: &Request<B>,
+    hosts: &Hosts<'_>,
+    allowed: &AllowedOrigins,
+) -> Result<(), PageRefusal> {
+    let headers = request.headers();
+    let path = request.uri().path();
+    match only(headers, SEC_FETCH_SITE) {
+        None if !calls_itself_a_browser(headers) || PROBE_PATHS.contains(&path) => return Ok(()),
+        None | Some(b"same-origin" | b"none") => {}
+        // A link to the dashboard is fine. A link to a stream could be opened without its user's knowledge.
+        Some(_) => {
+            let is_visit = only(headers, "sec-fetch-mode") == Some(b"navigate")
+                && only(headers, "sec-fetch-dest") == Some(b"document")
+                && [Method::GET, Method::HEAD].contains(request.method());
+            if !is_visit || [STREAM_PATH, EVENTS_PATH].contains(&path) {
+                return Err(PageRefusal::CrossSite);
+            }
+        }
+    }
+    check_names(hosts, allowed)
+}
+
+/// Whether every name for the server in the request is known to be its own.
+fn check_names(hosts: &Hosts<'_>, allowed: &AllowedOrigins) -> Result<(), PageRefusal> {
+    let foreign = hosts.all().find(|host| !host.is_local() && !allowed.cover(host));
+    foreign.map_or(Ok(()), |host| Err(PageRefusal::Host(whole(&host))))
+}
+
+/// A header's value; for one that is given twice, a text that is never a valid value.
+fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?;
+    Some(if values.next().is_none() { first.as_bytes() } else { b"twice" })
+}
+
+fn calls_itself_a_browser(headers: &HeaderMap) -> bool {
+    headers.get(header::USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"))
+}
+
+fn shown(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).chars().take(SHOWN_CHARS).collect()
+}
+
+fn whole(host: &Host<'_>) -> String {
+    let name = if host.name.contains(':') { format!("[{}]", host.name) } else { shown(host.name.as_bytes()) };
+    host.port.map_or_else(|| name.clone(), |port| format!("{name}:{port}"))
+}
+
+// === impl Page ===
+
+impl<'a> Page<'a> {
+    /// The origin that may read the answer, where its browser must be told so.
+    pub fn origin(&self) -> Option<&'a HeaderValue> {
+        match self {
+            Page::Named(origin) | Page::Anyone(origin) => Some(origin),
+            Page::None | Page::Own => None,
+        }
+    }
+}
+
+impl fmt::Display for PageRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PageRefusal::Origin(origin) => write!(
+                f,
+                "pages from {origin} may not use this server; to let them, start it with --allow-origin {origin}, or add \
+                 \"{origin}\" to allowed_origins"
+            ),
+            PageRefusal::CrossSite => f.write_str(
+                "a page of another site may not embed this; one that asks with its origin, by fetch or EventSource, may, when \
+                 allowed_origins has that origin",
+            ),
+            PageRefusal::Host(host) => write!(
+                f,
+                "a browser reached this server as {host}, which is neither localhost nor an address, and might be anyone's \
+                 name for it; if it is its own, start it with --allow-origin http://{host}, or add \"http://{host}\" to \
+                 allowed_origins (https:// where a proxy speaks TLS)"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A request to `host` with these headers, and whether its page may use the server.
+    fn check(host: &str, headers: &[(&str, &str)], allowed: &[&str], may: bool) {
+        let mut request = Request::builder().uri("/v1/sse?symbols=A").header(header::HOST, host);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(()).unwrap();
+        let hosts = Hosts::of(&request).unwrap();
+        let result = super::check(&request, &hosts, &AllowedOrigins::new(allowed));
+        assert_eq!(result.is_ok(), may, "{headers:?} at {host}, allowed {allowed:?}: {result:?}");
+    }
+
+    #[test]
+    fn pages_come_from_here_or_from_where_they_may() {
+        let at = |host: &str, origin: &str, allowed: &[&str], may: bool| {
+            check(host, &[("origin", origin)], allowed, may);
+        };
+        at("127.0.0.1:8080", "http://127.0.0.1:8080", &[], true);
+        at("localhost:8080", "http://LOCALHOST:8080", &[], true);
+        at("localhost", "http://localhost:80", &[], true);
+        at("[::1]:8080", "http://[::1]:8080", &[], true);
+        for origin in [
+            "http://localhost:8081",
+            "http://evil.example",
+            "http://localhost:8080.evil.example",
+            "http://localhost:8080@evil.example",
+            "null",
+            "file://localhost:8080",
+            "http://",
+            "x",
+        ] {
+            at("localhost:8080", origin, &[], false);
+            at("localhost:8080", origin, &["*"], true);
+        }
+    }
+
+    #[test]
+    fn an_origin_is_allowed_by_what_it_means() {
+        let at = |origin: &str, allowed: &str, may: bool| {
+            check("localhost:8080", &[("origin", origin)], &[allowed], may);
+        };
+        at("https://a.example", "https://a.example:443", true);
+        at("https://a.example:443", "https://A.Example", true);
+        at("http://a.example", "http://a.example:80", true);
+        at("http://a.example", "https://a.example", false);
+        at("https://a.example:8443", "https://a.example", false);
+        at("https://x.example.com", "https://*.example.com", true);
+        at("https://y.x.example.com", "https://*.example.com:443", true);
+        at("https://example.com", "https://*.example.com", false);
+        at("https://evil-example.com", "https://*.example.com", false);
+        at("https://.example.com", "https://*.example.com", false);
+        at("https://x.example.com.evil.example", "https://*.example.com", false);
+        at("http://x.example.com", "https://*.example.com", false);
+        at("https://x.example.com:8443", "https://*.example.com:8443", true);
+        at("https://10.1.2.3", "https://*.2.3", false);
+        at("app://x", "app://x", true);
+    }
+
+    #[test]
+    fn a_name_that_is_not_known_to_be_its_own_is_nobodys() {
+        let own = [("origin", "http://rebound.example:8080")];
+        check("rebound.example:8080", &own, &[], false);
+        check("rebound.example:8080", &own, &["http://rebound.example:8080"], true);
+        check("rebound.example:8080", &own, &["https://rebound.example"], true);
+        check("rebound.example:8080", &own, &["https://*.example"], true);
+        check("rebound.example:8080", &own, &["https://app.example"], false);
+        for site in ["same-origin", "none"] {
+            check("rebound.example", &[("sec-fetch-site", site)], &[], false);
+            check("rebound.example", &[("sec-fetch-site", site)], &["https://rebound.example:8443"], true);
+            check("127.0.0.1", &[("sec-fetch-site", site)], &[], true);
+        }
+        check("rebound.example", &[("user-agent", "Mozilla/5.0 (X11)")], &[], false);
+        // A request that does not come from a browser, whatever name it uses.
+        check("tickcast:8080", &[], &[], true);
+        check("tickcast:8080", &[("user-agent", "Prometheus/3.5.0")], &[], true);
+        // A page that is allowed stays allowed under any name of the service.
+        check("rebound.example", &[("origin", "https://app.example")], &["https://app.example"], true);
+    }
+
+    #[test]
+    fn what_another_site_embeds_is_refused() {
+        for site in ["cross-site", "same-site", "odd"] {
+            check("localhost", &[("sec-fetch-site", site), ("sec-fetch-dest", "image")], &[], false);
+            check("localhost", &[("sec-fetch-site", site)], &["https://app.example"], false);
+            check("localhost", &[("sec-fetch-site", site)], &["*"], true);
+            // A page of another site may not navigate to a stream either.
+            let visit =
+                [("sec-fetch-site", site), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+            check("localhost", &visit, &[], false);
+        }
+        check("localhost", &[("sec-fetch-site", "none"), ("sec-fetch-site", "none")], &[], false);
+        check("localhost", &[("origin", "http://localhost"), ("origin", "http://localhost")], &[], false);
+    }
+}

@@ -1,0 +1,34 @@
+//! The routes of HTTP: paths, and the methods of each.
+
+use hyper::Method;
+
+/// Where the stream is.
+pub const STREAM_PATH: &str = "/v1/stream";
+/// The path of the event stream.
+pub const EVENTS_PATH: &str = "/v1/sse";
+/// These are not secret, and are requested by monitors that name themselves as browsers do.
+pub const PROBE_PATHS: [&str; 2] = ["/healthz", "/readyz"];
+/// The most headers of one request.
+pub const HEADERS_MAX: usize = 64;
+
+/// The routes: path and methods.
+pub const ROUTES: [(&str, &[Method]); 15] = [
+    ("/", &[Method::GET, Method::HEAD]),
+    ("/assets/app.css", &[Method::GET, Method::HEAD]),
+    ("/assets/app.js", &[Method::GET, Method::HEAD]),
+    ("/assets/chart.js", &[Method::GET, Method::HEAD]),
+    ("/assets/licences.txt", &[Method::GET, Method::HEAD]),
+    ("/metrics", &[Method::GET, Method::HEAD]),
+    ("/healthz", &[Method::GET, Method::HEAD]),
+    ("/readyz", &[Method::GET, Method::HEAD]),
+    ("/v1/stream", &[Method::GET]),
+    ("/v1/sse", &[Method::GET]),
+    ("/v1/symbols", &[Method::GET, Method::HEAD]),
+    ("/v1/snapshot", &[Method::GET, Method::HEAD, Method::POST]),
+    ("/v1/publish", &[Method::POST]),
+    ("/v1/replay", &[Method::GET, Method::HEAD, Method::POST]),
+    ("/debug/slow", &[Method::GET, Method::HEAD]),
+];
+
+/// Requests of operators. If operators have a listener of their own, these are served only there.
+pub const ADMIN_PATHS: [&str; 5] = ["/healthz", "/readyz", "/metrics", "/debug/slow", "/v1/replay"];

@@ -1,0 +1,101 @@
+//! The feeds of a service: opening and naming them, the market's clock, and the end of the market.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use super::setup::{Setup, StartError};
+use crate::{
+    clock::{Clock, MarketClock},
+    feed::{Feed, Listing, Opened, replay::Control},
+    server::{
+        intake::{Condition, FeedKind, FeedStatus},
+        message::ToShard,
+        state::ServerState,
+    },
+    topic::FeedId,
+};
+
+/// The feeds, opened, before their threads start.
+pub(super) struct OpenFeeds {
+    /// All of them, by id.
+    pub statuses: Vec<Arc<FeedStatus>>,
+    pub to_run: Vec<(Arc<FeedStatus>, Box<dyn Feed>)>,
+    /// The feed that HTTP publishes into; it has no thread.
+    pub push: Arc<FeedStatus>,
+    /// It was requested by name.
+    push_is_named: bool,
+    /// What they report about the symbols that they have.
+    pub listings: Vec<Arc<dyn Listing>>,
+}
+
+/// Tells shards when the market is over, that is, when every requested feed is a replay that has ended, and when it
+/// continues after that.
+pub(super) fn ending(feeds: &OpenFeeds, server: &Arc<ServerState>) -> Arc<dyn Fn() + Send + Sync> {
+    let running: Vec<_> = feeds.to_run.iter().map(|(status, _)| Arc::clone(status)).collect();
+    let may_end = !feeds.push_is_named && running.iter().all(|feed| feed.replay.is_some());
+    let server = Arc::clone(server);
+    Arc::new(move || {
+        let over = may_end && running.iter().all(|feed| *feed.condition() == Condition::Ended);
+        if server.over.swap(over, Ordering::AcqRel) != over {
+            for inbox in &server.inboxes {
+                // A shard that has ended needs no message.
+                let _ = inbox.send(ToShard::Over(over));
+            }
+        }
+    })
+}
+
+/// Opens all sources. Publishing over HTTP has a feed of its own, requested or not.
+pub(super) fn open_feeds(setup: &Setup) -> Result<OpenFeeds, StartError> {
+    let mut statuses: Vec<Arc<FeedStatus>> = Vec::new();
+    let mut to_run = Vec::new();
+    let (mut push, mut listings) = (None, Vec::new());
+    for source in &setup.feeds {
+        let name = unique(source.name(), &statuses);
+        let opened =
+            source.open(&setup.limits).map_err(|source| StartError::Feed { name: name.clone(), source })?;
+        match opened {
+            Opened::Feed(feed) => {
+                let status = add_feed(&mut statuses, name, FeedKind::Expected, feed.replay());
+                listings.extend(feed.listing());
+                to_run.push((status, feed));
+            }
+            Opened::Push if push.is_some() => {}
+            Opened::Push => push = Some(add_feed(&mut statuses, name, FeedKind::Pushed, None)),
+        }
+    }
+    let push_is_named = push.is_some();
+    let push = push.unwrap_or_else(|| {
+        let name = unique("push", &statuses);
+        add_feed(&mut statuses, name, FeedKind::Pushed, None)
+    });
+    Ok(OpenFeeds { statuses, to_run, push, push_is_named, listings })
+}
+
+/// The market's clock: the machine's, or the one that the only feed drives.
+pub(super) fn market_clock(clock: Clock, feeds: &OpenFeeds) -> Result<MarketClock, StartError> {
+    let driver = feeds.to_run.iter().find_map(|(status, feed)| Some((status, feed.begins()?)));
+    match driver {
+        None => Ok(MarketClock::of_world(clock)),
+        Some((_, begin)) if feeds.to_run.len() == 1 => Ok(MarketClock::driven(clock, begin)),
+        Some((status, _)) => Err(StartError::Clocks { name: status.name.clone() }),
+    }
+}
+
+fn add_feed(
+    statuses: &mut Vec<Arc<FeedStatus>>,
+    name: String,
+    kind: FeedKind,
+    replay: Option<Arc<Control>>,
+) -> Arc<FeedStatus> {
+    let id = FeedId(u16::try_from(statuses.len()).unwrap_or(u16::MAX));
+    let status = Arc::new(FeedStatus::new(name, id, kind, replay));
+    statuses.push(Arc::clone(&status));
+    status
+}
+
+/// The name, or the name with the first number from 2 on that makes it unique.
+fn unique(name: &str, statuses: &[Arc<FeedStatus>]) -> String {
+    let taken = |name: &str| statuses.iter().any(|status| status.name == name);
+    let numbered = (2..).map(|number| format!("{name}-{number}"));
+    std::iter::once(name.to_owned()).chain(numbered).find(|name| !taken(name)).unwrap_or_default()
+}

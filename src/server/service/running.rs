@@ -1,0 +1,224 @@
+//! A running service: its counts, its reload, and its end in two phases.
+//!
+//! Its start is elsewhere. Nothing here is on the way of a tick. A call waits for shards no longer than
+//! [`SHARDS_ANSWER`].
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::{Arc, PoisonError, atomic::Ordering, mpsc},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::oneshot::{self, error::TryRecvError};
+
+use crate::{
+    feed::replay::Control,
+    limits::Limits,
+    memory,
+    server::{admission::balancer::Role, intake::FeedStatus, listener, message::ToShard, state::ServerState},
+    session::stats::ShardReport,
+    shutdown::Stop,
+    web::AllowedOrigins,
+    wire::CloseReason,
+};
+
+/// The running service.
+pub struct Service {
+    pub address: SocketAddr,
+    /// The address for operators, if it is a separate one.
+    pub admin_address: Option<SocketAddr>,
+    pub epoch: String,
+    pub shards: usize,
+    pub(super) server: Arc<ServerState>,
+    /// Kept so that the addresses stay bound until the end.
+    pub(super) listeners: Vec<(Role, TcpListener)>,
+    pub(super) stop_feeds: Stop,
+    pub(super) shard_threads: Vec<JoinHandle<()>>,
+    pub(super) feeds: Vec<Arc<FeedStatus>>,
+}
+
+/// Counts of a service since it began, and levels.
+#[derive(Debug)]
+pub struct Figures {
+    /// Ticks taken in from all feeds.
+    pub ticks: u64,
+    /// Of the shards that answered.
+    pub report: ShardReport,
+    pub shards_silent: usize,
+}
+
+/// The end of a drain in numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Drained {
+    /// Sessions that the drain ended, of shards that are done.
+    pub sessions: u64,
+    /// Of them, those that took nothing.
+    pub cut: u64,
+    /// Sessions that are still open.
+    pub left: usize,
+}
+
+/// The period of checks whether the shards have ended; a join cannot have a deadline.
+const POLL: Duration = Duration::from_millis(5);
+/// The longest wait for shards to carry out a request, which each does between two turns.
+const SHARDS_ANSWER: Duration = Duration::from_secs(2);
+
+impl Service {
+    pub fn feed_names(&self) -> impl Iterator<Item = &str> {
+        self.feeds.iter().map(|feed| feed.name.as_str())
+    }
+
+    /// The handles of its replays.
+    pub fn replays(&self) -> impl Iterator<Item = Arc<Control>> + '_ {
+        self.feeds.iter().filter_map(|feed| feed.replay.clone())
+    }
+
+    /// Clients that have subscribed, now.
+    pub fn clients(&self) -> usize {
+        self.server.node.ingest.readers.clients()
+    }
+
+    /// Whether every session has been sent what it is due of everything taken in so far.
+    pub fn is_caught_up(&self) -> bool {
+        let as_of = self.server.node.market.now();
+        let asked = self.server.inboxes.iter().map(|inbox| {
+            let (reply, answer) = mpsc::channel();
+            let reply = move |is_caught_up| {
+                let _ = reply.send(is_caught_up);
+            };
+            // A shard that has ended has no sessions left.
+            let _ = inbox.send(ToShard::CaughtUp(as_of, Box::new(reply)));
+            answer
+        });
+        asked.collect::<Vec<_>>().into_iter().all(|answer| answer.recv().unwrap_or(true))
+    }
+
+    /// Sessions that are open, now.
+    pub fn sessions(&self) -> usize {
+        self.server.node.sessions.load(Ordering::Relaxed)
+    }
+
+    /// The counts, at about this moment.
+    pub fn figures(&self) -> Figures {
+        let asked: Vec<_> = self
+            .server
+            .inboxes
+            .iter()
+            .map(|inbox| {
+                let (reply, answer) = oneshot::channel();
+                // A shard that has ended gives no answer, which is handled below.
+                let _ = inbox.send(ToShard::Report(reply));
+                answer
+            })
+            .collect();
+        let deadline = Instant::now() + SHARDS_ANSWER;
+        let ticks = self.feeds.iter().map(|feed| feed.ingested.load(Ordering::Relaxed)).sum();
+        let mut figures = Figures { ticks, report: ShardReport::default(), shards_silent: 0 };
+        for answer in asked {
+            match answered(answer, deadline) {
+                Some(report) => figures.report.add(&report),
+                None => figures.shards_silent += 1,
+            }
+        }
+        figures
+    }
+
+    /// Returns the memory of sessions that have ended to the system; returns how long the allocator took.
+    pub fn shrink(&self) -> Duration {
+        self.ask_all(ToShard::Shrink);
+        memory::give_back()
+    }
+
+    /// The number of sessions opened since the start.
+    pub fn opened(&self) -> u64 {
+        self.server.node.session_numbers.load(Ordering::Relaxed)
+    }
+
+    /// Asks every shard, and waits until each has answered or is considered stuck.
+    fn ask_all(&self, question: impl Fn(mpsc::Sender<()>) -> ToShard) {
+        let (done, all_done) = mpsc::channel();
+        for inbox in &self.server.inboxes {
+            // A shard that has ended has nothing to do.
+            let _ = inbox.send(question(done.clone()));
+        }
+        drop(done);
+        let deadline = Instant::now() + SHARDS_ANSWER;
+        // The channel ends when every shard has answered or has ended.
+        while all_done.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_ok() {}
+    }
+
+    /// Applies the settings that may change while the service runs; the others must be unchanged. When it returns,
+    /// every shard uses them, unless one is stuck.
+    pub fn reload(&self, limits: Limits, allowed_origins: &[String]) {
+        let (server, node) = (&self.server, &self.server.node);
+        server.balancer.set_limits(&limits);
+        node.ingest.set_topics_max(limits.topics);
+        for (_, listener) in &self.listeners {
+            if let Err(error) = listener::retune(listener, &limits) {
+                tracing::warn!(%error, "connections to come keep the old time without an acknowledgement");
+            }
+        }
+        if *node.limits != limits {
+            node.limits.set(limits);
+        }
+        let allowed_origins = AllowedOrigins::new(allowed_origins);
+        if *server.allowed_origins != allowed_origins {
+            server.allowed_origins.set(allowed_origins);
+        }
+        self.ask_all(ToShard::Reload);
+    }
+
+    /// Ends readiness, so that load balancers send no new clients here. Everything is served as before.
+    pub fn leave(&self) {
+        self.server.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Begins to drain: no client is admitted, no tick is taken in, and sessions are sent what is due and end.
+    pub fn drain(&self) {
+        self.leave();
+        self.server.draining.store(true, Ordering::Relaxed);
+        self.stop_feeds.set();
+        for inbox in &self.server.inboxes {
+            // A shard that has ended already needs no message.
+            let _ = inbox.send(ToShard::Drain);
+        }
+    }
+
+    /// Whether every session has ended, and every shard with its sessions.
+    pub fn is_drained(&self) -> bool {
+        self.shard_threads.iter().all(JoinHandle::is_finished)
+    }
+
+    /// Drains, and waits until every session has ended or the deadline has passed; returns whether all ended in time.
+    pub fn stop(self) -> bool {
+        let deadline = self.server.node.clock.now().plus(self.server.node.limits.drain);
+        self.drain();
+        while !self.is_drained() && self.server.node.clock.now() < deadline {
+            thread::sleep(POLL);
+        }
+        self.is_drained()
+    }
+
+    /// The result of a drain: how many sessions ended, how many of them were cut off, how many are left.
+    pub fn drained(&self) -> Drained {
+        let ended = self.server.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = ended.values().fold(ShardReport::default(), |mut all, report| {
+            all.add(report);
+            all
+        });
+        let closed = all.stats.closed[CloseReason::Drain as usize];
+        Drained { sessions: closed, cut: all.stats.cut, left: self.sessions() }
+    }
+}
+
+/// This channel has no wait with a deadline outside a runtime, and the answer comes within milliseconds.
+fn answered<T>(mut answer: oneshot::Receiver<T>, deadline: Instant) -> Option<T> {
+    loop {
+        match answer.try_recv() {
+            Ok(answer) => return Some(answer),
+            Err(TryRecvError::Empty) if Instant::now() < deadline => thread::sleep(POLL),
+            Err(_) => return None,
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! What a service is started with, and why one did not start.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicU64},
+};
+
+use crate::{
+    feed::{FeedError, Source},
+    limits::Limits,
+};
+
+/// The settings that the service is started with.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Port 0: any free port; [`Service::address`] returns it.
+    pub listen: SocketAddr,
+    /// A listener for operators alone; [`Service::admin_address`] returns its port.
+    pub admin_listen: Option<SocketAddr>,
+    pub feeds: Vec<Source>,
+    /// 0: one a core.
+    pub shards: usize,
+    pub allowed_origins: Vec<String>,
+    pub limits: Limits,
+    /// `None`: one that no earlier start had.
+    pub epoch: Option<String>,
+    /// Lines of the log that were dropped, as counted by the writer of the log.
+    pub log_lines_dropped: Arc<AtomicU64>,
+}
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("cannot listen on {address}")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("cannot open feed {name}")]
+    Feed { name: String, source: FeedError },
+    #[error(
+        "feed {name} has clock=replay, so the market's time is its own: it must be the only feed beside push"
+    )]
+    Clocks { name: String },
+    #[error("cannot set up metrics")]
+    Metrics(#[from] prometheus::Error),
+    #[error("cannot start a thread or its runtime")]
+    Thread(#[source] io::Error),
+}

@@ -1,0 +1,228 @@
+//! The start of a service: feeds, addresses, shards, and their threads.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    rc::Rc,
+    sync::{Arc, atomic::AtomicBool},
+    thread::{self, JoinHandle},
+};
+
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::{
+        Notify,
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    },
+    task::LocalSet,
+};
+
+use super::{
+    feeds::{ending, market_clock, open_feeds},
+    running::Service,
+    setup::{Setup, StartError},
+};
+use crate::{
+    clock::Clock,
+    feed::{Feed, with_sources},
+    limits::Limits,
+    server::{
+        admission::balancer::Role,
+        http::{self, App, scrapes::ScrapeQueue},
+        intake::{Condition, FeedSink, FeedStatus},
+        listener,
+        message::ToShard,
+        metrics::Metrics,
+        shard::Shard,
+        state::ServerState,
+    },
+    session::node::NodeState,
+    shutdown::Stop,
+    throttle::Throttle,
+    topic::{Batch, BatchQueue, Ingest, Market, Outlet},
+    web::AllowedOrigins,
+};
+
+/// A shard's two ends, before its thread has them.
+struct Ends {
+    batch_queue: Arc<BatchQueue<Batch>>,
+    wake: Arc<Notify>,
+    inbox: UnboundedReceiver<ToShard>,
+    runtime: Runtime,
+    wants_ticks: Arc<AtomicBool>,
+}
+
+impl Service {
+    /// Opens the feeds, binds the address, and starts every thread. When it returns, clients are served.
+    ///
+    /// # Errors
+    /// When a feed cannot be opened, the address not bound, or a thread not started.
+    pub fn start(setup: Setup) -> Result<Self, StartError> {
+        let clock = Clock::system();
+        let mut feeds = open_feeds(&setup)?;
+        let market_clock = market_clock(clock, &feeds)?;
+        let (listener, address) = listen(setup.listen, &setup.limits)?;
+        let admin = setup.admin_listen.map(|address| listen(address, &setup.limits)).transpose()?;
+        let mut listeners = vec![(Role::Clients, listener)];
+        let admin_address = admin.map(|(listener, address)| {
+            listeners.push((Role::Admin, listener));
+            address
+        });
+        let shards = if setup.shards == 0 {
+            thread::available_parallelism().map_or(1, usize::from)
+        } else {
+            setup.shards
+        };
+        let (inboxes, ends): (Vec<_>, Vec<_>) = (0..shards)
+            .map(|_| shard_ends(&setup.limits))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(StartError::Thread)?
+            .into_iter()
+            .unzip();
+        let statuses = feeds.statuses.clone();
+        let names = statuses.iter().map(|status| status.name.clone()).collect();
+        let market = Market::new(names, setup.limits.topics, setup.limits.ring_ticks);
+        let ingest = Ingest::new(market, ends.iter().map(outlet).collect());
+        let ingest = Arc::new(ingest.with_listings(std::mem::take(&mut feeds.listings)));
+        let epoch = setup.epoch.unwrap_or_else(|| new_epoch(&clock));
+        let node = NodeState::new(epoch, setup.limits, clock, market_clock.clone(), Arc::clone(&ingest));
+        let allowed_origins = AllowedOrigins::new(&setup.allowed_origins);
+        let server = Arc::new(ServerState::new(Arc::new(node), inboxes.clone(), allowed_origins));
+        let ended = ending(&feeds, &server);
+        let sink = |status: &Arc<FeedStatus>| FeedSink {
+            status: Arc::clone(status),
+            ingest: Arc::clone(&ingest),
+            clock,
+            market: market_clock.clone(),
+            ended: Arc::clone(&ended),
+            watches_readers: false,
+        };
+        let app = Arc::new(App {
+            metrics: Metrics::new()?,
+            shards: inboxes.clone(),
+            feeds: statuses.clone(),
+            push: sink(&feeds.push),
+            clock,
+            market: market_clock.clone(),
+            began: clock.now(),
+            shard_silent: Throttle::default(),
+            log_lines_dropped: setup.log_lines_dropped,
+            scrapes: ScrapeQueue::default(),
+            bulk: Arc::default(),
+            has_admin: admin_address.is_some(),
+        });
+        let shard_threads = ends
+            .into_iter()
+            .enumerate()
+            .map(|(number, ends)| start_shard(number, ends, &listeners, &server, &app))
+            .collect::<Result<_, _>>()
+            .map_err(StartError::Thread)?;
+        let stop_feeds = Stop::default();
+        for (status, feed) in feeds.to_run {
+            start_feed(feed, sink(&status), &stop_feeds).map_err(StartError::Thread)?;
+        }
+        Ok(Service {
+            address,
+            admin_address,
+            epoch: server.node.epoch.clone(),
+            shards,
+            server,
+            listeners,
+            stop_feeds,
+            shard_threads,
+            feeds: statuses,
+        })
+    }
+}
+
+fn listen(address: SocketAddr, limits: &Limits) -> Result<(TcpListener, SocketAddr), StartError> {
+    let listener = listener::listen(address, limits);
+    let listening = listener.and_then(|listener| {
+        let bound = listener.local_addr()?;
+        Ok((listener, bound))
+    });
+    listening.map_err(|source| StartError::Listen { address, source })
+}
+
+fn shard_ends(limits: &Limits) -> io::Result<(UnboundedSender<ToShard>, Ends)> {
+    let (sender, inbox) = unbounded_channel();
+    let ends = Ends {
+        batch_queue: Arc::new(BatchQueue::new(limits.shard_queue_ticks)),
+        wake: Arc::new(Notify::new()),
+        inbox,
+        runtime: Builder::new_current_thread().enable_all().build()?,
+        wants_ticks: Arc::default(),
+    };
+    Ok((sender, ends))
+}
+
+fn outlet(ends: &Ends) -> Outlet {
+    let wake = Arc::clone(&ends.wake);
+    Outlet {
+        queue: Arc::clone(&ends.batch_queue),
+        wake: Box::new(move || wake.notify_one()),
+        wants_ticks: Arc::clone(&ends.wants_ticks),
+    }
+}
+
+fn start_shard(
+    number: usize,
+    ends: Ends,
+    listeners: &[(Role, TcpListener)],
+    server: &Arc<ServerState>,
+    app: &Arc<App>,
+) -> io::Result<JoinHandle<()>> {
+    let (server, app) = (Arc::clone(server), Arc::clone(app));
+    let listeners = {
+        let _entered = ends.runtime.enter();
+        let watched = listeners.iter().map(|(role, listener)| Ok((*role, listener::watch(listener)?)));
+        watched.collect::<io::Result<Vec<_>>>()?
+    };
+    thread::Builder::new().name(format!("shard-{number}")).spawn(move || {
+        let serve = move |shard: &Rc<Shard>, connection| {
+            tokio::task::spawn_local(http::serve(Arc::clone(&app), Rc::clone(shard), connection));
+        };
+        let shard =
+            Shard::new(number, server, ends.batch_queue, ends.wake, ends.wants_ticks, Box::new(serve));
+        LocalSet::new().block_on(&ends.runtime, shard.run(ends.inbox, listeners));
+    })
+}
+
+/// Runs a feed on its own thread, which is never joined: it may be blocked in a read that only its peer can end.
+fn start_feed(feed: Box<dyn Feed>, mut sink: FeedSink, stop: &Stop) -> io::Result<()> {
+    let stop = stop.clone();
+    let status = Arc::clone(&sink.status);
+    let thread = thread::Builder::new().name(format!("feed-{}", status.name));
+    thread.spawn(move || {
+        let result = feed.run(&mut sink, &stop);
+        if stop.is_set() {
+            return;
+        }
+        match result {
+            Ok(()) => {
+                tracing::info!(feed = status.name, "the feed has ended");
+                status.set_condition(Condition::Ended);
+            }
+            Err(error) => {
+                let why = with_sources(&error);
+                tracing::error!(feed = status.name, error = why, "the feed has failed");
+                status.set_condition(Condition::Failed(why));
+            }
+        }
+        sink.ingest.close(status.id);
+    })?;
+    Ok(())
+}
+
+/// An epoch that no earlier start had: the time of this one, in letters and digits.
+fn new_epoch(clock: &Clock) -> String {
+    let mut micros = clock.now().micros().unsigned_abs();
+    let mut text = Vec::new();
+    while micros > 0 {
+        let digit = u8::try_from(micros % 36).unwrap_or_default();
+        text.push(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 });
+        micros /= 36;
+    }
+    text.reverse();
+    String::from_utf8(text).unwrap_or_default()
+}

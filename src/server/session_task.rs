@@ -1,0 +1,106 @@
+//! A WebSocket session as one task of its shard's thread, from the answer to its upgrade on.
+//!
+//! A refusal that a browser would hide as HTTP (a page learns nothing of a failed handshake) is sent as a close code.
+
+use std::{
+    pin::Pin,
+    rc::Rc,
+    sync::atomic::Ordering,
+    task::{Context, Poll},
+};
+
+use tokio::net::TcpStream;
+
+use super::{
+    admission::{addresses::AddressPermit, balancer::Connection, sessions::Admission},
+    shard::Shard,
+};
+use crate::{
+    fanout::SessionKey,
+    planted::{Fault, is_planted},
+    session::{
+        inbound::{budget::Budget, read::Inbound},
+        peer::Peer,
+        socket::SessionSocket,
+        state::{Session, Transport},
+    },
+    wire::Encoding,
+};
+
+/// A session after its handshake, as one task: it reads, and resumes writing when the socket takes bytes.
+///
+/// Written out, because an `async fn` would hold its arguments twice.
+pub struct SessionTask<S: SessionSocket = TcpStream> {
+    pub shard: Rc<Shard<S>>,
+    pub key: SessionKey,
+    pub stream: Rc<S>,
+    pub inbound: Inbound,
+    /// The session's share of its peer's limits; released when the task ends.
+    pub permits: (Option<AddressPermit>, Option<Connection>),
+}
+
+/// A connection whose upgrade is answered.
+pub struct NewSession<'a, S = TcpStream> {
+    pub stream: S,
+    pub encoding: Encoding,
+    pub peer: Peer,
+    /// Bytes that came after the request.
+    pub read_ahead: &'a [u8],
+    pub counted: Option<Connection>,
+}
+
+impl<S: SessionSocket> NewSession<'_, S> {
+    /// Begins the session, or ends one that is refused. `head` is sent before its first frame.
+    pub fn begin(self, shard: Rc<Shard<S>>, admission: Admission, head: Vec<u8>) -> SessionTask<S> {
+        let NewSession { stream, encoding, peer, read_ahead, counted } = self;
+        let node = &shard.node;
+        let stream = Rc::new(stream);
+        let inbound = Inbound::new(read_ahead, &node.limits);
+        let now = node.clock.now();
+        let number = node.session_numbers.fetch_add(1, Ordering::Relaxed);
+        let transport = Transport { stream: Rc::clone(&stream), encoding, waker: None };
+        let session =
+            Session::new(transport, peer, number, Budget::new(&node.limits, now), now, node.market.at(now));
+        let mut core = shard.core.borrow_mut();
+        let head_bytes = head.len();
+        let key = core.open(session, head);
+        let permit = match admission {
+            Ok((permit, command)) => {
+                core.log_opened(key);
+                if let Some(command) = command {
+                    core.command_of_request(key, &command, now);
+                }
+                Some(permit)
+            }
+            Err((reason, close)) => {
+                shard.server.rejected.count(reason);
+                core.refuse(key, close, head_bytes);
+                None
+            }
+        };
+        drop(core);
+        SessionTask { shard, key, stream, inbound, permits: (permit, counted) }
+    }
+}
+
+impl<S: SessionSocket> Future for SessionTask<S> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let task = self.get_mut();
+        let mut core = task.shard.core.borrow_mut();
+        let result = core.poll_session(task.key, &task.stream, &mut task.inbound, context);
+        if result.is_ready() {
+            if is_planted(Fault::KeepsPlace) {
+                std::mem::forget(task.permits.0.take());
+            }
+            task.permits = (None, None);
+        }
+        // This client's commands may have queued messages for other sessions and made them ready: a turn is due. A
+        // replay may wait for what this session has just taken.
+        if core.wants_turn() {
+            task.shard.wake();
+        }
+        result
+    }
+}

@@ -1,0 +1,72 @@
+//! The loop of a shard's thread: it accepts, handles requests, runs turns, and pauses between them.
+
+use std::{rc::Rc, time::Duration};
+
+use tokio::{sync::mpsc, time::MissedTickBehavior};
+
+use super::{
+    admission::balancer::Role,
+    connection::start_connection,
+    listener::{self, Listener},
+    message::ToShard,
+    shard::{SWEEP, Shard},
+    timer::ExactTimer,
+};
+
+/// Turns that a feed may cause in a row before the runtime gets its share.
+const TURNS_IN_A_ROW: u32 = 8;
+
+impl Shard {
+    /// Accepts and serves until drained.
+    pub async fn run(
+        self: Rc<Self>,
+        mut inbox: mpsc::UnboundedReceiver<ToShard>,
+        listeners: Vec<(Role, Listener)>,
+    ) {
+        for (role, listener) in listeners {
+            tokio::task::spawn_local(listener::accept(Rc::clone(&self), listener, role));
+        }
+        let timer = match ExactTimer::new() {
+            Ok(timer) => Some(timer),
+            Err(error) => {
+                tracing::warn!(%error, "there is no exact timer to be had: pauses are up to a millisecond longer");
+                None
+            }
+        };
+        let mut sweep = tokio::time::interval(SWEEP);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut in_a_row = 0;
+        loop {
+            let Some(due) = self.turn() else { return };
+            // With work left, only check whether anything else has come, and give the runtime its share.
+            let wait = self.wait(&due);
+            // Not a branch of the `select!`: a feed that keeps waking the shard would be ready first each time, and
+            // sessions would not be read while there is work.
+            if wait.is_zero() || in_a_row >= TURNS_IN_A_ROW {
+                tokio::task::yield_now().await;
+                in_a_row = 0;
+            }
+            tokio::select! {
+                // In order of urgency. Every branch can be cancelled without loss: permits and messages stay.
+                biased;
+                Some(message) = inbox.recv() => {
+                    if let Some(accepted) = self.handle(message) {
+                        start_connection(&self, accepted);
+                    }
+                }
+                _ = sweep.tick() => self.core.borrow_mut().sweep(),
+                () = self.wake.notified() => in_a_row += 1,
+                () = pause(timer.as_ref(), wait) => in_a_row = 0,
+            }
+        }
+    }
+}
+
+async fn pause(timer: Option<&ExactTimer>, wait: Duration) {
+    match timer {
+        // The runtime has had its share.
+        _ if wait.is_zero() => {}
+        Some(timer) => timer.pause(wait).await,
+        None => tokio::time::sleep(wait).await,
+    }
+}

@@ -1,0 +1,110 @@
+//! Sessions for clients without WebSocket: the same messages as server-sent events, on a socket taken over from HTTP.
+//!
+//! HTTP reads the request and makes the head of the answer. Then the socket belongs to a session like any other:
+//! `session/outbound/write.rs` writes to it, in frames that all event streams share that are owed the same bytes. The body has no length
+//! and no chunks; it ends with the connection.
+//!
+//! Invariants: input after the request is discarded, and only a limited amount of it is read. A client that has closed
+//! only its own side is still served.
+//!
+//! A browser's `EventSource` reconnects by itself. It is told when (`retry`), and what to send back (`id`).
+
+use std::{
+    pin::Pin,
+    rc::Rc,
+    sync::atomic::Ordering,
+    task::{Context, Poll},
+};
+
+use tokio::net::TcpStream;
+
+use super::{
+    admission::{addresses::AddressPermit, balancer::Connection},
+    shard::Shard,
+};
+use crate::{
+    fanout::SessionKey,
+    session::{
+        inbound::budget::Budget,
+        maintenance::drain::retry_ms,
+        peer::Peer,
+        socket::SessionSocket,
+        state::{Session, Transport},
+    },
+    wire::Encoding,
+};
+
+/// An event stream that was admitted, with the subscription of its request.
+pub struct AdmittedEvents {
+    pub peer: Peer,
+    pub permit: AddressPermit,
+    pub command: String,
+}
+
+/// A session as one task: it waits for the client to leave, and resumes writing when the socket takes bytes.
+pub struct EventTask<S: SessionSocket = TcpStream> {
+    shard: Rc<Shard<S>>,
+    key: SessionKey,
+    stream: Rc<S>,
+    /// Bytes that will still be read; none once the client has closed its side.
+    input_bytes_left: usize,
+    /// The session's share of its peer's limits; released when the task ends.
+    permits: (Option<AddressPermit>, Option<Connection>),
+}
+
+/// A client has nothing to send any more. Of one that does, only this much is read.
+const INPUT_BYTES_MAX: usize = 16 * 1024;
+
+impl AdmittedEvents {
+    /// Begins the session; `head` is sent before its first event.
+    pub fn begin<S: SessionSocket>(
+        self,
+        shard: &Rc<Shard<S>>,
+        stream: S,
+        mut head: Vec<u8>,
+        counted: Option<Connection>,
+    ) -> EventTask<S> {
+        let AdmittedEvents { peer, permit, command } = self;
+        let node = &shard.node;
+        let stream = Rc::new(stream);
+        let now = node.clock.now();
+        let number = node.session_numbers.fetch_add(1, Ordering::Relaxed);
+        let encoding = Encoding::EVENT_STREAM;
+        encoding.write_retry(retry_ms(node, number), &mut head);
+        let transport = Transport { stream: Rc::clone(&stream), encoding, waker: None };
+        let budget = Budget::new(&node.limits, now);
+        let session = Session::new(transport, peer, number, budget, now, node.market.at(now));
+        let mut core = shard.core.borrow_mut();
+        let key = core.open(session, head);
+        core.log_opened(key);
+        core.command_of_request(key, &command, now);
+        if core.has_work() {
+            shard.wake();
+        }
+        drop(core);
+        let permits = (Some(permit), counted);
+        EventTask { shard: Rc::clone(shard), key, stream, input_bytes_left: INPUT_BYTES_MAX, permits }
+    }
+}
+
+impl<S: SessionSocket> Future for EventTask<S> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let task = self.get_mut();
+        let mut core = task.shard.core.borrow_mut();
+        core.resume_writing(task.key, &task.stream, context);
+        core.discard_input(task.key, &task.stream, &mut task.input_bytes_left, context);
+        core.flush(task.key);
+        let is_over = core.session(task.key).is_none();
+        // Its command may be carried out in parts, and a replay may wait for what this session has just taken.
+        if core.wants_turn() {
+            task.shard.wake();
+        }
+        if is_over {
+            task.permits = (None, None);
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+}

@@ -1,0 +1,77 @@
+//! What accepting connections, admission and HTTP share, in all shards of one node.
+//!
+//! Not what sessions need on the path of a tick, which is `session/node.rs`.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, atomic::AtomicBool},
+};
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{
+    admission::{
+        addresses::SessionAddresses,
+        balancer::{Connection, ConnectionBalancer, Role},
+        rejected::Rejected,
+    },
+    message::ToShard,
+};
+use crate::{
+    live::Live,
+    session::{node::NodeState, stats::ShardReport},
+    throttle::Throttle,
+    web::AllowedOrigins,
+};
+
+/// It is read only, counted in atomics, or replaced whole by a reload. The locks are not on the path of a tick.
+pub struct ServerState {
+    pub node: Arc<NodeState>,
+    /// Of each shard, by its number.
+    pub inboxes: Vec<UnboundedSender<ToShard>>,
+    pub allowed_origins: Live<AllowedOrigins>,
+    pub session_addresses: SessionAddresses,
+    pub balancer: ConnectionBalancer,
+    pub rejected: Rejected,
+    /// A shutdown has been requested: the service runs on for a while and is not ready.
+    pub leaving: AtomicBool,
+    pub draining: AtomicBool,
+    /// Every feed is a replay that has ended.
+    pub over: AtomicBool,
+    /// Limits the warning that accepting has failed.
+    pub accept_failed: Throttle,
+    /// Limits the warning that a connection could not be registered with its runtime.
+    pub unregistered: Throttle,
+    /// Final reports of shards that have ended, by shard number: the accounts balance until the process ends.
+    pub ended: Mutex<HashMap<usize, ShardReport>>,
+}
+
+impl ServerState {
+    pub fn new(
+        node: Arc<NodeState>,
+        inboxes: Vec<UnboundedSender<ToShard>>,
+        allowed_origins: AllowedOrigins,
+    ) -> Self {
+        ServerState {
+            balancer: ConnectionBalancer::new(inboxes.len(), &node.limits),
+            node,
+            inboxes,
+            allowed_origins: Live::new(allowed_origins),
+            session_addresses: SessionAddresses::default(),
+            rejected: Rejected::default(),
+            leaving: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            over: AtomicBool::new(false),
+            accept_failed: Throttle::default(),
+            unregistered: Throttle::default(),
+            ended: Mutex::default(),
+        }
+    }
+
+    /// Counts a connection, and returns the running shard with the fewest, and the count. `None` when there are too
+    /// many, and none of them can be evicted.
+    pub fn count_connection(&self, role: Role, peer: IpAddr) -> Option<(usize, Connection)> {
+        self.balancer.count_in(role, peer, |shard| !self.inboxes[shard].is_closed())
+    }
+}

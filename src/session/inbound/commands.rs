@@ -1,0 +1,388 @@
+//! Commands carried out in steps: the ack first, on the control queue, then the changes that it announces.
+//!
+//! Each step does as much as its units allow and leaves the rest for the next. `schedule.rs` decides when a step runs.
+
+use super::job::{AnswerProgress, Job, ListJob, Step, SymbolsCommand, SymbolsJob};
+use crate::{
+    fanout::{
+        CHANGE_UNITS, Glob, Mode, Outcome, Resume, SUBSCRIBE_UNITS, SessionKey, Spec, Subscribed, TooMany,
+        Units,
+    },
+    session::{core::Core, socket::SessionSocket, stats::LimitHit},
+    tick::{Nanos, State, Symbol},
+    wire::{
+        CommandError, Control, ErrorCode, Target,
+        command::ResumeFrom,
+        control::{Entry, ListEntry, Status, millis},
+    },
+};
+
+/// To write one result, or one row of a list.
+const ENTRY_UNITS: usize = 8;
+
+impl<S: SessionSocket> Core<S> {
+    /// Continues a command; returns whether it has been answered. `now` is by the machine's clock.
+    pub(super) fn step(&mut self, key: SessionKey, job: &mut Job, now: Nanos, units: &mut Units) -> bool {
+        match job {
+            Job::Symbols(job) => self.step_symbols(key, job, self.node.market.at(now), units),
+            Job::List(job) => self.step_list(key, job, units),
+        }
+    }
+
+    fn step_symbols(&mut self, key: SessionKey, job: &mut SymbolsJob, now: Nanos, units: &mut Units) -> bool {
+        while job.results.len() < job.targets.len() {
+            if units.is_spent() {
+                return false;
+            }
+            match &mut job.step {
+                Step::Next => self.begin_target(key, job, now, units),
+                Step::Matching { .. } => self.match_glob(key, job, units),
+                Step::Subscribing { .. } => self.subscribe_matches(key, job, now, units),
+                Step::Own { .. } => self.walk_own(key, job, now, units),
+            }
+        }
+        if !self.answer(key, job, units) {
+            return false;
+        }
+        // An old price must not look new, even when its topic was quiet before the client subscribed.
+        while let Some((symbol, state)) = job.states.pop_first() {
+            self.control(key, &Control::SymbolStatus { symbol: symbol.as_str(), state });
+            units.spend(ENTRY_UNITS);
+            if units.is_spent() && !job.states.is_empty() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Writes the answer, as far as the units last. It is one message, however many results it has. Returns whether it
+    /// is complete.
+    fn answer(&mut self, key: SessionKey, job: &mut SymbolsJob, units: &mut Units) -> bool {
+        loop {
+            match &mut job.answer {
+                AnswerProgress::Sent => return true,
+                AnswerProgress::None => {
+                    let (id, results) = (job.id.take(), Vec::new());
+                    let empty = match job.command {
+                        SymbolsCommand::Subscribe { .. } => Control::Subscribed { id, results },
+                        SymbolsCommand::Unsubscribe => Control::Unsubscribed { id, results },
+                        SymbolsCommand::Set { .. } => Control::Set { id, results },
+                    };
+                    job.answer =
+                        AnswerProgress::Growing { message: Box::new(empty.grow("results")), written: 0 };
+                }
+                AnswerProgress::Growing { message, written } => {
+                    while let Some(entry) = job.results.get(*written) {
+                        if units.is_spent() {
+                            return false;
+                        }
+                        message.push_result(entry);
+                        *written += 1;
+                        units.spend(ENTRY_UNITS);
+                    }
+                    // All targets are done.
+                    (job.targets, job.results) = (Vec::new(), Vec::new());
+                    if let AnswerProgress::Growing { message, .. } =
+                        std::mem::replace(&mut job.answer, AnswerProgress::Sent)
+                    {
+                        self.control_payload(key, &message.finish());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Begins the next target: a name is carried out, a glob begun.
+    fn begin_target(&mut self, key: SessionKey, job: &mut SymbolsJob, now: Nanos, units: &mut Units) {
+        units.spend(1);
+        if !self.knows_topic(job, units) || job.repeat() {
+            return;
+        }
+        let result = match &job.targets[job.results.len()] {
+            Target::Bad { text, message } => Entry::error(text, ErrorCode::BadSymbol, message),
+            Target::Name(symbol) => {
+                let symbol = symbol.clone();
+                self.take_name(key, job, &symbol, now, units)
+            }
+            Target::Glob(glob) => {
+                let glob = glob.clone();
+                match self.begin_glob(key, job, &glob) {
+                    Ok(step) => {
+                        job.step = step;
+                        return;
+                    }
+                    Err(result) => result,
+                }
+            }
+        };
+        job.results.push(result);
+    }
+
+    /// Whether the next target can be carried out. A client that comes back may have seen ticks of a symbol whose
+    /// listing is still on its way here, behind many others.
+    fn knows_topic(&mut self, job: &SymbolsJob, units: &mut Units) -> bool {
+        let SymbolsCommand::Subscribe { resume: Some(resume), .. } = &job.command else { return true };
+        let Target::Name(symbol) = &job.targets[job.results.len()] else { return true };
+        let node = &self.node;
+        let has_seen =
+            resume.epoch == node.epoch && resume.last.get(symbol.as_str()).is_some_and(|&last| last > 0);
+        !has_seen || self.fanout.is_born(symbol) || self.fanout.bear_ahead_some(&*node.ingest, units)
+    }
+
+    fn take_name(
+        &mut self,
+        key: SessionKey,
+        job: &mut SymbolsJob,
+        symbol: &Symbol,
+        now: Nanos,
+        units: &mut Units,
+    ) -> Entry {
+        let was_subscribed = match &job.command {
+            SymbolsCommand::Subscribe { .. } => {
+                units.spend(SUBSCRIBE_UNITS);
+                return match self.subscribe(key, symbol, job, now, units) {
+                    Ok(subscribed) => {
+                        let waits = subscribed.outcome == Outcome::Pending;
+                        let known = (waits && !self.node.ingest.is_known(symbol)).then_some(false);
+                        Entry { known, ..Entry::new(symbol.as_str(), status(subscribed.outcome)) }
+                    }
+                    Err(TooMany) => self.too_many(symbol.as_str()),
+                };
+            }
+            SymbolsCommand::Unsubscribe => self.fanout.unsubscribe(key, symbol),
+            SymbolsCommand::Set { change } => self.fanout.set(key, symbol, change, now),
+        };
+        units.spend(CHANGE_UNITS);
+        if was_subscribed { Entry::new(symbol.as_str(), Status::Ok) } else { not_subscribed(symbol.as_str()) }
+    }
+
+    fn subscribe(
+        &mut self,
+        key: SessionKey,
+        symbol: &Symbol,
+        job: &mut SymbolsJob,
+        now: Nanos,
+        units: &mut Units,
+    ) -> Result<Subscribed, TooMany> {
+        let SymbolsCommand::Subscribe { spec, resume } = &job.command else { return Err(TooMany) };
+        let resume = resume_of(resume.as_ref(), symbol, &self.node.epoch);
+        let walked = self.fanout.walked();
+        let subscribed = self.fanout.subscribe(key, symbol, spec, resume, now, &*self.node.ingest)?;
+        units.spend(self.fanout.walked() - walked);
+        if is_state_sent(subscribed.state, resume.is_some()) {
+            job.states.insert(symbol.clone(), subscribed.state);
+        }
+        Ok(subscribed)
+    }
+
+    /// The first step of a glob, or the reason why it is refused.
+    fn begin_glob(&mut self, key: SessionKey, job: &mut SymbolsJob, glob: &Glob) -> Result<Step, Entry> {
+        let most = self.node.limits.globs;
+        job.globs += 1;
+        let stands = matches!(
+            job.command,
+            SymbolsCommand::Subscribe { spec: Spec { mode: Mode::Latest | Mode::Every, .. }, .. }
+        );
+        let message = if job.globs > most {
+            format!("one command names at most {most} different globs (limits.globs)")
+        } else if stands && !self.fanout.has_room_for_glob(key, glob.as_str(), most) {
+            format!("a session holds at most {most} globs")
+        } else {
+            return Ok(match &job.command {
+                SymbolsCommand::Subscribe { .. } => Step::Matching { at: 0, found: Vec::new(), new: 0 },
+                SymbolsCommand::Unsubscribe => {
+                    Step::Own { from: 0, count: 0, held: self.fanout.remove_glob(key, glob.as_str()) }
+                }
+                SymbolsCommand::Set { change } => {
+                    Step::Own { from: 0, count: 0, held: self.fanout.set_glob(key, glob.as_str(), change) }
+                }
+            });
+        };
+        self.stats.limits[LimitHit::Globs as usize] += 1;
+        Err(Entry::error(glob.as_str(), ErrorCode::TooManyGlobs, message))
+    }
+
+    /// Matches a glob against the listed symbols, until there are more matches than the session has subscriptions left.
+    fn match_glob(&mut self, key: SessionKey, job: &mut SymbolsJob, units: &mut Units) {
+        let Target::Glob(glob) = &job.targets[job.results.len()] else { return };
+        let Step::Matching { at, found, new } = &mut job.step else { return };
+        let free = self.node.limits.subscriptions.saturating_sub(self.fanout.session_subscriptions(key));
+        let listed = self.fanout.listed_symbols();
+        while *at < listed.len() && *new <= free {
+            if units.is_spent() {
+                return;
+            }
+            units.spend(1);
+            if glob.matches(&listed[*at]) {
+                units.spend(2);
+                found.push(u32::try_from(*at).unwrap_or(u32::MAX));
+                *new += usize::from(!self.fanout.is_subscribed(key, &listed[*at]));
+            }
+            *at += 1;
+        }
+        let SymbolsCommand::Subscribe { spec, .. } = &job.command else { return };
+        let failed = if *new > free {
+            self.stats.limits[LimitHit::Subscriptions as usize] += 1;
+            let message = format!(
+                "matches more symbols than the {free} subscriptions that are left: nothing was subscribed"
+            );
+            Some((ErrorCode::TooManySubscriptions, message))
+        } else if spec.mode != Mode::Once
+            && self.fanout.add_glob(key, glob, spec, self.node.limits.globs).is_err()
+        {
+            self.stats.limits[LimitHit::Globs as usize] += 1;
+            Some((
+                ErrorCode::TooManyGlobs,
+                format!("a session holds at most {} globs", self.node.limits.globs),
+            ))
+        } else {
+            None
+        };
+        match failed {
+            Some((code, message)) => {
+                job.results.push(Entry::error(glob.as_str(), code, message));
+                job.step = Step::Next;
+            }
+            None => job.step = Step::Subscribing { found: std::mem::take(found), at: 0 },
+        }
+    }
+
+    /// Subscribes to what a glob has matched.
+    fn subscribe_matches(&mut self, key: SessionKey, job: &mut SymbolsJob, now: Nanos, units: &mut Units) {
+        let Step::Subscribing { found, mut at } = std::mem::replace(&mut job.step, Step::Next) else {
+            return;
+        };
+        while let Some(&index) = found.get(at) {
+            if units.is_spent() {
+                job.step = Step::Subscribing { found, at };
+                return;
+            }
+            units.spend(SUBSCRIBE_UNITS);
+            at += 1;
+            let symbol = self.fanout.listed_symbols()[index as usize].clone();
+            // Symbols listed in the meantime may have used up the subscriptions.
+            if self.subscribe(key, &symbol, job, now, units).is_err() {
+                self.report_full(key, &symbol);
+            }
+        }
+        let status = if found.is_empty() { Status::Pending } else { Status::Ok };
+        let text = job.targets[job.results.len()].text();
+        job.results.push(Entry { matched: Some(found.len()), ..Entry::new(text, status) });
+    }
+
+    /// Ends, or changes, the session's subscriptions that match a glob.
+    fn walk_own(&mut self, key: SessionKey, job: &mut SymbolsJob, now: Nanos, units: &mut Units) {
+        let Target::Glob(glob) = &job.targets[job.results.len()] else { return };
+        let Step::Own { from, count, held } = &mut job.step else { return };
+        while let Some((next, symbol)) = self.fanout.subscribed_from(key, *from) {
+            if units.is_spent() {
+                return;
+            }
+            units.spend(1);
+            *from = next;
+            if !glob.matches(symbol) {
+                continue;
+            }
+            let symbol = symbol.clone();
+            units.spend(CHANGE_UNITS);
+            *count += 1;
+            match &job.command {
+                SymbolsCommand::Set { change } => self.fanout.set(key, &symbol, change, now),
+                _ => self.fanout.unsubscribe(key, &symbol),
+            };
+        }
+        job.results.push(matched(glob, *count, *held));
+        job.step = Step::Next;
+    }
+
+    fn step_list(&mut self, key: SessionKey, job: &mut ListJob, units: &mut Units) -> bool {
+        let Some(answer) = &mut job.answer else {
+            while let Some((next, symbol)) = self.fanout.subscribed_from(key, job.from) {
+                if units.is_spent() {
+                    return false;
+                }
+                units.spend(ENTRY_UNITS);
+                job.symbols.insert(symbol.clone());
+                job.from = next;
+            }
+            let globs = self.fanout.globs(key).iter().map(ToString::to_string).collect();
+            let empty = Control::List { id: job.id.take(), subscriptions: Vec::new(), globs };
+            job.answer = Some(empty.grow("subscriptions"));
+            return self.step_list(key, job, units);
+        };
+        while let Some(symbol) = job.symbols.pop_first() {
+            if let Some(listed) = self.fanout.listed(key, &symbol) {
+                answer.push(&ListEntry {
+                    symbol: listed.symbol.as_str().to_owned(),
+                    mode: listed.mode.as_str(),
+                    interval_ms: millis(listed.interval),
+                    fields: (listed.wanted != crate::tick::FieldSet::ALL)
+                        .then(|| listed.wanted.iter().map(crate::tick::Field::name).collect()),
+                    seq: listed.cursor,
+                    state: listed.state,
+                });
+            }
+            units.spend(ENTRY_UNITS);
+            if units.is_spent() && !job.symbols.is_empty() {
+                return false;
+            }
+        }
+        let payload = job.answer.take().map(crate::wire::assembled::Growing::finish).unwrap_or_default();
+        self.control_payload(key, &payload);
+        true
+    }
+
+    fn too_many(&mut self, symbol: &str) -> Entry {
+        self.stats.limits[LimitHit::Subscriptions as usize] += 1;
+        let message = format!(
+            "a session has at most {} subscriptions: unsubscribe some, or open another session",
+            self.node.limits.subscriptions
+        );
+        Entry::error(symbol, ErrorCode::TooManySubscriptions, message)
+    }
+
+    /// Reports that a glob matched a new topic and the session had no subscription left for it.
+    pub fn report_full(&mut self, key: SessionKey, symbol: &Symbol) {
+        let entry = self.too_many(symbol.as_str());
+        let message =
+            format!("{symbol} was listed and matches a glob of yours; {}", entry.message.unwrap_or_default());
+        let error = CommandError { id: None, code: ErrorCode::TooManySubscriptions, message };
+        self.control(key, &Control::error(&error));
+    }
+}
+
+fn resume_of(from: Option<&ResumeFrom>, symbol: &Symbol, epoch: &str) -> Option<Resume> {
+    let from = from?;
+    let last = *from.last.get(symbol.as_str())?;
+    Some(Resume { same_epoch: from.epoch == epoch, last })
+}
+
+/// A client that subscribes for the first time assumes that a symbol is live unless told otherwise. A client that comes
+/// back may know a state that is out of date, so it is told the state in any case.
+fn is_state_sent(state: State, comes_back: bool) -> bool {
+    match state {
+        State::Stale | State::Halted | State::Closed => true,
+        State::Live => comes_back,
+        State::Pending => false,
+    }
+}
+
+fn status(outcome: Outcome) -> Status {
+    match outcome {
+        Outcome::Ok => Status::Ok,
+        Outcome::Pending => Status::Pending,
+        Outcome::Resumed => Status::Resumed,
+        Outcome::Gap => Status::Gap,
+    }
+}
+
+fn not_subscribed(symbol: &str) -> Entry {
+    Entry::error(symbol, ErrorCode::NotSubscribed, "this session is not subscribed to it")
+}
+
+fn matched(glob: &Glob, count: usize, held: bool) -> Entry {
+    if count == 0 && !held {
+        return not_subscribed(glob.as_str());
+    }
+    Entry { matched: Some(count), ..Entry::new(glob.as_str(), Status::Ok) }
+}

@@ -1,0 +1,11 @@
+//! What a client sends: reading within its budgets, and carrying out its commands in slices.
+
+pub mod backlog;
+pub mod boundary;
+pub mod budget;
+mod commands;
+mod discard;
+pub mod job;
+pub mod query;
+pub mod read;
+mod schedule;

@@ -1,0 +1,264 @@
+//! The read side: tungstenite decodes a client's messages, from a stream that counts bytes and keeps its answers.
+//!
+//! tungstenite answers pings and closes by itself. Its answers go to the control queue, frame by frame, and never into
+//! the middle of a data frame. Input that it does not report (bytes, empty fragments) is counted as it is read.
+//!
+//! An idle session owns no decoder. Between two messages there is no state to keep, so the decoder is dropped, together
+//! with the buffer that the last message may have grown.
+
+use std::{
+    io::{self, Read, Write},
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use tokio_tungstenite::tungstenite::{
+    Error, Message,
+    error::{CapacityError, ProtocolError},
+    protocol::{Role, WebSocketConfig, WebSocketContext},
+};
+
+use super::{boundary::Boundary, budget::Budget};
+use crate::{
+    fanout::SessionKey,
+    limits::{Limits, READ_BUFFER_BYTES},
+    planted::{Fault, is_planted},
+    session::{
+        core::Core, outbound::write::CONTROL_GATE_BYTES, socket::SessionSocket, state::Session,
+        stats::LimitHit,
+    },
+    tick::Nanos,
+    wire::CloseReason,
+};
+
+/// Messages that are read from one session before the others' turn.
+pub(super) const MESSAGES_A_TURN: usize = 16;
+/// The same, in bytes of messages.
+const BYTES_A_TURN: usize = 16 * 1024;
+
+/// A WebSocket decoder with small buffers.
+fn decoder(read_ahead: Vec<u8>, limits: &Limits) -> WebSocketContext {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_write_buffer_size(64 * 1024)
+        .max_message_size(Some(limits.message_bytes))
+        .max_frame_size(Some(limits.message_bytes));
+    WebSocketContext::from_partially_read(read_ahead, Role::Server, Some(config))
+}
+
+/// Input that is not yet a whole message.
+pub struct Inbound {
+    /// `None` between messages.
+    decoder: Option<Box<WebSocketContext>>,
+    pub boundary: Boundary,
+}
+
+impl Inbound {
+    /// `read_ahead`: bytes that came after the handshake.
+    pub fn new(read_ahead: &[u8], limits: &Limits) -> Self {
+        let mut boundary = Boundary::default();
+        boundary.pass(read_ahead);
+        let decoder = (!read_ahead.is_empty()).then(|| Box::new(decoder(read_ahead.to_vec(), limits)));
+        Inbound { decoder, boundary }
+    }
+}
+
+enum Progress {
+    /// Its length in bytes.
+    Message(usize),
+    WouldBlock,
+    Ended,
+}
+
+impl<S: SessionSocket> Core<S> {
+    /// Reads what the client has sent, and writes what its socket takes. Ready when the session has ended.
+    pub fn poll_session(
+        &mut self,
+        key: SessionKey,
+        stream: &S,
+        inbound: &mut Inbound,
+        context: &mut Context<'_>,
+    ) -> Poll<()> {
+        self.resume_writing(key, stream, context);
+        let mut bytes = 0;
+        for _ in 0..MESSAGES_A_TURN {
+            let Some(session) = self.session(key) else { return Poll::Ready(()) };
+            if session.closing.is_some() {
+                return self.poll_close(key, stream, &mut inbound.boundary, context);
+            }
+            if session.control.len() > CONTROL_GATE_BYTES
+                || session.jobs.as_ref().is_some_and(|jobs| jobs.is_full())
+            {
+                // A client that has not read its answers, or has not been sent them yet, is not read further.
+                session.reading_held = true;
+                self.flush(key);
+                if self.session(key).is_some_and(|session| session.reading_held) {
+                    return Poll::Pending;
+                }
+                continue;
+            }
+            // A session that has nothing to read gets no decoder.
+            let progress = if inbound.decoder.is_some() || stream.poll_readable(context).is_ready() {
+                self.read_message(key, stream, inbound)
+            } else {
+                Progress::WouldBlock
+            };
+            match progress {
+                Progress::Message(more) => {
+                    bytes += more;
+                    if bytes > BYTES_A_TURN {
+                        break;
+                    }
+                }
+                Progress::Ended => self.flush(key),
+                Progress::WouldBlock => match stream.poll_readable(context) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(_)) => self.drop_session(key, CloseReason::Gone),
+                    Poll::Pending => {
+                        self.flush(key);
+                        return if self.session(key).is_some() { Poll::Pending } else { Poll::Ready(()) };
+                    }
+                },
+            }
+        }
+        self.flush(key);
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Has the session's task woken when its socket can take bytes, and resumes writing then.
+    pub fn resume_writing(&mut self, key: SessionKey, stream: &S, context: &mut Context<'_>) {
+        let Some(session) = self.session(key) else { return };
+        let waker = &mut session.transport.waker;
+        if !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            *waker = Some(context.waker().clone());
+        }
+        if session.blocked && stream.poll_writable(context).is_ready() {
+            session.blocked = is_planted(Fault::StaysBlocked);
+            self.flush(key);
+        }
+    }
+
+    fn read_message(&mut self, key: SessionKey, stream: &S, inbound: &mut Inbound) -> Progress {
+        let now = self.node.clock.now();
+        let node = Arc::clone(&self.node);
+        let Some(session) = self.session(key) else { return Progress::Ended };
+        let Session { control, control_frames, budget, .. } = session;
+        let Inbound { decoder: context, boundary } = inbound;
+        let mut counted = CountedSocket {
+            stream,
+            answers: control,
+            answered: control_frames,
+            budget,
+            boundary,
+            limits: &node.limits,
+            now,
+            spent: None,
+        };
+        let context = context.get_or_insert_with(|| Box::new(decoder(Vec::new(), &node.limits)));
+        let message = context.read(&mut counted);
+        if let Some(limit) = counted.spent {
+            self.stats.limits[limit as usize] += 1;
+            self.close(key, CloseReason::Policy);
+            return Progress::Ended;
+        }
+        match message {
+            Ok(message) => {
+                if matches!(message, Message::Ping(_) | Message::Close(_)) {
+                    // The answer is queued; the flush moves it to the control queue. It fails when the close is
+                    // complete.
+                    let _ = context.flush(&mut counted);
+                }
+                self.take_message(key, message, now)
+            }
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                if inbound.boundary.is_between_messages() {
+                    inbound.decoder = None;
+                }
+                Progress::WouldBlock
+            }
+            Err(error) => {
+                match reason_of(&error) {
+                    CloseReason::Gone => self.drop_session(key, CloseReason::Gone),
+                    reason => self.close(key, reason),
+                }
+                Progress::Ended
+            }
+        }
+    }
+
+    fn take_message(&mut self, key: SessionKey, message: Message, now: Nanos) -> Progress {
+        let Some(session) = self.session(key) else { return Progress::Ended };
+        if !is_planted(Fault::ForgetsHeard) {
+            session.heard_at = now;
+        }
+        let bytes = message.len();
+        match message {
+            Message::Text(text) => self.command(key, text.as_str(), now),
+            Message::Binary(_) if is_planted(Fault::TakesBinary) => {}
+            Message::Binary(_) => self.close(key, CloseReason::UnsupportedData),
+            Message::Close(_) => self.closed_by_client(key),
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+        }
+        Progress::Message(bytes)
+    }
+}
+
+/// The socket as tungstenite sees it: reads are counted, and writes are answers for the control queue.
+struct CountedSocket<'a, S> {
+    stream: &'a S,
+    answers: &'a mut Vec<u8>,
+    answered: &'a mut u32,
+    budget: &'a mut Budget,
+    boundary: &'a mut Boundary,
+    limits: &'a Limits,
+    now: Nanos,
+    /// The budget that was exceeded.
+    spent: Option<LimitHit>,
+}
+
+impl<S: SessionSocket> Read for CountedSocket<'_, S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.stream.receive(buffer)?;
+        let frames = self.boundary.pass(&buffer[..bytes]);
+        if !self.budget.take_bytes(bytes, self.limits, self.now) {
+            self.spent = Some(LimitHit::InboundBytes);
+        } else if !self.budget.take_frames(frames, self.limits, self.now)
+            && !is_planted(Fault::CountsNoFrames)
+        {
+            self.spent = Some(LimitHit::Frames);
+        }
+        if self.spent.is_some() {
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
+        Ok(bytes)
+    }
+}
+
+impl<S> Write for CountedSocket<'_, S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // With a write buffer of 0 bytes, tungstenite writes each frame at once and whole.
+        self.answers.extend_from_slice(bytes);
+        *self.answered += 1;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The close reason that says whose fault the end of reading was.
+fn reason_of(error: &Error) -> CloseReason {
+    match error {
+        Error::ConnectionClosed
+        | Error::AlreadyClosed
+        | Error::Io(_)
+        | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => CloseReason::Gone,
+        Error::Capacity(CapacityError::MessageTooLong { .. }) => CloseReason::TooBig,
+        Error::Utf8(_) => CloseReason::InvalidPayload,
+        Error::Protocol(_) => CloseReason::ProtocolError,
+        _ => CloseReason::Internal,
+    }
+}

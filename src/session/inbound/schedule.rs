@@ -1,0 +1,303 @@
+//! When commands are carried out: at once when they are short, in slices across turns of the shard when they are long.
+//!
+//! Between two turns sessions may spend an allowance on commands as they are read. Work beyond it waits. Each turn
+//! gives a slice to the sessions with commands that wait: a quantum to each in turn, mostly short commands first. So a
+//! long command costs the other sessions one slice in each turn, whatever its length, and half a slice while there is
+//! something to write.
+//!
+//! Invariants: a session's commands are answered in their order, and its data waits for the answer to the current
+//! command.
+
+use std::sync::Arc;
+
+use super::{
+    backlog::{ALLOWANCE_UNITS, Backlog},
+    job::{Job, Jobs, ListJob, SymbolsCommand, SymbolsJob, WaitingMessage},
+};
+use crate::{
+    fanout::{SessionKey, Units},
+    memory,
+    session::{
+        core::Core,
+        socket::SessionSocket,
+        stats::{LimitHit, thread_nanos},
+    },
+    tick::Nanos,
+    wire::{Command, CommandError, Control, ErrorCode},
+};
+
+/// Per turn, about half a millisecond.
+const SLICE_UNITS: u32 = 16 * 1024;
+/// Per session, before the next session's turn.
+const QUANTUM_UNITS: usize = 4 * 1024;
+/// A message of at most this length is read when it arrives, whatever other work there is, so that a ping does not
+/// wait. This much of its command is carried out at once.
+const OF_MESSAGE: AtOnce = AtOnce { bytes: 512, units: 64 };
+/// The same for a command in the query of a request. Accepting a client costs as much as about forty subscriptions.
+/// When a part of the command waits, the session costs one more write: the answer to the request is sent alone.
+const OF_REQUEST: AtOnce = AtOnce { bytes: 2 * 1024, units: 2 * 1024 };
+/// Bytes of a message that are read per unit.
+const BYTES_A_UNIT: usize = 4;
+/// Walks over all topics get this share of a slice; commands get the rest.
+const WALKS_SHARE: u32 = 4;
+/// A slice of fewer units is not counted.
+const COUNTED_UNITS: usize = 256;
+/// A longer message is timed from its first byte, a shorter one when it needs many units: reading the thread's clock is
+/// a system call.
+const TIMED_BYTES: usize = 4 * 1024;
+
+/// How much of a command is carried out on arrival, even when the allowance is spent.
+#[derive(Clone, Copy)]
+struct AtOnce {
+    /// A longer command waits.
+    bytes: usize,
+    units: usize,
+}
+
+impl<S: SessionSocket> Core<S> {
+    /// Takes one message of a client. It is carried out now if it is short and no other command of this client waits.
+    pub fn command(&mut self, key: SessionKey, text: &str, now: Nanos) {
+        self.take_command(key, text, now, OF_MESSAGE);
+    }
+
+    /// As [`Self::command`], for the query of the request that opened the session.
+    pub fn command_of_request(&mut self, key: SessionKey, text: &str, now: Nanos) {
+        self.take_command(key, text, now, OF_REQUEST);
+    }
+
+    fn take_command(&mut self, key: SessionKey, text: &str, now: Nanos, at_once: AtOnce) {
+        let limits: &crate::limits::Limits = &Arc::clone(&self.node).limits;
+        let Some(session) = self.session(key) else { return };
+        let is_within_rate = session.budget.take_command(limits, now);
+        let waits = session.jobs.is_some();
+        if is_within_rate {
+            self.stats.commands += 1;
+        } else {
+            self.stats.limits[LimitHit::Commands as usize] += 1;
+        }
+        if waits || (self.backlog.allowance.is_spent() && text.len() > at_once.bytes) {
+            let waiting =
+                if is_within_rate { WaitingMessage::Text(text.into()) } else { WaitingMessage::RateLimited };
+            return self.wait(key, |jobs| jobs.wait(waiting));
+        }
+        if !is_within_rate {
+            return self.answer_rate_limited(key);
+        }
+        let before = self.backlog.allowance.left().max(at_once.units);
+        let mut units = Units::new(u32::try_from(before).unwrap_or(u32::MAX));
+        let mut begun = (text.len() > TIMED_BYTES).then(thread_nanos);
+        if let Some(mut job) = self.begin(key, text, now, &mut units) {
+            begun = begun.or_else(|| job.may_be_long().then(thread_nanos));
+            if self.step(key, &mut job, now, &mut units) {
+                self.finish(key);
+            } else {
+                self.wait(key, |jobs| jobs.running = Some(job));
+            }
+        }
+        self.backlog.allowance.spend(units.spent());
+        self.note_slice(units.spent(), begun);
+    }
+
+    /// Does a turn's share of the work that waits.
+    pub(in crate::session) fn work(&mut self, now: Nanos) {
+        self.backlog.allowance = Units::new(ALLOWANCE_UNITS);
+        if !self.has_work() {
+            return;
+        }
+        let share = if self.fanout.has_ready() { SLICE_UNITS / 2 } else { SLICE_UNITS };
+        let mut units = Units::new(share);
+        let begun = thread_nanos();
+        self.fanout.let_go(&mut units);
+        let mut walk = Units::new(share / WALKS_SHARE);
+        self.walk_topics(now, &mut walk);
+        units.spend(walk.spent());
+        while !units.is_spent() {
+            let Some(key) = self.backlog.take_next() else { break };
+            let quantum = units.left().min(QUANTUM_UNITS);
+            let mut left = Units::new(u32::try_from(quantum).unwrap_or(u32::MAX));
+            self.carry_on(key, now, &mut left);
+            units.spend(left.spent().max(1));
+            self.flush(key);
+        }
+        self.publish_interest();
+        self.stats.work_units += (units.spent() - walk.spent()) as u64;
+        self.time_slice(units.spent(), Some(begun));
+    }
+
+    /// Whether a turn has work other than ticks.
+    pub fn has_work(&self) -> bool {
+        let Backlog { short, long, stale_from, shrink_from, .. } = &self.backlog;
+        let walks = stale_from.is_some() || shrink_from.is_some();
+        walks || self.fanout.has_leaving() || !short.is_empty() || !long.is_empty()
+    }
+
+    /// Continues the walks over all topics.
+    pub(in crate::session) fn walk_topics(&mut self, now: Nanos, units: &mut Units) {
+        if let Some(from) = self.backlog.stale_from {
+            self.backlog.stale_from = self.fanout.find_stale_from(from, self.node.market.at(now), units);
+            self.send_notices(units);
+        }
+        if let Some(from) = self.backlog.shrink_from {
+            self.backlog.shrink_from = self.fanout.shrink_from(from, units);
+            if self.backlog.shrink_from.is_none() {
+                memory::renew_thread_cache();
+                // The asker may have timed out.
+                for done in self.backlog.shrunk.drain(..) {
+                    let _ = done.send(());
+                }
+            }
+        }
+    }
+
+    /// Continues the commands of a session, as far as the units last.
+    fn carry_on(&mut self, key: SessionKey, now: Nanos, units: &mut Units) {
+        let Some(jobs) = self.jobs(key) else { return };
+        jobs.is_listed = false;
+        let mut is_long = false;
+        while !units.is_spent() {
+            let Some(jobs) = self.jobs(key) else { return };
+            let job = if let Some(job) = jobs.running.take() {
+                Some(job)
+            } else {
+                match jobs.take_next() {
+                    Some(WaitingMessage::Text(text)) => self.begin(key, &text, now, units),
+                    Some(WaitingMessage::RateLimited) => {
+                        units.spend(1);
+                        self.answer_rate_limited(key);
+                        None
+                    }
+                    None => break,
+                }
+            };
+            let Some(mut job) = job else { continue };
+            if self.step(key, &mut job, now, units) {
+                self.finish(key);
+            } else if let Some(jobs) = self.jobs(key) {
+                jobs.running = Some(job);
+                is_long = true;
+            }
+        }
+        self.put_back(key, is_long);
+    }
+
+    fn put_back(&mut self, key: SessionKey, is_long: bool) {
+        let Some(session) = self.session(key) else { return };
+        let Some(jobs) = session.jobs.as_deref_mut() else { return };
+        let is_full = jobs.is_full();
+        if jobs.is_empty() {
+            session.jobs = None;
+        } else {
+            jobs.is_listed = true;
+            let list = if is_long { &mut self.backlog.long } else { &mut self.backlog.short };
+            list.push_back(key);
+        }
+        // The session is read again.
+        if let Some(session) = self.session(key)
+            && !is_full
+            && std::mem::take(&mut session.reading_held)
+        {
+            session.wake();
+        }
+    }
+
+    fn jobs(&mut self, key: SessionKey) -> Option<&mut Jobs> {
+        self.session(key)?.jobs.as_deref_mut()
+    }
+
+    /// Leaves work for a later turn.
+    fn wait(&mut self, key: SessionKey, how: impl FnOnce(&mut Jobs)) {
+        let Some(session) = self.session(key).filter(|session| session.is_open()) else { return };
+        let jobs = session.jobs.get_or_insert_default();
+        how(jobs);
+        if !std::mem::replace(&mut jobs.is_listed, true) {
+            self.backlog.short.push_back(key);
+        }
+    }
+
+    fn answer_rate_limited(&mut self, key: SessionKey) {
+        let limits = &Arc::clone(&self.node).limits;
+        let message = format!(
+            "more than {} commands a second (burst {}): this one was not carried out, slow down",
+            limits.commands_per_second, limits.commands_burst
+        );
+        let error = CommandError { id: None, code: ErrorCode::RateLimited, message };
+        self.control(key, &Control::error(&error));
+    }
+
+    /// Reads a message. A command that can be answered at once is; an error is reported, and the session goes on.
+    fn begin(&mut self, key: SessionKey, text: &str, now: Nanos, units: &mut Units) -> Option<Box<Job>> {
+        let node = Arc::clone(&self.node);
+        units.spend(1 + text.len() / BYTES_A_UNIT);
+        let mut bytes = text.as_bytes().to_vec();
+        let command = match self.reader.read(&mut bytes, &node.limits) {
+            Ok(command) => command,
+            Err(error) => {
+                self.control(key, &Control::error(&error));
+                return None;
+            }
+        };
+        let job = match command {
+            Command::Subscribe { id, symbols, spec, resume } => {
+                Job::Symbols(SymbolsJob::new(id, SymbolsCommand::Subscribe { spec, resume }, symbols))
+            }
+            Command::Unsubscribe { id, symbols } => {
+                Job::Symbols(SymbolsJob::new(id, SymbolsCommand::Unsubscribe, symbols))
+            }
+            Command::Set { id, symbols, change } => {
+                Job::Symbols(SymbolsJob::new(id, SymbolsCommand::Set { change }, symbols))
+            }
+            Command::List { id } => Job::List(ListJob { id, from: 0, symbols: <_>::default(), answer: None }),
+            Command::Ping { id } => {
+                self.control(key, &Control::Pong { id, ts: node.market.at(now) });
+                return None;
+            }
+            Command::Auth { id } => {
+                let message =
+                    "this server has no authentication configured: every symbol may be read without"
+                        .to_owned();
+                let error = CommandError { id, code: ErrorCode::AuthNotConfigured, message };
+                self.control(key, &Control::error(&error));
+                return None;
+            }
+        };
+        Some(Box::new(job))
+    }
+
+    /// The current command is answered.
+    fn finish(&mut self, key: SessionKey) {
+        // Published before the answer is out: later ticks then come as the client asked for.
+        self.publish_interest();
+        self.join(key);
+        // Its data has waited for the answer.
+        if !self.fanout.is_drained(key) {
+            self.fanout.make_ready(key);
+        }
+    }
+
+    /// Counts the session among the readers from its first subscription on. Ingest must know its interest first: a
+    /// replay that waited for the session begins at once.
+    fn join(&mut self, key: SessionKey) {
+        let any = self.fanout.session_subscriptions(key) > 0 || !self.fanout.globs(key).is_empty();
+        let node = Arc::clone(&self.node);
+        if any && let Some(session) = self.session(key) {
+            session.joined.get_or_insert_with(|| node.ingest.readers.join());
+        }
+    }
+
+    /// Counts the work done without a pause, and how long it took of the thread, if that was timed.
+    pub(in crate::session) fn note_slice(&mut self, units: usize, begun: Option<u64>) {
+        self.stats.work_units += units as u64;
+        self.time_slice(units, begun);
+    }
+
+    /// Counts a slice, and how long it took of the thread, if that was timed.
+    pub(in crate::session) fn time_slice(&mut self, units: usize, begun: Option<u64>) {
+        if units < COUNTED_UNITS {
+            return;
+        }
+        self.stats.slices += 1;
+        if let Some(begun) = begun {
+            self.stats.slice_nanos_max = self.stats.slice_nanos_max.max(thread_nanos() - begun);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The end of a session: its close is sent, and then its connection is dropped.
+//!
+//! Invariant: a session is counted as closed once, for one reason.
+
+use std::sync::atomic::Ordering;
+
+use crate::{
+    fanout::SessionKey,
+    planted::{Fault, is_planted},
+    session::{core::Core, socket::SessionSocket, state::Closing},
+    wire::CloseReason,
+};
+
+impl<S: SessionSocket> Core<S> {
+    /// Ends a session: its pending data is discarded, its close is sent, and the connection is dropped when the client
+    /// has answered or the deadline has passed.
+    pub fn close(&mut self, key: SessionKey, reason: CloseReason) {
+        let Some(session) = self.session(key).filter(|session| session.is_open()) else { return };
+        if reason == CloseReason::MemoryBudget {
+            session.control = Vec::new();
+            session.control_frames = 0;
+        }
+        let sent = if is_planted(Fault::WrongCode) { CloseReason::Policy } else { reason };
+        session.encoding().write_close(sent, &mut session.control);
+        session.control_frames += 1;
+        self.begin_close(key, reason);
+    }
+
+    /// Ends a session whose client has closed, and was answered by the WebSocket layer.
+    pub(in crate::session) fn closed_by_client(&mut self, key: SessionKey) {
+        if self.session(key).is_some_and(|session| session.is_open()) {
+            self.begin_close(key, CloseReason::Normal);
+        }
+    }
+
+    /// Ends an open session whose close is written.
+    fn begin_close(&mut self, key: SessionKey, reason: CloseReason) {
+        let now = self.node.clock.now();
+        let grace = self.node.limits.close_grace;
+        let Some(session) = self.session(key) else { return };
+        session.jobs = None;
+        session.closing = Some(Closing { reason, since: now, deadline: now.plus(grace), is_sent: false });
+        self.log_closed(key, reason);
+        self.stats.closed[reason as usize] += 1 + u64::from(is_planted(Fault::ClosesTwice));
+        self.node.sessions.fetch_sub(1, Ordering::Relaxed);
+        self.fanout.clear(key);
+        self.fanout.make_ready(key);
+    }
+
+    /// Ends a session that was not admitted: it is sent the reason, after the `head_bytes` of its answer, and nothing
+    /// else.
+    pub fn refuse(&mut self, key: SessionKey, reason: CloseReason, head_bytes: usize) {
+        if let Some(session) = self.session(key) {
+            session.control.truncate(head_bytes);
+            session.control_frames = 0;
+        }
+        self.close(key, reason);
+    }
+
+    /// Removes a session; its task ends when it next runs. `reason` is counted if the session was still open.
+    pub fn drop_session(&mut self, key: SessionKey, reason: CloseReason) {
+        if self.session(key).is_some_and(|session| session.is_open()) {
+            self.log_closed(key, reason);
+        }
+        let Some(mut session) = self.sessions.get_mut(key.0 as usize).and_then(Option::take) else { return };
+        if session.closing.is_none() {
+            self.stats.closed[reason as usize] += 1;
+            if !is_planted(Fault::KeepsCount) {
+                self.node.sessions.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        if let Some(in_flight) = session.in_flight.take()
+            && !is_planted(Fault::ForgetsInFlight)
+        {
+            self.fanout.abandoned(&in_flight.tally);
+        }
+        self.fanout.close(key);
+        session.wake();
+    }
+}

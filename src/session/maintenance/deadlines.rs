@@ -1,0 +1,150 @@
+//! Deadlines: one walk over a shard's sessions a few times a second, instead of a timer for each session.
+
+use std::sync::Arc;
+
+use super::drain::nanos;
+use crate::{
+    fanout::{SessionKey, Units},
+    limits::Limits,
+    planted::{Fault, is_planted},
+    session::{core::Core, socket::SessionSocket, state::Session, stats::thread_nanos},
+    tick::Nanos,
+    wire::{CloseReason, Control, control::Pace},
+};
+
+/// A session that is behind without a break for this long is reported as conflating.
+const CONFLATING_AFTER_NANOS: u64 = 250_000_000;
+/// A session that is caught up for this long is reported as live again.
+const LIVE_AFTER_NANOS: u64 = 1_000_000_000;
+
+/// A session without a frame for this long frees its buffers.
+const IDLE_AFTER_NANOS: u64 = 1_000_000_000;
+
+/// Units for the walk over topics at once, before the sessions; the rest is done in later turns.
+const WALK_UNITS: u32 = 16 * 1024;
+
+/// The action that a session's deadlines call for.
+enum DeadlineAction {
+    Fine,
+    Drop,
+    Close(CloseReason),
+}
+
+impl<S: SessionSocket> Core<S> {
+    /// Checks every deadline.
+    pub fn sweep(&mut self) {
+        let now = self.node.clock.now();
+        let node = Arc::clone(&self.node);
+        if !is_planted(Fault::HidesStale) {
+            self.backlog.find_stale();
+        }
+        let (begun, mut units) = (thread_nanos(), Units::new(WALK_UNITS));
+        self.walk_topics(now, &mut units);
+        self.time_slice(units.spent(), Some(begun));
+        for index in 0..self.sessions.len() {
+            let key = SessionKey(u32::try_from(index).unwrap_or(u32::MAX));
+            let Some(session) = self.session(key) else { continue };
+            note_acknowledged(session, now);
+            match check_deadlines(session, &node.limits, now) {
+                DeadlineAction::Drop => self.drop_session(key, CloseReason::Gone),
+                DeadlineAction::Close(reason) => {
+                    self.close(key, reason);
+                    self.flush(key);
+                }
+                DeadlineAction::Fine => self.maintain(key, &node.limits, now),
+            }
+        }
+        self.sweep_drain(now);
+        self.sweep_end();
+    }
+
+    /// Pings, heartbeats and the pace of a session that misses no deadline.
+    fn maintain(&mut self, key: SessionKey, limits: &Limits, now: Nanos) {
+        // Heartbeats use the market's clock: they say as of when the values shown are true.
+        let market = self.node.market.at(now);
+        let Some(session) = self.session(key) else { return };
+        if session.closing.is_some() {
+            return;
+        }
+        let pace = pace_of(session, limits, now);
+        let changed = pace != session.pace;
+        session.pace = pace;
+        let ping = session.encoding().has_pings()
+            && !session.blocked
+            && now.since(session.pinged_at) >= nanos(limits.ping)
+            && !is_planted(Fault::NeverPings);
+        let heartbeat = !session.blocked
+            && session.control.is_empty()
+            && market.since(session.frame_at) >= nanos(limits.heartbeat)
+            && !is_planted(Fault::NeverHeartbeats);
+        let is_idle = market.since(session.frame_at) >= IDLE_AFTER_NANOS;
+        if ping {
+            session.pinged_at = now;
+            session.encoding().write_ping(&mut session.control);
+            session.control_frames += 1;
+        }
+        if changed {
+            self.control(key, &Control::PaceStatus { pace });
+        }
+        if heartbeat {
+            self.heartbeat(key, market);
+        }
+        if ping || changed || heartbeat {
+            self.flush(key);
+        }
+        if is_idle {
+            self.fanout.give_back(key, market);
+        }
+    }
+
+    fn heartbeat(&mut self, key: SessionKey, now: Nanos) {
+        let behind = self.fanout.behind(key);
+        let asof = behind.oldest.unwrap_or(now);
+        let message =
+            Control::Heartbeat { ts: now, asof, dirty: behind.dirty, oldest_ms: now.since(asof) / 1_000_000 };
+        self.control(key, &message);
+    }
+}
+
+/// On a thin link the peer takes bytes long before the kernel has room for more. That is progress too.
+fn note_acknowledged<S: SessionSocket>(session: &mut Session<S>, now: Nanos) {
+    if session.blocked {
+        let unacknowledged_bytes = session.transport.stream.unacknowledged_bytes();
+        if unacknowledged_bytes < session.unacknowledged_bytes {
+            session.progress_at = now;
+        }
+        session.unacknowledged_bytes = unacknowledged_bytes;
+    }
+}
+
+fn check_deadlines<S>(session: &Session<S>, limits: &Limits, now: Nanos) -> DeadlineAction {
+    if let Some(closing) = &session.closing {
+        let is_over = now >= closing.deadline && !is_planted(Fault::ClosesForever);
+        return if is_over { DeadlineAction::Drop } else { DeadlineAction::Fine };
+    }
+    let progress = nanos(limits.progress) / if is_planted(Fault::SlowTooSoon) { 4 } else { 1 };
+    if session.blocked && now.since(session.progress_at) >= progress && !is_planted(Fault::NeverSlow) {
+        return DeadlineAction::Close(CloseReason::Slow);
+    }
+    let unanswered = session.pinged_at > session.heard_at;
+    if unanswered
+        && !session.blocked
+        && !session.reading_held
+        && now.since(session.pinged_at) >= nanos(limits.pong)
+    {
+        return DeadlineAction::Close(CloseReason::PongTimeout);
+    }
+    DeadlineAction::Fine
+}
+
+fn pace_of<S: SessionSocket>(session: &Session<S>, limits: &Limits, now: Nanos) -> Pace {
+    let kernel_unsent_bytes = if session.blocked { session.transport.stream.unsent_bytes() } else { 0 };
+    if kernel_unsent_bytes + session.waiting_bytes() > limits.unsent_bytes {
+        return Pace::Conflating;
+    }
+    match session.behind_since {
+        Some(since) if now.since(since) >= CONFLATING_AFTER_NANOS => Pace::Conflating,
+        None if now.since(session.blocked_at) >= LIVE_AFTER_NANOS => Pace::Live,
+        _ => session.pace,
+    }
+}

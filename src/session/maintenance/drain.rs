@@ -1,0 +1,82 @@
+//! A drain: every session is told to come back later, sent what is due, and closed.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use crate::{
+    fanout::SessionKey,
+    planted::{Fault, is_planted},
+    session::{core::Core, node::NodeState, socket::SessionSocket},
+    tick::Nanos,
+    wire::{CloseReason, Control, control::millis},
+};
+
+/// The least `retry_ms` of a drain, and the span over which clients are spread (with a millisecond more for each).
+const RETRY_FIRST_MS: u64 = 250;
+const RETRY_SPREAD_MS: u64 = 2_000;
+
+impl<S: SessionSocket> Core<S> {
+    /// Begins to end every session, because the server stops.
+    pub fn drain(&mut self) {
+        if self.draining_since.is_some() {
+            return;
+        }
+        self.draining_since = Some(self.node.clock.now());
+        for index in 0..self.sessions.len() {
+            self.drain_session(SessionKey(u32::try_from(index).unwrap_or(u32::MAX)));
+        }
+        self.sweep_drain(self.node.clock.now());
+    }
+
+    /// Tells a session to come back later, each at a time of its own, and makes what waits for an interval due.
+    pub fn drain_session(&mut self, key: SessionKey) {
+        let node = Arc::clone(&self.node);
+        let Some(session) = self.session(key) else { return };
+        let retry_ms = retry_ms(&node, session.number);
+        if session.is_open() {
+            session.encoding().write_retry(retry_ms, &mut session.control);
+        }
+        if !is_planted(Fault::DrainsUnannounced) {
+            self.control(key, &Control::Drain { retry_ms });
+        }
+        self.fanout.flush_intervals(key);
+        self.flush(key);
+    }
+
+    /// Closes sessions that have been sent everything. From half of the drain time on it closes all, and cuts off
+    /// clients that take no bytes.
+    pub(super) fn sweep_drain(&mut self, now: Nanos) {
+        let Some(since) = self.draining_since else { return };
+        let time = nanos(self.node.limits.drain);
+        let late = now.since(since) >= time / 2;
+        for index in 0..self.sessions.len() {
+            let key = SessionKey(u32::try_from(index).unwrap_or(u32::MAX));
+            let drained = self.fanout.is_drained(key);
+            let Some(session) = self.session(key) else { continue };
+            if late && now.since(session.took_at(now)) >= time / 4 {
+                self.stats.cut += 1;
+                self.drop_session(key, CloseReason::Drain);
+            } else if session.closing.is_none() && (late || (drained && session.waiting_bytes() == 0)) {
+                self.close(key, CloseReason::Drain);
+                self.flush(key);
+            }
+        }
+    }
+}
+
+/// When the client of a session that ends comes back: each at a time of its own.
+pub fn retry_ms(node: &NodeState, number: u64) -> u64 {
+    let sessions = node.sessions.load(Ordering::Relaxed) as u64;
+    RETRY_FIRST_MS + spread(number) % (RETRY_SPREAD_MS + sessions)
+}
+
+/// Spreads session numbers evenly: Fibonacci hashing.
+fn spread(number: u64) -> u64 {
+    number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33
+}
+
+pub(super) fn nanos(duration: Duration) -> u64 {
+    millis(duration).saturating_mul(1_000_000)
+}

@@ -1,0 +1,59 @@
+//! Log lines on sessions: at `debug` that they began and ended, at `info` why one was closed for a fault.
+//!
+//! Loss: at `info` there is one line for each reason in ten seconds, with a count of those suppressed; at `debug` there
+//! is one for each session.
+
+use crate::{
+    fanout::SessionKey,
+    session::{core::Core, socket::SessionSocket, state::Session},
+    wire::CloseReason,
+};
+
+impl<S: SessionSocket> Core<S> {
+    pub fn log_opened(&self, key: SessionKey) {
+        let Some(session) = self.sessions.get(key.0 as usize).and_then(Option::as_deref) else { return };
+        tracing::debug!(
+            session = session.number,
+            peer = %session.peer.address,
+            user_agent = session.peer.agent.text(),
+            "session opened"
+        );
+    }
+
+    pub(super) fn log_closed(&self, key: SessionKey, reason: CloseReason) {
+        let Some(session) = self.sessions.get(key.0 as usize).and_then(Option::as_deref) else { return };
+        let now = self.node.clock.now();
+        let is_fault = !matches!(reason, CloseReason::Normal | CloseReason::Gone | CloseReason::Drain);
+        let passed = if is_fault { self.node.closed_throttles[reason as usize].pass(now) } else { None };
+        let Session { number, peer, opened_at, frames_sent, bytes_sent, .. } = session;
+        let duration_ms = now.since(*opened_at) / 1_000_000;
+        // The level of a line is fixed in the code, hence the two.
+        if let Some(suppressed) = passed {
+            tracing::info!(
+                session = number,
+                peer = %peer.address,
+                user_agent = peer.agent.text(),
+                reason = reason.label(),
+                code = reason.code(),
+                duration_ms,
+                frames = frames_sent,
+                bytes = bytes_sent,
+                suppressed,
+                "session closed: {}",
+                reason.phrase()
+            );
+        } else {
+            tracing::debug!(
+                session = number,
+                peer = %peer.address,
+                user_agent = peer.agent.text(),
+                reason = reason.label(),
+                code = reason.code(),
+                duration_ms,
+                frames = frames_sent,
+                bytes = bytes_sent,
+                "session closed"
+            );
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What happens to sessions besides messages: deadlines, their end, a drain, the end of a market, and reports.
+
+mod close;
+mod deadlines;
+pub mod drain;
+mod end;
+mod log;
+mod report;
+pub mod slow;

@@ -1,0 +1,107 @@
+//! The sessions that are furthest behind, described for an operator.
+
+use std::cmp::Reverse;
+
+use crate::{
+    fanout::{Behind, SessionKey},
+    session::{core::Core, socket::SessionSocket, state::Session},
+    tick::Nanos,
+    wire::control::Pace,
+};
+
+/// A session, as `GET /debug/slow` shows it.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct SlowSession {
+    /// As its `welcome` named it.
+    pub session: String,
+    /// Address and port.
+    pub peer: String,
+    /// From its first request, cut and made printable.
+    pub user_agent: String,
+    pub pace: Pace,
+    /// Why the session is in this list, for a person.
+    pub why: String,
+    /// For how long it has been behind without a break.
+    pub behind_ms: u64,
+    /// For how long the socket has taken no byte, when it takes none.
+    pub blocked_ms: u64,
+    pub dirty: usize,
+    pub pending_ticks: u64,
+    pub oldest_ms: u64,
+    /// In the kernel, not yet sent.
+    pub kernel_unsent_bytes: usize,
+    /// In the session's own buffers.
+    pub waiting_bytes: usize,
+    pub subscriptions: usize,
+    pub frames_sent: u64,
+    pub bytes_sent: u64,
+}
+
+impl SlowSession {
+    /// Sorts the worst first.
+    pub fn rank(&self) -> impl Ord + use<> {
+        Reverse((self.blocked_ms, self.oldest_ms, self.pending_ticks))
+    }
+}
+
+impl<S: SessionSocket> Core<S> {
+    /// The sessions that are furthest behind, the worst first.
+    pub fn slowest(&self, count: usize) -> Vec<SlowSession> {
+        let now = self.node.clock.now();
+        let market = self.node.market.at(now);
+        // All are ranked; only those that are shown are described.
+        let mut ranked: Vec<_> = (0..)
+            .map(SessionKey)
+            .zip(&self.sessions)
+            .filter_map(|(key, session)| {
+                let session = session.as_deref().filter(|session| session.is_open())?;
+                Some((rank(session, &self.fanout.behind(key), now, market), key, session))
+            })
+            .collect();
+        if count < ranked.len() {
+            ranked.select_nth_unstable_by_key(count, |&(rank, key, _)| (rank, key));
+            ranked.truncate(count);
+        }
+        ranked.sort_unstable_by_key(|&(rank, key, _)| (rank, key));
+        ranked.into_iter().map(|(_, key, session)| self.slow_session(key, session, now)).collect()
+    }
+
+    fn slow_session(&self, key: SessionKey, session: &Session<S>, now: Nanos) -> SlowSession {
+        let behind = self.fanout.behind(key);
+        let kernel_unsent_bytes = session.transport.stream.unsent_bytes();
+        let market = self.node.market.at(now);
+        let since = |then: Nanos| now.since(then) / 1_000_000;
+        let blocked_ms = if session.blocked { since(session.progress_at) } else { 0 };
+        let why = if session.blocked {
+            format!("its socket has taken no byte for {blocked_ms} ms")
+        } else if behind.dirty > 0 {
+            "its subscriptions wait for their intervals".to_owned()
+        } else {
+            "it keeps up".to_owned()
+        };
+        SlowSession {
+            session: session.number.to_string(),
+            peer: session.peer.address.to_string(),
+            user_agent: session.peer.agent.text().to_owned(),
+            pace: session.pace,
+            why,
+            behind_ms: session.behind_since.map_or(0, since),
+            blocked_ms,
+            dirty: behind.dirty,
+            pending_ticks: behind.ticks,
+            oldest_ms: behind.oldest.map_or(0, |oldest| market.since(oldest) / 1_000_000),
+            kernel_unsent_bytes,
+            waiting_bytes: session.waiting_bytes(),
+            subscriptions: self.fanout.session_subscriptions(key),
+            frames_sent: session.frames_sent,
+            bytes_sent: session.bytes_sent,
+        }
+    }
+}
+
+/// As [`SlowSession::rank`] of its description.
+fn rank<S>(session: &Session<S>, behind: &Behind, now: Nanos, market: Nanos) -> Reverse<(u64, u64, u64)> {
+    let blocked_ms = if session.blocked { now.since(session.progress_at) / 1_000_000 } else { 0 };
+    let oldest_ms = behind.oldest.map_or(0, |oldest| market.since(oldest) / 1_000_000);
+    Reverse((blocked_ms, oldest_ms, behind.ticks))
+}

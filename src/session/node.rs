@@ -1,0 +1,57 @@
+//! What the shards of one node share: limits, clocks, ingest, and the counts of its sessions.
+//!
+//! Not what accepting connections and HTTP share, which is `server/state.rs`.
+//!
+//! Invariant: it is read only, counted in atomics, or (the limits) replaced whole by a reload.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, AtomicUsize},
+};
+
+use crate::{
+    clock::{Clock, MarketClock},
+    limits::Limits,
+    live::Live,
+    throttle::Throttle,
+    topic::Ingest,
+    wire::CloseReason,
+};
+
+pub struct NodeState {
+    /// The present limits. A shard copies those that are on the path of a tick, see `Core::reload`.
+    pub limits: Live<Limits>,
+    pub epoch: String,
+    /// The machine's clock, for sockets.
+    pub clock: Clock,
+    /// The market's clock, for ticks and everything that follows from them.
+    pub market: MarketClock,
+    pub ingest: Arc<Ingest>,
+    /// Sessions that are open.
+    pub sessions: AtomicUsize,
+    /// The number of the next session.
+    pub session_numbers: AtomicU64,
+    /// Limits the log lines about closed sessions, by reason.
+    pub closed_throttles: [Throttle; CloseReason::ALL.len()],
+}
+
+impl NodeState {
+    pub fn new(
+        epoch: String,
+        limits: Limits,
+        clock: Clock,
+        market: MarketClock,
+        ingest: Arc<Ingest>,
+    ) -> Self {
+        NodeState {
+            limits: Live::new(limits),
+            epoch,
+            clock,
+            market,
+            ingest,
+            sessions: AtomicUsize::new(0),
+            session_numbers: AtomicU64::new(1),
+            closed_throttles: Default::default(),
+        }
+    }
+}

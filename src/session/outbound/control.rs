@@ -1,0 +1,49 @@
+//! A session's control queue: bounded, and written before any data.
+
+use crate::{
+    fanout::SessionKey,
+    session::{core::Core, socket::SessionSocket, stats::LimitHit},
+    wire::{CloseReason, Control, Encoding},
+};
+
+/// A message buffer that grew beyond this is freed.
+const SCRATCH_BYTES_MAX: usize = 64 * 1024;
+
+impl<S: SessionSocket> Core<S> {
+    /// Appends to a session's control queue. A queue that grows beyond its limit ends the session.
+    pub fn control(&mut self, key: SessionKey, message: &Control<'_>) {
+        self.control_with(key, |encoding, payload| encoding.write_control(message, payload));
+    }
+
+    pub(in crate::session) fn control_with(
+        &mut self,
+        key: SessionKey,
+        write: impl FnOnce(Encoding, &mut Vec<u8>),
+    ) {
+        let session = self.session(key).filter(|session| session.is_open());
+        let Some(encoding) = session.map(|session| session.encoding()) else { return };
+        self.scratch.clear();
+        write(encoding, &mut self.scratch);
+        let payload = std::mem::take(&mut self.scratch);
+        if !payload.is_empty() {
+            self.control_payload(key, &payload);
+        }
+        if payload.capacity() <= SCRATCH_BYTES_MAX {
+            self.scratch = payload;
+        }
+    }
+
+    /// As [`Self::control`], with a message that is already encoded as in its frame.
+    pub fn control_payload(&mut self, key: SessionKey, payload: &[u8]) {
+        let most = self.node.limits.control_bytes;
+        let market = self.node.market.now();
+        let Some(session) = self.session(key).filter(|session| session.is_open()) else { return };
+        session.encoding().frame_control(payload, &mut session.control);
+        session.control_frames += 1;
+        session.frame_at = market;
+        if session.control.len() > most {
+            self.stats.limits[LimitHit::ControlBytes as usize] += 1;
+            self.close(key, CloseReason::MemoryBudget);
+        }
+    }
+}

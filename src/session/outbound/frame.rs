@@ -1,0 +1,85 @@
+//! Data frames: chosen and encoded for one session, and sent whole, or in part.
+
+use std::io;
+
+use super::prepared::{PreparedFrame, WriteOutcome};
+use crate::{
+    fanout::{SessionKey, Tally},
+    session::{core::Core, socket::SessionSocket, state::InFlight},
+    tick::Nanos,
+    wire::{FrameSize, HeldFrame},
+};
+
+impl<S: SessionSocket> Core<S> {
+    /// Chooses and encodes the next frame of the session; `None` when there is nothing to send.
+    pub(in crate::session) fn prepare_frame(&mut self, key: SessionKey, now: Nanos) -> Option<PreparedFrame> {
+        let session = self.session(key)?;
+        let behind = session.behind_since.is_some();
+        let (size, encoding) = (if behind { FrameSize::Small } else { FrameSize::Full }, session.encoding());
+        let market = self.node.market.at(now);
+        let tally = encoding.fill(&mut self.framer, size, &mut self.fanout, key, market, &self.node.ingest);
+        self.framer.hold().map(|frame| PreparedFrame { frame, tally })
+    }
+
+    /// Writes a frame to the session's socket, which has taken everything before it. Advances `now`.
+    pub(in crate::session) fn send_frame(
+        &mut self,
+        key: SessionKey,
+        prepared: PreparedFrame,
+        now: &mut Nanos,
+    ) -> WriteOutcome {
+        let PreparedFrame { frame: held, tally } = prepared;
+        let mut line = std::mem::take(&mut self.position_line);
+        line.clear();
+        if self.session(key).is_some_and(|session| session.encoding().has_position()) {
+            // The stream's position, which differs between streams.
+            let newest_order = self.framer.get(&held).newest_order;
+            self.write_position(key, newest_order, &mut line);
+        }
+        let sent = self.try_send(key, &line, &held, &tally, now);
+        self.position_line = line;
+        self.framer.release(held);
+        if matches!(sent, WriteOutcome::Broken) {
+            self.fanout.abandoned(&tally);
+        }
+        sent
+    }
+
+    /// Sends the shared frame, after bytes of this session's own.
+    fn try_send(
+        &mut self,
+        key: SessionKey,
+        own: &[u8],
+        held: &HeldFrame,
+        tally: &Tally,
+        now: &mut Nanos,
+    ) -> WriteOutcome {
+        let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
+            return WriteOutcome::Broken;
+        };
+        let frame = self.framer.get(held);
+        let taken = match session.transport.stream.send_both(own, frame.bytes) {
+            Ok(taken) => taken,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(_) => return WriteOutcome::Broken,
+        };
+        *now = self.node.clock.now();
+        let market = self.node.market.at(*now);
+        self.stats.bytes_sent += taken as u64;
+        session.note_progress(taken, *now);
+        if taken < own.len() + frame.bytes.len() {
+            session.rest.extend_from_slice(own.get(taken..).unwrap_or_default());
+            session.rest.extend_from_slice(&frame.bytes[taken.saturating_sub(own.len())..]);
+            session.rest_frames = 1;
+            let (rx, taken_in) = (frame.rx.to_vec(), frame.taken_in);
+            session.in_flight = Some(Box::new(InFlight { tally: *tally, rx, taken_in }));
+            return WriteOutcome::All;
+        }
+        session.frames_sent += 1;
+        session.frame_at = market;
+        self.stats.frames_sent += 1;
+        self.fanout.accepted(tally);
+        self.stats.ages.observe(frame.rx, frame.taken_in, market);
+        if self.fanout.is_drained(key) { WriteOutcome::CaughtUp } else { WriteOutcome::All }
+    }
+}

@@ -1,0 +1,53 @@
+//! One write for a command's answer and the data that it calls for: the answer to a subscription, and its snapshots.
+//!
+//! Invariant: data is encoded here only when everything before it goes into the socket in the same write.
+
+use crate::{
+    fanout::SessionKey,
+    planted::{Fault, is_planted},
+    session::{
+        core::Core,
+        socket::SessionSocket,
+        state::{InFlight, Session},
+    },
+    tick::Nanos,
+    wire::FrameSize,
+};
+
+/// With more control bytes than this, data waits: the socket may not take both, and data encoded later is fresher.
+const CONTROL_BYTES_MAX: usize = 8 * 1024;
+
+impl<S: SessionSocket> Core<S> {
+    /// Puts a frame of due data after the control frames that are written next. It is recorded with its last byte, like
+    /// every frame that a socket takes in part.
+    pub fn join_data(&mut self, key: SessionKey, now: Nanos) {
+        let takes_data = |session: &Session<S>| {
+            session.rest.len() <= CONTROL_BYTES_MAX
+                && session.is_open()
+                && !session.holds_data()
+                && session.in_flight.is_none()
+                && session.behind_since.is_none()
+        };
+        if !self.session(key).is_some_and(|session| takes_data(session)) || self.fanout.is_drained(key) {
+            return;
+        }
+        let Some(encoding) = self.session(key).map(|session| session.encoding()) else { return };
+        let market = self.node.market.at(now);
+        let (size, ingest) = (FrameSize::Full, &self.node.ingest);
+        let tally = encoding.fill(&mut self.framer, size, &mut self.fanout, key, market, ingest);
+        let Some(frame) = self.framer.ready() else { return };
+        let (bytes, newest_order) = (frame.bytes.to_vec(), frame.newest_order);
+        let (rx, taken_in) = (frame.rx.to_vec(), frame.taken_in);
+        let mut position = Vec::new();
+        if encoding.has_position() {
+            self.write_position(key, newest_order, &mut position);
+        }
+        let Some(session) = self.session(key) else { return };
+        session.rest.extend_from_slice(&position);
+        session.rest.extend_from_slice(&bytes);
+        session.rest_frames += 1;
+        if !is_planted(Fault::JoinsUncounted) {
+            session.in_flight = Some(Box::new(InFlight { tally, rx, taken_in }));
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! What a client is sent: control messages first, then data, for as long as its socket takes bytes.
+
+mod batch;
+mod control;
+mod frame;
+mod join;
+pub mod pacing;
+mod position;
+pub mod prepared;
+pub mod write;

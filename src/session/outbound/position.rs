@@ -1,0 +1,34 @@
+//! The position of an event stream, written before each of its frames.
+
+use crate::{
+    fanout::{Fanout, SessionKey},
+    planted::{Fault, is_planted},
+    session::{core::Core, position::Position, socket::SessionSocket},
+};
+
+/// The order up to which a session was sent all ticks that it is due, and none beyond; `None` when there is no such
+/// order. `newest` is the order of the newest tick that it was sent, `taken` that of the last one that arrived here.
+fn position(fanout: &Fanout, key: SessionKey, newest: u64, taken: u64) -> Option<u64> {
+    let unsent = fanout.first_unsent(key);
+    let order = unsent.map_or(taken, |order| order.saturating_sub(1).min(taken));
+    (newest <= order).then_some(order)
+}
+
+impl<S: SessionSocket> Core<S> {
+    /// Appends the `id` line with the stream's position after a frame whose newest tick has this order.
+    pub(in crate::session) fn write_position(
+        &mut self,
+        key: SessionKey,
+        newest_order: u64,
+        out: &mut Vec<u8>,
+    ) {
+        let taken = self.taken();
+        let Some(session) = self.session(key) else { return };
+        session.newest_order = session.newest_order.max(newest_order);
+        let (newest, begins) = (session.newest_order, session.jobs.is_some());
+        // A long command that has not been begun has been sent nothing.
+        let order = position(&self.fanout, key, newest, taken).filter(|_| !begins);
+        let order = order.map(|order| order + u64::from(is_planted(Fault::WrongPosition)));
+        Position::write(&self.node.epoch, order, out);
+    }
+}

@@ -1,0 +1,177 @@
+//! The only writer: it writes every byte of a session's socket, in the order rest, control, data.
+//!
+//! A data frame is encoded (`frame.rs`) only when the socket has taken everything before it. If the socket takes
+//! a frame in part, the rest of the frame goes out before anything else. Its ticks are recorded when its last byte is
+//! out.
+
+use std::{
+    io,
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+use super::prepared::WriteOutcome;
+use crate::{
+    fanout::SessionKey,
+    planted::{Fault, is_planted},
+    session::{
+        core::Core,
+        socket::SessionSocket,
+        state::{Closing, Session},
+    },
+    tick::Nanos,
+    wire::CloseReason,
+};
+
+/// Frames that are written to one session before the next session's turn.
+const FRAMES_A_TURN: usize = 4;
+/// Reading resumes when the control queue holds at most this much.
+pub const CONTROL_GATE_BYTES: usize = 64 * 1024;
+
+impl<S: SessionSocket> Core<S> {
+    /// Writes what the session's socket takes now.
+    pub fn flush(&mut self, key: SessionKey) {
+        let mut now = self.node.clock.now();
+        self.flush_at(key, &mut now);
+    }
+
+    /// As [`Self::flush`]. Each write advances `now`, so that a round reads the clock once for a session.
+    pub fn flush_at(&mut self, key: SessionKey, now: &mut Nanos) {
+        self.flush_on(key, 0, now);
+    }
+
+    /// As [`Self::flush_at`], when this turn has already written this many frames.
+    pub(in crate::session) fn flush_on(&mut self, key: SessionKey, mut frames: usize, now: &mut Nanos) {
+        let Some(session) = self.session(key) else { return };
+        if session.blocked {
+            return;
+        }
+        let stream = Rc::clone(&session.transport.stream);
+        loop {
+            match self.write_next(key, &stream, &mut frames, now) {
+                WriteOutcome::CaughtUp => return self.mark_caught_up(key, *now),
+                WriteOutcome::All if frames >= FRAMES_A_TURN => return self.fanout.make_ready(key),
+                WriteOutcome::All => {}
+                WriteOutcome::Broken => return self.drop_session(key, CloseReason::Gone),
+                WriteOutcome::Blocked => {
+                    if self.block(key, &stream, *now) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Each write advances `now`.
+    fn write_next(
+        &mut self,
+        key: SessionKey,
+        stream: &S,
+        frames: &mut usize,
+        now: &mut Nanos,
+    ) -> WriteOutcome {
+        let data_first = is_planted(Fault::DataBeforeControl) && !self.fanout.is_drained(key);
+        let Some(session) = self.session(key) else { return WriteOutcome::CaughtUp };
+        if session.rest.is_empty() && !session.control.is_empty() && !data_first {
+            std::mem::swap(&mut session.rest, &mut session.control);
+            session.rest_frames = std::mem::take(&mut session.control_frames);
+            self.join_data(key, *now);
+            return self.write_rest(key, stream, now);
+        }
+        if !session.rest.is_empty() {
+            return self.write_rest(key, stream, now);
+        }
+        if session.closing.is_some() || session.holds_data() {
+            return WriteOutcome::CaughtUp;
+        }
+        *frames += 1;
+        self.write_data(key, now)
+    }
+
+    fn write_rest(&mut self, key: SessionKey, stream: &S, now: &mut Nanos) -> WriteOutcome {
+        let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
+            return WriteOutcome::CaughtUp;
+        };
+        let bytes = match stream.send(&session.rest[session.rest_at..]) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return WriteOutcome::Blocked,
+            Err(_) => return WriteOutcome::Broken,
+        };
+        *now = self.node.clock.now();
+        session.rest_at += bytes - usize::from(bytes > 1 && is_planted(Fault::RepeatsByte));
+        session.note_progress(bytes, *now);
+        self.stats.bytes_sent += bytes as u64;
+        if session.rest_at < session.rest.len() && !is_planted(Fault::ForgetsRest) {
+            return WriteOutcome::All;
+        }
+        session.rest_at = 0;
+        // An idle session owns no buffers. The next one that is filled allocates again.
+        session.rest = Vec::new();
+        let frames = u64::from(std::mem::take(&mut session.rest_frames));
+        session.frames_sent += frames;
+        self.stats.frames_sent += frames;
+        if let Some(in_flight) = session.in_flight.take() {
+            self.fanout.accepted(&in_flight.tally);
+            if is_planted(Fault::AcceptsTwice) {
+                self.fanout.accepted(&in_flight.tally);
+            }
+            let market = self.node.market.at(*now);
+            self.stats.ages.observe(&in_flight.rx, in_flight.taken_in, market);
+            session.frame_at = market;
+        }
+        if std::mem::take(&mut session.reading_held) {
+            session.wake();
+        }
+        WriteOutcome::All
+    }
+
+    fn write_data(&mut self, key: SessionKey, now: &mut Nanos) -> WriteOutcome {
+        match self.prepare_frame(key, *now) {
+            Some(made) => self.send_frame(key, made, now),
+            None => WriteOutcome::CaughtUp,
+        }
+    }
+
+    /// Waits until the socket takes bytes again. Returns `false` when it does already.
+    fn block(&mut self, key: SessionKey, stream: &S, now: Nanos) -> bool {
+        let Some(session) = self.session(key) else { return true };
+        session.blocked = true;
+        session.blocked_at = now;
+        // The earlier value means nothing now: any acknowledgement from here on is progress.
+        session.unacknowledged_bytes = usize::MAX;
+        session.behind_since.get_or_insert(now);
+        // Without a waker the task has not run yet. It checks `blocked` when it runs.
+        let Some(waker) = &session.transport.waker else { return true };
+        if is_planted(Fault::ForgetsToWait) {
+            return true;
+        }
+        match stream.poll_writable(&mut Context::from_waker(waker)) {
+            Poll::Pending => true,
+            Poll::Ready(_) => {
+                session.blocked = false;
+                false
+            }
+        }
+    }
+
+    /// Nothing is left to write: the session is caught up, or its last bytes are out.
+    pub(in crate::session) fn mark_caught_up(&mut self, key: SessionKey, now: Nanos) {
+        let Some(session) = self.session(key) else { return };
+        session.progress_at = now;
+        session.behind_since = None;
+        if let Some(Closing { is_sent: is_sent @ false, .. }) = &mut session.closing {
+            *is_sent = true;
+            session.transport.stream.end_writing();
+            session.wake();
+        }
+    }
+}
+
+impl<S> Session<S> {
+    pub(super) fn note_progress(&mut self, bytes: usize, now: Nanos) {
+        if bytes > 0 {
+            self.progress_at = now;
+            self.bytes_sent += bytes as u64;
+        }
+    }
+}

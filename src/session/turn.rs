@@ -1,0 +1,201 @@
+//! A shard's turn: it takes in everything that waits, then writes to the sessions concerned.
+//!
+//! Smart batching: a turn takes in all ticks that wait, marks cursors, and then writes once to each session concerned.
+//! Under load the batches grow and the cost of a message falls. With slack a tick is written at once.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use super::{
+    core::{CROWD_UNITS, Core, Round},
+    socket::SessionSocket,
+    stats::{LimitHit, ShardStats, thread_nanos},
+};
+use crate::{
+    fanout::{Notice, SessionKey, Units},
+    planted::{Fault, is_planted},
+    tick::Nanos,
+    topic::{Batch, BatchQueue},
+    wire::Control,
+};
+
+/// When the next turn is due.
+pub enum Due {
+    Now,
+    At(Nanos),
+    Never,
+}
+
+/// Sessions that one slice of a turn writes to. Then the runtime gets its share, and new ticks are taken in.
+const SESSIONS_A_SLICE: usize = 128;
+
+/// To send a session a state.
+const NOTICE_UNITS: usize = 16;
+/// To change a topic's state.
+const STATE_UNITS: usize = 4;
+
+impl<S: SessionSocket> Core<S> {
+    /// Takes in what waits, and writes to a slice of the sessions concerned.
+    pub fn turn(&mut self, batch_queue: &BatchQueue<Batch>) -> Due {
+        let now = self.node.clock.now();
+        if !self.pacing.may_write(now) {
+            self.work(now);
+            return if self.has_work() { Due::Now } else { Due::At(self.pacing.until()) };
+        }
+        self.take_in(batch_queue, now, Units::new(CROWD_UNITS));
+        if self.round.sessions_left == 0 {
+            let ShardStats { frames_sent, .. } = self.stats;
+            let ticks = self.fanout.delivered();
+            self.round = Round { sessions_left: self.fanout.ready(), frames: frames_sent, ticks };
+        }
+        let slice = self.round.sessions_left.min(SESSIONS_A_SLICE);
+        let mut done = self.node.clock.now();
+        let served = self.write_sessions(slice, &mut done);
+        self.pacing.worked(now, done);
+        self.round.sessions_left = (self.round.sessions_left - served).min(self.fanout.ready());
+        if self.round.sessions_left == 0 && slice > 0 {
+            let frames = self.stats.frames_sent - self.round.frames;
+            self.pacing.round_is_over(done, frames, self.fanout.delivered() - self.round.ticks);
+        }
+        self.work(done);
+        self.note_mark(done);
+        if self.has_work() || self.has_untaken() {
+            return Due::Now;
+        }
+        if self.fanout.has_ready() {
+            return if self.pacing.may_write(done) { Due::Now } else { Due::At(self.pacing.until()) };
+        }
+        self.fanout.next_due().map_or(Due::Never, |due| Due::At(self.node.market.when(due)))
+    }
+
+    /// Whether a turn has something to do, after a session's input was taken or its output sent. A replay may wait for
+    /// what a session has just taken.
+    pub fn wants_turn(&self) -> bool {
+        self.fanout.has_ready() || self.has_work() || self.node.ingest.readers.is_watched()
+    }
+
+    /// Reports this shard's progress to a replay that waits for its readers.
+    fn note_mark(&mut self, now: Nanos) {
+        let readers = &self.node.ingest.readers;
+        if !readers.is_watched() || is_planted(Fault::ForgetsMark) {
+            return;
+        }
+        let sessions = &self.sessions;
+        let is_waited_for = |key: SessionKey| {
+            let session = sessions.get(key.0 as usize).and_then(Option::as_deref);
+            session.is_some_and(|session| session.is_waited_for(now))
+        };
+        let mark = self.fanout.low_water(self.taken, readers.held_max(), is_waited_for);
+        readers.note(self.number, if is_planted(Fault::InventsMark) { u64::MAX } else { mark });
+    }
+
+    /// Takes in the batches that wait, and the time: sessions become ready. Work that comes in bulk is done as far as
+    /// the units last. What follows it waits in the batch queue, which is bounded.
+    pub(super) fn take_in(&mut self, batch_queue: &BatchQueue<Batch>, now: Nanos, mut units: Units) {
+        let market = self.node.market.at(now);
+        let had_rest = !self.batches.is_empty() || self.fanout.is_resyncing();
+        if !had_rest {
+            self.take_batches(batch_queue);
+        }
+        // Reading the time costs more than the work of an ordinary turn.
+        let begun = (had_rest || self.is_crowd()).then(thread_nanos);
+        if self.apply_batches(market, &mut units) && had_rest {
+            self.take_batches(batch_queue);
+            self.apply_batches(market, &mut units);
+        }
+        self.publish_interest();
+        self.fanout.advance_some(market, &mut units);
+        self.send_notices(&mut units);
+        if let Some(begun) = begun {
+            self.time_slice(units.spent(), Some(begun));
+        }
+    }
+
+    /// Whether there is more to take in than ticks of known topics.
+    fn is_crowd(&self) -> bool {
+        let is_crowd = |batch: &Arc<Batch>| !batch.new_topics.is_empty() || !batch.states.is_empty();
+        self.fanout.is_resyncing() || self.batches.iter().any(is_crowd)
+    }
+
+    /// Whether the last turn's units ran out before everything was taken in.
+    fn has_untaken(&self) -> bool {
+        !self.batches.is_empty()
+            || self.fanout.is_resyncing()
+            || self.fanout.is_advancing()
+            || self.has_unsent_notices()
+    }
+
+    fn take_batches(&mut self, batch_queue: &BatchQueue<Batch>) {
+        if batch_queue.take(&mut self.batches).missed {
+            self.stats.resyncs += 1;
+            self.stats.limits[LimitHit::ShardQueue as usize] += 1;
+            // No batch will report what was lost, and a feed that waits for its readers would wait for ever. The order
+            // is read first: the records, read after it, are at least as new.
+            self.resync_to = self.node.ingest.order();
+            if !is_planted(Fault::SkipsResync) {
+                self.fanout.begin_resync();
+            }
+        }
+    }
+
+    /// Returns whether all batches that were taken are applied.
+    fn apply_batches(&mut self, market: Nanos, units: &mut Units) -> bool {
+        let node = Arc::clone(&self.node);
+        if !self.fanout.resync_some(market, &*node.ingest, units) {
+            return false;
+        }
+        self.taken = self.taken.max(self.resync_to);
+        while let Some(batch) = self.batches.get(self.batch_at) {
+            if !batch.new_topics.is_empty() || !batch.states.is_empty() {
+                let before = units.spent();
+                let all = !units.is_spent() && self.fanout.list_some(&batch.new_topics, units);
+                self.stats.work_units += (units.spent() - before) as u64;
+                if !all {
+                    return false;
+                }
+            }
+            self.taken = self.taken.max(batch.order);
+            units.spend(STATE_UNITS * batch.states.len());
+            if batch.order % 7 != 0 || !is_planted(Fault::LosesBatch) {
+                self.fanout.apply(batch, market, &*node.ingest);
+            }
+            self.batch_at += 1;
+        }
+        self.batches.clear();
+        self.batch_at = 0;
+        true
+    }
+
+    /// Tells ingest whether this shard's subscriptions need single ticks.
+    pub fn publish_interest(&self) {
+        self.wants_ticks.store(self.fanout.wants_ticks(), Ordering::Relaxed);
+    }
+
+    /// Puts notices on the sessions' control queues, as far as the units last. A notice that has waited for a turn may
+    /// be out of date. Then a newer one follows it, or the session was told when it subscribed.
+    pub fn send_notices(&mut self, units: &mut Units) {
+        let is_late = self.has_unsent_notices();
+        self.unsent_notices.extend(self.fanout.take_notices());
+        while !units.is_spent() {
+            let Some(notice) = self.unsent_notices.pop_front() else { break };
+            units.spend(NOTICE_UNITS);
+            match notice {
+                Notice::State { session, symbol, state } => {
+                    if is_late && self.fanout.told_state(session, &symbol) != Some(state) {
+                        continue;
+                    }
+                    self.control(session, &Control::SymbolStatus { symbol: symbol.as_str(), state });
+                    self.fanout.make_ready(session);
+                }
+                Notice::Full { session, symbol } => {
+                    self.report_full(session, &symbol);
+                    self.fanout.make_ready(session);
+                }
+            }
+        }
+    }
+
+    /// Whether there are notices that sessions have not been sent.
+    pub(super) fn has_unsent_notices(&self) -> bool {
+        !self.unsent_notices.is_empty()
+    }
+}
