@@ -166,5 +166,5 @@ BOARD = board(
     "tickcast-conservation",
     "tickcast / Fan-out and conservation",
     "What became of every tick: the accounts, their balance, and what a message costs.",
-    [row("The books"), *BALANCE, row("Fan-out"), *FANOUT],
+    [row("Accounting"), *BALANCE, row("Fan-out"), *FANOUT],
 )

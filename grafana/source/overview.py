@@ -23,7 +23,7 @@ HEALTH = [
         width=3,
     ),
     stat(
-        "Books",
+        "Accounting",
         "Offered less all that became of it, over all servers. 0, always: anything else is a fault of tickcast, and worth a report.",
         "sum(abs(tickcast_updates_residual{$}))",
         "none",
