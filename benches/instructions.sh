@@ -60,7 +60,10 @@ need() {
 
 # Prints the path of the benchmarks' binary, built with this profile: `bench`, or `test`, as `cargo test` builds it.
 build() {
-  cargo "$profile" --locked --quiet --bench micro --no-run --message-format=json |
+  local features=()
+  # As tests/run.sh builds it.
+  [ "$profile" = bench ] || features=(--workspace --features dbn,parquet,testing)
+  cargo "$profile" --locked --quiet "${features[@]}" --bench micro --no-run --message-format=json |
     sed -n '/"kind":\["bench"\]/s/.*"executable":"\([^"]*\)".*/\1/p'
 }
 

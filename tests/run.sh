@@ -3,7 +3,7 @@
 # anything failed. N and M count tests; format, lints and documentation count as one test each.
 #
 #   tests/run.sh          everything, with foreign clients, a browser, Prometheus: installs what is missing
-#   tests/run.sh quick    what to run after each change: format, lints, units, models, laws, pages; installs nothing
+#   tests/run.sh quick    what to run after each change: format, lints, units, models, the simulator, pages; installs nothing
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -92,7 +92,7 @@ case "$*" in
     # One set of features, so that what `cargo test` has built for a single test is used.
     check format cargo fmt --all --check
     check lints cargo clippy --locked --workspace --all-targets -- -D warnings
-    cargo_test tests --workspace --lib --bins --test tidy --test loom
+    cargo_test tests --workspace --lib --bins --test tidy --test loom --test sim
     finish
     ;;
   *)
@@ -104,20 +104,21 @@ esac
 check format cargo fmt --all --check
 check lints cargo clippy --locked --workspace --all-targets -- -D warnings
 check lints-of-features cargo clippy --locked --workspace --all-targets --features dbn,parquet,testing -- -D warnings
-# Workspaces of their own, which nothing else builds. They share libraries with each other, and with the service where
-# versions and features are the same; cold, a minute of processor time, half of it for dbn. libFuzzer itself, C++ that
-# only linking needs, is left out.
+# Workspaces of their own, which nothing else builds. They take the library without the program, and share what they build
+# with each other. libFuzzer itself, C++ that only linking needs, is left out.
 check fuzz-targets env CUSTOM_LIBFUZZER_PATH=/nowhere/libfuzzer.a \
   cargo check --locked --manifest-path fuzz/Cargo.toml --target-dir target
 check recordings-benchmark cargo check --locked --manifest-path benches/recordings/Cargo.toml --target-dir target
-# With the features that the plain build leaves out; without them, the lints and the suites with foreign clients build. Cold,
-# they cost 65 s of processor time: dbn 45 s, parquet 20 s.
+# With the features that the plain build leaves out; the lints have compiled it without them. The suites below run the program
+# that this builds. The examples use the same libraries: other features would build all of them again.
 cargo_test tests --workspace --all-targets --features dbn,parquet,testing
-cargo_test examples-in-documentation --workspace --doc
+cargo_test examples-in-documentation --workspace --doc --features dbn,parquet,testing
 counted instructions tests/instructions.sh
-# The documentation is for those who work on the code: private items are in it, and may be linked to.
-check documentation env RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" \
-  cargo doc --locked --workspace --no-deps --document-private-items
+# The documentation is for those who work on the code: private items are in it, and may be linked to. The program first: it
+# and the library are two crates of one name, and the second writes over the first.
+export RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links"
+check documentation-of-the-program cargo rustdoc --locked --bin tickcast -- --document-private-items
+check documentation cargo doc --locked --workspace --no-deps --document-private-items
 # Who needs the messages alone builds the client without a socket in it.
 check client-without-connections cargo check --locked --package tickcast-client --no-default-features
 

@@ -5,7 +5,7 @@
 //! kind, its range and its meaning.
 //!
 //! Invariants: all values are validated before any fault is reported, also those that a higher layer overrides; a
-//! [`Config`] without faults satisfies every [`Relation`] between its limits.
+//! [`Config`] without faults satisfies every [`relation::Relation`] between its limits.
 
 mod change;
 mod environment;

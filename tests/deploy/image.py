@@ -169,7 +169,7 @@ class Image:
 
 def built():
     """The image, from the Dockerfile's own steps; Cargo's profile is the quick one."""
-    arguments = {"PROFILE": "dev", "BUILD_COMMIT": COMMIT}
+    arguments = {"PROFILE": "unoptimised", "BUILD_COMMIT": COMMIT}
     for name in ("context", "out"):
         shutil.rmtree(CACHE / name, ignore_errors=True)
     context(CACHE / "context")
