@@ -11,7 +11,7 @@ use std::sync::{
 use std::time::Duration;
 
 use tickcast::{
-    fanout::{Fanout, Mode, SessionKey, Spec, Units},
+    fanout::{Fanout, Mode, SessionKey, Spec, SubscribeRequest, Units},
     limits,
     tick::{Field, Fields, Fixed, Nanos, Symbol, Tick},
     topic::{Batch, BatchQueue, FeedId, Ingest, Market, Outlet},
@@ -203,7 +203,8 @@ impl Shard {
             let session = shard.fanout.open();
             for at in 0..scale.subscriptions {
                 let symbol = symbol((number * scale.subscriptions + at) % scale.topics);
-                let done = shard.fanout.subscribe(session, &symbol, spec, None, shard.now, &shard.ingest);
+                let request = SubscribeRequest::new(&symbol, *spec);
+                let done = shard.fanout.subscribe(session, &request, shard.now, &shard.ingest);
                 assert!(done.is_ok());
             }
             shard.sessions.push(session);

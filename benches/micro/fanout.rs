@@ -11,7 +11,7 @@ use std::{
 
 use rand::{Rng, seq::index};
 use tickcast::{
-    fanout::{Accounts, Fanout, Mode, SessionKey, Spec},
+    fanout::{Accounts, Fanout, Mode, SessionKey, Spec, SubscribeRequest},
     limits,
     tick::{Field, Nanos, Symbol},
     topic::{Batch, BatchQueue, FeedId, Ingest, Market, Outlet},
@@ -250,7 +250,8 @@ impl Core {
         ingest: &Ingest,
     ) {
         for symbol in symbols {
-            let subscribed = self.fanout.subscribe(session, symbol, spec, None, now, ingest);
+            let request = SubscribeRequest::new(symbol, *spec);
+            let subscribed = self.fanout.subscribe(session, &request, now, ingest);
             assert!(subscribed.is_ok(), "the session may have more subscriptions than it asks for");
         }
     }

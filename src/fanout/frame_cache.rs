@@ -1,6 +1,6 @@
 //! The last frames by what they were filled for, to be sent again to sessions that are due the very same.
 //!
-//! A pure table: `repeat.rs` looks sessions up in it, [`Emit`](super::Emit) keeps the bytes. A key has a part for each subscription that
+//! A pure table: `shared_frames.rs` looks sessions up in it, [`Emit`](super::Emit) keeps the bytes. A key has a part for each subscription that
 //! is behind, in the order of the session's list: the topic, the cursor, the head. With it goes the encoding of the frame.
 //!
 //! Several frames are kept, for kinds of dashboards that take turns, and for frames that follow one another: each knows
@@ -9,7 +9,7 @@
 //!
 //! Invariant: a topic, a cursor and a head name the same ticks for ever, so a kept frame is never wrong, only of no use.
 
-use super::Tally;
+use super::FrameTally;
 use crate::tick::Nanos;
 
 /// How many frames are kept to be repeated: four kinds of dashboards, or the four frames of a turn; and as many again.
@@ -39,7 +39,7 @@ pub(super) struct CachedFrame {
     pub key: Vec<KeyPart>,
     /// What it left over, in the order of the lists.
     pub left: Vec<Left>,
-    pub tally: Tally,
+    pub tally: FrameTally,
     /// The frame that was wanted after this one, last time.
     then: usize,
 }

@@ -15,44 +15,38 @@
 //! - a session's memory depends on its subscriptions alone;
 //! - a subscription that is behind is in its session's list, its every-mode queue or the wheel, exactly once.
 
-mod accounts;
+mod accounting;
 mod apply;
-mod core;
 mod emit;
 mod fill;
 mod frame_cache;
-mod index;
-mod low_water;
 #[cfg(test)]
 mod model;
-mod pattern_index;
-mod pattern_table;
+mod open_frame;
 mod patterns;
-mod places;
-mod questions;
-mod queue;
-mod repeat;
 mod resume;
 mod resync;
-mod interval_groups;
+mod schedule;
+mod shard;
+mod shared_frames;
+mod shrink;
 mod state;
-mod subs;
+mod status;
 mod subscribe;
-mod symbols;
-mod turns;
-mod units;
-mod wheel;
+mod subscription_lists;
+mod topic_state;
+mod work_units;
 
 use std::time::Duration;
 
-pub use accounts::{Accounts, GapReason, Tally};
-pub use core::{Fanout, Notice};
+pub use accounting::{Accounts, FrameTally, GapReason};
 pub use emit::Emit;
 pub use frame_cache::FRAMES_KEPT;
-pub use questions::{Behind, Listed};
-pub use resume::{Outcome, Resume};
-pub use subscribe::{Change, Subscribed, TooMany};
-pub use units::{CHANGE_UNITS, SUBSCRIBE_UNITS, Units};
+pub use resume::{ResumePoint, SubscribeOutcome};
+pub use shard::{Fanout, Notice};
+pub use status::{Behind, Listed};
+pub use subscribe::{Change, SubscribeRequest, Subscribed, TooMany};
+pub use work_units::{CHANGE_UNITS, SUBSCRIBE_UNITS, Units};
 
 pub use crate::glob::Glob;
 use crate::tick::FieldSet;

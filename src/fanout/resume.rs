@@ -2,17 +2,16 @@
 
 use super::{
     Fanout, Mode,
-    apply::lead,
-    state::{Base, Topic},
+    state::{Base, lead},
 };
 use crate::{
     tick::{FieldSet, Nanos},
-    topic::{Stamped, Store, TopicId},
+    topic::{Stamped, Store},
 };
 
 /// A client's claim to have a topic's ticks up to `last`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Resume {
+pub struct ResumePoint {
     /// Its epoch is the present one, so that `last` means something.
     pub same_epoch: bool,
     pub last: u64,
@@ -20,7 +19,7 @@ pub struct Resume {
 
 /// How a subscription begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Outcome {
+pub enum SubscribeOutcome {
     Ok,
     /// The symbol has no tick yet.
     Pending,
@@ -33,7 +32,12 @@ pub enum Outcome {
 impl Fanout {
     /// Places a new subscription's cursor where the client says it is. Says how it begins, whether it is behind, and
     /// when the oldest tick was taken in that it is behind by, as far as the ring knows.
-    pub(super) fn resume(&mut self, key: u32, resume: Resume, store: &impl Store) -> (Outcome, bool, Nanos) {
+    pub(super) fn resume(
+        &mut self,
+        key: u32,
+        resume: ResumePoint,
+        store: &impl Store,
+    ) -> (SubscribeOutcome, bool, Nanos) {
         let sub = &mut self.subs[key as usize];
         let topic = &self.topics[sub.topic as usize];
         let head = topic.record.seq;
@@ -44,27 +48,27 @@ impl Fanout {
             sub.claims = true;
         }
         if head == 0 {
-            return (Outcome::Pending, false, topic.record.rx);
+            return (SubscribeOutcome::Pending, false, topic.record.rx);
         }
         if ahead {
             sub.cursor = 0;
             sub.other_epoch = true;
             self.accounts.offered += head;
-            return (Outcome::Gap, true, topic.record.rx);
+            return (SubscribeOutcome::Gap, true, topic.record.rx);
         }
         sub.base = Base::None;
         sub.cursor = resume.last;
         let missed = head - resume.last;
         self.accounts.offered += missed;
-        let Some(market) = topic.market.filter(|_| missed > 0) else {
-            return (Outcome::Resumed, missed > 0, topic.record.rx);
-        };
+        if missed == 0 {
+            return (SubscribeOutcome::Resumed, false, topic.record.rx);
+        }
         sub.claims = sub.mode == Mode::Every;
         let must_know_all = sub.mode == Mode::Every && sub.wanted != FieldSet::ALL;
         let run = if must_know_all { usize::MAX } else { 1 };
         let mut ticks = std::mem::take(&mut self.scratch.history);
         ticks.clear();
-        let oldest = recall(topic, market, resume.last + 1, run, store, &mut ticks);
+        let oldest = topic.history(resume.last + 1, run, store, &mut ticks);
         self.walked += ticks.len();
         if must_know_all {
             let wanted = sub.wanted;
@@ -77,23 +81,6 @@ impl Fanout {
         let behind = missed > sub.skipped;
         let within = sub.mode != Mode::Every || oldest <= resume.last + 1;
         self.scratch.history = ticks;
-        (if within { Outcome::Resumed } else { Outcome::Gap }, behind, rx)
+        (if within { SubscribeOutcome::Resumed } else { SubscribeOutcome::Gap }, behind, rx)
     }
-}
-
-/// As [`Store::history`], up to the topic's head here; what is at hand is not asked for.
-fn recall(
-    topic: &Topic,
-    market: TopicId,
-    from: u64,
-    max: usize,
-    store: &impl Store,
-    out: &mut Vec<Stamped>,
-) -> u64 {
-    let oldest = topic.recent.first().map_or(u64::MAX, |tick| tick.seq);
-    if let Some(first) = from.checked_sub(oldest).and_then(|first| usize::try_from(first).ok()) {
-        out.extend(topic.recent.iter().skip(first).take(max));
-        return oldest;
-    }
-    store.history(market, from, topic.record.seq, max, out)
 }

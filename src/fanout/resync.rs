@@ -2,9 +2,7 @@
 
 use super::{
     Fanout, Mode, Units,
-    apply::{lead, mark},
-    index::index32,
-    state::{Base, Place, UNWATCHED},
+    state::{Base, SubscriptionState, UNWATCHED, index32, lead},
 };
 use crate::{
     tick::{Nanos, State},
@@ -101,9 +99,9 @@ impl Fanout {
             topic.fresh_rx = rx;
             for &key in &topic.masked {
                 let sub = &mut self.subs[key as usize];
-                if sub.place == Place::Idle && record.seq - sub.cursor > sub.skipped {
+                if sub.state == SubscriptionState::Idle && record.seq - sub.cursor > sub.skipped {
                     topic.every_behind += u32::from(sub.mode == Mode::Every);
-                    mark(key, sub, rx, now, &mut self.sessions, &mut self.ready, &mut self.wheel);
+                    self.schedule.mark_behind(key, sub, rx, now);
                 }
             }
             self.mark_topic(local, now);
@@ -130,7 +128,7 @@ impl Fanout {
         let rx = ticks.first().map_or(bound, |tick| tick.rx);
         for key in keys {
             let sub = &mut self.subs[key as usize];
-            let rests = sub.place == Place::Idle;
+            let rests = sub.state == SubscriptionState::Idle;
             let begins = rests && sub.base != Base::None;
             let concerns = |tick: &Stamped| !tick.fields.mask.intersect(sub.wanted).is_empty();
             let held = if begins { ticks.get(1..).unwrap_or_default() } else { &ticks[..] };

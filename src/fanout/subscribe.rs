@@ -3,19 +3,34 @@
 use std::time::Duration;
 
 use super::{
-    CHANGE_UNITS, Fanout, Mode, Outcome, Resume, SessionKey, Spec, Units,
-    apply::enqueue,
-    state::{Base, Place},
+    CHANGE_UNITS, Fanout, Mode, ResumePoint, SessionKey, Spec, SubscribeOutcome, Units,
+    state::{Base, SubscriptionState},
 };
 use crate::{
     tick::{FieldSet, Nanos, State, Symbol},
     topic::Store,
 };
 
+/// What a client asks for when it subscribes.
+#[derive(Clone, Copy, Debug)]
+pub struct SubscribeRequest<'a> {
+    pub symbol: &'a Symbol,
+    pub spec: Spec,
+    /// What a client that comes back has already.
+    pub resume: Option<ResumePoint>,
+}
+
+impl<'a> SubscribeRequest<'a> {
+    /// Without a resume.
+    pub fn new(symbol: &'a Symbol, spec: Spec) -> Self {
+        SubscribeRequest { symbol, spec, resume: None }
+    }
+}
+
 /// How a subscription began.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Subscribed {
-    pub outcome: Outcome,
+    pub outcome: SubscribeOutcome,
     /// The topic's state, for the client to be told when it is not live.
     pub state: State,
 }
@@ -43,39 +58,26 @@ impl Fanout {
     pub fn subscribe(
         &mut self,
         session: SessionKey,
-        symbol: &Symbol,
-        spec: &Spec,
-        resume: Option<Resume>,
+        request: &SubscribeRequest<'_>,
         now: Nanos,
         store: &impl Store,
     ) -> Result<Subscribed, TooMany> {
-        let known_elsewhere = resume.is_some_and(|resume| resume.same_epoch && resume.last > 0);
-        if known_elsewhere && !self.listed_ids.contains(symbol) {
-            // The client has seen ticks of it: the new topic is on its way here.
+        let &SubscribeRequest { symbol, ref spec, resume } = request;
+        // The last seq of this epoch that the client has seen.
+        let seen = resume.filter(|resume| resume.same_epoch).map_or(0, |resume| resume.last);
+        if seen > 0 && !self.listed_ids.contains(symbol) {
+            // The symbol is listed, and the news of it is on its way here.
             self.list_ahead(store);
         }
-        let known = self.by_symbol.get(symbol).copied();
-        let held = known.and_then(|local| self.sessions.get(session.0 as usize)?.find(local));
-        let known = if let Some(key) = held {
-            self.remove(key);
-            // The topic may have been removed with it.
-            None
-        } else if self.session_subscriptions(session) >= self.subscriptions_max {
-            return Err(TooMany);
-        } else {
-            known
-        };
-        let local = known.unwrap_or_else(|| self.local_of(symbol));
+        let local = self.make_room(session, symbol)?;
         self.watch(local, now, store);
-        if resume
-            .is_some_and(|resume| resume.same_epoch && resume.last > self.topics[local as usize].record.seq)
-        {
+        if seen > self.topics[local as usize].record.seq {
             // Another shard may be ahead of this one by a batch.
             self.catch_up(local, now, store);
         }
         let key = self.insert(session, local, spec);
         let head = self.topics[local as usize].record.seq;
-        let mut outcome = if head > 0 { Outcome::Ok } else { Outcome::Pending };
+        let mut outcome = if head > 0 { SubscribeOutcome::Ok } else { SubscribeOutcome::Pending };
         let mut behind = (spec.snapshot || spec.mode == Mode::Once) && head > 0;
         let mut since = now;
         // Before its first tick a topic has nothing to begin with: mode `every` begins with that tick.
@@ -90,6 +92,21 @@ impl Fanout {
             self.make_behind(key, since, now);
         }
         Ok(Subscribed { outcome, state: self.topics[local as usize].state })
+    }
+
+    /// Ends the session's subscription to the symbol, or checks that it may have one more. Says the symbol's topic here.
+    fn make_room(&mut self, session: SessionKey, symbol: &Symbol) -> Result<u32, TooMany> {
+        let known = self.by_symbol.get(symbol).copied();
+        let held = known.and_then(|local| self.schedule.sessions.get(session.0 as usize)?.find(local));
+        if let Some(key) = held {
+            // The topic may go with its last subscription.
+            self.remove(key);
+            return Ok(self.local_of(symbol));
+        }
+        if self.session_subscriptions(session) >= self.subscriptions_max {
+            return Err(TooMany);
+        }
+        Ok(known.unwrap_or_else(|| self.local_of(symbol)))
     }
 
     pub fn is_subscribed(&self, session: SessionKey, symbol: &Symbol) -> bool {
@@ -109,7 +126,7 @@ impl Fanout {
     /// behind, begin with the whole record, which stands for what the subscription was behind by.
     pub fn set(&mut self, session: SessionKey, symbol: &Symbol, change: &Change, now: Nanos) -> bool {
         let Some(key) = self.find(session, symbol) else { return false };
-        let rests = self.subs[key as usize].place == Place::Idle;
+        let rests = self.subs[key as usize].state == SubscriptionState::Idle;
         self.detach(key);
         let sub = &mut self.subs[key as usize];
         let head = self.topics[sub.topic as usize].record.seq;
@@ -141,12 +158,12 @@ impl Fanout {
 
     /// Makes what waits for an interval ready at once: the session is about to end.
     pub fn flush_intervals(&mut self, session: SessionKey) {
-        let Some(entry) = self.sessions.get(session.0 as usize) else { return };
+        let Some(entry) = self.schedule.sessions.get(session.0 as usize) else { return };
         let keys: Vec<u32> = entry.subs.iter().map(|(_, key)| key).collect();
         for key in keys {
             let sub = &mut self.subs[key as usize];
-            if sub.place == Place::Waiting {
-                enqueue(key, sub, &mut self.sessions, &mut self.ready);
+            if sub.state == SubscriptionState::Waiting {
+                self.schedule.enqueue(key, sub);
             }
         }
     }
@@ -154,7 +171,7 @@ impl Fanout {
     /// Ends all of a session's subscriptions; what they were behind by is recorded as discarded. The session stays, and is
     /// not to subscribe any more: of many subscriptions most are ended by [`Self::let_go`].
     pub fn clear(&mut self, session: SessionKey) {
-        let Some(entry) = self.sessions.get(session.0 as usize) else { return };
+        let Some(entry) = self.schedule.sessions.get(session.0 as usize) else { return };
         for glob in entry.globs.clone() {
             self.remove_glob(session, &glob);
         }
@@ -166,10 +183,10 @@ impl Fanout {
     /// Ends a session; its place may be given to another once all of its subscriptions are gone.
     pub fn close(&mut self, session: SessionKey) {
         self.clear(session);
-        if let Some(entry) = self.sessions.get_mut(session.0 as usize) {
+        if let Some(entry) = self.schedule.sessions.get_mut(session.0 as usize) {
             entry.leaves = true;
             if entry.subs.len() == 0 {
-                self.sessions.remove(session.0 as usize);
+                self.schedule.sessions.remove(session.0 as usize);
             }
         }
     }
@@ -185,8 +202,8 @@ impl Fanout {
                 return;
             }
             self.leaving.pop_front();
-            if self.sessions.get(session as usize).is_some_and(|entry| entry.leaves) {
-                self.sessions.remove(session as usize);
+            if self.schedule.sessions.get(session as usize).is_some_and(|entry| entry.leaves) {
+                self.schedule.sessions.remove(session as usize);
             }
         }
     }
@@ -198,11 +215,11 @@ impl Fanout {
     /// Ends so many of a session's subscriptions; says whether none is left.
     fn end_some(&mut self, session: u32, most: usize) -> bool {
         for _ in 0..most {
-            let Some(entry) = self.sessions.get_mut(session as usize) else { return true };
+            let Some(entry) = self.schedule.sessions.get_mut(session as usize) else { return true };
             let Some((_, key)) = entry.subs.pop_last() else { return true };
             self.remove(key);
         }
-        self.sessions.get(session as usize).is_none_or(|entry| entry.subs.len() == 0)
+        self.schedule.sessions.get(session as usize).is_none_or(|entry| entry.subs.len() == 0)
     }
 }
 

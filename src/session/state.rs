@@ -7,7 +7,7 @@ use super::{
     peer::Peer,
 };
 use crate::{
-    fanout::Tally,
+    fanout::FrameTally,
     planted::{Fault, is_planted},
     tick::Nanos,
     topic::readers::JoinedReader,
@@ -69,7 +69,7 @@ pub struct Transport<S> {
 
 /// A data frame of which the socket took a part.
 pub struct InFlight {
-    pub tally: Tally,
+    pub tally: FrameTally,
     pub rx: Vec<Nanos>,
     pub taken_in: TakenIn,
 }

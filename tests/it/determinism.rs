@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use tickcast::{
-    fanout::{Fanout, Mode, Spec},
+    fanout::{Fanout, Mode, Spec, SubscribeRequest},
     feed::{Opened, Refused, RejectReason, Sink, Source},
     limits::Limits,
     shutdown::Stop,
@@ -77,7 +77,8 @@ fn transcript(source: &str) -> Vec<u8> {
     for spec in &specs {
         let session = fanout.open();
         for symbol in &symbols {
-            fanout.subscribe(session, symbol, spec, None, now, &Shared(&market)).unwrap();
+            let request = SubscribeRequest::new(symbol, *spec);
+            fanout.subscribe(session, &request, now, &Shared(&market)).unwrap();
         }
     }
     let mut sent = Vec::new();

@@ -136,7 +136,7 @@ impl World {
 
     pub fn clear(&mut self, who: usize) {
         let Some(player) = self.players[who].as_ref() else { return };
-        let every_is_queued = self.fanout.sessions[player.key.0 as usize].every_queued;
+        let every_is_queued = self.fanout.schedule.sessions[player.key.0 as usize].every_queued;
         self.coverage.hit_if(every_is_queued, "cleared with an every-mode queue");
         self.fanout.clear(player.key);
         self.end_all(who);

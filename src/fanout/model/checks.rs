@@ -215,7 +215,7 @@ impl World {
     pub fn check_empty(&self) -> Held {
         let fanout = &self.fanout;
         ensure!(fanout.subscriptions() == 0, Memory, "{} subscriptions are left", fanout.subscriptions());
-        ensure!(fanout.sessions.is_empty(), Memory, "sessions are left");
+        ensure!(fanout.schedule.sessions.is_empty(), Memory, "sessions are left");
         ensure!(fanout.patterns.is_empty(), Memory, "patterns are left");
         ensure!(fanout.in_flight == 0, Accounts, "{} ticks are under way for ever", fanout.in_flight);
         for (_, topic) in &fanout.topics {

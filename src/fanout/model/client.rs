@@ -9,7 +9,7 @@ use super::{
     naive::{Past, only},
 };
 use crate::{
-    fanout::{GapReason, Mode, Tally},
+    fanout::{FrameTally, GapReason, Mode},
     tick::Nanos,
 };
 
@@ -21,7 +21,7 @@ pub struct Bench<'a> {
     pub ring_ticks: usize,
     pub now: Nanos,
     pub frame: usize,
-    pub tally: &'a mut Tally,
+    pub tally: &'a mut FrameTally,
     pub coverage: &'a mut Coverage,
 }
 

@@ -7,7 +7,7 @@ use super::{
     world::{World, glob, symbol},
 };
 use crate::{
-    fanout::{Change, Mode, Outcome, Resume, Spec, TooMany},
+    fanout::{Change, Mode, ResumePoint, Spec, SubscribeOutcome, SubscribeRequest, TooMany},
     tick::{FieldSet, Fields, Fixed, Side, State, Symbol, Volume},
 };
 
@@ -15,7 +15,8 @@ impl World {
     pub fn subscribe(&mut self, who: usize, which: usize, spec: &Spec, claim: Option<Claim>) -> Held {
         let Some(key) = self.players[who].as_ref().map(|player| player.key) else { return Ok(()) };
         let resume = claim.map(|claim| claim.resume(self.past[which].head()));
-        let answer = self.fanout.subscribe(key, &symbol(which), spec, resume, self.now, &self.shelf);
+        let request = SubscribeRequest { symbol: &symbol(which), spec: *spec, resume };
+        let answer = self.fanout.subscribe(key, &request, self.now, &self.shelf);
         self.tell(|| format!("{answer:?}"));
         if resume.is_some_and(|resume| resume.same_epoch && resume.last > 0) && !self.is_known(which) {
             self.coverage.hit_if(self.new_topics.contains(&which), "claim ahead of the listing");
@@ -43,7 +44,7 @@ impl World {
             ensure!(false, Answers, "{answer:?} with {held} held");
             return Ok(());
         };
-        let mut expected = if head > 0 { Outcome::Ok } else { Outcome::Pending };
+        let mut expected = if head > 0 { SubscribeOutcome::Ok } else { SubscribeOutcome::Pending };
         if let Some(resume) = resume.filter(|_| spec.mode != Mode::Once) {
             expected = self.begin_at_claim(&mut ledger, resume, head, subscribed.outcome);
         }
@@ -61,7 +62,13 @@ impl World {
     }
 
     /// Says what the answer must be; where the core may know more than the ring, the ring says what it may not say.
-    fn begin_at_claim(&mut self, ledger: &mut Ledger, resume: Resume, head: u64, said: Outcome) -> Outcome {
+    fn begin_at_claim(
+        &mut self,
+        ledger: &mut Ledger,
+        resume: ResumePoint,
+        head: u64,
+        said: SubscribeOutcome,
+    ) -> SubscribeOutcome {
         let past = &self.past[ledger.symbol];
         let foreign = !resume.same_epoch || resume.last > head;
         if foreign {
@@ -71,14 +78,14 @@ impl World {
         }
         if head == 0 {
             self.coverage.hit("claim to a symbol without a tick");
-            return Outcome::Pending;
+            return SubscribeOutcome::Pending;
         }
         if foreign {
             ledger.age = Age::Rough;
             self.coverage.hit_if(resume.same_epoch, "claim from the future");
             (ledger.start, ledger.cursor, ledger.other_epoch) = (0, 0, true);
             (1..=head).for_each(|seq| ledger.offer(past.tick(seq), false));
-            return Outcome::Gap;
+            return SubscribeOutcome::Gap;
         }
         (ledger.start, ledger.cursor, ledger.base) = (resume.last, resume.last, Base::None);
         ledger.client.record = past.record(resume.last);
@@ -89,14 +96,14 @@ impl World {
         let may_be_recent = head - resume.last <= self.fanout.bounds.recent_ticks as u64;
         let whole = match (ledger.is_every(), in_ring) {
             (false, _) | (true, true) => true,
-            (true, false) => missed.is_empty() || (may_be_recent && said == Outcome::Resumed),
+            (true, false) => missed.is_empty() || (may_be_recent && said == SubscribeOutcome::Resumed),
         };
         self.coverage.hit_if(ledger.resumed && in_ring, "resumed out of the ring");
         self.coverage.hit_if(ledger.resumed && whole && !in_ring, "resumed out of the recent ticks");
         ledger.age = if in_ring { Age::Exact } else { Age::Rough };
         missed.for_each(|seq| ledger.offer(past.tick(seq), whole && ledger.is_every()));
         ledger.gap_promised = !whole;
-        if whole { Outcome::Resumed } else { Outcome::Gap }
+        if whole { SubscribeOutcome::Resumed } else { SubscribeOutcome::Gap }
     }
 
     /// As the shard does it: all or nothing, and the pattern stands for what is listed later.
@@ -249,11 +256,11 @@ impl Ledger {
 }
 
 impl Claim {
-    fn resume(self, head: u64) -> Resume {
+    fn resume(self, head: u64) -> ResumePoint {
         match self {
-            Claim::Behind(by) => Resume { same_epoch: true, last: head.saturating_sub(by) },
-            Claim::Ahead(by) => Resume { same_epoch: true, last: head + by },
-            Claim::OtherEpoch(last) => Resume { same_epoch: false, last },
+            Claim::Behind(by) => ResumePoint { same_epoch: true, last: head.saturating_sub(by) },
+            Claim::Ahead(by) => ResumePoint { same_epoch: true, last: head + by },
+            Claim::OtherEpoch(last) => ResumePoint { same_epoch: false, last },
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{cell::Cell, time::Duration};
 
 use super::world::Shelf;
 use crate::{
-    fanout::{Fanout, SessionKey, Spec, Units},
+    fanout::{Fanout, SessionKey, Spec, SubscribeRequest, Units},
     tick::{Field, Fields, Fixed, Nanos, Symbol, Tick},
     topic::{Batch, Detail, FeedId, Market},
 };
@@ -35,8 +35,9 @@ impl Crowd {
         for _ in 0..SESSIONS {
             let session = crowd.fanout.open();
             for number in 0..TOPICS {
-                let done =
-                    crowd.fanout.subscribe(session, &symbol(number), &spec, None, crowd.now, &crowd.shelf);
+                let symbol = symbol(number);
+                let request = SubscribeRequest::new(&symbol, spec);
+                let done = crowd.fanout.subscribe(session, &request, crowd.now, &crowd.shelf);
                 assert!(done.is_ok());
             }
             crowd.sessions.push(session);
@@ -155,7 +156,9 @@ fn what_is_walked_over_at_one_go_is_counted() {
     let spec = Spec { mode: crate::fanout::Mode::Every, ..Spec::default() };
     let session = crowd.sessions[0];
     for number in 0..TOPICS {
-        let done = crowd.fanout.subscribe(session, &symbol(number), &spec, None, crowd.now, &crowd.shelf);
+        let symbol = symbol(number);
+        let request = SubscribeRequest::new(&symbol, spec);
+        let done = crowd.fanout.subscribe(session, &request, crowd.now, &crowd.shelf);
         assert!(done.is_ok());
     }
     let before = crowd.fanout.walked();

@@ -9,7 +9,7 @@ use super::{
     world::{Flight, World},
 };
 use crate::{
-    fanout::{Mode, Tally},
+    fanout::{FrameTally, Mode},
     tick::Symbol,
 };
 
@@ -36,7 +36,7 @@ impl World {
         self.tell(|| format!("{key:?} {messages:?} {tally:?}"));
         ensure!(!owed || !messages.is_empty(), Progress, "session {who} is due, and its frame is empty");
         let frame = self.frames.len();
-        let mut counted = Tally::default();
+        let mut counted = FrameTally::default();
         self.judge_frame(who, &messages, frame, &mut counted)?;
         ensure!(tally == counted, Accounts, "the frame's tally is {tally:?} and not {counted:?}");
         if messages.len() < room {
@@ -53,7 +53,13 @@ impl World {
         Ok(())
     }
 
-    fn judge_frame(&mut self, who: usize, messages: &[Message], frame: usize, counted: &mut Tally) -> Held {
+    fn judge_frame(
+        &mut self,
+        who: usize,
+        messages: &[Message],
+        frame: usize,
+        counted: &mut FrameTally,
+    ) -> Held {
         let mut lost: Option<(Symbol, u64)> = None;
         let mut of_lane: Vec<usize> = Vec::new();
         let mut lane_had_turn = false;
@@ -97,7 +103,7 @@ impl World {
         which: usize,
         message: &Message,
         frame: usize,
-        counted: &mut Tally,
+        counted: &mut FrameTally,
     ) -> Held {
         let head = self.views[which].head;
         let mut bench = Bench {

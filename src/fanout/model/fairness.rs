@@ -4,7 +4,7 @@ use std::{cell::Cell, time::Duration};
 
 use super::world::Shelf;
 use crate::{
-    fanout::{Emit, Fanout, GapReason, LocalId, Mode, SessionKey, Spec},
+    fanout::{Emit, Fanout, GapReason, LocalId, Mode, SessionKey, Spec, SubscribeRequest},
     tick::{Field, FieldSet, Fields, Fixed, Nanos, Symbol, Tick},
     topic::{Detail, FeedId, Market, Record, Stamped},
 };
@@ -89,7 +89,8 @@ fn ranks(kind: Kind, count: usize) -> Vec<Rank> {
     let sessions: Vec<SessionKey> = (0..count).map(|_| fanout.open()).collect();
     for (place, &session) in sessions.iter().enumerate() {
         let symbol = &symbols[if kind == Kind::TwoSymbols { place % 2 } else { 0 }];
-        assert!(fanout.subscribe(session, symbol, &spec(kind, place), None, now, &shelf).is_ok());
+        let request = SubscribeRequest::new(symbol, spec(kind, place));
+        assert!(fanout.subscribe(session, &request, now, &shelf).is_ok());
     }
     let mut ranks = vec![Rank::default(); count];
     let mut late: Vec<SessionKey> = Vec::new();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    fanout::{Accounts, GapReason, Mode, Spec, Tally},
+    fanout::{Accounts, FrameTally, GapReason, Mode, Spec},
     tick::{FieldSet, Fields, Nanos},
     topic::Stamped,
 };
@@ -199,7 +199,7 @@ impl Ledger {
 }
 
 impl Kind {
-    pub fn count(self, tally: &mut Tally) {
+    pub fn count(self, tally: &mut FrameTally) {
         match self {
             Kind::Delivered => tally.delivered += 1,
             Kind::Conflated => tally.conflated += 1,

@@ -6,11 +6,10 @@ use super::{
 };
 use crate::{
     fanout::{
-        Accounts, Fanout, Mode, Tally,
-        apply::enqueue,
-        pattern_table::Patterns,
-        queue::EVERY_QUEUE,
-        state::{Base, Place, Sub},
+        Accounts, Fanout, FrameTally, Mode,
+        patterns::PatternTable,
+        schedule::EVERY_QUEUE,
+        state::{Base, Subscription, SubscriptionState},
     },
     tick::{Field, FieldSet, Fixed, Nanos, Symbol},
 };
@@ -133,7 +132,7 @@ impl Sabotage {
         }
     }
 
-    pub fn tamper_tally(self, mut tally: Tally) -> Tally {
+    pub fn tamper_tally(self, mut tally: FrameTally) -> FrameTally {
         if self == Sabotage::TallyMovesTicks && tally.conflated > 0 {
             tally.conflated -= 1;
             tally.delivered += 1;
@@ -142,7 +141,7 @@ impl Sabotage {
     }
 
     /// What is recorded instead of what was delivered: the sum stays right.
-    pub fn tamper_booked(self, mut tally: Tally) -> Tally {
+    pub fn tamper_booked(self, mut tally: FrameTally) -> FrameTally {
         if self == Sabotage::AccountsMoveTicks && tally.delivered > 0 {
             tally.delivered -= 1;
             tally.gapped[0] += 1;
@@ -167,30 +166,34 @@ impl Sabotage {
             Sabotage::FiltersTwice if fanout.accounts.filtered > 2 => fanout.accounts.filtered += 1,
             Sabotage::ForgetsTick => spoil_sub(
                 fanout,
-                |sub| sub.mode == Mode::Latest && sub.place == Place::Queued && sub.base == Base::None,
+                |sub| {
+                    sub.mode == Mode::Latest
+                        && sub.state == SubscriptionState::Queued
+                        && sub.base == Base::None
+                },
                 |sub| sub.cursor += 1,
             ),
             Sabotage::ForgetsWho => {
-                fanout.ready.clear();
+                fanout.schedule.ready.clear();
             }
             Sabotage::ForgetsList => {
-                for (_, session) in &mut fanout.sessions {
+                for (_, session) in &mut fanout.schedule.sessions {
                     session.queue.spoil(|queue| queue.truncate(queue.len().saturating_sub(1)));
                 }
             }
             Sabotage::ListsTwice => {
-                for (_, session) in &mut fanout.sessions {
+                for (_, session) in &mut fanout.schedule.sessions {
                     let twice = session.queue.iter().find(|&queued| queued != EVERY_QUEUE);
                     session.queue.spoil(|queue| queue.extend(twice));
                 }
             }
             Sabotage::ServesLastFirst => {
-                for (_, session) in &mut fanout.sessions {
+                for (_, session) in &mut fanout.schedule.sessions {
                     session.queue.spoil(|queue| queue.make_contiguous().reverse());
                 }
             }
             Sabotage::ServesEveryFirst => {
-                for (_, session) in &mut fanout.sessions {
+                for (_, session) in &mut fanout.schedule.sessions {
                     if session.every_queued {
                         session.queue.spoil(|queue| {
                             queue.retain(|&queued| queued != EVERY_QUEUE);
@@ -200,13 +203,17 @@ impl Sabotage {
                 }
             }
             Sabotage::SendsEarly => {
-                let waiting = fanout.subs.iter().find(|(_, sub)| sub.place == Place::Waiting);
+                let waiting = fanout.subs.iter().find(|(_, sub)| sub.state == SubscriptionState::Waiting);
                 if let Some(key) = waiting.map(|(key, _)| key) {
-                    enqueue(key as u32, &mut fanout.subs[key], &mut fanout.sessions, &mut fanout.ready);
+                    fanout.schedule.enqueue(key as u32, &mut fanout.subs[key]);
                 }
             }
             Sabotage::MovesDue => {
-                spoil_sub(fanout, |sub| sub.place == Place::Waiting, |sub| sub.due = Nanos(sub.due.0 + 1));
+                spoil_sub(
+                    fanout,
+                    |sub| sub.state == SubscriptionState::Waiting,
+                    |sub| sub.due = Nanos(sub.due.0 + 1),
+                );
             }
             Sabotage::OldRecord => {
                 for (_, topic) in &mut fanout.topics {
@@ -219,14 +226,16 @@ impl Sabotage {
             }
             Sabotage::ForgetsLead => spoil_sub(fanout, |sub| sub.lead > 0, |sub| sub.lead = 0),
             Sabotage::WrongReason => {
-                spoil_sub(fanout, |sub| sub.place == Place::Queued, |sub| sub.claims = true);
+                spoil_sub(fanout, |sub| sub.state == SubscriptionState::Queued, |sub| sub.claims = true);
             }
             Sabotage::LooksYounger => spoil_sub(fanout, |_| true, |sub| sub.since = Nanos(sub.since.0 + 1)),
             Sabotage::LosesNotice => fanout.notices.clear(),
-            Sabotage::LosesPattern => fanout.patterns = Patterns::default(),
+            Sabotage::LosesPattern => fanout.patterns = PatternTable::default(),
             Sabotage::TakesForAlike => {
                 for part in fanout.frame_cache.frames.iter_mut().flat_map(|frame| &mut frame.key) {
-                    let behind = |sub: &&Sub| sub.topic == part.topic && sub.place == Place::Queued;
+                    let behind = |sub: &&Subscription| {
+                        sub.topic == part.topic && sub.state == SubscriptionState::Queued
+                    };
                     if let Some(sub) = fanout.subs.iter().map(|(_, sub)| sub).find(behind) {
                         (part.cursor, part.head) = (sub.cursor, fanout.topics[sub.topic as usize].record.seq);
                     }
@@ -255,7 +264,7 @@ impl Sabotage {
 
 /// Whoever stands somewhere else now knows it.
 fn note_places(fanout: &mut Fanout) {
-    for (_, session) in &mut fanout.sessions {
+    for (_, session) in &mut fanout.schedule.sessions {
         let every_slot = &mut session.every_slot;
         for (key, place) in session.queue.close_up() {
             match key {
@@ -266,7 +275,7 @@ fn note_places(fanout: &mut Fanout) {
     }
 }
 
-fn spoil_sub(fanout: &mut Fanout, which: impl Fn(&Sub) -> bool, how: impl Fn(&mut Sub)) {
+fn spoil_sub(fanout: &mut Fanout, which: impl Fn(&Subscription) -> bool, how: impl Fn(&mut Subscription)) {
     if let Some((_, sub)) = fanout.subs.iter_mut().find(|(_, sub)| which(sub)) {
         how(sub);
     }

@@ -10,7 +10,7 @@ use super::{
     world::{Shelf, said},
 };
 use crate::{
-    fanout::{Change, Fanout, Mode, Spec},
+    fanout::{Change, Fanout, Mode, Spec, SubscribeRequest},
     tick::{Field, FieldSet, Fields, Fixed, Nanos, Symbol, Tick},
     topic::{Detail, FeedId, Market},
 };
@@ -246,7 +246,8 @@ fn memory_who_subscribes_again_and_again_does_not_fill_the_wheel() {
     let spec = Spec { interval: Duration::from_secs(60), snapshot: false, ..Spec::default() };
     for round in 1..6_000 {
         let now = Nanos(round * 1_000_000);
-        assert!(fanout.subscribe(session, &symbol, &spec, None, now, &shelf).is_ok());
+        let request = SubscribeRequest::new(&symbol, spec);
+        assert!(fanout.subscribe(session, &request, now, &shelf).is_ok());
         // The first tick is sent at once, the second waits for a minute.
         for bid in 0..2 {
             let tick = Tick { symbol: symbol.clone(), ts: None, fields: quote(bid).0 };
@@ -258,7 +259,11 @@ fn memory_who_subscribes_again_and_again_does_not_fill_the_wheel() {
             fanout.accepted(&tally);
         }
         fanout.advance(now);
-        assert!(fanout.wheel.len() <= 1_100, "{} entries for one subscription", fanout.wheel.len());
+        assert!(
+            fanout.schedule.wheel.len() <= 1_100,
+            "{} entries for one subscription",
+            fanout.schedule.wheel.len()
+        );
     }
     assert_eq!(fanout.accounts().residual(), 0);
 }

@@ -8,10 +8,10 @@ use super::{
 use crate::{
     fanout::{
         Fanout, Mode,
-        interval_groups::Waits,
-        places::RESTING_SLACK,
-        queue::EVERY_QUEUE,
-        state::{Base, Place, Session, Sub, Topic, UNWATCHED},
+        schedule::EVERY_QUEUE,
+        schedule::Waiter,
+        state::{Base, LocalSession, LocalTopic, Subscription, SubscriptionState, UNWATCHED},
+        subscription_lists::RESTING_SLACK,
     },
     tick::FieldSet,
 };
@@ -19,7 +19,7 @@ use crate::{
 impl World {
     pub fn check_structure(&mut self) -> Held {
         let fanout = &self.fanout;
-        for (key, session) in &fanout.sessions {
+        for (key, session) in &fanout.schedule.sessions {
             check_session(fanout, key, session)?;
         }
         for (key, sub) in &fanout.subs {
@@ -28,7 +28,7 @@ impl World {
         for (local, topic) in &fanout.topics {
             check_topic(fanout, local as u32, topic)?;
         }
-        let sees_each = |sub: &Sub| sub.mode == Mode::Every || sub.wanted != FieldSet::ALL;
+        let sees_each = |sub: &Subscription| sub.mode == Mode::Every || sub.wanted != FieldSet::ALL;
         let of_ticks = fanout.subs.iter().filter(|(_, sub)| sees_each(sub)).count();
         ensure!(
             fanout.of_ticks == of_ticks,
@@ -36,14 +36,14 @@ impl World {
             "{} said to see each tick, {of_ticks} do",
             fanout.of_ticks
         );
-        let waiting = fanout.subs.iter().any(|(_, sub)| sub.place == Place::Waiting);
+        let waiting = fanout.subs.iter().any(|(_, sub)| sub.state == SubscriptionState::Waiting);
         self.coverage.hit_if(waiting, "in the wheel");
         Ok(())
     }
 }
 
 /// A session's lists are no longer than its subscriptions, and the every-mode queue, are many; whatever the feed does.
-fn check_session(fanout: &Fanout, key: usize, session: &Session) -> Held {
+fn check_session(fanout: &Fanout, key: usize, session: &LocalSession) -> Held {
     let subs = session.subs.len();
     ensure!(subs <= SUBSCRIPTIONS_MAX, Memory, "{subs} subscriptions");
     ensure!(session.subs.iter().is_sorted_by(|a, b| a.0 < b.0), Memory, "subscriptions out of order");
@@ -76,7 +76,7 @@ fn check_session(fanout: &Fanout, key: usize, session: &Session) -> Held {
         let sub = fanout.subs.get(queued as usize);
         let fits = sub.is_some_and(|sub| {
             sub.session as usize == key
-                && sub.place == Place::Queued
+                && sub.state == SubscriptionState::Queued
                 && (sub.mode == Mode::Every) == in_every_queue
         });
         ensure!(fits, Memory, "subscription {queued} in a list that is not its");
@@ -85,8 +85,8 @@ fn check_session(fanout: &Fanout, key: usize, session: &Session) -> Held {
 }
 
 /// A subscription that is behind is in its session's list, its every-mode queue or the wheel, once; any other is nowhere.
-fn check_sub(fanout: &Fanout, key: u32, sub: &Sub) -> Held {
-    let session = &fanout.sessions[sub.session as usize];
+fn check_sub(fanout: &Fanout, key: u32, sub: &Subscription) -> Held {
+    let session = &fanout.schedule.sessions[sub.session as usize];
     let topic = &fanout.topics[sub.topic as usize];
     let queued = session
         .queue
@@ -95,14 +95,14 @@ fn check_sub(fanout: &Fanout, key: u32, sub: &Sub) -> Held {
         .filter(|&queued| queued == key)
         .count();
     ensure!(
-        queued == usize::from(sub.place == Place::Queued),
+        queued == usize::from(sub.state == SubscriptionState::Queued),
         Memory,
         "{key} is {:?}, listed {queued}",
-        sub.place
+        sub.state
     );
-    let at = match (sub.place, sub.mode) {
-        (Place::Queued, Mode::Every) => session.every_queue.get(sub.queued as usize).copied(),
-        (Place::Queued, _) => session.queue.at(sub.queued),
+    let at = match (sub.state, sub.mode) {
+        (SubscriptionState::Queued, Mode::Every) => session.every_queue.get(sub.queued as usize).copied(),
+        (SubscriptionState::Queued, _) => session.queue.at(sub.queued),
         _ => Some(key),
     };
     ensure!(at == Some(key), Memory, "{at:?} is at the place of {key}");
@@ -113,14 +113,19 @@ fn check_sub(fanout: &Fanout, key: u32, sub: &Sub) -> Held {
     ensure!(sub.skipped <= after, Accounts, "{} skipped of {after}", sub.skipped);
     ensure!(u64::from(sub.lead) <= sub.skipped, Accounts, "lead {} of {} skipped", sub.lead, sub.skipped);
     let owed = after > sub.skipped || (sub.base != Base::None && topic.record.seq > 0);
-    ensure!(owed == (sub.place != Place::Idle), Progress, "{key} is {:?}, owed: {owed}", sub.place);
-    if sub.place == Place::Waiting {
-        let alone = (Waits::Sub(key), sub.due);
-        let group = (Waits::Group { session: sub.session, interval_ms: sub.interval_ms }, sub.due);
+    ensure!(
+        owed == (sub.state != SubscriptionState::Idle),
+        Progress,
+        "{key} is {:?}, owed: {owed}",
+        sub.state
+    );
+    if sub.state == SubscriptionState::Waiting {
+        let alone = (Waiter::Sub(key), sub.due);
+        let group = (Waiter::Group { session: sub.session, interval_ms: sub.interval_ms }, sub.due);
         let joined = session.interval_groups.waiting(sub.interval_ms, sub.due).contains(&key);
         let stands = |entry| entry == alone || (joined && entry == group);
         ensure!(
-            fanout.wheel.entries().any(stands),
+            fanout.schedule.wheel.entries().any(stands),
             TooLate,
             "{key} waits for {:?} and is not in the wheel",
             sub.due
@@ -129,11 +134,12 @@ fn check_sub(fanout: &Fanout, key: u32, sub: &Sub) -> Held {
     Ok(())
 }
 
-fn check_topic(fanout: &Fanout, local: u32, topic: &Topic) -> Held {
+fn check_topic(fanout: &Fanout, local: u32, topic: &LocalTopic) -> Held {
     let subs = || topic.subscribers().map(|key| &fanout.subs[key as usize]);
     ensure!(subs().all(|sub| sub.topic == local), Memory, "a subscription to another topic");
     let every = subs().filter(|sub| sub.mode == Mode::Every).count() as u32;
-    let behind = subs().filter(|sub| sub.mode == Mode::Every && sub.place != Place::Idle).count() as u32;
+    let behind =
+        subs().filter(|sub| sub.mode == Mode::Every && sub.state != SubscriptionState::Idle).count() as u32;
     ensure!(
         (topic.every, topic.every_behind) == (every, behind),
         Memory,
@@ -141,7 +147,7 @@ fn check_topic(fanout: &Fanout, local: u32, topic: &Topic) -> Held {
         topic.every,
         topic.every_behind
     );
-    let rests = |key: &&u32| fanout.subs[**key as usize].place == Place::Idle;
+    let rests = |key: &&u32| fanout.subs[**key as usize].state == SubscriptionState::Idle;
     let missing = topic.plain.iter().filter(rests).find(|key| !topic.resting.contains(key));
     ensure!(missing.is_none(), Progress, "{missing:?} rests, and is not among the resting");
     let most = 3 * topic.plain.len() + RESTING_SLACK;

@@ -15,7 +15,7 @@ use super::{
     sabotage::Sabotage,
 };
 use crate::{
-    fanout::{Fanout, Glob, Notice, SessionKey, Spec, Tally, core::Bounds},
+    fanout::{Fanout, FrameTally, Glob, Notice, SessionKey, Spec, shard::Bounds},
     tick::{Nanos, State, Symbol},
     topic::{Batch, Image, Market, NewTopic, Stamped, Store, TopicId},
 };
@@ -101,7 +101,7 @@ impl Player {
 pub struct Flight {
     pub frame: usize,
     pub who: usize,
-    pub tally: Tally,
+    pub tally: FrameTally,
 }
 
 pub fn symbol(which: usize) -> Symbol {

@@ -1,12 +1,18 @@
-//! What a shard's fan-out remembers of topics, subscriptions and sessions. No rules: how they change is decided by the files
-//! beside this folder.
+//! The tables of a shard's fan-out: topics, subscriptions, sessions. They hold no rules; the files beside this folder say
+//! how they change.
 //!
 //! Invariant: tables refer to each other by 32-bit indexes; limits keep each table below that size.
 
+mod index;
 mod session;
 mod subscription;
+mod subscription_map;
+mod symbol_map;
 mod topic;
 
-pub(super) use session::Session;
-pub(super) use subscription::{Base, Place, Sub};
-pub(super) use topic::{Topic, UNWATCHED};
+pub(super) use index::index32;
+pub(super) use session::LocalSession;
+pub(super) use subscription::{Base, Subscription, SubscriptionState, lead};
+pub(super) use subscription_map::SubscriptionMap;
+pub(super) use symbol_map::SymbolMap;
+pub(super) use topic::{LocalTopic, UNWATCHED};

@@ -1,57 +1,68 @@
-//! What one session subscribes to, and which of its subscriptions are behind. Sockets and frames are elsewhere.
+//! A session as one shard sees it: its subscriptions, and the queues of those that are behind. Sockets and frames are
+//! elsewhere.
 //!
-//! Invariant: a subscription that is behind is in the list, in the every-mode queue, or waits for its interval, exactly once.
+//! Invariant: a subscription that is behind is in `queue`, in `every_queue`, or waits for its interval, exactly once.
 
 use compact_str::CompactString;
+use slab::Slab;
 
-use crate::fanout::{
-    index::index32,
-    interval_groups::IntervalGroups,
-    queue::{EVERY_QUEUE, Queue},
-    subs::Subs,
-};
+use super::{Subscription, SubscriptionMap, index32};
+use crate::fanout::schedule::{EVERY_QUEUE, IntervalGroups, SendQueue};
 
 #[derive(Default)]
-pub(in crate::fanout) struct Session {
-    pub subs: Subs,
-    /// Subscriptions in modes `latest` and `once` that are behind, in order of becoming so; [`EVERY_QUEUE`] stands for the every-mode queue.
-    pub queue: Queue,
+pub(in crate::fanout) struct LocalSession {
+    pub subs: SubscriptionMap,
+    /// Subscriptions in modes `latest` and `once` that are behind, oldest first. [`EVERY_QUEUE`] stands for the every-mode
+    /// queue.
+    pub queue: SendQueue,
     /// Subscriptions in mode `every` that are behind.
     pub every_queue: Vec<u32>,
+    /// Whether the every-mode queue has its entry in `queue`, and the slot of that entry.
     pub every_queued: bool,
-    /// Where the every-mode queue stands in the list.
     pub every_slot: u32,
-    /// It is over, and what is left of it is let go piece by piece.
+    /// The session has ended, and its subscriptions are being removed.
     pub leaves: bool,
+    /// It is in the list of ready sessions.
     pub ready: bool,
-    /// Of its intervals.
     pub interval_groups: IntervalGroups,
+    /// Its standing patterns, in the order in which they were added.
     pub globs: Vec<CompactString>,
 }
 
-impl Session {
+impl LocalSession {
     /// Its subscription to a topic.
     pub fn find(&self, topic: u32) -> Option<u32> {
         self.subs.find(topic)
     }
 
-    /// Puts a subscription at the end of the list, or into the every-mode queue; says where it stands.
+    /// Puts a subscription at the end of its queue; says its slot there.
     #[inline]
-    pub fn put(&mut self, key: u32, in_every_queue: bool) -> u32 {
+    pub fn enqueue(&mut self, key: u32, in_every_queue: bool) -> u32 {
         if !in_every_queue {
             return self.queue.push_back(key);
         }
-        let place = index32(self.every_queue.len());
+        let slot = index32(self.every_queue.len());
         self.every_queue.push(key);
         if !self.every_queued {
-            self.queue_lane();
+            self.enqueue_every();
         }
-        place
+        slot
     }
 
-    /// Puts the every-mode queue at the end of the list.
-    pub fn queue_lane(&mut self) {
+    /// Puts the entry of the every-mode queue at the end of the send queue.
+    pub fn enqueue_every(&mut self) {
         self.every_queued = true;
         self.every_slot = self.queue.push_back(EVERY_QUEUE);
+    }
+
+    /// Removes the holes of the send queue, and tells its subscriptions their new slots.
+    pub fn close_up_queue(&mut self, subs: &mut Slab<Subscription>) {
+        let every_slot = &mut self.every_slot;
+        for (key, slot) in self.queue.close_up() {
+            match key {
+                EVERY_QUEUE => *every_slot = slot,
+                key => subs[key as usize].queued = slot,
+            }
+        }
     }
 }

@@ -1,60 +1,122 @@
-//! One session's interest in one topic: the cursor, and what is due next.
+//! One session's interest in one topic: the cursor, and what is to be sent next.
 //!
 //! Invariants: `cursor` never falls, except when a client comes back with another epoch; `lead <= skipped <= head - cursor`.
 
+use super::LocalTopic;
 use crate::{
     fanout::Mode,
     tick::{FieldSet, Nanos},
+    topic::Stamped,
 };
 
+/// Where a subscription is in the schedule.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::fanout) enum Place {
-    /// Not behind, but for ticks that have none of its fields.
+pub(in crate::fanout) enum SubscriptionState {
+    /// Not behind, except by ticks that have none of its fields.
     Idle,
-    /// In its session's list (`latest`, `once`) or every-mode queue (`every`).
+    /// In its session's send queue (`latest`, `once`) or every-mode queue (`every`).
     Queued,
-    /// In the wheel, by itself or with others of its session, until its interval is over.
+    /// Behind, and waiting for the end of its interval, alone or in an interval group.
     Waiting,
 }
 
-pub(in crate::fanout) struct Sub {
+pub(in crate::fanout) struct Subscription {
     /// The last seq that was sent, or that the subscription began at.
     pub cursor: u64,
     /// Ticks after the cursor that had none of its fields; they are recorded as filtered already.
     pub skipped: u64,
     /// Not to be sent before this, when it has an interval; 0 when nothing was sent with that interval yet.
     pub due: Nanos,
-    /// When the oldest tick was taken in that it is behind by.
+    /// When the oldest tick that it is behind by was received.
     pub since: Nanos,
     pub session: u32,
     pub topic: u32,
-    /// Its place in the topic's list.
+    /// Its index in the topic's list.
     pub slot: u32,
-    /// Its place in the session's list or every-mode queue, while it is queued.
+    /// Its slot in the session's send queue, or its index in the every-mode queue, while it is queued.
     pub queued: u32,
     pub interval_ms: u32,
-    /// Mode `every`: how many of the skipped ticks stand right behind the cursor. What comes after them is due next.
+    /// Mode `every`: how many of the skipped ticks come right after the cursor. The tick after them is sent next.
     pub lead: u32,
     pub wanted: FieldSet,
     pub mode: Mode,
-    pub place: Place,
+    pub state: SubscriptionState,
     pub base: Base,
     /// Everything up to the snapshot is announced as a gap: the client came with another epoch.
     pub other_epoch: bool,
-    /// The client came with a claim and has been sent nothing yet: a gap now is the resume's.
+    /// The client resumed, and was sent nothing yet: the reason of a gap now is `resume`.
     pub claims: bool,
 }
 
 /// Each client of many symbols has many of these.
-const _: () = assert!(size_of::<Sub>() <= 64);
+const _: () = assert!(size_of::<Subscription>() <= 64);
 
 /// What the next message must be, before changes make sense.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::fanout) enum Base {
     /// The client has one.
     None,
-    /// The record as it stands, as a snapshot: the client has nothing.
+    /// The record as it is, as a snapshot: the client has nothing.
     Record,
-    /// The record as it stands, in place of the ticks since the last message: `set` asked for something else.
+    /// The record as it is, in place of the ticks since the last message: `set` asked for something else.
     Again,
+}
+
+impl Subscription {
+    /// Whether it must see each tick by itself, and not only the record.
+    #[inline]
+    pub fn sees_each_tick(&self) -> bool {
+        self.mode == Mode::Every || self.wanted != FieldSet::ALL
+    }
+
+    /// Whether it is an idle subscription to every field of this topic: the next tick makes it fall behind.
+    #[inline]
+    pub fn is_idle_on(&self, topic: u32) -> bool {
+        self.state == SubscriptionState::Idle && self.topic == topic && self.wanted == FieldSet::ALL
+    }
+
+    #[inline]
+    pub fn wants(&self, tick: &Stamped) -> bool {
+        !tick.fields.mask.intersect(self.wanted).is_empty()
+    }
+
+    /// The first seq that may have to be sent.
+    #[inline]
+    pub fn next_seq(&self) -> u64 {
+        self.cursor + 1 + u64::from(self.lead)
+    }
+
+    /// The next tick that is to be sent, as an index into the topic's recent ticks; none when it is older than those.
+    #[inline]
+    pub fn next_recent(&self, topic: &LocalTopic) -> Option<usize> {
+        let oldest = topic.recent.first()?.seq;
+        let first = usize::try_from(self.next_seq().checked_sub(oldest)?).ok()?;
+        let mut ticks = topic.recent.get(first..)?.iter();
+        ticks.position(|tick| self.wants(tick)).map(|index| first + index)
+    }
+
+    /// The order, among the ticks of all topics, of the next one that is to be sent; 0, which is before all others, when
+    /// it is no longer among the recent ticks.
+    #[inline]
+    pub fn next_order(&self, topic: &LocalTopic) -> u64 {
+        if self.base != Base::None {
+            return topic.record.order;
+        }
+        self.next_recent(topic).map_or(0, |index| topic.recent[index].order)
+    }
+
+    /// It was sent the record as of `head`: changes make sense from there on.
+    #[inline]
+    pub fn begin_at(&mut self, head: u64) {
+        self.cursor = head;
+        self.skipped = 0;
+        self.lead = 0;
+        self.base = Base::None;
+    }
+}
+
+/// Skipped ticks right after the cursor, as a `lead`. More of them than it can count cost a look at the ring, no more.
+#[inline]
+pub(in crate::fanout) fn lead(skipped: u64) -> u32 {
+    u32::try_from(skipped).unwrap_or(u32::MAX)
 }

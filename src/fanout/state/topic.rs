@@ -4,14 +4,14 @@
 
 use crate::{
     tick::{Nanos, State, Symbol},
-    topic::{Record, Stamped, TopicId},
+    topic::{Record, Stamped, Store, TopicId},
 };
 
 /// The topic of a symbol that nobody here subscribes to.
 pub(in crate::fanout) const UNWATCHED: u32 = u32::MAX;
 
 /// A symbol that somebody here subscribes to, or did.
-pub(in crate::fanout) struct Topic {
+pub(in crate::fanout) struct LocalTopic {
     pub symbol: Symbol,
     /// `None` until the symbol is listed.
     pub market: Option<TopicId>,
@@ -34,9 +34,9 @@ pub(in crate::fanout) struct Topic {
     pub fresh_rx: Nanos,
 }
 
-impl Topic {
+impl LocalTopic {
     pub fn new(symbol: Symbol) -> Self {
-        Topic {
+        LocalTopic {
             symbol,
             market: None,
             record: Record::default(),
@@ -50,6 +50,34 @@ impl Topic {
             fresh: 0,
             fresh_rx: Nanos::default(),
         }
+    }
+
+    /// Takes a tick into the record, and among the recent ticks when any subscription may need it there.
+    #[inline]
+    pub fn apply(&mut self, tick: &Stamped, recent_ticks: usize) {
+        let record = &mut self.record;
+        record.seq = tick.seq;
+        record.order = tick.order;
+        record.ts = tick.ts;
+        record.rx = tick.rx;
+        record.changed = tick.fields.mask;
+        record.fields.merge(&tick.fields);
+        if self.every > 0 {
+            if self.recent.len() >= recent_ticks {
+                self.recent.drain(..recent_ticks / 2);
+            }
+            self.recent.push(*tick);
+        }
+    }
+
+    /// As [`Store::history`], up to the record here; the store is not asked for recent ticks.
+    pub fn history(&self, from: u64, max: usize, store: &impl Store, out: &mut Vec<Stamped>) -> u64 {
+        let oldest = self.recent.first().map_or(u64::MAX, |tick| tick.seq);
+        if let Some(first) = from.checked_sub(oldest).and_then(|first| usize::try_from(first).ok()) {
+            out.extend(self.recent.iter().skip(first).take(max));
+            return oldest;
+        }
+        self.market.map_or(u64::MAX, |market| store.history(market, from, self.record.seq, max, out))
     }
 
     pub fn subscribers(&self) -> impl Iterator<Item = u32> + '_ {

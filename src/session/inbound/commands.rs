@@ -5,8 +5,8 @@
 use super::job::{AnswerProgress, Job, ListJob, Step, SymbolsCommand, SymbolsJob};
 use crate::{
     fanout::{
-        CHANGE_UNITS, Glob, Mode, Outcome, Resume, SUBSCRIBE_UNITS, SessionKey, Spec, Subscribed, TooMany,
-        Units,
+        CHANGE_UNITS, Glob, Mode, ResumePoint, SUBSCRIBE_UNITS, SessionKey, Spec, SubscribeOutcome,
+        SubscribeRequest, Subscribed, TooMany, Units,
     },
     session::{core::Core, socket::SessionSocket, stats::LimitHit},
     tick::{Nanos, State, Symbol},
@@ -142,7 +142,7 @@ impl<S: SessionSocket> Core<S> {
                 units.spend(SUBSCRIBE_UNITS);
                 return match self.subscribe(key, symbol, job, now, units) {
                     Ok(subscribed) => {
-                        let waits = subscribed.outcome == Outcome::Pending;
+                        let waits = subscribed.outcome == SubscribeOutcome::Pending;
                         let known = (waits && !self.node.ingest.is_known(symbol)).then_some(false);
                         Entry { known, ..Entry::new(symbol.as_str(), status(subscribed.outcome)) }
                     }
@@ -166,8 +166,9 @@ impl<S: SessionSocket> Core<S> {
     ) -> Result<Subscribed, TooMany> {
         let SymbolsCommand::Subscribe { spec, resume } = &job.command else { return Err(TooMany) };
         let resume = resume_of(resume.as_ref(), symbol, &self.node.epoch);
+        let request = SubscribeRequest { symbol, spec: *spec, resume };
         let walked = self.fanout.walked();
-        let subscribed = self.fanout.subscribe(key, symbol, spec, resume, now, &*self.node.ingest)?;
+        let subscribed = self.fanout.subscribe(key, &request, now, &*self.node.ingest)?;
         units.spend(self.fanout.walked() - walked);
         if is_state_sent(subscribed.state, resume.is_some()) {
             job.states.insert(symbol.clone(), subscribed.state);
@@ -351,10 +352,10 @@ impl<S: SessionSocket> Core<S> {
     }
 }
 
-fn resume_of(from: Option<&ResumeFrom>, symbol: &Symbol, epoch: &str) -> Option<Resume> {
+fn resume_of(from: Option<&ResumeFrom>, symbol: &Symbol, epoch: &str) -> Option<ResumePoint> {
     let from = from?;
     let last = *from.last.get(symbol.as_str())?;
-    Some(Resume { same_epoch: from.epoch == epoch, last })
+    Some(ResumePoint { same_epoch: from.epoch == epoch, last })
 }
 
 /// A client that subscribes for the first time assumes that a symbol is live unless told otherwise. A client that comes
@@ -367,12 +368,12 @@ fn is_state_sent(state: State, comes_back: bool) -> bool {
     }
 }
 
-fn status(outcome: Outcome) -> Status {
+fn status(outcome: SubscribeOutcome) -> Status {
     match outcome {
-        Outcome::Ok => Status::Ok,
-        Outcome::Pending => Status::Pending,
-        Outcome::Resumed => Status::Resumed,
-        Outcome::Gap => Status::Gap,
+        SubscribeOutcome::Ok => Status::Ok,
+        SubscribeOutcome::Pending => Status::Pending,
+        SubscribeOutcome::Resumed => Status::Resumed,
+        SubscribeOutcome::Gap => Status::Gap,
     }
 }
 

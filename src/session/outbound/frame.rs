@@ -4,7 +4,7 @@ use std::io;
 
 use super::prepared::{PreparedFrame, WriteOutcome};
 use crate::{
-    fanout::{SessionKey, Tally},
+    fanout::{FrameTally, SessionKey},
     session::{core::Core, socket::SessionSocket, state::InFlight},
     tick::Nanos,
     wire::{FrameSize, HeldFrame},
@@ -51,7 +51,7 @@ impl<S: SessionSocket> Core<S> {
         key: SessionKey,
         own: &[u8],
         held: &HeldFrame,
-        tally: &Tally,
+        tally: &FrameTally,
         now: &mut Nanos,
     ) -> WriteOutcome {
         let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {

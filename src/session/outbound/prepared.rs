@@ -1,11 +1,11 @@
 //! A frame on its way from the fan-out to a socket, and the result of a write.
 
-use crate::{fanout::Tally, wire::HeldFrame};
+use crate::{fanout::FrameTally, wire::HeldFrame};
 
 /// A frame that will be sent, and what is recorded when it is.
 pub struct PreparedFrame {
     pub frame: HeldFrame,
-    pub tally: Tally,
+    pub tally: FrameTally,
 }
 
 /// The result of writing to a session.

@@ -18,7 +18,7 @@ use json::Json;
 
 use super::{CloseReason, Control, assembled::Welcome, frame_buffers::FrameSize, framer::Framer};
 use crate::{
-    fanout::{Fanout, SessionKey, Tally},
+    fanout::{Fanout, FrameTally, SessionKey},
     tick::Nanos,
     topic::Ingest,
 };
@@ -50,7 +50,7 @@ struct EncodingRow {
     close: fn(CloseReason, &mut Vec<u8>),
 }
 
-type Fill = fn(&mut Framer, FrameSize, &mut Fanout, SessionKey, Nanos, &Ingest) -> Tally;
+type Fill = fn(&mut Framer, FrameSize, &mut Fanout, SessionKey, Nanos, &Ingest) -> FrameTally;
 
 const _: () = {
     let mut index = 0;
@@ -86,7 +86,7 @@ fn fill<E: Encoder>(
     session: SessionKey,
     now: Nanos,
     ingest: &Ingest,
-) -> Tally {
+) -> FrameTally {
     let mut writer = framer.begin::<E>(size);
     let tally = fanout.fill(session, now, ingest, &mut writer);
     writer.finish();
@@ -140,7 +140,7 @@ impl Encoding {
         session: SessionKey,
         now: Nanos,
         ingest: &Ingest,
-    ) -> Tally {
+    ) -> FrameTally {
         (self.row().fill)(framer, size, fanout, session, now, ingest)
     }
 

@@ -16,7 +16,7 @@ use tabbed::Tabbed;
 
 use super::Encoding;
 use crate::{
-    fanout::{Fanout, Mode, SessionKey, Spec},
+    fanout::{Fanout, Mode, SessionKey, Spec, SubscribeRequest},
     tick::{Field, FieldSet, Fields, Fixed, Nanos, Symbol, Tick},
     topic::{Batch, BatchQueue, FeedId, Ingest, Market, Outlet},
     wire::{CloseReason, Control, FrameSize, Framer},
@@ -63,8 +63,12 @@ impl Shard {
 
     fn subscribe(&mut self, session: usize, symbol: usize, spec: &Spec) {
         let symbol = Symbol::new(SYMBOLS[symbol]).unwrap();
-        let subscribed =
-            self.fanout.subscribe(self.sessions[session].0, &symbol, spec, None, self.now, &self.ingest);
+        let subscribed = self.fanout.subscribe(
+            self.sessions[session].0,
+            &SubscribeRequest::new(&symbol, *spec),
+            self.now,
+            &self.ingest,
+        );
         assert!(subscribed.is_ok());
     }
 

@@ -4,10 +4,7 @@
 
 use super::{
     Fanout, LocalId, Mode, SessionKey, Spec,
-    apply::{mark, rests},
-    index::index32,
-    queue::EVERY_QUEUE,
-    state::{Base, Place, Sub, Topic, UNWATCHED},
+    state::{Base, LocalTopic, Subscription, SubscriptionState, UNWATCHED, index32},
     subscribe::millis,
 };
 use crate::{
@@ -21,7 +18,7 @@ pub(super) const RESTING_SLACK: usize = 16;
 impl Fanout {
     pub(super) fn find(&self, session: SessionKey, symbol: &Symbol) -> Option<u32> {
         let local = *self.by_symbol.get(symbol)?;
-        self.sessions.get(session.0 as usize)?.find(local)
+        self.schedule.sessions.get(session.0 as usize)?.find(local)
     }
 
     /// The local topic of a symbol, made when there is none.
@@ -29,7 +26,7 @@ impl Fanout {
         if let Some(&local) = self.by_symbol.get(symbol) {
             return local;
         }
-        let local = index32(self.topics.insert(Topic::new(symbol.clone())));
+        let local = index32(self.topics.insert(LocalTopic::new(symbol.clone())));
         self.topics[local as usize].market = self.listed_ids.get(symbol).copied();
         self.by_symbol.insert(symbol.clone(), local);
         local
@@ -55,7 +52,7 @@ impl Fanout {
     }
 
     pub(super) fn insert(&mut self, session: SessionKey, local: u32, spec: &Spec) -> u32 {
-        let sub = Sub {
+        let sub = Subscription {
             cursor: self.topics[local as usize].record.seq,
             skipped: 0,
             due: Nanos::default(),
@@ -68,14 +65,14 @@ impl Fanout {
             wanted: spec.wanted,
             mode: spec.mode,
             lead: 0,
-            place: Place::Idle,
+            state: SubscriptionState::Idle,
             base: Base::None,
             other_epoch: false,
             claims: false,
         };
         let key = index32(self.subs.insert(sub));
         self.attach(key);
-        if let Some(entry) = self.sessions.get_mut(session.0 as usize) {
+        if let Some(entry) = self.schedule.sessions.get_mut(session.0 as usize) {
             entry.subs.insert(local, key);
         }
         key
@@ -85,7 +82,7 @@ impl Fanout {
         let sub = &mut self.subs[key as usize];
         let topic = &mut self.topics[sub.topic as usize];
         topic.every_behind += u32::from(sub.mode == Mode::Every);
-        mark(key, sub, rx, now, &mut self.sessions, &mut self.ready, &mut self.wheel);
+        self.schedule.mark_behind(key, sub, rx, now);
     }
 
     /// Puts an idle subscription into its topic's lists.
@@ -93,7 +90,7 @@ impl Fanout {
         let sub = &mut self.subs[key as usize];
         let local = sub.topic;
         let topic = &mut self.topics[local as usize];
-        self.of_ticks += usize::from(sees_each_tick(sub));
+        self.of_ticks += usize::from(sub.sees_each_tick());
         topic.every += u32::from(sub.mode == Mode::Every);
         let plain = sub.wanted == FieldSet::ALL;
         let list = if plain { &mut topic.plain } else { &mut topic.masked };
@@ -110,7 +107,7 @@ impl Fanout {
         let topic = &mut self.topics[local as usize];
         if topic.resting.len() > 2 * topic.plain.len() + RESTING_SLACK {
             let subs = &self.subs;
-            topic.resting.retain(|&key| subs.get(key as usize).is_some_and(|sub| rests(sub, local)));
+            topic.resting.retain(|&key| subs.get(key as usize).is_some_and(|sub| sub.is_idle_on(local)));
             topic.resting.sort_unstable();
             topic.resting.dedup();
         }
@@ -119,13 +116,14 @@ impl Fanout {
     /// Takes a subscription out of its topic's lists and its session's queue; it is idle then.
     pub(super) fn detach(&mut self, key: u32) {
         let sub = &mut self.subs[key as usize];
-        let place = std::mem::replace(&mut sub.place, Place::Idle);
+        let state = std::mem::replace(&mut sub.state, SubscriptionState::Idle);
         let (slot, local, session, queued) = (sub.slot as usize, sub.topic, sub.session, sub.queued);
-        let (every, plain) = (sub.mode == Mode::Every, sub.wanted == FieldSet::ALL);
-        self.of_ticks -= usize::from(sees_each_tick(sub));
+        let (mode, plain) = (sub.mode, sub.wanted == FieldSet::ALL);
+        let every = mode == Mode::Every;
+        self.of_ticks -= usize::from(sub.sees_each_tick());
         let topic = &mut self.topics[local as usize];
         topic.every -= u32::from(every);
-        topic.every_behind -= u32::from(every && place != Place::Idle);
+        topic.every_behind -= u32::from(every && state != SubscriptionState::Idle);
         if topic.every == 0 {
             topic.recent = Vec::new();
         }
@@ -135,33 +133,8 @@ impl Fanout {
             self.subs[moved as usize].slot = index32(slot);
         }
         self.tidy_resting(local);
-        if place == Place::Queued {
-            self.take_out(session, queued, every);
-        }
-    }
-
-    /// Takes what stands at this place out of a session's list or every-mode queue.
-    fn take_out(&mut self, session: u32, queued: u32, in_every_queue: bool) {
-        let Some(entry) = self.sessions.get_mut(session as usize) else { return };
-        if !in_every_queue {
-            entry.queue.remove(queued);
-        } else if (queued as usize) < entry.every_queue.len() {
-            entry.every_queue.swap_remove(queued as usize);
-            if let Some(&moved) = entry.every_queue.get(queued as usize) {
-                self.subs[moved as usize].queued = queued;
-            }
-            if entry.every_queue.is_empty() && std::mem::take(&mut entry.every_queued) {
-                entry.queue.remove(entry.every_slot);
-            }
-        }
-        if entry.queue.is_full_of_holes() {
-            let every_slot = &mut entry.every_slot;
-            for (key, place) in entry.queue.close_up() {
-                match key {
-                    EVERY_QUEUE => *every_slot = place,
-                    key => self.subs[key as usize].queued = place,
-                }
-            }
+        if state == SubscriptionState::Queued {
+            self.schedule.dequeue(&mut self.subs, session, queued, mode);
         }
     }
 
@@ -170,7 +143,7 @@ impl Fanout {
         self.accounts.discarded += self.pending(&self.subs[key as usize]);
         self.detach(key);
         let sub = self.subs.remove(key as usize);
-        if let Some(entry) = self.sessions.get_mut(sub.session as usize) {
+        if let Some(entry) = self.schedule.sessions.get_mut(sub.session as usize) {
             entry.subs.remove(sub.topic);
         }
         self.unwatch(LocalId(sub.topic));
@@ -194,8 +167,4 @@ impl Fanout {
             }
         }
     }
-}
-
-fn sees_each_tick(sub: &Sub) -> bool {
-    sub.mode == Mode::Every || sub.wanted != FieldSet::ALL
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 /// (topic, subscription), in order of the topics.
 #[derive(Debug)]
-pub(super) enum Subs {
+pub(in crate::fanout) enum SubscriptionMap {
     Few(Vec<(u32, u32)>),
     Many(BTreeMap<u32, u32>),
 }
@@ -15,33 +15,35 @@ pub(super) enum Subs {
 /// A vector with more becomes a tree, and a tree with a quarter of it a vector again.
 const FEW_MAX: usize = 1024;
 
-impl Subs {
+impl SubscriptionMap {
     pub fn len(&self) -> usize {
         match self {
-            Subs::Few(few) => few.len(),
-            Subs::Many(many) => many.len(),
+            SubscriptionMap::Few(few) => few.len(),
+            SubscriptionMap::Many(many) => many.len(),
         }
     }
 
     pub fn find(&self, topic: u32) -> Option<u32> {
         match self {
-            Subs::Few(few) => few.binary_search_by_key(&topic, |&(topic, _)| topic).ok().map(|at| few[at].1),
-            Subs::Many(many) => many.get(&topic).copied(),
+            SubscriptionMap::Few(few) => {
+                few.binary_search_by_key(&topic, |&(topic, _)| topic).ok().map(|at| few[at].1)
+            }
+            SubscriptionMap::Many(many) => many.get(&topic).copied(),
         }
     }
 
     /// The first whose topic is not below this one.
     pub fn next_from(&self, topic: u32) -> Option<(u32, u32)> {
         match self {
-            Subs::Few(few) => few.get(few.partition_point(|&(held, _)| held < topic)).copied(),
-            Subs::Many(many) => many.range(topic..).next().map(|(&topic, &key)| (topic, key)),
+            SubscriptionMap::Few(few) => few.get(few.partition_point(|&(held, _)| held < topic)).copied(),
+            SubscriptionMap::Many(many) => many.range(topic..).next().map(|(&topic, &key)| (topic, key)),
         }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
         let (few, many) = match self {
-            Subs::Few(few) => (&few[..], None),
-            Subs::Many(many) => (&[][..], Some(many)),
+            SubscriptionMap::Few(few) => (&few[..], None),
+            SubscriptionMap::Many(many) => (&[][..], Some(many)),
         };
         few.iter().copied().chain(many.into_iter().flatten().map(|(&topic, &key)| (topic, key)))
     }
@@ -49,19 +51,19 @@ impl Subs {
     /// Of a topic that it has none of.
     pub fn insert(&mut self, topic: u32, key: u32) {
         match self {
-            Subs::Few(few) => {
+            SubscriptionMap::Few(few) => {
                 few.insert(few.partition_point(|&(held, _)| held < topic), (topic, key));
                 if few.len() > FEW_MAX {
-                    *self = Subs::Many(few.drain(..).collect());
+                    *self = SubscriptionMap::Many(few.drain(..).collect());
                 }
             }
-            Subs::Many(many) => drop(many.insert(topic, key)),
+            SubscriptionMap::Many(many) => drop(many.insert(topic, key)),
         }
     }
 
     pub fn remove(&mut self, topic: u32) {
         match self {
-            Subs::Few(few) => {
+            SubscriptionMap::Few(few) => {
                 if let Ok(at) = few.binary_search_by_key(&topic, |&(topic, _)| topic) {
                     few.remove(at);
                 }
@@ -69,10 +71,10 @@ impl Subs {
                     *few = Vec::new();
                 }
             }
-            Subs::Many(many) => {
+            SubscriptionMap::Many(many) => {
                 many.remove(&topic);
                 if many.len() < FEW_MAX / 4 {
-                    *self = Subs::Few(self.iter().collect());
+                    *self = SubscriptionMap::Few(self.iter().collect());
                 }
             }
         }
@@ -81,21 +83,21 @@ impl Subs {
     /// Takes out the one with the highest topic.
     pub fn pop_last(&mut self) -> Option<(u32, u32)> {
         match self {
-            Subs::Few(few) => few.pop(),
-            Subs::Many(many) => many.pop_last(),
+            SubscriptionMap::Few(few) => few.pop(),
+            SubscriptionMap::Many(many) => many.pop_last(),
         }
     }
 
     pub fn shrink_to_fit(&mut self) {
-        if let Subs::Few(few) = self {
+        if let SubscriptionMap::Few(few) = self {
             few.shrink_to_fit();
         }
     }
 }
 
-impl Default for Subs {
+impl Default for SubscriptionMap {
     fn default() -> Self {
-        Subs::Few(Vec::new())
+        SubscriptionMap::Few(Vec::new())
     }
 }
 
@@ -113,12 +115,12 @@ mod tests {
         fn few_and_many_are_the_same(
             topics in prop::collection::hash_set(0u32..5_000, 0..2_500), gone in prop::collection::vec(0u32..5_000, 0..5_000)
         ) {
-            let (mut subs, mut expected) = (Subs::default(), BTreeMap::new());
+            let (mut subs, mut expected) = (SubscriptionMap::default(), BTreeMap::new());
             for &topic in &topics {
                 subs.insert(topic, topic + 7);
                 expected.insert(topic, topic + 7);
             }
-            let same = |subs: &Subs, expected: &BTreeMap<u32, u32>| {
+            let same = |subs: &SubscriptionMap, expected: &BTreeMap<u32, u32>| {
                 let all = subs.iter().eq(expected.iter().map(|(&topic, &key)| (topic, key)));
                 let next = |from| expected.range(from..).next().map(|(&topic, &key)| (topic, key));
                 all && subs.len() == expected.len()

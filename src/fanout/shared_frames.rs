@@ -8,10 +8,9 @@
 //! Invariant: a repeated frame leaves a session's cursors, lists and accounting as filling it would have.
 
 use super::{
-    Emit, Fanout, Mode, SessionKey, Tally,
-    fill::settle,
+    Emit, Fanout, FrameTally, Mode, SessionKey,
     frame_cache::{CachedFrame, KeyPart, Left},
-    state::{Base, Session, Sub, Topic},
+    state::{Base, Subscription},
 };
 use crate::tick::{FieldSet, Nanos};
 
@@ -22,49 +21,52 @@ impl Fanout {
         session: SessionKey,
         now: Nanos,
         emit: &mut impl Emit,
-    ) -> Option<Tally> {
+    ) -> Option<FrameTally> {
         let found = self.find_kept(session, emit.encoding())?;
         if !emit.repeat(found) {
             return None;
         }
         let frame = &self.frame_cache.frames[found];
         let tally = frame.tally;
-        let entry = &mut self.sessions[session.0 as usize];
+        let entry = &mut self.schedule.sessions[session.0 as usize];
         let (mut queue, mut every_queue) =
             (std::mem::take(&mut entry.queue), std::mem::take(&mut entry.every_queue));
+        let mut left = std::mem::take(&mut self.scratch.left);
+        for Left { part, .. } in &frame.left {
+            left.extend(entry.find(part.topic).map(|key| (key, part.in_every_queue)));
+        }
         let keys = || queue.subs().chain(every_queue.iter().copied());
-        // Nearly always the frame holds everything, and then one walk does.
+        // Nearly always the frame holds everything, and then one walk is enough.
         let holds_all = frame.left.is_empty();
         for key in keys() {
             let sub = &mut self.subs[key as usize];
             let topic = &mut self.topics[sub.topic as usize];
             sub.cursor = topic.record.seq;
             if holds_all {
-                finish(key, sub, topic, entry, now);
+                topic.every_behind -= u32::from(sub.mode == Mode::Every);
+                self.schedule.caught_up(key, sub, topic, now);
             }
         }
-        let mut left = std::mem::take(&mut self.scratch.left);
-        for left_part in &frame.left {
-            let Some(key) = entry.find(left_part.part.topic) else { continue };
-            let sub = &mut self.subs[key as usize];
-            sub.cursor = left_part.part.cursor;
-            sub.since = left_part.since;
-            left.push((key, left_part.part.in_every_queue));
-        }
         if !holds_all {
+            for (&(key, _), Left { part, since }) in left.iter().zip(&frame.left) {
+                let sub = &mut self.subs[key as usize];
+                (sub.cursor, sub.since) = (part.cursor, *since);
+            }
             for key in keys() {
                 let sub = &mut self.subs[key as usize];
                 let topic = &mut self.topics[sub.topic as usize];
                 if sub.cursor == topic.record.seq {
-                    finish(key, sub, topic, entry, now);
+                    topic.every_behind -= u32::from(sub.mode == Mode::Every);
+                    self.schedule.caught_up(key, sub, topic, now);
                 }
             }
         }
         queue.clear();
         every_queue.clear();
+        let entry = &mut self.schedule.sessions[session.0 as usize];
         (entry.queue, entry.every_queue, entry.every_queued) = (queue, every_queue, false);
         for (key, in_every_queue) in left.drain(..) {
-            self.subs[key as usize].queued = entry.put(key, in_every_queue);
+            self.subs[key as usize].queued = entry.enqueue(key, in_every_queue);
         }
         self.scratch.left = left;
         Some(tally)
@@ -92,7 +94,13 @@ impl Fanout {
     }
 
     /// Keeps what the frame did, and the frame.
-    pub(super) fn keep_frame(&mut self, session: SessionKey, at: usize, tally: &Tally, emit: &mut impl Emit) {
+    pub(super) fn keep_frame(
+        &mut self,
+        session: SessionKey,
+        at: usize,
+        tally: &FrameTally,
+        emit: &mut impl Emit,
+    ) {
         let mut left = std::mem::take(&mut self.frame_cache.frames[at].left);
         left.clear();
         self.walk_key(session, |part, sub| {
@@ -130,8 +138,8 @@ impl Fanout {
 
     /// Calls `see` with each part of the key of what the session is due, in order, while it says `true`. Says whether it saw
     /// all of them: not those of which more must be known than [`KeyPart`] tells.
-    fn walk_key(&self, session: SessionKey, mut see: impl FnMut(KeyPart, &Sub) -> bool) -> bool {
-        let Some(entry) = self.sessions.get(session.0 as usize) else { return false };
+    fn walk_key(&self, session: SessionKey, mut see: impl FnMut(KeyPart, &Subscription) -> bool) -> bool {
+        let Some(entry) = self.schedule.sessions.get(session.0 as usize) else { return false };
         let mut part = |key: u32, in_every_queue: bool| {
             let sub = &self.subs[key as usize];
             let head = self.topics[sub.topic as usize].record.seq;
@@ -144,13 +152,7 @@ impl Fanout {
     }
 }
 
-/// The subscription has come to its topic's head.
-fn finish(key: u32, sub: &mut Sub, topic: &mut Topic, session: &mut Session, now: Nanos) {
-    topic.every_behind -= u32::from(sub.mode == Mode::Every);
-    settle(key, sub, topic, session, now);
-}
-
 /// Its ticks go out with all their fields, one after another or merged, and nothing else does.
-fn is_simple(sub: &Sub) -> bool {
+fn is_simple(sub: &Subscription) -> bool {
     sub.base == Base::None && sub.wanted == FieldSet::ALL && sub.mode != Mode::Once && !sub.claims
 }

@@ -22,7 +22,7 @@ const WITHIN_BYTES_MAX: usize = 8;
 
 /// Patterns by their anchors.
 #[derive(Default)]
-pub(super) struct PatternIndex {
+pub(in crate::fanout) struct PatternIndex {
     prefixes: Shelf,
     suffixes: Shelf,
     within: Shelf,

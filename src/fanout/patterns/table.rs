@@ -1,4 +1,4 @@
-//! The standing patterns of a shard, each once, with the sessions that hold it. A pure table: `patterns.rs` subscribes by it.
+//! The standing patterns of a shard, each once, with the sessions that hold it. A pure table: `mod.rs` subscribes by it.
 //!
 //! Invariant: a pattern is here, and in the index, while a session holds it.
 
@@ -8,11 +8,12 @@ use compact_str::CompactString;
 use foldhash::fast::RandomState;
 use slab::Slab;
 
-use super::{Glob, Spec, index::index32, pattern_index::PatternIndex};
+use super::index::PatternIndex;
+use crate::fanout::{Glob, Spec, state::index32};
 
 /// All standing patterns, each once, with the sessions that hold it.
 #[derive(Default)]
-pub(super) struct Patterns {
+pub(in crate::fanout) struct PatternTable {
     by_text: HashMap<CompactString, u32, RandomState>,
     pub all: Slab<Pattern>,
     pub index: PatternIndex,
@@ -21,19 +22,19 @@ pub(super) struct Patterns {
     pub candidates: Vec<u32>,
 }
 
-pub(super) struct Pattern {
+pub(in crate::fanout) struct Pattern {
     pub glob: Glob,
     /// By session.
     pub holders: BTreeMap<u32, Holder>,
 }
 
 #[derive(Clone, Copy)]
-pub(super) struct Holder {
+pub(in crate::fanout) struct Holder {
     pub spec: Spec,
     pub added: u64,
 }
 
-impl Patterns {
+impl PatternTable {
     pub fn get_mut(&mut self, text: &str) -> Option<&mut Pattern> {
         self.by_text.get(text).map(|&pattern| &mut self.all[pattern as usize])
     }

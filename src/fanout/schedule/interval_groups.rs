@@ -11,7 +11,7 @@ use crate::tick::Nanos;
 
 /// When the next message of each interval may go out, and who waits for it.
 #[derive(Default)]
-pub(super) struct IntervalGroups {
+pub(in crate::fanout) struct IntervalGroups {
     groups: Vec<IntervalGroup>,
 }
 
@@ -25,22 +25,22 @@ struct IntervalGroup {
 
 /// What stands in the wheel.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Waits {
+pub(in crate::fanout) enum Waiter {
     /// One subscription.
     Sub(u32),
     /// The subscriptions of a session that wait for the same end of an interval.
     Group { session: u32, interval_ms: u32 },
 }
 
-/// With whom a subscription waits.
+/// How a subscription waits for the end of its interval.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Joined {
-    /// Others may follow: the wheel must learn of the group.
-    First,
-    /// The wheel knows.
-    Others,
-    /// It waits by itself.
-    Nobody,
+pub(in crate::fanout) enum GroupJoin {
+    /// It is the first of a group, which needs an entry in the wheel.
+    NewGroup,
+    /// The group has its entry in the wheel.
+    Joined,
+    /// It is in no group, and needs an entry of its own.
+    Alone,
 }
 
 const GROUPS_MAX: usize = 8;
@@ -72,18 +72,18 @@ impl IntervalGroups {
     }
 
     /// A subscription waits for `due`. `subscriptions`: how many the session has.
-    pub fn join(&mut self, interval_ms: u32, due: Nanos, key: u32, subscriptions: usize) -> Joined {
-        let Some(group) = self.of(interval_ms) else { return Joined::Nobody };
+    pub fn join(&mut self, interval_ms: u32, due: Nanos, key: u32, subscriptions: usize) -> GroupJoin {
+        let Some(group) = self.of(interval_ms) else { return GroupJoin::Alone };
         if group.waiting.is_empty() {
             group.due = due;
             group.waiting.push(key);
-            return Joined::First;
+            return GroupJoin::NewGroup;
         }
         if group.due != due || group.waiting.len() >= subscriptions + WAITING_SLACK {
-            return Joined::Nobody;
+            return GroupJoin::Alone;
         }
         group.waiting.push(key);
-        Joined::Others
+        GroupJoin::Joined
     }
 
     /// Those who wait for this time, when it has come.
@@ -149,9 +149,9 @@ mod tests {
                 } else {
                     let due = interval_groups.next(interval_ms);
                     match interval_groups.join(interval_ms, due, key, usize::MAX / 2) {
-                        Joined::First => wheel.push((interval_ms, due)),
-                        Joined::Others => {}
-                        Joined::Nobody => continue,
+                        GroupJoin::NewGroup => wheel.push((interval_ms, due)),
+                        GroupJoin::Joined => {}
+                        GroupJoin::Alone => continue,
                     }
                     waiting.push((interval_ms, due, key));
                 }

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 /// Entries in order; a place is the number of an entry, and stays its own.
 #[derive(Default)]
-pub(super) struct Queue {
+pub(in crate::fanout) struct SendQueue {
     entries: VecDeque<u32>,
     /// The place of the first; it wraps.
     first: u32,
@@ -17,13 +17,13 @@ pub(super) struct Queue {
 }
 
 /// The entry of a session's every-mode queue.
-pub(super) const EVERY_QUEUE: u32 = u32::MAX;
+pub(in crate::fanout) const EVERY_QUEUE: u32 = u32::MAX;
 const HOLE: u32 = u32::MAX - 1;
 /// The highest key of a subscription.
 const KEY_MAX: u32 = HOLE - 1;
 const HOLES_SLACK: usize = 16;
 
-impl Queue {
+impl SendQueue {
     #[inline]
     pub fn len(&self) -> usize {
         self.entries.len() - self.holes as usize
@@ -126,7 +126,7 @@ impl Queue {
     #[cfg(test)]
     pub fn spoil(&mut self, how: impl FnOnce(&mut VecDeque<u32>)) {
         let live: VecDeque<u32> = self.iter().collect();
-        *self = Queue { entries: live, first: 0, holes: 0 };
+        *self = SendQueue { entries: live, first: 0, holes: 0 };
         how(&mut self.entries);
     }
 }
@@ -143,7 +143,7 @@ mod tests {
         fn is_a_list_from_which_anything_can_be_taken(
             first in prop_oneof![Just(0u32), Just(u32::MAX - 3)], acts in prop::collection::vec((0u8..6, any::<prop::sample::Index>()), 1..300)
         ) {
-            let mut queue = Queue { first, ..Queue::default() };
+            let mut queue = SendQueue { first, ..SendQueue::default() };
             let mut naive: VecDeque<(u32, u32)> = VecDeque::new();
             for (key, (act, which)) in (0u32..).zip(acts) {
                 match act {

@@ -6,8 +6,7 @@ use compact_str::CompactString;
 
 use super::{
     Accounts, Fanout, Mode, SessionKey,
-    fill::next_order,
-    state::{Base, Place, Sub},
+    state::{Base, Subscription, SubscriptionState, index32},
 };
 use crate::tick::{FieldSet, Nanos, State, Symbol};
 
@@ -55,7 +54,7 @@ impl Fanout {
     }
 
     pub fn session_subscriptions(&self, session: SessionKey) -> usize {
-        self.sessions.get(session.0 as usize).map_or(0, |session| session.subs.len())
+        self.schedule.sessions.get(session.0 as usize).map_or(0, |session| session.subs.len())
     }
 
     /// Messages that sockets have accepted.
@@ -65,13 +64,13 @@ impl Fanout {
 
     /// Whether the session has nothing to send now (what waits for an interval aside).
     pub fn is_drained(&self, session: SessionKey) -> bool {
-        self.sessions.get(session.0 as usize).is_none_or(|session| session.queue.is_empty())
+        self.schedule.sessions.get(session.0 as usize).is_none_or(|session| session.queue.is_empty())
     }
 
     /// Whether the session has yet to be sent something that it was due at `as_of` or before; what is held back by an
     /// interval is not due.
     pub fn owes(&self, session: SessionKey, as_of: Nanos) -> bool {
-        let Some(session) = self.sessions.get(session.0 as usize) else { return false };
+        let Some(session) = self.schedule.sessions.get(session.0 as usize) else { return false };
         session.queue.subs().chain(session.every_queue.iter().copied()).any(|key| {
             let sub = &self.subs[key as usize];
             sub.base != Base::None || sub.since <= as_of
@@ -81,7 +80,7 @@ impl Fanout {
     /// Place among all ticks of the first one that the session has yet to be sent in mode `every`; 0 when that cannot be
     /// told, and `None` when there is none.
     pub fn first_unsent(&self, session: SessionKey) -> Option<u64> {
-        let entry = self.sessions.get(session.0 as usize)?;
+        let entry = self.schedule.sessions.get(session.0 as usize)?;
         // An event stream subscribes once, so that one interval stands for all.
         let holds = |(_, key): (u32, u32)| self.subs[key as usize].interval_ms > 0;
         if entry.queue.is_empty() && !entry.subs.iter().next().is_some_and(holds) {
@@ -96,20 +95,50 @@ impl Fanout {
             if sub.base != Base::None {
                 return Some(0);
             }
-            (head - sub.cursor > sub.skipped).then(|| next_order(sub, &self.topics))
+            (head - sub.cursor > sub.skipped).then(|| sub.next_order(&self.topics[sub.topic as usize]))
         });
         unsent.min()
     }
 
+    /// The place among all ticks up to which every subscription in mode `every` was sent what it is due. `taken`: the
+    /// place of the last tick that came. Sessions of which `is_waited_for` says no do not count.
+    ///
+    /// A subscription that waits for its interval with `held_max` ticks or more is made ready now: a market's time that
+    /// waits for it would never end its interval. Walks every subscription.
+    pub fn low_water(
+        &mut self,
+        taken: u64,
+        held_max: u64,
+        is_waited_for: impl Fn(SessionKey) -> bool,
+    ) -> u64 {
+        let mut mark = taken;
+        let mut early = Vec::new();
+        for (key, sub) in self.subs.iter().filter(|(_, sub)| sub.mode == Mode::Every) {
+            match sub.state {
+                SubscriptionState::Idle => {}
+                _ if !is_waited_for(SessionKey(sub.session)) => {}
+                SubscriptionState::Waiting if self.pending(sub) < held_max => {}
+                place => {
+                    mark = mark.min(sub.next_order(&self.topics[sub.topic as usize]).saturating_sub(1));
+                    early.extend((place == SubscriptionState::Waiting).then_some(key));
+                }
+            }
+        }
+        for key in early {
+            self.schedule.enqueue(index32(key), &mut self.subs[key]);
+        }
+        mark
+    }
+
     pub fn behind(&self, session: SessionKey) -> Behind {
-        let Some(session) = self.sessions.get(session.0 as usize) else { return Behind::default() };
+        let Some(session) = self.schedule.sessions.get(session.0 as usize) else { return Behind::default() };
         self.behind_of(session.subs.iter().map(|(_, key)| &self.subs[key as usize]))
     }
 
-    fn behind_of<'a>(&'a self, subs: impl Iterator<Item = &'a Sub>) -> Behind {
+    fn behind_of<'a>(&'a self, subs: impl Iterator<Item = &'a Subscription>) -> Behind {
         let mut behind = Behind::default();
         // Who rests is behind by nothing: its topic need not be looked at.
-        for sub in subs.filter(|sub| sub.place != Place::Idle) {
+        for sub in subs.filter(|sub| sub.state != SubscriptionState::Idle) {
             let ticks = self.pending(sub);
             if ticks > 0 {
                 behind.dirty += 1;
@@ -146,11 +175,11 @@ impl Fanout {
 
     /// A session's standing patterns.
     pub fn globs(&self, session: SessionKey) -> &[CompactString] {
-        self.sessions.get(session.0 as usize).map_or(&[], |session| &session.globs)
+        self.schedule.sessions.get(session.0 as usize).map_or(&[], |session| &session.globs)
     }
 
     /// Ticks after the cursor that the client has not been told of in any way.
-    pub(super) fn pending(&self, sub: &Sub) -> u64 {
+    pub(super) fn pending(&self, sub: &Subscription) -> u64 {
         self.topics[sub.topic as usize].record.seq - sub.cursor - sub.skipped
     }
 }

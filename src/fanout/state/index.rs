@@ -1,5 +1,5 @@
 //! Indexes into the tables of a shard: 32 bits, so that a subscription stays within a cache line.
 
-pub(super) fn index32(index: usize) -> u32 {
+pub(in crate::fanout) fn index32(index: usize) -> u32 {
     u32::try_from(index).expect("limits keep every table below 2^32 entries")
 }

@@ -9,16 +9,11 @@ use std::{
 use slab::Slab;
 
 use super::{
-    Accounts, SessionKey, Tally, Units,
+    Accounts, FrameTally, SessionKey, Units,
     frame_cache::FrameCache,
-    index::index32,
-    interval_groups::Waits,
-    pattern_table::Patterns,
-    queue::Queue,
-    state::{Session, Sub, Topic},
-    symbols::Symbols,
-    turns::Turns,
-    wheel::Wheel,
+    patterns::PatternTable,
+    schedule::SendSchedule,
+    state::{LocalSession, LocalTopic, Subscription, SymbolMap, index32},
 };
 use crate::{
     tick::{Nanos, State, Symbol},
@@ -27,28 +22,25 @@ use crate::{
 
 /// One shard's topics, subscriptions and accounts.
 pub struct Fanout {
-    pub(super) topics: Slab<Topic>,
-    pub(super) by_symbol: Symbols<u32>,
-    /// Local topic of each market topic; [`UNWATCHED`](super::state::UNWATCHED) while nobody here subscribes to it: its ticks are passed over.
+    pub(super) topics: Slab<LocalTopic>,
+    pub(super) by_symbol: SymbolMap<u32>,
+    /// Local topic of each market topic; [`UNWATCHED`](super::state::UNWATCHED) while nobody here subscribes to it: its
+    /// ticks are skipped.
     pub(super) by_market: Vec<u32>,
     /// Every listed symbol, by market id: what globs match against.
     pub(super) listed_symbols: Vec<Symbol>,
-    pub(super) listed_ids: Symbols<TopicId>,
-    pub(super) sessions: Slab<Session>,
-    pub(super) subs: Slab<Sub>,
-    /// Sessions that have something to send and were not yet asked for it, each once, oldest first;
-    /// those that became so together, in an order that changes.
-    pub(super) ready: VecDeque<u32>,
-    pub(super) turns: Turns,
-    /// Sessions that are over, and not yet let go of.
+    pub(super) listed_ids: SymbolMap<TopicId>,
+    pub(super) subs: Slab<Subscription>,
+    /// The sessions, and which of their subscriptions are behind.
+    pub(super) schedule: SendSchedule,
+    /// Sessions that have ended, and still have subscriptions.
     pub(super) leaving: VecDeque<u32>,
-    pub(super) wheel: Wheel<Waits>,
-    pub(super) patterns: Patterns,
+    pub(super) patterns: PatternTable,
     pub(super) accounts: Accounts,
     /// Ticks in frames that were filled and are not yet recorded.
     pub(super) in_flight: u64,
     pub(super) notices: Vec<Notice>,
-    /// Topics of the market that [`Fanout::resync_some`] has come to, while batches are made up for.
+    /// How many of the market's topics [`Fanout::resync_some`] has caught up with, while a resync is under way.
     pub(super) resynced: Option<usize>,
     /// Subscriptions in every-mode queues, and ticks of rings, that were walked over.
     pub(super) walked: usize,
@@ -76,17 +68,11 @@ pub(super) struct Bounds {
 #[derive(Default)]
 pub(super) struct Scratch {
     pub touched: Vec<u32>,
-    /// Intervals that are over, and how many of them were seen to.
-    pub fired: Vec<(Waits, Nanos)>,
-    pub fired_done: usize,
     pub history: Vec<Stamped>,
     pub every_queue: BinaryHeap<Reverse<(u64, u32)>>,
     /// Subscriptions that stay in their session's list (`false`) or every-mode queue (`true`).
     pub left: Vec<(u32, bool)>,
 }
-
-/// To look at a topic's lists, and to copy some of them.
-const SHRINK_UNITS: usize = 8;
 
 /// Something a session must be told on its control queue.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -108,17 +94,14 @@ impl Fanout {
     pub fn new(now: Nanos, stale: Duration, subscriptions_max: usize) -> Self {
         Fanout {
             topics: Slab::new(),
-            by_symbol: Symbols::default(),
+            by_symbol: SymbolMap::default(),
             by_market: Vec::new(),
             listed_symbols: Vec::new(),
-            listed_ids: Symbols::default(),
-            sessions: Slab::new(),
+            listed_ids: SymbolMap::default(),
             subs: Slab::new(),
-            ready: VecDeque::new(),
-            turns: Turns::default(),
+            schedule: SendSchedule::new(now),
             leaving: VecDeque::new(),
-            wheel: Wheel::new(now),
-            patterns: Patterns::default(),
+            patterns: PatternTable::default(),
             accounts: Accounts::default(),
             in_flight: 0,
             notices: Vec::new(),
@@ -134,72 +117,47 @@ impl Fanout {
         }
     }
 
-    /// As in [`new`](Self::new), from now on. What a shorter time made stale is live again, when it is by the longer one.
-    pub fn set_limits(&mut self, now: Nanos, stale: Duration, subscriptions_max: usize) {
-        self.subscriptions_max = subscriptions_max;
-        self.stale_nanos = u64::try_from(stale.as_nanos()).unwrap_or(u64::MAX);
-        let fresh =
-            |topic: &Topic| topic.state == State::Stale && now.since(topic.record.rx) <= self.stale_nanos;
-        let found = self.topics.iter().filter(|(_, topic)| fresh(topic));
-        let found: Vec<u32> = found.map(|(local, _)| index32(local)).collect();
-        for local in found {
-            self.change_state(local, State::Live);
-        }
-    }
-
-    /// Lets go of the room that sessions which have gone have left behind: of what is in the topics, from a place on, as far
-    /// as the units last. Says where to go on, when it has not come to the end.
-    pub fn shrink_from(&mut self, from: u32, units: &mut Units) -> Option<u32> {
-        if from == 0 {
-            self.sessions.shrink_to_fit();
-            self.subs.shrink_to_fit();
-            self.ready.shrink_to_fit();
-        }
-        for local in from..index32(self.topics.capacity()) {
-            if units.is_spent() {
-                return Some(local);
-            }
-            units.spend(SHRINK_UNITS);
-            let Some(topic) = self.topics.get_mut(local as usize) else { continue };
-            for list in [&mut topic.plain, &mut topic.resting, &mut topic.masked] {
-                list.shrink_to_fit();
-            }
-        }
-        None
-    }
-
     pub fn open(&mut self) -> SessionKey {
-        SessionKey(index32(self.sessions.insert(Session::default())))
+        SessionKey(index32(self.schedule.sessions.insert(LocalSession::default())))
     }
 
     /// A session that has something to send; each is named once until it is [filled](Self::fill).
     pub fn next_ready(&mut self) -> Option<SessionKey> {
-        while let Some(key) = self.ready.pop_front() {
-            if let Some(session) = self.sessions.get_mut(key as usize) {
-                session.ready = false;
-                return Some(SessionKey(key));
-            }
-        }
-        None
+        self.schedule.next_ready().map(SessionKey)
     }
 
     /// Puts a session that is not drained among the ready again: its turn was over before it was served.
     pub fn make_ready(&mut self, session: SessionKey) {
-        if let Some(entry) = self.sessions.get_mut(session.0 as usize)
-            && !entry.ready
-        {
-            entry.ready = true;
-            self.ready.push_back(session.0);
-        }
+        self.schedule.make_ready(session.0);
     }
 
     pub fn has_ready(&self) -> bool {
-        !self.ready.is_empty()
+        !self.schedule.ready.is_empty()
     }
 
     /// How many sessions have something to send; some may have gone since.
     pub fn ready(&self) -> usize {
-        self.ready.len()
+        self.schedule.ready.len()
+    }
+
+    /// Moves time on: subscriptions whose interval has ended become ready.
+    pub fn advance(&mut self, now: Nanos) {
+        self.advance_some(now, &mut Units::unlimited());
+    }
+
+    /// As [`Self::advance`], as far as the units last. Says whether all whose interval has ended are ready.
+    pub fn advance_some(&mut self, now: Nanos, units: &mut Units) -> bool {
+        self.schedule.advance(&mut self.subs, now, units)
+    }
+
+    /// Whether some whose interval has ended are not ready yet.
+    pub fn is_advancing(&self) -> bool {
+        self.schedule.is_advancing()
+    }
+
+    /// When [`Self::advance`] is next wanted.
+    pub fn next_due(&self) -> Option<Nanos> {
+        self.schedule.wheel.next_due()
     }
 
     /// Whether batches should come with their ticks. One that does not is made up for, at the cost of a look at the
@@ -213,42 +171,20 @@ impl Fanout {
         self.walked
     }
 
-    /// When [`Self::advance`] is next wanted.
-    pub fn next_due(&self) -> Option<Nanos> {
-        self.wheel.next_due()
-    }
-
     /// What sessions must be told since the last call.
     pub fn take_notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
     }
 
     /// Books a frame that the socket has accepted whole.
-    pub fn accepted(&mut self, tally: &Tally) {
+    pub fn accepted(&mut self, tally: &FrameTally) {
         self.in_flight -= tally.ticks();
         self.accounts.book(tally);
     }
 
     /// Books a frame that will never be accepted: its session has ended.
-    pub fn abandoned(&mut self, tally: &Tally) {
+    pub fn abandoned(&mut self, tally: &FrameTally) {
         self.in_flight -= tally.ticks();
         self.accounts.discarded += tally.ticks();
-    }
-
-    /// Gives back what a busy time has left behind; for sessions at rest.
-    pub fn give_back(&mut self, session: SessionKey, now: Nanos) {
-        if let Some(entry) = self.sessions.get_mut(session.0 as usize)
-            && entry.queue.is_empty()
-        {
-            entry.queue = Queue::default();
-            entry.every_queue = Vec::new();
-            entry.subs.shrink_to_fit();
-            entry.interval_groups.give_back(now);
-        }
-    }
-
-    /// Puts the sessions that have become ready since there were `before` in another order.
-    pub(super) fn take_turns(&mut self, before: usize) {
-        self.turns.mix(&mut self.ready, before);
     }
 }

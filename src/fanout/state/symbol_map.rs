@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use crate::tick::Symbol;
 
 /// A map from symbols.
-pub(super) struct Symbols<V> {
+pub(in crate::fanout) struct SymbolMap<V> {
     /// Which part a symbol is in. Not the hash by which it is found there, or each part would have symbols of few hashes.
     hasher: RandomState,
     parts: Vec<HashMap<Symbol, V, RandomState>>,
@@ -17,7 +17,7 @@ pub(super) struct Symbols<V> {
 /// A part of 100,000 symbols has some 1,600.
 const PARTS: usize = 64;
 
-impl<V> Symbols<V> {
+impl<V> SymbolMap<V> {
     pub fn get(&self, symbol: &Symbol) -> Option<&V> {
         self.parts[self.part(symbol)].get(symbol)
     }
@@ -46,11 +46,11 @@ impl<V> Symbols<V> {
     }
 }
 
-impl<V> Default for Symbols<V> {
+impl<V> Default for SymbolMap<V> {
     fn default() -> Self {
         let mut parts = Vec::new();
         parts.resize_with(PARTS, HashMap::default);
-        Symbols { hasher: RandomState::default(), parts }
+        SymbolMap { hasher: RandomState::default(), parts }
     }
 }
 
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn all_are_found_and_few_are_moved_at_once() {
-        let mut symbols = Symbols::default();
+        let mut symbols = SymbolMap::default();
         let moved: Vec<usize> = (0..60_000).map(|number| symbols.insert(symbol(number), number)).collect();
         // One table of as many would move 57,344 at once.
         assert!(moved.iter().all(|&moved| moved <= 3_600), "{:?} at once", moved.iter().max());

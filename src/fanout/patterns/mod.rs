@@ -2,10 +2,14 @@
 
 use std::cmp::Reverse;
 
+mod index;
+mod table;
+
+pub(super) use table::PatternTable;
+
+use self::table::Holder;
 use super::{
-    CHANGE_UNITS, Change, Fanout, Glob, LocalId, Mode, Notice, SessionKey, Spec, TooMany, Units,
-    pattern_table::{Holder, Patterns},
-    state::Base,
+    CHANGE_UNITS, Change, Fanout, Glob, LocalId, Mode, Notice, SessionKey, Spec, TooMany, Units, state::Base,
 };
 use crate::{tick::Symbol, topic::NewTopic};
 
@@ -20,7 +24,7 @@ impl Fanout {
 
     /// The session's next subscription from a place on, and the place behind it: for a walk that may be interrupted.
     pub fn subscribed_from(&self, session: SessionKey, place: u32) -> Option<(u32, &Symbol)> {
-        let (topic, _) = self.sessions.get(session.0 as usize)?.subs.next_from(place)?;
+        let (topic, _) = self.schedule.sessions.get(session.0 as usize)?.subs.next_from(place)?;
         Some((topic + 1, &self.topics[topic as usize].symbol))
     }
 
@@ -42,7 +46,7 @@ impl Fanout {
         globs_max: usize,
     ) -> Result<(), TooMany> {
         self.remove_glob(session, glob.as_str());
-        let Some(entry) = self.sessions.get_mut(session.0 as usize) else { return Ok(()) };
+        let Some(entry) = self.schedule.sessions.get_mut(session.0 as usize) else { return Ok(()) };
         if entry.globs.len() >= globs_max {
             return Err(TooMany);
         }
@@ -67,7 +71,7 @@ impl Fanout {
 
     /// Says whether the session held the pattern.
     pub fn remove_glob(&mut self, session: SessionKey, text: &str) -> bool {
-        let Some(entry) = self.sessions.get_mut(session.0 as usize) else { return false };
+        let Some(entry) = self.schedule.sessions.get_mut(session.0 as usize) else { return false };
         let Some(at) = entry.globs.iter().position(|held| held == text) else { return false };
         // In order: the last one added counts.
         let text = entry.globs.remove(at);
@@ -79,7 +83,7 @@ impl Fanout {
     /// Sessions with a pattern that matches, each once, with the spec of the pattern that it added last: as if it had
     /// subscribed to the symbol with each in turn. In order, so that the same input gives the same frames.
     pub(super) fn glob_holders(&mut self, symbol: &Symbol, units: &mut Units) -> Vec<(u32, Spec)> {
-        let Patterns { all, index, candidates, .. } = &mut self.patterns;
+        let PatternTable { all, index, candidates, .. } = &mut self.patterns;
         candidates.clear();
         index.candidates(symbol, candidates);
         let mut held: Vec<(u32, Reverse<u64>, Spec)> = Vec::new();
@@ -100,7 +104,7 @@ impl Fanout {
         let local = self.local_of(&new_topic.symbol);
         self.by_market[new_topic.topic.0 as usize] = local;
         for &(session, ref spec) in holders {
-            let Some(entry) = self.sessions.get(session as usize) else { continue };
+            let Some(entry) = self.schedule.sessions.get(session as usize) else { continue };
             let session = SessionKey(session);
             if entry.find(local).is_some() {
                 continue;

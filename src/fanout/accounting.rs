@@ -36,7 +36,7 @@ pub struct Accounts {
 
 /// What a frame holds, to be recorded when the socket has accepted it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Tally {
+pub struct FrameTally {
     pub delivered: u64,
     pub conflated: u64,
     pub gapped: [u64; 3],
@@ -61,7 +61,7 @@ impl Accounts {
         i128::from(self.offered) - i128::from(gone) - i128::from(self.gapped.iter().sum::<u64>())
     }
 
-    pub fn book(&mut self, tally: &Tally) {
+    pub fn book(&mut self, tally: &FrameTally) {
         self.delivered += tally.delivered;
         self.conflated += tally.conflated;
         for (total, gapped) in self.gapped.iter_mut().zip(tally.gapped) {
@@ -82,7 +82,7 @@ impl Accounts {
     }
 }
 
-impl Tally {
+impl FrameTally {
     pub fn ticks(&self) -> u64 {
         self.delivered + self.conflated + self.gapped.iter().sum::<u64>()
     }

@@ -3,8 +3,7 @@
 //! Entries are never taken out: the owner checks, when one fires, that it is still meant. Invariant: an entry fires at
 //! the first `advance` whose time is at or after its due time, never before.
 
-use super::Units;
-use crate::tick::Nanos;
+use crate::{fanout::Units, tick::Nanos};
 
 const SLOTS: i64 = SLOTS_COUNT as i64;
 const SLOTS_COUNT: usize = 1024;
@@ -12,8 +11,8 @@ const SLOT_NANOS: i64 = 1_000_000;
 /// To look whether an entry is still meant.
 const ENTRY_UNITS: usize = 2;
 
-pub struct Wheel<K> {
-    slots: Vec<Vec<Entry<K>>>,
+pub(in crate::fanout) struct Wheel<K> {
+    slots: Vec<Vec<WheelEntry<K>>>,
     /// Number of the slot (not wrapped) that `advance` looks at next.
     next: i64,
     entries: usize,
@@ -22,7 +21,7 @@ pub struct Wheel<K> {
 }
 
 #[derive(Clone, Copy)]
-struct Entry<K> {
+struct WheelEntry<K> {
     due: Nanos,
     key: K,
 }
@@ -39,7 +38,7 @@ impl<K: Copy + Ord> Wheel<K> {
 
     pub fn insert(&mut self, key: K, due: Nanos) {
         let slot = slot_of(due).max(self.next);
-        self.slots[index(slot)].push(Entry { due, key });
+        self.slots[index(slot)].push(WheelEntry { due, key });
         self.entries += 1;
     }
 

@@ -1,0 +1,110 @@
+//! A frame while it is filled: what a subscription is sent, and how its cursor moves with it.
+//!
+//! Invariant: each message moves the cursor by exactly the ticks that the tally counts for it and those that were
+//! recorded as filtered before.
+
+use super::{
+    Emit, FrameTally, GapReason, LocalId, Mode,
+    state::{Base, LocalTopic, Subscription, lead},
+};
+use crate::{
+    tick::{FieldSet, Nanos},
+    topic::Stamped,
+};
+
+/// A frame of one session.
+pub(super) struct OpenFrame<'a, S, E> {
+    pub now: Nanos,
+    /// Ticks that are older than the recent ones.
+    pub store: &'a S,
+    pub emit: &'a mut E,
+    pub tally: FrameTally,
+}
+
+impl<S, E: Emit> OpenFrame<'_, S, E> {
+    /// The record as it is, in place of the ticks since the cursor: as the last tick alone, when there is but one.
+    #[inline]
+    pub fn send_latest(&mut self, sub: &mut Subscription, topic: &LocalTopic) {
+        let n = topic.record.seq - sub.cursor;
+        self.tally.record(n - sub.skipped);
+        let local = LocalId(sub.topic);
+        if n == 1 && !topic.record.changed.intersect(sub.wanted).is_empty() {
+            self.emit.last_tick(local, &topic.symbol, &topic.record, sub.wanted);
+        } else {
+            self.emit.merged(local, &topic.symbol, &topic.record, n, sub.wanted);
+        }
+        sub.begin_at(topic.record.seq);
+    }
+
+    /// The record as it is, as a new base. What the client was sent before decides how, because seqs must add up.
+    pub fn send_base(&mut self, sub: &mut Subscription, topic: &LocalTopic) {
+        if std::mem::take(&mut sub.other_epoch) {
+            return self.send_gap(sub, topic, GapReason::Epoch);
+        }
+        let local = LocalId(sub.topic);
+        let n = topic.record.seq - sub.cursor;
+        self.tally.record(n - sub.skipped);
+        let merges = sub.base == Base::Again && n > 0;
+        if merges {
+            self.emit.merged(local, &topic.symbol, &topic.record, n, sub.wanted);
+        } else {
+            self.emit.snapshot(local, &topic.symbol, &topic.record, sub.wanted);
+        }
+        sub.begin_at(topic.record.seq);
+        // Mode `once` is answered by a snapshot, whatever came before.
+        if merges && sub.mode == Mode::Once {
+            sub.base = Base::Again;
+        }
+    }
+
+    /// Announces everything from the cursor to the head as lost, and begins anew at the head.
+    pub fn send_gap(&mut self, sub: &mut Subscription, topic: &LocalTopic, reason: GapReason) {
+        let head = topic.record.seq;
+        self.tally.gapped[reason as usize] += head - sub.cursor - sub.skipped;
+        self.emit.gap(&topic.symbol, sub.cursor + 1, head, reason);
+        self.emit.snapshot(LocalId(sub.topic), &topic.symbol, &topic.record, sub.wanted);
+        sub.begin_at(head);
+    }
+
+    /// Consecutive ticks, of which the first is the next one after the cursor and the ticks that it skips, as many as
+    /// there is room for.
+    pub fn send_ticks(&mut self, sub: &mut Subscription, topic: &LocalTopic, ticks: &[Stamped]) {
+        // The reason of a gap from here on is not the resume.
+        sub.claims = false;
+        if sub.wanted == FieldSet::ALL {
+            self.send_all(sub, topic, ticks);
+        } else {
+            self.send_wanted(sub, topic, ticks);
+        }
+    }
+
+    fn send_all(&mut self, sub: &mut Subscription, topic: &LocalTopic, ticks: &[Stamped]) {
+        let sent = self.emit.run(LocalId(sub.topic), &topic.symbol, ticks);
+        self.tally.delivered += sent as u64;
+        sub.cursor += sent as u64;
+        if let Some(next) = ticks.get(sent).or(ticks.last()) {
+            sub.since = next.rx;
+        }
+    }
+
+    fn send_wanted(&mut self, sub: &mut Subscription, topic: &LocalTopic, ticks: &[Stamped]) {
+        for tick in ticks {
+            let n = tick.seq - sub.cursor;
+            if !sub.wants(tick) {
+                sub.lead = lead(n);
+                continue;
+            }
+            sub.since = tick.rx;
+            if !self.emit.has_room() {
+                sub.lead = lead(n - 1);
+                return;
+            }
+            self.emit.tick(&topic.symbol, tick, n, sub.wanted);
+            self.tally.delivered += 1;
+            // Each tick in between was recorded as filtered when it came.
+            sub.skipped -= n - 1;
+            sub.cursor = tick.seq;
+            sub.lead = 0;
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Memory that a busy time has left behind is given back here.
+
+use super::{Fanout, SessionKey, Units, schedule::SendQueue, state::index32};
+use crate::tick::Nanos;
+
+/// To look at a topic's lists, and to copy some of them.
+const SHRINK_UNITS: usize = 8;
+
+impl Fanout {
+    /// Lets go of the room that sessions which have gone have left behind: of what is in the topics, from a place on, as far
+    /// as the units last. Says where to go on, when it has not come to the end.
+    pub fn shrink_from(&mut self, from: u32, units: &mut Units) -> Option<u32> {
+        if from == 0 {
+            self.schedule.sessions.shrink_to_fit();
+            self.subs.shrink_to_fit();
+            self.schedule.ready.shrink_to_fit();
+        }
+        for local in from..index32(self.topics.capacity()) {
+            if units.is_spent() {
+                return Some(local);
+            }
+            units.spend(SHRINK_UNITS);
+            let Some(topic) = self.topics.get_mut(local as usize) else { continue };
+            for list in [&mut topic.plain, &mut topic.resting, &mut topic.masked] {
+                list.shrink_to_fit();
+            }
+        }
+        None
+    }
+
+    /// Gives back what a busy time has left behind; for sessions at rest.
+    pub fn give_back(&mut self, session: SessionKey, now: Nanos) {
+        if let Some(entry) = self.schedule.sessions.get_mut(session.0 as usize)
+            && entry.queue.is_empty()
+        {
+            entry.queue = SendQueue::default();
+            entry.every_queue = Vec::new();
+            entry.subs.shrink_to_fit();
+            entry.interval_groups.give_back(now);
+        }
+    }
+}

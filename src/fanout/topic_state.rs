@@ -1,0 +1,67 @@
+//! The state of a topic (live, stale, closed), and the notices by which sessions learn that it has changed.
+
+use std::time::Duration;
+
+use super::{
+    Fanout, SessionKey, Units,
+    shard::Notice,
+    state::{LocalTopic, index32},
+};
+use crate::tick::{Nanos, State};
+
+/// To look at a topic.
+const LOOK_UNITS: usize = 2;
+
+impl Fanout {
+    /// As in [`new`](Self::new), from now on. What a shorter time made stale is live again, when it is by the longer one.
+    pub fn set_limits(&mut self, now: Nanos, stale: Duration, subscriptions_max: usize) {
+        self.subscriptions_max = subscriptions_max;
+        self.stale_nanos = u64::try_from(stale.as_nanos()).unwrap_or(u64::MAX);
+        let fresh = |topic: &LocalTopic| {
+            topic.state == State::Stale && now.since(topic.record.rx) <= self.stale_nanos
+        };
+        let found = self.topics.iter().filter(|(_, topic)| fresh(topic));
+        let found: Vec<u32> = found.map(|(local, _)| index32(local)).collect();
+        for local in found {
+            self.change_state(local, State::Live);
+        }
+    }
+
+    /// Finds topics that have become stale, from a place on, as far as the units last. Says where to go on, when it has not
+    /// come to the end.
+    pub fn find_stale_from(&mut self, from: u32, now: Nanos, units: &mut Units) -> Option<u32> {
+        for local in from..index32(self.topics.capacity()) {
+            if units.is_spent() {
+                return Some(local);
+            }
+            units.spend(LOOK_UNITS);
+            let Some(topic) = self.topics.get(local as usize) else { continue };
+            if topic.has_subscribers() && self.is_silent(topic, now) {
+                let told = self.notices.len();
+                self.change_state(local, State::Stale);
+                units.spend(self.notices.len() - told);
+            }
+        }
+        None
+    }
+
+    pub(super) fn is_silent(&self, topic: &LocalTopic, now: Nanos) -> bool {
+        topic.state == State::Live && now.since(topic.record.rx) > self.stale_nanos
+    }
+
+    pub(super) fn change_state(&mut self, local: u32, state: State) {
+        let topic = &mut self.topics[local as usize];
+        if topic.state != state {
+            topic.state = state;
+            self.tell_state(local);
+        }
+    }
+
+    pub(super) fn tell_state(&mut self, local: u32) {
+        let topic = &self.topics[local as usize];
+        for key in topic.subscribers() {
+            let session = SessionKey(self.subs[key as usize].session);
+            self.notices.push(Notice::State { session, symbol: topic.symbol.clone(), state: topic.state });
+        }
+    }
+}
