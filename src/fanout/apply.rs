@@ -98,7 +98,7 @@ impl Fanout {
         let topic = &mut self.topics[local as usize];
         for &key in &topic.masked {
             let sub = &mut self.subs[key as usize];
-            // A subscription that rests without a base waits for the symbol's first tick, whatever is in it.
+            // An idle subscription without a base waits for the symbol's first tick, whatever is in it.
             let begins = sub.state == SubscriptionState::Idle && sub.base != Base::None;
             if !sub.wants(tick) && !begins {
                 sub.skipped += 1;
@@ -118,7 +118,7 @@ impl Fanout {
         self.accounts.offered += fresh * (topic.plain.len() + topic.masked.len()) as u64;
         let rx = topic.fresh_rx;
         // Who is behind already need not be looked at.
-        for key in topic.resting.drain(..) {
+        for key in topic.idle.drain(..) {
             let Some(sub) = self.subs.get_mut(key as usize).filter(|sub| sub.is_idle_on(local)) else {
                 continue;
             };

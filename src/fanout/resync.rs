@@ -38,10 +38,12 @@ impl Fanout {
             units.spend(1);
             if local != UNWATCHED {
                 let topic = &self.topics[local as usize];
-                let rest = topic.resting.len() + topic.masked.len();
+                let walked_over = topic.idle.len() + topic.masked.len();
                 let (walked, told) = (self.walked, self.notices.len());
                 self.catch_up(local, now, store);
-                units.spend(CATCH_UP_UNITS + 2 * rest + self.walked - walked + self.notices.len() - told);
+                units.spend(
+                    CATCH_UP_UNITS + 2 * walked_over + self.walked - walked + self.notices.len() - told,
+                );
             }
             at += 1;
         }
@@ -128,12 +130,12 @@ impl Fanout {
         let rx = ticks.first().map_or(bound, |tick| tick.rx);
         for key in keys {
             let sub = &mut self.subs[key as usize];
-            let rests = sub.state == SubscriptionState::Idle;
-            let begins = rests && sub.base != Base::None;
+            let is_idle = sub.state == SubscriptionState::Idle;
+            let begins = is_idle && sub.base != Base::None;
             let concerns = |tick: &Stamped| !tick.fields.mask.intersect(sub.wanted).is_empty();
             let held = if begins { ticks.get(1..).unwrap_or_default() } else { &ticks[..] };
             let filtered = held.iter().filter(|tick| !concerns(tick)).count() as u64;
-            if rests {
+            if is_idle {
                 let leading = held.iter().take_while(|tick| !begins && !concerns(tick)).count() as u64;
                 sub.lead = lead(sub.skipped + leading);
             }

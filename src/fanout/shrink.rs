@@ -21,14 +21,14 @@ impl Fanout {
             }
             units.spend(SHRINK_UNITS);
             let Some(topic) = self.topics.get_mut(local as usize) else { continue };
-            for list in [&mut topic.plain, &mut topic.resting, &mut topic.masked] {
+            for list in [&mut topic.plain, &mut topic.idle, &mut topic.masked] {
                 list.shrink_to_fit();
             }
         }
         None
     }
 
-    /// Gives back what a busy time has left behind; for sessions at rest.
+    /// Gives back what a busy time has left behind; for idle sessions.
     pub fn give_back(&mut self, session: SessionKey, now: Nanos) {
         if let Some(entry) = self.schedule.sessions.get_mut(session.0 as usize)
             && entry.queue.is_empty()

@@ -137,7 +137,7 @@ impl Fanout {
 
     fn behind_of<'a>(&'a self, subs: impl Iterator<Item = &'a Subscription>) -> Behind {
         let mut behind = Behind::default();
-        // Who rests is behind by nothing: its topic need not be looked at.
+        // An idle subscription is behind by nothing: its topic need not be looked at.
         for sub in subs.filter(|sub| sub.state != SubscriptionState::Idle) {
             let ticks = self.pending(sub);
             if ticks > 0 {

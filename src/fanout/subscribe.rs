@@ -126,7 +126,7 @@ impl Fanout {
     /// behind, begin with the whole record, which stands for what the subscription was behind by.
     pub fn set(&mut self, session: SessionKey, symbol: &Symbol, change: &Change, now: Nanos) -> bool {
         let Some(key) = self.find(session, symbol) else { return false };
-        let rests = self.subs[key as usize].state == SubscriptionState::Idle;
+        let is_idle = self.subs[key as usize].state == SubscriptionState::Idle;
         self.detach(key);
         let sub = &mut self.subs[key as usize];
         let head = self.topics[sub.topic as usize].record.seq;
@@ -147,7 +147,7 @@ impl Fanout {
             sub.interval_ms = millis(interval);
             sub.due = Nanos::default();
         }
-        let since = if rests { now } else { sub.since };
+        let since = if is_idle { now } else { sub.since };
         let wants_base = sub.base != Base::None && head > 0;
         self.attach(key);
         if behind || wants_base {

@@ -12,8 +12,8 @@ use crate::{
     topic::{Image, Store},
 };
 
-/// Keys that a topic's list of those who rest may hold, beside two for each subscription.
-pub(super) const RESTING_SLACK: usize = 16;
+/// Keys that a topic's list of idle subscriptions may hold, beside two for each subscription.
+pub(super) const IDLE_SLACK: usize = 16;
 
 impl Fanout {
     pub(super) fn find(&self, session: SessionKey, symbol: &Symbol) -> Option<u32> {
@@ -97,19 +97,19 @@ impl Fanout {
         sub.slot = index32(list.len());
         list.push(key);
         if plain {
-            topic.resting.push(key);
-            self.tidy_resting(local);
+            topic.idle.push(key);
+            self.tidy_idle(local);
         }
     }
 
-    /// Keeps the list of those who rest in bounds, however often they come and go without a tick.
-    fn tidy_resting(&mut self, local: u32) {
+    /// Keeps the list of idle subscriptions in bounds, however often they come and go without a tick.
+    fn tidy_idle(&mut self, local: u32) {
         let topic = &mut self.topics[local as usize];
-        if topic.resting.len() > 2 * topic.plain.len() + RESTING_SLACK {
+        if topic.idle.len() > 2 * topic.plain.len() + IDLE_SLACK {
             let subs = &self.subs;
-            topic.resting.retain(|&key| subs.get(key as usize).is_some_and(|sub| sub.is_idle_on(local)));
-            topic.resting.sort_unstable();
-            topic.resting.dedup();
+            topic.idle.retain(|&key| subs.get(key as usize).is_some_and(|sub| sub.is_idle_on(local)));
+            topic.idle.sort_unstable();
+            topic.idle.dedup();
         }
     }
 
@@ -132,7 +132,7 @@ impl Fanout {
         if let Some(&moved) = list.get(slot) {
             self.subs[moved as usize].slot = index32(slot);
         }
-        self.tidy_resting(local);
+        self.tidy_idle(local);
         if state == SubscriptionState::Queued {
             self.schedule.dequeue(&mut self.subs, session, queued, mode);
         }
@@ -158,7 +158,7 @@ impl Fanout {
         match topic.market {
             Some(market) => {
                 self.by_market[market.0 as usize] = UNWATCHED;
-                (topic.plain, topic.masked, topic.resting) = (Vec::new(), Vec::new(), Vec::new());
+                (topic.plain, topic.masked, topic.idle) = (Vec::new(), Vec::new(), Vec::new());
             }
             // A name that a client made up costs nothing once nobody asks for it.
             None => {

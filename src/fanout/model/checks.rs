@@ -135,10 +135,10 @@ impl World {
         let oldest = past.tick(ledger.pending().next()?).rx;
         // A base that is owed has been due since it was asked for.
         let owed = ledger.base != Base::None;
-        let first = if ledger.is_every() || owed { oldest.min(ledger.level_at) } else { oldest };
+        let first = if ledger.is_every() || owed { oldest.min(ledger.caught_up_at) } else { oldest };
         let sent_before =
             if ledger.is_every() && ledger.cursor > 0 { past.tick(ledger.cursor).rx } else { first };
-        Some((first.min(sent_before), if owed { oldest.max(ledger.level_at) } else { oldest }))
+        Some((first.min(sent_before), if owed { oldest.max(ledger.caught_up_at) } else { oldest }))
     }
 
     fn check_list(&self) -> Held {

@@ -43,12 +43,12 @@ impl Ledger {
         self.gap_promised = false;
         self.resumed &= matches!(what, What::Gap(..));
         if self.pending().next().is_none() {
-            self.level_at = bench.now;
+            self.caught_up_at = bench.now;
         }
         if self.is_behind(bench.head) {
-            self.rest = None;
+            self.interval_from = None;
         } else {
-            self.rest = Some(bench.now);
+            self.interval_from = Some(bench.now);
             self.paced = true;
             (self.due, self.due_since, self.hurried, self.age) = (false, None, false, Age::Exact);
         }

@@ -152,7 +152,7 @@ impl World {
             ledger.age = ledger.age.max(Age::Early);
         }
         if !ledger.is_behind(head) {
-            ledger.level_at = self.now;
+            ledger.caught_up_at = self.now;
         }
         ledger.change(change, head);
         ledger.group = player.groups.get(&ledger.spec.interval).copied();
@@ -250,7 +250,7 @@ impl Ledger {
         (self.spec.mode, self.spec.wanted) = (mode, wanted);
         if let Some(interval) = change.interval {
             self.spec.interval = interval;
-            (self.rest, self.paced) = (None, false);
+            (self.interval_from, self.paced) = (None, false);
         }
     }
 }

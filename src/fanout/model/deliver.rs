@@ -118,7 +118,7 @@ impl World {
         let Some(player) = self.players[who].as_mut() else { return Ok(()) };
         let Some(ledger) = player.ledgers.get_mut(&which) else { return Ok(()) };
         ledger.receive(&message.what, &mut bench)?;
-        if ledger.rest == Some(self.now) && !ledger.spec.interval.is_zero() {
+        if ledger.interval_from == Some(self.now) && !ledger.spec.interval.is_zero() {
             let interval = ledger.spec.interval;
             player.keep_time(interval, self.now);
         }

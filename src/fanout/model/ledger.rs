@@ -63,10 +63,10 @@ pub struct Ledger {
     /// The answer said that a gap comes next.
     pub gap_promised: bool,
     /// When a message left nothing pending; its interval counts from here.
-    pub rest: Option<Nanos>,
+    pub interval_from: Option<Nanos>,
     /// Something was sent with this interval.
     pub paced: bool,
-    /// When a subscription of the session with the same interval last came to rest.
+    /// When a subscription of the session with the same interval last was caught up.
     pub group: Option<Nanos>,
     /// Behind, and not waiting for an interval: to be sent with the next frame that has room.
     pub due: bool,
@@ -77,7 +77,7 @@ pub struct Ledger {
     /// How well it is known when the oldest tick was taken in that it is behind by.
     pub age: Age,
     /// When there was last nothing pending.
-    pub level_at: Nanos,
+    pub caught_up_at: Nanos,
     pub client: Client,
 }
 
@@ -109,14 +109,14 @@ impl Ledger {
             other_epoch: false,
             resumed: false,
             gap_promised: false,
-            rest: None,
+            interval_from: None,
             paced: false,
             group: None,
             due: false,
             due_since: None,
             hurried: false,
             age: Age::Exact,
-            level_at: now,
+            caught_up_at: now,
             client: Client { has_base, touched: FieldSet::NONE, ..Default::default() },
         }
     }
@@ -147,16 +147,16 @@ impl Ledger {
         self.client.touched = self.client.touched.union(tick.fields.mask);
     }
 
-    /// Before this, nothing may be sent; with nothing pending since `rest`.
+    /// Before this, nothing may be sent; with nothing pending since `interval_from`.
     pub fn earliest(&self) -> Option<Nanos> {
-        self.rest.filter(|_| !self.spec.interval.is_zero()).map(|rest| rest.plus(self.spec.interval))
+        self.interval_from.filter(|_| !self.spec.interval.is_zero()).map(|from| from.plus(self.spec.interval))
     }
 
     /// By this time, it must be due.
     pub fn latest(&self) -> Option<Nanos> {
         let grain = (self.spec.interval / 8).max(Duration::from_millis(1));
         let group = self.group.filter(|_| self.paced);
-        let from = self.rest.max(group).filter(|_| !self.spec.interval.is_zero());
+        let from = self.interval_from.max(group).filter(|_| !self.spec.interval.is_zero());
         from.map(|from| from.plus(self.spec.interval).plus(grain))
     }
 

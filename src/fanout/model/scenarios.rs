@@ -100,11 +100,11 @@ fn of_several_patterns_the_last_one_added_counts() {
     let spec = |mode| Spec { mode, snapshot: false, ..Spec::default() };
     let patterns =
         |modes: [Mode; 3]| (0..3).zip(modes).map(|(pattern, mode)| Op::Glob(WHO, pattern, spec(mode)));
-    let rest = || [quotes(Y, 2), APPLY, FILL];
+    let then = || [quotes(Y, 2), APPLY, FILL];
     let latest_last = patterns([Mode::Every, Mode::Every, Mode::Latest]);
-    check(latest_last.chain(rest()).collect(), &["A.Y merged 2 n 2"]);
+    check(latest_last.chain(then()).collect(), &["A.Y merged 2 n 2"]);
     let every_last = patterns([Mode::Latest, Mode::Latest, Mode::Every]);
-    check(every_last.chain(rest()).collect(), &["A.Y tick 1 n 1", "A.Y tick 2 n 1"]);
+    check(every_last.chain(then()).collect(), &["A.Y tick 1 n 1", "A.Y tick 2 n 1"]);
 }
 
 #[test]

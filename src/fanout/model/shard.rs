@@ -252,7 +252,7 @@ impl World {
         self.views[which].watched &= wanted;
     }
 
-    /// Fits a session's claims together with what a frame may hold next: called when its every-mode queue may be level again.
+    /// Fits a session's claims together with what a frame may hold next: called when its every-mode queue may be caught up again.
     pub fn note_order(&mut self, who: usize) {
         let Some(player) = self.players[who].as_mut() else { return };
         let every = player.ledgers.iter().filter(|(_, ledger)| ledger.is_every());

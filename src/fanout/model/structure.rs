@@ -11,7 +11,7 @@ use crate::{
         schedule::EVERY_QUEUE,
         schedule::Waiter,
         state::{Base, LocalSession, LocalTopic, Subscription, SubscriptionState, UNWATCHED},
-        subscription_lists::RESTING_SLACK,
+        subscription_lists::IDLE_SLACK,
     },
     tick::FieldSet,
 };
@@ -147,11 +147,11 @@ fn check_topic(fanout: &Fanout, local: u32, topic: &LocalTopic) -> Held {
         topic.every,
         topic.every_behind
     );
-    let rests = |key: &&u32| fanout.subs[**key as usize].state == SubscriptionState::Idle;
-    let missing = topic.plain.iter().filter(rests).find(|key| !topic.resting.contains(key));
-    ensure!(missing.is_none(), Progress, "{missing:?} rests, and is not among the resting");
-    let most = 3 * topic.plain.len() + RESTING_SLACK;
-    ensure!(topic.resting.len() <= most, Memory, "{} said to rest, of {most}", topic.resting.len());
+    let is_idle = |key: &&u32| fanout.subs[**key as usize].state == SubscriptionState::Idle;
+    let missing = topic.plain.iter().filter(is_idle).find(|key| !topic.idle.contains(key));
+    ensure!(missing.is_none(), Progress, "{missing:?} is idle, and is not in the list");
+    let most = 3 * topic.plain.len() + IDLE_SLACK;
+    ensure!(topic.idle.len() <= most, Memory, "{} in the list of idle ones, of {most}", topic.idle.len());
     ensure!(topic.recent.len() <= fanout.bounds.recent_ticks, Memory, "{} recent ticks", topic.recent.len());
     ensure!(every > 0 || topic.recent.is_empty(), Memory, "recent ticks for nobody");
     let seqs = topic.recent.iter().map(|tick| tick.seq);

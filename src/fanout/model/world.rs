@@ -74,7 +74,7 @@ pub struct View {
 pub struct Player {
     pub key: SessionKey,
     pub ledgers: BTreeMap<usize, Ledger>,
-    /// When a subscription with that interval last came to rest.
+    /// When a subscription with that interval last was caught up.
     pub groups: BTreeMap<Duration, Nanos>,
     /// Oldest first.
     pub globs: Vec<(usize, Spec)>,
@@ -88,7 +88,7 @@ pub struct Player {
 }
 
 impl Player {
-    /// A subscription with this interval came to rest: the others of its kind wait for the same end.
+    /// A subscription with this interval was caught up: the others of its kind wait for the same end.
     pub fn keep_time(&mut self, interval: Duration, now: Nanos) {
         self.groups.insert(interval, now);
         for ledger in self.ledgers.values_mut().filter(|ledger| ledger.spec.interval == interval) {

@@ -85,7 +85,7 @@ impl SendSchedule {
     pub fn caught_up(&mut self, key: u32, sub: &mut Subscription, topic: &mut LocalTopic, now: Nanos) {
         sub.state = SubscriptionState::Idle;
         if sub.wanted == FieldSet::ALL {
-            topic.resting.push(key);
+            topic.idle.push(key);
         }
         sub.claims = false;
         if sub.interval_ms > 0 {

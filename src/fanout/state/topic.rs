@@ -20,8 +20,8 @@ pub(in crate::fanout) struct LocalTopic {
     /// Subscriptions to every field; a tick concerns each of them without looking.
     pub plain: Vec<u32>,
     /// Those of them that rest, each at least once; beside them keys of some that rest no longer or are gone, which are
-    /// passed over. So a batch walks over those who rest and not over all.
-    pub resting: Vec<u32>,
+    /// passed over. So a batch walks over idle subscriptions and not over all.
+    pub idle: Vec<u32>,
     /// Subscriptions to some fields; a tick is held against each one's.
     pub masked: Vec<u32>,
     /// How many of them are in mode `every`, and how many of those are behind.
@@ -42,7 +42,7 @@ impl LocalTopic {
             record: Record::default(),
             state: State::Pending,
             plain: Vec::new(),
-            resting: Vec::new(),
+            idle: Vec::new(),
             masked: Vec::new(),
             every: 0,
             every_behind: 0,
