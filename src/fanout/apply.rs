@@ -129,7 +129,7 @@ impl Fanout {
             let was_pending = topic.state == State::Pending;
             topic.state = State::Live;
             if !was_pending {
-                self.tell_state(local);
+                self.report_state(local);
             }
         }
     }

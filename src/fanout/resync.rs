@@ -39,10 +39,10 @@ impl Fanout {
             if local != UNWATCHED {
                 let topic = &self.topics[local as usize];
                 let walked_over = topic.idle.len() + topic.masked.len();
-                let (walked, told) = (self.walked, self.notices.len());
+                let (walked, reported) = (self.walked, self.notices.len());
                 self.catch_up(local, now, store);
                 units.spend(
-                    CATCH_UP_UNITS + 2 * walked_over + self.walked - walked + self.notices.len() - told,
+                    CATCH_UP_UNITS + 2 * walked_over + self.walked - walked + self.notices.len() - reported,
                 );
             }
             at += 1;

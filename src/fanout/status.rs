@@ -163,7 +163,7 @@ impl Fanout {
     }
 
     /// The state of a symbol, of a session that is subscribed to it.
-    pub fn told_state(&self, session: SessionKey, symbol: &Symbol) -> Option<State> {
+    pub fn reported_state(&self, session: SessionKey, symbol: &Symbol) -> Option<State> {
         let sub = &self.subs[self.find(session, symbol)? as usize];
         Some(self.topics[sub.topic as usize].state)
     }

@@ -37,9 +37,9 @@ impl Fanout {
             units.spend(LOOK_UNITS);
             let Some(topic) = self.topics.get(local as usize) else { continue };
             if topic.has_subscribers() && self.is_silent(topic, now) {
-                let told = self.notices.len();
+                let reported = self.notices.len();
                 self.change_state(local, State::Stale);
-                units.spend(self.notices.len() - told);
+                units.spend(self.notices.len() - reported);
             }
         }
         None
@@ -53,11 +53,11 @@ impl Fanout {
         let topic = &mut self.topics[local as usize];
         if topic.state != state {
             topic.state = state;
-            self.tell_state(local);
+            self.report_state(local);
         }
     }
 
-    pub(super) fn tell_state(&mut self, local: u32) {
+    pub(super) fn report_state(&mut self, local: u32) {
         let topic = &self.topics[local as usize];
         for key in topic.subscribers() {
             let session = SessionKey(self.subs[key as usize].session);

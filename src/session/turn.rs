@@ -180,7 +180,7 @@ impl<S: SessionSocket> Core<S> {
             units.spend(NOTICE_UNITS);
             match notice {
                 Notice::State { session, symbol, state } => {
-                    if is_late && self.fanout.told_state(session, &symbol) != Some(state) {
+                    if is_late && self.fanout.reported_state(session, &symbol) != Some(state) {
                         continue;
                     }
                     self.control(session, &Control::SymbolStatus { symbol: symbol.as_str(), state });

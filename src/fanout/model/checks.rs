@@ -45,9 +45,9 @@ impl World {
     }
 
     fn check_notices(&mut self) -> Held {
-        let mut told = self.fanout.take_notices();
+        let mut reported = self.fanout.take_notices();
         let mut expected = std::mem::take(&mut self.expected_notices);
-        for notice in &told {
+        for notice in &reported {
             let (session, named) = match notice {
                 Notice::State { session, symbol, .. } | Notice::Full { session, symbol } => (session, symbol),
             };
@@ -58,11 +58,11 @@ impl World {
             });
             ensure!(asked, Isolation, "{notice:?} to a session that did not ask for it");
         }
-        self.tell(|| format!("{told:?}"));
+        self.record_line(|| format!("{reported:?}"));
         let key = |notice: &Notice| format!("{notice:?}");
-        told.sort_by_key(key);
+        reported.sort_by_key(key);
         expected.sort_by_key(key);
-        ensure!(told == expected, Answers, "told {told:?} and not {expected:?}");
+        ensure!(reported == expected, Answers, "reported {reported:?} and not {expected:?}");
         Ok(())
     }
 
@@ -70,7 +70,7 @@ impl World {
     fn check_named(&mut self) -> Held {
         let mut named = Vec::new();
         while let Some(key) = self.fanout.next_ready() {
-            self.tell(|| format!("ready {key:?}"));
+            self.record_line(|| format!("ready {key:?}"));
             ensure!(!named.contains(&key), Memory, "{key:?} is named twice");
             named.push(key);
             if let Some(player) = self.players.iter_mut().flatten().find(|player| player.key == key) {

@@ -17,7 +17,7 @@ impl World {
         let resume = claim.map(|claim| claim.resume(self.past[which].head()));
         let request = SubscribeRequest { symbol: &symbol(which), spec: *spec, resume };
         let answer = self.fanout.subscribe(key, &request, self.now, &self.shelf);
-        self.tell(|| format!("{answer:?}"));
+        self.record_line(|| format!("{answer:?}"));
         if resume.is_some_and(|resume| resume.same_epoch && resume.last > 0) && !self.is_known(which) {
             self.coverage.hit_if(self.new_topics.contains(&which), "claim ahead of the listing");
             self.list_topics(self.new_topics.len());
@@ -67,7 +67,7 @@ impl World {
         ledger: &mut Ledger,
         resume: ResumePoint,
         head: u64,
-        said: SubscribeOutcome,
+        answered: SubscribeOutcome,
     ) -> SubscribeOutcome {
         let past = &self.past[ledger.symbol];
         let foreign = !resume.same_epoch || resume.last > head;
@@ -96,7 +96,7 @@ impl World {
         let may_be_recent = head - resume.last <= self.fanout.bounds.recent_ticks as u64;
         let whole = match (ledger.is_every(), in_ring) {
             (false, _) | (true, true) => true,
-            (true, false) => missed.is_empty() || (may_be_recent && said == SubscribeOutcome::Resumed),
+            (true, false) => missed.is_empty() || (may_be_recent && answered == SubscribeOutcome::Resumed),
         };
         self.coverage.hit_if(ledger.resumed && in_ring, "resumed out of the ring");
         self.coverage.hit_if(ledger.resumed && whole && !in_ring, "resumed out of the recent ticks");

@@ -33,7 +33,7 @@ impl World {
         self.sabotage.spoil_frame(&mut recorder.messages);
         let tally = self.sabotage.tamper_tally(tally);
         let messages = recorder.messages;
-        self.tell(|| format!("{key:?} {messages:?} {tally:?}"));
+        self.record_line(|| format!("{key:?} {messages:?} {tally:?}"));
         ensure!(!owed || !messages.is_empty(), Progress, "session {who} is due, and its frame is empty");
         let frame = self.frames.len();
         let mut counted = FrameTally::default();
@@ -76,7 +76,7 @@ impl World {
             if let What::Gap(_, to, _) = message.what {
                 lost = Some((message.symbol.clone(), to));
             }
-            self.said.extend(self.keeps_said.then(|| message.to_string()));
+            self.sent.extend(self.keeps_sent.then(|| message.to_string()));
             self.check_turn(who, which)?;
             self.check_lane_turn(who, which)?;
             self.check_order(who, which, message)?;

@@ -7,7 +7,7 @@ use std::{cell::Cell, time::Duration};
 use super::{
     message::Recorder,
     ops::{Claim, Given, Op, Run},
-    world::{Shelf, said},
+    world::{Shelf, sent},
 };
 use crate::{
     fanout::{Change, Fanout, Mode, Spec, SubscribeRequest},
@@ -55,7 +55,7 @@ const FILL: Op = Op::Fill(WHO, ROOM);
 /// Says what the session is sent.
 fn check(ops: Vec<Op>, expected: &[&str]) {
     let run = Run { ops, ring_ticks: 4, recent_ticks: 2, history_ticks: 2 };
-    assert_eq!(said(&run).unwrap_or_else(|broken| panic!("{broken}")), expected);
+    assert_eq!(sent(&run).unwrap_or_else(|broken| panic!("{broken}")), expected);
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn mode_once_is_answered_by_a_snapshot_from_behind_too() {
 }
 
 #[test]
-fn who_was_told_by_a_faster_shard_is_not_told_again() {
+fn ticks_that_a_faster_shard_sent_are_not_sent_again() {
     let resume = Op::Subscribe(WHO, X, Spec { mode: Mode::Every, ..Spec::default() }, Some(Claim::Behind(1)));
     check(
         // Neither the topic nor the ticks have reached this shard.

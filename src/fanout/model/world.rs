@@ -49,8 +49,8 @@ pub struct World {
     /// All that came out, in order.
     pub transcript: Option<Vec<String>>,
     /// The messages alone, in short, when they are kept.
-    pub said: Vec<String>,
-    pub keeps_said: bool,
+    pub sent: Vec<String>,
+    pub keeps_sent: bool,
     pub sabotage: Sabotage,
 }
 
@@ -128,11 +128,11 @@ pub fn transcript(run: &Run) -> Result<Vec<String>, Broken> {
 }
 
 /// As [`run`]; the messages that came out before the feed fell quiet, in short.
-pub fn said(run: &Run) -> Result<Vec<String>, Broken> {
+pub fn sent(run: &Run) -> Result<Vec<String>, Broken> {
     let mut world = World::new(run, Sabotage::None);
-    world.keeps_said = true;
+    world.keeps_sent = true;
     play(&mut world, run)?;
-    Ok(world.said)
+    Ok(world.sent)
 }
 
 fn play(world: &mut World, run: &Run) -> Held {
@@ -142,7 +142,7 @@ fn play(world: &mut World, run: &Run) -> Held {
         let done = world.step(op);
         done.map_err(|broken| Broken { what: format!("step {step} {op:?}: {}", broken.what), ..broken })?;
     }
-    world.keeps_said = false;
+    world.keeps_sent = false;
     world.fall_quiet().map_err(|broken| Broken { what: format!("at last: {}", broken.what), ..broken })
 }
 
@@ -173,8 +173,8 @@ impl World {
             expected_notices: Vec::new(),
             coverage: Coverage::default(),
             transcript: None,
-            said: Vec::new(),
-            keeps_said: false,
+            sent: Vec::new(),
+            keeps_sent: false,
             sabotage,
         }
     }
@@ -238,7 +238,7 @@ impl World {
         }
     }
 
-    pub fn tell(&mut self, line: impl FnOnce() -> String) {
+    pub fn record_line(&mut self, line: impl FnOnce() -> String) {
         if let Some(transcript) = &mut self.transcript {
             transcript.push(line());
         }

@@ -68,7 +68,7 @@ mod tests {
         let moved: Vec<usize> = (0..60_000).map(|number| symbols.insert(symbol(number), number)).collect();
         // One table of as many would move 57,344 at once.
         assert!(moved.iter().all(|&moved| moved <= 3_600), "{:?} at once", moved.iter().max());
-        assert!(moved.iter().sum::<usize>() > 30_000, "what is moved is told");
+        assert!(moved.iter().sum::<usize>() > 30_000, "what is moved is reported");
         assert!((0..60_000).all(|number| symbols.get(&symbol(number)) == Some(&number)));
         assert!(!symbols.contains(&symbol(60_000)));
         symbols.remove(&symbol(7));

@@ -126,7 +126,7 @@ impl<S: SessionSocket> Core<S> {
         let node = &self.node;
         let has_seen =
             resume.epoch == node.epoch && resume.last.get(symbol.as_str()).is_some_and(|&last| last > 0);
-        !has_seen || self.fanout.is_born(symbol) || self.fanout.bear_ahead_some(&*node.ingest, units)
+        !has_seen || self.fanout.is_listed(symbol) || self.fanout.list_ahead_some(&*node.ingest, units)
     }
 
     fn take_name(

@@ -107,7 +107,7 @@ impl<S: SessionSocket> Core<S> {
         let share = if self.fanout.has_ready() { SLICE_UNITS / 2 } else { SLICE_UNITS };
         let mut units = Units::new(share);
         let begun = thread_nanos();
-        self.fanout.let_go(&mut units);
+        self.fanout.end_leaving(&mut units);
         let mut walk = Units::new(share / WALKS_SHARE);
         self.walk_topics(now, &mut walk);
         units.spend(walk.spent());

@@ -93,7 +93,7 @@ impl<S: SessionSocket> Core<S> {
             self.flush(key);
         }
         if is_idle {
-            self.fanout.give_back(key, market);
+            self.fanout.shrink(key, market);
         }
     }
 
