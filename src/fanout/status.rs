@@ -118,9 +118,9 @@ impl Fanout {
                 SubscriptionState::Idle => {}
                 _ if !is_waited_for(SessionKey(sub.session)) => {}
                 SubscriptionState::Waiting if self.pending(sub) < held_max => {}
-                place => {
+                state => {
                     mark = mark.min(sub.next_order(&self.topics[sub.topic as usize]).saturating_sub(1));
-                    early.extend((place == SubscriptionState::Waiting).then_some(key));
+                    early.extend((state == SubscriptionState::Waiting).then_some(key));
                 }
             }
         }

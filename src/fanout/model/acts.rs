@@ -104,18 +104,18 @@ impl World {
         }
     }
 
-    pub fn accept(&mut self, place: usize) {
+    pub fn accept(&mut self, at: usize) {
         if self.flights.is_empty() {
             return;
         }
-        let flight = self.flights.remove(place % self.flights.len());
+        let flight = self.flights.remove(at % self.flights.len());
         let tally = self.sabotage.tamper_booked(flight.tally);
         self.fanout.accepted(&tally);
         self.frames[flight.frame] = Some(true);
     }
 
-    pub fn abandon(&mut self, place: usize) {
-        if let Some(who) = self.flights.get(place % self.flights.len().max(1)).map(|flight| flight.who) {
+    pub fn abandon(&mut self, at: usize) {
+        if let Some(who) = self.flights.get(at % self.flights.len().max(1)).map(|flight| flight.who) {
             self.coverage.hit("frame abandoned");
             self.close(who);
         }
@@ -124,8 +124,8 @@ impl World {
     pub fn close(&mut self, who: usize) {
         let Some(player) = self.players[who].as_ref() else { return };
         let key = player.key;
-        while let Some(place) = self.flights.iter().position(|flight| flight.who == who) {
-            let flight = self.flights.remove(place);
+        while let Some(at) = self.flights.iter().position(|flight| flight.who == who) {
+            let flight = self.flights.remove(at);
             self.fanout.abandoned(&flight.tally);
             self.frames[flight.frame] = Some(false);
         }

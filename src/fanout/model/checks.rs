@@ -144,10 +144,10 @@ impl World {
     fn check_list(&self) -> Held {
         for player in self.players.iter().flatten() {
             let mut listed = Vec::new();
-            let mut place = 0;
-            while let Some((next, symbol)) = self.fanout.subscribed_from(player.key, place) {
+            let mut from = 0;
+            while let Some((next, symbol)) = self.fanout.subscribed_from(player.key, from) {
                 listed.extend(self.fanout.listed(player.key, symbol));
-                place = next;
+                from = next;
             }
             listed.sort_unstable_by(|a, b| a.symbol.cmp(&b.symbol));
             let names = listed.iter().map(|listed| listed.symbol.as_str());

@@ -173,8 +173,8 @@ impl Ledger {
     /// The newest pending tick is delivered, the others are conflated into it.
     fn book_merged(&mut self, seq: u64, bench: &mut Bench<'_>) {
         let pending: Vec<u64> = self.pending().take_while(|&pending| pending <= seq).collect();
-        for (place, seq) in pending.iter().rev().enumerate() {
-            let kind = if place == 0 { Kind::Delivered } else { Kind::Conflated };
+        for (index, seq) in pending.iter().rev().enumerate() {
+            let kind = if index == 0 { Kind::Delivered } else { Kind::Conflated };
             *self.fate(*seq) = Fate::Sent(bench.frame, kind);
             kind.count(bench.tally);
         }

@@ -195,7 +195,7 @@ impl World {
         let done = self.fanout.remove_glob(player.key, GLOBS[pattern]);
         let held = player.globs.iter().position(|&(held, _)| held == pattern);
         ensure!(done == held.is_some(), Answers, "remove glob: {done}");
-        held.map(|place| player.globs.remove(place));
+        held.map(|at| player.globs.remove(at));
         for which in self.subscribed_matching(who, pattern)? {
             self.unsubscribe(who, which)?;
         }
@@ -205,9 +205,9 @@ impl World {
     fn subscribed_matching(&self, who: usize, pattern: usize) -> Result<Vec<usize>, super::law::Broken> {
         let Some(player) = &self.players[who] else { return Ok(Vec::new()) };
         let mut found: Vec<Symbol> = Vec::new();
-        let mut place = 0;
-        while let Some((next, symbol)) = self.fanout.subscribed_from(player.key, place) {
-            place = next;
+        let mut from = 0;
+        while let Some((next, symbol)) = self.fanout.subscribed_from(player.key, from) {
+            from = next;
             found.extend(glob(pattern).matches(symbol).then(|| symbol.clone()));
         }
         let which = |name: &Symbol| SYMBOLS.iter().position(|known| *known == name.as_str());

@@ -111,12 +111,12 @@ fn births_that_were_missed_are_made_up_for_piece_by_piece() {
 fn topics_that_have_become_stale_are_found_piece_by_piece() {
     let mut crowd = Crowd::new(Duration::ZERO);
     crowd.now = crowd.now.plus(Duration::from_secs(6));
-    let mut place = 0;
+    let mut from = 0;
     let Crowd { fanout, now, .. } = &mut crowd;
-    let count = pieces(|units| match fanout.find_stale_from(place, *now, units) {
+    let count = pieces(|units| match fanout.find_stale_from(from, *now, units) {
         Some(next) => {
-            assert!(next > place);
-            place = next;
+            assert!(next > from);
+            from = next;
             false
         }
         None => true,

@@ -70,9 +70,9 @@ struct Rank {
     before_next: f64,
 }
 
-fn spec(kind: Kind, place: usize) -> Spec {
+fn spec(kind: Kind, index: usize) -> Spec {
     let quiet = Spec { snapshot: false, ..Spec::default() };
-    match (kind, place % 3) {
+    match (kind, index % 3) {
         (Kind::Mixed, 1) => Spec { wanted: Field::Bid.bit(), ..quiet },
         (Kind::Mixed, 2) => Spec { mode: Mode::Every, ..quiet },
         (Kind::Interval, _) => Spec { interval: 4 * STEP, ..quiet },
@@ -87,9 +87,9 @@ fn ranks(kind: Kind, count: usize) -> Vec<Rank> {
     let mut now = Nanos(0);
     let mut fanout = Fanout::new(now, Duration::from_secs(60), 4);
     let sessions: Vec<SessionKey> = (0..count).map(|_| fanout.open()).collect();
-    for (place, &session) in sessions.iter().enumerate() {
-        let symbol = &symbols[if kind == Kind::TwoSymbols { place % 2 } else { 0 }];
-        let request = SubscribeRequest::new(symbol, spec(kind, place));
+    for (index, &session) in sessions.iter().enumerate() {
+        let symbol = &symbols[if kind == Kind::TwoSymbols { index % 2 } else { 0 }];
+        let request = SubscribeRequest::new(symbol, spec(kind, index));
         assert!(fanout.subscribe(session, &request, now, &shelf).is_ok());
     }
     let mut ranks = vec![Rank::default(); count];
@@ -106,9 +106,9 @@ fn ranks(kind: Kind, count: usize) -> Vec<Rank> {
         let due = std::mem::take(&mut late);
         let mut served: Vec<usize> = Vec::new();
         while let Some(session) = fanout.next_ready() {
-            let place = sessions.iter().position(|&known| known == session).expect("a known session");
-            served.push(place);
-            if kind == Kind::SomeSlow && place.is_multiple_of(3) {
+            let index = sessions.iter().position(|&known| known == session).expect("a known session");
+            served.push(index);
+            if kind == Kind::SomeSlow && index.is_multiple_of(3) {
                 late.push(session);
             } else {
                 fill(&mut fanout, session, now, &shelf);
@@ -134,29 +134,29 @@ fn fill(fanout: &mut Fanout, session: SessionKey, now: Nanos, shelf: &Shelf) {
 fn note(served: &[usize], ranks: &mut [Rank]) {
     let Some(last) = served.len().checked_sub(1).filter(|&last| last > 0) else { return };
     let mut rank_of = vec![None; ranks.len()];
-    for (rank, &place) in served.iter().enumerate() {
-        rank_of[place] = Some(rank);
-        ranks[place].times += 1.0;
-        ranks[place].sum += rank as f64 / last as f64;
+    for (rank, &index) in served.iter().enumerate() {
+        rank_of[index] = Some(rank);
+        ranks[index].times += 1.0;
+        ranks[index].sum += rank as f64 / last as f64;
     }
-    for (place, pair) in rank_of.windows(2).enumerate() {
+    for (index, pair) in rank_of.windows(2).enumerate() {
         if let &[Some(own), Some(next)] = pair {
-            ranks[place].with_next += 1.0;
-            ranks[place].before_next += f64::from(u8::from(own < next));
+            ranks[index].with_next += 1.0;
+            ranks[index].before_next += f64::from(u8::from(own < next));
         }
     }
 }
 
 fn check(kind: Kind, count: usize) {
-    for (place, rank) in ranks(kind, count).into_iter().enumerate() {
-        assert!(rank.times * 5.0 >= TICKS as f64, "session {place} was ready {} times", rank.times);
+    for (index, rank) in ranks(kind, count).into_iter().enumerate() {
+        assert!(rank.times * 5.0 >= TICKS as f64, "session {index} was ready {} times", rank.times);
         let mean = rank.sum / rank.times;
-        assert!((0.45..=0.55).contains(&mean), "session {place} of {count}: its mean rank is {mean:.3}");
+        assert!((0.45..=0.55).contains(&mean), "session {index} of {count}: its mean rank is {mean:.3}");
         if rank.with_next > 0.0 {
             let first = rank.before_next / rank.with_next;
             assert!(
                 (0.45..=0.55).contains(&first),
-                "session {place} of {count} is before the next {first:.3}"
+                "session {index} of {count} is before the next {first:.3}"
             );
         }
     }

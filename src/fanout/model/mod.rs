@@ -115,8 +115,8 @@ fn same_twice(given: &Run) -> Held {
 fn fixed_runs(count: usize) -> impl Iterator<Item = Run> {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     let mut runner = TestRunner::new_with_rng(ProptestConfig::default(), rng);
-    (0..count).map(move |place| {
-        let strategy = runs(MIXES[place % MIXES.len()], OPS_MAX);
+    (0..count).map(move |index| {
+        let strategy = runs(MIXES[index % MIXES.len()], OPS_MAX);
         strategy.new_tree(&mut runner).expect("nothing is filtered out").current()
     })
 }
@@ -126,7 +126,7 @@ fn a_broken_core_is_found() {
     let all: Vec<Run> = fixed_runs(400).collect();
     for (sabotage, laws) in Sabotage::ALL {
         let found: Vec<(usize, Broken)> = (all.iter().enumerate())
-            .filter_map(|(place, given)| run(given, sabotage).err().map(|broken| (place, broken)))
+            .filter_map(|(index, given)| run(given, sabotage).err().map(|broken| (index, broken)))
             .take(3)
             .collect();
         let Some((first, _)) = found.first() else { panic!("{sabotage:?} is not found") };

@@ -257,19 +257,19 @@ impl Sabotage {
                 | Sabotage::ServesLastFirst
                 | Sabotage::ServesEveryFirst
         ) {
-            note_places(fanout);
+            note_slots(fanout);
         }
     }
 }
 
 /// Whoever stands somewhere else now knows it.
-fn note_places(fanout: &mut Fanout) {
+fn note_slots(fanout: &mut Fanout) {
     for (_, session) in &mut fanout.schedule.sessions {
         let every_slot = &mut session.every_slot;
-        for (key, place) in session.queue.close_up() {
+        for (key, slot) in session.queue.close_up() {
             match key {
-                EVERY_QUEUE => *every_slot = place,
-                key => fanout.subs[key as usize].queued = place,
+                EVERY_QUEUE => *every_slot = slot,
+                key => fanout.subs[key as usize].queued = slot,
             }
         }
     }

@@ -196,8 +196,8 @@ impl World {
 
     pub fn find_stale(&mut self) {
         let mut from = Some(0);
-        while let Some(place) = from {
-            from = self.fanout.find_stale_from(place, self.now, &mut Units::new(1));
+        while let Some(local) = from {
+            from = self.fanout.find_stale_from(local, self.now, &mut Units::new(1));
         }
         for which in 0..SYMBOLS.len() {
             let view = self.views[which];

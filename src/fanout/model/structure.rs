@@ -105,7 +105,7 @@ fn check_sub(fanout: &Fanout, key: u32, sub: &Subscription) -> Held {
         (SubscriptionState::Queued, _) => session.queue.at(sub.queued),
         _ => Some(key),
     };
-    ensure!(at == Some(key), Memory, "{at:?} is at the place of {key}");
+    ensure!(at == Some(key), Memory, "{at:?} is at the slot of {key}");
     ensure!(session.subs.find(sub.topic) == Some(key), Memory, "{key} is not its session's");
     let list = if sub.wanted == FieldSet::ALL { &topic.plain } else { &topic.masked };
     ensure!(list.get(sub.slot as usize) == Some(&key), Memory, "{key} is not at its slot");

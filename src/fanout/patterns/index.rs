@@ -152,13 +152,13 @@ mod tests {
         ) {
             let mut index = PatternIndex::default();
             let mut held: Vec<(u32, Glob)> = Vec::new();
-            for (place, (text, comes)) in (0..).zip(acts) {
+            for (pattern, (text, comes)) in (0..).zip(acts) {
                 if comes || held.is_empty() {
                     let glob = Glob::new(&text).expect("a valid glob");
-                    index.insert(place, &glob);
-                    held.push((place, glob));
+                    index.insert(pattern, &glob);
+                    held.push((pattern, glob));
                 } else {
-                    let (gone, glob) = held.swap_remove(place as usize % held.len());
+                    let (gone, glob) = held.swap_remove(pattern as usize % held.len());
                     index.remove(gone, &glob);
                 }
             }
@@ -167,15 +167,15 @@ mod tests {
                 index.candidates(&symbol(&name), &mut found);
                 let matches = |pattern: &u32| held.iter().any(|(held, glob)| held == pattern && glob.matches(&symbol(&name)));
                 let mut expected: Vec<u32> =
-                    held.iter().filter(|(_, glob)| glob.matches(&symbol(&name))).map(|&(place, _)| place).collect();
+                    held.iter().filter(|(_, glob)| glob.matches(&symbol(&name))).map(|&(pattern, _)| pattern).collect();
                 expected.sort_unstable();
                 prop_assert!(found.is_sorted_by(|a, b| a < b), "{:?}", found);
                 prop_assert!(found.iter().all(|pattern| held.iter().any(|(held, _)| held == pattern)));
                 found.retain(matches);
                 prop_assert_eq!(found, expected, "{}", name);
             }
-            for (place, glob) in &held {
-                index.remove(*place, glob);
+            for (pattern, glob) in &held {
+                index.remove(*pattern, glob);
             }
             let shelves = [&index.prefixes, &index.suffixes, &index.within];
             prop_assert!(index.everything.is_empty());
@@ -186,9 +186,9 @@ mod tests {
     #[test]
     fn runs_of_one_letter_are_told_apart_by_what_follows() {
         let mut index = PatternIndex::default();
-        for place in 0..1_000 {
-            let text = format!("*{}x{place}.*", "a".repeat(40));
-            index.insert(place, &Glob::new(&text).expect("a valid glob"));
+        for pattern in 0..1_000 {
+            let text = format!("*{}x{pattern}.*", "a".repeat(40));
+            index.insert(pattern, &Glob::new(&text).expect("a valid glob"));
         }
         let mut found = Vec::new();
         index.candidates(&symbol(&"a".repeat(64)), &mut found);
@@ -200,15 +200,15 @@ mod tests {
     #[test]
     fn a_symbol_does_not_meet_the_patterns_of_others() {
         let mut index = PatternIndex::default();
-        for place in 0..1_000 {
+        for pattern in 0..1_000 {
             let texts = [
-                format!("X{place}-*"),
-                format!("*-Y{place}"),
-                format!("*.Z{place}.*"),
-                format!("*Q{place}.*R"),
+                format!("X{pattern}-*"),
+                format!("*-Y{pattern}"),
+                format!("*.Z{pattern}.*"),
+                format!("*Q{pattern}.*R"),
             ];
             for (kind, text) in (0..).zip(texts) {
-                index.insert(4 * place + kind, &Glob::new(&text).expect("a valid glob"));
+                index.insert(4 * pattern + kind, &Glob::new(&text).expect("a valid glob"));
             }
         }
         let mut found = Vec::new();

@@ -23,8 +23,8 @@ impl Fanout {
     }
 
     /// The session's next subscription from a place on, and the place behind it: for a walk that may be interrupted.
-    pub fn subscribed_from(&self, session: SessionKey, place: u32) -> Option<(u32, &Symbol)> {
-        let (topic, _) = self.schedule.sessions.get(session.0 as usize)?.subs.next_from(place)?;
+    pub fn subscribed_from(&self, session: SessionKey, from: u32) -> Option<(u32, &Symbol)> {
+        let (topic, _) = self.schedule.sessions.get(session.0 as usize)?.subs.next_from(from)?;
         Some((topic + 1, &self.topics[topic as usize].symbol))
     }
 

@@ -1,17 +1,17 @@
 //! A session's list of subscriptions that are behind: first in, first out, and any of them can be taken out at once.
 //!
-//! Each knows its place, so that who subscribes to thousands of symbols again, while all of them wait for its socket,
+//! Each knows its slot, so that who subscribes to thousands of symbols again, while all of them wait for its socket,
 //! does not make us search the list thousands of times. What is taken out leaves a hole, which is passed over.
 //!
 //! Invariant: the first and the last are no holes, and holes are fewer than half of it, but for [`HOLES_SLACK`].
 
 use std::collections::VecDeque;
 
-/// Entries in order; a place is the number of an entry, and stays its own.
+/// Entries in order; a slot is the number of an entry, and stays its own.
 #[derive(Default)]
 pub(in crate::fanout) struct SendQueue {
     entries: VecDeque<u32>,
-    /// The place of the first; it wraps.
+    /// The slot of the first; it wraps.
     first: u32,
     holes: u32,
 }
@@ -34,15 +34,15 @@ impl SendQueue {
         self.entries.is_empty()
     }
 
-    /// Says its place.
+    /// Says its slot.
     #[inline]
     pub fn push_back(&mut self, key: u32) -> u32 {
-        let place = self.first.wrapping_add(self.entries.len() as u32);
+        let slot = self.first.wrapping_add(self.entries.len() as u32);
         self.entries.push_back(key);
-        place
+        slot
     }
 
-    /// Says its place.
+    /// Says its slot.
     #[inline]
     pub fn push_front(&mut self, key: u32) -> u32 {
         self.first = self.first.wrapping_sub(1);
@@ -60,9 +60,9 @@ impl SendQueue {
         Some(key)
     }
 
-    /// Takes out what stands at this place.
-    pub fn remove(&mut self, place: u32) {
-        let at = place.wrapping_sub(self.first) as usize;
+    /// Takes out what stands at this slot.
+    pub fn remove(&mut self, slot: u32) {
+        let at = slot.wrapping_sub(self.first) as usize;
         if let Some(entry) = self.entries.get_mut(at).filter(|entry| **entry != HOLE) {
             *entry = HOLE;
             self.holes += 1;
@@ -75,7 +75,7 @@ impl SendQueue {
         self.holes as usize > self.entries.len() / 2 + HOLES_SLACK
     }
 
-    /// Closes the holes; says each entry's new place.
+    /// Closes the holes; says each entry's new slot.
     pub fn close_up(&mut self) -> impl Iterator<Item = (u32, u32)> + '_ {
         self.entries.retain(|&key| key != HOLE);
         self.holes = 0;
@@ -118,8 +118,8 @@ impl SendQueue {
     }
 
     #[cfg(test)]
-    pub fn at(&self, place: u32) -> Option<u32> {
-        self.entries.get(place.wrapping_sub(self.first) as usize).copied().filter(|&key| key != HOLE)
+    pub fn at(&self, slot: u32) -> Option<u32> {
+        self.entries.get(slot.wrapping_sub(self.first) as usize).copied().filter(|&key| key != HOLE)
     }
 
     /// What a test does wrong on purpose.
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// What goes in comes out in order, but for what was taken out, also where places wrap; and it stays small.
+        /// What goes in comes out in order, but for what was taken out, also where slots wrap; and it stays small.
         #[test]
         fn is_a_list_from_which_anything_can_be_taken(
             first in prop_oneof![Just(0u32), Just(u32::MAX - 3)], acts in prop::collection::vec((0u8..6, any::<prop::sample::Index>()), 1..300)
@@ -148,24 +148,24 @@ mod tests {
             for (key, (act, which)) in (0u32..).zip(acts) {
                 match act {
                     0 | 1 => {
-                        let place = queue.push_back(key);
-                        naive.push_back((key, place));
+                        let slot = queue.push_back(key);
+                        naive.push_back((key, slot));
                     }
                     2 => {
-                        let place = queue.push_front(key);
-                        naive.push_front((key, place));
+                        let slot = queue.push_front(key);
+                        naive.push_front((key, slot));
                     }
                     3 => prop_assert_eq!(queue.pop_front(), naive.pop_front().map(|(key, _)| key)),
                     _ if naive.is_empty() => {}
                     _ => {
-                        let (_, place) = naive.remove(which.index(naive.len())).unwrap();
-                        queue.remove(place);
+                        let (_, slot) = naive.remove(which.index(naive.len())).unwrap();
+                        queue.remove(slot);
                     }
                 }
                 if queue.is_full_of_holes() {
-                    for ((key, place), naive) in queue.close_up().zip(&mut naive) {
+                    for ((key, slot), naive) in queue.close_up().zip(&mut naive) {
                         prop_assert_eq!(key, naive.0);
-                        naive.1 = place;
+                        naive.1 = slot;
                     }
                 }
                 prop_assert!(queue.iter().eq(naive.iter().map(|&(key, _)| key)));
