@@ -28,7 +28,7 @@ impl Fanout {
     /// Goes on catching up, as far as the units last. Says whether nothing is left to be made up for.
     pub fn resync_some(&mut self, now: Nanos, store: &impl Store, units: &mut Units) -> bool {
         let Some(mut at) = self.resynced else { return true };
-        if !self.bear_ahead_some(store, units) {
+        if !self.list_ahead_some(store, units) {
             return false;
         }
         while let Some(&local) = self.by_market.get(at) {
@@ -148,11 +148,11 @@ impl Fanout {
 
     /// Learns of symbols that were listed ahead of the batches.
     pub(super) fn list_ahead(&mut self, store: &impl Store) {
-        self.bear_ahead_some(store, &mut Units::unlimited());
+        self.list_ahead_some(store, &mut Units::unlimited());
     }
 
     /// As [`Self::list_ahead`], as far as the units last. Says whether every listed symbol is known.
-    pub fn bear_ahead_some(&mut self, store: &impl Store, units: &mut Units) -> bool {
+    pub fn list_ahead_some(&mut self, store: &impl Store, units: &mut Units) -> bool {
         loop {
             let new_topics =
                 store.new_topics(TopicId(index32(self.listed_symbols.len())), NEW_TOPICS_AT_ONCE);

@@ -169,7 +169,7 @@ impl Fanout {
     }
 
     /// Whether a symbol is known to have ticked.
-    pub fn is_born(&self, symbol: &Symbol) -> bool {
+    pub fn is_listed(&self, symbol: &Symbol) -> bool {
         self.listed_ids.contains(symbol)
     }
 

@@ -97,14 +97,14 @@ fn lost_batches_are_made_up_for_piece_by_piece() {
 }
 
 #[test]
-fn births_that_were_missed_are_made_up_for_piece_by_piece() {
+fn new_topics_that_were_missed_are_listed_piece_by_piece() {
     let mut crowd = Crowd::new(Duration::ZERO);
     let mut other = Fanout::new(crowd.now, Duration::from_secs(5), TOPICS);
     other.begin_resync();
     let Crowd { shelf, now, .. } = &mut crowd;
     let count = pieces(|units| other.resync_some(*now, shelf, units));
     assert!(count > TOPICS / PIECE as usize, "{count} pieces");
-    assert!(other.is_born(&symbol(TOPICS - 1)));
+    assert!(other.is_listed(&symbol(TOPICS - 1)));
 }
 
 #[test]

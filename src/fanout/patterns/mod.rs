@@ -14,7 +14,7 @@ use super::{
 use crate::{tick::Symbol, topic::NewTopic};
 
 /// To make a symbol known, and look its patterns up.
-const BIRTH_UNITS: usize = 16;
+const LISTING_UNITS: usize = 16;
 
 impl Fanout {
     /// Every listed symbol, by its place.
@@ -92,7 +92,7 @@ impl Fanout {
             let holders = pattern.holders.iter();
             held.extend(holders.map(|(&session, holder)| (session, Reverse(holder.added), holder.spec)));
         }
-        units.spend(BIRTH_UNITS + 2 * candidates.len() + CHANGE_UNITS * held.len());
+        units.spend(LISTING_UNITS + 2 * candidates.len() + CHANGE_UNITS * held.len());
         held.sort_unstable_by_key(|&(session, added, _)| (session, added));
         held.dedup_by_key(|&mut (session, ..)| session);
         held.into_iter().map(|(session, _, spec)| (session, spec)).collect()
