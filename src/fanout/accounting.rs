@@ -61,7 +61,7 @@ impl Accounts {
         i128::from(self.offered) - i128::from(gone) - i128::from(self.gapped.iter().sum::<u64>())
     }
 
-    pub fn book(&mut self, tally: &FrameTally) {
+    pub fn record(&mut self, tally: &FrameTally) {
         self.delivered += tally.delivered;
         self.conflated += tally.conflated;
         for (total, gapped) in self.gapped.iter_mut().zip(tally.gapped) {

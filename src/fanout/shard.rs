@@ -176,13 +176,13 @@ impl Fanout {
         std::mem::take(&mut self.notices)
     }
 
-    /// Books a frame that the socket has accepted whole.
+    /// Records a frame that the socket has accepted whole.
     pub fn accepted(&mut self, tally: &FrameTally) {
         self.in_flight -= tally.ticks();
-        self.accounts.book(tally);
+        self.accounts.record(tally);
     }
 
-    /// Books a frame that will never be accepted: its session has ended.
+    /// Records a frame that will never be accepted: its session has ended.
     pub fn abandoned(&mut self, tally: &FrameTally) {
         self.in_flight -= tally.ticks();
         self.accounts.discarded += tally.ticks();

@@ -109,7 +109,7 @@ impl World {
             return;
         }
         let flight = self.flights.remove(at % self.flights.len());
-        let tally = self.sabotage.tamper_booked(flight.tally);
+        let tally = self.sabotage.tamper_recorded(flight.tally);
         self.fanout.accepted(&tally);
         self.frames[flight.frame] = Some(true);
     }

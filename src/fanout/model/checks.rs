@@ -14,7 +14,7 @@ use crate::{
 
 impl World {
     pub fn check(&mut self) -> Held {
-        self.check_books()?;
+        self.check_accounts()?;
         self.check_notices()?;
         self.check_named()?;
         self.check_behind()?;
@@ -27,7 +27,7 @@ impl World {
         self.players.iter().flatten().flat_map(|player| player.ledgers.values())
     }
 
-    fn check_books(&mut self) -> Held {
+    fn check_accounts(&mut self) -> Held {
         let accounts = self.sabotage.tamper_accounts(self.fanout.accounts());
         ensure!(
             accounts.residual() == 0,

@@ -63,7 +63,7 @@ impl Ledger {
             Base::Record => {
                 ensure!(!self.other_epoch, Gaps, "no gap before a snapshot of another epoch");
                 ensure!(seq == bench.head, LatestWins, "snapshot of {seq}, the head is {}", bench.head);
-                self.book_merged(seq, bench);
+                self.record_merged(seq, bench);
             }
             Base::Again => {
                 ensure!(seq == self.cursor, Seqs, "snapshot of {seq} after {}", self.cursor);
@@ -90,7 +90,7 @@ impl Ledger {
             (Base::Again, _) => bench.coverage.hit("whole record after set"),
             (base, mode) => ensure!(false, EveryTick, "merged in mode {mode:?}, base {base:?}: {shown:?}"),
         }
-        self.book_merged(seq, bench);
+        self.record_merged(seq, bench);
         if self.spec.mode != Mode::Once {
             self.base = Base::None;
         }
@@ -121,7 +121,7 @@ impl Ledger {
                 .hit_if(n as usize > bench.ring_ticks, "passes over more ticks than the ring holds");
         }
         bench.coverage.hit_if(seq == 1 && self.is_every(), "mode every from the first tick on");
-        self.book(seq, Kind::Delivered, bench)?;
+        self.record_fate(seq, Kind::Delivered, bench)?;
         self.cursor = seq;
         self.client.record.merge(&shown.fields);
         Ok(())
@@ -152,7 +152,7 @@ impl Ledger {
             GapReason::Epoch => "gap: epoch",
         });
         for seq in self.pending().collect::<Vec<_>>() {
-            self.book(seq, Kind::Gapped(reason), bench)?;
+            self.record_fate(seq, Kind::Gapped(reason), bench)?;
         }
         self.other_epoch = false;
         self.base = Base::Record;
@@ -171,7 +171,7 @@ impl Ledger {
     }
 
     /// The newest pending tick is delivered, the others are conflated into it.
-    fn book_merged(&mut self, seq: u64, bench: &mut Bench<'_>) {
+    fn record_merged(&mut self, seq: u64, bench: &mut Bench<'_>) {
         let pending: Vec<u64> = self.pending().take_while(|&pending| pending <= seq).collect();
         for (index, seq) in pending.iter().rev().enumerate() {
             let kind = if index == 0 { Kind::Delivered } else { Kind::Conflated };
@@ -180,7 +180,7 @@ impl Ledger {
         }
     }
 
-    fn book(&mut self, seq: u64, kind: Kind, bench: &mut Bench<'_>) -> Held {
+    fn record_fate(&mut self, seq: u64, kind: Kind, bench: &mut Bench<'_>) -> Held {
         let fate = self.fate(seq);
         ensure!(*fate == Fate::Pending, EveryTick, "tick {seq} is {kind:?} and was {fate:?}");
         *fate = Fate::Sent(bench.frame, kind);

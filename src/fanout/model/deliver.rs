@@ -61,8 +61,8 @@ impl World {
         counted: &mut FrameTally,
     ) -> Held {
         let mut lost: Option<(Symbol, u64)> = None;
-        let mut of_lane: Vec<usize> = Vec::new();
-        let mut lane_had_turn = false;
+        let mut of_every_queue: Vec<usize> = Vec::new();
+        let mut every_queue_had_turn = false;
         for message in messages {
             let which = SYMBOLS.iter().position(|name| *name == message.symbol.as_str());
             let Some(which) = which.filter(|&which| self.holds(who, which)) else {
@@ -78,22 +78,22 @@ impl World {
             }
             self.sent.extend(self.keeps_sent.then(|| message.to_string()));
             self.check_turn(who, which)?;
-            self.check_lane_turn(who, which)?;
+            self.check_every_queue_turn(who, which)?;
             self.check_order(who, which, message)?;
             self.judge(who, which, message, frame, counted)?;
             if let Some(player) = self.players[who].as_mut() {
                 player.overtaken.retain(|&(served, _)| served != which);
             }
             if self.is_every(who, which) {
-                lane_had_turn = true;
-                of_lane.extend(matches!(message.what, What::Tick(..)).then_some(which));
+                every_queue_had_turn = true;
+                of_every_queue.extend(matches!(message.what, What::Tick(..)).then_some(which));
             }
             self.end_once(who, which, message);
         }
         ensure!(lost.is_none(), Gaps, "no snapshot after a gap");
-        self.note_overtaken(who, lane_had_turn);
-        of_lane.dedup();
-        self.coverage.hit_if(of_lane.len() > 1, "ticks of several symbols in turn");
+        self.note_overtaken(who, every_queue_had_turn);
+        of_every_queue.dedup();
+        self.coverage.hit_if(of_every_queue.len() > 1, "ticks of several symbols in turn");
         Ok(())
     }
 
@@ -153,7 +153,7 @@ impl World {
     }
 
     /// The every-mode queue stands in the list once, and goes to its end after its turn: who was overtaken by it comes first now.
-    fn check_lane_turn(&self, who: usize, which: usize) -> Held {
+    fn check_every_queue_turn(&self, who: usize, which: usize) -> Held {
         let Some(player) = self.players[who].as_ref().filter(|player| player.ledgers[&which].is_every())
         else {
             return Ok(());
@@ -166,8 +166,8 @@ impl World {
         Ok(())
     }
 
-    fn note_overtaken(&mut self, who: usize, lane_had_turn: bool) {
-        let Some(player) = self.players[who].as_mut().filter(|_| lane_had_turn) else { return };
+    fn note_overtaken(&mut self, who: usize, every_queue_had_turn: bool) {
+        let Some(player) = self.players[who].as_mut().filter(|_| every_queue_had_turn) else { return };
         let waiting = player.ledgers.iter().filter(|(_, ledger)| ledger.due && !ledger.is_every());
         player.overtaken = waiting.map(|(&which, ledger)| (which, ledger.due_since)).collect();
         self.coverage.hit_if(!player.overtaken.is_empty(), "the every-mode queue goes first");

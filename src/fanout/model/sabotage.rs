@@ -141,7 +141,7 @@ impl Sabotage {
     }
 
     /// What is recorded instead of what was delivered: the sum stays right.
-    pub fn tamper_booked(self, mut tally: FrameTally) -> FrameTally {
+    pub fn tamper_recorded(self, mut tally: FrameTally) -> FrameTally {
         if self == Sabotage::AccountsMoveTicks && tally.delivered > 0 {
             tally.delivered -= 1;
             tally.gapped[0] += 1;
