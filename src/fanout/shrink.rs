@@ -29,14 +29,14 @@ impl Fanout {
     }
 
     /// Gives back what a busy time has left behind; for idle sessions.
-    pub fn give_back(&mut self, session: SessionKey, now: Nanos) {
+    pub fn shrink(&mut self, session: SessionKey, now: Nanos) {
         if let Some(entry) = self.schedule.sessions.get_mut(session.0 as usize)
             && entry.queue.is_empty()
         {
             entry.queue = SendQueue::default();
             entry.every_queue = Vec::new();
             entry.subs.shrink_to_fit();
-            entry.interval_groups.give_back(now);
+            entry.interval_groups.shrink(now);
         }
     }
 }

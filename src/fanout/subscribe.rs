@@ -39,7 +39,7 @@ pub struct Subscribed {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TooMany;
 
-/// Subscriptions of a session that end with it at once; where there are more, the rest wait for [`Fanout::let_go`].
+/// Subscriptions of a session that end with it at once; where there are more, the rest wait for [`Fanout::end_leaving`].
 const ENDED_AT_ONCE: usize = 256;
 
 /// What `set` changes; `None` stays.
@@ -169,7 +169,7 @@ impl Fanout {
     }
 
     /// Ends all of a session's subscriptions; what they were behind by is recorded as discarded. The session stays, and is
-    /// not to subscribe any more: of many subscriptions most are ended by [`Self::let_go`].
+    /// not to subscribe any more: of many subscriptions most are ended by [`Self::end_leaving`].
     pub fn clear(&mut self, session: SessionKey) {
         let Some(entry) = self.schedule.sessions.get(session.0 as usize) else { return };
         for glob in entry.globs.clone() {
@@ -192,7 +192,7 @@ impl Fanout {
     }
 
     /// Goes on ending the subscriptions of sessions that are over.
-    pub fn let_go(&mut self, units: &mut Units) {
+    pub fn end_leaving(&mut self, units: &mut Units) {
         while let Some(&session) = self.leaving.front() {
             let most = units.left() / CHANGE_UNITS;
             let before = self.subs.len();

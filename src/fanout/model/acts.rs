@@ -98,9 +98,9 @@ impl World {
         Ok(())
     }
 
-    pub fn give_back(&mut self, who: usize) {
+    pub fn shrink(&mut self, who: usize) {
         if let Some(player) = &self.players[who] {
-            self.fanout.give_back(player.key, self.now);
+            self.fanout.shrink(player.key, self.now);
         }
     }
 

@@ -68,7 +68,7 @@ pub enum Op {
     FindStale,
     FeedEnds(usize),
     MakeReady(usize),
-    GiveBack(usize),
+    Shrink(usize),
     FlushIntervals(usize),
     /// All of a session's subscriptions end, and it stays.
     Clear(usize),
@@ -156,7 +156,7 @@ fn op(mix: Mix) -> impl Strategy<Value = Op> {
         many([3, 2, 3, 3, 4, 3, 5]) => Just(Op::Open),
         1 => who.clone().prop_map(Op::Close),
         1 => who.clone().prop_map(Op::MakeReady),
-        1 => who.clone().prop_map(Op::GiveBack),
+        1 => who.clone().prop_map(Op::Shrink),
         many([16, 10, 10, 12, 40, 20, 4]) => command,
         many([22, 26, 24, 20, 16, 16, 6]) => (who.clone(), room()).prop_map(|(who, room)| Op::Fill(who, room)),
         many([1, 1, 1, 1, 1, 1, 8]) => (which, spec(mix)).prop_map(|(which, spec)| Op::SubscribeAll(which, spec)),

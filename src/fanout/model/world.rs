@@ -231,7 +231,7 @@ impl World {
             Op::Abandon(at) => self.abandon(at),
             Op::FindStale => self.find_stale(),
             Op::FeedEnds(feed) => self.feed_ends(feed),
-            Op::GiveBack(who) => self.give_back(who),
+            Op::Shrink(who) => self.shrink(who),
             Op::FlushIntervals(who) => self.flush_intervals(who),
             Op::Clear(who) => self.clear(who),
             _ => unreachable!("{op:?} has an answer"),

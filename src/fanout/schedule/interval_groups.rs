@@ -93,7 +93,7 @@ impl IntervalGroups {
     }
 
     /// Gives what was taken back, empty, to be filled again.
-    pub fn give(&mut self, interval_ms: u32, keys: Vec<u32>) {
+    pub fn reuse(&mut self, interval_ms: u32, keys: Vec<u32>) {
         if let Some(group) = self.of(interval_ms).filter(|group| group.waiting.is_empty()) {
             group.waiting = keys;
         }
@@ -106,7 +106,7 @@ impl IntervalGroups {
     }
 
     /// Frees what a time without intervals does not need.
-    pub fn give_back(&mut self, now: Nanos) {
+    pub fn shrink(&mut self, now: Nanos) {
         self.groups.retain(|group| !group.is_over(now));
         self.groups.shrink_to_fit();
     }

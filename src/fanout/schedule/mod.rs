@@ -202,7 +202,7 @@ impl SendSchedule {
         for key in keys.drain(..) {
             self.end_wait(subs, key, due);
         }
-        self.sessions[session as usize].interval_groups.give(interval_ms, keys);
+        self.sessions[session as usize].interval_groups.reuse(interval_ms, keys);
         count
     }
 
