@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     law::{Held, ensure},
     ops::{Given, SYMBOLS},
-    world::{Player, World, symbol},
+    world::{ModelClient, World, symbol},
 };
 use crate::{
     tick::{FieldSet, Fields, Nanos, Tick},
@@ -22,7 +22,7 @@ impl World {
                 |&(which, fields)| Tick { symbol: symbol(which), ts: Some(Nanos(self.now.0 - 5)), fields };
             let mut given: Vec<Tick> = mine.iter().map(as_tick).collect();
             let mut refused = Vec::new();
-            let market = &mut self.shelf.market;
+            let market = &mut self.store.market;
             let mut batch =
                 market.ingest(FeedId(feed as u16), &mut given, self.now, &mut refused, Detail::Ticks);
             ensure!(refused.is_empty(), Totals, "the market refuses {refused:?}");
@@ -64,7 +64,7 @@ impl World {
 
     fn check_market(&self) -> Held {
         for (id, &which) in self.new_topics.iter().enumerate() {
-            let image = self.shelf.market.image(TopicId(id as u32));
+            let image = self.store.market.image(TopicId(id as u32));
             let past = &self.past[which];
             let expected = past.record(past.head());
             let record = image.record;
@@ -78,8 +78,8 @@ impl World {
     }
 
     pub fn open(&mut self) {
-        let Some(who) = self.players.iter().position(Option::is_none) else { return };
-        self.players[who] = Some(Player {
+        let Some(client) = self.clients.iter().position(Option::is_none) else { return };
+        self.clients[client] = Some(ModelClient {
             key: self.fanout.open(),
             ledgers: BTreeMap::new(),
             groups: BTreeMap::new(),
@@ -91,16 +91,16 @@ impl World {
         });
     }
 
-    pub fn make_ready(&mut self, who: usize) -> Held {
-        let Some(player) = self.players[who].as_ref() else { return Ok(()) };
-        self.fanout.make_ready(player.key);
-        ensure!(self.fanout.has_ready(), Progress, "{who} was made ready, and nobody is");
+    pub fn make_ready(&mut self, client: usize) -> Held {
+        let Some(entry) = self.clients[client].as_ref() else { return Ok(()) };
+        self.fanout.make_ready(entry.key);
+        ensure!(self.fanout.has_ready(), Progress, "{client} was made ready, and nobody is");
         Ok(())
     }
 
-    pub fn shrink(&mut self, who: usize) {
-        if let Some(player) = &self.players[who] {
-            self.fanout.shrink(player.key, self.now);
+    pub fn shrink(&mut self, client: usize) {
+        if let Some(entry) = &self.clients[client] {
+            self.fanout.shrink(entry.key, self.now);
         }
     }
 
@@ -115,48 +115,48 @@ impl World {
     }
 
     pub fn abandon(&mut self, at: usize) {
-        if let Some(who) = self.flights.get(at % self.flights.len().max(1)).map(|flight| flight.who) {
+        if let Some(client) = self.flights.get(at % self.flights.len().max(1)).map(|flight| flight.client) {
             self.coverage.hit("frame abandoned");
-            self.close(who);
+            self.close(client);
         }
     }
 
-    pub fn close(&mut self, who: usize) {
-        let Some(player) = self.players[who].as_ref() else { return };
-        let key = player.key;
-        while let Some(at) = self.flights.iter().position(|flight| flight.who == who) {
+    pub fn close(&mut self, client: usize) {
+        let Some(entry) = self.clients[client].as_ref() else { return };
+        let key = entry.key;
+        while let Some(at) = self.flights.iter().position(|flight| flight.client == client) {
             let flight = self.flights.remove(at);
             self.fanout.abandoned(&flight.tally);
             self.frames[flight.frame] = Some(false);
         }
         self.fanout.close(key);
-        self.end_all(who);
-        self.players[who] = None;
+        self.end_all(client);
+        self.clients[client] = None;
     }
 
-    pub fn clear(&mut self, who: usize) {
-        let Some(player) = self.players[who].as_ref() else { return };
-        let every_is_queued = self.fanout.schedule.sessions[player.key.0 as usize].every_queued;
+    pub fn clear(&mut self, client: usize) {
+        let Some(entry) = self.clients[client].as_ref() else { return };
+        let every_is_queued = self.fanout.schedule.sessions[entry.key.0 as usize].every_queued;
         self.coverage.hit_if(every_is_queued, "cleared with an every-mode queue");
-        self.fanout.clear(player.key);
-        self.end_all(who);
+        self.fanout.clear(entry.key);
+        self.end_all(client);
     }
 
-    fn end_all(&mut self, who: usize) {
-        let Some(player) = self.players[who].as_mut() else { return };
-        player.globs.clear();
-        let symbols: Vec<usize> = player.ledgers.keys().copied().collect();
+    fn end_all(&mut self, client: usize) {
+        let Some(entry) = self.clients[client].as_mut() else { return };
+        entry.globs.clear();
+        let symbols: Vec<usize> = entry.ledgers.keys().copied().collect();
         for which in symbols {
-            self.end(who, which);
+            self.end(client, which);
         }
     }
 
-    pub fn flush_intervals(&mut self, who: usize) {
-        let Some(player) = self.players[who].as_mut() else { return };
-        self.fanout.flush_intervals(player.key);
-        for (&which, ledger) in &mut player.ledgers {
+    pub fn flush_intervals(&mut self, client: usize) {
+        let Some(entry) = self.clients[client].as_mut() else { return };
+        self.fanout.flush_intervals(entry.key);
+        for (&which, ledger) in &mut entry.ledgers {
             if ledger.is_behind(self.views[which].head) && !ledger.due {
-                (ledger.due, ledger.hurried) = (true, true);
+                (ledger.due, ledger.flushed) = (true, true);
                 self.coverage.hit("interval cut short");
             }
         }

@@ -24,7 +24,7 @@ impl World {
     }
 
     fn ledgers(&self) -> impl Iterator<Item = &Ledger> {
-        self.players.iter().flatten().flat_map(|player| player.ledgers.values())
+        self.clients.iter().flatten().flat_map(|entry| entry.ledgers.values())
     }
 
     fn check_accounts(&mut self) -> Held {
@@ -51,10 +51,10 @@ impl World {
             let (session, named) = match notice {
                 Notice::State { session, symbol, .. } | Notice::Full { session, symbol } => (session, symbol),
             };
-            let player = self.players.iter().flatten().find(|player| player.key == *session);
-            let asked = player.is_some_and(|player| {
+            let entry = self.clients.iter().flatten().find(|entry| entry.key == *session);
+            let asked = entry.is_some_and(|entry| {
                 matches!(notice, Notice::Full { .. })
-                    || player.ledgers.keys().any(|&which| symbol(which) == *named)
+                    || entry.ledgers.keys().any(|&which| symbol(which) == *named)
             });
             ensure!(asked, Isolation, "{notice:?} to a session that did not ask for it");
         }
@@ -73,49 +73,49 @@ impl World {
             self.record_line(|| format!("ready {key:?}"));
             ensure!(!named.contains(&key), Memory, "{key:?} is named twice");
             named.push(key);
-            if let Some(player) = self.players.iter_mut().flatten().find(|player| player.key == key) {
-                player.named = true;
+            if let Some(entry) = self.clients.iter_mut().flatten().find(|entry| entry.key == key) {
+                entry.named = true;
             }
         }
         ensure!(!self.fanout.has_ready(), Progress, "somebody is ready and not named");
         let next_due = self.fanout.next_due();
-        for (who, player) in self.players.iter().enumerate() {
-            let Some(player) = player else { continue };
-            for (&which, ledger) in &player.ledgers {
+        for (client, entry) in self.clients.iter().enumerate() {
+            let Some(entry) = entry else { continue };
+            for (&which, ledger) in &entry.ledgers {
                 let behind = ledger.is_behind(self.views[which].head);
                 let name = SYMBOLS[which];
-                ensure!(!ledger.due || player.named, Progress, "{who} is due for {name} and was not named");
+                ensure!(!ledger.due || entry.named, Progress, "{client} is due for {name} and was not named");
                 ensure!(
-                    !ledger.due || !self.fanout.is_drained(player.key),
+                    !ledger.due || !self.fanout.is_drained(entry.key),
                     Progress,
-                    "{who} is due for {name} and called drained"
+                    "{client} is due for {name} and called drained"
                 );
                 if behind && !ledger.due {
                     let latest = ledger.latest().unwrap_or(self.now).max(self.now);
-                    let woken = next_due.is_some_and(|next| next <= latest) || player.named;
+                    let woken = next_due.is_some_and(|next| next <= latest) || entry.named;
                     ensure!(woken, TooLate, "{name} waits until {latest:?}, next due {next_due:?}");
                 }
             }
-            let any_behind = player.ledgers.iter().any(|(&which, l)| l.is_behind(self.views[which].head));
-            let drained = self.fanout.is_drained(player.key);
-            ensure!(any_behind || drained, Progress, "{who} has nothing to send and is not drained");
+            let any_behind = entry.ledgers.iter().any(|(&which, l)| l.is_behind(self.views[which].head));
+            let drained = self.fanout.is_drained(entry.key);
+            ensure!(any_behind || drained, Progress, "{client} has nothing to send and is not drained");
         }
         Ok(())
     }
 
     fn check_behind(&self) -> Held {
-        for player in self.players.iter().flatten() {
-            let behind = self.fanout.behind(player.key);
-            let counts = || player.ledgers.values().map(|ledger| ledger.pending().count());
+        for entry in self.clients.iter().flatten() {
+            let behind = self.fanout.behind(entry.key);
+            let counts = || entry.ledgers.values().map(|ledger| ledger.pending().count());
             let expected = (counts().filter(|&ticks| ticks > 0).count(), counts().sum::<usize>() as u64);
             ensure!((behind.dirty, behind.ticks) == expected, Age, "{behind:?} and not {expected:?}");
             ensure!(behind.oldest.is_some() == (expected.0 > 0), Age, "{behind:?}");
             let Some(oldest) = behind.oldest else { continue };
-            let how = player.ledgers.values().map(|ledger| ledger.age).max();
+            let how = entry.ledgers.values().map(|ledger| ledger.age).max();
             if how == Some(Age::Rough) {
                 continue;
             }
-            let bounds = player.ledgers.values().filter_map(|ledger| self.age_bounds(ledger));
+            let bounds = entry.ledgers.values().filter_map(|ledger| self.age_bounds(ledger));
             let (first, last) = bounds.fold((Nanos(i64::MAX), Nanos(i64::MAX)), |(first, last), (a, b)| {
                 (first.min(a), last.min(b))
             });
@@ -142,21 +142,17 @@ impl World {
     }
 
     fn check_list(&self) -> Held {
-        for player in self.players.iter().flatten() {
+        for entry in self.clients.iter().flatten() {
             let mut listed = Vec::new();
             let mut from = 0;
-            while let Some((next, symbol)) = self.fanout.subscribed_from(player.key, from) {
-                listed.extend(self.fanout.listed(player.key, symbol));
+            while let Some((next, symbol)) = self.fanout.subscribed_from(entry.key, from) {
+                listed.extend(self.fanout.listed(entry.key, symbol));
                 from = next;
             }
             listed.sort_unstable_by(|a, b| a.symbol.cmp(&b.symbol));
             let names = listed.iter().map(|listed| listed.symbol.as_str());
-            ensure!(
-                names.eq(player.ledgers.keys().map(|&which| SYMBOLS[which])),
-                Answers,
-                "lists {listed:?}"
-            );
-            for (listed, (&which, ledger)) in listed.iter().zip(&player.ledgers) {
+            ensure!(names.eq(entry.ledgers.keys().map(|&which| SYMBOLS[which])), Answers, "lists {listed:?}");
+            for (listed, (&which, ledger)) in listed.iter().zip(&entry.ledgers) {
                 let spec = (listed.mode, listed.interval, listed.wanted);
                 let expected = (ledger.spec.mode, ledger.spec.interval, ledger.spec.wanted);
                 ensure!(spec == expected, Answers, "lists {spec:?} and not {expected:?}");
@@ -178,10 +174,10 @@ impl World {
     pub fn check_quiet(&mut self) -> Held {
         let pending = self.fanout.accounts().pending;
         ensure!(pending == 0, LatestWins, "{pending} ticks are pending for ever");
-        for who in 0..SESSIONS_MAX {
-            let Some(player) = &self.players[who] else { continue };
-            ensure!(self.fanout.behind(player.key) == Behind::default(), Age, "{who} is behind for ever");
-            for (&which, ledger) in &player.ledgers {
+        for client in 0..SESSIONS_MAX {
+            let Some(entry) = &self.clients[client] else { continue };
+            ensure!(self.fanout.behind(entry.key) == Behind::default(), Age, "{client} is behind for ever");
+            for (&which, ledger) in &entry.ledgers {
                 let past = &self.past[which];
                 let name = SYMBOLS[which];
                 if past.head() == 0 {
@@ -191,7 +187,7 @@ impl World {
                 ensure!(
                     !owed,
                     LatestWins,
-                    "{who} is owed {name}: {:?}, base {:?}",
+                    "{client} is owed {name}: {:?}, base {:?}",
                     ledger.fates,
                     ledger.base
                 );
@@ -202,10 +198,10 @@ impl World {
                     topic
                 } else {
                     let least = ledger.client.touched.intersect(wanted);
-                    ensure!(held.mask.contains_all(least), LatestWins, "{who} lacks {least:?} of {name}");
+                    ensure!(held.mask.contains_all(least), LatestWins, "{client} lacks {least:?} of {name}");
                     only(&topic, held.mask)
                 };
-                ensure!(held == expected, LatestWins, "{who} holds {held:?}, {name} is {expected:?}");
+                ensure!(held == expected, LatestWins, "{client} holds {held:?}, {name} is {expected:?}");
             }
         }
         Ok(())

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What judging a frame needs beside the ledger.
-pub struct Bench<'a> {
+pub struct FrameContext<'a> {
     pub past: &'a Past,
     /// The newest seq that the shard has taken in.
     pub head: u64,
@@ -27,47 +27,47 @@ pub struct Bench<'a> {
 
 impl Ledger {
     /// Judges one message, records what it says of each tick, and lets the client apply it.
-    pub fn receive(&mut self, what: &What, bench: &mut Bench<'_>) -> Held {
+    pub fn receive(&mut self, what: &What, context: &mut FrameContext<'_>) -> Held {
         if let Some(earliest) = self.earliest() {
-            let now = bench.now;
-            ensure!(self.hurried || now >= earliest, TooSoon, "{what:?} at {now:?}, not before {earliest:?}");
-            bench.coverage.hit("message after an interval");
+            let now = context.now;
+            ensure!(self.flushed || now >= earliest, TooSoon, "{what:?} at {now:?}, not before {earliest:?}");
+            context.coverage.hit("message after an interval");
         }
         ensure!(!self.gap_promised || matches!(what, What::Gap(..)), Gaps, "promised a gap, got {what:?}");
         match what {
-            What::Snapshot(shown) => self.receive_snapshot(shown, bench)?,
-            What::Merged(shown, n) => self.receive_merged(shown, *n, bench)?,
-            What::Tick(shown, n) => self.receive_tick(shown, *n, bench)?,
-            &What::Gap(from, to, reason) => self.receive_gap(from, to, reason, bench)?,
+            What::Snapshot(shown) => self.receive_snapshot(shown, context)?,
+            What::Merged(shown, n) => self.receive_merged(shown, *n, context)?,
+            What::Tick(shown, n) => self.receive_tick(shown, *n, context)?,
+            &What::Gap(from, to, reason) => self.receive_gap(from, to, reason, context)?,
         }
         self.gap_promised = false;
         self.resumed &= matches!(what, What::Gap(..));
         if self.pending().next().is_none() {
-            self.caught_up_at = bench.now;
+            self.caught_up_at = context.now;
         }
-        if self.is_behind(bench.head) {
+        if self.is_behind(context.head) {
             self.interval_from = None;
         } else {
-            self.interval_from = Some(bench.now);
+            self.interval_from = Some(context.now);
             self.paced = true;
-            (self.due, self.due_since, self.hurried, self.age) = (false, None, false, Age::Exact);
+            (self.due, self.due_since, self.flushed, self.age) = (false, None, false, Age::Exact);
         }
         Ok(())
     }
 
-    fn receive_snapshot(&mut self, shown: &Shown, bench: &mut Bench<'_>) -> Held {
-        self.check_record(shown, bench)?;
+    fn receive_snapshot(&mut self, shown: &Shown, context: &mut FrameContext<'_>) -> Held {
+        self.check_record(shown, context)?;
         let seq = shown.seq;
         match self.base {
             Base::None => ensure!(false, Seqs, "a snapshot that nobody asked for: {shown:?}"),
             Base::Record => {
                 ensure!(!self.other_epoch, Gaps, "no gap before a snapshot of another epoch");
-                ensure!(seq == bench.head, LatestWins, "snapshot of {seq}, the head is {}", bench.head);
-                self.record_merged(seq, bench);
+                ensure!(seq == context.head, LatestWins, "snapshot of {seq}, the head is {}", context.head);
+                self.record_merged(seq, context);
             }
             Base::Again => {
                 ensure!(seq == self.cursor, Seqs, "snapshot of {seq} after {}", self.cursor);
-                bench.coverage.hit("snapshot after set");
+                context.coverage.hit("snapshot after set");
             }
         }
         self.base = Base::None;
@@ -77,20 +77,20 @@ impl Ledger {
         Ok(())
     }
 
-    fn receive_merged(&mut self, shown: &Shown, n: u64, bench: &mut Bench<'_>) -> Held {
-        self.check_record(shown, bench)?;
+    fn receive_merged(&mut self, shown: &Shown, n: u64, context: &mut FrameContext<'_>) -> Held {
+        self.check_record(shown, context)?;
         let seq = shown.seq;
-        ensure!(seq == bench.head, LatestWins, "a record of {seq}, the head is {}", bench.head);
+        ensure!(seq == context.head, LatestWins, "a record of {seq}, the head is {}", context.head);
         ensure!(n > 0 && seq == self.cursor + n, Seqs, "{seq} after {} with n {n}", self.cursor);
         match (self.base, self.spec.mode) {
             (Base::None, Mode::Latest) => {
                 ensure!(self.pending().next().is_some(), Accounts, "{seq}: nothing was pending");
-                bench.coverage.hit_if(n > 1, "conflated");
+                context.coverage.hit_if(n > 1, "conflated");
             }
-            (Base::Again, _) => bench.coverage.hit("whole record after set"),
+            (Base::Again, _) => context.coverage.hit("whole record after set"),
             (base, mode) => ensure!(false, EveryTick, "merged in mode {mode:?}, base {base:?}: {shown:?}"),
         }
-        self.record_merged(seq, bench);
+        self.record_merged(seq, context);
         if self.spec.mode != Mode::Once {
             self.base = Base::None;
         }
@@ -100,36 +100,41 @@ impl Ledger {
         Ok(())
     }
 
-    fn receive_tick(&mut self, shown: &Shown, n: u64, bench: &mut Bench<'_>) -> Held {
+    fn receive_tick(&mut self, shown: &Shown, n: u64, context: &mut FrameContext<'_>) -> Held {
         let seq = shown.seq;
         ensure!(self.base == Base::None, Seqs, "a change where a base is due: {shown:?}");
         ensure!(self.spec.mode != Mode::Once, Seqs, "a change in mode once");
         ensure!(n > 0 && seq == self.cursor + n, Seqs, "{seq} after {} with n {n}", self.cursor);
-        ensure!(seq <= bench.head, Truth, "tick {seq} before the shard has it");
-        let tick = bench.past.tick(seq);
+        ensure!(seq <= context.head, Truth, "tick {seq} before the shard has it");
+        let tick = context.past.tick(seq);
         let expected = shown_tick(tick, self.spec.wanted);
         ensure!(*shown == expected, Truth, "shown {shown:?}, was {expected:?}");
         if self.spec.mode == Mode::Latest {
-            ensure!(seq == bench.head && n == 1, LatestWins, "tick {seq} with n {n}, head {}", bench.head);
+            ensure!(
+                seq == context.head && n == 1,
+                LatestWins,
+                "tick {seq} with n {n}, head {}",
+                context.head
+            );
         } else {
             let between = (self.cursor + 1..seq).map(|seq| (seq, *self.fate(seq)));
             let merged: Vec<_> = between.filter(|(_, fate)| *fate != Fate::Filtered).collect();
             ensure!(merged.is_empty(), EveryTick, "tick {seq} passes over {merged:?}");
-            bench.coverage.hit_if(n > 1, "passes over ticks without a wanted field");
-            bench
+            context.coverage.hit_if(n > 1, "passes over ticks without a wanted field");
+            context
                 .coverage
-                .hit_if(n as usize > bench.ring_ticks, "passes over more ticks than the ring holds");
+                .hit_if(n as usize > context.ring_ticks, "passes over more ticks than the ring holds");
         }
-        bench.coverage.hit_if(seq == 1 && self.is_every(), "mode every from the first tick on");
-        self.record_fate(seq, Kind::Delivered, bench)?;
+        context.coverage.hit_if(seq == 1 && self.is_every(), "mode every from the first tick on");
+        self.record_fate(seq, Kind::Delivered, context)?;
         self.cursor = seq;
         self.client.record.merge(&shown.fields);
         Ok(())
     }
 
-    fn receive_gap(&mut self, from: u64, to: u64, reason: GapReason, bench: &mut Bench<'_>) -> Held {
+    fn receive_gap(&mut self, from: u64, to: u64, reason: GapReason, context: &mut FrameContext<'_>) -> Held {
         ensure!(from == self.cursor + 1, Gaps, "gap from {from} after {}", self.cursor);
-        ensure!(to == bench.head && to >= from, Gaps, "gap to {to}, the head is {}", bench.head);
+        ensure!(to == context.head && to >= from, Gaps, "gap to {to}, the head is {}", context.head);
         let expected = match (self.other_epoch, self.resumed) {
             (true, _) => GapReason::Epoch,
             (_, true) => GapReason::Resume,
@@ -138,7 +143,7 @@ impl Ledger {
         ensure!(reason == expected, Gaps, "the reason is {reason:?} and not {expected:?}");
         if reason != GapReason::Epoch {
             ensure!(self.is_every(), Gaps, "a gap in mode {:?}", self.spec.mode);
-            let oldest = bench.past.oldest_in_ring(bench.ring_ticks);
+            let oldest = context.past.oldest_in_ring(context.ring_ticks);
             let first = self.pending().next();
             ensure!(
                 first.is_some_and(|first| first < oldest),
@@ -146,13 +151,13 @@ impl Ledger {
                 "a gap, and the ring still has {first:?} (its oldest is {oldest})"
             );
         }
-        bench.coverage.hit(match reason {
+        context.coverage.hit(match reason {
             GapReason::Slow => "gap: slow",
             GapReason::Resume => "gap: resume",
             GapReason::Epoch => "gap: epoch",
         });
         for seq in self.pending().collect::<Vec<_>>() {
-            self.record_fate(seq, Kind::Gapped(reason), bench)?;
+            self.record_fate(seq, Kind::Gapped(reason), context)?;
         }
         self.other_epoch = false;
         self.base = Base::Record;
@@ -160,31 +165,31 @@ impl Ledger {
         Ok(())
     }
 
-    fn check_record(&self, shown: &Shown, bench: &Bench<'_>) -> Held {
+    fn check_record(&self, shown: &Shown, context: &FrameContext<'_>) -> Held {
         let seq = shown.seq;
-        ensure!(seq > 0 && seq <= bench.head, Truth, "a record of {seq}, the head is {}", bench.head);
-        let tick = bench.past.tick(seq);
-        let fields = only(&bench.past.record(seq), self.spec.wanted);
+        ensure!(seq > 0 && seq <= context.head, Truth, "a record of {seq}, the head is {}", context.head);
+        let tick = context.past.tick(seq);
+        let fields = only(&context.past.record(seq), self.spec.wanted);
         let expected = Shown { seq, ts: tick.ts, rx: tick.rx, fields };
         ensure!(*shown == expected, Truth, "shown {shown:?}, was {expected:?}");
         Ok(())
     }
 
     /// The newest pending tick is delivered, the others are conflated into it.
-    fn record_merged(&mut self, seq: u64, bench: &mut Bench<'_>) {
+    fn record_merged(&mut self, seq: u64, context: &mut FrameContext<'_>) {
         let pending: Vec<u64> = self.pending().take_while(|&pending| pending <= seq).collect();
         for (index, seq) in pending.iter().rev().enumerate() {
             let kind = if index == 0 { Kind::Delivered } else { Kind::Conflated };
-            *self.fate(*seq) = Fate::Sent(bench.frame, kind);
-            kind.count(bench.tally);
+            *self.fate(*seq) = Fate::Sent(context.frame, kind);
+            kind.count(context.tally);
         }
     }
 
-    fn record_fate(&mut self, seq: u64, kind: Kind, bench: &mut Bench<'_>) -> Held {
+    fn record_fate(&mut self, seq: u64, kind: Kind, context: &mut FrameContext<'_>) -> Held {
         let fate = self.fate(seq);
         ensure!(*fate == Fate::Pending, EveryTick, "tick {seq} is {kind:?} and was {fate:?}");
-        *fate = Fate::Sent(bench.frame, kind);
-        kind.count(bench.tally);
+        *fate = Fate::Sent(context.frame, kind);
+        kind.count(context.tally);
         Ok(())
     }
 }

@@ -12,19 +12,19 @@ use crate::{
 };
 
 impl World {
-    pub fn subscribe(&mut self, who: usize, which: usize, spec: &Spec, claim: Option<Claim>) -> Held {
-        let Some(key) = self.players[who].as_ref().map(|player| player.key) else { return Ok(()) };
+    pub fn subscribe(&mut self, client: usize, which: usize, spec: &Spec, claim: Option<Claim>) -> Held {
+        let Some(key) = self.clients[client].as_ref().map(|entry| entry.key) else { return Ok(()) };
         let resume = claim.map(|claim| claim.resume(self.past[which].head()));
         let request = SubscribeRequest { symbol: &symbol(which), spec: *spec, resume };
-        let answer = self.fanout.subscribe(key, &request, self.now, &self.shelf);
+        let answer = self.fanout.subscribe(key, &request, self.now, &self.store);
         self.record_line(|| format!("{answer:?}"));
         if resume.is_some_and(|resume| resume.same_epoch && resume.last > 0) && !self.is_known(which) {
             self.coverage.hit_if(self.new_topics.contains(&which), "claim ahead of the listing");
             self.list_topics(self.new_topics.len());
         }
-        let held = self.players[who].as_ref().map_or(0, |player| player.ledgers.len());
-        if self.holds(who, which) {
-            self.end(who, which);
+        let held = self.clients[client].as_ref().map_or(0, |entry| entry.ledgers.len());
+        if self.holds(client, which) {
+            self.end(client, which);
         } else if held >= SUBSCRIPTIONS_MAX {
             self.coverage.hit("too many");
             ensure!(answer == Err(TooMany), Answers, "{held} subscriptions, and {answer:?}");
@@ -51,13 +51,13 @@ impl World {
         ensure!(subscribed.outcome == expected, Answers, "{:?} and not {expected:?}", subscribed.outcome);
         let state = if self.is_known(which) { view.state } else { State::Pending };
         ensure!(subscribed.state == state, Answers, "{:?} and not {state:?}", subscribed.state);
-        let player = self.players[who].as_mut().expect("was looked at above");
-        ledger.group = player.groups.get(&spec.interval).copied();
+        let entry = self.clients[client].as_mut().expect("was looked at above");
+        ledger.group = entry.groups.get(&spec.interval).copied();
         if ledger.is_behind(head) {
             ledger.become_due(self.now, Some(self.stamp));
         }
-        player.in_order &= ledger.fates.is_empty() || !ledger.is_every();
-        player.ledgers.insert(which, ledger);
+        entry.in_order &= ledger.fates.is_empty() || !ledger.is_every();
+        entry.ledgers.insert(which, ledger);
         Ok(())
     }
 
@@ -107,22 +107,22 @@ impl World {
     }
 
     /// As the shard does it: all or nothing, and the pattern stands for what is listed later.
-    pub fn subscribe_glob(&mut self, who: usize, pattern: usize, spec: &Spec) -> Held {
-        let Some(key) = self.players[who].as_ref().map(|player| player.key) else { return Ok(()) };
+    pub fn subscribe_glob(&mut self, client: usize, pattern: usize, spec: &Spec) -> Held {
+        let Some(key) = self.clients[client].as_ref().map(|entry| entry.key) else { return Ok(()) };
         let matching = self.matching(pattern);
         let listed = self.fanout.listed_symbols().iter();
         let found: Vec<Symbol> = listed.filter(|symbol| glob(pattern).matches(symbol)).cloned().collect();
         let expected: Vec<Symbol> = matching.iter().copied().map(symbol).collect();
         ensure!(found == expected, Answers, "{} matches {found:?} and not {expected:?}", GLOBS[pattern]);
-        let new = matching.iter().filter(|&&which| !self.holds(who, which)).count();
-        let player = self.players[who].as_mut().expect("was looked at above");
-        if new + player.ledgers.len() > SUBSCRIPTIONS_MAX {
+        let new = matching.iter().filter(|&&which| !self.holds(client, which)).count();
+        let entry = self.clients[client].as_mut().expect("was looked at above");
+        if new + entry.ledgers.len() > SUBSCRIPTIONS_MAX {
             return Ok(());
         }
         if spec.mode != Mode::Once {
-            player.globs.retain(|&(held, _)| held != pattern);
-            let expected = if player.globs.len() < GLOBS_MAX {
-                player.globs.push((pattern, *spec));
+            entry.globs.retain(|&(held, _)| held != pattern);
+            let expected = if entry.globs.len() < GLOBS_MAX {
+                entry.globs.push((pattern, *spec));
                 Ok(())
             } else {
                 self.coverage.hit("too many patterns");
@@ -136,16 +136,16 @@ impl World {
         }
         for which in matching {
             self.stamp += 1;
-            self.subscribe(who, which, spec, None)?;
+            self.subscribe(client, which, spec, None)?;
         }
         Ok(())
     }
 
-    pub fn set(&mut self, who: usize, which: usize, change: &Change) -> Held {
-        let Some(player) = self.players[who].as_mut() else { return Ok(()) };
-        let done = self.fanout.set(player.key, &symbol(which), change, self.now);
-        ensure!(done == player.ledgers.contains_key(&which), Answers, "set: {done}");
-        let Some(ledger) = player.ledgers.get_mut(&which) else { return Ok(()) };
+    pub fn set(&mut self, client: usize, which: usize, change: &Change) -> Held {
+        let Some(entry) = self.clients[client].as_mut() else { return Ok(()) };
+        let done = self.fanout.set(entry.key, &symbol(which), change, self.now);
+        ensure!(done == entry.ledgers.contains_key(&which), Answers, "set: {done}");
+        let Some(ledger) = entry.ledgers.get_mut(&which) else { return Ok(()) };
         let head = if self.new_topics[..self.listed].contains(&which) { self.views[which].head } else { 0 };
         // How far it had come in mode `every`, the core knows roughly.
         if ledger.is_every() {
@@ -155,58 +155,58 @@ impl World {
             ledger.caught_up_at = self.now;
         }
         ledger.change(change, head);
-        ledger.group = player.groups.get(&ledger.spec.interval).copied();
+        ledger.group = entry.groups.get(&ledger.spec.interval).copied();
         // It goes to the end of the list, with an interval that begins now when it was set.
         (ledger.due, ledger.due_since) = (false, None);
         if ledger.is_behind(head) {
             ledger.become_due(self.now, Some(self.stamp));
         }
-        player.in_order = false;
+        entry.in_order = false;
         Ok(())
     }
 
-    pub fn set_glob(&mut self, who: usize, pattern: usize, change: &Change) -> Held {
-        let Some(player) = self.players[who].as_mut() else { return Ok(()) };
-        let done = self.fanout.set_glob(player.key, GLOBS[pattern], change);
-        let held = player.globs.iter_mut().find(|(held, _)| *held == pattern);
+    pub fn set_glob(&mut self, client: usize, pattern: usize, change: &Change) -> Held {
+        let Some(entry) = self.clients[client].as_mut() else { return Ok(()) };
+        let done = self.fanout.set_glob(entry.key, GLOBS[pattern], change);
+        let held = entry.globs.iter_mut().find(|(held, _)| *held == pattern);
         ensure!(done == held.is_some(), Answers, "set glob: {done}");
         if let Some((_, spec)) = held {
             spec.mode = change.mode.unwrap_or(spec.mode);
             spec.interval = change.interval.unwrap_or(spec.interval);
             spec.wanted = change.wanted.unwrap_or(spec.wanted);
         }
-        for which in self.subscribed_matching(who, pattern)? {
+        for which in self.subscribed_matching(client, pattern)? {
             self.stamp += 1;
-            self.set(who, which, change)?;
+            self.set(client, which, change)?;
         }
         Ok(())
     }
 
-    pub fn unsubscribe(&mut self, who: usize, which: usize) -> Held {
-        let Some(key) = self.players[who].as_ref().map(|player| player.key) else { return Ok(()) };
+    pub fn unsubscribe(&mut self, client: usize, which: usize) -> Held {
+        let Some(key) = self.clients[client].as_ref().map(|entry| entry.key) else { return Ok(()) };
         let done = self.fanout.unsubscribe(key, &symbol(which));
-        ensure!(done == self.holds(who, which), Answers, "unsubscribe: {done}");
-        self.end(who, which);
+        ensure!(done == self.holds(client, which), Answers, "unsubscribe: {done}");
+        self.end(client, which);
         Ok(())
     }
 
-    pub fn remove_glob(&mut self, who: usize, pattern: usize) -> Held {
-        let Some(player) = self.players[who].as_mut() else { return Ok(()) };
-        let done = self.fanout.remove_glob(player.key, GLOBS[pattern]);
-        let held = player.globs.iter().position(|&(held, _)| held == pattern);
+    pub fn remove_glob(&mut self, client: usize, pattern: usize) -> Held {
+        let Some(entry) = self.clients[client].as_mut() else { return Ok(()) };
+        let done = self.fanout.remove_glob(entry.key, GLOBS[pattern]);
+        let held = entry.globs.iter().position(|&(held, _)| held == pattern);
         ensure!(done == held.is_some(), Answers, "remove glob: {done}");
-        held.map(|at| player.globs.remove(at));
-        for which in self.subscribed_matching(who, pattern)? {
-            self.unsubscribe(who, which)?;
+        held.map(|at| entry.globs.remove(at));
+        for which in self.subscribed_matching(client, pattern)? {
+            self.unsubscribe(client, which)?;
         }
         Ok(())
     }
 
-    fn subscribed_matching(&self, who: usize, pattern: usize) -> Result<Vec<usize>, super::law::Broken> {
-        let Some(player) = &self.players[who] else { return Ok(Vec::new()) };
+    fn subscribed_matching(&self, client: usize, pattern: usize) -> Result<Vec<usize>, super::law::Broken> {
+        let Some(entry) = &self.clients[client] else { return Ok(Vec::new()) };
         let mut found: Vec<Symbol> = Vec::new();
         let mut from = 0;
-        while let Some((next, symbol)) = self.fanout.subscribed_from(player.key, from) {
+        while let Some((next, symbol)) = self.fanout.subscribed_from(entry.key, from) {
             from = next;
             found.extend(glob(pattern).matches(symbol).then(|| symbol.clone()));
         }
@@ -214,14 +214,14 @@ impl World {
         let found: Vec<usize> = found.iter().filter_map(which).collect();
         let mut sorted = found.clone();
         sorted.sort_unstable();
-        let held = player.ledgers.keys().copied();
+        let held = entry.ledgers.keys().copied();
         let expected: Vec<usize> = held.filter(|&which| glob(pattern).matches(&symbol(which))).collect();
         ensure!(sorted == expected, Answers, "{} matches {sorted:?} and not {expected:?}", GLOBS[pattern]);
         Ok(found)
     }
 
-    pub fn holds(&self, who: usize, which: usize) -> bool {
-        self.players[who].as_ref().is_some_and(|player| player.ledgers.contains_key(&which))
+    pub fn holds(&self, client: usize, which: usize) -> bool {
+        self.clients[client].as_ref().is_some_and(|entry| entry.ledgers.contains_key(&which))
     }
 }
 

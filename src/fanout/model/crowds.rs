@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, time::Duration};
 
-use super::world::Shelf;
+use super::world::ModelStore;
 use crate::{
     fanout::{Fanout, SessionKey, Spec, SubscribeRequest, Units},
     tick::{Field, Fields, Fixed, Nanos, Symbol, Tick},
@@ -18,7 +18,7 @@ const BEYOND: usize = 32;
 
 /// Sessions that are all subscribed to all topics.
 struct Crowd {
-    shelf: Shelf,
+    store: ModelStore,
     fanout: Fanout,
     now: Nanos,
     sessions: Vec<SessionKey>,
@@ -26,18 +26,18 @@ struct Crowd {
 
 impl Crowd {
     fn new(interval: Duration) -> Self {
-        let shelf = Shelf { market: Market::new(vec!["feed".into()], TOPICS, 4), reads: Cell::new(0) };
+        let store = ModelStore { market: Market::new(vec!["feed".into()], TOPICS, 4), reads: Cell::new(0) };
         let fanout = Fanout::new(Nanos(0), Duration::from_secs(5), TOPICS);
-        let mut crowd = Crowd { shelf, fanout, now: Nanos(0), sessions: Vec::new() };
+        let mut crowd = Crowd { store, fanout, now: Nanos(0), sessions: Vec::new() };
         let batch = crowd.tick();
-        crowd.fanout.apply(&batch, crowd.now, &crowd.shelf);
+        crowd.fanout.apply(&batch, crowd.now, &crowd.store);
         let spec = Spec { interval, snapshot: false, ..Spec::default() };
         for _ in 0..SESSIONS {
             let session = crowd.fanout.open();
             for number in 0..TOPICS {
                 let symbol = symbol(number);
                 let request = SubscribeRequest::new(&symbol, spec);
-                let done = crowd.fanout.subscribe(session, &request, crowd.now, &crowd.shelf);
+                let done = crowd.fanout.subscribe(session, &request, crowd.now, &crowd.store);
                 assert!(done.is_ok());
             }
             crowd.sessions.push(session);
@@ -52,7 +52,7 @@ impl Crowd {
         fields.set_fixed(Field::Bid, Fixed(1));
         let mut ticks: Vec<Tick> =
             (0..TOPICS).map(|number| Tick { symbol: symbol(number), ts: None, fields }).collect();
-        self.shelf.market.ingest(FeedId(0), &mut ticks, self.now, &mut Vec::new(), Detail::Records)
+        self.store.market.ingest(FeedId(0), &mut ticks, self.now, &mut Vec::new(), Detail::Records)
     }
 
     fn behind(&self) -> usize {
@@ -84,9 +84,9 @@ fn lost_batches_are_made_up_for_piece_by_piece() {
     drop(crowd.tick());
     crowd.fanout.begin_resync();
     let mut behind = Vec::new();
-    let Crowd { shelf, fanout, now, .. } = &mut crowd;
+    let Crowd { store, fanout, now, .. } = &mut crowd;
     let count = pieces(|units| {
-        let is_done = fanout.resync_some(*now, shelf, units);
+        let is_done = fanout.resync_some(*now, store, units);
         behind.push(fanout.all_behind().dirty);
         is_done
     });
@@ -101,8 +101,8 @@ fn new_topics_that_were_missed_are_listed_piece_by_piece() {
     let mut crowd = Crowd::new(Duration::ZERO);
     let mut other = Fanout::new(crowd.now, Duration::from_secs(5), TOPICS);
     other.begin_resync();
-    let Crowd { shelf, now, .. } = &mut crowd;
-    let count = pieces(|units| other.resync_some(*now, shelf, units));
+    let Crowd { store, now, .. } = &mut crowd;
+    let count = pieces(|units| other.resync_some(*now, store, units));
     assert!(count > TOPICS / PIECE as usize, "{count} pieces");
     assert!(other.is_listed(&symbol(TOPICS - 1)));
 }
@@ -130,10 +130,10 @@ fn intervals_that_end_together_are_ended_piece_by_piece() {
     let mut crowd = Crowd::new(INTERVAL);
     for _ in 0..2 {
         let batch = crowd.tick();
-        crowd.fanout.apply(&batch, crowd.now, &crowd.shelf);
+        crowd.fanout.apply(&batch, crowd.now, &crowd.store);
         while let Some(session) = crowd.fanout.next_ready() {
             let recorder = &mut super::message::Recorder::new(0, TOPICS, <_>::default());
-            let tally = crowd.fanout.fill(session, crowd.now, &crowd.shelf, recorder);
+            let tally = crowd.fanout.fill(session, crowd.now, &crowd.store, recorder);
             crowd.fanout.accepted(&tally);
         }
     }
@@ -158,12 +158,12 @@ fn what_is_walked_over_at_one_go_is_counted() {
     for number in 0..TOPICS {
         let symbol = symbol(number);
         let request = SubscribeRequest::new(&symbol, spec);
-        let done = crowd.fanout.subscribe(session, &request, crowd.now, &crowd.shelf);
+        let done = crowd.fanout.subscribe(session, &request, crowd.now, &crowd.store);
         assert!(done.is_ok());
     }
     let before = crowd.fanout.walked();
     let recorder = &mut super::message::Recorder::new(0, 1, <_>::default());
-    let tally = crowd.fanout.fill(session, crowd.now, &crowd.shelf, recorder);
+    let tally = crowd.fanout.fill(session, crowd.now, &crowd.store, recorder);
     crowd.fanout.accepted(&tally);
     assert!(crowd.fanout.walked() >= before + TOPICS, "a frame of one message puts all of them in order");
 }

@@ -1,7 +1,7 @@
 //! A socket takes a frame: what is in it, in which order, and what is not.
 
 use super::{
-    client::Bench,
+    client::FrameContext,
     law::{Held, ensure},
     ledger::{Base, Ledger},
     message::{Message, Recorder, What},
@@ -15,17 +15,17 @@ use crate::{
 
 impl World {
     /// Fills a frame for a session and judges it.
-    pub fn fill(&mut self, who: usize, room: usize) -> Held {
-        let Some(player) = self.players[who].as_mut() else { return Ok(()) };
-        let key = player.key;
-        let owed = player.ledgers.values().any(|ledger| ledger.due);
+    pub fn fill(&mut self, client: usize, room: usize) -> Held {
+        let Some(entry) = self.clients[client].as_mut() else { return Ok(()) };
+        let key = entry.key;
+        let owed = entry.ledgers.values().any(|ledger| ledger.due);
         // Every other session has another encoding.
-        let encoding = u8::from(who % 2 == 1);
+        let encoding = u8::from(client % 2 == 1);
         let mut recorder = Recorder::new(encoding, room, std::mem::take(&mut self.kept_frames));
-        let reads = self.shelf.reads.get();
-        let tally = self.fanout.fill(key, self.now, &self.shelf, &mut recorder);
-        player.named &= !self.fanout.is_drained(key);
-        self.coverage.hit_if(self.shelf.reads.get() > reads, "ticks out of the ring");
+        let reads = self.store.reads.get();
+        let tally = self.fanout.fill(key, self.now, &self.store, &mut recorder);
+        entry.named &= !self.fanout.is_drained(key);
+        self.coverage.hit_if(self.store.reads.get() > reads, "ticks out of the ring");
         self.coverage.hit_if(recorder.repeated, "one frame for two");
         let leaves = recorder.repeated && !self.fanout.is_drained(key);
         self.coverage.hit_if(leaves, "one frame for two, and more to come");
@@ -34,20 +34,20 @@ impl World {
         let tally = self.sabotage.tamper_tally(tally);
         let messages = recorder.messages;
         self.record_line(|| format!("{key:?} {messages:?} {tally:?}"));
-        ensure!(!owed || !messages.is_empty(), Progress, "session {who} is due, and its frame is empty");
+        ensure!(!owed || !messages.is_empty(), Progress, "session {client} is due, and its frame is empty");
         let frame = self.frames.len();
         let mut counted = FrameTally::default();
-        self.judge_frame(who, &messages, frame, &mut counted)?;
+        self.judge_frame(client, &messages, frame, &mut counted)?;
         ensure!(tally == counted, Accounts, "the frame's tally is {tally:?} and not {counted:?}");
         if messages.len() < room {
-            self.check_nothing_left(who)?;
+            self.check_nothing_left(client)?;
         } else {
             self.coverage.hit("frame is full");
         }
-        self.note_order(who);
+        self.note_order(client);
         if !messages.is_empty() {
             self.frames.push(None);
-            self.flights.push(Flight { frame, who, tally });
+            self.flights.push(Flight { frame, client, tally });
             self.coverage.hit_if(self.flights.len() > 1, "several frames under way");
         }
         Ok(())
@@ -55,7 +55,7 @@ impl World {
 
     fn judge_frame(
         &mut self,
-        who: usize,
+        client: usize,
         messages: &[Message],
         frame: usize,
         counted: &mut FrameTally,
@@ -65,8 +65,8 @@ impl World {
         let mut every_queue_had_turn = false;
         for message in messages {
             let which = SYMBOLS.iter().position(|name| *name == message.symbol.as_str());
-            let Some(which) = which.filter(|&which| self.holds(who, which)) else {
-                ensure!(false, Isolation, "session {who} did not ask for {message:?}");
+            let Some(which) = which.filter(|&which| self.holds(client, which)) else {
+                ensure!(false, Isolation, "session {client} did not ask for {message:?}");
                 return Ok(());
             };
             if let Some((symbol, to)) = lost.take() {
@@ -77,21 +77,21 @@ impl World {
                 lost = Some((message.symbol.clone(), to));
             }
             self.sent.extend(self.keeps_sent.then(|| message.to_string()));
-            self.check_turn(who, which)?;
-            self.check_every_queue_turn(who, which)?;
-            self.check_order(who, which, message)?;
-            self.judge(who, which, message, frame, counted)?;
-            if let Some(player) = self.players[who].as_mut() {
-                player.overtaken.retain(|&(served, _)| served != which);
+            self.check_turn(client, which)?;
+            self.check_every_queue_turn(client, which)?;
+            self.check_order(client, which, message)?;
+            self.judge(client, which, message, frame, counted)?;
+            if let Some(entry) = self.clients[client].as_mut() {
+                entry.overtaken.retain(|&(served, _)| served != which);
             }
-            if self.is_every(who, which) {
+            if self.is_every(client, which) {
                 every_queue_had_turn = true;
                 of_every_queue.extend(matches!(message.what, What::Tick(..)).then_some(which));
             }
-            self.end_once(who, which, message);
+            self.end_once(client, which, message);
         }
         ensure!(lost.is_none(), Gaps, "no snapshot after a gap");
-        self.note_overtaken(who, every_queue_had_turn);
+        self.note_overtaken(client, every_queue_had_turn);
         of_every_queue.dedup();
         self.coverage.hit_if(of_every_queue.len() > 1, "ticks of several symbols in turn");
         Ok(())
@@ -99,14 +99,14 @@ impl World {
 
     fn judge(
         &mut self,
-        who: usize,
+        client: usize,
         which: usize,
         message: &Message,
         frame: usize,
         counted: &mut FrameTally,
     ) -> Held {
         let head = self.views[which].head;
-        let mut bench = Bench {
+        let mut context = FrameContext {
             past: &self.past[which],
             head,
             ring_ticks: self.ring_ticks,
@@ -115,87 +115,84 @@ impl World {
             tally: counted,
             coverage: &mut self.coverage,
         };
-        let Some(player) = self.players[who].as_mut() else { return Ok(()) };
-        let Some(ledger) = player.ledgers.get_mut(&which) else { return Ok(()) };
-        ledger.receive(&message.what, &mut bench)?;
+        let Some(entry) = self.clients[client].as_mut() else { return Ok(()) };
+        let Some(ledger) = entry.ledgers.get_mut(&which) else { return Ok(()) };
+        ledger.receive(&message.what, &mut context)?;
         if ledger.interval_from == Some(self.now) && !ledger.spec.interval.is_zero() {
             let interval = ledger.spec.interval;
-            player.keep_time(interval, self.now);
+            entry.keep_time(interval, self.now);
         }
         Ok(())
     }
 
-    fn is_every(&self, who: usize, which: usize) -> bool {
-        let ledger = self.players[who].as_ref().and_then(|player| player.ledgers.get(&which));
+    fn is_every(&self, client: usize, which: usize) -> bool {
+        let ledger = self.clients[client].as_ref().and_then(|entry| entry.ledgers.get(&which));
         ledger.is_some_and(Ledger::is_every)
     }
 
     /// Mode `once` is over with its snapshot.
-    fn end_once(&mut self, who: usize, which: usize, message: &Message) {
-        let ledger = self.players[who].as_ref().and_then(|player| player.ledgers.get(&which));
+    fn end_once(&mut self, client: usize, which: usize, message: &Message) {
+        let ledger = self.clients[client].as_ref().and_then(|entry| entry.ledgers.get(&which));
         let over = ledger.is_some_and(|ledger| ledger.spec.mode == Mode::Once && ledger.base == Base::None);
         if over && matches!(message.what, What::Snapshot(_)) {
             self.coverage.hit("once is over");
-            self.end(who, which);
+            self.end(client, which);
         }
     }
 
-    /// Nobody who has been due for longer waits while this one is served. (The every-mode queue of mode `every` is one in the list.)
-    fn check_turn(&self, who: usize, which: usize) -> Held {
-        let Some(player) = &self.players[who] else { return Ok(()) };
-        let in_list = |which: &usize| !player.ledgers[which].is_every();
-        let Some(since) = player.ledgers[&which].due_since.filter(|_| in_list(&which)) else { return Ok(()) };
-        for (other, ledger) in player.ledgers.iter().filter(|(other, _)| in_list(other)) {
+    /// Nobody client has been due for longer waits while this one is served. (The every-mode queue of mode `every` is one in the list.)
+    fn check_turn(&self, client: usize, which: usize) -> Held {
+        let Some(entry) = &self.clients[client] else { return Ok(()) };
+        let in_list = |which: &usize| !entry.ledgers[which].is_every();
+        let Some(since) = entry.ledgers[&which].due_since.filter(|_| in_list(&which)) else { return Ok(()) };
+        for (other, ledger) in entry.ledgers.iter().filter(|(other, _)| in_list(other)) {
             let longer = ledger.due && ledger.due_since.is_some_and(|longer| longer < since);
             ensure!(!longer, Fairness, "{} is served before {}", SYMBOLS[which], SYMBOLS[*other]);
         }
         Ok(())
     }
 
-    /// The every-mode queue stands in the list once, and goes to its end after its turn: who was overtaken by it comes first now.
-    fn check_every_queue_turn(&self, who: usize, which: usize) -> Held {
-        let Some(player) = self.players[who].as_ref().filter(|player| player.ledgers[&which].is_every())
+    /// The every-mode queue stands in the list once, and goes to its end after its turn: client was overtaken by it comes first now.
+    fn check_every_queue_turn(&self, client: usize, which: usize) -> Held {
+        let Some(entry) = self.clients[client].as_ref().filter(|entry| entry.ledgers[&which].is_every())
         else {
             return Ok(());
         };
-        for &(other, since) in &player.overtaken {
+        for &(other, since) in &entry.overtaken {
             let waits =
-                player.ledgers.get(&other).is_some_and(|l| l.due && !l.is_every() && l.due_since == since);
+                entry.ledgers.get(&other).is_some_and(|l| l.due && !l.is_every() && l.due_since == since);
             ensure!(!waits, Fairness, "the every-mode queue has a second turn before {}", SYMBOLS[other]);
         }
         Ok(())
     }
 
-    fn note_overtaken(&mut self, who: usize, every_queue_had_turn: bool) {
-        let Some(player) = self.players[who].as_mut().filter(|_| every_queue_had_turn) else { return };
-        let waiting = player.ledgers.iter().filter(|(_, ledger)| ledger.due && !ledger.is_every());
-        player.overtaken = waiting.map(|(&which, ledger)| (which, ledger.due_since)).collect();
-        self.coverage.hit_if(!player.overtaken.is_empty(), "the every-mode queue goes first");
+    fn note_overtaken(&mut self, client: usize, every_queue_had_turn: bool) {
+        let Some(entry) = self.clients[client].as_mut().filter(|_| every_queue_had_turn) else { return };
+        let waiting = entry.ledgers.iter().filter(|(_, ledger)| ledger.due && !ledger.is_every());
+        entry.overtaken = waiting.map(|(&which, ledger)| (which, ledger.due_since)).collect();
+        self.coverage.hit_if(!entry.overtaken.is_empty(), "the every-mode queue goes first");
     }
 
-    fn check_order(&mut self, who: usize, which: usize, message: &Message) -> Held {
+    fn check_order(&mut self, client: usize, which: usize, message: &Message) -> Held {
         let What::Tick(shown, _) = &message.what else { return Ok(()) };
-        let Some(player) = self.players[who].as_mut() else { return Ok(()) };
-        let ledger = &player.ledgers[&which];
+        let Some(entry) = self.clients[client].as_mut() else { return Ok(()) };
+        let ledger = &entry.ledgers[&which];
         let past = &self.past[which];
-        if !ledger.is_every()
-            || !ledger.spec.interval.is_zero()
-            || !player.in_order
-            || shown.seq > past.head()
+        if !ledger.is_every() || !ledger.spec.interval.is_zero() || !entry.in_order || shown.seq > past.head()
         {
             return Ok(());
         }
         let order = past.tick(shown.seq).order;
-        ensure!(order > player.last_order, IngestOrder, "tick {order} after {}", player.last_order);
-        self.coverage.hit_if(player.last_order > 0, "held to the order of arrival");
-        player.last_order = order;
+        ensure!(order > entry.last_order, IngestOrder, "tick {order} after {}", entry.last_order);
+        self.coverage.hit_if(entry.last_order > 0, "held to the order of arrival");
+        entry.last_order = order;
         Ok(())
     }
 
     /// A frame with room to spare leaves only what waits for an interval.
-    fn check_nothing_left(&self, who: usize) -> Held {
-        let Some(player) = &self.players[who] else { return Ok(()) };
-        for (&which, ledger) in &player.ledgers {
+    fn check_nothing_left(&self, client: usize) -> Held {
+        let Some(entry) = &self.clients[client] else { return Ok(()) };
+        for (&which, ledger) in &entry.ledgers {
             let late = ledger.due && ledger.is_behind(self.views[which].head);
             if late && ledger.latest().is_some() {
                 ensure!(
@@ -210,7 +207,7 @@ impl World {
             ensure!(!late, Progress, "{} is due, and the frame has room left", SYMBOLS[which]);
         }
         ensure!(
-            self.fanout.is_drained(player.key),
+            self.fanout.is_drained(entry.key),
             Progress,
             "the frame has room left, and the session is not drained"
         );

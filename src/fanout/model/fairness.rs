@@ -1,8 +1,8 @@
-//! Nobody is always first: who waits for one symbol is served early as often as late.
+//! Nobody is always first: client waits for one symbol is served early as often as late.
 
 use std::{cell::Cell, time::Duration};
 
-use super::world::Shelf;
+use super::world::ModelStore;
 use crate::{
     fanout::{Emit, Fanout, GapReason, LocalId, Mode, SessionKey, Spec, SubscribeRequest},
     tick::{Field, FieldSet, Fields, Fixed, Nanos, Symbol, Tick},
@@ -83,14 +83,14 @@ fn spec(kind: Kind, index: usize) -> Spec {
 fn ranks(kind: Kind, count: usize) -> Vec<Rank> {
     let symbols = ["HOT", "TOO"].map(|name| Symbol::new(name).expect("a valid symbol"));
     let market = Market::new(vec!["feed".into()], 2, 64);
-    let mut shelf = Shelf { market, reads: Cell::new(0) };
+    let mut store = ModelStore { market, reads: Cell::new(0) };
     let mut now = Nanos(0);
     let mut fanout = Fanout::new(now, Duration::from_secs(60), 4);
     let sessions: Vec<SessionKey> = (0..count).map(|_| fanout.open()).collect();
     for (index, &session) in sessions.iter().enumerate() {
         let symbol = &symbols[if kind == Kind::TwoSymbols { index % 2 } else { 0 }];
         let request = SubscribeRequest::new(symbol, spec(kind, index));
-        assert!(fanout.subscribe(session, &request, now, &shelf).is_ok());
+        assert!(fanout.subscribe(session, &request, now, &store).is_ok());
     }
     let mut ranks = vec![Rank::default(); count];
     let mut late: Vec<SessionKey> = Vec::new();
@@ -100,8 +100,8 @@ fn ranks(kind: Kind, count: usize) -> Vec<Rank> {
         fields.set_fixed(Field::Bid, Fixed(tick.cast_signed() as i64));
         let mut ticks: Vec<Tick> =
             symbols.iter().map(|symbol| Tick { symbol: symbol.clone(), ts: None, fields }).collect();
-        let batch = shelf.market.ingest(FeedId(0), &mut ticks, now, &mut Vec::new(), Detail::Ticks);
-        fanout.apply(&batch, now, &shelf);
+        let batch = store.market.ingest(FeedId(0), &mut ticks, now, &mut Vec::new(), Detail::Ticks);
+        fanout.apply(&batch, now, &store);
         fanout.advance(now);
         let due = std::mem::take(&mut late);
         let mut served: Vec<usize> = Vec::new();
@@ -111,12 +111,12 @@ fn ranks(kind: Kind, count: usize) -> Vec<Rank> {
             if kind == Kind::SomeSlow && index.is_multiple_of(3) {
                 late.push(session);
             } else {
-                fill(&mut fanout, session, now, &shelf);
+                fill(&mut fanout, session, now, &store);
             }
         }
         // The sockets of the slow ones take bytes again.
         for session in due {
-            fill(&mut fanout, session, now, &shelf);
+            fill(&mut fanout, session, now, &store);
         }
         note(&served, &mut ranks);
     }
@@ -124,9 +124,9 @@ fn ranks(kind: Kind, count: usize) -> Vec<Rank> {
     ranks
 }
 
-fn fill(fanout: &mut Fanout, session: SessionKey, now: Nanos, shelf: &Shelf) {
+fn fill(fanout: &mut Fanout, session: SessionKey, now: Nanos, store: &ModelStore) {
     while !fanout.is_drained(session) {
-        let tally = fanout.fill(session, now, shelf, &mut Open);
+        let tally = fanout.fill(session, now, store, &mut Open);
         fanout.accepted(&tally);
     }
 }
@@ -163,33 +163,33 @@ fn check(kind: Kind, count: usize) {
 }
 
 #[test]
-fn nobody_is_always_first() {
+fn no_session_is_always_first() {
     for count in [2, 3, 7, 50] {
         check(Kind::Plain, count);
     }
 }
 
 #[test]
-fn nobody_of_three_hundred_is_always_first() {
+fn no_session_of_three_hundred_is_always_first() {
     check(Kind::Plain, 300);
 }
 
 #[test]
-fn fields_and_modes_make_nobody_first() {
+fn fields_and_modes_put_no_session_first() {
     check(Kind::Mixed, 24);
 }
 
 #[test]
-fn slow_ones_among_them_make_nobody_first() {
+fn slow_sessions_put_no_other_first() {
     check(Kind::SomeSlow, 24);
 }
 
 #[test]
-fn at_the_end_of_an_interval_nobody_is_always_first() {
+fn at_the_end_of_an_interval_no_session_is_always_first() {
     check(Kind::Interval, 12);
 }
 
 #[test]
-fn the_first_symbol_of_a_batch_makes_nobody_first() {
+fn the_first_symbol_of_a_batch_puts_no_session_first() {
     check(Kind::TwoSymbols, 12);
 }

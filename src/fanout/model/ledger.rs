@@ -73,7 +73,7 @@ pub struct Ledger {
     /// When it became due, in the model's own count of batches and commands.
     pub due_since: Option<u64>,
     /// The interval was cut short by `flush_intervals`.
-    pub hurried: bool,
+    pub flushed: bool,
     /// How well it is known when the oldest tick was taken in that it is behind by.
     pub age: Age,
     /// When there was last nothing pending.
@@ -114,7 +114,7 @@ impl Ledger {
             group: None,
             due: false,
             due_since: None,
-            hurried: false,
+            flushed: false,
             age: Age::Exact,
             caught_up_at: now,
             client: Client { has_base, touched: FieldSet::NONE, ..Default::default() },

@@ -77,13 +77,13 @@ proptest! {
     }
 
     #[test]
-    fn who_comes_back_misses_nothing_in_silence(run in runs(Mix::Returns, OPS_MAX)) {
+    fn a_client_that_resumes_misses_nothing_in_silence(run in runs(Mix::Returns, OPS_MAX)) {
         holds(&run)?;
     }
 
     /// What one is sent is repeated for the next, when both are owed the same, and only then.
     #[test]
-    fn who_is_owed_the_same_is_sent_the_same(run in runs(Mix::Alike, OPS_MAX)) {
+    fn sessions_that_are_due_the_same_are_sent_the_same(run in runs(Mix::SameFrames, OPS_MAX)) {
         holds(&run)?;
     }
 

@@ -1,4 +1,4 @@
-//! What is done to the fan-out, as values that shrink: who and which are small numbers, taken modulo what there is.
+//! What is done to the fan-out, as values that shrink: client and which are small numbers, taken modulo what there is.
 
 use std::{fmt, time::Duration};
 
@@ -100,7 +100,7 @@ pub enum Mix {
     /// Clients that come back with a claim.
     Returns,
     /// Clients that show the same and keep up.
-    Alike,
+    SameFrames,
 }
 
 /// Short enough to be read when a run fails.
@@ -137,9 +137,9 @@ fn op(mix: Mix) -> impl Strategy<Value = Op> {
         Mix::Lossy => weights[3],
         Mix::Commands => weights[4],
         Mix::Returns => weights[5],
-        Mix::Alike => weights[6],
+        Mix::SameFrames => weights[6],
     };
-    let who = who();
+    let client = client();
     let which = which();
     let ticks = prop::collection::vec((which.clone(), fields().prop_map(Given)), 1..8);
     // Now and then what ingest has heard of the shard's wishes is old.
@@ -154,42 +154,42 @@ fn op(mix: Mix) -> impl Strategy<Value = Op> {
         many([2, 1, 14, 1, 1, 1, 2]) => Just(Op::Wake),
         many([1, 1, 3, 1, 1, 1, 1]) => nanos().prop_map(Op::Pass),
         many([3, 2, 3, 3, 4, 3, 5]) => Just(Op::Open),
-        1 => who.clone().prop_map(Op::Close),
-        1 => who.clone().prop_map(Op::MakeReady),
-        1 => who.clone().prop_map(Op::Shrink),
+        1 => client.clone().prop_map(Op::Close),
+        1 => client.clone().prop_map(Op::MakeReady),
+        1 => client.clone().prop_map(Op::Shrink),
         many([16, 10, 10, 12, 40, 20, 4]) => command,
-        many([22, 26, 24, 20, 16, 16, 6]) => (who.clone(), room()).prop_map(|(who, room)| Op::Fill(who, room)),
+        many([22, 26, 24, 20, 16, 16, 6]) => (client.clone(), room()).prop_map(|(client, room)| Op::Fill(client, room)),
         many([1, 1, 1, 1, 1, 1, 8]) => (which, spec(mix)).prop_map(|(which, spec)| Op::SubscribeAll(which, spec)),
         many([2, 2, 2, 2, 2, 2, 20]) => room().prop_map(Op::FillAll),
         12 => (0usize..4).prop_map(Op::Accept),
         1 => (0usize..4).prop_map(Op::Abandon),
         many([2, 1, 3, 1, 1, 1, 1]) => Just(Op::FindStale),
         1 => prop_oneof![5 => Just(2), 1 => 0usize..2].prop_map(Op::FeedEnds),
-        many([1, 1, 6, 1, 1, 1, 1]) => who.prop_map(Op::FlushIntervals),
+        many([1, 1, 6, 1, 1, 1, 1]) => client.prop_map(Op::FlushIntervals),
     ]
 }
 
 fn commands(mix: Mix) -> impl Strategy<Value = Op> {
-    let who = who();
+    let client = client();
     let which = which();
     let pattern = 0..GLOBS.len();
     let patterns = if matches!(mix, Mix::Commands) { 14 } else { 5 };
     let claim = prop::option::weighted(if matches!(mix, Mix::Returns) { 0.8 } else { 0.3 }, claim());
     prop_oneof![
-        12 => (who.clone(), which.clone(), spec(mix), claim)
-            .prop_map(|(who, which, spec, claim)| Op::Subscribe(who, which, spec, claim)),
-        patterns => (who.clone(), pattern.clone(), spec(mix)).prop_map(|(who, which, spec)| Op::Glob(who, which, spec)),
-        6 => (who.clone(), which.clone(), change(mix)).prop_map(|(who, which, change)| Op::Set(who, which, change)),
-        1 => (who.clone(), pattern.clone(), change(mix))
-            .prop_map(|(who, which, change)| Op::SetGlob(who, which, change)),
-        3 => (who.clone(), which).prop_map(|(who, which)| Op::Unsubscribe(who, which)),
-        1 => (who.clone(), pattern).prop_map(|(who, which)| Op::RemoveGlob(who, which)),
-        2 => who.prop_map(Op::Clear),
+        12 => (client.clone(), which.clone(), spec(mix), claim)
+            .prop_map(|(client, which, spec, claim)| Op::Subscribe(client, which, spec, claim)),
+        patterns => (client.clone(), pattern.clone(), spec(mix)).prop_map(|(client, which, spec)| Op::Glob(client, which, spec)),
+        6 => (client.clone(), which.clone(), change(mix)).prop_map(|(client, which, change)| Op::Set(client, which, change)),
+        1 => (client.clone(), pattern.clone(), change(mix))
+            .prop_map(|(client, which, change)| Op::SetGlob(client, which, change)),
+        3 => (client.clone(), which).prop_map(|(client, which)| Op::Unsubscribe(client, which)),
+        1 => (client.clone(), pattern).prop_map(|(client, which)| Op::RemoveGlob(client, which)),
+        2 => client.prop_map(Op::Clear),
     ]
 }
 
 /// The sessions that are there from the start are busier than the others.
-fn who() -> impl Strategy<Value = usize> + Clone {
+fn client() -> impl Strategy<Value = usize> + Clone {
     prop_oneof![3 => 0usize..2, 1 => 0..SESSIONS_MAX]
 }
 

@@ -33,7 +33,7 @@ pub enum Sabotage {
     FiltersTwice,
     // The core.
     ForgetsTick,
-    ForgetsWho,
+    ForgetsReady,
     ForgetsList,
     ListsTwice,
     ServesLastFirst,
@@ -49,7 +49,7 @@ pub enum Sabotage {
     LosesNotice,
     LosesPattern,
     KeepsRecent,
-    TakesForAlike,
+    RepeatsWrongFrame,
 }
 
 impl Sabotage {
@@ -68,7 +68,7 @@ impl Sabotage {
         (Sabotage::AccountsOneTooMany, &[Law::Conservation]),
         (Sabotage::FiltersTwice, &[Law::Conservation]),
         (Sabotage::ForgetsTick, &[Law::Conservation]),
-        (Sabotage::ForgetsWho, &[Law::Progress]),
+        (Sabotage::ForgetsReady, &[Law::Progress]),
         (Sabotage::ForgetsList, &[Law::Progress, Law::Memory]),
         (Sabotage::ListsTwice, &[Law::Memory]),
         (Sabotage::ServesLastFirst, &[Law::Fairness]),
@@ -85,7 +85,7 @@ impl Sabotage {
         (Sabotage::LosesPattern, &[Law::Answers, Law::Isolation, Law::Accounts]),
         (Sabotage::KeepsRecent, &[Law::EveryTick, Law::Memory]),
         (
-            Sabotage::TakesForAlike,
+            Sabotage::RepeatsWrongFrame,
             &[Law::Isolation, Law::Seqs, Law::Truth, Law::IngestOrder, Law::LatestWins, Law::Gaps],
         ),
     ];
@@ -173,7 +173,7 @@ impl Sabotage {
                 },
                 |sub| sub.cursor += 1,
             ),
-            Sabotage::ForgetsWho => {
+            Sabotage::ForgetsReady => {
                 fanout.schedule.ready.clear();
             }
             Sabotage::ForgetsList => {
@@ -231,7 +231,7 @@ impl Sabotage {
             Sabotage::LooksYounger => spoil_sub(fanout, |_| true, |sub| sub.since = Nanos(sub.since.0 + 1)),
             Sabotage::LosesNotice => fanout.notices.clear(),
             Sabotage::LosesPattern => fanout.patterns = PatternTable::default(),
-            Sabotage::TakesForAlike => {
+            Sabotage::RepeatsWrongFrame => {
                 for part in fanout.frame_cache.frames.iter_mut().flat_map(|frame| &mut frame.key) {
                     let behind = |sub: &&Subscription| {
                         sub.topic == part.topic && sub.state == SubscriptionState::Queued

@@ -7,7 +7,7 @@ use std::{cell::Cell, time::Duration};
 use super::{
     message::Recorder,
     ops::{Claim, Given, Op, Run},
-    world::{Shelf, sent},
+    world::{ModelStore, sent},
 };
 use crate::{
     fanout::{Change, Fanout, Mode, Spec, SubscribeRequest},
@@ -237,24 +237,24 @@ fn subscriptions_with_the_same_interval_share_its_end() {
 }
 
 #[test]
-fn memory_who_subscribes_again_and_again_does_not_fill_the_wheel() {
+fn memory_subscribing_again_and_again_does_not_fill_the_wheel() {
     let symbol = Symbol::new("X").expect("a valid symbol");
     let market = Market::new(vec!["feed".into()], 1, 4);
-    let mut shelf = Shelf { market, reads: Cell::new(0) };
+    let mut store = ModelStore { market, reads: Cell::new(0) };
     let mut fanout = Fanout::new(Nanos(0), Duration::from_secs(60), 1);
     let session = fanout.open();
     let spec = Spec { interval: Duration::from_secs(60), snapshot: false, ..Spec::default() };
     for round in 1..6_000 {
         let now = Nanos(round * 1_000_000);
         let request = SubscribeRequest::new(&symbol, spec);
-        assert!(fanout.subscribe(session, &request, now, &shelf).is_ok());
+        assert!(fanout.subscribe(session, &request, now, &store).is_ok());
         // The first tick is sent at once, the second waits for a minute.
         for bid in 0..2 {
             let tick = Tick { symbol: symbol.clone(), ts: None, fields: quote(bid).0 };
             let batch =
-                shelf.market.ingest(FeedId(0), &mut vec![tick], now, &mut Vec::new(), Detail::Records);
-            fanout.apply(&batch, now, &shelf);
-            let tally = fanout.fill(session, now, &shelf, &mut Recorder::new(0, ROOM, <_>::default()));
+                store.market.ingest(FeedId(0), &mut vec![tick], now, &mut Vec::new(), Detail::Records);
+            fanout.apply(&batch, now, &store);
+            let tally = fanout.fill(session, now, &store, &mut Recorder::new(0, ROOM, <_>::default()));
             assert_eq!(tally.delivered, u64::from(bid == 0));
             fanout.accepted(&tally);
         }

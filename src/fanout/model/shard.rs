@@ -29,7 +29,7 @@ impl World {
             self.stamp += 1;
             self.fanout.begin_resync();
             // In the smallest pieces there are: what comes of it is the same.
-            while !self.fanout.resync_some(self.now, &self.shelf, &mut Units::new(1)) {}
+            while !self.fanout.resync_some(self.now, &self.store, &mut Units::new(1)) {}
             self.list_topics(self.new_topics.len());
             for which in 0..SYMBOLS.len() {
                 self.catch_up(which);
@@ -38,7 +38,7 @@ impl World {
         for _ in 0..most {
             let Some(batch) = self.batches.pop_front() else { break };
             self.stamp += 1;
-            self.fanout.apply(&batch, self.now, &self.shelf);
+            self.fanout.apply(&batch, self.now, &self.store);
             self.apply_naively(&batch);
             self.check_structure()?;
         }
@@ -74,25 +74,25 @@ impl World {
             let which = self.new_topics[self.listed];
             self.listed += 1;
             let mut watched = false;
-            for player in self.players.iter_mut().flatten() {
+            for entry in self.clients.iter_mut().flatten() {
                 let matching =
-                    player.globs.iter().rev().find(|(pattern, _)| glob(*pattern).matches(&symbol(which)));
+                    entry.globs.iter().rev().find(|(pattern, _)| glob(*pattern).matches(&symbol(which)));
                 if let Some((_, spec)) = matching.copied()
-                    && !player.ledgers.contains_key(&which)
+                    && !entry.ledgers.contains_key(&which)
                 {
-                    if player.ledgers.len() < SUBSCRIPTIONS_MAX {
+                    if entry.ledgers.len() < SUBSCRIPTIONS_MAX {
                         self.coverage.hit("glob catches a new topic");
-                        let group = player.groups.get(&spec.interval).copied();
-                        player
+                        let group = entry.groups.get(&spec.interval).copied();
+                        entry
                             .ledgers
                             .insert(which, Ledger { group, ..Ledger::new(which, &spec, 0, self.now) });
                     } else {
                         self.coverage.hit("glob is full");
                         self.expected_notices
-                            .push(Notice::Full { session: player.key, symbol: symbol(which) });
+                            .push(Notice::Full { session: entry.key, symbol: symbol(which) });
                     }
                 }
-                watched |= player.ledgers.contains_key(&which);
+                watched |= entry.ledgers.contains_key(&which);
             }
             let view = &mut self.views[which];
             (view.watched, view.head, view.state) = (watched, 0, State::Pending);
@@ -101,7 +101,7 @@ impl World {
 
     /// Somebody must see each tick of it by itself.
     fn wants_ticks(&self, which: usize) -> bool {
-        let ledgers = self.players.iter().flatten().filter_map(|player| player.ledgers.get(&which));
+        let ledgers = self.clients.iter().flatten().filter_map(|entry| entry.ledgers.get(&which));
         ledgers.into_iter().any(|ledger| ledger.is_every() || ledger.spec.wanted != FieldSet::ALL)
     }
 
@@ -145,8 +145,8 @@ impl World {
             return;
         }
         view.head = to;
-        for player in self.players.iter_mut().flatten() {
-            let Some(ledger) = player.ledgers.get_mut(&which) else { continue };
+        for entry in self.clients.iter_mut().flatten() {
+            let Some(ledger) = entry.ledgers.get_mut(&which) else { continue };
             let was_behind = ledger.is_behind(from - 1);
             let known = match by {
                 By::Batch => true,
@@ -158,7 +158,7 @@ impl World {
             if by == By::CatchUp {
                 let unknown = from == 1 && from < past.oldest_in_ring(self.ring_ticks);
                 ledger.age = ledger.age.max(if unknown { Age::Rough } else { Age::Early });
-                player.in_order &= !ledger.is_every();
+                entry.in_order &= !ledger.is_every();
                 let filtered = ledger.fates.contains(&Fate::Filtered);
                 self.coverage.hit_if(known && filtered, "filtered while catching up");
             }
@@ -168,7 +168,7 @@ impl World {
                     .next()
                     .is_some_and(|first| to - first >= self.fanout.bounds.recent_ticks as u64 / 2)
             {
-                player.in_order = false;
+                entry.in_order = false;
             }
             if !was_behind && ledger.is_behind(to) {
                 ledger.become_due(self.now, Some(self.stamp));
@@ -188,8 +188,8 @@ impl World {
             return;
         }
         view.state = state;
-        for player in self.players.iter().flatten().filter(|player| player.ledgers.contains_key(&which)) {
-            self.expected_notices.push(Notice::State { session: player.key, symbol: symbol(which), state });
+        for entry in self.clients.iter().flatten().filter(|entry| entry.ledgers.contains_key(&which)) {
+            self.expected_notices.push(Notice::State { session: entry.key, symbol: symbol(which), state });
             self.coverage.hit(state.as_str());
         }
     }
@@ -215,7 +215,7 @@ impl World {
         if std::mem::replace(ended, true) {
             return;
         }
-        let batch = self.shelf.market.close(FeedId(feed as u16));
+        let batch = self.store.market.close(FeedId(feed as u16));
         for (topic, _) in &batch.states {
             self.views[self.new_topics[topic.0 as usize]].closed = true;
         }
@@ -228,8 +228,8 @@ impl World {
         if self.sabotage.lets_time_pass() {
             while !self.fanout.advance_some(self.now, &mut Units::new(1)) {}
         }
-        for player in self.players.iter_mut().flatten() {
-            for (&which, ledger) in &mut player.ledgers {
+        for entry in self.clients.iter_mut().flatten() {
+            for (&which, ledger) in &mut entry.ledgers {
                 if ledger.is_behind(self.views[which].head) {
                     ledger.become_due(self.now, None);
                 }
@@ -241,23 +241,22 @@ impl World {
     }
 
     /// A subscription is over.
-    pub fn end(&mut self, who: usize, which: usize) {
-        let Some(mut ledger) = self.players[who].as_mut().and_then(|player| player.ledgers.remove(&which))
+    pub fn end(&mut self, client: usize, which: usize) {
+        let Some(mut ledger) = self.clients[client].as_mut().and_then(|entry| entry.ledgers.remove(&which))
         else {
             return;
         };
         ledger.discard();
         self.ended.push(ledger);
-        let wanted = self.players.iter().flatten().any(|player| player.ledgers.contains_key(&which));
+        let wanted = self.clients.iter().flatten().any(|entry| entry.ledgers.contains_key(&which));
         self.views[which].watched &= wanted;
     }
 
     /// Fits a session's claims together with what a frame may hold next: called when its every-mode queue may be caught up again.
-    pub fn note_order(&mut self, who: usize) {
-        let Some(player) = self.players[who].as_mut() else { return };
-        let every = player.ledgers.iter().filter(|(_, ledger)| ledger.is_every());
-        player.in_order |=
-            every.into_iter().all(|(&which, ledger)| !ledger.is_behind(self.views[which].head));
+    pub fn note_order(&mut self, client: usize) {
+        let Some(entry) = self.clients[client].as_mut() else { return };
+        let every = entry.ledgers.iter().filter(|(_, ledger)| ledger.is_every());
+        entry.in_order |= every.into_iter().all(|(&which, ledger)| !ledger.is_behind(self.views[which].head));
     }
 
     pub fn matching(&self, pattern: usize) -> Vec<usize> {
@@ -266,10 +265,10 @@ impl World {
     }
 
     pub fn check_globs(&self) -> Held {
-        for player in self.players.iter().flatten() {
-            let globs = self.fanout.globs(player.key);
+        for entry in self.clients.iter().flatten() {
+            let globs = self.fanout.globs(entry.key);
             let held: Vec<&str> = globs.iter().map(CompactString::as_str).collect();
-            let expected: Vec<&str> = player.globs.iter().map(|&(pattern, _)| GLOBS[pattern]).collect();
+            let expected: Vec<&str> = entry.globs.iter().map(|&(pattern, _)| GLOBS[pattern]).collect();
             ensure!(held == expected, Answers, "holds the patterns {held:?} and not {expected:?}");
         }
         Ok(())

@@ -21,7 +21,7 @@ use crate::{
 };
 
 pub struct World {
-    pub shelf: Shelf,
+    pub store: ModelStore,
     pub fanout: Fanout,
     pub now: Nanos,
     pub ring_ticks: usize,
@@ -34,7 +34,7 @@ pub struct World {
     pub new_topics: Vec<usize>,
     pub listed: usize,
     pub feed_ended: [bool; 2],
-    pub players: [Option<Player>; SESSIONS_MAX],
+    pub clients: [Option<ModelClient>; SESSIONS_MAX],
     /// Subscriptions that are over.
     pub ended: Vec<Ledger>,
     /// Of each frame, whether it was accepted; `None` while it is under way.
@@ -55,7 +55,7 @@ pub struct World {
 }
 
 /// The market, as the shard reads it.
-pub struct Shelf {
+pub struct ModelStore {
     pub market: Market,
     /// Calls that history was found for.
     pub reads: Cell<u64>,
@@ -71,7 +71,7 @@ pub struct View {
     pub closed: bool,
 }
 
-pub struct Player {
+pub struct ModelClient {
     pub key: SessionKey,
     pub ledgers: BTreeMap<usize, Ledger>,
     /// When a subscription with that interval last was caught up.
@@ -87,7 +87,7 @@ pub struct Player {
     pub overtaken: Vec<(usize, Option<u64>)>,
 }
 
-impl Player {
+impl ModelClient {
     /// A subscription with this interval was caught up: the others of its kind wait for the same end.
     pub fn keep_time(&mut self, interval: Duration, now: Nanos) {
         self.groups.insert(interval, now);
@@ -100,7 +100,7 @@ impl Player {
 /// A frame under way.
 pub struct Flight {
     pub frame: usize,
-    pub who: usize,
+    pub client: usize,
     pub tally: FrameTally,
 }
 
@@ -153,7 +153,7 @@ impl World {
         let mut fanout = Fanout::new(now, STALE, SUBSCRIPTIONS_MAX);
         fanout.bounds = Bounds { recent_ticks: run.recent_ticks, history_ticks: run.history_ticks };
         World {
-            shelf: Shelf { market, reads: Cell::new(0) },
+            store: ModelStore { market, reads: Cell::new(0) },
             fanout,
             now,
             ring_ticks: run.ring_ticks,
@@ -164,7 +164,7 @@ impl World {
             new_topics: Vec::new(),
             listed: 0,
             feed_ended: [false; 2],
-            players: Default::default(),
+            clients: Default::default(),
             ended: Vec::new(),
             frames: Vec::new(),
             flights: Vec::new(),
@@ -198,18 +198,18 @@ impl World {
                 self.now = self.fanout.next_due().unwrap_or(self.now).max(self.now);
                 self.advance()
             }
-            Op::Subscribe(who, which, ref spec, claim) => self.subscribe(who, which, spec, claim),
-            Op::Glob(who, pattern, ref spec) => self.subscribe_glob(who, pattern, spec),
-            Op::Set(who, which, ref change) => self.set(who, which, change),
-            Op::SetGlob(who, pattern, ref change) => self.set_glob(who, pattern, change),
-            Op::Unsubscribe(who, which) => self.unsubscribe(who, which),
-            Op::RemoveGlob(who, pattern) => self.remove_glob(who, pattern),
-            Op::Fill(who, room) => self.fill(who, room),
+            Op::Subscribe(client, which, ref spec, claim) => self.subscribe(client, which, spec, claim),
+            Op::Glob(client, pattern, ref spec) => self.subscribe_glob(client, pattern, spec),
+            Op::Set(client, which, ref change) => self.set(client, which, change),
+            Op::SetGlob(client, pattern, ref change) => self.set_glob(client, pattern, change),
+            Op::Unsubscribe(client, which) => self.unsubscribe(client, which),
+            Op::RemoveGlob(client, pattern) => self.remove_glob(client, pattern),
+            Op::Fill(client, room) => self.fill(client, room),
             Op::SubscribeAll(which, ref spec) => {
-                (0..SESSIONS_MAX).try_for_each(|who| self.subscribe(who, which, spec, None))
+                (0..SESSIONS_MAX).try_for_each(|client| self.subscribe(client, which, spec, None))
             }
-            Op::FillAll(room) => (0..SESSIONS_MAX).try_for_each(|who| self.fill(who, room)),
-            Op::MakeReady(who) => self.make_ready(who),
+            Op::FillAll(room) => (0..SESSIONS_MAX).try_for_each(|client| self.fill(client, room)),
+            Op::MakeReady(client) => self.make_ready(client),
             _ => {
                 self.act_without_answer(op);
                 Ok(())
@@ -226,14 +226,14 @@ impl World {
             }
             Op::Pass(nanos) => self.now.0 += nanos.cast_signed(),
             Op::Open => self.open(),
-            Op::Close(who) => self.close(who),
+            Op::Close(client) => self.close(client),
             Op::Accept(at) => self.accept(at),
             Op::Abandon(at) => self.abandon(at),
             Op::FindStale => self.find_stale(),
             Op::FeedEnds(feed) => self.feed_ends(feed),
-            Op::Shrink(who) => self.shrink(who),
-            Op::FlushIntervals(who) => self.flush_intervals(who),
-            Op::Clear(who) => self.clear(who),
+            Op::Shrink(client) => self.shrink(client),
+            Op::FlushIntervals(client) => self.flush_intervals(client),
+            Op::Clear(client) => self.clear(client),
             _ => unreachable!("{op:?} has an answer"),
         }
     }
@@ -256,27 +256,27 @@ impl World {
             self.advance()?;
             self.check()?;
             let named: Vec<usize> = (0..SESSIONS_MAX)
-                .filter(|&who| self.players[who].as_ref().is_some_and(|p| p.named))
+                .filter(|&client| self.clients[client].as_ref().is_some_and(|p| p.named))
                 .collect();
             if named.is_empty() && self.flights.is_empty() {
                 break;
             }
             ensure!(round < 1_000, Progress, "sessions {named:?} are never drained");
-            for who in named {
-                self.fill(who, 1 + round % 7)?;
+            for client in named {
+                self.fill(client, 1 + round % 7)?;
                 self.check()?;
             }
         }
         self.check_quiet()?;
-        for who in 0..SESSIONS_MAX {
-            self.close(who);
+        for client in 0..SESSIONS_MAX {
+            self.close(client);
         }
         self.check()?;
         self.check_empty()
     }
 }
 
-impl Store for Shelf {
+impl Store for ModelStore {
     fn image(&self, topic: TopicId) -> Image {
         self.market.image(topic)
     }
@@ -295,4 +295,4 @@ impl Store for Shelf {
 
 /// A mix for each of a few numbers.
 pub const MIXES: [Mix; 7] =
-    [Mix::Everything, Mix::Slow, Mix::Intervals, Mix::Lossy, Mix::Commands, Mix::Returns, Mix::Alike];
+    [Mix::Everything, Mix::Slow, Mix::Intervals, Mix::Lossy, Mix::Commands, Mix::Returns, Mix::SameFrames];

@@ -23,15 +23,15 @@ const WITHIN_BYTES_MAX: usize = 8;
 /// Patterns by their anchors.
 #[derive(Default)]
 pub(in crate::fanout) struct PatternIndex {
-    prefixes: Shelf,
-    suffixes: Shelf,
-    within: Shelf,
+    prefixes: AnchorMap,
+    suffixes: AnchorMap,
+    within: AnchorMap,
     /// Those that match every symbol.
     everything: Vec<u32>,
 }
 
 /// Patterns by a text.
-struct Shelf {
+struct AnchorMap {
     by_text: HashMap<CompactString, Vec<u32>, RandomState>,
     /// How many of the texts have that many bytes: what is in no text is not looked up.
     lengths: [u32; SYMBOL_BYTES_MAX + 1],
@@ -89,7 +89,7 @@ fn filed(text: &str) -> &str {
     parts.max_by_key(different).unwrap_or(text)
 }
 
-impl Shelf {
+impl AnchorMap {
     fn insert(&mut self, text: &str, pattern: u32) {
         let held = self.by_text.entry(text.into()).or_default();
         if held.is_empty() {
@@ -127,9 +127,9 @@ impl Shelf {
     }
 }
 
-impl Default for Shelf {
+impl Default for AnchorMap {
     fn default() -> Self {
-        Shelf { by_text: HashMap::default(), lengths: [0; SYMBOL_BYTES_MAX + 1], longest: 0 }
+        AnchorMap { by_text: HashMap::default(), lengths: [0; SYMBOL_BYTES_MAX + 1], longest: 0 }
     }
 }
 
@@ -146,7 +146,7 @@ mod tests {
     proptest! {
         /// Patterns come and go; whoever is left is found by the symbols that it matches, and once.
         #[test]
-        fn who_matches_is_a_candidate(
+        fn every_matching_pattern_is_a_candidate(
             acts in prop::collection::vec(("[ab*]{1,10}|\\*[ab]{6,12}\\*", any::<bool>()), 1..60),
             names in prop::collection::vec("[ab]{1,24}", 1..10),
         ) {
@@ -177,9 +177,9 @@ mod tests {
             for (pattern, glob) in &held {
                 index.remove(*pattern, glob);
             }
-            let shelves = [&index.prefixes, &index.suffixes, &index.within];
+            let maps = [&index.prefixes, &index.suffixes, &index.within];
             prop_assert!(index.everything.is_empty());
-            prop_assert!(shelves.iter().all(|shelf| shelf.by_text.is_empty() && shelf.longest == 0));
+            prop_assert!(maps.iter().all(|map| map.by_text.is_empty() && map.longest == 0));
         }
     }
 

@@ -137,7 +137,7 @@ mod tests {
     proptest! {
         /// Who waits is never forgotten, whatever else is sent, and stands in the wheel once.
         #[test]
-        fn who_waits_together_is_found_together(
+        fn subscriptions_that_wait_together_are_found_together(
             acts in prop::collection::vec((0u32..12, 0i64..30, any::<bool>()), 1..80)
         ) {
             let mut interval_groups = IntervalGroups::default();
