@@ -1,8 +1,8 @@
-//! Accounting: what became of every tick that was offered to a subscription.
+//! Accounting: what happened to every tick that was offered to a subscription.
 //!
-//! Law 5: offered = delivered + conflated + filtered + gapped + discarded + pending, always. `offered` is counted when
-//! ticks arrive, the others where they happen, and `pending` is found by walking the cursors: the identity is a check
-//! of the machine, not a definition.
+//! Law 5: offered = delivered + conflated + filtered + gapped + discarded + pending, always. `offered` is counted when ticks
+//! arrive, the others where they happen, and `pending` is computed from the cursors. So the identity is a check of the
+//! machine, and not a definition.
 
 /// Why ticks were lost to a subscription in mode `every` or to a resume: the `reason` of a `gap` message and the label
 /// of `tickcast_updates_gapped_total`.
@@ -12,7 +12,7 @@ pub enum GapReason {
     Slow,
     /// The client came back after the ring had moved on.
     Resume,
-    /// The client came back with another epoch: its seqs say nothing here.
+    /// The client came back with another epoch, so that its seqs mean nothing here.
     Epoch,
 }
 
@@ -24,17 +24,17 @@ pub struct Accounts {
     pub delivered: u64,
     /// Ticks that a delivered message stood for, beside its newest.
     pub conflated: u64,
-    /// Ticks that had none of the fields that the subscription asked for.
+    /// Ticks without any field that the subscription asked for.
     pub filtered: u64,
     /// Ticks that a `gap` message announced as lost, by [`GapReason::ALL`].
     pub gapped: [u64; 3],
-    /// Ticks that were still due when their subscription or session ended.
+    /// Ticks that were pending when their subscription or session ended.
     pub discarded: u64,
-    /// Ticks that are due: behind a cursor, or in a frame that the socket has not accepted whole.
+    /// Ticks still to be delivered: after a cursor, or in a frame that the socket has not accepted whole.
     pub pending: u64,
 }
 
-/// What a frame holds, to be recorded when the socket has accepted it.
+/// What a frame holds. It is recorded when the socket has accepted the frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct FrameTally {
     pub delivered: u64,
@@ -91,7 +91,7 @@ impl FrameTally {
         self.ticks() == 0
     }
 
-    /// A record that stands for `pending` ticks; none when it only shows what was there before.
+    /// A message with the record, which stands for `pending` ticks; for none when the client has seen them all.
     pub(super) fn record(&mut self, pending: u64) {
         if pending > 0 {
             self.delivered += 1;

@@ -1,7 +1,7 @@
-//! What arrives: batches of ticks, the passing of time. Here subscriptions become behind.
+//! A batch of ticks arrives: records are updated, and subscriptions fall behind.
 //!
-//! A batch is taken in whole before anyone is marked: a topic's subscribers are walked once for each batch, however
-//! many of its ticks are in it.
+//! The whole batch is taken in before any subscription is marked, so that a topic's subscriptions are walked once for each
+//! batch, however many of its ticks are in it.
 
 use super::{
     Fanout, Mode,
@@ -13,14 +13,14 @@ use crate::{
 };
 
 impl Fanout {
-    /// Takes in what ingest handed over.
+    /// Takes in a batch from ingest.
     pub fn apply(&mut self, batch: &Batch, now: Nanos, store: &impl Store) {
         let ready = self.schedule.ready.len();
         self.list_topics(&batch.new_topics);
         let mut touched = std::mem::take(&mut self.scratch.touched);
-        if self.look_at(batch, &mut touched) {
+        if self.apply_records(batch, &mut touched) {
             for tick in &batch.ticks {
-                self.take(tick, now);
+                self.apply_tick(tick, now);
             }
         }
         let has_ticks = batch.has_ticks();
@@ -44,8 +44,8 @@ impl Fanout {
         self.by_market.get(market.0 as usize).copied().filter(|&local| local != UNWATCHED)
     }
 
-    /// Takes topics in as the batch leaves them. Says whether any needs its ticks one by one.
-    fn look_at(&mut self, batch: &Batch, touched: &mut Vec<u32>) -> bool {
+    /// Updates records to what they are after the batch. Says whether any topic needs its ticks one by one.
+    fn apply_records(&mut self, batch: &Batch, touched: &mut Vec<u32>) -> bool {
         let mut one_by_one = false;
         for at in &batch.touched {
             let local = self.by_market.get(at.topic.0 as usize).copied().unwrap_or(UNWATCHED);
@@ -53,7 +53,7 @@ impl Fanout {
                 continue;
             }
             let topic = &mut self.topics[local as usize];
-            // An image that was read from the market may be ahead of the batches.
+            // A record that was read from the market may be ahead of the batches.
             if at.record.seq <= topic.record.seq {
                 continue;
             }
@@ -69,13 +69,13 @@ impl Fanout {
         one_by_one
     }
 
-    fn take(&mut self, tick: &Stamped, now: Nanos) {
+    fn apply_tick(&mut self, tick: &Stamped, now: Nanos) {
         let local = self.by_market.get(tick.topic.0 as usize).copied().unwrap_or(UNWATCHED);
         if local == UNWATCHED {
             return;
         }
         let topic = &mut self.topics[local as usize];
-        // The topic was taken in as a whole, or its image was read from the market, ahead of the batches.
+        // The whole record was taken from the batch, or was read from the market ahead of the batches.
         if tick.seq <= topic.record.seq {
             return;
         }
@@ -89,16 +89,16 @@ impl Fanout {
         topic.fresh += 1;
         topic.apply(tick, self.bounds.recent_ticks);
         if !topic.masked.is_empty() {
-            self.hold_against_masks(local, tick, now);
+            self.match_fields(local, tick, now);
         }
     }
 
-    /// A tick that has none of a subscription's fields is recorded as filtered; any other makes it behind.
-    fn hold_against_masks(&mut self, local: u32, tick: &Stamped, now: Nanos) {
+    /// A subscription to some fields falls behind by a tick that has one of them; any other tick is recorded as filtered.
+    fn match_fields(&mut self, local: u32, tick: &Stamped, now: Nanos) {
         let topic = &mut self.topics[local as usize];
         for &key in &topic.masked {
             let sub = &mut self.subs[key as usize];
-            // An idle subscription without a base waits for the symbol's first tick, whatever is in it.
+            // An idle subscription without a base waits for the symbol's first tick, whatever its fields.
             let begins = sub.state == SubscriptionState::Idle && sub.base != Base::None;
             if !sub.wants(tick) && !begins {
                 sub.skipped += 1;
@@ -111,13 +111,13 @@ impl Fanout {
         }
     }
 
-    /// Marks everyone that the batch's ticks of a topic concern, and records them as offered.
+    /// Records the batch's ticks of a topic as offered, and marks the subscriptions that they concern.
     pub(super) fn mark_topic(&mut self, local: u32, now: Nanos) {
         let topic = &mut self.topics[local as usize];
         let fresh = std::mem::take(&mut topic.fresh);
         self.accounts.offered += fresh * (topic.plain.len() + topic.masked.len()) as u64;
         let rx = topic.fresh_rx;
-        // Who is behind already need not be looked at.
+        // Subscriptions that are behind already stay where they are.
         for key in topic.idle.drain(..) {
             let Some(sub) = self.subs.get_mut(key as usize).filter(|sub| sub.is_idle_on(local)) else {
                 continue;

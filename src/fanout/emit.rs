@@ -1,4 +1,4 @@
-//! What the core says; how it is written is not its concern.
+//! The messages of a frame, as the fan-out writes them. Their encoding is not its concern.
 
 use super::{GapReason, LocalId};
 use crate::{
@@ -6,20 +6,20 @@ use crate::{
     topic::{Record, Stamped},
 };
 
-/// Takes the messages of one frame, in order. `wire` encodes them; tests keep values.
+/// Writes the messages of one frame, in order. `wire` encodes them; tests keep values.
 pub trait Emit {
-    /// Stands for how the frame is written. Only frames that are written alike have the same bytes, and are repeated.
+    /// A number for the encoding of the frame. A frame is repeated only in the encoding that it was written in.
     fn encoding(&self) -> u8;
 
     /// Whether another message may follow in this frame.
     fn has_room(&self) -> bool;
 
-    /// Keeps the frame at hand, in place of an earlier one of that number, to be repeated. Numbers are below
-    /// [`FRAMES_KEPT`](super::FRAMES_KEPT).
+    /// Keeps this frame under a number, so that it can be repeated. It replaces an earlier frame of that number. Numbers are
+    /// below [`FRAMES_KEPT`](super::FRAMES_KEPT).
     fn keep(&mut self, number: usize);
 
-    /// Says all that the frame that was kept under this number said, in place of anything else. `false` when that cannot
-    /// be, or when this frame would have held more: nothing is said then.
+    /// Writes the frame that was kept under this number again, as the whole of this one. `false`, and nothing is written,
+    /// when it is not there or when this frame has room for more than it held.
     fn repeat(&mut self, number: usize) -> bool;
 
     /// The whole record, as a new base.
@@ -34,7 +34,7 @@ pub trait Emit {
     /// One tick: the wanted fields that it changed. `n` is above 1 when ticks without a wanted field came before it.
     fn tick(&mut self, symbol: &Symbol, tick: &Stamped, n: u64, wanted: FieldSet);
 
-    /// Consecutive ticks with every field, as many as there is room for; says how many.
+    /// Consecutive ticks with every field, as many as there is room for. Says how many.
     fn run(&mut self, topic: LocalId, symbol: &Symbol, ticks: &[Stamped]) -> usize;
 
     /// Ticks `from..=to` are lost to this subscription.

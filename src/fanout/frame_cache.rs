@@ -1,20 +1,21 @@
-//! The last frames by what they were filled for, to be sent again to sessions that are due the very same.
+//! The last frames, by what they were filled for, so that they can be sent again to sessions that are due the same.
 //!
-//! A pure table: `shared_frames.rs` looks sessions up in it, [`Emit`](super::Emit) keeps the bytes. A key has a part for each subscription that
-//! is behind, in the order of the session's list: the topic, the cursor, the head. With it goes the encoding of the frame.
+//! A pure table: `shared_frames.rs` looks sessions up in it, and [`Emit`](super::Emit) keeps the bytes. A key has a part for
+//! each subscription that is behind, in the order of the session's queues: the topic, the cursor, the head. The encoding
+//! of the frame is compared, too.
 //!
-//! Several frames are kept, for kinds of dashboards that take turns, and for frames that follow one another: each knows
-//! which one was wanted after it. Where no session is due the same as another, keeping is for nothing: after [`PATIENCE`]
-//! misses it is tried only now and then.
+//! Several frames are kept, for kinds of dashboards that take turns, and for frames that follow one another: each entry
+//! remembers which one was used after it. Where no two sessions are due the same, keeping frames is wasted work: after
+//! [`PATIENCE`] misses in a row only some sessions are looked up.
 //!
-//! Invariant: a topic, a cursor and a head name the same ticks for ever, so a kept frame is never wrong, only of no use.
+//! Invariant: a topic, a cursor and a head mean the same ticks for ever, so an entry is never wrong, only useless.
 
 use super::FrameTally;
 use crate::tick::Nanos;
 
-/// How many frames are kept to be repeated: four kinds of dashboards, or the four frames of a turn; and as many again.
+/// How many frames are kept: enough for four kinds of dashboards, or the four frames of a turn, and as many again.
 pub const FRAMES_KEPT: usize = 8;
-/// After so many misses in a row only each [`LOOK_EACH`]th session is looked up and kept.
+/// After this many misses in a row, one session in [`LOOK_EACH`] is looked up and kept.
 const PATIENCE: u32 = 32;
 const LOOK_EACH: u32 = 16;
 
@@ -22,25 +23,25 @@ const LOOK_EACH: u32 = 16;
 #[derive(Default)]
 pub(super) struct FrameCache {
     pub frames: [CachedFrame; FRAMES_KEPT],
-    /// The one that was repeated or written last.
+    /// The entry that was used or written last.
     last: usize,
-    /// The one that is written next.
+    /// The entry that is written next.
     next: usize,
-    /// Sessions in a row whose key was not found.
+    /// How many sessions in a row were not found.
     misses: u32,
 }
 
-/// What one frame was filled for, and what it did. Its bytes are kept by [`Emit`](super::emit::Emit), under its number.
+/// What one frame was filled for, and what it left. Its bytes are kept by [`Emit`](super::emit::Emit), under its number.
 #[derive(Default)]
 pub(super) struct CachedFrame {
-    /// How it is written: a session with another encoding is due other bytes.
+    /// How it is encoded. A session with another encoding is due other bytes.
     pub encoding: u8,
-    /// The part of each subscription, in the order of the session's list; empty when there is nothing to repeat.
+    /// A part for each subscription, in the order of the session's queues; empty when there is nothing to repeat.
     pub key: Vec<KeyPart>,
-    /// What it left over, in the order of the lists.
+    /// Subscriptions that are still behind after it, in the order of the queues.
     pub left: Vec<Left>,
     pub tally: FrameTally,
-    /// The frame that was wanted after this one, last time.
+    /// The entry that was used after this one, last time.
     then: usize,
 }
 
@@ -48,7 +49,7 @@ pub(super) struct CachedFrame {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct KeyPart {
     pub topic: u32,
-    /// It stands in the queue of mode `every`.
+    /// It is in the every-mode queue.
     pub in_every_queue: bool,
     pub cursor: u64,
     pub head: u64,
@@ -62,12 +63,12 @@ pub(super) struct Left {
 }
 
 impl FrameCache {
-    /// Whether it is worth while to look up and to keep.
+    /// Whether the next session is looked up, and its frame kept.
     pub fn is_tried(&self) -> bool {
         self.misses < PATIENCE || self.misses.is_multiple_of(LOOK_EACH)
     }
 
-    /// The numbers of all frames, the likeliest first.
+    /// The numbers of all entries, the likeliest first.
     pub fn candidates(&self) -> impl Iterator<Item = usize> + use<> {
         let guess = self.frames[self.last].then;
         (0..FRAMES_KEPT).map(move |step| (guess + step) % FRAMES_KEPT)
@@ -79,7 +80,7 @@ impl FrameCache {
         (self.last, self.misses) = (at, 0);
     }
 
-    /// Whether the next frame is to be kept; counts a miss. Its number is [`Self::next`].
+    /// Counts a miss. Says whether the frame that is filled instead is kept, under the number [`Self::next`].
     pub fn begins(&mut self) -> bool {
         let is_tried = self.is_tried();
         self.misses = if is_tried { self.misses + 1 } else { self.misses.wrapping_add(1).max(PATIENCE) };

@@ -1,19 +1,20 @@
-//! Who is behind, and what each session is sent next: cursors, not queues.
+//! Which subscriptions are behind, and what each session is sent next: cursors, not queues of messages.
 //!
-//! Loss first. A session holds no queue of messages. Each subscription holds a cursor, the last seq it was sent, and
-//! each session a first-in-first-out list of subscriptions that are behind. When a socket can take bytes, and only
-//! then, [`Fanout::fill`] walks that list: mode `latest` gets the topic's current record and says how many ticks it
-//! stands for; mode `every` gets the ticks from its cursor on, or a gap with exact seqs and a snapshot when the ring has
-//! moved past it. What is lost always carries a number.
+//! Loss first. A session keeps no messages. Each subscription has a cursor, the last seq that it was sent, and each session
+//! has a first-in-first-out queue of the subscriptions that are behind. [`Fanout::fill`] takes from that queue when the
+//! socket can take bytes, and only then. Mode `latest` gets the topic's current record, with the number of ticks that it
+//! stands for. Mode `every` gets the ticks after its cursor, or, when the ring no longer has them, a gap with exact seqs and
+//! a snapshot. Every loss carries a number.
 //!
-//! Pure: no tokio, no clock, no I/O; times are handed in, history is read through [`Store`](crate::topic::Store). One
+//! Pure: no tokio, no clock, no I/O. Times are arguments, and history is read through [`Store`](crate::topic::Store). One
 //! shard owns one [`Fanout`]; nothing in it is shared.
 //!
-//! Invariants (held by `model/` against a naive model):
+//! Invariants (checked by `model/` against a naive model):
 //! - for each subscription seqs only rise and `seq == previous seq + n`, or a gap says what is missing;
 //! - [`Accounts::residual`] is 0 between any two calls;
-//! - a session's memory depends on its subscriptions alone;
-//! - a subscription that is behind is in its session's list, its every-mode queue or the wheel, exactly once.
+//! - the memory of a session depends on its subscriptions alone;
+//! - a subscription that is behind is in its session's send queue, in its every-mode queue, or waits for the end of its
+//!   interval, exactly once.
 
 mod accounting;
 mod apply;
@@ -51,23 +52,23 @@ pub use work_units::{CHANGE_UNITS, SUBSCRIBE_UNITS, Units};
 pub use crate::glob::Glob;
 use crate::tick::FieldSet;
 
-/// Place of a session in its shard's fan-out.
+/// Index of a session in its shard's fan-out.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct SessionKey(pub u32);
 
-/// Place of a topic in its shard's fan-out.
+/// Index of a topic in its shard's fan-out.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct LocalId(pub u32);
 
 /// How a subscription is served.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Mode {
-    /// The newest record; ticks in between are conflated and counted.
+    /// The newest record. Ticks in between are conflated, and counted.
     #[default]
     Latest,
-    /// Every tick, in order, out of the ring.
+    /// Every tick, in order, from the ring.
     Every,
-    /// One snapshot, and the subscription is over.
+    /// One snapshot, and then the subscription ends.
     Once,
 }
 
@@ -78,12 +79,12 @@ pub struct Spec {
     /// The least time between two messages; zero for none.
     pub interval: Duration,
     pub wanted: FieldSet,
-    /// Whether it begins with a snapshot.
+    /// Whether the first message is a snapshot.
     pub snapshot: bool,
 }
 
 impl Spec {
-    /// Whether its subscription must see each tick by itself.
+    /// Whether its subscriptions must see each tick by itself, and not only the record.
     fn sees_each_tick(&self) -> bool {
         self.mode == Mode::Every || self.wanted != FieldSet::ALL
     }

@@ -1,4 +1,5 @@
-//! Clients that come back: what they hold is believed when it is of this epoch, and taken up where the ring allows.
+//! Clients that come back: what a client has is believed when its epoch is the present one, and continued where the ring
+//! still has the next tick.
 
 use super::{
     Fanout, Mode,
@@ -12,7 +13,7 @@ use crate::{
 /// A client's claim to have a topic's ticks up to `last`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ResumePoint {
-    /// Its epoch is the present one, so that `last` means something.
+    /// Whether its epoch is the present one, so that `last` means something.
     pub same_epoch: bool,
     pub last: u64,
 }
@@ -23,15 +24,15 @@ pub enum SubscribeOutcome {
     Ok,
     /// The symbol has no tick yet.
     Pending,
-    /// It goes on exactly where the client left.
+    /// It continues right after the last tick that the client has.
     Resumed,
-    /// It cannot: a gap and a snapshot follow.
+    /// It cannot continue: a gap and a snapshot follow.
     Gap,
 }
 
 impl Fanout {
-    /// Places a new subscription's cursor where the client says it is. Says how it begins, whether it is behind, and
-    /// when the oldest tick was taken in that it is behind by, as far as the ring knows.
+    /// Sets a new subscription's cursor to where the client says it is. Says how it begins, whether it is behind, and when
+    /// the oldest tick that it is behind by was received, as far as the ring knows.
     pub(super) fn resume(
         &mut self,
         key: u32,
@@ -43,7 +44,7 @@ impl Fanout {
         let head = topic.record.seq;
         let ahead = !resume.same_epoch || resume.last > head;
         if ahead {
-            // What the client holds is of another life of the symbol: it must not be built upon.
+            // What the client has is of another epoch. It must be replaced, and not added to.
             sub.base = Base::Record;
             sub.claims = true;
         }

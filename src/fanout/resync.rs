@@ -9,14 +9,13 @@ use crate::{
     topic::{Image, NewTopic, Record, Stamped, Store, TopicId},
 };
 
-/// Symbols that are asked for under one hold of the market's lock.
+/// New symbols that are read while the market is locked once.
 const NEW_TOPICS_AT_ONCE: usize = 1024;
-/// To ask for a topic's image and take it over.
+/// To read a topic's record from the market, and copy it.
 const CATCH_UP_UNITS: usize = 8;
 
 impl Fanout {
-    /// Batches were lost on the way here: until [`Self::resync_some`] has caught up from the topics themselves, the next
-    /// are not to be applied.
+    /// Batches were lost on their way to this shard. No batch may be applied until [`Self::resync_some`] has caught up.
     pub fn begin_resync(&mut self) {
         self.resynced = Some(0);
     }
@@ -25,7 +24,7 @@ impl Fanout {
         self.resynced.is_some()
     }
 
-    /// Goes on catching up, as far as the units last. Says whether nothing is left to be made up for.
+    /// Goes on catching up, as far as the units last. Says whether it has finished.
     pub fn resync_some(&mut self, now: Nanos, store: &impl Store, units: &mut Units) -> bool {
         let Some(mut at) = self.resynced else { return true };
         if !self.list_ahead_some(store, units) {
@@ -51,13 +50,13 @@ impl Fanout {
         self.resynced.is_none()
     }
 
-    /// Makes symbols known that were listed; subscriptions and globs may have waited for them.
+    /// Adds new symbols to the list; subscriptions and globs may have waited for them.
     pub(super) fn list_topics(&mut self, new_topics: &[NewTopic]) {
         self.list_some(new_topics, &mut Units::unlimited());
     }
 
-    /// As many symbols as there are units for, so that a crowd of them is taken in piece by piece, ahead of the batch that
-    /// they came with. Says whether all of them are known.
+    /// As [`Self::list_topics`], as far as the units last, so that very many symbols are listed in pieces, ahead of the
+    /// batch that they came with. Says whether all of them are listed.
     pub fn list_some(&mut self, new_topics: &[NewTopic], units: &mut Units) -> bool {
         let Some(first) = new_topics.first() else { return true };
         let known = self.listed_symbols.len().saturating_sub(first.topic.0 as usize);
@@ -79,13 +78,13 @@ impl Fanout {
             }
             let holders = self.glob_holders(&new_topic.symbol, units);
             if !holders.is_empty() {
-                self.catch_with_globs(new_topic, &holders);
+                self.subscribe_holders(new_topic, &holders);
             }
         }
         true
     }
 
-    /// Brings one topic to where the market is, ahead of the batches.
+    /// Updates one topic to the market's record, ahead of the batches.
     pub(super) fn catch_up(&mut self, local: u32, now: Nanos, store: &impl Store) {
         let topic = &self.topics[local as usize];
         let Some(market) = topic.market else { return };
@@ -93,7 +92,7 @@ impl Fanout {
         let Image { record, closed } = store.image(market);
         let missed = record.seq.saturating_sub(seen);
         if missed > 0 {
-            let rx = self.look_at_missed(local, market, &record, store);
+            let rx = self.filter_missed(local, market, &record, store);
             let topic = &mut self.topics[local as usize];
             topic.record = record;
             topic.recent.clear();
@@ -113,10 +112,10 @@ impl Fanout {
         }
     }
 
-    /// Mode `every` with some fields must know of each tick whether it was filtered. When the ring no longer has them
-    /// all, its cursor is behind the ring too, and the gap counts them. Says when the oldest tick was taken in, as far
-    /// as that is known, rather too early than too late.
-    fn look_at_missed(&mut self, local: u32, market: TopicId, head: &Record, store: &impl Store) -> Nanos {
+    /// Mode `every` with some fields must know of each missed tick whether it is filtered. When the ring no longer has all of
+    /// them, it no longer has the one after the cursor either, and the gap counts them. Says when the oldest missed tick
+    /// was received, as far as that is known, and rather too early than too late.
+    fn filter_missed(&mut self, local: u32, market: TopicId, head: &Record, store: &impl Store) -> Nanos {
         let topic = &self.topics[local as usize];
         let seen = &topic.record;
         let is_every = |&&key: &&u32| self.subs[key as usize].mode == Mode::Every;
@@ -133,10 +132,10 @@ impl Fanout {
             let is_idle = sub.state == SubscriptionState::Idle;
             let begins = is_idle && sub.base != Base::None;
             let concerns = |tick: &Stamped| !tick.fields.mask.intersect(sub.wanted).is_empty();
-            let held = if begins { ticks.get(1..).unwrap_or_default() } else { &ticks[..] };
-            let filtered = held.iter().filter(|tick| !concerns(tick)).count() as u64;
+            let offered = if begins { ticks.get(1..).unwrap_or_default() } else { &ticks[..] };
+            let filtered = offered.iter().filter(|tick| !concerns(tick)).count() as u64;
             if is_idle {
-                let leading = held.iter().take_while(|tick| !begins && !concerns(tick)).count() as u64;
+                let leading = offered.iter().take_while(|tick| !begins && !concerns(tick)).count() as u64;
                 sub.lead = lead(sub.skipped + leading);
             }
             sub.skipped += filtered;
@@ -146,12 +145,12 @@ impl Fanout {
         rx
     }
 
-    /// Learns of symbols that were listed ahead of the batches.
+    /// Reads new symbols from the market, ahead of the batches.
     pub(super) fn list_ahead(&mut self, store: &impl Store) {
         self.list_ahead_some(store, &mut Units::unlimited());
     }
 
-    /// As [`Self::list_ahead`], as far as the units last. Says whether every listed symbol is known.
+    /// As [`Self::list_ahead`], as far as the units last. Says whether all of them are listed here.
     pub fn list_ahead_some(&mut self, store: &impl Store, units: &mut Units) -> bool {
         loop {
             let new_topics =

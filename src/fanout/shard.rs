@@ -1,4 +1,4 @@
-//! The state of one shard's fan-out: its tables, its schedule, its accounting. How they change is in the files beside it.
+//! The state of one shard's fan-out: its tables, its schedule, its accounting. The files beside it change it.
 
 use std::{
     cmp::Reverse,
@@ -48,33 +48,33 @@ pub struct Fanout {
     pub(super) subscriptions_max: usize,
     /// Subscriptions that must see each tick by itself: in mode `every`, or to some fields.
     pub(super) of_ticks: usize,
-    /// Holders of patterns whose subscriptions will be such: ready before the symbol is listed.
+    /// Sessions with a pattern whose subscriptions will be such: counted before the symbol is listed.
     pub(super) of_patterns: usize,
     pub(super) bounds: Bounds,
     pub(super) frame_cache: FrameCache,
     pub(super) scratch: Scratch,
 }
 
-/// How much is kept and read at once; the model makes them small, to meet their ends often.
+/// How much is kept, and read at once. The model makes them small, so that they are reached often.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Bounds {
-    /// Ticks that a topic keeps at hand for mode `every` while someone is behind; the ring has the older ones.
+    /// Ticks that a topic keeps for mode `every` while a subscription is behind; the ring has older ones.
     pub recent_ticks: usize,
-    /// Ticks that one turn reads from the ring for a subscription that has fallen out of the recent ones.
+    /// Ticks that are read from the ring at once, for a subscription that is behind the recent ones.
     pub history_ticks: usize,
 }
 
-/// Buffers that calls reuse, so that no delivery allocates.
+/// Buffers that are used again, so that no delivery allocates.
 #[derive(Default)]
 pub(super) struct Scratch {
     pub touched: Vec<u32>,
     pub history: Vec<Stamped>,
     pub every_queue: BinaryHeap<Reverse<(u64, u32)>>,
-    /// Subscriptions that stay in their session's list (`false`) or every-mode queue (`true`).
+    /// Subscriptions that stay in their session's send queue (`false`) or every-mode queue (`true`).
     pub left: Vec<(u32, bool)>,
 }
 
-/// Something a session must be told on its control queue.
+/// A message for a session's control queue.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Notice {
     State {
@@ -82,7 +82,7 @@ pub enum Notice {
         symbol: Symbol,
         state: State,
     },
-    /// A symbol was listed that one of its globs matches, and it has no subscription left.
+    /// A new symbol matches one of the session's globs, and the session may have no more subscriptions.
     Full {
         session: SessionKey,
         symbol: Symbol,
@@ -126,7 +126,7 @@ impl Fanout {
         self.schedule.next_ready().map(SessionKey)
     }
 
-    /// Puts a session that is not drained among the ready again: its turn was over before it was served.
+    /// Puts a session that is not drained among the ready again: its turn ended before it was served.
     pub fn make_ready(&mut self, session: SessionKey) {
         self.schedule.make_ready(session.0);
     }
@@ -135,7 +135,7 @@ impl Fanout {
         !self.schedule.ready.is_empty()
     }
 
-    /// How many sessions have something to send; some may have gone since.
+    /// How many sessions have something to send; some may have been closed since.
     pub fn ready(&self) -> usize {
         self.schedule.ready.len()
     }
@@ -160,18 +160,17 @@ impl Fanout {
         self.schedule.wheel.next_due()
     }
 
-    /// Whether batches should come with their ticks. One that does not is made up for, at the cost of a look at the
-    /// market for each topic.
+    /// Whether batches should come with their ticks. A batch without them costs a look at the market for each topic.
     pub fn wants_ticks(&self) -> bool {
         self.of_ticks > 0 || self.of_patterns > 0
     }
 
-    /// What looks at many things at one go has looked at so many, since the beginning: subscriptions in every-mode queues, ticks of rings.
+    /// How many subscriptions in every-mode queues and ticks of rings were walked over since the start. Work is charged by it.
     pub fn walked(&self) -> usize {
         self.walked
     }
 
-    /// What sessions must be told since the last call.
+    /// Takes the notices since the last call.
     pub fn take_notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
     }

@@ -1,11 +1,11 @@
-//! One frame for many: sessions that are due the very same are sent the very same bytes.
+//! One frame for many sessions: sessions that are due the same are sent the same bytes.
 //!
-//! Dashboards that show the same symbols and keep up are behind by the same ticks in the same order. A session whose key is
-//! in the [`FrameCache`](super::frame_cache::FrameCache) is not filled anew: its cursors move as those of the first session did, and
-//! [`Emit::repeat`] writes the frame once more. What a message costs is then its share of one copy into the kernel, however
-//! many are in the frame.
+//! Dashboards that show the same symbols and keep up are behind by the same ticks in the same order. When the key of a
+//! session is in the [`FrameCache`](super::frame_cache::FrameCache), its frame is not filled anew: its cursors move as those
+//! of the first session did, and [`Emit::repeat`] writes the frame once more. The cost of a message is then its share of one
+//! copy, however many messages the frame has.
 //!
-//! Invariant: a repeated frame leaves a session's cursors, lists and accounting as filling it would have.
+//! Invariant: a repeated frame leaves a session's cursors, queues and accounting as filling it would have.
 
 use super::{
     Emit, Fanout, FrameTally, Mode, SessionKey,
@@ -15,7 +15,7 @@ use super::{
 use crate::tick::{FieldSet, Nanos};
 
 impl Fanout {
-    /// Sends the session a kept frame, when it is due just that; `None` when its frame must be filled.
+    /// Sends the session a kept frame, when it is due exactly that; `None` when its frame must be filled.
     pub(super) fn fill_again(
         &mut self,
         session: SessionKey,
@@ -72,7 +72,7 @@ impl Fanout {
         Some(tally)
     }
 
-    /// Keeps the key of what the session is due, before its frame is filled in this encoding. Says under which number, if at all.
+    /// Keeps the key of what the session is due, before its frame is filled in this encoding. Says its number, when it is kept.
     pub(super) fn keep_key(&mut self, session: SessionKey, encoding: u8) -> Option<usize> {
         if !self.frame_cache.begins() {
             return None;
@@ -93,7 +93,7 @@ impl Fanout {
         is_kept.then_some(at)
     }
 
-    /// Keeps what the frame did, and the frame.
+    /// Keeps the frame, and what it left in the queues.
     pub(super) fn keep_frame(
         &mut self,
         session: SessionKey,
@@ -136,8 +136,8 @@ impl Fanout {
             && parts.next().is_none()
     }
 
-    /// Calls `see` with each part of the key of what the session is due, in order, while it says `true`. Says whether it saw
-    /// all of them: not those of which more must be known than [`KeyPart`] tells.
+    /// Calls `see` with each part of the key of what the session is due, in order, while it returns `true`. Says whether it
+    /// saw all of them. A subscription whose next message depends on more than a [`KeyPart`] ends the walk.
     fn walk_key(&self, session: SessionKey, mut see: impl FnMut(KeyPart, &Subscription) -> bool) -> bool {
         let Some(entry) = self.schedule.sessions.get(session.0 as usize) else { return false };
         let mut part = |key: u32, in_every_queue: bool| {
@@ -152,7 +152,7 @@ impl Fanout {
     }
 }
 
-/// Its ticks go out with all their fields, one after another or merged, and nothing else does.
+/// Its next messages are ticks with all their fields, one by one or merged, and nothing else.
 fn is_simple(sub: &Subscription) -> bool {
     sub.base == Base::None && sub.wanted == FieldSet::ALL && sub.mode != Mode::Once && !sub.claims
 }

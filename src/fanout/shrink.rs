@@ -1,4 +1,4 @@
-//! Memory that a busy time has left behind is given back here.
+//! Memory that a busy time has left behind is freed here, in pieces.
 
 use super::{Fanout, SessionKey, Units, schedule::SendQueue, state::index32};
 use crate::tick::Nanos;
@@ -7,8 +7,8 @@ use crate::tick::Nanos;
 const SHRINK_UNITS: usize = 8;
 
 impl Fanout {
-    /// Lets go of the room that sessions which have gone have left behind: of what is in the topics, from a place on, as far
-    /// as the units last. Says where to go on, when it has not come to the end.
+    /// Frees unused capacity of the tables, and of the topics from an index on, as far as the units last. Says where to go
+    /// on, when it has not reached the end.
     pub fn shrink_from(&mut self, from: u32, units: &mut Units) -> Option<u32> {
         if from == 0 {
             self.schedule.sessions.shrink_to_fit();
@@ -28,7 +28,7 @@ impl Fanout {
         None
     }
 
-    /// Gives back what a busy time has left behind; for idle sessions.
+    /// Frees what a session does not need while it is idle.
     pub fn shrink(&mut self, session: SessionKey, now: Nanos) {
         if let Some(entry) = self.schedule.sessions.get_mut(session.0 as usize)
             && entry.queue.is_empty()

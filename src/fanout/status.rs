@@ -1,4 +1,5 @@
-//! What a shard's fan-out can be asked: the accounts, who is behind, who is subscribed to what.
+//! Questions about a shard's fan-out: the accounts, how far sessions are behind, and their subscriptions. Nothing changes,
+//! except that [`Fanout::low_water`] may cut intervals short.
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ pub struct Behind {
     pub dirty: usize,
     /// Ticks that they are behind by.
     pub ticks: u64,
-    /// When the oldest of those was taken in.
+    /// When the oldest of those was received.
     pub oldest: Option<Nanos>,
 }
 
@@ -39,7 +40,7 @@ impl Fanout {
         self.accounts_with(&self.all_behind())
     }
 
-    /// The accounts, for who has just asked how far all subscriptions are behind.
+    /// The accounts, for a caller that has [`Self::all_behind`] already.
     pub fn accounts_with(&self, behind: &Behind) -> Accounts {
         Accounts { pending: behind.ticks + self.in_flight, ..self.accounts }
     }
@@ -62,13 +63,13 @@ impl Fanout {
         self.accounts.delivered
     }
 
-    /// Whether the session has nothing to send now (what waits for an interval aside).
+    /// Whether the session has nothing to send now; subscriptions that wait for their intervals do not count.
     pub fn is_drained(&self, session: SessionKey) -> bool {
         self.schedule.sessions.get(session.0 as usize).is_none_or(|session| session.queue.is_empty())
     }
 
-    /// Whether the session has yet to be sent something that it was due at `as_of` or before; what is held back by an
-    /// interval is not due.
+    /// Whether the session is still to be sent something that was due at `as_of` or before. What waits for an interval is
+    /// not due.
     pub fn owes(&self, session: SessionKey, as_of: Nanos) -> bool {
         let Some(session) = self.schedule.sessions.get(session.0 as usize) else { return false };
         session.queue.subs().chain(session.every_queue.iter().copied()).any(|key| {
@@ -77,11 +78,11 @@ impl Fanout {
         })
     }
 
-    /// Place among all ticks of the first one that the session has yet to be sent in mode `every`; 0 when that cannot be
-    /// told, and `None` when there is none.
+    /// The order, among the ticks of all topics, of the first tick that the session is still to be sent in mode `every`;
+    /// 0 when that is not known, and `None` when there is none.
     pub fn first_unsent(&self, session: SessionKey) -> Option<u64> {
         let entry = self.schedule.sessions.get(session.0 as usize)?;
-        // An event stream subscribes once, so that one interval stands for all.
+        // An event stream subscribes once, so its subscriptions have one interval.
         let holds = |(_, key): (u32, u32)| self.subs[key as usize].interval_ms > 0;
         if entry.queue.is_empty() && !entry.subs.iter().next().is_some_and(holds) {
             return None;
@@ -100,11 +101,12 @@ impl Fanout {
         unsent.min()
     }
 
-    /// The place among all ticks up to which every subscription in mode `every` was sent what it is due. `taken`: the
-    /// place of the last tick that came. Sessions of which `is_waited_for` says no do not count.
+    /// The order, among the ticks of all topics, up to which every subscription in mode `every` was sent all that it is due.
+    /// A replay at speed `max` waits for it. `taken`: the order of the last tick that arrived. Sessions for which
+    /// `is_waited_for` is false do not count.
     ///
-    /// A subscription that waits for its interval with `held_max` ticks or more is made ready now: a market's time that
-    /// waits for it would never end its interval. Walks every subscription.
+    /// A subscription that waits for its interval with `held_max` ticks or more is made ready now: the market clock stops
+    /// for it, and so would never end its interval. Walks every subscription.
     pub fn low_water(
         &mut self,
         taken: u64,
@@ -137,7 +139,7 @@ impl Fanout {
 
     fn behind_of<'a>(&'a self, subs: impl Iterator<Item = &'a Subscription>) -> Behind {
         let mut behind = Behind::default();
-        // An idle subscription is behind by nothing: its topic need not be looked at.
+        // An idle subscription is behind by nothing, and its topic is not looked up.
         for sub in subs.filter(|sub| sub.state != SubscriptionState::Idle) {
             let ticks = self.pending(sub);
             if ticks > 0 {
@@ -162,13 +164,13 @@ impl Fanout {
         })
     }
 
-    /// The state of a symbol, of a session that is subscribed to it.
+    /// The state of a symbol that the session is subscribed to.
     pub fn reported_state(&self, session: SessionKey, symbol: &Symbol) -> Option<State> {
         let sub = &self.subs[self.find(session, symbol)? as usize];
         Some(self.topics[sub.topic as usize].state)
     }
 
-    /// Whether a symbol is known to have ticked.
+    /// Whether a symbol is listed: it has had a tick.
     pub fn is_listed(&self, symbol: &Symbol) -> bool {
         self.listed_ids.contains(symbol)
     }
@@ -178,7 +180,7 @@ impl Fanout {
         self.schedule.sessions.get(session.0 as usize).map_or(&[], |session| &session.globs)
     }
 
-    /// Ticks after the cursor that the client has not been told of in any way.
+    /// Ticks after the cursor that are neither sent nor filtered.
     pub(super) fn pending(&self, sub: &Subscription) -> u64 {
         self.topics[sub.topic as usize].record.seq - sub.cursor - sub.skipped
     }

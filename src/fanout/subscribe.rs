@@ -31,7 +31,7 @@ impl<'a> SubscribeRequest<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Subscribed {
     pub outcome: SubscribeOutcome,
-    /// The topic's state, for the client to be told when it is not live.
+    /// The topic's state, which is reported to the client when it is not live.
     pub state: State,
 }
 
@@ -39,10 +39,10 @@ pub struct Subscribed {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TooMany;
 
-/// Subscriptions of a session that end with it at once; where there are more, the rest wait for [`Fanout::end_leaving`].
+/// Subscriptions of a session that are removed at once when it ends; the others are left to [`Fanout::end_leaving`].
 const ENDED_AT_ONCE: usize = 256;
 
-/// What `set` changes; `None` stays.
+/// What `set` changes; `None` leaves it as it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Change {
     pub mode: Option<Mode>,
@@ -122,8 +122,8 @@ impl Fanout {
         found.is_some()
     }
 
-    /// Changes a subscription in place; says whether there was one. New fields, and a change into mode `every` from
-    /// behind, begin with the whole record, which stands for what the subscription was behind by.
+    /// Changes a subscription; says whether there was one. After a change of fields, or a change to mode `every` while it was
+    /// behind, the next message is the whole record, which stands for all that it was behind by.
     pub fn set(&mut self, session: SessionKey, symbol: &Symbol, change: &Change, now: Nanos) -> bool {
         let Some(key) = self.find(session, symbol) else { return false };
         let is_idle = self.subs[key as usize].state == SubscriptionState::Idle;
@@ -137,7 +137,7 @@ impl Fanout {
             wanted != sub.wanted || mode == Mode::Once || (mode == Mode::Every && mode != sub.mode && behind);
         sub.base = match (sub.base, mode) {
             (Base::None, _) if head > 0 && begins_anew => Base::Again,
-            // There is no tick yet: as if it had subscribed so.
+            // Before the first tick: as if it had subscribed with these options.
             (_, Mode::Once) if head == 0 => Base::Record,
             (_, Mode::Every) if head == 0 && !sub.claims => Base::None,
             (base, _) => base,
@@ -156,7 +156,7 @@ impl Fanout {
         true
     }
 
-    /// Makes what waits for an interval ready at once: the session is about to end.
+    /// Ends the intervals of a session's subscriptions now, because it is about to end.
     pub fn flush_intervals(&mut self, session: SessionKey) {
         let Some(entry) = self.schedule.sessions.get(session.0 as usize) else { return };
         let keys: Vec<u32> = entry.subs.iter().map(|(_, key)| key).collect();
@@ -168,8 +168,8 @@ impl Fanout {
         }
     }
 
-    /// Ends all of a session's subscriptions; what they were behind by is recorded as discarded. The session stays, and is
-    /// not to subscribe any more: of many subscriptions most are ended by [`Self::end_leaving`].
+    /// Ends all of a session's subscriptions; what they were behind by is recorded as discarded. The session stays, and must
+    /// not subscribe any more. When there are many, most of them are removed by [`Self::end_leaving`].
     pub fn clear(&mut self, session: SessionKey) {
         let Some(entry) = self.schedule.sessions.get(session.0 as usize) else { return };
         for glob in entry.globs.clone() {
@@ -180,7 +180,7 @@ impl Fanout {
         }
     }
 
-    /// Ends a session; its place may be given to another once all of its subscriptions are gone.
+    /// Ends a session. Its key may be used again once all of its subscriptions are removed.
     pub fn close(&mut self, session: SessionKey) {
         self.clear(session);
         if let Some(entry) = self.schedule.sessions.get_mut(session.0 as usize) {
@@ -191,7 +191,7 @@ impl Fanout {
         }
     }
 
-    /// Goes on ending the subscriptions of sessions that are over.
+    /// Removes subscriptions of sessions that have ended, as far as the units last.
     pub fn end_leaving(&mut self, units: &mut Units) {
         while let Some(&session) = self.leaving.front() {
             let most = units.left() / CHANGE_UNITS;
@@ -212,7 +212,7 @@ impl Fanout {
         !self.leaving.is_empty()
     }
 
-    /// Ends so many of a session's subscriptions; says whether none is left.
+    /// Removes at most `most` of a session's subscriptions; says whether none is left.
     fn end_some(&mut self, session: u32, most: usize) -> bool {
         for _ in 0..most {
             let Some(entry) = self.schedule.sessions.get_mut(session as usize) else { return true };

@@ -1,6 +1,7 @@
-//! Where things are: a subscription in its topic's lists and its session's, a topic among the watched.
+//! Adds and removes subscriptions: the lists of their topics, the table of their session, the topics that the shard watches.
 //!
-//! Invariant: what [`detach`](Fanout::detach) leaves is in no list; what [`remove`](Fanout::remove) leaves is recorded.
+//! Invariant: a subscription that was [detached](Fanout::detach) is in no list of a topic and in no queue; what one that was
+//! [removed](Fanout::remove) was behind by is recorded.
 
 use super::{
     Fanout, LocalId, Mode, SessionKey, Spec,
@@ -12,7 +13,7 @@ use crate::{
     topic::{Image, Store},
 };
 
-/// Keys that a topic's list of idle subscriptions may hold, beside two for each subscription.
+/// A topic's list of idle subscriptions may have this many entries, beside two for each subscription.
 pub(super) const IDLE_SLACK: usize = 16;
 
 impl Fanout {
@@ -21,7 +22,7 @@ impl Fanout {
         self.schedule.sessions.get(session.0 as usize)?.find(local)
     }
 
-    /// The local topic of a symbol, made when there is none.
+    /// The local topic of a symbol; it is made when there is none.
     pub(super) fn local_of(&mut self, symbol: &Symbol) -> u32 {
         if let Some(&local) = self.by_symbol.get(symbol) {
             return local;
@@ -32,7 +33,7 @@ impl Fanout {
         local
     }
 
-    /// From now on the topic's ticks are taken in.
+    /// Watches a topic: from now on its ticks are taken in.
     pub(super) fn watch(&mut self, local: u32, now: Nanos, store: &impl Store) {
         let topic = &mut self.topics[local as usize];
         let Some(market) = topic.market else { return };
@@ -102,7 +103,7 @@ impl Fanout {
         }
     }
 
-    /// Keeps the list of idle subscriptions in bounds, however often they come and go without a tick.
+    /// Keeps the list of idle subscriptions small, however often subscriptions come and go without a tick.
     fn tidy_idle(&mut self, local: u32) {
         let topic = &mut self.topics[local as usize];
         if topic.idle.len() > 2 * topic.plain.len() + IDLE_SLACK {
@@ -149,7 +150,7 @@ impl Fanout {
         self.unwatch(LocalId(sub.topic));
     }
 
-    /// Lets go of a topic that nobody here subscribes to any more.
+    /// Stops watching a topic without subscriptions.
     pub(super) fn unwatch(&mut self, local: LocalId) {
         let topic = &mut self.topics[local.0 as usize];
         if topic.has_subscribers() {
@@ -160,7 +161,7 @@ impl Fanout {
                 self.by_market[market.0 as usize] = UNWATCHED;
                 (topic.plain, topic.masked, topic.idle) = (Vec::new(), Vec::new(), Vec::new());
             }
-            // A name that a client made up costs nothing once nobody asks for it.
+            // The symbol was never listed: a name that a client made up must cost nothing.
             None => {
                 let topic = self.topics.remove(local.0 as usize);
                 self.by_symbol.remove(&topic.symbol);

@@ -13,22 +13,22 @@ use crate::tick::{Nanos, State};
 const LOOK_UNITS: usize = 2;
 
 impl Fanout {
-    /// As in [`new`](Self::new), from now on. What a shorter time made stale is live again, when it is by the longer one.
+    /// As in [`new`](Self::new), from now on. A topic that only the shorter limit made stale is live again.
     pub fn set_limits(&mut self, now: Nanos, stale: Duration, subscriptions_max: usize) {
         self.subscriptions_max = subscriptions_max;
         self.stale_nanos = u64::try_from(stale.as_nanos()).unwrap_or(u64::MAX);
         let fresh = |topic: &LocalTopic| {
             topic.state == State::Stale && now.since(topic.record.rx) <= self.stale_nanos
         };
-        let found = self.topics.iter().filter(|(_, topic)| fresh(topic));
-        let found: Vec<u32> = found.map(|(local, _)| index32(local)).collect();
-        for local in found {
+        let live = self.topics.iter().filter(|(_, topic)| fresh(topic));
+        let live: Vec<u32> = live.map(|(local, _)| index32(local)).collect();
+        for local in live {
             self.change_state(local, State::Live);
         }
     }
 
-    /// Finds topics that have become stale, from a place on, as far as the units last. Says where to go on, when it has not
-    /// come to the end.
+    /// Finds topics that have become stale, from an index on, as far as the units last. Says where to go on, when it has not
+    /// reached the end.
     pub fn find_stale_from(&mut self, from: u32, now: Nanos, units: &mut Units) -> Option<u32> {
         for local in from..index32(self.topics.capacity()) {
             if units.is_spent() {

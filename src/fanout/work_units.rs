@@ -1,19 +1,20 @@
-//! What work costs, in units that are the same on every machine: a unit is a look at one name, some 30 ns.
+//! The cost of work, in units that are the same on every machine: a unit is a look at one name, about 30 ns.
 //!
-//! Long work is done in slices of so many units, so that the thread gets back to everybody else in time. Counted and not
-//! timed: the same input is cut at the same places, and asking for the time would cost more than a look.
+//! Long work is done in slices of so many units, so that the thread returns to its other sessions in time. Work is counted
+//! and not timed, so that the same input is always cut at the same points; reading the clock would also cost more than a
+//! look.
 
-/// Work that may still be done in a slice.
+/// The work that may still be done in a slice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Units {
     left: u32,
-    /// All that was done, what went beyond them too.
+    /// All units that were spent, including those beyond the limit.
     spent: usize,
 }
 
-/// To subscribe to a symbol: look it up, ask for its image, enter it in its lists.
+/// To subscribe to a symbol: look it up, read its record, add it to the lists.
 pub const SUBSCRIBE_UNITS: usize = 32;
-/// To change, or end, a subscription.
+/// To change or to end a subscription.
 pub const CHANGE_UNITS: usize = 16;
 
 impl Units {
@@ -21,7 +22,7 @@ impl Units {
         Units { left: units, spent: 0 }
     }
 
-    /// No end of them, for who cannot wait.
+    /// Without a limit, for callers that cannot wait.
     pub const fn unlimited() -> Self {
         Units { left: u32::MAX, spent: 0 }
     }
@@ -30,7 +31,7 @@ impl Units {
         self.left as usize
     }
 
-    /// What has been done; more than there were when the last piece could not be cut.
+    /// The units that were spent. The last piece of work may have gone beyond the limit.
     pub fn spent(self) -> usize {
         self.spent
     }
@@ -39,7 +40,7 @@ impl Units {
         self.left == 0
     }
 
-    /// What costs more than is left is done all the same, once it has begun.
+    /// Spends units. A piece of work that has begun is finished, even when it costs more than is left.
     pub fn spend(&mut self, units: usize) {
         self.spent += units;
         if self.left < u32::MAX {

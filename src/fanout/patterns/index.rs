@@ -1,9 +1,9 @@
-//! Which standing patterns a new symbol may match, found by text that it has: what a new topic costs depends on the patterns
-//! that could match, not on how many there are.
+//! Which standing patterns a new symbol may match, found by text that they require. The cost of a new topic depends on the
+//! patterns that could match, and not on how many there are.
 //!
-//! Each pattern is filed once, under its [`PatternAnchor`]: the longest text that it demands, and where. A symbol is looked up by
-//! its beginnings, its ends and the short texts within it, of the lengths that are in use. What is found is a candidate;
-//! whoever asks holds the pattern against the symbol.
+//! Each pattern is filed once, under its [`PatternAnchor`]: the longest text that it requires, and its position. A symbol is
+//! looked up by its prefixes, its suffixes and the short texts within it, of the lengths that are in use. What is found is a
+//! candidate; the caller matches the pattern against the symbol.
 //!
 //! Invariant: every pattern that matches a symbol is among its candidates, once.
 
@@ -17,7 +17,7 @@ use crate::{
     tick::{SYMBOL_BYTES_MAX, Symbol},
 };
 
-/// Of a text that may stand anywhere, so many bytes are filed: a symbol is asked about at each of its places.
+/// A text that may be anywhere in a symbol is filed under so many bytes of it: they are looked up at each position.
 const WITHIN_BYTES_MAX: usize = 8;
 
 /// Patterns by their anchors.
@@ -26,14 +26,14 @@ pub(in crate::fanout) struct PatternIndex {
     prefixes: AnchorMap,
     suffixes: AnchorMap,
     within: AnchorMap,
-    /// Those that match every symbol.
+    /// Patterns that match every symbol.
     everything: Vec<u32>,
 }
 
-/// Patterns by a text.
+/// Patterns by the text that they require.
 struct AnchorMap {
     by_text: HashMap<CompactString, Vec<u32>, RandomState>,
-    /// How many of the texts have that many bytes: what is in no text is not looked up.
+    /// How many texts have each length in bytes. Other lengths are not looked up.
     lengths: [u32; SYMBOL_BYTES_MAX + 1],
     longest: usize,
 }
@@ -59,7 +59,7 @@ impl PatternIndex {
 
     /// Appends the patterns that may match.
     pub fn candidates(&self, symbol: &Symbol, found: &mut Vec<u32>) {
-        // Symbols are ASCII: every place is a boundary of characters.
+        // Symbols are ASCII: every position is a character boundary.
         let name = symbol.as_str();
         let before = found.len();
         found.extend_from_slice(&self.everything);
@@ -68,7 +68,7 @@ impl PatternIndex {
         self.within.each_length(name.len(), |bytes| {
             for at in 0..=name.len() - bytes {
                 let text = &name[at..at + bytes];
-                // A text may stand in a symbol many times.
+                // A symbol may contain the text several times.
                 if self.within.has(text) && name.find(text) == Some(at) {
                     self.within.find(text, found);
                 }
@@ -78,7 +78,7 @@ impl PatternIndex {
     }
 }
 
-/// The part of a text that is filed: the one with the most different bytes, which the fewest others will have.
+/// The part of a text that it is filed under: the one with the most different bytes, which few other texts will have.
 fn filed(text: &str) -> &str {
     let bytes = text.len().min(WITHIN_BYTES_MAX);
     let parts = (0..=text.len() - bytes).map(|at| &text[at..at + bytes]);
@@ -144,7 +144,7 @@ mod tests {
     }
 
     proptest! {
-        /// Patterns come and go; whoever is left is found by the symbols that it matches, and once.
+        /// Patterns are added and removed; each that is left is found once by every symbol that it matches.
         #[test]
         fn every_matching_pattern_is_a_candidate(
             acts in prop::collection::vec(("[ab*]{1,10}|\\*[ab]{6,12}\\*", any::<bool>()), 1..60),

@@ -1,4 +1,4 @@
-//! Standing patterns: subscriptions to symbols that have not ticked yet.
+//! Standing patterns: subscriptions to symbols that are not listed yet.
 
 use std::cmp::Reverse;
 
@@ -13,28 +13,28 @@ use super::{
 };
 use crate::{tick::Symbol, topic::NewTopic};
 
-/// To make a symbol known, and look its patterns up.
+/// To list a symbol, and look its patterns up.
 const LISTING_UNITS: usize = 16;
 
 impl Fanout {
-    /// Every listed symbol, by its place.
+    /// Every listed symbol, by market id.
     pub fn listed_symbols(&self) -> &[Symbol] {
         &self.listed_symbols
     }
 
-    /// The session's next subscription from a place on, and the place behind it: for a walk that may be interrupted.
+    /// The session's first subscription from a topic on, and the topic to go on from: for a walk that may be interrupted.
     pub fn subscribed_from(&self, session: SessionKey, from: u32) -> Option<(u32, &Symbol)> {
         let (topic, _) = self.schedule.sessions.get(session.0 as usize)?.subs.next_from(from)?;
         Some((topic + 1, &self.topics[topic as usize].symbol))
     }
 
-    /// Whether the session may hold this pattern, too.
+    /// Whether the session may add this pattern.
     pub fn has_room_for_glob(&self, session: SessionKey, text: &str, globs_max: usize) -> bool {
         let globs = self.globs(session);
         globs.len() < globs_max || globs.iter().any(|held| held == text)
     }
 
-    /// Keeps a pattern for symbols that are listed later; one that the session has already gets the new spec.
+    /// Keeps a pattern for symbols that are listed later. When the session has it already, the new spec replaces the old one.
     ///
     /// # Errors
     /// When the session holds `globs_max` others.
@@ -73,7 +73,7 @@ impl Fanout {
     pub fn remove_glob(&mut self, session: SessionKey, text: &str) -> bool {
         let Some(entry) = self.schedule.sessions.get_mut(session.0 as usize) else { return false };
         let Some(at) = entry.globs.iter().position(|held| held == text) else { return false };
-        // In order: the last one added counts.
+        // The order stays: the last one added counts.
         let text = entry.globs.remove(at);
         let spec = self.patterns.remove(session.0, &text);
         self.of_patterns -= usize::from(spec.is_some_and(|spec| spec.sees_each_tick()));
@@ -98,9 +98,9 @@ impl Fanout {
         held.into_iter().map(|(session, _, spec)| (session, spec)).collect()
     }
 
-    /// Subscribes who waited for such a symbol. All its ticks are still to come, so its image is not asked for: a
-    /// pattern misses no more of a symbol's beginning than its name would.
-    pub(super) fn catch_with_globs(&mut self, new_topic: &NewTopic, holders: &[(u32, Spec)]) {
+    /// Subscribes the sessions whose patterns match a new symbol. All of its ticks are still to come, so its record is not
+    /// read: a pattern misses no more of a symbol's first ticks than its name would.
+    pub(super) fn subscribe_holders(&mut self, new_topic: &NewTopic, holders: &[(u32, Spec)]) {
         let local = self.local_of(&new_topic.symbol);
         self.by_market[new_topic.topic.0 as usize] = local;
         for &(session, ref spec) in holders {

@@ -1,6 +1,6 @@
 //! The standing patterns of a shard, each once, with the sessions that hold it. A pure table: `mod.rs` subscribes by it.
 //!
-//! Invariant: a pattern is here, and in the index, while a session holds it.
+//! Invariant: a pattern is here, and in the index, as long as a session holds it.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,7 +17,7 @@ pub(in crate::fanout) struct PatternTable {
     by_text: HashMap<CompactString, u32, RandomState>,
     pub all: Slab<Pattern>,
     pub index: PatternIndex,
-    /// How many were ever added: of a session's patterns the last one added counts.
+    /// How many were ever added. When several patterns of a session match, the last one added counts.
     added: u64,
     pub candidates: Vec<u32>,
 }
@@ -50,7 +50,7 @@ impl PatternTable {
         all[pattern as usize].holders.insert(session, Holder { spec: *spec, added: self.added });
     }
 
-    /// What the session held it for.
+    /// Removes it from a session; says the spec that the session held it with.
     pub fn remove(&mut self, session: u32, text: &str) -> Option<Spec> {
         let pattern = *self.by_text.get(text)?;
         let entry = self.all.get_mut(pattern as usize)?;

@@ -1,15 +1,15 @@
-//! Subscriptions of one session with the same interval keep time together: what changes within it goes out as one frame.
+//! The subscriptions of one session with the same interval share its end: what changes within it goes out as one frame.
 //!
-//! A dashboard that asks for ten messages a second of each of twenty symbols wants ten pictures a second, not two
-//! hundred frames. After a message of one of them, the others wait for the same end of the interval; when all have been
-//! quiet for an interval, the first change goes out at once. Those who wait for the same end stand in the wheel as one.
+//! A dashboard that asks for ten messages a second of each of twenty symbols wants ten pictures a second, and not two hundred
+//! frames. After a message of one subscription, the others wait for the same end of the interval. When all have been quiet
+//! for an interval, the first change goes out at once. Subscriptions that wait for the same end have one entry in the wheel.
 //!
-//! Loss first: at most [`GROUPS_MAX`] intervals of a session are kept; of one more, the group that is over soonest is
-//! forgotten, and its subscriptions keep their own intervals, in frames of their own.
+//! Loss first: at most [`GROUPS_MAX`] intervals of a session are kept. One more replaces the group that ends first, and the
+//! subscriptions of that group keep their own intervals, in frames of their own.
 
 use crate::tick::Nanos;
 
-/// When the next message of each interval may go out, and who waits for it.
+/// When the next message of each interval may go out, and which subscriptions wait for it.
 #[derive(Default)]
 pub(in crate::fanout) struct IntervalGroups {
     groups: Vec<IntervalGroup>,
@@ -18,12 +18,12 @@ pub(in crate::fanout) struct IntervalGroups {
 struct IntervalGroup {
     interval_ms: u32,
     next: Nanos,
-    /// Subscriptions that wait for `due` together. Some may wait no longer, or be gone.
+    /// Subscriptions that wait for `due` together. Some may not wait any more, or be gone.
     waiting: Vec<u32>,
     due: Nanos,
 }
 
-/// What stands in the wheel.
+/// The key of an entry in the wheel: what waits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(in crate::fanout) enum Waiter {
     /// One subscription.
@@ -44,11 +44,11 @@ pub(in crate::fanout) enum GroupJoin {
 }
 
 const GROUPS_MAX: usize = 8;
-/// Of those who wait together, beside one for each subscription: some of them may wait no longer.
+/// A group may have this many entries, beside one for each subscription: some may not wait any more.
 const WAITING_SLACK: usize = 16;
 
 impl IntervalGroups {
-    /// Not before this; long ago when nothing was sent.
+    /// The next message may not go out before this; time 0 when nothing was sent.
     pub fn next(&self, interval_ms: u32) -> Nanos {
         self.groups
             .iter()
@@ -86,26 +86,26 @@ impl IntervalGroups {
         GroupJoin::Joined
     }
 
-    /// Those who wait for this time, when it has come.
+    /// The subscriptions that wait for this time, which has come.
     pub fn take(&mut self, interval_ms: u32, due: Nanos) -> Vec<u32> {
         let group = self.of(interval_ms).filter(|group| group.due == due);
         group.map(|group| std::mem::take(&mut group.waiting)).unwrap_or_default()
     }
 
-    /// Gives what was taken back, empty, to be filled again.
+    /// Takes the emptied list back, to be used again.
     pub fn reuse(&mut self, interval_ms: u32, keys: Vec<u32>) {
         if let Some(group) = self.of(interval_ms).filter(|group| group.waiting.is_empty()) {
             group.waiting = keys;
         }
     }
 
-    /// Whether anyone waits for this time.
+    /// Whether any subscription waits for this time.
     pub fn waits(&self, interval_ms: u32, due: Nanos) -> bool {
         let waits = |group: &IntervalGroup| !group.waiting.is_empty() && group.due == due;
         self.groups.iter().any(|group| group.interval_ms == interval_ms && waits(group))
     }
 
-    /// Frees what a time without intervals does not need.
+    /// Frees groups whose interval has ended.
     pub fn shrink(&mut self, now: Nanos) {
         self.groups.retain(|group| !group.is_over(now));
         self.groups.shrink_to_fit();
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Who waits is never forgotten, whatever else is sent, and stands in the wheel once.
+        /// A subscription that waits is never forgotten, whatever else is sent, and its group is in the wheel once.
         #[test]
         fn subscriptions_that_wait_together_are_found_together(
             acts in prop::collection::vec((0u32..12, 0i64..30, any::<bool>()), 1..80)

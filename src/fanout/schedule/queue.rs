@@ -1,17 +1,18 @@
-//! A session's list of subscriptions that are behind: first in, first out, and any of them can be taken out at once.
+//! The send queue of a session, of subscriptions that are behind: first in, first out, and any of them can be removed.
 //!
-//! Each knows its slot, so that who subscribes to thousands of symbols again, while all of them wait for its socket,
-//! does not make us search the list thousands of times. What is taken out leaves a hole, which is passed over.
+//! Each entry has a slot number of its own. So a client that subscribes again to thousands of symbols, while all of them
+//! wait for its socket, does not make the shard search the queue thousands of times. An entry that is removed leaves a hole,
+//! which is skipped later.
 //!
-//! Invariant: the first and the last are no holes, and holes are fewer than half of it, but for [`HOLES_SLACK`].
+//! Invariant: the first and the last entry are no holes, and holes are fewer than half of the queue, plus [`HOLES_SLACK`].
 
 use std::collections::VecDeque;
 
-/// Entries in order; a slot is the number of an entry, and stays its own.
+/// Keys of subscriptions, in order. An entry keeps its slot number until the queue is [closed up](Self::close_up).
 #[derive(Default)]
 pub(in crate::fanout) struct SendQueue {
     entries: VecDeque<u32>,
-    /// The slot of the first; it wraps.
+    /// The slot of the first entry; numbers wrap.
     first: u32,
     holes: u32,
 }
@@ -34,7 +35,7 @@ impl SendQueue {
         self.entries.is_empty()
     }
 
-    /// Says its slot.
+    /// Returns its slot.
     #[inline]
     pub fn push_back(&mut self, key: u32) -> u32 {
         let slot = self.first.wrapping_add(self.entries.len() as u32);
@@ -42,7 +43,7 @@ impl SendQueue {
         slot
     }
 
-    /// Says its slot.
+    /// Returns its slot.
     #[inline]
     pub fn push_front(&mut self, key: u32) -> u32 {
         self.first = self.first.wrapping_sub(1);
@@ -60,7 +61,7 @@ impl SendQueue {
         Some(key)
     }
 
-    /// Takes out what stands at this slot.
+    /// Removes the entry in this slot.
     pub fn remove(&mut self, slot: u32) {
         let at = slot.wrapping_sub(self.first) as usize;
         if let Some(entry) = self.entries.get_mut(at).filter(|entry| **entry != HOLE) {
@@ -70,12 +71,12 @@ impl SendQueue {
         }
     }
 
-    /// Whether it is to be [closed up](Self::close_up).
+    /// Whether it should be [closed up](Self::close_up).
     pub fn is_full_of_holes(&self) -> bool {
         self.holes as usize > self.entries.len() / 2 + HOLES_SLACK
     }
 
-    /// Closes the holes; says each entry's new slot.
+    /// Removes the holes; returns each entry with its new slot.
     pub fn close_up(&mut self) -> impl Iterator<Item = (u32, u32)> + '_ {
         self.entries.retain(|&key| key != HOLE);
         self.holes = 0;
@@ -88,7 +89,8 @@ impl SendQueue {
         self.entries.iter().copied().filter(|&key| key <= KEY_MAX)
     }
 
-    /// Whether `holds` says yes to each subscription, and to `None` for the every-mode queue's entry: in order, until it says no.
+    /// Whether `holds` is true for each subscription, and for `None` at the entry of the every-mode queue. In order, up to
+    /// the first for which it is false.
     pub fn all(&self, mut holds: impl FnMut(Option<u32>) -> bool) -> bool {
         self.entries
             .iter()
@@ -138,7 +140,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// What goes in comes out in order, but for what was taken out, also where slots wrap; and it stays small.
+        /// Entries come out in order, without those that were removed, also where slot numbers wrap; and the queue stays small.
         #[test]
         fn is_a_list_from_which_anything_can_be_taken(
             first in prop_oneof![Just(0u32), Just(u32::MAX - 3)], acts in prop::collection::vec((0u8..6, any::<prop::sample::Index>()), 1..300)

@@ -1,14 +1,15 @@
-//! A timing wheel for what waits for an interval: millisecond slots, no timer for each subscription.
+//! A timing wheel for what waits for an interval: slots of a millisecond, and no timer for each subscription.
 //!
-//! Entries are never taken out: the owner checks, when one fires, that it is still meant. Invariant: an entry fires at
-//! the first `advance` whose time is at or after its due time, never before.
+//! Entries are never removed early: when one fires, its owner checks that it is still valid.
+//!
+//! Invariant: an entry fires at the first `advance` whose time is at or after its due time, never before.
 
 use crate::{fanout::Units, tick::Nanos};
 
 const SLOTS: i64 = SLOTS_COUNT as i64;
 const SLOTS_COUNT: usize = 1024;
 const SLOT_NANOS: i64 = 1_000_000;
-/// To look whether an entry is still meant.
+/// To check whether an entry is still valid.
 const ENTRY_UNITS: usize = 2;
 
 pub(in crate::fanout) struct Wheel<K> {
@@ -42,14 +43,14 @@ impl<K: Copy + Ord> Wheel<K> {
         self.entries += 1;
     }
 
-    /// Appends what is due to `fired`, with the time it was due at.
+    /// Appends the entries that are due to `fired`, with their due times.
     pub fn advance(&mut self, now: Nanos, fired: &mut Vec<(K, Nanos)>) {
         let last = now.0.div_euclid(SLOT_NANOS);
         if self.entries == 0 {
             self.next = last.max(self.next);
             return;
         }
-        // After a pause longer than a turn of the wheel, one turn sees every slot.
+        // After a pause that is longer than a turn of the wheel, one turn sees every slot.
         let first = self.next.max(last - SLOTS + 1);
         for slot in first..=last {
             let entries = &mut self.slots[index(slot)];
@@ -65,7 +66,7 @@ impl<K: Copy + Ord> Wheel<K> {
                 entries.shrink_to(16);
             }
         }
-        // The slot of `now` may still hold what is due later within its millisecond.
+        // The slot of `now` may still hold entries that are due later in the same millisecond.
         self.next = last.max(self.next);
     }
 
@@ -78,9 +79,9 @@ impl<K: Copy + Ord> Wheel<K> {
         self.slots.iter().flatten().map(|entry| (entry.key, entry.due))
     }
 
-    /// Forgets entries that are no longer meant, and all but one of those that are alike; slot by slot, as far as the units
-    /// last, and the next time from there on.
-    pub fn sweep(&mut self, units: &mut Units, is_meant: impl Fn(K, Nanos) -> bool) {
+    /// Removes entries that are no longer valid, and duplicates; slot by slot, as far as the units last. The next call goes
+    /// on from there.
+    pub fn sweep(&mut self, units: &mut Units, is_valid: impl Fn(K, Nanos) -> bool) {
         for _ in 0..self.slots.len() {
             if units.is_spent() {
                 break;
@@ -89,7 +90,7 @@ impl<K: Copy + Ord> Wheel<K> {
             self.swept = (self.swept + 1) % SLOTS_COUNT;
             let before = entries.len();
             units.spend(1 + ENTRY_UNITS * before);
-            entries.retain(|entry| is_meant(entry.key, entry.due));
+            entries.retain(|entry| is_valid(entry.key, entry.due));
             entries.sort_unstable_by_key(|entry| (entry.due, entry.key));
             entries.dedup_by_key(|entry| (entry.due, entry.key));
             entries.shrink_to(2 * entries.len());
@@ -97,7 +98,7 @@ impl<K: Copy + Ord> Wheel<K> {
         }
     }
 
-    /// A time before which nothing fires, and later than that of the last `advance`; `None` when nothing waits.
+    /// A time before which nothing fires, later than that of the last `advance`; `None` when there is no entry.
     pub fn next_due(&self) -> Option<Nanos> {
         if self.entries == 0 {
             return None;

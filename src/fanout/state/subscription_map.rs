@@ -1,7 +1,7 @@
 //! A session's subscriptions, by topic.
 //!
-//! A sorted vector is the smallest there is, and the fastest for the few hundred that most sessions have. To put one
-//! more into the middle of a hundred thousand would move half a megabyte, so many of them are a tree.
+//! A sorted vector is the smallest map, and the fastest one for the few hundred subscriptions that most sessions have. An
+//! insertion into the middle of a hundred thousand would move half a megabyte, so a large map is a tree.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ pub(in crate::fanout) enum SubscriptionMap {
     Many(BTreeMap<u32, u32>),
 }
 
-/// A vector with more becomes a tree, and a tree with a quarter of it a vector again.
+/// A larger vector becomes a tree, and a tree of less than a quarter of it a vector.
 const FEW_MAX: usize = 1024;
 
 impl SubscriptionMap {
@@ -48,7 +48,7 @@ impl SubscriptionMap {
         few.iter().copied().chain(many.into_iter().flatten().map(|(&topic, &key)| (topic, key)))
     }
 
-    /// Of a topic that it has none of.
+    /// The topic must not be in the map.
     pub fn insert(&mut self, topic: u32, key: u32) {
         match self {
             SubscriptionMap::Few(few) => {
@@ -110,7 +110,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 20, ..ProptestConfig::default() })]
 
-        /// However many there are, they are found, and stand in order.
+        /// However many there are, they are found, and are in order.
         #[test]
         fn few_and_many_are_the_same(
             topics in prop::collection::hash_set(0u32..5_000, 0..2_500), gone in prop::collection::vec(0u32..5_000, 0..5_000)

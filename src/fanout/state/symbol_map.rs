@@ -1,5 +1,5 @@
-//! What is known of symbols, by name. There may be a hundred thousand, and a hash table that has become full moves all of
-//! its entries at one go, which takes milliseconds. So there are many small tables.
+//! A map from symbols, made of many small hash tables. There may be a hundred thousand symbols, and one table that is full
+//! would move all of its entries at once, which takes milliseconds.
 
 use std::{collections::HashMap, hash::BuildHasher};
 
@@ -9,12 +9,12 @@ use crate::tick::Symbol;
 
 /// A map from symbols.
 pub(in crate::fanout) struct SymbolMap<V> {
-    /// Which part a symbol is in. Not the hash by which it is found there, or each part would have symbols of few hashes.
+    /// Chooses the part of a symbol. Each part hashes with a key of its own, or its symbols would have few different hashes.
     hasher: RandomState,
     parts: Vec<HashMap<Symbol, V, RandomState>>,
 }
 
-/// A part of 100,000 symbols has some 1,600.
+/// With 100,000 symbols, a part has about 1,600.
 const PARTS: usize = 64;
 
 impl<V> SymbolMap<V> {
@@ -26,7 +26,7 @@ impl<V> SymbolMap<V> {
         self.get(symbol).is_some()
     }
 
-    /// Says how many entries had to be moved for it.
+    /// Says how many entries were moved for it.
     pub fn insert(&mut self, symbol: Symbol, value: V) -> usize {
         let part = self.part(&symbol);
         let part = &mut self.parts[part];
@@ -41,7 +41,7 @@ impl<V> SymbolMap<V> {
     }
 
     fn part(&self, symbol: &Symbol) -> usize {
-        // The high bits: a table takes its places from the low ones.
+        // The high bits: a table takes its slots from the low ones.
         (self.hasher.hash_one(symbol) >> 32) as usize % PARTS
     }
 }

@@ -1,4 +1,4 @@
-//! A topic as one shard sees it: its record, its newest ticks, and who subscribes to it. Its history is in the market's ring.
+//! A topic as one shard sees it: its record, its newest ticks, and its subscriptions. Older ticks are in the market's ring.
 //!
 //! Invariant: each subscription is in `plain` or in `masked`, at the index that its `slot` says.
 
@@ -7,29 +7,29 @@ use crate::{
     topic::{Record, Stamped, Store, TopicId},
 };
 
-/// The topic of a symbol that nobody here subscribes to.
+/// In place of the local topic of a symbol without subscriptions here.
 pub(in crate::fanout) const UNWATCHED: u32 = u32::MAX;
 
-/// A symbol that somebody here subscribes to, or did.
+/// A symbol that has subscriptions here, or had some.
 pub(in crate::fanout) struct LocalTopic {
     pub symbol: Symbol,
     /// `None` until the symbol is listed.
     pub market: Option<TopicId>,
     pub record: Record,
     pub state: State,
-    /// Subscriptions to every field; a tick concerns each of them without looking.
+    /// Subscriptions to every field: each tick concerns all of them.
     pub plain: Vec<u32>,
-    /// Those of them that rest, each at least once; beside them keys of some that rest no longer or are gone, which are
-    /// passed over. So a batch walks over idle subscriptions and not over all.
+    /// Idle ones among the plain subscriptions, each at least once, so that a batch walks over these and not over all. Also
+    /// keys of subscriptions that are no longer idle, or gone, which are skipped.
     pub idle: Vec<u32>,
-    /// Subscriptions to some fields; a tick is held against each one's.
+    /// Subscriptions to some fields: each tick is compared with the fields of each of them.
     pub masked: Vec<u32>,
-    /// How many of them are in mode `every`, and how many of those are behind.
+    /// How many subscriptions are in mode `every`, and how many of those are behind.
     pub every: u32,
     pub every_behind: u32,
-    /// The newest ticks, while anyone in mode `every` may want them.
+    /// The newest ticks, while a subscription in mode `every` may need them.
     pub recent: Vec<Stamped>,
-    /// Ticks of the batch at hand, and when the first of them was taken in.
+    /// Its ticks in the present batch, and when the first of them was received.
     pub fresh: u64,
     pub fresh_rx: Nanos,
 }
@@ -84,7 +84,7 @@ impl LocalTopic {
         self.plain.iter().chain(&self.masked).copied()
     }
 
-    /// Whether someone here must see each of its ticks.
+    /// Whether a subscription here must see each of its ticks.
     pub fn wants_ticks(&self) -> bool {
         self.every > 0 || !self.masked.is_empty()
     }
