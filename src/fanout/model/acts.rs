@@ -1,4 +1,4 @@
-//! What is neither a command nor the shard's turn: feeds, sockets, sessions that end.
+//! Operations that are neither commands nor the shard's turn: feeds, sockets, sessions that open and end.
 
 use std::collections::BTreeMap;
 

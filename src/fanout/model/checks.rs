@@ -66,7 +66,7 @@ impl World {
         Ok(())
     }
 
-    /// Whoever has something to send is named once, and stays so until it is drained.
+    /// A session with something to send is named once, and stays named until it is drained.
     fn check_named(&mut self) -> Held {
         let mut named = Vec::new();
         while let Some(key) = self.fanout.next_ready() {
@@ -129,11 +129,11 @@ impl World {
         Ok(())
     }
 
-    /// Between what the oldest tick that a subscription is behind by may be said to have been taken in.
+    /// The earliest and the latest time that may be reported for the oldest tick that a subscription is behind by.
     fn age_bounds(&self, ledger: &Ledger) -> Option<(Nanos, Nanos)> {
         let past = &self.past[ledger.symbol];
         let oldest = past.tick(ledger.pending().next()?).rx;
-        // A base that is owed has been due since it was asked for.
+        // A base is due from the time at which it was asked for.
         let owed = ledger.base != Base::None;
         let first = if ledger.is_every() || owed { oldest.min(ledger.caught_up_at) } else { oldest };
         let sent_before =
@@ -170,7 +170,7 @@ impl World {
         Ok(())
     }
 
-    /// The feed is quiet and every socket has taken all there was.
+    /// The feed is quiet, and every socket has taken everything.
     pub fn check_quiet(&mut self) -> Held {
         let pending = self.fanout.accounts().pending;
         ensure!(pending == 0, LatestWins, "{pending} ticks are pending for ever");
@@ -207,7 +207,7 @@ impl World {
         Ok(())
     }
 
-    /// Every session is gone; so is all that it cost.
+    /// Every session is closed, and its memory is free.
     pub fn check_empty(&self) -> Held {
         let fanout = &self.fanout;
         ensure!(fanout.subscriptions() == 0, Memory, "{} subscriptions are left", fanout.subscriptions());

@@ -1,6 +1,6 @@
-//! What one client makes of the messages that it is sent.
+//! One client applies the messages that it is sent.
 //!
-//! Each message is judged by the subscription's ledger before the client applies it.
+//! The subscription's ledger checks each message before the client applies it.
 
 use super::{
     law::{Coverage, Held, ensure},
@@ -13,10 +13,10 @@ use crate::{
     tick::Nanos,
 };
 
-/// What judging a frame needs beside the ledger.
+/// What the check of a message needs beside the ledger.
 pub struct FrameContext<'a> {
     pub past: &'a Past,
-    /// The newest seq that the shard has taken in.
+    /// The newest seq that the shard has.
     pub head: u64,
     pub ring_ticks: usize,
     pub now: Nanos,
@@ -26,7 +26,7 @@ pub struct FrameContext<'a> {
 }
 
 impl Ledger {
-    /// Judges one message, records what it says of each tick, and lets the client apply it.
+    /// Checks one message, records the fate of each of its ticks, and applies it.
     pub fn receive(&mut self, what: &What, context: &mut FrameContext<'_>) -> Held {
         if let Some(earliest) = self.earliest() {
             let now = context.now;

@@ -1,4 +1,4 @@
-//! What clients ask for, done to the core and to the model.
+//! The commands of clients, applied to the fan-out and to the model.
 
 use super::{
     law::{Held, ensure},
@@ -61,7 +61,7 @@ impl World {
         Ok(())
     }
 
-    /// Says what the answer must be; where the core may know more than the ring, the ring says what it may not say.
+    /// Says what the answer must be. Where the fan-out may know more than the ring, both answers are right.
     fn begin_at_claim(
         &mut self,
         ledger: &mut Ledger,
@@ -106,7 +106,7 @@ impl World {
         if whole { SubscribeOutcome::Resumed } else { SubscribeOutcome::Gap }
     }
 
-    /// As the shard does it: all or nothing, and the pattern stands for what is listed later.
+    /// As the shard does it: all or nothing, and the pattern is kept for symbols that are listed later.
     pub fn subscribe_glob(&mut self, client: usize, pattern: usize, spec: &Spec) -> Held {
         let Some(key) = self.clients[client].as_ref().map(|entry| entry.key) else { return Ok(()) };
         let matching = self.matching(pattern);
@@ -147,7 +147,7 @@ impl World {
         ensure!(done == entry.ledgers.contains_key(&which), Answers, "set: {done}");
         let Some(ledger) = entry.ledgers.get_mut(&which) else { return Ok(()) };
         let head = if self.new_topics[..self.listed].contains(&which) { self.views[which].head } else { 0 };
-        // How far it had come in mode `every`, the core knows roughly.
+        // In mode `every` the fan-out knows roughly when its oldest tick was received.
         if ledger.is_every() {
             ledger.age = ledger.age.max(Age::Early);
         }
@@ -156,7 +156,7 @@ impl World {
         }
         ledger.change(change, head);
         ledger.group = entry.groups.get(&ledger.spec.interval).copied();
-        // It goes to the end of the list, with an interval that begins now when it was set.
+        // It goes to the end of the queue. An interval that was set begins now.
         (ledger.due, ledger.due_since) = (false, None);
         if ledger.is_behind(head) {
             ledger.become_due(self.now, Some(self.stamp));
@@ -226,8 +226,8 @@ impl World {
 }
 
 impl Ledger {
-    /// What `set` does to what comes next: new fields, and mode `every` from behind, need a base that merges what is
-    /// pending. Before the first tick there is nothing to merge.
+    /// What `set` changes in the next message: new fields, and mode `every` while it is behind, need a base that merges what
+    /// is pending. Before the first tick there is nothing to merge.
     fn change(&mut self, change: &Change, head: u64) {
         let (mode, wanted) =
             (change.mode.unwrap_or(self.spec.mode), change.wanted.unwrap_or(self.spec.wanted));
@@ -237,7 +237,7 @@ impl Ledger {
         if head == 0 {
             match mode {
                 Mode::Once => self.base = Base::Record,
-                // What is held of another life of the symbol must be replaced, still.
+                // A record of another epoch must still be replaced.
                 Mode::Every if !self.resumed => self.base = Base::None,
                 _ => {}
             }
@@ -265,7 +265,7 @@ impl Claim {
     }
 }
 
-/// What a client may hold of another life of a symbol; nothing of it may be left.
+/// A record of another epoch, as a client may have it; nothing of it may remain.
 fn foreign_record() -> Fields {
     let mut fields = Fields { mask: FieldSet::ALL, ..Fields::default() };
     fields.fixed.fill(Fixed(-999_999));

@@ -1,4 +1,4 @@
-//! What comes in a crowd is taken in piece by piece, each of a bounded amount of work.
+//! Large work is done in pieces, each of a bounded amount of work.
 
 use std::{cell::Cell, time::Duration};
 
@@ -13,7 +13,7 @@ const TOPICS: usize = 500;
 const SESSIONS: usize = 4;
 const INTERVAL: Duration = Duration::from_secs(1);
 const PIECE: u32 = 64;
-/// What the last thing of a piece may cost beyond it: a topic and all of its subscriptions; a session's whole group.
+/// How far the last step of a piece may go beyond it: a topic with all of its subscriptions, or a whole interval group.
 const BEYOND: usize = 32;
 
 /// Sessions that are all subscribed to all topics.
@@ -45,7 +45,7 @@ impl Crowd {
         crowd
     }
 
-    /// One of each topic.
+    /// One tick of each topic.
     fn tick(&mut self) -> Batch {
         self.now = self.now.plus(Duration::from_millis(10));
         let mut fields = Fields::default();
@@ -64,7 +64,7 @@ fn symbol(number: usize) -> Symbol {
     Symbol::new(&format!("S{number}")).expect("a valid symbol")
 }
 
-/// Does pieces of a work until it says that it is done; says how many there were.
+/// Does the work in pieces until it returns true; says how many there were.
 fn pieces(mut work: impl FnMut(&mut Units) -> bool) -> usize {
     let mut count = 0;
     loop {
@@ -79,7 +79,7 @@ fn pieces(mut work: impl FnMut(&mut Units) -> bool) -> usize {
 }
 
 #[test]
-fn lost_batches_are_made_up_for_piece_by_piece() {
+fn a_resync_after_lost_batches_is_done_in_pieces() {
     let mut crowd = Crowd::new(Duration::ZERO);
     drop(crowd.tick());
     crowd.fanout.begin_resync();
@@ -97,7 +97,7 @@ fn lost_batches_are_made_up_for_piece_by_piece() {
 }
 
 #[test]
-fn new_topics_that_were_missed_are_listed_piece_by_piece() {
+fn new_topics_that_were_missed_are_listed_in_pieces() {
     let mut crowd = Crowd::new(Duration::ZERO);
     let mut other = Fanout::new(crowd.now, Duration::from_secs(5), TOPICS);
     other.begin_resync();
@@ -108,7 +108,7 @@ fn new_topics_that_were_missed_are_listed_piece_by_piece() {
 }
 
 #[test]
-fn topics_that_have_become_stale_are_found_piece_by_piece() {
+fn stale_topics_are_found_in_pieces() {
     let mut crowd = Crowd::new(Duration::ZERO);
     crowd.now = crowd.now.plus(Duration::from_secs(6));
     let mut from = 0;
@@ -126,7 +126,7 @@ fn topics_that_have_become_stale_are_found_piece_by_piece() {
 }
 
 #[test]
-fn intervals_that_end_together_are_ended_piece_by_piece() {
+fn intervals_that_end_together_are_ended_in_pieces() {
     let mut crowd = Crowd::new(INTERVAL);
     for _ in 0..2 {
         let batch = crowd.tick();
@@ -151,7 +151,7 @@ fn intervals_that_end_together_are_ended_piece_by_piece() {
 }
 
 #[test]
-fn what_is_walked_over_at_one_go_is_counted() {
+fn subscriptions_that_one_frame_walks_over_are_counted() {
     let mut crowd = Crowd::new(Duration::ZERO);
     let spec = Spec { mode: crate::fanout::Mode::Every, ..Spec::default() };
     let session = crowd.sessions[0];

@@ -1,4 +1,4 @@
-//! A socket takes a frame: what is in it, in which order, and what is not.
+//! A socket takes a frame: what it must contain, in which order, and what it must not.
 
 use super::{
     client::FrameContext,
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl World {
-    /// Fills a frame for a session and judges it.
+    /// Fills a frame for a session, and checks it.
     pub fn fill(&mut self, client: usize, room: usize) -> Held {
         let Some(entry) = self.clients[client].as_mut() else { return Ok(()) };
         let key = entry.key;
@@ -37,7 +37,7 @@ impl World {
         ensure!(!owed || !messages.is_empty(), Progress, "session {client} is due, and its frame is empty");
         let frame = self.frames.len();
         let mut counted = FrameTally::default();
-        self.judge_frame(client, &messages, frame, &mut counted)?;
+        self.check_frame(client, &messages, frame, &mut counted)?;
         ensure!(tally == counted, Accounts, "the frame's tally is {tally:?} and not {counted:?}");
         if messages.len() < room {
             self.check_nothing_left(client)?;
@@ -53,7 +53,7 @@ impl World {
         Ok(())
     }
 
-    fn judge_frame(
+    fn check_frame(
         &mut self,
         client: usize,
         messages: &[Message],
@@ -80,7 +80,7 @@ impl World {
             self.check_turn(client, which)?;
             self.check_every_queue_turn(client, which)?;
             self.check_order(client, which, message)?;
-            self.judge(client, which, message, frame, counted)?;
+            self.check_message(client, which, message, frame, counted)?;
             if let Some(entry) = self.clients[client].as_mut() {
                 entry.overtaken.retain(|&(served, _)| served != which);
             }
@@ -97,7 +97,7 @@ impl World {
         Ok(())
     }
 
-    fn judge(
+    fn check_message(
         &mut self,
         client: usize,
         which: usize,
@@ -130,7 +130,7 @@ impl World {
         ledger.is_some_and(Ledger::is_every)
     }
 
-    /// Mode `once` is over with its snapshot.
+    /// Mode `once` ends with its snapshot.
     fn end_once(&mut self, client: usize, which: usize, message: &Message) {
         let ledger = self.clients[client].as_ref().and_then(|entry| entry.ledgers.get(&which));
         let over = ledger.is_some_and(|ledger| ledger.spec.mode == Mode::Once && ledger.base == Base::None);
@@ -140,7 +140,7 @@ impl World {
         }
     }
 
-    /// Nobody client has been due for longer waits while this one is served. (The every-mode queue of mode `every` is one in the list.)
+    /// No subscription that has been due for longer waits while this one is served. (The every-mode queue is one entry.)
     fn check_turn(&self, client: usize, which: usize) -> Held {
         let Some(entry) = &self.clients[client] else { return Ok(()) };
         let in_list = |which: &usize| !entry.ledgers[which].is_every();
@@ -152,7 +152,8 @@ impl World {
         Ok(())
     }
 
-    /// The every-mode queue stands in the list once, and goes to its end after its turn: client was overtaken by it comes first now.
+    /// The every-mode queue is one entry of the send queue, and goes to its end after its turn: a subscription that waited
+    /// during that turn is served before its next one.
     fn check_every_queue_turn(&self, client: usize, which: usize) -> Held {
         let Some(entry) = self.clients[client].as_ref().filter(|entry| entry.ledgers[&which].is_every())
         else {
@@ -189,7 +190,7 @@ impl World {
         Ok(())
     }
 
-    /// A frame with room to spare leaves only what waits for an interval.
+    /// A frame with room left leaves only what waits for an interval.
     fn check_nothing_left(&self, client: usize) -> Held {
         let Some(entry) = &self.clients[client] else { return Ok(()) };
         for (&which, ledger) in &entry.ledgers {

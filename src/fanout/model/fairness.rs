@@ -1,4 +1,4 @@
-//! Nobody is always first: client waits for one symbol is served early as often as late.
+//! No session is always first: each session that waits for a symbol is served early as often as late.
 
 use std::{cell::Cell, time::Duration};
 
@@ -13,7 +13,7 @@ const TICKS: usize = 10_000;
 /// Between two ticks.
 const STEP: Duration = Duration::from_millis(10);
 
-/// Takes everything and keeps nothing.
+/// A frame with room for everything, which keeps nothing.
 struct Open;
 
 impl Emit for Open {
@@ -46,7 +46,7 @@ impl Emit for Open {
     fn gap(&mut self, _: &Symbol, _: u64, _: u64, _: GapReason) {}
 }
 
-/// What some of the sessions are like.
+/// How the sessions differ.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Plain,
@@ -114,7 +114,7 @@ fn ranks(kind: Kind, count: usize) -> Vec<Rank> {
                 fill(&mut fanout, session, now, &store);
             }
         }
-        // The sockets of the slow ones take bytes again.
+        // The sockets of the slow sessions take bytes again.
         for session in due {
             fill(&mut fanout, session, now, &store);
         }

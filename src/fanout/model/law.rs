@@ -1,4 +1,4 @@
-//! What can be broken, and how it is said.
+//! The laws that a run can break, and how a break is reported.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -12,13 +12,13 @@ pub enum Law {
     Seqs,
     /// A gap names its first and last seq and its reason, is needed, and a snapshot follows.
     Gaps,
-    /// A session is told only of what it asked for.
+    /// A session is sent only what it asked for.
     Isolation,
-    /// What a message says is what the topic's record was.
+    /// A message shows what the topic's record was.
     Truth,
     /// Totals are the sums over all trades.
     Totals,
-    /// The newest record there is, at last and in each message of mode `latest`.
+    /// The newest record, in each message of mode `latest` and when the feed is quiet.
     LatestWins,
     /// Mode `every` merges nothing.
     EveryTick,
@@ -30,13 +30,13 @@ pub enum Law {
     TooLate,
     /// First behind, first served.
     Fairness,
-    /// Whoever has something to send is named, and is sent it.
+    /// A session with something to send is named, and is sent it.
     Progress,
-    /// Lists hold what they must and no more.
+    /// Lists contain what they must, and no more.
     Memory,
-    /// What clients are told on the control queue, and answered.
+    /// Answers, and notices on the control queue.
     Answers,
-    /// How far a session is behind is said truly.
+    /// How far a session is behind is reported truly.
     Age,
     /// The same operations give the same messages.
     Determinism,

@@ -1,4 +1,4 @@
-//! One subscription's ledger: what became of each tick that was ever offered to it.
+//! One subscription's ledger: what happened to each tick that was ever offered to it.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::{
     topic::Stamped,
 };
 
-/// What became of one tick, for one subscription.
+/// What happened to one tick, for one subscription.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fate {
     Pending,
@@ -29,7 +29,7 @@ pub enum Kind {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Base {
     None,
-    /// A snapshot of the record as it stands.
+    /// A snapshot of the record as it is.
     Record,
     /// The whole record with `n`, or a snapshot of what was sent before.
     Again,
@@ -38,9 +38,9 @@ pub enum Base {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Age {
     Exact,
-    /// Some of its ticks were never seen, or sent meanwhile: what is said may be too early, not too late.
+    /// Some of its ticks were not seen, or were sent meanwhile: the reported time may be too early, but not too late.
     Early,
-    /// The ring has forgotten the oldest.
+    /// The ring no longer has the oldest.
     Rough,
 }
 
@@ -54,19 +54,19 @@ pub struct Ledger {
     pub start: u64,
     /// Of `start + 1` and so on.
     pub fates: Vec<Fate>,
-    /// The last seq that the client was told of.
+    /// The last seq that a message to the client covered.
     pub cursor: u64,
     pub base: Base,
     pub other_epoch: bool,
-    /// It came with a cursor and has been sent nothing yet.
+    /// It resumed, and was sent nothing yet.
     pub resumed: bool,
-    /// The answer said that a gap comes next.
+    /// The answer announced that a gap comes next.
     pub gap_promised: bool,
     /// When a message left nothing pending; its interval counts from here.
     pub interval_from: Option<Nanos>,
     /// Something was sent with this interval.
     pub paced: bool,
-    /// When a subscription of the session with the same interval last was caught up.
+    /// When a subscription of the session with the same interval was caught up last.
     pub group: Option<Nanos>,
     /// Behind, and not waiting for an interval: to be sent with the next frame that has room.
     pub due: bool,
@@ -74,9 +74,9 @@ pub struct Ledger {
     pub due_since: Option<u64>,
     /// The interval was cut short by `flush_intervals`.
     pub flushed: bool,
-    /// How well it is known when the oldest tick was taken in that it is behind by.
+    /// How well it is known when the oldest tick that it is behind by was received.
     pub age: Age,
-    /// When there was last nothing pending.
+    /// When nothing was pending last.
     pub caught_up_at: Nanos,
     pub client: Client,
 }
@@ -125,7 +125,7 @@ impl Ledger {
         &mut self.fates[(seq - self.start - 1) as usize]
     }
 
-    /// The seqs of the ticks that the client has not been told of in any way.
+    /// The seqs of the ticks that no message to the client covered.
     pub fn pending(&self) -> impl Iterator<Item = u64> + '_ {
         let seqs = self.fates.iter().zip(self.start + 1..);
         seqs.filter(|(fate, _)| **fate == Fate::Pending).map(|(_, seq)| seq)
@@ -139,7 +139,7 @@ impl Ledger {
         !tick.fields.mask.intersect(self.spec.wanted).is_empty()
     }
 
-    /// Takes a tick up; `known` says whether it can be looked at.
+    /// Adds a tick; `known` says whether the fan-out can look at it.
     pub fn offer(&mut self, tick: &Stamped, known: bool) {
         let begins = self.base != Base::None && tick.seq == 1;
         let filtered = known && !begins && self.spec.wanted != FieldSet::ALL && !self.wants(tick);
@@ -147,7 +147,7 @@ impl Ledger {
         self.client.touched = self.client.touched.union(tick.fields.mask);
     }
 
-    /// Before this, nothing may be sent; with nothing pending since `interval_from`.
+    /// Nothing may be sent before this, when nothing has been pending since `interval_from`.
     pub fn earliest(&self) -> Option<Nanos> {
         self.interval_from.filter(|_| !self.spec.interval.is_zero()).map(|from| from.plus(self.spec.interval))
     }
@@ -174,7 +174,7 @@ impl Ledger {
         }
     }
 
-    /// Counts the fates, given what became of each frame (`None` while it is under way).
+    /// Counts the fates, given whether each frame was accepted (`None` while it is in flight).
     pub fn count(&self, frames: &[Option<bool>], accounts: &mut Accounts) {
         accounts.offered += self.fates.len() as u64;
         for fate in &self.fates {

@@ -1,8 +1,8 @@
-//! The proof of the core: a real market and fan-out beside a naive model that is obviously right.
+//! The proof of the fan-out: a real market and a real fan-out beside a naive model that is obviously right.
 //!
-//! The model keeps, for each subscription, what became of every tick that was ever offered to it, and each client
+//! The model keeps, for each subscription, what happened to every tick that was ever offered to it, and each client
 //! applies the messages that it is sent. Every law is checked after every operation; a test here is named after the
-//! law that its mix of operations tries the hardest. That the checks can fail, and that the rare paths are reached, is
+//! law that its mix of operations tests most. That the checks can fail, and that the rare paths are reached, is
 //! shown by tests of their own: a model that agrees with everything proves nothing.
 
 #![expect(clippy::cast_possible_truncation, reason = "a model's numbers are small")]
@@ -81,7 +81,7 @@ proptest! {
         holds(&run)?;
     }
 
-    /// What one is sent is repeated for the next, when both are owed the same, and only then.
+    /// A frame is repeated for the next session when both are due the same, and only then.
     #[test]
     fn sessions_that_are_due_the_same_are_sent_the_same(run in runs(Mix::SameFrames, OPS_MAX)) {
         holds(&run)?;
@@ -151,7 +151,7 @@ fn rare_paths_are_reached() {
     assert!(missed.is_empty(), "hardly ever reached: {missed:?}");
 }
 
-/// What a run of the model must come by.
+/// Paths that runs of the model must reach.
 const PATHS: [&str; 41] = [
     "the every-mode queue goes first",
     "held to the order of arrival",

@@ -1,4 +1,4 @@
-//! What is done to the fan-out, as values that shrink: client and which are small numbers, taken modulo what there is.
+//! The operations on the fan-out, as values that shrink. Clients and symbols are small numbers.
 
 use std::{fmt, time::Duration};
 
@@ -14,12 +14,12 @@ use crate::{
 pub const SYMBOLS: [&str; 5] = ["A.X", "A.Y", "B.X", "B.Y", "C"];
 pub const GLOBS: [&str; 5] = ["*", "A*", "*.Y", "B.X", "*X"];
 pub const SESSIONS_MAX: usize = 4;
-/// Fewer than there are symbols.
+/// Fewer than the symbols.
 pub const SUBSCRIPTIONS_MAX: usize = 3;
 pub const GLOBS_MAX: usize = 3;
 pub const STALE: Duration = Duration::from_millis(300);
 
-/// A whole run, and how small the world is that it is made in.
+/// A whole run, and the sizes of the world that it is made in.
 #[derive(Clone)]
 pub struct Run {
     pub ops: Vec<Op>,
@@ -49,7 +49,7 @@ pub enum Op {
     Open,
     Close(usize),
     Subscribe(usize, usize, Spec, Option<Claim>),
-    /// As the shard does it: the pattern stands, and what it matches now is subscribed to.
+    /// As the shard does it: the pattern is kept, and the symbols that it matches now are subscribed to.
     Glob(usize, usize, Spec),
     Set(usize, usize, Change),
     SetGlob(usize, usize, Change),
@@ -57,13 +57,13 @@ pub enum Op {
     RemoveGlob(usize, usize),
     /// The socket of a session with something to send takes a frame with room for so many messages.
     Fill(usize, usize),
-    /// Every session that is there subscribes, as dashboards of one make do.
+    /// Every session subscribes, as dashboards of one kind do.
     SubscribeAll(usize, Spec),
     /// The sockets of all sessions with something to send take a frame, one after the other.
     FillAll(usize),
     /// A frame that was filled is accepted whole.
     Accept(usize),
-    /// A frame never will be: its session ends.
+    /// A frame is never accepted: its session ends.
     Abandon(usize),
     FindStale,
     FeedEnds(usize),
@@ -85,7 +85,7 @@ pub enum Claim {
     OtherEpoch(u64),
 }
 
-/// Which operations a run is rich in.
+/// Which operations are frequent in a run.
 #[derive(Clone, Copy, Debug)]
 pub enum Mix {
     Everything,
@@ -95,7 +95,7 @@ pub enum Mix {
     Intervals,
     /// Batches are late or lost.
     Lossy,
-    /// Clients that subscribe and change without end.
+    /// Clients that subscribe and change all the time.
     Commands,
     /// Clients that come back with a claim.
     Returns,
@@ -142,7 +142,7 @@ fn op(mix: Mix) -> impl Strategy<Value = Op> {
     let client = client();
     let which = which();
     let ticks = prop::collection::vec((which.clone(), fields().prop_map(Given)), 1..8);
-    // Now and then what ingest has heard of the shard's wishes is old.
+    // Now and then ingest does not know yet that the shard wants single ticks.
     let detail = prop_oneof![7 => Just(Detail::Ticks), 1 => Just(Detail::Records)];
     let ingest = (ticks, detail).prop_map(|(ticks, detail)| Op::Ingest(ticks, detail));
     let command = commands(mix);

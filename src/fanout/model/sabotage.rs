@@ -1,4 +1,4 @@
-//! Broken cores, to show that the model finds them: each does one wrong thing wherever it can.
+//! Faults, to show that the model finds them: each does one wrong thing wherever it can.
 
 use super::{
     law::Law,
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sabotage {
     None,
-    // What is written.
+    // Frames.
     SwallowsMessage,
     SwallowsSnapshotAfterGap,
     RepeatsMessage,
@@ -31,7 +31,7 @@ pub enum Sabotage {
     AccountsMoveTicks,
     AccountsOneTooMany,
     FiltersTwice,
-    // The core.
+    // The fan-out.
     ForgetsTick,
     ForgetsReady,
     ForgetsList,
@@ -160,7 +160,7 @@ impl Sabotage {
         self != Sabotage::StopsTime
     }
 
-    /// Spoils the core between two operations.
+    /// Spoils the fan-out between two operations.
     pub fn spoil(self, fanout: &mut Fanout) {
         match self {
             Sabotage::FiltersTwice if fanout.accounts.filtered > 2 => fanout.accounts.filtered += 1,
@@ -262,7 +262,7 @@ impl Sabotage {
     }
 }
 
-/// Whoever stands somewhere else now knows it.
+/// Tells the subscriptions their new slots.
 fn note_slots(fanout: &mut Fanout) {
     for (_, session) in &mut fanout.schedule.sessions {
         let every_slot = &mut session.every_slot;

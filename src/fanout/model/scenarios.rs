@@ -1,4 +1,4 @@
-//! Cases that random runs came upon, told one by one: what a core that is nearly right gets wrong.
+//! Single cases, most of them found by random runs: what a fan-out that is nearly right gets wrong.
 //!
 //! Each runs in the model too, so that every law is checked along the way.
 
@@ -52,7 +52,7 @@ fn subscribe(which: usize, mode: Mode) -> Op {
 const APPLY: Op = Op::Apply(usize::MAX);
 const FILL: Op = Op::Fill(WHO, ROOM);
 
-/// Says what the session is sent.
+/// Checks what the session is sent.
 fn check(ops: Vec<Op>, expected: &[&str]) {
     let run = Run { ops, ring_ticks: 4, recent_ticks: 2, history_ticks: 2 };
     assert_eq!(sent(&run).unwrap_or_else(|broken| panic!("{broken}")), expected);

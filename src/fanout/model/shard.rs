@@ -1,4 +1,4 @@
-//! What the shard takes in, done to the core and to the model: batches, losses, new topics, time, states.
+//! What arrives at the shard, applied to the fan-out and to the model: batches, losses, new topics, time, states.
 
 use compact_str::CompactString;
 
@@ -18,7 +18,7 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum By {
     Batch,
-    /// By a look at the topic's record.
+    /// By reading the topic's record.
     CatchUp,
 }
 
@@ -28,7 +28,7 @@ impl World {
             self.coverage.hit("resync");
             self.stamp += 1;
             self.fanout.begin_resync();
-            // In the smallest pieces there are: what comes of it is the same.
+            // In the smallest pieces: the result is the same.
             while !self.fanout.resync_some(self.now, &self.store, &mut Units::new(1)) {}
             self.list_topics(self.new_topics.len());
             for which in 0..SYMBOLS.len() {
@@ -99,7 +99,7 @@ impl World {
         }
     }
 
-    /// Somebody must see each tick of it by itself.
+    /// Whether a subscription must see each of its ticks.
     fn wants_ticks(&self, which: usize) -> bool {
         let ledgers = self.clients.iter().flatten().filter_map(|entry| entry.ledgers.get(&which));
         ledgers.into_iter().any(|ledger| ledger.is_every() || ledger.spec.wanted != FieldSet::ALL)
@@ -240,7 +240,7 @@ impl World {
         Ok(())
     }
 
-    /// A subscription is over.
+    /// A subscription ends.
     pub fn end(&mut self, client: usize, which: usize) {
         let Some(mut ledger) = self.clients[client].as_mut().and_then(|entry| entry.ledgers.remove(&which))
         else {
@@ -252,7 +252,8 @@ impl World {
         self.views[which].watched &= wanted;
     }
 
-    /// Fits a session's claims together with what a frame may hold next: called when its every-mode queue may be caught up again.
+    /// From now on the ticks of the session's every-mode queue must be in the order of arrival, when all of its subscriptions
+    /// in that mode are caught up.
     pub fn note_order(&mut self, client: usize) {
         let Some(entry) = self.clients[client].as_mut() else { return };
         let every = entry.ledgers.iter().filter(|(_, ledger)| ledger.is_every());

@@ -1,4 +1,4 @@
-//! What the core holds, looked at from within: lists, places, bounds.
+//! The fan-out's own tables: lists, slots, bounds.
 
 use super::{
     law::{Held, ensure},
@@ -42,7 +42,8 @@ impl World {
     }
 }
 
-/// A session's lists are no longer than its subscriptions, and the every-mode queue, are many; whatever the feed does.
+/// A session's queues have at most one entry for each subscription, and one for the every-mode queue, whatever the feed
+/// does.
 fn check_session(fanout: &Fanout, key: usize, session: &LocalSession) -> Held {
     let subs = session.subs.len();
     ensure!(subs <= SUBSCRIPTIONS_MAX, Memory, "{subs} subscriptions");
@@ -84,7 +85,8 @@ fn check_session(fanout: &Fanout, key: usize, session: &LocalSession) -> Held {
     Ok(())
 }
 
-/// A subscription that is behind is in its session's list, its every-mode queue or the wheel, once; any other is nowhere.
+/// A subscription that is behind is in its session's send queue, in its every-mode queue or waits, once; any other is in
+/// none of them.
 fn check_sub(fanout: &Fanout, key: u32, sub: &Subscription) -> Held {
     let session = &fanout.schedule.sessions[sub.session as usize];
     let topic = &fanout.topics[sub.topic as usize];

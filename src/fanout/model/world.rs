@@ -1,4 +1,4 @@
-//! A real market and a real fan-out, and beside them the naive model; every operation is done to both.
+//! A real market and a real fan-out, and beside them the naive model; every operation is applied to both.
 
 use std::{
     cell::Cell,
@@ -35,18 +35,18 @@ pub struct World {
     pub listed: usize,
     pub feed_ended: [bool; 2],
     pub clients: [Option<ModelClient>; SESSIONS_MAX],
-    /// Subscriptions that are over.
+    /// Subscriptions that have ended.
     pub ended: Vec<Ledger>,
-    /// Of each frame, whether it was accepted; `None` while it is under way.
+    /// Of each frame, whether it was accepted; `None` while it is in flight.
     pub frames: Vec<Option<bool>>,
     pub flights: Vec<Flight>,
-    /// What the frame before held: the next may be the same.
+    /// Frames that may be repeated.
     pub kept_frames: Kept,
     /// Counts batches and commands.
     pub stamp: u64,
     pub expected_notices: Vec<Notice>,
     pub coverage: Coverage,
-    /// All that came out, in order.
+    /// All that the fan-out returned, in order.
     pub transcript: Option<Vec<String>>,
     /// The messages alone, in short, when they are kept.
     pub sent: Vec<String>,
@@ -57,11 +57,11 @@ pub struct World {
 /// The market, as the shard reads it.
 pub struct ModelStore {
     pub market: Market,
-    /// Calls that history was found for.
+    /// How many calls found history.
     pub reads: Cell<u64>,
 }
 
-/// What the shard must know of a symbol.
+/// What the shard must know about a symbol.
 #[derive(Clone, Copy, Default)]
 pub struct View {
     pub watched: bool,
@@ -74,21 +74,21 @@ pub struct View {
 pub struct ModelClient {
     pub key: SessionKey,
     pub ledgers: BTreeMap<usize, Ledger>,
-    /// When a subscription with that interval last was caught up.
+    /// When a subscription with that interval was caught up last.
     pub groups: BTreeMap<Duration, Nanos>,
     /// Oldest first.
     pub globs: Vec<(usize, Spec)>,
     /// It was named as having something to send.
     pub named: bool,
-    /// All that its subscriptions in mode `every` are behind by is among the recent ticks.
+    /// All ticks that its subscriptions in mode `every` are behind by are among the recent ones.
     pub in_order: bool,
     pub last_order: u64,
-    /// Subscriptions, and since when they were due, that the every-mode queue has had its turn before.
+    /// Subscriptions that waited during the last turn of the every-mode queue, and since when they were due.
     pub overtaken: Vec<(usize, Option<u64>)>,
 }
 
 impl ModelClient {
-    /// A subscription with this interval was caught up: the others of its kind wait for the same end.
+    /// A subscription with this interval was caught up: the others of this interval wait for the same end.
     pub fn keep_time(&mut self, interval: Duration, now: Nanos) {
         self.groups.insert(interval, now);
         for ledger in self.ledgers.values_mut().filter(|ledger| ledger.spec.interval == interval) {
@@ -97,7 +97,7 @@ impl ModelClient {
     }
 }
 
-/// A frame under way.
+/// A frame that is not accepted yet.
 pub struct Flight {
     pub frame: usize,
     pub client: usize,
@@ -119,7 +119,7 @@ pub fn run(run: &Run, sabotage: Sabotage) -> Result<Coverage, Broken> {
     Ok(world.coverage)
 }
 
-/// As [`run`]; what came out, as text.
+/// As [`run`]; returns all that the fan-out returned, as text.
 pub fn transcript(run: &Run) -> Result<Vec<String>, Broken> {
     let mut world = World::new(run, Sabotage::None);
     world.transcript = Some(Vec::new());
@@ -127,7 +127,7 @@ pub fn transcript(run: &Run) -> Result<Vec<String>, Broken> {
     Ok(world.transcript.unwrap_or_default())
 }
 
-/// As [`run`]; the messages that came out before the feed fell quiet, in short.
+/// As [`run`]; returns the messages that were sent before the feed fell quiet, in short.
 pub fn sent(run: &Run) -> Result<Vec<String>, Broken> {
     let mut world = World::new(run, Sabotage::None);
     world.keeps_sent = true;
@@ -217,7 +217,7 @@ impl World {
         }
     }
 
-    /// What shows in the checks alone.
+    /// Operations whose effect only the checks show.
     fn act_without_answer(&mut self, op: &Op) {
         match *op {
             Op::Lose => {
