@@ -33,7 +33,7 @@ pub struct Ages {
     pub sum_nanos: u128,
 }
 
-/// Everything a shard counts. Totals since it began, except for fields that are named as a level.
+/// Everything a shard counts. Totals since it began, except for fields that are described as a gauge.
 #[derive(Clone, Debug, Default)]
 pub struct ShardStats {
     pub frames_sent: u64,
@@ -75,7 +75,7 @@ pub enum LimitHit {
 pub struct ShardReport {
     pub accounts: Accounts,
     pub stats: ShardStats,
-    /// Levels.
+    /// A gauge, as all that follow: sessions that keep up.
     pub live: usize,
     pub conflating: usize,
     pub subscriptions: usize,
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn levels_of_two_shards_are_added_and_extremes_kept() {
-        let levels = |oldest, bytes| ShardReport {
+        let gauges = |oldest, bytes| ShardReport {
             subscriptions_behind: 2,
             oldest,
             waiting_bytes: bytes,
@@ -213,7 +213,7 @@ mod tests {
             ..ShardReport::default()
         };
         let mut all = ShardReport::default();
-        for report in [levels(Some(Nanos(9)), 10), levels(None, 30), levels(Some(Nanos(7)), 20)] {
+        for report in [gauges(Some(Nanos(9)), 10), gauges(None, 30), gauges(Some(Nanos(7)), 20)] {
             all.add(&report);
         }
         assert_eq!((all.subscriptions_behind, all.oldest), (6, Some(Nanos(7))));

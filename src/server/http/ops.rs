@@ -23,7 +23,7 @@ use super::{
     walk::{self, SessionsWalk, WalkBody},
 };
 use crate::{
-    server::{failure::Failure, message::ToShard, metrics::Levels, shard::Shard, state::ServerState},
+    server::{failure::Failure, message::ToShard, metrics::ScrapeInputs, shard::Shard, state::ServerState},
     session::{inbound::query, maintenance::slow::SlowSession, stats::ShardReport},
 };
 
@@ -80,7 +80,7 @@ fn text(app: &App, server: &ServerState, answers: Vec<Option<ShardReport>>) -> V
     }
     let now = app.market.now();
     let stale_nanos = u64::try_from(server.node.limits.stale.as_nanos()).unwrap_or(u64::MAX);
-    let levels = Levels {
+    let inputs = ScrapeInputs {
         feeds: &app.feeds,
         rejected: &server.rejected,
         topics: server.node.ingest.topics(),
@@ -94,7 +94,7 @@ fn text(app: &App, server: &ServerState, answers: Vec<Option<ShardReport>>) -> V
         uptime_seconds: app.clock.now().since(app.began) as f64 / 1e9,
         now,
     };
-    app.metrics.text(&report, &levels)
+    app.metrics.text(&report, &inputs)
 }
 
 /// Readiness is about this process, and not about the market: it has started, it is not about to stop, none of its

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// What a scrape gathers besides the shards' reports.
-pub struct Levels<'a> {
+pub struct ScrapeInputs<'a> {
     pub feeds: &'a [Arc<FeedStatus>],
     pub rejected: &'a Rejected,
     pub topics: usize,
@@ -34,12 +34,12 @@ pub struct Levels<'a> {
 
 impl Handles {
     /// Sets every metric to its current value.
-    pub fn set(&self, report: &ShardReport, levels: &Levels<'_>) {
+    pub fn set(&self, report: &ShardReport, inputs: &ScrapeInputs<'_>) {
         self.set_accounts(report);
-        self.set_sessions(report, levels);
-        self.set_waiting(report, levels);
-        self.set_limits(levels.limits);
-        self.set_feeds(levels);
+        self.set_sessions(report, inputs);
+        self.set_waiting(report, inputs);
+        self.set_limits(inputs.limits);
+        self.set_feeds(inputs);
         self.update_age_seconds.set(&report.stats.ages);
     }
 
@@ -57,7 +57,7 @@ impl Handles {
         self.updates_residual.set_signed(accounts.residual());
     }
 
-    fn set_sessions(&self, report: &ShardReport, levels: &Levels<'_>) {
+    fn set_sessions(&self, report: &ShardReport, inputs: &ScrapeInputs<'_>) {
         let stats = &report.stats;
         self.frames_sent.set(stats.frames_sent);
         self.bytes_sent.set(stats.bytes_sent);
@@ -71,7 +71,7 @@ impl Handles {
         }
         self.subscriptions.set(report.subscriptions as u64);
         for reason in RejectedReason::ALL {
-            self.handshakes_rejected.set([reason.label()], levels.rejected.get(reason));
+            self.handshakes_rejected.set([reason.label()], inputs.rejected.get(reason));
         }
         for limit in LimitHit::ALL {
             self.limit_hits.set([limit.label()], stats.limits[limit as usize]);
@@ -80,19 +80,19 @@ impl Handles {
         self.work_units.set(stats.work_units);
         self.work_slices.set(stats.slices);
         self.work_slice_longest_seconds.set(stats.slice_nanos_max as f64 / 1e9);
-        self.shards.set(levels.shards as u64);
-        self.topics.set(levels.topics as u64);
-        self.topics_stale.set(levels.topics_stale as u64);
-        self.shards_configured.set(levels.shards_configured as u64);
-        self.draining.set(u64::from(levels.draining));
-        self.ready.set(u64::from(levels.ready));
-        self.uptime_seconds.set(levels.uptime_seconds);
-        self.log_lines_dropped.set(levels.log_lines_dropped);
+        self.shards.set(inputs.shards as u64);
+        self.topics.set(inputs.topics as u64);
+        self.topics_stale.set(inputs.topics_stale as u64);
+        self.shards_configured.set(inputs.shards_configured as u64);
+        self.draining.set(u64::from(inputs.draining));
+        self.ready.set(u64::from(inputs.ready));
+        self.uptime_seconds.set(inputs.uptime_seconds);
+        self.log_lines_dropped.set(inputs.log_lines_dropped);
         self.build_info.set([env!("CARGO_PKG_VERSION")], 1);
     }
 
-    fn set_waiting(&self, report: &ShardReport, levels: &Levels<'_>) {
-        let oldest = report.oldest.map_or(0, |oldest| levels.now.since(oldest)) as f64 / 1e9;
+    fn set_waiting(&self, report: &ShardReport, inputs: &ScrapeInputs<'_>) {
+        let oldest = report.oldest.map_or(0, |oldest| inputs.now.since(oldest)) as f64 / 1e9;
         self.updates_pending_oldest_seconds.set(oldest);
         self.subscriptions_behind.set(report.subscriptions_behind as u64);
         self.waiting_bytes.set(report.waiting_bytes as u64);
@@ -108,8 +108,8 @@ impl Handles {
         self.limits_drain_seconds.set(limits.drain.as_secs_f64());
     }
 
-    fn set_feeds(&self, levels: &Levels<'_>) {
-        for feed in levels.feeds {
+    fn set_feeds(&self, inputs: &ScrapeInputs<'_>) {
+        for feed in inputs.feeds {
             let name = feed.name.as_str();
             self.ticks_ingested.set([name], feed.ingested.load(Relaxed));
             for reason in RejectReason::ALL {
@@ -120,7 +120,7 @@ impl Handles {
             self.feed_up.set([name], u64::from(up));
             self.feed_lag_seconds.set([name], feed.lag().as_secs_f64());
             if let Some(last) = feed.last() {
-                let silence = levels.now.since(last) as f64 / 1e9;
+                let silence = inputs.now.since(last) as f64 / 1e9;
                 self.feed_silence_seconds.set([name], silence);
             }
         }

@@ -41,9 +41,9 @@ pub struct Total(IntCounter);
 pub struct TotalBy<const LABELS: usize>(IntCounterVec);
 
 /// A gauge of a whole number.
-pub struct LevelGauge(IntGauge);
+pub struct CountGauge(IntGauge);
 
-pub struct LevelBy<const LABELS: usize>(IntGaugeVec);
+pub struct CountGaugeBy<const LABELS: usize>(IntGaugeVec);
 
 /// A gauge of a time.
 pub struct Seconds(Gauge);
@@ -82,19 +82,19 @@ impl<const LABELS: usize> TotalBy<LABELS> {
     }
 }
 
-impl LevelGauge {
-    pub fn set(&self, level: u64) {
-        self.0.set(i64::try_from(level).unwrap_or(i64::MAX));
+impl CountGauge {
+    pub fn set(&self, count: u64) {
+        self.0.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
-    pub fn set_signed(&self, level: i128) {
-        self.0.set(i64::try_from(level).unwrap_or(i64::MAX));
+    pub fn set_signed(&self, count: i128) {
+        self.0.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 }
 
-impl<const LABELS: usize> LevelBy<LABELS> {
-    pub fn set(&self, labels: [&str; LABELS], level: u64) {
-        self.0.with_label_values(&labels).set(i64::try_from(level).unwrap_or(i64::MAX));
+impl<const LABELS: usize> CountGaugeBy<LABELS> {
+    pub fn set(&self, labels: [&str; LABELS], count: u64) {
+        self.0.with_label_values(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 }
 
@@ -135,7 +135,7 @@ macro_rules! handle {
 
 handle!(Total of IntCounter, Counter);
 handle!(TotalBy by labels of IntCounterVec, Counter);
-handle!(LevelGauge of IntGauge, Gauge);
-handle!(LevelBy by labels of IntGaugeVec, Gauge);
+handle!(CountGauge of IntGauge, Gauge);
+handle!(CountGaugeBy by labels of IntGaugeVec, Gauge);
 handle!(Seconds of Gauge, Gauge);
 handle!(SecondsBy by labels of GaugeVec, Gauge);

@@ -16,7 +16,7 @@ use crate::session::stats::ShardReport;
 use process::Process;
 use table::Handles;
 
-pub use gather::Levels;
+pub use gather::ScrapeInputs;
 pub use handles::{Definition, MetricKind};
 pub use process::cpu_seconds;
 pub use table::ALL;
@@ -39,9 +39,9 @@ impl Metrics {
     }
 
     /// The text of one scrape.
-    pub fn text(&self, report: &ShardReport, levels: &Levels<'_>) -> Vec<u8> {
+    pub fn text(&self, report: &ShardReport, inputs: &ScrapeInputs<'_>) -> Vec<u8> {
         let handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
-        handles.set(report, levels);
+        handles.set(report, inputs);
         let mut text = Vec::with_capacity(16 * 1024);
         let encoded = TextEncoder::new().encode(&self.registry.gather(), &mut text);
         debug_assert!(encoded.is_ok(), "a vector takes every write");

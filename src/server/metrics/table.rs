@@ -8,7 +8,7 @@ use prometheus::Registry;
 
 use super::{
     ages::AgeHistogram,
-    handles::{Definition, Handle, LevelBy, LevelGauge, Seconds, SecondsBy, Total, TotalBy},
+    handles::{CountGauge, CountGaugeBy, Definition, Handle, Seconds, SecondsBy, Total, TotalBy},
 };
 
 macro_rules! metrics {
@@ -66,9 +66,9 @@ metrics! {
         "Ticks announced as lost by a gap message.";
     updates_discarded: Total = "tickcast_updates_discarded_total",
         "Ticks still due when their subscription or session ended.";
-    updates_pending: LevelGauge = "tickcast_updates_pending",
+    updates_pending: CountGauge = "tickcast_updates_pending",
         "Ticks due to subscriptions, found by walking their cursors.";
-    updates_residual: LevelGauge = "tickcast_updates_residual",
+    updates_residual: CountGauge = "tickcast_updates_residual",
         "Offered less all that became of it: 0, or the accounts are wrong.";
     update_age_seconds: AgeHistogram = "tickcast_update_age_seconds",
         "From a tick's intake to its acceptance by the socket.";
@@ -82,13 +82,13 @@ metrics! {
         "Sessions opened.";
     sessions_closed: TotalBy<1> = "tickcast_sessions_closed_total" by ["reason"],
         "Sessions ended, by close reason.";
-    sessions: LevelBy<1> = "tickcast_sessions" by ["pace"],
+    sessions: CountGaugeBy<1> = "tickcast_sessions" by ["pace"],
         "Sessions open now, by how they keep up.";
-    subscriptions: LevelGauge = "tickcast_subscriptions",
+    subscriptions: CountGauge = "tickcast_subscriptions",
         "Subscriptions now.";
-    topics: LevelGauge = "tickcast_topics",
+    topics: CountGauge = "tickcast_topics",
         "Topics.";
-    topics_stale: LevelGauge = "tickcast_topics_stale",
+    topics_stale: CountGauge = "tickcast_topics_stale",
         "Topics without a tick for longer than limits.stale_ms.";
     handshakes_rejected: TotalBy<1> = "tickcast_handshakes_rejected_total" by ["reason"],
         "Handshakes refused.";
@@ -102,37 +102,37 @@ metrics! {
         "At how many goes that work was done, and what else comes in crowds; small ones aside.";
     work_slice_longest_seconds: Seconds = "tickcast_work_slice_longest_seconds",
         "Processor time of the longest of them since the server began.";
-    shards: LevelGauge = "tickcast_shards",
+    shards: CountGauge = "tickcast_shards",
         "Shards that answered this scrape.";
     feed_lag_seconds: SecondsBy<1> = "tickcast_feed_lag_seconds" by ["feed"],
         "How far a feed is behind its own schedule.";
     feed_silence_seconds: SecondsBy<1> = "tickcast_feed_silence_seconds" by ["feed"],
         "Since a feed's last tick; absent before its first.";
-    feed_up: LevelBy<1> = "tickcast_feed_up" by ["feed"],
+    feed_up: CountGaugeBy<1> = "tickcast_feed_up" by ["feed"],
         "1 while a feed runs, 0 when it has ended or failed.";
     feed_reconnects: TotalBy<1> = "tickcast_feed_reconnects_total" by ["feed"],
         "Times that a feed connected anew.";
-    draining: LevelGauge = "tickcast_draining",
+    draining: CountGauge = "tickcast_draining",
         "1 while the server stops.";
     uptime_seconds: Seconds = "tickcast_uptime_seconds",
         "Since the server began.";
-    ready: LevelGauge = "tickcast_ready",
+    ready: CountGauge = "tickcast_ready",
         "1 while /readyz says ready: started, not stopping, shards answer.";
     updates_pending_oldest_seconds: Seconds = "tickcast_updates_pending_oldest_seconds",
         "Since the intake of the oldest tick that is due; 0: none is.";
-    subscriptions_behind: LevelGauge = "tickcast_subscriptions_behind",
+    subscriptions_behind: CountGauge = "tickcast_subscriptions_behind",
         "Subscriptions to which a tick is due.";
-    waiting_bytes: LevelGauge = "tickcast_waiting_bytes",
+    waiting_bytes: CountGauge = "tickcast_waiting_bytes",
         "Bytes in the sessions' own buffers that their sockets have not taken.";
-    control_waiting_max_bytes: LevelGauge = "tickcast_control_waiting_max_bytes",
+    control_waiting_max_bytes: CountGauge = "tickcast_control_waiting_max_bytes",
         "The most bytes of answers that wait for one session, of limits.control_bytes.";
-    shards_configured: LevelGauge = "tickcast_shards_configured",
+    shards_configured: CountGauge = "tickcast_shards_configured",
         "Shards that there are.";
-    limits_sessions: LevelGauge = "tickcast_limits_sessions",
+    limits_sessions: CountGauge = "tickcast_limits_sessions",
         "limits.sessions, as it is in force.";
-    limits_topics: LevelGauge = "tickcast_limits_topics",
+    limits_topics: CountGauge = "tickcast_limits_topics",
         "limits.topics, as it is in force.";
-    limits_control_bytes: LevelGauge = "tickcast_limits_control_bytes",
+    limits_control_bytes: CountGauge = "tickcast_limits_control_bytes",
         "limits.control_bytes, as it is in force.";
     limits_stale_seconds: Seconds = "tickcast_limits_stale_seconds",
         "limits.stale_ms, as it is in force.";
@@ -140,6 +140,6 @@ metrics! {
         "limits.drain_ms, as it is in force.";
     log_lines_dropped: Total = "tickcast_log_lines_dropped_total",
         "Lines of the log that nobody took in time, or at all.";
-    build_info: LevelBy<1> = "tickcast_build_info" by ["version"],
+    build_info: CountGaugeBy<1> = "tickcast_build_info" by ["version"],
         "1; what runs is in its labels.";
 }

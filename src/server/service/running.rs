@@ -38,7 +38,7 @@ pub struct Service {
     pub(super) feeds: Vec<Arc<FeedStatus>>,
 }
 
-/// Counts of a service since it began, and levels.
+/// Counts of a service since it began, and gauges.
 #[derive(Debug)]
 pub struct Figures {
     /// Ticks taken in from all feeds.
