@@ -20,7 +20,7 @@ pub enum Fault {
     // How sessions end.
     ClosesTwice,
     KeepsCount,
-    KeepsPlace,
+    KeepsPermit,
     KeepsConnection,
     WrongCode,
     ClosesForever,
@@ -64,7 +64,7 @@ impl Fault {
         Fault::JoinsUncounted,
         Fault::ClosesTwice,
         Fault::KeepsCount,
-        Fault::KeepsPlace,
+        Fault::KeepsPermit,
         Fault::KeepsConnection,
         Fault::WrongCode,
         Fault::ClosesForever,

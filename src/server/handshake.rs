@@ -24,7 +24,7 @@ pub struct Accepted {
 /// Checks an upgrade request.
 ///
 /// # Errors
-/// When it is not one; says which header is missing or wrong.
+/// When it is not one; the message names the header that is missing or wrong.
 pub fn check<B>(request: &Request<B>) -> Result<Accepted, Failure> {
     let headers = request.headers();
     debug_assert_eq!(request.method(), Method::GET, "the route has checked the method");

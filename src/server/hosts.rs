@@ -40,8 +40,8 @@ impl<'a> Hosts<'a> {
         Ok(Hosts { target, header })
     }
 
-    /// The host that the request is for; `None` when it does not say, as HTTP/1.0 allows.
-    pub fn asked(&self) -> Option<Host<'a>> {
+    /// The host that the request is for; `None` when it names none, as HTTP/1.0 allows.
+    pub fn requested(&self) -> Option<Host<'a>> {
         self.target.or(self.header)
     }
 

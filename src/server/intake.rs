@@ -52,7 +52,7 @@ pub enum FeedKind {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Condition {
     Running,
-    /// It gives no ticks for now, because it was told to pause.
+    /// It gives no ticks for now, because it is paused.
     Held,
     /// It has ended.
     Ended,
@@ -140,11 +140,11 @@ impl FeedSink {
         let now = self.market.now();
         let before = refused.len();
         let taken = self.ingest.submit(self.status.id, ticks, now, refused);
-        self.book(taken, now, &refused[before..]);
+        self.record(taken, now, &refused[before..]);
         taken
     }
 
-    fn book(&self, taken: usize, now: Nanos, refused: &[Refused]) {
+    fn record(&self, taken: usize, now: Nanos, refused: &[Refused]) {
         for refused in refused {
             self.status.count_rejected(refused.reason, 1);
         }
@@ -163,7 +163,7 @@ impl Sink for FeedSink {
     fn submit_dated(&mut self, ticks: &mut Vec<Tick>, rx: &[Nanos], refused: &mut Vec<Refused>) {
         let before = refused.len();
         let taken = self.ingest.submit_dated(self.status.id, ticks, rx, refused);
-        self.book(taken, rx.last().copied().unwrap_or_default(), &refused[before..]);
+        self.record(taken, rx.last().copied().unwrap_or_default(), &refused[before..]);
     }
 
     fn reject(&mut self, reason: RejectReason) {

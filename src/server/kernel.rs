@@ -47,7 +47,7 @@ pub fn tune(socket: &impl AsFd, user_timeout: Duration) -> io::Result<()> {
 /// As `send` has them.
 pub fn send(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     // Directly into the kernel: libc's `send` is a cancellation point for threads, which costs 2 % of a write; and
-    // tokio's flag, a cache line away, says nothing that the kernel does not.
+    // tokio's flag, a cache line away, holds nothing that the kernel does not report.
     match rustix::net::send(stream, bytes, SendFlags::NOSIGNAL) {
         Err(Errno::AGAIN) => {
             stream.try_io(Interest::WRITABLE, || Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?))
@@ -72,12 +72,12 @@ pub fn send_both(stream: &TcpStream, first: &[u8], then: &[u8]) -> io::Result<us
     }
 }
 
-/// Bytes that the kernel holds and has not yet sent; 0 when it does not say.
+/// Bytes that the kernel holds and has not yet sent; 0 when it reports none.
 pub fn unsent_bytes(socket: &impl AsFd) -> usize {
     queue_bytes(socket, SIOCOUTQNSD)
 }
 
-/// Bytes that the kernel holds and the peer has not acknowledged, sent or not; 0 when it does not say.
+/// Bytes that the kernel holds and the peer has not acknowledged, sent or not; 0 when it reports none.
 pub fn unacknowledged_bytes(socket: &impl AsFd) -> usize {
     queue_bytes(socket, libc::TIOCOUTQ)
 }

@@ -1,6 +1,6 @@
 //! Which web pages may use the service, by what a browser reports about the page that asks.
 //!
-//! A page cannot make a browser lie: `Origin` names the page's own origin, and `Sec-Fetch-Site` says how it relates to
+//! A page cannot change what its browser sends: `Origin` names the page's own origin, and `Sec-Fetch-Site` says how it relates to
 //! the server. But a page can have a name that resolves to this machine, and is then "of the same origin" for its
 //! browser. So a name that is neither localhost nor an address belongs to the service only when `allowed_origins` lists
 //! it. A request with no sign of a browser does not come from a page, and is not checked.
@@ -80,7 +80,7 @@ fn of_origin<'a>(
     if allowed.name(&parsed) {
         return Ok(Page::Named(origin));
     }
-    hosts.asked().filter(|host| parsed.is_at(host)).ok_or_else(refusal)?;
+    hosts.requested().filter(|host| parsed.is_at(host)).ok_or_else(refusal)?;
     check_names(hosts, allowed).map(|()| Page::Own)
 }
 
@@ -138,7 +138,7 @@ fn whole(host: &Host<'_>) -> String {
 // === impl Page ===
 
 impl<'a> Page<'a> {
-    /// The origin that may read the answer, where its browser must be told so.
+    /// The origin that may read the answer, where its browser needs that permission.
     pub fn origin(&self) -> Option<&'a HeaderValue> {
         match self {
             Page::Named(origin) | Page::Anyone(origin) => Some(origin),

@@ -91,7 +91,7 @@ impl<S: SessionSocket> Future for SessionTask<S> {
         let mut core = task.shard.core.borrow_mut();
         let result = core.poll_session(task.key, &task.stream, &mut task.inbound, context);
         if result.is_ready() {
-            if is_planted(Fault::KeepsPlace) {
+            if is_planted(Fault::KeepsPermit) {
                 std::mem::forget(task.permits.0.take());
             }
             task.permits = (None, None);

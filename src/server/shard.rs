@@ -70,7 +70,7 @@ impl<S: SessionSocket> Shard<S> {
     pub fn wait(&self, due: &Due) -> Duration {
         match *due {
             Due::Now => Duration::ZERO,
-            // At most until the next sweep: a market clock that stands still may never reach the time.
+            // At most until the next sweep: a market clock that is paused may never reach the time.
             Due::At(time) => Duration::from_nanos(time.since(self.node.clock.now())).min(SWEEP),
             Due::Never => SWEEP,
         }

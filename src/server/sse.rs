@@ -1,13 +1,13 @@
 //! Sessions for clients without WebSocket: the same messages as server-sent events, on a socket taken over from HTTP.
 //!
 //! HTTP reads the request and makes the head of the answer. Then the socket belongs to a session like any other:
-//! `session/outbound/write.rs` writes to it, in frames that all event streams share that are owed the same bytes. The body has no length
+//! `session/outbound/write.rs` writes to it, in frames that are shared by all event streams that need the same bytes. The body has no length
 //! and no chunks; it ends with the connection.
 //!
 //! Invariants: input after the request is discarded, and only a limited amount of it is read. A client that has closed
 //! only its own side is still served.
 //!
-//! A browser's `EventSource` reconnects by itself. It is told when (`retry`), and what to send back (`id`).
+//! A browser's `EventSource` reconnects by itself. It is sent the time to wait (`retry`), and what to send back (`id`).
 
 use std::{
     pin::Pin,

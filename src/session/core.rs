@@ -75,7 +75,7 @@ pub(super) struct Round {
 
 /// What one turn spends on work that may come in bulk, about half a millisecond: symbols that are listed, topics that
 /// end or are caught up with, intervals that end, and states that sessions are sent.
-pub(super) const CROWD_UNITS: u32 = 16 * 1024;
+pub(super) const BULK_UNITS: u32 = 16 * 1024;
 
 impl<S: SessionSocket> Core<S> {
     pub fn new(node: &Arc<NodeState>, number: usize, wants_ticks: Arc<AtomicBool>) -> Self {
@@ -118,7 +118,7 @@ impl<S: SessionSocket> Core<S> {
         }
         self.pacing.set_pause_max(pause_nanos(limits));
         self.welcome = None;
-        self.send_notices(&mut Units::new(CROWD_UNITS));
+        self.send_notices(&mut Units::new(BULK_UNITS));
     }
 
     /// Frees the memory of sessions that have ended, in slices; `done` is notified at the end.

@@ -2,7 +2,7 @@
 //!
 //! Mode `every` sends ticks in the order in which the market took them in. So the order of the last tick, with the
 //! epoch, says for every symbol at once which ticks were sent: `EPOCH:ORDER`. A client that is far behind is sent each
-//! symbol's ticks separately. Then the order does not say it, and the token is `EPOCH:`, for a position that is not
+//! symbol's ticks separately. Then no order describes it, and the token is `EPOCH:`, for a position that is not
 //! known.
 //!
 //! A client that sends it back resumes like one that sends `resume`: exactly, or with a gap. In the other modes it
@@ -65,7 +65,7 @@ impl Position {
         // An order beyond the newest tick is not one of this market.
         let order = self.order.filter(|order| exact && *order <= node.ingest.order());
         let last = named(node, &symbols).into_iter().map(|symbol| {
-            // Where the order is not known, the client is told that everything was missed.
+            // Where the order is not known, the client is sent a gap over everything.
             let seq = order.map_or(0, |order| node.ingest.seq_at(&symbol, order).unwrap_or(0));
             (symbol.as_str().to_owned(), Value::from(seq))
         });

@@ -7,7 +7,7 @@
 //! and goes from the shared bytes into the socket without a copy. The implementation is chosen when compiling, so the
 //! choice costs a write nothing.
 //!
-//! Invariants: no call waits. A caller that was told `WouldBlock`, or `Pending`, is woken when a retry may succeed.
+//! Invariants: no call waits. A caller that got `WouldBlock` or `Pending` is woken when a retry may succeed.
 
 use std::{
     io,

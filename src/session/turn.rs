@@ -6,7 +6,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use super::{
-    core::{CROWD_UNITS, Core, Round},
+    core::{BULK_UNITS, Core, Round},
     socket::SessionSocket,
     stats::{LimitHit, ShardStats, thread_nanos},
 };
@@ -41,7 +41,7 @@ impl<S: SessionSocket> Core<S> {
             self.work(now);
             return if self.has_work() { Due::Now } else { Due::At(self.pacing.until()) };
         }
-        self.take_in(batch_queue, now, Units::new(CROWD_UNITS));
+        self.take_in(batch_queue, now, Units::new(BULK_UNITS));
         if self.round.sessions_left == 0 {
             let ShardStats { frames_sent, .. } = self.stats;
             let ticks = self.fanout.delivered();
@@ -97,7 +97,7 @@ impl<S: SessionSocket> Core<S> {
             self.take_batches(batch_queue);
         }
         // Reading the time costs more than the work of an ordinary turn.
-        let begun = (had_rest || self.is_crowd()).then(thread_nanos);
+        let begun = (had_rest || self.has_bulk_work()).then(thread_nanos);
         if self.apply_batches(market, &mut units) && had_rest {
             self.take_batches(batch_queue);
             self.apply_batches(market, &mut units);
@@ -111,9 +111,9 @@ impl<S: SessionSocket> Core<S> {
     }
 
     /// Whether there is more to take in than ticks of known topics.
-    fn is_crowd(&self) -> bool {
-        let is_crowd = |batch: &Arc<Batch>| !batch.new_topics.is_empty() || !batch.states.is_empty();
-        self.fanout.is_resyncing() || self.batches.iter().any(is_crowd)
+    fn has_bulk_work(&self) -> bool {
+        let has_bulk_work = |batch: &Arc<Batch>| !batch.new_topics.is_empty() || !batch.states.is_empty();
+        self.fanout.is_resyncing() || self.batches.iter().any(has_bulk_work)
     }
 
     /// Whether the last turn's units ran out before everything was taken in.
@@ -165,13 +165,13 @@ impl<S: SessionSocket> Core<S> {
         true
     }
 
-    /// Tells ingest whether this shard's subscriptions need single ticks.
+    /// Reports to ingest whether this shard's subscriptions need single ticks.
     pub fn publish_interest(&self) {
         self.wants_ticks.store(self.fanout.wants_ticks(), Ordering::Relaxed);
     }
 
     /// Puts notices on the sessions' control queues, as far as the units last. A notice that has waited for a turn may
-    /// be out of date. Then a newer one follows it, or the session was told when it subscribed.
+    /// be out of date. Then a newer one follows it, or the session was sent the state when it subscribed.
     pub fn send_notices(&mut self, units: &mut Units) {
         let is_late = self.has_unsent_notices();
         self.unsent_notices.extend(self.fanout.take_notices());

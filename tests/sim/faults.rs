@@ -30,7 +30,7 @@ const FOUND: [(Fault, u64, &[Law]); 36] = [
     (Fault::JoinsUncounted, 3, &[Law::Accounts]),
     (Fault::ClosesTwice, 0, &[Law::OneEnd]),
     (Fault::KeepsCount, 0, &[Law::OneEnd]),
-    (Fault::KeepsPlace, 0, &[Law::Cause]),
+    (Fault::KeepsPermit, 0, &[Law::Cause]),
     (Fault::KeepsConnection, 4, &[Law::Cause]),
     (Fault::WrongCode, 0, &[Law::Cause]),
     (Fault::ClosesForever, 0, &[Law::Deadline]),

@@ -1,4 +1,4 @@
-//! Who is let in: limits on connections and sessions, in all and of each address.
+//! Admission: limits on connections and sessions, in all and of each address.
 
 pub mod addresses;
 pub mod balancer;

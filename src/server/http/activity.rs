@@ -182,7 +182,7 @@ impl HttpActivity {
     /// Whether it must end. If not, `waker` is woken when it must.
     pub fn is_displaced(&self, waker: &Waker) -> bool {
         let mut state = self.state();
-        // A connection that does not stall is never asked to end.
+        // A connection that does not stall is never displaced.
         if state.stalled.is_some() && !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             state.waker = Some(waker.clone());
         }

@@ -44,7 +44,7 @@ pub async fn receive(
     time: Duration,
 ) -> Result<Received, Failure> {
     let coding = Coding::of(request.headers())?;
-    // A client that announces the length need not send the body, nor be told to continue.
+    // A client that announces the length need not send the body, nor be sent `100 Continue`.
     if request.body().size_hint().lower() > bytes_max as u64 {
         return Err(too_large(bytes_max));
     }

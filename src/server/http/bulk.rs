@@ -74,7 +74,7 @@ impl BulkRequests {
 impl Drop for BulkPermit {
     fn drop(&mut self) {
         let mut held = self.bulk.held();
-        // A connection that was asked to end has no permit any more.
+        // A connection that was displaced has no permit any more.
         if let Some(at) = held.iter().position(|held| Arc::ptr_eq(held, &self.activity)) {
             held.swap_remove(at);
         }

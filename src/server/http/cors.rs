@@ -18,31 +18,31 @@ const ASKS_METHOD: HeaderName = header::ACCESS_CONTROL_REQUEST_METHOD;
 const ASKS_HEADERS: HeaderName = header::ACCESS_CONTROL_REQUEST_HEADERS;
 const ASKS_NETWORK: &str = "access-control-request-private-network";
 
-/// Lets the page that asked read the answer.
+/// Lets the requesting page read the response.
 pub fn share(response: &mut HttpResponse, origin: HeaderValue) {
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
 }
 
-/// Tells caches what the answer depends on.
+/// Declares to caches what the response depends on.
 pub fn vary(response: &mut HttpResponse) {
     response.headers_mut().append(header::VARY, HeaderValue::from_static("Origin"));
 }
 
 /// The answer to `OPTIONS`: the methods that a path allows, to pages of other origins as well.
-pub fn options(asked: &HeaderMap, methods: &[Method]) -> HttpResponse {
+pub fn options(request: &HeaderMap, methods: &[Method]) -> HttpResponse {
     let mut response = Response::new(ResponseBody::Whole(Full::default()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
     let mut methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
-    if asked.contains_key(header::ORIGIN) && asked.contains_key(ASKS_METHOD) {
+    if request.contains_key(header::ORIGIN) && request.contains_key(ASKS_METHOD) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, listed(&methods));
         // No header that a page may add changes what it may do here.
-        if let Some(names) = asked.get(ASKS_HEADERS) {
+        if let Some(names) = request.get(ASKS_HEADERS) {
             headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names.clone());
         }
-        if asked.get(ASKS_NETWORK).is_some_and(|value| value == "true") {
+        if request.get(ASKS_NETWORK).is_some_and(|value| value == "true") {
             headers.insert("access-control-allow-private-network", HeaderValue::from_static("true"));
         }
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(PREFLIGHT_SECONDS));

@@ -52,12 +52,12 @@ pub async fn snapshot(
     caller: &Caller,
     request: Request<Incoming>,
 ) -> Result<HttpResponse, Failure> {
-    let named = asked(shard, request).await?;
+    let named = named_targets(shard, request).await?;
     records(app, shard, caller, named)
 }
 
 /// The names in the query, or in the body of a POST.
-async fn asked(shard: &Rc<Shard>, request: Request<Incoming>) -> Result<Vec<Target>, Failure> {
+async fn named_targets(shard: &Rc<Shard>, request: Request<Incoming>) -> Result<Vec<Target>, Failure> {
     let query = request.uri().query().unwrap_or_default().to_owned();
     if request.method() != Method::POST {
         return named::all(&query, None);

@@ -1,6 +1,6 @@
 //! HTTP on the sessions' port: routes, the dashboard, metrics, probes, publishing. hyper does the protocol.
 //!
-//! Every error is `{"error":{"code","message"}}` with the right status. `router.rs` says who may ask for what.
+//! Every error is `{"error":{"code","message"}}` with the right status. `router.rs` has the dispatch and the permissions.
 
 pub mod activity;
 pub mod app;

@@ -102,9 +102,9 @@ fn text(app: &App, server: &ServerState, answers: Vec<Option<ShardReport>>) -> V
 /// reports it.
 pub async fn ready(app: &App, shard: &Rc<Shard>) -> Result<HttpResponse, Failure> {
     why_not_ready(app, &shard.server)?;
-    let asked = ask_all(app, ToShard::Alive).await;
+    let answers = ask_all(app, ToShard::Alive).await;
     // In a drain shards end one by one, and the server is not ready then either.
-    if asked.iter().any(Option::is_none) {
+    if answers.iter().any(Option::is_none) {
         let message = "a shard does not answer: its sessions get nothing";
         return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "shard_silent", message));
     }
@@ -167,7 +167,7 @@ pub async fn slow(
 
 /// Asks every shard, and waits for all answers at once. A shard that has ended gives none.
 async fn ask_all<T>(app: &App, question: impl Fn(oneshot::Sender<T>) -> ToShard) -> Vec<Option<T>> {
-    let asked: Vec<_> = app
+    let replies: Vec<_> = app
         .shards
         .iter()
         .map(|inbox| {
@@ -182,7 +182,7 @@ async fn ask_all<T>(app: &App, question: impl Fn(oneshot::Sender<T>) -> ToShard)
             tracing::warn!(suppressed, "a shard has not answered for {SHARD_ANSWER:?}");
         }
     };
-    let answers = all_at_once(asked, Instant::now() + SHARD_ANSWER, silent).await;
+    let answers = all_at_once(replies, Instant::now() + SHARD_ANSWER, silent).await;
     answers.into_iter().map(|answer| answer?.ok()).collect()
 }
 

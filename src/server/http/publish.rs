@@ -35,7 +35,7 @@ pub async fn publish(
     let limits = &shard.node.limits;
     let (body_bytes_max, line_bytes_max) = (limits.publish_bytes, limits.line_bytes);
     let body = body::receive(request, body_bytes_max, limits.handshake).await?;
-    // A request that began before the drain and is whole only now is too late: its feed has been told to stop.
+    // A request that began before the drain and is whole only now is too late: its feed is stopping.
     refuse_in_drain(shard)?;
     let app = Arc::clone(app);
     let taken = tokio::task::spawn_blocking(move || {

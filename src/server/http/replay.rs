@@ -90,10 +90,10 @@ pub async fn replay(
     shard: &Rc<Shard>,
     request: Request<Incoming>,
 ) -> Result<HttpResponse, Failure> {
-    let asked = ReplayQuery::parse(request.uri().query().unwrap_or_default())?;
+    let query = ReplayQuery::parse(request.uri().query().unwrap_or_default())?;
     let clients = shard.node.ingest.readers.clients();
-    let shown = |feed, control, state| ReplayAnswer::of(feed, control, state, &asked, clients);
-    let body = if request.method() != Method::POST && asked.feed.as_deref() == Some(ALL) {
+    let shown = |feed, control, state| ReplayAnswer::of(feed, control, state, &query, clients);
+    let body = if request.method() != Method::POST && query.feed.as_deref() == Some(ALL) {
         let all: Vec<ReplayAnswer> =
             replays(app).map(|(feed, control)| shown(feed, control, control.state())).collect();
         if all.is_empty() {
@@ -101,7 +101,7 @@ pub async fn replay(
         }
         serde_json::to_string(&all)
     } else {
-        let (feed, control) = find(app, asked.feed.as_deref())?;
+        let (feed, control) = find(app, query.feed.as_deref())?;
         let state = if request.method() == Method::POST {
             let (command, answered) = read(shard, request).await?;
             let (reply, done) = tokio::sync::oneshot::channel();
@@ -129,7 +129,7 @@ async fn until_sent(app: &App) {
     let as_of = app.market.now();
     let mut pause = CHECK_PAUSES.0;
     loop {
-        let asked = app.shards.iter().map(|shard| {
+        let replies = app.shards.iter().map(|shard| {
             let (reply, answer) = tokio::sync::oneshot::channel();
             // If the asker has gone, nobody needs the answer.
             let reply = move |is_caught_up| {
@@ -140,7 +140,7 @@ async fn until_sent(app: &App) {
         });
         // All are asked before the first answer is awaited. A shard that has ended has no sessions left.
         let mut are_caught_up = true;
-        for answer in asked.collect::<Vec<_>>() {
+        for answer in replies.collect::<Vec<_>>() {
             are_caught_up &= answer.await.unwrap_or(true);
         }
         if are_caught_up {
@@ -184,12 +184,12 @@ fn find<'a>(app: &'a App, named: Option<&str>) -> Result<(&'a FeedStatus, &'a Co
 
 impl ReplayQuery {
     fn parse(query: &str) -> Result<Self, Failure> {
-        let mut asked = ReplayQuery::default();
+        let mut parsed = ReplayQuery::default();
         for (key, value) in query::singles(query).map_err(|name| Failure::given_twice(&name))? {
             match (&*key, &*value) {
-                ("feed", name) => asked.feed = Some(name.to_owned()),
-                ("span", "true") => asked.span = true,
-                ("span", "false") => asked.span = false,
+                ("feed", name) => parsed.feed = Some(name.to_owned()),
+                ("span", "true") => parsed.span = true,
+                ("span", "false") => parsed.span = false,
                 ("span", value) => {
                     let message = format!("span is {value:?}, and not true or false");
                     return Err(Failure::bad_request("bad_value", message));
@@ -200,7 +200,7 @@ impl ReplayQuery {
                 }
             }
         }
-        Ok(asked)
+        Ok(parsed)
     }
 }
 
@@ -211,14 +211,14 @@ impl<'a> ReplayAnswer<'a> {
         feed: &'a FeedStatus,
         control: &Control,
         state: State,
-        asked: &ReplayQuery,
+        query: &ReplayQuery,
         clients: usize,
     ) -> Self {
         let rejected = RejectReason::ALL.iter().map(|&reason| feed.rejected(reason)).sum();
         ReplayAnswer {
             feed: &feed.name,
             state,
-            span: asked.span.then(|| KnownSpan(control.span())),
+            span: query.span.then(|| KnownSpan(control.span())),
             rejected,
             clients,
         }

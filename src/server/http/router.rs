@@ -1,4 +1,4 @@
-//! Which request gets which answer, and who may ask for what.
+//! The dispatch of requests, and their permissions.
 //!
 //! Invariants: requests from pages of other origins are refused. Requests that change or disclose anything are for
 //! loopback peers alone, while no authentication is configured.

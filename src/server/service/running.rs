@@ -82,7 +82,7 @@ impl Service {
     /// Whether every session has been sent what it is due of everything taken in so far.
     pub fn is_caught_up(&self) -> bool {
         let as_of = self.server.node.market.now();
-        let asked = self.server.inboxes.iter().map(|inbox| {
+        let replies = self.server.inboxes.iter().map(|inbox| {
             let (reply, answer) = mpsc::channel();
             let reply = move |is_caught_up| {
                 let _ = reply.send(is_caught_up);
@@ -91,7 +91,7 @@ impl Service {
             let _ = inbox.send(ToShard::CaughtUp(as_of, Box::new(reply)));
             answer
         });
-        asked.collect::<Vec<_>>().into_iter().all(|answer| answer.recv().unwrap_or(true))
+        replies.collect::<Vec<_>>().into_iter().all(|answer| answer.recv().unwrap_or(true))
     }
 
     /// Sessions that are open, now.
@@ -101,7 +101,7 @@ impl Service {
 
     /// The counts, at about this moment.
     pub fn figures(&self) -> Figures {
-        let asked: Vec<_> = self
+        let replies: Vec<_> = self
             .server
             .inboxes
             .iter()
@@ -115,7 +115,7 @@ impl Service {
         let deadline = Instant::now() + SHARDS_ANSWER;
         let ticks = self.feeds.iter().map(|feed| feed.ingested.load(Ordering::Relaxed)).sum();
         let mut figures = Figures { ticks, report: ShardReport::default(), shards_silent: 0 };
-        for answer in asked {
+        for answer in replies {
             match answered(answer, deadline) {
                 Some(report) => figures.report.add(&report),
                 None => figures.shards_silent += 1,

@@ -180,13 +180,13 @@ impl<S: SessionSocket> Core<S> {
     fn begin_glob(&mut self, key: SessionKey, job: &mut SymbolsJob, glob: &Glob) -> Result<Step, Entry> {
         let most = self.node.limits.globs;
         job.globs += 1;
-        let stands = matches!(
+        let is_kept = matches!(
             job.command,
             SymbolsCommand::Subscribe { spec: Spec { mode: Mode::Latest | Mode::Every, .. }, .. }
         );
         let message = if job.globs > most {
             format!("one command names at most {most} different globs (limits.globs)")
-        } else if stands && !self.fanout.has_room_for_glob(key, glob.as_str(), most) {
+        } else if is_kept && !self.fanout.has_room_for_glob(key, glob.as_str(), most) {
             format!("a session holds at most {most} globs")
         } else {
             return Ok(match &job.command {
@@ -358,8 +358,8 @@ fn resume_of(from: Option<&ResumeFrom>, symbol: &Symbol, epoch: &str) -> Option<
     Some(ResumePoint { same_epoch: from.epoch == epoch, last })
 }
 
-/// A client that subscribes for the first time assumes that a symbol is live unless told otherwise. A client that comes
-/// back may know a state that is out of date, so it is told the state in any case.
+/// A client that subscribes for the first time assumes that a symbol is live unless it is sent another state. A client that
+/// comes back may know a state that is out of date, so it is sent the state in any case.
 fn is_state_sent(state: State, comes_back: bool) -> bool {
     match state {
         State::Stale | State::Halted | State::Closed => true,

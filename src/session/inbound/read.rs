@@ -249,7 +249,7 @@ impl<S> Write for CountedSocket<'_, S> {
     }
 }
 
-/// The close reason that says whose fault the end of reading was.
+/// The close reason for an error of reading: the client's fault, or ours.
 fn reason_of(error: &Error) -> CloseReason {
     match error {
         Error::ConnectionClosed

@@ -60,7 +60,7 @@ impl<S: SessionSocket> Core<S> {
 
     /// Pings, heartbeats and the pace of a session that misses no deadline.
     fn maintain(&mut self, key: SessionKey, limits: &Limits, now: Nanos) {
-        // Heartbeats use the market's clock: they say as of when the values shown are true.
+        // Heartbeats use the market's clock: they give the time as of which the values shown are true.
         let market = self.node.market.at(now);
         let Some(session) = self.session(key) else { return };
         if session.closing.is_some() {

@@ -1,4 +1,4 @@
-//! A drain: every session is told to come back later, sent what is due, and closed.
+//! A drain: every session is sent `drain` and what is due, and is closed.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -30,7 +30,7 @@ impl<S: SessionSocket> Core<S> {
         self.sweep_drain(self.node.clock.now());
     }
 
-    /// Tells a session to come back later, each at a time of its own, and makes what waits for an interval due.
+    /// Sends a session `drain`, with a time of its own to come back, and makes what waits for an interval due.
     pub fn drain_session(&mut self, key: SessionKey) {
         let node = Arc::clone(&self.node);
         let Some(session) = self.session(key) else { return };
