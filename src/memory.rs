@@ -7,35 +7,35 @@
 
 use std::time::{Duration, Instant};
 
-/// Decides when it is worth it: when as many sessions have ended as are left.
+/// Decides when memory is returned: when as many sessions have ended as are left.
 #[derive(Debug)]
-pub struct Ebb {
+pub struct TrimSchedule {
     /// Sessions opened ever, and open, at the last time.
     opened: u64,
     open: u64,
     /// Sessions that were closed free their buffers a while later.
     again_at: Option<Instant>,
     /// Since when it has been due and postponed.
-    put_off: Option<Instant>,
+    postponed_since: Option<Instant>,
 }
 
 /// How busy the process has been between two checks.
 #[derive(Debug)]
-pub struct Business {
-    looked_at: Instant,
+pub struct CpuLoad {
+    sampled_at: Instant,
     cpu: Duration,
 }
 
 /// Fewer sessions leave too little behind for a check, unless they were all.
 const ENDED_MIN: u64 = 64;
 /// The longest postponement: memory should be returned within a minute.
-const PUT_OFF_MAX: Duration = Duration::from_secs(30);
+const POSTPONED_MAX: Duration = Duration::from_secs(30);
 /// From this share of a core on the process counts as busy.
 const BUSY_CORES: f64 = 0.3;
 
-impl Ebb {
+impl TrimSchedule {
     pub fn new() -> Self {
-        Ebb { opened: 0, open: 0, again_at: None, put_off: None }
+        TrimSchedule { opened: 0, open: 0, again_at: None, postponed_since: None }
     }
 
     /// Whether it should be done now. `settled_after`: how long a closed session may stay. `is_busy`: open sessions
@@ -48,18 +48,18 @@ impl Ebb {
         settled_after: Duration,
         is_busy: bool,
     ) -> bool {
-        if self.is_worth_it(opened, open, now, settled_after) {
-            self.put_off.get_or_insert(now);
+        if self.is_worthwhile(opened, open, now, settled_after) {
+            self.postponed_since.get_or_insert(now);
         }
-        let Some(since) = self.put_off else { return false };
-        let goes_on = is_busy && open > 0 && now.saturating_duration_since(since) < PUT_OFF_MAX;
-        if !goes_on {
-            self.put_off = None;
+        let Some(since) = self.postponed_since else { return false };
+        let is_postponed = is_busy && open > 0 && now.saturating_duration_since(since) < POSTPONED_MAX;
+        if !is_postponed {
+            self.postponed_since = None;
         }
-        !goes_on
+        !is_postponed
     }
 
-    fn is_worth_it(&mut self, opened: u64, open: u64, now: Instant, settled_after: Duration) -> bool {
+    fn is_worthwhile(&mut self, opened: u64, open: u64, now: Instant, settled_after: Duration) -> bool {
         let ended = (opened.saturating_sub(self.opened) + self.open).saturating_sub(open);
         let again = self.again_at.is_some_and(|at| now >= at);
         let due = ended >= ENDED_MIN.max(open) || (open == 0 && ended > 0);
@@ -73,18 +73,18 @@ impl Ebb {
     }
 }
 
-// === impl Business ===
+// === impl CpuLoad ===
 
-impl Business {
+impl CpuLoad {
     pub fn begin() -> Self {
-        Business { looked_at: Instant::now(), cpu: process_cpu() }
+        CpuLoad { sampled_at: Instant::now(), cpu: process_cpu() }
     }
 
     /// Whether the process was busy since the last check.
-    pub fn look(&mut self) -> bool {
-        let before = std::mem::replace(self, Business::begin());
+    pub fn is_busy(&mut self) -> bool {
+        let before = std::mem::replace(self, CpuLoad::begin());
         let cpu = self.cpu.saturating_sub(before.cpu);
-        let elapsed = self.looked_at.saturating_duration_since(before.looked_at);
+        let elapsed = self.sampled_at.saturating_duration_since(before.sampled_at);
         cpu.as_secs_f64() > BUSY_CORES * elapsed.as_secs_f64()
     }
 }
@@ -94,7 +94,7 @@ fn process_cpu() -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
-impl Default for Ebb {
+impl Default for TrimSchedule {
     fn default() -> Self {
         Self::new()
     }
@@ -145,11 +145,11 @@ mod tests {
     #[test]
     fn it_is_due_when_as_many_have_ended_as_are_left_and_once_more_when_they_are_gone() {
         let begun = Instant::now();
-        let mut ebb = Ebb::new();
+        let mut schedule = TrimSchedule::new();
         let mut due = |opened, open, second| {
-            ebb.is_due(opened, open, begun + Duration::from_secs(second), SETTLED, false)
+            schedule.is_due(opened, open, begun + Duration::from_secs(second), SETTLED, false)
         };
-        assert!(!due(10_000, 10_000, 0), "a peak is no ebb");
+        assert!(!due(10_000, 10_000, 0), "a peak leaves nothing to return");
         assert!(!due(10_000, 6_000, 5));
         assert!(due(10_000, 5_000, 10));
         assert!(!due(10_000, 5_000, 20));
@@ -160,11 +160,11 @@ mod tests {
     }
 
     #[test]
-    fn while_others_are_busy_it_is_put_off_but_not_for_ever() {
+    fn while_others_are_busy_it_is_postponed_but_not_for_ever() {
         let begun = Instant::now();
-        let mut ebb = Ebb::new();
+        let mut schedule = TrimSchedule::new();
         let mut due = |open, second, is_busy| {
-            ebb.is_due(1_000, open, begun + Duration::from_secs(second), SETTLED, is_busy)
+            schedule.is_due(1_000, open, begun + Duration::from_secs(second), SETTLED, is_busy)
         };
         assert!(!due(1_000, 0, true));
         assert!(!due(400, 10, true), "half have gone, and the others are busy");
@@ -172,16 +172,16 @@ mod tests {
         assert!(due(400, 40, true), "long enough");
         assert!(!due(400, 45, false), "once");
         assert!(!due(100, 50, true));
-        assert!(due(100, 55, false), "they rest");
+        assert!(due(100, 55, false), "they are idle");
         assert!(due(0, 60, true), "nobody is there who could wait");
     }
 
     #[test]
     fn few_are_worth_it_only_when_they_were_all() {
         let begun = Instant::now();
-        let mut ebb = Ebb::new();
-        assert!(!ebb.is_due(40, 1, begun, SETTLED, false));
-        assert!(ebb.is_due(40, 0, begun, SETTLED, false));
-        assert!(!ebb.is_due(40, 0, begun, SETTLED, false), "once");
+        let mut schedule = TrimSchedule::new();
+        assert!(!schedule.is_due(40, 1, begun, SETTLED, false));
+        assert!(schedule.is_due(40, 0, begun, SETTLED, false));
+        assert!(!schedule.is_due(40, 0, begun, SETTLED, false), "once");
     }
 }

@@ -13,7 +13,7 @@ use std::{
 
 use tickcast::{
     feed::{Source, SourceError},
-    memory::{Business, Ebb},
+    memory::{CpuLoad, TrimSchedule},
     server::service::{Drained, Service, Setup, StartError, with_sources},
 };
 
@@ -141,7 +141,7 @@ fn cut_short(service: &Service, signal: &'static str) {
 /// Serves, and does what signals ask for; returns the one that asks for the end.
 fn run_until_the_end(running: &mut Running, signals: &mut Signals) -> &'static str {
     let mut life = Life::begin(&running.service);
-    let (mut ebb, mut business) = (Ebb::new(), Business::begin());
+    let (mut schedule, mut load) = (TrimSchedule::new(), CpuLoad::begin());
     let mut next = Instant::now() + A_MINUTE;
     loop {
         match signals.next(next.min(Instant::now() + LOOK)) {
@@ -157,7 +157,7 @@ fn run_until_the_end(running: &mut Running, signals: &mut Signals) -> &'static s
         let Running { service, config, .. } = running;
         let settled_after = config.limits.close_grace + LOOK;
         let (opened, open) = (service.opened(), service.sessions() as u64);
-        if ebb.is_due(opened, open, Instant::now(), settled_after, business.look()) {
+        if schedule.is_due(opened, open, Instant::now(), settled_after, load.is_busy()) {
             let took = service.shrink();
             tracing::debug!(
                 took_us = took.as_micros() as u64,
