@@ -13,7 +13,7 @@ use std::time::Duration;
 use tickcast::{
     fanout::{Fanout, Mode, SessionKey, Spec, SubscribeRequest, Units},
     limits,
-    tick::{Field, Fields, Fixed, Nanos, Symbol, Tick},
+    tick::{Decimal, Field, Fields, Nanos, Symbol, Tick},
     topic::{Batch, BatchQueue, FeedId, Ingest, Market, Outlet},
     wire::{FrameSize, Framer, command::CommandReader, encodings::json::Json},
 };
@@ -219,7 +219,7 @@ impl Shard {
         self.now = self.now.plus(Duration::from_millis(10));
         let tick = |number| {
             let mut fields = Fields::default();
-            fields.set_fixed(Field::Bid, Fixed(1_000_000_000));
+            fields.set_decimal(Field::Bid, Decimal::from_units(1_000_000_000));
             Tick { symbol: symbol(number), ts: Some(self.now), fields }
         };
         let mut ticks: Vec<Tick> = (0..self.scale.topics).map(tick).collect();

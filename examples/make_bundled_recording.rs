@@ -19,7 +19,7 @@ use std::{
 use serde::Deserialize;
 use tickcast::{
     feed::recording::{Compression, Header, Writer},
-    tick::{Field, Fields, Fixed, Nanos, Side, Symbol, Tick},
+    tick::{Decimal, Field, Fields, Nanos, Side, Symbol, Tick},
 };
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -116,8 +116,8 @@ fn convert(item: &Item) -> Outcome<(Nanos, Tick)> {
             set_level(&mut fields, best_ask.as_ref(), Field::Ask, Field::AskSize)?;
         }
         Kind::Trade { price, amount, side } => {
-            fields.set_fixed(Field::Last, Fixed::parse_nearest(&price.to_string())?);
-            fields.set_fixed(Field::LastSize, Fixed::parse_nearest(&amount.to_string())?);
+            fields.set_decimal(Field::Last, Decimal::parse_double(&price.to_string())?);
+            fields.set_decimal(Field::LastSize, Decimal::parse_double(&amount.to_string())?);
             fields.set_side(match side {
                 TakerSide::Buy => Side::Buy,
                 TakerSide::Sell => Side::Sell,
@@ -130,8 +130,8 @@ fn convert(item: &Item) -> Outcome<(Nanos, Tick)> {
 
 fn set_level(fields: &mut Fields, level: Option<&Level>, price: Field, size: Field) -> Outcome<()> {
     if let Some(level) = level {
-        fields.set_fixed(price, Fixed::parse(&level.price)?);
-        fields.set_fixed(size, Fixed::parse(&level.amount)?);
+        fields.set_decimal(price, Decimal::parse(&level.price)?);
+        fields.set_decimal(size, Decimal::parse(&level.amount)?);
     }
     Ok(())
 }
@@ -147,5 +147,5 @@ fn parse_time(text: &str) -> Outcome<Nanos> {
         return Err(unexpected().into());
     };
     let whole_seconds = (hours.parse::<i64>()? * 60 + minutes.parse::<i64>()?) * 60 + DAY_START_SECONDS;
-    Ok(Nanos(whole_seconds * 1_000_000_000 + Fixed::parse(seconds)?.0))
+    Ok(Nanos(whole_seconds * 1_000_000_000 + Decimal::parse(seconds)?.units().ok_or_else(unexpected)?))
 }

@@ -36,7 +36,7 @@ fn strings(count: usize) -> Vec<Vec<u8>> {
     let quoted = |tick: &Tick| {
         let mut line = format!("{{\"symbol\":\"{}\"", tick.symbol);
         for field in tick.fields.mask.iter() {
-            let value = tick.fields.get_fixed(field).expect("a quote has decimals alone");
+            let value = tick.fields.get_decimal(field).expect("a quote has decimals alone");
             write!(line, ",\"{}\":\"{value}\"", field.name()).expect("a string takes everything");
         }
         line.push_str("}\n");

@@ -81,8 +81,8 @@ fn topics(count: usize) -> Vec<Topic> {
     let quotes = Ticks::new(Kind::Quotes, count).take(count);
     let topic = |((trade, quote), at): ((&tickcast::tick::Tick, &tickcast::tick::Tick), usize)| {
         let mut record = Record { seq: 1, order: 1, ts: START, rx: START, ..Record::default() };
-        record.take(&trade.fields);
-        record.take(&quote.fields);
+        record.take(&trade.fields).expect("a volume that is not full");
+        record.take(&quote.fields).expect("a volume that is not full");
         let (local, topic) = (LocalId(at as u32), TopicId(at as u32));
         let tick = Stamped { topic, seq: 1, order: 1, ts: START, rx: START, fields: quote.fields };
         Topic { local, symbol: symbol(at), record, tick }

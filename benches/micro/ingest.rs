@@ -108,7 +108,7 @@ fn merge(scale: Scale) -> Box<dyn Work> {
     let mut records = vec![Record::default(); count];
     repeated(move || {
         for (record, tick) in records.iter_mut().zip(&ticks) {
-            record.take(&tick.fields);
+            record.take(&tick.fields).expect("a volume that is not full");
         }
         let changed = divan::black_box(&records).iter().filter(|record| !record.fields.mask.is_empty());
         assert_eq!(changed.count(), count);
@@ -123,7 +123,7 @@ fn records(count: usize) -> impl FnMut(u64) -> Vec<Record> {
         let record = |tick: &Tick| {
             let (order, rx) = (seq * count as u64, Nanos(START.0 + 1));
             let mut record = Record { seq, order, ts: START, rx, ..Record::default() };
-            record.take(&tick.fields);
+            record.take(&tick.fields).expect("a volume that is not full");
             record
         };
         ticks.iter().map(record).collect()
@@ -164,7 +164,7 @@ fn read(scale: Scale) -> Box<dyn Work> {
     let mut record = Record { ts: START, rx: START, ..Record::default() };
     for (tick, seq) in Ticks::new(Kind::Mixed, 1).take(count).iter().zip(1..) {
         (record.seq, record.order) = (seq, seq);
-        record.take(&tick.fields);
+        record.take(&tick.fields).expect("a volume that is not full");
         ring.push(&record, count);
     }
     let mut out = Vec::new();

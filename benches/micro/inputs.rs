@@ -4,7 +4,7 @@
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
-use tickcast::tick::{Field, Fields, Fixed, Nanos, Side, Symbol, Tick};
+use tickcast::tick::{Decimal, Field, Fields, Nanos, Side, Symbol, Tick};
 
 /// Event time of the first tick.
 pub const START: Nanos = Nanos(1_750_000_000_000_000_000);
@@ -68,22 +68,22 @@ impl Ticks {
         let mut fields = Fields::default();
         if is_trade {
             let side = if self.random.next_u64().is_multiple_of(2) { Side::Buy } else { Side::Sell };
-            fields.set_fixed(Field::Last, Fixed(bid * HUNDREDTH));
-            fields.set_fixed(Field::LastSize, self.size());
+            fields.set_decimal(Field::Last, Decimal::from_units(bid * HUNDREDTH));
+            fields.set_decimal(Field::LastSize, self.size());
             fields.set_side(side);
         } else {
-            fields.set_fixed(Field::Bid, Fixed(bid * HUNDREDTH));
-            fields.set_fixed(Field::BidSize, self.size());
-            fields.set_fixed(Field::Ask, Fixed((bid + 1) * HUNDREDTH));
-            fields.set_fixed(Field::AskSize, self.size());
+            fields.set_decimal(Field::Bid, Decimal::from_units(bid * HUNDREDTH));
+            fields.set_decimal(Field::BidSize, self.size());
+            fields.set_decimal(Field::Ask, Decimal::from_units((bid + 1) * HUNDREDTH));
+            fields.set_decimal(Field::AskSize, self.size());
         }
         let ts = Nanos(START.0 + i64::try_from(self.given).unwrap_or_default() * 100_000);
         Tick { symbol: self.symbols[at].clone(), ts: Some(ts), fields }
     }
 
     /// 0.00001 to 9.99999.
-    fn size(&mut self) -> Fixed {
-        Fixed(self.random.random_range(1..1_000_000) * 10_000)
+    fn size(&mut self) -> Decimal {
+        Decimal::from_units(self.random.random_range(1..1_000_000) * 10_000)
     }
 }
 

@@ -16,7 +16,7 @@ mod tests {
     use crate::{
         feed::recording::{self, Block, Input, Record, Records, Selection},
         limits,
-        tick::{Field, FieldSet, Fixed, Nanos, Side},
+        tick::{Decimal, Field, FieldSet, Nanos, Side},
     };
 
     fn everything() -> (recording::Recording, Vec<Record>) {
@@ -58,13 +58,13 @@ mod tests {
     fn its_decimals_are_the_source_s() {
         let (_, all) = everything();
         let first = &all[0].tick;
-        assert_eq!(first.fields.get_fixed(Field::Bid), Some(Fixed(2_059_100_000_000)));
-        assert_eq!(first.fields.get_fixed(Field::AskSize), Some(Fixed(3_014_600_000)));
+        assert_eq!(first.fields.get_decimal(Field::Bid), Some(Decimal::from_units(2_059_100_000_000)));
+        assert_eq!(first.fields.get_decimal(Field::AskSize), Some(Decimal::from_units(3_014_600_000)));
         // The sum of a column, computed from the source.
         let sum = |field| -> i128 {
             all.iter()
-                .filter_map(|record| record.tick.fields.get_fixed(field))
-                .map(|fixed| i128::from(fixed.0))
+                .filter_map(|record| record.tick.fields.get_decimal(field))
+                .map(|value| value.units().map_or(0, i128::from))
                 .sum()
         };
         assert_eq!(sum(Field::Last), 594_669_210_890_000_000);

@@ -5,7 +5,7 @@ use std::{cell::Cell, time::Duration};
 use super::{Refused, RejectReason, Sink};
 use crate::{
     shutdown::Stop,
-    tick::{Field, Fields, Fixed, Nanos, Symbol, Tick},
+    tick::{Decimal, Field, Fields, Nanos, Symbol, Tick},
 };
 
 /// Keeps everything.
@@ -61,6 +61,6 @@ impl Sink for TestSink {
 /// A quote of `symbol` with this bid, at this event time in microseconds.
 pub fn tick(symbol: &str, bid: &str, ts: i64) -> Tick {
     let mut fields = Fields::default();
-    fields.set_fixed(Field::Bid, Fixed::parse(bid).unwrap());
+    fields.set_decimal(Field::Bid, Decimal::parse(bid).unwrap());
     Tick { symbol: Symbol::new(symbol).unwrap(), ts: Nanos::from_micros(ts), fields }
 }

@@ -25,9 +25,9 @@ pub enum Field {
 pub struct FieldSet(pub u16);
 
 /// The number of plain decimals.
-pub const FIXED_FIELDS: usize = 9;
+pub const DECIMAL_FIELDS: usize = 9;
 /// Their bits in a [`FieldSet`].
-pub const FIXED_BITS: u16 = (1 << FIXED_FIELDS) - 1;
+pub const DECIMAL_BITS: u16 = (1 << DECIMAL_FIELDS) - 1;
 
 impl Field {
     /// Every field, in the order in which the wire shows them.
@@ -86,10 +86,10 @@ impl Field {
         FieldSet(1 << self as u8)
     }
 
-    /// The index in [`Fields::fixed`](super::Fields::fixed); `None` for side, volume and trades.
-    pub const fn fixed_index(self) -> Option<usize> {
+    /// The index in `Fields`; `None` for side, volume and trades.
+    pub const fn decimal_index(self) -> Option<usize> {
         let index = self as usize;
-        if index < FIXED_FIELDS { Some(index) } else { None }
+        if index < DECIMAL_FIELDS { Some(index) } else { None }
     }
 
     /// Sizes and totals cannot be below 0; prices can (spreads, oil in April 2020).

@@ -1,30 +1,34 @@
 //! Pure values that every stage shares; nothing here acts.
 //!
-//! A [`Tick`] is one change of one symbol's record: some fields and a time. Money is decimal fixed point
-//! ([`Fixed`], 1e-9) from feed to wire; no float ever holds a price.
+//! A [`Tick`] is one change of one symbol's record: some fields and a time. Money is an exact
+//! decimal ([`Decimal`]) from feed to wire; no float ever holds a price.
 //!
 //! Invariant: nothing here does I/O or reads a clock; each file states the invariants of its own values.
 
 mod decimal;
 mod field;
 mod fields;
-mod fixed;
+mod numeral;
 mod symbol;
 mod time;
 mod volume;
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 pub use self::{
-    decimal::{FIXED_PLACES, FixedError},
-    field::{FIXED_BITS, FIXED_FIELDS, Field, FieldSet},
+    decimal::{DIGITS_MAX, Decimal, UNITS_PER_ONE},
+    field::{DECIMAL_BITS, DECIMAL_FIELDS, Field, FieldSet},
     fields::{Fields, Side},
-    fixed::{FIXED_ONE, Fixed},
+    numeral::{DecimalError, PLACES_MAX, UNIT_PLACES},
     symbol::{SYMBOL_BYTES_MAX, Symbol, SymbolError, check_symbol, is_symbol_byte},
     time::Nanos,
     volume::{VOLUME_ONES_MAX, Volume},
 };
+
+pub(crate) use self::fields::Scales;
 
 /// One change of one symbol's record, as a feed decoded it.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,60 +1,151 @@
-//! [`Volume`]: a session's total of sizes. For the size of one trade see [`Fixed`].
+//! [`Volume`]: a session's total of sizes. For the size of one trade see [`Decimal`].
 //!
-//! Invariant: a parsed value is below [`VOLUME_ONES_MAX`] on either side of 0, so that no market's trades overflow it.
+//! Invariants: a value is below [`VOLUME_ONES_MAX`] on either side of 0, and exact to 18 decimal places: a sum that is not
+//! is refused, never rounded.
 
 use std::fmt;
 
 use super::{
-    decimal::{Excess, FixedError, parse_units, without_sign, write_decimal, write_places},
-    fixed::{FIXED_ONE, Fixed},
+    decimal::{Decimal, UNITS_PER_ONE},
+    numeral::{
+        DecimalError, Numeral, PLACES_MAX, Reading, UNIT_PLACES, without_sign, write_all_places,
+        write_decimal, write_places,
+    },
 };
 
-/// A session's total of sizes, in units of 1e-9. Wider than [`Fixed`]: some coins trade in trillions a day.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub struct Volume(pub i128);
+/// A session's total of sizes. Wider than [`Decimal`]: some coins trade in trillions a day.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Volume {
+    /// Whole units of 1e-9, rounded down.
+    units: i128,
+    /// What they leave over, in units of 1e-18.
+    rest: u32,
+}
 
-/// The limit of a parsed [`Volume`]: more than the total of any market.
+/// The limit of a [`Volume`]: more than the total of any market.
 pub const VOLUME_ONES_MAX: i128 = 10i128.pow(24);
 
+const UNITS_MAX: i128 = VOLUME_ONES_MAX * UNITS_PER_ONE as i128;
+/// Of a unit.
+const RESTS_PER_UNIT: u32 = 10u32.pow(PLACES_MAX - UNIT_PLACES);
+/// The power of ten of the first digit of a value.
+const FIRST_POWER_MAX: i64 = 23;
+
 impl Volume {
-    /// `None` only after more volume than any market has ever had.
-    pub fn checked_add(self, size: Fixed) -> Option<Volume> {
-        self.0.checked_add(i128::from(size.0)).map(Volume)
+    pub const ZERO: Volume = Volume::from_units(0);
+
+    /// From a whole number of 1e-9, below the limit.
+    pub const fn from_units(units: i128) -> Self {
+        Volume { units, rest: 0 }
     }
 
-    /// Parses as [`Fixed::parse`] does, over the wider range: below [`VOLUME_ONES_MAX`] on either side of 0.
+    pub(super) const fn from_parts(units: i128, rest: u32) -> Self {
+        Volume { units, rest }
+    }
+
+    /// Whole units of 1e-9, rounded down, and what they leave over in units of 1e-18.
+    pub(super) const fn parts(self) -> (i128, u32) {
+        (self.units, self.rest)
+    }
+
+    /// `None` when the sum reaches the limit.
+    #[inline]
+    pub fn checked_add(self, size: Decimal) -> Option<Volume> {
+        let (units, rest) = match size.units() {
+            Some(units) => (i128::from(units), self.rest),
+            None => Self::add_rest(self.rest, size),
+        };
+        let units = self.units.checked_add(units)?;
+        (-UNITS_MAX < units && units < UNITS_MAX).then_some(Volume { units, rest })
+    }
+
+    /// The units that a size adds, with a carry, and the new rest.
+    #[cold]
+    fn add_rest(rest: u32, size: Decimal) -> (i128, u32) {
+        let (units, more) = size.split();
+        let rest = rest + more;
+        if rest >= RESTS_PER_UNIT { (units + 1, rest - RESTS_PER_UNIT) } else { (units, rest) }
+    }
+
+    /// Parses as [`Decimal::parse`] does, over the wider range: below [`VOLUME_ONES_MAX`] on either side of 0.
     ///
     /// # Errors
-    /// When the text is no decimal number, needs more than 9 places, or is out of range.
-    pub fn parse(text: &str) -> Result<Self, FixedError> {
-        Self::parse_with(text, Excess::Refused)
+    /// When the text is no decimal number, has more than 18 places, or is out of range.
+    pub fn parse(text: &str) -> Result<Self, DecimalError> {
+        Self::parse_as(text, Reading::Exact)
     }
 
-    /// Parses as [`Fixed::parse_nearest`] does, over the wider range.
+    /// Parses as [`Decimal::parse_double`] does, over the wider range.
     ///
     /// # Errors
     /// When the text is no decimal number, is out of range, or is so small that it rounds to nothing.
-    pub fn parse_nearest(text: &str) -> Result<Self, FixedError> {
-        Self::parse_with(text, Excess::Rounded)
+    pub fn parse_double(text: &str) -> Result<Self, DecimalError> {
+        Self::parse_as(text, Reading::Double)
     }
 
-    fn parse_with(text: &str, excess: Excess) -> Result<Self, FixedError> {
+    fn parse_as(text: &str, reading: Reading) -> Result<Self, DecimalError> {
         let (negative, digits) = without_sign(text);
-        let units = i128::try_from(parse_units(digits, excess)?).map_err(|_| FixedError::Range)?;
-        if units >= VOLUME_ONES_MAX * i128::from(FIXED_ONE) {
-            return Err(FixedError::Range);
+        let numeral = Numeral::read(digits)?;
+        let Some(span) = numeral.span() else { return Ok(Volume::ZERO) };
+        let (place, is_rounded) = span.place(reading)?;
+        if span.first > FIRST_POWER_MAX {
+            return Err(DecimalError::Range);
         }
-        Ok(Volume(if negative { -units } else { units }))
+        let up = is_rounded && numeral.rounds_up(place);
+        let (unit_place, last_place) = (i64::from(UNIT_PLACES), i64::from(PLACES_MAX));
+        let mut units = numeral.digits(FIRST_POWER_MAX, -unit_place) as i128;
+        let mut rest = 0;
+        if place > unit_place {
+            rest = numeral.digits(-unit_place - 1, -last_place) as u32 + u32::from(up);
+        } else {
+            units += i128::from(up);
+        }
+        if rest == RESTS_PER_UNIT {
+            (units, rest) = (units + 1, 0);
+        }
+        if units >= UNITS_MAX {
+            return Err(DecimalError::Range);
+        }
+        if units == 0 && rest == 0 {
+            return Err(DecimalError::Places);
+        }
+        let volume = Volume { units, rest };
+        Ok(if negative { volume.negated() } else { volume })
+    }
+
+    fn negated(self) -> Self {
+        match self.rest {
+            0 => Volume::from_units(-self.units),
+            rest => Volume { units: -self.units - 1, rest: RESTS_PER_UNIT - rest },
+        }
+    }
+
+    /// In units of 1e-18; `None` from 1.7 times 10^20 on.
+    pub fn smallest_units(self) -> Option<i128> {
+        self.units.checked_mul(i128::from(RESTS_PER_UNIT))?.checked_add(i128::from(self.rest))
+    }
+
+    /// The value when it is a whole number.
+    pub fn whole(self) -> Option<i128> {
+        let one = i128::from(UNITS_PER_ONE);
+        (self.rest == 0 && self.units % one == 0).then(|| self.units / one)
+    }
+
+    pub const fn is_negative(self) -> bool {
+        self.units < 0
     }
 
     /// Appends the shortest decimal text that JSON accepts.
     pub fn write(self, out: &mut Vec<u8>) {
-        let units = self.0.unsigned_abs();
-        if self.0 < 0 {
+        if self.rest != 0 {
+            return self.write_long(out);
+        }
+        let units = self.units.unsigned_abs();
+        if self.units < 0 {
             out.push(b'-');
         }
-        let whole = units / FIXED_ONE as u128;
-        let places = (units % FIXED_ONE as u128) as u64;
+        let whole = units / UNITS_PER_ONE as u128;
+        let places = (units % UNITS_PER_ONE as u128) as u64;
         match u64::try_from(whole) {
             Ok(whole) => write_decimal(whole, places, out),
             Err(_) => {
@@ -63,6 +154,23 @@ impl Volume {
             }
         }
     }
+
+    /// With more than 9 places.
+    #[cold]
+    fn write_long(self, out: &mut Vec<u8>) {
+        let Volume { units, rest } = if self.units < 0 { self.negated() } else { self };
+        if self.units < 0 {
+            out.push(b'-');
+        }
+        let one = i128::from(UNITS_PER_ONE);
+        out.extend_from_slice(itoa::Buffer::new().format(units / one).as_bytes());
+        let mut places = (units % one) as u64 * u64::from(RESTS_PER_UNIT) + u64::from(rest);
+        let mut count = PLACES_MAX;
+        while places.is_multiple_of(10) {
+            (places, count) = (places / 10, count - 1);
+        }
+        write_all_places(places, count, out);
+    }
 }
 
 impl fmt::Display for Volume {
@@ -70,5 +178,11 @@ impl fmt::Display for Volume {
         let mut out = Vec::with_capacity(32);
         self.write(&mut out);
         f.pad(std::str::from_utf8(&out).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Volume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Volume({self})")
     }
 }

@@ -39,6 +39,9 @@ struct MarketTopic {
     closed: bool,
 }
 
+/// Why a tick was not taken in, and the message about it.
+type Refusal = (RejectReason, String);
+
 impl Market {
     pub fn new(feeds: Vec<String>, topics_max: usize, ring_ticks_max: usize) -> Self {
         Market {
@@ -90,17 +93,14 @@ impl Market {
         let mut batch = Batch::default();
         let before = self.order;
         for (index, tick) in ticks.iter().enumerate() {
-            let id = match self.place(feed, &tick.symbol, &mut batch.new_topics) {
-                Ok(id) => id,
-                Err((reason, message)) => {
-                    refused.push(Refused { index, reason, message });
-                    continue;
-                }
+            let taken = match self.place(feed, &tick.symbol, &mut batch.new_topics) {
+                Ok(id) => self.take(id, tick, rx(index), before).map(|record| (id, record)),
+                Err(refusal) => Err(refusal),
             };
-            self.touch(id, before);
-            let record = self.take(id, tick, rx(index));
-            if detail == Detail::Ticks {
-                batch.ticks.push(stamp(id, record));
+            match taken {
+                Ok((id, record)) if detail == Detail::Ticks => batch.ticks.push(stamp(id, record)),
+                Ok(_) => {}
+                Err((reason, message)) => refused.push(Refused { index, reason, message }),
             }
         }
         ticks.clear();
@@ -231,7 +231,7 @@ impl Market {
         feed: FeedId,
         symbol: &Symbol,
         new_topics: &mut Vec<NewTopic>,
-    ) -> Result<TopicId, (RejectReason, String)> {
+    ) -> Result<TopicId, Refusal> {
         match self.by_symbol.get(symbol) {
             Some(&id) if self.topics[id.0 as usize].feed == feed => Ok(id),
             Some(&id) => Err(self.owned(id, feed)),
@@ -240,7 +240,7 @@ impl Market {
     }
 
     #[cold]
-    fn owned(&self, id: TopicId, feed: FeedId) -> (RejectReason, String) {
+    fn owned(&self, id: TopicId, feed: FeedId) -> Refusal {
         let MarketTopic { symbol, feed: owner, .. } = &self.topics[id.0 as usize];
         let name = |feed: FeedId| self.feeds.get(usize::from(feed.0)).map_or("?", String::as_str);
         let message = format!(
@@ -257,7 +257,7 @@ impl Market {
         feed: FeedId,
         symbol: &Symbol,
         new_topics: &mut Vec<NewTopic>,
-    ) -> Result<TopicId, (RejectReason, String)> {
+    ) -> Result<TopicId, Refusal> {
         if self.topics.len() >= self.topics_max {
             let message = format!("the limit of {} topics is reached (limits.topics)", self.topics_max);
             return Err((RejectReason::TopicsFull, message));
@@ -270,24 +270,21 @@ impl Market {
         Ok(id)
     }
 
-    /// Records that the next tick of the batch is this topic's; `before`: the order of the last tick before the batch.
-    fn touch(&mut self, id: TopicId, before: u64) {
-        let record = &self.topics[id.0 as usize].record;
+    /// `before`: the order of the last tick before the batch.
+    #[inline]
+    fn take(&mut self, id: TopicId, tick: &Tick, rx: Nanos, before: u64) -> Result<&Record, Refusal> {
+        let MarketTopic { record, ring, .. } = &mut self.topics[id.0 as usize];
+        record.take(&tick.fields).map_err(|full| (RejectReason::Value, full.to_string()))?;
         if record.seq == 0 || record.order <= before {
             self.touched.push(id);
         }
-    }
-
-    fn take(&mut self, id: TopicId, tick: &Tick, rx: Nanos) -> &Record {
         self.order += 1;
-        let MarketTopic { record, ring, .. } = &mut self.topics[id.0 as usize];
-        record.take(&tick.fields);
         record.seq += 1;
         record.order = self.order;
         record.ts = tick.ts.unwrap_or(rx);
         record.rx = rx;
         ring.push(record, self.ring_ticks_max);
-        record
+        Ok(record)
     }
 }
 
@@ -312,11 +309,11 @@ impl MarketTopic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tick::{Field, Fields, Fixed};
+    use crate::tick::{Decimal, Field, Fields};
 
     fn tick(symbol: &str, bid: i64) -> Tick {
         let mut fields = Fields::default();
-        fields.set_fixed(Field::Bid, Fixed(bid));
+        fields.set_decimal(Field::Bid, Decimal::from_units(bid));
         Tick { symbol: Symbol::new(symbol).unwrap(), ts: None, fields }
     }
 

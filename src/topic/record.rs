@@ -1,9 +1,10 @@
 //! A topic's record, and how a tick changes it.
 //!
 //! Merging keeps totals exact: `volume`, `trades`, `high`, `low` are totals since the topic began. They are computed
-//! here from each trade, so that no later merge can lose a traded share or an extreme.
+//! here from each trade, so that no later merge can lose a traded share or an extreme. A trade that would take the volume
+//! over its limit changes nothing.
 
-use crate::tick::{Field, FieldSet, Fields, Nanos, Side, Volume};
+use crate::tick::{Field, FieldSet, Fields, Nanos, Side};
 
 /// A symbol's whole record as of `seq`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -21,14 +22,25 @@ pub struct Record {
     pub fields: Fields,
 }
 
+/// A volume that no market reaches would be reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("volume: the total of the symbol's sizes would reach 10^24, which is more than a volume holds")]
+pub struct VolumeFull;
+
 impl Record {
     /// Applies a tick's fields and, for a trade, updates the totals.
-    pub fn take(&mut self, tick: &Fields) {
-        self.changed = tick.mask;
+    ///
+    /// # Errors
+    /// When the volume would be out of range; nothing is changed then.
+    #[inline]
+    pub fn take(&mut self, tick: &Fields) -> Result<(), VolumeFull> {
+        let mut changed = tick.mask;
         if tick.mask.contains_all(FieldSet::TRADE) {
-            self.changed = tick.mask.union(self.move_totals(tick));
+            changed = changed.union(self.move_totals(tick)?);
         }
+        self.changed = changed;
         self.fields.merge(tick);
+        Ok(())
     }
 
     /// What the last tick changed, with values: its own fields and the totals that it changed.
@@ -38,10 +50,11 @@ impl Record {
 
     /// Returns which totals it changed. A total that the feed itself gives is kept. A trade without an
     /// aggressor side clears the side.
-    fn move_totals(&mut self, trade: &Fields) -> FieldSet {
+    fn move_totals(&mut self, trade: &Fields) -> Result<FieldSet, VolumeFull> {
         let fields = &mut self.fields;
         let had = fields.mask;
-        let last = trade.fixed[Field::Last as usize];
+        let last = trade.get_decimal(Field::Last).unwrap_or_default();
+        let size = trade.get_decimal(Field::LastSize).unwrap_or_default();
         let given = |field| trade.mask.contains(field);
         let mut moved = FieldSet::NONE;
         let mut moves = |field, does: bool| {
@@ -51,45 +64,44 @@ impl Record {
             }
             moves
         };
+        if moves(Field::Volume, true) {
+            fields.set_volume(fields.volume().checked_add(size).ok_or(VolumeFull)?);
+        }
         if moves(Field::Side, had.contains(Field::Side)) {
             fields.set_side(Side::Unknown);
         }
         if moves(Field::Open, !had.contains(Field::Open)) {
-            fields.set_fixed(Field::Open, last);
+            fields.set_decimal(Field::Open, last);
         }
-        if moves(Field::High, fields.get_fixed(Field::High).is_none_or(|high| last > high)) {
-            fields.set_fixed(Field::High, last);
+        if moves(Field::High, fields.get_decimal(Field::High).is_none_or(|high| last > high)) {
+            fields.set_decimal(Field::High, last);
         }
-        if moves(Field::Low, fields.get_fixed(Field::Low).is_none_or(|low| last < low)) {
-            fields.set_fixed(Field::Low, last);
-        }
-        if moves(Field::Volume, true) {
-            let size = trade.fixed[Field::LastSize as usize];
-            fields.set_volume(fields.volume.checked_add(size).unwrap_or(Volume(i128::MAX)));
+        if moves(Field::Low, fields.get_decimal(Field::Low).is_none_or(|low| last < low)) {
+            fields.set_decimal(Field::Low, last);
         }
         if moves(Field::Trades, true) {
             fields.set_trades(fields.trades.saturating_add(1));
         }
-        moved
+        Ok(moved)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tick::Fixed;
+    use crate::tick::{Decimal, Volume};
 
     fn trade(last: i64, size: i64) -> Fields {
         let mut fields = Fields::default();
-        fields.set_fixed(Field::Last, Fixed(last));
-        fields.set_fixed(Field::LastSize, Fixed(size));
+        fields.set_decimal(Field::Last, Decimal::from_units(last));
+        fields.set_decimal(Field::LastSize, Decimal::from_units(size));
         fields
     }
 
     fn merged(ticks: &[Fields]) -> Fields {
         let mut record = Record::default();
         for tick in ticks {
-            record.take(tick);
+            record.take(tick).unwrap();
         }
         record.fields
     }
@@ -97,33 +109,33 @@ mod tests {
     #[test]
     fn trades_move_the_totals() {
         let fields = merged(&[trade(10, 1), trade(14, 2), trade(9, 3)]);
-        assert_eq!(fields.get_fixed(Field::Open), Some(Fixed(10)));
-        assert_eq!(fields.get_fixed(Field::High), Some(Fixed(14)));
-        assert_eq!(fields.get_fixed(Field::Low), Some(Fixed(9)));
-        assert_eq!((fields.volume, fields.trades), (Volume(6), 3));
+        assert_eq!(fields.get_decimal(Field::Open), Some(Decimal::from_units(10)));
+        assert_eq!(fields.get_decimal(Field::High), Some(Decimal::from_units(14)));
+        assert_eq!(fields.get_decimal(Field::Low), Some(Decimal::from_units(9)));
+        assert_eq!((fields.volume(), fields.trades), (Volume::from_units(6), 3));
     }
 
     #[test]
     fn totals_that_the_feed_gives_stand() {
         let mut given = trade(10, 1);
-        given.set_volume(Volume(1_000));
-        given.set_fixed(Field::High, Fixed(99));
+        given.set_volume(Volume::from_units(1_000));
+        given.set_decimal(Field::High, Decimal::from_units(99));
         let fields = merged(&[given, trade(14, 2)]);
-        assert_eq!((fields.volume, fields.trades), (Volume(1_002), 2));
-        assert_eq!(fields.get_fixed(Field::High), Some(Fixed(99)));
+        assert_eq!((fields.volume(), fields.trades), (Volume::from_units(1_002), 2));
+        assert_eq!(fields.get_decimal(Field::High), Some(Decimal::from_units(99)));
     }
 
     #[test]
     fn a_quote_moves_no_total() {
         let mut quote = Fields::default();
-        quote.set_fixed(Field::Bid, Fixed(5));
+        quote.set_decimal(Field::Bid, Decimal::from_units(5));
         assert_eq!(merged(&[quote]).mask, Field::Bid.bit());
     }
 
     #[test]
     fn what_a_tick_changed_is_its_fields_and_the_totals_that_it_moved() {
         let mut record = Record::default();
-        record.take(&trade(10, 1));
+        record.take(&trade(10, 1)).unwrap();
         let first = [
             Field::Last,
             Field::LastSize,
@@ -134,12 +146,42 @@ mod tests {
             Field::Trades,
         ];
         assert_eq!(record.changed, first.into_iter().fold(FieldSet::NONE, FieldSet::with));
-        record.take(&trade(9, 3));
+        record.take(&trade(9, 3)).unwrap();
         let second = [Field::Last, Field::LastSize, Field::Low, Field::Volume, Field::Trades];
         assert_eq!(record.changed, second.into_iter().fold(FieldSet::NONE, FieldSet::with));
         let change = record.last_change();
-        assert_eq!((change.mask, change.volume, change.trades), (record.changed, Volume(4), 2));
-        assert_eq!(change.get_fixed(Field::High), None);
+        assert_eq!((change.mask, change.volume(), change.trades), (record.changed, Volume::from_units(4), 2));
+        assert_eq!(change.get_decimal(Field::High), None);
+    }
+
+    #[test]
+    fn a_trade_over_the_limit_of_a_volume_changes_nothing() {
+        let mut given = trade(10, 1);
+        given.set_volume(Volume::parse("999999999999999999999999.999999998").unwrap());
+        let mut record = Record::default();
+        record.take(&given).unwrap();
+        record.take(&trade(11, 1)).unwrap();
+        let before = record;
+        assert_eq!(record.take(&trade(99, 1)), Err(VolumeFull));
+        assert_eq!(record, before);
+        assert_eq!(record.fields.volume().to_string(), "999999999999999999999999.999999999");
+        record.take(&given).unwrap();
+    }
+
+    #[test]
+    fn high_and_low_compare_across_scales() {
+        let trade = |last: &str| {
+            let mut fields = trade(0, 1);
+            fields.set_decimal(Field::Last, Decimal::parse(last).unwrap());
+            fields
+        };
+        let prices = ["0.0000016425", "0.000001642", "10000000000", "0.00000164251", "9999999999.5"];
+        let fields = merged(&prices.map(trade));
+        let shown = |field| fields.get_decimal(field).unwrap().to_string();
+        assert_eq!(
+            [shown(Field::Open), shown(Field::High), shown(Field::Low)],
+            [prices[0], prices[2], prices[1]]
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! dropped seq is told the oldest one held; the ring never skips silently.
 //!
 //! A tick takes three words and one for each value it carries (a quote 57 bytes, a trade about 65), not the 160 of a
-//! [`Stamped`]. The ring grows with its ticks, so that a quiet topic costs next to nothing.
+//! [`Stamped`]; one more word if a decimal of it is no whole number of units. The ring grows with its ticks, so that a quiet topic costs next to nothing.
 
 use std::collections::VecDeque;
 
@@ -12,7 +12,7 @@ use super::{
     batch::{Stamped, TopicId},
     record::Record,
 };
-use crate::tick::{FIXED_BITS, Field, FieldSet, Fields, Fixed, Nanos, Side, Volume};
+use crate::tick::{DECIMAL_BITS, Field, FieldSet, Fields, Nanos, Scales, Side};
 
 #[derive(Clone, Debug, Default)]
 pub struct Ring {
@@ -25,12 +25,16 @@ pub struct Ring {
     oldest: u64,
 }
 
+/// In the head, above the fields: a word with scales follows the times.
+const SCALED: u64 = 1 << 15;
 const SIDE_SHIFT: u32 = 16;
 const ORDER_SHIFT: u32 = 18;
 /// Mask, side and order; event time; time of receipt.
 const HEAD_WORDS: usize = 3;
-/// A tick with every field; the volume takes two words, the side none.
-const WORDS_MAX: usize = HEAD_WORDS + FIXED_BITS.count_ones() as usize + 3;
+/// A tick with every field; the volume takes two words, the side none. Then the scales, and the rest of the volume.
+const WORDS_MAX: usize = HEAD_WORDS + DECIMAL_BITS.count_ones() as usize + 3 + 2;
+
+const _: () = assert!((FieldSet::ALL.0 as u64) < SCALED, "the bit is no field's");
 
 impl Ring {
     /// Seq of the oldest tick held; meaningful when not empty.
@@ -113,18 +117,24 @@ impl Ring {
             word
         };
         let head = next();
-        let mask = FieldSet(head as u16);
+        let mask = FieldSet(head as u16).intersect(FieldSet::ALL);
         let ts = Nanos(next().cast_signed());
         let rx = Nanos(next().cast_signed());
-        let mut fields = Fields { mask, side: side_of(head >> SIDE_SHIFT), ..Fields::default() };
-        let mut bits = mask.0 & FIXED_BITS;
+        let mut fields = Fields::default();
+        (fields.mask, fields.side) = (mask, side_of(head >> SIDE_SHIFT));
+        if head & SCALED != 0 {
+            let scales = Scales::from_word(next());
+            fields.set_scales(scales, if scales.have_rest() { next() as u32 } else { 0 });
+        }
+        let mantissas = fields.mantissas_mut();
+        let mut bits = mask.0 & DECIMAL_BITS;
         while bits != 0 {
-            fields.fixed[bits.trailing_zeros() as usize] = Fixed(next().cast_signed());
+            mantissas[bits.trailing_zeros() as usize] = next().cast_signed();
             bits &= bits - 1;
         }
         if mask.contains(Field::Volume) {
             let low = u128::from(next());
-            fields.volume = Volume((low | (u128::from(next()) << 64)).cast_signed());
+            fields.set_volume_units((low | (u128::from(next()) << 64)).cast_signed());
         }
         if mask.contains(Field::Trades) {
             fields.trades = next();
@@ -137,7 +147,10 @@ impl Ring {
 fn pack(record: &Record, words: &mut [u64; WORDS_MAX]) -> usize {
     let (fields, changed) = (&record.fields, record.changed);
     let side = if changed.contains(Field::Side) { side_bits(fields.side) } else { 0 };
-    words[0] = u64::from(changed.0) | (side << SIDE_SHIFT) | (record.order << ORDER_SHIFT);
+    let scales = fields.scales();
+    let scales = if scales.are_units() { 0 } else { scales.only(changed).word() };
+    let scaled = if scales == 0 { 0 } else { SCALED };
+    words[0] = u64::from(changed.0) | scaled | (side << SIDE_SHIFT) | (record.order << ORDER_SHIFT);
     words[1] = record.ts.0.cast_unsigned();
     words[2] = record.rx.0.cast_unsigned();
     let mut len = HEAD_WORDS;
@@ -145,13 +158,20 @@ fn pack(record: &Record, words: &mut [u64; WORDS_MAX]) -> usize {
         words[len] = word;
         len += 1;
     };
-    let mut bits = changed.0 & FIXED_BITS;
+    let (volume, volume_rest) = fields.volume_parts();
+    if scales != 0 {
+        put(scales);
+        if Scales::from_word(scales).have_rest() {
+            put(u64::from(volume_rest));
+        }
+    }
+    let mut bits = changed.0 & DECIMAL_BITS;
     while bits != 0 {
-        put(fields.fixed[bits.trailing_zeros() as usize].0.cast_unsigned());
+        put(fields.mantissas()[bits.trailing_zeros() as usize].cast_unsigned());
         bits &= bits - 1;
     }
     if changed.contains(Field::Volume) {
-        let volume = fields.volume.0.cast_unsigned();
+        let volume = volume.cast_unsigned();
         put(volume as u64);
         put((volume >> 64) as u64);
     }
@@ -179,28 +199,27 @@ const fn side_of(bits: u64) -> Side {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use proptest::{array::uniform9, prelude::*};
 
     use super::*;
-    use crate::tick::FIXED_FIELDS;
+    use crate::tick::{
+        Decimal,
+        testing::{any_decimal, any_volume},
+    };
 
     fn any_fields() -> impl Strategy<Value = Fields> {
-        (0u16..1 << 12, 0u64..3, any::<[i64; FIXED_FIELDS]>(), any::<u64>(), any::<i128>()).prop_map(
-            |(mask, side, fixed, trades, volume)| {
-                let mut fields = Fields { mask: FieldSet(mask), ..Fields::default() };
-                for (index, &value) in fixed.iter().enumerate() {
-                    if mask & (1 << index) != 0 {
-                        fields.fixed[index] = Fixed(value);
+        let units = any::<i64>().prop_map(Decimal::from_units);
+        let decimals = prop_oneof![uniform9(units), uniform9(any_decimal())];
+        (0u16..1 << 12, 0u64..3, decimals, any::<u64>(), any_volume()).prop_map(
+            |(mask, side, decimals, trades, volume)| {
+                let mut fields = Fields::default();
+                for field in FieldSet(mask).iter() {
+                    match field {
+                        Field::Side => fields.set_side(side_of(side)),
+                        Field::Volume => fields.set_volume(volume),
+                        Field::Trades => fields.set_trades(trades),
+                        _ => fields.set_decimal(field, decimals[field as usize]),
                     }
-                }
-                if fields.mask.contains(Field::Side) {
-                    fields.side = side_of(side);
-                }
-                if fields.mask.contains(Field::Volume) {
-                    fields.volume = Volume(volume);
-                }
-                if fields.mask.contains(Field::Trades) {
-                    fields.trades = trades;
                 }
                 fields
             },

@@ -27,10 +27,22 @@ async fn strings_are_taken_exactly_to_the_nineteenth_digit() {
         "1",
         "0",
         "1000000000",
+        "46116860414",
+        "46116860414.25",
+        "0.0000016425",
+        "0.000000012345",
+        "-0.000000000000000001",
+        "0.123456789012345678",
+        "123456789.012345678",
+        "12345678901234567.8",
+        "999999999999999999",
+        "-999999999999999999",
     ] {
         check(&server, &mut client, exact, exact).await;
     }
     check(&server, &mut client, "87000.10", "87000.1").await;
+    check(&server, &mut client, "4.6116860414e10", "46116860414").await;
+    check(&server, &mut client, "1.2345E-8", "0.000000012345").await;
     check(&server, &mut client, "5.000000000", "5").await;
     check(&server, &mut client, "1.5e3", "1500").await;
 }
@@ -52,12 +64,24 @@ async fn json_numbers_are_as_exact_as_strings() {
         "12345678.100000001",
         "9223372036.854775807",
         "-9223372036.854775808",
+        "46116860414",
+        "123456789012345678",
+        "0.0000016425",
+        "0.000000012345",
+        "0.123456789012345",
+        "46116860414.0625",
     ] {
         server.publish(&[line("A", &[("bid", exact)])]).await;
         assert_eq!(client.data_of("A").await.raw("bid"), Some(exact));
     }
-    // What a decimal cannot hold is rounded.
-    for (given, shown) in [("0.30000000000000004", "0.3"), ("0.1234567890123456789", "0.123456789")] {
+    // An exponent says the same; of more digits than a double has, those at the end are noise.
+    for (given, shown) in [
+        ("4.6116860414e10", "46116860414"),
+        ("1.2345E-8", "0.000000012345"),
+        ("0.30000000000000004", "0.3"),
+        ("0.1234567890123456789", "0.123456789"),
+        ("1.6425000000000001e-06", "0.0000016425"),
+    ] {
         server.publish(&[line("A", &[("bid", given)])]).await;
         assert_eq!(client.data_of("A").await.raw("bid"), Some(shown));
     }
@@ -68,8 +92,11 @@ async fn what_does_not_fit_is_refused_and_not_rounded() {
     let server = Server::start().await;
     for text in [
         "\"9223372036.854775808\"",
-        "\"0.0000000001\"",
-        "\"1.0000000001\"",
+        "\"0.0000000000000000001\"",
+        "\"1.000000000000000001\"",
+        "\"1234567890123456789\"",
+        "1234567890123456789",
+        "\"1e18\"",
         "\"1e20\"",
         "1e300",
         "\"NaN\"",
@@ -86,6 +113,62 @@ async fn what_does_not_fit_is_refused_and_not_rounded() {
         assert_eq!((published.accepted, published.rejected.len()), (0, 1), "{text}: {published:?}");
     }
     assert!(server.symbols().await.is_empty(), "a refused tick makes no topic");
+    for (text, why) in [
+        ("\"0.1234567890123456789\"", "bid: more than 18 decimal places: round it"),
+        ("\"1234567890123456789\"", "bid: more than 18 significant digits: round it"),
+        ("1234567890123456789", "bid: more than 18 significant digits: round it"),
+        ("1e18", "bid: outside -999999999999999999 to 999999999999999999"),
+    ] {
+        let published = server.publish_any(&line("A", &[("bid", text)])).await;
+        assert_eq!(published.rejected, [(1, why.to_owned())]);
+    }
+}
+
+/// A quote and trades of a coin whose price has more places than most, and whose sizes have more digits.
+#[tokio::test]
+async fn a_coin_of_tiny_prices_is_quoted_and_traded() {
+    let server = Server::start().await;
+    let mut client = Client::open(&server).await;
+    client.subscribe_as("pending", Subscription::to(["PEPE"]).every()).await;
+    let quote = [
+        ("bid", "0.0000016425"),
+        ("bid_size", "46116860414"),
+        ("ask", "0.0000016426"),
+        ("ask_size", "9.9e11"),
+    ];
+    server.publish(&[line("PEPE", &quote)]).await;
+    for (last, size) in [
+        ("0.0000016426", "46116860414"),
+        ("0.00000164251", "\"0.000000000000000001\""),
+        ("0.000001643", "1e17"),
+    ] {
+        server.publish(&[line("PEPE", &[("last", last), ("last_size", size)])]).await;
+    }
+    client.until_seq("PEPE", 4).await;
+    let record = &client.store.get("PEPE").record;
+    let shown = |name: &str| record[name].as_str();
+    assert_eq!((shown("bid"), shown("bid_size")), ("0.0000016425", "46116860414"));
+    assert_eq!((shown("ask"), shown("ask_size")), ("0.0000016426", "990000000000"));
+    assert_eq!(
+        (shown("open"), shown("high"), shown("low")),
+        ("0.0000016426", "0.000001643", "0.00000164251")
+    );
+    assert_eq!((shown("volume"), shown("trades")), ("100000046116860414.000000000000000001", "3"));
+}
+
+#[tokio::test]
+async fn a_volume_that_is_full_refuses_the_trade_and_says_so() {
+    let server = Server::start().await;
+    let given = [("last", "1"), ("last_size", "1"), ("volume", "\"999999999999999999999999.5\"")];
+    server.publish(&[line("A", &given)]).await;
+    let published = server.publish_any(&line("A", &[("last", "2"), ("last_size", "0.5")])).await;
+    let full = "volume: the total of the symbol's sizes would reach 10^24, which is more than a volume holds";
+    assert_eq!((published.accepted, published.rejected), (0, vec![(1, full.to_owned())]));
+    let mut client = Client::open(&server).await;
+    client.subscribe_as("ok", Subscription::to(["A"])).await;
+    let snapshot = client.expect_snapshot("A").await;
+    assert_eq!((snapshot.raw("seq"), snapshot.raw("last")), (Some("1"), Some("1")));
+    assert_eq!(snapshot.raw("volume"), Some("999999999999999999999999.5"));
 }
 
 #[tokio::test]

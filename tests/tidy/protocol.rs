@@ -7,7 +7,7 @@ use tickcast::{
     fanout::{Emit, GapReason, LocalId},
     feed::ndjson::Decoder,
     limits::Limits,
-    tick::{Field, FieldSet, Fields, Fixed, Nanos, Side, State, Symbol, Volume},
+    tick::{Decimal, Field, FieldSet, Fields, Nanos, Side, State, Symbol, Volume},
     topic::Record,
     wire::{
         CloseReason, CommandError, Control, Encoding, ErrorCode, FrameSize, FrameWriter, Framer, Id,
@@ -43,7 +43,7 @@ fn symbol() -> Symbol {
 fn fields(values: &[(Field, &str)]) -> Fields {
     let mut fields = Fields::default();
     for (field, value) in values {
-        fields.set_fixed(*field, Fixed::parse(value).unwrap());
+        fields.set_decimal(*field, Decimal::parse(value).unwrap());
     }
     fields
 }

@@ -1,12 +1,12 @@
 // Exact decimals: the text of a number as it stands on the wire, and arithmetic on it.
 //
-// JSON numbers would become doubles, which are exact to 15 significant digits; records have up to 19, and volumes more. So
+// JSON numbers would become doubles, which are exact to 15 significant digits; records have up to 19, and volumes up to 42. So
 // decimal fields are put into quotes before the frame is parsed, and stay text. No other string of a frame can be taken for
 // one of these fields: a quote within a string is escaped, and a string that is followed by a colon is a key.
 //
 // Invariant: what is shown has the digits that were sent; zeros may be added at its end, nothing is rounded but percentages.
 
-const FRACTION_DIGITS = 9;
+const FRACTION_DIGITS = 18;
 const DECIMAL_FIELDS = /"(bid|bid_size|ask|ask_size|last|last_size|open|high|low|volume)":(-?\d+(?:\.\d+)?)(?=[,}])/g;
 
 /** The frame with its decimals as strings. */
@@ -14,14 +14,14 @@ export function quoteDecimals(frame: string): string {
   return frame.replace(DECIMAL_FIELDS, '"$1":"$2"');
 }
 
-/** In units of 1e-9, or of a smaller power of ten. */
+/** In units of 1e-18, or of a smaller power of ten. */
 export function scaled(text: string, fractionDigits = FRACTION_DIGITS): bigint {
   const dot = text.indexOf('.');
   const digits = dot < 0 ? text + '0'.repeat(fractionDigits) : text.slice(0, dot) + text.slice(dot + 1).padEnd(fractionDigits, '0');
   return BigInt(digits);
 }
 
-/** The shortest text of so many units of 1e-9, or of another power of ten. */
+/** The shortest text of so many units of 1e-18, or of another power of ten. */
 export function unscaled(units: bigint, fractionDigits = FRACTION_DIGITS): string {
   const digits = (units < 0n ? -units : units).toString().padStart(fractionDigits + 1, '0');
   const fraction = digits.slice(-fractionDigits).replace(/0+$/, '');

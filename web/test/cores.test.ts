@@ -24,8 +24,8 @@ test('decimals come out as they went in, and are compared exactly', () => {
     assert.equal(compare(unscaled(other), unscaled(units)), other < units ? -1 : other > units ? 1 : 0);
     assert.equal(scaled(spread(unscaled(units), unscaled(other))), other - units);
   }
-  assert.equal(unscaled(9223372036854775807n), '9223372036.854775807');
-  assert.equal(unscaled(-500000000n), '-0.5');
+  assert.equal(unscaled(9223372036854775807000000000n), '9223372036.854775807');
+  assert.equal(unscaled(-500000000000000000n), '-0.5');
   assert.equal(compare('1.0', '1'), 0);
 });
 
@@ -33,8 +33,8 @@ test('between two prices, exactly', () => {
   for (let round = 0; round < 500; round++) {
     const [bid, ask] = [random(2_000_000_000), random(2_000_000_000)].map(units => BigInt(units) * BigInt(1 + random(1_000))) as [bigint, bigint];
     const mid = between(unscaled(bid), unscaled(ask));
-    assert.equal(scaled(mid, 10), (bid + ask) * 5n);
-    assert.equal(compare(mid, unscaled(bid)), bid < ask ? 1 : bid > ask ? -1 : 0, 'with its tenth place');
+    assert.equal(scaled(mid, 19), (bid + ask) * 5n);
+    assert.equal(compare(mid, unscaled(bid)), bid < ask ? 1 : bid > ask ? -1 : 0, 'with its nineteenth place');
   }
   assert.deepEqual([between('1.0850', '1.0851'), between('-1', '1'), between('0.000000001', '0.000000002')], ['1.08505', '0', '0.0000000015']);
   assert.deepEqual([priceOf({ bid: '1', ask: '2', last: '3' }), priceOf({ bid: '1', ask: '2' }), priceOf({ ask: '2' }), priceOf({})],

@@ -43,7 +43,7 @@
 //! # Decimals
 //!
 //! Prices and sizes are exact decimals. They stay the texts that the server sent: give them to the decimal type of your
-//! choice, or take [`decimal::units`] for whole units of 10⁻⁹. Nothing here passes through a float.
+//! choice, or take [`decimal::units`] for whole units of 10⁻¹⁸. Nothing here passes through a float.
 //!
 //! # Features
 //!

@@ -96,7 +96,7 @@ impl Record {
         self.texts[field as usize].as_deref()
     }
 
-    /// A decimal field in units of 10⁻⁹, when it is known.
+    /// A decimal field in units of 10⁻¹⁸, when it is known; see [`units`].
     pub fn units(&self, field: Field) -> Option<i128> {
         self.text(field).and_then(units)
     }
@@ -186,6 +186,7 @@ mod tests {
         };
         let change = |from, to| SNAPSHOT.replace(from, to);
         check(&change("1.5", "1.50000001"), "bid: 1.5, not 1.50000001");
+        check(&change("1.5", "1.500000000000000001"), "bid: 1.5, not 1.500000000000000001");
         check(&change("1.5", "-1.5"), "bid: 1.5, not -1.5");
         check(&change("\"buy\"", "\"sell\""), "side: \"buy\", not \"sell\"");
         check(&change(",\"ask\":2", ""), "ask: 2, not nothing");

@@ -274,13 +274,13 @@ mod tests {
     use super::*;
     use tickcast::{
         feed::recording::{Block, Input, Records, Selection, open},
-        tick::{Field, Fields, Fixed, Symbol},
+        tick::{Decimal, Field, Fields, Symbol},
     };
 
     /// A quote of `symbol` with this bid, at this event time in microseconds.
     fn tick(symbol: &str, bid: &str, ts: i64) -> Tick {
         let mut fields = Fields::default();
-        fields.set_fixed(Field::Bid, Fixed::parse(bid).unwrap());
+        fields.set_decimal(Field::Bid, Decimal::parse(bid).unwrap());
         Tick { symbol: Symbol::new(symbol).unwrap(), ts: Nanos::from_micros(ts), fields }
     }
 

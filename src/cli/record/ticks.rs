@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use tickcast::tick::{Field, FieldSet, Fields, Fixed, Nanos, Side, Symbol, Tick, Volume};
+use tickcast::tick::{Decimal, Field, FieldSet, Fields, Nanos, Side, Symbol, Tick, Volume};
 use tickcast_client::{Change, Loss, MessageError};
 
 /// What is not in the recording.
@@ -60,9 +60,9 @@ fn set(fields: &mut Fields, field: tickcast_client::Field, text: &str) -> Option
     let field = Field::parse(field.name())?;
     match field {
         Field::Side => fields.set_side(Side::parse(text)?),
-        Field::Volume => fields.set_volume(Volume::parse(text).ok().filter(|&volume| volume >= Volume(0))?),
+        Field::Volume => fields.set_volume(Volume::parse(text).ok().filter(|volume| !volume.is_negative())?),
         Field::Trades => fields.set_trades(text.parse().ok()?),
-        _ => fields.set_fixed(field, Fixed::parse(text).ok()?),
+        _ => fields.set_decimal(field, Decimal::parse(text).ok()?),
     }
     Some(())
 }
@@ -87,10 +87,14 @@ pub fn note(kind: &str, now: Nanos, about: &[(&str, serde_json::Value)]) -> Stri
 
 #[cfg(test)]
 mod tests {
+    use proptest::{array::uniform3, prelude::*};
     use tickcast_client::{Event, Mirror, Subscription};
 
     use super::*;
-    use tickcast::feed::ndjson::write_line;
+    use tickcast::{
+        feed::ndjson::{Decoder, write_line},
+        topic::Record,
+    };
 
     /// Ticks as lines, gaps as notes.
     fn take(mirror: &mut Mirror, frame: &str) -> Result<Vec<String>, NoMessage> {
@@ -137,6 +141,37 @@ mod tests {
         let snapshot = r#"[{"type":"snapshot","symbol":"A","seq":20,"rx":1,"bid":1}]"#;
         assert_eq!(take(&mut mirror, snapshot).unwrap().len(), 1, "the record as of the gap's end");
         assert_eq!(take(&mut mirror, snapshot).unwrap().len(), 0, "known already");
+    }
+
+    /// Of every magnitude.
+    fn any_decimal() -> impl Strategy<Value = Decimal> {
+        (-999_999_999_999_999_999i64..=999_999_999_999_999_999, 0u32..18, 0u32..=18)
+            .prop_map(|(digits, cut, places)| Decimal::with_places(digits / 10i64.pow(cut), places).unwrap())
+    }
+
+    proptest! {
+        /// From a line through a topic, the wire, a client and a recording to the wire again.
+        #[test]
+        fn a_decimal_comes_back_digit_for_digit(prices in uniform3(any_decimal()), size in any_decimal()) {
+            let [bid, ask, last] = prices;
+            let size = Decimal::parse(size.to_string().trim_start_matches('-')).unwrap();
+            let published = format!(r#"{{"symbol":"A","bid":"{bid}","ask":"{ask}","last":"{last}","last_size":"{size}"}}"#);
+            let on_wire = |line: &str| {
+                let tick = Decoder::new(4_096).decode(&mut line.as_bytes().to_vec()).unwrap().tick;
+                let mut record = Record::default();
+                record.take(&tick.fields).unwrap();
+                let mut out = Vec::new();
+                record.last_change().write_json(FieldSet::ALL, &mut out);
+                String::from_utf8(out).unwrap()
+            };
+            let sent = on_wire(&published);
+            for (name, value) in [("bid", bid), ("ask", ask), ("last", last), ("high", last), ("low", last), ("volume", size)] {
+                prop_assert!(format!("{sent},").contains(&format!(",\"{name}\":{value},")), "{}: {}", name, sent);
+            }
+            let update = format!(r#"[{{"type":"update","symbol":"A","seq":1,"rx":1742860800000000{sent}}}]"#);
+            let recorded = take(&mut mirror(), &update).unwrap().remove(0);
+            prop_assert_eq!(on_wire(&recorded), sent);
+        }
     }
 
     #[test]

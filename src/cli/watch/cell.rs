@@ -34,7 +34,16 @@ pub fn change_bp(row: &Topic) -> Option<i64> {
     if open <= 0 {
         return None;
     }
-    i64::try_from((last - open) * 10_000 / open).ok()
+    basis_points(last - open, open)
+}
+
+/// A part of a whole above 0, in hundredths of a percent; `None` when that is too much to show.
+pub fn basis_points(part: i128, whole: i128) -> Option<i64> {
+    // Beyond that, tens of thousands of units are nothing.
+    let ratio = part
+        .checked_mul(10_000)
+        .map_or_else(|| part.checked_div(whole / 10_000), |part| part.checked_div(whole));
+    i64::try_from(ratio?).ok()
 }
 
 /// The price that a row stands for: the last trade's, otherwise the middle of what is quoted.
@@ -90,10 +99,11 @@ pub fn main_price(row: &Topic) -> String {
     }
 }
 
-/// Units of 1e-10 as a decimal, without trailing zeros.
+/// Units of 1e-19 as a decimal, without trailing zeros.
 fn tenths(units: i128) -> String {
+    const ONE: u128 = 10u128.pow(19);
     let (sign, size) = (if units < 0 { "-" } else { "" }, units.unsigned_abs());
-    let text = format!("{sign}{}.{:010}", size / 10_000_000_000, size % 10_000_000_000);
+    let text = format!("{sign}{}.{:019}", size / ONE, size % ONE);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
@@ -151,6 +161,11 @@ mod tests {
         };
         assert_eq!(row(r#","bid":1.0850,"ask":1.0851"#), "1.08505 mid");
         assert_eq!(row(r#","bid":-0.000000002,"ask":0.000000001"#), "-0.0000000005 mid");
+        assert_eq!(
+            row(r#","bid":0.000000000000000001,"ask":0.000000000000000002"#),
+            "0.0000000000000000015 mid"
+        );
+        assert_eq!(row(r#","bid":999999999999999998,"ask":999999999999999999"#), "999999999999999998.5 mid");
         assert_eq!(row(r#","bid":100,"ask":200"#), "150 mid");
         assert_eq!(row(r#","bid":1,"ask":2,"last":3"#), "3");
         assert_eq!(row(r#","bid":1"#), "");
@@ -169,6 +184,9 @@ mod tests {
         assert_eq!(change("200", "199"), Some(-50));
         assert_eq!(change("0", "1"), None);
         assert_eq!(change("-5", "1"), None);
+        assert_eq!(change("0.000000000000000002", "0.000000000000000003"), Some(5_000));
+        assert_eq!(change("100000000000000000", "200000000000000000"), Some(10_000));
         assert_eq!(change("0.000000001", "9000000000"), None);
+        assert_eq!(change("0.000000000000000001", "999999999999999999"), None);
     }
 }

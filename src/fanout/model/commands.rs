@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     fanout::{Change, Mode, ResumePoint, Spec, SubscribeOutcome, SubscribeRequest, TooMany},
-    tick::{FieldSet, Fields, Fixed, Side, State, Symbol, Volume},
+    tick::{Decimal, Field, FieldSet, Fields, Side, State, Symbol, Volume},
 };
 
 impl World {
@@ -267,8 +267,14 @@ impl Claim {
 
 /// A record of another epoch, as a client may have it; nothing of it may remain.
 fn foreign_record() -> Fields {
-    let mut fields = Fields { mask: FieldSet::ALL, ..Fields::default() };
-    fields.fixed.fill(Fixed(-999_999));
-    (fields.side, fields.volume, fields.trades) = (Side::Sell, Volume(-999_999), 999_999);
+    let mut fields = Fields::default();
+    for field in FieldSet::ALL.iter() {
+        match field {
+            Field::Side => fields.set_side(Side::Sell),
+            Field::Volume => fields.set_volume(Volume::from_units(-999_999)),
+            Field::Trades => fields.set_trades(999_999),
+            _ => fields.set_decimal(field, Decimal::with_places(-999_999, 18).unwrap_or_default()),
+        }
+    }
     fields
 }

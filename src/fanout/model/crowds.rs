@@ -5,7 +5,7 @@ use std::{cell::Cell, time::Duration};
 use super::world::ModelStore;
 use crate::{
     fanout::{Fanout, SessionKey, Spec, SubscribeRequest, Units},
-    tick::{Field, Fields, Fixed, Nanos, Symbol, Tick},
+    tick::{Decimal, Field, Fields, Nanos, Symbol, Tick},
     topic::{Batch, Detail, FeedId, Market},
 };
 
@@ -49,7 +49,7 @@ impl Crowd {
     fn tick(&mut self) -> Batch {
         self.now = self.now.plus(Duration::from_millis(10));
         let mut fields = Fields::default();
-        fields.set_fixed(Field::Bid, Fixed(1));
+        fields.set_decimal(Field::Bid, Decimal::from_units(1));
         let mut ticks: Vec<Tick> =
             (0..TOPICS).map(|number| Tick { symbol: symbol(number), ts: None, fields }).collect();
         self.store.market.ingest(FeedId(0), &mut ticks, self.now, &mut Vec::new(), Detail::Records)

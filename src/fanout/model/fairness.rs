@@ -5,7 +5,7 @@ use std::{cell::Cell, time::Duration};
 use super::world::ModelStore;
 use crate::{
     fanout::{Emit, Fanout, GapReason, LocalId, Mode, SessionKey, Spec, SubscribeRequest},
-    tick::{Field, FieldSet, Fields, Fixed, Nanos, Symbol, Tick},
+    tick::{Decimal, Field, FieldSet, Fields, Nanos, Symbol, Tick},
     topic::{Detail, FeedId, Market, Record, Stamped},
 };
 
@@ -97,7 +97,7 @@ fn ranks(kind: Kind, count: usize) -> Vec<Rank> {
     for tick in 0..TICKS {
         now = now.plus(STEP);
         let mut fields = Fields::default();
-        fields.set_fixed(Field::Bid, Fixed(tick.cast_signed() as i64));
+        fields.set_decimal(Field::Bid, Decimal::from_units(tick.cast_signed() as i64));
         let mut ticks: Vec<Tick> =
             symbols.iter().map(|symbol| Tick { symbol: symbol.clone(), ts: None, fields }).collect();
         let batch = store.market.ingest(FeedId(0), &mut ticks, now, &mut Vec::new(), Detail::Ticks);

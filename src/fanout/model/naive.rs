@@ -1,7 +1,7 @@
 //! The naive side of the market: every tick that ever was. Nothing here is clever; totals are sums over all trades.
 
 use crate::{
-    tick::{Field, FieldSet, Fields, Fixed, Side, Volume},
+    tick::{Decimal, Field, FieldSet, Fields, Side, Volume},
     topic::Stamped,
 };
 
@@ -12,7 +12,7 @@ pub struct Past {
     pub ticks: Vec<Stamped>,
     /// The record after each.
     records: Vec<Fields>,
-    trades: Vec<(Fixed, Fixed)>,
+    trades: Vec<(Decimal, Decimal)>,
 }
 
 impl Past {
@@ -39,14 +39,15 @@ impl Past {
         for field in given.mask.iter() {
             copy(given, field, &mut record);
         }
-        let price = given.get_fixed(Field::Last);
-        if let (Some(price), Some(size)) = (price, given.get_fixed(Field::LastSize)) {
+        let price = given.get_decimal(Field::Last);
+        if let (Some(price), Some(size)) = (price, given.get_decimal(Field::LastSize)) {
             self.trades.push((price, size));
             let prices = || self.trades.iter().map(|&(price, _)| price);
-            record.set_fixed(Field::Open, self.trades[0].0);
-            record.set_fixed(Field::High, prices().max().unwrap_or_default());
-            record.set_fixed(Field::Low, prices().min().unwrap_or_default());
-            record.set_volume(Volume(self.trades.iter().map(|&(_, size)| i128::from(size.0)).sum()));
+            record.set_decimal(Field::Open, self.trades[0].0);
+            record.set_decimal(Field::High, prices().max().unwrap_or_default());
+            record.set_decimal(Field::Low, prices().min().unwrap_or_default());
+            let volume = self.trades.iter().try_fold(Volume::ZERO, |sum, &(_, size)| sum.checked_add(size));
+            record.set_volume(volume.unwrap_or_default());
             record.set_trades(self.trades.len() as u64);
             if record.mask.contains(Field::Side) && !given.mask.contains(Field::Side) {
                 record.set_side(Side::Unknown);
@@ -69,8 +70,8 @@ pub fn only(fields: &Fields, wanted: FieldSet) -> Fields {
 fn copy(from: &Fields, field: Field, to: &mut Fields) {
     match field {
         Field::Side => to.set_side(from.side),
-        Field::Volume => to.set_volume(from.volume),
+        Field::Volume => to.set_volume(from.volume()),
         Field::Trades => to.set_trades(from.trades),
-        _ => to.set_fixed(field, from.get_fixed(field).unwrap_or_default()),
+        _ => to.set_decimal(field, from.get_decimal(field).unwrap_or_default()),
     }
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::{
     fanout::{Change, Mode, Spec},
-    tick::{Field, FieldSet, Fields, Fixed, Side},
+    tick::{Decimal, Field, FieldSet, Fields, Side},
     topic::Detail,
 };
 
@@ -254,25 +254,35 @@ fn room() -> impl Strategy<Value = usize> {
 
 /// Quotes, halves of quotes, trades, prices without a size; seldom a side alone.
 fn fields() -> impl Strategy<Value = Fields> {
-    let price = (-50i64..50).prop_map(Fixed);
-    let size = prop_oneof![30 => 0i64..20, 1 => Just(i64::MAX - 3)].prop_map(Fixed);
+    let scaled = |value, places| Decimal::with_places(value, places).unwrap_or_default();
+    let price = prop_oneof![
+        8 => (-50i64..50).prop_map(Decimal::from_units),
+        1 => (-50i64..50).prop_map(move |value| scaled(value, 18)),
+        1 => (-50i64..50).prop_map(move |value| scaled(value * 20_000_000_000_000_000, 1)),
+    ];
+    let size = prop_oneof![
+        25 => (0i64..20).prop_map(Decimal::from_units),
+        5 => (0i64..20).prop_map(move |value| scaled(value * 49_999_999_999_999_999, 18)),
+        1 => Just(Decimal::from_units(i64::MAX - 3)),
+        1 => Just(Decimal::MAX),
+    ];
     let side = prop_oneof![Just(None), Just(Some(Side::Buy)), Just(Some(Side::Sell))];
-    let quote = |kind: u8, price: Fixed, size: Fixed| {
+    let quote = |kind: u8, price: Decimal, size: Decimal| {
         let mut fields = Fields::default();
         if kind & 1 != 0 {
-            fields.set_fixed(Field::Bid, price);
-            fields.set_fixed(Field::BidSize, size);
+            fields.set_decimal(Field::Bid, price);
+            fields.set_decimal(Field::BidSize, size);
         }
         if kind & 2 != 0 {
-            fields.set_fixed(Field::Ask, Fixed(price.0 + 1));
-            fields.set_fixed(Field::AskSize, size);
+            fields.set_decimal(Field::Ask, price);
+            fields.set_decimal(Field::AskSize, size);
         }
         fields
     };
-    let trade = |price: Fixed, size: Fixed, side: Option<Side>| {
+    let trade = |price: Decimal, size: Decimal, side: Option<Side>| {
         let mut fields = Fields::default();
-        fields.set_fixed(Field::Last, price);
-        fields.set_fixed(Field::LastSize, size);
+        fields.set_decimal(Field::Last, price);
+        fields.set_decimal(Field::LastSize, size);
         if let Some(side) = side {
             fields.set_side(side);
         }
@@ -283,7 +293,7 @@ fn fields() -> impl Strategy<Value = Fields> {
         5 => (price.clone(), size, side).prop_map(move |(price, size, side)| trade(price, size, side)),
         1 => price.prop_map(|price| {
             let mut fields = Fields::default();
-            fields.set_fixed(Field::Last, price);
+            fields.set_decimal(Field::Last, price);
             fields
         }),
         1 => Just(()).prop_map(|()| {

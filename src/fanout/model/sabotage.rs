@@ -11,7 +11,7 @@ use crate::{
         schedule::EVERY_QUEUE,
         state::{Base, Subscription, SubscriptionState},
     },
-    tick::{Field, FieldSet, Fixed, Nanos, Symbol},
+    tick::{Decimal, Field, FieldSet, Nanos, Symbol},
 };
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -109,12 +109,12 @@ impl Sabotage {
                 }
             }
             Sabotage::WrongValue => each_shown(messages, |shown| {
-                if let Some(bid) = shown.fields.get_fixed(Field::Bid) {
-                    shown.fields.set_fixed(Field::Bid, Fixed(bid.0 + 1));
+                if let Some(bid) = shown.fields.get_decimal(Field::Bid) {
+                    shown.fields.set_decimal(Field::Bid, Decimal::with_places(-98_765, 17).unwrap_or(bid));
                 }
             }),
             Sabotage::UnwantedField => each_shown(messages, |shown| {
-                shown.fields.set_fixed(Field::AskSize, Fixed(-77));
+                shown.fields.set_decimal(Field::AskSize, Decimal::from_units(-77));
             }),
             Sabotage::WrongSession => {
                 for message in messages {

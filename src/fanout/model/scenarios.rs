@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     fanout::{Change, Fanout, Mode, Spec, SubscribeRequest},
-    tick::{Field, FieldSet, Fields, Fixed, Nanos, Symbol, Tick},
+    tick::{Decimal, Field, FieldSet, Fields, Nanos, Symbol, Tick},
     topic::{Detail, FeedId, Market},
 };
 
@@ -27,13 +27,13 @@ const LAST: FieldSet = Field::Last.bit();
 
 fn quote(bid: i64) -> Given {
     let mut fields = Fields::default();
-    fields.set_fixed(Field::Bid, Fixed(bid));
+    fields.set_decimal(Field::Bid, Decimal::from_units(bid));
     Given(fields)
 }
 
 fn last(price: i64) -> Given {
     let mut fields = Fields::default();
-    fields.set_fixed(Field::Last, Fixed(price));
+    fields.set_decimal(Field::Last, Decimal::from_units(price));
     Given(fields)
 }
 

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     feed::ndjson::ValueFault,
-    tick::{Field, FieldSet, Fields, Fixed, Nanos, Side, Symbol, Tick},
+    tick::{Decimal, Field, FieldSet, Fields, Nanos, Side, Symbol, Tick},
 };
 
 /// Decodes the rows of one file.
@@ -177,7 +177,7 @@ impl TableFormat for Binance {
                 boolean(row.get(time + 1)).ok_or(Fault::value("isBuyerMaker", ValueFault::Boolean))?;
             fields.set_side(if maker { Side::Sell } else { Side::Buy });
             // Futures have rows of trades settled elsewhere, which have no price.
-            if fields.get_fixed(Field::Last) == Some(Fixed(0)) {
+            if fields.get_decimal(Field::Last) == Some(Decimal::ZERO) {
                 return Ok(RowValue::Nothing);
             }
         }

@@ -26,7 +26,7 @@ use crate::{
         ndjson::{Lines, RawLine, ValueFault},
         recording::Place,
     },
-    tick::{Field, Fields, Fixed, Nanos, Side, Symbol, Tick},
+    tick::{Decimal, Field, Fields, Nanos, Side, Symbol, Tick},
 };
 
 /// The state between chunks.
@@ -182,7 +182,7 @@ fn trade(data: &CapturedTrade<'_>) -> Result<Option<Tick>, Fault> {
     let mut fields = Fields::default();
     set(Field::Last, &data.p, &mut fields)?;
     set(Field::LastSize, &data.q, &mut fields)?;
-    if data.mark == MARK_NONE || fields.get_fixed(Field::Last) == Some(Fixed(0)) {
+    if data.mark == MARK_NONE || fields.get_decimal(Field::Last) == Some(Decimal::ZERO) {
         return Ok(None);
     }
     fields.set_side(if data.m { Side::Sell } else { Side::Buy });
@@ -191,7 +191,7 @@ fn trade(data: &CapturedTrade<'_>) -> Result<Option<Tick>, Fault> {
 
 fn set(field: Field, text: &str, fields: &mut Fields) -> Result<(), Fault> {
     let value = decimal(text, field).map_err(|fault| Fault::value(field.name(), fault))?;
-    fields.set_fixed(field, value);
+    fields.set_decimal(field, value);
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     feed::ndjson::ValueFault,
-    tick::{Field, Fields, Fixed, FixedError, Nanos, Side, Symbol, Tick},
+    tick::{Decimal, DecimalError, Field, Fields, Nanos, Side, Symbol, Tick},
 };
 
 /// Decodes the rows of one table.
@@ -105,17 +105,17 @@ impl TableFormat for DatabentoCsv {
             let Some([price_at, size_at]) = side else { continue };
             match read_price(row.get(price_at), price)? {
                 Some(value) => {
-                    fields.set_fixed(price, value);
+                    fields.set_decimal(price, value);
                     row.read(size_at, size, &mut fields)?;
                 }
-                None => fields.set_fixed(size, Fixed(0)),
+                None => fields.set_decimal(size, Decimal::ZERO),
             }
         }
         if let Some([action, side, price, size]) = columns.trade
             && row.get(action) == "T"
             && let Some(value) = read_price(row.get(price), Field::Last)?
         {
-            fields.set_fixed(Field::Last, value);
+            fields.set_decimal(Field::Last, value);
             row.read(size, Field::LastSize, &mut fields)?;
             match row.get(side) {
                 "A" => fields.set_side(Side::Sell),
@@ -137,14 +137,14 @@ impl TableFormat for DatabentoCsv {
 }
 
 /// `None` when there is none.
-fn read_price(text: &str, field: Field) -> Result<Option<Fixed>, Fault> {
+fn read_price(text: &str, field: Field) -> Result<Option<Decimal>, Fault> {
     if matches!(text, "" | UNDEF_PRICE) {
         return Ok(None);
     }
     let value = if text.contains('.') {
         decimal(text, field)
     } else {
-        text.parse().map(Fixed).map_err(|_| ValueFault::Decimal(FixedError::Syntax))
+        text.parse().map(Decimal::from_units).map_err(|_| ValueFault::Decimal(DecimalError::Syntax))
     };
     value.map(Some).map_err(|fault| Fault::value(field.name(), fault))
 }

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     feed::{ndjson::ValueFault, recording::Place},
-    tick::{Field, Fields, Fixed, Nanos, Side, Symbol, Tick},
+    tick::{Decimal, Field, Fields, Nanos, Side, Symbol, Tick},
 };
 
 /// The state between chunks.
@@ -37,7 +37,7 @@ pub struct Itch {
 struct Message<'a>(&'a [u8]);
 
 /// Prices have four places.
-const FIXED_PER_UNIT: i64 = 100_000;
+const UNITS_PER_PRICE: i64 = 100_000;
 const LENGTH_BYTES: usize = 2;
 
 /// Whether a file starts like these: with the system event that opens a day, or another message of the right length.
@@ -185,10 +185,10 @@ impl Itch {
         {
             let Some(level) = side else { continue };
             if level.shares > 0 {
-                fields.set_fixed(price, Fixed(i64::from(level.price) * FIXED_PER_UNIT));
+                fields.set_decimal(price, Decimal::from_units(i64::from(level.price) * UNITS_PER_PRICE));
             }
-            let shares = i64::try_from(level.shares).ok().and_then(|shares| Fixed::from_int(shares).ok());
-            fields.set_fixed(size, shares.unwrap_or(Fixed(i64::MAX)));
+            let shares = i64::try_from(level.shares).ok().and_then(|shares| Decimal::from_int(shares).ok());
+            fields.set_decimal(size, shares.unwrap_or(Decimal::MAX));
         }
         if fields.mask.is_empty() {
             return None;
@@ -203,10 +203,10 @@ impl Itch {
 }
 
 fn set_trade(price: u32, shares: u64, fields: &mut Fields) -> Result<(), Fault> {
-    let size = i64::try_from(shares).ok().and_then(|shares| Fixed::from_int(shares).ok());
+    let size = i64::try_from(shares).ok().and_then(|shares| Decimal::from_int(shares).ok());
     let size = size.ok_or(Fault::value("shares", ValueFault::Range))?;
-    fields.set_fixed(Field::Last, Fixed(i64::from(price) * FIXED_PER_UNIT));
-    fields.set_fixed(Field::LastSize, size);
+    fields.set_decimal(Field::Last, Decimal::from_units(i64::from(price) * UNITS_PER_PRICE));
+    fields.set_decimal(Field::LastSize, size);
     Ok(())
 }
 

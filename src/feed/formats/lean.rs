@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     feed::ndjson::ValueFault,
-    tick::{Field, Fields, Fixed, FixedError, Nanos, Symbol, Tick},
+    tick::{Decimal, Field, Fields, Nanos, Symbol, Tick},
 };
 
 /// Decodes the rows of one file.
@@ -39,10 +39,10 @@ pub enum LeanTable {
     PlainQuote,
 }
 
-/// Prices are whole numbers of this fraction.
-const PRICE_SCALE: i64 = 10_000;
-/// A [`Fixed`] counts 1e-9; of milliseconds that is a thousandth of a nanosecond.
-const FIXED_MILLIS_PER_NANO: i64 = 1_000;
+/// Prices are multiplied by ten thousand.
+const PRICE_PLACES: u32 = 4;
+/// A decimal's units are of 1e-9; of milliseconds that is a thousandth of a nanosecond.
+const MILLIS_UNITS_PER_NANO: i64 = 1_000;
 
 // === impl Kind ===
 
@@ -56,7 +56,8 @@ impl LeanTable {
 
     /// Whether a line is one of this kind's rows.
     pub fn is_row(self, row: &TableRow<'_>) -> bool {
-        row.len() >= self.columns() && (0..self.columns()).all(|column| Fixed::parse(row.get(column)).is_ok())
+        row.len() >= self.columns()
+            && (0..self.columns()).all(|column| Decimal::parse(row.get(column)).is_ok())
     }
 
     /// From a name such as `20131009_ibm_trade_tick.csv`: the day, the symbol and the kind.
@@ -153,8 +154,8 @@ impl TableFormat for Lean {
 impl Lean {
     /// Milliseconds since midnight, in some files with a fraction.
     fn time(&self, text: &str) -> Result<Nanos, Fault> {
-        let millis = Fixed::parse(text).ok().filter(|millis| *millis >= Fixed(0));
-        let nanos = millis.and_then(|millis| self.midnight.0.checked_add(millis.0 / FIXED_MILLIS_PER_NANO));
+        let millis = Decimal::parse(text).ok().and_then(Decimal::units).filter(|units| *units >= 0);
+        let nanos = millis.and_then(|units| self.midnight.0.checked_add(units / MILLIS_UNITS_PER_NANO));
         nanos.map(Nanos).ok_or(Fault::value("time", ValueFault::Moment))
     }
 }
@@ -185,9 +186,7 @@ fn read_plain(row: &TableRow<'_>, column: usize, field: Field, fields: &mut Fiel
 fn read_price(row: &TableRow<'_>, column: usize, field: Field, fields: &mut Fields) -> Result<(), Fault> {
     let fault = |fault| Fault::value(field.name(), fault);
     let scaled = decimal(row.get(column), field).map_err(fault)?;
-    if scaled.0 % PRICE_SCALE != 0 {
-        return Err(fault(ValueFault::Decimal(FixedError::Precision)));
-    }
-    fields.set_fixed(field, Fixed(scaled.0 / PRICE_SCALE));
+    let price = scaled.shifted(PRICE_PLACES).map_err(|error| fault(ValueFault::Decimal(error)))?;
+    fields.set_decimal(field, price);
     Ok(())
 }

@@ -3,8 +3,8 @@
 //! ```text
 //! hints, or a known table; the line of names -> Plan (which column is what) -> a tick for each row
 //! ```
-//! Cells are trimmed; an empty one, `NaN`, `null` or `None` is absent. A decimal is exact. One that needs more than 9
-//! places is rounded as a JSON number if it has 16 digits or more, as printed doubles have, and rejected otherwise.
+//! Cells are trimmed; an empty one, `NaN`, `null` or `None` is absent. A decimal is exact. One of more than 9 places is
+//! rounded as a JSON number if it has 16 or 17 digits, as printed doubles have, or more than a decimal can have.
 //! Without a receive time, the event time is used.
 //!
 //! Invariant: once the line of names was read, a row's columns are found without comparing names.
@@ -14,12 +14,12 @@ use super::{
     hints::{Columns, Hints, shown},
     moment::Unit,
     preset::{Known, Preset, column},
-    table::{NO_NAMES, RowValue, Splitter, Table, TableFormat, TableRow, decimal},
+    table::{NO_NAMES, RowValue, Splitter, Table, TableFormat, TableRow, checked},
     target::Target,
 };
 use crate::{
     feed::ndjson::ValueFault,
-    tick::{Field, Fields, Fixed, FixedError, Side, Symbol, Tick, Volume},
+    tick::{DIGITS_MAX, Decimal, Field, Fields, Side, Symbol, Tick, Volume},
 };
 
 /// Decodes the rows of one table.
@@ -238,8 +238,8 @@ impl Plan {
         }
         if self.zero_is_nobody {
             for (price, size) in [(Field::Bid, Field::BidSize), (Field::Ask, Field::AskSize)] {
-                if tick.fields.get_fixed(price) == Some(Fixed(0)) {
-                    tick.fields.set_fixed(size, Fixed(0));
+                if tick.fields.get_decimal(price) == Some(Decimal::ZERO) {
+                    tick.fields.set_decimal(size, Decimal::ZERO);
                     tick.fields.mask.0 &= !price.bit().0;
                 }
             }
@@ -317,30 +317,28 @@ fn side(cell: &str) -> Option<Side> {
 fn read(cell: &str, field: Field, fields: &mut Fields) -> Result<(), ValueFault> {
     match field {
         Field::Side => fields.set_side(side(cell).ok_or(ValueFault::Side)?),
-        Field::Volume => fields.set_volume(ValueFault::check_volume(match Volume::parse(cell) {
-            Err(FixedError::Precision) if is_double(cell) => Volume::parse_nearest(cell),
-            parsed => parsed,
-        })?),
+        Field::Volume => {
+            let parse = if is_double(cell) { Volume::parse_double } else { Volume::parse };
+            fields.set_volume(ValueFault::check_volume(parse(cell))?);
+        }
         Field::Trades => fields.set_trades(cell.parse().map_err(|_| ValueFault::NotWhole)?),
-        _ => fields.set_fixed(field, decimal_or_double(cell, field)?),
+        _ => fields.set_decimal(field, decimal_or_double(cell, field)?),
     }
     Ok(())
 }
 
-fn decimal_or_double(cell: &str, field: Field) -> Result<Fixed, ValueFault> {
-    match decimal(cell, field) {
-        Err(ValueFault::Decimal(FixedError::Precision)) if is_double(cell) => {
-            let value = Fixed::parse_nearest(cell).map_err(ValueFault::Decimal)?;
-            if value < Fixed(0) && !field.may_be_negative() { Err(ValueFault::Negative) } else { Ok(value) }
-        }
-        parsed => parsed,
-    }
+fn decimal_or_double(cell: &str, field: Field) -> Result<Decimal, ValueFault> {
+    let parse = if is_double(cell) { Decimal::parse_double } else { Decimal::parse };
+    checked(parse(cell), field)
 }
 
-/// Whether a decimal has as many digits as only a program writes.
+/// Whether a decimal has as many digits as a printed double: 16, 17, or more than any decimal can have. 18 are a
+/// decimal's: programs print doubles with fewer, or with an exponent.
 fn is_double(cell: &str) -> bool {
-    let digits = cell.bytes().take_while(|byte| !matches!(byte, b'e' | b'E')).filter(u8::is_ascii_digit);
-    digits.skip_while(|&byte| byte == b'0').count() >= DOUBLE_DIGITS_MIN
+    let mantissa = cell.split(['e', 'E']).next().unwrap_or_default();
+    let count = mantissa.bytes().filter(u8::is_ascii_digit).skip_while(|&byte| byte == b'0').count();
+    let is_plain = mantissa.len() == cell.len();
+    count >= DOUBLE_DIGITS_MIN && !(is_plain && count == DIGITS_MAX)
 }
 
 #[cfg(test)]

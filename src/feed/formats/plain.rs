@@ -96,7 +96,7 @@ fn read(text: &str, field: Field, fields: &mut Fields) -> Result<(), ValueFault>
         Field::Side => fields.set_side(Side::parse(text).ok_or(ValueFault::Side)?),
         Field::Volume => fields.set_volume(ValueFault::check_volume(Volume::parse(text))?),
         Field::Trades => fields.set_trades(text.parse().map_err(|_| ValueFault::NotWhole)?),
-        _ => fields.set_fixed(field, decimal(text, field)?),
+        _ => fields.set_decimal(field, decimal(text, field)?),
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::{
         ndjson::{Lines, RawLine, ValueFault},
         recording::Place,
     },
-    tick::{Field, Fields, Fixed, Nanos, Tick},
+    tick::{Decimal, DecimalError, Field, Fields, Nanos, Tick},
 };
 
 /// The result of a row.
@@ -238,7 +238,7 @@ impl<'a> TableRow<'a> {
             return Ok(());
         }
         let value = decimal(text, field).map_err(|fault| Fault::value(field.name(), fault))?;
-        fields.set_fixed(field, value);
+        fields.set_decimal(field, value);
         Ok(())
     }
 
@@ -277,10 +277,15 @@ impl<'a> TableRow<'a> {
 ///
 /// # Errors
 /// When it is none.
-pub fn decimal(text: &str, field: Field) -> Result<Fixed, ValueFault> {
-    let value = Fixed::parse(text).map_err(ValueFault::Decimal)?;
-    if value < Fixed(0) && !field.may_be_negative() {
-        return Err(ValueFault::Negative);
-    }
-    Ok(value)
+pub fn decimal(text: &str, field: Field) -> Result<Decimal, ValueFault> {
+    checked(Decimal::parse(text), field)
+}
+
+/// The same, of a decimal that was parsed.
+///
+/// # Errors
+/// When it is none.
+pub fn checked(parsed: Result<Decimal, DecimalError>, field: Field) -> Result<Decimal, ValueFault> {
+    let value = parsed.map_err(ValueFault::Decimal)?;
+    if value.is_negative() && !field.may_be_negative() { Err(ValueFault::Negative) } else { Ok(value) }
 }

@@ -153,8 +153,8 @@ fn cells(tick: &Tick, fields: &[Field], out: &mut Vec<u8>) {
         match field {
             Field::Side => out.extend_from_slice(tick.fields.side.as_str().as_bytes()),
             Field::Trades => out.extend_from_slice(itoa::Buffer::new().format(tick.fields.trades).as_bytes()),
-            Field::Volume => tick.fields.volume.write(out),
-            _ => tick.fields.fixed[field as usize].write(out),
+            Field::Volume => tick.fields.volume().write(out),
+            _ => tick.fields.get_decimal(field).unwrap_or_default().write(out),
         }
     }
     out.push(b'\n');
@@ -176,19 +176,11 @@ mod tests {
     use super::*;
     use crate::{
         feed::formats::{Format, Hints, Output},
-        tick::{Fields, Fixed, Symbol, Volume},
+        tick::{
+            Decimal, Fields, Symbol,
+            testing::{any_decimal, any_size, any_volume},
+        },
     };
-
-    fn fixed() -> impl Strategy<Value = Fixed> {
-        prop_oneof![
-            any::<i64>().prop_map(Fixed),
-            (-1_000_000i64..1_000_000).prop_map(|units| Fixed(units * 1_000_000))
-        ]
-    }
-
-    fn size() -> impl Strategy<Value = Fixed> {
-        fixed().prop_map(|fixed| Fixed(fixed.0.saturating_abs()))
-    }
 
     /// A tick with some of `columns`, at least one of `needed`, and its receive time.
     fn tick(columns: FieldSet, needed: FieldSet) -> impl Strategy<Value = (Tick, Nanos)> {
@@ -196,12 +188,12 @@ mod tests {
         let micros =
             || (100_000_000_000_000i64..4_000_000_000_000_000).prop_map(|micros| Nanos(micros * 1_000));
         let values = (
-            proptest::array::uniform9(fixed()),
-            size(),
-            size(),
-            size(),
+            proptest::array::uniform9(any_decimal()),
+            any_size(),
+            any_size(),
+            any_size(),
             prop_oneof![Just(Side::Buy), Just(Side::Sell), Just(Side::Unknown)],
-            0i128..1 << 80,
+            any_volume(),
             any::<u64>(),
         );
         ("[A-Za-z0-9._:/@^=#+-]{1,64}", micros(), micros(), any::<u16>(), values).prop_map(
@@ -214,12 +206,12 @@ mod tests {
                 for field in mask.iter() {
                     match field {
                         Field::Side => fields.set_side(side),
-                        Field::Volume => fields.set_volume(Volume(volume)),
+                        Field::Volume => fields.set_volume(volume),
                         Field::Trades => fields.set_trades(trades),
-                        Field::BidSize => fields.set_fixed(field, bid_size),
-                        Field::AskSize => fields.set_fixed(field, ask_size),
-                        Field::LastSize => fields.set_fixed(field, last_size),
-                        _ => fields.set_fixed(field, prices[field as usize]),
+                        Field::BidSize => fields.set_decimal(field, bid_size),
+                        Field::AskSize => fields.set_decimal(field, ask_size),
+                        Field::LastSize => fields.set_decimal(field, last_size),
+                        _ => fields.set_decimal(field, prices[field as usize]),
                     }
                 }
                 (Tick { symbol: Symbol::new(&symbol).unwrap(), ts: Some(ts), fields }, rx)
@@ -268,15 +260,15 @@ mod tests {
     #[test]
     fn what_is_left_out_is_told() {
         let mut fields = Fields::default();
-        fields.set_fixed(Field::Bid, Fixed(1));
+        fields.set_decimal(Field::Bid, Decimal::from_units(1));
         let mut tick = Tick { symbol: Symbol::new("A").unwrap(), ts: None, fields };
         let exchange = "x".to_owned();
         let (trades, quotes) = (Rows::parse("tardis-trades", "x").unwrap(), Rows::TardisQuotes { exchange });
         let kept = |rows: &Rows, tick: &Tick| rows.write(tick, Nanos(0), &mut Vec::new());
         assert_eq!((kept(&trades, &tick), kept(&quotes, &tick)), (Kept::Nothing, Kept::All));
-        tick.fields.set_fixed(Field::Last, Fixed(2));
+        tick.fields.set_decimal(Field::Last, Decimal::from_units(2));
         assert_eq!((kept(&trades, &tick), kept(&quotes, &tick)), (Kept::Nothing, Kept::Part));
-        tick.fields.set_fixed(Field::LastSize, Fixed(2));
+        tick.fields.set_decimal(Field::LastSize, Decimal::from_units(2));
         assert_eq!((kept(&trades, &tick), kept(&quotes, &tick)), (Kept::Part, Kept::Part));
         assert_eq!((kept(&Rows::Own, &tick), kept(&Rows::Plain, &tick)), (Kept::All, Kept::All));
         assert_eq!(Rows::parse("parquet", "x").is_some(), cfg!(feature = "parquet"));

@@ -1,7 +1,7 @@
 //! Reads a line again for the digits of its numbers, where their doubles do not determine the values.
 //!
-//! That is rare: a number with a fraction that is a million or more, or has more than 9 places, and a number beyond 64
-//! bits. `serde_json` returns values as they were written, and allocates for it.
+//! That is rare: a number with a fraction that is a million or more, or from 0.0001 on has more than 9 places, and a number
+//! beyond 64 bits. `serde_json` returns values as they were written, and allocates for it.
 
 use std::fmt;
 

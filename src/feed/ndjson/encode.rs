@@ -27,8 +27,8 @@ pub fn write_line(tick: &Tick, rx: Option<Nanos>, out: &mut Vec<u8>) {
                 out.push(b'"');
             }
             Field::Trades => out.extend_from_slice(itoa::Buffer::new().format(tick.fields.trades).as_bytes()),
-            Field::Volume => write_decimal(out, |out| tick.fields.volume.write(out)),
-            _ => write_decimal(out, |out| tick.fields.fixed[field as usize].write(out)),
+            Field::Volume => write_decimal(out, |out| tick.fields.volume().write(out)),
+            _ => write_decimal(out, |out| tick.fields.get_decimal(field).unwrap_or_default().write(out)),
         }
     }
     out.extend_from_slice(b"}\n");

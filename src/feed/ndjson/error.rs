@@ -7,7 +7,7 @@ use simd_json::ErrorType;
 
 use crate::{
     feed::RejectReason,
-    tick::{FixedError, SymbolError, Volume},
+    tick::{DecimalError, SymbolError, Volume},
 };
 
 /// Why a line is no tick. Its text names the field and the fault of its value.
@@ -39,7 +39,7 @@ pub enum LineError {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ValueFault {
     #[error("{0}")]
-    Decimal(FixedError),
+    Decimal(DecimalError),
     #[error("not a number but {found}")]
     NotANumber { found: &'static str },
     #[error("not a whole number")]
@@ -94,12 +94,12 @@ impl LineError {
 // === impl ValueFault ===
 
 impl ValueFault {
-    /// A total as it was parsed, if in range. Its range is wider than the one in [`FixedError`]'s text.
-    pub(in crate::feed) fn check_volume(parsed: Result<Volume, FixedError>) -> Result<Volume, ValueFault> {
+    /// A total as it was parsed, if in range. Its range is wider than the one in [`DecimalError`]'s text.
+    pub(in crate::feed) fn check_volume(parsed: Result<Volume, DecimalError>) -> Result<Volume, ValueFault> {
         match parsed {
-            Ok(volume) if volume < Volume(0) => Err(ValueFault::Negative),
+            Ok(volume) if volume.is_negative() => Err(ValueFault::Negative),
             Ok(volume) => Ok(volume),
-            Err(FixedError::Range) => Err(ValueFault::VolumeRange),
+            Err(DecimalError::Range) => Err(ValueFault::VolumeRange),
             Err(other) => Err(ValueFault::Decimal(other)),
         }
     }

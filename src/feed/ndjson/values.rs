@@ -1,18 +1,19 @@
 //! Converts one value of a line to a value of a record.
 //!
 //! A value is a JSON number, or a string that holds one, and both count exactly as their digits say. They differ with
-//! more than 9 decimal places: a string is refused; a JSON number is rounded, since its author may have printed a
-//! double, whose last digits are noise. The decoder treats `null` as absent.
+//! more than 15 significant digits and 9 decimal places: a string is exact, up to 18 of both; a JSON number is rounded
+//! ([`Decimal::parse_double`]), since its author may have printed a double, whose last digits are noise. The decoder
+//! treats `null` as absent.
 //!
-//! simd-json returns a number with a fraction as a double. Below a million a double determines its decimal of 9 places;
-//! where it does not, the number's digits are needed ([`ValueUnread::Digits`]).
+//! simd-json returns a number with a fraction as a double. A double determines a decimal of 15 digits; where it is not
+//! nearest to one that is found at once, the number's digits are needed ([`ValueUnread::Digits`]).
 //!
 //! Invariant: every result is a value that the field may have; sizes and totals are never below 0.
 
 use simd_json::{Node, StaticNode};
 
 use super::error::{LineError, ValueFault};
-use crate::tick::{FIXED_ONE, Field, Fields, Fixed, FixedError, Side, Symbol, Volume};
+use crate::tick::{Decimal, DecimalError, Field, Fields, PLACES_MAX, Side, Symbol, UNITS_PER_ONE, Volume};
 
 /// A value of a line, as far as its parser reads it.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -38,11 +39,14 @@ pub(super) enum ValueUnread<E> {
     Fault(E),
 }
 
-/// From here on a double may stand for more than one decimal of 9 places.
+/// From here on a double may stand for more than one whole number of units.
 const EXACT_UNITS_MAX: f64 = 1e15;
-/// A double below [`EXACT_UNITS_MAX`], scaled to units, is off by less than an eighth of a unit: if the result is this
-/// near to a whole number of units, that number is meant.
-const NEAR: f64 = 0.25;
+/// A double whose distance from a decimal of 15 digits is at most this part of it is nearest to no other such decimal,
+/// which are a 1e-15th apart or more: it is that decimal with a double's noise.
+const NOISE: f64 = 3.3e-16;
+/// Below, a number of more digits than a double has is rounded at the 18th place, not at the 9th.
+const SMALL: f64 = 1e-4;
+const SMALLEST_PER_ONE: f64 = 1e18;
 
 pub(super) fn read_symbol(value: Value<'_>) -> Result<Symbol, LineError> {
     match value {
@@ -61,56 +65,67 @@ pub(super) fn read_field(
         Field::Volume => fields.set_volume(read_volume(value)?),
         Field::Trades => fields.set_trades(read_count(value)?),
         _ => {
-            let fixed = read_fixed(value)?;
-            if fixed < Fixed(0) && !field.may_be_negative() {
+            let decimal = read_decimal(value)?;
+            if decimal.is_negative() && !field.may_be_negative() {
                 return Err(ValueFault::Negative.into());
             }
-            fields.set_fixed(field, fixed);
+            fields.set_decimal(field, decimal);
         }
     }
     Ok(())
 }
 
-fn read_fixed(value: Value<'_>) -> Result<Fixed, ValueUnread<ValueFault>> {
-    let fixed = match value {
-        Value::Text(text) => Fixed::parse(text),
-        Value::Double(number) => Ok(Fixed(units(number)?)),
-        Value::Whole(number) => {
-            i64::try_from(number).map_err(|_| FixedError::Range).and_then(Fixed::from_int)
-        }
-        Value::Below(number) => Fixed::from_int(number),
-        Value::Digits(text) => Fixed::parse_nearest(text),
+fn read_decimal(value: Value<'_>) -> Result<Decimal, ValueUnread<ValueFault>> {
+    let decimal = match value {
+        Value::Text(text) => Decimal::parse(text),
+        Value::Double(number) => Ok(nearest(number)?),
+        Value::Whole(number) => match i64::try_from(number) {
+            Ok(number) => Decimal::from_int(number),
+            Err(_) => return Err(ValueUnread::Digits),
+        },
+        Value::Below(number) => Decimal::from_int(number),
+        Value::Digits(text) => Decimal::parse_double(text),
         other => return Err(ValueFault::NotANumber { found: other.kind() }.into()),
     };
-    Ok(fixed.map_err(ValueFault::Decimal)?)
+    Ok(decimal.map_err(ValueFault::Decimal)?)
 }
 
 fn read_volume(value: Value<'_>) -> Result<Volume, ValueUnread<ValueFault>> {
     let volume = match value {
         Value::Text(text) => Volume::parse(text),
-        Value::Double(number) => Ok(Volume(units(number)?.into())),
-        Value::Whole(number) => Ok(Volume(i128::from(number) * i128::from(FIXED_ONE))),
+        Value::Double(number) => Volume::ZERO.checked_add(nearest(number)?).ok_or(DecimalError::Range),
+        Value::Whole(number) => Ok(Volume::from_units(i128::from(number) * i128::from(UNITS_PER_ONE))),
         Value::Below(_) => return Err(ValueFault::Negative.into()),
-        Value::Digits(text) => Volume::parse_nearest(text),
+        Value::Digits(text) => Volume::parse_double(text),
         other => return Err(ValueFault::NotANumber { found: other.kind() }.into()),
     };
     Ok(ValueFault::check_volume(volume)?)
 }
 
-/// The value of a double. One too small for the machine's numbers is 0.
-fn units(number: f64) -> Result<i64, ValueUnread<ValueFault>> {
-    let scaled = number * FIXED_ONE as f64;
+/// The decimal that a double stands for. One too small for the machine's numbers is 0.
+fn nearest<E>(number: f64) -> Result<Decimal, ValueUnread<E>> {
+    let scaled = number * UNITS_PER_ONE as f64;
     if scaled.abs() >= EXACT_UNITS_MAX {
         return Err(ValueUnread::Digits);
     }
+    // Both are exact in a double, so their quotient is the double nearest to the decimal.
     let units = (scaled + 0.5_f64.copysign(scaled)) as i64;
-    if (scaled - units as f64).abs() > NEAR {
-        return Err(ValueUnread::Digits);
+    if (number - units as f64 / UNITS_PER_ONE as f64).abs() <= NOISE * number.abs() {
+        return Ok(Decimal::from_units(units));
     }
-    if units == 0 && number != 0.0 {
-        return Err(ValueFault::Decimal(FixedError::Precision).into());
+    nearest_small(number)
+}
+
+/// The same, of a number that has more than 9 places.
+#[cold]
+fn nearest_small<E>(number: f64) -> Result<Decimal, ValueUnread<E>> {
+    if number.abs() < SMALL {
+        let count = (number * SMALLEST_PER_ONE).round() as i64;
+        if count != 0 && (number - count as f64 / SMALLEST_PER_ONE).abs() <= NOISE * number.abs() {
+            return Decimal::with_places(count, PLACES_MAX).map_err(|_| ValueUnread::Digits);
+        }
     }
-    Ok(units)
+    Err(ValueUnread::Digits)
 }
 
 /// A whole number, as `250`, `250.0` or `2.5e2`, in quotes or not.
@@ -122,18 +137,15 @@ fn read_count(value: Value<'_>) -> Result<u64, ValueUnread<ValueFault>> {
         Value::Digits(text) | Value::Text(text) => Volume::parse(text),
         other => return Err(ValueFault::NotANumber { found: other.kind() }.into()),
     };
-    let Volume(units) = parsed.map_err(|error| match error {
-        FixedError::Range => ValueFault::Range,
+    let volume = parsed.map_err(|error| match error {
+        DecimalError::Range => ValueFault::Range,
         _ => ValueFault::NotWhole,
     })?;
-    let one = i128::from(FIXED_ONE);
-    if units % one != 0 {
-        return Err(ValueFault::NotWhole.into());
-    }
-    if units < 0 {
+    let count = volume.whole().ok_or(ValueFault::NotWhole)?;
+    if count < 0 {
         return Err(ValueFault::Negative.into());
     }
-    Ok(u64::try_from(units / one).map_err(|_| ValueFault::Range)?)
+    Ok(u64::try_from(count).map_err(|_| ValueFault::Range)?)
 }
 
 fn read_side(value: Value<'_>) -> Result<Side, ValueFault> {

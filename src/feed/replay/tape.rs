@@ -238,16 +238,17 @@ fn renew_totals(renewed: &mut HashSet<Symbol>, tick: &mut Tick) {
         return;
     }
     let given = fields.mask;
-    let (Some(last), Some(size)) = (fields.get_fixed(Field::Last), fields.get_fixed(Field::LastSize)) else {
+    let (Some(last), Some(size)) = (fields.get_decimal(Field::Last), fields.get_decimal(Field::LastSize))
+    else {
         return;
     };
     for field in [Field::Open, Field::High, Field::Low] {
         if !given.contains(field) {
-            fields.set_fixed(field, last);
+            fields.set_decimal(field, last);
         }
     }
     if !given.contains(Field::Volume) {
-        fields.set_volume(Volume(i128::from(size.0)));
+        fields.set_volume(Volume::ZERO.checked_add(size).unwrap_or_default());
     }
     if !given.contains(Field::Trades) {
         fields.set_trades(1);

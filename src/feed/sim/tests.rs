@@ -8,7 +8,7 @@ use std::{
 use super::*;
 use crate::{
     feed::{Speed, Timed, testing::TestSink},
-    tick::{Field, FieldSet, Fixed, Nanos, Tick},
+    tick::{Decimal, Field, FieldSet, Nanos, Tick},
 };
 
 const START: Nanos = Nanos(1_742_860_800_000_000_000);
@@ -70,24 +70,26 @@ fn without_a_start_the_schedule_begins_now() {
 fn the_market_is_plausible() {
     let mut quotes = HashMap::new();
     let mut trades = 0;
+    let step = PRICE_TICK.units().unwrap();
     for timed in walk(&Config { symbols: 20, ..config() }, 200_000) {
         let fields = timed.tick.fields;
-        let get = |field| fields.get_fixed(field).unwrap();
+        let get = |field| fields.get_decimal(field).unwrap();
+        let units = |field| get(field).units().unwrap();
         if fields.mask.contains_all(FieldSet::TRADE) {
             trades += 1;
             assert!(fields.mask.contains(Field::Side));
-            assert!(get(Field::LastSize) > Fixed(0));
-            assert_eq!(get(Field::Last).0 % PRICE_TICK.0, 0);
+            assert!(get(Field::LastSize) > Decimal::ZERO);
+            assert_eq!(units(Field::Last) % step, 0);
             if let Some((bid, ask)) = quotes.get(&timed.tick.symbol) {
                 assert!(get(Field::Last) == *bid || get(Field::Last) == *ask);
             }
         } else {
-            assert!(Fixed(0) < get(Field::Bid) && get(Field::Bid) < get(Field::Ask));
-            assert!(get(Field::BidSize) > Fixed(0) && get(Field::AskSize) > Fixed(0));
-            assert_eq!((get(Field::Bid).0 % PRICE_TICK.0, get(Field::Ask).0 % PRICE_TICK.0), (0, 0));
+            assert!(Decimal::ZERO < get(Field::Bid) && get(Field::Bid) < get(Field::Ask));
+            assert!(get(Field::BidSize) > Decimal::ZERO && get(Field::AskSize) > Decimal::ZERO);
+            assert_eq!((units(Field::Bid) % step, units(Field::Ask) % step), (0, 0));
             let before = quotes.insert(timed.tick.symbol, (get(Field::Bid), get(Field::Ask)));
             if let Some((bid, _)) = before {
-                assert!((bid.0 - get(Field::Bid).0).abs() <= PRICE_TICK.0, "a walk takes small steps");
+                assert!((bid.units().unwrap() - units(Field::Bid)).abs() <= step, "a walk takes small steps");
             }
         }
         assert_eq!(timed.tick.ts, Some(START.plus(timed.at)));

@@ -11,7 +11,7 @@ use rand_pcg::Pcg64Mcg;
 use super::config::Config;
 use crate::{
     feed::pace::Timed,
-    tick::{Field, Fields, Fixed, Nanos, Side, Symbol, Tick},
+    tick::{Decimal, Field, Fields, Nanos, Side, Symbol, Tick},
 };
 
 /// The ticks of a simulation, in the order of their times.
@@ -54,7 +54,8 @@ struct Times {
 /// The beginning of simulated symbols' names.
 pub const PREFIX: &str = "SIM-";
 /// All prices are multiples of this: 0.01.
-pub const PRICE_TICK: Fixed = Fixed(10_000_000);
+pub const PRICE_TICK: Decimal = Decimal::from_units(PRICE_TICK_UNITS);
+const PRICE_TICK_UNITS: i64 = 10_000_000;
 /// All sizes are multiples of this: 0.01.
 const LOT: i64 = 10_000_000;
 const LOTS_MAX: i64 = 1_000;
@@ -139,10 +140,10 @@ impl SimInstrument {
         self.bid = (self.bid + step).clamp(self.lowest_bid, self.highest_bid);
         self.ask = self.bid + spread;
         let mut fields = Fields::default();
-        fields.set_fixed(Field::Bid, price(self.bid));
-        fields.set_fixed(Field::BidSize, size(draw >> 8));
-        fields.set_fixed(Field::Ask, price(self.ask));
-        fields.set_fixed(Field::AskSize, size(draw >> 32));
+        fields.set_decimal(Field::Bid, price(self.bid));
+        fields.set_decimal(Field::BidSize, size(draw >> 8));
+        fields.set_decimal(Field::Ask, price(self.ask));
+        fields.set_decimal(Field::AskSize, size(draw >> 32));
         fields
     }
 
@@ -151,21 +152,21 @@ impl SimInstrument {
         let draw = random.next_u64();
         let (side, last) = if draw & 1 == 0 { (Side::Buy, self.ask) } else { (Side::Sell, self.bid) };
         let mut fields = Fields::default();
-        fields.set_fixed(Field::Last, price(last));
-        fields.set_fixed(Field::LastSize, size(draw >> 8));
+        fields.set_decimal(Field::Last, price(last));
+        fields.set_decimal(Field::LastSize, size(draw >> 8));
         fields.set_side(side);
         fields
     }
 }
 
-fn price(ticks: i64) -> Fixed {
-    Fixed(ticks * PRICE_TICK.0)
+fn price(ticks: i64) -> Decimal {
+    Decimal::from_units(ticks * PRICE_TICK_UNITS)
 }
 
 /// 1 to [`LOTS_MAX`] lots, from the lowest 24 bits of a draw.
-fn size(draw: u64) -> Fixed {
+fn size(draw: u64) -> Decimal {
     let part = (draw & 0xff_ffff) as i64;
-    Fixed((part * LOTS_MAX / 0x100_0000 + 1) * LOT)
+    Decimal::from_units((part * LOTS_MAX / 0x100_0000 + 1) * LOT)
 }
 
 // === impl Times ===

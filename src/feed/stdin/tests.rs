@@ -76,7 +76,7 @@ fn lines_may_be_cut_anywhere() {
     let mut sink = TestSink::default();
     run(input, &mut sink, &Stop::default()).unwrap();
     let bids: Vec<_> =
-        sink.ticks.iter().map(|tick| tick.fields.get_fixed(Field::Bid).unwrap().to_string()).collect();
+        sink.ticks.iter().map(|tick| tick.fields.get_decimal(Field::Bid).unwrap().to_string()).collect();
     assert_eq!(bids, ["1", "2", "3"]);
     assert!(sink.rejected.is_empty());
 }

@@ -17,7 +17,7 @@ use tabbed::Tabbed;
 use super::Encoding;
 use crate::{
     fanout::{Fanout, Mode, SessionKey, Spec, SubscribeRequest},
-    tick::{Field, FieldSet, Fields, Fixed, Nanos, Symbol, Tick},
+    tick::{Decimal, Field, FieldSet, Fields, Nanos, Symbol, Tick},
     topic::{Batch, BatchQueue, FeedId, Ingest, Market, Outlet},
     wire::{CloseReason, Control, FrameSize, Framer},
 };
@@ -76,7 +76,7 @@ impl Shard {
         self.now = self.now.plus(Duration::from_millis(1));
         let tick = |&(symbol, field, value): &(usize, Field, u32)| {
             let mut fields = Fields::default();
-            fields.set_fixed(field, Fixed::parse(&value.to_string()).unwrap());
+            fields.set_decimal(field, Decimal::parse(&value.to_string()).unwrap());
             Tick { symbol: Symbol::new(SYMBOLS[symbol]).unwrap(), ts: None, fields }
         };
         let mut ticks = ticks.iter().map(tick).collect();

@@ -1,16 +1,16 @@
-//! Decimals as the judge counts them: exact, in units of 1e-9, and written apart from the service's own arithmetic.
+//! Decimals as the judge counts them: exact, in units of 1e-18, and written apart from the service's own arithmetic.
 //!
 //! Invariant: [`Decimal::read`] takes plain decimal text alone, so a float's rendering (`1e-7`, `0.30000000000000004`)
 //! that reached the wire fails the test that reads it.
 
 use std::{fmt, ops::AddAssign};
 
-/// A decimal in units of 1e-9.
+/// A decimal in units of 1e-18.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Decimal(pub i128);
 
-const ONE: u128 = 1_000_000_000;
-const PLACES: usize = 9;
+const ONE: u128 = 1_000_000_000_000_000_000;
+const PLACES: usize = 18;
 
 impl Decimal {
     /// Reads what stands on the wire.
@@ -48,10 +48,19 @@ impl fmt::Display for Decimal {
 
 #[test]
 fn the_judge_can_count() {
-    for text in
-        ["0", "1", "-0.5", "87000.1", "0.000000001", "9223372036.854775807", "123456789012345678901.5"]
-    {
+    for text in [
+        "0",
+        "1",
+        "-0.5",
+        "87000.1",
+        "0.000000001",
+        "9223372036.854775807",
+        "123456789012345678901.5",
+        "0.000000012345",
+        "46116860414",
+        "0.000000000000000001",
+    ] {
         assert_eq!(Decimal::read(text).to_string(), text);
     }
-    assert_eq!(Decimal::read("1.500"), Decimal(1_500_000_000));
+    assert_eq!(Decimal::read("1.500"), Decimal(1_500_000_000_000_000_000));
 }

@@ -15,12 +15,23 @@ pub struct Market {
     symbols: Vec<Instrument>,
 }
 
+/// Most symbols have units of 1e-9. A coin of tiny prices is traded by billions, and another has sizes of many places.
+const SCALES: [(i128, i128); 5] = [
+    (1_000_000_000, 1_000_000_000),
+    (1, 10_000_000_000_000_000_000),
+    (1_000_000_000, 1_000_000_000),
+    (1_000_000_000_000_000_000, 7),
+    (1_000_000_000, 1_000_000_000),
+];
+
 /// One symbol, as the model sees it.
 pub struct Instrument {
     pub symbol: String,
     pub seq: u64,
     pub record: BTreeMap<&'static str, String>,
     price: i128,
+    /// What a unit of its prices and of its sizes is worth, in units of 1e-18.
+    scale: (i128, i128),
     volume: Decimal,
     high: Decimal,
     low: Decimal,
@@ -35,6 +46,7 @@ impl Market {
             seq: 0,
             record: BTreeMap::new(),
             price: 1_000_000_000 * (100 + index as i128),
+            scale: SCALES[index % SCALES.len()],
             volume: Decimal(0),
             high: Decimal(i128::MIN),
             low: Decimal(i128::MAX),
@@ -80,13 +92,14 @@ impl Instrument {
         self.seq += 1;
         // Prices of up to nine places, so that a float on the way would show.
         self.price = (self.price + random.random_range(-50_000_000..=50_000_000)).max(1);
-        let size = Decimal(random.random_range(1..=5_000_000_000_i128));
-        let price = Decimal(self.price);
+        let (price_unit, size_unit) = self.scale;
+        let size = Decimal(random.random_range(1..=5_000_000_000_i128) * size_unit);
+        let price = Decimal(self.price * price_unit);
         let changed = match random.random_range(0..4) {
             0 => vec![("bid", price.to_string()), ("bid_size", size.to_string())],
             1 => vec![("ask", price.to_string())],
             2 => {
-                let ask = Decimal(self.price + 10_000_000).to_string();
+                let ask = Decimal((self.price + 10_000_000) * price_unit).to_string();
                 vec![("bid", price.to_string()), ("ask", ask), ("ask_size", size.to_string())]
             }
             _ => {

@@ -332,7 +332,7 @@ proptest! {
         prop_assert_eq!(topic.missing, 0);
         if server.seq > 0 {
             prop_assert_eq!(topic.record.seq, server.seq);
-            let held = [Field::Bid, Field::Ask, Field::Last].map(|field| topic.record.units(field).unwrap() / 1_000_000_000);
+            let held = [Field::Bid, Field::Ask, Field::Last].map(|field| topic.record.units(field).unwrap() / 10i128.pow(18));
             prop_assert_eq!(held, server.fields.map(i128::from));
         }
     }

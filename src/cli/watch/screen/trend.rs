@@ -86,8 +86,7 @@ impl Trends {
         let samples = &self.rows.get(place)?.samples;
         let first = samples.iter().flatten().next()?;
         let last = samples.iter().rev().flatten().next()?;
-        let rise = (last - first) * 10_000;
-        i64::try_from(rise.checked_div(first.abs())?).ok()
+        cell::basis_points(last - first, first.abs())
     }
 }
 
@@ -170,8 +169,8 @@ mod tests {
     fn the_widest_prices_have_levels() {
         let (mut trends, mut board) = (Trends::default(), Mirror::default());
         let row = |seq, last| format!(r#"{{"type":"update","symbol":"A","seq":{seq},"rx":1,"last":{last}}}"#);
-        look(&mut trends, &mut board, &row(1, "999999999999999999999999"), 0);
-        look(&mut trends, &mut board, &row(2, "-9000000000"), 2);
+        look(&mut trends, &mut board, &row(1, "999999999999999999"), 0);
+        look(&mut trends, &mut board, &row(2, "-999999999999999999"), 2);
         assert_eq!(trends.levels(0, 9), [Some(7), Some(0)]);
     }
 }

@@ -17,7 +17,7 @@ use super::{
     },
     values::set_trade,
 };
-use crate::tick::{Field, Fields, Fixed, Symbol};
+use crate::tick::{Decimal, Field, Fields, Symbol};
 
 /// The books of a file.
 #[derive(Default)]
@@ -119,10 +119,10 @@ fn set_top(top: Top<i64>, fields: &mut Fields) -> Result<(), Fault> {
     for (side, price, size) in [(top.bid, Field::Bid, Field::BidSize), (top.ask, Field::Ask, Field::AskSize)]
     {
         let Some(level) = side else { continue };
-        let shares = i64::try_from(level.shares).ok().and_then(|shares| Fixed::from_int(shares).ok());
-        fields.set_fixed(size, shares.ok_or(Fault::Binary("more shares at a price than can be"))?);
+        let shares = i64::try_from(level.shares).ok().and_then(|shares| Decimal::from_int(shares).ok());
+        fields.set_decimal(size, shares.ok_or(Fault::Binary("more shares at a price than can be"))?);
         if level.shares > 0 {
-            fields.set_fixed(price, Fixed(level.price));
+            fields.set_decimal(price, Decimal::from_units(level.price));
         }
     }
     Ok(())

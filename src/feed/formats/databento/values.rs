@@ -5,7 +5,7 @@ use dbn::{UNDEF_PRICE, UNDEF_TIMESTAMP};
 use super::super::fault::Fault;
 use crate::{
     feed::ndjson::ValueFault,
-    tick::{Field, Fields, Fixed, Nanos, Side},
+    tick::{Decimal, Field, Fields, Nanos, Side},
 };
 
 pub fn set_levels(bid: (i64, u32), ask: (i64, u32), fields: &mut Fields) -> Result<(), Fault> {
@@ -13,10 +13,10 @@ pub fn set_levels(bid: (i64, u32), ask: (i64, u32), fields: &mut Fields) -> Resu
         [(bid, Field::Bid, Field::BidSize), (ask, Field::Ask, Field::AskSize)]
     {
         if price == UNDEF_PRICE {
-            fields.set_fixed(size_field, Fixed(0));
+            fields.set_decimal(size_field, Decimal::ZERO);
         } else {
-            fields.set_fixed(price_field, Fixed(price));
-            fields.set_fixed(size_field, whole(size, size_field)?);
+            fields.set_decimal(price_field, Decimal::from_units(price));
+            fields.set_decimal(size_field, whole(size, size_field)?);
         }
     }
     Ok(())
@@ -27,8 +27,8 @@ pub fn set_trade(price: i64, size: u32, side: u8, fields: &mut Fields) -> Result
     if price == UNDEF_PRICE {
         return Ok(());
     }
-    fields.set_fixed(Field::Last, Fixed(price));
-    fields.set_fixed(Field::LastSize, whole(size, Field::LastSize)?);
+    fields.set_decimal(Field::Last, Decimal::from_units(price));
+    fields.set_decimal(Field::LastSize, whole(size, Field::LastSize)?);
     match side {
         b'A' => fields.set_side(Side::Sell),
         b'B' => fields.set_side(Side::Buy),
@@ -45,6 +45,6 @@ pub fn time(nanos: u64) -> Result<Option<Nanos>, Fault> {
     }
 }
 
-pub fn whole(size: u32, field: Field) -> Result<Fixed, Fault> {
-    Fixed::from_int(i64::from(size)).map_err(|error| Fault::value(field.name(), ValueFault::Decimal(error)))
+pub fn whole(size: u32, field: Field) -> Result<Decimal, Fault> {
+    Decimal::from_int(i64::from(size)).map_err(|error| Fault::value(field.name(), ValueFault::Decimal(error)))
 }

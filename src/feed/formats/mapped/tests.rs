@@ -43,7 +43,11 @@ const TRADES: &str = "id,timestamp,price,qty,side,extra\n\
                       4,soon,8531,1,buy,\n\
                       5,1583020803149,8531,1,up,\n\
                       6,1583020803150,0.30000000000000004,1e-7,s,\n\
-                      7,1583020803151,0.3000000001,1,b,\n";
+                      7,1583020803151,0.3000000001,1,b,\n\
+                      8,1583020803152,0.0000016425,46116860414,b,\n\
+                      9,1583020803153,0.123456789012345678,4.6116860414E+10,b,\n\
+                      10,1583020803154,1.6425000000000001e-06,2.99999999999999989e-01,b,\n\
+                      11,1583020803155,0.3,1234567890123456789,b,\n";
 
 #[test]
 fn columns_are_what_somebody_says() {
@@ -51,9 +55,13 @@ fn columns_are_what_somebody_says() {
         r#"{"symbol":"XYZ","ts":1583020803145000,"last":8531.5,"last_size":0.25,"side":"buy"}"#,
         r#"{"symbol":"XYZ","ts":1583020803146000,"last":8531.25,"side":"sell"}"#,
         r#"{"symbol":"XYZ","ts":1583020803150000,"last":0.3,"last_size":0.0000001,"side":"sell"}"#,
+        r#"{"symbol":"XYZ","ts":1583020803151000,"last":0.3000000001,"last_size":1,"side":"buy"}"#,
+        r#"{"symbol":"XYZ","ts":1583020803152000,"last":0.0000016425,"last_size":46116860414,"side":"buy"}"#,
+        r#"{"symbol":"XYZ","ts":1583020803153000,"last":"0.123456789012345678","last_size":46116860414,"side":"buy"}"#,
+        r#"{"symbol":"XYZ","ts":1583020803154000,"last":0.0000016425,"last_size":0.3,"side":"buy"}"#,
         "line 5, value: ts: no time that can be",
         "line 6, value: side: not buy, sell or unknown",
-        "line 8, value: last: more than 9 decimal places",
+        "line 12, value: last_size: more than 18 significant digits: round it",
     ];
     let columns = "ts:timestamp,last:price,last_size:qty,side:side";
     check(TRADES, &hints(columns, "ms", "XYZ"), &expected);
@@ -237,7 +245,7 @@ fn trades_of_exchanges() {
         1,
         &[
             r#"{"symbol":"BTC-USDT","ts":1737331200000000,"last":104933.5,"last_size":0.00044783,"side":"buy"}"#,
-            "line 3, value: last_size: more than 9 decimal places",
+            r#"{"symbol":"BTC-USDT","ts":1737331200001000,"last":104933.4,"last_size":0.0004478299,"side":"sell"}"#,
         ],
     );
     tests::check(

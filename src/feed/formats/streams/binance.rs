@@ -9,7 +9,7 @@ use super::super::{
     trade_events::{TradeEvent, TradeEvents},
 };
 use super::value::{Raw, parse, quote, trade};
-use crate::tick::{Field, Fields, Fixed, Side, Tick};
+use crate::tick::{Decimal, Field, Fields, Side, Tick};
 
 #[derive(Deserialize)]
 #[serde(rename = "Event")]
@@ -65,7 +65,9 @@ pub fn event(json: &str, trades: &mut TradeEvents, found: &mut Vec<Tick>) -> Res
     };
     let fields = trade(price, size, if buyer_waited { Side::Sell } else { Side::Buy })?;
     // Futures report trades settled elsewhere in this way.
-    if event.mark.is_some_and(|mark| mark.text() == "NA") || fields.get_fixed(Field::Last) == Some(Fixed(0)) {
+    if event.mark.is_some_and(|mark| mark.text() == "NA")
+        || fields.get_decimal(Field::Last) == Some(Decimal::ZERO)
+    {
         return Ok(());
     }
     let symbol = event.s.symbol()?;

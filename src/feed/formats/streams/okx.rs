@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::super::Fault;
 use super::value::{QuotedLevel, Raw, parse, quote, set, trade};
-use crate::tick::{Field, Fields, Fixed, Tick};
+use crate::tick::{Decimal, Field, Fields, Tick};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -87,10 +87,10 @@ pub fn event(arg: &RawValue, data: &RawValue, found: &mut Vec<Tick>) -> Result<(
                 // Without a level, the side is empty.
                 quote(best(&one.bids), best(&one.asks), &mut fields)?;
                 if one.bids.is_empty() {
-                    fields.set_fixed(Field::BidSize, Fixed(0));
+                    fields.set_decimal(Field::BidSize, Decimal::ZERO);
                 }
                 if one.asks.is_empty() {
-                    fields.set_fixed(Field::AskSize, Fixed(0));
+                    fields.set_decimal(Field::AskSize, Decimal::ZERO);
                 }
                 found.push(Tick { symbol: symbol.clone(), ts: Some(one.ts.time("ts")?), fields });
             }

@@ -36,7 +36,7 @@ fn streams_of_exchanges() {
             r#"{"symbol":"XBT/USD","ts":1542057299545897,"bid":5698.4,"bid_size":1.01234567,"ask":5700,"ask_size":0.98765432}"#,
             r#"{"symbol":"XBT/USD","bid":5525.1,"bid_size":2.5,"ask":5525.4,"ask_size":1,"last":5525.1}"#,
             r#"{"symbol":"MATIC/USD","ts":1695628177708706,"last":0.5117,"last_size":40,"side":"sell"}"#,
-            r#"{"symbol":"BTC/USD","bid":105944.2,"bid_size":2.5,"ask":105944.3,"ask_size":0.123456789,"last":105899.4}"#,
+            r#"{"symbol":"BTC/USD","bid":105944.2,"bid_size":2.5,"ask":105944.3,"ask_size":0.1234567891,"last":105899.4}"#,
             r#"{"symbol":"ETHBTC","ts":1571826769669000,"rx":1571826769740000,"last":0.02,"last_size":3,"side":"buy"}"#,
             "line 25, value: price, size or side of a match: missing",
             "line 26, value: time: no time that can be",

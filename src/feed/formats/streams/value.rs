@@ -3,10 +3,10 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::super::{Fault, moment::Unit, table::decimal};
+use super::super::{Fault, moment::Unit, table::checked};
 use crate::{
     feed::ndjson::ValueFault,
-    tick::{Field, Fields, Fixed, FixedError, Nanos, Side, Symbol},
+    tick::{Decimal, Field, Fields, Nanos, Side, Symbol},
 };
 
 /// A value as it was written.
@@ -61,14 +61,9 @@ impl<'a> Raw<'a> {
         }
     }
 
-    fn fixed(self, field: Field) -> Result<Fixed, Fault> {
-        let read = match decimal(self.text(), field) {
-            Err(ValueFault::Decimal(FixedError::Precision)) if !self.is_string() => {
-                Fixed::parse_nearest(self.text()).map_err(ValueFault::Decimal)
-            }
-            read => read,
-        };
-        read.map_err(|fault| Fault::value(field.name(), fault))
+    fn decimal(self, field: Field) -> Result<Decimal, Fault> {
+        let parse = if self.is_string() { Decimal::parse } else { Decimal::parse_double };
+        checked(parse(self.text()), field).map_err(|fault| Fault::value(field.name(), fault))
     }
 }
 
@@ -76,7 +71,7 @@ impl<'a> Raw<'a> {
 pub fn set(field: Field, value: Option<Raw<'_>>, fields: &mut Fields) -> Result<(), Fault> {
     match value {
         Some(value) if !matches!(value.text(), "" | "null") => {
-            fields.set_fixed(field, value.fixed(field)?);
+            fields.set_decimal(field, value.decimal(field)?);
             Ok(())
         }
         _ => Ok(()),
@@ -86,8 +81,8 @@ pub fn set(field: Field, value: Option<Raw<'_>>, fields: &mut Fields) -> Result<
 /// A trade's price and size, both required.
 pub fn trade(price: Raw<'_>, size: Raw<'_>, side: Side) -> Result<Fields, Fault> {
     let mut fields = Fields::default();
-    fields.set_fixed(Field::Last, price.fixed(Field::Last)?);
-    fields.set_fixed(Field::LastSize, size.fixed(Field::LastSize)?);
+    fields.set_decimal(Field::Last, price.decimal(Field::Last)?);
+    fields.set_decimal(Field::LastSize, size.decimal(Field::LastSize)?);
     fields.set_side(side);
     Ok(fields)
 }

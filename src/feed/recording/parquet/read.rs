@@ -1,7 +1,7 @@
 //! Parquet as the text of a table: a line of names, then a line for each row.
 //!
-//! Columns of lists and groups are left out. Decimals are exact. A double counts as its shortest decimal, rounded to 9
-//! places. Times whose unit the file gives come in the unit that was named, otherwise in microseconds, or in
+//! Columns of lists and groups are left out. Decimals are exact. A double counts as its shortest decimal, rounded as a
+//! JSON number. Times whose unit the file gives come in the unit that was named, otherwise in microseconds, or in
 //! nanoseconds where the file uses these. A line end within a text becomes a space.
 //!
 //! Invariants: no more than one page of each column is in memory, of a bounded length ([`super::pages`]); damage is an
@@ -23,7 +23,10 @@ use parquet::{
 };
 
 use super::{bytes::Bytes, pages::Bounded};
-use crate::{feed::formats::Unit, tick::Fixed};
+use crate::{
+    feed::formats::Unit,
+    tick::{self, DIGITS_MAX, UNIT_PLACES},
+};
 
 /// The text.
 pub struct Text {
@@ -209,10 +212,10 @@ fn write_time(count: i64, nanos_each: i64, unit: Option<Unit>, out: &mut String)
     }
 }
 
-/// The shortest decimal of a double, rounded where it needs more than 9 places.
+/// The shortest decimal of a double, rounded where it has more digits than doubles hold.
 fn write_double(shortest: &str, out: &mut String) {
-    let _ = match Fixed::parse_nearest(shortest) {
-        Ok(fixed) => write!(out, "{fixed}"),
+    let _ = match tick::Decimal::parse_double(shortest) {
+        Ok(decimal) => write!(out, "{decimal}"),
         Err(_) => write!(out, "{shortest}"),
     };
 }
@@ -238,6 +241,11 @@ fn write_decimal(decimal: &Decimal, out: &mut String) {
     let places = places.trim_end_matches('0');
     if !places.is_empty() {
         let _ = write!(out, ".{places}");
+    }
+    if places.len() > UNIT_PLACES as usize {
+        // A table takes fewer digits for a printed double; this one is exact.
+        let count = digits.trim_end_matches('0').trim_start_matches('0').len();
+        out.extend(std::iter::repeat_n('0', DIGITS_MAX.saturating_sub(count)));
     }
 }
 

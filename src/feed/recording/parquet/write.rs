@@ -1,8 +1,8 @@
 //! Writes ticks to Parquet: a column for each field of a tick, with its own name.
 //!
 //! ```text
-//! symbol string, ts and rx timestamps in microseconds (UTC), prices and sizes decimal(19, 9), side string,
-//! volume decimal(38, 9), trades unsigned 64 bits; all but symbol and rx may be absent
+//! symbol string, ts and rx timestamps in microseconds (UTC), prices, sizes and volume decimal(38, 18), side string,
+//! trades unsigned 64 bits; all but symbol and rx may be absent
 //! ```
 //! Loss: times lose what is below a microsecond, as in every format that is written.
 //!
@@ -26,7 +26,7 @@ use parquet::{
     schema::parser::parse_message_type,
 };
 
-use crate::tick::{Field, Fixed, Nanos, Tick};
+use crate::tick::{Decimal, Field, Nanos, Tick, Volume};
 
 /// A file being written.
 pub struct ParquetWriter<W: Write + Send> {
@@ -36,7 +36,8 @@ pub struct ParquetWriter<W: Write + Send> {
 
 /// This many rows form a group: some 10 MB.
 const GROUP_ROWS: usize = 50_000;
-const FIXED_BYTES: usize = 9;
+/// 38 digits, the most that most readers of Parquet have.
+const VOLUME_MAX: i128 = 10i128.pow(38);
 const ZSTD_LEVEL: i32 = 3;
 
 // === impl Writer ===
@@ -58,8 +59,13 @@ impl<W: Write + Send> ParquetWriter<W> {
     /// Appends a tick that was received at `rx`.
     ///
     /// # Errors
-    /// When the output cannot be written.
+    /// When the output cannot be written, or the tick has a volume of 10^20 or more.
     pub fn write(&mut self, tick: &Tick, rx: Nanos) -> io::Result<()> {
+        if fitting(tick.fields.volume()).is_none() {
+            let error =
+                "a volume of 10^20 or more has no room in Parquet's decimal(38, 18): write another format";
+            return Err(io::Error::other(error));
+        }
         self.rows.push((rx, tick.clone()));
         if self.rows.len() >= GROUP_ROWS { self.write_group().map_err(failed) } else { Ok(()) }
     }
@@ -105,10 +111,9 @@ impl<W: Write + Send> ParquetWriter<W> {
                     write_column::<ByteArrayType, W>(&mut group, sides, Presence::AtTimes)?;
                 }
                 Field::Volume => {
-                    let volumes = rows.iter().map(|(_, tick)| {
-                        set(tick)
-                            .then(|| FixedLenByteArray::from(tick.fields.volume.0.to_be_bytes().to_vec()))
-                    });
+                    let volumes = rows
+                        .iter()
+                        .map(|(_, tick)| set(tick).then(|| volume_bytes(tick.fields.volume())).flatten());
                     write_column::<FixedLenByteArrayType, W>(&mut group, volumes, Presence::AtTimes)?;
                 }
                 Field::Trades => {
@@ -117,7 +122,8 @@ impl<W: Write + Send> ParquetWriter<W> {
                     write_column::<Int64Type, W>(&mut group, trades, Presence::AtTimes)?;
                 }
                 _ => {
-                    let values = rows.iter().map(|(_, tick)| tick.fields.get_fixed(field).map(fixed_bytes));
+                    let values =
+                        rows.iter().map(|(_, tick)| tick.fields.get_decimal(field).map(decimal_bytes));
                     write_column::<FixedLenByteArrayType, W>(&mut group, values, Presence::AtTimes)?;
                 }
             }
@@ -136,9 +142,8 @@ fn schema() -> String {
     for field in Field::ALL {
         let (kind, means) = match field {
             Field::Side => ("binary", "string"),
-            Field::Volume => ("fixed_len_byte_array(16)", "decimal(38, 9)"),
             Field::Trades => ("int64", "integer(64, false)"),
-            _ => ("fixed_len_byte_array(9)", "decimal(19, 9)"),
+            _ => ("fixed_len_byte_array(16)", "decimal(38, 18)"),
         };
         // Writing to a string cannot fail.
         let _ = write!(columns, " optional {kind} {} ({means});", field.name());
@@ -171,9 +176,17 @@ fn write_column<T: DataType, W: Write + Send>(
     column.close()
 }
 
-fn fixed_bytes(fixed: Fixed) -> FixedLenByteArray {
-    let whole = i128::from(fixed.0).to_be_bytes();
-    FixedLenByteArray::from(whole[whole.len() - FIXED_BYTES..].to_vec())
+fn decimal_bytes(value: Decimal) -> FixedLenByteArray {
+    FixedLenByteArray::from(value.smallest_units().to_be_bytes().to_vec())
+}
+
+fn volume_bytes(volume: Volume) -> Option<FixedLenByteArray> {
+    fitting(volume).map(|units| FixedLenByteArray::from(units.to_be_bytes().to_vec()))
+}
+
+/// A volume in units of 1e-18; `None` when it has more digits than the column.
+fn fitting(volume: Volume) -> Option<i128> {
+    volume.smallest_units().filter(|units| units.abs() < VOLUME_MAX)
 }
 
 fn failed(error: ParquetError) -> io::Error {
