@@ -15,6 +15,7 @@ pub mod glob;
 pub mod web;
 pub mod text;
 pub mod clock;
+pub mod sync;
 pub mod live;
 pub mod limits;
 pub mod wakeup;

@@ -5,9 +5,9 @@
 //! that what it lost is conflated and counted, never silent.
 //!
 //! Invariants: a reader that found the queue empty and sleeps is woken by the next push; a reader that has learned of a
-//! miss has every later batch in its queue. Checked under loom (`tests/loom`), which is why `Mutex` comes from `sync`.
+//! miss has every later batch in its queue. Checked under loom (`tests/loom`), which is why `Mutex` comes from `src/sync.rs`.
 
-use super::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex};
 
 /// The queue between ingest and one shard.
 pub struct BatchQueue<B> {
@@ -62,6 +62,6 @@ impl<B> BatchQueue<B> {
 }
 
 /// A panic elsewhere leaves the queue consistent: every change to it is complete before the lock is released.
-fn lock<T>(mutex: &Mutex<T>) -> super::sync::MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> crate::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

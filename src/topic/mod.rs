@@ -16,10 +16,6 @@ mod readers_tests;
 mod record;
 pub mod ring;
 mod store;
-/// What `batch_queue` and `readers` are built on. The model check (`tests/loom`) puts loom's types in its place.
-mod sync {
-    pub use std::sync::{Arc, Mutex, MutexGuard, atomic};
-}
 
 pub use batch::{Batch, Detail, FeedId, NewTopic, Stamped, TopicId, Touched};
 pub use batch_queue::BatchQueue;

@@ -11,11 +11,13 @@
 
 use std::sync::PoisonError;
 
-use super::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence},
+use crate::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence},
+    },
+    wakeup::Wakeup,
 };
-use crate::wakeup::Wakeup;
 
 /// Shared by feeds and shards.
 #[derive(Debug)]

@@ -1,11 +1,13 @@
-//! What threads share on the way of a tick, under every interleaving (loom): the queue of batches from ingest to a shard, and how a
-//! feed waits for its readers.
+//! What threads share, under every interleaving (loom): the queue of batches from ingest to a shard, how a feed waits for its readers,
+//! the interest that a shard publishes, and settings that are reloaded.
 //!
-//! The code under test is the service's own file, built on loom's `Mutex`. Held: no batch is lost unless the
+//! The code under test is the service's own files, built on loom's types. Held: no batch is lost unless the
 //! reader is told, what it takes is in order, and a reader that rests is woken by what comes. Broken copies show that
 //! each check can fail.
 
 mod broken;
+mod interest;
+mod live;
 mod readers_wait;
 #[path = "../../src/topic/readers.rs"]
 #[expect(dead_code, reason = "what needs no second thread is checked beside the code")]
