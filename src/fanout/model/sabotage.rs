@@ -164,56 +164,16 @@ impl Sabotage {
     pub fn spoil(self, fanout: &mut Fanout) {
         match self {
             Sabotage::FiltersTwice if fanout.accounts.filtered > 2 => fanout.accounts.filtered += 1,
-            Sabotage::ForgetsTick => spoil_sub(
-                fanout,
-                |sub| {
-                    sub.mode == Mode::Latest
-                        && sub.state == SubscriptionState::Queued
-                        && sub.base == Base::None
-                },
-                |sub| sub.cursor += 1,
-            ),
-            Sabotage::ForgetsReady => {
-                fanout.schedule.ready.clear();
-            }
-            Sabotage::ForgetsList => {
-                for (_, session) in &mut fanout.schedule.sessions {
-                    session.queue.spoil(|queue| queue.truncate(queue.len().saturating_sub(1)));
-                }
-            }
-            Sabotage::ListsTwice => {
-                for (_, session) in &mut fanout.schedule.sessions {
-                    let twice = session.queue.iter().find(|&queued| queued != EVERY_QUEUE);
-                    session.queue.spoil(|queue| queue.extend(twice));
-                }
-            }
-            Sabotage::ServesLastFirst => {
-                for (_, session) in &mut fanout.schedule.sessions {
-                    session.queue.spoil(|queue| queue.make_contiguous().reverse());
-                }
-            }
-            Sabotage::ServesEveryFirst => {
-                for (_, session) in &mut fanout.schedule.sessions {
-                    if session.every_queued {
-                        session.queue.spoil(|queue| {
-                            queue.retain(|&queued| queued != EVERY_QUEUE);
-                            queue.push_front(EVERY_QUEUE);
-                        });
-                    }
-                }
-            }
+            Sabotage::ForgetsReady => fanout.schedule.ready.clear(),
+            Sabotage::ForgetsList
+            | Sabotage::ListsTwice
+            | Sabotage::ServesLastFirst
+            | Sabotage::ServesEveryFirst => self.spoil_queues(fanout),
             Sabotage::SendsEarly => {
                 let waiting = fanout.subs.iter().find(|(_, sub)| sub.state == SubscriptionState::Waiting);
                 if let Some(key) = waiting.map(|(key, _)| key) {
                     fanout.schedule.enqueue(key as u32, &mut fanout.subs[key]);
                 }
-            }
-            Sabotage::MovesDue => {
-                spoil_sub(
-                    fanout,
-                    |sub| sub.state == SubscriptionState::Waiting,
-                    |sub| sub.due = Nanos(sub.due.0 + 1),
-                );
             }
             Sabotage::OldRecord => {
                 for (_, topic) in &mut fanout.topics {
@@ -221,63 +181,70 @@ impl Sabotage {
                     last.mask = FieldSet(last.mask.0 & !Field::Ask.bit().0);
                 }
             }
-            Sabotage::ForgetsBase => {
-                spoil_sub(fanout, |sub| sub.base != Base::None, |sub| sub.base = Base::None);
-            }
-            Sabotage::ForgetsLead => spoil_sub(fanout, |sub| sub.lead > 0, |sub| sub.lead = 0),
-            Sabotage::WrongReason => {
-                spoil_sub(fanout, |sub| sub.state == SubscriptionState::Queued, |sub| sub.claims = true);
-            }
-            Sabotage::LooksYounger => spoil_sub(fanout, |_| true, |sub| sub.since = Nanos(sub.since.0 + 1)),
             Sabotage::LosesNotice => fanout.notices.clear(),
             Sabotage::LosesPattern => fanout.patterns = PatternTable::default(),
-            Sabotage::RepeatsWrongFrame => {
-                for part in fanout.frame_cache.frames.iter_mut().flat_map(|frame| &mut frame.key) {
-                    let behind = |sub: &&Subscription| {
-                        sub.topic == part.topic && sub.state == SubscriptionState::Queued
-                    };
-                    if let Some(sub) = fanout.subs.iter().map(|(_, sub)| sub).find(behind) {
-                        (part.cursor, part.head) = (sub.cursor, fanout.topics[sub.topic as usize].record.seq);
-                    }
-                }
-            }
+            Sabotage::RepeatsWrongFrame => spoil_frame_cache(fanout),
             Sabotage::KeepsRecent => {
-                for (_, topic) in &mut fanout.topics {
-                    if topic.recent.len() > 2 {
-                        topic.recent.remove(1);
-                    }
+                for (_, topic) in fanout.topics.iter_mut().filter(|(_, topic)| topic.recent.len() > 2) {
+                    topic.recent.remove(1);
                 }
             }
+            _ => self.spoil_subscription(fanout),
+        }
+    }
+
+    fn spoil_queues(self, fanout: &mut Fanout) {
+        for (_, session) in &mut fanout.schedule.sessions {
+            let first = session.queue.iter().find(|&queued| queued != EVERY_QUEUE);
+            let has_every = session.every_queued;
+            session.queue.spoil(|queue| match self {
+                Sabotage::ForgetsList => queue.truncate(queue.len().saturating_sub(1)),
+                Sabotage::ListsTwice => queue.extend(first),
+                Sabotage::ServesLastFirst => queue.make_contiguous().reverse(),
+                Sabotage::ServesEveryFirst if has_every => {
+                    queue.retain(|&queued| queued != EVERY_QUEUE);
+                    queue.push_front(EVERY_QUEUE);
+                }
+                _ => {}
+            });
+            session.close_up_queue(&mut fanout.subs);
+        }
+    }
+
+    fn spoil_subscription(self, fanout: &mut Fanout) {
+        let mut spoil = |which: fn(&Subscription) -> bool, how: fn(&mut Subscription)| {
+            if let Some((_, sub)) = fanout.subs.iter_mut().find(|(_, sub)| which(sub)) {
+                how(sub);
+            }
+        };
+        let is_queued: fn(&Subscription) -> bool = |sub| sub.state == SubscriptionState::Queued;
+        match self {
+            Sabotage::ForgetsTick => spoil(
+                |sub| {
+                    let is_queued = sub.state == SubscriptionState::Queued;
+                    is_queued && sub.mode == Mode::Latest && sub.base == Base::None
+                },
+                |sub| sub.cursor += 1,
+            ),
+            Sabotage::MovesDue => {
+                spoil(|sub| sub.state == SubscriptionState::Waiting, |sub| sub.due = Nanos(sub.due.0 + 1));
+            }
+            Sabotage::ForgetsBase => spoil(|sub| sub.base != Base::None, |sub| sub.base = Base::None),
+            Sabotage::ForgetsLead => spoil(|sub| sub.lead > 0, |sub| sub.lead = 0),
+            Sabotage::WrongReason => spoil(is_queued, |sub| sub.claims = true),
+            Sabotage::LooksYounger => spoil(|_| true, |sub| sub.since = Nanos(sub.since.0 + 1)),
             _ => {}
         }
-        if matches!(
-            self,
-            Sabotage::ForgetsList
-                | Sabotage::ListsTwice
-                | Sabotage::ServesLastFirst
-                | Sabotage::ServesEveryFirst
-        ) {
-            note_slots(fanout);
-        }
     }
 }
 
-/// Tells the subscriptions their new slots.
-fn note_slots(fanout: &mut Fanout) {
-    for (_, session) in &mut fanout.schedule.sessions {
-        let every_slot = &mut session.every_slot;
-        for (key, slot) in session.queue.close_up() {
-            match key {
-                EVERY_QUEUE => *every_slot = slot,
-                key => fanout.subs[key as usize].queued = slot,
-            }
+/// Gives each key in the frame cache the cursor and the head of a subscription that is behind.
+fn spoil_frame_cache(fanout: &mut Fanout) {
+    for part in fanout.frame_cache.frames.iter_mut().flat_map(|frame| &mut frame.key) {
+        let behind = |sub: &&Subscription| sub.topic == part.topic && sub.state == SubscriptionState::Queued;
+        if let Some(sub) = fanout.subs.iter().map(|(_, sub)| sub).find(behind) {
+            (part.cursor, part.head) = (sub.cursor, fanout.topics[sub.topic as usize].record.seq);
         }
-    }
-}
-
-fn spoil_sub(fanout: &mut Fanout, which: impl Fn(&Subscription) -> bool, how: impl Fn(&mut Subscription)) {
-    if let Some((_, sub)) = fanout.subs.iter_mut().find(|(_, sub)| which(sub)) {
-        how(sub);
     }
 }
 
