@@ -5,8 +5,8 @@
 //! answer, the welcome and the data of its first subscription leave in one write. Everything else goes to hyper with
 //! what has been read: other requests, heads in pieces, and upgrades that are not answered by 101.
 //!
-//! Invariants: this file decides only whether a head is plain. `handshake.rs` checks upgrades and admits clients on
-//! both ways. One deadline covers accept to the end of the first head, on both ways.
+//! Invariants: this file decides only whether a head is plain. `handshake.rs` checks upgrades, and
+//! `admission/sessions.rs` admits clients, on both ways. One deadline covers accept to the end of the first head, on both ways.
 
 use std::{
     net::SocketAddr,
@@ -125,12 +125,12 @@ impl<S: SessionSocket> HeadReader<S> {
             && !shard.server.draining.load(Ordering::Relaxed)
             && let Ok(accepted) = handshake::check(&request)
         {
-            let admitted = sessions::admit(&shard.server, &request, peer);
+            let admission = sessions::admit(&shard.server, &request, peer);
             let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));
             let peer = Peer { address: peer, agent };
             let (encoding, read_ahead) = (accepted.encoding, &read[head_bytes..]);
             let new = NewSession { stream, encoding, peer, read_ahead, counted: Some(counted) };
-            return ConnectionState::Session(new.begin(shard, admitted, accepted.head()));
+            return ConnectionState::Session(new.begin(shard, admission, accepted.head()));
         }
         let connection = HttpConnection { stream, read: read.to_vec(), peer, role, counted, deadline };
         (shard.serve)(&shard, connection);

@@ -19,7 +19,7 @@ use crate::{
     fanout::SessionKey,
     planted::{Fault, is_planted},
     session::{
-        inbound::{budget::Budget, read::Inbound},
+        inbound::read::Inbound,
         peer::Peer,
         socket::SessionSocket,
         state::{Session, Transport},
@@ -59,8 +59,7 @@ impl<S: SessionSocket> NewSession<'_, S> {
         let now = node.clock.now();
         let number = node.session_numbers.fetch_add(1, Ordering::Relaxed);
         let transport = Transport { stream: Rc::clone(&stream), encoding, waker: None };
-        let session =
-            Session::new(transport, peer, number, Budget::new(&node.limits, now), now, node.market.at(now));
+        let session = Session::new(node, transport, peer, number, now);
         let mut core = shard.core.borrow_mut();
         let head_bytes = head.len();
         let key = core.open(session, head);
@@ -96,8 +95,7 @@ impl<S: SessionSocket> Future for SessionTask<S> {
             }
             task.permits = (None, None);
         }
-        // This client's commands may have queued messages for other sessions and made them ready: a turn is due. A
-        // replay may wait for what this session has just taken.
+        // This client's commands may have queued messages for other sessions and made them ready.
         if core.wants_turn() {
             task.shard.wake();
         }

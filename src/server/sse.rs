@@ -25,7 +25,6 @@ use super::{
 use crate::{
     fanout::SessionKey,
     session::{
-        inbound::budget::Budget,
         maintenance::drain::retry_ms,
         peer::Peer,
         socket::SessionSocket,
@@ -72,8 +71,7 @@ impl AdmittedEvents {
         let encoding = Encoding::EVENT_STREAM;
         encoding.write_retry(retry_ms(node, number), &mut head);
         let transport = Transport { stream: Rc::clone(&stream), encoding, waker: None };
-        let budget = Budget::new(&node.limits, now);
-        let session = Session::new(transport, peer, number, budget, now, node.market.at(now));
+        let session = Session::new(node, transport, peer, number, now);
         let mut core = shard.core.borrow_mut();
         let key = core.open(session, head);
         core.log_opened(key);
@@ -97,7 +95,7 @@ impl<S: SessionSocket> Future for EventTask<S> {
         core.discard_input(task.key, &task.stream, &mut task.input_bytes_left, context);
         core.flush(task.key);
         let is_over = core.session(task.key).is_none();
-        // Its command may be carried out in parts, and a replay may wait for what this session has just taken.
+        // Its command may be carried out in parts.
         if core.wants_turn() {
             task.shard.wake();
         }

@@ -4,6 +4,7 @@ use std::{rc::Rc, task::Waker};
 
 use super::{
     inbound::{budget::Budget, job::Jobs},
+    node::NodeState,
     peer::Peer,
 };
 use crate::{
@@ -90,15 +91,9 @@ pub struct Closing {
 const WAITED_FOR_NANOS: u64 = 10_000_000_000;
 
 impl<S> Session<S> {
-    /// `now` is by the machine's clock, `market` by the market's.
-    pub fn new(
-        transport: Transport<S>,
-        peer: Peer,
-        number: u64,
-        budget: Budget,
-        now: Nanos,
-        market: Nanos,
-    ) -> Self {
+    /// `now` is by the machine's clock.
+    pub fn new(node: &NodeState, transport: Transport<S>, peer: Peer, number: u64, now: Nanos) -> Self {
+        let budget = Budget::new(&node.limits, now);
         Session {
             transport,
             peer,
@@ -118,7 +113,7 @@ impl<S> Session<S> {
             progress_at: now,
             unacknowledged_bytes: 0,
             blocked_at: now,
-            frame_at: market,
+            frame_at: node.market.at(now),
             heard_at: now,
             pinged_at: now,
             budget,

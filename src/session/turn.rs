@@ -112,8 +112,8 @@ impl<S: SessionSocket> Core<S> {
 
     /// Whether there is more to take in than ticks of known topics.
     fn has_bulk_work(&self) -> bool {
-        let has_bulk_work = |batch: &Arc<Batch>| !batch.new_topics.is_empty() || !batch.states.is_empty();
-        self.fanout.is_resyncing() || self.batches.iter().any(has_bulk_work)
+        let has_bulk = |batch: &Arc<Batch>| !batch.new_topics.is_empty() || !batch.states.is_empty();
+        self.fanout.is_resyncing() || self.batches.iter().any(has_bulk)
     }
 
     /// Whether the last turn's units ran out before everything was taken in.

@@ -12,9 +12,9 @@ const CIRCLES: &[&[&str]] = &[];
 /// Names that more than one type has, and are to be made precise.
 const SHARED_NAMES: &[&str] = &[
     "Command", "Config", "Control", "Counts", "Decoder", "End", "Entry", "Fault", "Faults", "Inner", "Input",
-    "Key", "Lines", "Listing", "Log", "Members", "Mode", "Order", "Output", "Pace", "Place", "Rates",
-    "Record", "Run", "Server", "Session", "Shared", "Shown", "Span", "Speed", "State", "Stop", "Symbols",
-    "Taken", "Tally", "Target", "Value",
+    "Key", "Lines", "Log", "Members", "Mode", "Order", "Output", "Pace", "Place", "Rates", "Record", "Run",
+    "Server", "Session", "Shared", "Shown", "Span", "Speed", "State", "Stop", "Symbols", "Tally", "Target",
+    "Value",
 ];
 
 /// The files that can be reached from each by its imports.

@@ -12,7 +12,7 @@ const EXCEPTIONS: [(&str, &str, &str); 5] = [
     ),
     ("tests/it/harness/mod.rs", ".elapsed()", "the generous deadline of that"),
     (
-        "src/session/alarm.rs",
+        "src/server/timer.rs",
         ".elapsed()",
         "the kernel's timer is what is tested: no sooner than it was set to",
     ),

@@ -127,7 +127,7 @@ impl<S: SessionSocket> Core<S> {
 
     fn write_data(&mut self, key: SessionKey, now: &mut Nanos) -> WriteOutcome {
         match self.prepare_frame(key, *now) {
-            Some(made) => self.send_frame(key, made, now),
+            Some(frame) => self.send_frame(key, frame, now),
             None => WriteOutcome::CaughtUp,
         }
     }
