@@ -1,11 +1,17 @@
-//! What threads share, under every interleaving (loom): the queue of batches from ingest to a shard, how a feed waits for its readers,
-//! the interest that a shard publishes, and settings that are reloaded.
+//! What threads share, under every interleaving (loom): the queue of batches from ingest to a shard, how a feed waits for its
+//! readers, the interest that a shard publishes, accepted connections, and settings that are reloaded.
 //!
 //! The code under test is the service's own files, built on loom's types. Held: no batch is lost unless the
 //! reader is told, what it takes is in order, and a reader that rests is woken by what comes. Broken copies show that
 //! each check can fail.
 
+#[path = "../../src/server/admission/addresses.rs"]
+mod addresses;
+#[path = "../../src/server/admission/balancer.rs"]
+#[expect(dead_code, reason = "limits that are reloaded, and operators, need no second thread")]
+mod balancer;
 mod broken;
+mod connections;
 mod interest;
 mod live;
 mod readers_wait;
@@ -20,6 +26,8 @@ mod sync {
     pub use loom::sync::{Mutex, MutexGuard, atomic};
     pub use std::sync::Arc;
 }
+
+use tickcast::{limits, planted};
 
 use batch_queue::{BatchQueue, TakenBatches};
 use loom::{sync::Notify, thread};

@@ -2,5 +2,7 @@
 
 pub mod addresses;
 pub mod balancer;
+#[cfg(test)]
+mod balancer_tests;
 pub mod rejected;
 pub mod sessions;
