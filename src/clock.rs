@@ -43,7 +43,7 @@ pub struct MarketClock {
 struct Driven {
     anchor: ArcSwap<Anchor>,
     /// The latest time that was reported: a new anchor must not go back behind it.
-    told: AtomicI64,
+    reported: AtomicI64,
 }
 
 /// How the market's time follows the machine's, until another anchor replaces it.
@@ -100,7 +100,7 @@ impl MarketClock {
     /// The market's time stands at `begin` until it is [driven](Self::drive).
     pub fn driven(world: Clock, begin: Nanos) -> Self {
         let anchor = Anchor { world: world.now(), market: begin, rate: 0.0 };
-        let driven = Driven { anchor: ArcSwap::from_pointee(anchor), told: AtomicI64::new(begin.0) };
+        let driven = Driven { anchor: ArcSwap::from_pointee(anchor), reported: AtomicI64::new(begin.0) };
         MarketClock { world, driven: Some(Arc::new(driven)) }
     }
 
@@ -121,8 +121,8 @@ impl MarketClock {
         }
     }
 
-    /// The machine's time at which the market's will be `market`, if nothing changes; the largest time, when the
-    /// market's time stands still.
+    /// The machine's time from which on the market's will be at least `market`, if nothing changes; the largest time,
+    /// when the market's time stands still.
     pub fn when(&self, market: Nanos) -> Nanos {
         match &self.driven {
             None => market,
@@ -141,8 +141,8 @@ impl MarketClock {
 impl Driven {
     fn at(&self, world: Nanos) -> Nanos {
         let market = self.anchor.load().at(world);
-        let told = self.told.fetch_max(market.0, Ordering::Relaxed);
-        market.max(Nanos(told))
+        let reported = self.reported.fetch_max(market.0, Ordering::Relaxed);
+        market.max(Nanos(reported))
     }
 }
 
@@ -157,7 +157,10 @@ impl Anchor {
             return self.world;
         }
         // Without a rate this is infinite, which the conversion turns into the largest number.
-        self.world.plus(Duration::from_nanos((left as f64 / self.rate) as u64))
+        let elapsed_nanos = (left as f64 / self.rate).ceil() as u64;
+        let world = self.world.plus(Duration::from_nanos(elapsed_nanos));
+        // A caller that waits until then must not wait again: a fraction may be missing.
+        if self.at(world) < market { world.plus(Duration::from_nanos(1)) } else { world }
     }
 }
 
@@ -207,10 +210,9 @@ mod tests {
                 let due = Nanos(last.0.max(now.0 + jump) + 1_000);
                 let when = clock.when(due);
                 if rate > 0 {
-                    // To the nanosecond, and one for the fraction.
-                    prop_assert!(clock.at(when.plus(Duration::from_nanos(2))) >= due);
-                    last = clock.at(when.plus(Duration::from_nanos(2)));
-                    world = when.plus(Duration::from_nanos(2));
+                    prop_assert!(clock.at(when) >= due);
+                    last = clock.at(when);
+                    world = when;
                 }
             }
         }
