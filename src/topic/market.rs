@@ -40,7 +40,7 @@ struct MarketTopic {
 }
 
 /// Why a tick was not taken in, and the message about it.
-type Refusal = (RejectReason, String);
+type TickRefusal = (RejectReason, String);
 
 impl Market {
     pub fn new(feeds: Vec<String>, topics_max: usize, ring_ticks_max: usize) -> Self {
@@ -231,7 +231,7 @@ impl Market {
         feed: FeedId,
         symbol: &Symbol,
         new_topics: &mut Vec<NewTopic>,
-    ) -> Result<TopicId, Refusal> {
+    ) -> Result<TopicId, TickRefusal> {
         match self.by_symbol.get(symbol) {
             Some(&id) if self.topics[id.0 as usize].feed == feed => Ok(id),
             Some(&id) => Err(self.owned(id, feed)),
@@ -240,7 +240,7 @@ impl Market {
     }
 
     #[cold]
-    fn owned(&self, id: TopicId, feed: FeedId) -> Refusal {
+    fn owned(&self, id: TopicId, feed: FeedId) -> TickRefusal {
         let MarketTopic { symbol, feed: owner, .. } = &self.topics[id.0 as usize];
         let name = |feed: FeedId| self.feeds.get(usize::from(feed.0)).map_or("?", String::as_str);
         let message = format!(
@@ -257,7 +257,7 @@ impl Market {
         feed: FeedId,
         symbol: &Symbol,
         new_topics: &mut Vec<NewTopic>,
-    ) -> Result<TopicId, Refusal> {
+    ) -> Result<TopicId, TickRefusal> {
         if self.topics.len() >= self.topics_max {
             let message = format!("the limit of {} topics is reached (limits.topics)", self.topics_max);
             return Err((RejectReason::TopicsFull, message));
@@ -272,7 +272,7 @@ impl Market {
 
     /// `before`: the order of the last tick before the batch.
     #[inline]
-    fn take(&mut self, id: TopicId, tick: &Tick, rx: Nanos, before: u64) -> Result<&Record, Refusal> {
+    fn take(&mut self, id: TopicId, tick: &Tick, rx: Nanos, before: u64) -> Result<&Record, TickRefusal> {
         let MarketTopic { record, ring, .. } = &mut self.topics[id.0 as usize];
         record.take(&tick.fields).map_err(|full| (RejectReason::Value, full.to_string()))?;
         if record.seq == 0 || record.order <= before {

@@ -122,6 +122,59 @@ fn columns_are_named_as_in_any_table() {
     }
 }
 
+/// Decimals of as many digits as a printed double has are exact, for their column says that they are none.
+#[test]
+fn decimals_of_other_files_are_exact_to_the_18th_digit() {
+    let schema = "message m { required int64 at (timestamp(millis, true));
+        required fixed_len_byte_array(16) price (decimal(38, 18)); }";
+    let exact = [
+        "0.1234567890123456",
+        "-0.12345678901234567",
+        "0.123456789012345678",
+        "1234.5678901234567",
+        "46116860414",
+        "0.0000016425",
+        "0.000000000000000001",
+    ];
+    let values = exact.map(|text| {
+        let bytes = Decimal::parse(text).unwrap().smallest_units().to_be_bytes();
+        ::parquet::data_type::FixedLenByteArray::from(bytes.to_vec())
+    });
+    let schema = parse_message_type(schema).unwrap();
+    let mut file =
+        SerializedFileWriter::new(Vec::new(), schema.into(), WriterProperties::default().into()).unwrap();
+    let mut group = file.next_row_group().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    column.typed::<Int64Type>().write_batch(&[1_583_020_803_145; 7], None, None).unwrap();
+    column.close().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    column.typed::<FixedLenByteArrayType>().write_batch(&values, None, None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    let hints = Hints {
+        columns: Some("ts:at,last:price".parse().unwrap()),
+        unit: None,
+        symbol: Some(Symbol::new("A").unwrap()),
+        prefix: None,
+    };
+    let block = read(file.into_inner().unwrap(), hints);
+    assert!(block.rejects.is_empty(), "{:?}", block.rejects);
+    let prices = block.records.iter().map(|record| record.tick.fields.get_decimal(Field::Last).unwrap());
+    assert_eq!(prices.map(|price| price.to_string()).collect::<Vec<_>>(), exact);
+}
+
+#[test]
+fn a_volume_without_room_is_an_error() {
+    let mut fields = Fields::default();
+    fields.set_volume(Volume::parse("99999999999999999999.999999999999999999").unwrap());
+    let mut tick = Tick { symbol: Symbol::new("A").unwrap(), ts: None, fields };
+    let mut writer = ParquetWriter::new(Vec::new()).unwrap();
+    writer.write(&tick, Nanos(1_000)).unwrap();
+    tick.fields.set_volume(Volume::parse("100000000000000000000").unwrap());
+    let error = writer.write(&tick, Nanos(2_000)).unwrap_err().to_string();
+    assert!(error.starts_with("a volume of 10^20 or more"), "{error}");
+}
+
 #[test]
 fn what_is_no_parquet_is_an_error() {
     let whole = foreign();
