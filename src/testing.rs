@@ -71,9 +71,9 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::{
     feed::{
-        Source, SourceError, Speed,
-        recording::{Input, parse_time},
-        replay::{Command, Control, Refusal, State},
+        ReplaySpeed, Source, SourceError,
+        recording::{RecordingInput, parse_time},
+        replay::{Refusal, ReplayCommand, ReplayControl, ReplayState},
         source::SourceKind,
     },
     limits::Limits,
@@ -83,7 +83,7 @@ use crate::{
 /// What to play: a recording, and the options of its source (docs/REPLAY.md).
 #[derive(Clone, Debug)]
 pub struct Play {
-    input: Input,
+    input: RecordingInput,
     options: Vec<(String, String)>,
     shards: usize,
     limits: Limits,
@@ -93,7 +93,7 @@ pub struct Play {
 pub struct TestMarket {
     /// Until it is stopped.
     service: Option<Service>,
-    control: Arc<Control>,
+    control: Arc<ReplayControl>,
     address: SocketAddr,
 }
 
@@ -132,15 +132,15 @@ impl Play {
     /// This recording, paused, at speed `max` once it moves, with the recording's time.
     /// Its name is taken as it is: what means something in `--feed replay:...` (`?`, `&`) means nothing here.
     pub fn file(file: impl AsRef<Path>) -> Self {
-        Play::input(Input::File(file.as_ref().to_owned()))
+        Play::input(RecordingInput::File(file.as_ref().to_owned()))
     }
 
     /// Three minutes of three symbols of Binance spot, which come with tickcast.
     pub fn bundled() -> Self {
-        Play::input(Input::Bundled)
+        Play::input(RecordingInput::Bundled)
     }
 
-    fn input(input: Input) -> Self {
+    fn input(input: RecordingInput) -> Self {
         let play = Play {
             input,
             options: Vec::new(),
@@ -213,7 +213,7 @@ impl TestMarket {
         format!("ws://{}/v1/stream?{query}", self.address)
     }
 
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> ReplayState {
         self.control.state()
     }
 
@@ -221,45 +221,45 @@ impl TestMarket {
     ///
     /// # Errors
     /// When the replay has failed.
-    pub fn step(&self, count: u64) -> Result<State, TestError> {
-        Ok(self.control.tell(Command::Step(count))?)
+    pub fn step(&self, count: u64) -> Result<ReplayState, TestError> {
+        Ok(self.control.tell(ReplayCommand::Step(count))?)
     }
 
     /// Lets the replay run by itself.
     ///
     /// # Errors
     /// When the replay has failed.
-    pub fn resume(&self) -> Result<State, TestError> {
-        Ok(self.control.tell(Command::Resume)?)
+    pub fn resume(&self) -> Result<ReplayState, TestError> {
+        Ok(self.control.tell(ReplayCommand::Resume)?)
     }
 
     /// # Errors
     /// When the replay has failed.
-    pub fn pause(&self) -> Result<State, TestError> {
-        Ok(self.control.tell(Command::Pause)?)
+    pub fn pause(&self) -> Result<ReplayState, TestError> {
+        Ok(self.control.tell(ReplayCommand::Pause)?)
     }
 
     /// # Errors
     /// When the replay has failed.
-    pub fn set_speed(&self, speed: Speed) -> Result<State, TestError> {
-        Ok(self.control.tell(Command::Speed(speed))?)
+    pub fn set_speed(&self, speed: ReplaySpeed) -> Result<ReplayState, TestError> {
+        Ok(self.control.tell(ReplayCommand::Speed(speed))?)
     }
 
     /// Goes to the first record at this time or after it: `2025-03-25T23:07:00Z`, or microseconds since 1970.
     ///
     /// # Errors
     /// When the text is not a time, or the replay has failed.
-    pub fn seek(&self, to: &str) -> Result<State, TestError> {
+    pub fn seek(&self, to: &str) -> Result<ReplayState, TestError> {
         let to = parse_time(to).ok_or_else(|| TestError::Time(to.to_owned()))?;
-        Ok(self.control.tell(Command::Seek(to))?)
+        Ok(self.control.tell(ReplayCommand::Seek(to))?)
     }
 
     /// Goes to the first record.
     ///
     /// # Errors
     /// When the replay has failed.
-    pub fn restart(&self) -> Result<State, TestError> {
-        Ok(self.control.tell(Command::Restart)?)
+    pub fn restart(&self) -> Result<ReplayState, TestError> {
+        Ok(self.control.tell(ReplayCommand::Restart)?)
     }
 
     /// Waits until this many clients have subscribed.

@@ -5,7 +5,7 @@
 use std::fmt::Write;
 
 use tickcast::{
-    feed::ndjson::{BlockDecoder, Decoded, Decoder, write_line},
+    feed::ndjson::{BlockDecoder, Decoded, NdjsonDecoder, write_line},
     limits,
     tick::Tick,
 };
@@ -67,7 +67,7 @@ fn copy(source: &[u8], spent: Option<Vec<u8>>) -> Vec<u8> {
 fn line_by_line(lines: &[Vec<u8>]) -> Box<dyn Work> {
     let source = lines.concat();
     let count = lines.len() as u64;
-    let mut decoder = Decoder::new(limits::DEFAULT.line_bytes);
+    let mut decoder = NdjsonDecoder::new(limits::DEFAULT.line_bytes);
     fed(
         move |spent| copy(&source, spent),
         move |bytes| {

@@ -3,7 +3,7 @@
 //! A decoder must not panic, must not depend on how its input was cut, and must account for what it was given in bounded
 //! messages.
 
-use tickcast::feed::formats::{Format, Hints, Output};
+use tickcast::feed::formats::{Format, Hints, DecoderOutput};
 
 /// Short, so that a fuzzer finds the limit.
 const LINE_BYTES_MAX: usize = 512;
@@ -25,9 +25,9 @@ pub fn check(format: &str, file: &str, data: &[u8]) {
     }
 }
 
-fn decode(format: Format, file: &str, bytes: &[u8], chunk: usize) -> Output {
+fn decode(format: Format, file: &str, bytes: &[u8], chunk: usize) -> DecoderOutput {
     let mut decoder = format.decoder(file, &Hints::default(), LINE_BYTES_MAX).expect("a name that tells enough");
-    let mut out = Output::default();
+    let mut out = DecoderOutput::default();
     for chunk in bytes.chunks(chunk) {
         decoder.feed(&mut chunk.to_vec(), &mut out);
     }

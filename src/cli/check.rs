@@ -13,7 +13,7 @@ use std::{
 use tickcast::{
     feed::{
         FeedError, Source,
-        recording::{self, Block, Input, Records},
+        recording::{self, Block, RecordReader, RecordingInput},
         source::SourceKind,
     },
     limits::Limits,
@@ -96,7 +96,7 @@ fn first_record(feed: &Source, limits: &Limits) -> Result<(), FeedError> {
 fn is_pipe(feed: &Source) -> bool {
     match &feed.kind {
         SourceKind::Replay(config) => config.inputs.iter().any(|input| match input {
-            Input::File(path) => path.metadata().is_ok_and(|file| !file.is_file() && !file.is_dir()),
+            RecordingInput::File(path) => path.metadata().is_ok_and(|file| !file.is_file() && !file.is_dir()),
             _ => false,
         }),
         _ => false,

@@ -7,7 +7,7 @@ use tickcast::{
     feed::{
         FeedError,
         formats::{Kept, Rows},
-        recording::{self, Block, Compression, Header, Records, Writer},
+        recording::{self, Block, Compression, Header, RecordReader, Writer},
     },
     limits,
 };

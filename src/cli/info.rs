@@ -10,7 +10,7 @@ use tickcast::{
     escape::{escaped, escaped_json},
     feed::{
         FeedError,
-        recording::{self, Block, Input, Records, Skipped, Stats},
+        recording::{self, Block, RecordReader, RecordingInput, RecordingStats, Skipped},
     },
     limits,
     tick::Nanos,
@@ -38,7 +38,7 @@ struct FileInfo {
     name: String,
     format: &'static str,
     header: Option<recording::Header>,
-    stats: Stats,
+    stats: RecordingStats,
     cut: bool,
     /// That there is no tick in it, when it is so.
     nothing: Option<FeedError>,
@@ -80,7 +80,12 @@ pub fn run(args: &InfoArgs) -> ExitCode {
 }
 
 /// What an input stands for: one file, or all that match its pattern.
-fn read(input: &Input, args: &InfoArgs, teller: &mut Teller, found: &mut Found) -> Result<(), FeedError> {
+fn read(
+    input: &RecordingInput,
+    args: &InfoArgs,
+    teller: &mut Teller,
+    found: &mut Found,
+) -> Result<(), FeedError> {
     let mut each = recording::open_each(
         std::slice::from_ref(input),
         &args.select.selection(),
@@ -88,7 +93,8 @@ fn read(input: &Input, args: &InfoArgs, teller: &mut Teller, found: &mut Found) 
     )?;
     let before = found.files.len();
     while let Some(mut recording) = each.next().transpose()? {
-        let (mut stats, mut block, mut more, mut cut) = (Stats::default(), Block::default(), true, false);
+        let (mut stats, mut block, mut more, mut cut) =
+            (RecordingStats::default(), Block::default(), true, false);
         while more {
             more = recording.next_block(&mut block)?;
             stats.take(&block);

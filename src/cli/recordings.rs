@@ -8,7 +8,7 @@ use tickcast::{
     feed::{
         FeedError,
         formats::{Columns, Hints, Prefix, Unit},
-        recording::{Block, Input, OnError, Selection, TIME_EXPECTED, parse_symbols, parse_time},
+        recording::{Block, OnError, RecordingInput, Selection, TIME_EXPECTED, parse_symbols, parse_time},
         with_sources,
     },
     glob::Glob,
@@ -67,8 +67,8 @@ pub struct Teller {
 // === impl SelectionArgs ===
 
 impl SelectionArgs {
-    pub fn inputs(&self) -> Vec<Input> {
-        self.files.iter().map(|file| Input::named(file)).collect()
+    pub fn inputs(&self) -> Vec<RecordingInput> {
+        self.files.iter().map(|file| RecordingInput::named(file)).collect()
     }
 
     pub fn selection(&self) -> Selection {

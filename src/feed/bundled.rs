@@ -6,7 +6,7 @@
 /// Names the bundled recording where a file's name is expected.
 pub const NAME: &str = "bundled";
 
-/// The file, as [`super::recording::Input::Bundled`] reads it.
+/// The file, as [`super::recording::RecordingInput::Bundled`] reads it.
 pub(super) static BYTES: &[u8] = include_bytes!("bundled/binance-spot-2025-03-25.ndjson.zst");
 
 #[cfg(test)]
@@ -14,14 +14,15 @@ mod tests {
     use std::collections::BTreeSet;
 
     use crate::{
-        feed::recording::{self, Block, Input, Record, Records, Selection},
+        feed::recording::{self, Block, RecordReader, RecordedTick, RecordingInput, Selection},
         limits,
         tick::{Decimal, Field, FieldSet, Nanos, Side},
     };
 
-    fn everything() -> (recording::Recording, Vec<Record>) {
+    fn everything() -> (recording::Recording, Vec<RecordedTick>) {
         let selection = Selection::default();
-        let mut reader = recording::open(&[Input::Bundled], &selection, limits::DEFAULT.line_bytes).unwrap();
+        let mut reader =
+            recording::open(&[RecordingInput::Bundled], &selection, limits::DEFAULT.line_bytes).unwrap();
         let mut all = Block::default();
         while reader.next_block(&mut all).unwrap() {}
         assert!(all.warnings.is_empty() && all.tally.total() == 0);

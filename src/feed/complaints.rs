@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Refused, Sink, ndjson::Decoded, record::Block, reject::Tally, time::format_time};
+use super::{RefusedTick, Sink, ndjson::Decoded, record::Block, reject::RejectCounts, time::format_time};
 use crate::tick::Nanos;
 
 /// A feed's faults, to be logged.
@@ -48,7 +48,7 @@ impl Complaints {
         for (reason, count) in decoded.tally.iter() {
             (0..count).for_each(|_| sink.reject(reason));
         }
-        let total = std::mem::take::<Tally>(&mut decoded.tally).total();
+        let total = std::mem::take::<RejectCounts>(&mut decoded.tally).total();
         if total == 0 {
             return;
         }
@@ -77,7 +77,7 @@ impl Complaints {
         for (reason, count) in block.tally.iter() {
             (0..count).for_each(|_| sink.reject(reason));
         }
-        let total = std::mem::take::<Tally>(&mut block.tally).total();
+        let total = std::mem::take::<RejectCounts>(&mut block.tally).total();
         let described = block.rejects.len() as u64;
         for reject in block.rejects.drain(..) {
             if self.may_say(sink.now()) {
@@ -95,7 +95,7 @@ impl Complaints {
     }
 
     /// Reports some of the ticks that a sink refused (the sink has counted them), and empties the vector.
-    pub fn refused(&mut self, now: Nanos, refused: &mut Vec<Refused>) {
+    pub fn refused(&mut self, now: Nanos, refused: &mut Vec<RefusedTick>) {
         for refused in refused.drain(..) {
             if self.may_say(now) {
                 tracing::warn!(
@@ -168,9 +168,9 @@ mod tests {
     use crate::feed::{RejectReason, ndjson::BlockDecoder, testing::TestSink};
 
     #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
+    struct ComplaintLog(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Log {
+    impl Write for ComplaintLog {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())
@@ -183,7 +183,7 @@ mod tests {
 
     /// The lines that `body` logs.
     fn logged(body: impl FnOnce()) -> Vec<String> {
-        let log = Log::default();
+        let log = ComplaintLog::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_writer(move || writer.clone())

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::record::Place;
+use super::record::RecordPosition;
 
 /// Why a feed could not be opened, or why it stopped.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +17,7 @@ pub enum FeedError {
     NoneSelected { path: String },
     /// Only with `on_error=stop`.
     #[error("{path}, {place}: {message}")]
-    Rejected { path: String, place: Place, message: String },
+    Rejected { path: String, place: RecordPosition, message: String },
 }
 
 /// Why a text names no source. `source_name` is the source as a person writes it.

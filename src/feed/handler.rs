@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{error::FeedError, replay::Control, sink::Sink};
+use super::{error::FeedError, replay::ReplayControl, sink::Sink};
 use crate::{
     shutdown::Stop,
     tick::{Nanos, Symbol},
@@ -17,12 +17,12 @@ pub trait Feed: Send {
     fn run(self: Box<Self>, sink: &mut dyn Sink, stop: &Stop) -> Result<(), FeedError>;
 
     /// The handle that controls it, if it is a replay.
-    fn replay(&self) -> Option<Arc<Control>> {
+    fn replay(&self) -> Option<Arc<ReplayControl>> {
         None
     }
 
     /// The symbols that it declares, if it knows them before their first ticks.
-    fn listing(&self) -> Option<Arc<dyn Listing>> {
+    fn listing(&self) -> Option<Arc<dyn DeclaredSymbols>> {
         None
     }
 
@@ -33,6 +33,6 @@ pub trait Feed: Send {
 }
 
 /// Symbols that a feed declares before their first ticks. It need not name all of them.
-pub trait Listing: Send + Sync {
+pub trait DeclaredSymbols: Send + Sync {
     fn lists(&self, symbol: &Symbol) -> bool;
 }

@@ -28,8 +28,8 @@ pub(crate) mod testing;
 mod time;
 
 pub use error::{FeedError, SourceError, with_sources};
-pub use handler::{Feed, Listing};
-pub use pace::{Speed, Timed};
-pub use reject::{Refused, RejectReason, Tally};
-pub use sink::{Activity, Sink};
+pub use handler::{DeclaredSymbols, Feed};
+pub use pace::{ReplaySpeed, Timed};
+pub use reject::{RefusedTick, RejectCounts, RejectReason};
+pub use sink::{FeedActivity, Sink};
 pub use source::{Opened, Source};

@@ -1,4 +1,4 @@
-//! Plays a schedule of ticks by the sink's clock. Also [`Speed`], which the replay shares.
+//! Plays a schedule of ticks by the sink's clock. Also [`ReplaySpeed`], which the replay shares.
 //!
 //! Every tick is due at a time counted from the start, never from the tick before it, so that one late tick does not
 //! delay all later ones. All ticks that are due at a wake-up go into one batch.
@@ -8,7 +8,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use super::{FeedError, Refused, Sink, complaints::Complaints};
+use super::{FeedError, RefusedTick, Sink, complaints::Complaints};
 use crate::{
     shutdown::Stop,
     tick::{Nanos, Tick},
@@ -16,7 +16,7 @@ use crate::{
 
 /// The speed at which a schedule is played.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Speed {
+pub enum ReplaySpeed {
     /// This many times as fast as the schedule says.
     Times(f64),
     /// As fast as the sink takes ticks.
@@ -56,13 +56,13 @@ const WAIT_MAX: Duration = Duration::from_secs(3_600);
 /// When the schedule breaks.
 pub fn play(
     schedule: &mut impl Schedule,
-    speed: Speed,
+    speed: ReplaySpeed,
     sink: &mut dyn Sink,
     stop: &Stop,
 ) -> Result<(), FeedError> {
     let start = sink.now();
     let mut batch: Vec<Tick> = Vec::with_capacity(BATCH_TICKS_MAX);
-    let mut refused: Vec<Refused> = Vec::new();
+    let mut refused: Vec<RefusedTick> = Vec::new();
     // Taken from the schedule and not due yet.
     let mut early: Option<Timed> = None;
     while !stop.is_set() {
@@ -86,7 +86,7 @@ pub fn play(
             batch.push(timed.tick);
         };
         if !batch.is_empty() {
-            if speed != Speed::Max {
+            if speed != ReplaySpeed::Max {
                 sink.lag(Duration::from_nanos(now.since(oldest_due)));
             }
             sink.submit(&mut batch, &mut refused);
@@ -107,35 +107,37 @@ pub fn play(
 
 // === impl Speed ===
 
-impl Default for Speed {
+impl Default for ReplaySpeed {
     fn default() -> Self {
-        Speed::Times(1.0)
+        ReplaySpeed::Times(1.0)
     }
 }
 
-impl Speed {
-    /// The texts that [`Speed::from_str`] takes, for a person.
+impl ReplaySpeed {
+    /// The texts that [`ReplaySpeed::from_str`] takes, for a person.
     pub const EXPECTED: &str = "a number from 0.001 to 1000000, or max";
 
     /// When an item at `at` of the schedule is due, at this speed.
     pub(super) fn due(self, start: Nanos, at: Duration) -> Nanos {
         match self {
             // A double holds every nanosecond of a hundred days; beyond them the rounding does not matter.
-            Speed::Times(times) => start.plus(Duration::from_nanos((at.as_nanos() as f64 / times) as u64)),
-            Speed::Max => start,
+            ReplaySpeed::Times(times) => {
+                start.plus(Duration::from_nanos((at.as_nanos() as f64 / times) as u64))
+            }
+            ReplaySpeed::Max => start,
         }
     }
 }
 
-impl FromStr for Speed {
+impl FromStr for ReplaySpeed {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
         if text == "max" {
-            return Ok(Speed::Max);
+            return Ok(ReplaySpeed::Max);
         }
         match text.parse::<f64>() {
-            Ok(times) if (0.001..=1e6).contains(&times) => Ok(Speed::Times(times)),
+            Ok(times) if (0.001..=1e6).contains(&times) => Ok(ReplaySpeed::Times(times)),
             _ => Err(()),
         }
     }

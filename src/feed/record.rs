@@ -5,12 +5,12 @@
 
 use std::{fmt, sync::Arc};
 
-use super::reject::{RejectReason, Tally};
+use super::reject::{RejectCounts, RejectReason};
 use crate::tick::{Nanos, Tick};
 
 /// A tick, and when its recorder received it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Record {
+pub struct RecordedTick {
     /// By the recorder's clock: a replay is paced by it. If a source has none, the tick's `ts`; if that is missing too,
     /// the time of the record before it in its file. It may step back where the file's lines do.
     pub rx: Nanos,
@@ -20,11 +20,11 @@ pub struct Record {
 /// Records, and what happened between them. The owner takes the contents out or calls [`Block::clear`].
 #[derive(Default, Debug)]
 pub struct Block {
-    pub records: Vec<Record>,
+    pub records: Vec<RecordedTick>,
     /// The first rejected records.
     pub rejects: Vec<Reject>,
     /// All rejected records.
-    pub tally: Tally,
+    pub tally: RejectCounts,
     /// Well-formed records without any field of a tick: comments, funding rates, system messages.
     pub passed: u64,
     /// Loss that our own recordings report: how many gaps of selected symbols, and how many ticks.
@@ -45,7 +45,7 @@ pub struct Block {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reject {
     pub file: Arc<str>,
-    pub place: Place,
+    pub place: RecordPosition,
     pub reason: RejectReason,
     /// The fault, for a person.
     pub message: String,
@@ -53,7 +53,7 @@ pub struct Reject {
 
 /// The position of a record in its decompressed file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Place {
+pub enum RecordPosition {
     /// Counted from 1.
     Line(u64),
     /// The first byte of a binary record, counted from 0.
@@ -70,7 +70,7 @@ impl Block {
     pub fn clear(&mut self) {
         self.records.clear();
         self.rejects.clear();
-        self.tally = Tally::default();
+        self.tally = RejectCounts::default();
         (self.passed, self.gaps, self.gap_ticks) = (0, 0, 0);
         self.warnings.clear();
         self.cut = false;
@@ -97,11 +97,11 @@ impl Block {
 
 // === impl Place ===
 
-impl fmt::Display for Place {
+impl fmt::Display for RecordPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Line(line) => write!(f, "line {line}"),
-            Place::Byte(byte) => write!(f, "byte {byte}"),
+            RecordPosition::Line(line) => write!(f, "line {line}"),
+            RecordPosition::Byte(byte) => write!(f, "byte {byte}"),
         }
     }
 }

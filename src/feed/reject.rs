@@ -4,7 +4,7 @@
 
 /// A tick that the sink did not take.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Refused {
+pub struct RefusedTick {
     /// Its index in the vector that was submitted.
     pub index: usize,
     pub reason: RejectReason,
@@ -35,7 +35,7 @@ pub enum RejectReason {
 
 /// How many lines were rejected, by reason.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Tally([u64; RejectReason::ALL.len()]);
+pub struct RejectCounts([u64; RejectReason::ALL.len()]);
 
 // === impl RejectReason ===
 
@@ -68,12 +68,12 @@ impl RejectReason {
 
 // === impl Tally ===
 
-impl Tally {
+impl RejectCounts {
     pub fn add(&mut self, reason: RejectReason) {
         self.0[reason as usize] += 1;
     }
 
-    pub fn add_all(&mut self, other: &Tally) {
+    pub fn add_all(&mut self, other: &RejectCounts) {
         self.0.iter_mut().zip(other.0).for_each(|(sum, count)| *sum += count);
     }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::reject::{Refused, RejectReason};
+use super::reject::{RefusedTick, RejectReason};
 use crate::{
     clock::Anchor,
     tick::{Nanos, Tick},
@@ -15,10 +15,10 @@ use crate::{
 pub trait Sink: Send {
     /// Takes the ticks in, in order, and leaves the vector empty. A refused tick is counted by the sink and described
     /// in `refused`; the others are taken.
-    fn submit(&mut self, ticks: &mut Vec<Tick>, refused: &mut Vec<Refused>);
+    fn submit(&mut self, ticks: &mut Vec<Tick>, refused: &mut Vec<RefusedTick>);
 
     /// As [`Self::submit`], with the time of each by the market's clock.
-    fn submit_dated(&mut self, ticks: &mut Vec<Tick>, _rx: &[Nanos], refused: &mut Vec<Refused>) {
+    fn submit_dated(&mut self, ticks: &mut Vec<Tick>, _rx: &[Nanos], refused: &mut Vec<RefusedTick>) {
         self.submit(ticks, refused);
     }
 
@@ -35,7 +35,7 @@ pub trait Sink: Send {
     fn drive(&mut self, _anchor: Anchor) {}
 
     /// The feed's activity, at each change; only feeds that can be held report it.
-    fn activity(&mut self, _activity: Activity) {}
+    fn activity(&mut self, _activity: FeedActivity) {}
 
     /// Whether the feed will ask for [`Self::room`] or [`Self::is_taken`]: readers are watched only while it does.
     fn watch_readers(&mut self, _watches: bool) {}
@@ -63,7 +63,7 @@ pub trait Sink: Send {
 
 /// The activity of a feed that can be held.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Activity {
+pub enum FeedActivity {
     Playing,
     /// Paused or waiting on purpose: it gives nothing for now.
     Held,

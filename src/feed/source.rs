@@ -9,7 +9,7 @@
 
 use std::{fmt, io, str::FromStr};
 
-use super::{Feed, FeedError, SourceError, options::Options, recording::Input, replay, sim, stdin};
+use super::{Feed, FeedError, SourceError, options::Options, recording::RecordingInput, replay, sim, stdin};
 use crate::limits::Limits;
 
 /// A source that was named and is not open yet.
@@ -24,8 +24,8 @@ pub struct Source {
 /// Where the ticks come from.
 #[derive(Clone, PartialEq, Debug)]
 pub enum SourceKind {
-    Sim(sim::Config),
-    Replay(replay::Config),
+    Sim(sim::SimConfig),
+    Replay(replay::ReplayConfig),
     /// NDJSON on standard input.
     Stdin,
     /// Ticks arrive by `POST /v1/publish`.
@@ -61,11 +61,11 @@ impl Source {
         };
         let mut options = Options::parse(label, query)?;
         let kind = match (label, file) {
-            ("sim", _) => SourceKind::Sim(sim::Config::from_options(&mut options)?),
+            ("sim", _) => SourceKind::Sim(sim::SimConfig::from_options(&mut options)?),
             ("-", _) => SourceKind::Stdin,
             ("push", _) => SourceKind::Push,
             (_, None | Some("")) => return Err(SourceError::NoFile),
-            (_, Some(file)) => SourceKind::Replay(replay::Config::from_options(file, &mut options)?),
+            (_, Some(file)) => SourceKind::Replay(replay::ReplayConfig::from_options(file, &mut options)?),
         };
         let expected = "1 to 32 of a-z A-Z 0-9 _ . -";
         let name = options.take("name", expected, |name| is_name(name).then(|| name.to_owned()))?;
@@ -75,7 +75,10 @@ impl Source {
 
     /// The bundled recording, repeated: the source when none is named.
     pub fn bundled() -> Self {
-        let config = replay::Config { end: replay::End::Loop, ..replay::Config::of(Input::Bundled) };
+        let config = replay::ReplayConfig {
+            end: replay::AtEnd::Loop,
+            ..replay::ReplayConfig::of(RecordingInput::Bundled)
+        };
         Source { name: "replay".to_owned(), text: DEFAULT.to_owned(), kind: SourceKind::Replay(config) }
     }
 

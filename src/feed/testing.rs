@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, time::Duration};
 
-use super::{Refused, RejectReason, Sink};
+use super::{RefusedTick, RejectReason, Sink};
 use crate::{
     shutdown::Stop,
     tick::{Decimal, Field, Fields, Nanos, Symbol, Tick},
@@ -26,12 +26,12 @@ pub struct TestSink {
 }
 
 impl Sink for TestSink {
-    fn submit(&mut self, ticks: &mut Vec<Tick>, refused: &mut Vec<Refused>) {
+    fn submit(&mut self, ticks: &mut Vec<Tick>, refused: &mut Vec<RefusedTick>) {
         self.batches.push(ticks.len());
         for (index, tick) in ticks.drain(..).enumerate() {
             if self.refuses.as_ref() == Some(&tick.symbol) {
                 let message = format!("{} belongs to another feed", tick.symbol);
-                refused.push(Refused { index, reason: RejectReason::Owned, message });
+                refused.push(RefusedTick { index, reason: RejectReason::Owned, message });
             } else {
                 self.ticks.push(tick);
             }

@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 
 use crate::{
     clock::{Anchor, Clock, MarketClock},
-    feed::{Activity, Refused, RejectReason, Sink, replay::Control},
+    feed::{FeedActivity, RefusedTick, RejectReason, Sink, replay::ReplayControl},
     tick::{Nanos, Tick},
     topic::{FeedId, Ingest},
     wakeup::Wakeup,
@@ -27,7 +27,7 @@ pub struct FeedStatus {
     pub id: FeedId,
     pub kind: FeedKind,
     /// Its handle, when it is a replay.
-    pub replay: Option<Arc<Control>>,
+    pub replay: Option<Arc<ReplayControl>>,
     pub ingested: AtomicU64,
     rejected: [AtomicU64; RejectReason::ALL.len()],
     pub reconnects: AtomicU64,
@@ -80,7 +80,7 @@ impl Condition {
 }
 
 impl FeedStatus {
-    pub fn new(name: String, id: FeedId, kind: FeedKind, replay: Option<Arc<Control>>) -> Self {
+    pub fn new(name: String, id: FeedId, kind: FeedKind, replay: Option<Arc<ReplayControl>>) -> Self {
         FeedStatus {
             name,
             id,
@@ -136,7 +136,7 @@ impl FeedStatus {
 
 impl FeedSink {
     /// As [`Sink::submit`], from any thread.
-    pub fn take(&self, ticks: &mut Vec<Tick>, refused: &mut Vec<Refused>) -> usize {
+    pub fn take(&self, ticks: &mut Vec<Tick>, refused: &mut Vec<RefusedTick>) -> usize {
         let now = self.market.now();
         let before = refused.len();
         let taken = self.ingest.submit(self.status.id, ticks, now, refused);
@@ -144,7 +144,7 @@ impl FeedSink {
         taken
     }
 
-    fn record(&self, taken: usize, now: Nanos, refused: &[Refused]) {
+    fn record(&self, taken: usize, now: Nanos, refused: &[RefusedTick]) {
         for refused in refused {
             self.status.count_rejected(refused.reason, 1);
         }
@@ -156,11 +156,11 @@ impl FeedSink {
 }
 
 impl Sink for FeedSink {
-    fn submit(&mut self, ticks: &mut Vec<Tick>, refused: &mut Vec<Refused>) {
+    fn submit(&mut self, ticks: &mut Vec<Tick>, refused: &mut Vec<RefusedTick>) {
         self.take(ticks, refused);
     }
 
-    fn submit_dated(&mut self, ticks: &mut Vec<Tick>, rx: &[Nanos], refused: &mut Vec<Refused>) {
+    fn submit_dated(&mut self, ticks: &mut Vec<Tick>, rx: &[Nanos], refused: &mut Vec<RefusedTick>) {
         let before = refused.len();
         let taken = self.ingest.submit_dated(self.status.id, ticks, rx, refused);
         self.record(taken, rx.last().copied().unwrap_or_default(), &refused[before..]);
@@ -182,13 +182,13 @@ impl Sink for FeedSink {
         self.market.drive(anchor);
     }
 
-    fn activity(&mut self, activity: Activity) {
+    fn activity(&mut self, activity: FeedActivity) {
         self.status.set_condition(match activity {
-            Activity::Playing => Condition::Running,
-            Activity::Held => Condition::Held,
-            Activity::Ended => Condition::Ended,
+            FeedActivity::Playing => Condition::Running,
+            FeedActivity::Held => Condition::Held,
+            FeedActivity::Ended => Condition::Ended,
         });
-        if activity == Activity::Ended {
+        if activity == FeedActivity::Ended {
             tracing::info!(feed = self.status.name, "the replay is over");
             self.ingest.close(self.status.id);
         } else {

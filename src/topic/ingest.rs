@@ -16,7 +16,7 @@ use super::{
     store::{Image, ListedTopic, Store},
 };
 use crate::{
-    feed::{self, Refused},
+    feed::{self, RefusedTick},
     tick::{Nanos, Symbol, Tick},
 };
 
@@ -34,7 +34,7 @@ pub struct Ingest {
     market: Mutex<Market>,
     outlets: Vec<Outlet>,
     /// The symbols that feeds declare before their first ticks.
-    listings: Vec<Arc<dyn feed::Listing>>,
+    listings: Vec<Arc<dyn feed::DeclaredSymbols>>,
     pub readers: Arc<Readers>,
 }
 
@@ -50,7 +50,7 @@ impl Ingest {
     }
 
     /// Adds the symbols that feeds declare.
-    pub fn with_listings(self, listings: Vec<Arc<dyn feed::Listing>>) -> Self {
+    pub fn with_listings(self, listings: Vec<Arc<dyn feed::DeclaredSymbols>>) -> Self {
         Ingest { listings, ..self }
     }
 
@@ -65,7 +65,7 @@ impl Ingest {
         feed: FeedId,
         ticks: &mut Vec<Tick>,
         rx: Nanos,
-        refused: &mut Vec<Refused>,
+        refused: &mut Vec<RefusedTick>,
     ) -> usize {
         let mut market = self.lock();
         let batch = market.ingest(feed, ticks, rx, refused, self.detail());
@@ -80,7 +80,7 @@ impl Ingest {
         feed: FeedId,
         ticks: &mut Vec<Tick>,
         rx: &[Nanos],
-        refused: &mut Vec<Refused>,
+        refused: &mut Vec<RefusedTick>,
     ) -> usize {
         let mut market = self.lock();
         let batch = market.ingest_dated(feed, ticks, rx, refused, self.detail());

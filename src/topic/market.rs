@@ -14,7 +14,7 @@ use super::{
     store::{Image, ListedTopic},
 };
 use crate::{
-    feed::{Refused, RejectReason},
+    feed::{RefusedTick, RejectReason},
     tick::{Nanos, State, Symbol, Tick},
 };
 
@@ -62,7 +62,7 @@ impl Market {
         feed: FeedId,
         ticks: &mut Vec<Tick>,
         rx: Nanos,
-        refused: &mut Vec<Refused>,
+        refused: &mut Vec<RefusedTick>,
         detail: Detail,
     ) -> Batch {
         self.take_all(feed, ticks, |_| rx, refused, detail)
@@ -74,7 +74,7 @@ impl Market {
         feed: FeedId,
         ticks: &mut Vec<Tick>,
         rx: &[Nanos],
-        refused: &mut Vec<Refused>,
+        refused: &mut Vec<RefusedTick>,
         detail: Detail,
     ) -> Batch {
         debug_assert_eq!(ticks.len(), rx.len(), "each tick has its time");
@@ -87,7 +87,7 @@ impl Market {
         feed: FeedId,
         ticks: &mut Vec<Tick>,
         rx: impl Fn(usize) -> Nanos,
-        refused: &mut Vec<Refused>,
+        refused: &mut Vec<RefusedTick>,
         detail: Detail,
     ) -> Batch {
         let mut batch = Batch::default();
@@ -100,7 +100,7 @@ impl Market {
             match taken {
                 Ok((id, record)) if detail == Detail::Ticks => batch.ticks.push(stamp(id, record)),
                 Ok(_) => {}
-                Err((reason, message)) => refused.push(Refused { index, reason, message }),
+                Err((reason, message)) => refused.push(RefusedTick { index, reason, message }),
             }
         }
         ticks.clear();

@@ -104,7 +104,7 @@ impl Default for CommandReader {
     }
 }
 
-type Fault = (ErrorCode, String);
+type CommandFault = (ErrorCode, String);
 type Object<'a> = simd_json::borrowed::Object<'a>;
 
 struct FieldReader<'a> {
@@ -120,7 +120,7 @@ impl FieldReader<'_> {
         self.object.get(name).filter(|value| !value.is_null())
     }
 
-    fn command(&self, id: Option<Id>) -> Result<Command, Fault> {
+    fn command(&self, id: Option<Id>) -> Result<Command, CommandFault> {
         once(self.object, "")?;
         let op = match self.get("op") {
             None => return Err((ErrorCode::MissingField, format!("op is missing: it is one of {OPS}"))),
@@ -174,7 +174,7 @@ impl FieldReader<'_> {
     }
 
     /// Refuses fields that the command does not have.
-    fn only(&self, op: &str, known: &[&str]) -> Result<(), Fault> {
+    fn only(&self, op: &str, known: &[&str]) -> Result<(), CommandFault> {
         let mut unknown: Vec<&str> =
             self.object.keys().map(AsRef::as_ref).filter(|key| !known.contains(key)).collect();
         unknown.sort_unstable();
@@ -187,7 +187,7 @@ impl FieldReader<'_> {
         }
     }
 
-    fn symbols(&self) -> Result<Vec<Target>, Fault> {
+    fn symbols(&self) -> Result<Vec<Target>, CommandFault> {
         let Some(value) = self.get("symbols") else {
             return Err((
                 ErrorCode::MissingField,
@@ -209,7 +209,7 @@ impl FieldReader<'_> {
         Ok(array.iter().map(|entry| entry.as_str().map_or_else(|| not_text(entry), Target::parse)).collect())
     }
 
-    fn mode(&self, allowed: &[Mode]) -> Result<Option<Mode>, Fault> {
+    fn mode(&self, allowed: &[Mode]) -> Result<Option<Mode>, CommandFault> {
         let Some(value) = self.get("mode") else { return Ok(None) };
         let names: Vec<&str> = allowed.iter().map(|mode| mode.as_str()).collect();
         let expected = format!("one of {}", names.join(", "));
@@ -217,7 +217,7 @@ impl FieldReader<'_> {
         mode.map(Some).ok_or_else(|| bad("mode", &expected, value))
     }
 
-    fn interval(&self) -> Result<Option<Duration>, Fault> {
+    fn interval(&self) -> Result<Option<Duration>, CommandFault> {
         let Some(value) = self.get("interval_ms") else { return Ok(None) };
         let most = millis(self.limits.interval);
         let expected = format!("a whole number of milliseconds from 0 to {most}");
@@ -225,12 +225,12 @@ impl FieldReader<'_> {
         interval.map(|ms| Some(Duration::from_millis(ms))).ok_or_else(|| bad("interval_ms", &expected, value))
     }
 
-    fn snapshot(&self) -> Result<Option<bool>, Fault> {
+    fn snapshot(&self) -> Result<Option<bool>, CommandFault> {
         let Some(value) = self.get("snapshot") else { return Ok(None) };
         value.as_bool().map(Some).ok_or_else(|| bad("snapshot", "true or false", value))
     }
 
-    fn fields(&self) -> Result<Option<FieldSet>, Fault> {
+    fn fields(&self) -> Result<Option<FieldSet>, CommandFault> {
         let Some(value) = self.get("fields") else { return Ok(None) };
         let Some(array) = value.as_array() else {
             return Err(bad("fields", "an array of field names", value));
@@ -249,7 +249,7 @@ impl FieldReader<'_> {
         Ok(Some(wanted))
     }
 
-    fn resume(&self) -> Result<Option<ResumeFrom>, Fault> {
+    fn resume(&self) -> Result<Option<ResumeFrom>, CommandFault> {
         const EXPECTED: &str = "{\"epoch\":\"…\",\"last\":{\"SYMBOL\":SEQ}}";
         let Some(value) = self.get("resume") else { return Ok(None) };
         let object = value.as_object().ok_or_else(|| bad("resume", EXPECTED, value))?;
@@ -304,7 +304,7 @@ fn not_text(entry: &BorrowedValue<'_>) -> Target {
 }
 
 /// Refuses names that stand twice: which of two values was meant, nobody can know.
-fn once(object: &Object<'_>, within: &str) -> Result<(), Fault> {
+fn once(object: &Object<'_>, within: &str) -> Result<(), CommandFault> {
     let mut names: Vec<&str> = object.keys().map(AsRef::as_ref).collect();
     names.sort_unstable();
     match names.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -343,7 +343,7 @@ fn read_id(value: &BorrowedValue<'_>, wide: Option<String>) -> Result<Option<Id>
     id.map(Some).ok_or_else(|| format!("id is a string or a whole number, this is {}", kind(value)))
 }
 
-fn bad(field: &str, expected: &str, value: &BorrowedValue<'_>) -> Fault {
+fn bad(field: &str, expected: &str, value: &BorrowedValue<'_>) -> CommandFault {
     let shown = shown(value);
     (ErrorCode::BadValue, format!("{field} must be {expected}, this is {shown}"))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tickcast::{
     fanout::{Fanout, Mode, Spec, SubscribeRequest},
-    feed::{Opened, Refused, RejectReason, Sink, Source},
+    feed::{Opened, RefusedTick, RejectReason, Sink, Source},
     limits::Limits,
     shutdown::Stop,
     tick::{Field, FieldSet, Nanos, Symbol, Tick},
@@ -20,7 +20,7 @@ use tickcast::{
 struct Kept(Vec<Tick>);
 
 impl Sink for Kept {
-    fn submit(&mut self, ticks: &mut Vec<Tick>, _: &mut Vec<Refused>) {
+    fn submit(&mut self, ticks: &mut Vec<Tick>, _: &mut Vec<RefusedTick>) {
         self.0.append(ticks);
     }
 

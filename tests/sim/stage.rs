@@ -9,7 +9,7 @@ use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
 use tickcast::{
     clock::{Clock, MarketClock},
-    feed::ndjson::Decoder,
+    feed::ndjson::NdjsonDecoder,
     limits::Limits,
     tick::Nanos,
 };
@@ -27,7 +27,7 @@ pub struct Stage {
     pub clock: Clock,
     pub node: Node,
     net: Net,
-    decoder: Decoder,
+    decoder: NdjsonDecoder,
     random: Pcg64Mcg,
     clients: Vec<Guest>,
 }
@@ -84,7 +84,7 @@ impl Stage {
     pub fn with_market(limits: Limits, market: impl FnOnce(Clock) -> MarketClock) -> Stage {
         let clock = Clock::manual(BEGIN);
         let net = Network::new(clock, 0);
-        let decoder = Decoder::new(limits.line_bytes);
+        let decoder = NdjsonDecoder::new(limits.line_bytes);
         let node = Node::new(&Plan::bare(limits), clock, market(clock), &net);
         let random = Pcg64Mcg::seed_from_u64(1);
         Stage { clock, node, net, decoder, random, clients: Vec::new() }

@@ -12,7 +12,7 @@ use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 use tickcast::{
     clock::{Clock, MarketClock},
-    feed::{Sink, ndjson::Decoder},
+    feed::{Sink, ndjson::NdjsonDecoder},
     tick::Nanos,
 };
 
@@ -47,7 +47,7 @@ struct World {
     node: Node,
     clients: Vec<Client>,
     tape: Tape,
-    decoder: Decoder,
+    decoder: NdjsonDecoder,
     random: Pcg64Mcg,
     /// Ticks that are due and have found no room.
     owed: usize,
@@ -148,7 +148,7 @@ impl World {
             node,
             clients,
             tape,
-            decoder: Decoder::new(plan.limits.line_bytes),
+            decoder: NdjsonDecoder::new(plan.limits.line_bytes),
             random: Pcg64Mcg::seed_from_u64(plan.seed ^ 0x5E_ED),
             owed: 0,
             fed_at: begin,

@@ -11,10 +11,8 @@ const CIRCLES: &[&[&str]] = &[];
 
 /// Names that more than one type has, and are to be made precise.
 const SHARED_NAMES: &[&str] = &[
-    "Command", "Config", "Control", "Counts", "Decoder", "End", "Entry", "Fault", "Faults", "Inner", "Input",
-    "Key", "Lines", "Log", "Members", "Mode", "Order", "Output", "Pace", "Place", "Rates", "Record", "Run",
-    "Server", "Session", "Shared", "Shown", "Span", "Speed", "State", "Stop", "Symbols", "Tally", "Target",
-    "Value",
+    "Command", "Counts", "Fault", "Faults", "Inner", "Key", "Lines", "Log", "Mode", "Order", "Pace", "Rates",
+    "Server", "Session", "Shared", "Shown", "Span", "State", "Stop", "Symbols", "Target",
 ];
 
 /// The files that can be reached from each by its imports.

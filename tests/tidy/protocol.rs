@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use tickcast::{
     fanout::{Emit, GapReason, LocalId},
-    feed::ndjson::Decoder,
+    feed::ndjson::NdjsonDecoder,
     limits::Limits,
     tick::{Decimal, Field, FieldSet, Fields, Nanos, Side, State, Symbol, Volume},
     topic::Record,
@@ -243,7 +243,7 @@ fn every_example_is_json_and_ticks_are_ticks() {
     for line in examples(&page) {
         let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
         if value.get("symbol").is_some() {
-            let decoded = Decoder::new(64 * 1024).decode(&mut line.as_bytes().to_vec());
+            let decoded = NdjsonDecoder::new(64 * 1024).decode(&mut line.as_bytes().to_vec());
             assert!(decoded.is_ok(), "{line}: {decoded:?}");
             ticks += 1;
         }

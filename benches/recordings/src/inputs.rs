@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tickcast::feed::recording::{Block, Compression, Header, Input, Records, Selection, Writer, open};
+use tickcast::feed::recording::{Block, Compression, Header, RecordingInput, RecordReader, Selection, Writer, open};
 
 use crate::{Failed, LINE_BYTES_MAX, RECORDS};
 
@@ -49,7 +49,7 @@ pub fn make_gzip(path: &Path) -> Result<(), Failed> {
 pub fn make_own(path: &Path) -> Result<(), Failed> {
     let quotes: PathBuf = path.with_file_name("source.csv");
     make_quotes(&quotes)?;
-    let mut recording = open(&[Input::File(quotes.clone())], &Selection::default(), LINE_BYTES_MAX)?;
+    let mut recording = open(&[RecordingInput::File(quotes.clone())], &Selection::default(), LINE_BYTES_MAX)?;
     let mut writer = Writer::new(File::create(path)?, Compression::of(path), &Header::default())?;
     let (mut block, mut more) = (Block::default(), true);
     while more {

@@ -24,7 +24,7 @@ use inputs::{
     make_trades, quote_row,
 };
 use plain::{capture_lines, csv_rows, dbn_records, gzip_lines, itch_messages, json_lines, nothing};
-use tickcast::feed::recording::{Block, Input, Records, Selection, open};
+use tickcast::feed::recording::{Block, RecordingInput, RecordReader, Selection, open};
 
 type Failed = Box<dyn Error>;
 
@@ -138,7 +138,7 @@ fn best(read: Reader, path: &Path) -> Result<f64, Failed> {
 }
 
 fn tickcast(path: &Path) -> Result<u64, Failed> {
-    let mut recording = open(&[Input::File(path.to_owned())], &Selection::default(), LINE_BYTES_MAX)?;
+    let mut recording = open(&[RecordingInput::File(path.to_owned())], &Selection::default(), LINE_BYTES_MAX)?;
     let (mut block, mut count, mut more) = (Block::default(), 0, true);
     while more {
         more = recording.next_block(&mut block)?;

@@ -14,7 +14,7 @@ use std::{
 };
 
 use tickcast::{
-    feed::recording::{self, Block, Compression, Header, Input, Records, Selection, Writer},
+    feed::recording::{self, Block, Compression, Header, RecordReader, RecordingInput, Selection, Writer},
     limits,
     tick::{Nanos, Tick},
 };
@@ -233,7 +233,7 @@ fn parts(path: &Path) -> (String, String) {
 
 /// How many ticks a reader finds in a file that was broken off.
 fn readable(path: &Path) -> u64 {
-    let input = Input::File(path.to_owned());
+    let input = RecordingInput::File(path.to_owned());
     let Ok(mut recording) = recording::open(&[input], &Selection::default(), limits::DEFAULT.line_bytes)
     else {
         return 0;
@@ -273,7 +273,7 @@ impl Write for Counted {
 mod tests {
     use super::*;
     use tickcast::{
-        feed::recording::{Block, Input, Records, Selection, open},
+        feed::recording::{Block, RecordReader, RecordingInput, Selection, open},
         tick::{Decimal, Field, Fields, Symbol},
     };
 
@@ -296,7 +296,7 @@ mod tests {
     }
 
     fn read(pattern: PathBuf) -> Block {
-        let mut recording = open(&[Input::File(pattern)], &Selection::default(), 1_024).unwrap();
+        let mut recording = open(&[RecordingInput::File(pattern)], &Selection::default(), 1_024).unwrap();
         let mut block = Block::default();
         while recording.next_block(&mut block).unwrap() {}
         block

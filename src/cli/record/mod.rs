@@ -25,7 +25,9 @@ use files::{FLUSH_EVERY, Files, Rotation};
 use tickcast::{
     clock::Clock,
     escape::Escaped,
-    feed::{Feed, FeedError, Opened, Refused, RejectReason, Sink, Source, SourceError, recording::Header},
+    feed::{
+        Feed, FeedError, Opened, RefusedTick, RejectReason, Sink, Source, SourceError, recording::Header,
+    },
     limits,
     server::service::with_sources,
     shutdown::Stop,
@@ -251,7 +253,7 @@ impl Default for Ended {
 // === impl FileSink ===
 
 impl Sink for FileSink {
-    fn submit(&mut self, ticks: &mut Vec<Tick>, _refused: &mut Vec<Refused>) {
+    fn submit(&mut self, ticks: &mut Vec<Tick>, _refused: &mut Vec<RefusedTick>) {
         let now = self.clock.now();
         let mut files = lock(&self.files);
         for tick in ticks.drain(..) {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::json;
-use tickcast::feed::recording::{Block, Input, Records, Selection, open};
+use tickcast::feed::recording::{Block, RecordReader, RecordingInput, Selection, open};
 use tickcast_client::testing::{Mock, Script, Then};
 
 use super::*;
@@ -68,7 +68,7 @@ fn a_lost_connection_is_resumed_and_stands_in_the_recording() {
     }
     assert!(summary.starts_with("2 symbols, 1 disconnects, "), "{summary}");
     assert!(summary.contains(" merged"), "{summary}");
-    let mut recording = open(&[Input::File(path.clone())], &Selection::default(), 4_096).unwrap();
+    let mut recording = open(&[RecordingInput::File(path.clone())], &Selection::default(), 4_096).unwrap();
     let mut block = Block::default();
     while recording.next_block(&mut block).unwrap() {}
     assert_eq!(block.tally.total(), 0, "{:?}", block.rejects);

@@ -92,7 +92,7 @@ mod tests {
 
     use super::*;
     use tickcast::{
-        feed::ndjson::{Decoder, write_line},
+        feed::ndjson::{NdjsonDecoder, write_line},
         topic::Record,
     };
 
@@ -157,7 +157,7 @@ mod tests {
             let size = Decimal::parse(size.to_string().trim_start_matches('-')).unwrap();
             let published = format!(r#"{{"symbol":"A","bid":"{bid}","ask":"{ask}","last":"{last}","last_size":"{size}"}}"#);
             let on_wire = |line: &str| {
-                let tick = Decoder::new(4_096).decode(&mut line.as_bytes().to_vec()).unwrap().tick;
+                let tick = NdjsonDecoder::new(4_096).decode(&mut line.as_bytes().to_vec()).unwrap().tick;
                 let mut record = Record::default();
                 record.take(&tick.fields).unwrap();
                 let mut out = Vec::new();

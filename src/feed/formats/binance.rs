@@ -12,7 +12,7 @@
 //! `isBuyerMaker` true means that the buyer's order was resting in the book, so the aggressor side is sell.
 
 use super::{
-    Fault,
+    FormatFault,
     table::{RowValue, TableFormat, TableRow},
 };
 use crate::{
@@ -154,13 +154,14 @@ impl TableFormat for Binance {
         are_names(row)
     }
 
-    fn make(&mut self, row: &TableRow<'_>) -> Result<RowValue, Fault> {
+    fn make(&mut self, row: &TableRow<'_>) -> Result<RowValue, FormatFault> {
         let (expected, time) = self.kind.columns();
         if row.len() < expected {
-            return Err(Fault::Columns { found: row.len(), expected });
+            return Err(FormatFault::Columns { found: row.len(), expected });
         }
-        let count = row.get(time).parse::<i64>().map_err(|_| Fault::value("time", ValueFault::Moment))?;
-        let ts = Nanos::by_size(count).ok_or(Fault::value("time", ValueFault::Moment))?;
+        let count =
+            row.get(time).parse::<i64>().map_err(|_| FormatFault::value("time", ValueFault::Moment))?;
+        let ts = Nanos::by_size(count).ok_or(FormatFault::value("time", ValueFault::Moment))?;
         let mut fields = Fields::default();
         if self.kind == BinanceTable::BookTicker {
             let columns = [Field::Bid, Field::BidSize, Field::Ask, Field::AskSize];
@@ -171,10 +172,10 @@ impl TableFormat for Binance {
             row.read(1, Field::Last, &mut fields)?;
             row.read(2, Field::LastSize, &mut fields)?;
             if !fields.mask.contains_all(FieldSet::TRADE) {
-                return Err(Fault::Missing { field: "price or quantity" });
+                return Err(FormatFault::Missing { field: "price or quantity" });
             }
             let maker =
-                boolean(row.get(time + 1)).ok_or(Fault::value("isBuyerMaker", ValueFault::Boolean))?;
+                boolean(row.get(time + 1)).ok_or(FormatFault::value("isBuyerMaker", ValueFault::Boolean))?;
             fields.set_side(if maker { Side::Sell } else { Side::Buy });
             // Futures have rows of trades settled elsewhere, which have no price.
             if fields.get_decimal(Field::Last) == Some(Decimal::ZERO) {
@@ -182,7 +183,7 @@ impl TableFormat for Binance {
             }
         }
         if fields.mask.is_empty() {
-            return Err(Fault::NoFields);
+            return Err(FormatFault::NoFields);
         }
         Ok(RowValue::Tick(None, Tick { symbol: self.symbol.clone(), ts: Some(ts), fields }))
     }

@@ -12,7 +12,7 @@ use crate::tick::Symbol;
 
 /// The books of all instruments of a feed: `K` identifies an order, `P` is a price in the feed's units.
 pub struct OrderBook<K = u64, P = u32> {
-    orders: HashMap<K, Order<P>, foldhash::fast::RandomState>,
+    orders: HashMap<K, BookOrder<P>, foldhash::fast::RandomState>,
     /// By the feed's number of the instrument.
     instruments: Vec<Option<Instrument<P>>>,
 }
@@ -26,7 +26,7 @@ struct Instrument<P> {
 
 /// An open order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Order<P = u32> {
+pub struct BookOrder<P = u32> {
     /// The feed's number of the instrument.
     pub locate: u16,
     pub bid: bool,
@@ -80,12 +80,12 @@ impl<K: Copy + Eq + Hash, P: Copy + Ord + Default> OrderBook<K, P> {
         Some(&self.instruments.get(usize::from(locate))?.as_ref()?.symbol)
     }
 
-    pub fn get(&self, reference: K) -> Option<Order<P>> {
+    pub fn get(&self, reference: K) -> Option<BookOrder<P>> {
         self.orders.get(&reference).copied()
     }
 
     /// `None` when the order exists already, its instrument has no name, or there are too many.
-    pub fn add(&mut self, reference: K, order: Order<P>) -> Option<Top<P>> {
+    pub fn add(&mut self, reference: K, order: BookOrder<P>) -> Option<Top<P>> {
         if self.orders.len() >= ORDERS_MAX || self.orders.contains_key(&reference) {
             return None;
         }
@@ -120,7 +120,7 @@ impl<K: Copy + Eq + Hash, P: Copy + Ord + Default> OrderBook<K, P> {
         }
         let before = self.best(order)?;
         self.remove(reference)?;
-        self.add(other, Order { price, shares, ..order })?;
+        self.add(other, BookOrder { price, shares, ..order })?;
         let after = self.best(order)?;
         Some(changed(order.bid, before, after))
     }
@@ -137,7 +137,7 @@ impl<K: Copy + Eq + Hash, P: Copy + Ord + Default> OrderBook<K, P> {
     }
 
     /// Changes the shares at an order's price.
-    fn change(&mut self, order: Order<P>, sum: impl FnOnce(u64) -> u64) -> Option<Top<P>> {
+    fn change(&mut self, order: BookOrder<P>, sum: impl FnOnce(u64) -> u64) -> Option<Top<P>> {
         let instrument = self.instruments.get_mut(usize::from(order.locate))?.as_mut()?;
         let before = instrument.best(order.bid);
         let side = instrument.side(order.bid);
@@ -150,7 +150,7 @@ impl<K: Copy + Eq + Hash, P: Copy + Ord + Default> OrderBook<K, P> {
         Some(changed(order.bid, before, instrument.best(order.bid)))
     }
 
-    fn best(&self, order: Order<P>) -> Option<BookLevel<P>> {
+    fn best(&self, order: BookOrder<P>) -> Option<BookLevel<P>> {
         Some(self.instruments.get(usize::from(order.locate))?.as_ref()?.best(order.bid))
     }
 }
@@ -182,27 +182,28 @@ mod tests {
 
     /// One change, with small numbers so that changes collide.
     #[derive(Clone, Debug)]
-    enum Op {
+    enum BookOp {
         Add(u64, bool, u32, u32),
         Reduce(u64, u32),
         Remove(u64),
         Replace(u64, u64, u32, u32),
     }
 
-    fn op() -> impl Strategy<Value = Op> {
+    fn op() -> impl Strategy<Value = BookOp> {
         let (reference, price, shares) = (0u64..12, 1u32..6, 1u32..5);
         prop_oneof![
             (reference.clone(), any::<bool>(), price.clone(), shares.clone())
-                .prop_map(|(reference, bid, price, shares)| Op::Add(reference, bid, price, shares)),
-            (reference.clone(), shares.clone()).prop_map(|(reference, shares)| Op::Reduce(reference, shares)),
-            reference.clone().prop_map(Op::Remove),
+                .prop_map(|(reference, bid, price, shares)| BookOp::Add(reference, bid, price, shares)),
+            (reference.clone(), shares.clone())
+                .prop_map(|(reference, shares)| BookOp::Reduce(reference, shares)),
+            reference.clone().prop_map(BookOp::Remove),
             (reference.clone(), reference, shares, price)
-                .prop_map(|(old, new, shares, price)| Op::Replace(old, new, shares, price)),
+                .prop_map(|(old, new, shares, price)| BookOp::Replace(old, new, shares, price)),
         ]
     }
 
     /// The best of a list of orders, by linear search.
-    fn naive(orders: &BTreeMap<u64, Order>, bid: bool) -> BookLevel {
+    fn naive(orders: &BTreeMap<u64, BookOrder>, bid: bool) -> BookLevel {
         let side = || orders.values().filter(|order| order.bid == bid);
         let prices = side().map(|order| order.price);
         let best = if bid { prices.max() } else { prices.min() };
@@ -211,16 +212,16 @@ mod tests {
         BookLevel { price, shares }
     }
 
-    fn apply_naively(orders: &mut BTreeMap<u64, Order>, op: &Op) -> bool {
+    fn apply_naively(orders: &mut BTreeMap<u64, BookOrder>, op: &BookOp) -> bool {
         match *op {
-            Op::Add(reference, bid, price, shares) => {
+            BookOp::Add(reference, bid, price, shares) => {
                 let new = !orders.contains_key(&reference);
                 if new {
-                    orders.insert(reference, Order { locate: 1, bid, price, shares });
+                    orders.insert(reference, BookOrder { locate: 1, bid, price, shares });
                 }
                 new
             }
-            Op::Reduce(reference, shares) => match orders.get_mut(&reference) {
+            BookOp::Reduce(reference, shares) => match orders.get_mut(&reference) {
                 Some(order) if order.shares >= shares => {
                     order.shares -= shares;
                     orders.retain(|_, order| order.shares > 0);
@@ -228,11 +229,11 @@ mod tests {
                 }
                 _ => false,
             },
-            Op::Remove(reference) => orders.remove(&reference).is_some(),
-            Op::Replace(old, new, shares, price) => match orders.get(&old).copied() {
+            BookOp::Remove(reference) => orders.remove(&reference).is_some(),
+            BookOp::Replace(old, new, shares, price) => match orders.get(&old).copied() {
                 Some(order) if old == new || !orders.contains_key(&new) => {
                     orders.remove(&old);
-                    orders.insert(new, Order { price, shares, ..order });
+                    orders.insert(new, BookOrder { price, shares, ..order });
                     true
                 }
                 _ => false,
@@ -249,11 +250,11 @@ mod tests {
             for op in &ops {
                 let before = (naive(&orders, true), naive(&orders, false));
                 let top = match *op {
-                    Op::Add(reference, bid, price, shares) =>
-                        book.add(reference, Order { locate: 1, bid, price, shares }),
-                    Op::Reduce(reference, shares) => book.reduce(reference, shares),
-                    Op::Remove(reference) => book.remove(reference),
-                    Op::Replace(old, new, shares, price) => book.replace(old, new, shares, price),
+                    BookOp::Add(reference, bid, price, shares) =>
+                        book.add(reference, BookOrder { locate: 1, bid, price, shares }),
+                    BookOp::Reduce(reference, shares) => book.reduce(reference, shares),
+                    BookOp::Remove(reference) => book.remove(reference),
+                    BookOp::Replace(old, new, shares, price) => book.replace(old, new, shares, price),
                 };
                 prop_assert_eq!(top.is_some(), apply_naively(&mut orders, op), "{:?}", op);
                 let after = (naive(&orders, true), naive(&orders, false));

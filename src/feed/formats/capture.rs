@@ -17,21 +17,21 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 use super::{
-    Decoder, Fault, Output,
+    Decoder, DecoderOutput, FormatFault,
     table::{RowValue, decimal},
     trade_events::{TradeEvent, TradeEvents},
 };
 use crate::{
     feed::{
-        ndjson::{Lines, RawLine, ValueFault},
-        recording::Place,
+        ndjson::{LineSplitter, RawLine, ValueFault},
+        recording::RecordPosition,
     },
     tick::{Decimal, Field, Fields, Nanos, Side, Symbol, Tick},
 };
 
 /// The state between chunks.
 pub struct Capture {
-    lines: Lines,
+    lines: LineSplitter,
     line_bytes_max: usize,
     trades: TradeEvents,
 }
@@ -97,46 +97,50 @@ pub fn without_time(line: &[u8]) -> &[u8] {
 
 impl Capture {
     pub fn new(line_bytes_max: usize) -> Self {
-        Capture { lines: Lines::new(line_bytes_max), line_bytes_max, trades: TradeEvents::of_streams() }
+        Capture {
+            lines: LineSplitter::new(line_bytes_max),
+            line_bytes_max,
+            trades: TradeEvents::of_streams(),
+        }
     }
 }
 
 impl Decoder for Capture {
-    fn feed(&mut self, chunk: &mut [u8], out: &mut Output) {
+    fn feed(&mut self, chunk: &mut [u8], out: &mut DecoderOutput) {
         let mut chunk = self.lines.feed(chunk);
         while let Some(line) = chunk.next_line() {
             decode_line(&mut self.trades, self.line_bytes_max, line, out);
         }
     }
 
-    fn finish(&mut self, out: &mut Output) {
+    fn finish(&mut self, out: &mut DecoderOutput) {
         if let Some(line) = self.lines.finish() {
             decode_line(&mut self.trades, self.line_bytes_max, line, out);
         }
     }
 }
 
-fn decode_line(trades: &mut TradeEvents, line_bytes_max: usize, line: RawLine<'_>, out: &mut Output) {
+fn decode_line(trades: &mut TradeEvents, line_bytes_max: usize, line: RawLine<'_>, out: &mut DecoderOutput) {
     let (number, line, made) = match line {
         RawLine::Whole { number, bytes } => (number, &*bytes, make(bytes, trades)),
-        RawLine::TooLong { number } => (number, &[][..], Err(Fault::TooLong { limit: line_bytes_max })),
+        RawLine::TooLong { number } => (number, &[][..], Err(FormatFault::TooLong { limit: line_bytes_max })),
     };
     out.notes.extend(trades.note.take());
     match made {
-        Ok(RowValue::Tick(rx, tick)) => out.tick(Place::Line(number), rx, tick),
+        Ok(RowValue::Tick(rx, tick)) => out.tick(RecordPosition::Line(number), rx, tick),
         Ok(RowValue::Nothing) => out.pass(line),
-        Err(fault) => out.reject(Place::Line(number), fault.reason(), || fault.to_string()),
+        Err(fault) => out.reject(RecordPosition::Line(number), fault.reason(), || fault.to_string()),
     }
 }
 
-fn make(line: &[u8], trades: &mut TradeEvents) -> Result<RowValue, Fault> {
-    let line = std::str::from_utf8(line).map_err(|_| Fault::Text)?;
+fn make(line: &[u8], trades: &mut TradeEvents) -> Result<RowValue, FormatFault> {
+    let line = std::str::from_utf8(line).map_err(|_| FormatFault::Text)?;
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
     let rx = match &line[..digits] {
         "" => None,
         count => {
             let rx = count.parse().ok().and_then(Nanos::by_size);
-            Some(rx.ok_or(Fault::value("time", ValueFault::Nanos))?)
+            Some(rx.ok_or(FormatFault::value("time", ValueFault::Nanos))?)
         }
     };
     let json = &line[digits..];
@@ -146,7 +150,7 @@ fn make(line: &[u8], trades: &mut TradeEvents) -> Result<RowValue, Fault> {
         Err(error) if error.is_data() && serde_json::from_str::<IgnoredAny>(json).is_ok() => {
             return Ok(RowValue::Nothing);
         }
-        Err(error) => return Err(Fault::json(&error)),
+        Err(error) => return Err(FormatFault::json(&error)),
     };
     let Some(data) = frame.data else { return Ok(RowValue::Nothing) };
     let kind = frame.stream.split_once('@').map_or("", |(_, kind)| kind);
@@ -159,11 +163,11 @@ fn make(line: &[u8], trades: &mut TradeEvents) -> Result<RowValue, Fault> {
     Ok(tick.map_or(RowValue::Nothing, |tick| RowValue::Tick(rx, tick)))
 }
 
-fn parse<'a, T: Deserialize<'a>>(data: &'a RawValue) -> Result<T, Fault> {
-    serde_json::from_str(data.get()).map_err(|error| Fault::json(&error))
+fn parse<'a, T: Deserialize<'a>>(data: &'a RawValue) -> Result<T, FormatFault> {
+    serde_json::from_str(data.get()).map_err(|error| FormatFault::json(&error))
 }
 
-fn quote(data: &CapturedQuote<'_>) -> Result<Tick, Fault> {
+fn quote(data: &CapturedQuote<'_>) -> Result<Tick, FormatFault> {
     let mut fields = Fields::default();
     for (field, text) in [
         (Field::Bid, &data.b),
@@ -178,7 +182,7 @@ fn quote(data: &CapturedQuote<'_>) -> Result<Tick, Fault> {
 }
 
 /// `None` when it is no trade: futures also report trades settled elsewhere.
-fn trade(data: &CapturedTrade<'_>) -> Result<Option<Tick>, Fault> {
+fn trade(data: &CapturedTrade<'_>) -> Result<Option<Tick>, FormatFault> {
     let mut fields = Fields::default();
     set(Field::Last, &data.p, &mut fields)?;
     set(Field::LastSize, &data.q, &mut fields)?;
@@ -189,22 +193,22 @@ fn trade(data: &CapturedTrade<'_>) -> Result<Option<Tick>, Fault> {
     Ok(Some(Tick { symbol: Symbol::new(&data.s)?, ts: Some(time(data.time)?), fields }))
 }
 
-fn set(field: Field, text: &str, fields: &mut Fields) -> Result<(), Fault> {
-    let value = decimal(text, field).map_err(|fault| Fault::value(field.name(), fault))?;
+fn set(field: Field, text: &str, fields: &mut Fields) -> Result<(), FormatFault> {
+    let value = decimal(text, field).map_err(|fault| FormatFault::value(field.name(), fault))?;
     fields.set_decimal(field, value);
     Ok(())
 }
 
-fn time(count: i64) -> Result<Nanos, Fault> {
-    Nanos::by_size(count).ok_or(Fault::value("T", ValueFault::Moment))
+fn time(count: i64) -> Result<Nanos, FormatFault> {
+    Nanos::by_size(count).ok_or(FormatFault::value("T", ValueFault::Moment))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn decode(text: &str) -> Output {
-        let (mut capture, mut out) = (Capture::new(4_096), Output::default());
+    fn decode(text: &str) -> DecoderOutput {
+        let (mut capture, mut out) = (Capture::new(4_096), DecoderOutput::default());
         capture.feed(&mut text.as_bytes().to_vec(), &mut out);
         capture.finish(&mut out);
         out

@@ -20,9 +20,9 @@ use dbn::{
 };
 
 use self::values::{set_levels, set_trade, time};
-use super::{Decoder, Fault, Output, table::RowValue};
+use super::{Decoder, DecoderOutput, FormatFault, table::RowValue};
 use crate::{
-    feed::recording::Place,
+    feed::recording::RecordPosition,
     tick::{Fields, Symbol, Tick},
 };
 
@@ -54,7 +54,7 @@ struct Frames {
 }
 
 /// How to handle the next bytes.
-enum Run {
+enum NextBytes {
     Pass(usize),
     /// The beginning of a record that is skipped.
     Reject(usize),
@@ -97,9 +97,9 @@ impl Databento {
         }
     }
 
-    fn break_off(&mut self, fault: &Fault, out: &mut Output) {
+    fn break_off(&mut self, fault: &FormatFault, out: &mut DecoderOutput) {
         self.broken = true;
-        out.reject(Place::Byte(self.at()), fault.reason(), || fault.to_string());
+        out.reject(RecordPosition::Byte(self.at()), fault.reason(), || fault.to_string());
     }
 
     /// Where the next record begins. A fault of the metadata is placed at the beginning, however much of it the parser
@@ -108,7 +108,7 @@ impl Databento {
         if self.begun { self.fed - self.fsm.data().len() as u64 } else { 0 }
     }
 
-    fn drain(&mut self, out: &mut Output) {
+    fn drain(&mut self, out: &mut DecoderOutput) {
         loop {
             let at = self.at();
             match self.fsm.process() {
@@ -120,22 +120,28 @@ impl Databento {
                         // Recorded live: records give the names.
                         Err(_) if metadata.mappings.is_empty() => {}
                         // Without mappings, every record reports that its instrument has no name.
-                        Err(_) => out.reject(Place::Byte(at), crate::feed::RejectReason::Symbol, || {
-                            "the metadata's mapping of symbols cannot be read".to_owned()
-                        }),
+                        Err(_) => {
+                            out.reject(RecordPosition::Byte(at), crate::feed::RejectReason::Symbol, || {
+                                "the metadata's mapping of symbols cannot be read".to_owned()
+                            });
+                        }
                     }
                 }
                 ProcessResult::Record(()) => {
                     let Some(record) = self.fsm.last_record() else { continue };
                     match make(record, &mut self.names, &mut self.orders) {
-                        Ok(RowValue::Tick(rx, tick)) => out.tick(Place::Byte(at), rx, tick),
+                        Ok(RowValue::Tick(rx, tick)) => out.tick(RecordPosition::Byte(at), rx, tick),
                         Ok(RowValue::Nothing) => out.passed += 1,
-                        Err(fault) => out.reject(Place::Byte(at), fault.reason(), || fault.to_string()),
+                        Err(fault) => {
+                            out.reject(RecordPosition::Byte(at), fault.reason(), || fault.to_string());
+                        }
                     }
                 }
                 ProcessResult::Err(_) => {
-                    return self
-                        .break_off(&Fault::Binary("not DBN from here on: nothing more can be read"), out);
+                    return self.break_off(
+                        &FormatFault::Binary("not DBN from here on: nothing more can be read"),
+                        out,
+                    );
                 }
             }
         }
@@ -144,12 +150,12 @@ impl Databento {
 
 impl Databento {
     /// Passes the parser whole records, or the beginning of one.
-    fn pass(&mut self, mut bytes: &[u8], out: &mut Output) {
+    fn pass(&mut self, mut bytes: &[u8], out: &mut DecoderOutput) {
         while !self.broken && !bytes.is_empty() {
             let space = self.fsm.space();
             let len = space.len().min(bytes.len());
             if len == 0 {
-                return self.break_off(&Fault::Binary("a record that is too long"), out);
+                return self.break_off(&FormatFault::Binary("a record that is too long"), out);
             }
             space[..len].copy_from_slice(&bytes[..len]);
             self.fsm.fill(len);
@@ -161,33 +167,33 @@ impl Databento {
 }
 
 impl Decoder for Databento {
-    fn feed(&mut self, chunk: &mut [u8], out: &mut Output) {
+    fn feed(&mut self, chunk: &mut [u8], out: &mut DecoderOutput) {
         let mut rest = &*chunk;
         while !self.broken && !rest.is_empty() {
             let len = match self.frames.next(rest) {
-                Run::Pass(len) => {
+                NextBytes::Pass(len) => {
                     self.pass(&rest[..len], out);
                     len
                 }
-                Run::Reject(len) => {
-                    let fault = Fault::Binary("a record whose length is no multiple of 8");
-                    out.reject(Place::Byte(self.at()), fault.reason(), || fault.to_string());
+                NextBytes::Reject(len) => {
+                    let fault = FormatFault::Binary("a record whose length is no multiple of 8");
+                    out.reject(RecordPosition::Byte(self.at()), fault.reason(), || fault.to_string());
                     self.fed += len as u64;
                     len
                 }
-                Run::Skip(len) => {
+                NextBytes::Skip(len) => {
                     self.fed += len as u64;
                     len
                 }
-                Run::Broken(why) => return self.break_off(&Fault::Binary(why), out),
+                NextBytes::Broken(why) => return self.break_off(&FormatFault::Binary(why), out),
             };
             rest = &rest[len..];
         }
     }
 
-    fn finish(&mut self, out: &mut Output) {
+    fn finish(&mut self, out: &mut DecoderOutput) {
         if !self.broken && !self.fsm.data().is_empty() {
-            self.break_off(&Fault::Binary("the file ends within a record"), out);
+            self.break_off(&FormatFault::Binary("the file ends within a record"), out);
         }
     }
 }
@@ -196,7 +202,7 @@ impl Decoder for Databento {
 
 impl Frames {
     /// How to handle the next bytes; there is at least one.
-    fn next(&mut self, bytes: &[u8]) -> Run {
+    fn next(&mut self, bytes: &[u8]) -> NextBytes {
         let missing = PRELUDE_BYTES - self.prelude.len();
         if missing > 0 {
             let len = missing.min(bytes.len());
@@ -205,27 +211,27 @@ impl Frames {
                 let metadata = u32::from_le_bytes([a, b, c, d]);
                 // The parser allocates all of it at once.
                 if metadata > METADATA_BYTES_MAX {
-                    return Run::Broken("metadata of more than 256 MiB");
+                    return NextBytes::Broken("metadata of more than 256 MiB");
                 }
                 self.metadata_left = u64::from(metadata);
             }
-            return Run::Pass(len);
+            return NextBytes::Pass(len);
         }
         if self.metadata_left > 0 {
             let len = bytes.len().min(usize::try_from(self.metadata_left).unwrap_or(usize::MAX));
             self.metadata_left -= len as u64;
-            return Run::Pass(len);
+            return NextBytes::Pass(len);
         }
         if self.record_left > 0 {
             let len = bytes.len().min(self.record_left);
             self.record_left -= len;
-            return if self.skips { Run::Skip(len) } else { Run::Pass(len) };
+            return if self.skips { NextBytes::Skip(len) } else { NextBytes::Pass(len) };
         }
         self.records(bytes)
     }
 
     /// As many valid records as begin here, one after another; or one invalid record.
-    fn records(&mut self, bytes: &[u8]) -> Run {
+    fn records(&mut self, bytes: &[u8]) -> NextBytes {
         let mut at = 0;
         while let Some(&words) = bytes.get(at) {
             let length = usize::from(words) * LENGTH_UNIT_BYTES;
@@ -234,17 +240,19 @@ impl Frames {
                 break;
             }
             if length < HEADER_BYTES {
-                return Run::Broken("a record that is shorter than its header: nothing more can be read");
+                return NextBytes::Broken(
+                    "a record that is shorter than its header: nothing more can be read",
+                );
             }
             let here = length.min(bytes.len() - at);
             self.record_left = length - here;
             self.skips = !sound;
             if !sound {
-                return Run::Reject(here);
+                return NextBytes::Reject(here);
             }
             at += here;
         }
-        Run::Pass(at)
+        NextBytes::Pass(at)
     }
 }
 
@@ -252,7 +260,7 @@ fn make(
     record: RecordRef<'_>,
     names: &mut InstrumentNames,
     orders: &mut orders::Orders,
-) -> Result<RowValue, Fault> {
+) -> Result<RowValue, FormatFault> {
     let mut fields = Fields::default();
     let ts_recv = if let Ok(quote) = record.try_get::<Mbp1Msg>() {
         let level = &quote.levels[0];
@@ -295,7 +303,7 @@ fn make(
 }
 
 /// The receive time of a record over all venues of an instrument.
-fn consolidated(record: RecordRef<'_>, fields: &mut Fields) -> Result<Option<u64>, Fault> {
+fn consolidated(record: RecordRef<'_>, fields: &mut Fields) -> Result<Option<u64>, FormatFault> {
     if let Ok(quote) = record.try_get::<Cmbp1Msg>() {
         let level = &quote.levels[0];
         set_levels((level.bid_px, level.bid_sz), (level.ask_px, level.ask_sz), fields)?;
@@ -319,15 +327,15 @@ fn known(ts_recv: u64, ts_event: u64) -> u64 {
 
 impl InstrumentNames {
     /// Takes a live session's mappings of its instruments; other records have none.
-    fn hear(&mut self, record: RecordRef<'_>) -> Result<(), Fault> {
-        self.live.on_record(record).map_err(|_| Fault::Text)?;
+    fn hear(&mut self, record: RecordRef<'_>) -> Result<(), FormatFault> {
+        self.live.on_record(record).map_err(|_| FormatFault::Text)?;
         if matches!(record.rtype(), Ok(dbn::RType::SymbolMapping)) {
             self.found.remove(&record.header().instrument_id);
         }
         Ok(())
     }
 
-    fn symbol(&mut self, instrument: u32, nanos: u64) -> Result<Symbol, Fault> {
+    fn symbol(&mut self, instrument: u32, nanos: u64) -> Result<Symbol, FormatFault> {
         let day = nanos / NANOS_PER_DAY;
         if let Some((found, symbol)) = self.found.get(&instrument)
             && *found == day
@@ -336,7 +344,8 @@ impl InstrumentNames {
         }
         let live = self.live.get(instrument);
         let name = live.or_else(|| self.map.get_for_ts(nanos, instrument));
-        let missing = Fault::Missing { field: "the symbol in the metadata's mapping, or in a record of one" };
+        let missing =
+            FormatFault::Missing { field: "the symbol in the metadata's mapping, or in a record of one" };
         let symbol = Symbol::new(name.ok_or(missing)?)?;
         self.found.insert(instrument, (day, symbol.clone()));
         Ok(symbol)

@@ -8,7 +8,7 @@
 //! column `symbol`, the symbol is the given one, or else the number of the instrument.
 
 use super::{
-    Fault,
+    FormatFault,
     hints::Hints,
     moment::Unit,
     preset::column,
@@ -93,10 +93,12 @@ impl TableFormat for DatabentoCsv {
         is_header
     }
 
-    fn make(&mut self, row: &TableRow<'_>) -> Result<RowValue, Fault> {
-        let Some(columns) = &self.columns else { return Err(Fault::Missing { field: "the line of names" }) };
+    fn make(&mut self, row: &TableRow<'_>) -> Result<RowValue, FormatFault> {
+        let Some(columns) = &self.columns else {
+            return Err(FormatFault::Missing { field: "the line of names" });
+        };
         if row.len() != columns.width {
-            return Err(Fault::Columns { found: row.len(), expected: columns.width });
+            return Err(FormatFault::Columns { found: row.len(), expected: columns.width });
         }
         let mut fields = Fields::default();
         for (side, price, size) in
@@ -137,7 +139,7 @@ impl TableFormat for DatabentoCsv {
 }
 
 /// `None` when there is none.
-fn read_price(text: &str, field: Field) -> Result<Option<Decimal>, Fault> {
+fn read_price(text: &str, field: Field) -> Result<Option<Decimal>, FormatFault> {
     if matches!(text, "" | UNDEF_PRICE) {
         return Ok(None);
     }
@@ -146,14 +148,14 @@ fn read_price(text: &str, field: Field) -> Result<Option<Decimal>, Fault> {
     } else {
         text.parse().map(Decimal::from_units).map_err(|_| ValueFault::Decimal(DecimalError::Syntax))
     };
-    value.map(Some).map_err(|fault| Fault::value(field.name(), fault))
+    value.map(Some).map_err(|fault| FormatFault::value(field.name(), fault))
 }
 
-fn read_time(text: &str, field: &'static str) -> Result<Option<Nanos>, Fault> {
+fn read_time(text: &str, field: &'static str) -> Result<Option<Nanos>, FormatFault> {
     if matches!(text, "" | UNDEF_TIMESTAMP) {
         return Ok(None);
     }
     // A small count of nanoseconds must not be read as seconds.
     let unit = if text.bytes().all(|byte| byte.is_ascii_digit()) { Unit::Nanos } else { Unit::Iso };
-    unit.read(text).map(Some).ok_or(Fault::value(field, ValueFault::Moment))
+    unit.read(text).map(Some).ok_or(FormatFault::value(field, ValueFault::Moment))
 }

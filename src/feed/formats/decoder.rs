@@ -2,12 +2,12 @@
 //!
 //! Loss: of the rejected records of one output, [`REJECTS_KEPT`] are described; all are counted in the tally.
 
-use super::{fault::Fault, prefix::Prefix};
+use super::{fault::FormatFault, prefix::Prefix};
 use crate::{
     feed::{
         header::Header,
-        record::{Place, REJECTS_KEPT},
-        reject::{RejectReason, Tally},
+        record::{REJECTS_KEPT, RecordPosition},
+        reject::{RejectCounts, RejectReason},
     },
     tick::{Nanos, Symbol, Tick},
 };
@@ -15,25 +15,25 @@ use crate::{
 /// Decodes bytes to ticks: a state machine. Chunks are given in order, then the end once.
 pub trait Decoder: Send {
     /// Decodes the records that end in `chunk`. Its bytes may be used as scratch space.
-    fn feed(&mut self, chunk: &mut [u8], out: &mut Output);
+    fn feed(&mut self, chunk: &mut [u8], out: &mut DecoderOutput);
 
     /// The input is complete and has ended: decodes the last record, if nothing had to follow it. Not called for an
     /// input that was cut, whose last piece is not reliable.
-    fn finish(&mut self, out: &mut Output);
+    fn finish(&mut self, out: &mut DecoderOutput);
 }
 
-/// The result of a decoder. The owner takes the contents out or calls [`Output::clear`].
+/// The result of a decoder. The owner takes the contents out or calls [`DecoderOutput::clear`].
 #[derive(Default, Debug)]
-pub struct Output {
+pub struct DecoderOutput {
     /// Each tick with its receive time by the recorder's clock, if the source has it.
     pub ticks: Vec<(Option<Nanos>, Tick)>,
     /// The first rejected records.
     pub rejects: Vec<RejectedRecord>,
     /// All rejected records.
-    pub tally: Tally,
+    pub tally: RejectCounts,
     /// Well-formed records without any field of a tick.
     pub passed: u64,
-    /// The beginning of the first of them that is text; it survives [`Output::clear`].
+    /// The beginning of the first of them that is text; it survives [`DecoderOutput::clear`].
     pub first_passed: Option<String>,
     /// Loss that our own recordings report.
     pub gaps: Vec<Gap>,
@@ -48,7 +48,7 @@ pub struct Output {
     pub jump_max_ns: u64,
     /// Warnings about the file.
     pub notes: Vec<String>,
-    /// The time of the last tick that has one; it survives [`Output::clear`].
+    /// The time of the last tick that has one; it survives [`DecoderOutput::clear`].
     last: Option<Nanos>,
 }
 
@@ -56,7 +56,7 @@ pub struct Output {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Jump {
     /// The position of the second.
-    pub place: Place,
+    pub place: RecordPosition,
     pub from: Nanos,
     pub to: Nanos,
 }
@@ -73,7 +73,7 @@ pub struct Gap {
 /// A record that is no tick.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RejectedRecord {
-    pub place: Place,
+    pub place: RecordPosition,
     pub reason: RejectReason,
     pub message: String,
     /// How many ticks of the same output are before it.
@@ -90,17 +90,17 @@ const JUMPS_KEPT: usize = 4;
 
 // === impl Output ===
 
-impl Output {
+impl DecoderOutput {
     /// With this prefix for its symbols.
     pub fn with_prefix(prefix: Option<Prefix>) -> Self {
-        Output { prefix, ..Output::default() }
+        DecoderOutput { prefix, ..DecoderOutput::default() }
     }
 
     /// Empties everything and keeps the allocations.
     pub fn clear(&mut self) {
         self.ticks.clear();
         self.rejects.clear();
-        self.tally = Tally::default();
+        self.tally = RejectCounts::default();
         self.passed = 0;
         self.gaps.clear();
         self.jumps.clear();
@@ -119,12 +119,12 @@ impl Output {
 
     /// Takes a tick at position `place`, with its receive time `rx` if the source has it.
     #[inline]
-    pub fn tick(&mut self, place: Place, rx: Option<Nanos>, mut tick: Tick) {
+    pub fn tick(&mut self, place: RecordPosition, rx: Option<Nanos>, mut tick: Tick) {
         if let Some(prefix) = &self.prefix {
             match prefix.before(&tick.symbol) {
                 Ok(symbol) => tick.symbol = symbol,
                 Err(error) => {
-                    let fault = Fault::Symbol(error);
+                    let fault = FormatFault::Symbol(error);
                     return self.reject(place, fault.reason(), || fault.to_string());
                 }
             }
@@ -155,7 +155,7 @@ impl Output {
         self.gaps.push(gap);
     }
 
-    pub fn reject(&mut self, place: Place, reason: RejectReason, message: impl FnOnce() -> String) {
+    pub fn reject(&mut self, place: RecordPosition, reason: RejectReason, message: impl FnOnce() -> String) {
         self.tally.add(reason);
         if self.rejects.len() < REJECTS_KEPT {
             let ticks_before = self.ticks.len();

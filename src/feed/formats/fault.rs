@@ -9,7 +9,7 @@ use crate::{
 
 /// Why a record is no tick.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum Fault {
+pub enum FormatFault {
     #[error("longer than {limit} bytes")]
     TooLong { limit: usize },
     #[error("not UTF-8")]
@@ -39,32 +39,34 @@ const JSON_CHARS_MAX: usize = 120;
 
 // === impl Fault ===
 
-impl Fault {
+impl FormatFault {
     pub fn value(field: &'static str, fault: ValueFault) -> Self {
-        Fault::Value { field, fault }
+        FormatFault::Value { field, fault }
     }
 
     /// The parser repeats names and values of the input, so its message is cut.
     pub fn json(error: &serde_json::Error) -> Self {
-        Fault::Json(error.to_string().chars().take(JSON_CHARS_MAX).collect())
+        FormatFault::Json(error.to_string().chars().take(JSON_CHARS_MAX).collect())
     }
 
     /// The metric label of this fault.
     pub const fn reason(&self) -> RejectReason {
         match self {
-            Fault::TooLong { .. } => RejectReason::LineTooLong,
-            Fault::Text | Fault::Quote | Fault::Columns { .. } | Fault::Json(_) | Fault::Binary(_) => {
-                RejectReason::Syntax
-            }
-            Fault::Symbol(_) => RejectReason::Symbol,
-            Fault::Value { .. } | Fault::Missing { .. } => RejectReason::Value,
-            Fault::NoFields => RejectReason::NoFields,
+            FormatFault::TooLong { .. } => RejectReason::LineTooLong,
+            FormatFault::Text
+            | FormatFault::Quote
+            | FormatFault::Columns { .. }
+            | FormatFault::Json(_)
+            | FormatFault::Binary(_) => RejectReason::Syntax,
+            FormatFault::Symbol(_) => RejectReason::Symbol,
+            FormatFault::Value { .. } | FormatFault::Missing { .. } => RejectReason::Value,
+            FormatFault::NoFields => RejectReason::NoFields,
         }
     }
 }
 
-impl From<SymbolError> for Fault {
+impl From<SymbolError> for FormatFault {
     fn from(error: SymbolError) -> Self {
-        Fault::Symbol(error)
+        FormatFault::Symbol(error)
     }
 }

@@ -10,7 +10,7 @@ use std::{borrow::Cow, str::FromStr};
 
 use percent_encoding::percent_decode_str;
 
-use super::{moment::Unit, prefix::Prefix, preset::Preset, target::Target};
+use super::{moment::Unit, prefix::Prefix, preset::Preset, target::ColumnTarget};
 use crate::tick::{Field, Symbol};
 
 /// The hints given; none by default.
@@ -32,7 +32,7 @@ pub enum Columns {
     /// Any of Databento's tables.
     Databento,
     /// At least one is a field of a record.
-    Pairs(Vec<(Target, String)>),
+    Pairs(Vec<(ColumnTarget, String)>),
 }
 
 /// How much of the given text a message repeats.
@@ -56,12 +56,16 @@ impl FromStr for Columns {
                 )
             });
         }
-        let mut pairs: Vec<(Target, String)> = Vec::new();
+        let mut pairs: Vec<(ColumnTarget, String)> = Vec::new();
         for piece in text.split(',') {
             match piece.split_once(':') {
                 Some((target, column)) => {
-                    let target = Target::parse(target.trim()).ok_or_else(|| {
-                        format!("{} is nothing that a tick has; there are {}", shown(target), Target::names())
+                    let target = ColumnTarget::parse(target.trim()).ok_or_else(|| {
+                        format!(
+                            "{} is nothing that a tick has; there are {}",
+                            shown(target),
+                            ColumnTarget::names()
+                        )
                     })?;
                     if pairs.iter().any(|(known, _)| *known == target) {
                         return Err(format!("{} is given twice", target.name()));
@@ -83,7 +87,7 @@ impl FromStr for Columns {
 }
 
 impl Columns {
-    fn of_pairs(pairs: Vec<(Target, String)>) -> Result<Self, String> {
+    fn of_pairs(pairs: Vec<(ColumnTarget, String)>) -> Result<Self, String> {
         let decoded = pairs.into_iter().map(|(target, column)| {
             let name = percent_decode_str(&column).decode_utf8().map(Cow::into_owned);
             match name {
@@ -92,11 +96,13 @@ impl Columns {
             }
         });
         let pairs = decoded.collect::<Result<Vec<_>, String>>()?;
-        let has = |wanted: fn(Target) -> bool| pairs.iter().any(|(target, _)| wanted(*target));
-        if !has(Target::is_value) {
+        let has = |wanted: fn(ColumnTarget) -> bool| pairs.iter().any(|(target, _)| wanted(*target));
+        if !has(ColumnTarget::is_value) {
             return Err("no field of a record, such as bid, ask or last, is among them".to_owned());
         }
-        if has(|target| target == Target::BuyerMaker) && has(|target| target == Target::Field(Field::Side)) {
+        if has(|target| target == ColumnTarget::BuyerMaker)
+            && has(|target| target == ColumnTarget::Field(Field::Side))
+        {
             return Err("side and buyer_maker say the same: one of them is enough".to_owned());
         }
         Ok(Columns::Pairs(pairs))

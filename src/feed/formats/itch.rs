@@ -13,12 +13,12 @@
 //! Loss: a broken trade ('B') is not reversed.
 
 use super::{
-    Decoder, Fault, Output,
-    book::{Order, OrderBook, Top},
+    Decoder, DecoderOutput, FormatFault,
+    book::{BookOrder, OrderBook, Top},
     new_york::Day,
 };
 use crate::{
-    feed::{ndjson::ValueFault, recording::Place},
+    feed::{ndjson::ValueFault, recording::RecordPosition},
     tick::{Decimal, Field, Fields, Nanos, Side, Symbol, Tick},
 };
 
@@ -97,37 +97,42 @@ impl Itch {
     }
 
     /// Takes one message, without its length.
-    fn take(&mut self, bytes: &[u8], out: &mut Output) {
+    fn take(&mut self, bytes: &[u8], out: &mut DecoderOutput) {
         let at = self.at;
         self.at += (LENGTH_BYTES + bytes.len()) as u64;
         let made = match bytes.first().map(|&kind| length_of(kind)) {
             // A length of 0 ends a session; other types are of other versions.
             None | Some(None) => Ok(None),
             Some(Some(expected)) if expected != bytes.len() => {
-                Err(Fault::Binary("the message's length is not that of its type"))
+                Err(FormatFault::Binary("the message's length is not that of its type"))
             }
             Some(Some(_)) => self.apply(Message(bytes)),
         };
         match made {
-            Ok(Some(tick)) => out.tick(Place::Byte(at), None, tick),
+            Ok(Some(tick)) => out.tick(RecordPosition::Byte(at), None, tick),
             Ok(None) => out.passed += 1,
-            Err(fault) => out.reject(Place::Byte(at), fault.reason(), || fault.to_string()),
+            Err(fault) => out.reject(RecordPosition::Byte(at), fault.reason(), || fault.to_string()),
         }
     }
 
-    fn apply(&mut self, message: Message<'_>) -> Result<Option<Tick>, Fault> {
-        let unknown = Fault::Binary("the order was never added, or has ended");
-        let too_much = Fault::Binary("more shares than the order has left");
+    fn apply(&mut self, message: Message<'_>) -> Result<Option<Tick>, FormatFault> {
+        let unknown = FormatFault::Binary("the order was never added, or has ended");
+        let too_much = FormatFault::Binary("more shares than the order has left");
         let reference = message.u64(11);
         match message.0[0] {
             b'A' | b'F' => {
                 let bid = message.is_buy()?;
-                let order =
-                    Order { locate: message.locate(), bid, price: message.u32(32), shares: message.u32(20) };
+                let order = BookOrder {
+                    locate: message.locate(),
+                    bid,
+                    price: message.u32(32),
+                    shares: message.u32(20),
+                };
                 let symbol = message.symbol(24)?;
                 self.book.name(order.locate, symbol);
                 let added = self.book.add(reference, order);
-                let top = added.ok_or(Fault::Binary("the order is there already, or there are too many"))?;
+                let top =
+                    added.ok_or(FormatFault::Binary("the order is there already, or there are too many"))?;
                 Ok(self.tick(message, top, Fields::default()))
             }
             b'E' | b'C' => {
@@ -169,7 +174,7 @@ impl Itch {
         stock: usize,
         price: u32,
         shares: u64,
-    ) -> Result<Option<Tick>, Fault> {
+    ) -> Result<Option<Tick>, FormatFault> {
         if shares == 0 {
             return Ok(None);
         }
@@ -202,16 +207,16 @@ impl Itch {
     }
 }
 
-fn set_trade(price: u32, shares: u64, fields: &mut Fields) -> Result<(), Fault> {
+fn set_trade(price: u32, shares: u64, fields: &mut Fields) -> Result<(), FormatFault> {
     let size = i64::try_from(shares).ok().and_then(|shares| Decimal::from_int(shares).ok());
-    let size = size.ok_or(Fault::value("shares", ValueFault::Range))?;
+    let size = size.ok_or(FormatFault::value("shares", ValueFault::Range))?;
     fields.set_decimal(Field::Last, Decimal::from_units(i64::from(price) * UNITS_PER_PRICE));
     fields.set_decimal(Field::LastSize, size);
     Ok(())
 }
 
 impl Decoder for Itch {
-    fn feed(&mut self, chunk: &mut [u8], out: &mut Output) {
+    fn feed(&mut self, chunk: &mut [u8], out: &mut DecoderOutput) {
         let mut rest = &*chunk;
         // First the message that the last chunk began is completed; then messages are taken in place.
         while !self.carry.is_empty() && !rest.is_empty() {
@@ -233,10 +238,10 @@ impl Decoder for Itch {
         self.carry.extend_from_slice(rest);
     }
 
-    fn finish(&mut self, out: &mut Output) {
+    fn finish(&mut self, out: &mut DecoderOutput) {
         if !self.carry.is_empty() {
-            let fault = Fault::Binary("the file ends within a message");
-            out.reject(Place::Byte(self.at), fault.reason(), || fault.to_string());
+            let fault = FormatFault::Binary("the file ends within a message");
+            out.reject(RecordPosition::Byte(self.at), fault.reason(), || fault.to_string());
             self.carry.clear();
         }
     }
@@ -270,17 +275,17 @@ impl Message<'_> {
         self.0[5..11].iter().fold(0, |sum, &byte| sum << 8 | i64::from(byte))
     }
 
-    fn is_buy(self) -> Result<bool, Fault> {
+    fn is_buy(self) -> Result<bool, FormatFault> {
         match self.0[19] {
             b'B' => Ok(true),
             b'S' => Ok(false),
-            _ => Err(Fault::value("side", ValueFault::Side)),
+            _ => Err(FormatFault::value("side", ValueFault::Side)),
         }
     }
 
     /// Eight bytes, with spaces behind.
-    fn symbol(self, at: usize) -> Result<Symbol, Fault> {
+    fn symbol(self, at: usize) -> Result<Symbol, FormatFault> {
         let name = self.0[at..at + 8].trim_ascii_end();
-        Ok(Symbol::new(std::str::from_utf8(name).map_err(|_| Fault::Text)?)?)
+        Ok(Symbol::new(std::str::from_utf8(name).map_err(|_| FormatFault::Text)?)?)
     }
 }

@@ -13,7 +13,7 @@
 //! Suspicious rows are ticks like others. There is no receive time: the event time is used.
 
 use super::{
-    Fault,
+    FormatFault,
     new_york::Day,
     table::{RowValue, TableFormat, TableRow, decimal},
 };
@@ -111,10 +111,10 @@ impl TableFormat for Lean {
         false
     }
 
-    fn make(&mut self, row: &TableRow<'_>) -> Result<RowValue, Fault> {
+    fn make(&mut self, row: &TableRow<'_>) -> Result<RowValue, FormatFault> {
         let expected = self.kind.columns();
         if row.len() < expected {
-            return Err(Fault::Columns { found: row.len(), expected });
+            return Err(FormatFault::Columns { found: row.len(), expected });
         }
         let mut fields = Fields::default();
         match self.kind {
@@ -153,10 +153,10 @@ impl TableFormat for Lean {
 
 impl Lean {
     /// Milliseconds since midnight, in some files with a fraction.
-    fn time(&self, text: &str) -> Result<Nanos, Fault> {
+    fn time(&self, text: &str) -> Result<Nanos, FormatFault> {
         let millis = Decimal::parse(text).ok().and_then(Decimal::units).filter(|units| *units >= 0);
         let nanos = millis.and_then(|units| self.midnight.0.checked_add(units / MILLIS_UNITS_PER_NANO));
-        nanos.map(Nanos).ok_or(Fault::value("time", ValueFault::Moment))
+        nanos.map(Nanos).ok_or(FormatFault::value("time", ValueFault::Moment))
     }
 }
 
@@ -167,7 +167,7 @@ fn read_side(
     price: Field,
     size: Field,
     fields: &mut Fields,
-) -> Result<(), Fault> {
+) -> Result<(), FormatFault> {
     if matches!(row.get(column), "0" | "") {
         return Ok(());
     }
@@ -176,15 +176,25 @@ fn read_side(
 }
 
 /// A price as it is; whether there is one.
-fn read_plain(row: &TableRow<'_>, column: usize, field: Field, fields: &mut Fields) -> Result<bool, Fault> {
+fn read_plain(
+    row: &TableRow<'_>,
+    column: usize,
+    field: Field,
+    fields: &mut Fields,
+) -> Result<bool, FormatFault> {
     if matches!(row.get(column), "0" | "") {
         return Ok(false);
     }
     row.read(column, field, fields).map(|()| true)
 }
 
-fn read_price(row: &TableRow<'_>, column: usize, field: Field, fields: &mut Fields) -> Result<(), Fault> {
-    let fault = |fault| Fault::value(field.name(), fault);
+fn read_price(
+    row: &TableRow<'_>,
+    column: usize,
+    field: Field,
+    fields: &mut Fields,
+) -> Result<(), FormatFault> {
+    let fault = |fault| FormatFault::value(field.name(), fault);
     let scaled = decimal(row.get(column), field).map_err(fault)?;
     let price = scaled.shifted(PRICE_PLACES).map_err(|error| fault(ValueFault::Decimal(error)))?;
     fields.set_decimal(field, price);

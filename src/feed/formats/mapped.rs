@@ -10,12 +10,12 @@
 //! Invariant: once the line of names was read, a row's columns are found without comparing names.
 
 use super::{
-    Decoder, Fault, Format, detect,
+    Decoder, Format, FormatFault, detect,
     hints::{Columns, Hints, shown},
     moment::Unit,
     preset::{Known, Preset, column},
     table::{NO_NAMES, RowValue, Splitter, Table, TableFormat, TableRow, checked},
-    target::Target,
+    target::ColumnTarget,
 };
 use crate::{
     feed::ndjson::ValueFault,
@@ -34,14 +34,14 @@ pub struct Mapped {
 /// How columns are found.
 enum Layout {
     Known(&'static Known),
-    Pairs(Vec<(Target, String)>),
+    Pairs(Vec<(ColumnTarget, String)>),
     /// Columns have the names of a tick's fields.
     Own,
 }
 
 /// The meanings of the columns.
 struct Plan {
-    columns: Vec<(usize, Target)>,
+    columns: Vec<(usize, ColumnTarget)>,
     /// The number of columns in a row; the minimum, if there was no line of names.
     width: usize,
     has_names: bool,
@@ -86,8 +86,9 @@ impl Mapped {
     /// Why the table cannot be read so, for a person.
     pub fn check(&self, row: &TableRow<'_>, hints: &Hints) -> Result<(), String> {
         let plan = self.plan(row)?;
-        let symbol = plan.columns.iter().find(|(_, target)| *target == Target::Symbol);
-        let has_time = plan.columns.iter().any(|(_, target)| matches!(target, Target::Ts | Target::Rx));
+        let symbol = plan.columns.iter().find(|(_, target)| *target == ColumnTarget::Symbol);
+        let has_time =
+            plan.columns.iter().any(|(_, target)| matches!(target, ColumnTarget::Ts | ColumnTarget::Rx));
         if hints.unit.is_some() && !has_time {
             return Err(format!(
                 "unit= says in what times are counted, and no column is a time: say which one is, with \
@@ -116,7 +117,7 @@ impl Mapped {
                     let missing = missing.replace('|', " or ");
                     return Err(format!("{} have a column {missing}; {}", known.name, names_of(row)));
                 }
-                let find = |(target, names): &(Target, &[&str])| {
+                let find = |(target, names): &(ColumnTarget, &[&str])| {
                     Some((names.iter().find_map(|name| column(row, name))?, *target))
                 };
                 let columns = known.columns.iter().filter_map(find).collect();
@@ -126,7 +127,7 @@ impl Mapped {
             Layout::Own => {
                 let columns: Vec<_> = (0..row.len())
                     .filter_map(|at| {
-                        Some((at, Target::parse(row.get(at).trim_start_matches('\u{feff}').trim())?))
+                        Some((at, ColumnTarget::parse(row.get(at).trim_start_matches('\u{feff}').trim())?))
                     })
                     .collect();
                 if columns.iter().any(|(_, target)| target.is_value()) {
@@ -168,7 +169,7 @@ pub fn open(
     Err(first_fault.unwrap_or_else(|| "it holds no line".to_owned()))
 }
 
-fn of_pairs(pairs: &[(Target, String)], row: &TableRow<'_>) -> Result<Plan, String> {
+fn of_pairs(pairs: &[(ColumnTarget, String)], row: &TableRow<'_>) -> Result<Plan, String> {
     let mut columns = Vec::with_capacity(pairs.len());
     let mut has_names = false;
     for (target, name) in pairs {
@@ -201,7 +202,7 @@ pub fn names_of(row: &TableRow<'_>) -> String {
 // === impl Plan ===
 
 impl Plan {
-    fn named(columns: Vec<(usize, Target)>, row: &TableRow<'_>, zero_is_nobody: bool) -> Self {
+    fn named(columns: Vec<(usize, ColumnTarget)>, row: &TableRow<'_>, zero_is_nobody: bool) -> Self {
         Plan { columns, width: row.len(), has_names: true, zero_is_nobody }
     }
 
@@ -211,28 +212,32 @@ impl Plan {
 
     /// Whether no cell that must be a number or a time starts as one.
     fn is_line_of_names(&self, row: &TableRow<'_>) -> bool {
-        let number = |(at, target): &(usize, Target)| {
-            !matches!(target, Target::Symbol | Target::BuyerMaker | Target::Field(Field::Side))
-                && row
-                    .get(*at)
-                    .trim()
-                    .starts_with(|first: char| first.is_ascii_digit() || "-.".contains(first))
+        let number = |(at, target): &(usize, ColumnTarget)| {
+            !matches!(
+                target,
+                ColumnTarget::Symbol | ColumnTarget::BuyerMaker | ColumnTarget::Field(Field::Side)
+            ) && row.get(*at).trim().starts_with(|first: char| first.is_ascii_digit() || "-.".contains(first))
         };
         self.has_names || (self.fits(row) && !self.columns.iter().any(number))
     }
 
-    fn fill(&self, row: &TableRow<'_>, unit: Unit, tick: &mut Parts) -> Result<(), Fault> {
+    fn fill(&self, row: &TableRow<'_>, unit: Unit, tick: &mut Parts) -> Result<(), FormatFault> {
         for &(at, target) in &self.columns {
             let cell = row.get(at).trim();
             match target {
-                Target::Symbol if !cell.is_empty() => tick.symbol = Some(Symbol::new(cell)?),
+                ColumnTarget::Symbol if !cell.is_empty() => tick.symbol = Some(Symbol::new(cell)?),
                 _ if is_absent(cell) => {}
-                Target::Symbol => {}
-                Target::Ts => tick.ts = Some(unit.read(cell).ok_or(Fault::value("ts", ValueFault::Moment))?),
-                Target::Rx => tick.rx = Some(unit.read(cell).ok_or(Fault::value("rx", ValueFault::Moment))?),
-                Target::BuyerMaker => tick.fields.set_side(seller_waited(cell)?),
-                Target::Field(field) => {
-                    read(cell, field, &mut tick.fields).map_err(|fault| Fault::value(field.name(), fault))?;
+                ColumnTarget::Symbol => {}
+                ColumnTarget::Ts => {
+                    tick.ts = Some(unit.read(cell).ok_or(FormatFault::value("ts", ValueFault::Moment))?);
+                }
+                ColumnTarget::Rx => {
+                    tick.rx = Some(unit.read(cell).ok_or(FormatFault::value("rx", ValueFault::Moment))?);
+                }
+                ColumnTarget::BuyerMaker => tick.fields.set_side(seller_waited(cell)?),
+                ColumnTarget::Field(field) => {
+                    read(cell, field, &mut tick.fields)
+                        .map_err(|fault| FormatFault::value(field.name(), fault))?;
                 }
             }
         }
@@ -267,15 +272,16 @@ impl TableFormat for Mapped {
         is_header
     }
 
-    fn make(&mut self, row: &TableRow<'_>) -> Result<RowValue, Fault> {
+    fn make(&mut self, row: &TableRow<'_>) -> Result<RowValue, FormatFault> {
         let Some(plan) = &self.plan else { return Err(NO_NAMES) };
         if !plan.fits(row) {
-            return Err(Fault::Columns { found: row.len(), expected: plan.width });
+            return Err(FormatFault::Columns { found: row.len(), expected: plan.width });
         }
         let mut tick = Parts::default();
         plan.fill(row, self.unit, &mut tick)?;
         let Parts { symbol, ts, rx, fields } = tick;
-        let symbol = symbol.or_else(|| self.symbol.clone()).ok_or(Fault::Missing { field: "symbol" })?;
+        let symbol =
+            symbol.or_else(|| self.symbol.clone()).ok_or(FormatFault::Missing { field: "symbol" })?;
         if fields.mask.is_empty() || fields.mask == Field::Side.bit() {
             return Ok(RowValue::Nothing);
         }
@@ -294,11 +300,11 @@ fn is_absent(cell: &str) -> bool {
     }
 }
 
-fn seller_waited(cell: &str) -> Result<Side, Fault> {
+fn seller_waited(cell: &str) -> Result<Side, FormatFault> {
     match cell {
         "true" | "True" | "TRUE" | "1" => Ok(Side::Sell),
         "false" | "False" | "FALSE" | "0" => Ok(Side::Buy),
-        _ => Err(Fault::value("buyer_maker", ValueFault::Boolean)),
+        _ => Err(FormatFault::value("buyer_maker", ValueFault::Boolean)),
     }
 }
 

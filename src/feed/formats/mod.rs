@@ -37,9 +37,9 @@ mod target;
 mod trade_events;
 mod write;
 
-pub use decoder::{Decoder, Gap, HEAD_BYTES, JUMP_NANOS, Jump, Output, RejectedRecord};
+pub use decoder::{Decoder, DecoderOutput, Gap, HEAD_BYTES, JUMP_NANOS, Jump, RejectedRecord};
 pub use detect::{Told, is_cr_alone, without_mark};
-pub use fault::Fault;
+pub use fault::FormatFault;
 pub use format::Format;
 pub use hints::{Columns, Hints};
 pub use moment::Unit;

@@ -3,19 +3,19 @@
 //! A line whose first name is `tickcast` describes the recording, and is no tick: the header, a gap, a comment. It is
 //! skipped, and a gap is recorded.
 
-use super::{Decoder, Gap, Output};
+use super::{Decoder, DecoderOutput, Gap};
 use crate::{
     feed::{
-        ndjson::{self, LineError, Lines, RawLine},
-        recording::{Header, Place},
+        ndjson::{self, LineError, LineSplitter, RawLine},
+        recording::{Header, RecordPosition},
     },
     tick::{Nanos, Symbol},
 };
 
 /// The state between chunks.
 pub struct OwnDecoder {
-    lines: Lines,
-    line: ndjson::Decoder,
+    lines: LineSplitter,
+    line: ndjson::NdjsonDecoder,
     /// A tick or the header was read: the header must come first.
     begun: bool,
 }
@@ -28,7 +28,7 @@ pub const META: &[u8] = b"{\"tickcast\":";
 /// # Errors
 /// When it is a header of an unsupported recording: the reason, for a person.
 pub fn check_head(line: &[u8]) -> Result<bool, String> {
-    if ndjson::Decoder::of_files(line.len()).decode(&mut line.to_vec()).is_ok() {
+    if ndjson::NdjsonDecoder::of_files(line.len()).decode(&mut line.to_vec()).is_ok() {
         return Ok(true);
     }
     match Header::parse(line) {
@@ -43,29 +43,34 @@ pub fn check_head(line: &[u8]) -> Result<bool, String> {
 impl OwnDecoder {
     pub fn new(line_bytes_max: usize) -> Self {
         OwnDecoder {
-            lines: Lines::new(line_bytes_max),
-            line: ndjson::Decoder::of_files(line_bytes_max),
+            lines: LineSplitter::new(line_bytes_max),
+            line: ndjson::NdjsonDecoder::of_files(line_bytes_max),
             begun: false,
         }
     }
 }
 
 impl Decoder for OwnDecoder {
-    fn feed(&mut self, chunk: &mut [u8], out: &mut Output) {
+    fn feed(&mut self, chunk: &mut [u8], out: &mut DecoderOutput) {
         let mut chunk = self.lines.feed(chunk);
         while let Some(line) = chunk.next_line() {
             decode_line(&mut self.line, &mut self.begun, line, out);
         }
     }
 
-    fn finish(&mut self, out: &mut Output) {
+    fn finish(&mut self, out: &mut DecoderOutput) {
         if let Some(line) = self.lines.finish() {
             decode_line(&mut self.line, &mut self.begun, line, out);
         }
     }
 }
 
-fn decode_line(decoder: &mut ndjson::Decoder, begun: &mut bool, line: RawLine<'_>, out: &mut Output) {
+fn decode_line(
+    decoder: &mut ndjson::NdjsonDecoder,
+    begun: &mut bool,
+    line: RawLine<'_>,
+    out: &mut DecoderOutput,
+) {
     let (number, result) = match line {
         RawLine::Whole { bytes, .. } if !*begun && note_header(bytes, out) => {
             *begun = true;
@@ -84,8 +89,8 @@ fn decode_line(decoder: &mut ndjson::Decoder, begun: &mut bool, line: RawLine<'_
     };
     *begun |= result.is_ok();
     match result {
-        Ok(line) => out.tick(Place::Line(number), line.rx, line.tick),
-        Err(error) => out.reject(Place::Line(number), error.reason(), || error.to_string()),
+        Ok(line) => out.tick(RecordPosition::Line(number), line.rx, line.tick),
+        Err(error) => out.reject(RecordPosition::Line(number), error.reason(), || error.to_string()),
     }
 }
 
@@ -106,7 +111,7 @@ fn gap(line: &[u8]) -> Option<Gap> {
 }
 
 /// Whether the line is a recording's header.
-fn note_header(line: &[u8], out: &mut Output) -> bool {
+fn note_header(line: &[u8], out: &mut DecoderOutput) -> bool {
     let header = Header::parse(line).ok();
     let is_header = header.is_some();
     if is_header {

@@ -9,7 +9,7 @@
 //! spreadsheets and data frames with these names is accepted.
 
 use super::{
-    Fault,
+    FormatFault,
     table::{NO_NAMES, RowValue, TableFormat, TableRow, decimal},
 };
 use crate::{
@@ -60,13 +60,13 @@ impl TableFormat for Plain {
         is_header
     }
 
-    fn make(&mut self, row: &TableRow<'_>) -> Result<RowValue, Fault> {
+    fn make(&mut self, row: &TableRow<'_>) -> Result<RowValue, FormatFault> {
         let expected = self.columns.len();
         if expected == 0 {
             return Err(NO_NAMES);
         }
         if row.len() != expected {
-            return Err(Fault::Columns { found: row.len(), expected });
+            return Err(FormatFault::Columns { found: row.len(), expected });
         }
         let (mut symbol, mut ts, mut rx, mut fields) = (None, None, None, Fields::default());
         for (at, column) in self.columns.iter().enumerate() {
@@ -76,13 +76,13 @@ impl TableFormat for Plain {
                 PlainColumn::Rx => rx = row.moment(at, "rx")?,
                 PlainColumn::Record(field) => {
                     read(row.get(at), *field, &mut fields)
-                        .map_err(|fault| Fault::value(field.name(), fault))?;
+                        .map_err(|fault| FormatFault::value(field.name(), fault))?;
                 }
             }
         }
-        let symbol = symbol.ok_or(Fault::Missing { field: "symbol" })?;
+        let symbol = symbol.ok_or(FormatFault::Missing { field: "symbol" })?;
         if fields.mask.is_empty() {
-            return Err(Fault::NoFields);
+            return Err(FormatFault::NoFields);
         }
         Ok(RowValue::Tick(rx, Tick { symbol, ts, fields }))
     }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: no header belongs to two of them.
 
-use super::{table::TableRow, target::Target};
+use super::{table::TableRow, target::ColumnTarget};
 use crate::tick::Field;
 
 /// A known table.
@@ -26,25 +26,25 @@ pub struct Known {
     /// Required columns; of `a|b` either. No other table has all of them.
     marks: &'static [&'static str],
     /// The field of each column: the first of these names that the table has. Fields without a column are left out.
-    pub columns: &'static [(Target, &'static [&'static str])],
+    pub columns: &'static [(ColumnTarget, &'static [&'static str])],
     /// A price of 0 means that the side is empty.
     pub zero_is_nobody: bool,
     /// The text after the symbol in the file's name, and before the date.
     separators: &'static [&'static str],
 }
 
-const LAST: Target = Target::Field(Field::Last);
-const LAST_SIZE: Target = Target::Field(Field::LastSize);
-const SIDE: Target = Target::Field(Field::Side);
+const LAST: ColumnTarget = ColumnTarget::Field(Field::Last);
+const LAST_SIZE: ColumnTarget = ColumnTarget::Field(Field::LastSize);
+const SIDE: ColumnTarget = ColumnTarget::Field(Field::Side);
 
 const POLYGON_TRADES: Known = Known {
     name: "polygon-trades",
     alias: "massive-trades",
     marks: &["ticker", "conditions", "exchange", "price", "size", "sip_timestamp|participant_timestamp"],
     columns: &[
-        (Target::Symbol, &["ticker"]),
-        (Target::Ts, &["participant_timestamp", "sip_timestamp"]),
-        (Target::Rx, &["sip_timestamp"]),
+        (ColumnTarget::Symbol, &["ticker"]),
+        (ColumnTarget::Ts, &["participant_timestamp", "sip_timestamp"]),
+        (ColumnTarget::Rx, &["sip_timestamp"]),
         (LAST, &["price"]),
         (LAST_SIZE, &["size"]),
     ],
@@ -56,13 +56,13 @@ const POLYGON_QUOTES: Known = Known {
     alias: "massive-quotes",
     marks: &["ticker", "ask_exchange", "ask_price", "bid_price", "sip_timestamp|participant_timestamp"],
     columns: &[
-        (Target::Symbol, &["ticker"]),
-        (Target::Ts, &["participant_timestamp", "sip_timestamp"]),
-        (Target::Rx, &["sip_timestamp"]),
-        (Target::Field(Field::Bid), &["bid_price"]),
-        (Target::Field(Field::BidSize), &["bid_size"]),
-        (Target::Field(Field::Ask), &["ask_price"]),
-        (Target::Field(Field::AskSize), &["ask_size"]),
+        (ColumnTarget::Symbol, &["ticker"]),
+        (ColumnTarget::Ts, &["participant_timestamp", "sip_timestamp"]),
+        (ColumnTarget::Rx, &["sip_timestamp"]),
+        (ColumnTarget::Field(Field::Bid), &["bid_price"]),
+        (ColumnTarget::Field(Field::BidSize), &["bid_size"]),
+        (ColumnTarget::Field(Field::Ask), &["ask_price"]),
+        (ColumnTarget::Field(Field::AskSize), &["ask_size"]),
     ],
     zero_is_nobody: true,
     separators: &[],
@@ -72,8 +72,8 @@ const BYBIT: Known = Known {
     alias: "bybit",
     marks: &["timestamp", "symbol", "side", "size", "price", "tickDirection|trdMatchID"],
     columns: &[
-        (Target::Symbol, &["symbol"]),
-        (Target::Ts, &["timestamp"]),
+        (ColumnTarget::Symbol, &["symbol"]),
+        (ColumnTarget::Ts, &["timestamp"]),
         (LAST, &["price"]),
         (LAST_SIZE, &["size"]),
         (SIDE, &["side"]),
@@ -86,8 +86,8 @@ const BYBIT_SPOT: Known = Known {
     alias: "bybit-spot",
     marks: &["id", "timestamp", "price", "volume", "side"],
     columns: &[
-        (Target::Symbol, &["symbol"]),
-        (Target::Ts, &["timestamp"]),
+        (ColumnTarget::Symbol, &["symbol"]),
+        (ColumnTarget::Ts, &["timestamp"]),
         (LAST, &["price"]),
         (LAST_SIZE, &["volume"]),
         (SIDE, &["side"]),
@@ -100,8 +100,8 @@ const OKX: Known = Known {
     alias: "okx",
     marks: &["trade_id", "side", "size", "price", "created_time"],
     columns: &[
-        (Target::Symbol, &["instrument_name"]),
-        (Target::Ts, &["created_time"]),
+        (ColumnTarget::Symbol, &["instrument_name"]),
+        (ColumnTarget::Ts, &["created_time"]),
         (LAST, &["price"]),
         (LAST_SIZE, &["size"]),
         (SIDE, &["side"]),
@@ -114,8 +114,8 @@ const KUCOIN: Known = Known {
     alias: "kucoin",
     marks: &["trade_id", "trade_time", "price", "size", "side"],
     columns: &[
-        (Target::Symbol, &["symbol"]),
-        (Target::Ts, &["trade_time"]),
+        (ColumnTarget::Symbol, &["symbol"]),
+        (ColumnTarget::Ts, &["trade_time"]),
         (LAST, &["price"]),
         (LAST_SIZE, &["size"]),
         (SIDE, &["side"]),

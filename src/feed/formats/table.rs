@@ -9,11 +9,11 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr_iter};
 
-use super::{Decoder, Fault, Output};
+use super::{Decoder, DecoderOutput, FormatFault};
 use crate::{
     feed::{
-        ndjson::{Lines, RawLine, ValueFault},
-        recording::Place,
+        ndjson::{LineSplitter, RawLine, ValueFault},
+        recording::RecordPosition,
     },
     tick::{Decimal, DecimalError, Field, Fields, Nanos, Tick},
 };
@@ -33,7 +33,7 @@ pub trait TableFormat: Send {
 
     /// # Errors
     /// When the row is no record of this format.
-    fn make(&mut self, row: &TableRow<'_>) -> Result<RowValue, Fault>;
+    fn make(&mut self, row: &TableRow<'_>) -> Result<RowValue, FormatFault>;
 }
 
 /// The fields of one line.
@@ -47,7 +47,7 @@ pub struct TableRow<'a> {
 
 /// Decodes tables with the help of `rows`.
 pub struct Table<R> {
-    lines: Lines,
+    lines: LineSplitter,
     splitter: Splitter,
     line_bytes_max: usize,
     rows: R,
@@ -57,7 +57,7 @@ pub struct Table<R> {
 const SECONDS_FROM: u64 = 1_000_000_000;
 
 /// The fault of a row before the line of names.
-pub const NO_NAMES: Fault = Fault::Missing { field: "the line of names" };
+pub const NO_NAMES: FormatFault = FormatFault::Missing { field: "the line of names" };
 
 /// Splits lines; keeps its buffers.
 pub struct Splitter {
@@ -80,19 +80,24 @@ impl<R: TableFormat> Table<R> {
 
     /// With another separator.
     pub fn divided_by(delimiter: u8, rows: R, line_bytes_max: usize) -> Self {
-        Table { lines: Lines::new(line_bytes_max), splitter: Splitter::new(delimiter), line_bytes_max, rows }
+        Table {
+            lines: LineSplitter::new(line_bytes_max),
+            splitter: Splitter::new(delimiter),
+            line_bytes_max,
+            rows,
+        }
     }
 }
 
 impl<R: TableFormat> Decoder for Table<R> {
-    fn feed(&mut self, chunk: &mut [u8], out: &mut Output) {
+    fn feed(&mut self, chunk: &mut [u8], out: &mut DecoderOutput) {
         let mut chunk = self.lines.feed(chunk);
         while let Some(line) = chunk.next_line() {
             decode_line(&mut self.splitter, &mut self.rows, self.line_bytes_max, line, out);
         }
     }
 
-    fn finish(&mut self, out: &mut Output) {
+    fn finish(&mut self, out: &mut DecoderOutput) {
         if let Some(line) = self.lines.finish() {
             decode_line(&mut self.splitter, &mut self.rows, self.line_bytes_max, line, out);
         }
@@ -104,20 +109,20 @@ fn decode_line(
     rows: &mut impl TableFormat,
     line_bytes_max: usize,
     line: RawLine<'_>,
-    out: &mut Output,
+    out: &mut DecoderOutput,
 ) {
     let (number, made) = match line {
         RawLine::Whole { number, bytes } => (number, make(splitter, rows, bytes)),
-        RawLine::TooLong { number } => (number, Err(Fault::TooLong { limit: line_bytes_max })),
+        RawLine::TooLong { number } => (number, Err(FormatFault::TooLong { limit: line_bytes_max })),
     };
     match made {
-        Ok(RowValue::Tick(rx, tick)) => out.tick(Place::Line(number), rx, tick),
+        Ok(RowValue::Tick(rx, tick)) => out.tick(RecordPosition::Line(number), rx, tick),
         Ok(RowValue::Nothing) => out.passed += 1,
-        Err(fault) => out.reject(Place::Line(number), fault.reason(), || fault.to_string()),
+        Err(fault) => out.reject(RecordPosition::Line(number), fault.reason(), || fault.to_string()),
     }
 }
 
-fn make(splitter: &mut Splitter, rows: &mut impl TableFormat, line: &[u8]) -> Result<RowValue, Fault> {
+fn make(splitter: &mut Splitter, rows: &mut impl TableFormat, line: &[u8]) -> Result<RowValue, FormatFault> {
     let fault = match splitter.split(line).and_then(|row| rows.make(&row)) {
         Ok(made) => return Ok(made),
         Err(fault) => fault,
@@ -153,7 +158,7 @@ impl Splitter {
     ///
     /// # Errors
     /// When a quote is not closed.
-    pub fn split_names<'a>(&'a mut self, line: &'a [u8]) -> Result<TableRow<'a>, Fault> {
+    pub fn split_names<'a>(&'a mut self, line: &'a [u8]) -> Result<TableRow<'a>, FormatFault> {
         match String::from_utf8_lossy(line) {
             Cow::Borrowed(_) => self.split(line),
             Cow::Owned(text) => {
@@ -169,18 +174,18 @@ impl Splitter {
 
     /// # Errors
     /// When the line is not text, or a quote is not closed.
-    pub fn split<'a>(&'a mut self, line: &'a [u8]) -> Result<TableRow<'a>, Fault> {
+    pub fn split<'a>(&'a mut self, line: &'a [u8]) -> Result<TableRow<'a>, FormatFault> {
         self.ends.clear();
         if memchr(b'"', line).is_some() {
             return self.split_quoted(line);
         }
-        let text = std::str::from_utf8(line).map_err(|_| Fault::Text)?;
+        let text = std::str::from_utf8(line).map_err(|_| FormatFault::Text)?;
         self.ends.extend(memchr_iter(self.delimiter, line));
         self.ends.push(line.len());
         Ok(TableRow { text, ends: &self.ends, gap: 1 })
     }
 
-    fn split_quoted(&mut self, line: &[u8]) -> Result<TableRow<'_>, Fault> {
+    fn split_quoted(&mut self, line: &[u8]) -> Result<TableRow<'_>, FormatFault> {
         self.unquoted.clear();
         self.unquoted.resize(line.len(), 0);
         self.ends.resize(line.len() + 1, 0);
@@ -196,10 +201,10 @@ impl Splitter {
         };
         // A lone CR ends a record too; it is not part of a row.
         if result != csv_core::ReadRecordResult::Record || read < line.len() || has_open_quote(line) {
-            return Err(Fault::Quote);
+            return Err(FormatFault::Quote);
         }
         self.ends.truncate(fields + more);
-        let text = std::str::from_utf8(&self.unquoted[..written + rest]).map_err(|_| Fault::Text)?;
+        let text = std::str::from_utf8(&self.unquoted[..written + rest]).map_err(|_| FormatFault::Text)?;
         Ok(TableRow { text, ends: &self.ends, gap: 0 })
     }
 }
@@ -232,12 +237,12 @@ impl<'a> TableRow<'a> {
     ///
     /// # Errors
     /// When it is not a decimal that the field may have.
-    pub fn read(&self, column: usize, field: Field, fields: &mut Fields) -> Result<(), Fault> {
+    pub fn read(&self, column: usize, field: Field, fields: &mut Fields) -> Result<(), FormatFault> {
         let text = self.get(column);
         if text.is_empty() {
             return Ok(());
         }
-        let value = decimal(text, field).map_err(|fault| Fault::value(field.name(), fault))?;
+        let value = decimal(text, field).map_err(|fault| FormatFault::value(field.name(), fault))?;
         fields.set_decimal(field, value);
         Ok(())
     }
@@ -246,7 +251,7 @@ impl<'a> TableRow<'a> {
     ///
     /// # Errors
     /// When it is none.
-    pub fn moment(&self, column: usize, field: &'static str) -> Result<Option<Nanos>, Fault> {
+    pub fn moment(&self, column: usize, field: &'static str) -> Result<Option<Nanos>, FormatFault> {
         let text = self.get(column);
         if text.is_empty() {
             return Ok(None);
@@ -256,20 +261,20 @@ impl<'a> TableRow<'a> {
             ..SECONDS_FROM => Nanos::from_micros(count),
             _ => Nanos::by_size(count),
         });
-        parsed.map(Some).ok_or(Fault::value(field, ValueFault::Time))
+        parsed.map(Some).ok_or(FormatFault::value(field, ValueFault::Time))
     }
 
     /// A whole number of `unit` nanoseconds since 1970.
     ///
     /// # Errors
     /// When it is none.
-    pub fn time(&self, column: usize, field: &'static str, unit: i64) -> Result<Option<Nanos>, Fault> {
+    pub fn time(&self, column: usize, field: &'static str, unit: i64) -> Result<Option<Nanos>, FormatFault> {
         let text = self.get(column);
         if text.is_empty() {
             return Ok(None);
         }
         let parsed = text.parse::<i64>().ok().and_then(|count| count.checked_mul(unit));
-        parsed.map(|nanos| Some(Nanos(nanos))).ok_or(Fault::value(field, ValueFault::Time))
+        parsed.map(|nanos| Some(Nanos(nanos))).ok_or(FormatFault::value(field, ValueFault::Time))
     }
 }
 

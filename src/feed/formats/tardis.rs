@@ -8,7 +8,7 @@
 //! cell is absent, so the record keeps its value: a tick cannot remove a price.
 
 use super::{
-    Fault,
+    FormatFault,
     table::{NO_NAMES, RowValue, TableFormat, TableRow},
 };
 use crate::{
@@ -88,10 +88,10 @@ impl TableFormat for Tardis {
         is_header
     }
 
-    fn make(&mut self, row: &TableRow<'_>) -> Result<RowValue, Fault> {
+    fn make(&mut self, row: &TableRow<'_>) -> Result<RowValue, FormatFault> {
         let Some(columns) = &self.columns else { return Err(NO_NAMES) };
         if row.len() != columns.count {
-            return Err(Fault::Columns { found: row.len(), expected: columns.count });
+            return Err(FormatFault::Columns { found: row.len(), expected: columns.count });
         }
         let symbol = Symbol::new(row.get(columns.symbol))?;
         let ts = row.time(columns.timestamp, "timestamp", NANOS_PER_MICRO)?;
@@ -101,7 +101,7 @@ impl TableFormat for Tardis {
             row.read(column, field, &mut fields)?;
         }
         if let Some(side) = columns.side {
-            let side = Side::parse(row.get(side)).ok_or(Fault::value("side", ValueFault::Side))?;
+            let side = Side::parse(row.get(side)).ok_or(FormatFault::value("side", ValueFault::Side))?;
             fields.set_side(side);
         }
         if fields.mask.is_empty() || fields.mask == Field::Side.bit() {

@@ -4,7 +4,7 @@ use crate::tick::Field;
 
 /// The meaning of a column.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Target {
+pub enum ColumnTarget {
     Symbol,
     /// The event's time.
     Ts,
@@ -17,33 +17,33 @@ pub enum Target {
 
 // === impl Target ===
 
-impl Target {
+impl ColumnTarget {
     /// The names besides a tick's fields, times and symbol.
     const BUYER_MAKER: &str = "buyer_maker";
 
     pub fn name(self) -> &'static str {
         match self {
-            Target::Symbol => "symbol",
-            Target::Ts => "ts",
-            Target::Rx => "rx",
-            Target::BuyerMaker => Self::BUYER_MAKER,
-            Target::Field(field) => field.name(),
+            ColumnTarget::Symbol => "symbol",
+            ColumnTarget::Ts => "ts",
+            ColumnTarget::Rx => "rx",
+            ColumnTarget::BuyerMaker => Self::BUYER_MAKER,
+            ColumnTarget::Field(field) => field.name(),
         }
     }
 
     pub fn parse(name: &str) -> Option<Self> {
         Some(match name {
-            "symbol" => Target::Symbol,
-            "ts" => Target::Ts,
-            "rx" => Target::Rx,
-            Self::BUYER_MAKER => Target::BuyerMaker,
-            _ => Target::Field(Field::parse(name)?),
+            "symbol" => ColumnTarget::Symbol,
+            "ts" => ColumnTarget::Ts,
+            "rx" => ColumnTarget::Rx,
+            Self::BUYER_MAKER => ColumnTarget::BuyerMaker,
+            _ => ColumnTarget::Field(Field::parse(name)?),
         })
     }
 
     /// Whether a tick may consist of it alone.
     pub fn is_value(self) -> bool {
-        matches!(self, Target::Field(field) if field != Field::Side)
+        matches!(self, ColumnTarget::Field(field) if field != Field::Side)
     }
 
     pub fn names() -> String {

@@ -5,7 +5,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::feed::{RejectReason, ndjson::write_line, recording::Place};
+use crate::feed::{RejectReason, ndjson::write_line, recording::RecordPosition};
 
 #[cfg(feature = "dbn")]
 mod dbn;
@@ -38,14 +38,14 @@ pub(super) fn sample(name: &str) -> Vec<u8> {
 }
 
 /// Decodes in chunks of these lengths, over and over.
-pub(super) fn decode(name: &str, bytes: &[u8], lengths: &[usize]) -> Output {
+pub(super) fn decode(name: &str, bytes: &[u8], lengths: &[usize]) -> DecoderOutput {
     let format = Format::detect(name, bytes).unwrap();
     decode_as(format, name, bytes, lengths)
 }
 
-fn decode_as(format: Format, name: &str, bytes: &[u8], lengths: &[usize]) -> Output {
+fn decode_as(format: Format, name: &str, bytes: &[u8], lengths: &[usize]) -> DecoderOutput {
     let mut decoder = format.decoder(name, &Hints::default(), LINE_BYTES_MAX).unwrap();
-    let mut out = Output::default();
+    let mut out = DecoderOutput::default();
     let (mut rest, mut lengths) = (bytes, lengths.iter().cycle());
     while !rest.is_empty() {
         let (chunk, after) = rest.split_at((*lengths.next().unwrap()).clamp(1, rest.len()));
@@ -57,7 +57,7 @@ fn decode_as(format: Format, name: &str, bytes: &[u8], lengths: &[usize]) -> Out
 }
 
 /// The result, one line each: ticks as in our own recordings, then rejects.
-pub(super) fn lines(out: &Output) -> Vec<String> {
+pub(super) fn lines(out: &DecoderOutput) -> Vec<String> {
     let ticks = out.ticks.iter().map(|(rx, tick)| {
         let mut line = Vec::new();
         write_line(tick, *rx, &mut line);
@@ -294,7 +294,10 @@ fn jumps_of_an_hour_are_found_with_their_place() {
     let table = format!("symbol,ts,bid\n{}", rows.concat());
     let out = decode("x", table.as_bytes(), &[5]);
     let places: Vec<_> = out.jumps.iter().map(|jump| (jump.place, jump.nanos() / 1_000)).collect();
-    assert_eq!(places, [(Place::Line(4), 2 * hour as u64 + 1), (Place::Line(5), 3 * hour as u64)]);
+    assert_eq!(
+        places,
+        [(RecordPosition::Line(4), 2 * hour as u64 + 1), (RecordPosition::Line(5), 3 * hour as u64)]
+    );
     assert_eq!((out.jumped, out.jump_max_ns), (2, 3 * hour as u64 * 1_000));
 }
 
@@ -314,7 +317,7 @@ fn a_line_over_the_limit_is_one_reject() {
     }
 }
 
-fn state(out: &Output) -> (Vec<String>, u64, u64) {
+fn state(out: &DecoderOutput) -> (Vec<String>, u64, u64) {
     (lines(out), out.passed, out.tally.total())
 }
 

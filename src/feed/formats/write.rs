@@ -175,7 +175,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        feed::formats::{Format, Hints, Output},
+        feed::formats::{DecoderOutput, Format, Hints},
         tick::{
             Decimal, Fields, Symbol,
             testing::{any_decimal, any_size, any_volume},
@@ -228,7 +228,7 @@ mod tests {
         }
         let mut decoder =
             Format::detect("table", &bytes).unwrap().decoder("table", &Hints::default(), 4_096).unwrap();
-        let mut out = Output::default();
+        let mut out = DecoderOutput::default();
         decoder.feed(&mut bytes, &mut out);
         decoder.finish(&mut out);
         assert!(out.rejects.is_empty(), "{:?}", out.rejects);

@@ -1,21 +1,21 @@
 //! Decodes blocks of lines to ticks and rejections, for standard input, recordings and `POST /v1/publish`.
 //!
 //! Loss: of the rejected lines of one block, [`REJECTED_LINES_KEPT`] are kept with number and message; all are counted
-//! in the [`Tally`]. Without this limit sixteen megabytes of line ends would cost a gigabyte of messages.
+//! in the [`RejectCounts`]. Without this limit sixteen megabytes of line ends would cost a gigabyte of messages.
 //!
 //! Invariant: `ticks`, `rx` and `lines` have the same length, and one index in them is one tick.
 
-use super::{Chunk, Decoder, Lines, RawLine, error::LineError};
+use super::{Chunk, LineSplitter, NdjsonDecoder, RawLine, error::LineError};
 use crate::{
-    feed::reject::{RejectReason, Tally},
+    feed::reject::{RejectCounts, RejectReason},
     text::without_bom,
     tick::{Nanos, Tick},
 };
 
 /// Decodes input that arrives in chunks, cut anywhere.
 pub struct BlockDecoder {
-    decoder: Decoder,
-    lines: Lines,
+    decoder: NdjsonDecoder,
+    lines: LineSplitter,
 }
 
 /// The result of a block. The owner takes the contents out or calls [`Decoded::clear`]; decoding only appends.
@@ -29,7 +29,7 @@ pub struct Decoded {
     /// The first rejected lines.
     pub rejected: Vec<RejectedLine>,
     /// All rejected lines.
-    pub tally: Tally,
+    pub tally: RejectCounts,
 }
 
 /// A line that is no tick.
@@ -55,8 +55,8 @@ impl BlockDecoder {
     /// For input whose first `ended` lines were read elsewhere.
     pub fn starting_after(ended: u64, line_bytes_max: usize) -> Self {
         BlockDecoder {
-            decoder: Decoder::new(line_bytes_max),
-            lines: Lines::starting_after(ended, line_bytes_max),
+            decoder: NdjsonDecoder::new(line_bytes_max),
+            lines: LineSplitter::starting_after(ended, line_bytes_max),
         }
     }
 
@@ -76,19 +76,19 @@ impl BlockDecoder {
 /// Decodes a whole body: its ticks, each with its line's number, and its rejected lines. The first
 /// [`REJECTED_LINES_KEPT`] of them are described, and all are counted in the answer.
 pub fn decode_block(
-    decoder: &mut Decoder,
+    decoder: &mut NdjsonDecoder,
     body: &mut [u8],
     ticks: &mut Vec<Tick>,
     lines: &mut Vec<u64>,
     rejected: &mut Vec<RejectedLine>,
-) -> Tally {
+) -> RejectCounts {
     let mut out = Decoded {
         ticks: std::mem::take(ticks),
         lines: std::mem::take(lines),
         rejected: std::mem::take(rejected),
         ..Decoded::default()
     };
-    let mut splitter = Lines::new(decoder.line_bytes_max());
+    let mut splitter = LineSplitter::new(decoder.line_bytes_max());
     decode_chunk(decoder, splitter.feed(body), &mut out);
     if let Some(line) = splitter.finish() {
         decode_line(decoder, line, &mut out);
@@ -97,13 +97,13 @@ pub fn decode_block(
     out.tally
 }
 
-fn decode_chunk(decoder: &mut Decoder, mut chunk: Chunk<'_>, out: &mut Decoded) {
+fn decode_chunk(decoder: &mut NdjsonDecoder, mut chunk: Chunk<'_>, out: &mut Decoded) {
     while let Some(line) = chunk.next_line() {
         decode_line(decoder, line, out);
     }
 }
 
-fn decode_line(decoder: &mut Decoder, line: RawLine<'_>, out: &mut Decoded) {
+fn decode_line(decoder: &mut NdjsonDecoder, line: RawLine<'_>, out: &mut Decoded) {
     let (number, result) = match line {
         RawLine::Whole { number: 1, bytes } => {
             let mark = bytes.len() - without_bom(bytes).len();
@@ -134,7 +134,7 @@ impl Decoded {
         self.rx.clear();
         self.lines.clear();
         self.rejected.clear();
-        self.tally = Tally::default();
+        self.tally = RejectCounts::default();
     }
 
     fn reject(&mut self, line: u64, error: &LineError) {

@@ -17,11 +17,11 @@ use super::{
     error::{LineError, is_of_number},
     line::{Line, LineValues},
     times::LineClock,
-    values::{Value, ValueUnread},
+    values::{NdjsonValue, ValueUnread},
 };
 
 /// Decodes lines; keeps its buffers between them.
-pub struct Decoder {
+pub struct NdjsonDecoder {
     buffers: Buffers,
     /// Empty between calls: only its allocation is kept. A line's borrows end with the call, hence `'static`.
     tape: Tape<'static>,
@@ -34,15 +34,15 @@ const DEPTH_MAX: usize = 16;
 
 // === impl Decoder ===
 
-impl Decoder {
+impl NdjsonDecoder {
     pub fn new(line_bytes_max: usize) -> Self {
         let (buffers, tape) = (Buffers::with_max_depth(0, DEPTH_MAX), Tape(Vec::new()));
-        Decoder { buffers, tape, line_bytes_max, clock: LineClock::Real }
+        NdjsonDecoder { buffers, tape, line_bytes_max, clock: LineClock::Real }
     }
 
     /// For lines in a file, whose times may also count from a start of their own.
     pub fn of_files(line_bytes_max: usize) -> Self {
-        Decoder { clock: LineClock::Any, ..Decoder::new(line_bytes_max) }
+        NdjsonDecoder { clock: LineClock::Any, ..NdjsonDecoder::new(line_bytes_max) }
     }
 
     /// The following lines are of a recording with a header: its times are microseconds.
@@ -92,7 +92,7 @@ impl Decoder {
 /// Takes all names and values of an object.
 fn read_object(tape: &[Node<'_>], found: &mut LineValues) -> Result<(), ValueUnread<LineError>> {
     let Some((&Node::Object { .. }, mut rest)) = tape.split_first() else {
-        let kind = tape.first().map_or("nothing", |node| Value::from(node).kind());
+        let kind = tape.first().map_or("nothing", |node| NdjsonValue::from(node).kind());
         return Err(LineError::NotAnObject { found: kind }.into());
     };
     // A nested value ends the line with an error, so the next item is always a name.

@@ -15,7 +15,7 @@ use super::{
     error::LineError,
     line::{Line, LineValues},
     times::LineClock,
-    values::{Value, ValueUnread},
+    values::{NdjsonValue, ValueUnread},
 };
 
 /// Names and values in their order, as they were written.
@@ -35,13 +35,13 @@ pub(super) fn read(line: &[u8], clock: LineClock) -> Result<Line, LineError> {
         let value = match text.as_bytes().first() {
             Some(b'"') => {
                 string = serde_json::from_str::<String>(text).map_err(malformed)?;
-                Value::Text(&string)
+                NdjsonValue::Text(&string)
             }
-            Some(b'n') => Value::Null,
-            Some(b't' | b'f') => Value::Other("a boolean"),
-            Some(b'{') => Value::Other("an object"),
-            Some(b'[') => Value::Other("an array"),
-            _ => Value::Digits(text),
+            Some(b'n') => NdjsonValue::Null,
+            Some(b't' | b'f') => NdjsonValue::Other("a boolean"),
+            Some(b'{') => NdjsonValue::Other("an object"),
+            Some(b'[') => NdjsonValue::Other("an array"),
+            _ => NdjsonValue::Digits(text),
         };
         found.take(&name, value).map_err(|unread| match unread {
             ValueUnread::Fault(fault) => fault,

@@ -5,7 +5,7 @@
 use super::{
     error::{LineError, ValueFault},
     times::{LineClock, read_time},
-    values::{Value, ValueUnread, read_field, read_symbol},
+    values::{NdjsonValue, ValueUnread, read_field, read_symbol},
 };
 use crate::tick::{Field, FieldSet, Fields, Nanos, Symbol, Tick};
 
@@ -19,7 +19,7 @@ pub struct Line {
 
 /// The names that a line may have.
 #[derive(Clone, Copy)]
-enum Key {
+enum LineKey {
     Symbol,
     Ts,
     Rx,
@@ -39,31 +39,31 @@ pub(super) struct LineValues {
 
 // === impl Key ===
 
-impl Key {
-    fn parse(name: &str) -> Option<Key> {
+impl LineKey {
+    fn parse(name: &str) -> Option<LineKey> {
         match name {
-            "symbol" => Some(Key::Symbol),
-            "ts" => Some(Key::Ts),
-            "rx" => Some(Key::Rx),
-            _ => Field::parse(name).map(Key::Record),
+            "symbol" => Some(LineKey::Symbol),
+            "ts" => Some(LineKey::Ts),
+            "rx" => Some(LineKey::Rx),
+            _ => Field::parse(name).map(LineKey::Record),
         }
     }
 
     const fn name(self) -> &'static str {
         match self {
-            Key::Symbol => "symbol",
-            Key::Ts => "ts",
-            Key::Rx => "rx",
-            Key::Record(field) => field.name(),
+            LineKey::Symbol => "symbol",
+            LineKey::Ts => "ts",
+            LineKey::Rx => "rx",
+            LineKey::Record(field) => field.name(),
         }
     }
 
     const fn bit(self) -> u16 {
         match self {
-            Key::Symbol => 1 << 15,
-            Key::Ts => 1 << 14,
-            Key::Rx => 1 << 13,
-            Key::Record(field) => field.bit().0,
+            LineKey::Symbol => 1 << 15,
+            LineKey::Ts => 1 << 14,
+            LineKey::Rx => 1 << 13,
+            LineKey::Record(field) => field.bit().0,
         }
     }
 
@@ -83,20 +83,20 @@ impl LineValues {
     }
 
     /// Takes one name with its value.
-    pub(super) fn take(&mut self, name: &str, value: Value<'_>) -> Result<(), ValueUnread<LineError>> {
-        let key = Key::parse(name).ok_or_else(|| LineError::unknown_field(name))?;
+    pub(super) fn take(&mut self, name: &str, value: NdjsonValue<'_>) -> Result<(), ValueUnread<LineError>> {
+        let key = LineKey::parse(name).ok_or_else(|| LineError::unknown_field(name))?;
         if self.seen & key.bit() != 0 {
             return Err(key.fault(ValueFault::Twice).into());
         }
         self.seen |= key.bit();
-        if value == Value::Null {
+        if value == NdjsonValue::Null {
             return Ok(());
         }
         match key {
-            Key::Symbol => self.symbol = Some(read_symbol(value)?),
-            Key::Ts => self.ts = Some(self.time(key, value)?),
-            Key::Rx => self.rx = Some(self.time(key, value)?),
-            Key::Record(field) => {
+            LineKey::Symbol => self.symbol = Some(read_symbol(value)?),
+            LineKey::Ts => self.ts = Some(self.time(key, value)?),
+            LineKey::Rx => self.rx = Some(self.time(key, value)?),
+            LineKey::Record(field) => {
                 read_field(&mut self.fields, field, value)
                     .map_err(|unread| unread.map(|fault| key.fault(fault)))?;
             }
@@ -104,7 +104,7 @@ impl LineValues {
         Ok(())
     }
 
-    fn time(&self, key: Key, value: Value<'_>) -> Result<Nanos, ValueUnread<LineError>> {
+    fn time(&self, key: LineKey, value: NdjsonValue<'_>) -> Result<Nanos, ValueUnread<LineError>> {
         read_time(value, self.clock).map_err(|unread| unread.map(|fault| key.fault(fault)))
     }
 

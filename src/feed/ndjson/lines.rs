@@ -9,7 +9,7 @@
 use memchr::memchr;
 
 /// Splits chunks into lines; keeps the unfinished line of the last chunk.
-pub struct Lines {
+pub struct LineSplitter {
     line_bytes_max: usize,
     /// The beginning of a line that the chunks so far did not end.
     carry: Vec<u8>,
@@ -38,20 +38,20 @@ pub enum RawLine<'a> {
 ///
 /// Lending, so no [`Iterator`]: `while let Some(line) = chunk.next_line()`. A drop loses the rest of the chunk.
 pub struct Chunk<'a> {
-    lines: &'a mut Lines,
+    lines: &'a mut LineSplitter,
     rest: &'a mut [u8],
 }
 
 // === impl Lines ===
 
-impl Lines {
+impl LineSplitter {
     pub fn new(line_bytes_max: usize) -> Self {
         Self::starting_after(0, line_bytes_max)
     }
 
     /// For input whose first `ended` lines were read elsewhere.
     pub fn starting_after(ended: u64, line_bytes_max: usize) -> Self {
-        Lines { line_bytes_max, carry: Vec::new(), carry_spent: false, skipping: false, ended }
+        LineSplitter { line_bytes_max, carry: Vec::new(), carry_spent: false, skipping: false, ended }
     }
 
     pub fn feed<'a>(&'a mut self, chunk: &'a mut [u8]) -> Chunk<'a> {

@@ -20,11 +20,11 @@ mod times;
 mod values;
 
 pub use block::{BlockDecoder, Decoded, REJECTED_LINES_KEPT, RejectedLine, decode_block};
-pub use decode::Decoder;
+pub use decode::NdjsonDecoder;
 pub use encode::write_line;
 pub use error::{LineError, ValueFault};
 pub use line::Line;
-pub use lines::{Chunk, Lines, RawLine};
+pub use lines::{Chunk, LineSplitter, RawLine};
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    feed::{RejectReason, Tally},
+    feed::{RejectCounts, RejectReason},
     tick::{
         DECIMAL_FIELDS, Decimal, Field, FieldSet, Fields, Nanos, Side, Symbol, Tick, Volume,
         testing::{any_decimal, any_volume},
@@ -14,7 +14,7 @@ use crate::{
 const LINE_BYTES_MAX: usize = 4_096;
 
 fn decode(line: &str) -> Result<Line, LineError> {
-    Decoder::new(LINE_BYTES_MAX).decode(&mut line.as_bytes().to_vec())
+    NdjsonDecoder::new(LINE_BYTES_MAX).decode(&mut line.as_bytes().to_vec())
 }
 
 /// The fields as the wire shows them.
@@ -156,7 +156,7 @@ fn times() {
     assert_eq!(times(r#"{"symbol":"A","bid":1,"ts":1742860800.123456}"#), (Some(micros), None));
     assert_eq!(times(r#"{"symbol":"A","bid":1,"ts":"1742860800123456000"}"#), (Some(micros), None));
     let line = br#"{"symbol":"A","bid":1,"ts":"-7"}"#;
-    let recorded = Decoder::of_files(LINE_BYTES_MAX).decode(&mut line.to_vec()).unwrap();
+    let recorded = NdjsonDecoder::of_files(LINE_BYTES_MAX).decode(&mut line.to_vec()).unwrap();
     assert_eq!(recorded.tick.ts, Some(Nanos(-7_000)));
 }
 
@@ -195,7 +195,7 @@ fn lines_that_are_no_json_object() {
     check_refused("\"x\"", RejectReason::Syntax, "not a JSON object but a string");
     check_refused("null", RejectReason::Syntax, "not a JSON object but null");
     check_refused("true", RejectReason::Syntax, "not a JSON object but a boolean");
-    let error = Decoder::new(64).decode(&mut b"{\"symbol\":\"\xff\",\"bid\":1}".to_vec()).unwrap_err();
+    let error = NdjsonDecoder::new(64).decode(&mut b"{\"symbol\":\"\xff\",\"bid\":1}".to_vec()).unwrap_err();
     assert_eq!(error.to_string(), "not JSON: not UTF-8, at byte 0");
 }
 
@@ -285,7 +285,7 @@ fn faults_of_the_values() {
 
 #[test]
 fn a_long_line_is_refused_before_it_is_parsed() {
-    let mut decoder = Decoder::new(10);
+    let mut decoder = NdjsonDecoder::new(10);
     let error = decoder.decode(&mut b"{\"symbol\":\"A\",\"bid\":1}".to_vec()).unwrap_err();
     assert_eq!(
         (error.reason(), error.to_string().as_str()),
@@ -295,7 +295,7 @@ fn a_long_line_is_refused_before_it_is_parsed() {
 
 #[test]
 fn a_broken_line_leaves_nothing_behind() {
-    let mut decoder = Decoder::new(LINE_BYTES_MAX);
+    let mut decoder = NdjsonDecoder::new(LINE_BYTES_MAX);
     assert!(decoder.decode(&mut b"{\"symbol\":\"A\",\"bid\":[[[".to_vec()).is_err());
     assert!(decoder.decode(&mut b"{\"symbol\":\"A\",\"bid\":1,\"x\":2}".to_vec()).is_err());
     let line = decoder.decode(&mut b"{\"symbol\":\"B\",\"ask\":1}".to_vec()).unwrap();
@@ -304,7 +304,7 @@ fn a_broken_line_leaves_nothing_behind() {
 
 #[test]
 fn every_reason_has_its_place_in_a_tally() {
-    let mut tally = Tally::default();
+    let mut tally = RejectCounts::default();
     for reason in RejectReason::ALL {
         tally.add(reason);
         tally.add(reason);
@@ -319,7 +319,7 @@ fn a_block_keeps_the_good_lines_and_names_the_bad() {
         b"{\"symbol\":\"A\",\"bid\":1}\r\n\n{\"symbol\":\"A\",\"prise\":1}\nx\n{\"symbol\":\"B\",\"bid\":2}"
             .to_vec();
     let (mut ticks, mut lines, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
-    let tally = decode_block(&mut Decoder::new(64), &mut body, &mut ticks, &mut lines, &mut rejected);
+    let tally = decode_block(&mut NdjsonDecoder::new(64), &mut body, &mut ticks, &mut lines, &mut rejected);
     assert_eq!(ticks.iter().map(|tick| tick.symbol.as_str()).collect::<Vec<_>>(), ["A", "B"]);
     assert_eq!(lines, [1, 5]);
     assert_eq!(
@@ -334,7 +334,7 @@ fn a_block_keeps_the_good_lines_and_names_the_bad() {
 fn a_block_of_rubbish_is_described_in_part_and_counted_in_full() {
     let (mut ticks, mut lines, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
     let mut body = b"x\n".repeat(REJECTED_LINES_KEPT + 7);
-    let tally = decode_block(&mut Decoder::new(64), &mut body, &mut ticks, &mut lines, &mut rejected);
+    let tally = decode_block(&mut NdjsonDecoder::new(64), &mut body, &mut ticks, &mut lines, &mut rejected);
     assert_eq!(rejected.len(), REJECTED_LINES_KEPT);
     assert_eq!(tally.iter().collect::<Vec<_>>(), [(RejectReason::Syntax, REJECTED_LINES_KEPT as u64 + 7)]);
 }
@@ -349,7 +349,7 @@ fn split(input: &[u8], cuts: &[usize], line_bytes_max: usize) -> Split {
             RawLine::TooLong { number } => (number, None),
         }
     }
-    let mut lines = Lines::new(line_bytes_max);
+    let mut lines = LineSplitter::new(line_bytes_max);
     let mut found = Vec::new();
     let mut rest = input;
     for &cut in cuts {
@@ -396,7 +396,7 @@ fn lines_end_in_any_way() {
 
 #[test]
 fn a_line_without_end_costs_its_limit_and_is_one_rejection() {
-    let mut lines = Lines::new(8);
+    let mut lines = LineSplitter::new(8);
     let mut found = Vec::new();
     for _ in 0..1_000 {
         let mut bytes = *b"0123456789";
@@ -528,7 +528,7 @@ proptest! {
     #[test]
     fn a_line_that_is_taken_is_json(bytes in almost_a_line()) {
         let json = serde_json::from_slice::<serde_json::map::Map<String, serde_json::Value>>(&bytes);
-        match Decoder::new(LINE_BYTES_MAX).decode(&mut bytes.clone()) {
+        match NdjsonDecoder::new(LINE_BYTES_MAX).decode(&mut bytes.clone()) {
             Ok(_) => prop_assert!(json.is_ok() || json.unwrap_err().to_string().starts_with("number out of range")),
             Err(LineError::Syntax { .. }) => prop_assert!(json.is_err(), "{}", String::from_utf8_lossy(&bytes)),
             Err(_) => {}
@@ -541,7 +541,7 @@ proptest! {
         write_line(&tick, rx, &mut line);
         prop_assert_eq!(line.pop(), Some(b'\n'));
         let text = String::from_utf8(line.clone()).unwrap();
-        let mut decoder = Decoder::new(LINE_BYTES_MAX);
+        let mut decoder = NdjsonDecoder::new(LINE_BYTES_MAX);
         decoder.is_recording();
         prop_assert_eq!(decoder.decode(&mut line), Ok(Line { tick, rx }), "{}", text);
     }
@@ -557,14 +557,14 @@ proptest! {
 
     #[test]
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-        let _ = Decoder::new(256).decode(&mut bytes.clone());
+        let _ = NdjsonDecoder::new(256).decode(&mut bytes.clone());
     }
 
     #[test]
     fn nothing_that_looks_like_a_line_panics_or_blocks_the_next(bytes in almost_a_line()) {
-        let mut decoder = Decoder::new(LINE_BYTES_MAX);
+        let mut decoder = NdjsonDecoder::new(LINE_BYTES_MAX);
         let _ = decoder.decode(&mut bytes.clone());
         let good = br#"{"symbol":"A","bid":1}"#;
-        prop_assert_eq!(decoder.decode(&mut good.to_vec()), Decoder::new(LINE_BYTES_MAX).decode(&mut good.to_vec()));
+        prop_assert_eq!(decoder.decode(&mut good.to_vec()), NdjsonDecoder::new(LINE_BYTES_MAX).decode(&mut good.to_vec()));
     }
 }

@@ -7,7 +7,7 @@
 
 use super::{
     error::ValueFault,
-    values::{Value, ValueUnread},
+    values::{NdjsonValue, ValueUnread},
 };
 use crate::tick::Nanos;
 
@@ -29,13 +29,13 @@ const MICROS_MIN: u64 = 100_000_000_000_000;
 const NANOS_MIN: u64 = 100_000_000_000_000_000;
 const NANOS_A_SECOND: i64 = 1_000_000_000;
 
-pub(super) fn read_time(value: Value<'_>, clock: LineClock) -> Result<Nanos, ValueUnread<ValueFault>> {
+pub(super) fn read_time(value: NdjsonValue<'_>, clock: LineClock) -> Result<Nanos, ValueUnread<ValueFault>> {
     let time = match value {
-        Value::Whole(number) => i64::try_from(number).ok().and_then(|number| whole(number, clock)),
-        Value::Below(number) => whole(number, clock),
+        NdjsonValue::Whole(number) => i64::try_from(number).ok().and_then(|number| whole(number, clock)),
+        NdjsonValue::Below(number) => whole(number, clock),
         // With a fraction, its double may not determine the value.
-        Value::Double(_) => return Err(ValueUnread::Digits),
-        Value::Digits(text) | Value::Text(text) => decimal(text, clock),
+        NdjsonValue::Double(_) => return Err(ValueUnread::Digits),
+        NdjsonValue::Digits(text) | NdjsonValue::Text(text) => decimal(text, clock),
         _ => None,
     };
     time.ok_or(ValueUnread::Fault(ValueFault::Time))
@@ -100,7 +100,7 @@ fn shifted(mantissa: &str, exponent: i32) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn read(value: Value<'_>, clock: LineClock) -> Option<i64> {
+    fn read(value: NdjsonValue<'_>, clock: LineClock) -> Option<i64> {
         read_time(value, clock).ok().map(|time| time.0)
     }
 
@@ -115,14 +115,17 @@ mod tests {
             (99_999_999_999, i64::MAX / 1_000_000_000 * 1_000_000_000),
         ] {
             let fits = !(9_223_372_036..=99_999_999_999).contains(&number);
-            assert_eq!(read(Value::Whole(number), LineClock::Real), fits.then_some(nanos), "{number}");
+            assert_eq!(read(NdjsonValue::Whole(number), LineClock::Real), fits.then_some(nanos), "{number}");
             assert_eq!(
-                read(Value::Text(&number.to_string()), LineClock::Real),
+                read(NdjsonValue::Text(&number.to_string()), LineClock::Real),
                 fits.then_some(nanos),
                 "{number}"
             );
         }
-        assert_eq!(read(Value::Below(-1_742_860_800), LineClock::Real), Some(-1_742_860_800_000_000_000));
+        assert_eq!(
+            read(NdjsonValue::Below(-1_742_860_800), LineClock::Real),
+            Some(-1_742_860_800_000_000_000)
+        );
     }
 
     #[test]
@@ -138,7 +141,7 @@ mod tests {
             ("1742860800123456E-6", 1_742_860_800_123_456_000),
             ("-1e9", -1_000_000_000_000_000_000),
         ] {
-            assert_eq!(read(Value::Digits(text), LineClock::Real), Some(nanos), "{text}");
+            assert_eq!(read(NdjsonValue::Digits(text), LineClock::Real), Some(nanos), "{text}");
         }
         for text in [
             "1742860800.",
@@ -156,22 +159,26 @@ mod tests {
             "-",
             "x",
         ] {
-            assert_eq!(read(Value::Digits(text), LineClock::Real), None, "{text}");
+            assert_eq!(read(NdjsonValue::Digits(text), LineClock::Real), None, "{text}");
         }
     }
 
     #[test]
     fn never_1970_but_in_a_recording_that_counts_from_there() {
         for number in [0, 1, 86_400, 99_999_999] {
-            assert_eq!(read(Value::Whole(number), LineClock::Real), None, "{number}");
-            assert_eq!(read(Value::Whole(number), LineClock::Any), Some(number as i64 * 1_000), "{number}");
+            assert_eq!(read(NdjsonValue::Whole(number), LineClock::Real), None, "{number}");
+            assert_eq!(
+                read(NdjsonValue::Whole(number), LineClock::Any),
+                Some(number as i64 * 1_000),
+                "{number}"
+            );
         }
-        assert_eq!(read(Value::Whole(u64::MAX), LineClock::Any), None);
-        assert_eq!(read(Value::Whole(864_000_000_000), LineClock::Micros), Some(864_000_000_000_000));
+        assert_eq!(read(NdjsonValue::Whole(u64::MAX), LineClock::Any), None);
+        assert_eq!(read(NdjsonValue::Whole(864_000_000_000), LineClock::Micros), Some(864_000_000_000_000));
         assert_eq!(
-            read(Value::Whole(1_742_860_800_123_456_789), LineClock::Micros),
+            read(NdjsonValue::Whole(1_742_860_800_123_456_789), LineClock::Micros),
             Some(1_742_860_800_123_456_789)
         );
-        assert_eq!(read(Value::Null, LineClock::Any), None);
+        assert_eq!(read(NdjsonValue::Null, LineClock::Any), None);
     }
 }

@@ -17,7 +17,7 @@ use crate::tick::{Decimal, DecimalError, Field, Fields, PLACES_MAX, Side, Symbol
 
 /// A value of a line, as far as its parser reads it.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) enum Value<'a> {
+pub(super) enum NdjsonValue<'a> {
     /// A string's contents.
     Text(&'a str),
     Whole(u64),
@@ -48,9 +48,9 @@ const NOISE: f64 = 3.3e-16;
 const SMALL: f64 = 1e-4;
 const SMALLEST_PER_ONE: f64 = 1e18;
 
-pub(super) fn read_symbol(value: Value<'_>) -> Result<Symbol, LineError> {
+pub(super) fn read_symbol(value: NdjsonValue<'_>) -> Result<Symbol, LineError> {
     match value {
-        Value::Text(text) => Symbol::new(text).map_err(LineError::Symbol),
+        NdjsonValue::Text(text) => Symbol::new(text).map_err(LineError::Symbol),
         other => Err(LineError::SymbolKind { found: other.kind() }),
     }
 }
@@ -58,7 +58,7 @@ pub(super) fn read_symbol(value: Value<'_>) -> Result<Symbol, LineError> {
 pub(super) fn read_field(
     fields: &mut Fields,
     field: Field,
-    value: Value<'_>,
+    value: NdjsonValue<'_>,
 ) -> Result<(), ValueUnread<ValueFault>> {
     match field {
         Field::Side => fields.set_side(read_side(value)?),
@@ -75,28 +75,28 @@ pub(super) fn read_field(
     Ok(())
 }
 
-fn read_decimal(value: Value<'_>) -> Result<Decimal, ValueUnread<ValueFault>> {
+fn read_decimal(value: NdjsonValue<'_>) -> Result<Decimal, ValueUnread<ValueFault>> {
     let decimal = match value {
-        Value::Text(text) => Decimal::parse(text),
-        Value::Double(number) => Ok(nearest(number)?),
-        Value::Whole(number) => match i64::try_from(number) {
+        NdjsonValue::Text(text) => Decimal::parse(text),
+        NdjsonValue::Double(number) => Ok(nearest(number)?),
+        NdjsonValue::Whole(number) => match i64::try_from(number) {
             Ok(number) => Decimal::from_int(number),
             Err(_) => return Err(ValueUnread::Digits),
         },
-        Value::Below(number) => Decimal::from_int(number),
-        Value::Digits(text) => Decimal::parse_double(text),
+        NdjsonValue::Below(number) => Decimal::from_int(number),
+        NdjsonValue::Digits(text) => Decimal::parse_double(text),
         other => return Err(ValueFault::NotANumber { found: other.kind() }.into()),
     };
     Ok(decimal.map_err(ValueFault::Decimal)?)
 }
 
-fn read_volume(value: Value<'_>) -> Result<Volume, ValueUnread<ValueFault>> {
+fn read_volume(value: NdjsonValue<'_>) -> Result<Volume, ValueUnread<ValueFault>> {
     let volume = match value {
-        Value::Text(text) => Volume::parse(text),
-        Value::Double(number) => Volume::ZERO.checked_add(nearest(number)?).ok_or(DecimalError::Range),
-        Value::Whole(number) => Ok(Volume::from_units(i128::from(number) * i128::from(UNITS_PER_ONE))),
-        Value::Below(_) => return Err(ValueFault::Negative.into()),
-        Value::Digits(text) => Volume::parse_double(text),
+        NdjsonValue::Text(text) => Volume::parse(text),
+        NdjsonValue::Double(number) => Volume::ZERO.checked_add(nearest(number)?).ok_or(DecimalError::Range),
+        NdjsonValue::Whole(number) => Ok(Volume::from_units(i128::from(number) * i128::from(UNITS_PER_ONE))),
+        NdjsonValue::Below(_) => return Err(ValueFault::Negative.into()),
+        NdjsonValue::Digits(text) => Volume::parse_double(text),
         other => return Err(ValueFault::NotANumber { found: other.kind() }.into()),
     };
     Ok(ValueFault::check_volume(volume)?)
@@ -129,12 +129,12 @@ fn nearest_small<E>(number: f64) -> Result<Decimal, ValueUnread<E>> {
 }
 
 /// A whole number, as `250`, `250.0` or `2.5e2`, in quotes or not.
-fn read_count(value: Value<'_>) -> Result<u64, ValueUnread<ValueFault>> {
+fn read_count(value: NdjsonValue<'_>) -> Result<u64, ValueUnread<ValueFault>> {
     let parsed = match value {
-        Value::Whole(number) => return Ok(number),
-        Value::Below(_) => return Err(ValueFault::Negative.into()),
-        Value::Double(_) => return Err(ValueUnread::Digits),
-        Value::Digits(text) | Value::Text(text) => Volume::parse(text),
+        NdjsonValue::Whole(number) => return Ok(number),
+        NdjsonValue::Below(_) => return Err(ValueFault::Negative.into()),
+        NdjsonValue::Double(_) => return Err(ValueUnread::Digits),
+        NdjsonValue::Digits(text) | NdjsonValue::Text(text) => Volume::parse(text),
         other => return Err(ValueFault::NotANumber { found: other.kind() }.into()),
     };
     let volume = parsed.map_err(|error| match error {
@@ -148,41 +148,44 @@ fn read_count(value: Value<'_>) -> Result<u64, ValueUnread<ValueFault>> {
     Ok(u64::try_from(count).map_err(|_| ValueFault::Range)?)
 }
 
-fn read_side(value: Value<'_>) -> Result<Side, ValueFault> {
+fn read_side(value: NdjsonValue<'_>) -> Result<Side, ValueFault> {
     match value {
-        Value::Text(text) => Side::parse(text).ok_or(ValueFault::Side),
+        NdjsonValue::Text(text) => Side::parse(text).ok_or(ValueFault::Side),
         _ => Err(ValueFault::Side),
     }
 }
 
 // === impl Value ===
 
-impl Value<'_> {
+impl NdjsonValue<'_> {
     /// Its type, as messages name it.
     pub(super) fn kind(self) -> &'static str {
         match self {
-            Value::Text(_) => "a string",
-            Value::Whole(_) | Value::Below(_) | Value::Double(_) | Value::Digits(_) => "a number",
-            Value::Null => "null",
-            Value::Other(kind) => kind,
+            NdjsonValue::Text(_) => "a string",
+            NdjsonValue::Whole(_)
+            | NdjsonValue::Below(_)
+            | NdjsonValue::Double(_)
+            | NdjsonValue::Digits(_) => "a number",
+            NdjsonValue::Null => "null",
+            NdjsonValue::Other(kind) => kind,
         }
     }
 }
 
-impl<'a> From<&Node<'a>> for Value<'a> {
+impl<'a> From<&Node<'a>> for NdjsonValue<'a> {
     #[inline]
     fn from(node: &Node<'a>) -> Self {
         match *node {
-            Node::String(text) => Value::Text(text),
-            Node::Object { .. } => Value::Other("an object"),
-            Node::Array { .. } => Value::Other("an array"),
-            Node::Static(StaticNode::Null) => Value::Null,
-            Node::Static(StaticNode::Bool(_)) => Value::Other("a boolean"),
-            Node::Static(StaticNode::U64(number)) => Value::Whole(number),
+            Node::String(text) => NdjsonValue::Text(text),
+            Node::Object { .. } => NdjsonValue::Other("an object"),
+            Node::Array { .. } => NdjsonValue::Other("an array"),
+            Node::Static(StaticNode::Null) => NdjsonValue::Null,
+            Node::Static(StaticNode::Bool(_)) => NdjsonValue::Other("a boolean"),
+            Node::Static(StaticNode::U64(number)) => NdjsonValue::Whole(number),
             Node::Static(StaticNode::I64(number)) => {
-                u64::try_from(number).map_or(Value::Below(number), Value::Whole)
+                u64::try_from(number).map_or(NdjsonValue::Below(number), NdjsonValue::Whole)
             }
-            Node::Static(StaticNode::F64(number)) => Value::Double(number),
+            Node::Static(StaticNode::F64(number)) => NdjsonValue::Double(number),
         }
     }
 }

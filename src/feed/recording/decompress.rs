@@ -23,7 +23,7 @@ enum CompressionKind {
 }
 
 /// Members of gzip or streams of bzip2, each with its own decoder.
-struct Members<R, D> {
+struct GzipMembers<R, D> {
     decoder: Option<D>,
     begin: fn(R) -> D,
     end: fn(D) -> R,
@@ -56,11 +56,11 @@ pub fn decompress(mut raw: impl Read + Send + 'static) -> io::Result<Box<dyn Rea
     Ok(match kind {
         CompressionKind::Plain => Box::new(whole),
         CompressionKind::Gzip => {
-            Box::new(Members::of(buffered(whole), GzDecoder::new, GzDecoder::into_inner))
+            Box::new(GzipMembers::of(buffered(whole), GzDecoder::new, GzDecoder::into_inner))
         }
         CompressionKind::Zstd => Box::new(zstd::stream::read::Decoder::new(whole)?),
         CompressionKind::Bzip2 => {
-            Box::new(Members::of(buffered(whole), BzDecoder::new, BzDecoder::into_inner))
+            Box::new(GzipMembers::of(buffered(whole), BzDecoder::new, BzDecoder::into_inner))
         }
         CompressionKind::Xz => Box::new(Xz {
             streams: XzReader::new_mem_limit(buffered(whole), true, XZ_KIBIBYTES_MAX),
@@ -89,13 +89,13 @@ impl CompressionKind {
 
 // === impl Members ===
 
-impl<R: BufRead, D: Read> Members<R, D> {
+impl<R: BufRead, D: Read> GzipMembers<R, D> {
     fn of(input: R, begin: fn(R) -> D, end: fn(D) -> R) -> Self {
-        Members { decoder: Some(begin(input)), begin, end }
+        GzipMembers { decoder: Some(begin(input)), begin, end }
     }
 }
 
-impl<R: BufRead, D: Read> Read for Members<R, D> {
+impl<R: BufRead, D: Read> Read for GzipMembers<R, D> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         while let Some(decoder) = &mut self.decoder {
             let len = decoder.read(out)?;

@@ -2,8 +2,8 @@
 
 use super::{
     Recording,
-    input::{Member, Members, Skipped, members},
-    select::{Input, Selection},
+    input::{ArchiveMembers, Member, Skipped, members},
+    select::{RecordingInput, Selection},
     skips::Skips,
     track::Track,
 };
@@ -13,8 +13,12 @@ use crate::feed::FeedError;
 ///
 /// # Errors
 /// When an archive or a folder cannot be read, or no file matches a pattern.
-pub fn open_each(inputs: &[Input], selection: &Selection, line_bytes_max: usize) -> Result<Each, FeedError> {
-    let Members { members, skipped } = members(inputs)?;
+pub fn open_each(
+    inputs: &[RecordingInput],
+    selection: &Selection,
+    line_bytes_max: usize,
+) -> Result<Each, FeedError> {
+    let ArchiveMembers { members, skipped } = members(inputs)?;
     Ok(Each {
         inputs: inputs.to_vec(),
         members: members.into_iter(),
@@ -26,7 +30,7 @@ pub fn open_each(inputs: &[Input], selection: &Selection, line_bytes_max: usize)
 
 /// Recordings one by one.
 pub struct Each {
-    inputs: Vec<Input>,
+    inputs: Vec<RecordingInput>,
     members: std::vec::IntoIter<Member>,
     skipped: Skips,
     selection: Selection,

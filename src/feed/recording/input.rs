@@ -17,7 +17,7 @@ use zip::{CompressionMethod, ZipArchive, result::ZipError};
 use super::{
     decompress::{CHUNK_BYTES, ENDINGS, decompress},
     file_pool::{FilePool, PoolPath},
-    select::Input,
+    select::RecordingInput,
 };
 use crate::{
     escape::{Escaped, escaped},
@@ -37,7 +37,7 @@ pub struct Member {
 
 /// The recordings that the inputs name.
 #[derive(Default, Debug)]
-pub struct Members {
+pub struct ArchiveMembers {
     pub members: Vec<Member>,
     pub skipped: Vec<Skipped>,
 }
@@ -56,12 +56,12 @@ enum Location {
     Bytes(Arc<[u8]>),
     Static(&'static [u8]),
     /// An entry of a zip file.
-    Entry(Box<Location>, Entry),
+    Entry(Box<Location>, ArchiveEntry),
 }
 
 /// Where an entry's bytes are in its zip file.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct ArchiveEntry {
     start: u64,
     len: u64,
     deflated: bool,
@@ -108,16 +108,18 @@ const MAC_FOLDER: &str = "__MACOSX/";
 ///
 /// # Errors
 /// When a folder cannot be read, or no file matches a pattern.
-pub fn members(inputs: &[Input]) -> Result<Members, FeedError> {
-    let mut members = Members::default();
+pub fn members(inputs: &[RecordingInput]) -> Result<ArchiveMembers, FeedError> {
+    let mut members = ArchiveMembers::default();
     let pool = FilePool::new(OPEN_FILES_MAX);
     for input in inputs {
         match input {
-            Input::Bundled => members.add(bundled::NAME.into(), Location::Static(bundled::BYTES), false),
-            Input::Bytes { name, bytes } => {
+            RecordingInput::Bundled => {
+                members.add(bundled::NAME.into(), Location::Static(bundled::BYTES), false);
+            }
+            RecordingInput::Bytes { name, bytes } => {
                 members.add_all(escaped(name).into(), Location::Bytes(bytes.clone()), false)?;
             }
-            Input::File(path) => {
+            RecordingInput::File(path) => {
                 let (paths, is_found) = matching(path)?;
                 for path in paths {
                     let name = shown(&path).into();
@@ -132,7 +134,7 @@ pub fn members(inputs: &[Input]) -> Result<Members, FeedError> {
 
 // === impl Members ===
 
-impl Members {
+impl ArchiveMembers {
     fn add(&mut self, name: Arc<str>, place: Location, is_found: bool) {
         self.members.push(Member { name, is_found, place });
     }
@@ -183,7 +185,7 @@ impl Members {
             let why = match (entry.compression(), entry.encrypted(), entry.data_start()) {
                 (_, true, _) => "it is encrypted",
                 (CompressionMethod::Stored | CompressionMethod::Deflated, _, Some(start)) => {
-                    let found = Entry {
+                    let found = ArchiveEntry {
                         start,
                         len: entry.compressed_size(),
                         deflated: entry.compression() == CompressionMethod::Deflated,

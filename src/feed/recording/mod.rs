@@ -25,7 +25,7 @@ mod writer;
 
 pub use super::{
     header::Header,
-    record::{Block, Place, REJECTS_KEPT, Record, Reject},
+    record::{Block, REJECTS_KEPT, RecordPosition, RecordedTick, Reject},
     time::{TIME_EXPECTED, format_time, parse_time},
 };
 pub use found::{Each, open_each};
@@ -33,9 +33,9 @@ pub use input::Skipped;
 pub use open::{Recording, open};
 #[cfg(feature = "parquet")]
 pub use parquet::ParquetWriter;
-pub use records::Records;
-pub use select::{Input, OnError, Selection, parse_symbols};
-pub use stats::{Stats, SymbolStats};
+pub use records::RecordReader;
+pub use select::{OnError, RecordingInput, Selection, parse_symbols};
+pub use stats::{RecordingStats, SymbolStats};
 pub use writer::{Compression, Writer};
 
 #[cfg(test)]

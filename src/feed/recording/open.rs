@@ -16,9 +16,9 @@ use std::{
 };
 
 use super::{
-    Block, Header, Records,
-    input::{Members, Skipped, members},
-    select::{Input, Selection},
+    Block, Header, RecordReader,
+    input::{ArchiveMembers, Skipped, members},
+    select::{RecordingInput, Selection},
     skips::Skips,
     track::Track,
 };
@@ -72,8 +72,12 @@ const BLOCK_CHUNKS_MAX: usize = 64;
 ///
 /// # Errors
 /// When one cannot be read, is in no format that can be, or there is none.
-pub fn open(inputs: &[Input], selection: &Selection, line_bytes_max: usize) -> Result<Recording, FeedError> {
-    let Members { members, skipped } = members(inputs)?;
+pub fn open(
+    inputs: &[RecordingInput],
+    selection: &Selection,
+    line_bytes_max: usize,
+) -> Result<Recording, FeedError> {
+    let ArchiveMembers { members, skipped } = members(inputs)?;
     let mut skipped = Skips(skipped);
     let mut tracks = Vec::new();
     let sleeps = members.len() > AWAKE_MAX;
@@ -274,7 +278,7 @@ impl SeenRecords {
     }
 }
 
-impl Records for Recording {
+impl RecordReader for Recording {
     fn name(&self) -> &str {
         &self.name
     }

@@ -1,10 +1,10 @@
-//! [`Records`]: the interface between reading a recording and playing it. [`super::Recording`] implements it for files;
+//! [`RecordReader`]: the interface between reading a recording and playing it. [`super::Recording`] implements it for files;
 //! a test may use a vector.
 
 use crate::feed::{error::FeedError, record::Block};
 
 /// Records in the order in which they are to be played.
-pub trait Records: Send {
+pub trait RecordReader: Send {
     /// The name of the source, for messages: a file's name, or the first one's and how many more there are.
     fn name(&self) -> &str;
 

@@ -12,7 +12,7 @@ use crate::{
         SourceError, bundled,
         formats::Hints,
         options::Options,
-        record::Record,
+        record::RecordedTick,
         time::{TIME_EXPECTED, parse_time},
     },
     glob::Glob,
@@ -21,7 +21,7 @@ use crate::{
 
 /// What is to be read.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Input {
+pub enum RecordingInput {
     /// The recording within the program.
     Bundled,
     /// A file; if none has this name and its last part has a `*`, all files that match, by name.
@@ -58,20 +58,20 @@ pub enum OnError {
 
 // === impl Input ===
 
-impl Input {
+impl RecordingInput {
     /// `bundled`, or else a file.
-    pub fn named(name: &str) -> Input {
-        if name == bundled::NAME { Input::Bundled } else { Input::File(name.into()) }
+    pub fn named(name: &str) -> RecordingInput {
+        if name == bundled::NAME { RecordingInput::Bundled } else { RecordingInput::File(name.into()) }
     }
 }
 
 /// Its name as given, for messages.
-impl fmt::Display for Input {
+impl fmt::Display for RecordingInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Input::Bundled => f.write_str(bundled::NAME),
-            Input::File(path) => Escaped(&path.to_string_lossy()).fmt(f),
-            Input::Bytes { name, .. } => Escaped(name).fmt(f),
+            RecordingInput::Bundled => f.write_str(bundled::NAME),
+            RecordingInput::File(path) => Escaped(&path.to_string_lossy()).fmt(f),
+            RecordingInput::Bytes { name, .. } => Escaped(name).fmt(f),
         }
     }
 }
@@ -100,7 +100,7 @@ impl Selection {
     }
 
     /// Whether the record is selected.
-    pub fn takes(&self, record: &Record) -> bool {
+    pub fn takes(&self, record: &RecordedTick) -> bool {
         self.covers(record.rx, &record.tick.symbol)
     }
 

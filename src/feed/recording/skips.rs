@@ -4,7 +4,7 @@
 
 use super::{
     input::{Member, Skipped},
-    select::{Input, OnError, Selection},
+    select::{OnError, RecordingInput, Selection},
 };
 use crate::feed::FeedError;
 
@@ -31,8 +31,8 @@ impl Skips {
     }
 
     /// The error that none of the files could be read.
-    pub fn nothing(&self, inputs: &[Input]) -> FeedError {
-        let path = inputs.first().map_or_else(|| "no file".to_owned(), Input::to_string);
+    pub fn nothing(&self, inputs: &[RecordingInput]) -> FeedError {
+        let path = inputs.first().map_or_else(|| "no file".to_owned(), RecordingInput::to_string);
         match self.0.as_slice() {
             [] => FeedError::NotARecording { path, why: "there is no file in it".to_owned() },
             [one] => FeedError::NotARecording { path: one.name.to_string(), why: one.why.clone() },

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Block, Record};
+use super::{Block, RecordedTick};
 use crate::tick::{Field, FieldSet, Nanos, Symbol};
 
 /// The totals of one recording, or of several.
 #[derive(Default, Debug)]
-pub struct Stats {
+pub struct RecordingStats {
     pub records: u64,
     pub trades: u64,
     pub quotes: u64,
@@ -54,7 +54,7 @@ struct Window<const NANOS: i64> {
 
 // === impl Stats ===
 
-impl Stats {
+impl RecordingStats {
     /// Adds all of a block.
     pub fn take(&mut self, block: &Block) {
         self.rejected += block.tally.total();
@@ -66,7 +66,7 @@ impl Stats {
         block.records.iter().for_each(|record| self.record(record));
     }
 
-    fn record(&mut self, record: &Record) {
+    fn record(&mut self, record: &RecordedTick) {
         let mask = record.tick.fields.mask;
         let trade = u64::from(mask.contains_all(FieldSet::TRADE));
         let quote = u64::from(mask.contains(Field::Bid) || mask.contains(Field::Ask));
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
     use crate::{
         feed::{
-            recording::{Input, Records, Selection, open},
+            recording::{RecordReader, RecordingInput, Selection, open},
             testing::tick,
         },
         limits,
@@ -141,8 +141,8 @@ mod tests {
     #[test]
     fn the_bundled_recording_is_as_its_page_says() {
         let line_bytes_max = limits::DEFAULT.line_bytes;
-        let mut recording = open(&[Input::Bundled], &Selection::default(), line_bytes_max).unwrap();
-        let (mut stats, mut block, mut more) = (Stats::default(), Block::default(), true);
+        let mut recording = open(&[RecordingInput::Bundled], &Selection::default(), line_bytes_max).unwrap();
+        let (mut stats, mut block, mut more) = (RecordingStats::default(), Block::default(), true);
         while more {
             more = recording.next_block(&mut block).unwrap();
             stats.take(&block);
@@ -157,10 +157,10 @@ mod tests {
 
     #[test]
     fn steps_back_are_counted_and_measured() {
-        let mut stats = Stats::default();
+        let mut stats = RecordingStats::default();
         let mut block = Block::default();
         for micros in [5_000, 3_000, 4_000, 6_000, 1_000] {
-            block.records.push(Record { rx: Nanos(micros * 1_000), tick: tick("A", "1", micros) });
+            block.records.push(RecordedTick { rx: Nanos(micros * 1_000), tick: tick("A", "1", micros) });
         }
         stats.take(&block);
         assert_eq!((stats.out_of_order, stats.step_back_max_ns), (3, 5_000_000));

@@ -36,8 +36,8 @@ fn write(ticks: &[(Tick, Nanos)], compression: Compression) -> Vec<u8> {
     writer.finish().unwrap()
 }
 
-fn memory(bytes: Vec<u8>) -> Input {
-    Input::Bytes { name: "memory".to_owned(), bytes: bytes.into() }
+fn memory(bytes: Vec<u8>) -> RecordingInput {
+    RecordingInput::Bytes { name: "memory".to_owned(), bytes: bytes.into() }
 }
 
 fn open(bytes: Vec<u8>) -> Result<Recording, FeedError> {
@@ -45,7 +45,7 @@ fn open(bytes: Vec<u8>) -> Result<Recording, FeedError> {
 }
 
 fn open_file(path: &Path) -> Result<Recording, FeedError> {
-    super::open(&[Input::File(path.to_owned())], &Selection::default(), LINE_BYTES_MAX)
+    super::open(&[RecordingInput::File(path.to_owned())], &Selection::default(), LINE_BYTES_MAX)
 }
 
 fn read_all(reader: &mut Recording) -> Result<Block, FeedError> {
@@ -172,7 +172,10 @@ fn broken_lines_are_named_and_skipped() {
     let rejected: Vec<_> = read.rejects.iter().map(|reject| (reject.place, reject.reason)).collect();
     assert_eq!(
         rejected,
-        [(Place::Line(3), RejectReason::UnknownField), (Place::Line(5), RejectReason::LineTooLong)]
+        [
+            (RecordPosition::Line(3), RejectReason::UnknownField),
+            (RecordPosition::Line(5), RejectReason::LineTooLong)
+        ]
     );
 }
 
@@ -261,7 +264,7 @@ fn a_block_is_bounded_whatever_the_size_of_the_file() {
 }
 
 /// Records of `symbol` at these times, in microseconds; the bid is the index in the file.
-fn at(symbol: &str, times: &[i64]) -> Input {
+fn at(symbol: &str, times: &[i64]) -> RecordingInput {
     let ticks = times
         .iter()
         .enumerate()
@@ -269,7 +272,7 @@ fn at(symbol: &str, times: &[i64]) -> Input {
     memory(write(&ticks.collect::<Vec<_>>(), Compression::Plain))
 }
 
-fn select(inputs: &[Input], selection: &Selection) -> Vec<(String, i64)> {
+fn select(inputs: &[RecordingInput], selection: &Selection) -> Vec<(String, i64)> {
     let mut recording = super::open(inputs, selection, LINE_BYTES_MAX).unwrap();
     let first = read_all(&mut recording).unwrap();
     recording.rewind().unwrap();
@@ -365,7 +368,7 @@ proptest! {
     fn merging_sorted_files_is_sorting(files in proptest::collection::vec(proptest::collection::vec(0i64..50, 0..40), 1..6)) {
         let sorted: Vec<Vec<i64>> = files.into_iter().map(|mut times| { times.sort_unstable(); times }).collect();
         let names: Vec<String> = (0..sorted.len()).map(|place| format!("F{place}")).collect();
-        let inputs: Vec<Input> = sorted.iter().zip(&names).map(|(times, name)| at(name, times)).collect();
+        let inputs: Vec<RecordingInput> = sorted.iter().zip(&names).map(|(times, name)| at(name, times)).collect();
         let mut expected: Vec<(String, i64)> = sorted.iter().zip(&names)
             .flat_map(|(times, name)| times.iter().map(|&time| (name.clone(), time)))
             .collect();

@@ -10,15 +10,15 @@ use std::{
 };
 
 use super::{
-    Block, Header, REJECTS_KEPT, Record, Reject,
+    Block, Header, REJECTS_KEPT, RecordedTick, Reject,
     decompress::CHUNK_BYTES,
     input::{Member, read_head},
     select::{OnError, Selection},
 };
 use crate::{
     feed::{
-        FeedError, Tally,
-        formats::{self, Decoder, Format, HEAD_BYTES, Hints, Output},
+        FeedError, RejectCounts,
+        formats::{self, Decoder, DecoderOutput, Format, HEAD_BYTES, Hints},
         time::format_time,
     },
     tick::Nanos,
@@ -30,9 +30,9 @@ pub struct Track {
     pub format: Format,
     /// `None` when it is asleep or has ended: then no file is open, and no buffer is kept.
     live: Option<OpenFile>,
-    output: Output,
+    output: DecoderOutput,
     /// Selected and not handed out yet.
-    pub ready: VecDeque<Record>,
+    pub ready: VecDeque<RecordedTick>,
     /// The latest receive time that was handed out: tracks are merged by it, so that a step back of one file does not
     /// reorder the others.
     pub merged_to: Nanos,
@@ -43,7 +43,7 @@ pub struct Track {
     /// Jumps of time that were reported with their position.
     jumps_told: u32,
     /// The reason why nothing more comes, once `ready` is empty.
-    end: Option<End>,
+    end: Option<TrackEnd>,
 }
 
 /// An open file.
@@ -59,7 +59,7 @@ struct OpenFile {
     cr_alone: bool,
 }
 
-enum End {
+enum TrackEnd {
     Reached,
     Failed(FeedError),
 }
@@ -154,7 +154,7 @@ impl Track {
             member,
             format,
             live: Some(live),
-            output: Output::with_prefix(hints.prefix.clone()),
+            output: DecoderOutput::with_prefix(hints.prefix.clone()),
             ready: VecDeque::new(),
             merged_to: Nanos(i64::MIN),
             last_rx: None,
@@ -168,7 +168,7 @@ impl Track {
     pub fn sleep(&mut self, hints: &Hints) {
         if self.end.is_none() && self.member.can_be_opened_again() {
             self.live = None;
-            self.output = Output::with_prefix(hints.prefix.clone());
+            self.output = DecoderOutput::with_prefix(hints.prefix.clone());
             self.ready = VecDeque::new();
             (self.merged_to, self.last_rx) = (Nanos(i64::MIN), None);
             (self.decoded, self.jumps_told) = (0, 0);
@@ -213,12 +213,12 @@ impl Track {
     pub fn refill(&mut self, selection: &Selection, block: &mut Block) -> Result<bool, FeedError> {
         match self.end.take() {
             None => {}
-            Some(End::Reached) => {
-                self.end = Some(End::Reached);
+            Some(TrackEnd::Reached) => {
+                self.end = Some(TrackEnd::Reached);
                 return Ok(false);
             }
-            Some(End::Failed(error)) => {
-                self.end = Some(End::Reached);
+            Some(TrackEnd::Failed(error)) => {
+                self.end = Some(TrackEnd::Reached);
                 return Err(error);
             }
         }
@@ -257,7 +257,7 @@ impl Track {
         match read {
             Ok(0) => {
                 live.decoder.finish(&mut self.output);
-                self.end = Some(End::Reached);
+                self.end = Some(TrackEnd::Reached);
             }
             Ok(len) => {
                 let bytes = &mut live.chunk[..len];
@@ -273,10 +273,11 @@ impl Track {
                     "{}: the compressed file was cut; it is read up to the cut",
                     self.member.name
                 ));
-                self.end = Some(End::Reached);
+                self.end = Some(TrackEnd::Reached);
             }
             Err(source) => {
-                self.end = Some(End::Failed(FeedError::Read { path: self.member.name.to_string(), source }));
+                self.end =
+                    Some(TrackEnd::Failed(FeedError::Read { path: self.member.name.to_string(), source }));
             }
         }
     }
@@ -288,8 +289,8 @@ impl Track {
         let first = self.output.rejects.swap_remove(0);
         self.output.ticks.truncate(first.ticks_before);
         self.output.rejects.clear();
-        self.output.tally = Tally::default();
-        self.end = Some(End::Failed(FeedError::Rejected {
+        self.output.tally = RejectCounts::default();
+        self.end = Some(TrackEnd::Failed(FeedError::Rejected {
             path: self.member.name.to_string(),
             place: first.place,
             message: first.message,
@@ -340,11 +341,11 @@ impl Track {
         for (rx, tick) in self.output.ticks.drain(..) {
             let rx = rx.or(tick.ts).or(self.last_rx).unwrap_or_default();
             self.last_rx = Some(rx);
-            let record = Record { rx, tick };
+            let record = RecordedTick { rx, tick };
             if selection.takes(&record) {
                 self.ready.push_back(record);
             } else if selection.sorted && selection.to.is_some_and(|to| rx.since(to) > BEYOND_TO_NANOS) {
-                self.end.get_or_insert(End::Reached);
+                self.end.get_or_insert(TrackEnd::Reached);
                 break;
             }
         }

@@ -13,19 +13,19 @@ use std::{
 use hdrhistogram::Histogram;
 use serde::{Serialize, Serializer};
 
-use super::span::{Measure, Span};
-use crate::{feed::Speed, tick::Nanos, wakeup::Wakeup};
+use super::span::{Measure, ReplaySpan};
+use crate::{feed::ReplaySpeed, tick::Nanos, wakeup::Wakeup};
 
 /// A command to a replay.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Command {
+pub enum ReplayCommand {
     Pause,
     Resume,
     /// Pause, and play this many records.
     Step(u64),
     /// Go to the first record at this time of the recording, or after it.
     Seek(Nanos),
-    Speed(Speed),
+    Speed(ReplaySpeed),
     /// Go to the first record.
     Restart,
     /// No change: it is answered in its turn, after the steps before it.
@@ -34,7 +34,7 @@ pub enum Command {
 
 /// The status of a replay.
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
-pub struct State {
+pub struct ReplayState {
     pub file: String,
     pub phase: Phase,
     pub paused: bool,
@@ -42,7 +42,7 @@ pub struct State {
     pub waiting_for_clients: usize,
     pub ended: bool,
     #[serde(serialize_with = "write_speed")]
-    pub speed: Speed,
+    pub speed: ReplaySpeed,
     /// Records of this round that were played or passed over.
     pub position: u64,
     /// The recording's time of the last record that was played since the last new beginning or seek.
@@ -92,19 +92,19 @@ pub enum Refusal {
     Failed(String),
 }
 
-pub type Reply = Box<dyn FnOnce(Result<State, Refusal>) + Send>;
+pub type Reply = Box<dyn FnOnce(Result<ReplayState, Refusal>) + Send>;
 
 /// The handle of a replay, shared by the feed's thread and HTTP.
-pub struct Control {
-    inner: Mutex<Inner>,
+pub struct ReplayControl {
+    inner: Mutex<ControlInner>,
     wakeup: Wakeup,
     measure: Measure,
 }
 
-struct Inner {
-    state: State,
+struct ControlInner {
+    state: ReplayState,
     lateness: Histogram<u64>,
-    asked: VecDeque<(Command, Reply)>,
+    asked: VecDeque<(ReplayCommand, Reply)>,
     /// The reason why the thread has ended.
     gone: Option<String>,
 }
@@ -114,12 +114,12 @@ const LATENESS_MAX: Duration = Duration::from_secs(60);
 
 // === impl Control ===
 
-impl Control {
-    pub(super) fn new(state: State, measure: Measure) -> Arc<Self> {
+impl ReplayControl {
+    pub(super) fn new(state: ReplayState, measure: Measure) -> Arc<Self> {
         let micros = u64::try_from(LATENESS_MAX.as_micros()).unwrap_or(u64::MAX);
         let lateness = Histogram::new_with_max(micros, 3).expect("three digits of a minute are a histogram");
-        let inner = Inner { state, lateness, asked: VecDeque::new(), gone: None };
-        Arc::new(Control { inner: Mutex::new(inner), wakeup: Wakeup::default(), measure })
+        let inner = ControlInner { state, lateness, asked: VecDeque::new(), gone: None };
+        Arc::new(ReplayControl { inner: Mutex::new(inner), wakeup: Wakeup::default(), measure })
     }
 
     /// Wakes the player.
@@ -128,18 +128,18 @@ impl Control {
     }
 
     /// The current status.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> ReplayState {
         let inner = self.lock();
         inner.state()
     }
 
     /// The length of the recording, once it is known. The first call starts to read it through.
-    pub fn span(&self) -> Option<Span> {
+    pub fn span(&self) -> Option<ReplaySpan> {
         self.measure.ask()
     }
 
     /// Gives a command; `reply` is called once it was carried out or refused.
-    pub fn ask(&self, command: Command, reply: Reply) {
+    pub fn ask(&self, command: ReplayCommand, reply: Reply) {
         let mut inner = self.lock();
         match inner.gone.clone() {
             None => inner.asked.push_back((command, reply)),
@@ -155,14 +155,14 @@ impl Control {
     ///
     /// # Errors
     /// When the replay is gone, or its file cannot be read again.
-    pub fn tell(&self, command: Command) -> Result<State, Refusal> {
+    pub fn tell(&self, command: ReplayCommand) -> Result<ReplayState, Refusal> {
         let (answer, answered) = std::sync::mpsc::channel();
         self.ask(command, Box::new(move |result| drop(answer.send(result))));
         answered.recv().unwrap_or_else(|_| Err(Refusal::Gone("it did not answer".to_owned())))
     }
 
     /// The oldest waiting command, when it is its turn.
-    pub(super) fn next(&self, steps_left: u64) -> Option<(Command, Reply)> {
+    pub(super) fn next(&self, steps_left: u64) -> Option<(ReplayCommand, Reply)> {
         let mut inner = self.lock();
         if inner.is_asked(steps_left) { inner.asked.pop_front() } else { None }
     }
@@ -173,7 +173,7 @@ impl Control {
     }
 
     /// Publishes the new status.
-    pub(super) fn show(&self, change: impl FnOnce(&mut State)) {
+    pub(super) fn show(&self, change: impl FnOnce(&mut ReplayState)) {
         change(&mut self.lock().state);
     }
 
@@ -201,37 +201,37 @@ impl Control {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, ControlInner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl fmt::Debug for Control {
+impl fmt::Debug for ReplayControl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Control").field("state", &self.state()).finish_non_exhaustive()
     }
 }
 
-impl Inner {
+impl ControlInner {
     /// Steps, and queries behind them, wait until the steps before them were made. Any other command ends the remaining
     /// steps.
     fn is_asked(&self, steps_left: u64) -> bool {
-        let cuts = |command: &Command| !matches!(command, Command::Step(_) | Command::Sync);
+        let cuts = |command: &ReplayCommand| !matches!(command, ReplayCommand::Step(_) | ReplayCommand::Sync);
         self.asked.iter().any(|(command, _)| steps_left == 0 || cuts(command))
     }
 
-    fn state(&self) -> State {
+    fn state(&self) -> ReplayState {
         let late = &self.lateness;
         let at = |quantile| late.value_at_quantile(quantile);
         let pace_error_us = PaceError { records: late.len(), p50: at(0.5), p99: at(0.99), max: late.max() };
-        State { pace_error_us, ..self.state.clone() }
+        ReplayState { pace_error_us, ..self.state.clone() }
     }
 }
 
-fn write_speed<S: Serializer>(speed: &Speed, serializer: S) -> Result<S::Ok, S::Error> {
+fn write_speed<S: Serializer>(speed: &ReplaySpeed, serializer: S) -> Result<S::Ok, S::Error> {
     match speed {
-        Speed::Times(times) => serializer.serialize_f64(*times),
-        Speed::Max => serializer.serialize_str("max"),
+        ReplaySpeed::Times(times) => serializer.serialize_f64(*times),
+        ReplaySpeed::Max => serializer.serialize_str("max"),
     }
 }
 

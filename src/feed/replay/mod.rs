@@ -2,7 +2,7 @@
 //!
 //! A record is due as long after the first as its time is after the first one's. Records keep the file's order: one
 //! whose time steps back is due at once. [`Tape`] gives records and their positions, [`Player`] decides what is due,
-//! [`Control`] holds the commands; this is the shell around them, on the feed's thread.
+//! [`ReplayControl`] holds the commands; this is the shell around them, on the feed's thread.
 //!
 //! Invariants: a tick is what the file says, with its event time (except the totals of a symbol's first trade after a
 //! new beginning); the same file and the same commands give the same ticks in the same order, whatever the speed.
@@ -18,17 +18,20 @@ mod timeline;
 
 use std::{sync::Arc, time::Duration};
 
-pub use control::{Command, Control, PaceError, Phase, Refusal, Reply, State};
+pub use control::{PaceError, Phase, Refusal, ReplayCommand, ReplayControl, ReplayState, Reply};
 use names::Names;
-pub use options::{Config, End, Start, TimestampMode};
+pub use options::{AtEnd, ReplayConfig, Start, TimestampMode};
 pub use player::{Hold, Player, RecordDue};
 use span::Measure;
-pub use span::Span;
+pub use span::ReplaySpan;
 use tape::Tape;
-use timeline::Place;
+use timeline::TimelinePosition;
 pub use timeline::{MaxGap, ROUND_GAP};
 
-use super::{Activity, Feed, FeedError, Listing, Refused, RejectReason, Sink, pace::Speed, with_sources};
+use super::{
+    DeclaredSymbols, Feed, FeedActivity, FeedError, RefusedTick, RejectReason, Sink, pace::ReplaySpeed,
+    with_sources,
+};
 use crate::{
     clock::Anchor,
     shutdown::Stop,
@@ -41,27 +44,27 @@ pub struct Replay {
     player: Player,
     /// The symbols known before they tick.
     names: Arc<Names>,
-    control: Arc<Control>,
+    control: Arc<ReplayControl>,
     /// Taken from the tape and not submitted yet.
     batch: Vec<Tick>,
     /// The time of each by the market's clock, if the replay drives it.
     dates: Vec<Nanos>,
     /// The lateness of each, when it is paced.
     late: Vec<Duration>,
-    refused: Vec<Refused>,
+    refused: Vec<RefusedTick>,
     /// The recording's time of the last record taken since the last new beginning or seek.
     time: Option<Nanos>,
     /// The current position; initially the one it begins with. `None`: the market's clock is the wall clock.
-    stands: Option<Place>,
+    stands: Option<TimelinePosition>,
     /// Rejected records, before there is a sink to count them.
     rejected: Vec<RejectReason>,
     /// The command whose steps are being made.
     stepping: Option<Reply>,
     /// A seek or restart that waits for the readers of what was played. Nothing is played meanwhile.
-    leaving: Option<(Command, Reply)>,
+    leaving: Option<(ReplayCommand, Reply)>,
     ended: bool,
     waiting_for_readers: bool,
-    shown: Option<Activity>,
+    shown: Option<FeedActivity>,
 }
 
 /// What follows a batch.
@@ -92,7 +95,7 @@ impl Replay {
     ///
     /// # Errors
     /// When the file cannot be read, or is no recording.
-    pub fn open(feed: &str, config: &Config, line_bytes_max: usize) -> Result<Self, FeedError> {
+    pub fn open(feed: &str, config: &ReplayConfig, line_bytes_max: usize) -> Result<Self, FeedError> {
         let mut tape = Tape::open(feed, config, line_bytes_max)?;
         let mut aside = Aside::default();
         let stands = match config.clock {
@@ -104,12 +107,17 @@ impl Replay {
             tape.read_ahead(&mut aside);
         }
         let names = Names::new(&config.selection, tape.ahead());
-        let state = State { file: tape.name().to_owned(), speed: config.speed, round: 1, ..State::default() };
+        let state = ReplayState {
+            file: tape.name().to_owned(),
+            speed: config.speed,
+            round: 1,
+            ..ReplayState::default()
+        };
         let replay = Replay {
             tape,
             player: Player::new(config.speed, config.start.hold(), Nanos(0)),
             names: Arc::new(names),
-            control: Control::new(state, Measure::new(config, line_bytes_max)),
+            control: ReplayControl::new(state, Measure::new(config, line_bytes_max)),
             batch: Vec::with_capacity(BATCH_TICKS_MAX),
             late: Vec::new(),
             refused: Vec::new(),
@@ -194,7 +202,7 @@ impl Replay {
             if self.waits_for_readers() && self.batch.len() >= *room.get_or_insert_with(|| sink.room()) {
                 return if self.batch.is_empty() { Then::Readers } else { Then::Look };
             }
-            let paced = self.player.steps() == 0 && self.player.speed() != Speed::Max;
+            let paced = self.player.steps() == 0 && self.player.speed() != ReplaySpeed::Max;
             self.player.played(at, now);
             if let Some((place, recorded, tick)) = self.tape.take() {
                 self.batch.push(tick);
@@ -243,7 +251,7 @@ impl Replay {
     fn drive(&self, now: Nanos, sink: &mut dyn Sink) {
         let Some(market) = self.market_time(now) else { return };
         let rate = match (self.player.hold(), self.player.speed()) {
-            (Hold::No, Speed::Times(times)) if !self.ended => times,
+            (Hold::No, ReplaySpeed::Times(times)) if !self.ended => times,
             _ => 0.0,
         };
         sink.drive(Anchor { world: now, market, rate });
@@ -252,9 +260,9 @@ impl Replay {
     /// Publishes the status.
     fn tell(&mut self, sink: &mut dyn Sink) {
         let activity = match self.player.hold() {
-            _ if self.ended => Activity::Ended,
-            Hold::No => Activity::Playing,
-            Hold::Paused | Hold::Clients(_) => Activity::Held,
+            _ if self.ended => FeedActivity::Ended,
+            Hold::No => FeedActivity::Playing,
+            Hold::Paused | Hold::Clients(_) => FeedActivity::Held,
         };
         if self.shown.replace(activity) != Some(activity) {
             sink.activity(activity);
@@ -294,12 +302,12 @@ impl Feed for Replay {
         result
     }
 
-    fn replay(&self) -> Option<Arc<Control>> {
+    fn replay(&self) -> Option<Arc<ReplayControl>> {
         Some(Arc::clone(&self.control))
     }
 
-    fn listing(&self) -> Option<Arc<dyn Listing>> {
-        Some(Arc::clone(&self.names) as Arc<dyn Listing>)
+    fn listing(&self) -> Option<Arc<dyn DeclaredSymbols>> {
+        Some(Arc::clone(&self.names) as Arc<dyn DeclaredSymbols>)
     }
 
     fn begins(&self) -> Option<Nanos> {
@@ -312,7 +320,7 @@ impl Feed for Replay {
 struct Aside(Vec<RejectReason>);
 
 impl Sink for Aside {
-    fn submit(&mut self, _ticks: &mut Vec<Tick>, _refused: &mut Vec<Refused>) {}
+    fn submit(&mut self, _ticks: &mut Vec<Tick>, _refused: &mut Vec<RefusedTick>) {}
 
     fn reject(&mut self, reason: RejectReason) {
         self.0.push(reason);

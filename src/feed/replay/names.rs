@@ -5,8 +5,8 @@ use std::collections::HashSet;
 
 use crate::{
     feed::{
-        Listing,
-        recording::{Record, Selection},
+        DeclaredSymbols,
+        recording::{RecordedTick, Selection},
     },
     glob::Glob,
     tick::Symbol,
@@ -17,14 +17,14 @@ pub struct Names(HashSet<Symbol>);
 // === impl Names ===
 
 impl Names {
-    pub fn new<'a>(selection: &Selection, first: impl Iterator<Item = &'a Record>) -> Self {
+    pub fn new<'a>(selection: &Selection, first: impl Iterator<Item = &'a RecordedTick>) -> Self {
         let named = selection.symbols.iter().filter(|glob| !Glob::is_glob(glob.as_str()));
         let named = named.filter_map(|name| Symbol::new(name.as_str()).ok());
         Names(named.chain(first.map(|record| record.tick.symbol.clone())).collect())
     }
 }
 
-impl Listing for Names {
+impl DeclaredSymbols for Names {
     fn lists(&self, symbol: &Symbol) -> bool {
         self.0.contains(symbol)
     }

@@ -5,9 +5,9 @@
 
 use super::{
     Replay,
-    control::{Command, Refusal, Reply},
+    control::{Refusal, ReplayCommand, Reply},
 };
-use crate::feed::{FeedError, Sink, Speed, with_sources};
+use crate::feed::{FeedError, ReplaySpeed, Sink, with_sources};
 
 impl Replay {
     /// Carries out commands, in order. After steps at least one batch is played first, so that a command that waits
@@ -18,7 +18,7 @@ impl Replay {
             let Some((command, reply)) = leaving.or_else(|| self.control.next(self.player.steps())) else {
                 break;
             };
-            if matches!(command, Command::Seek(_) | Command::Restart) {
+            if matches!(command, ReplayCommand::Seek(_) | ReplayCommand::Restart) {
                 self.end_steps();
                 sink.watch_readers(true);
                 if !sink.is_taken() {
@@ -37,41 +37,41 @@ impl Replay {
 
     /// Whether it waits for its readers. A client that steps wants to see each step.
     pub(super) fn waits_for_readers(&self) -> bool {
-        self.leaving.is_some() || self.player.steps() > 0 || self.player.speed() == Speed::Max
+        self.leaving.is_some() || self.player.steps() > 0 || self.player.speed() == ReplaySpeed::Max
     }
 
     /// Carries a command out and answers it; steps are answered when they were made.
-    fn obey(&mut self, command: Command, reply: Reply, sink: &mut dyn Sink) -> Result<(), FeedError> {
+    fn obey(&mut self, command: ReplayCommand, reply: Reply, sink: &mut dyn Sink) -> Result<(), FeedError> {
         let now = sink.now();
         self.end_steps();
         let done = match command {
-            Command::Sync => Ok(()),
-            Command::Pause => {
+            ReplayCommand::Sync => Ok(()),
+            ReplayCommand::Pause => {
                 self.player.pause(now);
                 Ok(())
             }
-            Command::Resume => {
+            ReplayCommand::Resume => {
                 self.player.resume(now);
                 Ok(())
             }
-            Command::Speed(speed) => {
+            ReplayCommand::Speed(speed) => {
                 self.player.set_speed(speed, now);
                 self.control.forget_lateness();
                 Ok(())
             }
-            Command::Step(count) => {
+            ReplayCommand::Step(count) => {
                 self.player.step(count, now);
                 self.drive(now, sink);
                 self.stepping = Some(reply);
                 return Ok(());
             }
-            Command::Seek(to) => {
+            ReplayCommand::Seek(to) => {
                 (self.ended, self.time) = (false, None);
                 let sought = self.tape.seek(to, self.player.position(now), self.market_time(now), sink);
                 // The answer says so when there is no record at this time or after it.
                 sought.and_then(|()| self.tape.peek(sink)).map(|next| self.ended = next.is_none())
             }
-            Command::Restart => {
+            ReplayCommand::Restart => {
                 (self.ended, self.time) = (false, None);
                 self.tape.restart(self.player.position(now), self.market_time(now))
             }

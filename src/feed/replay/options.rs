@@ -4,20 +4,20 @@ use std::iter;
 
 use super::{player::Hold, timeline::MaxGap};
 use crate::feed::{
-    SourceError, Speed,
+    ReplaySpeed, SourceError,
     options::Options,
-    recording::{Input, Selection},
+    recording::{RecordingInput, Selection},
 };
 
 /// What to play, and how.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Config {
+pub struct ReplayConfig {
     /// Files and patterns of files, merged by receive time.
-    pub inputs: Vec<Input>,
+    pub inputs: Vec<RecordingInput>,
     pub selection: Selection,
-    pub speed: Speed,
+    pub speed: ReplaySpeed,
     /// What happens at the end.
-    pub end: End,
+    pub end: AtEnd,
     pub start: Start,
     /// How long a silence in the recording is played for.
     pub max_gap: MaxGap,
@@ -34,7 +34,7 @@ pub enum TimestampMode {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum End {
+pub enum AtEnd {
     /// The replay ends.
     Stop,
     /// It starts again.
@@ -53,22 +53,22 @@ pub enum Start {
 
 // === impl Config ===
 
-impl Config {
+impl ReplayConfig {
     /// Whether an input is no file: it may be silent for a while, and can be read only once.
     pub(super) fn reads_a_pipe(&self) -> bool {
         self.inputs.iter().any(|input| match input {
-            Input::File(path) => path.metadata().is_ok_and(|file| !file.is_file()),
-            Input::Bundled | Input::Bytes { .. } => false,
+            RecordingInput::File(path) => path.metadata().is_ok_and(|file| !file.is_file()),
+            RecordingInput::Bundled | RecordingInput::Bytes { .. } => false,
         })
     }
 
     /// All of it, once, at speed 1, at once.
-    pub fn of(input: Input) -> Self {
-        Config {
+    pub fn of(input: RecordingInput) -> Self {
+        ReplayConfig {
             inputs: vec![input],
             selection: Selection::default(),
-            speed: Speed::Times(1.0),
-            end: End::Stop,
+            speed: ReplaySpeed::Times(1.0),
+            end: AtEnd::Stop,
             start: Start::AtOnce,
             max_gap: MaxGap::Auto,
             clock: TimestampMode::Wall,
@@ -76,15 +76,20 @@ impl Config {
     }
 
     pub(in crate::feed) fn from_options(file: &str, options: &mut Options<'_>) -> Result<Self, SourceError> {
-        let whole = Config::of(Input::named(file));
+        let whole = ReplayConfig::of(RecordingInput::named(file));
         let more = options.take_files();
-        Ok(Config {
-            inputs: iter::once(file).chain(more.iter().map(String::as_str)).map(Input::named).collect(),
+        Ok(ReplayConfig {
+            inputs: iter::once(file)
+                .chain(more.iter().map(String::as_str))
+                .map(RecordingInput::named)
+                .collect(),
             selection: Selection::from_options(options)?,
-            speed: options.take("speed", Speed::EXPECTED, |text| text.parse().ok())?.unwrap_or(whole.speed),
+            speed: options
+                .take("speed", ReplaySpeed::EXPECTED, |text| text.parse().ok())?
+                .unwrap_or(whole.speed),
             end: options
                 .take("loop", "true or false", |text| text.parse().ok())?
-                .map_or(whole.end, |again: bool| if again { End::Loop } else { End::Stop }),
+                .map_or(whole.end, |again: bool| if again { AtEnd::Loop } else { AtEnd::Stop }),
             start: options.take("start", Start::EXPECTED, Start::parse)?.unwrap_or(whole.start),
             max_gap: options.take("max_gap", MaxGap::EXPECTED, MaxGap::parse)?.unwrap_or(whole.max_gap),
             clock: options.take("clock", "wall or replay", TimestampMode::parse)?.unwrap_or(whole.clock),

@@ -8,12 +8,12 @@
 
 use std::time::Duration;
 
-use crate::{feed::Speed, tick::Nanos};
+use crate::{feed::ReplaySpeed, tick::Nanos};
 
 /// The position and the speed of a replay.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Player {
-    speed: Speed,
+    speed: ReplaySpeed,
     hold: Hold,
     /// Play time, as of `since` by the caller's clock. It advances from there with the speed, unless held.
     at: Duration,
@@ -47,11 +47,11 @@ pub enum RecordDue {
 // === impl Player ===
 
 impl Player {
-    pub fn new(speed: Speed, hold: Hold, now: Nanos) -> Self {
+    pub fn new(speed: ReplaySpeed, hold: Hold, now: Nanos) -> Self {
         Player { speed, hold, at: Duration::ZERO, since: now, steps: 0 }
     }
 
-    pub fn speed(&self) -> Speed {
+    pub fn speed(&self) -> ReplaySpeed {
         self.speed
     }
 
@@ -67,7 +67,7 @@ impl Player {
     /// Play time.
     pub fn position(&self, now: Nanos) -> Duration {
         match (self.hold, self.speed) {
-            (Hold::No, Speed::Times(times)) => {
+            (Hold::No, ReplaySpeed::Times(times)) => {
                 self.at + Duration::from_nanos((now.since(self.since) as f64 * times) as u64)
             }
             _ => self.at,
@@ -81,8 +81,8 @@ impl Player {
         }
         match (self.hold, self.speed) {
             (Hold::Paused | Hold::Clients(_), _) => RecordDue::Held,
-            (Hold::No, Speed::Max) => RecordDue::Now { late: Duration::ZERO },
-            (Hold::No, Speed::Times(_)) => {
+            (Hold::No, ReplaySpeed::Max) => RecordDue::Now { late: Duration::ZERO },
+            (Hold::No, ReplaySpeed::Times(_)) => {
                 let due = self.speed.due(self.since, at.saturating_sub(self.at));
                 match due.since(now) {
                     0 => RecordDue::Now { late: Duration::from_nanos(now.since(due)) },
@@ -97,7 +97,7 @@ impl Player {
         if self.steps > 0 {
             self.steps -= 1;
             self.land(at, now);
-        } else if self.speed == Speed::Max {
+        } else if self.speed == ReplaySpeed::Max {
             self.land(at, now);
         }
     }
@@ -116,7 +116,7 @@ impl Player {
         self.steps = 0;
     }
 
-    pub fn set_speed(&mut self, speed: Speed, now: Nanos) {
+    pub fn set_speed(&mut self, speed: ReplaySpeed, now: Nanos) {
         self.land(self.position(now), now);
         self.speed = speed;
     }

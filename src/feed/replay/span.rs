@@ -10,15 +10,15 @@ use std::{
 
 use serde::{Serialize, Serializer};
 
-use super::Config;
+use super::ReplayConfig;
 use crate::{
-    feed::recording::{self, Block, Records, Stats},
+    feed::recording::{self, Block, RecordReader, RecordingStats},
     tick::Nanos,
 };
 
 /// From the earliest selected record of a recording to its latest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-pub struct Span {
+pub struct ReplaySpan {
     #[serde(serialize_with = "write_micros")]
     pub first: Nanos,
     #[serde(serialize_with = "write_micros")]
@@ -30,9 +30,9 @@ pub struct Span {
 pub struct Measure(Arc<Mutex<MeasureState>>);
 
 enum MeasureState {
-    NotAsked(Config, usize),
+    NotAsked(ReplayConfig, usize),
     /// It is being read, or was.
-    Asked(Option<Span>),
+    Asked(Option<ReplaySpan>),
 }
 
 /// Niceness of this thread: feeds and shards get the processor first.
@@ -41,12 +41,12 @@ const NICE: i32 = 10;
 // === impl Measure ===
 
 impl Measure {
-    pub fn new(config: &Config, line_bytes_max: usize) -> Self {
+    pub fn new(config: &ReplayConfig, line_bytes_max: usize) -> Self {
         Measure(Arc::new(Mutex::new(MeasureState::NotAsked(config.clone(), line_bytes_max))))
     }
 
     /// The span, once it is known. The first call starts the measurement.
-    pub fn ask(&self) -> Option<Span> {
+    pub fn ask(&self) -> Option<ReplaySpan> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*known {
             MeasureState::Asked(span) => *span,
@@ -69,18 +69,18 @@ impl Measure {
 }
 
 /// Reads it through; `None` when that fails, or there is no record.
-fn find(config: &Config, line_bytes_max: usize) -> Option<Span> {
+fn find(config: &ReplayConfig, line_bytes_max: usize) -> Option<ReplaySpan> {
     if config.reads_a_pipe() {
         return None;
     }
     let mut recording = recording::open(&config.inputs, &config.selection, line_bytes_max).ok()?;
-    let (mut stats, mut block, mut more) = (Stats::default(), Block::default(), true);
+    let (mut stats, mut block, mut more) = (RecordingStats::default(), Block::default(), true);
     while more {
         more = recording.next_block(&mut block).ok()?;
         stats.take(&block);
         block.clear();
     }
-    Some(Span { first: stats.first?, last: stats.last?, records: stats.records })
+    Some(ReplaySpan { first: stats.first?, last: stats.last?, records: stats.records })
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]

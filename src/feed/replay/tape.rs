@@ -12,14 +12,14 @@ use std::{
 };
 
 use super::{
-    Config, End,
-    timeline::{LONG, Place, Timeline},
+    AtEnd, ReplayConfig,
+    timeline::{LONG, Timeline, TimelinePosition},
 };
 use crate::{
     feed::{
         FeedError, Sink,
         complaints::Complaints,
-        recording::{self, Block, Record, Recording, Records},
+        recording::{self, Block, RecordReader, RecordedTick, Recording},
     },
     tick::{Field, FieldSet, Nanos, Symbol, Tick, Volume},
 };
@@ -28,11 +28,11 @@ use crate::{
 pub struct Tape {
     recording: Recording,
     complaints: Complaints,
-    end: End,
+    end: AtEnd,
     /// The buffer for reading; kept for its allocations.
     block: Block,
     /// Read and not played yet.
-    ready: VecDeque<Record>,
+    ready: VecDeque<RecordedTick>,
     /// This round has no more to read.
     read: bool,
     /// The error found while reading ahead: what was read before is played first.
@@ -56,7 +56,7 @@ const AHEAD_RECORDS: usize = 256;
 // === impl Tape ===
 
 impl Tape {
-    pub fn open(feed: &str, config: &Config, line_bytes_max: usize) -> Result<Self, FeedError> {
+    pub fn open(feed: &str, config: &ReplayConfig, line_bytes_max: usize) -> Result<Self, FeedError> {
         let recording = recording::open(&config.inputs, &config.selection, line_bytes_max)?;
         Ok(Tape {
             complaints: Complaints::new(feed, recording.name()),
@@ -98,7 +98,7 @@ impl Tape {
     }
 
     /// Records that were read and not played.
-    pub fn ahead(&self) -> impl Iterator<Item = &Record> {
+    pub fn ahead(&self) -> impl Iterator<Item = &RecordedTick> {
         self.ready.iter()
     }
 
@@ -106,7 +106,7 @@ impl Tape {
     ///
     /// # Errors
     /// When nothing more can be read, or there is nothing to play.
-    pub fn peek(&mut self, sink: &mut dyn Sink) -> Result<Option<Place>, FeedError> {
+    pub fn peek(&mut self, sink: &mut dyn Sink) -> Result<Option<TimelinePosition>, FeedError> {
         let mut begun = false;
         loop {
             if let Some(record) = self.ready.front() {
@@ -117,7 +117,7 @@ impl Tape {
                 if !self.found || begun {
                     self.recording.check_found()?;
                 }
-                if self.end == End::Stop {
+                if self.end == AtEnd::Stop {
                     return Ok(None);
                 }
                 begun = true;
@@ -128,8 +128,8 @@ impl Tape {
     }
 
     /// Takes the record that [`Self::peek`] saw: its position, the recording's own time, the tick.
-    pub fn take(&mut self) -> Option<(Place, Nanos, Tick)> {
-        let Record { rx, mut tick } = self.ready.pop_front()?;
+    pub fn take(&mut self) -> Option<(TimelinePosition, Nanos, Tick)> {
+        let RecordedTick { rx, mut tick } = self.ready.pop_front()?;
         let place = self.timeline.place(rx);
         if let Some((silence, played)) = self.timeline.silence(rx).filter(|(silence, _)| *silence >= LONG) {
             self.complaints.silence(silence, played, rx);

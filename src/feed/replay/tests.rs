@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::feed::{
     RejectReason,
-    recording::{Header, Input, Writer},
+    recording::{Header, RecordingInput, Writer},
     testing::{TestSink, tick},
 };
 
@@ -34,8 +34,8 @@ impl TempFile {
         file
     }
 
-    fn config(&self) -> Config {
-        Config { speed: Speed::Max, ..Config::of(Input::File(self.0.clone())) }
+    fn config(&self) -> ReplayConfig {
+        ReplayConfig { speed: ReplaySpeed::Max, ..ReplayConfig::of(RecordingInput::File(self.0.clone())) }
     }
 }
 
@@ -45,16 +45,16 @@ impl Drop for TempFile {
     }
 }
 
-fn open(config: &Config) -> Replay {
+fn open(config: &ReplayConfig) -> Replay {
     Replay::open("replay", config, LINE_BYTES_MAX).unwrap()
 }
 
-fn play(config: &Config, sink: &mut TestSink, stop: &Stop) -> Result<(), FeedError> {
+fn play(config: &ReplayConfig, sink: &mut TestSink, stop: &Stop) -> Result<(), FeedError> {
     Box::new(open(config)).run(sink, stop)
 }
 
 /// When the first `count` ticks are due, in microseconds.
-fn due(config: &Config, count: usize) -> Vec<u128> {
+fn due(config: &ReplayConfig, count: usize) -> Vec<u128> {
     let mut tape = Tape::open("replay", config, LINE_BYTES_MAX).unwrap();
     let mut sink = TestSink::default();
     let places = (0..count).map_while(|_| {
@@ -75,7 +75,7 @@ fn ticks_are_due_as_they_were_received() {
 #[test]
 fn times_go_on_rising_across_rounds() {
     let file = TempFile::with_times("rounds", &[1_000, 3_000]);
-    let config = Config { end: End::Loop, ..file.config() };
+    let config = ReplayConfig { end: AtEnd::Loop, ..file.config() };
     let gap = ROUND_GAP.as_micros();
     assert_eq!(due(&config, 5), [0, 2_000, 2_000 + gap, 4_000 + gap, 4_000 + 2 * gap]);
 }
@@ -96,16 +96,21 @@ fn lines_without_a_receive_time_go_by_their_event_time_or_with_the_line_before()
 fn every_speed_plays_the_same_ticks() {
     let bundled = |speed, step| {
         let mut sink = TestSink { step, ..TestSink::default() };
-        play(&Config { speed, ..Config::of(Input::Bundled) }, &mut sink, &Stop::default()).unwrap();
+        play(
+            &ReplayConfig { speed, ..ReplayConfig::of(RecordingInput::Bundled) },
+            &mut sink,
+            &Stop::default(),
+        )
+        .unwrap();
         sink
     };
-    let fast = bundled(Speed::Max, Duration::ZERO);
+    let fast = bundled(ReplaySpeed::Max, Duration::ZERO);
     assert_eq!(fast.ticks.len(), 50_000);
     assert!(fast.lags.is_empty() && fast.rejected.is_empty());
     // Each look at the clock finds it a second later, so nothing waits.
-    let paced = bundled(Speed::Times(1.0), Duration::from_secs(1));
+    let paced = bundled(ReplaySpeed::Times(1.0), Duration::from_secs(1));
     assert!(paced.ticks == fast.ticks);
-    let slow = bundled(Speed::Times(0.5), Duration::from_secs(1));
+    let slow = bundled(ReplaySpeed::Times(0.5), Duration::from_secs(1));
     assert!(slow.ticks == fast.ticks);
     assert!(slow.batches.len() > paced.batches.len());
 }
@@ -115,7 +120,7 @@ fn what_is_due_goes_into_one_batch_and_its_delay_is_reported() {
     // Two ticks at once, one 6 s later, one 100 s later; each look at the clock takes 5 s.
     let file = TempFile::with_times("batch", &[0, 0, 6_000_000, 106_000_000]);
     let mut sink = TestSink { step: Duration::from_secs(5), ..TestSink::default() };
-    let config = Config { speed: Speed::Times(10.0), ..file.config() };
+    let config = ReplayConfig { speed: ReplaySpeed::Times(10.0), ..file.config() };
     play(&config, &mut sink, &Stop::default()).unwrap();
     assert_eq!(sink.batches, [3, 1]);
     // Due at 0 s and at 10.6 s, by the clock of a replay at ten times the speed; taken at 5 s and 15 s or later.
@@ -129,7 +134,8 @@ fn a_replay_that_was_held_up_catches_up_and_keeps_its_schedule() {
     let file = TempFile::with_times("late", &[0, 1_000, 2_000, 3_000]);
     // The first look at the time after the start is half a second late: everything is due by then.
     let mut sink = TestSink { step: Duration::from_millis(500), ..TestSink::default() };
-    play(&Config { speed: Speed::Times(1.0), ..file.config() }, &mut sink, &Stop::default()).unwrap();
+    play(&ReplayConfig { speed: ReplaySpeed::Times(1.0), ..file.config() }, &mut sink, &Stop::default())
+        .unwrap();
     assert_eq!(sink.batches, [4]);
     assert_eq!(sink.lags, [Duration::from_millis(500)]);
 }
@@ -139,7 +145,7 @@ fn a_loop_goes_on_until_it_is_stopped() {
     let file = TempFile::with_times("loop", &[0, 10, 20]);
     let stop = Stop::default();
     let mut sink = TestSink { stop_after: Some((3_000, stop.clone())), ..TestSink::default() };
-    play(&Config { end: End::Loop, ..file.config() }, &mut sink, &stop).unwrap();
+    play(&ReplayConfig { end: AtEnd::Loop, ..file.config() }, &mut sink, &stop).unwrap();
     assert!(sink.ticks.len() >= 3_000);
     let first: Vec<_> = sink.ticks[..3].to_vec();
     assert!(sink.ticks.chunks_exact(3).all(|round| round == first));
@@ -151,7 +157,7 @@ fn a_wait_ends_when_it_is_stopped() {
     let file = TempFile::with_times("stop", &[0, 864_000_000_000]);
     let stop = Stop::default();
     let mut sink = TestSink { stop_after: Some((1, stop.clone())), ..TestSink::default() };
-    play(&Config { speed: Speed::Times(1.0), ..file.config() }, &mut sink, &stop).unwrap();
+    play(&ReplayConfig { speed: ReplaySpeed::Times(1.0), ..file.config() }, &mut sink, &stop).unwrap();
     assert_eq!(sink.ticks.len(), 1);
 }
 
@@ -185,9 +191,9 @@ fn a_cut_file_is_played_up_to_the_cut() {
 #[test]
 fn a_recording_without_a_tick_is_an_error_and_no_endless_loop() {
     let file = TempFile::new("empty", b"{\"tickcast\":\"recording\",\"version\":1}\nbroken\n");
-    for end in [End::Stop, End::Loop] {
+    for end in [AtEnd::Stop, AtEnd::Loop] {
         let mut sink = TestSink::default();
-        let error = play(&Config { end, ..file.config() }, &mut sink, &Stop::default()).unwrap_err();
+        let error = play(&ReplayConfig { end, ..file.config() }, &mut sink, &Stop::default()).unwrap_err();
         assert!(matches!(error, FeedError::Empty { .. }), "{error}");
         assert_eq!(sink.rejected, [RejectReason::Syntax]);
     }
@@ -196,8 +202,8 @@ fn a_recording_without_a_tick_is_an_error_and_no_endless_loop() {
 #[test]
 fn a_selection_of_nothing_is_told_from_a_file_of_nothing() {
     let file = TempFile::with_times("nothing", &[0, 10, 20]);
-    for end in [End::Stop, End::Loop] {
-        let mut config = Config { end, ..file.config() };
+    for end in [AtEnd::Stop, AtEnd::Loop] {
+        let mut config = ReplayConfig { end, ..file.config() };
         config.selection.from = Some(Nanos(1_000_000));
         let error = play(&config, &mut TestSink::default(), &Stop::default()).unwrap_err();
         assert!(matches!(error, FeedError::NoneSelected { .. }), "{error}");
@@ -207,7 +213,8 @@ fn a_selection_of_nothing_is_told_from_a_file_of_nothing() {
 #[test]
 fn a_loop_over_a_file_that_lost_its_ticks_ends() {
     let file = TempFile::with_times("emptied", &[0, 10, 20]);
-    let mut tape = Tape::open("replay", &Config { end: End::Loop, ..file.config() }, LINE_BYTES_MAX).unwrap();
+    let mut tape =
+        Tape::open("replay", &ReplayConfig { end: AtEnd::Loop, ..file.config() }, LINE_BYTES_MAX).unwrap();
     let mut sink = TestSink::default();
     for _ in 0..3 {
         assert!(tape.peek(&mut sink).unwrap().is_some());
@@ -223,7 +230,7 @@ fn a_replay_that_failed_says_why_to_whoever_asks_later() {
     let replay = Box::new(open(&file.config()));
     let control = replay.replay().unwrap();
     let failed = replay.run(&mut TestSink::default(), &Stop::default()).unwrap_err();
-    assert_eq!(control.tell(Command::Pause), Err(Refusal::Gone(failed.to_string())));
+    assert_eq!(control.tell(ReplayCommand::Pause), Err(Refusal::Gone(failed.to_string())));
 }
 
 #[test]
@@ -246,7 +253,7 @@ proptest! {
     #[test]
     fn due_times_never_fall_and_no_tick_is_lost(times in proptest::collection::vec(-5_000i64..5_000, 1..50), rounds in 1usize..4) {
         let file = TempFile::with_times("property", &times);
-        let config = Config { end: End::Loop, ..file.config() };
+        let config = ReplayConfig { end: AtEnd::Loop, ..file.config() };
         let due = due(&config, times.len() * rounds);
         prop_assert_eq!(due.len(), times.len() * rounds);
         prop_assert!(due.is_sorted());

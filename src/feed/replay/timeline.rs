@@ -15,7 +15,7 @@ pub const ROUND_GAP: Duration = Duration::from_millis(100);
 
 /// The position of a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Place {
+pub struct TimelinePosition {
     /// From the start of the replay, at speed 1.
     pub at: Duration,
     /// By the market's clock.
@@ -51,7 +51,7 @@ pub struct Timeline {
 struct Last {
     /// The latest time of the recording so far, since the last new beginning.
     recorded: Nanos,
-    place: Place,
+    place: TimelinePosition,
 }
 
 /// How the next record is positioned.
@@ -62,7 +62,7 @@ enum Next {
     /// At this play time; the market's time advances by as much as the recording's.
     Skips(Duration),
     /// Here, whatever the recording's time is.
-    Begins(Place),
+    Begins(TimelinePosition),
 }
 
 // === impl MaxGap ===
@@ -103,16 +103,16 @@ impl Timeline {
     }
 
     /// The position of a record of this time, if it came next.
-    pub fn place(&self, recorded: Nanos) -> Place {
+    pub fn place(&self, recorded: Nanos) -> TimelinePosition {
         let Some(Last { recorded: before, place }) = self.last else {
             let at = if let Next::Skips(at) = self.next { at } else { Duration::ZERO };
-            return Place { at, time: recorded };
+            return TimelinePosition { at, time: recorded };
         };
         let gap = Duration::from_nanos(recorded.since(before));
         let time = place.time.plus(gap);
         match self.next {
-            Next::Follows => Place { at: place.at + self.max_gap.played(gap), time },
-            Next::Skips(at) => Place { at: place.at.max(at), time },
+            Next::Follows => TimelinePosition { at: place.at + self.max_gap.played(gap), time },
+            Next::Skips(at) => TimelinePosition { at: place.at.max(at), time },
             Next::Begins(place) => place,
         }
     }
@@ -142,8 +142,8 @@ impl Timeline {
             // No record was positioned yet: there is none to follow, but play time may have advanced.
             return self.skip(at.unwrap_or_default());
         };
-        let behind = Place { at: place.at + ROUND_GAP, time: place.time.plus(ROUND_GAP) };
-        self.next = Next::Begins(Place {
+        let behind = TimelinePosition { at: place.at + ROUND_GAP, time: place.time.plus(ROUND_GAP) };
+        self.next = Next::Begins(TimelinePosition {
             at: at.map_or(behind.at, |at| at.max(place.at)),
             time: time.map_or(behind.time, |time| behind.time.max(time.plus(ROUND_GAP))),
         });
@@ -256,7 +256,7 @@ mod tests {
         #[test]
         fn neither_time_ever_goes_back(acts in prop::collection::vec(act(), 1..60), max_gap in max_gap()) {
             let mut timeline = Timeline::new(max_gap);
-            let mut last: Option<Place> = None;
+            let mut last: Option<TimelinePosition> = None;
             for act in acts {
                 match act {
                     Act::Skip(at) => timeline.skip(Duration::from_millis(at)),

@@ -1,13 +1,13 @@
 //! The options of `sim`.
 
 use crate::{
-    feed::{SourceError, Speed, options::Options},
+    feed::{ReplaySpeed, SourceError, options::Options},
     tick::Nanos,
 };
 
 /// What to simulate.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Config {
+pub struct SimConfig {
     pub symbols: u32,
     /// Ticks a second, outside bursts.
     pub rate: u32,
@@ -19,15 +19,15 @@ pub struct Config {
     pub trades: f64,
     /// Ends after this many ticks; `None` never.
     pub count: Option<u64>,
-    pub speed: Speed,
+    pub speed: ReplaySpeed,
     /// Event time of the schedule's start; `None` for the sink's time at that moment.
     pub start: Option<Nanos>,
 }
 
-impl Config {
+impl SimConfig {
     pub(in crate::feed) fn from_options(options: &mut Options<'_>) -> Result<Self, SourceError> {
-        let default = Config::default();
-        Ok(Config {
+        let default = SimConfig::default();
+        Ok(SimConfig {
             symbols: options
                 .take("symbols", "a whole number from 1 to 1000000", |text| within(text, 1..=1_000_000))?
                 .unwrap_or(default.symbols),
@@ -47,7 +47,9 @@ impl Config {
                 .take("trades", "a number from 0 to 1", |text| within(text, 0.0..=1.0))?
                 .unwrap_or(default.trades),
             count: options.take("count", "a whole number from 1", |text| within(text, 1..=u64::MAX))?,
-            speed: options.take("speed", Speed::EXPECTED, |text| text.parse().ok())?.unwrap_or(default.speed),
+            speed: options
+                .take("speed", ReplaySpeed::EXPECTED, |text| text.parse().ok())?
+                .unwrap_or(default.speed),
             start: options.take("start", "microseconds since 1970", |text| {
                 text.parse().ok().and_then(Nanos::from_micros)
             })?,
@@ -55,9 +57,9 @@ impl Config {
     }
 }
 
-impl Default for Config {
+impl Default for SimConfig {
     fn default() -> Self {
-        Config {
+        SimConfig {
             symbols: 100,
             rate: 1_000,
             seed: 1,
@@ -65,7 +67,7 @@ impl Default for Config {
             zipf_exponent: 1.0,
             trades: 0.2,
             count: None,
-            speed: Speed::Times(1.0),
+            speed: ReplaySpeed::Times(1.0),
             start: None,
         }
     }

@@ -15,18 +15,18 @@ mod walk;
 use std::sync::Arc;
 
 use super::{
-    Feed, FeedError, Listing, Sink,
+    DeclaredSymbols, Feed, FeedError, Sink,
     complaints::Complaints,
     pace::{self, Schedule, Timed},
 };
 use crate::{shutdown::Stop, tick::Symbol};
 
-pub use config::Config;
+pub use config::SimConfig;
 pub use walk::{PRICE_TICK, SimWalk};
 
 /// A simulation, ready to run.
 pub struct Sim {
-    config: Config,
+    config: SimConfig,
     complaints: Complaints,
 }
 
@@ -34,7 +34,7 @@ pub struct Sim {
 struct Numbered(u32);
 
 /// A walk as a schedule.
-struct Run {
+struct SimRun {
     walk: SimWalk,
     complaints: Complaints,
 }
@@ -43,31 +43,31 @@ struct Run {
 
 impl Sim {
     /// `feed` is the feed's name, for the log.
-    pub fn new(feed: &str, config: Config) -> Self {
+    pub fn new(feed: &str, config: SimConfig) -> Self {
         Sim { config, complaints: Complaints::new(feed, "simulation") }
     }
 }
 
 impl Feed for Sim {
-    fn listing(&self) -> Option<Arc<dyn Listing>> {
+    fn listing(&self) -> Option<Arc<dyn DeclaredSymbols>> {
         Some(Arc::new(Numbered(self.config.symbols)))
     }
 
     fn run(self: Box<Self>, sink: &mut dyn Sink, stop: &Stop) -> Result<(), FeedError> {
         let start = self.config.start.unwrap_or_else(|| sink.now());
-        let mut run = Run { walk: SimWalk::new(&self.config, start), complaints: self.complaints };
+        let mut run = SimRun { walk: SimWalk::new(&self.config, start), complaints: self.complaints };
         pace::play(&mut run, self.config.speed, sink, stop)
     }
 }
 
-impl Listing for Numbered {
+impl DeclaredSymbols for Numbered {
     fn lists(&self, symbol: &Symbol) -> bool {
         let number = symbol.as_str().strip_prefix(walk::PREFIX).and_then(|digits| digits.parse().ok());
         number.is_some_and(|number| (1..=self.0).contains(&number) && *symbol == walk::name(number, self.0))
     }
 }
 
-impl Schedule for Run {
+impl Schedule for SimRun {
     fn next(&mut self, _: &mut dyn Sink) -> Result<Option<Timed>, FeedError> {
         Ok(self.walk.next())
     }

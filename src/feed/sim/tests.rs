@@ -7,17 +7,17 @@ use std::{
 
 use super::*;
 use crate::{
-    feed::{Speed, Timed, testing::TestSink},
+    feed::{ReplaySpeed, Timed, testing::TestSink},
     tick::{Decimal, Field, FieldSet, Nanos, Tick},
 };
 
 const START: Nanos = Nanos(1_742_860_800_000_000_000);
 
-fn config() -> Config {
-    Config { start: Some(START), ..Config::default() }
+fn config() -> SimConfig {
+    SimConfig { start: Some(START), ..SimConfig::default() }
 }
 
-fn walk(config: &Config, count: usize) -> Vec<Timed> {
+fn walk(config: &SimConfig, count: usize) -> Vec<Timed> {
     SimWalk::new(config, START).take(count).collect()
 }
 
@@ -36,22 +36,22 @@ fn seconds(timed: &[Timed]) -> BTreeMap<u64, u64> {
 #[test]
 fn the_same_seed_gives_the_same_ticks() {
     assert_eq!(walk(&config(), 10_000), walk(&config(), 10_000));
-    assert_ne!(walk(&config(), 100), walk(&Config { seed: 2, ..config() }, 100));
+    assert_ne!(walk(&config(), 100), walk(&SimConfig { seed: 2, ..config() }, 100));
 }
 
 #[test]
 fn the_pace_changes_no_tick() {
     let played = |speed, step| {
         let mut sink = TestSink { step, ..TestSink::default() };
-        let config = Config { speed, count: Some(5_000), ..config() };
+        let config = SimConfig { speed, count: Some(5_000), ..config() };
         Box::new(Sim::new("sim", config)).run(&mut sink, &Stop::default()).unwrap();
         sink
     };
     let expected = ticks(&walk(&config(), 5_000));
-    let fast = played(Speed::Max, Duration::ZERO);
+    let fast = played(ReplaySpeed::Max, Duration::ZERO);
     assert_eq!(fast.ticks, expected);
     assert!(fast.lags.is_empty());
-    let paced = played(Speed::Times(1.0), Duration::from_millis(70));
+    let paced = played(ReplaySpeed::Times(1.0), Duration::from_millis(70));
     assert_eq!(paced.ticks, expected);
     assert!(paced.batches.len() > fast.batches.len());
 }
@@ -60,7 +60,7 @@ fn the_pace_changes_no_tick() {
 fn without_a_start_the_schedule_begins_now() {
     let mut sink = TestSink::default();
     sink.now.set(Nanos(5_000_000_000));
-    let config = Config { start: None, count: Some(2), speed: Speed::Max, ..config() };
+    let config = SimConfig { start: None, count: Some(2), speed: ReplaySpeed::Max, ..config() };
     Box::new(Sim::new("sim", config)).run(&mut sink, &Stop::default()).unwrap();
     let times: Vec<_> = sink.ticks.iter().map(|tick| tick.ts).collect();
     assert_eq!(times, [Some(Nanos(5_000_000_000)), Some(Nanos(5_001_000_000))]);
@@ -71,7 +71,7 @@ fn the_market_is_plausible() {
     let mut quotes = HashMap::new();
     let mut trades = 0;
     let step = PRICE_TICK.units().unwrap();
-    for timed in walk(&Config { symbols: 20, ..config() }, 200_000) {
+    for timed in walk(&SimConfig { symbols: 20, ..config() }, 200_000) {
         let fields = timed.tick.fields;
         let get = |field| fields.get_decimal(field).unwrap();
         let units = |field| get(field).units().unwrap();
@@ -102,22 +102,23 @@ fn the_market_is_plausible() {
 fn all_or_none_of_the_ticks_may_be_trades() {
     let trades = |trades| {
         let is_trade = |timed: &&Timed| timed.tick.fields.mask.contains(Field::Last);
-        walk(&Config { trades, ..config() }, 2_000).iter().filter(is_trade).count()
+        walk(&SimConfig { trades, ..config() }, 2_000).iter().filter(is_trade).count()
     };
     assert_eq!((trades(0.0), trades(1.0)), (0, 2_000));
 }
 
 #[test]
 fn prices_depend_on_neither_rate_nor_burst() {
-    let fields =
-        |config: &Config| walk(config, 5_000).into_iter().map(|timed| timed.tick.fields).collect::<Vec<_>>();
-    assert_eq!(fields(&config()), fields(&Config { rate: 17, burst: 50.0, ..config() }));
+    let fields = |config: &SimConfig| {
+        walk(config, 5_000).into_iter().map(|timed| timed.tick.fields).collect::<Vec<_>>()
+    };
+    assert_eq!(fields(&config()), fields(&SimConfig { rate: 17, burst: 50.0, ..config() }));
 }
 
 #[test]
 fn activity_falls_as_zipf_says() {
     let counts = |zipf_exponent| {
-        let config = Config { symbols: 10, zipf_exponent, ..config() };
+        let config = SimConfig { symbols: 10, zipf_exponent, ..config() };
         let mut counts = BTreeMap::<String, u64>::new();
         for timed in walk(&config, 100_000) {
             *counts.entry(timed.tick.symbol.to_string()).or_default() += 1;
@@ -134,13 +135,13 @@ fn activity_falls_as_zipf_says() {
 #[test]
 fn names_are_as_wide_as_the_widest() {
     let first =
-        |symbols| walk(&Config { symbols, zipf_exponent: 10.0, ..config() }, 1)[0].tick.symbol.to_string();
+        |symbols| walk(&SimConfig { symbols, zipf_exponent: 10.0, ..config() }, 1)[0].tick.symbol.to_string();
     assert_eq!((first(9_999), first(10_000)), ("SIM-0001".to_owned(), "SIM-00001".to_owned()));
 }
 
 #[test]
 fn ticks_lie_evenly_over_each_second() {
-    let timed = walk(&Config { rate: 400, ..config() }, 1_200);
+    let timed = walk(&SimConfig { rate: 400, ..config() }, 1_200);
     assert_eq!(seconds(&timed), BTreeMap::from([(0, 400), (1, 400), (2, 400)]));
     assert_eq!(timed[1].at, Duration::from_micros(2_500));
     assert_eq!(timed[401].at, Duration::from_micros(1_002_500));
@@ -148,7 +149,7 @@ fn ticks_lie_evenly_over_each_second() {
 
 #[test]
 fn one_second_of_every_ten_has_the_burst() {
-    let config = Config { rate: 100, burst: 7.5, ..config() };
+    let config = SimConfig { rate: 100, burst: 7.5, ..config() };
     let timed = walk(&config, 40 * (9 * 100 + 750));
     assert!(timed.is_sorted_by_key(|timed| timed.at));
     let seconds: Vec<u64> = seconds(&timed).into_values().collect();
@@ -166,7 +167,7 @@ fn one_second_of_every_ten_has_the_burst() {
 
 #[test]
 fn count_ends_the_feed() {
-    let config = Config { count: Some(1_234), speed: Speed::Max, ..config() };
+    let config = SimConfig { count: Some(1_234), speed: ReplaySpeed::Max, ..config() };
     assert_eq!(SimWalk::new(&config, START).count(), 1_234);
     let mut sink = TestSink::default();
     Box::new(Sim::new("sim", config)).run(&mut sink, &Stop::default()).unwrap();
@@ -177,6 +178,8 @@ fn count_ends_the_feed() {
 fn it_can_be_stopped() {
     let stop = Stop::default();
     let mut sink = TestSink { stop_after: Some((10_000, stop.clone())), ..TestSink::default() };
-    Box::new(Sim::new("sim", Config { speed: Speed::Max, ..config() })).run(&mut sink, &stop).unwrap();
+    Box::new(Sim::new("sim", SimConfig { speed: ReplaySpeed::Max, ..config() }))
+        .run(&mut sink, &stop)
+        .unwrap();
     assert!((10_000..12_000).contains(&sink.ticks.len()));
 }

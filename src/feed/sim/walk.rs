@@ -8,7 +8,7 @@ use rand::{Rng, RngExt, SeedableRng, distr::Distribution};
 use rand_distr::weighted::WeightedAliasIndex;
 use rand_pcg::Pcg64Mcg;
 
-use super::config::Config;
+use super::config::SimConfig;
 use crate::{
     feed::pace::Timed,
     tick::{Decimal, Field, Fields, Nanos, Side, Symbol, Tick},
@@ -72,7 +72,7 @@ impl SimWalk {
     ///
     /// # Panics
     /// When the configuration has no symbol, or an exponent that is no number.
-    pub fn new(config: &Config, start: Nanos) -> Self {
+    pub fn new(config: &SimConfig, start: Nanos) -> Self {
         let mut random = Pcg64Mcg::seed_from_u64(config.seed);
         let instruments = (1..=config.symbols)
             .map(|number| SimInstrument::new(number, config.symbols, &mut random))
@@ -172,7 +172,7 @@ fn size(draw: u64) -> Decimal {
 // === impl Times ===
 
 impl Times {
-    fn new(config: &Config) -> Self {
+    fn new(config: &SimConfig) -> Self {
         let rate = u64::from(config.rate);
         let mut times = Times {
             random: Pcg64Mcg::seed_from_u64(!config.seed),

@@ -6,9 +6,9 @@ use super::*;
 use crate::{
     feed::{
         formats::{Hints, Unit},
-        pace::Speed,
-        recording::{Input, OnError, Selection},
-        replay::{End, Start, TimestampMode},
+        pace::ReplaySpeed,
+        recording::{OnError, RecordingInput, Selection},
+        replay::{AtEnd, Start, TimestampMode},
     },
     glob::Glob,
     limits,
@@ -27,14 +27,14 @@ fn check_refused(text: &str, expected: &str) {
 
 #[test]
 fn sources_and_their_defaults() {
-    assert_eq!(kind("sim"), SourceKind::Sim(sim::Config::default()));
-    assert_eq!(kind("sim?"), SourceKind::Sim(sim::Config::default()));
+    assert_eq!(kind("sim"), SourceKind::Sim(sim::SimConfig::default()));
+    assert_eq!(kind("sim?"), SourceKind::Sim(sim::SimConfig::default()));
     assert_eq!(kind("-"), SourceKind::Stdin);
     assert_eq!(kind("push"), SourceKind::Push);
-    let once = |file| SourceKind::Replay(replay::Config::of(file));
-    assert_eq!(kind("replay:/data/a=b&c.gz"), once(Input::File("/data/a=b&c.gz".into())));
-    assert_eq!(kind("replay:bundled"), once(Input::Bundled));
-    assert_eq!(kind("replay:./bundled"), once(Input::File("./bundled".into())));
+    let once = |file| SourceKind::Replay(replay::ReplayConfig::of(file));
+    assert_eq!(kind("replay:/data/a=b&c.gz"), once(RecordingInput::File("/data/a=b&c.gz".into())));
+    assert_eq!(kind("replay:bundled"), once(RecordingInput::Bundled));
+    assert_eq!(kind("replay:./bundled"), once(RecordingInput::File("./bundled".into())));
     assert_eq!(Source::bundled(), Source::parse(DEFAULT).unwrap());
 }
 
@@ -42,7 +42,7 @@ fn sources_and_their_defaults() {
 fn options() {
     assert_eq!(
         kind("sim?symbols=500&rate=5000&seed=7&burst=10&zipf=0&trades=0.5&count=9&speed=max&start=1000"),
-        SourceKind::Sim(sim::Config {
+        SourceKind::Sim(sim::SimConfig {
             symbols: 500,
             rate: 5_000,
             seed: 7,
@@ -50,22 +50,25 @@ fn options() {
             zipf_exponent: 0.0,
             trades: 0.5,
             count: Some(9),
-            speed: Speed::Max,
+            speed: ReplaySpeed::Max,
             start: Some(Nanos(1_000_000)),
         })
     );
-    let file = Input::File("a.ndjson".into());
+    let file = RecordingInput::File("a.ndjson".into());
     assert_eq!(
         kind("replay:a.ndjson?speed=10&loop=true"),
-        SourceKind::Replay(replay::Config {
-            speed: Speed::Times(10.0),
-            end: End::Loop,
-            ..replay::Config::of(file.clone())
+        SourceKind::Replay(replay::ReplayConfig {
+            speed: ReplaySpeed::Times(10.0),
+            end: AtEnd::Loop,
+            ..replay::ReplayConfig::of(file.clone())
         })
     );
     assert_eq!(
         kind("replay:a.ndjson?loop=false&speed=m%61x"),
-        SourceKind::Replay(replay::Config { speed: Speed::Max, ..replay::Config::of(file.clone()) })
+        SourceKind::Replay(replay::ReplayConfig {
+            speed: ReplaySpeed::Max,
+            ..replay::ReplayConfig::of(file.clone())
+        })
     );
     let SourceKind::Replay(config) = kind(
         "replay:a.ndjson?file=b%26.csv&file=c/*.gz&from=2025-03-25&to=1742860801000000&symbols=A,B*&on_error=stop",
@@ -73,7 +76,7 @@ fn options() {
         panic!("another kind")
     };
     let files = ["a.ndjson", "b&.csv", "c/*.gz"];
-    assert_eq!(config.inputs, files.map(|file| Input::File(file.into())));
+    assert_eq!(config.inputs, files.map(|file| RecordingInput::File(file.into())));
     assert_eq!(config.selection.from, Some(Nanos(1_742_860_800_000_000_000)));
     assert_eq!(config.selection.to, Some(Nanos(1_742_860_801_000_000_000)));
     assert_eq!(config.selection.on_error, OnError::Stop);
@@ -82,7 +85,7 @@ fn options() {
         kind(
             "replay:a.ndjson?from=2025-03-25T23:07:00Z&to=1742944200000000&symbols=BTC*,ETH-USD&max_gap=1m&start=clients:3&clock=replay"
         ),
-        SourceKind::Replay(replay::Config {
+        SourceKind::Replay(replay::ReplayConfig {
             selection: Selection {
                 from: Some(Nanos(1_742_944_020_000_000_000)),
                 to: Some(Nanos(1_742_944_200_000_000_000)),
@@ -92,7 +95,7 @@ fn options() {
             max_gap: replay::MaxGap::Most(Duration::from_secs(60)),
             start: Start::Clients(3),
             clock: TimestampMode::Replay,
-            ..replay::Config::of(file.clone())
+            ..replay::ReplayConfig::of(file.clone())
         })
     );
     let hinted = "replay:a.csv?columns=ts:timestamp,last:price%2Cusd&unit=ms&symbol=XYZ&prefix=BINANCE:";
@@ -105,7 +108,10 @@ fn options() {
     };
     assert_eq!(config.selection.hints, hints);
     let start = |text: &str| {
-        SourceKind::Replay(replay::Config { start: text_start(text), ..replay::Config::of(file.clone()) })
+        SourceKind::Replay(replay::ReplayConfig {
+            start: text_start(text),
+            ..replay::ReplayConfig::of(file.clone())
+        })
     };
     for text in ["now", "paused", "on_subscribe"] {
         assert_eq!(kind(&format!("replay:a.ndjson?start={text}")), start(text));

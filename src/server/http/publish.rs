@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     feed::{
-        Refused,
-        ndjson::{Decoder, RejectedLine, decode_block},
+        RefusedTick,
+        ndjson::{NdjsonDecoder, RejectedLine, decode_block},
     },
     server::{failure::Failure, intake::FeedSink, shard::Shard},
 };
@@ -61,7 +61,7 @@ struct PublishResult {
 }
 
 fn take(push: &FeedSink, body: &mut [u8], line_bytes_max: usize) -> PublishResult {
-    let mut decoder = Decoder::new(line_bytes_max);
+    let mut decoder = NdjsonDecoder::new(line_bytes_max);
     let (mut ticks, mut lines, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
     let tally = decode_block(&mut decoder, body, &mut ticks, &mut lines, &mut rejected);
     for (reason, count) in tally.iter() {
@@ -75,7 +75,7 @@ fn take(push: &FeedSink, body: &mut [u8], line_bytes_max: usize) -> PublishResul
         let mut refused = Vec::new();
         accepted += push.take(&mut part, &mut refused);
         rejected_total += refused.len() as u64;
-        rejected.extend(refused.into_iter().map(|Refused { index, reason, message }| RejectedLine {
+        rejected.extend(refused.into_iter().map(|RefusedTick { index, reason, message }| RejectedLine {
             line: chunk[index],
             reason,
             message,

@@ -15,9 +15,9 @@ use super::{
 };
 use crate::{
     feed::{
-        RejectReason, Speed,
+        RejectReason, ReplaySpeed,
         recording::{TIME_EXPECTED, parse_time},
-        replay::{Command, Control, Refusal, Span, State},
+        replay::{Refusal, ReplayCommand, ReplayControl, ReplaySpan, ReplayState},
     },
     server::{failure::Failure, intake::FeedStatus, message::ToShard, shard::Shard},
     session::inbound::query,
@@ -34,7 +34,7 @@ const BODY_BYTES_MAX: usize = 4 * 1024;
 struct ReplayAnswer<'a> {
     feed: &'a str,
     #[serde(flatten)]
-    state: State,
+    state: ReplayState,
     /// Left out unless the request asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     span: Option<KnownSpan>,
@@ -46,7 +46,7 @@ struct ReplayAnswer<'a> {
 
 /// `null` until it is known.
 #[derive(Serialize)]
-struct KnownSpan(Option<Span>);
+struct KnownSpan(Option<ReplaySpan>);
 
 /// The parameters of the query.
 #[derive(Default)]
@@ -154,7 +154,7 @@ async fn until_sent(app: &App) {
 /// The name that stands for every replay. No feed can have it.
 const ALL: &str = "*";
 
-fn replays(app: &App) -> impl Iterator<Item = (&FeedStatus, &Control)> {
+fn replays(app: &App) -> impl Iterator<Item = (&FeedStatus, &ReplayControl)> {
     app.feeds.iter().filter_map(|feed| feed.replay.as_deref().map(|control| (&**feed, control)))
 }
 
@@ -164,7 +164,7 @@ fn no_replay() -> Failure {
 }
 
 /// The replay that is named, or the only one.
-fn find<'a>(app: &'a App, named: Option<&str>) -> Result<(&'a FeedStatus, &'a Control), Failure> {
+fn find<'a>(app: &'a App, named: Option<&str>) -> Result<(&'a FeedStatus, &'a ReplayControl), Failure> {
     let names = || replays(app).map(|(feed, _)| feed.name.as_str()).collect::<Vec<_>>().join(", ");
     match (named, replays(app).count()) {
         (_, 0) => Err(no_replay()),
@@ -209,8 +209,8 @@ impl ReplayQuery {
 impl<'a> ReplayAnswer<'a> {
     fn of(
         feed: &'a FeedStatus,
-        control: &Control,
-        state: State,
+        control: &ReplayControl,
+        state: ReplayState,
         query: &ReplayQuery,
         clients: usize,
     ) -> Self {
@@ -225,12 +225,12 @@ impl<'a> ReplayAnswer<'a> {
     }
 }
 
-async fn read(shard: &Shard, request: Request<Incoming>) -> Result<(Command, Answered), Failure> {
+async fn read(shard: &Shard, request: Request<Incoming>) -> Result<(ReplayCommand, Answered), Failure> {
     let body = body::receive(request, BODY_BYTES_MAX, shard.node.limits.handshake).await?;
     parse(&body.text()?)
 }
 
-fn parse(body: &[u8]) -> Result<(Command, Answered), Failure> {
+fn parse(body: &[u8]) -> Result<(ReplayCommand, Answered), Failure> {
     let op: ReplayOp = serde_json::from_slice(body).map_err(|error| {
         let message = format!("no command, such as {{\"op\":\"pause\"}}: {error}");
         Failure::bad_request("bad_body", message)
@@ -242,26 +242,26 @@ fn parse(body: &[u8]) -> Result<(Command, Answered), Failure> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut answered = Answered::Done;
     let command = match op {
-        ReplayOp::Pause {} => Command::Pause,
-        ReplayOp::Resume {} => Command::Resume,
-        ReplayOp::Restart {} => Command::Restart,
+        ReplayOp::Pause {} => ReplayCommand::Pause,
+        ReplayOp::Resume {} => ReplayCommand::Resume,
+        ReplayOp::Restart {} => ReplayCommand::Restart,
         ReplayOp::Sync {} => {
             answered = Answered::Sent;
-            Command::Sync
+            ReplayCommand::Sync
         }
         ReplayOp::Step { n, wait } => {
             answered = if wait == Some(true) { Answered::Sent } else { Answered::Done };
             let n = n.unwrap_or(Value::from(1));
             let count = whole(&n).filter(|&count| count > 0);
-            Command::Step(count.ok_or_else(|| bad("n", &n, "a whole number from 1"))?)
+            ReplayCommand::Step(count.ok_or_else(|| bad("n", &n, "a whole number from 1"))?)
         }
         ReplayOp::Seek { to } => {
             let time = parse_time(&text(&to)).ok_or_else(|| bad("to", &to, TIME_EXPECTED))?;
-            Command::Seek(time)
+            ReplayCommand::Seek(time)
         }
         ReplayOp::Speed { speed } => {
-            let parsed = text(&speed).parse().map_err(|()| bad("speed", &speed, Speed::EXPECTED))?;
-            Command::Speed(parsed)
+            let parsed = text(&speed).parse().map_err(|()| bad("speed", &speed, ReplaySpeed::EXPECTED))?;
+            ReplayCommand::Speed(parsed)
         }
     };
     Ok((command, answered))
@@ -283,28 +283,28 @@ mod tests {
 
     #[test]
     fn commands_are_read() {
-        let check = |text: &str, expected: Command| {
+        let check = |text: &str, expected: ReplayCommand| {
             assert_eq!(parse(text.as_bytes()).ok(), Some((expected, Answered::Done)), "{text}");
         };
-        check(r#"{"op":"pause"}"#, Command::Pause);
-        check(r#"{"op":"resume"}"#, Command::Resume);
-        check(r#"{"op":"restart"}"#, Command::Restart);
-        check(r#"{"op":"step"}"#, Command::Step(1));
-        check(r#"{"op":"step","n":10}"#, Command::Step(10));
-        check(r#"{"op":"step","n":10.0,"wait":null}"#, Command::Step(10));
-        check(r#"{"op":"step","n":1e3}"#, Command::Step(1_000));
-        check(r#"{"op":"step","n":null}"#, Command::Step(1));
+        check(r#"{"op":"pause"}"#, ReplayCommand::Pause);
+        check(r#"{"op":"resume"}"#, ReplayCommand::Resume);
+        check(r#"{"op":"restart"}"#, ReplayCommand::Restart);
+        check(r#"{"op":"step"}"#, ReplayCommand::Step(1));
+        check(r#"{"op":"step","n":10}"#, ReplayCommand::Step(10));
+        check(r#"{"op":"step","n":10.0,"wait":null}"#, ReplayCommand::Step(10));
+        check(r#"{"op":"step","n":1e3}"#, ReplayCommand::Step(1_000));
+        check(r#"{"op":"step","n":null}"#, ReplayCommand::Step(1));
         let noon = Nanos(1_742_904_000_000_000_000);
-        check(r#"{"op":"seek","to":"2025-03-25T12:00:00Z"}"#, Command::Seek(noon));
-        check(r#"{"op":"seek","to":1742904000000000}"#, Command::Seek(noon));
-        check(r#"{"op":"speed","speed":10}"#, Command::Speed(Speed::Times(10.0)));
-        check(r#"{"op":"speed","speed":"max"}"#, Command::Speed(Speed::Max));
-        check(r#"{"op":"step","n":3,"wait":false}"#, Command::Step(3));
-        let waits = |text: &str, expected: Command| {
+        check(r#"{"op":"seek","to":"2025-03-25T12:00:00Z"}"#, ReplayCommand::Seek(noon));
+        check(r#"{"op":"seek","to":1742904000000000}"#, ReplayCommand::Seek(noon));
+        check(r#"{"op":"speed","speed":10}"#, ReplayCommand::Speed(ReplaySpeed::Times(10.0)));
+        check(r#"{"op":"speed","speed":"max"}"#, ReplayCommand::Speed(ReplaySpeed::Max));
+        check(r#"{"op":"step","n":3,"wait":false}"#, ReplayCommand::Step(3));
+        let waits = |text: &str, expected: ReplayCommand| {
             assert_eq!(parse(text.as_bytes()).ok(), Some((expected, Answered::Sent)), "{text}");
         };
-        waits(r#"{"op":"step","n":3,"wait":true}"#, Command::Step(3));
-        waits(r#"{"op":"sync"}"#, Command::Sync);
+        waits(r#"{"op":"step","n":3,"wait":true}"#, ReplayCommand::Step(3));
+        waits(r#"{"op":"sync"}"#, ReplayCommand::Sync);
     }
 
     #[test]

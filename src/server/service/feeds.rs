@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 use super::setup::{Setup, StartError};
 use crate::{
     clock::{Clock, MarketClock},
-    feed::{Feed, Listing, Opened, replay::Control},
+    feed::{DeclaredSymbols, Feed, Opened, replay::ReplayControl},
     server::{
         intake::{Condition, FeedKind, FeedStatus},
         message::ToShard,
@@ -24,7 +24,7 @@ pub(super) struct OpenFeeds {
     /// It was requested by name.
     push_is_named: bool,
     /// What they report about the symbols that they have.
-    pub listings: Vec<Arc<dyn Listing>>,
+    pub listings: Vec<Arc<dyn DeclaredSymbols>>,
 }
 
 /// Reports to shards when the market is over, that is, when every requested feed is a replay that has ended, and when it
@@ -85,7 +85,7 @@ fn add_feed(
     statuses: &mut Vec<Arc<FeedStatus>>,
     name: String,
     kind: FeedKind,
-    replay: Option<Arc<Control>>,
+    replay: Option<Arc<ReplayControl>>,
 ) -> Arc<FeedStatus> {
     let id = FeedId(u16::try_from(statuses.len()).unwrap_or(u16::MAX));
     let status = Arc::new(FeedStatus::new(name, id, kind, replay));

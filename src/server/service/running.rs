@@ -13,7 +13,7 @@ use std::{
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use crate::{
-    feed::replay::Control,
+    feed::replay::ReplayControl,
     limits::Limits,
     memory,
     server::{admission::balancer::Role, intake::FeedStatus, listener, message::ToShard, state::ServerState},
@@ -70,7 +70,7 @@ impl Service {
     }
 
     /// The handles of its replays.
-    pub fn replays(&self) -> impl Iterator<Item = Arc<Control>> + '_ {
+    pub fn replays(&self) -> impl Iterator<Item = Arc<ReplayControl>> + '_ {
         self.feeds.iter().filter_map(|feed| feed.replay.clone())
     }
 

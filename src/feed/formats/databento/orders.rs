@@ -12,8 +12,8 @@ use dbn::{MboMsg, UNDEF_PRICE};
 
 use super::{
     super::{
-        Fault,
-        book::{Order, OrderBook, Top},
+        FormatFault,
+        book::{BookOrder, OrderBook, Top},
     },
     values::set_trade,
 };
@@ -22,13 +22,13 @@ use crate::tick::{Decimal, Field, Fields, Symbol};
 /// The books of a file.
 #[derive(Default)]
 pub struct Orders {
-    book: OrderBook<Key, i64>,
+    book: OrderBook<OrderKey, i64>,
     slots: HashMap<u32, Slot, foldhash::fast::RandomState>,
 }
 
 /// An order, by its instrument and its publisher, since the book was last cleared.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Key {
+struct OrderKey {
     order: u64,
     instrument: u32,
     publisher: u16,
@@ -47,7 +47,7 @@ struct Slot {
 
 impl Orders {
     /// The change of a record to the top of its book, or its trade.
-    pub fn apply(&mut self, record: &MboMsg, symbol: &Symbol) -> Result<Fields, Fault> {
+    pub fn apply(&mut self, record: &MboMsg, symbol: &Symbol) -> Result<Fields, FormatFault> {
         let mut fields = Fields::default();
         let (action, side) = (record.action.cast_unsigned(), record.side.cast_unsigned());
         if action == b'T' {
@@ -68,8 +68,8 @@ impl Orders {
         Ok(fields)
     }
 
-    fn change(&mut self, record: &MboMsg, slot: Slot, action: u8) -> Result<Top<i64>, Fault> {
-        let key = Key {
+    fn change(&mut self, record: &MboMsg, slot: Slot, action: u8) -> Result<Top<i64>, FormatFault> {
+        let key = OrderKey {
             order: record.order_id,
             instrument: record.hd.instrument_id,
             publisher: record.hd.publisher_id,
@@ -77,23 +77,24 @@ impl Orders {
         };
         let known = self.book.get(key);
         let changed = match (action, known) {
-            (b'C', None) => return Err(Fault::Binary("the order was never added, or has ended")),
+            (b'C', None) => return Err(FormatFault::Binary("the order was never added, or has ended")),
             (b'C', Some(_)) => self.book.reduce(key, record.size),
             (b'M', Some(_)) if record.price != UNDEF_PRICE => {
                 self.book.replace(key, key, record.size, record.price)
             }
-            _ if record.price == UNDEF_PRICE => return Err(Fault::Binary("an order without a price")),
+            _ if record.price == UNDEF_PRICE => return Err(FormatFault::Binary("an order without a price")),
             _ => {
                 let bid = match record.side.cast_unsigned() {
                     b'B' => true,
                     b'A' => false,
-                    _ => return Err(Fault::Binary("an order without a side")),
+                    _ => return Err(FormatFault::Binary("an order without a side")),
                 };
-                let order = Order { locate: slot.locate, bid, price: record.price, shares: record.size };
+                let order = BookOrder { locate: slot.locate, bid, price: record.price, shares: record.size };
                 self.book.add(key, order)
             }
         };
-        changed.ok_or(Fault::Binary("the order is there already, has fewer shares, or there are too many"))
+        changed
+            .ok_or(FormatFault::Binary("the order is there already, has fewer shares, or there are too many"))
     }
 
     fn clear(&mut self, instrument: u32) -> Top<i64> {
@@ -102,12 +103,12 @@ impl Orders {
         self.book.clear(slot.locate).unwrap_or_default()
     }
 
-    fn slot(&mut self, instrument: u32, symbol: &Symbol) -> Result<Slot, Fault> {
+    fn slot(&mut self, instrument: u32, symbol: &Symbol) -> Result<Slot, FormatFault> {
         if let Some(slot) = self.slots.get(&instrument) {
             return Ok(*slot);
         }
-        let locate =
-            u16::try_from(self.slots.len()).map_err(|_| Fault::Binary("more than 65536 instruments"))?;
+        let locate = u16::try_from(self.slots.len())
+            .map_err(|_| FormatFault::Binary("more than 65536 instruments"))?;
         self.book.name(locate, symbol.clone());
         let slot = Slot { locate, cleared: 0 };
         self.slots.insert(instrument, slot);
@@ -115,12 +116,12 @@ impl Orders {
     }
 }
 
-fn set_top(top: Top<i64>, fields: &mut Fields) -> Result<(), Fault> {
+fn set_top(top: Top<i64>, fields: &mut Fields) -> Result<(), FormatFault> {
     for (side, price, size) in [(top.bid, Field::Bid, Field::BidSize), (top.ask, Field::Ask, Field::AskSize)]
     {
         let Some(level) = side else { continue };
         let shares = i64::try_from(level.shares).ok().and_then(|shares| Decimal::from_int(shares).ok());
-        fields.set_decimal(size, shares.ok_or(Fault::Binary("more shares at a price than can be"))?);
+        fields.set_decimal(size, shares.ok_or(FormatFault::Binary("more shares at a price than can be"))?);
         if level.shares > 0 {
             fields.set_decimal(price, Decimal::from_units(level.price));
         }

@@ -2,13 +2,13 @@
 
 use dbn::{UNDEF_PRICE, UNDEF_TIMESTAMP};
 
-use super::super::fault::Fault;
+use super::super::fault::FormatFault;
 use crate::{
     feed::ndjson::ValueFault,
     tick::{Decimal, Field, Fields, Nanos, Side},
 };
 
-pub fn set_levels(bid: (i64, u32), ask: (i64, u32), fields: &mut Fields) -> Result<(), Fault> {
+pub fn set_levels(bid: (i64, u32), ask: (i64, u32), fields: &mut Fields) -> Result<(), FormatFault> {
     for ((price, size), price_field, size_field) in
         [(bid, Field::Bid, Field::BidSize), (ask, Field::Ask, Field::AskSize)]
     {
@@ -23,7 +23,7 @@ pub fn set_levels(bid: (i64, u32), ask: (i64, u32), fields: &mut Fields) -> Resu
 }
 
 /// The aggressor side: 'A' sold, 'B' bought.
-pub fn set_trade(price: i64, size: u32, side: u8, fields: &mut Fields) -> Result<(), Fault> {
+pub fn set_trade(price: i64, size: u32, side: u8, fields: &mut Fields) -> Result<(), FormatFault> {
     if price == UNDEF_PRICE {
         return Ok(());
     }
@@ -37,14 +37,15 @@ pub fn set_trade(price: i64, size: u32, side: u8, fields: &mut Fields) -> Result
     Ok(())
 }
 
-pub fn time(nanos: u64) -> Result<Option<Nanos>, Fault> {
+pub fn time(nanos: u64) -> Result<Option<Nanos>, FormatFault> {
     match i64::try_from(nanos) {
         _ if nanos == UNDEF_TIMESTAMP => Ok(None),
         Ok(nanos) => Ok(Some(Nanos(nanos))),
-        Err(_) => Err(Fault::value("time", ValueFault::Nanos)),
+        Err(_) => Err(FormatFault::value("time", ValueFault::Nanos)),
     }
 }
 
-pub fn whole(size: u32, field: Field) -> Result<Decimal, Fault> {
-    Decimal::from_int(i64::from(size)).map_err(|error| Fault::value(field.name(), ValueFault::Decimal(error)))
+pub fn whole(size: u32, field: Field) -> Result<Decimal, FormatFault> {
+    Decimal::from_int(i64::from(size))
+        .map_err(|error| FormatFault::value(field.name(), ValueFault::Decimal(error)))
 }

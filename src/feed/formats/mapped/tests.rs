@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::{Format, Hints, Output, open, tests};
+use super::super::{DecoderOutput, Format, Hints, open, tests};
 
 /// Hints as a query has them.
 fn hints(columns: &str, unit: &str, symbol: &str) -> Hints {
@@ -12,9 +12,9 @@ fn hints(columns: &str, unit: &str, symbol: &str) -> Hints {
     Hints { columns: parsed(columns), unit: parsed(unit), symbol: parsed(symbol), prefix: None }
 }
 
-fn decode(name: &str, table: &str, hints: &Hints, lengths: &[usize]) -> Result<Output, String> {
+fn decode(name: &str, table: &str, hints: &Hints, lengths: &[usize]) -> Result<DecoderOutput, String> {
     let (_, mut decoder) = open(name, table.as_bytes(), true, hints, 4_096)?.expect("told of all there is");
-    let mut out = Output::with_prefix(hints.prefix.clone());
+    let mut out = DecoderOutput::with_prefix(hints.prefix.clone());
     let (mut rest, mut lengths) = (table.as_bytes(), lengths.iter().cycle());
     while !rest.is_empty() {
         let (chunk, after) = rest.split_at((*lengths.next().unwrap()).clamp(1, rest.len()));

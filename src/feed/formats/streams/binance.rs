@@ -5,7 +5,7 @@
 use serde::Deserialize;
 
 use super::super::{
-    Fault,
+    FormatFault,
     trade_events::{TradeEvent, TradeEvents},
 };
 use super::value::{Raw, parse, quote, trade};
@@ -48,7 +48,7 @@ struct BookTicker<'a> {
 }
 
 /// A message that names its event.
-pub fn event(json: &str, trades: &mut TradeEvents, found: &mut Vec<Tick>) -> Result<(), Fault> {
+pub fn event(json: &str, trades: &mut TradeEvents, found: &mut Vec<Tick>) -> Result<(), FormatFault> {
     let Ok(event) = serde_json::from_str::<BinanceEvent<'_>>(json) else {
         // Of another shape; invalid JSON is reported as such.
         return parse::<serde::de::IgnoredAny>(json).map(drop);
@@ -61,7 +61,7 @@ pub fn event(json: &str, trades: &mut TradeEvents, found: &mut Vec<Tick>) -> Res
     };
     let (Some(price), Some(size), Some(time), Some(buyer_waited)) = (event.p, event.q, event.time, event.m)
     else {
-        return Err(Fault::Missing { field: "price, quantity, time or m of a trade" });
+        return Err(FormatFault::Missing { field: "price, quantity, time or m of a trade" });
     };
     let fields = trade(price, size, if buyer_waited { Side::Sell } else { Side::Buy })?;
     // Futures report trades settled elsewhere in this way.
@@ -78,7 +78,7 @@ pub fn event(json: &str, trades: &mut TradeEvents, found: &mut Vec<Tick>) -> Res
 }
 
 /// Best prices; those of spot do not name their event.
-pub fn book_ticker(json: &str, found: &mut Vec<Tick>) -> Result<(), Fault> {
+pub fn book_ticker(json: &str, found: &mut Vec<Tick>) -> Result<(), FormatFault> {
     let Ok(data) = serde_json::from_str::<BookTicker<'_>>(json) else {
         return parse::<serde::de::IgnoredAny>(json).map(drop);
     };

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::super::Fault;
+use super::super::FormatFault;
 use super::value::{QuotedLevel, Raw, parse, quote, set, trade};
 use crate::tick::{Field, Fields, Tick};
 
@@ -57,7 +57,7 @@ pub fn event(
     data: &RawValue,
     ts: Option<&RawValue>,
     found: &mut Vec<Tick>,
-) -> Result<(), Fault> {
+) -> Result<(), FormatFault> {
     let time = || ts.map(|ts| Raw(ts).time("ts")).transpose();
     match Raw(topic).text().split('.').collect::<Vec<_>>()[..] {
         ["publicTrade", ..] => {
@@ -93,7 +93,7 @@ fn push(
     ts: Option<crate::tick::Nanos>,
     fields: Fields,
     found: &mut Vec<Tick>,
-) -> Result<(), Fault> {
+) -> Result<(), FormatFault> {
     if !fields.mask.is_empty() {
         found.push(Tick { symbol: symbol.symbol()?, ts, fields });
     }

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::super::Fault;
+use super::super::FormatFault;
 use super::value::{Raw, opposite, parse, quote, set, trade};
 use crate::tick::{Field, Fields, Tick};
 
@@ -74,7 +74,7 @@ struct CoinbaseTicker<'a> {
 }
 
 /// A message of Exchange.
-pub fn exchange(kind: &RawValue, message: &str, found: &mut Vec<Tick>) -> Result<(), Fault> {
+pub fn exchange(kind: &RawValue, message: &str, found: &mut Vec<Tick>) -> Result<(), FormatFault> {
     let kind = Raw(kind).text();
     if !matches!(kind, "match" | "last_match" | "ticker") {
         return Ok(());
@@ -83,7 +83,7 @@ pub fn exchange(kind: &RawValue, message: &str, found: &mut Vec<Tick>) -> Result
     let ts = event.time.map(|time| time.time("time")).transpose()?;
     let fields = match (kind, event.price, event.size, event.side) {
         ("match", Some(price), Some(size), Some(side)) => trade(price, size, opposite(side.side()?))?,
-        ("match", ..) => return Err(Fault::Missing { field: "price, size or side of a match" }),
+        ("match", ..) => return Err(FormatFault::Missing { field: "price, size or side of a match" }),
         _ => {
             let mut fields = Fields::default();
             set(Field::Last, event.price, &mut fields)?;
@@ -104,7 +104,7 @@ pub fn advanced(
     events: &RawValue,
     timestamp: Option<&RawValue>,
     found: &mut Vec<Tick>,
-) -> Result<(), Fault> {
+) -> Result<(), FormatFault> {
     if !matches!(Raw(channel).text(), "market_trades" | "ticker" | "ticker_batch") {
         return Ok(());
     }

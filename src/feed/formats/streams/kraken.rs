@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::super::Fault;
+use super::super::FormatFault;
 use super::value::{QuotedLevel, Raw, parse, quote, set, trade};
 use crate::tick::{Field, Fields, Tick};
 
@@ -53,7 +53,7 @@ struct FirstTicker<'a> {
 }
 
 /// A message of the second version.
-pub fn object(channel: &RawValue, data: &RawValue, found: &mut Vec<Tick>) -> Result<(), Fault> {
+pub fn object(channel: &RawValue, data: &RawValue, found: &mut Vec<Tick>) -> Result<(), FormatFault> {
     match Raw(channel).text() {
         "trade" => {
             for one in parse::<Vec<KrakenTrade<'_>>>(data.get())? {
@@ -82,14 +82,14 @@ pub fn object(channel: &RawValue, data: &RawValue, found: &mut Vec<Tick>) -> Res
 }
 
 /// A message of the first version: number of the channel, data, name of the channel, pair.
-pub fn array(message: &str, found: &mut Vec<Tick>) -> Result<(), Fault> {
+pub fn array(message: &str, found: &mut Vec<Tick>) -> Result<(), FormatFault> {
     let parts: Vec<Raw<'_>> = parse(message)?;
     let [_, data, channel, pair] = parts[..] else { return Ok(()) };
     match channel.text() {
         "trade" => {
             for one in parse::<Vec<Vec<Raw<'_>>>>(data.0.get())? {
                 let [price, size, time, side, ..] = one[..] else {
-                    return Err(Fault::Missing { field: "price, volume, time or side of a trade" });
+                    return Err(FormatFault::Missing { field: "price, volume, time or side of a trade" });
                 };
                 let fields = trade(price, size, side.side()?)?;
                 found.push(Tick { symbol: pair.symbol()?, ts: Some(time.time("time")?), fields });
@@ -98,7 +98,7 @@ pub fn array(message: &str, found: &mut Vec<Tick>) -> Result<(), Fault> {
         "spread" => {
             let data: Vec<Raw<'_>> = parse(data.0.get())?;
             let [bid, ask, time, ..] = data[..] else {
-                return Err(Fault::Missing { field: "bid, ask or time of a spread" });
+                return Err(FormatFault::Missing { field: "bid, ask or time of a spread" });
             };
             let mut fields = Fields::default();
             quote((Some(bid), data.get(3).copied()), (Some(ask), data.get(4).copied()), &mut fields)?;

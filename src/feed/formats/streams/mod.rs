@@ -23,11 +23,11 @@ mod value;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
-use super::{Decoder, Fault, Output, moment::Unit, trade_events::TradeEvents};
+use super::{Decoder, DecoderOutput, FormatFault, moment::Unit, trade_events::TradeEvents};
 use crate::{
     feed::{
-        ndjson::{Lines, RawLine, ValueFault},
-        recording::Place,
+        ndjson::{LineSplitter, RawLine, ValueFault},
+        recording::RecordPosition,
     },
     tick::{Nanos, Tick},
 };
@@ -35,7 +35,7 @@ use value::{Raw, parse};
 
 /// The state between chunks.
 pub struct Streams {
-    lines: Lines,
+    lines: LineSplitter,
     line_bytes_max: usize,
     binance: TradeEvents,
     /// Of one line.
@@ -136,7 +136,7 @@ fn divide(line: &[u8]) -> Option<(&[u8], &[u8])> {
 impl Streams {
     pub fn new(line_bytes_max: usize) -> Self {
         Streams {
-            lines: Lines::new(line_bytes_max),
+            lines: LineSplitter::new(line_bytes_max),
             line_bytes_max,
             binance: TradeEvents::of_messages(),
             found: Vec::new(),
@@ -145,7 +145,7 @@ impl Streams {
 }
 
 impl Decoder for Streams {
-    fn feed(&mut self, chunk: &mut [u8], out: &mut Output) {
+    fn feed(&mut self, chunk: &mut [u8], out: &mut DecoderOutput) {
         let Streams { lines, line_bytes_max, binance, found } = self;
         let mut chunk = lines.feed(chunk);
         while let Some(line) = chunk.next_line() {
@@ -153,7 +153,7 @@ impl Decoder for Streams {
         }
     }
 
-    fn finish(&mut self, out: &mut Output) {
+    fn finish(&mut self, out: &mut DecoderOutput) {
         let Streams { lines, line_bytes_max, binance, found } = self;
         if let Some(line) = lines.finish() {
             decode_line(line, *line_bytes_max, binance, found, out);
@@ -166,15 +166,15 @@ fn decode_line(
     line_bytes_max: usize,
     trades: &mut TradeEvents,
     found: &mut Vec<Tick>,
-    out: &mut Output,
+    out: &mut DecoderOutput,
 ) {
     found.clear();
     let (number, line, made) = match line {
         RawLine::Whole { number, bytes } => (number, &*bytes, make(bytes, trades, found)),
-        RawLine::TooLong { number } => (number, &[][..], Err(Fault::TooLong { limit: line_bytes_max })),
+        RawLine::TooLong { number } => (number, &[][..], Err(FormatFault::TooLong { limit: line_bytes_max })),
     };
     out.notes.extend(trades.note.take());
-    let place = Place::Line(number);
+    let place = RecordPosition::Line(number);
     found.retain(|tick| !tick.fields.mask.is_empty());
     match made {
         Ok(_) if found.is_empty() => out.pass(line),
@@ -189,17 +189,17 @@ fn decode_line(
 }
 
 /// Appends the ticks of a line, and returns its receive time.
-fn make(line: &[u8], trades: &mut TradeEvents, found: &mut Vec<Tick>) -> Result<Option<Nanos>, Fault> {
-    let line = std::str::from_utf8(line).map_err(|_| Fault::Text)?;
+fn make(line: &[u8], trades: &mut TradeEvents, found: &mut Vec<Tick>) -> Result<Option<Nanos>, FormatFault> {
+    let line = std::str::from_utf8(line).map_err(|_| FormatFault::Text)?;
     if NOTES.iter().any(|note| line.starts_with(note)) {
         return Ok(None);
     }
-    let not_json = || Fault::Json("no object and no array".to_owned());
+    let not_json = || FormatFault::Json("no object and no array".to_owned());
     let (time, message) = divide(line.as_bytes()).ok_or_else(not_json)?;
     let (time, message) = (&line[..time.len()], &line[line.len() - message.len()..]);
     let rx = match time {
         "" => None,
-        time => Some(Unit::BySize.read(time).ok_or(Fault::value("time", ValueFault::Moment))?),
+        time => Some(Unit::BySize.read(time).ok_or(FormatFault::value("time", ValueFault::Moment))?),
     };
     if message.starts_with('[') {
         kraken::array(message, found)?;
@@ -221,7 +221,7 @@ fn make(line: &[u8], trades: &mut TradeEvents, found: &mut Vec<Tick>) -> Result<
     }
 }
 
-fn head(message: &str) -> Result<MessageHead<'_>, Fault> {
+fn head(message: &str) -> Result<MessageHead<'_>, FormatFault> {
     parse(message)
 }
 
@@ -231,7 +231,7 @@ fn object(
     message: &str,
     trades: &mut TradeEvents,
     found: &mut Vec<Tick>,
-) -> Result<(), Fault> {
+) -> Result<(), FormatFault> {
     match *head {
         MessageHead { stream: Some(_), data: Some(data), .. } => binance::event(data.get(), trades, found),
         MessageHead { topic: Some(topic), data: Some(data), ts, .. } => bybit::event(topic, data, ts, found),
@@ -244,7 +244,7 @@ fn object(
         MessageHead { e: None, s: Some(_), .. } => binance::book_ticker(message, found),
         MessageHead { e: Some(_), s: Some(_), .. } => binance::event(message, trades, found),
         // Answers to requests, heartbeats.
-        _ => serde_json::from_str::<IgnoredAny>(message).map(drop).map_err(|error| Fault::json(&error)),
+        _ => serde_json::from_str::<IgnoredAny>(message).map(drop).map_err(|error| FormatFault::json(&error)),
     }
 }
 

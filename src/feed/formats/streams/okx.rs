@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::super::Fault;
+use super::super::FormatFault;
 use super::value::{QuotedLevel, Raw, parse, quote, set, trade};
 use crate::tick::{Decimal, Field, Fields, Tick};
 
@@ -63,7 +63,7 @@ struct Best<'a> {
     ts: Raw<'a>,
 }
 
-pub fn event(arg: &RawValue, data: &RawValue, found: &mut Vec<Tick>) -> Result<(), Fault> {
+pub fn event(arg: &RawValue, data: &RawValue, found: &mut Vec<Tick>) -> Result<(), FormatFault> {
     let arg: Arg<'_> = parse(arg.get())?;
     match arg.channel.text() {
         "trades" | "trades-all" => {
@@ -81,7 +81,7 @@ pub fn event(arg: &RawValue, data: &RawValue, found: &mut Vec<Tick>) -> Result<(
             }
         }
         "bbo-tbt" => {
-            let symbol = arg.inst_id.ok_or(Fault::Missing { field: "instId" })?.symbol()?;
+            let symbol = arg.inst_id.ok_or(FormatFault::Missing { field: "instId" })?.symbol()?;
             for one in parse::<Vec<Best<'_>>>(data.get())? {
                 let mut fields = Fields::default();
                 // Without a level, the side is empty.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::super::{Fault, moment::Unit, table::checked};
+use super::super::{FormatFault, moment::Unit, table::checked};
 use crate::{
     feed::ndjson::ValueFault,
     tick::{Decimal, Field, Fields, Nanos, Side, Symbol},
@@ -22,8 +22,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
 /// A price, and the size there.
 pub type QuotedLevel<'a> = (Option<Raw<'a>>, Option<Raw<'a>>);
 
-pub fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Fault> {
-    serde_json::from_str(json).map_err(|error| Fault::json(&error))
+pub fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, FormatFault> {
+    serde_json::from_str(json).map_err(|error| FormatFault::json(&error))
 }
 
 // === impl Raw ===
@@ -39,36 +39,36 @@ impl<'a> Raw<'a> {
         self.0.get().starts_with('"')
     }
 
-    pub fn symbol(self) -> Result<Symbol, Fault> {
+    pub fn symbol(self) -> Result<Symbol, FormatFault> {
         if !self.is_string() {
-            return Err(Fault::Missing { field: "symbol" });
+            return Err(FormatFault::Missing { field: "symbol" });
         }
         Ok(Symbol::new(self.text())?)
     }
 
     /// A time of any unit, or in ISO-8601.
-    pub fn time(self, field: &'static str) -> Result<Nanos, Fault> {
-        Unit::BySize.read(self.text()).ok_or(Fault::value(field, ValueFault::Moment))
+    pub fn time(self, field: &'static str) -> Result<Nanos, FormatFault> {
+        Unit::BySize.read(self.text()).ok_or(FormatFault::value(field, ValueFault::Moment))
     }
 
     /// The aggressor side, by words such as `buy` and `SELL`.
-    pub fn side(self) -> Result<Side, Fault> {
+    pub fn side(self) -> Result<Side, FormatFault> {
         let is = |word: &str| self.text().eq_ignore_ascii_case(word);
         match () {
             () if is("buy") || is("b") => Ok(Side::Buy),
             () if is("sell") || is("s") => Ok(Side::Sell),
-            () => Err(Fault::value("side", ValueFault::Side)),
+            () => Err(FormatFault::value("side", ValueFault::Side)),
         }
     }
 
-    fn decimal(self, field: Field) -> Result<Decimal, Fault> {
+    fn decimal(self, field: Field) -> Result<Decimal, FormatFault> {
         let parse = if self.is_string() { Decimal::parse } else { Decimal::parse_double };
-        checked(parse(self.text()), field).map_err(|fault| Fault::value(field.name(), fault))
+        checked(parse(self.text()), field).map_err(|fault| FormatFault::value(field.name(), fault))
     }
 }
 
 /// Sets a field to a decimal; an empty one, and `null`, is absent.
-pub fn set(field: Field, value: Option<Raw<'_>>, fields: &mut Fields) -> Result<(), Fault> {
+pub fn set(field: Field, value: Option<Raw<'_>>, fields: &mut Fields) -> Result<(), FormatFault> {
     match value {
         Some(value) if !matches!(value.text(), "" | "null") => {
             fields.set_decimal(field, value.decimal(field)?);
@@ -79,7 +79,7 @@ pub fn set(field: Field, value: Option<Raw<'_>>, fields: &mut Fields) -> Result<
 }
 
 /// A trade's price and size, both required.
-pub fn trade(price: Raw<'_>, size: Raw<'_>, side: Side) -> Result<Fields, Fault> {
+pub fn trade(price: Raw<'_>, size: Raw<'_>, side: Side) -> Result<Fields, FormatFault> {
     let mut fields = Fields::default();
     fields.set_decimal(Field::Last, price.decimal(Field::Last)?);
     fields.set_decimal(Field::LastSize, size.decimal(Field::LastSize)?);
@@ -88,7 +88,7 @@ pub fn trade(price: Raw<'_>, size: Raw<'_>, side: Side) -> Result<Fields, Fault>
 }
 
 /// The best prices of both sides.
-pub fn quote(bid: QuotedLevel<'_>, ask: QuotedLevel<'_>, fields: &mut Fields) -> Result<(), Fault> {
+pub fn quote(bid: QuotedLevel<'_>, ask: QuotedLevel<'_>, fields: &mut Fields) -> Result<(), FormatFault> {
     set(Field::Bid, bid.0, fields)?;
     set(Field::BidSize, bid.1, fields)?;
     set(Field::Ask, ask.0, fields)?;

@@ -15,7 +15,7 @@ use super::*;
 use crate::{
     feed::{
         formats::{Hints, Unit},
-        recording::{self, Block, Input, Records, Selection},
+        recording::{self, Block, RecordReader, RecordingInput, Selection},
     },
     tick::{
         Decimal, Field, Fields, Nanos, Side, Symbol, Tick, Volume,
@@ -30,7 +30,7 @@ fn text(file: &[u8], unit: Option<Unit>) -> std::io::Result<String> {
 }
 
 fn read(file: Vec<u8>, hints: Hints) -> Block {
-    let input = Input::Bytes { name: "x.parquet".to_owned(), bytes: file.into() };
+    let input = RecordingInput::Bytes { name: "x.parquet".to_owned(), bytes: file.into() };
     let selection = Selection { hints, ..Selection::default() };
     let mut recording = recording::open(&[input], &selection, 4_096).unwrap();
     let mut block = Block::default();

@@ -11,7 +11,7 @@ enum Act {
     Pause,
     Resume,
     Step(u64),
-    Speed(Speed),
+    Speed(ReplaySpeed),
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -21,7 +21,7 @@ fn act() -> impl Strategy<Value = Act> {
         2 => Just(Act::Resume),
         2 => (0u64..6).prop_map(Act::Step),
         1 => prop_oneof![
-            Just(Speed::Times(1.0)), Just(Speed::Times(2.0)), Just(Speed::Times(0.5)), Just(Speed::Max),
+            Just(ReplaySpeed::Times(1.0)), Just(ReplaySpeed::Times(2.0)), Just(ReplaySpeed::Times(0.5)), Just(ReplaySpeed::Max),
         ].prop_map(Act::Speed),
     ]
 }
@@ -30,7 +30,7 @@ fn act() -> impl Strategy<Value = Act> {
 struct Model {
     halves: u64,
     paused: bool,
-    speed: Speed,
+    speed: ReplaySpeed,
     steps: u64,
 }
 
@@ -38,11 +38,12 @@ impl Model {
     /// Plays what is due of records at these times (in milliseconds), from `next` on.
     fn play(&mut self, records: &[u64], next: &mut usize) {
         while let Some(&at) = records.get(*next) {
-            let due = self.steps > 0 || (!self.paused && (self.speed == Speed::Max || 2 * at <= self.halves));
+            let due =
+                self.steps > 0 || (!self.paused && (self.speed == ReplaySpeed::Max || 2 * at <= self.halves));
             if !due {
                 return;
             }
-            if self.steps > 0 || self.speed == Speed::Max {
+            if self.steps > 0 || self.speed == ReplaySpeed::Max {
                 self.halves = self.halves.max(2 * at);
             }
             self.steps = self.steps.saturating_sub(1);
@@ -53,8 +54,8 @@ impl Model {
     fn pass(&mut self, millis: u64) {
         let halves = match self.speed {
             _ if self.paused => 0,
-            Speed::Max => 0,
-            Speed::Times(times) => (millis as f64 * times * 2.0) as u64,
+            ReplaySpeed::Max => 0,
+            ReplaySpeed::Times(times) => (millis as f64 * times * 2.0) as u64,
         };
         self.halves += halves;
     }
@@ -81,8 +82,8 @@ proptest! {
         let records: Vec<u64> =
             gaps.iter().scan(0, |at, gap| { *at += gap; Some(*at) }).collect();
         let mut now = Nanos(0);
-        let mut player = Player::new(Speed::Times(1.0), Hold::No, now);
-        let mut model = Model { halves: 0, paused: false, speed: Speed::Times(1.0), steps: 0 };
+        let mut player = Player::new(ReplaySpeed::Times(1.0), Hold::No, now);
+        let mut model = Model { halves: 0, paused: false, speed: ReplaySpeed::Times(1.0), steps: 0 };
         let (mut played, mut expected) = (0, 0);
         for act in acts {
             let before = played;
@@ -137,7 +138,7 @@ proptest! {
 
 #[test]
 fn nothing_is_due_before_clients_have_come() {
-    let mut player = Player::new(Speed::Max, Hold::Clients(2), Nanos(0));
+    let mut player = Player::new(ReplaySpeed::Max, Hold::Clients(2), Nanos(0));
     assert_eq!(player.due(Duration::ZERO, Nanos(1_000_000_000)), RecordDue::Held);
     player.resume(Nanos(1_000_000_000));
     assert_eq!(player.due(Duration::ZERO, Nanos(1_000_000_000)), RecordDue::Now { late: Duration::ZERO });
@@ -145,7 +146,7 @@ fn nothing_is_due_before_clients_have_come() {
 
 #[test]
 fn who_is_late_is_told_how_late() {
-    let player = Player::new(Speed::Times(10.0), Hold::No, Nanos(0));
+    let player = Player::new(ReplaySpeed::Times(10.0), Hold::No, Nanos(0));
     let due = player.due(Duration::from_secs(1), Nanos(103_000_000));
     assert_eq!(due, RecordDue::Now { late: Duration::from_millis(3) });
 }
