@@ -196,7 +196,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_markets_time_never_goes_back(
+        fn the_markets_time_never_goes_back_and_is_reached_when_a_wait_for_it_ends(
             steps in prop::collection::vec((0i64..1_000_000, -1_000_000i64..1_000_000, 0u8..20), 1..40),
         ) {
             let clock = MarketClock::driven(Clock::system(), Nanos(5_000_000));

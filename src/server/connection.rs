@@ -6,7 +6,8 @@
 //! what has been read: other requests, heads in pieces, and upgrades that are not answered by 101.
 //!
 //! Invariants: this file decides only whether a head is plain. `handshake.rs` checks upgrades, and
-//! `admission/sessions.rs` admits clients, on both ways. One deadline covers accept to the end of the first head, on both ways.
+//! `admission/sessions.rs` admits clients, on both ways. One deadline covers accept to the end of the first head, on
+//! both ways.
 
 use std::{
     net::SocketAddr,

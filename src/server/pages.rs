@@ -1,9 +1,9 @@
 //! Which web pages may use the service, by what a browser reports about the page that asks.
 //!
-//! A page cannot change what its browser sends: `Origin` names the page's own origin, and `Sec-Fetch-Site` says how it relates to
-//! the server. But a page can have a name that resolves to this machine, and is then "of the same origin" for its
-//! browser. So a name that is neither localhost nor an address belongs to the service only when `allowed_origins` lists
-//! it. A request with no sign of a browser does not come from a page, and is not checked.
+//! A page cannot change what its browser sends: `Origin` names the page's own origin, and `Sec-Fetch-Site` says how it
+//! relates to the server. But a page can have a name that resolves to this machine, and is then "of the same origin"
+//! for its browser. So a name that is neither localhost nor an address belongs to the service only when
+//! `allowed_origins` lists it. A request with no sign of a browser does not come from a page, and is not checked.
 //!
 //! Browsers omit `Sec-Fetch-Site` where the connection is neither encrypted nor local, and `Origin` on a plain `GET`.
 //! There they are recognised only by the name Mozilla, which each of them gives.

@@ -63,7 +63,7 @@ impl<S: SessionSocket> Shard<S> {
             return None;
         }
         self.slices.renew();
-        Some(if self.slices.are_wanted() { Due::Now } else { due })
+        Some(if self.slices.has_waiting() { Due::Now } else { due })
     }
 
     /// The time until `due`.

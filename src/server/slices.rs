@@ -73,7 +73,7 @@ impl HttpSlices {
     }
 
     /// Whether a task waits for the next turn.
-    pub fn are_wanted(&self) -> bool {
+    pub fn has_waiting(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 }
@@ -104,14 +104,14 @@ mod tests {
             assert!(is_ready(pin!(slices.slice(Priority::Common))));
         }
         let mut queue: Vec<_> = (0..=SLICES).map(|_| Box::pin(slices.slice(Priority::Common))).collect();
-        assert!(queue.iter_mut().all(|slice| !is_ready(slice.as_mut())) && slices.are_wanted());
+        assert!(queue.iter_mut().all(|slice| !is_ready(slice.as_mut())) && slices.has_waiting());
         assert!(is_ready(pin!(slices.slice(Priority::Urgent))), "probes wait for no other");
         slices.renew();
         assert!(!is_ready(pin!(slices.slice(Priority::Common))), "nobody overtakes the queue");
         let ready: Vec<bool> = queue.iter_mut().map(|slice| is_ready(slice.as_mut())).collect();
         assert_eq!(ready.iter().position(|ready| !ready), Some(SLICES));
         slices.renew();
-        assert!(is_ready(queue[SLICES].as_mut()) && !slices.are_wanted());
+        assert!(is_ready(queue[SLICES].as_mut()) && !slices.has_waiting());
     }
 
     #[test]
@@ -126,7 +126,7 @@ mod tests {
         let mut given_up = Box::pin(slices.slice(Priority::Common));
         assert!(!is_ready(given_up.as_mut()));
         drop(given_up);
-        assert!(!slices.are_wanted());
+        assert!(!slices.has_waiting());
         slices.renew();
         for _ in 0..SLICES {
             assert!(is_ready(pin!(slices.slice(Priority::Common))));

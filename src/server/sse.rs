@@ -1,8 +1,8 @@
 //! Sessions for clients without WebSocket: the same messages as server-sent events, on a socket taken over from HTTP.
 //!
 //! HTTP reads the request and makes the head of the answer. Then the socket belongs to a session like any other:
-//! `session/outbound/write.rs` writes to it, in frames that are shared by all event streams that need the same bytes. The body has no length
-//! and no chunks; it ends with the connection.
+//! `session/outbound/write.rs` writes to it, in frames that are shared by all event streams that need the same bytes.
+//! The body has no length and no chunks; it ends with the connection.
 //!
 //! Invariants: input after the request is discarded, and only a limited amount of it is read. A client that has closed
 //! only its own side is still served.

@@ -8,7 +8,7 @@
 //! (`tests/sim`) does so in its own way.
 //!
 //! Invariants:
-//! - every byte of a socket goes through `outbound/write.rs` or `outbound/frame.rs`, control frames included: no frame is
+//! - every byte of a socket goes through `outbound/write.rs` or `outbound/frame.rs`, control frames too: no frame is
 //!   ever cut by another;
 //! - control messages go before data, whatever waits;
 //! - data is encoded only when the bytes before it are out, so that what waits is a cursor and not a price;

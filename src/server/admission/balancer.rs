@@ -4,8 +4,8 @@
 //! at once, and ends a moment later. The first to be evicted is the one that has been idle between two requests for
 //! longest, then one that has never sent a request. A busy connection is never evicted.
 //!
-//! Invariant: a [`Connection`] is counted once, from accept until it is dropped or evicted. Checked in every order of threads
-//! under loom (`tests/loom`).
+//! Invariant: a [`Connection`] is counted once, from accept until it is dropped or evicted. Checked in every order of
+//! threads under loom (`tests/loom`).
 
 use std::{
     cell::Cell,

@@ -32,7 +32,7 @@ fn too_large() -> Failure {
 }
 
 /// The body for an answer of HTTP's own.
-pub fn explain(head: &[u8]) -> Option<Vec<u8>> {
+pub fn error_body(head: &[u8]) -> Option<Vec<u8>> {
     const BODILESS: &str = "content-length: 0\r\n";
     let status = head.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(1..5))?;
     let failure = match status {

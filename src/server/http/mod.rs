@@ -1,6 +1,7 @@
 //! HTTP on the sessions' port: routes, the dashboard, metrics, probes, publishing. hyper does the protocol.
 //!
-//! Every error is `{"error":{"code","message"}}` with the right status. `router.rs` has the dispatch and the permissions.
+//! Every error is `{"error":{"code","message"}}` with the right status. `router.rs` has the dispatch and the
+//! permissions.
 
 pub mod activity;
 pub mod app;
@@ -10,7 +11,7 @@ mod caller;
 mod cors;
 mod dashboard;
 mod deadlines;
-mod explain;
+mod error_body;
 mod head;
 mod market;
 mod named;
@@ -18,7 +19,7 @@ mod ops;
 mod publish;
 mod replay;
 mod response;
-mod rewound;
+mod preread;
 mod router;
 pub mod scrapes;
 mod serve;

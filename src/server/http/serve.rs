@@ -25,10 +25,10 @@ use super::{
     caller::Caller,
     cors,
     deadlines::{ConnectionDeadlines, ConnectionEnd},
-    explain::Explaining,
+    error_body::ErrorBodySocket,
     head,
+    preread::PrereadSocket,
     response::{self, ResponseBody},
-    rewound::Rewound,
     router,
 };
 use crate::{
@@ -40,7 +40,7 @@ use crate::{
 };
 
 /// The period of checks whether the answers before an event stream are out.
-const FLUSHED_LOOK: Duration = Duration::from_millis(5);
+const FLUSH_CHECK_PERIOD: Duration = Duration::from_millis(5);
 
 /// A body, and the request that stays open as long as the body lasts.
 struct AnsweredBody {
@@ -58,7 +58,7 @@ pub async fn serve(app: Arc<App>, shard: Rc<Shard>, connection: HttpConnection) 
     let activity = Arc::new(HttpActivity::new(deadline, Instant::now()));
     let stream = Arc::new(stream);
     let held = Arc::downgrade(&stream);
-    let socket = Rewound::new(read, stream, Arc::clone(&activity), shard.slices.clone());
+    let socket = PrereadSocket::new(read, stream, Arc::clone(&activity), shard.slices.clone());
     let (taken_over, events, connection) = (Notify::new(), Cell::new(None), Cell::new(Some(counted)));
     let caller = Rc::new(Caller { peer, taken_over, stream: events, role, activity, connection });
     let service = service_fn(|request| {
@@ -72,8 +72,9 @@ pub async fn serve(app: Arc<App>, shard: Rc<Shard>, connection: HttpConnection) 
         .half_close(true)
         .max_headers(HEADERS_MAX)
         .max_buf_size(head::HEAD_BYTES_MAX);
-    let mut connection =
-        Box::pin(builder.serve_connection(Explaining::new(socket, head::explain), service).with_upgrades());
+    let mut connection = Box::pin(
+        builder.serve_connection(ErrorBodySocket::new(socket, head::error_body), service).with_upgrades(),
+    );
     let mut deadlines = ConnectionDeadlines::new(&shard, &caller, held.clone(), deadline);
     tokio::select! {
         end = poll_fn(|context| deadlines.poll(context, connection.as_mut())) => match end {
@@ -123,7 +124,7 @@ async fn hand_over(caller: &Caller, stream: AdmittedEvents, head: Vec<u8>) -> ! 
     // HTTP flushes while this waits.
     tokio::task::yield_now().await;
     while !caller.activity.is_flushed() {
-        tokio::time::sleep(FLUSHED_LOOK).await;
+        tokio::time::sleep(FLUSH_CHECK_PERIOD).await;
     }
     caller.stream.set(Some((stream, head)));
     caller.taken_over.notify_one();

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, rc::Rc};
 
 use hyper::{Request, body::Incoming};
 
-use super::explain::Explaining;
+use super::error_body::ErrorBodySocket;
 use crate::{
     server::{
         admission::{balancer::Connection, sessions},
@@ -28,7 +28,7 @@ pub async fn upgrade(
     let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));
     let peer = Peer { address: peer, agent };
     let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
-    let Ok(parts) = upgraded.downcast::<Explaining>() else { return };
+    let Ok(parts) = upgraded.downcast::<ErrorBodySocket>() else { return };
     let Some((unread, stream)) = parts.io.socket.into_parts() else { return };
     let read_ahead = &[&parts.read_buf, &unread[..]].concat();
     let new = NewSession { stream, encoding, peer, read_ahead, counted };

@@ -27,8 +27,8 @@ pub(super) struct OpenFeeds {
     pub listings: Vec<Arc<dyn DeclaredSymbols>>,
 }
 
-/// Reports to shards when the market is over, that is, when every requested feed is a replay that has ended, and when it
-/// continues after that.
+/// Reports to shards when the market is over, that is, when every requested feed is a replay that has ended, and when
+/// it continues after that.
 pub(super) fn ending(feeds: &OpenFeeds, server: &Arc<ServerState>) -> Arc<dyn Fn() + Send + Sync> {
     let running: Vec<_> = feeds.to_run.iter().map(|(status, _)| Arc::clone(status)).collect();
     let may_end = !feeds.push_is_named && running.iter().all(|feed| feed.replay.is_some());

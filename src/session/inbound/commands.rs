@@ -358,8 +358,8 @@ fn resume_of(from: Option<&ResumeFrom>, symbol: &Symbol, epoch: &str) -> Option<
     Some(ResumePoint { same_epoch: from.epoch == epoch, last })
 }
 
-/// A client that subscribes for the first time assumes that a symbol is live unless it is sent another state. A client that
-/// comes back may know a state that is out of date, so it is sent the state in any case.
+/// A client that subscribes for the first time assumes that a symbol is live unless it is sent another state. A client
+/// that comes back may know a state that is out of date, so it is sent the state in any case.
 fn is_state_sent(state: State, comes_back: bool) -> bool {
     match state {
         State::Stale | State::Halted | State::Closed => true,

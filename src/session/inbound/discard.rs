@@ -75,8 +75,8 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// A client that has closed its side may still read, or be gone. A comment finds out: if the client is gone, a reset
-    /// answers it, and the next write fails.
+    /// A client that has closed its side may still read, or be gone. A comment finds out: if the client is gone, a
+    /// reset answers it, and the next write fails.
     fn probe(&mut self, key: SessionKey) {
         if let Some(session) = self.session(key).filter(|session| session.is_open()) {
             session.control.extend_from_slice(b":\n\n");

@@ -18,7 +18,7 @@ use tokio::{net::TcpStream, time::Instant};
 use super::activity::HttpActivity;
 use crate::server::slices::HttpSlices;
 
-pub struct Rewound {
+pub struct PrereadSocket {
     /// The bytes that have been read, and how many of them HTTP has taken.
     read: Vec<u8>,
     at: usize,
@@ -38,7 +38,7 @@ const BYTES_A_SLICE: usize = 32 * 1024;
 /// Pieces in one write; HTTP writes a head and a body.
 const PIECES_MAX: usize = 16;
 
-impl Rewound {
+impl PrereadSocket {
     pub fn new(
         read: Vec<u8>,
         stream: Arc<TcpStream>,
@@ -48,7 +48,7 @@ impl Rewound {
         if !read.is_empty() {
             activity.has_read(&read, Instant::now());
         }
-        Rewound { read, at: 0, stream, activity, slices, slice: None, left: BYTES_A_SLICE }
+        PrereadSocket { read, at: 0, stream, activity, slices, slice: None, left: BYTES_A_SLICE }
     }
 
     /// The bytes that HTTP has not taken, and the socket; `None` while others hold it too.
@@ -100,7 +100,7 @@ impl Rewound {
     }
 }
 
-impl Read for Rewound {
+impl Read for PrereadSocket {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -137,7 +137,7 @@ impl Read for Rewound {
     }
 }
 
-impl Write for Rewound {
+impl Write for PrereadSocket {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.get_mut().poll_send(context, |stream, most| stream.try_write(&bytes[..bytes.len().min(most)]))
     }

@@ -13,22 +13,22 @@ use std::{
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use tokio::time::{Sleep, sleep};
 
-use super::rewound::Rewound;
+use super::preread::PrereadSocket;
 
-/// A connection whose bare refusals are explained.
-pub struct Explaining {
-    pub socket: Rewound,
-    explain: Explain,
-    explained: Option<Box<Explained>>,
+/// A connection on which bare errors of HTTP get a body.
+pub struct ErrorBodySocket {
+    pub socket: PrereadSocket,
+    make_error_body: MakeErrorBody,
+    replacement: Option<Box<Replacement>>,
     /// Begins when nothing more is written.
     linger: Option<Box<Linger>>,
 }
 
 /// Returns the whole answer in place of a bare head; `None` when HTTP did not write a bare head.
-pub type Explain = fn(&[u8]) -> Option<Vec<u8>>;
+pub type MakeErrorBody = fn(&[u8]) -> Option<Vec<u8>>;
 
 /// An answer that replaces HTTP's own.
-struct Explained {
+struct Replacement {
     answer: Vec<u8>,
     /// How much of it is out.
     at: usize,
@@ -44,25 +44,25 @@ struct Linger {
 const LINGER_BYTES: usize = 64 * 1024 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
 
-impl Explaining {
-    pub fn new(socket: Rewound, explain: Explain) -> Self {
-        Explaining { socket, explain, explained: None, linger: None }
+impl ErrorBodySocket {
+    pub fn new(socket: PrereadSocket, make_error_body: MakeErrorBody) -> Self {
+        ErrorBodySocket { socket, make_error_body, replacement: None, linger: None }
     }
 
     /// Keeps the answer that replaces these bytes, if they are HTTP's own.
-    fn explains(&mut self, bytes: &[u8]) -> bool {
-        let Some(answer) = (self.explain)(bytes) else { return false };
-        self.explained = Some(Box::new(Explained { answer, at: 0 }));
+    fn replaces(&mut self, bytes: &[u8]) -> bool {
+        let Some(answer) = (self.make_error_body)(bytes) else { return false };
+        self.replacement = Some(Box::new(Replacement { answer, at: 0 }));
         true
     }
 
-    fn poll_explained(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some(explained) = &mut self.explained else { return Poll::Ready(Ok(())) };
-        while explained.at < explained.answer.len() {
-            let rest = &explained.answer[explained.at..];
+    fn poll_replacement(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(replacement) = &mut self.replacement else { return Poll::Ready(Ok(())) };
+        while replacement.at < replacement.answer.len() {
+            let rest = &replacement.answer[replacement.at..];
             match ready!(Pin::new(&mut self.socket).poll_write(context, rest))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                count => explained.at += count,
+                count => replacement.at += count,
             }
         }
         Poll::Ready(Ok(()))
@@ -70,7 +70,7 @@ impl Explaining {
 
     /// Reads until the peer has noticed, or the limit is reached.
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if self.explained.is_none() && !self.socket.may_have_more() {
+        if self.replacement.is_none() && !self.socket.may_have_more() {
             return Poll::Ready(());
         }
         let linger = self.linger.get_or_insert_with(|| {
@@ -90,7 +90,7 @@ impl Explaining {
     }
 }
 
-impl Read for Explaining {
+impl Read for ErrorBodySocket {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -100,10 +100,10 @@ impl Read for Explaining {
     }
 }
 
-impl Write for Explaining {
+impl Write for ErrorBodySocket {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if this.explains(bytes) {
+        if this.replaces(bytes) {
             return Poll::Ready(Ok(bytes.len()));
         }
         Pin::new(&mut this.socket).poll_write(context, bytes)
@@ -111,13 +111,13 @@ impl Write for Explaining {
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        ready!(this.poll_explained(context))?;
+        ready!(this.poll_replacement(context))?;
         Pin::new(&mut this.socket).poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        ready!(this.poll_explained(context))?;
+        ready!(this.poll_replacement(context))?;
         ready!(Pin::new(&mut this.socket).poll_shutdown(context))?;
         this.poll_linger(context).map(Ok)
     }
@@ -133,7 +133,7 @@ impl Write for Explaining {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if let [only] = pieces
-            && this.explains(only)
+            && this.replaces(only)
         {
             return Poll::Ready(Ok(only.len()));
         }
