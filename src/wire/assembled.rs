@@ -88,6 +88,7 @@ impl Entry {
 }
 
 /// Appends a whole number.
+#[inline]
 pub fn write_int(value: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }

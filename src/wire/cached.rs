@@ -48,6 +48,7 @@ impl Cached {
     }
 
     /// Whether a run from `seq` on can be served from here, once it is extended; an outgrown run is begun anew.
+    #[inline]
     pub fn covers(&mut self, seq: u64) -> bool {
         let end = self.run_first + self.run_ends.len() as u64;
         if seq > end || (seq == end && self.run.len() > RUN_BYTES_MAX) || self.run_ends.is_empty() {
@@ -59,6 +60,7 @@ impl Cached {
         seq >= self.run_first
     }
 
+    #[inline]
     pub fn extend<M: Messages>(&mut self, symbol: &Symbol, ticks: &[Stamped]) {
         let end = self.run_first + self.run_ends.len() as u64;
         for tick in ticks.iter().filter(|tick| tick.seq >= end) {
@@ -68,6 +70,7 @@ impl Cached {
     }
 
     /// Copies at most `count` whole messages from `seq` on into `room` bytes; says how many.
+    #[inline]
     pub fn copy(&self, seq: u64, count: usize, room: usize, out: &mut Vec<u8>) -> usize {
         let first = (seq - self.run_first) as usize;
         let start = if first == 0 { 0 } else { self.run_ends[first - 1] as usize };

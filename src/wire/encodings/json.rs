@@ -121,6 +121,7 @@ fn write_head(symbol: &Symbol, seq: u64, ts: Nanos, rx: Nanos, out: &mut Vec<u8>
     out.extend_from_slice(itoa::Buffer::new().format(rx.micros()).as_bytes());
 }
 
+#[inline]
 fn write_end(n: u64, out: &mut Vec<u8>) {
     if n > 1 {
         out.extend_from_slice(br#","n":"#);
