@@ -7,20 +7,20 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use cli::{Cli, Command};
+use cli::{Cli, CliCommand};
 
 fn main() -> ExitCode {
     match Cli::parse().into_command() {
-        Command::Serve(args) => cli::serve::run(&args),
-        Command::Load(args) => cli::load::run(&args),
-        Command::Replay(args) => cli::replay::run(&args),
-        Command::Watch(args) => cli::watch::run(&args),
-        Command::Check(args) => cli::check::run(&args),
-        Command::Info(args) => cli::info::run(&args),
-        Command::Convert(args) => cli::convert::run(&args),
-        Command::Record(args) => cli::record::run(&args),
-        Command::Health(args) => cli::health::run(&args),
-        Command::Completions(args) => cli::artefacts::completions(&args, &Cli::command()),
-        Command::Man(args) => cli::artefacts::man(&args, Cli::command()),
+        CliCommand::Serve(args) => cli::serve::run(&args),
+        CliCommand::Load(args) => cli::load::run(&args),
+        CliCommand::Replay(args) => cli::replay::run(&args),
+        CliCommand::Watch(args) => cli::watch::run(&args),
+        CliCommand::Check(args) => cli::check::run(&args),
+        CliCommand::Info(args) => cli::info::run(&args),
+        CliCommand::Convert(args) => cli::convert::run(&args),
+        CliCommand::Record(args) => cli::record::run(&args),
+        CliCommand::Health(args) => cli::health::run(&args),
+        CliCommand::Completions(args) => cli::artefacts::completions(&args, &Cli::command()),
+        CliCommand::Man(args) => cli::artefacts::man(&args, Cli::command()),
     }
 }

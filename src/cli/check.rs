@@ -21,12 +21,12 @@ use tickcast::{
 
 use crate::{
     cli::{open_files, settings::SettingsArgs, shell::complain},
-    config::{Fault, Faults, Gathered, KEYS, Origin, Problem},
+    config::{ConfigFault, ConfigFaults, ConfigOrigin, Gathered, KEYS, Problem},
 };
 
 /// What a check found.
-enum Outcome {
-    Faulty(Faults),
+enum CheckOutcome {
+    Faulty(ConfigFaults),
     Valid { in_force: Box<InForce>, warning: Option<open_files::TooFew> },
 }
 
@@ -35,11 +35,11 @@ struct InForce(Gathered);
 
 pub fn run(args: &SettingsArgs) -> ExitCode {
     let text = match check(args.gather(), open_files::hard_limit()) {
-        Outcome::Faulty(faults) => {
+        CheckOutcome::Faulty(faults) => {
             complain(faults);
             return ExitCode::FAILURE;
         }
-        Outcome::Valid { in_force, warning } => {
+        CheckOutcome::Valid { in_force, warning } => {
             if let Some(warning) = warning {
                 complain(format_args!("warning: {warning}\n"));
             }
@@ -53,19 +53,19 @@ pub fn run(args: &SettingsArgs) -> ExitCode {
     }
 }
 
-fn check(mut gathered: Gathered, open_files_max: u64) -> Outcome {
-    let unopened: Vec<Fault> =
+fn check(mut gathered: Gathered, open_files_max: u64) -> CheckOutcome {
+    let unopened: Vec<ConfigFault> =
         gathered.config.feeds.iter().filter_map(|text| unopened(text, &gathered)).collect();
     gathered.faults.extend(unopened);
     if !gathered.faults.is_empty() {
-        return Outcome::Faulty(Faults(gathered.faults));
+        return CheckOutcome::Faulty(ConfigFaults(gathered.faults));
     }
     let warning = open_files::check(&gathered.config, open_files_max).err();
-    Outcome::Valid { in_force: Box::new(InForce(gathered)), warning }
+    CheckOutcome::Valid { in_force: Box::new(InForce(gathered)), warning }
 }
 
 /// A feed that `serve` could not open: a recording that is not there, or is none.
-fn unopened(text: &str, gathered: &Gathered) -> Option<Fault> {
+fn unopened(text: &str, gathered: &Gathered) -> Option<ConfigFault> {
     let feed = Source::parse(text).ok()?;
     if is_pipe(&feed) {
         return None;
@@ -74,8 +74,8 @@ fn unopened(text: &str, gathered: &Gathered) -> Option<Fault> {
         Err(source) => source,
         Ok(_) => first_record(&feed, &gathered.config.limits).err()?,
     };
-    let origin = gathered.origins.get("feeds").cloned().unwrap_or(Origin::Default);
-    Some(Fault { origin, problem: Problem::FeedUnopened { text: text.to_owned(), source } })
+    let origin = gathered.origins.get("feeds").cloned().unwrap_or(ConfigOrigin::Default);
+    Some(ConfigFault { origin, problem: Problem::FeedUnopened { text: text.to_owned(), source } })
 }
 
 /// Reads a replay up to its first record.

@@ -58,7 +58,7 @@ enum ConvertError {
 
 /// What became of the ticks.
 #[derive(Default)]
-struct Counts {
+struct ConvertCounts {
     written: u64,
     in_part: u64,
     left_out: u64,
@@ -93,7 +93,7 @@ pub fn run(args: &ConvertArgs) -> ExitCode {
     }
 }
 
-fn convert(args: &ConvertArgs, teller: &mut Teller) -> Result<Counts, ConvertError> {
+fn convert(args: &ConvertArgs, teller: &mut Teller) -> Result<ConvertCounts, ConvertError> {
     let path = || args.output.display().to_string();
     let ending = |why| ConvertError::Ending { path: path(), why };
     let name = match &args.format {
@@ -115,7 +115,7 @@ fn convert(args: &ConvertArgs, teller: &mut Teller) -> Result<Counts, ConvertErr
         _ => Header::default(),
     };
     let failed = |source| ConvertError::Write { path: path(), source };
-    let mut counts = Counts::default();
+    let mut counts = ConvertCounts::default();
     let mut writer = Writer::with_rows(
         Output::begin(&args.output, if args.force { Existing::Replace } else { Existing::Refuse })
             .map_err(failed)?,

@@ -15,15 +15,15 @@ use tickcast::{
 };
 
 /// What the next line is compared with.
-pub struct Life {
+pub struct StatusLine {
     before: Figures,
     at: Instant,
     cpu_seconds: f64,
 }
 
-impl Life {
+impl StatusLine {
     pub fn begin(service: &Service) -> Self {
-        Life { before: service.figures(), at: Instant::now(), cpu_seconds: cpu_seconds() }
+        StatusLine { before: service.figures(), at: Instant::now(), cpu_seconds: cpu_seconds() }
     }
 
     pub fn tell(&mut self, service: &Service) {

@@ -23,13 +23,13 @@ use tracing_subscriber::{
 };
 
 use crate::config::{Config, LogFormat};
-use writer::Lines;
+use writer::LogLines;
 
 /// The log of this process.
 #[derive(Clone)]
 pub struct Log {
     level: reload::Handle<LevelFilter, Registry>,
-    lines: Lines,
+    lines: LogLines,
 }
 
 /// The longest that the end of the process waits for the last lines to be read.
@@ -60,7 +60,7 @@ pub fn start(config: &Config) -> io::Result<Log> {
     // https://no-color.org: set and not empty.
     let wants_no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let colour = if io::stderr().is_terminal() && !wants_no_colour { Colour::On } else { Colour::Off };
-    let lines = Lines::to_stderr()?;
+    let lines = LogLines::to_stderr()?;
     let (subscriber, level) = subscriber(config.log_format, config.log_level, colour, lines.clone());
     // It fails only when there is a log already.
     let _ = tracing::subscriber::set_global_default(subscriber);

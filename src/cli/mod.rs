@@ -38,13 +38,13 @@ use settings::SettingsArgs;
 )]
 pub struct Cli {
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<CliCommand>,
     #[command(flatten)]
     serve: SettingsArgs,
 }
 
 #[derive(clap::Subcommand, Debug)]
-pub enum Command {
+pub enum CliCommand {
     /// Serve ticks to clients; the default
     Serve(SettingsArgs),
     /// Load a server with many clients, and check every message that they are sent
@@ -74,8 +74,8 @@ pub enum Command {
 // === impl Cli ===
 
 impl Cli {
-    pub fn into_command(self) -> Command {
-        self.command.unwrap_or(Command::Serve(self.serve))
+    pub fn into_command(self) -> CliCommand {
+        self.command.unwrap_or(CliCommand::Serve(self.serve))
     }
 }
 
@@ -88,13 +88,13 @@ mod tests {
 
     use super::*;
 
-    fn parse(line: &str) -> Result<Command, ErrorKind> {
+    fn parse(line: &str) -> Result<CliCommand, ErrorKind> {
         Cli::try_parse_from(line.split(' ')).map(Cli::into_command).map_err(|error| error.kind())
     }
 
     fn assert_serves_on(line: &str, listen: Option<&str>) {
         match parse(line) {
-            Ok(Command::Serve(args)) => assert_eq!(args.flags().listen.as_deref(), listen, "{line}"),
+            Ok(CliCommand::Serve(args)) => assert_eq!(args.flags().listen.as_deref(), listen, "{line}"),
             other => panic!("{line}: {other:?}"),
         }
     }
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn what_may_be_repeated_is_repeatable_and_keeps_its_order() {
         let line = "tickcast --feed - --feed sim?seed=1&rate=5 --allow-origin * --set a=b --set c=d";
-        let Ok(Command::Serve(args)) = parse(line) else { panic!("{line}") };
+        let Ok(CliCommand::Serve(args)) = parse(line) else { panic!("{line}") };
         let flags = args.flags();
         assert_eq!(flags.feeds, ["-", "sim?seed=1&rate=5"]);
         assert_eq!(flags.allowed_origins, ["*"]);

@@ -4,25 +4,25 @@ use clap::ValueEnum;
 
 /// How a subscription is served.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum Mode {
+pub enum ModeArg {
     Latest,
     Every,
 }
 
 // === impl Mode ===
 
-impl Mode {
+impl ModeArg {
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
         match self {
-            Mode::Latest => "latest",
-            Mode::Every => "every",
+            ModeArg::Latest => "latest",
+            ModeArg::Every => "every",
         }
     }
 }
 
-impl From<Mode> for tickcast_client::Mode {
-    fn from(mode: Mode) -> Self {
+impl From<ModeArg> for tickcast_client::Mode {
+    fn from(mode: ModeArg) -> Self {
         mode.name().into()
     }
 }

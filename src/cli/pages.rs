@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use clap::CommandFactory;
 
 use super::Cli;
-use crate::config::{Config, Value, key::Key, variable::variable};
+use crate::config::{Config, ConfigValue, key::ConfigKey, variable::variable};
 
 const PAGE: &str = "docs/CONFIGURATION.md";
 
@@ -30,8 +30,8 @@ fn the_page_names_every_flag_and_what_it_says_of_variables_is_true() {
 fn the_defaults_that_the_help_tells_are_the_defaults() {
     let help = Cli::command().render_long_help().to_string();
     for name in ["listen", "shards", "log.format", "log.level"] {
-        let default = match Key::find(name).unwrap().value(&Config::default()) {
-            Value::Text(text) => text,
+        let default = match ConfigKey::find(name).unwrap().value(&Config::default()) {
+            ConfigValue::Text(text) => text,
             other => other.to_string(),
         };
         assert!(help.contains(&format!("[default: {default}]")), "{name} = {default} in:\n{help}");

@@ -29,7 +29,7 @@ pub struct SelectionArgs {
     to: Option<Nanos>,
     /// Names or patterns, with commas between.
     #[arg(long, value_name = "NAMES", value_parser = symbols)]
-    symbols: Option<Symbols>,
+    symbols: Option<SymbolGlobs>,
     /// What a record that is no tick does: `skip` or `stop`.
     #[arg(long, value_name = "WHAT", default_value = "skip", value_parser = on_error)]
     on_error: OnError,
@@ -52,7 +52,7 @@ pub struct SelectionArgs {
 
 /// In a struct, since a list of an argument's own type would be a repeated argument.
 #[derive(Clone, Debug)]
-struct Symbols(Vec<Glob>);
+struct SymbolGlobs(Vec<Glob>);
 
 /// So many rejected records are told one by one.
 const TOLD_MAX: u64 = 10;
@@ -92,8 +92,8 @@ fn time(text: &str) -> Result<Nanos, String> {
     parse_time(text).ok_or_else(|| format!("not {TIME_EXPECTED}"))
 }
 
-fn symbols(text: &str) -> Result<Symbols, String> {
-    parse_symbols(text).map(Symbols).ok_or_else(|| "not names or patterns of symbols".to_owned())
+fn symbols(text: &str) -> Result<SymbolGlobs, String> {
+    parse_symbols(text).map(SymbolGlobs).ok_or_else(|| "not names or patterns of symbols".to_owned())
 }
 
 fn on_error(text: &str) -> Result<OnError, String> {

@@ -19,7 +19,7 @@ use tickcast::{
 
 use crate::{
     cli::{
-        life::Life,
+        life::StatusLine,
         log::{self, Log},
         open_files,
         reload::Running,
@@ -140,7 +140,7 @@ fn cut_short(service: &Service, signal: &'static str) {
 
 /// Serves, and does what signals ask for; returns the one that asks for the end.
 fn run_until_the_end(running: &mut Running, signals: &mut Signals) -> &'static str {
-    let mut life = Life::begin(&running.service);
+    let mut life = StatusLine::begin(&running.service);
     let (mut schedule, mut load) = (TrimSchedule::new(), CpuLoad::begin());
     let mut next = Instant::now() + A_MINUTE;
     loop {

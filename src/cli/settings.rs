@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::config::{self, Config, Fault, Faults, Flags, Gathered, Origin, Problem};
+use crate::config::{self, Config, ConfigFault, ConfigFaults, ConfigOrigin, Flags, Gathered, Problem};
 
 /// A configuration that is longer is some other file.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -58,7 +58,7 @@ impl SettingsArgs {
     ///
     /// # Errors
     /// Every fault of flags, environment and file.
-    pub fn config(&self) -> Result<Config, Faults> {
+    pub fn config(&self) -> Result<Config, ConfigFaults> {
         self.gather().into_config()
     }
 
@@ -66,12 +66,12 @@ impl SettingsArgs {
     ///
     /// # Errors
     /// Every fault, as before; and when the file is no file but a pipe, which can be read once.
-    pub fn again(&self) -> Result<Config, Faults> {
+    pub fn again(&self) -> Result<Config, ConfigFaults> {
         match self.file() {
             // What is not there, or cannot be asked about, cannot be read either, which `config` says.
             Some((origin, path)) if path.metadata().is_ok_and(|found| !found.is_file()) => {
                 let problem = Problem::ReadOnce { path: path.to_string_lossy().into_owned() };
-                Err(Faults(vec![Fault { origin, problem }]))
+                Err(ConfigFaults(vec![ConfigFault { origin, problem }]))
             }
             _ => self.config(),
         }
@@ -90,18 +90,18 @@ impl SettingsArgs {
             }
             Err(problem) => {
                 let mut gathered = Gathered::new(&self.flags(), env::vars_os(), None);
-                gathered.faults.insert(0, Fault { origin, problem });
+                gathered.faults.insert(0, ConfigFault { origin, problem });
                 gathered
             }
         }
     }
 
     /// The file to read, and what named it.
-    fn file(&self) -> Option<(Origin, PathBuf)> {
-        let by_flag = self.config.clone().map(|path| (Origin::Flag("--config".to_owned()), path));
+    fn file(&self) -> Option<(ConfigOrigin, PathBuf)> {
+        let by_flag = self.config.clone().map(|path| (ConfigOrigin::Flag("--config".to_owned()), path));
         by_flag.or_else(|| {
             let path = env::var_os(config::CONFIG)?;
-            Some((Origin::Variable(config::CONFIG.to_owned()), PathBuf::from(path)))
+            Some((ConfigOrigin::Variable(config::CONFIG.to_owned()), PathBuf::from(path)))
         })
     }
 

@@ -1,13 +1,13 @@
 //! Compares two configurations while the service runs: what changes at once, and what needs a restart.
 
-use super::{Applies, Config, KEYS, Kind, Value};
+use super::{Applies, Config, ConfigValue, KEYS, Kind};
 
 /// One key whose value differs from the one in force.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KeyChange {
     pub key: &'static str,
-    pub old: Value,
-    pub new: Value,
+    pub old: ConfigValue,
+    pub new: ConfigValue,
 }
 
 /// The effect of a new configuration on a service that runs with an old one.
@@ -55,7 +55,7 @@ fn copy(kind: &Kind, from: &Config, to: &mut Config) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{key::Key, relation::Relation};
+    use crate::config::{key::ConfigKey, relation::Relation};
 
     #[test]
     fn what_applies_at_once_is_taken_over_and_the_rest_waits() {
@@ -83,7 +83,7 @@ mod tests {
     fn no_relation_is_between_what_applies_at_once_and_what_waits() {
         for relation in Relation::ALL {
             let mut applies: Vec<_> =
-                relation.keys().iter().map(|name| Key::find(name).unwrap().applies).collect();
+                relation.keys().iter().map(|name| ConfigKey::find(name).unwrap().applies).collect();
             applies.dedup();
             assert_eq!(applies.len(), 1, "{relation:?}");
         }

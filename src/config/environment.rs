@@ -7,9 +7,9 @@
 use std::{collections::HashMap, ffi::OsString};
 
 use super::{
-    fault::{Fault, Problem},
+    fault::{ConfigFault, Problem},
     layer::{Given, Layer},
-    origin::Origin,
+    origin::ConfigOrigin,
     suggest,
     table::KEYS,
     value::GivenValue,
@@ -29,7 +29,7 @@ pub(super) fn read(environment: impl IntoIterator<Item = (OsString, OsString)>) 
 
     let mut layer = Layer::default();
     for (name, value) in ours {
-        let origin = Origin::Variable(name.clone());
+        let origin = ConfigOrigin::Variable(name.clone());
         let outcome = match (keys.get(&name), value.into_string()) {
             (None, _) => Err(Problem::UnknownVariable { near: suggest::variable(&name) }),
             (_, Err(_)) => Err(Problem::NotText),
@@ -37,7 +37,7 @@ pub(super) fn read(environment: impl IntoIterator<Item = (OsString, OsString)>) 
         };
         match outcome {
             Ok((key, raw)) => layer.given.push(Given { key, raw, origin }),
-            Err(problem) => layer.faults.push(Fault { origin, problem }),
+            Err(problem) => layer.faults.push(ConfigFault { origin, problem }),
         }
     }
     layer

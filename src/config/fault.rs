@@ -8,22 +8,22 @@ use std::{error::Error, fmt, io, net::SocketAddr};
 use tickcast::feed::{FeedError, SourceError};
 
 use super::{
-    origin::Origin,
+    origin::ConfigOrigin,
     relation::Relation,
-    shown::Shown,
-    value::{Value, ValueUnit},
+    shown::ShownText,
+    value::{ConfigValue, ValueUnit},
 };
 
 /// One fault, and where it is.
 #[derive(Debug)]
-pub struct Fault {
-    pub origin: Origin,
+pub struct ConfigFault {
+    pub origin: ConfigOrigin,
     pub problem: Problem,
 }
 
 /// Every fault of the settings, in the order file, environment, flags, contradictions.
 #[derive(Debug)]
-pub struct Faults(pub Vec<Fault>);
+pub struct ConfigFaults(pub Vec<ConfigFault>);
 
 /// The kind of a fault.
 #[derive(Debug, thiserror::Error)]
@@ -36,45 +36,45 @@ pub enum Problem {
     ReadOnce { path: String },
     #[error("no TOML (column {column}): {message}")]
     Syntax { column: usize, message: String },
-    #[error("`{}` is no key{}", Shown(.key), Near(.near.as_deref()))]
+    #[error("`{}` is no key{}", ShownText(.key), Near(.near.as_deref()))]
     UnknownKey { key: String, near: Option<String> },
     #[error("no such variable{}", Near(.near.as_deref()))]
     UnknownVariable { near: Option<String> },
     #[error("the value is no UTF-8 text")]
     NotText,
-    #[error("`{}` sets nothing; write --set KEY=VALUE, such as --set limits.sessions=500", Shown(.text))]
+    #[error("`{}` sets nothing; write --set KEY=VALUE, such as --set limits.sessions=500", ShownText(.text))]
     NotAssigned { text: String },
     #[error("`{key}` is already given by {first}; give it once")]
-    Twice { key: String, first: Origin },
+    Twice { key: String, first: ConfigOrigin },
     #[error("`{key}` must be {wanted}, but is {found}")]
     Kind { key: &'static str, wanted: String, found: &'static str },
-    #[error("`{key}` must be a whole number, but is `{}`", Shown(.found))]
+    #[error("`{key}` must be a whole number, but is `{}`", ShownText(.found))]
     NoNumber { key: &'static str, found: String },
     #[error("`{key}` must be from {min} to {max}{}, but is {found}", Of(*.unit))]
     Range { key: &'static str, unit: ValueUnit, min: u64, max: u64, found: i128 },
-    #[error("`{key}` must be {}, but is `{}`", OneOf(.words), Shown(.found))]
+    #[error("`{key}` must be {}, but is `{}`", OneOf(.words), ShownText(.found))]
     Word { key: &'static str, words: &'static [&'static str], found: String },
-    #[error("`{}` is no address and port; write them as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080", Shown(.found))]
+    #[error("`{}` is no address and port; write them as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080", ShownText(.found))]
     Address { found: String },
     #[error(
         "`admin_listen` is {admin}, where `listen` is {listen}: give operators a port of their own, or leave it out"
     )]
     SameAddress { listen: SocketAddr, admin: SocketAddr },
-    #[error("`{}` is no web origin; write scheme, host and port only, as https://app.example.com or https://*.example.com, or * for all", Shown(.found))]
+    #[error("`{}` is no web origin; write scheme, host and port only, as https://app.example.com or https://*.example.com, or * for all", ShownText(.found))]
     WebOrigin { found: String },
-    #[error("`{}` is no epoch; write 1 to 32 of A-Z a-z 0-9 . _ -", Shown(.found))]
+    #[error("`{}` is no epoch; write 1 to 32 of A-Z a-z 0-9 . _ -", ShownText(.found))]
     Epoch { found: String },
     #[error("no feed is left; write `push` for a service whose ticks all come by POST /v1/publish")]
     NoFeed,
-    #[error("the feed `{}` stands twice in the list; give it once", Shown(.text))]
+    #[error("the feed `{}` stands twice in the list; give it once", ShownText(.text))]
     FeedTwice { text: String },
-    #[error("the feed `{}` cannot be used", Shown(.text))]
+    #[error("the feed `{}` cannot be used", ShownText(.text))]
     Feed { text: String, source: SourceError },
     /// Known only when feeds are opened: by `tickcast check`, and by the service when it starts.
-    #[error("the feed `{}` cannot be opened", Shown(.text))]
+    #[error("the feed `{}` cannot be opened", ShownText(.text))]
     FeedUnopened { text: String, source: FeedError },
     #[error("{}; here {}", .relation.rule(), Together(.values))]
-    Contradiction { relation: Relation, values: Vec<(&'static str, Value, Origin)> },
+    Contradiction { relation: Relation, values: Vec<(&'static str, ConfigValue, ConfigOrigin)> },
 }
 
 /// "did you mean", when a known name is near.
@@ -84,12 +84,12 @@ struct Of(ValueUnit);
 
 struct OneOf<'a>(&'a [&'static str]);
 
-struct Together<'a>(&'a [(&'static str, Value, Origin)]);
+struct Together<'a>(&'a [(&'static str, ConfigValue, ConfigOrigin)]);
 
 // === impl Fault ===
 
 /// Unlike its parts, a fault prints with its causes: an operator reads this line.
-impl fmt::Display for Fault {
+impl fmt::Display for ConfigFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.origin, self.problem)?;
         let mut cause = self.problem.source();
@@ -103,7 +103,7 @@ impl fmt::Display for Fault {
 
 // === impl Faults ===
 
-impl fmt::Display for Faults {
+impl fmt::Display for ConfigFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.len() {
             1 => writeln!(f, "1 fault in the configuration:")?,
@@ -113,7 +113,7 @@ impl fmt::Display for Faults {
     }
 }
 
-impl Error for Faults {}
+impl Error for ConfigFaults {}
 
 // === impl of what messages are made of ===
 

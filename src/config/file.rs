@@ -8,10 +8,10 @@ use std::{iter, ops::Range};
 use toml::de::{DeTable, DeValue, Error};
 
 use super::{
-    fault::{Fault, Problem},
-    key::Key,
+    fault::{ConfigFault, Problem},
+    key::ConfigKey,
     layer::{Given, Layer},
-    origin::Origin,
+    origin::ConfigOrigin,
     value::GivenValue,
 };
 
@@ -27,7 +27,7 @@ struct Leaf {
 }
 
 /// The lines of a text, to find where a byte is.
-struct Lines<'t> {
+struct LineStarts<'t> {
     text: &'t str,
     /// The byte at which each line starts.
     starts: Vec<usize>,
@@ -37,8 +37,8 @@ pub(super) fn read(path: &str, text: &str) -> Layer {
     // A space replaces it, so that all other bytes keep their positions.
     let unmarked = text.strip_prefix('\u{feff}').map(|text| format!("   {text}"));
     let text = unmarked.as_deref().unwrap_or(text);
-    let lines = Lines::of(text);
-    let place = |line: usize| Origin::File { path: path.to_owned(), line };
+    let lines = LineStarts::of(text);
+    let place = |line: usize| ConfigOrigin::File { path: path.to_owned(), line };
     let mut layer = Layer::default();
     let mut left = text.to_owned();
     while layer.faults.len() < SYNTAX_FAULTS_MAX {
@@ -57,7 +57,7 @@ pub(super) fn read(path: &str, text: &str) -> Layer {
         let byte = error.span().map_or(0, |span| span.start);
         let (line, column) = lines.position(byte);
         let problem = Problem::Syntax { column, message: error.message().to_owned() };
-        layer.faults.push(Fault { origin: place(line), problem });
+        layer.faults.push(ConfigFault { origin: place(line), problem });
         if !blank(&mut left, broken(&lines, &leaves, byte)) {
             break;
         }
@@ -82,7 +82,7 @@ fn flatten(prefix: &str, table: &DeTable<'_>, leaves: &mut Vec<Leaf>) {
         let key = format!("{prefix}{}", name.get_ref());
         match value.get_ref() {
             DeValue::Table(inner)
-                if Key::find(&key).is_none() && (!inner.is_empty() || Key::is_group(&key)) =>
+                if ConfigKey::find(&key).is_none() && (!inner.is_empty() || ConfigKey::is_group(&key)) =>
             {
                 flatten(&format!("{key}."), inner, leaves);
             }
@@ -96,7 +96,7 @@ fn flatten(prefix: &str, table: &DeTable<'_>, leaves: &mut Vec<Leaf>) {
 
 /// What an error at `byte` spoils: its line; of a value over several lines, all before it too, since an open array
 /// swallows what follows; of a table's head, the whole table, since its keys belong to no known table.
-fn broken(lines: &Lines<'_>, leaves: &[Leaf], byte: usize) -> Range<usize> {
+fn broken(lines: &LineStarts<'_>, leaves: &[Leaf], byte: usize) -> Range<usize> {
     let around = leaves.iter().find(|leaf| leaf.span.contains(&byte));
     let first = lines.position(around.map_or(byte, |leaf| leaf.span.start)).0;
     let mut end = lines.position(byte).0 + 1;
@@ -120,10 +120,10 @@ fn blank(text: &mut String, range: Range<usize>) -> bool {
 
 // === impl Lines ===
 
-impl<'t> Lines<'t> {
+impl<'t> LineStarts<'t> {
     fn of(text: &'t str) -> Self {
         let starts = iter::once(0).chain(text.match_indices('\n').map(|(newline, _)| newline + 1)).collect();
-        Lines { text, starts }
+        LineStarts { text, starts }
     }
 
     /// Line and column of a byte, both from 1.

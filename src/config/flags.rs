@@ -5,9 +5,9 @@
 use std::collections::HashMap;
 
 use super::{
-    fault::{Fault, Problem},
+    fault::{ConfigFault, Problem},
     layer::{Given, Layer},
-    origin::Origin,
+    origin::ConfigOrigin,
     value::GivenValue,
 };
 
@@ -50,17 +50,17 @@ pub(super) fn read(flags: &Flags) -> Layer {
         many("--allow-origin", "allowed_origins", &flags.allowed_origins),
     ];
     for (flag, key, raw) in own.into_iter().flatten() {
-        layer.given.push(Given { key: key.to_owned(), raw, origin: Origin::Flag(flag.to_owned()) });
+        layer.given.push(Given { key: key.to_owned(), raw, origin: ConfigOrigin::Flag(flag.to_owned()) });
     }
     for text in &flags.set {
         match text.split_once('=') {
             Some((key, value)) => layer.given.push(Given {
                 key: key.trim().to_owned(),
                 raw: GivenValue::Text(value.to_owned()),
-                origin: Origin::Flag(format!("--set {}", key.trim())),
+                origin: ConfigOrigin::Flag(format!("--set {}", key.trim())),
             }),
-            None => layer.faults.push(Fault {
-                origin: Origin::Flag("--set".to_owned()),
+            None => layer.faults.push(ConfigFault {
+                origin: ConfigOrigin::Flag("--set".to_owned()),
                 problem: Problem::NotAssigned { text: text.clone() },
             }),
         }
@@ -71,11 +71,11 @@ pub(super) fn read(flags: &Flags) -> Layer {
 
 /// Removes every second value of a key, and reports it.
 fn reject_twice(layer: &mut Layer) {
-    let mut first_by_key: HashMap<String, Origin> = HashMap::new();
+    let mut first_by_key: HashMap<String, ConfigOrigin> = HashMap::new();
     let mut once = Vec::new();
     for given in layer.given.drain(..) {
         match first_by_key.get(&given.key) {
-            Some(first) => layer.faults.push(Fault {
+            Some(first) => layer.faults.push(ConfigFault {
                 origin: given.origin,
                 problem: Problem::Twice { key: given.key, first: first.clone() },
             }),

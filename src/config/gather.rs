@@ -11,16 +11,16 @@ use std::{
 
 use super::{
     environment,
-    fault::{Fault, Faults, Problem},
+    fault::{ConfigFault, ConfigFaults, Problem},
     file,
     flags::{self, Flags},
-    key::Key,
+    key::ConfigKey,
     layer::Given,
-    origin::Origin,
+    origin::ConfigOrigin,
     relation::Relation,
     settings::Config,
     suggest,
-    value::Value,
+    value::ConfigValue,
 };
 
 /// All layers together: the settings, the origin of each given value, and every fault.
@@ -29,8 +29,8 @@ pub struct Gathered {
     /// Complete, but valid only when there are no faults.
     pub config: Config,
     /// The last origin of each key, valid or not; a key that is missing here has its default.
-    pub origins: BTreeMap<&'static str, Origin>,
-    pub faults: Vec<Fault>,
+    pub origins: BTreeMap<&'static str, ConfigOrigin>,
+    pub faults: Vec<ConfigFault>,
 }
 
 // === impl Gathered ===
@@ -66,8 +66,8 @@ impl Gathered {
 
     /// # Errors
     /// Every fault of every layer, at once.
-    pub fn into_config(self) -> Result<Config, Faults> {
-        if self.faults.is_empty() { Ok(self.config) } else { Err(Faults(self.faults)) }
+    pub fn into_config(self) -> Result<Config, ConfigFaults> {
+        if self.faults.is_empty() { Ok(self.config) } else { Err(ConfigFaults(self.faults)) }
     }
 
     /// Two listeners cannot share an address.
@@ -79,16 +79,16 @@ impl Gathered {
             return;
         }
         let origins = KEYS.iter().filter_map(|key| self.origins.get(*key).cloned());
-        let origin = origins.max_by_key(Origin::rank).unwrap_or(Origin::Default);
-        self.faults.push(Fault { origin, problem: Problem::SameAddress { listen, admin } });
+        let origin = origins.max_by_key(ConfigOrigin::rank).unwrap_or(ConfigOrigin::Default);
+        self.faults.push(ConfigFault { origin, problem: Problem::SameAddress { listen, admin } });
     }
 
     /// Lets the key validate the given value; a faulty key is recorded in `faulty`.
     fn take(&mut self, given: Given, faulty: &mut Vec<&'static str>) {
         let Given { key: name, raw, origin } = given;
-        let Some(key) = Key::find(&name) else {
+        let Some(key) = ConfigKey::find(&name) else {
             let near = suggest::key(&name);
-            self.faults.push(Fault { origin, problem: Problem::UnknownKey { key: name, near } });
+            self.faults.push(ConfigFault { origin, problem: Problem::UnknownKey { key: name, near } });
             return;
         };
         let mut problems = Vec::new();
@@ -96,7 +96,8 @@ impl Gathered {
         if !problems.is_empty() {
             faulty.push(key.name);
         }
-        self.faults.extend(problems.into_iter().map(|problem| Fault { origin: origin.clone(), problem }));
+        self.faults
+            .extend(problems.into_iter().map(|problem| ConfigFault { origin: origin.clone(), problem }));
         self.origins.insert(key.name, origin);
     }
 
@@ -106,17 +107,19 @@ impl Gathered {
         if relation.holds(&self.config.limits) || keys.iter().any(|key| faulty.contains(key)) {
             return;
         }
-        let origin_of = |key: &&str| self.origins.get(*key).cloned().unwrap_or(Origin::Default);
+        let origin_of = |key: &&str| self.origins.get(*key).cloned().unwrap_or(ConfigOrigin::Default);
         let values = keys
             .iter()
             .map(|name| {
-                let value = Key::find(name).map_or(Value::Number(0), |key| key.value(&self.config));
+                let value =
+                    ConfigKey::find(name).map_or(ConfigValue::Number(0), |key| key.value(&self.config));
                 (*name, value, origin_of(name))
             })
             .collect();
         // The operator looks first at the highest layer that set one of them.
-        let origin = keys.iter().map(origin_of).max_by_key(Origin::rank).unwrap_or(Origin::Default);
-        self.faults.push(Fault { origin, problem: Problem::Contradiction { relation, values } });
+        let origin =
+            keys.iter().map(origin_of).max_by_key(ConfigOrigin::rank).unwrap_or(ConfigOrigin::Default);
+        self.faults.push(ConfigFault { origin, problem: Problem::Contradiction { relation, values } });
     }
 }
 

@@ -6,11 +6,11 @@
 use super::{
     fault::Problem,
     settings::Config,
-    value::{GivenValue, Value, ValueUnit, read_integer, read_value},
+    value::{ConfigValue, GivenValue, ValueUnit, read_integer, read_value},
 };
 
 /// One setting.
-pub struct Key {
+pub struct ConfigKey {
     /// As in the file: `log.level` is `level` in the table `[log]`.
     pub name: &'static str,
     pub kind: Kind,
@@ -58,14 +58,14 @@ pub enum Kind {
 
 // === impl Key ===
 
-impl Key {
+impl ConfigKey {
     /// The value of this key in `config`.
-    pub fn value(&self, config: &Config) -> Value {
+    pub fn value(&self, config: &Config) -> ConfigValue {
         match &self.kind {
-            Kind::Number { get, .. } => Value::Number(get(config)),
-            Kind::Word { get, .. } => Value::Text(get(config).to_owned()),
-            Kind::Text { get, .. } => Value::Text(get(config)),
-            Kind::List { get, .. } => Value::List(get(config).to_vec()),
+            Kind::Number { get, .. } => ConfigValue::Number(get(config)),
+            Kind::Word { get, .. } => ConfigValue::Text(get(config).to_owned()),
+            Kind::Text { get, .. } => ConfigValue::Text(get(config)),
+            Kind::List { get, .. } => ConfigValue::List(get(config).to_vec()),
         }
     }
 

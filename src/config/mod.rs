@@ -25,14 +25,14 @@ mod value;
 pub mod variable;
 
 pub use change::{Changes, KeyChange};
-pub use fault::{Fault, Faults, Problem};
+pub use fault::{ConfigFault, ConfigFaults, Problem};
 pub use flags::Flags;
 pub use gather::Gathered;
 pub use key::{Applies, Kind};
-pub use origin::Origin;
+pub use origin::ConfigOrigin;
 pub use settings::{Config, LogFormat};
 pub use table::KEYS;
-pub use value::Value;
+pub use value::ConfigValue;
 pub use variable::CONFIG;
 
 #[cfg(test)]

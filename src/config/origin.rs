@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::shown::Shown;
+use super::shown::ShownText;
 
 /// The origin of a setting.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Origin {
+pub enum ConfigOrigin {
     /// Not set.
     Default,
     File {
@@ -22,24 +22,24 @@ pub enum Origin {
 
 // === impl Origin ===
 
-impl Origin {
+impl ConfigOrigin {
     /// Precedence: the higher origin wins.
     pub const fn rank(&self) -> u8 {
         match self {
-            Origin::Default => 0,
-            Origin::File { .. } => 1,
-            Origin::Variable(_) => 2,
-            Origin::Flag(_) => 3,
+            ConfigOrigin::Default => 0,
+            ConfigOrigin::File { .. } => 1,
+            ConfigOrigin::Variable(_) => 2,
+            ConfigOrigin::Flag(_) => 3,
         }
     }
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for ConfigOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Origin::Default => f.write_str("default"),
-            Origin::File { path, line } => write!(f, "{}:{line}", Shown(path)),
-            Origin::Variable(text) | Origin::Flag(text) => write!(f, "{}", Shown(text)),
+            ConfigOrigin::Default => f.write_str("default"),
+            ConfigOrigin::File { path, line } => write!(f, "{}:{line}", ShownText(path)),
+            ConfigOrigin::Variable(text) | ConfigOrigin::Flag(text) => write!(f, "{}", ShownText(text)),
         }
     }
 }

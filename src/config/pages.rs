@@ -5,7 +5,9 @@
 
 use std::{env, fmt::Write, fs, path::Path};
 
-use super::{Applies, Config, Flags, Gathered, KEYS, Kind, key::Key, relation::Relation, value::ValueUnit};
+use super::{
+    Applies, Config, Flags, Gathered, KEYS, Kind, key::ConfigKey, relation::Relation, value::ValueUnit,
+};
 
 const PAGE: &str = "docs/CONFIGURATION.md";
 const EXAMPLE: &str = "examples/tickcast.toml";
@@ -34,7 +36,7 @@ fn with_section(page: &str, name: &str, section: &str) -> String {
     format!("{}{section}{}", &page[..after_begin], &page[end..])
 }
 
-fn range(key: &Key) -> String {
+fn range(key: &ConfigKey) -> String {
     match &key.kind {
         Kind::Number { min, max, .. } => format!("{min} to {max}"),
         Kind::Word { words, .. } => {
@@ -45,7 +47,7 @@ fn range(key: &Key) -> String {
     }
 }
 
-fn applies(key: &Key) -> &'static str {
+fn applies(key: &ConfigKey) -> &'static str {
     match key.applies {
         Applies::AtOnce => "reload",
         Applies::AtRestart => "restart",

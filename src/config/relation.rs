@@ -92,13 +92,13 @@ impl Relation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::key::Key;
+    use crate::config::key::ConfigKey;
 
     #[test]
     fn every_relation_is_about_keys_that_exist_and_names_them() {
         for relation in Relation::ALL {
             for key in relation.keys() {
-                assert!(Key::find(key).is_some(), "{key}");
+                assert!(ConfigKey::find(key).is_some(), "{key}");
                 assert!(relation.rule().contains(key), "{relation:?} does not name {key}");
             }
         }

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-pub(super) struct Shown<'a>(pub &'a str);
+pub(super) struct ShownText<'a>(pub &'a str);
 
 /// How many characters are shown before the rest is cut off.
 const SHOWN_CHARS: usize = 100;
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for ShownText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut chars = self.0.chars();
         for c in chars.by_ref().take(SHOWN_CHARS) {
@@ -27,8 +27,8 @@ mod tests {
 
     #[test]
     fn control_characters_are_escaped_and_length_is_bounded() {
-        assert_eq!(Shown("a \"b\" é").to_string(), "a \"b\" é");
-        assert_eq!(Shown("\x1b[2J\r\n").to_string(), "\\u{1b}[2J\\r\\n");
-        assert_eq!(Shown(&"x".repeat(101)).to_string(), format!("{}…", "x".repeat(100)));
+        assert_eq!(ShownText("a \"b\" é").to_string(), "a \"b\" é");
+        assert_eq!(ShownText("\x1b[2J\r\n").to_string(), "\\u{1b}[2J\\r\\n");
+        assert_eq!(ShownText(&"x".repeat(101)).to_string(), format!("{}…", "x".repeat(100)));
     }
 }

@@ -11,7 +11,7 @@ use tracing::Level;
 
 use super::{
     fault::Problem,
-    key::{Applies, Key, Kind},
+    key::{Applies, ConfigKey, Kind},
     settings::{Config, LogFormat},
     value::ValueUnit,
 };
@@ -50,7 +50,7 @@ macro_rules! limit {
         limit!(@ $name, $unit, $field, $range, Applies::AtOnce, $doc)
     };
     (@ $name:expr, $unit:expr, $field:ident, $range:expr, $applies:expr, $doc:literal) => {
-        Key {
+        ConfigKey {
             name: $name,
             applies: $applies,
             kind: Kind::Number {
@@ -69,21 +69,21 @@ macro_rules! limit {
 macro_rules! keys {
     (general: [$($general:expr,)*] limits: $($unit:ident $field:ident $range:expr, $($restart:ident)? $doc:literal;)*) => {
         /// Every key.
-        pub static KEYS: &[Key] = &[$($general,)* $(limit!($unit $field $range, $($restart)? $doc),)*];
+        pub static KEYS: &[ConfigKey] = &[$($general,)* $(limit!($unit $field $range, $($restart)? $doc),)*];
         const _: fn(Limits) = |Limits { $($field: _),* }| ();
     };
 }
 
 keys! {
     general: [
-        Key {
+        ConfigKey {
             name: "listen",
             applies: Applies::AtRestart,
             kind: Kind::Text { get: |config| config.listen.to_string(), set: set_listen },
             doc: "Address and port to listen on, for WebSocket and HTTP alike. Port 0 takes any free port; the first line \
                   of the log says which.",
         },
-        Key {
+        ConfigKey {
             name: "admin_listen",
             applies: Applies::AtRestart,
             kind: Kind::Text {
@@ -93,13 +93,13 @@ keys! {
             doc: "Address and port of a listener for operators, to which `/healthz`, `/readyz`, `/metrics`, `/debug/slow` and \
                   `/v1/replay` move: they leave `listen`. Empty: one port for all.",
         },
-        Key {
+        ConfigKey {
             name: "feeds",
             applies: Applies::AtRestart,
             kind: Kind::List { get: |config| &config.feeds, set: set_feeds },
             doc: "Where ticks come from: one or more sources.",
         },
-        Key {
+        ConfigKey {
             name: "shards",
             applies: Applies::AtRestart,
             kind: Kind::Number {
@@ -112,7 +112,7 @@ keys! {
             doc: "Threads that serve sessions, which they share. 0 stands for one a core: the most sessions, and the youngest prices. \
                   Fewer are busier and write more ticks at once: less CPU a message, older prices (docs/PERFORMANCE.md, Shards).",
         },
-        Key {
+        ConfigKey {
             name: "allowed_origins",
             applies: Applies::AtOnce,
             kind: Kind::List { get: |config| &config.allowed_origins, set: set_origins },
@@ -121,13 +121,13 @@ keys! {
                   `http://tickcast:8080`, must be here for browsers that reach it by that name: only `localhost` and \
                   addresses are known to be its own. Clients that are no browsers are not concerned.",
         },
-        Key {
+        ConfigKey {
             name: "epoch",
             applies: Applies::AtRestart,
             kind: Kind::Text { get: |config| config.epoch.clone().unwrap_or_default(), set: set_epoch },
             doc: "Fixes the epoch, for tests alone. Empty: a new one at each start, as clients that resume need it.",
         },
-        Key {
+        ConfigKey {
             name: "log.format",
             applies: Applies::AtRestart,
             kind: Kind::Word {
@@ -139,7 +139,7 @@ keys! {
             },
             doc: "How the log on standard error is written: `text` for people, `json` for machines, one object a line.",
         },
-        Key {
+        ConfigKey {
             name: "log.level",
             applies: Applies::AtOnce,
             kind: Kind::Word {
@@ -314,8 +314,8 @@ fn set_epoch(config: &mut Config, text: &str) -> Result<(), Problem> {
 
 // === impl Key ===
 
-impl Key {
-    pub fn find(name: &str) -> Option<&'static Key> {
+impl ConfigKey {
+    pub fn find(name: &str) -> Option<&'static ConfigKey> {
         KEYS.iter().find(|key| key.name == name)
     }
 

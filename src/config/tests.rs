@@ -5,13 +5,13 @@ use std::{ffi::OsString, fmt::Write};
 use proptest::{prelude::*, sample::Index};
 use tracing::Level;
 
-use super::{key::Key, relation::Relation, variable::variable, *};
+use super::{key::ConfigKey, relation::Relation, variable::variable, *};
 
 fn gather(
     flags: &Flags,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     file: Option<(&str, &str)>,
-) -> Result<Config, Faults> {
+) -> Result<Config, ConfigFaults> {
     Gathered::new(flags, environment, file).into_config()
 }
 
@@ -23,11 +23,11 @@ fn set(pairs: &[&str]) -> Flags {
     Flags { set: pairs.iter().map(|&pair| pair.to_owned()).collect(), ..Flags::default() }
 }
 
-fn from_file(text: &str) -> Result<Config, Faults> {
+fn from_file(text: &str) -> Result<Config, ConfigFaults> {
     gather(&Flags::default(), [], Some(("t.toml", text)))
 }
 
-fn lines(outcome: Result<Config, Faults>) -> Vec<String> {
+fn lines(outcome: Result<Config, ConfigFaults>) -> Vec<String> {
     match outcome {
         Ok(config) => panic!("no fault in {config:?}"),
         Err(faults) => faults.0.iter().map(ToString::to_string).collect(),
@@ -352,7 +352,7 @@ fn a_variable_that_is_no_text_is_a_fault() {
 }
 
 /// A value that `key` accepts, as TOML.
-fn a_value_of(key: &Key, index: Index) -> String {
+fn a_value_of(key: &ConfigKey, index: Index) -> String {
     match &key.kind {
         Kind::Number { min, max, .. } => {
             let span = usize::try_from(max - min).unwrap_or(usize::MAX).saturating_add(1);
@@ -391,7 +391,7 @@ proptest! {
         let flags = if layers[2] { set(&[&pair]) } else { Flags::default() };
 
         let gathered = Gathered::new(&flags, variables, Some(("t.toml", &file)));
-        let contradictions = |fault: &Fault| matches!(fault.problem, Problem::Contradiction { .. });
+        let contradictions = |fault: &ConfigFault| matches!(fault.problem, Problem::Contradiction { .. });
         prop_assert!(gathered.faults.iter().all(contradictions), "{:?}", gathered.faults);
 
         let (expected, rank) = match layers {
@@ -402,7 +402,7 @@ proptest! {
         };
         let expected = expected.unwrap_or_else(|| key.value(&Config::default()).to_string());
         prop_assert_eq!(key.value(&gathered.config).to_string(), expected);
-        prop_assert_eq!(gathered.origins.get(key.name).map_or(0, Origin::rank), rank);
+        prop_assert_eq!(gathered.origins.get(key.name).map_or(0, ConfigOrigin::rank), rank);
     }
 
     /// The output of `check` is a file that gives the same configuration again.

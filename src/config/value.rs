@@ -16,7 +16,7 @@ pub enum ValueUnit {
 
 /// A value in [`Config`](super::Config); prints as TOML.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Value {
+pub enum ConfigValue {
     Number(u64),
     Text(String),
     List(Vec<String>),
@@ -38,12 +38,12 @@ pub(super) enum GivenValue {
 
 // === impl Value ===
 
-impl fmt::Display for Value {
+impl fmt::Display for ConfigValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Value::Number(number) => write!(f, "{number}"),
-            Value::Text(text) => write!(f, "{}", toml::Value::from(text.as_str())),
-            Value::List(entries) => write!(f, "{}", toml::Value::from(entries.clone())),
+            ConfigValue::Number(number) => write!(f, "{number}"),
+            ConfigValue::Text(text) => write!(f, "{}", toml::Value::from(text.as_str())),
+            ConfigValue::List(entries) => write!(f, "{}", toml::Value::from(entries.clone())),
         }
     }
 }

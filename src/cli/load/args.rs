@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, str::FromStr, time::Duration};
 use clap::Args;
 use tickcast_client::Endpoint;
 
-use crate::cli::mode::Mode;
+use crate::cli::mode::ModeArg;
 
 /// Load a server with many clients, and check what they are sent.
 ///
@@ -29,8 +29,8 @@ pub struct LoadArgs {
     /// wanted.
     #[arg(long, default_value = "uniform")]
     pub choose: Choose,
-    #[arg(long, value_enum, default_value_t = Mode::Latest)]
-    pub mode: Mode,
+    #[arg(long, value_enum, default_value_t = ModeArg::Latest)]
+    pub mode: ModeArg,
     /// The shortest time between two updates of a symbol; 0: as they come.
     #[arg(long, default_value_t = 0)]
     pub interval_ms: u32,

@@ -7,8 +7,8 @@ use tickcast_client::{Record, close};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    client::{Client, Stage},
-    ledger::{Fault, Law, Ledger},
+    client::{Client, ClientStage},
+    ledger::{Law, LawBreach, Ledger},
     plan::Class,
     server::{Server, ServerError},
 };
@@ -44,7 +44,7 @@ pub struct Compared {
 
 /// What became of one client, as law 3 sees it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-enum Arrival {
+enum HeadStatus {
     /// Nothing is expected: it never connected, or the server sent it away as it may.
     Excused,
     Reached,
@@ -73,7 +73,7 @@ pub async fn reach_heads(
         waiting.retain(|client| {
             let client = client.borrow();
             // Where the market is over nothing more comes.
-            client.stage != Stage::Over && matches!(arrival(&client, heads), Arrival::Behind { .. })
+            client.stage != ClientStage::Over && matches!(arrival(&client, heads), HeadStatus::Behind { .. })
         });
         if waiting.is_empty() || Instant::now() >= deadline || stop() {
             break;
@@ -87,41 +87,45 @@ fn judge(clients: &Clients, heads: &[u64], ledger: &mut Ledger) -> Reached {
     let mut found = Reached::default();
     for client in clients.iter().map(|client| client.borrow()) {
         let arrival = arrival(&client, heads);
-        found.expected += u32::from(arrival != Arrival::Excused);
+        found.expected += u32::from(arrival != HeadStatus::Excused);
         let (place, what) = match arrival {
-            Arrival::Excused => continue,
-            Arrival::Reached => {
+            HeadStatus::Excused => continue,
+            HeadStatus::Reached => {
                 found.reached += 1;
                 continue;
             }
-            Arrival::Behind { place, seq, head } => {
+            HeadStatus::Behind { place, seq, head } => {
                 (Some(place), format!("holds {seq}, the server's head was {head} when the time ended"))
             }
-            Arrival::Lost { code: Some(code) } => (None, format!("was closed with {code} before the end")),
-            Arrival::Lost { code: None } => (None, "lost its connection before the end".to_owned()),
+            HeadStatus::Lost { code: Some(code) } => (None, format!("was closed with {code} before the end")),
+            HeadStatus::Lost { code: None } => (None, "lost its connection before the end".to_owned()),
         };
         let symbol = place.map(|place| ledger.symbols.name(place).to_string());
-        ledger.faults.note(|| Fault { law: Law::LatestWins, client: Some(client.index), symbol, what });
+        ledger.faults.note(|| LawBreach { law: Law::LatestWins, client: Some(client.index), symbol, what });
     }
     found
 }
 
-fn arrival(client: &Client, heads: &[u64]) -> Arrival {
+fn arrival(client: &Client, heads: &[u64]) -> HeadStatus {
     match client.stage {
-        Stage::Waiting | Stage::Failed | Stage::Lost { code: Some(close::AWAY) } => Arrival::Excused,
+        ClientStage::Waiting | ClientStage::Failed | ClientStage::Lost { code: Some(close::AWAY) } => {
+            HeadStatus::Excused
+        }
         // A server that gives a deaf client up has no way to tell it why: its buffers are full. What it had sent may
         // be followed by a close frame, by an end, or by a reset.
-        Stage::Lost { code }
+        ClientStage::Lost { code }
             if client.class == Class::Stalled && code.is_none_or(|code| CODES_DEAF.contains(&code)) =>
         {
-            Arrival::Excused
+            HeadStatus::Excused
         }
-        Stage::Lost { code } => Arrival::Lost { code },
+        ClientStage::Lost { code } => HeadStatus::Lost { code },
         // Who was told the end was sent what it was due before.
-        Stage::Subscribing | Stage::Ready | Stage::Left | Stage::Over => match client.behind(heads) {
-            None => Arrival::Reached,
-            Some((place, seq, head)) => Arrival::Behind { place, seq, head },
-        },
+        ClientStage::Subscribing | ClientStage::Ready | ClientStage::Left | ClientStage::Over => {
+            match client.behind(heads) {
+                None => HeadStatus::Reached,
+                Some((place, seq, head)) => HeadStatus::Behind { place, seq, head },
+            }
+        }
     }
 }
 
@@ -170,7 +174,7 @@ async fn compare_some(
     let records = server.records(&names.iter().collect::<Vec<_>>()).await?;
     let mut not_met = Vec::new();
     for name in names.iter().filter(|name| !records.iter().any(|(found, _)| found == name.as_str())) {
-        ledger.borrow_mut().faults.note(|| Fault {
+        ledger.borrow_mut().faults.note(|| LawBreach {
             law: Law::LatestWins,
             client: Some(client.borrow().index),
             symbol: Some(name.to_string()),
@@ -186,7 +190,7 @@ async fn compare_some(
         match compare(&client.borrow(), place, &theirs) {
             Comparison::NotMet => not_met.push(place),
             Comparison::Equal => compared.equal += 1,
-            Comparison::Differs(what) => ledger.borrow_mut().faults.note(|| Fault {
+            Comparison::Differs(what) => ledger.borrow_mut().faults.note(|| LawBreach {
                 law: Law::LatestWins,
                 client: Some(client.borrow().index),
                 symbol: Some(name),

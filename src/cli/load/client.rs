@@ -11,8 +11,8 @@ use tickcast_client::{
 };
 
 use super::{
-    held::Held,
-    ledger::{Fault, Law, Ledger, Symbols},
+    held::HeldRecord,
+    ledger::{Law, LawBreach, Ledger, SymbolTable},
     plan::Class,
 };
 
@@ -24,15 +24,15 @@ pub struct Client {
     places: Vec<u32>,
     cursors: Vec<Cursor>,
     /// Whole records, for the few clients that are compared with the server; otherwise empty.
-    held: Vec<Held>,
+    held: Vec<HeldRecord>,
     /// Acknowledgements that are still to come.
     acks_missing: usize,
     /// The server has said that its market is over.
     told_end: bool,
     epoch: String,
-    pub stage: Stage,
+    pub stage: ClientStage,
     /// What the run wants of it. The connection looks here each time it is woken.
-    pub order: Order,
+    pub order: ClientOrder,
     /// Whether it takes bytes off its socket; stalled clients do not, at first.
     pub reads: bool,
     /// Wakes the connection for a new order.
@@ -41,7 +41,7 @@ pub struct Client {
 
 /// How far a client has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Stage {
+pub enum ClientStage {
     /// Not connected yet.
     Waiting,
     /// Connected; some of its symbols are not answered yet.
@@ -60,7 +60,7 @@ pub enum Stage {
 
 /// What a client is told to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Order {
+pub enum ClientOrder {
     Stay,
     /// Read everything, however slow it was to be.
     CatchUp,
@@ -85,7 +85,8 @@ const COMMAND_SYMBOLS_MAX: usize = 256;
 impl Client {
     /// `places` must rise.
     pub fn new(index: u32, class: Class, places: Vec<u32>, sampled: Sampled) -> Self {
-        let held = if sampled == Sampled::Yes { vec![Held::default(); places.len()] } else { Vec::new() };
+        let held =
+            if sampled == Sampled::Yes { vec![HeldRecord::default(); places.len()] } else { Vec::new() };
         Client {
             index,
             class,
@@ -95,15 +96,15 @@ impl Client {
             acks_missing: 0,
             told_end: false,
             epoch: String::new(),
-            stage: Stage::Waiting,
-            order: Order::Stay,
+            stage: ClientStage::Waiting,
+            order: ClientOrder::Stay,
             reads: class != Class::Stalled,
             waker: None,
         }
     }
 
     /// The commands that subscribe to everything, or that resume where the last connection ended.
-    pub fn commands(&mut self, symbols: &Symbols, wish: &Wish) -> Vec<String> {
+    pub fn commands(&mut self, symbols: &SymbolTable, wish: &Wish) -> Vec<String> {
         let subscription = Subscription::new::<String>(wish.mode.clone(), []).interval_ms(wish.interval_ms);
         let asked = self.places.chunks(COMMAND_SYMBOLS_MAX).zip(self.cursors.chunks(COMMAND_SYMBOLS_MAX));
         let commands: Vec<String> = (0..)
@@ -231,7 +232,7 @@ impl Client {
                 Outcome::Resumed => ledger.resumed += 1,
                 Outcome::Gap => ledger.not_resumed += 1,
                 Outcome::Pending => cursor.pending(),
-                Outcome::Ok if knew && self.stage == Stage::Subscribing && cursor.is_based() => {
+                Outcome::Ok if knew && self.stage == ClientStage::Subscribing && cursor.is_based() => {
                     // It was asked to resume and begins anew: a snapshot follows.
                     ledger.not_resumed += 1;
                     cursor.restart();
@@ -271,26 +272,30 @@ impl Client {
     }
 
     /// The records that it holds, when it is one of those that are compared.
-    pub fn records(&self) -> impl Iterator<Item = (u32, &Held)> {
+    pub fn records(&self) -> impl Iterator<Item = (u32, &HeldRecord)> {
         self.places.iter().copied().zip(&self.held)
     }
 
     /// How it stands when the server has closed its connection. What was announced is no loss.
-    pub fn closed(&self, code: Option<u16>) -> Stage {
-        if self.told_end && code == Some(close::NORMAL) { Stage::Over } else { Stage::Lost { code } }
+    pub fn closed(&self, code: Option<u16>) -> ClientStage {
+        if self.told_end && code == Some(close::NORMAL) {
+            ClientStage::Over
+        } else {
+            ClientStage::Lost { code }
+        }
     }
 
     /// Whether it has all that it will ever be sent, or is still sent it.
     pub fn is_served(&self) -> bool {
-        self.is_connected() || self.stage == Stage::Over
+        self.is_connected() || self.stage == ClientStage::Over
     }
 
     pub fn is_connected(&self) -> bool {
-        matches!(self.stage, Stage::Subscribing | Stage::Ready)
+        matches!(self.stage, ClientStage::Subscribing | ClientStage::Ready)
     }
 
     /// Gives an order and wakes the connection, so that it is obeyed now.
-    pub fn tell(&mut self, order: Order) {
+    pub fn tell(&mut self, order: ClientOrder) {
         self.order = order;
         self.reads = true;
         if let Some(waker) = self.waker.take() {
@@ -303,7 +308,7 @@ impl Client {
     }
 
     fn fault(&self, ledger: &mut Ledger, law: Law, symbol: Option<String>, what: impl FnOnce() -> String) {
-        ledger.faults.note(|| Fault { law, client: Some(self.index), symbol, what: what() });
+        ledger.faults.note(|| LawBreach { law, client: Some(self.index), symbol, what: what() });
     }
 }
 

@@ -8,7 +8,7 @@ use tickcast_client::{MessageError, Record, Tick};
 
 /// One symbol's record and those just before it: a snapshot that was taken a moment ago finds its equal here.
 #[derive(Clone, Default, Debug)]
-pub struct Held {
+pub struct HeldRecord {
     now: Record,
     before: VecDeque<Record>,
 }
@@ -18,7 +18,7 @@ const BEFORE_MAX: usize = 64;
 
 // === impl Held ===
 
-impl Held {
+impl HeldRecord {
     /// # Errors
     /// When the message's fields cannot be read.
     pub fn take(&mut self, tick: &Tick<'_>, is_snapshot: bool) -> Result<(), MessageError> {
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn only_so_many_earlier_records_are_kept() {
-        let mut held = Held::default();
+        let mut held = HeldRecord::default();
         for seq in 4..200u64 {
             let frame = format!(r#"[{{"type":"update","symbol":"A","seq":{seq},"ts":1,"rx":1}}]"#);
             let Some(Ok(Message::Update(tick))) = Messages::new(&frame).next() else { panic!() };

@@ -22,7 +22,7 @@ use tokio::{
 
 use super::{
     quantiles::{Quantiles, histogram},
-    shared::Shared,
+    shared::LoadShared,
 };
 
 /// What came of it.
@@ -42,17 +42,17 @@ pub struct HostileReport {
 /// The attack under way.
 pub struct Hostile {
     clients: u32,
-    state: Rc<State>,
+    state: Rc<HostileState>,
     tasks: Vec<JoinHandle<()>>,
 }
 
-struct State {
-    counts: RefCell<Counts>,
+struct HostileState {
+    counts: RefCell<HostileCounts>,
     pings_us: RefCell<Histogram<u64>>,
 }
 
 #[derive(Default)]
-struct Counts {
+struct HostileCounts {
     commands: u64,
     cut_off: u64,
 }
@@ -74,8 +74,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 impl Hostile {
     /// Begins the attack, and the neighbours' pings.
-    pub fn begin(shared: &Rc<Shared>, clients: u32) -> Self {
-        let state = Rc::new(State { counts: RefCell::default(), pings_us: RefCell::new(histogram()) });
+    pub fn begin(shared: &Rc<LoadShared>, clients: u32) -> Self {
+        let state = Rc::new(HostileState { counts: RefCell::default(), pings_us: RefCell::new(histogram()) });
         let mut tasks = Vec::new();
         for number in 0..clients {
             let (shared, state) = (Rc::clone(shared), Rc::clone(&state));
@@ -105,7 +105,7 @@ impl Hostile {
 }
 
 /// One attacker: each has a kind of its own, and comes back when it is cut off.
-async fn attack(shared: &Shared, state: &State, number: u32) {
+async fn attack(shared: &LoadShared, state: &HostileState, number: u32) {
     loop {
         let ended = match number % 8 {
             7 => stream_by_query(shared, state, number).await,
@@ -118,14 +118,19 @@ async fn attack(shared: &Shared, state: &State, number: u32) {
     }
 }
 
-async fn open(shared: &Shared) -> Result<TcpStream, EndpointError> {
+async fn open(shared: &LoadShared) -> Result<TcpStream, EndpointError> {
     let _turn = shared.handshakes.acquire().await;
     let stream = endpoint::connect(shared.address, None).await?;
     Ok(shared.endpoint.upgrade(stream).await?.stream)
 }
 
 /// Sends one kind of command as fast as the limits allow, until it is cut off.
-async fn send_commands(shared: &Shared, state: &State, kind: u32, number: u32) -> Result<(), EndpointError> {
+async fn send_commands(
+    shared: &LoadShared,
+    state: &HostileState,
+    kind: u32,
+    number: u32,
+) -> Result<(), EndpointError> {
     let fault = |source| EndpointError::Connect { address: shared.address, source };
     let (read, mut write) = open(shared).await?.into_split();
     let reader = spawn_local(throw_away(read));
@@ -155,7 +160,7 @@ async fn throw_away(mut read: OwnedReadHalf) {
 }
 
 /// The dearest commands there are.
-fn command(shared: &Shared, kind: u32, number: u32, round: u32) -> Value {
+fn command(shared: &LoadShared, kind: u32, number: u32, round: u32) -> Value {
     match kind {
         0 => json!({"op": "subscribe", "symbols": vec!["*"; 1_000]}),
         // Held against every name, and matching none: the runs that a matcher that goes back finds the hardest.
@@ -180,7 +185,7 @@ fn idle_globs(count: usize, salt: u32) -> Vec<String> {
     bounded((0..count).map(glob))
 }
 
-fn names(shared: &Shared, count: usize) -> Vec<String> {
+fn names(shared: &LoadShared, count: usize) -> Vec<String> {
     let ledger = shared.ledger.borrow();
     let all = ledger.symbols.len().min(count);
     let places = (0..all).filter_map(|place| u32::try_from(place).ok());
@@ -198,7 +203,11 @@ fn bounded(names: impl Iterator<Item = String>) -> Vec<String> {
 }
 
 /// An event stream whose query is full of stars, for as long as it lasts, and another one.
-async fn stream_by_query(shared: &Shared, state: &State, number: u32) -> Result<(), EndpointError> {
+async fn stream_by_query(
+    shared: &LoadShared,
+    state: &HostileState,
+    number: u32,
+) -> Result<(), EndpointError> {
     let fault = |source| EndpointError::Connect { address: shared.address, source };
     let mut stream = endpoint::connect(shared.address, None).await?;
     let symbols =
@@ -217,7 +226,7 @@ async fn stream_by_query(shared: &Shared, state: &State, number: u32) -> Result<
 }
 
 /// Pings, one after the other, and times the answers.
-async fn neighbour(shared: &Shared, state: &State) {
+async fn neighbour(shared: &LoadShared, state: &HostileState) {
     let Ok(mut stream) = open(shared).await else { return };
     let mut buffer = Vec::new();
     for id in 0u64.. {
@@ -236,7 +245,7 @@ async fn neighbour(shared: &Shared, state: &State) {
 }
 
 /// Reads up to the answer to this ping; whatever else comes is passed over, and pings of the server are answered.
-async fn answered(stream: &mut TcpStream, buffer: &mut Vec<u8>, id: u64, shared: &Shared) -> bool {
+async fn answered(stream: &mut TcpStream, buffer: &mut Vec<u8>, id: u64, shared: &LoadShared) -> bool {
     let is_pong = |message: Result<Message<'_>, MessageError>| match message {
         Ok(Message::Pong(pong)) => pong.id == Some(Id::Number(id)),
         _ => false,

@@ -12,14 +12,14 @@ use super::{plan::Class, quantiles::histogram};
 
 /// The server's symbols; a symbol's place in the list is its number here.
 #[derive(Default)]
-pub struct Symbols {
+pub struct SymbolTable {
     names: Vec<Symbol>,
     places: HashMap<Box<str>, u32, RandomState>,
 }
 
 /// Sums over the clients of one class.
 #[derive(Clone)]
-pub struct Tally {
+pub struct ClassTally {
     pub sums: Sums,
     /// Microseconds from the server taking a tick in to this process having read it; updates of the measured time only.
     pub ages_us: Histogram<u64>,
@@ -43,14 +43,14 @@ pub struct Sums {
 
 /// What broke a law, as many as there is room for, and how many there were in all.
 #[derive(Default)]
-pub struct Faults {
+pub struct LawBreaches {
     pub total: u64,
-    pub first: Vec<Fault>,
+    pub first: Vec<LawBreach>,
 }
 
 /// One breach.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
-pub struct Fault {
+pub struct LawBreach {
     pub law: Law,
     /// `None` when it is the server's alone.
     pub client: Option<u32>,
@@ -76,9 +76,9 @@ pub enum Law {
 
 /// Everything that the clients write into.
 pub struct Ledger {
-    pub symbols: Symbols,
-    tallies: [Tally; 3],
-    pub faults: Faults,
+    pub symbols: SymbolTable,
+    tallies: [ClassTally; 3],
+    pub faults: LawBreaches,
     /// Ages are recorded only while this is set.
     pub measuring: bool,
     /// How connections ended that we did not end: by close code, or by what happened instead.
@@ -99,11 +99,11 @@ pub const FAULTS_SHOWN: usize = 20;
 
 // === impl Symbols ===
 
-impl Symbols {
+impl SymbolTable {
     pub fn new(names: Vec<Symbol>) -> Self {
         // A server has at most 100,000 of them.
         let places = names.iter().zip(0u32..).map(|(name, place)| (name.as_str().into(), place)).collect();
-        Symbols { names, places }
+        SymbolTable { names, places }
     }
 
     pub fn len(&self) -> usize {
@@ -122,7 +122,7 @@ impl Symbols {
 
 // === impl Tally ===
 
-impl Tally {
+impl ClassTally {
     /// Takes in one update that was read at `now_us`.
     pub fn age(&mut self, now_us: i64, rx_us: i64) {
         match u64::try_from(now_us.saturating_sub(rx_us)) {
@@ -135,9 +135,9 @@ impl Tally {
     }
 }
 
-impl Default for Tally {
+impl Default for ClassTally {
     fn default() -> Self {
-        Tally { sums: Sums::default(), ages_us: histogram(), from_the_future: 0 }
+        ClassTally { sums: Sums::default(), ages_us: histogram(), from_the_future: 0 }
     }
 }
 
@@ -169,9 +169,9 @@ impl Sums {
 
 // === impl Faults ===
 
-impl Faults {
+impl LawBreaches {
     /// Counts a breach; `fault` is asked for its words only when there is room to show it.
-    pub fn note(&mut self, fault: impl FnOnce() -> Fault) {
+    pub fn note(&mut self, fault: impl FnOnce() -> LawBreach) {
         self.total += 1;
         if self.first.len() < FAULTS_SHOWN {
             self.first.push(fault());
@@ -196,11 +196,11 @@ impl Law {
 // === impl Ledger ===
 
 impl Ledger {
-    pub fn new(symbols: Symbols) -> Self {
+    pub fn new(symbols: SymbolTable) -> Self {
         Ledger {
             symbols,
             tallies: Default::default(),
-            faults: Faults::default(),
+            faults: LawBreaches::default(),
             measuring: false,
             ended: BTreeMap::new(),
             refused: BTreeMap::new(),
@@ -212,11 +212,11 @@ impl Ledger {
         }
     }
 
-    pub fn tally(&mut self, class: Class) -> &mut Tally {
+    pub fn tally(&mut self, class: Class) -> &mut ClassTally {
         &mut self.tallies[class as usize]
     }
 
-    pub fn tallies(&self) -> &[Tally; 3] {
+    pub fn tallies(&self) -> &[ClassTally; 3] {
         &self.tallies
     }
 
@@ -232,9 +232,10 @@ mod tests {
 
     #[test]
     fn only_the_first_faults_are_kept_and_all_are_counted() {
-        let mut faults = Faults::default();
+        let mut faults = LawBreaches::default();
         for client in 0..50 {
-            let fault = Fault { law: Law::SeqsRise, client: Some(client), symbol: None, what: String::new() };
+            let fault =
+                LawBreach { law: Law::SeqsRise, client: Some(client), symbol: None, what: String::new() };
             faults.note(|| fault);
         }
         assert_eq!((faults.total, faults.first.len()), (50, FAULTS_SHOWN));
@@ -243,7 +244,7 @@ mod tests {
 
     #[test]
     fn ages_are_exact_to_three_digits_and_bounded() {
-        let mut tally = Tally::default();
+        let mut tally = ClassTally::default();
         for age_us in 1..=1_000 {
             tally.age(1_000_000 + age_us, 1_000_000);
         }
@@ -257,7 +258,7 @@ mod tests {
 
     #[test]
     fn symbols_are_found_by_name_and_place() {
-        let symbols = Symbols::new(["A", "B/C"].map(|name| Symbol::new(name).unwrap()).to_vec());
+        let symbols = SymbolTable::new(["A", "B/C"].map(|name| Symbol::new(name).unwrap()).to_vec());
         assert_eq!((symbols.len(), symbols.place("B/C"), symbols.place("B")), (2, Some(1), None));
         assert_eq!(symbols.name(1).as_str(), "B/C");
     }

@@ -7,11 +7,11 @@ use std::{cell::RefCell, num::NonZeroU32};
 use tickcast_client::{EndpointError, endpoint, frames};
 
 use super::{
-    client::{Client, Order, Stage},
-    pace::Pace,
+    client::{Client, ClientOrder, ClientStage},
+    pace::ReadPace,
     plan::Class,
-    session::{End, Session},
-    shared::Shared,
+    session::{ClientEnd, ClientSession},
+    shared::LoadShared,
 };
 
 /// `SO_RCVBUF` of a slow client, in parts of a second at its rate: what waits there is neither read nor conflated, and
@@ -21,29 +21,29 @@ const SLOW_RECEIVE_BUFFER_PER_SECOND: u32 = 8;
 const SLOW_RECEIVE_BUFFER_BYTES: std::ops::RangeInclusive<u32> = 4 * 1024..=64 * 1024;
 
 /// Lives one client's life: connects, subscribes, reads, and leaves or returns when it is told to.
-pub async fn live(shared: &Shared, client: &RefCell<Client>) {
+pub async fn live(shared: &LoadShared, client: &RefCell<Client>) {
     loop {
         let end = match connect(shared, client).await {
             Ok(mut session) => std::future::poll_fn(|cx| session.poll(cx)).await,
             Err(error) => {
-                client.borrow_mut().stage = Stage::Failed;
+                client.borrow_mut().stage = ClientStage::Failed;
                 shared.first_failure.borrow_mut().get_or_insert(error);
                 shared.settle();
                 return;
             }
         };
         let mut client = client.borrow_mut();
-        let unsettled = client.stage == Stage::Subscribing;
+        let unsettled = client.stage == ClientStage::Subscribing;
         client.stage = match end {
-            End::Left => Stage::Left,
-            End::Closed(code) => client.closed(code),
-            _ => Stage::Lost { code: None },
+            ClientEnd::Left => ClientStage::Left,
+            ClientEnd::Closed(code) => client.closed(code),
+            _ => ClientStage::Lost { code: None },
         };
-        if client.stage == Stage::Left && client.order == Order::Return {
-            client.order = Order::Stay;
+        if client.stage == ClientStage::Left && client.order == ClientOrder::Return {
+            client.order = ClientOrder::Stay;
             continue;
         }
-        if !matches!(client.stage, Stage::Left | Stage::Over) {
+        if !matches!(client.stage, ClientStage::Left | ClientStage::Over) {
             *shared.ledger.borrow_mut().ended.entry(end.label()).or_default() += 1;
         }
         if unsettled {
@@ -54,7 +54,10 @@ pub async fn live(shared: &Shared, client: &RefCell<Client>) {
     }
 }
 
-async fn connect<'a>(shared: &'a Shared, client: &'a RefCell<Client>) -> Result<Session<'a>, EndpointError> {
+async fn connect<'a>(
+    shared: &'a LoadShared,
+    client: &'a RefCell<Client>,
+) -> Result<ClientSession<'a>, EndpointError> {
     // The semaphore is never closed, so there always is a permit in the end.
     let _turn = shared.handshakes.acquire().await;
     let class = client.borrow().class;
@@ -67,10 +70,10 @@ async fn connect<'a>(shared: &'a Shared, client: &'a RefCell<Client>) -> Result<
     for command in client_now.commands(&shared.ledger.borrow().symbols, &shared.wish) {
         frames::append_text(&command, shared.mask(), &mut out);
     }
-    client_now.stage = Stage::Subscribing;
-    let pace = rate.map(|rate| Pace::new(rate, shared.clock.now()));
+    client_now.stage = ClientStage::Subscribing;
+    let pace = rate.map(|rate| ReadPace::new(rate, shared.clock.now()));
     drop(client_now);
-    Ok(Session::new(shared, client, upgraded, out, pace))
+    Ok(ClientSession::new(shared, client, upgraded, out, pace))
 }
 
 fn slow_receive_buffer_bytes(rate: NonZeroU32) -> u32 {

@@ -8,12 +8,12 @@ use tokio::{
 };
 
 use super::{
-    client::{Order, Stage},
+    client::{ClientOrder, ClientStage},
     ledger::Sums,
     plan::Class,
     process,
     quantiles::{Quantiles, histogram},
-    run::Run,
+    run::LoadRun,
 };
 use crate::cli::{
     figures::{bytes, grouped, time},
@@ -21,7 +21,7 @@ use crate::cli::{
 };
 
 /// What was measured between the start and the end of the measured time.
-pub struct Measured {
+pub struct Measurement {
     pub time: Duration,
     pub sums: Sums,
     pub cpu: Duration,
@@ -33,9 +33,9 @@ pub struct Measured {
 /// Every so many normal clients one leaves and comes back, with `--resume-check`.
 const RETURNING_ONE_IN: usize = 10;
 
-impl Run<'_> {
+impl LoadRun<'_> {
     /// Lets the clients read for the measured time, and shows progress.
-    pub(super) async fn measure(&self) -> Measured {
+    pub(super) async fn measure(&self) -> Measurement {
         let lag = Rc::new(RefCell::new(histogram()));
         let watched = Rc::clone(&lag);
         let lag_task = spawn_local(async move { process::watch_lag(&watched).await });
@@ -65,14 +65,14 @@ impl Run<'_> {
         let sums = self.shared.ledger.borrow().sums().since(&before);
         let server_cpu_seconds = self.scrape().await.zip(server_cpu).map(|(after, before)| after - before);
         let lag = Quantiles::of(&lag.borrow());
-        Measured { time, sums, cpu, lag, server_cpu_seconds, returned }
+        Measurement { time, sums, cpu, lag, server_cpu_seconds, returned }
     }
 
     /// Whoever was sent away for a moment counts too.
     fn is_anyone_connected(&self) -> bool {
         self.clients.iter().any(|client| {
             let client = client.borrow();
-            client.is_connected() || client.order == Order::Return || client.stage == Stage::Left
+            client.is_connected() || client.order == ClientOrder::Return || client.stage == ClientStage::Left
         })
     }
 
@@ -103,11 +103,11 @@ impl Run<'_> {
     fn send_some_away(&self) -> u32 {
         let normal = self.clients.iter().filter(|client| {
             let client = client.borrow();
-            client.class == Class::Normal && client.stage == Stage::Ready
+            client.class == Class::Normal && client.stage == ClientStage::Ready
         });
         let mut sent = 0;
         for client in normal.step_by(RETURNING_ONE_IN) {
-            client.borrow_mut().tell(Order::Return);
+            client.borrow_mut().tell(ClientOrder::Return);
             sent += 1;
         }
         sent

@@ -43,7 +43,7 @@ pub use args::LoadArgs;
 
 use super::shell::complain;
 use interrupt::Interrupt;
-use report::{Report, Verdict};
+use report::{RunReport, RunVerdict};
 use run::{LoadError, drive};
 use tokio::{runtime, signal::ctrl_c, task::LocalSet};
 
@@ -53,7 +53,7 @@ pub fn run(args: &LoadArgs) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return give_up(&format!("no event loop: {error}")),
     };
-    let driven: Result<Report, LoadError> = LocalSet::new().block_on(&runtime, async {
+    let driven: Result<RunReport, LoadError> = LocalSet::new().block_on(&runtime, async {
         let interrupt = Rc::new(Interrupt::default());
         let raised = Rc::clone(&interrupt);
         tokio::task::spawn_local(async move {
@@ -71,10 +71,10 @@ pub fn run(args: &LoadArgs) -> ExitCode {
 
 fn give_up(why: &str) -> ExitCode {
     complain(format_args!("tickcast load: {why}\n"));
-    ExitCode::from(Verdict::NotConnected.exit_code())
+    ExitCode::from(RunVerdict::NotConnected.exit_code())
 }
 
-fn print(report: &Report, json: bool) -> ExitCode {
+fn print(report: &RunReport, json: bool) -> ExitCode {
     let text = if json {
         match serde_json::to_string_pretty(report) {
             Ok(text) => text + "\n",

@@ -8,7 +8,7 @@ use tickcast::tick::Nanos;
 
 /// A bucket that fills at a rate, and holds a tenth of a second's worth at most.
 #[derive(Clone, Debug)]
-pub struct Pace {
+pub struct ReadPace {
     bytes_per_second: u64,
     /// Billionths of a byte.
     credit: u64,
@@ -21,9 +21,9 @@ const READS_PER_SECOND: u64 = 50;
 
 // === impl Pace ===
 
-impl Pace {
+impl ReadPace {
     pub fn new(bytes_per_second: NonZeroU32, now: Nanos) -> Self {
-        Pace { bytes_per_second: u64::from(bytes_per_second.get()), credit: 0, filled: now }
+        ReadPace { bytes_per_second: u64::from(bytes_per_second.get()), credit: 0, filled: now }
     }
 
     /// The bytes that may be read now: 0 until a read is worth its while.
@@ -41,7 +41,7 @@ impl Pace {
         self.credit = self.credit.saturating_sub((bytes as u64).saturating_mul(BILLION));
     }
 
-    /// How long until [`Pace::allowance_bytes`] is not 0 again.
+    /// How long until [`ReadPace::allowance_bytes`] is not 0 again.
     pub fn wait(&self) -> Duration {
         let missing = (self.read_bytes() * BILLION).saturating_sub(self.credit);
         Duration::from_nanos(missing.div_ceil(self.bytes_per_second))
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn after_the_wait_there_is_something_to_read() {
         for rate in [1, 49, 51, 100_000, u32::MAX] {
-            let mut pace = Pace::new(NonZeroU32::new(rate).unwrap(), Nanos(0));
+            let mut pace = ReadPace::new(NonZeroU32::new(rate).unwrap(), Nanos(0));
             assert_eq!(pace.allowance_bytes(Nanos(0)), 0);
             let later = Nanos(0).plus(pace.wait());
             assert_ne!(pace.allowance_bytes(later), 0, "{rate}");
@@ -77,7 +77,7 @@ mod tests {
         fn it_never_allows_more_and_allows_a_steady_reader_no_less(
             rate in 100u32..10_000_000, steps_ms in prop::collection::vec(1i64..50, 20..200),
         ) {
-            let mut pace = Pace::new(NonZeroU32::new(rate).unwrap(), Nanos(0));
+            let mut pace = ReadPace::new(NonZeroU32::new(rate).unwrap(), Nanos(0));
             let mut now_ms = 0;
             let mut read = 0u64;
             for step_ms in steps_ms {

@@ -6,15 +6,15 @@ use serde::Serialize;
 
 use super::{
     hostile::HostileReport,
-    ledger::{Fault, Sums, Tally},
+    ledger::{ClassTally, LawBreach, Sums},
     plan::Class,
     quantiles::Quantiles,
-    scrape::Counts,
+    scrape::ServerCounts,
 };
 
 /// The whole of it.
 #[derive(Clone, Serialize, Debug)]
-pub struct Report {
+pub struct RunReport {
     pub url: String,
     pub clients: u32,
     pub connected: u32,
@@ -27,7 +27,7 @@ pub struct Report {
     pub ramp_seconds: f64,
     pub measured_seconds: f64,
     /// Of the measured time.
-    pub rates: Rates,
+    pub rates: RunRates,
     /// Of the whole run.
     pub sums: Sums,
     pub classes: Vec<ClassReport>,
@@ -39,19 +39,19 @@ pub struct Report {
     pub drains: u64,
     /// Clients that were told that the market is over.
     pub over: u32,
-    pub resume: Option<Resume>,
+    pub resume: Option<ResumeReport>,
     /// Those that did harm meanwhile, and what their neighbours felt of it.
     pub hostile: Option<HostileReport>,
     pub own: Own,
-    pub server: Server,
+    pub server: ServerReport,
     pub laws: Laws,
     pub interrupted: bool,
-    pub verdict: Verdict,
+    pub verdict: RunVerdict,
 }
 
 /// A second's worth, on average.
 #[derive(Clone, Copy, Serialize, Debug)]
-pub struct Rates {
+pub struct RunRates {
     pub messages: f64,
     pub updates: f64,
     pub bytes: f64,
@@ -70,7 +70,7 @@ pub struct ClassReport {
 
 /// What `--resume-check` saw.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Debug)]
-pub struct Resume {
+pub struct ResumeReport {
     pub returned: u32,
     pub resumed_symbols: u64,
     /// Answered by a gap or a new beginning.
@@ -87,7 +87,7 @@ pub struct Own {
 
 /// The server, by its own account, in the measured time.
 #[derive(Clone, Copy, Serialize, Debug)]
-pub struct Server {
+pub struct ServerReport {
     pub cpu_seconds: Option<f64>,
     pub cpu_us_per_message: Option<f64>,
     pub memory_bytes: Option<u64>,
@@ -108,17 +108,17 @@ pub struct Laws {
     pub scrape_failure: Option<String>,
     pub residual: i64,
     /// What the server counted from the first scrape to the last.
-    pub server_counts: Option<Counts>,
+    pub server_counts: Option<ServerCounts>,
     /// Whether our own sums were compared with the server's.
     pub sums_compared: bool,
     pub breaches: u64,
-    pub first_breaches: Vec<Fault>,
+    pub first_breaches: Vec<LawBreach>,
 }
 
 /// How the run ended.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Debug)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum RunVerdict {
     Kept,
     Broken,
     /// Clients could not connect, were refused, or the server went away.
@@ -127,30 +127,30 @@ pub enum Verdict {
 
 // === impl Verdict ===
 
-impl Verdict {
+impl RunVerdict {
     pub const fn exit_code(self) -> u8 {
         match self {
-            Verdict::Kept => 0,
-            Verdict::Broken => 1,
-            Verdict::NotConnected => 2,
+            RunVerdict::Kept => 0,
+            RunVerdict::Broken => 1,
+            RunVerdict::NotConnected => 2,
         }
     }
 }
 
 // === impl Rates ===
 
-impl Rates {
+impl RunRates {
     pub fn of(sums: &Sums, time: Duration) -> Self {
         let seconds = time.as_secs_f64();
         let rate = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
-        Rates { messages: rate(sums.messages), updates: rate(sums.updates), bytes: rate(sums.bytes) }
+        RunRates { messages: rate(sums.messages), updates: rate(sums.updates), bytes: rate(sums.bytes) }
     }
 }
 
 // === impl ClassReport ===
 
 impl ClassReport {
-    pub fn of(class: Class, clients: u32, tally: &Tally) -> Self {
+    pub fn of(class: Class, clients: u32, tally: &ClassTally) -> Self {
         let age = Quantiles::of(&tally.ages_us);
         ClassReport { class, clients, sums: tally.sums, age, from_the_future: tally.from_the_future }
     }

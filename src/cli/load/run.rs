@@ -24,18 +24,18 @@ use tokio::{
 use super::{
     args::LoadArgs,
     checks::{self, Compared, LOOK_AGAIN, Reached},
-    client::{Client, Order, Sampled, Stage, Wish},
+    client::{Client, ClientOrder, ClientStage, Sampled, Wish},
     hostile::Hostile,
     interrupt::Interrupt,
-    ledger::{Fault, Law, Ledger},
+    ledger::{Law, LawBreach, Ledger},
     life::live,
     plan::{Chooser, Class, classes},
     process::{self, TooManyClients},
-    report::Report,
-    scrapes::{Scrapes, breach, disagreement},
+    report::RunReport,
+    scrapes::{ScrapeSeries, breach, disagreement},
     server::{Server, ServerError, number},
     session::READ_BYTES,
-    shared::{HANDSHAKES_MAX, Shared},
+    shared::{HANDSHAKES_MAX, LoadShared},
 };
 use crate::cli::{figures::grouped, shell::complain};
 
@@ -59,13 +59,13 @@ pub enum LoadError {
 }
 
 /// A run under way.
-pub(super) struct Run<'a> {
+pub(super) struct LoadRun<'a> {
     pub(super) args: &'a LoadArgs,
     pub(super) interrupt: &'a Interrupt,
     pub(super) server: Server,
-    pub(super) shared: Rc<Shared>,
+    pub(super) shared: Rc<LoadShared>,
     pub(super) clients: Vec<Rc<RefCell<Client>>>,
-    pub(super) scrapes: Rc<RefCell<Scrapes>>,
+    pub(super) scrapes: Rc<RefCell<ScrapeSeries>>,
     pub(super) per_client: usize,
     /// Whether the server no longer listened when it was to be asked.
     pub(super) gone: Cell<bool>,
@@ -79,9 +79,9 @@ const START: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// When no client could even begin: no server, no symbols, not enough descriptors.
-pub async fn drive(args: &LoadArgs, interrupt: &Interrupt) -> Result<Report, LoadError> {
+pub async fn drive(args: &LoadArgs, interrupt: &Interrupt) -> Result<RunReport, LoadError> {
     process::allow_clients(args.clients.get().saturating_add(args.hostile))?;
-    let run = Run::prepare(args, interrupt).await?;
+    let run = LoadRun::prepare(args, interrupt).await?;
     run.scrape().await;
     let begun = Instant::now();
     let tasks = run.connect();
@@ -96,12 +96,12 @@ pub async fn drive(args: &LoadArgs, interrupt: &Interrupt) -> Result<Report, Loa
     let (reached, compared) = run.check_latest_wins().await;
     run.leave(tasks).await;
     let sums_compared = run.check_conservation().await;
-    Ok(Report { hostile, ..run.report(ramp, &measured, reached, compared, sums_compared) })
+    Ok(RunReport { hostile, ..run.report(ramp, &measured, reached, compared, sums_compared) })
 }
 
 // === impl Run ===
 
-impl<'a> Run<'a> {
+impl<'a> LoadRun<'a> {
     async fn prepare(args: &'a LoadArgs, interrupt: &'a Interrupt) -> Result<Self, LoadError> {
         let address = args.url.resolve().await?;
         let admin = match &args.admin_url {
@@ -126,7 +126,7 @@ impl<'a> Run<'a> {
             Rc::new(RefCell::new(Client::new(index, class, chooser.next_client(), sampled)))
         };
         let clients = (0u32..).zip(classes).map(client).collect();
-        let shared = Shared {
+        let shared = LoadShared {
             endpoint: args.url.clone(),
             address,
             wish: Wish { mode: args.mode.name().into(), interval_ms: args.interval_ms },
@@ -142,7 +142,7 @@ impl<'a> Run<'a> {
             first_failure: RefCell::new(None),
         };
         let scrapes = Rc::default();
-        Ok(Run {
+        Ok(LoadRun {
             args,
             interrupt,
             server,
@@ -196,7 +196,8 @@ impl<'a> Run<'a> {
     async fn until_back(&self) {
         let deadline = Instant::now() + self.args.settle;
         let away = |client: &Client| {
-            client.order == Order::Return || matches!(client.stage, Stage::Left | Stage::Subscribing)
+            client.order == ClientOrder::Return
+                || matches!(client.stage, ClientStage::Left | ClientStage::Subscribing)
         };
         while self.clients.iter().any(|client| away(&client.borrow()))
             && Instant::now() < deadline
@@ -210,7 +211,7 @@ impl<'a> Run<'a> {
         let ledger = &self.shared.ledger;
         // Slow ones too: what waits in the kernel's buffers is not the law's concern, and draining it slowly takes long.
         for client in self.clients.iter().filter(|client| client.borrow().class != Class::Normal) {
-            client.borrow_mut().tell(Order::CatchUp);
+            client.borrow_mut().tell(ClientOrder::CatchUp);
         }
         let place = |name: &str| ledger.borrow().symbols.place(name);
         let count = ledger.borrow().symbols.len();
@@ -233,7 +234,7 @@ impl<'a> Run<'a> {
             self.gone.set(true);
         } else {
             let what = format!("cannot be checked: {error}");
-            let fault = Fault { law: Law::LatestWins, client: None, symbol: None, what };
+            let fault = LawBreach { law: Law::LatestWins, client: None, symbol: None, what };
             self.shared.ledger.borrow_mut().faults.note(|| fault);
         }
         Default::default()
@@ -242,7 +243,7 @@ impl<'a> Run<'a> {
     /// Every client closes and reads to the end of what it was sent.
     async fn leave(&self, tasks: Vec<JoinHandle<()>>) {
         for client in &self.clients {
-            client.borrow_mut().tell(Order::Leave);
+            client.borrow_mut().tell(ClientOrder::Leave);
         }
         let deadline = Instant::now() + self.args.settle;
         for task in tasks {
@@ -260,10 +261,9 @@ impl<'a> Run<'a> {
     /// The last scrape; when we were alone, until the server's sums are ours. Says whether they were compared.
     async fn check_conservation(&self) -> bool {
         self.scrape().await;
-        let all_left = self
-            .clients
-            .iter()
-            .all(|client| matches!(client.borrow().stage, Stage::Left | Stage::Over | Stage::Failed));
+        let all_left = self.clients.iter().all(|client| {
+            matches!(client.borrow().stage, ClientStage::Left | ClientStage::Over | ClientStage::Failed)
+        });
         if !self.args.exclusive || !all_left || self.interrupt.is_raised(2) {
             return false;
         }

@@ -4,8 +4,8 @@
 
 /// What one scrape says.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Scrape {
-    pub counts: Counts,
+pub struct ServerScrape {
+    pub counts: ServerCounts,
     /// Processor time that the server has used, in seconds; `None` when it does not say.
     pub server_cpu_seconds: Option<f64>,
     /// Resident memory of the server, in bytes.
@@ -14,7 +14,7 @@ pub struct Scrape {
 
 /// The identity's terms. All but `pending` only rise while the server lives.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, serde::Serialize)]
-pub struct Counts {
+pub struct ServerCounts {
     pub offered: i64,
     pub delivered: i64,
     pub conflated: i64,
@@ -48,17 +48,17 @@ const REQUIRED: [&str; 2] = [TERMS[0], TERMS[1]];
 
 // === impl Counts ===
 
-impl Counts {
+impl ServerCounts {
     /// What is unaccounted for: 0, always.
     pub fn residual(&self) -> i64 {
-        let Counts { offered, delivered, conflated, filtered, gapped, discarded, pending } = *self;
+        let ServerCounts { offered, delivered, conflated, filtered, gapped, discarded, pending } = *self;
         offered - delivered - conflated - filtered - gapped - discarded - pending
     }
 
     /// What has changed since `earlier`.
     #[must_use]
-    pub fn since(&self, earlier: &Counts) -> Counts {
-        Counts {
+    pub fn since(&self, earlier: &ServerCounts) -> ServerCounts {
+        ServerCounts {
             offered: self.offered - earlier.offered,
             delivered: self.delivered - earlier.delivered,
             conflated: self.conflated - earlier.conflated,
@@ -74,7 +74,7 @@ impl Counts {
 ///
 /// # Errors
 /// When a term of the identity is missing, or is not a whole number.
-pub fn parse(text: &str) -> Result<Scrape, ScrapeError> {
+pub fn parse(text: &str) -> Result<ServerScrape, ScrapeError> {
     let mut terms = [None; TERMS.len()];
     let mut server_cpu_seconds = None;
     let mut server_memory_bytes = None;
@@ -102,8 +102,8 @@ pub fn parse(text: &str) -> Result<Scrape, ScrapeError> {
     }
     let [offered, delivered, conflated, filtered, gapped, discarded, pending] =
         terms.map(Option::unwrap_or_default);
-    let counts = Counts { offered, delivered, conflated, filtered, gapped, discarded, pending };
-    Ok(Scrape { counts, server_cpu_seconds, server_memory_bytes })
+    let counts = ServerCounts { offered, delivered, conflated, filtered, gapped, discarded, pending };
+    Ok(ServerScrape { counts, server_cpu_seconds, server_memory_bytes })
 }
 
 /// Name and value of a line `name{labels} value [time]`.
@@ -148,7 +148,7 @@ other{a=\"b\"} NaN
     #[test]
     fn the_terms_are_added_up_over_their_labels() {
         let scrape = parse(TEXT).unwrap();
-        let expected = Counts {
+        let expected = ServerCounts {
             offered: 100,
             delivered: 60,
             conflated: 20,
@@ -188,6 +188,6 @@ other{a=\"b\"} NaN
     fn differences_are_taken_term_by_term() {
         let before = parse(TEXT).unwrap().counts;
         let after = parse(&TEXT.replace("offered_total 100", "offered_total 130")).unwrap().counts;
-        assert_eq!(after.since(&before), Counts { offered: 30, ..Counts::default() });
+        assert_eq!(after.since(&before), ServerCounts { offered: 30, ..ServerCounts::default() });
     }
 }

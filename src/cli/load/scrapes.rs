@@ -3,16 +3,16 @@
 //! Pure. A scrape that fails is counted and judged no further: an unreachable page breaks no law.
 
 use super::{
-    ledger::{Fault, Faults, Law, Sums},
-    scrape::{Counts, Scrape},
+    ledger::{Law, LawBreach, LawBreaches, Sums},
+    scrape::{ServerCounts, ServerScrape},
     server::ServerError,
 };
 
 /// The scrapes of one run.
 #[derive(Default)]
-pub struct Scrapes {
-    pub first: Option<Scrape>,
-    pub last: Option<Scrape>,
+pub struct ScrapeSeries {
+    pub first: Option<ServerScrape>,
+    pub last: Option<ServerScrape>,
     pub judged: u64,
     pub failed: u64,
     /// Why the last that failed did.
@@ -23,9 +23,9 @@ pub struct Scrapes {
 
 // === impl Scrapes ===
 
-impl Scrapes {
+impl ScrapeSeries {
     /// Judges a scrape.
-    pub fn take(&mut self, scrape: Result<Scrape, ServerError>, faults: &mut Faults) {
+    pub fn take(&mut self, scrape: Result<ServerScrape, ServerError>, faults: &mut LawBreaches) {
         let scrape = match scrape {
             Ok(scrape) => scrape,
             Err(error) => {
@@ -47,7 +47,7 @@ impl Scrapes {
     }
 
     /// What the server counted between the first scrape and the last.
-    pub fn counts(&self) -> Option<Counts> {
+    pub fn counts(&self) -> Option<ServerCounts> {
         Some(self.last?.counts.since(&self.first?.counts))
     }
 }
@@ -57,7 +57,7 @@ impl Scrapes {
 ///
 /// A subscription's first snapshot may stand for ticks that came between the asking and the sending; the server counts
 /// it as delivered then, and the client cannot know. So there is a range for `delivered`, and everything else is exact.
-pub fn disagreement(server: &Counts, received: &Sums) -> Option<String> {
+pub fn disagreement(server: &ServerCounts, received: &Sums) -> Option<String> {
     let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     let updates = signed(received.updates);
     let first_snapshots = signed(received.snapshots.saturating_sub(received.gaps));
@@ -81,8 +81,8 @@ pub fn disagreement(server: &Counts, received: &Sums) -> Option<String> {
 }
 
 /// A breach of law 5 that no single client can be named for.
-pub fn breach(what: String) -> Fault {
-    Fault { law: Law::Conservation, client: None, symbol: None, what }
+pub fn breach(what: String) -> LawBreach {
+    LawBreach { law: Law::Conservation, client: None, symbol: None, what }
 }
 
 #[cfg(test)]
@@ -90,15 +90,15 @@ mod tests {
     use super::*;
     use crate::cli::load::scrape::ScrapeError;
 
-    fn scrape(offered: i64, delivered: i64) -> Scrape {
-        let counts = Counts { offered, delivered, ..Counts::default() };
-        Scrape { counts, server_cpu_seconds: None, server_memory_bytes: None }
+    fn scrape(offered: i64, delivered: i64) -> ServerScrape {
+        let counts = ServerCounts { offered, delivered, ..ServerCounts::default() };
+        ServerScrape { counts, server_cpu_seconds: None, server_memory_bytes: None }
     }
 
     #[test]
     fn every_residual_is_a_breach_and_the_worst_is_kept() {
-        let mut scrapes = Scrapes::default();
-        let mut faults = Faults::default();
+        let mut scrapes = ScrapeSeries::default();
+        let mut faults = LawBreaches::default();
         for (offered, delivered) in [(10, 10), (20, 19), (30, 33), (40, 40)] {
             scrapes.take(Ok(scrape(offered, delivered)), &mut faults);
         }
@@ -109,8 +109,8 @@ mod tests {
 
     #[test]
     fn a_failed_scrape_is_no_breach_and_not_hidden() {
-        let mut scrapes = Scrapes::default();
-        let mut faults = Faults::default();
+        let mut scrapes = ScrapeSeries::default();
+        let mut faults = LawBreaches::default();
         let error = ScrapeError::Missing("tickcast_updates_offered_total");
         scrapes.take(Err(error.into()), &mut faults);
         assert_eq!((faults.total, scrapes.judged, scrapes.failed, scrapes.counts()), (0, 0, 1, None));
@@ -124,7 +124,7 @@ mod tests {
     fn the_servers_sums_must_be_ours() {
         let sums = Sums { updates: 100, conflated: 50, snapshots: 12, gaps: 2, gapped: 7, ..Sums::default() };
         let check = |delivered, conflated, gapped, agrees: bool| {
-            let counts = Counts { delivered, conflated, gapped, ..Counts::default() };
+            let counts = ServerCounts { delivered, conflated, gapped, ..ServerCounts::default() };
             assert_eq!(disagreement(&counts, &sums).is_none(), agrees, "{counts:?}");
         };
         check(100, 50, 7, true);

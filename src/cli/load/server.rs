@@ -6,8 +6,8 @@ use tickcast::tick::{Symbol, SymbolError};
 use tickcast_client::{Endpoint, EndpointError, Message, MessageError, Messages, Record};
 
 use super::{
-    ledger::Symbols,
-    scrape::{self, Scrape, ScrapeError},
+    ledger::SymbolTable,
+    scrape::{self, ScrapeError, ServerScrape},
 };
 
 /// The server, as the run asks it.
@@ -54,13 +54,13 @@ impl Server {
     /// When the server cannot be asked, or its answer cannot be read.
     pub async fn heads(&self) -> Result<Vec<Head>, ServerError> {
         #[derive(serde::Deserialize)]
-        struct Entry {
+        struct ListedSymbol {
             symbol: String,
             seq: u64,
         }
         let body = self.endpoint.get(self.address, "/v1/symbols").await?;
-        let entries: Vec<Entry> = serde_json::from_slice(&body).map_err(ServerError::Symbols)?;
-        let head = |Entry { symbol: name, seq }: Entry| match Symbol::new(&name) {
+        let entries: Vec<ListedSymbol> = serde_json::from_slice(&body).map_err(ServerError::Symbols)?;
+        let head = |ListedSymbol { symbol: name, seq }: ListedSymbol| match Symbol::new(&name) {
             Ok(symbol) => Ok(Head { symbol, seq }),
             Err(source) => Err(ServerError::Symbol { name, source }),
         };
@@ -118,7 +118,7 @@ impl Server {
     ///
     /// # Errors
     /// When the server cannot be asked, or does not tell what the law is about.
-    pub async fn scrape(&self) -> Result<Scrape, ServerError> {
+    pub async fn scrape(&self) -> Result<ServerScrape, ServerError> {
         let (endpoint, address) = match &self.admin {
             Some((endpoint, address)) => (endpoint, *address),
             None => (&self.endpoint, self.address),
@@ -130,6 +130,6 @@ impl Server {
 }
 
 /// The run's numbering of these symbols.
-pub fn number(heads: Vec<Head>) -> Symbols {
-    Symbols::new(heads.into_iter().map(|head| head.symbol).collect())
+pub fn number(heads: Vec<Head>) -> SymbolTable {
+    SymbolTable::new(heads.into_iter().map(|head| head.symbol).collect())
 }

@@ -22,15 +22,15 @@ use tokio::{
 };
 
 use super::{
-    client::{Client, Order, Stage},
-    pace::Pace,
+    client::{Client, ClientOrder, ClientStage},
+    pace::ReadPace,
     plan::Class,
-    shared::Shared,
+    shared::LoadShared,
 };
 
 /// A connected client.
-pub struct Session<'a> {
-    shared: &'a Shared,
+pub struct ClientSession<'a> {
+    shared: &'a LoadShared,
     client: &'a RefCell<Client>,
     stream: TcpStream,
     /// The beginning of a frame whose end has not come.
@@ -41,14 +41,14 @@ pub struct Session<'a> {
     message: Option<Vec<u8>>,
     /// What is to be sent.
     out: Vec<u8>,
-    throttle: Option<(Pace, Pin<Box<Sleep>>)>,
+    throttle: Option<(ReadPace, Pin<Box<Sleep>>)>,
     /// Whether we have said that we close.
     closing: bool,
 }
 
 /// How a connection ended.
 #[derive(Debug)]
-pub enum End {
+pub enum ClientEnd {
     /// We closed, and the server has answered or gone.
     Left,
     /// The server closed.
@@ -68,16 +68,16 @@ const PARTIAL_BYTES_KEPT: usize = 4 * 1024;
 
 // === impl Session ===
 
-impl<'a> Session<'a> {
+impl<'a> ClientSession<'a> {
     /// `out` is what is to be sent first.
     pub fn new(
-        shared: &'a Shared,
+        shared: &'a LoadShared,
         client: &'a RefCell<Client>,
         upgraded: Upgraded,
         out: Vec<u8>,
-        pace: Option<Pace>,
+        pace: Option<ReadPace>,
     ) -> Self {
-        Session {
+        ClientSession {
             shared,
             client,
             stream: upgraded.stream,
@@ -91,7 +91,7 @@ impl<'a> Session<'a> {
     }
 
     /// Sends, reads and obeys until the connection ends.
-    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ClientEnd> {
         self.obey(cx);
         for _ in 0..READS_PER_WAKE {
             if let Err(error) = self.send(cx) {
@@ -111,10 +111,10 @@ impl<'a> Session<'a> {
         if !client.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             client.waker = Some(cx.waker().clone());
         }
-        if client.order != Order::Stay {
+        if client.order != ClientOrder::Stay {
             self.throttle = None;
         }
-        if matches!(client.order, Order::Leave | Order::Return) && !self.closing {
+        if matches!(client.order, ClientOrder::Leave | ClientOrder::Return) && !self.closing {
             self.closing = true;
             frames::append_close(close::NORMAL, self.shared.mask(), &mut self.out);
         }
@@ -138,14 +138,14 @@ impl<'a> Session<'a> {
     /// A client that reads slowly or not at all is as ready as it gets once it has asked.
     fn asked(&self) {
         let mut client = self.client.borrow_mut();
-        if client.stage == Stage::Subscribing && client.class != Class::Normal {
-            client.stage = Stage::Ready;
+        if client.stage == ClientStage::Subscribing && client.class != Class::Normal {
+            client.stage = ClientStage::Ready;
             self.shared.settle();
         }
     }
 
     /// Reads once and takes in the frames that are whole; `Some` when the connection ends.
-    fn receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<End>> {
+    fn receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEnd>> {
         if !self.client.borrow().reads {
             return Poll::Pending;
         }
@@ -190,7 +190,7 @@ impl<'a> Session<'a> {
     }
 
     /// Takes in the frames of `bytes`, of which the last `count` are new, and keeps what is not whole.
-    fn take(&mut self, bytes: &[u8], count: usize) -> Option<End> {
+    fn take(&mut self, bytes: &[u8], count: usize) -> Option<ClientEnd> {
         if let Some((pace, _)) = &mut self.throttle {
             pace.spend(count);
         }
@@ -201,13 +201,13 @@ impl<'a> Session<'a> {
         let end = loop {
             match frames::first(rest) {
                 Ok(None) => break None,
-                Err(error) => break Some(End::Frame(error)),
+                Err(error) => break Some(ClientEnd::Frame(error)),
                 Ok(Some(frame)) => {
                     rest = &rest[frame.length..];
                     match self.take_frame(&frame, now_us) {
                         Ok(None) => {}
                         Ok(Some(end)) => break Some(end),
-                        Err(error) => break Some(End::Frame(error)),
+                        Err(error) => break Some(ClientEnd::Frame(error)),
                     }
                 }
             }
@@ -221,7 +221,11 @@ impl<'a> Session<'a> {
         end
     }
 
-    fn take_frame(&mut self, frame: &frames::Frame<'_>, now_us: i64) -> Result<Option<End>, FrameError> {
+    fn take_frame(
+        &mut self,
+        frame: &frames::Frame<'_>,
+        now_us: i64,
+    ) -> Result<Option<ClientEnd>, FrameError> {
         match frame.opcode {
             OpCode::Data(Data::Text) if self.message.is_some() => return Err(FrameError::OutOfTurn),
             OpCode::Data(Data::Text) if frame.is_final => self.take_message(frame.payload, now_us),
@@ -242,7 +246,7 @@ impl<'a> Session<'a> {
             OpCode::Control(Control::Ping) => {
                 frames::append_pong(frame.payload, self.shared.mask(), &mut self.out);
             }
-            OpCode::Control(Control::Close) if self.closing => return Ok(Some(End::Left)),
+            OpCode::Control(Control::Close) if self.closing => return Ok(Some(ClientEnd::Left)),
             OpCode::Control(Control::Close) => {
                 return Ok(Some(self.close_too(frames::close_code(frame.payload))));
             }
@@ -259,40 +263,40 @@ impl<'a> Session<'a> {
     /// Settles the client once every symbol is answered.
     fn answered(&self) {
         let mut client = self.client.borrow_mut();
-        if client.stage == Stage::Subscribing && client.is_answered() {
-            client.stage = Stage::Ready;
+        if client.stage == ClientStage::Subscribing && client.is_answered() {
+            client.stage = ClientStage::Ready;
             self.shared.settle();
         }
     }
 
     /// Answers the server's close. A socket that does not take the answer at once gets none: it is going away.
-    fn close_too(&mut self, code: Option<u16>) -> End {
+    fn close_too(&mut self, code: Option<u16>) -> ClientEnd {
         frames::append_close(code.unwrap_or(close::NORMAL), self.shared.mask(), &mut self.out);
         let _best_effort = self.stream.try_write(&self.out);
-        End::Closed(code)
+        ClientEnd::Closed(code)
     }
 
-    fn eof(&self) -> End {
-        if self.closing { End::Left } else { End::Eof }
+    fn eof(&self) -> ClientEnd {
+        if self.closing { ClientEnd::Left } else { ClientEnd::Eof }
     }
 
-    fn broken(&self, error: &io::Error) -> End {
-        if self.closing { End::Left } else { End::Broken(error.kind()) }
+    fn broken(&self, error: &io::Error) -> ClientEnd {
+        if self.closing { ClientEnd::Left } else { ClientEnd::Broken(error.kind()) }
     }
 }
 
 // === impl End ===
 
-impl End {
+impl ClientEnd {
     /// What the report calls it.
     pub fn label(&self) -> String {
         match self {
-            End::Left => "left".to_owned(),
-            End::Closed(Some(code)) => code.to_string(),
-            End::Closed(None) => "closed without a code".to_owned(),
-            End::Eof => "ended without a close frame".to_owned(),
-            End::Broken(kind) => format!("broken: {kind}"),
-            End::Frame(error) => format!("bad frame: {error}"),
+            ClientEnd::Left => "left".to_owned(),
+            ClientEnd::Closed(Some(code)) => code.to_string(),
+            ClientEnd::Closed(None) => "closed without a code".to_owned(),
+            ClientEnd::Eof => "ended without a close frame".to_owned(),
+            ClientEnd::Broken(kind) => format!("broken: {kind}"),
+            ClientEnd::Frame(error) => format!("bad frame: {error}"),
         }
     }
 }

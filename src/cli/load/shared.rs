@@ -17,7 +17,7 @@ use tokio::sync::{Notify, Semaphore};
 use super::{client::Wish, ledger::Ledger};
 
 /// What all sessions of a run share, on its one thread.
-pub struct Shared {
+pub struct LoadShared {
     pub endpoint: Endpoint,
     pub address: SocketAddr,
     pub wish: Wish,
@@ -42,7 +42,7 @@ pub struct Shared {
 pub const HANDSHAKES_MAX: usize = 256;
 // === impl Shared ===
 
-impl Shared {
+impl LoadShared {
     pub fn mask(&self) -> [u8; 4] {
         self.random.borrow_mut().next_u32().to_ne_bytes()
     }

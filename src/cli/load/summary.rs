@@ -6,36 +6,36 @@ use tickcast_client::close;
 
 use super::{
     checks::{Compared, Reached},
-    client::{Client, Stage},
+    client::{Client, ClientStage},
     ledger::Ledger,
-    measure::Measured,
+    measure::Measurement,
     plan::Class,
-    report::{ClassReport, Laws, Own, Rates, Report, Resume, Server as ServerReport, Verdict},
-    run::Run,
+    report::{ClassReport, Laws, Own, ResumeReport, RunRates, RunReport, RunVerdict, ServerReport},
+    run::LoadRun,
 };
 
-impl Run<'_> {
+impl LoadRun<'_> {
     pub(super) fn report(
         &self,
         ramp: Duration,
-        measured: &Measured,
+        measured: &Measurement,
         reached: Reached,
         compared: Compared,
         sums_compared: bool,
-    ) -> Report {
+    ) -> RunReport {
         let ledger = self.shared.ledger.borrow();
         let classes = Class::ALL
             .into_iter()
             .zip(ledger.tallies())
             .map(|(class, tally)| ClassReport::of(class, self.count(|client| client.class == class), tally))
             .collect();
-        let failed = self.count(|client| matches!(client.stage, Stage::Failed | Stage::Waiting));
-        let resume = measured.returned.map(|returned| Resume {
+        let failed = self.count(|client| matches!(client.stage, ClientStage::Failed | ClientStage::Waiting));
+        let resume = measured.returned.map(|returned| ResumeReport {
             returned,
             resumed_symbols: ledger.resumed,
             not_resumed_symbols: ledger.not_resumed,
         });
-        Report {
+        RunReport {
             url: self.args.url.to_string(),
             clients: self.args.clients.get(),
             connected: self.args.clients.get() - failed,
@@ -45,7 +45,7 @@ impl Run<'_> {
             symbols_per_client: self.per_client,
             ramp_seconds: ramp.as_secs_f64(),
             measured_seconds: measured.time.as_secs_f64(),
-            rates: Rates::of(&measured.sums, measured.time),
+            rates: RunRates::of(&measured.sums, measured.time),
             sums: ledger.sums(),
             classes,
             disconnects: ledger.ended.clone(),
@@ -53,7 +53,7 @@ impl Run<'_> {
             server_errors: ledger.errors.clone(),
             heartbeats: ledger.heartbeats,
             drains: ledger.drains,
-            over: self.count(|client| client.stage == Stage::Over),
+            over: self.count(|client| client.stage == ClientStage::Over),
             resume,
             hostile: None,
             own: Own { cpu_seconds: measured.cpu.as_secs_f64(), lag: measured.lag },
@@ -68,7 +68,7 @@ impl Run<'_> {
         self.clients.iter().map(|client| u32::from(counts(&client.borrow()))).sum()
     }
 
-    fn server_report(&self, measured: &Measured) -> ServerReport {
+    fn server_report(&self, measured: &Measurement) -> ServerReport {
         let cpu_seconds = measured.server_cpu_seconds;
         let messages = measured.sums.messages;
         ServerReport {
@@ -96,19 +96,19 @@ impl Run<'_> {
         }
     }
 
-    fn verdict(&self, ledger: &Ledger) -> Verdict {
+    fn verdict(&self, ledger: &Ledger) -> RunVerdict {
         let away = self.clients.iter().any(|client| {
             matches!(
                 client.borrow().stage,
-                Stage::Failed | Stage::Waiting | Stage::Lost { code: Some(close::AWAY) }
+                ClientStage::Failed | ClientStage::Waiting | ClientStage::Lost { code: Some(close::AWAY) }
             )
         });
         if ledger.faults.total > 0 {
-            Verdict::Broken
+            RunVerdict::Broken
         } else if away || self.gone.get() || !ledger.refused.is_empty() {
-            Verdict::NotConnected
+            RunVerdict::NotConnected
         } else {
-            Verdict::Kept
+            RunVerdict::Kept
         }
     }
 }

@@ -7,14 +7,14 @@ use std::fmt::Write;
 use super::{
     hostile::HostileReport,
     quantiles::Quantiles,
-    report::{Report, Resume, Verdict},
-    scrape::Counts,
+    report::{ResumeReport, RunReport, RunVerdict},
+    scrape::ServerCounts,
 };
 use crate::cli::figures::{bytes, grouped, time};
 
 // === impl Report ===
 
-impl Report {
+impl RunReport {
     /// The table, with a newline behind each line.
     pub fn table(&self) -> String {
         let mut out = String::new();
@@ -24,7 +24,7 @@ impl Report {
     }
 
     fn write_load(&self, out: &mut String) -> std::fmt::Result {
-        let Report { sums, rates, own, server, .. } = self;
+        let RunReport { sums, rates, own, server, .. } = self;
         line(out, "server", &self.url)?;
         let each = format!("{} of {} symbols each", self.symbols_per_client, self.symbols);
         let failed =
@@ -88,7 +88,7 @@ impl Report {
             );
             line(out, "market over", &what)?;
         }
-        if let Some(Resume { returned, resumed_symbols, not_resumed_symbols }) = self.resume {
+        if let Some(ResumeReport { returned, resumed_symbols, not_resumed_symbols }) = self.resume {
             let what = format!(
                 "{returned} clients returned: {resumed_symbols} symbols resumed, {not_resumed_symbols} not"
             );
@@ -139,7 +139,7 @@ impl Report {
         }
         line(out, "law 5", &conservation)?;
         if let Some(counts) = &laws.server_counts {
-            let Counts { offered, delivered, conflated, filtered, gapped, discarded, pending } = counts;
+            let ServerCounts { offered, delivered, conflated, filtered, gapped, discarded, pending } = counts;
             let what = format!(
                 "offered {offered} = delivered {delivered} + conflated {conflated} + filtered {filtered} \
                  + gapped {gapped} + discarded {discarded} + pending {pending}"
@@ -157,9 +157,11 @@ impl Report {
             line(out, "BREACH", &format!("and {} more", grouped(more)))?;
         }
         let verdict = match self.verdict {
-            Verdict::Kept => "every law that was checked was kept".to_owned(),
-            Verdict::Broken => format!("{} breaches", grouped(laws.breaches)),
-            Verdict::NotConnected => "not every client could stay connected with all its symbols".to_owned(),
+            RunVerdict::Kept => "every law that was checked was kept".to_owned(),
+            RunVerdict::Broken => format!("{} breaches", grouped(laws.breaches)),
+            RunVerdict::NotConnected => {
+                "not every client could stay connected with all its symbols".to_owned()
+            }
         };
         line(out, "verdict", &verdict)
     }

@@ -11,7 +11,7 @@ use super::{
     LoadArgs,
     interrupt::Interrupt,
     ledger::Law,
-    report::{Report, Verdict},
+    report::{RunReport, RunVerdict},
     run::{LoadError, drive},
 };
 
@@ -33,7 +33,7 @@ fn on_one_thread<T>(work: impl Future<Output = T>) -> T {
     LocalSet::new().block_on(&runtime, work)
 }
 
-fn load(script: Script, more: &[&str]) -> (Report, Mock) {
+fn load(script: Script, more: &[&str]) -> (RunReport, Mock) {
     on_one_thread(async {
         let mock = Mock::start(script).await;
         let report = drive(&args(&mock.url(), more), &Interrupt::default()).await.unwrap();
@@ -47,7 +47,7 @@ fn check_lie(script: Script, more: &[&str], law: Law, what: &str) {
     let faults = &report.laws.first_breaches;
     let found = faults.iter().any(|fault| fault.law == law && fault.what.contains(what));
     assert!(found, "{law:?} {what:?} is not among {faults:?}");
-    assert_eq!(report.verdict, Verdict::Broken);
+    assert_eq!(report.verdict, RunVerdict::Broken);
     let table = report.table();
     assert!(table.contains("BREACH") && table.contains(what), "{table}");
 }
@@ -65,7 +65,7 @@ fn first<'a>(messages: &'a mut [Value], kind: &str) -> &'a mut Value {
 fn an_honest_server_passes_every_check() {
     let (report, _) = load(Script::default(), &["--exclusive", "--sample=4"]);
     assert_eq!(report.laws.first_breaches, []);
-    assert_eq!((report.verdict, report.verdict.exit_code()), (Verdict::Kept, 0));
+    assert_eq!((report.verdict, report.verdict.exit_code()), (RunVerdict::Kept, 0));
     assert_eq!((report.connected, report.failed, report.symbols_per_client), (4, 0, 3));
     // Four clients, three symbols; one symbol begins without a snapshot.
     let sums = report.sums;
@@ -120,7 +120,7 @@ fn the_contract_and_foreign_data_are_checked() {
 }
 
 /// Runs until every client has answered a ping behind its messages, then does `last` and interrupts, once or twice.
-fn load_until_read(script: Script, interrupts: u32, last: impl AsyncFnOnce(&mut Mock)) -> Report {
+fn load_until_read(script: Script, interrupts: u32, last: impl AsyncFnOnce(&mut Mock)) -> RunReport {
     on_one_thread(async {
         let mut mock = Mock::start(Script { then: |_| Then::Ping, ..script }).await;
         let interrupt = Rc::new(Interrupt::default());
@@ -168,7 +168,7 @@ fn a_record_that_is_never_met_is_counted_and_no_breach() {
     let snapshots = |records: &mut Vec<Value>| records[0]["seq"] = 1.into();
     let (report, _) = load(Script { snapshots, ..Script::default() }, &["--sample=1"]);
     assert_eq!((report.laws.records_compared, report.laws.records_not_met), (2, 1));
-    assert_eq!(report.verdict, Verdict::Kept);
+    assert_eq!(report.verdict, RunVerdict::Kept);
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn only_a_stalled_client_may_be_closed_as_slow() {
     let closes = |_: u32| Then::Close(4008);
     let script = Script { then: closes, ..Script::default() };
     let (report, _) = load(script.clone(), &["--clients=1", "--stalled=1"]);
-    assert_eq!((report.verdict, report.laws.heads_expected), (Verdict::Kept, 0));
+    assert_eq!((report.verdict, report.laws.heads_expected), (RunVerdict::Kept, 0));
     assert_eq!(report.disconnects["4008"], 1);
     check_lie(script, &["--clients=1"], Law::LatestWins, "was closed with 4008 before the end");
     let drops = Script { then: |_| Then::Drop, ..Script::default() };
@@ -220,7 +220,7 @@ fn a_market_that_is_over_ends_the_run_with_every_check() {
     let more = ["--duration=1h", "--sample=1", "--exclusive", "--slow=2:50000"];
     let (report, mock) = load(over.clone(), &more);
     assert_eq!(report.laws.first_breaches, []);
-    assert_eq!((report.verdict, report.over, report.laws.heads_reached), (Verdict::Kept, 4, 4));
+    assert_eq!((report.verdict, report.over, report.laws.heads_reached), (RunVerdict::Kept, 4, 4));
     // The one client that holds records holds three.
     assert_eq!((report.laws.records_compared, report.laws.sums_compared), (3, true));
     assert!(report.disconnects.is_empty(), "{:?}", report.disconnects);
@@ -243,7 +243,7 @@ fn a_market_that_is_over_ends_the_run_with_every_check() {
 fn a_server_that_drains_breaks_no_law_but_is_told() {
     // Nobody is left to measure, so the hour is not waited for.
     let (report, _) = load(Script { then: |_| Then::Close(1001), ..Script::default() }, &["--duration=1h"]);
-    assert_eq!((report.verdict, report.verdict.exit_code()), (Verdict::NotConnected, 2));
+    assert_eq!((report.verdict, report.verdict.exit_code()), (RunVerdict::NotConnected, 2));
     assert_eq!(report.disconnects["1001"], 4);
 }
 
@@ -251,14 +251,14 @@ fn a_server_that_drains_breaks_no_law_but_is_told() {
 fn a_server_that_has_gone_breaks_no_law_but_is_told() {
     let report = load_until_read(Script::default(), 1, async |mock| mock.close().await);
     assert_eq!(report.laws.first_breaches, []);
-    assert_eq!((report.verdict, report.laws.heads_expected), (Verdict::NotConnected, 0));
+    assert_eq!((report.verdict, report.laws.heads_expected), (RunVerdict::NotConnected, 0));
     assert!(report.laws.scrapes_failed > 0 && report.table().contains("failed: cannot connect"));
 }
 
 #[test]
 fn refusals_are_reported() {
     let (report, _) = load(Script { handshake: 503, ..Script::default() }, &[]);
-    assert_eq!((report.verdict, report.failed, report.connected), (Verdict::NotConnected, 4, 0));
+    assert_eq!((report.verdict, report.failed, report.connected), (RunVerdict::NotConnected, 4, 0));
     let why = report.first_failure.unwrap();
     assert_eq!(why, "the server answered 503 Service Unavailable: draining: try another server");
 
@@ -268,7 +268,7 @@ fn refusals_are_reported() {
     };
     let twist = |_: u32, messages: &mut Vec<Value>| messages.retain(|message| message["symbol"] != "BTC-USD");
     let (report, _) = load(Script { twist, answer, ..Script::default() }, &[]);
-    assert_eq!((report.verdict, report.refused_subscriptions["too_many"]), (Verdict::NotConnected, 4));
+    assert_eq!((report.verdict, report.refused_subscriptions["too_many"]), (RunVerdict::NotConnected, 4));
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn clients_that_return_resume() {
 #[test]
 fn pings_are_answered() {
     let (report, mock) = load(Script { then: |_| Then::Ping, ..Script::default() }, &[]);
-    assert_eq!((report.verdict, mock.pongs()), (Verdict::Kept, 4));
+    assert_eq!((report.verdict, mock.pongs()), (RunVerdict::Kept, 4));
 }
 
 #[test]

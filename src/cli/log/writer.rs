@@ -24,14 +24,14 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// The end of the log that lines are given to; clones share one queue.
 #[derive(Clone, Default)]
-pub struct Lines {
-    queue: Arc<Queue>,
+pub struct LogLines {
+    queue: Arc<LogQueue>,
     dropped: Arc<AtomicU64>,
 }
 
 #[derive(Default)]
-struct Queue {
-    state: Mutex<State>,
+struct LogQueue {
+    state: Mutex<LogState>,
     /// Something waits.
     filled: Condvar,
     /// All that waited is out.
@@ -39,7 +39,7 @@ struct Queue {
 }
 
 #[derive(Default)]
-struct State {
+struct LogState {
     waiting: Vec<u8>,
     /// What was taken from `waiting` is on its way out.
     writing: bool,
@@ -50,7 +50,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(20);
 /// A buffer that grew beyond this in a flood is given back.
 const KEPT_BYTES: usize = 64 * 1024;
 
-impl Lines {
+impl LogLines {
     /// Begins to write to standard error. The descriptor is our own, so that no lock of the standard library is held while
     /// it takes nothing.
     ///
@@ -61,7 +61,7 @@ impl Lines {
     }
 
     fn to(out: impl Write + Send + 'static) -> io::Result<Self> {
-        let lines = Lines::default();
+        let lines = LogLines::default();
         let writing = lines.clone();
         thread::Builder::new().name("log".to_owned()).spawn(move || writing.run(out))?;
         Ok(lines)
@@ -156,14 +156,14 @@ impl Lines {
     }
 }
 
-impl Queue {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl LogQueue {
+    fn lock(&self) -> MutexGuard<'_, LogState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Each call is given one whole line.
-impl Write for Lines {
+impl Write for LogLines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.push(line);
         Ok(line.len())
@@ -174,10 +174,10 @@ impl Write for Lines {
     }
 }
 
-impl<'w> MakeWriter<'w> for Lines {
-    type Writer = Lines;
+impl<'w> MakeWriter<'w> for LogLines {
+    type Writer = LogLines;
 
-    fn make_writer(&'w self) -> Lines {
+    fn make_writer(&'w self) -> LogLines {
         self.clone()
     }
 }
@@ -189,9 +189,9 @@ mod tests {
     use super::*;
 
     /// What is written goes into a pipe of the kernel.
-    fn piped() -> (Lines, io::PipeReader) {
+    fn piped() -> (LogLines, io::PipeReader) {
         let (reader, writer) = io::pipe().unwrap();
-        (Lines::to(writer).unwrap(), reader)
+        (LogLines::to(writer).unwrap(), reader)
     }
 
     #[test]

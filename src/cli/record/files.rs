@@ -47,7 +47,7 @@ pub struct Files {
 
 /// The file in hand.
 struct Current {
-    writer: Writer<Counted>,
+    writer: Writer<CountingWriter>,
     path: PathBuf,
     /// When its first line came.
     begun: Option<Nanos>,
@@ -57,12 +57,12 @@ struct Current {
 }
 
 /// An output that knows how much was written.
-struct Counted {
-    out: Target,
+struct CountingWriter {
+    out: RecordTarget,
     bytes: u64,
 }
 
-enum Target {
+enum RecordTarget {
     File(File),
     Stream(Box<dyn Write + Send>),
 }
@@ -143,15 +143,15 @@ impl Files {
         let Some(Current { writer, path, begun, ticks, flushed }) = self.current.take() else {
             return Ok(());
         };
-        let (is_file, failed) = (matches!(writer.output().0.out, Target::File(_)), self.failed);
+        let (is_file, failed) = (matches!(writer.output().0.out, RecordTarget::File(_)), self.failed);
         if begun.is_none() && is_file {
             drop(writer);
             self.begun -= 1;
             return fs::remove_file(path);
         }
         let ended = writer.finish().and_then(|out| match out.out {
-            Target::File(file) => file.sync_all(),
-            Target::Stream(_) => Ok(()),
+            RecordTarget::File(file) => file.sync_all(),
+            RecordTarget::Stream(_) => Ok(()),
         });
         self.settled += match &ended {
             Ok(()) if !failed => ticks,
@@ -191,15 +191,15 @@ impl Files {
     fn begin(&mut self) -> io::Result<()> {
         let path = if self.rotates() { numbered(&self.path, self.next_number) } else { self.path.clone() };
         let out = if is_standard(&path) {
-            Target::Stream(Box::new(io::stdout()))
+            RecordTarget::Stream(Box::new(io::stdout()))
         } else if path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
-            Target::Stream(Box::new(OpenOptions::new().write(true).open(&path)?))
+            RecordTarget::Stream(Box::new(OpenOptions::new().write(true).open(&path)?))
         } else {
-            Target::File(File::create_new(&path)?)
+            RecordTarget::File(File::create_new(&path)?)
         };
         self.next_number += 1;
         self.begun += 1;
-        let writer = Writer::new(Counted { out, bytes: 0 }, Compression::of(&path), &self.header)?;
+        let writer = Writer::new(CountingWriter { out, bytes: 0 }, Compression::of(&path), &self.header)?;
         self.current = Some(Current { writer, path, begun: None, ticks: 0, flushed: 0 });
         Ok(())
     }
@@ -251,11 +251,11 @@ fn readable(path: &Path) -> u64 {
 
 // === impl Counted ===
 
-impl Write for Counted {
+impl Write for CountingWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let len = match &mut self.out {
-            Target::File(file) => file.write(bytes),
-            Target::Stream(out) => out.write(bytes),
+            RecordTarget::File(file) => file.write(bytes),
+            RecordTarget::Stream(out) => out.write(bytes),
         }?;
         self.bytes += len as u64;
         Ok(len)
@@ -263,8 +263,8 @@ impl Write for Counted {
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.out {
-            Target::File(file) => file.flush(),
-            Target::Stream(out) => out.flush(),
+            RecordTarget::File(file) => file.flush(),
+            RecordTarget::Stream(out) => out.flush(),
         }
     }
 }

@@ -21,11 +21,11 @@ pub struct ReplayArgs {
     #[arg(long)]
     pub json: bool,
     #[command(subcommand)]
-    pub op: Option<Op>,
+    pub op: Option<ReplayVerb>,
 }
 
 #[derive(clap::Subcommand, Clone, Debug)]
-pub enum Op {
+pub enum ReplayVerb {
     /// Show how it stands, once
     State,
     /// Stand still

@@ -9,8 +9,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tickcast::tick::Nanos;
 
 use super::{
-    order::Order,
-    state::{Shown, moment},
+    order::ReplayOrder,
+    state::{ReplayShown, moment},
 };
 use crate::cli::terminal::{Act, Theme};
 
@@ -30,12 +30,12 @@ pub struct Deck {
     pub(super) complaint: Option<String>,
     /// When the server answered last.
     pub(super) heard: Option<Nanos>,
-    orders: VecDeque<(String, Order)>,
+    orders: VecDeque<(String, ReplayOrder)>,
 }
 
 /// One replay.
 pub(super) struct Row {
-    pub shown: Shown,
+    pub shown: ReplayShown,
     /// Orders that the server has not answered yet.
     pub asked: usize,
 }
@@ -69,7 +69,7 @@ impl Deck {
     }
 
     /// The server has told how its replays stand.
-    pub fn take(&mut self, states: Vec<Shown>, now: Nanos) {
+    pub fn take(&mut self, states: Vec<ReplayShown>, now: Nanos) {
         (self.up, self.heard) = (true, Some(now));
         "connected".clone_into(&mut self.connection);
         let chosen = self.rows.get(self.selected).map(|row| row.shown.feed.clone());
@@ -87,18 +87,18 @@ impl Deck {
     }
 
     /// The oldest order that the server was not given.
-    pub fn next_order(&mut self) -> Option<(String, Order)> {
+    pub fn next_order(&mut self) -> Option<(String, ReplayOrder)> {
         self.orders.pop_front()
     }
 
     /// The server has carried an order out: how the replay stands then, or why not.
-    pub fn answered(&mut self, feed: &str, answer: Result<Shown, String>, now: Nanos) {
+    pub fn answered(&mut self, feed: &str, answer: Result<ReplayShown, String>, now: Nanos) {
         self.heard = Some(now);
         let Some(row) = self.rows.iter_mut().find(|row| row.shown.feed == feed) else { return };
         row.asked = row.asked.saturating_sub(1);
         match answer {
             // An answer to an order has no span.
-            Ok(shown) if row.asked == 0 => row.shown = Shown { span: row.shown.span, ..shown },
+            Ok(shown) if row.asked == 0 => row.shown = ReplayShown { span: row.shown.span, ..shown },
             Ok(_) => {}
             Err(why) => {
                 self.complaint = Some(why);
@@ -154,8 +154,8 @@ impl Deck {
             // Where a terminal keeps shifted arrows for itself.
             KeyCode::Char('[') => self.seek(-SEEK_FAR_MICROS),
             KeyCode::Char(']') => self.seek(SEEK_FAR_MICROS),
-            KeyCode::Char('+' | '=') => self.speed(super::state::Speed::faster),
-            KeyCode::Char('-' | '_') => self.speed(super::state::Speed::slower),
+            KeyCode::Char('+' | '=') => self.speed(super::state::ReplaySpeed::faster),
+            KeyCode::Char('-' | '_') => self.speed(super::state::ReplaySpeed::slower),
             KeyCode::Char('r') | KeyCode::Home => self.restart(),
             _ => {}
         }
@@ -171,7 +171,7 @@ impl Deck {
         let goes = shown.phase == "playing";
         shown.paused = goes;
         if goes { "paused" } else { "playing" }.clone_into(&mut shown.phase);
-        self.order(if goes { Order::Pause } else { Order::Resume });
+        self.order(if goes { ReplayOrder::Pause } else { ReplayOrder::Resume });
     }
 
     fn step(&mut self, count: u64) {
@@ -180,7 +180,7 @@ impl Deck {
             shown.paused = true;
             "paused".clone_into(&mut shown.phase);
         }
-        self.order(Order::Step(count));
+        self.order(ReplayOrder::Step(count));
     }
 
     /// To a time that is so far from where the market stands, within the recording as far as it is known.
@@ -197,14 +197,14 @@ impl Deck {
             shown.ended = false;
             if shown.paused { "paused" } else { "playing" }.clone_into(&mut shown.phase);
         }
-        self.order(Order::Seek(moment(to)));
+        self.order(ReplayOrder::Seek(moment(to)));
     }
 
-    fn speed(&mut self, change: impl FnOnce(super::state::Speed) -> super::state::Speed) {
+    fn speed(&mut self, change: impl FnOnce(super::state::ReplaySpeed) -> super::state::ReplaySpeed) {
         let Some(shown) = self.chosen() else { return };
         shown.speed = change(shown.speed);
         let name = shown.speed.name();
-        self.order(Order::Speed(name));
+        self.order(ReplayOrder::Speed(name));
     }
 
     fn restart(&mut self) {
@@ -214,11 +214,11 @@ impl Deck {
             shown.ended = false;
             if shown.paused { "paused" } else { "playing" }.clone_into(&mut shown.phase);
         }
-        self.order(Order::Restart);
+        self.order(ReplayOrder::Restart);
     }
 
     /// The selected replay, when it can be told anything.
-    fn chosen(&mut self) -> Option<&mut Shown> {
+    fn chosen(&mut self) -> Option<&mut ReplayShown> {
         let row = self.rows.get_mut(self.selected)?;
         let why = match (self.up, row.shown.phase.as_str()) {
             (false, _) => "there is no connection",
@@ -230,15 +230,15 @@ impl Deck {
     }
 
     /// Gives an order. One that makes the last one void, as a seek does a seek, takes its place.
-    fn order(&mut self, order: Order) {
+    fn order(&mut self, order: ReplayOrder) {
         let row = &mut self.rows[self.selected];
         let feed = &row.shown.feed;
         let last = self.orders.back_mut().filter(|(ordered, _)| ordered == feed).map(|(_, last)| last);
         match (last, order) {
-            (Some(Order::Step(last)), Order::Step(more)) => *last = last.saturating_add(more),
-            (Some(last @ Order::Seek(_)), order @ Order::Seek(_))
-            | (Some(last @ Order::Speed(_)), order @ Order::Speed(_))
-            | (Some(last @ Order::Restart), order @ Order::Restart) => *last = order,
+            (Some(ReplayOrder::Step(last)), ReplayOrder::Step(more)) => *last = last.saturating_add(more),
+            (Some(last @ ReplayOrder::Seek(_)), order @ ReplayOrder::Seek(_))
+            | (Some(last @ ReplayOrder::Speed(_)), order @ ReplayOrder::Speed(_))
+            | (Some(last @ ReplayOrder::Restart), order @ ReplayOrder::Restart) => *last = order,
             (_, order) => {
                 row.asked += 1;
                 self.orders.push_back((feed.clone(), order));

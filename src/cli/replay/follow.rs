@@ -12,15 +12,15 @@ use tokio::time::{Instant, sleep_until};
 use super::{
     args::{ReplayArgs, ReplayError},
     deck::Deck,
-    order::{self, Order},
-    state::Shown,
+    order::{self, ReplayOrder},
+    state::ReplayShown,
 };
 use crate::cli::terminal::{self, Theme};
 
 /// What a request was for, and what came of it.
-enum Answer {
-    States(Result<Vec<Shown>, ReplayError>),
-    Done(String, Result<Vec<Shown>, ReplayError>),
+enum FollowAnswer {
+    States(Result<Vec<ReplayShown>, ReplayError>),
+    Done(String, Result<Vec<ReplayShown>, ReplayError>),
 }
 
 /// Between two questions.
@@ -48,7 +48,7 @@ pub async fn run(
     deck.take(states, clock.now());
     reconnect.connected();
     let mut face = terminal::open(deck)?;
-    let mut request: Option<Pin<Box<dyn Future<Output = Answer> + '_>>> = None;
+    let mut request: Option<Pin<Box<dyn Future<Output = FollowAnswer> + '_>>> = None;
     let mut next = Instant::now() + ASK_EVERY;
     loop {
         if face.step(clock.now())?.is_break() {
@@ -58,10 +58,10 @@ pub async fn run(
             if let Some((feed, order)) = face.view.next_order() {
                 request = Some(Box::pin(async move {
                     let answer = tell(args, address, &feed, &order).await;
-                    Answer::Done(feed, answer)
+                    FollowAnswer::Done(feed, answer)
                 }));
             } else if Instant::now() >= next {
-                request = Some(Box::pin(async { Answer::States(ask_all(args, address).await) }));
+                request = Some(Box::pin(async { FollowAnswer::States(ask_all(args, address).await) }));
             }
         }
         let is_idle = request.is_none();
@@ -93,38 +93,38 @@ pub async fn run(
 }
 
 /// Takes an answer in; why the server is lost, if it is.
-fn take(deck: &mut Deck, answer: Answer, clock: &Clock) -> Result<Option<EndpointError>, ReplayError> {
+fn take(deck: &mut Deck, answer: FollowAnswer, clock: &Clock) -> Result<Option<EndpointError>, ReplayError> {
     match answer {
-        Answer::States(Ok(states)) => deck.take(states, clock.now()),
+        FollowAnswer::States(Ok(states)) => deck.take(states, clock.now()),
         // A server that refuses an order is there, and says why.
-        Answer::Done(feed, Err(ReplayError::Endpoint(error @ EndpointError::Status { .. }))) => {
+        FollowAnswer::Done(feed, Err(ReplayError::Endpoint(error @ EndpointError::Status { .. }))) => {
             deck.answered(&feed, Err(error.to_string()), clock.now());
         }
-        Answer::Done(feed, Ok(mut states)) => {
+        FollowAnswer::Done(feed, Ok(mut states)) => {
             let state = states.pop().ok_or_else(|| "the answer is empty".to_owned());
             deck.answered(&feed, state, clock.now());
         }
-        Answer::States(Err(ReplayError::Endpoint(error)))
-        | Answer::Done(_, Err(ReplayError::Endpoint(error))) => {
+        FollowAnswer::States(Err(ReplayError::Endpoint(error)))
+        | FollowAnswer::Done(_, Err(ReplayError::Endpoint(error))) => {
             return Ok(Some(error));
         }
-        Answer::States(Err(error)) | Answer::Done(_, Err(error)) => return Err(error),
+        FollowAnswer::States(Err(error)) | FollowAnswer::Done(_, Err(error)) => return Err(error),
     }
     Ok(None)
 }
 
-async fn ask_all(args: &ReplayArgs, address: SocketAddr) -> Result<Vec<Shown>, ReplayError> {
+async fn ask_all(args: &ReplayArgs, address: SocketAddr) -> Result<Vec<ReplayShown>, ReplayError> {
     let feed = args.feed.as_deref().unwrap_or(order::ALL);
     let answer = args.url.get(address, &order::path(Some(feed), true)).await?;
-    Ok(Shown::read(&answer)?)
+    Ok(ReplayShown::read(&answer)?)
 }
 
 async fn tell(
     args: &ReplayArgs,
     address: SocketAddr,
     feed: &str,
-    order: &Order,
-) -> Result<Vec<Shown>, ReplayError> {
+    order: &ReplayOrder,
+) -> Result<Vec<ReplayShown>, ReplayError> {
     let answer = args.url.post(address, &order::path(Some(feed), false), order.body()).await?;
-    Ok(Shown::read(&answer)?)
+    Ok(ReplayShown::read(&answer)?)
 }

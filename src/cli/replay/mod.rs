@@ -23,9 +23,9 @@ use std::{
 };
 
 pub use args::ReplayArgs;
-use args::{Op, ReplayError};
-use order::Order;
-use state::Shown;
+use args::{ReplayError, ReplayVerb};
+use order::ReplayOrder;
+use state::ReplayShown;
 use tokio::runtime;
 
 use super::shell::{complain, stopped};
@@ -62,7 +62,7 @@ async fn once(args: &ReplayArgs, address: SocketAddr) -> Result<(), ReplayError>
     if args.json {
         writeln!(out, "{}", String::from_utf8_lossy(&answer))?;
     } else {
-        for shown in Shown::read(&answer)? {
+        for shown in ReplayShown::read(&answer)? {
             writeln!(out, "{}", shown.line())?;
         }
     }
@@ -73,18 +73,18 @@ async fn once(args: &ReplayArgs, address: SocketAddr) -> Result<(), ReplayError>
 async fn ask(args: &ReplayArgs, address: SocketAddr) -> Result<bytes::Bytes, ReplayError> {
     let order = match &args.op {
         // Without a name and for a person: all of them.
-        None | Some(Op::State) => {
+        None | Some(ReplayVerb::State) => {
             let feed = args.feed.as_deref().or((!args.json).then_some(order::ALL));
             return Ok(args.url.get(address, &order::path(feed, false)).await?);
         }
-        Some(Op::Pause) => Order::Pause,
-        Some(Op::Resume) => Order::Resume,
-        Some(Op::Step { n, wait: false }) => Order::Step(*n),
-        Some(Op::Step { n, wait: true }) => Order::StepAndWait(*n),
-        Some(Op::Sync) => Order::Sync,
-        Some(Op::Seek { to }) => Order::Seek(to.clone()),
-        Some(Op::Speed { speed }) => Order::Speed(speed.clone()),
-        Some(Op::Restart) => Order::Restart,
+        Some(ReplayVerb::Pause) => ReplayOrder::Pause,
+        Some(ReplayVerb::Resume) => ReplayOrder::Resume,
+        Some(ReplayVerb::Step { n, wait: false }) => ReplayOrder::Step(*n),
+        Some(ReplayVerb::Step { n, wait: true }) => ReplayOrder::StepAndWait(*n),
+        Some(ReplayVerb::Sync) => ReplayOrder::Sync,
+        Some(ReplayVerb::Seek { to }) => ReplayOrder::Seek(to.clone()),
+        Some(ReplayVerb::Speed { speed }) => ReplayOrder::Speed(speed.clone()),
+        Some(ReplayVerb::Restart) => ReplayOrder::Restart,
     };
     Ok(args.url.post(address, &order::path(args.feed.as_deref(), false), order.body()).await?)
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 /// A command.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Order {
+pub enum ReplayOrder {
     Pause,
     Resume,
     Step(u64),
@@ -38,17 +38,17 @@ pub fn path(feed: Option<&str>, span: bool) -> String {
 
 // === impl Order ===
 
-impl Order {
+impl ReplayOrder {
     pub fn body(&self) -> String {
         let body = match self {
-            Order::Pause => json!({"op": "pause"}),
-            Order::Resume => json!({"op": "resume"}),
-            Order::Step(n) => json!({"op": "step", "n": n}),
-            Order::Seek(to) => json!({"op": "seek", "to": to}),
-            Order::Speed(speed) => json!({"op": "speed", "speed": speed}),
-            Order::StepAndWait(n) => json!({"op": "step", "n": n, "wait": true}),
-            Order::Restart => json!({"op": "restart"}),
-            Order::Sync => json!({"op": "sync"}),
+            ReplayOrder::Pause => json!({"op": "pause"}),
+            ReplayOrder::Resume => json!({"op": "resume"}),
+            ReplayOrder::Step(n) => json!({"op": "step", "n": n}),
+            ReplayOrder::Seek(to) => json!({"op": "seek", "to": to}),
+            ReplayOrder::Speed(speed) => json!({"op": "speed", "speed": speed}),
+            ReplayOrder::StepAndWait(n) => json!({"op": "step", "n": n, "wait": true}),
+            ReplayOrder::Restart => json!({"op": "restart"}),
+            ReplayOrder::Sync => json!({"op": "sync"}),
         };
         body.to_string()
     }

@@ -13,7 +13,7 @@ use tickcast_client::printable;
 
 use super::{
     deck::{Deck, STEPS},
-    state::{Shown, moment},
+    state::{ReplayShown, moment},
 };
 use crate::cli::{
     figures::{grouped, time},
@@ -28,7 +28,7 @@ const SILENCE_NANOS: u64 = 2_000_000_000;
 const NAME: usize = 12;
 
 impl View for Deck {
-    type Seen<'a> = Nanos;
+    type Source<'a> = Nanos;
 
     fn key(&mut self, key: KeyEvent, _: Nanos) -> Act {
         self.press(key)
@@ -194,7 +194,7 @@ impl Deck {
     }
 
     /// How much lies behind, as a bar of this width and in percent.
-    fn bar(&self, shown: &Shown, width: usize) -> (String, String) {
+    fn bar(&self, shown: &ReplayShown, width: usize) -> (String, String) {
         const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
         let progress = shown.progress();
         let eighths = (progress.unwrap_or(0.0) * (width * 8) as f64) as usize;
@@ -212,7 +212,7 @@ impl Deck {
         (bar, percent)
     }
 
-    fn sign(&self, shown: &Shown) -> &'static str {
+    fn sign(&self, shown: &ReplayShown) -> &'static str {
         let (unicode, ascii) = match shown.phase.as_str() {
             "playing" => ("▶", ">"),
             "paused" => ("‖", "="),
@@ -223,7 +223,7 @@ impl Deck {
         if self.theme.unicode { unicode } else { ascii }
     }
 
-    fn style(&self, shown: &Shown) -> Style {
+    fn style(&self, shown: &ReplayShown) -> Style {
         match shown.phase.as_str() {
             _ if !self.up => Style::new().add_modifier(Modifier::DIM),
             "playing" => self.theme.coloured(Style::new(), Color::LightBlue),

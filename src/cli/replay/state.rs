@@ -12,46 +12,46 @@ use tickcast_client::printable;
 
 /// One replay's state.
 #[derive(Clone, PartialEq, Deserialize, Debug)]
-pub struct Shown {
+pub struct ReplayShown {
     pub feed: String,
     pub file: String,
     pub phase: String,
     pub paused: bool,
     pub ended: bool,
-    pub speed: Speed,
+    pub speed: ReplaySpeed,
     pub position: u64,
     pub time: Option<u64>,
     #[serde(default)]
     pub next: Option<u64>,
     #[serde(default)]
-    pub span: Option<Span>,
+    pub span: Option<ReplaySpan>,
     pub round: u64,
     pub records: u64,
     pub rejected: u64,
     pub waiting_for_clients: usize,
     pub waiting_for_readers: bool,
     pub clients: usize,
-    pub pace_error_us: Pace,
+    pub pace_error_us: ReplayPace,
 }
 
 /// How many times as fast as it was received.
 #[derive(Clone, Copy, PartialEq, Deserialize, Debug)]
 #[serde(from = "serde_json::Value")]
-pub enum Speed {
+pub enum ReplaySpeed {
     Times(f64),
     Max,
 }
 
 /// From the first record to the last, in microseconds, and how many there are.
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize, Debug)]
-pub struct Span {
+pub struct ReplaySpan {
     pub first: u64,
     pub last: u64,
     pub records: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize, Debug)]
-pub struct Pace {
+pub struct ReplayPace {
     pub records: u64,
     pub p50: u64,
     pub p99: u64,
@@ -63,7 +63,7 @@ const SPEEDS: [f64; 11] = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0
 
 // === impl Shown ===
 
-impl Shown {
+impl ReplayShown {
     /// Reads an answer: one state, or several.
     pub fn read(answer: &[u8]) -> Result<Vec<Self>, serde_json::Error> {
         if answer.starts_with(b"[") {
@@ -108,7 +108,7 @@ impl Shown {
     /// One line for a person.
     pub fn line(&self) -> String {
         let time = self.time.map_or_else(|| "before the first record".to_owned(), moment);
-        let Pace { p50, p99, max, .. } = self.pace_error_us;
+        let ReplayPace { p50, p99, max, .. } = self.pace_error_us;
         printable(&format!(
             "{} {}  {time}  record {}  round {}  {}  {} played, {} rejected  late p50 {p50} us p99 {p99} us max {max} us  {}",
             self.feed,
@@ -130,44 +130,44 @@ pub fn moment(micros: u64) -> String {
 
 // === impl Speed ===
 
-impl Speed {
+impl ReplaySpeed {
     pub fn faster(self) -> Self {
         match self {
-            Speed::Times(now) => {
-                SPEEDS.into_iter().find(|speed| *speed > now).map_or(Speed::Max, Speed::Times)
+            ReplaySpeed::Times(now) => {
+                SPEEDS.into_iter().find(|speed| *speed > now).map_or(ReplaySpeed::Max, ReplaySpeed::Times)
             }
-            Speed::Max => Speed::Max,
+            ReplaySpeed::Max => ReplaySpeed::Max,
         }
     }
 
     pub fn slower(self) -> Self {
         let below = |now: f64| SPEEDS.into_iter().rev().find(|speed| *speed < now);
         match self {
-            Speed::Times(now) => Speed::Times(below(now).unwrap_or(now)),
-            Speed::Max => Speed::Times(SPEEDS[SPEEDS.len() - 1]),
+            ReplaySpeed::Times(now) => ReplaySpeed::Times(below(now).unwrap_or(now)),
+            ReplaySpeed::Max => ReplaySpeed::Times(SPEEDS[SPEEDS.len() - 1]),
         }
     }
 
     /// As the server takes it.
     pub fn name(self) -> String {
         match self {
-            Speed::Times(times) => times.to_string(),
-            Speed::Max => "max".to_owned(),
+            ReplaySpeed::Times(times) => times.to_string(),
+            ReplaySpeed::Max => "max".to_owned(),
         }
     }
 }
 
-impl From<serde_json::Value> for Speed {
+impl From<serde_json::Value> for ReplaySpeed {
     fn from(value: serde_json::Value) -> Self {
-        value.as_f64().map_or(Speed::Max, Speed::Times)
+        value.as_f64().map_or(ReplaySpeed::Max, ReplaySpeed::Times)
     }
 }
 
-impl fmt::Display for Speed {
+impl fmt::Display for ReplaySpeed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Speed::Times(times) => write!(f, "{times}x"),
-            Speed::Max => f.write_str("max"),
+            ReplaySpeed::Times(times) => write!(f, "{times}x"),
+            ReplaySpeed::Max => f.write_str("max"),
         }
     }
 }

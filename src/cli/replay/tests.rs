@@ -10,37 +10,37 @@ use tickcast::tick::Nanos;
 
 use super::{
     deck::Deck,
-    order::Order,
-    state::{Pace, Shown, Span, Speed},
+    order::ReplayOrder,
+    state::{ReplayPace, ReplayShown, ReplaySpan, ReplaySpeed},
 };
 use crate::cli::terminal::{Act, Theme, View};
 
 const FIRST: u64 = 1_742_860_800_000_000;
 const SECOND: u64 = 1_000_000;
 
-fn state(feed: &str) -> Shown {
-    Shown {
+fn state(feed: &str) -> ReplayShown {
+    ReplayShown {
         feed: feed.to_owned(),
         file: "a.ndjson".to_owned(),
         phase: "paused".to_owned(),
         paused: true,
         ended: false,
-        speed: Speed::Times(1.0),
+        speed: ReplaySpeed::Times(1.0),
         position: 1_234,
         time: Some(FIRST + 25 * SECOND),
         next: Some(FIRST + 26 * SECOND),
-        span: Some(Span { first: FIRST, last: FIRST + 100 * SECOND, records: 5_000 }),
+        span: Some(ReplaySpan { first: FIRST, last: FIRST + 100 * SECOND, records: 5_000 }),
         round: 1,
         records: 1_234,
         rejected: 2,
         waiting_for_clients: 0,
         waiting_for_readers: false,
         clients: 3,
-        pace_error_us: Pace { records: 3, p50: 1, p99: 20, max: 30 },
+        pace_error_us: ReplayPace { records: 3, p50: 1, p99: 20, max: 30 },
     }
 }
 
-fn deck(states: Vec<Shown>) -> Deck {
+fn deck(states: Vec<ReplayShown>) -> Deck {
     let mut deck = Deck::new(Theme { colour: false, unicode: true }, "http://host".to_owned());
     deck.take(states, Nanos(0));
     deck
@@ -62,7 +62,7 @@ fn press(deck: &mut Deck, keys: &str) -> Act {
     act
 }
 
-fn orders(deck: &mut Deck) -> Vec<(String, Order)> {
+fn orders(deck: &mut Deck) -> Vec<(String, ReplayOrder)> {
     std::iter::from_fn(|| deck.next_order()).collect()
 }
 
@@ -74,41 +74,45 @@ fn lines(deck: &mut Deck, width: u16, height: u16) -> Vec<String> {
 }
 
 #[track_caller]
-fn check(shown: Shown, keys: &str, expected: &[Order]) {
+fn check(shown: ReplayShown, keys: &str, expected: &[ReplayOrder]) {
     let mut deck = deck(vec![shown]);
     press(&mut deck, keys);
-    let found: Vec<Order> = orders(&mut deck).into_iter().map(|(_, order)| order).collect();
+    let found: Vec<ReplayOrder> = orders(&mut deck).into_iter().map(|(_, order)| order).collect();
     assert_eq!(found, expected, "{keys:?}");
 }
 
 #[test]
 fn keys_become_orders() {
-    let playing = || Shown { phase: "playing".to_owned(), paused: false, ..state("a") };
-    let speed = |speed: &str| Order::Speed(speed.to_owned());
-    let seek = |time: &str| Order::Seek(format!("2025-03-25T{time}.000000Z"));
-    check(state("a"), " ", &[Order::Resume]);
-    check(playing(), " ", &[Order::Pause]);
-    check(playing(), "  ", &[Order::Pause, Order::Resume]);
-    check(Shown { phase: "waiting".to_owned(), paused: false, ..state("a") }, " ", &[Order::Resume]);
-    check(state("a"), "s", &[Order::Step(1)]);
-    check(state("a"), "S", &[Order::Step(100)]);
-    check(state("a"), "ss25sn", &[Order::Step(28)]);
-    check(state("a"), "25\x1bs", &[Order::Step(1)]);
+    let playing = || ReplayShown { phase: "playing".to_owned(), paused: false, ..state("a") };
+    let speed = |speed: &str| ReplayOrder::Speed(speed.to_owned());
+    let seek = |time: &str| ReplayOrder::Seek(format!("2025-03-25T{time}.000000Z"));
+    check(state("a"), " ", &[ReplayOrder::Resume]);
+    check(playing(), " ", &[ReplayOrder::Pause]);
+    check(playing(), "  ", &[ReplayOrder::Pause, ReplayOrder::Resume]);
+    check(
+        ReplayShown { phase: "waiting".to_owned(), paused: false, ..state("a") },
+        " ",
+        &[ReplayOrder::Resume],
+    );
+    check(state("a"), "s", &[ReplayOrder::Step(1)]);
+    check(state("a"), "S", &[ReplayOrder::Step(100)]);
+    check(state("a"), "ss25sn", &[ReplayOrder::Step(28)]);
+    check(state("a"), "25\x1bs", &[ReplayOrder::Step(1)]);
     check(state("a"), "+", &[speed("2")]);
     check(state("a"), "---", &[speed("0.1")]);
     check(state("a"), "----", &[speed("0.1")]);
     check(state("a"), "++++++++", &[speed("max")]);
-    check(Shown { speed: Speed::Max, ..state("a") }, "-", &[speed("1000")]);
-    check(Shown { speed: Speed::Times(3.0), ..state("a") }, "+", &[speed("5")]);
+    check(ReplayShown { speed: ReplaySpeed::Max, ..state("a") }, "-", &[speed("1000")]);
+    check(ReplayShown { speed: ReplaySpeed::Times(3.0), ..state("a") }, "+", &[speed("5")]);
     check(state("a"), ">", &[seek("00:00:35")]);
     check(state("a"), ">>>", &[seek("00:00:55")]);
     check(state("a"), "<", &[seek("00:00:15")]);
     // Within the recording.
     check(state("a"), "<<<<", &[seek("00:00:00")]);
     check(state("a"), "]]", &[seek("00:01:40")]);
-    check(state("a"), "r", &[Order::Restart]);
-    check(state("a"), ">r>", &[seek("00:00:35"), Order::Restart, seek("00:00:10")]);
-    let ended = || Shown {
+    check(state("a"), "r", &[ReplayOrder::Restart]);
+    check(state("a"), ">r>", &[seek("00:00:35"), ReplayOrder::Restart, seek("00:00:10")]);
+    let ended = || ReplayShown {
         phase: "ended".to_owned(),
         ended: true,
         paused: false,
@@ -117,21 +121,21 @@ fn keys_become_orders() {
         ..state("a")
     };
     check(ended(), " ", &[]);
-    check(ended(), "r ", &[Order::Restart, Order::Pause]);
+    check(ended(), "r ", &[ReplayOrder::Restart, ReplayOrder::Pause]);
     check(ended(), "<", &[seek("00:01:30")]);
-    check(Shown { phase: "failed".to_owned(), ..state("a") }, " sr>", &[]);
+    check(ReplayShown { phase: "failed".to_owned(), ..state("a") }, " sr>", &[]);
 }
 
 #[test]
 fn what_was_ordered_holds_until_it_is_answered() {
     let mut deck = deck(vec![state("a")]);
     press(&mut deck, " ");
-    assert_eq!(orders(&mut deck), [("a".to_owned(), Order::Resume)]);
+    assert_eq!(orders(&mut deck), [("a".to_owned(), ReplayOrder::Resume)]);
     // An answer to a question from before.
     deck.take(vec![state("a")], Nanos(0));
     press(&mut deck, " ");
-    assert_eq!(orders(&mut deck), [("a".to_owned(), Order::Pause)]);
-    let playing = Shown { phase: "playing".to_owned(), paused: false, span: None, ..state("a") };
+    assert_eq!(orders(&mut deck), [("a".to_owned(), ReplayOrder::Pause)]);
+    let playing = ReplayShown { phase: "playing".to_owned(), paused: false, span: None, ..state("a") };
     deck.answered("a", Ok(playing.clone()), Nanos(0));
     assert!(lines(&mut deck, 80, 24).concat().contains("paused…"), "the second is not answered");
     deck.answered("a", Ok(playing), Nanos(0));
@@ -150,11 +154,14 @@ fn what_was_ordered_holds_until_it_is_answered() {
 fn each_replay_has_its_orders_and_the_selection_stays_with_it() {
     let mut deck = deck(vec![state("a"), state("b"), state("c")]);
     press(&mut deck, "vs^^^r");
-    assert_eq!(orders(&mut deck), [("b".to_owned(), Order::Step(1)), ("a".to_owned(), Order::Restart)]);
+    assert_eq!(
+        orders(&mut deck),
+        [("b".to_owned(), ReplayOrder::Step(1)), ("a".to_owned(), ReplayOrder::Restart)]
+    );
     press(&mut deck, "vv");
     deck.take(vec![state("x"), state("c")], Nanos(0));
     press(&mut deck, "r");
-    assert_eq!(orders(&mut deck), [("c".to_owned(), Order::Restart)]);
+    assert_eq!(orders(&mut deck), [("c".to_owned(), ReplayOrder::Restart)]);
 }
 
 #[test]
@@ -196,25 +203,25 @@ fn a_card_shows_everything() {
 #[test]
 fn a_bar_goes_from_nothing_to_all() {
     let percent =
-        |shown: Shown| lines(&mut deck(vec![shown]), 80, 24)[4].rsplit(' ').next().unwrap().to_owned();
-    assert_eq!(percent(Shown { position: 0, time: None, ..state("a") }), "0%");
-    assert_eq!(percent(Shown { time: Some(FIRST + 100 * SECOND - 1), ..state("a") }), "99%");
-    assert_eq!(percent(Shown { ended: true, ..state("a") }), "100%");
-    assert_eq!(percent(Shown { span: None, ..state("a") }), "?");
-    let at_once = Some(Span { first: FIRST, last: FIRST, records: 2_468 });
-    assert_eq!(percent(Shown { span: at_once, ..state("a") }), "50%");
+        |shown: ReplayShown| lines(&mut deck(vec![shown]), 80, 24)[4].rsplit(' ').next().unwrap().to_owned();
+    assert_eq!(percent(ReplayShown { position: 0, time: None, ..state("a") }), "0%");
+    assert_eq!(percent(ReplayShown { time: Some(FIRST + 100 * SECOND - 1), ..state("a") }), "99%");
+    assert_eq!(percent(ReplayShown { ended: true, ..state("a") }), "100%");
+    assert_eq!(percent(ReplayShown { span: None, ..state("a") }), "?");
+    let at_once = Some(ReplaySpan { first: FIRST, last: FIRST, records: 2_468 });
+    assert_eq!(percent(ReplayShown { span: at_once, ..state("a") }), "50%");
 }
 
 #[test]
 fn a_state_is_one_line() {
     let state = br#"{"feed":"replay","file":"a.ndjson","phase":"waiting","paused":false,"waiting_for_clients":2,"ended":false,"speed":"max","position":3,"time":1742860800000001,"round":1,"records":3,"waiting_for_readers":false,"pace_error_us":{"records":3,"p50":1,"p99":2,"max":3},"rejected":0,"clients":1}"#;
-    let shown = Shown::read(state).unwrap();
+    let shown = ReplayShown::read(state).unwrap();
     assert_eq!(
         shown[0].line(),
         "replay waiting for clients: 1 of 2  2025-03-25T00:00:00.000001Z  record 3  round 1  max  3 played, 0 rejected  late p50 1 us p99 2 us max 3 us  a.ndjson"
     );
-    assert_eq!(Shown::read(&[b"[", &state[..], b",", &state[..], b"]"].concat()).unwrap().len(), 2);
-    assert!(Shown::read(b"{}").is_err());
+    assert_eq!(ReplayShown::read(&[b"[", &state[..], b",", &state[..], b"]"].concat()).unwrap().len(), 2);
+    assert!(ReplayShown::read(b"{}").is_err());
 }
 
 proptest! {

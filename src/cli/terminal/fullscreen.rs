@@ -18,7 +18,7 @@ use super::{Act, View};
 
 /// What comes from the terminal and from whoever manages our process.
 #[derive(Debug)]
-pub enum Input {
+pub enum TerminalInput {
     Event(Event),
     /// Somebody asks us to stop (`kill -TSTP`).
     Stop,
@@ -30,7 +30,7 @@ pub enum Input {
 
 /// Whom a stop is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Stop {
+pub enum StopFor {
     /// All of our job, as the terminal itself does it when Ctrl-Z is pressed.
     Job,
     /// This process, as it was asked.
@@ -46,7 +46,7 @@ pub trait Tty {
     ///
     /// # Errors
     /// When the terminal is gone.
-    fn suspend(&mut self, stop: Stop) -> io::Result<()>;
+    fn suspend(&mut self, stop: StopFor) -> io::Result<()>;
 
     /// Takes the terminal again, whatever others have made of it.
     ///
@@ -60,9 +60,9 @@ pub struct FullScreen<V, B: Backend, T> {
     pub view: V,
     terminal: Terminal<B>,
     tty: T,
-    inputs: UnboundedReceiver<Input>,
+    inputs: UnboundedReceiver<TerminalInput>,
     /// What has arrived, and was not looked at.
-    waiting: VecDeque<Input>,
+    waiting: VecDeque<TerminalInput>,
     /// Whether something has changed since the last frame.
     changed: bool,
     /// When it was drawn last, or should have been.
@@ -79,7 +79,7 @@ const IDLE: Duration = Duration::from_millis(500);
 impl<V: View, B: Backend<Error = io::Error>, T: Tty> FullScreen<V, B, T> {
     /// # Errors
     /// When the terminal does not say how large it is.
-    pub fn new(view: V, backend: B, tty: T, inputs: UnboundedReceiver<Input>) -> io::Result<Self> {
+    pub fn new(view: V, backend: B, tty: T, inputs: UnboundedReceiver<TerminalInput>) -> io::Result<Self> {
         Ok(FullScreen {
             view,
             terminal: Terminal::new(backend)?,
@@ -112,7 +112,7 @@ impl<V: View, B: Backend<Error = io::Error>, T: Tty> FullScreen<V, B, T> {
     ///
     /// # Errors
     /// When the terminal is gone.
-    pub fn step(&mut self, seen: V::Seen<'_>) -> io::Result<ControlFlow<()>> {
+    pub fn step(&mut self, seen: V::Source<'_>) -> io::Result<ControlFlow<()>> {
         while let Ok(input) = self.inputs.try_recv() {
             self.waiting.push_back(input);
         }
@@ -133,34 +133,36 @@ impl<V: View, B: Backend<Error = io::Error>, T: Tty> FullScreen<V, B, T> {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn take(&mut self, input: Input, seen: V::Seen<'_>) -> io::Result<ControlFlow<()>> {
+    fn take(&mut self, input: TerminalInput, seen: V::Source<'_>) -> io::Result<ControlFlow<()>> {
         self.changed = true;
         let act = match input {
-            Input::Event(Event::Key(key)) if key.kind != KeyEventKind::Release => self.view.key(key, seen),
-            Input::Event(Event::Paste(text)) => {
+            TerminalInput::Event(Event::Key(key)) if key.kind != KeyEventKind::Release => {
+                self.view.key(key, seen)
+            }
+            TerminalInput::Event(Event::Paste(text)) => {
                 self.view.paste(&text);
                 Act::Show
             }
-            Input::Event(Event::Resize(..)) => {
+            TerminalInput::Event(Event::Resize(..)) => {
                 self.view.resized();
                 Act::Show
             }
-            Input::Event(_) => Act::Show,
-            Input::Stop => {
-                self.tty.suspend(Stop::Process)?;
+            TerminalInput::Event(_) => Act::Show,
+            TerminalInput::Stop => {
+                self.tty.suspend(StopFor::Process)?;
                 Act::Redraw
             }
-            Input::Continued => {
+            TerminalInput::Continued => {
                 self.tty.retake()?;
                 Act::Redraw
             }
-            Input::Lost(error) => return Err(error),
+            TerminalInput::Lost(error) => return Err(error),
         };
         match act {
             Act::Show => {}
             Act::Quit => return Ok(ControlFlow::Break(())),
             Act::Suspend => {
-                self.tty.suspend(Stop::Job)?;
+                self.tty.suspend(StopFor::Job)?;
                 self.redraw()?;
             }
             Act::Redraw => self.redraw()?,
@@ -174,7 +176,7 @@ impl<V: View, B: Backend<Error = io::Error>, T: Tty> FullScreen<V, B, T> {
         self.terminal.resize(size.into())
     }
 
-    fn draw(&mut self, seen: V::Seen<'_>) -> io::Result<()> {
+    fn draw(&mut self, seen: V::Source<'_>) -> io::Result<()> {
         let view = &mut self.view;
         self.terminal.draw(|frame| {
             if let Some(cursor) = view.draw(frame.buffer_mut(), seen) {

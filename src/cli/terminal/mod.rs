@@ -20,10 +20,10 @@ pub use tty::open;
 /// What is shown, as a state machine without a terminal.
 pub trait View {
     /// What it is shown of, and when, as its owner has it at the moment.
-    type Seen<'a>: Copy;
+    type Source<'a>: Copy;
 
     /// A key was pressed.
-    fn key(&mut self, key: KeyEvent, seen: Self::Seen<'_>) -> Act;
+    fn key(&mut self, key: KeyEvent, seen: Self::Source<'_>) -> Act;
 
     /// Text was pasted: it is no keys.
     fn paste(&mut self, text: &str);
@@ -32,7 +32,7 @@ pub trait View {
     fn resized(&mut self);
 
     /// Draws; the answer is where the cursor stands, if it is shown.
-    fn draw(&mut self, buf: &mut Buffer, seen: Self::Seen<'_>) -> Option<Position>;
+    fn draw(&mut self, buf: &mut Buffer, seen: Self::Source<'_>) -> Option<Position>;
 }
 
 /// What is left to do for a key.

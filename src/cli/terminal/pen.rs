@@ -20,17 +20,17 @@ use std::{
 
 pub struct Pen {
     texts: Sender<Vec<u8>>,
-    shared: Arc<Shared>,
+    shared: Arc<SharedPen>,
 }
 
 #[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
+struct SharedPen {
+    state: Mutex<PenState>,
     written: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct PenState {
     /// Texts that are not written yet.
     waiting: usize,
     /// Why the terminal takes no more.
@@ -48,7 +48,7 @@ impl Pen {
 
     fn new(mut out: impl Write + Send + 'static) -> Self {
         let (texts, received) = mpsc::channel::<Vec<u8>>();
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(SharedPen::default());
         let pen = Pen { texts, shared: Arc::clone(&shared) };
         let write = move || {
             for text in received {
@@ -91,7 +91,7 @@ impl Pen {
     /// When it cannot be written. That it takes longer is no error: it will be written when the terminal moves.
     pub fn write_and_wait(&self, text: Vec<u8>, patience: Duration) -> io::Result<()> {
         self.write(text)?;
-        let waits = |state: &mut State| state.waiting > 0 && state.failed.is_none();
+        let waits = |state: &mut PenState| state.waiting > 0 && state.failed.is_none();
         let waited = self.shared.written.wait_timeout_while(self.shared.lock(), patience, waits);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         state.failed.map_or(Ok(()), |kind| Err(kind.into()))
@@ -100,8 +100,8 @@ impl Pen {
 
 // === impl Shared ===
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl SharedPen {
+    fn lock(&self) -> MutexGuard<'_, PenState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

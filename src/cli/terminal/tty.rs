@@ -29,12 +29,12 @@ use tokio::{
 
 use super::{
     View,
-    fullscreen::{FullScreen, Input, Stop, Tty},
+    fullscreen::{FullScreen, StopFor, TerminalInput, Tty},
     pen::Pen,
 };
 
 /// The terminal while it is ours; it is given back on drop.
-pub struct Taken {
+pub struct TakenTerminal {
     /// The task that listens for stops, and ends with us.
     listening: JoinHandle<()>,
 }
@@ -54,19 +54,19 @@ const PATIENCE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// When standard output is no terminal that can be used so, or there is none to read keys from.
-pub fn open<V: View>(view: V) -> io::Result<FullScreen<V, Ansi, Taken>> {
+pub fn open<V: View>(view: V) -> io::Result<FullScreen<V, Ansi, TakenTerminal>> {
     let (inputs, received) = mpsc::unbounded_channel();
-    let taken = Taken::new(inputs.clone())?;
+    let taken = TakenTerminal::new(inputs.clone())?;
     read_keys(inputs)?;
     FullScreen::new(view, Ansi::default(), taken, received)
 }
 
-fn read_keys(inputs: UnboundedSender<Input>) -> io::Result<()> {
+fn read_keys(inputs: UnboundedSender<TerminalInput>) -> io::Result<()> {
     let read = move || {
         loop {
             let (input, is_last) = match event::read() {
-                Ok(event) => (Input::Event(event), false),
-                Err(error) => (Input::Lost(error), true),
+                Ok(event) => (TerminalInput::Event(event), false),
+                Err(error) => (TerminalInput::Lost(error), true),
             };
             if inputs.send(input).is_err() || is_last {
                 return;
@@ -78,8 +78,8 @@ fn read_keys(inputs: UnboundedSender<Input>) -> io::Result<()> {
 
 // === impl Taken ===
 
-impl Taken {
-    fn new(inputs: UnboundedSender<Input>) -> io::Result<Self> {
+impl TakenTerminal {
+    fn new(inputs: UnboundedSender<TerminalInput>) -> io::Result<Self> {
         let mut stops = signal(SignalKind::from_raw(libc::SIGTSTP))?;
         let mut continues = signal(SignalKind::from_raw(libc::SIGCONT))?;
         restore_before_panics();
@@ -87,8 +87,8 @@ impl Taken {
         let listening = tokio::spawn(async move {
             loop {
                 let input = tokio::select! {
-                    Some(()) = stops.recv() => Input::Stop,
-                    Some(()) = continues.recv() => Input::Continued,
+                    Some(()) = stops.recv() => TerminalInput::Stop,
+                    Some(()) = continues.recv() => TerminalInput::Continued,
                     else => return,
                 };
                 if inputs.send(input).is_err() {
@@ -96,16 +96,16 @@ impl Taken {
                 }
             }
         });
-        Ok(Taken { listening })
+        Ok(TakenTerminal { listening })
     }
 }
 
-impl Tty for Taken {
+impl Tty for TakenTerminal {
     fn is_ready(&self) -> bool {
         Pen::of_process().is_idle()
     }
 
-    fn suspend(&mut self, stop: Stop) -> io::Result<()> {
+    fn suspend(&mut self, stop: StopFor) -> io::Result<()> {
         restore()?;
         stop_now(stop)?;
         take()
@@ -118,7 +118,7 @@ impl Tty for Taken {
     }
 }
 
-impl Drop for Taken {
+impl Drop for TakenTerminal {
     fn drop(&mut self) {
         self.listening.abort();
         // There is nobody left to tell.
@@ -168,7 +168,7 @@ fn restore_before_panics() {
 ///
 /// Not SIGSTOP: the system ignores SIGTSTP where nobody could continue us, as in a session without a shell.
 #[expect(unsafe_code, reason = "no safe wrapper puts a signal's default action back")]
-fn stop_now(stop: Stop) -> io::Result<()> {
+fn stop_now(stop: StopFor) -> io::Result<()> {
     // SAFETY: both structures outlive the calls that read or write them, zeroes are a valid `sigaction` (the default
     // action, no flags), and the handler that is put back is the one that was there.
     unsafe {
@@ -179,8 +179,8 @@ fn stop_now(stop: Stop) -> io::Result<()> {
             return Err(io::Error::last_os_error());
         }
         let stopped = match stop {
-            Stop::Job => libc::kill(0, libc::SIGTSTP),
-            Stop::Process => libc::raise(libc::SIGTSTP),
+            StopFor::Job => libc::kill(0, libc::SIGTSTP),
+            StopFor::Process => libc::raise(libc::SIGTSTP),
         };
         let result = if stopped == 0 { Ok(()) } else { Err(io::Error::last_os_error()) };
         libc::sigaction(libc::SIGTSTP, &raw const ours, std::ptr::null_mut());

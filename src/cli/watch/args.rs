@@ -3,7 +3,7 @@
 use clap::Args;
 use tickcast_client::Endpoint;
 
-use crate::cli::mode::Mode;
+use crate::cli::mode::ModeArg;
 
 /// Watch symbols in the terminal.
 ///
@@ -17,8 +17,8 @@ pub struct WatchArgs {
     /// The server's stream.
     #[arg(long, value_parser = Endpoint::parse, default_value = "ws://127.0.0.1:8080/v1/stream")]
     pub url: Endpoint,
-    #[arg(long, value_enum, default_value_t = Mode::Latest)]
-    pub mode: Mode,
+    #[arg(long, value_enum, default_value_t = ModeArg::Latest)]
+    pub mode: ModeArg,
     /// The shortest time between two updates of a symbol; 0: as they come.
     #[arg(long, default_value_t = 100)]
     pub interval_ms: u32,

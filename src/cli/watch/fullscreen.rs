@@ -14,9 +14,9 @@ use super::{
 use crate::cli::terminal::{Act, FullScreen, Tty, View};
 
 impl View for Screen {
-    type Seen<'a> = (&'a Mirror, &'a Link<'a>);
+    type Source<'a> = (&'a Mirror, &'a Link<'a>);
 
-    fn key(&mut self, key: KeyEvent, (board, link): Self::Seen<'_>) -> Act {
+    fn key(&mut self, key: KeyEvent, (board, link): Self::Source<'_>) -> Act {
         self.press(key, board, link.now)
     }
 
@@ -28,7 +28,7 @@ impl View for Screen {
         self.forget_widths();
     }
 
-    fn draw(&mut self, buf: &mut Buffer, (board, link): Self::Seen<'_>) -> Option<Position> {
+    fn draw(&mut self, buf: &mut Buffer, (board, link): Self::Source<'_>) -> Option<Position> {
         self.paint(buf, board, link)
     }
 }

@@ -18,19 +18,19 @@ use super::{
 use crate::cli::{figures::time, shell::complain};
 
 /// An output that lines are added to.
-pub struct Log<W: Write> {
+pub struct TickLog<W: Write> {
     out: W,
 }
 
 // === impl Log ===
 
-impl<W: Write> Log<W> {
+impl<W: Write> TickLog<W> {
     pub fn new(out: W) -> Self {
-        Log { out }
+        TickLog { out }
     }
 }
 
-impl<W: Write> Face for Log<W> {
+impl<W: Write> Face for TickLog<W> {
     fn changed(&mut self, event: &Event<'_>, now: Nanos) -> io::Result<()> {
         match line(event, now.micros()) {
             Some(line) => writeln!(self.out, "{line}").and_then(|()| self.out.flush()),
@@ -123,7 +123,7 @@ mod tests {
 
     fn lines(payload: &str, now_us: i64) -> Vec<String> {
         let mut out = Vec::new();
-        let mut log = Log::new(&mut out);
+        let mut log = TickLog::new(&mut out);
         let mut board = Mirror::default();
         let mut events = board.receive(payload, 0);
         while let Some(event) = events.next_event().unwrap() {

@@ -25,7 +25,7 @@ use std::{
 };
 
 pub use args::WatchArgs;
-use log::Log;
+use log::TickLog;
 use screen::Screen;
 use tokio::runtime;
 use watcher::{WatchError, Watcher};
@@ -54,7 +54,7 @@ pub fn run(args: &WatchArgs) -> ExitCode {
             () = std::future::ready(()) => {}
         }
         if is_plain {
-            return Watcher::new(args, Log::new(io::stdout())).run(stopped).await;
+            return Watcher::new(args, TickLog::new(io::stdout())).run(stopped).await;
         }
         let theme = Theme::from_env(|name| env::var(name).ok());
         let face = terminal::open(Screen::new(theme))?;

@@ -15,7 +15,7 @@ use tokio::{runtime, sync::oneshot};
 
 use super::{
     WatchArgs,
-    log::Log,
+    log::TickLog,
     watcher::{WatchError, Watcher},
 };
 
@@ -70,7 +70,7 @@ fn watch(
         let paper = Paper::default();
         let (stop, stopped) = oneshot::channel();
         let mut stop = Some(stop);
-        let mut watcher = Watcher::new(&args, Log::new(paper.clone()));
+        let mut watcher = Watcher::new(&args, TickLog::new(paper.clone()));
         let done = {
             let mut run = std::pin::pin!(watcher.run(async { drop(stopped.await) }));
             loop {
@@ -141,7 +141,7 @@ fn what_goes_wrong_at_first_is_said_in_one_line() {
     let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let first_error = |url: &str| {
         let args = args(url, &["A"]);
-        let log = Log::new(io::sink());
+        let log = TickLog::new(io::sink());
         runtime
             .block_on(async { Watcher::new(&args, log).run(std::future::pending()).await })
             .unwrap_err()

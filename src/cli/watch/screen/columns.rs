@@ -43,7 +43,7 @@ pub enum Align {
 
 /// What rows are compared by.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Key {
+pub enum SortKey {
     Number(i128),
     Level(Trouble),
     Text(CompactString),
@@ -197,10 +197,10 @@ impl Column {
     }
 
     /// What its rows are sorted by; `None` when the row has nothing there.
-    fn key(self, place: usize, row: &Topic, trends: &Trends, now_us: i64) -> Option<Key> {
+    fn key(self, place: usize, row: &Topic, trends: &Trends, now_us: i64) -> Option<SortKey> {
         let number = match self {
-            Column::Symbol => return Some(Key::Text(row.symbol.clone())),
-            Column::State => return Some(Key::Level(cell::trouble(row, now_us))),
+            Column::Symbol => return Some(SortKey::Text(row.symbol.clone())),
+            Column::State => return Some(SortKey::Level(cell::trouble(row, now_us))),
             Column::Last => cell::price(row),
             Column::Change => cell::change_bp(row).map(i128::from),
             Column::Trend => trends.rise_bp(place).map(i128::from),
@@ -211,7 +211,7 @@ impl Column {
             Column::Age => (row.record.rx_us > 0).then_some(-i128::from(row.record.rx_us)),
             _ => row.record.units(self.field()?),
         };
-        number.map(Key::Number)
+        number.map(SortKey::Number)
     }
 }
 
@@ -223,7 +223,7 @@ pub fn sort(
     (column, descending): (Column, bool),
     now_us: i64,
 ) {
-    let mut keyed: Vec<(Option<Key>, usize)> =
+    let mut keyed: Vec<(Option<SortKey>, usize)> =
         places.iter().map(|&place| (column.key(place, &rows[place], trends, now_us), place)).collect();
     keyed.sort_by(|(a, at), (b, bt)| {
         let order = match (a, b) {

@@ -7,7 +7,7 @@ use tickcast::tick::Nanos;
 use tickcast_client::Mirror;
 
 use super::{
-    Mode, Screen,
+    Screen, ScreenMode,
     columns::{COLUMNS, Column},
 };
 use crate::cli::terminal::Act;
@@ -21,17 +21,17 @@ impl Screen {
             return act;
         }
         match self.mode {
-            Mode::Filter => self.key_in_filter(key),
-            Mode::Table => return self.key_in_table(key, board, now),
-            Mode::Help(_) | Mode::Detail(_) => return self.key_over_table(key),
-            Mode::Columns(at) => return self.key_in_columns(key.code, at),
+            ScreenMode::Filter => self.key_in_filter(key),
+            ScreenMode::Table => return self.key_in_table(key, board, now),
+            ScreenMode::Help(_) | ScreenMode::Detail(_) => return self.key_over_table(key),
+            ScreenMode::Columns(at) => return self.key_in_columns(key.code, at),
         }
         Act::Show
     }
 
     /// Text that was pasted: it is no keys, and means something only where text is written.
     pub fn write_all(&mut self, text: &str) {
-        if self.mode == Mode::Filter {
+        if self.mode == ScreenMode::Filter {
             text.chars().for_each(|char| self.write(char));
         }
     }
@@ -40,11 +40,11 @@ impl Screen {
         let page = isize::try_from(self.page).unwrap_or(isize::MAX).max(1);
         match key.code {
             KeyCode::Char('q') => return Act::Quit,
-            KeyCode::Char('?' | 'h') | KeyCode::F(1) => self.mode = Mode::Help(0),
-            KeyCode::Char('/') => self.mode = Mode::Filter,
+            KeyCode::Char('?' | 'h') | KeyCode::F(1) => self.mode = ScreenMode::Help(0),
+            KeyCode::Char('/') => self.mode = ScreenMode::Filter,
             KeyCode::Char('c') => {
                 let sorted = self.sort.map_or(0, |(column, _)| column as usize);
-                self.mode = Mode::Columns(sorted);
+                self.mode = ScreenMode::Columns(sorted);
             }
             KeyCode::Char('p' | ' ') => self.pause(board, now),
             KeyCode::Char('s') => self.sort_next(1),
@@ -74,7 +74,7 @@ impl Screen {
                     self.select(0);
                 }
                 if self.selected_at().is_some() {
-                    self.mode = Mode::Detail(0);
+                    self.mode = ScreenMode::Detail(0);
                 }
             }
             KeyCode::Esc => self.step_back(),
@@ -108,13 +108,13 @@ impl Screen {
     fn key_in_filter(&mut self, key: KeyEvent) {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
-            KeyCode::Enter => self.mode = Mode::Table,
+            KeyCode::Enter => self.mode = ScreenMode::Table,
             KeyCode::Esc => {
                 self.filter.clear();
-                self.mode = Mode::Table;
+                self.mode = ScreenMode::Table;
             }
             // As in a shell: an empty line's backspace leaves it.
-            KeyCode::Backspace if self.filter.pop().is_none() => self.mode = Mode::Table,
+            KeyCode::Backspace if self.filter.pop().is_none() => self.mode = ScreenMode::Table,
             KeyCode::Char('u' | 'w') if control => self.filter.clear(),
             KeyCode::Char(char) if !control && !key.modifiers.contains(KeyModifiers::ALT) => self.write(char),
             KeyCode::Down => self.select(1),
@@ -132,14 +132,14 @@ impl Screen {
     }
 
     fn key_over_table(&mut self, key: KeyEvent) -> Act {
-        let (Mode::Help(top) | Mode::Detail(top)) = &mut self.mode else { return Act::Show };
+        let (ScreenMode::Help(top) | ScreenMode::Detail(top)) = &mut self.mode else { return Act::Show };
         match key.code {
             KeyCode::Down | KeyCode::Char('j') => *top += 1,
             KeyCode::Up | KeyCode::Char('k') => *top = top.saturating_sub(1),
             KeyCode::PageDown | KeyCode::Char(' ') => *top += self.page.max(1),
             KeyCode::PageUp => *top = top.saturating_sub(self.page.max(1)),
             KeyCode::Esc | KeyCode::Enter | KeyCode::Char('?' | 'h' | 'q') | KeyCode::F(1) => {
-                self.mode = Mode::Table;
+                self.mode = ScreenMode::Table;
             }
             _ => {}
         }
@@ -148,10 +148,10 @@ impl Screen {
 
     fn key_in_columns(&mut self, code: KeyCode, at: usize) -> Act {
         match code {
-            KeyCode::Down | KeyCode::Char('j') => self.mode = Mode::Columns((at + 1).min(COLUMNS - 1)),
-            KeyCode::Up | KeyCode::Char('k') => self.mode = Mode::Columns(at.saturating_sub(1)),
-            KeyCode::Home | KeyCode::Char('g') => self.mode = Mode::Columns(0),
-            KeyCode::End | KeyCode::Char('G') => self.mode = Mode::Columns(COLUMNS - 1),
+            KeyCode::Down | KeyCode::Char('j') => self.mode = ScreenMode::Columns((at + 1).min(COLUMNS - 1)),
+            KeyCode::Up | KeyCode::Char('k') => self.mode = ScreenMode::Columns(at.saturating_sub(1)),
+            KeyCode::Home | KeyCode::Char('g') => self.mode = ScreenMode::Columns(0),
+            KeyCode::End | KeyCode::Char('G') => self.mode = ScreenMode::Columns(COLUMNS - 1),
             // The symbol stays: without it a row is of nobody.
             KeyCode::Char(' ' | 'x') if at > 0 => self.chosen[at] = !self.chosen[at],
             KeyCode::Char('a') => self.chosen = [true; COLUMNS],
@@ -159,7 +159,7 @@ impl Screen {
                 self.chosen[at] = true;
                 self.sort_by(Column::ALL[at]);
             }
-            KeyCode::Esc | KeyCode::Char('c' | 'q') => self.mode = Mode::Table,
+            KeyCode::Esc | KeyCode::Char('c' | 'q') => self.mode = ScreenMode::Table,
             _ => {}
         }
         Act::Show

@@ -31,7 +31,7 @@ use crate::cli::terminal::Theme;
 /// What the person sees, and has chosen to see.
 pub struct Screen {
     theme: Theme,
-    mode: Mode,
+    mode: ScreenMode,
     /// What symbols must match; empty: all.
     filter: String,
     /// The column that rows are sorted by and whether it falls; `None`: as they were asked for or first seen.
@@ -58,7 +58,7 @@ pub struct Screen {
 
 /// What keys mean, and what stands over the table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Mode {
+enum ScreenMode {
     Table,
     /// The filter is being written.
     Filter,
@@ -86,7 +86,7 @@ impl Screen {
     pub fn new(theme: Theme) -> Self {
         Screen {
             theme,
-            mode: Mode::Table,
+            mode: ScreenMode::Table,
             filter: String::new(),
             sort: None,
             chosen: [true; COLUMNS],

@@ -3,7 +3,7 @@
 use ratatui_core::buffer::Buffer;
 use tickcast_client::{Field, Mirror, Topic, printable};
 
-use super::{Mode, Screen, columns::Column};
+use super::{Screen, ScreenMode, columns::Column};
 use crate::cli::{
     figures::grouped,
     watch::cell::{self, Trouble},
@@ -14,21 +14,21 @@ use crate::cli::{
 impl Screen {
     pub(super) fn overlay(&mut self, buf: &mut Buffer, board: &Mirror, server_us: i64) {
         match self.mode {
-            Mode::Table | Mode::Filter => {}
-            Mode::Help(top) => {
+            ScreenMode::Table | ScreenMode::Filter => {}
+            ScreenMode::Help(top) => {
                 let top = self.theme.framed(buf, "help", &self.help_lines(), top, None);
-                self.mode = Mode::Help(top);
+                self.mode = ScreenMode::Help(top);
             }
-            Mode::Columns(at) => {
+            ScreenMode::Columns(at) => {
                 let lines = self.column_lines();
                 self.theme.framed(buf, "space: show  Enter: sort", &lines, 0, Some(at));
             }
-            Mode::Detail(top) => {
+            ScreenMode::Detail(top) => {
                 let rows = self.frozen.as_ref().map_or(board.topics(), |frozen| &frozen.rows);
                 let Some(row) = self.selected.and_then(|place| rows.get(place)) else { return };
                 let title = printable(&row.symbol);
                 let top = self.theme.framed(buf, &title, &detail_lines(row, server_us), top, None);
-                self.mode = Mode::Detail(top);
+                self.mode = ScreenMode::Detail(top);
             }
         }
     }

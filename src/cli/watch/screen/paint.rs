@@ -12,7 +12,7 @@ use ratatui_core::{
 use tickcast_client::{Mirror, Pace, printable};
 
 use super::{
-    Mode, Screen,
+    Screen, ScreenMode,
     columns::{Align, BETWEEN, COLUMNS, Column, fitting},
     trend::Way,
 };
@@ -233,14 +233,15 @@ impl Screen {
             let _infallible = write!(right, " ({} in all)", grouped(total as u64));
         }
         let left = match (&self.complaint, self.mode) {
-            (_, Mode::Filter) => format!("/{}", self.filter),
+            (_, ScreenMode::Filter) => format!("/{}", self.filter),
             (Some(complaint), _) => format!("! {}", printable(complaint)),
             (None, _) if !self.filter.is_empty() => format!("/{}  (Esc: all)", self.filter),
             (None, _) => "? help  / filter  s sort  c columns  p pause  q quit".to_owned(),
         };
         self.theme.sides(buf, y, &left, &right);
         let at = self.filter.chars().count() as u16 + 1;
-        (self.mode == Mode::Filter).then(|| Position { x: at.min(buf.area().width.saturating_sub(1)), y })
+        (self.mode == ScreenMode::Filter)
+            .then(|| Position { x: at.min(buf.area().width.saturating_sub(1)), y })
     }
 }
 

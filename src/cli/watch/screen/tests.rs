@@ -283,7 +283,7 @@ fn columns_that_were_put_away_give_their_room_to_others() {
     assert!(!narrow.contains("VOLUME") && stage.lines()[14].contains(" columns "), "{:#?}", stage.lines());
     // Trend, change and bid are put away.
     stage.keys("cjj jj");
-    assert_eq!(stage.screen.mode, Mode::Columns(4));
+    assert_eq!(stage.screen.mode, ScreenMode::Columns(4));
     stage.keys(" k \x1b");
     assert!(!title(&mut stage).contains("CHG %"));
     // A column that is sorted by is shown, whatever has to go.
