@@ -101,7 +101,7 @@ impl fmt::Display for ConfigFault {
     }
 }
 
-// === impl Faults ===
+// === impl fmt ===
 
 impl fmt::Display for ConfigFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

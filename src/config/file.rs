@@ -118,7 +118,7 @@ fn blank(text: &mut String, range: Range<usize>) -> bool {
     changes
 }
 
-// === impl Lines ===
+// === impl LineStarts ===
 
 impl<'t> LineStarts<'t> {
     fn of(text: &'t str) -> Self {

@@ -56,7 +56,7 @@ pub enum Kind {
     },
 }
 
-// === impl Key ===
+// === impl ConfigKey ===
 
 impl ConfigKey {
     /// The value of this key in `config`.

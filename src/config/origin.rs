@@ -20,7 +20,7 @@ pub enum ConfigOrigin {
     Flag(String),
 }
 
-// === impl Origin ===
+// === impl ConfigOrigin ===
 
 impl ConfigOrigin {
     /// Precedence: the higher origin wins.

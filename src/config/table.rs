@@ -312,7 +312,7 @@ fn set_epoch(config: &mut Config, text: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-// === impl Key ===
+// === impl ConfigKey ===
 
 impl ConfigKey {
     pub fn find(name: &str) -> Option<&'static ConfigKey> {

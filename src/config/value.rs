@@ -48,7 +48,7 @@ impl fmt::Display for ConfigValue {
     }
 }
 
-// === impl Raw ===
+// === impl GivenValue ===
 
 impl GivenValue {
     pub(super) fn from_toml(value: &DeValue<'_>) -> GivenValue {

@@ -16,7 +16,7 @@ pub struct HeldRecord {
 /// How many earlier records are kept: enough for a request's way there and back at a thousand ticks a second.
 const BEFORE_MAX: usize = 64;
 
-// === impl Held ===
+// === impl HeldRecord ===
 
 impl HeldRecord {
     /// # Errors

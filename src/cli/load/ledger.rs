@@ -120,7 +120,7 @@ impl SymbolTable {
     }
 }
 
-// === impl Tally ===
+// === impl ClassTally ===
 
 impl ClassTally {
     /// Takes in one update that was read at `now_us`.
@@ -167,7 +167,7 @@ impl Sums {
     }
 }
 
-// === impl Faults ===
+// === impl LawBreaches ===
 
 impl LawBreaches {
     /// Counts a breach; `fault` is asked for its words only when there is room to show it.

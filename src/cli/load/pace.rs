@@ -19,7 +19,7 @@ const BILLION: u64 = 1_000_000_000;
 /// Reads a second that a slow client is cut into, as long as a read is at least one byte.
 const READS_PER_SECOND: u64 = 50;
 
-// === impl Pace ===
+// === impl ReadPace ===
 
 impl ReadPace {
     pub fn new(bytes_per_second: NonZeroU32, now: Nanos) -> Self {

@@ -125,7 +125,7 @@ pub enum RunVerdict {
     NotConnected,
 }
 
-// === impl Verdict ===
+// === impl RunVerdict ===
 
 impl RunVerdict {
     pub const fn exit_code(self) -> u8 {
@@ -137,7 +137,7 @@ impl RunVerdict {
     }
 }
 
-// === impl Rates ===
+// === impl RunRates ===
 
 impl RunRates {
     pub fn of(sums: &Sums, time: Duration) -> Self {

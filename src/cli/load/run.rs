@@ -99,7 +99,7 @@ pub async fn drive(args: &LoadArgs, interrupt: &Interrupt) -> Result<RunReport, 
     Ok(RunReport { hostile, ..run.report(ramp, &measured, reached, compared, sums_compared) })
 }
 
-// === impl Run ===
+// === impl LoadRun ===
 
 impl<'a> LoadRun<'a> {
     async fn prepare(args: &'a LoadArgs, interrupt: &'a Interrupt) -> Result<Self, LoadError> {

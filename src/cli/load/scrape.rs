@@ -46,7 +46,7 @@ const TERMS: [&str; 7] = [
 /// A term may have no sample before its first label is used, so only these must be there.
 const REQUIRED: [&str; 2] = [TERMS[0], TERMS[1]];
 
-// === impl Counts ===
+// === impl ServerCounts ===
 
 impl ServerCounts {
     /// What is unaccounted for: 0, always.

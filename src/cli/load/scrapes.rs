@@ -21,7 +21,7 @@ pub struct ScrapeSeries {
     pub residual: i64,
 }
 
-// === impl Scrapes ===
+// === impl ScrapeSeries ===
 
 impl ScrapeSeries {
     /// Judges a scrape.

@@ -66,7 +66,7 @@ const READS_PER_WAKE: usize = 4;
 /// A partial frame's buffer above this is given back.
 const PARTIAL_BYTES_KEPT: usize = 4 * 1024;
 
-// === impl Session ===
+// === impl ClientSession ===
 
 impl<'a> ClientSession<'a> {
     /// `out` is what is to be sent first.
@@ -285,7 +285,7 @@ impl<'a> ClientSession<'a> {
     }
 }
 
-// === impl End ===
+// === impl ClientEnd ===
 
 impl ClientEnd {
     /// What the report calls it.

@@ -40,7 +40,7 @@ pub struct LoadShared {
 
 /// Handshakes under way at once.
 pub const HANDSHAKES_MAX: usize = 256;
-// === impl Shared ===
+// === impl LoadShared ===
 
 impl LoadShared {
     pub fn mask(&self) -> [u8; 4] {

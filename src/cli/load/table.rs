@@ -12,19 +12,27 @@ use super::{
 };
 use crate::cli::figures::{bytes, grouped, time};
 
-// === impl Report ===
+// === impl RunReport ===
 
 impl RunReport {
     /// The table, with a newline behind each line.
     pub fn table(&self) -> String {
         let mut out = String::new();
         // Writing into a string cannot fail.
-        let _infallible = self.write_load(&mut out).and_then(|()| self.write_laws(&mut out));
+        let parts = [
+            Self::write_load,
+            Self::write_ages,
+            Self::write_cost,
+            Self::write_endings,
+            Self::write_hostile,
+            Self::write_laws,
+        ];
+        let _infallible: std::fmt::Result = parts.iter().try_for_each(|write| write(self, &mut out));
         out
     }
 
     fn write_load(&self, out: &mut String) -> std::fmt::Result {
-        let RunReport { sums, rates, own, server, .. } = self;
+        let RunReport { sums, rates, .. } = self;
         line(out, "server", &self.url)?;
         let each = format!("{} of {} symbols each", self.symbols_per_client, self.symbols);
         let failed =
@@ -52,6 +60,10 @@ impl RunReport {
         line(out, "snapshots", &grouped(sums.snapshots))?;
         line(out, "gaps", &format!("{}, of {} ticks", grouped(sums.gaps), grouped(sums.gapped)))?;
         line(out, "bytes", &format!("{} in all, {}/s", bytes(sums.bytes as f64), bytes(rates.bytes)))?;
+        Ok(())
+    }
+
+    fn write_ages(&self, out: &mut String) -> std::fmt::Result {
         for class in self.classes.iter().filter(|class| class.clients > 0) {
             let name = format!("age, {}", class.class.name());
             line(
@@ -65,12 +77,21 @@ impl RunReport {
                 line(out, "clocks differ", &what)?;
             }
         }
+        Ok(())
+    }
+
+    fn write_cost(&self, out: &mut String) -> std::fmt::Result {
+        let RunReport { own, server, .. } = self;
         line(out, "own CPU", &format!("{:.2} s, timers late by {}", own.cpu_seconds, quantiles(&own.lag)))?;
         let cpu = server.cpu_seconds.zip(server.cpu_us_per_message);
         let cpu = cpu.map(|(seconds, each)| format!("{seconds:.2} s, {each:.2} us a message"));
         line(out, "server CPU", cpu.as_deref().unwrap_or("unknown"))?;
         let memory = server.memory_bytes.map(|memory| bytes(memory as f64));
         line(out, "server memory", memory.as_deref().unwrap_or("unknown"))?;
+        Ok(())
+    }
+
+    fn write_endings(&self, out: &mut String) -> std::fmt::Result {
         let counted = [
             ("disconnects", &self.disconnects),
             ("refused symbols", &self.refused_subscriptions),
@@ -94,6 +115,10 @@ impl RunReport {
             );
             line(out, "resume", &what)?;
         }
+        Ok(())
+    }
+
+    fn write_hostile(&self, out: &mut String) -> std::fmt::Result {
         if let Some(hostile) = &self.hostile {
             let HostileReport { clients, commands, cut_off, ping, longest_slice_seconds } = hostile;
             let what =

@@ -7,8 +7,7 @@
 //! happened; of two files the one with the higher number is the later one.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
+    fs, io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -19,7 +18,7 @@ use tickcast::{
     tick::{Nanos, Tick},
 };
 
-use crate::cli::output::is_standard;
+use super::target::{CountingWriter, RecordTarget};
 
 /// When a new file is begun.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -54,17 +53,6 @@ struct Current {
     ticks: u64,
     /// Of them those that were made readable.
     flushed: u64,
-}
-
-/// An output that knows how much was written.
-struct CountingWriter {
-    out: RecordTarget,
-    bytes: u64,
-}
-
-enum RecordTarget {
-    File(File),
-    Stream(Box<dyn Write + Send>),
 }
 
 /// What may be lost of a process that dies.
@@ -143,13 +131,13 @@ impl Files {
         let Some(Current { writer, path, begun, ticks, flushed }) = self.current.take() else {
             return Ok(());
         };
-        let (is_file, failed) = (matches!(writer.output().0.out, RecordTarget::File(_)), self.failed);
+        let (is_file, failed) = (matches!(writer.output().0.target, RecordTarget::File(_)), self.failed);
         if begun.is_none() && is_file {
             drop(writer);
             self.begun -= 1;
             return fs::remove_file(path);
         }
-        let ended = writer.finish().and_then(|out| match out.out {
+        let ended = writer.finish().and_then(|out| match out.target {
             RecordTarget::File(file) => file.sync_all(),
             RecordTarget::Stream(_) => Ok(()),
         });
@@ -190,16 +178,10 @@ impl Files {
 
     fn begin(&mut self) -> io::Result<()> {
         let path = if self.rotates() { numbered(&self.path, self.next_number) } else { self.path.clone() };
-        let out = if is_standard(&path) {
-            RecordTarget::Stream(Box::new(io::stdout()))
-        } else if path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
-            RecordTarget::Stream(Box::new(OpenOptions::new().write(true).open(&path)?))
-        } else {
-            RecordTarget::File(File::create_new(&path)?)
-        };
+        let output = CountingWriter::open(&path)?;
         self.next_number += 1;
         self.begun += 1;
-        let writer = Writer::new(CountingWriter { out, bytes: 0 }, Compression::of(&path), &self.header)?;
+        let writer = Writer::new(output, Compression::of(&path), &self.header)?;
         self.current = Some(Current { writer, path, begun: None, ticks: 0, flushed: 0 });
         Ok(())
     }
@@ -249,138 +231,5 @@ fn readable(path: &Path) -> u64 {
     }
 }
 
-// === impl Counted ===
-
-impl Write for CountingWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let len = match &mut self.out {
-            RecordTarget::File(file) => file.write(bytes),
-            RecordTarget::Stream(out) => out.write(bytes),
-        }?;
-        self.bytes += len as u64;
-        Ok(len)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match &mut self.out {
-            RecordTarget::File(file) => file.flush(),
-            RecordTarget::Stream(out) => out.flush(),
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tickcast::{
-        feed::recording::{Block, RecordReader, RecordingInput, Selection, open},
-        tick::{Decimal, Field, Fields, Symbol},
-    };
-
-    /// A quote of `symbol` with this bid, at this event time in microseconds.
-    fn tick(symbol: &str, bid: &str, ts: i64) -> Tick {
-        let mut fields = Fields::default();
-        fields.set_decimal(Field::Bid, Decimal::parse(bid).unwrap());
-        Tick { symbol: Symbol::new(symbol).unwrap(), ts: Nanos::from_micros(ts), fields }
-    }
-
-    /// A folder of its own for each test.
-    fn folder(name: &str) -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("tickcast-record-{}-{name}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        folder
-    }
-
-    fn seconds(seconds: i64) -> Nanos {
-        Nanos(seconds * 1_000_000_000)
-    }
-
-    fn read(pattern: PathBuf) -> Block {
-        let mut recording = open(&[RecordingInput::File(pattern)], &Selection::default(), 1_024).unwrap();
-        let mut block = Block::default();
-        while recording.next_block(&mut block).unwrap() {}
-        block
-    }
-
-    #[test]
-    fn files_are_begun_by_time_and_none_is_written_over() {
-        let folder = folder("time");
-        let path = folder.join("market.ndjson.zst");
-        let rotation = Rotation { bytes: None, every: Some(Duration::from_secs(10)) };
-        for run in 0..2 {
-            let mut files = Files::new(&path, Header::default(), rotation).unwrap();
-            for second in 0..25 {
-                let at = seconds(run * 100 + second);
-                files.write(&tick("A", "1", at.micros()), at, at).unwrap();
-            }
-            files.finish().unwrap();
-            assert_eq!((files.begun, files.ticks()), (3, 25));
-        }
-        assert!(folder.join("market-00006.ndjson.zst").exists());
-        assert_eq!(read(folder.join("market-*.ndjson.zst")).records.len(), 50);
-        fs::remove_dir_all(folder).unwrap();
-    }
-
-    #[test]
-    fn an_output_is_opened_at_once_and_taken_away_when_nothing_came() {
-        let folder = folder("nothing");
-        let path = folder.join("a.ndjson");
-        let mut files = Files::new(&path, Header::default(), Rotation::default()).unwrap();
-        assert!(path.exists());
-        files.look(seconds(9)).unwrap();
-        files.finish().unwrap();
-        assert_eq!((path.exists(), files.begun, files.ticks()), (false, 0, 0));
-        let missing = Files::new(&folder.join("none/a.ndjson"), Header::default(), Rotation::default());
-        assert_eq!(missing.err().unwrap().kind(), io::ErrorKind::NotFound);
-        fs::remove_dir_all(folder).unwrap();
-    }
-
-    #[test]
-    fn what_went_into_nothing_is_not_reported() {
-        for count in [1, 5_000] {
-            let mut files =
-                Files::new(Path::new("/dev/full"), Header::default(), Rotation::default()).unwrap();
-            let written =
-                (0..count).try_for_each(|at| files.write(&tick("A", "1", 1), seconds(at), seconds(at)));
-            assert_eq!(written.is_err(), count > 1, "buffered, as long as it is little");
-            assert!(files.finish().is_err());
-            assert_eq!(files.ticks(), 0);
-        }
-    }
-
-    #[test]
-    fn files_are_begun_by_size() {
-        let folder = folder("size");
-        let path = folder.join("market.ndjson");
-        let rotation = Rotation { bytes: Some(100_000), every: None };
-        let mut files = Files::new(&path, Header::default(), rotation).unwrap();
-        for second in 0..5_000 {
-            files.write(&tick("A", "1", 1), seconds(second), seconds(second)).unwrap();
-        }
-        files.finish().unwrap();
-        assert!(files.begun > 1);
-        let longest = folder.read_dir().unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).max();
-        assert!(longest.unwrap() < 200_000);
-        assert_eq!(read(folder.join("market-*")).records.len(), 5_000);
-        fs::remove_dir_all(folder).unwrap();
-    }
-
-    #[test]
-    fn what_was_flushed_is_readable_when_the_process_dies() {
-        let folder = folder("dies");
-        for name in ["a.ndjson.gz", "a.ndjson.zst", "a.ndjson"] {
-            let path = folder.join(name);
-            let mut files = Files::new(&path, Header::default(), Rotation::default()).unwrap();
-            files.write(&tick("A", "1", 1), seconds(1), seconds(1)).unwrap();
-            files.note("{\"tickcast\":\"gap\",\"symbol\":\"A\",\"from\":2,\"to\":3}", seconds(1)).unwrap();
-            files.look(seconds(3)).unwrap();
-            // A process that dies runs no destructor.
-            std::mem::forget(files);
-            let block = read(path.clone());
-            assert_eq!((block.records.len(), block.passed, block.tally.total()), (1, 2, 0), "{name}");
-            let again = Files::new(&path, Header::default(), Rotation::default());
-            assert_eq!(again.err().unwrap().kind(), io::ErrorKind::AlreadyExists);
-        }
-        fs::remove_dir_all(folder).unwrap();
-    }
-}
+mod tests;

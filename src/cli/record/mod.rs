@@ -8,6 +8,7 @@
 
 mod client;
 mod files;
+mod target;
 mod ticks;
 
 use std::{

@@ -154,8 +154,8 @@ impl Deck {
             // Where a terminal keeps shifted arrows for itself.
             KeyCode::Char('[') => self.seek(-SEEK_FAR_MICROS),
             KeyCode::Char(']') => self.seek(SEEK_FAR_MICROS),
-            KeyCode::Char('+' | '=') => self.speed(super::state::ReplaySpeed::faster),
-            KeyCode::Char('-' | '_') => self.speed(super::state::ReplaySpeed::slower),
+            KeyCode::Char('+' | '=') => self.speed(super::state::DeckSpeed::faster),
+            KeyCode::Char('-' | '_') => self.speed(super::state::DeckSpeed::slower),
             KeyCode::Char('r') | KeyCode::Home => self.restart(),
             _ => {}
         }
@@ -200,7 +200,7 @@ impl Deck {
         self.order(ReplayOrder::Seek(moment(to)));
     }
 
-    fn speed(&mut self, change: impl FnOnce(super::state::ReplaySpeed) -> super::state::ReplaySpeed) {
+    fn speed(&mut self, change: impl FnOnce(super::state::DeckSpeed) -> super::state::DeckSpeed) {
         let Some(shown) = self.chosen() else { return };
         shown.speed = change(shown.speed);
         let name = shown.speed.name();

@@ -36,7 +36,7 @@ pub fn path(feed: Option<&str>, span: bool) -> String {
     }
 }
 
-// === impl Order ===
+// === impl ReplayOrder ===
 
 impl ReplayOrder {
     pub fn body(&self) -> String {

@@ -18,13 +18,13 @@ pub struct ReplayShown {
     pub phase: String,
     pub paused: bool,
     pub ended: bool,
-    pub speed: ReplaySpeed,
+    pub speed: DeckSpeed,
     pub position: u64,
     pub time: Option<u64>,
     #[serde(default)]
     pub next: Option<u64>,
     #[serde(default)]
-    pub span: Option<ReplaySpan>,
+    pub span: Option<DeckSpan>,
     pub round: u64,
     pub records: u64,
     pub rejected: u64,
@@ -37,14 +37,14 @@ pub struct ReplayShown {
 /// How many times as fast as it was received.
 #[derive(Clone, Copy, PartialEq, Deserialize, Debug)]
 #[serde(from = "serde_json::Value")]
-pub enum ReplaySpeed {
+pub enum DeckSpeed {
     Times(f64),
     Max,
 }
 
 /// From the first record to the last, in microseconds, and how many there are.
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize, Debug)]
-pub struct ReplaySpan {
+pub struct DeckSpan {
     pub first: u64,
     pub last: u64,
     pub records: u64,
@@ -61,7 +61,7 @@ pub struct ReplayPace {
 /// What the keys go through; above them all is `max`.
 const SPEEDS: [f64; 11] = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 1_000.0];
 
-// === impl Shown ===
+// === impl ReplayShown ===
 
 impl ReplayShown {
     /// Reads an answer: one state, or several.
@@ -128,46 +128,46 @@ pub fn moment(micros: u64) -> String {
     humantime::format_rfc3339_micros(UNIX_EPOCH + Duration::from_micros(micros)).to_string()
 }
 
-// === impl Speed ===
+// === impl DeckSpeed ===
 
-impl ReplaySpeed {
+impl DeckSpeed {
     pub fn faster(self) -> Self {
         match self {
-            ReplaySpeed::Times(now) => {
-                SPEEDS.into_iter().find(|speed| *speed > now).map_or(ReplaySpeed::Max, ReplaySpeed::Times)
+            DeckSpeed::Times(now) => {
+                SPEEDS.into_iter().find(|speed| *speed > now).map_or(DeckSpeed::Max, DeckSpeed::Times)
             }
-            ReplaySpeed::Max => ReplaySpeed::Max,
+            DeckSpeed::Max => DeckSpeed::Max,
         }
     }
 
     pub fn slower(self) -> Self {
         let below = |now: f64| SPEEDS.into_iter().rev().find(|speed| *speed < now);
         match self {
-            ReplaySpeed::Times(now) => ReplaySpeed::Times(below(now).unwrap_or(now)),
-            ReplaySpeed::Max => ReplaySpeed::Times(SPEEDS[SPEEDS.len() - 1]),
+            DeckSpeed::Times(now) => DeckSpeed::Times(below(now).unwrap_or(now)),
+            DeckSpeed::Max => DeckSpeed::Times(SPEEDS[SPEEDS.len() - 1]),
         }
     }
 
     /// As the server takes it.
     pub fn name(self) -> String {
         match self {
-            ReplaySpeed::Times(times) => times.to_string(),
-            ReplaySpeed::Max => "max".to_owned(),
+            DeckSpeed::Times(times) => times.to_string(),
+            DeckSpeed::Max => "max".to_owned(),
         }
     }
 }
 
-impl From<serde_json::Value> for ReplaySpeed {
+impl From<serde_json::Value> for DeckSpeed {
     fn from(value: serde_json::Value) -> Self {
-        value.as_f64().map_or(ReplaySpeed::Max, ReplaySpeed::Times)
+        value.as_f64().map_or(DeckSpeed::Max, DeckSpeed::Times)
     }
 }
 
-impl fmt::Display for ReplaySpeed {
+impl fmt::Display for DeckSpeed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ReplaySpeed::Times(times) => write!(f, "{times}x"),
-            ReplaySpeed::Max => f.write_str("max"),
+            DeckSpeed::Times(times) => write!(f, "{times}x"),
+            DeckSpeed::Max => f.write_str("max"),
         }
     }
 }

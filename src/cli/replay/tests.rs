@@ -11,7 +11,7 @@ use tickcast::tick::Nanos;
 use super::{
     deck::Deck,
     order::ReplayOrder,
-    state::{ReplayPace, ReplayShown, ReplaySpan, ReplaySpeed},
+    state::{DeckSpan, DeckSpeed, ReplayPace, ReplayShown},
 };
 use crate::cli::terminal::{Act, Theme, View};
 
@@ -25,11 +25,11 @@ fn state(feed: &str) -> ReplayShown {
         phase: "paused".to_owned(),
         paused: true,
         ended: false,
-        speed: ReplaySpeed::Times(1.0),
+        speed: DeckSpeed::Times(1.0),
         position: 1_234,
         time: Some(FIRST + 25 * SECOND),
         next: Some(FIRST + 26 * SECOND),
-        span: Some(ReplaySpan { first: FIRST, last: FIRST + 100 * SECOND, records: 5_000 }),
+        span: Some(DeckSpan { first: FIRST, last: FIRST + 100 * SECOND, records: 5_000 }),
         round: 1,
         records: 1_234,
         rejected: 2,
@@ -102,8 +102,8 @@ fn keys_become_orders() {
     check(state("a"), "---", &[speed("0.1")]);
     check(state("a"), "----", &[speed("0.1")]);
     check(state("a"), "++++++++", &[speed("max")]);
-    check(ReplayShown { speed: ReplaySpeed::Max, ..state("a") }, "-", &[speed("1000")]);
-    check(ReplayShown { speed: ReplaySpeed::Times(3.0), ..state("a") }, "+", &[speed("5")]);
+    check(ReplayShown { speed: DeckSpeed::Max, ..state("a") }, "-", &[speed("1000")]);
+    check(ReplayShown { speed: DeckSpeed::Times(3.0), ..state("a") }, "+", &[speed("5")]);
     check(state("a"), ">", &[seek("00:00:35")]);
     check(state("a"), ">>>", &[seek("00:00:55")]);
     check(state("a"), "<", &[seek("00:00:15")]);
@@ -208,7 +208,7 @@ fn a_bar_goes_from_nothing_to_all() {
     assert_eq!(percent(ReplayShown { time: Some(FIRST + 100 * SECOND - 1), ..state("a") }), "99%");
     assert_eq!(percent(ReplayShown { ended: true, ..state("a") }), "100%");
     assert_eq!(percent(ReplayShown { span: None, ..state("a") }), "?");
-    let at_once = Some(ReplaySpan { first: FIRST, last: FIRST, records: 2_468 });
+    let at_once = Some(DeckSpan { first: FIRST, last: FIRST, records: 2_468 });
     assert_eq!(percent(ReplayShown { span: at_once, ..state("a") }), "50%");
 }
 

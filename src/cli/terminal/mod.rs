@@ -4,6 +4,7 @@
 //! keys -> FullScreen -> View (pure: keys and what is shown go in, a drawn buffer comes out) -> Tty
 //! ```
 
+mod ansi;
 mod fullscreen;
 mod paint;
 mod pen;

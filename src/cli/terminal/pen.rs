@@ -98,7 +98,7 @@ impl Pen {
     }
 }
 
-// === impl Shared ===
+// === impl SharedPen ===
 
 impl SharedPen {
     fn lock(&self) -> MutexGuard<'_, PenState> {

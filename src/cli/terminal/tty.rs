@@ -1,25 +1,18 @@
-//! The terminal itself: taken, drawn on, and always given back.
+//! The terminal itself: taken, and always given back. `ansi.rs` beside it draws.
 //!
 //! Invariants: whoever has the terminal behind us finds it as we found it (modes, cursor, what was on it), however this
-//! process ends or stops, but for SIGKILL; a frame is one write, and a frame that changes nothing is none.
+//! process ends or stops, but for SIGKILL.
 
 use std::{io, panic, sync::Once, thread, time::Duration};
 
 use crossterm::{
-    cursor::{Hide, MoveTo, Show},
+    cursor::{Hide, Show},
     event::{self, DisableBracketedPaste, EnableBracketedPaste},
     queue,
-    style::{Attribute, Color as Ink, Print, SetAttribute, SetBackgroundColor, SetForegroundColor},
+    style::{Attribute, SetAttribute},
     terminal::{
-        self as tty, BeginSynchronizedUpdate, Clear, ClearType as Cleared, EndSynchronizedUpdate,
-        EnterAlternateScreen, LeaveAlternateScreen,
+        self as tty, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
     },
-};
-use ratatui_core::{
-    backend::{Backend, ClearType, WindowSize},
-    buffer::Cell,
-    layout::{Position, Size},
-    style::{Color, Modifier},
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -29,6 +22,7 @@ use tokio::{
 
 use super::{
     View,
+    ansi::Ansi,
     fullscreen::{FullScreen, StopFor, TerminalInput, Tty},
     pen::Pen,
 };
@@ -37,13 +31,6 @@ use super::{
 pub struct TakenTerminal {
     /// The task that listens for stops, and ends with us.
     listening: JoinHandle<()>,
-}
-
-/// Draws by escape sequences, gathered until they are flushed.
-#[derive(Default)]
-pub struct Ansi {
-    frame: Vec<u8>,
-    cursor: Option<Position>,
 }
 
 /// A terminal that takes no bytes for so long is left as it is: nobody looks at it.
@@ -76,7 +63,7 @@ fn read_keys(inputs: UnboundedSender<TerminalInput>) -> io::Result<()> {
     thread::Builder::new().name("keys".to_owned()).spawn(read).map(drop)
 }
 
-// === impl Taken ===
+// === impl TakenTerminal ===
 
 impl TakenTerminal {
     fn new(inputs: UnboundedSender<TerminalInput>) -> io::Result<Self> {
@@ -129,7 +116,7 @@ impl Drop for TakenTerminal {
 fn take() -> io::Result<()> {
     tty::enable_raw_mode()?;
     let mut text = Vec::new();
-    let taken = queue!(text, EnterAlternateScreen, Hide, EnableBracketedPaste, Clear(Cleared::All));
+    let taken = queue!(text, EnterAlternateScreen, Hide, EnableBracketedPaste, Clear(ClearType::All));
     let taken = taken.and_then(|()| Pen::of_process().write_and_wait(text, PATIENCE));
     if taken.is_err() {
         let _best_effort = tty::disable_raw_mode();
@@ -185,136 +172,5 @@ fn stop_now(stop: StopFor) -> io::Result<()> {
         let result = if stopped == 0 { Ok(()) } else { Err(io::Error::last_os_error()) };
         libc::sigaction(libc::SIGTSTP, &raw const ours, std::ptr::null_mut());
         result
-    }
-}
-
-// === impl Ansi ===
-
-impl Ansi {
-    fn style(&mut self, cell: &Cell) -> io::Result<()> {
-        const ATTRIBUTES: [(Modifier, Attribute); 4] = [
-            (Modifier::BOLD, Attribute::Bold),
-            (Modifier::DIM, Attribute::Dim),
-            (Modifier::UNDERLINED, Attribute::Underlined),
-            (Modifier::REVERSED, Attribute::Reverse),
-        ];
-        queue!(self.frame, SetAttribute(Attribute::Reset))?;
-        for (modifier, attribute) in ATTRIBUTES {
-            if cell.modifier.contains(modifier) {
-                queue!(self.frame, SetAttribute(attribute))?;
-            }
-        }
-        if cell.fg != Color::Reset {
-            queue!(self.frame, SetForegroundColor(ink(cell.fg)))?;
-        }
-        if cell.bg != Color::Reset {
-            queue!(self.frame, SetBackgroundColor(ink(cell.bg)))?;
-        }
-        Ok(())
-    }
-}
-
-/// The colours that the theme has.
-fn ink(color: Color) -> Ink {
-    match color {
-        Color::Yellow => Ink::DarkYellow,
-        Color::LightBlue => Ink::Blue,
-        Color::LightMagenta => Ink::Magenta,
-        _ => Ink::Reset,
-    }
-}
-
-impl Backend for Ansi {
-    type Error = io::Error;
-
-    fn draw<'a, I>(&mut self, content: I) -> io::Result<()>
-    where
-        I: Iterator<Item = (u16, u16, &'a Cell)>,
-    {
-        let mut style = (Color::Reset, Color::Reset, Modifier::empty());
-        let mut next = None;
-        for (x, y, cell) in content {
-            if self.frame.is_empty() {
-                queue!(self.frame, BeginSynchronizedUpdate)?;
-            }
-            if next != Some((x, y)) {
-                queue!(self.frame, MoveTo(x, y))?;
-            }
-            next = Some((x + 1, y));
-            let wanted = (cell.fg, cell.bg, cell.modifier);
-            if wanted != style {
-                self.style(cell)?;
-                style = wanted;
-            }
-            queue!(self.frame, Print(cell.symbol()))?;
-        }
-        if next.is_some() {
-            queue!(self.frame, SetAttribute(Attribute::Reset), EndSynchronizedUpdate)?;
-            // A cursor that is shown has moved with what was written.
-            if let Some(Position { x, y }) = self.cursor {
-                queue!(self.frame, MoveTo(x, y))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn hide_cursor(&mut self) -> io::Result<()> {
-        if self.cursor.take().is_some() {
-            queue!(self.frame, Hide)?;
-        }
-        Ok(())
-    }
-
-    fn show_cursor(&mut self) -> io::Result<()> {
-        if self.cursor.is_none() {
-            self.cursor = Some(Position::ORIGIN);
-            queue!(self.frame, MoveTo(0, 0), Show)?;
-        }
-        Ok(())
-    }
-
-    fn get_cursor_position(&mut self) -> io::Result<Position> {
-        // The terminal is not asked: its answer would come among the keys.
-        Ok(self.cursor.unwrap_or(Position::ORIGIN))
-    }
-
-    fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> io::Result<()> {
-        let position = position.into();
-        if self.cursor.is_some_and(|cursor| cursor != position) {
-            self.cursor = Some(position);
-            queue!(self.frame, MoveTo(position.x, position.y))?;
-        }
-        Ok(())
-    }
-
-    fn clear(&mut self) -> io::Result<()> {
-        self.clear_region(ClearType::All)
-    }
-
-    fn clear_region(&mut self, clear_type: ClearType) -> io::Result<()> {
-        let cleared = match clear_type {
-            ClearType::All => Cleared::All,
-            ClearType::AfterCursor => Cleared::FromCursorDown,
-            ClearType::BeforeCursor => Cleared::FromCursorUp,
-            ClearType::CurrentLine => Cleared::CurrentLine,
-            ClearType::UntilNewLine => Cleared::UntilNewLine,
-        };
-        if self.frame.is_empty() {
-            // So that nobody sees the empty screen.
-            queue!(self.frame, BeginSynchronizedUpdate)?;
-        }
-        queue!(self.frame, Clear(cleared))
-    }
-
-    fn size(&self) -> io::Result<Size> {
-        tty::size().map(Size::from)
-    }
-
-    fn window_size(&mut self) -> io::Result<WindowSize> {
-        Ok(WindowSize { columns_rows: self.size()?, pixels: Size::ZERO })
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Pen::of_process().write(std::mem::take(&mut self.frame))
     }
 }

@@ -22,7 +22,7 @@ pub struct TickLog<W: Write> {
     out: W,
 }
 
-// === impl Log ===
+// === impl TickLog ===
 
 impl<W: Write> TickLog<W> {
     pub fn new(out: W) -> Self {

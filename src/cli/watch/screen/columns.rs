@@ -1,14 +1,10 @@
-//! The columns of the table: what each shows, how it is sorted, and which there is room for.
+//! The columns of the table: what each shows, and which there is room for. `sort.rs` beside it sorts by them.
 //!
 //! Pure. Invariants: the symbol is always shown; what does not fit is left out whole, for half a price is a wrong one.
 
-use std::cmp::Ordering;
-
-use compact_str::CompactString;
 use tickcast_client::{Field, Topic, printable};
 
-use super::trend::Trends;
-use crate::cli::watch::cell::{self, Trouble};
+use crate::cli::watch::cell;
 
 /// What a column shows, in the order of the table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,14 +35,6 @@ pub enum Align {
     Right,
     /// Decimal points one below the other.
     Point,
-}
-
-/// What rows are compared by.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum SortKey {
-    Number(i128),
-    Level(Trouble),
-    Text(CompactString),
 }
 
 pub const COLUMNS: usize = Column::ALL.len();
@@ -140,7 +128,7 @@ impl Column {
         }
     }
 
-    fn field(self) -> Option<Field> {
+    pub(super) fn field(self) -> Option<Field> {
         match self {
             Column::Last => Some(Field::Last),
             Column::Bid => Some(Field::Bid),
@@ -195,48 +183,6 @@ impl Column {
             _ => self.field().map(|field| cell::value(row, field)).unwrap_or_default(),
         }
     }
-
-    /// What its rows are sorted by; `None` when the row has nothing there.
-    fn key(self, place: usize, row: &Topic, trends: &Trends, now_us: i64) -> Option<SortKey> {
-        let number = match self {
-            Column::Symbol => return Some(SortKey::Text(row.symbol.clone())),
-            Column::State => return Some(SortKey::Level(cell::trouble(row, now_us))),
-            Column::Last => cell::price(row),
-            Column::Change => cell::change_bp(row).map(i128::from),
-            Column::Trend => trends.rise_bp(place).map(i128::from),
-            Column::N => (row.record.n > 0).then_some(i128::from(row.record.n)),
-            Column::Merged => Some(i128::from(row.merged)),
-            Column::Gaps => Some(i128::from(row.lost)),
-            // The older, the more.
-            Column::Age => (row.record.rx_us > 0).then_some(-i128::from(row.record.rx_us)),
-            _ => row.record.units(self.field()?),
-        };
-        number.map(SortKey::Number)
-    }
-}
-
-/// Sorts the places of rows. Rows that have nothing there come last, whichever way; equal ones stay by name.
-pub fn sort(
-    places: &mut Vec<usize>,
-    rows: &[Topic],
-    trends: &Trends,
-    (column, descending): (Column, bool),
-    now_us: i64,
-) {
-    let mut keyed: Vec<(Option<SortKey>, usize)> =
-        places.iter().map(|&place| (column.key(place, &rows[place], trends, now_us), place)).collect();
-    keyed.sort_by(|(a, at), (b, bt)| {
-        let order = match (a, b) {
-            (Some(a), Some(b)) if descending => b.cmp(a),
-            (Some(a), Some(b)) => a.cmp(b),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => Ordering::Equal,
-        };
-        order.then_with(|| rows[*at].symbol.cmp(&rows[*bt].symbol))
-    });
-    places.clear();
-    places.extend(keyed.into_iter().map(|(_, place)| place));
 }
 
 /// Columns with their widths, in the order of the table: as many of the chosen as there is room for, and the trend
@@ -269,7 +215,7 @@ pub fn fitting(
 
 #[cfg(test)]
 mod tests {
-    use proptest::{collection::vec, prelude::*};
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -302,26 +248,6 @@ mod tests {
                 let is_shown = shown.iter().any(|(shown, _)| *shown == column);
                 prop_assert!(is_shown || needs + BETWEEN > spare, "{:?} would have fitted", column);
             }
-        }
-
-        #[test]
-        fn sorting_is_by_value_both_ways_with_what_is_missing_last(
-            values in vec(proptest::option::of(-1_000i64..1_000), 0..30), descending: bool,
-        ) {
-            let mut board = tickcast_client::Mirror::default();
-            for (place, value) in values.iter().enumerate() {
-                let bid = value.map_or_else(String::new, |bid| format!(r#","bid":{bid}"#));
-                let payload = format!(r#"[{{"type":"snapshot","symbol":"S{place:02}","seq":1,"rx":1{bid}}}]"#);
-                crate::cli::watch::tests::take(&mut board, &payload);
-            }
-            let mut places: Vec<usize> = (0..values.len()).rev().collect();
-            sort(&mut places, board.topics(), &Trends::default(), (Column::Bid, descending), 1);
-            let mut expected: Vec<usize> = (0..values.len()).collect();
-            expected.sort_by_key(|&place| {
-                let value = values[place].map(|value| if descending { -value } else { value });
-                (value.is_none(), value)
-            });
-            prop_assert_eq!(places, expected);
         }
     }
 }

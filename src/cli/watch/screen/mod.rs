@@ -13,6 +13,7 @@ mod columns;
 mod keys;
 mod overlay;
 mod paint;
+mod sort;
 #[cfg(test)]
 mod tests;
 mod theme;
@@ -136,8 +137,8 @@ impl Screen {
             let is_shown = matcher(&self.filter);
             self.places.clear();
             self.places.extend((0..rows.len()).filter(|&place| is_shown(&rows[place].symbol)));
-            if let Some(sort) = self.sort {
-                columns::sort(&mut self.places, rows, &self.trends, sort, server_us);
+            if let Some(by) = self.sort {
+                sort::sort(&mut self.places, rows, &self.trends, by, server_us);
             }
             self.arranged = Some((now, rows.len()));
         }
