@@ -10,7 +10,7 @@ use super::modules::Modules;
 const CIRCLES: &[&[&str]] = &[];
 
 /// Names that more than one type has, and are to be made precise.
-const SHARED_NAMES: &[&str] = &["Command", "Fault", "Inner", "Key", "Span", "State", "Target"];
+const SHARED_NAMES: &[&str] = &["Inner"];
 
 /// The files that can be reached from each by its imports.
 fn reachable<'a>(imports: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
