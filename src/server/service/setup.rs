@@ -14,9 +14,9 @@ use crate::{
 /// The settings that the service is started with.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// Port 0: any free port; [`Service::address`] returns it.
+    /// Port 0: any free port; [`Service::address`](super::Service::address) returns it.
     pub listen: SocketAddr,
-    /// A listener for operators alone; [`Service::admin_address`] returns its port.
+    /// A listener for operators alone; [`Service::admin_address`](super::Service::admin_address) returns its port.
     pub admin_listen: Option<SocketAddr>,
     pub feeds: Vec<Source>,
     /// 0: one a core.
