@@ -1,4 +1,4 @@
-//! `tickcast check`: the configuration, every fault at once; or what is in force, and who set it.
+//! `tickcast check`: every fault of the configuration at once; or the values in force, and where each came from.
 //!
 //! What it prints on success is TOML itself: kept in a file, it gives the same configuration again. It looks at the
 //! world only as far as `serve` would trip over it: the files to replay, the number of files that may be open. It binds
@@ -30,7 +30,7 @@ enum CheckOutcome {
     Valid { in_force: Box<InForce>, warning: Option<open_files::TooFew> },
 }
 
-/// Every key with its value, as TOML, and who set it unless nobody did.
+/// Every key with its value, as TOML, and where it was set unless it has its default.
 struct InForce(Gathered);
 
 pub fn run(args: &SettingsArgs) -> ExitCode {

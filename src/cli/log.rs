@@ -1,7 +1,7 @@
 //! The log: one line an event, on standard error, for people or for machines.
 //!
 //! Times are UTC with microseconds (RFC 3339). Standard output is never written to: it belongs to what a command prints.
-//! Nobody waits for whoever reads the log: see [`writer`].
+//! No thread waits for the reader of the log: see [`writer`].
 
 mod writer;
 
@@ -99,7 +99,7 @@ where
     let (filter, level) = reload::Layer::new(LevelFilter::from_level(level));
     let common = fmt::layer()
         .with_timer(SystemTime)
-        // Otherwise a line that cannot be written, because who read the log is gone, is reported to standard error by
+        // Otherwise a line that cannot be written, because the reader of the log is gone, is reported to standard error by
         // `eprintln!`, which panics for the same reason: the service would die of its log.
         .log_internal_errors(false)
         .with_writer(writer);

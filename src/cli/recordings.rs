@@ -1,4 +1,4 @@
-//! What `info` and `convert` share: which files, which records of them, and how faults are told.
+//! What `info` and `convert` share: which files, which records of them, and how faults are reported.
 
 use std::io::{self, Write};
 
@@ -54,7 +54,7 @@ pub struct SelectionArgs {
 #[derive(Clone, Debug)]
 struct SymbolGlobs(Vec<Glob>);
 
-/// So many rejected records are told one by one.
+/// This many rejected records are reported one by one.
 const TOLD_MAX: u64 = 10;
 
 /// Tells a person on standard error of what was no tick.

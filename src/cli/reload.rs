@@ -1,4 +1,4 @@
-//! Settings read again while the service runs: from the same places, judged as at the start, all or nothing.
+//! Settings read again while the service runs: from the same places, validated as at the start, all or nothing.
 //!
 //! Invariant: settings with a fault change nothing; what needs a restart keeps its value until then, and is named.
 
@@ -30,7 +30,7 @@ impl Running {
             }
         };
         let Changes { config, applied, waiting } = Changes::between(&self.config, &new);
-        // While both are told, the more talkative level holds.
+        // While both are reported, the more verbose level holds.
         let more = most_talkative(self.config.log_level, config.log_level);
         self.log.set_level(more);
         let old_sessions = self.config.limits.sessions;

@@ -78,7 +78,7 @@ impl SettingsArgs {
     }
 
     /// The same with origins, and with the faults beside it. A file that cannot be read is a fault like any other:
-    /// flags and environment are still judged.
+    /// flags and environment are still validated.
     pub fn gather(&self) -> Gathered {
         let Some((origin, path)) = self.file() else {
             return Gathered::new(&self.flags(), env::vars_os(), None);

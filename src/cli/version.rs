@@ -1,7 +1,7 @@
 //! What `--version` says: the version, and the commit that was built where the builder named one.
 //!
 //! No build script asks git: a build would then need git, and every commit would make the next one a rebuild. The commit
-//! comes from whoever makes something to give away: `deploy/release.sh` and the Dockerfile name it in `BUILD_COMMIT`, and
+//! comes from the builder of a release: `deploy/release.sh` and the Dockerfile name it in `BUILD_COMMIT`, and
 //! `git archive` writes it into `src/cli/commit` (`.gitattributes`), so that an archive of the source knows it without
 //! git. A build of a work tree knows neither, and says so.
 

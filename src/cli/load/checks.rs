@@ -119,7 +119,7 @@ fn arrival(client: &Client, heads: &[u64]) -> HeadStatus {
             HeadStatus::Excused
         }
         ClientStage::Lost { code } => HeadStatus::Lost { code },
-        // Who was told the end was sent what it was due before.
+        // A client that got `end` was sent everything that it was due before.
         ClientStage::Subscribing | ClientStage::Ready | ClientStage::Left | ClientStage::Over => {
             match client.behind(heads) {
                 None => HeadStatus::Reached,
@@ -130,7 +130,7 @@ fn arrival(client: &Client, heads: &[u64]) -> HeadStatus {
 }
 
 /// Compares the records of the sampled clients with the server's. A client that did not reach the heads is not asked:
-/// that breach is told already.
+/// that breach is reported already.
 ///
 /// # Errors
 /// When the server does not answer with records.

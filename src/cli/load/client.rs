@@ -27,7 +27,7 @@ pub struct Client {
     held: Vec<HeldRecord>,
     /// Acknowledgements that are still to come.
     acks_missing: usize,
-    /// The server has said that its market is over.
+    /// The server has announced the end of its market.
     told_end: bool,
     epoch: String,
     pub stage: ClientStage,
@@ -52,13 +52,13 @@ pub enum ClientStage {
     Failed,
     /// Closed by the server, or broken, with the close code when there was one.
     Lost { code: Option<u16> },
-    /// Left as it was told to.
+    /// Left on an order.
     Left,
-    /// The server's market is over: it said so, and closed.
+    /// The server's market is over: it sent `end`, and closed.
     Over,
 }
 
-/// What a client is told to do.
+/// What a client has to do next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ClientOrder {
     Stay,

@@ -1,10 +1,10 @@
-//! A person who interrupts a run: once ends the measuring, twice skips the checks.
+//! Interrupts of a run: the first ends the measurement, the second skips the checks.
 
 use std::cell::Cell;
 
 use tokio::sync::Notify;
 
-/// The person's wish to stop, as often as it came: once ends the measuring, twice skips the checks.
+/// The number of interrupts: the first ends the measurement, the second skips the checks.
 #[derive(Default)]
 pub struct Interrupt {
     count: Cell<u32>,

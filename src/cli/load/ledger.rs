@@ -89,7 +89,7 @@ pub struct Ledger {
     pub errors: BTreeMap<String, u64>,
     pub heartbeats: u64,
     pub drains: u64,
-    /// Symbols that a returning client was allowed to resume, and those for which it was told of a gap or began anew.
+    /// Symbols that a returning client was allowed to resume, and those that it got a gap for, or began anew.
     pub resumed: u64,
     pub not_resumed: u64,
 }

@@ -1,4 +1,4 @@
-//! A client's life: it waits its turn, connects, subscribes, and leaves or comes back when it is told to.
+//! A client's life: it waits its turn, connects, subscribes, and leaves or comes back on an order.
 //!
 //! Invariant: the shared cells are borrowed only between two awaits, never across one.
 
@@ -20,7 +20,7 @@ const SLOW_RECEIVE_BUFFER_PER_SECOND: u32 = 8;
 /// The least and the most of it.
 const SLOW_RECEIVE_BUFFER_BYTES: std::ops::RangeInclusive<u32> = 4 * 1024..=64 * 1024;
 
-/// Lives one client's life: connects, subscribes, reads, and leaves or returns when it is told to.
+/// Lives one client's life: connects, subscribes, reads, and leaves or returns on an order.
 pub async fn live(shared: &LoadShared, client: &RefCell<Client>) {
     loop {
         let end = match connect(shared, client).await {

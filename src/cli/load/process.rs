@@ -10,7 +10,7 @@ use crate::cli::open_files;
 
 /// Descriptors beside the clients': standard streams, the poller, requests.
 const OTHER_DESCRIPTORS: u64 = 64;
-/// How often the timers are looked at.
+/// How often the timers are checked.
 const LAG_EVERY: Duration = Duration::from_millis(10);
 
 /// The process cannot hold so many clients.

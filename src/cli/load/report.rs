@@ -37,7 +37,7 @@ pub struct RunReport {
     pub server_errors: BTreeMap<String, u64>,
     pub heartbeats: u64,
     pub drains: u64,
-    /// Clients that were told that the market is over.
+    /// Clients that got `end`: the market is over.
     pub over: u32,
     pub resume: Option<ResumeReport>,
     /// Those that did harm meanwhile, and what their neighbours felt of it.
@@ -102,7 +102,7 @@ pub struct Laws {
     /// Law 3: records compared with the server's, all equal unless there is a breach.
     pub records_compared: u64,
     pub records_not_met: u64,
-    /// Law 5: scrapes judged, scrapes that failed, and the residual furthest from 0.
+    /// Law 5: scrapes checked, scrapes that failed, and the residual furthest from 0.
     pub scrapes: u64,
     pub scrapes_failed: u64,
     pub scrape_failure: Option<String>,

@@ -1,6 +1,6 @@
-//! What a run's scrapes said, one after another: law 5 is judged in every one of them.
+//! The scrapes of a run, in order: law 5 is checked in each of them.
 //!
-//! Pure. A scrape that fails is counted and judged no further: an unreachable page breaks no law.
+//! Pure. A scrape that fails is counted and not checked: an unreachable page breaks no law.
 
 use super::{
     ledger::{Law, LawBreach, LawBreaches, Sums},

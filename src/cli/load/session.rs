@@ -35,14 +35,14 @@ pub struct ClientSession<'a> {
     stream: TcpStream,
     /// The beginning of a frame whose end has not come.
     partial: Vec<u8>,
-    /// Whether `partial` came behind the handshake and was not looked at yet.
+    /// Whether `partial` came with the handshake and is not parsed yet.
     unseen: bool,
     /// The beginning of a message whose last frame has not come; `None` outside of one.
     message: Option<Vec<u8>>,
     /// What is to be sent.
     out: Vec<u8>,
     throttle: Option<(ReadPace, Pin<Box<Sleep>>)>,
-    /// Whether we have said that we close.
+    /// Whether our close frame is queued.
     closing: bool,
 }
 
@@ -105,7 +105,7 @@ impl<'a> ClientSession<'a> {
         Poll::Pending
     }
 
-    /// Leaves word where to wake us, reads on at full speed or begins to close when we are told to.
+    /// Registers the waker, and carries out orders: to read at full speed, or to begin to close.
     fn obey(&mut self, cx: &Context<'_>) {
         let mut client = self.client.borrow_mut();
         if !client.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {

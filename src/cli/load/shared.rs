@@ -26,7 +26,7 @@ pub struct LoadShared {
     pub slow_bytes_per_second: Option<NonZeroU32>,
     pub clock: Clock,
     pub ledger: RefCell<Ledger>,
-    /// What is read goes here first, whoever reads.
+    /// The buffer into which every session reads.
     pub buffer: RefCell<Vec<u8>>,
     pub random: RefCell<Pcg64Mcg>,
     /// Handshakes under way: more at once than a server's backlog holds would measure the backlog.

@@ -41,7 +41,7 @@ fn load(script: Script, more: &[&str]) -> (RunReport, Mock) {
     })
 }
 
-/// A lie that must be found: which law it breaks, and a part of what is said about it.
+/// A planted fault that must be found: which law it breaks, and a part of its message.
 fn check_lie(script: Script, more: &[&str], law: Law, what: &str) {
     let (report, _) = load(script, more);
     let faults = &report.laws.first_breaches;
@@ -305,7 +305,7 @@ fn a_server_that_is_not_there_is_said_in_one_line() {
 fn metrics_may_be_on_a_listener_of_their_own() {
     let (report, _) = on_one_thread(async {
         let mock = Mock::start(Script::default()).await;
-        // Only its counts do not add up: they are what is looked at.
+        // Only its counts do not add up: they are what is checked.
         let lies = Script { metrics: |counts| counts[0] += 5, ..Script::default() };
         let admin = Mock::start(lies).await;
         let args = args(&mock.url(), &["--admin-url", &format!("http://{}", admin.address)]);

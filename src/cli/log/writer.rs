@@ -1,6 +1,6 @@
 //! From the log to standard error: a bounded queue of lines, and the one thread that writes.
 //!
-//! Whoever logs must not wait for whoever reads the log: a pipe that nobody reads would hold up the shard that says so.
+//! A thread that logs must not wait for the reader of the log: a pipe that nobody reads would block a shard.
 //!
 //! Loss: a line that finds [`LOG_QUEUE_BYTES`] waiting is dropped whole and counted. When lines go out again the log says how
 //! many were; the metric counts them all. What cannot be written, because the reader is gone, counts as dropped too.
@@ -105,7 +105,7 @@ impl LogLines {
             let is_out = self.write(&batch, &mut out);
             batch.clear();
             batch.shrink_to(KEPT_BYTES);
-            // To a reader that is gone it would be said for ever, for that line is dropped as well.
+            // A reader that is gone never gets this line: it is dropped as well, and would be counted for ever.
             if is_out {
                 told = self.tell_dropped(told);
             }
@@ -142,7 +142,7 @@ impl LogLines {
         true
     }
 
-    /// Says how many lines were dropped since it was said last, once there is room for that line; returns how many are told.
+    /// Reports how many lines were dropped since the last report, once there is room for that line; returns the count.
     fn tell_dropped(&self, told: u64) -> u64 {
         let dropped = self.dropped.load(Ordering::Relaxed);
         if dropped == told || self.queue.lock().waiting.len() > LOG_QUEUE_BYTES / 2 {

@@ -4,7 +4,7 @@
 //! server's stream, mode `every` -> client -> ticks -> files
 //! feed SOURCE on a thread of its own ------------------> files
 //! ```
-//! What is missing is told: each gap is a line in the recording, and all of them are summed up at the end.
+//! What is missing is reported: each gap is a line in the recording, and all of them are summed up at the end.
 
 mod client;
 mod files;
@@ -84,7 +84,7 @@ pub struct RecordArgs {
 
 const EXIT_FAILED: u8 = 2;
 
-/// Takes a feed's ticks; the files are shared with whoever makes them readable when the feed is quiet.
+/// Takes a feed's ticks; the files are shared with the thread that flushes them when the feed is quiet.
 struct FileSink {
     files: Arc<Mutex<Files>>,
     clock: Clock,

@@ -68,7 +68,7 @@ impl Deck {
         }
     }
 
-    /// The server has told how its replays stand.
+    /// The server has reported the states of its replays.
     pub fn take(&mut self, states: Vec<ReplayShown>, now: Nanos) {
         (self.up, self.heard) = (true, Some(now));
         "connected".clone_into(&mut self.connection);
@@ -217,7 +217,7 @@ impl Deck {
         self.order(ReplayOrder::Restart);
     }
 
-    /// The selected replay, when it can be told anything.
+    /// The selected replay, when it takes commands.
     fn chosen(&mut self) -> Option<&mut ReplayShown> {
         let row = self.rows.get_mut(self.selected)?;
         let why = match (self.up, row.shown.phase.as_str()) {

@@ -40,7 +40,7 @@ pub async fn run(
     let mut reconnect = Reconnect::default();
     let theme = Theme::from_env(|name| env::var(name).ok());
     let mut deck = Deck::new(theme, format!("http://{}", args.url.authority()));
-    // Before the terminal is taken: who cannot be reached at all is told of in a line.
+    // Before the terminal is taken: a server that cannot be reached is reported in one line.
     let states = tokio::select! {
         () = stop.as_mut() => return Ok(()),
         states = ask_all(args, address) => states?,

@@ -1,4 +1,4 @@
-//! What a replay is told, as `/v1/replay` takes it.
+//! The commands to a replay, as `/v1/replay` takes them.
 
 use serde_json::json;
 
@@ -21,7 +21,7 @@ pub enum ReplayOrder {
 /// The name that stands for every replay of a server.
 pub const ALL: &str = "*";
 
-/// Where a replay is asked and told; `span` asks how long its recording is, too.
+/// Where a replay is queried and commanded; with `span`, its recording's length is queried too.
 pub fn path(feed: Option<&str>, span: bool) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     if let Some(feed) = feed {

@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{Act, View};
 
-/// What comes from the terminal and from whoever manages our process.
+/// What comes from the terminal and from the process's signals.
 #[derive(Debug)]
 pub enum TerminalInput {
     Event(Event),
@@ -61,7 +61,7 @@ pub struct FullScreen<V, B: Backend, T> {
     terminal: Terminal<B>,
     tty: T,
     inputs: UnboundedReceiver<TerminalInput>,
-    /// What has arrived, and was not looked at.
+    /// Input that has arrived, and is not handled yet.
     waiting: VecDeque<TerminalInput>,
     /// Whether something has changed since the last frame.
     changed: bool,
@@ -71,7 +71,7 @@ pub struct FullScreen<V, B: Backend, T> {
 
 /// The shortest time between two frames: 12 a second.
 pub const FRAME: Duration = Duration::from_millis(80);
-/// Ages are of whole seconds: when nothing changes, they are looked at so often.
+/// Ages are of whole seconds: when nothing changes, they are checked this often.
 const IDLE: Duration = Duration::from_millis(500);
 
 // === impl FullScreen ===

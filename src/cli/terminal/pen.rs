@@ -1,12 +1,12 @@
 //! What is written to the terminal, by a thread of its own: a terminal that stalls (a link that is down, a multiplexer
-//! that is stopped) blocks whoever writes to it, for as long as it likes.
+//! that is stopped) blocks its writers, for any time.
 //!
 //! So the connection is read on meanwhile, keys and signals are heard, and the process can end. Blocking all of it would
 //! let the server conflate for us, which is right too, but it would close us after `limits.progress_ms`, and a process
 //! that is blocked in a write obeys no SIGTERM that it has a handler for. Standard output is not made non-blocking: the
 //! shell that started us shares it.
 //!
-//! Not a queue of frames: who draws waits until the pen is idle.
+//! Not a queue of frames: a view draws only when the pen is idle.
 
 use std::{
     io::{self, Write},

@@ -13,7 +13,7 @@ pub enum Trouble {
     None,
     /// Nothing has come yet.
     Waiting,
-    /// The feed has said that no more comes.
+    /// The feed has announced its end.
     Ended,
     /// What is shown may be old.
     Old,

@@ -108,7 +108,7 @@ impl Column {
         }
     }
 
-    /// What it is, for who chooses columns.
+    /// What it shows, in the list from which a user chooses columns.
     pub fn meaning(self) -> &'static str {
         match self {
             Column::Symbol => "name",
@@ -186,7 +186,7 @@ impl Column {
 }
 
 /// Columns with their widths, in the order of the table: as many of the chosen as there is room for, and the trend
-/// takes what is left over. `widths` are of the texts; the trend's is not looked at.
+/// takes what is left over. `widths` are of the texts; the trend's is ignored.
 pub fn fitting(
     chosen: &[bool; COLUMNS],
     widths: &[usize; COLUMNS],
@@ -199,7 +199,7 @@ pub fn fitting(
     let mut taken = [false; COLUMNS];
     taken[Column::Symbol as usize] = true;
     let mut left = room.saturating_sub(width(Column::Symbol));
-    // What is sorted by is looked at.
+    // The column that rows are sorted by must be visible.
     let needed = sorted.into_iter().chain(Column::BY_NEED);
     for column in needed {
         let needs = width(column) + BETWEEN;

@@ -23,7 +23,7 @@ pub struct Trends {
 struct Trend {
     /// Oldest first; the last is of the time that still runs.
     samples: VecDeque<Option<i128>>,
-    /// The seq of the record that was looked at last.
+    /// The seq of the record that was read last.
     seq: u64,
     price: Option<i128>,
     way: Way,
