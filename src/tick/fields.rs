@@ -166,6 +166,32 @@ impl Fields {
     }
 }
 
+/// Where all values are units, for the path of most ticks.
+impl Fields {
+    #[inline]
+    pub(crate) fn are_units(&self) -> bool {
+        self.scales.are_units()
+    }
+
+    /// As [`Self::get_decimal`], when all are units.
+    #[inline]
+    pub(crate) fn get_units(&self, field: Field) -> Option<Decimal> {
+        debug_assert!(self.are_units());
+        let index = field.decimal_index()?;
+        self.mask.contains(field).then(|| Decimal::from_units(self.mantissas[index]))
+    }
+
+    /// As [`Self::set_decimal`], when all are units, and the value is.
+    #[inline]
+    pub(crate) fn set_units(&mut self, field: Field, value: Decimal) {
+        debug_assert!(self.are_units());
+        if let (Some(index), Some(units)) = (field.decimal_index(), value.units()) {
+            self.mantissas[index] = units;
+            self.mask = self.mask.with(field);
+        }
+    }
+}
+
 /// The parts, for the packed ring.
 impl Fields {
     /// The mantissa of each decimal field of a set, in their order.
@@ -177,6 +203,7 @@ impl Fields {
         &mut self.mantissas
     }
 
+    #[inline]
     pub(crate) fn scales(&self) -> Scales {
         self.scales
     }

@@ -36,7 +36,10 @@ impl Record {
     pub fn take(&mut self, tick: &Fields) -> Result<(), VolumeFull> {
         let mut changed = tick.mask;
         if tick.mask.contains_all(FieldSet::TRADE) {
-            changed = changed.union(self.move_totals(tick)?);
+            let are_units = self.fields.are_units() && tick.are_units();
+            let moved =
+                if are_units { self.move_totals::<true>(tick) } else { self.move_totals::<false>(tick) };
+            changed = changed.union(moved?);
         }
         self.changed = changed;
         self.fields.merge(tick);
@@ -50,11 +53,17 @@ impl Record {
 
     /// Returns which totals it changed. A total that the feed itself gives is kept. A trade without an
     /// aggressor side clears the side.
-    fn move_totals(&mut self, trade: &Fields) -> Result<FieldSet, VolumeFull> {
+    ///
+    /// `UNITS`: whether all values are units, as nearly always, so that no scale is looked at.
+    fn move_totals<const UNITS: bool>(&mut self, trade: &Fields) -> Result<FieldSet, VolumeFull> {
+        let get = |from: &Fields, field| if UNITS { from.get_units(field) } else { from.get_decimal(field) };
+        let set = |to: &mut Fields, field, value| {
+            if UNITS { to.set_units(field, value) } else { to.set_decimal(field, value) }
+        };
         let fields = &mut self.fields;
         let had = fields.mask;
-        let last = trade.get_decimal(Field::Last).unwrap_or_default();
-        let size = trade.get_decimal(Field::LastSize).unwrap_or_default();
+        let last = get(trade, Field::Last).unwrap_or_default();
+        let size = get(trade, Field::LastSize).unwrap_or_default();
         let given = |field| trade.mask.contains(field);
         let mut moved = FieldSet::NONE;
         let mut moves = |field, does: bool| {
@@ -71,13 +80,13 @@ impl Record {
             fields.set_side(Side::Unknown);
         }
         if moves(Field::Open, !had.contains(Field::Open)) {
-            fields.set_decimal(Field::Open, last);
+            set(fields, Field::Open, last);
         }
-        if moves(Field::High, fields.get_decimal(Field::High).is_none_or(|high| last > high)) {
-            fields.set_decimal(Field::High, last);
+        if moves(Field::High, get(fields, Field::High).is_none_or(|high| last > high)) {
+            set(fields, Field::High, last);
         }
-        if moves(Field::Low, fields.get_decimal(Field::Low).is_none_or(|low| last < low)) {
-            fields.set_decimal(Field::Low, last);
+        if moves(Field::Low, get(fields, Field::Low).is_none_or(|low| last < low)) {
+            set(fields, Field::Low, last);
         }
         if moves(Field::Trades, true) {
             fields.set_trades(fields.trades.saturating_add(1));
