@@ -49,10 +49,13 @@ pub enum Fault {
     // The service's changes of state.
     ForgetsReload,
     DrainsUnannounced,
+    // Answers to requests.
+    ListsAhead,
+    LosesPublished,
 }
 
 impl Fault {
-    pub const ALL: [Fault; 36] = [
+    pub const ALL: [Fault; 38] = [
         Fault::ForgetsRest,
         Fault::RepeatsByte,
         Fault::DataBeforeControl,
@@ -89,6 +92,8 @@ impl Fault {
         Fault::WrongPosition,
         Fault::ForgetsReload,
         Fault::DrainsUnannounced,
+        Fault::ListsAhead,
+        Fault::LosesPublished,
     ];
 }
 

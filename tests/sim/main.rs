@@ -13,11 +13,13 @@
 //!
 //! CONTRIBUTING.md says how to read what a seed that fails prints.
 
+mod asker;
 mod client;
 mod deadlines;
 #[path = "../support/judge/mod.rs"]
 #[expect(dead_code, reason = "the integration suite asks more of the judge than the simulation does")]
 mod judge;
+mod http;
 mod law;
 mod faults;
 mod network;
@@ -92,6 +94,7 @@ struct Sum {
     messages: u64,
     steps: u64,
     connections: u64,
+    answers: u64,
 }
 
 impl Sum {
@@ -109,6 +112,7 @@ impl Sum {
             sum.messages += outcome.messages;
             sum.steps += outcome.steps;
             sum.connections += outcome.connections;
+            sum.answers += outcome.answers;
             if outcome.breach.is_some() {
                 sum.broken.push((seed, outcome));
             }
@@ -123,6 +127,7 @@ impl Sum {
         self.messages += other.messages;
         self.steps += other.steps;
         self.connections += other.connections;
+        self.answers += other.answers;
     }
 }
 
@@ -140,11 +145,12 @@ fn many_seeds_keep_every_law() {
         }
     });
     println!(
-        "{seeds} seeds: {:.1} h of market, {} ticks, {} messages, {} connections, {} steps",
+        "{seeds} seeds: {:.1} h of market, {} ticks, {} messages, {} connections, {} answers by HTTP, {} steps",
         sum.simulated.as_secs_f64() / 3_600.0,
         sum.ticks,
         sum.messages,
         sum.connections,
+        sum.answers,
         sum.steps
     );
     sum.broken.sort_by_key(|(seed, _)| *seed);

@@ -1,6 +1,6 @@
 //! The service of the simulation: real ingest, real shards with their sessions, and what stands around them.
 //!
-//! Left out are threads, sockets and HTTP: of HTTP there is as much as an event stream needs.
+//! Left out are threads, sockets and most of what HTTP has around its answers (`http.rs`).
 
 use std::{
     cell::RefCell,
@@ -54,6 +54,7 @@ use tokio::sync::{
 };
 
 use super::{
+    http::{self, Routes},
     law::Law,
     network::{Net, SimSocket},
     plan::{Ms, NodeAct, Plan},
@@ -100,7 +101,7 @@ const HEAD_END: &[u8] = b"\r\n\r\n";
 const JOINED_BYTES: usize = 10 * 1024;
 
 impl Node {
-    pub fn new(plan: &Plan, clock: Clock, market: MarketClock, net: &Net) -> Node {
+    pub fn new(plan: &Plan, clock: Clock, market: &MarketClock, net: &Net) -> Node {
         let limits = &plan.limits;
         let mut ends = Vec::new();
         let (mut inboxes, mut outlets) = (Vec::new(), Vec::new());
@@ -117,7 +118,7 @@ impl Node {
             inboxes.push(sender);
             ends.push((inbox, batch_queue, wake, wants_ticks));
         }
-        let ingest = Market::new(vec!["sim".to_owned()], limits.topics, limits.ring_ticks);
+        let ingest = Market::new(vec!["sim".to_owned(), "push".to_owned()], limits.topics, limits.ring_ticks);
         let ingest = Arc::new(Ingest::new(ingest, outlets));
         let state =
             NodeState::new(EPOCH.to_owned(), limits.clone(), clock, market.clone(), Arc::clone(&ingest));
@@ -126,10 +127,20 @@ impl Node {
         let server = Arc::new(ServerState::new(Arc::clone(&state), inboxes.clone(), allowed_origins));
         let spawned: Rc<RefCell<Vec<Task>>> = Rc::default();
         let now = clock.now();
+        let sink = |name: &str, id| FeedSink {
+            status: Arc::new(FeedStatus::new(name.to_owned(), id, FeedKind::Expected, None)),
+            ingest: Arc::clone(&ingest),
+            clock,
+            market: market.clone(),
+            ended: Arc::new(|| {}),
+            watches_readers: false,
+        };
+        let routes = Routes { node: Arc::clone(&state), push: Rc::new(sink("push", FeedId(1))) };
         let shards = ends.into_iter().enumerate().map(|(number, (inbox, batch_queue, wake, wants_ticks))| {
             let spawned = Rc::clone(&spawned);
+            let routes = routes.clone();
             let serve = move |shard: &Rc<Shard<SimSocket>>, connection: HttpConnection<SimSocket>| {
-                spawned.borrow_mut().push(Box::pin(serve_http(Rc::clone(shard), connection)));
+                spawned.borrow_mut().push(Box::pin(serve_http(routes.clone(), Rc::clone(shard), connection)));
             };
             let server = Arc::clone(&server);
             let shard =
@@ -137,15 +148,7 @@ impl Node {
             Member { shard, inbox, wake, due: now, sweep_at: now.plus(SWEEP), is_done: false }
         });
         let shards = shards.collect();
-        let status = FeedStatus::new("sim".to_owned(), FeedId(0), FeedKind::Expected, None);
-        let mut sink = FeedSink {
-            status: Arc::new(status),
-            ingest,
-            clock,
-            market,
-            ended: Arc::new(|| {}),
-            watches_readers: false,
-        };
+        let mut sink = sink("sim", FeedId(0));
         sink.watch_readers(plan.is_lossless);
         Node {
             state,
@@ -448,19 +451,24 @@ async fn read_request(connection: &mut HttpConnection<SimSocket>) -> Option<(Req
         connection.read.extend_from_slice(&bytes[..received]);
     };
     let mut lines = str::from_utf8(&connection.read[..head_bytes]).ok()?.lines();
-    let target = lines.next()?.strip_prefix("GET ")?.strip_suffix(" HTTP/1.1")?;
-    let mut request = Request::builder().uri(target);
+    let (method, target) = lines.next()?.strip_suffix(" HTTP/1.1")?.split_once(' ')?;
+    let mut request = Request::builder().method(method).uri(target);
     for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
         request = request.header(name, value);
     }
     Some((request.body(()).ok()?, head_bytes))
 }
 
-/// As HTTP answers the two streams.
-async fn serve_http(shard: Rc<Shard<SimSocket>>, mut connection: HttpConnection<SimSocket>) {
+/// Serves what is no plain upgrade: the two streams as HTTP does, everything else by HTTP itself.
+async fn serve_http(routes: Routes, shard: Rc<Shard<SimSocket>>, mut connection: HttpConnection<SimSocket>) {
     let Some((request, head_bytes)) = read_request(&mut connection).await else { return };
     if shard.server.draining.load(Ordering::Relaxed) {
         return;
+    }
+    if request.uri().path() != STREAM_PATH && request.uri().path() != "/v1/sse" {
+        // The connection is counted for as long as it is served.
+        let HttpConnection { stream, read, counted: _counted, .. } = connection;
+        return http::serve(routes, stream, read).await;
     }
     if request.uri().path() != STREAM_PATH {
         if let Some(task) = events(&shard, &request, connection) {

@@ -29,6 +29,8 @@ pub struct Plan {
     pub feed: Vec<Burst>,
     pub node: Vec<(Ms, NodeAct)>,
     pub clients: Vec<ClientPlan>,
+    /// Beside them, one that asks by HTTP.
+    pub asker: Option<AskerPlan>,
     /// When the last of it happens. What follows is the time in which everything must come to rest.
     pub ends_ms: Ms,
 }
@@ -73,6 +75,15 @@ pub struct ClientPlan {
     pub stalls: Vec<(Ms, Ms)>,
     pub acts: Vec<(Ms, Act)>,
     pub comes_back: bool,
+}
+
+/// A client that asks by HTTP, about that often.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AskerPlan {
+    pub seed: u64,
+    pub link: LinkPlan,
+    pub each_ms: Ms,
+    pub publishes: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -194,6 +205,13 @@ impl Plan {
         node.sort_by_key(|(at_ms, _)| *at_ms);
         let clients = random.random_range(1..=6);
         let clients = (0..clients).map(|number| client(seed, number, ends_ms, symbols, crowd)).collect();
+        let asker = chance(&mut apart, 25).then(|| AskerPlan {
+            seed: seed ^ 0xA5_4E,
+            link: link(&mut apart),
+            each_ms: pick(&mut apart, &[20, 300, 2_000]),
+            // What is published does not ask whether there is room.
+            publishes: !is_lossless,
+        });
         Plan {
             seed,
             shards: random.random_range(1..=3),
@@ -206,6 +224,7 @@ impl Plan {
             feed,
             node,
             clients,
+            asker,
             ends_ms,
         }
     }
@@ -224,6 +243,7 @@ impl Plan {
             feed: Vec::new(),
             node: Vec::new(),
             clients: Vec::new(),
+            asker: None,
             ends_ms: 0,
         }
     }

@@ -85,7 +85,7 @@ impl Stage {
         let clock = Clock::manual(BEGIN);
         let net = Network::new(clock, 0);
         let decoder = NdjsonDecoder::new(limits.line_bytes);
-        let node = Node::new(&Plan::bare(limits), clock, market(clock), &net);
+        let node = Node::new(&Plan::bare(limits), clock, &market(clock), &net);
         let random = Pcg64Mcg::seed_from_u64(1);
         Stage { clock, node, net, decoder, random, clients: Vec::new() }
     }

@@ -13,10 +13,11 @@ use rand_pcg::Pcg64Mcg;
 use tickcast::{
     clock::{Clock, MarketClock},
     feed::{Sink, ndjson::NdjsonDecoder},
-    tick::Nanos,
+    tick::{Nanos, Symbol},
 };
 
 use super::{
+    asker::{self, ASKER, Asker},
     client::{Client, at},
     law::{Breach, Law},
     network::{Event, Net, Network, WorldEvent},
@@ -37,6 +38,8 @@ pub struct Outcome {
     pub ticks: u64,
     pub messages: u64,
     pub connections: u64,
+    /// To requests by HTTP.
+    pub answers: u64,
 }
 
 struct World {
@@ -46,6 +49,7 @@ struct World {
     net: Net,
     node: Node,
     clients: Vec<Client>,
+    asker: Option<Asker>,
     tape: Tape,
     decoder: NdjsonDecoder,
     random: Pcg64Mcg,
@@ -122,6 +126,7 @@ pub fn run_as(plan: &Plan, talks: bool) -> Outcome {
             ticks: 0,
             messages: 0,
             connections: 0,
+            answers: 0,
         }
     })
 }
@@ -132,13 +137,14 @@ impl World {
         let net = Network::new(clock, plan.call_nanos);
         let market =
             if plan.is_driven { MarketClock::driven(clock, begin) } else { MarketClock::of_world(clock) };
-        let node = Node::new(plan, clock, market.clone(), &net);
+        let node = Node::new(plan, clock, &market, &net);
         node.drive(1.0, 0);
         let clients: Vec<_> = plan
             .clients
             .iter()
             .map(|client| Client::new(client, plan, net.clone(), market.clone(), begin))
             .collect();
+        let asker = plan.asker.clone().map(|asker| Asker::new(asker, net.clone(), begin));
         let tape = Tape::new(plan.seed, plan.symbols);
         World {
             plan: plan.clone(),
@@ -147,6 +153,7 @@ impl World {
             net,
             node,
             clients,
+            asker,
             tape,
             decoder: NdjsonDecoder::new(plan.limits.line_bytes),
             random: Pcg64Mcg::seed_from_u64(plan.seed ^ 0x5E_ED),
@@ -212,6 +219,7 @@ impl World {
         self.node.drive(1.0, 0);
         self.net.borrow_mut().widen();
         self.clients.iter_mut().for_each(Client::calm);
+        self.asker.iter_mut().for_each(Asker::calm);
     }
 
     /// Everything that can be done now, in an order of chance.
@@ -243,7 +251,22 @@ impl World {
         }
     }
 
+    fn wake_asker(&mut self) -> Found {
+        let Some(asker) = &mut self.asker else { return Ok(()) };
+        asker.wake(&self.tape)?;
+        if asker.wants_connection() && self.node.drained_at.is_none() {
+            let link = self.net.borrow_mut().connect(ASKER, asker.connect_plan(), self.plan.seed ^ 0xA5);
+            asker.connect(link);
+            self.node.accept(link, asker::ADDRESS);
+            return asker.wake(&self.tape);
+        }
+        Ok(())
+    }
+
     fn wake_client(&mut self, number: usize) -> Found {
+        if number == ASKER {
+            return self.wake_asker();
+        }
         let Some(client) = self.clients.iter_mut().find(|client| client.plan.number == number) else {
             return Ok(());
         };
@@ -291,6 +314,13 @@ impl World {
         Ok(())
     }
 
+    /// Where a topic stands at ingest.
+    fn seq(&self, symbol: &str) -> u64 {
+        let symbol = Symbol::new(symbol).expect("a symbol");
+        let image = self.node.state.ingest.records(&[symbol]).remove(0);
+        image.map_or(0, |image| image.record.seq)
+    }
+
     fn push(&mut self, ticks: usize) -> Found {
         (0..ticks).step_by(BATCH).try_for_each(|batch| self.submit(BATCH.min(ticks - batch)))
     }
@@ -304,8 +334,7 @@ impl World {
         self.fed_at = now;
         let last = ticks.last().map(|tick| tick.symbol.clone()).expect("a batch of ticks");
         self.node.submit(&mut ticks);
-        let image = self.node.state.ingest.records(std::slice::from_ref(&last)).remove(0);
-        let (seq, head) = (image.map_or(0, |image| image.record.seq), self.tape.head(last.as_str()));
+        let (seq, head) = (self.seq(last.as_str()), self.tape.head(last.as_str()));
         if seq != head {
             return Err((Law::Ingest, format!("{last} stands at {seq}, and the feed has given {head}")));
         }
@@ -371,10 +400,13 @@ impl World {
         Ok(())
     }
 
+    /// Whom a drain waits for as little as for one that asks by HTTP.
     fn is_silent(&self, number: usize) -> bool {
-        self.clients
-            .iter()
-            .any(|client| client.plan.number == number && client.plan.kind == ClientKind::Silent)
+        number == ASKER
+            || self
+                .clients
+                .iter()
+                .any(|client| client.plan.number == number && client.plan.kind == ClientKind::Silent)
     }
 
     fn check_rest(&mut self) -> Found {
@@ -394,8 +426,12 @@ impl World {
         for client in &mut self.clients {
             client.at_rest(&self.tape)?;
         }
+        if let Some(asker) = &self.asker {
+            asker.at_rest(self.seq(asker::OWN))?;
+        }
         let net = self.net.borrow();
-        let held = net.links.iter().enumerate().filter(|(_, link)| !link.server_closed);
+        let held = net.links.iter().enumerate();
+        let held = held.filter(|(_, link)| !link.server_closed && link.client != ASKER);
         for (number, link) in held {
             if !self.clients.iter().any(|client| client.link == Some(number)) {
                 return Err((
@@ -456,6 +492,7 @@ impl World {
             ticks: self.ticks,
             messages: counts.map(|counts| counts.updates + counts.snapshots).sum(),
             connections: self.clients.iter().map(|client| client.connections).sum(),
+            answers: self.asker.as_ref().map_or(0, |asker| asker.answers),
         }
     }
 }

@@ -16,7 +16,7 @@ mod head;
 mod market;
 mod named;
 mod ops;
-mod publish;
+pub mod publish;
 mod replay;
 mod response;
 mod preread;
@@ -24,7 +24,7 @@ mod router;
 pub mod scrapes;
 mod serve;
 mod upgrade;
-mod walk;
+pub mod walk;
 
 pub use app::App;
 pub use serve::serve;

@@ -20,6 +20,7 @@ use hyper::body::{Body, Frame};
 use super::bulk::BulkPermit;
 use crate::{
     fanout::Glob,
+    planted::{Fault, is_planted},
     server::{shard::Shard, slices::Priority},
     session::{maintenance::slow::SlowSession, node::NodeState},
     tick::Symbol,
@@ -163,7 +164,7 @@ impl Walk for SymbolsWalk {
                 text,
                 ",{{\"symbol\":\"{}\",\"seq\":{},\"state\":\"{}\"}}",
                 row.symbol,
-                row.seq,
+                row.seq + u64::from(is_planted(Fault::ListsAhead)),
                 row.state.as_str()
             );
             debug_assert!(written.is_ok(), "a string takes every write");
