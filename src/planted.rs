@@ -43,6 +43,7 @@ pub enum Fault {
     // Ticks.
     SkipsResync,
     LosesBatch,
+    LosesWithdrawal,
     ForgetsMark,
     InventsMark,
     WrongPosition,
@@ -55,7 +56,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Fault; 38] = [
+    pub const ALL: [Fault; 39] = [
         Fault::ForgetsRest,
         Fault::RepeatsByte,
         Fault::DataBeforeControl,
@@ -87,6 +88,7 @@ impl Fault {
         Fault::AdmitsTooMany,
         Fault::SkipsResync,
         Fault::LosesBatch,
+        Fault::LosesWithdrawal,
         Fault::ForgetsMark,
         Fault::InventsMark,
         Fault::WrongPosition,

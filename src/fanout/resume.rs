@@ -73,7 +73,7 @@ impl Fanout {
         self.walked += ticks.len();
         if must_know_all {
             let wanted = sub.wanted;
-            let unwanted = |tick: &&Stamped| tick.fields.mask.intersect(wanted).is_empty();
+            let unwanted = |tick: &&Stamped| tick.fields.named().intersect(wanted).is_empty();
             sub.skipped = ticks.iter().filter(unwanted).count() as u64;
             sub.lead = lead(ticks.iter().take_while(unwanted).count() as u64);
             self.accounts.filtered += sub.skipped;

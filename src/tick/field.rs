@@ -125,6 +125,11 @@ impl FieldSet {
     }
 
     #[must_use]
+    pub const fn without(self, other: FieldSet) -> FieldSet {
+        FieldSet(self.0 & !other.0)
+    }
+
+    #[must_use]
     pub const fn with(self, field: Field) -> FieldSet {
         self.union(field.bit())
     }

@@ -1,9 +1,10 @@
 //! [`Fields`]: values for some of a record's fields, and [`Side`], the only one that is a word. Not tied to a symbol.
 //!
 //! Decimals lie apart from their scales, which are all 0 where every value is a whole number of units. So merging and
-//! copying cost such values nothing for what others need.
+//! copying cost such values nothing for what others need. The same word says which fields are withdrawn.
 //!
-//! Invariants: a value is meaningful only where its bit in `mask` is set; the scale of a field that is not set is 0.
+//! Invariants: a value is meaningful only where its bit in `mask` is set; no field is both set and withdrawn; value and
+//! scale of a withdrawn field are 0, and so is the scale of every field that is not set.
 
 use super::{
     decimal::{Decimal, Scale, write_units},
@@ -11,7 +12,7 @@ use super::{
     volume::Volume,
 };
 
-/// Values for some of the fields; `mask` says for which.
+/// Values for some of the fields; `mask` says for which. Some others may be withdrawn: they had a value that is void.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Fields {
     pub mask: FieldSet,
@@ -20,14 +21,15 @@ pub struct Fields {
     volume_rest: u32,
     /// Indexed by the discriminants of `Field::Bid` to `Field::Low`.
     mantissas: [i64; DECIMAL_FIELDS],
-    scales: Scales,
+    uncommon: Uncommon,
     pub trades: u64,
     volume_units: i128,
 }
 
-/// The scales of all decimals, and whether the volume has a rest.
+/// What few ticks have, in one word that is 0 for all others: the scales of decimals, whether the volume has a rest, and
+/// which fields are withdrawn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Scales(u64);
+pub(crate) struct Uncommon(u64);
 
 /// The aggressor side of a trade.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -46,7 +48,7 @@ impl Fields {
         if let Some(index) = field.decimal_index() {
             let (mantissa, scale) = value.parts();
             self.mantissas[index] = mantissa;
-            self.scales.set(index, scale);
+            self.uncommon.set(index, scale);
             self.mask = self.mask.with(field);
         }
     }
@@ -61,18 +63,19 @@ impl Fields {
     /// By the discriminant of its field.
     #[inline]
     fn decimal(&self, index: usize) -> Decimal {
-        Decimal::from_parts(self.mantissas[index], self.scales.get(index))
+        Decimal::from_parts(self.mantissas[index], self.uncommon.scale(index))
     }
 
     pub fn set_side(&mut self, side: Side) {
         self.side = side;
+        self.uncommon.restore(Field::Side);
         self.mask = self.mask.with(Field::Side);
     }
 
     #[inline]
     pub fn set_volume(&mut self, volume: Volume) {
         (self.volume_units, self.volume_rest) = volume.parts();
-        self.scales.set_rest(self.volume_rest != 0);
+        self.uncommon.set_rest(self.volume_rest != 0);
         self.mask = self.mask.with(Field::Volume);
     }
 
@@ -83,10 +86,48 @@ impl Fields {
 
     pub fn set_trades(&mut self, trades: u64) {
         self.trades = trades;
+        self.uncommon.restore(Field::Trades);
         self.mask = self.mask.with(Field::Trades);
     }
 
-    /// Copies every field that `newer` has.
+    /// Says that a field has no value any more.
+    pub fn withdraw(&mut self, field: Field) {
+        match field {
+            Field::Side => self.side = Side::Unknown,
+            Field::Volume => (self.volume_units, self.volume_rest) = (0, 0),
+            Field::Trades => self.trades = 0,
+            _ => self.mantissas[field as usize] = 0,
+        }
+        self.uncommon.withdraw(field);
+        self.mask = self.mask.without(field.bit());
+    }
+
+    pub fn withdraw_all(&mut self, fields: FieldSet) {
+        fields.iter().for_each(|field| self.withdraw(field));
+    }
+
+    /// Withdraws price and size of each side of the book whose price is 0, where that means that the side is empty.
+    pub fn withdraw_sides_at_zero(&mut self) {
+        for (price, size) in [(Field::Bid, Field::BidSize), (Field::Ask, Field::AskSize)] {
+            if self.get_decimal(price) == Some(Decimal::ZERO) {
+                self.withdraw_all(price.bit().with(size));
+            }
+        }
+    }
+
+    /// The fields that are withdrawn: of a tick by it, of a record by a tick since which none has set them.
+    #[inline]
+    pub const fn withdrawn(&self) -> FieldSet {
+        self.uncommon.withdrawn()
+    }
+
+    /// The fields that are set or withdrawn.
+    #[inline]
+    pub const fn named(&self) -> FieldSet {
+        self.mask.union(self.withdrawn())
+    }
+
+    /// Copies every field that `newer` has, and withdraws what it withdraws.
     pub fn merge(&mut self, newer: &Fields) {
         let mut bits = newer.mask.0 & DECIMAL_BITS;
         while bits != 0 {
@@ -103,22 +144,23 @@ impl Fields {
         if newer.mask.contains(Field::Trades) {
             self.trades = newer.trades;
         }
-        if !(self.scales.are_units() && newer.scales.are_units()) {
-            self.merge_scales(newer);
-        }
         self.mask = self.mask.union(newer.mask);
+        if !(self.uncommon.is_empty() && newer.uncommon.is_empty()) {
+            self.merge_uncommon(newer);
+        }
     }
 
     #[cold]
-    fn merge_scales(&mut self, newer: &Fields) {
+    fn merge_uncommon(&mut self, newer: &Fields) {
         if newer.mask.contains(Field::Volume) {
             self.volume_rest = newer.volume_rest;
         }
-        let kept = self.scales.only(FieldSet(!newer.mask.0));
-        self.scales = Scales(kept.0 | newer.scales.0);
+        let kept = self.uncommon.only(FieldSet::ALL.without(newer.mask));
+        self.uncommon = kept.union(newer.uncommon.only(newer.mask));
+        self.withdraw_all(newer.withdrawn());
     }
 
-    /// Only these fields, of those that are set.
+    /// Only these fields, of those that are set or withdrawn.
     #[must_use]
     pub fn only(&self, wanted: FieldSet) -> Fields {
         let mut some = Fields { mask: self.mask.intersect(wanted), ..Fields::default() };
@@ -137,16 +179,16 @@ impl Fields {
         if some.mask.contains(Field::Trades) {
             some.trades = self.trades;
         }
-        if !self.scales.are_units() {
-            some.scales = self.scales.only(some.mask);
-            some.volume_rest = if some.scales.have_rest() { self.volume_rest } else { 0 };
+        if !self.uncommon.is_empty() {
+            some.uncommon = self.uncommon.only(wanted);
+            some.volume_rest = if some.uncommon.has_rest() { self.volume_rest } else { 0 };
         }
         some
     }
 
     /// Appends `,"name":value` for each field that is both set and in `wanted`, in the wire's order.
     pub fn write_json(&self, wanted: FieldSet, out: &mut Vec<u8>) {
-        let are_units = self.scales.are_units();
+        let are_units = self.uncommon.is_empty();
         for field in self.mask.intersect(wanted).iter() {
             out.extend_from_slice(b",\"");
             out.extend_from_slice(field.name().as_bytes());
@@ -164,13 +206,26 @@ impl Fields {
             }
         }
     }
+
+    /// Appends `,"name":null` for each field that is both withdrawn and in `wanted`, in the wire's order.
+    pub fn write_json_nulls(&self, wanted: FieldSet, out: &mut Vec<u8>) {
+        let withdrawn = self.withdrawn().intersect(wanted);
+        if withdrawn.is_empty() {
+            return;
+        }
+        for field in withdrawn.iter() {
+            out.extend_from_slice(b",\"");
+            out.extend_from_slice(field.name().as_bytes());
+            out.extend_from_slice(b"\":null");
+        }
+    }
 }
 
-/// Where all values are units, for the path of most ticks.
+/// Where all values are units, and nothing is withdrawn: for the path of most ticks.
 impl Fields {
     #[inline]
     pub(crate) fn are_units(&self) -> bool {
-        self.scales.are_units()
+        self.uncommon.is_empty()
     }
 
     /// As [`Self::get_decimal`], when all are units.
@@ -204,8 +259,8 @@ impl Fields {
     }
 
     #[inline]
-    pub(crate) fn scales(&self) -> Scales {
-        self.scales
+    pub(crate) fn uncommon(&self) -> Uncommon {
+        self.uncommon
     }
 
     pub(crate) fn volume_parts(&self) -> (i128, u32) {
@@ -216,65 +271,95 @@ impl Fields {
         self.volume_units = units;
     }
 
-    /// The scales of all fields, and the rest of the volume when they say that it has one.
-    pub(crate) fn set_scales(&mut self, scales: Scales, volume_rest: u32) {
-        (self.scales, self.volume_rest) = (scales, volume_rest);
+    /// What few ticks have, and the rest of the volume when it says that there is one.
+    pub(crate) fn set_uncommon(&mut self, uncommon: Uncommon, volume_rest: u32) {
+        (self.uncommon, self.volume_rest) = (uncommon, volume_rest);
     }
 }
 
-// === impl Scales ===
+// === impl Uncommon ===
 
-impl Scales {
+impl Uncommon {
     const REST: u64 = 1 << (Scale::BITS * DECIMAL_FIELDS as u32);
-    const FIELD: u64 = (1 << Scale::BITS) - 1;
+    const SCALE: u64 = (1 << Scale::BITS) - 1;
+    /// Above are the withdrawn fields, by their bits in a [`FieldSet`].
+    const WITHDRAWN_SHIFT: u32 = 52;
 
     /// Of a word that was packed.
     pub(crate) const fn from_word(word: u64) -> Self {
-        Scales(word)
+        Uncommon(word)
     }
 
     pub(crate) const fn word(self) -> u64 {
         self.0
     }
 
-    /// Whether every decimal, and the volume, is a whole number of units.
+    /// Whether every decimal, and the volume, is a whole number of units, and nothing is withdrawn.
     #[inline]
-    pub(crate) const fn are_units(self) -> bool {
+    pub(crate) const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
     /// Whether the volume is more than its units.
-    pub(crate) const fn have_rest(self) -> bool {
+    pub(crate) const fn has_rest(self) -> bool {
         self.0 & Self::REST != 0
     }
 
-    /// Those of the fields of a set.
+    #[inline]
+    pub(crate) const fn withdrawn(self) -> FieldSet {
+        FieldSet((self.0 >> Self::WITHDRAWN_SHIFT) as u16)
+    }
+
+    /// That of the fields of a set.
     pub(crate) fn only(self, wanted: FieldSet) -> Self {
-        let mut kept = if wanted.contains(Field::Volume) { Self::REST } else { 0 };
+        let mut kept = u64::from(wanted.intersect(FieldSet::ALL).0) << Self::WITHDRAWN_SHIFT;
+        if wanted.contains(Field::Volume) {
+            kept |= Self::REST;
+        }
         let mut bits = wanted.0 & DECIMAL_BITS;
         while bits != 0 {
-            kept |= Self::FIELD << Self::shift(bits.trailing_zeros() as usize);
+            kept |= Self::SCALE << Self::shift(bits.trailing_zeros() as usize);
             bits &= bits - 1;
         }
-        Scales(self.0 & kept)
+        Uncommon(self.0 & kept)
+    }
+
+    /// Of two that have no field in common.
+    const fn union(self, other: Self) -> Self {
+        Uncommon(self.0 | other.0)
     }
 
     #[inline]
-    const fn get(self, index: usize) -> Scale {
+    const fn scale(self, index: usize) -> Scale {
         Scale::from_bits(self.0 >> Self::shift(index))
     }
 
+    /// The field of this index has a value of this scale.
     #[inline]
     const fn set(&mut self, index: usize, scale: Scale) {
-        if !scale.is_units() || !self.are_units() {
+        if !scale.is_units() || !self.is_empty() {
             let shift = Self::shift(index);
-            self.0 = self.0 & !(Self::FIELD << shift) | (scale.bits() << shift);
+            let withdrawn = 1 << (Self::WITHDRAWN_SHIFT + index as u32);
+            self.0 = self.0 & !(Self::SCALE << shift) & !withdrawn | (scale.bits() << shift);
         }
     }
 
+    /// The volume has a value.
     #[inline]
     const fn set_rest(&mut self, has_rest: bool) {
+        self.restore(Field::Volume);
         self.0 = if has_rest { self.0 | Self::REST } else { self.0 & !Self::REST };
+    }
+
+    /// The field has a value, whose scale is 0.
+    #[inline]
+    const fn restore(&mut self, field: Field) {
+        self.0 &= !(1 << (Self::WITHDRAWN_SHIFT + field as u32));
+    }
+
+    fn withdraw(&mut self, field: Field) {
+        *self = self.only(FieldSet::ALL.without(field.bit()));
+        self.0 |= 1 << (Self::WITHDRAWN_SHIFT + field as u32);
     }
 
     const fn shift(index: usize) -> u32 {
@@ -282,7 +367,11 @@ impl Scales {
     }
 }
 
-const _: () = assert!(size_of::<Fields>() == 112, "the scales fill what alignment leaves free");
+const _: () = {
+    assert!(size_of::<Fields>() == 112, "what few ticks have fills what alignment leaves free");
+    assert!(Uncommon::REST < 1 << Uncommon::WITHDRAWN_SHIFT, "the withdrawn fields have their own bits");
+    assert!(FieldSet::ALL.0 < 1 << (64 - Uncommon::WITHDRAWN_SHIFT), "each field may be withdrawn");
+};
 
 // === impl Side ===
 

@@ -28,7 +28,7 @@ pub use self::{
     volume::{VOLUME_ONES_MAX, Volume},
 };
 
-pub(crate) use self::fields::Scales;
+pub(crate) use self::fields::Uncommon;
 
 /// One change of one symbol's record, as a feed decoded it.
 #[derive(Clone, PartialEq, Eq, Debug)]

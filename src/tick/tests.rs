@@ -200,7 +200,63 @@ fn exact(text: &str) -> i128 {
     sign * format!("{whole}{places:0<18}").parse::<i128>().unwrap()
 }
 
+/// Values of some fields, and others withdrawn, of every scale.
+fn any_fields() -> impl Strategy<Value = Fields> {
+    let values = (proptest::array::uniform9(any_decimal()), any_volume(), any::<u64>(), 0usize..3);
+    let withdrawn = prop_oneof![Just(0), any::<u16>()];
+    (any::<u16>(), withdrawn, values).prop_map(|(set, withdrawn, (decimals, volume, trades, side))| {
+        let mut fields = Fields::default();
+        fields.withdraw_all(FieldSet(withdrawn));
+        for field in FieldSet(set).iter() {
+            match field {
+                Field::Side => fields.set_side([Side::Unknown, Side::Buy, Side::Sell][side]),
+                Field::Volume => fields.set_volume(volume),
+                Field::Trades => fields.set_trades(trades),
+                _ => fields.set_decimal(field, decimals[field as usize]),
+            }
+        }
+        fields
+    })
+}
+
+/// What each field says: a value as text, `null`, or nothing.
+fn shown(fields: &Fields) -> Vec<Option<String>> {
+    let text = |field: Field| {
+        let mut out = Vec::new();
+        fields.write_json(field.bit(), &mut out);
+        fields.write_json_nulls(field.bit(), &mut out);
+        (!out.is_empty()).then(|| String::from_utf8(out).unwrap())
+    };
+    Field::ALL.into_iter().map(text).collect()
+}
+
 proptest! {
+    /// Field by field the last one that says anything stands, be it a value or that it is withdrawn; and equal values are
+    /// equal in every bit, whatever was there before.
+    #[test]
+    fn merging_keeps_what_was_said_last(ticks in proptest::collection::vec(any_fields(), 1..12), wanted: u16) {
+        let (mut merged, mut expected) = (Fields::default(), vec![None; Field::ALL.len()]);
+        for tick in &ticks {
+            merged.merge(tick);
+            for (stands, said) in expected.iter_mut().zip(shown(tick)) {
+                *stands = said.or(stands.take());
+            }
+        }
+        prop_assert_eq!(&shown(&merged), &expected);
+        prop_assert!(merged.mask.intersect(merged.withdrawn()).is_empty());
+        prop_assert_eq!(merged.named(), merged.mask.union(merged.withdrawn()));
+        let mut anew = Fields::default();
+        anew.withdraw_all(merged.withdrawn());
+        anew.merge(&merged.only(merged.mask));
+        prop_assert_eq!(anew, merged);
+        let wanted = FieldSet(wanted).intersect(FieldSet::ALL);
+        let some = merged.only(wanted);
+        prop_assert_eq!(some.named(), merged.named().intersect(wanted));
+        let unwanted = Field::ALL.into_iter().map(|field| !wanted.contains(field));
+        expected.iter_mut().zip(unwanted).filter(|(_, unwanted)| *unwanted).for_each(|(stands, _)| *stands = None);
+        prop_assert_eq!(shown(&some), expected);
+    }
+
     #[test]
     fn what_is_printed_parses_to_the_same(value in any_decimal()) {
         let text = value.to_string();

@@ -2,7 +2,7 @@
 //!
 //! Merging keeps totals exact: `volume`, `trades`, `high`, `low` are totals since the topic began. They are computed
 //! here from each trade, so that no later merge can lose a traded share or an extreme. A trade that would take the volume
-//! over its limit changes nothing.
+//! over its limit changes nothing. A total that was withdrawn begins anew with the next trade.
 
 use crate::tick::{Field, FieldSet, Fields, Nanos, Side};
 
@@ -17,7 +17,7 @@ pub struct Record {
     pub ts: Nanos,
     /// When the last tick was taken in, by the service's clock.
     pub rx: Nanos,
-    /// What the last tick changed.
+    /// What the last tick changed: set or withdrew.
     pub changed: FieldSet,
     pub fields: Fields,
 }
@@ -34,7 +34,7 @@ impl Record {
     /// When the volume would be out of range; nothing is changed then.
     #[inline]
     pub fn take(&mut self, tick: &Fields) -> Result<(), VolumeFull> {
-        let mut changed = tick.mask;
+        let mut changed = tick.named();
         if tick.mask.contains_all(FieldSet::TRADE) {
             let are_units = self.fields.are_units() && tick.are_units();
             let moved =
@@ -51,7 +51,7 @@ impl Record {
         self.fields.only(self.changed)
     }
 
-    /// Returns which totals it changed. A total that the feed itself gives is kept. A trade without an
+    /// Returns which totals it changed. A total that the feed itself gives or withdraws is left to it. A trade without an
     /// aggressor side clears the side.
     ///
     /// `UNITS`: whether all values are units, as nearly always, so that no scale is looked at.
@@ -64,7 +64,8 @@ impl Record {
         let had = fields.mask;
         let last = get(trade, Field::Last).unwrap_or_default();
         let size = get(trade, Field::LastSize).unwrap_or_default();
-        let given = |field| trade.mask.contains(field);
+        let named = if UNITS { trade.mask } else { trade.named() };
+        let given = |field| named.contains(field);
         let mut moved = FieldSet::NONE;
         let mut moves = |field, does: bool| {
             let moves = does && !given(field);
@@ -175,6 +176,43 @@ mod tests {
         assert_eq!(record, before);
         assert_eq!(record.fields.volume().to_string(), "999999999999999999999999.999999999");
         record.take(&given).unwrap();
+    }
+
+    #[test]
+    fn a_withdrawn_total_begins_anew_with_the_next_trade() {
+        let mut withdrawal = Fields::default();
+        let totals = [Field::Open, Field::High, Field::Low, Field::Volume, Field::Trades];
+        let all = totals.into_iter().fold(FieldSet::NONE, FieldSet::with);
+        withdrawal.withdraw_all(all);
+        let fields = merged(&[trade(10, 5), trade(14, 2), withdrawal]);
+        assert_eq!((fields.mask, fields.withdrawn()), (FieldSet::TRADE, all));
+        let fields = merged(&[trade(10, 5), trade(14, 2), withdrawal, trade(12, 3), trade(11, 1)]);
+        assert_eq!(
+            (fields.volume(), fields.trades, fields.withdrawn()),
+            (Volume::from_units(4), 2, FieldSet::NONE)
+        );
+        let prices = [Field::Open, Field::High, Field::Low].map(|field| fields.get_decimal(field).unwrap());
+        assert_eq!(prices, [12, 12, 11].map(Decimal::from_units));
+        // A trade that withdraws a total is not in it, and one without its last price leaves the totals alone.
+        let mut last = trade(13, 1);
+        last.withdraw(Field::Volume);
+        assert_eq!(merged(&[trade(10, 5), last]).withdrawn(), Field::Volume.bit());
+        assert_eq!(merged(&[trade(10, 5), last, trade(9, 2)]).volume(), Volume::from_units(2));
+        let mut price = Fields::default();
+        price.withdraw(Field::Last);
+        let fields = merged(&[trade(10, 5), price]);
+        assert_eq!((fields.volume(), fields.get_decimal(Field::Last)), (Volume::from_units(5), None));
+        assert_eq!(fields.get_decimal(Field::High), Some(Decimal::from_units(10)));
+    }
+
+    #[test]
+    fn a_withdrawn_side_stays_so_until_a_trade_has_one() {
+        let mut none = Fields::default();
+        none.withdraw(Field::Side);
+        let mut sold = trade(10, 1);
+        sold.set_side(Side::Sell);
+        assert_eq!(merged(&[sold, none, trade(11, 1)]).withdrawn(), Field::Side.bit());
+        assert_eq!(merged(&[none, sold]).side, Side::Sell);
     }
 
     #[test]

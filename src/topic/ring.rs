@@ -4,7 +4,8 @@
 //! dropped seq is told the oldest one held; the ring never skips silently.
 //!
 //! A tick takes three words and one for each value it carries (a quote 57 bytes, a trade about 65), not the 160 of a
-//! [`Stamped`]; one more word if a decimal of it is no whole number of units. The ring grows with its ticks, so that a quiet topic costs next to nothing.
+//! [`Stamped`]; one more word if a decimal of it is no whole number of units, or if it withdraws a
+//! field. The ring grows with its ticks, so that a quiet topic costs next to nothing.
 
 use std::collections::VecDeque;
 
@@ -12,7 +13,7 @@ use super::{
     batch::{Stamped, TopicId},
     record::Record,
 };
-use crate::tick::{DECIMAL_BITS, Field, FieldSet, Fields, Nanos, Scales, Side};
+use crate::tick::{DECIMAL_BITS, Field, FieldSet, Fields, Nanos, Side, Uncommon};
 
 #[derive(Clone, Debug, Default)]
 pub struct Ring {
@@ -25,16 +26,17 @@ pub struct Ring {
     oldest: u64,
 }
 
-/// In the head, above the fields: a word with scales follows the times.
-const SCALED: u64 = 1 << 15;
+/// In the head, above the fields: a word with what few ticks have follows the times.
+const UNCOMMON: u64 = 1 << 15;
 const SIDE_SHIFT: u32 = 16;
 const ORDER_SHIFT: u32 = 18;
 /// Mask, side and order; event time; time of receipt.
 const HEAD_WORDS: usize = 3;
-/// A tick with every field; the volume takes two words, the side none. Then the scales, and the rest of the volume.
+/// A tick with every field; the volume takes two words, the side none. Then what few ticks have, and the rest of the
+/// volume.
 const WORDS_MAX: usize = HEAD_WORDS + DECIMAL_BITS.count_ones() as usize + 3 + 2;
 
-const _: () = assert!((FieldSet::ALL.0 as u64) < SCALED, "the bit is no field's");
+const _: () = assert!((FieldSet::ALL.0 as u64) < UNCOMMON, "the bit is no field's");
 
 impl Ring {
     /// Seq of the oldest tick held; meaningful when not empty.
@@ -117,15 +119,16 @@ impl Ring {
             word
         };
         let head = next();
-        let mask = FieldSet(head as u16).intersect(FieldSet::ALL);
+        let mut mask = FieldSet(head as u16).intersect(FieldSet::ALL);
         let ts = Nanos(next().cast_signed());
         let rx = Nanos(next().cast_signed());
         let mut fields = Fields::default();
-        (fields.mask, fields.side) = (mask, side_of(head >> SIDE_SHIFT));
-        if head & SCALED != 0 {
-            let scales = Scales::from_word(next());
-            fields.set_scales(scales, if scales.have_rest() { next() as u32 } else { 0 });
+        if head & UNCOMMON != 0 {
+            let uncommon = Uncommon::from_word(next());
+            fields.set_uncommon(uncommon, if uncommon.has_rest() { next() as u32 } else { 0 });
+            mask = mask.without(uncommon.withdrawn());
         }
+        (fields.mask, fields.side) = (mask, side_of(head >> SIDE_SHIFT));
         let mantissas = fields.mantissas_mut();
         let mut bits = mask.0 & DECIMAL_BITS;
         while bits != 0 {
@@ -146,11 +149,12 @@ impl Ring {
 /// Returns how many words the record's last tick takes.
 fn pack(record: &Record, words: &mut [u64; WORDS_MAX]) -> usize {
     let (fields, changed) = (&record.fields, record.changed);
-    let side = if changed.contains(Field::Side) { side_bits(fields.side) } else { 0 };
-    let scales = fields.scales();
-    let scales = if scales.are_units() { 0 } else { scales.only(changed).word() };
-    let scaled = if scales == 0 { 0 } else { SCALED };
-    words[0] = u64::from(changed.0) | scaled | (side << SIDE_SHIFT) | (record.order << ORDER_SHIFT);
+    let set = changed.intersect(fields.mask);
+    let side = if set.contains(Field::Side) { side_bits(fields.side) } else { 0 };
+    let uncommon = fields.uncommon();
+    let uncommon = if uncommon.is_empty() { uncommon } else { uncommon.only(changed) };
+    let flag = if uncommon.is_empty() { 0 } else { UNCOMMON };
+    words[0] = u64::from(changed.0) | flag | (side << SIDE_SHIFT) | (record.order << ORDER_SHIFT);
     words[1] = record.ts.0.cast_unsigned();
     words[2] = record.rx.0.cast_unsigned();
     let mut len = HEAD_WORDS;
@@ -159,23 +163,23 @@ fn pack(record: &Record, words: &mut [u64; WORDS_MAX]) -> usize {
         len += 1;
     };
     let (volume, volume_rest) = fields.volume_parts();
-    if scales != 0 {
-        put(scales);
-        if Scales::from_word(scales).have_rest() {
+    if !uncommon.is_empty() {
+        put(uncommon.word());
+        if uncommon.has_rest() {
             put(u64::from(volume_rest));
         }
     }
-    let mut bits = changed.0 & DECIMAL_BITS;
+    let mut bits = set.0 & DECIMAL_BITS;
     while bits != 0 {
         put(fields.mantissas()[bits.trailing_zeros() as usize].cast_unsigned());
         bits &= bits - 1;
     }
-    if changed.contains(Field::Volume) {
+    if set.contains(Field::Volume) {
         let volume = volume.cast_unsigned();
         put(volume as u64);
         put((volume >> 64) as u64);
     }
-    if changed.contains(Field::Trades) {
+    if set.contains(Field::Trades) {
         put(fields.trades);
     }
     len
@@ -210,8 +214,9 @@ mod tests {
     fn any_fields() -> impl Strategy<Value = Fields> {
         let units = any::<i64>().prop_map(Decimal::from_units);
         let decimals = prop_oneof![uniform9(units), uniform9(any_decimal())];
-        (0u16..1 << 12, 0u64..3, decimals, any::<u64>(), any_volume()).prop_map(
-            |(mask, side, decimals, trades, volume)| {
+        let withdrawn = prop_oneof![Just(0), 0u16..1 << 12];
+        (0u16..1 << 12, withdrawn, 0u64..3, decimals, any::<u64>(), any_volume()).prop_map(
+            |(mask, withdrawn, side, decimals, trades, volume)| {
                 let mut fields = Fields::default();
                 for field in FieldSet(mask).iter() {
                     match field {
@@ -221,6 +226,7 @@ mod tests {
                         _ => fields.set_decimal(field, decimals[field as usize]),
                     }
                 }
+                fields.withdraw_all(FieldSet(withdrawn));
                 fields
             },
         )
@@ -235,7 +241,7 @@ mod tests {
             }).collect();
             for tick in &stamped {
                 let Stamped { seq, order, ts, rx, fields, .. } = *tick;
-                ring.push(&Record { seq, order, ts, rx, changed: fields.mask, fields }, max);
+                ring.push(&Record { seq, order, ts, rx, changed: fields.named(), fields }, max);
             }
             let kept = &stamped[stamped.len().saturating_sub(max)..];
             prop_assert_eq!(ring.len(), kept.len());

@@ -12,6 +12,8 @@ pub(super) struct Cached {
     /// What a message with the whole record as of `record_seq` has of it.
     record: Vec<u8>,
     record_seq: u64,
+    /// Where in it begins what says which fields are withdrawn.
+    withdrawn_at: usize,
     /// The message of the one tick `tick_seq`.
     tick: Vec<u8>,
     tick_seq: u64,
@@ -27,13 +29,18 @@ const RUN_BYTES_MAX: usize = 8 * 1024;
 impl Cached {
     /// What a message with this record has of it.
     #[inline]
-    pub fn record<M: Messages>(&mut self, symbol: &Symbol, record: &Record) -> &[u8] {
+    pub fn record<M: Messages>(&mut self, kind: MessageKind, symbol: &Symbol, record: &Record) -> &[u8] {
         if self.record_seq != record.seq {
             self.record.clear();
             M::record(symbol, record, &mut self.record);
+            self.withdrawn_at = self.record.len();
+            M::withdrawn(record, &mut self.record);
             self.record_seq = record.seq;
         }
-        &self.record
+        match kind {
+            MessageKind::Snapshot => &self.record[..self.withdrawn_at],
+            MessageKind::Update => &self.record,
+        }
     }
 
     /// The message of the record's last tick.

@@ -60,7 +60,8 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
             return self.write_some(kind, symbol, record, n, wanted);
         }
         let (frame, cached) = self.frame_and_cached(topic);
-        E::Messages::whole(kind, cached.record::<E::Messages>(symbol, record), n, &mut frame.bytes);
+        let encoded = cached.record::<E::Messages>(kind, symbol, record);
+        E::Messages::whole(kind, encoded, n, &mut frame.bytes);
         frame.record(record.rx, record.order);
     }
 

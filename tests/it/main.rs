@@ -39,3 +39,4 @@ mod start;
 mod strange_files;
 mod stream;
 mod upgrade;
+mod withdrawn;

@@ -355,9 +355,14 @@ impl Witness {
                 );
             }
         }
+        let held = &self.store.get(&symbol).record;
+        if let Some((name, text)) =
+            held.iter().find(|(name, _)| is_wanted(name) && !truth.contains_key(name.as_str()))
+        {
+            return breach(Law::Truth, format!("{name} is withdrawn and {text} is held, behind {message:?}"));
+        }
         watch.is_whole |= message.is("snapshot");
         if watch.is_whole {
-            let held = &self.store.get(&symbol).record;
             for (name, text) in truth.iter().filter(|(name, _)| is_wanted(name)) {
                 if held.get(*name) != Some(text) {
                     return breach(

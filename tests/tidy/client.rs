@@ -24,7 +24,8 @@ fn every_message_of_the_protocol_is_one_that_the_client_knows() {
             let message = message.unwrap_or_else(|error| panic!("{frame}: {error}"));
             assert!(!matches!(message, Message::Other { .. }), "{frame}: {message:?}");
             if let Message::Update(tick) | Message::Snapshot(tick) = &message {
-                assert!(tick.values().unwrap().iter().count() > 0, "{frame}");
+                let values = tick.values().unwrap();
+                assert!(values.iter().count() + values.withdrawn().count() > 0, "{frame}");
             }
             seen += 1;
         }

@@ -103,11 +103,15 @@ fn data_messages() -> Vec<String> {
     let (local, symbol, all) = (LocalId(0), symbol(), FieldSet::ALL);
     let fields = fields(&[(Field::Bid, "87232.01"), (Field::BidSize, "0.50")]);
     let changed = Record { seq: 54, order: 54, ts: TS, rx: RX, changed: fields.mask, fields };
+    let mut gone = Fields::default();
+    gone.withdraw_all(Field::Ask.bit().with(Field::AskSize));
+    let gone = Record { seq: 67, order: 67, ts: TS, rx: RX, changed: gone.named(), fields: gone };
     vec![
         data(|framer| framer.snapshot(local, &symbol, &base(), all)),
         data(|framer| framer.last_tick(local, &symbol, &changed, all)),
         data(|framer| framer.merged(local, &symbol, &merged(), 12, all)),
-        data(|framer| framer.gap(&symbol, 67, 2311, GapReason::Slow)),
+        data(|framer| framer.last_tick(local, &symbol, &gone, all)),
+        data(|framer| framer.gap(&symbol, 68, 2311, GapReason::Slow)),
     ]
 }
 

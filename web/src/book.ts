@@ -183,6 +183,11 @@ function take(row: Row, message: Data, whole: boolean): void {
   for (const name of DECIMALS) {
     const value = message[name];
     if (value === undefined) continue;
+    if (value === null) {
+      delete next[name];
+      delete row.moved[name];
+      continue;
+    }
     move(row, name, had[name], value);
     next[name] = value;
     if (name === 'volume') continue;
@@ -190,8 +195,10 @@ function take(row: Row, message: Data, whole: boolean): void {
     if (name.endsWith('_size')) row.sizePlaces = Math.max(row.sizePlaces, decimals);
     else row.pricePlaces = Math.max(row.pricePlaces, decimals);
   }
-  if (message.side !== undefined) next.side = message.side;
-  if (message.trades !== undefined) next.trades = message.trades;
+  if (message.side === null) delete next.side;
+  else if (message.side !== undefined) next.side = message.side;
+  if (message.trades === null) delete next.trades;
+  else if (message.trades !== undefined) next.trades = message.trades;
   row.fields = next;
   row.n = message.n ?? 1;
   row.rxMs = message.rx / 1000;

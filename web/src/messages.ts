@@ -6,10 +6,13 @@ export const DECIMALS: readonly Decimal[] = ['bid', 'bid_size', 'ask', 'ask_size
 
 export type Fields = { [name in Decimal]?: string } & { side?: 'buy' | 'sell' | 'unknown'; trades?: number };
 
+/** What a message says of each field: `null` withdraws it. */
+export type Told = { [name in keyof Fields]?: Fields[name] | null };
+
 export type State = '' | 'live' | 'stale' | 'pending' | 'halted' | 'closed';
 
 /** A snapshot or an update. */
-export interface Data extends Fields {
+export interface Data extends Told {
   type: 'snapshot' | 'update';
   symbol: string;
   seq: number;

@@ -50,14 +50,19 @@ export class Picked {
   data(message: Data, hasTrades: boolean): void {
     const volume = this.sales.data(message);
     this.noteOpen(message);
-    for (const name of ['bid', 'ask'] as const) if (message[name] !== undefined) this.quote[name] = message[name];
-    this.traded ||= hasTrades || message.last !== undefined;
+    for (const name of ['bid', 'ask'] as const) {
+      const value = message[name];
+      if (value === null) delete this.quote[name];
+      else if (value !== undefined) this.quote[name] = value;
+    }
+    this.traded ||= hasTrades || typeof message.last === 'string';
     // A base of the account is no event of the market.
     if (message.type === 'snapshot') return;
     const kept = this.of(this.symbol);
     if (message.rx < kept.newestRx) return;
     const price = this.traded ? message.last : priceOf(this.quote)?.text;
-    if (price === undefined) return;
+    // Withdrawn, or not told: no price, and no bar.
+    if (price === undefined || price === null) return;
     kept.newestRx = message.rx;
     kept.bars.add(message.rx / 1_000_000, Number(price), volume);
   }
@@ -73,6 +78,10 @@ export class Picked {
   /** A trade that is the open itself, seen from the first tick on or in place of another open, says when it was. */
   private noteOpen({ type, n, open, last, rx }: Data): void {
     if (open === undefined || open === this.open) return;
+    if (open === null) {
+      this.open = this.openedMs = undefined;
+      return;
+    }
     const isFirst = type === 'update' && n === undefined && open === last && (this.open !== undefined || this.sales.from === 1);
     this.openedMs = isFirst ? rx / 1_000 : undefined;
     this.open = open;

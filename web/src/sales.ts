@@ -50,7 +50,7 @@ export class Sales {
     }
     this.to = message.seq;
     const traded = this.traded(message);
-    if (traded.trades > 0 && message.last !== undefined) {
+    if (traded.trades > 0 && typeof message.last === 'string') {
       this.add({ kind: 'sale', seq: message.seq, timeMs: message.rx / 1000, price: message.last, size: traded.size, side: message.side ?? 'unknown', trades: traded.trades });
     }
     return traded.volume;
@@ -72,14 +72,16 @@ export class Sales {
 
   private traded(message: Data): { trades: number; volume: number; size: string } {
     const { trades, volume } = message, before = { trades: this.trades, volume: this.volume };
-    const total = volume === undefined ? undefined : Number(volume);
-    if (trades !== undefined) this.trades = trades;
+    // Totals that are withdrawn begin anew with the next trade.
+    const total = volume === undefined ? undefined : Number(volume ?? 0);
+    if (trades !== undefined) this.trades = trades ?? 0;
     if (total !== undefined) this.volume = total;
-    if (message.type === 'snapshot' || message.last === undefined || message.last_size === undefined) return { trades: 0, volume: 0, size: '' };
+    if (message.type === 'snapshot' || typeof message.last !== 'string' || typeof message.last_size !== 'string') return { trades: 0, volume: 0, size: '' };
     const single = { trades: 1, volume: Number(message.last_size), size: message.last_size };
     if ((message.n ?? 1) === 1) return single;
-    if (trades === undefined || total === undefined || before.trades === undefined || before.volume === undefined) return { ...single, trades: 0, volume: 0 };
-    const count = trades - before.trades, sum = Math.max(0, total - before.volume);
+    if (typeof trades !== 'number' || total === undefined || before.trades === undefined || before.volume === undefined) return { ...single, trades: 0, volume: 0 };
+    const isAnew = trades < before.trades;
+    const count = isAnew ? trades : trades - before.trades, sum = isAnew ? total : Math.max(0, total - before.volume);
     return count === 1 ? single : { trades: count, volume: sum, size: String(Number(sum.toPrecision(12))) };
   }
 

@@ -1,7 +1,7 @@
 // Messages, as the server would write them, against a session and its book: no page, no socket.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Book } from '../src/book';
+import { Book, priceOf } from '../src/book';
 import { quoteDecimals } from '../src/decimal';
 import type { Link, LinkEvents } from '../src/link';
 import { Picked } from '../src/picked';
@@ -96,6 +96,36 @@ test('a snapshot is the whole record, an update the fields that it has', () => {
   say(base('A', 3, { bid: 1 }));
   assert.deepEqual(book.row('A').fields, { bid: '1' });
   assert.ok(session.online);
+});
+
+test('what an update withdraws is shown no more, and comes back with its next value', () => {
+  const { book, picked, say, welcome } = play(['A']);
+  const row = () => book.row('A');
+  const shown = () => [row().fields.bid, row().fields.ask, priceOf(row().fields)?.text];
+  welcome();
+  say(base('A', 1, { bid: 1, ask: 2 }));
+  assert.deepEqual(shown(), ['1', '2', '1.5']);
+  say(tick('A', 2, { bid: null, trades: null, side: null }));
+  assert.deepEqual(shown(), [undefined, '2', '2']);
+  say(tick('A', 3, { bid: null, ask: null }));
+  assert.deepEqual(row().fields, {});
+  say(tick('A', 5, { n: 2, bid: 3, ask: null, last: 4, last_size: 1, volume: 1, trades: 1 }));
+  assert.deepEqual(shown(), ['3', undefined, '4']);
+  say(tick('A', 6, { bid: undefined, last: null, last_size: null }));
+  assert.deepEqual(shown(), ['3', undefined, '3']);
+  assert.equal(book.errors, 0);
+
+  // The chosen symbol's bars pass over it, and its trades count anew from withdrawn totals.
+  picked.choose('A');
+  const hear = (message: object) => picked.data(message as never, true);
+  hear(base('A', 1, { bid: '1', last: '5', open: '5', volume: '9', trades: 4 }));
+  hear(tick('A', 3, { n: 2, last: '6', last_size: '1', volume: '10', trades: 5 }));
+  hear(tick('A', 4, { bid: null, last: null, last_size: null, open: null, volume: null, trades: null }));
+  assert.equal(picked.bars.newest?.close, 6);
+  hear(tick('A', 6, { n: 2, bid: undefined, last: '8', last_size: '2', open: '7', volume: '3', trades: 2 }));
+  const sales = picked.sales.lines.filter(({ kind }) => kind === 'sale') as { trades: number; size: string }[];
+  assert.deepEqual(sales.map(({ trades, size }) => [trades, size]), [[1, '1'], [2, '3']]);
+  assert.equal(picked.bars.newest?.close, 8);
 });
 
 test('the bars end with the price that is shown, whatever it came with', () => {

@@ -1,6 +1,7 @@
 //! What a frame has changed: the events of a [`Mirror`](crate::Mirror).
 
 use crate::{
+    field::Field,
     message::{Answer, Fault, Gap, Heartbeat, List, Pong, Tick, Welcome},
     seq::Breach,
     topic::Topic,
@@ -49,6 +50,8 @@ pub struct Change<'a> {
     pub is_snapshot: bool,
     /// The seq of the record that was held before; 0 when none was, or one of another epoch.
     pub had: u64,
+    /// Fields that were known, and that this snapshot no longer has.
+    pub forgotten: Vec<Field>,
     /// How it breaks law 4, if it does: a fault of the server.
     pub breach: Option<Breach>,
 }

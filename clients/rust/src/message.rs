@@ -131,7 +131,7 @@ pub enum Value<'a> {
     #[default]
     Absent,
     Text(Cow<'a, str>),
-    /// The value is void (`null` on the wire), and a record forgets it. No server of protocol 1 says so.
+    /// The value is void (`null` on the wire), and a record forgets it.
     Withdrawn,
 }
 
@@ -235,6 +235,11 @@ impl Values<'_> {
             Value::Text(text) => Some(text),
             Value::Absent | Value::Withdrawn => None,
         }
+    }
+
+    /// The fields that the message withdraws, in the order of [`Field::ALL`].
+    pub fn withdrawn(&self) -> impl Iterator<Item = Field> {
+        Field::ALL.into_iter().filter(|&field| self.texts[field as usize] == Value::Withdrawn)
     }
 
     /// The fields that the message has, in the order of [`Field::ALL`].

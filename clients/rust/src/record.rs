@@ -96,6 +96,11 @@ impl Record {
         self.texts[field as usize].as_deref()
     }
 
+    /// The fields that are known.
+    pub fn known(&self) -> impl Iterator<Item = Field> {
+        Field::ALL.into_iter().filter(|&field| self.texts[field as usize].is_some())
+    }
+
     /// A decimal field in units of 10⁻¹⁸, when it is known; see [`units`].
     pub fn units(&self, field: Field) -> Option<i128> {
         self.text(field).and_then(units)

@@ -1,7 +1,8 @@
 //! What a server's messages mean to a recording: ticks, and notes of what is missing between them. Pure: no socket, no file.
 //!
 //! An update of mode `every` is a tick: its fields, and the totals that it moved, which stand when it is played again. A
-//! snapshot is written as a tick without `last_size`, so that the trade in it is not taken for a new one.
+//! snapshot is written as a tick without `last_size`, so that the trade in it is not taken for a new one, and withdraws what
+//! was known and is not in it.
 
 use std::collections::BTreeMap;
 
@@ -42,13 +43,15 @@ pub fn tick(change: &Change<'_>) -> Result<Option<(Tick, Nanos)>, NoMessage> {
     let values = message.values()?;
     let ts = values.ts_us.and_then(Nanos::from_micros);
     let mut fields = Fields::default();
+    let withdrawn = values.withdrawn().chain(change.forgotten.iter().copied());
+    withdrawn.filter_map(|field| Field::parse(field.name())).for_each(|field| fields.withdraw(field));
     for (field, text) in values.iter() {
         set(&mut fields, field, text)
             .ok_or_else(|| NoMessage::Value { field: field.name(), value: text.to_owned() })?;
     }
     if change.is_snapshot {
-        fields = fields.only(FieldSet(!Field::LastSize.bit().0));
-        if change.had == message.seq || fields.mask.is_empty() {
+        fields = fields.only(FieldSet::ALL.without(fields.mask.intersect(Field::LastSize.bit())));
+        if change.had == message.seq || fields.named().is_empty() {
             return Ok(None);
         }
     }

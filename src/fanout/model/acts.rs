@@ -54,6 +54,14 @@ impl World {
         let mut merged = before;
         merged.merge(&stamped.fields);
         ensure!(merged == after, Totals, "tick {stamped:?} makes {merged:?}, the trades {after:?}");
+        let withdrawn = (stamped.fields.withdrawn(), given.withdrawn());
+        ensure!(
+            withdrawn.0 == withdrawn.1,
+            Totals,
+            "the tick withdraws {:?}, was given {:?}",
+            withdrawn.0,
+            withdrawn.1
+        );
         for field in stamped.fields.mask.iter().filter(|&field| !given.mask.contains(field)) {
             let moved = FieldSet::TRADE.union(field.bit());
             let trade = given.mask.contains_all(FieldSet::TRADE);

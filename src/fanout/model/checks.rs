@@ -192,8 +192,16 @@ impl World {
                     ledger.base
                 );
                 let wanted = ledger.spec.wanted;
-                let topic = only(&past.record(past.head()), wanted);
-                let held = only(&ledger.client.record, wanted);
+                let topic = past.record(past.head());
+                let told = ledger.client.record.withdrawn().intersect(wanted);
+                ensure!(
+                    topic.withdrawn().contains_all(told),
+                    LatestWins,
+                    "{client} was told that {told:?} of {name} is withdrawn, {:?} is",
+                    topic.withdrawn()
+                );
+                let topic = only(&topic, wanted.intersect(topic.mask));
+                let held = only(&ledger.client.record, wanted.intersect(ledger.client.record.mask));
                 let expected = if ledger.client.has_base {
                     topic
                 } else {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     fanout::{FrameTally, GapReason, Mode},
-    tick::Nanos,
+    tick::{Fields, Nanos},
 };
 
 /// What the check of a message needs beside the ledger.
@@ -56,7 +56,9 @@ impl Ledger {
     }
 
     fn receive_snapshot(&mut self, shown: &Shown, context: &mut FrameContext<'_>) -> Held {
-        self.check_record(shown, context)?;
+        let record = context.past.record(shown.seq);
+        // It replaces what the client knows: nothing has to be withdrawn.
+        Self::check_record(shown, only(&record, self.spec.wanted.intersect(record.mask)), context)?;
         let seq = shown.seq;
         match self.base {
             Base::None => ensure!(false, Seqs, "a snapshot that nobody asked for: {shown:?}"),
@@ -78,7 +80,7 @@ impl Ledger {
     }
 
     fn receive_merged(&mut self, shown: &Shown, n: u64, context: &mut FrameContext<'_>) -> Held {
-        self.check_record(shown, context)?;
+        Self::check_record(shown, only(&context.past.record(shown.seq), self.spec.wanted), context)?;
         let seq = shown.seq;
         ensure!(seq == context.head, LatestWins, "a record of {seq}, the head is {}", context.head);
         ensure!(n > 0 && seq == self.cursor + n, Seqs, "{seq} after {} with n {n}", self.cursor);
@@ -165,11 +167,10 @@ impl Ledger {
         Ok(())
     }
 
-    fn check_record(&self, shown: &Shown, context: &FrameContext<'_>) -> Held {
+    fn check_record(shown: &Shown, fields: Fields, context: &FrameContext<'_>) -> Held {
         let seq = shown.seq;
         ensure!(seq > 0 && seq <= context.head, Truth, "a record of {seq}, the head is {}", context.head);
         let tick = context.past.tick(seq);
-        let fields = only(&context.past.record(seq), self.spec.wanted);
         let expected = Shown { seq, ts: tick.ts, rx: tick.rx, fields };
         ensure!(*shown == expected, Truth, "shown {shown:?}, was {expected:?}");
         Ok(())

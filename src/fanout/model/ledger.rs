@@ -136,7 +136,7 @@ impl Ledger {
     }
 
     pub fn wants(&self, tick: &Stamped) -> bool {
-        !tick.fields.mask.intersect(self.spec.wanted).is_empty()
+        !tick.fields.named().intersect(self.spec.wanted).is_empty()
     }
 
     /// Adds a tick; `known` says whether the fan-out can look at it.
@@ -144,7 +144,7 @@ impl Ledger {
         let begins = self.base != Base::None && tick.seq == 1;
         let filtered = known && !begins && self.spec.wanted != FieldSet::ALL && !self.wants(tick);
         self.fates.push(if filtered { Fate::Filtered } else { Fate::Pending });
-        self.client.touched = self.client.touched.union(tick.fields.mask);
+        self.client.touched = self.client.touched.union(tick.fields.mask).without(tick.fields.withdrawn());
     }
 
     /// Nothing may be sent before this, when nothing has been pending since `interval_from`.

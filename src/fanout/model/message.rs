@@ -116,7 +116,8 @@ impl Emit for Recorder {
     }
 
     fn snapshot(&mut self, _: LocalId, symbol: &Symbol, record: &Record, wanted: FieldSet) {
-        self.push(symbol, What::Snapshot(shown(record, wanted)));
+        // It replaces what its client knows: nothing has to be withdrawn.
+        self.push(symbol, What::Snapshot(shown(record, wanted.intersect(record.fields.mask))));
     }
 
     fn merged(&mut self, _: LocalId, symbol: &Symbol, record: &Record, n: u64, wanted: FieldSet) {

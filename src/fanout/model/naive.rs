@@ -13,6 +13,8 @@ pub struct Past {
     /// The record after each.
     records: Vec<Fields>,
     trades: Vec<(Decimal, Decimal)>,
+    /// By field: how many trades there were when it was last withdrawn.
+    begins: [usize; Field::ALL.len()],
 }
 
 impl Past {
@@ -42,25 +44,36 @@ impl Past {
         let price = given.get_decimal(Field::Last);
         if let (Some(price), Some(size)) = (price, given.get_decimal(Field::LastSize)) {
             self.trades.push((price, size));
-            let prices = || self.trades.iter().map(|&(price, _)| price);
-            record.set_decimal(Field::Open, self.trades[0].0);
-            record.set_decimal(Field::High, prices().max().unwrap_or_default());
-            record.set_decimal(Field::Low, prices().min().unwrap_or_default());
-            let volume = self.trades.iter().try_fold(Volume::ZERO, |sum, &(_, size)| sum.checked_add(size));
-            record.set_volume(volume.unwrap_or_default());
-            record.set_trades(self.trades.len() as u64);
+            self.sum(&mut record);
             if record.mask.contains(Field::Side) && !given.mask.contains(Field::Side) {
                 record.set_side(Side::Unknown);
             }
         }
+        for field in given.withdrawn().iter() {
+            record.withdraw(field);
+            self.begins[field as usize] = self.trades.len();
+        }
         self.ticks.push(*stamped);
         self.records.push(record);
     }
+
+    /// The totals over all trades since each of them was withdrawn.
+    fn sum(&self, record: &mut Fields) {
+        let of = |field: Field| &self.trades[self.begins[field as usize]..];
+        let prices = |field| of(field).iter().map(|&(price, _)| price);
+        record.set_decimal(Field::Open, of(Field::Open)[0].0);
+        record.set_decimal(Field::High, prices(Field::High).max().unwrap_or_default());
+        record.set_decimal(Field::Low, prices(Field::Low).min().unwrap_or_default());
+        let volume = of(Field::Volume).iter().try_fold(Volume::ZERO, |sum, &(_, size)| sum.checked_add(size));
+        record.set_volume(volume.unwrap_or_default());
+        record.set_trades(of(Field::Trades).len() as u64);
+    }
 }
 
-/// The fields of a set alone.
+/// The fields of a set alone, set or withdrawn.
 pub fn only(fields: &Fields, wanted: FieldSet) -> Fields {
     let mut some = Fields::default();
+    some.withdraw_all(fields.withdrawn().intersect(wanted));
     for field in fields.mask.intersect(wanted).iter() {
         copy(fields, field, &mut some);
     }

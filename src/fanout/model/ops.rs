@@ -115,6 +115,7 @@ impl fmt::Debug for Given {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = Vec::new();
         self.0.write_json(FieldSet::ALL, &mut text);
+        self.0.write_json_nulls(FieldSet::ALL, &mut text);
         f.write_str(&String::from_utf8_lossy(&text).replace(['"', ','], " "))
     }
 }
@@ -252,8 +253,26 @@ fn room() -> impl Strategy<Value = usize> {
     prop_oneof![3 => 1usize..4, 1 => 4usize..9, 2 => Just(1_000)]
 }
 
-/// Quotes, halves of quotes, trades, prices without a size; seldom a side alone.
+/// Ticks of which some withdraw fields: an empty side of the book, the totals, any fields.
 fn fields() -> impl Strategy<Value = Fields> {
+    let some = |fields: &[Field]| fields.iter().fold(FieldSet::NONE, |set, &field| set.with(field));
+    let withdrawn = prop_oneof![
+        16 => Just(FieldSet::NONE),
+        3 => Just(some(&[Field::Bid, Field::BidSize])),
+        2 => Just(some(&[Field::Ask, Field::AskSize])),
+        1 => Just(some(&[Field::Open, Field::High, Field::Low, Field::Volume, Field::Trades])),
+        2 => (0..=FieldSet::ALL.0).prop_map(FieldSet),
+    ];
+    // Also of a field that the record does not have, and nothing beside.
+    let set = prop_oneof![5 => set_fields(), 1 => Just(Fields::default())];
+    (set, withdrawn).prop_filter_map("a tick has a field", |(mut fields, withdrawn)| {
+        fields.withdraw_all(withdrawn);
+        (!fields.named().is_empty()).then_some(fields)
+    })
+}
+
+/// Quotes, halves of quotes, trades, prices without a size; seldom a side alone.
+fn set_fields() -> impl Strategy<Value = Fields> {
     let scaled = |value, places| Decimal::with_places(value, places).unwrap_or_default();
     let price = prop_oneof![
         8 => (-50i64..50).prop_map(Decimal::from_units),

@@ -77,7 +77,7 @@ impl Subscription {
 
     #[inline]
     pub fn wants(&self, tick: &Stamped) -> bool {
-        !tick.fields.mask.intersect(self.wanted).is_empty()
+        !tick.fields.named().intersect(self.wanted).is_empty()
     }
 
     /// The first seq that may have to be sent.

@@ -3,6 +3,7 @@
 //! Invariant: each subscription is in `plain` or in `masked`, at the index that its `slot` says.
 
 use crate::{
+    planted::{Fault, is_planted},
     tick::{Nanos, State, Symbol},
     topic::{Record, Stamped, Store, TopicId},
 };
@@ -60,8 +61,12 @@ impl LocalTopic {
         record.order = tick.order;
         record.ts = tick.ts;
         record.rx = tick.rx;
-        record.changed = tick.fields.mask;
-        record.fields.merge(&tick.fields);
+        record.changed = tick.fields.named();
+        if is_planted(Fault::LosesWithdrawal) {
+            record.fields.merge(&tick.fields.only(tick.fields.mask));
+        } else {
+            record.fields.merge(&tick.fields);
+        }
         if self.every > 0 {
             if self.recent.len() >= recent_ticks {
                 self.recent.drain(..recent_ticks / 2);

@@ -6,7 +6,7 @@
 //! BTCUSDT-bookTicker-2024-01-01.csv  update_id,bid,bid_qty,ask,ask_qty,transaction_time,event_time
 //! ```
 //! The file's name gives the symbol and the columns, and the rows must fit. A line of names is skipped, and so is a
-//! trade at price 0, which is none. Times are milliseconds or, in spot from 2025, microseconds: their size tells. There
+//! trade at price 0, which is none; a best price of 0 means that the side is empty: its price and size are withdrawn. Times are milliseconds or, in spot from 2025, microseconds: their size tells. There
 //! is no receive time: the event time is used.
 //!
 //! `isBuyerMaker` true means that the buyer's order was resting in the book, so the aggressor side is sell.
@@ -168,6 +168,7 @@ impl TableFormat for Binance {
             for (column, field) in columns.into_iter().enumerate() {
                 row.read(column + 1, field, &mut fields)?;
             }
+            fields.withdraw_sides_at_zero();
         } else {
             row.read(1, Field::Last, &mut fields)?;
             row.read(2, Field::LastSize, &mut fields)?;
@@ -182,7 +183,7 @@ impl TableFormat for Binance {
                 return Ok(RowValue::Nothing);
             }
         }
-        if fields.mask.is_empty() {
+        if fields.named().is_empty() {
             return Err(FormatFault::NoFields);
         }
         Ok(RowValue::Tick(None, Tick { symbol: self.symbol.clone(), ts: Some(ts), fields }))

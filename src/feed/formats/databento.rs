@@ -3,7 +3,7 @@
 //!
 //! Prices are whole numbers of 1e-9 there as here. `ts_event` is the event's time, `ts_recv` the receive time. Names
 //! come from the metadata's mapping for the day of each record; in a session recorded live, from its mapping records. A
-//! side without a price has size 0. Records of other kinds are skipped.
+//! side without a price is empty: its price and size are withdrawn. Records of other kinds are skipped.
 //!
 //! Loss: a record shorter than its own header, or refused by the parser, ends the file, since the start of the next one
 //! is unknown.
@@ -293,7 +293,7 @@ fn make(
         names.hear(record)?;
         return Ok(RowValue::Nothing);
     };
-    if fields.mask.is_empty() {
+    if fields.named().is_empty() {
         return Ok(RowValue::Nothing);
     }
     let header = record.header();

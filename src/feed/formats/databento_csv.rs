@@ -4,7 +4,8 @@
 //! ts_recv,ts_event,rtype,publisher_id,instrument_id,action,side,depth,price,size,...,bid_px_00,ask_px_00,bid_sz_00,ask_sz_00,...,symbol
 //! ```
 //! Columns are found by their names. A price with a point is a decimal, one without counts 1e-9, as in DBN; times are
-//! nanoseconds or ISO-8601. A price that is empty, or the largest there is, means that the side is empty. Without a
+//! nanoseconds or ISO-8601. A price that is empty, or the largest there is, means that the side is empty: its price
+//! and size are withdrawn. Without a
 //! column `symbol`, the symbol is the given one, or else the number of the instrument.
 
 use super::{
@@ -110,7 +111,7 @@ impl TableFormat for DatabentoCsv {
                     fields.set_decimal(price, value);
                     row.read(size_at, size, &mut fields)?;
                 }
-                None => fields.set_decimal(size, Decimal::ZERO),
+                None => fields.withdraw_all(price.bit().with(size)),
             }
         }
         if let Some([action, side, price, size]) = columns.trade
@@ -125,7 +126,7 @@ impl TableFormat for DatabentoCsv {
                 _ => {}
             }
         }
-        if fields.mask.is_empty() {
+        if fields.named().is_empty() {
             return Ok(RowValue::Nothing);
         }
         let symbol = match &self.symbol {

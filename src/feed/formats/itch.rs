@@ -5,7 +5,8 @@
 //! ```
 //! The day is in the file's name (`S081321-v50.txt`, `01302020.NASDAQ_ITCH50`, `20190530.BX_ITCH_50`). Every order is
 //! kept from its add to its end in a [`OrderBook`]; a tick reports each change of a best price or its size, and each
-//! trade. A side that became empty has size 0. There is no receive time: the event time is used.
+//! trade. Of a side that became empty, price and size are
+//! withdrawn. There is no receive time: the event time is used.
 //!
 //! An execution's aggressor side is opposite to the resting order. Trades against hidden orders and crosses have none,
 //! and a non-printable execution is no trade.
@@ -189,13 +190,15 @@ impl Itch {
             [(top.bid, Field::Bid, Field::BidSize), (top.ask, Field::Ask, Field::AskSize)]
         {
             let Some(level) = side else { continue };
-            if level.shares > 0 {
-                fields.set_decimal(price, Decimal::from_units(i64::from(level.price) * UNITS_PER_PRICE));
+            if level.shares == 0 {
+                fields.withdraw_all(price.bit().with(size));
+                continue;
             }
+            fields.set_decimal(price, Decimal::from_units(i64::from(level.price) * UNITS_PER_PRICE));
             let shares = i64::try_from(level.shares).ok().and_then(|shares| Decimal::from_int(shares).ok());
             fields.set_decimal(size, shares.unwrap_or(Decimal::MAX));
         }
-        if fields.mask.is_empty() {
+        if fields.named().is_empty() {
             return None;
         }
         let symbol = self.book.symbol(message.locate())?.clone();

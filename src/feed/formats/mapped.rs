@@ -3,7 +3,8 @@
 //! ```text
 //! hints, or a known table; the line of names -> Plan (which column is what) -> a tick for each row
 //! ```
-//! Cells are trimmed; an empty one, `NaN`, `null` or `None` is absent. A decimal is exact. One of more than 9 places is
+//! Cells are trimmed; an empty one, `NaN`, `null` or `None` is absent: programs write them for a
+//! missing value, so none withdraws a field. A decimal is exact. One of more than 9 places is
 //! rounded as a JSON number if it has 16 or 17 digits, as printed doubles have, or more than a decimal can have.
 //! Without a receive time, the event time is used.
 //!
@@ -242,12 +243,7 @@ impl Plan {
             }
         }
         if self.zero_is_nobody {
-            for (price, size) in [(Field::Bid, Field::BidSize), (Field::Ask, Field::AskSize)] {
-                if tick.fields.get_decimal(price) == Some(Decimal::ZERO) {
-                    tick.fields.set_decimal(size, Decimal::ZERO);
-                    tick.fields.mask.0 &= !price.bit().0;
-                }
-            }
+            tick.fields.withdraw_sides_at_zero();
         }
         Ok(())
     }
@@ -282,7 +278,7 @@ impl TableFormat for Mapped {
         let Parts { symbol, ts, rx, fields } = tick;
         let symbol =
             symbol.or_else(|| self.symbol.clone()).ok_or(FormatFault::Missing { field: "symbol" })?;
-        if fields.mask.is_empty() || fields.mask == Field::Side.bit() {
+        if fields.named().is_empty() || fields.named() == Field::Side.bit() {
             return Ok(RowValue::Nothing);
         }
         Ok(RowValue::Tick(rx, Tick { symbol, ts, fields }))

@@ -45,8 +45,10 @@ pub use hints::{Columns, Hints};
 pub use moment::Unit;
 pub use open::{OpenedFormat, open};
 pub use own::META;
+#[cfg(feature = "parquet")]
+pub use plain::WITHDRAWN;
 pub use prefix::Prefix;
-pub use write::{Kept, Rows};
+pub use write::{Kept, Rows, WholeQuotes};
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,8 @@
 //! BTC-USD,1742860800123456,1742860800123502,87000.1,0.5,87000.2,1.25,,,
 //! ```
 //! The names are those of the record's fields; `symbol` and at least one field are required. Times are microseconds
-//! since 1970, or what their size tells: seconds, milliseconds or nanoseconds. An empty cell is absent. Output of
+//! since 1970, or what their size tells: seconds, milliseconds or nanoseconds. An empty cell is absent, and `null`
+//! withdraws the field. A column `withdrawn` has the names of withdrawn fields, with blanks between. Output of
 //! spreadsheets and data frames with these names is accepted.
 
 use super::{
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::{
     feed::ndjson::ValueFault,
-    tick::{Field, Fields, Side, Symbol, Tick, Volume},
+    tick::{Field, FieldSet, Fields, Side, Symbol, Tick, Volume},
 };
 
 /// The meanings of the columns; empty until the first line was read.
@@ -29,7 +30,13 @@ enum PlainColumn {
     Ts,
     Rx,
     Record(Field),
+    Withdrawn,
 }
+
+/// The column of withdrawn fields, where cells without a value do not tell.
+pub const WITHDRAWN: &str = "withdrawn";
+/// A cell that withdraws its field.
+pub const NULL: &str = "null";
 
 /// Whether the first line belongs to such a table.
 pub fn check_header(row: &TableRow<'_>) -> bool {
@@ -43,6 +50,7 @@ fn columns(row: &TableRow<'_>) -> Option<Vec<PlainColumn>> {
             "symbol" => Some(PlainColumn::Symbol),
             "ts" => Some(PlainColumn::Ts),
             "rx" => Some(PlainColumn::Rx),
+            WITHDRAWN => Some(PlainColumn::Withdrawn),
             name => Field::parse(name).map(PlainColumn::Record),
         })
         .collect::<Option<_>>()?;
@@ -69,6 +77,7 @@ impl TableFormat for Plain {
             return Err(FormatFault::Columns { found: row.len(), expected });
         }
         let (mut symbol, mut ts, mut rx, mut fields) = (None, None, None, Fields::default());
+        let mut withdrawn = FieldSet::NONE;
         for (at, column) in self.columns.iter().enumerate() {
             match column {
                 PlainColumn::Symbol => symbol = Some(Symbol::new(row.get(at))?),
@@ -78,18 +87,34 @@ impl TableFormat for Plain {
                     read(row.get(at), *field, &mut fields)
                         .map_err(|fault| FormatFault::value(field.name(), fault))?;
                 }
+                PlainColumn::Withdrawn => withdrawn = read_names(row.get(at))?,
             }
         }
+        if !withdrawn.intersect(fields.mask).is_empty() {
+            return Err(FormatFault::value(WITHDRAWN, ValueFault::Twice));
+        }
+        fields.withdraw_all(withdrawn);
         let symbol = symbol.ok_or(FormatFault::Missing { field: "symbol" })?;
-        if fields.mask.is_empty() {
+        if fields.named().is_empty() {
             return Err(FormatFault::NoFields);
         }
         Ok(RowValue::Tick(rx, Tick { symbol, ts, fields }))
     }
 }
 
+/// The fields of these names.
+fn read_names(names: &str) -> Result<FieldSet, FormatFault> {
+    let fields = names.split_ascii_whitespace().map(Field::parse);
+    let named = |named: FieldSet, field: Option<Field>| Some(named.with(field?));
+    fields.into_iter().try_fold(FieldSet::NONE, named).ok_or(FormatFault::value(WITHDRAWN, ValueFault::Names))
+}
+
 fn read(text: &str, field: Field, fields: &mut Fields) -> Result<(), ValueFault> {
     if text.is_empty() {
+        return Ok(());
+    }
+    if text == NULL {
+        fields.withdraw(field);
         return Ok(());
     }
     match field {

@@ -27,7 +27,7 @@ pub struct Known {
     marks: &'static [&'static str],
     /// The field of each column: the first of these names that the table has. Fields without a column are left out.
     pub columns: &'static [(ColumnTarget, &'static [&'static str])],
-    /// A price of 0 means that the side is empty.
+    /// A price of 0 means that the side is empty: its price and size are withdrawn.
     pub zero_is_nobody: bool,
     /// The text after the symbol in the file's name, and before the date.
     separators: &'static [&'static str],

@@ -5,7 +5,8 @@
 //! exchange,symbol,timestamp,local_timestamp,ask_amount,ask_price,bid_price,bid_amount
 //! ```
 //! Columns are found by their names. Times are microseconds since 1970; `local_timestamp` is the receive time. An empty
-//! cell is absent, so the record keeps its value: a tick cannot remove a price.
+//! price of a side of the book means that the side is empty: its price and size are withdrawn. Any other empty cell is
+//! absent, and the record keeps its value.
 
 use super::{
     FormatFault,
@@ -76,6 +77,10 @@ impl TardisColumns {
             decimals: decimals.collect(),
         })
     }
+
+    fn has(&self, field: Field) -> bool {
+        self.decimals.iter().any(|(_, found)| *found == field)
+    }
 }
 
 // === impl Tardis ===
@@ -100,11 +105,16 @@ impl TableFormat for Tardis {
         for &(column, field) in &columns.decimals {
             row.read(column, field, &mut fields)?;
         }
+        for (price, size) in [(Field::Bid, Field::BidSize), (Field::Ask, Field::AskSize)] {
+            if columns.has(price) && !fields.mask.contains(price) {
+                fields.withdraw_all(price.bit().with(size));
+            }
+        }
         if let Some(side) = columns.side {
             let side = Side::parse(row.get(side)).ok_or(FormatFault::value("side", ValueFault::Side))?;
             fields.set_side(side);
         }
-        if fields.mask.is_empty() || fields.mask == Field::Side.bit() {
+        if fields.named().is_empty() || fields.named() == Field::Side.bit() {
             return Ok(RowValue::Nothing);
         }
         Ok(RowValue::Tick(rx, Tick { symbol, ts, fields }))

@@ -132,10 +132,11 @@ fn tables_of_tardis() {
     check(
         "tardis-quotes.csv",
         "tardis",
-        2,
+        1,
         &[
             r#"{"symbol":"XBTUSD","ts":1583020799993000,"rx":1583020800115660,"bid":8538,"bid_size":208,"ask":8538.5,"ask_size":21195}"#,
-            r#"{"symbol":"XBTUSD","ts":1583020800144000,"rx":1583020800267000,"bid":8538,"bid_size":500}"#,
+            r#"{"symbol":"XBTUSD","ts":1583020800144000,"rx":1583020800267000,"bid":8538,"bid_size":500,"ask":null,"ask_size":null}"#,
+            r#"{"symbol":"XBTUSD","ts":1583020800144000,"rx":1583020800267000,"bid":null,"bid_size":null,"ask":null,"ask_size":null}"#,
         ],
     );
     check(
@@ -211,7 +212,7 @@ fn messages_of_itch() {
             r#"{"symbol":"IBM","ts":1381325400000006,"ask":185.35,"ask_size":20}"#,
             r#"{"symbol":"IBM","ts":1381325400000007,"bid":185.34,"bid_size":85}"#,
             r#"{"symbol":"IBM","ts":1381325400000008,"bid":185.345,"bid_size":70}"#,
-            r#"{"symbol":"IBM","ts":1381325400000009,"ask_size":0}"#,
+            r#"{"symbol":"IBM","ts":1381325400000009,"ask":null,"ask_size":null}"#,
             r#"{"symbol":"IBM","ts":1381325400000010,"last":185.346,"last_size":7}"#,
             r#"{"symbol":"IBM","ts":1381325400000011,"last":185.347,"last_size":1000}"#,
             "byte 491, syntax: the order was never added, or has ended",

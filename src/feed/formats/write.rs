@@ -1,13 +1,17 @@
 //! Writes ticks in the writable text formats: our own, plain tables, and Tardis's trades and quotes.
 //!
 //! Loss: fields without a column are left out; [`Rows::write`] returns whether there were any. Times lose everything
-//! below a microsecond.
+//! below a microsecond. A row of Tardis's quotes is a whole quote, of which an empty side is withdrawn: [`WholeQuotes`] makes
+//! ticks so. A table of Tardis withdraws nothing but a side of the book.
 //!
 //! Invariant: a written line is read back as the same tick, except for the fields left out.
 
+use std::collections::HashMap;
+
+use super::plain::NULL;
 use crate::{
     feed::ndjson::write_line,
-    tick::{Field, FieldSet, Nanos, Side, Tick},
+    tick::{Field, FieldSet, Fields, Nanos, Side, Symbol, Tick},
 };
 
 /// A writable format.
@@ -38,6 +42,29 @@ pub enum Kept {
 
 const QUOTE: FieldSet = Field::Bid.bit().with(Field::BidSize).with(Field::Ask).with(Field::AskSize);
 const TRADE: FieldSet = FieldSet::TRADE.with(Field::Side);
+
+/// The quotes of all symbols so far, for formats whose rows have both sides of the book.
+#[derive(Default)]
+pub struct WholeQuotes(HashMap<Symbol, Fields, foldhash::fast::RandomState>);
+
+// === impl WholeQuotes ===
+
+impl WholeQuotes {
+    /// The tick with its symbol's whole quote as it is from it on. One without a part of a quote is returned as it is.
+    pub fn complete(&mut self, tick: &Tick) -> Tick {
+        let mut tick = tick.clone();
+        if tick.fields.named().intersect(QUOTE).is_empty() {
+            return tick;
+        }
+        let quote = match self.0.get_mut(&tick.symbol) {
+            Some(quote) => quote,
+            None => self.0.entry(tick.symbol.clone()).or_default(),
+        };
+        quote.merge(&tick.fields.only(QUOTE));
+        tick.fields.merge(quote);
+        tick
+    }
+}
 
 // === impl Rows ===
 
@@ -102,15 +129,15 @@ impl Rows {
                 let side = if known { tick.fields.side } else { Side::Unknown };
                 out.push(b',');
                 cell(side.as_str().as_bytes(), out);
-                cells(tick, &[Field::Last, Field::LastSize], out);
+                cells(tick, &[Field::Last, Field::LastSize], Nulls::Empty, out);
                 return kept(tick, TRADE);
             }
             Rows::TardisQuotes { exchange } => {
-                if tick.fields.mask.intersect(QUOTE).is_empty() {
+                if tick.fields.named().intersect(QUOTE).is_empty() {
                     return Kept::Nothing;
                 }
                 write_tardis(exchange, tick, rx, out);
-                cells(tick, &[Field::AskSize, Field::Ask, Field::Bid, Field::BidSize], out);
+                cells(tick, &[Field::AskSize, Field::Ask, Field::Bid, Field::BidSize], Nulls::Empty, out);
                 return kept(tick, QUOTE);
             }
         }
@@ -119,7 +146,7 @@ impl Rows {
 }
 
 fn kept(tick: &Tick, columns: FieldSet) -> Kept {
-    if columns.contains_all(tick.fields.mask) { Kept::All } else { Kept::Part }
+    if columns.contains_all(tick.fields.named()) { Kept::All } else { Kept::Part }
 }
 
 fn write_plain(tick: &Tick, rx: Nanos, out: &mut Vec<u8>) {
@@ -130,7 +157,7 @@ fn write_plain(tick: &Tick, rx: Nanos, out: &mut Vec<u8>) {
     }
     out.push(b',');
     time(rx, out);
-    cells(tick, &Field::ALL, out);
+    cells(tick, &Field::ALL, Nulls::Told, out);
 }
 
 /// The first columns of all of Tardis's tables. Without an event time, the receive time is used.
@@ -143,11 +170,21 @@ fn write_tardis(exchange: &str, tick: &Tick, rx: Nanos, out: &mut Vec<u8>) {
     time(rx, out);
 }
 
+/// Whether a cell can say that its field is withdrawn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Nulls {
+    Told,
+    Empty,
+}
+
 /// A column for each field, empty where the tick does not have it, and the line's end.
-fn cells(tick: &Tick, fields: &[Field], out: &mut Vec<u8>) {
+fn cells(tick: &Tick, fields: &[Field], nulls: Nulls, out: &mut Vec<u8>) {
     for &field in fields {
         out.push(b',');
         if !tick.fields.mask.contains(field) {
+            if nulls == Nulls::Told && tick.fields.withdrawn().contains(field) {
+                out.extend_from_slice(NULL.as_bytes());
+            }
             continue;
         }
         match field {
@@ -199,7 +236,7 @@ mod tests {
         ("[A-Za-z0-9._:/@^=#+-]{1,64}", micros(), micros(), any::<u16>(), values).prop_map(
             move |(symbol, ts, rx, bits, (prices, bid_size, ask_size, last_size, side, volume, trades))| {
                 let mut mask = FieldSet(bits).intersect(columns);
-                if mask.intersect(needed).is_empty() || needed == TRADE {
+                if mask.intersect(needed).is_empty() || needed != FieldSet::ALL {
                     mask = mask.union(needed);
                 }
                 let mut fields = Fields::default();
@@ -237,7 +274,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ours_and_plain_tables_carry_every_tick(ticks in proptest::collection::vec(tick(FieldSet::ALL, FieldSet::ALL), 1..20)) {
+        fn ours_and_plain_tables_carry_every_tick(
+            ticks in proptest::collection::vec(
+                (tick(FieldSet::ALL, FieldSet::ALL), prop_oneof![Just(FieldSet::NONE), any::<u16>().prop_map(FieldSet)]),
+                1..20,
+            ),
+        ) {
+            let withdraw = |((mut tick, rx), withdrawn): ((Tick, Nanos), FieldSet)| {
+                tick.fields.withdraw_all(withdrawn);
+                (tick, rx)
+            };
+            let ticks: Vec<_> = ticks.into_iter().map(withdraw).collect();
             let own = there_and_back(&Rows::Own, &ticks);
             prop_assert_eq!(&own, &ticks);
             let plain = there_and_back(&Rows::Plain, &own);
@@ -247,14 +294,47 @@ mod tests {
         #[test]
         fn tables_of_tardis_carry_trades_and_quotes(
             trades in proptest::collection::vec(tick(TRADE, TRADE), 1..20),
-            quotes in proptest::collection::vec(tick(QUOTE, QUOTE), 1..20),
+            quotes in proptest::collection::vec((tick(QUOTE, QUOTE), 0usize..8), 1..20),
         ) {
+            let sides = [Field::Bid.bit().with(Field::BidSize), Field::Ask.bit().with(Field::AskSize), QUOTE];
+            let empty = |((mut tick, rx), side): ((Tick, Nanos), usize)| {
+                tick.fields.withdraw_all(sides.get(side).copied().unwrap_or_default());
+                (tick, rx)
+            };
+            let quotes: Vec<_> = quotes.into_iter().map(empty).collect();
             let exchange = "binance".to_owned();
             let table = Rows::TardisTrades { exchange: exchange.clone() };
             prop_assert_eq!(there_and_back(&Rows::Plain, &there_and_back(&table, &trades)), trades);
             let table = Rows::TardisQuotes { exchange };
             prop_assert_eq!(there_and_back(&Rows::Own, &there_and_back(&table, &quotes)), quotes);
         }
+    }
+
+    #[test]
+    fn a_side_that_a_tick_does_not_name_stands_in_its_row_as_before() {
+        let mut quotes = WholeQuotes::default();
+        let mut tick = Tick { symbol: Symbol::new("A").unwrap(), ts: None, fields: Fields::default() };
+        let mut complete = |fields: Fields| {
+            tick.fields = fields;
+            let mut out = Vec::new();
+            Rows::TardisQuotes { exchange: "x".to_owned() }.write(
+                &quotes.complete(&tick),
+                Nanos(0),
+                &mut out,
+            );
+            String::from_utf8(out).unwrap()
+        };
+        let with = |field: Field, units: i64| {
+            let mut fields = Fields::default();
+            fields.set_decimal(field, Decimal::from_units(units * 1_000_000_000));
+            fields
+        };
+        let mut gone = Fields::default();
+        gone.withdraw_all(Field::Bid.bit().with(Field::BidSize));
+        assert_eq!(complete(with(Field::Bid, 1)), "x,A,0,0,,,1,\n");
+        assert_eq!(complete(with(Field::Ask, 2)), "x,A,0,0,,2,1,\n");
+        assert_eq!(complete(with(Field::Last, 3)), "", "no quote");
+        assert_eq!(complete(gone), "x,A,0,0,,2,,\n");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Invariant: a decimal that a double cannot hold exactly is written as a string. Our own reader does not need it, but
 //! others turn JSON numbers into doubles.
 
-use crate::tick::{Field, Nanos, Tick};
+use crate::tick::{Field, FieldSet, Nanos, Tick};
 
 /// A decimal with more digits becomes a string: a double holds this many.
 const NUMBER_DIGITS_MAX: usize = 15;
@@ -31,6 +31,7 @@ pub fn write_line(tick: &Tick, rx: Option<Nanos>, out: &mut Vec<u8>) {
             _ => write_decimal(out, |out| tick.fields.get_decimal(field).unwrap_or_default().write(out)),
         }
     }
+    tick.fields.write_json_nulls(FieldSet::ALL, out);
     out.extend_from_slice(b"}\n");
 }
 

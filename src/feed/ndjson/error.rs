@@ -64,6 +64,8 @@ pub enum ValueFault {
     Boolean,
     #[error("given twice")]
     Twice,
+    #[error("not names of fields with blanks between them")]
+    Names,
 }
 
 /// How much of an unknown field's name a message repeats.

@@ -89,10 +89,9 @@ impl LineValues {
             return Err(key.fault(ValueFault::Twice).into());
         }
         self.seen |= key.bit();
-        if value == NdjsonValue::Null {
-            return Ok(());
-        }
         match key {
+            LineKey::Record(field) if value == NdjsonValue::Null => self.fields.withdraw(field),
+            _ if value == NdjsonValue::Null => {}
             LineKey::Symbol => self.symbol = Some(read_symbol(value)?),
             LineKey::Ts => self.ts = Some(self.time(key, value)?),
             LineKey::Rx => self.rx = Some(self.time(key, value)?),
@@ -111,7 +110,7 @@ impl LineValues {
     /// The line, once all its names were taken.
     pub(super) fn line(self) -> Result<Line, LineError> {
         let symbol = self.symbol.ok_or(LineError::SymbolMissing)?;
-        if self.fields.mask.is_empty() {
+        if self.fields.named().is_empty() {
             return Err(LineError::NoFields);
         }
         Ok(Line { tick: Tick { symbol, ts: self.ts, fields: self.fields }, rx: self.rx })

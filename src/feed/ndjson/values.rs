@@ -2,8 +2,8 @@
 //!
 //! A value is a JSON number, or a string that holds one, and both count exactly as their digits say. They differ with
 //! more than 15 significant digits and 9 decimal places: a string is exact, up to 18 of both; a JSON number is rounded
-//! ([`Decimal::parse_double`]), since its author may have printed a double, whose last digits are noise. The decoder
-//! treats `null` as absent.
+//! ([`Decimal::parse_double`]), since its author may have printed a double, whose last digits are noise. The line
+//! treats `null`: it withdraws a field, and is absent elsewhere.
 //!
 //! simd-json returns a number with a fraction as a double. A double determines a decimal of 15 digits; where it is not
 //! nearest to one that is found at once, the number's digits are needed ([`ValueUnread::Digits`]).

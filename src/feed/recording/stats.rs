@@ -69,7 +69,8 @@ impl RecordingStats {
     fn record(&mut self, record: &RecordedTick) {
         let mask = record.tick.fields.mask;
         let trade = u64::from(mask.contains_all(FieldSet::TRADE));
-        let quote = u64::from(mask.contains(Field::Bid) || mask.contains(Field::Ask));
+        let named = record.tick.fields.named();
+        let quote = u64::from(named.contains(Field::Bid) || named.contains(Field::Ask));
         self.records += 1;
         self.trades += trade;
         self.quotes += quote;

@@ -15,7 +15,7 @@ use flate2::write::GzEncoder;
 
 use super::Header;
 use crate::{
-    feed::formats::{Kept, Rows},
+    feed::formats::{Kept, Rows, WholeQuotes},
     tick::{Nanos, Tick},
 };
 
@@ -23,6 +23,8 @@ use crate::{
 pub struct Writer<W: Write + Send> {
     out: RecordingOutput<W>,
     rows: Rows,
+    /// For rows with whole quotes.
+    quotes: WholeQuotes,
     /// Lines that were not passed to the encoder yet.
     lines: Vec<u8>,
 }
@@ -97,7 +99,7 @@ impl<W: Write + Send> Writer<W> {
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
             }
             let out = RecordingOutput::Parquet(super::ParquetWriter::new(out)?.into());
-            return Ok(Writer { out, rows, lines: Vec::new() });
+            return Ok(Writer { out, rows, quotes: WholeQuotes::default(), lines: Vec::new() });
         }
         let out = match compression {
             Compression::Plain => RecordingOutput::Plain(out),
@@ -107,7 +109,7 @@ impl<W: Write + Send> Writer<W> {
             Compression::Zstd(level) => RecordingOutput::Zstd(zstd::stream::write::Encoder::new(out, level)?),
         };
         let lines = rows.names().map_or_else(|| header.line(), String::into_bytes);
-        Ok(Writer { out, rows, lines })
+        Ok(Writer { out, rows, quotes: WholeQuotes::default(), lines })
     }
 
     /// Appends a tick with receive time `rx`.
@@ -119,7 +121,10 @@ impl<W: Write + Send> Writer<W> {
         if let RecordingOutput::Parquet(out) = &mut self.out {
             return out.write(tick, rx).map(|()| Kept::All);
         }
-        let kept = self.rows.write(tick, rx, &mut self.lines);
+        let kept = match &self.rows {
+            Rows::TardisQuotes { .. } => self.rows.write(&self.quotes.complete(tick), rx, &mut self.lines),
+            rows => rows.write(tick, rx, &mut self.lines),
+        };
         if self.lines.len() >= LINES_BYTES {
             self.pass_lines()?;
         }

@@ -237,7 +237,7 @@ fn renew_totals(renewed: &mut HashSet<Symbol>, tick: &mut Tick) {
     if !fields.mask.contains_all(FieldSet::TRADE) || !renewed.insert(tick.symbol.clone()) {
         return;
     }
-    let given = fields.mask;
+    let given = fields.named();
     let (Some(last), Some(size)) = (fields.get_decimal(Field::Last), fields.get_decimal(Field::LastSize))
     else {
         return;

@@ -67,13 +67,17 @@ pub trait Messages: Encoder {
     /// Appends the part of a message with a whole record that depends on the record alone. It is encoded once for all sessions.
     fn record(symbol: &Symbol, record: &Record, out: &mut Vec<u8>);
 
-    /// Appends a message with a whole record, given what [`Self::record`] wrote of it.
+    /// Appends the part that says which fields are withdrawn. It follows [`Self::record`] in an update, and not in a snapshot,
+    /// which replaces all that its client knows.
+    fn withdrawn(record: &Record, out: &mut Vec<u8>);
+
+    /// Appends a message with a whole record, given what [`Self::record`] and [`Self::withdrawn`] wrote of it.
     fn whole(kind: MessageKind, record: &[u8], n: u64, out: &mut Vec<u8>);
 
-    /// Appends a message with some fields of a record.
+    /// Appends a message with some fields of a record; an update says which of them are withdrawn.
     fn some(kind: MessageKind, symbol: &Symbol, record: &Record, wanted: FieldSet, n: u64, out: &mut Vec<u8>);
 
-    /// Appends an update with the wanted fields of one tick.
+    /// Appends an update with the wanted fields of one tick, set or withdrawn.
     fn tick(symbol: &Symbol, tick: &Stamped, wanted: FieldSet, n: u64, out: &mut Vec<u8>);
 
     /// Appends a gap: ticks `from..=to` are lost to the subscription.

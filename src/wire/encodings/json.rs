@@ -55,6 +55,10 @@ impl Messages for Json {
         record.fields.write_json(FieldSet::ALL, out);
     }
 
+    fn withdrawn(record: &Record, out: &mut Vec<u8>) {
+        record.fields.write_json_nulls(FieldSet::ALL, out);
+    }
+
     #[inline]
     fn whole(kind: MessageKind, record: &[u8], n: u64, out: &mut Vec<u8>) {
         out.extend_from_slice(beginning(kind));
@@ -73,6 +77,9 @@ impl Messages for Json {
         out.extend_from_slice(beginning(kind));
         write_head(symbol, record.seq, record.ts, record.rx, out);
         record.fields.write_json(wanted, out);
+        if kind == MessageKind::Update {
+            record.fields.write_json_nulls(wanted, out);
+        }
         write_end(n, out);
     }
 
@@ -80,6 +87,7 @@ impl Messages for Json {
         out.extend_from_slice(beginning(MessageKind::Update));
         write_head(symbol, tick.seq, tick.ts, tick.rx, out);
         tick.fields.write_json(wanted, out);
+        tick.fields.write_json_nulls(wanted, out);
         write_end(n, out);
     }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use proptest::prelude::*;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use tabbed::Tabbed;
 
@@ -79,7 +79,10 @@ impl Shard {
             fields.set_decimal(field, Decimal::parse(&value.to_string()).unwrap());
             Tick { symbol: Symbol::new(SYMBOLS[symbol]).unwrap(), ts: None, fields }
         };
-        let mut ticks = ticks.iter().map(tick).collect();
+        self.submit(ticks.iter().map(tick).collect());
+    }
+
+    fn submit(&mut self, mut ticks: Vec<Tick>) {
         self.ingest.submit(FeedId(0), &mut ticks, self.now, &mut Vec::new());
         let mut batches = Vec::new();
         assert!(!self.batch_queue.take(&mut batches).missed);
@@ -206,6 +209,47 @@ proptest! {
         }
         prop_assert_eq!(mixed.fanout.accounts(), alike.fanout.accounts());
     }
+}
+
+/// A snapshot replaces what its client knows, and leaves withdrawn fields out; an update says `null`, whole or of one tick.
+#[test]
+fn withdrawn_fields_are_null_in_updates_and_not_in_snapshots() {
+    let mut shard = Shard::new(&ENCODINGS);
+    let withdraw = |shard: &mut Shard, field: Field| {
+        let mut fields = Fields::default();
+        fields.withdraw(field);
+        shard.submit(vec![Tick { symbol: Symbol::new(SYMBOLS[0]).unwrap(), ts: None, fields }]);
+    };
+    shard.tick(&[(0, Field::Bid, 1), (0, Field::Ask, 2)]);
+    withdraw(&mut shard, Field::Ask);
+    let check = |shard: &mut Shard, expected: &Value| {
+        for session in 0..ENCODINGS.len() {
+            let messages = shard.read(session);
+            assert_eq!(
+                messages.iter().map(|message| &message.rest).collect::<Vec<_>>(),
+                [expected],
+                "{session}"
+            );
+        }
+    };
+    for session in 0..ENCODINGS.len() {
+        shard.subscribe(session, 0, &Spec::default());
+    }
+    check(&mut shard, &json!({"bid": 1}));
+    shard.tick(&[(0, Field::Last, 3)]);
+    check(&mut shard, &json!({"last": 3}));
+    withdraw(&mut shard, Field::Last);
+    check(&mut shard, &json!({"last": null}));
+    shard.tick(&[(0, Field::Bid, 4), (0, Field::Bid, 5)]);
+    check(&mut shard, &json!({"bid": 5, "ask": null, "last": null}));
+    for (session, encoding) in ENCODINGS.into_iter().enumerate() {
+        shard.sessions[session] = (shard.fanout.open(), encoding);
+        shard.subscribe(session, 0, &Spec::default());
+    }
+    check(&mut shard, &json!({"bid": 5}));
+    // A value takes the withdrawal back.
+    shard.tick(&[(0, Field::Ask, 7), (0, Field::Ask, 8)]);
+    check(&mut shard, &json!({"bid": 5, "ask": 8, "last": null}));
 }
 
 /// In each round, whatever the order in which the sessions are filled.

@@ -1,7 +1,8 @@
 //! A seeded market and the naive model of what every symbol's record must be after it.
 //!
-//! The model follows docs/PROTOCOL.md alone: a tick's fields replace the record's; `last` with `last_size` is a trade, and
-//! `open`, `high`, `low`, `volume`, `trades` follow from all trades, exactly.
+//! The model follows docs/PROTOCOL.md alone: a tick's fields replace the record's, and `null` takes them out; `last` with
+//! `last_size` is a trade, and `open`, `high`, `low`, `volume`, `trades` follow, exactly, from all trades since they were last
+//! withdrawn.
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,8 @@ const SCALES: [(i128, i128); 5] = [
     (1_000_000_000_000_000_000, 7),
     (1_000_000_000, 1_000_000_000),
 ];
+
+const TOTALS: [&str; 5] = ["open", "high", "low", "volume", "trades"];
 
 /// One symbol, as the model sees it.
 pub struct Instrument {
@@ -95,9 +98,18 @@ impl Instrument {
         let (price_unit, size_unit) = self.scale;
         let size = Decimal(random.random_range(1..=5_000_000_000_i128) * size_unit);
         let price = Decimal(self.price * price_unit);
-        let changed = match random.random_range(0..4) {
+        let kind = random.random_range(0..4);
+        let withdrawn: &[&'static str] = match kind {
+            0 if self.seq.is_multiple_of(5) => &TOTALS,
+            1 if self.seq.is_multiple_of(3) => &["ask", "ask_size"],
+            2 if self.seq.is_multiple_of(7) => &["last", "last_size", "side"],
+            3 if self.seq.is_multiple_of(4) => &["bid", "bid_size"],
+            _ => &[],
+        };
+        let changed = match kind {
             0 => vec![("bid", price.to_string()), ("bid_size", size.to_string())],
-            1 => vec![("ask", price.to_string())],
+            1 if withdrawn.is_empty() => vec![("ask", price.to_string())],
+            1 => Vec::new(),
             2 => {
                 let ask = Decimal((self.price + 10_000_000) * price_unit).to_string();
                 vec![("bid", price.to_string()), ("ask", ask), ("ask_size", size.to_string())]
@@ -113,6 +125,14 @@ impl Instrument {
             let quoted = if text.starts_with('"') { text.clone() } else { format!("\"{text}\"") };
             line.extend([",\"", name, "\":", &quoted]);
             self.record.insert(name, text);
+        }
+        for &name in withdrawn {
+            line.extend([",\"", name, "\":null"]);
+            self.record.remove(name);
+        }
+        if *withdrawn == TOTALS {
+            (self.volume, self.trades) = (Decimal(0), 0);
+            (self.high, self.low) = (Decimal(i128::MIN), Decimal(i128::MAX));
         }
         line.push('}');
         line

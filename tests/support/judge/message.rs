@@ -2,7 +2,10 @@
 //!
 //! Invariant: a frame that is not a JSON array of objects with a `type` each is a breach of the contract and panics.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde_json::{Value, value::RawValue};
 
@@ -95,12 +98,18 @@ impl Message {
         self.is("snapshot") || self.is("update") || self.is("gap")
     }
 
-    /// The record fields that it has, as text.
+    /// The record fields that it sets, as text.
     pub fn record(&self) -> BTreeMap<String, String> {
         RECORD_FIELDS
             .iter()
             .filter_map(|name| self.raw(name).map(|raw| ((*name).to_owned(), raw.to_owned())))
+            .filter(|(_, raw)| raw != "null")
             .collect()
+    }
+
+    /// The record fields that it withdraws.
+    pub fn withdrawn(&self) -> BTreeSet<&'static str> {
+        RECORD_FIELDS.into_iter().filter(|name| self.raw(name) == Some("null")).collect()
     }
 
     /// The code of an `error` message, checked to be a stable word with a sentence beside it.

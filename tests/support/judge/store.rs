@@ -170,6 +170,8 @@ impl Held {
 
     fn snapshot(&mut self, snapshot: &Message) {
         self.times(snapshot);
+        let withdrawn = snapshot.withdrawn();
+        assert!(withdrawn.is_empty(), "a snapshot leaves out what is withdrawn: {snapshot:?}");
         let seq = snapshot.seq("seq");
         let renewed = std::mem::take(&mut self.renewed);
         match (self.owed_to.take(), self.cursor) {
@@ -199,19 +201,21 @@ impl Held {
         if let Some(cursor) = self.cursor.or(self.unborn.then_some(0)) {
             assert_eq!(seq, cursor + n, "law 4: seq is the previous seq ({cursor}) + n: {update:?}");
         }
-        let changed = update.record();
+        let (changed, withdrawn) = (update.record(), update.withdrawn());
         // After a `set` a whole record has the fields that are wanted now; what is no longer wanted is forgotten.
         if n > 1 && !is_partial && std::mem::take(&mut self.renewed) {
             self.record.clear();
         }
         if n > 1 && !is_partial {
-            let missing: Vec<_> = self.record.keys().filter(|name| !changed.contains_key(*name)).collect();
+            let has = |name: &str| changed.contains_key(name) || withdrawn.contains(name);
+            let missing: Vec<_> = self.record.keys().filter(|name| !has(name)).collect();
             assert!(
                 missing.is_empty(),
                 "an update for {n} ticks has every field, not without {missing:?}: {update:?}"
             );
         }
         self.cursor = Some(seq);
+        self.record.retain(|name, _| !withdrawn.contains(name.as_str()));
         self.record.extend(changed);
         self.updates += 1;
         self.ticks += n;

@@ -86,8 +86,11 @@ impl Mirror {
         let topic = &mut self.topics[place];
         let had = topic.record.seq;
         let kept;
+        let mut forgotten = Vec::new();
         if is_snapshot {
+            forgotten = topic.record.known().collect();
             topic.record.replace(&tick)?;
+            forgotten.retain(|&field| topic.record.text(field).is_none());
             kept = topic.cursor.snapshot(tick.seq);
             self.totals.snapshots += 1;
         } else {
@@ -101,7 +104,7 @@ impl Mirror {
         topic.shown();
         let breach = topic.judged(kept);
         self.totals.missing += breach.as_ref().map_or(0, Breach::missing);
-        Ok(Change { topic: &self.topics[place], tick, is_snapshot, had, breach })
+        Ok(Change { topic: &self.topics[place], tick, is_snapshot, had, forgotten, breach })
     }
 
     fn gap<'a>(&'a mut self, gap: Gap<'a>) -> Loss<'a> {

@@ -2,7 +2,7 @@
 //!
 //! A tick reports each change of a best price or its size, and each trade. `T` is a trade, with the aggressor side;
 //! `F`, its passive side, changes nothing, since a `C` that removes the shares follows. `M` of an unknown order adds
-//! it, as venues define it. `R` clears the book, and a side that became empty has size 0.
+//! it, as venues define it. `R` clears the book, and of a side that became empty, price and size are withdrawn.
 //!
 //! Several publishers of one instrument share one book here.
 
@@ -120,11 +120,13 @@ fn set_top(top: Top<i64>, fields: &mut Fields) -> Result<(), FormatFault> {
     for (side, price, size) in [(top.bid, Field::Bid, Field::BidSize), (top.ask, Field::Ask, Field::AskSize)]
     {
         let Some(level) = side else { continue };
+        if level.shares == 0 {
+            fields.withdraw_all(price.bit().with(size));
+            continue;
+        }
         let shares = i64::try_from(level.shares).ok().and_then(|shares| Decimal::from_int(shares).ok());
         fields.set_decimal(size, shares.ok_or(FormatFault::Binary("more shares at a price than can be"))?);
-        if level.shares > 0 {
-            fields.set_decimal(price, Decimal::from_units(level.price));
-        }
+        fields.set_decimal(price, Decimal::from_units(level.price));
     }
     Ok(())
 }

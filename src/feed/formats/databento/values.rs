@@ -13,7 +13,7 @@ pub fn set_levels(bid: (i64, u32), ask: (i64, u32), fields: &mut Fields) -> Resu
         [(bid, Field::Bid, Field::BidSize), (ask, Field::Ask, Field::AskSize)]
     {
         if price == UNDEF_PRICE {
-            fields.set_decimal(size_field, Decimal::ZERO);
+            fields.withdraw_all(price_field.bit().with(size_field));
         } else {
             fields.set_decimal(price_field, Decimal::from_units(price));
             fields.set_decimal(size_field, whole(size, size_field)?);

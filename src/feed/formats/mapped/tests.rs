@@ -205,7 +205,7 @@ fn flat_files_of_polygon() {
         &[
             r#"{"symbol":"AAPL","ts":1679990400001245,"rx":1679990400044243,"bid":157.1,"bid_size":12,"ask":157.2,"ask_size":3}"#,
             // The ask side is empty.
-            r#"{"symbol":"AAPL","ts":1679990400002245,"rx":1679990400045243,"bid":157.1,"bid_size":12,"ask_size":0}"#,
+            r#"{"symbol":"AAPL","ts":1679990400002245,"rx":1679990400045243,"bid":157.1,"bid_size":12,"ask":null,"ask_size":null}"#,
         ],
     );
     let currencies = "ticker,ask_exchange,ask_price,bid_exchange,bid_price,participant_timestamp\n\
@@ -273,7 +273,7 @@ fn tables_of_databento() {
         1,
         &[
             r#"{"symbol":"AAPL","ts":1609160400000704,"rx":1609160400000869,"bid":133,"bid_size":10,"ask":133.01,"ask_size":20}"#,
-            r#"{"symbol":"AAPL","ts":1609160400001704,"rx":1609160400001904,"bid":133,"bid_size":10,"ask_size":0,"last":133.01,"last_size":5,"side":"buy"}"#,
+            r#"{"symbol":"AAPL","ts":1609160400001704,"rx":1609160400001904,"bid":133,"bid_size":10,"last":133.01,"last_size":5,"side":"buy","ask":null,"ask_size":null}"#,
             "line 4, value: ts_event: no time that can be",
         ],
     );

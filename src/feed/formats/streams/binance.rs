@@ -84,6 +84,7 @@ pub fn book_ticker(json: &str, found: &mut Vec<Tick>) -> Result<(), FormatFault>
     };
     let mut fields = Fields::default();
     quote((Some(data.b), Some(data.bid_size)), (Some(data.a), Some(data.ask_size)), &mut fields)?;
+    fields.withdraw_sides_at_zero();
     let ts = data.time.map(|time| time.time("T")).transpose()?;
     found.push(Tick { symbol: data.s.symbol()?, ts, fields });
     Ok(())

@@ -175,7 +175,7 @@ fn decode_line(
     };
     out.notes.extend(trades.note.take());
     let place = RecordPosition::Line(number);
-    found.retain(|tick| !tick.fields.mask.is_empty());
+    found.retain(|tick| !tick.fields.named().is_empty());
     match made {
         Ok(_) if found.is_empty() => out.pass(line),
         Ok(rx) => {

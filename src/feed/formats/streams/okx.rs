@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::super::FormatFault;
 use super::value::{QuotedLevel, Raw, parse, quote, set, trade};
-use crate::tick::{Decimal, Field, Fields, Tick};
+use crate::tick::{Field, FieldSet, Fields, Tick};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -63,6 +63,9 @@ struct Best<'a> {
     ts: Raw<'a>,
 }
 
+const BID: FieldSet = Field::Bid.bit().with(Field::BidSize);
+const ASK: FieldSet = Field::Ask.bit().with(Field::AskSize);
+
 pub fn event(arg: &RawValue, data: &RawValue, found: &mut Vec<Tick>) -> Result<(), FormatFault> {
     let arg: Arg<'_> = parse(arg.get())?;
     match arg.channel.text() {
@@ -77,6 +80,11 @@ pub fn event(arg: &RawValue, data: &RawValue, found: &mut Vec<Tick>) -> Result<(
                 let mut fields = Fields::default();
                 set(Field::Last, one.last, &mut fields)?;
                 quote((one.bid_px, one.bid_sz), (one.ask_px, one.ask_sz), &mut fields)?;
+                for (price, side) in [(one.bid_px, BID), (one.ask_px, ASK)] {
+                    if price.is_some_and(|price| price.text().is_empty()) {
+                        fields.withdraw_all(side);
+                    }
+                }
                 found.push(Tick { symbol: one.inst_id.symbol()?, ts: Some(one.ts.time("ts")?), fields });
             }
         }
@@ -86,11 +94,10 @@ pub fn event(arg: &RawValue, data: &RawValue, found: &mut Vec<Tick>) -> Result<(
                 let mut fields = Fields::default();
                 // Without a level, the side is empty.
                 quote(best(&one.bids), best(&one.asks), &mut fields)?;
-                if one.bids.is_empty() {
-                    fields.set_decimal(Field::BidSize, Decimal::ZERO);
-                }
-                if one.asks.is_empty() {
-                    fields.set_decimal(Field::AskSize, Decimal::ZERO);
+                for (levels, side) in [(&one.bids, BID), (&one.asks, ASK)] {
+                    if levels.is_empty() {
+                        fields.withdraw_all(side);
+                    }
                 }
                 found.push(Tick { symbol: symbol.clone(), ts: Some(one.ts.time("ts")?), fields });
             }

@@ -22,7 +22,7 @@ fn streams_of_exchanges() {
             r#"{"symbol":"BTCUSDT","ts":1672304484978000,"bid":16493.5,"bid_size":0.006,"ask":16611,"ask_size":0.029}"#,
             r#"{"symbol":"BTCUSDT","ts":1673272861686000,"bid":17215.5,"bid_size":84.489}"#,
             r#"{"symbol":"BTC-USDT","ts":1630048897897000,"last":42219.9,"last_size":0.12060306,"side":"buy"}"#,
-            r#"{"symbol":"BTC-USDT","ts":1670324386802000,"bid_size":0,"ask":111.06,"ask_size":55154}"#,
+            r#"{"symbol":"BTC-USDT","ts":1670324386802000,"ask":111.06,"ask_size":55154,"bid":null,"bid_size":null}"#,
             r#"{"symbol":"LTC-USD-SWAP","ts":1597026383085000,"bid":8888.88,"bid_size":5,"ask":9999.99,"ask_size":11,"last":9999.99}"#,
             // The resting order sold, so the aggressor bought.
             r#"{"symbol":"BTC-USD","ts":1415348367028459,"rx":1494620070123456,"last":400.23,"last_size":5.23512,"side":"buy"}"#,

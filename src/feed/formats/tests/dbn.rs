@@ -18,7 +18,7 @@ fn records_of_databento() {
         &[
             r#"{"symbol":"AAPL","ts":1609160400000704,"rx":1609160400000869,"bid":133,"bid_size":10,"ask":133.01,"ask_size":20}"#,
             r#"{"symbol":"AAPL","ts":1609160400001704,"rx":1609160400001904,"bid":133,"bid_size":10,"ask":133.01,"ask_size":15,"last":133.01,"last_size":5,"side":"buy"}"#,
-            r#"{"symbol":"AAPL","ts":1609160400002704,"rx":1609160400002904,"bid":133,"bid_size":10,"ask_size":0}"#,
+            r#"{"symbol":"AAPL","ts":1609160400002704,"rx":1609160400002904,"bid":133,"bid_size":10,"ask":null,"ask_size":null}"#,
             "byte 600, value: the symbol in the metadata's mapping, or in a record of one: missing",
         ],
     );
@@ -166,7 +166,7 @@ fn orders_become_best_prices_and_trades() {
         r#""bid":100,"bid_size":6}"#,
         r#""bid":100,"bid_size":14}"#,
         r#""ask":100.000000001,"ask_size":1}"#,
-        r#""bid_size":0,"ask_size":0}"#,
+        r#""bid":null,"bid_size":null,"ask":null,"ask_size":null}"#,
         r#""bid":98,"bid_size":2}"#,
     ];
     let mut lines_expected: Vec<String> = expected.iter().map(|rest| format!("{start}{rest}")).collect();
@@ -198,7 +198,9 @@ fn quotes_of_all_venues() {
     second.ts_recv = 1_609_160_400_000_869_000;
     second.levels = [level];
     let bytes = with_records(&[trade.as_ref(), second.as_ref()]);
-    let start = r#"{"symbol":"AAPL","ts":1609160400000704,"rx":1609160400000869,"bid":133,"bid_size":10,"ask_size":0"#;
-    let expected = [format!(r#"{start},"last":133.01,"last_size":5,"side":"buy"}}"#), format!("{start}}}")];
+    let start = r#"{"symbol":"AAPL","ts":1609160400000704,"rx":1609160400000869,"bid":133,"bid_size":10"#;
+    let end = r#","ask":null,"ask_size":null}"#;
+    let expected =
+        [format!(r#"{start},"last":133.01,"last_size":5,"side":"buy"{end}"#), format!("{start}{end}")];
     assert_eq!(lines(&decode("x.dbn", &bytes, &[usize::MAX])), expected);
 }

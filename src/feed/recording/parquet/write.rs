@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! symbol string, ts and rx timestamps in microseconds (UTC), prices, sizes and volume decimal(38, 18), side string,
-//! trades unsigned 64 bits; all but symbol and rx may be absent
+//! trades unsigned 64 bits, the names of withdrawn fields with blanks between; all but symbol and rx may be absent
 //! ```
 //! Loss: times lose what is below a microsecond, as in every format that is written.
 //!
@@ -26,7 +26,10 @@ use parquet::{
     schema::parser::parse_message_type,
 };
 
-use crate::tick::{Decimal, Field, Nanos, Tick, Volume};
+use crate::{
+    feed::formats::WITHDRAWN,
+    tick::{Decimal, Field, FieldSet, Nanos, Tick, Volume},
+};
 
 /// A file being written.
 pub struct ParquetWriter<W: Write + Send> {
@@ -128,6 +131,8 @@ impl<W: Write + Send> ParquetWriter<W> {
                 }
             }
         }
+        let withdrawn = rows.iter().map(|(_, tick)| names(tick.fields.withdrawn()));
+        write_column::<ByteArrayType, W>(&mut group, withdrawn, Presence::AtTimes)?;
         group.close()?;
         self.rows.clear();
         Ok(())
@@ -148,7 +153,13 @@ fn schema() -> String {
         // Writing to a string cannot fail.
         let _ = write!(columns, " optional {kind} {} ({means});", field.name());
     }
-    format!("message tick {{ {columns} }}")
+    format!("message tick {{ {columns} optional binary {WITHDRAWN} (string); }}")
+}
+
+/// The names of fields, with blanks between; `None` when there is none.
+fn names(fields: FieldSet) -> Option<ByteArray> {
+    let names: Vec<&str> = fields.iter().map(Field::name).collect();
+    (!names.is_empty()).then(|| ByteArray::from(names.join(" ").as_str()))
 }
 
 /// Whether a column has a value in every row.

@@ -59,6 +59,10 @@ impl Messages for Tabbed {
         record.fields.write_json(FieldSet::ALL, out);
     }
 
+    fn withdrawn(record: &Record, out: &mut Vec<u8>) {
+        record.fields.write_json_nulls(FieldSet::ALL, out);
+    }
+
     fn whole(kind: MessageKind, record: &[u8], n: u64, out: &mut Vec<u8>) {
         write(&[&letter(kind), &n], out);
         out.extend_from_slice(record);
@@ -75,12 +79,16 @@ impl Messages for Tabbed {
     ) {
         write(&[&letter(kind), &n, &symbol.as_str(), &record.seq, &record.rx.micros()], out);
         record.fields.write_json(wanted, out);
+        if kind == MessageKind::Update {
+            record.fields.write_json_nulls(wanted, out);
+        }
         out.push(b'\n');
     }
 
     fn tick(symbol: &Symbol, tick: &Stamped, wanted: FieldSet, n: u64, out: &mut Vec<u8>) {
         write(&[&letter(MessageKind::Update), &n, &symbol.as_str(), &tick.seq, &tick.rx.micros()], out);
         tick.fields.write_json(wanted, out);
+        tick.fields.write_json_nulls(wanted, out);
         out.push(b'\n');
     }
 
