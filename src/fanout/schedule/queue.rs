@@ -92,9 +92,16 @@ impl SendQueue {
     /// Whether `holds` is true for each subscription, and for `None` at the entry of the every-mode queue. In order, up to
     /// the first for which it is false.
     pub fn all(&self, mut holds: impl FnMut(Option<u32>) -> bool) -> bool {
-        self.entries
-            .iter()
-            .all(|&key| if key <= KEY_MAX { holds(Some(key)) } else { key == HOLE || holds(None) })
+        // Loops, and one call: what is called for each entry is then inlined.
+        let (front, back) = self.entries.as_slices();
+        for entries in [front, back] {
+            for &key in entries {
+                if key != HOLE && !holds((key <= KEY_MAX).then_some(key)) {
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     #[cfg(test)]
