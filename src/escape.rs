@@ -22,8 +22,10 @@ pub fn escaped_json(json: &str) -> Cow<'_, str> {
     let mut out = String::with_capacity(json.len() + 8);
     for char in json.chars() {
         if char != '\n' && is_unshown(char) {
-            // Writing to a string cannot fail; the escaped characters fit in four digits.
-            let _ = write!(out, "\\u{:04x}", u32::from(char));
+            // Writing to a string cannot fail.
+            for unit in char.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
         } else {
             out.push(char);
         }
@@ -31,10 +33,16 @@ pub fn escaped_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Whether a character is invisible: a control, a mark of direction, a separator of lines, a joiner.
+/// Whether a character is invisible: a control, a mark of direction, a separator of lines, a joiner, a filler, a variation
+/// selector, a tag.
 pub fn is_unshown(char: char) -> bool {
     char.is_control()
-        || matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(
+            char,
+            '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+                | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}'
+        )
 }
 
 impl Display for Escaped<'_> {

@@ -19,6 +19,7 @@ use tickcast::{
 use super::{
     recordings::{SelectionArgs, Teller, print},
     shell::EXIT_USAGE,
+    terminal::padded,
 };
 
 /// Tell what recordings hold.
@@ -51,6 +52,8 @@ struct Found {
     skipped: Vec<Skipped>,
 }
 
+/// A longer symbol moves what is behind it.
+const SYMBOL_CELLS: usize = 20;
 /// The symbols of which a table has rows.
 const SYMBOL_ROWS_MAX: usize = 20;
 
@@ -211,10 +214,10 @@ fn write_table(info: &FileInfo, out: &mut String) -> std::fmt::Result {
     let mut symbols: Vec<_> = stats.symbols.iter().collect();
     symbols.sort_by_key(|(_, counts)| std::cmp::Reverse(counts.records));
     for (symbol, counts) in symbols.iter().take(SYMBOL_ROWS_MAX) {
-        let name = symbol.as_str();
+        let name = padded(&escaped(symbol.as_str()), SYMBOL_CELLS);
         writeln!(
             out,
-            "    {name:<20} {:>12} ({} trades, {} quotes)",
+            "    {name} {:>12} ({} trades, {} quotes)",
             counts.records, counts.trades, counts.quotes
         )?;
     }

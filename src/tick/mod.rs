@@ -23,7 +23,7 @@ pub use self::{
     field::{DECIMAL_BITS, DECIMAL_FIELDS, Field, FieldSet},
     fields::{Fields, Side},
     numeral::{DecimalError, PLACES_MAX, UNIT_PLACES},
-    symbol::{SYMBOL_BYTES_MAX, Symbol, SymbolError, check_symbol, is_symbol_byte},
+    symbol::{SYMBOL_BYTES_MAX, Symbol, SymbolError, check_characters, check_symbol},
     time::Nanos,
     volume::{VOLUME_ONES_MAX, Volume},
 };

@@ -1,8 +1,12 @@
-//! Decimals for property tests: of every magnitude, with few digits and with as many as there can be.
+//! Values for property tests: symbols of every alphabet; decimals of every magnitude, with few digits and with as many as
+//! there can be.
 
 use proptest::prelude::*;
 
 use super::{Decimal, Volume};
+
+/// Of all printable ASCII that a symbol may have; of long characters, with blanks within.
+pub const ANY_SYMBOL: &str = "[!-~&&[^\"\\\\,]]{1,64}|币[!-~ 币\u{e9}&&[^\"\\\\,]]{0,18}[*!币]";
 
 /// Whole units of 64 bits, and decimals of up to 18 digits and 18 places.
 pub fn any_decimal() -> impl Strategy<Value = Decimal> {

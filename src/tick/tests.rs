@@ -1,4 +1,4 @@
-//! Values: exact decimals, times whose size tells their unit, names from a fixed set of bytes.
+//! Values: exact decimals, times whose size tells their unit.
 
 use proptest::prelude::*;
 
@@ -180,17 +180,6 @@ fn the_size_of_a_time_tells_its_unit() {
     assert_eq!(Nanos::by_size(-1_735_689_600_000), Some(Nanos(-1_735_689_600_000_000_000)));
     assert_eq!(Nanos::by_size(i64::MIN), Some(Nanos(i64::MIN)));
     assert_eq!(Nanos::by_size(99_999_999_999), None, "seconds beyond what nanoseconds can count");
-}
-
-#[test]
-fn symbols_have_a_closed_alphabet() {
-    assert!(Symbol::new("BTC-USD").is_ok());
-    assert!(Symbol::new("^GSPC.X_y:z/a@b=c#d+").is_ok());
-    assert_eq!(Symbol::new(""), Err(SymbolError::Empty));
-    assert_eq!(Symbol::new("A B"), Err(SymbolError::Byte { at: 1 }));
-    assert_eq!(Symbol::new("BTC*"), Err(SymbolError::Byte { at: 3 }));
-    assert_eq!(Symbol::new(&"x".repeat(65)), Err(SymbolError::TooLong(65)));
-    assert!(Symbol::new(&"x".repeat(64)).is_ok());
 }
 
 /// A number of 10 to the power of -18.

@@ -95,8 +95,7 @@ pub fn write_int(value: u64, out: &mut Vec<u8>) {
 
 /// Appends a JSON string.
 pub fn write_text(text: &str, out: &mut Vec<u8>) {
-    // Printable ASCII behind the quote, but for the backslash.
-    let is_plain = |byte: u8| matches!(byte, b'#'..=b'~') && byte != b'\\';
+    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
     if !text.bytes().all(is_plain) {
         return write_json(text, out);
     }

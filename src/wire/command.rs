@@ -280,15 +280,17 @@ impl FieldReader<'_> {
 const OPS: &str = "subscribe, unsubscribe, set, list, ping, auth";
 
 impl Target {
+    /// A text with a star is a pattern. One that only has escaped stars names a symbol that has them.
     pub fn parse(text: &str) -> Target {
-        let parsed = if Glob::is_glob(text) {
-            Glob::new(text).map(Target::Glob)
+        let parsed = if text.contains('*') {
+            Glob::new(text).map(|glob| glob.named().map_or_else(|| Target::Glob(glob), Target::Name))
         } else {
             Symbol::new(text).map(Target::Name)
         };
         parsed.unwrap_or_else(|error| Target::Bad { text: shortened(text), message: error.to_string() })
     }
 
+    /// The symbol itself, or the pattern as it was given.
     pub fn text(&self) -> &str {
         match self {
             Target::Name(symbol) => symbol.as_str(),

@@ -264,9 +264,9 @@ mod tests {
         check(
             &Control::Subscribed {
                 id: Some(Id::Text("x\"".into())),
-                results: vec![Entry::new("A", Status::Ok), Entry::error("B C", ErrorCode::BadSymbol, "no")],
+                results: vec![Entry::new("A", Status::Ok), Entry::error("B,C", ErrorCode::BadSymbol, "no")],
             },
-            r#"[{"type":"subscribed","id":"x\"","results":[{"symbol":"A","status":"ok"},{"symbol":"B C","status":"error","code":"bad_symbol","message":"no"}]}]"#,
+            r#"[{"type":"subscribed","id":"x\"","results":[{"symbol":"A","status":"ok"},{"symbol":"B,C","status":"error","code":"bad_symbol","message":"no"}]}]"#,
         );
     }
 }

@@ -69,7 +69,7 @@ async fn a_thousand_stars_in_one_command_cost_what_one_costs() {
 async fn names_and_globs_that_stand_twice_get_the_result_of_the_first() {
     let server = server_with(3).await;
     let mut client = Client::open(&server).await;
-    let symbols = ["S1", "B C", "S*", "S1", "NEW", "S*", "B C", "NEW"];
+    let symbols = ["S1", "B,C", "S*", "S1", "NEW", "S*", "B,C", "NEW"];
     let answer = ask(&mut client, "subscribe", &symbols, json!({})).await;
     let expected = ["ok", "bad_symbol", "ok", "ok", "pending", "ok", "bad_symbol", "pending"];
     assert_eq!(codes(&answer), expected);

@@ -38,5 +38,6 @@ mod sse;
 mod start;
 mod strange_files;
 mod stream;
+mod symbols;
 mod upgrade;
 mod withdrawn;

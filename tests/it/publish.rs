@@ -10,7 +10,7 @@ async fn each_bad_line_is_named_by_number_and_reason_and_the_good_ones_are_taken
         "not json",
         r#"{"symbol":"A","bid":2}"#,
         r#"{"bid":3}"#,
-        r#"{"symbol":"A B","bid":4}"#,
+        r#"{"symbol":"A,B","bid":4}"#,
         r#"{"symbol":"A","colour":5}"#,
         r#"{"symbol":"A","bid":"five"}"#,
         r#"{"symbol":"A"}"#,

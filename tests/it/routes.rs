@@ -215,7 +215,7 @@ async fn a_snapshot_is_posted_for_as_it_is_asked_for() {
         ("{}", "missing_parameter"),
         (r#"{"symbols":[]}"#, "missing_parameter"),
         (r#"{"symbols":"A"}"#, "bad_value"),
-        (r#"{"symbols":["A B"]}"#, "bad_symbol"),
+        (r#"{"symbols":["A,B"]}"#, "bad_symbol"),
         (r#"{"symbol":["A"]}"#, "unknown_parameter"),
         (too_many.as_str(), "too_many_symbols"),
     ] {

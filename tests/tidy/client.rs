@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use tickcast::{
-    fanout::GapReason,
+    fanout::{GapReason, Glob},
     limits::Limits,
-    tick::{Field, State},
+    tick::{Field, State, Symbol},
     wire::{self, CloseReason, close::Retry, command::CommandReader},
 };
 use tickcast_client as client;
@@ -79,6 +79,31 @@ fn fields_and_words_are_the_services() {
         assert!(!matches!(Standing::from(&state), Standing::Other(_)), "{state}");
     }
     assert_eq!([Encoding::Json.subprotocol()], *wire::Encoding::subprotocols().collect::<Vec<_>>());
+}
+
+#[test]
+fn patterns_mean_what_the_service_takes_them_for() {
+    let names = ["SAN-I*", "SAN-IX", "AAPL  250221C00250000", "币安人生USDT", "A?B", "AxB", "*", "**", "带"];
+    let entries = names.iter().flat_map(|name| {
+        let chars = || name.char_indices().map(|(at, _)| at).chain([name.len()]);
+        let starred = chars().map(|at| format!("{}*{}", &name[..at], &name[at..]));
+        let escaped = client::Pattern::spelled(name).into_owned();
+        starred.chain([(*name).to_owned(), format!("*{escaped}*"), format!("{escaped}*"), escaped])
+    });
+    for entry in entries {
+        let glob = Glob::new(&entry).unwrap_or_else(|error| panic!("{entry}: {error}"));
+        assert_eq!(client::Pattern::is_pattern(&entry), glob.named().is_none(), "{entry}");
+        if let Some(symbol) = glob.named() {
+            assert_eq!(client::Pattern::named(&entry), symbol.as_str());
+            assert_eq!(client::Pattern::spelled(symbol.as_str()), entry);
+            assert_eq!(Glob::spelled(symbol.as_str()), entry);
+        }
+        let pattern = client::Pattern::new(&entry);
+        for name in names {
+            let symbol = Symbol::new(name).expect("a valid symbol");
+            assert_eq!(pattern.matches(name), glob.matches(&symbol), "{entry} {name}");
+        }
+    }
 }
 
 #[test]

@@ -122,7 +122,7 @@ fn answers() -> Vec<String> {
         Entry::new("NEW", Status::Pending),
         Entry { known: Some(false), ..Entry::new("NWE", Status::Pending) },
         Entry { matched: Some(2), ..Entry::new("ETH*", Status::Ok) },
-        Entry::error("B C", ErrorCode::BadSymbol, Symbol::new("B C").unwrap_err().to_string()),
+        Entry::error("B,C", ErrorCode::BadSymbol, Symbol::new("B,C").unwrap_err().to_string()),
     ];
     let not_subscribed =
         Entry::error("XYZ", ErrorCode::NotSubscribed, "this session is not subscribed to it");

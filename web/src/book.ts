@@ -6,6 +6,7 @@
 import { between, compare, places } from './decimal';
 import { DECIMALS, type Data, type Decimal, type Fields, type Gap, type State } from './messages';
 import { SecondRing } from './ring';
+import { legible } from './watchlist';
 
 export type Direction = 'up' | 'down';
 
@@ -160,7 +161,7 @@ export class Book {
 
   private wrong(row: Row, what: string): void {
     this.errors++;
-    this.lastError = `${row.symbol}: ${what}, behind seq ${row.seq}`;
+    this.lastError = `${legible(row.symbol)}: ${what}, behind seq ${row.seq}`;
   }
 }
 

@@ -7,6 +7,7 @@ import { changeHundredths, grouped, percent, spread, written } from './decimal';
 import { ARROWS, duration, Label, make, mark } from './dom';
 import { type Freshness, freshness, type Look, lookOf, STALE_MS } from './look';
 import type { Decimal } from './messages';
+import { legible } from './watchlist';
 
 export const ROW_PX = 26;
 const OVERSCAN = 3;
@@ -63,7 +64,7 @@ const number = (text: string | undefined): number => text === undefined ? -Infin
 
 /** What must not be out of sight stands first. */
 export const COLUMNS: readonly Column[] = [
-  { key: 'symbol', label: 'Symbol', text: row => row.symbol, wide: true },
+  { key: 'symbol', label: 'Symbol', text: row => legible(row.symbol), wide: true },
   { key: 'last', label: 'Last', title: 'Price of the last trade; mid: nothing was traded, and this is between bid and ask', text: mainPriceText, flashes: row => row.fields.last === undefined ? 'mid' : 'last', wide: true },
   { key: 'last-size', label: 'Size', title: 'Of the last trade; B: a buyer took, S: a seller', text: row => `${sizeText(row, 'last_size')} ${SIDES[row.fields.side ?? ''] ?? ''}`.trim(), wide: true },
   { key: 'change', label: 'Since open', title: "How far the last price is from the open: the symbol's first trade since the server has it, or what its feed says", text: changeText, rank: row => change(row) ?? -Infinity, wide: true },
@@ -270,9 +271,9 @@ export class Grid {
       line.row = row;
       line.version = line.trendVersion = -1;
       line.element.dataset.symbol = row.symbol;
-      (line.cells.get('symbol') as Cell).element.title = row.symbol;
+      (line.cells.get('symbol') as Cell).element.title = legible(row.symbol);
       line.element.hidden = false;
-      line.element.lastElementChild?.setAttribute('aria-label', `Remove ${row.symbol}`);
+      line.element.lastElementChild?.setAttribute('aria-label', `Remove ${legible(row.symbol)}`);
       this.select(line);
     }
     if (line.index !== index) {

@@ -14,7 +14,7 @@ import { finder, Search } from './search';
 import { Session } from './session';
 import { Tape } from './tape';
 import { nextTheme, setTheme, storedTheme } from './theme';
-import { formatView, isLeftOut, parseView, type View, Watchlist } from './watchlist';
+import { entryOf, formatView, isGlob, isLeftOut, legible, parseView, sent, symbolOf, type View, Watchlist } from './watchlist';
 
 const AGES_MS = 200;
 const SECOND_MS = 1_000;
@@ -66,7 +66,7 @@ const session = new Session({
 }, book, new Watchlist(view.entries), view.intervalMs);
 const grid = new Grid(byId('grid'), byId('head'), byId('rows'), {
   pick,
-  remove: symbol => change(session.watchlist.without(symbol)),
+  remove: symbol => change(session.watchlist.without(entryOf(symbol))),
   sort: key => sortBy(view.sort === key ? '-' + key : view.sort === '-' + key ? '' : key),
   seen: shown => { seen = shown; tellSeen(); },
 });
@@ -77,7 +77,7 @@ const search = new Search({
   watched: symbol => book.rows.has(symbol) || session.watchlist.has(symbol),
   filter: text => { filterText = text.trim(); orderIsOld = true; soon(); },
   go: pick,
-  add(entry) { change(session.watchlist.with(entry)); if (!entry.includes('*') && !isLeftOut(entry)) pick(entry); },
+  add(entry) { change(session.watchlist.with(entry)); if (!isGlob(entry) && !isLeftOut(entry)) pick(symbolOf(entry)); },
   leave: () => byId('grid').focus(),
 });
 
@@ -197,11 +197,12 @@ new ResizeObserver(() => soon()).observe(byId('grid'));
 function paintChips(): void {
   const entries = session.watchlist.entries, chips = byId('chips');
   chips.replaceChildren(...entries.slice(0, CHIPS_MAX).map(entry => {
-    const chip = make('li', isLeftOut(entry) ? 'out' : ''), remove = make('button', '', '×');
+    const isOut = isLeftOut(entry), target = isOut ? entry.slice(1) : sent(entry), name = legible(isGlob(target) ? target : symbolOf(target));
+    const chip = make('li', isOut ? 'out' : ''), remove = make('button', '', '×');
     remove.type = 'button';
-    remove.setAttribute('aria-label', isLeftOut(entry) ? `Show ${entry.slice(1)} again` : `Remove ${entry} from the watchlist`);
+    remove.setAttribute('aria-label', isOut ? `Show ${name} again` : `Remove ${name} from the watchlist`);
     remove.addEventListener('click', () => change(session.watchlist.without(entry)));
-    chip.append(make('span', '', isLeftOut(entry) ? `not ${entry.slice(1)}` : entry), remove);
+    chip.append(make('span', '', isOut ? `not ${name}` : name), remove);
     return chip;
   }));
   if (entries.length > CHIPS_MAX) chips.append(make('li', 'more', `and ${entries.length - CHIPS_MAX} more`));
@@ -272,7 +273,7 @@ function paintPicked(): void {
   const row = book.rows.get(picked.symbol);
   if (!row) return;
   const price = priceOf(row.fields), way = row.moved[price?.kind === 'mid' ? 'mid' : 'last'];
-  put('pick', row.symbol);
+  put('pick', legible(row.symbol));
   put('pick-last', `${way ? ARROWS[way] + ' ' : ''}${mainPriceText(row)}`);
   put('pick-kind', kindText(row));
   mark(byId('pick-last'), way ?? '');

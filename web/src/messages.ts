@@ -24,7 +24,7 @@ export interface Data extends Told {
 
 export interface Gap { type: 'gap'; symbol: string; from: number; to: number; reason: string }
 
-export interface Result { symbol: string; status: 'ok' | 'pending' | 'resumed' | 'gap' | 'error'; known?: boolean; code?: string; message?: string }
+export interface Result { symbol: string; status: 'ok' | 'pending' | 'resumed' | 'gap' | 'error'; known?: boolean; matched?: number; code?: string; message?: string }
 
 export interface Limits { subscriptions: number; message_bytes: number; interval_ms: number; ring_ticks: number; commands_burst: number; stale_ms?: number }
 

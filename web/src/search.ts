@@ -1,7 +1,7 @@
 // The search box: filters the table as it is typed into, offers symbols that are not in it, and adds them.
 
 import { byId, make } from './dom';
-import { isGlob, matches } from './watchlist';
+import { entryOf, isGlob, legible, matches, symbolOf } from './watchlist';
 
 const OFFERS_MAX = 12;
 const FRESH_MS = 5_000;
@@ -26,7 +26,8 @@ export function finder(text: string): (symbol: string) => boolean {
 export class Search {
   private readonly input = byId<HTMLInputElement>('search');
   private readonly list = byId('found');
-  private offers: { entry: string; watched: boolean }[] = [];
+  /** `symbol`: empty for a glob. */
+  private offers: { entry: string; symbol: string; watched: boolean }[] = [];
   private active = -1;
   private all: string[] = [];
   private askedMs = -Infinity;
@@ -65,27 +66,27 @@ export class Search {
   }
 
   private offer(): void {
-    const text = this.input.value.trim();
+    const text = this.input.value.trim(), named = symbolOf(text);
     this.offers = [];
     if (text) {
       const finds = finder(text);
-      const found = this.all.filter(finds).map(entry => ({ entry, watched: this.hooks.watched(entry) }));
+      const found = this.all.filter(finds).map(symbol => ({ entry: entryOf(symbol), symbol, watched: this.hooks.watched(symbol) }));
       // What can be added stands above what is there.
       this.offers = [...found.filter(({ watched }) => !watched), ...found.filter(({ watched }) => watched)].slice(0, OFFERS_MAX);
-      if (isGlob(text)) this.offers.unshift({ entry: text.toUpperCase() === text ? text : text, watched: false });
-      else if (!this.offers.some(({ entry }) => entry === text)) this.offers.push({ entry: text, watched: this.hooks.watched(text) });
+      if (isGlob(text)) this.offers.unshift({ entry: text, symbol: '', watched: false });
+      else if (!this.offers.some(({ symbol }) => symbol === named)) this.offers.push({ entry: text, symbol: named, watched: this.hooks.watched(named) });
     }
     this.active = this.offers.length ? 0 : -1;
     this.show();
   }
 
   private show(): void {
-    this.list.replaceChildren(...this.offers.map(({ entry, watched }, at) => {
+    this.list.replaceChildren(...this.offers.map(({ entry, symbol, watched }, at) => {
       const item = make('li');
       item.id = `found-${at}`;
       item.setAttribute('role', 'option');
       item.setAttribute('aria-selected', String(at === this.active));
-      item.append(make('span', '', entry), make('small', '', watched ? 'go to' : isGlob(entry) ? 'add all, also later ones' : this.all.includes(entry) ? 'add' : 'add, no tick yet'));
+      item.append(make('span', '', legible(symbol || entry)), make('small', '', watched ? 'go to' : isGlob(entry) ? 'add all, also later ones' : this.all.includes(symbol) ? 'add' : 'add, no tick yet'));
       return item;
     }));
     this.list.hidden = !this.offers.length;
@@ -100,7 +101,7 @@ export class Search {
     if (!offer) return;
     this.clear();
     if (offer.watched) {
-      this.hooks.go(offer.entry);
+      this.hooks.go(offer.symbol);
       this.hooks.leave();
     } else {
       this.hooks.add(offer.entry);

@@ -10,7 +10,7 @@ import type { Link, LinkEvents } from './link';
 import { STALE_MS } from './look';
 import type { Command, Limits, Message, Result, State } from './messages';
 import { comesBack, pauseMs } from './retry';
-import { isGlob, isLeftOut, matches, Watchlist } from './watchlist';
+import { entryOf, entryOfGlob, isGlob, isLeftOut, legible, matches, sent, spelled, Watchlist } from './watchlist';
 
 export type ConnectionState = 'connecting' | 'connected' | 'draining' | 'reconnecting' | 'ended';
 
@@ -36,6 +36,10 @@ const REST_INTERVAL_MS = 5_000;
 const FALLBACK_SYMBOLS = 200;
 const FRAMING_BYTES = 200;
 const PINGS_MAX = 16;
+
+const encoder = new TextEncoder();
+/** The length of a text on the wire; nearly all of it is ASCII. */
+const utf8Bytes = (text: string): number => /^[\0-\x7f]*$/.test(text) ? text.length : encoder.encode(text).length;
 
 export class Session {
   state: ConnectionState = 'connecting';
@@ -191,7 +195,7 @@ export class Session {
     this.unwanted.clear();
     if (this.limits) {
       const byName = gone.filter(symbol => !goneGlobs.some(glob => matches(glob, symbol)));
-      const away = [...goneGlobs, ...byName, ...goneNames];
+      const away = [...goneGlobs, ...[...byName, ...goneNames].map(spelled)];
       for (const symbols of this.batches(away)) this.send({ op: 'unsubscribe', symbols });
       // The end of a glob is the end of all that it matched, also of what the list still has; and what is no longer left out
       // comes with its glob.
@@ -228,7 +232,7 @@ export class Session {
     this.complete = '';
     if (this.followed === before && before && this.list.has(before)) {
       const interval_ms = this.fast.has(before) ? this.intervalMs : this.restIntervalMs();
-      this.send({ op: 'set', symbols: [before], mode: 'latest', interval_ms });
+      this.send({ op: 'set', symbols: [spelled(before)], mode: 'latest', interval_ms });
     }
     this.followed = '';
     this.follow();
@@ -239,7 +243,7 @@ export class Session {
     if (!row || !this.limits || !this.online || this.followed === this.picked) return;
     this.followed = this.picked;
     const id = ++this.nextId;
-    const command: Command = { op: 'subscribe', id, symbols: [row.symbol], mode: 'every', interval_ms: 0 };
+    const command: Command = { op: 'subscribe', id, symbols: [spelled(row.symbol)], mode: 'every', interval_ms: 0 };
     // An eighth of the ring is left to what comes before the server reads this. A slow page asks for no history.
     const history = this.complete === this.picked || this.readRate !== Infinity ? 0 : Math.floor(this.limits.ring_ticks * 7 / 8);
     const last = Math.max(0, row.seq - history);
@@ -256,7 +260,7 @@ export class Session {
   }
 
   private setRate(symbols: string[], interval_ms: number): void {
-    for (const batch of this.batches(symbols.filter(symbol => symbol !== this.picked))) this.send({ op: 'set', symbols: batch, interval_ms });
+    for (const batch of this.batches(symbols.filter(symbol => symbol !== this.picked).map(spelled))) this.send({ op: 'set', symbols: batch, interval_ms });
   }
 
   /** `from`: the epoch of what is held. */
@@ -268,19 +272,19 @@ export class Session {
       names = names.slice(0, limits.subscriptions);
     }
     const held = [...this.book.rows.values()].filter(row => row.seq && row.epoch === from && row.symbol !== this.picked);
-    for (const symbols of [...this.batches(names), ...this.batches(globs)]) {
-      const command: Command = { op: 'subscribe', symbols, mode: 'latest', interval_ms: this.restIntervalMs() };
+    for (const entries of [...this.batches(names.map(entryOf)), ...this.batches(globs.map(entryOfGlob))]) {
+      const command: Command = { op: 'subscribe', symbols: entries.map(sent), mode: 'latest', interval_ms: this.restIntervalMs() };
       // What finds no room here begins with a snapshot.
-      let room = limits.message_bytes - FRAMING_BYTES - JSON.stringify(command).length;
-      const named = new Watchlist(symbols);
-      const last = held.filter(row => named.has(row.symbol) && (room -= row.symbol.length + 24) > 0);
+      let room = limits.message_bytes - FRAMING_BYTES - utf8Bytes(JSON.stringify(command));
+      const named = new Watchlist(entries);
+      const last = held.filter(row => named.has(row.symbol) && (room -= utf8Bytes(row.symbol) + 24) > 0);
       if (last.length) command.resume = { epoch: from, last: Object.fromEntries(last.map(row => [row.symbol, row.seq])) };
       this.send(command);
     }
     const out = this.list.entries.filter(isLeftOut).map(entry => entry.slice(1));
     if (globs.length) for (const symbols of this.batches(out.filter(name => !isGlob(name)))) this.send({ op: 'unsubscribe', symbols });
     this.fast.clear();
-    if (new Watchlist([...names, ...globs]).has(this.picked)) this.followed = '';
+    if (names.includes(this.picked) || globs.some(glob => matches(glob, this.picked))) this.followed = '';
     this.follow();
     this.send({ op: 'list' });
   }
@@ -291,7 +295,7 @@ export class Session {
     let batch: string[] = [], left = room;
     for (const symbol of symbols) {
       // Twice: it may stand in `resume` too.
-      const cost = 2 * JSON.stringify(symbol).length + 24;
+      const cost = 2 * utf8Bytes(JSON.stringify(symbol)) + 24;
       if (batch.length && cost > left) {
         yield batch;
         batch = [];
@@ -326,11 +330,10 @@ export class Session {
   private frame(text: string): void {
     this.heardMs = this.outside.nowMs();
     this.frames++;
-    // ASCII, but for errors that quote.
-    this.bytes += text.length;
+    this.bytes += utf8Bytes(text);
     for (const message of JSON.parse(quoteDecimals(text)) as Message[]) this.message(message);
     if (this.unwanted.size) {
-      for (const symbols of this.batches([...this.unwanted])) this.send({ op: 'unsubscribe', symbols });
+      for (const symbols of this.batches([...this.unwanted].map(spelled))) this.send({ op: 'unsubscribe', symbols });
       this.unwanted.clear();
     }
     this.follow();
@@ -404,15 +407,16 @@ export class Session {
       const row = this.book.rows.get(asked.symbol), status = results[0]?.status;
       if (row) this.book.answered(row, id, status === 'resumed' || status === 'gap' ? asked.last : undefined);
     }
-    for (const { symbol, status, known } of results) if (status === 'pending' && this.list.names.has(symbol)) this.book.pending(symbol, known !== false);
+    for (const { symbol, status, known, matched } of results) if (status === 'pending' && matched === undefined && this.list.names.has(symbol)) this.book.pending(symbol, known !== false);
     this.complain(results);
-    const globs = results.filter(({ symbol, code }) => code === 'too_many_subscriptions' && isGlob(symbol)).map(({ symbol }) => symbol);
+    const ours = this.list.targets().globs;
+    const globs = results.filter(({ symbol, code }) => code === 'too_many_subscriptions' && ours.includes(symbol)).map(({ symbol }) => symbol);
     if (globs.length) void this.fallBack(globs);
   }
 
   private complain(results: Result[]): void {
     const faults = results.filter(({ status, code }) => status === 'error' && code !== 'not_subscribed');
-    const lines = faults.slice(0, 3).map(({ symbol, message }) => `${symbol}: ${message ?? ''}`);
+    const lines = faults.slice(0, 3).map(({ symbol, message }) => `${legible(symbol)}: ${message ?? ''}`);
     if (faults.length > 3) lines.push(`and ${faults.length - 3} more`);
     if (lines.length) this.notice = lines.join('\n');
   }
@@ -421,11 +425,10 @@ export class Session {
   private async fallBack(globs: string[]): Promise<void> {
     const mine = this.link;
     try {
-      const tests = new Watchlist(globs);
-      const some = (await this.outside.symbols()).filter(symbol => tests.has(symbol)).sort().slice(0, FALLBACK_SYMBOLS);
+      const some = (await this.outside.symbols()).filter(symbol => globs.some(glob => matches(glob, symbol))).sort().slice(0, FALLBACK_SYMBOLS);
       if (mine !== this.link) return;
       this.notice += `\nThe first ${some.length} of them are shown: search for others to add them`;
-      const list = new Watchlist([...new Set([...this.list.entries.filter(entry => !globs.includes(entry)), ...some])]);
+      const list = new Watchlist([...new Set([...this.list.entries.filter(entry => !globs.includes(sent(entry))), ...some.map(entryOf)])]);
       this.setList(list);
       this.outside.listCut(list);
     } catch (fault) {

@@ -1,7 +1,8 @@
 // The watchlist, as it stands in the address: `?symbols=BTCUSDT,ETH*,!ETHBTC&pick=BTCUSDT&interval=100`.
 //
-// An entry is a name, a glob with `*`, or either behind `!`, which leaves it out. The address is the one place where the list
-// is kept, so that it can be shared, bookmarked and gone back to.
+// An entry is a name, a glob with `*`, or either behind `!`, which leaves it out. `\*` is a star itself, as the server has it,
+// and `\!` a first `!` of a name, which is this page's own. The address is the one place where the list is kept, so that it can
+// be shared, bookmarked and gone back to.
 
 export interface View {
   entries: string[];
@@ -17,8 +18,24 @@ export const INTERVALS_MS: readonly number[] = [0, 100, 250, 1000];
 const INTERVAL_DEFAULT_MS = 100;
 const ALL = '*';
 
-export const isGlob = (entry: string): boolean => entry.includes('*');
+export const isGlob = (entry: string): boolean => entry.replaceAll('\\*', '').includes('*');
 export const isLeftOut = (entry: string): boolean => entry.startsWith('!');
+/** A symbol as commands name it: escaped, it is no glob. */
+export const spelled = (symbol: string): string => symbol.replaceAll('*', '\\*');
+/** A symbol as an entry that names it, and a glob as one. */
+export const entryOf = (symbol: string): string => entryOfGlob(spelled(symbol));
+export const entryOfGlob = (glob: string): string => glob.replace(/^!/, '\\!');
+/** An entry as commands have it. */
+export const sent = (entry: string): string => entry.replace(/^\\!/, '!');
+/** The symbol that an entry names. */
+export const symbolOf = (entry: string): string => sent(entry).replaceAll('\\*', '*');
+const UNSEEN = /[\p{Cc}\u00ad\u061c\u115f\u1160\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e0fff}]/gu;
+
+/** A symbol as it is shown: what turns letters around, breaks lines or is not seen is written out. */
+export const legible = (symbol: string): string => symbol.replace(UNSEEN, char => `\\u{${char.codePointAt(0)?.toString(16)}}`);
+
+/** Any run of characters in a glob with escapes: no symbol has it. */
+const ANY = '\0';
 
 export function parseView(query: string): View {
   const parameters = new URLSearchParams(query);
@@ -46,9 +63,11 @@ export function formatView(view: View): string {
 
 /** Whether a glob matches, in time that is bounded by the product of the lengths: the pattern may come with a link. */
 export function matches(glob: string, text: string): boolean {
+  const escapes = glob.includes('\\'), any = escapes ? ANY : '*';
+  if (escapes) glob = glob.replace(/\\?\*/g, star => star === '*' ? ANY : '*');
   let at = 0, in_ = 0, star = -1, back = 0;
   while (in_ < text.length) {
-    if (glob[at] === '*') {
+    if (glob[at] === any) {
       star = at++;
       back = in_;
     } else if (at < glob.length && glob[at] === text[in_]) {
@@ -61,7 +80,7 @@ export function matches(glob: string, text: string): boolean {
       return false;
     }
   }
-  while (glob[at] === '*') at++;
+  while (glob[at] === any) at++;
   return at === glob.length;
 }
 
@@ -80,11 +99,11 @@ export class Watchlist {
       if (isLeftOut(entry)) {
         const out = entry.slice(1);
         if (isGlob(out)) this.outGlobs.push(out);
-        else this.outNames.add(out);
+        else this.outNames.add(out.replaceAll('\\*', '*'));
       } else if (isGlob(entry)) {
-        this.globs.push([entry, place]);
+        this.globs.push([sent(entry), place]);
       } else {
-        this.names.set(entry, place);
+        this.names.set(symbolOf(entry), place);
       }
     });
   }
@@ -101,7 +120,7 @@ export class Watchlist {
     return this.place(symbol) !== undefined;
   }
 
-  /** What is asked of the server. A name that a glob matches is left to the glob: asked for again, it would begin anew. */
+  /** What is asked of the server: symbols, and globs as it reads them. A name that a glob matches is left to the glob: asked for again, it would begin anew. */
   targets(): { names: string[]; globs: string[] } {
     return { names: [...this.names.keys()].filter(name => !this.isInGlob(name)), globs: this.globs.map(([glob]) => glob) };
   }
@@ -111,14 +130,14 @@ export class Watchlist {
   }
 
   with(entry: string): Watchlist {
-    const others = this.entries.filter(other => other !== entry && other !== '!' + entry);
-    const already = !isGlob(entry) && !isLeftOut(entry) && new Watchlist(others).has(entry);
+    const others = this.entries.filter(other => other !== entry && other !== '!' + sent(entry));
+    const already = !isGlob(entry) && !isLeftOut(entry) && new Watchlist(others).has(symbolOf(entry));
     return new Watchlist(already ? others : [...others, entry]);
   }
 
   /** Without an entry; or without a symbol that a glob has, which is then left out by name. */
   without(entry: string): Watchlist {
     const left = new Watchlist(this.entries.filter(other => other !== entry));
-    return !isGlob(entry) && !isLeftOut(entry) && left.has(entry) ? new Watchlist([...left.entries, '!' + entry]) : left;
+    return !isGlob(entry) && !isLeftOut(entry) && left.has(symbolOf(entry)) ? new Watchlist([...left.entries, '!' + sent(entry)]) : left;
   }
 }

@@ -10,7 +10,7 @@ import type { State } from '../src/messages';
 import { comesBack, pauseMs } from '../src/retry';
 import { SECONDS_MAX, SecondRing } from '../src/ring';
 import { Sales, SALES_MAX } from '../src/sales';
-import { formatView, matches, parseView, type View, Watchlist } from '../src/watchlist';
+import { entryOf, entryOfGlob, formatView, legible, matches, parseView, sent, type View, Watchlist } from '../src/watchlist';
 
 let seed = 1;
 const random = (below: number): number => (seed = (seed * 48271) % 2147483647) % below;
@@ -77,11 +77,30 @@ test('globs match as a plain reading of the rule says, and quickly', () => {
   assert.equal(matches('*a'.repeat(30) + '*b', 'a'.repeat(64)), false);
 });
 
+test('an escaped star is a star, and a name may begin with !', () => {
+  const cases: [string, string, boolean][] = [
+    ['SAN-I\\*', 'SAN-I*', true], ['SAN-I\\*', 'SAN-IX', false], ['SAN-I*', 'SAN-IX', true], ['*\\*', 'SAN-I*', true], ['*\\*', 'SAN-I', false],
+    ['AAPL  *', 'AAPL  250221C00250000', true], ['币*', '币安人生USDT', true], ['A?', 'AB', false],
+  ];
+  for (const [glob, text, expected] of cases) assert.equal(matches(glob, text), expected, `${glob} ${text}`);
+  const names = ['SAN-I*', '!A', '!*', 'AAPL  250221C00250000', '币安人生USDT'];
+  const list = new Watchlist([...names.map(entryOf), entryOfGlob('!B*'), '!' + sent(entryOf('!C'))]);
+  assert.deepEqual(list.targets(), { names, globs: ['!B*'] });
+  assert.deepEqual(['SAN-I*', '!A', '!BX', 'A', 'BX', 'SAN-IX'].map(symbol => list.has(symbol)), [true, true, true, false, false, false]);
+  assert.deepEqual(list.without(entryOf('!A')).targets().names, names.filter(name => name !== '!A'));
+  assert.deepEqual(new Watchlist(['*']).without(entryOf('!A')).entries, ['*', '!!A']);
+  assert.equal(new Watchlist(['*', '!!A', '!SAN-I\\*']).has('!A'), false);
+  assert.deepEqual(new Watchlist(['*', '!!A']).with(entryOf('!A')).entries, ['*']);
+  assert.equal(new Watchlist(['*', '!SAN-I\\*']).has('SAN-I*'), false);
+  assert.equal(new Watchlist(['*', '!SAN-I\\*']).has('SAN-IX'), true);
+  assert.equal(legible('A\u202eB\u200bC\u{e0041} 币'), 'A\\u{202e}B\\u{200b}C\\u{e0041} 币');
+});
+
 test('a view survives the address', () => {
-  const names = ['BTC-USD', 'ETH/EUR', 'A:B', 'X@Y', 'Z^1', 'Q=F', 'H#1', 'P+Q', '*', 'ETH*', '!SOL', '!B*'];
+  const names = ['BTC-USD', 'ETH/EUR', 'A:B', 'X@Y', 'Z^1', 'Q=F', 'H#1', 'P+Q', 'AAPL  250221C00250000', '币安人生USDT', 'SAN-I\\*', '\\!A', '*', 'ETH*', '!SOL', '!B*'];
   for (let round = 0; round < 500; round++) {
     const entries = [...new Set(Array.from({ length: 1 + random(5) }, () => pickOf(names)))];
-    const view: View = { entries, pick: pickOf(['', ...names.slice(0, 8)]), intervalMs: pickOf([0, 100, 250, 1000]), sort: pickOf(['', 'change', '-volume']) };
+    const view: View = { entries, pick: pickOf(['', ...names.slice(0, 12)]), intervalMs: pickOf([0, 100, 250, 1000]), sort: pickOf(['', 'change', '-volume']) };
     assert.deepEqual(parseView(formatView(view)), view);
   }
   assert.equal(formatView(parseView('')), '');

@@ -56,6 +56,7 @@ mod field;
 mod json;
 mod message;
 mod mirror;
+mod pattern;
 mod printable;
 mod record;
 mod seq;
@@ -100,6 +101,7 @@ pub use message::{
     Tick, Value, Values, Welcome,
 };
 pub use mirror::{Events, Mirror, Totals};
+pub use pattern::Pattern;
 pub use printable::printable;
 pub use record::{Difference, Record};
 pub use seq::{Breach, Cursor};

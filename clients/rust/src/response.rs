@@ -50,8 +50,8 @@ mod tests {
     fn a_refusal_shows_the_servers_own_words_and_no_control_characters() {
         let body = br#"{"error":{"code":"not_found","message":"no such path"}}"#;
         assert_eq!(reason(body), ": not_found: no such path");
-        assert_eq!(reason(b"\n  plain \x1b[31m words\nmore"), ": plain [31m words");
-        assert_eq!(reason(br#"{"error":{"code":"a\u001bb","message":"c\nd"}}"#), ": ab: cd");
+        assert_eq!(reason(b"\n  plain \x1b[31m words\nmore"), ": plain \\u{1b}[31m words");
+        assert_eq!(reason(br#"{"error":{"code":"a\u001bb","message":"c\nd"}}"#), ": a\\u{1b}b: c\\u{a}d");
         assert_eq!(reason(b""), "");
     }
 }

@@ -3,11 +3,11 @@
 //! Pure but for the [`Ledger`] that it writes into. Invariant: `places` rises, and `cursors` and `held` stand beside it,
 //! one for each symbol.
 
-use std::task::Waker;
+use std::{borrow::Cow, task::Waker};
 
 use tickcast_client::{
-    Answer, Breach, Cursor, Gap, Id, Message, Messages, Mode, Outcome, Resume, Subscription, Tick, Welcome,
-    close,
+    Answer, Breach, Cursor, Gap, Id, Message, Messages, Mode, Outcome, Pattern, Resume, Subscription, Tick,
+    Welcome, close,
 };
 
 use super::{
@@ -118,7 +118,9 @@ impl Client {
                         last: known.map(|(name, cursor)| (*name, cursor.seq())).collect(),
                     }
                 });
-                subscription.command(Id::Number(id), names, resume).to_json()
+                let entries: Vec<Cow<str>> = names.iter().map(|name| Pattern::spelled(name)).collect();
+                let entries = entries.iter().map(AsRef::as_ref).collect();
+                subscription.command(Id::Number(id), entries, resume).to_json()
             })
             .collect();
         (self.acks_missing, self.told_end) = (commands.len(), false);

@@ -10,7 +10,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tickcast_client::{
-    EndpointError, Id, Message, MessageError, Messages, endpoint,
+    EndpointError, Id, Message, MessageError, Messages, Pattern, endpoint,
     frames::{self, Control, Data, OpCode},
 };
 use tokio::{
@@ -172,7 +172,7 @@ fn command(shared: &LoadShared, kind: u32, number: u32, round: u32) -> Value {
         5 => {
             let names = names(shared, 1_200);
             let last: serde_json::Map<String, Value> =
-                names.iter().map(|name| (name.clone(), json!(1))).collect();
+                names.iter().map(|name| (Pattern::named(name).into_owned(), json!(1))).collect();
             json!({"op": "subscribe", "symbols": names, "resume": {"epoch": "another", "last": last}})
         }
         _ if round.is_multiple_of(4) => json!({"op": "subscribe", "symbols": names(shared, 2_000)}),
@@ -189,7 +189,7 @@ fn names(shared: &LoadShared, count: usize) -> Vec<String> {
     let ledger = shared.ledger.borrow();
     let all = ledger.symbols.len().min(count);
     let places = (0..all).filter_map(|place| u32::try_from(place).ok());
-    bounded(places.map(|place| ledger.symbols.name(place).as_str().to_owned()))
+    bounded(places.map(|place| Pattern::spelled(ledger.symbols.name(place).as_str()).into_owned()))
 }
 
 /// As many as fit into a message.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use tickcast::tick::{Symbol, SymbolError};
-use tickcast_client::{Endpoint, EndpointError, Message, MessageError, Messages, Record};
+use tickcast_client::{Endpoint, EndpointError, Message, MessageError, Messages, Pattern, Record};
 
 use super::{
     ledger::SymbolTable,
@@ -90,7 +90,7 @@ impl Server {
     /// # Errors
     /// When the server cannot be asked, or its answer cannot be read.
     pub async fn records(&self, names: &[&Symbol]) -> Result<Vec<(String, Record)>, ServerError> {
-        let list = names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(",");
+        let list = names.iter().map(|name| Pattern::spelled(name.as_str())).collect::<Vec<_>>().join(",");
         let query: String =
             form_urlencoded::Serializer::new(String::new()).append_pair("symbols", &list).finish();
         let body = self.endpoint.get(self.address, &format!("/v1/snapshot?{query}")).await?;

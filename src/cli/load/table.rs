@@ -4,6 +4,8 @@
 
 use std::fmt::Write;
 
+use tickcast::escape::Escaped;
+
 use super::{
     hostile::HostileReport,
     quantiles::Quantiles,
@@ -174,7 +176,8 @@ impl RunReport {
         for fault in &laws.first_breaches {
             let client =
                 fault.client.map_or_else(|| "server".to_owned(), |client| format!("client {client}"));
-            let symbol = fault.symbol.as_ref().map_or_else(String::new, |symbol| format!(", {symbol}"));
+            let symbol =
+                fault.symbol.as_ref().map_or_else(String::new, |symbol| format!(", {}", Escaped(symbol)));
             line(out, "BREACH", &format!("{}: {client}{symbol}: {}", fault.law.name(), fault.what))?;
         }
         let more = laws.breaches.saturating_sub(laws.first_breaches.len() as u64);

@@ -10,6 +10,7 @@ mod paint;
 mod pen;
 mod theme;
 mod tty;
+mod width;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 pub use fullscreen::{FullScreen, Tty};
@@ -17,6 +18,7 @@ pub use paint::put;
 use ratatui_core::{buffer::Buffer, layout::Position};
 pub use theme::Theme;
 pub use tty::open;
+pub use width::{padded, width};
 
 /// What is shown, as a state machine without a terminal.
 pub trait View {

@@ -8,7 +8,10 @@ use ratatui_core::{
     style::{Modifier, Style},
 };
 
-use super::Theme;
+use super::{
+    Theme,
+    width::{beginning, padded, width},
+};
 
 /// Writes within the buffer, and nothing where there is no room.
 pub fn put(buf: &mut Buffer, x: usize, y: u16, text: &str, style: Style) {
@@ -23,21 +26,20 @@ pub fn put(buf: &mut Buffer, x: usize, y: u16, text: &str, style: Style) {
 impl Theme {
     /// A line with something at its left and something at its right, which comes first when room is short.
     pub fn sides(self, buf: &mut Buffer, y: u16, left: &str, right: &str) {
-        let width = usize::from(buf.area().width);
-        let right = self.cut_to(right, width);
-        let begin = width - right.chars().count();
+        let room = usize::from(buf.area().width);
+        let right = self.cut_to(right, room);
+        let begin = room - width(&right);
         let between = usize::from(!right.is_empty() && !right.starts_with(' '));
-        buf.set_stringn(0, y, self.cut_to(left, begin.saturating_sub(between)), width, Style::new());
-        buf.set_stringn(begin as u16, y, right, width - begin, Style::new());
+        buf.set_stringn(0, y, self.cut_to(left, begin.saturating_sub(between)), room, Style::new());
+        buf.set_stringn(begin as u16, y, right, room - begin, Style::new());
     }
 
-    /// A text that is not longer than the room; what is cut off leaves a sign.
+    /// A text that is not wider than the room, in cells; what is cut off leaves a sign.
     pub fn cut_to(self, text: &str, room: usize) -> String {
-        if text.chars().count() <= room {
+        if width(text) <= room {
             return text.to_owned();
         }
-        let kept: String = text.chars().take(room.saturating_sub(1)).collect();
-        if room == 0 { kept } else { kept + self.cut() }
+        if room == 0 { String::new() } else { beginning(text, room - 1).to_owned() + self.cut() }
     }
 
     /// A frame in the middle with these lines, those around `at` or from `top` on; the answer is the `top` that was used.
@@ -50,25 +52,25 @@ impl Theme {
         at: Option<usize>,
     ) -> usize {
         let area = *buf.area();
-        let widest = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
-        let width = (widest + 4).max(title.chars().count() + 6).min(usize::from(area.width));
+        let widest = lines.iter().map(|line| width(line)).max().unwrap_or(0);
+        let wide = (widest + 4).max(width(title) + 6).min(usize::from(area.width));
         let height = (lines.len() + 2).min(usize::from(area.height));
-        if width < 5 || height < 3 {
+        if wide < 5 || height < 3 {
             return top;
         }
-        let (room, inner) = (height - 2, width - 4);
+        let (room, inner) = (height - 2, wide - 4);
         let top = match at {
             Some(at) => (at + 1).saturating_sub(room),
             None => top.min(lines.len() - room),
         };
-        let x = (usize::from(area.width) - width) / 2;
+        let x = (usize::from(area.width) - wide) / 2;
         let y = (usize::from(area.height) - height) / 2;
         let (corners, flat, side) =
             if self.unicode { (["┌", "┐", "└", "┘"], "─", "│") } else { (["+"; 4], "-", "|") };
-        let title = self.cut_to(&format!(" {title} "), width - 4);
-        let rest = flat.repeat(width - 3 - title.chars().count());
+        let title = self.cut_to(&format!(" {title} "), wide - 4);
+        let rest = flat.repeat(wide - 3 - width(&title));
         // What lies below must not shine through with their colours.
-        let frame = Rect { x: x as u16, y: y as u16, width: width as u16, height: height as u16 };
+        let frame = Rect { x: x as u16, y: y as u16, width: wide as u16, height: height as u16 };
         for place in frame.positions() {
             buf[place].reset();
         }
@@ -79,11 +81,11 @@ impl Theme {
             let line = self.cut_to(line, inner);
             let style = if at == Some(top + index) { plain.add_modifier(Modifier::REVERSED) } else { plain };
             put(buf, x, y, &format!("{side} "), plain);
-            put(buf, x + 2, y, &format!("{line:<inner$}"), style);
+            put(buf, x + 2, y, &padded(&line, inner), style);
             put(buf, x + 2 + inner, y, &format!(" {side}"), plain);
         }
-        let more = if top + room < lines.len() { self.cut_to(" more: j ", width - 4) } else { String::new() };
-        let rest = flat.repeat(width - 3 - more.chars().count());
+        let more = if top + room < lines.len() { self.cut_to(" more: j ", wide - 4) } else { String::new() };
+        let rest = flat.repeat(wide - 3 - width(&more));
         put(buf, x, frame.bottom() - 1, &format!("{}{flat}{more}{rest}{}", corners[2], corners[3]), plain);
         top
     }

@@ -78,7 +78,7 @@ fn line(event: &Event<'_>, now_us: i64) -> Option<String> {
 
 /// That a name has no tick yet; a glob's are shown when they come.
 fn pending(result: &SymbolResult<'_>) -> Option<String> {
-    let is_pending = result.status == Outcome::Pending && !result.symbol.contains('*');
+    let is_pending = result.status == Outcome::Pending && result.matched.is_none();
     let word = if result.known == Some(false) { "unknown" } else { "pending" };
     is_pending.then(|| format!("{}  {word}", printable(&result.symbol)))
 }
@@ -137,7 +137,7 @@ mod tests {
     fn a_log_has_a_line_for_each_change() {
         let payload = r#"[{"type":"update","symbol":"A","seq":9,"rx":500000,"bid":3,"bid_size":1,"n":3},
             {"type":"gap","symbol":"A","from":10,"to":11},{"type":"status","symbol":"A","state":"stale"},{"type":"drain","retry_ms":1},
-            {"type":"subscribed","results":[{"symbol":"B","status":"pending"},{"symbol":"C*","status":"pending"},
+            {"type":"subscribed","results":[{"symbol":"B","status":"pending"},{"symbol":"C*","status":"pending","matched":0},
             {"symbol":"D","status":"pending","known":false}]}]"#;
         assert_eq!(
             lines(payload, 600_000),

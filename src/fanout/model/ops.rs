@@ -11,8 +11,8 @@ use crate::{
 };
 
 /// Symbols of the market; the odd ones are one feed's, the even ones another's.
-pub const SYMBOLS: [&str; 5] = ["A.X", "A.Y", "B.X", "B.Y", "C"];
-pub const GLOBS: [&str; 5] = ["*", "A*", "*.Y", "B.X", "*X"];
+pub const SYMBOLS: [&str; 5] = ["A *X", "A *Y", "B *X", "B *Y", "币"];
+pub const GLOBS: [&str; 5] = ["*", "A*", "* \\*Y", "B \\*X", "*X"];
 pub const SESSIONS_MAX: usize = 4;
 /// Fewer than the symbols.
 pub const SUBSCRIPTIONS_MAX: usize = 3;

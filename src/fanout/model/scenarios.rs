@@ -16,7 +16,7 @@ use crate::{
 };
 
 const WHO: usize = 0;
-/// The symbols `A.X`, `A.Y` and `B.X`.
+/// The symbols `A *X`, `A *Y` and `B *X`.
 const X: usize = 0;
 const Y: usize = 1;
 const Z: usize = 2;
@@ -73,7 +73,7 @@ fn rare_trades_among_more_quotes_than_the_ring_holds_are_no_gap() {
             APPLY,
             FILL,
         ],
-        &["A.X snapshot 1", "A.X tick 22 n 21"],
+        &["A *X snapshot 1", "A *X tick 22 n 21"],
     );
 }
 
@@ -81,7 +81,7 @@ fn rare_trades_among_more_quotes_than_the_ring_holds_are_no_gap() {
 fn mode_every_begins_with_the_first_tick_however_batches_fall() {
     check(
         vec![subscribe(X, Mode::Every), quotes(X, 3), APPLY, FILL],
-        &["A.X tick 1 n 1", "A.X tick 2 n 1", "A.X tick 3 n 1"],
+        &["A *X tick 1 n 1", "A *X tick 2 n 1", "A *X tick 3 n 1"],
     );
 }
 
@@ -91,7 +91,7 @@ fn a_pattern_misses_no_more_of_a_beginning_than_a_name() {
     check(
         // The market is ahead of the shard when the shard learns of the topic.
         vec![Op::Glob(WHO, 1, spec), quotes(X, 1), quotes(X, 2), Op::Apply(1), FILL, APPLY, FILL],
-        &["A.X tick 1 n 1", "A.X tick 2 n 1", "A.X tick 3 n 1"],
+        &["A *X tick 1 n 1", "A *X tick 2 n 1", "A *X tick 3 n 1"],
     );
 }
 
@@ -102,9 +102,9 @@ fn of_several_patterns_the_last_one_added_counts() {
         |modes: [Mode; 3]| (0..3).zip(modes).map(|(pattern, mode)| Op::Glob(WHO, pattern, spec(mode)));
     let then = || [quotes(Y, 2), APPLY, FILL];
     let latest_last = patterns([Mode::Every, Mode::Every, Mode::Latest]);
-    check(latest_last.chain(then()).collect(), &["A.Y merged 2 n 2"]);
+    check(latest_last.chain(then()).collect(), &["A *Y merged 2 n 2"]);
     let every_last = patterns([Mode::Latest, Mode::Latest, Mode::Every]);
-    check(every_last.chain(then()).collect(), &["A.Y tick 1 n 1", "A.Y tick 2 n 1"]);
+    check(every_last.chain(then()).collect(), &["A *Y tick 1 n 1", "A *Y tick 2 n 1"]);
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn new_fields_from_behind_add_up() {
             Op::Set(WHO, X, Change { wanted: Some(FieldSet::ALL), ..change }),
             FILL,
         ],
-        &["A.X snapshot 1", "A.X merged 4 n 3", "A.X snapshot 4"],
+        &["A *X snapshot 1", "A *X merged 4 n 3", "A *X snapshot 4"],
     );
 }
 
@@ -141,7 +141,7 @@ fn mode_once_is_answered_by_a_snapshot_from_behind_too() {
             Op::Set(WHO, X, change),
         ]
     };
-    let expected = &["A.X snapshot 1", "A.X merged 4 n 3", "A.X snapshot 4"];
+    let expected = &["A *X snapshot 1", "A *X merged 4 n 3", "A *X snapshot 4"];
     check([before(), vec![FILL, FILL]].concat(), expected);
     check([before(), vec![Op::Fill(WHO, 1), Op::Fill(WHO, 1)]].concat(), expected);
 }
@@ -152,7 +152,7 @@ fn ticks_that_a_faster_shard_sent_are_not_sent_again() {
     check(
         // Neither the topic nor the ticks have reached this shard.
         vec![quotes(X, 3), resume, FILL, APPLY, FILL],
-        &["A.X tick 3 n 1"],
+        &["A *X tick 3 n 1"],
     );
 }
 
@@ -161,7 +161,7 @@ fn what_is_held_of_another_epoch_is_replaced_though_no_snapshot_was_asked_for() 
     let spec = Spec { snapshot: false, ..Spec::default() };
     check(
         vec![Op::Subscribe(WHO, X, spec, Some(Claim::OtherEpoch(9))), quotes(X, 1), APPLY, FILL],
-        &["A.X snapshot 1"],
+        &["A *X snapshot 1"],
     );
 }
 
@@ -170,7 +170,7 @@ fn a_gap_after_a_resume_that_went_well_is_not_the_resumes() {
     let resume = Op::Subscribe(WHO, X, Spec { mode: Mode::Every, ..Spec::default() }, Some(Claim::Behind(2)));
     check(
         vec![quotes(X, 3), APPLY, resume, Op::Fill(WHO, 1), quotes(X, 9), APPLY, FILL],
-        &["A.X tick 2 n 1", "A.X gap 3 to 12 slow", "A.X snapshot 12"],
+        &["A *X tick 2 n 1", "A *X gap 3 to 12 slow", "A *X snapshot 12"],
     );
 }
 
@@ -189,7 +189,7 @@ fn what_the_wheel_holds_of_an_earlier_interval_does_not_shorten_the_next() {
             vec![Op::Wake, FILL],
         ]
         .concat(),
-        &["A.X tick 1 n 1", "A.X tick 2 n 1"],
+        &["A *X tick 1 n 1", "A *X tick 2 n 1"],
     );
 }
 
@@ -226,12 +226,12 @@ fn subscriptions_with_the_same_interval_share_its_end() {
             FILL,
         ],
         &[
-            "A.X tick 1 n 1",
-            "A.Y tick 1 n 1",
-            "A.X tick 2 n 1",
-            "B.X tick 1 n 1",
-            "A.Y tick 2 n 1",
-            "A.X tick 3 n 1",
+            "A *X tick 1 n 1",
+            "A *Y tick 1 n 1",
+            "A *X tick 2 n 1",
+            "B *X tick 1 n 1",
+            "A *Y tick 2 n 1",
+            "A *X tick 3 n 1",
         ],
     );
 }

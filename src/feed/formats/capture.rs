@@ -134,7 +134,7 @@ fn decode_line(trades: &mut TradeEvents, line_bytes_max: usize, line: RawLine<'_
 }
 
 fn make(line: &[u8], trades: &mut TradeEvents) -> Result<RowValue, FormatFault> {
-    let line = std::str::from_utf8(line).map_err(|_| FormatFault::Text)?;
+    let line = FormatFault::text(line)?;
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
     let rx = match &line[..digits] {
         "" => None,

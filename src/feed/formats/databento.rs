@@ -328,7 +328,7 @@ fn known(ts_recv: u64, ts_event: u64) -> u64 {
 impl InstrumentNames {
     /// Takes a live session's mappings of its instruments; other records have none.
     fn hear(&mut self, record: RecordRef<'_>) -> Result<(), FormatFault> {
-        self.live.on_record(record).map_err(|_| FormatFault::Text)?;
+        self.live.on_record(record).map_err(|_| FormatFault::Binary("a symbol that is not UTF-8"))?;
         if matches!(record.rtype(), Ok(dbn::RType::SymbolMapping)) {
             self.found.remove(&record.header().instrument_id);
         }

@@ -12,8 +12,9 @@ use crate::{
 pub enum FormatFault {
     #[error("longer than {limit} bytes")]
     TooLong { limit: usize },
-    #[error("not UTF-8")]
-    Text,
+    /// The position counts bytes from 0.
+    #[error("not UTF-8, at byte {at}")]
+    Text { at: usize },
     #[error("a quote is not closed")]
     Quote,
     #[error("{found} columns where {expected} are expected")]
@@ -44,6 +45,14 @@ impl FormatFault {
         FormatFault::Value { field, fault }
     }
 
+    /// These bytes as text.
+    ///
+    /// # Errors
+    /// When they are not UTF-8.
+    pub fn text(bytes: &[u8]) -> Result<&str, Self> {
+        std::str::from_utf8(bytes).map_err(|error| FormatFault::Text { at: error.valid_up_to() })
+    }
+
     /// The parser repeats names and values of the input, so its message is cut.
     pub fn json(error: &serde_json::Error) -> Self {
         FormatFault::Json(error.to_string().chars().take(JSON_CHARS_MAX).collect())
@@ -53,7 +62,7 @@ impl FormatFault {
     pub const fn reason(&self) -> RejectReason {
         match self {
             FormatFault::TooLong { .. } => RejectReason::LineTooLong,
-            FormatFault::Text
+            FormatFault::Text { .. }
             | FormatFault::Quote
             | FormatFault::Columns { .. }
             | FormatFault::Json(_)

@@ -289,6 +289,6 @@ impl Message<'_> {
     /// Eight bytes, with spaces behind.
     fn symbol(self, at: usize) -> Result<Symbol, FormatFault> {
         let name = self.0[at..at + 8].trim_ascii_end();
-        Ok(Symbol::new(std::str::from_utf8(name).map_err(|_| FormatFault::Text)?)?)
+        Ok(Symbol::new(FormatFault::text(name)?)?)
     }
 }

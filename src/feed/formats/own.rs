@@ -3,6 +3,8 @@
 //! A line whose first name is `tickcast` describes the recording, and is no tick: the header, a gap, a comment. It is
 //! skipped, and a gap is recorded.
 
+use std::borrow::Cow;
+
 use super::{Decoder, DecoderOutput, Gap};
 use crate::{
     feed::{
@@ -100,13 +102,14 @@ fn gap(line: &[u8]) -> Option<Gap> {
     struct Line<'a> {
         tickcast: &'a str,
         rx: i64,
-        symbol: &'a str,
+        #[serde(borrow)]
+        symbol: Cow<'a, str>,
         from: u64,
         to: u64,
     }
     let Line { tickcast, rx, symbol, from, to } = serde_json::from_slice(line).ok()?;
     let ticks = to.checked_sub(from)?.checked_add(1)?;
-    let gap = Gap { rx: Nanos::from_micros(rx)?, symbol: Symbol::new(symbol).ok()?, ticks };
+    let gap = Gap { rx: Nanos::from_micros(rx)?, symbol: Symbol::new(&symbol).ok()?, ticks };
     (tickcast == "gap").then_some(gap)
 }
 

@@ -23,7 +23,7 @@ impl FromStr for Prefix {
         if text.len() >= SYMBOL_BYTES_MAX {
             return Err(format!("not shorter than {SYMBOL_BYTES_MAX} bytes"));
         }
-        check_symbol(text.as_bytes()).map_err(|error| error.to_string())?;
+        check_symbol(text.trim_end()).map_err(|error| error.to_string())?;
         Ok(Prefix(text.to_owned()))
     }
 }
@@ -38,7 +38,10 @@ mod tests {
         let symbol = Symbol::new("BTCUSDT").unwrap();
         assert_eq!(prefix.before(&symbol).unwrap().as_str(), "BINANCE:BTCUSDT");
         assert!(prefix.before(&Symbol::new(&"A".repeat(60)).unwrap()).is_err());
-        for wrong in ["", "a b", &"A".repeat(64)] {
+        for (given, expected) in [("US ", "US BTCUSDT"), ("币安:", "币安:BTCUSDT")] {
+            assert_eq!(given.parse::<Prefix>().unwrap().before(&symbol).unwrap().as_str(), expected);
+        }
+        for wrong in ["", " ", " a", "a,b", &"A".repeat(64)] {
             assert!(wrong.parse::<Prefix>().is_err(), "{wrong}");
         }
     }

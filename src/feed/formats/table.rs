@@ -179,13 +179,14 @@ impl Splitter {
         if memchr(b'"', line).is_some() {
             return self.split_quoted(line);
         }
-        let text = std::str::from_utf8(line).map_err(|_| FormatFault::Text)?;
+        let text = FormatFault::text(line)?;
         self.ends.extend(memchr_iter(self.delimiter, line));
         self.ends.push(line.len());
         Ok(TableRow { text, ends: &self.ends, gap: 1 })
     }
 
     fn split_quoted(&mut self, line: &[u8]) -> Result<TableRow<'_>, FormatFault> {
+        FormatFault::text(line)?;
         self.unquoted.clear();
         self.unquoted.resize(line.len(), 0);
         self.ends.resize(line.len() + 1, 0);
@@ -204,7 +205,7 @@ impl Splitter {
             return Err(FormatFault::Quote);
         }
         self.ends.truncate(fields + more);
-        let text = std::str::from_utf8(&self.unquoted[..written + rest]).map_err(|_| FormatFault::Text)?;
+        let text = FormatFault::text(&self.unquoted[..written + rest])?;
         Ok(TableRow { text, ends: &self.ends, gap: 0 })
     }
 }

@@ -107,7 +107,7 @@ fn plain_tables() {
             r#"{"symbol":"BTC-USD","ts":1742860800223456,"last":87000.123456789,"last_size":0.001,"side":"buy","volume":12.5,"trades":3}"#,
             r#"{"symbol":"BTC-USD","ts":1742860800423456,"bid":-37.63}"#,
             "line 4, no_fields: no field of a record, such as bid, ask or last",
-            "line 5, symbol: symbol: a symbol is made of A-Z a-z 0-9 . _ : / - @ ^ = # +, byte 3 is not one of these",
+            "line 5, symbol: symbol: a symbol has no control character, quote, backslash or comma, byte 3 is '\\u{7f}'",
             "line 6, syntax: a quote is not closed",
             "line 7, value: bid_size: must not be negative",
         ],

@@ -215,7 +215,7 @@ mod tests {
         feed::formats::{DecoderOutput, Format, Hints},
         tick::{
             Decimal, Fields, Symbol,
-            testing::{any_decimal, any_size, any_volume},
+            testing::{ANY_SYMBOL, any_decimal, any_size, any_volume},
         },
     };
 
@@ -233,7 +233,7 @@ mod tests {
             any_volume(),
             any::<u64>(),
         );
-        ("[A-Za-z0-9._:/@^=#+-]{1,64}", micros(), micros(), any::<u16>(), values).prop_map(
+        (ANY_SYMBOL, micros(), micros(), any::<u16>(), values).prop_map(
             move |(symbol, ts, rx, bits, (prices, bid_size, ask_size, last_size, side, volume, trades))| {
                 let mut mask = FieldSet(bits).intersect(columns);
                 if mask.intersect(needed).is_empty() || needed != FieldSet::ALL {

@@ -75,7 +75,7 @@ impl NdjsonDecoder {
         self.tape = tape.reset();
         match read {
             Ok(()) => found.line(),
-            Err(ValueUnread::Fault(fault)) => Err(fault),
+            Err(ValueUnread::Fault(fault)) => Err(fault.within(written.as_deref().unwrap_or(line))),
             Err(ValueUnread::Digits) => {
                 digits::read(written.as_deref().unwrap_or(line), self.clock).map_err(|error| {
                     match (error, fault) {

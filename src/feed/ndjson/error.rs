@@ -68,6 +68,9 @@ pub enum ValueFault {
     Names,
 }
 
+/// The fault of bytes, and of an escaped half of a surrogate pair.
+const NOT_UTF8: &str = "not UTF-8";
+
 /// How much of an unknown field's name a message repeats.
 const NAME_CHARS_MAX: usize = 40;
 
@@ -76,6 +79,16 @@ const NAME_CHARS_MAX: usize = 40;
 impl LineError {
     pub(super) fn unknown_field(name: &str) -> Self {
         LineError::UnknownField { name: name.chars().take(NAME_CHARS_MAX).collect() }
+    }
+
+    /// The same error, with the place of bytes that are not UTF-8, which the parser does not tell.
+    pub(super) fn within(self, line: &[u8]) -> Self {
+        match (self, std::str::from_utf8(line)) {
+            (LineError::Syntax { what: NOT_UTF8, .. }, Err(error)) => {
+                LineError::Syntax { what: NOT_UTF8, at: error.valid_up_to() }
+            }
+            (same, _) => same,
+        }
     }
 
     /// The metric label of this error.
@@ -126,7 +139,7 @@ fn describe(error: &ErrorType) -> &'static str {
         ErrorType::InvalidNumber | ErrorType::InvalidExponent | ErrorType::Overflow => {
             "a number is malformed"
         }
-        ErrorType::InvalidUtf8 | ErrorType::InvalidUnicodeCodepoint => "not UTF-8",
+        ErrorType::InvalidUtf8 | ErrorType::InvalidUnicodeCodepoint => NOT_UTF8,
         ErrorType::InvalidEscape | ErrorType::InvalidUnicodeEscape => "a string has a bad escape",
         ErrorType::TrailingData => "something follows the object",
         ErrorType::DepthLimitExceeded => "nested too deep",

@@ -124,7 +124,7 @@ impl OnError {
     }
 }
 
-/// Names and patterns, separated by commas.
+/// Names and patterns, separated by commas. Blanks around a comma belong to neither, and those within a name to it.
 pub fn parse_symbols(text: &str) -> Option<Vec<Glob>> {
-    text.split(',').map(|name| Glob::new(name).ok()).collect()
+    text.split(',').map(|name| Glob::new(name.trim()).ok()).collect()
 }

@@ -18,8 +18,7 @@ pub struct Names(HashSet<Symbol>);
 
 impl Names {
     pub fn new<'a>(selection: &Selection, first: impl Iterator<Item = &'a RecordedTick>) -> Self {
-        let named = selection.symbols.iter().filter(|glob| !Glob::is_glob(glob.as_str()));
-        let named = named.filter_map(|name| Symbol::new(name.as_str()).ok());
+        let named = selection.symbols.iter().filter_map(Glob::named);
         Names(named.chain(first.map(|record| record.tick.symbol.clone())).collect())
     }
 }

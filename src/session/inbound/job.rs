@@ -78,7 +78,14 @@ enum SeenTargets {
     /// The fingerprint of each.
     Few(Vec<u64>),
     /// The index of the first occurrence of each name and glob.
-    Many(HashMap<CompactString, usize, RandomState>),
+    Many(HashMap<(TargetKind, CompactString), usize, RandomState>),
+}
+
+/// What a text names: `SAN-I*` may be a pattern, and is a symbol too.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum TargetKind {
+    Name,
+    Glob,
 }
 
 pub enum SymbolsCommand {
@@ -205,23 +212,24 @@ impl SymbolsJob {
         let fingerprints = match seen {
             SeenTargets::Few(fingerprints) => fingerprints,
             SeenTargets::Many(indexes) => {
-                let first = *indexes.entry(named(&targets[at])?.into()).or_insert(at);
+                let (kind, text) = named(&targets[at])?;
+                let first = *indexes.entry((kind, text.into())).or_insert(at);
                 return (first < at).then_some(first);
             }
         };
-        let text = named(&targets[at]);
-        let fingerprint = fingerprint(text.unwrap_or_default());
-        let is_same = |&first: &usize| fingerprints[first] == fingerprint && named(&targets[first]) == text;
-        let first = (0..at).find(is_same).filter(|_| text.is_some());
+        let target = named(&targets[at]);
+        let fingerprint = fingerprint(target.map_or("", |(_, text)| text));
+        let is_same = |&first: &usize| fingerprints[first] == fingerprint && named(&targets[first]) == target;
+        let first = (0..at).find(is_same).filter(|_| target.is_some());
         fingerprints.push(fingerprint);
         first
     }
 }
 
-fn named(target: &Target) -> Option<&str> {
+fn named(target: &Target) -> Option<(TargetKind, &str)> {
     match target {
-        Target::Name(symbol) => Some(symbol.as_str()),
-        Target::Glob(glob) => Some(glob.as_str()),
+        Target::Name(symbol) => Some((TargetKind::Name, symbol.as_str())),
+        Target::Glob(glob) => Some((TargetKind::Glob, glob.as_str())),
         Target::Bad { .. } => None,
     }
 }

@@ -148,14 +148,17 @@ fn a_mark_before_the_text_is_no_part_of_it() {
 
 #[test]
 fn one_bad_symbol_fails_no_other() {
-    let Ok(Command::Subscribe { symbols, .. }) = read(r#"{"op":"subscribe","symbols":["A","B C",5,"D*"]}"#)
+    let Ok(Command::Subscribe { symbols, .. }) =
+        read(r#"{"op":"subscribe","symbols":["A","B,C",5,"D*","E\\*","E*"]}"#)
     else {
         panic!("a valid command");
     };
     assert!(matches!(&symbols[0], Target::Name(symbol) if symbol.as_str() == "A"));
-    assert!(matches!(&symbols[1], Target::Bad { text, .. } if text == "B C"));
+    assert!(matches!(&symbols[1], Target::Bad { text, .. } if text == "B,C"));
     assert!(matches!(&symbols[2], Target::Bad { text, .. } if text == "5"));
     assert!(matches!(&symbols[3], Target::Glob(glob) if glob.as_str() == "D*"));
+    assert!(matches!(&symbols[4], Target::Name(symbol) if symbol.as_str() == "E*"));
+    assert!(matches!(&symbols[5], Target::Glob(glob) if glob.as_str() == "E*"));
 }
 
 proptest! {

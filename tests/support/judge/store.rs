@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wildmatch::WildMatch;
+use wildmatch::WildMatchPattern;
 
 use super::Message;
 
@@ -80,10 +80,11 @@ impl Store {
 
     fn subscribed(&mut self, answer: &Message) {
         let last = self.resumes.remove(answer.value("id").as_str().unwrap_or("")).unwrap_or_default();
-        for (symbol, status) in answer.results() {
-            if status.starts_with("error") || symbol.contains('*') {
+        for (entry, status) in entries(answer) {
+            if status.starts_with("error") || is_pattern(&entry) {
                 continue;
             }
+            let symbol = entry.replace("\\*", "*");
             let held = self.held.entry(symbol.clone()).or_default();
             held.unborn = status == "pending";
             held.cursor = if status == "resumed" { last.get(&symbol).copied() } else { None };
@@ -105,10 +106,11 @@ impl Store {
 
     /// The session's wish for a name ended; its record is forgotten, and so nothing of it may come any more.
     fn unsubscribed(&mut self, answer: &Message) {
-        for (symbol, _) in answer.results().iter().filter(|(_, status)| status == "ok") {
-            self.wanted.retain(|wanted| wanted != symbol);
-            if !self.is_wanted(symbol) {
-                self.held.remove(symbol);
+        for (entry, _) in entries(answer).iter().filter(|(_, status)| status == "ok") {
+            self.wanted.retain(|wanted| wanted != entry);
+            let symbol = entry.replace("\\*", "*");
+            if !is_pattern(entry) && !self.is_wanted(&symbol) {
+                self.held.remove(&symbol);
             }
         }
     }
@@ -152,8 +154,30 @@ impl Store {
     }
 
     fn is_wanted(&self, symbol: &str) -> bool {
-        self.wanted.iter().any(|wanted| WildMatch::new(wanted).matches(symbol))
+        let matches =
+            |wanted: &String| WildMatchPattern::<'\0', '\u{1}'>::new(&unescaped(wanted)).matches(symbol);
+        self.wanted.iter().any(matches)
     }
+}
+
+/// With control characters, which no symbol has, for stars that stand for any run.
+fn unescaped(entry: &str) -> String {
+    entry.split("\\*").map(|run| run.replace('*', "\0")).collect::<Vec<_>>().join("*")
+}
+
+fn is_pattern(entry: &str) -> bool {
+    unescaped(entry).contains('\0')
+}
+
+/// What was asked for, with its status: only a pattern's result says how many symbols it matches, and a symbol's carries
+/// the symbol itself.
+fn entries(answer: &Message) -> Vec<(String, String)> {
+    let results = answer.value("results");
+    let is_symbol = |at: usize| results[at]["matched"].is_null() && results[at]["status"] != "error";
+    let entry = |(at, (symbol, status)): (usize, (String, String))| {
+        (if is_symbol(at) { symbol.replace('*', "\\*") } else { symbol }, status)
+    };
+    answer.results().into_iter().enumerate().map(entry).collect()
 }
 
 impl Held {

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use wildmatch::WildMatch;
-
-use super::{Asked, Mirror, is_glob};
+use super::{Asked, Mirror};
 use crate::{
     command::{Command, Resume, Subscription, batches, fitting},
     message::Id,
+    pattern::Pattern,
     topic::{Standing, Topic},
     words::Mode,
 };
@@ -65,8 +64,8 @@ impl Mirror {
     }
 
     pub(super) fn want(&mut self, subscription: Subscription) {
-        for name in subscription.symbols.iter().filter(|symbol| !is_glob(symbol)) {
-            let topic = self.topic_mut(name);
+        for name in subscription.symbols.iter().filter(|symbol| !Pattern::is_pattern(symbol)) {
+            let topic = self.topic_mut(&Pattern::named(name));
             topic.is_named = true;
             if topic.seq() == 0 {
                 topic.restart();
@@ -95,14 +94,15 @@ impl Mirror {
 
     /// The last seqs of what these names and globs stand for.
     fn resumed_by(&self, symbols: &[&str], asked: &mut Asked) -> BTreeMap<&str, u64> {
-        let globs: Vec<WildMatch> =
-            symbols.iter().filter(|symbol| is_glob(symbol)).map(|glob| WildMatch::new(glob)).collect();
-        let held = |symbol: &&str| self.places.get(*symbol).copied();
-        let named = symbols.iter().filter_map(held);
-        let is_matched = |topic: &Topic| globs.iter().any(|glob| glob.matches(&topic.symbol));
+        let is_pattern = |symbol: &&&str| Pattern::is_pattern(symbol);
+        let patterns: Vec<Pattern> =
+            symbols.iter().filter(is_pattern).map(|pattern| Pattern::new(pattern)).collect();
+        let held = |symbol: &&str| self.places.get(&*Pattern::named(symbol)).copied();
+        let named = symbols.iter().filter(|symbol| !is_pattern(symbol)).filter_map(held);
+        let is_matched = |topic: &Topic| patterns.iter().any(|pattern| pattern.matches(&topic.symbol));
         let matched = (0..self.topics.len()).filter(|&place| is_matched(&self.topics[place]));
         let has_seq = |place: &usize| self.topics[*place].seq() > 0;
-        let places: Vec<usize> = if globs.is_empty() {
+        let places: Vec<usize> = if patterns.is_empty() {
             named.filter(has_seq).collect()
         } else {
             named.chain(matched).filter(has_seq).collect()

@@ -18,11 +18,11 @@ pub use events::Events;
 use std::{collections::HashMap, time::Duration};
 
 use compact_str::CompactString;
-use wildmatch::WildMatch;
 
 use crate::{
     command::Subscription,
-    message::{Answer, Limits},
+    message::{Answer, Limits, SymbolResult},
+    pattern::Pattern,
     server_time::ServerTime,
     topic::{STALE_US, Topic},
     words::{Outcome, Pace},
@@ -144,15 +144,21 @@ impl Mirror {
     /// Each topic that a result with the status `ok` speaks of.
     fn each_ok(&mut self, answer: &Answer<'_>, mut with: impl FnMut(&mut Topic)) {
         for result in answer.results.iter().filter(|result| result.status == Outcome::Ok) {
-            self.each_of(&result.symbol, &mut with);
+            self.each_of(result, &mut with);
         }
     }
 
-    fn each_of(&mut self, symbol: &str, mut with: impl FnMut(&mut Topic)) {
-        if is_glob(symbol) {
-            let glob = WildMatch::new(symbol);
-            self.topics.iter_mut().filter(|topic| glob.matches(&topic.symbol)).for_each(with);
-        } else if let Some(&place) = self.places.get(symbol) {
+    /// Whether it is the result of a pattern. A symbol may have a star too.
+    fn is_of_pattern(&self, result: &SymbolResult<'_>) -> bool {
+        let is_named = || self.topic(&result.symbol).is_some_and(|topic| topic.is_named);
+        result.matched.is_some() || (result.symbol.contains('*') && !is_named())
+    }
+
+    fn each_of(&mut self, result: &SymbolResult<'_>, mut with: impl FnMut(&mut Topic)) {
+        if self.is_of_pattern(result) {
+            let pattern = Pattern::new(&result.symbol);
+            self.topics.iter_mut().filter(|topic| pattern.matches(&topic.symbol)).for_each(with);
+        } else if let Some(&place) = self.places.get(&*result.symbol) {
             with(&mut self.topics[place]);
         }
     }
@@ -176,8 +182,4 @@ impl Mirror {
         self.places.insert(symbol.into(), self.topics.len() - 1);
         self.topics.len() - 1
     }
-}
-
-fn is_glob(symbol: &str) -> bool {
-    symbol.contains('*')
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Asked, Mirror, is_glob};
+use super::{Asked, Mirror};
 use crate::{
     event::{Change, Event, Loss},
     json::MessageError,
@@ -145,9 +145,9 @@ impl Mirror {
             self.topics[place].cursor = Cursor::PENDING;
         }
         for result in &answer.results {
-            if is_glob(&result.symbol) {
+            if self.is_of_pattern(result) {
                 if !asked.resumes {
-                    self.each_of(&result.symbol, |topic| topic.cursor.renew());
+                    self.each_of(result, |topic| topic.cursor.renew());
                 }
             } else {
                 self.topic_mut(&result.symbol).answered(result, asked.begins_anywhere);

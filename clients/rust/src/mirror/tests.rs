@@ -106,6 +106,32 @@ fn what_the_server_says_beside_data_is_told() {
 }
 
 #[test]
+fn a_symbol_may_have_stars_and_blanks() {
+    let mut mirror = mirror(&["SAN-I\\*", "AAPL  *"]);
+    let topics = |mirror: &Mirror| -> Vec<String> {
+        mirror.topics().iter().map(|topic| format!("{} {}", topic.symbol, topic.standing.as_str())).collect()
+    };
+    assert_eq!(topics(&mirror), ["SAN-I* asked"]);
+    let asked = mirror.connect();
+    assert!(asked[0].contains(r#""symbols":["SAN-I\\*","AAPL  *"]"#), "{asked:?}");
+    let subscribed = r#"[{"type":"subscribed","id":1,"results":[{"symbol":"SAN-I*","status":"ok"},
+        {"symbol":"AAPL  *","status":"ok","matched":1}]}]"#;
+    let data = r#"[{"type":"snapshot","symbol":"SAN-I*","seq":3,"rx":1,"bid":1},
+        {"type":"snapshot","symbol":"AAPL  250221C00250000","seq":4,"rx":1,"bid":1}]"#;
+    told(&mut mirror, &[WELCOME, subscribed, data]);
+    assert_eq!(topics(&mirror), ["SAN-I* live", "AAPL  250221C00250000 live"]);
+    mirror.disconnect();
+    let resumed = mirror.connect();
+    assert!(resumed[0].contains(r#""last":{"AAPL  250221C00250000":4,"SAN-I*":3}"#), "{resumed:?}");
+    let refused = r#"[{"type":"subscribed","id":2,"results":[
+        {"symbol":"SAN-I*","status":"error","code":"too_many_subscriptions"},
+        {"symbol":"AAPL  *","status":"error","code":"too_many_globs"}]}]"#;
+    told(&mut mirror, &[WELCOME, refused]);
+    assert_eq!(topics(&mirror)[0], "SAN-I* too_many_subscriptions");
+    assert_eq!(mirror.topics().len(), 2, "a pattern that is refused is no topic");
+}
+
+#[test]
 fn nothing_looks_alive_without_a_connection_or_when_it_is_old() {
     let mut mirror = mirror(&["A"]);
     told(&mut mirror, &[WELCOME, &snapshot("A", 4)]);

@@ -22,10 +22,9 @@ mod widths;
 
 use columns::{COLUMNS, Column};
 use tickcast::tick::Nanos;
-use tickcast_client::{Mirror, Topic};
+use tickcast_client::{Mirror, Pattern, Topic};
 use trend::Trends;
 use widths::Widths;
-use wildmatch::WildMatch;
 
 use crate::cli::terminal::Theme;
 
@@ -194,7 +193,8 @@ impl Screen {
 /// Whether a symbol is shown: it has the filter in it, in whatever case, or matches it when that has a `*`.
 fn matcher(filter: &str) -> impl Fn(&str) -> bool {
     let filter = filter.to_lowercase();
-    let pattern = filter.contains('*').then(|| WildMatch::new(&filter));
+    let pattern = Pattern::is_pattern(&filter).then(|| Pattern::new(&filter));
+    let filter = Pattern::named(&filter).into_owned();
     move |symbol| {
         let symbol = symbol.to_lowercase();
         pattern.as_ref().map_or_else(|| symbol.contains(&filter), |pattern| pattern.matches(&symbol))

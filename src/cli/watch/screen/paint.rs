@@ -239,7 +239,7 @@ impl Screen {
             (None, _) => "? help  / filter  s sort  c columns  p pause  q quit".to_owned(),
         };
         self.theme.sides(buf, y, &left, &right);
-        let at = self.filter.chars().count() as u16 + 1;
+        let at = crate::cli::terminal::width(&self.filter) as u16 + 1;
         (self.mode == ScreenMode::Filter)
             .then(|| Position { x: at.min(buf.area().width.saturating_sub(1)), y })
     }

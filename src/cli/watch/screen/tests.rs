@@ -252,7 +252,7 @@ fn nothing_looks_alive_without_a_connection() {
     let lines = stage.lines();
     assert_eq!(lines[1], "■ the server closed; again in 1.0 s  prices <1s old");
     assert_eq!(lines.iter().filter(|line| line.ends_with("■ offline")).count(), 4, "{lines:#?}");
-    assert!(lines.last().unwrap().starts_with("! bad_symbol: no[2J"), "{lines:#?}");
+    assert!(lines.last().unwrap().starts_with("! bad_symbol: no\\u{1b}[2J"), "{lines:#?}");
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! How wide each column is: as wide as the widest text that it has shown, so that it does not change with each price.
 
 use super::columns::{Align, COLUMNS, Column};
+use crate::cli::terminal::width;
 
 /// The widest texts seen, by column.
 #[derive(Default)]
 pub struct Widths {
-    /// Characters before the decimal point, or of the whole text; and from the point on.
+    /// Cells before the decimal point, or of the whole text; and from the point on.
     parts: [(usize, usize); COLUMNS],
 }
 
@@ -40,12 +41,12 @@ impl Widths {
     }
 }
 
-/// Characters before the decimal point and from it on.
+/// Cells before the decimal point and from it on.
 fn split(column: Column, text: &str) -> (usize, usize) {
-    let all = text.chars().count();
+    let all = width(text);
     match text.find('.') {
         Some(point) if column.align() == Align::Point => {
-            let whole = text[..point].chars().count();
+            let whole = width(&text[..point]);
             (whole, all - whole)
         }
         _ => (all, 0),

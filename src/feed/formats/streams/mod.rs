@@ -190,7 +190,7 @@ fn decode_line(
 
 /// Appends the ticks of a line, and returns its receive time.
 fn make(line: &[u8], trades: &mut TradeEvents, found: &mut Vec<Tick>) -> Result<Option<Nanos>, FormatFault> {
-    let line = std::str::from_utf8(line).map_err(|_| FormatFault::Text)?;
+    let line = FormatFault::text(line)?;
     if NOTES.iter().any(|note| line.starts_with(note)) {
         return Ok(None);
     }

@@ -29,7 +29,7 @@ pub fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, FormatFault> {
 // === impl Raw ===
 
 impl<'a> Raw<'a> {
-    /// The contents of its quotes, or the number. No value read here has an escape.
+    /// The contents of its quotes as they were written, or the number. Of all values only symbols have escapes.
     pub fn text(self) -> &'a str {
         let text = self.0.get();
         text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text)
@@ -43,7 +43,11 @@ impl<'a> Raw<'a> {
         if !self.is_string() {
             return Err(FormatFault::Missing { field: "symbol" });
         }
-        Ok(Symbol::new(self.text())?)
+        if !self.text().contains('\\') {
+            return Ok(Symbol::new(self.text())?);
+        }
+        // Some writers escape all that is not ASCII.
+        Ok(Symbol::new(&parse::<String>(self.0.get())?)?)
     }
 
     /// A time of any unit, or in ISO-8601.

@@ -19,7 +19,7 @@ use crate::{
     },
     tick::{
         Decimal, Field, Fields, Nanos, Side, Symbol, Tick, Volume,
-        testing::{any_decimal, any_size, any_volume},
+        testing::{ANY_SYMBOL, any_decimal, any_size, any_volume},
     },
 };
 
@@ -253,14 +253,8 @@ fn any_tick() -> impl Strategy<Value = (Tick, Nanos)> {
     let volume =
         any_volume().prop_map(|volume| if volume.to_string().len() > 20 { Volume::ZERO } else { volume });
     let values = (proptest::array::uniform9(any_decimal()), any_size(), volume, any::<u64>(), 0u8..3);
-    (
-        "[A-Za-z0-9._:/@^=#+-]{1,64}",
-        proptest::option::of(micros()),
-        micros(),
-        (1u16..1 << 12, any::<u16>()),
-        values,
-    )
-        .prop_map(|(symbol, ts, rx, (bits, withdrawn), (decimals, size, volume, trades, side))| {
+    (ANY_SYMBOL, proptest::option::of(micros()), micros(), (1u16..1 << 12, any::<u16>()), values).prop_map(
+        |(symbol, ts, rx, (bits, withdrawn), (decimals, size, volume, trades, side))| {
             let mut fields = Fields::default();
             for field in crate::tick::FieldSet(bits).iter() {
                 match field {
@@ -277,7 +271,8 @@ fn any_tick() -> impl Strategy<Value = (Tick, Nanos)> {
             let withdrawn = crate::tick::FieldSet(if withdrawn & 1 == 0 { withdrawn } else { 0 });
             fields.withdraw_all(withdrawn);
             (Tick { symbol: Symbol::new(&symbol).unwrap(), ts, fields }, rx)
-        })
+        },
+    )
 }
 
 proptest! {
