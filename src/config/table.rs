@@ -80,8 +80,8 @@ keys! {
             name: "listen",
             applies: Applies::AtRestart,
             kind: Kind::Text { get: |config| config.listen.to_string(), set: set_listen },
-            doc: "Address and port to listen on, for WebSocket and HTTP alike. Port 0 takes any free port; the first line \
-                  of the log says which.",
+            doc: "Address and port to listen on, for both WebSocket and HTTP. Port 0 takes any free port; the first line \
+                  of the log names it.",
         },
         ConfigKey {
             name: "admin_listen",
@@ -90,8 +90,8 @@ keys! {
                 get: |config| config.admin_listen.map(|address| address.to_string()).unwrap_or_default(),
                 set: set_admin_listen,
             },
-            doc: "Address and port of a listener for operators, to which `/healthz`, `/readyz`, `/metrics`, `/debug/slow` and \
-                  `/v1/replay` move: they leave `listen`. Empty: one port for all.",
+            doc: "Address and port of a listener for operators. `/healthz`, `/readyz`, `/metrics`, `/debug/slow` and \
+                  `/v1/replay` are then served there and not on `listen`. Empty: one port for all.",
         },
         ConfigKey {
             name: "feeds",
@@ -109,23 +109,24 @@ keys! {
                 get: |config| config.shards.number(),
                 set: |config, number| config.shards = Amount::from_number(number),
             },
-            doc: "Threads that serve sessions, which they share. 0 stands for one a core: the most sessions, and the youngest prices. \
-                  Fewer are busier and write more ticks at once: less CPU a message, older prices (docs/PERFORMANCE.md, Shards).",
+            doc: "Threads that serve sessions; each session belongs to one of them. 0 is one for each core, which serves the most sessions \
+                  at the lowest age. With fewer, each is busier and writes more ticks at once: less CPU a message, higher age \
+                  (docs/PERFORMANCE.md, Shards).",
         },
         ConfigKey {
             name: "allowed_origins",
             applies: Applies::AtOnce,
             kind: Kind::List { get: |config| &config.allowed_origins, set: set_origins },
-            doc: "Web origins whose pages may connect and read, besides the service's own, such as `https://app.example.com`; \
-                  `https://*.example.com` allows all names below it, `*` all origins. A name for the service itself, as \
-                  `http://tickcast:8080`, must be here for browsers that reach it by that name: only `localhost` and \
-                  addresses are known to be its own. Clients that are no browsers are not concerned.",
+            doc: "Web origins whose pages may connect and read, besides the service's own, such as `https://app.example.com`. \
+                  `https://*.example.com` allows all names below it, `*` all origins. When browsers reach the service by a name, \
+                  such as `http://tickcast:8080`, list that name too: only `localhost` and addresses count as its own. \
+                  Other clients than browsers are not affected.",
         },
         ConfigKey {
             name: "epoch",
             applies: Applies::AtRestart,
             kind: Kind::Text { get: |config| config.epoch.clone().unwrap_or_default(), set: set_epoch },
-            doc: "Fixes the epoch, for tests alone. Empty: a new one at each start, as clients that resume need it.",
+            doc: "Fixes the epoch; only for tests. Empty: a new one at each start, which clients that resume rely on.",
         },
         ConfigKey {
             name: "log.format",
@@ -137,7 +138,7 @@ keys! {
                     config.log_format = if word == "json" { LogFormat::Json } else { LogFormat::Text };
                 },
             },
-            doc: "How the log on standard error is written: `text` for people, `json` for machines, one object a line.",
+            doc: "Format of the log on standard error: `text` for people, or `json` for machines, one object a line.",
         },
         ConfigKey {
             name: "log.level",
@@ -154,10 +155,10 @@ keys! {
     count sessions (1, 1_000_000),
         "Sessions at once, over all shards.";
     count sessions_per_address (1, 1_000_000),
-        "Sessions at once from one address; of IPv6, from one /64. Loopback is exempt.";
+        "Sessions at once from one IPv4 address or one IPv6 /64. Loopback is exempt.";
     count connections_per_address (1, 1_000_000),
-        "Connections at once from one address, sessions included; of IPv6, from one /64. At least an eighth and 16 \
-         more than `limits.sessions_per_address`, whatever is set. Loopback is exempt.";
+        "Connections at once from one IPv4 address or one IPv6 /64, sessions included. The effective limit is never less than \
+         `limits.sessions_per_address` plus an eighth of it plus 16. Loopback is exempt.";
     count bulk_requests (1, 10_000),
         "Requests with long answers (`/v1/symbols`, `/v1/snapshot` of more than 64 symbols or with globs) that are \
          answered at once. One more gets 503.";
@@ -166,64 +167,65 @@ keys! {
     count globs (0, 10_000),
         "Standing globs (`BTC-*`) of one session.";
     count topics (1, 10_000_000),
-        "Topics of the service: a tick of one symbol more is rejected.";
+        "Topics of the service. Beyond it, ticks of new symbols are rejected.";
     count ring_ticks (1, 1_048_576),
         restart "Ticks that each topic keeps for mode `every` and for resume.";
     bytes message_bytes (256, 16 * MIB),
-        "An inbound message. A longer one closes the session with 1009.";
+        "Largest inbound message. A longer one closes the session with 1009.";
     count commands_per_second (1, 1_000_000),
         "Commands a second of one session, sustained.";
     count commands_burst (1, 1_000_000),
-        "Commands of one session at once, after a rest.";
+        "Commands of one session at once, after a quiet time.";
     count frames_per_second (1, 1_000_000),
         "Inbound frames a second of one session, control frames included, sustained.";
     count frames_burst (1, 1_000_000),
-        "Inbound frames of one session at once, after a rest.";
+        "Inbound frames of one session at once, after a quiet time.";
     bytes inbound_bytes_per_second (256, GIB),
         "Inbound bytes a second of one session, sustained.";
     bytes inbound_bytes_burst (4 * KIB, GIB),
-        "Inbound bytes of one session at once, after a rest.";
+        "Inbound bytes of one session at once, after a quiet time.";
     bytes frame_bytes (KIB, MIB),
-        "An outbound data frame.";
+        "Largest outbound data frame.";
     bytes unsent_bytes (16 * KIB, 64 * MIB),
-        "What may be unsent for a session, in the kernel and in the service, before it conflates.";
+        "Most unsent data of a session, in the kernel and in the service, before the service conflates for it.";
     bytes control_bytes (16 * KIB, 256 * MIB),
-        "Control messages that may wait for a session. More close it with 4009.";
+        "Most control messages that may wait for a session. More close it with 4009.";
     bytes publish_bytes (KIB, GIB),
-        "The body of a `POST /v1/publish`.";
+        "Largest body of a `POST /v1/publish`.";
     bytes line_bytes (256, 16 * MIB),
-        restart "One line of a feed. A longer one is rejected.";
+        restart "Longest line of a feed. A longer line is rejected.";
     count shard_queue_ticks (1, 16_777_216),
-        restart "Ticks that may wait for a shard before it catches up from the topics instead.";
+        restart "Ticks that may wait for a shard. With more, it drops them and continues from the records of the topics.";
     millis pause (0, 100),
-        "The longest pause of a shard that is busy most of its time, between two rounds of writing, so that each write \
-         carries more ticks; none while there is slack. 0 is never.";
+        "The longest pause between two turns of a shard that is busy most of the time, so that each write carries more \
+         ticks. A shard that is less busy does not pause. 0: no pauses.";
     millis interval (0, 24 * HOUR),
         "The longest `interval_ms` that a subscription may ask for.";
     millis handshake (100, HOUR),
-        "From accepting a connection to the end of its handshake or first request, and from the first byte of a later \
+        "Time from accepting a connection to the end of its handshake or first request, and from the first byte of a later \
          request to its end.";
     millis idle (100, 24 * HOUR),
-        "Between two requests of an HTTP connection: one that idles longer is closed. Longer than the load balancer's \
-         own, which would else send a request into the close.";
+        "Time that an HTTP connection may be idle between two requests; then it is closed. Set it longer than the load \
+         balancer's own idle timeout, or the balancer may send a request to a connection that is being closed.";
     millis ping (100, HOUR),
-        "Between the service's WebSocket pings.";
+        "Time between the service's WebSocket pings.";
     millis pong (50, HOUR),
-        "From a ping to its pong.";
+        "Time that a client has to answer a ping.";
     millis progress (100, HOUR),
-        "Without one byte accepted while there is something to send. Then a session closes with 4008, and any other \
-         connection ends.";
+        "Time that a client may accept no byte while there is something to send. Then a session closes with 4008, and any \
+         other connection ends.";
     millis close_grace (0, HOUR),
-        "From a close frame until the connection is dropped, whatever the client has read.";
+        "Time from a close frame until the connection is dropped, whether or not the client has read it.";
     millis heartbeat (50, HOUR),
-        "Without a frame until a `heartbeat`.";
+        "Time without a frame after which a session gets a `heartbeat`.";
     millis stale (10, 24 * HOUR),
-        "Without a tick until a symbol is stale.";
+        "Time without a tick after which a symbol is stale.";
     millis drain_notice (0, HOUR),
-        "From SIGTERM or SIGINT until the drain begins: `/readyz` is 503, and everything goes on, so that a balancer has seen it \
-         when the drain begins. Not part of `limits.drain_ms`.";
+        "Time from SIGTERM or SIGINT until the drain begins. Meanwhile `/readyz` is 503 and everything else goes on, so that \
+         load balancers can react. Not part of `limits.drain_ms`.";
     millis drain (0, HOUR),
-        "From the begin of the drain to the end of the process, at most. Who takes nothing is cut at half of it.";
+        "Longest time from the beginning of the drain to the end of the process. A client that takes nothing is disconnected \
+         after half of it.";
 }
 
 impl Amount for usize {
