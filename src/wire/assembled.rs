@@ -1,11 +1,13 @@
-//! Control messages that are many, or long: put together by hand, byte for byte what [`Control::write`] would write.
+//! Control messages that are frequent or long, written without serde.
+//!
+//! Invariant: the bytes are the same that [`Control::write`] would write.
 
 use serde::Serialize;
 
 use super::control::{Control, Entry, write_json};
 use crate::limits::Limits;
 
-/// A `welcome`, but for the session's number: the rest is the same for everybody, until the limits change.
+/// A `welcome` without the session's number. The rest is the same for all sessions until the limits change.
 pub struct Welcome {
     before: Vec<u8>,
     after: Vec<u8>,
@@ -31,17 +33,17 @@ impl Welcome {
 /// A message with an array that is written piece by piece.
 pub struct Growing {
     text: Vec<u8>,
-    /// What comes behind the array.
+    /// The text after the array.
     tail: Vec<u8>,
     is_empty: bool,
 }
 
 impl Control<'_> {
-    /// The payload of this message, whose array of this name is empty and is to be filled.
+    /// The payload of this message. Its array of this name is empty, and is filled by [`Self::push`].
     pub fn grow(&self, array: &str) -> Growing {
         let mut text = Vec::new();
         self.write(&mut text);
-        // No text within the message looks like it: there a quote is escaped.
+        // No text within the message can equal this, because quotes are escaped there.
         let name = format!("\"{array}\":[");
         let end = memchr::memmem::find(&text, name.as_bytes()).map_or(text.len(), |at| at + name.len());
         let tail = text.split_off(end);
@@ -55,7 +57,7 @@ impl Growing {
         write_json(entry, &mut self.text);
     }
 
-    /// As [`Self::push`]. Most results have a symbol and a status only, and are written without serde.
+    /// As [`Self::push`]. Most results have only a symbol and a status, and are written without serde.
     pub fn push_result(&mut self, entry: &Entry) {
         self.separate();
         entry.write(&mut self.text);
@@ -67,7 +69,7 @@ impl Growing {
         }
     }
 
-    /// The payload, whole.
+    /// The whole payload.
     pub fn finish(mut self) -> Vec<u8> {
         self.text.append(&mut self.tail);
         self.text
@@ -150,7 +152,7 @@ mod tests {
     }
 
     proptest! {
-        /// What is written by hand is what the message says of itself.
+        /// The bytes equal those that serde writes.
         #[test]
         fn answers_are_written_as_any_other_message(
             kind in 0u8..3,

@@ -1,4 +1,4 @@
-//! What is encoded of a topic: its whole record, its last tick, and its newest ticks one after another.
+//! Cached messages of one topic in one encoding: its whole record, its last tick, and a run of its newest ticks.
 
 use super::encodings::encoder::{MessageKind, Messages};
 use crate::{
@@ -6,28 +6,28 @@ use crate::{
     topic::{Record, Stamped},
 };
 
-/// A topic's messages as bytes.
+/// The encoded messages of a topic.
 #[derive(Default)]
 pub(super) struct Cached {
-    /// What a message with the whole record as of `record_seq` has of it.
+    /// The part of a message that depends on the record as of `record_seq` alone.
     record: Vec<u8>,
     record_seq: u64,
-    /// Where in it begins what says which fields are withdrawn.
+    /// Offset in `record` of the part that lists withdrawn fields.
     withdrawn_at: usize,
-    /// The message of the one tick `tick_seq`.
+    /// The message of the tick `tick_seq`.
     tick: Vec<u8>,
     tick_seq: u64,
-    /// The messages of consecutive ticks from `run_first` on, and where each ends.
+    /// The messages of consecutive ticks from seq `run_first` on, and the end of each.
     run: Vec<u8>,
     run_ends: Vec<u32>,
     run_first: u64,
 }
 
-/// A topic's run of encoded ticks is begun anew beyond this.
+/// A run that is longer than this is started again.
 const RUN_BYTES_MAX: usize = 8 * 1024;
 
 impl Cached {
-    /// What a message with this record has of it.
+    /// The part of a message that depends on this record alone.
     #[inline]
     pub fn record<M: Messages>(&mut self, kind: MessageKind, symbol: &Symbol, record: &Record) -> &[u8] {
         if self.record_seq != record.seq {
@@ -54,7 +54,7 @@ impl Cached {
         &self.tick
     }
 
-    /// Whether a run from `seq` on can be served from here, once it is extended; an outgrown run is begun anew.
+    /// Whether the run, once extended, has the messages from `seq` on. A run that is too long is started again.
     #[inline]
     pub fn covers(&mut self, seq: u64) -> bool {
         let end = self.run_first + self.run_ends.len() as u64;
@@ -76,7 +76,7 @@ impl Cached {
         }
     }
 
-    /// Copies at most `count` whole messages from `seq` on into `room` bytes; says how many.
+    /// Copies at most `count` whole messages from `seq` on, as many as fit into `room` bytes. Returns their number.
     #[inline]
     pub fn copy(&self, seq: u64, count: usize, room: usize, out: &mut Vec<u8>) -> usize {
         let first = (seq - self.run_first) as usize;

@@ -1,10 +1,12 @@
-//! Why a session ends: one reason is one WebSocket close code, one metric label, one log field, one piece of advice.
+//! Close reasons: why a session ends.
+//!
+//! Invariant: each reason has its own close code and label, and a session ends for exactly one of them.
 
-/// Every way in which a session can end, exactly one for each session.
+/// Why a session ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
 pub enum CloseReason {
-    /// The client closed, or the replay is over.
+    /// The client closed the session, or the replay is over.
     Normal,
     /// The server is stopping.
     Drain,
@@ -18,26 +20,26 @@ pub enum CloseReason {
     Policy,
     /// The client sent a message larger than the limit.
     TooBig,
-    /// A fault of the server.
+    /// The server failed.
     Internal,
     /// The client did not answer a ping in time.
     PongTimeout,
     /// The client accepted no byte for too long while there was something to send.
     Slow,
-    /// More control messages waited for the client than it may have.
+    /// More control messages waited for the client than the limit allows.
     MemoryBudget,
-    /// The page that the client runs in comes from an origin that is not allowed.
+    /// The client is a web page of an origin that is not allowed.
     Origin,
-    /// The server, or the client's address, has as many sessions as it may have.
+    /// The server or the client's address has as many sessions as the limit allows.
     TooManySessions,
     /// The connection ended without a close frame.
     Gone,
 }
 
-/// What a client does after a session has ended.
+/// What a client should do after a session has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Retry {
-    /// Come back, after a pause that grows with each failure.
+    /// Connect again, after a pause that grows with each failure.
     ComeBack,
     /// The same request would end the same way.
     DoNot,
@@ -61,7 +63,7 @@ impl CloseReason {
         CloseReason::Gone,
     ];
 
-    /// The WebSocket close code; for [`CloseReason::Gone`] the one that stands for "none was sent".
+    /// The WebSocket close code. [`CloseReason::Gone`] has 1006, which is never sent.
     pub const fn code(self) -> u16 {
         match self {
             CloseReason::Normal => 1000,
@@ -81,7 +83,7 @@ impl CloseReason {
         }
     }
 
-    /// The metric label and log field.
+    /// The value of the metric label and of the log field.
     pub const fn label(self) -> &'static str {
         match self {
             CloseReason::Normal => "normal",
@@ -105,7 +107,7 @@ impl CloseReason {
     pub const fn phrase(self) -> &'static str {
         match self {
             CloseReason::Gone => "",
-            // A client that closes is answered with its own words.
+            // A client that closes gets its own reason back instead.
             CloseReason::Normal => "the replay is over",
             CloseReason::Drain => "the server is stopping: come back after retry_ms",
             CloseReason::ProtocolError => "the WebSocket protocol was broken",

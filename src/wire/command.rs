@@ -1,7 +1,7 @@
-//! What clients may say, read strictly: a fault is named, with the id of the command it is in when that can be read.
+//! Commands of clients: parsed strictly from JSON, and checked. No I/O, and no session.
 //!
-//! One bad symbol is a fault of that symbol alone. A field that a command does not have is an error, not a silence:
-//! who writes `intervall_ms` learns of it.
+//! Invariants: an error carries the id of its command, if the id could be read. One bad symbol is an error of that symbol
+//! alone. A field that the command does not have is an error, so that a client that sends `intervall_ms` learns of it.
 
 use std::{
     collections::HashMap,
@@ -22,7 +22,7 @@ use crate::{
     tick::{Field, FieldSet, Symbol},
 };
 
-/// A command, checked.
+/// A command that was checked.
 #[derive(Clone, Debug)]
 pub enum Command {
     Subscribe { id: Option<Id>, symbols: Vec<Target>, spec: Spec, resume: Option<ResumeFrom> },
@@ -38,28 +38,28 @@ pub enum Command {
 pub enum Target {
     Name(Symbol),
     Glob(Glob),
-    /// Neither: what the client wrote, and what is wrong with it.
+    /// Neither: the text that the client sent, and its fault.
     Bad {
         text: String,
         message: String,
     },
 }
 
-/// Where a client left off.
+/// What a client has received: the last seq of each symbol, within one epoch.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ResumeFrom {
     pub epoch: String,
     pub last: HashMap<String, u64>,
 }
 
-/// Reads commands; its buffers are reused.
+/// Parses commands, and reuses its buffers.
 pub struct CommandReader {
     buffers: Buffers,
 }
 
-/// Deeper JSON than any command needs.
+/// The deepest JSON that is read; commands need less.
 const DEPTH_MAX: usize = 16;
-/// Bytes of an id that is echoed.
+/// Bytes of the longest id.
 const ID_BYTES_MAX: usize = 128;
 
 impl CommandReader {
@@ -67,17 +67,17 @@ impl CommandReader {
         CommandReader { buffers: Buffers::with_max_depth(1024, DEPTH_MAX) }
     }
 
-    /// Reads one message; it is clobbered.
+    /// Parses one message, and overwrites it.
     ///
     /// # Errors
-    /// When it is no command; the error says why.
+    /// When the message is not a command. The error has its code, and the id if it could be read.
     pub fn read(&mut self, text: &mut [u8], limits: &Limits) -> Result<Command, CommandError> {
         let mark = text.len() - without_bom(text).len();
         let text = &mut text[mark..];
         let mut quoted = wide::quoted(text);
         let wide_id = quoted.as_ref().and_then(|_| wide::id(text));
         let text = quoted.as_deref_mut().unwrap_or(text);
-        // Of a large object the reader keeps one value for each name, and does not say that there were two.
+        // For a large object the parser keeps one value for each name, and does not report duplicates.
         let named = memchr::memmem::find(text, b"resume").and_then(|_| names::in_resume(text));
         let value =
             simd_json::value::borrowed::to_value_with_buffers(text, &mut self.buffers).map_err(|error| {
@@ -88,7 +88,7 @@ impl CommandReader {
             let message = format!("a command is a JSON object, this is {}", kind(&value));
             return Err(CommandError { id: None, code: ErrorCode::BadCommand, message });
         };
-        // The id first, so that every later fault can carry it.
+        // The id first, so that every later error can carry it.
         let id = object
             .get("id")
             .map_or(Ok(None), |id| read_id(id, wide_id))
@@ -110,7 +110,7 @@ type Object<'a> = simd_json::borrowed::Object<'a>;
 struct FieldReader<'a> {
     object: &'a Object<'a>,
     limits: &'a Limits,
-    /// How many names `resume.last` has as it was written.
+    /// How many names `resume.last` has in the text, duplicates included.
     named: Option<usize>,
 }
 
@@ -305,7 +305,7 @@ fn not_text(entry: &BorrowedValue<'_>) -> Target {
     Target::Bad { text: shown(entry), message }
 }
 
-/// Refuses names that stand twice: which of two values was meant, nobody can know.
+/// Refuses an object with a duplicate name, since either of the values may be the one that was meant.
 fn once(object: &Object<'_>, within: &str) -> Result<(), CommandFault> {
     let mut names: Vec<&str> = object.keys().map(AsRef::as_ref).collect();
     names.sort_unstable();
@@ -315,9 +315,9 @@ fn once(object: &Object<'_>, within: &str) -> Result<(), CommandFault> {
     }
 }
 
-/// A whole number from 0 on, as `250`, `250.0` or `2.5e2`.
+/// A whole number from 0 up, written as `250`, `250.0` or `2.5e2`.
 fn whole(value: &BorrowedValue<'_>) -> Option<u64> {
-    /// From here on doubles leave whole numbers out.
+    /// Above this a double cannot represent every whole number.
     const DOUBLE_MAX: f64 = (1u64 << 53) as f64;
     let double =
         || value.as_f64().filter(|number| number.fract() == 0.0 && (0.0..=DOUBLE_MAX).contains(number));
@@ -350,18 +350,18 @@ fn bad(field: &str, expected: &str, value: &BorrowedValue<'_>) -> CommandFault {
     (ErrorCode::BadValue, format!("{field} must be {expected}, this is {shown}"))
 }
 
-/// A value's beginning, as JSON; what is behind it is not written.
+/// The first 80 characters of a value as JSON. The rest is not serialized.
 fn shown(value: &BorrowedValue<'_>) -> String {
     let mut beginning = Beginning(Vec::new());
-    // Fails where it has enough.
+    // The writer fails when it has enough.
     let _ = simd_json::to_writer(&mut beginning, value);
     shortened(&String::from_utf8_lossy(&beginning.0))
 }
 
-/// Takes no more bytes than an error shows.
+/// A writer that takes [`BEGINNING_BYTES`] and then fails.
 struct Beginning(Vec<u8>);
 
-/// More than 80 characters have.
+/// More bytes than 80 characters take.
 const BEGINNING_BYTES: usize = 512;
 
 impl Write for Beginning {

@@ -1,4 +1,6 @@
-//! Control messages: what the server says beside prices. Rare, so they are written by serde; each is a frame of its own.
+//! Control messages: every message that is not data. They are rare, so serde writes them.
+//!
+//! Invariant: a control message is one frame, a JSON array with this one message.
 
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use crate::{
     tick::{Nanos, State},
 };
 
-/// The limits that docs/PROTOCOL.md names: a client is told what it is held to.
+/// The limits that `welcome` lists, in the units of their names: those that a client has to know.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct ShownLimits {
     pub subscriptions: usize,
@@ -32,13 +34,13 @@ pub struct ShownLimits {
     pub close_grace_ms: u64,
 }
 
-/// What became of one symbol or glob of a command.
+/// The result of a command for one symbol or glob.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Entry {
-    /// Inline, when it is short: most commands name symbols, and each has an entry.
+    /// Short names are stored inline, because most commands name many symbols and each has an entry.
     pub symbol: CompactString,
     pub status: Status,
-    /// Only ever false, of a symbol that waits for its first tick: no feed lists it, and it may not exist.
+    /// `Some(false)` for a symbol without a tick that no feed lists, so that it may not exist; otherwise `None`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known: Option<bool>,
     /// How many symbols a glob matches now.
@@ -60,7 +62,7 @@ pub enum Status {
     Error,
 }
 
-/// How a session keeps up.
+/// Whether a session keeps up with its data.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pace {
@@ -77,7 +79,7 @@ pub struct ListEntry {
     pub interval_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fields: Option<Vec<&'static str>>,
-    /// The last seq that was sent.
+    /// The seq up to which the subscription was sent everything.
     pub seq: u64,
     #[serde(serialize_with = "write_state")]
     pub state: State,
@@ -225,7 +227,7 @@ impl Serialize for ErrorCode {
     }
 }
 
-/// Whole milliseconds, as the wire has durations.
+/// Whole milliseconds, the unit of durations on the wire.
 pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,8 +1,8 @@
-//! What can be wrong with a command: a stable word for programs, a sentence for people.
+//! Errors of commands: a stable code for programs, and a sentence for people.
 
 use super::Id;
 
-/// The stable word in an `error` message, in a result, or in an HTTP error.
+/// The code in an `error` message, in a result, or in an HTTP error. It never changes its meaning.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ErrorCode {
     BadJson,
@@ -23,7 +23,7 @@ pub enum ErrorCode {
 /// A command that was not carried out.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CommandError {
-    /// The command's own id, when it could be read.
+    /// The id of the command, if it could be read.
     pub id: Option<Id>,
     pub code: ErrorCode,
     pub message: String,

@@ -1,7 +1,7 @@
-//! The buffers of frames: the one that is written, those that are kept to be sent once more, those that are held until
-//! they are sent, and free ones.
+//! The buffers of frames: the current one, those that are kept for reuse, those that are held until they are sent, and
+//! free ones.
 //!
-//! Invariants: a frame that is kept or held stays as it is. A frame is sent once more only in the encoding that it has.
+//! Invariants: a frame that is kept or held does not change. A frame is reused only for sessions with its encoding.
 
 use super::{
     encodings::encoder::{HEAD_BYTES, MESSAGE_BYTES_MAX},
@@ -11,70 +11,70 @@ use crate::{fanout::FRAMES_KEPT, tick::Nanos};
 
 pub(super) struct FrameBuffers {
     all: Vec<Frame>,
-    /// Neither current nor used by anyone.
+    /// Free buffers.
     free: Vec<usize>,
-    /// The one that is being written.
+    /// The frame that is being written.
     current: usize,
-    /// Frames that may be sent once more, by their numbers.
+    /// Frames that are kept for reuse, by their numbers.
     kept: [Option<usize>; FRAMES_KEPT],
-    /// In place of the current frame this one is sent once more.
+    /// The kept frame that is sent in place of the current one.
     repeats: Option<usize>,
     /// The current frame is to be kept under this number.
     keep_as: Option<usize>,
-    /// The current frame, or the one in its place, once it is finished.
+    /// The finished frame: the current one, or the one in its place.
     finished: Option<usize>,
     payload_bytes_max: usize,
 }
 
-/// A frame, or what there is of it so far.
+/// A frame, finished or not.
 #[derive(Default)]
 pub(super) struct Frame {
-    /// Room for the header, then the payload.
+    /// Space for the header, then the payload.
     pub bytes: Vec<u8>,
-    /// How much payload it may have.
+    /// The most bytes of payload.
     pub room_bytes: usize,
-    /// Of `bytes`, before the first message.
+    /// Length of `bytes` before the first message.
     begun_bytes: usize,
-    /// Where the header begins, once the frame is finished.
+    /// Offset of the header in `bytes`, once the frame is finished.
     start: usize,
     /// The encoding of a finished frame.
     encoding: Option<u8>,
-    /// When the newest tick of each message was taken in.
+    /// Time of receipt of the newest tick of each message.
     pub rx: Vec<Nanos>,
-    /// The same in sum, once the frame is finished.
+    /// The sum of these times, once the frame is finished.
     taken_in: TakenIn,
     pub newest_order: u64,
-    /// How many want it to stay as it is: it is kept, or held.
+    /// How many users the frame has: it is kept, or held.
     users: u32,
 }
 
-/// A finished frame that stays as it is until it is [released](super::Framer::release).
+/// A finished frame that does not change until it is [released](super::Framer::release).
 #[must_use = "a frame that is not released is never used again"]
 pub struct HeldFrame(usize);
 
 /// A frame that is ready to be sent.
 pub struct ReadyFrame<'a> {
     pub bytes: &'a [u8],
-    /// Of each message, when its newest tick was taken in.
+    /// Time of receipt of the newest tick of each message.
     pub rx: &'a [Nanos],
     pub taken_in: TakenIn,
-    /// Index among all ticks of the newest one that it holds.
+    /// Order of the newest tick in it, over all symbols.
     pub newest_order: u64,
 }
 
-/// How much one frame may hold.
+/// The size of a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FrameSize {
-    /// As much as the limit allows: the fewer frames, the less they cost.
+    /// Up to the limit: fewer frames cost less.
     Full,
-    /// A little: the client is behind, and what is chosen later is fresher.
+    /// Small: the client is behind, and messages that are chosen later have newer values.
     Small,
 }
 
-/// A client that is behind gets frames of this size, in bytes: what is encoded can no longer be conflated.
+/// Bytes of a frame for a client that is behind: messages that are encoded can no longer be conflated.
 const SMALL_FRAME_BYTES: usize = 2 * 1024;
 
-/// A frame has room for two messages at least, whatever the limit.
+/// A frame has space for at least two messages, whatever the limit.
 fn at_least_two(payload_bytes_max: usize) -> usize {
     payload_bytes_max.max(2 * MESSAGE_BYTES_MAX)
 }
@@ -93,7 +93,7 @@ impl FrameBuffers {
         }
     }
 
-    /// From the next frame on.
+    /// Applies from the next frame on.
     pub fn set_frame_bytes(&mut self, payload_bytes_max: usize) {
         self.payload_bytes_max = at_least_two(payload_bytes_max);
     }
@@ -115,7 +115,7 @@ impl FrameBuffers {
         &mut self.all[self.current]
     }
 
-    /// Begins a frame with what `begin` writes before its first message; an unfinished one is forgotten.
+    /// Begins a frame. `begin` writes what goes before the first message. An unfinished frame is discarded.
     pub fn begin(&mut self, size: FrameSize, begin: fn(&mut Vec<u8>)) {
         if self.current().users > 0 {
             self.current = self.free.pop().unwrap_or_else(|| {
@@ -136,12 +136,12 @@ impl FrameBuffers {
         self.keep_as = Some(number);
     }
 
-    /// Puts the frame that was kept under this number in place of the current one. `false` when it has another encoding, or
-    /// when the current one would have held more.
+    /// Replaces the current frame by the one that was kept under this number. `false` when that has another encoding, or
+    /// when the current one has space for more.
     pub fn repeat(&mut self, number: usize, encoding: u8) -> bool {
         let Some(index) = self.kept[number] else { return false };
         let (kept, room_bytes) = (&self.all[index], self.current().room_bytes);
-        // One that is full may have left something over that another room would have held.
+        // A full frame may have left out messages that fit into a larger one.
         let fits = kept.encoding == Some(encoding)
             && kept.payload_bytes() <= room_bytes
             && (kept.has_room() || kept.room_bytes == room_bytes);
@@ -149,7 +149,7 @@ impl FrameBuffers {
         fits
     }
 
-    /// Finishes the current frame, unless it has no message. `frame` frames it; says where it then begins.
+    /// Finishes the current frame, unless it has no message. `frame` writes the header, and returns where the frame begins.
     pub fn finish(&mut self, encoding: u8, frame: impl FnOnce(&mut Vec<u8>) -> usize) {
         if self.repeats.is_some() {
             self.finished = self.repeats;

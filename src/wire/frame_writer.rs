@@ -1,4 +1,4 @@
-//! Writes the messages of one frame in one encoding, and takes from the caches what is encoded already.
+//! Writes the messages of one frame in one encoding, and copies from the cache what is encoded already.
 
 use std::marker::PhantomData;
 
@@ -16,7 +16,7 @@ use crate::{
 /// Writes into the current frame of a [`Framer`](super::Framer).
 pub struct FrameWriter<'a, E> {
     frames: &'a mut FrameBuffers,
-    /// By local topic, in this encoding's messages.
+    /// Cached messages in this encoding, by local topic.
     cached: &'a mut Vec<Cached>,
     encoder: PhantomData<E>,
 }
@@ -36,7 +36,7 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
         self.frames.ready()
     }
 
-    /// The current frame, and what is encoded of a topic.
+    /// The current frame, and the cached messages of a topic.
     #[inline]
     fn frame_and_cached(&mut self, topic: LocalId) -> (&mut Frame, &mut Cached) {
         let index = topic.0 as usize;
@@ -121,7 +121,7 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
             cached.extend::<E::Messages>(symbol, ticks);
             cached.copy(first.seq, ticks.len(), room, out)
         } else {
-            // Older than what is encoded: a client that catches up, alone.
+            // Older than the run in the cache: this client catches up alone.
             let limit = out.len() + room.saturating_sub(MESSAGE_BYTES_MAX);
             let mut sent = 0;
             while sent < ticks.len() && out.len() <= limit {

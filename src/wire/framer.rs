@@ -1,11 +1,10 @@
-//! Data frames, ready for the socket, header and all.
+//! Data frames with their headers, ready for the socket.
 //!
-//! A [`Framer`] builds one frame at a time in a buffer that it keeps, so that no delivery allocates. What several
-//! sessions get alike is encoded once: a topic's whole record, its last tick, and its newest ticks one after another,
-//! of which a session copies the stretch it needs at one go. Finished frames may be held until they are sent, and kept to
-//! be sent once more.
+//! A [`Framer`] builds one frame at a time in a buffer that it reuses, so that no delivery allocates. What several
+//! sessions need is encoded once: a topic's whole record, its last tick, and a run of its newest ticks, of which a
+//! session gets a part in one copy. Finished frames can be held until they are sent, and kept for reuse.
 //!
-//! Invariant: encodings share what is encoded of topics when they write messages alike, and otherwise never.
+//! Invariant: encodings share cached messages when they use the same type of messages, and otherwise never.
 
 use super::{
     cached::Cached,
@@ -17,33 +16,33 @@ use super::{
 /// Builds frames in every encoding, one at a time.
 pub struct Framer {
     frames: FrameBuffers,
-    /// What is encoded of topics: by the encoding whose messages they are, then by local topic.
+    /// Cached messages: by the encoding that writes them, then by local topic.
     cached: Vec<Vec<Cached>>,
 }
 
 impl Framer {
-    /// `payload_bytes_max`: of one frame; at least 2 KiB.
+    /// `payload_bytes_max`: the most bytes of payload in a frame; at least 2 KiB.
     pub fn new(payload_bytes_max: usize) -> Self {
         Framer { frames: FrameBuffers::new(payload_bytes_max), cached: Vec::new() }
     }
 
-    /// From the next frame on.
+    /// Applies from the next frame on.
     pub fn set_frame_bytes(&mut self, payload_bytes_max: usize) {
         self.frames.set_frame_bytes(payload_bytes_max);
     }
 
-    /// Releases the buffers of frames that nobody holds.
+    /// Releases the buffers of free frames.
     pub fn shrink(&mut self) {
         self.frames.shrink();
     }
 
-    /// Begins a frame in this encoding; an unfinished one is forgotten.
+    /// Begins a frame in this encoding. An unfinished frame is discarded.
     pub fn begin<E: Encoder>(&mut self, size: FrameSize) -> FrameWriter<'_, E> {
         self.frames.begin(size, E::Messages::begin);
         self.writer()
     }
 
-    /// Writes on in the frame that was begun, in the encoding that it was begun in.
+    /// A writer for the current frame, in the encoding of that frame.
     #[inline]
     pub fn writer<E: Encoder>(&mut self) -> FrameWriter<'_, E> {
         let index = usize::from(<E::Messages as Encoder>::ID);

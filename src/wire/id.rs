@@ -1,14 +1,14 @@
-//! The id of a command: whatever the client chose, given back as it came.
+//! The id of a command: chosen by the client, and sent back unchanged.
 
 use serde::{Serialize, Serializer, ser::Error};
 
-/// A command's id, echoed as it came.
+/// The id of a command.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(untagged)]
 pub enum Id {
     Text(String),
     Number(i64),
-    /// A whole number that 64 bits with a sign do not hold, as it was written.
+    /// The digits of a whole number that does not fit into an `i64`.
     #[serde(serialize_with = "write_digits")]
     Digits(String),
 }

@@ -1,6 +1,6 @@
-//! The public contract as bytes: messages, commands, frames, close reasons. docs/PROTOCOL.md is its prose.
+//! The wire protocol: messages, commands, frames, close reasons. docs/PROTOCOL.md describes it for clients.
 //!
-//! No I/O and no session: what is sent is decided elsewhere, how it is written is decided here alone.
+//! No I/O and no session: other modules decide what is sent, and this one how it is written.
 //!
 //! Invariants: no data frame is larger than its limit; a tick is encoded at most once for all sessions with one encoding
 //! that get it whole.

@@ -1,4 +1,4 @@
-//! How often names are given in what may be large: of a large object the reader of commands keeps one value for each name.
+//! Counts names of large objects, to find duplicates: the JSON parser keeps one value for each name.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{
     de::{IgnoredAny, MapAccess, Visitor},
 };
 
-/// How many names `resume.last` has, each counted as often as it is given.
+/// How many names `resume.last` has, duplicates included.
 pub fn in_resume(text: &[u8]) -> Option<usize> {
     struct Names(usize);
 

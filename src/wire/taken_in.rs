@@ -1,6 +1,6 @@
-//! [`TakenIn`]: when the messages of one frame were taken in, in sum. When each of them was, the frame itself knows.
+//! [`TakenIn`]: a summary of when the messages of one frame were taken in. The frame has the time of each message.
 //!
-//! Invariant: the sum is of nanoseconds since the oldest, and exact also where the sum of the times themselves wraps.
+//! Invariant: the sum counts nanoseconds since the oldest, and is exact even if the sum of the times overflows.
 
 use crate::tick::Nanos;
 
@@ -10,12 +10,12 @@ pub struct TakenIn {
     pub oldest: Nanos,
     pub newest: Nanos,
     pub count: u64,
-    /// Of nanoseconds since the oldest.
+    /// Sum of nanoseconds since the oldest.
     pub since_oldest_sum: u64,
 }
 
 impl TakenIn {
-    /// One walk: each frame pays it for each of its messages.
+    /// One pass, because every frame does this for each of its messages.
     pub fn of(rx: &[Nanos]) -> Self {
         let Some(&Nanos(first)) = rx.first() else { return TakenIn::default() };
         let (mut oldest, mut newest, mut sum) = (first, first, 0_i64);
@@ -25,7 +25,7 @@ impl TakenIn {
             sum = sum.wrapping_add(rx);
         }
         let count = rx.len() as u64;
-        // The sum wraps, and so does what is taken off it: what is left is exact.
+        // The sum and what is subtracted from it both wrap, so the difference is exact.
         let since_oldest_sum = sum.cast_unsigned().wrapping_sub(oldest.cast_unsigned().wrapping_mul(count));
         TakenIn { oldest: Nanos(oldest), newest: Nanos(newest), count, since_oldest_sum }
     }
@@ -46,7 +46,7 @@ mod tests {
     }
 
     proptest! {
-        /// Also where the sum of the times themselves does not fit.
+        /// Also when the sum of the times overflows.
         #[test]
         fn the_sum_since_the_oldest_is_exact(
             begins in prop_oneof![Just(0), Just(i64::MAX - HOUR), Just(i64::MIN)],

@@ -1,4 +1,4 @@
-//! WebSocket frames, as a server sends them (RFC 6455): whole, unmasked, with the shortest header there is.
+//! WebSocket frames of a server (RFC 6455): unfragmented, unmasked, with the shortest possible header.
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, OpCode};
 
@@ -59,7 +59,7 @@ mod tests {
 
     use super::*;
 
-    /// As the WebSocket library writes it.
+    /// The frame as the WebSocket library writes it.
     fn check_header(opcode: OpCode, payload_bytes: usize) {
         let mut head = [0; HEAD_BYTES];
         let head_bytes = write_header(opcode, payload_bytes, &mut head);

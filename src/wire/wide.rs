@@ -1,12 +1,12 @@
-//! Whole numbers that 64 bits do not hold, which the reader of commands refuses as if they were no JSON.
+//! Whole numbers of more than 64 bits, which the JSON parser refuses as invalid.
 //!
-//! Rare, so a message without a long run of digits is only looked through. In one that has such numbers they are put into
-//! quotes, and are then values of the wrong kind, of which the reader says so; a command's `id` is kept as it was.
+//! They are rare, so a message is only searched for a long run of digits. If it has such numbers, they are put into
+//! quotes. They are then reported as values of the wrong kind, except for a command's `id`, which is echoed as it was.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// No shorter number is too large for 64 bits.
+/// Shorter numbers fit into 64 bits.
 const DIGITS_MIN: usize = 19;
 
 #[derive(Deserialize)]
@@ -44,7 +44,8 @@ pub fn quoted(text: &[u8]) -> Option<Vec<u8>> {
     found.then_some(out)
 }
 
-/// Whether so many digits stand side by side. Each such run has one of every so many bytes, and the others are not looked at.
+/// Whether the text has [`DIGITS_MIN`] consecutive digits. Such a run covers one of every [`DIGITS_MIN`] positions, so
+/// only these are checked first.
 fn has_long_run(text: &[u8]) -> bool {
     (DIGITS_MIN - 1..text.len()).step_by(DIGITS_MIN).filter(|&at| text[at].is_ascii_digit()).any(|at| {
         let before = text[..at].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
@@ -61,13 +62,13 @@ pub fn id(text: &[u8]) -> Option<String> {
 
 fn is_wide(part: &[u8]) -> bool {
     let digits = part.strip_prefix(b"-").unwrap_or(part);
-    // JSON has no zeros before a number.
+    // JSON numbers have no leading zeros.
     let is_whole = digits.len() >= DIGITS_MIN && digits[0] != b'0' && digits.iter().all(u8::is_ascii_digit);
     let text = std::str::from_utf8(part).unwrap_or_default();
     is_whole && text.parse::<u64>().is_err() && text.parse::<i64>().is_err()
 }
 
-/// A string with its quotes, or what there is of it.
+/// A string with its quotes; the rest of the text if it does not end.
 fn string_bytes(text: &[u8]) -> usize {
     let mut escaped = true;
     let end = text.iter().position(|byte| {

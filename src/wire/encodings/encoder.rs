@@ -1,7 +1,7 @@
-//! What an encoding is made of: how it frames, and how it writes data messages.
+//! The two parts of an encoding: how it frames, and how it writes data messages.
 //!
-//! Both are types with static functions, so that one choice a frame picks the code for all that is in it
-//! ([`Encoding::fill`](super::Encoding::fill)). No state: what is encoded once and copied later is in `wire/cached.rs`.
+//! Both are types with static functions, so the code for a whole frame is chosen once
+//! ([`Encoding::fill`](super::Encoding::fill)). They have no state; cached messages are in `wire/cached.rs`.
 
 use crate::{
     fanout::GapReason,
@@ -10,8 +10,7 @@ use crate::{
     wire::{CloseReason, Control, assembled::Welcome},
 };
 
-/// Room that is kept before the payload of a data frame for what frames it. A WebSocket header of a server has at most
-/// 10 bytes.
+/// Bytes before the payload of a data frame that are reserved for its header. A server's WebSocket header has at most 10.
 pub const HEAD_BYTES: usize = 10;
 /// More than the longest message that one call of [`Emit`](crate::fanout::Emit) adds, in any encoding: a gap and a snapshot
 /// together.
@@ -21,9 +20,9 @@ pub const MESSAGE_BYTES_MAX: usize = 1024;
 pub trait Encoder: 'static {
     /// Its index in the table of encodings. Frames are shared by sessions with the same one, and by no others.
     const ID: u8;
-    /// How its data messages are written. Encodings that name the same type share what is encoded of topics.
+    /// How its data messages are written. Encodings with the same type share cached messages.
     type Messages: Messages;
-    /// Whether the position of the session in the market goes before each data frame.
+    /// Whether each data frame begins with the position of the session in the market.
     const HAS_POSITION: bool = false;
     /// Whether the client answers pings.
     const HAS_PINGS: bool = false;
@@ -47,10 +46,10 @@ pub trait Encoder: 'static {
     /// Appends a ping, when it [has](Self::HAS_PINGS) pings.
     fn ping(_out: &mut Vec<u8>) {}
 
-    /// Appends when the client should reconnect, should the connection end without a close. Nothing in most encodings.
+    /// Appends how long the client should wait to reconnect if the connection is lost. Nothing in most encodings.
     fn retry(_retry_ms: u64, _out: &mut Vec<u8>) {}
 
-    /// Appends the last frame: why the session ends.
+    /// Appends the last frame, with the reason why the session ends.
     fn close(reason: CloseReason, out: &mut Vec<u8>);
 }
 
@@ -64,31 +63,31 @@ pub trait Messages: Encoder {
     /// Ends the payload of a frame, which has at least one message.
     fn end(out: &mut Vec<u8>);
 
-    /// Appends the part of a message with a whole record that depends on the record alone. It is encoded once for all sessions.
+    /// Appends the part of a message with a whole record that depends on the record alone. It is cached for all sessions.
     fn record(symbol: &Symbol, record: &Record, out: &mut Vec<u8>);
 
-    /// Appends the part that says which fields are withdrawn. It follows [`Self::record`] in an update, and not in a snapshot,
-    /// which replaces all that its client knows.
+    /// Appends the part that lists withdrawn fields. It follows [`Self::record`] in an update. A snapshot does not have it,
+    /// since it replaces the client's whole record.
     fn withdrawn(record: &Record, out: &mut Vec<u8>);
 
-    /// Appends a message with a whole record, given what [`Self::record`] and [`Self::withdrawn`] wrote of it.
+    /// Appends a message with a whole record, from the parts that [`Self::record`] and [`Self::withdrawn`] wrote.
     fn whole(kind: MessageKind, record: &[u8], n: u64, out: &mut Vec<u8>);
 
-    /// Appends a message with some fields of a record; an update says which of them are withdrawn.
+    /// Appends a message with some fields of a record. An update also lists which of them are withdrawn.
     fn some(kind: MessageKind, symbol: &Symbol, record: &Record, wanted: FieldSet, n: u64, out: &mut Vec<u8>);
 
     /// Appends an update with the wanted fields of one tick, set or withdrawn.
     fn tick(symbol: &Symbol, tick: &Stamped, wanted: FieldSet, n: u64, out: &mut Vec<u8>);
 
-    /// Appends a gap: ticks `from..=to` are lost to the subscription.
+    /// Appends a gap: the subscription will not get the ticks `from..=to`.
     fn gap(symbol: &Symbol, from: u64, to: u64, reason: GapReason, out: &mut Vec<u8>);
 }
 
 /// The kind of a message with fields of a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MessageKind {
-    /// A new base.
+    /// A snapshot.
     Snapshot,
-    /// A change.
+    /// An update.
     Update,
 }

@@ -1,7 +1,7 @@
 //! JSON as server-sent events: each frame is one event of a `text/event-stream`, with the array of messages as its data.
 //!
-//! A browser's `EventSource` reconnects by itself. It is told when (`retry`), and what to send back (`id`, which the session
-//! writes).
+//! A browser's `EventSource` reconnects by itself. `retry` sets its delay, and `id`, which the session writes, is what it
+//! sends when it reconnects.
 
 use super::{
     encoder::{Encoder, HEAD_BYTES},

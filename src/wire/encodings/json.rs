@@ -1,6 +1,6 @@
 //! JSON text over WebSocket: `tickcast.v1.json`. A frame is a text frame with an array of messages.
 //!
-//! Each message of a frame has a comma behind it; the frame's end replaces the last one.
+//! Each message of a frame is followed by a comma; the end of the frame replaces the last one.
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
@@ -12,7 +12,7 @@ use crate::{
     wire::{CloseReason, assembled::write_int, websocket},
 };
 
-/// The encoding that every client speaks.
+/// JSON over WebSocket, the default.
 pub struct Json;
 
 impl Encoder for Json {
@@ -104,7 +104,7 @@ impl Messages for Json {
     }
 }
 
-/// Appends a `snapshot` message, as the stream has it, without a frame.
+/// Appends a `snapshot` message without a frame, for HTTP.
 pub fn write_snapshot(symbol: &Symbol, record: &Record, out: &mut Vec<u8>) {
     out.extend_from_slice(beginning(MessageKind::Snapshot));
     Json::record(symbol, record, out);

@@ -1,10 +1,10 @@
-//! How a session's bytes are written. A session is given an [`Encoding`] by its handshake, and asks it for everything that
-//! differs between encodings.
+//! How a session's bytes are written. The handshake chooses a session's [`Encoding`], which has everything that differs
+//! between encodings.
 //!
 //! To add one: a file beside this one that implements [`Encoder`], and its row in [`ENCODINGS`].
 //!
-//! Invariants: frames are shared by sessions of one encoding, and by no others. One call through the table writes a whole
-//! frame; what is within it is static.
+//! Invariants: only sessions with the same encoding share frames. One call through the table writes a whole frame; the
+//! calls within it are static.
 
 pub mod encoder;
 pub mod event_stream;
@@ -35,7 +35,7 @@ const ENCODINGS: &[EncodingRow] = &[
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Encoding(u8);
 
-/// What an encoding does, as values: see [`Encoder`].
+/// The functions and constants of an [`Encoder`], as a value.
 struct EncodingRow {
     id: u8,
     subprotocol: Option<&'static str>,
@@ -78,7 +78,7 @@ impl EncodingRow {
     }
 }
 
-/// As [`Encoding::fill`], of one encoding.
+/// [`Encoding::fill`] for one encoding.
 fn fill<E: Encoder>(
     framer: &mut Framer,
     size: FrameSize,
@@ -94,16 +94,16 @@ fn fill<E: Encoder>(
 }
 
 impl Encoding {
-    /// Of a WebSocket whose client asks for none.
+    /// The encoding of a WebSocket whose client asks for none.
     pub const JSON: Encoding = Encoding::of::<Json>();
-    /// Of an event stream.
+    /// The encoding of event streams.
     pub const EVENT_STREAM: Encoding = Encoding::of::<EventStream>();
 
     pub const fn of<E: Encoder>() -> Encoding {
         Encoding(E::ID)
     }
 
-    /// The encoding that this WebSocket subprotocol asks for.
+    /// The encoding of this WebSocket subprotocol.
     pub fn by_subprotocol(name: &str) -> Option<Encoding> {
         let row =
             ENCODINGS.iter().find(|row| row.subprotocol.is_some_and(|own| own.eq_ignore_ascii_case(name)))?;
@@ -115,12 +115,12 @@ impl Encoding {
         ENCODINGS.iter().filter_map(|row| row.subprotocol)
     }
 
-    /// The WebSocket subprotocol that asks for this encoding.
+    /// The WebSocket subprotocol of this encoding.
     pub fn subprotocol(self) -> Option<&'static str> {
         self.row().subprotocol
     }
 
-    /// Whether the position of the session in the market goes before each data frame.
+    /// Whether each data frame begins with the position of the session in the market.
     pub fn has_position(self) -> bool {
         self.row().has_position
     }
@@ -130,7 +130,7 @@ impl Encoding {
         self.row().has_pings
     }
 
-    /// Fills the session's next frame, which `framer` then has: see [`Fanout::fill`].
+    /// Fills the session's next frame in `framer`: see [`Fanout::fill`].
     #[inline]
     pub fn fill(
         self,
@@ -164,12 +164,12 @@ impl Encoding {
         (self.row().ping)(out);
     }
 
-    /// Appends when the client should reconnect, should the connection end without a close; nothing in most encodings.
+    /// Appends how long the client should wait to reconnect if the connection is lost; nothing in most encodings.
     pub fn write_retry(self, retry_ms: u64, out: &mut Vec<u8>) {
         (self.row().retry)(retry_ms, out);
     }
 
-    /// Appends the last frame: why the session ends.
+    /// Appends the last frame, with the reason why the session ends.
     pub fn write_close(self, reason: CloseReason, out: &mut Vec<u8>) {
         (self.row().close)(reason, out);
     }

@@ -1,5 +1,5 @@
-//! Sessions of several encodings on one shard: each is sent the same messages in its own bytes, and frames are shared within
-//! an encoding and never across.
+//! Sessions with several encodings on one shard: each gets the same messages in its own encoding, and frames are shared
+//! within an encoding and never across.
 
 pub mod tabbed;
 
@@ -26,7 +26,7 @@ const TABBED: Encoding = Encoding::of::<Tabbed>();
 const ENCODINGS: [Encoding; 3] = [Encoding::JSON, Encoding::EVENT_STREAM, TABBED];
 const SYMBOLS: [&str; 3] = ["A", "B", "C"];
 
-/// A message without what only one encoding has.
+/// A message without the parts that only one encoding has.
 #[derive(Clone, PartialEq, Debug)]
 struct Message {
     kind: String,
@@ -35,7 +35,7 @@ struct Message {
     rest: Value,
 }
 
-/// A shard, and a market that it is fed from.
+/// A shard and its market.
 struct Shard {
     ingest: Ingest,
     batch_queue: Arc<BatchQueue<Batch>>,
@@ -91,7 +91,7 @@ impl Shard {
         }
     }
 
-    /// The session's next frame and where it is; `None` when it is caught up.
+    /// The session's next frame and its location; `None` when the session is caught up.
     fn fill(&mut self, session: usize) -> Option<(Vec<u8>, *const u8)> {
         let (key, encoding) = self.sessions[session];
         let (size, ingest) = (FrameSize::Full, &self.ingest);
@@ -111,7 +111,7 @@ impl Shard {
     }
 }
 
-/// What is in a WebSocket frame with this first byte.
+/// The payload of a WebSocket frame with this first byte.
 fn payload(frame: &[u8], first: u8) -> &str {
     assert_eq!(frame[0], first);
     let head_bytes = if frame[1] == 126 { 4 } else { 2 };
@@ -172,7 +172,8 @@ fn specs() -> impl Strategy<Value = Spec> {
 }
 
 proptest! {
-    /// Slow and quick sessions, all kinds of messages, gaps among them: nobody's encoding changes what anyone is sent.
+    /// Slow and fast sessions, all kinds of messages, with gaps: the encoding of a session does not change which messages it
+    /// or another session gets.
     #[test]
     fn sessions_are_sent_the_same_messages_whatever_the_encodings_on_their_shard(
         encodings in prop::collection::vec(prop::sample::select(ENCODINGS.to_vec()), 2..8),
@@ -211,7 +212,8 @@ proptest! {
     }
 }
 
-/// A snapshot replaces what its client knows, and leaves withdrawn fields out; an update says `null`, whole or of one tick.
+/// A snapshot replaces the client's record and omits withdrawn fields. An update has `null` for them, whether it has a
+/// whole record or one tick.
 #[test]
 fn withdrawn_fields_are_null_in_updates_and_not_in_snapshots() {
     let mut shard = Shard::new(&ENCODINGS);
@@ -247,12 +249,12 @@ fn withdrawn_fields_are_null_in_updates_and_not_in_snapshots() {
         shard.subscribe(session, 0, &Spec::default());
     }
     check(&mut shard, &json!({"bid": 5}));
-    // A value takes the withdrawal back.
+    // A value ends the withdrawal.
     shard.tick(&[(0, Field::Ask, 7), (0, Field::Ask, 8)]);
     check(&mut shard, &json!({"bid": 5, "ask": 8, "last": null}));
 }
 
-/// In each round, whatever the order in which the sessions are filled.
+/// In each round, whatever the order in which sessions are filled.
 #[test]
 fn sessions_with_one_encoding_share_a_frame_and_those_with_another_have_their_own() {
     let encodings: Vec<Encoding> = (0..12).map(|session| ENCODINGS[session % ENCODINGS.len()]).collect();
@@ -262,7 +264,7 @@ fn sessions_with_one_encoding_share_a_frame_and_those_with_another_have_their_ow
             shard.subscribe(session, symbol, &Spec::default());
         }
     }
-    // The first frames hold snapshots, which are not shared.
+    // The first frames have snapshots, which are not shared.
     shard.tick(&[(0, Field::Bid, 1), (1, Field::Bid, 1), (2, Field::Bid, 1)]);
     for session in 0..encodings.len() {
         shard.read(session);
