@@ -187,6 +187,25 @@ async def resize(report):
         await watch.ended(0)
 
 
+@check("a watch in a terminal shows names with blanks and of any script, and moves no cursor for them")
+async def names(report):
+    async with Server("--feed", "push") as server:
+        rows = ["币安人生USDT", "AAPL  250221C00250000", "SAN-I*", "A\u202eB"]
+        await server.publish([json.dumps({"symbol": symbol, "last": "7.5"}) for symbol in rows])
+        entries = [symbol.replace("*", "\\*") for symbol in rows]
+        async with Watch(server.ws, *entries, env={"LC_ALL": "C.UTF-8"}) as watch:
+            await watch.shows("AAPL  250221C00250000", "SAN-I*", "A\\u{202e}B", "1-4 of 4")
+
+            async def aligned():
+                lines = [line for line in watch.screen.display if "7.5" in line]
+                # pyte shows a wide character once, in the first of its two cells.
+                return len(lines) == 4 and len({line.index("7.5") + 4 * ("币安人生" in line) for line in lines}) == 1
+
+            await until("four prices, one below the other", aligned, 30)
+            watch.keys("q")
+            await watch.ended(0)
+
+
 @check("a watch in a terminal stops for Ctrl-Z and SIGTSTP, and goes on")
 async def suspend(report):
     async with watching() as (server, watch):

@@ -350,6 +350,46 @@ const checks = {
     await assertClean(opened, server);
   },
 
+  async 'symbols with blanks, stars and any script are shown, searched, picked and kept in the address'(context) {
+    const server = await serve('--listen', '127.0.0.1:0', '--feed', 'push');
+    const option = 'AAPL  250221C00250000', coin = '币安人生USDT', share = 'SAN-I*', odd = '!A\u202eB', names = [option, coin, share, odd];
+    await publish(server, ...[...names, 'SAN-IX'].map(symbol => ({ symbol, bid: 1 })));
+    const opened = await open(context, server, '?symbols=AAPL++250221C00250000,' + encodeURIComponent(coin));
+    const { page, heard } = opened;
+    const entries = () => new URL(page.url()).searchParams.get('symbols').split(',');
+    await untilRows(page, option, coin);
+    // Both blanks are seen.
+    assert.equal(await page.locator(`${row(option)} .c-symbol`).evaluate(cell => cell.innerText), option);
+    assert.equal(await page.locator(`${row(option)} .c-symbol`).evaluate(cell => getComputedStyle(cell).whiteSpace), 'pre');
+    for (const [typed, symbol, shown, entry] of [['SAN-I\\*', share, share, 'SAN-I\\*'], ['A\u202e', odd, '!A\\u{202e}B', '\\!A\u202eB']]) {
+      await page.keyboard.press('/');
+      await page.keyboard.insertText(typed);
+      await page.locator('#found li', { hasText: shown }).first().waitFor();
+      await page.keyboard.press('Enter');
+      await until(page, `row ${symbol}`, symbol => [...document.querySelectorAll('#rows .row')].some(row => row.dataset.symbol === symbol), symbol);
+      assert.ok(entries().includes(entry), page.url());
+      await page.keyboard.press('Escape');
+    }
+    await untilRows(page, option, coin, share, odd);
+    for (const symbol of [coin, option, share, odd]) {
+      await page.locator(`${row(symbol)} .c-symbol`).click();
+      const seen = symbol.replace('\u202e', '\\u{202e}');
+      await until(page, `picked ${seen}`, seen => document.querySelector('#pick').textContent === seen, seen);
+      assert.equal(new URL(page.url()).searchParams.get('pick'), symbol);
+      await publish(server, { symbol, last: 5, last_size: 1 }, { symbol, last: 7, last_size: 1 });
+      await untilCell(page, symbol, 'last', '▲7');
+    }
+    assert.ok(!(await page.locator('#rows').textContent()).includes('\u202e'));
+    assert.ok(!heard.sent.some(({ symbols }) => symbols?.includes(share)), 'a star that is not escaped is a glob');
+    await page.reload();
+    await untilRows(page, option, coin, share, odd);
+    await until(page, 'picked again', seen => document.querySelector('#pick').textContent === seen, '!A\\u{202e}B');
+    await page.locator(row(share)).hover();
+    await page.locator(`${row(share)} .c-remove`).click();
+    await untilRows(page, option, coin, odd);
+    await assertClean(opened, server);
+  },
+
   async 'search filters, adds and removes; the address keeps the list'(context) {
     const server = await serve('--listen', '127.0.0.1:0', '--feed', 'push');
     await publish(server, ...['BTC-USD', 'BTC-EUR', 'ETH-USD', 'ETH-EUR'].map(symbol => ({ symbol, bid: 1 })));
@@ -486,10 +526,10 @@ const checks = {
   async 'symbols of the address, good and bad; the interval'(context) {
     const server = await serve('--listen', '127.0.0.1:0', '--feed', 'push', '--set', 'limits.message_bytes=512');
     await publish(server, ...['A', 'B', 'C'].map(symbol => ({ symbol, bid: 1 })));
-    const opened = await open(context, server, '?symbols=A,B,B,LATER,bad%20one');
+    const opened = await open(context, server, '?symbols=A,B,B,LATER,bad%22one');
     const { page, heard } = opened;
     await untilRows(page, 'A', 'B', 'LATER');
-    assert.match(await text(page, 'notice'), /^bad one: /);
+    assert.match(await text(page, 'notice'), /^bad"one: /);
     await until(page, 'unknown', place => document.querySelector(place).dataset.state === 'unknown', row('LATER'));
     await publish(server, { symbol: 'LATER', bid: 5 }, { symbol: 'C', bid: 5 });
     await untilCell(page, 'LATER', 'bid', '5');

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use tickcast::{
+    escape::escaped,
     fanout::{GapReason, Glob},
     limits::Limits,
     tick::{Field, State, Symbol},
@@ -103,6 +104,14 @@ fn patterns_mean_what_the_service_takes_them_for() {
             let symbol = Symbol::new(name).expect("a valid symbol");
             assert_eq!(pattern.matches(name), glob.matches(&symbol), "{entry} {name}");
         }
+    }
+}
+
+#[test]
+fn what_is_written_out_is_the_same_on_both_sides() {
+    for char in ('\0'..=char::MAX).filter(|char| !matches!(char, '\n' | '\r' | '\t')) {
+        let text = format!("A{char}B");
+        assert_eq!(client::printable(&text), escaped(&text), "U+{:04X}", u32::from(char));
     }
 }
 

@@ -10,6 +10,7 @@ use crate::feed::{RejectReason, ndjson::write_line, recording::RecordPosition};
 #[cfg(feature = "dbn")]
 mod dbn;
 mod lean_ticks;
+mod symbols;
 
 const LINE_BYTES_MAX: usize = 4_096;
 

@@ -1,5 +1,7 @@
 //! Keys and boards in, screens out.
 
+mod names;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use proptest::{collection::vec, prelude::*};
 use ratatui_core::{backend::TestBackend, buffer::Cell, style::Color, terminal::Terminal};
@@ -344,20 +346,6 @@ fn colours_are_only_where_they_are_wanted_and_signs_everywhere() {
     assert!(!has_colour && text.contains('▲') && text.contains('▼'), "{text}");
     let (text, _) = coloured(true, false);
     assert!(text.is_ascii(), "{text}");
-}
-
-#[test]
-fn a_terminal_is_not_obeyed_from_outside() {
-    let mut stage = Stage::with_rows(200, 30);
-    stage.tell(
-        "{\"type\":\"snapshot\",\"symbol\":\"\u{1b}c\",\"seq\":1,\"rx\":1,\"bid\":\"\u{1b}7\"},
-        {\"type\":\"snapshot\",\"symbol\":\"\\u001b[2J\",\"seq\":1,\"rx\":1,\"bid\":\"\\u001b[31m\"},
-        {\"type\":\"status\",\"pace\":\"\\u0007\"}",
-    );
-    for keys in ["", "G\n"] {
-        stage.keys(keys);
-        assert!(!stage.lines().concat().contains(char::is_control));
-    }
 }
 
 fn any_key() -> impl Strategy<Value = KeyCode> {
