@@ -53,7 +53,9 @@ impl Glob {
             return Err(SymbolError::Empty);
         }
         // A star may be anywhere in a symbol. As many bytes as before, so that errors say the right one.
-        check_characters(&text.replace(ESCAPED_STAR, "**"))?;
+        let plain =
+            if text.contains('\\') { text.replace(ESCAPED_STAR, "**").into() } else { Cow::Borrowed(text) };
+        check_characters(&plain)?;
         let pattern = unescaped(text);
         if pattern.len() > SYMBOL_BYTES_MAX {
             return Err(SymbolError::TooLong(pattern.len()));
@@ -141,16 +143,18 @@ impl Glob {
     }
 }
 
-/// The pattern of a valid text.
+/// The pattern of a valid text: in it a backslash stands before a star alone.
 fn unescaped(text: &str) -> CompactString {
-    let runs = text.split(ESCAPED_STAR).map(|run| run.replace('*', "\0"));
-    runs.enumerate().fold(CompactString::default(), |mut pattern, (index, run)| {
-        if index > 0 {
-            pattern.push('*');
-        }
-        pattern.push_str(&run);
-        pattern
-    })
+    let mut pattern = CompactString::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(char) = chars.next() {
+        pattern.push(match char {
+            '*' => ANY,
+            '\\' => chars.next().unwrap_or_default(),
+            char => char,
+        });
+    }
+    pattern
 }
 
 impl PartialEq for Glob {
