@@ -49,16 +49,21 @@ class Store:
             held.cursor = message["to"]
             return
         seq = message["seq"]
-        record = {name: str(value) for name, value in message.items() if name in FIELDS}
+        record = {name: str(value) for name, value in message.items() if name in FIELDS and value is not None}
+        withdrawn = {name for name, value in message.items() if name in FIELDS and value is None}
         if kind == "snapshot":
+            assert not withdrawn, f"a snapshot leaves out what is withdrawn: {message}"
             assert held.cursor is None or seq in (held.cursor, held.cursor + 1), f"law 4: {held.cursor}, {message}"
             held.record = record
             held.snapshots += 1
         else:
             n = message.get("n", 1)
             assert held.cursor is None or seq == held.cursor + n, f"law 4: {held.cursor} + {n} is not {seq}: {message}"
-            assert n == 1 or held.record.keys() <= record.keys(), f"{n} ticks without every field: {message}"
+            has = record.keys() | withdrawn
+            assert n == 1 or held.record.keys() <= has, f"{n} ticks without every field: {message}"
             held.record.update(record)
+            for name in withdrawn:
+                held.record.pop(name, None)
             held.updates += 1
             held.ticks += n
             if self.ages_us is not None:

@@ -135,6 +135,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_withdrawn_is_null_and_so_is_what_a_snapshot_no_longer_has() {
+        let mut mirror = mirror();
+        let frame = r#"[{"type":"snapshot","symbol":"A","seq":5,"rx":2,"bid":1,"ask":2,"last":3,"last_size":1},
+            {"type":"update","symbol":"A","seq":6,"rx":4,"bid":null,"side":null}]"#;
+        let lines = take(&mut mirror, frame).unwrap();
+        assert_eq!(lines[1], r#"{"symbol":"A","rx":4,"bid":null,"side":null}"#);
+        let frame = r#"[{"type":"gap","symbol":"A","from":7,"to":20,"reason":"slow"},
+            {"type":"snapshot","symbol":"A","seq":20,"rx":9,"bid":5,"last":3,"last_size":1}]"#;
+        let lines = take(&mut mirror, frame).unwrap();
+        assert_eq!(lines[1], r#"{"symbol":"A","rx":9,"bid":5,"last":3,"ask":null}"#);
+    }
+
+    #[test]
     fn gaps_are_notes_and_a_known_record_is_no_tick() {
         let mut mirror = mirror();
         take(&mut mirror, r#"[{"type":"snapshot","symbol":"A","seq":8,"rx":1,"bid":1}]"#).unwrap();

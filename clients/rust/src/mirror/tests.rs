@@ -261,17 +261,24 @@ struct Server {
     seq: u64,
     cursor: u64,
     epoch: u32,
-    fields: [u64; 3],
+    /// Bid, ask, last; `None`: withdrawn.
+    fields: [Option<u64>; 3],
 }
 
 impl Server {
     fn record(&self, kind: &str) -> String {
-        let [bid, ask, last] = self.fields;
         let (seq, n) = (self.seq, self.seq - self.cursor);
-        let n = if kind == "snapshot" { String::new() } else { format!(r#","n":{n}"#) };
-        format!(
-            r#"[{{"type":"{kind}","symbol":"A","seq":{seq},"rx":{seq},"bid":{bid},"ask":{ask},"last":{last}{n}}}]"#
-        )
+        let (n, withdrawn) = if kind == "snapshot" {
+            (String::new(), None)
+        } else {
+            (format!(r#","n":{n}"#), Some("null".to_owned()))
+        };
+        let field = |(name, value): (&str, Option<u64>)| {
+            let value = value.map(|value| value.to_string()).or_else(|| withdrawn.clone());
+            value.map_or(String::new(), |value| format!(r#","{name}":{value}"#))
+        };
+        let fields: String = ["bid", "ask", "last"].into_iter().zip(self.fields).map(field).collect();
+        format!(r#"[{{"type":"{kind}","symbol":"A","seq":{seq},"rx":{seq}{fields}{n}}}]"#)
     }
 
     fn gap(&self, from: u64, reason: &str) -> [String; 2] {
@@ -308,7 +315,8 @@ impl Server {
             Happening::Ticks(count) => {
                 for tick in 0..u64::from(count) {
                     self.seq += 1;
-                    self.fields[tick as usize % 3] = self.seq;
+                    let is_withdrawn = self.seq.is_multiple_of(4);
+                    self.fields[tick as usize % 3] = (!is_withdrawn).then_some(self.seq);
                 }
                 Vec::new()
             }
@@ -358,8 +366,8 @@ proptest! {
         prop_assert_eq!(topic.missing, 0);
         if server.seq > 0 {
             prop_assert_eq!(topic.record.seq, server.seq);
-            let held = [Field::Bid, Field::Ask, Field::Last].map(|field| topic.record.units(field).unwrap() / 10i128.pow(18));
-            prop_assert_eq!(held, server.fields.map(i128::from));
+            let held = [Field::Bid, Field::Ask, Field::Last].map(|field| topic.record.units(field).map(|units| units / 10i128.pow(18)));
+            prop_assert_eq!(held, server.fields.map(|value| value.map(i128::from)));
         }
     }
 
