@@ -83,11 +83,12 @@ impl LineError {
 
     /// The same error, with the place of bytes that are not UTF-8, which the parser does not tell.
     pub(super) fn within(self, line: &[u8]) -> Self {
-        match (self, std::str::from_utf8(line)) {
-            (LineError::Syntax { what: NOT_UTF8, .. }, Err(error)) => {
-                LineError::Syntax { what: NOT_UTF8, at: error.valid_up_to() }
+        match self {
+            LineError::Syntax { what: NOT_UTF8, at } => {
+                let at = std::str::from_utf8(line).map_or_else(|error| error.valid_up_to(), |_| at);
+                LineError::Syntax { what: NOT_UTF8, at }
             }
-            (same, _) => same,
+            other => other,
         }
     }
 
