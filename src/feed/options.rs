@@ -15,7 +15,7 @@ pub struct Options<'a> {
     /// The source's name in messages.
     source: &'static str,
     left: Vec<(Cow<'a, str>, Cow<'a, str>)>,
-    /// Options that were asked for, for the message about an unknown one.
+    /// The names of options that were read, for the message about an unknown one.
     known: Vec<&'static str>,
 }
 

@@ -67,6 +67,6 @@ pub enum FeedActivity {
     Playing,
     /// Paused or waiting on purpose: it gives nothing for now.
     Held,
-    /// It has reached its end; it can be asked to start again.
+    /// It has reached its end, and can be started again.
     Ended,
 }

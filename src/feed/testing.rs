@@ -1,4 +1,4 @@
-//! A sink for tests: it keeps what it is given, and its clock goes only when it is asked.
+//! A sink for tests: it keeps all ticks, and its clock advances by a fixed step at each reading.
 
 use std::{cell::Cell, time::Duration};
 
@@ -17,7 +17,7 @@ pub struct TestSink {
     pub rejected: Vec<RejectReason>,
     pub lags: Vec<Duration>,
     pub now: Cell<Nanos>,
-    /// How far the clock goes whenever it is asked.
+    /// How far the clock advances at each reading.
     pub step: Duration,
     /// Set after so many ticks.
     pub stop_after: Option<(usize, Stop)>,

@@ -6,8 +6,9 @@
 //! BTCUSDT-bookTicker-2024-01-01.csv  update_id,bid,bid_qty,ask,ask_qty,transaction_time,event_time
 //! ```
 //! The file's name gives the symbol and the columns, and the rows must fit. A line of names is skipped, and so is a
-//! trade at price 0, which is none; a best price of 0 means that the side is empty: its price and size are withdrawn. Times are milliseconds or, in spot from 2025, microseconds: their size tells. There
-//! is no receive time: the event time is used.
+//! trade at price 0, which is none. A best price of 0 means that the side is empty: its price and size are withdrawn.
+//! Times are milliseconds or, in spot from 2025, microseconds, detected from their size. There is no receive time: the
+//! event time is used.
 //!
 //! `isBuyerMaker` true means that the buyer's order was resting in the book, so the aggressor side is sell.
 

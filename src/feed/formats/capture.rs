@@ -6,7 +6,7 @@
 //! ```
 //! `bookTicker`, `trade` and `aggTrade` are ticks. Other streams, lines without a stream (answers to requests), and
 //! trades of futures settled elsewhere (price 0, mark `NA`) are skipped. A line without the time has no receive time.
-//! The size of a time tells its unit.
+//! The unit of a time is detected from its size.
 //!
 //! `trade` and `aggTrade` report the same trades: for each symbol those of the stream that comes first are taken, the
 //! others are skipped, and a note says so.

@@ -4,9 +4,8 @@
 //! length (2 bytes, big-endian), message; message: type (1), locate (2), tracking (2), nanoseconds since midnight (6), …
 //! ```
 //! The day is in the file's name (`S081321-v50.txt`, `01302020.NASDAQ_ITCH50`, `20190530.BX_ITCH_50`). Every order is
-//! kept from its add to its end in a [`OrderBook`]; a tick reports each change of a best price or its size, and each
-//! trade. Of a side that became empty, price and size are
-//! withdrawn. There is no receive time: the event time is used.
+//! kept from its add to its end in an [`OrderBook`]. A tick reports each change of a best price or its size, and each
+//! trade. When a side becomes empty, its price and size are withdrawn. There is no receive time: the event time is used.
 //!
 //! An execution's aggressor side is opposite to the resting order. Trades against hidden orders and crosses have none,
 //! and a non-printable execution is no trade.

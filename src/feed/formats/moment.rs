@@ -11,7 +11,7 @@ use crate::tick::Nanos;
 /// The unit of a count since 1970.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Unit {
-    /// Its size tells: seconds, milliseconds, microseconds or nanoseconds; or it is ISO-8601.
+    /// Seconds, milliseconds, microseconds or nanoseconds, detected from the size of the number; or ISO-8601.
     #[default]
     BySize,
     Seconds,

@@ -5,7 +5,7 @@
 //! BTC-USD,1742860800123456,1742860800123502,87000.1,0.5,87000.2,1.25,,,
 //! ```
 //! The names are those of the record's fields; `symbol` and at least one field are required. Times are microseconds
-//! since 1970, or what their size tells: seconds, milliseconds or nanoseconds. An empty cell is absent, and `null`
+//! since 1970, or in seconds, milliseconds or nanoseconds if their size shows it. An empty cell is absent, and `null`
 //! withdraws the field. A column `withdrawn` has the names of withdrawn fields, with blanks between. Output of
 //! spreadsheets and data frames with these names is accepted.
 

@@ -248,7 +248,7 @@ impl<'a> TableRow<'a> {
         Ok(())
     }
 
-    /// A whole number of microseconds since 1970, or one whose size tells another unit.
+    /// A whole number since 1970: microseconds, or the unit that its size shows.
     ///
     /// # Errors
     /// When it is none.

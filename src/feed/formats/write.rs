@@ -221,7 +221,7 @@ mod tests {
 
     /// A tick with some of `columns`, at least one of `needed`, and its receive time.
     fn tick(columns: FieldSet, needed: FieldSet) -> impl Strategy<Value = (Tick, Nanos)> {
-        // The size of earlier times tells another unit.
+        // Earlier times are so small that a reader would take them for another unit.
         let micros =
             || (100_000_000_000_000i64..4_000_000_000_000_000).prop_map(|micros| Nanos(micros * 1_000));
         let values = (

@@ -1,4 +1,4 @@
-//! Times of lines: counts since 1970, in the unit that their size tells.
+//! Times of lines: counts since 1970, in a unit that is detected from their size.
 //!
 //! Seconds, milliseconds, microseconds and nanoseconds of one moment differ by factors of a thousand, and their ranges
 //! from 1973 to 5138 do not overlap. A number below the seconds of 1973 would be 1970 in every unit: no feed means

@@ -102,7 +102,7 @@ fn read_volume(value: NdjsonValue<'_>) -> Result<Volume, ValueUnread<ValueFault>
     Ok(ValueFault::check_volume(volume)?)
 }
 
-/// The decimal that a double stands for. One too small for the machine's numbers is 0.
+/// The decimal nearest to a double. A number too small for a double is 0.
 fn nearest<E>(number: f64) -> Result<Decimal, ValueUnread<E>> {
     let scaled = number * UNITS_PER_ONE as f64;
     if scaled.abs() >= EXACT_UNITS_MAX {

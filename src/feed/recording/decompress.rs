@@ -32,7 +32,7 @@ struct GzipMembers<R, D> {
 /// Streams of xz. Its reader loses what it has read of a piece that is cut, so pieces are small.
 struct Xz<R: Read> {
     streams: XzReader<R>,
-    /// The error that ended it; returned once everything before it was handed out.
+    /// The error that ended it; returned after everything before it.
     broken: Option<io::Error>,
 }
 

@@ -41,7 +41,7 @@ pub struct Recording {
     sleeps: bool,
     /// Tracks with a record in the buffer, or asleep with a known first one: the time of each.
     next: BinaryHeap<Reverse<(Nanos, usize)>>,
-    /// An error, returned at the next call: what came before it was handed out first.
+    /// An error to return at the next call. The records before it have been returned.
     failed: Option<FeedError>,
     /// What was skipped on the way; reported with the first block.
     skipped: Vec<Skipped>,
@@ -241,7 +241,7 @@ impl Recording {
         Ok(false)
     }
 
-    /// Hands out the records of the next track, as long as it is next. `false` when no track has any.
+    /// Returns the records of the next track, as long as it is next. `false` when no track has any.
     fn merge(&mut self, records_max: usize, block: &mut Block) -> bool {
         let Some(Reverse((_, place))) = self.next.pop() else { return false };
         let until = self.next.peek().map(|Reverse(next)| *next);

@@ -30,7 +30,7 @@ pub enum RecordingInput {
     Bytes { name: String, bytes: Arc<[u8]> },
 }
 
-/// Which records are handed out.
+/// The selection of records.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Selection {
     /// The first receive time that is selected.

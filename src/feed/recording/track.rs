@@ -31,9 +31,9 @@ pub struct Track {
     /// `None` when it is asleep or has ended: then no file is open, and no buffer is kept.
     live: Option<OpenFile>,
     output: DecoderOutput,
-    /// Selected and not handed out yet.
+    /// Selected records that are not returned yet.
     pub ready: VecDeque<RecordedTick>,
-    /// The latest receive time that was handed out: tracks are merged by it, so that a step back of one file does not
+    /// The latest receive time of the returned records: tracks are merged by it, so that a step back of one file does not
     /// reorder the others.
     pub merged_to: Nanos,
     /// The time of the last record, for records without one.
@@ -209,7 +209,7 @@ impl Track {
     /// Decodes one chunk; rejects and warnings go into `block`. `false` when nothing more will be ready.
     ///
     /// # Errors
-    /// When the file cannot be read on, or a rejected record ends it; all that came before has been handed out then.
+    /// When the file cannot be read on, or a rejected record ends it. All records before it have been returned.
     pub fn refill(&mut self, selection: &Selection, block: &mut Block) -> Result<bool, FeedError> {
         match self.end.take() {
             None => {}

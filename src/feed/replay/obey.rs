@@ -85,7 +85,7 @@ impl Replay {
         done
     }
 
-    /// Tells the client that asked for steps how many were made.
+    /// Sends the number of steps that were made to the client that requested them.
     fn end_steps(&mut self) {
         self.player.forget_steps();
         self.answer_step();

@@ -35,7 +35,7 @@ pub struct Text {
     units: Vec<Option<Unit>>,
     unit: Option<Unit>,
     lines: String,
-    /// How much of `lines` was handed out.
+    /// How much of `lines` was returned.
     taken: usize,
 }
 
