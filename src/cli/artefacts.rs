@@ -1,7 +1,7 @@
-//! Hidden commands that packages are made with: manual pages, and completions for shells.
+//! Hidden commands for packaging: manual pages, and completions for shells.
 //!
-//! They are commands of the program, not a build script: nothing of it runs in a build, and whoever has the program alone
-//! can have its pages and completions too. What they write follows from the definition of the command line, which they are given.
+//! They are commands of the program and not a build script, so they add nothing to a build, and the program alone is enough
+//! to make its pages and completions. Both are generated from the definition of the command line.
 
 use std::{
     fs,

@@ -107,7 +107,7 @@ fn convert(args: &ConvertArgs, teller: &mut Teller) -> Result<ConvertCounts, Con
     if recording.reads(&args.output) {
         return Err(ConvertError::Onto(path()));
     }
-    // The header of a recording of our own stands in its first block; the output is begun behind it.
+    // The header of a recording of our own is in its first block, so the output is started after reading that.
     let mut block = Block::default();
     let mut more = recording.next_block(&mut block)?;
     let header = match recording.files().count() {

@@ -41,7 +41,7 @@ struct FileInfo {
     header: Option<recording::Header>,
     stats: RecordingStats,
     cut: bool,
-    /// That there is no tick in it, when it is so.
+    /// The error that it has no tick, if it has none.
     nothing: Option<FeedError>,
 }
 
@@ -82,7 +82,7 @@ pub fn run(args: &InfoArgs) -> ExitCode {
     }
 }
 
-/// What an input stands for: one file, or all that match its pattern.
+/// The files of an input: one, or all that match its pattern.
 fn read(
     input: &RecordingInput,
     args: &InfoArgs,
@@ -107,7 +107,7 @@ fn read(
         }
         let format = recording.files().next().map_or("", |(_, format)| format.name());
         let header = recording.header(0).cloned();
-        // Gaps that were noted are something to tell of.
+        // Recorded gaps are reported.
         let nothing = recording.check_found().err().filter(|_| stats.gaps == 0);
         let name = recording.name().to_owned();
         found.files.push(FileInfo { name, format, header, stats, cut, nothing });

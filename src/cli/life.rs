@@ -1,7 +1,6 @@
-//! How the service goes, in one line of the log a minute: what came in, what went out, how old it was, whether the accounts
-//! balance.
+//! A summary of the service in one log line a minute: ticks in, messages out, their ages, and whether the accounts balance.
 //!
-//! Counts are those since the line before; levels are of now. Not a monitor: what is to be asked about and kept is in
+//! Counts are those since the line before; gauges have their present value. It does not replace monitoring, which reads
 //! the metrics.
 
 use std::time::Instant;
@@ -14,7 +13,7 @@ use tickcast::{
     session::stats::{AGE_BOUNDS, Ages, ShardReport},
 };
 
-/// What the next line is compared with.
+/// The values that the next line is compared with.
 pub struct StatusLine {
     before: Figures,
     at: Instant,
@@ -28,7 +27,7 @@ impl StatusLine {
 
     pub fn tell(&mut self, service: &Service) {
         let (now, at, cpu) = (service.figures(), Instant::now(), cpu_seconds());
-        // A line that is asked for at once after another one still has a time to divide by.
+        // Two lines may be written at the same time; the divisor must not be 0.
         let seconds = at.duration_since(self.at).as_secs_f64().max(0.001);
         let (report, before) = (&now.report, &self.before.report);
         let since = |get: fn(&ShardReport) -> u64| get(report).saturating_sub(get(before));
@@ -57,7 +56,7 @@ impl StatusLine {
     }
 }
 
-/// What was counted since.
+/// The counts since the line before.
 fn difference(now: &Ages, before: &Ages) -> Ages {
     let mut ages = now.clone();
     for (bucket, before) in ages.buckets.iter_mut().zip(before.buckets) {

@@ -1,7 +1,7 @@
 //! The command line: what `tickcast` accepts, one module for each command, and what they share.
 //!
-//! Without a command it serves; the flags of `serve` need no `serve` before them. Nothing is judged here but the shape
-//! of the line: values are texts until [`crate::config`] has seen them, so that every fault is told at once.
+//! Without a command it serves; the flags of `serve` need no `serve` before them. Only the shape of the line is checked
+//! here. Values are texts until [`crate::config`] has checked them, so that all errors are reported at once.
 
 pub mod artefacts;
 pub mod check;

@@ -3,9 +3,9 @@
 //! The soft limit is often 1,024 for the sake of programs that use `select`; this one does not, so `serve` raises it to
 //! the hard limit, and only the hard limit bounds the sessions.
 //!
-//! The kernel's table of a process's files grows by doubling, and a process with several threads waits each time until
-//! all processors have let go of the old one: 5 to 20 ms in which a shard does nothing. So the table is made large
-//! enough before anyone comes.
+//! The kernel's table of a process's files grows by doubling. A process with several threads then waits until no processor
+//! uses the old table (RCU): 5 to 20 ms in which a shard does nothing. So the table is made large enough before the first
+//! client connects.
 
 use rustix::{
     io::fcntl_dupfd_cloexec,
@@ -48,7 +48,7 @@ pub fn make_room(config: &Config, allowed: u64) -> u64 {
 /// Makes room for so many files. When the system refuses, it grows when files come, and that is all.
 pub fn reserve(files: u64) -> u64 {
     let last = i32::try_from(files).unwrap_or(i32::MAX).saturating_sub(1);
-    // The highest number that is needed is taken, and given back at once: the table stays.
+    // The highest number that is needed is opened and closed at once. The table keeps its size.
     match fcntl_dupfd_cloexec(std::io::stderr(), last) {
         Ok(_) => files,
         Err(_) => 0,

@@ -1,8 +1,7 @@
-//! Where a command writes its one output: a file that is there whole or not at all, or what takes bytes as they come (standard
-//! output, a pipe, a device).
+//! The output of a command: a file that appears whole or not at all, or a stream (standard output, a pipe, a device).
 //!
-//! A file is written beside its place, under another name, and renamed when it is whole and on the disk. What fails, or is
-//! ended by a signal, leaves nothing behind, and what was there before as it was.
+//! A file is written under a temporary name in the same folder, and renamed when it is complete and on the disk. A command
+//! that fails or is ended by a signal leaves no file behind, and does not change an existing one.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -20,32 +19,32 @@ use tokio::runtime;
 
 use super::shell::stopped;
 
-/// An output that was begun.
+/// An output that is being written.
 pub enum Output {
     Stream(BufWriter<Box<dyn Write + Send>>),
     File(Beside),
 }
 
-/// A file on its way.
+/// A file that is being written.
 pub struct Beside {
     out: File,
-    /// Where it is written.
+    /// The temporary path.
     partial: PathBuf,
-    /// Where it is to stand.
+    /// The final path.
     place: PathBuf,
     replaces: bool,
 }
 
-/// What to do about a file that is there.
+/// What to do if the file exists.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Existing {
     Refuse,
     Replace,
 }
 
-/// As a shell has it for a process that SIGINT ended.
+/// The exit code that a shell reports for a process that SIGINT ended.
 const EXIT_INTERRUPTED: i32 = 130;
-/// How a file's name may end, and what is written then; `.gz` or `.zst` may follow.
+/// Endings of file names and their formats; `.gz` or `.zst` may follow.
 const ENDINGS: &[(&str, &str)] = &[
     ("ndjson", "own"),
     ("jsonl", "own"),
@@ -54,9 +53,9 @@ const ENDINGS: &[(&str, &str)] = &[
     #[cfg(feature = "parquet")]
     (PARQUET, PARQUET),
 ];
-/// An ending that nothing else may be written under, and its format.
+/// An ending that no other format may use, and its format.
 const PARQUET: &str = "parquet";
-/// What a name promises that nobody writes here, whatever else was asked for.
+/// Endings of formats that cannot be written, whichever format is named by a flag.
 const NOT_WRITTEN: [&str; 8] = ["bz2", "xz", "lz4", "zip", "7z", "dbn", "arrow", "xlsx"];
 
 /// Whether it is standard output.
@@ -64,10 +63,10 @@ pub fn is_standard(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// The format that a name's ending tells.
+/// The format of a name's ending.
 ///
 /// # Errors
-/// When it is none that can be written: what can, for a person.
+/// When the ending is not one of a writable format; the message lists those.
 pub fn format_of(path: &Path) -> Result<&'static str, String> {
     match ending(path) {
         None => Ok("own"),
@@ -78,10 +77,10 @@ pub fn format_of(path: &Path) -> Result<&'static str, String> {
     }
 }
 
-/// Whether a name promises something that is not written, though the format was named.
+/// Checks a name against a format that was named by a flag.
 ///
 /// # Errors
-/// When it does.
+/// When the ending is that of another format, or of one that is not written.
 pub fn check_ending(path: &Path, format: &str) -> Result<(), String> {
     match ending(path) {
         Some(ending) if ending == PARQUET && format != PARQUET => {
@@ -101,7 +100,7 @@ fn unknown(ending: &str) -> String {
     )
 }
 
-/// The ending of a file's name before that of its compression, in small letters; of a device or a stream none.
+/// The ending of a file's name before that of its compression, in lower case; none for a device or a stream.
 fn ending(path: &Path) -> Option<String> {
     if is_standard(path) || path.metadata().is_ok_and(|found| !found.is_file()) {
         return None;
@@ -155,10 +154,10 @@ impl Output {
         }
     }
 
-    /// Puts what was written in its place.
+    /// Completes the output, and renames a file to its final path.
     ///
     /// # Errors
-    /// When it cannot be written; then it is not there.
+    /// When it cannot be written. The final path is then unchanged.
     pub fn commit(self) -> io::Result<()> {
         match self {
             Output::Stream(mut out) => out.flush(),

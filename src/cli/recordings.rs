@@ -144,7 +144,7 @@ impl Teller {
     }
 }
 
-/// Writes to standard output. That nobody reads on is no fault.
+/// Writes to standard output. It is no error when the reader has closed it.
 pub fn print(text: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text).and_then(|()| out.flush()) {

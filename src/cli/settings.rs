@@ -1,6 +1,6 @@
 //! The flags that set the service's configuration, and the reading of the other layers: environment and file.
 //!
-//! This is the part with hands; [`crate::config`] is the part that thinks.
+//! This file does the I/O; [`crate::config`] decides.
 
 use std::{
     env,
@@ -68,7 +68,7 @@ impl SettingsArgs {
     /// Every fault, as before; and when the file is no file but a pipe, which can be read once.
     pub fn again(&self) -> Result<Config, ConfigFaults> {
         match self.file() {
-            // What is not there, or cannot be asked about, cannot be read either, which `config` says.
+            // A file that is missing or has no metadata cannot be read either, which `config` reports.
             Some((origin, path)) if path.metadata().is_ok_and(|found| !found.is_file()) => {
                 let problem = Problem::ReadOnce { path: path.to_string_lossy().into_owned() };
                 Err(ConfigFaults(vec![ConfigFault { origin, problem }]))

@@ -1,5 +1,4 @@
-//! What every command shares towards the shell that ran it: the exit code of a wrong line, standard error, and the
-//! signals that end it.
+//! What all commands share: the exit code of a wrong command line, standard error, and the signals that end a command.
 
 use std::{
     fmt::Display,
@@ -14,7 +13,7 @@ use tokio::signal::{
 /// Exit code of a command line or a configuration that cannot be used, as clap has it too.
 pub const EXIT_USAGE: u8 = 2;
 
-/// Writes to standard error, all at once. That nobody reads it is no reason to panic, as `eprint!` would.
+/// Writes to standard error in one call. Unlike `eprint!` it does not panic when standard error is closed.
 pub fn complain(text: impl Display) {
     let _ = io::stderr().write_all(text.to_string().as_bytes());
 }
@@ -29,7 +28,7 @@ pub async fn stopped() {
                 _ = hangup.recv() => {}
             }
         }
-        // Without a handler the system's own stands, and ends the process.
+        // Without a handler the default action remains, which ends the process.
         _ => drop(ctrl_c().await),
     }
 }

@@ -78,7 +78,7 @@ impl Signals {
     }
 
     /// What `begin` comes to, or the name of the signal for the end that came first. It has a thread of its own, which is
-    /// left behind then: a recording may be a pipe that nobody writes to, and opening that waits.
+    /// left behind then: a recording may be a pipe without a writer, and opening that waits.
     pub fn or<T: Send + 'static>(
         &mut self,
         begin: impl FnOnce() -> T + Send + 'static,

@@ -28,7 +28,7 @@ fn line(named: Option<&str>, archived: &str) -> String {
     )
 }
 
-/// The short hash, and what stands behind it; `None` when the text begins with no hash.
+/// The short hash and the text after it; `None` when the text does not begin with a hash.
 fn commit(text: &str) -> Option<String> {
     let mut words = text.split_whitespace();
     let hash = words.next().filter(|hash| hash.len() >= HASH_CHARS)?;

@@ -1,4 +1,4 @@
-//! What `tickcast load` can be asked, and how each value is written.
+//! The command line of `load`, and the syntax of its values.
 
 use std::{num::NonZeroU32, str::FromStr, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Law 3 at the end of a run: everybody reaches the heads, and what is held equals what the server holds.
+//! Law 3 at the end of a run: every client reaches the heads, and its records equal the server's.
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
@@ -13,48 +13,48 @@ use super::{
     server::{Server, ServerError},
 };
 
-/// How often waiting looks again. Nothing is measured by it.
+/// How often a wait checks again. No measurement depends on it.
 pub const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// Symbols in one request for snapshots: a request line of 8 KiB holds their names.
 const SNAPSHOTS_MAX: usize = 50;
-/// How often a symbol's record is asked for again when the client was not shown just that seq.
+/// How often a symbol's record is requested again when the client was not sent the same seq.
 const TRIES: u32 = 5;
-/// How long a client may take to be shown a seq that the server has already.
+/// How long it may take until a client is sent a seq that the server has already.
 const ONE_LOOK: Duration = Duration::from_secs(2);
-/// No byte accepted for too long, and a ping not answered: what a client that reads nothing has coming.
+/// The close codes of a client that reads nothing: no byte accepted for too long, and a ping not answered.
 const CODES_DEAF: [u16; 2] = [4008, 4001];
 
 /// The clients of a run.
 pub type Clients = [Rc<RefCell<Client>>];
 
-/// What came of asking that everybody reaches the heads.
+/// The result of waiting until every client reaches the heads.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Reached {
     pub expected: u32,
     pub reached: u32,
 }
 
-/// What came of comparing records.
+/// The result of comparing records.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Compared {
     pub equal: u64,
-    /// The feed moved on each time before client and server stood at the same seq.
+    /// The feed moved on each time before client and server had the same seq.
     pub not_met: u64,
 }
 
-/// What became of one client, as law 3 sees it.
+/// The state of one client with regard to law 3.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum HeadStatus {
-    /// Nothing is expected: it never connected, or the server sent it away as it may.
+    /// Nothing is expected: it never connected, or the server closed it for a permitted reason.
     Excused,
     Reached,
-    /// Not yet: which symbol, where it is and where it has to be.
+    /// Not yet: the first symbol that is behind, its seq, and the seq that it has to reach.
     Behind {
         place: u32,
         seq: u64,
         head: u64,
     },
-    /// It can never: the connection is gone.
+    /// It never will: the connection is gone.
     Lost {
         code: Option<u16>,
     },
@@ -72,7 +72,7 @@ pub async fn reach_heads(
     loop {
         waiting.retain(|client| {
             let client = client.borrow();
-            // Where the market is over nothing more comes.
+            // When the market is over, nothing more is sent.
             client.stage != ClientStage::Over && matches!(arrival(&client, heads), HeadStatus::Behind { .. })
         });
         if waiting.is_empty() || Instant::now() >= deadline || stop() {
@@ -111,7 +111,7 @@ fn arrival(client: &Client, heads: &[u64]) -> HeadStatus {
         ClientStage::Waiting | ClientStage::Failed | ClientStage::Lost { code: Some(close::AWAY) } => {
             HeadStatus::Excused
         }
-        // A server that gives a deaf client up has no way to tell it why: its buffers are full. What it had sent may
+        // A server cannot send a reason to a client that reads nothing, because its buffers are full. What it had sent may
         // be followed by a close frame, by an end, or by a reset.
         ClientStage::Lost { code }
             if client.class == Class::Stalled && code.is_none_or(|code| CODES_DEAF.contains(&code)) =>
@@ -119,7 +119,7 @@ fn arrival(client: &Client, heads: &[u64]) -> HeadStatus {
             HeadStatus::Excused
         }
         ClientStage::Lost { code } => HeadStatus::Lost { code },
-        // A client that got `end` was sent everything that it was due before.
+        // Before `end` a client is sent everything that is due to it.
         ClientStage::Subscribing | ClientStage::Ready | ClientStage::Left | ClientStage::Over => {
             match client.behind(heads) {
                 None => HeadStatus::Reached,
@@ -129,7 +129,7 @@ fn arrival(client: &Client, heads: &[u64]) -> HeadStatus {
     }
 }
 
-/// Compares the records of the sampled clients with the server's. A client that did not reach the heads is not asked:
+/// Compares the records of the sampled clients with the server's. A client that did not reach the heads is skipped, since
 /// that breach is reported already.
 ///
 /// # Errors
@@ -207,9 +207,9 @@ fn held_seq(client: &RefCell<Client>, place: u32) -> Option<u64> {
     client.is_connected().then(|| held.seq())
 }
 
-/// How one record of a client's stands beside the server's.
+/// The result of comparing one record of a client with the server's.
 enum Comparison {
-    /// The client was never shown that seq.
+    /// The client was never sent that seq.
     NotMet,
     Equal,
     /// The first value that differs.

@@ -1,4 +1,4 @@
-//! One client without its socket: what it asks for, what it makes of the messages, and what it holds at the end.
+//! One client without its socket: its commands, its handling of messages, and its records at the end.
 //!
 //! Pure but for the [`Ledger`] that it writes into. Invariant: `places` rises, and `cursors` and `held` stand beside it,
 //! one for each symbol.
@@ -46,7 +46,7 @@ pub enum ClientStage {
     Waiting,
     /// Connected; some of its symbols are not answered yet.
     Subscribing,
-    /// Each symbol has its record, or was refused or is pending. A stalled or slow client: has asked.
+    /// Each symbol has its record, or was refused or is pending. For a stalled or slow client: its commands are sent.
     Ready,
     /// Never connected.
     Failed,
@@ -70,7 +70,7 @@ pub enum ClientOrder {
     Return,
 }
 
-/// How subscriptions are asked for.
+/// The options of a client's subscriptions.
 #[derive(Clone, Debug)]
 pub struct Wish {
     pub mode: Mode,
@@ -235,7 +235,7 @@ impl Client {
                 Outcome::Gap => ledger.not_resumed += 1,
                 Outcome::Pending => cursor.pending(),
                 Outcome::Ok if knew && self.stage == ClientStage::Subscribing && cursor.is_based() => {
-                    // It was asked to resume and begins anew: a snapshot follows.
+                    // The server does not resume this symbol: a snapshot follows.
                     ledger.not_resumed += 1;
                     cursor.restart();
                 }
@@ -255,7 +255,7 @@ impl Client {
         }
     }
 
-    /// Whether every symbol that was asked for is answered.
+    /// Whether there is a result for every symbol that was requested.
     pub fn is_answered(&self) -> bool {
         self.acks_missing == 0 && self.cursors.iter().all(Cursor::is_based)
     }
@@ -278,7 +278,7 @@ impl Client {
         self.places.iter().copied().zip(&self.held)
     }
 
-    /// How it stands when the server has closed its connection. What was announced is no loss.
+    /// Its state after the server has closed its connection. An end that was announced is no loss.
     pub fn closed(&self, code: Option<u16>) -> ClientStage {
         if self.told_end && code == Some(close::NORMAL) {
             ClientStage::Over

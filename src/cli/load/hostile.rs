@@ -1,8 +1,8 @@
-//! Clients that mean harm, beside those that are measured: they ask for as much work as commands can cause, as often as
-//! the server's limits allow, and read nothing of it but to throw it away.
+//! Hostile clients, beside those that are measured: they send the commands that cost the server the most, as often as its
+//! limits allow, and discard the answers.
 //!
-//! What they do is not judged; what it does to the others is. Beside them neighbours, who have a session of their own and
-//! no subscription, time their pings.
+//! They are not checked themselves; their effect on the others is measured. Neighbours, each with a session and no
+//! subscription, measure the round trips of their pings.
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
@@ -25,17 +25,17 @@ use super::{
     shared::LoadShared,
 };
 
-/// What came of it.
+/// The outcome of an attack.
 #[derive(Clone, Serialize, Debug)]
 pub struct HostileReport {
     pub clients: u32,
-    /// Commands that they sent.
+    /// Commands that the hostile clients sent.
     pub commands: u64,
-    /// Times that one was cut off, and came back.
+    /// How often a hostile client was disconnected and connected again.
     pub cut_off: u64,
-    /// Of the neighbours' pings, from sending to the answer, in the measured time.
+    /// Round trips of the neighbours' pings in the measured time.
     pub ping: Quantiles,
-    /// By the server's account, since it began.
+    /// As the server reports it, since its start.
     pub longest_slice_seconds: Option<f64>,
 }
 
@@ -60,14 +60,14 @@ struct HostileCounts {
 /// Neighbours that ping, and how often each does.
 const NEIGHBOURS: u32 = 4;
 const PING_EVERY: Duration = Duration::from_millis(20);
-/// A server lets no more bytes a second in than this, with what it takes at once: `limits.inbound_bytes_per_second`.
+/// The server's default of `limits.inbound_bytes_per_second`, with its burst.
 const BYTES_PER_SECOND: u32 = 200_000;
-/// And no more commands, with a little room: `limits.commands_per_second`.
+/// A little less than the server's default of `limits.commands_per_second`.
 const COMMAND_EVERY: Duration = Duration::from_millis(22);
 /// A name of so many bytes fits 4,096 times into a message of 64 KiB.
 const NAMES: usize = 3_000;
 const MESSAGE_BYTES_MAX: usize = 60_000;
-/// Before one that was cut off comes back.
+/// The pause before a hostile client that was disconnected connects again.
 const PAUSE: Duration = Duration::from_millis(100);
 
 // === impl Hostile ===
@@ -88,7 +88,7 @@ impl Hostile {
         Hostile { clients, state, tasks }
     }
 
-    /// Ends it. `longest_slice_seconds`: as the server says.
+    /// Ends the attack. `longest_slice_seconds` is the server's own figure.
     pub fn end(self, longest_slice_seconds: Option<f64>) -> Option<HostileReport> {
         for task in &self.tasks {
             task.abort();
@@ -104,7 +104,7 @@ impl Hostile {
     }
 }
 
-/// One attacker: each has a kind of its own, and comes back when it is cut off.
+/// One hostile client. Each sends one kind of command, and connects again when it is disconnected.
 async fn attack(shared: &LoadShared, state: &HostileState, number: u32) {
     loop {
         let ended = match number % 8 {
@@ -124,7 +124,7 @@ async fn open(shared: &LoadShared) -> Result<TcpStream, EndpointError> {
     Ok(shared.endpoint.upgrade(stream).await?.stream)
 }
 
-/// Sends one kind of command as fast as the limits allow, until it is cut off.
+/// Sends one kind of command as fast as the limits allow, until the client is disconnected.
 async fn send_commands(
     shared: &LoadShared,
     state: &HostileState,
@@ -159,11 +159,11 @@ async fn throw_away(mut read: OwnedReadHalf) {
     while read.read(&mut sink).await.is_ok_and(|bytes| bytes > 0) {}
 }
 
-/// The dearest commands there are.
+/// The most expensive commands.
 fn command(shared: &LoadShared, kind: u32, number: u32, round: u32) -> Value {
     match kind {
         0 => json!({"op": "subscribe", "symbols": vec!["*"; 1_000]}),
-        // Held against every name, and matching none: the runs that a matcher that goes back finds the hardest.
+        // Compared with every name and matching none: the worst case for a matcher that backtracks.
         1 => json!({"op": "subscribe", "mode": "once", "symbols": idle_globs(4_000, number)}),
         2 => json!({"op": "subscribe", "symbols": names(shared, NAMES)}),
         3 => json!({"op": "subscribe", "symbols": idle_globs(64, number * 1_000 + round)}),
@@ -192,7 +192,7 @@ fn names(shared: &LoadShared, count: usize) -> Vec<String> {
     bounded(places.map(|place| Pattern::spelled(ledger.symbols.name(place).as_str()).into_owned()))
 }
 
-/// As many as fit into a message.
+/// As many names as fit into a message.
 fn bounded(names: impl Iterator<Item = String>) -> Vec<String> {
     let mut bytes = 0;
     let fits = |name: &String| {
@@ -202,7 +202,7 @@ fn bounded(names: impl Iterator<Item = String>) -> Vec<String> {
     names.take_while(fits).collect()
 }
 
-/// An event stream whose query is full of stars, for as long as it lasts, and another one.
+/// Opens an event stream whose query is full of `*`, and another one whenever it ends.
 async fn stream_by_query(
     shared: &LoadShared,
     state: &HostileState,
@@ -225,7 +225,7 @@ async fn stream_by_query(
     Ok(())
 }
 
-/// Pings, one after the other, and times the answers.
+/// Sends pings one after the other, and measures the round trips.
 async fn neighbour(shared: &LoadShared, state: &HostileState) {
     let Ok(mut stream) = open(shared).await else { return };
     let mut buffer = Vec::new();
@@ -244,7 +244,7 @@ async fn neighbour(shared: &LoadShared, state: &HostileState) {
     }
 }
 
-/// Reads up to the answer to this ping; whatever else comes is passed over, and pings of the server are answered.
+/// Reads up to the answer to this ping. Other messages are skipped, and pings of the server are answered.
 async fn answered(stream: &mut TcpStream, buffer: &mut Vec<u8>, id: u64, shared: &LoadShared) -> bool {
     let is_pong = |message: Result<Message<'_>, MessageError>| match message {
         Ok(Message::Pong(pong)) => pong.id == Some(Id::Number(id)),

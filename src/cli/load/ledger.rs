@@ -1,6 +1,6 @@
-//! What all clients write into together: the symbol table, sums by class, ages, and what was found wrong.
+//! The shared results of all clients: the symbol table, sums by class, ages, and breaches of laws.
 //!
-//! Invariant: sums only rise while the run lasts, so that any two states of them give a rate.
+//! Invariant: sums only rise during a run, so any two readings give a rate.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -21,9 +21,9 @@ pub struct SymbolTable {
 #[derive(Clone)]
 pub struct ClassTally {
     pub sums: Sums,
-    /// Microseconds from the server taking a tick in to this process having read it; updates of the measured time only.
+    /// Microseconds from the server's receipt of a tick to this process's reading it; updates of the measured time only.
     pub ages_us: Histogram<u64>,
-    /// Updates that were stamped later than they were read: the clocks differ.
+    /// Updates with a time of receipt later than that of reading: the clocks differ.
     pub from_the_future: u64,
 }
 
@@ -35,13 +35,13 @@ pub struct Sums {
     pub updates: u64,
     pub snapshots: u64,
     pub gaps: u64,
-    /// Ticks that stand behind updates and were merged into them.
+    /// Ticks that were merged into updates.
     pub conflated: u64,
     /// Ticks that gaps announced as lost.
     pub gapped: u64,
 }
 
-/// What broke a law, as many as there is room for, and how many there were in all.
+/// The first breaches of laws, and the number of all.
 #[derive(Default)]
 pub struct LawBreaches {
     pub total: u64,
@@ -52,13 +52,13 @@ pub struct LawBreaches {
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
 pub struct LawBreach {
     pub law: Law,
-    /// `None` when it is the server's alone.
+    /// `None` when the breach concerns no single client.
     pub client: Option<u32>,
     pub symbol: Option<String>,
     pub what: String,
 }
 
-/// Which promise is broken.
+/// The law that is broken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Law {
@@ -74,14 +74,14 @@ pub enum Law {
     OwnDataOnly,
 }
 
-/// Everything that the clients write into.
+/// The shared results.
 pub struct Ledger {
     pub symbols: SymbolTable,
     tallies: [ClassTally; 3],
     pub faults: LawBreaches,
     /// Ages are recorded only while this is set.
     pub measuring: bool,
-    /// How connections ended that we did not end: by close code, or by what happened instead.
+    /// How connections ended that this program did not close: by close code, or by the event instead.
     pub ended: BTreeMap<String, u64>,
     /// Subscriptions that were refused, by the server's code.
     pub refused: BTreeMap<String, u64>,
@@ -170,7 +170,7 @@ impl Sums {
 // === impl LawBreaches ===
 
 impl LawBreaches {
-    /// Counts a breach; `fault` is asked for its words only when there is room to show it.
+    /// Counts a breach; `fault` is called only when there is space to show it.
     pub fn note(&mut self, fault: impl FnOnce() -> LawBreach) {
         self.total += 1;
         if self.first.len() < FAULTS_SHOWN {

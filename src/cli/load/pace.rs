@@ -1,4 +1,4 @@
-//! How much a slow client may read now: a token bucket over the time that it is handed.
+//! How much a slow client may read now: a token bucket over the time that the caller passes in.
 //!
 //! Pure. Invariant: over any stretch of time no more than `rate * time + burst` bytes are allowed.
 

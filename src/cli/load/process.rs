@@ -1,4 +1,4 @@
-//! What this process may use and has used: descriptors, processor time, and how late its timers are.
+//! Resources of this process: descriptors, CPU time, and how late its timers fire.
 
 use std::{cell::RefCell, time::Duration};
 
@@ -23,7 +23,7 @@ pub struct TooManyClients {
     pub allowed: u64,
 }
 
-/// Sees to it that a socket for each client can be open.
+/// Raises the limit on open files so that each client can have a socket.
 ///
 /// # Errors
 /// When the system's hard limit is below that.
@@ -38,14 +38,14 @@ pub fn allow_clients(clients: u32) -> Result<(), TooManyClients> {
     }
 }
 
-/// Processor time of this process so far.
+/// CPU time of this process so far.
 pub fn cpu() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
-    // A clock of processor time is never negative.
+    // CPU time is never negative.
     Duration::from_secs(time.tv_sec.unsigned_abs()) + Duration::from_nanos(time.tv_nsec.unsigned_abs())
 }
 
-/// Records for ever how much later than asked this thread's timers go off, in microseconds.
+/// Records without end how late this thread's timers fire, in microseconds.
 pub async fn watch_lag(lag_us: &RefCell<Histogram<u64>>) {
     loop {
         let due = Instant::now() + LAG_EVERY;

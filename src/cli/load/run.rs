@@ -67,11 +67,11 @@ pub(super) struct LoadRun<'a> {
     pub(super) clients: Vec<Rc<RefCell<Client>>>,
     pub(super) scrapes: Rc<RefCell<ScrapeSeries>>,
     pub(super) per_client: usize,
-    /// Whether the server no longer listened when it was to be asked.
+    /// Whether the server no longer accepted requests.
     pub(super) gone: Cell<bool>,
 }
 
-/// How often a server that does not answer yet is asked again.
+/// How often a request is repeated while the server does not answer yet.
 const RETRY: Duration = Duration::from_millis(50);
 /// For a server that was started together with this program. A port that is closed for longer has no server.
 const START: Duration = Duration::from_millis(500);
@@ -154,7 +154,7 @@ impl<'a> LoadRun<'a> {
         })
     }
 
-    /// Starts every client, at the rate that was asked for.
+    /// Starts every client, at the requested rate.
     fn connect(&self) -> Vec<JoinHandle<()>> {
         let begun = Instant::now();
         let rate = self.args.connect_rate;

@@ -1,4 +1,4 @@
-//! What the run asks the server over HTTP: its symbols and their heads, its records, its counts.
+//! Requests to the server over HTTP: its symbols and their heads, its records, its counts.
 
 use std::net::SocketAddr;
 
@@ -19,14 +19,14 @@ pub struct Server {
     pub admin: Option<(Endpoint, SocketAddr)>,
 }
 
-/// A symbol and the last seq that it had when the server was asked.
+/// A symbol and its head at the time of the request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Head {
     pub symbol: Symbol,
     pub seq: u64,
 }
 
-/// Why an answer is of no use.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     #[error(transparent)]
@@ -105,7 +105,7 @@ impl Server {
         Ok(records)
     }
 
-    /// For how long it was busy with commands at one go, at most; `None` when it does not say.
+    /// Its longest slice of work, in seconds; `None` when the server does not report it.
     pub async fn longest_slice_seconds(&self) -> Option<f64> {
         let body = self.endpoint.get(self.address, "/metrics").await.ok()?;
         let text = str::from_utf8(&body).ok()?;
@@ -117,7 +117,7 @@ impl Server {
     /// The server's counts.
     ///
     /// # Errors
-    /// When the server cannot be asked, or does not tell what the law is about.
+    /// When the request fails, or the answer lacks a count that the law needs.
     pub async fn scrape(&self) -> Result<ServerScrape, ServerError> {
         let (endpoint, address) = match &self.admin {
             Some((endpoint, address)) => (endpoint, *address),

@@ -53,7 +53,7 @@ pub enum ClientEnd {
     Left,
     /// The server closed.
     Closed(Option<u16>),
-    /// The server's side ended without a word.
+    /// The connection ended without a close frame.
     Eof,
     Broken(io::ErrorKind),
     Frame(FrameError),
@@ -135,7 +135,7 @@ impl<'a> ClientSession<'a> {
         Ok(())
     }
 
-    /// A client that reads slowly or not at all is as ready as it gets once it has asked.
+    /// A client that reads slowly or not at all counts as ready once its commands are sent.
     fn asked(&self) {
         let mut client = self.client.borrow_mut();
         if client.stage == ClientStage::Subscribing && client.class != Class::Normal {

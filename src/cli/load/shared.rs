@@ -21,7 +21,7 @@ pub struct LoadShared {
     pub endpoint: Endpoint,
     pub address: SocketAddr,
     pub wish: Wish,
-    /// `SO_RCVBUF`, when it was asked for.
+    /// `SO_RCVBUF`, if it was set.
     pub receive_buffer_bytes: Option<u32>,
     pub slow_bytes_per_second: Option<NonZeroU32>,
     pub clock: Clock,

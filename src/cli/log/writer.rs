@@ -1,6 +1,6 @@
 //! From the log to standard error: a bounded queue of lines, and the one thread that writes.
 //!
-//! A thread that logs must not wait for the reader of the log: a pipe that nobody reads would block a shard.
+//! A thread that logs must not wait for the reader of the log: a pipe without a reader would block a shard.
 //!
 //! Loss: a line that finds [`LOG_QUEUE_BYTES`] waiting is dropped whole and counted. When lines go out again the log says how
 //! many were; the metric counts them all. What cannot be written, because the reader is gone, counts as dropped too.
@@ -45,7 +45,7 @@ struct LogState {
     writing: bool,
 }
 
-/// A writer that takes no bytes for now is asked again after this long: standard error may be set not to block.
+/// The pause before a writer that takes no bytes is tried again: standard error may be non-blocking.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
 /// A buffer that grew beyond this in a flood is given back.
 const KEPT_BYTES: usize = 64 * 1024;

@@ -1,6 +1,6 @@
-//! A recording of a server: what its client is sent is written, and what a lost connection cost stands in the recording.
+//! Records a server: its messages are written, and so are the gaps that a lost connection caused.
 //!
-//! Invariant: what was received is resumed from, never written twice.
+//! Invariant: after a lost connection the client resumes, so that no tick is written twice.
 
 use std::io;
 
@@ -51,7 +51,7 @@ pub struct Recorder<'a> {
     disconnects: u32,
 }
 
-/// What is written, and what is not.
+/// The output, and counts of what was written and what was missed.
 struct Book<'a> {
     files: &'a mut Files,
     clock: Clock,
@@ -71,7 +71,7 @@ impl<'a> Recorder<'a> {
     /// Records until `stop`.
     ///
     /// # Errors
-    /// When the first connection fails, the server does not want us back, or the output takes no more.
+    /// When the first connection fails, the server refuses to reconnect, or the output cannot be written.
     pub async fn run(&mut self, stop: impl Future<Output = ()>) -> Result<(), RecordError> {
         let mut stop = std::pin::pin!(stop);
         let mut turns = interval(FLUSH_EVERY);
@@ -79,7 +79,7 @@ impl<'a> Recorder<'a> {
         loop {
             let step = tokio::select! {
                 () = stop.as_mut(), if !stops => {
-                    // What the server has sent before it hears of it is written, too.
+                    // What the server sends before it receives the close is written, too.
                     self.client.close();
                     stops = true;
                     continue;

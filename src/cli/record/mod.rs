@@ -151,7 +151,7 @@ fn record(args: &RecordArgs) -> Result<(), RecordError> {
 fn check(args: &RecordArgs) -> Result<(), RecordError> {
     let ending = |why| RecordError::Ending { path: args.output.display().to_string(), why };
     match output::format_of(&args.output) {
-        // Written all the same, it would be read by its contents; but nobody would expect it.
+        // A reader would detect the format from the contents, but a person expects that of the name.
         Ok("csv" | "parquet") => Err(ending(
             "recordings are written as lines of JSON; `tickcast convert` makes tables of them".to_owned(),
         )),
@@ -194,7 +194,7 @@ async fn follow(
                 stop.set();
                 return Ok(timeout(GOODBYE, ended).await.ok().and_then(Result::ok).unwrap_or_default());
             }
-            // What fails here fails at the next tick too, which tells of it.
+            // A failure here also fails at the next tick, which reports it.
             _ = turns.tick() => drop(lock(files).look(clock.now())),
         }
     }

@@ -32,7 +32,7 @@ pub enum NoMessage {
     Symbol(#[from] tickcast::tick::SymbolError),
 }
 
-/// The tick that a changed record stands for, and when the server took it in; `None` when it was recorded before.
+/// The tick of a changed record, and its time of receipt by the server; `None` when it was recorded before.
 ///
 /// # Errors
 /// When it is none of the contract.
@@ -82,7 +82,7 @@ pub fn gap_note(loss: &Loss<'_>, now: Nanos) -> String {
     note("gap", now, &about)
 }
 
-/// A line about the recording. Its kind stands first: that is how readers know it from a tick.
+/// A line about the recording. Its kind comes first, by which readers distinguish it from a tick.
 pub fn note(kind: &str, now: Nanos, about: &[(&str, serde_json::Value)]) -> String {
     let about: Vec<String> = about.iter().map(|(name, value)| format!(",\"{name}\":{value}")).collect();
     format!("{{\"tickcast\":\"{kind}\",\"rx\":{}{}}}", now.micros(), about.concat())

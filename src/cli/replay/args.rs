@@ -1,4 +1,4 @@
-//! What `replay` is asked for on its line, and why it could not be done.
+//! The command line of `replay`, and its errors.
 
 use std::io;
 
@@ -56,7 +56,7 @@ pub enum ReplayVerb {
     Sync,
 }
 
-/// Why it could not be done.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     #[error(transparent)]

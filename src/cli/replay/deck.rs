@@ -91,7 +91,7 @@ impl Deck {
         self.orders.pop_front()
     }
 
-    /// The server has carried an order out: how the replay stands then, or why not.
+    /// The server's answer to an order: the state of the replay after it, or the error.
     pub fn answered(&mut self, feed: &str, answer: Result<ReplayShown, String>, now: Nanos) {
         self.heard = Some(now);
         let Some(row) = self.rows.iter_mut().find(|row| row.shown.feed == feed) else { return };
@@ -183,7 +183,7 @@ impl Deck {
         self.order(ReplayOrder::Step(count));
     }
 
-    /// To a time that is so far from where the market stands, within the recording as far as it is known.
+    /// Seeks by a distance from the market's time, within the recording as far as its length is known.
     fn seek(&mut self, by_micros: i64) {
         let Some(shown) = self.chosen() else { return };
         let Some(stands) = shown.stands() else {

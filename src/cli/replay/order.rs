@@ -18,7 +18,7 @@ pub enum ReplayOrder {
     Sync,
 }
 
-/// The name that stands for every replay of a server.
+/// The name that means every replay of a server.
 pub const ALL: &str = "*";
 
 /// Where a replay is queried and commanded; with `span`, its recording's length is queried too.

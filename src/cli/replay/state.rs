@@ -1,4 +1,4 @@
-//! How a replay stands, as the server tells it, and as a person reads it.
+//! The state of a replay: as the server reports it, and as text for a person.
 //!
 //! Pure. Invariant: no text has a control character in it.
 
@@ -73,13 +73,13 @@ impl ReplayShown {
         }
     }
 
-    /// The recording's time at which the market stands; behind a seek that of what comes next.
+    /// The recording's time that the market has reached; after a seek, the time of the next record.
     pub fn stands(&self) -> Option<u64> {
         let end = if self.ended { self.span.map(|span| span.last) } else { self.span.map(|span| span.first) };
         self.time.or(self.next).or(end)
     }
 
-    /// How much of the recording lies behind, from 0 to 1; `None` while nobody knows how long it is.
+    /// The part of the recording that was played, from 0 to 1; `None` while its length is not known.
     pub fn progress(&self) -> Option<f64> {
         let span = self.span?;
         if self.ended {
@@ -90,7 +90,7 @@ impl ReplayShown {
         }
         let length = span.last.saturating_sub(span.first);
         if length == 0 {
-            // All at one time: then records tell.
+            // All records have the same time, so their number decides.
             return Some((self.position as f64 / span.records.max(1) as f64).min(1.0));
         }
         let behind = self.stands()?.clamp(span.first, span.last) - span.first;

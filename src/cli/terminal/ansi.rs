@@ -112,7 +112,7 @@ impl Backend for Ansi {
     }
 
     fn get_cursor_position(&mut self) -> io::Result<Position> {
-        // The terminal is not asked: its answer would come among the keys.
+        // The terminal is not queried, because its answer would arrive among the keys.
         Ok(self.cursor.unwrap_or(Position::ORIGIN))
     }
 
@@ -138,7 +138,7 @@ impl Backend for Ansi {
             ClearType::UntilNewLine => Cleared::UntilNewLine,
         };
         if self.frame.is_empty() {
-            // So that nobody sees the empty screen.
+            // So that the empty screen is not shown.
             queue!(self.frame, BeginSynchronizedUpdate)?;
         }
         queue!(self.frame, Clear(cleared))

@@ -1,9 +1,8 @@
-//! A view on a terminal: keys in, frames out, and no more of them than a slow line carries.
+//! A view on a terminal: keys in, frames out, at a rate that a slow connection can carry.
 //!
-//! Thin: what is shown is decided by the [`View`]. Invariants: at most one frame in [`FRAME`], and only when something
-//! changed or an age may have grown; none while the terminal has not taken the last one, so that who looks through a
-//! slow line sees the newest state and not a queue of old ones; a key that arrives is never lost when waiting is
-//! cancelled.
+//! The [`View`] decides what is shown. Invariants: at most one frame in [`FRAME`], and only when something changed or an
+//! age may have grown. No frame is drawn while the terminal has not taken the last one, so a slow connection shows the
+//! newest state and not a queue of old ones. Cancelling a wait loses no key.
 
 use std::{collections::VecDeque, io, ops::ControlFlow, time::Duration};
 
@@ -16,69 +15,69 @@ use tokio::{
 
 use super::{Act, View};
 
-/// What comes from the terminal and from the process's signals.
+/// Events of the terminal and of the process's signals.
 #[derive(Debug)]
 pub enum TerminalInput {
     Event(Event),
-    /// Somebody asks us to stop (`kill -TSTP`).
+    /// The process was sent SIGTSTP (`kill -TSTP`).
     Stop,
-    /// We go on after we were stopped: others have used the terminal in the meantime.
+    /// The process continues after a stop. Other programs may have used the terminal in the meantime.
     Continued,
-    /// The terminal gives no more keys.
+    /// The terminal has no more input.
     Lost(io::Error),
 }
 
-/// Whom a stop is for.
+/// Which processes a stop is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StopFor {
-    /// All of our job, as the terminal itself does it when Ctrl-Z is pressed.
+    /// The whole job of the shell, as when Ctrl-Z is pressed.
     Job,
-    /// This process, as it was asked.
+    /// This process alone.
     Process,
 }
 
-/// A terminal that can be given back and taken again.
+/// A terminal that can be restored and taken again.
 pub trait Tty {
-    /// Whether it has taken what was drawn last.
+    /// Whether it has accepted the last frame.
     fn is_ready(&self) -> bool;
 
-    /// Gives the terminal back, stops until we are continued, and takes it again.
+    /// Restores the terminal, stops the process until it is continued, and takes the terminal again.
     ///
     /// # Errors
     /// When the terminal is gone.
     fn suspend(&mut self, stop: StopFor) -> io::Result<()>;
 
-    /// Takes the terminal again, whatever others have made of it.
+    /// Takes the terminal again, whatever state other programs have left it in.
     ///
     /// # Errors
     /// When the terminal is gone.
     fn retake(&mut self) -> io::Result<()>;
 }
 
-/// A view, the terminal that it is drawn on, and what waits to be done.
+/// A view, its terminal, and the input that waits.
 pub struct FullScreen<V, B: Backend, T> {
     pub view: V,
     terminal: Terminal<B>,
     tty: T,
     inputs: UnboundedReceiver<TerminalInput>,
-    /// Input that has arrived, and is not handled yet.
+    /// Input that is not handled yet.
     waiting: VecDeque<TerminalInput>,
     /// Whether something has changed since the last frame.
     changed: bool,
-    /// When it was drawn last, or should have been.
+    /// When the last frame was drawn, or should have been.
     drawn: Option<Instant>,
 }
 
 /// The shortest time between two frames: 12 a second.
 pub const FRAME: Duration = Duration::from_millis(80);
-/// Ages are of whole seconds: when nothing changes, they are checked this often.
+/// How often ages, in whole seconds, are checked when nothing changes.
 const IDLE: Duration = Duration::from_millis(500);
 
 // === impl FullScreen ===
 
 impl<V: View, B: Backend<Error = io::Error>, T: Tty> FullScreen<V, B, T> {
     /// # Errors
-    /// When the terminal does not say how large it is.
+    /// When the size of the terminal cannot be read.
     pub fn new(view: V, backend: B, tty: T, inputs: UnboundedReceiver<TerminalInput>) -> io::Result<Self> {
         Ok(FullScreen {
             view,
@@ -108,7 +107,7 @@ impl<V: View, B: Backend<Error = io::Error>, T: Tty> FullScreen<V, B, T> {
         }
     }
 
-    /// Does what is due; a break when the person has seen enough.
+    /// Does what is due; a break when the user quits.
     ///
     /// # Errors
     /// When the terminal is gone.
@@ -170,7 +169,7 @@ impl<V: View, B: Backend<Error = io::Error>, T: Tty> FullScreen<V, B, T> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Nothing of what we drew is there any more.
+    /// The screen has lost everything that was drawn.
     fn redraw(&mut self) -> io::Result<()> {
         let size = self.terminal.size()?;
         self.terminal.resize(size.into())

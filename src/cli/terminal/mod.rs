@@ -34,7 +34,7 @@ pub trait View {
     /// The terminal has another size.
     fn resized(&mut self);
 
-    /// Draws; the answer is where the cursor stands, if it is shown.
+    /// Draws, and returns the position of the cursor if it is shown.
     fn draw(&mut self, buf: &mut Buffer, seen: Self::Source<'_>) -> Option<Position>;
 }
 

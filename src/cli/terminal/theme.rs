@@ -31,7 +31,7 @@ impl Theme {
         if self.colour { style.fg(colour) } else { style }
     }
 
-    /// What stands where a text was cut off.
+    /// The mark at the end of a text that was cut off.
     pub fn cut(self) -> &'static str {
         if self.unicode { "…" } else { ">" }
     }

@@ -1,7 +1,7 @@
-//! The terminal itself: taken, and always given back. `ansi.rs` beside it draws.
+//! The terminal itself: taken, and always restored. `ansi.rs` draws on it.
 //!
-//! Invariants: whoever has the terminal behind us finds it as we found it (modes, cursor, what was on it), however this
-//! process ends or stops, but for SIGKILL.
+//! Invariant: when this process ends or stops, the terminal has the modes, the cursor and the contents that it had before,
+//! except after SIGKILL.
 
 use std::{io, panic, sync::Once, thread, time::Duration};
 
@@ -27,17 +27,17 @@ use super::{
     pen::Pen,
 };
 
-/// The terminal while it is ours; it is given back on drop.
+/// The terminal while a view has it; restored on drop.
 pub struct TakenTerminal {
-    /// The task that listens for stops, and ends with us.
+    /// The task that listens for stop signals; it ends on drop.
     listening: JoinHandle<()>,
 }
 
-/// A terminal that takes no bytes for so long is left as it is: nobody looks at it.
+/// A terminal that takes no bytes for this long is not written to any more.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Takes the terminal for a view. Keys are read by a thread that lives as long as the process, for a read of a terminal
-/// cannot be called off.
+/// Takes the terminal for a view. A thread that lives as long as the process reads keys, because a read of a terminal
+/// cannot be cancelled.
 ///
 /// # Errors
 /// When standard output is no terminal that can be used so, or there is none to read keys from.
@@ -99,7 +99,7 @@ impl Tty for TakenTerminal {
     }
 
     fn retake(&mut self) -> io::Result<()> {
-        // A shell may have set its own modes, and what we set is then no longer there, though we believe so.
+        // A shell may have set its own modes in the meantime, so ours have to be set again.
         restore()?;
         take()
     }
@@ -108,7 +108,7 @@ impl Tty for TakenTerminal {
 impl Drop for TakenTerminal {
     fn drop(&mut self) {
         self.listening.abort();
-        // There is nobody left to tell.
+        // The error cannot be reported anywhere.
         let _ignored = restore();
     }
 }
@@ -139,7 +139,7 @@ fn restore() -> io::Result<()> {
     tty::disable_raw_mode().and(left)
 }
 
-/// A panic's message would be written on a screen that is about to go.
+/// Restores the terminal before a panic's message is written, which would otherwise be lost with the screen.
 fn restore_before_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -153,7 +153,7 @@ fn restore_before_panics() {
 
 /// Stops as if SIGTSTP had never been handled here; returns when we are continued.
 ///
-/// Not SIGSTOP: the system ignores SIGTSTP where nobody could continue us, as in a session without a shell.
+/// Not SIGSTOP: the system ignores SIGTSTP when no process could continue this one, as in a session without a shell.
 #[expect(unsafe_code, reason = "no safe wrapper puts a signal's default action back")]
 fn stop_now(stop: StopFor) -> io::Result<()> {
     // SAFETY: both structures outlive the calls that read or write them, zeroes are a valid `sigaction` (the default

@@ -1,4 +1,4 @@
-//! What `watch` is asked for on its line.
+//! The command line of `watch`.
 
 use clap::Args;
 use tickcast_client::Endpoint;

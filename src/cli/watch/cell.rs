@@ -1,12 +1,12 @@
 //! The texts of single values: what the server sent as it sent it, and our own counts short enough for a column.
 //!
-//! Pure: the time is handed in. Invariant: no text has a control character in it.
+//! Pure: the caller passes the time in. Invariant: no text has a control character in it.
 
 use tickcast_client::{Field, Standing, Topic, printable};
 
 use crate::cli::figures::grouped;
 
-/// How much a state needs a person, from nothing upwards.
+/// How urgent a state is, from none upwards.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Trouble {
     /// What is shown is the market.
@@ -46,7 +46,7 @@ pub fn basis_points(part: i128, whole: i128) -> Option<i64> {
     i64::try_from(ratio?).ok()
 }
 
-/// The price that a row stands for: the last trade's, otherwise the middle of what is quoted.
+/// The price of a row: that of the last trade, otherwise the middle of bid and ask.
 pub fn price(row: &Topic) -> Option<i128> {
     let field = |field| row.record.units(field);
     field(Field::Last).or_else(|| match (field(Field::Bid), field(Field::Ask)) {

@@ -1,4 +1,4 @@
-//! What a watch is shown on: what the connection tells it, and when it asks for the board.
+//! The interface between a watch and its output: events of the connection go to a [`Face`], which draws when it is due.
 //!
 //! Not a drawing: [`log`](super::log) and [`fullscreen`](super::fullscreen) are. Invariant: [`Face::due`] may be
 //! cancelled at any moment and loses nothing.
@@ -8,7 +8,7 @@ use std::{io, ops::ControlFlow};
 use tickcast::tick::Nanos;
 use tickcast_client::{Event, Mirror, Totals};
 
-/// Somewhere to show a watch.
+/// The output of a watch.
 pub trait Face {
     /// One message has changed the board; `now` is the server's time.
     ///
@@ -16,16 +16,16 @@ pub trait Face {
     /// When the output takes no more.
     fn changed(&mut self, event: &Event<'_>, now: Nanos) -> io::Result<()>;
 
-    /// How the connection is now, for a person.
+    /// The state of the connection, for a person.
     fn say(&mut self, what: &str);
 
-    /// What the server complained of.
+    /// An error message of the server.
     fn complain(&mut self, what: &str);
 
     /// Ends when there is something to do in [`step`](Self::step): a key was pressed, or it is time to draw.
     async fn due(&mut self);
 
-    /// Does what is due; a break when the person has seen enough.
+    /// Does what is due; a break when the user quits.
     ///
     /// # Errors
     /// When the output takes no more.
@@ -37,7 +37,7 @@ pub trait Face {
 pub struct Link<'a> {
     pub url: &'a str,
     pub up: bool,
-    /// What is asked of the server: mode and interval.
+    /// The options of the subscriptions: mode and interval.
     pub asked: &'a str,
     /// When the last byte of this connection came, by our clock.
     pub heard: Option<Nanos>,

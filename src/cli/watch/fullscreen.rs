@@ -1,4 +1,4 @@
-//! The full-screen table as a face of a watch: what the connection tells it goes to the screen.
+//! The full-screen table as a face of a watch: events of the connection go to the screen.
 
 use std::{io, ops::ControlFlow};
 

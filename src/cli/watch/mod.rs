@@ -37,7 +37,7 @@ use super::{
 
 const EXIT_NOT_CONNECTED: u8 = 2;
 
-/// Watches until the person has seen enough.
+/// Watches until the user quits.
 pub fn run(args: &WatchArgs) -> ExitCode {
     let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -46,7 +46,7 @@ pub fn run(args: &WatchArgs) -> ExitCode {
     let is_plain =
         args.plain || !io::stdout().is_terminal() || env::var("TERM").is_ok_and(|term| term == "dumb");
     let watched = runtime.block_on(async {
-        // Begun before the terminal is taken, so that no signal finds it taken and nobody to give it back.
+        // Handlers are set before the terminal is taken, so that a signal always restores it.
         let mut stopped = std::pin::pin!(stopped());
         tokio::select! {
             biased;
@@ -60,7 +60,7 @@ pub fn run(args: &WatchArgs) -> ExitCode {
         let face = terminal::open(Screen::new(theme))?;
         Watcher::new(args, face).run(stopped).await
     });
-    // A thread may still read keys, and would be waited for.
+    // A thread may still read keys, and the runtime would wait for it.
     runtime.shutdown_background();
     match watched {
         Ok(()) => ExitCode::SUCCESS,
@@ -68,7 +68,7 @@ pub fn run(args: &WatchArgs) -> ExitCode {
             complain("tickcast watch: the replay is over\n");
             ExitCode::SUCCESS
         }
-        // Whoever read our output has seen enough.
+        // The reader of standard output has closed it.
         Err(WatchError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => give_up(&error.to_string()),
     }

@@ -123,7 +123,7 @@ impl<F: Face> Watcher<F> {
         let now = self.clock.now();
         let mut events = self.client.events();
         loop {
-            // The frame itself may tell the server's time better.
+            // The frame itself may improve the estimate of the server's time.
             let server_now = Nanos(events.mirror().server_nanos(now.0));
             let event = match events.next_event() {
                 Ok(Some(event)) => event,

@@ -1,6 +1,6 @@
 //! The columns of the table: what each shows, and which there is room for. `sort.rs` beside it sorts by them.
 //!
-//! Pure. Invariants: the symbol is always shown; what does not fit is left out whole, for half a price is a wrong one.
+//! Pure. Invariants: the symbol is always shown; a column that does not fit is omitted, since half a price is a wrong one.
 
 use tickcast_client::{Field, Topic, printable};
 
@@ -28,7 +28,7 @@ pub enum Column {
     State,
 }
 
-/// Where a cell's text stands in its column.
+/// Alignment of a cell's text in its column.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Align {
     Left,

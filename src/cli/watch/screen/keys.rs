@@ -92,8 +92,8 @@ impl Screen {
         self.top = 0;
     }
 
-    /// Sorts by the column that stands so many places behind the sorted one, of those shown; behind the last one comes
-    /// the order in which rows were asked for.
+    /// Sorts by the column so many positions after the sorted one, among those shown. After the last one comes the order
+    /// of the command line.
     fn sort_next(&mut self, by: usize) {
         let places = self.shown.len() + 1;
         let sorted = self.sort.and_then(|(column, _)| self.shown.iter().position(|shown| *shown == column));
@@ -113,7 +113,7 @@ impl Screen {
                 self.filter.clear();
                 self.mode = ScreenMode::Table;
             }
-            // As in a shell: an empty line's backspace leaves it.
+            // As in a shell: backspace on an empty line leaves it.
             KeyCode::Backspace if self.filter.pop().is_none() => self.mode = ScreenMode::Table,
             KeyCode::Char('u' | 'w') if control => self.filter.clear(),
             KeyCode::Char(char) if !control && !key.modifiers.contains(KeyModifiers::ALT) => self.write(char),
@@ -152,7 +152,7 @@ impl Screen {
             KeyCode::Up | KeyCode::Char('k') => self.mode = ScreenMode::Columns(at.saturating_sub(1)),
             KeyCode::Home | KeyCode::Char('g') => self.mode = ScreenMode::Columns(0),
             KeyCode::End | KeyCode::Char('G') => self.mode = ScreenMode::Columns(COLUMNS - 1),
-            // The symbol stays: without it a row is of nobody.
+            // The symbol stays, because it identifies the row.
             KeyCode::Char(' ' | 'x') if at > 0 => self.chosen[at] = !self.chosen[at],
             KeyCode::Char('a') => self.chosen = [true; COLUMNS],
             KeyCode::Enter | KeyCode::Char('s') => {

@@ -1,13 +1,13 @@
 //! The full-screen table as a state machine: keys and boards go in, a drawn buffer comes out.
 //!
 //! ```text
-//! keys -> Screen -> which rows, in which order, which columns, what stands over them -> paint
+//! keys -> Screen -> which rows, in which order, which columns, which overlay -> paint
 //! board ----^
 //! ```
 //!
-//! Pure: no terminal, no clock, no socket. Invariants: a row that was selected stays selected wherever sorting moves it;
-//! while paused, values stand still but ages and states do not, so that nothing old looks new; rows change places at most
-//! once a second, however fast their values change.
+//! Pure: no terminal, no clock, no socket. Invariants: a selected row stays selected wherever sorting moves it. While
+//! paused, values do not change but ages and states do, so that nothing old looks new. Rows are sorted again at most once
+//! a second, however fast their values change.
 
 mod columns;
 mod keys;
@@ -34,7 +34,7 @@ pub struct Screen {
     mode: ScreenMode,
     /// What symbols must match; empty: all.
     filter: String,
-    /// The column that rows are sorted by and whether it falls; `None`: as they were asked for or first seen.
+    /// The column that rows are sorted by, and whether descending; `None`: in the order of the command line or of arrival.
     sort: Option<(Column, bool)>,
     chosen: [bool; COLUMNS],
     trends: Trends,
@@ -56,7 +56,7 @@ pub struct Screen {
     widths: Widths,
 }
 
-/// What keys mean, and what stands over the table.
+/// What keys mean, and which overlay is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum ScreenMode {
     Table,
@@ -152,13 +152,13 @@ impl Screen {
         self.top = self.top.min(self.places.len().saturating_sub(self.page));
     }
 
-    /// Where the selected row stands in the order shown; `None` when there is none, or the filter hides it.
+    /// Index of the selected row in the order shown; `None` when there is none, or the filter hides it.
     fn selected_at(&self) -> Option<usize> {
         let selected = self.selected?;
         self.places.iter().position(|&place| place == selected)
     }
 
-    /// Selects the row that stands `by` rows from the selected one, or from the top of the page.
+    /// Selects the row `by` rows from the selected one, or from the top of the page.
     fn select(&mut self, by: isize) {
         let Some(last) = self.places.len().checked_sub(1) else { return };
         let at = match self.selected_at() {

@@ -1,4 +1,4 @@
-//! What stands over the table: help, the choice of columns, all fields of one row.
+//! Overlays of the table: help, the choice of columns, all fields of one row.
 
 use ratatui_core::buffer::Buffer;
 use tickcast_client::{Field, Mirror, Topic, printable};

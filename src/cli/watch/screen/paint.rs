@@ -1,6 +1,6 @@
-//! Draws the screen into a buffer: heading, table, footing. What stands over the table is in [`overlay`](super::overlay).
+//! Draws the screen into a buffer: heading, table, footing. Overlays are in [`overlay`](super::overlay).
 //!
-//! Invariant: it draws into any room, down to none, and never outside it.
+//! Invariant: it draws into an area of any size, also none, and never outside it.
 
 use std::fmt::Write as _;
 
@@ -33,7 +33,7 @@ const SYMBOL_SHARE: usize = 3;
 // === impl Screen ===
 
 impl Screen {
-    /// Draws; the answer is where the cursor stands, if it is shown.
+    /// Draws, and returns the position of the cursor if it is shown.
     pub fn paint(&mut self, buf: &mut Buffer, board: &Mirror, link: &Link<'_>) -> Option<Position> {
         let area = *buf.area();
         let heading = match area.height {

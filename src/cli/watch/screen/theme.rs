@@ -1,6 +1,6 @@
 //! How prices and states look: signs that say everything without colour, and colours that say it again.
 //!
-//! Blue is up and yellow is down: the pair that all common kinds of colour blindness tell apart.
+//! Blue is up and yellow is down: a pair that people with any common colour blindness can distinguish.
 
 use ratatui_core::style::{Color, Modifier, Style};
 

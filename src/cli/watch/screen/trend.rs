@@ -1,7 +1,7 @@
-//! What each row's price did lately: one sample every two seconds, for the sparkline and the arrow of the last change.
+//! Recent prices of each row: one sample every two seconds, for the sparkline and the arrow of the last change.
 //!
-//! Pure: the time is handed in. Invariant: a sample is a price that was true when it was taken; while a row was not
-//! live, or nobody looked, there is none, and the plot has a hole.
+//! Pure: the caller passes the time in. Invariant: a sample is a price that was live when it was taken. While a row was
+//! not live, or the screen was not drawn, there is no sample, and the plot has a hole.
 
 use std::collections::VecDeque;
 
@@ -38,7 +38,7 @@ pub enum Way {
     Down,
 }
 
-/// What a sample stands for.
+/// The time that a sample covers.
 const PERIOD_NANOS: i64 = 2_000_000_000;
 /// As many as the widest plot shows.
 const SAMPLES_MAX: usize = 30;
