@@ -26,7 +26,7 @@ pub struct Clock(TimeSource);
 enum TimeSource {
     /// A wall clock that cannot be set back: the wall time of its start, moved on by the monotonic clock.
     System { start: Instant, start_nanos: i64 },
-    /// It stands still until it is moved.
+    /// It is fixed until it is moved.
     Manual(&'static AtomicI64),
 }
 
@@ -53,7 +53,7 @@ pub struct Anchor {
     pub world: Nanos,
     /// …it was this at the market.
     pub market: Nanos,
-    /// The speed of the market's time relative to the machine's; 0: it stands still.
+    /// The speed of the market's time relative to the machine's; at 0 it is paused.
     pub rate: f64,
 }
 
@@ -66,7 +66,7 @@ impl Clock {
         Clock(TimeSource::System { start: Instant::now(), start_nanos })
     }
 
-    /// A clock that stands at `begin` until it is [advanced](Self::advance), for simulations. Its eight bytes are kept
+    /// A clock that is fixed at `begin` until it is [advanced](Self::advance), for simulations. Its eight bytes are kept
     /// until the process ends.
     pub fn manual(begin: Nanos) -> Self {
         Clock(TimeSource::Manual(Box::leak(Box::new(AtomicI64::new(begin.0)))))
@@ -97,7 +97,7 @@ impl MarketClock {
         MarketClock { world, driven: None }
     }
 
-    /// The market's time stands at `begin` until it is [driven](Self::drive).
+    /// The market's time is fixed at `begin` until it is [driven](Self::drive).
     pub fn driven(world: Clock, begin: Nanos) -> Self {
         let anchor = Anchor { world: world.now(), market: begin, rate: 0.0 };
         let driven = Driven { anchor: ArcSwap::from_pointee(anchor), reported: AtomicI64::new(begin.0) };
@@ -122,7 +122,7 @@ impl MarketClock {
     }
 
     /// The machine's time from which on the market's will be at least `market`, if nothing changes; the largest time,
-    /// when the market's time stands still.
+    /// when the market's time is paused.
     pub fn when(&self, market: Nanos) -> Nanos {
         match &self.driven {
             None => market,

@@ -1,4 +1,4 @@
-//! Faults that tests plant into sessions, shards and what stands around them, to see that the simulator finds each.
+//! Faults that tests plant into sessions, shards and the code around them, to see that the simulator finds each.
 //!
 //! One fault at a time, for the thread that plants it. In a build without debug assertions there are none: [`is_planted`]
 //! is a constant there, and what it guards is not compiled.

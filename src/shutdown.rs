@@ -1,4 +1,4 @@
-//! Stopping in two phases: everything is told to stop, and is then observed to have stopped.
+//! Stopping in two phases: threads and tasks are signalled to stop, and then awaited.
 //!
 //! [`Stop`] is the first phase, for threads that block. Invariant: once set it stays set.
 
@@ -9,7 +9,7 @@ use std::{
 
 use crate::wakeup::Wakeup;
 
-/// Tells blocking threads to stop; clones share one flag.
+/// Signals blocking threads to stop; clones share one flag.
 #[derive(Clone, Default, Debug)]
 pub struct Stop {
     inner: Arc<Inner>,
@@ -19,7 +19,7 @@ pub struct Stop {
 struct Inner {
     stopped: Mutex<bool>,
     changed: Condvar,
-    /// Of threads that also wait for other things.
+    /// Wakeups of threads that also wait for other things.
     wakeups: Mutex<Vec<Wakeup>>,
 }
 

@@ -20,7 +20,7 @@
 //!
 //! market.step(2)?;
 //! market.wait_until_sent()?;
-//! // Whatever the bot did by now, it did it knowing two ticks.
+//! // Whatever the bot has done by now, it has been sent two ticks.
 //! let mut ticks = 0;
 //! while ticks < 2 {
 //!     ticks += bot.read()?.to_text()?.matches("\"type\":\"update\"").count();
@@ -35,9 +35,9 @@
 //!
 //! # With a runtime
 //!
-//! These calls **block the thread** that makes them, and a `#[tokio::test]` has one thread for everything unless it is
-//! told otherwise. A bot that runs as a task of it would stand still while the test waits for it, until the wait gives
-//! up. So let the test have threads:
+//! These calls **block the calling thread**, and a `#[tokio::test]` has one thread for everything by default. A bot that
+//! runs as a task there could not run while the test waits for it, and the wait would time out. So give the test more
+//! threads:
 //!
 //! ```no_run
 //! # use tickcast::testing::{Play, TestMarket};
@@ -54,8 +54,8 @@
 //! }
 //! ```
 //!
-//! Not a mock: it is the service, with its threads, sockets and laws; only the time is the test's. Nothing here sleeps
-//! where an event can be awaited, except [`TestMarket::wait_until_sent`], which checks again each millisecond.
+//! Not a mock: it is the service, with its threads, sockets and laws. The test controls only the time. Nothing here
+//! sleeps where an event can be awaited, except [`TestMarket::wait_until_sent`], which checks again each millisecond.
 //!
 //! Invariant: dropping a [`TestMarket`] ends it.
 
@@ -91,13 +91,13 @@ pub struct Play {
 
 /// A market that a test controls.
 pub struct TestMarket {
-    /// Until it is stopped.
+    /// `None` once it is stopped.
     service: Option<Service>,
     control: Arc<ReplayControl>,
     address: SocketAddr,
 }
 
-/// Why a test's market did not do what it was told.
+/// Why a call to a [`TestMarket`] failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TestError {
     #[error(transparent)]
@@ -130,12 +130,12 @@ const LOOK: Duration = Duration::from_millis(1);
 
 impl Play {
     /// This recording, paused, at speed `max` once it moves, with the recording's time.
-    /// Its name is taken as it is: what means something in `--feed replay:...` (`?`, `&`) means nothing here.
+    /// Its name is used as it is: characters that are special in `--feed replay:...` (`?`, `&`) are not special here.
     pub fn file(file: impl AsRef<Path>) -> Self {
         Play::input(RecordingInput::File(file.as_ref().to_owned()))
     }
 
-    /// Three minutes of three symbols of Binance spot, which come with tickcast.
+    /// The bundled recording: three minutes of three symbols of Binance spot.
     pub fn bundled() -> Self {
         Play::input(RecordingInput::Bundled)
     }
@@ -265,7 +265,7 @@ impl TestMarket {
     /// Waits until this many clients have subscribed.
     ///
     /// # Errors
-    /// When they do not come.
+    /// When fewer have subscribed in time.
     pub fn wait_for_clients(&self, clients: usize) -> Result<(), TestError> {
         let what = format!("{clients} clients that have subscribed");
         self.wait(&what, |service| service.clients() >= clients)
@@ -274,16 +274,16 @@ impl TestMarket {
     /// Waits until the replay is over.
     ///
     /// # Errors
-    /// When it does not end.
+    /// When it does not end in time.
     pub fn wait_until_ended(&self) -> Result<(), TestError> {
         self.wait("the end of the replay", |_| self.state().ended)
     }
 
-    /// Waits until every client has been sent what it is due of everything played: the kernel has it, on its way to
-    /// each. Updates that an interval holds back are not due yet.
+    /// Waits until every client has been sent all that is due to it of the records played: the bytes are in the kernel's
+    /// socket buffers or beyond. Updates that an interval holds back are not due yet.
     ///
     /// # Errors
-    /// When a client does not read.
+    /// When a client does not read in time.
     pub fn wait_until_sent(&self) -> Result<(), TestError> {
         self.wait("every client to be sent what it is due", Service::is_caught_up)
     }
@@ -311,7 +311,7 @@ impl TestMarket {
     }
 }
 
-/// An awaited event did not come; says why, if the wait itself prevented it.
+/// The error for an awaited event that did not come, and its cause if the wait itself prevented it.
 fn in_vain(what: &str) -> TestError {
     let what = what.to_owned();
     match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {

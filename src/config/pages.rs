@@ -28,7 +28,7 @@ fn assert_file_is(path: &str, expected: &str) {
     panic!("{path} is not what the code does; this is: cp {} {path}", right.display());
 }
 
-/// `page` with what stands between the marks of `name` replaced.
+/// `page` with the text between the marks of `name` replaced.
 fn with_section(page: &str, name: &str, section: &str) -> String {
     let begin = page.find(&format!("<!-- {name}: begin")).expect("the mark of the begin");
     let after_begin = begin + page[begin..].find('\n').expect("a line after the mark") + 1;

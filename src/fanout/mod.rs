@@ -72,7 +72,7 @@ pub enum Mode {
     Once,
 }
 
-/// What a client asked for.
+/// What a client requested for a subscription.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Spec {
     pub mode: Mode,

@@ -85,7 +85,7 @@ impl<S: SessionSocket> Shard<S> {
     pub fn handle(&self, message: ToShard) -> Option<AcceptedConnection> {
         match message {
             ToShard::Connection(accepted) => return Some(accepted),
-            // If the asker has gone, nobody needs the answer.
+            // If the receiver is gone, the request was cancelled.
             ToShard::Report(reply) => drop(reply.send(self.core.borrow_mut().report())),
             ToShard::Slowest(count, reply) => drop(reply.send(self.core.borrow().slowest(count))),
             ToShard::Reload(done) => {

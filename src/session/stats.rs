@@ -39,7 +39,7 @@ pub struct ShardStats {
     pub frames_sent: u64,
     pub bytes_sent: u64,
     pub opened: u64,
-    /// Sessions that were cut off in a drain, because they took nothing.
+    /// Sessions that were closed in a drain without waiting, because they took no bytes.
     pub cut: u64,
     pub closed: [u64; CloseReason::ALL.len()],
     pub limits: [u64; LimitHit::ALL.len()],
@@ -83,7 +83,7 @@ pub struct ShardReport {
     pub subscriptions_behind: usize,
     /// When the oldest tick that is due was taken in.
     pub oldest: Option<Nanos>,
-    /// In the sessions' own buffers: answers, and rests of frames.
+    /// Bytes in the sessions' own buffers: answers, and unsent ends of frames.
     pub waiting_bytes: usize,
     /// The longest control queue of a session.
     pub control_bytes_max: usize,

@@ -1,4 +1,4 @@
-//! Values: exact decimals, times whose size tells their unit.
+//! Values: exact decimals, and times whose unit is detected from their size.
 
 use proptest::prelude::*;
 

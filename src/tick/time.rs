@@ -15,13 +15,13 @@ impl Nanos {
         micros.checked_mul(1_000).map(Nanos)
     }
 
-    /// From a count since 1970 whose size tells the unit: seconds, milliseconds, microseconds or nanoseconds, which
+    /// From a count since 1970 whose size shows the unit: seconds, milliseconds, microseconds or nanoseconds, which
     /// today have 10, 13, 16 and 19 digits. `None` when out of range.
     pub fn by_size(count: i64) -> Option<Self> {
         count.checked_mul(Self::unit_by_size(count.unsigned_abs())).map(Nanos)
     }
 
-    /// The nanoseconds of the unit that a count's size tells.
+    /// The nanoseconds of the unit that is detected from a count's size.
     pub const fn unit_by_size(size: u64) -> i64 {
         match size {
             _ if size < SECONDS_BELOW => 1_000_000_000,

@@ -54,7 +54,7 @@ pub enum Detail {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Batch {
     pub new_topics: Vec<NewTopic>,
-    /// How many ticks it stands for.
+    /// How many ticks ingest took in for this batch.
     pub taken: usize,
     /// Order of its last tick.
     pub order: u64,

@@ -40,7 +40,7 @@ pub struct Ingest {
 
 /// Topics visited under one hold of the lock: a walk over all topics must not delay ingest.
 const CHUNK: usize = 1024;
-/// Topics of an ended feed in each batch: readers of each of them are told.
+/// Topics of an ended feed in each batch: the readers of each of them are notified.
 const CLOSED_AT_ONCE: usize = 256;
 
 impl Ingest {

@@ -1,7 +1,7 @@
 //! A topic's short history: the last ticks, packed.
 //!
-//! Loss first: the ring holds at most `limits.ring_ticks`. Pushing one more drops the oldest. A reader that asks for a
-//! dropped seq is told the oldest one held; the ring never skips silently.
+//! Loss: the ring holds at most `limits.ring_ticks`. Pushing one more drops the oldest. A reader that requests a
+//! dropped seq gets nothing and can see the oldest seq held; the ring never skips silently.
 //!
 //! A tick takes three words and one for each value it carries (a quote 57 bytes, a trade about 65), not the 160 of a
 //! [`Stamped`]; one more word if a decimal of it is no whole number of units, or if it withdraws a

@@ -133,7 +133,7 @@ impl World {
     fn age_bounds(&self, ledger: &Ledger) -> Option<(Nanos, Nanos)> {
         let past = &self.past[ledger.symbol];
         let oldest = past.tick(ledger.pending().next()?).rx;
-        // A base is due from the time at which it was asked for.
+        // A snapshot is due from the time at which it was requested.
         let owed = ledger.base != Base::None;
         let first = if ledger.is_every() || owed { oldest.min(ledger.caught_up_at) } else { oldest };
         let sent_before =

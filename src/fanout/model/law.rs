@@ -12,7 +12,7 @@ pub enum Law {
     Seqs,
     /// A gap names its first and last seq and its reason, is needed, and a snapshot follows.
     Gaps,
-    /// A session is sent only what it asked for.
+    /// A session is sent only what it requested.
     Isolation,
     /// A message shows what the topic's record was.
     Truth,

@@ -55,7 +55,7 @@ impl LocalSession {
         self.every_slot = self.queue.push_back(EVERY_QUEUE);
     }
 
-    /// Removes the holes of the send queue, and tells its subscriptions their new slots.
+    /// Removes the holes of the send queue, and updates the slots of its subscriptions.
     pub fn close_up_queue(&mut self, subs: &mut Slab<Subscription>) {
         let every_slot = &mut self.every_slot;
         for (key, slot) in self.queue.close_up() {

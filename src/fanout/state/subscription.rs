@@ -58,7 +58,7 @@ pub(in crate::fanout) enum Base {
     None,
     /// The record as it is, as a snapshot: the client has nothing.
     Record,
-    /// The record as it is, in place of the ticks since the last message: `set` asked for something else.
+    /// The current record, in place of the ticks since the last message, because `set` has changed the subscription.
     Again,
 }
 

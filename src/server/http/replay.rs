@@ -105,7 +105,7 @@ pub async fn replay(
         let state = if request.method() == Method::POST {
             let (command, answered) = read(shard, request).await?;
             let (reply, done) = tokio::sync::oneshot::channel();
-            // If the asker has gone, nobody needs the answer.
+            // If the receiver is gone, the request was cancelled.
             control.ask(command, Box::new(move |result| drop(reply.send(result))));
             let done = done.await.unwrap_or_else(|_| Err(Refusal::Gone("it did not answer".to_owned())));
             let state = done
@@ -131,14 +131,14 @@ async fn until_sent(app: &App) {
     loop {
         let replies = app.shards.iter().map(|shard| {
             let (reply, answer) = tokio::sync::oneshot::channel();
-            // If the asker has gone, nobody needs the answer.
+            // If the receiver is gone, the request was cancelled.
             let reply = move |is_caught_up| {
                 let _ = reply.send(is_caught_up);
             };
             let _ = shard.send(ToShard::CaughtUp(as_of, Box::new(reply)));
             answer
         });
-        // All are asked before the first answer is awaited. A shard that has ended has no sessions left.
+        // All requests are sent before the first answer is awaited. A shard that has ended has no sessions left.
         let mut are_caught_up = true;
         for answer in replies.collect::<Vec<_>>() {
             are_caught_up &= answer.await.unwrap_or(true);
@@ -151,7 +151,7 @@ async fn until_sent(app: &App) {
     }
 }
 
-/// The name that stands for every replay. No feed can have it.
+/// The name that means every replay. No feed can have it.
 const ALL: &str = "*";
 
 fn replays(app: &App) -> impl Iterator<Item = (&FeedStatus, &ReplayControl)> {
