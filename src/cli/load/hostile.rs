@@ -60,7 +60,7 @@ struct HostileCounts {
 /// Neighbours that ping, and how often each does.
 const NEIGHBOURS: u32 = 4;
 const PING_EVERY: Duration = Duration::from_millis(20);
-/// The server's default of `limits.inbound_bytes_per_second`, with its burst.
+/// A little less than the server's default of `limits.inbound_bytes_per_second`.
 const BYTES_PER_SECOND: u32 = 200_000;
 /// A little less than the server's default of `limits.commands_per_second`.
 const COMMAND_EVERY: Duration = Duration::from_millis(22);
