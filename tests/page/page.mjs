@@ -376,8 +376,8 @@ const checks = {
       const seen = symbol.replace('\u202e', '\\u{202e}');
       await until(page, `picked ${seen}`, seen => document.querySelector('#pick').textContent === seen, seen);
       assert.equal(new URL(page.url()).searchParams.get('pick'), symbol);
-      await publish(server, { symbol, last: 5, last_size: 1 }, { symbol, last: 7, last_size: 1 });
-      await untilCell(page, symbol, 'last', '▲7');
+      await publish(server, { symbol, last: 7, last_size: 1 });
+      await until(page, `${seen} at 7`, place => document.querySelector(place)?.innerText.endsWith('7'), `${row(symbol)} .c-last`);
     }
     assert.ok(!(await page.locator('#rows').textContent()).includes('\u202e'));
     assert.ok(!heard.sent.some(({ symbols }) => symbols?.includes(share)), 'a star that is not escaped is a glob');
