@@ -74,6 +74,7 @@ impl Decimal {
     ///
     /// # Errors
     /// When the text is no decimal number, or has more than 18 significant digits or places.
+    #[inline]
     pub fn parse(text: &str) -> Result<Self, DecimalError> {
         Self::parse_as(text, Reading::Exact)
     }
@@ -83,10 +84,12 @@ impl Decimal {
     ///
     /// # Errors
     /// When the text is no decimal number, is out of range, or is so small that it rounds to nothing.
+    #[inline]
     pub fn parse_double(text: &str) -> Result<Self, DecimalError> {
         Self::parse_as(text, Reading::Double)
     }
 
+    #[inline]
     fn parse_as(text: &str, reading: Reading) -> Result<Self, DecimalError> {
         let (negative, digits) = without_sign(text);
         if let Some(units) = Self::parse_short(digits) {
@@ -125,6 +128,7 @@ impl Decimal {
         i64::try_from(digits.checked_mul(*SCALE.get(places)?)?).ok()
     }
 
+    #[cold]
     fn parse_long(negative: bool, text: &[u8], reading: Reading) -> Result<Self, DecimalError> {
         let numeral = Numeral::read(text)?;
         let Some(span) = numeral.span() else { return Ok(Decimal::ZERO) };
@@ -249,6 +253,7 @@ impl Ord for Decimal {
 }
 
 impl PartialOrd for Decimal {
+    #[inline]
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }

@@ -188,7 +188,15 @@ impl Fields {
 
     /// Appends `,"name":value` for each field that is both set and in `wanted`, in the wire's order.
     pub fn write_json(&self, wanted: FieldSet, out: &mut Vec<u8>) {
-        let are_units = self.uncommon.is_empty();
+        if self.are_units() {
+            self.write_values::<true>(wanted, out);
+        } else {
+            self.write_values::<false>(wanted, out);
+        }
+    }
+
+    /// `UNITS`: whether all values are units, as nearly always, so that no scale is looked at.
+    fn write_values<const UNITS: bool>(&self, wanted: FieldSet, out: &mut Vec<u8>) {
         for field in self.mask.intersect(wanted).iter() {
             out.extend_from_slice(b",\"");
             out.extend_from_slice(field.name().as_bytes());
@@ -201,7 +209,7 @@ impl Fields {
                 }
                 Field::Volume => self.volume().write(out),
                 Field::Trades => out.extend_from_slice(itoa::Buffer::new().format(self.trades).as_bytes()),
-                _ if are_units => write_units(self.mantissas[field as usize], out),
+                _ if UNITS => write_units(self.mantissas[field as usize], out),
                 _ => self.decimal(field as usize).write(out),
             }
         }
@@ -234,6 +242,21 @@ impl Fields {
         debug_assert!(self.are_units());
         let index = field.decimal_index()?;
         self.mask.contains(field).then(|| Decimal::from_units(self.mantissas[index]))
+    }
+
+    /// As [`Self::volume`], when all are units.
+    #[inline]
+    pub(crate) fn volume_of_units(&self) -> Volume {
+        debug_assert!(self.are_units());
+        Volume::from_units(self.volume_units)
+    }
+
+    /// As [`Self::set_volume`], when all are units, and the value is.
+    #[inline]
+    pub(crate) fn set_volume_of_units(&mut self, volume: Volume) {
+        debug_assert!(self.are_units() && volume.parts().1 == 0);
+        self.volume_units = volume.parts().0;
+        self.mask = self.mask.with(Field::Volume);
     }
 
     /// As [`Self::set_decimal`], when all are units, and the value is.

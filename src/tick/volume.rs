@@ -44,6 +44,7 @@ impl Volume {
     }
 
     /// Whole units of 1e-9, rounded down, and what they leave over in units of 1e-18.
+    #[inline]
     pub(super) const fn parts(self) -> (i128, u32) {
         (self.units, self.rest)
     }
@@ -55,8 +56,16 @@ impl Volume {
             Some(units) => (i128::from(units), self.rest),
             None => Self::add_rest(self.rest, size),
         };
-        let units = self.units.checked_add(units)?;
-        (-UNITS_MAX < units && units < UNITS_MAX).then_some(Volume { units, rest })
+        // Neither summand is near the ends of its type.
+        let units = self.units + units;
+        Self::is_within(units).then_some(Volume { units, rest })
+    }
+
+    /// Whether a volume may have these units. The upper half says it of nearly all.
+    #[inline]
+    fn is_within(units: i128) -> bool {
+        const HALF_MAX: u64 = (UNITS_MAX >> 64) as u64;
+        ((units >> 64) as i64).unsigned_abs() < HALF_MAX || units.unsigned_abs() < UNITS_MAX as u128
     }
 
     /// The units that a size adds, with a carry, and the new rest.

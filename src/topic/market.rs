@@ -9,7 +9,7 @@ use foldhash::fast::RandomState;
 
 use super::{
     batch::{Batch, Detail, FeedId, NewTopic, Stamped, TopicId, Touched},
-    record::Record,
+    record::{Record, VolumeFull},
     ring::Ring,
     store::{Image, ListedTopic},
 };
@@ -93,14 +93,20 @@ impl Market {
         let mut batch = Batch::default();
         let before = self.order;
         for (index, tick) in ticks.iter().enumerate() {
-            let taken = match self.place(feed, &tick.symbol, &mut batch.new_topics) {
-                Ok(id) => self.take(id, tick, rx(index), before).map(|record| (id, record)),
-                Err(refusal) => Err(refusal),
+            let id = match self.place(feed, &tick.symbol, &mut batch.new_topics) {
+                Ok(id) => id,
+                Err((reason, message)) => {
+                    refused.push(RefusedTick { index, reason, message });
+                    continue;
+                }
             };
-            match taken {
-                Ok((id, record)) if detail == Detail::Ticks => batch.ticks.push(stamp(id, record)),
+            match self.take(id, tick, rx(index), before) {
+                Ok(record) if detail == Detail::Ticks => batch.ticks.push(stamp(id, record)),
                 Ok(_) => {}
-                Err((reason, message)) => refused.push(RefusedTick { index, reason, message }),
+                Err(full) => {
+                    let (reason, message) = (RejectReason::Value, full.to_string());
+                    refused.push(RefusedTick { index, reason, message });
+                }
             }
         }
         ticks.clear();
@@ -272,9 +278,9 @@ impl Market {
 
     /// `before`: the order of the last tick before the batch.
     #[inline]
-    fn take(&mut self, id: TopicId, tick: &Tick, rx: Nanos, before: u64) -> Result<&Record, TickRefusal> {
+    fn take(&mut self, id: TopicId, tick: &Tick, rx: Nanos, before: u64) -> Result<&Record, VolumeFull> {
         let MarketTopic { record, ring, .. } = &mut self.topics[id.0 as usize];
-        record.take(&tick.fields).map_err(|full| (RejectReason::Value, full.to_string()))?;
+        record.take(&tick.fields)?;
         if record.seq == 0 || record.order <= before {
             self.touched.push(id);
         }

@@ -54,7 +54,9 @@ impl Record {
     /// Returns which totals it changed. A total that the feed itself gives or withdraws is left to it. A trade without an
     /// aggressor side clears the side.
     ///
-    /// `UNITS`: whether all values are units, as nearly always, so that no scale is looked at.
+    /// `UNITS`: whether all values are units, as nearly always, so that no scale is looked at. Not inlined: a quote then
+    /// saves no registers for it.
+    #[inline(never)]
     fn move_totals<const UNITS: bool>(&mut self, trade: &Fields) -> Result<FieldSet, VolumeFull> {
         let get = |from: &Fields, field| if UNITS { from.get_units(field) } else { from.get_decimal(field) };
         let set = |to: &mut Fields, field, value| {
@@ -63,7 +65,6 @@ impl Record {
         let fields = &mut self.fields;
         let had = fields.mask;
         let last = get(trade, Field::Last).unwrap_or_default();
-        let size = get(trade, Field::LastSize).unwrap_or_default();
         let named = if UNITS { trade.mask } else { trade.named() };
         let given = |field| named.contains(field);
         let mut moved = FieldSet::NONE;
@@ -75,7 +76,13 @@ impl Record {
             moves
         };
         if moves(Field::Volume, true) {
-            fields.set_volume(fields.volume().checked_add(size).ok_or(VolumeFull)?);
+            let size = get(trade, Field::LastSize).unwrap_or_default();
+            if UNITS {
+                let volume = fields.volume_of_units().checked_add(size).ok_or(VolumeFull)?;
+                fields.set_volume_of_units(volume);
+            } else {
+                fields.set_volume(fields.volume().checked_add(size).ok_or(VolumeFull)?);
+            }
         }
         if moves(Field::Side, had.contains(Field::Side)) {
             fields.set_side(Side::Unknown);

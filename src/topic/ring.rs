@@ -32,9 +32,10 @@ const SIDE_SHIFT: u32 = 16;
 const ORDER_SHIFT: u32 = 18;
 /// Mask, side and order; event time; time of receipt.
 const HEAD_WORDS: usize = 3;
-/// A tick with every field; the volume takes two words, the side none. Then what few ticks have, and the rest of the
-/// volume.
-const WORDS_MAX: usize = HEAD_WORDS + DECIMAL_BITS.count_ones() as usize + 3 + 2;
+/// A tick with every field; the volume takes two words, the side none.
+const COMMON_WORDS_MAX: usize = HEAD_WORDS + DECIMAL_BITS.count_ones() as usize + 3;
+/// What few ticks have, and the rest of the volume.
+const UNCOMMON_WORDS_MAX: usize = COMMON_WORDS_MAX + 2;
 
 const _: () = assert!((FieldSet::ALL.0 as u64) < UNCOMMON, "the bit is no field's");
 
@@ -68,13 +69,30 @@ impl Ring {
         while self.lens.len() >= max {
             self.forget_oldest();
         }
-        let mut words = [0; WORDS_MAX];
-        let len = pack(record, &mut words);
+        if record.fields.uncommon().is_empty() {
+            let mut words = [0; COMMON_WORDS_MAX];
+            let len = pack::<false, _>(record, &mut words);
+            self.append(&words[..len]);
+        } else {
+            self.push_uncommon(record);
+        }
+    }
+
+    #[cold]
+    fn push_uncommon(&mut self, record: &Record) {
+        let mut words = [0; UNCOMMON_WORDS_MAX];
+        let len = pack::<true, _>(record, &mut words);
+        self.append(&words[..len]);
+    }
+
+    #[inline]
+    fn append(&mut self, words: &[u64]) {
+        let len = words.len();
         if self.words.capacity() - self.words.len() < len {
             // Grow by a quarter, not to double: rings are most of a topic's memory.
             self.words.reserve_exact(len + self.words.len() / 4);
         }
-        self.words.extend(&words[..len]);
+        self.words.extend(words);
         self.lens.push_back(len as u8);
     }
 
@@ -146,13 +164,14 @@ impl Ring {
     }
 }
 
-/// Returns how many words the record's last tick takes.
-fn pack(record: &Record, words: &mut [u64; WORDS_MAX]) -> usize {
+/// Returns how many words the record's last tick takes. `UNCOMMON_TOO`: whether the record has what few ticks have.
+#[inline]
+fn pack<const UNCOMMON_TOO: bool, const WORDS: usize>(record: &Record, words: &mut [u64; WORDS]) -> usize {
     let (fields, changed) = (&record.fields, record.changed);
-    let set = changed.intersect(fields.mask);
+    // Nothing is withdrawn from a record that has only what is common.
+    let set = if UNCOMMON_TOO { changed.intersect(fields.mask) } else { changed };
     let side = if set.contains(Field::Side) { side_bits(fields.side) } else { 0 };
-    let uncommon = fields.uncommon();
-    let uncommon = if uncommon.is_empty() { uncommon } else { uncommon.only(changed) };
+    let uncommon = if UNCOMMON_TOO { fields.uncommon().only(changed) } else { Uncommon::default() };
     let flag = if uncommon.is_empty() { 0 } else { UNCOMMON };
     words[0] = u64::from(changed.0) | flag | (side << SIDE_SHIFT) | (record.order << ORDER_SHIFT);
     words[1] = record.ts.0.cast_unsigned();

@@ -75,6 +75,7 @@ pub(super) fn read_field(
     Ok(())
 }
 
+#[inline]
 fn read_decimal(value: NdjsonValue<'_>) -> Result<Decimal, ValueUnread<ValueFault>> {
     let decimal = match value {
         NdjsonValue::Text(text) => Decimal::parse(text),
@@ -103,6 +104,7 @@ fn read_volume(value: NdjsonValue<'_>) -> Result<Volume, ValueUnread<ValueFault>
 }
 
 /// The decimal nearest to a double. A number too small for a double is 0.
+#[inline]
 fn nearest<E>(number: f64) -> Result<Decimal, ValueUnread<E>> {
     let scaled = number * UNITS_PER_ONE as f64;
     if scaled.abs() >= EXACT_UNITS_MAX {
