@@ -513,12 +513,10 @@ proptest! {
             let plain = decode(&format!(r#"{{"symbol":"A","open":0,"{field}":{number}}}"#).replace(r#""open":0,"open""#, r#""open""#));
             match (&quoted, &plain) {
                 (_, Err(_)) if quoted.is_err() => {}
+                // Too small even for a double: as a number it is 0.
+                (Err(_), _) if number.parse() == Ok(0.0) => {}
                 // Rounded, then, as the digits say, whatever its double was.
                 _ if is_long(&number) && field != "trades" && field != "ts" && field != "rx" => {
-                    // Too small even for a double.
-                    if number.parse() == Ok(0.0) {
-                        continue;
-                    }
                     if field == "volume" {
                         let volume = plain.map(|line| line.tick.fields.volume());
                         prop_assert_eq!(volume.ok(), Volume::parse_double(&number).ok().filter(|volume| !volume.is_negative()));
