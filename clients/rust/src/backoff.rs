@@ -1,10 +1,10 @@
 //! How long to wait before connecting again: longer after each failure, and never the same for two clients.
 //!
-//! Pure: chance is handed in. Invariant: no wait is longer than [`LONGEST`].
+//! Pure: the caller passes random numbers in. Invariant: no wait is longer than [`LONGEST`].
 
 use std::time::Duration;
 
-/// Failures in a row, as pauses see them.
+/// Counts failures in a row, and computes the pause after each.
 ///
 /// ```
 /// use tickcast_client::backoff::Backoff;
@@ -19,22 +19,22 @@ pub struct Backoff {
     failures: u32,
 }
 
-/// The most that is waited after the first failure.
+/// The longest pause after the first failure.
 pub const FIRST: Duration = Duration::from_millis(250);
-/// The most that is ever waited.
+/// The longest pause of all.
 pub const LONGEST: Duration = Duration::from_secs(15);
 
 // === impl Backoff ===
 
 impl Backoff {
-    /// The next pause: from half of what is due to all of it, as `chance` has it, from 0 to 1.
+    /// The next pause: between half of the present limit (`chance` 0) and all of it (`chance` 1).
     pub fn next(&mut self, chance: f64) -> Duration {
         let due = FIRST.saturating_mul(1 << self.failures.min(16)).min(LONGEST);
         self.failures += 1;
         due.mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0)
     }
 
-    /// It went well: the next failure is the first again.
+    /// After a success: the next failure counts as the first again.
     pub fn reset(&mut self) {
         self.failures = 0;
     }

@@ -1,7 +1,7 @@
-//! A client: a [`Mirror`] that is fed by a connection which comes back when it is lost, and resumes.
+//! A client: a [`Mirror`], and a connection for it that reconnects and resumes.
 //!
-//! Invariants: what was received is resumed from, never asked for twice; every wait has a bound; [`Client::next`] may be
-//! cancelled at any moment and loses nothing, so that it can stand in a `select!`.
+//! Invariants: a new connection resumes after the last tick that was received; every wait has a bound; [`Client::next`]
+//! is cancel safe, so it can be a branch of a `select!`.
 
 use std::{
     fmt,
@@ -21,7 +21,7 @@ use crate::{
     reconnect::Reconnect,
 };
 
-/// A subscription that goes on for as long as there is a server.
+/// A subscription that survives lost connections.
 ///
 /// ```no_run
 /// # async fn quotes() -> Result<(), Box<dyn std::error::Error>> {
@@ -51,26 +51,26 @@ pub struct Client {
     mirror: Mirror,
     reconnect: Reconnect,
     link: Link,
-    /// The frame that came last, and whether its events were asked for.
+    /// The last frame, and whether its events were taken.
     frame: Utf8Bytes,
     is_read: bool,
     ping_every: Option<Duration>,
     next_ping: Instant,
 }
 
-/// What has happened.
+/// What [`Client::next`] has done.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Step {
-    /// A connection is tried again, behind a pause.
+    /// The pause is over, and a new connection is tried.
     Connecting,
-    /// There is a connection; everything is asked for.
+    /// Connected; the subscribe commands are sent.
     Connected,
-    /// A frame came: [`Client::events`] says what it has changed.
+    /// A frame was received: [`Client::events`] returns its events.
     Frame,
-    /// The connection is lost, or there is none; it is tried again after the pause.
+    /// The connection is lost, or could not be made. The client tries again after the pause.
     Lost { end: Lost, pause: Duration },
-    /// There is nothing more to come: the market is over, or [`Client::close`] is done.
+    /// The end: the market is over, or [`Client::close`] is done.
     Over,
 }
 
@@ -84,14 +84,14 @@ pub enum Lost {
     Endpoint(EndpointError),
 }
 
-/// Why a client does not go on.
+/// Why a client gives up.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// The first connection failed, or it would fail again in the same way.
+    /// The first connection failed, or a later one failed in a way that a retry would not change.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    /// The server does not want us back.
+    /// The server closed with a code that says not to reconnect.
     #[error("{0}")]
     Dismissed(Close),
 }
@@ -99,24 +99,24 @@ pub enum ClientError {
 type Connecting = Pin<Box<dyn Future<Output = Result<Socket, EndpointError>> + Send>>;
 
 enum Link {
-    /// It is tried once it is asked for.
+    /// Not connected yet; the next call connects.
     Down,
     Connecting(Connecting),
     Up(Box<Socket>),
-    /// Until it is tried again.
+    /// Waiting until the next attempt.
     Waiting(Instant),
     Over,
 }
 
-/// How often the server's time is asked for.
+/// How often a ping measures the server's time.
 const PING_EVERY: Duration = Duration::from_secs(5);
-/// A connection that lasted so long was a good one: the next failure is the first again.
+/// After a connection that lasted this long, the next failure counts as the first again.
 const SETTLED: Duration = Duration::from_secs(5);
 
 // === impl Client ===
 
 impl Client {
-    /// A client that connects when [`next`](Self::next) is awaited first.
+    /// A client that connects when [`next`](Self::next) is first awaited.
     pub fn new(endpoint: Endpoint, subscription: Subscription) -> Self {
         Client {
             endpoint,
@@ -130,13 +130,13 @@ impl Client {
         }
     }
 
-    /// Never asks for the server's time; ages are then by this machine's clock.
+    /// Sends no pings to measure the server's time; ages are then by this machine's clock.
     pub fn without_pings(mut self) -> Self {
         self.ping_every = None;
         self
     }
 
-    /// What is held.
+    /// The mirror of the market.
     pub fn mirror(&self) -> &Mirror {
         &self.mirror
     }
@@ -146,10 +146,10 @@ impl Client {
         self.mirror.server_nanos(now_nanos())
     }
 
-    /// What happens next: connects, reads, and comes back.
+    /// Connects, reads and reconnects, until there is something to report.
     ///
     /// # Errors
-    /// When the first connection fails, and when the server does not want us back.
+    /// When the first connection fails, and when the server closes with a code that says not to reconnect.
     pub async fn next(&mut self) -> Result<Step, ClientError> {
         if !self.is_read {
             drop(self.events());
@@ -191,7 +191,7 @@ impl Client {
         }
     }
 
-    /// What the frame that came last has changed; once for each frame. The mirror takes a frame in that nobody asks for.
+    /// The events of the last frame; once for each frame. If this is not called, the mirror applies the frame all the same.
     pub fn events(&mut self) -> Events<'_> {
         if std::mem::replace(&mut self.is_read, true) {
             self.frame = Utf8Bytes::from_static("[]");
@@ -199,32 +199,32 @@ impl Client {
         self.mirror.receive(&self.frame, now_nanos())
     }
 
-    /// Asks for more, now and with each new connection. To ask for a symbol again begins it anew.
+    /// Adds a subscription, now and on each new connection. A symbol that is subscribed already starts over.
     pub fn subscribe(&mut self, subscription: Subscription) {
         let commands = self.mirror.subscribe(subscription);
         self.send_all(commands);
     }
 
-    /// Asks for these names and globs no longer.
+    /// Removes the subscriptions of these names and globs.
     pub fn unsubscribe(&mut self, symbols: &[String]) {
         let commands = self.mirror.unsubscribe(symbols);
         self.send_all(commands);
     }
 
-    /// Sends a command on this connection; without one it is forgotten.
+    /// Sends a command on the present connection; without a connection it is discarded.
     pub fn send(&mut self, command: &Command<'_>) {
         self.send_all([command.to_json()]);
     }
 
-    /// Gives this connection up, and comes back.
+    /// Drops the present connection, and reconnects.
     ///
     /// # Errors
-    /// None today: a connection that this program gives up is always worth another.
+    /// None today: after a connection that this program drops the client always reconnects.
     pub fn reconnect(&mut self, why: impl Into<String>) -> Result<Step, ClientError> {
         self.ended(End::GivenUp(why.into()))
     }
 
-    /// Says that we go. What the server has sent before it hears of it still comes, and then [`Step::Over`].
+    /// Sends a close frame. What the server sends before it receives that is still returned, and then [`Step::Over`].
     pub fn close(&mut self) {
         match &mut self.link {
             Link::Up(socket) => socket.close(),
@@ -242,7 +242,7 @@ impl Client {
             Ok(socket) => {
                 self.reconnect.connected();
                 self.link = Link::Up(Box::new(socket));
-                // The ping goes first, so that the server's time is known before there is an age to tell.
+                // The ping goes first, so that the server's time is known before the first age is computed.
                 if self.ping_every.is_some() {
                     self.ping();
                 }

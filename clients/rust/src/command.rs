@@ -1,6 +1,6 @@
-//! What a client says: commands as the server reads them, and what a subscription asks for.
+//! Commands of a client, and the options of a subscription.
 //!
-//! Pure. Invariant: no command that is made here is longer than [`COMMAND_BYTES_MAX`], however many symbols are asked for.
+//! Pure. Invariant: no command is longer than [`COMMAND_BYTES_MAX`]; many symbols make several commands.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{field::Field, message::Id, words::Mode};
 
-/// What is asked for, once and again with each new connection.
+/// A subscription, which is sent on each new connection.
 ///
 /// ```
 /// use tickcast_client::{Field, Subscription};
@@ -21,15 +21,15 @@ pub struct Subscription {
     /// Names, and patterns with `*`.
     pub symbols: Vec<String>,
     pub mode: Mode,
-    /// The least time between two messages of a symbol; `None`: as they come.
+    /// The least time between two messages of a symbol, in milliseconds; `None`: no interval.
     pub interval_ms: Option<u32>,
-    /// Whether it begins with the whole record; `None`: it does.
+    /// Whether it begins with a snapshot; `None`: it does.
     pub snapshot: Option<bool>,
-    /// Which fields are sent; `None`: all.
+    /// The fields that are sent; `None`: all.
     pub fields: Option<Vec<Field>>,
 }
 
-/// A command. What is not given is not sent.
+/// A command. Options that are `None` are not sent.
 #[derive(Clone, PartialEq, Eq, Serialize, Debug)]
 #[serde(tag = "op", rename_all = "lowercase")]
 #[non_exhaustive]
@@ -84,7 +84,7 @@ pub struct Subscribe<'a> {
     pub resume: Option<Resume<'a>>,
 }
 
-/// Where a client left off.
+/// The position from which a client resumes.
 #[derive(Clone, PartialEq, Eq, Serialize, Debug)]
 pub struct Resume<'a> {
     pub epoch: &'a str,
@@ -94,20 +94,20 @@ pub struct Resume<'a> {
 
 /// A longer message is closed with 1009 by a server with its default limits.
 pub const COMMAND_BYTES_MAX: usize = 64 * 1024;
-/// What a command has beside its symbols, at the most.
+/// The most bytes of a command beside its symbols.
 const FRAMING_BYTES: usize = 1024;
-/// What a seq adds to its symbol: 20 digits, quotes, a colon and a comma.
+/// Bytes that a seq adds to its symbol: 20 digits, quotes, a colon and a comma.
 const SEQ_BYTES: usize = 24;
 
 // === impl Subscription ===
 
 impl Subscription {
-    /// The newest record of each symbol; what came in between is merged and counted.
+    /// Mode `latest`: the newest record of each symbol; ticks in between are merged and counted.
     pub fn latest<S: Into<String>>(symbols: impl IntoIterator<Item = S>) -> Self {
         Subscription::new(Mode::Latest, symbols)
     }
 
-    /// Each tick, one by one.
+    /// Mode `every`: each tick, one by one.
     pub fn every<S: Into<String>>(symbols: impl IntoIterator<Item = S>) -> Self {
         Subscription::new(Mode::Every, symbols)
     }
@@ -117,19 +117,19 @@ impl Subscription {
         Subscription { symbols, mode, interval_ms: None, snapshot: None, fields: None }
     }
 
-    /// The least time between two messages of a symbol.
+    /// The least time between two messages of a symbol, in milliseconds.
     pub fn interval_ms(mut self, interval_ms: u32) -> Self {
         self.interval_ms = Some(interval_ms);
         self
     }
 
-    /// Begins with the next tick, and not with the whole record.
+    /// Begins with the next tick, without a snapshot.
     pub fn without_snapshot(mut self) -> Self {
         self.snapshot = Some(false);
         self
     }
 
-    /// Only these fields are sent.
+    /// Requests only these fields.
     pub fn fields(mut self, fields: impl IntoIterator<Item = Field>) -> Self {
         self.fields = Some(fields.into_iter().collect());
         self
@@ -160,7 +160,7 @@ impl Command<'_> {
     /// assert_eq!(ping.to_json(), r#"{"op":"ping","id":5}"#);
     /// ```
     pub fn to_json(&self) -> String {
-        // Maps with keys of text into memory: nothing of it can fail.
+        // Serializing maps with text keys into memory cannot fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 }
@@ -170,7 +170,7 @@ pub fn batches<'a>(symbols: impl IntoIterator<Item = &'a str>) -> Vec<Vec<&'a st
     let mut batches: Vec<Vec<&str>> = Vec::new();
     let mut left = 0;
     for symbol in symbols {
-        // Twice: it may stand in `resume`, too.
+        // Twice, because it may also be in `resume`.
         let cost = 2 * json_bytes(symbol) + SEQ_BYTES;
         if batches.is_empty() || cost > left {
             batches.push(Vec::new());
@@ -201,7 +201,7 @@ pub(crate) fn fitting<'a>(
     last.into_iter().take_while(fits).collect()
 }
 
-/// What a text takes in JSON at the most: quotes, a comma, and an escape for each byte that is not plain.
+/// The most bytes of a text in JSON: quotes, a comma, and an escape for each byte that needs one.
 fn json_bytes(text: &str) -> usize {
     3 + text
         .bytes()

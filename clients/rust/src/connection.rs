@@ -1,7 +1,7 @@
 //! One connection to a server's stream: frames out, frames in, until it ends.
 //!
-//! Not what the frames mean. Invariants: a connection that has gone silent is given up, so that an old price never looks
-//! new; [`Socket::next`] may be cancelled at any moment and loses nothing.
+//! It does not parse frames. Invariants: a connection that is silent for too long is dropped, so that an old price never
+//! looks new; [`Socket::next`] is cancel safe.
 
 use std::{
     collections::VecDeque,
@@ -30,20 +30,20 @@ use crate::{
     endpoint::{Endpoint, EndpointError, connect},
 };
 
-/// A connection that is up.
+/// An open connection.
 pub struct Socket {
     stream: WebSocketStream<TcpStream>,
     outbox: VecDeque<WsMessage>,
     opened: Instant,
-    /// When something came last.
+    /// When a byte was last received.
     heard: Instant,
     silence: Duration,
     alarm: Pin<Box<Sleep>>,
-    /// Whether we have said that we close, and until when the answer is awaited.
+    /// Set when a close frame was sent: the deadline for the answer.
     closing: Option<Instant>,
 }
 
-/// What a socket gave.
+/// The result of reading a socket.
 #[derive(Debug)]
 pub enum Received {
     Frame(Utf8Bytes),
@@ -55,29 +55,29 @@ pub enum Received {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum End {
-    /// The server closed; its code advises what to do.
+    /// The server closed; its code says whether to reconnect.
     Closed(Close),
-    /// We closed, and the server has answered or is not waited for.
+    /// This client closed, and the server has answered or the wait is over.
     Left,
-    /// Nothing was heard for so long.
+    /// No byte was received for this long.
     Silent(Duration),
     /// The connection broke.
     Broken(WsError),
     /// It ended without a close frame.
     Gone,
-    /// This program gave it up, and why.
+    /// This program dropped it, for this reason.
     GivenUp(String),
 }
 
-/// Without a heartbeat announced, or a word at all, a connection is dead after this.
+/// The longest silence before the server announces its heartbeat interval.
 const SILENCE: Duration = Duration::from_secs(30);
 /// How many heartbeats may be missed.
 const HEARTBEATS_MISSED: u32 = 3;
-/// No heartbeat is taken to be quicker, whatever the server announces.
+/// The shortest heartbeat interval that is used, whatever the server announces.
 const HEARTBEAT_MIN: Duration = Duration::from_millis(100);
-/// How long a server may be silent behind our close.
+/// How long a server may be silent after this client's close frame.
 pub const GOODBYE: Duration = Duration::from_secs(1);
-/// How long what it has sent before our close may take to come.
+/// How long messages that were sent before the close may take to arrive.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 // === impl Socket ===
@@ -109,7 +109,7 @@ impl Socket {
         self.outbox.push_back(WsMessage::Text(command.into()));
     }
 
-    /// The server announces how often it is heard at least.
+    /// Sets the heartbeat interval that the server announced.
     pub fn expect_heartbeat(&mut self, heartbeat: Duration) {
         let silence = heartbeat.max(HEARTBEAT_MIN) * HEARTBEATS_MISSED;
         if silence != self.silence && self.closing.is_none() {
@@ -118,7 +118,7 @@ impl Socket {
         }
     }
 
-    /// Says that we go. What the server has sent before it hears of it still comes, and then [`End::Left`].
+    /// Sends a close frame. What the server sends before it receives that is still returned, and then [`End::Left`].
     pub fn close(&mut self) {
         let now = Instant::now();
         if self.closing.is_none() {
@@ -149,7 +149,7 @@ impl Socket {
                 return Poll::Ready(received);
             }
         }
-        // Looked at only when it rings: setting it anew for each frame would cost more than the frame.
+        // The deadline is checked only when the timer fires; resetting the timer for each frame would cost more than the frame.
         while self.alarm.as_mut().poll(cx).is_ready() {
             let end = (self.heard + self.silence).min(self.closing.unwrap_or(self.heard + self.silence));
             if end <= Instant::now() {
@@ -160,7 +160,7 @@ impl Socket {
         Poll::Pending
     }
 
-    /// Hands on what waits, as far as the socket takes it.
+    /// Writes what is queued, as far as the socket takes it.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<(), WsError> {
         while !self.outbox.is_empty() {
             match Pin::new(&mut self.stream).poll_ready(cx) {
@@ -177,7 +177,7 @@ impl Socket {
         }
     }
 
-    /// What it means that the socket gave this; `None`: it lives. Pings are answered by the socket itself.
+    /// The result for the caller; `None` when there is nothing to return. The socket itself answers pings.
     fn receive(&self, message: Option<Result<WsMessage, WsError>>) -> Option<Received> {
         let end = match message {
             Some(Ok(WsMessage::Text(text))) => return Some(Received::Frame(text)),

@@ -1,8 +1,8 @@
 //! Where a server is, as its URL names it, and the upgrade of a socket to a WebSocket.
 //!
-//! Not a WebSocket implementation: [`Endpoint::upgrade`] answers the raw socket and the bytes that came behind the
-//! handshake, and the caller goes on from there. Invariants: no byte that the server sent is lost; every failure is one
-//! line that says what was tried; nothing waits longer than [`TIMEOUT`].
+//! Not a WebSocket implementation: [`Endpoint::upgrade`] returns the raw socket and the bytes that followed the
+//! handshake. Invariants: no byte from the server is lost; every error is one line that names the attempt; no wait is
+//! longer than [`TIMEOUT`].
 
 use std::{fmt, io, net::SocketAddr, str::FromStr};
 
@@ -20,10 +20,10 @@ use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_acc
 pub use crate::error::{EndpointError, TIMEOUT};
 use crate::{encoding::Encoding, error::within, response::refusal};
 
-/// Where a server has its stream.
+/// The path of a server's stream.
 const STREAM_PATH: &str = "/v1/stream";
 
-/// A server's stream, as its URL names it.
+/// The URL of a server's stream.
 ///
 /// ```
 /// use tickcast_client::Endpoint;
@@ -36,13 +36,13 @@ const STREAM_PATH: &str = "/v1/stream";
 pub struct Endpoint {
     host: String,
     port: u16,
-    /// What goes into the `Host` header.
+    /// The `Host` header.
     authority: String,
     /// Path and query of the stream.
     path: String,
 }
 
-/// What [`Endpoint::upgrade`] leaves: the socket, and what the server had already sent behind its answer.
+/// The result of [`Endpoint::upgrade`]: the socket, and the bytes that the server has sent after its answer.
 #[derive(Debug)]
 pub struct Upgraded<S = TcpStream> {
     pub stream: S,
@@ -55,7 +55,7 @@ impl Endpoint {
     /// Takes `ws://host[:port][/path][?query]`; without a path `/v1/stream`, without a port 80.
     ///
     /// # Errors
-    /// When the text is no such URL.
+    /// When the text is not such a URL.
     pub fn parse(url: &str) -> Result<Self, EndpointError> {
         let fault = |why: &str| EndpointError::Url { url: url.to_owned(), why: why.to_owned() };
         let uri: Uri =
@@ -85,17 +85,17 @@ impl Endpoint {
         &self.authority
     }
 
-    /// The first address that the host's name stands for.
+    /// The first address of the host's name.
     ///
     /// # Errors
-    /// When the name is not known.
+    /// When the name cannot be resolved.
     pub async fn resolve(&self) -> Result<SocketAddr, EndpointError> {
         let fault = |source| EndpointError::Resolve { host: self.host.clone(), source };
         let mut found = tokio::net::lookup_host((self.host.as_str(), self.port)).await.map_err(fault)?;
         found.next().ok_or_else(|| fault(io::Error::other("the name has no address")))
     }
 
-    /// Makes this socket a WebSocket's.
+    /// Upgrades this socket to a WebSocket.
     ///
     /// # Errors
     /// When the server does not answer, or answers anything but the upgrade.
@@ -142,7 +142,7 @@ impl Endpoint {
 /// Connects, with `receive_buffer_bytes` as `SO_RCVBUF` when given.
 ///
 /// # Errors
-/// When nobody listens there, or the socket cannot be made.
+/// When the connection is refused, or the socket cannot be made.
 pub async fn connect(
     address: SocketAddr,
     receive_buffer_bytes: Option<u32>,

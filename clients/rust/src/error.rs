@@ -1,4 +1,4 @@
-//! Why a server could not be reached, or would not do what it was asked, and how long it is waited for.
+//! Errors of connections and requests, and the time that they wait.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -8,7 +8,7 @@ use tokio::time::timeout;
 /// The longest that a connect, a handshake or a GET may take.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why a server could not be reached, or would not do what it was asked.
+/// Why a connection or a request failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndpointError {
@@ -40,7 +40,7 @@ impl EndpointError {
     /// Whether the same request would fail in the same way.
     pub fn is_final(&self) -> bool {
         match self {
-            // Too slow, too many: those pass.
+            // Timeouts and too many requests pass.
             EndpointError::Status { status, .. } => {
                 status.is_client_error() && !matches!(status.as_u16(), 408 | 429)
             }

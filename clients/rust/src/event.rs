@@ -1,4 +1,4 @@
-//! What a frame has changed: the events of a [`Mirror`](crate::Mirror).
+//! The events of a [`Mirror`](crate::Mirror): what a frame has changed.
 
 use crate::{
     field::Field,
@@ -8,7 +8,7 @@ use crate::{
     words::Pace,
 };
 
-/// One change. The mirror has taken it in already.
+/// One change. The mirror has already applied it.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -18,9 +18,9 @@ pub enum Event<'a> {
     Record(Change<'a>),
     /// Ticks are lost to the subscription; a snapshot follows.
     Gap(Loss<'a>),
-    /// How a symbol stands.
+    /// The state of a symbol.
     State(&'a Topic),
-    /// How this session keeps up.
+    /// Whether this session keeps up.
     Pace(&'a Pace),
     Subscribed(Answer<'a>),
     Unsubscribed(Answer<'a>),
@@ -28,7 +28,7 @@ pub enum Event<'a> {
     /// A command was not carried out.
     Error(Fault<'a>),
     Heartbeat(Heartbeat),
-    /// The mirror knows the server's time better now.
+    /// The estimate of the server's time has improved.
     Pong(Pong),
     List(List<'a>),
     /// The server closes soon.
@@ -42,15 +42,15 @@ pub enum Event<'a> {
 /// A symbol's record has changed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Change<'a> {
-    /// As it is now.
+    /// The topic, with the change applied.
     pub topic: &'a Topic,
-    /// The message itself: what it brought, and what it did not.
+    /// The message itself, with its fields.
     pub tick: Tick<'a>,
     /// A whole record; otherwise what has changed.
     pub is_snapshot: bool,
-    /// The seq of the record that was held before; 0 when none was, or one of another epoch.
+    /// The seq of the record before; 0 when there was none, or one of another epoch.
     pub had: u64,
-    /// Fields that were known, and that this snapshot no longer has.
+    /// Fields of the record before that this snapshot does not have.
     pub forgotten: Vec<Field>,
     /// How it breaks law 4, if it does: a fault of the server.
     pub breach: Option<Breach>,

@@ -1,5 +1,5 @@
-//! A client of [tickcast](https://docs.rs/tickcast), a real-time ticker fan-out service: what its messages mean, a mirror of
-//! the market that checks what it is sent, and a connection that comes back and resumes.
+//! A client of [tickcast](https://docs.rs/tickcast), a real-time ticker fan-out service: typed messages, a mirror of the
+//! market that checks what it receives, and a connection that reconnects and resumes.
 //!
 //! ```text
 //! frame -> Messages -> Mirror -> Events          no I/O: for any event loop, and for tests
@@ -8,8 +8,8 @@
 //!
 //! # Begin
 //!
-//! [`Client`] is all that most programs need: it connects, subscribes, hands out [`Event`]s, and comes back when the
-//! connection is lost, after a pause that grows with each failure. What it holds of each symbol is a [`Topic`].
+//! [`Client`] is all that most programs need. It connects, subscribes and returns [`Event`]s. When the connection is lost
+//! it reconnects, after a pause that grows with each failure. The state of each symbol is a [`Topic`].
 //!
 //! ```no_run
 //! use tickcast_client::{Client, Endpoint, Event, Field, Step, Subscription};
@@ -36,14 +36,14 @@
 //!
 //! # What is checked
 //!
-//! The service counts each symbol's ticks in `seq`; a message that stands for several says so in `n`; whatever is not sent is
-//! announced by a gap. So `seq` = the previous `seq` + `n`, for each symbol, always. A message that breaks it is an event like
-//! any other, with the [`Breach`] in it.
+//! The service numbers each symbol's ticks by `seq`. `n` is the number of ticks that a message merges, and ticks that are not
+//! sent are announced by a gap. So for each symbol `seq` = the previous `seq` + `n`, always. A message that breaks this rule
+//! is an event like any other, with the [`Breach`] in it.
 //!
 //! # Decimals
 //!
-//! Prices and sizes are exact decimals. They stay the texts that the server sent: give them to the decimal type of your
-//! choice, or take [`decimal::units`] for whole units of 10⁻¹⁸. Nothing here passes through a float.
+//! Prices and sizes are exact decimals. They are kept as the texts that the server sent: parse them into the decimal type
+//! of your choice, or use [`decimal::units`] for whole units of 10⁻¹⁸. No value is converted to a float.
 //!
 //! # Features
 //!
@@ -109,7 +109,7 @@ pub use server_time::ServerTime;
 pub use topic::{Standing, Topic};
 pub use words::{GapReason, Mode, Outcome, Pace, State};
 
-/// The page's program is compiled with the examples of this documentation.
+/// The program of the page is compiled with the examples of this documentation.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,8 +1,7 @@
-//! What a server says, typed and borrowed from the frame that it came in.
+//! The messages of a server, typed and borrowed from their frame.
 //!
-//! Values only: how they stand in a frame is the encoding's affair ([`Messages`](crate::Messages) reads JSON). Keys that this
-//! version does not know are passed over, and a message of an unknown type is [`Message::Other`], so that a newer server
-//! breaks nothing.
+//! Values only; [`Messages`](crate::Messages) parses them from JSON. Unknown keys are ignored, and a message of an unknown
+//! type is [`Message::Other`], so that clients work with newer servers.
 
 use std::borrow::Cow;
 
@@ -22,11 +21,11 @@ pub enum Message<'a> {
     Subscribed(Answer<'a>),
     Unsubscribed(Answer<'a>),
     Set(Answer<'a>),
-    /// A whole record, a new base.
+    /// A snapshot: a whole record.
     Snapshot(Tick<'a>),
-    /// What changed.
+    /// An update: what changed.
     Update(Tick<'a>),
-    /// What will not be sent.
+    /// A gap: ticks that will not be sent.
     Gap(Gap<'a>),
     Status(Status<'a>),
     Heartbeat(Heartbeat),
@@ -44,7 +43,7 @@ pub enum Message<'a> {
     },
 }
 
-/// Who the server is, and what it allows.
+/// The identity of the server's session, and its limits.
 #[derive(Clone, PartialEq, Deserialize, Debug)]
 pub struct Welcome<'a> {
     /// (epoch, symbol, seq) names one tick for ever.
@@ -57,7 +56,7 @@ pub struct Welcome<'a> {
     pub limits: Limits,
 }
 
-/// Limits of the server that a client plans by; those it does not tell are `None`.
+/// Limits of the server that concern clients; `None` where it does not announce one.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Deserialize, Debug)]
 #[non_exhaustive]
 pub struct Limits {
@@ -85,18 +84,18 @@ pub struct Answer<'a> {
     pub results: Vec<SymbolResult<'a>>,
 }
 
-/// What came of one entry of `symbols`.
+/// The result of one entry of `symbols`.
 #[derive(Clone, PartialEq, Deserialize, Debug)]
 pub struct SymbolResult<'a> {
-    /// A name or a glob, as it was asked for.
+    /// The name or glob of the command.
     #[serde(borrow)]
     pub symbol: Cow<'a, str>,
     pub status: Outcome,
-    /// Of a glob: how many symbols it matches now.
+    /// For a glob: how many symbols it matches now.
     pub matched: Option<u64>,
     /// `Some(false)`: no feed lists the name and it never ticked.
     pub known: Option<bool>,
-    /// Of an error: a stable word, and a sentence for people.
+    /// For an error: a stable code, and a sentence for people.
     #[serde(default, borrow)]
     pub code: Cow<'a, str>,
     #[serde(default, borrow)]
@@ -108,11 +107,11 @@ pub struct SymbolResult<'a> {
 pub struct Tick<'a> {
     pub symbol: Cow<'a, str>,
     pub seq: u64,
-    /// How many ticks it stands for.
+    /// How many ticks an update merges; 1 for a snapshot.
     pub n: u64,
     /// When the service took the tick in, by the service's clock, in microseconds since 1970.
     pub rx_us: i64,
-    /// The whole message as it stands in the frame.
+    /// The text of the whole message.
     pub raw: &'a str,
 }
 
@@ -124,18 +123,18 @@ pub struct Values<'a> {
     pub(crate) texts: [Value<'a>; FIELDS],
 }
 
-/// What a message says of one field.
+/// One field in a message.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub enum Value<'a> {
-    /// Nothing: a record keeps what it has.
+    /// Absent: a record keeps its value.
     #[default]
     Absent,
     Text(Cow<'a, str>),
-    /// The value is void (`null` on the wire), and a record forgets it.
+    /// Withdrawn (`null` on the wire): a record has no value any more.
     Withdrawn,
 }
 
-/// Ticks from the first to the last, both included, that are lost to the subscription.
+/// Ticks that the subscription will not get, from the first to the last, both included.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Gap<'a> {
     pub symbol: Cow<'a, str>,
@@ -144,7 +143,7 @@ pub struct Gap<'a> {
     pub reason: GapReason,
 }
 
-/// Of a symbol, or of this session.
+/// The status of a symbol, or of this session.
 #[derive(Clone, PartialEq, Eq, Deserialize, Debug)]
 pub struct Status<'a> {
     #[serde(default, borrow)]
@@ -153,18 +152,18 @@ pub struct Status<'a> {
     pub pace: Option<Pace>,
 }
 
-/// Silence that is alive.
+/// A heartbeat: sent when there is nothing else to send.
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize, Debug)]
 pub struct Heartbeat {
     #[serde(rename = "ts")]
     pub ts_us: i64,
-    /// Everything shown is true as of then.
+    /// All records are complete up to this time.
     #[serde(rename = "asof")]
     pub as_of_us: i64,
     /// How many subscriptions are behind.
     #[serde(rename = "dirty")]
     pub behind: u64,
-    /// How old the oldest tick is that they wait for.
+    /// The age of the oldest tick that they wait for, in milliseconds.
     pub oldest_ms: u64,
 }
 
@@ -176,7 +175,7 @@ pub struct Pong {
     pub ts_us: i64,
 }
 
-/// What this session is subscribed to.
+/// The subscriptions of this session.
 #[derive(Clone, PartialEq, Eq, Deserialize, Debug)]
 pub struct List<'a> {
     pub id: Option<Id>,
@@ -203,7 +202,7 @@ pub struct Listed<'a> {
 #[derive(Clone, PartialEq, Eq, Deserialize, Debug)]
 pub struct Fault<'a> {
     pub id: Option<Id>,
-    /// A stable word for programs.
+    /// A stable code for programs.
     #[serde(borrow)]
     pub code: Cow<'a, str>,
     /// A sentence for people.
@@ -213,7 +212,7 @@ pub struct Fault<'a> {
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize, Debug)]
 pub struct Drain {
-    /// Come back after so long: each session is given a time of its own.
+    /// Milliseconds to wait before reconnecting; different for each session.
     pub retry_ms: u64,
 }
 

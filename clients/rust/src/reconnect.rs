@@ -1,43 +1,43 @@
 //! When to connect again, and whether.
 //!
-//! Invariants: every wait between two connections has a bound and some chance in it; what would fail again in the same way
-//! is not tried again.
+//! Invariants: every wait between two connections is bounded and partly random; a failure that would repeat itself is not
+//! retried.
 
 use std::time::Duration;
 
 use crate::{backoff::Backoff, endpoint::EndpointError};
 
-/// What is known of the connections so far.
+/// The history of connections that decides about the next.
 #[derive(Default, Debug)]
 pub struct Reconnect {
     backoff: Backoff,
     connected_before: bool,
-    /// When the server has said when to come back.
+    /// The server's delay for reconnecting, if it sent one.
     retry: Option<Duration>,
 }
 
 // === impl Reconnect ===
 
 impl Reconnect {
-    /// There is a connection: from now on it is worth coming back.
+    /// A connection succeeded: from now on failures are retried.
     pub fn connected(&mut self) {
         self.connected_before = true;
     }
 
-    /// The server works; the next failure is the first again.
+    /// The connection was stable: the next failure counts as the first again.
     pub fn settled(&mut self) {
         self.backoff.reset();
     }
 
-    /// The server says when to come back.
+    /// Takes the server's delay for reconnecting.
     pub fn retry_in(&mut self, pause: Duration) {
         self.retry = Some(pause);
     }
 
-    /// Takes a failed connect.
+    /// Takes a failed attempt to connect.
     ///
     /// # Errors
-    /// With the error itself, when it is not worth trying again.
+    /// The error itself, when it should not be retried.
     pub fn failed(&self, error: EndpointError) -> Result<EndpointError, EndpointError> {
         if self.connected_before && !error.is_final() { Ok(error) } else { Err(error) }
     }

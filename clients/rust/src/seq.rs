@@ -1,10 +1,10 @@
-//! Seqs only rise, `seq == previous seq + n`, and whatever else is missing was announced by a gap: law 4 of the service, for
-//! one subscription to one symbol.
+//! Checks law 4 of the service for one subscription to one symbol: seqs only rise, `seq == previous seq + n`, and ticks
+//! that are missing were announced by a gap.
 //!
-//! Pure: messages in, breaches out. After a breach the cursor goes on from what it was sent, so that one fault is told
-//! once and not again with every message behind it.
+//! Pure: messages in, breaches out. After a breach the cursor continues from the message, so that one fault is reported
+//! once and not again with every later message.
 
-/// What one client knows of one symbol's seqs.
+/// The position of one client in one symbol's seqs.
 ///
 /// ```
 /// use tickcast_client::{Breach, Cursor};
@@ -21,19 +21,19 @@ pub struct Cursor {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
-    /// Nothing came yet: a snapshot has to come first.
+    /// No message yet: a snapshot has to come first.
     Unknown,
-    /// The server said that the symbol has no tick yet: its first may come as an update from 0 or as a snapshot.
+    /// The server reported that the symbol has no tick yet: its first may come as an update from 0 or as a snapshot.
     Pending,
     /// `seq` is the last that was received.
     Based,
     /// A gap up to `seq` was announced: the next has to be a snapshot.
     Gap,
-    /// It may go on, or begin anew with a snapshot: the subscription was changed.
+    /// The subscription was changed: it may continue, or begin again with a snapshot.
     Renewed,
-    /// It begins with whatever comes first: no snapshot was asked for.
+    /// A subscription without a snapshot: any message may come first.
     Anywhere,
-    /// The server would not subscribe it: nothing may come.
+    /// The server refused the subscription: no message may come.
     Refused,
 }
 
@@ -67,7 +67,7 @@ pub enum Breach {
 // === impl Breach ===
 
 impl Breach {
-    /// How many ticks are missing without a word.
+    /// How many ticks are missing without a gap.
     pub fn missing(&self) -> u64 {
         match *self {
             Breach::Count { had, seq, n } | Breach::GapUnfilled { had, seq, n } => {
@@ -85,9 +85,9 @@ impl Breach {
 impl Cursor {
     /// A subscription that is answered by a snapshot.
     pub const NEW: Cursor = Cursor { seq: 0, state: State::Unknown };
-    /// One of a symbol that may have had no tick yet, as those are that a glob brings.
+    /// For a symbol that may have no tick yet, as the symbols of a glob.
     pub const PENDING: Cursor = Cursor { seq: 0, state: State::Pending };
-    /// One that begins without a snapshot.
+    /// For a subscription without a snapshot.
     pub const ANYWHERE: Cursor = Cursor { seq: 0, state: State::Anywhere };
 
     /// The last seq received; 0 when none was.
@@ -95,7 +95,7 @@ impl Cursor {
         self.seq
     }
 
-    /// Whether the subscription has been answered with a record, or with the word that there is none yet.
+    /// Whether the subscription has a record, or the answer that there is none yet.
     pub fn is_based(&self) -> bool {
         !matches!(self.state, State::Unknown | State::Gap)
     }
@@ -104,7 +104,7 @@ impl Cursor {
         self.state == State::Refused
     }
 
-    /// The server said `pending`. A cursor that has received something keeps it.
+    /// Takes the status `pending`. A cursor that has received a message keeps its seq.
     pub fn pending(&mut self) {
         if self.state == State::Unknown {
             self.state = State::Pending;
@@ -115,14 +115,14 @@ impl Cursor {
         *self = Cursor { seq: self.seq, state: State::Refused };
     }
 
-    /// The subscription was changed, or made again: it may go on, or begin with a snapshot.
+    /// The subscription was changed or repeated: it may continue, or begin with a snapshot.
     pub fn renew(&mut self) {
         if self.state == State::Based {
             self.state = State::Renewed;
         }
     }
 
-    /// A new subscription that does not resume: whatever was known is void.
+    /// A new subscription that does not resume: the cursor is reset.
     pub fn restart(&mut self) {
         *self = Cursor::NEW;
     }

@@ -1,11 +1,11 @@
-//! The server's time, by pings: ages are told by it, for this machine's clock may be another.
+//! The server's time, measured by pings. Ages are computed with it, since this machine's clock may differ.
 //!
-//! Pure: times are handed in, in nanoseconds since 1970 by this machine's clock. Invariant: where the server's time is not
-//! known well it is taken at its latest, so that no price looks younger than it may be.
+//! Pure: the caller passes times in, in nanoseconds since 1970 by this machine's clock. Invariant: of all times that the
+//! server's clock may have, the latest is assumed, so that no price looks younger than it is.
 
 use std::collections::VecDeque;
 
-/// What is known of it.
+/// The estimate of the server's time.
 #[derive(Default, Debug)]
 pub struct ServerTime {
     /// Pings without an answer, by their numbers, oldest first, and when they were sent.
@@ -19,7 +19,7 @@ pub struct ServerTime {
 struct Known {
     /// To be added to this machine's time.
     offset_nanos: i64,
-    /// How wrong that may be: half of a round trip, and what clocks have drifted since.
+    /// The largest error of that: half of a round trip, and the drift of the clocks since.
     error_nanos: u64,
     at_nanos: i64,
 }
@@ -28,13 +28,13 @@ struct Known {
 const DRIFT: f64 = 50e-6;
 /// A larger error is added to the time.
 const ERROR_NANOS_MAX: u64 = 250_000_000;
-/// Pings that may be on their way; a path that is slower than that is asked no more until one is back.
+/// The most pings in flight. When the path is slower, no ping is sent until one is answered.
 const SENT_MAX: usize = 16;
 
 // === impl ServerTime ===
 
 impl ServerTime {
-    /// The number of a ping that is sent now; `None` while too many are on their way.
+    /// The number of a ping that is sent now; `None` while too many are in flight.
     pub fn ping(&mut self, now_nanos: i64) -> Option<u64> {
         if self.sent.len() >= SENT_MAX {
             return None;
@@ -44,7 +44,7 @@ impl ServerTime {
         Some(self.pings)
     }
 
-    /// Its answer says that the server's time was `server_nanos` somewhere in between.
+    /// Takes an answer: the server's time was `server_nanos` at some moment between ping and answer.
     pub fn pong(&mut self, number: u64, now_nanos: i64, server_nanos: i64) {
         let Some(at) = self.sent.iter().position(|(ping, _)| *ping == number) else { return };
         let Some((_, sent_nanos)) = self.sent.drain(..=at).next_back() else { return };
@@ -56,7 +56,7 @@ impl ServerTime {
         }
     }
 
-    /// The connection is gone, and what was on its way with it.
+    /// The connection is lost, and the pings in flight with it.
     pub fn disconnect(&mut self) {
         self.sent.clear();
     }

@@ -1,8 +1,8 @@
-//! A small server with a script, for the tests of programs that use this crate: it speaks the public contract, honestly unless
-//! it is told not to.
+//! A small scripted server for the tests of programs that use this crate. It follows the protocol unless a test makes it
+//! break it.
 //!
-//! Not a model of the service: nothing ticks here. Each subscription is sent the same few messages, of every kind, and a test
-//! changes some of them to see that it is noticed. What it cannot do it panics at: a test is where it runs.
+//! Not a model of the service: there are no ticks. Each subscription gets the same few messages, of every kind, and a test
+//! changes some of them to see that the client notices. It panics on what it does not support, since it runs in tests.
 
 use std::{
     convert::Infallible,
@@ -33,7 +33,7 @@ use tokio_tungstenite::{
     },
 };
 
-/// What the server does; the default is honest.
+/// The behaviour of the server; by default it follows the protocol.
 #[derive(Clone)]
 pub struct Script {
     /// Names, and the seq that a new subscription's snapshot has; 0: no tick yet. The head is [`TICKS`] further on.
@@ -88,7 +88,7 @@ struct Seen {
     pongs: u32,
 }
 
-/// How many ticks a subscription is told of behind its snapshot.
+/// How many ticks follow the snapshot of a subscription.
 pub const TICKS: u64 = 7;
 
 impl Default for Script {
@@ -126,7 +126,7 @@ impl Mock {
         Mock { address, accepting, state }
     }
 
-    /// Listens no more; who is connected stays.
+    /// Stops listening; existing connections stay.
     pub async fn close(&mut self) {
         self.accepting.abort();
         // It ends as cancelled; what counts is that the listener is gone.

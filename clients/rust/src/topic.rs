@@ -1,4 +1,4 @@
-//! One symbol as a client holds it: its record, where its seqs stand, what became of its ticks, and how it stands.
+//! A client's state of one symbol: its record, its cursor, counts of its ticks, and whether it is live.
 
 use compact_str::CompactString;
 
@@ -14,9 +14,9 @@ use crate::{
 pub struct Topic {
     pub symbol: CompactString,
     pub record: Record,
-    /// The server's word, or why there is none. What a price looks like is [`standing_at`](Self::standing_at).
+    /// The state that the server reported, or why there is none. [`standing_at`](Self::standing_at) also regards the age.
     pub standing: Standing,
-    /// Ticks that were merged into others on their way here.
+    /// Ticks that were merged into later ones.
     pub merged: u64,
     pub gaps: u64,
     /// Ticks that gaps announced as lost.
@@ -24,13 +24,13 @@ pub struct Topic {
     /// Ticks that are missing though no gap was announced: a fault of the server.
     pub missing: u64,
     pub(crate) cursor: Cursor,
-    /// Asked for by its name, so that its subscription is answered by itself.
+    /// Subscribed by its name, so that it has a result of its own.
     pub(crate) is_named: bool,
-    /// The age from which on a price is not live, in microseconds.
+    /// The age from which a price is not live, in microseconds.
     pub(crate) stale_us: i64,
 }
 
-/// How a symbol stands.
+/// The state of a symbol.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]
 pub enum Standing {
@@ -39,10 +39,10 @@ pub enum Standing {
     Asked,
     /// Subscribed; there is no tick yet.
     Pending,
-    /// As `Pending`; and no feed lists the name: it may be misspelt.
+    /// As `Pending`, and no feed lists the name: it may be misspelt.
     Unknown,
     Live,
-    /// The server calls it live, and the record is older than a live one is.
+    /// The server reported it live, but the record is too old for that.
     Old,
     /// No tick for longer than the server's limit.
     Stale,
@@ -51,7 +51,7 @@ pub enum Standing {
     Closed,
     /// A state that this version does not know.
     Other(CompactString),
-    /// The server would not subscribe it, by this code.
+    /// The server refused the subscription, with this code.
     Refused(CompactString),
     /// No longer subscribed.
     Left,
@@ -59,7 +59,7 @@ pub enum Standing {
     Offline,
 }
 
-/// What the server takes for stale, as long as it has not said.
+/// The age of a stale symbol, until the server announces its own limit.
 pub(crate) const STALE_US: i64 = 5_000_000;
 
 // === impl Topic ===
@@ -85,14 +85,14 @@ impl Topic {
         self.cursor.seq()
     }
 
-    /// How it stands when the server's time is `server_us`: a price is live by its age, for what the server says of it comes
-    /// by the same path, and is as late.
+    /// Its state when the server's time is `server_us`, in microseconds since 1970. A price is live by its age, because the
+    /// server's report of the state takes the same path and may be as late.
     pub fn standing_at(&self, server_us: i64) -> &Standing {
         let is_old = self.record.rx_us > 0 && server_us.saturating_sub(self.record.rx_us) > self.stale_us;
         if is_old && self.standing == Standing::Live { &Standing::Old } else { &self.standing }
     }
 
-    /// A record shows that the symbol lives; but stale and halted end only when the server says so.
+    /// A record shows that the symbol ticks; but `stale` and `halted` end only when the server reports so.
     pub(crate) fn shown(&mut self) {
         use Standing::{Asked, Left, Offline, Pending, Unknown};
         if matches!(self.standing, Asked | Left | Offline | Pending | Unknown) {
@@ -106,7 +106,7 @@ impl Topic {
         breach
     }
 
-    /// In another epoch the seqs of the last one say nothing.
+    /// In another epoch the seqs of the last one have no meaning.
     pub(crate) fn restart(&mut self) {
         self.cursor = if self.is_named { Cursor::NEW } else { Cursor::PENDING };
         self.record.seq = 0;
@@ -116,7 +116,7 @@ impl Topic {
 // === impl Standing ===
 
 impl Standing {
-    /// In a word; of a refusal the server's code.
+    /// One word; for a refusal the server's code.
     pub fn as_str(&self) -> &str {
         match self {
             Standing::Asked => "asked",

@@ -17,7 +17,7 @@ macro_rules! words {
         }
 
         impl $name {
-            /// The word as it stands on the wire.
+            /// The word on the wire.
             pub fn as_str(&self) -> &str {
                 match self {
                     $($name::$variant => $word,)+
@@ -70,7 +70,7 @@ macro_rules! words {
 words! {
     /// How a subscription is served.
     Mode {
-        /// The newest record; what came in between is merged and counted in `n`.
+        /// The newest record; ticks in between are merged and counted in `n`.
         Latest = "latest",
         /// Each tick, one by one.
         Every = "every",
@@ -80,7 +80,7 @@ words! {
 }
 
 words! {
-    /// What a symbol's market is doing, as the server says it.
+    /// The state of a symbol, as the server reports it.
     State {
         /// No tick yet.
         Pending = "pending",
@@ -106,14 +106,14 @@ words! {
 }
 
 words! {
-    /// What came of one entry of a command.
+    /// The result of one entry of a command.
     Outcome {
         Ok = "ok",
         /// Subscribed; the symbol has no tick yet.
         Pending = "pending",
-        /// Subscribed; it goes on exactly where the client left.
+        /// Subscribed; it continues exactly after the client's last seq.
         Resumed = "resumed",
-        /// Subscribed, but what the client missed cannot be given: a gap and a snapshot follow.
+        /// Subscribed, but ticks that the client missed are no longer available: a gap and a snapshot follow.
         Gap = "gap",
         /// Nothing was done.
         Error = "error",
@@ -121,10 +121,10 @@ words! {
 }
 
 words! {
-    /// How this session keeps up with its subscriptions.
+    /// Whether this session keeps up with its subscriptions.
     Pace {
         Live = "live",
-        /// It has been behind for a while: records stand for several ticks.
+        /// It has been behind for a while: messages merge several ticks.
         Conflating = "conflating",
     }
 }

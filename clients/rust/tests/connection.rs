@@ -8,7 +8,7 @@ use tickcast_client::{
     testing::{Mock, Script, Then},
 };
 
-/// What a client was told, until `enough` is so or it ends by itself.
+/// The events of a client, until `enough` holds or the client ends by itself.
 async fn told(client: &mut Client, enough: impl Fn(&[String]) -> bool) -> Result<Vec<String>, ClientError> {
     let mut told = Vec::new();
     while !enough(&told) {
@@ -131,7 +131,7 @@ async fn what_cannot_be_read_may_be_given_up_and_resumed() {
     let Ok(Step::Lost { end, .. }) = client.reconnect("not what it should be") else { panic!() };
     assert_eq!(end.to_string(), "not what it should be");
     told(&mut client, |told| told == ["connecting", "connected"]).await.unwrap();
-    // What is asked for on the way is asked for again.
+    // A subscription that is added later is repeated on the new connection.
     client.subscribe(Subscription::every(["ETH-USD"]));
     told(&mut client, |told| told.last().is_some_and(|last| last == "ETH-USD 14")).await.unwrap();
     let resumed = json!({"epoch": "e1", "last": {"BTC-USD": 107}});

@@ -151,7 +151,7 @@ impl<'a> Head<'a> {
         let Head { symbol, seq, n, rx: rx_us, raw, .. } = self;
         match self.kind {
             Kind::Update => return Ok(Message::Update(Tick { symbol, seq, n, rx_us, raw })),
-            // A snapshot stands for no ticks, whatever it says.
+            // A snapshot merges no ticks, even if it has an `n`.
             Kind::Snapshot => return Ok(Message::Snapshot(Tick { symbol, seq, n: 1, rx_us, raw })),
             Kind::Gap => {
                 let reason = (&*self.reason).into();

@@ -1,10 +1,10 @@
 //! The encoding `tickcast.v1.json`: a frame is a JSON array of messages.
 //!
-//! A tick is first walked key by key, in whatever order the keys come, only as far as needed; whatever the walk does not
-//! understand (white space, escapes, nested values, a missing key) is read again by `serde_json`. So the fast way decides
-//! how much a message costs, and never what it says. Everything but ticks and gaps is `serde_json`'s from the beginning.
+//! Ticks and gaps have a fast path, which reads key by key, in any order and only as far as needed. When it meets anything
+//! that it does not support (white space, escapes, nested values, a missing key), `serde_json` parses the message instead.
+//! So the fast path changes what a message costs, and never what it means. Other messages are always parsed by `serde_json`.
 //!
-//! Invariants: on valid JSON both ways agree (a property test holds it); nothing here panics on any text.
+//! Invariants: on valid JSON both paths agree (a property test checks it); no text causes a panic.
 
 mod head;
 mod pairs;
@@ -15,7 +15,7 @@ mod values;
 use crate::message::Message;
 use head::{fast, slow};
 
-/// The messages of a frame, in order. Behind a fault there are no more.
+/// The messages of a frame, in order. After an error there are no more.
 ///
 /// ```
 /// use tickcast_client::{Message, Messages};
@@ -36,11 +36,11 @@ pub struct Messages<'a> {
     stands: Stands,
 }
 
-/// Where the reading of a frame stands.
+/// The state of the parser within a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Stands {
     Before,
-    /// Behind a message: a comma or the array's end is next.
+    /// After a message: a comma or the array's end is next.
     Between,
     /// The array has ended, or is none.
     Behind,

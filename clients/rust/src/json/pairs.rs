@@ -1,12 +1,12 @@
 //! The pairs of an object whose keys and values are plain: scalars without escapes, as the service writes them.
 
-/// One `"key":value` of an object, as it stands there.
+/// One `"key":value` of an object, unparsed.
 pub struct Pair<'a> {
     /// Without its quotes.
     pub key: &'a str,
     /// A string's quotes included.
     pub value: &'a str,
-    /// Where the comma or the brace behind the value is.
+    /// Offset of the comma or brace after the value.
     pub next: usize,
 }
 
@@ -33,14 +33,14 @@ pub fn pair(text: &str, at: usize) -> Option<Pair<'_>> {
     is_whole.then(|| Pair { key: &text[at + 1..key_end], value: &text[start..next], next })
 }
 
-/// Where the closing quote of a string is that begins at `at`; `None` when it has an escape or does not end.
+/// Offset of the closing quote of the string at `at`; `None` when it has an escape or does not end.
 fn plain_string_end(bytes: &[u8], at: usize) -> Option<usize> {
-    // Keys and symbols have a handful of bytes: a plain loop costs less than the call of a search.
+    // Keys and symbols are a few bytes, so a plain loop costs less than a call of `memchr`.
     let length = bytes.get(at..)?.iter().position(|&byte| byte == b'"' || byte == b'\\')?;
     (bytes[at + length] == b'"').then_some(at + length)
 }
 
-/// What stands between a value's quotes.
+/// The text between a value's quotes.
 pub fn string(value: &str) -> Option<&str> {
     value.strip_prefix('"')?.strip_suffix('"')
 }

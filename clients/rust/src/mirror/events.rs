@@ -6,7 +6,7 @@ use crate::{
     json::{MessageError, Messages},
 };
 
-/// The events of one frame, in order. What is not asked for is taken in all the same when this is dropped.
+/// The events of one frame, in order. When this is dropped, the rest of the frame is applied to the mirror all the same.
 #[derive(Debug)]
 pub struct Events<'a> {
     mirror: &'a mut Mirror,
@@ -17,7 +17,7 @@ pub struct Events<'a> {
 // === impl Mirror ===
 
 impl Mirror {
-    /// Takes in a frame that came at `now_nanos` since 1970 by this machine's clock.
+    /// Takes a frame that was received at `now_nanos`, in nanoseconds since 1970 by this machine's clock.
     pub fn receive<'a>(&'a mut self, frame: &'a str, now_nanos: i64) -> Events<'a> {
         self.totals.bytes += frame.len() as u64;
         Events { mirror: self, messages: Messages::new(frame), now_nanos }
@@ -27,10 +27,10 @@ impl Mirror {
 // === impl Events ===
 
 impl Events<'_> {
-    /// The next event; `None` behind the last one.
+    /// The next event; `None` after the last one.
     ///
     /// # Errors
-    /// When the frame is no array of messages. What stood before the fault has been taken in; there is no event behind it.
+    /// When the frame is not an array of messages. The messages before the fault are applied, and no event follows it.
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, MessageError> {
         match self.messages.next().transpose()? {
             None => Ok(None),
@@ -38,7 +38,7 @@ impl Events<'_> {
         }
     }
 
-    /// The mirror as it stands between two events.
+    /// The mirror, with the events so far applied.
     pub fn mirror(&self) -> &Mirror {
         self.mirror
     }
@@ -47,7 +47,7 @@ impl Events<'_> {
 impl Drop for Events<'_> {
     fn drop(&mut self) {
         while let Some(Ok(message)) = self.messages.next() {
-            // Whoever stops listening does not hear of faults either.
+            // A caller that drops the events does not get their errors either.
             let _unheard = self.mirror.take(message, self.now_nanos);
         }
     }

@@ -1,8 +1,8 @@
-//! The market as a client holds it, as a state machine: frames in, events out, and the commands that resume it on the next
+//! A client's copy of the market, as a state machine: frames in, events out, and the commands that resume it on the next
 //! connection.
 //!
-//! Pure: no socket, no clock, no task. Invariants: each topic's last seq is what the next connection resumes from, so that
-//! nothing is asked for twice; every record and gap is judged by law 4; without a connection nothing looks live.
+//! Pure: no socket, no clock, no task. Invariants: the next connection resumes after each topic's last seq; every record
+//! and gap is checked by law 4; without a connection no topic is live.
 //!
 //! Topics are found by their symbols in one place, [`Mirror::topic_mut`]: names of subscriptions, should the protocol give
 //! them, become a part of that key and of nothing else.
@@ -28,7 +28,7 @@ use crate::{
     words::{Outcome, Pace},
 };
 
-/// What is known of every symbol that was asked for.
+/// The state of every subscribed symbol.
 ///
 /// ```
 /// use tickcast_client::{Event, Field, Mirror, Subscription};
@@ -58,13 +58,13 @@ pub struct Mirror {
     heartbeat: Option<Duration>,
     limits: Limits,
     pace: Option<Pace>,
-    /// When the server has said when to come back.
+    /// The server's delay for reconnecting, if it sent one.
     retry: Option<Duration>,
     server_time: ServerTime,
     totals: Totals,
 }
 
-/// What a subscribe command said that its answer is read by.
+/// The part of a subscribe command that is needed to read its answer.
 #[derive(Clone, Default, Debug)]
 struct Asked {
     resumes: bool,
@@ -80,7 +80,7 @@ pub struct Totals {
     pub bytes: u64,
     pub updates: u64,
     pub snapshots: u64,
-    /// Ticks that updates stood for beyond one each.
+    /// Ticks that were merged into updates, beyond one each.
     pub merged: u64,
     pub gaps: u64,
     /// Ticks that gaps announced as lost.
@@ -92,14 +92,14 @@ pub struct Totals {
 // === impl Mirror ===
 
 impl Mirror {
-    /// A topic for each name that is asked for; those of a glob follow when their symbols show.
+    /// Has a topic for each subscribed name. Topics of a glob are added when their symbols appear.
     pub fn new(subscription: Subscription) -> Self {
         let mut mirror = Mirror::default();
         mirror.want(subscription);
         mirror
     }
 
-    /// All topics, in the order in which they were asked for or first seen.
+    /// All topics, in the order in which they were subscribed or first seen.
     pub fn topics(&self) -> &[Topic] {
         &self.topics
     }
@@ -108,12 +108,12 @@ impl Mirror {
         self.places.get(symbol).map(|&place| &self.topics[place])
     }
 
-    /// What the topics' seqs mean something in: the epoch of the last welcome.
+    /// The epoch of the topics' seqs, from the last welcome.
     pub fn epoch(&self) -> Option<&str> {
         self.epoch.as_deref()
     }
 
-    /// How often something comes from a server that has nothing to say.
+    /// The heartbeat interval that the server announced.
     pub fn heartbeat(&self) -> Option<Duration> {
         self.heartbeat
     }
@@ -122,7 +122,7 @@ impl Mirror {
         &self.limits
     }
 
-    /// How the server says that this session keeps up; `None` while it has not.
+    /// The pace that the server last reported for this session; `None` before.
     pub fn pace(&self) -> Option<&Pace> {
         self.pace.as_ref()
     }
@@ -131,24 +131,24 @@ impl Mirror {
         &self.totals
     }
 
-    /// The server's time when this machine's is `now_nanos`, as far as pings have told.
+    /// The server's time when this machine's is `now_nanos`, in nanoseconds since 1970, as far as pings have measured it.
     pub fn server_nanos(&self, now_nanos: i64) -> i64 {
         self.server_time.at(now_nanos)
     }
 
-    /// When the server has said to come back, if it has since this was asked last.
+    /// Takes the server's delay for reconnecting, if it sent one since the last call.
     pub fn take_retry(&mut self) -> Option<Duration> {
         self.retry.take()
     }
 
-    /// Each topic that a result with the status `ok` speaks of.
+    /// Each topic of a result with the status `ok`.
     fn each_ok(&mut self, answer: &Answer<'_>, mut with: impl FnMut(&mut Topic)) {
         for result in answer.results.iter().filter(|result| result.status == Outcome::Ok) {
             self.each_of(result, &mut with);
         }
     }
 
-    /// Whether it is the result of a pattern. A symbol may have a star too.
+    /// Whether it is the result of a glob. A symbol may contain `*` too.
     fn is_of_pattern(&self, result: &SymbolResult<'_>) -> bool {
         let is_named = || self.topic(&result.symbol).is_some_and(|topic| topic.is_named);
         result.matched.is_some() || (result.symbol.contains('*') && !is_named())

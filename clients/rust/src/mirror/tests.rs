@@ -150,7 +150,7 @@ fn the_next_connection_resumes_what_is_held() {
     assert_eq!(first, [json!({"op":"subscribe","id":1,"symbols":["A","B*","C"],"mode":"latest"})]);
     told(&mut mirror, &[WELCOME, &snapshot("A", 4), &snapshot("B1", 7), &snapshot("X", 9)]);
     mirror.disconnect();
-    // C has no tick yet, and X was not asked for.
+    // C has no tick yet, and X is not subscribed.
     let last = json!({"epoch": "e", "last": {"A": 4, "B1": 7}});
     assert_eq!(commands(&mut mirror)[0]["resume"], last);
     let resumed =
