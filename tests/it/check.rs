@@ -221,7 +221,7 @@ fn a_service_whose_log_nobody_reads_serves_and_drains() {
 #[test]
 fn the_version_is_that_of_the_crate() {
     let ended = tickcast(&["--version"]).ended();
-    // Behind it stands the commit, or that the builder named none: these tests run in work trees and in archives.
+    // After it comes the commit, or a note that the builder named none: these tests run in work trees and in archives.
     let expected = concat!("tickcast ", env!("CARGO_PKG_VERSION"), " (");
     let commit = ended.stdout.strip_prefix(expected).and_then(|rest| rest.strip_suffix(")\n"));
     let commit =

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::harness::{Client, Market, Server, Subscription};
 
-/// Publishes in small batches until told that all else is done; returns the market as the feed left it.
+/// Publishes in small batches until it is stopped. Returns the last record of each symbol.
 async fn pour(server: &Server, mut market: Market, done: &AtomicBool) -> Market {
     while !done.load(Ordering::Relaxed) {
         server.publish(&market.ticks(300)).await;

@@ -194,7 +194,7 @@ async fn a_name_that_nobody_knows_is_told_from_one_that_waits() {
     let expected = ["SIM-0021", "SIM-020", "SIM-0000", "SIM-", "NOT-HERE"];
     client.store.want(&asked.map(str::to_owned));
     assert_eq!(unknown(&mut client, &asked).await, expected);
-    // It is a subscription all the same; and whoever asks when it has ticked is told nothing of the kind.
+    // It is a subscription all the same. A result for a symbol that has ticked has no `known`.
     server.publish(&bids("NOT-HERE", [1])).await;
     client.until_seq("NOT-HERE", 1).await;
     let mut other = Client::open(&server).await;

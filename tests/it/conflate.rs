@@ -1,4 +1,4 @@
-//! Clients that stop reading while ticks pour in: what they hold afterwards, and what nobody else may notice.
+//! Clients that stop reading during a fast feed: their records afterwards, and that other clients are not affected.
 
 use crate::harness::{Client, Market, Server, Subscription, bids};
 

@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT: everybody is told, what is dirty is flushed, the process ends with 0.
+//! SIGTERM and SIGINT: every client gets `drain`, data that is due is sent, and the process exits with 0.
 
 use std::{
     fs::{self, OpenOptions},
@@ -76,7 +76,7 @@ async fn a_client_that_does_not_read_cannot_hold_the_end_up() {
     server.publish(&market.ticks(40_000)).await;
     server.signal("TERM");
     client.until_kind("drain").await;
-    // While it drains it takes nobody new, and says so to those who ask.
+    // During a drain new clients are refused with a reason.
     let ready = server.request("GET", "/readyz").attempt().await.map_or(503, |reply| reply.status.as_u16());
     assert_eq!(ready, 503);
     let upgrade = server.request("GET", "/v1/stream").upgrade().attempt().await;

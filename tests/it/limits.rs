@@ -1,4 +1,4 @@
-//! The limits that docs/CONFIGURATION.md lists: what is over one is refused or cut, by name, and nobody else notices.
+//! The limits that docs/CONFIGURATION.md lists: what exceeds one is refused or cut with its name, and no other client notices.
 
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message as Frame;
@@ -153,7 +153,7 @@ async fn sessions_have_a_limit_and_a_slot_is_given_back() {
     let second = Client::open(&server).await;
     let refused = Request::new(server.address, "GET", "/v1/stream").upgrade().send().await;
     if refused.status.as_u16() == 101 {
-        // Then it is told by a close frame; 4129 is a code, not a status.
+        // Then the client gets a close frame; 4129 is a close code, not a status.
         let mut third = RawClient::upgraded(&server).await;
         assert_eq!(third.close_code().await, Some(4129));
     } else {

@@ -86,7 +86,7 @@ async fn a_feed_has_a_moment_for_its_first_tick() {
     server.feed_stdin(&bids("A", [1]));
     let status = async || server.get("/readyz").await.status.as_u16();
     eventually("ready with a first tick", async || status().await == 200).await;
-    // And no longer than a moment: a market that is closed holds nobody up.
+    // And only briefly: a closed market delays no client.
     let server = Server::with().feed("-").limit("stale_ms", 1_000).start().await;
     let status = async || server.get("/readyz").await.status.as_u16();
     eventually("ready without a tick", async || status().await == 200).await;

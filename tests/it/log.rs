@@ -1,4 +1,4 @@
-//! The log holds nobody up, and what the outside can cause again and again does not fill it.
+//! The log never blocks a thread, and events that clients can cause again and again do not fill it.
 
 use std::{
     fs,
@@ -30,7 +30,7 @@ fn full_pipe() -> (PipeReader, PipeWriter) {
     (reader, writer)
 }
 
-/// A loopback address of this process's own, on which nobody else takes a port.
+/// A loopback address of this process's own, on which no other process takes a port.
 fn address(port: u16) -> SocketAddr {
     let [_, _, high, low] = process::id().to_be_bytes();
     SocketAddr::from(([127, 9, high, low], port))

@@ -29,7 +29,7 @@ pub fn succeeds(arguments: &[&str]) -> Output {
     output
 }
 
-/// What `info --json` tells of one file.
+/// The output of `info --json` for one file.
 #[track_caller]
 pub fn info(path: &str) -> Value {
     let output = succeeds(&["info", "--json", path]);

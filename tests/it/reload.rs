@@ -1,4 +1,4 @@
-//! Settings read again at SIGHUP: what can change changes, what is wrong changes nothing, and all of it is told.
+//! Settings are read again at SIGHUP: those that can change do, a faulty configuration changes nothing, and all is logged.
 
 use std::{
     fs,
@@ -60,7 +60,7 @@ async fn a_limit_changes_for_sessions_that_are_there_and_for_new_ones() {
     assert!(!log.contains("limits.sessions_per_address"), "what is the same is not told: {log}");
     assert_eq!(server.metrics().await.sum("tickcast_limits_sessions"), 2);
 
-    // Fewer than there are: nobody is sent away, and a command is refused and no more.
+    // Fewer than there are: no session is closed, and only new commands are refused.
     file.write("[limits]\nsubscriptions = 1\nsessions = 1\nsessions_per_address = 1\n");
     reload(&server, 2).await;
     for target in ["C", "*"] {

@@ -5,7 +5,7 @@ use crate::harness::{Server, bids, raw::RawClient};
 const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
 const UPGRADE: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13";
 
-/// Sends a request as it stands and closes the sending side; everything that is answered.
+/// Sends this text as a request and closes the sending side. Returns the whole answer.
 async fn ask(server: &Server, request: &str) -> String {
     let mut client = RawClient::connect(server).await;
     client.write(request.as_bytes()).await;
@@ -85,7 +85,7 @@ async fn a_target_in_absolute_form_is_judged_by_its_own_host() {
     // A page of a rebound name is no better off.
     let page = format!("{local}\r\nOrigin: http://{evil}");
     check(&server, &slow(evil, &page).replace("/debug/slow", "/v1/symbols"), 403, "origin").await;
-    // Told is the name that is not known, wherever it stands.
+    // The error names the unknown name, wherever it is in the list.
     let page = format!("{evil}\r\nOrigin: http://{local}");
     let answer = ask(&server, &slow(&local.to_string(), &page).replace("/debug/slow", "/v1/symbols")).await;
     assert!(answer.contains(&format!("reached this server as {evil},")), "{answer}");
@@ -140,7 +140,7 @@ async fn a_client_that_is_still_sending_a_body_gets_the_answer() {
         let answer = client.read_to_end().await;
         assert!(answer.contains(&format!(r#""code":"{code}""#)), "{path}: {answer}");
     }
-    // One that says so beforehand is told before it sends anything.
+    // A client that announces a body that is too long is refused before it sends it.
     let mut client = RawClient::connect(&server).await;
     let head = format!(
         "POST /v1/publish HTTP/1.1\r\nHost: {}\r\nExpect: 100-continue\r\nContent-Length: 10001\r\n\r\n",

@@ -42,7 +42,7 @@ async fn within_the_ring_latest_gets_one_update_for_all_that_it_missed() {
     for symbol in market.symbols() {
         client.until_seq(&symbol, market.get(&symbol).seq).await;
     }
-    // Every field, because it stands for several ticks: the record is whole without a snapshot.
+    // Every field, because it merges several ticks: the record is whole without a snapshot.
     market.check(&client.store);
     assert!(client.store.symbols().all(|(_, held)| held.snapshots == 0));
     server.settled().await;
@@ -82,7 +82,7 @@ async fn beyond_the_ring_latest_still_holds_the_whole_record() {
     let mut market = Market::new(22, "B", 1);
     server.publish(&market.ticks(3_000)).await;
     let mut client = Client::open(&server).await;
-    // One update that stands for 2,990 ticks has every field; a gap with a snapshot is as good. Silence is not.
+    // One update that merges 2,990 ticks has every field. A gap with a snapshot is allowed as well; silence is not.
     let results = client.subscribe(Subscription::to(["B0"]).resume(&client.epoch(), &[("B0", 10)])).await;
     assert!(["resumed", "gap"].contains(&results[0].1.as_str()), "{results:?}");
     client.until_seq("B0", 3_000).await;
@@ -96,7 +96,7 @@ async fn the_edge_of_the_ring_is_exact() {
     server.publish(&bids("A", 1..=200)).await;
     let mut client = Client::open(&server).await;
     let epoch = client.epoch();
-    // 137 to 200 are 64 ticks: whoever has 136 misses nothing, whoever has 135 does.
+    // 137 to 200 are 64 ticks: a client at 136 misses nothing, a client at 135 does.
     client.subscribe_as("resumed", Subscription::to(["A"]).every().resume(&epoch, &[("A", 136)])).await;
     client.until_seq("A", 200).await;
     assert_eq!(client.store.get("A").history.len(), 64);

@@ -70,7 +70,7 @@ async fn a_fault_in_its_query_is_told() {
         if response.status().as_u16() == 400 {
             continue;
         }
-        // The stream's own way to tell is as good.
+        // The stream's own way to report it is as good.
         let mut sse = Sse::open(&server, query, &["A"]).await;
         let error = sse.until(&format!("an error for `{query}`"), |message| message.is("error")).await;
         error.error_code();
@@ -134,7 +134,7 @@ async fn an_event_stream_goes_on_when_its_client_closes_its_side() {
     server.until_metrics("no session left", |metrics| metrics.sum("tickcast_sessions") == 0).await;
 }
 
-/// What a client that does not read is owed is merged, not queued, and it ends with the newest.
+/// Ticks that are due to a client that does not read are merged, not queued, and its last record is the newest.
 #[tokio::test]
 async fn an_event_stream_that_is_not_read_is_conflated_and_ends_with_the_newest() {
     let server = Server::with().limit("ring_ticks", 16).start().await;

@@ -1,4 +1,4 @@
-//! Files that are none of recordings, or not all of one: what is said of them, by every command alike.
+//! Files that are not recordings, or only a part of one: every command reports the same error.
 
 use std::{fs, io::Write, path::PathBuf};
 

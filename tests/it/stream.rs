@@ -1,4 +1,4 @@
-//! Subscribing and being told: snapshots, updates, what is pending, what is not asked for.
+//! Subscriptions and their messages: snapshots, updates, pending symbols, fields that are not requested.
 
 use serde_json::json;
 

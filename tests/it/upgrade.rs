@@ -27,7 +27,7 @@ async fn ask(client: &mut RawClient, request: &str) -> Seen {
         let (opcode, payload) = client.read_frame().await.expect("an answer or a close frame");
         let text = String::from_utf8_lossy(&payload).into_owned();
         let is_last = opcode == raw::CLOSE || text.contains(r#""type":"pong""#);
-        // What differs from session to session stands behind the type.
+        // The parts that differ between sessions follow the type.
         let kind = text.split(',').next().unwrap_or_default().to_owned();
         frames.push(if text.contains("subscribed") || opcode == raw::CLOSE { text } else { kind });
         if is_last {
@@ -66,7 +66,7 @@ async fn an_upgrade_is_answered_alike_however_it_is_read() {
     check(&server, "GET /v1/stream?symbols=A&mode=never HTTP/1.1", &plain, "101").await;
     check(&server, stream, &format!("{plain}\r\nSec-WebSocket-Protocol: x, tickcast.v1.json"), "101").await;
     check(&server, stream, &format!("{plain}\r\nOrigin: http://{}", server.address), "101").await;
-    // Upgraded, and told by a close frame.
+    // Upgraded, and closed with a close frame.
     check(&server, stream, &format!("{plain}\r\nOrigin: https://evil.example"), "101").await;
     let lists = PLAIN.replace("Connection: Upgrade", "Connection: keep-alive, uPGRADE");
     check(&server, stream, &format!("{lists}\r\n{KEY}"), "101").await;

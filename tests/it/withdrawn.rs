@@ -39,7 +39,7 @@ async fn an_update_says_null_and_a_snapshot_leaves_the_field_out() {
     sse.until_seq("OPT", 4).await;
     assert_eq!(&sse.store.get("OPT").record, &first.store.get("OPT").record);
 
-    // A value takes it back, and what is still withdrawn stands in every merged update.
+    // A value ends the withdrawal. Fields that are still withdrawn are in every merged update.
     let batch = lines([r#""bid":1.1"#, r#""ask":2.1"#, r#""ask":null"#]);
     server.publish(&batch).await;
     for client in [&mut first, &mut second] {

@@ -8,7 +8,7 @@ use super::{
 /// Overflows without a word.
 pub struct Silent(Mutex<Vec<Arc<u64>>>, Mutex<bool>);
 
-/// Notes that the reader sleeps after it has let go of the queue: a push in between is not heard.
+/// Records that the reader sleeps after it has unlocked the queue: a push in between does not wake it.
 pub struct SleepsLate(Mutex<Vec<Arc<u64>>>, Mutex<bool>);
 
 /// Never notes that the reader came.

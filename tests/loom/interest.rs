@@ -31,7 +31,7 @@ struct Market {
 /// What a shard does with a batch without ticks.
 #[derive(Clone, Copy)]
 enum Shard {
-    /// Reads the ring, from where it stands.
+    /// Reads the ring, from its position on.
     Careful,
     /// Believes that its interest was seen: what has no ticks was nothing for it.
     Trusting,

@@ -27,7 +27,7 @@ impl Limits {
         let limit = || {
             let cell = UnsafeCell::new(0);
             #[expect(unsafe_code, reason = "a write that loom sees")]
-            // SAFETY: nobody else has it yet.
+            // SAFETY: no other thread has it yet.
             cell.with_mut(|limit| unsafe { *limit = value });
             cell
         };

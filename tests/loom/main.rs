@@ -70,7 +70,7 @@ impl<Q: Queue> Market<Q> {
     }
 }
 
-/// A shard: where it is, and what it was told.
+/// A shard: its position, and the messages that it received.
 #[derive(Default)]
 struct Shard {
     seq: u64,
@@ -133,7 +133,7 @@ fn all_arrives_between_turns<Q: Queue>(queue: fn() -> Q) {
     });
 }
 
-/// A reader that never looks at the market: what it has been given and what it was told must account for every batch.
+/// A reader that never looks at the market: the batches and the notices of loss that it got must account for every batch.
 fn every_loss_is_told<Q: Queue>(queue: fn() -> Q) {
     const SUBMITTED: u64 = 3;
     loom::model(move || {
@@ -143,7 +143,7 @@ fn every_loss_is_told<Q: Queue>(queue: fn() -> Q) {
             thread::spawn(move || (0..SUBMITTED).for_each(|_| market.submit()))
         };
         let (mut last, mut batches) = (0, Vec::new());
-        // Batches after `last` are missing, and it was told so.
+        // Batches after `last` are missing, and the reader was notified.
         let mut told = false;
         let mut take = |market: &Market<Q>| {
             told |= market.queue.take(&mut batches).missed;

@@ -32,7 +32,7 @@ impl Waits for Readers {
     }
 }
 
-/// Looks first, and says then that it waits: a mark between the two wakes nobody.
+/// Checks first, and registers as waiting afterwards: a mark between the two wakes no reader.
 struct LooksFirst {
     waiting: AtomicBool,
     mark: AtomicU64,

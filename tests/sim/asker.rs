@@ -1,5 +1,5 @@
 //! A client of the simulation that asks by HTTP, one request after another on one connection: symbols, snapshots, publishing.
-//! Each answer is held against what the feed, or the client itself, has said so far.
+//! Each answer is compared with what the feed, or the client itself, has published so far.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -47,7 +47,7 @@ enum Question {
 
 /// An answer of which nothing has come for so long does not come.
 const COMING_NANOS: u64 = 5_000_000_000;
-/// The symbol that it publishes; nobody else asks for it by name.
+/// The symbol that it publishes; no other client requests it by name.
 pub const OWN: &str = "P";
 
 fn breach<T>(law: Law, what: impl Into<String>) -> Result<T, (Law, String)> {

@@ -642,7 +642,7 @@ impl Client {
         Ok(())
     }
 
-    /// The connection has ended: was it told why?
+    /// Checks whether the connection ended with a reason.
     fn check_end(&self, link: usize) -> Found {
         // Who takes nothing may not even get the word that it is closed.
         let is_prompt = self.plan.reads == Reads::AsItComes && self.plan.stalls.is_empty();

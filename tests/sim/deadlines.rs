@@ -188,7 +188,7 @@ fn a_symbol_without_ticks_becomes_stale_at_its_time_and_live_again_with_the_next
     assert_eq!(states(&mut stage), mute(3_100, "live"));
 }
 
-/// A client that keeps what it was told would show STALE on a live price for ever, unless it is told otherwise.
+/// A client that remembers `stale` would show it on a live price for ever, unless it is told that the state has changed.
 #[test]
 fn a_client_that_comes_back_is_sent_the_state_whatever_it_is() {
     let mut stage = Stage::new(Limits { stale: ms(1_000), ..DEFAULT });
@@ -205,7 +205,7 @@ fn a_client_that_comes_back_is_sent_the_state_whatever_it_is() {
         stage.subscribe(client, &[symbol], &resume);
         assert_eq!(stage.message(client, is_state("A", "live")).0, 2_000, "{symbol} {epoch} {last}");
     }
-    // One that begins anew takes a symbol for live, and is told nothing.
+    // A client that starts over assumes that a symbol is live, and gets no status.
     let client = stage.websocket(&NEAR);
     stage.subscribe(client, &["A"], &json!({}));
     stage.run_for(500);

@@ -32,7 +32,7 @@ pub enum Law {
     Numbering,
     /// Seqs rise by `n`, or a gap says what is missing.
     Seqs,
-    /// What a client is shown of a tick is what the feed said.
+    /// The values that a client gets are those of the feed.
     Truth,
     /// When the feed is quiet, the last record that a client holds is the topic's.
     LatestWins,
@@ -48,7 +48,7 @@ pub enum Law {
     Isolation,
     /// What waits for a session is bounded.
     Memory,
-    /// A session that was opened ends once, for one reason; who is counted in is counted out.
+    /// A session that was opened ends once, for one reason, and the count of sessions returns to what it was.
     OneEnd,
     /// Nobody is closed or refused without its cause.
     Cause,
@@ -56,7 +56,7 @@ pub enum Law {
     Deadline,
     /// A client that reads hears something at least as often as it was promised.
     Heartbeat,
-    /// A price that is old does not look new: `stale` is told.
+    /// A price that is old does not look new: `stale` is reported.
     Stale,
     /// A frame of data is no longer than its limit.
     FrameSize,
@@ -66,7 +66,7 @@ pub enum Law {
     Lossless,
     /// The end of a market, or of the service, is announced.
     Farewell,
-    /// Time goes on: nobody works for ever at one moment.
+    /// Time goes on: no task works for ever at one moment.
     Liveness,
     /// Nothing panics.
     Panic,

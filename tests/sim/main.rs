@@ -8,7 +8,7 @@
 //! ```text
 //! cargo test --test sim                                               200 seeds, and everything else here
 //! SIM_SEEDS=10000 cargo test --release --test sim -- many --nocapture as many as wanted
-//! SIM_SEED=17 cargo test --test sim -- replay --nocapture             one of them, told message by message
+//! SIM_SEED=17 cargo test --test sim -- replay --nocapture             one of them, printed message by message
 //! ```
 //!
 //! CONTRIBUTING.md says how to read what a seed that fails prints.
@@ -73,7 +73,7 @@ fn tell(seed: u64, outcome: &Outcome) -> String {
     )
 }
 
-/// One seed, told message by message.
+/// One seed, printed message by message.
 #[test]
 fn replay() {
     let seed = number("SIM_SEED").unwrap_or(1);

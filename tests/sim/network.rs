@@ -1,6 +1,6 @@
 //! The network of the simulation: connections whose bytes take time, come in parts, get stuck, or are never heard of again.
 //!
-//! A connection is two pipes. What a writer gives a pipe stands first in the writer's kernel, which takes no more than
+//! A connection is two pipes. Bytes that are written to a pipe are first in the writer's kernel, which takes no more than
 //! its capacity; goes at the link's rate, no further ahead of the reader than the reader's window (and the buffer of a
 //! proxy, where there is one) is wide; arrives after the link's delay; and is read when the reader pleases. All of it
 //! follows from the world's clock and the connection's own random numbers.
@@ -45,7 +45,7 @@ pub enum Event {
     /// As many bytes have come to the reader's kernel.
     Arrive(usize, Way, u64),
     Timer(Waker),
-    /// Something for whoever runs the world.
+    /// An event for the world.
     World(WorldEvent),
 }
 
@@ -97,7 +97,7 @@ pub struct Link {
     random: Pcg64Mcg,
     read_waker: Option<Waker>,
     write_waker: Option<Waker>,
-    /// Nothing comes through any more, and nobody is told.
+    /// All bytes are lost from now on, and neither end is notified.
     is_cut: bool,
     is_reset: bool,
     pub server_closed: bool,
@@ -351,7 +351,7 @@ impl Network {
         wakers.into_iter().flatten().for_each(Waker::wake);
     }
 
-    /// A client has gone, and nobody says so.
+    /// A client has gone without a close or a reset.
     pub fn client_vanishes(&mut self, link: usize) {
         (self.links[link].is_cut, self.links[link].lost_bytes) = (true, true);
     }
@@ -490,7 +490,7 @@ impl Drop for SimSocket {
 pub struct Timer {
     net: Net,
     at: Nanos,
-    /// Who is woken: whoever has asked last.
+    /// The waker of the last task that polled.
     waker: Option<Waker>,
 }
 

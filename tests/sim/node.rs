@@ -1,4 +1,4 @@
-//! The service of the simulation: real ingest, real shards with their sessions, and what stands around them.
+//! The service of the simulation: real ingest, real shards with their sessions, and the code around them.
 //!
 //! Left out are threads, sockets and most of what HTTP has around its answers (`http.rs`).
 
@@ -229,7 +229,7 @@ impl Node {
 
     fn tell_all(&self, message: impl Fn() -> ToShard) {
         for inbox in &self.inboxes {
-            // One that has drained has nobody left.
+            // A shard that has drained has no sessions left.
             let _ = inbox.send(message());
         }
     }

@@ -18,7 +18,7 @@ pub struct Plan {
     pub shards: usize,
     pub limits: Limits,
     pub symbols: usize,
-    /// Symbols that tick once and that nobody asks for by name: what makes commands with globs long.
+    /// Symbols that tick once and that no client requests by name; they make commands with globs long.
     pub crowd: usize,
     /// What a write costs the shard's thread.
     pub call_nanos: u64,

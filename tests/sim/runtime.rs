@@ -1,4 +1,4 @@
-//! Tasks without a runtime: polled by whoever runs the world, when somebody has woken them.
+//! Tasks without a runtime: the world polls a task when it has been woken.
 
 use std::{
     pin::Pin,

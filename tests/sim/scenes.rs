@@ -15,7 +15,7 @@ use super::{
 /// Where the time of a market begins that is replayed.
 const OPENING: Nanos = Nanos(1_500_000_000_000_000_000);
 
-/// A market whose time stands at first, as that of a replay does that has not begun.
+/// A market whose time is paused at first, like that of a replay that has not begun.
 fn replayed(limits: Limits) -> Stage {
     Stage::with_market(limits, |clock| MarketClock::driven(clock, OPENING))
 }
@@ -77,7 +77,7 @@ fn a_jump_at_the_break_of_a_day_ends_intervals_and_makes_stale() {
     stage.bid("A", 2);
     stage.run_to(1_000);
     assert_eq!(updates(&stage.heard(client)), [(100, "1".to_owned())]);
-    // From the evening to the morning: what is held back is due, and is told to be old.
+    // From the evening to the morning: the update that was held back is due, and is reported as stale.
     drive(&mut stage, 100, 17 * 3_600_000);
     stage.run_to(1_300);
     let heard = stage.heard(client);

@@ -1,4 +1,4 @@
-//! A scene by hand: a node, and clients that do what a test tells them, on the simulated clock, so that each time is exact.
+//! A scene that a test controls step by step: a node and clients on the simulated clock, so that each time is exact.
 //!
 //! Nothing is chosen by a seed but the order of steps at one moment. What holds after every step of a node is checked here too.
 
@@ -94,7 +94,7 @@ impl Stage {
         self.clock.now().since(BEGIN) / 1_000_000
     }
 
-    /// A connection that has said nothing yet.
+    /// A connection that has sent nothing yet.
     pub fn connect(&mut self, link: &LinkPlan) -> Who {
         let who = self.clients.len();
         let link = self.net.borrow_mut().connect(who, link, who as u64);

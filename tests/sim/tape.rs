@@ -1,4 +1,4 @@
-//! What the feed has said so far: every record of every symbol at every seq.
+//! The history of the feed: every record of every symbol at every seq.
 
 use std::collections::BTreeMap;
 

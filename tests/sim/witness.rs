@@ -1,4 +1,4 @@
-//! What one connection of a client was told, held against the laws, message by message.
+//! Checks the messages of one connection against the laws, one by one.
 //!
 //! Beside the judge of the integration suite, which knows one session's messages alone, this one knows what the feed has
 //! said: it compares every record with the one that the feed left at that seq.
@@ -51,7 +51,7 @@ pub struct Wanted {
     pub resumes: bool,
 }
 
-/// What one symbol stands at.
+/// The state of one symbol.
 #[derive(Clone, Debug)]
 struct Watch {
     wanted: Wanted,
@@ -68,7 +68,7 @@ struct Watch {
 /// What a connection may rely on.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
-    /// The longest that a new message may be under way; `None` where that cannot be said.
+    /// The longest time that a new message may be in flight; `None` where there is no bound.
     pub age_nanos: Option<u64>,
     pub is_lossless: bool,
 }
@@ -79,7 +79,7 @@ pub struct Witness {
     pub asked: VecDeque<Asked>,
     watches: BTreeMap<String, Watch>,
     pub epoch: Option<String>,
-    /// It has broken the protocol: what it is answered until it is closed is nobody's affair.
+    /// The client has broken the protocol: answers until the close are not checked.
     pub is_hostile: bool,
     pub told_drain: bool,
     pub told_end: bool,
@@ -120,7 +120,7 @@ fn breach<T>(law: Law, what: impl Into<String>) -> Result<T, (Law, String)> {
 }
 
 impl Witness {
-    /// The symbols that the session is subscribed to, and where each stands.
+    /// The symbols that the session is subscribed to, with the state of each.
     pub fn cursors(&self) -> BTreeMap<String, u64> {
         let watched = self.watches.keys();
         watched.filter_map(|symbol| Some((symbol.clone(), self.store.cursor(symbol)?))).collect()

@@ -82,7 +82,7 @@ thread_local! {
     static IS_CAUGHT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Panics within a run are told as breaches, and not by the hook.
+/// Panics within a run are reported as breaches, and not by the hook.
 fn hush() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
@@ -314,7 +314,7 @@ impl World {
         Ok(())
     }
 
-    /// Where a topic stands at ingest.
+    /// The head of a topic at ingest.
     fn seq(&self, symbol: &str) -> u64 {
         let symbol = Symbol::new(symbol).expect("a symbol");
         let image = self.node.state.ingest.records(&[symbol]).remove(0);

@@ -1,4 +1,4 @@
-//! The laws of the service: numbered once, and by the same numbers and names wherever they are told.
+//! The laws of the service have the same numbers and names wherever they are listed.
 
 use super::{files, marked, pages::named_tests, pages::pages, read, rust_files};
 

@@ -26,7 +26,7 @@ pub struct Modules {
 }
 
 struct Module {
-    /// The file that it stands in.
+    /// The file that has it.
     file: String,
     parent: Option<usize>,
     children: BTreeMap<String, usize>,
@@ -171,7 +171,7 @@ impl Modules {
         None
     }
 
-    /// The module that declares a name which stands in this one, but is no child of it.
+    /// The module that declares a name which is visible in this one, but is no child of it.
     fn declares(&self, here: usize, name: &str, after: &[String], depth: usize) -> Option<usize> {
         let module = &self.all[here];
         // Names that are imported in a round: none that compiles is this deep.
@@ -203,7 +203,7 @@ impl Module {
         collect_leaves(&import.tree, &mut Vec::new(), &mut leaves);
         let hands_on = !matches!(import.vis, Visibility::Inherited);
         for (name, path) in leaves {
-            // A name that stands in this module already would lead back to itself.
+            // A name of this module itself would lead back to itself.
             if !hands_on {
                 self.named.push(path.clone());
             }

@@ -311,7 +311,7 @@ fn every_route_and_every_error_over_http_is_in_the_table() {
     let table = marked(&page, "routes");
     let shown: Vec<String> =
         rows(table).iter().map(|row| format!("{} {}", row[0].trim_matches('`'), row[1])).collect();
-    // The table of routes, as it stands in the source: `("/path", &[Method::GET, Method::HEAD]),`.
+    // The table of routes, as written in the source: `("/path", &[Method::GET, Method::HEAD]),`.
     let source = read("src/server/routes.rs");
     let routes = source.lines().filter_map(|line| line.trim().strip_prefix("(\"/"));
     let routes: Vec<String> = routes

@@ -31,7 +31,7 @@ const RUST: [&str; 2] = ["sleep(", ".elapsed()"];
 const PYTHON: [&str; 1] = ["sleep("];
 const PAGES: [&str; 2] = ["waitForTimeout(", "sleep("];
 
-/// The test code of a file: all of it, or what stands behind `#[cfg(test)]`.
+/// The test code of a file: all of it, or what follows `#[cfg(test)]`.
 fn test_code(path: &str) -> String {
     let source = read(path);
     let is_test = path.starts_with("tests/") || path.contains("/tests") || path.ends_with("_tests.rs");

@@ -210,7 +210,7 @@ impl Client {
         message
     }
 
-    /// Reads until this symbol's record stands at `seq` or beyond.
+    /// Reads until this symbol's record has reached `seq`.
     pub async fn until_seq(&mut self, symbol: &str, seq: u64) {
         within(&format!("{symbol} at seq {seq}, now at {:?}", self.store.cursor(symbol)), async {
             while self.store.cursor(symbol).is_none_or(|cursor| cursor < seq) {

@@ -141,7 +141,7 @@ impl RawClient {
 
 const MASKED: u8 = 0x80;
 
-/// A masked frame, under a mask of zeros so that the payload stands in it as it is.
+/// A masked frame with a mask of zeros, so that its payload is unchanged.
 pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first];
     match payload.len() {

@@ -65,7 +65,7 @@ impl Sse {
         }
         let data: Vec<&str> =
             event.lines().filter_map(|line| line.strip_prefix("data:").map(str::trim_start)).collect();
-        // A named event is not for those who listen to messages; nothing but the end has one.
+        // A named event does not reach listeners for messages; only the end has a name.
         if let Some(name) = event.lines().find_map(|line| line.strip_prefix("event:")) {
             assert_eq!(name.trim(), "close", "{event}");
             return;

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{FIRST, recording, state, step, tell};
 use crate::harness::{Client, Server, Subscription, eventually};
 
-/// A replay that does what it was told is no fault, as soon as its thread has said that it is held.
+/// A replay that is paused on command is no fault, as soon as its thread has reported that it is held.
 async fn is_ready(server: &Server) {
     eventually("the server is ready", || async { server.get("/readyz").await.status.as_u16() == 200 }).await;
 }
@@ -29,7 +29,7 @@ async fn steps_move_exactly_as_many_records() {
             seen += u64::from(client.next().await.is_data());
         }
     }
-    // Nothing has moved without being told: what was published since is all that there is.
+    // The replay has not moved without a command: the only new ticks are those that were published.
     client.ping().await;
     assert_eq!(client.store.cursor("A"), Some(20));
     assert_eq!(client.store.cursor("B"), Some(19));

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{recording, state, step, tell};
 use crate::harness::{Client, Server, Subscription, eventually};
 
-/// A server whose rings are so short that whoever is not waited for loses something.
+/// A server whose rings are so short that a reader loses ticks if the replay does not wait for it.
 async fn server(name: &str, options: &str, progress_ms: u64) -> Server {
     let path = recording(name, 40_000, 10);
     let source = format!("replay:{}?{options}", path.display());
@@ -71,7 +71,7 @@ async fn an_interval_that_the_market_waits_for_ends_early() {
     assert_eq!((client.store.get("A").updates, client.store.gaps.len()), (20_000, 0));
 }
 
-/// A replay that is stepped, with rings so short that a step of thousands overruns whoever is not waited for.
+/// A replay that is stepped, with rings so short that a step of thousands overruns a reader that it does not wait for.
 async fn stepped(name: &str) -> Server {
     let path = recording(name, 40_000, 10);
     let source = format!("replay:{}?start=paused", path.display());

@@ -112,7 +112,7 @@ async fn until(ws: &mut WebSocketStream<TcpStream>, kind: &str, all: &mut Vec<St
     }
 }
 
-/// The market's time stands still between two steps, so that what comes by the clock comes at a time that is given.
+/// The market's time is paused between two steps, so that messages that depend on the clock have fixed times.
 #[tokio::test]
 async fn in_a_controlled_replay_states_heartbeats_and_pongs_are_the_same_bytes() {
     let path = recording("held.ndjson", 40, 1_000_000);

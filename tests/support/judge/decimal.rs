@@ -13,7 +13,7 @@ const ONE: u128 = 1_000_000_000_000_000_000;
 const PLACES: usize = 18;
 
 impl Decimal {
-    /// Reads what stands on the wire.
+    /// Parses a decimal of the wire.
     pub fn read(text: &str) -> Decimal {
         let (sign, digits) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
         let (whole, places) = digits.split_once('.').unwrap_or((digits, ""));

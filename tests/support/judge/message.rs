@@ -88,7 +88,7 @@ impl Message {
         u64::try_from(self.int(name)).unwrap_or_else(|_| panic!("`{name}` is below 0 in {self:?}"))
     }
 
-    /// How many ticks an update stands for.
+    /// How many ticks an update merges.
     pub fn n(&self) -> u64 {
         if self.has("n") { self.seq("n") } else { 1 }
     }
@@ -118,7 +118,7 @@ impl Message {
         check_error(&self.value("code"), &self.value("message"))
     }
 
-    /// `(symbol, status)` of each result of an acknowledgement; the code stands in the place of the status `error`.
+    /// `(symbol, status)` of each result of an acknowledgement, with the code in place of the status `error`.
     pub fn results(&self) -> Vec<(String, String)> {
         let Value::Array(results) = self.value("results") else {
             panic!("`results` is an array in {self:?}")

@@ -9,7 +9,7 @@ use wildmatch::WildMatchPattern;
 
 use super::Message;
 
-/// Every symbol that one session was told of.
+/// The records of every symbol that one session received.
 #[derive(Default)]
 pub struct Store {
     /// Names and globs that this session asked for and has not given up.
