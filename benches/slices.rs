@@ -239,7 +239,7 @@ impl Shard {
         }
     }
 
-    /// Fills whoever is ready until all are level.
+    /// Fills every session that is ready until all are caught up.
     fn serve(&mut self, goes: &mut Goes) {
         while let Some(session) = self.fanout.next_ready() {
             while !self.fanout.is_drained(session) {

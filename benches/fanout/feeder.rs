@@ -41,7 +41,7 @@ pub struct Written {
     pub lag_us: Histogram<u64>,
     /// The time of each symbol's newest tick.
     pub heads_us: Vec<u64>,
-    /// Why the feeder ended before it was told to.
+    /// Why the feeder ended before it was stopped.
     pub broken: Option<String>,
 }
 
@@ -199,7 +199,7 @@ impl Writer {
         }
     }
 
-    /// Until there is another order, or nobody left to give one.
+    /// Runs until there is another order, or the sender of orders is gone.
     fn flood(&mut self, orders: &Receiver<Order>) -> io::Result<Option<Order>> {
         let mut block = Vec::new();
         self.lines.render(FLOOD_TICKS, &mut block);

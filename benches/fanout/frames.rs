@@ -91,7 +91,7 @@ impl Walker {
     }
 }
 
-/// How long the head that begins here is, as far as can be told.
+/// The length of the header that begins here, if its bytes are there.
 fn head_bytes(begun: &[u8]) -> usize {
     match begun.get(1).map(|byte| byte & 0x7f) {
         Some(LENGTH_IN_2_BYTES) => 4,

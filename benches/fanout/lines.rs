@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rand::{SeedableRng, seq::SliceRandom};
 use rand_pcg::Pcg64Mcg;
 
-/// What stands around each line.
+/// The text before and after each line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Wrapping {
     /// A line of its own, for standard input.

@@ -55,7 +55,7 @@ pub enum Ready {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Reading {
     All,
-    /// Not at all, until it is told to.
+    /// Does not read until an order to do so.
     Nothing,
     /// So many bytes a second.
     Paced(f64),
@@ -275,7 +275,7 @@ fn digits(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text.get(..TS_DIGITS)?).ok()?.parse().ok()
 }
 
-/// The symbol of the message whose `ts` comes next: in every dialect it stands before it.
+/// The symbol of the message whose `ts` comes next: in every dialect it is before that.
 fn symbol_before(text: &[u8]) -> Option<&str> {
     let at = memchr::memmem::rfind(text, SYMBOL_KEY)? + SYMBOL_KEY.len();
     let end = at + memchr::memchr(b'"', &text[at..])?;

@@ -89,7 +89,7 @@ impl Engine {
         })
     }
 
-    /// Until it is told to end.
+    /// Runs until it is stopped.
     pub fn run(&mut self) -> io::Result<()> {
         let mut events = Vec::with_capacity(EVENTS_A_WAIT);
         loop {
@@ -166,7 +166,7 @@ impl Engine {
             let key = self.clients.len();
             let stream = connect(ramp.address, key % SOURCES, plan.receive_buffer_bytes)?;
             let mut client = Client::new(stream, plan);
-            // On loopback a connection most often stands by now.
+            // On loopback a connection is usually established by now.
             let flags = if client.begin()? { EventFlags::IN } else { EventFlags::OUT };
             epoll::add(&self.epoll, &client.stream, EventData::new_u64(key as u64), flags)?;
             self.clients.push(Some(client));

@@ -34,7 +34,7 @@ pub struct Prefix {
     length: usize,
 }
 
-/// The shortest that tells all of tickcast's messages apart.
+/// The shortest text that distinguishes all of tickcast's messages.
 pub const PREFIX_BYTES: usize = 12;
 
 /// Counts since the last look. A message is a tick's object: these are flat, so that each has one `{` of its own.

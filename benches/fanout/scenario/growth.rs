@@ -6,7 +6,7 @@
 //! the more symbols, the fewer want each tick, so that ticks grow with them. Subscriptions: 100 clients that want every
 //! symbol there is.
 //!
-//! Ticks have a cost of their own, whoever wants them. It is measured before the clients come, and "net" is without it.
+//! Ingest has a cost of its own, without any client. It is measured before the clients connect, and subtracted in "net".
 //! The same writes by the floor show what the kernel takes for more sockets.
 
 use std::{io, thread, time::Duration};

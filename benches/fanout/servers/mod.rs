@@ -64,7 +64,7 @@ pub struct Wish<'a> {
 /// Which records a client begins with.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Records {
-    /// Those that the server sends of itself; nobody waits for them.
+    /// Messages that the server sends unasked; no client waits for them.
     AsServed,
     /// Those that the server sends of itself: a client is connected when it has one of each symbol.
     Awaited,

@@ -65,7 +65,7 @@ fn channel(channels: &Channels, symbol: &str) -> broadcast::Sender<Utf8Bytes> {
 }
 
 async fn client(stream: TcpStream, channels: Channels) {
-    // A client that fails is gone; there is nobody to tell.
+    // A client that fails is gone; no error is reported.
     let _ = stream.set_nodelay(true);
     let mut query = String::new();
     #[expect(clippy::result_large_err, reason = "the callback's type is the library's")]

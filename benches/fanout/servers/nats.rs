@@ -12,7 +12,7 @@ use super::{Places, Server, process};
 
 const START_MAX: Duration = Duration::from_secs(10);
 
-/// What its pages advise where readers may be slow: nobody who publishes waits for them, and they have time.
+/// What its documentation advises when readers may be slow: publishers do not wait for them, and their deadline is long.
 pub const TUNED: &str = "no_fast_producer_stall: true\nwrite_deadline: \"2m\"\n";
 
 /// `settings` are lines of its configuration.
@@ -20,7 +20,7 @@ pub fn start(program: &Path, settings: &str, places: &Places) -> io::Result<Serv
     let [port, websocket] = process::free_ports()?;
     std::fs::create_dir_all(&places.logs)?;
     let config = places.logs.join("nats.conf");
-    // Its pings would wait among the data; nobody here is gone without notice.
+    // Its pings would wait among the data, and no client here disappears without notice.
     let text = format!(
         "listen: \"127.0.0.1:{port}\"\nmax_connections: 65536\nping_interval: \"10m\"\n\
          websocket {{ listen: \"127.0.0.1:{websocket}\", no_tls: true, compression: false }}\n{settings}"

@@ -1,4 +1,4 @@
-//! A server as a process: started on its core, told of by its first line, fed, and ended by its id.
+//! A server as a process: started on its core, ready at its first line, fed, and ended by its id.
 
 use std::{
     fs::File,
@@ -114,7 +114,7 @@ fn port_behind(mark: &str, line: &str) -> Option<u16> {
     digits[..end].parse().ok()
 }
 
-/// Ports that nobody has now; all are held until all are known, so that they differ.
+/// Free ports. All are held until all are known, so that they differ.
 pub fn free_ports<const COUNT: usize>() -> io::Result<[u16; COUNT]> {
     let mut held = Vec::with_capacity(COUNT);
     let mut ports = [0; COUNT];
@@ -131,7 +131,7 @@ pub fn wait_for(port: u16, longest: Duration) -> io::Result<TcpStream> {
     let deadline = Instant::now() + longest;
     loop {
         match TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
-            // A port that nobody listens on may be given to the connecting socket itself, which then meets itself.
+            // A port without a listener may be given to the connecting socket, which then connects to itself.
             Ok(stream) if stream.local_addr()? != stream.peer_addr()? => return Ok(stream),
             Err(error) if Instant::now() >= deadline => return Err(error),
             _ => thread::sleep(Duration::from_millis(20)),

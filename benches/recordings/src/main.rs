@@ -149,7 +149,7 @@ fn tickcast(path: &Path) -> Result<u64, Failed> {
     Ok(count)
 }
 
-/// Streams a file of so many gigabytes, and tells the most memory that this process ever had.
+/// Streams a file of so many gigabytes, and prints the peak memory of this process.
 fn memory(folder: &Path, gigabytes: u64) -> Result<(), Failed> {
     let path = folder.join("large.csv");
     let mut out = BufWriter::new(File::create(&path)?);

@@ -21,7 +21,7 @@ pub fn json_lines(path: &Path) -> Result<u64, Failed> {
     Ok(count)
 }
 
-/// A Value of what stands behind the time.
+/// The value after the time.
 pub fn capture_lines(path: &Path) -> Result<u64, Failed> {
     let mut count = 0;
     for line in BufReader::new(File::open(path)?).lines() {
