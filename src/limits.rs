@@ -49,31 +49,31 @@ pub struct Limits {
     pub publish_bytes: usize,
     /// Bytes of one line of a feed.
     pub line_bytes: usize,
-    /// Ticks that may wait for a shard before it catches up from the topics instead.
+    /// Ticks that may wait for a shard. With more, it drops them and continues from the records of the topics.
     pub shard_queue_ticks: usize,
-    /// The longest pause of a busy shard between two rounds of writing, so that each write carries more; 0 for none.
+    /// The longest pause between two turns of a busy shard, so that each write carries more ticks; 0 for none.
     pub pause: Duration,
     /// The longest `interval_ms`.
     pub interval: Duration,
-    /// From a connection's first byte to the end of its handshake.
+    /// Time from accepting a connection to the end of its handshake or first request.
     pub handshake: Duration,
-    /// Between two requests of an HTTP connection.
+    /// Time that an HTTP connection may be idle between two requests.
     pub idle: Duration,
-    /// Between WebSocket pings.
+    /// Time between WebSocket pings.
     pub ping: Duration,
-    /// From a ping to its pong.
+    /// Time that a client has to answer a ping.
     pub pong: Duration,
     /// The longest time without one byte accepted while there is something to send (close code 4008).
     pub progress: Duration,
-    /// From a close frame until the connection is dropped, whatever the client has read.
+    /// Time from a close frame until the connection is dropped, whether or not the client has read it.
     pub close_grace: Duration,
-    /// Without a frame until a heartbeat.
+    /// Time without a frame after which a session gets a heartbeat.
     pub heartbeat: Duration,
-    /// Without a tick until a symbol is stale.
+    /// Time without a tick after which a symbol is stale.
     pub stale: Duration,
-    /// From the signal until the drain begins: everything is served as before, but `/readyz` is 503.
+    /// Time from the signal until the drain begins: everything is served as before, but `/readyz` is 503.
     pub drain_notice: Duration,
-    /// From the start of the drain to the end of the process.
+    /// Longest time from the beginning of the drain to the end of the process.
     pub drain: Duration,
 }
 

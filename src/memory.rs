@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 /// Decides when memory is returned: when as many sessions have ended as are left.
 #[derive(Debug)]
 pub struct TrimSchedule {
-    /// Sessions opened ever, and open, at the last time.
+    /// Sessions opened ever, and sessions open, at the last check.
     opened: u64,
     open: u64,
     /// Sessions that were closed free their buffers a while later.
     again_at: Option<Instant>,
-    /// Since when it has been due and postponed.
+    /// The time since which the return has been due and postponed.
     postponed_since: Option<Instant>,
 }
 
@@ -26,7 +26,7 @@ pub struct CpuLoad {
     cpu: Duration,
 }
 
-/// Fewer sessions leave too little behind for a check, unless they were all.
+/// When fewer sessions have ended, too little memory is free, unless they were all.
 const ENDED_MIN: u64 = 64;
 /// The longest postponement: memory should be returned within a minute.
 const POSTPONED_MAX: Duration = Duration::from_secs(30);
@@ -107,8 +107,8 @@ const CACHED_SIZES: std::ops::RangeInclusive<usize> = 24..=24 + 63 * 16;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const CACHED_CHUNKS: usize = 7;
 
-/// Exchanges what this thread's cache of the allocator holds. Chunks that a peak has left there lie scattered, and each
-/// keeps a page from being returned; new ones lie together. It has no effect on other allocators.
+/// Replaces the chunks in this thread's allocator cache. Chunks that a peak has left there are scattered, and each keeps a
+/// page from being returned; new ones are next to each other. It has no effect on other allocators.
 pub fn renew_thread_cache() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     for bytes in CACHED_SIZES.step_by(16) {

@@ -1,4 +1,3 @@
-//! What the code is built on that threads share, and that is checked in every order (`tests/loom`): loom's types replace these
-//! there.
+//! Synchronization types of the code that loom checks in every order (`tests/loom`), where loom's own types replace them.
 
 pub use std::sync::{Arc, Mutex, MutexGuard, atomic};

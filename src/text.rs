@@ -1,9 +1,9 @@
-//! Text as files and bodies have it.
+//! Text from files and request bodies.
 
-/// What some editors put before text: U+FEFF in UTF-8.
+/// The byte order mark that some editors put before text: U+FEFF in UTF-8.
 pub const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// The text without the mark that it may begin with, and that means nothing.
+/// The text without a byte order mark.
 pub fn without_bom(text: &[u8]) -> &[u8] {
     text.strip_prefix(BOM).unwrap_or(text)
 }

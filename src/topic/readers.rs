@@ -1,4 +1,4 @@
-//! What readers let feeds know, so that feeds do not know sessions: how many clients have subscribed, and how far the
+//! What readers report to feeds, so that feeds do not depend on sessions: how many clients have subscribed, and how far the
 //! readers in mode `every` have been sent.
 //!
 //! Law 1 has one exception, for feeds that ask for it: a replay that steps, or at speed `max`, stays within

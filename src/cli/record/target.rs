@@ -8,7 +8,7 @@ use std::{
 
 use crate::cli::output::is_standard;
 
-/// An output that knows how much was written.
+/// An output that counts the bytes written.
 pub struct CountingWriter {
     pub target: RecordTarget,
     pub bytes: u64,

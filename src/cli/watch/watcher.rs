@@ -1,4 +1,4 @@
-//! A watch under way: what its client hears is shown, and the person is heard whatever the server does.
+//! A running watch: the events of its client are shown, and keys are handled whatever the server does.
 //!
 //! Invariant: every wait ends at once when the person stops.
 
