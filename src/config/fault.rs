@@ -86,7 +86,7 @@ struct OneOf<'a>(&'a [&'static str]);
 
 struct Together<'a>(&'a [(&'static str, ConfigValue, ConfigOrigin)]);
 
-// === impl Fault ===
+// === impl ConfigFault ===
 
 /// Unlike its parts, a fault prints with its causes: an operator reads this line.
 impl fmt::Display for ConfigFault {
@@ -101,7 +101,7 @@ impl fmt::Display for ConfigFault {
     }
 }
 
-// === impl fmt ===
+// === impl ConfigFaults ===
 
 impl fmt::Display for ConfigFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

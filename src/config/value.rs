@@ -36,7 +36,7 @@ pub(super) enum GivenValue {
     Other(&'static str),
 }
 
-// === impl Value ===
+// === impl ConfigValue ===
 
 impl fmt::Display for ConfigValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

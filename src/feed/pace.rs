@@ -105,7 +105,7 @@ pub fn play(
     Ok(())
 }
 
-// === impl Speed ===
+// === impl ReplaySpeed ===
 
 impl Default for ReplaySpeed {
     fn default() -> Self {

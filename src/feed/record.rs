@@ -95,7 +95,7 @@ impl Block {
     }
 }
 
-// === impl Place ===
+// === impl RecordPosition ===
 
 impl fmt::Display for RecordPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

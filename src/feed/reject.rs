@@ -66,7 +66,7 @@ impl RejectReason {
     }
 }
 
-// === impl Tally ===
+// === impl RejectCounts ===
 
 impl RejectCounts {
     pub fn add(&mut self, reason: RejectReason) {

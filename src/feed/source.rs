@@ -124,7 +124,7 @@ fn is_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
 }
 
-// === impl Kind ===
+// === impl SourceKind ===
 
 impl SourceKind {
     /// The feed's name, unless it is given another.

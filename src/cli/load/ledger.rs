@@ -97,7 +97,7 @@ pub struct Ledger {
 /// How many breaches are shown one by one.
 pub const FAULTS_SHOWN: usize = 20;
 
-// === impl Symbols ===
+// === impl SymbolTable ===
 
 impl SymbolTable {
     pub fn new(names: Vec<Symbol>) -> Self {

@@ -48,7 +48,7 @@ pub enum BinanceTable {
     BookTicker,
 }
 
-// === impl Kind ===
+// === impl BinanceTable ===
 
 impl BinanceTable {
     pub const ALL: [BinanceTable; 3] =

@@ -52,7 +52,7 @@ pub struct Top<P = u32> {
 /// A day of all of Nasdaq has some two million at once; this limit is some 700 megabytes.
 const ORDERS_MAX: usize = 1 << 24;
 
-// === impl Book ===
+// === impl OrderBook ===
 
 impl<K, P> Default for OrderBook<K, P> {
     fn default() -> Self {

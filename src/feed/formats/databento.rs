@@ -323,7 +323,7 @@ fn known(ts_recv: u64, ts_event: u64) -> u64 {
     if ts_recv == UNDEF_TIMESTAMP { ts_event } else { ts_recv }
 }
 
-// === impl Names ===
+// === impl InstrumentNames ===
 
 impl InstrumentNames {
     /// Takes a live session's mappings of its instruments; other records have none.

@@ -58,7 +58,7 @@ pub fn check_header(row: &TableRow<'_>) -> Result<bool, &'static str> {
     }
 }
 
-// === impl Columns ===
+// === impl DatabentoColumns ===
 
 impl DatabentoColumns {
     fn of(row: &TableRow<'_>) -> Option<Self> {

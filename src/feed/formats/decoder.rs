@@ -88,7 +88,7 @@ pub const JUMP_NANOS: u64 = 3_600_000_000_000;
 /// How many of one output are kept with their position.
 const JUMPS_KEPT: usize = 4;
 
-// === impl Output ===
+// === impl DecoderOutput ===
 
 impl DecoderOutput {
     /// With this prefix for its symbols.

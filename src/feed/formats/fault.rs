@@ -38,7 +38,7 @@ pub enum FormatFault {
 /// How much of a JSON parser's message is repeated.
 const JSON_CHARS_MAX: usize = 120;
 
-// === impl Fault ===
+// === impl FormatFault ===
 
 impl FormatFault {
     pub fn value(field: &'static str, fault: ValueFault) -> Self {

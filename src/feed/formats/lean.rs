@@ -44,7 +44,7 @@ const PRICE_PLACES: u32 = 4;
 /// A decimal's units are of 1e-9; of milliseconds that is a thousandth of a nanosecond.
 const MILLIS_UNITS_PER_NANO: i64 = 1_000;
 
-// === impl Kind ===
+// === impl LeanTable ===
 
 impl LeanTable {
     const fn columns(self) -> usize {

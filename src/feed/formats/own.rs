@@ -40,7 +40,7 @@ pub fn check_head(line: &[u8]) -> Result<bool, String> {
     }
 }
 
-// === impl Own ===
+// === impl OwnDecoder ===
 
 impl OwnDecoder {
     pub fn new(line_bytes_max: usize) -> Self {

@@ -215,7 +215,7 @@ fn has_open_quote(line: &[u8]) -> bool {
     memchr_iter(b'"', line).count() % 2 == 1
 }
 
-// === impl Row ===
+// === impl TableRow ===
 
 impl<'a> TableRow<'a> {
     pub fn len(&self) -> usize {

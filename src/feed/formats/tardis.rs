@@ -63,7 +63,7 @@ pub fn check_header(name: &str, row: &TableRow<'_>) -> Result<bool, &'static str
     if has_field { Ok(true) } else { Err("a table of Tardis that has neither a price nor a quote") }
 }
 
-// === impl Columns ===
+// === impl TardisColumns ===
 
 impl TardisColumns {
     fn of(row: &TableRow<'_>) -> Option<Self> {

@@ -15,7 +15,7 @@ pub enum ColumnTarget {
     Field(Field),
 }
 
-// === impl Target ===
+// === impl ColumnTarget ===
 
 impl ColumnTarget {
     /// The names besides a tick's fields, times and symbol.

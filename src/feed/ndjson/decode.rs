@@ -32,7 +32,7 @@ pub struct NdjsonDecoder {
 /// A tick is flat; this little depth allows a message that names what was nested.
 const DEPTH_MAX: usize = 16;
 
-// === impl Decoder ===
+// === impl NdjsonDecoder ===
 
 impl NdjsonDecoder {
     pub fn new(line_bytes_max: usize) -> Self {

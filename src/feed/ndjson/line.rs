@@ -37,7 +37,7 @@ pub(super) struct LineValues {
     fields: Fields,
 }
 
-// === impl Key ===
+// === impl LineKey ===
 
 impl LineKey {
     fn parse(name: &str) -> Option<LineKey> {
@@ -75,7 +75,7 @@ impl LineKey {
 const _: () =
     assert!(FieldSet::ALL.0 < 1 << 13, "the bits above the record's are taken by symbol, ts and rx");
 
-// === impl Found ===
+// === impl LineValues ===
 
 impl LineValues {
     pub(super) fn new(clock: LineClock) -> Self {

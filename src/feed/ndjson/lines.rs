@@ -42,7 +42,7 @@ pub struct Chunk<'a> {
     rest: &'a mut [u8],
 }
 
-// === impl Lines ===
+// === impl LineSplitter ===
 
 impl LineSplitter {
     pub fn new(line_bytes_max: usize) -> Self {

@@ -157,7 +157,7 @@ fn read_side(value: NdjsonValue<'_>) -> Result<Side, ValueFault> {
     }
 }
 
-// === impl Value ===
+// === impl NdjsonValue ===
 
 impl NdjsonValue<'_> {
     /// Its type, as messages name it.
@@ -192,7 +192,7 @@ impl<'a> From<&Node<'a>> for NdjsonValue<'a> {
     }
 }
 
-// === impl Unread ===
+// === impl ValueUnread ===
 
 impl<E> ValueUnread<E> {
     pub(super) fn map<F>(self, f: impl FnOnce(E) -> F) -> ValueUnread<F> {

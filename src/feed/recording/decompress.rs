@@ -69,7 +69,7 @@ pub fn decompress(mut raw: impl Read + Send + 'static) -> io::Result<Box<dyn Rea
     })
 }
 
-// === impl Kind ===
+// === impl CompressionKind ===
 
 impl CompressionKind {
     fn of(magic: &[u8]) -> Self {
@@ -87,7 +87,7 @@ impl CompressionKind {
     }
 }
 
-// === impl Members ===
+// === impl GzipMembers ===
 
 impl<R: BufRead, D: Read> GzipMembers<R, D> {
     fn of(input: R, begin: fn(R) -> D, end: fn(D) -> R) -> Self {

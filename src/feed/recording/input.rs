@@ -132,7 +132,7 @@ pub fn members(inputs: &[RecordingInput]) -> Result<ArchiveMembers, FeedError> {
     Ok(members)
 }
 
-// === impl Members ===
+// === impl ArchiveMembers ===
 
 impl ArchiveMembers {
     fn add(&mut self, name: Arc<str>, place: Location, is_found: bool) {

@@ -56,7 +56,7 @@ pub enum OnError {
     Stop,
 }
 
-// === impl Input ===
+// === impl RecordingInput ===
 
 impl RecordingInput {
     /// `bundled`, or else a file.

@@ -52,7 +52,7 @@ struct Window<const NANOS: i64> {
     peak: u64,
 }
 
-// === impl Stats ===
+// === impl RecordingStats ===
 
 impl RecordingStats {
     /// Adds all of a block.

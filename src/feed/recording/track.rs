@@ -114,7 +114,7 @@ fn look(
     }
 }
 
-// === impl Live ===
+// === impl OpenFile ===
 
 impl OpenFile {
     fn open(member: &Member, hints: &Hints, line_bytes_max: usize) -> Result<(Format, OpenFile), FeedError> {

@@ -112,7 +112,7 @@ struct ControlInner {
 /// The longest lateness that is distinguished.
 const LATENESS_MAX: Duration = Duration::from_secs(60);
 
-// === impl Control ===
+// === impl ReplayControl ===
 
 impl ReplayControl {
     pub(super) fn new(state: ReplayState, measure: Measure) -> Arc<Self> {

@@ -51,7 +51,7 @@ pub enum Start {
     Clients(usize),
 }
 
-// === impl Config ===
+// === impl ReplayConfig ===
 
 impl ReplayConfig {
     /// Whether an input is no file: it may be silent for a while, and can be read only once.

@@ -65,7 +65,7 @@ const FIRST_BID: std::ops::RangeInclusive<i64> = 100..=1_000;
 const BURST_PERIOD: u64 = 10;
 const NANOS_A_SECOND: u64 = 1_000_000_000;
 
-// === impl Walk ===
+// === impl SimWalk ===
 
 impl SimWalk {
     /// `start` is the event time of the schedule's beginning.
@@ -118,7 +118,7 @@ pub fn name(number: u32, count: u32) -> Symbol {
     Symbol::new(&format!("{PREFIX}{number:0digits$}")).expect("a symbol of letters and digits")
 }
 
-// === impl Instrument ===
+// === impl SimInstrument ===
 
 impl SimInstrument {
     fn new(number: u32, count: u32, random: &mut Pcg64Mcg) -> Self {

@@ -43,7 +43,7 @@ const GROUP_ROWS: usize = 50_000;
 const VOLUME_MAX: i128 = 10i128.pow(38);
 const ZSTD_LEVEL: i32 = 3;
 
-// === impl Writer ===
+// === impl ParquetWriter ===
 
 impl<W: Write + Send> ParquetWriter<W> {
     /// # Errors
