@@ -11,7 +11,8 @@ use crate::{
     wakeup::Wakeup,
 };
 
-/// Where a feed's ticks go. `service` gives each feed one; a test gives it a vector.
+/// Where a feed's ticks go. In the service it is `FeedSink` (`server/intake.rs`), which hands them to the market; in a
+/// test it is a vector.
 pub trait Sink: Send {
     /// Takes the ticks in, in order, and leaves the vector empty. A refused tick is counted by the sink and described
     /// in `refused`; the others are taken.

@@ -2,8 +2,8 @@
 //!
 //! No I/O and no session: other modules decide what is sent, and this one how it is written.
 //!
-//! Invariants: no data frame is larger than its limit; a tick is encoded at most once for all sessions with one encoding
-//! that get it whole.
+//! Invariants: no data frame is larger than its limit; a tick is encoded at most once for all sessions with one
+//! encoding that get it whole.
 
 pub mod assembled;
 mod cached;

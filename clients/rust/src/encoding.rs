@@ -1,7 +1,8 @@
 //! How a session's messages are written: agreed by the subprotocol of the handshake.
 //!
-//! One today. Another is one more variant here, a module beside [`json`](crate::json), and a kind of frame in
-//! [`Socket`](crate::connection::Socket); messages, mirror and events stay as they are.
+//! There is one today. Another one is a variant here, a module beside [`json`](crate::json), a kind of frame in
+//! [`Socket`](crate::connection::Socket), and its subprotocol in the request of `endpoint.rs`. Messages, mirror and events
+//! stay as they are.
 
 /// An encoding of messages.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]

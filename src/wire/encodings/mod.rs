@@ -1,7 +1,8 @@
 //! How a session's bytes are written. The handshake chooses a session's [`Encoding`], which has everything that differs
 //! between encodings.
 //!
-//! To add one: a file beside this one that implements [`Encoder`], and its row in [`ENCODINGS`].
+//! To add one: a file beside this one that implements [`Encoder`], and its row in [`ENCODINGS`]. The row goes before the
+//! one of the tests, whose ID moves up by one.
 //!
 //! Invariants: only sessions with the same encoding share frames. One call through the table writes a whole frame; the
 //! calls within it are static.
