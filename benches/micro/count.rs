@@ -2,8 +2,7 @@
 //! [`instructions_counted_here`].
 //!
 //! `--cases` lists the names; `--count NAME small|full ITERATIONS PLANTED` runs one and prints how many items those
-//! iterations had. As many iterations as are planted come on top, and are kept quiet about: a slow-down for whoever
-//! tests that one is found.
+//! iterations had. PLANTED more iterations are run and not reported: a slow-down that `tests/instructions.sh` must find.
 
 use std::process::ExitCode;
 

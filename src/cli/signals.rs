@@ -1,7 +1,7 @@
-//! The signals of a service: the end, settings to be read again, and a word on how it goes.
+//! The signals of a service: end, reload of settings, and a status line in the log.
 //!
-//! They are awaited from before the service starts, so that none comes too early; those that come while something else
-//! is done are heard after it.
+//! They are awaited from before the service starts, so that none comes too early. Signals that come while another one
+//! is handled are handled after it.
 
 use std::{
     io, thread,
@@ -51,7 +51,7 @@ impl Signals {
     }
 
     /// Waits for the next, and no longer than `until`. Dropping the other waits loses nothing: a signal that has come
-    /// stays until it is heard.
+    /// stays until it is read.
     pub fn next(&mut self, until: Instant) -> Heard {
         let Signals { runtime, terminate, interrupt, hangup, user_1, user_2 } = self;
         runtime.block_on(async {

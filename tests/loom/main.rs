@@ -1,9 +1,9 @@
-//! What threads share, under every interleaving (loom): the queue of batches from ingest to a shard, how a feed waits for its
-//! readers, the interest that a shard publishes, accepted connections, and settings that are reloaded.
+//! What threads share, under every interleaving (loom): the queue of batches from ingest to a shard, how a feed waits
+//! for its readers, the interest that a shard publishes, accepted connections, and settings that are reloaded.
 //!
-//! The code under test is the service's own files, built on loom's types. Held: no batch is lost unless the
-//! reader is told, what it takes is in order, and a reader that rests is woken by what comes. Broken copies show that
-//! each check can fail.
+//! The code under test is the service's own files, built on loom's types. Checked: no batch is lost unless the reader
+//! learns of it, batches are taken in order, and a reader that sleeps is woken by the next push. Broken copies show
+//! that each check can fail.
 
 #[path = "../../src/server/admission/addresses.rs"]
 mod addresses;

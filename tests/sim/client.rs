@@ -401,7 +401,7 @@ impl Client {
         }
     }
 
-    /// Is never heard of again.
+    /// Stops without a word to the server: it sends, reads and acknowledges nothing from now on.
     fn vanish(&mut self) {
         if let Some(link) = self.link {
             self.net.borrow_mut().client_vanishes(link);

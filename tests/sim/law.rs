@@ -4,7 +4,7 @@
 //!
 //! | law | variants of [`Law`] | checked |
 //! |---|---|---|
-//! | law 1 | `Ingest`, `Lossless` | `world.rs`, after each submission: the topic stands where the feed does, whatever its readers do; `witness.rs`: what the one feed that waits owes its readers |
+//! | law 1 | `Ingest`, `Lossless` | `world.rs`, after each submission: the topic stands where the feed does, whatever its readers do; `witness.rs`: a feed that waits for its readers loses them nothing |
 //! | law 2 | `Memory`, `FrameSize`, `Liveness` | `node.rs`, after each step: what waits for a session, and how many there are; `client.rs`, on each frame; `world.rs`: steps at one moment |
 //! | law 3 | `LatestWins` | `witness.rs`, at rest and at the end of a market |
 //! | law 4 | `Seqs` | the judge and `witness.rs`, on each message |
@@ -17,7 +17,7 @@
 //! | law 11 | `Cause` | what holds today: `scenes.rs`: a page of a foreign origin is closed and reads nothing |
 //! | law 12 | `Numbering`, `Truth` | `witness.rs`: one epoch, and what is shown under a seq is what the feed gave under it, for every client, shard and connection |
 //!
-//! The rest of the variants are promises of docs/PROTOCOL.md beside the laws.
+//! The other variants are promises of docs/PROTOCOL.md beside the laws.
 
 use std::fmt;
 
@@ -44,17 +44,17 @@ pub enum Law {
     ControlFirst,
     /// Every command is answered, once, in its turn, and by the right word.
     Answers,
-    /// Nothing comes that was not asked for.
+    /// No message of a symbol to which the session is not subscribed.
     Isolation,
     /// What waits for a session is bounded.
     Memory,
     /// A session that was opened ends once, for one reason, and the count of sessions returns to what it was.
     OneEnd,
-    /// Nobody is closed or refused without its cause.
+    /// No client is closed or refused without its cause.
     Cause,
     /// What must end at a time ends then.
     Deadline,
-    /// A client that reads hears something at least as often as it was promised.
+    /// A client that reads gets a message at least as often as `welcome` says.
     Heartbeat,
     /// A price that is old does not look new: `stale` is reported.
     Stale,

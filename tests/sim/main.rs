@@ -177,8 +177,8 @@ fn what_a_run_is_without_is_read_as_it_is_written() {
     assert!(read_parts("x1").is_err() && read_parts("f1-").is_err());
 }
 
-/// What the simulator has found: who had taken a byte in the quarter of a second before the first look at its full socket
-/// was closed as slow by so much too soon.
+/// A fault that the simulator found: a client that took a byte in the quarter of a second before the first check of its
+/// full socket was closed as slow too soon, by that time.
 #[test]
 fn nobody_is_closed_as_slow_too_soon() {
     for seed in [515, 849, 1_701] {

@@ -1,9 +1,9 @@
-//! The network of the simulation: connections whose bytes take time, come in parts, get stuck, or are never heard of again.
+//! The network of the simulation: connections whose bytes take time, come in parts, get stuck, or are lost.
 //!
 //! A connection is two pipes. Bytes that are written to a pipe are first in the writer's kernel, which takes no more than
-//! its capacity; goes at the link's rate, no further ahead of the reader than the reader's window (and the buffer of a
-//! proxy, where there is one) is wide; arrives after the link's delay; and is read when the reader pleases. All of it
-//! follows from the world's clock and the connection's own random numbers.
+//! its capacity. They travel at the link's rate, at most as far ahead of the reader as its window (and the buffer of a
+//! proxy, if there is one) allows, arrive after the link's delay, and wait until the reader reads them. All of it follows
+//! from the world's clock and the connection's own random numbers.
 
 use std::{
     cell::RefCell,

@@ -1,4 +1,4 @@
-//! Scenes beside those of deadlines: a market with a time of its own, and whom a page of a foreign origin is.
+//! Scenes that are not about deadlines: a market with its own time, and a page of a foreign origin.
 
 use serde_json::json;
 use tickcast::{

@@ -1,4 +1,4 @@
-//! Whole runs against a small server on loopback: an honest one passes, and each lie is found.
+//! Whole runs against a small server on loopback: a correct server passes, and each wrong message is found.
 
 use std::rc::Rc;
 

@@ -1,7 +1,7 @@
-//! The live view's connection: asks how the replays stand, gives the orders, and comes back when the server is lost.
+//! The live view's connection: requests the state of the replays, sends commands, and reconnects when the server is lost.
 //!
-//! Invariants: one request at a time, so that no answer is older than what was ordered before it; keys are heard and
-//! frames drawn whatever the server does.
+//! Invariants: one request at a time, so that no answer is older than the command before it; keys are read and frames
+//! drawn whatever the server does.
 
 use std::{env, net::SocketAddr, pin::Pin, time::Duration};
 

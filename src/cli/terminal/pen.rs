@@ -1,10 +1,10 @@
 //! What is written to the terminal, by a thread of its own: a terminal that stalls (a link that is down, a multiplexer
 //! that is stopped) blocks its writers, for any time.
 //!
-//! So the connection is read on meanwhile, keys and signals are heard, and the process can end. Blocking all of it would
-//! let the server conflate for us, which is right too, but it would close us after `limits.progress_ms`, and a process
-//! that is blocked in a write obeys no SIGTERM that it has a handler for. Standard output is not made non-blocking: the
-//! shell that started us shares it.
+//! With a separate thread, the connection, keys and signals are still read meanwhile, and the process can end. If the
+//! whole process blocked, the server would conflate for it, which is right too, but would close the session after
+//! `limits.progress_ms`; and a process that is blocked in a write does not run its SIGTERM handler. Standard output is
+//! not made non-blocking, because the shell that started the process shares it.
 //!
 //! Not a queue of frames: a view draws only when the pen is idle.
 

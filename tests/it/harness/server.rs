@@ -1,7 +1,7 @@
 //! The server under test: the built binary, on a port of its own, ended with the test.
 //!
 //! Invariants: the address comes from the announcement on the first line of standard output; the process is killed by
-//! its own id when the test lets go of it; its log is shown when the test fails.
+//! its own id when the test drops it; its log is shown when the test fails.
 
 use std::{
     future,
@@ -64,7 +64,7 @@ impl Builder {
         self
     }
 
-    /// Both its outputs go here, where its announcement cannot be seen: so it is told where to listen.
+    /// Both outputs go to this pipe, where the announcement cannot be read: so the address to listen on is given.
     pub fn output(mut self, pipe: PipeWriter, listen: SocketAddr) -> Self {
         (self.output, self.listen) = (Some(pipe), Some(listen));
         self
