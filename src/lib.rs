@@ -1,8 +1,8 @@
 //! tickcast: a real-time financial ticker fan-out service.
 //!
 //! ```text
-//! feed bytes -> decode -> Tick -> topic (image, seq, ring) -> cursors of its subscriptions -> frame -> socket
-//!    feed/      feed/     tick       topic/                          fanout/                  wire/   session/
+//! feed bytes -> decode -> Tick -> topic (record, seq, ring) -> cursors of its subscriptions -> frame -> socket
+//!    feed/      feed/     tick/      topic/                           fanout/                 wire/   session/
 //! ```
 //!
 //! `session` is a state machine without I/O; `server` has the sockets, threads and HTTP around it. The modules below are

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::tick::{State, Symbol};
 
-/// A topic and its current state.
+/// A topic's current record, and whether its feed has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Image {
     pub record: Record,
