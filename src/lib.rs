@@ -5,9 +5,9 @@
 //!    feed/      feed/     tick/      topic/                           fanout/                 wire/   session/
 //! ```
 //!
-//! `session` is a state machine without I/O; `server` has the sockets, threads and HTTP around it. The modules below are
-//! in the order in which a tick passes them. The program (`main.rs`) is built on this library: its commands and its configuration are
-//! modules of the program, so a change of these does not rebuild the library.
+//! `session` is a state machine without I/O; `server` has the sockets, threads and HTTP around it. The modules below
+//! are in the order in which a tick passes them. The program (`main.rs`) is built on this library: its commands and its
+//! configuration are modules of the program, so a change of these does not rebuild the library.
 
 pub mod escape;
 pub mod tick;

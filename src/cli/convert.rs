@@ -32,8 +32,8 @@ pub struct ConvertArgs {
     /// Replaces a file that is there, once the new one is whole.
     #[arg(long)]
     force: bool,
-    /// The format: `own`, `csv`, `tardis-trades`, `tardis-quotes` or `parquet`; otherwise as the name ends: .ndjson, .jsonl, .json,
-    /// .csv or .parquet.
+    /// The format: `own`, `csv`, `tardis-trades`, `tardis-quotes` or `parquet`; otherwise as the name ends: .ndjson,
+    /// .jsonl, .json, .csv or .parquet.
     #[arg(long = "as", value_name = "FORMAT")]
     format: Option<String>,
     /// What the first column of Tardis's tables says.

@@ -1,7 +1,8 @@
 //! `tickcast health`: one question to a server, answered by the exit code. For images without a shell and without curl.
 //!
-//! Not a monitor: it asks once. Without a URL it asks where the variables and the file (`--config`, or `TICKCAST_CONFIG`) let this
-//! machine's server listen, for operators if it does so for them, so that a container's check needs no second mention of its port.
+//! Not a monitor: it makes one request. Without a URL it uses the address on which the variables and the file (`--config`,
+//! or `TICKCAST_CONFIG`) let the server of this machine listen, the one for operators if there is one. So the check of a
+//! container need not repeat the port.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},

@@ -24,7 +24,8 @@ use super::{
 
 /// Tell what recordings hold.
 ///
-/// Format, span, symbols, counts, rates, peaks, records out of order or rejected. Exit code 2: a file cannot be read, or there is no tick.
+/// Format, span, symbols, counts, rates, peaks, records out of order or rejected. Exit code 2: a file cannot be read,
+/// or there is no tick.
 #[derive(Args, Clone, Debug)]
 pub struct InfoArgs {
     #[command(flatten)]

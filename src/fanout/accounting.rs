@@ -1,8 +1,8 @@
 //! Accounting: what happened to every tick that was offered to a subscription.
 //!
-//! Law 5: offered = delivered + conflated + filtered + gapped + discarded + pending, always. `offered` is counted when ticks
-//! arrive, the others where they happen, and `pending` is computed from the cursors. So the identity is a check of the
-//! machine, and not a definition.
+//! Law 5: offered = delivered + conflated + filtered + gapped + discarded + pending, always. `offered` is counted when
+//! ticks arrive, the others where they happen, and `pending` is computed from the cursors. So the identity is a check
+//! of the machine, and not a definition.
 
 /// Why ticks were lost to a subscription in mode `every` or to a resume: the `reason` of a `gap` message and the label
 /// of `tickcast_updates_gapped_total`.

@@ -14,8 +14,8 @@ pub trait Emit {
     /// Whether another message may follow in this frame.
     fn has_room(&self) -> bool;
 
-    /// Keeps this frame under a number, so that it can be repeated. It replaces an earlier frame of that number. Numbers are
-    /// below [`FRAMES_KEPT`](super::FRAMES_KEPT).
+    /// Keeps this frame under a number, so that it can be repeated. It replaces an earlier frame of that number.
+    /// Numbers are below [`FRAMES_KEPT`](super::FRAMES_KEPT).
     fn keep(&mut self, number: usize);
 
     /// Writes the frame that was kept under this number again, as the whole of this one. `false`, and nothing is written,

@@ -1,8 +1,8 @@
 //! The last frames, by what they were filled for, so that they can be sent again to sessions that are due the same.
 //!
-//! A pure table: `shared_frames.rs` looks sessions up in it, and [`Emit`](super::Emit) keeps the bytes. A key has a part for
-//! each subscription that is behind, in the order of the session's queues: the topic, the cursor, the head. The encoding
-//! of the frame is compared, too.
+//! A pure table: `shared_frames.rs` looks sessions up in it, and [`Emit`](super::Emit) keeps the bytes. A key has a
+//! part for each subscription that is behind, in the order of the session's queues: the topic, the cursor, the head.
+//! The encoding of the frame is compared, too.
 //!
 //! Several frames are kept, for kinds of dashboards that take turns, and for frames that follow one another: each entry
 //! remembers which one was used after it. Where no two sessions are due the same, keeping frames is wasted work: after

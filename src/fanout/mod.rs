@@ -1,10 +1,10 @@
 //! Which subscriptions are behind, and what each session is sent next: cursors, not queues of messages.
 //!
-//! Loss first. A session keeps no messages. Each subscription has a cursor, the last seq that it was sent, and each session
-//! has a first-in-first-out queue of the subscriptions that are behind. [`Fanout::fill`] takes from that queue when the
-//! socket can take bytes, and only then. Mode `latest` gets the topic's current record, with the number of ticks that it
-//! stands for. Mode `every` gets the ticks after its cursor, or, when the ring no longer has them, a gap with exact seqs and
-//! a snapshot. Every loss carries a number.
+//! Loss first. A session keeps no messages. Each subscription has a cursor, the last seq that it was sent, and each
+//! session has a first-in-first-out queue of the subscriptions that are behind. [`Fanout::fill`] takes from that queue
+//! when the socket can take bytes, and only then. Mode `latest` gets the topic's current record, with the number of
+//! ticks that it stands for. Mode `every` gets the ticks after its cursor, or, when the ring no longer has them, a gap
+//! with exact seqs and a snapshot. Every loss carries a number.
 //!
 //! Pure: no tokio, no clock, no I/O. Times are arguments, and history is read through [`Store`](crate::topic::Store). One
 //! shard owns one [`Fanout`]; nothing in it is shared.

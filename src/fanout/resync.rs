@@ -112,9 +112,9 @@ impl Fanout {
         }
     }
 
-    /// Mode `every` with some fields must know of each missed tick whether it is filtered. When the ring no longer has all of
-    /// them, it no longer has the one after the cursor either, and the gap counts them. Says when the oldest missed tick
-    /// was received, as far as that is known, and rather too early than too late.
+    /// Mode `every` with some fields must know of each missed tick whether it is filtered. When the ring no longer has
+    /// all of them, it no longer has the one after the cursor either, and the gap counts them. Says when the oldest
+    /// missed tick was received, as far as that is known, and rather too early than too late.
     fn filter_missed(&mut self, local: u32, market: TopicId, head: &Record, store: &impl Store) -> Nanos {
         let topic = &self.topics[local as usize];
         let seen = &topic.record;

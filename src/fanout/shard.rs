@@ -165,7 +165,8 @@ impl Fanout {
         self.of_ticks > 0 || self.of_patterns > 0
     }
 
-    /// How many subscriptions in every-mode queues and ticks of rings were walked over since the start. Work is charged by it.
+    /// How many subscriptions in every-mode queues and ticks of rings were walked over since the start. Work is charged
+    /// by it.
     pub fn walked(&self) -> usize {
         self.walked
     }

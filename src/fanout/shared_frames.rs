@@ -1,9 +1,9 @@
 //! One frame for many sessions: sessions that are due the same are sent the same bytes.
 //!
 //! Dashboards that show the same symbols and keep up are behind by the same ticks in the same order. When the key of a
-//! session is in the [`FrameCache`](super::frame_cache::FrameCache), its frame is not filled anew: its cursors move as those
-//! of the first session did, and [`Emit::repeat`] writes the frame once more. The cost of a message is then its share of one
-//! copy, however many messages the frame has.
+//! session is in the [`FrameCache`](super::frame_cache::FrameCache), its frame is not filled anew: its cursors move as
+//! those of the first session did, and [`Emit::repeat`] writes the frame once more. The cost of a message is then its
+//! share of one copy, however many messages the frame has.
 //!
 //! Invariant: a repeated frame leaves a session's cursors, queues and accounting as filling it would have.
 
@@ -72,7 +72,8 @@ impl Fanout {
         Some(tally)
     }
 
-    /// Keeps the key of what the session is due, before its frame is filled in this encoding. Says its number, when it is kept.
+    /// Keeps the key of what the session is due, before its frame is filled in this encoding. Says its number, when it
+    /// is kept.
     pub(super) fn keep_key(&mut self, session: SessionKey, encoding: u8) -> Option<usize> {
         if !self.frame_cache.begins() {
             return None;

@@ -101,8 +101,8 @@ impl Fanout {
         unsent.min()
     }
 
-    /// The order, among the ticks of all topics, up to which every subscription in mode `every` was sent all that it is due.
-    /// A replay at speed `max` waits for it. `taken`: the order of the last tick that arrived. Sessions for which
+    /// The order, among the ticks of all topics, up to which every subscription in mode `every` was sent all that it is
+    /// due. A replay at speed `max` waits for it. `taken`: the order of the last tick that arrived. Sessions for which
     /// `is_waited_for` is false do not count.
     ///
     /// A subscription that waits for its interval with `held_max` ticks or more is made ready now: the market clock stops

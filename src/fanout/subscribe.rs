@@ -122,8 +122,8 @@ impl Fanout {
         found.is_some()
     }
 
-    /// Changes a subscription; says whether there was one. After a change of fields, or a change to mode `every` while it was
-    /// behind, the next message is the whole record, which stands for all that it was behind by.
+    /// Changes a subscription; says whether there was one. After a change of fields, or a change to mode `every` while
+    /// it was behind, the next message is the whole record, which stands for all that it was behind by.
     pub fn set(&mut self, session: SessionKey, symbol: &Symbol, change: &Change, now: Nanos) -> bool {
         let Some(key) = self.find(session, symbol) else { return false };
         let is_idle = self.subs[key as usize].state == SubscriptionState::Idle;
@@ -168,8 +168,8 @@ impl Fanout {
         }
     }
 
-    /// Ends all of a session's subscriptions; what they were behind by is recorded as discarded. The session stays, and must
-    /// not subscribe any more. When there are many, most of them are removed by [`Self::end_leaving`].
+    /// Ends all of a session's subscriptions; what they were behind by is recorded as discarded. The session stays, and
+    /// must not subscribe any more. When there are many, most of them are removed by [`Self::end_leaving`].
     pub fn clear(&mut self, session: SessionKey) {
         let Some(entry) = self.schedule.sessions.get(session.0 as usize) else { return };
         for glob in entry.globs.clone() {

@@ -1,7 +1,8 @@
-//! Adds and removes subscriptions: the lists of their topics, the table of their session, the topics that the shard watches.
+//! Adds and removes subscriptions: the lists of their topics, the table of their session, the topics that the shard
+//! watches.
 //!
-//! Invariant: a subscription that was [detached](Fanout::detach) is in no list of a topic and in no queue; what one that was
-//! [removed](Fanout::remove) was behind by is recorded.
+//! Invariant: a subscription that was [detached](Fanout::detach) is in no list of a topic and in no queue; what one
+//! that was [removed](Fanout::remove) was behind by is recorded.
 
 use super::{
     Fanout, LocalId, Mode, SessionKey, Spec,

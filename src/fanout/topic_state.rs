@@ -27,8 +27,8 @@ impl Fanout {
         }
     }
 
-    /// Finds topics that have become stale, from an index on, as far as the units last. Says where to go on, when it has not
-    /// reached the end.
+    /// Finds topics that have become stale, from an index on, as far as the units last. Says where to go on, when it
+    /// has not reached the end.
     pub fn find_stale_from(&mut self, from: u32, now: Nanos, units: &mut Units) -> Option<u32> {
         for local in from..index32(self.topics.capacity()) {
             if units.is_spent() {

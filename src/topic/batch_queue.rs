@@ -5,7 +5,8 @@
 //! that what it lost is conflated and counted, never silent.
 //!
 //! Invariants: a reader that found the queue empty and sleeps is woken by the next push; a reader that has learned of a
-//! miss has every later batch in its queue. Checked under loom (`tests/loom`), which is why `Mutex` comes from `src/sync.rs`.
+//! miss has every later batch in its queue. Checked under loom (`tests/loom`), which is why `Mutex` comes from
+//! `src/sync.rs`.
 
 use crate::sync::{Arc, Mutex};
 

@@ -279,7 +279,8 @@ async fn a_crowd_of_new_symbols_finds_its_globs_without_trying_each() {
     assert!(cost < 2_000 * 60, "{cost} units; 640 patterns for each of 2,000 symbols would be 1,280,000");
 }
 
-/// The attacks of `tickcast load --hostile`, at a small scale: every law holds for well-behaved clients, and no session is left.
+/// The attacks of `tickcast load --hostile`, at a small scale: every law holds for well-behaved clients, and no session
+/// is left.
 #[tokio::test]
 async fn clients_that_do_harm_hurt_nobody_else() {
     let server = server_with(300).await;

@@ -1,4 +1,5 @@
-//! The limits that docs/CONFIGURATION.md lists: what exceeds one is refused or cut with its name, and no other client notices.
+//! The limits that docs/CONFIGURATION.md lists: what exceeds one is refused or cut with its name, and no other client
+//! notices.
 
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message as Frame;

@@ -1,5 +1,5 @@
-//! A price that is old never looks new: states over HTTP and in metrics, the end of a feed. The times of states and heartbeats
-//! are in `tests/sim/deadlines.rs`.
+//! A price that is old never looks new: states over HTTP and in metrics, the end of a feed. The times of states and
+//! heartbeats are in `tests/sim/deadlines.rs`.
 
 use std::{fs, io::Write, path::Path};
 

@@ -1,4 +1,5 @@
-//! What `convert` and `record` leave in the file system: whole files or none, nothing written over, and a report that is true.
+//! What `convert` and `record` leave in the file system: whole files or none, nothing written over, and a report that
+//! is true.
 
 use std::{
     fs,

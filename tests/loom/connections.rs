@@ -1,5 +1,5 @@
-//! Accepted connections, between the thread that accepts and the thread of the shard that they go to: with the service's own
-//! `ConnectionBalancer`, and with versions that are nearly right, for the checks to find.
+//! Accepted connections, between the thread that accepts and the thread of the shard that they go to: with the
+//! service's own `ConnectionBalancer`, and with versions that are nearly right, for the checks to find.
 
 use std::{net::IpAddr, task::Waker};
 

@@ -1,8 +1,8 @@
-//! The interest that a shard publishes: whether batches should carry their ticks one by one. The flag is read without an order,
-//! so a batch may come without ticks although the shard has asked for them. Nothing may be lost by that.
+//! The interest that a shard publishes: whether batches should carry their ticks one by one. The flag is read without
+//! an order, so a batch may come without ticks although the shard has asked for them. Nothing may be lost by that.
 //!
-//! The queue is the service's own. The shard is a model of what `src/fanout/apply.rs` does: it begins at the topic's record,
-//! and reads the ring where a batch has no ticks.
+//! The queue is the service's own. The shard is a model of what `src/fanout/apply.rs` does: it begins at the topic's
+//! record, and reads the ring where a batch has no ticks.
 
 use loom::{
     sync::atomic::{AtomicBool, Ordering},

@@ -1,5 +1,5 @@
-//! A setting that is replaced while others read it: with the service's own `Live`, and with two that are nearly right, for the
-//! checks to find.
+//! A setting that is replaced while others read it: with the service's own `Live`, and with two that are nearly right,
+//! for the checks to find.
 
 #[path = "../../src/live.rs"]
 mod service;

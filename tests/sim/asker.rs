@@ -1,5 +1,5 @@
-//! A client of the simulation that asks by HTTP, one request after another on one connection: symbols, snapshots, publishing.
-//! Each answer is compared with what the feed, or the client itself, has published so far.
+//! A client of the simulation that asks by HTTP, one request after another on one connection: symbols, snapshots,
+//! publishing. Each answer is compared with what the feed, or the client itself, has published so far.
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -1,4 +1,5 @@
-//! What is only about time, one scene each: that a deadline ends what it should, at its moment, with its code, and no other.
+//! What is only about time, one scene each: that a deadline ends what it should, at its moment, with its code, and no
+//! other.
 //!
 //! A shard looks at the deadlines of its sessions each 250 ms, so what ends does so at the first look at or after its time.
 

@@ -1,8 +1,8 @@
 //! The simulator put to the test: faults planted into sessions, shards and the service, each of which it must find.
 //!
-//! Each stands with a seed that finds it, so that the test is quick. `SIM_SEARCH=60 cargo test --test sim -- planted
-//! --nocapture` looks for the first such seed among so many, as must be done when plans have changed (`SIM_FAULT=WrongCode`: for
-//! one fault alone).
+//! Each stands with a seed that finds it, so that the test is quick.
+//! `SIM_SEARCH=60 cargo test --test sim -- planted --nocapture` looks for the first such seed among so many, as must be
+//! done when plans have changed (`SIM_FAULT=WrongCode`: for one fault alone).
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},

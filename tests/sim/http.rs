@@ -1,7 +1,7 @@
 //! HTTP of the simulation: hyper on a simulated socket, with the service's own walks and its own publishing behind it.
 //!
-//! What is the service's around them (routes, deadlines of requests, taking a socket over) waits by tokio's timers and threads,
-//! and is tested over real sockets.
+//! What is the service's around them (routes, deadlines of requests, taking a socket over) waits by tokio's timers and
+//! threads, and is tested over real sockets.
 
 use std::{
     convert::Infallible,

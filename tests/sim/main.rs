@@ -201,8 +201,8 @@ fn a_feed_does_not_wait_for_what_a_shard_has_lost() {
     assert_eq!(run(&plan).breach, None);
 }
 
-/// A request's head that comes in parts is read to its end. Of a `Last-Event-ID` cut short the stream would begin at a place
-/// long before the one that its client stands at.
+/// A request's head that comes in parts is read to its end. Of a `Last-Event-ID` cut short the stream would begin at a
+/// place long before the one that its client stands at.
 #[test]
 fn a_head_in_parts_is_read_whole() {
     assert_eq!(run(&Plan::of(412)).breach, None);

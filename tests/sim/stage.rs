@@ -1,6 +1,7 @@
 //! A scene that a test controls step by step: a node and clients on the simulated clock, so that each time is exact.
 //!
-//! Nothing is chosen by a seed but the order of steps at one moment. What holds after every step of a node is checked here too.
+//! Nothing is chosen by a seed but the order of steps at one moment. What holds after every step of a node is checked
+//! here too.
 
 use std::{collections::VecDeque, time::Duration};
 

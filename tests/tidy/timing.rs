@@ -1,5 +1,6 @@
-//! Time in tests: none sleeps, and none asserts on how long something took. What is about time alone is in the simulator,
-//! whose clock is moved by hand; a test against a real program waits for an event, with a deadline that only a fault reaches.
+//! Time in tests: none sleeps, and none asserts on how long something took. What is about time alone is in the
+//! simulator, whose clock is moved by hand; a test against a real program waits for an event, with a deadline that only
+//! a fault reaches.
 
 use super::{files, read};
 

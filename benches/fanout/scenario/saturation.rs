@@ -1,8 +1,9 @@
 //! A, saturation: 1,000 clients want the same 10 symbols, and ticks come faster and faster.
 //!
 //! A rate is held when at least 95 % of what is offered is delivered, and p99 of the age, with the feeder's lag on top,
-//! is below 100 ms. Of mode latest, whose purpose is to deliver less, only the age is asked. A server's series ends with the first rate that it does not hold. Beside it the floor: at 1, 16 and
-//! 64 messages a write, and with the very writes that tickcast made at some of the rates.
+//! is below 100 ms. Of mode latest, whose purpose is to deliver less, only the age is asked. A server's series ends
+//! with the first rate that it does not hold. Beside it the floor: at 1, 16 and 64 messages a write, and with the very
+//! writes that tickcast made at some of the rates.
 
 use std::io;
 

@@ -149,7 +149,8 @@ impl Socket {
                 return Poll::Ready(received);
             }
         }
-        // The deadline is checked only when the timer fires; resetting the timer for each frame would cost more than the frame.
+        // The deadline is checked only when the timer fires; resetting the timer for each frame would cost more than
+        // the frame.
         while self.alarm.as_mut().poll(cx).is_ready() {
             let end = (self.heard + self.silence).min(self.closing.unwrap_or(self.heard + self.silence));
             if end <= Instant::now() {

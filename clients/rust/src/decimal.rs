@@ -5,8 +5,8 @@
 /// Places behind the point.
 pub const PLACES: usize = 18;
 
-/// A decimal as units of 10⁻¹⁸; `None` when the text is no decimal, has more places than the wire's, or is beyond what these
-/// units can count: 1.7 × 10²⁰, which is more than any market's volume.
+/// A decimal as units of 10⁻¹⁸; `None` when the text is no decimal, has more places than the wire's, or is beyond what
+/// these units can count: 1.7 × 10²⁰, which is more than any market's volume.
 ///
 /// ```
 /// use tickcast_client::decimal::units;

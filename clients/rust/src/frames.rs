@@ -1,8 +1,9 @@
 //! WebSocket frames without a socket: takes them off a buffer as they come, and makes a client's.
 //!
-//! For programs that hold more connections than they can give a WebSocket library's buffers to. Not a full implementation: the server speaks text frames alone, without extensions, and anything else is a
-//! [`FrameError`]. The headers themselves are tungstenite's work. Invariant: nothing is taken off the buffer that is
-//! not whole, and no length from outside is trusted with memory.
+//! For programs that hold more connections than they can give a WebSocket library's buffers to. Not a full
+//! implementation: the server speaks text frames alone, without extensions, and anything else is a [`FrameError`]. The
+//! headers themselves are tungstenite's work. Invariant: nothing is taken off the buffer that is not whole, and no
+//! length from outside is trusted with memory.
 
 use std::io::Cursor;
 

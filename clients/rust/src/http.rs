@@ -27,8 +27,8 @@ impl Endpoint {
         within("a request", self.authority(), self.ask(address, request)).await
     }
 
-    /// POSTs to a path of the same server, as [`Self::get`], but without a timeout: how long the answer takes depends on the
-    /// request, so the caller sets the limit.
+    /// POSTs to a path of the same server, as [`Self::get`], but without a timeout: how long the answer takes depends
+    /// on the request, so the caller sets the limit.
     ///
     /// # Errors
     /// When the server cannot be reached or the status is not 200.

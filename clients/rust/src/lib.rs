@@ -36,9 +36,9 @@
 //!
 //! # What is checked
 //!
-//! The service numbers each symbol's ticks by `seq`. `n` is the number of ticks that a message merges, and ticks that are not
-//! sent are announced by a gap. So for each symbol `seq` = the previous `seq` + `n`, always. A message that breaks this rule
-//! is an event like any other, with the [`Breach`] in it.
+//! The service numbers each symbol's ticks by `seq`. `n` is the number of ticks that a message merges, and ticks that
+//! are not sent are announced by a gap. So for each symbol `seq` = the previous `seq` + `n`, always. A message that
+//! breaks this rule is an event like any other, with the [`Breach`] in it.
 //!
 //! # Decimals
 //!

@@ -2,8 +2,9 @@
 //!
 //! A thread that logs must not wait for the reader of the log: a pipe without a reader would block a shard.
 //!
-//! Loss: a line that finds [`LOG_QUEUE_BYTES`] waiting is dropped whole and counted. When lines go out again the log says how
-//! many were; the metric counts them all. What cannot be written, because the reader is gone, counts as dropped too.
+//! Loss: a line that finds [`LOG_QUEUE_BYTES`] waiting is dropped whole and counted. When lines go out again the log
+//! says how many were; the metric counts them all. What cannot be written, because the reader is gone, counts as
+//! dropped too.
 //!
 //! Invariants: lines go out whole and in order; no thread but the writing one waits, and that holds no lock while it does.
 

@@ -1,10 +1,12 @@
 //! Where a recording goes: one file, or one after another by size or time.
 //!
-//! A file that is there is never written over; one that got no line is taken away again. What was written is made readable
-//! every [`FLUSH_EVERY`], so a process that dies loses no more than that. Standard output, pipes and devices take lines too.
+//! A file that is there is never written over; one that got no line is taken away again. What was written is made
+//! readable every [`FLUSH_EVERY`], so a process that dies loses no more than that. Standard output, pipes and devices
+//! take lines too.
 //!
-//! Invariants: what is reported as written can be read; every file is a recording of its own, with its first line; notes of gaps stand among the ticks where they
-//! happened; of two files the one with the higher number is the later one.
+//! Invariants: what is reported as written can be read; every file is a recording of its own, with its first line;
+//! notes of gaps stand among the ticks where they happened; of two files the one with the higher number is the later
+//! one.
 
 use std::{
     fs, io,

@@ -1,4 +1,5 @@
-//! The output of one file of a recording: it counts the bytes that went into it, so that the next file can be begun in time.
+//! The output of one file of a recording: it counts the bytes that went into it, so that the next file can be begun in
+//! time.
 
 use std::{
     fs::{File, OpenOptions},

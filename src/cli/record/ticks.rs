@@ -1,8 +1,9 @@
-//! What a server's messages mean to a recording: ticks, and notes of what is missing between them. Pure: no socket, no file.
+//! What a server's messages mean to a recording: ticks, and notes of what is missing between them. Pure: no socket, no
+//! file.
 //!
-//! An update of mode `every` is a tick: its fields, and the totals that it moved, which stand when it is played again. A
-//! snapshot is written as a tick without `last_size`, so that the trade in it is not taken for a new one, and withdraws what
-//! was known and is not in it.
+//! An update of mode `every` is a tick: its fields, and the totals that it moved, which stand when it is played again.
+//! A snapshot is written as a tick without `last_size`, so that the trade in it is not taken for a new one, and
+//! withdraws what was known and is not in it.
 
 use std::collections::BTreeMap;
 

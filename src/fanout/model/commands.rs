@@ -226,8 +226,8 @@ impl World {
 }
 
 impl Ledger {
-    /// What `set` changes in the next message: new fields, and mode `every` while it is behind, need a base that merges what
-    /// is pending. Before the first tick there is nothing to merge.
+    /// What `set` changes in the next message: new fields, and mode `every` while it is behind, need a base that merges
+    /// what is pending. Before the first tick there is nothing to merge.
     fn change(&mut self, change: &Change, head: u64) {
         let (mode, wanted) =
             (change.mode.unwrap_or(self.spec.mode), change.wanted.unwrap_or(self.spec.wanted));

@@ -252,8 +252,8 @@ impl World {
         self.views[which].watched &= wanted;
     }
 
-    /// From now on the ticks of the session's every-mode queue must be in the order of arrival, when all of its subscriptions
-    /// in that mode are caught up.
+    /// From now on the ticks of the session's every-mode queue must be in the order of arrival, when all of its
+    /// subscriptions in that mode are caught up.
     pub fn note_order(&mut self, client: usize) {
         let Some(entry) = self.clients[client].as_mut() else { return };
         let every = entry.ledgers.iter().filter(|(_, ledger)| ledger.is_every());

@@ -1,9 +1,9 @@
 //! Which standing patterns a new symbol may match, found by text that they require. The cost of a new topic depends on the
 //! patterns that could match, and not on how many there are.
 //!
-//! Each pattern is filed once, under its [`PatternAnchor`]: the longest text that it requires, and its position. A symbol is
-//! looked up by its prefixes, its suffixes and the short texts within it, of the lengths that are in use. What is found is a
-//! candidate; the caller matches the pattern against the symbol.
+//! Each pattern is filed once, under its [`PatternAnchor`]: the longest text that it requires, and its position. A
+//! symbol is looked up by its prefixes, its suffixes and the short texts within it, of the lengths that are in use.
+//! What is found is a candidate; the caller matches the pattern against the symbol.
 //!
 //! Invariant: every pattern that matches a symbol is among its candidates, once.
 

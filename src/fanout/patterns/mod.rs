@@ -34,7 +34,8 @@ impl Fanout {
         globs.len() < globs_max || globs.iter().any(|held| held == text)
     }
 
-    /// Keeps a pattern for symbols that are listed later. When the session has it already, the new spec replaces the old one.
+    /// Keeps a pattern for symbols that are listed later. When the session has it already, the new spec replaces the
+    /// old one.
     ///
     /// # Errors
     /// When the session holds `globs_max` others.

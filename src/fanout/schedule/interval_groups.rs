@@ -1,8 +1,9 @@
 //! The subscriptions of one session with the same interval share its end: what changes within it goes out as one frame.
 //!
-//! A dashboard that asks for ten messages a second of each of twenty symbols wants ten pictures a second, and not two hundred
-//! frames. After a message of one subscription, the others wait for the same end of the interval. When all have been quiet
-//! for an interval, the first change goes out at once. Subscriptions that wait for the same end have one entry in the wheel.
+//! A dashboard that asks for ten messages a second of each of twenty symbols wants ten pictures a second, and not two
+//! hundred frames. After a message of one subscription, the others wait for the same end of the interval. When all have
+//! been quiet for an interval, the first change goes out at once. Subscriptions that wait for the same end have one
+//! entry in the wheel.
 //!
 //! Loss first: at most [`GROUPS_MAX`] intervals of a session are kept. One more replaces the group that ends first, and the
 //! subscriptions of that group keep their own intervals, in frames of their own.

@@ -1,8 +1,8 @@
 //! The send queue of a session, of subscriptions that are behind: first in, first out, and any of them can be removed.
 //!
-//! Each entry has a slot number of its own. So a client that subscribes again to thousands of symbols, while all of them
-//! wait for its socket, does not make the shard search the queue thousands of times. An entry that is removed leaves a hole,
-//! which is skipped later.
+//! Each entry has a slot number of its own. So a client that subscribes again to thousands of symbols, while all of
+//! them wait for its socket, does not make the shard search the queue thousands of times. An entry that is removed
+//! leaves a hole, which is skipped later.
 //!
 //! Invariant: the first and the last entry are no holes, and holes are fewer than half of the queue, plus [`HOLES_SLACK`].
 
@@ -147,7 +147,8 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Entries come out in order, without those that were removed, also where slot numbers wrap; and the queue stays small.
+        /// Entries come out in order, without those that were removed, also where slot numbers wrap; and the queue
+        /// stays small.
         #[test]
         fn is_a_list_from_which_anything_can_be_taken(
             first in prop_oneof![Just(0u32), Just(u32::MAX - 3)], acts in prop::collection::vec((0u8..6, any::<prop::sample::Index>()), 1..300)

@@ -5,8 +5,9 @@
 //! end of an interval, makes ready are rotated by a number that changes each time, and reversed half of the time, so that
 //! no session is always right before the same other. Sessions that were ready before stay ahead of them.
 //!
-//! Neighbours stay neighbours, so that sessions with the same subscriptions still share frames. There is no clock and no
-//! true randomness: the same calls give the same order. A session may be closed while it is in the list; the reader skips it.
+//! Neighbours stay neighbours, so that sessions with the same subscriptions still share frames. There is no clock and
+//! no true randomness: the same calls give the same order. A session may be closed while it is in the list; the reader
+//! skips it.
 
 use std::collections::VecDeque;
 

@@ -1,6 +1,7 @@
 //! One session's interest in one topic: the cursor, and what is to be sent next.
 //!
-//! Invariants: `cursor` never falls, except when a client comes back with another epoch; `lead <= skipped <= head - cursor`.
+//! Invariants: `cursor` never falls, except when a client comes back with another epoch;
+//! `lead <= skipped <= head - cursor`.
 
 use super::LocalTopic;
 use crate::{

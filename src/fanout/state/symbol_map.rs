@@ -9,7 +9,8 @@ use crate::tick::Symbol;
 
 /// A map from symbols.
 pub(in crate::fanout) struct SymbolMap<V> {
-    /// Chooses the part of a symbol. Each part hashes with a key of its own, or its symbols would have few different hashes.
+    /// Chooses the part of a symbol. Each part hashes with a key of its own, or its symbols would have few different
+    /// hashes.
     hasher: RandomState,
     parts: Vec<HashMap<Symbol, V, RandomState>>,
 }

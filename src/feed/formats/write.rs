@@ -1,8 +1,8 @@
 //! Writes ticks in the writable text formats: our own, plain tables, and Tardis's trades and quotes.
 //!
 //! Loss: fields without a column are left out; [`Rows::write`] returns whether there were any. Times lose everything
-//! below a microsecond. A row of Tardis's quotes is a whole quote, of which an empty side is withdrawn: [`WholeQuotes`] makes
-//! ticks so. A table of Tardis withdraws nothing but a side of the book.
+//! below a microsecond. A row of Tardis's quotes is a whole quote, of which an empty side is withdrawn: [`WholeQuotes`]
+//! makes ticks so. A table of Tardis withdraws nothing but a side of the book.
 //!
 //! Invariant: a written line is read back as the same tick, except for the fields left out.
 

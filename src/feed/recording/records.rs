@@ -1,5 +1,5 @@
-//! [`RecordReader`]: the interface between reading a recording and playing it. [`super::Recording`] implements it for files;
-//! a test may use a vector.
+//! [`RecordReader`]: the interface between reading a recording and playing it. [`super::Recording`] implements it for
+//! files; a test may use a vector.
 
 use crate::feed::{error::FeedError, record::Block};
 

@@ -172,8 +172,8 @@ fn specs() -> impl Strategy<Value = Spec> {
 }
 
 proptest! {
-    /// Slow and fast sessions, all kinds of messages, with gaps: the encoding of a session does not change which messages it
-    /// or another session gets.
+    /// Slow and fast sessions, all kinds of messages, with gaps: the encoding of a session does not change which
+    /// messages it or another session gets.
     #[test]
     fn sessions_are_sent_the_same_messages_whatever_the_encodings_on_their_shard(
         encodings in prop::collection::vec(prop::sample::select(ENCODINGS.to_vec()), 2..8),

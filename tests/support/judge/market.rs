@@ -1,8 +1,8 @@
 //! A seeded market and the naive model of what every symbol's record must be after it.
 //!
-//! The model follows docs/PROTOCOL.md alone: a tick's fields replace the record's, and `null` takes them out; `last` with
-//! `last_size` is a trade, and `open`, `high`, `low`, `volume`, `trades` follow, exactly, from all trades since they were last
-//! withdrawn.
+//! The model follows docs/PROTOCOL.md alone: a tick's fields replace the record's, and `null` takes them out; `last`
+//! with `last_size` is a trade, and `open`, `high`, `low`, `volume`, `trades` follow, exactly, from all trades since
+//! they were last withdrawn.
 
 use std::collections::BTreeMap;
 

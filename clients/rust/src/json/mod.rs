@@ -1,8 +1,9 @@
 //! The encoding `tickcast.v1.json`: a frame is a JSON array of messages.
 //!
-//! Ticks and gaps have a fast path, which reads key by key, in any order and only as far as needed. When it meets anything
-//! that it does not support (white space, escapes, nested values, a missing key), `serde_json` parses the message instead.
-//! So the fast path changes what a message costs, and never what it means. Other messages are always parsed by `serde_json`.
+//! Ticks and gaps have a fast path, which reads key by key, in any order and only as far as needed. When it meets
+//! anything that it does not support (white space, escapes, nested values, a missing key), `serde_json` parses the
+//! message instead. So the fast path changes what a message costs, and never what it means. Other messages are always
+//! parsed by `serde_json`.
 //!
 //! Invariants: on valid JSON both paths agree (a property test checks it); no text causes a panic.
 

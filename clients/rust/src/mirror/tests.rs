@@ -349,7 +349,8 @@ fn happening() -> impl Strategy<Value = Happening> {
 }
 
 proptest! {
-    /// Whatever happens, an honest server breaks no law, the accounts close, and in the end what is held is what the server has.
+    /// Whatever happens, a correct server breaks no law, the accounts balance, and in the end the mirror has what the
+    /// server has.
     #[test]
     fn the_mirror_holds_what_an_honest_server_has(happenings in prop::collection::vec(happening(), 0..60)) {
         let mut mirror = mirror(&["A"]);
