@@ -11,6 +11,7 @@ mod fields;
 mod numeral;
 mod symbol;
 mod time;
+mod uncommon;
 mod volume;
 
 #[cfg(test)]
@@ -28,7 +29,7 @@ pub use self::{
     volume::{VOLUME_ONES_MAX, Volume},
 };
 
-pub(crate) use self::fields::Uncommon;
+pub(crate) use self::uncommon::Uncommon;
 
 /// One change of one symbol's record, as a feed decoded it.
 #[derive(Clone, PartialEq, Eq, Debug)]
