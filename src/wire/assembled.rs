@@ -39,7 +39,7 @@ pub struct Growing {
 }
 
 impl Control<'_> {
-    /// The payload of this message. Its array of this name is empty, and is filled by [`Self::push`].
+    /// The payload of this message. Its array of this name is empty, and is filled by [`Growing::push`].
     pub fn grow(&self, array: &str) -> Growing {
         let mut text = Vec::new();
         self.write(&mut text);
