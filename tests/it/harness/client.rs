@@ -253,7 +253,7 @@ impl Client {
     pub async fn subscribe(&mut self, subscription: Subscription) -> Vec<(String, String)> {
         self.store.want(subscription.symbols());
         for symbol in subscription.symbols() {
-            self.store.is_partial(symbol, subscription.chooses_fields());
+            self.store.begins_anew(symbol, subscription.chooses_fields());
         }
         self.store.resume(&self.fresh_id(), subscription.last());
         let answer = self.command(subscription.command()).await;

@@ -21,6 +21,8 @@ pub struct Store {
     pub statuses: Vec<Message>,
     /// Of which only some fields were asked for: `n` then counts ticks without one of them, too.
     partial: BTreeSet<String>,
+    /// Of which all fields were asked for: so it is from the answer on.
+    whole: BTreeSet<String>,
     /// By the id of a `subscribe` that was sent: the cursors that it asked to go on from.
     resumes: BTreeMap<String, BTreeMap<String, u64>>,
 }
@@ -67,6 +69,16 @@ impl Store {
         }
     }
 
+    /// A `subscribe` to all or some fields of a symbol was sent. Until its answer, what was asked for before goes on.
+    pub fn begins_anew(&mut self, symbol: &str, is_partial: bool) {
+        if is_partial {
+            self.partial.insert(symbol.to_owned());
+            self.whole.remove(symbol);
+        } else {
+            self.whole.insert(symbol.to_owned());
+        }
+    }
+
     pub fn records(&self) -> Vec<(String, BTreeMap<String, String>)> {
         self.held.iter().map(|(symbol, held)| (symbol.clone(), held.record.clone())).collect()
     }
@@ -85,6 +97,9 @@ impl Store {
                 continue;
             }
             let symbol = entry.replace("\\*", "*");
+            if self.whole.remove(&symbol) {
+                self.partial.remove(&symbol);
+            }
             let held = self.held.entry(symbol.clone()).or_default();
             held.unborn = status == "pending";
             held.cursor = if status == "resumed" { last.get(&symbol).copied() } else { None };
