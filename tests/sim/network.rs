@@ -123,6 +123,8 @@ pub struct SimSocket {
     pub link: usize,
 }
 
+/// The receive window of a client that keeps up, as systems give it.
+const WINDOW_OF_READER_BYTES: u64 = 256 * 1024;
 /// Bytes that leave at once.
 const SEGMENT_BYTES: u64 = 4 * 1_448;
 
@@ -328,10 +330,13 @@ impl Network {
         buffer
     }
 
-    /// From now on every link is as good as one can be.
+    /// From now on every link is as good as one can be. Its window is that of a reader that keeps up: a small one lets a
+    /// long backlog through a distant link for minutes.
     pub fn widen(&mut self) {
         for link in 0..self.links.len() {
-            self.links[link].down.bytes_a_ms = 50_000;
+            let down = &mut self.links[link].down;
+            down.bytes_a_ms = 50_000;
+            down.window = down.window.max(WINDOW_OF_READER_BYTES);
             self.kick(link, Way::Down);
         }
     }
