@@ -27,33 +27,26 @@ impl<S: SessionSocket> Core<S> {
         let passed = if is_fault { self.node.closed_throttles[reason as usize].pass(now) } else { None };
         let Session { number, peer, opened_at, frames_sent, bytes_sent, .. } = session;
         let duration_ms = now.since(*opened_at) / 1_000_000;
-        // The level of a line is fixed in the code, hence the two.
+        // The level of a line is fixed in the code, hence the macro.
+        macro_rules! log {
+            ($level:ident, $($rest:tt)+) => {
+                tracing::$level!(
+                    session = number,
+                    peer = %peer.address,
+                    user_agent = peer.agent.text(),
+                    reason = reason.label(),
+                    code = reason.code(),
+                    duration_ms,
+                    frames = frames_sent,
+                    bytes = bytes_sent,
+                    $($rest)+
+                )
+            };
+        }
         if let Some(suppressed) = passed {
-            tracing::info!(
-                session = number,
-                peer = %peer.address,
-                user_agent = peer.agent.text(),
-                reason = reason.label(),
-                code = reason.code(),
-                duration_ms,
-                frames = frames_sent,
-                bytes = bytes_sent,
-                suppressed,
-                "session closed: {}",
-                reason.phrase()
-            );
+            log!(info, suppressed, "session closed: {}", reason.phrase());
         } else {
-            tracing::debug!(
-                session = number,
-                peer = %peer.address,
-                user_agent = peer.agent.text(),
-                reason = reason.label(),
-                code = reason.code(),
-                duration_ms,
-                frames = frames_sent,
-                bytes = bytes_sent,
-                "session closed"
-            );
+            log!(debug, "session closed");
         }
     }
 }
