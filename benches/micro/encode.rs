@@ -84,7 +84,7 @@ fn topics(count: usize) -> Vec<Topic> {
         record.take(&trade.fields).expect("a volume that is not full");
         record.take(&quote.fields).expect("a volume that is not full");
         let (local, topic) = (LocalId(at as u32), TopicId(at as u32));
-        let tick = Stamped { topic, seq: 1, order: 1, ts: START, rx: START, fields: quote.fields };
+        let tick = Stamped { topic, seq: 1, order: 1, ts: START, rx: START, fields: quote.fields.clone() };
         Topic { local, symbol: symbol(at), record, tick }
     };
     trades.iter().zip(&quotes).zip(0..).map(topic).collect()
@@ -123,7 +123,8 @@ fn each(scale: Scale, again: Again, emit: fn(FrameWriter<'_, Json>, &Topic)) -> 
 
 fn runs(scale: Scale, again: Again) -> Box<dyn Work> {
     let topics = topics(scale.of(100));
-    let mut runs: Vec<[Stamped; 10]> = topics.iter().map(|topic| [topic.tick; 10]).collect();
+    let mut runs: Vec<[Stamped; 10]> =
+        topics.iter().map(|topic| std::array::from_fn(|_| topic.tick.clone())).collect();
     for (tick, at) in runs.iter_mut().flat_map(|run| run.iter_mut().zip(0..)) {
         tick.seq += at;
     }

@@ -64,7 +64,7 @@ impl Fanout {
             }
             topic.fresh = at.record.seq - topic.record.seq;
             topic.fresh_rx = at.record.rx;
-            topic.record = at.record;
+            topic.record.clone_from(&at.record);
         }
         one_by_one
     }

@@ -94,13 +94,14 @@ impl Fanout {
         if missed > 0 {
             let rx = self.filter_missed(local, market, &record, store);
             let topic = &mut self.topics[local as usize];
+            let head = record.seq;
             topic.record = record;
             topic.recent.clear();
             topic.fresh = missed;
             topic.fresh_rx = rx;
             for &key in &topic.masked {
                 let sub = &mut self.subs[key as usize];
-                if sub.state == SubscriptionState::Idle && record.seq - sub.cursor > sub.skipped {
+                if sub.state == SubscriptionState::Idle && head - sub.cursor > sub.skipped {
                     topic.every_behind += u32::from(sub.mode == Mode::Every);
                     self.schedule.mark_behind(key, sub, rx, now);
                 }

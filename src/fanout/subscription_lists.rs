@@ -41,12 +41,12 @@ impl Fanout {
         if self.by_market[market.0 as usize] == UNWATCHED {
             self.by_market[market.0 as usize] = local;
             let Image { record, closed } = store.image(market);
-            topic.record = record;
             topic.state = match (closed, record.seq) {
                 (true, _) => State::Closed,
                 (false, 0) => State::Pending,
                 (false, _) => State::Live,
             };
+            topic.record = record;
             if self.is_silent(&self.topics[local as usize], now) {
                 self.topics[local as usize].state = State::Stale;
             }

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// Values for some of the fields; `mask` says for which. Some others may be withdrawn: they had a value that is void.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Fields {
     pub mask: FieldSet,
     pub side: Side,

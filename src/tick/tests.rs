@@ -237,7 +237,7 @@ proptest! {
         let mut anew = Fields::default();
         anew.withdraw_all(merged.withdrawn());
         anew.merge(&merged.only(merged.mask));
-        prop_assert_eq!(anew, merged);
+        prop_assert_eq!(&anew, &merged);
         let wanted = FieldSet(wanted).intersect(FieldSet::ALL);
         let some = merged.only(wanted);
         prop_assert_eq!(some.named(), merged.named().intersect(wanted));

@@ -12,7 +12,7 @@ pub struct TopicId(pub u32);
 pub struct FeedId(pub u16);
 
 /// A tick after ingest, with its topic, its numbers and its times.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stamped {
     pub topic: TopicId,
     /// The topic's sequence number, from 1.
@@ -35,7 +35,7 @@ pub struct NewTopic {
 }
 
 /// A topic's state after a batch.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Touched {
     pub topic: TopicId,
     pub record: Record,

@@ -114,7 +114,9 @@ impl Market {
         batch.order = self.order;
         let topics = &self.topics;
         let touched = self.touched.drain(..);
-        batch.touched.extend(touched.map(|topic| Touched { topic, record: topics[topic.0 as usize].record }));
+        batch
+            .touched
+            .extend(touched.map(|topic| Touched { topic, record: topics[topic.0 as usize].record.clone() }));
         batch
     }
 
@@ -176,7 +178,7 @@ impl Market {
     pub fn image(&self, id: TopicId) -> Image {
         self.topics
             .get(id.0 as usize)
-            .map_or_else(Image::default, |topic| Image { record: topic.record, closed: topic.closed })
+            .map_or_else(Image::default, |topic| Image { record: topic.record.clone(), closed: topic.closed })
     }
 
     /// As [`super::Store::history`].

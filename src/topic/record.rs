@@ -7,7 +7,7 @@
 use crate::tick::{Field, FieldSet, Fields, Nanos, Side};
 
 /// A symbol's whole record as of `seq`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Record {
     /// 0: no tick yet.
     pub seq: u64,
@@ -178,7 +178,7 @@ mod tests {
         let mut record = Record::default();
         record.take(&given).unwrap();
         record.take(&trade(11, 1)).unwrap();
-        let before = record;
+        let before = record.clone();
         assert_eq!(record.take(&trade(99, 1)), Err(VolumeFull));
         assert_eq!(record, before);
         assert_eq!(record.fields.volume().to_string(), "999999999999999999999999.999999999");
@@ -191,7 +191,7 @@ mod tests {
         let totals = [Field::Open, Field::High, Field::Low, Field::Volume, Field::Trades];
         let all = totals.into_iter().fold(FieldSet::NONE, FieldSet::with);
         withdrawal.withdraw_all(all);
-        let fields = merged(&[trade(10, 5), trade(14, 2), withdrawal]);
+        let fields = merged(&[trade(10, 5), trade(14, 2), withdrawal.clone()]);
         assert_eq!((fields.mask, fields.withdrawn()), (FieldSet::TRADE, all));
         let fields = merged(&[trade(10, 5), trade(14, 2), withdrawal, trade(12, 3), trade(11, 1)]);
         assert_eq!(
@@ -203,7 +203,7 @@ mod tests {
         // A trade that withdraws a total is not in it, and one without its last price leaves the totals alone.
         let mut last = trade(13, 1);
         last.withdraw(Field::Volume);
-        assert_eq!(merged(&[trade(10, 5), last]).withdrawn(), Field::Volume.bit());
+        assert_eq!(merged(&[trade(10, 5), last.clone()]).withdrawn(), Field::Volume.bit());
         assert_eq!(merged(&[trade(10, 5), last, trade(9, 2)]).volume(), Volume::from_units(2));
         let mut price = Fields::default();
         price.withdraw(Field::Last);
@@ -218,7 +218,7 @@ mod tests {
         none.withdraw(Field::Side);
         let mut sold = trade(10, 1);
         sold.set_side(Side::Sell);
-        assert_eq!(merged(&[sold, none, trade(11, 1)]).withdrawn(), Field::Side.bit());
+        assert_eq!(merged(&[sold.clone(), none.clone(), trade(11, 1)]).withdrawn(), Field::Side.bit());
         assert_eq!(merged(&[none, sold]).side, Side::Sell);
     }
 

@@ -255,11 +255,11 @@ mod tests {
         #[test]
         fn holds_exactly_the_last_ticks(ticks in prop::collection::vec(any_fields(), 0..60), max in 1usize..20, from in 0u64..70, to in 0u64..70, limit in 1usize..30) {
             let mut ring = Ring::default();
-            let stamped: Vec<Stamped> = ticks.iter().zip(1u64..).map(|(&fields, seq)| Stamped {
+            let stamped: Vec<Stamped> = ticks.into_iter().zip(1u64..).map(|(fields, seq)| Stamped {
                 topic: TopicId(3), seq, order: seq * 7, ts: Nanos(-5), rx: Nanos(seq as i64), fields,
             }).collect();
             for tick in &stamped {
-                let Stamped { seq, order, ts, rx, fields, .. } = *tick;
+                let Stamped { seq, order, ts, rx, fields, .. } = tick.clone();
                 ring.push(&Record { seq, order, ts, rx, changed: fields.named(), fields }, max);
             }
             let kept = &stamped[stamped.len().saturating_sub(max)..];
@@ -274,7 +274,7 @@ mod tests {
             ring.read(TopicId(3), from, to, limit, &mut read);
             let expected: Vec<Stamped> = match kept.first() {
                 Some(oldest) if from >= oldest.seq => {
-                    kept.iter().filter(|tick| tick.seq >= from && tick.seq <= to.max(from)).take(limit).copied().collect()
+                    kept.iter().filter(|tick| tick.seq >= from && tick.seq <= to.max(from)).take(limit).cloned().collect()
                 }
                 _ => Vec::new(),
             };

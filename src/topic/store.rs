@@ -7,7 +7,7 @@ use super::{
 use crate::tick::{State, Symbol};
 
 /// A topic's current record, and whether its feed has ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Image {
     pub record: Record,
     /// Its feed has ended.

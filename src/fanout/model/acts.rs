@@ -16,10 +16,13 @@ impl World {
     pub fn ingest(&mut self, ticks: &[(usize, Given)], detail: Detail) -> Held {
         for feed in 0..2 {
             let of_feed = |&&(which, _): &&(usize, Given)| which % 2 == feed && !self.feed_ended[feed];
-            let mine = ticks.iter().filter(of_feed).map(|&(which, given)| (which, given.0));
+            let mine = ticks.iter().filter(of_feed).map(|(which, given)| (*which, given.0.clone()));
             let mine: Vec<(usize, Fields)> = mine.collect();
-            let as_tick =
-                |&(which, fields)| Tick { symbol: symbol(which), ts: Some(Nanos(self.now.0 - 5)), fields };
+            let as_tick = |(which, fields): &(usize, Fields)| Tick {
+                symbol: symbol(*which),
+                ts: Some(Nanos(self.now.0 - 5)),
+                fields: fields.clone(),
+            };
             let mut given: Vec<Tick> = mine.iter().map(as_tick).collect();
             let mut refused = Vec::new();
             let market = &mut self.store.market;
@@ -77,7 +80,7 @@ impl World {
             let expected = past.record(past.head());
             let record = image.record;
             ensure!(
-                (record.seq, record.fields) == (past.head(), expected),
+                record.seq == past.head() && record.fields == expected,
                 Totals,
                 "the record is {record:?}, the sums are {expected:?}"
             );

@@ -74,7 +74,7 @@ impl Ledger {
         }
         self.base = Base::None;
         self.cursor = seq;
-        self.client.record = shown.fields;
+        self.client.record = shown.fields.clone();
         self.client.has_base = true;
         Ok(())
     }

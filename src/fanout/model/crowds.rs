@@ -50,8 +50,9 @@ impl Crowd {
         self.now = self.now.plus(Duration::from_millis(10));
         let mut fields = Fields::default();
         fields.set_decimal(Field::Bid, Decimal::from_units(1));
-        let mut ticks: Vec<Tick> =
-            (0..TOPICS).map(|number| Tick { symbol: symbol(number), ts: None, fields }).collect();
+        let mut ticks: Vec<Tick> = (0..TOPICS)
+            .map(|number| Tick { symbol: symbol(number), ts: None, fields: fields.clone() })
+            .collect();
         self.store.market.ingest(FeedId(0), &mut ticks, self.now, &mut Vec::new(), Detail::Records)
     }
 

@@ -98,8 +98,10 @@ fn ranks(kind: Kind, count: usize) -> Vec<Rank> {
         now = now.plus(STEP);
         let mut fields = Fields::default();
         fields.set_decimal(Field::Bid, Decimal::from_units(tick.cast_signed() as i64));
-        let mut ticks: Vec<Tick> =
-            symbols.iter().map(|symbol| Tick { symbol: symbol.clone(), ts: None, fields }).collect();
+        let mut ticks: Vec<Tick> = symbols
+            .iter()
+            .map(|symbol| Tick { symbol: symbol.clone(), ts: None, fields: fields.clone() })
+            .collect();
         let batch = store.market.ingest(FeedId(0), &mut ticks, now, &mut Vec::new(), Detail::Ticks);
         fanout.apply(&batch, now, &store);
         fanout.advance(now);

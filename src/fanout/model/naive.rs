@@ -28,7 +28,7 @@ impl Past {
 
     /// The record as of a seq.
     pub fn record(&self, seq: u64) -> Fields {
-        if seq == 0 { Fields::default() } else { self.records[seq as usize - 1] }
+        if seq == 0 { Fields::default() } else { self.records[seq as usize - 1].clone() }
     }
 
     /// The oldest seq in a ring of that many ticks.
@@ -53,7 +53,7 @@ impl Past {
             record.withdraw(field);
             self.begins[field as usize] = self.trades.len();
         }
-        self.ticks.push(*stamped);
+        self.ticks.push(stamped.clone());
         self.records.push(record);
     }
 

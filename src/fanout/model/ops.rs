@@ -29,7 +29,7 @@ pub struct Run {
 }
 
 /// What a feed gives.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Given(pub Fields);
 
 #[derive(Clone, Debug)]

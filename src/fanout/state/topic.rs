@@ -71,7 +71,7 @@ impl LocalTopic {
             if self.recent.len() >= recent_ticks {
                 self.recent.drain(..recent_ticks / 2);
             }
-            self.recent.push(*tick);
+            self.recent.push(tick.clone());
         }
     }
 
@@ -79,7 +79,7 @@ impl LocalTopic {
     pub fn history(&self, from: u64, max: usize, store: &impl Store, out: &mut Vec<Stamped>) -> u64 {
         let oldest = self.recent.first().map_or(u64::MAX, |tick| tick.seq);
         if let Some(first) = from.checked_sub(oldest).and_then(|first| usize::try_from(first).ok()) {
-            out.extend(self.recent.iter().skip(first).take(max));
+            out.extend(self.recent.iter().skip(first).take(max).cloned());
             return oldest;
         }
         self.market.map_or(u64::MAX, |market| store.history(market, from, self.record.seq, max, out))
