@@ -11,7 +11,6 @@
 
 pub mod escape;
 pub mod tick;
-pub mod glob;
 pub mod web;
 pub mod text;
 pub mod clock;

@@ -11,8 +11,7 @@ use tickcast::{
         recording::{Block, OnError, RecordingInput, Selection, TIME_EXPECTED, parse_symbols, parse_time},
         with_sources,
     },
-    glob::Glob,
-    tick::{Nanos, Symbol},
+    tick::{Glob, Nanos, Symbol},
 };
 
 /// Which records.

@@ -49,8 +49,8 @@ pub use status::{Behind, Listed};
 pub use subscribe::{Change, SubscribeRequest, Subscribed, TooMany};
 pub use work_units::{CHANGE_UNITS, SUBSCRIBE_UNITS, Units};
 
-pub use crate::glob::Glob;
 use crate::tick::FieldSet;
+pub use crate::tick::Glob;
 
 /// Index of a session in its shard's fan-out.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -8,6 +8,7 @@
 mod decimal;
 mod field;
 mod fields;
+pub mod glob;
 mod numeral;
 mod symbol;
 mod time;
@@ -23,6 +24,7 @@ pub use self::{
     decimal::{DIGITS_MAX, Decimal, UNITS_PER_ONE},
     field::{DECIMAL_BITS, DECIMAL_FIELDS, Field, FieldSet},
     fields::{Fields, Side},
+    glob::Glob,
     numeral::{DecimalError, PLACES_MAX, UNIT_PLACES},
     symbol::{SYMBOL_BYTES_MAX, Symbol, SymbolError, check_characters, check_symbol},
     time::Nanos,

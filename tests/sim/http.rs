@@ -22,7 +22,6 @@ use hyper::{
     service::service_fn,
 };
 use tickcast::{
-    glob::Glob,
     server::{
         http::{
             publish,
@@ -31,7 +30,7 @@ use tickcast::{
         intake::FeedSink,
     },
     session::{node::NodeState, socket::SessionSocket},
-    tick::Symbol,
+    tick::{Glob, Symbol},
 };
 
 use super::network::SimSocket;

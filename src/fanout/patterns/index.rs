@@ -12,9 +12,9 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use memchr::memmem;
 
-use crate::{
+use crate::tick::{
+    SYMBOL_BYTES_MAX, Symbol,
     glob::{Glob, PatternAnchor},
-    tick::{SYMBOL_BYTES_MAX, Symbol},
 };
 
 /// A text that may be anywhere in a symbol is filed under so many bytes of it: they are looked up at each position.

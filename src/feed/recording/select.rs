@@ -15,8 +15,7 @@ use crate::{
         record::RecordedTick,
         time::{TIME_EXPECTED, parse_time},
     },
-    glob::Glob,
-    tick::{Nanos, Symbol},
+    tick::{Glob, Nanos, Symbol},
 };
 
 /// What is to be read.

@@ -8,8 +8,7 @@ use crate::{
         DeclaredSymbols,
         recording::{RecordedTick, Selection},
     },
-    glob::Glob,
-    tick::Symbol,
+    tick::{Glob, Symbol},
 };
 
 pub struct Names(HashSet<Symbol>);

@@ -10,9 +10,8 @@ use crate::{
         recording::{OnError, RecordingInput, Selection},
         replay::{AtEnd, Start, TimestampMode},
     },
-    glob::Glob,
     limits,
-    tick::{Nanos, Symbol},
+    tick::{Glob, Nanos, Symbol},
 };
 
 #[track_caller]

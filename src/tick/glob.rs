@@ -13,7 +13,7 @@ use std::borrow::Cow;
 
 use compact_str::CompactString;
 
-use crate::tick::{SYMBOL_BYTES_MAX, Symbol, SymbolError, check_characters};
+use super::{SYMBOL_BYTES_MAX, Symbol, SymbolError, check_characters};
 
 /// A valid pattern.
 #[derive(Clone, Debug)]
