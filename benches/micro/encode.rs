@@ -1,9 +1,9 @@
 //! Records and ticks to frames: what is encoded for the first session, and what the next ones copy.
 
 use tickcast::{
-    fanout::{Emit, LocalId},
+    fanout::{Emit, LocalId, View},
     limits,
-    tick::{Field, FieldSet, Symbol},
+    tick::{Field, Symbol},
     topic::{Record, Stamped, TopicId},
     wire::{FrameSize, FrameWriter, Framer, encodings::json::Json},
 };
@@ -91,16 +91,16 @@ fn topics(count: usize) -> Vec<Topic> {
 }
 
 fn records(mut writer: FrameWriter<'_, Json>, topic: &Topic) {
-    writer.merged(topic.local, &topic.symbol, &topic.record, 2, FieldSet::ALL);
+    writer.merged(topic.local, &topic.symbol, &topic.record, 2, &View::WHOLE);
 }
 
 fn two_fields(mut writer: FrameWriter<'_, Json>, topic: &Topic) {
-    let wanted = Field::Bid.bit().with(Field::Ask);
-    writer.merged(topic.local, &topic.symbol, &topic.record, 2, wanted);
+    let some = View { wanted: Field::Bid.bit().with(Field::Ask) };
+    writer.merged(topic.local, &topic.symbol, &topic.record, 2, &some);
 }
 
 fn ticks(mut writer: FrameWriter<'_, Json>, topic: &Topic) {
-    writer.last_tick(topic.local, &topic.symbol, &topic.record, FieldSet::ALL);
+    writer.last_tick(topic.local, &topic.symbol, &topic.record, &View::WHOLE);
 }
 
 /// One message of each topic, as `emit` writes it.
@@ -138,7 +138,7 @@ fn runs(scale: Scale, again: Again) -> Box<dyn Work> {
             }
             let mut left = &run[..];
             while !left.is_empty() {
-                let sent = pages.page().run(topic.local, &topic.symbol, left);
+                let sent = pages.page().run(topic.local, &topic.symbol, left, &View::WHOLE);
                 left = &left[sent..];
             }
         }

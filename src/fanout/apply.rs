@@ -100,7 +100,7 @@ impl Fanout {
             let sub = &mut self.subs[key as usize];
             // An idle subscription without a base waits for the symbol's first tick, whatever its fields.
             let begins = sub.state == SubscriptionState::Idle && sub.base != Base::None;
-            if !sub.wants(tick) && !begins {
+            if !self.views.get(sub.view).wants(tick) && !begins {
                 sub.skipped += 1;
                 self.accounts.filtered += 1;
             } else if sub.state == SubscriptionState::Idle {

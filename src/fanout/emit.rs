@@ -1,8 +1,8 @@
 //! The messages of a frame, as the fan-out writes them. Their encoding is not its concern.
 
-use super::{GapReason, LocalId};
+use super::{GapReason, LocalId, View};
 use crate::{
-    tick::{FieldSet, Symbol},
+    tick::Symbol,
     topic::{Record, Stamped},
 };
 
@@ -23,20 +23,20 @@ pub trait Emit {
     fn repeat(&mut self, number: usize) -> bool;
 
     /// The whole record, as a new base.
-    fn snapshot(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, wanted: FieldSet);
+    fn snapshot(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, view: &View);
 
     /// The whole record, in place of the `n` ticks since the last message.
-    fn merged(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, n: u64, wanted: FieldSet);
+    fn merged(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, n: u64, view: &View);
 
     /// The record's last tick: the fields that it changed.
-    fn last_tick(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, wanted: FieldSet);
+    fn last_tick(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, view: &View);
 
     /// One tick: the wanted fields that it changed. `n` is above 1 when ticks without a wanted field came before it.
-    fn tick(&mut self, symbol: &Symbol, tick: &Stamped, n: u64, wanted: FieldSet);
+    fn tick(&mut self, symbol: &Symbol, tick: &Stamped, n: u64, view: &View);
 
-    /// Consecutive ticks with every field, as many as there is room for. Says how many.
-    fn run(&mut self, topic: LocalId, symbol: &Symbol, ticks: &[Stamped]) -> usize;
+    /// Consecutive ticks with every field, which the view has, as many as there is room for. Says how many.
+    fn run(&mut self, topic: LocalId, symbol: &Symbol, ticks: &[Stamped], view: &View) -> usize;
 
     /// Ticks `from..=to` are lost to this subscription.
-    fn gap(&mut self, symbol: &Symbol, from: u64, to: u64, reason: GapReason);
+    fn gap(&mut self, symbol: &Symbol, from: u64, to: u64, reason: GapReason, view: &View);
 }

@@ -8,15 +8,12 @@
 use std::cmp::Reverse;
 
 use super::{
-    Emit, Fanout, FrameTally, GapReason, Mode, SessionKey,
+    Emit, Fanout, FrameTally, Mode, SessionKey,
     open_frame::OpenFrame,
     schedule::EVERY_QUEUE,
     state::{Base, index32, lead},
 };
-use crate::{
-    tick::{FieldSet, Nanos},
-    topic::Store,
-};
+use crate::{tick::Nanos, topic::Store};
 
 impl Fanout {
     /// Writes what the session is behind by into one frame, oldest first, until the frame is full or nothing is left.
@@ -60,8 +57,9 @@ impl Fanout {
     fn fill_latest(&mut self, key: u32, frame: &mut OpenFrame<'_, impl Store, impl Emit>) {
         let sub = &mut self.subs[key as usize];
         let topic = &mut self.topics[sub.topic as usize];
+        let view = self.views.get(sub.view);
         if sub.base == Base::None {
-            frame.send_latest(sub, topic);
+            frame.send_latest(sub, topic, view);
         }
         while sub.base != Base::None {
             if !frame.emit.has_room() {
@@ -69,7 +67,7 @@ impl Fanout {
                 sub.queued = self.schedule.sessions[sub.session as usize].queue.push_front(key);
                 return;
             }
-            frame.send_base(sub, topic);
+            frame.send_base(sub, topic, view);
         }
         self.schedule.caught_up(key, sub, topic, frame.now);
         if sub.mode == Mode::Once {
@@ -85,7 +83,7 @@ impl Fanout {
         self.walked += queue.len();
         order.extend(queue.drain(..).map(|key| {
             let sub = &self.subs[key as usize];
-            Reverse((sub.next_order(&self.topics[sub.topic as usize]), key))
+            Reverse((sub.next_order(&self.topics[sub.topic as usize], self.views.get(sub.view)), key))
         }));
         while frame.emit.has_room() {
             let Some(Reverse((_, key))) = order.pop() else { break };
@@ -116,25 +114,26 @@ impl Fanout {
     ) -> Option<u64> {
         let sub = &mut self.subs[key as usize];
         let topic = &mut self.topics[sub.topic as usize];
+        let view = self.views.get(sub.view);
         let head = topic.record.seq;
         if sub.base != Base::None {
-            frame.send_base(sub, topic);
-        } else if let Some(first) = sub.next_recent(topic) {
+            frame.send_base(sub, topic, view);
+        } else if let Some(first) = sub.next_recent(topic, view) {
             let ticks = &topic.recent[first..];
             let due = ticks.iter().take_while(|tick| tick.order < until).count().max(1);
-            frame.send_ticks(sub, topic, &ticks[..due]);
+            frame.send_ticks(sub, topic, view, &ticks[..due]);
         } else if let Some(market) = topic.market {
             let mut ticks = std::mem::take(&mut self.scratch.history);
             ticks.clear();
             let from = sub.next_seq();
             // With some fields only, the next tick that has one may be anywhere in the ring.
-            let run = if sub.wanted == FieldSet::ALL { self.bounds.history_ticks } else { usize::MAX };
+            let run = if view.has_every_field() { self.bounds.history_ticks } else { usize::MAX };
             let oldest = frame.store.history(market, from, head, run, &mut ticks);
             self.walked += ticks.len();
             if oldest > from || ticks.is_empty() {
-                frame.send_gap(sub, topic, if sub.claims { GapReason::Resume } else { GapReason::Slow });
+                frame.send_gap(sub, topic, view, sub.gap_reason());
             } else {
-                frame.send_ticks(sub, topic, &ticks);
+                frame.send_ticks(sub, topic, view, &ticks);
             }
             self.scratch.history = ticks;
         }
@@ -143,7 +142,7 @@ impl Fanout {
             self.schedule.caught_up(key, sub, topic, frame.now);
             return None;
         }
-        let Some(next) = sub.next_recent(topic) else { return Some(0) };
+        let Some(next) = sub.next_recent(topic, view) else { return Some(0) };
         let next = &topic.recent[next];
         sub.since = next.rx;
         sub.lead = lead(next.seq - sub.cursor - 1);

@@ -36,6 +36,7 @@ mod status;
 mod subscribe;
 mod subscription_lists;
 mod topic_state;
+mod view;
 mod work_units;
 
 use std::time::Duration;
@@ -47,6 +48,7 @@ pub use resume::{ResumePoint, SubscribeOutcome};
 pub use shard::{Fanout, Notice};
 pub use status::{Behind, Listed};
 pub use subscribe::{Change, SubscribeRequest, Subscribed, TooMany};
+pub use view::View;
 pub use work_units::{CHANGE_UNITS, SUBSCRIBE_UNITS, Units};
 
 use crate::tick::FieldSet;

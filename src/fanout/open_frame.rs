@@ -4,13 +4,10 @@
 //! recorded as filtered before.
 
 use super::{
-    Emit, FrameTally, GapReason, LocalId, Mode,
-    state::{Base, LocalTopic, Subscription, lead},
+    Emit, FrameTally, GapReason, LocalId, Mode, View,
+    state::{Base, Claim, LocalTopic, Subscription, lead},
 };
-use crate::{
-    tick::{FieldSet, Nanos},
-    topic::Stamped,
-};
+use crate::{tick::Nanos, topic::Stamped};
 
 /// A frame of one session.
 pub(super) struct OpenFrame<'a, S, E> {
@@ -24,31 +21,32 @@ pub(super) struct OpenFrame<'a, S, E> {
 impl<S, E: Emit> OpenFrame<'_, S, E> {
     /// The record as it is, in place of the ticks since the cursor: as the last tick alone, when there is but one.
     #[inline]
-    pub fn send_latest(&mut self, sub: &mut Subscription, topic: &LocalTopic) {
+    pub fn send_latest(&mut self, sub: &mut Subscription, topic: &LocalTopic, view: &View) {
         let n = topic.record.seq - sub.cursor;
         self.tally.record(n - sub.skipped);
         let local = LocalId(sub.topic);
-        if n == 1 && !topic.record.changed.intersect(sub.wanted).is_empty() {
-            self.emit.last_tick(local, &topic.symbol, &topic.record, sub.wanted);
+        if n == 1 && !topic.record.changed.intersect(view.wanted).is_empty() {
+            self.emit.last_tick(local, &topic.symbol, &topic.record, view);
         } else {
-            self.emit.merged(local, &topic.symbol, &topic.record, n, sub.wanted);
+            self.emit.merged(local, &topic.symbol, &topic.record, n, view);
         }
         sub.begin_at(topic.record.seq);
     }
 
     /// The record as it is, as a new base. What the client was sent before decides how, because seqs must add up.
-    pub fn send_base(&mut self, sub: &mut Subscription, topic: &LocalTopic) {
-        if std::mem::take(&mut sub.other_epoch) {
-            return self.send_gap(sub, topic, GapReason::Epoch);
+    pub fn send_base(&mut self, sub: &mut Subscription, topic: &LocalTopic, view: &View) {
+        if sub.claim == Claim::OtherEpoch {
+            sub.claim = Claim::Resumed;
+            return self.send_gap(sub, topic, view, GapReason::Epoch);
         }
         let local = LocalId(sub.topic);
         let n = topic.record.seq - sub.cursor;
         self.tally.record(n - sub.skipped);
         let merges = sub.base == Base::Again && n > 0;
         if merges {
-            self.emit.merged(local, &topic.symbol, &topic.record, n, sub.wanted);
+            self.emit.merged(local, &topic.symbol, &topic.record, n, view);
         } else {
-            self.emit.snapshot(local, &topic.symbol, &topic.record, sub.wanted);
+            self.emit.snapshot(local, &topic.symbol, &topic.record, view);
         }
         sub.begin_at(topic.record.seq);
         // Mode `once` is answered by a snapshot, whatever came before.
@@ -58,28 +56,28 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
     }
 
     /// Announces everything from the cursor to the head as lost, and begins anew at the head.
-    pub fn send_gap(&mut self, sub: &mut Subscription, topic: &LocalTopic, reason: GapReason) {
+    pub fn send_gap(&mut self, sub: &mut Subscription, topic: &LocalTopic, view: &View, reason: GapReason) {
         let head = topic.record.seq;
         self.tally.gapped[reason as usize] += head - sub.cursor - sub.skipped;
-        self.emit.gap(&topic.symbol, sub.cursor + 1, head, reason);
-        self.emit.snapshot(LocalId(sub.topic), &topic.symbol, &topic.record, sub.wanted);
+        self.emit.gap(&topic.symbol, sub.cursor + 1, head, reason, view);
+        self.emit.snapshot(LocalId(sub.topic), &topic.symbol, &topic.record, view);
         sub.begin_at(head);
     }
 
     /// Consecutive ticks, of which the first is the next one after the cursor and the ticks that it skips, as many as
     /// there is room for.
-    pub fn send_ticks(&mut self, sub: &mut Subscription, topic: &LocalTopic, ticks: &[Stamped]) {
+    pub fn send_ticks(&mut self, sub: &mut Subscription, topic: &LocalTopic, view: &View, ticks: &[Stamped]) {
         // The reason of a gap from here on is not the resume.
-        sub.claims = false;
-        if sub.wanted == FieldSet::ALL {
-            self.send_all(sub, topic, ticks);
+        sub.claim = Claim::None;
+        if view.has_every_field() {
+            self.send_all(sub, topic, view, ticks);
         } else {
-            self.send_wanted(sub, topic, ticks);
+            self.send_wanted(sub, topic, view, ticks);
         }
     }
 
-    fn send_all(&mut self, sub: &mut Subscription, topic: &LocalTopic, ticks: &[Stamped]) {
-        let sent = self.emit.run(LocalId(sub.topic), &topic.symbol, ticks);
+    fn send_all(&mut self, sub: &mut Subscription, topic: &LocalTopic, view: &View, ticks: &[Stamped]) {
+        let sent = self.emit.run(LocalId(sub.topic), &topic.symbol, ticks, view);
         self.tally.delivered += sent as u64;
         sub.cursor += sent as u64;
         if let Some(next) = ticks.get(sent).or(ticks.last()) {
@@ -87,10 +85,10 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
         }
     }
 
-    fn send_wanted(&mut self, sub: &mut Subscription, topic: &LocalTopic, ticks: &[Stamped]) {
+    fn send_wanted(&mut self, sub: &mut Subscription, topic: &LocalTopic, view: &View, ticks: &[Stamped]) {
         for tick in ticks {
             let n = tick.seq - sub.cursor;
-            if !sub.wants(tick) {
+            if !view.wants(tick) {
                 sub.lead = lead(n);
                 continue;
             }
@@ -99,7 +97,7 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
                 sub.lead = lead(n - 1);
                 return;
             }
-            self.emit.tick(&topic.symbol, tick, n, sub.wanted);
+            self.emit.tick(&topic.symbol, tick, n, view);
             self.tally.delivered += 1;
             // Each tick in between was recorded as filtered when it came.
             sub.skipped -= n - 1;

@@ -3,10 +3,10 @@
 
 use super::{
     Fanout, Mode,
-    state::{Base, lead},
+    state::{Base, Claim, lead},
 };
 use crate::{
-    tick::{FieldSet, Nanos},
+    tick::Nanos,
     topic::{Stamped, Store},
 };
 
@@ -46,14 +46,14 @@ impl Fanout {
         if ahead {
             // What the client has is of another epoch. It must be replaced, and not added to.
             sub.base = Base::Record;
-            sub.claims = true;
+            sub.claim = Claim::Resumed;
         }
         if head == 0 {
             return (SubscribeOutcome::Pending, false, topic.record.rx);
         }
         if ahead {
             sub.cursor = 0;
-            sub.other_epoch = true;
+            sub.claim = Claim::OtherEpoch;
             self.accounts.offered += head;
             return (SubscribeOutcome::Gap, true, topic.record.rx);
         }
@@ -64,16 +64,16 @@ impl Fanout {
         if missed == 0 {
             return (SubscribeOutcome::Resumed, false, topic.record.rx);
         }
-        sub.claims = sub.mode == Mode::Every;
-        let must_know_all = sub.mode == Mode::Every && sub.wanted != FieldSet::ALL;
+        sub.claim = if sub.mode == Mode::Every { Claim::Resumed } else { Claim::None };
+        let must_know_all = sub.mode == Mode::Every && !sub.view.has_every_field();
         let run = if must_know_all { usize::MAX } else { 1 };
         let mut ticks = std::mem::take(&mut self.scratch.history);
         ticks.clear();
         let oldest = topic.history(resume.last + 1, run, store, &mut ticks);
         self.walked += ticks.len();
         if must_know_all {
-            let wanted = sub.wanted;
-            let unwanted = |tick: &&Stamped| tick.fields.named().intersect(wanted).is_empty();
+            let view = self.views.get(sub.view);
+            let unwanted = |tick: &&Stamped| !view.wants(tick);
             sub.skipped = ticks.iter().filter(unwanted).count() as u64;
             sub.lead = lead(ticks.iter().take_while(unwanted).count() as u64);
             self.accounts.filtered += sub.skipped;

@@ -132,7 +132,8 @@ impl Fanout {
             let sub = &mut self.subs[key as usize];
             let is_idle = sub.state == SubscriptionState::Idle;
             let begins = is_idle && sub.base != Base::None;
-            let concerns = |tick: &Stamped| !tick.fields.named().intersect(sub.wanted).is_empty();
+            let view = self.views.get(sub.view);
+            let concerns = |tick: &Stamped| view.wants(tick);
             let offered = if begins { ticks.get(1..).unwrap_or_default() } else { &ticks[..] };
             let filtered = offered.iter().filter(|tick| !concerns(tick)).count() as u64;
             if is_idle {

@@ -13,7 +13,7 @@ use super::{
     frame_cache::FrameCache,
     patterns::PatternTable,
     schedule::SendSchedule,
-    state::{LocalSession, LocalTopic, Subscription, SymbolMap, index32},
+    state::{LocalSession, LocalTopic, Subscription, SymbolMap, ViewTable, index32},
 };
 use crate::{
     tick::{Nanos, State, Symbol},
@@ -31,6 +31,8 @@ pub struct Fanout {
     pub(super) listed_symbols: Vec<Symbol>,
     pub(super) listed_ids: SymbolMap<TopicId>,
     pub(super) subs: Slab<Subscription>,
+    /// What the subscriptions show.
+    pub(super) views: ViewTable,
     /// The sessions, and which of their subscriptions are behind.
     pub(super) schedule: SendSchedule,
     /// Sessions that have ended, and still have subscriptions.
@@ -99,6 +101,7 @@ impl Fanout {
             listed_symbols: Vec::new(),
             listed_ids: SymbolMap::default(),
             subs: Slab::new(),
+            views: ViewTable::default(),
             schedule: SendSchedule::new(now),
             leaving: VecDeque::new(),
             patterns: PatternTable::default(),

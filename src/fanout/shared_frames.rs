@@ -10,9 +10,9 @@
 use super::{
     Emit, Fanout, FrameTally, Mode, SessionKey,
     frame_cache::{CachedFrame, KeyPart, Left},
-    state::{Base, Subscription},
+    state::{Base, Claim, Subscription},
 };
-use crate::tick::{FieldSet, Nanos};
+use crate::tick::Nanos;
 
 impl Fanout {
     /// Sends the session a kept frame, when it is due exactly that; `None` when its frame must be filled.
@@ -155,5 +155,5 @@ impl Fanout {
 
 /// Its next messages are ticks with all their fields, one by one or merged, and nothing else.
 fn is_simple(sub: &Subscription) -> bool {
-    sub.base == Base::None && sub.wanted == FieldSet::ALL && sub.mode != Mode::Once && !sub.claims
+    sub.base == Base::None && sub.view.has_every_field() && sub.mode != Mode::Once && sub.claim == Claim::None
 }

@@ -13,6 +13,7 @@ impl Fanout {
         if from == 0 {
             self.schedule.sessions.shrink_to_fit();
             self.subs.shrink_to_fit();
+            self.views.shrink_to_fit();
             self.schedule.ready.shrink_to_fit();
         }
         for local in from..index32(self.topics.capacity()) {

@@ -96,7 +96,7 @@ impl Fanout {
             if sub.base != Base::None {
                 return Some(0);
             }
-            (head - sub.cursor > sub.skipped).then(|| sub.next_order(&self.topics[sub.topic as usize]))
+            (head - sub.cursor > sub.skipped).then(|| self.next_order(sub))
         });
         unsent.min()
     }
@@ -121,7 +121,7 @@ impl Fanout {
                 _ if !is_waited_for(SessionKey(sub.session)) => {}
                 SubscriptionState::Waiting if self.pending(sub) < held_max => {}
                 state => {
-                    mark = mark.min(sub.next_order(&self.topics[sub.topic as usize]).saturating_sub(1));
+                    mark = mark.min(self.next_order(sub).saturating_sub(1));
                     early.extend((state == SubscriptionState::Waiting).then_some(key));
                 }
             }
@@ -158,7 +158,7 @@ impl Fanout {
             symbol: symbol.clone(),
             mode: sub.mode,
             interval: Duration::from_millis(u64::from(sub.interval_ms)),
-            wanted: sub.wanted,
+            wanted: self.views.get(sub.view).wanted,
             cursor: sub.cursor,
             state: self.topics[sub.topic as usize].state,
         })
@@ -178,6 +178,11 @@ impl Fanout {
     /// A session's standing patterns.
     pub fn globs(&self, session: SessionKey) -> &[CompactString] {
         self.schedule.sessions.get(session.0 as usize).map_or(&[], |session| &session.globs)
+    }
+
+    /// See [`Subscription::next_order`].
+    pub(super) fn next_order(&self, sub: &Subscription) -> u64 {
+        sub.next_order(&self.topics[sub.topic as usize], self.views.get(sub.view))
     }
 
     /// Ticks after the cursor that are neither sent nor filtered.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    CHANGE_UNITS, Fanout, Mode, ResumePoint, SessionKey, Spec, SubscribeOutcome, Units,
-    state::{Base, SubscriptionState},
+    CHANGE_UNITS, Fanout, Mode, ResumePoint, SessionKey, Spec, SubscribeOutcome, Units, View,
+    state::{Base, Claim, SubscriptionState},
 };
 use crate::{
     tick::{FieldSet, Nanos, State, Symbol},
@@ -132,17 +132,20 @@ impl Fanout {
         let head = self.topics[sub.topic as usize].record.seq;
         let behind = head - sub.cursor > sub.skipped;
         let mode = change.mode.unwrap_or(sub.mode);
-        let wanted = change.wanted.unwrap_or(sub.wanted);
+        let shown = self.views.get(sub.view);
+        let view = View { wanted: change.wanted.unwrap_or(shown.wanted) };
         let begins_anew =
-            wanted != sub.wanted || mode == Mode::Once || (mode == Mode::Every && mode != sub.mode && behind);
+            view != *shown || mode == Mode::Once || (mode == Mode::Every && mode != sub.mode && behind);
         sub.base = match (sub.base, mode) {
             (Base::None, _) if head > 0 && begins_anew => Base::Again,
             // Before the first tick: as if it had subscribed with these options.
             (_, Mode::Once) if head == 0 => Base::Record,
-            (_, Mode::Every) if head == 0 && !sub.claims => Base::None,
+            (_, Mode::Every) if head == 0 && sub.claim == Claim::None => Base::None,
             (base, _) => base,
         };
-        (sub.mode, sub.wanted) = (mode, wanted);
+        sub.mode = mode;
+        let before = std::mem::replace(&mut sub.view, self.views.hold(&view));
+        self.views.release(before);
         if let Some(interval) = change.interval {
             sub.interval_ms = millis(interval);
             sub.due = Nanos::default();

@@ -5,12 +5,12 @@
 //! that was [removed](Fanout::remove) was behind by is recorded.
 
 use super::{
-    Fanout, LocalId, Mode, SessionKey, Spec,
-    state::{Base, LocalTopic, Subscription, SubscriptionState, UNWATCHED, index32},
+    Fanout, LocalId, Mode, SessionKey, Spec, View,
+    state::{Base, Claim, LocalTopic, Subscription, SubscriptionState, UNWATCHED, index32},
     subscribe::millis,
 };
 use crate::{
-    tick::{FieldSet, Nanos, State, Symbol},
+    tick::{Nanos, State, Symbol},
     topic::{Image, Store},
 };
 
@@ -64,13 +64,12 @@ impl Fanout {
             slot: 0,
             queued: 0,
             interval_ms: millis(spec.interval),
-            wanted: spec.wanted,
+            view: self.views.hold(&View { wanted: spec.wanted }),
             mode: spec.mode,
             lead: 0,
             state: SubscriptionState::Idle,
             base: Base::None,
-            other_epoch: false,
-            claims: false,
+            claim: Claim::None,
         };
         let key = index32(self.subs.insert(sub));
         self.attach(key);
@@ -94,7 +93,7 @@ impl Fanout {
         let topic = &mut self.topics[local as usize];
         self.of_ticks += usize::from(sub.sees_each_tick());
         topic.every += u32::from(sub.mode == Mode::Every);
-        let plain = sub.wanted == FieldSet::ALL;
+        let plain = sub.view.has_every_field();
         let list = if plain { &mut topic.plain } else { &mut topic.masked };
         sub.slot = index32(list.len());
         list.push(key);
@@ -120,7 +119,7 @@ impl Fanout {
         let sub = &mut self.subs[key as usize];
         let state = std::mem::replace(&mut sub.state, SubscriptionState::Idle);
         let (slot, local, session, queued) = (sub.slot as usize, sub.topic, sub.session, sub.queued);
-        let (mode, plain) = (sub.mode, sub.wanted == FieldSet::ALL);
+        let (mode, plain) = (sub.mode, sub.view.has_every_field());
         let every = mode == Mode::Every;
         self.of_ticks -= usize::from(sub.sees_each_tick());
         let topic = &mut self.topics[local as usize];
@@ -145,6 +144,7 @@ impl Fanout {
         self.accounts.discarded += self.pending(&self.subs[key as usize]);
         self.detach(key);
         let sub = self.subs.remove(key as usize);
+        self.views.release(sub.view);
         if let Some(entry) = self.schedule.sessions.get_mut(sub.session as usize) {
             entry.subs.remove(sub.topic);
         }

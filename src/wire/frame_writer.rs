@@ -8,7 +8,7 @@ use super::{
     frame_buffers::{Frame, FrameBuffers, ReadyFrame},
 };
 use crate::{
-    fanout::{Emit, GapReason, LocalId},
+    fanout::{Emit, GapReason, LocalId, View},
     tick::{FieldSet, Symbol},
     topic::{Record, Stamped},
 };
@@ -54,10 +54,10 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
         symbol: &Symbol,
         record: &Record,
         n: u64,
-        wanted: FieldSet,
+        view: &View,
     ) {
-        if wanted != FieldSet::ALL {
-            return self.write_some(kind, symbol, record, n, wanted);
+        if !view.has_every_field() {
+            return self.write_some(kind, symbol, record, n, view.wanted);
         }
         let (frame, cached) = self.frame_and_cached(topic);
         let encoded = cached.record::<E::Messages>(kind, symbol, record);
@@ -89,30 +89,36 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         self.frames.repeat(number, E::ID)
     }
 
-    fn snapshot(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, wanted: FieldSet) {
-        self.write_record(MessageKind::Snapshot, topic, symbol, record, 1, wanted);
+    fn snapshot(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, view: &View) {
+        self.write_record(MessageKind::Snapshot, topic, symbol, record, 1, view);
     }
 
-    fn merged(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, n: u64, wanted: FieldSet) {
-        self.write_record(MessageKind::Update, topic, symbol, record, n, wanted);
+    fn merged(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, n: u64, view: &View) {
+        self.write_record(MessageKind::Update, topic, symbol, record, n, view);
     }
 
-    fn last_tick(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, wanted: FieldSet) {
-        if wanted != FieldSet::ALL {
-            return self.write_some(MessageKind::Update, symbol, record, 1, wanted.intersect(record.changed));
+    fn last_tick(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, view: &View) {
+        if !view.has_every_field() {
+            return self.write_some(
+                MessageKind::Update,
+                symbol,
+                record,
+                1,
+                view.wanted.intersect(record.changed),
+            );
         }
         let (frame, cached) = self.frame_and_cached(topic);
         frame.bytes.extend_from_slice(cached.last_tick::<E::Messages>(symbol, record));
         frame.record(record.rx, record.order);
     }
 
-    fn tick(&mut self, symbol: &Symbol, tick: &Stamped, n: u64, wanted: FieldSet) {
+    fn tick(&mut self, symbol: &Symbol, tick: &Stamped, n: u64, view: &View) {
         let frame = self.frames.current_mut();
-        E::Messages::tick(symbol, tick, wanted, n, &mut frame.bytes);
+        E::Messages::tick(symbol, tick, view.wanted, n, &mut frame.bytes);
         frame.record(tick.rx, tick.order);
     }
 
-    fn run(&mut self, topic: LocalId, symbol: &Symbol, ticks: &[Stamped]) -> usize {
+    fn run(&mut self, topic: LocalId, symbol: &Symbol, ticks: &[Stamped], _: &View) -> usize {
         let Some(first) = ticks.first() else { return 0 };
         let (frame, cached) = self.frame_and_cached(topic);
         let out = &mut frame.bytes;
@@ -136,7 +142,7 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         sent
     }
 
-    fn gap(&mut self, symbol: &Symbol, from: u64, to: u64, reason: GapReason) {
+    fn gap(&mut self, symbol: &Symbol, from: u64, to: u64, reason: GapReason, _: &View) {
         E::Messages::gap(symbol, from, to, reason, &mut self.frames.current_mut().bytes);
     }
 }

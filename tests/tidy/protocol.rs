@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use tickcast::{
-    fanout::{Emit, GapReason, LocalId},
+    fanout::{Emit, GapReason, LocalId, View},
     feed::ndjson::NdjsonDecoder,
     limits::Limits,
-    tick::{Decimal, Field, FieldSet, Fields, Nanos, Side, State, Symbol, Volume},
+    tick::{Decimal, Field, Fields, Nanos, Side, State, Symbol, Volume},
     topic::Record,
     wire::{
         CloseReason, CommandError, Control, Encoding, ErrorCode, FrameSize, FrameWriter, Framer, Id,
@@ -100,7 +100,7 @@ fn control(message: &Control<'_>) -> String {
 }
 
 fn data_messages() -> Vec<String> {
-    let (local, symbol, all) = (LocalId(0), symbol(), FieldSet::ALL);
+    let (local, symbol, all) = (LocalId(0), symbol(), &View::WHOLE);
     let fields = fields(&[(Field::Bid, "87232.01"), (Field::BidSize, "0.50")]);
     let changed = Record { seq: 54, order: 54, ts: TS, rx: RX, changed: fields.mask, fields };
     let mut gone = Fields::default();
@@ -111,7 +111,7 @@ fn data_messages() -> Vec<String> {
         data(|framer| framer.last_tick(local, &symbol, &changed, all)),
         data(|framer| framer.merged(local, &symbol, &merged(), 12, all)),
         data(|framer| framer.last_tick(local, &symbol, &gone, all)),
-        data(|framer| framer.gap(&symbol, 68, 2311, GapReason::Slow)),
+        data(|framer| framer.gap(&symbol, 68, 2311, GapReason::Slow, all)),
     ]
 }
 

@@ -4,8 +4,8 @@ use std::{cell::Cell, time::Duration};
 
 use super::world::ModelStore;
 use crate::{
-    fanout::{Emit, Fanout, GapReason, LocalId, Mode, SessionKey, Spec, SubscribeRequest},
-    tick::{Decimal, Field, FieldSet, Fields, Nanos, Symbol, Tick},
+    fanout::{Emit, Fanout, GapReason, LocalId, Mode, SessionKey, Spec, SubscribeRequest, View},
+    tick::{Decimal, Field, Fields, Nanos, Symbol, Tick},
     topic::{Detail, FeedId, Market, Record, Stamped},
 };
 
@@ -31,19 +31,19 @@ impl Emit for Open {
         true
     }
 
-    fn snapshot(&mut self, _: LocalId, _: &Symbol, _: &Record, _: FieldSet) {}
+    fn snapshot(&mut self, _: LocalId, _: &Symbol, _: &Record, _: &View) {}
 
-    fn merged(&mut self, _: LocalId, _: &Symbol, _: &Record, _: u64, _: FieldSet) {}
+    fn merged(&mut self, _: LocalId, _: &Symbol, _: &Record, _: u64, _: &View) {}
 
-    fn last_tick(&mut self, _: LocalId, _: &Symbol, _: &Record, _: FieldSet) {}
+    fn last_tick(&mut self, _: LocalId, _: &Symbol, _: &Record, _: &View) {}
 
-    fn tick(&mut self, _: &Symbol, _: &Stamped, _: u64, _: FieldSet) {}
+    fn tick(&mut self, _: &Symbol, _: &Stamped, _: u64, _: &View) {}
 
-    fn run(&mut self, _: LocalId, _: &Symbol, ticks: &[Stamped]) -> usize {
+    fn run(&mut self, _: LocalId, _: &Symbol, ticks: &[Stamped], _: &View) -> usize {
         ticks.len()
     }
 
-    fn gap(&mut self, _: &Symbol, _: u64, _: u64, _: GapReason) {}
+    fn gap(&mut self, _: &Symbol, _: u64, _: u64, _: GapReason, _: &View) {}
 }
 
 /// How the sessions differ.

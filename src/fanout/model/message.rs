@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::naive::only;
 use crate::{
-    fanout::{Emit, FRAMES_KEPT, GapReason, LocalId},
+    fanout::{Emit, FRAMES_KEPT, GapReason, LocalId, View},
     tick::{FieldSet, Fields, Nanos, Symbol},
     topic::{Record, Stamped},
 };
@@ -115,33 +115,33 @@ impl Emit for Recorder {
         self.repeated
     }
 
-    fn snapshot(&mut self, _: LocalId, symbol: &Symbol, record: &Record, wanted: FieldSet) {
+    fn snapshot(&mut self, _: LocalId, symbol: &Symbol, record: &Record, view: &View) {
         // It replaces what its client knows: nothing has to be withdrawn.
-        self.push(symbol, What::Snapshot(shown(record, wanted.intersect(record.fields.mask))));
+        self.push(symbol, What::Snapshot(shown(record, view.wanted.intersect(record.fields.mask))));
     }
 
-    fn merged(&mut self, _: LocalId, symbol: &Symbol, record: &Record, n: u64, wanted: FieldSet) {
-        self.push(symbol, What::Merged(shown(record, wanted), n));
+    fn merged(&mut self, _: LocalId, symbol: &Symbol, record: &Record, n: u64, view: &View) {
+        self.push(symbol, What::Merged(shown(record, view.wanted), n));
     }
 
-    fn last_tick(&mut self, _: LocalId, symbol: &Symbol, record: &Record, wanted: FieldSet) {
-        let shown = shown(record, wanted.intersect(record.changed));
+    fn last_tick(&mut self, _: LocalId, symbol: &Symbol, record: &Record, view: &View) {
+        let shown = shown(record, view.wanted.intersect(record.changed));
         self.push(symbol, What::Tick(shown, 1));
     }
 
-    fn tick(&mut self, symbol: &Symbol, tick: &Stamped, n: u64, wanted: FieldSet) {
-        self.push(symbol, What::Tick(shown_tick(tick, wanted), n));
+    fn tick(&mut self, symbol: &Symbol, tick: &Stamped, n: u64, view: &View) {
+        self.push(symbol, What::Tick(shown_tick(tick, view.wanted), n));
     }
 
-    fn run(&mut self, _: LocalId, symbol: &Symbol, ticks: &[Stamped]) -> usize {
+    fn run(&mut self, _: LocalId, symbol: &Symbol, ticks: &[Stamped], view: &View) -> usize {
         let sent = ticks.len().min(self.room.saturating_sub(self.messages.len()));
         for tick in &ticks[..sent] {
-            self.push(symbol, What::Tick(shown_tick(tick, FieldSet::ALL), 1));
+            self.push(symbol, What::Tick(shown_tick(tick, view.wanted), 1));
         }
         sent
     }
 
-    fn gap(&mut self, symbol: &Symbol, from: u64, to: u64, reason: GapReason) {
+    fn gap(&mut self, symbol: &Symbol, from: u64, to: u64, reason: GapReason, _: &View) {
         self.push(symbol, What::Gap(from, to, reason));
     }
 }

@@ -9,7 +9,7 @@ use crate::{
         Accounts, Fanout, FrameTally, Mode,
         patterns::PatternTable,
         schedule::EVERY_QUEUE,
-        state::{Base, Subscription, SubscriptionState},
+        state::{Base, Claim, Subscription, SubscriptionState},
     },
     tick::{Decimal, Field, FieldSet, Nanos, Symbol},
 };
@@ -231,7 +231,7 @@ impl Sabotage {
             }
             Sabotage::ForgetsBase => spoil(|sub| sub.base != Base::None, |sub| sub.base = Base::None),
             Sabotage::ForgetsLead => spoil(|sub| sub.lead > 0, |sub| sub.lead = 0),
-            Sabotage::WrongReason => spoil(is_queued, |sub| sub.claims = true),
+            Sabotage::WrongReason => spoil(is_queued, |sub| sub.claim = Claim::Resumed),
             Sabotage::LooksYounger => spoil(|_| true, |sub| sub.since = Nanos(sub.since.0 + 1)),
             _ => {}
         }

@@ -1,5 +1,7 @@
 //! The fan-out's own tables: lists, slots, bounds.
 
+use std::collections::HashSet;
+
 use super::{
     law::{Held, ensure},
     ops::SUBSCRIPTIONS_MAX,
@@ -7,10 +9,10 @@ use super::{
 };
 use crate::{
     fanout::{
-        Fanout, Mode,
+        Fanout, Mode, View,
         schedule::EVERY_QUEUE,
         schedule::Waiter,
-        state::{Base, LocalSession, LocalTopic, Subscription, SubscriptionState, UNWATCHED},
+        state::{Base, LocalSession, LocalTopic, Subscription, SubscriptionState, UNWATCHED, ViewId},
         subscription_lists::IDLE_SLACK,
     },
     tick::FieldSet,
@@ -28,7 +30,9 @@ impl World {
         for (local, topic) in &fanout.topics {
             check_topic(fanout, local as u32, topic)?;
         }
-        let sees_each = |sub: &Subscription| sub.mode == Mode::Every || sub.wanted != FieldSet::ALL;
+        let sees_each = |sub: &Subscription| {
+            sub.mode == Mode::Every || fanout.views.get(sub.view).wanted != FieldSet::ALL
+        };
         let of_ticks = fanout.subs.iter().filter(|(_, sub)| sees_each(sub)).count();
         ensure!(
             fanout.of_ticks == of_ticks,
@@ -36,6 +40,10 @@ impl World {
             "{} said to see each tick, {of_ticks} do",
             fanout.of_ticks
         );
+        let views: HashSet<&View> = fanout.subs.iter().map(|(_, sub)| fanout.views.get(sub.view)).collect();
+        let others = fanout.subs.iter().filter(|(_, sub)| sub.view != ViewId::WHOLE).count();
+        let kinds = views.len() - usize::from(views.contains(&View::WHOLE));
+        ensure!(fanout.views.held() == (kinds, others), Memory, "{kinds} views of {others} subscriptions");
         let waiting = fanout.subs.iter().any(|(_, sub)| sub.state == SubscriptionState::Waiting);
         self.coverage.hit_if(waiting, "in the wheel");
         Ok(())
@@ -109,7 +117,7 @@ fn check_sub(fanout: &Fanout, key: u32, sub: &Subscription) -> Held {
     };
     ensure!(at == Some(key), Memory, "{at:?} is at the slot of {key}");
     ensure!(session.subs.find(sub.topic) == Some(key), Memory, "{key} is not its session's");
-    let list = if sub.wanted == FieldSet::ALL { &topic.plain } else { &topic.masked };
+    let list = if fanout.views.get(sub.view).has_every_field() { &topic.plain } else { &topic.masked };
     ensure!(list.get(sub.slot as usize) == Some(&key), Memory, "{key} is not at its slot");
     let after = topic.record.seq - sub.cursor;
     ensure!(sub.skipped <= after, Accounts, "{} skipped of {after}", sub.skipped);

@@ -22,9 +22,9 @@ pub(super) use queue::{EVERY_QUEUE, SendQueue};
 use self::{interval_groups::GroupJoin, ready::ReadyList, wheel::Wheel};
 use super::{
     Mode, Units,
-    state::{LocalSession, LocalTopic, Subscription, SubscriptionState},
+    state::{Claim, LocalSession, LocalTopic, Subscription, SubscriptionState},
 };
-use crate::tick::{FieldSet, Nanos};
+use crate::tick::Nanos;
 
 /// The wheel may hold this many entries of intervals that have ended or of subscriptions that are gone, beside one for
 /// each subscription. Without a bound, a client that subscribes again and again would fill it.
@@ -84,10 +84,10 @@ impl SendSchedule {
     #[inline]
     pub fn caught_up(&mut self, key: u32, sub: &mut Subscription, topic: &mut LocalTopic, now: Nanos) {
         sub.state = SubscriptionState::Idle;
-        if sub.wanted == FieldSet::ALL {
+        if sub.view.has_every_field() {
             topic.idle.push(key);
         }
-        sub.claims = false;
+        sub.claim = Claim::None;
         if sub.interval_ms > 0 {
             sub.due = next_due(now, sub.interval_ms);
             let session = &mut self.sessions[sub.session as usize];

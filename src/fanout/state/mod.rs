@@ -9,10 +9,12 @@ mod subscription;
 mod subscription_map;
 mod symbol_map;
 mod topic;
+mod view_table;
 
 pub(super) use index::index32;
 pub(super) use session::LocalSession;
-pub(super) use subscription::{Base, Subscription, SubscriptionState, lead};
+pub(super) use subscription::{Base, Claim, Subscription, SubscriptionState, lead};
 pub(super) use subscription_map::SubscriptionMap;
 pub(super) use symbol_map::SymbolMap;
 pub(super) use topic::{LocalTopic, UNWATCHED};
+pub(super) use view_table::{ViewId, ViewTable};

@@ -3,11 +3,10 @@
 //! Invariants: `cursor` never falls, except when a client comes back with another epoch;
 //! `lead <= skipped <= head - cursor`.
 
-use super::LocalTopic;
+use super::{LocalTopic, ViewId};
 use crate::{
-    fanout::Mode,
-    tick::{FieldSet, Nanos},
-    topic::Stamped,
+    fanout::{GapReason, Mode, View},
+    tick::Nanos,
 };
 
 /// Where a subscription is in the schedule.
@@ -39,14 +38,11 @@ pub(in crate::fanout) struct Subscription {
     pub interval_ms: u32,
     /// Mode `every`: how many of the skipped ticks come right after the cursor. The tick after them is sent next.
     pub lead: u32,
-    pub wanted: FieldSet,
+    pub view: ViewId,
     pub mode: Mode,
     pub state: SubscriptionState,
     pub base: Base,
-    /// Everything up to the snapshot is announced as a gap: the client came with another epoch.
-    pub other_epoch: bool,
-    /// The client resumed, and was sent nothing yet: the reason of a gap now is `resume`.
-    pub claims: bool,
+    pub claim: Claim,
 }
 
 /// Each client of many symbols has many of these.
@@ -63,22 +59,32 @@ pub(in crate::fanout) enum Base {
     Again,
 }
 
+/// What a client that came back says that it has, until it was sent something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::fanout) enum Claim {
+    None,
+    /// Ticks up to the cursor: the reason of a gap now is `resume`.
+    Resumed,
+    /// Ticks of another epoch: everything up to the snapshot is announced as a gap.
+    OtherEpoch,
+}
+
 impl Subscription {
     /// Whether it must see each tick by itself, and not only the record.
     #[inline]
     pub fn sees_each_tick(&self) -> bool {
-        self.mode == Mode::Every || self.wanted != FieldSet::ALL
+        self.mode == Mode::Every || !self.view.has_every_field()
     }
 
     /// Whether it is an idle subscription to every field of this topic: the next tick makes it fall behind.
     #[inline]
     pub fn is_idle_on(&self, topic: u32) -> bool {
-        self.state == SubscriptionState::Idle && self.topic == topic && self.wanted == FieldSet::ALL
+        self.state == SubscriptionState::Idle && self.topic == topic && self.view.has_every_field()
     }
 
-    #[inline]
-    pub fn wants(&self, tick: &Stamped) -> bool {
-        !tick.fields.named().intersect(self.wanted).is_empty()
+    /// Why ticks that the ring no longer has are lost to it.
+    pub fn gap_reason(&self) -> GapReason {
+        if self.claim == Claim::None { GapReason::Slow } else { GapReason::Resume }
     }
 
     /// The first seq that may have to be sent.
@@ -88,22 +94,23 @@ impl Subscription {
     }
 
     /// The next tick that is to be sent, as an index into the topic's recent ticks; none when it is older than those.
+    /// `view` is its own.
     #[inline]
-    pub fn next_recent(&self, topic: &LocalTopic) -> Option<usize> {
+    pub fn next_recent(&self, topic: &LocalTopic, view: &View) -> Option<usize> {
         let oldest = topic.recent.first()?.seq;
         let first = usize::try_from(self.next_seq().checked_sub(oldest)?).ok()?;
         let mut ticks = topic.recent.get(first..)?.iter();
-        ticks.position(|tick| self.wants(tick)).map(|index| first + index)
+        ticks.position(|tick| view.wants(tick)).map(|index| first + index)
     }
 
     /// The order, among the ticks of all topics, of the next one that is to be sent; 0, which is before all others, when
-    /// it is no longer among the recent ticks.
+    /// it is no longer among the recent ticks. `view` is its own.
     #[inline]
-    pub fn next_order(&self, topic: &LocalTopic) -> u64 {
+    pub fn next_order(&self, topic: &LocalTopic, view: &View) -> u64 {
         if self.base != Base::None {
             return topic.record.order;
         }
-        self.next_recent(topic).map_or(0, |index| topic.recent[index].order)
+        self.next_recent(topic, view).map_or(0, |index| topic.recent[index].order)
     }
 
     /// It was sent the record as of `head`: changes make sense from there on.

@@ -1,0 +1,130 @@
+//! The views of a shard's subscriptions, each different one once. A subscription holds an id in place of its view: it
+//! stays small, and frames are shared by comparing numbers.
+//!
+//! Bounds: a view is here as long as a subscription has it, so there are never more views than subscriptions.
+//!
+//! Invariants: equal views have the same id; the id of [`View::WHOLE`] is [`ViewId::WHOLE`], which is always there.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+use slab::Slab;
+
+use super::index32;
+use crate::fanout::View;
+
+/// The index of a view in its shard's [`ViewTable`]. The highest bit is set when it has only some fields, so that marking
+/// subscriptions looks nothing up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::fanout) struct ViewId(u32);
+
+/// Every view that a subscription of the shard has.
+pub(in crate::fanout) struct ViewTable {
+    rows: Slab<Row>,
+    /// Every view but [`View::WHOLE`], which most subscriptions have, and which is found without it.
+    ids: HashMap<View, ViewId, RandomState>,
+}
+
+struct Row {
+    view: View,
+    /// How many subscriptions have it. Not counted for [`View::WHOLE`].
+    users: u32,
+}
+
+const SOME_FIELDS: u32 = 1 << 31;
+
+impl ViewId {
+    pub const WHOLE: ViewId = ViewId(0);
+
+    fn new(index: u32, view: &View) -> Self {
+        debug_assert_eq!(index & SOME_FIELDS, 0, "limits keep every table far below 2^31 entries");
+        ViewId(if view.has_every_field() { index } else { index | SOME_FIELDS })
+    }
+
+    #[inline]
+    pub fn has_every_field(self) -> bool {
+        self.0 & SOME_FIELDS == 0
+    }
+
+    #[inline]
+    fn index(self) -> usize {
+        (self.0 & !SOME_FIELDS) as usize
+    }
+}
+
+impl ViewTable {
+    #[inline]
+    pub fn get(&self, id: ViewId) -> &View {
+        &self.rows[id.index()].view
+    }
+
+    /// The id of a view, for one more user of it.
+    pub fn hold(&mut self, view: &View) -> ViewId {
+        if *view == View::WHOLE {
+            return ViewId::WHOLE;
+        }
+        if let Some(&id) = self.ids.get(view) {
+            self.rows[id.index()].users += 1;
+            return id;
+        }
+        let index = index32(self.rows.insert(Row { view: view.clone(), users: 1 }));
+        let id = ViewId::new(index, view);
+        self.ids.insert(view.clone(), id);
+        id
+    }
+
+    /// A user of the view has ended.
+    pub fn release(&mut self, id: ViewId) {
+        if id == ViewId::WHOLE {
+            return;
+        }
+        let row = &mut self.rows[id.index()];
+        row.users -= 1;
+        if row.users == 0 {
+            self.ids.remove(&self.rows.remove(id.index()).view);
+        }
+    }
+
+    pub fn shrink_to_fit(&mut self) {
+        self.rows.shrink_to_fit();
+        self.ids.shrink_to_fit();
+    }
+
+    /// How many views have users, and how many users they have together, beside [`View::WHOLE`].
+    #[cfg(test)]
+    pub fn held(&self) -> (usize, usize) {
+        (self.ids.len(), self.rows.iter().map(|(_, row)| row.users as usize).sum())
+    }
+}
+
+impl Default for ViewTable {
+    fn default() -> Self {
+        let mut rows = Slab::new();
+        rows.insert(Row { view: View::WHOLE, users: 0 });
+        ViewTable { rows, ids: HashMap::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tick::Field;
+
+    #[test]
+    fn equal_views_have_one_id_for_as_long_as_they_are_held() {
+        let mut views = ViewTable::default();
+        let some = View { wanted: Field::Bid.bit() };
+        assert_eq!(views.hold(&View::WHOLE), ViewId::WHOLE);
+        let id = views.hold(&some);
+        assert_eq!(views.hold(&some), id);
+        assert!(!id.has_every_field() && ViewId::WHOLE.has_every_field());
+        assert_eq!(*views.get(id), some);
+        assert_eq!(views.held(), (1, 2));
+        views.release(id);
+        assert_eq!(views.held(), (1, 1));
+        views.release(id);
+        views.release(ViewId::WHOLE);
+        assert_eq!(views.held(), (0, 0));
+        assert_eq!(*views.get(ViewId::WHOLE), View::WHOLE);
+    }
+}
