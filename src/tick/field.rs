@@ -18,6 +18,7 @@ pub enum Field {
     Side = 9,
     Volume = 10,
     Trades = 11,
+    TradeId = 12,
 }
 
 /// A set of [`Field`]s, one bit each.
@@ -31,7 +32,7 @@ pub const DECIMAL_BITS: u16 = (1 << DECIMAL_FIELDS) - 1;
 
 impl Field {
     /// Every field, in the order in which the wire shows them.
-    pub const ALL: [Field; 12] = [
+    pub const ALL: [Field; 13] = [
         Field::Bid,
         Field::BidSize,
         Field::Ask,
@@ -39,6 +40,7 @@ impl Field {
         Field::Last,
         Field::LastSize,
         Field::Side,
+        Field::TradeId,
         Field::Open,
         Field::High,
         Field::Low,
@@ -56,6 +58,7 @@ impl Field {
             Field::Last => "last",
             Field::LastSize => "last_size",
             Field::Side => "side",
+            Field::TradeId => "trade_id",
             Field::Open => "open",
             Field::High => "high",
             Field::Low => "low",
@@ -73,6 +76,7 @@ impl Field {
             "last" => Field::Last,
             "last_size" => Field::LastSize,
             "side" => Field::Side,
+            "trade_id" => Field::TradeId,
             "open" => Field::Open,
             "high" => Field::High,
             "low" => Field::Low,
@@ -86,7 +90,7 @@ impl Field {
         FieldSet(1 << self as u8)
     }
 
-    /// The index in `Fields`; `None` for side, volume and trades.
+    /// The index in `Fields`; `None` for those that are none.
     pub const fn decimal_index(self) -> Option<usize> {
         let index = self as usize;
         if index < DECIMAL_FIELDS { Some(index) } else { None }
@@ -102,7 +106,7 @@ impl Field {
 
 impl FieldSet {
     pub const NONE: FieldSet = FieldSet(0);
-    pub const ALL: FieldSet = FieldSet((1 << 12) - 1);
+    pub const ALL: FieldSet = FieldSet((1 << Field::ALL.len()) - 1);
     /// Together they are a trade, from which the service keeps the totals.
     pub const TRADE: FieldSet = Field::Last.bit().union(Field::LastSize.bit());
 

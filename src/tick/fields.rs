@@ -1,4 +1,4 @@
-//! [`Fields`]: values for some of a record's fields, and [`Side`], the only one that is a word. Not tied to a symbol.
+//! [`Fields`]: values for some of a record's fields, and [`Side`], which is a word. Not tied to a symbol.
 //!
 //! Decimals lie apart from their scales, which are all 0 where every value is a whole number of units. So merging and
 //! copying cost such values nothing for what others need. The same word says which fields are withdrawn.
@@ -9,6 +9,7 @@
 use super::{
     decimal::{Decimal, write_units},
     field::{DECIMAL_BITS, DECIMAL_FIELDS, Field, FieldSet},
+    trade_id::TradeId,
     uncommon::Uncommon,
     volume::Volume,
 };
@@ -25,6 +26,7 @@ pub struct Fields {
     uncommon: Uncommon,
     pub trades: u64,
     volume_units: i128,
+    trade_id: TradeId,
 }
 
 /// The aggressor side of a trade.
@@ -86,12 +88,25 @@ impl Fields {
         self.mask = self.mask.with(Field::Trades);
     }
 
+    pub fn set_trade_id(&mut self, id: TradeId) {
+        self.trade_id = id;
+        self.uncommon.restore(Field::TradeId);
+        self.mask = self.mask.with(Field::TradeId);
+    }
+
+    /// Empty when it is not set.
+    #[inline]
+    pub fn trade_id(&self) -> &TradeId {
+        &self.trade_id
+    }
+
     /// Says that a field has no value any more.
     pub fn withdraw(&mut self, field: Field) {
         match field {
             Field::Side => self.side = Side::Unknown,
             Field::Volume => (self.volume_units, self.volume_rest) = (0, 0),
             Field::Trades => self.trades = 0,
+            Field::TradeId => self.trade_id = TradeId::default(),
             _ => self.mantissas[field as usize] = 0,
         }
         self.uncommon.withdraw(field);
@@ -140,6 +155,9 @@ impl Fields {
         if newer.mask.contains(Field::Trades) {
             self.trades = newer.trades;
         }
+        if newer.mask.contains(Field::TradeId) {
+            self.trade_id = newer.trade_id;
+        }
         self.mask = self.mask.union(newer.mask);
         if !(self.uncommon.is_empty() && newer.uncommon.is_empty()) {
             self.merge_uncommon(newer);
@@ -175,6 +193,9 @@ impl Fields {
         if some.mask.contains(Field::Trades) {
             some.trades = self.trades;
         }
+        if some.mask.contains(Field::TradeId) {
+            some.trade_id = self.trade_id;
+        }
         if !self.uncommon.is_empty() {
             some.uncommon = self.uncommon.only(wanted);
             some.volume_rest = if some.uncommon.has_rest() { self.volume_rest } else { 0 };
@@ -201,6 +222,11 @@ impl Fields {
                 Field::Side => {
                     out.push(b'"');
                     out.extend_from_slice(self.side.as_str().as_bytes());
+                    out.push(b'"');
+                }
+                Field::TradeId => {
+                    out.push(b'"');
+                    out.extend_from_slice(self.trade_id.as_bytes());
                     out.push(b'"');
                 }
                 Field::Volume => self.volume().write(out),
@@ -290,13 +316,17 @@ impl Fields {
         self.volume_units = units;
     }
 
+    pub(crate) fn put_trade_id(&mut self, id: TradeId) {
+        self.trade_id = id;
+    }
+
     /// What few ticks have, and the rest of the volume when it says that there is one.
     pub(crate) fn set_uncommon(&mut self, uncommon: Uncommon, volume_rest: u32) {
         (self.uncommon, self.volume_rest) = (uncommon, volume_rest);
     }
 }
 
-const _: () = assert!(size_of::<Fields>() == 112, "what few ticks have fills what alignment leaves free");
+const _: () = assert!(size_of::<Fields>() == 144, "what few ticks have fills what alignment leaves free");
 
 // === impl Side ===
 

@@ -12,6 +12,7 @@ pub mod glob;
 mod numeral;
 mod symbol;
 mod time;
+mod trade_id;
 mod uncommon;
 mod volume;
 
@@ -28,6 +29,7 @@ pub use self::{
     numeral::{DecimalError, PLACES_MAX, UNIT_PLACES},
     symbol::{SYMBOL_BYTES_MAX, Symbol, SymbolError, check_characters, check_symbol},
     time::Nanos,
+    trade_id::{TRADE_ID_BYTES_MAX, TradeId, TradeIdError},
     volume::{VOLUME_ONES_MAX, Volume},
 };
 

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::{Decimal, Volume};
+use super::{Decimal, TradeId, Volume};
 
 /// Of all printable ASCII that a symbol may have; of long characters, with blanks within.
 pub const ANY_SYMBOL: &str = "[!-~&&[^\"\\\\,]]{1,64}|币[!-~ 币\u{e9}&&[^\"\\\\,]]{0,18}[*!币]";
@@ -29,4 +29,10 @@ pub fn any_volume() -> impl Strategy<Value = Volume> {
     let units = (0..10i128.pow(33), 0u32..30).prop_map(|(units, cut)| units / 10i128.pow(cut));
     let rest = prop_oneof![Just(0), 1u32..1_000_000_000];
     (units, rest).prop_map(|(units, rest)| Volume::from_parts(units, rest))
+}
+
+/// Numbers, and texts of every length.
+pub fn any_trade_id() -> impl Strategy<Value = TradeId> {
+    let text = "[ -~&&[^\"\\\\]]{1,32}|币[ -~币&&[^\"\\\\]]{0,9}";
+    prop_oneof![any::<u64>().prop_map(TradeId::of_number), text.prop_map(|text| TradeId::new(&text).unwrap())]
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{
-    testing::{any_decimal, any_size, any_volume},
+    testing::{any_decimal, any_size, any_trade_id, any_volume},
     *,
 };
 
@@ -191,9 +191,10 @@ fn exact(text: &str) -> i128 {
 
 /// Values of some fields, and others withdrawn, of every scale.
 fn any_fields() -> impl Strategy<Value = Fields> {
-    let values = (proptest::array::uniform9(any_decimal()), any_volume(), any::<u64>(), 0usize..3);
+    let values =
+        (proptest::array::uniform9(any_decimal()), any_volume(), any::<u64>(), 0usize..3, any_trade_id());
     let withdrawn = prop_oneof![Just(0), any::<u16>()];
-    (any::<u16>(), withdrawn, values).prop_map(|(set, withdrawn, (decimals, volume, trades, side))| {
+    (any::<u16>(), withdrawn, values).prop_map(|(set, withdrawn, (decimals, volume, trades, side, id))| {
         let mut fields = Fields::default();
         fields.withdraw_all(FieldSet(withdrawn));
         for field in FieldSet(set).iter() {
@@ -201,6 +202,7 @@ fn any_fields() -> impl Strategy<Value = Fields> {
                 Field::Side => fields.set_side([Side::Unknown, Side::Buy, Side::Sell][side]),
                 Field::Volume => fields.set_volume(volume),
                 Field::Trades => fields.set_trades(trades),
+                Field::TradeId => fields.set_trade_id(id),
                 _ => fields.set_decimal(field, decimals[field as usize]),
             }
         }

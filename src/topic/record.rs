@@ -52,7 +52,7 @@ impl Record {
     }
 
     /// Returns which totals it changed. A total that the feed itself gives or withdraws is left to it. A trade without an
-    /// aggressor side clears the side.
+    /// aggressor side clears the side, and one without a name withdraws the last one's.
     ///
     /// `UNITS`: whether all values are units, as nearly always, so that no scale is looked at. Not inlined: a quote then
     /// saves no registers for it.
@@ -99,6 +99,10 @@ impl Record {
         if moves(Field::Trades, true) {
             fields.set_trades(fields.trades.saturating_add(1));
         }
+        // Last, since nothing is withdrawn from values that are all units.
+        if moves(Field::TradeId, had.contains(Field::TradeId)) {
+            fields.withdraw(Field::TradeId);
+        }
         Ok(moved)
     }
 }
@@ -106,7 +110,7 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tick::{Decimal, Volume};
+    use crate::tick::{Decimal, TradeId, Volume};
 
     fn trade(last: i64, size: i64) -> Fields {
         let mut fields = Fields::default();
@@ -236,6 +240,27 @@ mod tests {
             [shown(Field::Open), shown(Field::High), shown(Field::Low)],
             [prices[0], prices[2], prices[1]]
         );
+    }
+
+    #[test]
+    fn a_trade_without_a_name_does_not_keep_the_last_one() {
+        let mut named = trade(10, 1);
+        named.set_trade_id(TradeId::of_number(7));
+        let fields = merged(&[named.clone(), trade(11, 1)]);
+        assert_eq!((fields.trade_id().as_str(), fields.withdrawn()), ("", Field::TradeId.bit()));
+        assert_eq!((fields.trades, fields.volume()), (2, Volume::from_units(2)));
+        let mut record = Record::default();
+        for trade in [named.clone(), trade(11, 1), trade(12, 1)] {
+            record.take(&trade).unwrap();
+        }
+        assert!(!record.changed.contains(Field::TradeId), "there was none any more");
+        let fields = merged(&[named.clone(), trade(11, 1), named.clone()]);
+        assert_eq!((fields.trade_id().as_str(), fields.withdrawn()), ("7", FieldSet::NONE));
+        assert!(!merged(&[trade(11, 1)]).named().contains(Field::TradeId));
+        // A quote is no trade: the name stays.
+        let mut quote = Fields::default();
+        quote.set_decimal(Field::Bid, Decimal::from_units(5));
+        assert_eq!(merged(&[named, quote]).trade_id().as_str(), "7");
     }
 
     #[test]

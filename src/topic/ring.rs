@@ -4,8 +4,8 @@
 //! dropped seq gets nothing and can see the oldest seq held; the ring never skips silently.
 //!
 //! A tick takes three words, one for each value that it carries, and a byte: 57 bytes for a quote, about 65 for a trade.
-//! A [`Stamped`] takes 160 bytes. One more word is needed when a decimal is no whole number of units, or a
-//! field is withdrawn. The ring grows with its ticks, so that a quiet topic costs next to nothing.
+//! A [`Stamped`] takes 192 bytes. One more word is needed when a decimal is no whole number of units, or a
+//! field is withdrawn, and up to five for a trade's name. The ring grows with its ticks, so that a quiet topic costs next to nothing.
 
 use std::collections::VecDeque;
 
@@ -13,7 +13,7 @@ use super::{
     batch::{Stamped, TopicId},
     record::Record,
 };
-use crate::tick::{DECIMAL_BITS, Field, FieldSet, Fields, Nanos, Side, Uncommon};
+use crate::tick::{DECIMAL_BITS, Field, FieldSet, Fields, Nanos, Side, TradeId, Uncommon};
 
 #[derive(Clone, Debug, Default)]
 pub struct Ring {
@@ -32,10 +32,10 @@ const SIDE_SHIFT: u32 = 16;
 const ORDER_SHIFT: u32 = 18;
 /// Mask, side and order; event time; time of receipt.
 const HEAD_WORDS: usize = 3;
-/// A tick with every field; the volume takes two words, the side none.
+/// A tick with every field but the name of a trade; the volume takes two words, the side none.
 const COMMON_WORDS_MAX: usize = HEAD_WORDS + DECIMAL_BITS.count_ones() as usize + 3;
-/// What few ticks have, and the rest of the volume.
-const UNCOMMON_WORDS_MAX: usize = COMMON_WORDS_MAX + 2;
+/// What few ticks have, the rest of the volume, and the name of a trade.
+const LONG_WORDS_MAX: usize = COMMON_WORDS_MAX + 2 + TradeId::WORDS_MAX;
 
 const _: () = assert!((FieldSet::ALL.0 as u64) < UNCOMMON, "the bit is no field's");
 
@@ -69,18 +69,18 @@ impl Ring {
         while self.lens.len() >= max {
             self.forget_oldest();
         }
-        if record.fields.uncommon().is_empty() {
+        if record.fields.uncommon().is_empty() && !record.changed.contains(Field::TradeId) {
             let mut words = [0; COMMON_WORDS_MAX];
             let len = pack::<false, _>(record, &mut words);
             self.append(&words[..len]);
         } else {
-            self.push_uncommon(record);
+            self.push_long(record);
         }
     }
 
-    #[cold]
-    fn push_uncommon(&mut self, record: &Record) {
-        let mut words = [0; UNCOMMON_WORDS_MAX];
+    #[inline(never)]
+    fn push_long(&mut self, record: &Record) {
+        let mut words = [0; LONG_WORDS_MAX];
         let len = pack::<true, _>(record, &mut words);
         self.append(&words[..len]);
     }
@@ -160,18 +160,22 @@ impl Ring {
         if mask.contains(Field::Trades) {
             fields.trades = next();
         }
+        if mask.contains(Field::TradeId) {
+            fields.put_trade_id(TradeId::unpack(&mut next));
+        }
         Stamped { topic, seq, order: head >> ORDER_SHIFT, ts, rx, fields }
     }
 }
 
-/// Returns how many words the record's last tick takes. `UNCOMMON_TOO`: whether the record has what few ticks have.
+/// Returns how many words the record's last tick takes. `LONG`: whether the record has what few ticks have, or the tick
+/// has the name of a trade.
 #[inline]
-fn pack<const UNCOMMON_TOO: bool, const WORDS: usize>(record: &Record, words: &mut [u64; WORDS]) -> usize {
+fn pack<const LONG: bool, const WORDS: usize>(record: &Record, words: &mut [u64; WORDS]) -> usize {
     let (fields, changed) = (&record.fields, record.changed);
     // Nothing is withdrawn from a record that has only what is common.
-    let set = if UNCOMMON_TOO { changed.intersect(fields.mask) } else { changed };
+    let set = if LONG { changed.intersect(fields.mask) } else { changed };
     let side = if set.contains(Field::Side) { side_bits(fields.side) } else { 0 };
-    let uncommon = if UNCOMMON_TOO { fields.uncommon().only(changed) } else { Uncommon::default() };
+    let uncommon = if LONG { fields.uncommon().only(changed) } else { Uncommon::default() };
     let flag = if uncommon.is_empty() { 0 } else { UNCOMMON };
     words[0] = u64::from(changed.0) | flag | (side << SIDE_SHIFT) | (record.order << ORDER_SHIFT);
     words[1] = record.ts.0.cast_unsigned();
@@ -201,6 +205,9 @@ fn pack<const UNCOMMON_TOO: bool, const WORDS: usize>(record: &Record, words: &m
     if set.contains(Field::Trades) {
         put(fields.trades);
     }
+    if LONG && set.contains(Field::TradeId) {
+        fields.trade_id().pack(put);
+    }
     len
 }
 
@@ -227,28 +234,28 @@ mod tests {
     use super::*;
     use crate::tick::{
         Decimal,
-        testing::{any_decimal, any_volume},
+        testing::{any_decimal, any_trade_id, any_volume},
     };
 
     fn any_fields() -> impl Strategy<Value = Fields> {
         let units = any::<i64>().prop_map(Decimal::from_units);
         let decimals = prop_oneof![uniform9(units), uniform9(any_decimal())];
-        let withdrawn = prop_oneof![Just(0), 0u16..1 << 12];
-        (0u16..1 << 12, withdrawn, 0u64..3, decimals, any::<u64>(), any_volume()).prop_map(
-            |(mask, withdrawn, side, decimals, trades, volume)| {
+        let withdrawn = prop_oneof![Just(0), 0..=FieldSet::ALL.0];
+        (0..=FieldSet::ALL.0, withdrawn, 0u64..3, decimals, any::<u64>(), any_volume(), any_trade_id())
+            .prop_map(|(mask, withdrawn, side, decimals, trades, volume, id)| {
                 let mut fields = Fields::default();
                 for field in FieldSet(mask).iter() {
                     match field {
                         Field::Side => fields.set_side(side_of(side)),
                         Field::Volume => fields.set_volume(volume),
                         Field::Trades => fields.set_trades(trades),
+                        Field::TradeId => fields.set_trade_id(id),
                         _ => fields.set_decimal(field, decimals[field as usize]),
                     }
                 }
                 fields.withdraw_all(FieldSet(withdrawn));
                 fields
-            },
-        )
+            })
     }
 
     proptest! {

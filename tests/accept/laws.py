@@ -4,7 +4,7 @@ import json
 import time
 
 FIELDS = {
-    "bid", "bid_size", "ask", "ask_size", "last", "last_size", "side", "open", "high", "low", "volume", "trades",
+    "bid", "bid_size", "ask", "ask_size", "last", "last_size", "side", "trade_id", "open", "high", "low", "volume", "trades",
 }  # fmt: skip
 DATA_FRAME_BYTES_MAX = 16 * 1024
 

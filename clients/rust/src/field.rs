@@ -14,6 +14,8 @@ pub enum Field {
     LastSize,
     /// The aggressor side of the last trade: `buy`, `sell` or `unknown`.
     Side,
+    /// The name of the last trade at its venue.
+    TradeId,
     Open,
     High,
     Low,
@@ -27,7 +29,7 @@ pub const FIELDS: usize = Field::ALL.len();
 // === impl Field ===
 
 impl Field {
-    pub const ALL: [Field; 12] = [
+    pub const ALL: [Field; 13] = [
         Field::Bid,
         Field::BidSize,
         Field::Ask,
@@ -35,6 +37,7 @@ impl Field {
         Field::Last,
         Field::LastSize,
         Field::Side,
+        Field::TradeId,
         Field::Open,
         Field::High,
         Field::Low,
@@ -54,6 +57,7 @@ impl Field {
             Field::High => "high",
             Field::Low => "low",
             Field::Side => "side",
+            Field::TradeId => "trade_id",
             Field::Volume => "volume",
             Field::Trades => "trades",
         }

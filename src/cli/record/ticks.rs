@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use tickcast::tick::{Decimal, Field, FieldSet, Fields, Nanos, Side, Symbol, Tick, Volume};
+use tickcast::tick::{Decimal, Field, FieldSet, Fields, Nanos, Side, Symbol, Tick, TradeId, Volume};
 use tickcast_client::{Change, Loss, MessageError};
 
 /// What is not in the recording.
@@ -66,6 +66,7 @@ fn set(fields: &mut Fields, field: tickcast_client::Field, text: &str) -> Option
         Field::Side => fields.set_side(Side::parse(text)?),
         Field::Volume => fields.set_volume(Volume::parse(text).ok().filter(|volume| !volume.is_negative())?),
         Field::Trades => fields.set_trades(text.parse().ok()?),
+        Field::TradeId => fields.set_trade_id(TradeId::new(text).ok()?),
         _ => fields.set_decimal(field, Decimal::parse(text).ok()?),
     }
     Some(())

@@ -8,7 +8,7 @@ use super::{
     world::{ModelClient, World, symbol},
 };
 use crate::{
-    tick::{FieldSet, Fields, Nanos, Tick},
+    tick::{Field, FieldSet, Fields, Nanos, Tick},
     topic::{Detail, FeedId, Stamped, TopicId},
 };
 
@@ -54,10 +54,14 @@ impl World {
         past.take(given, stamped);
         let after = past.record(past.head());
         ensure!(stamped.seq == past.head(), Totals, "seq {} of {} ticks", stamped.seq, past.head());
-        let mut merged = before;
+        let (had, mut merged) = (before.mask, before);
         merged.merge(&stamped.fields);
         ensure!(merged == after, Totals, "tick {stamped:?} makes {merged:?}, the trades {after:?}");
-        let withdrawn = (stamped.fields.withdrawn(), given.withdrawn());
+        let is_trade = given.mask.contains_all(FieldSet::TRADE);
+        // A trade without a name does not keep that of the last one.
+        let unnamed = is_trade && had.contains(Field::TradeId) && !given.named().contains(Field::TradeId);
+        let also = if unnamed { Field::TradeId.bit() } else { FieldSet::NONE };
+        let withdrawn = (stamped.fields.withdrawn(), given.withdrawn().union(also));
         ensure!(
             withdrawn.0 == withdrawn.1,
             Totals,
@@ -67,8 +71,7 @@ impl World {
         );
         for field in stamped.fields.mask.iter().filter(|&field| !given.mask.contains(field)) {
             let moved = FieldSet::TRADE.union(field.bit());
-            let trade = given.mask.contains_all(FieldSet::TRADE);
-            ensure!(trade, Totals, "{field:?} of {moved:?} changed without a trade");
+            ensure!(is_trade, Totals, "{field:?} of {moved:?} changed without a trade");
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     fanout::{Change, Mode, ResumePoint, Spec, SubscribeOutcome, SubscribeRequest, TooMany},
-    tick::{Decimal, Field, FieldSet, Fields, Side, State, Symbol, Volume},
+    tick::{Decimal, Field, FieldSet, Fields, Side, State, Symbol, TradeId, Volume},
 };
 
 impl World {
@@ -273,6 +273,7 @@ fn foreign_record() -> Fields {
             Field::Side => fields.set_side(Side::Sell),
             Field::Volume => fields.set_volume(Volume::from_units(-999_999)),
             Field::Trades => fields.set_trades(999_999),
+            Field::TradeId => fields.set_trade_id(TradeId::of_number(999_999)),
             _ => fields.set_decimal(field, Decimal::with_places(-999_999, 18).unwrap_or_default()),
         }
     }

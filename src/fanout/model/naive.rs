@@ -48,6 +48,9 @@ impl Past {
             if record.mask.contains(Field::Side) && !given.mask.contains(Field::Side) {
                 record.set_side(Side::Unknown);
             }
+            if record.mask.contains(Field::TradeId) && !given.mask.contains(Field::TradeId) {
+                record.withdraw(Field::TradeId);
+            }
         }
         for field in given.withdrawn().iter() {
             record.withdraw(field);
@@ -85,6 +88,7 @@ fn copy(from: &Fields, field: Field, to: &mut Fields) {
         Field::Side => to.set_side(from.side),
         Field::Volume => to.set_volume(from.volume()),
         Field::Trades => to.set_trades(from.trades),
+        Field::TradeId => to.set_trade_id(*from.trade_id()),
         _ => to.set_decimal(field, from.get_decimal(field).unwrap_or_default()),
     }
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::{
     fanout::{Change, Mode, Spec},
-    tick::{Decimal, Field, FieldSet, Fields, Side},
+    tick::{Decimal, Field, FieldSet, Fields, Side, TradeId},
     topic::Detail,
 };
 
@@ -242,6 +242,7 @@ fn wanted() -> impl Strategy<Value = FieldSet> {
         1 => Just(some(&[Field::Bid, Field::Ask])),
         1 => Just(some(&[Field::High, Field::Low, Field::Volume, Field::Trades])),
         1 => Just(some(&[Field::Side, Field::Open])),
+        1 => Just(some(&[Field::TradeId])),
     ]
 }
 
@@ -298,18 +299,23 @@ fn set_fields() -> impl Strategy<Value = Fields> {
         }
         fields
     };
-    let trade = |price: Decimal, size: Decimal, side: Option<Side>| {
+    let id = prop_oneof![2 => Just(None), 1 => (0u64..4).prop_map(Some)];
+    let trade = |price: Decimal, size: Decimal, side: Option<Side>, id: Option<u64>| {
         let mut fields = Fields::default();
         fields.set_decimal(Field::Last, price);
         fields.set_decimal(Field::LastSize, size);
         if let Some(side) = side {
             fields.set_side(side);
         }
+        if let Some(id) = id {
+            fields.set_trade_id(TradeId::of_number(id));
+        }
         fields
     };
     prop_oneof![
         6 => (1u8..4, price.clone(), size.clone()).prop_map(move |(kind, price, size)| quote(kind, price, size)),
-        5 => (price.clone(), size, side).prop_map(move |(price, size, side)| trade(price, size, side)),
+        5 => (price.clone(), size, side, id)
+            .prop_map(move |(price, size, side, id)| trade(price, size, side, id)),
         1 => price.prop_map(|price| {
             let mut fields = Fields::default();
             fields.set_decimal(Field::Last, price);

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     feed::ndjson::ValueFault,
-    tick::{DIGITS_MAX, Decimal, Field, Fields, Side, Symbol, Tick, Volume},
+    tick::{DIGITS_MAX, Decimal, Field, Fields, Side, Symbol, Tick, TradeId, Volume},
 };
 
 /// Decodes the rows of one table.
@@ -278,7 +278,7 @@ impl TableFormat for Mapped {
         let Parts { symbol, ts, rx, fields } = tick;
         let symbol =
             symbol.or_else(|| self.symbol.clone()).ok_or(FormatFault::Missing { field: "symbol" })?;
-        if fields.named().is_empty() || fields.named() == Field::Side.bit() {
+        if fields.named().without(Field::Side.bit().with(Field::TradeId)).is_empty() {
             return Ok(RowValue::Nothing);
         }
         Ok(RowValue::Tick(rx, Tick { symbol, ts, fields }))
@@ -322,6 +322,12 @@ fn read(cell: &str, field: Field, fields: &mut Fields) -> Result<(), ValueFault>
         Field::Volume => {
             let parse = if is_double(cell) { Volume::parse_double } else { Volume::parse };
             fields.set_volume(ValueFault::check_volume(parse(cell))?);
+        }
+        // The trade counts, whatever its name.
+        Field::TradeId => {
+            if let Some(id) = TradeId::of_venue(cell) {
+                fields.set_trade_id(id);
+            }
         }
         Field::Trades => fields.set_trades(cell.parse().map_err(|_| ValueFault::NotWhole)?),
         _ => fields.set_decimal(field, decimal_or_double(cell, field)?),

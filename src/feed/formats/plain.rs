@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     feed::ndjson::ValueFault,
-    tick::{Field, FieldSet, Fields, Side, Symbol, Tick, Volume},
+    tick::{Field, FieldSet, Fields, Side, Symbol, Tick, TradeId, Volume},
 };
 
 /// The meanings of the columns; empty until the first line was read.
@@ -120,6 +120,7 @@ fn read(text: &str, field: Field, fields: &mut Fields) -> Result<(), ValueFault>
     match field {
         Field::Side => fields.set_side(Side::parse(text).ok_or(ValueFault::Side)?),
         Field::Volume => fields.set_volume(ValueFault::check_volume(Volume::parse(text))?),
+        Field::TradeId => fields.set_trade_id(TradeId::new(text).map_err(ValueFault::TradeId)?),
         Field::Trades => fields.set_trades(text.parse().map_err(|_| ValueFault::NotWhole)?),
         _ => fields.set_decimal(field, decimal(text, field)?),
     }

@@ -43,7 +43,7 @@ impl ColumnTarget {
 
     /// Whether a tick may consist of it alone.
     pub fn is_value(self) -> bool {
-        matches!(self, ColumnTarget::Field(field) if field != Field::Side)
+        matches!(self, ColumnTarget::Field(field) if !matches!(field, Field::Side | Field::TradeId))
     }
 
     pub fn names() -> String {

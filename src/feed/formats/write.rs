@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use super::plain::NULL;
 use crate::{
     feed::ndjson::write_line,
-    tick::{Field, FieldSet, Fields, Nanos, Side, Symbol, Tick},
+    tick::{Field, FieldSet, Fields, Nanos, Side, Symbol, Tick, TradeId},
 };
 
 /// A writable format.
@@ -189,12 +189,21 @@ fn cells(tick: &Tick, fields: &[Field], nulls: Nulls, out: &mut Vec<u8>) {
         }
         match field {
             Field::Side => out.extend_from_slice(tick.fields.side.as_str().as_bytes()),
+            Field::TradeId => write_id(tick.fields.trade_id(), out),
             Field::Trades => out.extend_from_slice(itoa::Buffer::new().format(tick.fields.trades).as_bytes()),
             Field::Volume => tick.fields.volume().write(out),
             _ => tick.fields.get_decimal(field).unwrap_or_default().write(out),
         }
     }
     out.push(b'\n');
+}
+
+/// The only cell that may have a comma.
+fn write_id(id: &TradeId, out: &mut Vec<u8>) {
+    let quote: &[u8] = if id.as_bytes().contains(&b',') { b"\"" } else { b"" };
+    out.extend_from_slice(quote);
+    out.extend_from_slice(id.as_bytes());
+    out.extend_from_slice(quote);
 }
 
 fn cell(text: &[u8], out: &mut Vec<u8>) {
@@ -215,7 +224,7 @@ mod tests {
         feed::formats::{DecoderOutput, Format, Hints},
         tick::{
             Decimal, Fields, Symbol,
-            testing::{ANY_SYMBOL, any_decimal, any_size, any_volume},
+            testing::{ANY_SYMBOL, any_decimal, any_size, any_trade_id, any_volume},
         },
     };
 
@@ -231,10 +240,16 @@ mod tests {
             any_size(),
             prop_oneof![Just(Side::Buy), Just(Side::Sell), Just(Side::Unknown)],
             any_volume(),
-            any::<u64>(),
+            (any::<u64>(), any_trade_id()),
         );
         (ANY_SYMBOL, micros(), micros(), any::<u16>(), values).prop_map(
-            move |(symbol, ts, rx, bits, (prices, bid_size, ask_size, last_size, side, volume, trades))| {
+            move |(
+                symbol,
+                ts,
+                rx,
+                bits,
+                (prices, bid_size, ask_size, last_size, side, volume, (trades, id)),
+            )| {
                 let mut mask = FieldSet(bits).intersect(columns);
                 if mask.intersect(needed).is_empty() || needed != FieldSet::ALL {
                     mask = mask.union(needed);
@@ -245,6 +260,7 @@ mod tests {
                         Field::Side => fields.set_side(side),
                         Field::Volume => fields.set_volume(volume),
                         Field::Trades => fields.set_trades(trades),
+                        Field::TradeId => fields.set_trade_id(id),
                         Field::BidSize => fields.set_decimal(field, bid_size),
                         Field::AskSize => fields.set_decimal(field, ask_size),
                         Field::LastSize => fields.set_decimal(field, last_size),

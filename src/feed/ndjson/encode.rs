@@ -26,6 +26,11 @@ pub fn write_line(tick: &Tick, rx: Option<Nanos>, out: &mut Vec<u8>) {
                 out.extend_from_slice(tick.fields.side.as_str().as_bytes());
                 out.push(b'"');
             }
+            Field::TradeId => {
+                out.push(b'"');
+                out.extend_from_slice(tick.fields.trade_id().as_bytes());
+                out.push(b'"');
+            }
             Field::Trades => out.extend_from_slice(itoa::Buffer::new().format(tick.fields.trades).as_bytes()),
             Field::Volume => write_decimal(out, |out| tick.fields.volume().write(out)),
             _ => write_decimal(out, |out| tick.fields.get_decimal(field).unwrap_or_default().write(out)),

@@ -7,7 +7,7 @@ use simd_json::ErrorType;
 
 use crate::{
     feed::RejectReason,
-    tick::{DecimalError, SymbolError, Volume},
+    tick::{DecimalError, SymbolError, TradeIdError, Volume},
 };
 
 /// Why a line is no tick. Its text names the field and the fault of its value.
@@ -56,6 +56,10 @@ pub enum ValueFault {
     Time,
     #[error("not buy, sell or unknown")]
     Side,
+    #[error("{0}")]
+    TradeId(TradeIdError),
+    #[error("neither text nor a whole number but {found}")]
+    NoTradeId { found: &'static str },
     #[error("not nanoseconds since 1970")]
     Nanos,
     #[error("no time that can be")]

@@ -7,7 +7,7 @@ use crate::{
     feed::{RejectCounts, RejectReason},
     tick::{
         DECIMAL_FIELDS, Decimal, Field, FieldSet, Fields, Nanos, Side, Symbol, Tick, Volume,
-        testing::{ANY_SYMBOL, any_decimal, any_volume},
+        testing::{ANY_SYMBOL, any_decimal, any_trade_id, any_volume},
     },
 };
 
@@ -422,6 +422,36 @@ fn a_line_without_end_costs_its_limit_and_is_one_rejection() {
     assert_eq!(chunk.next_line(), None);
 }
 
+#[test]
+fn a_trade_id_is_text_or_the_digits_of_a_whole_number() {
+    let id = |value: &str, id: &str| {
+        check_value(&format!(r#""trade_id":{value}"#), &format!(r#","trade_id":"{id}""#));
+        // The same where the line is read by its digits.
+        let line = format!(r#"{{"symbol":"A","trade_id":{value},"bid":87000.123456789}}"#);
+        check(&line, &format!(r#","bid":87000.123456789,"trade_id":"{id}""#));
+    };
+    id(r#""T-1/a b,c""#, "T-1/a b,c");
+    id(r#""\u0041\/1""#, "A/1");
+    id("4744868157", "4744868157");
+    id("18446744073709551615", "18446744073709551615");
+    id("184467440737095516150", "184467440737095516150");
+    id("-7", "-7");
+    check_value(r#""trade_id":null"#, r#","trade_id":null"#);
+    let refused = |value: &str, message: &str| {
+        let line = format!(r#"{{"symbol":"A","bid":1,"trade_id":{value}}}"#);
+        check_refused(&line, RejectReason::Value, &format!("trade_id: {message}"));
+    };
+    refused("1.5", "neither text nor a whole number but a number with a fraction or an exponent");
+    refused("1e5", "neither text nor a whole number but a number with a fraction or an exponent");
+    refused("true", "neither text nor a whole number but a boolean");
+    refused("[1]", "neither text nor a whole number but an array");
+    refused(r#""""#, "at least one character");
+    refused(&format!("{:?}", "x".repeat(33)), "at most 32 bytes, this has 33");
+    refused(&"9".repeat(33), "at most 32 bytes, this has 33");
+    refused(r#""a\"b""#, "no control character, quote or backslash, byte 1 is '\"'");
+    refused(r#""a\nb""#, "no control character, quote or backslash, byte 1 is '\\n'");
+}
+
 fn any_symbol() -> impl Strategy<Value = Symbol> {
     proptest::string::string_regex(ANY_SYMBOL).unwrap().prop_map(|text| Symbol::new(&text).unwrap())
 }
@@ -431,15 +461,17 @@ fn any_tick() -> impl Strategy<Value = (Tick, Option<Nanos>)> {
         || proptest::option::of((i64::MIN / 1_000 + 1..i64::MAX / 1_000).prop_map(|us| Nanos(us * 1_000)));
     let decimals = proptest::array::uniform9(any_decimal());
     let side = prop_oneof![Just(Side::Buy), Just(Side::Sell), Just(Side::Unknown)];
-    let sets = (1u16..1 << 12, prop_oneof![3 => Just(0), 1 => 0u16..1 << 12]);
-    (any_symbol(), time(), time(), sets, decimals, any_volume(), any::<u64>(), side).prop_map(
-        |(symbol, ts, rx, (mask, withdrawn), decimals, volume, trades, side)| {
+    let sets = (1..=FieldSet::ALL.0, prop_oneof![3 => Just(0), 1 => 0..=FieldSet::ALL.0]);
+    let words = (side, any_trade_id());
+    (any_symbol(), time(), time(), sets, decimals, any_volume(), any::<u64>(), words).prop_map(
+        |(symbol, ts, rx, (mask, withdrawn), decimals, volume, trades, (side, id))| {
             let mut fields = Fields::default();
             for field in FieldSet(mask).iter() {
                 match field {
                     Field::Side => fields.set_side(side),
                     Field::Volume => fields.set_volume(volume),
                     Field::Trades => fields.set_trades(trades),
+                    Field::TradeId => fields.set_trade_id(id),
                     _ => {
                         let value = decimals[field as usize % DECIMAL_FIELDS];
                         let is_allowed = field.may_be_negative() || !value.is_negative();
@@ -508,7 +540,7 @@ fn is_long(number: &str) -> bool {
 proptest! {
     #[test]
     fn a_number_is_worth_what_its_digits_are_worth_in_quotes(number in any_number()) {
-        for field in Field::ALL.map(Field::name).into_iter().chain(["ts", "rx"]).filter(|&name| name != "side") {
+        for field in Field::ALL.map(Field::name).into_iter().chain(["ts", "rx"]).filter(|&name| name != "side" && name != "trade_id") {
             let quoted = decode(&format!(r#"{{"symbol":"A","open":0,"{field}":"{number}"}}"#).replace(r#""open":0,"open""#, r#""open""#));
             let plain = decode(&format!(r#"{{"symbol":"A","open":0,"{field}":{number}}}"#).replace(r#""open":0,"open""#, r#""open""#));
             match (&quoted, &plain) {

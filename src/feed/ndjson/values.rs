@@ -13,7 +13,9 @@
 use simd_json::{Node, StaticNode};
 
 use super::error::{LineError, ValueFault};
-use crate::tick::{Decimal, DecimalError, Field, Fields, PLACES_MAX, Side, Symbol, UNITS_PER_ONE, Volume};
+use crate::tick::{
+    Decimal, DecimalError, Field, Fields, PLACES_MAX, Side, Symbol, TradeId, UNITS_PER_ONE, Volume,
+};
 
 /// A value of a line, as far as its parser reads it.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -62,6 +64,7 @@ pub(super) fn read_field(
 ) -> Result<(), ValueUnread<ValueFault>> {
     match field {
         Field::Side => fields.set_side(read_side(value)?),
+        Field::TradeId => fields.set_trade_id(read_trade_id(value)?),
         Field::Volume => fields.set_volume(read_volume(value)?),
         Field::Trades => fields.set_trades(read_count(value)?),
         _ => {
@@ -155,6 +158,25 @@ fn read_side(value: NdjsonValue<'_>) -> Result<Side, ValueFault> {
         NdjsonValue::Text(text) => Side::parse(text).ok_or(ValueFault::Side),
         _ => Err(ValueFault::Side),
     }
+}
+
+/// Text, or a whole number, which is taken as its digits: venues send both.
+pub(super) fn read_trade_id(value: NdjsonValue<'_>) -> Result<TradeId, ValueUnread<ValueFault>> {
+    let is_whole =
+        |text: &str| text.strip_prefix('-').unwrap_or(text).bytes().all(|byte| byte.is_ascii_digit());
+    let id = match value {
+        NdjsonValue::Text(text) => TradeId::new(text),
+        NdjsonValue::Whole(number) => return Ok(TradeId::of_number(number)),
+        NdjsonValue::Below(number) => TradeId::new(itoa::Buffer::new().format(number)),
+        NdjsonValue::Digits(text) if is_whole(text) => TradeId::new(text),
+        // It may be one that is too large for the parser.
+        NdjsonValue::Double(_) => return Err(ValueUnread::Digits),
+        NdjsonValue::Digits(_) => {
+            return Err(ValueFault::NoTradeId { found: "a number with a fraction or an exponent" }.into());
+        }
+        other => return Err(ValueFault::NoTradeId { found: other.kind() }.into()),
+    };
+    Ok(id.map_err(ValueFault::TradeId)?)
 }
 
 // === impl NdjsonValue ===

@@ -10,7 +10,7 @@ use std::{
 use serde_json::{Value, value::RawValue};
 
 /// The fields of a record, as docs/PROTOCOL.md names them.
-pub const RECORD_FIELDS: [&str; 12] = [
+pub const RECORD_FIELDS: [&str; 13] = [
     "bid",
     "bid_size",
     "ask",
@@ -18,6 +18,7 @@ pub const RECORD_FIELDS: [&str; 12] = [
     "last",
     "last_size",
     "side",
+    "trade_id",
     "open",
     "high",
     "low",

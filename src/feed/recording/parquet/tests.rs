@@ -19,7 +19,7 @@ use crate::{
     },
     tick::{
         Decimal, Field, Fields, Nanos, Side, Symbol, Tick, Volume,
-        testing::{ANY_SYMBOL, any_decimal, any_size, any_volume},
+        testing::{ANY_SYMBOL, any_decimal, any_size, any_trade_id, any_volume},
     },
 };
 
@@ -252,15 +252,23 @@ fn any_tick() -> impl Strategy<Value = (Tick, Nanos)> {
     let micros = || (100_000_000_000_000i64..4_000_000_000_000_000).prop_map(|micros| Nanos(micros * 1_000));
     let volume =
         any_volume().prop_map(|volume| if volume.to_string().len() > 20 { Volume::ZERO } else { volume });
-    let values = (proptest::array::uniform9(any_decimal()), any_size(), volume, any::<u64>(), 0u8..3);
-    (ANY_SYMBOL, proptest::option::of(micros()), micros(), (1u16..1 << 12, any::<u16>()), values).prop_map(
-        |(symbol, ts, rx, (bits, withdrawn), (decimals, size, volume, trades, side))| {
+    let values =
+        (proptest::array::uniform9(any_decimal()), any_size(), volume, any::<u64>(), 0u8..3, any_trade_id());
+    (
+        ANY_SYMBOL,
+        proptest::option::of(micros()),
+        micros(),
+        (1..=crate::tick::FieldSet::ALL.0, any::<u16>()),
+        values,
+    )
+        .prop_map(|(symbol, ts, rx, (bits, withdrawn), (decimals, size, volume, trades, side, id))| {
             let mut fields = Fields::default();
             for field in crate::tick::FieldSet(bits).iter() {
                 match field {
                     Field::Side => fields.set_side([Side::Buy, Side::Sell, Side::Unknown][usize::from(side)]),
                     Field::Volume => fields.set_volume(volume),
                     Field::Trades => fields.set_trades(trades),
+                    Field::TradeId => fields.set_trade_id(id),
                     Field::BidSize | Field::AskSize | Field::LastSize => {
                         fields.set_decimal(field, size);
                     }
@@ -271,8 +279,7 @@ fn any_tick() -> impl Strategy<Value = (Tick, Nanos)> {
             let withdrawn = crate::tick::FieldSet(if withdrawn & 1 == 0 { withdrawn } else { 0 });
             fields.withdraw_all(withdrawn);
             (Tick { symbol: Symbol::new(&symbol).unwrap(), ts, fields }, rx)
-        },
-    )
+        })
 }
 
 proptest! {

@@ -1,8 +1,8 @@
 //! Writes ticks to Parquet: a column for each field of a tick, with its own name.
 //!
 //! ```text
-//! symbol string, ts and rx timestamps in microseconds (UTC), prices, sizes and volume decimal(38, 18), side string,
-//! trades unsigned 64 bits, the names of withdrawn fields with blanks between; all but symbol and rx may be absent
+//! symbol string, ts and rx timestamps in microseconds (UTC), prices, sizes and volume decimal(38, 18), side and
+//! trade_id string, trades unsigned 64 bits, the names of withdrawn fields with blanks between; all but symbol and rx may be absent
 //! ```
 //! Loss: times lose what is below a microsecond, as in every format that is written.
 //!
@@ -113,6 +113,12 @@ impl<W: Write + Send> ParquetWriter<W> {
                         .map(|(_, tick)| set(tick).then(|| ByteArray::from(tick.fields.side.as_str())));
                     write_column::<ByteArrayType, W>(&mut group, sides, Presence::AtTimes)?;
                 }
+                Field::TradeId => {
+                    let ids = rows
+                        .iter()
+                        .map(|(_, tick)| set(tick).then(|| ByteArray::from(tick.fields.trade_id().as_str())));
+                    write_column::<ByteArrayType, W>(&mut group, ids, Presence::AtTimes)?;
+                }
                 Field::Volume => {
                     let volumes = rows
                         .iter()
@@ -146,7 +152,7 @@ fn schema() -> String {
         .to_owned();
     for field in Field::ALL {
         let (kind, means) = match field {
-            Field::Side => ("binary", "string"),
+            Field::Side | Field::TradeId => ("binary", "string"),
             Field::Trades => ("int64", "integer(64, false)"),
             _ => ("fixed_len_byte_array(16)", "decimal(38, 18)"),
         };
