@@ -95,7 +95,7 @@ fn records(mut writer: FrameWriter<'_, Json>, topic: &Topic) {
 }
 
 fn two_fields(mut writer: FrameWriter<'_, Json>, topic: &Topic) {
-    let some = View { wanted: Field::Bid.bit().with(Field::Ask) };
+    let some = View { wanted: Field::Bid.bit().with(Field::Ask).into() };
     writer.merged(topic.local, &topic.symbol, &topic.record, 2, &some);
 }
 

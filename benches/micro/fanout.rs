@@ -133,7 +133,7 @@ impl Crowd {
         let mut spec =
             Spec { mode: self.mode, interval: Duration::from_millis(self.interval_ms), ..Spec::default() };
         if self.fields == Wanted::BidAndAsk {
-            spec.wanted = Field::Bid.bit().with(Field::Ask);
+            spec.wanted = Field::Bid.bit().with(Field::Ask).into();
         }
         spec
     }

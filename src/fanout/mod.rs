@@ -51,8 +51,8 @@ pub use subscribe::{Change, SubscribeRequest, Subscribed, TooMany};
 pub use view::View;
 pub use work_units::{CHANGE_UNITS, SUBSCRIBE_UNITS, Units};
 
-use crate::tick::FieldSet;
 pub use crate::tick::Glob;
+use crate::tick::WantedFields;
 
 /// Index of a session in its shard's fan-out.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -80,7 +80,7 @@ pub struct Spec {
     pub mode: Mode,
     /// The least time between two messages; zero for none.
     pub interval: Duration,
-    pub wanted: FieldSet,
+    pub wanted: WantedFields,
     /// Whether the first message is a snapshot.
     pub snapshot: bool,
 }
@@ -88,7 +88,7 @@ pub struct Spec {
 impl Spec {
     /// Whether its subscriptions must see each tick by itself, and not only the record.
     fn sees_each_tick(&self) -> bool {
-        self.mode == Mode::Every || self.wanted != FieldSet::ALL
+        self.mode == Mode::Every || self.wanted != WantedFields::ALL
     }
 }
 
@@ -108,6 +108,6 @@ impl Mode {
 
 impl Default for Spec {
     fn default() -> Self {
-        Spec { mode: Mode::Latest, interval: Duration::ZERO, wanted: FieldSet::ALL, snapshot: true }
+        Spec { mode: Mode::Latest, interval: Duration::ZERO, wanted: WantedFields::ALL, snapshot: true }
     }
 }

@@ -25,7 +25,7 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
         let n = topic.record.seq - sub.cursor;
         self.tally.record(n - sub.skipped);
         let local = LocalId(sub.topic);
-        if n == 1 && !topic.record.changed.intersect(view.wanted).is_empty() {
+        if n == 1 && !topic.record.all_changed().intersect(view.wanted).is_empty() {
             self.emit.last_tick(local, &topic.symbol, &topic.record, view);
         } else {
             self.emit.merged(local, &topic.symbol, &topic.record, n, view);

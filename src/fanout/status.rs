@@ -9,7 +9,7 @@ use super::{
     Accounts, Fanout, Mode, SessionKey,
     state::{Base, Subscription, SubscriptionState, index32},
 };
-use crate::tick::{FieldSet, Nanos, State, Symbol};
+use crate::tick::{Nanos, State, Symbol, WantedFields};
 
 /// How far a session, or all of them, are behind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -28,7 +28,7 @@ pub struct Listed {
     pub symbol: Symbol,
     pub mode: Mode,
     pub interval: Duration,
-    pub wanted: FieldSet,
+    pub wanted: WantedFields,
     /// The last seq that was sent.
     pub cursor: u64,
     pub state: State,

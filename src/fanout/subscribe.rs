@@ -7,7 +7,7 @@ use super::{
     state::{Base, Claim, SubscriptionState},
 };
 use crate::{
-    tick::{FieldSet, Nanos, State, Symbol},
+    tick::{Nanos, State, Symbol, WantedFields},
     topic::Store,
 };
 
@@ -47,7 +47,7 @@ const ENDED_AT_ONCE: usize = 256;
 pub struct Change {
     pub mode: Option<Mode>,
     pub interval: Option<Duration>,
-    pub wanted: Option<FieldSet>,
+    pub wanted: Option<WantedFields>,
 }
 
 impl Fanout {

@@ -1,27 +1,27 @@
 //! What a subscription shows of its topic. It says nothing about when: mode and interval are the subscription's own.
 
-use crate::{tick::FieldSet, topic::Stamped};
+use crate::{tick::WantedFields, topic::Stamped};
 
 /// What the messages of a subscription show. Subscriptions with the same view of a topic are sent the same bytes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct View {
-    pub wanted: FieldSet,
+    pub wanted: WantedFields,
 }
 
 impl View {
     /// Every field.
-    pub const WHOLE: View = View { wanted: FieldSet::ALL };
+    pub const WHOLE: View = View { wanted: WantedFields::ALL };
 
     /// Whether a tick sets or withdraws one of its fields.
     #[inline]
     pub fn wants(&self, tick: &Stamped) -> bool {
-        !tick.fields.named().intersect(self.wanted).is_empty()
+        !tick.fields.all_named().intersect(self.wanted).is_empty()
     }
 
     /// Whether it wants every tick.
     #[inline]
     pub fn has_every_field(&self) -> bool {
-        self.wanted == FieldSet::ALL
+        self.wanted == WantedFields::ALL
     }
 }
 

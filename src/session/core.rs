@@ -23,7 +23,7 @@ use crate::{
     planted::{Fault, is_planted},
     tick::Nanos,
     topic::Batch,
-    wire::{Framer, assembled::Welcome, command::CommandReader},
+    wire::{Framer, assembled::Welcome, command::CommandReader, message_bytes_max},
 };
 
 /// The state of the turn. It is borrowed for the length of a call, never across an await.
@@ -87,10 +87,10 @@ impl<S: SessionSocket> Core<S> {
             resync_to: 0,
             over: false,
             fanout: Fanout::new(node.market.at(now), limits.stale, limits.subscriptions),
-            framer: Framer::new(limits.frame_bytes),
+            framer: Framer::with_message_bytes(limits.frame_bytes, message_bytes_max(&node.fields)),
             sessions: Vec::new(),
             stats: ShardStats::default(),
-            reader: CommandReader::new(),
+            reader: CommandReader::with_fields(Arc::clone(&node.fields)),
             agents: Agents::default(),
             scratch: Vec::new(),
             welcome: None,

@@ -14,6 +14,7 @@ use crate::{
     limits::Limits,
     live::Live,
     throttle::Throttle,
+    tick::CustomFields,
     topic::Ingest,
     wire::CloseReason,
 };
@@ -27,6 +28,8 @@ pub struct NodeState {
     /// The market's clock, for ticks and everything that follows from them.
     pub market: MarketClock,
     pub ingest: Arc<Ingest>,
+    /// The fields that the configuration adds to the fixed ones.
+    pub fields: Arc<CustomFields>,
     /// Sessions that are open.
     pub sessions: AtomicUsize,
     /// The number of the next session.
@@ -49,9 +52,15 @@ impl NodeState {
             clock,
             market,
             ingest,
+            fields: CustomFields::none(),
             sessions: AtomicUsize::new(0),
             session_numbers: AtomicU64::new(1),
             closed_throttles: Default::default(),
         }
+    }
+
+    /// With fields beside the fixed ones.
+    pub fn with_fields(self, fields: Arc<CustomFields>) -> Self {
+        NodeState { fields, ..self }
     }
 }

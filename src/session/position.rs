@@ -8,7 +8,7 @@
 //! A client that sends it back resumes like one that sends `resume`: exactly, or with a gap. In the other modes it
 //! begins anew, with snapshots.
 
-use std::fmt::Write;
+use std::{fmt::Write, sync::Arc};
 
 use serde_json::{Map, Value, json};
 
@@ -55,13 +55,14 @@ impl Position {
     /// The `resume` of a `subscribe` command that continues from this position; `None` where it begins anew. Walks all
     /// topics when the command has globs.
     pub fn resume(&self, node: &NodeState, command: &str) -> Option<String> {
-        let read = CommandReader::new().read(&mut command.as_bytes().to_vec(), &node.limits);
+        let read = CommandReader::with_fields(Arc::clone(&node.fields))
+            .read(&mut command.as_bytes().to_vec(), &node.limits);
         let Ok(Command::Subscribe { symbols, spec, .. }) = read else { return None };
         if spec.mode != crate::fanout::Mode::Every {
             return None;
         }
         // With only some fields, the last tick that the client was sent may not be the last that there was.
-        let exact = self.epoch == node.epoch && spec.wanted == crate::tick::FieldSet::ALL;
+        let exact = self.epoch == node.epoch && spec.wanted == crate::tick::WantedFields::ALL;
         // An order beyond the newest tick is not one of this market.
         let order = self.order.filter(|order| exact && *order <= node.ingest.order());
         let last = named(node, &symbols).into_iter().map(|symbol| {

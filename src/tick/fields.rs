@@ -1,4 +1,4 @@
-//! [`Fields`]: values for some of a record's fields, and [`Side`], which is a word. Not tied to a symbol.
+//! [`Fields`]: values for some of a record's fields. Not tied to a symbol.
 //!
 //! Decimals lie apart from their scales, which are all 0 where every value is a whole number of units. So merging and
 //! copying cost such values nothing for what others need. The same word says which fields are withdrawn.
@@ -6,9 +6,13 @@
 //! Invariants: a value is meaningful only where its bit in `mask` is set; no field is both set and withdrawn; value and
 //! scale of a withdrawn field are 0, and so is the scale of every field that is not set.
 
+use std::sync::Arc;
+
 use super::{
+    custom::{CustomFields, CustomId, CustomSet, CustomValue, CustomValues, WantedFields},
     decimal::{Decimal, write_units},
     field::{DECIMAL_BITS, DECIMAL_FIELDS, Field, FieldSet},
+    side::Side,
     trade_id::TradeId,
     uncommon::Uncommon,
     volume::Volume,
@@ -27,15 +31,8 @@ pub struct Fields {
     pub trades: u64,
     volume_units: i128,
     trade_id: TradeId,
-}
-
-/// The aggressor side of a trade.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub enum Side {
-    #[default]
-    Unknown,
-    Buy,
-    Sell,
+    /// Values of the fields that a configuration adds; `None` where there are none.
+    pub custom: Option<Arc<CustomValues>>,
 }
 
 // === impl Fields ===
@@ -138,6 +135,33 @@ impl Fields {
         self.mask.union(self.withdrawn())
     }
 
+    /// Whether any field is set or withdrawn.
+    #[inline]
+    pub fn has_values(&self) -> bool {
+        !self.named().is_empty() || self.custom.is_some()
+    }
+
+    /// Sets a field that a configuration adds; all of them are of one table.
+    pub fn set_custom(&mut self, table: &Arc<CustomFields>, id: CustomId, value: CustomValue) {
+        self.custom_mut(table).set(id, value);
+    }
+
+    /// Says that such a field has no value any more.
+    pub fn withdraw_custom(&mut self, table: &Arc<CustomFields>, id: CustomId) {
+        self.custom_mut(table).withdraw(id);
+    }
+
+    fn custom_mut(&mut self, table: &Arc<CustomFields>) -> &mut CustomValues {
+        Arc::make_mut(self.custom.get_or_insert_with(|| Arc::new(CustomValues::new(Arc::clone(table)))))
+    }
+
+    /// The fields that are set or withdrawn, the configured ones too.
+    #[inline]
+    pub fn all_named(&self) -> WantedFields {
+        let custom = self.custom.as_ref().map_or(CustomSet::NONE, |custom| custom.named());
+        WantedFields { fixed: self.named(), custom }
+    }
+
     /// Copies every field that `newer` has, and withdraws what it withdraws.
     pub fn merge(&mut self, newer: &Fields) {
         let mut bits = newer.mask.0 & DECIMAL_BITS;
@@ -162,6 +186,17 @@ impl Fields {
         if !(self.uncommon.is_empty() && newer.uncommon.is_empty()) {
             self.merge_uncommon(newer);
         }
+        if let Some(newer) = &newer.custom {
+            self.merge_custom(newer);
+        }
+    }
+
+    #[cold]
+    fn merge_custom(&mut self, newer: &Arc<CustomValues>) {
+        match &mut self.custom {
+            Some(custom) => Arc::make_mut(custom).merge(newer),
+            None => self.custom = Some(Arc::clone(newer)),
+        }
     }
 
     #[cold]
@@ -174,7 +209,7 @@ impl Fields {
         self.withdraw_all(newer.withdrawn());
     }
 
-    /// Only these fields, of those that are set or withdrawn.
+    /// Only these fields, of those that are set or withdrawn, and no configured ones.
     #[must_use]
     pub fn only(&self, wanted: FieldSet) -> Fields {
         let mut some = Fields { mask: self.mask.intersect(wanted), ..Fields::default() };
@@ -204,11 +239,14 @@ impl Fields {
     }
 
     /// Appends `,"name":value` for each field that is both set and in `wanted`, in the wire's order.
-    pub fn write_json(&self, wanted: FieldSet, out: &mut Vec<u8>) {
+    pub fn write_json(&self, wanted: WantedFields, out: &mut Vec<u8>) {
         if self.are_units() {
-            self.write_values::<true>(wanted, out);
+            self.write_values::<true>(wanted.fixed, out);
         } else {
-            self.write_values::<false>(wanted, out);
+            self.write_values::<false>(wanted.fixed, out);
+        }
+        if let Some(custom) = &self.custom {
+            custom.write_json::<false>(wanted.custom, out);
         }
     }
 
@@ -238,7 +276,14 @@ impl Fields {
     }
 
     /// Appends `,"name":null` for each field that is both withdrawn and in `wanted`, in the wire's order.
-    pub fn write_json_nulls(&self, wanted: FieldSet, out: &mut Vec<u8>) {
+    pub fn write_json_nulls(&self, wanted: WantedFields, out: &mut Vec<u8>) {
+        self.write_fixed_nulls(wanted.fixed, out);
+        if let Some(custom) = &self.custom {
+            custom.write_json_nulls(wanted.custom, out);
+        }
+    }
+
+    fn write_fixed_nulls(&self, wanted: FieldSet, out: &mut Vec<u8>) {
         let withdrawn = self.withdrawn().intersect(wanted);
         if withdrawn.is_empty() {
             return;
@@ -326,25 +371,4 @@ impl Fields {
     }
 }
 
-const _: () = assert!(size_of::<Fields>() == 144, "what few ticks have fills what alignment leaves free");
-
-// === impl Side ===
-
-impl Side {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Side::Unknown => "unknown",
-            Side::Buy => "buy",
-            Side::Sell => "sell",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Side> {
-        match text {
-            "buy" => Some(Side::Buy),
-            "sell" => Some(Side::Sell),
-            "unknown" => Some(Side::Unknown),
-            _ => None,
-        }
-    }
-}
+const _: () = assert!(size_of::<Fields>() == 160, "what few ticks have costs the others one word");

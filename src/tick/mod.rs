@@ -5,11 +5,13 @@
 //!
 //! Invariant: nothing here does I/O or reads a clock; each file states the invariants of its own values.
 
+pub mod custom;
 mod decimal;
 mod field;
 mod fields;
 pub mod glob;
 mod numeral;
+mod side;
 mod symbol;
 mod time;
 mod trade_id;
@@ -22,11 +24,13 @@ pub(crate) mod testing;
 mod tests;
 
 pub use self::{
+    custom::{CustomFields, CustomId, CustomSet, CustomValue, CustomValues, WantedFields},
     decimal::{DIGITS_MAX, Decimal, UNITS_PER_ONE},
     field::{DECIMAL_BITS, DECIMAL_FIELDS, Field, FieldSet},
-    fields::{Fields, Side},
+    fields::Fields,
     glob::Glob,
     numeral::{DecimalError, PLACES_MAX, UNIT_PLACES},
+    side::Side,
     symbol::{SYMBOL_BYTES_MAX, Symbol, SymbolError, check_characters, check_symbol},
     time::Nanos,
     trade_id::{TRADE_ID_BYTES_MAX, TradeId, TradeIdError},

@@ -214,8 +214,8 @@ fn any_fields() -> impl Strategy<Value = Fields> {
 fn shown(fields: &Fields) -> Vec<Option<String>> {
     let text = |field: Field| {
         let mut out = Vec::new();
-        fields.write_json(field.bit(), &mut out);
-        fields.write_json_nulls(field.bit(), &mut out);
+        fields.write_json(field.bit().into(), &mut out);
+        fields.write_json_nulls(field.bit().into(), &mut out);
         (!out.is_empty()).then(|| String::from_utf8(out).unwrap())
     };
     Field::ALL.into_iter().map(text).collect()

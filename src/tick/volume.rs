@@ -61,6 +61,14 @@ impl Volume {
         Self::is_within(units).then_some(Volume { units, rest })
     }
 
+    /// The sum of two; `None` when it reaches the limit.
+    pub fn checked_sum(self, other: Volume) -> Option<Volume> {
+        let rest = self.rest + other.rest;
+        let (carry, rest) = if rest >= RESTS_PER_UNIT { (1, rest - RESTS_PER_UNIT) } else { (0, rest) };
+        let units = self.units + other.units + carry;
+        Self::is_within(units).then_some(Volume { units, rest })
+    }
+
     /// Whether a volume may have these units. The upper half says it of nearly all.
     #[inline]
     fn is_within(units: i128) -> bool {

@@ -27,6 +27,14 @@ pub struct Stamped {
     pub fields: Fields,
 }
 
+impl Stamped {
+    /// The record's last tick alone.
+    pub(super) fn last_of(topic: TopicId, record: &Record) -> Self {
+        let &Record { seq, order, ts, rx, .. } = record;
+        Stamped { topic, seq, order, ts, rx, fields: record.last_change() }
+    }
+}
+
 /// A topic that was listed with this batch.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NewTopic {

@@ -9,7 +9,7 @@ use foldhash::fast::RandomState;
 
 use super::{
     batch::{Batch, Detail, FeedId, NewTopic, Stamped, TopicId, Touched},
-    record::{Record, VolumeFull},
+    record::{Record, TotalFull},
     ring::Ring,
     store::{Image, ListedTopic},
 };
@@ -101,7 +101,7 @@ impl Market {
                 }
             };
             match self.take(id, tick, rx(index), before) {
-                Ok(record) if detail == Detail::Ticks => batch.ticks.push(stamp(id, record)),
+                Ok(record) if detail == Detail::Ticks => batch.ticks.push(Stamped::last_of(id, record)),
                 Ok(_) => {}
                 Err(full) => {
                     let (reason, message) = (RejectReason::Value, full.to_string());
@@ -280,7 +280,7 @@ impl Market {
 
     /// `before`: the order of the last tick before the batch.
     #[inline]
-    fn take(&mut self, id: TopicId, tick: &Tick, rx: Nanos, before: u64) -> Result<&Record, VolumeFull> {
+    fn take(&mut self, id: TopicId, tick: &Tick, rx: Nanos, before: u64) -> Result<&Record, TotalFull> {
         let MarketTopic { record, ring, .. } = &mut self.topics[id.0 as usize];
         record.take(&tick.fields)?;
         if record.seq == 0 || record.order <= before {
@@ -294,12 +294,6 @@ impl Market {
         ring.push(record, self.ring_ticks_max);
         Ok(record)
     }
-}
-
-/// The record's last tick alone.
-fn stamp(topic: TopicId, record: &Record) -> Stamped {
-    let &Record { seq, order, ts, rx, .. } = record;
-    Stamped { topic, seq, order, ts, rx, fields: record.last_change() }
 }
 
 impl MarketTopic {

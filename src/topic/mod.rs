@@ -8,6 +8,7 @@
 
 mod batch;
 pub mod batch_queue;
+mod custom_ring;
 mod ingest;
 mod market;
 pub mod readers;

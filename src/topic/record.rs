@@ -4,7 +4,11 @@
 //! here from each trade, so that no later merge can lose a traded share or an extreme. A trade that would take the volume
 //! over its limit changes nothing. A total that was withdrawn begins anew with the next trade.
 
-use crate::tick::{Field, FieldSet, Fields, Nanos, Side};
+use std::sync::Arc;
+
+use crate::tick::{
+    CustomSet, CustomValues, Field, FieldSet, Fields, Nanos, Side, WantedFields, custom::CustomFull,
+};
 
 /// A symbol's whole record as of `seq`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -22,18 +26,27 @@ pub struct Record {
     pub fields: Fields,
 }
 
-/// A volume that no market reaches would be reached.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("volume: the total of the symbol's sizes would reach 10^24, which is more than a volume holds")]
-pub struct VolumeFull;
+/// A total would be out of range.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum TotalFull {
+    /// A volume that no market reaches would be reached.
+    #[error("volume: the total of the symbol's sizes would reach 10^24, which is more than a volume holds")]
+    Volume,
+    #[error(transparent)]
+    Custom(#[from] CustomFull),
+}
 
 impl Record {
     /// Applies a tick's fields and, for a trade, updates the totals.
     ///
     /// # Errors
-    /// When the volume would be out of range; nothing is changed then.
+    /// When a total would be out of range; nothing is changed then.
     #[inline]
-    pub fn take(&mut self, tick: &Fields) -> Result<(), VolumeFull> {
+    pub fn take(&mut self, tick: &Fields) -> Result<(), TotalFull> {
+        let custom = match &tick.custom {
+            None => None,
+            Some(custom) => Some(self.custom_after(custom)?),
+        };
         let mut changed = tick.named();
         if tick.mask.contains_all(FieldSet::TRADE) {
             let are_units = self.fields.are_units() && tick.are_units();
@@ -43,12 +56,52 @@ impl Record {
         }
         self.changed = changed;
         self.fields.merge(tick);
+        if custom.is_some() {
+            self.fields.custom = custom;
+        }
         Ok(())
+    }
+
+    /// The values of configured fields after the next tick.
+    #[cold]
+    fn custom_after(&self, tick: &Arc<CustomValues>) -> Result<Arc<CustomValues>, CustomFull> {
+        let none;
+        let custom = match &self.fields.custom {
+            Some(custom) => custom,
+            None => {
+                none = CustomValues::new(Arc::clone(tick.fields()));
+                &none
+            }
+        };
+        Ok(Arc::new(custom.after(tick, self.seq + 1)?))
+    }
+
+    /// What the last tick changed, the configured fields too.
+    #[inline]
+    pub fn all_changed(&self) -> WantedFields {
+        let custom =
+            self.fields.custom.as_ref().map_or(CustomSet::NONE, |custom| custom.changed_since(self.before()));
+        WantedFields { fixed: self.changed, custom }
+    }
+
+    /// The seq before the last tick.
+    fn before(&self) -> u64 {
+        self.seq.saturating_sub(1)
+    }
+
+    /// The values of configured fields that the last tick set or withdrew.
+    #[inline]
+    pub fn last_custom(&self) -> Option<Arc<CustomValues>> {
+        let custom = self.fields.custom.as_ref()?;
+        let changed = custom.changed_since(self.before());
+        custom.only(changed).map(Arc::new)
     }
 
     /// What the last tick changed, with values: its own fields and the totals that it changed.
     pub fn last_change(&self) -> Fields {
-        self.fields.only(self.changed)
+        let mut change = self.fields.only(self.changed);
+        change.custom = self.last_custom();
+        change
     }
 
     /// Returns which totals it changed. A total that the feed itself gives or withdraws is left to it. A trade without an
@@ -57,7 +110,7 @@ impl Record {
     /// `UNITS`: whether all values are units, as nearly always, so that no scale is looked at. Not inlined: a quote then
     /// saves no registers for it.
     #[inline(never)]
-    fn move_totals<const UNITS: bool>(&mut self, trade: &Fields) -> Result<FieldSet, VolumeFull> {
+    fn move_totals<const UNITS: bool>(&mut self, trade: &Fields) -> Result<FieldSet, TotalFull> {
         let get = |from: &Fields, field| if UNITS { from.get_units(field) } else { from.get_decimal(field) };
         let set = |to: &mut Fields, field, value| {
             if UNITS { to.set_units(field, value) } else { to.set_decimal(field, value) }
@@ -78,10 +131,10 @@ impl Record {
         if moves(Field::Volume, true) {
             let size = get(trade, Field::LastSize).unwrap_or_default();
             if UNITS {
-                let volume = fields.volume_of_units().checked_add(size).ok_or(VolumeFull)?;
+                let volume = fields.volume_of_units().checked_add(size).ok_or(TotalFull::Volume)?;
                 fields.set_volume_of_units(volume);
             } else {
-                fields.set_volume(fields.volume().checked_add(size).ok_or(VolumeFull)?);
+                fields.set_volume(fields.volume().checked_add(size).ok_or(TotalFull::Volume)?);
             }
         }
         if moves(Field::Side, had.contains(Field::Side)) {
@@ -183,7 +236,7 @@ mod tests {
         record.take(&given).unwrap();
         record.take(&trade(11, 1)).unwrap();
         let before = record.clone();
-        assert_eq!(record.take(&trade(99, 1)), Err(VolumeFull));
+        assert_eq!(record.take(&trade(99, 1)), Err(TotalFull::Volume));
         assert_eq!(record, before);
         assert_eq!(record.fields.volume().to_string(), "999999999999999999999999.999999999");
         record.take(&given).unwrap();

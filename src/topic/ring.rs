@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 
 use super::{
     batch::{Stamped, TopicId},
+    custom_ring::CustomRing,
     record::Record,
 };
 use crate::tick::{DECIMAL_BITS, Field, FieldSet, Fields, Nanos, Side, TradeId, Uncommon};
@@ -24,6 +25,8 @@ pub struct Ring {
     lens: VecDeque<u8>,
     /// Seq of the oldest tick held.
     oldest: u64,
+    /// The values of configured fields; `None` before the first tick that has some.
+    custom: Option<Box<CustomRing>>,
 }
 
 /// In the head, above the fields: a word with what few ticks have follows the times.
@@ -55,7 +58,8 @@ impl Ring {
 
     /// Allocated bytes of the ring.
     pub fn bytes(&self) -> usize {
-        self.words.capacity() * size_of::<u64>() + self.lens.capacity()
+        let custom = self.custom.as_ref().map_or(0, |custom| custom.bytes());
+        self.words.capacity() * size_of::<u64>() + self.lens.capacity() + custom
     }
 
     /// Appends the record's last tick, and drops the oldest when more than `max` are held. Its seq follows the newest.
@@ -75,6 +79,16 @@ impl Ring {
             self.append(&words[..len]);
         } else {
             self.push_long(record);
+        }
+        if record.fields.custom.is_some() {
+            self.push_custom(record);
+        }
+    }
+
+    #[cold]
+    fn push_custom(&mut self, record: &Record) {
+        if let Some(values) = record.last_custom() {
+            self.custom.get_or_insert_default().push(record.seq, values);
         }
     }
 
@@ -127,6 +141,9 @@ impl Ring {
         let Some(len) = self.lens.pop_front() else { return };
         self.words.drain(..usize::from(len));
         self.oldest += 1;
+        if let Some(custom) = &mut self.custom {
+            custom.forget_before(self.oldest);
+        }
     }
 
     fn unpack(&self, topic: TopicId, seq: u64, start: usize) -> Stamped {
@@ -162,6 +179,9 @@ impl Ring {
         }
         if mask.contains(Field::TradeId) {
             fields.put_trade_id(TradeId::unpack(&mut next));
+        }
+        if let Some(custom) = &self.custom {
+            fields.custom = custom.get(seq).cloned();
         }
         Stamped { topic, seq, order: head >> ORDER_SHIFT, ts, rx, fields }
     }
@@ -231,18 +251,28 @@ const fn side_of(bits: u64) -> Side {
 mod tests {
     use proptest::{array::uniform9, prelude::*};
 
+    use std::sync::Arc;
+
     use super::*;
     use crate::tick::{
-        Decimal,
+        CustomFields, CustomValue, CustomValues, Decimal,
+        custom::{CustomField, CustomKind, CustomMerge, CustomName},
         testing::{any_decimal, any_trade_id, any_volume},
     };
+
+    fn integer_field() -> Arc<CustomFields> {
+        let (name, kind, merge) = (CustomName::parse("x").unwrap(), CustomKind::Integer, CustomMerge::Last);
+        CustomFields::new(vec![CustomField { name, kind, merge, symbols: Vec::new() }])
+    }
 
     fn any_fields() -> impl Strategy<Value = Fields> {
         let units = any::<i64>().prop_map(Decimal::from_units);
         let decimals = prop_oneof![uniform9(units), uniform9(any_decimal())];
         let withdrawn = prop_oneof![Just(0), 0..=FieldSet::ALL.0];
-        (0..=FieldSet::ALL.0, withdrawn, 0u64..3, decimals, any::<u64>(), any_volume(), any_trade_id())
-            .prop_map(|(mask, withdrawn, side, decimals, trades, volume, id)| {
+        let custom = prop::option::weighted(0.3, (any::<bool>(), any::<i64>()));
+        let rest = (any_volume(), any_trade_id(), custom);
+        (0..=FieldSet::ALL.0, withdrawn, 0u64..3, decimals, any::<u64>(), rest).prop_map(
+            |(mask, withdrawn, side, decimals, trades, (volume, id, custom))| {
                 let mut fields = Fields::default();
                 for field in FieldSet(mask).iter() {
                     match field {
@@ -254,8 +284,18 @@ mod tests {
                     }
                 }
                 fields.withdraw_all(FieldSet(withdrawn));
+                if let Some((is_set, value)) = custom {
+                    let table = integer_field();
+                    let id = table.find("x").unwrap();
+                    if is_set {
+                        fields.set_custom(&table, id, CustomValue::Integer(value));
+                    } else {
+                        fields.withdraw_custom(&table, id);
+                    }
+                }
                 fields
-            })
+            },
+        )
     }
 
     proptest! {
@@ -266,7 +306,11 @@ mod tests {
                 topic: TopicId(3), seq, order: seq * 7, ts: Nanos(-5), rx: Nanos(seq as i64), fields,
             }).collect();
             for tick in &stamped {
-                let Stamped { seq, order, ts, rx, fields, .. } = tick.clone();
+                let Stamped { seq, order, ts, rx, mut fields, .. } = tick.clone();
+                // As a record has them: with the seqs of their ticks.
+                fields.custom = fields.custom.map(|custom| {
+                    Arc::new(CustomValues::new(integer_field()).after(&custom, seq).unwrap())
+                });
                 ring.push(&Record { seq, order, ts, rx, changed: fields.named(), fields }, max);
             }
             let kept = &stamped[stamped.len().saturating_sub(max)..];

@@ -2,7 +2,7 @@
 
 use super::encodings::encoder::{MessageKind, Messages};
 use crate::{
-    tick::{FieldSet, Symbol},
+    tick::{Symbol, WantedFields},
     topic::{Record, Stamped},
 };
 
@@ -48,7 +48,7 @@ impl Cached {
     pub fn last_tick<M: Messages>(&mut self, symbol: &Symbol, record: &Record) -> &[u8] {
         if self.tick_seq != record.seq {
             self.tick.clear();
-            M::some(MessageKind::Update, symbol, record, record.changed, 1, &mut self.tick);
+            M::some(MessageKind::Update, symbol, record, record.all_changed(), 1, &mut self.tick);
             self.tick_seq = record.seq;
         }
         &self.tick
@@ -71,7 +71,7 @@ impl Cached {
     pub fn extend<M: Messages>(&mut self, symbol: &Symbol, ticks: &[Stamped]) {
         let end = self.run_first + self.run_ends.len() as u64;
         for tick in ticks.iter().filter(|tick| tick.seq >= end) {
-            M::tick(symbol, tick, FieldSet::ALL, 1, &mut self.run);
+            M::tick(symbol, tick, WantedFields::ALL, 1, &mut self.run);
             self.run_ends.push(u32::try_from(self.run.len()).unwrap_or(u32::MAX));
         }
     }

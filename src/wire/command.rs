@@ -6,6 +6,7 @@
 use std::{
     collections::HashMap,
     io::{self, Write},
+    sync::Arc,
     time::Duration,
 };
 
@@ -19,7 +20,7 @@ use crate::{
     fanout::{Change, Glob, Mode, Spec},
     limits::Limits,
     text::without_bom,
-    tick::{Field, FieldSet, Symbol},
+    tick::{CustomFields, Symbol, WantedFields},
 };
 
 /// A command that was checked.
@@ -55,6 +56,8 @@ pub struct ResumeFrom {
 /// Parses commands, and reuses its buffers.
 pub struct CommandReader {
     buffers: Buffers,
+    /// The fields that are configured, beside the fixed ones.
+    fields: Arc<CustomFields>,
 }
 
 /// The deepest JSON that is read; commands need less.
@@ -63,8 +66,13 @@ const DEPTH_MAX: usize = 16;
 const ID_BYTES_MAX: usize = 128;
 
 impl CommandReader {
+    /// For a service whose configuration adds no fields.
     pub fn new() -> Self {
-        CommandReader { buffers: Buffers::with_max_depth(1024, DEPTH_MAX) }
+        CommandReader::with_fields(CustomFields::none())
+    }
+
+    pub fn with_fields(fields: Arc<CustomFields>) -> Self {
+        CommandReader { buffers: Buffers::with_max_depth(1024, DEPTH_MAX), fields }
     }
 
     /// Parses one message, and overwrites it.
@@ -93,7 +101,7 @@ impl CommandReader {
             .get("id")
             .map_or(Ok(None), |id| read_id(id, wide_id))
             .map_err(|message| CommandError { id: None, code: ErrorCode::BadValue, message })?;
-        let fields = FieldReader { object, limits, named };
+        let fields = FieldReader { object, limits, named, table: &self.fields };
         fields.command(id.clone()).map_err(|(code, message)| CommandError { id, code, message })
     }
 }
@@ -112,6 +120,7 @@ struct FieldReader<'a> {
     limits: &'a Limits,
     /// How many names `resume.last` has in the text, duplicates included.
     named: Option<usize>,
+    table: &'a CustomFields,
 }
 
 impl FieldReader<'_> {
@@ -136,7 +145,7 @@ impl FieldReader<'_> {
                 let spec = Spec {
                     mode: self.mode(&[Mode::Latest, Mode::Every, Mode::Once])?.unwrap_or_default(),
                     interval: self.interval()?.unwrap_or_default(),
-                    wanted: self.fields()?.unwrap_or(FieldSet::ALL),
+                    wanted: self.fields()?.unwrap_or(WantedFields::ALL),
                     snapshot: self.snapshot()?.unwrap_or(true),
                 };
                 Ok(Command::Subscribe { id, symbols, spec, resume })
@@ -230,7 +239,7 @@ impl FieldReader<'_> {
         value.as_bool().map(Some).ok_or_else(|| bad("snapshot", "true or false", value))
     }
 
-    fn fields(&self) -> Result<Option<FieldSet>, CommandFault> {
+    fn fields(&self) -> Result<Option<WantedFields>, CommandFault> {
         let Some(value) = self.get("fields") else { return Ok(None) };
         let Some(array) = value.as_array() else {
             return Err(bad("fields", "an array of field names", value));
@@ -238,15 +247,15 @@ impl FieldReader<'_> {
         if array.is_empty() {
             return Err((ErrorCode::BadValue, "fields is empty: leave it out for all of them".to_owned()));
         }
-        let mut wanted = FieldSet::NONE;
+        let mut wanted = WantedFields::NONE;
         for entry in array {
-            let field = entry.as_str().and_then(Field::parse).ok_or_else(|| {
-                let names: Vec<&str> = Field::ALL.iter().map(|field| field.name()).collect();
+            let more = entry.as_str().and_then(|name| wanted.with_name(name, self.table));
+            wanted = more.ok_or_else(|| {
+                let names = WantedFields::ALL.names(self.table);
                 bad("fields", &format!("made of {}", names.join(", ")), entry)
             })?;
-            wanted = wanted.with(field);
         }
-        Ok(Some(wanted))
+        Ok(Some(wanted.normal(self.table)))
     }
 
     fn resume(&self) -> Result<Option<ResumeFrom>, CommandFault> {

@@ -73,12 +73,12 @@ pub enum Pace {
 
 /// One subscription, in `list`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct ListEntry {
+pub struct ListEntry<'a> {
     pub symbol: String,
     pub mode: &'static str,
     pub interval_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub fields: Option<Vec<&'static str>>,
+    pub fields: Option<Vec<&'a str>>,
     /// The seq up to which the subscription was sent everything.
     pub seq: u64,
     #[serde(serialize_with = "write_state")]
@@ -138,7 +138,7 @@ pub enum Control<'a> {
     List {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<Id>,
-        subscriptions: Vec<ListEntry>,
+        subscriptions: Vec<ListEntry<'a>>,
         globs: Vec<String>,
     },
     Error {

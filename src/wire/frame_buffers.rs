@@ -3,10 +3,7 @@
 //!
 //! Invariants: a frame that is kept or held does not change. A frame is reused only for sessions with its encoding.
 
-use super::{
-    encodings::encoder::{HEAD_BYTES, MESSAGE_BYTES_MAX},
-    taken_in::TakenIn,
-};
+use super::{encodings::encoder::HEAD_BYTES, taken_in::TakenIn};
 use crate::{fanout::FRAMES_KEPT, tick::Nanos};
 
 pub(super) struct FrameBuffers {
@@ -24,6 +21,8 @@ pub(super) struct FrameBuffers {
     /// The finished frame: the current one, or the one in its place.
     finished: Option<usize>,
     payload_bytes_max: usize,
+    /// More than the longest message.
+    message_bytes_max: usize,
 }
 
 /// A frame, finished or not.
@@ -33,6 +32,8 @@ pub(super) struct Frame {
     pub bytes: Vec<u8>,
     /// The most bytes of payload.
     pub room_bytes: usize,
+    /// More than the longest message.
+    pub message_bytes_max: usize,
     /// Length of `bytes` before the first message.
     begun_bytes: usize,
     /// Offset of the header in `bytes`, once the frame is finished.
@@ -75,12 +76,12 @@ pub enum FrameSize {
 const SMALL_FRAME_BYTES: usize = 2 * 1024;
 
 /// A frame has space for at least two messages, whatever the limit.
-fn at_least_two(payload_bytes_max: usize) -> usize {
-    payload_bytes_max.max(2 * MESSAGE_BYTES_MAX)
+fn at_least_two(payload_bytes_max: usize, message_bytes_max: usize) -> usize {
+    payload_bytes_max.max(2 * message_bytes_max)
 }
 
 impl FrameBuffers {
-    pub fn new(payload_bytes_max: usize) -> Self {
+    pub fn new(payload_bytes_max: usize, message_bytes_max: usize) -> Self {
         FrameBuffers {
             all: vec![Frame::default()],
             free: Vec::new(),
@@ -89,13 +90,14 @@ impl FrameBuffers {
             repeats: None,
             keep_as: None,
             finished: None,
-            payload_bytes_max: at_least_two(payload_bytes_max),
+            payload_bytes_max: at_least_two(payload_bytes_max, message_bytes_max),
+            message_bytes_max,
         }
     }
 
     /// Applies from the next frame on.
     pub fn set_frame_bytes(&mut self, payload_bytes_max: usize) {
-        self.payload_bytes_max = at_least_two(payload_bytes_max);
+        self.payload_bytes_max = at_least_two(payload_bytes_max, self.message_bytes_max);
     }
 
     /// Releases the buffers of free frames.
@@ -126,9 +128,12 @@ impl FrameBuffers {
         (self.repeats, self.keep_as, self.finished) = (None, None, None);
         let room_bytes = match size {
             FrameSize::Full => self.payload_bytes_max,
-            FrameSize::Small => SMALL_FRAME_BYTES.min(self.payload_bytes_max),
+            FrameSize::Small => {
+                at_least_two(SMALL_FRAME_BYTES, self.message_bytes_max).min(self.payload_bytes_max)
+            }
         };
-        self.current_mut().begin(room_bytes, begin);
+        let message_bytes_max = self.message_bytes_max;
+        self.current_mut().begin(room_bytes, message_bytes_max, begin);
     }
 
     /// The current frame is to be kept under this number.
@@ -160,7 +165,10 @@ impl FrameBuffers {
         if current.bytes.len() <= current.begun_bytes {
             return;
         }
-        debug_assert!(current.payload_bytes() <= self.payload_bytes_max, "longer than MESSAGE_BYTES_MAX");
+        debug_assert!(
+            current.payload_bytes() <= self.payload_bytes_max,
+            "a message is longer than any may be"
+        );
         current.start = frame(&mut current.bytes);
         current.encoding = Some(encoding);
         current.taken_in = TakenIn::of(&current.rx);
@@ -203,8 +211,8 @@ impl FrameBuffers {
 }
 
 impl Frame {
-    fn begin(&mut self, room_bytes: usize, begin: fn(&mut Vec<u8>)) {
-        self.room_bytes = room_bytes;
+    fn begin(&mut self, room_bytes: usize, message_bytes_max: usize, begin: fn(&mut Vec<u8>)) {
+        (self.room_bytes, self.message_bytes_max) = (room_bytes, message_bytes_max);
         self.encoding = None;
         self.newest_order = 0;
         self.rx.clear();
@@ -224,7 +232,7 @@ impl Frame {
     /// Whether another message fits, whatever it is.
     #[inline]
     pub fn has_room(&self) -> bool {
-        self.payload_bytes() + MESSAGE_BYTES_MAX <= self.room_bytes
+        self.payload_bytes() + self.message_bytes_max <= self.room_bytes
     }
 
     fn ready(&self) -> ReadyFrame<'_> {

@@ -4,12 +4,12 @@ use std::marker::PhantomData;
 
 use super::{
     cached::Cached,
-    encodings::encoder::{Encoder, HEAD_BYTES, MESSAGE_BYTES_MAX, MessageKind, Messages},
+    encodings::encoder::{Encoder, HEAD_BYTES, MessageKind, Messages},
     frame_buffers::{Frame, FrameBuffers, ReadyFrame},
 };
 use crate::{
     fanout::{Emit, GapReason, LocalId, View},
-    tick::{FieldSet, Symbol},
+    tick::{Symbol, WantedFields},
     topic::{Record, Stamped},
 };
 
@@ -65,7 +65,14 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
         frame.record(record.rx, record.order);
     }
 
-    fn write_some(&mut self, kind: MessageKind, symbol: &Symbol, record: &Record, n: u64, wanted: FieldSet) {
+    fn write_some(
+        &mut self,
+        kind: MessageKind,
+        symbol: &Symbol,
+        record: &Record,
+        n: u64,
+        wanted: WantedFields,
+    ) {
         let frame = self.frames.current_mut();
         E::Messages::some(kind, symbol, record, wanted, n, &mut frame.bytes);
         frame.record(record.rx, record.order);
@@ -104,7 +111,7 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
                 symbol,
                 record,
                 1,
-                view.wanted.intersect(record.changed),
+                view.wanted.intersect(record.all_changed()),
             );
         }
         let (frame, cached) = self.frame_and_cached(topic);
@@ -121,6 +128,7 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
     fn run(&mut self, topic: LocalId, symbol: &Symbol, ticks: &[Stamped], _: &View) -> usize {
         let Some(first) = ticks.first() else { return 0 };
         let (frame, cached) = self.frame_and_cached(topic);
+        let message_bytes_max = frame.message_bytes_max;
         let out = &mut frame.bytes;
         let room = (frame.room_bytes + HEAD_BYTES).saturating_sub(out.len() + 1);
         let sent = if cached.covers(first.seq) {
@@ -128,10 +136,10 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
             cached.copy(first.seq, ticks.len(), room, out)
         } else {
             // Older than the run in the cache: this client catches up alone.
-            let limit = out.len() + room.saturating_sub(MESSAGE_BYTES_MAX);
+            let limit = out.len() + room.saturating_sub(message_bytes_max);
             let mut sent = 0;
             while sent < ticks.len() && out.len() <= limit {
-                E::Messages::tick(symbol, &ticks[sent], FieldSet::ALL, 1, out);
+                E::Messages::tick(symbol, &ticks[sent], WantedFields::ALL, 1, out);
                 sent += 1;
             }
             sent

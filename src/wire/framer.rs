@@ -8,7 +8,7 @@
 
 use super::{
     cached::Cached,
-    encodings::encoder::{Encoder, Messages},
+    encodings::encoder::{Encoder, MESSAGE_BYTES_MAX, Messages},
     frame_buffers::{FrameBuffers, FrameSize, HeldFrame, ReadyFrame},
     frame_writer::FrameWriter,
 };
@@ -21,9 +21,15 @@ pub struct Framer {
 }
 
 impl Framer {
-    /// `payload_bytes_max`: the most bytes of payload in a frame; at least 2 KiB.
+    /// `payload_bytes_max`: the most bytes of payload in a frame; at least 2 KiB. For a service whose configuration adds
+    /// no fields.
     pub fn new(payload_bytes_max: usize) -> Self {
-        Framer { frames: FrameBuffers::new(payload_bytes_max), cached: Vec::new() }
+        Framer::with_message_bytes(payload_bytes_max, MESSAGE_BYTES_MAX)
+    }
+
+    /// The same where a message has up to so many bytes. A frame has space for two of them.
+    pub fn with_message_bytes(payload_bytes_max: usize, message_bytes_max: usize) -> Self {
+        Framer { frames: FrameBuffers::new(payload_bytes_max, message_bytes_max), cached: Vec::new() }
     }
 
     /// Applies from the next frame on.

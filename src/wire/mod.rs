@@ -24,7 +24,7 @@ mod wide;
 pub use close::CloseReason;
 pub use command::{Command, Target};
 pub use control::Control;
-pub use encodings::Encoding;
+pub use encodings::{Encoding, encoder::message_bytes_max};
 pub use error::{CommandError, ErrorCode};
 pub use frame_buffers::{FrameSize, HeldFrame, ReadyFrame};
 pub use frame_writer::FrameWriter;

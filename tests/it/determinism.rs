@@ -10,7 +10,7 @@ use tickcast::{
     feed::{Opened, RefusedTick, RejectReason, Sink, Source},
     limits::Limits,
     shutdown::Stop,
-    tick::{Field, FieldSet, Nanos, Symbol, Tick},
+    tick::{Field, Nanos, Symbol, Tick, WantedFields},
     topic::{Batch, Detail, FeedId, Image, Market, NewTopic, Stamped, Store, TopicId},
     wire::{FrameSize, Framer, ReadyFrame, encodings::json::Json},
 };
@@ -71,9 +71,9 @@ fn transcript(source: &str) -> Vec<u8> {
     let specs = [
         Spec { mode: Mode::Every, ..Spec::default() },
         Spec { interval: Duration::from_millis(100), ..Spec::default() },
-        Spec { wanted: Field::Last.bit().union(Field::Volume.bit()), ..Spec::default() },
+        Spec { wanted: Field::Last.bit().union(Field::Volume.bit()).into(), ..Spec::default() },
     ];
-    assert_ne!(specs[2].wanted, FieldSet::ALL);
+    assert_ne!(specs[2].wanted, WantedFields::ALL);
     for spec in &specs {
         let session = fanout.open();
         for symbol in &symbols {

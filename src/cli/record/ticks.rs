@@ -179,7 +179,7 @@ mod tests {
                 let mut record = Record::default();
                 record.take(&tick.fields).unwrap();
                 let mut out = Vec::new();
-                record.last_change().write_json(FieldSet::ALL, &mut out);
+                record.last_change().write_json(tickcast::tick::WantedFields::ALL, &mut out);
                 String::from_utf8(out).unwrap()
             };
             let sent = on_wire(&published);

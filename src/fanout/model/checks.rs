@@ -191,7 +191,7 @@ impl World {
                     ledger.fates,
                     ledger.base
                 );
-                let wanted = ledger.spec.wanted;
+                let wanted = ledger.spec.wanted.fixed;
                 let topic = past.record(past.head());
                 let told = ledger.client.record.withdrawn().intersect(wanted);
                 ensure!(

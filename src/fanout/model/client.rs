@@ -58,7 +58,7 @@ impl Ledger {
     fn receive_snapshot(&mut self, shown: &Shown, context: &mut FrameContext<'_>) -> Held {
         let record = context.past.record(shown.seq);
         // It replaces what the client knows: nothing has to be withdrawn.
-        Self::check_record(shown, only(&record, self.spec.wanted.intersect(record.mask)), context)?;
+        Self::check_record(shown, only(&record, self.spec.wanted.fixed.intersect(record.mask)), context)?;
         let seq = shown.seq;
         match self.base {
             Base::None => ensure!(false, Seqs, "a snapshot that nobody asked for: {shown:?}"),
@@ -80,7 +80,7 @@ impl Ledger {
     }
 
     fn receive_merged(&mut self, shown: &Shown, n: u64, context: &mut FrameContext<'_>) -> Held {
-        Self::check_record(shown, only(&context.past.record(shown.seq), self.spec.wanted), context)?;
+        Self::check_record(shown, only(&context.past.record(shown.seq), self.spec.wanted.fixed), context)?;
         let seq = shown.seq;
         ensure!(seq == context.head, LatestWins, "a record of {seq}, the head is {}", context.head);
         ensure!(n > 0 && seq == self.cursor + n, Seqs, "{seq} after {} with n {n}", self.cursor);
@@ -109,7 +109,7 @@ impl Ledger {
         ensure!(n > 0 && seq == self.cursor + n, Seqs, "{seq} after {} with n {n}", self.cursor);
         ensure!(seq <= context.head, Truth, "tick {seq} before the shard has it");
         let tick = context.past.tick(seq);
-        let expected = shown_tick(tick, self.spec.wanted);
+        let expected = shown_tick(tick, self.spec.wanted.fixed);
         ensure!(*shown == expected, Truth, "shown {shown:?}, was {expected:?}");
         if self.spec.mode == Mode::Latest {
             ensure!(

@@ -73,7 +73,7 @@ struct Rank {
 fn spec(kind: Kind, index: usize) -> Spec {
     let quiet = Spec { snapshot: false, ..Spec::default() };
     match (kind, index % 3) {
-        (Kind::Mixed, 1) => Spec { wanted: Field::Bid.bit(), ..quiet },
+        (Kind::Mixed, 1) => Spec { wanted: Field::Bid.bit().into(), ..quiet },
         (Kind::Mixed, 2) => Spec { mode: Mode::Every, ..quiet },
         (Kind::Interval, _) => Spec { interval: 4 * STEP, ..quiet },
         _ => quiet,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     fanout::{Accounts, FrameTally, GapReason, Mode, Spec},
-    tick::{FieldSet, Fields, Nanos},
+    tick::{FieldSet, Fields, Nanos, WantedFields},
     topic::Stamped,
 };
 
@@ -136,13 +136,13 @@ impl Ledger {
     }
 
     pub fn wants(&self, tick: &Stamped) -> bool {
-        !tick.fields.named().intersect(self.spec.wanted).is_empty()
+        !tick.fields.all_named().intersect(self.spec.wanted).is_empty()
     }
 
     /// Adds a tick; `known` says whether the fan-out can look at it.
     pub fn offer(&mut self, tick: &Stamped, known: bool) {
         let begins = self.base != Base::None && tick.seq == 1;
-        let filtered = known && !begins && self.spec.wanted != FieldSet::ALL && !self.wants(tick);
+        let filtered = known && !begins && self.spec.wanted != WantedFields::ALL && !self.wants(tick);
         self.fates.push(if filtered { Fate::Filtered } else { Fate::Pending });
         self.client.touched = self.client.touched.union(tick.fields.mask).without(tick.fields.withdrawn());
     }

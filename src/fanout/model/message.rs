@@ -117,26 +117,26 @@ impl Emit for Recorder {
 
     fn snapshot(&mut self, _: LocalId, symbol: &Symbol, record: &Record, view: &View) {
         // It replaces what its client knows: nothing has to be withdrawn.
-        self.push(symbol, What::Snapshot(shown(record, view.wanted.intersect(record.fields.mask))));
+        self.push(symbol, What::Snapshot(shown(record, view.wanted.fixed.intersect(record.fields.mask))));
     }
 
     fn merged(&mut self, _: LocalId, symbol: &Symbol, record: &Record, n: u64, view: &View) {
-        self.push(symbol, What::Merged(shown(record, view.wanted), n));
+        self.push(symbol, What::Merged(shown(record, view.wanted.fixed), n));
     }
 
     fn last_tick(&mut self, _: LocalId, symbol: &Symbol, record: &Record, view: &View) {
-        let shown = shown(record, view.wanted.intersect(record.changed));
+        let shown = shown(record, view.wanted.fixed.intersect(record.changed));
         self.push(symbol, What::Tick(shown, 1));
     }
 
     fn tick(&mut self, symbol: &Symbol, tick: &Stamped, n: u64, view: &View) {
-        self.push(symbol, What::Tick(shown_tick(tick, view.wanted), n));
+        self.push(symbol, What::Tick(shown_tick(tick, view.wanted.fixed), n));
     }
 
     fn run(&mut self, _: LocalId, symbol: &Symbol, ticks: &[Stamped], view: &View) -> usize {
         let sent = ticks.len().min(self.room.saturating_sub(self.messages.len()));
         for tick in &ticks[..sent] {
-            self.push(symbol, What::Tick(shown_tick(tick, view.wanted), 1));
+            self.push(symbol, What::Tick(shown_tick(tick, view.wanted.fixed), 1));
         }
         sent
     }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::{
     fanout::{Change, Mode, Spec},
-    tick::{Decimal, Field, FieldSet, Fields, Side, TradeId},
+    tick::{Decimal, Field, FieldSet, Fields, Side, TradeId, WantedFields},
     topic::Detail,
 };
 
@@ -114,8 +114,8 @@ impl fmt::Debug for Run {
 impl fmt::Debug for Given {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = Vec::new();
-        self.0.write_json(FieldSet::ALL, &mut text);
-        self.0.write_json_nulls(FieldSet::ALL, &mut text);
+        self.0.write_json(WantedFields::ALL, &mut text);
+        self.0.write_json_nulls(WantedFields::ALL, &mut text);
         f.write_str(&String::from_utf8_lossy(&text).replace(['"', ','], " "))
     }
 }
@@ -233,10 +233,10 @@ fn interval(mix: Mix) -> impl Strategy<Value = Duration> {
     prop_oneof![none => Just(0), 2 => some].prop_map(Duration::from_millis)
 }
 
-fn wanted() -> impl Strategy<Value = FieldSet> {
-    let some = |fields: &[Field]| fields.iter().fold(FieldSet::NONE, |set, &field| set.with(field));
+fn wanted() -> impl Strategy<Value = WantedFields> {
+    let some = |fields: &[Field]| fields.iter().fold(FieldSet::NONE, |set, &field| set.with(field)).into();
     prop_oneof![
-        6 => Just(FieldSet::ALL),
+        6 => Just(WantedFields::ALL),
         2 => Just(some(&[Field::Bid])),
         1 => Just(some(&[Field::Last, Field::LastSize])),
         1 => Just(some(&[Field::Bid, Field::Ask])),

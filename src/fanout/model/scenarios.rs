@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     fanout::{Change, Fanout, Mode, Spec, SubscribeRequest},
-    tick::{Decimal, Field, FieldSet, Fields, Nanos, Symbol, Tick},
+    tick::{Decimal, Field, FieldSet, Fields, Nanos, Symbol, Tick, WantedFields},
     topic::{Detail, FeedId, Market},
 };
 
@@ -60,7 +60,7 @@ fn check(ops: Vec<Op>, expected: &[&str]) {
 
 #[test]
 fn rare_trades_among_more_quotes_than_the_ring_holds_are_no_gap() {
-    let spec = Spec { mode: Mode::Every, wanted: LAST, ..Spec::default() };
+    let spec = Spec { mode: Mode::Every, wanted: LAST.into(), ..Spec::default() };
     check(
         vec![
             trade(X),
@@ -109,7 +109,7 @@ fn of_several_patterns_the_last_one_added_counts() {
 
 #[test]
 fn new_fields_from_behind_add_up() {
-    let change = Change { wanted: Some(LAST), ..Change::default() };
+    let change = Change { wanted: Some(LAST.into()), ..Change::default() };
     check(
         vec![
             quotes(X, 1),
@@ -120,7 +120,7 @@ fn new_fields_from_behind_add_up() {
             APPLY,
             Op::Set(WHO, X, change),
             FILL,
-            Op::Set(WHO, X, Change { wanted: Some(FieldSet::ALL), ..change }),
+            Op::Set(WHO, X, Change { wanted: Some(WantedFields::ALL), ..change }),
             FILL,
         ],
         &["A *X snapshot 1", "A *X merged 4 n 3", "A *X snapshot 4"],

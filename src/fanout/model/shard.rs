@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     fanout::{Notice, Units},
-    tick::{FieldSet, State},
+    tick::{State, WantedFields},
     topic::{Batch, FeedId},
 };
 
@@ -102,7 +102,7 @@ impl World {
     /// Whether a subscription must see each of its ticks.
     fn wants_ticks(&self, which: usize) -> bool {
         let ledgers = self.clients.iter().flatten().filter_map(|entry| entry.ledgers.get(&which));
-        ledgers.into_iter().any(|ledger| ledger.is_every() || ledger.spec.wanted != FieldSet::ALL)
+        ledgers.into_iter().any(|ledger| ledger.is_every() || ledger.spec.wanted != WantedFields::ALL)
     }
 
     /// The shard sees a topic's record, ahead of the batches.

@@ -15,7 +15,7 @@ use crate::{
         state::{Base, LocalSession, LocalTopic, Subscription, SubscriptionState, UNWATCHED, ViewId},
         subscription_lists::IDLE_SLACK,
     },
-    tick::FieldSet,
+    tick::WantedFields,
 };
 
 impl World {
@@ -31,7 +31,7 @@ impl World {
             check_topic(fanout, local as u32, topic)?;
         }
         let sees_each = |sub: &Subscription| {
-            sub.mode == Mode::Every || fanout.views.get(sub.view).wanted != FieldSet::ALL
+            sub.mode == Mode::Every || fanout.views.get(sub.view).wanted != WantedFields::ALL
         };
         let of_ticks = fanout.subs.iter().filter(|(_, sub)| sees_each(sub)).count();
         ensure!(

@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn equal_views_have_one_id_for_as_long_as_they_are_held() {
         let mut views = ViewTable::default();
-        let some = View { wanted: Field::Bid.bit() };
+        let some = View { wanted: Field::Bid.bit().into() };
         assert_eq!(views.hold(&View::WHOLE), ViewId::WHOLE);
         let id = views.hold(&some);
         assert_eq!(views.hold(&some), id);

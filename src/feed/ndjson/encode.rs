@@ -3,7 +3,7 @@
 //! Invariant: a decimal that a double cannot hold exactly is written as a string. Our own reader does not need it, but
 //! others turn JSON numbers into doubles.
 
-use crate::tick::{Field, FieldSet, Nanos, Tick};
+use crate::tick::{CustomSet, Field, Nanos, Tick, WantedFields};
 
 /// A decimal with more digits becomes a string: a double holds this many.
 const NUMBER_DIGITS_MAX: usize = 15;
@@ -36,7 +36,20 @@ pub fn write_line(tick: &Tick, rx: Option<Nanos>, out: &mut Vec<u8>) {
             _ => write_decimal(out, |out| tick.fields.get_decimal(field).unwrap_or_default().write(out)),
         }
     }
-    tick.fields.write_json_nulls(FieldSet::ALL, out);
+    if let Some(custom) = &tick.fields.custom {
+        for (name, value) in custom.shown(CustomSet::ALL) {
+            let Some(value) = value else { continue };
+            out.extend_from_slice(b",\"");
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b"\":");
+            if value.is_decimal() {
+                write_decimal(out, |out| value.write_json(out));
+            } else {
+                value.write_json(out);
+            }
+        }
+    }
+    tick.fields.write_json_nulls(WantedFields::ALL, out);
     out.extend_from_slice(b"}\n");
 }
 

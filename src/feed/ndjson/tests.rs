@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     feed::{RejectCounts, RejectReason},
     tick::{
-        DECIMAL_FIELDS, Decimal, Field, FieldSet, Fields, Nanos, Side, Symbol, Tick, Volume,
+        DECIMAL_FIELDS, Decimal, Field, FieldSet, Fields, Nanos, Side, Symbol, Tick, Volume, WantedFields,
         testing::{ANY_SYMBOL, any_decimal, any_trade_id, any_volume},
     },
 };
@@ -22,8 +22,8 @@ fn decode(line: &str) -> Result<Line, LineError> {
 fn check(line: &str, expected: &str) {
     let decoded = decode(line).unwrap_or_else(|error| panic!("{line}: {error}"));
     let mut out = Vec::new();
-    decoded.tick.fields.write_json(FieldSet::ALL, &mut out);
-    decoded.tick.fields.write_json_nulls(FieldSet::ALL, &mut out);
+    decoded.tick.fields.write_json(WantedFields::ALL, &mut out);
+    decoded.tick.fields.write_json_nulls(WantedFields::ALL, &mut out);
     assert_eq!(String::from_utf8(out).unwrap(), expected, "{line}");
 }
 

@@ -9,7 +9,7 @@ use crate::{
         SubscribeRequest, Subscribed, TooMany, Units,
     },
     session::{core::Core, socket::SessionSocket, stats::LimitHit},
-    tick::{Nanos, State, Symbol},
+    tick::{Nanos, State, Symbol, WantedFields},
     wire::{
         CommandError, Control, ErrorCode, Target,
         command::ResumeFrom,
@@ -317,8 +317,8 @@ impl<S: SessionSocket> Core<S> {
                     symbol: listed.symbol.as_str().to_owned(),
                     mode: listed.mode.as_str(),
                     interval_ms: millis(listed.interval),
-                    fields: (listed.wanted != crate::tick::FieldSet::ALL)
-                        .then(|| listed.wanted.iter().map(crate::tick::Field::name).collect()),
+                    fields: (listed.wanted != WantedFields::ALL)
+                        .then(|| listed.wanted.names(&self.node.fields)),
                     seq: listed.cursor,
                     state: listed.state,
                 });

@@ -39,7 +39,7 @@ const WAITING_MAX: usize = 256;
 const FEW_TARGETS: usize = 64;
 
 pub enum Job {
-    Symbols(SymbolsJob),
+    Symbols(Box<SymbolsJob>),
     List(ListJob),
 }
 

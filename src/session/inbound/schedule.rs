@@ -237,14 +237,16 @@ impl<S: SessionSocket> Core<S> {
             }
         };
         let job = match command {
-            Command::Subscribe { id, symbols, spec, resume } => {
-                Job::Symbols(SymbolsJob::new(id, SymbolsCommand::Subscribe { spec, resume }, symbols))
-            }
+            Command::Subscribe { id, symbols, spec, resume } => Job::Symbols(Box::new(SymbolsJob::new(
+                id,
+                SymbolsCommand::Subscribe { spec, resume },
+                symbols,
+            ))),
             Command::Unsubscribe { id, symbols } => {
-                Job::Symbols(SymbolsJob::new(id, SymbolsCommand::Unsubscribe, symbols))
+                Job::Symbols(Box::new(SymbolsJob::new(id, SymbolsCommand::Unsubscribe, symbols)))
             }
             Command::Set { id, symbols, change } => {
-                Job::Symbols(SymbolsJob::new(id, SymbolsCommand::Set { change }, symbols))
+                Job::Symbols(Box::new(SymbolsJob::new(id, SymbolsCommand::Set { change }, symbols)))
             }
             Command::List { id } => Job::List(ListJob { id, from: 0, symbols: <_>::default(), answer: None }),
             Command::Ping { id } => {

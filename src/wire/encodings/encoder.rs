@@ -5,7 +5,7 @@
 
 use crate::{
     fanout::GapReason,
-    tick::{FieldSet, Symbol},
+    tick::{CustomFields, Symbol, WantedFields},
     topic::{Record, Stamped},
     wire::{CloseReason, Control, assembled::Welcome},
 };
@@ -15,6 +15,11 @@ pub const HEAD_BYTES: usize = 10;
 /// More than the longest message that one call of [`Emit`](crate::fanout::Emit) adds, in any encoding: a gap and a snapshot
 /// together.
 pub const MESSAGE_BYTES_MAX: usize = 1024;
+
+/// The same for a service whose configuration adds fields. Beside a gap, a message has a field at most once.
+pub fn message_bytes_max(fields: &CustomFields) -> usize {
+    MESSAGE_BYTES_MAX + fields.message_bytes()
+}
 
 /// How a session's bytes are written.
 pub trait Encoder: 'static {
@@ -55,7 +60,7 @@ pub trait Encoder: 'static {
 
 /// How the data messages of one frame are written, one after another.
 ///
-/// Invariant: no call appends more than [`MESSAGE_BYTES_MAX`].
+/// Invariant: no call appends more than [`message_bytes_max`].
 pub trait Messages: Encoder {
     /// Begins the payload of a frame.
     fn begin(out: &mut Vec<u8>);
@@ -74,10 +79,17 @@ pub trait Messages: Encoder {
     fn whole(kind: MessageKind, record: &[u8], n: u64, out: &mut Vec<u8>);
 
     /// Appends a message with some fields of a record. An update also lists which of them are withdrawn.
-    fn some(kind: MessageKind, symbol: &Symbol, record: &Record, wanted: FieldSet, n: u64, out: &mut Vec<u8>);
+    fn some(
+        kind: MessageKind,
+        symbol: &Symbol,
+        record: &Record,
+        wanted: WantedFields,
+        n: u64,
+        out: &mut Vec<u8>,
+    );
 
     /// Appends an update with the wanted fields of one tick, set or withdrawn.
-    fn tick(symbol: &Symbol, tick: &Stamped, wanted: FieldSet, n: u64, out: &mut Vec<u8>);
+    fn tick(symbol: &Symbol, tick: &Stamped, wanted: WantedFields, n: u64, out: &mut Vec<u8>);
 
     /// Appends a gap: the subscription will not get the ticks `from..=to`.
     fn gap(symbol: &Symbol, from: u64, to: u64, reason: GapReason, out: &mut Vec<u8>);

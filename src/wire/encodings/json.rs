@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use super::encoder::{Encoder, MessageKind, Messages};
 use crate::{
     fanout::GapReason,
-    tick::{FieldSet, Nanos, Symbol},
+    tick::{Nanos, Symbol, WantedFields},
     topic::{Record, Stamped},
     wire::{CloseReason, assembled::write_int, websocket},
 };
@@ -52,11 +52,11 @@ impl Messages for Json {
 
     fn record(symbol: &Symbol, record: &Record, out: &mut Vec<u8>) {
         write_head(symbol, record.seq, record.ts, record.rx, out);
-        record.fields.write_json(FieldSet::ALL, out);
+        record.fields.write_json(WantedFields::ALL, out);
     }
 
     fn withdrawn(record: &Record, out: &mut Vec<u8>) {
-        record.fields.write_json_nulls(FieldSet::ALL, out);
+        record.fields.write_json_nulls(WantedFields::ALL, out);
     }
 
     #[inline]
@@ -70,7 +70,7 @@ impl Messages for Json {
         kind: MessageKind,
         symbol: &Symbol,
         record: &Record,
-        wanted: FieldSet,
+        wanted: WantedFields,
         n: u64,
         out: &mut Vec<u8>,
     ) {
@@ -83,7 +83,7 @@ impl Messages for Json {
         write_end(n, out);
     }
 
-    fn tick(symbol: &Symbol, tick: &Stamped, wanted: FieldSet, n: u64, out: &mut Vec<u8>) {
+    fn tick(symbol: &Symbol, tick: &Stamped, wanted: WantedFields, n: u64, out: &mut Vec<u8>) {
         out.extend_from_slice(beginning(MessageKind::Update));
         write_head(symbol, tick.seq, tick.ts, tick.rx, out);
         tick.fields.write_json(wanted, out);

@@ -17,7 +17,7 @@ use tabbed::Tabbed;
 use super::Encoding;
 use crate::{
     fanout::{Fanout, Mode, SessionKey, Spec, SubscribeRequest},
-    tick::{Decimal, Field, FieldSet, Fields, Nanos, Symbol, Tick},
+    tick::{Decimal, Field, Fields, Nanos, Symbol, Tick, WantedFields},
     topic::{Batch, BatchQueue, FeedId, Ingest, Market, Outlet},
     wire::{CloseReason, Control, FrameSize, Framer},
 };
@@ -162,7 +162,11 @@ fn decode_tabbed(line: &str) -> Message {
 
 fn specs() -> impl Strategy<Value = Spec> {
     let modes = prop::sample::select(vec![Mode::Latest, Mode::Latest, Mode::Every, Mode::Once]);
-    let wanted = prop::sample::select(vec![FieldSet::ALL, FieldSet::ALL, Field::Bid.bit().with(Field::Ask)]);
+    let wanted = prop::sample::select(vec![
+        WantedFields::ALL,
+        WantedFields::ALL,
+        Field::Bid.bit().with(Field::Ask).into(),
+    ]);
     (modes, wanted, any::<bool>()).prop_map(|(mode, wanted, snapshot)| Spec {
         mode,
         wanted,

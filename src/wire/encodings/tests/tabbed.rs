@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use crate::wire::encodings::encoder::{Encoder, MessageKind, Messages};
 use crate::{
     fanout::GapReason,
-    tick::{FieldSet, Symbol},
+    tick::{Symbol, WantedFields},
     topic::{Record, Stamped},
     wire::{CloseReason, Control, assembled::Welcome, websocket},
 };
@@ -56,11 +56,11 @@ impl Messages for Tabbed {
 
     fn record(symbol: &Symbol, record: &Record, out: &mut Vec<u8>) {
         write(&[&symbol.as_str(), &record.seq, &record.rx.micros()], out);
-        record.fields.write_json(FieldSet::ALL, out);
+        record.fields.write_json(WantedFields::ALL, out);
     }
 
     fn withdrawn(record: &Record, out: &mut Vec<u8>) {
-        record.fields.write_json_nulls(FieldSet::ALL, out);
+        record.fields.write_json_nulls(WantedFields::ALL, out);
     }
 
     fn whole(kind: MessageKind, record: &[u8], n: u64, out: &mut Vec<u8>) {
@@ -73,7 +73,7 @@ impl Messages for Tabbed {
         kind: MessageKind,
         symbol: &Symbol,
         record: &Record,
-        wanted: FieldSet,
+        wanted: WantedFields,
         n: u64,
         out: &mut Vec<u8>,
     ) {
@@ -85,7 +85,7 @@ impl Messages for Tabbed {
         out.push(b'\n');
     }
 
-    fn tick(symbol: &Symbol, tick: &Stamped, wanted: FieldSet, n: u64, out: &mut Vec<u8>) {
+    fn tick(symbol: &Symbol, tick: &Stamped, wanted: WantedFields, n: u64, out: &mut Vec<u8>) {
         write(&[&letter(MessageKind::Update), &n, &symbol.as_str(), &tick.seq, &tick.rx.micros()], out);
         tick.fields.write_json(wanted, out);
         tick.fields.write_json_nulls(wanted, out);
