@@ -44,6 +44,7 @@ pub enum Fault {
     SkipsResync,
     LosesBatch,
     LosesWithdrawal,
+    ForgetsChange,
     ForgetsMark,
     InventsMark,
     WrongPosition,
@@ -56,7 +57,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Fault; 39] = [
+    pub const ALL: [Fault; 40] = [
         Fault::ForgetsRest,
         Fault::RepeatsByte,
         Fault::DataBeforeControl,
@@ -89,6 +90,7 @@ impl Fault {
         Fault::SkipsResync,
         Fault::LosesBatch,
         Fault::LosesWithdrawal,
+        Fault::ForgetsChange,
         Fault::ForgetsMark,
         Fault::InventsMark,
         Fault::WrongPosition,

@@ -3,7 +3,7 @@
 use tickcast::{
     fanout::{Emit, LocalId, View},
     limits,
-    tick::{Field, Symbol},
+    tick::{Field, Symbol, WantedFields},
     topic::{Record, Stamped, TopicId},
     wire::{FrameSize, FrameWriter, Framer, encodings::json::Json},
 };
@@ -13,9 +13,11 @@ use crate::{
     work::{Case, Done, Scale, Work, repeated},
 };
 
-pub const CASES: [Case; 8] = [
+pub const CASES: [Case; 10] = [
     Case::new("1000_records_for_the_first_session", |scale| each(scale, Again::No, records)),
     Case::new("1000_records_for_the_next_session", |scale| each(scale, Again::Yes, records)),
+    Case::new("1000_changed_quotes_for_the_first_session", |scale| each(scale, Again::No, changes)),
+    Case::new("1000_changed_quotes_for_the_next_session", |scale| each(scale, Again::Yes, changes)),
     Case::new("1000_ticks_for_the_first_session", |scale| each(scale, Again::No, ticks)),
     Case::new("1000_ticks_for_the_next_session", |scale| each(scale, Again::Yes, ticks)),
     Case::new("1000_ticks_in_runs_of_10_for_the_first_session", |scale| runs(scale, Again::No)),
@@ -91,12 +93,16 @@ fn topics(count: usize) -> Vec<Topic> {
 }
 
 fn records(mut writer: FrameWriter<'_, Json>, topic: &Topic) {
-    writer.merged(topic.local, &topic.symbol, &topic.record, 2, &View::WHOLE);
+    writer.merged(topic.local, &topic.symbol, &topic.record, 2, WantedFields::ALL, &View::WHOLE);
+}
+
+fn changes(mut writer: FrameWriter<'_, Json>, topic: &Topic) {
+    writer.merged(topic.local, &topic.symbol, &topic.record, 1, WantedFields::NONE, &View::WHOLE);
 }
 
 fn two_fields(mut writer: FrameWriter<'_, Json>, topic: &Topic) {
     let some = View { wanted: Field::Bid.bit().with(Field::Ask).into() };
-    writer.merged(topic.local, &topic.symbol, &topic.record, 2, &some);
+    writer.merged(topic.local, &topic.symbol, &topic.record, 2, WantedFields::ALL, &some);
 }
 
 fn ticks(mut writer: FrameWriter<'_, Json>, topic: &Topic) {
@@ -111,6 +117,7 @@ fn each(scale: Scale, again: Again, emit: fn(FrameWriter<'_, Json>, &Topic)) -> 
         for topic in &mut topics {
             if again == Again::No {
                 topic.record.seq += 1;
+                topic.record.note(topic.record.changed);
                 topic.tick.seq += 1;
             }
             emit(pages.page(), topic);

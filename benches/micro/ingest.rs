@@ -162,8 +162,8 @@ fn read(scale: Scale) -> Box<dyn Work> {
     let count = scale.of(1_000);
     let mut ring = Ring::default();
     let mut record = Record { ts: START, rx: START, ..Record::default() };
-    for (tick, seq) in Ticks::new(Kind::Mixed, 1).take(count).iter().zip(1..) {
-        (record.seq, record.order) = (seq, seq);
+    for (tick, order) in Ticks::new(Kind::Mixed, 1).take(count).iter().zip(1..) {
+        record.order = order;
         record.take(&tick.fields).expect("a volume that is not full");
         ring.push(&record, count);
     }

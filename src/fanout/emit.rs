@@ -2,7 +2,7 @@
 
 use super::{GapReason, LocalId, View};
 use crate::{
-    tick::Symbol,
+    tick::{Symbol, WantedFields},
     topic::{Record, Stamped},
 };
 
@@ -25,8 +25,17 @@ pub trait Emit {
     /// The whole record, as a new base.
     fn snapshot(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, view: &View);
 
-    /// The whole record, in place of the `n` ticks since the last message.
-    fn merged(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, n: u64, view: &View);
+    /// The record in place of the `n` ticks since the last message: what they have changed, and the fields of `always`
+    /// whether they have or not.
+    fn merged(
+        &mut self,
+        topic: LocalId,
+        symbol: &Symbol,
+        record: &Record,
+        n: u64,
+        always: WantedFields,
+        view: &View,
+    );
 
     /// The record's last tick: the fields that it changed.
     fn last_tick(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, view: &View);

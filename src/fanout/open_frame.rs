@@ -7,7 +7,10 @@ use super::{
     Emit, FrameTally, GapReason, LocalId, Mode, View,
     state::{Base, Claim, LocalTopic, Subscription, lead},
 };
-use crate::{tick::Nanos, topic::Stamped};
+use crate::{
+    tick::{Nanos, WantedFields},
+    topic::Stamped,
+};
 
 /// A frame of one session.
 pub(super) struct OpenFrame<'a, S, E> {
@@ -19,7 +22,8 @@ pub(super) struct OpenFrame<'a, S, E> {
 }
 
 impl<S, E: Emit> OpenFrame<'_, S, E> {
-    /// The record as it is, in place of the ticks since the cursor: as the last tick alone, when there is but one.
+    /// What the ticks since the cursor have changed, as the record has it now: as the last tick alone, when there is but
+    /// one.
     #[inline]
     pub fn send_latest(&mut self, sub: &mut Subscription, topic: &LocalTopic, view: &View) {
         let n = topic.record.seq - sub.cursor;
@@ -28,12 +32,12 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
         if n == 1 && !topic.record.all_changed().intersect(view.wanted).is_empty() {
             self.emit.last_tick(local, &topic.symbol, &topic.record, view);
         } else {
-            self.emit.merged(local, &topic.symbol, &topic.record, n, view);
+            self.emit.merged(local, &topic.symbol, &topic.record, n, WantedFields::NONE, view);
         }
         sub.begin_at(topic.record.seq);
     }
 
-    /// The record as it is, as a new base. What the client was sent before decides how, because seqs must add up.
+    /// The whole record as it is, as a new base. What the client was sent before decides how, because seqs must add up.
     pub fn send_base(&mut self, sub: &mut Subscription, topic: &LocalTopic, view: &View) {
         if sub.claim == Claim::OtherEpoch {
             sub.claim = Claim::Resumed;
@@ -44,7 +48,7 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
         self.tally.record(n - sub.skipped);
         let merges = sub.base == Base::Again && n > 0;
         if merges {
-            self.emit.merged(local, &topic.symbol, &topic.record, n, view);
+            self.emit.merged(local, &topic.symbol, &topic.record, n, WantedFields::ALL, view);
         } else {
             self.emit.snapshot(local, &topic.symbol, &topic.record, view);
         }

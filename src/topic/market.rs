@@ -283,11 +283,10 @@ impl Market {
     fn take(&mut self, id: TopicId, tick: &Tick, rx: Nanos, before: u64) -> Result<&Record, TotalFull> {
         let MarketTopic { record, ring, .. } = &mut self.topics[id.0 as usize];
         record.take(&tick.fields)?;
-        if record.seq == 0 || record.order <= before {
+        if record.seq == 1 || record.order <= before {
             self.touched.push(id);
         }
         self.order += 1;
-        record.seq += 1;
         record.order = self.order;
         record.ts = tick.ts.unwrap_or(rx);
         record.rx = rx;

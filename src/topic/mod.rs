@@ -11,6 +11,7 @@ pub mod batch_queue;
 mod custom_ring;
 mod ingest;
 mod market;
+mod named_at;
 pub mod readers;
 #[cfg(test)]
 mod readers_tests;
@@ -22,6 +23,7 @@ pub use batch::{Batch, Detail, FeedId, NewTopic, Stamped, TopicId, Touched};
 pub use batch_queue::BatchQueue;
 pub use ingest::{Ingest, Outlet};
 pub use market::Market;
+pub use named_at::{ChangedFields, NamedAt};
 pub use readers::Readers;
 pub use record::Record;
 pub use store::{Image, ListedTopic, Store};

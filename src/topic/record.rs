@@ -6,8 +6,10 @@
 
 use std::sync::Arc;
 
-use crate::tick::{
-    CustomSet, CustomValues, Field, FieldSet, Fields, Nanos, Side, WantedFields, custom::CustomFull,
+use super::named_at::{ChangedFields, NamedAt};
+use crate::{
+    planted::{Fault, is_planted},
+    tick::{CustomSet, CustomValues, Field, FieldSet, Fields, Nanos, Side, WantedFields, custom::CustomFull},
 };
 
 /// A symbol's whole record as of `seq`.
@@ -23,6 +25,8 @@ pub struct Record {
     pub rx: Nanos,
     /// What the last tick changed: set or withdrew.
     pub changed: FieldSet,
+    /// When each field was changed last.
+    pub named_at: NamedAt,
     pub fields: Fields,
 }
 
@@ -37,7 +41,7 @@ pub enum TotalFull {
 }
 
 impl Record {
-    /// Applies a tick's fields and, for a trade, updates the totals.
+    /// Applies the next tick's fields and, for a trade, updates the totals.
     ///
     /// # Errors
     /// When a total would be out of range; nothing is changed then.
@@ -54,12 +58,26 @@ impl Record {
                 if are_units { self.move_totals::<true>(tick) } else { self.move_totals::<false>(tick) };
             changed = changed.union(moved?);
         }
-        self.changed = changed;
+        self.seq += 1;
+        self.note(changed);
         self.fields.merge(tick);
         if custom.is_some() {
             self.fields.custom = custom;
         }
         Ok(())
+    }
+
+    /// The tick `seq` has changed these fields.
+    #[inline]
+    pub fn note(&mut self, changed: FieldSet) {
+        self.changed = changed;
+        let hidden = if is_planted(Fault::ForgetsChange) { Field::Bid.bit() } else { FieldSet::NONE };
+        self.named_at.note(changed.without(hidden), self.seq);
+    }
+
+    /// The fields that ticks after this seq have changed: every field that it ever had, when these are too many.
+    pub fn changed_since(&self, cursor: u64) -> ChangedFields {
+        self.named_at.since(cursor, self.seq, &self.fields)
     }
 
     /// The values of configured fields after the next tick.

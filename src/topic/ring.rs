@@ -311,7 +311,8 @@ mod tests {
                 fields.custom = fields.custom.map(|custom| {
                     Arc::new(CustomValues::new(integer_field()).after(&custom, seq).unwrap())
                 });
-                ring.push(&Record { seq, order, ts, rx, changed: fields.named(), fields }, max);
+                let changed = fields.named();
+                ring.push(&Record { seq, order, ts, rx, changed, fields, ..Record::default() }, max);
             }
             let kept = &stamped[stamped.len().saturating_sub(max)..];
             prop_assert_eq!(ring.len(), kept.len());

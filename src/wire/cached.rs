@@ -1,6 +1,10 @@
-//! Cached messages of one topic in one encoding: its whole record, its last tick, and a run of its newest ticks.
+//! Cached messages of one topic in one encoding: its whole record, what has changed of it since a seq, its last tick, and
+//! a run of its newest ticks.
 
-use super::encodings::encoder::{MessageKind, Messages};
+use super::{
+    encodings::encoder::{MessageKind, Messages},
+    merged::MergedUpdates,
+};
 use crate::{
     tick::{Symbol, WantedFields},
     topic::{Record, Stamped},
@@ -9,11 +13,10 @@ use crate::{
 /// The encoded messages of a topic.
 #[derive(Default)]
 pub(super) struct Cached {
-    /// The part of a message that depends on the record as of `record_seq` alone.
+    /// The part of a snapshot that depends on the record as of `record_seq` alone.
     record: Vec<u8>,
     record_seq: u64,
-    /// Offset in `record` of the part that lists withdrawn fields.
-    withdrawn_at: usize,
+    pub merged: MergedUpdates,
     /// The message of the tick `tick_seq`.
     tick: Vec<u8>,
     tick_seq: u64,
@@ -27,20 +30,15 @@ pub(super) struct Cached {
 const RUN_BYTES_MAX: usize = 8 * 1024;
 
 impl Cached {
-    /// The part of a message that depends on this record alone.
+    /// The part of a snapshot that depends on this record alone.
     #[inline]
-    pub fn record<M: Messages>(&mut self, kind: MessageKind, symbol: &Symbol, record: &Record) -> &[u8] {
+    pub fn record<M: Messages>(&mut self, symbol: &Symbol, record: &Record) -> &[u8] {
         if self.record_seq != record.seq {
             self.record.clear();
-            M::record(symbol, record, &mut self.record);
-            self.withdrawn_at = self.record.len();
-            M::withdrawn(record, &mut self.record);
+            M::record(symbol, record, WantedFields::ALL, &mut self.record);
             self.record_seq = record.seq;
         }
-        match kind {
-            MessageKind::Snapshot => &self.record[..self.withdrawn_at],
-            MessageKind::Update => &self.record,
-        }
+        &self.record
     }
 
     /// The message of the record's last tick.

@@ -46,35 +46,9 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
         (self.frames.current_mut(), &mut self.cached[index])
     }
 
-    #[inline]
-    fn write_record(
-        &mut self,
-        kind: MessageKind,
-        topic: LocalId,
-        symbol: &Symbol,
-        record: &Record,
-        n: u64,
-        view: &View,
-    ) {
-        if !view.has_every_field() {
-            return self.write_some(kind, symbol, record, n, view.wanted);
-        }
-        let (frame, cached) = self.frame_and_cached(topic);
-        let encoded = cached.record::<E::Messages>(kind, symbol, record);
-        E::Messages::whole(kind, encoded, n, &mut frame.bytes);
-        frame.record(record.rx, record.order);
-    }
-
-    fn write_some(
-        &mut self,
-        kind: MessageKind,
-        symbol: &Symbol,
-        record: &Record,
-        n: u64,
-        wanted: WantedFields,
-    ) {
+    fn write_some(&mut self, kind: MessageKind, symbol: &Symbol, record: &Record, wanted: WantedFields) {
         let frame = self.frames.current_mut();
-        E::Messages::some(kind, symbol, record, wanted, n, &mut frame.bytes);
+        E::Messages::some(kind, symbol, record, wanted, 1, &mut frame.bytes);
         frame.record(record.rx, record.order);
     }
 }
@@ -97,11 +71,29 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
     }
 
     fn snapshot(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, view: &View) {
-        self.write_record(MessageKind::Snapshot, topic, symbol, record, 1, view);
+        if !view.has_every_field() {
+            return self.write_some(MessageKind::Snapshot, symbol, record, view.wanted);
+        }
+        let (frame, cached) = self.frame_and_cached(topic);
+        let encoded = cached.record::<E::Messages>(symbol, record);
+        E::Messages::whole(MessageKind::Snapshot, encoded, 1, &mut frame.bytes);
+        frame.record(record.rx, record.order);
     }
 
-    fn merged(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, n: u64, view: &View) {
-        self.write_record(MessageKind::Update, topic, symbol, record, n, view);
+    fn merged(
+        &mut self,
+        topic: LocalId,
+        symbol: &Symbol,
+        record: &Record,
+        n: u64,
+        always: WantedFields,
+        view: &View,
+    ) {
+        let (frame, cached) = self.frame_and_cached(topic);
+        let cursor = record.seq - n;
+        let encoded = cached.merged.update::<E::Messages>(symbol, record, cursor, view.wanted, always);
+        E::Messages::whole(MessageKind::Update, encoded, n, &mut frame.bytes);
+        frame.record(record.rx, record.order);
     }
 
     fn last_tick(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, view: &View) {
@@ -110,7 +102,6 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
                 MessageKind::Update,
                 symbol,
                 record,
-                1,
                 view.wanted.intersect(record.all_changed()),
             );
         }

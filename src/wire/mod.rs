@@ -16,6 +16,7 @@ mod frame_buffers;
 mod frame_writer;
 mod framer;
 mod id;
+mod merged;
 mod names;
 mod taken_in;
 mod websocket;

@@ -71,11 +71,6 @@ async fn subscriptions_come_and_go_amid_the_flood_and_the_accounts_stay_exact() 
                 [json!({"mode": "every"}), json!({"interval_ms": 20}), json!({"fields": ["last", "volume"]})];
             let mut set = change[round % 3].clone();
             (set["op"], set["symbols"]) = (json!("set"), json!(names));
-            if !set["fields"].is_null() {
-                for symbol in &chosen {
-                    client.store.is_partial(symbol, true);
-                }
-            }
             client.command(set).await;
             client.unsubscribe(&names[names.len() / 2..]).await;
             server.metrics().await.check_conservation();

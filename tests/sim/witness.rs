@@ -57,8 +57,8 @@ struct Watch {
     wanted: Wanted,
     /// Its record has every field: it began with a whole one, or with the first tick.
     is_whole: bool,
-    /// A message for several ticks may come although it is in mode `every`.
-    may_merge: bool,
+    /// It was changed: the next message may have the whole record, and stand for several ticks in mode `every` too.
+    may_be_whole: bool,
     /// It has been sent something new in time.
     is_level: bool,
     subscribed_at: Nanos,
@@ -234,7 +234,6 @@ impl Witness {
 
     fn subscribed(&mut self, symbol: &str, status: &str, wanted: &Wanted, now: Nanos) {
         self.store.want(&[symbol.to_owned()]);
-        self.store.is_partial(symbol, !wanted.fields.is_empty());
         if wanted.mode == "once" {
             self.watches.remove(symbol);
             self.once.insert(symbol.to_owned());
@@ -243,7 +242,7 @@ impl Witness {
         let watch = Watch {
             wanted: wanted.clone(),
             is_whole: status == "pending" || status == "gap" || (wanted.snapshot && status != "resumed"),
-            may_merge: false,
+            may_be_whole: false,
             is_level: false,
             subscribed_at: now,
             state: if status == "pending" { "pending" } else { "live" }.to_owned(),
@@ -261,11 +260,10 @@ impl Witness {
                     self.watches.remove(symbol);
                 }
                 What::SetMode(mode) => {
-                    (watch.wanted.mode, watch.may_merge, watch.is_level) = (mode, true, false);
+                    (watch.wanted.mode, watch.may_be_whole, watch.is_level) = (mode, true, false);
                 }
                 What::SetFields(fields) => {
-                    (watch.wanted.fields, watch.may_merge, watch.is_level) = (fields, true, false);
-                    self.store.is_partial(symbol, !fields.is_empty());
+                    (watch.wanted.fields, watch.may_be_whole, watch.is_level) = (fields, true, false);
                 }
                 What::SetInterval(interval_ms) => {
                     (watch.wanted.interval_ms, watch.is_level) = (*interval_ms, false);
@@ -355,6 +353,10 @@ impl Witness {
                 );
             }
         }
+        if message.is("update") {
+            Self::check_changes(watch, message, tape)?;
+        }
+        let may_be_whole = std::mem::take(&mut watch.may_be_whole);
         let held = &self.store.get(&symbol).record;
         if let Some((name, text)) =
             held.iter().find(|(name, _)| is_wanted(name) && !truth.contains_key(name.as_str()))
@@ -373,10 +375,26 @@ impl Witness {
             }
         }
         let is_single = watch.wanted.mode == "every" && watch.wanted.fields.is_empty();
-        if is_single && n > 1 && !std::mem::take(&mut watch.may_merge) {
+        if is_single && n > 1 && !may_be_whole {
             return breach(Law::Seqs, format!("{n} ticks in one, in mode every: {message:?}"));
         }
         Self::check_age(watch, message, now, terms)
+    }
+
+    /// An update names the fields that its ticks have changed and no others, unless it is the whole record after a change.
+    fn check_changes(watch: &Watch, message: &Message, tape: &Tape) -> Found {
+        let (symbol, seq) = (message.str("symbol"), message.seq("seq"));
+        let (record, withdrawn) = (message.record(), message.withdrawn());
+        let named: BTreeSet<&str> = record.keys().map(String::as_str).chain(withdrawn).collect();
+        let is_wanted = |name: &&str| watch.wanted.fields.is_empty() || watch.wanted.fields.contains(name);
+        let of_ticks = |cursor| -> BTreeSet<&str> {
+            tape.changed(&symbol, cursor, seq).into_iter().filter(is_wanted).collect()
+        };
+        let changed = of_ticks(seq - message.n());
+        if named == changed || (watch.may_be_whole && named == of_ticks(0)) {
+            return Ok(());
+        }
+        breach(Law::Changes, format!("{named:?} is named, {changed:?} has changed: {message:?}"))
     }
 
     fn check_age(watch: &mut Watch, message: &Message, now: Nanos, terms: &Terms) -> Found {

@@ -7,7 +7,7 @@ use tickcast::{
     fanout::{Emit, GapReason, LocalId, View},
     feed::ndjson::NdjsonDecoder,
     limits::Limits,
-    tick::{Decimal, Field, Fields, Nanos, Side, State, Symbol, Volume},
+    tick::{Decimal, Field, Fields, Nanos, Side, State, Symbol, Volume, WantedFields},
     topic::Record,
     wire::{
         CloseReason, CommandError, Control, Encoding, ErrorCode, FrameSize, FrameWriter, Framer, Id,
@@ -64,7 +64,7 @@ fn record(seq: u64, ts: Nanos, rx: Nanos, values: [&str; 10], side: Side, trades
     fields.set_side(side);
     fields.set_volume(Volume::parse(volume).unwrap());
     fields.set_trades(trades);
-    Record { seq, order: seq, ts, rx, changed: fields.mask, fields }
+    Record { seq, order: seq, ts, rx, changed: fields.mask, fields, ..Record::default() }
 }
 
 fn base() -> Record {
@@ -80,7 +80,11 @@ fn merged() -> Record {
     let values = [
         "87232", "2.47718", "87232.01", "2.93082", "87232", "0.0013", "87232", "87232.01", "87232", "0.03584",
     ];
-    record(66, TS, RX, values, Side::Sell, 14)
+    let mut record = record(66, TS, RX, values, Side::Sell, 14);
+    let unchanged = [Field::Open, Field::High, Field::Low];
+    record
+        .note(unchanged.into_iter().fold(record.fields.mask, |changed, field| changed.without(field.bit())));
+    record
 }
 
 /// One frame with what `emit` writes.
@@ -102,14 +106,23 @@ fn control(message: &Control<'_>) -> String {
 fn data_messages() -> Vec<String> {
     let (local, symbol, all) = (LocalId(0), symbol(), &View::WHOLE);
     let fields = fields(&[(Field::Bid, "87232.01"), (Field::BidSize, "0.50")]);
-    let changed = Record { seq: 54, order: 54, ts: TS, rx: RX, changed: fields.mask, fields };
+    let changed =
+        Record { seq: 54, order: 54, ts: TS, rx: RX, changed: fields.mask, fields, ..Record::default() };
     let mut gone = Fields::default();
     gone.withdraw_all(Field::Ask.bit().with(Field::AskSize));
-    let gone = Record { seq: 67, order: 67, ts: TS, rx: RX, changed: gone.named(), fields: gone };
+    let gone = Record {
+        seq: 67,
+        order: 67,
+        ts: TS,
+        rx: RX,
+        changed: gone.named(),
+        fields: gone,
+        ..Record::default()
+    };
     vec![
         data(|framer| framer.snapshot(local, &symbol, &base(), all)),
         data(|framer| framer.last_tick(local, &symbol, &changed, all)),
-        data(|framer| framer.merged(local, &symbol, &merged(), 12, all)),
+        data(|framer| framer.merged(local, &symbol, &merged(), 12, WantedFields::NONE, all)),
         data(|framer| framer.last_tick(local, &symbol, &gone, all)),
         data(|framer| framer.gap(&symbol, 68, 2311, GapReason::Slow, all)),
     ]

@@ -80,25 +80,35 @@ impl Ledger {
     }
 
     fn receive_merged(&mut self, shown: &Shown, n: u64, context: &mut FrameContext<'_>) -> Held {
-        Self::check_record(shown, only(&context.past.record(shown.seq), self.spec.wanted.fixed), context)?;
         let seq = shown.seq;
         ensure!(seq == context.head, LatestWins, "a record of {seq}, the head is {}", context.head);
         ensure!(n > 0 && seq == self.cursor + n, Seqs, "{seq} after {} with n {n}", self.cursor);
+        let record = context.past.record(seq);
+        let mut named = self.spec.wanted.fixed;
         match (self.base, self.spec.mode) {
             (Base::None, Mode::Latest) => {
                 ensure!(self.pending().next().is_some(), Accounts, "{seq}: nothing was pending");
+                named = named.intersect(context.past.changed(self.cursor, seq));
                 context.coverage.hit_if(n > 1, "conflated");
+                context.coverage.hit_if(
+                    !record.named().intersect(self.spec.wanted.fixed).without(named).is_empty(),
+                    "some fields of a record have changed",
+                );
+                context.coverage.hit_if(named.is_empty(), "no wanted field has changed");
             }
-            (Base::Again, _) => context.coverage.hit("whole record after set"),
+            (Base::Again, _) => {
+                context.coverage.hit("whole record after set");
+                self.client.has_base = true;
+            }
             (base, mode) => ensure!(false, EveryTick, "merged in mode {mode:?}, base {base:?}: {shown:?}"),
         }
+        Self::check_record(shown, only(&record, named), context)?;
         self.record_merged(seq, context);
         if self.spec.mode != Mode::Once {
             self.base = Base::None;
         }
         self.cursor = seq;
         self.client.record.merge(&shown.fields);
-        self.client.has_base = true;
         Ok(())
     }
 

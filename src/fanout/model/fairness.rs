@@ -5,7 +5,7 @@ use std::{cell::Cell, time::Duration};
 use super::world::ModelStore;
 use crate::{
     fanout::{Emit, Fanout, GapReason, LocalId, Mode, SessionKey, Spec, SubscribeRequest, View},
-    tick::{Decimal, Field, Fields, Nanos, Symbol, Tick},
+    tick::{Decimal, Field, Fields, Nanos, Symbol, Tick, WantedFields},
     topic::{Detail, FeedId, Market, Record, Stamped},
 };
 
@@ -33,7 +33,7 @@ impl Emit for Open {
 
     fn snapshot(&mut self, _: LocalId, _: &Symbol, _: &Record, _: &View) {}
 
-    fn merged(&mut self, _: LocalId, _: &Symbol, _: &Record, _: u64, _: &View) {}
+    fn merged(&mut self, _: LocalId, _: &Symbol, _: &Record, _: u64, _: WantedFields, _: &View) {}
 
     fn last_tick(&mut self, _: LocalId, _: &Symbol, _: &Record, _: &View) {}
 

@@ -5,7 +5,7 @@ use std::fmt;
 use super::naive::only;
 use crate::{
     fanout::{Emit, FRAMES_KEPT, GapReason, LocalId, View},
-    tick::{FieldSet, Fields, Nanos, Symbol},
+    tick::{FieldSet, Fields, Nanos, Symbol, WantedFields},
     topic::{Record, Stamped},
 };
 
@@ -19,7 +19,7 @@ pub struct Message {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum What {
     Snapshot(Shown),
-    /// An update with the whole record.
+    /// An update with what several ticks changed, or with the whole record.
     Merged(Shown, u64),
     /// An update with one tick.
     Tick(Shown, u64),
@@ -120,8 +120,18 @@ impl Emit for Recorder {
         self.push(symbol, What::Snapshot(shown(record, view.wanted.fixed.intersect(record.fields.mask))));
     }
 
-    fn merged(&mut self, _: LocalId, symbol: &Symbol, record: &Record, n: u64, view: &View) {
-        self.push(symbol, What::Merged(shown(record, view.wanted.fixed), n));
+    fn merged(
+        &mut self,
+        _: LocalId,
+        symbol: &Symbol,
+        record: &Record,
+        n: u64,
+        always: WantedFields,
+        view: &View,
+    ) {
+        let changed = record.changed_since(record.seq - n).fields;
+        let fields = changed.union(always).intersect(view.wanted);
+        self.push(symbol, What::Merged(shown(record, fields.fixed), n));
     }
 
     fn last_tick(&mut self, _: LocalId, symbol: &Symbol, record: &Record, view: &View) {

@@ -31,6 +31,12 @@ impl Past {
         if seq == 0 { Fields::default() } else { self.records[seq as usize - 1].clone() }
     }
 
+    /// What the ticks after a seq changed, up to another.
+    pub fn changed(&self, cursor: u64, seq: u64) -> FieldSet {
+        let ticks = &self.ticks[cursor as usize..seq as usize];
+        ticks.iter().fold(FieldSet::NONE, |changed, tick| changed.union(tick.fields.named()))
+    }
+
     /// The oldest seq in a ring of that many ticks.
     pub fn oldest_in_ring(&self, ring_ticks: usize) -> u64 {
         (self.head() + 1).saturating_sub(ring_ticks as u64).max(1)

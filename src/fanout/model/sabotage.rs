@@ -12,6 +12,7 @@ use crate::{
         state::{Base, Claim, Subscription, SubscriptionState},
     },
     tick::{Decimal, Field, FieldSet, Nanos, Symbol},
+    topic::NamedAt,
 };
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,6 +43,7 @@ pub enum Sabotage {
     StopsTime,
     MovesDue,
     OldRecord,
+    ForgetsChange,
     ForgetsBase,
     ForgetsLead,
     WrongReason,
@@ -54,7 +56,7 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// Each, with the laws that it may be found by.
-    pub const ALL: [(Sabotage, &'static [Law]); 30] = [
+    pub const ALL: [(Sabotage, &'static [Law]); 31] = [
         (Sabotage::SwallowsMessage, &[Law::Seqs, Law::Accounts, Law::Gaps, Law::Progress, Law::TooLate]),
         (Sabotage::SwallowsSnapshotAfterGap, &[Law::Gaps]),
         (Sabotage::RepeatsMessage, &[Law::Seqs, Law::TooSoon, Law::Isolation, Law::IngestOrder]),
@@ -77,6 +79,7 @@ impl Sabotage {
         (Sabotage::StopsTime, &[Law::Progress, Law::TooLate]),
         (Sabotage::MovesDue, &[Law::TooLate]),
         (Sabotage::OldRecord, &[Law::Truth]),
+        (Sabotage::ForgetsChange, &[Law::Truth]),
         (Sabotage::ForgetsBase, &[Law::Progress, Law::Seqs, Law::EveryTick, Law::Gaps]),
         (Sabotage::ForgetsLead, &[Law::Gaps]),
         (Sabotage::WrongReason, &[Law::Gaps]),
@@ -179,6 +182,11 @@ impl Sabotage {
                 for (_, topic) in &mut fanout.topics {
                     let last = &mut topic.record.fields;
                     last.mask = FieldSet(last.mask.0 & !Field::Ask.bit().0);
+                }
+            }
+            Sabotage::ForgetsChange => {
+                for (_, topic) in &mut fanout.topics {
+                    topic.record.named_at = NamedAt::default();
                 }
             }
             Sabotage::LosesNotice => fanout.notices.clear(),

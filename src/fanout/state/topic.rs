@@ -61,7 +61,7 @@ impl LocalTopic {
         record.order = tick.order;
         record.ts = tick.ts;
         record.rx = tick.rx;
-        record.changed = tick.fields.named();
+        record.note(tick.fields.named());
         if is_planted(Fault::LosesWithdrawal) {
             record.fields.merge(&tick.fields.only(tick.fields.mask));
         } else {

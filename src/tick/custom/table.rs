@@ -99,6 +99,11 @@ impl CustomSet {
     }
 
     #[must_use]
+    pub const fn union(self, other: CustomSet) -> CustomSet {
+        CustomSet(self.0 | other.0)
+    }
+
+    #[must_use]
     pub const fn intersect(self, other: CustomSet) -> CustomSet {
         CustomSet(self.0 & other.0)
     }

@@ -40,6 +40,11 @@ impl WantedFields {
     }
 
     #[must_use]
+    pub const fn union(self, other: WantedFields) -> WantedFields {
+        WantedFields { fixed: self.fixed.union(other.fixed), custom: self.custom.union(other.custom) }
+    }
+
+    #[must_use]
     #[inline]
     pub const fn intersect(self, other: WantedFields) -> WantedFields {
         WantedFields { fixed: self.fixed.intersect(other.fixed), custom: self.custom.intersect(other.custom) }

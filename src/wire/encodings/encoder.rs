@@ -68,14 +68,15 @@ pub trait Messages: Encoder {
     /// Ends the payload of a frame, which has at least one message.
     fn end(out: &mut Vec<u8>);
 
-    /// Appends the part of a message with a whole record that depends on the record alone. It is cached for all sessions.
-    fn record(symbol: &Symbol, record: &Record, out: &mut Vec<u8>);
+    /// Appends the part of a message with these fields of a record that depends on nothing else. It is cached for all
+    /// sessions.
+    fn record(symbol: &Symbol, record: &Record, fields: WantedFields, out: &mut Vec<u8>);
 
-    /// Appends the part that lists withdrawn fields. It follows [`Self::record`] in an update. A snapshot does not have it,
-    /// since it replaces the client's whole record.
-    fn withdrawn(record: &Record, out: &mut Vec<u8>);
+    /// Appends the part that lists which of these fields are withdrawn. It follows [`Self::record`] in an update. A snapshot
+    /// does not have it, since it replaces the client's whole record.
+    fn withdrawn(record: &Record, fields: WantedFields, out: &mut Vec<u8>);
 
-    /// Appends a message with a whole record, from the parts that [`Self::record`] and [`Self::withdrawn`] wrote.
+    /// Appends a message, from the parts that [`Self::record`] and [`Self::withdrawn`] wrote.
     fn whole(kind: MessageKind, record: &[u8], n: u64, out: &mut Vec<u8>);
 
     /// Appends a message with some fields of a record. An update also lists which of them are withdrawn.

@@ -50,13 +50,13 @@ impl Messages for Json {
         }
     }
 
-    fn record(symbol: &Symbol, record: &Record, out: &mut Vec<u8>) {
+    fn record(symbol: &Symbol, record: &Record, fields: WantedFields, out: &mut Vec<u8>) {
         write_head(symbol, record.seq, record.ts, record.rx, out);
-        record.fields.write_json(WantedFields::ALL, out);
+        record.fields.write_json(fields, out);
     }
 
-    fn withdrawn(record: &Record, out: &mut Vec<u8>) {
-        record.fields.write_json_nulls(WantedFields::ALL, out);
+    fn withdrawn(record: &Record, fields: WantedFields, out: &mut Vec<u8>) {
+        record.fields.write_json_nulls(fields, out);
     }
 
     #[inline]
@@ -107,7 +107,7 @@ impl Messages for Json {
 /// Appends a `snapshot` message without a frame, for HTTP.
 pub fn write_snapshot(symbol: &Symbol, record: &Record, out: &mut Vec<u8>) {
     out.extend_from_slice(beginning(MessageKind::Snapshot));
-    Json::record(symbol, record, out);
+    Json::record(symbol, record, WantedFields::ALL, out);
     out.push(b'}');
 }
 

@@ -252,9 +252,6 @@ impl Client {
     /// Subscribes and returns `(symbol, status)` for each symbol; the store learns what to expect from here on.
     pub async fn subscribe(&mut self, subscription: Subscription) -> Vec<(String, String)> {
         self.store.want(subscription.symbols());
-        for symbol in subscription.symbols() {
-            self.store.begins_anew(symbol, subscription.chooses_fields());
-        }
         self.store.resume(&self.fresh_id(), subscription.last());
         let answer = self.command(subscription.command()).await;
         assert!(answer.is("subscribed"), "a subscribe is answered by subscribed, not {answer:?}");

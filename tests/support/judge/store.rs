@@ -3,7 +3,7 @@
 //! Every client of this suite feeds every message through here, so a test need not ask for law 4 (seqs rise,
 //! `seq == previous + n`, what is missing was announced) or law 7 (nothing that was not asked for): a breach panics.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use wildmatch::WildMatchPattern;
 
@@ -19,10 +19,6 @@ pub struct Store {
     pub gaps: Vec<Message>,
     /// Every status, in order.
     pub statuses: Vec<Message>,
-    /// Of which only some fields were asked for: `n` then counts ticks without one of them, too.
-    partial: BTreeSet<String>,
-    /// Of which all fields were asked for: so it is from the answer on.
-    whole: BTreeSet<String>,
     /// By the id of a `subscribe` that was sent: the cursors that it asked to go on from.
     resumes: BTreeMap<String, BTreeMap<String, u64>>,
 }
@@ -60,25 +56,6 @@ impl Store {
         self.resumes.insert(id.to_owned(), last);
     }
 
-    /// Whether only some fields of a symbol are wanted from now on.
-    pub fn is_partial(&mut self, symbol: &str, is_partial: bool) {
-        if is_partial {
-            self.partial.insert(symbol.to_owned());
-        } else {
-            self.partial.remove(symbol);
-        }
-    }
-
-    /// A `subscribe` to all or some fields of a symbol was sent. Until its answer, what was asked for before goes on.
-    pub fn begins_anew(&mut self, symbol: &str, is_partial: bool) {
-        if is_partial {
-            self.partial.insert(symbol.to_owned());
-            self.whole.remove(symbol);
-        } else {
-            self.whole.insert(symbol.to_owned());
-        }
-    }
-
     pub fn records(&self) -> Vec<(String, BTreeMap<String, String>)> {
         self.held.iter().map(|(symbol, held)| (symbol.clone(), held.record.clone())).collect()
     }
@@ -97,9 +74,6 @@ impl Store {
                 continue;
             }
             let symbol = entry.replace("\\*", "*");
-            if self.whole.remove(&symbol) {
-                self.partial.remove(&symbol);
-            }
             let held = self.held.entry(symbol.clone()).or_default();
             held.unborn = status == "pending";
             held.cursor = if status == "resumed" { last.get(&symbol).copied() } else { None };
@@ -159,12 +133,11 @@ impl Store {
         if message.is("gap") {
             self.gaps.push(message.clone());
         }
-        let is_partial = self.partial.contains(&symbol);
         let held = self.held.entry(symbol).or_default();
         match message.kind().as_str() {
             "gap" => held.gap(message),
             "snapshot" => held.snapshot(message),
-            _ => held.update(message, is_partial),
+            _ => held.update(message),
         }
     }
 
@@ -232,7 +205,7 @@ impl Held {
         self.history.push(snapshot.clone());
     }
 
-    fn update(&mut self, update: &Message, is_partial: bool) {
+    fn update(&mut self, update: &Message) {
         self.times(update);
         assert!(self.owed_to.is_none(), "a snapshot follows a gap, not {update:?}");
         let (seq, n) = (update.seq("seq"), update.n());
@@ -241,19 +214,8 @@ impl Held {
             assert_eq!(seq, cursor + n, "law 4: seq is the previous seq ({cursor}) + n: {update:?}");
         }
         let (changed, withdrawn) = (update.record(), update.withdrawn());
-        // After a `set` a whole record has the fields that are wanted now; what is no longer wanted is forgotten.
-        if n > 1 && !is_partial && std::mem::take(&mut self.renewed) {
-            self.record.clear();
-        }
-        if n > 1 && !is_partial {
-            let has = |name: &str| changed.contains_key(name) || withdrawn.contains(name);
-            let missing: Vec<_> = self.record.keys().filter(|name| !has(name)).collect();
-            assert!(
-                missing.is_empty(),
-                "an update for {n} ticks has every field, not without {missing:?}: {update:?}"
-            );
-        }
         self.cursor = Some(seq);
+        self.renewed = false;
         self.record.retain(|name, _| !withdrawn.contains(name.as_str()));
         self.record.extend(changed);
         self.updates += 1;

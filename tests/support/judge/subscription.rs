@@ -21,11 +21,6 @@ impl Subscription {
         &self.symbols
     }
 
-    /// Whether it asks for some fields only.
-    pub fn chooses_fields(&self) -> bool {
-        self.more.contains_key("fields")
-    }
-
     pub fn every(self) -> Self {
         self.with("mode", json!("every"))
     }

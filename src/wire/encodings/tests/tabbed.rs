@@ -54,13 +54,13 @@ impl Messages for Tabbed {
         out.extend_from_slice(b".\n");
     }
 
-    fn record(symbol: &Symbol, record: &Record, out: &mut Vec<u8>) {
+    fn record(symbol: &Symbol, record: &Record, fields: WantedFields, out: &mut Vec<u8>) {
         write(&[&symbol.as_str(), &record.seq, &record.rx.micros()], out);
-        record.fields.write_json(WantedFields::ALL, out);
+        record.fields.write_json(fields, out);
     }
 
-    fn withdrawn(record: &Record, out: &mut Vec<u8>) {
-        record.fields.write_json_nulls(WantedFields::ALL, out);
+    fn withdrawn(record: &Record, fields: WantedFields, out: &mut Vec<u8>) {
+        record.fields.write_json_nulls(fields, out);
     }
 
     fn whole(kind: MessageKind, record: &[u8], n: u64, out: &mut Vec<u8>) {

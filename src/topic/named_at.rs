@@ -1,0 +1,208 @@
+//! At which tick each field of a record was named last, so that a merged update has only what has changed.
+//!
+//! Of each seq the low 16 bits are kept. Loss: they tell fields apart up to [`EXACT_TICKS`] ticks back. A field that was
+//! quiet for longer is kept at an age beyond that, so that it never looks as if it had just changed; and a reader that
+//! is further behind is given every field. What was never named is not known here: the record's own fields say that.
+
+use std::ops::Range;
+
+use crate::tick::{FieldSet, Fields, WantedFields};
+
+/// So many ticks back it is known which fields a tick named.
+pub const EXACT_TICKS: u64 = 1 << 15;
+/// How often quiet fields are kept from looking young. With the ages that may come until then, 16 bits suffice.
+const SWEEP_TICKS: u64 = 1 << 14;
+
+const _: () = assert!(EXACT_TICKS + SWEEP_TICKS < 1 << 16, "no age is taken for a smaller one");
+
+/// The bits of a set in one byte.
+const LANES: usize = 8;
+
+/// For each field, by its bit in a [`FieldSet`]: the low 16 bits of the seq of the last tick that named it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct NamedAt([[u16; LANES]; 2]);
+
+/// Which fields ticks have named since a seq.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChangedFields {
+    pub fields: WantedFields,
+    /// From each of these seqs on, the same fields have changed.
+    pub cursors: Range<u64>,
+}
+
+/// For each byte of a set, the lanes of its bits: a compiler makes vectors of the rest, with no branch for a field.
+static MASKS: [[u16; LANES]; 256] = {
+    let mut masks = [[0; LANES]; 256];
+    let mut at = 0;
+    while at < 256 * LANES {
+        let (bits, lane) = (at / LANES, at % LANES);
+        masks[bits][lane] = if bits >> lane & 1 == 1 { u16::MAX } else { 0 };
+        at += 1;
+    }
+    masks
+};
+
+impl NamedAt {
+    /// The tick of this seq named these fields.
+    #[inline]
+    pub fn note(&mut self, named: FieldSet, seq: u64) {
+        for (lanes, bits) in self.0.iter_mut().zip(named.0.to_le_bytes()) {
+            for (at, mask) in lanes.iter_mut().zip(MASKS[usize::from(bits)]) {
+                *at ^= (*at ^ low(seq)) & mask;
+            }
+        }
+        if seq.is_multiple_of(SWEEP_TICKS) {
+            self.sweep(seq);
+        }
+    }
+
+    #[cold]
+    fn sweep(&mut self, seq: u64) {
+        for at in self.0.as_flattened_mut() {
+            let age = low(seq).wrapping_sub(*at).min(low(EXACT_TICKS));
+            *at = low(seq).wrapping_sub(age);
+        }
+    }
+
+    /// What ticks have named after `cursor` up to `seq`, the newest, of a record that has these fields.
+    pub fn since(&self, cursor: u64, seq: u64, record: &Fields) -> ChangedFields {
+        let oldest = seq.saturating_sub(EXACT_TICKS);
+        if cursor < oldest {
+            return ChangedFields { fields: record.all_named(), cursors: 0..oldest };
+        }
+        let mut changed = ChangedFields { fields: WantedFields::NONE, cursors: oldest..seq };
+        for field in record.named().iter() {
+            let bit = field as usize;
+            let age = low(seq).wrapping_sub(self.0[bit / LANES][bit % LANES]);
+            if changed.is_new(cursor, seq.saturating_sub(u64::from(age))) {
+                changed.fields.fixed = changed.fields.fixed.with(field);
+            }
+        }
+        // Of configured fields, whole seqs are known.
+        for entry in record.custom.iter().flat_map(|custom| custom.entries()) {
+            if changed.is_new(cursor, entry.seq) {
+                changed.fields.custom = changed.fields.custom.with(entry.id);
+            }
+        }
+        changed
+    }
+}
+
+impl ChangedFields {
+    /// Whether a field that was named last at this seq has changed after the cursor.
+    fn is_new(&mut self, cursor: u64, named_at: u64) -> bool {
+        let is_new = named_at > cursor;
+        if is_new {
+            self.cursors.end = self.cursors.end.min(named_at);
+        } else {
+            self.cursors.start = self.cursors.start.max(named_at);
+        }
+        is_new
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the low bits are what is kept")]
+const fn low(seq: u64) -> u16 {
+    seq as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::tick::Field;
+
+    /// The whole seq for each field; 0 when it was never named.
+    #[derive(Default)]
+    struct Naive([u64; Field::ALL.len()]);
+
+    impl Naive {
+        fn note(&mut self, named: FieldSet, seq: u64) {
+            named.iter().for_each(|field| self.0[field as usize] = seq);
+        }
+
+        /// A record that has every field that was ever named.
+        fn record(&self) -> Fields {
+            let mut fields = Fields::default();
+            fields.withdraw_all(self.since(0, 0));
+            fields
+        }
+
+        fn since(&self, cursor: u64, head: u64) -> FieldSet {
+            let is_new = |&field: &Field| {
+                let named_at = self.0[field as usize];
+                named_at > cursor || (named_at > 0 && head - cursor > EXACT_TICKS)
+            };
+            Field::ALL.into_iter().filter(is_new).fold(FieldSet::NONE, FieldSet::with)
+        }
+    }
+
+    /// Runs of ticks that name the same fields, longer than 16 bits count.
+    fn runs() -> impl Strategy<Value = Vec<(FieldSet, u64)>> {
+        let set = (0..=FieldSet::ALL.0, any::<u16>()).prop_map(|(few, more)| FieldSet(few & more));
+        let length = prop_oneof![1u64..5, 1u64..2_000, EXACT_TICKS - 3..EXACT_TICKS + 3, 1u64..70_000];
+        prop::collection::vec((set, length), 4..12)
+    }
+
+    fn check(named_at: &NamedAt, naive: &Naive, cursor: u64, head: u64) -> Result<(), TestCaseError> {
+        let ChangedFields { fields, cursors } = named_at.since(cursor, head, &naive.record());
+        prop_assert_eq!(fields, naive.since(cursor, head).into(), "{} to {}", cursor, head);
+        if cursor < head {
+            prop_assert!(cursors.contains(&cursor), "{} in {:?}", cursor, cursors);
+            for other in [cursors.start, cursors.end - 1] {
+                prop_assert_eq!(
+                    fields,
+                    naive.since(other, head).into(),
+                    "{} as {} to {}",
+                    other,
+                    cursor,
+                    head
+                );
+            }
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(12))]
+
+        /// Also of fields that are quiet for longer than 16 bits count, and for readers from long ago.
+        #[test]
+        fn what_has_changed_is_what_whole_seqs_say(runs in runs(), old in prop::collection::vec(any::<u64>(), 8)) {
+            let (mut named_at, mut naive, mut head) = (NamedAt::default(), Naive::default(), 0);
+            let mut ends = vec![0];
+            // A quiet run last, beyond 2^17 in all.
+            let last = (FieldSet(1), (1 << 17) + 3);
+            for (named, ticks) in runs.into_iter().chain([last]) {
+                for tick in 0..ticks {
+                    head += 1;
+                    named_at.note(named, head);
+                    naive.note(named, head);
+                    // Now and then, about where 16 bits begin again, and where quiet fields are looked at.
+                    if tick.is_multiple_of(5_003) || head.wrapping_add(2) % SWEEP_TICKS < 4 {
+                        for cursor in [head - 1, head.saturating_sub(EXACT_TICKS), head.saturating_sub(EXACT_TICKS + 1)] {
+                            check(&named_at, &naive, cursor, head)?;
+                        }
+                        for cursor in ends.iter().copied().chain(old.iter().map(|old| old % head)) {
+                            check(&named_at, &naive, cursor, head)?;
+                        }
+                    }
+                }
+                ends.extend([head - 1, head]);
+            }
+            prop_assert!(head > 1 << 17);
+        }
+    }
+
+    #[test]
+    fn a_field_that_was_never_named_has_never_changed() {
+        let (mut named_at, mut record) = (NamedAt::default(), Fields::default());
+        record.withdraw(Field::Bid);
+        for seq in 1..=70_000 {
+            named_at.note(Field::Bid.bit(), seq);
+            let since = |cursor| named_at.since(cursor, seq, &record).fields;
+            assert_eq!([since(0), since(seq - 1)], [Field::Bid.bit().into(); 2]);
+        }
+    }
+}
