@@ -4,8 +4,9 @@
 
 use super::{
     error::{LineError, ValueFault},
+    report::LineReport,
     times::{LineClock, read_time},
-    values::{NdjsonValue, ValueUnread, read_field, read_symbol},
+    values::{NdjsonValue, ValueUnread, read_field, read_symbol, read_trade_id},
 };
 use crate::tick::{Field, Fields, Nanos, Symbol, Tick};
 
@@ -23,6 +24,9 @@ enum LineKey {
     Symbol,
     Ts,
     Rx,
+    Affects,
+    Cancel,
+    Correct,
     Record(Field),
 }
 
@@ -35,6 +39,7 @@ pub(super) struct LineValues {
     ts: Option<Nanos>,
     rx: Option<Nanos>,
     fields: Fields,
+    report: LineReport,
 }
 
 // === impl LineKey ===
@@ -45,6 +50,9 @@ impl LineKey {
             "symbol" => Some(LineKey::Symbol),
             "ts" => Some(LineKey::Ts),
             "rx" => Some(LineKey::Rx),
+            "affects" => Some(LineKey::Affects),
+            "cancel" => Some(LineKey::Cancel),
+            "correct" => Some(LineKey::Correct),
             _ => Field::parse(name).map(LineKey::Record),
         }
     }
@@ -54,6 +62,9 @@ impl LineKey {
             LineKey::Symbol => "symbol",
             LineKey::Ts => "ts",
             LineKey::Rx => "rx",
+            LineKey::Affects => "affects",
+            LineKey::Cancel => "cancel",
+            LineKey::Correct => "correct",
             LineKey::Record(field) => field.name(),
         }
     }
@@ -63,6 +74,9 @@ impl LineKey {
             LineKey::Symbol => 1 << 16,
             LineKey::Ts => 1 << 17,
             LineKey::Rx => 1 << 18,
+            LineKey::Affects => 1 << 19,
+            LineKey::Cancel => 1 << 20,
+            LineKey::Correct => 1 << 21,
             LineKey::Record(field) => field.bit().0 as u32,
         }
     }
@@ -76,7 +90,15 @@ impl LineKey {
 
 impl LineValues {
     pub(super) fn new(clock: LineClock) -> Self {
-        LineValues { clock, seen: 0, symbol: None, ts: None, rx: None, fields: Fields::default() }
+        LineValues {
+            clock,
+            seen: 0,
+            symbol: None,
+            ts: None,
+            rx: None,
+            fields: Fields::default(),
+            report: LineReport::default(),
+        }
     }
 
     /// Takes one name with its value.
@@ -92,6 +114,21 @@ impl LineValues {
             LineKey::Symbol => self.symbol = Some(read_symbol(value)?),
             LineKey::Ts => self.ts = Some(self.time(key, value)?),
             LineKey::Rx => self.rx = Some(self.time(key, value)?),
+            LineKey::Affects => match value {
+                NdjsonValue::Affects(affects) => {
+                    self.report.affects = Some(affects.map_err(|fault| key.fault(fault))?);
+                }
+                other => return Err(key.fault(ValueFault::Affects { found: other.kind() }).into()),
+            },
+            LineKey::Cancel | LineKey::Correct => {
+                let id = read_trade_id(value).map_err(|unread| unread.map(|fault| key.fault(fault)))?;
+                let of = if matches!(key, LineKey::Cancel) {
+                    &mut self.report.cancel
+                } else {
+                    &mut self.report.correct
+                };
+                *of = Some(id);
+            }
             LineKey::Record(field) => {
                 read_field(&mut self.fields, field, value)
                     .map_err(|unread| unread.map(|fault| key.fault(fault)))?;
@@ -107,9 +144,13 @@ impl LineValues {
     /// The line, once all its names were taken.
     pub(super) fn line(self) -> Result<Line, LineError> {
         let symbol = self.symbol.ok_or(LineError::SymbolMissing)?;
-        if self.fields.named().is_empty() {
+        let mut fields = self.fields;
+        if self.report != LineReport::default() {
+            self.report.put(&mut fields)?;
+        }
+        if fields.named().is_empty() && fields.report().is_none() {
             return Err(LineError::NoFields);
         }
-        Ok(Line { tick: Tick { symbol, ts: self.ts, fields: self.fields }, rx: self.rx })
+        Ok(Line { tick: Tick { symbol, ts: self.ts, fields }, rx: self.rx })
     }
 }
