@@ -113,7 +113,7 @@ fn read_commands() {
             format!("{{\"op\":\"subscribe\",\"symbols\":[{}0]}}", "99999999999999999999,".repeat(2_900)),
         ),
     ];
-    let mut reader = CommandReader::new();
+    let mut reader = CommandReader::default();
     for (what, text) in kinds {
         assert!(text.len() <= limits::DEFAULT.message_bytes, "{what}: {}", text.len());
         let mut goes = Goes::default();

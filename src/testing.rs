@@ -78,6 +78,7 @@ use crate::{
     },
     limits::Limits,
     server::service::{Service, Setup, StartError},
+    tick::CustomFields,
 };
 
 /// What to play: a recording, and the options of its source (docs/REPLAY.md).
@@ -195,6 +196,7 @@ impl TestMarket {
             shards: play.shards,
             allowed_origins: Vec::new(),
             limits: play.limits,
+            fields: CustomFields::none(),
             epoch: Some("test".to_owned()),
             log_lines_dropped: Arc::default(),
         })?;

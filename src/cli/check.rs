@@ -8,20 +8,18 @@ use std::{
     fmt::{self, Display},
     io::{self, Write},
     process::ExitCode,
+    sync::Arc,
 };
 
-use tickcast::{
-    feed::{
-        FeedError, Source,
-        recording::{self, Block, RecordReader, RecordingInput},
-        source::SourceKind,
-    },
-    limits::Limits,
+use tickcast::feed::{
+    FeedError, Source,
+    recording::{self, Block, RecordReader, RecordingInput},
+    source::SourceKind,
 };
 
 use crate::{
     cli::{open_files, settings::SettingsArgs, shell::complain},
-    config::{ConfigFault, ConfigFaults, ConfigOrigin, Gathered, KEYS, Problem},
+    config::{Config, ConfigFault, ConfigFaults, ConfigOrigin, Gathered, KEYS, Problem},
 };
 
 /// What a check found.
@@ -70,9 +68,9 @@ fn unopened(text: &str, gathered: &Gathered) -> Option<ConfigFault> {
     if is_pipe(&feed) {
         return None;
     }
-    let source = match feed.open(&gathered.config.limits) {
+    let source = match feed.open(&gathered.config.limits, &gathered.config.fields) {
         Err(source) => source,
-        Ok(_) => first_record(&feed, &gathered.config.limits).err()?,
+        Ok(_) => first_record(&feed, &gathered.config).err()?,
     };
     let origin = gathered.origins.get("feeds").cloned().unwrap_or(ConfigOrigin::Default);
     Some(ConfigFault { origin, problem: Problem::FeedUnopened { text: text.to_owned(), source } })
@@ -82,9 +80,11 @@ fn unopened(text: &str, gathered: &Gathered) -> Option<ConfigFault> {
 ///
 /// # Errors
 /// When there is none.
-fn first_record(feed: &Source, limits: &Limits) -> Result<(), FeedError> {
-    let SourceKind::Replay(config) = &feed.kind else { return Ok(()) };
-    let mut recording = recording::open(&config.inputs, &config.selection, limits.line_bytes)?;
+fn first_record(feed: &Source, config: &Config) -> Result<(), FeedError> {
+    let SourceKind::Replay(replay) = &feed.kind else { return Ok(()) };
+    let mut selection = replay.selection.clone();
+    selection.hints.fields = Arc::clone(&config.fields);
+    let mut recording = recording::open(&replay.inputs, &selection, config.limits.line_bytes)?;
     let mut block = Block::default();
     while recording.next_block(&mut block)? && block.records.is_empty() {
         block.clear();

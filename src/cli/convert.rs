@@ -15,8 +15,9 @@ use tickcast::{
 use super::{
     output::{self, Existing, Output},
     recordings::{SelectionArgs, Teller},
-    shell::EXIT_USAGE,
+    shell::{EXIT_USAGE, complain},
 };
+use crate::config::ConfigFaults;
 
 /// Convert recordings to another format.
 ///
@@ -48,6 +49,8 @@ enum ConvertError {
     Format(String),
     #[error("{path}: {why}")]
     Ending { path: String, why: String },
+    #[error("{0}")]
+    Fields(#[from] ConfigFaults),
     #[error(transparent)]
     Feed(#[from] FeedError),
     #[error("{0} is one of the recordings that are read, and would be lost: choose another --output")]
@@ -82,6 +85,10 @@ pub fn run(args: &ConvertArgs) -> ExitCode {
             }
             ExitCode::SUCCESS
         }
+        Err(ConvertError::Fields(faults)) => {
+            complain(faults);
+            ExitCode::from(EXIT_USAGE)
+        }
         Err(ConvertError::Feed(error)) => {
             teller.fail(&error);
             ExitCode::from(EXIT_USAGE)
@@ -102,7 +109,7 @@ fn convert(args: &ConvertArgs, teller: &mut Teller) -> Result<ConvertCounts, Con
     };
     let name = name.map_err(ending)?;
     let rows = Rows::parse(name, &args.exchange).ok_or_else(|| ConvertError::Format(name.to_owned()))?;
-    let selection = args.select.selection();
+    let selection = args.select.selection()?;
     let mut recording = recording::open(&args.select.inputs(), &selection, limits::DEFAULT.line_bytes)?;
     if recording.reads(&args.output) {
         return Err(ConvertError::Onto(path()));

@@ -10,7 +10,7 @@ use tickcast::{
     escape::{escaped, escaped_json},
     feed::{
         FeedError,
-        recording::{self, Block, RecordReader, RecordingInput, RecordingStats, Skipped},
+        recording::{self, Block, RecordReader, RecordingInput, RecordingStats, Selection, Skipped},
     },
     limits,
     tick::Nanos,
@@ -18,7 +18,7 @@ use tickcast::{
 
 use super::{
     recordings::{SelectionArgs, Teller, print},
-    shell::EXIT_USAGE,
+    shell::{EXIT_USAGE, complain},
     terminal::padded,
 };
 
@@ -61,8 +61,15 @@ const SYMBOL_ROWS_MAX: usize = 20;
 pub fn run(args: &InfoArgs) -> ExitCode {
     let mut teller = Teller::new("info");
     let mut found = Found::default();
+    let selection = match args.select.selection() {
+        Ok(selection) => selection,
+        Err(faults) => {
+            complain(faults);
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
     for input in args.select.inputs() {
-        if let Err(error) = read(&input, args, &mut teller, &mut found) {
+        if let Err(error) = read(&input, &selection, &mut teller, &mut found) {
             teller.fail(&error);
             return ExitCode::from(EXIT_USAGE);
         }
@@ -86,15 +93,11 @@ pub fn run(args: &InfoArgs) -> ExitCode {
 /// The files of an input: one, or all that match its pattern.
 fn read(
     input: &RecordingInput,
-    args: &InfoArgs,
+    selection: &Selection,
     teller: &mut Teller,
     found: &mut Found,
 ) -> Result<(), FeedError> {
-    let mut each = recording::open_each(
-        std::slice::from_ref(input),
-        &args.select.selection(),
-        limits::DEFAULT.line_bytes,
-    )?;
+    let mut each = recording::open_each(std::slice::from_ref(input), selection, limits::DEFAULT.line_bytes)?;
     let before = found.files.len();
     while let Some(mut recording) = each.next().transpose()? {
         let (mut stats, mut block, mut more, mut cut) =

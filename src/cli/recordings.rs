@@ -1,6 +1,9 @@
 //! What `info` and `convert` share: which files, which records of them, and how faults are reported.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    sync::Arc,
+};
 
 use clap::Args;
 use tickcast::{
@@ -11,8 +14,10 @@ use tickcast::{
         recording::{Block, OnError, RecordingInput, Selection, TIME_EXPECTED, parse_symbols, parse_time},
         with_sources,
     },
-    tick::{Glob, Nanos, Symbol},
+    tick::{CustomFields, Glob, Nanos, Symbol},
 };
+
+use crate::config::{self, ConfigFaults};
 
 /// Which records.
 #[derive(Args, Clone, Debug)]
@@ -47,6 +52,17 @@ pub struct SelectionArgs {
     /// No file's times step back, so that reading may end behind --to instead of at the files' ends.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
     sorted: bool,
+    #[command(flatten)]
+    fields: FieldArgs,
+}
+
+/// The fields of ticks beside the fixed ones.
+#[derive(Args, Clone, Default, Debug)]
+pub struct FieldArgs {
+    /// A field of ticks beside the fixed ones, as the service has it: name, name:kind or name:kind:merge:symbols; may be
+    /// repeated.
+    #[arg(long = "field", value_name = "FIELD")]
+    fields: Vec<String>,
 }
 
 /// In a struct, since a list of an argument's own type would be a repeated argument.
@@ -70,8 +86,10 @@ impl SelectionArgs {
         self.files.iter().map(|file| RecordingInput::named(file)).collect()
     }
 
-    pub fn selection(&self) -> Selection {
-        Selection {
+    /// # Errors
+    /// When a field cannot be one.
+    pub fn selection(&self) -> Result<Selection, ConfigFaults> {
+        Ok(Selection {
             from: self.from,
             to: self.to,
             symbols: self.symbols.clone().map(|symbols| symbols.0).unwrap_or_default(),
@@ -81,9 +99,18 @@ impl SelectionArgs {
                 unit: self.unit,
                 symbol: self.symbol.clone(),
                 prefix: self.prefix.clone(),
+                fields: self.fields.table()?,
             },
             sorted: self.sorted,
-        }
+        })
+    }
+}
+
+impl FieldArgs {
+    /// # Errors
+    /// When one cannot be a field.
+    pub fn table(&self) -> Result<Arc<CustomFields>, ConfigFaults> {
+        config::fields_of_flags(&self.fields)
     }
 }
 

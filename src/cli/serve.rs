@@ -176,12 +176,23 @@ fn setup(config: Config, log_lines_dropped: Arc<AtomicU64>) -> Result<Setup, Sou
         shards,
         allowed_origins,
         limits,
+        fields,
         epoch,
         log_format: _,
         log_level: _,
     } = config;
     let feeds = feeds.iter().map(|text| Source::parse(text)).collect::<Result<_, _>>()?;
-    Ok(Setup { listen, admin_listen, feeds, shards, allowed_origins, limits, epoch, log_lines_dropped })
+    Ok(Setup {
+        listen,
+        admin_listen,
+        feeds,
+        shards,
+        allowed_origins,
+        limits,
+        fields,
+        epoch,
+        log_lines_dropped,
+    })
 }
 
 fn announce(service: &Service) {

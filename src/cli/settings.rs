@@ -26,6 +26,9 @@ pub struct SettingsArgs {
     /// Take ticks from here; may be repeated [default: replay:bundled?loop=true]
     #[arg(long = "feed", value_name = "SOURCE")]
     feeds: Vec<String>,
+    /// Add this field to records, as name, name:kind or name:kind:merge:symbols; may be repeated
+    #[arg(long = "field", value_name = "FIELD")]
+    fields: Vec<String>,
     /// Read settings from this TOML file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -110,6 +113,7 @@ impl SettingsArgs {
             listen: self.listen.clone(),
             admin_listen: self.admin_listen.clone(),
             feeds: self.feeds.clone(),
+            fields: self.fields.clone(),
             shards: self.shards.clone(),
             log_format: self.log_format.clone(),
             log_level: self.log_level.clone(),

@@ -1,5 +1,7 @@
 //! Compares two configurations while the service runs: what changes at once, and what needs a restart.
 
+use std::sync::Arc;
+
 use super::{Applies, Config, ConfigValue, KEYS, Kind};
 
 /// One key whose value differs from the one in force.
@@ -49,6 +51,7 @@ fn copy(kind: &Kind, from: &Config, to: &mut Config) {
         Kind::Word { get, set, .. } => set(to, get(from)),
         Kind::Text { get, set } => drop(set(to, &get(from))),
         Kind::List { get, set } => set(to, get(from).to_vec(), &mut Vec::new()),
+        Kind::Fields => to.fields = Arc::clone(&from.fields),
     }
 }
 

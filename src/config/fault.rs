@@ -5,7 +5,10 @@
 
 use std::{error::Error, fmt, io, net::SocketAddr};
 
-use tickcast::feed::{FeedError, SourceError};
+use tickcast::{
+    feed::{FeedError, SourceError},
+    tick::SymbolError,
+};
 
 use super::{
     origin::ConfigOrigin,
@@ -64,6 +67,34 @@ pub enum Problem {
     WebOrigin { found: String },
     #[error("`{}` is no epoch; write 1 to 32 of A-Z a-z 0-9 . _ -", ShownText(.found))]
     Epoch { found: String },
+    #[error("`{}` is no key of a field{}", ShownText(.key), NearPart(*.near))]
+    FieldPartUnknown { key: String, near: Option<&'static str> },
+    #[error("`{key}` of a field must be {wanted}, but is {found}")]
+    FieldPart { key: &'static str, wanted: &'static str, found: &'static str },
+    #[error("a field has no name; give it one, such as name = \"mark\"")]
+    FieldUnnamed,
+    #[error("`{}` is no name of a field; write 1 to 32 of a-z 0-9 _, a letter first", ShownText(.found))]
+    FieldName { found: String },
+    #[error("every record has the field `{name}` already; give this one another name")]
+    FieldFixed { name: String },
+    #[error("`{name}` has another meaning in messages or recordings; give the field another name")]
+    FieldReserved { name: String },
+    #[error("the field `{name}` is already given by {first}; give it once")]
+    FieldTwice { name: String, first: ConfigOrigin },
+    #[error("`{key}` of a field must be {}, but is `{}`{}", OneOf(.words), ShownText(.found), Meant(*.near))]
+    FieldWord { key: &'static str, words: &'static [&'static str], found: String, near: Option<&'static str> },
+    #[error("texts cannot be merged by `{merge}`; write `last` or `first`, or another kind")]
+    FieldTextMerge { merge: &'static str },
+    #[error("`symbols` of a field is an empty list; leave it out for every symbol")]
+    FieldSymbolsEmpty,
+    #[error("`{}` is no pattern of symbols, such as *-PERP", ShownText(.text))]
+    FieldGlob { text: String, source: SymbolError },
+    #[error("{found} fields are too many; configure at most {most}")]
+    FieldsTooMany { found: usize, most: usize },
+    #[error(
+        "limits.frame_bytes must be at least {least} with these {fields} fields, for two of the longest messages, but is {frame_bytes}"
+    )]
+    FrameTooSmall { frame_bytes: usize, least: usize, fields: usize },
     #[error("no feed is left; write `push` for a service whose ticks all come by POST /v1/publish")]
     NoFeed,
     #[error("the feed `{}` stands twice in the list; give it once", ShownText(.text))]
@@ -79,6 +110,11 @@ pub enum Problem {
 
 /// "did you mean", when a known name is near.
 struct Near<'a>(Option<&'a str>);
+
+/// The key of a field that was meant, or all of them.
+struct NearPart(Option<&'static str>);
+
+struct Meant(Option<&'static str>);
 
 struct Of(ValueUnit);
 
@@ -123,6 +159,21 @@ impl fmt::Display for Near<'_> {
             Some(near) => write!(f, "; did you mean `{near}`?"),
             None => f.write_str("; docs/CONFIGURATION.md lists them all"),
         }
+    }
+}
+
+impl fmt::Display for NearPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(near) => write!(f, "; did you mean `{near}`?"),
+            None => f.write_str("; a field has name, kind, merge and symbols"),
+        }
+    }
+}
+
+impl fmt::Display for Meant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |near| write!(f, "; did you mean `{near}`?"))
     }
 }
 

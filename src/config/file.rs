@@ -42,7 +42,7 @@ pub(super) fn read(path: &str, text: &str) -> Layer {
     let mut layer = Layer::default();
     let mut left = text.to_owned();
     while layer.faults.len() < SYNTAX_FAULTS_MAX {
-        let (leaves, error) = parse(&left);
+        let (leaves, error) = parse(&left, &lines);
         let Some(error) = error else {
             layer.given = leaves
                 .into_iter()
@@ -66,10 +66,10 @@ pub(super) fn read(path: &str, text: &str) -> Layer {
 }
 
 /// The leaves of a text, in its order, and its first error.
-fn parse(text: &str) -> (Vec<Leaf>, Option<Error>) {
+fn parse(text: &str, lines: &LineStarts<'_>) -> (Vec<Leaf>, Option<Error>) {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut leaves = Vec::new();
-    flatten("", table.get_ref(), &mut leaves);
+    flatten("", table.get_ref(), lines, &mut leaves);
     // The parser sorts by name; the report follows the lines.
     leaves.sort_by_key(|leaf| leaf.span.start);
     (leaves, errors.into_iter().min_by_key(|error| error.span().map_or(0, |span| span.start)))
@@ -77,18 +77,21 @@ fn parse(text: &str) -> (Vec<Leaf>, Option<Error>) {
 
 /// Every leaf with its full name. A table with the name of a key counts as a leaf, and so does an empty table without
 /// keys: both are mistakes, and are validated with the rest.
-fn flatten(prefix: &str, table: &DeTable<'_>, leaves: &mut Vec<Leaf>) {
+fn flatten(prefix: &str, table: &DeTable<'_>, lines: &LineStarts<'_>, leaves: &mut Vec<Leaf>) {
     for (name, value) in table {
         let key = format!("{prefix}{}", name.get_ref());
         match value.get_ref() {
             DeValue::Table(inner)
                 if ConfigKey::find(&key).is_none() && (!inner.is_empty() || ConfigKey::is_group(&key)) =>
             {
-                flatten(&format!("{key}."), inner, leaves);
+                flatten(&format!("{key}."), inner, lines, leaves);
             }
             inner => {
-                let span = name.span().start..value.span().end;
-                leaves.push(Leaf { key, raw: GivenValue::from_toml(inner), span });
+                let raw = GivenValue::with_lines(inner, &|byte| Some(lines.position(byte).0));
+                // Several tables of one name need not lie together: a fault in one of them spoils its own line.
+                let end =
+                    if matches!(raw, GivenValue::Tables(_)) { name.span().end } else { value.span().end };
+                leaves.push(Leaf { key, raw, span: name.span().start..end });
             }
         }
     }

@@ -20,6 +20,8 @@ pub struct Flags {
     pub admin_listen: Option<String>,
     /// `--feed`, each
     pub feeds: Vec<String>,
+    /// `--field`, each
+    pub fields: Vec<String>,
     /// `--shards`
     pub shards: Option<String>,
     /// `--log-format`
@@ -44,6 +46,7 @@ pub(super) fn read(flags: &Flags) -> Layer {
         one("--listen", "listen", &flags.listen),
         one("--admin-listen", "admin_listen", &flags.admin_listen),
         many("--feed", "feeds", &flags.feeds),
+        many("--field", "fields", &flags.fields),
         one("--shards", "shards", &flags.shards),
         one("--log-format", "log.format", &flags.log_format),
         one("--log-level", "log.level", &flags.log_level),

@@ -9,12 +9,14 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
+use tickcast::wire::message_bytes_max;
+
 use super::{
     environment,
     fault::{ConfigFault, ConfigFaults, Problem},
-    file,
+    fields, file,
     flags::{self, Flags},
-    key::ConfigKey,
+    key::{ConfigKey, Kind},
     layer::Given,
     origin::ConfigOrigin,
     relation::Relation,
@@ -61,6 +63,7 @@ impl Gathered {
             gathered.relate(relation, &faulty);
         }
         gathered.check_listeners(&faulty);
+        gathered.check_frame(&faulty);
         gathered
     }
 
@@ -68,6 +71,20 @@ impl Gathered {
     /// Every fault of every layer, at once.
     pub fn into_config(self) -> Result<Config, ConfigFaults> {
         if self.faults.is_empty() { Ok(self.config) } else { Err(ConfigFaults(self.faults)) }
+    }
+
+    /// A frame must have room for two of the longest messages, which the fields make longer.
+    fn check_frame(&mut self, faulty: &[&'static str]) {
+        const KEYS: [&str; 2] = ["fields", "limits.frame_bytes"];
+        let Config { fields, limits, .. } = &self.config;
+        let (frame_bytes, least) = (limits.frame_bytes, 2 * message_bytes_max(fields));
+        if fields.is_empty() || frame_bytes >= least || KEYS.iter().any(|key| faulty.contains(key)) {
+            return;
+        }
+        let origin =
+            KEYS.iter().filter_map(|key| self.origins.get(*key).cloned()).max_by_key(ConfigOrigin::rank);
+        let problem = Problem::FrameTooSmall { frame_bytes, least, fields: fields.len() };
+        self.faults.push(ConfigFault { origin: origin.unwrap_or(ConfigOrigin::Default), problem });
     }
 
     /// Two listeners cannot share an address.
@@ -91,6 +108,15 @@ impl Gathered {
             self.faults.push(ConfigFault { origin, problem: Problem::UnknownKey { key: name, near } });
             return;
         };
+        let before = self.faults.len();
+        if matches!(key.kind, Kind::Fields) {
+            self.config.fields = fields::read(raw, &origin, &mut self.faults);
+            if self.faults.len() > before {
+                faulty.push(key.name);
+            }
+            self.origins.insert(key.name, origin);
+            return;
+        }
         let mut problems = Vec::new();
         key.apply(raw, &mut self.config, &mut problems);
         if !problems.is_empty() {

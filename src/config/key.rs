@@ -54,6 +54,8 @@ pub enum Kind {
         /// Validates the whole list, so that every faulty entry is named.
         set: fn(&mut Config, Vec<String>, &mut Vec<Problem>),
     },
+    /// The fields that are added to a record. `fields.rs` reads them, since each of their faults has a line of its own.
+    Fields,
 }
 
 // === impl ConfigKey ===
@@ -66,6 +68,9 @@ impl ConfigKey {
             Kind::Word { get, .. } => ConfigValue::Text(get(config).to_owned()),
             Kind::Text { get, .. } => ConfigValue::Text(get(config)),
             Kind::List { get, .. } => ConfigValue::List(get(config).to_vec()),
+            Kind::Fields => {
+                ConfigValue::List(config.fields.iter().map(|(_, field)| field.to_string()).collect())
+            }
         }
     }
 
@@ -78,6 +83,7 @@ impl ConfigKey {
             Kind::Word { words, set, .. } => self.word(raw, words).map(|word| set(config, word)),
             Kind::Text { set, .. } => self.text(raw).and_then(|text| set(config, &text)),
             Kind::List { set, .. } => self.list(raw).map(|entries| set(config, entries, problems)),
+            Kind::Fields => Ok(()),
         };
         problems.extend(outcome.err());
     }
@@ -132,12 +138,6 @@ impl ConfigKey {
     }
 
     fn wrong_kind(&self, wanted: String, found: &GivenValue) -> Problem {
-        let found = match found {
-            GivenValue::Text(_) | GivenValue::String(_) => "a text",
-            GivenValue::Entries(_) | GivenValue::Strings(_) => "a list of texts",
-            GivenValue::Integer(_) => "a number",
-            GivenValue::Other(words) => words,
-        };
-        Problem::Kind { key: self.name, wanted, found }
+        Problem::Kind { key: self.name, wanted, found: found.kind() }
     }
 }

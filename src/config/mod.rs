@@ -10,6 +10,7 @@
 mod change;
 mod environment;
 mod fault;
+mod fields;
 mod file;
 mod flags;
 mod gather;
@@ -26,6 +27,7 @@ pub mod variable;
 
 pub use change::{Changes, KeyChange};
 pub use fault::{ConfigFault, ConfigFaults, Problem};
+pub use fields::of_flags as fields_of_flags;
 pub use flags::Flags;
 pub use gather::Gathered;
 pub use key::{Applies, Kind};
@@ -35,6 +37,8 @@ pub use table::KEYS;
 pub use value::ConfigValue;
 pub use variable::CONFIG;
 
+#[cfg(test)]
+mod fields_tests;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]

@@ -23,6 +23,14 @@ pub enum ConfigOrigin {
 // === impl ConfigOrigin ===
 
 impl ConfigOrigin {
+    /// The same file, at a line that is known better.
+    pub(super) fn at_line(&self, line: Option<usize>) -> Self {
+        match (self, line) {
+            (ConfigOrigin::File { path, .. }, Some(line)) => ConfigOrigin::File { path: path.clone(), line },
+            _ => self.clone(),
+        }
+    }
+
     /// Precedence: the higher origin wins.
     pub const fn rank(&self) -> u8 {
         match self {

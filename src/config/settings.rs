@@ -1,8 +1,11 @@
 //! The settings as values, from whatever origin, and their defaults.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
-use tickcast::limits::{self, Limits};
+use tickcast::{
+    limits::{self, Limits},
+    tick::CustomFields,
+};
 use tracing::Level;
 
 /// The settings of `tickcast serve`. Every field has one key in [`KEYS`](super::KEYS).
@@ -21,6 +24,8 @@ pub struct Config {
     /// Web origins that browsers may connect from, besides the service's own; `*` means all.
     pub allowed_origins: Vec<String>,
     pub limits: Limits,
+    /// The fields of a record beside the fixed ones.
+    pub fields: Arc<CustomFields>,
     /// The epoch to use instead of a new one at each start. Only for tests: a restart with the same epoch and other
     /// ticks breaks the promise that (epoch, symbol, seq) names one tick for ever.
     pub epoch: Option<String>,
@@ -48,6 +53,7 @@ impl Default for Config {
             log_level: Level::INFO,
             allowed_origins: Vec::new(),
             limits: limits::DEFAULT,
+            fields: CustomFields::none(),
             epoch: None,
         }
     }

@@ -33,6 +33,15 @@ pub(super) fn variable(unknown: &str) -> Option<String> {
     nearest(&unknown, '_').map(variable::variable)
 }
 
+/// The word nearest to `unknown`.
+pub(super) fn nearest_of(unknown: &str, words: &[&'static str]) -> Option<&'static str> {
+    if unknown.len() > NAME_BYTES_MAX {
+        return None;
+    }
+    let distances = words.iter().filter_map(|word| Some((edits(unknown, word)?, *word)));
+    distances.min_by_key(|(edits, _)| *edits).map(|(_, word)| word)
+}
+
 /// The key with the fewest edits from `unknown`, as a whole or by its last part. In `unknown`, `separator` replaces a
 /// key's dot.
 fn nearest(unknown: &str, separator: char) -> Option<&'static str> {

@@ -100,6 +100,14 @@ keys! {
             doc: "Where ticks come from: one or more sources.",
         },
         ConfigKey {
+            name: "fields",
+            applies: Applies::AtRestart,
+            kind: Kind::Fields,
+            doc: "Fields of a record beside the fixed ones, such as `mark` or `open_interest`, up to 64: a table `[[fields]]` for each, \
+                  with `name`, `kind` (`decimal`, `integer` or `text`), `merge` (`last`, `sum`, `min`, `max` or `first`) and \
+                  `symbols`, or `name:kind:merge:symbols` in one text. The section on fields explains them.",
+        },
+        ConfigKey {
             name: "shards",
             applies: Applies::AtRestart,
             kind: Kind::Number {
@@ -170,8 +178,6 @@ keys! {
         "Topics of the service. Beyond it, ticks of new symbols are rejected.";
     count ring_ticks (1, 1_048_576),
         restart "Ticks that each topic keeps for mode `every` and for resume.";
-    count tape_trades (0, 16_777_216),
-        "Trades with a `trade_id` that each topic keeps, so that they can be cancelled and corrected, 80 bytes each; 0 for none.";
     bytes message_bytes (256, 16 * MIB),
         "Largest inbound message. A longer one closes the session with 1009.";
     count commands_per_second (1, 1_000_000),

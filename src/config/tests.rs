@@ -363,6 +363,7 @@ fn a_value_of(key: &ConfigKey, index: Index) -> String {
         Kind::Text { .. } => format!("\"e{}\"", index.index(1000)),
         Kind::List { .. } if key.name == "feeds" => format!("[\"sim?seed={}\", \"push\"]", index.index(1000)),
         Kind::List { .. } => format!("[\"https://h{}.example\"]", index.index(1000)),
+        Kind::Fields => format!("[\"f{}:integer:sum:A*\"]", index.index(1000)),
     }
 }
 

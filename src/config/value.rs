@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use toml::de::{DeInteger, DeValue};
+use toml::de::{DeInteger, DeTable, DeValue};
 
 /// The unit of a number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,8 +32,17 @@ pub(super) enum GivenValue {
     Integer(i128),
     String(String),
     Strings(Vec<String>),
+    /// From the file: one or more tables of the same key.
+    Tables(Vec<GivenTable>),
     /// From the file, and of a type that no key has; its name, in words.
     Other(&'static str),
+}
+
+/// One of several tables with the same name.
+pub(super) struct GivenTable {
+    pub line: Option<usize>,
+    /// Name, value and line, in the order of the lines.
+    pub entries: Vec<(String, GivenValue, Option<usize>)>,
 }
 
 // === impl ConfigValue ===
@@ -52,7 +61,20 @@ impl fmt::Display for ConfigValue {
 
 impl GivenValue {
     pub(super) fn from_toml(value: &DeValue<'_>) -> GivenValue {
+        Self::with_lines(value, &|_| None)
+    }
+
+    /// `line_of` gives the line of a byte, where that says something.
+    pub(super) fn with_lines(value: &DeValue<'_>, line_of: &dyn Fn(usize) -> Option<usize>) -> GivenValue {
         match value {
+            DeValue::Array(entries)
+                if !entries.is_empty() && entries.iter().all(|entry| entry.get_ref().is_table()) =>
+            {
+                let tables = entries.iter().filter_map(|entry| {
+                    Some(GivenTable::of(entry.get_ref().as_table()?, line_of(entry.span().start), line_of))
+                });
+                GivenValue::Tables(tables.collect())
+            }
             DeValue::String(text) => GivenValue::String(text.clone().into_owned()),
             DeValue::Integer(integer) => GivenValue::Integer(saturate(integer)),
             DeValue::Array(entries) => entries
@@ -65,6 +87,35 @@ impl GivenValue {
             DeValue::Datetime(_) => GivenValue::Other("a date or time"),
             DeValue::Table(_) => GivenValue::Other("a table"),
         }
+    }
+}
+
+impl GivenValue {
+    /// Its type, for a message.
+    pub(super) const fn kind(&self) -> &'static str {
+        match self {
+            GivenValue::Text(_) | GivenValue::String(_) => "a text",
+            GivenValue::Entries(_) | GivenValue::Strings(_) => "a list of texts",
+            GivenValue::Tables(_) => "a list of tables",
+            GivenValue::Integer(_) => "a number",
+            GivenValue::Other(words) => words,
+        }
+    }
+}
+
+impl GivenTable {
+    fn of(table: &DeTable<'_>, line: Option<usize>, line_of: &dyn Fn(usize) -> Option<usize>) -> Self {
+        let mut entries: Vec<_> = table
+            .iter()
+            .map(|(name, value)| {
+                let value = GivenValue::with_lines(value.get_ref(), line_of);
+                (name.span().start, name.get_ref().to_string(), value)
+            })
+            .collect();
+        // The parser sorts by name; the report follows the lines.
+        entries.sort_by_key(|(start, ..)| *start);
+        let entries = entries.into_iter().map(|(start, name, value)| (name, value, line_of(start)));
+        GivenTable { line, entries: entries.collect() }
     }
 }
 

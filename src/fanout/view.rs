@@ -1,9 +1,6 @@
 //! What a subscription shows of its topic. It says nothing about when: mode and interval are the subscription's own.
 
-use crate::{
-    tick::{Fields, TradeReport, WantedFields},
-    topic::Stamped,
-};
+use crate::{tick::WantedFields, topic::Stamped};
 
 /// What the messages of a subscription show. Subscriptions with the same view of a topic are sent the same bytes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -15,16 +12,10 @@ impl View {
     /// Every field.
     pub const WHOLE: View = View { wanted: WantedFields::ALL };
 
-    /// Whether a tick sets or withdraws one of its fields, or reports of a trade what it shows.
+    /// Whether a tick sets or withdraws one of its fields.
     #[inline]
     pub fn wants(&self, tick: &Stamped) -> bool {
-        !tick.fields.all_named().intersect(self.wanted).is_empty() || self.report_of(&tick.fields).is_some()
-    }
-
-    /// What a tick, or a record's last tick, says of a trade, when it shows that.
-    #[inline]
-    pub fn report_of<'a>(&self, fields: &'a Fields) -> Option<&'a TradeReport> {
-        fields.report().map(|report| &**report).filter(|report| report.concerns(self.wanted.fixed))
+        !tick.fields.all_named().intersect(self.wanted).is_empty()
     }
 
     /// Whether it wants every tick.

@@ -31,8 +31,6 @@ pub enum RejectReason {
     Owned,
     /// The limit on topics was reached.
     TopicsFull,
-    /// A cancel or correction of a trade that is not known, or was cancelled.
-    UnknownTrade,
 }
 
 /// How many lines were rejected, by reason.
@@ -42,7 +40,7 @@ pub struct RejectCounts([u64; RejectReason::ALL.len()]);
 // === impl RejectReason ===
 
 impl RejectReason {
-    pub const ALL: [RejectReason; 9] = [
+    pub const ALL: [RejectReason; 8] = [
         RejectReason::Syntax,
         RejectReason::LineTooLong,
         RejectReason::Symbol,
@@ -51,7 +49,6 @@ impl RejectReason {
         RejectReason::NoFields,
         RejectReason::Owned,
         RejectReason::TopicsFull,
-        RejectReason::UnknownTrade,
     ];
 
     /// The metric label.
@@ -65,7 +62,6 @@ impl RejectReason {
             RejectReason::NoFields => "no_fields",
             RejectReason::Owned => "owned",
             RejectReason::TopicsFull => "topics_full",
-            RejectReason::UnknownTrade => "unknown_trade",
         }
     }
 }

@@ -7,10 +7,10 @@
 //!
 //! Invariant: a source that was parsed can be opened, unless the file system prevents it.
 
-use std::{fmt, io, str::FromStr};
+use std::{fmt, io, str::FromStr, sync::Arc};
 
 use super::{Feed, FeedError, SourceError, options::Options, recording::RecordingInput, replay, sim, stdin};
-use crate::limits::Limits;
+use crate::{limits::Limits, tick::CustomFields};
 
 /// A source that was named and is not open yet.
 #[derive(Clone, PartialEq, Debug)]
@@ -87,17 +87,23 @@ impl Source {
         &self.name
     }
 
-    /// Opens everything that can fail, so that a wrong name is reported at the start.
+    /// Opens everything that can fail, so that a wrong name is reported at the start. Ticks may have these `fields`
+    /// beside the fixed ones.
     ///
     /// # Errors
     /// When a file cannot be read, or is no recording.
-    pub fn open(&self, limits: &Limits) -> Result<Opened, FeedError> {
+    pub fn open(&self, limits: &Limits, fields: &Arc<CustomFields>) -> Result<Opened, FeedError> {
         let feed: Box<dyn Feed> = match &self.kind {
             SourceKind::Sim(config) => Box::new(sim::Sim::new(&self.name, config.clone())),
             SourceKind::Replay(config) => {
-                Box::new(replay::Replay::open(&self.name, config, limits.line_bytes)?)
+                let mut config = config.clone();
+                config.selection.hints.fields = Arc::clone(fields);
+                Box::new(replay::Replay::open(&self.name, &config, limits.line_bytes)?)
             }
-            SourceKind::Stdin => Box::new(stdin::LineFeed::new(&self.name, io::stdin(), limits.line_bytes)),
+            SourceKind::Stdin => {
+                let feed = stdin::LineFeed::new(&self.name, io::stdin(), limits.line_bytes);
+                Box::new(feed.with_fields(Arc::clone(fields)))
+            }
             SourceKind::Push => return Ok(Opened::Push),
         };
         Ok(Opened::Feed(feed))

@@ -9,7 +9,10 @@
 
 use std::{
     io::{self, Read},
-    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    },
     thread,
     time::Duration,
 };
@@ -19,7 +22,7 @@ use super::{
     complaints::Complaints,
     ndjson::{BlockDecoder, Decoded},
 };
-use crate::shutdown::Stop;
+use crate::{shutdown::Stop, tick::CustomFields};
 
 /// Lines from a reader.
 pub struct LineFeed<R> {
@@ -48,6 +51,14 @@ impl<R: Read + Send + 'static> LineFeed<R> {
     /// `feed` is the feed's name, for the log.
     pub fn new(feed: &str, input: R, line_bytes_max: usize) -> Self {
         LineFeed { input, block: BlockDecoder::new(line_bytes_max), complaints: Complaints::new(feed, NAME) }
+    }
+}
+
+impl<R> LineFeed<R> {
+    /// Lines may have these fields too.
+    #[must_use]
+    pub fn with_fields(self, table: Arc<CustomFields>) -> Self {
+        LineFeed { block: self.block.with_fields(table), ..self }
     }
 }
 

@@ -155,7 +155,8 @@ impl<S: SessionSocket> Core<S> {
         self.stats.opened += 1;
         self.node.sessions.fetch_add(1, Ordering::Relaxed);
         let node = &self.node;
-        let welcome = self.welcome.take().unwrap_or_else(|| Welcome::new(&node.epoch, &node.limits));
+        let welcome =
+            self.welcome.take().unwrap_or_else(|| Welcome::new(&node.epoch, &node.limits, &node.fields));
         self.control_with(key, |encoding, payload| encoding.write_welcome(&welcome, number, payload));
         self.welcome = Some(welcome);
         if self.draining_since.is_some() {

@@ -11,7 +11,6 @@ mod field;
 mod fields;
 pub mod glob;
 mod numeral;
-mod report;
 mod side;
 mod symbol;
 mod time;
@@ -31,7 +30,6 @@ pub use self::{
     fields::Fields,
     glob::Glob,
     numeral::{DecimalError, PLACES_MAX, UNIT_PLACES},
-    report::{Affects, ReportKind, TradeReport},
     side::Side,
     symbol::{SYMBOL_BYTES_MAX, Symbol, SymbolError, check_characters, check_symbol},
     time::Nanos,

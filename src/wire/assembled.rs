@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use super::control::{Control, Entry, write_json};
-use crate::limits::Limits;
+use crate::{limits::Limits, tick::CustomFields};
 
 /// A `welcome` without the session's number. The rest is the same for all sessions until the limits change.
 pub struct Welcome {
@@ -14,10 +14,10 @@ pub struct Welcome {
 }
 
 impl Welcome {
-    pub fn new(epoch: &str, limits: &Limits) -> Self {
+    pub fn new(epoch: &str, limits: &Limits, fields: &CustomFields) -> Self {
         const SESSION: &[u8] = b"\"session\":\"";
         let mut before = Vec::new();
-        Control::welcome("", epoch, limits).write(&mut before);
+        Control::welcome("", epoch, limits, fields).write(&mut before);
         let end = memchr::memmem::find(&before, SESSION).map_or(before.len(), |at| at + SESSION.len());
         let after = before.split_off(end);
         Welcome { before, after }
@@ -182,8 +182,8 @@ mod tests {
         #[test]
         fn a_welcome_is_the_same_for_everybody_but_for_the_number(session: u64, epoch in "[a-z0-9]{10}") {
             let mut out = Vec::new();
-            Welcome::new(&epoch, &limits::DEFAULT).write(session, &mut out);
-            check(&Control::welcome(&session.to_string(), &epoch, &limits::DEFAULT), std::str::from_utf8(&out).unwrap());
+            Welcome::new(&epoch, &limits::DEFAULT, &CustomFields::none()).write(session, &mut out);
+            check(&Control::welcome(&session.to_string(), &epoch, &limits::DEFAULT, &CustomFields::none()), std::str::from_utf8(&out).unwrap());
         }
     }
 

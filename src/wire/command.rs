@@ -66,11 +66,6 @@ const DEPTH_MAX: usize = 16;
 const ID_BYTES_MAX: usize = 128;
 
 impl CommandReader {
-    /// For a service whose configuration adds no fields.
-    pub fn new() -> Self {
-        CommandReader::with_fields(CustomFields::none())
-    }
-
     pub fn with_fields(fields: Arc<CustomFields>) -> Self {
         CommandReader { buffers: Buffers::with_max_depth(1024, DEPTH_MAX), fields }
     }
@@ -106,9 +101,10 @@ impl CommandReader {
     }
 }
 
+/// For a service whose configuration adds no fields.
 impl Default for CommandReader {
     fn default() -> Self {
-        CommandReader::new()
+        CommandReader::with_fields(CustomFields::none())
     }
 }
 
@@ -241,21 +237,14 @@ impl FieldReader<'_> {
 
     fn fields(&self) -> Result<Option<WantedFields>, CommandFault> {
         let Some(value) = self.get("fields") else { return Ok(None) };
-        let Some(array) = value.as_array() else {
-            return Err(bad("fields", "an array of field names", value));
-        };
+        let array = value.as_array().ok_or_else(|| bad("fields", "an array of field names", value))?;
         if array.is_empty() {
             return Err((ErrorCode::BadValue, "fields is empty: leave it out for all of them".to_owned()));
         }
-        let mut wanted = WantedFields::NONE;
-        for entry in array {
-            let more = entry.as_str().and_then(|name| wanted.with_name(name, self.table));
-            wanted = more.ok_or_else(|| {
-                let names = WantedFields::ALL.names(self.table);
-                bad("fields", &format!("made of {}", names.join(", ")), entry)
-            })?;
-        }
-        Ok(Some(wanted.normal(self.table)))
+        WantedFields::of_names(array.iter().map(ValueAsScalar::as_str), self.table).map(Some).map_err(|at| {
+            let names = WantedFields::ALL.names(self.table).join(", ");
+            bad("fields", &format!("made of {names}"), &array[at])
+        })
     }
 
     fn resume(&self) -> Result<Option<ResumeFrom>, CommandFault> {

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use super::{CommandError, ErrorCode, Id, PROTOCOL_VERSION};
 use crate::{
     limits::Limits,
-    tick::{Nanos, State},
+    tick::{CustomFields, Nanos, State, custom::CustomField},
 };
 
 /// The limits that `welcome` lists, in the units of their names: those that a client has to know.
@@ -32,6 +32,20 @@ pub struct ShownLimits {
     pub pong_ms: u64,
     pub progress_ms: u64,
     pub close_grace_ms: u64,
+}
+
+/// A field that the configuration adds, as `welcome` tells it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct ShownField<'a> {
+    pub name: &'a str,
+    pub kind: &'static str,
+    pub merge: &'static str,
+}
+
+impl<'a> ShownField<'a> {
+    fn of(field: &'a CustomField) -> Self {
+        ShownField { name: field.name.as_str(), kind: field.kind.name(), merge: field.merge.name() }
+    }
 }
 
 /// The result of a command for one symbol or glob.
@@ -95,6 +109,9 @@ pub enum Control<'a> {
         epoch: &'a str,
         heartbeat_ms: u64,
         limits: ShownLimits,
+        /// Those that the configuration adds.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        fields: Vec<ShownField<'a>>,
     },
     Subscribed {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -167,7 +184,7 @@ pub(super) fn write_json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
 }
 
 impl<'a> Control<'a> {
-    pub fn welcome(session: &'a str, epoch: &'a str, limits: &Limits) -> Self {
+    pub fn welcome(session: &'a str, epoch: &'a str, limits: &Limits, fields: &'a CustomFields) -> Self {
         Control::Welcome {
             protocol: PROTOCOL_VERSION,
             session,
@@ -191,6 +208,7 @@ impl<'a> Control<'a> {
                 progress_ms: millis(limits.progress),
                 close_grace_ms: millis(limits.close_grace),
             },
+            fields: fields.iter().map(|(_, field)| ShownField::of(field)).collect(),
         }
     }
 

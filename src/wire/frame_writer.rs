@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     fanout::{Emit, GapReason, LocalId, View},
-    tick::{Symbol, TradeReport, WantedFields},
+    tick::{Symbol, WantedFields},
     topic::{Record, Stamped},
 };
 
@@ -46,16 +46,9 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
         (self.frames.current_mut(), &mut self.cached[index])
     }
 
-    fn write_some(
-        &mut self,
-        kind: MessageKind,
-        symbol: &Symbol,
-        record: &Record,
-        wanted: WantedFields,
-        report: Option<&TradeReport>,
-    ) {
+    fn write_some(&mut self, kind: MessageKind, symbol: &Symbol, record: &Record, wanted: WantedFields) {
         let frame = self.frames.current_mut();
-        E::Messages::some(kind, symbol, record, wanted, report, 1, &mut frame.bytes);
+        E::Messages::some(kind, symbol, record, wanted, 1, &mut frame.bytes);
         frame.record(record.rx, record.order);
     }
 }
@@ -79,7 +72,7 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
 
     fn snapshot(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, view: &View) {
         if !view.has_every_field() {
-            return self.write_some(MessageKind::Snapshot, symbol, record, view.wanted, None);
+            return self.write_some(MessageKind::Snapshot, symbol, record, view.wanted);
         }
         let (frame, cached) = self.frame_and_cached(topic);
         let encoded = cached.record::<E::Messages>(symbol, record);
@@ -110,7 +103,6 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
                 symbol,
                 record,
                 view.wanted.intersect(record.all_changed()),
-                view.report_of(&record.fields),
             );
         }
         let (frame, cached) = self.frame_and_cached(topic);

@@ -10,7 +10,7 @@ use tickcast::{
     feed::{Opened, RefusedTick, RejectReason, Sink, Source},
     limits::Limits,
     shutdown::Stop,
-    tick::{Field, Nanos, Symbol, Tick, WantedFields},
+    tick::{CustomFields, Field, Nanos, Symbol, Tick, WantedFields},
     topic::{Batch, Detail, FeedId, Image, Market, NewTopic, Stamped, Store, TopicId},
     wire::{FrameSize, Framer, ReadyFrame, encodings::json::Json},
 };
@@ -53,7 +53,9 @@ impl Store for Shared<'_> {
 
 fn ticks_of(source: &str) -> Vec<Tick> {
     let source = Source::parse(source).unwrap();
-    let Ok(Opened::Feed(feed)) = source.open(&Limits::default()) else { panic!("{source} is no feed") };
+    let Ok(Opened::Feed(feed)) = source.open(&Limits::default(), &CustomFields::none()) else {
+        panic!("{source} is no feed")
+    };
     let mut kept = Kept::default();
     feed.run(&mut kept, &Stop::default()).unwrap();
     kept.0

@@ -17,6 +17,7 @@ mod decimals;
 mod determinism;
 mod drain;
 mod feeds;
+mod fields;
 mod frames;
 mod globs;
 mod judge;

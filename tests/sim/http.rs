@@ -88,7 +88,9 @@ fn records(routes: &Routes, query: &str) -> RecordsWalk {
 
 fn publish_lines(routes: &Routes, body: &[u8]) -> Vec<u8> {
     let line_bytes_max = routes.node.limits.line_bytes;
-    publish::take(&routes.push, &mut body.to_vec(), line_bytes_max).to_json().into_bytes()
+    publish::take(&routes.push, &mut body.to_vec(), line_bytes_max, routes.node.fields.clone())
+        .to_json()
+        .into_bytes()
 }
 
 impl Read for HyperSocket {

@@ -63,7 +63,7 @@ fn every_command_of_the_client_is_one_that_the_server_reads() {
     ];
     commands.extend(more.iter().map(client::Command::to_json));
     for command in commands {
-        let read = CommandReader::new().read(&mut command.clone().into_bytes(), &Limits::default());
+        let read = CommandReader::default().read(&mut command.clone().into_bytes(), &Limits::default());
         assert!(read.is_ok(), "{command}: {read:?}");
     }
 }

@@ -8,8 +8,8 @@ use tickcast::{
     feed::ndjson::NdjsonDecoder,
     limits::Limits,
     tick::{
-        Affects, Decimal, Field, Fields, Nanos, ReportKind, Side, State, Symbol, TradeId, TradeReport,
-        Volume, WantedFields,
+        CustomFields, CustomValue, Decimal, Field, Fields, Nanos, Side, State, Symbol, Volume, WantedFields,
+        custom::{CustomField, CustomKind, CustomMerge, CustomName},
     },
     topic::Record,
     wire::{
@@ -43,7 +43,7 @@ fn symbol() -> Symbol {
     Symbol::new("BTCUSDT").unwrap()
 }
 
-fn decimals(values: &[(Field, &str)]) -> Fields {
+fn fields(values: &[(Field, &str)]) -> Fields {
     let mut fields = Fields::default();
     for (field, value) in values {
         fields.set_decimal(*field, Decimal::parse(value).unwrap());
@@ -53,7 +53,7 @@ fn decimals(values: &[(Field, &str)]) -> Fields {
 
 fn record(seq: u64, ts: Nanos, rx: Nanos, values: [&str; 10], side: Side, trades: u64) -> Record {
     let [bid, bid_size, ask, ask_size, last, last_size, open, high, low, volume] = values;
-    let mut fields = decimals(&[
+    let mut fields = fields(&[
         (Field::Bid, bid),
         (Field::BidSize, bid_size),
         (Field::Ask, ask),
@@ -90,6 +90,26 @@ fn merged() -> Record {
     record
 }
 
+fn configured() -> Arc<CustomFields> {
+    let names =
+        [("mark", CustomKind::Decimal), ("open_interest", CustomKind::Integer), ("phase", CustomKind::Text)];
+    let field = |(name, kind)| {
+        let name = CustomName::parse(name).unwrap();
+        CustomField { name, kind, merge: CustomMerge::Last, symbols: Vec::new() }
+    };
+    CustomFields::new(names.map(field).into())
+}
+
+fn with_configured_fields() -> Record {
+    let table = configured();
+    let mut fields = fields(&[(Field::Bid, "87232.01")]);
+    for (name, value) in [("mark", "87231.6175"), ("open_interest", "73012"), ("phase", "post-only")] {
+        let id = table.find(name).unwrap();
+        fields.set_custom(&table, id, CustomValue::parse(table.get(id), value).unwrap());
+    }
+    Record { seq: 8, order: 8, ts: TS, rx: RX, changed: fields.mask, fields, ..Record::default() }
+}
+
 /// One frame with what `emit` writes.
 fn data(emit: impl FnOnce(&mut FrameWriter<'_, EventStream>)) -> String {
     let mut framer = Framer::new(16 * 1024);
@@ -108,7 +128,7 @@ fn control(message: &Control<'_>) -> String {
 
 fn data_messages() -> Vec<String> {
     let (local, symbol, all) = (LocalId(0), symbol(), &View::WHOLE);
-    let fields = decimals(&[(Field::Bid, "87232.01"), (Field::BidSize, "0.50")]);
+    let fields = fields(&[(Field::Bid, "87232.01"), (Field::BidSize, "0.50")]);
     let changed =
         Record { seq: 54, order: 54, ts: TS, rx: RX, changed: fields.mask, fields, ..Record::default() };
     let mut gone = Fields::default();
@@ -122,57 +142,16 @@ fn data_messages() -> Vec<String> {
         fields: gone,
         ..Record::default()
     };
-    let decimal = |text| Decimal::parse(text).ok();
-    let odd_lot = TradeReport {
-        affects: Affects::VOLUME,
-        last: decimal("87230.5"),
-        last_size: decimal("0.004"),
-        side: Some(Side::Sell),
-        ..TradeReport::of(ReportKind::Trade, id("4744868161"))
-    };
-    let correction = TradeReport {
-        last: decimal("87231"),
-        last_size: decimal("0.002"),
-        side: Some(Side::Buy),
-        ..TradeReport::of(ReportKind::Correct, id("4744868157"))
-    };
     vec![
         data(|framer| framer.snapshot(local, &symbol, &base(), all)),
         data(|framer| framer.last_tick(local, &symbol, &changed, all)),
         data(|framer| framer.merged(local, &symbol, &merged(), 12, WantedFields::NONE, all)),
         data(|framer| framer.last_tick(local, &symbol, &gone, all)),
-        reported(68, Some(odd_lot), |fields| set_totals(fields, "0.03984", Some(15))),
-        reported(69, Some(correction), |fields| set_totals(fields, "0.04106", None)),
-        reported(70, Some(TradeReport::of(ReportKind::Cancel, id("4744868160"))), |fields| {
-            let last = [(Field::Last, "87232.01"), (Field::LastSize, "0.00078")];
-            fields.merge(&decimals(&last));
-            fields.set_side(Side::Buy);
-            fields.set_trade_id(id("4744868159"));
-            set_totals(fields, "0.03976", Some(14));
+        data(|framer| framer.gap(&symbol, 68, 2311, GapReason::Slow, all)),
+        data(|framer| {
+            framer.snapshot(local, &Symbol::new("BTC-PERP").unwrap(), &with_configured_fields(), all);
         }),
-        data(|framer| framer.gap(&symbol, 71, 2311, GapReason::Slow, all)),
     ]
-}
-
-fn id(text: &str) -> TradeId {
-    TradeId::new(text).unwrap()
-}
-
-fn set_totals(fields: &mut Fields, volume: &str, trades: Option<u64>) {
-    fields.set_volume(Volume::parse(volume).unwrap());
-    if let Some(trades) = trades {
-        fields.set_trades(trades);
-    }
-}
-
-/// The update of a tick that reports of a trade.
-fn reported(seq: u64, report: Option<TradeReport>, moved: impl FnOnce(&mut Fields)) -> String {
-    let mut fields = Fields::default();
-    moved(&mut fields);
-    fields.set_report(report.map(Arc::new));
-    let changed = fields.named();
-    let record = Record { seq, order: seq, ts: TS, rx: RX, changed, fields, ..Record::default() };
-    data(|framer| framer.last_tick(LocalId(0), &symbol(), &record, &View::WHOLE))
 }
 
 fn answers() -> Vec<String> {
@@ -194,7 +173,7 @@ fn answers() -> Vec<String> {
         seq: 66,
         state: State::Live,
     };
-    let fault = CommandReader::new()
+    let fault = CommandReader::default()
         .read(&mut br#"{"op":"subscribe","id":7,"symbols":["A"],"mode":"fast"}"#.to_vec(), &Limits::default())
         .expect_err("there is no mode fast");
     [
@@ -217,7 +196,7 @@ fn answers() -> Vec<String> {
 fn announcements() -> Vec<String> {
     let now = Nanos(1_795_416_105_000_000_000);
     [
-        Control::welcome("42", "hof6rnqbm4", &Limits::default()),
+        Control::welcome("42", "hof6rnqbm4", &Limits::default(), &CustomFields::none()),
         Control::SymbolStatus { symbol: "BTCUSDT", state: State::Stale },
         Control::PaceStatus { pace: Pace::Conflating },
         Control::Heartbeat { ts: now, asof: now, dirty: 0, oldest_ms: 0 },
@@ -289,11 +268,11 @@ fn every_command_is_one_that_the_server_reads_and_every_op_is_shown() {
     let page = page();
     let mut ops = BTreeSet::new();
     for line in examples(&page).into_iter().filter(|line| line.contains("\"op\"")) {
-        let read = CommandReader::new().read(&mut line.as_bytes().to_vec(), &Limits::default());
+        let read = CommandReader::default().read(&mut line.as_bytes().to_vec(), &Limits::default());
         assert!(read.is_ok(), "{line}: {read:?}");
         ops.insert(serde_json::from_str::<Value>(line).unwrap()["op"].as_str().unwrap().to_owned());
     }
-    let unknown = CommandReader::new().read(&mut br#"{"op":""}"#.to_vec(), &Limits::default());
+    let unknown = CommandReader::default().read(&mut br#"{"op":""}"#.to_vec(), &Limits::default());
     let Err(CommandError { message, .. }) = unknown else { panic!("an empty op was read") };
     // "there is no op "": it is one of subscribe, …"
     let known = message.split("one of ").nth(1).unwrap().split(", ").map(str::to_owned);
@@ -350,7 +329,8 @@ fn every_field_of_a_record_is_named() {
 fn every_limit_that_is_named_is_in_the_welcome() {
     let page = page();
     let welcome: Value =
-        serde_json::from_str(&control(&Control::welcome("", "", &Limits::default()))).unwrap();
+        serde_json::from_str(&control(&Control::welcome("", "", &Limits::default(), &CustomFields::none())))
+            .unwrap();
     let shown = welcome[0]["limits"].as_object().unwrap();
     let named = page.split("`limits.").skip(1).map(|rest| rest.split('`').next().unwrap());
     let missing: BTreeSet<&str> = named.filter(|name| !shown.contains_key(*name)).collect();

@@ -19,7 +19,7 @@ use super::{
     files::{FLUSH_EVERY, Files},
     ticks::{Missed, NoMessage, gap_note, note, tick},
 };
-use crate::cli::shell::complain;
+use crate::{cli::shell::complain, config::ConfigFaults};
 
 /// Why a recording ends before it is stopped.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +40,8 @@ pub enum RecordError {
     Output { path: String, source: io::Error },
     #[error("cannot write")]
     Write(#[from] io::Error),
+    #[error("{0}")]
+    Fields(#[from] ConfigFaults),
     #[error("no event loop")]
     Runtime(#[source] io::Error),
 }

@@ -43,6 +43,7 @@ use tokio::{
 
 use super::{
     output,
+    recordings::FieldArgs,
     shell::{complain, stopped},
 };
 
@@ -80,6 +81,8 @@ pub struct RecordArgs {
     /// Under which terms they may be passed on, for the recording's first line.
     #[arg(long, value_name = "TEXT")]
     licence: Option<String>,
+    #[command(flatten)]
+    fields: FieldArgs,
 }
 
 const EXIT_FAILED: u8 = 2;
@@ -131,7 +134,7 @@ fn record(args: &RecordArgs) -> Result<(), RecordError> {
         })?;
         return finished.map_err(failed);
     };
-    let feed = match source.open(&limits::DEFAULT)? {
+    let feed = match source.open(&limits::DEFAULT, &args.fields.table()?)? {
         Opened::Feed(feed) => feed,
         Opened::Push => return Err(RecordError::Push),
     };

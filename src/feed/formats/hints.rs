@@ -6,12 +6,12 @@
 //! Left of a colon is a field of a tick, right of it the column's name, or its number from 1. Bytes of a name may be
 //! percent-encoded. In place of pairs, the name of a known table.
 
-use std::{borrow::Cow, str::FromStr};
+use std::{borrow::Cow, str::FromStr, sync::Arc};
 
 use percent_encoding::percent_decode_str;
 
 use super::{moment::Unit, prefix::Prefix, preset::Preset, target::ColumnTarget};
-use crate::tick::{Field, Symbol};
+use crate::tick::{CustomFields, Field, Symbol};
 
 /// The hints given; none by default.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -23,6 +23,8 @@ pub struct Hints {
     pub symbol: Option<Symbol>,
     /// The prefix of every symbol: one name for the same instrument of several exchanges would be one topic.
     pub prefix: Option<Prefix>,
+    /// The fields that are configured, beside the fixed ones. No hint, but as much needed to read a file.
+    pub fields: Arc<CustomFields>,
 }
 
 /// The meanings of the columns.

@@ -5,11 +5,13 @@
 //!
 //! Invariant: `ticks`, `rx` and `lines` have the same length, and one index in them is one tick.
 
+use std::sync::Arc;
+
 use super::{Chunk, LineSplitter, NdjsonDecoder, RawLine, error::LineError};
 use crate::{
     feed::reject::{RejectCounts, RejectReason},
     text::without_bom,
-    tick::{Nanos, Tick},
+    tick::{CustomFields, Nanos, Tick},
 };
 
 /// Decodes input that arrives in chunks, cut anywhere.
@@ -58,6 +60,12 @@ impl BlockDecoder {
             decoder: NdjsonDecoder::new(line_bytes_max),
             lines: LineSplitter::starting_after(ended, line_bytes_max),
         }
+    }
+
+    /// Lines may have these fields too.
+    #[must_use]
+    pub fn with_fields(self, table: Arc<CustomFields>) -> Self {
+        BlockDecoder { decoder: self.decoder.with_fields(table), ..self }
     }
 
     /// Decodes the lines that end in `chunk`. Its bytes are used as scratch space.

@@ -7,7 +7,7 @@
 //! buffers have grown to its length (except for a symbol of more than 24 bytes, a string with escapes, and a number
 //! whose digits are needed).
 
-use std::mem;
+use std::{mem, sync::Arc};
 
 use memchr::memchr;
 use simd_json::{Buffers, Node, Tape};
@@ -17,8 +17,9 @@ use super::{
     error::{LineError, is_of_number},
     line::{Line, LineValues},
     times::LineClock,
-    values::{NdjsonValue, ValueUnread, read_affects},
+    values::{NdjsonValue, ValueUnread},
 };
+use crate::tick::CustomFields;
 
 /// Decodes lines; keeps its buffers between them.
 pub struct NdjsonDecoder {
@@ -27,6 +28,8 @@ pub struct NdjsonDecoder {
     tape: Tape<'static>,
     line_bytes_max: usize,
     clock: LineClock,
+    /// The fields that are configured; a name is looked for here when it is none of the others.
+    table: Arc<CustomFields>,
 }
 
 /// A tick is flat; this little depth allows a message that names what was nested.
@@ -37,12 +40,18 @@ const DEPTH_MAX: usize = 16;
 impl NdjsonDecoder {
     pub fn new(line_bytes_max: usize) -> Self {
         let (buffers, tape) = (Buffers::with_max_depth(0, DEPTH_MAX), Tape(Vec::new()));
-        NdjsonDecoder { buffers, tape, line_bytes_max, clock: LineClock::Real }
+        NdjsonDecoder { buffers, tape, line_bytes_max, clock: LineClock::Real, table: CustomFields::none() }
     }
 
     /// For lines in a file, whose times may also count from a start of their own.
     pub fn of_files(line_bytes_max: usize) -> Self {
         NdjsonDecoder { clock: LineClock::Any, ..NdjsonDecoder::new(line_bytes_max) }
+    }
+
+    /// Lines may have these fields too.
+    #[must_use]
+    pub fn with_fields(self, table: Arc<CustomFields>) -> Self {
+        NdjsonDecoder { table, ..self }
     }
 
     /// The following lines are of a recording with a header: its times are microseconds.
@@ -66,7 +75,7 @@ impl NdjsonDecoder {
         let written = memchr(b'\\', line).map(|_| line.to_vec());
         let mut tape = mem::replace(&mut self.tape, Tape(Vec::new())).reset();
         let parsed = simd_json::fill_tape(line, &mut self.buffers, &mut tape);
-        let mut found = LineValues::new(self.clock);
+        let mut found = LineValues::new(self.clock, &self.table);
         let (read, fault) = match parsed {
             Ok(()) => (read_object(&tape.0, &mut found), None),
             Err(error) if is_of_number(&error) => (Err(ValueUnread::Digits), Some(error)),
@@ -77,7 +86,7 @@ impl NdjsonDecoder {
             Ok(()) => found.line(),
             Err(ValueUnread::Fault(fault)) => Err(fault.within(written.as_deref().unwrap_or(line))),
             Err(ValueUnread::Digits) => {
-                digits::read(written.as_deref().unwrap_or(line), self.clock).map_err(|error| {
+                digits::read(written.as_deref().unwrap_or(line), self.clock, &self.table).map_err(|error| {
                     match (error, fault) {
                         // It is no number at all: the first parser's error says where.
                         (LineError::Syntax { .. }, Some(fault)) => fault.into(),
@@ -90,19 +99,13 @@ impl NdjsonDecoder {
 }
 
 /// Takes all names and values of an object.
-fn read_object(tape: &[Node<'_>], found: &mut LineValues) -> Result<(), ValueUnread<LineError>> {
+fn read_object(tape: &[Node<'_>], found: &mut LineValues<'_>) -> Result<(), ValueUnread<LineError>> {
     let Some((&Node::Object { .. }, mut rest)) = tape.split_first() else {
         let kind = tape.first().map_or("nothing", |node| NdjsonValue::from(node).kind());
         return Err(LineError::NotAnObject { found: kind }.into());
     };
-    // Any other nested value ends the line with an error, so the next item is always a name.
+    // A nested value ends the line with an error, so the next item is always a name.
     while let [Node::String(name), value, after @ ..] = rest {
-        if let (&"affects", &Node::Array { count, .. }) = (name, value) {
-            let (items, after) = after.split_at_checked(count).unwrap_or((after, &[]));
-            found.take(name, NdjsonValue::Affects(read_affects(items.iter().map(NdjsonValue::from))))?;
-            rest = after;
-            continue;
-        }
         found.take(name, value.into())?;
         rest = after;
     }

@@ -3,7 +3,7 @@
 //! That is rare: a number with a fraction that is a million or more, or from 0.0001 on has more than 9 places, and a number
 //! beyond 64 bits. `serde_json` returns values as they were written, and allocates for it.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::{
     Deserialize, Deserializer,
@@ -12,12 +12,12 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::{
-    error::{LineError, ValueFault},
+    error::LineError,
     line::{Line, LineValues},
     times::LineClock,
-    values::{NdjsonValue, ValueUnread, read_affects},
+    values::{NdjsonValue, ValueUnread},
 };
-use crate::tick::Affects;
+use crate::tick::CustomFields;
 
 /// Names and values in their order, as they were written.
 struct JsonMembers<'a>(Vec<(String, &'a RawValue)>);
@@ -26,10 +26,10 @@ struct JsonMembers<'a>(Vec<(String, &'a RawValue)>);
 ///
 /// # Errors
 /// When the line is no tick, or no JSON.
-pub(super) fn read(line: &[u8], clock: LineClock) -> Result<Line, LineError> {
+pub(super) fn read(line: &[u8], clock: LineClock, table: &Arc<CustomFields>) -> Result<Line, LineError> {
     let malformed = |error: serde_json::Error| LineError::Syntax { what: "malformed", at: error.column() };
     let JsonMembers(members) = serde_json::from_slice(line).map_err(malformed)?;
-    let mut found = LineValues::new(clock);
+    let mut found = LineValues::new(clock, table);
     for (name, value) in members {
         let text = value.get();
         let string;
@@ -41,7 +41,6 @@ pub(super) fn read(line: &[u8], clock: LineClock) -> Result<Line, LineError> {
             Some(b'n') => NdjsonValue::Null,
             Some(b't' | b'f') => NdjsonValue::Other("a boolean"),
             Some(b'{') => NdjsonValue::Other("an object"),
-            Some(b'[') if name == "affects" => NdjsonValue::Affects(affects(text)),
             Some(b'[') => NdjsonValue::Other("an array"),
             _ => NdjsonValue::Digits(text),
         };
@@ -52,19 +51,6 @@ pub(super) fn read(line: &[u8], clock: LineClock) -> Result<Line, LineError> {
         })?;
     }
     found.line()
-}
-
-/// A list whose items may be of any kind.
-fn affects(text: &str) -> Result<Affects, ValueFault> {
-    let items: Vec<serde_json::Value> = serde_json::from_str(text).unwrap_or_default();
-    read_affects(items.iter().map(|item| match item {
-        serde_json::Value::String(word) => NdjsonValue::Text(word),
-        serde_json::Value::Null => NdjsonValue::Null,
-        serde_json::Value::Bool(_) => NdjsonValue::Other("a boolean"),
-        serde_json::Value::Number(_) => NdjsonValue::Other("a number"),
-        serde_json::Value::Array(_) => NdjsonValue::Other("an array"),
-        serde_json::Value::Object(_) => NdjsonValue::Other("an object"),
-    }))
 }
 
 impl<'de> Deserialize<'de> for JsonMembers<'de> {

@@ -7,7 +7,10 @@ use simd_json::ErrorType;
 
 use crate::{
     feed::RejectReason,
-    tick::{DecimalError, SymbolError, TradeIdError, Volume},
+    tick::{
+        CustomFields, DecimalError, SymbolError, TradeIdError, Volume, WantedFields,
+        custom::{CustomFault, CustomName},
+    },
 };
 
 /// Why a line is no tick. Its text names the field and the fault of its value.
@@ -26,9 +29,11 @@ pub enum LineError {
     Symbol(SymbolError),
     #[error("symbol: not a string but {found}")]
     SymbolKind { found: &'static str },
-    /// The name is cut to [`NAME_CHARS_MAX`].
-    #[error("unknown field {name:?}")]
-    UnknownField { name: String },
+    /// The name is cut to [`NAME_CHARS_MAX`]. What else there is, where a configuration adds fields.
+    #[error("unknown field {name:?}{known}")]
+    UnknownField { name: String, known: String },
+    #[error("{field}: {fault}")]
+    Custom { field: CustomName, fault: ValueFault },
     #[error("{field}: {fault}")]
     Value { field: &'static str, fault: ValueFault },
     #[error("no field of a record, such as bid, ask or last")]
@@ -40,6 +45,10 @@ pub enum LineError {
 pub enum ValueFault {
     #[error("{0}")]
     Decimal(DecimalError),
+    #[error("{0}")]
+    Custom(CustomFault),
+    #[error("not a text but {found}")]
+    NotAText { found: &'static str },
     #[error("not a number but {found}")]
     NotANumber { found: &'static str },
     #[error("not a whole number")]
@@ -68,11 +77,6 @@ pub enum ValueFault {
     Boolean,
     #[error("given twice")]
     Twice,
-    #[error("not a list of last, high_low and volume, each at most once: {found}")]
-    Affects { found: &'static str },
-    /// What the line has does not go together.
-    #[error("{0}")]
-    Rule(&'static str),
     #[error("not names of fields with blanks between them")]
     Names,
 }
@@ -86,8 +90,13 @@ const NAME_CHARS_MAX: usize = 40;
 // === impl LineError ===
 
 impl LineError {
-    pub(super) fn unknown_field(name: &str) -> Self {
-        LineError::UnknownField { name: name.chars().take(NAME_CHARS_MAX).collect() }
+    pub(super) fn unknown_field(name: &str, table: &CustomFields) -> Self {
+        let known = if table.is_empty() {
+            String::new()
+        } else {
+            format!("; there are {}", WantedFields::ALL.names(table).join(", "))
+        };
+        LineError::UnknownField { name: name.chars().take(NAME_CHARS_MAX).collect(), known }
     }
 
     /// The same error, with the place of bytes that are not UTF-8, which the parser does not tell.
@@ -110,7 +119,7 @@ impl LineError {
                 RejectReason::Symbol
             }
             LineError::UnknownField { .. } => RejectReason::UnknownField,
-            LineError::Value { .. } => RejectReason::Value,
+            LineError::Value { .. } | LineError::Custom { .. } => RejectReason::Value,
             LineError::NoFields => RejectReason::NoFields,
         }
     }

@@ -4,11 +4,12 @@
 
 use super::{
     error::{LineError, ValueFault},
-    report::LineReport,
     times::{LineClock, read_time},
-    values::{NdjsonValue, ValueUnread, read_field, read_symbol, read_trade_id},
+    values::{NdjsonValue, ValueUnread, read_custom, read_field, read_symbol},
 };
-use crate::tick::{Field, Fields, Nanos, Symbol, Tick};
+use std::sync::Arc;
+
+use crate::tick::{CustomFields, CustomSet, Field, Fields, Nanos, Symbol, Tick};
 
 /// A line, decoded.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,22 +25,21 @@ enum LineKey {
     Symbol,
     Ts,
     Rx,
-    Affects,
-    Cancel,
-    Correct,
     Record(Field),
 }
 
 /// A line's values, as they are found.
-pub(super) struct LineValues {
+pub(super) struct LineValues<'t> {
     clock: LineClock,
+    /// The fields that are configured, beside the fixed ones.
+    table: &'t Arc<CustomFields>,
     /// The names found so far.
     seen: u32,
     symbol: Option<Symbol>,
     ts: Option<Nanos>,
     rx: Option<Nanos>,
     fields: Fields,
-    report: LineReport,
+    seen_custom: CustomSet,
 }
 
 // === impl LineKey ===
@@ -50,9 +50,6 @@ impl LineKey {
             "symbol" => Some(LineKey::Symbol),
             "ts" => Some(LineKey::Ts),
             "rx" => Some(LineKey::Rx),
-            "affects" => Some(LineKey::Affects),
-            "cancel" => Some(LineKey::Cancel),
-            "correct" => Some(LineKey::Correct),
             _ => Field::parse(name).map(LineKey::Record),
         }
     }
@@ -62,9 +59,6 @@ impl LineKey {
             LineKey::Symbol => "symbol",
             LineKey::Ts => "ts",
             LineKey::Rx => "rx",
-            LineKey::Affects => "affects",
-            LineKey::Cancel => "cancel",
-            LineKey::Correct => "correct",
             LineKey::Record(field) => field.name(),
         }
     }
@@ -74,9 +68,6 @@ impl LineKey {
             LineKey::Symbol => 1 << 16,
             LineKey::Ts => 1 << 17,
             LineKey::Rx => 1 << 18,
-            LineKey::Affects => 1 << 19,
-            LineKey::Cancel => 1 << 20,
-            LineKey::Correct => 1 << 21,
             LineKey::Record(field) => field.bit().0 as u32,
         }
     }
@@ -88,22 +79,23 @@ impl LineKey {
 
 // === impl LineValues ===
 
-impl LineValues {
-    pub(super) fn new(clock: LineClock) -> Self {
+impl<'t> LineValues<'t> {
+    pub(super) fn new(clock: LineClock, table: &'t Arc<CustomFields>) -> Self {
         LineValues {
             clock,
+            table,
             seen: 0,
             symbol: None,
             ts: None,
             rx: None,
             fields: Fields::default(),
-            report: LineReport::default(),
+            seen_custom: CustomSet::NONE,
         }
     }
 
     /// Takes one name with its value.
     pub(super) fn take(&mut self, name: &str, value: NdjsonValue<'_>) -> Result<(), ValueUnread<LineError>> {
-        let key = LineKey::parse(name).ok_or_else(|| LineError::unknown_field(name))?;
+        let Some(key) = LineKey::parse(name) else { return self.take_custom(name, value) };
         if self.seen & key.bit() != 0 {
             return Err(key.fault(ValueFault::Twice).into());
         }
@@ -114,25 +106,29 @@ impl LineValues {
             LineKey::Symbol => self.symbol = Some(read_symbol(value)?),
             LineKey::Ts => self.ts = Some(self.time(key, value)?),
             LineKey::Rx => self.rx = Some(self.time(key, value)?),
-            LineKey::Affects => match value {
-                NdjsonValue::Affects(affects) => {
-                    self.report.affects = Some(affects.map_err(|fault| key.fault(fault))?);
-                }
-                other => return Err(key.fault(ValueFault::Affects { found: other.kind() }).into()),
-            },
-            LineKey::Cancel | LineKey::Correct => {
-                let id = read_trade_id(value).map_err(|unread| unread.map(|fault| key.fault(fault)))?;
-                let of = if matches!(key, LineKey::Cancel) {
-                    &mut self.report.cancel
-                } else {
-                    &mut self.report.correct
-                };
-                *of = Some(id);
-            }
             LineKey::Record(field) => {
                 read_field(&mut self.fields, field, value)
                     .map_err(|unread| unread.map(|fault| key.fault(fault)))?;
             }
+        }
+        Ok(())
+    }
+
+    /// The same, of a name that is no fixed one.
+    #[cold]
+    fn take_custom(&mut self, name: &str, value: NdjsonValue<'_>) -> Result<(), ValueUnread<LineError>> {
+        let id = self.table.find(name).ok_or_else(|| LineError::unknown_field(name, self.table))?;
+        let field = self.table.get(id);
+        let fault = |fault| LineError::Custom { field: field.name, fault };
+        if self.seen_custom.contains(id) {
+            return Err(fault(ValueFault::Twice).into());
+        }
+        self.seen_custom = self.seen_custom.with(id);
+        if value == NdjsonValue::Null {
+            self.fields.withdraw_custom(self.table, id);
+        } else {
+            let value = read_custom(field, value).map_err(|unread| unread.map(fault))?;
+            self.fields.set_custom(self.table, id, value);
         }
         Ok(())
     }
@@ -144,13 +140,9 @@ impl LineValues {
     /// The line, once all its names were taken.
     pub(super) fn line(self) -> Result<Line, LineError> {
         let symbol = self.symbol.ok_or(LineError::SymbolMissing)?;
-        let mut fields = self.fields;
-        if self.report != LineReport::default() {
-            self.report.put(&mut fields)?;
-        }
-        if fields.named().is_empty() && fields.report().is_none() {
+        if !self.fields.has_values() {
             return Err(LineError::NoFields);
         }
-        Ok(Line { tick: Tick { symbol, ts: self.ts, fields }, rx: self.rx })
+        Ok(Line { tick: Tick { symbol, ts: self.ts, fields: self.fields }, rx: self.rx })
     }
 }

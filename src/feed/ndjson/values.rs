@@ -14,7 +14,9 @@ use simd_json::{Node, StaticNode};
 
 use super::error::{LineError, ValueFault};
 use crate::tick::{
-    Affects, Decimal, DecimalError, Field, Fields, PLACES_MAX, Side, Symbol, TradeId, UNITS_PER_ONE, Volume,
+    CustomValue, Decimal, DecimalError, Field, Fields, PLACES_MAX, Side, Symbol, TradeId, UNITS_PER_ONE,
+    Volume,
+    custom::{CustomFault, CustomField, CustomKind, CustomMerge},
 };
 
 /// A value of a line, as far as its parser reads it.
@@ -29,8 +31,6 @@ pub(super) enum NdjsonValue<'a> {
     /// A number as it was written.
     Digits(&'a str),
     Null,
-    /// The value of `affects`, when it is a list.
-    Affects(Result<Affects, ValueFault>),
     /// Not a value of a tick; its type, for a message.
     Other(&'static str),
 }
@@ -155,27 +155,46 @@ fn read_count(value: NdjsonValue<'_>) -> Result<u64, ValueUnread<ValueFault>> {
     Ok(u64::try_from(count).map_err(|_| ValueFault::Range)?)
 }
 
+/// A value of a configured field.
+pub(super) fn read_custom(
+    field: &CustomField,
+    value: NdjsonValue<'_>,
+) -> Result<CustomValue, ValueUnread<ValueFault>> {
+    let read = match (field.kind, value) {
+        (CustomKind::Text, NdjsonValue::Text(text)) => CustomValue::text(text),
+        (CustomKind::Text, other) => return Err(ValueFault::NotAText { found: other.kind() }.into()),
+        (CustomKind::Integer, NdjsonValue::Below(number)) => Ok(CustomValue::Integer(number)),
+        (CustomKind::Integer, NdjsonValue::Whole(number)) => {
+            i64::try_from(number).map(CustomValue::Integer).map_err(|_| CustomFault::IntegerRange)
+        }
+        (CustomKind::Integer, NdjsonValue::Digits(text) | NdjsonValue::Text(text)) => {
+            CustomValue::integer(text)
+        }
+        // Its double does not determine a large one.
+        (CustomKind::Integer, NdjsonValue::Double(_)) => return Err(ValueUnread::Digits),
+        (CustomKind::Decimal, NdjsonValue::Text(text)) => CustomValue::parse(field, text),
+        (CustomKind::Decimal, NdjsonValue::Digits(text)) if field.merge == CustomMerge::Sum => {
+            CustomValue::total(Volume::parse_double(text))
+        }
+        (CustomKind::Decimal, value) => {
+            let decimal = read_decimal(value)?;
+            match field.merge {
+                CustomMerge::Sum => {
+                    CustomValue::total(Volume::ZERO.checked_add(decimal).ok_or(DecimalError::Range))
+                }
+                _ => Ok(CustomValue::Decimal(decimal)),
+            }
+        }
+        (CustomKind::Integer, other) => return Err(ValueFault::NotANumber { found: other.kind() }.into()),
+    };
+    Ok(read.map_err(ValueFault::Custom)?)
+}
+
 fn read_side(value: NdjsonValue<'_>) -> Result<Side, ValueFault> {
     match value {
         NdjsonValue::Text(text) => Side::parse(text).ok_or(ValueFault::Side),
         _ => Err(ValueFault::Side),
     }
-}
-
-/// A list of words, each at most once.
-pub(super) fn read_affects<'a>(items: impl Iterator<Item = NdjsonValue<'a>>) -> Result<Affects, ValueFault> {
-    let mut affects = Affects::NONE;
-    for item in items {
-        let NdjsonValue::Text(word) = item else { return Err(ValueFault::Affects { found: item.kind() }) };
-        let Some(more) = Affects::of_word(word) else {
-            return Err(ValueFault::Affects { found: "another word" });
-        };
-        if affects.contains(more) {
-            return Err(ValueFault::Affects { found: "a word twice" });
-        }
-        affects = affects.with(more);
-    }
-    Ok(affects)
 }
 
 /// Text, or a whole number, which is taken as its digits: venues send both.
@@ -209,7 +228,6 @@ impl NdjsonValue<'_> {
             | NdjsonValue::Double(_)
             | NdjsonValue::Digits(_) => "a number",
             NdjsonValue::Null => "null",
-            NdjsonValue::Affects(_) => "an array",
             NdjsonValue::Other(kind) => kind,
         }
     }

@@ -94,6 +94,7 @@ impl Selection {
                 unit: options.take_parsed("unit")?,
                 symbol: options.take_parsed("symbol")?,
                 prefix: options.take_parsed("prefix")?,
+                ..Hints::default()
             },
         })
     }

@@ -30,7 +30,7 @@ pub struct ReplaySpan {
 pub struct Measure(Arc<Mutex<MeasureState>>);
 
 enum MeasureState {
-    NotAsked(ReplayConfig, usize),
+    NotAsked(Box<ReplayConfig>, usize),
     /// It is being read, or was.
     Asked(Option<ReplaySpan>),
 }
@@ -42,7 +42,7 @@ const NICE: i32 = 10;
 
 impl Measure {
     pub fn new(config: &ReplayConfig, line_bytes_max: usize) -> Self {
-        Measure(Arc::new(Mutex::new(MeasureState::NotAsked(config.clone(), line_bytes_max))))
+        Measure(Arc::new(Mutex::new(MeasureState::NotAsked(Box::new(config.clone()), line_bytes_max))))
     }
 
     /// The span, once it is known. The first call starts the measurement.

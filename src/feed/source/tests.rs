@@ -104,6 +104,7 @@ fn options() {
         unit: Some(Unit::Millis),
         symbol: Some(Symbol::new("XYZ").unwrap()),
         prefix: Some("BINANCE:".parse().unwrap()),
+        ..Hints::default()
     };
     assert_eq!(config.selection.hints, hints);
     let start = |text: &str| {
@@ -199,7 +200,7 @@ fn wrong_options_are_refused_with_what_is_allowed() {
 
 #[test]
 fn opening_finds_what_is_missing() {
-    let open = |text: &str| Source::parse(text).unwrap().open(&limits::DEFAULT);
+    let open = |text: &str| Source::parse(text).unwrap().open(&limits::DEFAULT, &CustomFields::none());
     assert!(matches!(open("push"), Ok(Opened::Push)));
     for text in ["sim", "-", "replay:bundled"] {
         assert!(matches!(open(text), Ok(Opened::Feed(_))), "{text}");

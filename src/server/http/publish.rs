@@ -20,6 +20,7 @@ use crate::{
     },
     planted::{Fault, is_planted},
     server::{failure::Failure, intake::FeedSink, shard::Shard},
+    tick::CustomFields,
 };
 
 /// Rejected lines that the answer describes; more are only counted.
@@ -42,10 +43,10 @@ pub async fn publish(
     let body = body::receive(request, body_bytes_max, limits.handshake).await?;
     // A request that began before the drain and is whole only now is too late: its feed is stopping.
     refuse_in_drain(shard)?;
-    let app = Arc::clone(app);
+    let (app, fields) = (Arc::clone(app), Arc::clone(&shard.node.fields));
     let taken = tokio::task::spawn_blocking(move || {
         // Decompression takes time.
-        body.text().map(|mut text| take(&app.push, &mut text, line_bytes_max))
+        body.text().map(|mut text| take(&app.push, &mut text, line_bytes_max, fields))
     })
     .await;
     let taken = taken
@@ -65,9 +66,14 @@ pub struct PublishResult {
     rejected_total: u64,
 }
 
-/// Takes in the lines of a body.
-pub fn take(push: &FeedSink, body: &mut [u8], line_bytes_max: usize) -> PublishResult {
-    let mut decoder = NdjsonDecoder::new(line_bytes_max);
+/// Takes in the lines of a body, which may have these `fields` beside the fixed ones.
+pub fn take(
+    push: &FeedSink,
+    body: &mut [u8],
+    line_bytes_max: usize,
+    fields: Arc<CustomFields>,
+) -> PublishResult {
+    let mut decoder = NdjsonDecoder::new(line_bytes_max).with_fields(fields);
     let (mut ticks, mut lines, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
     let tally = decode_block(&mut decoder, body, &mut ticks, &mut lines, &mut rejected);
     for (reason, count) in tally.iter() {

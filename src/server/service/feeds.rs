@@ -51,8 +51,9 @@ pub(super) fn open_feeds(setup: &Setup) -> Result<OpenFeeds, StartError> {
     let (mut push, mut listings) = (None, Vec::new());
     for source in &setup.feeds {
         let name = unique(source.name(), &statuses);
-        let opened =
-            source.open(&setup.limits).map_err(|source| StartError::Feed { name: name.clone(), source })?;
+        let opened = source
+            .open(&setup.limits, &setup.fields)
+            .map_err(|source| StartError::Feed { name: name.clone(), source })?;
         match opened {
             Opened::Feed(feed) => {
                 let status = add_feed(&mut statuses, name, FeedKind::Expected, feed.replay());

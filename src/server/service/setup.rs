@@ -9,6 +9,7 @@ use std::{
 use crate::{
     feed::{FeedError, Source},
     limits::Limits,
+    tick::CustomFields,
 };
 
 /// The settings that the service is started with.
@@ -23,6 +24,8 @@ pub struct Setup {
     pub shards: usize,
     pub allowed_origins: Vec<String>,
     pub limits: Limits,
+    /// The fields of a record beside the fixed ones.
+    pub fields: Arc<CustomFields>,
     /// `None`: one that no earlier start had.
     pub epoch: Option<String>,
     /// Lines of the log that were dropped, as counted by the writer of the log.

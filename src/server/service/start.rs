@@ -81,12 +81,12 @@ impl Service {
             .unzip();
         let statuses = feeds.statuses.clone();
         let names = statuses.iter().map(|status| status.name.clone()).collect();
-        let mut market = Market::new(names, setup.limits.topics, setup.limits.ring_ticks);
-        market.set_tape_trades_max(setup.limits.tape_trades);
+        let market = Market::new(names, setup.limits.topics, setup.limits.ring_ticks);
         let ingest = Ingest::new(market, ends.iter().map(outlet).collect());
         let ingest = Arc::new(ingest.with_listings(std::mem::take(&mut feeds.listings)));
         let epoch = setup.epoch.unwrap_or_else(|| new_epoch(&clock));
-        let node = NodeState::new(epoch, setup.limits, clock, market_clock.clone(), Arc::clone(&ingest));
+        let node = NodeState::new(epoch, setup.limits, clock, market_clock.clone(), Arc::clone(&ingest))
+            .with_fields(setup.fields);
         let allowed_origins = AllowedOrigins::new(&setup.allowed_origins);
         let server = Arc::new(ServerState::new(Arc::new(node), inboxes.clone(), allowed_origins));
         let ended = ending(&feeds, &server);

@@ -2,9 +2,6 @@
 
 /// Bytes of the longest text.
 pub const CUSTOM_TEXT_BYTES_MAX: usize = 64;
-/// The longest value in JSON: a text of quotes, each escaped, in quotes. A number has at most 44 digits, sign and point.
-pub(super) const VALUE_BYTES_MAX: usize = 2 + 2 * CUSTOM_TEXT_BYTES_MAX;
-
 /// The kind of a field's values.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum CustomKind {
@@ -37,6 +34,17 @@ impl CustomKind {
 
     pub const fn name(self) -> &'static str {
         Self::NAMES[self as usize]
+    }
+
+    /// Bytes of the longest value in JSON.
+    pub(super) const fn bytes_max(self) -> usize {
+        match self {
+            // A total in quotes: a sign, 24 digits, a point and 18 places.
+            CustomKind::Decimal => 2 + 1 + 24 + 1 + 18,
+            CustomKind::Integer => "-9223372036854775808".len(),
+            // In quotes, with each byte escaped.
+            CustomKind::Text => 2 + 2 * CUSTOM_TEXT_BYTES_MAX,
+        }
     }
 
     pub fn parse(name: &str) -> Option<Self> {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::kind::{CustomKind, CustomMerge, VALUE_BYTES_MAX};
+use super::kind::{CustomKind, CustomMerge};
 use crate::tick::{Field, Glob, Symbol};
 
 /// How many fields may be configured: a set of them is one word.
@@ -164,6 +164,15 @@ impl std::fmt::Debug for CustomName {
 
 // === impl CustomField ===
 
+/// As it stands in one text: `name:kind:merge`, and its patterns.
+impl std::fmt::Display for CustomField {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}:{}", self.name, self.kind.name(), self.merge.name())?;
+        let globs: Vec<&str> = self.symbols.iter().map(Glob::as_str).collect();
+        if globs.is_empty() { Ok(()) } else { write!(f, ":{}", globs.join(",")) }
+    }
+}
+
 impl CustomField {
     pub fn is_of(&self, symbol: &Symbol) -> bool {
         self.symbols.is_empty() || self.symbols.iter().any(|glob| glob.matches(symbol))
@@ -230,6 +239,6 @@ impl CustomFields {
 
     /// The most bytes that they add to a message in JSON: each name in quotes, comma, colon and the longest value.
     pub fn message_bytes(&self) -> usize {
-        self.fields.iter().map(|field| field.name.as_str().len() + 4 + VALUE_BYTES_MAX).sum()
+        self.fields.iter().map(|field| field.name.as_str().len() + 4 + field.kind.bytes_max()).sum()
     }
 }

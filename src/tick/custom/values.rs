@@ -6,6 +6,7 @@ use super::{
     table::{CustomFields, CustomId, CustomSet},
     value::CustomValue,
 };
+use crate::tick::Symbol;
 
 /// Values for some of the configured fields, set or withdrawn.
 ///
@@ -103,6 +104,18 @@ impl CustomValues {
         let entries: Vec<CustomEntry> =
             self.entries.iter().filter(|entry| wanted.contains(entry.id)).cloned().collect();
         (!entries.is_empty()).then(|| CustomValues { fields: Arc::clone(&self.fields), entries })
+    }
+
+    /// Why a symbol cannot have one of these fields, for a person; `None` when it can have all of them.
+    #[cold]
+    pub fn foreign_to(&self, symbol: &Symbol) -> Option<String> {
+        let foreign = self.entries.iter().find(|entry| !self.fields.get(entry.id).is_of(symbol))?;
+        Some(self.fields.foreign(foreign.id))
+    }
+
+    /// Those that a symbol can have; `None` when there are none.
+    pub fn of_symbol(&self, symbol: &Symbol) -> Option<CustomValues> {
+        self.only(self.fields.of(symbol))
     }
 
     /// Takes over what `newer` says.

@@ -24,6 +24,21 @@ impl WantedFields {
         table.find(name).map(|id| WantedFields { custom: self.custom.with(id), ..self })
     }
 
+    /// The fields of these names, as [`Self::normal`] has them.
+    ///
+    /// # Errors
+    /// With the index of what is no name of a field.
+    pub fn of_names<'a>(
+        names: impl Iterator<Item = Option<&'a str>>,
+        table: &CustomFields,
+    ) -> Result<Self, usize> {
+        let mut wanted = WantedFields::NONE;
+        for (at, name) in names.enumerate() {
+            wanted = name.and_then(|name| wanted.with_name(name, table)).ok_or(at)?;
+        }
+        Ok(wanted.normal(table))
+    }
+
     /// The same set, as [`Self::ALL`] when that is what it means.
     #[must_use]
     pub fn normal(self, table: &CustomFields) -> Self {

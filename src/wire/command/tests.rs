@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn read(text: &str) -> Result<Command, CommandError> {
-    CommandReader::new().read(&mut text.as_bytes().to_vec(), &Limits::default())
+    CommandReader::default().read(&mut text.as_bytes().to_vec(), &Limits::default())
 }
 
 fn check_fault(text: &str, code: ErrorCode, says: &str) {
@@ -164,7 +164,7 @@ fn one_bad_symbol_fails_no_other() {
 proptest! {
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = CommandReader::new().read(&mut bytes.clone(), &Limits::default());
+        let _ = CommandReader::default().read(&mut bytes.clone(), &Limits::default());
     }
 
     #[test]

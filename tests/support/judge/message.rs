@@ -9,22 +9,9 @@ use std::{
 
 use serde_json::{Value, value::RawValue};
 
-/// The fields of a record, as docs/PROTOCOL.md names them.
-pub const RECORD_FIELDS: [&str; 13] = [
-    "bid",
-    "bid_size",
-    "ask",
-    "ask_size",
-    "last",
-    "last_size",
-    "side",
-    "trade_id",
-    "open",
-    "high",
-    "low",
-    "volume",
-    "trades",
-];
+/// What data messages have beside fields of a record. Any other name is a field that a configuration added.
+const ENVELOPE: [&str; 13] =
+    ["type", "as", "symbol", "seq", "ts", "rx", "n", "cancel", "correct", "trade", "from", "to", "reason"];
 
 /// One message of a frame.
 #[derive(Clone)]
@@ -101,16 +88,19 @@ impl Message {
 
     /// The record fields that it sets, as text.
     pub fn record(&self) -> BTreeMap<String, String> {
-        RECORD_FIELDS
-            .iter()
-            .filter_map(|name| self.raw(name).map(|raw| ((*name).to_owned(), raw.to_owned())))
-            .filter(|(_, raw)| raw != "null")
-            .collect()
+        let set = self.shown().filter(|(_, raw)| *raw != "null");
+        set.map(|(name, raw)| (name.to_owned(), raw.to_owned())).collect()
+    }
+
+    /// Every field of a record that it names, as text.
+    fn shown(&self) -> impl Iterator<Item = (&str, &str)> {
+        let fields = self.fields.iter().filter(|(name, _)| !ENVELOPE.contains(&name.as_str()));
+        fields.map(|(name, raw)| (name.as_str(), raw.get()))
     }
 
     /// The record fields that it withdraws.
-    pub fn withdrawn(&self) -> BTreeSet<&'static str> {
-        RECORD_FIELDS.into_iter().filter(|name| self.raw(name) == Some("null")).collect()
+    pub fn withdrawn(&self) -> BTreeSet<&str> {
+        self.shown().filter(|(_, raw)| *raw == "null").map(|(name, _)| name).collect()
     }
 
     /// The code of an `error` message, checked to be a stable word with a sentence beside it.

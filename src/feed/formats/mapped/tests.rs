@@ -9,7 +9,7 @@ fn hints(columns: &str, unit: &str, symbol: &str) -> Hints {
     fn parsed<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> Option<T> {
         (!text.is_empty()).then(|| text.parse().unwrap())
     }
-    Hints { columns: parsed(columns), unit: parsed(unit), symbol: parsed(symbol), prefix: None }
+    Hints { columns: parsed(columns), unit: parsed(unit), symbol: parsed(symbol), ..Hints::default() }
 }
 
 fn decode(name: &str, table: &str, hints: &Hints, lengths: &[usize]) -> Result<DecoderOutput, String> {

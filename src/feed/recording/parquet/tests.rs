@@ -111,7 +111,7 @@ fn columns_are_named_as_in_any_table() {
             columns: Some("rx:seen,last:price,last_size:cents,buyer_maker:maker".parse().unwrap()),
             unit,
             symbol: Some(Symbol::new("XYZ").unwrap()),
-            prefix: None,
+            ..Hints::default()
         };
         let block = read(foreign(), hints);
         assert_eq!((block.records.len(), block.tally.total()), (4, 0));
@@ -155,7 +155,7 @@ fn decimals_of_other_files_are_exact_to_the_18th_digit() {
         columns: Some("ts:at,last:price".parse().unwrap()),
         unit: None,
         symbol: Some(Symbol::new("A").unwrap()),
-        prefix: None,
+        ..Hints::default()
     };
     let block = read(file.into_inner().unwrap(), hints);
     assert!(block.rejects.is_empty(), "{:?}", block.rejects);
