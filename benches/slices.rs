@@ -203,7 +203,7 @@ impl Shard {
             let session = shard.fanout.open();
             for at in 0..scale.subscriptions {
                 let symbol = symbol((number * scale.subscriptions + at) % scale.topics);
-                let request = SubscribeRequest::new(&symbol, *spec);
+                let request = SubscribeRequest::new(&symbol, spec);
                 let done = shard.fanout.subscribe(session, &request, shard.now, &shard.ingest);
                 assert!(done.is_ok());
             }

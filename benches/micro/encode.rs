@@ -101,7 +101,7 @@ fn changes(mut writer: FrameWriter<'_, Json>, topic: &Topic) {
 }
 
 fn two_fields(mut writer: FrameWriter<'_, Json>, topic: &Topic) {
-    let some = View { wanted: Field::Bid.bit().with(Field::Ask).into() };
+    let some = View { wanted: Field::Bid.bit().with(Field::Ask).into(), ..View::WHOLE };
     writer.merged(topic.local, &topic.symbol, &topic.record, 2, WantedFields::ALL, &some);
 }
 

@@ -133,7 +133,7 @@ impl Crowd {
         let mut spec =
             Spec { mode: self.mode, interval: Duration::from_millis(self.interval_ms), ..Spec::default() };
         if self.fields == Wanted::BidAndAsk {
-            spec.wanted = Field::Bid.bit().with(Field::Ask).into();
+            spec.view.wanted = Field::Bid.bit().with(Field::Ask).into();
         }
         spec
     }
@@ -250,7 +250,7 @@ impl Core {
         ingest: &Ingest,
     ) {
         for symbol in symbols {
-            let request = SubscribeRequest::new(symbol, *spec);
+            let request = SubscribeRequest::new(symbol, spec);
             let subscribed = self.fanout.subscribe(session, &request, now, ingest);
             assert!(subscribed.is_ok(), "the session may have more subscriptions than it asks for");
         }

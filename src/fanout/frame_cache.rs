@@ -1,16 +1,18 @@
 //! The last frames, by what they were filled for, so that they can be sent again to sessions that are due the same.
 //!
 //! A pure table: `shared_frames.rs` looks sessions up in it, and [`Emit`](super::Emit) keeps the bytes. A key has a
-//! part for each subscription that is behind, in the order of the session's queues: the topic, the cursor, the head.
+//! part for each subscription that is behind, in the order of the session's queues: the topic, the view, the cursor, the
+//! head.
 //! The encoding of the frame is compared, too.
 //!
 //! Several frames are kept, for kinds of dashboards that take turns, and for frames that follow one another: each entry
 //! remembers which one was used after it. Where no two sessions are due the same, keeping frames is wasted work: after
 //! [`PATIENCE`] misses in a row only some sessions are looked up.
 //!
-//! Invariant: a topic, a cursor and a head mean the same ticks for ever, so an entry is never wrong, only useless.
+//! Invariant: a topic, a cursor and a head mean the same ticks for ever, and a view's id the same view until a view ends,
+//! so an entry is never wrong, only useless.
 
-use super::FrameTally;
+use super::{FrameTally, state::ViewId};
 use crate::tick::Nanos;
 
 /// How many frames are kept: enough for four kinds of dashboards, or the four frames of a turn, and as many again.
@@ -36,6 +38,8 @@ pub(super) struct FrameCache {
 pub(super) struct CachedFrame {
     /// How it is encoded. A session with another encoding is due other bytes.
     pub encoding: u8,
+    /// How many views of the shard had ended when it was filled. One that ended since may have left its id to another.
+    pub views_ended: u64,
     /// A part for each subscription, in the order of the session's queues; empty when there is nothing to repeat.
     pub key: Vec<KeyPart>,
     /// Subscriptions that are still behind after it, in the order of the queues.
@@ -49,6 +53,7 @@ pub(super) struct CachedFrame {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct KeyPart {
     pub topic: u32,
+    pub view: ViewId,
     /// It is in the every-mode queue.
     pub in_every_queue: bool,
     pub cursor: u64,

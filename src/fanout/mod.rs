@@ -44,15 +44,15 @@ use std::time::Duration;
 pub use accounting::{Accounts, FrameTally, GapReason};
 pub use emit::Emit;
 pub use frame_cache::FRAMES_KEPT;
+pub use patterns::{HeldGlob, Place, Subscriber};
 pub use resume::{ResumePoint, SubscribeOutcome};
 pub use shard::{Fanout, Notice};
 pub use status::{Behind, Listed};
 pub use subscribe::{Change, SubscribeRequest, Subscribed, TooMany};
-pub use view::View;
+pub use view::{Name, View};
 pub use work_units::{CHANGE_UNITS, SUBSCRIBE_UNITS, Units};
 
 pub use crate::tick::Glob;
-use crate::tick::WantedFields;
 
 /// Index of a session in its shard's fan-out.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -75,12 +75,12 @@ pub enum Mode {
 }
 
 /// What a client requested for a subscription.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Spec {
     pub mode: Mode,
     /// The least time between two messages; zero for none.
     pub interval: Duration,
-    pub wanted: WantedFields,
+    pub view: View,
     /// Whether the first message is a snapshot.
     pub snapshot: bool,
 }
@@ -88,7 +88,7 @@ pub struct Spec {
 impl Spec {
     /// Whether its subscriptions must see each tick by itself, and not only the record.
     fn sees_each_tick(&self) -> bool {
-        self.mode == Mode::Every || self.wanted != WantedFields::ALL
+        self.mode == Mode::Every || !self.view.has_every_field()
     }
 }
 
@@ -108,6 +108,6 @@ impl Mode {
 
 impl Default for Spec {
     fn default() -> Self {
-        Spec { mode: Mode::Latest, interval: Duration::ZERO, wanted: WantedFields::ALL, snapshot: true }
+        Spec { mode: Mode::Latest, interval: Duration::ZERO, view: View::WHOLE, snapshot: true }
     }
 }

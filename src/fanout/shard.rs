@@ -9,7 +9,7 @@ use std::{
 use slab::Slab;
 
 use super::{
-    Accounts, FrameTally, SessionKey, Units,
+    Accounts, FrameTally, Name, SessionKey, Units,
     frame_cache::FrameCache,
     patterns::PatternTable,
     schedule::SendSchedule,
@@ -82,12 +82,16 @@ pub enum Notice {
     State {
         session: SessionKey,
         symbol: Symbol,
+        /// Of the subscription.
+        name: Option<Name>,
         state: State,
     },
     /// A new symbol matches one of the session's globs, and the session may have no more subscriptions.
     Full {
         session: SessionKey,
         symbol: Symbol,
+        /// Of the glob.
+        name: Option<Name>,
     },
 }
 

@@ -33,7 +33,7 @@ impl Fanout {
             (std::mem::take(&mut entry.queue), std::mem::take(&mut entry.every_queue));
         let mut left = std::mem::take(&mut self.scratch.left);
         for Left { part, .. } in &frame.left {
-            left.extend(entry.find(part.topic).map(|key| (key, part.in_every_queue)));
+            left.extend(entry.find(&self.subs, part.topic, part.view).map(|key| (key, part.in_every_queue)));
         }
         let keys = || queue.subs().chain(every_queue.iter().copied());
         // Nearly always the frame holds everything, and then one walk is enough.
@@ -90,7 +90,7 @@ impl Fanout {
         }
         let is_kept = !key.is_empty();
         let frame = &mut self.frame_cache.frames[at];
-        (frame.key, frame.encoding) = (key, encoding);
+        (frame.key, frame.encoding, frame.views_ended) = (key, encoding, self.views.ended());
         is_kept.then_some(at)
     }
 
@@ -124,7 +124,10 @@ impl Fanout {
             return None;
         }
         let cache = &self.frame_cache;
-        let is_due = |frame: &CachedFrame| frame.encoding == encoding && self.is_due(session, &frame.key);
+        let views_ended = self.views.ended();
+        let is_due = |frame: &CachedFrame| {
+            frame.encoding == encoding && frame.views_ended == views_ended && self.is_due(session, &frame.key)
+        };
         let found = cache.candidates().find(|&at| is_due(&cache.frames[at]))?;
         self.frame_cache.found(found);
         Some(found)
@@ -144,7 +147,11 @@ impl Fanout {
         let mut part = |key: u32, in_every_queue: bool| {
             let sub = &self.subs[key as usize];
             let head = self.topics[sub.topic as usize].record.seq;
-            is_simple(sub) && see(KeyPart { topic: sub.topic, in_every_queue, cursor: sub.cursor, head }, sub)
+            is_simple(sub)
+                && see(
+                    KeyPart { topic: sub.topic, view: sub.view, in_every_queue, cursor: sub.cursor, head },
+                    sub,
+                )
         };
         entry.queue.all(|key| match key {
             Some(key) => part(key, false),

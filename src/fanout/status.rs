@@ -3,10 +3,8 @@
 
 use std::time::Duration;
 
-use compact_str::CompactString;
-
 use super::{
-    Accounts, Fanout, Mode, SessionKey,
+    Accounts, Fanout, HeldGlob, Mode, Name, SessionKey,
     state::{Base, Subscription, SubscriptionState, index32},
 };
 use crate::tick::{Nanos, State, Symbol, WantedFields};
@@ -26,6 +24,7 @@ pub struct Behind {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Listed {
     pub symbol: Symbol,
+    pub name: Option<Name>,
     pub mode: Mode,
     pub interval: Duration,
     pub wanted: WantedFields,
@@ -152,21 +151,23 @@ impl Fanout {
     }
 
     /// One of a session's subscriptions.
-    pub fn listed(&self, session: SessionKey, symbol: &Symbol) -> Option<Listed> {
-        let sub = &self.subs[self.find(session, symbol)? as usize];
+    pub fn listed(&self, session: SessionKey, symbol: &Symbol, name: Option<&Name>) -> Option<Listed> {
+        let sub = &self.subs[self.find(session, symbol, name)? as usize];
+        let view = self.views.get(sub.view);
         Some(Listed {
             symbol: symbol.clone(),
+            name: view.name.clone(),
             mode: sub.mode,
             interval: Duration::from_millis(u64::from(sub.interval_ms)),
-            wanted: self.views.get(sub.view).wanted,
+            wanted: view.wanted,
             cursor: sub.cursor,
             state: self.topics[sub.topic as usize].state,
         })
     }
 
-    /// The state of a symbol that the session is subscribed to.
-    pub fn reported_state(&self, session: SessionKey, symbol: &Symbol) -> Option<State> {
-        let sub = &self.subs[self.find(session, symbol)? as usize];
+    /// The state of a symbol that the session is subscribed to by this name.
+    pub fn reported_state(&self, session: SessionKey, symbol: &Symbol, name: Option<&Name>) -> Option<State> {
+        let sub = &self.subs[self.find(session, symbol, name)? as usize];
         Some(self.topics[sub.topic as usize].state)
     }
 
@@ -176,7 +177,7 @@ impl Fanout {
     }
 
     /// A session's standing patterns.
-    pub fn globs(&self, session: SessionKey) -> &[CompactString] {
+    pub fn globs(&self, session: SessionKey) -> &[HeldGlob] {
         self.schedule.sessions.get(session.0 as usize).map_or(&[], |session| &session.globs)
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    CHANGE_UNITS, Fanout, Mode, ResumePoint, SessionKey, Spec, SubscribeOutcome, Units, View,
+    CHANGE_UNITS, Fanout, Mode, Name, ResumePoint, SessionKey, Spec, SubscribeOutcome, Units, View,
     state::{Base, Claim, SubscriptionState},
 };
 use crate::{
@@ -15,14 +15,14 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct SubscribeRequest<'a> {
     pub symbol: &'a Symbol,
-    pub spec: Spec,
+    pub spec: &'a Spec,
     /// What a client that comes back has already.
     pub resume: Option<ResumePoint>,
 }
 
 impl<'a> SubscribeRequest<'a> {
     /// Without a resume.
-    pub fn new(symbol: &'a Symbol, spec: Spec) -> Self {
+    pub fn new(symbol: &'a Symbol, spec: &'a Spec) -> Self {
         SubscribeRequest { symbol, spec, resume: None }
     }
 }
@@ -50,8 +50,15 @@ pub struct Change {
     pub wanted: Option<WantedFields>,
 }
 
+impl Change {
+    /// What a subscription with this view shows after the change.
+    pub fn of(&self, view: &View) -> View {
+        View { wanted: self.wanted.unwrap_or(view.wanted), name: view.name.clone() }
+    }
+}
+
 impl Fanout {
-    /// Subscribes, or begins an existing subscription anew. The caller has checked that the session exists.
+    /// Subscribes, or begins an existing subscription of the same name anew. The caller has checked that the session exists.
     ///
     /// # Errors
     /// When the session has as many subscriptions as it may have.
@@ -62,14 +69,14 @@ impl Fanout {
         now: Nanos,
         store: &impl Store,
     ) -> Result<Subscribed, TooMany> {
-        let &SubscribeRequest { symbol, ref spec, resume } = request;
+        let &SubscribeRequest { symbol, spec, resume } = request;
         // The last seq of this epoch that the client has seen.
         let seen = resume.filter(|resume| resume.same_epoch).map_or(0, |resume| resume.last);
         if seen > 0 && !self.listed_ids.contains(symbol) {
             // The symbol is listed, and the news of it is on its way here.
             self.list_ahead(store);
         }
-        let local = self.make_room(session, symbol)?;
+        let local = self.make_room(session, symbol, spec.view.name.as_ref())?;
         self.watch(local, now, store);
         if seen > self.topics[local as usize].record.seq {
             // Another shard may be ahead of this one by a batch.
@@ -94,10 +101,16 @@ impl Fanout {
         Ok(Subscribed { outcome, state: self.topics[local as usize].state })
     }
 
-    /// Ends the session's subscription to the symbol, or checks that it may have one more. Says the symbol's topic here.
-    fn make_room(&mut self, session: SessionKey, symbol: &Symbol) -> Result<u32, TooMany> {
+    /// Ends the session's subscription of this name to the symbol, or checks that it may have one more. Says the symbol's
+    /// topic here.
+    fn make_room(
+        &mut self,
+        session: SessionKey,
+        symbol: &Symbol,
+        name: Option<&Name>,
+    ) -> Result<u32, TooMany> {
         let known = self.by_symbol.get(symbol).copied();
-        let held = known.and_then(|local| self.schedule.sessions.get(session.0 as usize)?.find(local));
+        let held = known.and_then(|local| self.find_on(session, local, name));
         if let Some(key) = held {
             // The topic may go with its last subscription.
             self.remove(key);
@@ -109,13 +122,13 @@ impl Fanout {
         Ok(known.unwrap_or_else(|| self.local_of(symbol)))
     }
 
-    pub fn is_subscribed(&self, session: SessionKey, symbol: &Symbol) -> bool {
-        self.find(session, symbol).is_some()
+    pub fn is_subscribed(&self, session: SessionKey, symbol: &Symbol, name: Option<&Name>) -> bool {
+        self.find(session, symbol, name).is_some()
     }
 
     /// Says whether there was a subscription. What it was behind by is recorded as discarded.
-    pub fn unsubscribe(&mut self, session: SessionKey, symbol: &Symbol) -> bool {
-        let found = self.find(session, symbol);
+    pub fn unsubscribe(&mut self, session: SessionKey, symbol: &Symbol, name: Option<&Name>) -> bool {
+        let found = self.find(session, symbol, name);
         if let Some(key) = found {
             self.remove(key);
         }
@@ -124,8 +137,15 @@ impl Fanout {
 
     /// Changes a subscription; says whether there was one. After a change of fields, or a change to mode `every` while
     /// it was behind, the next message is the whole record, which stands for all that it was behind by.
-    pub fn set(&mut self, session: SessionKey, symbol: &Symbol, change: &Change, now: Nanos) -> bool {
-        let Some(key) = self.find(session, symbol) else { return false };
+    pub fn set(
+        &mut self,
+        session: SessionKey,
+        symbol: &Symbol,
+        name: Option<&Name>,
+        change: &Change,
+        now: Nanos,
+    ) -> bool {
+        let Some(key) = self.find(session, symbol, name) else { return false };
         let is_idle = self.subs[key as usize].state == SubscriptionState::Idle;
         self.detach(key);
         let sub = &mut self.subs[key as usize];
@@ -133,7 +153,7 @@ impl Fanout {
         let behind = head - sub.cursor > sub.skipped;
         let mode = change.mode.unwrap_or(sub.mode);
         let shown = self.views.get(sub.view);
-        let view = View { wanted: change.wanted.unwrap_or(shown.wanted) };
+        let view = change.of(shown);
         let begins_anew =
             view != *shown || mode == Mode::Once || (mode == Mode::Every && mode != sub.mode && behind);
         sub.base = match (sub.base, mode) {
@@ -176,7 +196,7 @@ impl Fanout {
     pub fn clear(&mut self, session: SessionKey) {
         let Some(entry) = self.schedule.sessions.get(session.0 as usize) else { return };
         for glob in entry.globs.clone() {
-            self.remove_glob(session, &glob);
+            self.remove_glob(session, &glob.text, glob.name.as_ref());
         }
         if !self.end_some(session.0, ENDED_AT_ONCE) && !self.leaving.contains(&session.0) {
             self.leaving.push_back(session.0);

@@ -5,7 +5,7 @@
 //! that was [removed](Fanout::remove) was behind by is recorded.
 
 use super::{
-    Fanout, LocalId, Mode, SessionKey, Spec, View,
+    Fanout, LocalId, Mode, Name, SessionKey, Spec, View,
     state::{Base, Claim, LocalTopic, Subscription, SubscriptionState, UNWATCHED, index32},
     subscribe::millis,
 };
@@ -18,9 +18,18 @@ use crate::{
 pub(super) const IDLE_SLACK: usize = 16;
 
 impl Fanout {
-    pub(super) fn find(&self, session: SessionKey, symbol: &Symbol) -> Option<u32> {
-        let local = *self.by_symbol.get(symbol)?;
-        self.schedule.sessions.get(session.0 as usize)?.find(local)
+    pub(super) fn find(&self, session: SessionKey, symbol: &Symbol, name: Option<&Name>) -> Option<u32> {
+        self.find_on(session, *self.by_symbol.get(symbol)?, name)
+    }
+
+    /// The session's subscription of this name to a topic. All of its subscriptions to the topic may be looked at.
+    pub(super) fn find_on(&self, session: SessionKey, local: u32, name: Option<&Name>) -> Option<u32> {
+        let mut keys = self.schedule.sessions.get(session.0 as usize)?.subs.of(local);
+        keys.find(|&key| self.view_of(key).name.as_ref() == name)
+    }
+
+    pub(super) fn view_of(&self, key: u32) -> &View {
+        self.views.get(self.subs[key as usize].view)
     }
 
     /// The local topic of a symbol; it is made when there is none.
@@ -64,7 +73,7 @@ impl Fanout {
             slot: 0,
             queued: 0,
             interval_ms: millis(spec.interval),
-            view: self.views.hold(&View { wanted: spec.wanted }),
+            view: self.views.hold(&spec.view),
             mode: spec.mode,
             lead: 0,
             state: SubscriptionState::Idle,
@@ -146,7 +155,7 @@ impl Fanout {
         let sub = self.subs.remove(key as usize);
         self.views.release(sub.view);
         if let Some(entry) = self.schedule.sessions.get_mut(sub.session as usize) {
-            entry.subs.remove(sub.topic);
+            entry.subs.remove(sub.topic, key);
         }
         self.unwatch(LocalId(sub.topic));
     }

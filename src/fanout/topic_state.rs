@@ -60,8 +60,13 @@ impl Fanout {
     pub(super) fn report_state(&mut self, local: u32) {
         let topic = &self.topics[local as usize];
         for key in topic.subscribers() {
-            let session = SessionKey(self.subs[key as usize].session);
-            self.notices.push(Notice::State { session, symbol: topic.symbol.clone(), state: topic.state });
+            let sub = &self.subs[key as usize];
+            self.notices.push(Notice::State {
+                session: SessionKey(sub.session),
+                symbol: topic.symbol.clone(),
+                name: self.views.get(sub.view).name.clone(),
+                state: topic.state,
+            });
         }
     }
 }

@@ -1,16 +1,36 @@
-//! What a subscription shows of its topic. It says nothing about when: mode and interval are the subscription's own.
+//! What a subscription shows of its topic, and under which name. It says nothing about when: mode and interval are the
+//! subscription's own.
 
-use crate::{tick::WantedFields, topic::Stamped};
+use std::fmt;
+
+use compact_str::CompactString;
+
+use crate::{
+    tick::{WantedFields, check_characters},
+    topic::Stamped,
+};
 
 /// What the messages of a subscription show. Subscriptions with the same view of a topic are sent the same bytes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct View {
     pub wanted: WantedFields,
+    /// Stands in every message of the subscription.
+    pub name: Option<Name>,
 }
 
+/// By which a client tells its subscriptions to one symbol apart (`as`): 1 to 32 bytes of UTF-8 with the characters that a
+/// symbol may have, so that none of them needs an escape in JSON.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Name(CompactString);
+
+/// The longest name of a subscription, in bytes.
+const NAME_BYTES_MAX: usize = 32;
+
+// === impl View ===
+
 impl View {
-    /// Every field.
-    pub const WHOLE: View = View { wanted: WantedFields::ALL };
+    /// Every field, without a name.
+    pub const WHOLE: View = View { wanted: WantedFields::ALL, name: None };
 
     /// Whether a tick sets or withdraws one of its fields.
     #[inline]
@@ -28,5 +48,45 @@ impl View {
 impl Default for View {
     fn default() -> Self {
         View::WHOLE
+    }
+}
+
+// === impl Name ===
+
+impl Name {
+    /// What a name may be, for people.
+    pub const EXPECTED: &str = "a word of 1 to 32 bytes, with the characters that a symbol may have";
+
+    /// `None` when the text is no name.
+    pub fn new(text: &str) -> Option<Self> {
+        let fits = !text.is_empty() && text.len() <= NAME_BYTES_MAX && check_characters(text).is_ok();
+        fits.then(|| Name(text.into()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_short_word_of_a_symbols_characters() {
+        for text in ["a", "tape", "Zeile 1", "*", "é", &"x".repeat(32), "価格"] {
+            assert_eq!(Name::new(text).as_ref().map(Name::as_str), Some(text));
+        }
+        for text in
+            ["", " a", "a ", "a,b", "a\"b", "a\\b", "a\nb", "a\u{7f}", &"x".repeat(33), &"é".repeat(17)]
+        {
+            assert_eq!(Name::new(text), None, "{text:?}");
+        }
     }
 }

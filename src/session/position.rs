@@ -62,7 +62,7 @@ impl Position {
             return None;
         }
         // With only some fields, the last tick that the client was sent may not be the last that there was.
-        let exact = self.epoch == node.epoch && spec.wanted == crate::tick::WantedFields::ALL;
+        let exact = self.epoch == node.epoch && spec.view.has_every_field();
         // An order beyond the newest tick is not one of this market.
         let order = self.order.filter(|order| exact && *order <= node.ingest.order());
         let last = named(node, &symbols).into_iter().map(|symbol| {

@@ -179,15 +179,16 @@ impl<S: SessionSocket> Core<S> {
             let Some(notice) = self.unsent_notices.pop_front() else { break };
             units.spend(NOTICE_UNITS);
             match notice {
-                Notice::State { session, symbol, state } => {
-                    if is_late && self.fanout.reported_state(session, &symbol) != Some(state) {
+                Notice::State { session, symbol, name, state } => {
+                    let reported = || self.fanout.reported_state(session, &symbol, name.as_ref());
+                    if is_late && reported() != Some(state) {
                         continue;
                     }
-                    self.control(session, &Control::SymbolStatus { symbol: symbol.as_str(), state });
+                    self.control(session, &Control::SymbolStatus { name, symbol: symbol.as_str(), state });
                     self.fanout.make_ready(session);
                 }
-                Notice::Full { session, symbol } => {
-                    self.report_full(session, &symbol);
+                Notice::Full { session, symbol, name } => {
+                    self.report_full(session, &symbol, name);
                     self.fanout.make_ready(session);
                 }
             }

@@ -78,11 +78,16 @@ impl Growing {
 
 impl Entry {
     fn write(&self, out: &mut Vec<u8>) {
-        let Entry { symbol, status, known: None, matched: None, code: None, message: None } = self else {
+        let Entry { symbol, name, status, known: None, matched: None, code: None, message: None } = self
+        else {
             return write_json(self, out);
         };
         out.extend_from_slice(b"{\"symbol\":");
         write_text(symbol, out);
+        if let Some(name) = name {
+            out.extend_from_slice(b",\"as\":");
+            write_text(name.as_str(), out);
+        }
         out.extend_from_slice(b",\"status\":\"");
         out.extend_from_slice(status.as_str().as_bytes());
         out.extend_from_slice(b"\"}");
@@ -113,6 +118,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        fanout::Name,
         limits,
         tick::State,
         wire::{
@@ -131,6 +137,7 @@ mod tests {
     fn what_is_written_piece_by_piece_is_what_is_written_at_once() {
         let row = |symbol: &str| ListEntry {
             symbol: symbol.to_owned(),
+            name: None,
             mode: "latest",
             interval_ms: 0,
             fields: None,
@@ -142,6 +149,7 @@ mod tests {
                 id: Some(Id::Text("\"subscriptions\":[".into())),
                 subscriptions,
                 globs: vec!["C*".into()],
+                named_globs: Vec::new(),
             };
             let mut growing = list(Vec::new()).grow("subscriptions");
             for row in &rows {
@@ -190,8 +198,11 @@ mod tests {
     fn entries() -> impl Strategy<Value = Entry> {
         use Status::{Error, Gap, Ok, Pending, Resumed};
         let statuses = prop::sample::select(vec![Ok, Pending, Resumed, Gap, Error]);
-        let rest = (any::<Option<usize>>(), any::<bool>(), any::<Option<String>>());
-        ("\\PC{0,30}", statuses, rest).prop_map(|(symbol, status, (matched, unknown, message))| Entry {
+        let name =
+            prop::option::of("[a-z é]{0,3}x").prop_map(|name| name.and_then(|name| Name::new(name.trim())));
+        let rest = (name, any::<Option<usize>>(), any::<bool>(), any::<Option<String>>());
+        ("\\PC{0,30}", statuses, rest).prop_map(|(symbol, status, (name, matched, unknown, message))| Entry {
+            name,
             known: unknown.then_some(false),
             matched,
             code: message.as_ref().map(|_| ErrorCode::BadSymbol),

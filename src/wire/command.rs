@@ -3,6 +3,8 @@
 //! Invariants: an error carries the id of its command, if the id could be read. One bad symbol is an error of that symbol
 //! alone. A field that the command does not have is an error, so that a client that sends `intervall_ms` learns of it.
 
+mod values;
+
 use std::{
     collections::HashMap,
     io::{self, Write},
@@ -11,13 +13,14 @@ use std::{
 };
 
 use simd_json::{
-    BorrowedValue, Buffers, StaticNode,
+    BorrowedValue, Buffers,
     prelude::{TypedScalarValue, ValueAsArray, ValueAsObject, ValueAsScalar},
 };
 
+use self::values::{CommandFault, Object, kind, once, read_id, shortened, whole};
 use super::{CommandError, ErrorCode, Id, control::millis, names, wide};
 use crate::{
-    fanout::{Change, Glob, Mode, Spec},
+    fanout::{Change, Glob, Mode, Name, Spec, View},
     limits::Limits,
     text::without_bom,
     tick::{CustomFields, Symbol, WantedFields},
@@ -27,8 +30,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub enum Command {
     Subscribe { id: Option<Id>, symbols: Vec<Target>, spec: Spec, resume: Option<ResumeFrom> },
-    Unsubscribe { id: Option<Id>, symbols: Vec<Target> },
-    Set { id: Option<Id>, symbols: Vec<Target>, change: Change },
+    Unsubscribe { id: Option<Id>, symbols: Vec<Target>, name: Option<Name> },
+    Set { id: Option<Id>, symbols: Vec<Target>, name: Option<Name>, change: Change },
     List { id: Option<Id> },
     Ping { id: Option<Id> },
     Auth { id: Option<Id> },
@@ -62,8 +65,6 @@ pub struct CommandReader {
 
 /// The deepest JSON that is read; commands need less.
 const DEPTH_MAX: usize = 16;
-/// Bytes of the longest id.
-const ID_BYTES_MAX: usize = 128;
 
 impl CommandReader {
     pub fn with_fields(fields: Arc<CustomFields>) -> Self {
@@ -108,9 +109,6 @@ impl Default for CommandReader {
     }
 }
 
-type CommandFault = (ErrorCode, String);
-type Object<'a> = simd_json::borrowed::Object<'a>;
-
 struct FieldReader<'a> {
     object: &'a Object<'a>,
     limits: &'a Limits,
@@ -135,24 +133,24 @@ impl FieldReader<'_> {
             "subscribe" => {
                 self.only(
                     op,
-                    &["op", "id", "symbols", "mode", "interval_ms", "snapshot", "fields", "resume"],
+                    &["op", "id", "symbols", "as", "mode", "interval_ms", "snapshot", "fields", "resume"],
                 )?;
                 let (symbols, resume) = (self.symbols()?, self.resume()?);
                 let spec = Spec {
                     mode: self.mode(&[Mode::Latest, Mode::Every, Mode::Once])?.unwrap_or_default(),
                     interval: self.interval()?.unwrap_or_default(),
-                    wanted: self.fields()?.unwrap_or(WantedFields::ALL),
+                    view: View { wanted: self.fields()?.unwrap_or(WantedFields::ALL), name: self.name()? },
                     snapshot: self.snapshot()?.unwrap_or(true),
                 };
                 Ok(Command::Subscribe { id, symbols, spec, resume })
             }
             "unsubscribe" => {
-                self.only(op, &["op", "id", "symbols"])?;
-                Ok(Command::Unsubscribe { id, symbols: self.symbols()? })
+                self.only(op, &["op", "id", "symbols", "as"])?;
+                Ok(Command::Unsubscribe { id, symbols: self.symbols()?, name: self.name()? })
             }
             "set" => {
-                self.only(op, &["op", "id", "symbols", "mode", "interval_ms", "fields"])?;
-                let symbols = self.symbols()?;
+                self.only(op, &["op", "id", "symbols", "as", "mode", "interval_ms", "fields"])?;
+                let (symbols, name) = (self.symbols()?, self.name()?);
                 let change = Change {
                     mode: self.mode(&[Mode::Latest, Mode::Every])?,
                     interval: self.interval()?,
@@ -162,7 +160,7 @@ impl FieldReader<'_> {
                     let message = "set changes nothing: give mode, interval_ms or fields".to_owned();
                     return Err((ErrorCode::MissingField, message));
                 }
-                Ok(Command::Set { id, symbols, change })
+                Ok(Command::Set { id, symbols, name, change })
             }
             "list" => self.only(op, &["op", "id"]).map(|()| Command::List { id }),
             "ping" => self.only(op, &["op", "id"]).map(|()| Command::Ping { id }),
@@ -212,6 +210,11 @@ impl FieldReader<'_> {
             return Err((ErrorCode::TooManySymbols, message));
         }
         Ok(array.iter().map(|entry| entry.as_str().map_or_else(|| not_text(entry), Target::parse)).collect())
+    }
+
+    fn name(&self) -> Result<Option<Name>, CommandFault> {
+        let Some(value) = self.get("as") else { return Ok(None) };
+        value.as_str().and_then(Name::new).map(Some).ok_or_else(|| bad("as", Name::EXPECTED, value))
     }
 
     fn mode(&self, allowed: &[Mode]) -> Result<Option<Mode>, CommandFault> {
@@ -303,46 +306,6 @@ fn not_text(entry: &BorrowedValue<'_>) -> Target {
     Target::Bad { text: shown(entry), message }
 }
 
-/// Refuses an object with a duplicate name, since either of the values may be the one that was meant.
-fn once(object: &Object<'_>, within: &str) -> Result<(), CommandFault> {
-    let mut names: Vec<&str> = object.keys().map(AsRef::as_ref).collect();
-    names.sort_unstable();
-    match names.windows(2).find(|pair| pair[0] == pair[1]) {
-        None => Ok(()),
-        Some(pair) => Err((ErrorCode::BadValue, format!("{within}{} is given twice", shortened(pair[0])))),
-    }
-}
-
-/// A whole number from 0 up, written as `250`, `250.0` or `2.5e2`.
-fn whole(value: &BorrowedValue<'_>) -> Option<u64> {
-    /// Above this a double cannot represent every whole number.
-    const DOUBLE_MAX: f64 = (1u64 << 53) as f64;
-    let double =
-        || value.as_f64().filter(|number| number.fract() == 0.0 && (0.0..=DOUBLE_MAX).contains(number));
-    value.as_u64().or_else(|| double().map(|number| number as u64))
-}
-
-fn read_id(value: &BorrowedValue<'_>, wide: Option<String>) -> Result<Option<Id>, String> {
-    if let Some(digits) = wide {
-        return if digits.len() <= ID_BYTES_MAX {
-            Ok(Some(Id::Digits(digits)))
-        } else {
-            Err(format!("id is longer than {ID_BYTES_MAX} digits"))
-        };
-    }
-    let id = match value {
-        BorrowedValue::String(text) if text.len() <= ID_BYTES_MAX => Some(Id::Text(text.to_string())),
-        BorrowedValue::String(_) => return Err(format!("id is longer than {ID_BYTES_MAX} bytes")),
-        other if other.is_null() => return Ok(None),
-        other => match (other.as_i64(), whole(other)) {
-            (Some(number), _) => Some(Id::Number(number)),
-            (None, Some(number)) => Some(Id::Digits(number.to_string())),
-            _ => None,
-        },
-    };
-    id.map(Some).ok_or_else(|| format!("id is a string or a whole number, this is {}", kind(value)))
-}
-
 fn bad(field: &str, expected: &str, value: &BorrowedValue<'_>) -> CommandFault {
     let shown = shown(value);
     (ErrorCode::BadValue, format!("{field} must be {expected}, this is {shown}"))
@@ -372,25 +335,6 @@ impl Write for Beginning {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// The first 80 characters: an error must not echo a message of 64 KiB.
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(80) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text.to_owned(),
-    }
-}
-
-fn kind(value: &BorrowedValue<'_>) -> &'static str {
-    match value {
-        BorrowedValue::Array(_) => "an array",
-        BorrowedValue::Object(_) => "an object",
-        BorrowedValue::String(_) => "a string",
-        BorrowedValue::Static(StaticNode::Null) => "null",
-        BorrowedValue::Static(StaticNode::Bool(_)) => "true or false",
-        BorrowedValue::Static(_) => "a number",
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 
 use super::{CommandError, ErrorCode, Id, PROTOCOL_VERSION};
 use crate::{
+    fanout::Name,
     limits::Limits,
     tick::{CustomFields, Nanos, State, custom::CustomField},
 };
@@ -53,6 +54,9 @@ impl<'a> ShownField<'a> {
 pub struct Entry {
     /// Short names are stored inline, because most commands name many symbols and each has an entry.
     pub symbol: CompactString,
+    /// Of the subscription.
+    #[serde(rename = "as", skip_serializing_if = "Option::is_none", serialize_with = "write_name")]
+    pub name: Option<Name>,
     pub status: Status,
     /// `Some(false)` for a symbol without a tick that no feed lists, so that it may not exist; otherwise `None`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,6 +93,8 @@ pub enum Pace {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct ListEntry<'a> {
     pub symbol: String,
+    #[serde(rename = "as", skip_serializing_if = "Option::is_none", serialize_with = "write_name")]
+    pub name: Option<Name>,
     pub mode: &'static str,
     pub interval_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,6 +103,14 @@ pub struct ListEntry<'a> {
     pub seq: u64,
     #[serde(serialize_with = "write_state")]
     pub state: State,
+}
+
+/// A standing glob whose subscriptions have a name, in `list`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct NamedGlob {
+    pub symbol: CompactString,
+    #[serde(rename = "as", skip_serializing_if = "Option::is_none", serialize_with = "write_name")]
+    pub name: Option<Name>,
 }
 
 /// Every control message.
@@ -130,6 +144,8 @@ pub enum Control<'a> {
     },
     #[serde(rename = "status")]
     SymbolStatus {
+        #[serde(rename = "as", skip_serializing_if = "Option::is_none", serialize_with = "write_name")]
+        name: Option<Name>,
         symbol: &'a str,
         #[serde(serialize_with = "write_state")]
         state: State,
@@ -156,9 +172,15 @@ pub enum Control<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<Id>,
         subscriptions: Vec<ListEntry<'a>>,
-        globs: Vec<String>,
+        /// Those without a name.
+        globs: Vec<CompactString>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        named_globs: Vec<NamedGlob>,
     },
     Error {
+        /// Of the subscription that it is about, when it is about one.
+        #[serde(rename = "as", skip_serializing_if = "Option::is_none", serialize_with = "write_name")]
+        name: Option<Name>,
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<Id>,
         code: ErrorCode,
@@ -213,13 +235,26 @@ impl<'a> Control<'a> {
     }
 
     pub fn error(error: &'a CommandError) -> Self {
-        Control::Error { id: error.id.clone(), code: error.code, message: &error.message }
+        Control::Error { name: None, id: error.id.clone(), code: error.code, message: &error.message }
     }
 }
 
 impl Entry {
     pub fn new(symbol: impl Into<CompactString>, status: Status) -> Self {
-        Entry { symbol: symbol.into(), status, known: None, matched: None, code: None, message: None }
+        Entry {
+            symbol: symbol.into(),
+            name: None,
+            status,
+            known: None,
+            matched: None,
+            code: None,
+            message: None,
+        }
+    }
+
+    /// The same, of the subscription of this name.
+    pub fn named(self, name: Option<&Name>) -> Self {
+        Entry { name: name.cloned(), ..self }
     }
 
     pub fn error(symbol: impl Into<CompactString>, code: ErrorCode, message: impl Into<String>) -> Self {
@@ -260,6 +295,11 @@ fn write_state<S: Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::
     serializer.serialize_str(state.as_str())
 }
 
+#[expect(clippy::ref_option, reason = "serde hands out references")]
+fn write_name<S: Serializer>(name: &Option<Name>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(name.as_ref().map_or("", Name::as_str))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,7 +318,7 @@ mod tests {
         );
         check(&Control::PaceStatus { pace: Pace::Conflating }, r#"[{"type":"status","pace":"conflating"}]"#);
         check(
-            &Control::SymbolStatus { symbol: "A", state: State::Stale },
+            &Control::SymbolStatus { name: None, symbol: "A", state: State::Stale },
             r#"[{"type":"status","symbol":"A","state":"stale"}]"#,
         );
         check(

@@ -46,10 +46,43 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
         (self.frames.current_mut(), &mut self.cached[index])
     }
 
-    fn write_some(&mut self, kind: MessageKind, symbol: &Symbol, record: &Record, wanted: WantedFields) {
+    fn write_some(
+        &mut self,
+        kind: MessageKind,
+        symbol: &Symbol,
+        record: &Record,
+        view: &View,
+        shown: WantedFields,
+    ) {
         let frame = self.frames.current_mut();
-        E::Messages::some(kind, symbol, record, wanted, 1, &mut frame.bytes);
+        let begin = frame.bytes.len();
+        E::Messages::some(kind, symbol, record, shown, 1, &mut frame.bytes);
         frame.record(record.rx, record.order);
+        write_name::<E>(begin, view, frame);
+    }
+
+    /// As [`Emit::run`], message by message, each with the name of the subscription.
+    fn run_named(&mut self, topic: LocalId, symbol: &Symbol, ticks: &[Stamped], view: &View) -> usize {
+        let Some(first) = ticks.first() else { return 0 };
+        let (frame, cached) = self.frame_and_cached(topic);
+        let is_cached = cached.covers(first.seq);
+        if is_cached {
+            cached.extend::<E::Messages>(symbol, ticks);
+        }
+        let mut sent = 0;
+        while sent < ticks.len() && (sent == 0 || frame.has_room()) {
+            let tick = &ticks[sent];
+            let begin = frame.bytes.len();
+            if is_cached {
+                cached.copy(tick.seq, 1, usize::MAX, &mut frame.bytes);
+            } else {
+                E::Messages::tick(symbol, tick, WantedFields::ALL, 1, &mut frame.bytes);
+            }
+            frame.record(tick.rx, tick.order);
+            write_name::<E>(begin, view, frame);
+            sent += 1;
+        }
+        sent
     }
 }
 
@@ -72,12 +105,14 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
 
     fn snapshot(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, view: &View) {
         if !view.has_every_field() {
-            return self.write_some(MessageKind::Snapshot, symbol, record, view.wanted);
+            return self.write_some(MessageKind::Snapshot, symbol, record, view, view.wanted);
         }
         let (frame, cached) = self.frame_and_cached(topic);
+        let begin = frame.bytes.len();
         let encoded = cached.record::<E::Messages>(symbol, record);
         E::Messages::whole(MessageKind::Snapshot, encoded, 1, &mut frame.bytes);
         frame.record(record.rx, record.order);
+        write_name::<E>(begin, view, frame);
     }
 
     fn merged(
@@ -90,10 +125,11 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         view: &View,
     ) {
         let (frame, cached) = self.frame_and_cached(topic);
-        let cursor = record.seq - n;
+        let (begin, cursor) = (frame.bytes.len(), record.seq - n);
         let encoded = cached.merged.update::<E::Messages>(symbol, record, cursor, view.wanted, always);
         E::Messages::whole(MessageKind::Update, encoded, n, &mut frame.bytes);
         frame.record(record.rx, record.order);
+        write_name::<E>(begin, view, frame);
     }
 
     fn last_tick(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, view: &View) {
@@ -102,21 +138,29 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
                 MessageKind::Update,
                 symbol,
                 record,
+                view,
                 view.wanted.intersect(record.all_changed()),
             );
         }
         let (frame, cached) = self.frame_and_cached(topic);
+        let begin = frame.bytes.len();
         frame.bytes.extend_from_slice(cached.last_tick::<E::Messages>(symbol, record));
         frame.record(record.rx, record.order);
+        write_name::<E>(begin, view, frame);
     }
 
     fn tick(&mut self, symbol: &Symbol, tick: &Stamped, n: u64, view: &View) {
         let frame = self.frames.current_mut();
+        let begin = frame.bytes.len();
         E::Messages::tick(symbol, tick, view.wanted, n, &mut frame.bytes);
         frame.record(tick.rx, tick.order);
+        write_name::<E>(begin, view, frame);
     }
 
-    fn run(&mut self, topic: LocalId, symbol: &Symbol, ticks: &[Stamped], _: &View) -> usize {
+    fn run(&mut self, topic: LocalId, symbol: &Symbol, ticks: &[Stamped], view: &View) -> usize {
+        if view.name.is_some() {
+            return self.run_named(topic, symbol, ticks, view);
+        }
         let Some(first) = ticks.first() else { return 0 };
         let (frame, cached) = self.frame_and_cached(topic);
         let message_bytes_max = frame.message_bytes_max;
@@ -141,7 +185,18 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         sent
     }
 
-    fn gap(&mut self, symbol: &Symbol, from: u64, to: u64, reason: GapReason, _: &View) {
-        E::Messages::gap(symbol, from, to, reason, &mut self.frames.current_mut().bytes);
+    fn gap(&mut self, symbol: &Symbol, from: u64, to: u64, reason: GapReason, view: &View) {
+        let frame = self.frames.current_mut();
+        let begin = frame.bytes.len();
+        E::Messages::gap(symbol, from, to, reason, &mut frame.bytes);
+        write_name::<E>(begin, view, frame);
+    }
+}
+
+/// Gives the last message, which begins at this offset, the name of its subscription.
+#[inline]
+fn write_name<E: Encoder>(begin: usize, view: &View, frame: &mut Frame) {
+    if let Some(name) = &view.name {
+        E::Messages::name(begin, name, &mut frame.bytes);
     }
 }

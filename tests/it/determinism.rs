@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use tickcast::{
-    fanout::{Fanout, Mode, Spec, SubscribeRequest},
+    fanout::{Fanout, Mode, Spec, SubscribeRequest, View},
     feed::{Opened, RefusedTick, RejectReason, Sink, Source},
     limits::Limits,
     shutdown::Stop,
@@ -73,13 +73,16 @@ fn transcript(source: &str) -> Vec<u8> {
     let specs = [
         Spec { mode: Mode::Every, ..Spec::default() },
         Spec { interval: Duration::from_millis(100), ..Spec::default() },
-        Spec { wanted: Field::Last.bit().union(Field::Volume.bit()).into(), ..Spec::default() },
+        Spec {
+            view: View { wanted: Field::Last.bit().union(Field::Volume.bit()).into(), ..View::WHOLE },
+            ..Spec::default()
+        },
     ];
-    assert_ne!(specs[2].wanted, WantedFields::ALL);
+    assert_ne!(specs[2].view.wanted, WantedFields::ALL);
     for spec in &specs {
         let session = fanout.open();
         for symbol in &symbols {
-            let request = SubscribeRequest::new(symbol, *spec);
+            let request = SubscribeRequest::new(symbol, spec);
             fanout.subscribe(session, &request, now, &Shared(&market)).unwrap();
         }
     }

@@ -26,6 +26,7 @@ mod liveness;
 mod log;
 mod memory;
 mod modes;
+mod named;
 mod origin;
 mod outputs;
 mod publish;

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::Value;
 use tickcast::{
-    fanout::{Emit, GapReason, LocalId, View},
+    fanout::{Emit, GapReason, LocalId, Name, View},
     feed::ndjson::NdjsonDecoder,
     limits::Limits,
     tick::{
@@ -17,7 +17,7 @@ use tickcast::{
         ReadyFrame,
         close::Retry,
         command::CommandReader,
-        control::{Entry, ListEntry, Pace, Status},
+        control::{Entry, ListEntry, NamedGlob, Pace, Status},
         encodings::event_stream::EventStream,
     },
 };
@@ -120,6 +120,10 @@ fn data(emit: impl FnOnce(&mut FrameWriter<'_, EventStream>)) -> String {
     text.strip_prefix("data: ").unwrap().trim_end().to_owned()
 }
 
+fn tape() -> Name {
+    Name::new("tape").expect("a name")
+}
+
 fn control(message: &Control<'_>) -> String {
     let mut out = Vec::new();
     message.write(&mut out);
@@ -128,6 +132,7 @@ fn control(message: &Control<'_>) -> String {
 
 fn data_messages() -> Vec<String> {
     let (local, symbol, all) = (LocalId(0), symbol(), &View::WHOLE);
+    let tape = View { name: Some(tape()), ..View::WHOLE };
     let fields = fields(&[(Field::Bid, "87232.01"), (Field::BidSize, "0.50")]);
     let changed =
         Record { seq: 54, order: 54, ts: TS, rx: RX, changed: fields.mask, fields, ..Record::default() };
@@ -151,6 +156,7 @@ fn data_messages() -> Vec<String> {
         data(|framer| {
             framer.snapshot(local, &Symbol::new("BTC-PERP").unwrap(), &with_configured_fields(), all);
         }),
+        data(|framer| framer.last_tick(local, &symbol, &changed, &tape)),
     ]
 }
 
@@ -167,6 +173,7 @@ fn answers() -> Vec<String> {
         Entry::error("XYZ", ErrorCode::NotSubscribed, "this session is not subscribed to it");
     let listed = ListEntry {
         symbol: "BTCUSDT".to_owned(),
+        name: None,
         mode: "latest",
         interval_ms: 250,
         fields: Some(vec![Field::Bid.name(), Field::Ask.name()]),
@@ -183,8 +190,25 @@ fn answers() -> Vec<String> {
         Control::Pong { id: id(5), ts: Nanos(1_795_416_104_000_000_000) },
         Control::List {
             id: Some(Id::Text("mine".to_owned())),
-            subscriptions: vec![listed],
-            globs: vec!["ETH*".to_owned()],
+            subscriptions: vec![listed.clone()],
+            globs: vec!["ETH*".into()],
+            named_globs: Vec::new(),
+        },
+        Control::Subscribed {
+            id: None,
+            results: vec![Entry::new("BTCUSDT", Status::Ok).named(Some(&tape()))],
+        },
+        Control::List {
+            id: None,
+            subscriptions: vec![ListEntry {
+                name: Some(tape()),
+                mode: "every",
+                interval_ms: 0,
+                fields: None,
+                ..listed
+            }],
+            globs: Vec::new(),
+            named_globs: vec![NamedGlob { symbol: "ETH*".into(), name: Some(tape()) }],
         },
         Control::error(&fault),
     ]
@@ -197,7 +221,7 @@ fn announcements() -> Vec<String> {
     let now = Nanos(1_795_416_105_000_000_000);
     [
         Control::welcome("42", "hof6rnqbm4", &Limits::default(), &CustomFields::none()),
-        Control::SymbolStatus { symbol: "BTCUSDT", state: State::Stale },
+        Control::SymbolStatus { name: None, symbol: "BTCUSDT", state: State::Stale },
         Control::PaceStatus { pace: Pace::Conflating },
         Control::Heartbeat { ts: now, asof: now, dirty: 0, oldest_ms: 0 },
         Control::Drain { retry_ms: 1730 },
@@ -244,10 +268,12 @@ fn every_message_is_shown_as_the_server_writes_it() {
 #[test]
 fn every_message_adds_up_from_one_example_to_the_next() {
     let page = page();
+    // A subscription with a name counts by itself, and is shown by one message.
+    let is_unnamed = |message: &Value| message["as"].is_null();
     let mut seq = 0;
     for line in examples(&page).into_iter().filter(|line| line.starts_with('[')) {
         let messages: Vec<Value> = serde_json::from_str(line).unwrap();
-        for message in messages {
+        for message in messages.into_iter().filter(is_unnamed) {
             let number = |name: &str| message[name].as_u64();
             match message["type"].as_str().unwrap() {
                 "snapshot" => seq = number("seq").unwrap(),

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::cli::{
     figures::{grouped, time},
-    terminal::{Act, View, put},
+    terminal::{Act, TerminalView, put},
 };
 
 /// Lines of a card, and the free one behind it.
@@ -27,7 +27,7 @@ const SILENCE_NANOS: u64 = 2_000_000_000;
 /// Room for a name where replays are lines.
 const NAME: usize = 12;
 
-impl View for Deck {
+impl TerminalView for Deck {
     type Source<'a> = Nanos;
 
     fn key(&mut self, key: KeyEvent, _: Nanos) -> Act {

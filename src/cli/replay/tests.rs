@@ -13,7 +13,7 @@ use super::{
     order::ReplayOrder,
     state::{DeckSpan, DeckSpeed, ReplayPace, ReplayShown},
 };
-use crate::cli::terminal::{Act, Theme, View};
+use crate::cli::terminal::{Act, TerminalView, Theme};
 
 const FIRST: u64 = 1_742_860_800_000_000;
 const SECOND: u64 = 1_000_000;

@@ -1,6 +1,6 @@
 //! A view on a terminal: keys in, frames out, at a rate that a slow connection can carry.
 //!
-//! The [`View`] decides what is shown. Invariants: at most one frame in [`FRAME`], and only when something changed or an
+//! The [`TerminalView`] decides what is shown. Invariants: at most one frame in [`FRAME`], and only when something changed or an
 //! age may have grown. No frame is drawn while the terminal has not taken the last one, so a slow connection shows the
 //! newest state and not a queue of old ones. Cancelling a wait loses no key.
 
@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Act, View};
+use super::{Act, TerminalView};
 
 /// Events of the terminal and of the process's signals.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ const IDLE: Duration = Duration::from_millis(500);
 
 // === impl FullScreen ===
 
-impl<V: View, B: Backend<Error = io::Error>, T: Tty> FullScreen<V, B, T> {
+impl<V: TerminalView, B: Backend<Error = io::Error>, T: Tty> FullScreen<V, B, T> {
     /// # Errors
     /// When the size of the terminal cannot be read.
     pub fn new(view: V, backend: B, tty: T, inputs: UnboundedReceiver<TerminalInput>) -> io::Result<Self> {

@@ -1,7 +1,7 @@
 //! A terminal taken for a full-screen view, and always given back: what `watch` and `replay` have in common.
 //!
 //! ```text
-//! keys -> FullScreen -> View (pure: keys and what is shown go in, a drawn buffer comes out) -> Tty
+//! keys -> FullScreen -> TerminalView (pure: keys and what is shown go in, a drawn buffer comes out) -> Tty
 //! ```
 
 mod ansi;
@@ -21,7 +21,7 @@ pub use tty::open;
 pub use width::{padded, width};
 
 /// What is shown, as a state machine without a terminal.
-pub trait View {
+pub trait TerminalView {
     /// What it is shown of, and when, as its owner has it at the moment.
     type Source<'a>: Copy;
 

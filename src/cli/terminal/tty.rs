@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use super::{
-    View,
+    TerminalView,
     ansi::Ansi,
     fullscreen::{FullScreen, StopFor, TerminalInput, Tty},
     pen::Pen,
@@ -41,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// When standard output is no terminal that can be used so, or there is none to read keys from.
-pub fn open<V: View>(view: V) -> io::Result<FullScreen<V, Ansi, TakenTerminal>> {
+pub fn open<V: TerminalView>(view: V) -> io::Result<FullScreen<V, Ansi, TakenTerminal>> {
     let (inputs, received) = mpsc::unbounded_channel();
     let taken = TakenTerminal::new(inputs.clone())?;
     read_keys(inputs)?;

@@ -11,9 +11,9 @@ use super::{
     face::{Face, Link},
     screen::Screen,
 };
-use crate::cli::terminal::{Act, FullScreen, Tty, View};
+use crate::cli::terminal::{Act, FullScreen, TerminalView, Tty};
 
-impl View for Screen {
+impl TerminalView for Screen {
     type Source<'a> = (&'a Mirror, &'a Link<'a>);
 
     fn key(&mut self, key: KeyEvent, (board, link): Self::Source<'_>) -> Act {

@@ -1,10 +1,10 @@
 //! Operations that are neither commands nor the shard's turn: feeds, sockets, sessions that open and end.
 
-use std::collections::BTreeMap;
+use std::{cell::Cell, collections::BTreeMap};
 
 use super::{
     law::{Held, ensure},
-    ops::{Given, SYMBOLS},
+    ops::{Given, SYMBOLS, Slot},
     world::{ModelClient, World, symbol},
 };
 use crate::{
@@ -99,8 +99,8 @@ impl World {
             groups: BTreeMap::new(),
             globs: Vec::new(),
             named: false,
-            in_order: true,
-            last_order: 0,
+            in_order: Cell::new(true),
+            last_order: (0, None),
             overtaken: Vec::new(),
         });
     }
@@ -159,17 +159,17 @@ impl World {
     fn end_all(&mut self, client: usize) {
         let Some(entry) = self.clients[client].as_mut() else { return };
         entry.globs.clear();
-        let symbols: Vec<usize> = entry.ledgers.keys().copied().collect();
-        for which in symbols {
-            self.end(client, which);
+        let slots: Vec<Slot> = entry.ledgers.keys().copied().collect();
+        for slot in slots {
+            self.end(client, slot);
         }
     }
 
     pub fn flush_intervals(&mut self, client: usize) {
         let Some(entry) = self.clients[client].as_mut() else { return };
         self.fanout.flush_intervals(entry.key);
-        for (&which, ledger) in &mut entry.ledgers {
-            if ledger.is_behind(self.views[which].head) && !ledger.due {
+        for (slot, ledger) in &mut entry.ledgers {
+            if ledger.is_behind(self.views[slot.which].head) && !ledger.due {
                 (ledger.due, ledger.flushed) = (true, true);
                 self.coverage.hit("interval cut short");
             }

@@ -8,7 +8,7 @@ use super::{
     world::{World, symbol},
 };
 use crate::{
-    fanout::{Accounts, Behind, Notice},
+    fanout::{Accounts, Behind, Notice, Place},
     tick::{Nanos, State},
 };
 
@@ -48,13 +48,15 @@ impl World {
         let mut reported = self.fanout.take_notices();
         let mut expected = std::mem::take(&mut self.expected_notices);
         for notice in &reported {
-            let (session, named) = match notice {
-                Notice::State { session, symbol, .. } | Notice::Full { session, symbol } => (session, symbol),
+            let (session, named, word) = match notice {
+                Notice::State { session, symbol, name, .. } | Notice::Full { session, symbol, name } => {
+                    (session, symbol, name)
+                }
             };
             let entry = self.clients.iter().flatten().find(|entry| entry.key == *session);
             let asked = entry.is_some_and(|entry| {
                 matches!(notice, Notice::Full { .. })
-                    || entry.ledgers.keys().any(|&which| symbol(which) == *named)
+                    || entry.ledgers.keys().any(|slot| symbol(slot.which) == *named && slot.word() == *word)
             });
             ensure!(asked, Isolation, "{notice:?} to a session that did not ask for it");
         }
@@ -81,9 +83,9 @@ impl World {
         let next_due = self.fanout.next_due();
         for (client, entry) in self.clients.iter().enumerate() {
             let Some(entry) = entry else { continue };
-            for (&which, ledger) in &entry.ledgers {
-                let behind = ledger.is_behind(self.views[which].head);
-                let name = SYMBOLS[which];
+            for (slot, ledger) in &entry.ledgers {
+                let behind = ledger.is_behind(self.views[slot.which].head);
+                let name = SYMBOLS[slot.which];
                 ensure!(!ledger.due || entry.named, Progress, "{client} is due for {name} and was not named");
                 ensure!(
                     !ledger.due || !self.fanout.is_drained(entry.key),
@@ -96,7 +98,7 @@ impl World {
                     ensure!(woken, TooLate, "{name} waits until {latest:?}, next due {next_due:?}");
                 }
             }
-            let any_behind = entry.ledgers.iter().any(|(&which, l)| l.is_behind(self.views[which].head));
+            let any_behind = entry.ledgers.iter().any(|(slot, l)| l.is_behind(self.views[slot.which].head));
             let drained = self.fanout.is_drained(entry.key);
             ensure!(any_behind || drained, Progress, "{client} has nothing to send and is not drained");
         }
@@ -144,17 +146,21 @@ impl World {
     fn check_list(&self) -> Held {
         for entry in self.clients.iter().flatten() {
             let mut listed = Vec::new();
-            let mut from = 0;
-            while let Some((next, symbol)) = self.fanout.subscribed_from(entry.key, from) {
-                listed.extend(self.fanout.listed(entry.key, symbol));
+            let mut from = Place::default();
+            while let Some((next, held)) = self.fanout.subscribed_from(entry.key, from) {
+                listed.extend(self.fanout.listed(entry.key, held.symbol, held.name));
                 from = next;
             }
-            listed.sort_unstable_by(|a, b| a.symbol.cmp(&b.symbol));
-            let names = listed.iter().map(|listed| listed.symbol.as_str());
-            ensure!(names.eq(entry.ledgers.keys().map(|&which| SYMBOLS[which])), Answers, "lists {listed:?}");
-            for (listed, (&which, ledger)) in listed.iter().zip(&entry.ledgers) {
+            listed.sort_unstable_by_key(|listed| (listed.symbol.clone(), listed.name.clone()));
+            let mut ledgers: Vec<_> = entry.ledgers.iter().collect();
+            ledgers.sort_by_key(|(slot, _)| (SYMBOLS[slot.which], slot.word()));
+            let names = listed.iter().map(|listed| (listed.symbol.as_str(), listed.name.clone()));
+            let expected = ledgers.iter().map(|(slot, _)| (SYMBOLS[slot.which], slot.word()));
+            ensure!(names.eq(expected), Answers, "lists {listed:?}");
+            for (listed, (slot, ledger)) in listed.iter().zip(ledgers) {
+                let which = slot.which;
                 let spec = (listed.mode, listed.interval, listed.wanted);
-                let expected = (ledger.spec.mode, ledger.spec.interval, ledger.spec.wanted);
+                let expected = (ledger.spec.mode, ledger.spec.interval, ledger.spec.view.wanted);
                 ensure!(spec == expected, Answers, "lists {spec:?} and not {expected:?}");
                 ensure!(
                     listed.cursor == ledger.cursor,
@@ -177,9 +183,9 @@ impl World {
         for client in 0..SESSIONS_MAX {
             let Some(entry) = &self.clients[client] else { continue };
             ensure!(self.fanout.behind(entry.key) == Behind::default(), Age, "{client} is behind for ever");
-            for (&which, ledger) in &entry.ledgers {
-                let past = &self.past[which];
-                let name = SYMBOLS[which];
+            for (slot, ledger) in &entry.ledgers {
+                let past = &self.past[slot.which];
+                let name = SYMBOLS[slot.which];
                 if past.head() == 0 {
                     continue;
                 }
@@ -191,7 +197,7 @@ impl World {
                     ledger.fates,
                     ledger.base
                 );
-                let wanted = ledger.spec.wanted.fixed;
+                let wanted = ledger.spec.view.wanted.fixed;
                 let topic = past.record(past.head());
                 let told = ledger.client.record.withdrawn().intersect(wanted);
                 ensure!(

@@ -58,7 +58,11 @@ impl Ledger {
     fn receive_snapshot(&mut self, shown: &Shown, context: &mut FrameContext<'_>) -> Held {
         let record = context.past.record(shown.seq);
         // It replaces what the client knows: nothing has to be withdrawn.
-        Self::check_record(shown, only(&record, self.spec.wanted.fixed.intersect(record.mask)), context)?;
+        Self::check_record(
+            shown,
+            only(&record, self.spec.view.wanted.fixed.intersect(record.mask)),
+            context,
+        )?;
         let seq = shown.seq;
         match self.base {
             Base::None => ensure!(false, Seqs, "a snapshot that nobody asked for: {shown:?}"),
@@ -84,14 +88,14 @@ impl Ledger {
         ensure!(seq == context.head, LatestWins, "a record of {seq}, the head is {}", context.head);
         ensure!(n > 0 && seq == self.cursor + n, Seqs, "{seq} after {} with n {n}", self.cursor);
         let record = context.past.record(seq);
-        let mut named = self.spec.wanted.fixed;
+        let mut named = self.spec.view.wanted.fixed;
         match (self.base, self.spec.mode) {
             (Base::None, Mode::Latest) => {
                 ensure!(self.pending().next().is_some(), Accounts, "{seq}: nothing was pending");
                 named = named.intersect(context.past.changed(self.cursor, seq));
                 context.coverage.hit_if(n > 1, "conflated");
                 context.coverage.hit_if(
-                    !record.named().intersect(self.spec.wanted.fixed).without(named).is_empty(),
+                    !record.named().intersect(self.spec.view.wanted.fixed).without(named).is_empty(),
                     "some fields of a record have changed",
                 );
                 context.coverage.hit_if(named.is_empty(), "no wanted field has changed");
@@ -119,7 +123,7 @@ impl Ledger {
         ensure!(n > 0 && seq == self.cursor + n, Seqs, "{seq} after {} with n {n}", self.cursor);
         ensure!(seq <= context.head, Truth, "tick {seq} before the shard has it");
         let tick = context.past.tick(seq);
-        let expected = shown_tick(tick, self.spec.wanted.fixed);
+        let expected = shown_tick(tick, self.spec.view.wanted.fixed);
         ensure!(*shown == expected, Truth, "shown {shown:?}, was {expected:?}");
         if self.spec.mode == Mode::Latest {
             ensure!(

@@ -3,11 +3,11 @@
 use super::{
     law::{Held, ensure},
     ledger::{Age, Base, Ledger},
-    ops::{Claim, GLOBS, GLOBS_MAX, SUBSCRIPTIONS_MAX, SYMBOLS},
+    ops::{Claim, GLOBS, GLOBS_MAX, SUBSCRIPTIONS_MAX, SYMBOLS, Slot, word},
     world::{World, glob, symbol},
 };
 use crate::{
-    fanout::{Change, Mode, ResumePoint, Spec, SubscribeOutcome, SubscribeRequest, TooMany},
+    fanout::{Change, Mode, Place, ResumePoint, Spec, SubscribeOutcome, SubscribeRequest, TooMany},
     tick::{Decimal, Field, FieldSet, Fields, Side, State, Symbol, TradeId, Volume},
 };
 
@@ -15,7 +15,8 @@ impl World {
     pub fn subscribe(&mut self, client: usize, which: usize, spec: &Spec, claim: Option<Claim>) -> Held {
         let Some(key) = self.clients[client].as_ref().map(|entry| entry.key) else { return Ok(()) };
         let resume = claim.map(|claim| claim.resume(self.past[which].head()));
-        let request = SubscribeRequest { symbol: &symbol(which), spec: *spec, resume };
+        let slot = Slot::of(which, spec);
+        let request = SubscribeRequest { symbol: &symbol(which), spec, resume };
         let answer = self.fanout.subscribe(key, &request, self.now, &self.store);
         self.record_line(|| format!("{answer:?}"));
         if resume.is_some_and(|resume| resume.same_epoch && resume.last > 0) && !self.is_known(which) {
@@ -23,8 +24,8 @@ impl World {
             self.list_topics(self.new_topics.len());
         }
         let held = self.clients[client].as_ref().map_or(0, |entry| entry.ledgers.len());
-        if self.holds(client, which) {
-            self.end(client, which);
+        if self.holds(client, slot) {
+            self.end(client, slot);
         } else if held >= SUBSCRIPTIONS_MAX {
             self.coverage.hit("too many");
             ensure!(answer == Err(TooMany), Answers, "{held} subscriptions, and {answer:?}");
@@ -56,8 +57,10 @@ impl World {
         if ledger.is_behind(head) {
             ledger.become_due(self.now, Some(self.stamp));
         }
-        entry.in_order &= ledger.fates.is_empty() || !ledger.is_every();
-        entry.ledgers.insert(which, ledger);
+        entry.in_order.set(entry.in_order.get() && (ledger.fates.is_empty() || !ledger.is_every()));
+        self.coverage
+            .hit_if(entry.ledgers.keys().any(|held| held.which == which), "several names for a symbol");
+        entry.ledgers.insert(slot, ledger);
         Ok(())
     }
 
@@ -114,15 +117,15 @@ impl World {
         let found: Vec<Symbol> = listed.filter(|symbol| glob(pattern).matches(symbol)).cloned().collect();
         let expected: Vec<Symbol> = matching.iter().copied().map(symbol).collect();
         ensure!(found == expected, Answers, "{} matches {found:?} and not {expected:?}", GLOBS[pattern]);
-        let new = matching.iter().filter(|&&which| !self.holds(client, which)).count();
+        let new = matching.iter().filter(|&&which| !self.holds(client, Slot::of(which, spec))).count();
         let entry = self.clients[client].as_mut().expect("was looked at above");
         if new + entry.ledgers.len() > SUBSCRIPTIONS_MAX {
             return Ok(());
         }
         if spec.mode != Mode::Once {
-            entry.globs.retain(|&(held, _)| held != pattern);
+            entry.globs.retain(|(held, of)| *held != pattern || of.view.name != spec.view.name);
             let expected = if entry.globs.len() < GLOBS_MAX {
-                entry.globs.push((pattern, *spec));
+                entry.globs.push((pattern, spec.clone()));
                 Ok(())
             } else {
                 self.coverage.hit("too many patterns");
@@ -141,11 +144,12 @@ impl World {
         Ok(())
     }
 
-    pub fn set(&mut self, client: usize, which: usize, change: &Change) -> Held {
+    pub fn set(&mut self, client: usize, slot: Slot, change: &Change) -> Held {
         let Some(entry) = self.clients[client].as_mut() else { return Ok(()) };
-        let done = self.fanout.set(entry.key, &symbol(which), change, self.now);
-        ensure!(done == entry.ledgers.contains_key(&which), Answers, "set: {done}");
-        let Some(ledger) = entry.ledgers.get_mut(&which) else { return Ok(()) };
+        let which = slot.which;
+        let done = self.fanout.set(entry.key, &symbol(which), slot.word().as_ref(), change, self.now);
+        ensure!(done == entry.ledgers.contains_key(&slot), Answers, "set: {done}");
+        let Some(ledger) = entry.ledgers.get_mut(&slot) else { return Ok(()) };
         let head = if self.new_topics[..self.listed].contains(&which) { self.views[which].head } else { 0 };
         // In mode `every` the fan-out knows roughly when its oldest tick was received.
         if ledger.is_every() {
@@ -161,67 +165,77 @@ impl World {
         if ledger.is_behind(head) {
             ledger.become_due(self.now, Some(self.stamp));
         }
-        entry.in_order = false;
+        entry.in_order.set(false);
         Ok(())
     }
 
-    pub fn set_glob(&mut self, client: usize, pattern: usize, change: &Change) -> Held {
+    pub fn set_glob(&mut self, client: usize, pattern: usize, name: usize, change: &Change) -> Held {
         let Some(entry) = self.clients[client].as_mut() else { return Ok(()) };
-        let done = self.fanout.set_glob(entry.key, GLOBS[pattern], change);
-        let held = entry.globs.iter_mut().find(|(held, _)| *held == pattern);
+        let done = self.fanout.set_glob(entry.key, GLOBS[pattern], word(name).as_ref(), change);
+        let held =
+            (entry.globs.iter_mut()).find(|(held, spec)| *held == pattern && spec.view.name == word(name));
         ensure!(done == held.is_some(), Answers, "set glob: {done}");
         if let Some((_, spec)) = held {
             spec.mode = change.mode.unwrap_or(spec.mode);
             spec.interval = change.interval.unwrap_or(spec.interval);
-            spec.wanted = change.wanted.unwrap_or(spec.wanted);
+            spec.view.wanted = change.wanted.unwrap_or(spec.view.wanted);
         }
-        for which in self.subscribed_matching(client, pattern)? {
+        for slot in self.subscribed_matching(client, pattern, name)? {
             self.stamp += 1;
-            self.set(client, which, change)?;
+            self.set(client, slot, change)?;
         }
         Ok(())
     }
 
-    pub fn unsubscribe(&mut self, client: usize, which: usize) -> Held {
+    pub fn unsubscribe(&mut self, client: usize, slot: Slot) -> Held {
         let Some(key) = self.clients[client].as_ref().map(|entry| entry.key) else { return Ok(()) };
-        let done = self.fanout.unsubscribe(key, &symbol(which));
-        ensure!(done == self.holds(client, which), Answers, "unsubscribe: {done}");
-        self.end(client, which);
+        let done = self.fanout.unsubscribe(key, &symbol(slot.which), slot.word().as_ref());
+        ensure!(done == self.holds(client, slot), Answers, "unsubscribe: {done}");
+        self.end(client, slot);
         Ok(())
     }
 
-    pub fn remove_glob(&mut self, client: usize, pattern: usize) -> Held {
+    pub fn remove_glob(&mut self, client: usize, pattern: usize, name: usize) -> Held {
         let Some(entry) = self.clients[client].as_mut() else { return Ok(()) };
-        let done = self.fanout.remove_glob(entry.key, GLOBS[pattern]);
-        let held = entry.globs.iter().position(|&(held, _)| held == pattern);
+        let done = self.fanout.remove_glob(entry.key, GLOBS[pattern], word(name).as_ref());
+        let held =
+            (entry.globs.iter()).position(|(held, spec)| *held == pattern && spec.view.name == word(name));
         ensure!(done == held.is_some(), Answers, "remove glob: {done}");
         held.map(|at| entry.globs.remove(at));
-        for which in self.subscribed_matching(client, pattern)? {
-            self.unsubscribe(client, which)?;
+        for slot in self.subscribed_matching(client, pattern, name)? {
+            self.unsubscribe(client, slot)?;
         }
         Ok(())
     }
 
-    fn subscribed_matching(&self, client: usize, pattern: usize) -> Result<Vec<usize>, super::law::Broken> {
+    /// The client's subscriptions of this name that match, in the order of the fan-out.
+    fn subscribed_matching(
+        &self,
+        client: usize,
+        pattern: usize,
+        name: usize,
+    ) -> Result<Vec<Slot>, super::law::Broken> {
         let Some(entry) = &self.clients[client] else { return Ok(Vec::new()) };
         let mut found: Vec<Symbol> = Vec::new();
-        let mut from = 0;
-        while let Some((next, symbol)) = self.fanout.subscribed_from(entry.key, from) {
+        let mut from = Place::default();
+        while let Some((next, held)) = self.fanout.subscribed_from(entry.key, from) {
             from = next;
-            found.extend(glob(pattern).matches(symbol).then(|| symbol.clone()));
+            let matches = held.name == word(name).as_ref() && glob(pattern).matches(held.symbol);
+            found.extend(matches.then(|| held.symbol.clone()));
         }
         let which = |name: &Symbol| SYMBOLS.iter().position(|known| *known == name.as_str());
-        let found: Vec<usize> = found.iter().filter_map(which).collect();
+        let found: Vec<Slot> = found.iter().filter_map(which).map(|which| Slot { which, name }).collect();
         let mut sorted = found.clone();
         sorted.sort_unstable();
         let held = entry.ledgers.keys().copied();
-        let expected: Vec<usize> = held.filter(|&which| glob(pattern).matches(&symbol(which))).collect();
+        let matches = |slot: &Slot| slot.name == name && glob(pattern).matches(&symbol(slot.which));
+        let expected: Vec<Slot> = held.filter(matches).collect();
         ensure!(sorted == expected, Answers, "{} matches {sorted:?} and not {expected:?}", GLOBS[pattern]);
         Ok(found)
     }
 
-    pub fn holds(&self, client: usize, which: usize) -> bool {
-        self.clients[client].as_ref().is_some_and(|entry| entry.ledgers.contains_key(&which))
+    pub fn holds(&self, client: usize, slot: Slot) -> bool {
+        self.clients[client].as_ref().is_some_and(|entry| entry.ledgers.contains_key(&slot))
     }
 }
 
@@ -230,10 +244,10 @@ impl Ledger {
     /// what is pending. Before the first tick there is nothing to merge.
     fn change(&mut self, change: &Change, head: u64) {
         let (mode, wanted) =
-            (change.mode.unwrap_or(self.spec.mode), change.wanted.unwrap_or(self.spec.wanted));
+            (change.mode.unwrap_or(self.spec.mode), change.wanted.unwrap_or(self.spec.view.wanted));
         let behind = self.pending().next().is_some();
         let into_every = mode == Mode::Every && self.spec.mode != Mode::Every;
-        let begins_anew = wanted != self.spec.wanted || mode == Mode::Once || (into_every && behind);
+        let begins_anew = wanted != self.spec.view.wanted || mode == Mode::Once || (into_every && behind);
         if head == 0 {
             match mode {
                 Mode::Once => self.base = Base::Record,
@@ -247,7 +261,7 @@ impl Ledger {
         if self.base == Base::Again || mode != Mode::Every {
             self.gap_promised = false;
         }
-        (self.spec.mode, self.spec.wanted) = (mode, wanted);
+        (self.spec.mode, self.spec.view.wanted) = (mode, wanted);
         if let Some(interval) = change.interval {
             self.spec.interval = interval;
             (self.interval_from, self.paced) = (None, false);

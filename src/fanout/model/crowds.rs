@@ -36,7 +36,7 @@ impl Crowd {
             let session = crowd.fanout.open();
             for number in 0..TOPICS {
                 let symbol = symbol(number);
-                let request = SubscribeRequest::new(&symbol, spec);
+                let request = SubscribeRequest::new(&symbol, &spec);
                 let done = crowd.fanout.subscribe(session, &request, crowd.now, &crowd.store);
                 assert!(done.is_ok());
             }
@@ -158,7 +158,7 @@ fn subscriptions_that_one_frame_walks_over_are_counted() {
     let session = crowd.sessions[0];
     for number in 0..TOPICS {
         let symbol = symbol(number);
-        let request = SubscribeRequest::new(&symbol, spec);
+        let request = SubscribeRequest::new(&symbol, &spec);
         let done = crowd.fanout.subscribe(session, &request, crowd.now, &crowd.store);
         assert!(done.is_ok());
     }

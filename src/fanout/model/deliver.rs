@@ -5,13 +5,10 @@ use super::{
     law::{Held, ensure},
     ledger::{Base, Ledger},
     message::{Message, Recorder, What},
-    ops::SYMBOLS,
+    ops::{NAMES, SYMBOLS, Slot},
     world::{Flight, World},
 };
-use crate::{
-    fanout::{FrameTally, Mode},
-    tick::Symbol,
-};
+use crate::fanout::{FrameTally, Mode, Name};
 
 impl World {
     /// Fills a frame for a session, and checks it.
@@ -60,35 +57,35 @@ impl World {
         frame: usize,
         counted: &mut FrameTally,
     ) -> Held {
-        let mut lost: Option<(Symbol, u64)> = None;
-        let mut of_every_queue: Vec<usize> = Vec::new();
+        let mut lost: Option<(Slot, u64)> = None;
+        let mut of_every_queue: Vec<Slot> = Vec::new();
         let mut every_queue_had_turn = false;
         for message in messages {
-            let which = SYMBOLS.iter().position(|name| *name == message.symbol.as_str());
-            let Some(which) = which.filter(|&which| self.holds(client, which)) else {
+            let slot = slot_of(message).filter(|&slot| self.holds(client, slot));
+            let Some(slot) = slot else {
                 ensure!(false, Isolation, "session {client} did not ask for {message:?}");
                 return Ok(());
             };
-            if let Some((symbol, to)) = lost.take() {
+            if let Some((before, to)) = lost.take() {
                 let follows = matches!(&message.what, What::Snapshot(shown) if shown.seq >= to);
-                ensure!(message.symbol == symbol && follows, Gaps, "after the gap to {to}: {message:?}");
+                ensure!(slot == before && follows, Gaps, "after the gap to {to}: {message:?}");
             }
             if let What::Gap(_, to, _) = message.what {
-                lost = Some((message.symbol.clone(), to));
+                lost = Some((slot, to));
             }
             self.sent.extend(self.keeps_sent.then(|| message.to_string()));
-            self.check_turn(client, which)?;
-            self.check_every_queue_turn(client, which)?;
-            self.check_order(client, which, message)?;
-            self.check_message(client, which, message, frame, counted)?;
+            self.check_turn(client, slot)?;
+            self.check_every_queue_turn(client, slot)?;
+            self.check_order(client, slot, message)?;
+            self.check_message(client, slot, message, frame, counted)?;
             if let Some(entry) = self.clients[client].as_mut() {
-                entry.overtaken.retain(|&(served, _)| served != which);
+                entry.overtaken.retain(|&(served, _)| served != slot);
             }
-            if self.is_every(client, which) {
+            if self.is_every(client, slot) {
                 every_queue_had_turn = true;
-                of_every_queue.extend(matches!(message.what, What::Tick(..)).then_some(which));
+                of_every_queue.extend(matches!(message.what, What::Tick(..)).then_some(slot));
             }
-            self.end_once(client, which, message);
+            self.end_once(client, slot, message);
         }
         ensure!(lost.is_none(), Gaps, "no snapshot after a gap");
         self.note_overtaken(client, every_queue_had_turn);
@@ -100,14 +97,14 @@ impl World {
     fn check_message(
         &mut self,
         client: usize,
-        which: usize,
+        slot: Slot,
         message: &Message,
         frame: usize,
         counted: &mut FrameTally,
     ) -> Held {
-        let head = self.views[which].head;
+        let head = self.views[slot.which].head;
         let mut context = FrameContext {
-            past: &self.past[which],
+            past: &self.past[slot.which],
             head,
             ring_ticks: self.ring_ticks,
             now: self.now,
@@ -116,7 +113,7 @@ impl World {
             coverage: &mut self.coverage,
         };
         let Some(entry) = self.clients[client].as_mut() else { return Ok(()) };
-        let Some(ledger) = entry.ledgers.get_mut(&which) else { return Ok(()) };
+        let Some(ledger) = entry.ledgers.get_mut(&slot) else { return Ok(()) };
         ledger.receive(&message.what, &mut context)?;
         if ledger.interval_from == Some(self.now) && !ledger.spec.interval.is_zero() {
             let interval = ledger.spec.interval;
@@ -125,44 +122,49 @@ impl World {
         Ok(())
     }
 
-    fn is_every(&self, client: usize, which: usize) -> bool {
-        let ledger = self.clients[client].as_ref().and_then(|entry| entry.ledgers.get(&which));
+    fn is_every(&self, client: usize, slot: Slot) -> bool {
+        let ledger = self.clients[client].as_ref().and_then(|entry| entry.ledgers.get(&slot));
         ledger.is_some_and(Ledger::is_every)
     }
 
     /// Mode `once` ends with its snapshot.
-    fn end_once(&mut self, client: usize, which: usize, message: &Message) {
-        let ledger = self.clients[client].as_ref().and_then(|entry| entry.ledgers.get(&which));
+    fn end_once(&mut self, client: usize, slot: Slot, message: &Message) {
+        let ledger = self.clients[client].as_ref().and_then(|entry| entry.ledgers.get(&slot));
         let over = ledger.is_some_and(|ledger| ledger.spec.mode == Mode::Once && ledger.base == Base::None);
         if over && matches!(message.what, What::Snapshot(_)) {
             self.coverage.hit("once is over");
-            self.end(client, which);
+            self.end(client, slot);
         }
     }
 
     /// No subscription that has been due for longer waits while this one is served. (The every-mode queue is one entry.)
-    fn check_turn(&self, client: usize, which: usize) -> Held {
+    fn check_turn(&self, client: usize, slot: Slot) -> Held {
         let Some(entry) = &self.clients[client] else { return Ok(()) };
-        let in_list = |which: &usize| !entry.ledgers[which].is_every();
-        let Some(since) = entry.ledgers[&which].due_since.filter(|_| in_list(&which)) else { return Ok(()) };
+        let in_list = |slot: &Slot| !entry.ledgers[slot].is_every();
+        let Some(since) = entry.ledgers[&slot].due_since.filter(|_| in_list(&slot)) else { return Ok(()) };
         for (other, ledger) in entry.ledgers.iter().filter(|(other, _)| in_list(other)) {
             let longer = ledger.due && ledger.due_since.is_some_and(|longer| longer < since);
-            ensure!(!longer, Fairness, "{} is served before {}", SYMBOLS[which], SYMBOLS[*other]);
+            ensure!(!longer, Fairness, "{} is served before {}", SYMBOLS[slot.which], SYMBOLS[other.which]);
         }
         Ok(())
     }
 
     /// The every-mode queue is one entry of the send queue, and goes to its end after its turn: a subscription that waited
     /// during that turn is served before its next one.
-    fn check_every_queue_turn(&self, client: usize, which: usize) -> Held {
-        let Some(entry) = self.clients[client].as_ref().filter(|entry| entry.ledgers[&which].is_every())
+    fn check_every_queue_turn(&self, client: usize, slot: Slot) -> Held {
+        let Some(entry) = self.clients[client].as_ref().filter(|entry| entry.ledgers[&slot].is_every())
         else {
             return Ok(());
         };
         for &(other, since) in &entry.overtaken {
             let waits =
                 entry.ledgers.get(&other).is_some_and(|l| l.due && !l.is_every() && l.due_since == since);
-            ensure!(!waits, Fairness, "the every-mode queue has a second turn before {}", SYMBOLS[other]);
+            ensure!(
+                !waits,
+                Fairness,
+                "the every-mode queue has a second turn before {}",
+                SYMBOLS[other.which]
+            );
         }
         Ok(())
     }
@@ -170,42 +172,48 @@ impl World {
     fn note_overtaken(&mut self, client: usize, every_queue_had_turn: bool) {
         let Some(entry) = self.clients[client].as_mut().filter(|_| every_queue_had_turn) else { return };
         let waiting = entry.ledgers.iter().filter(|(_, ledger)| ledger.due && !ledger.is_every());
-        entry.overtaken = waiting.map(|(&which, ledger)| (which, ledger.due_since)).collect();
+        entry.overtaken = waiting.map(|(&slot, ledger)| (slot, ledger.due_since)).collect();
         self.coverage.hit_if(!entry.overtaken.is_empty(), "the every-mode queue goes first");
     }
 
-    fn check_order(&mut self, client: usize, which: usize, message: &Message) -> Held {
+    fn check_order(&mut self, client: usize, slot: Slot, message: &Message) -> Held {
         let What::Tick(shown, _) = &message.what else { return Ok(()) };
         let Some(entry) = self.clients[client].as_mut() else { return Ok(()) };
-        let ledger = &entry.ledgers[&which];
-        let past = &self.past[which];
-        if !ledger.is_every() || !ledger.spec.interval.is_zero() || !entry.in_order || shown.seq > past.head()
+        let ledger = &entry.ledgers[&slot];
+        let past = &self.past[slot.which];
+        if !ledger.is_every()
+            || !ledger.spec.interval.is_zero()
+            || !entry.in_order.get()
+            || shown.seq > past.head()
         {
             return Ok(());
         }
         let order = past.tick(shown.seq).order;
-        ensure!(order > entry.last_order, IngestOrder, "tick {order} after {}", entry.last_order);
-        self.coverage.hit_if(entry.last_order > 0, "held to the order of arrival");
-        entry.last_order = order;
+        let (last, last_slot) = entry.last_order;
+        // Several subscriptions may be sent the same tick.
+        let follows = order > last || (order == last && last_slot != Some(slot));
+        ensure!(follows, IngestOrder, "tick {order} after {last}");
+        self.coverage.hit_if(last > 0, "held to the order of arrival");
+        entry.last_order = (order, Some(slot));
         Ok(())
     }
 
     /// A frame with room left leaves only what waits for an interval.
     fn check_nothing_left(&self, client: usize) -> Held {
         let Some(entry) = &self.clients[client] else { return Ok(()) };
-        for (&which, ledger) in &entry.ledgers {
-            let late = ledger.due && ledger.is_behind(self.views[which].head);
+        for (slot, ledger) in &entry.ledgers {
+            let late = ledger.due && ledger.is_behind(self.views[slot.which].head);
             if late && ledger.latest().is_some() {
                 ensure!(
                     false,
                     TooLate,
                     "{} was due by {:?}, now {:?}",
-                    SYMBOLS[which],
+                    SYMBOLS[slot.which],
                     ledger.latest(),
                     self.now
                 );
             }
-            ensure!(!late, Progress, "{} is due, and the frame has room left", SYMBOLS[which]);
+            ensure!(!late, Progress, "{} is due, and the frame has room left", SYMBOLS[slot.which]);
         }
         ensure!(
             self.fanout.is_drained(entry.key),
@@ -214,4 +222,13 @@ impl World {
         );
         Ok(())
     }
+}
+
+/// Whose message it is; `None` when nobody could have subscribed so.
+fn slot_of(message: &Message) -> Option<Slot> {
+    let name = message.name.as_ref().map(Name::as_str);
+    Some(Slot {
+        which: SYMBOLS.iter().position(|known| *known == message.symbol.as_str())?,
+        name: NAMES.iter().position(|known| *known == name)?,
+    })
 }

@@ -73,7 +73,7 @@ struct Rank {
 fn spec(kind: Kind, index: usize) -> Spec {
     let quiet = Spec { snapshot: false, ..Spec::default() };
     match (kind, index % 3) {
-        (Kind::Mixed, 1) => Spec { wanted: Field::Bid.bit().into(), ..quiet },
+        (Kind::Mixed, 1) => Spec { view: View { wanted: Field::Bid.bit().into(), ..View::WHOLE }, ..quiet },
         (Kind::Mixed, 2) => Spec { mode: Mode::Every, ..quiet },
         (Kind::Interval, _) => Spec { interval: 4 * STEP, ..quiet },
         _ => quiet,
@@ -89,7 +89,8 @@ fn ranks(kind: Kind, count: usize) -> Vec<Rank> {
     let sessions: Vec<SessionKey> = (0..count).map(|_| fanout.open()).collect();
     for (index, &session) in sessions.iter().enumerate() {
         let symbol = &symbols[if kind == Kind::TwoSymbols { index % 2 } else { 0 }];
-        let request = SubscribeRequest::new(symbol, spec(kind, index));
+        let spec = spec(kind, index);
+        let request = SubscribeRequest::new(symbol, &spec);
         assert!(fanout.subscribe(session, &request, now, &store).is_ok());
     }
     let mut ranks = vec![Rank::default(); count];

@@ -101,7 +101,7 @@ impl Ledger {
         let begins = has_base && (head > 0 || spec.mode != Mode::Every);
         Ledger {
             symbol,
-            spec: *spec,
+            spec: spec.clone(),
             start: head,
             fates: Vec::new(),
             cursor: head,
@@ -136,13 +136,13 @@ impl Ledger {
     }
 
     pub fn wants(&self, tick: &Stamped) -> bool {
-        !tick.fields.all_named().intersect(self.spec.wanted).is_empty()
+        !tick.fields.all_named().intersect(self.spec.view.wanted).is_empty()
     }
 
     /// Adds a tick; `known` says whether the fan-out can look at it.
     pub fn offer(&mut self, tick: &Stamped, known: bool) {
         let begins = self.base != Base::None && tick.seq == 1;
-        let filtered = known && !begins && self.spec.wanted != WantedFields::ALL && !self.wants(tick);
+        let filtered = known && !begins && self.spec.view.wanted != WantedFields::ALL && !self.wants(tick);
         self.fates.push(if filtered { Fate::Filtered } else { Fate::Pending });
         self.client.touched = self.client.touched.union(tick.fields.mask).without(tick.fields.withdrawn());
     }

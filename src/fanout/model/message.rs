@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::naive::only;
 use crate::{
-    fanout::{Emit, FRAMES_KEPT, GapReason, LocalId, View},
+    fanout::{Emit, FRAMES_KEPT, GapReason, LocalId, Name, View},
     tick::{FieldSet, Fields, Nanos, Symbol, WantedFields},
     topic::{Record, Stamped},
 };
@@ -13,6 +13,7 @@ use crate::{
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Message {
     pub symbol: Symbol,
+    pub name: Option<Name>,
     pub what: What,
 }
 
@@ -61,6 +62,9 @@ pub struct Recorder {
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", self.symbol)?;
+        if let Some(name) = &self.name {
+            write!(f, "as {name} ")?;
+        }
         match &self.what {
             What::Snapshot(shown) => write!(f, "snapshot {}", shown.seq),
             What::Merged(shown, n) => write!(f, "merged {} n {n}", shown.seq),
@@ -86,8 +90,8 @@ impl Recorder {
         std::mem::take(&mut self.kept)
     }
 
-    fn push(&mut self, symbol: &Symbol, what: What) {
-        self.messages.push(Message { symbol: symbol.clone(), what });
+    fn push(&mut self, symbol: &Symbol, view: &View, what: What) {
+        self.messages.push(Message { symbol: symbol.clone(), name: view.name.clone(), what });
     }
 }
 
@@ -117,7 +121,11 @@ impl Emit for Recorder {
 
     fn snapshot(&mut self, _: LocalId, symbol: &Symbol, record: &Record, view: &View) {
         // It replaces what its client knows: nothing has to be withdrawn.
-        self.push(symbol, What::Snapshot(shown(record, view.wanted.fixed.intersect(record.fields.mask))));
+        self.push(
+            symbol,
+            view,
+            What::Snapshot(shown(record, view.wanted.fixed.intersect(record.fields.mask))),
+        );
     }
 
     fn merged(
@@ -131,28 +139,28 @@ impl Emit for Recorder {
     ) {
         let changed = record.changed_since(record.seq - n).fields;
         let fields = changed.union(always).intersect(view.wanted);
-        self.push(symbol, What::Merged(shown(record, fields.fixed), n));
+        self.push(symbol, view, What::Merged(shown(record, fields.fixed), n));
     }
 
     fn last_tick(&mut self, _: LocalId, symbol: &Symbol, record: &Record, view: &View) {
         let shown = shown(record, view.wanted.fixed.intersect(record.changed));
-        self.push(symbol, What::Tick(shown, 1));
+        self.push(symbol, view, What::Tick(shown, 1));
     }
 
     fn tick(&mut self, symbol: &Symbol, tick: &Stamped, n: u64, view: &View) {
-        self.push(symbol, What::Tick(shown_tick(tick, view.wanted.fixed), n));
+        self.push(symbol, view, What::Tick(shown_tick(tick, view.wanted.fixed), n));
     }
 
     fn run(&mut self, _: LocalId, symbol: &Symbol, ticks: &[Stamped], view: &View) -> usize {
         let sent = ticks.len().min(self.room.saturating_sub(self.messages.len()));
         for tick in &ticks[..sent] {
-            self.push(symbol, What::Tick(shown_tick(tick, view.wanted.fixed), 1));
+            self.push(symbol, view, What::Tick(shown_tick(tick, view.wanted.fixed), 1));
         }
         sent
     }
 
-    fn gap(&mut self, symbol: &Symbol, from: u64, to: u64, reason: GapReason, _: &View) {
-        self.push(symbol, What::Gap(from, to, reason));
+    fn gap(&mut self, symbol: &Symbol, from: u64, to: u64, reason: GapReason, view: &View) {
+        self.push(symbol, view, What::Gap(from, to, reason));
     }
 }
 

@@ -5,13 +5,15 @@ use std::{fmt, time::Duration};
 use proptest::prelude::*;
 
 use crate::{
-    fanout::{Change, Mode, Spec},
+    fanout::{Change, Mode, Name, Spec, View},
     tick::{Decimal, Field, FieldSet, Fields, Side, TradeId, WantedFields},
     topic::Detail,
 };
 
 /// Symbols of the market; the odd ones are one feed's, the even ones another's.
 pub const SYMBOLS: [&str; 5] = ["A *X", "A *Y", "B *X", "B *Y", "币"];
+/// Names of subscriptions; most have none.
+pub const NAMES: [Option<&str>; 3] = [None, Some("Zeile 1"), Some("*")];
 pub const GLOBS: [&str; 5] = ["*", "A*", "* \\*Y", "B \\*X", "*X"];
 pub const SESSIONS_MAX: usize = 4;
 /// Fewer than the symbols.
@@ -32,6 +34,13 @@ pub struct Run {
 #[derive(Clone)]
 pub struct Given(pub Fields);
 
+/// Which of a client's subscriptions: the number of its symbol, and of its name.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Slot {
+    pub which: usize,
+    pub name: usize,
+}
+
 #[derive(Clone, Debug)]
 pub enum Op {
     /// A feed's ticks reach the market; the batch waits for the shard.
@@ -51,10 +60,10 @@ pub enum Op {
     Subscribe(usize, usize, Spec, Option<Claim>),
     /// As the shard does it: the pattern is kept, and the symbols that it matches now are subscribed to.
     Glob(usize, usize, Spec),
-    Set(usize, usize, Change),
-    SetGlob(usize, usize, Change),
-    Unsubscribe(usize, usize),
-    RemoveGlob(usize, usize),
+    Set(usize, Slot, Change),
+    SetGlob(usize, usize, usize, Change),
+    Unsubscribe(usize, Slot),
+    RemoveGlob(usize, usize, usize),
     /// The socket of a session with something to send takes a frame with room for so many messages.
     Fill(usize, usize),
     /// Every session subscribes, as dashboards of one kind do.
@@ -120,6 +129,22 @@ impl fmt::Debug for Given {
     }
 }
 
+pub fn word(name: usize) -> Option<Name> {
+    NAMES[name].and_then(Name::new)
+}
+
+impl Slot {
+    /// The subscription to a symbol with this spec.
+    pub fn of(which: usize, spec: &Spec) -> Slot {
+        let name = spec.view.name.as_ref().map(Name::as_str);
+        Slot { which, name: NAMES.iter().position(|known| *known == name).expect("a known name") }
+    }
+
+    pub fn word(self) -> Option<Name> {
+        word(self.name)
+    }
+}
+
 pub fn runs(mix: Mix, most: usize) -> impl Strategy<Value = Run> {
     let ops = prop::collection::vec(op(mix), 1..most);
     (ops, 2usize..8, 2usize..10, 1usize..4).prop_map(|(ops, ring_ticks, recent_ticks, history_ticks)| Run {
@@ -172,19 +197,19 @@ fn op(mix: Mix) -> impl Strategy<Value = Op> {
 
 fn commands(mix: Mix) -> impl Strategy<Value = Op> {
     let client = client();
-    let which = which();
     let pattern = 0..GLOBS.len();
     let patterns = if matches!(mix, Mix::Commands) { 14 } else { 5 };
     let claim = prop::option::weighted(if matches!(mix, Mix::Returns) { 0.8 } else { 0.3 }, claim());
     prop_oneof![
-        12 => (client.clone(), which.clone(), spec(mix), claim)
+        12 => (client.clone(), which(), spec(mix), claim)
             .prop_map(|(client, which, spec, claim)| Op::Subscribe(client, which, spec, claim)),
         patterns => (client.clone(), pattern.clone(), spec(mix)).prop_map(|(client, which, spec)| Op::Glob(client, which, spec)),
-        6 => (client.clone(), which.clone(), change(mix)).prop_map(|(client, which, change)| Op::Set(client, which, change)),
-        1 => (client.clone(), pattern.clone(), change(mix))
-            .prop_map(|(client, which, change)| Op::SetGlob(client, which, change)),
-        3 => (client.clone(), which).prop_map(|(client, which)| Op::Unsubscribe(client, which)),
-        1 => (client.clone(), pattern).prop_map(|(client, which)| Op::RemoveGlob(client, which)),
+        6 => (client.clone(), slot(), change(mix)).prop_map(|(client, which, change)| Op::Set(client, which, change)),
+        1 => (client.clone(), pattern.clone(), name(), change(mix))
+            .prop_map(|(client, which, name, change)| Op::SetGlob(client, which, name, change)),
+        3 => (client.clone(), slot()).prop_map(|(client, slot)| Op::Unsubscribe(client, slot)),
+        1 => (client.clone(), pattern, name())
+            .prop_map(|(client, which, name)| Op::RemoveGlob(client, which, name)),
         2 => client.prop_map(Op::Clear),
     ]
 }
@@ -199,6 +224,14 @@ fn which() -> impl Strategy<Value = usize> + Clone {
     prop_oneof![2 => Just(1), 3 => 0..SYMBOLS.len()]
 }
 
+fn name() -> impl Strategy<Value = usize> + Clone {
+    prop_oneof![6 => Just(0), 1 => 1..NAMES.len()]
+}
+
+fn slot() -> impl Strategy<Value = Slot> {
+    (which(), name()).prop_map(|(which, name)| Slot { which, name })
+}
+
 fn claim() -> impl Strategy<Value = Claim> {
     prop_oneof![
         6 => (0u64..10).prop_map(Claim::Behind),
@@ -208,8 +241,9 @@ fn claim() -> impl Strategy<Value = Claim> {
 }
 
 fn spec(mix: Mix) -> impl Strategy<Value = Spec> {
-    (mode(mix), interval(mix), wanted(), prop::bool::weighted(0.8))
-        .prop_map(|(mode, interval, wanted, snapshot)| Spec { mode, interval, wanted, snapshot })
+    let view = (wanted(), name()).prop_map(|(wanted, name)| View { wanted, name: word(name) });
+    (mode(mix), interval(mix), view, prop::bool::weighted(0.8))
+        .prop_map(|(mode, interval, view, snapshot)| Spec { mode, interval, view, snapshot })
 }
 
 fn change(mix: Mix) -> impl Strategy<Value = Change> {

@@ -6,11 +6,11 @@ use std::{cell::Cell, time::Duration};
 
 use super::{
     message::Recorder,
-    ops::{Claim, Given, Op, Run},
+    ops::{Claim, Given, Op, Run, Slot, word},
     world::{ModelStore, sent},
 };
 use crate::{
-    fanout::{Change, Fanout, Mode, Spec, SubscribeRequest},
+    fanout::{Change, Fanout, Mode, Spec, SubscribeRequest, View},
     tick::{Decimal, Field, FieldSet, Fields, Nanos, Symbol, Tick, WantedFields},
     topic::{Detail, FeedId, Market},
 };
@@ -60,7 +60,8 @@ fn check(ops: Vec<Op>, expected: &[&str]) {
 
 #[test]
 fn rare_trades_among_more_quotes_than_the_ring_holds_are_no_gap() {
-    let spec = Spec { mode: Mode::Every, wanted: LAST.into(), ..Spec::default() };
+    let spec =
+        Spec { mode: Mode::Every, view: View { wanted: LAST.into(), ..View::WHOLE }, ..Spec::default() };
     check(
         vec![
             trade(X),
@@ -107,6 +108,91 @@ fn of_several_patterns_the_last_one_added_counts() {
     check(every_last.chain(then()).collect(), &["A *Y tick 1 n 1", "A *Y tick 2 n 1"]);
 }
 
+/// The name that a scenario's subscriptions have.
+const NAMED: usize = 1;
+
+fn named(spec: &Spec) -> Spec {
+    Spec { view: View { name: word(NAMED), ..spec.view.clone() }, ..spec.clone() }
+}
+
+#[test]
+fn subscriptions_of_two_names_are_sent_each_its_own() {
+    let quiet = Spec { snapshot: false, ..Spec::default() };
+    let every = named(&Spec { mode: Mode::Every, ..quiet.clone() });
+    check(
+        vec![
+            Op::Subscribe(WHO, X, quiet, None),
+            Op::Subscribe(WHO, X, every.clone(), None),
+            quotes(X, 2),
+            APPLY,
+            FILL,
+            // Only the one of this name begins anew, and ends.
+            Op::Subscribe(WHO, X, Spec { snapshot: true, ..every }, None),
+            FILL,
+            Op::Unsubscribe(WHO, Slot { which: X, name: NAMED }),
+            quotes(X, 1),
+            APPLY,
+            FILL,
+        ],
+        &[
+            "A *X merged 2 n 2",
+            "A *X as Zeile 1 tick 1 n 1",
+            "A *X as Zeile 1 tick 2 n 1",
+            "A *X as Zeile 1 snapshot 2",
+            "A *X tick 3 n 1",
+        ],
+    );
+}
+
+#[test]
+fn a_new_symbol_gets_a_subscription_for_each_name_of_its_patterns() {
+    let quiet = Spec { snapshot: false, ..Spec::default() };
+    let every = Spec { mode: Mode::Every, ..quiet.clone() };
+    check(
+        vec![
+            Op::Glob(WHO, 0, quiet.clone()),
+            Op::Glob(WHO, 1, named(&quiet)),
+            Op::Glob(WHO, 0, named(&every)),
+            quotes(X, 2),
+            APPLY,
+            FILL,
+            // The pattern of the other name stays, and so do its subscriptions.
+            Op::RemoveGlob(WHO, 0, 0),
+            quotes(X, 1),
+            quotes(Y, 1),
+            APPLY,
+            FILL,
+        ],
+        &[
+            "A *X merged 2 n 2",
+            "A *X as Zeile 1 tick 1 n 1",
+            "A *X as Zeile 1 tick 2 n 1",
+            "A *X as Zeile 1 tick 3 n 1",
+            "A *Y as Zeile 1 tick 1 n 1",
+        ],
+    );
+}
+
+#[test]
+fn a_frame_is_not_repeated_for_another_name() {
+    let spec =
+        |name| Spec { snapshot: false, view: View { name: word(name), ..View::WHOLE }, ..Spec::default() };
+    let other = 2;
+    check(
+        vec![
+            Op::Subscribe(WHO, X, spec(NAMED), None),
+            quotes(X, 3),
+            APPLY,
+            FILL,
+            // The other name takes the place of the first one in the table of views, and is behind by the same ticks.
+            Op::Unsubscribe(WHO, Slot { which: X, name: NAMED }),
+            Op::Subscribe(WHO, X, spec(other), Some(Claim::Behind(3))),
+            FILL,
+        ],
+        &["A *X as Zeile 1 merged 3 n 3", "A *X as * merged 3 n 3"],
+    );
+}
+
 #[test]
 fn new_fields_from_behind_add_up() {
     let change = Change { wanted: Some(LAST.into()), ..Change::default() };
@@ -118,9 +204,9 @@ fn new_fields_from_behind_add_up() {
             FILL,
             quotes(X, 3),
             APPLY,
-            Op::Set(WHO, X, change),
+            Op::Set(WHO, Slot { which: X, name: 0 }, change),
             FILL,
-            Op::Set(WHO, X, Change { wanted: Some(WantedFields::ALL), ..change }),
+            Op::Set(WHO, Slot { which: X, name: 0 }, Change { wanted: Some(WantedFields::ALL), ..change }),
             FILL,
         ],
         &["A *X snapshot 1", "A *X merged 4 n 3", "A *X snapshot 4"],
@@ -138,7 +224,7 @@ fn mode_once_is_answered_by_a_snapshot_from_behind_too() {
             FILL,
             quotes(X, 3),
             APPLY,
-            Op::Set(WHO, X, change),
+            Op::Set(WHO, Slot { which: X, name: 0 }, change),
         ]
     };
     let expected = &["A *X snapshot 1", "A *X merged 4 n 3", "A *X snapshot 4"];
@@ -196,11 +282,11 @@ fn what_the_wheel_holds_of_an_earlier_interval_does_not_shorten_the_next() {
 #[test]
 fn subscriptions_with_the_same_interval_share_its_end() {
     let spec = Spec { interval: Duration::from_millis(100), snapshot: false, ..Spec::default() };
-    let other = Spec { interval: Duration::from_millis(30), ..spec };
+    let other = Spec { interval: Duration::from_millis(30), ..spec.clone() };
     check(
         vec![
-            Op::Subscribe(WHO, X, spec, None),
-            Op::Subscribe(WHO, Y, spec, None),
+            Op::Subscribe(WHO, X, spec.clone(), None),
+            Op::Subscribe(WHO, Y, spec.clone(), None),
             Op::Subscribe(WHO, Z, other, None),
             // The first message of each does not wait for what the other was sent.
             quotes(X, 1),
@@ -246,7 +332,7 @@ fn memory_subscribing_again_and_again_does_not_fill_the_wheel() {
     let spec = Spec { interval: Duration::from_secs(60), snapshot: false, ..Spec::default() };
     for round in 1..6_000 {
         let now = Nanos(round * 1_000_000);
-        let request = SubscribeRequest::new(&symbol, spec);
+        let request = SubscribeRequest::new(&symbol, &spec);
         assert!(fanout.subscribe(session, &request, now, &store).is_ok());
         // The first tick is sent at once, the second waits for a minute.
         for bid in 0..2 {

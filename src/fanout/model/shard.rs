@@ -1,15 +1,15 @@
 //! What arrives at the shard, applied to the fan-out and to the model: batches, losses, new topics, time, states.
 
-use compact_str::CompactString;
+use std::collections::BTreeMap;
 
 use super::{
     law::{Held, ensure},
     ledger::{Age, Fate, Ledger},
-    ops::{GLOBS, STALE, SUBSCRIPTIONS_MAX, SYMBOLS},
+    ops::{GLOBS, STALE, SUBSCRIPTIONS_MAX, SYMBOLS, Slot},
     world::{World, glob, symbol},
 };
 use crate::{
-    fanout::{Notice, Units},
+    fanout::{Notice, Spec, Units},
     tick::{State, WantedFields},
     topic::{Batch, FeedId},
 };
@@ -75,24 +75,32 @@ impl World {
             self.listed += 1;
             let mut watched = false;
             for entry in self.clients.iter_mut().flatten() {
-                let matching =
-                    entry.globs.iter().rev().find(|(pattern, _)| glob(*pattern).matches(&symbol(which)));
-                if let Some((_, spec)) = matching.copied()
-                    && !entry.ledgers.contains_key(&which)
-                {
+                let held = |slot: &Slot| entry.ledgers.contains_key(slot);
+                let mut matching: BTreeMap<Slot, Spec> = BTreeMap::new();
+                for (_, spec) in entry.globs.iter().filter(|(at, _)| glob(*at).matches(&symbol(which))) {
+                    // The last one of each name counts.
+                    matching.insert(Slot::of(which, spec), spec.clone());
+                }
+                // In the order of the names.
+                let mut matching: Vec<_> = matching.into_iter().filter(|(slot, _)| !held(slot)).collect();
+                matching.sort_by_key(|(slot, _)| slot.word());
+                for (slot, spec) in matching {
                     if entry.ledgers.len() < SUBSCRIPTIONS_MAX {
                         self.coverage.hit("glob catches a new topic");
                         let group = entry.groups.get(&spec.interval).copied();
                         entry
                             .ledgers
-                            .insert(which, Ledger { group, ..Ledger::new(which, &spec, 0, self.now) });
+                            .insert(slot, Ledger { group, ..Ledger::new(which, &spec, 0, self.now) });
                     } else {
                         self.coverage.hit("glob is full");
-                        self.expected_notices
-                            .push(Notice::Full { session: entry.key, symbol: symbol(which) });
+                        self.expected_notices.push(Notice::Full {
+                            session: entry.key,
+                            symbol: symbol(which),
+                            name: slot.word(),
+                        });
                     }
                 }
-                watched |= entry.ledgers.contains_key(&which);
+                watched |= entry.has(which);
             }
             let view = &mut self.views[which];
             (view.watched, view.head, view.state) = (watched, 0, State::Pending);
@@ -101,8 +109,8 @@ impl World {
 
     /// Whether a subscription must see each of its ticks.
     fn wants_ticks(&self, which: usize) -> bool {
-        let ledgers = self.clients.iter().flatten().filter_map(|entry| entry.ledgers.get(&which));
-        ledgers.into_iter().any(|ledger| ledger.is_every() || ledger.spec.wanted != WantedFields::ALL)
+        let ledgers = self.clients.iter().flatten().flat_map(|entry| entry.of(which));
+        ledgers.into_iter().any(|ledger| ledger.is_every() || ledger.spec.view.wanted != WantedFields::ALL)
     }
 
     /// The shard sees a topic's record, ahead of the batches.
@@ -145,8 +153,11 @@ impl World {
             return;
         }
         view.head = to;
-        for entry in self.clients.iter_mut().flatten() {
-            let Some(ledger) = entry.ledgers.get_mut(&which) else { continue };
+        let ledgers = self.clients.iter_mut().flatten().flat_map(|entry| {
+            let of = entry.ledgers.iter_mut().filter(|(slot, _)| slot.which == which);
+            of.map(|(_, ledger)| (ledger, &entry.in_order))
+        });
+        for (ledger, in_order) in ledgers {
             let was_behind = ledger.is_behind(from - 1);
             let known = match by {
                 By::Batch => true,
@@ -158,7 +169,7 @@ impl World {
             if by == By::CatchUp {
                 let unknown = from == 1 && from < past.oldest_in_ring(self.ring_ticks);
                 ledger.age = ledger.age.max(if unknown { Age::Rough } else { Age::Early });
-                entry.in_order &= !ledger.is_every();
+                in_order.set(in_order.get() && !ledger.is_every());
                 let filtered = ledger.fates.contains(&Fate::Filtered);
                 self.coverage.hit_if(known && filtered, "filtered while catching up");
             }
@@ -168,7 +179,7 @@ impl World {
                     .next()
                     .is_some_and(|first| to - first >= self.fanout.bounds.recent_ticks as u64 / 2)
             {
-                entry.in_order = false;
+                in_order.set(false);
             }
             if !was_behind && ledger.is_behind(to) {
                 ledger.become_due(self.now, Some(self.stamp));
@@ -188,9 +199,16 @@ impl World {
             return;
         }
         view.state = state;
-        for entry in self.clients.iter().flatten().filter(|entry| entry.ledgers.contains_key(&which)) {
-            self.expected_notices.push(Notice::State { session: entry.key, symbol: symbol(which), state });
-            self.coverage.hit(state.as_str());
+        for entry in self.clients.iter().flatten() {
+            for slot in entry.ledgers.keys().filter(|slot| slot.which == which) {
+                self.expected_notices.push(Notice::State {
+                    session: entry.key,
+                    symbol: symbol(which),
+                    name: slot.word(),
+                    state,
+                });
+                self.coverage.hit(state.as_str());
+            }
         }
     }
 
@@ -229,8 +247,8 @@ impl World {
             while !self.fanout.advance_some(self.now, &mut Units::new(1)) {}
         }
         for entry in self.clients.iter_mut().flatten() {
-            for (&which, ledger) in &mut entry.ledgers {
-                if ledger.is_behind(self.views[which].head) {
+            for (slot, ledger) in &mut entry.ledgers {
+                if ledger.is_behind(self.views[slot.which].head) {
                     ledger.become_due(self.now, None);
                 }
             }
@@ -241,14 +259,15 @@ impl World {
     }
 
     /// A subscription ends.
-    pub fn end(&mut self, client: usize, which: usize) {
-        let Some(mut ledger) = self.clients[client].as_mut().and_then(|entry| entry.ledgers.remove(&which))
+    pub fn end(&mut self, client: usize, slot: Slot) {
+        let which = slot.which;
+        let Some(mut ledger) = self.clients[client].as_mut().and_then(|entry| entry.ledgers.remove(&slot))
         else {
             return;
         };
         ledger.discard();
         self.ended.push(ledger);
-        let wanted = self.clients.iter().flatten().any(|entry| entry.ledgers.contains_key(&which));
+        let wanted = self.clients.iter().flatten().any(|entry| entry.has(which));
         self.views[which].watched &= wanted;
     }
 
@@ -257,7 +276,9 @@ impl World {
     pub fn note_order(&mut self, client: usize) {
         let Some(entry) = self.clients[client].as_mut() else { return };
         let every = entry.ledgers.iter().filter(|(_, ledger)| ledger.is_every());
-        entry.in_order |= every.into_iter().all(|(&which, ledger)| !ledger.is_behind(self.views[which].head));
+        let caught_up =
+            every.into_iter().all(|(slot, ledger)| !ledger.is_behind(self.views[slot.which].head));
+        entry.in_order.set(entry.in_order.get() || caught_up);
     }
 
     pub fn matching(&self, pattern: usize) -> Vec<usize> {
@@ -268,8 +289,9 @@ impl World {
     pub fn check_globs(&self) -> Held {
         for entry in self.clients.iter().flatten() {
             let globs = self.fanout.globs(entry.key);
-            let held: Vec<&str> = globs.iter().map(CompactString::as_str).collect();
-            let expected: Vec<&str> = entry.globs.iter().map(|&(pattern, _)| GLOBS[pattern]).collect();
+            let held: Vec<_> = globs.iter().map(|held| (held.text.as_str(), held.name.clone())).collect();
+            let expected: Vec<_> =
+                entry.globs.iter().map(|(pattern, spec)| (GLOBS[*pattern], spec.view.name.clone())).collect();
             ensure!(held == expected, Answers, "holds the patterns {held:?} and not {expected:?}");
         }
         Ok(())

@@ -55,7 +55,7 @@ impl World {
 fn check_session(fanout: &Fanout, key: usize, session: &LocalSession) -> Held {
     let subs = session.subs.len();
     ensure!(subs <= SUBSCRIPTIONS_MAX, Memory, "{subs} subscriptions");
-    ensure!(session.subs.iter().is_sorted_by(|a, b| a.0 < b.0), Memory, "subscriptions out of order");
+    ensure!(session.subs.iter().is_sorted_by(|a, b| a < b), Memory, "subscriptions out of order");
     ensure!(
         session.queue.len() <= subs + 1,
         Memory,
@@ -116,7 +116,9 @@ fn check_sub(fanout: &Fanout, key: u32, sub: &Subscription) -> Held {
         _ => Some(key),
     };
     ensure!(at == Some(key), Memory, "{at:?} is at the slot of {key}");
-    ensure!(session.subs.find(sub.topic) == Some(key), Memory, "{key} is not its session's");
+    let own =
+        session.subs.of(sub.topic).filter(|other| fanout.view_of(*other).name == fanout.view_of(key).name);
+    ensure!(own.eq([key]), Memory, "{key} is not its session's, or shares its name");
     let list = if fanout.views.get(sub.view).has_every_field() { &topic.plain } else { &topic.masked };
     ensure!(list.get(sub.slot as usize) == Some(&key), Memory, "{key} is not at its slot");
     let after = topic.record.seq - sub.cursor;

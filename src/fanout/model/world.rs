@@ -11,7 +11,7 @@ use super::{
     ledger::Ledger,
     message::Kept,
     naive::Past,
-    ops::{GLOBS, Mix, Op, Run, SESSIONS_MAX, STALE, SUBSCRIPTIONS_MAX, SYMBOLS},
+    ops::{GLOBS, Mix, Op, Run, SESSIONS_MAX, STALE, SUBSCRIPTIONS_MAX, SYMBOLS, Slot},
     sabotage::Sabotage,
 };
 use crate::{
@@ -73,7 +73,7 @@ pub struct View {
 
 pub struct ModelClient {
     pub key: SessionKey,
-    pub ledgers: BTreeMap<usize, Ledger>,
+    pub ledgers: BTreeMap<Slot, Ledger>,
     /// When a subscription with that interval was caught up last.
     pub groups: BTreeMap<Duration, Nanos>,
     /// Oldest first.
@@ -81,13 +81,23 @@ pub struct ModelClient {
     /// It was named as having something to send.
     pub named: bool,
     /// All ticks that its subscriptions in mode `every` are behind by are among the recent ones.
-    pub in_order: bool,
-    pub last_order: u64,
+    pub in_order: Cell<bool>,
+    /// Of the last of those, and the subscription that was sent it.
+    pub last_order: (u64, Option<Slot>),
     /// Subscriptions that waited during the last turn of the every-mode queue, and since when they were due.
-    pub overtaken: Vec<(usize, Option<u64>)>,
+    pub overtaken: Vec<(Slot, Option<u64>)>,
 }
 
 impl ModelClient {
+    /// Its subscriptions to a symbol.
+    pub fn of(&self, which: usize) -> impl Iterator<Item = &Ledger> {
+        self.ledgers.iter().filter(move |(slot, _)| slot.which == which).map(|(_, ledger)| ledger)
+    }
+
+    pub fn has(&self, which: usize) -> bool {
+        self.of(which).next().is_some()
+    }
+
     /// A subscription with this interval was caught up: the others of this interval wait for the same end.
     pub fn keep_time(&mut self, interval: Duration, now: Nanos) {
         self.groups.insert(interval, now);
@@ -200,10 +210,10 @@ impl World {
             }
             Op::Subscribe(client, which, ref spec, claim) => self.subscribe(client, which, spec, claim),
             Op::Glob(client, pattern, ref spec) => self.subscribe_glob(client, pattern, spec),
-            Op::Set(client, which, ref change) => self.set(client, which, change),
-            Op::SetGlob(client, pattern, ref change) => self.set_glob(client, pattern, change),
-            Op::Unsubscribe(client, which) => self.unsubscribe(client, which),
-            Op::RemoveGlob(client, pattern) => self.remove_glob(client, pattern),
+            Op::Set(client, slot, ref change) => self.set(client, slot, change),
+            Op::SetGlob(client, pattern, name, ref change) => self.set_glob(client, pattern, name, change),
+            Op::Unsubscribe(client, slot) => self.unsubscribe(client, slot),
+            Op::RemoveGlob(client, pattern, name) => self.remove_glob(client, pattern, name),
             Op::Fill(client, room) => self.fill(client, room),
             Op::SubscribeAll(which, ref spec) => {
                 (0..SESSIONS_MAX).try_for_each(|client| self.subscribe(client, which, spec, None))

@@ -5,13 +5,26 @@ use std::cmp::Reverse;
 mod index;
 mod table;
 
+pub use table::HeldGlob;
 pub(super) use table::PatternTable;
 
 use self::table::Holder;
 use super::{
-    CHANGE_UNITS, Change, Fanout, Glob, LocalId, Mode, Notice, SessionKey, Spec, TooMany, Units, state::Base,
+    CHANGE_UNITS, Change, Fanout, Glob, LocalId, Mode, Name, Notice, SessionKey, Spec, TooMany, Units,
+    state::Base,
 };
 use crate::{tick::Symbol, topic::NewTopic};
+
+/// Where a walk over a session's subscriptions is; it begins at the default.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Place(u32, u32);
+
+/// Which of a session's subscriptions it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Subscriber<'a> {
+    pub symbol: &'a Symbol,
+    pub name: Option<&'a Name>,
+}
 
 /// To list a symbol, and look its patterns up.
 const LISTING_UNITS: usize = 16;
@@ -22,20 +35,28 @@ impl Fanout {
         &self.listed_symbols
     }
 
-    /// The session's first subscription from a topic on, and the topic to go on from: for a walk that may be interrupted.
-    pub fn subscribed_from(&self, session: SessionKey, from: u32) -> Option<(u32, &Symbol)> {
-        let (topic, _) = self.schedule.sessions.get(session.0 as usize)?.subs.next_from(from)?;
-        Some((topic + 1, &self.topics[topic as usize].symbol))
+    /// The session's first subscription from a place on, and the place to go on from: for a walk that may be interrupted.
+    pub fn subscribed_from(&self, session: SessionKey, from: Place) -> Option<(Place, Subscriber<'_>)> {
+        let entry = self.schedule.sessions.get(session.0 as usize)?;
+        let (topic, key) = entry.subs.next_from((from.0, from.1))?;
+        let symbol = &self.topics[topic as usize].symbol;
+        Some((Place(topic, key + 1), Subscriber { symbol, name: self.view_of(key).name.as_ref() }))
     }
 
     /// Whether the session may add this pattern.
-    pub fn has_room_for_glob(&self, session: SessionKey, text: &str, globs_max: usize) -> bool {
+    pub fn has_room_for_glob(
+        &self,
+        session: SessionKey,
+        text: &str,
+        name: Option<&Name>,
+        globs_max: usize,
+    ) -> bool {
         let globs = self.globs(session);
-        globs.len() < globs_max || globs.iter().any(|held| held == text)
+        globs.len() < globs_max || globs.iter().any(|held| held.is(text, name))
     }
 
-    /// Keeps a pattern for symbols that are listed later. When the session has it already, the new spec replaces the
-    /// old one.
+    /// Keeps a pattern for symbols that are listed later. When the session has it already under the same name, the new
+    /// spec replaces the old one.
     ///
     /// # Errors
     /// When the session holds `globs_max` others.
@@ -46,57 +67,67 @@ impl Fanout {
         spec: &Spec,
         globs_max: usize,
     ) -> Result<(), TooMany> {
-        self.remove_glob(session, glob.as_str());
+        self.remove_glob(session, glob.as_str(), spec.view.name.as_ref());
         let Some(entry) = self.schedule.sessions.get_mut(session.0 as usize) else { return Ok(()) };
         if entry.globs.len() >= globs_max {
             return Err(TooMany);
         }
-        entry.globs.push(glob.as_str().into());
+        entry.globs.push(HeldGlob { text: glob.as_str().into(), name: spec.view.name.clone() });
         self.patterns.add(session.0, glob, spec);
         self.of_patterns += usize::from(spec.sees_each_tick());
         Ok(())
     }
 
     /// Changes what a standing pattern will subscribe to; says whether the session held it.
-    pub fn set_glob(&mut self, session: SessionKey, text: &str, change: &Change) -> bool {
+    pub fn set_glob(
+        &mut self,
+        session: SessionKey,
+        text: &str,
+        name: Option<&Name>,
+        change: &Change,
+    ) -> bool {
         let Some(pattern) = self.patterns.get_mut(text) else { return false };
-        let Some(Holder { spec, .. }) = pattern.holders.get_mut(&session.0) else { return false };
+        let key = (session.0, name.cloned());
+        let Some(Holder { spec, .. }) = pattern.holders.get_mut(&key) else { return false };
         let before = spec.sees_each_tick();
         spec.mode = change.mode.unwrap_or(spec.mode);
         spec.interval = change.interval.unwrap_or(spec.interval);
-        spec.wanted = change.wanted.unwrap_or(spec.wanted);
+        spec.view = change.of(&spec.view);
         self.of_patterns += usize::from(spec.sees_each_tick());
         self.of_patterns -= usize::from(before);
         true
     }
 
-    /// Says whether the session held the pattern.
-    pub fn remove_glob(&mut self, session: SessionKey, text: &str) -> bool {
+    /// Says whether the session held the pattern under this name.
+    pub fn remove_glob(&mut self, session: SessionKey, text: &str, name: Option<&Name>) -> bool {
         let Some(entry) = self.schedule.sessions.get_mut(session.0 as usize) else { return false };
-        let Some(at) = entry.globs.iter().position(|held| held == text) else { return false };
+        let Some(at) = entry.globs.iter().position(|held| held.is(text, name)) else { return false };
         // The order stays: the last one added counts.
-        let text = entry.globs.remove(at);
-        let spec = self.patterns.remove(session.0, &text);
+        let glob = entry.globs.remove(at);
+        let spec = self.patterns.remove(session.0, &glob);
         self.of_patterns -= usize::from(spec.is_some_and(|spec| spec.sees_each_tick()));
         true
     }
 
-    /// Sessions with a pattern that matches, each once, with the spec of the pattern that it added last: as if it had
-    /// subscribed to the symbol with each in turn. In order, so that the same input gives the same frames.
+    /// Sessions with a pattern that matches, each once for each name, with the spec of the pattern that it added last under
+    /// that name: as if it had subscribed to the symbol with each in turn. In order, so that the same input gives the same
+    /// frames.
     pub(super) fn glob_holders(&mut self, symbol: &Symbol, units: &mut Units) -> Vec<(u32, Spec)> {
         let PatternTable { all, index, candidates, .. } = &mut self.patterns;
         candidates.clear();
         index.candidates(symbol, candidates);
-        let mut held: Vec<(u32, Reverse<u64>, Spec)> = Vec::new();
+        let mut held: Vec<(u32, Reverse<u64>, &Spec)> = Vec::new();
         let matching = candidates.iter().map(|&pattern| &all[pattern as usize]);
         for pattern in matching.filter(|pattern| pattern.glob.matches(symbol)) {
             let holders = pattern.holders.iter();
-            held.extend(holders.map(|(&session, holder)| (session, Reverse(holder.added), holder.spec)));
+            held.extend(
+                holders.map(|((session, _), holder)| (*session, Reverse(holder.added), &holder.spec)),
+            );
         }
         units.spend(LISTING_UNITS + 2 * candidates.len() + CHANGE_UNITS * held.len());
-        held.sort_unstable_by_key(|&(session, added, _)| (session, added));
-        held.dedup_by_key(|&mut (session, ..)| session);
-        held.into_iter().map(|(session, _, spec)| (session, spec)).collect()
+        held.sort_unstable_by_key(|&(session, added, spec)| (session, spec.view.name.as_ref(), added));
+        held.dedup_by_key(|&mut (session, _, spec)| (session, spec.view.name.as_ref()));
+        held.into_iter().map(|(session, _, spec)| (session, spec.clone())).collect()
     }
 
     /// Subscribes the sessions whose patterns match a new symbol. All of its ticks are still to come, so its record is not
@@ -107,11 +138,13 @@ impl Fanout {
         for &(session, ref spec) in holders {
             let Some(entry) = self.schedule.sessions.get(session as usize) else { continue };
             let session = SessionKey(session);
-            if entry.find(local).is_some() {
+            let (name, count) = (spec.view.name.as_ref(), entry.subs.len());
+            if self.find_on(session, local, name).is_some() {
                 continue;
             }
-            if entry.subs.len() >= self.subscriptions_max {
-                self.notices.push(Notice::Full { session, symbol: new_topic.symbol.clone() });
+            if count >= self.subscriptions_max {
+                let symbol = new_topic.symbol.clone();
+                self.notices.push(Notice::Full { session, symbol, name: name.cloned() });
                 continue;
             }
             let key = self.insert(session, local, spec);

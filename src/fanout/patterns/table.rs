@@ -9,7 +9,7 @@ use foldhash::fast::RandomState;
 use slab::Slab;
 
 use super::index::PatternIndex;
-use crate::fanout::{Glob, Spec, state::index32};
+use crate::fanout::{Glob, Name, Spec, state::index32};
 
 /// All standing patterns, each once, with the sessions that hold it.
 #[derive(Default)]
@@ -24,14 +24,28 @@ pub(in crate::fanout) struct PatternTable {
 
 pub(in crate::fanout) struct Pattern {
     pub glob: Glob,
-    /// By session.
-    pub holders: BTreeMap<u32, Holder>,
+    /// By session, and by the name under which it holds the pattern.
+    pub holders: BTreeMap<(u32, Option<Name>), Holder>,
 }
 
-#[derive(Clone, Copy)]
+/// A pattern that a session holds, as its client wrote it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HeldGlob {
+    pub text: CompactString,
+    /// Of the subscriptions that it makes.
+    pub name: Option<Name>,
+}
+
+#[derive(Clone)]
 pub(in crate::fanout) struct Holder {
     pub spec: Spec,
     pub added: u64,
+}
+
+impl HeldGlob {
+    pub fn is(&self, text: &str, name: Option<&Name>) -> bool {
+        self.text == text && self.name.as_ref() == name
+    }
 }
 
 impl PatternTable {
@@ -47,18 +61,19 @@ impl PatternTable {
             pattern
         });
         self.added += 1;
-        all[pattern as usize].holders.insert(session, Holder { spec: *spec, added: self.added });
+        let key = (session, spec.view.name.clone());
+        all[pattern as usize].holders.insert(key, Holder { spec: spec.clone(), added: self.added });
     }
 
-    /// Removes it from a session; says the spec that the session held it with.
-    pub fn remove(&mut self, session: u32, text: &str) -> Option<Spec> {
-        let pattern = *self.by_text.get(text)?;
+    /// Removes one from a session; says the spec that the session held it with.
+    pub fn remove(&mut self, session: u32, held: &HeldGlob) -> Option<Spec> {
+        let pattern = *self.by_text.get(&held.text)?;
         let entry = self.all.get_mut(pattern as usize)?;
-        let holder = entry.holders.remove(&session)?;
+        let holder = entry.holders.remove(&(session, held.name.clone()))?;
         if entry.holders.is_empty() {
             let Pattern { glob, .. } = self.all.remove(pattern as usize);
             self.index.remove(pattern, &glob);
-            self.by_text.remove(text);
+            self.by_text.remove(&held.text);
         }
         Some(holder.spec)
     }

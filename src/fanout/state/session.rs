@@ -3,11 +3,13 @@
 //!
 //! Invariant: a subscription that is behind is in `queue`, in `every_queue`, or waits for its interval, exactly once.
 
-use compact_str::CompactString;
 use slab::Slab;
 
-use super::{Subscription, SubscriptionMap, index32};
-use crate::fanout::schedule::{EVERY_QUEUE, IntervalGroups, SendQueue};
+use super::{Subscription, SubscriptionMap, ViewId, index32};
+use crate::fanout::{
+    patterns::HeldGlob,
+    schedule::{EVERY_QUEUE, IntervalGroups, SendQueue},
+};
 
 #[derive(Default)]
 pub(in crate::fanout) struct LocalSession {
@@ -26,13 +28,13 @@ pub(in crate::fanout) struct LocalSession {
     pub ready: bool,
     pub interval_groups: IntervalGroups,
     /// Its standing patterns, in the order in which they were added.
-    pub globs: Vec<CompactString>,
+    pub globs: Vec<HeldGlob>,
 }
 
 impl LocalSession {
-    /// Its subscription to a topic.
-    pub fn find(&self, topic: u32) -> Option<u32> {
-        self.subs.find(topic)
+    /// Its subscription to a topic with a view. Views of several have different names.
+    pub fn find(&self, subs: &Slab<Subscription>, topic: u32, view: ViewId) -> Option<u32> {
+        self.subs.of(topic).find(|&key| subs[key as usize].view == view)
     }
 
     /// Puts a subscription at the end of its queue; says its slot there.

@@ -1,15 +1,15 @@
-//! A session's subscriptions, by topic.
+//! A session's subscriptions, by topic. A topic may have several, which their names tell apart.
 //!
 //! A sorted vector is the smallest map, and the fastest one for the few hundred subscriptions that most sessions have. An
 //! insertion into the middle of a hundred thousand would move half a megabyte, so a large map is a tree.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-/// (topic, subscription), in order of the topics.
+/// (topic, subscription), in order of the topics, and of the keys within a topic.
 #[derive(Debug)]
 pub(in crate::fanout) enum SubscriptionMap {
     Few(Vec<(u32, u32)>),
-    Many(BTreeMap<u32, u32>),
+    Many(BTreeSet<(u32, u32)>),
 }
 
 /// A larger vector becomes a tree, and a tree of less than a quarter of it a vector.
@@ -23,48 +23,46 @@ impl SubscriptionMap {
         }
     }
 
-    pub fn find(&self, topic: u32) -> Option<u32> {
-        match self {
-            SubscriptionMap::Few(few) => {
-                few.binary_search_by_key(&topic, |&(topic, _)| topic).ok().map(|at| few[at].1)
-            }
-            SubscriptionMap::Many(many) => many.get(&topic).copied(),
-        }
+    /// The subscriptions to a topic.
+    #[inline]
+    pub fn of(&self, topic: u32) -> impl Iterator<Item = u32> + '_ {
+        self.from((topic, 0)).take_while(move |&(held, _)| held == topic).map(|(_, key)| key)
     }
 
-    /// The first whose topic is not below this one.
-    pub fn next_from(&self, topic: u32) -> Option<(u32, u32)> {
-        match self {
-            SubscriptionMap::Few(few) => few.get(few.partition_point(|&(held, _)| held < topic)).copied(),
-            SubscriptionMap::Many(many) => many.range(topic..).next().map(|(&topic, &key)| (topic, key)),
-        }
+    /// The first that is not below this one.
+    pub fn next_from(&self, at: (u32, u32)) -> Option<(u32, u32)> {
+        self.from(at).next()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
-        let (few, many) = match self {
-            SubscriptionMap::Few(few) => (&few[..], None),
-            SubscriptionMap::Many(many) => (&[][..], Some(many)),
-        };
-        few.iter().copied().chain(many.into_iter().flatten().map(|(&topic, &key)| (topic, key)))
+        self.from((0, 0))
     }
 
-    /// The topic must not be in the map.
+    #[inline]
+    fn from(&self, at: (u32, u32)) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let (few, many) = match self {
+            SubscriptionMap::Few(few) => (&few[few.partition_point(|&held| held < at)..], None),
+            SubscriptionMap::Many(many) => (&[][..], Some(many.range(at..))),
+        };
+        few.iter().chain(many.into_iter().flatten()).copied()
+    }
+
     pub fn insert(&mut self, topic: u32, key: u32) {
         match self {
             SubscriptionMap::Few(few) => {
-                few.insert(few.partition_point(|&(held, _)| held < topic), (topic, key));
+                few.insert(few.partition_point(|&held| held < (topic, key)), (topic, key));
                 if few.len() > FEW_MAX {
                     *self = SubscriptionMap::Many(few.drain(..).collect());
                 }
             }
-            SubscriptionMap::Many(many) => drop(many.insert(topic, key)),
+            SubscriptionMap::Many(many) => drop(many.insert((topic, key))),
         }
     }
 
-    pub fn remove(&mut self, topic: u32) {
+    pub fn remove(&mut self, topic: u32, key: u32) {
         match self {
             SubscriptionMap::Few(few) => {
-                if let Ok(at) = few.binary_search_by_key(&topic, |&(topic, _)| topic) {
+                if let Ok(at) = few.binary_search(&(topic, key)) {
                     few.remove(at);
                 }
                 if few.is_empty() {
@@ -72,7 +70,7 @@ impl SubscriptionMap {
                 }
             }
             SubscriptionMap::Many(many) => {
-                many.remove(&topic);
+                many.remove(&(topic, key));
                 if many.len() < FEW_MAX / 4 {
                     *self = SubscriptionMap::Few(self.iter().collect());
                 }
@@ -113,23 +111,24 @@ mod tests {
         /// However many there are, they are found, and are in order.
         #[test]
         fn few_and_many_are_the_same(
-            topics in prop::collection::hash_set(0u32..5_000, 0..2_500), gone in prop::collection::vec(0u32..5_000, 0..5_000)
+            held in prop::collection::hash_set((0u32..2_000, 0u32..4), 0..2_500),
+            gone in prop::collection::vec((0u32..2_000, 0u32..4), 0..5_000),
         ) {
-            let (mut subs, mut expected) = (SubscriptionMap::default(), BTreeMap::new());
-            for &topic in &topics {
-                subs.insert(topic, topic + 7);
-                expected.insert(topic, topic + 7);
+            let (mut subs, mut expected) = (SubscriptionMap::default(), BTreeSet::new());
+            for &(topic, key) in &held {
+                subs.insert(topic, key);
+                expected.insert((topic, key));
             }
-            let same = |subs: &SubscriptionMap, expected: &BTreeMap<u32, u32>| {
-                let all = subs.iter().eq(expected.iter().map(|(&topic, &key)| (topic, key)));
-                let next = |from| expected.range(from..).next().map(|(&topic, &key)| (topic, key));
-                all && subs.len() == expected.len()
-                    && (0..5_000).step_by(97).all(|from| subs.next_from(from) == next(from) && subs.find(from) == expected.get(&from).copied())
+            let same = |subs: &SubscriptionMap, expected: &BTreeSet<(u32, u32)>| {
+                let of = |topic| expected.range((topic, 0)..(topic + 1, 0)).map(|&(_, key)| key);
+                let next = |from| expected.range((from, 2)..).next().copied();
+                subs.iter().eq(expected.iter().copied()) && subs.len() == expected.len()
+                    && (0..2_000).step_by(7).all(|from| subs.next_from((from, 2)) == next(from) && subs.of(from).eq(of(from)))
             };
             prop_assert!(same(&subs, &expected));
-            for topic in gone {
-                subs.remove(topic);
-                expected.remove(&topic);
+            for (topic, key) in gone {
+                subs.remove(topic, key);
+                expected.remove(&(topic, key));
             }
             prop_assert!(same(&subs, &expected));
         }

@@ -20,12 +20,14 @@ pub(in crate::fanout) struct ViewId(u32);
 
 /// Every view that a subscription of the shard has.
 pub(in crate::fanout) struct ViewTable {
-    rows: Slab<Row>,
+    rows: Slab<ViewRow>,
     /// Every view but [`View::WHOLE`], which most subscriptions have, and which is found without it.
     ids: HashMap<View, ViewId, RandomState>,
+    /// How many views have lost their last user. Each left its id to another one.
+    ended: u64,
 }
 
-struct Row {
+struct ViewRow {
     view: View,
     /// How many subscriptions have it. Not counted for [`View::WHOLE`].
     users: u32,
@@ -67,7 +69,7 @@ impl ViewTable {
             self.rows[id.index()].users += 1;
             return id;
         }
-        let index = index32(self.rows.insert(Row { view: view.clone(), users: 1 }));
+        let index = index32(self.rows.insert(ViewRow { view: view.clone(), users: 1 }));
         let id = ViewId::new(index, view);
         self.ids.insert(view.clone(), id);
         id
@@ -82,7 +84,13 @@ impl ViewTable {
         row.users -= 1;
         if row.users == 0 {
             self.ids.remove(&self.rows.remove(id.index()).view);
+            self.ended += 1;
         }
+    }
+
+    /// How many views have ended. As long as it is the same, an id means the same view.
+    pub fn ended(&self) -> u64 {
+        self.ended
     }
 
     pub fn shrink_to_fit(&mut self) {
@@ -100,31 +108,35 @@ impl ViewTable {
 impl Default for ViewTable {
     fn default() -> Self {
         let mut rows = Slab::new();
-        rows.insert(Row { view: View::WHOLE, users: 0 });
-        ViewTable { rows, ids: HashMap::default() }
+        rows.insert(ViewRow { view: View::WHOLE, users: 0 });
+        ViewTable { rows, ids: HashMap::default(), ended: 0 }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tick::Field;
+    use crate::{fanout::Name, tick::Field};
 
     #[test]
     fn equal_views_have_one_id_for_as_long_as_they_are_held() {
         let mut views = ViewTable::default();
-        let some = View { wanted: Field::Bid.bit().into() };
+        let some = View { wanted: Field::Bid.bit().into(), ..View::WHOLE };
+        let named = View { name: Name::new("a"), ..View::WHOLE };
         assert_eq!(views.hold(&View::WHOLE), ViewId::WHOLE);
         let id = views.hold(&some);
         assert_eq!(views.hold(&some), id);
-        assert!(!id.has_every_field() && ViewId::WHOLE.has_every_field());
-        assert_eq!(*views.get(id), some);
-        assert_eq!(views.held(), (1, 2));
+        let other = views.hold(&named);
+        assert!(other != id && other != ViewId::WHOLE);
+        assert!(!id.has_every_field() && other.has_every_field() && ViewId::WHOLE.has_every_field());
+        assert_eq!((views.get(id), views.get(other)), (&some, &named));
+        assert_eq!(views.held(), (2, 3));
         views.release(id);
-        assert_eq!(views.held(), (1, 1));
+        assert_eq!((views.held(), views.ended()), ((2, 2), 0));
         views.release(id);
+        views.release(other);
         views.release(ViewId::WHOLE);
-        assert_eq!(views.held(), (0, 0));
+        assert_eq!((views.held(), views.ended()), ((0, 0), 2));
         assert_eq!(*views.get(ViewId::WHOLE), View::WHOLE);
     }
 }

@@ -2,23 +2,23 @@
 //!
 //! Each step does as much as its units allow and leaves the rest for the next. `schedule.rs` decides when a step runs.
 
-use super::job::{AnswerProgress, Job, ListJob, Step, SymbolsCommand, SymbolsJob};
+use super::job::{AnswerProgress, Job, Step, SymbolsCommand, SymbolsJob};
 use crate::{
     fanout::{
-        CHANGE_UNITS, Glob, Mode, ResumePoint, SUBSCRIBE_UNITS, SessionKey, Spec, SubscribeOutcome,
-        SubscribeRequest, Subscribed, TooMany, Units,
+        CHANGE_UNITS, Glob, Mode, Name, Place, ResumePoint, SUBSCRIBE_UNITS, SessionKey, Spec,
+        SubscribeOutcome, SubscribeRequest, Subscribed, TooMany, Units,
     },
     session::{core::Core, socket::SessionSocket, stats::LimitHit},
-    tick::{Nanos, State, Symbol, WantedFields},
+    tick::{Nanos, State, Symbol},
     wire::{
-        CommandError, Control, ErrorCode, Target,
+        Control, ErrorCode, Target,
         command::ResumeFrom,
-        control::{Entry, ListEntry, Status, millis},
+        control::{Entry, Status},
     },
 };
 
 /// To write one result, or one row of a list.
-const ENTRY_UNITS: usize = 8;
+pub(super) const ENTRY_UNITS: usize = 8;
 
 impl<S: SessionSocket> Core<S> {
     /// Continues a command; returns whether it has been answered. `now` is by the machine's clock.
@@ -46,7 +46,8 @@ impl<S: SessionSocket> Core<S> {
         }
         // An old price must not look new, even when its topic was quiet before the client subscribed.
         while let Some((symbol, state)) = job.states.pop_first() {
-            self.control(key, &Control::SymbolStatus { symbol: symbol.as_str(), state });
+            let name = job.name.clone();
+            self.control(key, &Control::SymbolStatus { name, symbol: symbol.as_str(), state });
             units.spend(ENTRY_UNITS);
             if units.is_spent() && !job.states.is_empty() {
                 return false;
@@ -99,7 +100,9 @@ impl<S: SessionSocket> Core<S> {
             return;
         }
         let result = match &job.targets[job.results.len()] {
-            Target::Bad { text, message } => Entry::error(text, ErrorCode::BadSymbol, message),
+            Target::Bad { text, message } => {
+                Entry::error(text, ErrorCode::BadSymbol, message).named(job.name.as_ref())
+            }
             Target::Name(symbol) => {
                 let symbol = symbol.clone();
                 self.take_name(key, job, &symbol, now, units)
@@ -137,6 +140,7 @@ impl<S: SessionSocket> Core<S> {
         now: Nanos,
         units: &mut Units,
     ) -> Entry {
+        let name = job.name.clone();
         let was_subscribed = match &job.command {
             SymbolsCommand::Subscribe { .. } => {
                 units.spend(SUBSCRIBE_UNITS);
@@ -144,16 +148,19 @@ impl<S: SessionSocket> Core<S> {
                     Ok(subscribed) => {
                         let waits = subscribed.outcome == SubscribeOutcome::Pending;
                         let known = (waits && !self.node.ingest.is_known(symbol)).then_some(false);
-                        Entry { known, ..Entry::new(symbol.as_str(), status(subscribed.outcome)) }
+                        Entry { name, known, ..Entry::new(symbol.as_str(), status(subscribed.outcome)) }
                     }
-                    Err(TooMany) => self.too_many(symbol.as_str()),
+                    Err(TooMany) => self.too_many(symbol.as_str(), name),
                 };
             }
-            SymbolsCommand::Unsubscribe => self.fanout.unsubscribe(key, symbol),
-            SymbolsCommand::Set { change } => self.fanout.set(key, symbol, change, now),
+            SymbolsCommand::Unsubscribe => self.fanout.unsubscribe(key, symbol, name.as_ref()),
+            SymbolsCommand::Set { change } => self.fanout.set(key, symbol, name.as_ref(), change, now),
         };
         units.spend(CHANGE_UNITS);
-        if was_subscribed { Entry::new(symbol.as_str(), Status::Ok) } else { not_subscribed(symbol.as_str()) }
+        if !was_subscribed {
+            return not_subscribed(symbol.as_str(), name);
+        }
+        Entry { name, ..Entry::new(symbol.as_str(), Status::Ok) }
     }
 
     fn subscribe(
@@ -166,7 +173,7 @@ impl<S: SessionSocket> Core<S> {
     ) -> Result<Subscribed, TooMany> {
         let SymbolsCommand::Subscribe { spec, resume } = &job.command else { return Err(TooMany) };
         let resume = resume_of(resume.as_ref(), symbol, &self.node.epoch);
-        let request = SubscribeRequest { symbol, spec: *spec, resume };
+        let request = SubscribeRequest { symbol, spec, resume };
         let walked = self.fanout.walked();
         let subscribed = self.fanout.subscribe(key, &request, now, &*self.node.ingest)?;
         units.spend(self.fanout.walked() - walked);
@@ -184,23 +191,26 @@ impl<S: SessionSocket> Core<S> {
             job.command,
             SymbolsCommand::Subscribe { spec: Spec { mode: Mode::Latest | Mode::Every, .. }, .. }
         );
+        let name = job.name.as_ref();
         let message = if job.globs > most {
             format!("one command names at most {most} different globs (limits.globs)")
-        } else if is_kept && !self.fanout.has_room_for_glob(key, glob.as_str(), most) {
+        } else if is_kept && !self.fanout.has_room_for_glob(key, glob.as_str(), name, most) {
             format!("a session holds at most {most} globs")
         } else {
             return Ok(match &job.command {
                 SymbolsCommand::Subscribe { .. } => Step::Matching { at: 0, found: Vec::new(), new: 0 },
                 SymbolsCommand::Unsubscribe => {
-                    Step::Own { from: 0, count: 0, held: self.fanout.remove_glob(key, glob.as_str()) }
+                    let held = self.fanout.remove_glob(key, glob.as_str(), name);
+                    Step::Own { from: Place::default(), count: 0, held }
                 }
                 SymbolsCommand::Set { change } => {
-                    Step::Own { from: 0, count: 0, held: self.fanout.set_glob(key, glob.as_str(), change) }
+                    let held = self.fanout.set_glob(key, glob.as_str(), name, change);
+                    Step::Own { from: Place::default(), count: 0, held }
                 }
             });
         };
         self.stats.limits[LimitHit::Globs as usize] += 1;
-        Err(Entry::error(glob.as_str(), ErrorCode::TooManyGlobs, message))
+        Err(Entry::error(glob.as_str(), ErrorCode::TooManyGlobs, message).named(name))
     }
 
     /// Matches a glob against the listed symbols, until there are more matches than the session has subscriptions left.
@@ -217,7 +227,7 @@ impl<S: SessionSocket> Core<S> {
             if glob.matches(&listed[*at]) {
                 units.spend(2);
                 found.push(u32::try_from(*at).unwrap_or(u32::MAX));
-                *new += usize::from(!self.fanout.is_subscribed(key, &listed[*at]));
+                *new += usize::from(!self.fanout.is_subscribed(key, &listed[*at], job.name.as_ref()));
             }
             *at += 1;
         }
@@ -241,7 +251,7 @@ impl<S: SessionSocket> Core<S> {
         };
         match failed {
             Some((code, message)) => {
-                job.results.push(Entry::error(glob.as_str(), code, message));
+                job.results.push(Entry::error(glob.as_str(), code, message).named(job.name.as_ref()));
                 job.step = Step::Next;
             }
             None => job.step = Step::Subscribing { found: std::mem::take(found), at: 0 },
@@ -263,92 +273,56 @@ impl<S: SessionSocket> Core<S> {
             let symbol = self.fanout.listed_symbols()[index as usize].clone();
             // Symbols listed in the meantime may have used up the subscriptions.
             if self.subscribe(key, &symbol, job, now, units).is_err() {
-                self.report_full(key, &symbol);
+                self.report_full(key, &symbol, job.name.clone());
             }
         }
         let status = if found.is_empty() { Status::Pending } else { Status::Ok };
         let text = job.targets[job.results.len()].text();
-        job.results.push(Entry { matched: Some(found.len()), ..Entry::new(text, status) });
+        let name = job.name.clone();
+        job.results.push(Entry { name, matched: Some(found.len()), ..Entry::new(text, status) });
     }
 
     /// Ends, or changes, the session's subscriptions that match a glob.
     fn walk_own(&mut self, key: SessionKey, job: &mut SymbolsJob, now: Nanos, units: &mut Units) {
         let Target::Glob(glob) = &job.targets[job.results.len()] else { return };
         let Step::Own { from, count, held } = &mut job.step else { return };
-        while let Some((next, symbol)) = self.fanout.subscribed_from(key, *from) {
+        while let Some((next, held)) = self.fanout.subscribed_from(key, *from) {
             if units.is_spent() {
                 return;
             }
             units.spend(1);
             *from = next;
-            if !glob.matches(symbol) {
+            if held.name != job.name.as_ref() || !glob.matches(held.symbol) {
                 continue;
             }
-            let symbol = symbol.clone();
+            let (symbol, name) = (held.symbol.clone(), job.name.as_ref());
             units.spend(CHANGE_UNITS);
             *count += 1;
             match &job.command {
-                SymbolsCommand::Set { change } => self.fanout.set(key, &symbol, change, now),
-                _ => self.fanout.unsubscribe(key, &symbol),
+                SymbolsCommand::Set { change } => self.fanout.set(key, &symbol, name, change, now),
+                _ => self.fanout.unsubscribe(key, &symbol, name),
             };
         }
-        job.results.push(matched(glob, *count, *held));
+        let result = matched(glob, job.name.as_ref(), *count, *held);
+        job.results.push(result);
         job.step = Step::Next;
     }
 
-    fn step_list(&mut self, key: SessionKey, job: &mut ListJob, units: &mut Units) -> bool {
-        let Some(answer) = &mut job.answer else {
-            while let Some((next, symbol)) = self.fanout.subscribed_from(key, job.from) {
-                if units.is_spent() {
-                    return false;
-                }
-                units.spend(ENTRY_UNITS);
-                job.symbols.insert(symbol.clone());
-                job.from = next;
-            }
-            let globs = self.fanout.globs(key).iter().map(ToString::to_string).collect();
-            let empty = Control::List { id: job.id.take(), subscriptions: Vec::new(), globs };
-            job.answer = Some(empty.grow("subscriptions"));
-            return self.step_list(key, job, units);
-        };
-        while let Some(symbol) = job.symbols.pop_first() {
-            if let Some(listed) = self.fanout.listed(key, &symbol) {
-                answer.push(&ListEntry {
-                    symbol: listed.symbol.as_str().to_owned(),
-                    mode: listed.mode.as_str(),
-                    interval_ms: millis(listed.interval),
-                    fields: (listed.wanted != WantedFields::ALL)
-                        .then(|| listed.wanted.names(&self.node.fields)),
-                    seq: listed.cursor,
-                    state: listed.state,
-                });
-            }
-            units.spend(ENTRY_UNITS);
-            if units.is_spent() && !job.symbols.is_empty() {
-                return false;
-            }
-        }
-        let payload = job.answer.take().map(crate::wire::assembled::Growing::finish).unwrap_or_default();
-        self.control_payload(key, &payload);
-        true
-    }
-
-    fn too_many(&mut self, symbol: &str) -> Entry {
+    fn too_many(&mut self, symbol: &str, name: Option<Name>) -> Entry {
         self.stats.limits[LimitHit::Subscriptions as usize] += 1;
         let message = format!(
             "a session has at most {} subscriptions: unsubscribe some, or open another session",
             self.node.limits.subscriptions
         );
-        Entry::error(symbol, ErrorCode::TooManySubscriptions, message)
+        Entry { name, ..Entry::error(symbol, ErrorCode::TooManySubscriptions, message) }
     }
 
     /// Reports that a glob matched a new topic and the session had no subscription left for it.
-    pub fn report_full(&mut self, key: SessionKey, symbol: &Symbol) {
-        let entry = self.too_many(symbol.as_str());
+    pub fn report_full(&mut self, key: SessionKey, symbol: &Symbol, name: Option<Name>) {
+        let Entry { message, .. } = self.too_many(symbol.as_str(), None);
         let message =
-            format!("{symbol} was listed and matches a glob of yours; {}", entry.message.unwrap_or_default());
-        let error = CommandError { id: None, code: ErrorCode::TooManySubscriptions, message };
-        self.control(key, &Control::error(&error));
+            &format!("{symbol} was listed and matches a glob of yours; {}", message.unwrap_or_default());
+        self.control(key, &Control::Error { name, id: None, code: ErrorCode::TooManySubscriptions, message });
     }
 }
 
@@ -377,13 +351,17 @@ fn status(outcome: SubscribeOutcome) -> Status {
     }
 }
 
-fn not_subscribed(symbol: &str) -> Entry {
-    Entry::error(symbol, ErrorCode::NotSubscribed, "this session is not subscribed to it")
+fn not_subscribed(symbol: &str, name: Option<Name>) -> Entry {
+    let message = match &name {
+        None => "this session is not subscribed to it".to_owned(),
+        Some(name) => format!("this session is not subscribed to it as {:?}", name.as_str()),
+    };
+    Entry { name, ..Entry::error(symbol, ErrorCode::NotSubscribed, message) }
 }
 
-fn matched(glob: &Glob, count: usize, held: bool) -> Entry {
+fn matched(glob: &Glob, name: Option<&Name>, count: usize, held: bool) -> Entry {
     if count == 0 && !held {
-        return not_subscribed(glob.as_str());
+        return not_subscribed(glob.as_str(), name.cloned());
     }
-    Entry { matched: Some(count), ..Entry::new(glob.as_str(), Status::Ok) }
+    Entry { matched: Some(count), ..Entry::new(glob.as_str(), Status::Ok) }.named(name)
 }

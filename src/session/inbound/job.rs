@@ -9,7 +9,7 @@ use compact_str::CompactString;
 use foldhash::fast::RandomState;
 
 use crate::{
-    fanout::{Change, Spec},
+    fanout::{Change, Name, Place, Spec},
     planted::{Fault, is_planted},
     tick::{State, Symbol},
     wire::{Id, Target, assembled::Growing, command::ResumeFrom, control::Entry},
@@ -47,6 +47,8 @@ pub enum Job {
 pub struct SymbolsJob {
     pub id: Option<Id>,
     pub command: SymbolsCommand,
+    /// Of the subscriptions that it is about.
+    pub name: Option<Name>,
     pub targets: Vec<Target>,
     /// The results so far; their number is the index of the next target.
     pub results: Vec<Entry>,
@@ -110,7 +112,7 @@ pub enum Step {
     /// A glob is matched against the session's own subscriptions: the next index, the number of matches, and whether
     /// the session held the glob.
     Own {
-        from: u32,
+        from: Place,
         count: usize,
         held: bool,
     },
@@ -119,9 +121,9 @@ pub enum Step {
 pub struct ListJob {
     pub id: Option<Id>,
     /// The index of the session's next subscription.
-    pub from: u32,
-    pub symbols: BTreeSet<Symbol>,
-    /// The answer, once all symbols are known.
+    pub from: Place,
+    pub subscriptions: BTreeSet<(Symbol, Option<Name>)>,
+    /// The answer, once all subscriptions are known.
     pub answer: Option<Growing>,
 }
 
@@ -179,7 +181,7 @@ impl Job {
 // === impl SymbolsJob ===
 
 impl SymbolsJob {
-    pub fn new(id: Option<Id>, command: SymbolsCommand, targets: Vec<Target>) -> Self {
+    pub fn new(id: Option<Id>, command: SymbolsCommand, name: Option<Name>, targets: Vec<Target>) -> Self {
         let seen = match targets.len() {
             few @ ..=FEW_TARGETS => SeenTargets::Few(Vec::with_capacity(few)),
             _ => SeenTargets::Many(HashMap::default()),
@@ -187,6 +189,7 @@ impl SymbolsJob {
         SymbolsJob {
             id,
             command,
+            name,
             results: Vec::with_capacity(targets.len()),
             targets,
             seen,

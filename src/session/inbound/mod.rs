@@ -6,6 +6,7 @@ pub mod budget;
 mod commands;
 mod discard;
 pub mod job;
+mod list;
 pub mod query;
 pub mod read;
 mod schedule;

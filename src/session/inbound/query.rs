@@ -16,7 +16,9 @@ use crate::wire::assembled::write_text;
 pub type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
 
 /// The parameters that stand for a field of the command.
-const PARAMETERS: [&str; 6] = ["symbols", "fields", "mode", "interval_ms", "snapshot", "resume"];
+const PARAMETERS: [&str; 7] = ["symbols", "fields", "as", "mode", "interval_ms", "snapshot", "resume"];
+/// The parameters that are text, also where they look like another JSON value.
+const TEXTS: [&str; 2] = ["as", "mode"];
 /// The parameters that are lists.
 const LISTS: [&str; 2] = ["symbols", "fields"];
 
@@ -101,7 +103,7 @@ fn write_name(name: &str, out: &mut Vec<u8>) {
 
 fn write_value(name: &str, value: &str, out: &mut Vec<u8>) {
     match serde_json::from_str::<&RawValue>(value.trim()) {
-        Ok(value) if name != "mode" => out.extend_from_slice(value.get().as_bytes()),
+        Ok(value) if !TEXTS.contains(&name) => out.extend_from_slice(value.get().as_bytes()),
         // A value that is not JSON stays text, and the reader reports the fault.
         _ => write_text(value.trim(), out),
     }

@@ -237,18 +237,24 @@ impl<S: SessionSocket> Core<S> {
             }
         };
         let job = match command {
-            Command::Subscribe { id, symbols, spec, resume } => Job::Symbols(Box::new(SymbolsJob::new(
-                id,
-                SymbolsCommand::Subscribe { spec, resume },
-                symbols,
-            ))),
-            Command::Unsubscribe { id, symbols } => {
-                Job::Symbols(Box::new(SymbolsJob::new(id, SymbolsCommand::Unsubscribe, symbols)))
+            Command::Subscribe { id, symbols, spec, resume } => {
+                let name = spec.view.name.clone();
+                Job::Symbols(Box::new(SymbolsJob::new(
+                    id,
+                    SymbolsCommand::Subscribe { spec, resume },
+                    name,
+                    symbols,
+                )))
             }
-            Command::Set { id, symbols, change } => {
-                Job::Symbols(Box::new(SymbolsJob::new(id, SymbolsCommand::Set { change }, symbols)))
+            Command::Unsubscribe { id, symbols, name } => {
+                Job::Symbols(Box::new(SymbolsJob::new(id, SymbolsCommand::Unsubscribe, name, symbols)))
             }
-            Command::List { id } => Job::List(ListJob { id, from: 0, symbols: <_>::default(), answer: None }),
+            Command::Set { id, symbols, name, change } => {
+                Job::Symbols(Box::new(SymbolsJob::new(id, SymbolsCommand::Set { change }, name, symbols)))
+            }
+            Command::List { id } => {
+                Job::List(ListJob { id, from: <_>::default(), subscriptions: <_>::default(), answer: None })
+            }
             Command::Ping { id } => {
                 self.control(key, &Control::Pong { id, ts: node.market.at(now) });
                 return None;

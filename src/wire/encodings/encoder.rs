@@ -4,7 +4,7 @@
 //! ([`Encoding::fill`](super::Encoding::fill)). They have no state; cached messages are in `wire/cached.rs`.
 
 use crate::{
-    fanout::GapReason,
+    fanout::{GapReason, Name},
     tick::{CustomFields, Symbol, WantedFields},
     topic::{Record, Stamped},
     wire::{CloseReason, Control, assembled::Welcome},
@@ -94,6 +94,10 @@ pub trait Messages: Encoder {
 
     /// Appends a gap: the subscription will not get the ticks `from..=to`.
     fn gap(symbol: &Symbol, from: u64, to: u64, reason: GapReason, out: &mut Vec<u8>);
+
+    /// Gives the message that begins at an offset, the last one, the name of its subscription. So what is cached for all
+    /// sessions has none.
+    fn name(begin: usize, name: &Name, out: &mut Vec<u8>);
 }
 
 /// The kind of a message with fields of a record.

@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::encoder::{Encoder, MessageKind, Messages};
 use crate::{
-    fanout::GapReason,
+    fanout::{GapReason, Name},
     tick::{Nanos, Symbol, WantedFields},
     topic::{Record, Stamped},
     wire::{CloseReason, assembled::write_int, websocket},
@@ -101,6 +101,14 @@ impl Messages for Json {
         out.extend_from_slice(br#","reason":""#);
         out.extend_from_slice(reason.label().as_bytes());
         out.extend_from_slice(b"\"},");
+    }
+
+    fn name(begin: usize, name: &Name, out: &mut Vec<u8>) {
+        const BEFORE: &[u8] = br#","as":""#;
+        // After the type, whose value has no comma.
+        let after_type = memchr::memchr(b',', &out[begin..]).map_or(out.len(), |at| begin + at);
+        let name = name.as_str().as_bytes();
+        out.splice(after_type..after_type, BEFORE.iter().chain(name).chain(b"\"").copied());
     }
 }
 

@@ -16,7 +16,7 @@ use tabbed::Tabbed;
 
 use super::Encoding;
 use crate::{
-    fanout::{Fanout, Mode, SessionKey, Spec, SubscribeRequest},
+    fanout::{Fanout, Mode, SessionKey, Spec, SubscribeRequest, View},
     tick::{Decimal, Field, Fields, Nanos, Symbol, Tick, WantedFields},
     topic::{Batch, BatchQueue, FeedId, Ingest, Market, Outlet},
     wire::{CloseReason, Control, FrameSize, Framer},
@@ -65,7 +65,7 @@ impl Shard {
         let symbol = Symbol::new(SYMBOLS[symbol]).unwrap();
         let subscribed = self.fanout.subscribe(
             self.sessions[session].0,
-            &SubscribeRequest::new(&symbol, *spec),
+            &SubscribeRequest::new(&symbol, spec),
             self.now,
             &self.ingest,
         );
@@ -169,7 +169,7 @@ fn specs() -> impl Strategy<Value = Spec> {
     ]);
     (modes, wanted, any::<bool>()).prop_map(|(mode, wanted, snapshot)| Spec {
         mode,
-        wanted,
+        view: View { wanted, ..View::WHOLE },
         snapshot,
         ..Spec::default()
     })

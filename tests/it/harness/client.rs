@@ -196,12 +196,9 @@ impl Client {
         self.until(&format!("a message of type {kind}"), |message| message.is(kind)).await
     }
 
-    /// The first snapshot or update of this symbol from now on.
+    /// The first snapshot or update of this subscription from now on.
     pub async fn data_of(&mut self, symbol: &str) -> Message {
-        self.until(&format!("data of {symbol}"), |message| {
-            message.is_data() && message.str("symbol") == symbol
-        })
-        .await
+        self.until(&format!("data of {symbol}"), |message| message.is_data() && message.key() == symbol).await
     }
 
     pub async fn expect_snapshot(&mut self, symbol: &str) -> Message {
@@ -251,13 +248,14 @@ impl Client {
 
     /// Subscribes and returns `(symbol, status)` for each symbol; the store learns what to expect from here on.
     pub async fn subscribe(&mut self, subscription: Subscription) -> Vec<(String, String)> {
-        self.store.want(subscription.symbols());
+        let keys = subscription.keys();
+        self.store.want(&keys);
         self.store.resume(&self.fresh_id(), subscription.last());
         let answer = self.command(subscription.command()).await;
         assert!(answer.is("subscribed"), "a subscribe is answered by subscribed, not {answer:?}");
         let results = answer.results();
         let names: Vec<_> = results.iter().map(|(symbol, _)| symbol.clone()).collect();
-        assert_eq!(names, subscription.symbols(), "one result for each symbol, in the order of the command");
+        assert_eq!(names, keys, "one result for each symbol, in the order of the command");
         results
     }
 

@@ -76,6 +76,11 @@ impl Message {
         u64::try_from(self.int(name)).unwrap_or_else(|_| panic!("`{name}` is below 0 in {self:?}"))
     }
 
+    /// Whose it is: the symbol, with the name of the subscription when it has one.
+    pub fn key(&self) -> String {
+        keyed(&self.str("symbol"), self.raw("as").map(|_| self.str("as")).as_deref())
+    }
+
     /// How many ticks an update merges.
     pub fn n(&self) -> u64 {
         if self.has("n") { self.seq("n") } else { 1 }
@@ -109,7 +114,8 @@ impl Message {
         check_error(&self.value("code"), &self.value("message"))
     }
 
-    /// `(symbol, status)` of each result of an acknowledgement, with the code in place of the status `error`.
+    /// `(symbol, status)` of each result of an acknowledgement, with the code in place of the status `error`. The symbol is
+    /// [keyed] with the name of the subscription, when it has one.
     pub fn results(&self) -> Vec<(String, String)> {
         let Value::Array(results) = self.value("results") else {
             panic!("`results` is an array in {self:?}")
@@ -120,15 +126,16 @@ impl Message {
                 let symbol = result["symbol"]
                     .as_str()
                     .unwrap_or_else(|| panic!("a result names its symbol: {result}"));
+                let symbol = keyed(symbol, result["as"].as_str());
                 let status =
                     result["status"].as_str().unwrap_or_else(|| panic!("a result has a status: {result}"));
                 let known = ["ok", "pending", "resumed", "gap", "error"].contains(&status);
                 assert!(known, "the contract has no status `{status}`");
                 if status == "error" {
                     let code = check_error(&result["code"], &result["message"]);
-                    return (symbol.to_owned(), format!("error:{code}"));
+                    return (symbol, format!("error:{code}"));
                 }
-                (symbol.to_owned(), status.to_owned())
+                (symbol, status.to_owned())
             })
             .collect()
     }
@@ -138,6 +145,16 @@ impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&serde_json::to_string(&self.fields).unwrap_or_default())
     }
+}
+
+/// A symbol and the name of a subscription, as one text; a symbol has no comma.
+pub fn keyed(symbol: &str, name: Option<&str>) -> String {
+    name.map_or_else(|| symbol.to_owned(), |name| format!("{symbol},{name}"))
+}
+
+/// The symbol, or the text of a pattern, and the name.
+pub fn unkeyed(key: &str) -> (&str, Option<&str>) {
+    key.split_once(',').map_or((key, None), |(symbol, name)| (symbol, Some(name)))
 }
 
 /// Checks a code and its message, wherever they stand; returns the code.

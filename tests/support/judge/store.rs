@@ -7,12 +7,15 @@ use std::collections::BTreeMap;
 
 use wildmatch::WildMatchPattern;
 
-use super::Message;
+use super::{
+    Message,
+    message::{keyed, unkeyed},
+};
 
-/// The records of every symbol that one session received.
+/// The records of every subscription of one session, by their symbols, [keyed] with their names.
 #[derive(Default)]
 pub struct Store {
-    /// Names and globs that this session asked for and has not given up.
+    /// Names and globs that this session asked for and has not given up, [keyed] with the subscriptions' names.
     wanted: Vec<String>,
     held: BTreeMap<String, Held>,
     /// Every gap, in order.
@@ -73,7 +76,7 @@ impl Store {
             if status.starts_with("error") || is_pattern(&entry) {
                 continue;
             }
-            let symbol = entry.replace("\\*", "*");
+            let symbol = unescaped_symbol(&entry);
             let held = self.held.entry(symbol.clone()).or_default();
             held.unborn = status == "pending";
             held.cursor = if status == "resumed" { last.get(&symbol).copied() } else { None };
@@ -97,7 +100,7 @@ impl Store {
     fn unsubscribed(&mut self, answer: &Message) {
         for (entry, _) in entries(answer).iter().filter(|(_, status)| status == "ok") {
             self.wanted.retain(|wanted| wanted != entry);
-            let symbol = entry.replace("\\*", "*");
+            let symbol = unescaped_symbol(entry);
             if !is_pattern(entry) && !self.is_wanted(&symbol) {
                 self.held.remove(&symbol);
             }
@@ -128,7 +131,7 @@ impl Store {
         if !message.is_data() {
             return;
         }
-        let symbol = message.str("symbol");
+        let symbol = message.key();
         assert!(self.is_wanted(&symbol), "law 7: never asked for {symbol}: {message:?}");
         if message.is("gap") {
             self.gaps.push(message.clone());
@@ -141,9 +144,12 @@ impl Store {
         }
     }
 
-    fn is_wanted(&self, symbol: &str) -> bool {
-        let matches =
-            |wanted: &String| WildMatchPattern::<'\0', '\u{1}'>::new(&unescaped(wanted)).matches(symbol);
+    fn is_wanted(&self, key: &str) -> bool {
+        let (symbol, name) = unkeyed(key);
+        let matches = |wanted: &String| {
+            let (entry, of) = unkeyed(wanted);
+            of == name && WildMatchPattern::<'\0', '\u{1}'>::new(&unescaped(entry)).matches(symbol)
+        };
         self.wanted.iter().any(matches)
     }
 }
@@ -154,7 +160,13 @@ fn unescaped(entry: &str) -> String {
 }
 
 fn is_pattern(entry: &str) -> bool {
-    unescaped(entry).contains('\0')
+    unescaped(unkeyed(entry).0).contains('\0')
+}
+
+/// The key of what is named, without escapes.
+fn unescaped_symbol(entry: &str) -> String {
+    let (symbol, name) = unkeyed(entry);
+    keyed(&symbol.replace("\\*", "*"), name)
 }
 
 /// What was asked for, with its status: only a pattern's result says how many symbols it matches, and a symbol's carries
@@ -163,7 +175,8 @@ fn entries(answer: &Message) -> Vec<(String, String)> {
     let results = answer.value("results");
     let is_symbol = |at: usize| results[at]["matched"].is_null() && results[at]["status"] != "error";
     let entry = |(at, (symbol, status)): (usize, (String, String))| {
-        (if is_symbol(at) { symbol.replace('*', "\\*") } else { symbol }, status)
+        let (text, name) = unkeyed(&symbol);
+        (if is_symbol(at) { keyed(&text.replace('*', "\\*"), name) } else { symbol }, status)
     };
     answer.results().into_iter().enumerate().map(entry).collect()
 }

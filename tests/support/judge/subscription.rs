@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::message::keyed;
+
 /// A `subscribe` in the making.
 #[derive(Clone)]
 pub struct Subscription {
@@ -17,8 +19,18 @@ impl Subscription {
         Subscription { symbols, more: serde_json::Map::new() }
     }
 
-    pub fn symbols(&self) -> &[String] {
-        &self.symbols
+    /// What it names, [keyed] with its name.
+    pub fn keys(&self) -> Vec<String> {
+        self.symbols.iter().map(|symbol| keyed(symbol, self.name())).collect()
+    }
+
+    fn name(&self) -> Option<&str> {
+        self.more.get("as").and_then(Value::as_str)
+    }
+
+    /// By the name that tells it apart from others to the same symbols.
+    pub fn named(self, name: &str) -> Self {
+        self.with("as", json!(name))
     }
 
     pub fn every(self) -> Self {
@@ -62,6 +74,9 @@ impl Subscription {
     /// The cursors that it asks to go on from.
     pub fn last(&self) -> BTreeMap<String, u64> {
         let last = self.more.get("resume").and_then(|resume| resume["last"].as_object());
-        last.into_iter().flatten().filter_map(|(symbol, seq)| Some((symbol.clone(), seq.as_u64()?))).collect()
+        last.into_iter()
+            .flatten()
+            .filter_map(|(symbol, seq)| Some((keyed(symbol, self.name()), seq.as_u64()?)))
+            .collect()
     }
 }

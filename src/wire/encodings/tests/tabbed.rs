@@ -5,7 +5,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::wire::encodings::encoder::{Encoder, MessageKind, Messages};
 use crate::{
-    fanout::GapReason,
+    fanout::{GapReason, Name},
     tick::{Symbol, WantedFields},
     topic::{Record, Stamped},
     wire::{CloseReason, Control, assembled::Welcome, websocket},
@@ -95,6 +95,11 @@ impl Messages for Tabbed {
     fn gap(symbol: &Symbol, from: u64, to: u64, reason: GapReason, out: &mut Vec<u8>) {
         write(&[&"gap", &from, &to, &symbol.as_str(), &reason.label()], out);
         out.push(b'\n');
+    }
+
+    fn name(begin: usize, name: &Name, out: &mut Vec<u8>) {
+        let text = format!("{name}=");
+        out.splice(begin..begin, text.bytes());
     }
 }
 

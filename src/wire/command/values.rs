@@ -1,0 +1,74 @@
+//! Values of a command that have rules of their own: ids, whole numbers, objects whose names are given once.
+
+use simd_json::{
+    BorrowedValue, StaticNode,
+    prelude::{TypedScalarValue, ValueAsScalar},
+};
+
+use crate::wire::{ErrorCode, Id};
+
+/// The code of a fault, and a sentence.
+pub type CommandFault = (ErrorCode, String);
+pub type Object<'a> = simd_json::borrowed::Object<'a>;
+
+/// Bytes of the longest id.
+const ID_BYTES_MAX: usize = 128;
+
+/// Refuses an object with a duplicate name, since either of the values may be the one that was meant.
+pub fn once(object: &Object<'_>, within: &str) -> Result<(), CommandFault> {
+    let mut names: Vec<&str> = object.keys().map(AsRef::as_ref).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        None => Ok(()),
+        Some(pair) => Err((ErrorCode::BadValue, format!("{within}{} is given twice", shortened(pair[0])))),
+    }
+}
+
+/// A whole number from 0 up, written as `250`, `250.0` or `2.5e2`.
+pub fn whole(value: &BorrowedValue<'_>) -> Option<u64> {
+    /// Above this a double cannot represent every whole number.
+    const DOUBLE_MAX: f64 = (1u64 << 53) as f64;
+    let double =
+        || value.as_f64().filter(|number| number.fract() == 0.0 && (0.0..=DOUBLE_MAX).contains(number));
+    value.as_u64().or_else(|| double().map(|number| number as u64))
+}
+
+pub fn read_id(value: &BorrowedValue<'_>, wide: Option<String>) -> Result<Option<Id>, String> {
+    if let Some(digits) = wide {
+        return if digits.len() <= ID_BYTES_MAX {
+            Ok(Some(Id::Digits(digits)))
+        } else {
+            Err(format!("id is longer than {ID_BYTES_MAX} digits"))
+        };
+    }
+    let id = match value {
+        BorrowedValue::String(text) if text.len() <= ID_BYTES_MAX => Some(Id::Text(text.to_string())),
+        BorrowedValue::String(_) => return Err(format!("id is longer than {ID_BYTES_MAX} bytes")),
+        other if other.is_null() => return Ok(None),
+        other => match (other.as_i64(), whole(other)) {
+            (Some(number), _) => Some(Id::Number(number)),
+            (None, Some(number)) => Some(Id::Digits(number.to_string())),
+            _ => None,
+        },
+    };
+    id.map(Some).ok_or_else(|| format!("id is a string or a whole number, this is {}", kind(value)))
+}
+
+/// The first 80 characters: an error must not echo a message of 64 KiB.
+pub fn shortened(text: &str) -> String {
+    match text.char_indices().nth(80) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+pub fn kind(value: &BorrowedValue<'_>) -> &'static str {
+    match value {
+        BorrowedValue::Array(_) => "an array",
+        BorrowedValue::Object(_) => "an object",
+        BorrowedValue::String(_) => "a string",
+        BorrowedValue::Static(StaticNode::Null) => "null",
+        BorrowedValue::Static(StaticNode::Bool(_)) => "true or false",
+        BorrowedValue::Static(_) => "a number",
+    }
+}
