@@ -327,6 +327,27 @@ const checks = {
     await assertClean(opened, server);
   },
 
+  async 'trades have the names that their venue gave them, where there is room'(context) {
+    const server = await serve('--listen', '127.0.0.1:0', '--feed', 'push');
+    const opened = await open(context, server);
+    const { page } = opened;
+    const name = '<b>&' + 'N'.repeat(28), first = page.locator('#tape tr').first(), last = first.locator('td').last();
+    await untilBadge(page, 'connected');
+    await publish(server, { symbol: 'A', last: '1', last_size: '2' });
+    await until(page, 'the trade', () => document.querySelectorAll('#tape tr:not([hidden])').length === 1);
+    assert.ok(!await last.isVisible(), 'no column where no trade has a name');
+    await publish(server, { symbol: 'A', last: '1.5', last_size: '0.25', side: 'buy', trade_id: name });
+    await until(page, 'the name', name => document.querySelector('#tape td:last-child').textContent === name, name);
+    assert.ok(await last.isVisible());
+    assert.equal(await first.getAttribute('title'), `A buyer took\nTrade ${name}`);
+    await page.setViewportSize({ width: 1000, height: 700 });
+    assert.ok(!await last.isVisible());
+    await page.setViewportSize({ width: 390, height: 844 });
+    assert.ok(!await last.isVisible());
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'nothing sticks out of a small screen');
+    await assertClean(opened, server);
+  },
+
   async 'a name that nobody knows says so'(context) {
     const server = await serve('--listen', '127.0.0.1:0', '--feed', 'push');
     await publish(server, { symbol: 'A', bid: 1 });

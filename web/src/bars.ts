@@ -1,4 +1,7 @@
 // Ticks to bars of one second, and those to longer ones, for the chart. Doubles: this is a plot.
+//
+// The newest prices are kept beside the bars, so that a trade that is cancelled or corrected leaves the bars as if it had been
+// right from the start. Invariant: of a second that has a price here all are here; one of before is not put right.
 
 export interface Bar {
   /** Where it begins, in seconds since 1970. */
@@ -10,30 +13,60 @@ export interface Bar {
   volume: number;
 }
 
+/** What makes a bar: a price, and what it moves. */
+export interface Point {
+  price: number;
+  volume: number;
+  /** The trade's name; empty: what has none is never revised. */
+  id: string;
+  /** Whether the bar ends with it; then its high and low have it too, as they may have what does not end it. */
+  closes: boolean;
+  extends: boolean;
+}
+
 /** One hour of seconds. */
 export const BARS_MAX = 3600;
+export const POINTS_MAX = 4096;
 
 export class Bars {
   /** Rises with each change. */
   version = 0;
+  /** Rises with each change of what is not new. */
+  revisions = 0;
   private readonly seconds: Bar[] = [];
+  private points: (Point & { second: number })[] = [];
+  /** Up to this second some are no longer there. */
+  private forgottenTo = 0;
 
   get newest(): Readonly<Bar> | undefined {
     return this.seconds.at(-1);
   }
 
   /** A price at a time that does not go back; one that does is counted to the newest bar. */
-  add(time: number, price: number, volume: number): void {
+  add(time: number, price: number, volume: number, more: Partial<Point> = {}): void {
     this.version++;
-    const newest = this.seconds.at(-1);
-    const second = Math.floor(time);
-    if (newest && second <= newest.time) {
-      extend(newest, price, price, price, volume);
-      return;
-    }
-    this.seconds.push({ time: second, open: price, high: price, low: price, close: price, volume });
+    const second = Math.max(Math.floor(time), this.newest?.time ?? 0);
+    const point = { price, volume, id: '', closes: true, extends: true, ...more, second };
+    if (second > this.forgottenTo) this.points.push(point);
+    if (this.points.length > POINTS_MAX * 1.2) this.forget();
+    this.apply(point);
     // A tenth at once, so that the array is not moved with each bar.
     if (this.seconds.length > BARS_MAX * 1.1) this.seconds.splice(0, this.seconds.length - BARS_MAX);
+  }
+
+  /** Another price or size of the newest trade of that name, or none: it never was. Says whether the trade was still known. */
+  revise(id: string, now?: { price?: number | undefined; volume?: number | undefined }): boolean {
+    const at = this.points.findLastIndex(point => point.id === id), point = this.points[at];
+    if (!id || !point) return false;
+    if (!now) this.points.splice(at, 1);
+    else Object.assign(point, { price: now.price ?? point.price, volume: point.volume && (now.volume ?? point.volume) });
+    let first = this.seconds.length;
+    while (first > 0 && (this.seconds[first - 1]?.time ?? 0) >= point.second) first--;
+    this.seconds.length = first;
+    for (const later of this.points) if (later.second >= point.second) this.apply(later);
+    this.version++;
+    this.revisions++;
+    return true;
   }
 
   /** Bars of `step` seconds, from the one that holds `since` on. */
@@ -50,6 +83,27 @@ export class Bars {
       else found.push({ ...bar, time });
     }
     return found;
+  }
+
+  private apply({ second, price, volume, closes, extends: isExtreme }: Point & { second: number }): void {
+    const newest = this.newest;
+    isExtreme ||= closes;
+    if (newest?.time === second) {
+      extend(newest, isExtreme ? price : -Infinity, isExtreme ? price : Infinity, closes ? price : newest.close, volume);
+      return;
+    }
+    // A bar that no price opened stands where the one before ended.
+    const open = closes ? price : newest?.close;
+    if (open === undefined) return;
+    const bar = { time: second, open, high: open, low: open, close: open, volume };
+    if (isExtreme) extend(bar, price, price, open, 0);
+    this.seconds.push(bar);
+  }
+
+  /** Whole seconds go, so that those that stay are complete. */
+  private forget(): void {
+    this.forgottenTo = this.points[this.points.length - POINTS_MAX - 1]?.second ?? 0;
+    this.points = this.points.filter(({ second }) => second > this.forgottenTo);
   }
 }
 

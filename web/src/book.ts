@@ -4,7 +4,7 @@
 // what breaks it is counted in `errors`, which must stay 0.
 
 import { between, compare, places } from './decimal';
-import { DECIMALS, type Data, type Decimal, type Fields, type Gap, type State } from './messages';
+import { configured, DECIMALS, type Data, type Decimal, type Fields, type Gap, type State } from './messages';
 import { SecondRing } from './ring';
 import { legible } from './watchlist';
 
@@ -18,6 +18,8 @@ export interface Row {
   /** When the service took in what is shown, in ms; 0 before the first tick. */
   rxMs: number;
   fields: Fields;
+  /** The fields of the server's configuration, in the order in which they came; null where one is withdrawn. */
+  configured: Map<string, string | null>;
   state: State;
   /** False: neither a feed's list nor a past tick knows the name. */
   known: boolean;
@@ -68,7 +70,7 @@ export class Book {
     let row = this.rows.get(symbol);
     if (!row) {
       row = {
-        symbol, epoch: this.epoch, seq: 0, rxMs: 0, fields: {}, state: '', known: true, moved: {}, changed: {}, n: 1, merged: 0, gaps: 0, lost: 0, why: '',
+        symbol, epoch: this.epoch, seq: 0, rxMs: 0, fields: {}, configured: new Map(), state: '', known: true, moved: {}, changed: {}, n: 1, merged: 0, gaps: 0, lost: 0, why: '',
         pricePlaces: 0, sizePlaces: 0, version: 1, trend: new SecondRing(), awaiting: undefined, knownTo: 0,
       };
       this.rows.set(symbol, row);
@@ -76,7 +78,7 @@ export class Book {
     }
     if (row.epoch !== this.epoch) {
       // Another epoch counts from 0 again; the trend is the market's, and goes on.
-      Object.assign(row, { epoch: this.epoch, seq: 0, rxMs: 0, fields: {}, state: '', knownTo: 0 });
+      Object.assign(row, { epoch: this.epoch, seq: 0, rxMs: 0, fields: {}, configured: new Map(), state: '', knownTo: 0 });
       row.version++;
     }
     return row;
@@ -198,8 +200,16 @@ function take(row: Row, message: Data, whole: boolean): void {
   }
   if (message.side === null) delete next.side;
   else if (message.side !== undefined) next.side = message.side;
+  if (message.trade_id === null) delete next.trade_id;
+  else if (message.trade_id !== undefined) next.trade_id = message.trade_id;
   if (message.trades === null) delete next.trades;
   else if (message.trades !== undefined) next.trades = message.trades;
+  if (whole) {
+    for (const name of DECIMALS) if (next[name] === undefined) delete row.moved[name];
+    row.configured.clear();
+  }
+  // One that is withdrawn keeps its place, for when it comes back.
+  for (const [name, value] of configured(message)) row.configured.set(name, value);
   row.fields = next;
   row.n = message.n ?? 1;
   row.rxMs = message.rx / 1000;

@@ -33,6 +33,7 @@ export class Chart {
   private places = 0;
   private wanted = 0;
   private version = -1;
+  private revisions = 0;
   private stepS = 1;
   private colours = { up: '', down: '' };
 
@@ -73,6 +74,11 @@ export class Chart {
     this.version = this.bars.version;
     this.exact = { value: price, text };
     this.box.dataset.price = this.bars.newest ? this.write(this.bars.newest.close) : '';
+    // What is not new can be drawn with all the rest alone.
+    if (this.revisions !== this.bars.revisions) {
+      this.all();
+      this.version = this.bars.version;
+    }
     const bars = this.bars.grouped(this.stepS, this.newest);
     for (const bar of bars) {
       this.prices?.update(candle(bar));
@@ -118,6 +124,7 @@ export class Chart {
 
   private all(): void {
     this.version = -1;
+    this.revisions = this.bars?.revisions ?? 0;
     const bars = this.bars?.grouped(this.stepS) ?? [];
     this.prices?.setData(bars.map(candle));
     this.volumes?.setData(bars.map(bar => this.volume(bar)));

@@ -71,7 +71,7 @@ const grid = new Grid(byId('grid'), byId('head'), byId('rows'), {
   seen: shown => { seen = shown; tellSeen(); },
 });
 const chart = new Chart(byId('chart'));
-const tape = new Tape(byId('tape'), byId('told'));
+const tape = new Tape(byId('tape-table'), byId('tape'), byId('told'));
 const search = new Search({
   symbols,
   watched: symbol => book.rows.has(symbol) || session.watchlist.has(symbol),
@@ -269,6 +269,28 @@ const facts = FACTS.map(([name, text]) => {
   return { box, label: new Label(value), text };
 });
 
+interface Fact { box: HTMLElement; name: Label; value: Label }
+/** For the fields of the server's configuration, as many as a symbol had so far. */
+const configured: Fact[] = [];
+
+function paintConfigured(row: Row): void {
+  const shown = [...row.configured].filter((field): field is [string, string] => field[1] !== null);
+  while (configured.length < shown.length) {
+    const box = make('div', 'configured'), name = make('dt'), value = make('dd');
+    box.append(name, value);
+    byId('facts').append(box);
+    configured.push({ box, name: new Label(name), value: new Label(value) });
+  }
+  configured.forEach(({ box, name, value }, at) => {
+    const field = shown[at];
+    if (field) {
+      name.put(legible(field[0]));
+      value.put(legible(field[1]));
+    }
+    if (box.hidden !== !field) box.hidden = !field;
+  });
+}
+
 function paintPicked(): void {
   const row = book.rows.get(picked.symbol);
   if (!row) return;
@@ -286,6 +308,7 @@ function paintPicked(): void {
     label.put(fact);
     if (box.hidden !== !fact) box.hidden = !fact;
   }
+  paintConfigured(row);
   tape.paint(picked.sales, row);
   paintChart(row);
   paintPickedLook(row);

@@ -4,10 +4,18 @@ export type Decimal = 'bid' | 'bid_size' | 'ask' | 'ask_size' | 'last' | 'last_s
 
 export const DECIMALS: readonly Decimal[] = ['bid', 'bid_size', 'ask', 'ask_size', 'last', 'last_size', 'open', 'high', 'low', 'volume'];
 
-export type Fields = { [name in Decimal]?: string } & { side?: 'buy' | 'sell' | 'unknown'; trades?: number };
+export type Side = 'buy' | 'sell' | 'unknown';
+
+export type Fields = { [name in Decimal]?: string } & { side?: Side; trade_id?: string; trades?: number };
 
 /** What a message says of each field: `null` withdraws it. */
 export type Told = { [name in keyof Fields]?: Fields[name] | null };
+
+/** A trade that moves less than all of the record, or what a correction makes of one. */
+export interface Trade { last?: string; last_size?: string; side?: Side; trade_id?: string; affects?: readonly Affect[] }
+
+/** What a trade moves: the last trade, high and low, volume and the number of trades. */
+export type Affect = 'last' | 'high_low' | 'volume';
 
 export type State = '' | 'live' | 'stale' | 'pending' | 'halted' | 'closed';
 
@@ -20,6 +28,22 @@ export interface Data extends Told {
   ts: number;
   rx: number;
   n?: number;
+  /** Of the newest tick: the trade that it cancels, or corrects. */
+  cancel?: string;
+  correct?: string;
+  trade?: Trade;
+}
+
+/** What stands in a message beside the fields of the server's configuration. */
+const OWN: ReadonlySet<string> = new Set(['type', 'as', 'symbol', 'seq', 'ts', 'rx', 'n', 'cancel', 'correct', 'trade', ...DECIMALS, 'side', 'trade_id', 'trades']);
+
+/** The configured fields of a message: numbers, texts, and null where one is withdrawn. */
+export function* configured(message: Data): Generator<[string, string | null]> {
+  for (const [name, value] of Object.entries(message) as [string, unknown][]) {
+    if (OWN.has(name)) continue;
+    if (value === null || typeof value === 'string') yield [name, value];
+    else if (typeof value === 'number') yield [name, String(value)];
+  }
 }
 
 export interface Gap { type: 'gap'; symbol: string; from: number; to: number; reason: string }

@@ -4,11 +4,13 @@ import { Bars } from './bars';
 import { priceOf, type Row } from './book';
 import type { Data, Fields, Gap } from './messages';
 import { Sales } from './sales';
+import { moves, newTrade, revision } from './trades';
 
 /** Symbols whose bars are kept, for when they are chosen again. */
 const KEPT_MAX = 8;
 
-interface Kept { bars: Bars; newestRx: number }
+/** The newest message that is in the bars: by its time, and of those of one time by its seq. */
+interface Kept { bars: Bars; newestRx: number; newestSeq: number }
 
 export class Picked {
   sales = new Sales('');
@@ -48,7 +50,7 @@ export class Picked {
 
   /** `hasTrades`: its price is that of its trades; otherwise it is taken between bid and ask. */
   data(message: Data, hasTrades: boolean): void {
-    const volume = this.sales.data(message);
+    this.sales.data(message);
     this.noteOpen(message);
     for (const name of ['bid', 'ask'] as const) {
       const value = message[name];
@@ -59,19 +61,31 @@ export class Picked {
     // A base of the account is no event of the market.
     if (message.type === 'snapshot') return;
     const kept = this.of(this.symbol);
-    if (message.rx < kept.newestRx) return;
-    const price = this.traded ? message.last : priceOf(this.quote)?.text;
-    // Withdrawn, or not told: no price, and no bar.
-    if (price === undefined || price === null) return;
-    kept.newestRx = message.rx;
-    kept.bars.add(message.rx / 1_000_000, Number(price), volume);
+    if (message.rx < kept.newestRx || message.rx === kept.newestRx && message.seq <= kept.newestSeq) return;
+    Object.assign(kept, { newestRx: message.rx, newestSeq: message.seq });
+    this.chart(message, kept.bars);
+  }
+
+  private chart(message: Data, bars: Bars): void {
+    const time = message.rx / 1_000_000, revised = revision(message), trade = newTrade(message);
+    if (revised) {
+      const { id, isCancel, price, size } = revised;
+      bars.revise(id, isCancel ? undefined : { price: price === undefined ? undefined : Number(price), volume: size === undefined ? undefined : Number(size) });
+    } else if (trade) {
+      const { affects, id } = trade, volume = moves(affects, 'volume') ? Number(trade.size) : 0;
+      bars.add(time, Number(trade.price), volume, { id, closes: moves(affects, 'last'), extends: moves(affects, 'high_low') });
+    } else {
+      const price = this.traded ? message.last : priceOf(this.quote)?.text;
+      // Withdrawn, or not told: no price, and no bar.
+      if (price !== undefined && price !== null) bars.add(time, Number(price), 0);
+    }
   }
 
   /** Brings the bars to the price that is shown of the symbol: one that came as a base is no event, and yet the price. */
   settle(row: Row): void {
     const price = priceOf(row.fields), kept = this.of(this.symbol);
     if (!price || kept.bars.newest?.close === Number(price.text)) return;
-    kept.newestRx = row.rxMs * 1_000;
+    Object.assign(kept, { newestRx: Math.round(row.rxMs * 1_000), newestSeq: row.seq });
     kept.bars.add(row.rxMs / 1_000, Number(price.text), 0);
   }
 
@@ -93,7 +107,7 @@ export class Picked {
 
   private of(symbol: string): Kept {
     let kept = this.kept.get(symbol);
-    if (!kept) this.kept.set(symbol, kept = { bars: new Bars(), newestRx: 0 });
+    if (!kept) this.kept.set(symbol, kept = { bars: new Bars(), newestRx: 0, newestSeq: 0 });
     return kept;
   }
 }

@@ -1,19 +1,22 @@
-// Times and sales of one symbol: its trades, newest first, and the account of its ticks. Pure.
+// Times and sales of one symbol: its trades, newest last, as cancels and corrections left them, and the account of its ticks.
+// Pure.
 //
 // Invariant: `to - from + 1 = ticks + merged + lost`, so that what is missing is always stated.
 
 import type { Data, Gap } from './messages';
+import { newTrade, type NewTrade, revision, type Revision } from './trades';
 
-export interface Sale {
+export interface Sale extends NewTrade {
   kind: 'sale';
   seq: number;
   /** When the server took it in, in ms: the one clock of the page. */
   timeMs: number;
-  price: string;
-  size: string;
-  side: 'buy' | 'sell' | 'unknown';
-  /** How many trades were merged into this line: the last price, and the volume of all. */
-  trades: number;
+  /** What was said of it later. */
+  fate: '' | 'cancelled' | 'corrected';
+  /** Price and size before they were corrected first. */
+  was: { price: string; size: string } | undefined;
+  /** It stands for a trade that is not on the list, and says what has become of that one. */
+  isEarlier: boolean;
 }
 
 export interface Loss { kind: 'loss'; from: number; to: number; reason: string }
@@ -30,13 +33,10 @@ export class Sales {
   lost = 0;
   /** Rises with each change. */
   version = 0;
-  private trades: number | undefined;
-  private volume: number | undefined;
 
   constructor(readonly symbol: string) {}
 
-  /** A message of the symbol; returns what was traded by it, for the chart. */
-  data(message: Data): number {
+  data(message: Data): void {
     const n = message.n ?? 1;
     this.version++;
     if (message.type === 'snapshot') {
@@ -49,11 +49,10 @@ export class Sales {
       this.merged += n - 1;
     }
     this.to = message.seq;
-    const traded = this.traded(message);
-    if (traded.trades > 0 && typeof message.last === 'string') {
-      this.add({ kind: 'sale', seq: message.seq, timeMs: message.rx / 1000, price: message.last, size: traded.size, side: message.side ?? 'unknown', trades: traded.trades });
-    }
-    return traded.volume;
+    const head = { kind: 'sale', seq: message.seq, timeMs: message.rx / 1000, was: undefined } as const;
+    const trade = newTrade(message), revised = message.type === 'update' && revision(message);
+    if (trade) this.add({ ...head, ...trade, fate: '', isEarlier: false });
+    else if (revised) this.revise(revised, head);
   }
 
   gap(message: Gap): void {
@@ -62,7 +61,6 @@ export class Sales {
     if (message.reason === 'epoch') {
       this.from = 1;
       this.ticks = this.merged = this.lost = 0;
-      this.trades = this.volume = undefined;
     }
     if (!this.to) this.from = message.from;
     this.lost += message.to - message.from + 1;
@@ -70,19 +68,20 @@ export class Sales {
     this.add({ kind: 'loss', from: message.from, to: message.to, reason: message.reason });
   }
 
-  private traded(message: Data): { trades: number; volume: number; size: string } {
-    const { trades, volume } = message, before = { trades: this.trades, volume: this.volume };
-    // Totals that are withdrawn begin anew with the next trade.
-    const total = volume === undefined ? undefined : Number(volume ?? 0);
-    if (trades !== undefined) this.trades = trades ?? 0;
-    if (total !== undefined) this.volume = total;
-    if (message.type === 'snapshot' || typeof message.last !== 'string' || typeof message.last_size !== 'string') return { trades: 0, volume: 0, size: '' };
-    const single = { trades: 1, volume: Number(message.last_size), size: message.last_size };
-    if ((message.n ?? 1) === 1) return single;
-    if (typeof trades !== 'number' || total === undefined || before.trades === undefined || before.volume === undefined) return { ...single, trades: 0, volume: 0 };
-    const isAnew = trades < before.trades;
-    const count = isAnew ? trades : trades - before.trades, sum = isAnew ? total : Math.max(0, total - before.volume);
-    return count === 1 ? single : { trades: count, volume: sum, size: String(Number(sum.toPrecision(12))) };
+  /** The newest trade of that name; where it is not on the list, what is said of it is a line of its own. */
+  private revise({ id, isCancel, price, size, side }: Revision, head: Pick<Sale, 'kind' | 'seq' | 'timeMs' | 'was'>): void {
+    const fate = isCancel ? 'cancelled' : 'corrected';
+    const sale = this.lines.findLast((line): line is Sale => line.kind === 'sale' && line.id === id && !line.isEarlier && line.fate !== 'cancelled');
+    if (!sale) {
+      this.add({ ...head, price: price ?? '', size: size ?? '', side: side ?? 'unknown', id, affects: undefined, fate, isEarlier: true });
+      return;
+    }
+    sale.fate = fate;
+    if (isCancel) return;
+    sale.was ??= { price: sale.price, size: sale.size };
+    sale.price = price ?? sale.price;
+    sale.size = size ?? sale.size;
+    sale.side = side ?? sale.side;
   }
 
   private add(line: Sale | Loss): void {
