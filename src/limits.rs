@@ -25,6 +25,8 @@ pub struct Limits {
     pub topics: usize,
     /// Ticks that a topic's ring holds.
     pub ring_ticks: usize,
+    /// Trades with names that a topic's running table holds, for cancels and corrections; 0 keeps none.
+    pub tape_trades: usize,
     /// Bytes of an inbound message.
     pub message_bytes: usize,
     /// Commands a second of one session, sustained.
@@ -97,6 +99,7 @@ pub const DEFAULT: Limits = Limits {
     globs: 64,
     topics: 100_000,
     ring_ticks: 1_024,
+    tape_trades: 4_096,
     message_bytes: 64 * 1024,
     commands_per_second: 50,
     commands_burst: 200,

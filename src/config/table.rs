@@ -178,6 +178,8 @@ keys! {
         "Topics of the service. Beyond it, ticks of new symbols are rejected.";
     count ring_ticks (1, 1_048_576),
         restart "Ticks that each topic keeps for mode `every` and for resume.";
+    count tape_trades (0, 16_777_216),
+        "Trades with a `trade_id` that each topic keeps, so that they can be cancelled and corrected, 80 bytes each; 0 for none.";
     bytes message_bytes (256, 16 * MIB),
         "Largest inbound message. A longer one closes the session with 1009.";
     count commands_per_second (1, 1_000_000),

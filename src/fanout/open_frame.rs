@@ -29,7 +29,9 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
         let n = topic.record.seq - sub.cursor;
         self.tally.record(n - sub.skipped);
         let local = LocalId(sub.topic);
-        if n == 1 && !topic.record.all_changed().intersect(view.wanted).is_empty() {
+        let shows_tick = !topic.record.all_changed().intersect(view.wanted).is_empty()
+            || view.report_of(&topic.record.fields).is_some();
+        if n == 1 && shows_tick {
             self.emit.last_tick(local, &topic.symbol, &topic.record, view);
         } else {
             self.emit.merged(local, &topic.symbol, &topic.record, n, WantedFields::NONE, view);

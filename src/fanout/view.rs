@@ -6,7 +6,7 @@ use std::fmt;
 use compact_str::CompactString;
 
 use crate::{
-    tick::{WantedFields, check_characters},
+    tick::{Fields, TradeReport, WantedFields, check_characters},
     topic::Stamped,
 };
 
@@ -32,10 +32,16 @@ impl View {
     /// Every field, without a name.
     pub const WHOLE: View = View { wanted: WantedFields::ALL, name: None };
 
-    /// Whether a tick sets or withdraws one of its fields.
+    /// Whether a tick sets or withdraws one of its fields, or reports of a trade what it shows.
     #[inline]
     pub fn wants(&self, tick: &Stamped) -> bool {
-        !tick.fields.all_named().intersect(self.wanted).is_empty()
+        !tick.fields.all_named().intersect(self.wanted).is_empty() || self.report_of(&tick.fields).is_some()
+    }
+
+    /// What a tick, or a record's last tick, says of a trade, when it shows that.
+    #[inline]
+    pub fn report_of<'a>(&self, fields: &'a Fields) -> Option<&'a TradeReport> {
+        fields.report().map(|report| &**report).filter(|report| report.concerns(self.wanted.fixed))
     }
 
     /// Whether it wants every tick.

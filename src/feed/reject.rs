@@ -31,6 +31,8 @@ pub enum RejectReason {
     Owned,
     /// The limit on topics was reached.
     TopicsFull,
+    /// A cancel or correction of a trade that is not known, or was cancelled.
+    UnknownTrade,
 }
 
 /// How many lines were rejected, by reason.
@@ -40,7 +42,7 @@ pub struct RejectCounts([u64; RejectReason::ALL.len()]);
 // === impl RejectReason ===
 
 impl RejectReason {
-    pub const ALL: [RejectReason; 8] = [
+    pub const ALL: [RejectReason; 9] = [
         RejectReason::Syntax,
         RejectReason::LineTooLong,
         RejectReason::Symbol,
@@ -49,6 +51,7 @@ impl RejectReason {
         RejectReason::NoFields,
         RejectReason::Owned,
         RejectReason::TopicsFull,
+        RejectReason::UnknownTrade,
     ];
 
     /// The metric label.
@@ -62,6 +65,7 @@ impl RejectReason {
             RejectReason::NoFields => "no_fields",
             RejectReason::Owned => "owned",
             RejectReason::TopicsFull => "topics_full",
+            RejectReason::UnknownTrade => "unknown_trade",
         }
     }
 }

@@ -107,6 +107,8 @@ impl Field {
 impl FieldSet {
     pub const NONE: FieldSet = FieldSet(0);
     pub const ALL: FieldSet = FieldSet((1 << Field::ALL.len()) - 1);
+    /// What a record has of its last trade.
+    pub const LAST_TRADE: FieldSet = FieldSet::TRADE.with(Field::Side).with(Field::TradeId);
     /// Together they are a trade, from which the service keeps the totals.
     pub const TRADE: FieldSet = Field::Last.bit().union(Field::LastSize.bit());
 

@@ -6,12 +6,15 @@
 //! Invariants: a value is meaningful only where its bit in `mask` is set; no field is both set and withdrawn; value and
 //! scale of a withdrawn field are 0, and so is the scale of every field that is not set.
 
+mod trade;
+
 use std::sync::Arc;
 
 use super::{
     custom::{CustomFields, CustomId, CustomSet, CustomValue, CustomValues, WantedFields},
     decimal::{Decimal, write_units},
     field::{DECIMAL_BITS, DECIMAL_FIELDS, Field, FieldSet},
+    report::TradeReport,
     side::Side,
     trade_id::TradeId,
     uncommon::Uncommon,
@@ -33,6 +36,9 @@ pub struct Fields {
     trade_id: TradeId,
     /// Values of the fields that a configuration adds; `None` where there are none.
     pub custom: Option<Arc<CustomValues>>,
+    /// What a tick says of a trade beside its fields, and in a record, what its last tick said. `uncommon` says whether
+    /// there is one.
+    report: Option<Arc<TradeReport>>,
 }
 
 // === impl Fields ===
@@ -95,6 +101,12 @@ impl Fields {
     #[inline]
     pub fn trade_id(&self) -> &TradeId {
         &self.trade_id
+    }
+
+    /// As if these fields had not been named.
+    pub fn clear(&mut self, fields: FieldSet) {
+        self.withdraw_all(fields);
+        self.uncommon = self.uncommon.only(FieldSet::ALL.without(fields));
     }
 
     /// Says that a field has no value any more.
@@ -206,10 +218,12 @@ impl Fields {
         }
         let kept = self.uncommon.only(FieldSet::ALL.without(newer.mask));
         self.uncommon = kept.union(newer.uncommon.only(newer.mask));
+        // That of the last tick alone.
+        self.set_report(newer.report.clone());
         self.withdraw_all(newer.withdrawn());
     }
 
-    /// Only these fields, of those that are set or withdrawn, and no configured ones.
+    /// Only these fields, of those that are set or withdrawn, and what is said of a trade; no configured ones.
     #[must_use]
     pub fn only(&self, wanted: FieldSet) -> Fields {
         let mut some = Fields { mask: self.mask.intersect(wanted), ..Fields::default() };
@@ -234,6 +248,7 @@ impl Fields {
         if !self.uncommon.is_empty() {
             some.uncommon = self.uncommon.only(wanted);
             some.volume_rest = if some.uncommon.has_rest() { self.volume_rest } else { 0 };
+            some.report.clone_from(&self.report);
         }
         some
     }

@@ -11,6 +11,7 @@ mod field;
 mod fields;
 pub mod glob;
 mod numeral;
+mod report;
 mod side;
 mod symbol;
 mod time;
@@ -30,6 +31,7 @@ pub use self::{
     fields::Fields,
     glob::Glob,
     numeral::{DecimalError, PLACES_MAX, UNIT_PLACES},
+    report::{Affects, ReportKind, TradeReport},
     side::Side,
     symbol::{SYMBOL_BYTES_MAX, Symbol, SymbolError, check_characters, check_symbol},
     time::Nanos,

@@ -7,14 +7,16 @@ use super::{
     field::{DECIMAL_BITS, DECIMAL_FIELDS, Field, FieldSet},
 };
 
-/// What few ticks have, in one word that is 0 for all others: the scales of decimals, whether the volume has a rest, and
-/// which fields are withdrawn.
+/// What few ticks have, in one word that is 0 for all others: the scales of decimals, whether the volume has a rest,
+/// whether there is a report of a trade, and which fields are withdrawn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Uncommon(u64);
 
 impl Uncommon {
     const REST: u64 = 1 << (Scale::BITS * DECIMAL_FIELDS as u32);
     const SCALE: u64 = (1 << Scale::BITS) - 1;
+    /// The tick says more of a trade than its fields can.
+    const REPORT: u64 = Self::REST << 1;
     /// Above are the withdrawn fields, by their bits in a [`FieldSet`].
     const WITHDRAWN_SHIFT: u32 = 64 - Field::ALL.len() as u32;
 
@@ -43,9 +45,19 @@ impl Uncommon {
         FieldSet((self.0 >> Self::WITHDRAWN_SHIFT) as u16)
     }
 
-    /// That of the fields of a set.
+    /// Whether the tick says more of a trade than its fields can.
+    #[inline]
+    pub(crate) const fn has_report(self) -> bool {
+        self.0 & Self::REPORT != 0
+    }
+
+    pub(super) const fn set_report(&mut self, has_report: bool) {
+        self.0 = if has_report { self.0 | Self::REPORT } else { self.0 & !Self::REPORT };
+    }
+
+    /// That of the fields of a set, and what is of none.
     pub(crate) fn only(self, wanted: FieldSet) -> Self {
-        let mut kept = u64::from(wanted.intersect(FieldSet::ALL).0) << Self::WITHDRAWN_SHIFT;
+        let mut kept = u64::from(wanted.intersect(FieldSet::ALL).0) << Self::WITHDRAWN_SHIFT | Self::REPORT;
         if wanted.contains(Field::Volume) {
             kept |= Self::REST;
         }
@@ -101,4 +113,4 @@ impl Uncommon {
 }
 
 const _: () =
-    assert!(Uncommon::REST < 1 << Uncommon::WITHDRAWN_SHIFT, "the withdrawn fields have their own bits");
+    assert!(Uncommon::REPORT < 1 << Uncommon::WITHDRAWN_SHIFT, "the withdrawn fields have their own bits");

@@ -69,6 +69,15 @@ impl Volume {
         Self::is_within(units).then_some(Volume { units, rest })
     }
 
+    /// Without a size that is part of it.
+    #[must_use]
+    pub fn without(self, size: Decimal) -> Volume {
+        let (units, rest) = size.split();
+        let borrows = rest > self.rest;
+        let rest = if borrows { self.rest + RESTS_PER_UNIT } else { self.rest } - rest;
+        Volume { units: self.units - units - i128::from(borrows), rest }
+    }
+
     /// Whether a volume may have these units. The upper half says it of nearly all.
     #[inline]
     fn is_within(units: i128) -> bool {

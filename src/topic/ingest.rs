@@ -136,6 +136,10 @@ impl Ingest {
         self.lock().set_topics_max(topics_max);
     }
 
+    pub fn set_tape_trades_max(&self, tape_trades_max: usize) {
+        self.lock().set_tape_trades_max(tape_trades_max);
+    }
+
     pub fn topics(&self) -> usize {
         self.lock().len()
     }

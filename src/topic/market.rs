@@ -9,12 +9,15 @@ use foldhash::fast::RandomState;
 
 use super::{
     batch::{Batch, Detail, FeedId, NewTopic, Stamped, TopicId, Touched},
-    record::{Record, TotalFull},
+    record::Record,
     ring::Ring,
     store::{Image, ListedTopic},
+    tape::TopicTape,
+    taped::{self, NotTaken},
 };
 use crate::{
     feed::{RefusedTick, RejectReason},
+    limits,
     tick::{Nanos, State, Symbol, Tick},
 };
 
@@ -25,6 +28,8 @@ pub struct Market {
     order: u64,
     topics_max: usize,
     ring_ticks_max: usize,
+    /// Trades in the running table of each topic.
+    tape_trades_max: usize,
     /// Names of the feeds, for the message that names both feeds that claim a symbol.
     feeds: Vec<String>,
     /// The topics of the current batch, in the order of their first ticks; empty between batches.
@@ -36,6 +41,8 @@ struct MarketTopic {
     feed: FeedId,
     record: Record,
     ring: Ring,
+    /// `None` before the first trade that has a name.
+    tape: Option<Box<TopicTape>>,
     closed: bool,
 }
 
@@ -50,6 +57,7 @@ impl Market {
             order: 0,
             topics_max,
             ring_ticks_max,
+            tape_trades_max: limits::DEFAULT.tape_trades,
             feeds,
             touched: Vec::new(),
         }
@@ -103,8 +111,8 @@ impl Market {
             match self.take(id, tick, rx(index), before) {
                 Ok(record) if detail == Detail::Ticks => batch.ticks.push(Stamped::last_of(id, record)),
                 Ok(_) => {}
-                Err(full) => {
-                    let (reason, message) = (RejectReason::Value, full.to_string());
+                Err(fault) => {
+                    let (reason, message) = (fault.reason(), fault.to_string());
                     refused.push(RefusedTick { index, reason, message });
                 }
             }
@@ -147,6 +155,16 @@ impl Market {
     /// There may be more than this already: then none is added.
     pub fn set_topics_max(&mut self, topics_max: usize) {
         self.topics_max = topics_max;
+    }
+
+    /// There may be more than this already: then the oldest leave with the next trade.
+    pub fn set_tape_trades_max(&mut self, tape_trades_max: usize) {
+        self.tape_trades_max = tape_trades_max;
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_tape(&self, id: TopicId) -> bool {
+        self.topics[id.0 as usize].tape.is_some()
     }
 
     /// Ticks taken in, over all topics: the order of the last one.
@@ -277,15 +295,19 @@ impl Market {
         self.by_symbol.insert(symbol.clone(), id);
         new_topics.push(NewTopic { topic: id, symbol: symbol.clone() });
         let (symbol, record, ring) = (symbol.clone(), Record::default(), Ring::default());
-        self.topics.push(MarketTopic { symbol, feed, record, ring, closed: false });
+        self.topics.push(MarketTopic { symbol, feed, record, ring, tape: None, closed: false });
         Ok(id)
     }
 
     /// `before`: the order of the last tick before the batch.
     #[inline]
-    fn take(&mut self, id: TopicId, tick: &Tick, rx: Nanos, before: u64) -> Result<&Record, TotalFull> {
-        let MarketTopic { record, ring, .. } = &mut self.topics[id.0 as usize];
-        record.take(&tick.fields)?;
+    fn take(&mut self, id: TopicId, tick: &Tick, rx: Nanos, before: u64) -> Result<&Record, NotTaken> {
+        let MarketTopic { record, ring, tape, .. } = &mut self.topics[id.0 as usize];
+        if tape.is_some() || taped::concerns(&tick.fields) {
+            taped::take(record, tape, &tick.fields, self.tape_trades_max)?;
+        } else {
+            record.take(&tick.fields)?;
+        }
         if record.seq == 1 || record.order <= before {
             self.touched.push(id);
         }
@@ -311,87 +333,4 @@ impl MarketTopic {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tick::{Decimal, Field, Fields};
-
-    fn tick(symbol: &str, bid: i64) -> Tick {
-        let mut fields = Fields::default();
-        fields.set_decimal(Field::Bid, Decimal::from_units(bid));
-        Tick { symbol: Symbol::new(symbol).unwrap(), ts: None, fields }
-    }
-
-    fn market() -> Market {
-        Market::new(vec!["sim".into(), "push".into()], 2, 4)
-    }
-
-    #[test]
-    fn seqs_rise_by_one_for_each_topic_and_order_over_all() {
-        let mut market = market();
-        let mut refused = Vec::new();
-        let mut ticks = vec![tick("A", 1), tick("B", 2), tick("A", 3)];
-        let batch = market.ingest(FeedId(0), &mut ticks, Nanos(9), &mut refused, Detail::Ticks);
-        let placed: Vec<_> = batch.ticks.iter().map(|tick| (tick.topic.0, tick.seq, tick.order)).collect();
-        assert_eq!(placed, [(0, 1, 1), (1, 1, 2), (0, 2, 3)]);
-        assert_eq!(batch.new_topics.len(), 2);
-        assert!(refused.is_empty() && ticks.is_empty());
-    }
-
-    #[test]
-    fn a_second_feed_that_claims_a_symbol_is_refused_by_both_names() {
-        let mut market = market();
-        let mut refused = Vec::new();
-        market.ingest(FeedId(0), &mut vec![tick("A", 1)], Nanos(9), &mut refused, Detail::Ticks);
-        let batch = market.ingest(
-            FeedId(1),
-            &mut vec![tick("B", 1), tick("A", 2)],
-            Nanos(9),
-            &mut refused,
-            Detail::Ticks,
-        );
-        assert_eq!(batch.ticks.len(), 1);
-        assert_eq!((refused[0].index, refused[0].reason), (1, RejectReason::Owned));
-        assert!(refused[0].message.contains("\"sim\"") && refused[0].message.contains("\"push\""));
-    }
-
-    #[test]
-    fn a_batch_has_its_ticks_one_by_one_when_they_are_asked_for() {
-        let [mut with, mut without] = [market(), market()];
-        let mut ticks = vec![tick("A", 1), tick("B", 2), tick("A", 3)];
-        let all = with.ingest(FeedId(0), &mut ticks.clone(), Nanos(9), &mut Vec::new(), Detail::Ticks);
-        let few = without.ingest(FeedId(0), &mut ticks, Nanos(9), &mut Vec::new(), Detail::Records);
-        assert!(all.has_ticks() && !few.has_ticks() && few.ticks.is_empty());
-        assert_eq!((all.taken, few.taken), (3, 3));
-        assert_eq!(all.touched, few.touched);
-        let records: Vec<_> =
-            few.touched.iter().map(|at| (at.topic.0, at.record.seq, at.record.order)).collect();
-        assert_eq!(records, [(0, 2, 3), (1, 1, 2)]);
-    }
-
-    #[test]
-    fn topics_are_limited() {
-        let mut market = market();
-        let mut refused = Vec::new();
-        let batch = market.ingest(
-            FeedId(0),
-            &mut vec![tick("A", 1), tick("B", 1), tick("C", 1), tick("A", 2)],
-            Nanos(9),
-            &mut refused,
-            Detail::Ticks,
-        );
-        assert_eq!(batch.ticks.len(), 3);
-        assert_eq!(refused[0].reason, RejectReason::TopicsFull);
-    }
-
-    #[test]
-    fn the_ring_says_what_it_has_forgotten() {
-        let mut market = market();
-        let mut ticks: Vec<Tick> = (0..10).map(|bid| tick("A", bid)).collect();
-        market.ingest(FeedId(0), &mut ticks, Nanos(9), &mut Vec::new(), Detail::Ticks);
-        let mut out = Vec::new();
-        assert_eq!(market.history(TopicId(0), 3, 10, 100, &mut out), 7);
-        assert!(out.is_empty());
-        assert_eq!(market.history(TopicId(0), 8, 9, 100, &mut out), 7);
-        assert_eq!(out.iter().map(|tick| tick.seq).collect::<Vec<_>>(), [8, 9]);
-    }
-}
+mod tests;

@@ -18,6 +18,10 @@ mod readers_tests;
 mod record;
 pub mod ring;
 mod store;
+pub mod tape;
+mod tape_rest;
+mod tape_trade;
+mod taped;
 
 pub use batch::{Batch, Detail, FeedId, NewTopic, Stamped, TopicId, Touched};
 pub use batch_queue::BatchQueue;

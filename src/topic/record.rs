@@ -47,15 +47,27 @@ impl Record {
     /// When a total would be out of range; nothing is changed then.
     #[inline]
     pub fn take(&mut self, tick: &Fields) -> Result<(), TotalFull> {
+        self.take_holding(tick, FieldSet::NONE)
+    }
+
+    /// As [`Self::take`]; a trade leaves the totals of `held` as they are.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    #[inline]
+    pub fn take_holding(&mut self, tick: &Fields, held: FieldSet) -> Result<(), TotalFull> {
         let custom = match &tick.custom {
             None => None,
             Some(custom) => Some(self.custom_after(custom)?),
         };
         let mut changed = tick.named();
-        if tick.mask.contains_all(FieldSet::TRADE) {
+        if tick.is_trade() {
             let are_units = self.fields.are_units() && tick.are_units();
-            let moved =
-                if are_units { self.move_totals::<true>(tick) } else { self.move_totals::<false>(tick) };
+            let moved = if are_units {
+                self.move_totals::<true>(tick, held)
+            } else {
+                self.move_totals::<false>(tick, held)
+            };
             changed = changed.union(moved?);
         }
         self.seq += 1;
@@ -65,6 +77,16 @@ impl Record {
             self.fields.custom = custom;
         }
         Ok(())
+    }
+
+    /// Takes in what a cancel or a correction has moved, and what its line gives in place of that.
+    pub fn take_correction(&mut self, mut moved: Fields, given: &Fields) {
+        let report = moved.report().cloned();
+        moved.merge(given);
+        moved.set_report(report);
+        self.seq += 1;
+        self.note(moved.named());
+        self.fields.merge(&moved);
     }
 
     /// The tick `seq` has changed these fields.
@@ -122,21 +144,33 @@ impl Record {
         change
     }
 
-    /// Returns which totals it changed. A total that the feed itself gives or withdraws is left to it. A trade without an
+    /// Returns which totals it changed. A total that the feed itself gives or withdraws is left to it, and
+    /// one that the trade does not affect stays. A trade without an
     /// aggressor side clears the side, and one without a name withdraws the last one's.
     ///
     /// `UNITS`: whether all values are units, as nearly always, so that no scale is looked at. Not inlined: a quote then
     /// saves no registers for it.
     #[inline(never)]
-    fn move_totals<const UNITS: bool>(&mut self, trade: &Fields) -> Result<FieldSet, TotalFull> {
+    fn move_totals<const UNITS: bool>(
+        &mut self,
+        trade: &Fields,
+        held: FieldSet,
+    ) -> Result<FieldSet, TotalFull> {
         let get = |from: &Fields, field| if UNITS { from.get_units(field) } else { from.get_decimal(field) };
         let set = |to: &mut Fields, field, value| {
             if UNITS { to.set_units(field, value) } else { to.set_decimal(field, value) }
         };
         let fields = &mut self.fields;
         let had = fields.mask;
-        let last = get(trade, Field::Last).unwrap_or_default();
+        let (last, size, affects) = if UNITS {
+            let value = |field| trade.get_units(field).unwrap_or_default();
+            (value(Field::Last), value(Field::LastSize), FieldSet::ALL)
+        } else {
+            let (last, size, _, affects) = trade.trade().unwrap_or_default();
+            (last, size, affects.fields())
+        };
         let named = if UNITS { trade.mask } else { trade.named() };
+        let named = named.union(held).union(FieldSet::ALL.without(affects));
         let given = |field| named.contains(field);
         let mut moved = FieldSet::NONE;
         let mut moves = |field, does: bool| {
@@ -147,7 +181,6 @@ impl Record {
             moves
         };
         if moves(Field::Volume, true) {
-            let size = get(trade, Field::LastSize).unwrap_or_default();
             if UNITS {
                 let volume = fields.volume_of_units().checked_add(size).ok_or(TotalFull::Volume)?;
                 fields.set_volume_of_units(volume);

@@ -7,14 +7,14 @@
 //! A [`Stamped`] takes 192 bytes. One more word is needed when a decimal is no whole number of units, or a
 //! field is withdrawn, and up to five for a trade's name. The ring grows with its ticks, so that a quiet topic costs next to nothing.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use super::{
     batch::{Stamped, TopicId},
     custom_ring::CustomRing,
     record::Record,
 };
-use crate::tick::{DECIMAL_BITS, Field, FieldSet, Fields, Nanos, Side, TradeId, Uncommon};
+use crate::tick::{DECIMAL_BITS, Field, FieldSet, Fields, Nanos, Side, TradeId, TradeReport, Uncommon};
 
 #[derive(Clone, Debug, Default)]
 pub struct Ring {
@@ -23,6 +23,8 @@ pub struct Ring {
     /// How many words each tick takes. A tick begins at the sum of those before it. Readers walk these bytes; the
     /// writer, for each tick, touches little memory but the end of `words`.
     lens: VecDeque<u8>,
+    /// What ticks say of trades beside their fields, by their seqs. Few do.
+    reports: VecDeque<(u64, Arc<TradeReport>)>,
     /// Seq of the oldest tick held.
     oldest: u64,
     /// The values of configured fields; `None` before the first tick that has some.
@@ -59,7 +61,9 @@ impl Ring {
     /// Allocated bytes of the ring.
     pub fn bytes(&self) -> usize {
         let custom = self.custom.as_ref().map_or(0, |custom| custom.bytes());
-        self.words.capacity() * size_of::<u64>() + self.lens.capacity() + custom
+        let reports = self.reports.capacity() * size_of::<(u64, Arc<TradeReport>)>()
+            + self.reports.len() * size_of::<TradeReport>();
+        self.words.capacity() * size_of::<u64>() + self.lens.capacity() + custom + reports
     }
 
     /// Appends the record's last tick, and drops the oldest when more than `max` are held. Its seq follows the newest.
@@ -97,6 +101,9 @@ impl Ring {
         let mut words = [0; LONG_WORDS_MAX];
         let len = pack::<true, _>(record, &mut words);
         self.append(&words[..len]);
+        if let Some(report) = record.fields.report() {
+            self.reports.push_back((record.seq, Arc::clone(report)));
+        }
     }
 
     #[inline]
@@ -140,6 +147,9 @@ impl Ring {
     fn forget_oldest(&mut self) {
         let Some(len) = self.lens.pop_front() else { return };
         self.words.drain(..usize::from(len));
+        if self.reports.front().is_some_and(|(seq, _)| *seq == self.oldest) {
+            self.reports.pop_front();
+        }
         self.oldest += 1;
         if let Some(custom) = &mut self.custom {
             custom.forget_before(self.oldest);
@@ -162,6 +172,10 @@ impl Ring {
             let uncommon = Uncommon::from_word(next());
             fields.set_uncommon(uncommon, if uncommon.has_rest() { next() as u32 } else { 0 });
             mask = mask.without(uncommon.withdrawn());
+            if uncommon.has_report() {
+                let at = self.reports.binary_search_by_key(&seq, |(seq, _)| *seq);
+                fields.set_report(at.ok().map(|at| Arc::clone(&self.reports[at].1)));
+            }
         }
         (fields.mask, fields.side) = (mask, side_of(head >> SIDE_SHIFT));
         let mantissas = fields.mantissas_mut();

@@ -35,7 +35,7 @@ impl Cached {
     pub fn record<M: Messages>(&mut self, symbol: &Symbol, record: &Record) -> &[u8] {
         if self.record_seq != record.seq {
             self.record.clear();
-            M::record(symbol, record, WantedFields::ALL, &mut self.record);
+            M::record(symbol, record, WantedFields::ALL, None, &mut self.record);
             self.record_seq = record.seq;
         }
         &self.record
@@ -46,7 +46,8 @@ impl Cached {
     pub fn last_tick<M: Messages>(&mut self, symbol: &Symbol, record: &Record) -> &[u8] {
         if self.tick_seq != record.seq {
             self.tick.clear();
-            M::some(MessageKind::Update, symbol, record, record.all_changed(), 1, &mut self.tick);
+            let report = record.fields.report().map(|report| &**report);
+            M::some(MessageKind::Update, symbol, record, record.all_changed(), report, 1, &mut self.tick);
             self.tick_seq = record.seq;
         }
         &self.tick

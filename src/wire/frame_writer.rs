@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     fanout::{Emit, GapReason, LocalId, View},
-    tick::{Symbol, WantedFields},
+    tick::{Symbol, TradeReport, WantedFields},
     topic::{Record, Stamped},
 };
 
@@ -53,10 +53,11 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
         record: &Record,
         view: &View,
         shown: WantedFields,
+        report: Option<&TradeReport>,
     ) {
         let frame = self.frames.current_mut();
         let begin = frame.bytes.len();
-        E::Messages::some(kind, symbol, record, shown, 1, &mut frame.bytes);
+        E::Messages::some(kind, symbol, record, shown, report, 1, &mut frame.bytes);
         frame.record(record.rx, record.order);
         write_name::<E>(begin, view, frame);
     }
@@ -105,7 +106,7 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
 
     fn snapshot(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, view: &View) {
         if !view.has_every_field() {
-            return self.write_some(MessageKind::Snapshot, symbol, record, view, view.wanted);
+            return self.write_some(MessageKind::Snapshot, symbol, record, view, view.wanted, None);
         }
         let (frame, cached) = self.frame_and_cached(topic);
         let begin = frame.bytes.len();
@@ -140,6 +141,7 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
                 record,
                 view,
                 view.wanted.intersect(record.all_changed()),
+                view.report_of(&record.fields),
             );
         }
         let (frame, cached) = self.frame_and_cached(topic);

@@ -32,6 +32,8 @@ struct MergedUpdate {
     always: WantedFields,
     /// So these fields are named.
     fields: WantedFields,
+    /// Whether what the last tick says of a trade is shown.
+    has_report: bool,
     bytes: Range<u32>,
 }
 
@@ -78,16 +80,20 @@ impl MergedUpdates {
         }
         let ChangedFields { fields, cursors } = record.changed_since(cursor);
         let fields = fields.union(always).intersect(wanted);
-        let encoded = self.entries.iter().find(|entry| entry.fields == fields);
+        let report = record.fields.report().map(|report| &**report);
+        let report = report.filter(|report| report.concerns(wanted.fixed));
+        let has_report = report.is_some();
+        let is_same = |entry: &&MergedUpdate| entry.fields == fields && entry.has_report == has_report;
+        let encoded = self.entries.iter().find(is_same);
         let bytes = if let Some(entry) = encoded {
             entry.bytes.clone()
         } else {
             let start = self.bytes.len() as u32;
-            M::record(symbol, record, fields, &mut self.bytes);
+            M::record(symbol, record, fields, report, &mut self.bytes);
             M::withdrawn(record, fields, &mut self.bytes);
             start..self.bytes.len() as u32
         };
-        self.entries.push(MergedUpdate { cursors, wanted, always, fields, bytes: bytes.clone() });
+        self.entries.push(MergedUpdate { cursors, wanted, always, fields, has_report, bytes: bytes.clone() });
         bytes
     }
 }

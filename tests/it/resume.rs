@@ -1,6 +1,6 @@
 //! Coming back after a disconnect: from the ring exactly, beyond it with a gap, never partial and silent.
 
-use crate::harness::{Client, Market, Server, Subscription, bids};
+use crate::harness::{Client, Market, Server, Subscription, bids, line};
 
 #[tokio::test]
 async fn within_the_ring_every_goes_on_with_the_next_tick() {
@@ -42,9 +42,66 @@ async fn within_the_ring_latest_gets_one_update_for_all_that_it_missed() {
     for symbol in market.symbols() {
         client.until_seq(&symbol, market.get(&symbol).seq).await;
     }
-    // Every field, because it merges several ticks: the record is whole without a snapshot.
+    // So many ticks have changed every field: the record is whole without a snapshot.
     market.check(&client.store);
     assert!(client.store.symbols().all(|(_, held)| held.snapshots == 0));
+    server.settled().await;
+}
+
+/// The fields that the last message of a symbol sets, and those that it withdraws.
+fn named<'a>(client: &'a Client, symbol: &str) -> (Vec<String>, Vec<&'a str>) {
+    let message = client.store.get(symbol).history.last().expect("a message");
+    (message.record().into_keys().collect(), message.withdrawn().into_iter().collect())
+}
+
+#[tokio::test]
+async fn latest_names_what_has_changed_since_and_nothing_else() {
+    let server = Server::start().await;
+    server
+        .publish(&[
+            line("A", &[("bid", "1"), ("bid_size", "1"), ("ask", "2"), ("ask_size", "1")]),
+            line("A", &[("last", "2"), ("last_size", "1")]),
+            // The same value, and a trade that moves two of the totals.
+            line("A", &[("bid", "1")]),
+            r#"{"symbol":"A","ask":null}"#.to_owned(),
+            line("A", &[("last", "2"), ("last_size", "1")]),
+        ])
+        .await;
+    let mut client = Client::open(&server).await;
+    let resumed = Subscription::to(["A"]).resume(&client.epoch(), &[("A", 2)]);
+    client.subscribe_as("resumed", resumed.clone()).await;
+    client.until_seq("A", 5).await;
+    let set = ["bid", "last", "last_size", "trades", "volume"].map(str::to_owned).to_vec();
+    assert_eq!(named(&client, "A"), (set, vec!["ask"]));
+    // None of the chosen fields: what was missed is counted all the same.
+    client.subscribe_as("resumed", resumed.fields(&["ask_size", "open"])).await;
+    client.until_seq("A", 5).await;
+    assert_eq!((named(&client, "A"), client.store.get("A").history[1].n()), ((Vec::new(), Vec::new()), 3));
+    // Without a snapshot, what came before is not sent.
+    client.subscribe_as("ok", Subscription::to(["A"]).without_snapshot()).await;
+    server.publish(&[line("A", &[("bid", "3")]), line("A", &[("ask_size", "4")])]).await;
+    client.until_seq("A", 7).await;
+    assert!(client.store.get("A").record.keys().eq(["ask_size", "bid"]));
+    server.settled().await;
+}
+
+#[tokio::test]
+async fn latest_knows_what_has_changed_for_32768_ticks_and_then_names_every_field() {
+    let server = Server::start().await;
+    server.publish(&[line("A", &[("ask", "2")]), r#"{"symbol":"A","low":null}"#.to_owned()]).await;
+    server.publish(&bids("A", 3..=40_000)).await;
+    for (last, set, withdrawn) in [
+        (40_000 - 32_768, &["bid"][..], &[][..]),
+        (40_000 - 32_769, &["ask", "bid"], &["low"]),
+        (1, &["ask", "bid"], &["low"]),
+    ] {
+        let mut client = Client::open(&server).await;
+        let subscription = Subscription::to(["A"]).resume(&client.epoch(), &[("A", last)]);
+        client.subscribe_as("resumed", subscription).await;
+        client.until_seq("A", 40_000).await;
+        let set = set.iter().map(|&name| name.to_owned()).collect();
+        assert_eq!(named(&client, "A"), (set, withdrawn.to_vec()), "from {last} on");
+    }
     server.settled().await;
 }
 

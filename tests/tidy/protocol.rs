@@ -8,7 +8,8 @@ use tickcast::{
     feed::ndjson::NdjsonDecoder,
     limits::Limits,
     tick::{
-        CustomFields, CustomValue, Decimal, Field, Fields, Nanos, Side, State, Symbol, Volume, WantedFields,
+        Affects, CustomFields, CustomValue, Decimal, Field, Fields, Nanos, ReportKind, Side, State, Symbol,
+        TradeId, TradeReport, Volume, WantedFields,
         custom::{CustomField, CustomKind, CustomMerge, CustomName},
     },
     topic::Record,
@@ -43,7 +44,7 @@ fn symbol() -> Symbol {
     Symbol::new("BTCUSDT").unwrap()
 }
 
-fn fields(values: &[(Field, &str)]) -> Fields {
+fn decimals(values: &[(Field, &str)]) -> Fields {
     let mut fields = Fields::default();
     for (field, value) in values {
         fields.set_decimal(*field, Decimal::parse(value).unwrap());
@@ -53,7 +54,7 @@ fn fields(values: &[(Field, &str)]) -> Fields {
 
 fn record(seq: u64, ts: Nanos, rx: Nanos, values: [&str; 10], side: Side, trades: u64) -> Record {
     let [bid, bid_size, ask, ask_size, last, last_size, open, high, low, volume] = values;
-    let mut fields = fields(&[
+    let mut fields = decimals(&[
         (Field::Bid, bid),
         (Field::BidSize, bid_size),
         (Field::Ask, ask),
@@ -102,7 +103,7 @@ fn configured() -> Arc<CustomFields> {
 
 fn with_configured_fields() -> Record {
     let table = configured();
-    let mut fields = fields(&[(Field::Bid, "87232.01")]);
+    let mut fields = decimals(&[(Field::Bid, "87232.01")]);
     for (name, value) in [("mark", "87231.6175"), ("open_interest", "73012"), ("phase", "post-only")] {
         let id = table.find(name).unwrap();
         fields.set_custom(&table, id, CustomValue::parse(table.get(id), value).unwrap());
@@ -133,7 +134,7 @@ fn control(message: &Control<'_>) -> String {
 fn data_messages() -> Vec<String> {
     let (local, symbol, all) = (LocalId(0), symbol(), &View::WHOLE);
     let tape = View { name: Some(tape()), ..View::WHOLE };
-    let fields = fields(&[(Field::Bid, "87232.01"), (Field::BidSize, "0.50")]);
+    let fields = decimals(&[(Field::Bid, "87232.01"), (Field::BidSize, "0.50")]);
     let changed =
         Record { seq: 54, order: 54, ts: TS, rx: RX, changed: fields.mask, fields, ..Record::default() };
     let mut gone = Fields::default();
@@ -147,17 +148,61 @@ fn data_messages() -> Vec<String> {
         fields: gone,
         ..Record::default()
     };
+    let decimal = |text| Decimal::parse(text).ok();
+    let odd_lot = TradeReport {
+        affects: Affects::VOLUME,
+        last: decimal("87230.5"),
+        last_size: decimal("0.004"),
+        side: Some(Side::Sell),
+        ..TradeReport::of(ReportKind::Trade, id("4744868161"))
+    };
+    let correction = TradeReport {
+        last: decimal("87231"),
+        last_size: decimal("0.002"),
+        side: Some(Side::Buy),
+        ..TradeReport::of(ReportKind::Correct, id("4744868157"))
+    };
     vec![
         data(|framer| framer.snapshot(local, &symbol, &base(), all)),
         data(|framer| framer.last_tick(local, &symbol, &changed, all)),
         data(|framer| framer.merged(local, &symbol, &merged(), 12, WantedFields::NONE, all)),
         data(|framer| framer.last_tick(local, &symbol, &gone, all)),
-        data(|framer| framer.gap(&symbol, 68, 2311, GapReason::Slow, all)),
+        reported(68, Some(odd_lot), |fields| set_totals(fields, "0.03984", Some(15))),
+        reported(69, Some(correction), |fields| set_totals(fields, "0.04106", None)),
+        reported(70, Some(TradeReport::of(ReportKind::Cancel, id("4744868160"))), |fields| {
+            let last = [(Field::Last, "87232.01"), (Field::LastSize, "0.00078")];
+            fields.merge(&decimals(&last));
+            fields.set_side(Side::Buy);
+            fields.set_trade_id(id("4744868159"));
+            set_totals(fields, "0.03976", Some(14));
+        }),
+        data(|framer| framer.gap(&symbol, 71, 2311, GapReason::Slow, all)),
         data(|framer| {
             framer.snapshot(local, &Symbol::new("BTC-PERP").unwrap(), &with_configured_fields(), all);
         }),
         data(|framer| framer.last_tick(local, &symbol, &changed, &tape)),
     ]
+}
+
+fn id(text: &str) -> TradeId {
+    TradeId::new(text).unwrap()
+}
+
+fn set_totals(fields: &mut Fields, volume: &str, trades: Option<u64>) {
+    fields.set_volume(Volume::parse(volume).unwrap());
+    if let Some(trades) = trades {
+        fields.set_trades(trades);
+    }
+}
+
+/// The update of a tick that reports of a trade.
+fn reported(seq: u64, report: Option<TradeReport>, moved: impl FnOnce(&mut Fields)) -> String {
+    let mut fields = Fields::default();
+    moved(&mut fields);
+    fields.set_report(report.map(Arc::new));
+    let changed = fields.named();
+    let record = Record { seq, order: seq, ts: TS, rx: RX, changed, fields, ..Record::default() };
+    data(|framer| framer.last_tick(LocalId(0), &symbol(), &record, &View::WHOLE))
 }
 
 fn answers() -> Vec<String> {

@@ -1,7 +1,9 @@
 //! What a server's messages mean to a recording: ticks, and notes of what is missing between them. Pure: no socket, no
 //! file.
 //!
-//! An update of mode `every` is a tick: its fields, and the totals that it moved, which stand when it is played again.
+//! An update of mode `every` is a tick: its fields, and the totals that it moved, which stand when it is played again. One
+//! that merges several ticks and names a trade is played as that trade: so it is written with every total of the record,
+//! also with those that it does not name, since they have not changed.
 //! A snapshot is written as a tick without `last_size`, so that the trade in it is not taken for a new one, and
 //! withdraws what was known and is not in it.
 
@@ -50,14 +52,39 @@ pub fn tick(change: &Change<'_>) -> Result<Option<(Tick, Nanos)>, NoMessage> {
         set(&mut fields, field, text)
             .ok_or_else(|| NoMessage::Value { field: field.name(), value: text.to_owned() })?;
     }
+    if !change.is_snapshot && message.n > 1 && fields.mask.contains_all(FieldSet::TRADE) {
+        keep_totals(&mut fields, &change.topic.record)?;
+    }
     if change.is_snapshot {
         fields = fields.only(FieldSet::ALL.without(fields.mask.intersect(Field::LastSize.bit())));
-        if change.had == message.seq || fields.named().is_empty() {
+        if change.had == message.seq {
             return Ok(None);
         }
     }
-    Ok(Some((Tick { symbol: Symbol::new(&message.symbol)?, ts, fields }, rx)))
+    let tick = Tick { symbol: Symbol::new(&message.symbol)?, ts, fields };
+    Ok((!tick.fields.named().is_empty()).then_some((tick, rx)))
 }
+
+/// Names what a trade would move, as the record has it, where the update does not.
+fn keep_totals(fields: &mut Fields, record: &tickcast_client::Record) -> Result<(), NoMessage> {
+    let named = fields.named();
+    for field in tickcast_client::Field::ALL {
+        let Some(own) = Field::parse(field.name()).filter(|own| MOVED.contains(own)) else { continue };
+        match record.text(field) {
+            _ if named.contains(own) => {}
+            Some(text) => set(fields, field, text)
+                .ok_or_else(|| NoMessage::Value { field: field.name(), value: text.to_owned() })?,
+            // Where the record has none, a trade takes none away.
+            None if matches!(own, Field::Side | Field::TradeId) => {}
+            None => fields.withdraw(own),
+        }
+    }
+    Ok(())
+}
+
+/// What a trade moves beside its own fields.
+const MOVED: [Field; 7] =
+    [Field::Side, Field::TradeId, Field::Open, Field::High, Field::Low, Field::Volume, Field::Trades];
 
 /// Takes a field's text in; `None` when it is no value of the field.
 fn set(fields: &mut Fields, field: tickcast_client::Field, text: &str) -> Option<()> {
@@ -159,6 +186,70 @@ mod tests {
         let snapshot = r#"[{"type":"snapshot","symbol":"A","seq":20,"rx":1,"bid":1}]"#;
         assert_eq!(take(&mut mirror, snapshot).unwrap().len(), 1, "the record as of the gap's end");
         assert_eq!(take(&mut mirror, snapshot).unwrap().len(), 0, "known already");
+    }
+
+    #[test]
+    fn a_merged_update_that_names_a_trade_keeps_the_totals() {
+        let mut mirror = mirror();
+        let frame = r#"[{"type":"snapshot","symbol":"A","seq":5,"rx":2,"last":9,"last_size":2,"high":10,"volume":9,"trades":4},
+            {"type":"update","symbol":"A","seq":7,"rx":4,"last":20,"last_size":1,"n":2}]"#;
+        assert_eq!(
+            take(&mut mirror, frame).unwrap()[1],
+            r#"{"symbol":"A","rx":4,"last":20,"last_size":1,"high":10,"volume":9,"trades":4,"open":null,"low":null}"#
+        );
+        let nothing = r#"[{"type":"update","symbol":"A","seq":9,"rx":4,"n":2}]"#;
+        assert_eq!(take(&mut mirror, nothing).unwrap().len(), 0, "no field that is wanted has changed");
+    }
+
+    /// Quotes, trades, their fields alone, and withdrawals.
+    fn any_fields() -> impl Strategy<Value = Fields> {
+        let decimals = [Field::Bid, Field::Last, Field::LastSize, Field::High];
+        let field = (prop::sample::select(decimals.to_vec()), 1i64..9);
+        let kinds = prop_oneof![3 => Just(None), 1 => any::<u16>().prop_map(Some)];
+        (prop::collection::vec(field, 1..4), any::<[bool; 2]>(), kinds).prop_map(
+            |(values, [has_side, has_id], withdrawn)| {
+                let mut fields = Fields::default();
+                for (field, value) in values {
+                    fields.set_decimal(field, Decimal::from_units(value));
+                }
+                if fields.mask.contains_all(FieldSet::TRADE) {
+                    has_side.then(|| fields.set_side(Side::Buy));
+                    has_id.then(|| fields.set_trade_id(TradeId::of_number(7)));
+                }
+                let gone = withdrawn.map_or(FieldSet::NONE, |bits| FieldSet(bits).intersect(FieldSet::ALL));
+                fields.withdraw_all(gone.without(fields.mask));
+                fields
+            },
+        )
+    }
+
+    proptest! {
+        /// Whatever was merged into an update, its line makes the record that the server had.
+        #[test]
+        fn what_merged_updates_say_is_what_is_played(
+            messages in prop::collection::vec(prop::collection::vec(any_fields(), 1..4), 1..8),
+        ) {
+            let (mut server, mut played, mut mirror) = (Record::default(), Record::default(), mirror());
+            for ticks in messages {
+                let cursor = server.seq;
+                for tick in &ticks {
+                    server.take(tick).unwrap();
+                }
+                let (fields, mut sent) = (server.changed_since(cursor).fields, Vec::new());
+                server.fields.write_json(fields, &mut sent);
+                server.fields.write_json_nulls(fields, &mut sent);
+                let (seq, sent) = (server.seq, String::from_utf8(sent).unwrap());
+                let update = format!(
+                    r#"[{{"type":"update","symbol":"A","seq":{seq},"rx":1742860800000000{sent},"n":{}}}]"#,
+                    seq - cursor,
+                );
+                let line = take(&mut mirror, &update).unwrap().remove(0);
+                let tick = NdjsonDecoder::new(4_096).decode(&mut line.into_bytes()).unwrap().tick;
+                played.take(&tick.fields).unwrap();
+                let set = |record: &Record| record.fields.only(record.fields.mask);
+                prop_assert_eq!(set(&played), set(&server), "{}", update);
+            }
+        }
     }
 
     /// Of every magnitude.

@@ -17,7 +17,7 @@ use super::{
     error::{LineError, is_of_number},
     line::{Line, LineValues},
     times::LineClock,
-    values::{NdjsonValue, ValueUnread},
+    values::{NdjsonValue, ValueUnread, read_affects},
 };
 use crate::tick::CustomFields;
 
@@ -104,8 +104,14 @@ fn read_object(tape: &[Node<'_>], found: &mut LineValues<'_>) -> Result<(), Valu
         let kind = tape.first().map_or("nothing", |node| NdjsonValue::from(node).kind());
         return Err(LineError::NotAnObject { found: kind }.into());
     };
-    // A nested value ends the line with an error, so the next item is always a name.
+    // Any other nested value ends the line with an error, so the next item is always a name.
     while let [Node::String(name), value, after @ ..] = rest {
+        if let (&"affects", &Node::Array { count, .. }) = (name, value) {
+            let (items, after) = after.split_at_checked(count).unwrap_or((after, &[]));
+            found.take(name, NdjsonValue::Affects(read_affects(items.iter().map(NdjsonValue::from))))?;
+            rest = after;
+            continue;
+        }
         found.take(name, value.into())?;
         rest = after;
     }

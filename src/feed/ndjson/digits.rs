@@ -12,12 +12,12 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::{
-    error::LineError,
+    error::{LineError, ValueFault},
     line::{Line, LineValues},
     times::LineClock,
-    values::{NdjsonValue, ValueUnread},
+    values::{NdjsonValue, ValueUnread, read_affects},
 };
-use crate::tick::CustomFields;
+use crate::tick::{Affects, CustomFields};
 
 /// Names and values in their order, as they were written.
 struct JsonMembers<'a>(Vec<(String, &'a RawValue)>);
@@ -41,6 +41,7 @@ pub(super) fn read(line: &[u8], clock: LineClock, table: &Arc<CustomFields>) -> 
             Some(b'n') => NdjsonValue::Null,
             Some(b't' | b'f') => NdjsonValue::Other("a boolean"),
             Some(b'{') => NdjsonValue::Other("an object"),
+            Some(b'[') if name == "affects" => NdjsonValue::Affects(affects(text)),
             Some(b'[') => NdjsonValue::Other("an array"),
             _ => NdjsonValue::Digits(text),
         };
@@ -51,6 +52,19 @@ pub(super) fn read(line: &[u8], clock: LineClock, table: &Arc<CustomFields>) -> 
         })?;
     }
     found.line()
+}
+
+/// A list whose items may be of any kind.
+fn affects(text: &str) -> Result<Affects, ValueFault> {
+    let items: Vec<serde_json::Value> = serde_json::from_str(text).unwrap_or_default();
+    read_affects(items.iter().map(|item| match item {
+        serde_json::Value::String(word) => NdjsonValue::Text(word),
+        serde_json::Value::Null => NdjsonValue::Null,
+        serde_json::Value::Bool(_) => NdjsonValue::Other("a boolean"),
+        serde_json::Value::Number(_) => NdjsonValue::Other("a number"),
+        serde_json::Value::Array(_) => NdjsonValue::Other("an array"),
+        serde_json::Value::Object(_) => NdjsonValue::Other("an object"),
+    }))
 }
 
 impl<'de> Deserialize<'de> for JsonMembers<'de> {

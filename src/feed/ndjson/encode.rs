@@ -3,7 +3,7 @@
 //! Invariant: a decimal that a double cannot hold exactly is written as a string. Our own reader does not need it, but
 //! others turn JSON numbers into doubles.
 
-use crate::tick::{CustomSet, Field, Nanos, Tick, WantedFields};
+use crate::tick::{CustomSet, Field, Nanos, ReportKind, Tick, WantedFields};
 
 /// A decimal with more digits becomes a string: a double holds this many.
 const NUMBER_DIGITS_MAX: usize = 15;
@@ -16,27 +16,35 @@ pub fn write_line(tick: &Tick, rx: Option<Nanos>, out: &mut Vec<u8>) {
     out.push(b'"');
     write_time(b",\"ts\":", tick.ts, out);
     write_time(b",\"rx\":", rx, out);
-    for field in tick.fields.mask.iter() {
+    let fields = tick.fields.spelled_out();
+    if let Some(report) = fields.report() {
+        match report.kind {
+            ReportKind::Trade => {}
+            ReportKind::Cancel => report.write_id(b",\"cancel\":", out),
+            ReportKind::Correct => report.write_id(b",\"correct\":", out),
+        }
+    }
+    for field in fields.mask.iter() {
         out.extend_from_slice(b",\"");
         out.extend_from_slice(field.name().as_bytes());
         out.extend_from_slice(b"\":");
         match field {
             Field::Side => {
                 out.push(b'"');
-                out.extend_from_slice(tick.fields.side.as_str().as_bytes());
+                out.extend_from_slice(fields.side.as_str().as_bytes());
                 out.push(b'"');
             }
             Field::TradeId => {
                 out.push(b'"');
-                out.extend_from_slice(tick.fields.trade_id().as_bytes());
+                out.extend_from_slice(fields.trade_id().as_bytes());
                 out.push(b'"');
             }
-            Field::Trades => out.extend_from_slice(itoa::Buffer::new().format(tick.fields.trades).as_bytes()),
-            Field::Volume => write_decimal(out, |out| tick.fields.volume().write(out)),
-            _ => write_decimal(out, |out| tick.fields.get_decimal(field).unwrap_or_default().write(out)),
+            Field::Trades => out.extend_from_slice(itoa::Buffer::new().format(fields.trades).as_bytes()),
+            Field::Volume => write_decimal(out, |out| fields.volume().write(out)),
+            _ => write_decimal(out, |out| fields.get_decimal(field).unwrap_or_default().write(out)),
         }
     }
-    if let Some(custom) = &tick.fields.custom {
+    if let Some(custom) = &fields.custom {
         for (name, value) in custom.shown(CustomSet::ALL) {
             let Some(value) = value else { continue };
             out.extend_from_slice(b",\"");
@@ -49,7 +57,10 @@ pub fn write_line(tick: &Tick, rx: Option<Nanos>, out: &mut Vec<u8>) {
             }
         }
     }
-    tick.fields.write_json_nulls(WantedFields::ALL, out);
+    if let Some(report) = fields.report().filter(|report| report.kind == ReportKind::Trade) {
+        report.write_affects(out);
+    }
+    fields.write_json_nulls(WantedFields::ALL, out);
     out.extend_from_slice(b"}\n");
 }
 

@@ -77,6 +77,11 @@ pub enum ValueFault {
     Boolean,
     #[error("given twice")]
     Twice,
+    #[error("not a list of last, high_low and volume, each at most once: {found}")]
+    Affects { found: &'static str },
+    /// What the line has does not go together.
+    #[error("{0}")]
+    Rule(&'static str),
     #[error("not names of fields with blanks between them")]
     Names,
 }

@@ -4,8 +4,9 @@
 
 use super::{
     error::{LineError, ValueFault},
+    report::LineReport,
     times::{LineClock, read_time},
-    values::{NdjsonValue, ValueUnread, read_custom, read_field, read_symbol},
+    values::{NdjsonValue, ValueUnread, read_custom, read_field, read_symbol, read_trade_id},
 };
 use std::sync::Arc;
 
@@ -25,6 +26,9 @@ enum LineKey {
     Symbol,
     Ts,
     Rx,
+    Affects,
+    Cancel,
+    Correct,
     Record(Field),
 }
 
@@ -39,6 +43,7 @@ pub(super) struct LineValues<'t> {
     ts: Option<Nanos>,
     rx: Option<Nanos>,
     fields: Fields,
+    report: LineReport,
     seen_custom: CustomSet,
 }
 
@@ -50,6 +55,9 @@ impl LineKey {
             "symbol" => Some(LineKey::Symbol),
             "ts" => Some(LineKey::Ts),
             "rx" => Some(LineKey::Rx),
+            "affects" => Some(LineKey::Affects),
+            "cancel" => Some(LineKey::Cancel),
+            "correct" => Some(LineKey::Correct),
             _ => Field::parse(name).map(LineKey::Record),
         }
     }
@@ -59,6 +67,9 @@ impl LineKey {
             LineKey::Symbol => "symbol",
             LineKey::Ts => "ts",
             LineKey::Rx => "rx",
+            LineKey::Affects => "affects",
+            LineKey::Cancel => "cancel",
+            LineKey::Correct => "correct",
             LineKey::Record(field) => field.name(),
         }
     }
@@ -68,6 +79,9 @@ impl LineKey {
             LineKey::Symbol => 1 << 16,
             LineKey::Ts => 1 << 17,
             LineKey::Rx => 1 << 18,
+            LineKey::Affects => 1 << 19,
+            LineKey::Cancel => 1 << 20,
+            LineKey::Correct => 1 << 21,
             LineKey::Record(field) => field.bit().0 as u32,
         }
     }
@@ -89,6 +103,7 @@ impl<'t> LineValues<'t> {
             ts: None,
             rx: None,
             fields: Fields::default(),
+            report: LineReport::default(),
             seen_custom: CustomSet::NONE,
         }
     }
@@ -106,6 +121,21 @@ impl<'t> LineValues<'t> {
             LineKey::Symbol => self.symbol = Some(read_symbol(value)?),
             LineKey::Ts => self.ts = Some(self.time(key, value)?),
             LineKey::Rx => self.rx = Some(self.time(key, value)?),
+            LineKey::Affects => match value {
+                NdjsonValue::Affects(affects) => {
+                    self.report.affects = Some(affects.map_err(|fault| key.fault(fault))?);
+                }
+                other => return Err(key.fault(ValueFault::Affects { found: other.kind() }).into()),
+            },
+            LineKey::Cancel | LineKey::Correct => {
+                let id = read_trade_id(value).map_err(|unread| unread.map(|fault| key.fault(fault)))?;
+                let of = if matches!(key, LineKey::Cancel) {
+                    &mut self.report.cancel
+                } else {
+                    &mut self.report.correct
+                };
+                *of = Some(id);
+            }
             LineKey::Record(field) => {
                 read_field(&mut self.fields, field, value)
                     .map_err(|unread| unread.map(|fault| key.fault(fault)))?;
@@ -140,9 +170,13 @@ impl<'t> LineValues<'t> {
     /// The line, once all its names were taken.
     pub(super) fn line(self) -> Result<Line, LineError> {
         let symbol = self.symbol.ok_or(LineError::SymbolMissing)?;
-        if !self.fields.has_values() {
+        let mut fields = self.fields;
+        if self.report != LineReport::default() {
+            self.report.put(&mut fields)?;
+        }
+        if !fields.has_values() && fields.report().is_none() {
             return Err(LineError::NoFields);
         }
-        Ok(Line { tick: Tick { symbol, ts: self.ts, fields: self.fields }, rx: self.rx })
+        Ok(Line { tick: Tick { symbol, ts: self.ts, fields }, rx: self.rx })
     }
 }

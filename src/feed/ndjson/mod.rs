@@ -16,6 +16,7 @@ mod encode;
 mod error;
 mod line;
 mod lines;
+pub(in crate::feed) mod report;
 mod times;
 mod values;
 

@@ -2,11 +2,12 @@
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{report::LineReport, *};
 use crate::{
     feed::{RejectCounts, RejectReason},
     tick::{
-        DECIMAL_FIELDS, Decimal, Field, FieldSet, Fields, Nanos, Side, Symbol, Tick, Volume, WantedFields,
+        Affects, DECIMAL_FIELDS, Decimal, Field, FieldSet, Fields, Nanos, Side, Symbol, Tick, TradeId,
+        Volume, WantedFields,
         testing::{ANY_SYMBOL, any_decimal, any_trade_id, any_volume},
     },
 };
@@ -452,6 +453,89 @@ fn a_trade_id_is_text_or_the_digits_of_a_whole_number() {
     refused(r#""a\nb""#, "no control character, quote or backslash, byte 1 is '\\n'");
 }
 
+#[test]
+fn a_trade_affects_what_its_words_say() {
+    let trade = r#""last":10,"last_size":2,"side":"buy","trade_id":"a""#;
+    let report = |affects: &str| {
+        let line = format!(r#"{{"symbol":"A",{trade},"affects":{affects}}}"#);
+        let fields = decode(&line).unwrap_or_else(|error| panic!("{line}: {error}")).tick.fields;
+        let by_digits = line.replace(r#""last":10,"#, r#""last":87000.123456789,"#);
+        let again = decode(&by_digits).unwrap().tick.fields;
+        assert_eq!(again.report().map(|report| report.affects), fields.report().map(|report| report.affects));
+        assert!(fields.is_trade());
+        let mut out = Vec::new();
+        fields.report().inspect(|report| report.write_json::<false>(&mut out));
+        (String::from_utf8(out).unwrap(), fields.named())
+    };
+    let told = |words: &str| format!(r#","trade":{{{trade},"affects":{words}}}"#);
+    assert_eq!(report(r#"["last","volume","high_low"]"#), (String::new(), FieldSet::LAST_TRADE));
+    assert_eq!(report("null"), (String::new(), FieldSet::LAST_TRADE));
+    assert_eq!(report(r#"[ "volume" , "last" ]"#), (told(r#"["last","volume"]"#), FieldSet::LAST_TRADE));
+    assert_eq!(report(r#"["volume"]"#), (told(r#"["volume"]"#), FieldSet::NONE));
+    assert_eq!(report("[]"), (told("[]"), FieldSet::NONE));
+    let refused = |line: &str, message: &str| {
+        for more in ["", r#","open":87000.123456789"#] {
+            check_refused(&format!(r#"{{"symbol":"A",{line}{more}}}"#), RejectReason::Value, message);
+        }
+    };
+    let list =
+        |found| format!("affects: not a list of last, high_low and volume, each at most once: {found}");
+    for (value, found) in [
+        (r#""last""#, "a string"),
+        (r#"["last","open"]"#, "another word"),
+        (r#"["last","last"]"#, "a word twice"),
+        ("[1]", "a number"),
+        (r#"[["last"]]"#, "an array"),
+        (r#"["last",{"a":[1,2]}]"#, "an object"),
+        (r#"{"last":1}"#, "an object"),
+    ] {
+        refused(&format!(r#"{trade},"affects":{value}"#), &list(found));
+    }
+    refused(r#""bid":1,"affects":["last"]"#, "affects: only of a trade, which has last and last_size");
+    refused(r#""last":1,"affects":[]"#, "affects: only of a trade, which has last and last_size");
+}
+
+#[test]
+fn a_cancel_and_a_correction_are_ticks_of_their_own() {
+    let told = |line: &str| {
+        let fields = decode(&format!(r#"{{"symbol":"A",{line}}}"#)).unwrap().tick.fields;
+        let mut out = Vec::new();
+        fields.report().unwrap().write_json::<false>(&mut out);
+        fields.write_json(WantedFields::ALL, &mut out);
+        String::from_utf8(out).unwrap()
+    };
+    assert_eq!(told(r#""cancel":"a b""#), r#","cancel":"a b""#);
+    assert_eq!(told(r#""cancel":7,"volume":5,"last":2"#), r#","cancel":"7","last":2,"volume":5"#);
+    assert_eq!(told(r#""correct":"7","last":1.5"#), r#","correct":"7","trade":{"last":1.5}"#);
+    assert_eq!(
+        told(r#""correct":7,"last":1.5,"last_size":2,"side":"sell","high":9"#),
+        r#","correct":"7","trade":{"last":1.5,"last_size":2,"side":"sell"},"high":9"#
+    );
+    let refused = |line: &str, message: &str| {
+        check_refused(&format!(r#"{{"symbol":"A",{line}}}"#), RejectReason::Value, message);
+    };
+    refused(r#""cancel":"a","bid":1"#, "cancel: a tick of its own, without a quote");
+    refused(r#""cancel":"a","correct":"a","last":1"#, "correct: a trade is either cancelled or corrected");
+    let of_its_own = "correct: a tick of its own, without a quote or another trade_id";
+    refused(r#""correct":"a","last":1,"ask":2"#, of_its_own);
+    refused(r#""correct":"a","last":1,"trade_id":"b""#, of_its_own);
+    refused(r#""correct":"a""#, "correct: without last, last_size or side");
+    refused(r#""correct":"a","last":1,"side":null"#, "correct: the values of a trade cannot be withdrawn");
+    let affects = "affects: a cancel or a correction leaves what the trade affects";
+    refused(r#""correct":"a","last":1,"affects":[]"#, affects);
+    refused(r#""cancel":"a","affects":[]"#, affects);
+    refused(r#""cancel":"""#, "cancel: at least one character");
+    refused(
+        r#""cancel":1.5"#,
+        "cancel: neither text nor a whole number but a number with a fraction or an exponent",
+    );
+    check_refused(
+        r#"{"symbol":"A","cancel":null}"#,
+        RejectReason::NoFields,
+        "no field of a record, such as bid, ask or last",
+    );
+}
+
 fn any_symbol() -> impl Strategy<Value = Symbol> {
     proptest::string::string_regex(ANY_SYMBOL).unwrap().prop_map(|text| Symbol::new(&text).unwrap())
 }
@@ -480,9 +564,34 @@ fn any_tick() -> impl Strategy<Value = (Tick, Option<Nanos>)> {
                 }
             }
             fields.withdraw_all(FieldSet(withdrawn));
+            report_some(&mut fields, trades);
             (Tick { symbol, ts, fields }, rx)
         },
     )
+}
+
+/// Some ticks become reports of trades.
+fn report_some(fields: &mut Fields, seed: u64) {
+    if seed.is_multiple_of(4) {
+        let words = [Affects::NONE, Affects::LAST, Affects::HIGH_LOW, Affects::VOLUME.with(Affects::LAST)];
+        fields.limit_trade(words[(seed / 4 % 4) as usize]);
+    } else if seed % 4 == 1 {
+        let quote = Affects::ALL.fields();
+        let (cancel, correct) = (seed % 8 == 1, seed % 8 == 5);
+        let id = TradeId::of_number(seed);
+        fields.clear(FieldSet::ALL.without(quote));
+        let report =
+            LineReport { cancel: cancel.then_some(id), correct: correct.then_some(id), affects: None };
+        fields.clear(if correct {
+            fields.withdrawn().intersect(FieldSet::LAST_TRADE).with(Field::TradeId)
+        } else {
+            FieldSet::NONE
+        });
+        if correct {
+            fields.set_side(Side::Sell);
+        }
+        report.put(fields).unwrap();
+    }
 }
 
 /// Bytes that resemble lines closely enough to get far into the decoder.

@@ -14,8 +14,8 @@ use simd_json::{Node, StaticNode};
 
 use super::error::{LineError, ValueFault};
 use crate::tick::{
-    CustomValue, Decimal, DecimalError, Field, Fields, PLACES_MAX, Side, Symbol, TradeId, UNITS_PER_ONE,
-    Volume,
+    Affects, CustomValue, Decimal, DecimalError, Field, Fields, PLACES_MAX, Side, Symbol, TradeId,
+    UNITS_PER_ONE, Volume,
     custom::{CustomFault, CustomField, CustomKind, CustomMerge},
 };
 
@@ -31,6 +31,8 @@ pub(super) enum NdjsonValue<'a> {
     /// A number as it was written.
     Digits(&'a str),
     Null,
+    /// The value of `affects`, when it is a list.
+    Affects(Result<Affects, ValueFault>),
     /// Not a value of a tick; its type, for a message.
     Other(&'static str),
 }
@@ -197,6 +199,22 @@ fn read_side(value: NdjsonValue<'_>) -> Result<Side, ValueFault> {
     }
 }
 
+/// A list of words, each at most once.
+pub(super) fn read_affects<'a>(items: impl Iterator<Item = NdjsonValue<'a>>) -> Result<Affects, ValueFault> {
+    let mut affects = Affects::NONE;
+    for item in items {
+        let NdjsonValue::Text(word) = item else { return Err(ValueFault::Affects { found: item.kind() }) };
+        let Some(more) = Affects::of_word(word) else {
+            return Err(ValueFault::Affects { found: "another word" });
+        };
+        if affects.contains(more) {
+            return Err(ValueFault::Affects { found: "a word twice" });
+        }
+        affects = affects.with(more);
+    }
+    Ok(affects)
+}
+
 /// Text, or a whole number, which is taken as its digits: venues send both.
 pub(super) fn read_trade_id(value: NdjsonValue<'_>) -> Result<TradeId, ValueUnread<ValueFault>> {
     let is_whole =
@@ -228,6 +246,7 @@ impl NdjsonValue<'_> {
             | NdjsonValue::Double(_)
             | NdjsonValue::Digits(_) => "a number",
             NdjsonValue::Null => "null",
+            NdjsonValue::Affects(_) => "an array",
             NdjsonValue::Other(kind) => kind,
         }
     }

@@ -5,7 +5,7 @@
 
 use crate::{
     fanout::{GapReason, Name},
-    tick::{CustomFields, Symbol, WantedFields},
+    tick::{CustomFields, Symbol, TradeReport, WantedFields},
     topic::{Record, Stamped},
     wire::{CloseReason, Control, assembled::Welcome},
 };
@@ -69,8 +69,14 @@ pub trait Messages: Encoder {
     fn end(out: &mut Vec<u8>);
 
     /// Appends the part of a message with these fields of a record that depends on nothing else. It is cached for all
-    /// sessions.
-    fn record(symbol: &Symbol, record: &Record, fields: WantedFields, out: &mut Vec<u8>);
+    /// sessions. `report`: what the record's last tick says of a trade, for an update.
+    fn record(
+        symbol: &Symbol,
+        record: &Record,
+        fields: WantedFields,
+        report: Option<&TradeReport>,
+        out: &mut Vec<u8>,
+    );
 
     /// Appends the part that lists which of these fields are withdrawn. It follows [`Self::record`] in an update. A snapshot
     /// does not have it, since it replaces the client's whole record.
@@ -80,16 +86,18 @@ pub trait Messages: Encoder {
     fn whole(kind: MessageKind, record: &[u8], n: u64, out: &mut Vec<u8>);
 
     /// Appends a message with some fields of a record. An update also lists which of them are withdrawn.
+    /// `report`: what its last tick says of a trade.
     fn some(
         kind: MessageKind,
         symbol: &Symbol,
         record: &Record,
         wanted: WantedFields,
+        report: Option<&TradeReport>,
         n: u64,
         out: &mut Vec<u8>,
     );
 
-    /// Appends an update with the wanted fields of one tick, set or withdrawn.
+    /// Appends an update with the wanted fields of one tick, set or withdrawn, and what it says of a trade.
     fn tick(symbol: &Symbol, tick: &Stamped, wanted: WantedFields, n: u64, out: &mut Vec<u8>);
 
     /// Appends a gap: the subscription will not get the ticks `from..=to`.

@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use super::encoder::{Encoder, MessageKind, Messages};
 use crate::{
     fanout::{GapReason, Name},
-    tick::{Nanos, Symbol, WantedFields},
+    tick::{Nanos, Symbol, TradeReport, WantedFields},
     topic::{Record, Stamped},
     wire::{CloseReason, assembled::write_int, websocket},
 };
@@ -50,8 +50,17 @@ impl Messages for Json {
         }
     }
 
-    fn record(symbol: &Symbol, record: &Record, fields: WantedFields, out: &mut Vec<u8>) {
+    fn record(
+        symbol: &Symbol,
+        record: &Record,
+        fields: WantedFields,
+        report: Option<&TradeReport>,
+        out: &mut Vec<u8>,
+    ) {
         write_head(symbol, record.seq, record.ts, record.rx, out);
+        if let Some(report) = report {
+            report.write_json::<false>(out);
+        }
         record.fields.write_json(fields, out);
     }
 
@@ -71,11 +80,15 @@ impl Messages for Json {
         symbol: &Symbol,
         record: &Record,
         wanted: WantedFields,
+        report: Option<&TradeReport>,
         n: u64,
         out: &mut Vec<u8>,
     ) {
         out.extend_from_slice(beginning(kind));
         write_head(symbol, record.seq, record.ts, record.rx, out);
+        if let Some(report) = report {
+            report.write_json::<false>(out);
+        }
         record.fields.write_json(wanted, out);
         if kind == MessageKind::Update {
             record.fields.write_json_nulls(wanted, out);
@@ -86,6 +99,9 @@ impl Messages for Json {
     fn tick(symbol: &Symbol, tick: &Stamped, wanted: WantedFields, n: u64, out: &mut Vec<u8>) {
         out.extend_from_slice(beginning(MessageKind::Update));
         write_head(symbol, tick.seq, tick.ts, tick.rx, out);
+        if let Some(report) = tick.fields.report().filter(|report| report.concerns(wanted.fixed)) {
+            report.write_json::<false>(out);
+        }
         tick.fields.write_json(wanted, out);
         tick.fields.write_json_nulls(wanted, out);
         write_end(n, out);
@@ -115,7 +131,7 @@ impl Messages for Json {
 /// Appends a `snapshot` message without a frame, for HTTP.
 pub fn write_snapshot(symbol: &Symbol, record: &Record, out: &mut Vec<u8>) {
     out.extend_from_slice(beginning(MessageKind::Snapshot));
-    Json::record(symbol, record, WantedFields::ALL, out);
+    Json::record(symbol, record, WantedFields::ALL, None, out);
     out.push(b'}');
 }
 

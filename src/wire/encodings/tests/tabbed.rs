@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use crate::wire::encodings::encoder::{Encoder, MessageKind, Messages};
 use crate::{
     fanout::{GapReason, Name},
-    tick::{Symbol, WantedFields},
+    tick::{Symbol, TradeReport, WantedFields},
     topic::{Record, Stamped},
     wire::{CloseReason, Control, assembled::Welcome, websocket},
 };
@@ -54,7 +54,13 @@ impl Messages for Tabbed {
         out.extend_from_slice(b".\n");
     }
 
-    fn record(symbol: &Symbol, record: &Record, fields: WantedFields, out: &mut Vec<u8>) {
+    fn record(
+        symbol: &Symbol,
+        record: &Record,
+        fields: WantedFields,
+        _report: Option<&TradeReport>,
+        out: &mut Vec<u8>,
+    ) {
         write(&[&symbol.as_str(), &record.seq, &record.rx.micros()], out);
         record.fields.write_json(fields, out);
     }
@@ -74,6 +80,7 @@ impl Messages for Tabbed {
         symbol: &Symbol,
         record: &Record,
         wanted: WantedFields,
+        _report: Option<&TradeReport>,
         n: u64,
         out: &mut Vec<u8>,
     ) {

@@ -1,0 +1,126 @@
+//! Takes in the ticks of a topic whose trades have names: its record and its running table follow one another. Also its
+//! cancels and corrections. Other topics do not come here.
+
+use std::sync::Arc;
+
+use super::{
+    record::{Record, TotalFull},
+    tape::{TopicTape, Uncorrected},
+};
+use crate::{
+    feed::RejectReason,
+    tick::{Field, Fields, ReportKind, TradeReport},
+};
+
+/// Why a record did not take a tick in.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum NotTaken {
+    #[error(transparent)]
+    Full(#[from] TotalFull),
+    #[error("{kind}: {}", no_such_trade(.id, *.trades_max))]
+    UnknownTrade { kind: &'static str, id: String, trades_max: usize },
+}
+
+fn no_such_trade(id: &str, trades_max: usize) -> String {
+    if trades_max == 0 {
+        return format!("no trade {id:?} is known, since none is kept (limits.tape_trades is 0)");
+    }
+    format!(
+        "no trade {id:?} is known: it was cancelled, never came, or is older than the last {trades_max} with a name \
+         (limits.tape_trades)"
+    )
+}
+
+/// Whether a tick of a topic without a table must come here.
+#[inline]
+pub fn concerns(tick: &Fields) -> bool {
+    tick.mask.contains(Field::TradeId) || tick.report().is_some()
+}
+
+/// Takes the next tick in. The table begins with the first trade that has a name.
+///
+/// # Errors
+/// When nothing was changed.
+#[inline(never)]
+pub fn take(
+    record: &mut Record,
+    tape: &mut Option<Box<TopicTape>>,
+    tick: &Fields,
+    trades_max: usize,
+) -> Result<(), NotTaken> {
+    if let Some(report) = tick.correction() {
+        return correct(record, tape, tick, report, trades_max);
+    }
+    let seq = record.seq + 1;
+    if tape.is_none() && trades_max > 0 && tick.is_trade() && !tick.name_of_trade().is_empty() {
+        *tape = Some(Box::new(TopicTape::new(&record.fields, seq)));
+    }
+    let Some(tape) = tape else { return Ok(record.take(tick)?) };
+    record.take_holding(tick, tape.held(tick))?;
+    tape.follow(tick, seq, &record.fields, trades_max);
+    Ok(())
+}
+
+/// Takes a cancel or correction in. One that gives fields of the record itself is taken also when its trade is not known:
+/// then these stand, and the feed answers for the others.
+fn correct(
+    record: &mut Record,
+    tape: &mut Option<Box<TopicTape>>,
+    tick: &Fields,
+    report: &TradeReport,
+    trades_max: usize,
+) -> Result<(), NotTaken> {
+    let mut report = report.clone();
+    let known = match (tape.as_mut(), report.kind) {
+        (None, _) => Err(Uncorrected::NoSuchTrade),
+        (Some(tape), ReportKind::Cancel) => {
+            tape.cancel(&report.id, &record.fields).map_err(|_| Uncorrected::NoSuchTrade)
+        }
+        (Some(tape), _) => tape.correct(&mut report, &record.fields),
+    };
+    let mut moved = match known {
+        Ok(moved) => moved,
+        Err(Uncorrected::VolumeFull) => return Err(TotalFull::Volume.into()),
+        Err(Uncorrected::NoSuchTrade) if !tick.named().is_empty() => as_given(record, &report),
+        Err(Uncorrected::NoSuchTrade) => {
+            let kind = if report.kind == ReportKind::Cancel { "cancel" } else { "correct" };
+            return Err(NotTaken::UnknownTrade { kind, id: report.id.to_string(), trades_max });
+        }
+    };
+    moved.set_report(Some(Arc::new(report)));
+    record.take_correction(moved, tick);
+    if let Some(tape) = tape {
+        tape.give(tick, record.seq, &record.fields);
+    }
+    Ok(())
+}
+
+/// A correction of a trade that is not known, and that the record shows as its last: its new values.
+fn as_given(record: &Record, report: &TradeReport) -> Fields {
+    let mut fields = Fields::default();
+    let is_last = record.fields.mask.contains(Field::TradeId) && *record.fields.trade_id() == report.id;
+    if report.kind == ReportKind::Correct && is_last {
+        let values = [(Field::Last, report.last), (Field::LastSize, report.last_size)];
+        for (field, value) in values {
+            if let Some(value) = value {
+                fields.set_decimal(field, value);
+            }
+        }
+        if let Some(side) = report.side {
+            fields.set_side(side);
+        }
+    }
+    fields
+}
+
+// === impl NotTaken ===
+
+impl NotTaken {
+    /// The metric label.
+    pub const fn reason(&self) -> RejectReason {
+        match self {
+            NotTaken::Full(_) => RejectReason::Value,
+            NotTaken::UnknownTrade { .. } => RejectReason::UnknownTrade,
+        }
+    }
+}
