@@ -79,7 +79,7 @@ impl MergedUpdates {
             self.entries.clear();
         }
         let ChangedFields { fields, cursors } = record.changed_since(cursor);
-        let fields = fields.union(always).intersect(wanted);
+        let fields = fields.union(always).intersect(wanted).intersect(record.fields.all_named());
         let report = record.fields.report().map(|report| &**report);
         let report = report.filter(|report| report.concerns(wanted.fixed));
         let has_report = report.is_some();
@@ -95,5 +95,86 @@ impl MergedUpdates {
         };
         self.entries.push(MergedUpdate { cursors, wanted, always, fields, has_report, bytes: bytes.clone() });
         bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        tick::{Decimal, Field, FieldSet, Fields},
+        wire::encodings::json::Json,
+    };
+
+    fn fields(named: u16, withdrawn: u16) -> Fields {
+        let mut fields = Fields::default();
+        for field in FieldSet(named).iter() {
+            fields.set_decimal(field, Decimal::from_units(i64::from(named)));
+        }
+        fields.withdraw_all(FieldSet(withdrawn));
+        fields
+    }
+
+    /// Asks for an update, and compares it with what is encoded for this alone.
+    fn check(
+        updates: &mut MergedUpdates,
+        record: &Record,
+        cursor: u64,
+        wanted: WantedFields,
+        always: WantedFields,
+    ) {
+        let symbol = Symbol::new("A").unwrap();
+        let written = updates.update::<Json>(&symbol, record, cursor, wanted, always).to_vec();
+        let fields = record.changed_since(cursor).fields.union(always).intersect(wanted);
+        let mut expected = Vec::new();
+        Json::record(&symbol, record, fields, None, &mut expected);
+        Json::withdrawn(record, fields, &mut expected);
+        assert_eq!(written.escape_ascii().to_string(), expected.escape_ascii().to_string());
+    }
+
+    proptest! {
+        /// Whatever was asked for before, also when there are more different updates than are kept.
+        #[test]
+        fn an_update_is_what_is_encoded_for_its_cursor_alone(
+            steps in prop::collection::vec(
+                (
+                    (0u16..16, 0u16..16),
+                    prop::collection::vec((any::<u64>(), prop::sample::select(vec![15u16, 3, 6, FieldSet::ALL.0]), 0u16..3), 0..20),
+                ),
+                1..12,
+            ),
+        ) {
+            let (mut updates, mut record) = (MergedUpdates::default(), Record::default());
+            for ((named, withdrawn), requests) in steps {
+                record.take(&fields(named, withdrawn & !named)).unwrap();
+                for (cursor, wanted, always) in requests {
+                    let (wanted, always) = (FieldSet(wanted).into(), FieldSet(always).into());
+                    check(&mut updates, &record, cursor % record.seq, wanted, always);
+                    prop_assert!(updates.entries.len() <= MERGED_MAX);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn cursors_between_two_changes_share_one_update() {
+        let mut record = Record::default();
+        for named in [Field::Bid, Field::Ask, Field::Ask, Field::Ask, Field::Bid, Field::Last] {
+            record.take(&fields(named.bit().0, 0)).unwrap();
+        }
+        let mut updates = MergedUpdates::default();
+        for cursor in (0..6).rev() {
+            check(&mut updates, &record, cursor, WantedFields::ALL, WantedFields::NONE);
+        }
+        // Last alone, since 5; last and bid, since 4; all three, since 3 or earlier.
+        let cursors: Vec<_> = updates.entries.iter().map(|entry| entry.cursors.clone()).collect();
+        assert_eq!(cursors, [5..6, 4..5, 0..4]);
+        // Other wishes for the same fields have the same bytes.
+        let bytes = updates.bytes.len();
+        check(&mut updates, &record, 5, WantedFields::ALL, WantedFields::ALL);
+        check(&mut updates, &record, 1, record.fields.all_named(), WantedFields::NONE);
+        assert_eq!((updates.entries.len(), updates.bytes.len()), (5, bytes));
     }
 }
