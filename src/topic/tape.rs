@@ -42,6 +42,7 @@ pub enum Uncorrected {
     VolumeFull,
 }
 
+const PRICES: [Field; 3] = [Field::Open, Field::High, Field::Low];
 const EXTREMES: [(Field, Ordering); 2] = [(Field::High, Ordering::Greater), (Field::Low, Ordering::Less)];
 
 // === impl TopicTape ===
@@ -155,6 +156,11 @@ impl TopicTape {
     pub fn give(&mut self, given: &Fields, seq: u64, record: &Fields) {
         self.unproved = self.unproved.without(given.named());
         self.rest.give(given, seq, None);
+        // Beside a correction `null` says that nothing proves a price, and not that it begins anew.
+        for field in given.withdrawn().iter().filter(|field| PRICES.contains(field)) {
+            self.unproved = self.unproved.with(field);
+            self.rest.doubt(field);
+        }
         let owned = FieldSet::LAST_TRADE.without(given.named());
         if owned != FieldSet::LAST_TRADE {
             self.rest.show(record, seq, self.shown.take(), owned);
@@ -246,15 +252,16 @@ impl TopicTape {
 }
 
 /// Whether a field that is set or withdrawn says what the record says.
-fn is_same(field: Field, now: &Fields, record: &Fields) -> bool {
+pub fn is_same(field: Field, now: &Fields, record: &Fields) -> bool {
     if !now.mask.contains(field) {
         return !record.mask.contains(field);
     }
-    now.only(field.bit()) == {
-        let mut record = record.only(field.bit());
-        record.set_report(None);
-        record
-    }
+    let only = |fields: &Fields| {
+        let mut only = fields.only(field.bit());
+        only.set_report(None);
+        only
+    };
+    only(now) == only(record)
 }
 
 #[cfg(test)]

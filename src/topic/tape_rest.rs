@@ -38,6 +38,8 @@ pub enum Extreme {
     Is(Decimal),
     /// No price of the rest is beyond this one.
     Within(Decimal),
+    /// Nothing is known of it.
+    Unknown,
 }
 
 /// What is known of a price.
@@ -162,6 +164,14 @@ impl Rest {
         }
     }
 
+    /// Nothing proves this price, until it is given.
+    pub fn doubt(&mut self, field: Field) {
+        match field {
+            Field::Open => self.is_open_unknown = true,
+            _ => *self.extreme_mut(field) = Extreme::Unknown,
+        }
+    }
+
     /// A trade that can no longer be cancelled.
     pub fn add(&mut self, trade: &TapeTrade) {
         let is_part =
@@ -254,7 +264,7 @@ impl Extreme {
             (Extreme::Within(bound), Some(found)) if further(bound, found, ahead) == found => {
                 Proof::Is(found)
             }
-            (Extreme::Within(_), _) => Proof::Unknown,
+            (Extreme::Within(_) | Extreme::Unknown, _) => Proof::Unknown,
         }
     }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::{
     record::{Record, TotalFull},
-    tape::{TopicTape, Uncorrected},
+    tape::{TopicTape, Uncorrected, is_same},
 };
 use crate::{
     feed::RejectReason,
-    tick::{Field, Fields, ReportKind, TradeReport},
+    tick::{Field, FieldSet, Fields, ReportKind, TradeReport},
 };
 
 /// Why a record did not take a tick in.
@@ -30,6 +30,9 @@ fn no_such_trade(id: &str, trades_max: usize) -> String {
          (limits.tape_trades)"
     )
 }
+
+const TOTALS: FieldSet =
+    Field::Open.bit().with(Field::High).with(Field::Low).with(Field::Volume).with(Field::Trades);
 
 /// Whether a tick of a topic without a table must come here.
 #[inline]
@@ -56,9 +59,26 @@ pub fn take(
         *tape = Some(Box::new(TopicTape::new(&record.fields, seq)));
     }
     let Some(tape) = tape else { return Ok(record.take(tick)?) };
-    record.take_holding(tick, tape.held(tick))?;
-    tape.follow(tick, seq, &record.fields, trades_max);
+    let (held, news) = (tape.held(tick), news(record, tick, tape));
+    record.take_holding(tick, held)?;
+    tape.follow(news.as_ref().unwrap_or(tick), seq, &record.fields, trades_max);
     Ok(())
+}
+
+/// A trade without the totals that its line gives as they would be without it: the table goes on proving these. `None`
+/// for the trade as it is. So a recording of a server, whose lines have every total that moved, plays as the day was.
+fn news(record: &Record, trade: &Fields, tape: &TopicTape) -> Option<Fields> {
+    let given = trade.mask.intersect(TOTALS);
+    if given.is_empty() || !trade.is_trade() {
+        return None;
+    }
+    let (mut news, mut computed) = (trade.clone(), record.clone());
+    news.clear(given);
+    computed.take_holding(&news, tape.held(trade)).ok()?;
+    let same = given.iter().filter(|&field| is_same(field, trade, &computed.fields));
+    news.clone_from(trade);
+    news.clear(same.fold(FieldSet::NONE, FieldSet::with));
+    Some(news)
 }
 
 /// Takes a cancel or correction in. One that gives fields of the record itself is taken also when its trade is not known:
@@ -78,6 +98,7 @@ fn correct(
         }
         (Some(tape), _) => tape.correct(&mut report, &record.fields),
     };
+    let known_trade = known.is_ok();
     let mut moved = match known {
         Ok(moved) => moved,
         Err(Uncorrected::VolumeFull) => return Err(TotalFull::Volume.into()),
@@ -87,10 +108,18 @@ fn correct(
             return Err(NotTaken::UnknownTrade { kind, id: report.id.to_string(), trades_max });
         }
     };
+    let mut given = tick.clone();
+    if known_trade {
+        // What the line says as it was computed is no news: the table goes on proving it.
+        let mut computed = record.fields.clone();
+        computed.merge(&moved);
+        let same = tick.named().iter().filter(|&field| is_same(field, tick, &computed));
+        given.clear(same.fold(FieldSet::NONE, FieldSet::with));
+    }
     moved.set_report(Some(Arc::new(report)));
     record.take_correction(moved, tick);
     if let Some(tape) = tape {
-        tape.give(tick, record.seq, &record.fields);
+        tape.give(&given, record.seq, &record.fields);
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use crate::{
     field::Field,
     message::{Answer, Fault, Gap, Heartbeat, List, Pong, Tick, Welcome},
+    report::TradeReport,
     seq::Breach,
     topic::Topic,
     words::Pace,
@@ -16,6 +17,8 @@ pub enum Event<'a> {
     Welcome(Welcome<'a>),
     /// A symbol's record.
     Record(Change<'a>),
+    /// A trade of a symbol was cancelled or corrected: `report` says which, and the record is what is left.
+    Correction(Change<'a>),
     /// Ticks are lost to the subscription; a snapshot follows.
     Gap(Loss<'a>),
     /// The state of a symbol.
@@ -52,6 +55,8 @@ pub struct Change<'a> {
     pub had: u64,
     /// Fields of the record before that this snapshot does not have.
     pub forgotten: Vec<Field>,
+    /// What it says of a trade beside the record's fields.
+    pub report: Option<TradeReport<'a>>,
     /// How it breaks law 4, if it does: a fault of the server.
     pub breach: Option<Breach>,
 }

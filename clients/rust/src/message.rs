@@ -216,6 +216,15 @@ pub struct Drain {
     pub retry_ms: u64,
 }
 
+/// The digits of a number, or the contents of a text without escapes.
+pub(crate) fn number_or_text(raw: &str) -> Option<Cow<'_, str>> {
+    match raw.as_bytes().first()? {
+        b'-' | b'0'..=b'9' => Some(Cow::Borrowed(raw)),
+        b'"' => raw.get(1..raw.len() - 1).filter(|text| !text.contains('\\')).map(Cow::Borrowed),
+        _ => None,
+    }
+}
+
 // === impl Gap ===
 
 impl Gap<'_> {

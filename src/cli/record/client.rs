@@ -146,7 +146,7 @@ impl Book<'_> {
 
     fn take(&mut self, event: &Event<'_>, now: Nanos) -> Result<(), RecordError> {
         match event {
-            Event::Record(change) => {
+            Event::Record(change) | Event::Correction(change) => {
                 if !change.is_snapshot {
                     self.missed.merged += change.tick.n.saturating_sub(1);
                 }

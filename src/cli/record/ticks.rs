@@ -7,11 +7,14 @@
 //! A snapshot is written as a tick without `last_size`, so that the trade in it is not taken for a new one, and
 //! withdraws what was known and is not in it.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use serde_json::json;
-use tickcast::tick::{Decimal, Field, FieldSet, Fields, Nanos, Side, Symbol, Tick, TradeId, Volume};
-use tickcast_client::{Change, Loss, MessageError};
+use tickcast::tick::{
+    Affects, Decimal, Field, FieldSet, Fields, Nanos, ReportKind, Side, Symbol, Tick, TradeId, TradeReport,
+    Volume,
+};
+use tickcast_client::{self as client, Change, Loss, MessageError};
 
 /// What is not in the recording.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -31,6 +34,8 @@ pub enum NoMessage {
     Message(#[from] MessageError),
     #[error("the server sent what is no message: {field}: {value}")]
     Value { field: &'static str, value: String },
+    #[error("the server sent what is no message: {raw}")]
+    Report { raw: String },
     #[error("the server sent what is no message: {0}")]
     Symbol(#[from] tickcast::tick::SymbolError),
 }
@@ -55,6 +60,9 @@ pub fn tick(change: &Change<'_>) -> Result<Option<(Tick, Nanos)>, NoMessage> {
     if !change.is_snapshot && message.n > 1 && fields.mask.contains_all(FieldSet::TRADE) {
         keep_totals(&mut fields, &change.topic.record)?;
     }
+    if let Some(report) = &change.report {
+        put_report(&mut fields, report).ok_or_else(|| NoMessage::Report { raw: message.raw.to_owned() })?;
+    }
     if change.is_snapshot {
         fields = fields.only(FieldSet::ALL.without(fields.mask.intersect(Field::LastSize.bit())));
         if change.had == message.seq {
@@ -62,7 +70,8 @@ pub fn tick(change: &Change<'_>) -> Result<Option<(Tick, Nanos)>, NoMessage> {
         }
     }
     let tick = Tick { symbol: Symbol::new(&message.symbol)?, ts, fields };
-    Ok((!tick.fields.named().is_empty()).then_some((tick, rx)))
+    let says_something = !tick.fields.named().is_empty() || tick.fields.report().is_some();
+    Ok(says_something.then_some((tick, rx)))
 }
 
 /// Names what a trade would move, as the record has it, where the update does not.
@@ -99,6 +108,39 @@ fn set(fields: &mut Fields, field: tickcast_client::Field, text: &str) -> Option
     Some(())
 }
 
+/// What a message says of a trade beside the record's fields, as a line has it. The fields of the record that it moved
+/// stand when it is played again; `None` when it is none of the contract.
+fn put_report(fields: &mut Fields, report: &client::TradeReport<'_>) -> Option<()> {
+    let id = report.trade_id.as_deref().map(TradeId::new).transpose().ok()?;
+    let decimal = |text: &Option<Cow<'_, str>>| text.as_deref().map(Decimal::parse).transpose().ok();
+    let (last, last_size) = (decimal(&report.last)?, decimal(&report.last_size)?);
+    let side = report.side.as_deref().map(|side| Side::parse(side).ok_or(())).transpose().ok()?;
+    let kind = match report.kind {
+        client::ReportKind::Trade => {
+            fields.set_decimal(Field::Last, last?);
+            fields.set_decimal(Field::LastSize, last_size?);
+            if let Some(side) = side {
+                fields.set_side(side);
+            }
+            if let Some(id) = id {
+                fields.set_trade_id(id);
+            }
+            let words = report.affects.iter().flatten().map(|word| Affects::of_word(word));
+            let affects = words.into_iter().try_fold(Affects::NONE, |all, word| Some(all.with(word?)))?;
+            fields.limit_trade(if report.affects.is_some() { affects } else { Affects::ALL });
+            return Some(());
+        }
+        client::ReportKind::Cancel => ReportKind::Cancel,
+        client::ReportKind::Correct => {
+            // In such a line they are the trade's. The record has the same, when the trade is its last.
+            fields.clear(FieldSet::LAST_TRADE);
+            ReportKind::Correct
+        }
+    };
+    fields.set_report(Some(Arc::new(TradeReport { last, last_size, side, ..TradeReport::of(kind, id?) })));
+    Some(())
+}
+
 /// The recording's line about a gap.
 pub fn gap_note(loss: &Loss<'_>, now: Nanos) -> String {
     let gap = &loss.gap;
@@ -118,181 +160,4 @@ pub fn note(kind: &str, now: Nanos, about: &[(&str, serde_json::Value)]) -> Stri
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::{array::uniform3, prelude::*};
-    use tickcast_client::{Event, Mirror, Subscription};
-
-    use super::*;
-    use tickcast::{
-        feed::ndjson::{NdjsonDecoder, write_line},
-        topic::Record,
-    };
-
-    /// Ticks as lines, gaps as notes.
-    fn take(mirror: &mut Mirror, frame: &str) -> Result<Vec<String>, NoMessage> {
-        let mut lines = Vec::new();
-        let mut events = mirror.receive(frame, 0);
-        while let Some(event) = events.next_event()? {
-            match event {
-                Event::Record(change) => lines.extend(tick(&change)?.map(|(tick, rx)| {
-                    let mut line = Vec::new();
-                    write_line(&tick, Some(rx), &mut line);
-                    String::from_utf8(line).unwrap().trim_end().to_owned()
-                })),
-                Event::Gap(loss) => lines.push(gap_note(&loss, Nanos(9_000))),
-                _ => {}
-            }
-        }
-        Ok(lines)
-    }
-
-    fn mirror() -> Mirror {
-        Mirror::new(Subscription::every(["A"]))
-    }
-
-    #[test]
-    fn updates_are_ticks_and_snapshots_no_trades() {
-        let frame = r#"[{"type":"snapshot","symbol":"A","seq":5,"ts":1,"rx":2,"last":87000.123456789,"last_size":1,"side":"buy","volume":9,"trades":4},
-            {"type":"update","symbol":"A","seq":6,"ts":3,"rx":4,"bid":"9223372036.854775807"}]"#;
-        assert_eq!(
-            take(&mut mirror(), frame).unwrap(),
-            [
-                r#"{"symbol":"A","ts":1,"rx":2,"last":87000.123456789,"side":"buy","volume":9,"trades":4}"#,
-                r#"{"symbol":"A","ts":3,"rx":4,"bid":"9223372036.854775807"}"#,
-            ]
-        );
-    }
-
-    #[test]
-    fn what_is_withdrawn_is_null_and_so_is_what_a_snapshot_no_longer_has() {
-        let mut mirror = mirror();
-        let frame = r#"[{"type":"snapshot","symbol":"A","seq":5,"rx":2,"bid":1,"ask":2,"last":3,"last_size":1},
-            {"type":"update","symbol":"A","seq":6,"rx":4,"bid":null,"side":null}]"#;
-        let lines = take(&mut mirror, frame).unwrap();
-        assert_eq!(lines[1], r#"{"symbol":"A","rx":4,"bid":null,"side":null}"#);
-        let frame = r#"[{"type":"gap","symbol":"A","from":7,"to":20,"reason":"slow"},
-            {"type":"snapshot","symbol":"A","seq":20,"rx":9,"bid":5,"last":3,"last_size":1}]"#;
-        let lines = take(&mut mirror, frame).unwrap();
-        assert_eq!(lines[1], r#"{"symbol":"A","rx":9,"bid":5,"last":3,"ask":null}"#);
-    }
-
-    #[test]
-    fn gaps_are_notes_and_a_known_record_is_no_tick() {
-        let mut mirror = mirror();
-        take(&mut mirror, r#"[{"type":"snapshot","symbol":"A","seq":8,"rx":1,"bid":1}]"#).unwrap();
-        let gap = r#"[{"type":"gap","symbol":"A","from":9,"to":20,"reason":"resume"}]"#;
-        let note = take(&mut mirror, gap).unwrap().remove(0);
-        assert_eq!(note, r#"{"tickcast":"gap","rx":9,"symbol":"A","from":9,"to":20,"reason":"resume"}"#);
-        let snapshot = r#"[{"type":"snapshot","symbol":"A","seq":20,"rx":1,"bid":1}]"#;
-        assert_eq!(take(&mut mirror, snapshot).unwrap().len(), 1, "the record as of the gap's end");
-        assert_eq!(take(&mut mirror, snapshot).unwrap().len(), 0, "known already");
-    }
-
-    #[test]
-    fn a_merged_update_that_names_a_trade_keeps_the_totals() {
-        let mut mirror = mirror();
-        let frame = r#"[{"type":"snapshot","symbol":"A","seq":5,"rx":2,"last":9,"last_size":2,"high":10,"volume":9,"trades":4},
-            {"type":"update","symbol":"A","seq":7,"rx":4,"last":20,"last_size":1,"n":2}]"#;
-        assert_eq!(
-            take(&mut mirror, frame).unwrap()[1],
-            r#"{"symbol":"A","rx":4,"last":20,"last_size":1,"high":10,"volume":9,"trades":4,"open":null,"low":null}"#
-        );
-        let nothing = r#"[{"type":"update","symbol":"A","seq":9,"rx":4,"n":2}]"#;
-        assert_eq!(take(&mut mirror, nothing).unwrap().len(), 0, "no field that is wanted has changed");
-    }
-
-    /// Quotes, trades, their fields alone, and withdrawals.
-    fn any_fields() -> impl Strategy<Value = Fields> {
-        let decimals = [Field::Bid, Field::Last, Field::LastSize, Field::High];
-        let field = (prop::sample::select(decimals.to_vec()), 1i64..9);
-        let kinds = prop_oneof![3 => Just(None), 1 => any::<u16>().prop_map(Some)];
-        (prop::collection::vec(field, 1..4), any::<[bool; 2]>(), kinds).prop_map(
-            |(values, [has_side, has_id], withdrawn)| {
-                let mut fields = Fields::default();
-                for (field, value) in values {
-                    fields.set_decimal(field, Decimal::from_units(value));
-                }
-                if fields.mask.contains_all(FieldSet::TRADE) {
-                    has_side.then(|| fields.set_side(Side::Buy));
-                    has_id.then(|| fields.set_trade_id(TradeId::of_number(7)));
-                }
-                let gone = withdrawn.map_or(FieldSet::NONE, |bits| FieldSet(bits).intersect(FieldSet::ALL));
-                fields.withdraw_all(gone.without(fields.mask));
-                fields
-            },
-        )
-    }
-
-    proptest! {
-        /// Whatever was merged into an update, its line makes the record that the server had.
-        #[test]
-        fn what_merged_updates_say_is_what_is_played(
-            messages in prop::collection::vec(prop::collection::vec(any_fields(), 1..4), 1..8),
-        ) {
-            let (mut server, mut played, mut mirror) = (Record::default(), Record::default(), mirror());
-            for ticks in messages {
-                let cursor = server.seq;
-                for tick in &ticks {
-                    server.take(tick).unwrap();
-                }
-                let (fields, mut sent) = (server.changed_since(cursor).fields, Vec::new());
-                server.fields.write_json(fields, &mut sent);
-                server.fields.write_json_nulls(fields, &mut sent);
-                let (seq, sent) = (server.seq, String::from_utf8(sent).unwrap());
-                let update = format!(
-                    r#"[{{"type":"update","symbol":"A","seq":{seq},"rx":1742860800000000{sent},"n":{}}}]"#,
-                    seq - cursor,
-                );
-                let line = take(&mut mirror, &update).unwrap().remove(0);
-                let tick = NdjsonDecoder::new(4_096).decode(&mut line.into_bytes()).unwrap().tick;
-                played.take(&tick.fields).unwrap();
-                let set = |record: &Record| record.fields.only(record.fields.mask);
-                prop_assert_eq!(set(&played), set(&server), "{}", update);
-            }
-        }
-    }
-
-    /// Of every magnitude.
-    fn any_decimal() -> impl Strategy<Value = Decimal> {
-        (-999_999_999_999_999_999i64..=999_999_999_999_999_999, 0u32..18, 0u32..=18)
-            .prop_map(|(digits, cut, places)| Decimal::with_places(digits / 10i64.pow(cut), places).unwrap())
-    }
-
-    proptest! {
-        /// From a line through a topic, the wire, a client and a recording to the wire again.
-        #[test]
-        fn a_decimal_comes_back_digit_for_digit(prices in uniform3(any_decimal()), size in any_decimal()) {
-            let [bid, ask, last] = prices;
-            let size = Decimal::parse(size.to_string().trim_start_matches('-')).unwrap();
-            let published = format!(r#"{{"symbol":"A","bid":"{bid}","ask":"{ask}","last":"{last}","last_size":"{size}"}}"#);
-            let on_wire = |line: &str| {
-                let tick = NdjsonDecoder::new(4_096).decode(&mut line.as_bytes().to_vec()).unwrap().tick;
-                let mut record = Record::default();
-                record.take(&tick.fields).unwrap();
-                let mut out = Vec::new();
-                record.last_change().write_json(tickcast::tick::WantedFields::ALL, &mut out);
-                String::from_utf8(out).unwrap()
-            };
-            let sent = on_wire(&published);
-            for (name, value) in [("bid", bid), ("ask", ask), ("last", last), ("high", last), ("low", last), ("volume", size)] {
-                prop_assert!(format!("{sent},").contains(&format!(",\"{name}\":{value},")), "{}: {}", name, sent);
-            }
-            let update = format!(r#"[{{"type":"update","symbol":"A","seq":1,"rx":1742860800000000{sent}}}]"#);
-            let recorded = take(&mut mirror(), &update).unwrap().remove(0);
-            prop_assert_eq!(on_wire(&recorded), sent);
-        }
-    }
-
-    #[test]
-    fn what_is_no_tick_is_an_error() {
-        let update = |pairs: &str| format!(r#"[{{"type":"update","symbol":"A","seq":1,"rx":1,{pairs}}}]"#);
-        for pairs in
-            [r#""bid":"ten""#, r#""side":"both""#, r#""volume":-1"#, r#""trades":1.5"#, r#""bid":[]"#]
-        {
-            let error = take(&mut mirror(), &update(pairs)).unwrap_err().to_string();
-            assert!(error.starts_with("the server sent what is no message: "), "{error}");
-        }
-        let symbol = r#"[{"type":"update","symbol":"","seq":1,"rx":1}]"#;
-        assert!(take(&mut mirror(), symbol).is_err());
-    }
-}
+mod tests;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use tickcast::tick::Nanos;
-use tickcast_client::{Event, Field, Mirror, Outcome, SymbolResult, Topic, printable};
+use tickcast_client::{Event, Field, Mirror, Outcome, ReportKind, SymbolResult, Topic, printable};
 
 use super::{
     cell,
@@ -59,6 +59,14 @@ impl<W: Write> Face for TickLog<W> {
 fn line(event: &Event<'_>, now_us: i64) -> Option<String> {
     let text = match event {
         Event::Record(change) => record(change.topic, now_us),
+        Event::Correction(change) => {
+            let about = change.report.iter().map(|report| {
+                let id = printable(report.trade_id.as_deref().unwrap_or_default());
+                let word = if report.kind == ReportKind::Cancel { "cancelled" } else { "corrected" };
+                format!("{}  trade {id} {word}\n", printable(&change.topic.symbol))
+            });
+            about.collect::<String>() + &record(change.topic, now_us)
+        }
         Event::Gap(loss) => {
             let (from, to) = (loss.gap.from, loss.gap.to);
             format!("{}  gap: ticks {from} to {to} are lost", printable(&loss.topic.symbol))

@@ -63,6 +63,14 @@ pub enum MessageError {
     Message { kind: String, source: serde_json::Error },
 }
 
+// === impl MessageError ===
+
+impl MessageError {
+    pub(crate) fn value(key: &'static str, raw: &str) -> Self {
+        MessageError::Value { key, value: raw.chars().take(40).collect() }
+    }
+}
+
 // === impl Messages ===
 
 impl<'a> Messages<'a> {

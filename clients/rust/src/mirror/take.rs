@@ -7,6 +7,7 @@ use crate::{
     event::{Change, Event, Loss},
     json::MessageError,
     message::{Answer, Gap, Id, Message, Status, SymbolResult, Tick, Welcome},
+    report::{ReportKind, TradeReport},
     seq::{Breach, Cursor},
     topic::{Standing, Topic},
     words::{GapReason, Outcome},
@@ -25,7 +26,15 @@ impl Mirror {
         now_nanos: i64,
     ) -> Result<Event<'a>, MessageError> {
         Ok(match message {
-            Message::Update(tick) => return self.record(tick, false).map(Event::Record),
+            Message::Update(tick) => {
+                let change = self.record(tick, false)?;
+                let is_trade = |report: &TradeReport<'_>| report.kind == ReportKind::Trade;
+                if change.report.as_ref().is_none_or(is_trade) {
+                    Event::Record(change)
+                } else {
+                    Event::Correction(change)
+                }
+            }
             Message::Snapshot(tick) => return self.record(tick, true).map(Event::Record),
             Message::Gap(gap) => Event::Gap(self.gap(gap)),
             Message::Status(status) => self.status(status),
@@ -87,6 +96,7 @@ impl Mirror {
         let had = topic.record.seq;
         let kept;
         let mut forgotten = Vec::new();
+        let report = if is_snapshot { None } else { tick.report()? };
         if is_snapshot {
             forgotten = topic.record.known().collect();
             topic.record.replace(&tick)?;
@@ -104,7 +114,7 @@ impl Mirror {
         topic.shown();
         let breach = topic.judged(kept);
         self.totals.missing += breach.as_ref().map_or(0, Breach::missing);
-        Ok(Change { topic: &self.topics[place], tick, is_snapshot, had, forgotten, breach })
+        Ok(Change { topic: &self.topics[place], tick, is_snapshot, had, forgotten, report, breach })
     }
 
     fn gap<'a>(&'a mut self, gap: Gap<'a>) -> Loss<'a> {

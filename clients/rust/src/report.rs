@@ -1,0 +1,101 @@
+//! What an update says of a trade beside the record's fields: what it affects, or that it is cancelled or corrected.
+//!
+//! Read from the text of a message only when it has such a key, which few have.
+
+use std::borrow::Cow;
+
+use memchr::memmem;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::{
+    json::MessageError,
+    message::{Tick, number_or_text},
+};
+
+/// A trade that does not affect everything, a cancel, or a correction.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TradeReport<'a> {
+    pub kind: ReportKind,
+    /// The trade's name; of a trade, when it has one.
+    pub trade_id: Option<Cow<'a, str>>,
+    /// Digits as on the wire. A cancel has no values, a correction those that the trade has now.
+    pub last: Option<Cow<'a, str>>,
+    pub last_size: Option<Cow<'a, str>>,
+    pub side: Option<Cow<'a, str>>,
+    /// What the trade affects: `last`, `high_low`, `volume`; `None` is all of them.
+    pub affects: Option<Vec<Cow<'a, str>>>,
+}
+
+/// The kind of a report.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ReportKind {
+    /// A trade that does not affect everything.
+    Trade,
+    /// The trade of this name never was.
+    Cancel,
+    /// The trade of this name has these values.
+    Correct,
+}
+
+#[derive(Deserialize)]
+struct Keys<'a> {
+    #[serde(default, borrow)]
+    cancel: Option<Cow<'a, str>>,
+    #[serde(default, borrow)]
+    correct: Option<Cow<'a, str>>,
+    #[serde(default, borrow)]
+    trade: Option<Reported<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+struct Reported<'a> {
+    #[serde(default, borrow)]
+    last: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    last_size: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    side: Option<Cow<'a, str>>,
+    #[serde(default, borrow)]
+    trade_id: Option<Cow<'a, str>>,
+    #[serde(default, borrow)]
+    affects: Option<Vec<Cow<'a, str>>>,
+}
+
+impl<'a> Tick<'a> {
+    /// What the message says of a trade; nothing in most.
+    ///
+    /// ```
+    /// use tickcast_client::{Message, Messages, ReportKind};
+    /// let frame = r#"[{"type":"update","symbol":"A","seq":5,"rx":4,"cancel":"77","last":1.5}]"#;
+    /// let Some(Ok(Message::Update(tick))) = Messages::new(frame).next() else { panic!() };
+    /// let report = tick.report()?.unwrap();
+    /// assert_eq!((report.kind, report.trade_id.as_deref()), (ReportKind::Cancel, Some("77")));
+    /// # Ok::<(), tickcast_client::MessageError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn report(&self) -> Result<Option<TradeReport<'a>>, MessageError> {
+        let raw: &'a str = self.raw;
+        let has = |key: &str| memmem::find(raw.as_bytes(), key.as_bytes()).is_some();
+        if !has("\"trade\":") && !has("\"cancel\":") && !has("\"correct\":") {
+            return Ok(None);
+        }
+        let Keys { cancel, correct, trade } = serde_json::from_str(raw)
+            .map_err(|source| MessageError::Message { kind: "update".to_owned(), source })?;
+        let Reported { last, last_size, side, trade_id, affects } = trade.unwrap_or_default();
+        let value = |key, raw: Option<&'a RawValue>| {
+            raw.map(|raw| number_or_text(raw.get()).ok_or_else(|| MessageError::value(key, raw.get())))
+                .transpose()
+        };
+        let (last, last_size) = (value("last", last)?, value("last_size", last_size)?);
+        let (kind, trade_id) = match (cancel, correct) {
+            (Some(id), _) => (ReportKind::Cancel, Some(id)),
+            (None, Some(id)) => (ReportKind::Correct, Some(id)),
+            (None, None) if last.is_none() => return Ok(None),
+            (None, None) => (ReportKind::Trade, trade_id),
+        };
+        Ok(Some(TradeReport { kind, trade_id, last, last_size, side, affects }))
+    }
+}
