@@ -4,17 +4,13 @@
 //! `cargo bench --bench slices` has 100,000 topics and 50 sessions with as many subscriptions as a session may have; as a
 //! test it is small, and checks that all is done.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tickcast::{
     fanout::{Fanout, Mode, SessionKey, Spec, SubscribeRequest, Units},
     limits,
     tick::{Decimal, Field, Fields, Nanos, Symbol, Tick},
-    topic::{Batch, BatchQueue, FeedId, Ingest, Market, Outlet},
+    topic::{Batch, BatchQueue, FeedId, Ingest, Interest, Market, Outlet},
     wire::{FrameSize, Framer, command::CommandReader, encodings::json::Json},
 };
 
@@ -36,7 +32,7 @@ struct Shard {
     scale: Scale,
     ingest: Ingest,
     batch_queue: Arc<BatchQueue<Batch>>,
-    wants_ticks: Arc<AtomicBool>,
+    interest: Arc<Interest>,
     fanout: Fanout,
     framer: Framer,
     sessions: Vec<SessionKey>,
@@ -180,18 +176,18 @@ fn fill_lanes(scale: Scale) {
 impl Shard {
     fn new(scale: Scale, spec: &Spec) -> Self {
         let batch_queue = Arc::new(BatchQueue::new(usize::MAX));
-        let wants_ticks: Arc<AtomicBool> = Arc::default();
+        let interest: Arc<Interest> = Arc::default();
         let outlet = Outlet {
             queue: Arc::clone(&batch_queue),
             wake: Box::new(|| {}),
-            wants_ticks: Arc::clone(&wants_ticks),
+            interest: Arc::clone(&interest),
         };
         let market = Market::new(vec!["bench".to_owned()], scale.topics, limits::DEFAULT.ring_ticks);
         let mut shard = Shard {
             scale,
             ingest: Ingest::new(market, vec![outlet]),
             batch_queue,
-            wants_ticks,
+            interest,
             fanout: Fanout::new(START, limits::DEFAULT.stale, limits::DEFAULT.subscriptions),
             framer: Framer::new(limits::DEFAULT.frame_bytes),
             sessions: Vec::new(),
@@ -209,7 +205,7 @@ impl Shard {
             }
             shard.sessions.push(session);
         }
-        shard.wants_ticks.store(shard.fanout.wants_ticks(), Ordering::Relaxed);
+        shard.interest.publish(shard.fanout.wanted_detail());
         shard.serve(&mut Goes::default());
         shard
     }

@@ -1,20 +1,14 @@
 //! The core of a shard, as its turn drives it: a batch is applied, time moves on, and each session that has become
 //! ready is filled, frame by frame, by the real encoder. Only the sockets are missing: every frame is taken whole.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use rand::{Rng, seq::index};
 use tickcast::{
     fanout::{Accounts, Fanout, Mode, SessionKey, Spec, SubscribeRequest},
     limits,
     tick::{Field, Nanos, Symbol},
-    topic::{Batch, BatchQueue, FeedId, Ingest, Market, Outlet},
+    topic::{Batch, BatchQueue, FeedId, Ingest, Interest, Market, Outlet},
     wire::{Encoding, FrameSize, Framer},
 };
 
@@ -104,8 +98,8 @@ struct Shard {
     ticks: Ticks,
     ingest: Ingest,
     batch_queue: Arc<BatchQueue<Batch>>,
-    /// Whether anybody has a use for single ticks.
-    wants_ticks: Arc<AtomicBool>,
+    /// What the shard needs of batches.
+    interest: Arc<Interest>,
     /// Time of receipt of the newest batch that was made.
     made_at: Nanos,
     /// Batches of iterations to come.
@@ -153,7 +147,7 @@ impl Crowd {
             shard.core.subscribe(session, &self.choose(&mut random), &spec, START, &shard.ingest);
         }
         shard.core.serve(shard.now, &shard.ingest);
-        shard.wants_ticks.store(shard.core.fanout.wants_ticks(), Ordering::Relaxed);
+        shard.interest.publish(shard.core.fanout.wanted_detail());
         shard
     }
 }
@@ -161,11 +155,11 @@ impl Crowd {
 impl Shard {
     fn new(crowd: Crowd) -> Self {
         let batch_queue = Arc::new(BatchQueue::new(usize::MAX));
-        let wants_ticks: Arc<AtomicBool> = Arc::default();
+        let interest: Arc<Interest> = Arc::default();
         let outlet = Outlet {
             queue: Arc::clone(&batch_queue),
             wake: Box::new(|| {}),
-            wants_ticks: Arc::clone(&wants_ticks),
+            interest: Arc::clone(&interest),
         };
         let market = Market::new(vec!["bench".to_owned()], crowd.topics, limits::DEFAULT.ring_ticks);
         let fanout = Fanout::new(START, limits::DEFAULT.stale, limits::DEFAULT.subscriptions);
@@ -174,7 +168,7 @@ impl Shard {
             ticks: Ticks::new(Kind::Mixed, crowd.topics),
             ingest: Ingest::new(market, vec![outlet]),
             batch_queue,
-            wants_ticks,
+            interest,
             made_at: START,
             stock: Stock::default(),
             now: START,

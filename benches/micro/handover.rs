@@ -48,7 +48,7 @@ fn through_ingest(scale: Scale) -> Box<dyn Work> {
         .map(|batch_queue| Outlet {
             queue: Arc::clone(batch_queue),
             wake: Box::new(|| {}),
-            wants_ticks: Arc::default(),
+            interest: Arc::default(),
         })
         .collect();
     let market = Market::new(vec!["bench".to_owned()], topics, RING_TICKS);

@@ -7,6 +7,7 @@ use clap::ValueEnum;
 pub enum ModeArg {
     Latest,
     Every,
+    Trades,
 }
 
 // === impl Mode ===
@@ -17,6 +18,7 @@ impl ModeArg {
         match self {
             ModeArg::Latest => "latest",
             ModeArg::Every => "every",
+            ModeArg::Trades => "trades",
         }
     }
 }

@@ -177,7 +177,7 @@ keys! {
     count topics (1, 10_000_000),
         "Topics of the service. Beyond it, ticks of new symbols are rejected.";
     count ring_ticks (1, 1_048_576),
-        restart "Ticks that each topic keeps for mode `every` and for resume.";
+        restart "Ticks that each topic keeps for modes `every` and `trades` and for resume.";
     count tape_trades (0, 16_777_216),
         "Trades with a `trade_id` that each topic keeps, so that they can be cancelled and corrected, 80 bytes each; 0 for none.";
     bytes message_bytes (256, 16 * MIB),

@@ -5,30 +5,53 @@
 
 use super::{
     Fanout, Mode,
-    state::{Base, SubscriptionState, UNWATCHED, lead},
+    state::{Base, LocalTopic, SubscriptionState, UNWATCHED, lead},
 };
 use crate::{
     tick::{Nanos, State},
-    topic::{Batch, Stamped, Store, TopicId},
+    topic::{Batch, Stamped, Store, TopicId, Touched},
 };
+
+/// How a topic's part of a batch is taken in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum TakenBy {
+    /// The record as the batch leaves it, and the stops that the batch has.
+    Record,
+    /// Tick by tick.
+    Ticks,
+    /// The batch has too little: what was missed is read from the market.
+    Reading,
+}
+
+impl TakenBy {
+    fn of(topic: &LocalTopic, batch: &Batch) -> TakenBy {
+        let lacks_stops = topic.stop_readers > 0 && !batch.detail.has_trades();
+        match (topic.wants_ticks() || lacks_stops, batch.has_ticks()) {
+            (false, _) => TakenBy::Record,
+            (true, true) => TakenBy::Ticks,
+            (true, false) => TakenBy::Reading,
+        }
+    }
+}
 
 impl Fanout {
     /// Takes in a batch from ingest.
     pub fn apply(&mut self, batch: &Batch, now: Nanos, store: &impl Store) {
         let ready = self.schedule.ready.len();
         self.list_topics(&batch.new_topics);
+        if !batch.stops.is_empty() {
+            self.keep_stops(batch);
+        }
         let mut touched = std::mem::take(&mut self.scratch.touched);
         if self.apply_records(batch, &mut touched) {
             for tick in &batch.ticks {
                 self.apply_tick(tick, now);
             }
         }
-        let has_ticks = batch.has_ticks();
         for local in touched.drain(..) {
-            if !has_ticks && self.topics[local as usize].wants_ticks() {
-                self.catch_up(local, now, store);
-            } else {
-                self.mark_topic(local, now);
+            match TakenBy::of(&self.topics[local as usize], batch) {
+                TakenBy::Reading => self.catch_up(local, now, store),
+                TakenBy::Record | TakenBy::Ticks => self.mark_topic(local, now),
             }
         }
         self.scratch.touched = touched;
@@ -58,7 +81,7 @@ impl Fanout {
                 continue;
             }
             touched.push(local);
-            if topic.wants_ticks() {
+            if topic.needs_more() && TakenBy::of(topic, batch) != TakenBy::Record {
                 one_by_one = true;
                 continue;
             }
@@ -67,6 +90,19 @@ impl Fanout {
             topic.record.clone_from(&at.record);
         }
         one_by_one
+    }
+
+    /// Keeps the records at a batch's stops, of the topics whose record is then taken as the batch leaves it.
+    fn keep_stops(&mut self, batch: &Batch) {
+        for Touched { topic, record } in &batch.stops {
+            let Some(local) = self.watched(*topic) else { continue };
+            let topic = &mut self.topics[local as usize];
+            let is_new = topic.stop_readers > 0 && record.seq > topic.record.seq;
+            if is_new && TakenBy::of(topic, batch) == TakenBy::Record {
+                let are_behind = topic.readers_behind > 0;
+                topic.stops.push(record, topic.record.seq, are_behind, self.bounds.recent_ticks);
+            }
+        }
     }
 
     fn apply_tick(&mut self, tick: &Stamped, now: Nanos) {
@@ -82,20 +118,25 @@ impl Fanout {
         debug_assert_eq!(tick.seq, topic.record.seq + 1, "batches follow one another without a gap");
         if topic.fresh == 0 {
             topic.fresh_rx = tick.rx;
-            if topic.every_behind == 0 {
+            if topic.readers_behind == 0 {
                 topic.recent.clear();
             }
         }
         topic.fresh += 1;
         topic.apply(tick, self.bounds.recent_ticks);
+        if topic.stop_readers > 0 && tick.is_trade() {
+            topic.keep_stop(self.bounds.recent_ticks);
+        }
         if !topic.masked.is_empty() {
             self.match_fields(local, tick, now);
         }
     }
 
     /// A subscription to some fields falls behind by a tick that has one of them; any other tick is recorded as filtered.
+    /// In mode `trades` a trade does not wait for the end of an interval.
     fn match_fields(&mut self, local: u32, tick: &Stamped, now: Nanos) {
         let topic = &mut self.topics[local as usize];
+        let is_stop = topic.stop_readers > 0 && tick.is_trade();
         for &key in &topic.masked {
             let sub = &mut self.subs[key as usize];
             // An idle subscription without a base waits for the symbol's first tick, whatever its fields.
@@ -105,8 +146,14 @@ impl Fanout {
                 self.accounts.filtered += 1;
             } else if sub.state == SubscriptionState::Idle {
                 sub.lead = lead(sub.skipped);
-                topic.every_behind += u32::from(sub.mode == Mode::Every);
-                self.schedule.mark_behind(key, sub, tick.rx, now);
+                topic.readers_behind += u32::from(sub.mode.reads_history());
+                if is_stop && sub.mode == Mode::Trades {
+                    self.schedule.mark_due(key, sub, tick.rx);
+                } else {
+                    self.schedule.mark_behind(key, sub, tick.rx, now);
+                }
+            } else if is_stop && sub.mode == Mode::Trades && sub.state == SubscriptionState::Waiting {
+                self.schedule.enqueue(key, sub);
             }
         }
     }
@@ -117,12 +164,16 @@ impl Fanout {
         let fresh = std::mem::take(&mut topic.fresh);
         self.accounts.offered += fresh * (topic.plain.len() + topic.masked.len()) as u64;
         let rx = topic.fresh_rx;
+        if topic.stop_readers > 0 {
+            self.mark_topic_with_stops(local, rx, now);
+        }
+        let topic = &mut self.topics[local as usize];
         // Subscriptions that are behind already stay where they are.
         for key in topic.idle.drain(..) {
             let Some(sub) = self.subs.get_mut(key as usize).filter(|sub| sub.is_idle_on(local)) else {
                 continue;
             };
-            topic.every_behind += u32::from(sub.mode == Mode::Every);
+            topic.readers_behind += u32::from(sub.mode == Mode::Every);
             self.schedule.mark_behind(key, sub, rx, now);
         }
         if topic.state != State::Live {
@@ -132,5 +183,34 @@ impl Fanout {
                 self.report_state(local);
             }
         }
+    }
+
+    /// As the rest of [`Self::mark_topic`], where some subscriptions are in mode `trades`: a trade ends their intervals.
+    #[cold]
+    fn mark_topic_with_stops(&mut self, local: u32, rx: Nanos, now: Nanos) {
+        let topic = &mut self.topics[local as usize];
+        let has_stop = topic.stops.take_fresh();
+        for key in topic.idle.drain(..) {
+            let Some(sub) = self.subs.get_mut(key as usize).filter(|sub| sub.is_idle_on(local)) else {
+                continue;
+            };
+            topic.readers_behind += u32::from(sub.mode.reads_history());
+            if has_stop && sub.mode == Mode::Trades {
+                self.schedule.mark_due(key, sub, rx);
+            } else {
+                self.schedule.mark_behind(key, sub, rx, now);
+                if sub.holds_quotes_of(local) {
+                    topic.held.push(key);
+                }
+            }
+        }
+        if has_stop {
+            for key in topic.held.drain(..) {
+                if let Some(sub) = self.subs.get_mut(key as usize).filter(|sub| sub.holds_quotes_of(local)) {
+                    self.schedule.enqueue(key, sub);
+                }
+            }
+        }
+        self.tidy_held(local);
     }
 }

@@ -46,6 +46,17 @@ pub trait Emit {
     /// Consecutive ticks with every field, which the view has, as many as there is room for. Says how many.
     fn run(&mut self, topic: LocalId, symbol: &Symbol, ticks: &[Stamped], view: &View) -> usize;
 
+    /// As [`Self::merged`], of the record as it stood at a tick that is not merged away.
+    fn stop(
+        &mut self,
+        topic: LocalId,
+        symbol: &Symbol,
+        record: &Record,
+        n: u64,
+        always: WantedFields,
+        view: &View,
+    );
+
     /// Ticks `from..=to` are lost to this subscription.
     fn gap(&mut self, symbol: &Symbol, from: u64, to: u64, reason: GapReason, view: &View);
 }

@@ -2,8 +2,8 @@
 //! the last moment.
 //!
 //! The send queue gives the order. Each of its subscriptions is sent its topic's record as it is; the entry of the
-//! every-mode queue stands for the ticks of all subscriptions in mode `every`. How messages move a cursor is in
-//! `open_frame.rs`.
+//! every-mode queue stands for the ticks of all subscriptions in mode `every`. Mode `trades` is in `fill_trades.rs`. How
+//! messages move a cursor is in `open_frame.rs`.
 
 use std::cmp::Reverse;
 
@@ -41,6 +41,8 @@ impl Fanout {
             let Some(key) = self.schedule.sessions[session.0 as usize].queue.pop_front() else { break };
             if key == EVERY_QUEUE {
                 self.fill_every(session.0, &mut frame);
+            } else if self.subs[key as usize].mode == Mode::Trades {
+                turns += usize::from(self.fill_trades(key, &mut frame));
             } else {
                 self.fill_latest(key, &mut frame);
             }
@@ -54,7 +56,7 @@ impl Fanout {
     }
 
     /// Mode `latest` or `once`: the record as it is.
-    fn fill_latest(&mut self, key: u32, frame: &mut OpenFrame<'_, impl Store, impl Emit>) {
+    pub(super) fn fill_latest(&mut self, key: u32, frame: &mut OpenFrame<'_, impl Store, impl Emit>) {
         let sub = &mut self.subs[key as usize];
         let topic = &mut self.topics[sub.topic as usize];
         let view = self.views.get(sub.view);
@@ -138,7 +140,7 @@ impl Fanout {
             self.scratch.history = ticks;
         }
         if head - sub.cursor == sub.skipped {
-            topic.every_behind -= 1;
+            topic.readers_behind -= 1;
             self.schedule.caught_up(key, sub, topic, frame.now);
             return None;
         }

@@ -1,18 +1,18 @@
 //! The last frames, by what they were filled for, so that they can be sent again to sessions that are due the same.
 //!
 //! A pure table: `shared_frames.rs` looks sessions up in it, and [`Emit`](super::Emit) keeps the bytes. A key has a
-//! part for each subscription that is behind, in the order of the session's queues: the topic, the view, the cursor, the
-//! head.
+//! part for each subscription that is behind, in the order of the session's queues: the topic, the view, the mode, the
+//! cursor, and the seq that it is due to.
 //! The encoding of the frame is compared, too.
 //!
 //! Several frames are kept, for kinds of dashboards that take turns, and for frames that follow one another: each entry
 //! remembers which one was used after it. Where no two sessions are due the same, keeping frames is wasted work: after
 //! [`PATIENCE`] misses in a row only some sessions are looked up.
 //!
-//! Invariant: a topic, a cursor and a head mean the same ticks for ever, and a view's id the same view until a view ends,
+//! Invariant: a topic and two of its seqs mean the same ticks for ever, and a view's id the same view until a view ends,
 //! so an entry is never wrong, only useless.
 
-use super::{FrameTally, state::ViewId};
+use super::{FrameTally, Mode, state::ViewId};
 use crate::tick::Nanos;
 
 /// How many frames are kept: enough for four kinds of dashboards, or the four frames of a turn, and as many again.
@@ -54,10 +54,10 @@ pub(super) struct CachedFrame {
 pub(super) struct KeyPart {
     pub topic: u32,
     pub view: ViewId,
-    /// It is in the every-mode queue.
-    pub in_every_queue: bool,
+    pub mode: Mode,
     pub cursor: u64,
-    pub head: u64,
+    /// The last seq that it is due: the topic's head, or the last trade before quotes that wait.
+    pub to: u64,
 }
 
 /// A subscription that the frame did not bring to its head.

@@ -3,8 +3,9 @@
 //! Loss first. A session keeps no messages. Each subscription has a cursor, the last seq that it was sent, and each
 //! session has a first-in-first-out queue of the subscriptions that are behind. [`Fanout::fill`] takes from that queue
 //! when the socket can take bytes, and only then. Mode `latest` gets the topic's current record, with the number of
-//! ticks that it stands for. Mode `every` gets the ticks after its cursor, or, when the ring no longer has them, a gap
-//! with exact seqs and a snapshot. Every loss carries a number.
+//! ticks that it stands for. Mode `every` gets the ticks after its cursor, mode `trades` the records as
+//! they stood at the trades after it; or, when the ring no longer has them, a gap with exact seqs and a snapshot. Every
+//! loss carries a number.
 //!
 //! Pure: no tokio, no clock, no I/O. Times are arguments, and history is read through [`Store`](crate::topic::Store). One
 //! shard owns one [`Fanout`]; nothing in it is shared.
@@ -20,6 +21,7 @@ mod accounting;
 mod apply;
 mod emit;
 mod fill;
+mod fill_trades;
 mod frame_cache;
 #[cfg(test)]
 mod model;
@@ -53,6 +55,7 @@ pub use view::{Name, View};
 pub use work_units::{CHANGE_UNITS, SUBSCRIBE_UNITS, Units};
 
 pub use crate::tick::Glob;
+use crate::topic::Detail;
 
 /// Index of a session in its shard's fan-out.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -70,6 +73,8 @@ pub enum Mode {
     Latest,
     /// Every tick, in order, from the ring.
     Every,
+    /// Every trade, in order, with the quote as it stood. Quotes in between are conflated, and counted.
+    Trades,
     /// One snapshot, and then the subscription ends.
     Once,
 }
@@ -86,23 +91,37 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// Whether its subscriptions must see each tick by itself, and not only the record.
-    fn sees_each_tick(&self) -> bool {
-        self.mode == Mode::Every || !self.view.has_every_field()
+    /// What its subscriptions need of a batch.
+    fn needs(&self) -> Detail {
+        self.mode.needs(!self.view.has_every_field())
     }
 }
 
 impl Mode {
+    pub const ALL: [Mode; 4] = [Mode::Latest, Mode::Every, Mode::Trades, Mode::Once];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Mode::Latest => "latest",
             Mode::Every => "every",
+            Mode::Trades => "trades",
             Mode::Once => "once",
         }
     }
 
     pub fn parse(text: &str) -> Option<Mode> {
-        [Mode::Latest, Mode::Every, Mode::Once].into_iter().find(|mode| mode.as_str() == text)
+        Mode::ALL.into_iter().find(|mode| mode.as_str() == text)
+    }
+
+    /// Whether a client misses something when ticks are merged that it was not sent: what it is behind by is then read
+    /// from history, or announced as lost.
+    pub const fn reads_history(self) -> bool {
+        matches!(self, Mode::Every | Mode::Trades)
+    }
+
+    /// What its subscriptions need of a batch; `some_fields`: when they are to some fields only.
+    const fn needs(self, some_fields: bool) -> Detail {
+        Detail::of(some_fields || matches!(self, Mode::Every), matches!(self, Mode::Trades))
     }
 }
 

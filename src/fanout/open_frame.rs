@@ -8,8 +8,8 @@ use super::{
     state::{Base, Claim, LocalTopic, Subscription, lead},
 };
 use crate::{
-    tick::{Nanos, WantedFields},
-    topic::Stamped,
+    tick::{FieldSet, Nanos, WantedFields},
+    topic::{Record, Stamped},
 };
 
 /// A frame of one session.
@@ -68,6 +68,26 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
         self.emit.gap(&topic.symbol, sub.cursor + 1, head, reason, view);
         self.emit.snapshot(LocalId(sub.topic), &topic.symbol, &topic.record, view);
         sub.begin_at(head);
+    }
+
+    /// The record as it stood at a stop, in place of the ticks since the cursor, of which `passed` were recorded as
+    /// filtered. It names the fields that these have changed, and those of the quote.
+    #[inline]
+    pub fn send_stop(
+        &mut self,
+        sub: &mut Subscription,
+        topic: &LocalTopic,
+        stop: &Record,
+        passed: u64,
+        view: &View,
+    ) {
+        let n = stop.seq - sub.cursor;
+        self.tally.record(n - passed);
+        let quote = FieldSet::QUOTE.intersect(stop.fields.mask).into();
+        self.emit.stop(LocalId(sub.topic), &topic.symbol, stop, n, quote, view);
+        (sub.cursor, sub.since) = (stop.seq, stop.rx);
+        sub.skipped -= passed;
+        (sub.lead, sub.claim) = (0, Claim::None);
     }
 
     /// Consecutive ticks, of which the first is the next one after the cursor and the ticks that it skips, as many as

@@ -64,8 +64,9 @@ impl Fanout {
         if missed == 0 {
             return (SubscribeOutcome::Resumed, false, topic.record.rx);
         }
-        sub.claim = if sub.mode == Mode::Every { Claim::Resumed } else { Claim::None };
-        let must_know_all = sub.mode == Mode::Every && !sub.view.has_every_field();
+        let reads_history = sub.mode.reads_history();
+        sub.claim = if reads_history { Claim::Resumed } else { Claim::None };
+        let must_know_all = reads_history && !sub.view.has_every_field();
         let run = if must_know_all { usize::MAX } else { 1 };
         let mut ticks = std::mem::take(&mut self.scratch.history);
         ticks.clear();
@@ -80,7 +81,8 @@ impl Fanout {
         }
         let rx = ticks.get(sub.lead as usize).map_or(topic.record.rx, |tick| tick.rx);
         let behind = missed > sub.skipped;
-        let within = sub.mode != Mode::Every || oldest <= resume.last + 1;
+        let has_stops = sub.mode == Mode::Trades && !must_know_all && topic.stops.cover(resume.last);
+        let within = !reads_history || has_stops || oldest <= resume.last + 1;
         self.scratch.history = ticks;
         (if within { SubscribeOutcome::Resumed } else { SubscribeOutcome::Gap }, behind, rx)
     }

@@ -2,7 +2,7 @@
 
 use super::{
     Fanout, Mode, Units,
-    state::{Base, SubscriptionState, UNWATCHED, index32, lead},
+    state::{Base, SubscriptionState, UNWATCHED, advance, index32, lead},
 };
 use crate::{
     tick::{Nanos, State},
@@ -102,8 +102,14 @@ impl Fanout {
             for &key in &topic.masked {
                 let sub = &mut self.subs[key as usize];
                 if sub.state == SubscriptionState::Idle && head - sub.cursor > sub.skipped {
-                    topic.every_behind += u32::from(sub.mode == Mode::Every);
+                    topic.readers_behind += u32::from(sub.mode.reads_history());
                     self.schedule.mark_behind(key, sub, rx, now);
+                }
+            }
+            for key in self.scratch.flushed.drain(..) {
+                let sub = &mut self.subs[key as usize];
+                if sub.state == SubscriptionState::Waiting {
+                    self.schedule.enqueue(key, sub);
                 }
             }
             self.mark_topic(local, now);
@@ -113,27 +119,34 @@ impl Fanout {
         }
     }
 
-    /// Mode `every` with some fields must know of each missed tick whether it is filtered. When the ring no longer has
+    /// Who reads history with some fields must know of each missed tick whether it is filtered, and whether it is a trade. When the ring no longer has
     /// all of them, it no longer has the one after the cursor either, and the gap counts them. Says when the oldest
     /// missed tick was received, as far as that is known, and rather too early than too late.
     fn filter_missed(&mut self, local: u32, market: TopicId, head: &Record, store: &impl Store) -> Nanos {
         let topic = &self.topics[local as usize];
         let seen = &topic.record;
-        let is_every = |&&key: &&u32| self.subs[key as usize].mode == Mode::Every;
-        let keys: Vec<u32> = topic.masked.iter().filter(is_every).copied().collect();
+        let reads_history = |&&key: &&u32| self.subs[key as usize].mode.reads_history();
+        let keys: Vec<u32> = topic.masked.iter().filter(reads_history).copied().collect();
         let mut ticks = std::mem::take(&mut self.scratch.history);
         ticks.clear();
-        let run = if keys.is_empty() { 1 } else { usize::MAX };
+        let run = if keys.is_empty() && topic.stop_readers == 0 { 1 } else { usize::MAX };
         store.history(market, seen.seq + 1, head.seq, run, &mut ticks);
         self.walked += ticks.len() * (1 + keys.len());
         let bound = if seen.seq > 0 { seen.rx } else { head.rx };
         let rx = ticks.first().map_or(bound, |tick| tick.rx);
+        let are_lost = ticks.is_empty();
+        if topic.stop_readers > 0 {
+            self.keep_missed_stops(local, head.seq, &ticks);
+        }
         for key in keys {
             let sub = &mut self.subs[key as usize];
             let is_idle = sub.state == SubscriptionState::Idle;
             let begins = is_idle && sub.base != Base::None;
             let view = self.views.get(sub.view);
             let concerns = |tick: &Stamped| view.wants(tick);
+            if sub.mode == Mode::Trades && (are_lost || ticks.iter().any(|t| t.is_trade() && concerns(t))) {
+                self.scratch.flushed.push(key);
+            }
             let offered = if begins { ticks.get(1..).unwrap_or_default() } else { &ticks[..] };
             let filtered = offered.iter().filter(|tick| !concerns(tick)).count() as u64;
             if is_idle {
@@ -145,6 +158,22 @@ impl Fanout {
         }
         self.scratch.history = ticks;
         rx
+    }
+
+    /// Keeps the stops among missed ticks of a topic, up to its new head. None when the ring no longer has all of them.
+    fn keep_missed_stops(&mut self, local: u32, head: u64, ticks: &[Stamped]) {
+        let topic = &mut self.topics[local as usize];
+        let (seen, are_behind) = (topic.record.seq, topic.readers_behind > 0);
+        if ticks.is_empty() {
+            return topic.stops.lose(head);
+        }
+        let mut record = topic.record.clone();
+        for tick in ticks {
+            advance(&mut record, tick);
+            if tick.is_trade() {
+                topic.stops.push(&record, seen, are_behind, self.bounds.recent_ticks);
+            }
+        }
     }
 
     /// Reads new symbols from the market, ahead of the batches.

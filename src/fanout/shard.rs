@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     tick::{Nanos, State, Symbol},
-    topic::{Stamped, TopicId},
+    topic::{Detail, Record, Stamped, TopicId},
 };
 
 /// One shard's topics, subscriptions and accounts.
@@ -48,10 +48,10 @@ pub struct Fanout {
     pub(super) walked: usize,
     pub(super) stale_nanos: u64,
     pub(super) subscriptions_max: usize,
-    /// Subscriptions that must see each tick by itself: in mode `every`, or to some fields.
-    pub(super) of_ticks: usize,
-    /// Sessions with a pattern whose subscriptions will be such: counted before the symbol is listed.
-    pub(super) of_patterns: usize,
+    /// What the subscriptions need of batches.
+    pub(super) needs: Needs,
+    /// What the subscriptions of patterns will need: counted before the symbol is listed.
+    pub(super) pattern_needs: Needs,
     pub(super) bounds: Bounds,
     pub(super) frame_cache: FrameCache,
     pub(super) scratch: Scratch,
@@ -60,10 +60,38 @@ pub struct Fanout {
 /// How much is kept, and read at once. The model makes them small, so that they are reached often.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Bounds {
-    /// Ticks that a topic keeps for mode `every` while a subscription is behind; the ring has older ones.
+    /// Ticks that a topic keeps for mode `every`, and stops that it keeps for mode `trades`, while a subscription is
+    /// behind; the ring has older ones.
     pub recent_ticks: usize,
     /// Ticks that are read from the ring at once, for a subscription that is behind the recent ones.
     pub history_ticks: usize,
+    /// Messages that a subscription is sent at once, one for each stop, before the session's others have their turn.
+    pub stops_at_once: usize,
+}
+
+/// How many subscriptions need more of a batch than the records after it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Needs {
+    /// Those that must see each tick by itself: in mode `every`, or to some fields.
+    pub ticks: usize,
+    /// Those in mode `trades`.
+    pub trades: usize,
+}
+
+impl Needs {
+    pub fn add(&mut self, needed: Detail) {
+        self.ticks += usize::from(needed.has_ticks());
+        self.trades += usize::from(needed.has_trades());
+    }
+
+    pub fn remove(&mut self, needed: Detail) {
+        self.ticks -= usize::from(needed.has_ticks());
+        self.trades -= usize::from(needed.has_trades());
+    }
+
+    pub fn detail(self) -> Detail {
+        Detail::of(self.ticks > 0, self.trades > 0)
+    }
 }
 
 /// Buffers that are used again, so that no delivery allocates.
@@ -71,6 +99,10 @@ pub(super) struct Bounds {
 pub(super) struct Scratch {
     pub touched: Vec<u32>,
     pub history: Vec<Stamped>,
+    /// Stops that are older than those that a topic keeps.
+    pub stops: Vec<Record>,
+    /// Subscriptions of a topic that do not wait for their interval.
+    pub flushed: Vec<u32>,
     pub every_queue: BinaryHeap<Reverse<(u64, u32)>>,
     /// Subscriptions that stay in their session's send queue (`false`) or every-mode queue (`true`).
     pub left: Vec<(u32, bool)>,
@@ -116,9 +148,9 @@ impl Fanout {
             walked: 0,
             stale_nanos: u64::try_from(stale.as_nanos()).unwrap_or(u64::MAX),
             subscriptions_max,
-            of_ticks: 0,
-            of_patterns: 0,
-            bounds: Bounds { recent_ticks: 256, history_ticks: 128 },
+            needs: Needs::default(),
+            pattern_needs: Needs::default(),
+            bounds: Bounds { recent_ticks: 256, history_ticks: 128, stops_at_once: 32 },
             frame_cache: FrameCache::default(),
             scratch: Scratch::default(),
         }
@@ -167,9 +199,9 @@ impl Fanout {
         self.schedule.wheel.next_due()
     }
 
-    /// Whether batches should come with their ticks. A batch without them costs a look at the market for each topic.
-    pub fn wants_ticks(&self) -> bool {
-        self.of_ticks > 0 || self.of_patterns > 0
+    /// What batches should have. One that has less costs a look at the market for each topic.
+    pub fn wanted_detail(&self) -> Detail {
+        self.needs.detail().union(self.pattern_needs.detail())
     }
 
     /// How many subscriptions in every-mode queues and ticks of rings were walked over since the start. Work is charged

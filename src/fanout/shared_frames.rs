@@ -10,7 +10,8 @@
 use super::{
     Emit, Fanout, FrameTally, Mode, SessionKey,
     frame_cache::{CachedFrame, KeyPart, Left},
-    state::{Base, Claim, Subscription},
+    schedule::SendSchedule,
+    state::{Base, Claim, LocalTopic, Subscription},
 };
 use crate::tick::Nanos;
 
@@ -26,41 +27,34 @@ impl Fanout {
         if !emit.repeat(found) {
             return None;
         }
-        let frame = &self.frame_cache.frames[found];
-        let tally = frame.tally;
+        let CachedFrame { tally, left: cached_left, .. } = &mut self.frame_cache.frames[found];
+        let (tally, cached_left) = (*tally, std::mem::take(cached_left));
         let entry = &mut self.schedule.sessions[session.0 as usize];
         let (mut queue, mut every_queue) =
             (std::mem::take(&mut entry.queue), std::mem::take(&mut entry.every_queue));
         let mut left = std::mem::take(&mut self.scratch.left);
-        for Left { part, .. } in &frame.left {
-            left.extend(entry.find(&self.subs, part.topic, part.view).map(|key| (key, part.in_every_queue)));
+        for Left { part, .. } in &cached_left {
+            let key = entry.find(&self.subs, part.topic, part.view);
+            left.extend(key.map(|key| (key, part.mode == Mode::Every)));
         }
         let keys = || queue.subs().chain(every_queue.iter().copied());
         // Nearly always the frame holds everything, and then one walk is enough.
-        let holds_all = frame.left.is_empty();
-        for key in keys() {
-            let sub = &mut self.subs[key as usize];
-            let topic = &mut self.topics[sub.topic as usize];
-            sub.cursor = topic.record.seq;
-            if holds_all {
-                topic.every_behind -= u32::from(sub.mode == Mode::Every);
-                self.schedule.caught_up(key, sub, topic, now);
-            }
-        }
-        if !holds_all {
-            for (&(key, _), Left { part, since }) in left.iter().zip(&frame.left) {
+        if left.is_empty() {
+            keys().for_each(|key| self.sent_all(key, now));
+        } else {
+            // Their slots mean nothing now, and say which are left.
+            keys().for_each(|key| self.subs[key as usize].queued = 0);
+            for (&(key, _), Left { part, since }) in left.iter().zip(&cached_left) {
                 let sub = &mut self.subs[key as usize];
-                (sub.cursor, sub.since) = (part.cursor, *since);
+                (sub.cursor, sub.since, sub.queued) = (part.cursor, *since, 1);
             }
             for key in keys() {
-                let sub = &mut self.subs[key as usize];
-                let topic = &mut self.topics[sub.topic as usize];
-                if sub.cursor == topic.record.seq {
-                    topic.every_behind -= u32::from(sub.mode == Mode::Every);
-                    self.schedule.caught_up(key, sub, topic, now);
+                if self.subs[key as usize].queued == 0 {
+                    self.sent_all(key, now);
                 }
             }
         }
+        self.frame_cache.frames[found].left = cached_left;
         queue.clear();
         every_queue.clear();
         let entry = &mut self.schedule.sessions[session.0 as usize];
@@ -70,6 +64,45 @@ impl Fanout {
         }
         self.scratch.left = left;
         Some(tally)
+    }
+
+    /// A subscription was sent, in a repeated frame, all that it is due now.
+    #[inline]
+    fn sent_all(&mut self, key: u32, now: Nanos) {
+        let sub = &mut self.subs[key as usize];
+        let topic = &mut self.topics[sub.topic as usize];
+        if sub.mode == Mode::Trades {
+            return self.sent_trades(key, now);
+        }
+        sub.cursor = topic.record.seq;
+        topic.readers_behind -= u32::from(sub.mode == Mode::Every);
+        self.schedule.caught_up(key, sub, topic, now);
+    }
+
+    /// As [`Self::sent_all`], in mode `trades`: quotes behind the last trade may wait for an interval.
+    fn sent_trades(&mut self, key: u32, now: Nanos) {
+        let sub = &mut self.subs[key as usize];
+        let topic = &mut self.topics[sub.topic as usize];
+        let due = sub.due_to(topic);
+        let waits = due < topic.record.seq;
+        let by_trade = sub.interval_ms > 0 && topic.stops.newest_after(sub.cursor).is_some();
+        sub.cursor = due;
+        if waits {
+            if let Some(trade) = topic.stops.at(due) {
+                sub.since = trade.rx;
+            }
+            self.schedule.wait_after_trade(key, sub, now);
+            if sub.holds_quotes_of(sub.topic) {
+                topic.held.push(key);
+            }
+            return;
+        }
+        topic.readers_behind -= 1;
+        if by_trade {
+            SendSchedule::caught_up_by_trade(key, sub, topic, now);
+        } else {
+            self.schedule.caught_up(key, sub, topic, now);
+        }
     }
 
     /// Keeps the key of what the session is due, before its frame is filled in this encoding. Says its number, when it
@@ -144,23 +177,24 @@ impl Fanout {
     /// saw all of them. A subscription whose next message depends on more than a [`KeyPart`] ends the walk.
     fn walk_key(&self, session: SessionKey, mut see: impl FnMut(KeyPart, &Subscription) -> bool) -> bool {
         let Some(entry) = self.schedule.sessions.get(session.0 as usize) else { return false };
-        let mut part = |key: u32, in_every_queue: bool| {
+        let mut part = |key: u32| {
             let sub = &self.subs[key as usize];
-            let head = self.topics[sub.topic as usize].record.seq;
-            is_simple(sub)
-                && see(
-                    KeyPart { topic: sub.topic, view: sub.view, in_every_queue, cursor: sub.cursor, head },
-                    sub,
-                )
+            let topic = &self.topics[sub.topic as usize];
+            let (view, mode, to) = (sub.view, sub.mode, sub.due_to(topic));
+            is_simple(sub, topic)
+                && see(KeyPart { topic: sub.topic, view, mode, cursor: sub.cursor, to }, sub)
         };
         entry.queue.all(|key| match key {
-            Some(key) => part(key, false),
-            None => entry.every_queue.iter().all(|&key| part(key, true)),
+            Some(key) => part(key),
+            None => entry.every_queue.iter().all(|&key| part(key)),
         })
     }
 }
 
-/// Its next messages are ticks with all their fields, one by one or merged, and nothing else.
-fn is_simple(sub: &Subscription) -> bool {
+/// Its next messages are ticks with all their fields, one by one or merged, or trades that are kept, and nothing else.
+fn is_simple(sub: &Subscription, topic: &LocalTopic) -> bool {
+    if sub.mode == Mode::Trades && !topic.stops.cover(sub.cursor) {
+        return false;
+    }
     sub.base == Base::None && sub.view.has_every_field() && sub.mode != Mode::Once && sub.claim == Claim::None
 }

@@ -77,8 +77,8 @@ impl Fanout {
         })
     }
 
-    /// The order, among the ticks of all topics, of the first tick that the session is still to be sent in mode `every`;
-    /// 0 when that is not known, and `None` when there is none.
+    /// The order, among the ticks of all topics, of the first tick that the session is still to be sent in modes `every`
+    /// and `trades`, or one before it; 0 when that is not known, and `None` when there is none.
     pub fn first_unsent(&self, session: SessionKey) -> Option<u64> {
         let entry = self.schedule.sessions.get(session.0 as usize)?;
         // An event stream subscribes once, so its subscriptions have one interval.
@@ -89,23 +89,28 @@ impl Fanout {
         let unsent = entry.subs.iter().filter_map(|(_, key)| {
             let sub = &self.subs[key as usize];
             let head = self.topics[sub.topic as usize].record.seq;
-            if sub.mode != Mode::Every || head == 0 {
+            if !sub.mode.reads_history() || head == 0 {
                 return None;
             }
             if sub.base != Base::None {
                 return Some(0);
             }
-            (head - sub.cursor > sub.skipped).then(|| self.next_order(sub))
+            (head - sub.cursor > sub.skipped).then(|| match sub.mode {
+                // Quotes may be behind the last trade, and the order of the first of them is not known.
+                Mode::Trades => sub.order_after_cursor(&self.topics[sub.topic as usize]),
+                _ => self.next_order(sub),
+            })
         });
         unsent.min()
     }
 
     /// The order, among the ticks of all topics, up to which every subscription in mode `every` was sent all that it is
-    /// due. A replay at speed `max` waits for it. `taken`: the order of the last tick that arrived. Sessions for which
+    /// due, and every one in mode `trades` all trades. A replay at speed `max` waits for it. `taken`: the order of the last tick that arrived. Sessions for which
     /// `is_waited_for` is false do not count.
     ///
     /// A subscription that waits for its interval with `held_max` ticks or more is made ready now: the market clock stops
-    /// for it, and so would never end its interval. Walks every subscription.
+    /// for it, and so would never end its interval. In mode `trades` it waits with quotes alone, for which nobody stops.
+    /// Walks every subscription.
     pub fn low_water(
         &mut self,
         taken: u64,
@@ -114,9 +119,10 @@ impl Fanout {
     ) -> u64 {
         let mut mark = taken;
         let mut early = Vec::new();
-        for (key, sub) in self.subs.iter().filter(|(_, sub)| sub.mode == Mode::Every) {
+        for (key, sub) in self.subs.iter().filter(|(_, sub)| sub.mode.reads_history()) {
             match sub.state {
                 SubscriptionState::Idle => {}
+                SubscriptionState::Waiting if sub.mode == Mode::Trades => {}
                 _ if !is_waited_for(SessionKey(sub.session)) => {}
                 SubscriptionState::Waiting if self.pending(sub) < held_max => {}
                 state => {

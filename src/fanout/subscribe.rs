@@ -87,8 +87,8 @@ impl Fanout {
         let mut outcome = if head > 0 { SubscribeOutcome::Ok } else { SubscribeOutcome::Pending };
         let mut behind = (spec.snapshot || spec.mode == Mode::Once) && head > 0;
         let mut since = now;
-        // Before its first tick a topic has nothing to begin with: mode `every` begins with that tick.
-        let has_base = spec.snapshot && (head > 0 || spec.mode != Mode::Every);
+        // Before its first tick a topic has nothing to begin with: who misses nothing begins with that tick.
+        let has_base = spec.snapshot && (head > 0 || !spec.mode.reads_history());
         if has_base || spec.mode == Mode::Once {
             self.subs[key as usize].base = Base::Record;
         }
@@ -135,8 +135,8 @@ impl Fanout {
         found.is_some()
     }
 
-    /// Changes a subscription; says whether there was one. After a change of fields, or a change to mode `every` while
-    /// it was behind, the next message is the whole record, which stands for all that it was behind by.
+    /// Changes a subscription; says whether there was one. After a change of fields, or a change to mode `every` or
+    /// `trades` while it was behind, the next message is the whole record, which stands for all that it was behind by.
     pub fn set(
         &mut self,
         session: SessionKey,
@@ -146,7 +146,7 @@ impl Fanout {
         now: Nanos,
     ) -> bool {
         let Some(key) = self.find(session, symbol, name) else { return false };
-        let is_idle = self.subs[key as usize].state == SubscriptionState::Idle;
+        let before = self.subs[key as usize].state;
         self.detach(key);
         let sub = &mut self.subs[key as usize];
         let head = self.topics[sub.topic as usize].record.seq;
@@ -155,26 +155,32 @@ impl Fanout {
         let shown = self.views.get(sub.view);
         let view = change.of(shown);
         let begins_anew =
-            view != *shown || mode == Mode::Once || (mode == Mode::Every && mode != sub.mode && behind);
+            view != *shown || mode == Mode::Once || (mode.reads_history() && mode != sub.mode && behind);
         sub.base = match (sub.base, mode) {
             (Base::None, _) if head > 0 && begins_anew => Base::Again,
             // Before the first tick: as if it had subscribed with these options.
             (_, Mode::Once) if head == 0 => Base::Record,
-            (_, Mode::Every) if head == 0 && sub.claim == Claim::None => Base::None,
+            (_, Mode::Every | Mode::Trades) if head == 0 && sub.claim == Claim::None => Base::None,
             (base, _) => base,
         };
         sub.mode = mode;
-        let before = std::mem::replace(&mut sub.view, self.views.hold(&view));
-        self.views.release(before);
+        let view = std::mem::replace(&mut sub.view, self.views.hold(&view));
+        self.views.release(view);
         if let Some(interval) = change.interval {
             sub.interval_ms = millis(interval);
             sub.due = Nanos::default();
         }
-        let since = if is_idle { now } else { sub.since };
+        let since = if before == SubscriptionState::Idle { now } else { sub.since };
         let wants_base = sub.base != Base::None && head > 0;
         self.attach(key);
         if behind || wants_base {
             self.make_behind(key, since, now);
+        }
+        // A trade that was due stays so.
+        let sub = &mut self.subs[key as usize];
+        let waits = mode == Mode::Trades && sub.state == SubscriptionState::Waiting;
+        if waits && before == SubscriptionState::Queued {
+            self.schedule.enqueue(key, sub);
         }
         true
     }

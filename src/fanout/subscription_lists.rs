@@ -6,7 +6,7 @@
 
 use super::{
     Fanout, LocalId, Mode, Name, SessionKey, Spec, View,
-    state::{Base, Claim, LocalTopic, Subscription, SubscriptionState, UNWATCHED, index32},
+    state::{Base, Claim, LocalTopic, Stops, Subscription, SubscriptionState, UNWATCHED, index32},
     subscribe::millis,
 };
 use crate::{
@@ -91,8 +91,13 @@ impl Fanout {
     pub(super) fn make_behind(&mut self, key: u32, rx: Nanos, now: Nanos) {
         let sub = &mut self.subs[key as usize];
         let topic = &mut self.topics[sub.topic as usize];
-        topic.every_behind += u32::from(sub.mode == Mode::Every);
+        topic.readers_behind += u32::from(sub.mode.reads_history());
         self.schedule.mark_behind(key, sub, rx, now);
+        if sub.holds_quotes_of(sub.topic) {
+            topic.held.push(key);
+            let local = sub.topic;
+            self.tidy_held(local);
+        }
     }
 
     /// Puts an idle subscription into its topic's lists.
@@ -100,8 +105,14 @@ impl Fanout {
         let sub = &mut self.subs[key as usize];
         let local = sub.topic;
         let topic = &mut self.topics[local as usize];
-        self.of_ticks += usize::from(sub.sees_each_tick());
-        topic.every += u32::from(sub.mode == Mode::Every);
+        self.needs.add(sub.needs());
+        topic.tick_readers += u32::from(sub.reads_ticks());
+        if sub.mode == Mode::Trades {
+            if topic.stop_readers == 0 {
+                topic.stops.begin_at(topic.record.seq);
+            }
+            topic.stop_readers += 1;
+        }
         let plain = sub.view.has_every_field();
         let list = if plain { &mut topic.plain } else { &mut topic.masked };
         sub.slot = index32(list.len());
@@ -123,19 +134,34 @@ impl Fanout {
         }
     }
 
+    /// Keeps the list of those that hold quotes small, however often they wait without a trade.
+    pub(super) fn tidy_held(&mut self, local: u32) {
+        let topic = &mut self.topics[local as usize];
+        if topic.held.len() > 2 * topic.stop_readers as usize + IDLE_SLACK {
+            let subs = &self.subs;
+            topic.held.retain(|&key| subs.get(key as usize).is_some_and(|sub| sub.holds_quotes_of(local)));
+            topic.held.sort_unstable();
+            topic.held.dedup();
+        }
+    }
+
     /// Takes a subscription out of its topic's lists and its session's queue; it is idle then.
     pub(super) fn detach(&mut self, key: u32) {
         let sub = &mut self.subs[key as usize];
         let state = std::mem::replace(&mut sub.state, SubscriptionState::Idle);
         let (slot, local, session, queued) = (sub.slot as usize, sub.topic, sub.session, sub.queued);
         let (mode, plain) = (sub.mode, sub.view.has_every_field());
-        let every = mode == Mode::Every;
-        self.of_ticks -= usize::from(sub.sees_each_tick());
+        let reads_ticks = sub.reads_ticks();
+        self.needs.remove(sub.needs());
         let topic = &mut self.topics[local as usize];
-        topic.every -= u32::from(every);
-        topic.every_behind -= u32::from(every && state != SubscriptionState::Idle);
-        if topic.every == 0 {
+        topic.tick_readers -= u32::from(reads_ticks);
+        topic.stop_readers -= u32::from(mode == Mode::Trades);
+        topic.readers_behind -= u32::from(mode.reads_history() && state != SubscriptionState::Idle);
+        if topic.tick_readers == 0 {
             topic.recent = Vec::new();
+        }
+        if topic.stop_readers == 0 {
+            (topic.stops, topic.held) = (Stops::default(), Vec::new());
         }
         let list = if plain { &mut topic.plain } else { &mut topic.masked };
         list.swap_remove(slot);

@@ -3,7 +3,7 @@
 use std::{
     cell::RefCell,
     rc::Rc,
-    sync::{Arc, PoisonError, atomic::AtomicBool},
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     session::{core::Core, node::NodeState, socket::SessionSocket, turn::Due},
-    topic::{Batch, BatchQueue},
+    topic::{Batch, BatchQueue, Interest},
 };
 
 /// Serves a connection that is not a plain upgrade: spawns tasks on the shard's thread.
@@ -43,11 +43,11 @@ impl<S: SessionSocket> Shard<S> {
         server: Arc<ServerState>,
         batch_queue: Arc<BatchQueue<Batch>>,
         wake: Arc<Notify>,
-        wants_ticks: Arc<AtomicBool>,
+        interest: Arc<Interest>,
         serve: Serve<S>,
     ) -> Rc<Self> {
         let node = Arc::clone(&server.node);
-        let core = RefCell::new(Core::new(&node, number, wants_ticks));
+        let core = RefCell::new(Core::new(&node, number, interest));
         let slices = HttpSlices::new(Arc::clone(&wake));
         Rc::new(Shard { node, server, number, core, serve, slices, batch_queue, wake })
     }

@@ -2,10 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
 };
 
 use super::{
@@ -22,7 +19,7 @@ use crate::{
     limits::Limits,
     planted::{Fault, is_planted},
     tick::Nanos,
-    topic::Batch,
+    topic::{Batch, Interest},
     wire::{Framer, assembled::Welcome, command::CommandReader, message_bytes_max},
 };
 
@@ -48,8 +45,8 @@ pub struct Core<S> {
     pub draining_since: Option<Nanos>,
     /// Every feed is a replay that has ended. A session that has been sent everything then ends too.
     pub over: bool,
-    /// Ingest reads here whether batches should carry their ticks.
-    pub(super) wants_ticks: Arc<AtomicBool>,
+    /// Ingest reads here what batches should have.
+    pub(super) interest: Arc<Interest>,
     pub(super) batches: Vec<Arc<Batch>>,
     /// The index of the next batch.
     pub(super) batch_at: usize,
@@ -78,7 +75,7 @@ pub(super) struct Round {
 pub(super) const BULK_UNITS: u32 = 16 * 1024;
 
 impl<S: SessionSocket> Core<S> {
-    pub fn new(node: &Arc<NodeState>, number: usize, wants_ticks: Arc<AtomicBool>) -> Self {
+    pub fn new(node: &Arc<NodeState>, number: usize, interest: Arc<Interest>) -> Self {
         let now = node.clock.now();
         let limits: &Limits = &node.limits;
         Core {
@@ -95,7 +92,7 @@ impl<S: SessionSocket> Core<S> {
             scratch: Vec::new(),
             welcome: None,
             draining_since: None,
-            wants_ticks,
+            interest,
             batches: Vec::new(),
             batch_at: 0,
             unsent_notices: VecDeque::new(),

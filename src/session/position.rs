@@ -5,6 +5,8 @@
 //! symbol's ticks separately. Then no order describes it, and the token is `EPOCH:`, for a position that is not
 //! known.
 //!
+//! In mode `trades` the token is known when nothing waits behind the trades that were sent.
+//!
 //! A client that sends it back resumes like one that sends `resume`: exactly, or with a gap. In the other modes it
 //! begins anew, with snapshots.
 
@@ -58,7 +60,7 @@ impl Position {
         let read = CommandReader::with_fields(Arc::clone(&node.fields))
             .read(&mut command.as_bytes().to_vec(), &node.limits);
         let Ok(Command::Subscribe { symbols, spec, .. }) = read else { return None };
-        if spec.mode != crate::fanout::Mode::Every {
+        if !spec.mode.reads_history() {
             return None;
         }
         // With only some fields, the last tick that the client was sent may not be the last that there was.

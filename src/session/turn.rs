@@ -3,7 +3,7 @@
 //! Smart batching: a turn takes in all ticks that wait, marks cursors, and then writes once to each session concerned.
 //! Under load the batches grow and the cost of a message falls. With slack a tick is written at once.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 use super::{
     core::{BULK_UNITS, Core, Round},
@@ -165,9 +165,9 @@ impl<S: SessionSocket> Core<S> {
         true
     }
 
-    /// Reports to ingest whether this shard's subscriptions need single ticks.
+    /// Reports to ingest what this shard's subscriptions need of batches.
     pub fn publish_interest(&self) {
-        self.wants_ticks.store(self.fanout.wants_ticks(), Ordering::Relaxed);
+        self.interest.publish(self.fanout.wanted_detail());
     }
 
     /// Puts notices on the sessions' control queues, as far as the units last. A notice that has waited for a turn may

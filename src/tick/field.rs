@@ -112,6 +112,10 @@ impl FieldSet {
     /// Together they are a trade, from which the service keeps the totals.
     pub const TRADE: FieldSet = Field::Last.bit().union(Field::LastSize.bit());
 
+    /// The best bid and offer.
+    pub const QUOTE: FieldSet =
+        FieldSet::NONE.with(Field::Bid).with(Field::BidSize).with(Field::Ask).with(Field::AskSize);
+
     pub const fn contains(self, field: Field) -> bool {
         self.0 & field.bit().0 != 0
     }

@@ -33,6 +33,11 @@ impl Stamped {
         let &Record { seq, order, ts, rx, .. } = record;
         Stamped { topic, seq, order, ts, rx, fields: record.last_change() }
     }
+
+    #[inline]
+    pub fn is_trade(&self) -> bool {
+        self.fields.is_trade()
+    }
 }
 
 /// A topic that was listed with this batch.
@@ -50,12 +55,41 @@ pub struct Touched {
 }
 
 /// What shards need of a batch.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Detail {
     /// The topics' states after the batch: enough for a reader that needs only the newest values.
+    #[default]
     Records,
+    /// The record at each trade as well.
+    Trades,
     /// Each of its ticks as well.
     Ticks,
+    /// Each of its ticks, and the record at each trade.
+    TicksAndTrades,
+}
+
+impl Detail {
+    pub const fn of(ticks: bool, trades: bool) -> Detail {
+        match (ticks, trades) {
+            (false, false) => Detail::Records,
+            (false, true) => Detail::Trades,
+            (true, false) => Detail::Ticks,
+            (true, true) => Detail::TicksAndTrades,
+        }
+    }
+
+    pub const fn has_ticks(self) -> bool {
+        matches!(self, Detail::Ticks | Detail::TicksAndTrades)
+    }
+
+    pub const fn has_trades(self) -> bool {
+        matches!(self, Detail::Trades | Detail::TicksAndTrades)
+    }
+
+    #[must_use]
+    pub const fn union(self, other: Detail) -> Detail {
+        Detail::of(self.has_ticks() || other.has_ticks(), self.has_trades() || other.has_trades())
+    }
 }
 
 /// What ingest gives to each shard at once, in the order new topics, ticks, states.
@@ -66,8 +100,12 @@ pub struct Batch {
     pub taken: usize,
     /// Order of its last tick.
     pub order: u64,
-    /// All ticks with [`Detail::Ticks`], otherwise none.
+    /// What it was made with.
+    pub detail: Detail,
+    /// All ticks, when the detail has them, otherwise none.
     pub ticks: Vec<Stamped>,
+    /// Records as they stood at the ticks that must not be merged away, in order: at each trade, when the detail has them.
+    pub stops: Vec<Touched>,
     /// The topics of the ticks, each once, in the order of their first ticks: for readers that need no single ticks.
     pub touched: Vec<Touched>,
     /// Topics whose feed has ended.

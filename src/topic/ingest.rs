@@ -24,9 +24,26 @@ use crate::{
 pub struct Outlet {
     pub queue: Arc<BatchQueue<Batch>>,
     pub wake: Box<dyn Fn() + Send + Sync>,
-    /// Whether the shard needs single ticks. The shard may change it at any time: if a batch comes without them, the
-    /// shard reads the market.
-    pub wants_ticks: Arc<AtomicBool>,
+    pub interest: Arc<Interest>,
+}
+
+/// What a shard needs of batches. The shard may change it at any time: if a batch comes with less, the shard reads the
+/// market.
+#[derive(Debug, Default)]
+pub struct Interest {
+    ticks: AtomicBool,
+    trades: AtomicBool,
+}
+
+impl Interest {
+    pub fn publish(&self, wanted: Detail) {
+        self.ticks.store(wanted.has_ticks(), Ordering::Relaxed);
+        self.trades.store(wanted.has_trades(), Ordering::Relaxed);
+    }
+
+    fn wanted(&self) -> Detail {
+        Detail::of(self.ticks.load(Ordering::Relaxed), self.trades.load(Ordering::Relaxed))
+    }
 }
 
 /// All topics, shared by feeds, shards and HTTP.
@@ -90,8 +107,8 @@ impl Ingest {
     }
 
     fn detail(&self) -> Detail {
-        let wanted = self.outlets.iter().any(|outlet| outlet.wants_ticks.load(Ordering::Relaxed));
-        if wanted { Detail::Ticks } else { Detail::Records }
+        let wanted = self.outlets.iter().map(|outlet| outlet.interest.wanted());
+        wanted.fold(Detail::Records, Detail::union)
     }
 
     /// Marks the topics of a feed that has ended.
@@ -220,6 +237,10 @@ impl Store for Ingest {
 
     fn history(&self, topic: TopicId, from: u64, to: u64, max: usize, out: &mut Vec<Stamped>) -> u64 {
         self.lock().history(topic, from, to, max, out)
+    }
+
+    fn ring(&self, topic: TopicId, to: u64, out: &mut Vec<Stamped>) {
+        self.lock().ring(topic, to, out);
     }
 
     fn new_topics(&self, from: TopicId, max: usize) -> Vec<NewTopic> {

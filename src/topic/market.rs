@@ -98,7 +98,8 @@ impl Market {
         refused: &mut Vec<RefusedTick>,
         detail: Detail,
     ) -> Batch {
-        let mut batch = Batch::default();
+        let mut batch = Batch { detail, ..Batch::default() };
+        let (has_ticks, has_trades) = (detail.has_ticks(), detail.has_trades());
         let before = self.order;
         for (index, tick) in ticks.iter().enumerate() {
             let id = match self.place(feed, tick, &mut batch.new_topics) {
@@ -109,8 +110,14 @@ impl Market {
                 }
             };
             match self.take(id, tick, rx(index), before) {
-                Ok(record) if detail == Detail::Ticks => batch.ticks.push(Stamped::last_of(id, record)),
-                Ok(_) => {}
+                Ok(record) => {
+                    if has_ticks {
+                        batch.ticks.push(Stamped::last_of(id, record));
+                    }
+                    if has_trades && record.is_trade() {
+                        batch.stops.push(Touched { topic: id, record: record.clone() });
+                    }
+                }
                 Err(fault) => {
                     let (reason, message) = (fault.reason(), fault.to_string());
                     refused.push(RefusedTick { index, reason, message });
@@ -204,6 +211,16 @@ impl Market {
         let Some(topic) = self.topics.get(id.0 as usize) else { return 1 };
         topic.ring.read(id, from, to, max, out);
         topic.ring.oldest().unwrap_or(topic.record.seq + 1)
+    }
+
+    /// As [`super::Store::ring`].
+    pub fn ring(&self, id: TopicId, to: u64, out: &mut Vec<Stamped>) {
+        let ring = self.topics.get(id.0 as usize).map(|topic| &topic.ring);
+        if let Some((ring, oldest)) =
+            ring.and_then(|ring| Some((ring, ring.oldest()?))).filter(|&(_, oldest)| oldest <= to)
+        {
+            ring.read(id, oldest, to, usize::MAX, out);
+        }
     }
 
     /// The last seq that a symbol had at an order; `None` when the ring no longer holds it.

@@ -25,7 +25,7 @@ mod taped;
 
 pub use batch::{Batch, Detail, FeedId, NewTopic, Stamped, TopicId, Touched};
 pub use batch_queue::BatchQueue;
-pub use ingest::{Ingest, Outlet};
+pub use ingest::{Ingest, Interest, Outlet};
 pub use market::Market;
 pub use named_at::{ChangedFields, NamedAt};
 pub use readers::Readers;

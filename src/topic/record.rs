@@ -9,7 +9,10 @@ use std::sync::Arc;
 use super::named_at::{ChangedFields, NamedAt};
 use crate::{
     planted::{Fault, is_planted},
-    tick::{CustomSet, CustomValues, Field, FieldSet, Fields, Nanos, Side, WantedFields, custom::CustomFull},
+    tick::{
+        CustomSet, CustomValues, Field, FieldSet, Fields, Nanos, ReportKind, Side, WantedFields,
+        custom::CustomFull,
+    },
 };
 
 /// A symbol's whole record as of `seq`.
@@ -135,6 +138,15 @@ impl Record {
         let custom = self.fields.custom.as_ref()?;
         let changed = custom.changed_since(self.before());
         custom.only(changed).map(Arc::new)
+    }
+
+    /// Whether the last tick was a trade.
+    #[inline]
+    pub fn is_trade(&self) -> bool {
+        match self.fields.report() {
+            None => self.changed.intersect(self.fields.mask).contains_all(FieldSet::TRADE),
+            Some(report) => report.kind == ReportKind::Trade,
+        }
     }
 
     /// What the last tick changed, with values: its own fields and the totals that it changed.

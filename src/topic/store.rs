@@ -33,6 +33,9 @@ pub trait Store {
     /// ring holds (head + 1 when it holds none); when `from` is older than that, nothing is appended.
     fn history(&self, topic: TopicId, from: u64, to: u64, max: usize, out: &mut Vec<Stamped>) -> u64;
 
+    /// Appends every tick of a topic's ring up to `to`, oldest first.
+    fn ring(&self, topic: TopicId, to: u64, out: &mut Vec<Stamped>);
+
     /// The symbols of topics with ids from `from` on, `max` at most, for a shard that has missed new topics.
     fn new_topics(&self, from: TopicId, max: usize) -> Vec<NewTopic>;
 }

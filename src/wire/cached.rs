@@ -24,10 +24,14 @@ pub(super) struct Cached {
     run: Vec<u8>,
     run_ends: Vec<u32>,
     run_first: u64,
+    /// Updates of the records at the newest stops, each at the remainder of its seq; empty until there is one.
+    stops: Vec<MergedUpdates>,
 }
 
 /// A run that is longer than this is started again.
 const RUN_BYTES_MAX: usize = 8 * 1024;
+/// How many stops are cached: sessions that keep up are sent those of one batch, which has few for each topic.
+const STOPS: usize = 4;
 
 impl Cached {
     /// The part of a snapshot that depends on this record alone.
@@ -51,6 +55,15 @@ impl Cached {
             self.tick_seq = record.seq;
         }
         &self.tick
+    }
+
+    /// Updates of the record at a stop.
+    #[inline]
+    pub fn stop(&mut self, seq: u64) -> &mut MergedUpdates {
+        if self.stops.is_empty() {
+            self.stops.resize_with(STOPS, MergedUpdates::default);
+        }
+        &mut self.stops[seq as usize % STOPS]
     }
 
     /// Whether the run, once extended, has the messages from `seq` on. A run that is too long is started again.

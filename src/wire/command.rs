@@ -137,7 +137,7 @@ impl FieldReader<'_> {
                 )?;
                 let (symbols, resume) = (self.symbols()?, self.resume()?);
                 let spec = Spec {
-                    mode: self.mode(&[Mode::Latest, Mode::Every, Mode::Once])?.unwrap_or_default(),
+                    mode: self.mode(&Mode::ALL)?.unwrap_or_default(),
                     interval: self.interval()?.unwrap_or_default(),
                     view: View { wanted: self.fields()?.unwrap_or(WantedFields::ALL), name: self.name()? },
                     snapshot: self.snapshot()?.unwrap_or(true),
@@ -152,7 +152,7 @@ impl FieldReader<'_> {
                 self.only(op, &["op", "id", "symbols", "as", "mode", "interval_ms", "fields"])?;
                 let (symbols, name) = (self.symbols()?, self.name()?);
                 let change = Change {
-                    mode: self.mode(&[Mode::Latest, Mode::Every])?,
+                    mode: self.mode(&[Mode::Latest, Mode::Every, Mode::Trades])?,
                     interval: self.interval()?,
                     wanted: self.fields()?,
                 };

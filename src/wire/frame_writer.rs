@@ -187,6 +187,24 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         sent
     }
 
+    fn stop(
+        &mut self,
+        topic: LocalId,
+        symbol: &Symbol,
+        record: &Record,
+        n: u64,
+        always: WantedFields,
+        view: &View,
+    ) {
+        let (frame, cached) = self.frame_and_cached(topic);
+        let (begin, cursor) = (frame.bytes.len(), record.seq - n);
+        let updates = cached.stop(record.seq);
+        let encoded = updates.update::<E::Messages>(symbol, record, cursor, view.wanted, always);
+        E::Messages::whole(MessageKind::Update, encoded, n, &mut frame.bytes);
+        frame.record(record.rx, record.order);
+        write_name::<E>(begin, view, frame);
+    }
+
     fn gap(&mut self, symbol: &Symbol, from: u64, to: u64, reason: GapReason, view: &View) {
         let frame = self.frames.current_mut();
         let begin = frame.bytes.len();

@@ -46,6 +46,10 @@ impl Store for Shared<'_> {
         self.0.history(topic, from, to, max, out)
     }
 
+    fn ring(&self, topic: TopicId, to: u64, out: &mut Vec<Stamped>) {
+        self.0.ring(topic, to, out);
+    }
+
     fn new_topics(&self, from: TopicId, max: usize) -> Vec<NewTopic> {
         self.0.new_topics(from, max)
     }

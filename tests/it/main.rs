@@ -41,5 +41,6 @@ mod start;
 mod strange_files;
 mod stream;
 mod symbols;
+mod trades;
 mod upgrade;
 mod withdrawn;

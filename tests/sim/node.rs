@@ -9,10 +9,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     pin::pin,
     rc::Rc,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -44,7 +41,7 @@ use tickcast::{
         socket::SessionSocket, stats::ShardReport,
     },
     tick::{Nanos, Tick},
-    topic::{BatchQueue, FeedId, Ingest, Market, Outlet},
+    topic::{BatchQueue, FeedId, Ingest, Interest, Market, Outlet},
     web::AllowedOrigins,
     wire::CloseReason,
 };
@@ -108,15 +105,15 @@ impl Node {
         for _ in 0..plan.shards {
             let (sender, inbox) = unbounded_channel();
             let batch_queue = Arc::new(BatchQueue::new(limits.shard_queue_ticks));
-            let (wake, wants_ticks) = (Arc::new(Notify::new()), Arc::new(AtomicBool::default()));
+            let (wake, interest) = (Arc::new(Notify::new()), Arc::new(Interest::default()));
             let outlet_wake = Arc::clone(&wake);
             outlets.push(Outlet {
                 queue: Arc::clone(&batch_queue),
                 wake: Box::new(move || outlet_wake.notify_one()),
-                wants_ticks: Arc::clone(&wants_ticks),
+                interest: Arc::clone(&interest),
             });
             inboxes.push(sender);
-            ends.push((inbox, batch_queue, wake, wants_ticks));
+            ends.push((inbox, batch_queue, wake, interest));
         }
         let ingest = Market::new(vec!["sim".to_owned(), "push".to_owned()], limits.topics, limits.ring_ticks);
         let ingest = Arc::new(Ingest::new(ingest, outlets));
@@ -136,15 +133,14 @@ impl Node {
             watches_readers: false,
         };
         let routes = Routes { node: Arc::clone(&state), push: Rc::new(sink("push", FeedId(1))) };
-        let shards = ends.into_iter().enumerate().map(|(number, (inbox, batch_queue, wake, wants_ticks))| {
+        let shards = ends.into_iter().enumerate().map(|(number, (inbox, batch_queue, wake, interest))| {
             let spawned = Rc::clone(&spawned);
             let routes = routes.clone();
             let serve = move |shard: &Rc<Shard<SimSocket>>, connection: HttpConnection<SimSocket>| {
                 spawned.borrow_mut().push(Box::pin(serve_http(routes.clone(), Rc::clone(shard), connection)));
             };
             let server = Arc::clone(&server);
-            let shard =
-                Shard::new(number, server, batch_queue, Arc::clone(&wake), wants_ticks, Box::new(serve));
+            let shard = Shard::new(number, server, batch_queue, Arc::clone(&wake), interest, Box::new(serve));
             Member { shard, inbox, wake, due: now, sweep_at: now.plus(SWEEP), is_done: false }
         });
         let shards = shards.collect();

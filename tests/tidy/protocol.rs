@@ -8,8 +8,8 @@ use tickcast::{
     feed::ndjson::NdjsonDecoder,
     limits::Limits,
     tick::{
-        Affects, CustomFields, CustomValue, Decimal, Field, Fields, Nanos, ReportKind, Side, State, Symbol,
-        TradeId, TradeReport, Volume, WantedFields,
+        Affects, CustomFields, CustomValue, Decimal, Field, FieldSet, Fields, Nanos, ReportKind, Side, State,
+        Symbol, TradeId, TradeReport, Volume, WantedFields,
         custom::{CustomField, CustomKind, CustomMerge, CustomName},
     },
     topic::Record,
@@ -111,6 +111,18 @@ fn with_configured_fields() -> Record {
     Record { seq: 8, order: 8, ts: TS, rx: RX, changed: fields.mask, fields, ..Record::default() }
 }
 
+/// As of a trade at the offer, after four ticks that changed the bid.
+fn at_trade() -> Record {
+    let values = [
+        "87232", "2.47718", "87232.01", "2.93082", "87232.01", "0.0013", "87232", "87232.01", "87232",
+        "0.03714",
+    ];
+    let mut record = record(13, TS, RX, values, Side::Buy, 15);
+    let moved = [Field::Last, Field::LastSize, Field::Side, Field::Volume, Field::Trades];
+    record.note(moved.into_iter().fold(Field::Bid.bit(), FieldSet::with));
+    record
+}
+
 /// One frame with what `emit` writes.
 fn data(emit: impl FnOnce(&mut FrameWriter<'_, EventStream>)) -> String {
     let mut framer = Framer::new(16 * 1024);
@@ -176,6 +188,7 @@ fn data_messages() -> Vec<String> {
             fields.set_trade_id(id("4744868159"));
             set_totals(fields, "0.03976", Some(14));
         }),
+        data(|framer| framer.stop(local, &symbol, &at_trade(), 5, FieldSet::QUOTE.into(), all)),
         data(|framer| framer.gap(&symbol, 71, 2311, GapReason::Slow, all)),
         data(|framer| {
             framer.snapshot(local, &Symbol::new("BTC-PERP").unwrap(), &with_configured_fields(), all);

@@ -68,7 +68,7 @@ export interface Command {
   op: 'subscribe' | 'unsubscribe' | 'set' | 'list' | 'ping';
   id?: number;
   symbols?: string[];
-  mode?: 'latest' | 'every';
+  mode?: 'latest' | 'every' | 'trades';
   interval_ms?: number;
   resume?: { epoch: string; last: Record<string, number> };
 }

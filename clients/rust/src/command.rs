@@ -112,6 +112,11 @@ impl Subscription {
         Subscription::new(Mode::Every, symbols)
     }
 
+    /// Mode `trades`: each trade, one by one, with the quote as it stood; quotes in between are merged and counted.
+    pub fn trades<S: Into<String>>(symbols: impl IntoIterator<Item = S>) -> Self {
+        Subscription::new(Mode::Trades, symbols)
+    }
+
     pub fn new<S: Into<String>>(mode: Mode, symbols: impl IntoIterator<Item = S>) -> Self {
         let symbols = symbols.into_iter().map(Into::into).collect();
         Subscription { symbols, mode, interval_ms: None, snapshot: None, fields: None }

@@ -74,6 +74,8 @@ words! {
         Latest = "latest",
         /// Each tick, one by one.
         Every = "every",
+        /// Each trade, one by one, with the quote as it stood; quotes in between are merged and counted in `n`.
+        Trades = "trades",
         /// One snapshot, and the subscription is over.
         Once = "once",
     }

@@ -26,8 +26,13 @@ impl World {
             let mut given: Vec<Tick> = mine.iter().map(as_tick).collect();
             let mut refused = Vec::new();
             let market = &mut self.store.market;
-            let mut batch =
-                market.ingest(FeedId(feed as u16), &mut given, self.now, &mut refused, Detail::Ticks);
+            let mut batch = market.ingest(
+                FeedId(feed as u16),
+                &mut given,
+                self.now,
+                &mut refused,
+                Detail::TicksAndTrades,
+            );
             ensure!(refused.is_empty(), Totals, "the market refuses {refused:?}");
             for new_topic in &batch.new_topics {
                 let which = SYMBOLS.iter().position(|name| *name == new_topic.symbol.as_str());
@@ -37,8 +42,12 @@ impl World {
             for (stamped, (which, fields)) in batch.ticks.iter().zip(&mine) {
                 self.check_stamped(*which, fields, stamped)?;
             }
-            if detail == Detail::Records {
+            batch.detail = detail;
+            if !detail.has_ticks() {
                 batch.ticks.clear();
+            }
+            if !detail.has_trades() {
+                batch.stops.clear();
             }
             if !batch.is_empty() {
                 self.batches.push_back(batch);

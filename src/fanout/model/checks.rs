@@ -137,9 +137,9 @@ impl World {
         let oldest = past.tick(ledger.pending().next()?).rx;
         // A snapshot is due from the time at which it was requested.
         let owed = ledger.base != Base::None;
-        let first = if ledger.is_every() || owed { oldest.min(ledger.caught_up_at) } else { oldest };
+        let first = if ledger.reads_history() || owed { oldest.min(ledger.caught_up_at) } else { oldest };
         let sent_before =
-            if ledger.is_every() && ledger.cursor > 0 { past.tick(ledger.cursor).rx } else { first };
+            if ledger.reads_history() && ledger.cursor > 0 { past.tick(ledger.cursor).rx } else { first };
         Some((first.min(sent_before), if owed { oldest.max(ledger.caught_up_at) } else { oldest }))
     }
 
@@ -232,6 +232,8 @@ impl World {
             ensure!(topic.market.is_some(), Memory, "{} was never listed and is kept", topic.symbol);
             let lists = (topic.plain.capacity(), topic.masked.capacity(), topic.recent.capacity());
             ensure!(lists == (0, 0, 0), Memory, "{} keeps {lists:?}", topic.symbol);
+            let lists = (topic.held.capacity(), topic.stops.iter().count());
+            ensure!(lists == (0, 0), Memory, "{} keeps {lists:?}", topic.symbol);
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     fanout::{FrameTally, GapReason, Mode},
-    tick::{Fields, Nanos},
+    tick::{FieldSet, Fields, Nanos},
 };
 
 /// What the check of a message needs beside the ledger.
@@ -18,6 +18,8 @@ pub struct FrameContext<'a> {
     pub past: &'a Past,
     /// The newest seq that the shard has.
     pub head: u64,
+    /// The fan-out keeps the records at all trades after this seq.
+    pub stops_from: u64,
     pub ring_ticks: usize,
     pub now: Nanos,
     pub frame: usize,
@@ -28,7 +30,8 @@ pub struct FrameContext<'a> {
 impl Ledger {
     /// Checks one message, records the fate of each of its ticks, and applies it.
     pub fn receive(&mut self, what: &What, context: &mut FrameContext<'_>) -> Held {
-        if let Some(earliest) = self.earliest() {
+        let is_trade = matches!(what, What::Stop(..));
+        if let Some(earliest) = self.earliest().filter(|_| !is_trade) {
             let now = context.now;
             ensure!(self.flushed || now >= earliest, TooSoon, "{what:?} at {now:?}, not before {earliest:?}");
             context.coverage.hit("message after an interval");
@@ -38,6 +41,7 @@ impl Ledger {
             What::Snapshot(shown) => self.receive_snapshot(shown, context)?,
             What::Merged(shown, n) => self.receive_merged(shown, *n, context)?,
             What::Tick(shown, n) => self.receive_tick(shown, *n, context)?,
+            What::Stop(shown, n) => self.receive_stop(shown, *n, context)?,
             &What::Gap(from, to, reason) => self.receive_gap(from, to, reason, context)?,
         }
         self.gap_promised = false;
@@ -45,12 +49,19 @@ impl Ledger {
         if self.pending().next().is_none() {
             self.caught_up_at = context.now;
         }
-        if self.is_behind(context.head) {
+        let is_behind = self.is_behind(context.head);
+        let has_trades = self.next_trade(context.past).is_some();
+        let quotes_wait = is_trade && !has_trades && !self.spec.interval.is_zero();
+        if is_behind && !quotes_wait {
             self.interval_from = None;
-        } else {
-            self.interval_from = Some(context.now);
-            self.paced = true;
-            (self.due, self.due_since, self.flushed, self.age) = (false, None, false, Age::Exact);
+            return Ok(());
+        }
+        context.coverage.hit_if(is_behind, "quotes behind a trade wait");
+        self.interval_from = Some(context.now);
+        self.paced = true;
+        (self.due, self.due_since, self.flushed) = (false, None, false);
+        if !is_behind {
+            self.age = Age::Exact;
         }
         Ok(())
     }
@@ -90,7 +101,9 @@ impl Ledger {
         let record = context.past.record(seq);
         let mut named = self.spec.view.wanted.fixed;
         match (self.base, self.spec.mode) {
-            (Base::None, Mode::Latest) => {
+            (Base::None, Mode::Latest | Mode::Trades) => {
+                let trade = self.next_trade(context.past);
+                ensure!(trade.is_none(), EveryTrade, "{seq} with n {n} merges the trade {trade:?}");
                 ensure!(self.pending().next().is_some(), Accounts, "{seq}: nothing was pending");
                 named = named.intersect(context.past.changed(self.cursor, seq));
                 context.coverage.hit_if(n > 1, "conflated");
@@ -125,14 +138,7 @@ impl Ledger {
         let tick = context.past.tick(seq);
         let expected = shown_tick(tick, self.spec.view.wanted.fixed);
         ensure!(*shown == expected, Truth, "shown {shown:?}, was {expected:?}");
-        if self.spec.mode == Mode::Latest {
-            ensure!(
-                seq == context.head && n == 1,
-                LatestWins,
-                "tick {seq} with n {n}, head {}",
-                context.head
-            );
-        } else {
+        if self.is_every() {
             let between = (self.cursor + 1..seq).map(|seq| (seq, *self.fate(seq)));
             let merged: Vec<_> = between.filter(|(_, fate)| *fate != Fate::Filtered).collect();
             ensure!(merged.is_empty(), EveryTick, "tick {seq} passes over {merged:?}");
@@ -140,9 +146,58 @@ impl Ledger {
             context
                 .coverage
                 .hit_if(n as usize > context.ring_ticks, "passes over more ticks than the ring holds");
+        } else {
+            ensure!(self.next_trade(context.past).is_none(), EveryTrade, "{seq} is sent as any other tick");
+            ensure!(
+                seq == context.head && n == 1,
+                LatestWins,
+                "tick {seq} with n {n}, head {}",
+                context.head
+            );
         }
         context.coverage.hit_if(seq == 1 && self.is_every(), "mode every from the first tick on");
         self.record_fate(seq, Kind::Delivered, context)?;
+        self.cursor = seq;
+        self.client.record.merge(&shown.fields);
+        Ok(())
+    }
+
+    /// The next trade, with all that has changed since the last message, and the quote.
+    fn receive_stop(&mut self, shown: &Shown, n: u64, context: &mut FrameContext<'_>) -> Held {
+        let (seq, past) = (shown.seq, context.past);
+        ensure!(
+            self.base == Base::None && self.is_trades(),
+            Seqs,
+            "a trade that was not asked for: {shown:?}"
+        );
+        ensure!(n > 0 && seq == self.cursor + n, Seqs, "{seq} after {} with n {n}", self.cursor);
+        let next = self.next_trade(past);
+        ensure!(next == Some(seq), EveryTrade, "{seq} is sent, the next trade is {next:?}");
+        let named = shown.fields.named();
+        Self::check_record(shown, only(&past.record(seq), named), context)?;
+        let wanted = self.spec.view.wanted.fixed;
+        let must = past.changed(self.cursor, seq).intersect(wanted);
+        ensure!(named.contains_all(must), EveryTrade, "{seq} names {named:?}, changed is {must:?}");
+        // The quote: what the ring cannot prove of a trade that is not kept is left out.
+        let is_kept = seq > context.stops_from;
+        let oldest = past.oldest_in_ring(context.ring_ticks);
+        let proven = past
+            .changed((oldest - 1).min(seq), seq)
+            .union(FieldSet::ALL.without(past.changed(seq, context.head)));
+        let has = past.record(seq).mask.intersect(FieldSet::QUOTE).intersect(wanted);
+        let quote = if is_kept { has } else { has.intersect(proven) };
+        ensure!(named.contains_all(quote), EveryTrade, "{seq} names {named:?}, the quote is {quote:?}");
+        let most = must.union(has);
+        ensure!(
+            most.contains_all(named),
+            EveryTrade,
+            "{seq} names {named:?}, of which only {most:?} belong there"
+        );
+        context.coverage.hit("a trade with its quote");
+        context.coverage.hit_if(n > 1, "a trade carries quotes");
+        context.coverage.hit_if(!is_kept, "a trade out of the ring");
+        context.coverage.hit_if(!named.contains_all(has), "a quote that nothing proves");
+        self.record_merged(seq, context);
         self.cursor = seq;
         self.client.record.merge(&shown.fields);
         Ok(())
@@ -158,7 +213,8 @@ impl Ledger {
         };
         ensure!(reason == expected, Gaps, "the reason is {reason:?} and not {expected:?}");
         if reason != GapReason::Epoch {
-            ensure!(self.is_every(), Gaps, "a gap in mode {:?}", self.spec.mode);
+            ensure!(self.reads_history(), Gaps, "a gap in mode {:?}", self.spec.mode);
+            context.coverage.hit_if(self.is_trades(), "a gap in mode trades");
             let oldest = context.past.oldest_in_ring(context.ring_ticks);
             let first = self.pending().next();
             ensure!(

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     fanout::{Change, Mode, Place, ResumePoint, Spec, SubscribeOutcome, SubscribeRequest, TooMany},
-    tick::{Decimal, Field, FieldSet, Fields, Side, State, Symbol, TradeId, Volume},
+    tick::{Decimal, Field, FieldSet, Fields, Side, State, Symbol, TradeId, Volume, WantedFields},
 };
 
 impl World {
@@ -94,19 +94,27 @@ impl World {
         ledger.client.record = past.record(resume.last);
         ledger.client.has_base = true;
         let missed = resume.last + 1..=head;
-        ledger.resumed = ledger.is_every() && !missed.is_empty();
+        ledger.resumed = ledger.reads_history() && !missed.is_empty();
         let in_ring = resume.last + 1 >= past.oldest_in_ring(self.ring_ticks);
         let may_be_recent = head - resume.last <= self.fanout.bounds.recent_ticks as u64;
-        let whole = match (ledger.is_every(), in_ring) {
+        let may_be_recent = may_be_recent || self.keeps_trades_after(ledger, resume.last);
+        let whole = match (ledger.reads_history(), in_ring) {
             (false, _) | (true, true) => true,
             (true, false) => missed.is_empty() || (may_be_recent && answered == SubscribeOutcome::Resumed),
         };
         self.coverage.hit_if(ledger.resumed && in_ring, "resumed out of the ring");
         self.coverage.hit_if(ledger.resumed && whole && !in_ring, "resumed out of the recent ticks");
         ledger.age = if in_ring { Age::Exact } else { Age::Rough };
-        missed.for_each(|seq| ledger.offer(past.tick(seq), whole && ledger.is_every()));
+        missed.for_each(|seq| ledger.offer(past.tick(seq), whole && ledger.reads_history()));
         ledger.gap_promised = !whole;
         if whole { SubscribeOutcome::Resumed } else { SubscribeOutcome::Gap }
+    }
+
+    /// Mode `trades`: whether the fan-out keeps every trade after a seq.
+    fn keeps_trades_after(&self, ledger: &Ledger, seq: u64) -> bool {
+        let local = self.fanout.by_symbol.get(&symbol(ledger.symbol));
+        let keeps = |&local: &u32| self.fanout.topics[local as usize].stops.cover(seq);
+        ledger.is_trades() && ledger.spec.view.wanted == WantedFields::ALL && local.is_some_and(keeps)
     }
 
     /// As the shard does it: all or nothing, and the pattern is kept for symbols that are listed later.
@@ -151,8 +159,8 @@ impl World {
         ensure!(done == entry.ledgers.contains_key(&slot), Answers, "set: {done}");
         let Some(ledger) = entry.ledgers.get_mut(&slot) else { return Ok(()) };
         let head = if self.new_topics[..self.listed].contains(&which) { self.views[which].head } else { 0 };
-        // In mode `every` the fan-out knows roughly when its oldest tick was received.
-        if ledger.is_every() {
+        // Where history is read the fan-out knows roughly when its oldest tick was received.
+        if ledger.reads_history() {
             ledger.age = ledger.age.max(Age::Early);
         }
         if !ledger.is_behind(head) {
@@ -160,9 +168,12 @@ impl World {
         }
         ledger.change(change, head);
         ledger.group = entry.groups.get(&ledger.spec.interval).copied();
-        // It goes to the end of the queue. An interval that was set begins now.
-        (ledger.due, ledger.due_since) = (false, None);
-        if ledger.is_behind(head) {
+        // It goes to the end of the queue. An interval that was set begins now. A trade that was due stays so.
+        let was_due = std::mem::take(&mut ledger.due);
+        ledger.due_since = None;
+        if ledger.is_behind(head) && was_due && ledger.is_trades() {
+            (ledger.due, ledger.due_since, ledger.flushed) = (true, Some(self.stamp), true);
+        } else if ledger.is_behind(head) {
             ledger.become_due(self.now, Some(self.stamp));
         }
         entry.in_order.set(false);
@@ -240,25 +251,25 @@ impl World {
 }
 
 impl Ledger {
-    /// What `set` changes in the next message: new fields, and mode `every` while it is behind, need a base that merges
-    /// what is pending. Before the first tick there is nothing to merge.
+    /// What `set` changes in the next message: new fields, and modes `every` and `trades` while it is behind, need a base
+    /// that merges what is pending. Before the first tick there is nothing to merge.
     fn change(&mut self, change: &Change, head: u64) {
         let (mode, wanted) =
             (change.mode.unwrap_or(self.spec.mode), change.wanted.unwrap_or(self.spec.view.wanted));
         let behind = self.pending().next().is_some();
-        let into_every = mode == Mode::Every && self.spec.mode != Mode::Every;
-        let begins_anew = wanted != self.spec.view.wanted || mode == Mode::Once || (into_every && behind);
+        let into_history = mode.reads_history() && mode != self.spec.mode;
+        let begins_anew = wanted != self.spec.view.wanted || mode == Mode::Once || (into_history && behind);
         if head == 0 {
             match mode {
                 Mode::Once => self.base = Base::Record,
                 // A record of another epoch must still be replaced.
-                Mode::Every if !self.resumed => self.base = Base::None,
+                Mode::Every | Mode::Trades if !self.resumed => self.base = Base::None,
                 _ => {}
             }
         } else if self.base == Base::None && begins_anew {
             self.base = Base::Again;
         }
-        if self.base == Base::Again || mode != Mode::Every {
+        if self.base == Base::Again || !mode.reads_history() {
             self.gap_promised = false;
         }
         (self.spec.mode, self.spec.view.wanted) = (mode, wanted);

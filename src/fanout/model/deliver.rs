@@ -34,7 +34,7 @@ impl World {
         ensure!(!owed || !messages.is_empty(), Progress, "session {client} is due, and its frame is empty");
         let frame = self.frames.len();
         let mut counted = FrameTally::default();
-        self.check_frame(client, &messages, frame, &mut counted)?;
+        self.check_frame(client, &messages, frame, room, &mut counted)?;
         ensure!(tally == counted, Accounts, "the frame's tally is {tally:?} and not {counted:?}");
         if messages.len() < room {
             self.check_nothing_left(client)?;
@@ -55,12 +55,14 @@ impl World {
         client: usize,
         messages: &[Message],
         frame: usize,
+        room: usize,
         counted: &mut FrameTally,
     ) -> Held {
         let mut lost: Option<(Slot, u64)> = None;
         let mut of_every_queue: Vec<Slot> = Vec::new();
         let mut every_queue_had_turn = false;
-        for message in messages {
+        let mut run = (None, 0);
+        for (index, message) in messages.iter().enumerate() {
             let slot = slot_of(message).filter(|&slot| self.holds(client, slot));
             let Some(slot) = slot else {
                 ensure!(false, Isolation, "session {client} did not ask for {message:?}");
@@ -78,6 +80,7 @@ impl World {
             self.check_every_queue_turn(client, slot)?;
             self.check_order(client, slot, message)?;
             self.check_message(client, slot, message, frame, counted)?;
+            self.end_run(client, slot, message, &mut run, index + 1 < room);
             if let Some(entry) = self.clients[client].as_mut() {
                 entry.overtaken.retain(|&(served, _)| served != slot);
             }
@@ -103,9 +106,12 @@ impl World {
         counted: &mut FrameTally,
     ) -> Held {
         let head = self.views[slot.which].head;
+        let local = self.fanout.by_symbol.get(&message.symbol).copied();
+        let topic = local.and_then(|local| self.fanout.topics.get(local as usize));
         let mut context = FrameContext {
             past: &self.past[slot.which],
             head,
+            stops_from: topic.map_or(0, |topic| topic.stops.floor()),
             ring_ticks: self.ring_ticks,
             now: self.now,
             frame,
@@ -115,11 +121,41 @@ impl World {
         let Some(entry) = self.clients[client].as_mut() else { return Ok(()) };
         let Some(ledger) = entry.ledgers.get_mut(&slot) else { return Ok(()) };
         ledger.receive(&message.what, &mut context)?;
-        if ledger.interval_from == Some(self.now) && !ledger.spec.interval.is_zero() {
+        // A trade moves its own interval alone.
+        let is_trade = matches!(message.what, What::Stop(..));
+        if ledger.interval_from == Some(self.now) && !ledger.spec.interval.is_zero() && !is_trade {
             let interval = ledger.spec.interval;
             entry.keep_time(interval, self.now);
         }
         Ok(())
+    }
+
+    /// Mode `trades`: after a run of trades, or the last that a frame holds, a subscription that is due more goes to the
+    /// end of the queue.
+    fn end_run(
+        &mut self,
+        client: usize,
+        slot: Slot,
+        message: &Message,
+        run: &mut (Option<Slot>, usize),
+        has_room: bool,
+    ) {
+        if !matches!(message.what, What::Stop(..)) {
+            return;
+        }
+        *run = if run.0 == Some(slot) { (run.0, run.1 + 1) } else { (Some(slot), 1) };
+        let Some(ledger) = self.clients[client].as_mut().and_then(|entry| entry.ledgers.get_mut(&slot))
+        else {
+            return;
+        };
+        let has_more = ledger.next_trade(&self.past[slot.which]).is_some();
+        let ends = run.1 == self.fanout.bounds.stops_at_once && has_more;
+        if ledger.due && (ends || !has_room) {
+            self.stamp += 1;
+            ledger.due_since = Some(self.stamp);
+            run.1 = 0;
+            self.coverage.hit_if(ends && has_room, "a run of trades ends");
+        }
     }
 
     fn is_every(&self, client: usize, slot: Slot) -> bool {

@@ -43,6 +43,8 @@ impl Emit for Open {
         ticks.len()
     }
 
+    fn stop(&mut self, _: LocalId, _: &Symbol, _: &Record, _: u64, _: WantedFields, _: &View) {}
+
     fn gap(&mut self, _: &Symbol, _: u64, _: u64, _: GapReason, _: &View) {}
 }
 

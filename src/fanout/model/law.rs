@@ -22,6 +22,8 @@ pub enum Law {
     LatestWins,
     /// Mode `every` merges nothing.
     EveryTick,
+    /// Mode `trades` merges no trade away, and each carries the quote as it stood.
+    EveryTrade,
     /// Mode `every`: across symbols in the order of their arrival.
     IngestOrder,
     /// Never sooner than the interval.

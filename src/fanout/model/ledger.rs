@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::naive::Past;
 use crate::{
     fanout::{Accounts, FrameTally, GapReason, Mode, Spec},
     tick::{FieldSet, Fields, Nanos, WantedFields},
@@ -98,7 +99,7 @@ impl Ledger {
     pub fn new(symbol: usize, spec: &Spec, head: u64, now: Nanos) -> Self {
         let has_base = spec.snapshot || spec.mode == Mode::Once;
         // Mode `every` begins with the first tick, when that is still to come.
-        let begins = has_base && (head > 0 || spec.mode != Mode::Every);
+        let begins = has_base && (head > 0 || !spec.mode.reads_history());
         Ledger {
             symbol,
             spec: spec.clone(),
@@ -195,6 +196,29 @@ impl Ledger {
 
     pub fn is_every(&self) -> bool {
         self.spec.mode == Mode::Every
+    }
+
+    pub fn is_trades(&self) -> bool {
+        self.spec.mode == Mode::Trades
+    }
+
+    /// Whether what it misses is announced.
+    pub fn reads_history(&self) -> bool {
+        self.is_every() || self.is_trades()
+    }
+
+    /// Mode `trades`: the oldest trade of those that are pending; it is to be sent as a message of its own.
+    pub fn next_trade(&self, past: &Past) -> Option<u64> {
+        self.is_trades().then(|| self.pending().find(|&seq| self.wants_trade(seq, past))).flatten()
+    }
+
+    /// Mode `trades`: whether one of those is not older than a seq.
+    pub fn has_trade_from(&self, from: u64, past: &Past) -> bool {
+        self.pending().any(|seq| seq >= from && self.wants_trade(seq, past))
+    }
+
+    fn wants_trade(&self, seq: u64, past: &Past) -> bool {
+        past.is_trade(seq) && self.wants(past.tick(seq))
     }
 }
 

@@ -24,6 +24,8 @@ pub enum What {
     Merged(Shown, u64),
     /// An update with one tick.
     Tick(Shown, u64),
+    /// An update with the record as it stood at a trade.
+    Stop(Shown, u64),
     Gap(u64, u64, GapReason),
 }
 
@@ -69,6 +71,7 @@ impl fmt::Display for Message {
             What::Snapshot(shown) => write!(f, "snapshot {}", shown.seq),
             What::Merged(shown, n) => write!(f, "merged {} n {n}", shown.seq),
             What::Tick(shown, n) => write!(f, "tick {} n {n}", shown.seq),
+            What::Stop(shown, n) => write!(f, "trade {} n {n}", shown.seq),
             What::Gap(from, to, reason) => write!(f, "gap {from} to {to} {}", reason.label()),
         }
     }
@@ -157,6 +160,20 @@ impl Emit for Recorder {
             self.push(symbol, view, What::Tick(shown_tick(tick, view.wanted.fixed), 1));
         }
         sent
+    }
+
+    fn stop(
+        &mut self,
+        _: LocalId,
+        symbol: &Symbol,
+        record: &Record,
+        n: u64,
+        always: WantedFields,
+        view: &View,
+    ) {
+        let changed = record.changed_since(record.seq - n).fields;
+        let fields = changed.union(always).intersect(view.wanted);
+        self.push(symbol, view, What::Stop(shown(record, fields.fixed), n));
     }
 
     fn gap(&mut self, symbol: &Symbol, from: u64, to: u64, reason: GapReason, view: &View) {

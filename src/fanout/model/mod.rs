@@ -81,6 +81,12 @@ proptest! {
         holds(&run)?;
     }
 
+    /// Mode `trades`.
+    #[test]
+    fn every_trade_is_a_message_of_its_own_with_the_quote_as_it_stood(run in runs(Mix::Trades, OPS_MAX)) {
+        holds(&run)?;
+    }
+
     /// A frame is repeated for the next session when both are due the same, and only then.
     #[test]
     fn sessions_that_are_due_the_same_are_sent_the_same(run in runs(Mix::SameFrames, OPS_MAX)) {
@@ -152,7 +158,14 @@ fn rare_paths_are_reached() {
 }
 
 /// Paths that runs of the model must reach.
-const PATHS: [&str; 44] = [
+const PATHS: [&str; 51] = [
+    "a trade with its quote",
+    "a trade carries quotes",
+    "a trade ends an interval",
+    "quotes behind a trade wait",
+    "a trade out of the ring",
+    "a run of trades ends",
+    "a gap in mode trades",
     "the every-mode queue goes first",
     "held to the order of arrival",
     "cleared with an every-mode queue",

@@ -26,6 +26,12 @@ impl Past {
         &self.ticks[seq as usize - 1]
     }
 
+    /// Whether a tick set both a price and a size.
+    pub fn is_trade(&self, seq: u64) -> bool {
+        let has = |field| self.tick(seq).fields.mask.contains(field);
+        has(Field::Last) && has(Field::LastSize)
+    }
+
     /// The record as of a seq.
     pub fn record(&self, seq: u64) -> Fields {
         if seq == 0 { Fields::default() } else { self.records[seq as usize - 1].clone() }

@@ -28,6 +28,7 @@ pub struct Run {
     pub ring_ticks: usize,
     pub recent_ticks: usize,
     pub history_ticks: usize,
+    pub stops_at_once: usize,
 }
 
 /// What a feed gives.
@@ -110,12 +111,15 @@ pub enum Mix {
     Returns,
     /// Clients that show the same and keep up.
     SameFrames,
+    /// Much mode `trades`, with intervals.
+    Trades,
 }
 
 /// Short enough to be read when a run fails.
 impl fmt::Debug for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ring {}, recent {}, run {}", self.ring_ticks, self.recent_ticks, self.history_ticks)?;
+        let Run { ring_ticks, recent_ticks, history_ticks, stops_at_once, .. } = self;
+        write!(f, "ring {ring_ticks}, recent {recent_ticks}, runs {history_ticks} and {stops_at_once}")?;
         self.ops.iter().enumerate().try_for_each(|(step, op)| write!(f, "\n  {step}: {op:?}"))
     }
 }
@@ -147,16 +151,19 @@ impl Slot {
 
 pub fn runs(mix: Mix, most: usize) -> impl Strategy<Value = Run> {
     let ops = prop::collection::vec(op(mix), 1..most);
-    (ops, 2usize..8, 2usize..10, 1usize..4).prop_map(|(ops, ring_ticks, recent_ticks, history_ticks)| Run {
-        ops,
-        ring_ticks,
-        recent_ticks,
-        history_ticks,
-    })
+    (ops, 2usize..8, 2usize..10, 1usize..4, 1usize..4).prop_map(
+        |(ops, ring_ticks, recent_ticks, history_ticks, stops_at_once)| Run {
+            ops,
+            ring_ticks,
+            recent_ticks,
+            history_ticks,
+            stops_at_once,
+        },
+    )
 }
 
 fn op(mix: Mix) -> impl Strategy<Value = Op> {
-    let many = |weights: [u32; 7]| match mix {
+    let many = |weights: [u32; 8]| match mix {
         Mix::Everything => weights[0],
         Mix::Slow => weights[1],
         Mix::Intervals => weights[2],
@@ -164,34 +171,40 @@ fn op(mix: Mix) -> impl Strategy<Value = Op> {
         Mix::Commands => weights[4],
         Mix::Returns => weights[5],
         Mix::SameFrames => weights[6],
+        Mix::Trades => weights[7],
     };
     let client = client();
     let which = which();
     let ticks = prop::collection::vec((which.clone(), fields().prop_map(Given)), 1..8);
     // Now and then ingest does not know yet that the shard wants single ticks.
-    let detail = prop_oneof![7 => Just(Detail::Ticks), 1 => Just(Detail::Records)];
+    let detail = prop_oneof![
+        9 => Just(Detail::TicksAndTrades),
+        2 => Just(Detail::Trades),
+        1 => Just(Detail::Ticks),
+        1 => Just(Detail::Records),
+    ];
     let ingest = (ticks, detail).prop_map(|(ticks, detail)| Op::Ingest(ticks, detail));
     let command = commands(mix);
     prop_oneof![
-        many([20, 24, 20, 24, 12, 24, 24]) => ingest,
-        many([14, 18, 14, 10, 8, 16, 20]) => prop_oneof![6 => Just(usize::MAX), 1 => 1usize..3].prop_map(Op::Apply),
-        many([1, 1, 1, 5, 1, 1, 1]) => Just(Op::Lose),
-        many([6, 2, 16, 6, 6, 2, 3]) => nanos().prop_map(Op::Advance),
-        many([2, 1, 14, 1, 1, 1, 2]) => Just(Op::Wake),
-        many([1, 1, 3, 1, 1, 1, 1]) => nanos().prop_map(Op::Pass),
-        many([3, 2, 3, 3, 4, 3, 5]) => Just(Op::Open),
+        many([20, 24, 20, 24, 12, 24, 24, 24]) => ingest,
+        many([14, 18, 14, 10, 8, 16, 20, 18]) => prop_oneof![6 => Just(usize::MAX), 1 => 1usize..3].prop_map(Op::Apply),
+        many([1, 1, 1, 5, 1, 1, 1, 1]) => Just(Op::Lose),
+        many([6, 2, 16, 6, 6, 2, 3, 8]) => nanos().prop_map(Op::Advance),
+        many([2, 1, 14, 1, 1, 1, 2, 6]) => Just(Op::Wake),
+        many([1, 1, 3, 1, 1, 1, 1, 1]) => nanos().prop_map(Op::Pass),
+        many([3, 2, 3, 3, 4, 3, 5, 3]) => Just(Op::Open),
         1 => client.clone().prop_map(Op::Close),
         1 => client.clone().prop_map(Op::MakeReady),
         1 => client.clone().prop_map(Op::Shrink),
-        many([16, 10, 10, 12, 40, 20, 4]) => command,
-        many([22, 26, 24, 20, 16, 16, 6]) => (client.clone(), room()).prop_map(|(client, room)| Op::Fill(client, room)),
-        many([1, 1, 1, 1, 1, 1, 8]) => (which, spec(mix)).prop_map(|(which, spec)| Op::SubscribeAll(which, spec)),
-        many([2, 2, 2, 2, 2, 2, 20]) => room().prop_map(Op::FillAll),
+        many([16, 10, 10, 12, 40, 20, 4, 8]) => command,
+        many([22, 26, 24, 20, 16, 16, 6, 20]) => (client.clone(), room()).prop_map(|(client, room)| Op::Fill(client, room)),
+        many([1, 1, 1, 1, 1, 1, 8, 4]) => (which, spec(mix)).prop_map(|(which, spec)| Op::SubscribeAll(which, spec)),
+        many([2, 2, 2, 2, 2, 2, 20, 10]) => room().prop_map(Op::FillAll),
         12 => (0usize..4).prop_map(Op::Accept),
         1 => (0usize..4).prop_map(Op::Abandon),
-        many([2, 1, 3, 1, 1, 1, 1]) => Just(Op::FindStale),
+        many([2, 1, 3, 1, 1, 1, 1, 2]) => Just(Op::FindStale),
         1 => prop_oneof![5 => Just(2), 1 => 0usize..2].prop_map(Op::FeedEnds),
-        many([1, 1, 6, 1, 1, 1, 1]) => client.prop_map(Op::FlushIntervals),
+        many([1, 1, 6, 1, 1, 1, 1, 1]) => client.prop_map(Op::FlushIntervals),
     ]
 }
 
@@ -253,13 +266,23 @@ fn change(mix: Mix) -> impl Strategy<Value = Change> {
 }
 
 fn mode(mix: Mix) -> impl Strategy<Value = Mode> {
-    let every = if matches!(mix, Mix::Slow | Mix::Returns) { 20 } else { 6 };
-    prop_oneof![6 => Just(Mode::Latest), every => Just(Mode::Every), 1 => Just(Mode::Once)]
+    let (every, trades) = match mix {
+        Mix::Slow | Mix::Returns => (20, 10),
+        Mix::Trades => (2, 30),
+        _ => (6, 4),
+    };
+    prop_oneof![
+        6 => Just(Mode::Latest),
+        every => Just(Mode::Every),
+        trades => Just(Mode::Trades),
+        1 => Just(Mode::Once),
+    ]
 }
 
 fn interval(mix: Mix) -> impl Strategy<Value = Duration> {
     let none = match mix {
         Mix::Intervals => 1,
+        Mix::Trades => 3,
         Mix::Slow | Mix::Returns => 40,
         _ => 8,
     };

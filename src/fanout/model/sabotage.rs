@@ -126,7 +126,7 @@ impl Sabotage {
             }
             Sabotage::WrongN => {
                 for message in messages {
-                    if let What::Merged(_, n) | What::Tick(_, n) = &mut message.what {
+                    if let What::Merged(_, n) | What::Tick(_, n) | What::Stop(_, n) = &mut message.what {
                         *n += 1;
                     }
                 }
@@ -251,7 +251,7 @@ fn spoil_frame_cache(fanout: &mut Fanout) {
     for part in fanout.frame_cache.frames.iter_mut().flat_map(|frame| &mut frame.key) {
         let behind = |sub: &&Subscription| sub.topic == part.topic && sub.state == SubscriptionState::Queued;
         if let Some(sub) = fanout.subs.iter().map(|(_, sub)| sub).find(behind) {
-            (part.cursor, part.head) = (sub.cursor, fanout.topics[sub.topic as usize].record.seq);
+            (part.cursor, part.to) = (sub.cursor, fanout.topics[sub.topic as usize].record.seq);
         }
     }
 }
@@ -259,7 +259,9 @@ fn spoil_frame_cache(fanout: &mut Fanout) {
 fn each_shown(messages: &mut [Message], how: impl Fn(&mut super::message::Shown)) {
     for message in messages {
         match &mut message.what {
-            What::Snapshot(shown) | What::Merged(shown, _) | What::Tick(shown, _) => how(shown),
+            What::Snapshot(shown) | What::Merged(shown, _) | What::Tick(shown, _) | What::Stop(shown, _) => {
+                how(shown);
+            }
             What::Gap(..) => {}
         }
     }

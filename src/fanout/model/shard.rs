@@ -53,7 +53,9 @@ impl World {
             let id = self.new_topics.iter().position(|&listed| listed == which);
             let touched = batch.touched.iter().find(|at| Some(at.topic.0 as usize) == id);
             let Some(newest) = touched.map(|at| at.record.seq) else { continue };
-            if !batch.has_ticks() && newest > self.views[which].head && self.wants_ticks(which) {
+            let lacks_trades = !batch.detail.has_trades() && self.wants_trades(which);
+            let lacks = !batch.has_ticks() && (self.wants_ticks(which) || lacks_trades);
+            if lacks && newest > self.views[which].head {
                 self.coverage.hit("batch without its ticks");
                 self.catch_up(which);
             } else {
@@ -105,6 +107,10 @@ impl World {
             let view = &mut self.views[which];
             (view.watched, view.head, view.state) = (watched, 0, State::Pending);
         }
+    }
+
+    fn wants_trades(&self, which: usize) -> bool {
+        self.clients.iter().flatten().flat_map(|entry| entry.of(which)).any(Ledger::is_trades)
     }
 
     /// Whether a subscription must see each of its ticks.
@@ -161,7 +167,7 @@ impl World {
             let was_behind = ledger.is_behind(from - 1);
             let known = match by {
                 By::Batch => true,
-                By::CatchUp => ledger.is_every() && from >= past.oldest_in_ring(self.ring_ticks),
+                By::CatchUp => ledger.reads_history() && from >= past.oldest_in_ring(self.ring_ticks),
             };
             for seq in from..=to {
                 ledger.offer(past.tick(seq), known);
@@ -181,7 +187,14 @@ impl World {
             {
                 in_order.set(false);
             }
-            if !was_behind && ledger.is_behind(to) {
+            let lost = by == By::CatchUp && !known;
+            let trade = ledger.is_trades() && (lost || ledger.has_trade_from(from, past));
+            if trade && !ledger.due && ledger.is_behind(to) {
+                self.coverage.hit_if(was_behind, "a trade ends an interval");
+                // Its interval may have ended before: not every end is known to the model.
+                let since = (!was_behind).then_some(self.stamp);
+                (ledger.due, ledger.due_since, ledger.flushed) = (true, since, true);
+            } else if !was_behind && ledger.is_behind(to) {
                 ledger.become_due(self.now, Some(self.stamp));
                 self.coverage.hit_if(!ledger.due, "waits for an interval");
             }

@@ -4,14 +4,16 @@ use std::collections::HashSet;
 
 use super::{
     law::{Held, ensure},
+    naive::Past,
     ops::SUBSCRIPTIONS_MAX,
-    world::World,
+    world::{World, symbol},
 };
 use crate::{
     fanout::{
         Fanout, Mode, View,
         schedule::EVERY_QUEUE,
         schedule::Waiter,
+        shard::Needs,
         state::{Base, LocalSession, LocalTopic, Subscription, SubscriptionState, UNWATCHED, ViewId},
         subscription_lists::IDLE_SLACK,
     },
@@ -30,16 +32,16 @@ impl World {
         for (local, topic) in &fanout.topics {
             check_topic(fanout, local as u32, topic)?;
         }
-        let sees_each = |sub: &Subscription| {
-            sub.mode == Mode::Every || fanout.views.get(sub.view).wanted != WantedFields::ALL
-        };
+        let has_some = |sub: &Subscription| fanout.views.get(sub.view).wanted != WantedFields::ALL;
+        let sees_each = |sub: &Subscription| sub.mode == Mode::Every || has_some(sub);
         let of_ticks = fanout.subs.iter().filter(|(_, sub)| sees_each(sub)).count();
-        ensure!(
-            fanout.of_ticks == of_ticks,
-            Memory,
-            "{} said to see each tick, {of_ticks} do",
-            fanout.of_ticks
-        );
+        let of_trades = fanout.subs.iter().filter(|(_, sub)| sub.mode == Mode::Trades).count();
+        let needs = Needs { ticks: of_ticks, trades: of_trades };
+        ensure!(fanout.needs == needs, Memory, "{:?} are said to be needed, {needs:?} are", fanout.needs);
+        for (which, past) in self.past.iter().enumerate() {
+            let local = fanout.by_symbol.get(&symbol(which));
+            local.map_or(Ok(()), |&local| check_stops(&fanout.topics[local as usize], past))?;
+        }
         let views: HashSet<&View> = fanout.subs.iter().map(|(_, sub)| fanout.views.get(sub.view)).collect();
         let others = fanout.subs.iter().filter(|(_, sub)| sub.view != ViewId::WHOLE).count();
         let kinds = views.len() - usize::from(views.contains(&View::WHOLE));
@@ -149,23 +151,33 @@ fn check_sub(fanout: &Fanout, key: u32, sub: &Subscription) -> Held {
 fn check_topic(fanout: &Fanout, local: u32, topic: &LocalTopic) -> Held {
     let subs = || topic.subscribers().map(|key| &fanout.subs[key as usize]);
     ensure!(subs().all(|sub| sub.topic == local), Memory, "a subscription to another topic");
-    let every = subs().filter(|sub| sub.mode == Mode::Every).count() as u32;
-    let behind =
-        subs().filter(|sub| sub.mode == Mode::Every && sub.state != SubscriptionState::Idle).count() as u32;
+    let count = |which: fn(&Subscription) -> bool| subs().filter(|sub| which(sub)).count() as u32;
+    let every = count(|sub| sub.mode == Mode::Every);
+    let trades = count(|sub| sub.mode == Mode::Trades);
+    let counted = count(|sub| sub.mode == Mode::Trades && !sub.view.has_every_field());
+    let behind = count(|sub| sub.mode.reads_history() && sub.state != SubscriptionState::Idle);
+    let expected = (every + counted, trades, behind);
+    let counts = (topic.tick_readers, topic.stop_readers, topic.readers_behind);
+    ensure!(counts == expected, Memory, "counts {counts:?} readers, are {expected:?}");
+    let held = topic.subscribers().filter(|&key| fanout.subs[key as usize].holds_quotes_of(local));
+    let missing = held.into_iter().find(|key| !topic.held.contains(key));
+    ensure!(missing.is_none(), Progress, "{missing:?} holds quotes, and is not in the list");
+    let most = 3 * trades as usize + IDLE_SLACK;
     ensure!(
-        (topic.every, topic.every_behind) == (every, behind),
+        topic.held.len() <= most,
         Memory,
-        "counts {} and {} in mode every, are {every} and {behind}",
-        topic.every,
-        topic.every_behind
+        "{} in the list of those that hold, of {most}",
+        topic.held.len()
     );
+    let most = if trades > 0 { fanout.bounds.recent_ticks } else { 0 };
+    ensure!(topic.stops.iter().count() <= most, Memory, "{} stops, of {most}", topic.stops.iter().count());
     let is_idle = |key: &&u32| fanout.subs[**key as usize].state == SubscriptionState::Idle;
     let missing = topic.plain.iter().filter(is_idle).find(|key| !topic.idle.contains(key));
     ensure!(missing.is_none(), Progress, "{missing:?} is idle, and is not in the list");
     let most = 3 * topic.plain.len() + IDLE_SLACK;
     ensure!(topic.idle.len() <= most, Memory, "{} in the list of idle ones, of {most}", topic.idle.len());
     ensure!(topic.recent.len() <= fanout.bounds.recent_ticks, Memory, "{} recent ticks", topic.recent.len());
-    ensure!(every > 0 || topic.recent.is_empty(), Memory, "recent ticks for nobody");
+    ensure!(every + counted > 0 || topic.recent.is_empty(), Memory, "recent ticks for nobody");
     let seqs = topic.recent.iter().map(|tick| tick.seq);
     let first = topic.record.seq + 1 - topic.recent.len() as u64;
     ensure!(seqs.eq(first..=topic.record.seq), EveryTick, "the recent ticks have a hole or lack the newest");
@@ -175,5 +187,18 @@ fn check_topic(fanout: &Fanout, local: u32, topic: &LocalTopic) -> Held {
     ensure!(topic.market.is_some() || topic.has_subscribers(), Memory, "{} is nobody's", topic.symbol);
     ensure!(topic.fresh == 0, Accounts, "{} ticks were not offered", topic.fresh);
     debug_assert_ne!(local, UNWATCHED);
+    Ok(())
+}
+
+/// The stops that a topic keeps are all trades after a seq, with the records as they stood.
+fn check_stops(topic: &LocalTopic, past: &Past) -> Held {
+    if topic.stop_readers == 0 {
+        return Ok(());
+    }
+    let trades = (topic.stops.floor() + 1..=topic.record.seq).filter(|&seq| past.is_trade(seq));
+    let kept = topic.stops.iter().map(|stop| stop.seq);
+    ensure!(kept.eq(trades), EveryTrade, "{} keeps other stops than its trades", topic.symbol);
+    let wrong = topic.stops.iter().find(|stop| stop.fields != past.record(stop.seq));
+    ensure!(wrong.is_none(), EveryTrade, "{} keeps {wrong:?}", topic.symbol);
     Ok(())
 }

@@ -161,7 +161,11 @@ impl World {
         let now = Nanos(1_000_000_007);
         let market = Market::new(vec!["even".into(), "odd".into()], SYMBOLS.len(), run.ring_ticks);
         let mut fanout = Fanout::new(now, STALE, SUBSCRIPTIONS_MAX);
-        fanout.bounds = Bounds { recent_ticks: run.recent_ticks, history_ticks: run.history_ticks };
+        fanout.bounds = Bounds {
+            recent_ticks: run.recent_ticks,
+            history_ticks: run.history_ticks,
+            stops_at_once: run.stops_at_once,
+        };
         World {
             store: ModelStore { market, reads: Cell::new(0) },
             fanout,
@@ -298,11 +302,25 @@ impl Store for ModelStore {
         oldest
     }
 
+    fn ring(&self, topic: TopicId, to: u64, out: &mut Vec<Stamped>) {
+        let before = out.len();
+        self.market.ring(topic, to, out);
+        self.reads.set(self.reads.get() + u64::from(out.len() > before));
+    }
+
     fn new_topics(&self, from: TopicId, max: usize) -> Vec<NewTopic> {
         self.market.new_topics(from, max)
     }
 }
 
 /// A mix for each of a few numbers.
-pub const MIXES: [Mix; 7] =
-    [Mix::Everything, Mix::Slow, Mix::Intervals, Mix::Lossy, Mix::Commands, Mix::Returns, Mix::SameFrames];
+pub const MIXES: [Mix; 8] = [
+    Mix::Everything,
+    Mix::Slow,
+    Mix::Intervals,
+    Mix::Lossy,
+    Mix::Commands,
+    Mix::Returns,
+    Mix::SameFrames,
+    Mix::Trades,
+];

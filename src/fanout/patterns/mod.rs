@@ -74,7 +74,7 @@ impl Fanout {
         }
         entry.globs.push(HeldGlob { text: glob.as_str().into(), name: spec.view.name.clone() });
         self.patterns.add(session.0, glob, spec);
-        self.of_patterns += usize::from(spec.sees_each_tick());
+        self.pattern_needs.add(spec.needs());
         Ok(())
     }
 
@@ -89,12 +89,12 @@ impl Fanout {
         let Some(pattern) = self.patterns.get_mut(text) else { return false };
         let key = (session.0, name.cloned());
         let Some(Holder { spec, .. }) = pattern.holders.get_mut(&key) else { return false };
-        let before = spec.sees_each_tick();
+        let before = spec.needs();
         spec.mode = change.mode.unwrap_or(spec.mode);
         spec.interval = change.interval.unwrap_or(spec.interval);
         spec.view = change.of(&spec.view);
-        self.of_patterns += usize::from(spec.sees_each_tick());
-        self.of_patterns -= usize::from(before);
+        self.pattern_needs.add(spec.needs());
+        self.pattern_needs.remove(before);
         true
     }
 
@@ -104,8 +104,9 @@ impl Fanout {
         let Some(at) = entry.globs.iter().position(|held| held.is(text, name)) else { return false };
         // The order stays: the last one added counts.
         let glob = entry.globs.remove(at);
-        let spec = self.patterns.remove(session.0, &glob);
-        self.of_patterns -= usize::from(spec.is_some_and(|spec| spec.sees_each_tick()));
+        if let Some(spec) = self.patterns.remove(session.0, &glob) {
+            self.pattern_needs.remove(spec.needs());
+        }
         true
     }
 
@@ -148,8 +149,8 @@ impl Fanout {
                 continue;
             }
             let key = self.insert(session, local, spec);
-            // Before its first tick a topic has nothing to begin with: mode `every` begins with that tick.
-            if spec.mode == Mode::Once || (spec.snapshot && spec.mode != Mode::Every) {
+            // Before its first tick a topic has nothing to begin with: who misses nothing begins with that tick.
+            if spec.mode == Mode::Once || (spec.snapshot && !spec.mode.reads_history()) {
                 self.subs[key as usize].base = Base::Record;
             }
         }

@@ -95,6 +95,29 @@ impl SendSchedule {
         }
     }
 
+    /// As [`Self::caught_up`], by the message of a trade: it keeps its own interval, and delays nothing else of it.
+    pub fn caught_up_by_trade(key: u32, sub: &mut Subscription, topic: &mut LocalTopic, now: Nanos) {
+        sub.state = SubscriptionState::Idle;
+        if sub.view.has_every_field() {
+            topic.idle.push(key);
+        }
+        if sub.interval_ms > 0 {
+            sub.due = next_due(now, sub.interval_ms);
+        }
+    }
+
+    /// A subscription that is in no queue was sent a trade, and is behind by quotes: they wait for an interval.
+    pub fn wait_after_trade(&mut self, key: u32, sub: &mut Subscription, now: Nanos) {
+        sub.due = next_due(now, sub.interval_ms);
+        self.mark_behind(key, sub, sub.since, now);
+    }
+
+    /// A caught-up subscription falls behind by what does not wait for the end of its interval.
+    pub fn mark_due(&mut self, key: u32, sub: &mut Subscription, rx: Nanos) {
+        sub.since = rx;
+        self.enqueue(key, sub);
+    }
+
     /// Puts a subscription into its session's queues now, and the session among the ready.
     #[inline]
     pub fn enqueue(&mut self, key: u32, sub: &mut Subscription) {

@@ -5,6 +5,7 @@
 
 mod index;
 mod session;
+mod stops;
 mod subscription;
 mod subscription_map;
 mod symbol_map;
@@ -13,8 +14,9 @@ mod view_table;
 
 pub(super) use index::index32;
 pub(super) use session::LocalSession;
+pub(super) use stops::Stops;
 pub(super) use subscription::{Base, Claim, Subscription, SubscriptionState, lead};
 pub(super) use subscription_map::SubscriptionMap;
 pub(super) use symbol_map::SymbolMap;
-pub(super) use topic::{LocalTopic, UNWATCHED};
+pub(super) use topic::{LocalTopic, UNWATCHED, advance};
 pub(super) use view_table::{ViewId, ViewTable};

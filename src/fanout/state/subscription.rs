@@ -7,6 +7,7 @@ use super::{LocalTopic, ViewId};
 use crate::{
     fanout::{GapReason, Mode, View},
     tick::Nanos,
+    topic::Detail,
 };
 
 /// Where a subscription is in the schedule.
@@ -14,7 +15,7 @@ use crate::{
 pub(in crate::fanout) enum SubscriptionState {
     /// Not behind, except by ticks that have none of its fields.
     Idle,
-    /// In its session's send queue (`latest`, `once`) or every-mode queue (`every`).
+    /// In its session's send queue (`latest`, `trades`, `once`) or every-mode queue (`every`).
     Queued,
     /// Behind, and waiting for the end of its interval, alone or in an interval group.
     Waiting,
@@ -36,7 +37,7 @@ pub(in crate::fanout) struct Subscription {
     /// Its slot in the session's send queue, or its index in the every-mode queue, while it is queued.
     pub queued: u32,
     pub interval_ms: u32,
-    /// Mode `every`: how many of the skipped ticks come right after the cursor. The tick after them is sent next.
+    /// Where history is read: how many of the skipped ticks come right after the cursor. The tick after them is sent next.
     pub lead: u32,
     pub view: ViewId,
     pub mode: Mode,
@@ -70,10 +71,21 @@ pub(in crate::fanout) enum Claim {
 }
 
 impl Subscription {
-    /// Whether it must see each tick by itself, and not only the record.
+    /// What it needs of a batch.
+    pub fn needs(&self) -> Detail {
+        self.mode.needs(!self.view.has_every_field())
+    }
+
+    /// Whether it is sent ticks one by one, or must count those that it is not sent.
     #[inline]
-    pub fn sees_each_tick(&self) -> bool {
-        self.mode == Mode::Every || !self.view.has_every_field()
+    pub fn reads_ticks(&self) -> bool {
+        self.mode == Mode::Every || (self.mode == Mode::Trades && !self.view.has_every_field())
+    }
+
+    /// Whether it is a subscription of this topic in mode `trades`, to every field, that waits for its interval.
+    pub fn holds_quotes_of(&self, topic: u32) -> bool {
+        let waits = self.state == SubscriptionState::Waiting && self.mode == Mode::Trades;
+        waits && self.topic == topic && self.view.has_every_field()
     }
 
     /// Whether it is an idle subscription to every field of this topic: the next tick makes it fall behind.
@@ -110,7 +122,37 @@ impl Subscription {
         if self.base != Base::None {
             return topic.record.order;
         }
+        if self.mode == Mode::Trades {
+            return self.next_trade_order(topic);
+        }
         self.next_recent(topic, view).map_or(0, |index| topic.recent[index].order)
+    }
+
+    /// The order of the next trade that is to be sent; 0 when it is no longer kept, and the last of all when there is none.
+    fn next_trade_order(&self, topic: &LocalTopic) -> u64 {
+        let after = self.next_seq() - 1;
+        if !topic.stops.cover(after) {
+            return 0;
+        }
+        topic.stops.after(after).next().map_or(u64::MAX, |stop| stop.order)
+    }
+
+    /// The seq up to which it is due, when its turn comes. In mode `trades` quotes behind the last trade wait for an
+    /// interval.
+    #[inline]
+    pub fn due_to(&self, topic: &LocalTopic) -> u64 {
+        let last_trade = || topic.stops.newest_after(self.cursor);
+        let waits = self.mode == Mode::Trades && self.interval_ms > 0;
+        waits.then(last_trade).flatten().unwrap_or(topic.record.seq)
+    }
+
+    /// Mode `trades`: an order beyond that of the last tick that was sent, and not beyond that of the next; 0 when none is
+    /// known.
+    pub fn order_after_cursor(&self, topic: &LocalTopic) -> u64 {
+        if self.base != Base::None {
+            return topic.record.order;
+        }
+        topic.stops.at(self.cursor).map_or(0, |stop| stop.order + 1)
     }
 
     /// It was sent the record as of `head`: changes make sense from there on.

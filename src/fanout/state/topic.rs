@@ -2,6 +2,7 @@
 //!
 //! Invariant: each subscription is in `plain` or in `masked`, at the index that its `slot` says.
 
+use super::Stops;
 use crate::{
     planted::{Fault, is_planted},
     tick::{Nanos, State, Symbol},
@@ -25,14 +26,36 @@ pub(in crate::fanout) struct LocalTopic {
     pub idle: Vec<u32>,
     /// Subscriptions to some fields: each tick is compared with the fields of each of them.
     pub masked: Vec<u32>,
-    /// How many subscriptions are in mode `every`, and how many of those are behind.
-    pub every: u32,
-    pub every_behind: u32,
-    /// The newest ticks, while a subscription in mode `every` may need them.
+    /// How many subscriptions read its ticks one by one, and how many read the records at its stops.
+    pub tick_readers: u32,
+    pub stop_readers: u32,
+    /// How many of those that read its history are behind.
+    pub readers_behind: u32,
+    /// The newest ticks, while a subscription may need them one by one.
     pub recent: Vec<Stamped>,
+    /// The records at the newest trades, while a subscription in mode `trades` may need them.
+    pub stops: Stops,
+    /// Subscriptions in mode `trades`, to every field, that wait for an interval: a trade ends it. Each at least once; also
+    /// keys of subscriptions that no longer wait, or are gone, which are skipped.
+    pub held: Vec<u32>,
     /// Its ticks in the present batch, and when the first of them was received.
     pub fresh: u64,
     pub fresh_rx: Nanos,
+}
+
+/// Takes the next tick into a record.
+#[inline]
+pub(in crate::fanout) fn advance(record: &mut Record, tick: &Stamped) {
+    record.seq = tick.seq;
+    record.order = tick.order;
+    record.ts = tick.ts;
+    record.rx = tick.rx;
+    record.note(tick.fields.named());
+    if is_planted(Fault::LosesWithdrawal) {
+        record.fields.merge(&tick.fields.only(tick.fields.mask));
+    } else {
+        record.fields.merge(&tick.fields);
+    }
 }
 
 impl LocalTopic {
@@ -45,9 +68,12 @@ impl LocalTopic {
             plain: Vec::new(),
             idle: Vec::new(),
             masked: Vec::new(),
-            every: 0,
-            every_behind: 0,
+            tick_readers: 0,
+            stop_readers: 0,
+            readers_behind: 0,
             recent: Vec::new(),
+            stops: Stops::default(),
+            held: Vec::new(),
             fresh: 0,
             fresh_rx: Nanos::default(),
         }
@@ -56,18 +82,8 @@ impl LocalTopic {
     /// Takes a tick into the record, and among the recent ticks when any subscription may need it there.
     #[inline]
     pub fn apply(&mut self, tick: &Stamped, recent_ticks: usize) {
-        let record = &mut self.record;
-        record.seq = tick.seq;
-        record.order = tick.order;
-        record.ts = tick.ts;
-        record.rx = tick.rx;
-        record.note(tick.fields.named());
-        if is_planted(Fault::LosesWithdrawal) {
-            record.fields.merge(&tick.fields.only(tick.fields.mask));
-        } else {
-            record.fields.merge(&tick.fields);
-        }
-        if self.every > 0 {
+        advance(&mut self.record, tick);
+        if self.tick_readers > 0 {
             if self.recent.len() >= recent_ticks {
                 self.recent.drain(..recent_ticks / 2);
             }
@@ -91,7 +107,19 @@ impl LocalTopic {
 
     /// Whether a subscription here must see each of its ticks.
     pub fn wants_ticks(&self) -> bool {
-        self.every > 0 || !self.masked.is_empty()
+        self.tick_readers > 0 || !self.masked.is_empty()
+    }
+
+    /// As [`Stops::push`], for the record as it is.
+    pub fn keep_stop(&mut self, most: usize) {
+        let seen = self.record.seq - self.fresh;
+        self.stops.push(&self.record, seen, self.readers_behind > 0, most);
+    }
+
+    /// Whether the records after a batch may not be enough for a subscription here.
+    #[inline]
+    pub fn needs_more(&self) -> bool {
+        self.stop_readers > 0 || self.wants_ticks()
     }
 
     pub fn has_subscribers(&self) -> bool {

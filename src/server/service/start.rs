@@ -4,7 +4,7 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     rc::Rc,
-    sync::{Arc, atomic::AtomicBool},
+    sync::Arc,
     thread::{self, JoinHandle},
 };
 
@@ -39,7 +39,7 @@ use crate::{
     session::node::NodeState,
     shutdown::Stop,
     throttle::Throttle,
-    topic::{Batch, BatchQueue, Ingest, Market, Outlet},
+    topic::{Batch, BatchQueue, Ingest, Interest, Market, Outlet},
     web::AllowedOrigins,
 };
 
@@ -49,7 +49,7 @@ struct Ends {
     wake: Arc<Notify>,
     inbox: UnboundedReceiver<ToShard>,
     runtime: Runtime,
-    wants_ticks: Arc<AtomicBool>,
+    interest: Arc<Interest>,
 }
 
 impl Service {
@@ -153,7 +153,7 @@ fn shard_ends(limits: &Limits) -> io::Result<(UnboundedSender<ToShard>, Ends)> {
         wake: Arc::new(Notify::new()),
         inbox,
         runtime: Builder::new_current_thread().enable_all().build()?,
-        wants_ticks: Arc::default(),
+        interest: Arc::default(),
     };
     Ok((sender, ends))
 }
@@ -163,7 +163,7 @@ fn outlet(ends: &Ends) -> Outlet {
     Outlet {
         queue: Arc::clone(&ends.batch_queue),
         wake: Box::new(move || wake.notify_one()),
-        wants_ticks: Arc::clone(&ends.wants_ticks),
+        interest: Arc::clone(&ends.interest),
     }
 }
 
@@ -184,8 +184,7 @@ fn start_shard(
         let serve = move |shard: &Rc<Shard>, connection| {
             tokio::task::spawn_local(http::serve(Arc::clone(&app), Rc::clone(shard), connection));
         };
-        let shard =
-            Shard::new(number, server, ends.batch_queue, ends.wake, ends.wants_ticks, Box::new(serve));
+        let shard = Shard::new(number, server, ends.batch_queue, ends.wake, ends.interest, Box::new(serve));
         LocalSet::new().block_on(&ends.runtime, shard.run(ends.inbox, listeners));
     })
 }

@@ -189,7 +189,7 @@ impl<S: SessionSocket> Core<S> {
         job.globs += 1;
         let is_kept = matches!(
             job.command,
-            SymbolsCommand::Subscribe { spec: Spec { mode: Mode::Latest | Mode::Every, .. }, .. }
+            SymbolsCommand::Subscribe { spec: Spec { mode, .. }, .. } if mode != Mode::Once
         );
         let name = job.name.as_ref();
         let message = if job.globs > most {

@@ -3,11 +3,7 @@
 
 pub mod tabbed;
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, atomic::AtomicBool},
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -18,7 +14,7 @@ use super::Encoding;
 use crate::{
     fanout::{Fanout, Mode, SessionKey, Spec, SubscribeRequest, View},
     tick::{Decimal, Field, Fields, Nanos, Symbol, Tick, WantedFields},
-    topic::{Batch, BatchQueue, FeedId, Ingest, Market, Outlet},
+    topic::{Batch, BatchQueue, Detail, FeedId, Ingest, Interest, Market, Outlet},
     wire::{CloseReason, Control, FrameSize, Framer},
 };
 
@@ -49,11 +45,9 @@ impl Shard {
     fn new(encodings: &[Encoding]) -> Shard {
         let market = Market::new(vec!["feed".into()], SYMBOLS.len(), 16);
         let batch_queue = Arc::new(BatchQueue::new(1_000));
-        let outlet = Outlet {
-            queue: Arc::clone(&batch_queue),
-            wake: Box::new(|| ()),
-            wants_ticks: Arc::new(AtomicBool::new(true)),
-        };
+        let interest = Arc::new(Interest::default());
+        interest.publish(Detail::TicksAndTrades);
+        let outlet = Outlet { queue: Arc::clone(&batch_queue), wake: Box::new(|| ()), interest };
         let now = Nanos(1_000_000_000);
         let mut fanout = Fanout::new(now, Duration::from_secs(60), SYMBOLS.len());
         let sessions = encodings.iter().map(|&encoding| (fanout.open(), encoding)).collect();
@@ -161,7 +155,7 @@ fn decode_tabbed(line: &str) -> Message {
 }
 
 fn specs() -> impl Strategy<Value = Spec> {
-    let modes = prop::sample::select(vec![Mode::Latest, Mode::Latest, Mode::Every, Mode::Once]);
+    let modes = prop::sample::select(vec![Mode::Latest, Mode::Latest, Mode::Every, Mode::Trades, Mode::Once]);
     let wanted = prop::sample::select(vec![
         WantedFields::ALL,
         WantedFields::ALL,

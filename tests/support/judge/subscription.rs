@@ -37,6 +37,10 @@ impl Subscription {
         self.with("mode", json!("every"))
     }
 
+    pub fn trades(self) -> Self {
+        self.with("mode", json!("trades"))
+    }
+
     pub fn once(self) -> Self {
         self.with("mode", json!("once"))
     }

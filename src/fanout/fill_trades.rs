@@ -1,0 +1,192 @@
+//! Mode `trades`: each trade is a message of its own, with the quote as it stood; quotes in between are conflated.
+//!
+//! A trade does not wait for an interval, and carries the quote that waits. Quotes behind the last trade wait for the end
+//! of an interval that begins with that trade's message. After a run of trades a subscription goes to the end of its
+//! session's queue, so that a symbol with many trades starves no other.
+//!
+//! Loss first: a topic keeps the records at its newest trades ([`Stops`](super::state::Stops)). The message of an older
+//! trade is made of the ring's ticks: the fields that they changed since the client's last message, and those of the quote
+//! that the ring and the newer records prove. When the ring no longer has the tick after the cursor, a gap says so.
+
+use super::{
+    Emit, Fanout, View,
+    open_frame::OpenFrame,
+    schedule::SendSchedule,
+    state::{Base, LocalTopic, Subscription, SubscriptionState, advance, lead},
+};
+use crate::{
+    tick::FieldSet,
+    topic::{Record, Stamped, Store},
+};
+
+/// What a subscription was sent in its turn.
+#[derive(Clone, Copy, Default)]
+struct Turn {
+    /// Messages of trades.
+    sent: usize,
+    /// More trades are to be sent.
+    has_more: bool,
+}
+
+impl Fanout {
+    /// One turn of a subscription. Says whether it has another one, behind the others of its session.
+    pub(super) fn fill_trades(&mut self, key: u32, frame: &mut OpenFrame<'_, impl Store, impl Emit>) -> bool {
+        if self.subs[key as usize].base != Base::None {
+            self.fill_latest(key, frame);
+            let sub = &self.subs[key as usize];
+            let is_idle = sub.state == SubscriptionState::Idle;
+            self.topics[sub.topic as usize].readers_behind -= u32::from(is_idle);
+            return false;
+        }
+        let sub = &mut self.subs[key as usize];
+        let topic = &self.topics[sub.topic as usize];
+        let turn = if !sub.reads_ticks() && topic.stops.cover(sub.cursor) {
+            send_kept(sub, topic, self.views.get(sub.view), self.bounds.stops_at_once, frame)
+        } else {
+            self.send_read(key, frame)
+        };
+        self.end_turn(key, turn, frame)
+    }
+
+    /// As [`send_kept`], where each tick must be looked at: with some fields only, or for trades that are not kept.
+    #[cold]
+    fn send_read(&mut self, key: u32, frame: &mut OpenFrame<'_, impl Store, impl Emit>) -> Turn {
+        let sub = &mut self.subs[key as usize];
+        let topic = &self.topics[sub.topic as usize];
+        let view = self.views.get(sub.view);
+        let mut ticks = std::mem::take(&mut self.scratch.history);
+        let mut old = std::mem::take(&mut self.scratch.stops);
+        ticks.clear();
+        old.clear();
+        let from = sub.next_seq();
+        if topic.stops.cover(from - 1) {
+            topic.history(from, usize::MAX, frame.store, &mut ticks);
+        } else {
+            read_old(topic, from, frame.store, &mut ticks, &mut old);
+        }
+        self.walked += ticks.len();
+        let oldest = ticks.first().map_or(u64::MAX, |tick| tick.seq);
+        let turn = if let Some(at) = from.checked_sub(oldest) {
+            let ticks = &ticks[usize::try_from(at).unwrap_or(usize::MAX).min(ticks.len())..];
+            send_with_ticks(sub, topic, view, self.bounds.stops_at_once, ticks, &old, frame)
+        } else {
+            frame.send_gap(sub, topic, view, sub.gap_reason());
+            Turn::default()
+        };
+        (self.scratch.history, self.scratch.stops) = (ticks, old);
+        turn
+    }
+
+    /// What becomes of a subscription after its trades: quotes are sent, or wait.
+    fn end_turn(&mut self, key: u32, turn: Turn, frame: &mut OpenFrame<'_, impl Store, impl Emit>) -> bool {
+        let sub = &mut self.subs[key as usize];
+        let topic = &mut self.topics[sub.topic as usize];
+        let queue = &mut self.schedule.sessions[sub.session as usize].queue;
+        let is_level = topic.record.seq - sub.cursor == sub.skipped;
+        let waits = turn.sent > 0 && sub.interval_ms > 0 && !is_level && !turn.has_more;
+        // Also when the frame was full: many small frames must not belong to one symbol.
+        if turn.has_more || (!is_level && !waits && !frame.emit.has_room()) {
+            sub.queued = queue.push_back(key);
+            return frame.emit.has_room();
+        }
+        if waits {
+            let local = sub.topic;
+            self.schedule.wait_after_trade(key, sub, frame.now);
+            if sub.holds_quotes_of(local) {
+                topic.held.push(key);
+                self.tidy_held(local);
+            }
+            return false;
+        }
+        topic.readers_behind -= 1;
+        if is_level && turn.sent > 0 {
+            SendSchedule::caught_up_by_trade(key, sub, topic, frame.now);
+            return false;
+        }
+        if !is_level {
+            frame.send_latest(sub, topic, self.views.get(sub.view));
+        }
+        self.schedule.caught_up(key, sub, topic, frame.now);
+        false
+    }
+}
+
+/// Sends the trades that the topic keeps, at most `run` of them.
+fn send_kept(
+    sub: &mut Subscription,
+    topic: &LocalTopic,
+    view: &View,
+    run: usize,
+    frame: &mut OpenFrame<'_, impl Store, impl Emit>,
+) -> Turn {
+    let mut sent = 0;
+    for stop in topic.stops.after(sub.cursor) {
+        if sent == run || !frame.emit.has_room() {
+            return Turn { sent, has_more: true };
+        }
+        frame.send_stop(sub, topic, stop, 0, view);
+        sent += 1;
+    }
+    Turn { sent, has_more: false }
+}
+
+/// As [`send_kept`], with the ticks from the subscription's next one on, and the trades that are not kept.
+fn send_with_ticks(
+    sub: &mut Subscription,
+    topic: &LocalTopic,
+    view: &View,
+    run: usize,
+    ticks: &[Stamped],
+    old: &[Record],
+    frame: &mut OpenFrame<'_, impl Store, impl Emit>,
+) -> Turn {
+    let mut turn = Turn::default();
+    let mut ticks = ticks;
+    for stop in old.iter().chain(topic.stops.after(sub.cursor)) {
+        if stop.all_changed().intersect(view.wanted).is_empty() {
+            continue;
+        }
+        if turn.sent == run || !frame.emit.has_room() {
+            turn.has_more = true;
+            break;
+        }
+        let (before, after) = ticks.split_at(ticks.partition_point(|tick| tick.seq <= stop.seq));
+        let passed = u64::from(sub.lead) + before.iter().filter(|tick| !view.wants(tick)).count() as u64;
+        frame.send_stop(sub, topic, stop, passed, view);
+        turn.sent += 1;
+        ticks = after;
+    }
+    if turn.sent > 0 {
+        let leading = ticks.iter().take_while(|tick| !view.wants(tick)).count();
+        sub.lead = lead(leading as u64);
+        if let Some(next) = ticks.get(leading) {
+            sub.since = next.rx;
+        }
+    }
+    turn
+}
+
+/// Reads the topic's whole ring, and what it proves of the records at the trades from a seq on that are not kept: the
+/// fields that a tick of the ring has changed up to there, and those that none has changed up to the oldest record that is
+/// known. No ticks when the ring no longer has the first.
+fn read_old(
+    topic: &LocalTopic,
+    from: u64,
+    store: &impl Store,
+    ticks: &mut Vec<Stamped>,
+    old: &mut Vec<Record>,
+) {
+    let Some(market) = topic.market else { return };
+    store.ring(market, topic.record.seq, ticks);
+    let known = topic.stops.oldest().unwrap_or(&topic.record);
+    let changes = ticks.iter().take_while(|tick| tick.seq <= known.seq).map(|tick| tick.fields.named());
+    let changed = changes.fold(FieldSet::NONE, FieldSet::union);
+    let fields = known.fields.only(FieldSet::ALL.without(changed));
+    let mut record = Record { fields, named_at: known.named_at.clone(), ..Record::default() };
+    for tick in ticks.iter().take_while(|tick| tick.seq <= topic.stops.floor()) {
+        advance(&mut record, tick);
+        if tick.seq >= from && tick.is_trade() {
+            old.push(record.clone());
+        }
+    }
+}
