@@ -108,8 +108,9 @@ fn convert(args: &ConvertArgs, teller: &mut Teller) -> Result<ConvertCounts, Con
         None => output::format_of(&args.output),
     };
     let name = name.map_err(ending)?;
-    let rows = Rows::parse(name, &args.exchange).ok_or_else(|| ConvertError::Format(name.to_owned()))?;
     let selection = args.select.selection()?;
+    let rows = Rows::parse(name, &args.exchange, &selection.hints.fields);
+    let rows = rows.ok_or_else(|| ConvertError::Format(name.to_owned()))?;
     let mut recording = recording::open(&args.select.inputs(), &selection, limits::DEFAULT.line_bytes)?;
     if recording.reads(&args.output) {
         return Err(ConvertError::Onto(path()));

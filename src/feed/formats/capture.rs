@@ -11,13 +11,14 @@
 //! `trade` and `aggTrade` report the same trades: for each symbol those of the stream that comes first are taken, the
 //! others are skipped, and a note says so.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 use super::{
     Decoder, DecoderOutput, FormatFault,
+    streams::{self, FoundTicks},
     table::{RowValue, decimal},
     trade_events::{TradeEvent, TradeEvents},
 };
@@ -26,7 +27,7 @@ use crate::{
         ndjson::{LineSplitter, RawLine, ValueFault},
         recording::RecordPosition,
     },
-    tick::{Decimal, Field, Fields, Nanos, Side, Symbol, Tick},
+    tick::{CustomFields, Decimal, Field, Fields, Nanos, Side, Symbol, Tick},
 };
 
 /// The state between chunks.
@@ -34,6 +35,7 @@ pub struct Capture {
     lines: LineSplitter,
     line_bytes_max: usize,
     trades: TradeEvents,
+    found: FoundTicks,
 }
 
 #[derive(Deserialize)]
@@ -96,8 +98,10 @@ pub fn without_time(line: &[u8]) -> &[u8] {
 // === impl Capture ===
 
 impl Capture {
-    pub fn new(line_bytes_max: usize) -> Self {
+    /// Messages fill these fields too.
+    pub fn new(line_bytes_max: usize, fields: Arc<CustomFields>) -> Self {
         Capture {
+            found: FoundTicks::new(fields),
             lines: LineSplitter::new(line_bytes_max),
             line_bytes_max,
             trades: TradeEvents::of_streams(),
@@ -109,20 +113,26 @@ impl Decoder for Capture {
     fn feed(&mut self, chunk: &mut [u8], out: &mut DecoderOutput) {
         let mut chunk = self.lines.feed(chunk);
         while let Some(line) = chunk.next_line() {
-            decode_line(&mut self.trades, self.line_bytes_max, line, out);
+            decode_line(&mut self.trades, &mut self.found, self.line_bytes_max, line, out);
         }
     }
 
     fn finish(&mut self, out: &mut DecoderOutput) {
         if let Some(line) = self.lines.finish() {
-            decode_line(&mut self.trades, self.line_bytes_max, line, out);
+            decode_line(&mut self.trades, &mut self.found, self.line_bytes_max, line, out);
         }
     }
 }
 
-fn decode_line(trades: &mut TradeEvents, line_bytes_max: usize, line: RawLine<'_>, out: &mut DecoderOutput) {
+fn decode_line(
+    trades: &mut TradeEvents,
+    found: &mut FoundTicks,
+    line_bytes_max: usize,
+    line: RawLine<'_>,
+    out: &mut DecoderOutput,
+) {
     let (number, line, made) = match line {
-        RawLine::Whole { number, bytes } => (number, &*bytes, make(bytes, trades)),
+        RawLine::Whole { number, bytes } => (number, &*bytes, make(bytes, trades, found)),
         RawLine::TooLong { number } => (number, &[][..], Err(FormatFault::TooLong { limit: line_bytes_max })),
     };
     out.notes.extend(trades.note.take());
@@ -133,7 +143,7 @@ fn decode_line(trades: &mut TradeEvents, line_bytes_max: usize, line: RawLine<'_
     }
 }
 
-fn make(line: &[u8], trades: &mut TradeEvents) -> Result<RowValue, FormatFault> {
+fn make(line: &[u8], trades: &mut TradeEvents, found: &mut FoundTicks) -> Result<RowValue, FormatFault> {
     let line = FormatFault::text(line)?;
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
     let rx = match &line[..digits] {
@@ -158,6 +168,11 @@ fn make(line: &[u8], trades: &mut TradeEvents) -> Result<RowValue, FormatFault> 
         "bookTicker" => Some(quote(&parse(data)?)?),
         "trade" => trade(&parse(data)?)?.filter(|tick| trades.takes(&tick.symbol, TradeEvent::Trade)),
         "aggTrade" => trade(&parse(data)?)?.filter(|tick| trades.takes(&tick.symbol, TradeEvent::AggTrade)),
+        _ if kind.starts_with("markPrice") => {
+            found.ticks.clear();
+            streams::mark_price(data.get(), found)?;
+            found.ticks.pop().filter(|tick| tick.fields.has_values())
+        }
         _ => None,
     };
     Ok(tick.map_or(RowValue::Nothing, |tick| RowValue::Tick(rx, tick)))
@@ -208,7 +223,7 @@ mod tests {
     use super::*;
 
     fn decode(text: &str) -> DecoderOutput {
-        let (mut capture, mut out) = (Capture::new(4_096), DecoderOutput::default());
+        let (mut capture, mut out) = (Capture::new(4_096, CustomFields::none()), DecoderOutput::default());
         capture.feed(&mut text.as_bytes().to_vec(), &mut out);
         capture.finish(&mut out);
         out

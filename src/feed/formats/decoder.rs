@@ -2,6 +2,8 @@
 //!
 //! Loss: of the rejected records of one output, [`REJECTS_KEPT`] are described; all are counted in the tally.
 
+use std::sync::Arc;
+
 use super::{fault::FormatFault, prefix::Prefix};
 use crate::{
     feed::{
@@ -41,6 +43,8 @@ pub struct DecoderOutput {
     pub header: Option<Header>,
     /// The prefix of every symbol.
     pub prefix: Option<Prefix>,
+    /// The format fills configured fields by itself, so that one which a symbol cannot have is left out.
+    pub fills_fields: bool,
     /// The first steps of an hour or more from one tick's time to the next.
     pub jumps: Vec<Jump>,
     /// The number of all, and the largest.
@@ -129,6 +133,9 @@ impl DecoderOutput {
                 }
             }
         }
+        if tick.fields.custom.is_some() && !self.check_custom(place, &mut tick) {
+            return;
+        }
         if let Some(at) = rx.or(tick.ts) {
             let before = self.last.replace(at).unwrap_or(at);
             if before.0.abs_diff(at.0) >= JUMP_NANOS {
@@ -136,6 +143,20 @@ impl DecoderOutput {
             }
         }
         self.ticks.push((rx, tick));
+    }
+
+    /// Whether the tick stands, once its symbol can have all its configured fields.
+    #[cold]
+    fn check_custom(&mut self, place: RecordPosition, tick: &mut Tick) -> bool {
+        let Some(custom) = &tick.fields.custom else { return true };
+        let Some(foreign) = custom.foreign_to(&tick.symbol) else { return true };
+        if !self.fills_fields {
+            self.reject(place, RejectReason::UnknownField, || foreign);
+            return false;
+        }
+        tick.fields.custom = custom.of_symbol(&tick.symbol).map(Arc::new);
+        self.passed += u64::from(!tick.fields.has_values());
+        tick.fields.has_values()
     }
 
     #[cold]

@@ -5,11 +5,13 @@
 //!
 //! Invariants: a name alone decides nothing; the same bytes give the same result, however they arrive.
 
-use std::fmt::Write;
+use std::{fmt::Write, sync::Arc};
 
 use super::{
     Format, binance, capture, databento_csv, foreign, itch, lean, own, plain, preset, streams, table, tardis,
 };
+
+use crate::tick::CustomFields;
 
 /// The result for the beginning of a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,9 +60,10 @@ pub fn is_cr_alone(head: &[u8]) -> bool {
     !head.contains(&b'\n') && !head.contains(&0) && head.contains(&b'\r')
 }
 
-/// Detects by the first bytes and the name, both without compression. With `is_whole` nothing follows `head`, or
+/// Detects by the first bytes and the name, both without compression; ticks may have these `fields` beside the fixed
+/// ones. With `is_whole` nothing follows `head`, or
 /// nothing more will be examined.
-pub fn tell(name: &str, head: &[u8], is_whole: bool) -> Told {
+pub fn tell(name: &str, head: &[u8], is_whole: bool, fields: &Arc<CustomFields>) -> Told {
     let head = without_mark(head);
     if head.is_empty() {
         return if is_whole { unread("it is empty") } else { Told::Undecided };
@@ -83,7 +86,7 @@ pub fn tell(name: &str, head: &[u8], is_whole: bool) -> Told {
     if let Some(what) = foreign::of_bytes(head) {
         return refuse(what, false);
     }
-    lines(name, head, is_whole)
+    lines(name, head, is_whole, fields)
 }
 
 /// The lines of a text that are not blank, without line ends and without the byte order mark.
@@ -94,7 +97,7 @@ pub fn lines_of(head: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// By the first line that decides.
-fn lines(name: &str, head: &[u8], is_whole: bool) -> Told {
+fn lines(name: &str, head: &[u8], is_whole: bool, fields: &Arc<CustomFields>) -> Told {
     let end = if is_cr_alone(head) { b'\r' } else { b'\n' };
     let whole =
         if is_whole { head.len() } else { head.iter().rposition(|&byte| byte == end).map_or(0, |at| at + 1) };
@@ -102,7 +105,7 @@ fn lines(name: &str, head: &[u8], is_whole: bool) -> Told {
     for line in lines_of(&head[..whole]).take(LINES_MAX) {
         looked += 1;
         first.get_or_insert(line);
-        match of_line(name, line) {
+        match of_line(name, line, fields) {
             ToldLine::Format(format) => return Told::Format(format),
             ToldLine::Refused(why) => return Told::Unread { why, is_table: false },
             ToldLine::Foreign(what) => found = found.or(Some(what)),
@@ -123,11 +126,11 @@ fn lines(name: &str, head: &[u8], is_whole: bool) -> Told {
     }
 }
 
-fn of_line(name: &str, line: &[u8]) -> ToldLine {
+fn of_line(name: &str, line: &[u8], fields: &Arc<CustomFields>) -> ToldLine {
     let line = line.trim_ascii();
     let message = capture::without_time(line);
     if message.starts_with(b"{") {
-        return of_object(line, message);
+        return of_object(line, message, fields);
     }
     if streams::is_line(line) {
         return ToldLine::Format(Format::Streams);
@@ -147,7 +150,7 @@ fn of_line(name: &str, line: &[u8]) -> ToldLine {
         Ok(false) => {}
         Err(what) => return ToldLine::Foreign(what),
     }
-    if plain::check_header(&row) {
+    if plain::check_header(&row, fields) {
         return ToldLine::Format(Format::Plain);
     }
     if let Some(what) = foreign::of_row(&row) {
@@ -167,9 +170,9 @@ fn of_line(name: &str, line: &[u8]) -> ToldLine {
 }
 
 /// A line of JSON: `message` is the part after a time, or all of it.
-fn of_object(line: &[u8], message: &[u8]) -> ToldLine {
+fn of_object(line: &[u8], message: &[u8], fields: &Arc<CustomFields>) -> ToldLine {
     if message.len() == line.len() {
-        match own::check_head(line) {
+        match own::check_head(line, fields) {
             Ok(true) => return ToldLine::Format(Format::Own),
             Ok(false) => {}
             Err(why) => return ToldLine::Refused(why),

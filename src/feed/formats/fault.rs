@@ -4,7 +4,7 @@
 
 use crate::{
     feed::{RejectReason, ndjson::ValueFault},
-    tick::SymbolError,
+    tick::{SymbolError, custom::CustomName},
 };
 
 /// Why a record is no tick.
@@ -23,6 +23,8 @@ pub enum FormatFault {
     Symbol(SymbolError),
     #[error("{field}: {fault}")]
     Value { field: &'static str, fault: ValueFault },
+    #[error("{field}: {fault}")]
+    Custom { field: CustomName, fault: ValueFault },
     #[error("{field}: missing")]
     Missing { field: &'static str },
     #[error("no field of a record, such as bid, ask or last")]
@@ -68,7 +70,9 @@ impl FormatFault {
             | FormatFault::Json(_)
             | FormatFault::Binary(_) => RejectReason::Syntax,
             FormatFault::Symbol(_) => RejectReason::Symbol,
-            FormatFault::Value { .. } | FormatFault::Missing { .. } => RejectReason::Value,
+            FormatFault::Value { .. } | FormatFault::Custom { .. } | FormatFault::Missing { .. } => {
+                RejectReason::Value
+            }
             FormatFault::NoFields => RejectReason::NoFields,
         }
     }

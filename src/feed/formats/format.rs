@@ -71,6 +71,11 @@ impl Format {
         !matches!(self, Format::Itch | Format::Databento)
     }
 
+    /// Whether it fills configured fields from names of its own, whatever its author knew of them.
+    pub const fn fills_fields(self) -> bool {
+        matches!(self, Format::Tardis | Format::Streams | Format::Capture)
+    }
+
     /// Its name for a person.
     pub const fn name(self) -> &'static str {
         match self {

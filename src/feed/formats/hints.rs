@@ -66,7 +66,7 @@ impl FromStr for Columns {
                         format!(
                             "{} is nothing that a tick has; there are {}",
                             shown(target),
-                            ColumnTarget::names()
+                            ColumnTarget::names(&CustomFields::none())
                         )
                     })?;
                     if pairs.iter().any(|(known, _)| *known == target) {
@@ -121,10 +121,10 @@ pub fn shown(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn pairs(text: &str) -> Vec<(&'static str, String)> {
+    fn pairs(text: &str) -> Vec<(String, String)> {
         match text.parse() {
             Ok(Columns::Pairs(pairs)) => {
-                pairs.into_iter().map(|(target, column)| (target.name(), column)).collect()
+                pairs.into_iter().map(|(target, column)| (target.name().to_owned(), column)).collect()
             }
             other => panic!("{text}: {other:?}"),
         }
@@ -134,10 +134,10 @@ mod tests {
     fn pairs_name_what_a_tick_has_and_where_it_stands() {
         let found = pairs("ts:timestamp,last:price, last_size : qty,side:side");
         let expected = [("ts", "timestamp"), ("last", "price"), ("last_size", "qty"), ("side", "side")];
-        assert_eq!(found, expected.map(|(target, column)| (target, column.to_owned())));
+        assert_eq!(found, expected.map(|(target, column)| (target.to_owned(), column.to_owned())));
         // Odd names: percent-encoded, or as they are where that is unambiguous.
         let odd = [("last", "price, usd"), ("bid", "a:b"), ("ask", "50%")];
-        let odd = odd.map(|(target, column)| (target, column.to_owned()));
+        let odd = odd.map(|(target, column)| (target.to_owned(), column.to_owned()));
         assert_eq!(pairs("last:price%2C%20usd,bid:a%3Ab,ask:50%25"), odd);
         assert_eq!(pairs("last:price, usd,bid:a:b,ask:50%"), odd);
     }
@@ -147,7 +147,7 @@ mod tests {
         for (text, part) in [
             ("", "known by name; there are databento, polygon-trades"),
             ("nothing-like-it", "known by name; there are "),
-            ("prise:x", "\"prise\" is nothing that a tick has; there are symbol, ts, rx, bid"),
+            ("Prise:x", "\"Prise\" is nothing that a tick has; there are symbol, ts, rx, bid"),
             ("last:price,last:prise", "last is given twice"),
             ("ts:a,side:b", "no field of a record"),
             ("last:", "the column of last has no name"),

@@ -10,17 +10,21 @@
 //!
 //! Invariant: once the line of names was read, a row's columns are found without comparing names.
 
+use std::sync::Arc;
+
 use super::{
-    Decoder, Format, FormatFault, detect,
+    Decoder, Format, FormatFault,
+    cells::{is_absent, read, read_custom, seller_waited},
+    detect,
     hints::{Columns, Hints, shown},
     moment::Unit,
     preset::{Known, Preset, column},
-    table::{NO_NAMES, RowValue, Splitter, Table, TableFormat, TableRow, checked},
+    table::{NO_NAMES, RowValue, Splitter, Table, TableFormat, TableRow},
     target::ColumnTarget,
 };
 use crate::{
     feed::ndjson::ValueFault,
-    tick::{DIGITS_MAX, Decimal, Field, Fields, Side, Symbol, Tick, TradeId, Volume},
+    tick::{CustomFields, CustomId, Field, Fields, Symbol, Tick},
 };
 
 /// Decodes the rows of one table.
@@ -30,6 +34,8 @@ pub struct Mapped {
     /// Of every row, when no column has it.
     symbol: Option<Symbol>,
     plan: Option<Plan>,
+    /// The fields that are configured, beside the fixed ones.
+    table: Arc<CustomFields>,
 }
 
 /// How columns are found.
@@ -43,6 +49,7 @@ enum Layout {
 /// The meanings of the columns.
 struct Plan {
     columns: Vec<(usize, ColumnTarget)>,
+    custom: Vec<(usize, CustomId)>,
     /// The number of columns in a row; the minimum, if there was no line of names.
     width: usize,
     has_names: bool,
@@ -51,8 +58,6 @@ struct Plan {
 
 /// How many names of columns a message lists, and how much of each.
 const NAMES_TOLD_MAX: usize = 40;
-/// The number of digits that distinguishes a printed double from a decimal that a person wrote.
-const DOUBLE_DIGITS_MIN: usize = 16;
 
 // === impl Mapped ===
 
@@ -78,7 +83,13 @@ impl Mapped {
     }
 
     fn with(layout: Layout, symbol: Option<Symbol>, hints: &Hints) -> Self {
-        Mapped { layout, unit: hints.unit.unwrap_or_default(), symbol, plan: None }
+        Mapped {
+            layout,
+            unit: hints.unit.unwrap_or_default(),
+            symbol,
+            plan: None,
+            table: Arc::clone(&hints.fields),
+        }
     }
 
     /// Finds the columns by the first line.
@@ -112,6 +123,10 @@ impl Mapped {
     }
 
     fn plan(&self, row: &TableRow<'_>) -> Result<Plan, String> {
+        self.plan_of_names(row)?.with_fields(&self.table)
+    }
+
+    fn plan_of_names(&self, row: &TableRow<'_>) -> Result<Plan, String> {
         match &self.layout {
             Layout::Known(known) => {
                 if let Some(missing) = known.missing(row) {
@@ -126,11 +141,13 @@ impl Mapped {
             }
             Layout::Pairs(pairs) => of_pairs(pairs, row),
             Layout::Own => {
-                let columns: Vec<_> = (0..row.len())
-                    .filter_map(|at| {
-                        Some((at, ColumnTarget::parse(row.get(at).trim_start_matches('\u{feff}').trim())?))
-                    })
-                    .collect();
+                let target = |at| ColumnTarget::parse(row.get(at).trim_start_matches('\u{feff}').trim());
+                let is_there = |target: &ColumnTarget| match target {
+                    ColumnTarget::Custom(name) => self.table.find(name.as_str()).is_some(),
+                    _ => true,
+                };
+                let columns: Vec<_> =
+                    (0..row.len()).filter_map(|at| Some((at, target(at).filter(is_there)?))).collect();
                 if columns.iter().any(|(_, target)| target.is_value()) {
                     return Ok(Plan::named(columns, row, false));
                 }
@@ -190,7 +207,7 @@ fn of_pairs(pairs: &[(ColumnTarget, String)], row: &TableRow<'_>) -> Result<Plan
         return Ok(Plan::named(columns, row, false));
     }
     let width = columns.iter().map(|(at, _)| at + 1).max().unwrap_or(0);
-    Ok(Plan { columns, width, has_names, zero_is_nobody: false })
+    Ok(Plan { columns, custom: Vec::new(), width, has_names, zero_is_nobody: false })
 }
 
 /// The existing columns, for a message.
@@ -204,7 +221,23 @@ pub fn names_of(row: &TableRow<'_>) -> String {
 
 impl Plan {
     fn named(columns: Vec<(usize, ColumnTarget)>, row: &TableRow<'_>, zero_is_nobody: bool) -> Self {
-        Plan { columns, width: row.len(), has_names: true, zero_is_nobody }
+        Plan { columns, custom: Vec::new(), width: row.len(), has_names: true, zero_is_nobody }
+    }
+
+    /// With the columns of configured fields apart.
+    fn with_fields(mut self, table: &CustomFields) -> Result<Self, String> {
+        for (at, target) in std::mem::take(&mut self.columns) {
+            let ColumnTarget::Custom(name) = target else {
+                self.columns.push((at, target));
+                continue;
+            };
+            let id = table.find(name.as_str()).ok_or_else(|| {
+                let names = ColumnTarget::names(table);
+                format!("{} is nothing that a tick has; there are {names}", shown(name.as_str()))
+            })?;
+            self.custom.push((at, id));
+        }
+        Ok(self)
     }
 
     fn fits(&self, row: &TableRow<'_>) -> bool {
@@ -222,13 +255,24 @@ impl Plan {
         self.has_names || (self.fits(row) && !self.columns.iter().any(number))
     }
 
-    fn fill(&self, row: &TableRow<'_>, unit: Unit, tick: &mut Parts) -> Result<(), FormatFault> {
+    fn fill(
+        &self,
+        row: &TableRow<'_>,
+        unit: Unit,
+        table: &Arc<CustomFields>,
+        tick: &mut Parts,
+    ) -> Result<(), FormatFault> {
+        for &(at, id) in &self.custom {
+            let cell = row.get(at).trim();
+            if !is_absent(cell) {
+                read_custom(cell, id, table, &mut tick.fields)?;
+            }
+        }
         for &(at, target) in &self.columns {
             let cell = row.get(at).trim();
             match target {
                 ColumnTarget::Symbol if !cell.is_empty() => tick.symbol = Some(Symbol::new(cell)?),
                 _ if is_absent(cell) => {}
-                ColumnTarget::Symbol => {}
                 ColumnTarget::Ts => {
                     tick.ts = Some(unit.read(cell).ok_or(FormatFault::value("ts", ValueFault::Moment))?);
                 }
@@ -240,6 +284,8 @@ impl Plan {
                     read(cell, field, &mut tick.fields)
                         .map_err(|fault| FormatFault::value(field.name(), fault))?;
                 }
+                // Configured fields are in `custom`.
+                ColumnTarget::Symbol | ColumnTarget::Custom(_) => {}
             }
         }
         if self.zero_is_nobody {
@@ -274,79 +320,16 @@ impl TableFormat for Mapped {
             return Err(FormatFault::Columns { found: row.len(), expected: plan.width });
         }
         let mut tick = Parts::default();
-        plan.fill(row, self.unit, &mut tick)?;
+        plan.fill(row, self.unit, &self.table, &mut tick)?;
         let Parts { symbol, ts, rx, fields } = tick;
         let symbol =
             symbol.or_else(|| self.symbol.clone()).ok_or(FormatFault::Missing { field: "symbol" })?;
-        if fields.named().without(Field::Side.bit().with(Field::TradeId)).is_empty() {
+        let named = fields.named().without(Field::Side.bit().with(Field::TradeId));
+        if named.is_empty() && fields.custom.is_none() {
             return Ok(RowValue::Nothing);
         }
         Ok(RowValue::Tick(rx, Tick { symbol, ts, fields }))
     }
-}
-
-/// The texts that programs write for a missing value.
-fn is_absent(cell: &str) -> bool {
-    match cell.as_bytes() {
-        [] => true,
-        [b'N' | b'n' | b'<', ..] => ["nan", "null", "none", "na", "n/a", "nat", "<na>"]
-            .iter()
-            .any(|word| cell.eq_ignore_ascii_case(word)),
-        _ => false,
-    }
-}
-
-fn seller_waited(cell: &str) -> Result<Side, FormatFault> {
-    match cell {
-        "true" | "True" | "TRUE" | "1" => Ok(Side::Sell),
-        "false" | "False" | "FALSE" | "0" => Ok(Side::Buy),
-        _ => Err(FormatFault::value("buyer_maker", ValueFault::Boolean)),
-    }
-}
-
-/// The aggressor side, as exchanges write it. 0 is none: some count from it, others use it for unknown.
-fn side(cell: &str) -> Option<Side> {
-    let is = |words: &[&str]| words.iter().any(|word| cell.eq_ignore_ascii_case(word));
-    if is(&["buy", "b", "1", "buyer", "long"]) {
-        Some(Side::Buy)
-    } else if is(&["sell", "s", "-1", "2", "seller", "short"]) {
-        Some(Side::Sell)
-    } else {
-        is(&["unknown", "u"]).then_some(Side::Unknown)
-    }
-}
-
-fn read(cell: &str, field: Field, fields: &mut Fields) -> Result<(), ValueFault> {
-    match field {
-        Field::Side => fields.set_side(side(cell).ok_or(ValueFault::Side)?),
-        Field::Volume => {
-            let parse = if is_double(cell) { Volume::parse_double } else { Volume::parse };
-            fields.set_volume(ValueFault::check_volume(parse(cell))?);
-        }
-        // The trade counts, whatever its name.
-        Field::TradeId => {
-            if let Some(id) = TradeId::of_venue(cell) {
-                fields.set_trade_id(id);
-            }
-        }
-        Field::Trades => fields.set_trades(cell.parse().map_err(|_| ValueFault::NotWhole)?),
-        _ => fields.set_decimal(field, decimal_or_double(cell, field)?),
-    }
-    Ok(())
-}
-
-fn decimal_or_double(cell: &str, field: Field) -> Result<Decimal, ValueFault> {
-    let parse = if is_double(cell) { Decimal::parse_double } else { Decimal::parse };
-    checked(parse(cell), field)
-}
-
-/// Whether a decimal has as many digits as a printed double: 16, 17, or more than any decimal can have. 18 are a
-/// decimal's: programs print doubles with fewer, or with an exponent.
-fn is_double(cell: &str) -> bool {
-    let mantissa = cell.split(['e', 'E']).next().unwrap_or_default();
-    let count = mantissa.bytes().filter(u8::is_ascii_digit).skip_while(|&byte| byte == b'0').count();
-    let is_plain = mantissa.len() == cell.len();
-    count >= DOUBLE_DIGITS_MIN && !(is_plain && count == DIGITS_MAX)
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@
 mod binance;
 mod book;
 mod capture;
+mod cells;
+mod custom;
 #[cfg(feature = "dbn")]
 mod databento;
 mod databento_csv;
@@ -46,7 +48,7 @@ pub use moment::Unit;
 pub use open::{OpenedFormat, open};
 pub use own::META;
 #[cfg(feature = "parquet")]
-pub use plain::WITHDRAWN;
+pub use plain::{NULL, WITHDRAWN};
 pub use prefix::Prefix;
 pub use write::{Kept, Rows, WholeQuotes};
 

@@ -1,5 +1,7 @@
 //! Chooses the decoder by a file's name, its first bytes and the hints.
 
+use std::sync::Arc;
+
 #[cfg(feature = "dbn")]
 use super::databento;
 use super::{
@@ -10,6 +12,7 @@ use super::{
     hints::{Columns, Hints},
     itch, lean, mapped, own, plain, streams, table, tardis,
 };
+use crate::tick::CustomFields;
 
 /// A detected format and its decoder.
 pub type OpenedFormat = (Format, Box<dyn Decoder>);
@@ -20,7 +23,7 @@ impl Format {
     /// # Errors
     /// When its format is not supported: what it is, for a person.
     pub fn detect(name: &str, head: &[u8]) -> Result<Self, String> {
-        match detect::tell(name, head, true) {
+        match detect::tell(name, head, true, &CustomFields::none()) {
             Told::Format(format) => Ok(format),
             Told::Unread { why, .. } => Err(why),
             Told::Undecided => Err("its beginning tells nothing".to_owned()),
@@ -37,8 +40,10 @@ impl Format {
     ) -> Result<Box<dyn Decoder>, String> {
         use table::Table;
         Ok(match self {
-            Format::Own => Box::new(own::OwnDecoder::new(line_bytes_max)),
-            Format::Plain => Box::new(Table::new(plain::Plain::default(), line_bytes_max)),
+            Format::Own => Box::new(own::OwnDecoder::new(line_bytes_max, Arc::clone(&hints.fields))),
+            Format::Plain => {
+                Box::new(Table::new(plain::Plain::with_fields(Arc::clone(&hints.fields)), line_bytes_max))
+            }
             Format::Mapped => Box::new(Table::new(mapped::Mapped::hinted(hints), line_bytes_max)),
             Format::Known(preset) => {
                 Box::new(Table::new(mapped::Mapped::known(preset, name, hints), line_bytes_max))
@@ -46,10 +51,12 @@ impl Format {
             Format::DatabentoCsv => {
                 Box::new(Table::new(databento_csv::DatabentoCsv::new(hints), line_bytes_max))
             }
-            Format::Tardis => Box::new(Table::new(tardis::Tardis::default(), line_bytes_max)),
+            Format::Tardis => {
+                Box::new(Table::new(tardis::Tardis::with_fields(Arc::clone(&hints.fields)), line_bytes_max))
+            }
             Format::Binance(_) => Box::new(Table::new(binance::Binance::new(name)?, line_bytes_max)),
-            Format::Capture => Box::new(capture::Capture::new(line_bytes_max)),
-            Format::Streams => Box::new(streams::Streams::new(line_bytes_max)),
+            Format::Capture => Box::new(capture::Capture::new(line_bytes_max, Arc::clone(&hints.fields))),
+            Format::Streams => Box::new(streams::Streams::new(line_bytes_max, Arc::clone(&hints.fields))),
             Format::Lean(_) => Box::new(Table::new(lean::Lean::new(name)?, line_bytes_max)),
             Format::Itch => Box::new(itch::Itch::new(name)?),
             #[cfg(feature = "dbn")]
@@ -76,7 +83,7 @@ pub fn open(
     line_bytes_max: usize,
 ) -> Result<Option<OpenedFormat>, String> {
     let asks = hints.columns.is_some() || hints.unit.is_some() || hints.symbol.is_some();
-    let told = detect::tell(name, head, is_whole);
+    let told = detect::tell(name, head, is_whole, &hints.fields);
     let format = match (&hints.columns, told) {
         (_, Told::Unread { why, is_table: false }) => return Err(why),
         (Some(Columns::Known(preset)), _) => Format::Known(*preset),

@@ -3,7 +3,7 @@
 //! A line whose first name is `tickcast` describes the recording, and is no tick: the header, a gap, a comment. It is
 //! skipped, and a gap is recorded.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use super::{Decoder, DecoderOutput, Gap};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
         ndjson::{self, LineError, LineSplitter, RawLine},
         recording::{Header, RecordPosition},
     },
-    tick::{Nanos, Symbol},
+    tick::{CustomFields, Nanos, Symbol},
 };
 
 /// The state between chunks.
@@ -29,8 +29,9 @@ pub const META: &[u8] = b"{\"tickcast\":";
 ///
 /// # Errors
 /// When it is a header of an unsupported recording: the reason, for a person.
-pub fn check_head(line: &[u8]) -> Result<bool, String> {
-    if ndjson::NdjsonDecoder::of_files(line.len()).decode(&mut line.to_vec()).is_ok() {
+pub fn check_head(line: &[u8], fields: &Arc<CustomFields>) -> Result<bool, String> {
+    let decoder = ndjson::NdjsonDecoder::of_files(line.len());
+    if decoder.with_fields(Arc::clone(fields)).decode(&mut line.to_vec()).is_ok() {
         return Ok(true);
     }
     match Header::parse(line) {
@@ -43,10 +44,10 @@ pub fn check_head(line: &[u8]) -> Result<bool, String> {
 // === impl OwnDecoder ===
 
 impl OwnDecoder {
-    pub fn new(line_bytes_max: usize) -> Self {
+    pub fn new(line_bytes_max: usize, fields: Arc<CustomFields>) -> Self {
         OwnDecoder {
             lines: LineSplitter::new(line_bytes_max),
-            line: ndjson::NdjsonDecoder::of_files(line_bytes_max),
+            line: ndjson::NdjsonDecoder::of_files(line_bytes_max).with_fields(fields),
             begun: false,
         }
     }

@@ -9,19 +9,22 @@
 //! withdraws the field. A column `withdrawn` has the names of withdrawn fields, with blanks between. Output of
 //! spreadsheets and data frames with these names is accepted.
 
+use std::sync::Arc;
+
 use super::{
-    FormatFault,
+    FormatFault, custom,
     table::{NO_NAMES, RowValue, TableFormat, TableRow, decimal},
 };
 use crate::{
     feed::ndjson::ValueFault,
-    tick::{Field, FieldSet, Fields, Side, Symbol, Tick, TradeId, Volume},
+    tick::{CustomFields, CustomId, Field, Fields, Side, Symbol, Tick, TradeId, Volume, WantedFields},
 };
 
 /// The meanings of the columns; empty until the first line was read.
-#[derive(Default)]
 pub struct Plain {
     columns: Vec<PlainColumn>,
+    /// The fields that are configured, beside the fixed ones.
+    table: Arc<CustomFields>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,6 +33,7 @@ enum PlainColumn {
     Ts,
     Rx,
     Record(Field),
+    Configured(CustomId),
     Withdrawn,
 }
 
@@ -39,30 +43,41 @@ pub const WITHDRAWN: &str = "withdrawn";
 pub const NULL: &str = "null";
 
 /// Whether the first line belongs to such a table.
-pub fn check_header(row: &TableRow<'_>) -> bool {
-    columns(row).is_some()
+pub fn check_header(row: &TableRow<'_>, table: &CustomFields) -> bool {
+    columns(row, table).is_some()
 }
 
 /// `None` when a name is not one of a tick, or `symbol` or every field is missing.
-fn columns(row: &TableRow<'_>) -> Option<Vec<PlainColumn>> {
+fn columns(row: &TableRow<'_>, table: &CustomFields) -> Option<Vec<PlainColumn>> {
     let columns: Vec<PlainColumn> = (0..row.len())
         .map(|column| match row.get(column) {
             "symbol" => Some(PlainColumn::Symbol),
             "ts" => Some(PlainColumn::Ts),
             "rx" => Some(PlainColumn::Rx),
             WITHDRAWN => Some(PlainColumn::Withdrawn),
-            name => Field::parse(name).map(PlainColumn::Record),
+            name => {
+                let field = Field::parse(name).map(PlainColumn::Record);
+                field.or_else(|| table.find(name).map(PlainColumn::Configured))
+            }
         })
         .collect::<Option<_>>()?;
-    let has_field = columns.iter().any(|column| matches!(column, PlainColumn::Record(_)));
+    let has_field =
+        columns.iter().any(|column| matches!(column, PlainColumn::Record(_) | PlainColumn::Configured(_)));
     (columns.contains(&PlainColumn::Symbol) && has_field).then_some(columns)
 }
 
 // === impl Plain ===
 
+impl Plain {
+    /// Columns may be of these fields too.
+    pub fn with_fields(table: Arc<CustomFields>) -> Self {
+        Plain { columns: Vec::new(), table }
+    }
+}
+
 impl TableFormat for Plain {
     fn is_header(&mut self, row: &TableRow<'_>) -> bool {
-        let found = columns(row);
+        let found = columns(row, &self.table);
         let is_header = found.is_some();
         self.columns = found.unwrap_or_else(|| std::mem::take(&mut self.columns));
         is_header
@@ -77,7 +92,7 @@ impl TableFormat for Plain {
             return Err(FormatFault::Columns { found: row.len(), expected });
         }
         let (mut symbol, mut ts, mut rx, mut fields) = (None, None, None, Fields::default());
-        let mut withdrawn = FieldSet::NONE;
+        let mut withdrawn = WantedFields::NONE;
         for (at, column) in self.columns.iter().enumerate() {
             match column {
                 PlainColumn::Symbol => symbol = Some(Symbol::new(row.get(at))?),
@@ -87,15 +102,23 @@ impl TableFormat for Plain {
                     read(row.get(at), *field, &mut fields)
                         .map_err(|fault| FormatFault::value(field.name(), fault))?;
                 }
-                PlainColumn::Withdrawn => withdrawn = read_names(row.get(at))?,
+                PlainColumn::Configured(id) if row.get(at) == NULL => {
+                    fields.withdraw_custom(&self.table, *id);
+                }
+                PlainColumn::Configured(id) => custom::read(row.get(at), *id, &self.table, &mut fields)?,
+                PlainColumn::Withdrawn => withdrawn = read_names(row.get(at), &self.table)?,
             }
         }
-        if !withdrawn.intersect(fields.mask).is_empty() {
+        let named = fields.all_named();
+        if !withdrawn.intersect(WantedFields { fixed: fields.mask, ..named }).is_empty() {
             return Err(FormatFault::value(WITHDRAWN, ValueFault::Twice));
         }
-        fields.withdraw_all(withdrawn);
+        fields.withdraw_all(withdrawn.fixed);
+        for (id, _) in self.table.iter().filter(|(id, _)| withdrawn.custom.contains(*id)) {
+            fields.withdraw_custom(&self.table, id);
+        }
         let symbol = symbol.ok_or(FormatFault::Missing { field: "symbol" })?;
-        if fields.named().is_empty() {
+        if !fields.has_values() {
             return Err(FormatFault::NoFields);
         }
         Ok(RowValue::Tick(rx, Tick { symbol, ts, fields }))
@@ -103,10 +126,10 @@ impl TableFormat for Plain {
 }
 
 /// The fields of these names.
-fn read_names(names: &str) -> Result<FieldSet, FormatFault> {
-    let fields = names.split_ascii_whitespace().map(Field::parse);
-    let named = |named: FieldSet, field: Option<Field>| Some(named.with(field?));
-    fields.into_iter().try_fold(FieldSet::NONE, named).ok_or(FormatFault::value(WITHDRAWN, ValueFault::Names))
+fn read_names(names: &str, table: &CustomFields) -> Result<WantedFields, FormatFault> {
+    let mut names = names.split_ascii_whitespace();
+    let named = names.try_fold(WantedFields::NONE, |named, name| named.with_name(name, table));
+    named.ok_or(FormatFault::value(WITHDRAWN, ValueFault::Names))
 }
 
 fn read(text: &str, field: Field, fields: &mut Fields) -> Result<(), ValueFault> {

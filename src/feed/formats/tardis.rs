@@ -8,19 +8,22 @@
 //! price of a side of the book means that the side is empty: its price and size are withdrawn. Any other empty cell is
 //! absent, and the record keeps its value.
 
+use std::sync::Arc;
+
 use super::{
-    FormatFault,
+    FormatFault, custom,
     table::{NO_NAMES, RowValue, TableFormat, TableRow},
 };
 use crate::{
     feed::ndjson::ValueFault,
-    tick::{Field, Fields, Side, Symbol, Tick},
+    tick::{CustomFields, CustomId, Field, Fields, Side, Symbol, Tick},
 };
 
 /// The meanings of the columns; `None` until the first line was read.
-#[derive(Default)]
 pub struct Tardis {
     columns: Option<TardisColumns>,
+    /// The fields that are configured, beside the fixed ones.
+    table: Arc<CustomFields>,
 }
 
 struct TardisColumns {
@@ -31,7 +34,18 @@ struct TardisColumns {
     side: Option<usize>,
     /// Decimals and their fields.
     decimals: Vec<(usize, Field)>,
+    configured: Vec<(usize, CustomId)>,
 }
+
+/// The columns of `derivative_ticker` that fill configured fields, and the names of these.
+const CONFIGURED: [(&str, &str); 6] = [
+    ("mark_price", "mark"),
+    ("index_price", "index"),
+    ("open_interest", "open_interest"),
+    ("funding_rate", "funding"),
+    ("predicted_funding_rate", "predicted_funding"),
+    ("funding_timestamp", "funding_time"),
+];
 
 const NANOS_PER_MICRO: i64 = 1_000;
 /// The possible names of a field's column.
@@ -59,14 +73,17 @@ pub fn check_header(name: &str, row: &TableRow<'_>) -> Result<bool, &'static str
     if row.find(&["is_snapshot"]).is_some() {
         return Err("Tardis's incremental_book: changes of a book's levels, without best prices");
     }
-    let has_field = TardisColumns::of(row).is_some_and(|columns| !columns.decimals.is_empty());
+    let has_field =
+        TardisColumns::of(row, &CustomFields::none()).is_some_and(|columns| !columns.decimals.is_empty());
     if has_field { Ok(true) } else { Err("a table of Tardis that has neither a price nor a quote") }
 }
 
 // === impl TardisColumns ===
 
 impl TardisColumns {
-    fn of(row: &TableRow<'_>) -> Option<Self> {
+    fn of(row: &TableRow<'_>, table: &CustomFields) -> Option<Self> {
+        let configured =
+            CONFIGURED.iter().filter_map(|(column, name)| Some((row.find(&[column])?, table.find(name)?)));
         let decimals = DECIMALS.iter().filter_map(|(names, field)| Some((row.find(names)?, *field)));
         Some(TardisColumns {
             count: row.len(),
@@ -75,6 +92,7 @@ impl TardisColumns {
             local_timestamp: row.find(&["local_timestamp"])?,
             side: row.find(&["side"]),
             decimals: decimals.collect(),
+            configured: configured.collect(),
         })
     }
 
@@ -85,9 +103,16 @@ impl TardisColumns {
 
 // === impl Tardis ===
 
+impl Tardis {
+    /// A table of derivatives fills these fields too.
+    pub fn with_fields(table: Arc<CustomFields>) -> Self {
+        Tardis { columns: None, table }
+    }
+}
+
 impl TableFormat for Tardis {
     fn is_header(&mut self, row: &TableRow<'_>) -> bool {
-        let found = TardisColumns::of(row);
+        let found = TardisColumns::of(row, &self.table);
         let is_header = found.is_some();
         self.columns = found.or_else(|| self.columns.take());
         is_header
@@ -110,11 +135,15 @@ impl TableFormat for Tardis {
                 fields.withdraw_all(price.bit().with(size));
             }
         }
+        for &(column, id) in &columns.configured {
+            custom::read(row.get(column), id, &self.table, &mut fields)?;
+        }
         if let Some(side) = columns.side {
             let side = Side::parse(row.get(side)).ok_or(FormatFault::value("side", ValueFault::Side))?;
             fields.set_side(side);
         }
-        if fields.named().is_empty() || fields.named() == Field::Side.bit() {
+        let is_bare = fields.named().is_empty() || fields.named() == Field::Side.bit();
+        if is_bare && fields.custom.is_none() {
             return Ok(RowValue::Nothing);
         }
         Ok(RowValue::Tick(rx, Tick { symbol, ts, fields }))

@@ -1,6 +1,6 @@
 //! The meaning of a table's column, by the names that options have for it.
 
-use crate::tick::Field;
+use crate::tick::{CustomFields, Field, WantedFields, custom::CustomName};
 
 /// The meaning of a column.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,6 +13,8 @@ pub enum ColumnTarget {
     /// Whether the buyer's order was resting in the book, so that the aggressor sold.
     BuyerMaker,
     Field(Field),
+    /// A field that the configuration adds, if it does: known when the table is opened.
+    Custom(CustomName),
 }
 
 // === impl ColumnTarget ===
@@ -21,13 +23,14 @@ impl ColumnTarget {
     /// The names besides a tick's fields, times and symbol.
     const BUYER_MAKER: &str = "buyer_maker";
 
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             ColumnTarget::Symbol => "symbol",
             ColumnTarget::Ts => "ts",
             ColumnTarget::Rx => "rx",
             ColumnTarget::BuyerMaker => Self::BUYER_MAKER,
             ColumnTarget::Field(field) => field.name(),
+            ColumnTarget::Custom(name) => name.as_str(),
         }
     }
 
@@ -37,17 +40,24 @@ impl ColumnTarget {
             "ts" => ColumnTarget::Ts,
             "rx" => ColumnTarget::Rx,
             Self::BUYER_MAKER => ColumnTarget::BuyerMaker,
-            _ => ColumnTarget::Field(Field::parse(name)?),
+            _ => match Field::parse(name) {
+                Some(field) => ColumnTarget::Field(field),
+                None => ColumnTarget::Custom(CustomName::parse(name)?),
+            },
         })
     }
 
     /// Whether a tick may consist of it alone.
     pub fn is_value(self) -> bool {
-        matches!(self, ColumnTarget::Field(field) if !matches!(field, Field::Side | Field::TradeId))
+        match self {
+            ColumnTarget::Field(field) => !matches!(field, Field::Side | Field::TradeId),
+            ColumnTarget::Custom(_) => true,
+            _ => false,
+        }
     }
 
-    pub fn names() -> String {
-        let fields = Field::ALL.map(Field::name).join(", ");
+    pub fn names(table: &CustomFields) -> String {
+        let fields = WantedFields::ALL.names(table).join(", ");
         format!("symbol, ts, rx, {fields} and {}", Self::BUYER_MAKER)
     }
 }

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::feed::{RejectReason, ndjson::write_line, recording::RecordPosition};
 
+mod configured;
 #[cfg(feature = "dbn")]
 mod dbn;
 mod lean_ticks;

@@ -6,12 +6,14 @@
 //!
 //! Invariant: a written line is read back as the same tick, except for the fields left out.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use super::plain::NULL;
 use crate::{
     feed::ndjson::write_line,
-    tick::{Field, FieldSet, Fields, Nanos, Side, Symbol, Tick, TradeId},
+    tick::{
+        CustomFields, CustomValue, Field, FieldSet, Fields, Nanos, Side, Symbol, Tick, TradeId, WantedFields,
+    },
 };
 
 /// A writable format.
@@ -19,7 +21,10 @@ use crate::{
 pub enum Rows {
     #[default]
     Own,
-    Plain,
+    /// With a column for each of these fields too.
+    Plain {
+        fields: Arc<CustomFields>,
+    },
     TardisTrades {
         exchange: String,
     },
@@ -28,7 +33,9 @@ pub enum Rows {
     },
     /// Written only by [`crate::feed::recording::Writer`]: its rows are not text.
     #[cfg(feature = "parquet")]
-    Parquet,
+    Parquet {
+        fields: Arc<CustomFields>,
+    },
 }
 
 /// How much of a tick was written.
@@ -76,16 +83,16 @@ impl Rows {
         "own, csv, tardis-trades or tardis-quotes; and parquet in a build with --features parquet"
     };
 
-    /// By its name; `exchange` is the value of Tardis's first column.
-    pub fn parse(name: &str, exchange: &str) -> Option<Self> {
+    /// By its name; `exchange` is the value of Tardis's first column, and tables have columns of these `fields` too.
+    pub fn parse(name: &str, exchange: &str, fields: &Arc<CustomFields>) -> Option<Self> {
         let exchange = exchange.to_owned();
         Some(match name {
             "own" => Rows::Own,
-            "csv" => Rows::Plain,
+            "csv" => Rows::Plain { fields: Arc::clone(fields) },
             "tardis-trades" => Rows::TardisTrades { exchange },
             "tardis-quotes" => Rows::TardisQuotes { exchange },
             #[cfg(feature = "parquet")]
-            "parquet" => Rows::Parquet,
+            "parquet" => Rows::Parquet { fields: Arc::clone(fields) },
             _ => return None,
         })
     }
@@ -95,9 +102,9 @@ impl Rows {
         match self {
             Rows::Own => None,
             #[cfg(feature = "parquet")]
-            Rows::Parquet => None,
-            Rows::Plain => {
-                let fields = Field::ALL.map(Field::name).join(",");
+            Rows::Parquet { .. } => None,
+            Rows::Plain { fields } => {
+                let fields = WantedFields::ALL.names(fields).join(",");
                 Some(format!("symbol,ts,rx,{fields}\n"))
             }
             Rows::TardisTrades { .. } => {
@@ -115,11 +122,11 @@ impl Rows {
         match self {
             Rows::Own => {
                 write_line(tick, Some(rx), out);
-                return Kept::All;
+                Kept::All
             }
             #[cfg(feature = "parquet")]
-            Rows::Parquet => return Kept::Nothing,
-            Rows::Plain => write_plain(tick, rx, out),
+            Rows::Parquet { .. } => Kept::Nothing,
+            Rows::Plain { fields } => write_plain(tick, fields, rx, out),
             Rows::TardisTrades { exchange } => {
                 if !tick.fields.mask.contains_all(FieldSet::TRADE) {
                     return Kept::Nothing;
@@ -130,7 +137,7 @@ impl Rows {
                 out.push(b',');
                 cell(side.as_str().as_bytes(), out);
                 cells(tick, &[Field::Last, Field::LastSize], Nulls::Empty, out);
-                return kept(tick, TRADE);
+                kept(tick, TRADE)
             }
             Rows::TardisQuotes { exchange } => {
                 if tick.fields.named().intersect(QUOTE).is_empty() {
@@ -138,18 +145,18 @@ impl Rows {
                 }
                 write_tardis(exchange, tick, rx, out);
                 cells(tick, &[Field::AskSize, Field::Ask, Field::Bid, Field::BidSize], Nulls::Empty, out);
-                return kept(tick, QUOTE);
+                kept(tick, QUOTE)
             }
         }
-        Kept::All
     }
 }
 
 fn kept(tick: &Tick, columns: FieldSet) -> Kept {
-    if columns.contains_all(tick.fields.named()) { Kept::All } else { Kept::Part }
+    let all = columns.contains_all(tick.fields.named()) && tick.fields.custom.is_none();
+    if all { Kept::All } else { Kept::Part }
 }
 
-fn write_plain(tick: &Tick, rx: Nanos, out: &mut Vec<u8>) {
+fn write_plain(tick: &Tick, fields: &CustomFields, rx: Nanos, out: &mut Vec<u8>) -> Kept {
     out.extend_from_slice(tick.symbol.as_str().as_bytes());
     out.push(b',');
     if let Some(ts) = tick.ts {
@@ -157,7 +164,37 @@ fn write_plain(tick: &Tick, rx: Nanos, out: &mut Vec<u8>) {
     }
     out.push(b',');
     time(rx, out);
-    cells(tick, &Field::ALL, Nulls::Told, out);
+    values(tick, &Field::ALL, Nulls::Told, out);
+    let kept = configured(tick, fields, out);
+    out.push(b'\n');
+    kept
+}
+
+/// A column for each configured field. A text that reads as a withdrawal is left out.
+fn configured(tick: &Tick, fields: &CustomFields, out: &mut Vec<u8>) -> Kept {
+    let mut kept = Kept::All;
+    let entries = tick.fields.custom.as_ref().map_or(&[][..], |custom| custom.entries());
+    for (id, _) in fields.iter() {
+        out.push(b',');
+        match entries.iter().find(|entry| entry.id == id).map(|entry| &entry.value) {
+            None => {}
+            Some(None) => out.extend_from_slice(NULL.as_bytes()),
+            Some(Some(CustomValue::Text(text))) if **text == *NULL => kept = Kept::Part,
+            Some(Some(CustomValue::Text(text))) => quoted(text, out),
+            Some(Some(number)) => number.write_json(out),
+        }
+    }
+    if entries.iter().any(|entry| entry.id.index() >= fields.len()) { Kept::Part } else { kept }
+}
+
+/// A cell that may have any character but line ends.
+fn quoted(text: &str, out: &mut Vec<u8>) {
+    if !text.contains([',', '"']) {
+        return out.extend_from_slice(text.as_bytes());
+    }
+    out.push(b'"');
+    out.extend_from_slice(text.replace('"', "\"\"").as_bytes());
+    out.push(b'"');
 }
 
 /// The first columns of all of Tardis's tables. Without an event time, the receive time is used.
@@ -179,6 +216,11 @@ enum Nulls {
 
 /// A column for each field, empty where the tick does not have it, and the line's end.
 fn cells(tick: &Tick, fields: &[Field], nulls: Nulls, out: &mut Vec<u8>) {
+    values(tick, fields, nulls, out);
+    out.push(b'\n');
+}
+
+fn values(tick: &Tick, fields: &[Field], nulls: Nulls, out: &mut Vec<u8>) {
     for &field in fields {
         out.push(b',');
         if !tick.fields.mask.contains(field) {
@@ -195,7 +237,6 @@ fn cells(tick: &Tick, fields: &[Field], nulls: Nulls, out: &mut Vec<u8>) {
             _ => tick.fields.get_decimal(field).unwrap_or_default().write(out),
         }
     }
-    out.push(b'\n');
 }
 
 /// The only cell that may have a comma.
@@ -216,158 +257,4 @@ fn time(time: Nanos, out: &mut Vec<u8>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::{
-        feed::formats::{DecoderOutput, Format, Hints},
-        tick::{
-            Decimal, Fields, Symbol,
-            testing::{ANY_SYMBOL, any_decimal, any_size, any_trade_id, any_volume},
-        },
-    };
-
-    /// A tick with some of `columns`, at least one of `needed`, and its receive time.
-    fn tick(columns: FieldSet, needed: FieldSet) -> impl Strategy<Value = (Tick, Nanos)> {
-        // Earlier times are so small that a reader would take them for another unit.
-        let micros =
-            || (100_000_000_000_000i64..4_000_000_000_000_000).prop_map(|micros| Nanos(micros * 1_000));
-        let values = (
-            proptest::array::uniform9(any_decimal()),
-            any_size(),
-            any_size(),
-            any_size(),
-            prop_oneof![Just(Side::Buy), Just(Side::Sell), Just(Side::Unknown)],
-            any_volume(),
-            (any::<u64>(), any_trade_id()),
-        );
-        (ANY_SYMBOL, micros(), micros(), any::<u16>(), values).prop_map(
-            move |(
-                symbol,
-                ts,
-                rx,
-                bits,
-                (prices, bid_size, ask_size, last_size, side, volume, (trades, id)),
-            )| {
-                let mut mask = FieldSet(bits).intersect(columns);
-                if mask.intersect(needed).is_empty() || needed != FieldSet::ALL {
-                    mask = mask.union(needed);
-                }
-                let mut fields = Fields::default();
-                for field in mask.iter() {
-                    match field {
-                        Field::Side => fields.set_side(side),
-                        Field::Volume => fields.set_volume(volume),
-                        Field::Trades => fields.set_trades(trades),
-                        Field::TradeId => fields.set_trade_id(id),
-                        Field::BidSize => fields.set_decimal(field, bid_size),
-                        Field::AskSize => fields.set_decimal(field, ask_size),
-                        Field::LastSize => fields.set_decimal(field, last_size),
-                        _ => fields.set_decimal(field, prices[field as usize]),
-                    }
-                }
-                (Tick { symbol: Symbol::new(&symbol).unwrap(), ts: Some(ts), fields }, rx)
-            },
-        )
-    }
-
-    /// Writes ticks, and reads them without knowing how they were written.
-    fn there_and_back(rows: &Rows, ticks: &[(Tick, Nanos)]) -> Vec<(Tick, Nanos)> {
-        let header = || "{\"tickcast\":\"recording\",\"version\":1}\n".to_owned();
-        let mut bytes = rows.names().unwrap_or_else(header).into_bytes();
-        for (tick, rx) in ticks {
-            assert_eq!(rows.write(tick, *rx, &mut bytes), Kept::All);
-        }
-        let mut decoder =
-            Format::detect("table", &bytes).unwrap().decoder("table", &Hints::default(), 4_096).unwrap();
-        let mut out = DecoderOutput::default();
-        decoder.feed(&mut bytes, &mut out);
-        decoder.finish(&mut out);
-        assert!(out.rejects.is_empty(), "{:?}", out.rejects);
-        out.ticks.into_iter().map(|(rx, tick)| (tick, rx.unwrap())).collect()
-    }
-
-    proptest! {
-        #[test]
-        fn ours_and_plain_tables_carry_every_tick(
-            ticks in proptest::collection::vec(
-                (tick(FieldSet::ALL, FieldSet::ALL), prop_oneof![Just(FieldSet::NONE), any::<u16>().prop_map(FieldSet)]),
-                1..20,
-            ),
-        ) {
-            let withdraw = |((mut tick, rx), withdrawn): ((Tick, Nanos), FieldSet)| {
-                tick.fields.withdraw_all(withdrawn);
-                (tick, rx)
-            };
-            let ticks: Vec<_> = ticks.into_iter().map(withdraw).collect();
-            let own = there_and_back(&Rows::Own, &ticks);
-            prop_assert_eq!(&own, &ticks);
-            let plain = there_and_back(&Rows::Plain, &own);
-            prop_assert_eq!(&plain, &ticks);
-        }
-
-        #[test]
-        fn tables_of_tardis_carry_trades_and_quotes(
-            trades in proptest::collection::vec(tick(TRADE, TRADE), 1..20),
-            quotes in proptest::collection::vec((tick(QUOTE, QUOTE), 0usize..8), 1..20),
-        ) {
-            let sides = [Field::Bid.bit().with(Field::BidSize), Field::Ask.bit().with(Field::AskSize), QUOTE];
-            let empty = |((mut tick, rx), side): ((Tick, Nanos), usize)| {
-                tick.fields.withdraw_all(sides.get(side).copied().unwrap_or_default());
-                (tick, rx)
-            };
-            let quotes: Vec<_> = quotes.into_iter().map(empty).collect();
-            let exchange = "binance".to_owned();
-            let table = Rows::TardisTrades { exchange: exchange.clone() };
-            prop_assert_eq!(there_and_back(&Rows::Plain, &there_and_back(&table, &trades)), trades);
-            let table = Rows::TardisQuotes { exchange };
-            prop_assert_eq!(there_and_back(&Rows::Own, &there_and_back(&table, &quotes)), quotes);
-        }
-    }
-
-    #[test]
-    fn a_side_that_a_tick_does_not_name_stands_in_its_row_as_before() {
-        let mut quotes = WholeQuotes::default();
-        let mut tick = Tick { symbol: Symbol::new("A").unwrap(), ts: None, fields: Fields::default() };
-        let mut complete = |fields: Fields| {
-            tick.fields = fields;
-            let mut out = Vec::new();
-            Rows::TardisQuotes { exchange: "x".to_owned() }.write(
-                &quotes.complete(&tick),
-                Nanos(0),
-                &mut out,
-            );
-            String::from_utf8(out).unwrap()
-        };
-        let with = |field: Field, units: i64| {
-            let mut fields = Fields::default();
-            fields.set_decimal(field, Decimal::from_units(units * 1_000_000_000));
-            fields
-        };
-        let mut gone = Fields::default();
-        gone.withdraw_all(Field::Bid.bit().with(Field::BidSize));
-        assert_eq!(complete(with(Field::Bid, 1)), "x,A,0,0,,,1,\n");
-        assert_eq!(complete(with(Field::Ask, 2)), "x,A,0,0,,2,1,\n");
-        assert_eq!(complete(with(Field::Last, 3)), "", "no quote");
-        assert_eq!(complete(gone), "x,A,0,0,,2,,\n");
-    }
-
-    #[test]
-    fn what_is_left_out_is_told() {
-        let mut fields = Fields::default();
-        fields.set_decimal(Field::Bid, Decimal::from_units(1));
-        let mut tick = Tick { symbol: Symbol::new("A").unwrap(), ts: None, fields };
-        let exchange = "x".to_owned();
-        let (trades, quotes) = (Rows::parse("tardis-trades", "x").unwrap(), Rows::TardisQuotes { exchange });
-        let kept = |rows: &Rows, tick: &Tick| rows.write(tick, Nanos(0), &mut Vec::new());
-        assert_eq!((kept(&trades, &tick), kept(&quotes, &tick)), (Kept::Nothing, Kept::All));
-        tick.fields.set_decimal(Field::Last, Decimal::from_units(2));
-        assert_eq!((kept(&trades, &tick), kept(&quotes, &tick)), (Kept::Nothing, Kept::Part));
-        tick.fields.set_decimal(Field::LastSize, Decimal::from_units(2));
-        assert_eq!((kept(&trades, &tick), kept(&quotes, &tick)), (Kept::Part, Kept::Part));
-        assert_eq!((kept(&Rows::Own, &tick), kept(&Rows::Plain, &tick)), (Kept::All, Kept::All));
-        assert_eq!(Rows::parse("parquet", "x").is_some(), cfg!(feature = "parquet"));
-        assert_eq!(Rows::parse("arrow", "x"), None);
-    }
-}
+mod tests;

@@ -140,6 +140,13 @@ impl OpenFile {
     }
 }
 
+/// What a decoder of this format fills.
+fn output_of(format: Format, hints: &Hints) -> DecoderOutput {
+    let mut output = DecoderOutput::with_prefix(hints.prefix.clone());
+    output.fills_fields = format.fills_fields();
+    output
+}
+
 // === impl Track ===
 
 impl Track {
@@ -154,7 +161,7 @@ impl Track {
             member,
             format,
             live: Some(live),
-            output: DecoderOutput::with_prefix(hints.prefix.clone()),
+            output: output_of(format, hints),
             ready: VecDeque::new(),
             merged_to: Nanos(i64::MIN),
             last_rx: None,
@@ -168,7 +175,7 @@ impl Track {
     pub fn sleep(&mut self, hints: &Hints) {
         if self.end.is_none() && self.member.can_be_opened_again() {
             self.live = None;
-            self.output = DecoderOutput::with_prefix(hints.prefix.clone());
+            self.output = output_of(self.format, hints);
             self.ready = VecDeque::new();
             (self.merged_to, self.last_rx) = (Nanos(i64::MIN), None);
             (self.decoded, self.jumps_told) = (0, 0);

@@ -5,6 +5,8 @@
 //! Invariants: the same ticks give the same bytes (no time, no host in them); what was written before a flush can be
 //! read, even if the file is never finished.
 
+#[cfg(feature = "parquet")]
+use std::sync::Arc;
 use std::{
     fs::File,
     io::{self, Write},
@@ -93,12 +95,12 @@ impl<W: Write + Send> Writer<W> {
     /// When the compressor cannot be set up.
     pub fn with_rows(out: W, compression: Compression, rows: Rows, header: &Header) -> io::Result<Self> {
         #[cfg(feature = "parquet")]
-        if rows == Rows::Parquet {
+        if let Rows::Parquet { fields } = &rows {
             if compression != Compression::Plain {
                 let why = "Parquet is compressed within: it takes a name without an ending such as .gz";
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
             }
-            let out = RecordingOutput::Parquet(super::ParquetWriter::new(out)?.into());
+            let out = RecordingOutput::Parquet(super::ParquetWriter::new(out, Arc::clone(fields))?.into());
             return Ok(Writer { out, rows, quotes: WholeQuotes::default(), lines: Vec::new() });
         }
         let out = match compression {

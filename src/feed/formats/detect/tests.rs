@@ -4,6 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 
+fn tell(name: &str, head: &[u8], is_whole: bool) -> Told {
+    super::tell(name, head, is_whole, &CustomFields::none())
+}
+
 fn told(name: &str, head: &[u8]) -> String {
     match tell(name, head, true) {
         Told::Format(format) => format.name().to_owned(),

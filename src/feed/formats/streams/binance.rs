@@ -1,4 +1,4 @@
-//! Binance's events, of spot and futures: `trade`, `aggTrade` and `bookTicker`.
+//! Binance's events, of spot and futures: `trade`, `aggTrade`, `bookTicker`, and `markPriceUpdate` for configured fields.
 //!
 //! `trade` and `aggTrade` report the same trades, and each counts once ([`TradeEvents`]).
 
@@ -8,6 +8,7 @@ use super::super::{
     FormatFault,
     trade_events::{TradeEvent, TradeEvents},
 };
+use super::found::FoundTicks;
 use super::value::{Raw, parse, quote, trade};
 use crate::tick::{Decimal, Field, Fields, Side, Tick};
 
@@ -32,6 +33,23 @@ struct BinanceEvent<'a> {
 }
 
 #[derive(Deserialize)]
+struct MarkPrice<'a> {
+    #[serde(borrow)]
+    s: Raw<'a>,
+    #[serde(borrow, rename = "E")]
+    time: Raw<'a>,
+    #[serde(borrow)]
+    p: Option<Raw<'a>>,
+    #[serde(borrow)]
+    i: Option<Raw<'a>>,
+    #[serde(borrow)]
+    r: Option<Raw<'a>>,
+    /// When funding is paid next.
+    #[serde(borrow, rename = "T")]
+    next: Option<Raw<'a>>,
+}
+
+#[derive(Deserialize)]
 struct BookTicker<'a> {
     #[serde(borrow)]
     s: Raw<'a>,
@@ -48,7 +66,7 @@ struct BookTicker<'a> {
 }
 
 /// A message that names its event.
-pub fn event(json: &str, trades: &mut TradeEvents, found: &mut Vec<Tick>) -> Result<(), FormatFault> {
+pub fn event(json: &str, trades: &mut TradeEvents, found: &mut FoundTicks) -> Result<(), FormatFault> {
     let Ok(event) = serde_json::from_str::<BinanceEvent<'_>>(json) else {
         // Of another shape; invalid JSON is reported as such.
         return parse::<serde::de::IgnoredAny>(json).map(drop);
@@ -57,6 +75,7 @@ pub fn event(json: &str, trades: &mut TradeEvents, found: &mut Vec<Tick>) -> Res
         None | Some("bookTicker") => return book_ticker(json, found),
         Some("trade") => TradeEvent::Trade,
         Some("aggTrade") => TradeEvent::AggTrade,
+        Some("markPriceUpdate") => return mark_price(json, found),
         Some(_) => return Ok(()),
     };
     let (Some(price), Some(size), Some(time), Some(buyer_waited)) = (event.p, event.q, event.time, event.m)
@@ -77,8 +96,18 @@ pub fn event(json: &str, trades: &mut TradeEvents, found: &mut Vec<Tick>) -> Res
     Ok(())
 }
 
+/// The prices of a perpetual, which fill configured fields.
+pub fn mark_price(json: &str, found: &mut FoundTicks) -> Result<(), FormatFault> {
+    let data: MarkPrice<'_> = parse(json)?;
+    let mut fields = Fields::default();
+    found.fill(&[("mark", data.p), ("index", data.i), ("funding", data.r)], &mut fields)?;
+    found.fill_time("funding_time", data.next, &mut fields)?;
+    found.push(Tick { symbol: data.s.symbol()?, ts: Some(data.time.time("E")?), fields });
+    Ok(())
+}
+
 /// Best prices; those of spot do not name their event.
-pub fn book_ticker(json: &str, found: &mut Vec<Tick>) -> Result<(), FormatFault> {
+pub fn book_ticker(json: &str, found: &mut FoundTicks) -> Result<(), FormatFault> {
     let Ok(data) = serde_json::from_str::<BookTicker<'_>>(json) else {
         return parse::<serde::de::IgnoredAny>(json).map(drop);
     };

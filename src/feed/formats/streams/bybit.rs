@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::FormatFault;
+use super::found::FoundTicks;
 use super::value::{QuotedLevel, Raw, parse, quote, set, trade};
 use crate::tick::{Field, Fields, Tick};
 
@@ -50,13 +51,23 @@ struct BybitTicker<'a> {
     ask1_price: Option<Raw<'a>>,
     #[serde(borrow)]
     ask1_size: Option<Raw<'a>>,
+    #[serde(borrow)]
+    mark_price: Option<Raw<'a>>,
+    #[serde(borrow)]
+    index_price: Option<Raw<'a>>,
+    #[serde(borrow)]
+    open_interest: Option<Raw<'a>>,
+    #[serde(borrow)]
+    funding_rate: Option<Raw<'a>>,
+    #[serde(borrow)]
+    next_funding_time: Option<Raw<'a>>,
 }
 
 pub fn event(
     topic: &RawValue,
     data: &RawValue,
     ts: Option<&RawValue>,
-    found: &mut Vec<Tick>,
+    found: &mut FoundTicks,
 ) -> Result<(), FormatFault> {
     let time = || ts.map(|ts| Raw(ts).time("ts")).transpose();
     match Raw(topic).text().split('.').collect::<Vec<_>>()[..] {
@@ -77,6 +88,14 @@ pub fn event(
             let mut fields = Fields::default();
             set(Field::Last, ticker.last_price, &mut fields)?;
             quote((ticker.bid1_price, ticker.bid1_size), (ticker.ask1_price, ticker.ask1_size), &mut fields)?;
+            let configured = [
+                ("mark", ticker.mark_price),
+                ("index", ticker.index_price),
+                ("open_interest", ticker.open_interest),
+                ("funding", ticker.funding_rate),
+            ];
+            found.fill(&configured, &mut fields)?;
+            found.fill_time("funding_time", ticker.next_funding_time, &mut fields)?;
             push(ticker.symbol, time()?, fields, found)?;
         }
         _ => {}
@@ -92,9 +111,9 @@ fn push(
     symbol: Raw<'_>,
     ts: Option<crate::tick::Nanos>,
     fields: Fields,
-    found: &mut Vec<Tick>,
+    found: &mut FoundTicks,
 ) -> Result<(), FormatFault> {
-    if !fields.mask.is_empty() {
+    if fields.has_values() {
         found.push(Tick { symbol: symbol.symbol()?, ts, fields });
     }
     Ok(())

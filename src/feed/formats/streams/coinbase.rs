@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::FormatFault;
+use super::found::FoundTicks;
 use super::value::{Raw, opposite, parse, quote, set, trade};
 use crate::tick::{Field, Fields, Tick};
 
@@ -74,7 +75,7 @@ struct CoinbaseTicker<'a> {
 }
 
 /// A message of Exchange.
-pub fn exchange(kind: &RawValue, message: &str, found: &mut Vec<Tick>) -> Result<(), FormatFault> {
+pub fn exchange(kind: &RawValue, message: &str, found: &mut FoundTicks) -> Result<(), FormatFault> {
     let kind = Raw(kind).text();
     if !matches!(kind, "match" | "last_match" | "ticker") {
         return Ok(());
@@ -103,7 +104,7 @@ pub fn advanced(
     channel: &RawValue,
     events: &RawValue,
     timestamp: Option<&RawValue>,
-    found: &mut Vec<Tick>,
+    found: &mut FoundTicks,
 ) -> Result<(), FormatFault> {
     if !matches!(Raw(channel).text(), "market_trades" | "ticker" | "ticker_batch") {
         return Ok(());

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::FormatFault;
+use super::found::FoundTicks;
 use super::value::{QuotedLevel, Raw, parse, quote, set, trade};
 use crate::tick::{Field, Fields, Tick};
 
@@ -53,7 +54,7 @@ struct FirstTicker<'a> {
 }
 
 /// A message of the second version.
-pub fn object(channel: &RawValue, data: &RawValue, found: &mut Vec<Tick>) -> Result<(), FormatFault> {
+pub fn object(channel: &RawValue, data: &RawValue, found: &mut FoundTicks) -> Result<(), FormatFault> {
     match Raw(channel).text() {
         "trade" => {
             for one in parse::<Vec<KrakenTrade<'_>>>(data.get())? {
@@ -82,7 +83,7 @@ pub fn object(channel: &RawValue, data: &RawValue, found: &mut Vec<Tick>) -> Res
 }
 
 /// A message of the first version: number of the channel, data, name of the channel, pair.
-pub fn array(message: &str, found: &mut Vec<Tick>) -> Result<(), FormatFault> {
+pub fn array(message: &str, found: &mut FoundTicks) -> Result<(), FormatFault> {
     let parts: Vec<Raw<'_>> = parse(message)?;
     let [_, data, channel, pair] = parts[..] else { return Ok(()) };
     match channel.text() {

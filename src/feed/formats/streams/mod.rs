@@ -11,14 +11,20 @@
 //! counts once. Everything else, depth, candles, answers to requests, is skipped. Of a message with several trades the
 //! earliest is taken first.
 //!
+//! Where fields are configured beside the fixed ones, messages of derivatives fill those of these names: `mark`, `index`,
+//! `open_interest`, `funding`, `predicted_funding`, and `funding_time` in microseconds.
+//!
 //! Invariant: a number in quotes is exact; one without is rounded to 9 places, as a JSON number of ours is.
 
 mod binance;
 mod bybit;
 mod coinbase;
+mod found;
 mod kraken;
 mod okx;
 mod value;
+
+use std::sync::Arc;
 
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
@@ -29,8 +35,10 @@ use crate::{
         ndjson::{LineSplitter, RawLine, ValueFault},
         recording::RecordPosition,
     },
-    tick::{Nanos, Tick},
+    tick::{CustomFields, Nanos},
 };
+pub use binance::mark_price;
+pub use found::FoundTicks;
 use value::{Raw, parse};
 
 /// The state between chunks.
@@ -39,7 +47,7 @@ pub struct Streams {
     line_bytes_max: usize,
     binance: TradeEvents,
     /// Of one line.
-    found: Vec<Tick>,
+    found: FoundTicks,
 }
 
 /// The names that identify an exchange. They mean other things elsewhere, so values are not parsed.
@@ -134,12 +142,13 @@ fn divide(line: &[u8]) -> Option<(&[u8], &[u8])> {
 // === impl Streams ===
 
 impl Streams {
-    pub fn new(line_bytes_max: usize) -> Self {
+    /// Messages fill these fields too.
+    pub fn new(line_bytes_max: usize, fields: Arc<CustomFields>) -> Self {
         Streams {
             lines: LineSplitter::new(line_bytes_max),
             line_bytes_max,
             binance: TradeEvents::of_messages(),
-            found: Vec::new(),
+            found: FoundTicks::new(fields),
         }
     }
 }
@@ -165,17 +174,18 @@ fn decode_line(
     line: RawLine<'_>,
     line_bytes_max: usize,
     trades: &mut TradeEvents,
-    found: &mut Vec<Tick>,
+    found: &mut FoundTicks,
     out: &mut DecoderOutput,
 ) {
-    found.clear();
+    found.ticks.clear();
     let (number, line, made) = match line {
         RawLine::Whole { number, bytes } => (number, &*bytes, make(bytes, trades, found)),
         RawLine::TooLong { number } => (number, &[][..], Err(FormatFault::TooLong { limit: line_bytes_max })),
     };
     out.notes.extend(trades.note.take());
     let place = RecordPosition::Line(number);
-    found.retain(|tick| !tick.fields.named().is_empty());
+    let found = &mut found.ticks;
+    found.retain(|tick| tick.fields.has_values());
     match made {
         Ok(_) if found.is_empty() => out.pass(line),
         Ok(rx) => {
@@ -189,7 +199,7 @@ fn decode_line(
 }
 
 /// Appends the ticks of a line, and returns its receive time.
-fn make(line: &[u8], trades: &mut TradeEvents, found: &mut Vec<Tick>) -> Result<Option<Nanos>, FormatFault> {
+fn make(line: &[u8], trades: &mut TradeEvents, found: &mut FoundTicks) -> Result<Option<Nanos>, FormatFault> {
     let line = FormatFault::text(line)?;
     if NOTES.iter().any(|note| line.starts_with(note)) {
         return Ok(None);
@@ -230,7 +240,7 @@ fn object(
     head: &MessageHead<'_>,
     message: &str,
     trades: &mut TradeEvents,
-    found: &mut Vec<Tick>,
+    found: &mut FoundTicks,
 ) -> Result<(), FormatFault> {
     match *head {
         MessageHead { stream: Some(_), data: Some(data), .. } => binance::event(data.get(), trades, found),

@@ -1,9 +1,11 @@
-//! OKX v5: `trades`, `trades-all`, `bbo-tbt` and `tickers`.
+//! OKX v5: `trades`, `trades-all`, `bbo-tbt` and `tickers`; for configured fields `mark-price`, `index-tickers`,
+//! `open-interest` and `funding-rate`.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::FormatFault;
+use super::found::FoundTicks;
 use super::value::{QuotedLevel, Raw, parse, quote, set, trade};
 use crate::tick::{Field, FieldSet, Fields, Tick};
 
@@ -52,6 +54,28 @@ struct OkxTicker<'a> {
     ts: Raw<'a>,
 }
 
+/// The state of a derivative; each channel has some of it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OkxState<'a> {
+    #[serde(borrow)]
+    inst_id: Raw<'a>,
+    #[serde(borrow)]
+    mark_px: Option<Raw<'a>>,
+    #[serde(borrow)]
+    idx_px: Option<Raw<'a>>,
+    #[serde(borrow)]
+    oi: Option<Raw<'a>>,
+    #[serde(borrow)]
+    funding_rate: Option<Raw<'a>>,
+    #[serde(borrow)]
+    next_funding_rate: Option<Raw<'a>>,
+    #[serde(borrow)]
+    funding_time: Option<Raw<'a>>,
+    #[serde(borrow)]
+    ts: Raw<'a>,
+}
+
 /// Levels have a price, a size, and counts of orders.
 #[derive(Deserialize)]
 struct Best<'a> {
@@ -66,7 +90,7 @@ struct Best<'a> {
 const BID: FieldSet = Field::Bid.bit().with(Field::BidSize);
 const ASK: FieldSet = Field::Ask.bit().with(Field::AskSize);
 
-pub fn event(arg: &RawValue, data: &RawValue, found: &mut Vec<Tick>) -> Result<(), FormatFault> {
+pub fn event(arg: &RawValue, data: &RawValue, found: &mut FoundTicks) -> Result<(), FormatFault> {
     let arg: Arg<'_> = parse(arg.get())?;
     match arg.channel.text() {
         "trades" | "trades-all" => {
@@ -85,6 +109,21 @@ pub fn event(arg: &RawValue, data: &RawValue, found: &mut Vec<Tick>) -> Result<(
                         fields.withdraw_all(side);
                     }
                 }
+                found.push(Tick { symbol: one.inst_id.symbol()?, ts: Some(one.ts.time("ts")?), fields });
+            }
+        }
+        "mark-price" | "index-tickers" | "open-interest" | "funding-rate" => {
+            for one in parse::<Vec<OkxState<'_>>>(data.get())? {
+                let mut fields = Fields::default();
+                let configured = [
+                    ("mark", one.mark_px),
+                    ("index", one.idx_px),
+                    ("open_interest", one.oi),
+                    ("funding", one.funding_rate),
+                    ("predicted_funding", one.next_funding_rate),
+                ];
+                found.fill(&configured, &mut fields)?;
+                found.fill_time("funding_time", one.funding_time, &mut fields)?;
                 found.push(Tick { symbol: one.inst_id.symbol()?, ts: Some(one.ts.time("ts")?), fields });
             }
         }

@@ -81,7 +81,8 @@ fn which_trades_of_binance_count_is_said_once() {
         )
     };
     let text = [event("aggTrade"), event("trade"), event("trade"), event("aggTrade")].concat();
-    let (mut streams, mut out) = (Streams::new(4_096), DecoderOutput::default());
+    let (mut streams, mut out) =
+        (Streams::new(4_096, crate::tick::CustomFields::none()), DecoderOutput::default());
     streams.feed(&mut text.into_bytes(), &mut out);
     assert_eq!((out.ticks.len(), out.passed, out.notes.len()), (2, 2, 1));
     assert!(out.notes[0].contains("those of A are taken by aggTrade"), "{}", out.notes[0]);

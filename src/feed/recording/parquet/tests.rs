@@ -18,7 +18,8 @@ use crate::{
         recording::{self, Block, RecordReader, RecordingInput, Selection},
     },
     tick::{
-        Decimal, Field, Fields, Nanos, Side, Symbol, Tick, Volume,
+        CustomFields, CustomValue, Decimal, Field, Fields, Nanos, Side, Symbol, Tick, Volume,
+        custom::{CustomField, CustomKind, CustomMerge, CustomName},
         testing::{ANY_SYMBOL, any_decimal, any_size, any_trade_id, any_volume},
     },
 };
@@ -39,7 +40,7 @@ fn read(file: Vec<u8>, hints: Hints) -> Block {
 }
 
 fn write(ticks: &[(Tick, Nanos)]) -> Vec<u8> {
-    let mut writer = ParquetWriter::new(Vec::new()).unwrap();
+    let mut writer = ParquetWriter::new(Vec::new(), CustomFields::none()).unwrap();
     for (tick, rx) in ticks {
         writer.write(tick, *rx).unwrap();
     }
@@ -168,7 +169,7 @@ fn a_volume_without_room_is_an_error() {
     let mut fields = Fields::default();
     fields.set_volume(Volume::parse("99999999999999999999.999999999999999999").unwrap());
     let mut tick = Tick { symbol: Symbol::new("A").unwrap(), ts: None, fields };
-    let mut writer = ParquetWriter::new(Vec::new()).unwrap();
+    let mut writer = ParquetWriter::new(Vec::new(), CustomFields::none()).unwrap();
     writer.write(&tick, Nanos(1_000)).unwrap();
     tick.fields.set_volume(Volume::parse("100000000000000000000").unwrap());
     let error = writer.write(&tick, Nanos(2_000)).unwrap_err().to_string();
@@ -305,4 +306,50 @@ proptest! {
         }
         let _ = text(&file, None);
     }
+}
+
+#[test]
+fn configured_fields_have_columns() {
+    let field = |(name, kind, merge)| {
+        let name = CustomName::parse(name).unwrap();
+        CustomField { name, kind, merge, symbols: Vec::new() }
+    };
+    let table = CustomFields::new(
+        [
+            ("mark", CustomKind::Decimal, CustomMerge::Last),
+            ("paid", CustomKind::Decimal, CustomMerge::Sum),
+            ("oi", CustomKind::Integer, CustomMerge::Last),
+            ("phase", CustomKind::Text, CustomMerge::Last),
+        ]
+        .map(field)
+        .into(),
+    );
+    let tick = |values: &[(&str, Option<&str>)]| {
+        let mut fields = Fields::default();
+        for (name, value) in values {
+            let id = table.find(name).unwrap();
+            match value {
+                Some(value) => {
+                    fields.set_custom(&table, id, CustomValue::parse(table.get(id), value).unwrap());
+                }
+                None => fields.withdraw_custom(&table, id),
+            }
+        }
+        (Tick { symbol: Symbol::new("A").unwrap(), ts: None, fields }, Nanos(1_700_000_000_000_000_000))
+    };
+    let ticks = [
+        tick(&[("mark", Some("-0.000000000000000001")), ("phase", Some("a, \"b\""))]),
+        tick(&[("oi", Some("-9223372036854775808")), ("paid", Some("99999999999999999999.5"))]),
+        tick(&[("mark", None), ("phase", None), ("oi", Some("1"))]),
+    ];
+    let mut writer = ParquetWriter::new(Vec::new(), table.clone()).unwrap();
+    for (tick, rx) in &ticks {
+        writer.write(tick, *rx).unwrap();
+    }
+    let full = tick(&[("paid", Some("100000000000000000000"))]);
+    assert!(writer.write(&full.0, full.1).unwrap_err().to_string().contains("a sum of 10^20 or more"));
+    let block = read(writer.finish().unwrap(), Hints { fields: table.clone(), ..Hints::default() });
+    assert!(block.rejects.is_empty(), "{:?}", block.rejects);
+    let read: Vec<_> = block.records.into_iter().map(|record| record.tick.fields).collect();
+    assert_eq!(read, ticks.map(|(tick, _)| tick.fields));
 }

@@ -27,14 +27,18 @@ use parquet::{
 };
 
 use crate::{
-    feed::formats::WITHDRAWN,
-    tick::{Decimal, Field, FieldSet, Nanos, Tick, Volume},
+    feed::formats::{NULL, WITHDRAWN},
+    tick::{
+        CustomFields, CustomSet, CustomValue, Decimal, Field, Fields, Nanos, Tick, Volume, custom::CustomKind,
+    },
 };
 
 /// A file being written.
 pub struct ParquetWriter<W: Write + Send> {
     file: SerializedFileWriter<W>,
     rows: Vec<(Nanos, Tick)>,
+    /// The fields that have columns beside the fixed ones.
+    fields: Arc<CustomFields>,
 }
 
 /// This many rows form a group: some 10 MB.
@@ -48,15 +52,15 @@ const ZSTD_LEVEL: i32 = 3;
 impl<W: Write + Send> ParquetWriter<W> {
     /// # Errors
     /// When the output cannot be written.
-    pub fn new(out: W) -> io::Result<Self> {
-        let schema = parse_message_type(&schema()).map_err(failed)?;
+    pub fn new(out: W, fields: Arc<CustomFields>) -> io::Result<Self> {
+        let schema = parse_message_type(&schema(&fields)).map_err(failed)?;
         let level = ZstdLevel::try_new(ZSTD_LEVEL).map_err(failed)?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(level))
             .set_created_by(concat!("tickcast ", env!("CARGO_PKG_VERSION")).to_owned())
             .build();
         let file = SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties)).map_err(failed)?;
-        Ok(ParquetWriter { file, rows: Vec::new() })
+        Ok(ParquetWriter { file, rows: Vec::new(), fields })
     }
 
     /// Appends a tick that was received at `rx`.
@@ -67,6 +71,16 @@ impl<W: Write + Send> ParquetWriter<W> {
         if fitting(tick.fields.volume()).is_none() {
             let error =
                 "a volume of 10^20 or more has no room in Parquet's decimal(38, 18): write another format";
+            return Err(io::Error::other(error));
+        }
+        let entries = tick.fields.custom.as_ref().map_or(&[][..], |custom| custom.entries());
+        if entries
+            .iter()
+            .filter_map(|entry| entry.value.as_ref())
+            .any(|value| value.is_decimal() && wide(value).is_none())
+        {
+            let error =
+                "a sum of 10^20 or more has no room in Parquet's decimal(38, 18): write another format";
             return Err(io::Error::other(error));
         }
         self.rows.push((rx, tick.clone()));
@@ -137,7 +151,31 @@ impl<W: Write + Send> ParquetWriter<W> {
                 }
             }
         }
-        let withdrawn = rows.iter().map(|(_, tick)| names(tick.fields.withdrawn()));
+        for (id, field) in self.fields.iter() {
+            let value = |(_, tick): &(Nanos, Tick)| tick.fields.custom.as_ref()?.value(id).cloned();
+            let values = rows.iter().map(value);
+            match field.kind {
+                CustomKind::Decimal => {
+                    let values = values.map(|value| value.as_ref().and_then(wide).map(wide_bytes));
+                    write_column::<FixedLenByteArrayType, W>(&mut group, values, Presence::AtTimes)?;
+                }
+                CustomKind::Integer => {
+                    let values = values.map(|value| match value {
+                        Some(CustomValue::Integer(integer)) => Some(integer),
+                        _ => None,
+                    });
+                    write_column::<Int64Type, W>(&mut group, values, Presence::AtTimes)?;
+                }
+                CustomKind::Text => {
+                    let values = values.map(|value| match value {
+                        Some(CustomValue::Text(text)) if *text != *NULL => Some(ByteArray::from(&*text)),
+                        _ => None,
+                    });
+                    write_column::<ByteArrayType, W>(&mut group, values, Presence::AtTimes)?;
+                }
+            }
+        }
+        let withdrawn = rows.iter().map(|(_, tick)| names(&tick.fields));
         write_column::<ByteArrayType, W>(&mut group, withdrawn, Presence::AtTimes)?;
         group.close()?;
         self.rows.clear();
@@ -146,7 +184,7 @@ impl<W: Write + Send> ParquetWriter<W> {
 }
 
 /// The columns, in Parquet's schema language.
-fn schema() -> String {
+fn schema(fields: &CustomFields) -> String {
     let mut columns = "required binary symbol (string); optional int64 ts (timestamp(micros, true)); \
                        required int64 rx (timestamp(micros, true));"
         .to_owned();
@@ -159,12 +197,24 @@ fn schema() -> String {
         // Writing to a string cannot fail.
         let _ = write!(columns, " optional {kind} {} ({means});", field.name());
     }
+    for (_, field) in fields.iter() {
+        let (kind, means) = match field.kind {
+            CustomKind::Decimal => ("fixed_len_byte_array(16)", "decimal(38, 18)"),
+            CustomKind::Integer => ("int64", "integer(64, true)"),
+            CustomKind::Text => ("binary", "string"),
+        };
+        let _ = write!(columns, " optional {kind} {} ({means});", field.name);
+    }
     format!("message tick {{ {columns} optional binary {WITHDRAWN} (string); }}")
 }
 
-/// The names of fields, with blanks between; `None` when there is none.
-fn names(fields: FieldSet) -> Option<ByteArray> {
-    let names: Vec<&str> = fields.iter().map(Field::name).collect();
+/// The names of withdrawn fields, with blanks between; `None` when there is none.
+fn names(fields: &Fields) -> Option<ByteArray> {
+    let mut names: Vec<&str> = fields.withdrawn().iter().map(Field::name).collect();
+    if let Some(custom) = &fields.custom {
+        let withdrawn = custom.shown(CustomSet::ALL).filter(|(_, value)| value.is_none());
+        names.extend(withdrawn.map(|(name, _)| name));
+    }
     (!names.is_empty()).then(|| ByteArray::from(names.join(" ").as_str()))
 }
 
@@ -199,6 +249,19 @@ fn decimal_bytes(value: Decimal) -> FixedLenByteArray {
 
 fn volume_bytes(volume: Volume) -> Option<FixedLenByteArray> {
     fitting(volume).map(|units| FixedLenByteArray::from(units.to_be_bytes().to_vec()))
+}
+
+fn wide_bytes(units: i128) -> FixedLenByteArray {
+    FixedLenByteArray::from(units.to_be_bytes().to_vec())
+}
+
+/// A decimal of a configured field in units of 1e-18; `None` when it has more digits than the column.
+fn wide(value: &CustomValue) -> Option<i128> {
+    match value {
+        CustomValue::Decimal(value) => Some(value.smallest_units()),
+        CustomValue::Total(value) => fitting(*value),
+        _ => None,
+    }
 }
 
 /// A volume in units of 1e-18; `None` when it has more digits than the column.
