@@ -27,6 +27,8 @@ pub struct Limits {
     pub ring_ticks: usize,
     /// Trades with names that a topic's running table holds, for cancels and corrections; 0 keeps none.
     pub tape_trades: usize,
+    /// Trades in all running tables together; a topic keeps [`TAPE_TRADES_ASSURED`] of its own beyond it.
+    pub tape_trades_total: usize,
     /// Bytes of an inbound message.
     pub message_bytes: usize,
     /// Commands a second of one session, sustained.
@@ -87,6 +89,8 @@ pub const SEND_BUFFER_BYTES: usize = 128 * 1024;
 pub const LISTEN_BACKLOG: u32 = 4096;
 /// Lines of the log that wait to be written, apart from as many that are being written.
 pub const LOG_QUEUE_BYTES: usize = 1024 * 1024;
+/// Trades with names that each topic may keep though all topics together keep [`Limits::tape_trades_total`].
+pub const TAPE_TRADES_ASSURED: usize = 1024;
 /// `read_buffer_size` of a session's WebSocket decoder.
 pub const READ_BUFFER_BYTES: usize = 1024;
 
@@ -99,7 +103,8 @@ pub const DEFAULT: Limits = Limits {
     globs: 64,
     topics: 100_000,
     ring_ticks: 1_024,
-    tape_trades: 4_096,
+    tape_trades: 65_536,
+    tape_trades_total: 1_048_576,
     message_bytes: 64 * 1024,
     commands_per_second: 50,
     commands_burst: 200,

@@ -180,6 +180,8 @@ keys! {
         restart "Ticks that each topic keeps for modes `every` and `trades` and for resume.";
     count tape_trades (0, 16_777_216),
         "Trades with a `trade_id` that each topic keeps, so that they can be cancelled and corrected, 80 bytes each; 0 for none.";
+    count tape_trades_total (0, 1_073_741_824),
+        "Trades with a `trade_id` that all topics together keep. Beyond it a topic keeps no more than it has, and at least 1,024.";
     bytes message_bytes (256, 16 * MIB),
         "Largest inbound message. A longer one closes the session with 1009.";
     count commands_per_second (1, 1_000_000),

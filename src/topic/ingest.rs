@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     feed::{self, RefusedTick},
+    limits::Limits,
     tick::{Nanos, Symbol, Tick},
 };
 
@@ -153,8 +154,8 @@ impl Ingest {
         self.lock().set_topics_max(topics_max);
     }
 
-    pub fn set_tape_trades_max(&self, tape_trades_max: usize) {
-        self.lock().set_tape_trades_max(tape_trades_max);
+    pub fn set_tape_limits(&self, limits: &Limits) {
+        self.lock().set_tape_limits(limits);
     }
 
     pub fn topics(&self) -> usize {

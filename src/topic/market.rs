@@ -13,11 +13,12 @@ use super::{
     ring::Ring,
     store::{Image, ListedTopic},
     tape::TopicTape,
+    tape_room::TapeRoom,
     taped::{self, NotTaken},
 };
 use crate::{
     feed::{RefusedTick, RejectReason},
-    limits,
+    limits::{self, Limits},
     tick::{Nanos, State, Symbol, Tick},
 };
 
@@ -28,8 +29,7 @@ pub struct Market {
     order: u64,
     topics_max: usize,
     ring_ticks_max: usize,
-    /// Trades in the running table of each topic.
-    tape_trades_max: usize,
+    tape_room: TapeRoom,
     /// Names of the feeds, for the message that names both feeds that claim a symbol.
     feeds: Vec<String>,
     /// The topics of the current batch, in the order of their first ticks; empty between batches.
@@ -57,7 +57,7 @@ impl Market {
             order: 0,
             topics_max,
             ring_ticks_max,
-            tape_trades_max: limits::DEFAULT.tape_trades,
+            tape_room: TapeRoom::new(&limits::DEFAULT),
             feeds,
             touched: Vec::new(),
         }
@@ -164,9 +164,9 @@ impl Market {
         self.topics_max = topics_max;
     }
 
-    /// There may be more than this already: then the oldest leave with the next trade.
-    pub fn set_tape_trades_max(&mut self, tape_trades_max: usize) {
-        self.tape_trades_max = tape_trades_max;
+    /// Sets how many trades with names are kept. There may be more already: then the oldest leave with the next trade.
+    pub fn set_tape_limits(&mut self, limits: &Limits) {
+        self.tape_room.set(limits);
     }
 
     #[cfg(test)]
@@ -321,7 +321,7 @@ impl Market {
     fn take(&mut self, id: TopicId, tick: &Tick, rx: Nanos, before: u64) -> Result<&Record, NotTaken> {
         let MarketTopic { record, ring, tape, .. } = &mut self.topics[id.0 as usize];
         if tape.is_some() || taped::concerns(&tick.fields) {
-            taped::take(record, tape, &tick.fields, self.tape_trades_max)?;
+            taped::take(record, tape, &tick.fields, &mut self.tape_room)?;
         } else {
             record.take(&tick.fields)?;
         }

@@ -19,7 +19,9 @@ mod record;
 pub mod ring;
 mod store;
 pub mod tape;
+mod tape_names;
 mod tape_rest;
+mod tape_room;
 mod tape_trade;
 mod taped;
 

@@ -5,12 +5,14 @@
 //! longer be cancelled; what they have added to each total is kept in [`Rest`], so that totals stay provable. A total
 //! that cannot be proved is withdrawn, and stays so until a trade proves it or the feed gives it.
 //!
-//! Invariants: trades are in the order of their seqs; a trade is part of a total from the seq on that `since` has for it,
-//! when it affects the total and is not cancelled; of trades with one name the newest stands for it.
+//! Invariants: trades are in the order of their seqs, and the oldest is not cancelled; a trade is part of a total from the
+//! seq on that `since` has for it, when it affects the total and is not cancelled; of trades with one name the newest
+//! stands for it. A correction walks over the table only where the trade was, or becomes, an extreme.
 
 use std::{cmp::Ordering, collections::VecDeque};
 
 use super::{
+    tape_names::TapeNames,
     tape_rest::{Proof, Rest, further},
     tape_trade::TapeTrade,
 };
@@ -20,6 +22,10 @@ use crate::tick::{Affects, Field, FieldSet, Fields, Side, TradeId, TradeReport, 
 #[derive(Clone, Debug, Default)]
 pub struct TopicTape {
     trades: VecDeque<TapeTrade>,
+    /// The volume of those that are part of it, and the number of those that are part of `trades`.
+    volume: Volume,
+    count: u64,
+    names: TapeNames,
     rest: Rest,
     /// The trade that the record shows as its last, when it is in the table.
     shown: Option<u64>,
@@ -66,6 +72,11 @@ impl TopicTape {
         self.unproved.without(proved.fold(FieldSet::NONE, |set, (field, _)| set.with(*field)))
     }
 
+    /// How many trades it holds.
+    pub fn held_trades(&self) -> usize {
+        self.trades.len()
+    }
+
     /// Follows a tick, which was no correction, after the record has taken it in. `record`: what it is now.
     pub fn follow(&mut self, tick: &Fields, seq: u64, record: &Fields, trades_max: usize) {
         self.unproved = self.held(tick).without(tick.named());
@@ -78,7 +89,7 @@ impl TopicTape {
             affects,
             is_cancelled: false,
         });
-        self.rest.give(tick, seq, trade.as_ref());
+        self.give_rest(tick, seq, trade.as_ref());
         let sets_last = trade.as_ref().is_some_and(|trade| trade.affects.contains(Affects::LAST));
         let has_id = trade.as_ref().is_some_and(|trade| !trade.id.is_empty());
         if sets_last && has_id {
@@ -99,12 +110,11 @@ impl TopicTape {
             // Grow by a quarter, not to double, as the ring does.
             self.trades.reserve_exact(4 + self.trades.len() / 4);
         }
+        self.count_in(&trade);
+        self.names.push(&trade);
         self.trades.push_back(trade);
         while self.trades.len() > trades_max {
-            let Some(trade) = self.trades.pop_front() else { break };
-            if trade.is_cancelled {
-                continue;
-            }
+            let Some(trade) = self.pop_oldest() else { break };
             self.rest.add(&trade);
             if self.shown == Some(trade.seq) {
                 self.shown = None;
@@ -112,6 +122,21 @@ impl TopicTape {
             } else {
                 self.rest.add_last(&trade);
             }
+            self.drop_cancelled();
+        }
+    }
+
+    fn pop_oldest(&mut self) -> Option<TapeTrade> {
+        let trade = self.trades.pop_front()?;
+        self.count_out(&trade);
+        self.names.forget(&trade);
+        Some(trade)
+    }
+
+    /// Drops the oldest while they are cancelled, so that the first of the table is never searched for.
+    fn drop_cancelled(&mut self) {
+        while self.trades.front().is_some_and(|trade| trade.is_cancelled) {
+            self.pop_oldest();
         }
     }
 
@@ -121,12 +146,13 @@ impl TopicTape {
     /// When no such trade is known.
     pub fn cancel(&mut self, id: &TradeId, record: &Fields) -> Result<Fields, NoSuchTrade> {
         let at = self.find(id).ok_or(NoSuchTrade)?;
-        let trade = &mut self.trades[at];
-        trade.is_cancelled = true;
-        let seq = trade.seq;
-        self.rest.void(seq, true);
-        // Without a trade the sum has only become smaller.
-        Ok(self.difference(seq, record).unwrap_or_default())
+        let trade = self.trades[at].clone();
+        self.count_out(&trade);
+        self.trades[at].is_cancelled = true;
+        self.rest.void(trade.seq, true);
+        let moved = self.difference(&[&trade], record);
+        self.drop_cancelled();
+        Ok(moved)
     }
 
     /// Corrects a trade, and completes the report by what the trade is now. Returns the fields that it leaves different.
@@ -135,27 +161,28 @@ impl TopicTape {
     /// When no such trade is known, or the volume would be out of range; nothing is changed then.
     pub fn correct(&mut self, report: &mut TradeReport, record: &Fields) -> Result<Fields, Uncorrected> {
         let at = self.find(&report.id).ok_or(Uncorrected::NoSuchTrade)?;
-        let trade = &mut self.trades[at];
-        let before = trade.clone();
-        let moves_price = report.last.is_some_and(|last| last != trade.last);
-        trade.last = report.last.unwrap_or(trade.last);
-        trade.last_size = report.last_size.unwrap_or(trade.last_size);
-        trade.side = report.side.or(trade.side);
-        (report.last, report.last_size) = (Some(trade.last), Some(trade.last_size));
-        (report.side, report.affects) = (trade.side, trade.affects);
-        let seq = trade.seq;
-        if self.volume().is_err() {
-            self.trades[at] = before;
+        let before = self.trades[at].clone();
+        let mut after = before.clone();
+        after.last = report.last.unwrap_or(before.last);
+        after.last_size = report.last_size.unwrap_or(before.last_size);
+        after.side = report.side.or(before.side);
+        self.count_out(&before);
+        if !self.has_volume_for(&after) {
+            self.count_in(&before);
             return Err(Uncorrected::VolumeFull);
         }
-        self.rest.void(seq, moves_price);
-        Ok(self.difference(seq, record).unwrap_or_default())
+        self.count_in(&after);
+        self.trades[at] = after.clone();
+        (report.last, report.last_size) = (Some(after.last), Some(after.last_size));
+        (report.side, report.affects) = (after.side, after.affects);
+        self.rest.void(after.seq, after.last != before.last);
+        Ok(self.difference(&[&before, &after], record))
     }
 
     /// What a correction's line gives stands in place of what was computed.
     pub fn give(&mut self, given: &Fields, seq: u64, record: &Fields) {
         self.unproved = self.unproved.without(given.named());
-        self.rest.give(given, seq, None);
+        self.give_rest(given, seq, None);
         // Beside a correction `null` says that nothing proves a price, and not that it begins anew.
         for field in given.withdrawn().iter().filter(|field| PRICES.contains(field)) {
             self.unproved = self.unproved.with(field);
@@ -167,47 +194,100 @@ impl TopicTape {
         }
     }
 
-    /// The newest trade of this name, when it was not cancelled.
-    fn find(&self, id: &TradeId) -> Option<usize> {
-        let at = self.trades.iter().rposition(|trade| trade.id == *id)?;
+    /// A line gives totals: no trade before it is part of them.
+    fn give_rest(&mut self, tick: &Fields, seq: u64, own: Option<&TapeTrade>) {
+        self.rest.give(tick, seq, own);
+        if tick.named().contains(Field::Volume) {
+            self.volume = Volume::ZERO;
+        }
+        if tick.named().contains(Field::Trades) {
+            self.count = 0;
+        }
+    }
+
+    fn count_in(&mut self, trade: &TapeTrade) {
+        if self.is_part(trade, Field::Volume) {
+            // The record has taken it in: the sum is in range.
+            self.volume = self.volume.checked_add(trade.last_size).unwrap_or(self.volume);
+        }
+        self.count += u64::from(self.is_part(trade, Field::Trades));
+    }
+
+    fn count_out(&mut self, trade: &TapeTrade) {
+        if self.is_part(trade, Field::Volume) {
+            self.volume = self.volume.without(trade.last_size);
+        }
+        self.count -= u64::from(self.is_part(trade, Field::Trades));
+    }
+
+    /// Whether the volume stays in range with this trade.
+    fn has_volume_for(&self, trade: &TapeTrade) -> bool {
+        let sum = self.rest.volume().unwrap_or_default().checked_sum(self.volume);
+        !self.is_part(trade, Field::Volume) || sum.and_then(|sum| sum.checked_add(trade.last_size)).is_some()
+    }
+
+    /// Where the newest trade of this name is, when it was not cancelled.
+    fn find(&mut self, id: &TradeId) -> Option<usize> {
+        let seq = self.names.find(id, &self.trades)?;
+        let at = self.at(seq)?;
         (!self.trades[at].is_cancelled).then_some(at)
+    }
+
+    /// Where the trade of this seq is.
+    fn at(&self, seq: u64) -> Option<usize> {
+        self.trades.binary_search_by_key(&seq, |trade| trade.seq).ok()
+    }
+
+    fn is_part(&self, trade: &TapeTrade, field: Field) -> bool {
+        trade.seq >= self.rest.since(field) && !trade.is_cancelled && trade.affects.fields().contains(field)
     }
 
     /// The trades that are part of a total.
     fn of(&self, field: Field) -> impl DoubleEndedIterator<Item = &TapeTrade> {
         let since = self.rest.since(field);
-        let is_part = move |trade: &&TapeTrade| {
-            trade.seq >= since && !trade.is_cancelled && trade.affects.fields().contains(field)
-        };
-        self.trades.iter().filter(is_part)
+        let first = self.trades.partition_point(|trade| trade.seq < since);
+        self.trades.range(first..).filter(move |trade| self.is_part(trade, field))
     }
 
-    /// The fields that are no longer what the record has, after the trade of this seq was changed.
-    fn difference(&mut self, seq: u64, record: &Fields) -> Result<Fields, Uncorrected> {
+    /// The fields that are no longer what the record has, after a trade was changed. `changed`: what the trade was, and
+    /// what it is now, if anything.
+    fn difference(&mut self, changed: &[&TapeTrade], record: &Fields) -> Fields {
         let mut now = Fields::default();
-        match self.volume()? {
-            Some(volume) => now.set_volume(volume),
-            None => now.withdraw(Field::Volume),
+        let seq = changed.first().map_or(0, |trade| trade.seq);
+        match self.rest.volume() {
+            // A sum of nothing is no total.
+            None if self.of(Field::Volume).next().is_none() => now.withdraw(Field::Volume),
+            rest => now.set_volume(rest.unwrap_or_default().checked_sum(self.volume).unwrap_or_default()),
         }
-        let others = self.of(Field::Trades).count() as u64;
-        match self.rest.trades() {
-            Some(trades) => now.set_trades(trades.saturating_add(others)),
-            None if others > 0 => now.set_trades(others),
-            None => now.withdraw(Field::Trades),
+        match (self.rest.trades(), self.count) {
+            (None, 0) => now.withdraw(Field::Trades),
+            (rest, count) => now.set_trades(rest.unwrap_or(0).saturating_add(count)),
         }
-        self.unproved = FieldSet::NONE;
         for (field, ahead) in EXTREMES {
+            if !self.may_move(field, ahead, changed, record) {
+                continue;
+            }
+            self.unproved = self.unproved.without(field.bit());
             let prices = self.of(field).map(|trade| trade.last);
             let found = prices.reduce(|far, price| further(far, price, ahead));
             self.put(field, self.rest.extreme(field).with(found, ahead), &mut now);
         }
+        self.unproved = self.unproved.without(Field::Open.bit());
         let first = self.of(Field::Open).next().map(|trade| (trade.seq, trade.last));
         self.put(Field::Open, self.rest.open(first), &mut now);
         self.put_last(seq, record, &mut now);
         let same = now.named().iter().filter(|&field| is_same(field, &now, record));
         let same = same.fold(FieldSet::NONE, FieldSet::with);
         now.clear(same);
-        Ok(now)
+        now
+    }
+
+    /// Whether an extreme may be another, since the trade that was changed had its price or has a price beyond it.
+    fn may_move(&self, field: Field, ahead: Ordering, changed: &[&TapeTrade], record: &Fields) -> bool {
+        let Some(extreme) = record.get_decimal(field).filter(|_| !self.unproved.contains(field)) else {
+            return true;
+        };
+        changed.iter().any(|trade| trade.last == extreme || trade.last.cmp(&extreme) == ahead)
     }
 
     fn put(&mut self, field: Field, value: Proof, now: &mut Fields) {
@@ -233,21 +313,11 @@ impl TopicTape {
             now.withdraw_all(FieldSet::LAST_TRADE.without(now.named()));
             return;
         };
-        let Some(trade) = self.trades.iter().rfind(|trade| trade.seq == shown) else { return };
+        let Some(trade) = self.at(shown).map(|at| &self.trades[at]) else { return };
         now.merge(&trade.as_last());
         if trade.side.is_none() && record.mask.contains(Field::Side) {
             now.set_side(Side::Unknown);
         }
-    }
-
-    /// The volume, or an error when it would be out of range.
-    fn volume(&self) -> Result<Option<Volume>, Uncorrected> {
-        let mut sum = self.rest.volume();
-        for trade in self.of(Field::Volume) {
-            let volume = sum.unwrap_or_default().checked_add(trade.last_size);
-            sum = Some(volume.ok_or(Uncorrected::VolumeFull)?);
-        }
-        Ok(sum)
     }
 }
 

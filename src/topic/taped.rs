@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{
     record::{Record, TotalFull},
     tape::{TopicTape, Uncorrected, is_same},
+    tape_room::TapeRoom,
 };
 use crate::{
     feed::RejectReason,
@@ -49,19 +50,20 @@ pub fn take(
     record: &mut Record,
     tape: &mut Option<Box<TopicTape>>,
     tick: &Fields,
-    trades_max: usize,
+    room: &mut TapeRoom,
 ) -> Result<(), NotTaken> {
     if let Some(report) = tick.correction() {
-        return correct(record, tape, tick, report, trades_max);
+        return correct(record, tape, tick, report, room);
     }
     let seq = record.seq + 1;
+    let trades_max = room.for_table(tape.as_ref().map_or(0, |tape| tape.held_trades()));
     if tape.is_none() && trades_max > 0 && tick.is_trade() && !tick.name_of_trade().is_empty() {
         *tape = Some(Box::new(TopicTape::new(&record.fields, seq)));
     }
     let Some(tape) = tape else { return Ok(record.take(tick)?) };
     let (held, news) = (tape.held(tick), news(record, tick, tape));
     record.take_holding(tick, held)?;
-    tape.follow(news.as_ref().unwrap_or(tick), seq, &record.fields, trades_max);
+    room.count(tape, |tape| tape.follow(news.as_ref().unwrap_or(tick), seq, &record.fields, trades_max));
     Ok(())
 }
 
@@ -88,13 +90,14 @@ fn correct(
     tape: &mut Option<Box<TopicTape>>,
     tick: &Fields,
     report: &TradeReport,
-    trades_max: usize,
+    room: &mut TapeRoom,
 ) -> Result<(), NotTaken> {
     let mut report = report.clone();
     let known = match (tape.as_mut(), report.kind) {
         (None, _) => Err(Uncorrected::NoSuchTrade),
         (Some(tape), ReportKind::Cancel) => {
-            tape.cancel(&report.id, &record.fields).map_err(|_| Uncorrected::NoSuchTrade)
+            let cancelled = room.count(tape, |tape| tape.cancel(&report.id, &record.fields));
+            cancelled.map_err(|_| Uncorrected::NoSuchTrade)
         }
         (Some(tape), _) => tape.correct(&mut report, &record.fields),
     };
@@ -105,6 +108,7 @@ fn correct(
         Err(Uncorrected::NoSuchTrade) if !tick.named().is_empty() => as_given(record, &report),
         Err(Uncorrected::NoSuchTrade) => {
             let kind = if report.kind == ReportKind::Cancel { "cancel" } else { "correct" };
+            let trades_max = room.for_table(tape.as_ref().map_or(0, |tape| tape.held_trades()));
             return Err(NotTaken::UnknownTrade { kind, id: report.id.to_string(), trades_max });
         }
     };

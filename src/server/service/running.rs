@@ -154,7 +154,7 @@ impl Service {
         let (server, node) = (&self.server, &self.server.node);
         server.balancer.set_limits(&limits);
         node.ingest.set_topics_max(limits.topics);
-        node.ingest.set_tape_trades_max(limits.tape_trades);
+        node.ingest.set_tape_limits(&limits);
         for (_, listener) in &self.listeners {
             if let Err(error) = listener::retune(listener, &limits) {
                 tracing::warn!(%error, "connections to come keep the old time without an acknowledgement");

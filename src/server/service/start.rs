@@ -82,7 +82,7 @@ impl Service {
         let statuses = feeds.statuses.clone();
         let names = statuses.iter().map(|status| status.name.clone()).collect();
         let mut market = Market::new(names, setup.limits.topics, setup.limits.ring_ticks);
-        market.set_tape_trades_max(setup.limits.tape_trades);
+        market.set_tape_limits(&setup.limits);
         let ingest = Ingest::new(market, ends.iter().map(outlet).collect());
         let ingest = Arc::new(ingest.with_listings(std::mem::take(&mut feeds.listings)));
         let epoch = setup.epoch.unwrap_or_else(|| new_epoch(&clock));

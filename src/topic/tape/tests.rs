@@ -4,6 +4,7 @@ mod random;
 
 use crate::{
     feed::{RefusedTick, RejectReason, ndjson::NdjsonDecoder},
+    limits::{self, Limits},
     tick::{Affects, Fields, Nanos, Symbol, Tick, TradeId, WantedFields},
     topic::{Detail, FeedId, Market, TopicId},
 };
@@ -16,7 +17,7 @@ struct Topic(Market);
 impl Topic {
     fn new(trades_max: usize) -> Self {
         let mut market = Market::new(vec!["feed".to_owned()], 1, 4);
-        market.set_tape_trades_max(trades_max);
+        market.set_tape_limits(&Limits { tape_trades: trades_max, ..limits::DEFAULT });
         Topic(market)
     }
 

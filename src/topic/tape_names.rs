@@ -1,0 +1,68 @@
+//! Which trade of a running table has a name. Most tapes are never corrected, so nothing is kept before the first
+//! correction.
+//!
+//! Invariant: of trades with one name the newest has it. A name is known by its hash; two names with one hash, which no
+//! tape of this world has, are told apart by the trade itself, and only the newer of them is found.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::BuildHasher,
+};
+
+use foldhash::fast::{FixedState, RandomState};
+
+use super::tape_trade::TapeTrade;
+use crate::tick::TradeId;
+
+/// The newest seq of each name, once anything was looked for.
+#[derive(Clone, Debug, Default)]
+pub struct TapeNames(Option<Box<Known>>);
+
+#[derive(Clone, Debug, Default)]
+struct Known {
+    hasher: RandomState,
+    seqs: HashMap<u64, u64, FixedState>,
+}
+
+impl TapeNames {
+    /// A trade comes to the table.
+    #[inline]
+    pub fn push(&mut self, trade: &TapeTrade) {
+        if let Some(known) = &mut self.0 {
+            known.push(trade);
+        }
+    }
+
+    /// A trade leaves the table.
+    #[inline]
+    pub fn forget(&mut self, trade: &TapeTrade) {
+        if let Some(known) = &mut self.0 {
+            let hash = known.hasher.hash_one(trade.id);
+            if known.seqs.get(&hash) == Some(&trade.seq) {
+                known.seqs.remove(&hash);
+            }
+        }
+    }
+
+    /// The seq of the newest trade of this name.
+    pub fn find(&mut self, id: &TradeId, trades: &VecDeque<TapeTrade>) -> Option<u64> {
+        let known = self.0.get_or_insert_with(|| Box::new(Known::of(trades)));
+        let seq = *known.seqs.get(&known.hasher.hash_one(id))?;
+        let at = trades.binary_search_by_key(&seq, |trade| trade.seq).ok()?;
+        (trades[at].id == *id).then_some(seq)
+    }
+}
+
+impl Known {
+    fn of(trades: &VecDeque<TapeTrade>) -> Self {
+        let mut known = Known::default();
+        for trade in trades {
+            known.push(trade);
+        }
+        known
+    }
+
+    fn push(&mut self, trade: &TapeTrade) {
+        self.seqs.insert(self.hasher.hash_one(trade.id), trade.seq);
+    }
+}
