@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     fanout::{Emit, GapReason, LocalId, View},
-    tick::{Symbol, TradeReport, WantedFields},
+    tick::{Symbol, WantedFields},
     topic::{Record, Stamped},
 };
 
@@ -44,22 +44,6 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
             self.cached.resize_with(index + 1, Cached::default);
         }
         (self.frames.current_mut(), &mut self.cached[index])
-    }
-
-    fn write_some(
-        &mut self,
-        kind: MessageKind,
-        symbol: &Symbol,
-        record: &Record,
-        view: &View,
-        shown: WantedFields,
-        report: Option<&TradeReport>,
-    ) {
-        let frame = self.frames.current_mut();
-        let begin = frame.bytes.len();
-        E::Messages::some(kind, symbol, record, shown, report, 1, &mut frame.bytes);
-        frame.record(record.rx, record.order);
-        write_name::<E>(begin, view, frame);
     }
 
     /// As [`Emit::run`], message by message, each with the name of the subscription.
@@ -105,13 +89,15 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
     }
 
     fn snapshot(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, view: &View) {
-        if !view.has_every_field() {
-            return self.write_some(MessageKind::Snapshot, symbol, record, view, view.wanted, None);
-        }
         let (frame, cached) = self.frame_and_cached(topic);
         let begin = frame.bytes.len();
-        let encoded = cached.record::<E::Messages>(symbol, record);
-        E::Messages::whole(MessageKind::Snapshot, encoded, 1, &mut frame.bytes);
+        if view.has_every_field() {
+            let encoded = cached.record::<E::Messages>(symbol, record);
+            E::Messages::whole(MessageKind::Snapshot, encoded, 1, &mut frame.bytes);
+        } else {
+            let kind = MessageKind::Snapshot;
+            E::Messages::some(kind, symbol, record, view.wanted, None, 1, &mut frame.bytes);
+        }
         frame.record(record.rx, record.order);
         write_name::<E>(begin, view, frame);
     }
@@ -135,14 +121,7 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
 
     fn last_tick(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, view: &View) {
         if !view.has_every_field() {
-            return self.write_some(
-                MessageKind::Update,
-                symbol,
-                record,
-                view,
-                view.wanted.intersect(record.all_changed()),
-                view.report_of(&record.fields),
-            );
+            return self.merged(topic, symbol, record, 1, WantedFields::NONE, view);
         }
         let (frame, cached) = self.frame_and_cached(topic);
         let begin = frame.bytes.len();

@@ -1,8 +1,8 @@
 //! Data frames with their headers, ready for the socket.
 //!
 //! A [`Framer`] builds one frame at a time in a buffer that it reuses, so that no delivery allocates. What several
-//! sessions need is encoded once: a topic's whole record, its last tick, and a run of its newest ticks, of which a
-//! session gets a part in one copy. Finished frames can be held until they are sent, and kept for reuse.
+//! sessions need is encoded once: a topic's whole record, what has changed of it since different seqs, its last tick, and
+//! a run of its newest ticks, of which a session gets a part in one copy. Finished frames can be held until they are sent, and kept for reuse.
 //!
 //! Invariant: encodings share cached messages when they use the same type of messages, and otherwise never.
 

@@ -1,7 +1,7 @@
 //! The merged updates of one topic in one encoding, as of its newest record: each different one is encoded once.
 //!
 //! Sessions at different cursors nearly always lack the same fields, so there are few different ones, and a session's
-//! share of the cost is to find its own and copy it.
+//! share of the cost is to find its own and copy it. One tick alone, with some of its fields, is such an update, too.
 //!
 //! Bounds: [`MERGED_MAX`] of them; one more, and they are encoded anew as they are asked for.
 
