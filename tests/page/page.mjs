@@ -133,7 +133,7 @@ const checks = {
     opened.heard.console = opened.heard.console.filter(line => !/TrustedScript|Content Security Policy/.test(line));
     await assertClean(opened, server);
     if (!shots) return;
-    await untilTicks(page, 1200);
+    await untilTicks(page, 250);
     for (const colorScheme of ['light', 'dark']) {
       await page.emulateMedia({ colorScheme });
       await page.screenshot({ path: join(shots, `dashboard-${colorScheme}.png`) });
@@ -345,6 +345,71 @@ const checks = {
     await page.setViewportSize({ width: 390, height: 844 });
     assert.ok(!await last.isVisible());
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'nothing sticks out of a small screen');
+    await assertClean(opened, server);
+  },
+
+  async 'cancels and corrections are seen on the list and put the chart right; odd lots do not move it'(context) {
+    const server = await serve('--listen', '127.0.0.1:0', '--feed', 'push');
+    const opened = await open(context, server);
+    const { page } = opened;
+    const lines = () => page.evaluate(() => [...document.querySelectorAll('#tape tr:not([hidden])')].map(line => [...line.querySelectorAll('td')].slice(1)
+      .map(cell => (cell.firstChild.textContent && `~${cell.firstChild.textContent.trim()}~`) + cell.lastChild.textContent)));
+    const seen = (count, fate) => until(page, `${count} trades, ${fate}`, ([count, fate]) => document.querySelectorAll('#tape tr:not([hidden])').length === count
+      && (!fate || document.querySelector(`#tape .${fate}`)), [count, fate]);
+    const price = price => until(page, `${price} in head and chart`, price => document.querySelector('#pick-last').textContent.replace(/^[▲▼] /, '') === price
+      && document.querySelector('#chart').dataset.price === price, price);
+    await untilBadge(page, 'connected');
+    const trade = (id, last, more = {}) => ({ symbol: 'A', last, last_size: '2', trade_id: id, ...more });
+    await publish(server, { symbol: 'A', bid: '9.5', ask: '13' }, trade('a', '10', { side: 'buy' }), trade('b', '13', { side: 'sell' }), trade('odd', '12', { last_size: '0.5', affects: ['volume'] }), trade('c', '11', { side: 'buy' }));
+    await untilRows(page, 'A');
+    await seen(4);
+    await price('11.0');
+    await publish(server, { symbol: 'A', cancel: 'c' });
+    await seen(4, 'cancelled');
+    await price('13.0');
+    await publish(server, { symbol: 'A', correct: 'b', last: '12.5', last_size: '3' });
+    await seen(4, 'corrected');
+    await price('12.5');
+    assert.deepEqual(await lines(), [
+      ['~11.0~', '~2.0~', '▲ cancelled', 'c'], ['12.0', '0.5', 'not last', 'odd'], ['~13.0~12.5', '~2.0~3.0', '▼ corrected', 'b'], ['10.0', '2.0', '▲ buy', 'a'],
+    ]);
+    const title = at => page.locator('#tape tr').nth(at).getAttribute('title');
+    assert.match(await title(1), /Does not move the last price; moves: volume/);
+    assert.match(await title(2), /Corrected from 13, size 2/);
+    assert.equal(await page.locator('#tape s').first().evaluate(old => getComputedStyle(old).textDecorationLine), 'line-through');
+    await untilCell(page, 'A', 'last', '▼12.5');
+    await untilCell(page, 'A', 'volume', '5.5');
+    const facts = async () => Object.fromEntries(await page.evaluate(() => [...document.querySelectorAll('#facts div:not([hidden])')].map(fact => fact.innerText.split('\n'))));
+    const { High, Low, Volume, Trades } = await facts();
+    assert.deepEqual([High, Low, Volume, Trades], ['12.5', '10.0', '5.5', '3']);
+    // What is kept of before does not show it again.
+    await page.reload();
+    await seen(4, 'corrected');
+    await price('12.5');
+    await shootAll(page, 'corrections');
+    await assertClean(opened, server);
+  },
+
+  async 'fields of the configuration stand beside the others, and go when they are withdrawn'(context) {
+    const fields = ['mark:decimal:last:*', 'open_interest:integer:last:*', 'note:text:last:*'].flatMap(field => ['--field', field]);
+    const server = await serve('--listen', '127.0.0.1:0', '--feed', 'push', ...fields);
+    const opened = await open(context, server);
+    const { page } = opened;
+    const facts = expected => until(page, JSON.stringify(expected), expected => JSON.stringify([...document.querySelectorAll('#facts .configured:not([hidden])')]
+      .map(fact => [...fact.children].map(part => part.textContent))) === JSON.stringify(expected), expected);
+    await untilBadge(page, 'connected');
+    await publish(server, { symbol: 'A', last: 5, last_size: 1, open_interest: 12345, note: '<i>&\u202e' }, { symbol: 'A', mark: '0.125' }, { symbol: 'B', bid: 1 });
+    await untilRows(page, 'A', 'B');
+    await facts([['mark', '0.125'], ['open_interest', '12345'], ['note', '<i>&\\u{202e}']]);
+    await publish(server, { symbol: 'A', open_interest: null });
+    await facts([['mark', '0.125'], ['note', '<i>&\\u{202e}']]);
+    for (const [width, height] of [[390, 844], [1280, 720]]) {
+      await page.setViewportSize({ width, height });
+      assert.deepEqual(await cut(page, '#facts dd'), []);
+    }
+    await shootAll(page, 'configured');
+    await page.locator(row('B')).click();
+    await facts([]);
     await assertClean(opened, server);
   },
 
@@ -594,7 +659,8 @@ const checks = {
     await untilBadge(page, 'connected');
     await untilPricesMove(page);
     const resumed = heard.sent.filter(command => command.resume && Object.keys(command.resume.last).length > 1);
-    assert.equal(Object.keys(resumed[0].resume.last).length, 19, 'and the picked one by a command of its own');
+    assert.equal(Object.keys(resumed[0].resume.last).length, 20);
+    assert.ok(heard.sent.some(command => command.as === 'tape' && command.resume?.last['SIM-0001'] > 0), 'and the tape by a command of its own');
     await until(page, 'the gap in times and sales', () => document.querySelector('#tape .loss')?.textContent.includes('epoch'));
     assert.ok((await account(page)).lost > 0);
     await until(page, 'gaps', () => Number(document.querySelector('#gaps').textContent) > 0);
@@ -606,11 +672,11 @@ const checks = {
     await assertClean(opened, first, { refused: true });
   },
 
-  async 'a connection that breaks is resumed: no tick is lost in times and sales'(context) {
+  async 'a connection that breaks is resumed: no trade is lost or merged in times and sales'(context) {
     const server = await serve('--listen', '127.0.0.1:0', '--feed', 'sim?symbols=20&rate=400&seed=7');
     const sockets = await proxied(context);
     const opened = await open(context, server, '?pick=SIM-0001');
-    const { page } = opened;
+    const { page, heard } = opened;
     await untilCount(page, '20 symbols');
     await untilTicks(page, 30);
     const { from } = await account(page);
@@ -622,7 +688,16 @@ const checks = {
     }
     assert.equal(sockets.length, 4);
     const { from: still, merged, lost } = await account(page);
-    assert.deepEqual([still, merged, lost], [from, 0, 0]);
+    assert.deepEqual([still, lost], [from, 0]);
+    assert.ok(merged > 0, 'quotes between trades are merged');
+    // What was on its way to a connection that had ended was heard twice. The total of each trade is that of the one before and 1.
+    const told = heard.received.filter(({ type, as, last_size }) => type === 'update' && as === 'tape' && last_size !== undefined);
+    const trades = [...new Map(told.map(({ seq, trades }) => [seq, trades]))].sort(([a], [b]) => a - b);
+    assert.deepEqual(trades.map(([, total]) => total), trades.map((_, at) => trades[0][1] + at));
+    const lines = (await page.evaluate(() => [...document.querySelectorAll('#tape tr:not([hidden])')].map(line => Number(line.dataset.seq)))).reverse();
+    const newest = trades.findIndex(([seq]) => seq === lines.at(-1)) + 1;
+    assert.ok(lines.length > 20);
+    assert.deepEqual(lines, trades.slice(newest - lines.length, newest).map(([seq]) => seq));
     assert.equal(await text(page, 'gaps'), '0');
     await assertClean(opened, server);
   },
@@ -759,6 +834,17 @@ async function watchLooks(context) {
     new MutationObserver(see).observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
   });
   return page => page.evaluate(() => [...looks].filter(Boolean));
+}
+
+/** Screenshots, where they are wanted: at a desk and on a phone, light and dark. */
+async function shootAll(page, name) {
+  for (const [kind, size] of shots ? [['desk', { width: 1280, height: 720 }], ['phone', { width: 390, height: 844 }]] : []) {
+    await page.setViewportSize(size);
+    for (const colorScheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme });
+      await page.screenshot({ path: join(shots, `${name}-${kind}-${colorScheme}.png`), fullPage: kind === 'phone' });
+    }
+  }
 }
 
 /** Texts that do not fit into their boxes. */

@@ -84,6 +84,16 @@ export class Book {
     return row;
   }
 
+  /** A row of another book, which goes on here by itself. */
+  goOn(from: Row): Row {
+    const row = {
+      ...from, fields: { ...from.fields }, configured: new Map(from.configured), moved: { ...from.moved }, changed: {}, n: 1, merged: 0, gaps: 0, lost: 0, why: '',
+      trend: new SecondRing(), awaiting: undefined, knownTo: 0,
+    };
+    this.rows.set(row.symbol, row);
+    return row;
+  }
+
   data(message: Data): void {
     const row = this.row(message.symbol);
     if (row.awaiting !== undefined) return;
@@ -96,6 +106,7 @@ export class Book {
     const merged = Math.min(whole ? (row.seq ? missed : 1) : n, message.seq - row.knownTo) - 1;
     if (merged > 0) this.merge(row, merged);
     row.seq = message.seq;
+    widen(row, message);
     if (!history) take(row, message, whole);
     this.listener.data?.(row, message, history);
   }
@@ -180,6 +191,13 @@ export function priceOf({ last, bid, ask }: Fields): Price | undefined {
 /** Its decimal places: what is between two prices may have one more. */
 export const placesOf = (row: Row, { kind }: Price): number => row.pricePlaces + (kind === 'mid' ? 1 : 0);
 
+/** The most decimal places, also of trades that do not move the record. */
+function widen(row: Row, message: Data): void {
+  const most = (had: number, ...texts: (string | null | undefined)[]): number => Math.max(had, ...texts.map(text => places(text ?? '')));
+  row.pricePlaces = most(row.pricePlaces, message.bid, message.ask, message.last, message.open, message.high, message.low, message.trade?.last);
+  row.sizePlaces = most(row.sizePlaces, message.bid_size, message.ask_size, message.last_size, message.trade?.last_size);
+}
+
 function take(row: Row, message: Data, whole: boolean): void {
   const had = row.fields, next: Fields = whole ? {} : had, before = priceOf(had);
   row.version++;
@@ -193,10 +211,6 @@ function take(row: Row, message: Data, whole: boolean): void {
     }
     move(row, name, had[name], value);
     next[name] = value;
-    if (name === 'volume') continue;
-    const decimals = places(value);
-    if (name.endsWith('_size')) row.sizePlaces = Math.max(row.sizePlaces, decimals);
-    else row.pricePlaces = Math.max(row.pricePlaces, decimals);
   }
   if (message.side === null) delete next.side;
   else if (message.side !== undefined) next.side = message.side;

@@ -48,9 +48,10 @@ async function symbols(): Promise<string[]> {
 // === The parts
 
 const picked = new Picked();
-const book = new Book({
-  born: () => { orderIsOld = true; },
-  data: (row, message) => { if (row.symbol === picked.symbol) picked.data(message, row.fields.last !== undefined); },
+const book = new Book({ born: () => { orderIsOld = true; } });
+/** Of the picked symbol, each trade. */
+const trades = new Book({
+  data: (row, message, history) => { if (row.symbol === picked.symbol) picked.data(message, row, history); },
   // That older ticks are no longer in the ring is no loss.
   again: row => { if (row.symbol === picked.symbol) picked.begin(); },
   gap: (row, message, history) => { if (row.symbol === picked.symbol && !history) picked.gap(message); },
@@ -63,7 +64,7 @@ const session = new Session({
   symbols,
   changed: soon,
   listCut: list => { keep({ entries: [...list.entries] }); paintChips(); orderIsOld = true; },
-}, book, new Watchlist(view.entries), view.intervalMs);
+}, book, trades, new Watchlist(view.entries), view.intervalMs);
 const grid = new Grid(byId('grid'), byId('head'), byId('rows'), {
   pick,
   remove: symbol => change(session.watchlist.without(entryOf(symbol))),
@@ -292,7 +293,7 @@ function paintConfigured(row: Row): void {
 }
 
 function paintPicked(): void {
-  const row = book.rows.get(picked.symbol);
+  const row = session.detail(picked.symbol);
   if (!row) return;
   const price = priceOf(row.fields), way = row.moved[price?.kind === 'mid' ? 'mid' : 'last'];
   put('pick', legible(row.symbol));
@@ -317,7 +318,7 @@ function paintPicked(): void {
 /** The chart ends with the price that stands above it; until its history is there, it shows nothing. */
 function paintChart(row: Row): void {
   const price = priceOf(row.fields);
-  const isWhole = !session.online || session.isWhole(row);
+  const isWhole = session.isWhole(row.symbol);
   if (isWhole) picked.settle(row);
   const bars = isWhole ? picked.bars : NO_BARS, places = price ? placesOf(row, price) : row.pricePlaces;
   if (charted !== bars) chart.show(bars, places);
@@ -370,9 +371,10 @@ function paintBar(): void {
   paintFreshness();
   put('notice', session.notice);
   put('behind', session.dirty ? `${session.dirty} wait, the oldest for ${duration(session.oldestMs)}` : '');
-  put('errors', String(book.errors));
-  mark(byId('errors'), book.errors ? 'wrong' : '');
-  byId('errors').title = book.lastError;
+  const errors = book.errors + trades.errors;
+  put('errors', String(errors));
+  mark(byId('errors'), errors ? 'wrong' : '');
+  byId('errors').title = book.lastError || trades.lastError;
   byId('again').hidden = state !== 'ended';
 }
 
@@ -386,7 +388,7 @@ function paintFreshness(): void {
 }
 
 function paintTime(): void {
-  const atMs = nowMs(), row = book.rows.get(picked.symbol);
+  const atMs = nowMs(), row = session.detail(picked.symbol);
   takeTime(atMs);
   grid.paintAges(atMs);
   if (row) paintPickedLook(row);
@@ -398,13 +400,14 @@ setInterval(() => {
   session.tick();
   const atMs = nowMs(), seconds = (atMs - before.atMs) / SECOND_MS;
   const rate = (now: number, then: number): number => session.online ? (now - then) / seconds : NaN;
-  const messages = rate(book.messages, before.messages), bytes = rate(session.bytes, before.bytes);
-  Object.assign(before, { atMs, messages: book.messages, bytes: session.bytes });
+  const heard = book.messages + trades.messages;
+  const messages = rate(heard, before.messages), bytes = rate(session.bytes, before.bytes);
+  Object.assign(before, { atMs, messages: heard, bytes: session.bytes });
   put('updates', Number.isNaN(messages) ? '–' : grouped(messages.toFixed()));
   put('bytes', Number.isNaN(bytes) ? '–' : `${(bytes / 1_000).toFixed(1)} kB/s`);
   put('trip', session.tripMs === undefined ? '–' : `${session.tripMs.toFixed(session.tripMs < 10 ? 1 : 0)} ms`);
-  put('merged', grouped(String(book.merged)));
-  put('gaps', grouped(String(book.gaps)));
+  put('merged', grouped(String(book.merged + trades.merged)));
+  put('gaps', grouped(String(book.gaps + trades.gaps)));
   grid.paintTrends();
   // What is sorted by a figure moves once a second, and not under the eyes.
   if (view.sort && view.sort !== 'symbol' && view.sort !== '-symbol') orderIsOld = true;

@@ -22,6 +22,8 @@ export type State = '' | 'live' | 'stale' | 'pending' | 'halted' | 'closed';
 /** A snapshot or an update. */
 export interface Data extends Told {
   type: 'snapshot' | 'update';
+  /** The subscription's name; absent: the one without. */
+  as?: string;
   symbol: string;
   seq: number;
   /** Microseconds: the feed's event time, and when the service took the tick in. */
@@ -46,9 +48,9 @@ export function* configured(message: Data): Generator<[string, string | null]> {
   }
 }
 
-export interface Gap { type: 'gap'; symbol: string; from: number; to: number; reason: string }
+export interface Gap { type: 'gap'; as?: string; symbol: string; from: number; to: number; reason: string }
 
-export interface Result { symbol: string; status: 'ok' | 'pending' | 'resumed' | 'gap' | 'error'; known?: boolean; matched?: number; code?: string; message?: string }
+export interface Result { symbol: string; as?: string; status: 'ok' | 'pending' | 'resumed' | 'gap' | 'error'; known?: boolean; matched?: number; code?: string; message?: string }
 
 export interface Limits { subscriptions: number; message_bytes: number; interval_ms: number; ring_ticks: number; commands_burst: number; stale_ms?: number }
 
@@ -57,10 +59,10 @@ export type Message =
   | Gap
   | { type: 'welcome'; session: string; epoch: string; heartbeat_ms: number; limits: Limits }
   | { type: 'subscribed' | 'unsubscribed' | 'set'; id?: number; results: Result[] }
-  | { type: 'status'; symbol?: string; state?: State; pace?: 'live' | 'conflating' }
+  | { type: 'status'; as?: string; symbol?: string; state?: State; pace?: 'live' | 'conflating' }
   | { type: 'heartbeat'; dirty: number; oldest_ms: number }
   | { type: 'pong'; id: number; ts: number }
-  | { type: 'list'; id?: number; subscriptions: { symbol: string; state: State }[] }
+  | { type: 'list'; id?: number; subscriptions: { symbol: string; as?: string; state: State }[] }
   | { type: 'error'; id?: number; code: string; message: string }
   | { type: 'drain'; retry_ms: number };
 
@@ -68,6 +70,7 @@ export interface Command {
   op: 'subscribe' | 'unsubscribe' | 'set' | 'list' | 'ping';
   id?: number;
   symbols?: string[];
+  as?: string;
   mode?: 'latest' | 'every' | 'trades';
   interval_ms?: number;
   resume?: { epoch: string; last: Record<string, number> };

@@ -1,8 +1,8 @@
 // The chosen symbol: its account of ticks, its trades, its bars. Pure.
 
 import { Bars } from './bars';
-import { priceOf, type Row } from './book';
-import type { Data, Fields, Gap } from './messages';
+import { type Price, priceOf, type Row } from './book';
+import type { Data, Gap } from './messages';
 import { Sales } from './sales';
 import { moves, newTrade, revision } from './trades';
 
@@ -18,7 +18,8 @@ export class Picked {
   /** When the open that stands was set, in ms by the server's time, if that was seen. */
   openedMs: number | undefined;
   private open: string | undefined;
-  private quote: Fields = {};
+  /** Bid and ask so far: null where there is none, absent where the history has not told yet. */
+  private quote: { bid?: string | null; ask?: string | null } = {};
   private traded = false;
 
   get symbol(): string {
@@ -48,16 +49,12 @@ export class Picked {
     this.open = this.openedMs = undefined;
   }
 
-  /** `hasTrades`: its price is that of its trades; otherwise it is taken between bid and ask. */
-  data(message: Data, hasTrades: boolean): void {
+  /** `row`: the record behind the message; with `history`, a later one. Where nothing was traded, its price is between bid and ask. */
+  data(message: Data, row: Row, history: boolean): void {
     this.sales.data(message);
     this.noteOpen(message);
-    for (const name of ['bid', 'ask'] as const) {
-      const value = message[name];
-      if (value === null) delete this.quote[name];
-      else if (value !== undefined) this.quote[name] = value;
-    }
-    this.traded ||= hasTrades || typeof message.last === 'string';
+    this.noteQuote(message, row, history);
+    this.traded ||= row.fields.last !== undefined || typeof message.last === 'string';
     // A base of the account is no event of the market.
     if (message.type === 'snapshot') return;
     const kept = this.of(this.symbol);
@@ -75,10 +72,25 @@ export class Picked {
       const { affects, id } = trade, volume = moves(affects, 'volume') ? Number(trade.size) : 0;
       bars.add(time, Number(trade.price), volume, { id, closes: moves(affects, 'last'), extends: moves(affects, 'high_low') });
     } else {
-      const price = this.traded ? message.last : priceOf(this.quote)?.text;
+      const price = this.traded ? message.last : this.quotePrice()?.text;
       // Withdrawn, or not told: no price, and no bar.
       if (price !== undefined && price !== null) bars.add(time, Number(price), 0);
     }
+  }
+
+  private noteQuote(message: Data, { fields }: Row, history: boolean): void {
+    const isBase = message.type === 'snapshot' || message.seq === (message.n ?? 1);
+    for (const name of ['bid', 'ask'] as const) {
+      if (!history) this.quote[name] = fields[name] ?? null;
+      else if (isBase) this.quote[name] = message[name] ?? null;
+      else if (message[name] !== undefined) this.quote[name] = message[name];
+    }
+  }
+
+  /** None where a side is not known: the other one alone is no price. */
+  private quotePrice(): Price | undefined {
+    const { bid, ask } = this.quote;
+    return bid === undefined || ask === undefined ? undefined : priceOf({ ...bid !== null && { bid }, ...ask !== null && { ask } });
   }
 
   /** Brings the bars to the price that is shown of the symbol: one that came as a base is no event, and yet the price. */
@@ -90,13 +102,14 @@ export class Picked {
   }
 
   /** A trade that is the open itself, seen from the first tick on or in place of another open, says when it was. */
-  private noteOpen({ type, n, open, last, rx }: Data): void {
-    if (open === undefined || open === this.open) return;
-    if (open === null) {
+  private noteOpen(message: Data): void {
+    const { open, last, rx } = message;
+    if (open === this.open || open === undefined && message.type === 'update') return;
+    if (open === null || open === undefined) {
       this.open = this.openedMs = undefined;
       return;
     }
-    const isFirst = type === 'update' && n === undefined && open === last && (this.open !== undefined || this.sales.from === 1);
+    const isFirst = newTrade(message) !== undefined && open === last && (this.open !== undefined || this.sales.from === 1);
     this.openedMs = isFirst ? rx / 1_000 : undefined;
     this.open = open;
   }

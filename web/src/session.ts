@@ -1,7 +1,8 @@
 // The page's session with the server: what is asked for, what is answered, and coming back.
 //
 // No page in it: the outside world is handed in, and `changed` tells it to look. Invariants: rows on screen, and no others,
-// are asked for at the chosen interval; the picked symbol is asked for tick by tick; what was held is resumed from.
+// are asked for at the chosen interval; the picked symbol has a second subscription, which brings each of its trades; what was
+// held is resumed from.
 
 import type { Book, Row } from './book';
 import { ServerClock } from './clock';
@@ -36,6 +37,8 @@ const REST_INTERVAL_MS = 5_000;
 const FALLBACK_SYMBOLS = 200;
 const FRAMING_BYTES = 200;
 const PINGS_MAX = 16;
+/** The name of the picked symbol's own subscription. */
+const TAPE = 'tape';
 
 const encoder = new TextEncoder();
 /** The length of a text on the wire; nearly all of it is ASCII. */
@@ -66,6 +69,7 @@ export class Session {
   private cancelRetry: (() => void) | undefined;
   private nextId = 0;
   private readonly pings = new Map<number, number>();
+  /** The commands for the tape that are not answered yet, and the seq behind which each is to go on. */
   private readonly asked = new Map<number, { symbol: string; last: number | undefined }>();
   private readonly unwanted = new Set<string>();
   /** Names that a glob matches and that were asked for by themselves, as no symbol has them. */
@@ -74,11 +78,12 @@ export class Session {
   private fast = new Set<string>();
   private seen: ReadonlySet<string> = new Set();
   private picked = '';
-  /** The symbol that comes tick by tick on this connection, and the one whose ticks are complete so far. */
+  /** The symbol that has a tape on this connection; and whether the server had no room for it. */
   private followed = '';
-  private complete = '';
+  private refused = false;
 
-  constructor(private readonly outside: Outside, readonly book: Book, private list: Watchlist, private intervalMs: number) {}
+  /** `tape`: the picked symbol as its own subscription has it. */
+  constructor(private readonly outside: Outside, readonly book: Book, readonly tape: Book, private list: Watchlist, private intervalMs: number) {}
 
   get online(): boolean {
     return this.state === 'connected' || this.state === 'draining';
@@ -93,9 +98,17 @@ export class Session {
     return this.limits?.stale_ms ?? STALE_MS;
   }
 
-  /** Whether all that there is of the symbol has come tick by tick: its history, and what followed. */
-  isWhole({ symbol, awaiting, seq, knownTo }: Row): boolean {
-    return this.followed === symbol && awaiting === undefined && seq >= knownTo;
+  /** Whether the tape has all that there is of the symbol: its history, and what followed. Offline, nothing more comes. */
+  isWhole(symbol: string): boolean {
+    const row = this.tape.rows.get(symbol);
+    if (!row || !this.online) return !this.online;
+    return this.followed === symbol && row.awaiting === undefined && row.seq >= row.knownTo;
+  }
+
+  /** The record that is shown of the picked symbol, beside its tape: the tape's own, as soon as that is whole. */
+  detail(symbol: string): Row | undefined {
+    const row = this.book.rows.get(symbol);
+    return row && this.isWhole(symbol) ? this.tape.rows.get(symbol) ?? row : row;
   }
 
   // === The connection
@@ -108,12 +121,7 @@ export class Session {
     this.openedMs = 0;
     this.heardMs = this.outside.nowMs();
     this.pings.clear();
-    for (const { symbol } of this.asked.values()) {
-      const row = this.book.rows.get(symbol);
-      if (row) row.awaiting = undefined;
-    }
-    this.asked.clear();
-    this.followed = '';
+    this.askTapeAnew();
     const mine: Link = this.link = this.outside.open(this.readRate, {
       frame: text => { if (mine === this.link) this.frame(text); },
       closed: (code, reason) => { if (mine === this.link) this.closed(code, reason); },
@@ -179,7 +187,7 @@ export class Session {
     if (!this.online) this.tripMs = undefined;
     this.pace = 'live';
     this.dirty = 0;
-    for (const row of this.book.rows.values()) row.version++;
+    for (const { rows } of [this.book, this.tape]) for (const row of rows.values()) row.version++;
     this.outside.changed();
   }
 
@@ -193,6 +201,8 @@ export class Session {
     const goneNames = had.names.filter(name => !list.has(name) && !this.book.rows.has(name));
     for (const symbol of gone) this.forget(symbol);
     this.unwanted.clear();
+    // There may be room now.
+    if (this.refused) this.leave();
     if (this.limits) {
       const byName = gone.filter(symbol => !goneGlobs.some(glob => matches(glob, symbol)));
       const away = [...goneGlobs, ...[...byName, ...goneNames].map(spelled)];
@@ -211,6 +221,7 @@ export class Session {
   setInterval(intervalMs: number): void {
     this.intervalMs = intervalMs;
     this.setRate([...this.fast], intervalMs);
+    if (this.followed) this.send({ op: 'set', symbols: [spelled(this.followed)], as: TAPE, interval_ms: intervalMs });
   }
 
   /** The rows that are on screen now. */
@@ -224,35 +235,44 @@ export class Session {
     this.setRate(faster, this.intervalMs);
   }
 
-  /** The symbol that is to come tick by tick, beginning with what the server's ring still has of it. */
+  /** The symbol whose trades are to come, beginning with what the server's ring still has of it. */
   pick(symbol: string): void {
-    if (symbol === this.picked) return;
-    const before = this.picked;
+    this.leave();
     this.picked = symbol;
-    this.complete = '';
-    if (this.followed === before && before && this.list.has(before)) {
-      const interval_ms = this.fast.has(before) ? this.intervalMs : this.restIntervalMs();
-      this.send({ op: 'set', symbols: [spelled(before)], mode: 'latest', interval_ms });
-    }
-    this.followed = '';
     this.follow();
   }
 
   private follow(): void {
-    const row = this.book.rows.get(this.picked);
-    if (!row || !this.limits || !this.online || this.followed === this.picked) return;
+    const shown = this.book.rows.get(this.picked);
+    if (!shown || !this.limits || !this.online || this.followed === this.picked) return;
     this.followed = this.picked;
+    const held = this.tape.rows.get(shown.symbol), row = held ?? this.tape.goOn(shown);
     const id = ++this.nextId;
-    const command: Command = { op: 'subscribe', id, symbols: [spelled(row.symbol)], mode: 'every', interval_ms: 0 };
+    // Quotes are merged between trades; where there are no trades, the chart is made of them.
+    const mode = row.seq && row.fields.last === undefined ? 'every' : 'trades';
+    const command: Command = { op: 'subscribe', id, symbols: [spelled(row.symbol)], as: TAPE, mode, interval_ms: this.intervalMs };
     // An eighth of the ring is left to what comes before the server reads this. A slow page asks for no history.
-    const history = this.complete === this.picked || this.readRate !== Infinity ? 0 : Math.floor(this.limits.ring_ticks * 7 / 8);
+    const history = held || this.readRate !== Infinity ? 0 : Math.floor(this.limits.ring_ticks * 7 / 8);
     const last = Math.max(0, row.seq - history);
     const same = row.epoch === this.book.epoch;
     if (row.seq) command.resume = { epoch: row.epoch, last: { [row.symbol]: same ? last : row.seq } };
-    this.complete = this.picked;
     this.asked.set(id, { symbol: row.symbol, last: row.seq && same ? last : undefined });
-    this.book.await(row, id);
+    this.tape.await(row, id);
     this.send(command);
+  }
+
+  private leave(): void {
+    if (this.followed) this.send({ op: 'unsubscribe', symbols: [spelled(this.followed)], as: TAPE });
+    this.tape.rows.clear();
+    this.askTapeAnew();
+  }
+
+  /** The tape is to be asked for again, and goes on where it is. */
+  private askTapeAnew(): void {
+    for (const row of this.tape.rows.values()) row.awaiting = undefined;
+    this.asked.clear();
+    this.followed = '';
+    this.refused = false;
   }
 
   private restIntervalMs(): number {
@@ -260,18 +280,20 @@ export class Session {
   }
 
   private setRate(symbols: string[], interval_ms: number): void {
-    for (const batch of this.batches(symbols.filter(symbol => symbol !== this.picked).map(spelled))) this.send({ op: 'set', symbols: batch, interval_ms });
+    for (const batch of this.batches(symbols.map(spelled))) this.send({ op: 'set', symbols: batch, interval_ms });
   }
 
   /** `from`: the epoch of what is held. */
   private subscribe({ names, globs }: { names: string[]; globs: string[] }, from = this.book.epoch): void {
     const limits = this.limits;
     if (!limits || (!names.length && !globs.length)) return;
-    if (names.length > limits.subscriptions) {
-      this.notice = `Only the first ${limits.subscriptions} symbols: the server allows no more`;
-      names = names.slice(0, limits.subscriptions);
+    // One is the tape's.
+    const most = limits.subscriptions - 1;
+    if (names.length > most) {
+      this.notice = `Only the first ${most} symbols: the server allows no more`;
+      names = names.slice(0, most);
     }
-    const held = [...this.book.rows.values()].filter(row => row.seq && row.epoch === from && row.symbol !== this.picked);
+    const held = [...this.book.rows.values()].filter(row => row.seq && row.epoch === from);
     for (const entries of [...this.batches(names.map(entryOf)), ...this.batches(globs.map(entryOfGlob))]) {
       const command: Command = { op: 'subscribe', symbols: entries.map(sent), mode: 'latest', interval_ms: this.restIntervalMs() };
       // What finds no room here begins with a snapshot.
@@ -284,7 +306,6 @@ export class Session {
     const out = this.list.entries.filter(isLeftOut).map(entry => entry.slice(1));
     if (globs.length) for (const symbols of this.batches(out.filter(name => !isGlob(name)))) this.send({ op: 'unsubscribe', symbols });
     this.fast.clear();
-    if (names.includes(this.picked) || globs.some(glob => matches(glob, this.picked))) this.followed = '';
     this.follow();
     this.send({ op: 'list' });
   }
@@ -322,7 +343,7 @@ export class Session {
   private forget(symbol: string): void {
     this.book.forget(symbol);
     this.fast.delete(symbol);
-    if (this.followed === symbol) this.followed = '';
+    if (this.tape.rows.has(symbol)) this.leave();
   }
 
   // === What is told
@@ -343,15 +364,15 @@ export class Session {
   private message(message: Message): void {
     switch (message.type) {
       case 'snapshot':
-      case 'update': if (this.wanted(message.symbol)) this.book.data(message); break;
-      case 'gap': if (this.wanted(message.symbol)) this.book.gap(message); break;
+      case 'update': this.bookOf(message)?.data(message); break;
+      case 'gap': this.bookOf(message)?.gap(message); break;
       case 'welcome': this.welcome(message); break;
       case 'subscribed': this.subscribed(message.id, message.results); break;
       case 'unsubscribed':
       case 'set': this.complain(message.results); break;
       case 'status':
         if (message.pace) this.pace = message.pace;
-        if (message.symbol !== undefined && message.state && this.wanted(message.symbol)) this.book.status(message.symbol, message.state);
+        if (message.symbol !== undefined && message.state) this.bookOf({ ...message, symbol: message.symbol })?.status(message.symbol, message.state);
         break;
       case 'heartbeat':
         this.dirty = message.dirty;
@@ -376,7 +397,7 @@ export class Session {
 
   private welcome(message: Extract<Message, { type: 'welcome' }>): void {
     const from = this.book.epoch;
-    this.book.epoch = message.epoch;
+    this.book.epoch = this.tape.epoch = message.epoch;
     this.limits = message.limits;
     this.heartbeatMs = message.heartbeat_ms;
     this.openedMs = this.outside.nowMs();
@@ -389,9 +410,14 @@ export class Session {
 
   private askAgain(): void {
     if (!this.online) return;
-    for (const row of this.book.rows.values()) row.awaiting = undefined;
-    this.complete = this.followed = '';
+    this.askTapeAnew();
     this.subscribe(this.list.targets());
+  }
+
+  /** Whose a message is; no one's when it was on its way as its subscription ended. */
+  private bookOf({ symbol, as }: { symbol: string; as?: string }): Book | undefined {
+    if (as !== undefined) return as === TAPE && symbol === this.followed ? this.tape : undefined;
+    return this.wanted(symbol) ? this.book : undefined;
   }
 
   private wanted(symbol: string): boolean {
@@ -401,22 +427,29 @@ export class Session {
   }
 
   private subscribed(id: number | undefined, results: Result[]): void {
-    const asked = id === undefined ? undefined : this.asked.get(id);
-    if (asked && id !== undefined) {
-      this.asked.delete(id);
-      const row = this.book.rows.get(asked.symbol), status = results[0]?.status;
-      if (row) this.book.answered(row, id, status === 'resumed' || status === 'gap' ? asked.last : undefined);
+    this.complain(results);
+    if (id !== undefined && results.some(({ as }) => as === TAPE)) {
+      this.answered(id, results[0]?.status);
+      return;
     }
     for (const { symbol, status, known, matched } of results) if (status === 'pending' && matched === undefined && this.list.names.has(symbol)) this.book.pending(symbol, known !== false);
-    this.complain(results);
     const ours = this.list.targets().globs;
     const globs = results.filter(({ symbol, code }) => code === 'too_many_subscriptions' && ours.includes(symbol)).map(({ symbol }) => symbol);
     if (globs.length) void this.fallBack(globs);
   }
 
+  private answered(id: number, status: Result['status'] | undefined): void {
+    const asked = this.asked.get(id), row = asked && this.tape.rows.get(asked.symbol);
+    this.asked.delete(id);
+    if (!asked || !row) return;
+    // Without a tape, the row of the watchlist is what is shown.
+    if (status === 'error') this.refused = true;
+    else this.tape.answered(row, id, status === 'resumed' || status === 'gap' ? asked.last : undefined);
+  }
+
   private complain(results: Result[]): void {
     const faults = results.filter(({ status, code }) => status === 'error' && code !== 'not_subscribed');
-    const lines = faults.slice(0, 3).map(({ symbol, message }) => `${legible(symbol)}: ${message ?? ''}`);
+    const lines = faults.slice(0, 3).map(({ symbol, as, message }) => `${as === TAPE ? 'Times and sales of ' : ''}${legible(symbol)}: ${message ?? ''}`);
     if (faults.length > 3) lines.push(`and ${faults.length - 3} more`);
     if (lines.length) this.notice = lines.join('\n');
   }
@@ -438,12 +471,12 @@ export class Session {
   }
 
   /** The states of all rows. One that is not there is no longer served, and goes. */
-  private listed(subscriptions: { symbol: string; state: State }[]): void {
+  private listed(subscriptions: { symbol: string; as?: string; state: State }[]): void {
     const held = new Set<string>();
-    for (const { symbol, state } of subscriptions) {
-      if (!this.wanted(symbol)) continue;
-      this.book.status(symbol, state);
-      held.add(symbol);
+    for (const subscription of subscriptions) {
+      const { symbol, state } = subscription, book = this.bookOf(subscription);
+      book?.status(symbol, state);
+      if (book === this.book) held.add(symbol);
     }
     for (const symbol of [...this.book.rows.keys()]) if (!held.has(symbol)) this.forget(symbol);
     this.setSeen(this.seen);

@@ -70,8 +70,8 @@ function paintSale(line: Line, sale: Sale, row: Row): void {
   const { fate, side, was, isEarlier } = sale, isAside = !moves(sale.affects, 'last');
   const price = written(sale.price || undefined, row.pricePlaces), size = written(sale.size || undefined, row.sizePlaces);
   const isGone = fate === 'cancelled';
-  const wasPrice = isGone ? price : was && was.price !== sale.price ? written(was.price, row.pricePlaces) + ' ' : '';
-  const wasSize = isGone ? size : was && was.size !== sale.size ? written(was.size, row.sizePlaces) + ' ' : '';
+  const wasPrice = isGone ? price : was && was.price !== sale.price ? written(was.price, row.pricePlaces) : '';
+  const wasSize = isGone ? size : was && was.size !== sale.size ? written(was.size, row.sizePlaces) : '';
   const word = fate || (isAside ? 'not last' : side === 'unknown' ? '' : side);
   const arrow = side === 'buy' ? ARROWS.up : side === 'sell' ? ARROWS.down : '';
   const classes = [side === 'buy' ? 'up' : side === 'sell' ? 'down' : '', fate, isAside ? 'aside' : '', isEarlier ? 'earlier' : ''].filter(Boolean).join(' ');

@@ -1,20 +1,20 @@
 // Messages, as the server would write them, against a session and its book: no page, no socket.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Book, priceOf } from '../src/book';
+import { Book, priceOf, type Row } from '../src/book';
 import { quoteDecimals } from '../src/decimal';
 import type { Link, LinkEvents } from '../src/link';
 import { Picked } from '../src/picked';
 import { Session } from '../src/session';
 import { Watchlist } from '../src/watchlist';
 
-type Sent = { op: string; id: number; symbols?: string[]; mode?: string; interval_ms?: number; resume?: { epoch: string; last: Record<string, number> } };
+type Sent = { op: string; id: number; symbols?: string[]; as?: string; mode?: string; interval_ms?: number; resume?: { epoch: string; last: Record<string, number> } };
 
 /** A session with a server that is played by the test. */
 function play(entries: string[]) {
   const picked = new Picked();
-  const book = new Book({
-    data: (row, message) => { if (row.symbol === picked.symbol) picked.data(message, row.fields.last !== undefined); },
+  const book = new Book(), tape = new Book({
+    data: (row, message, history) => { if (row.symbol === picked.symbol) picked.data(message, row, history); },
     again: row => { if (row.symbol === picked.symbol) picked.begin(); },
     gap: (row, message, history) => { if (row.symbol === picked.symbol && !history) picked.gap(message); },
   });
@@ -34,19 +34,23 @@ function play(entries: string[]) {
     symbols: () => Promise.resolve(['A', 'B', 'C']),
     changed: () => undefined,
     listCut: () => undefined,
-  }, book, new Watchlist(entries), 100);
+  }, book, tape, new Watchlist(entries), 100);
   const newest = () => links.at(-1) as (typeof links)[0];
   const say = (...messages: object[]) => newest().events.frame(JSON.stringify(messages));
   const welcome = (epoch = 'e1') => say({ type: 'welcome', protocol: 1, session: '1', epoch, heartbeat_ms: 5000,
     limits: { subscriptions: 2048, message_bytes: 65536, interval_ms: 60000, ring_ticks: 1024, commands_burst: 200 } });
   const sent = (op: string) => newest().sent.filter(command => command.op === op);
   const answer = (command: Sent | undefined, status: string) =>
-    say({ type: 'subscribed', id: command?.id, results: command?.symbols?.map(symbol => ({ symbol, status })) });
+    say({ type: 'subscribed', id: command?.id, results: command?.symbols?.map(symbol => ({ symbol, as: command.as, status })) });
   session.connect();
-  return { session, book, picked, links, timers, say, welcome, sent, answer, newest, pass: (ms: number) => { nowMs += ms; } };
+  return { session, book, tape, picked, links, timers, say, welcome, sent, answer, newest, pass: (ms: number) => { nowMs += ms; } };
 }
 const tick = (symbol: string, seq: number, more: object = {}) => ({ type: 'update', symbol, seq, ts: seq * 1e6, rx: seq * 1e6, bid: String(seq), ...more });
 const base = (symbol: string, seq: number, more: object = {}) => ({ ...tick(symbol, seq, more), type: 'snapshot' });
+/** The same, of the picked symbol's own subscription. */
+const traded = (symbol: string, seq: number, more: object = {}) => tick(symbol, seq, { as: 'tape', ...more });
+const tapeBase = (symbol: string, seq: number, more: object = {}) => base(symbol, seq, { as: 'tape', ...more });
+const isTape = ({ as }: Sent) => as === 'tape';
 
 test('each tick is shown, merged or lost, for any mixture of messages', () => {
   let seed = 1;
@@ -117,7 +121,8 @@ test('what an update withdraws is shown no more, and comes back with its next va
 
   // The chosen symbol's bars pass over it.
   picked.choose('A');
-  const hear = (message: object) => picked.data(message as never, true);
+  const tape = new Book({ data: (row, message, history) => picked.data(message, row, history) });
+  const hear = (message: object) => tape.data(message as never);
   hear(base('A', 1, { bid: '1', last: '5', open: '5', volume: '9', trades: 4 }));
   hear(tick('A', 3, { n: 2, last: '6', last_size: '1', volume: '10', trades: 5 }));
   hear(tick('A', 4, { bid: null, last: null, last_size: null, open: null, volume: null, trades: null }));
@@ -128,23 +133,48 @@ test('what an update withdraws is shown no more, and comes back with its next va
 });
 
 test('the bars end with the price that is shown, whatever it came with', () => {
-  const { session, book, picked, say, welcome, sent, answer } = play(['*']);
+  const { session, book, tape, picked, say, welcome, sent, answer } = play(['*']);
   picked.choose('Q');
   session.pick('Q');
   welcome();
-  const close = () => { picked.settle(book.row('Q')); return picked.bars.newest?.close; };
+  const close = () => { picked.settle(session.detail('Q') as Row); return picked.bars.newest?.close; };
   say(base('Q', 5, { bid: 10, ask: 11 }));
-  answer(sent('subscribe').find(({ mode }) => mode === 'every'), 'resumed');
-  for (let seq = 1; seq <= 5; seq++) say(tick('Q', seq, { bid: 10, ask: 11 }));
-  assert.ok(session.isWhole(book.row('Q')));
+  assert.equal(sent('subscribe').find(isTape)?.mode, 'every', 'where nothing is traded, each quote');
+  answer(sent('subscribe').find(isTape), 'resumed');
+  for (let seq = 1; seq <= 5; seq++) {
+    assert.ok(!session.isWhole('Q') && session.detail('Q') === book.row('Q'));
+    say(traded('Q', seq, { bid: 10, ask: 11 }));
+  }
+  assert.ok(session.isWhole('Q') && session.detail('Q') === tape.row('Q'));
   assert.equal(close(), 10.5, 'quotes alone: between them');
-  say(tick('Q', 6, { bid: 12, ask: 13 }));
+  say(traded('Q', 6, { bid: 12, ask: 13 }));
   assert.equal(close(), 12.5);
-  say({ type: 'gap', symbol: 'Q', from: 7, to: 19, reason: 'slow' }, base('Q', 19, { bid: 20, ask: 21 }));
+  say({ type: 'gap', as: 'tape', symbol: 'Q', from: 7, to: 19, reason: 'slow' }, tapeBase('Q', 19, { bid: 20, ask: 21 }));
   assert.equal(close(), 20.5, 'a base is no event, and yet the price');
-  say(base('Q', 20, { bid: 20, ask: 21, last: 7 }));
+  say(tapeBase('Q', 20, { bid: 20, ask: 21, last: 7 }));
   assert.equal(close(), 7);
-  assert.equal(book.errors, 0);
+  assert.deepEqual([book.row('Q').seq, book.errors, tape.errors], [5, 0, 0], 'the row of the watchlist is another subscription');
+});
+
+test('a history of quotes that name one side each makes no bar before both are known', () => {
+  const { session, picked, say, welcome, sent, answer } = play(['*']);
+  const lows = () => picked.bars.grouped(1).map(({ low, high }) => [low, high]);
+  picked.choose('Q');
+  session.pick('Q');
+  welcome();
+  say(base('Q', 2000, { bid: 10, ask: 12 }));
+  answer(sent('subscribe').find(isTape), 'resumed');
+  const quote = (seq: number, more: object) => say(traded('Q', seq, { bid: undefined, ...more }));
+  quote(1105, { ask: 14 });
+  assert.deepEqual(lows(), [], 'what the bid was is not known');
+  quote(1106, { bid: 12 });
+  quote(1107, { ask: 16 });
+  assert.deepEqual(lows(), [[13, 13], [14, 14]]);
+  quote(2000, { n: 893, bid: null, ask: 12 });
+  assert.deepEqual(lows().at(-1), [12, 12], 'there is none');
+  // Behind the history the record is known: it has what no message named.
+  quote(2001, { ask: 13 });
+  assert.deepEqual(lows().at(-1), [11.5, 11.5]);
 });
 
 test('when the open was is said where it was seen', () => {
@@ -153,15 +183,15 @@ test('when the open was is said where it was seen', () => {
   session.pick('A');
   welcome();
   say(base('A', 3, { open: 5, last: 6 }));
-  answer(sent('subscribe').find(({ mode }) => mode === 'every'), 'resumed');
-  say(tick('A', 1, { bid: 5 }), tick('A', 2, { open: 5, last: 5, last_size: 1 }), tick('A', 3, { last: 6, last_size: 1 }));
+  answer(sent('subscribe').find(isTape), 'resumed');
+  say(traded('A', 1, { bid: 5 }), traded('A', 2, { open: 5, last: 5, last_size: 1 }), traded('A', 3, { last: 6, last_size: 1 }));
   assert.equal(picked.openedMs, 2_000);
   assert.deepEqual([picked.sales.from, picked.sales.to, picked.sales.ticks], [1, 3, 3], 'the account is of the ticks, not of the base before them');
-  say(tick('A', 9, { n: 6, open: 8, last: 8 }));
-  assert.equal(picked.openedMs, undefined, 'another open, somewhere among six ticks');
-  say(tick('A', 10, { open: 3, last: 3, last_size: 1 }));
+  say(traded('A', 9, { n: 6, open: 8, last: 8 }));
+  assert.equal(picked.openedMs, undefined, 'another open, and no trade that was it');
+  say(traded('A', 10, { open: 3, last: 3, last_size: 1 }));
   assert.equal(picked.openedMs, 10_000);
-  say(tick('A', 11, { open: 2, last: 3 }));
+  say(traded('A', 11, { open: 2, last: 3 }));
   assert.equal(picked.openedMs, undefined, 'the feed says so, and not since when');
 });
 
@@ -189,65 +219,113 @@ test('digits beyond a double stay', () => {
   }
 });
 
-test('a break is resumed from what is held, with the picked symbol tick by tick', () => {
-  const { session, book, picked, timers, say, welcome, sent, answer, newest } = play(['*']);
+test('a break is resumed from what is held, and the tape from what it holds', () => {
+  const { session, book, tape, picked, timers, say, welcome, sent, answer, newest } = play(['*']);
   picked.choose('A');
   session.pick('A');
   welcome();
-  say(base('A', 2000), base('B', 5));
-  const history = sent('subscribe').find(({ mode }) => mode === 'every');
+  say(base('A', 2000, { last: 5, high: 7 }), base('B', 5));
+  const history = sent('subscribe').find(isTape);
+  assert.deepEqual([history?.mode, history?.interval_ms], ['trades', 100]);
   assert.deepEqual(history?.resume, { epoch: 'e1', last: { A: 2000 - 896 } }, 'what the ring has of it, less an eighth');
-  say(tick('A', 2001));
-  assert.equal(book.row('A').seq, 2000, 'of the subscription before');
+  say(traded('A', 2001));
+  assert.equal(tape.row('A').seq, 2000, 'of a subscription before');
   answer(history, 'resumed');
-  for (let seq = 1105; seq <= 2002; seq++) say(tick('A', seq, { last: seq, last_size: 1 }));
-  assert.deepEqual([book.errors, book.row('A').merged, picked.sales.ticks, picked.sales.lost], [0, 0, 898, 0]);
-  assert.equal(book.row('A').fields.bid, '2002');
+  for (let seq = 1106; seq <= 2002; seq += 2) say(traded('A', seq, { n: 2, last: seq, last_size: 1 }));
+  assert.deepEqual([book.errors, tape.errors, book.row('A').seq, tape.row('A').seq], [0, 0, 2000, 2002]);
+  assert.deepEqual([picked.sales.ticks, picked.sales.merged, picked.sales.lost, picked.sales.lines.length], [449, 449, 0, 449]);
+  assert.deepEqual(session.detail('A')?.fields, { bid: '2002', last: '2002', last_size: '1', high: '7' }, 'what no message named is that of the watchlist');
 
   newest().events.closed(4008, 'slow');
   assert.equal(session.state, 'reconnecting');
   timers.pop()?.call();
   welcome();
   const [all, followed] = sent('subscribe');
-  assert.deepEqual(all?.resume, { epoch: 'e1', last: { B: 5 } });
+  assert.deepEqual(all?.resume, { epoch: 'e1', last: { A: 2000, B: 5 } });
   assert.deepEqual(followed?.resume, { epoch: 'e1', last: { A: 2002 } });
   answer(all, 'ok');
-  say(base('A', 2004));
+  say(tick('A', 2004, { n: 4 }));
   answer(followed, 'resumed');
-  say(tick('A', 2003), tick('A', 2004), tick('B', 9, { n: 4 }));
-  assert.deepEqual([book.errors, picked.sales.ticks, picked.sales.lost, book.row('B').merged], [0, 900, 0, 3]);
+  say(traded('A', 2003), traded('A', 2004), tick('B', 9, { n: 4 }));
+  assert.deepEqual([book.errors, tape.errors, picked.sales.ticks, picked.sales.lost, book.row('B').merged], [0, 0, 451, 0, 3]);
 });
 
 test('another epoch is a stated gap', () => {
-  const { session, book, picked, timers, say, welcome, sent, answer, newest } = play(['A']);
+  const { session, book, tape, picked, timers, say, welcome, sent, answer, newest } = play(['A']);
   picked.choose('A');
   session.pick('A');
   welcome();
   say(base('A', 10));
-  answer(sent('subscribe').find(({ mode }) => mode === 'every'), 'resumed');
-  for (let seq = 1; seq <= 10; seq++) say(tick('A', seq));
+  answer(sent('subscribe').find(isTape), 'resumed');
+  for (let seq = 1; seq <= 10; seq++) say(traded('A', seq));
   newest().events.closed(1001, '');
   timers.pop()?.call();
   welcome('e2');
-  const followed = sent('subscribe').find(({ mode }) => mode === 'every');
+  const followed = sent('subscribe').find(isTape);
   assert.deepEqual(followed?.resume, { epoch: 'e1', last: { A: 10 } });
   answer(followed, 'gap');
-  say({ type: 'gap', symbol: 'A', from: 1, to: 4, reason: 'epoch' }, base('A', 4), tick('A', 5));
-  assert.deepEqual([book.errors, book.gaps, book.row('A').lost, book.row('A').seq], [0, 1, 4, 5]);
+  const gap = { type: 'gap', symbol: 'A', from: 1, to: 4, reason: 'epoch' };
+  say(gap, base('A', 4), tick('A', 5), { ...gap, as: 'tape' }, tapeBase('A', 4), traded('A', 5));
+  for (const { errors, gaps, rows } of [book, tape]) assert.deepEqual([errors, gaps, rows.get('A')?.lost, rows.get('A')?.seq], [0, 1, 4, 5]);
   const { from, to, ticks, merged, lost } = picked.sales;
   assert.equal(to - from + 1, ticks + merged + lost);
   assert.equal(lost, 4);
 });
 
 test('history that the ring has lost is no loss', () => {
-  const { session, book, picked, say, welcome, sent, answer } = play(['A']);
+  const { session, tape, picked, say, welcome, sent, answer } = play(['A']);
   picked.choose('A');
   session.pick('A');
   welcome();
   say(base('A', 5000));
-  answer(sent('subscribe').find(({ mode }) => mode === 'every'), 'gap');
-  say({ type: 'gap', symbol: 'A', from: 4105, to: 5003, reason: 'resume' }, base('A', 5003), tick('A', 5004));
-  assert.deepEqual([book.errors, book.gaps, book.row('A').merged, picked.sales.lost], [0, 0, 2, 0]);
+  answer(sent('subscribe').find(isTape), 'gap');
+  say({ type: 'gap', as: 'tape', symbol: 'A', from: 4105, to: 5003, reason: 'resume' }, tapeBase('A', 5003), traded('A', 5004));
+  assert.deepEqual([tape.errors, tape.gaps, tape.row('A').merged, picked.sales.lost], [0, 0, 2, 0]);
+});
+
+test('the tape is a subscription of its own: another pick ends it, the interval is its too, the list does not touch it', () => {
+  const { session, book, tape, picked, say, welcome, sent, answer } = play(['*']);
+  const pick = (symbol: string) => { picked.choose(symbol); session.pick(symbol); };
+  welcome();
+  say(base('A*', 3, { last: 1 }), base('B', 3, { last: 1 }));
+  pick('A*');
+  answer(sent('subscribe').at(-1), 'resumed');
+  session.setInterval(250);
+  pick('B');
+  assert.deepEqual(sent('set').map(({ symbols, as, interval_ms }) => [symbols, as, interval_ms]), [[['A\\*'], 'tape', 250]]);
+  assert.deepEqual(sent('unsubscribe').map(({ symbols, as }) => [symbols, as]), [[['A\\*'], 'tape']]);
+  say(traded('A*', 4), traded('B', 4), tick('A*', 4), { type: 'status', as: 'tape', symbol: 'A*', state: 'halted' });
+  assert.deepEqual([[...tape.rows.keys()], tape.row('B').seq, book.row('A*').seq, book.row('A*').state], [['B'], 3, 4, 'live'], 'what was on its way');
+  // Back again, before the answer: what is told of the subscription before is not taken for the new one's.
+  pick('A*');
+  const [first, second] = [sent('subscribe').at(-1), (pick('B'), pick('A*'), sent('subscribe').at(-1))];
+  answer(first, 'resumed');
+  say(traded('A*', 1));
+  assert.ok(!session.isWhole('A*'));
+  answer(second, 'resumed');
+  say(...[1, 2, 3, 4].map(seq => traded('A*', seq, { last: seq, last_size: 1 })), { type: 'status', as: 'tape', symbol: 'A*', state: 'halted' });
+  assert.deepEqual([session.detail('A*')?.state, book.row('A*').state, picked.sales.lines.length], ['halted', 'live', 4]);
+  say({ type: 'list', subscriptions: [{ symbol: 'A*', state: 'live' }, { symbol: 'A*', as: 'tape', state: 'live' }, { symbol: 'B', as: 'other', state: 'live' }], globs: ['*'] });
+  assert.deepEqual([[...book.rows.keys()], session.detail('A*')?.state], [['A*'], 'live'], 'a row is what is listed without a name');
+  assert.deepEqual([book.errors, tape.errors], [0, 0]);
+});
+
+test('where the server has no room for a tape, the row is shown; and it is asked for again when the list is another', () => {
+  const { session, book, tape, say, welcome, sent, answer } = play(['*']);
+  session.pick('A');
+  welcome();
+  say(base('A', 3, { last: 1 }));
+  const refused = { symbol: 'A', as: 'tape', status: 'error', code: 'too_many_subscriptions', message: 'no room' };
+  say({ type: 'subscribed', id: sent('subscribe').find(isTape)?.id, results: [refused] });
+  say(tick('A', 4, { last: 2 }));
+  assert.equal(session.notice, 'Times and sales of A: no room');
+  assert.deepEqual([session.isWhole('A'), session.detail('A')], [false, book.row('A')]);
+  assert.equal(sent('subscribe').filter(isTape).length, 1);
+  session.setList(session.watchlist.without('B'));
+  say(tick('A', 5));
+  assert.equal(sent('subscribe').filter(isTape).length, 2);
+  answer(sent('subscribe').at(-1), 'resumed');
+  assert.deepEqual([tape.errors, sent('subscribe').at(-1)?.resume], [0, { epoch: 'e1', last: { A: 0 } }], 'with its history');
 });
 
 test('only rows on screen are asked for at the interval of the page', () => {

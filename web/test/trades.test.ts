@@ -15,10 +15,10 @@ const random = (below: number): number => (seed = (seed * 48271) % 2147483647) %
 const read = (message: object): Data => (JSON.parse(quoteDecimals(JSON.stringify([message]))) as Data[])[0] as Data;
 const update = (seq: number, more: object, rx = seq * 1e6): Data => read({ type: 'update', symbol: 'A', seq, ts: 1, rx, ...more });
 const hearing = () => {
-  const picked = new Picked();
+  const picked = new Picked(), book = new Book({ data: (row, message, history) => picked.data(message, row, history) });
   picked.choose('A');
   const sales = () => picked.sales.lines.filter((line): line is Sale => line.kind === 'sale');
-  return { picked, sales, hear: (seq: number, more: object, rx?: number) => picked.data(update(seq, more, rx), true), bars: () => picked.bars.grouped(1) };
+  return { picked, sales, hear: (seq: number, more: object, rx?: number) => book.data(update(seq, more, rx)), bars: () => picked.bars.grouped(1) };
 };
 const closes = (bars: { close: number }[]) => bars.map(({ close }) => close);
 
