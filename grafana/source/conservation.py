@@ -62,7 +62,7 @@ BALANCE = [
     ),
     stat(
         "Lost, in the time shown",
-        "Ticks that clients were told they lost, in the time that the board shows: mode every beyond the ring, or a resume that came too late or from another epoch.",
+        "Ticks that clients were told they lost, in the time that the board shows: modes every and trades beyond the ring, or a resume that came too late or from another epoch.",
         "sum(increase(tickcast_updates_gapped_total{$}[$__range]))",
         "short",
         steps((1, YELLOW)),
@@ -139,7 +139,7 @@ FANOUT = [
     ),
     lines(
         "Lost to clients, by reason",
-        "`slow`: mode every, more ticks behind than limits.ring_ticks. `resume`: away for longer than the ring is long. `epoch`: the server was restarted, or it is another one.",
+        "`slow`: modes every and trades, more ticks behind than limits.ring_ticks. `resume`: away for longer than the ring is long. `epoch`: the server was restarted, or it is another one.",
         [query("sum by (reason) (rate(tickcast_updates_gapped_total{$}[$__rate_interval]))", "{{reason}}")],
         "ops",
     ),

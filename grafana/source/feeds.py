@@ -87,7 +87,7 @@ FLOW = [
 FAULTS = [
     lines(
         "Lines of no use, by reason",
-        "`syntax`, `value`, `symbol`, `unknown_field`, `no_fields`, `line_too_long`: the feed writes what is no tick. `owned`: another feed has the symbol. `topics_full`: limits.topics.",
+        "`syntax`, `value`, `symbol`, `unknown_field`, `no_fields`, `line_too_long`: the feed writes what is no tick. `owned`: another feed has the symbol. `topics_full`: limits.topics. `unknown_trade`: a cancel or correction names a trade that is not among the newest limits.tape_trades of its symbol.",
         [query(f"sum by (feed, reason) (rate(tickcast_ticks_rejected_total{FEED}[$__rate_interval]))", "{{feed}}: {{reason}}")],
         "ops",
         width=8,

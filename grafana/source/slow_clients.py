@@ -111,7 +111,7 @@ COST = [
     ),
     lines(
         "Lost to slow clients, and discarded",
-        "Ticks that clients in mode every lost because the ring had moved on, and ticks still due when a session or a subscription ended.",
+        "Ticks that clients in the modes every and trades lost because the ring had moved on, and ticks still due when a session or a subscription ended.",
         [
             query('sum(rate(tickcast_updates_gapped_total{$, reason="slow"}[$__rate_interval]))', "lost"),
             query("sum(rate(tickcast_updates_discarded_total{$}[$__rate_interval]))", "discarded"),
