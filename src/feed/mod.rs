@@ -8,6 +8,7 @@
 
 pub mod bundled;
 mod complaints;
+pub mod conditions;
 mod error;
 pub mod formats;
 mod handler;

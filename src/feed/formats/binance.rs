@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     feed::ndjson::ValueFault,
-    tick::{Decimal, Field, FieldSet, Fields, Nanos, Side, Symbol, Tick},
+    tick::{Decimal, Field, FieldSet, Fields, Nanos, Side, Symbol, Tick, TradeId},
 };
 
 /// Decodes the rows of one file.
@@ -179,6 +179,9 @@ impl TableFormat for Binance {
             let maker =
                 boolean(row.get(time + 1)).ok_or(FormatFault::value("isBuyerMaker", ValueFault::Boolean))?;
             fields.set_side(if maker { Side::Sell } else { Side::Buy });
+            if let Some(id) = TradeId::of_venue(row.get(0)) {
+                fields.set_trade_id(id);
+            }
             // Futures have rows of trades settled elsewhere, which have no price.
             if fields.get_decimal(Field::Last) == Some(Decimal::ZERO) {
                 return Ok(RowValue::Nothing);

@@ -27,7 +27,7 @@ use crate::{
         ndjson::{LineSplitter, RawLine, ValueFault},
         recording::RecordPosition,
     },
-    tick::{CustomFields, Decimal, Field, Fields, Nanos, Side, Symbol, Tick},
+    tick::{CustomFields, Decimal, Field, Fields, Nanos, Side, Symbol, Tick, TradeId},
 };
 
 /// The state between chunks.
@@ -78,6 +78,11 @@ struct CapturedTrade<'a> {
     q: Cow<'a, str>,
     #[serde(rename = "T")]
     time: i64,
+    /// The names of a trade and of an aggregated one.
+    #[serde(borrow)]
+    t: Option<&'a RawValue>,
+    #[serde(borrow)]
+    a: Option<&'a RawValue>,
     /// Whether the buyer's order was resting in the book.
     m: bool,
     /// How the trade came about, only of futures.
@@ -166,8 +171,11 @@ fn make(line: &[u8], trades: &mut TradeEvents, found: &mut FoundTicks) -> Result
     let kind = frame.stream.split_once('@').map_or("", |(_, kind)| kind);
     let tick = match kind {
         "bookTicker" => Some(quote(&parse(data)?)?),
-        "trade" => trade(&parse(data)?)?.filter(|tick| trades.takes(&tick.symbol, TradeEvent::Trade)),
-        "aggTrade" => trade(&parse(data)?)?.filter(|tick| trades.takes(&tick.symbol, TradeEvent::AggTrade)),
+        "trade" => {
+            trade(&parse(data)?, |data| data.t)?.filter(|tick| trades.takes(&tick.symbol, TradeEvent::Trade))
+        }
+        "aggTrade" => trade(&parse(data)?, |data| data.a)?
+            .filter(|tick| trades.takes(&tick.symbol, TradeEvent::AggTrade)),
         _ if kind.starts_with("markPrice") => {
             found.ticks.clear();
             streams::mark_price(data.get(), found)?;
@@ -197,7 +205,10 @@ fn quote(data: &CapturedQuote<'_>) -> Result<Tick, FormatFault> {
 }
 
 /// `None` when it is no trade: futures also report trades settled elsewhere.
-fn trade(data: &CapturedTrade<'_>) -> Result<Option<Tick>, FormatFault> {
+fn trade<'a>(
+    data: &CapturedTrade<'a>,
+    id: fn(&CapturedTrade<'a>) -> Option<&'a RawValue>,
+) -> Result<Option<Tick>, FormatFault> {
     let mut fields = Fields::default();
     set(Field::Last, &data.p, &mut fields)?;
     set(Field::LastSize, &data.q, &mut fields)?;
@@ -205,6 +216,10 @@ fn trade(data: &CapturedTrade<'_>) -> Result<Option<Tick>, FormatFault> {
         return Ok(None);
     }
     fields.set_side(if data.m { Side::Sell } else { Side::Buy });
+    let id = id(data).and_then(|id| TradeId::of_venue(id.get().trim_matches('"')));
+    if let Some(id) = id {
+        fields.set_trade_id(id);
+    }
     Ok(Some(Tick { symbol: Symbol::new(&data.s)?, ts: Some(time(data.time)?), fields }))
 }
 

@@ -10,7 +10,9 @@
 //! An execution's aggressor side is opposite to the resting order. Trades against hidden orders and crosses have none,
 //! and a non-printable execution is no trade.
 //!
-//! Loss: a broken trade ('B') is not reversed.
+//! A trade's name is its match number; a broken trade ('B') cancels the trade of that number.
+
+use std::sync::Arc;
 
 use super::{
     Decoder, DecoderOutput, FormatFault,
@@ -19,7 +21,7 @@ use super::{
 };
 use crate::{
     feed::{ndjson::ValueFault, recording::RecordPosition},
-    tick::{Decimal, Field, Fields, Nanos, Side, Symbol, Tick},
+    tick::{Decimal, Field, Fields, Nanos, ReportKind, Side, Symbol, Tick, TradeId, TradeReport},
 };
 
 /// The state between chunks.
@@ -145,6 +147,7 @@ impl Itch {
                 if printed {
                     set_trade(price, u64::from(shares), &mut fields)?;
                     fields.set_side(aggressor);
+                    fields.set_trade_id(TradeId::of_number(message.u64(23)));
                 }
                 Ok(self.tick(message, top, fields))
             }
@@ -161,26 +164,43 @@ impl Itch {
                 let top = self.book.replace(reference, message.u64(19), message.u32(27), message.u32(31));
                 Ok(self.tick(message, top.ok_or(unknown)?, Fields::default()))
             }
-            b'P' => self.trade(message, 24, message.u32(32), u64::from(message.u32(20))),
-            b'Q' => self.trade(message, 19, message.u32(27), message.u64(11)),
+            b'P' => self.trade(message, 24, message.u32(32), u64::from(message.u32(20)), message.u64(36)),
+            b'Q' => self.trade(message, 19, message.u32(27), message.u64(11), message.u64(31)),
+            b'R' => {
+                // A broken trade names its stock by number alone.
+                if let Ok(symbol) = message.symbol(11) {
+                    self.book.name(message.locate(), symbol);
+                }
+                Ok(None)
+            }
+            b'B' => {
+                let Some(symbol) = self.book.symbol(message.locate()).cloned() else { return Ok(None) };
+                let report = TradeReport::of(ReportKind::Cancel, TradeId::of_number(reference));
+                let mut fields = Fields::default();
+                fields.set_report(Some(Arc::new(report)));
+                Ok(Some(Tick { symbol, ts: Some(self.time(message)), fields }))
+            }
             _ => Ok(None),
         }
     }
 
     /// A trade without an order of the book.
     fn trade(
-        &self,
+        &mut self,
         message: Message<'_>,
         stock: usize,
         price: u32,
         shares: u64,
+        number: u64,
     ) -> Result<Option<Tick>, FormatFault> {
         if shares == 0 {
             return Ok(None);
         }
-        let mut fields = Fields::default();
+        let (mut fields, symbol) = (Fields::default(), message.symbol(stock)?);
+        self.book.name(message.locate(), symbol.clone());
         set_trade(price, shares, &mut fields)?;
-        Ok(Some(Tick { symbol: message.symbol(stock)?, ts: Some(self.time(message)), fields }))
+        fields.set_trade_id(TradeId::of_number(number));
+        Ok(Some(Tick { symbol, ts: Some(self.time(message)), fields }))
     }
 
     /// The tick of the change at the top of the book, and of `fields`; `None` when both are empty.

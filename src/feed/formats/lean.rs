@@ -10,7 +10,7 @@
 //! ```
 //! Equities count from midnight in New York, the others from midnight in UTC.
 //! The file's name gives day and symbol. A quote's row has one side, and the other is 0: that side keeps its value.
-//! Suspicious rows are ticks like others. There is no receive time: the event time is used.
+//! A trade affects what its conditions say (`feed/conditions.rs`). Suspicious rows are ticks like others. There is no receive time: the event time is used.
 
 use super::{
     FormatFault,
@@ -18,7 +18,7 @@ use super::{
     table::{RowValue, TableFormat, TableRow, decimal},
 };
 use crate::{
-    feed::ndjson::ValueFault,
+    feed::{conditions::of_lean, ndjson::ValueFault},
     tick::{Decimal, Field, Fields, Nanos, Symbol, Tick},
 };
 
@@ -39,6 +39,8 @@ pub enum LeanTable {
     PlainQuote,
 }
 
+/// The column of a trade's conditions.
+const CONDITION: usize = 4;
 /// Prices are multiplied by ten thousand.
 const PRICE_PLACES: u32 = 4;
 /// A decimal's units are of 1e-9; of milliseconds that is a thousandth of a nanosecond.
@@ -121,6 +123,9 @@ impl TableFormat for Lean {
             LeanTable::Trade => {
                 read_price(row, 1, Field::Last, &mut fields)?;
                 row.read(2, Field::LastSize, &mut fields)?;
+                if row.len() > CONDITION {
+                    fields.limit_trade(of_lean(row.get(CONDITION).trim()));
+                }
             }
             LeanTable::Quote => {
                 read_side(row, 1, Field::Bid, Field::BidSize, &mut fields)?;
@@ -143,7 +148,7 @@ impl TableFormat for Lean {
                 }
             }
         }
-        if fields.mask.is_empty() {
+        if fields.mask.is_empty() && fields.report().is_none() {
             return Ok(RowValue::Nothing);
         }
         let ts = Some(self.time(row.get(0))?);

@@ -23,8 +23,8 @@ use super::{
     target::ColumnTarget,
 };
 use crate::{
-    feed::ndjson::ValueFault,
-    tick::{CustomFields, CustomId, Field, Fields, Symbol, Tick},
+    feed::{conditions::of_massive, ndjson::ValueFault},
+    tick::{Affects, CustomFields, CustomId, Field, Fields, ReportKind, Symbol, Tick, TradeReport},
 };
 
 /// Decodes the rows of one table.
@@ -280,6 +280,8 @@ impl Plan {
                     tick.rx = Some(unit.read(cell).ok_or(FormatFault::value("rx", ValueFault::Moment))?);
                 }
                 ColumnTarget::BuyerMaker => tick.fields.set_side(seller_waited(cell)?),
+                ColumnTarget::Conditions => tick.affects = of_massive(cell),
+                ColumnTarget::Correction => tick.correction = MassiveCorrection::of(cell),
                 ColumnTarget::Field(field) => {
                     read(cell, field, &mut tick.fields)
                         .map_err(|fault| FormatFault::value(field.name(), fault))?;
@@ -291,6 +293,7 @@ impl Plan {
         if self.zero_is_nobody {
             tick.fields.withdraw_sides_at_zero();
         }
+        tick.report();
         Ok(())
     }
 }
@@ -302,6 +305,50 @@ struct Parts {
     ts: Option<crate::tick::Nanos>,
     rx: Option<crate::tick::Nanos>,
     fields: Fields,
+    affects: Affects,
+    correction: MassiveCorrection,
+}
+
+/// What a row of Massive's trades is, by its indicator of corrections.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum MassiveCorrection {
+    /// As it stands, corrected or not, also when it was cancelled later.
+    #[default]
+    Trade,
+    /// The cancel of a trade, or that it was an error.
+    Cancel,
+    /// What was wrong with a trade that is corrected in its own row.
+    Before,
+}
+
+impl MassiveCorrection {
+    fn of(cell: &str) -> Self {
+        match cell {
+            "10" | "11" => MassiveCorrection::Cancel,
+            "12" => MassiveCorrection::Before,
+            _ => MassiveCorrection::Trade,
+        }
+    }
+}
+
+impl Parts {
+    /// Applies what is said of the trade beside its values.
+    fn report(&mut self) {
+        let id = *self.fields.trade_id();
+        match self.correction {
+            // Names of other securities than stocks have a prefix, and their conditions other numbers.
+            MassiveCorrection::Trade => {
+                if self.symbol.as_ref().is_none_or(|symbol| !symbol.as_str().contains(':')) {
+                    self.fields.limit_trade(self.affects);
+                }
+            }
+            MassiveCorrection::Cancel if !id.is_empty() => {
+                self.fields = Fields::default();
+                self.fields.set_report(Some(Arc::new(TradeReport::of(ReportKind::Cancel, id))));
+            }
+            MassiveCorrection::Cancel | MassiveCorrection::Before => self.fields = Fields::default(),
+        }
+    }
 }
 
 impl TableFormat for Mapped {
@@ -321,11 +368,11 @@ impl TableFormat for Mapped {
         }
         let mut tick = Parts::default();
         plan.fill(row, self.unit, &self.table, &mut tick)?;
-        let Parts { symbol, ts, rx, fields } = tick;
+        let Parts { symbol, ts, rx, fields, .. } = tick;
         let symbol =
             symbol.or_else(|| self.symbol.clone()).ok_or(FormatFault::Missing { field: "symbol" })?;
         let named = fields.named().without(Field::Side.bit().with(Field::TradeId));
-        if named.is_empty() && fields.custom.is_none() {
+        if named.is_empty() && fields.custom.is_none() && fields.report().is_none() {
             return Ok(RowValue::Nothing);
         }
         Ok(RowValue::Tick(rx, Tick { symbol, ts, fields }))

@@ -36,6 +36,7 @@ pub struct Known {
 const LAST: ColumnTarget = ColumnTarget::Field(Field::Last);
 const LAST_SIZE: ColumnTarget = ColumnTarget::Field(Field::LastSize);
 const SIDE: ColumnTarget = ColumnTarget::Field(Field::Side);
+const TRADE_ID: ColumnTarget = ColumnTarget::Field(Field::TradeId);
 
 const POLYGON_TRADES: Known = Known {
     name: "polygon-trades",
@@ -47,6 +48,9 @@ const POLYGON_TRADES: Known = Known {
         (ColumnTarget::Rx, &["sip_timestamp"]),
         (LAST, &["price"]),
         (LAST_SIZE, &["size"]),
+        (TRADE_ID, &["id"]),
+        (ColumnTarget::Conditions, &["conditions"]),
+        (ColumnTarget::Correction, &["correction"]),
     ],
     zero_is_nobody: false,
     separators: &[],
@@ -77,6 +81,7 @@ const BYBIT: Known = Known {
         (LAST, &["price"]),
         (LAST_SIZE, &["size"]),
         (SIDE, &["side"]),
+        (TRADE_ID, &["trdMatchID"]),
     ],
     zero_is_nobody: false,
     separators: &[],
@@ -91,6 +96,7 @@ const BYBIT_SPOT: Known = Known {
         (LAST, &["price"]),
         (LAST_SIZE, &["volume"]),
         (SIDE, &["side"]),
+        (TRADE_ID, &["id"]),
     ],
     zero_is_nobody: false,
     separators: &["_"],
@@ -105,6 +111,7 @@ const OKX: Known = Known {
         (LAST, &["price"]),
         (LAST_SIZE, &["size"]),
         (SIDE, &["side"]),
+        (TRADE_ID, &["trade_id"]),
     ],
     zero_is_nobody: false,
     separators: &["-trades-", "-aggtrades-"],
@@ -119,6 +126,7 @@ const KUCOIN: Known = Known {
         (LAST, &["price"]),
         (LAST_SIZE, &["size"]),
         (SIDE, &["side"]),
+        (TRADE_ID, &["trade_id"]),
     ],
     zero_is_nobody: false,
     separators: &["-trades-"],

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     feed::ndjson::ValueFault,
-    tick::{CustomFields, CustomId, Field, Fields, Side, Symbol, Tick},
+    tick::{CustomFields, CustomId, Field, Fields, Side, Symbol, Tick, TradeId},
 };
 
 /// The meanings of the columns; `None` until the first line was read.
@@ -32,6 +32,7 @@ struct TardisColumns {
     timestamp: usize,
     local_timestamp: usize,
     side: Option<usize>,
+    id: Option<usize>,
     /// Decimals and their fields.
     decimals: Vec<(usize, Field)>,
     configured: Vec<(usize, CustomId)>,
@@ -91,6 +92,7 @@ impl TardisColumns {
             timestamp: row.find(&["timestamp"])?,
             local_timestamp: row.find(&["local_timestamp"])?,
             side: row.find(&["side"]),
+            id: row.find(&["id"]),
             decimals: decimals.collect(),
             configured: configured.collect(),
         })
@@ -141,6 +143,10 @@ impl TableFormat for Tardis {
         if let Some(side) = columns.side {
             let side = Side::parse(row.get(side)).ok_or(FormatFault::value("side", ValueFault::Side))?;
             fields.set_side(side);
+        }
+        let id = columns.id.and_then(|id| TradeId::of_venue(row.get(id)));
+        if let Some(id) = id.filter(|_| fields.is_trade()) {
+            fields.set_trade_id(id);
         }
         let is_bare = fields.named().is_empty() || fields.named() == Field::Side.bit();
         if is_bare && fields.custom.is_none() {

@@ -12,6 +12,9 @@ pub enum ColumnTarget {
     Rx,
     /// Whether the buyer's order was resting in the book, so that the aggressor sold.
     BuyerMaker,
+    /// Massive's numbers of conditions, and its indicator of corrections. No option names them.
+    Conditions,
+    Correction,
     Field(Field),
     /// A field that the configuration adds, if it does: known when the table is opened.
     Custom(CustomName),
@@ -29,6 +32,8 @@ impl ColumnTarget {
             ColumnTarget::Ts => "ts",
             ColumnTarget::Rx => "rx",
             ColumnTarget::BuyerMaker => Self::BUYER_MAKER,
+            ColumnTarget::Conditions => "conditions",
+            ColumnTarget::Correction => "correction",
             ColumnTarget::Field(field) => field.name(),
             ColumnTarget::Custom(name) => name.as_str(),
         }

@@ -124,8 +124,12 @@ fn tables_of_tardis() {
         "tardis",
         1,
         &[
-            &format!(r#"{{"symbol":"XBTUSD",{times},"last":8531.5,"last_size":2152,"side":"sell"}}"#),
-            &format!(r#"{{"symbol":"XBTUSD",{times},"last":8531.5,"last_size":0.0000001,"side":"buy"}}"#),
+            &format!(
+                r#"{{"symbol":"XBTUSD",{times},"last":8531.5,"last_size":2152,"side":"sell","trade_id":"ccc3c1fa212ce8b017069b9c4f3d5ecf"}}"#
+            ),
+            &format!(
+                r#"{{"symbol":"XBTUSD",{times},"last":8531.5,"last_size":0.0000001,"side":"buy","trade_id":"a"}}"#
+            ),
             &format!(r#"{{"symbol":"XBTUSD",{times},"last":8532,"last_size":0,"side":"unknown"}}"#),
             "line 5, value: side: not buy, sell or unknown",
             "line 6, syntax: 3 columns where 8 are expected",
@@ -156,8 +160,8 @@ fn public_data_of_binance() {
         "binance-trades",
         0,
         &[
-            r#"{"symbol":"BTCUSDT","ts":1704067200016000,"last":42283.58,"last_size":0.0004,"side":"sell"}"#,
-            r#"{"symbol":"BTCUSDT","ts":1735689600000123,"last":42283.59,"last_size":0.00017,"side":"buy"}"#,
+            r#"{"symbol":"BTCUSDT","ts":1704067200016000,"last":42283.58,"last_size":0.0004,"side":"sell","trade_id":"3348093371"}"#,
+            r#"{"symbol":"BTCUSDT","ts":1735689600000123,"last":42283.59,"last_size":0.00017,"side":"buy","trade_id":"3348093372"}"#,
             "line 3, value: isBuyerMaker: not true or false",
         ],
     );
@@ -166,8 +170,8 @@ fn public_data_of_binance() {
         "binance-aggTrades",
         1,
         &[
-            r#"{"symbol":"ETHUSDT","ts":1704067200100000,"last":2281.88,"last_size":0.5,"side":"buy"}"#,
-            r#"{"symbol":"ETHUSDT","ts":1704067200200000,"last":2281.87,"last_size":1.25,"side":"sell"}"#,
+            r#"{"symbol":"ETHUSDT","ts":1704067200100000,"last":2281.88,"last_size":0.5,"side":"buy","trade_id":"1"}"#,
+            r#"{"symbol":"ETHUSDT","ts":1704067200200000,"last":2281.87,"last_size":1.25,"side":"sell","trade_id":"2"}"#,
             "line 4, syntax: 2 columns where 7 are expected",
         ],
     );
@@ -190,12 +194,31 @@ fn captures_of_combined_streams() {
         2,
         &[
             r#"{"symbol":"BTCUSDT","rx":1676419207212527,"bid":61837.63,"bid_size":3.78826,"ask":61837.64,"ask_size":1.54698}"#,
-            r#"{"symbol":"BNBBTC","ts":1676419207298000,"rx":1676419207312527,"last":0.001,"last_size":100,"side":"sell"}"#,
-            r#"{"symbol":"ETHBTC","ts":1676419207398000,"rx":1676419207412527,"last":0.0011,"last_size":1.5,"side":"buy"}"#,
+            r#"{"symbol":"BNBBTC","ts":1676419207298000,"rx":1676419207312527,"last":0.001,"last_size":100,"side":"sell","trade_id":"12345"}"#,
+            r#"{"symbol":"ETHBTC","ts":1676419207398000,"rx":1676419207412527,"last":0.0011,"last_size":1.5,"side":"buy","trade_id":"12345"}"#,
             r#"{"symbol":"ETHUSDT","ts":1676419207798000,"bid":1,"bid_size":2,"ask":3,"ask_size":4}"#,
             "line 6, syntax: not JSON of this format: missing field `b` at line 1 column 22",
         ],
     );
+}
+
+#[test]
+fn a_broken_trade_of_itch_cancels_the_trade_of_its_number() {
+    let mut bytes = sample("S100913-v50.txt");
+    bytes.truncate(491);
+    let broken = |locate: u8, number: u16| {
+        let mut message = [0; 21];
+        (message[1], message[2], message[4]) = (19, b'B', locate);
+        message[7..13].copy_from_slice(&[0x1f, 0x1a, 0xce, 0xda, 0x1e, 0xe0]);
+        message[19..].copy_from_slice(&number.to_be_bytes());
+        message
+    };
+    bytes.extend_from_slice(&broken(1, 903));
+    // Of a stock that no message has named.
+    bytes.extend_from_slice(&broken(77, 903));
+    let out = decode("S100913-v50.txt", &bytes, &[usize::MAX]);
+    assert_eq!(lines(&out).last().unwrap(), r#"{"symbol":"IBM","ts":1381325400000012,"cancel":"903"}"#);
+    assert_eq!(out.tally.total(), 0);
 }
 
 #[test]
@@ -208,15 +231,15 @@ fn messages_of_itch() {
             r#"{"symbol":"IBM","ts":1381325400000001,"bid":185.34,"bid_size":100}"#,
             r#"{"symbol":"IBM","ts":1381325400000002,"ask":185.35,"ask_size":50}"#,
             r#"{"symbol":"IBM","ts":1381325400000003,"bid":185.34,"bid_size":130}"#,
-            r#"{"symbol":"IBM","ts":1381325400000005,"bid":185.34,"bid_size":90,"last":185.34,"last_size":40,"side":"sell"}"#,
-            r#"{"symbol":"IBM","ts":1381325400000006,"ask":185.35,"ask_size":30,"last":185.345,"last_size":20,"side":"buy"}"#,
+            r#"{"symbol":"IBM","ts":1381325400000005,"bid":185.34,"bid_size":90,"last":185.34,"last_size":40,"side":"sell","trade_id":"900"}"#,
+            r#"{"symbol":"IBM","ts":1381325400000006,"ask":185.35,"ask_size":30,"last":185.345,"last_size":20,"side":"buy","trade_id":"901"}"#,
             // An execution that is not printed.
             r#"{"symbol":"IBM","ts":1381325400000006,"ask":185.35,"ask_size":20}"#,
             r#"{"symbol":"IBM","ts":1381325400000007,"bid":185.34,"bid_size":85}"#,
             r#"{"symbol":"IBM","ts":1381325400000008,"bid":185.345,"bid_size":70}"#,
             r#"{"symbol":"IBM","ts":1381325400000009,"ask":null,"ask_size":null}"#,
-            r#"{"symbol":"IBM","ts":1381325400000010,"last":185.346,"last_size":7}"#,
-            r#"{"symbol":"IBM","ts":1381325400000011,"last":185.347,"last_size":1000}"#,
+            r#"{"symbol":"IBM","ts":1381325400000010,"last":185.346,"last_size":7,"trade_id":"903"}"#,
+            r#"{"symbol":"IBM","ts":1381325400000011,"last":185.347,"last_size":1000,"trade_id":"904"}"#,
             "byte 491, syntax: the order was never added, or has ended",
             "byte 512, syntax: the message's length is not that of its type",
         ],

@@ -192,8 +192,8 @@ fn flat_files_of_polygon() {
         "polygon-trades",
         1,
         &[
-            r#"{"symbol":"AAPL","ts":1679990400018025,"rx":1679990400018381,"last":157.16,"last_size":55}"#,
-            r#"{"symbol":"AAPL","ts":1679990400118025,"rx":1679990400118381,"last":157.1601,"last_size":0.5}"#,
+            r#"{"symbol":"AAPL","ts":1679990400018025,"rx":1679990400018381,"last":157.16,"last_size":55,"trade_id":"1","affects":["volume"]}"#,
+            r#"{"symbol":"AAPL","ts":1679990400118025,"rx":1679990400118381,"last":157.1601,"last_size":0.5,"trade_id":"2"}"#,
             "line 4, value: last: not a decimal number",
             "line 5, syntax: 3 columns where 13 are expected",
         ],
@@ -224,8 +224,8 @@ fn trades_of_exchanges() {
         "bybit-trades",
         1,
         &[
-            r#"{"symbol":"BTCUSDT","ts":1585180700064700,"last":6698.5,"last_size":0.042,"side":"buy"}"#,
-            r#"{"symbol":"BTCUSDT","ts":1585180699900000,"last":6698,"last_size":0.042,"side":"sell"}"#,
+            r#"{"symbol":"BTCUSDT","ts":1585180700064700,"last":6698.5,"last_size":0.042,"side":"buy","trade_id":"0a1b"}"#,
+            r#"{"symbol":"BTCUSDT","ts":1585180699900000,"last":6698,"last_size":0.042,"side":"sell","trade_id":"0a1c"}"#,
             "line 4, value: side: not buy, sell or unknown",
         ],
     );
@@ -234,8 +234,8 @@ fn trades_of_exchanges() {
         "bybit-spot-trades",
         1,
         &[
-            r#"{"symbol":"BTCUSDT","ts":1747612800074000,"last":106453.8,"last_size":0.003718,"side":"sell"}"#,
-            r#"{"symbol":"BTCUSDT","ts":1747612800150000,"last":106456.9,"last_size":0.0005,"side":"buy"}"#,
+            r#"{"symbol":"BTCUSDT","ts":1747612800074000,"last":106453.8,"last_size":0.003718,"side":"sell","trade_id":"1"}"#,
+            r#"{"symbol":"BTCUSDT","ts":1747612800150000,"last":106456.9,"last_size":0.0005,"side":"buy","trade_id":"2"}"#,
         ],
     );
     // A size that was printed from a double, and one that says what it is.
@@ -244,25 +244,61 @@ fn trades_of_exchanges() {
         "okx-trades",
         1,
         &[
-            r#"{"symbol":"BTC-USDT","ts":1737331200000000,"last":104933.5,"last_size":0.00044783,"side":"buy"}"#,
-            r#"{"symbol":"BTC-USDT","ts":1737331200001000,"last":104933.4,"last_size":0.0004478299,"side":"sell"}"#,
+            r#"{"symbol":"BTC-USDT","ts":1737331200000000,"last":104933.5,"last_size":0.00044783,"side":"buy","trade_id":"465953984"}"#,
+            r#"{"symbol":"BTC-USDT","ts":1737331200001000,"last":104933.4,"last_size":0.0004478299,"side":"sell","trade_id":"465953985"}"#,
         ],
     );
     tests::check(
         "BTC-USDT-SWAP-trades-2022-03-01.csv",
         "okx-trades",
         1,
-        &[r#"{"symbol":"BTC-USDT-SWAP","ts":1646064000123000,"last":43120.5,"last_size":12,"side":"sell"}"#],
+        &[
+            r#"{"symbol":"BTC-USDT-SWAP","ts":1646064000123000,"last":43120.5,"last_size":12,"side":"sell","trade_id":"1"}"#,
+        ],
     );
     tests::check(
         "BTCUSDT-trades-2022-12-31.csv",
         "kucoin-trades",
         1,
         &[
-            r#"{"symbol":"BTCUSDT","ts":1672444801000000,"last":16603.9,"last_size":0.1,"side":"buy"}"#,
-            r#"{"symbol":"BTCUSDT","ts":1672444802000000,"last":16604.1,"last_size":0.2,"side":"sell"}"#,
+            r#"{"symbol":"BTCUSDT","ts":1672444801000000,"last":16603.9,"last_size":0.1,"side":"buy","trade_id":"1"}"#,
+            r#"{"symbol":"BTCUSDT","ts":1672444802000000,"last":16604.1,"last_size":0.2,"side":"sell","trade_id":"2"}"#,
         ],
     );
+}
+
+#[test]
+fn massive_s_conditions_and_corrections_are_of_stocks() {
+    let row = |ticker: &str, conditions: &str, correction: u8, id: &str| {
+        format!(
+            "{ticker},\"{conditions}\",{correction},4,{id},1679990400018025984,10,7,1679990400018381329,5,1,0,0\n"
+        )
+    };
+    let table = [
+        "ticker,conditions,correction,exchange,id,participant_timestamp,price,sequence_number,sip_timestamp,size,tape,trf_id,trf_timestamp\n",
+        &row("A", "14,41", 0, "1"),
+        &row("A", "10", 1, "2"),
+        &row("A", "15", 0, "3"),
+        &row("X:BTC-USD", "2", 0, "4"),
+        &row("A", "", 8, "5"),
+        &row("A", "", 10, "5"),
+        &row("A", "", 12, "2"),
+        &row("A", "", 11, ""),
+    ];
+    let trade = |symbol: &str, id: &str, affects: &str| {
+        format!(
+            r#"{{"symbol":"{symbol}","ts":1679990400018025,"rx":1679990400018381,"last":10,"last_size":5,"trade_id":"{id}"{affects}}}"#
+        )
+    };
+    let expected = [
+        trade("A", "1", ""),
+        trade("A", "2", r#","affects":["high_low","volume"]"#),
+        trade("A", "3", r#","affects":[]"#),
+        trade("X:BTC-USD", "4", ""),
+        trade("A", "5", ""),
+        r#"{"symbol":"A","ts":1679990400018025,"rx":1679990400018381,"cancel":"5"}"#.to_owned(),
+    ];
+    check(&table.concat(), &Hints::default(), &expected.each_ref().map(String::as_str));
 }
 
 #[test]

@@ -25,6 +25,11 @@ struct BinanceEvent<'a> {
     q: Option<Raw<'a>>,
     #[serde(borrow, rename = "T")]
     time: Option<Raw<'a>>,
+    /// The names of a trade and of an aggregated one.
+    #[serde(borrow)]
+    t: Option<Raw<'a>>,
+    #[serde(borrow)]
+    a: Option<Raw<'a>>,
     /// Whether the buyer's order was resting in the book.
     m: Option<bool>,
     /// How a trade of futures came about: `NA` is none.
@@ -82,7 +87,8 @@ pub fn event(json: &str, trades: &mut TradeEvents, found: &mut FoundTicks) -> Re
     else {
         return Err(FormatFault::Missing { field: "price, quantity, time or m of a trade" });
     };
-    let fields = trade(price, size, if buyer_waited { Side::Sell } else { Side::Buy })?;
+    let id = if by == TradeEvent::Trade { event.t } else { event.a };
+    let fields = trade(price, size, if buyer_waited { Side::Sell } else { Side::Buy }, id)?;
     // Futures report trades settled elsewhere in this way.
     if event.mark.is_some_and(|mark| mark.text() == "NA")
         || fields.get_decimal(Field::Last) == Some(Decimal::ZERO)

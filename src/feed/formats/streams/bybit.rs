@@ -21,6 +21,8 @@ struct BybitTrade<'a> {
     v: Raw<'a>,
     #[serde(borrow)]
     p: Raw<'a>,
+    #[serde(borrow)]
+    i: Option<Raw<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -73,7 +75,7 @@ pub fn event(
     match Raw(topic).text().split('.').collect::<Vec<_>>()[..] {
         ["publicTrade", ..] => {
             for one in parse::<Vec<BybitTrade<'_>>>(data.get())? {
-                let fields = trade(one.p, one.v, one.side.side()?)?;
+                let fields = trade(one.p, one.v, one.side.side()?, one.i)?;
                 found.push(Tick { symbol: one.s.symbol()?, ts: Some(one.time.time("T")?), fields });
             }
         }

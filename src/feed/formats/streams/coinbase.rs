@@ -31,6 +31,8 @@ struct Exchange<'a> {
     best_ask: Option<Raw<'a>>,
     #[serde(borrow)]
     best_ask_size: Option<Raw<'a>>,
+    #[serde(borrow)]
+    trade_id: Option<Raw<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -55,6 +57,8 @@ struct CoinbaseTrade<'a> {
     time: Raw<'a>,
     #[serde(borrow)]
     side: Raw<'a>,
+    #[serde(borrow)]
+    trade_id: Option<Raw<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -83,7 +87,9 @@ pub fn exchange(kind: &RawValue, message: &str, found: &mut FoundTicks) -> Resul
     let event: Exchange<'_> = parse(message)?;
     let ts = event.time.map(|time| time.time("time")).transpose()?;
     let fields = match (kind, event.price, event.size, event.side) {
-        ("match", Some(price), Some(size), Some(side)) => trade(price, size, opposite(side.side()?))?,
+        ("match", Some(price), Some(size), Some(side)) => {
+            trade(price, size, opposite(side.side()?), event.trade_id)?
+        }
         ("match", ..) => return Err(FormatFault::Missing { field: "price, size or side of a match" }),
         _ => {
             let mut fields = Fields::default();
@@ -111,7 +117,7 @@ pub fn advanced(
     }
     for event in parse::<Vec<CoinbaseEvent<'_>>>(events.get())? {
         for one in event.trades {
-            let fields = trade(one.price, one.size, opposite(one.side.side()?))?;
+            let fields = trade(one.price, one.size, opposite(one.side.side()?), one.trade_id)?;
             found.push(Tick { symbol: one.product_id.symbol()?, ts: Some(one.time.time("time")?), fields });
         }
         for one in event.tickers {

@@ -21,6 +21,8 @@ struct KrakenTrade<'a> {
     qty: Raw<'a>,
     #[serde(borrow)]
     timestamp: Raw<'a>,
+    #[serde(borrow)]
+    trade_id: Option<Raw<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -58,7 +60,7 @@ pub fn object(channel: &RawValue, data: &RawValue, found: &mut FoundTicks) -> Re
     match Raw(channel).text() {
         "trade" => {
             for one in parse::<Vec<KrakenTrade<'_>>>(data.get())? {
-                let fields = trade(one.price, one.qty, one.side.side()?)?;
+                let fields = trade(one.price, one.qty, one.side.side()?, one.trade_id)?;
                 found.push(Tick {
                     symbol: one.symbol.symbol()?,
                     ts: Some(one.timestamp.time("timestamp")?),
@@ -92,7 +94,7 @@ pub fn array(message: &str, found: &mut FoundTicks) -> Result<(), FormatFault> {
                 let [price, size, time, side, ..] = one[..] else {
                     return Err(FormatFault::Missing { field: "price, volume, time or side of a trade" });
                 };
-                let fields = trade(price, size, side.side()?)?;
+                let fields = trade(price, size, side.side()?, None)?;
                 found.push(Tick { symbol: pair.symbol()?, ts: Some(time.time("time")?), fields });
             }
         }

@@ -32,6 +32,8 @@ struct OkxTrade<'a> {
     side: Raw<'a>,
     #[serde(borrow)]
     ts: Raw<'a>,
+    #[serde(borrow)]
+    trade_id: Option<Raw<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -95,7 +97,7 @@ pub fn event(arg: &RawValue, data: &RawValue, found: &mut FoundTicks) -> Result<
     match arg.channel.text() {
         "trades" | "trades-all" => {
             for one in parse::<Vec<OkxTrade<'_>>>(data.get())? {
-                let fields = trade(one.px, one.sz, one.side.side()?)?;
+                let fields = trade(one.px, one.sz, one.side.side()?, one.trade_id)?;
                 found.push(Tick { symbol: one.inst_id.symbol()?, ts: Some(one.ts.time("ts")?), fields });
             }
         }

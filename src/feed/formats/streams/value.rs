@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::super::{FormatFault, moment::Unit, table::checked};
 use crate::{
     feed::ndjson::ValueFault,
-    tick::{Decimal, Field, Fields, Nanos, Side, Symbol},
+    tick::{Decimal, Field, Fields, Nanos, Side, Symbol, TradeId},
 };
 
 /// A value as it was written.
@@ -33,6 +33,10 @@ impl<'a> Raw<'a> {
     pub fn text(self) -> &'a str {
         let text = self.0.get();
         text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text)
+    }
+
+    fn is_null(self) -> bool {
+        self.0.get() == "null"
     }
 
     fn is_string(self) -> bool {
@@ -82,12 +86,16 @@ pub fn set(field: Field, value: Option<Raw<'_>>, fields: &mut Fields) -> Result<
     }
 }
 
-/// A trade's price and size, both required.
-pub fn trade(price: Raw<'_>, size: Raw<'_>, side: Side) -> Result<Fields, FormatFault> {
+/// A trade's price and size, both required, and its name, when it has one that a tick can carry.
+pub fn trade(price: Raw<'_>, size: Raw<'_>, side: Side, id: Option<Raw<'_>>) -> Result<Fields, FormatFault> {
     let mut fields = Fields::default();
     fields.set_decimal(Field::Last, price.decimal(Field::Last)?);
     fields.set_decimal(Field::LastSize, size.decimal(Field::LastSize)?);
     fields.set_side(side);
+    let id = id.filter(|id| !id.is_null()).and_then(|id| TradeId::of_venue(id.text()));
+    if let Some(id) = id {
+        fields.set_trade_id(id);
+    }
     Ok(fields)
 }
 

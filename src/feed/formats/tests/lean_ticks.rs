@@ -27,6 +27,17 @@ fn ticks_of_lean() {
 }
 
 #[test]
+fn trades_of_lean_affect_what_their_conditions_say() {
+    let table = "34200123,1853400,100,NASDAQ,80000020,0\n34200124,1853400,100,NASDAQ,21,0\n34200125,1853400,1,NYSE,T,1\n";
+    let out = super::decode("20131009_ibm_trade_tick.csv", table.as_bytes(), &[usize::MAX]);
+    let line = |millis: u32, size: u32, affects: &str| {
+        format!(r#"{{"symbol":"IBM","ts":1381325400{millis}000,"last":185.34,"last_size":{size}{affects}}}"#)
+    };
+    let expected = [line(123, 100, r#","affects":["volume"]"#), line(124, 100, ""), line(125, 1, "")];
+    assert_eq!(super::lines(&out), expected);
+}
+
+#[test]
 fn ticks_of_lean_that_are_no_equities() {
     check(
         "20140501_eurusd_tick_quote.csv",
