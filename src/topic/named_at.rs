@@ -111,27 +111,32 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::tick::Field;
+    use crate::{
+        tick::{
+            CustomFields, CustomValue, Field,
+            custom::{CustomField, CustomKind, CustomMerge, CustomName},
+        },
+        topic::Record,
+    };
 
-    /// The whole seq for each field; 0 when it was never named.
     #[derive(Default)]
-    struct Naive([u64; Field::ALL.len()]);
+    struct Naive {
+        /// The whole seq for each field; 0 when it was never named.
+        seqs: [u64; Field::ALL.len()],
+        /// A record that has every field that was ever named.
+        record: Fields,
+    }
 
     impl Naive {
         fn note(&mut self, named: FieldSet, seq: u64) {
-            named.iter().for_each(|field| self.0[field as usize] = seq);
-        }
-
-        /// A record that has every field that was ever named.
-        fn record(&self) -> Fields {
-            let mut fields = Fields::default();
-            fields.withdraw_all(self.since(0, 0));
-            fields
+            named.iter().for_each(|field| self.seqs[field as usize] = seq);
+            let new = named.without(self.record.named());
+            self.record.withdraw_all(new);
         }
 
         fn since(&self, cursor: u64, head: u64) -> FieldSet {
             let is_new = |&field: &Field| {
-                let named_at = self.0[field as usize];
+                let named_at = self.seqs[field as usize];
                 named_at > cursor || (named_at > 0 && head - cursor > EXACT_TICKS)
             };
             Field::ALL.into_iter().filter(is_new).fold(FieldSet::NONE, FieldSet::with)
@@ -146,7 +151,7 @@ mod tests {
     }
 
     fn check(named_at: &NamedAt, naive: &Naive, cursor: u64, head: u64) -> Result<(), TestCaseError> {
-        let ChangedFields { fields, cursors } = named_at.since(cursor, head, &naive.record());
+        let ChangedFields { fields, cursors } = named_at.since(cursor, head, &naive.record);
         prop_assert_eq!(fields, naive.since(cursor, head).into(), "{} to {}", cursor, head);
         if cursor < head {
             prop_assert!(cursors.contains(&cursor), "{} in {:?}", cursor, cursors);
@@ -165,7 +170,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(12))]
+        #![proptest_config(ProptestConfig::with_cases(6))]
 
         /// Also of fields that are quiet for longer than 16 bits count, and for readers from long ago.
         #[test]
@@ -204,5 +209,34 @@ mod tests {
             let since = |cursor| named_at.since(cursor, seq, &record).fields;
             assert_eq!([since(0), since(seq - 1)], [Field::Bid.bit().into(); 2]);
         }
+    }
+
+    #[test]
+    fn configured_fields_have_changed_with_the_fixed_ones() {
+        let fields = ["mark", "index"].map(|name| CustomField {
+            name: CustomName::parse(name).unwrap(),
+            kind: CustomKind::Integer,
+            merge: CustomMerge::Last,
+            symbols: Vec::new(),
+        });
+        let table = CustomFields::new(fields.to_vec());
+        let [mark, index] = ["mark", "index"].map(|name| table.find(name).unwrap());
+        let mut record = Record::default();
+        for named in [Some(mark), None, Some(index), None] {
+            let mut tick = Fields::default();
+            match named {
+                Some(id) => tick.set_custom(&table, id, CustomValue::Integer(7)),
+                None => tick.withdraw(Field::Bid),
+            }
+            record.take(&tick).unwrap();
+        }
+        let since = |cursor| record.changed_since(cursor);
+        let bid = Field::Bid.bit();
+        let all = WantedFields { fixed: bid, custom: mark.bit().union(index.bit()) };
+        assert_eq!(since(0), ChangedFields { fields: all, cursors: 0..1 });
+        let some = WantedFields { custom: index.bit(), ..all };
+        assert_eq!(since(1), ChangedFields { fields: some, cursors: 1..3 });
+        assert_eq!(since(2), since(1), "the bid was named again");
+        assert_eq!(since(3), ChangedFields { fields: bid.into(), cursors: 3..4 });
     }
 }
