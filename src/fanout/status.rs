@@ -7,7 +7,7 @@ use super::{
     Accounts, Fanout, HeldGlob, Mode, Name, SessionKey,
     state::{Base, Subscription, SubscriptionState, index32},
 };
-use crate::tick::{Nanos, State, Symbol, WantedFields};
+use crate::tick::{Nanos, Numbers, State, Symbol, WantedFields};
 
 /// How far a session, or all of them, are behind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -28,6 +28,7 @@ pub struct Listed {
     pub mode: Mode,
     pub interval: Duration,
     pub wanted: WantedFields,
+    pub numbers: Numbers,
     /// The last seq that was sent.
     pub cursor: u64,
     pub state: State,
@@ -166,6 +167,7 @@ impl Fanout {
             mode: sub.mode,
             interval: Duration::from_millis(u64::from(sub.interval_ms)),
             wanted: view.wanted,
+            numbers: view.numbers,
             cursor: sub.cursor,
             state: self.topics[sub.topic as usize].state,
         })

@@ -7,7 +7,7 @@ use super::{
     state::{Base, Claim, SubscriptionState},
 };
 use crate::{
-    tick::{Nanos, State, Symbol, WantedFields},
+    tick::{Nanos, Numbers, State, Symbol, WantedFields},
     topic::Store,
 };
 
@@ -48,12 +48,17 @@ pub struct Change {
     pub mode: Option<Mode>,
     pub interval: Option<Duration>,
     pub wanted: Option<WantedFields>,
+    pub numbers: Option<Numbers>,
 }
 
 impl Change {
     /// What a subscription with this view shows after the change.
     pub fn of(&self, view: &View) -> View {
-        View { wanted: self.wanted.unwrap_or(view.wanted), name: view.name.clone() }
+        View {
+            wanted: self.wanted.unwrap_or(view.wanted),
+            name: view.name.clone(),
+            numbers: self.numbers.unwrap_or(view.numbers),
+        }
     }
 }
 
@@ -135,8 +140,8 @@ impl Fanout {
         found.is_some()
     }
 
-    /// Changes a subscription; says whether there was one. After a change of fields, or a change to mode `every` or
-    /// `trades` while it was behind, the next message is the whole record, which stands for all that it was behind by.
+    /// Changes a subscription; says whether there was one. After a change of what is shown, or a change to mode
+    /// `every` or `trades` while it was behind, the next message is the whole record, which stands for all that it was behind by.
     pub fn set(
         &mut self,
         session: SessionKey,

@@ -6,7 +6,7 @@ use std::fmt;
 use compact_str::CompactString;
 
 use crate::{
-    tick::{Fields, TradeReport, WantedFields, check_characters},
+    tick::{Fields, Numbers, TradeReport, WantedFields, check_characters},
     topic::Stamped,
 };
 
@@ -16,6 +16,7 @@ pub struct View {
     pub wanted: WantedFields,
     /// Stands in every message of the subscription.
     pub name: Option<Name>,
+    pub numbers: Numbers,
 }
 
 /// By which a client tells its subscriptions to one symbol apart (`as`): 1 to 32 bytes of UTF-8 with the characters that a
@@ -29,8 +30,8 @@ const NAME_BYTES_MAX: usize = 32;
 // === impl View ===
 
 impl View {
-    /// Every field, without a name.
-    pub const WHOLE: View = View { wanted: WantedFields::ALL, name: None };
+    /// Every field, without a name, with decimals as JSON numbers.
+    pub const WHOLE: View = View { wanted: WantedFields::ALL, name: None, numbers: Numbers::Number };
 
     /// Whether a tick sets or withdraws one of its fields, or reports of a trade what it shows.
     #[inline]

@@ -10,9 +10,11 @@ mod trade;
 
 use std::sync::Arc;
 
+mod json;
+
 use super::{
     custom::{CustomFields, CustomId, CustomSet, CustomValue, CustomValues, WantedFields},
-    decimal::{Decimal, write_units},
+    decimal::Decimal,
     field::{DECIMAL_BITS, DECIMAL_FIELDS, Field, FieldSet},
     report::TradeReport,
     side::Side,
@@ -251,63 +253,6 @@ impl Fields {
             some.report.clone_from(&self.report);
         }
         some
-    }
-
-    /// Appends `,"name":value` for each field that is both set and in `wanted`, in the wire's order.
-    pub fn write_json(&self, wanted: WantedFields, out: &mut Vec<u8>) {
-        if self.are_units() {
-            self.write_values::<true>(wanted.fixed, out);
-        } else {
-            self.write_values::<false>(wanted.fixed, out);
-        }
-        if let Some(custom) = &self.custom {
-            custom.write_json::<false>(wanted.custom, out);
-        }
-    }
-
-    /// `UNITS`: whether all values are units, as nearly always, so that no scale is looked at.
-    fn write_values<const UNITS: bool>(&self, wanted: FieldSet, out: &mut Vec<u8>) {
-        for field in self.mask.intersect(wanted).iter() {
-            out.extend_from_slice(b",\"");
-            out.extend_from_slice(field.name().as_bytes());
-            out.extend_from_slice(b"\":");
-            match field {
-                Field::Side => {
-                    out.push(b'"');
-                    out.extend_from_slice(self.side.as_str().as_bytes());
-                    out.push(b'"');
-                }
-                Field::TradeId => {
-                    out.push(b'"');
-                    out.extend_from_slice(self.trade_id.as_bytes());
-                    out.push(b'"');
-                }
-                Field::Volume => self.volume().write(out),
-                Field::Trades => out.extend_from_slice(itoa::Buffer::new().format(self.trades).as_bytes()),
-                _ if UNITS => write_units(self.mantissas[field as usize], out),
-                _ => self.decimal(field as usize).write(out),
-            }
-        }
-    }
-
-    /// Appends `,"name":null` for each field that is both withdrawn and in `wanted`, in the wire's order.
-    pub fn write_json_nulls(&self, wanted: WantedFields, out: &mut Vec<u8>) {
-        self.write_fixed_nulls(wanted.fixed, out);
-        if let Some(custom) = &self.custom {
-            custom.write_json_nulls(wanted.custom, out);
-        }
-    }
-
-    fn write_fixed_nulls(&self, wanted: FieldSet, out: &mut Vec<u8>) {
-        let withdrawn = self.withdrawn().intersect(wanted);
-        if withdrawn.is_empty() {
-            return;
-        }
-        for field in withdrawn.iter() {
-            out.extend_from_slice(b",\"");
-            out.extend_from_slice(field.name().as_bytes());
-            out.extend_from_slice(b"\":null");
-        }
     }
 }
 

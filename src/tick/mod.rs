@@ -10,6 +10,7 @@ mod decimal;
 mod field;
 mod fields;
 pub mod glob;
+mod numbers;
 mod numeral;
 mod report;
 mod side;
@@ -30,6 +31,7 @@ pub use self::{
     field::{DECIMAL_BITS, DECIMAL_FIELDS, Field, FieldSet},
     fields::Fields,
     glob::Glob,
+    numbers::Numbers,
     numeral::{DecimalError, PLACES_MAX, UNIT_PLACES},
     report::{Affects, ReportKind, TradeReport},
     side::Side,

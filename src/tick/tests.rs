@@ -222,6 +222,22 @@ fn shown(fields: &Fields) -> Vec<Option<String>> {
 }
 
 proptest! {
+    /// Text has the same digits, in quotes, and nothing else differs.
+    #[test]
+    fn decimals_as_text_have_the_digits_of_the_numbers(fields in any_fields()) {
+        let written = |numbers: Numbers, field: Field| {
+            let mut out = Vec::new();
+            fields.write_json_as(numbers, field.bit().into(), &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        for field in Field::ALL {
+            let (number, text) = (written(Numbers::Number, field), written(Numbers::Text, field));
+            let is_decimal = !matches!(field, Field::Side | Field::TradeId | Field::Trades);
+            let quoted = number.split_once(':').map_or(String::new(), |(name, digits)| format!("{name}:\"{digits}\""));
+            prop_assert_eq!(text, if is_decimal { quoted } else { number });
+        }
+    }
+
     /// Field by field the last one that says anything stands, be it a value or that it is withdrawn; and equal values are
     /// equal in every bit, whatever was there before.
     #[test]

@@ -141,6 +141,7 @@ mod tests {
             mode: "latest",
             interval_ms: 0,
             fields: None,
+            numbers: None,
             seq: 7,
             state: State::Live,
         };

@@ -1,14 +1,17 @@
-//! Cached messages of one topic in one encoding: its whole record, what has changed of it since a seq, its last tick, and
+//! Cached messages of one topic in one encoding, with decimals either as numbers or as text: its whole record, what has changed of it since a seq, its last tick, and
 //! a run of its newest ticks.
 
 use super::{
-    encodings::encoder::{MessageKind, Messages},
+    encodings::encoder::{MessageKind, Messages, RecordPart},
     merged::MergedUpdates,
 };
 use crate::{
-    tick::{Symbol, WantedFields},
+    tick::{Numbers, Symbol, WantedFields},
     topic::{Record, Stamped},
 };
+
+/// The encoded messages of all topics in one encoding: by [`Numbers`], then by local topic.
+pub(super) type CachedTopics = [Vec<Cached>; Numbers::ALL.len()];
 
 /// The encoded messages of a topic.
 #[derive(Default)]
@@ -36,10 +39,11 @@ const STOPS: usize = 4;
 impl Cached {
     /// The part of a snapshot that depends on this record alone.
     #[inline]
-    pub fn record<M: Messages>(&mut self, symbol: &Symbol, record: &Record) -> &[u8] {
+    pub fn record<M: Messages>(&mut self, symbol: &Symbol, record: &Record, numbers: Numbers) -> &[u8] {
         if self.record_seq != record.seq {
             self.record.clear();
-            M::record(symbol, record, WantedFields::ALL, None, &mut self.record);
+            let part = RecordPart { fields: WantedFields::ALL, report: None, numbers };
+            M::record(symbol, record, &part, &mut self.record);
             self.record_seq = record.seq;
         }
         &self.record
@@ -47,11 +51,12 @@ impl Cached {
 
     /// The message of the record's last tick.
     #[inline]
-    pub fn last_tick<M: Messages>(&mut self, symbol: &Symbol, record: &Record) -> &[u8] {
+    pub fn last_tick<M: Messages>(&mut self, symbol: &Symbol, record: &Record, numbers: Numbers) -> &[u8] {
         if self.tick_seq != record.seq {
             self.tick.clear();
             let report = record.fields.report().map(|report| &**report);
-            M::some(MessageKind::Update, symbol, record, record.all_changed(), report, 1, &mut self.tick);
+            let part = RecordPart { fields: record.all_changed(), report, numbers };
+            M::some(MessageKind::Update, symbol, record, &part, 1, &mut self.tick);
             self.tick_seq = record.seq;
         }
         &self.tick
@@ -80,10 +85,10 @@ impl Cached {
     }
 
     #[inline]
-    pub fn extend<M: Messages>(&mut self, symbol: &Symbol, ticks: &[Stamped]) {
+    pub fn extend<M: Messages>(&mut self, symbol: &Symbol, ticks: &[Stamped], numbers: Numbers) {
         let end = self.run_first + self.run_ends.len() as u64;
         for tick in ticks.iter().filter(|tick| tick.seq >= end) {
-            M::tick(symbol, tick, WantedFields::ALL, 1, &mut self.run);
+            M::tick(symbol, tick, WantedFields::ALL, numbers, 1, &mut self.run);
             self.run_ends.push(u32::try_from(self.run.len()).unwrap_or(u32::MAX));
         }
     }

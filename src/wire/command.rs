@@ -23,7 +23,7 @@ use crate::{
     fanout::{Change, Glob, Mode, Name, Spec, View},
     limits::Limits,
     text::without_bom,
-    tick::{CustomFields, Symbol, WantedFields},
+    tick::{CustomFields, Numbers, Symbol, WantedFields},
 };
 
 /// A command that was checked.
@@ -131,15 +131,16 @@ impl FieldReader<'_> {
         };
         match op {
             "subscribe" => {
-                self.only(
-                    op,
-                    &["op", "id", "symbols", "as", "mode", "interval_ms", "snapshot", "fields", "resume"],
-                )?;
+                self.only(op, &SUBSCRIBE)?;
                 let (symbols, resume) = (self.symbols()?, self.resume()?);
                 let spec = Spec {
                     mode: self.mode(&Mode::ALL)?.unwrap_or_default(),
                     interval: self.interval()?.unwrap_or_default(),
-                    view: View { wanted: self.fields()?.unwrap_or(WantedFields::ALL), name: self.name()? },
+                    view: View {
+                        wanted: self.fields()?.unwrap_or(WantedFields::ALL),
+                        name: self.name()?,
+                        numbers: self.numbers()?.unwrap_or_default(),
+                    },
                     snapshot: self.snapshot()?.unwrap_or(true),
                 };
                 Ok(Command::Subscribe { id, symbols, spec, resume })
@@ -149,15 +150,16 @@ impl FieldReader<'_> {
                 Ok(Command::Unsubscribe { id, symbols: self.symbols()?, name: self.name()? })
             }
             "set" => {
-                self.only(op, &["op", "id", "symbols", "as", "mode", "interval_ms", "fields"])?;
+                self.only(op, &SET)?;
                 let (symbols, name) = (self.symbols()?, self.name()?);
                 let change = Change {
                     mode: self.mode(&[Mode::Latest, Mode::Every, Mode::Trades])?,
                     interval: self.interval()?,
                     wanted: self.fields()?,
+                    numbers: self.numbers()?,
                 };
                 if change == Change::default() {
-                    let message = "set changes nothing: give mode, interval_ms or fields".to_owned();
+                    let message = "set changes nothing: give mode, interval_ms, fields or numbers".to_owned();
                     return Err((ErrorCode::MissingField, message));
                 }
                 Ok(Command::Set { id, symbols, name, change })
@@ -215,6 +217,12 @@ impl FieldReader<'_> {
     fn name(&self) -> Result<Option<Name>, CommandFault> {
         let Some(value) = self.get("as") else { return Ok(None) };
         value.as_str().and_then(Name::new).map(Some).ok_or_else(|| bad("as", Name::EXPECTED, value))
+    }
+
+    fn numbers(&self) -> Result<Option<Numbers>, CommandFault> {
+        let Some(value) = self.get("numbers") else { return Ok(None) };
+        let numbers = value.as_str().and_then(Numbers::parse);
+        numbers.map(Some).ok_or_else(|| bad("numbers", "one of number, string", value))
     }
 
     fn mode(&self, allowed: &[Mode]) -> Result<Option<Mode>, CommandFault> {
@@ -278,6 +286,11 @@ impl FieldReader<'_> {
     }
 }
 
+/// The fields of `subscribe`.
+const SUBSCRIBE: [&str; 10] =
+    ["op", "id", "symbols", "as", "mode", "interval_ms", "snapshot", "fields", "numbers", "resume"];
+/// The fields of `set`.
+const SET: [&str; 8] = ["op", "id", "symbols", "as", "mode", "interval_ms", "fields", "numbers"];
 const OPS: &str = "subscribe, unsubscribe, set, list, ping, auth";
 
 impl Target {

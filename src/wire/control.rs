@@ -99,6 +99,9 @@ pub struct ListEntry<'a> {
     pub interval_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fields: Option<Vec<&'a str>>,
+    /// When decimals are text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub numbers: Option<&'static str>,
     /// The seq up to which the subscription was sent everything.
     pub seq: u64,
     #[serde(serialize_with = "write_state")]

@@ -3,8 +3,8 @@
 use std::marker::PhantomData;
 
 use super::{
-    cached::Cached,
-    encodings::encoder::{Encoder, HEAD_BYTES, MessageKind, Messages},
+    cached::{Cached, CachedTopics},
+    encodings::encoder::{Encoder, HEAD_BYTES, MessageKind, Messages, RecordPart},
     frame_buffers::{Frame, FrameBuffers, ReadyFrame},
 };
 use crate::{
@@ -16,13 +16,12 @@ use crate::{
 /// Writes into the current frame of a [`Framer`](super::Framer).
 pub struct FrameWriter<'a, E> {
     frames: &'a mut FrameBuffers,
-    /// Cached messages in this encoding, by local topic.
-    cached: &'a mut Vec<Cached>,
+    cached: &'a mut CachedTopics,
     encoder: PhantomData<E>,
 }
 
 impl<'a, E: Encoder> FrameWriter<'a, E> {
-    pub(super) fn new(frames: &'a mut FrameBuffers, cached: &'a mut Vec<Cached>) -> Self {
+    pub(super) fn new(frames: &'a mut FrameBuffers, cached: &'a mut CachedTopics) -> Self {
         FrameWriter { frames, cached, encoder: PhantomData }
     }
 
@@ -36,23 +35,24 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
         self.frames.ready()
     }
 
-    /// The current frame, and the cached messages of a topic.
+    /// The current frame, and the cached messages of a topic, with decimals as this view has them.
     #[inline]
-    fn frame_and_cached(&mut self, topic: LocalId) -> (&mut Frame, &mut Cached) {
+    fn frame_and_cached(&mut self, topic: LocalId, view: &View) -> (&mut Frame, &mut Cached) {
+        let cached = &mut self.cached[view.numbers as usize];
         let index = topic.0 as usize;
-        if index >= self.cached.len() {
-            self.cached.resize_with(index + 1, Cached::default);
+        if index >= cached.len() {
+            cached.resize_with(index + 1, Cached::default);
         }
-        (self.frames.current_mut(), &mut self.cached[index])
+        (self.frames.current_mut(), &mut cached[index])
     }
 
     /// As [`Emit::run`], message by message, each with the name of the subscription.
     fn run_named(&mut self, topic: LocalId, symbol: &Symbol, ticks: &[Stamped], view: &View) -> usize {
         let Some(first) = ticks.first() else { return 0 };
-        let (frame, cached) = self.frame_and_cached(topic);
+        let (frame, cached) = self.frame_and_cached(topic, view);
         let is_cached = cached.covers(first.seq);
         if is_cached {
-            cached.extend::<E::Messages>(symbol, ticks);
+            cached.extend::<E::Messages>(symbol, ticks, view.numbers);
         }
         let mut sent = 0;
         while sent < ticks.len() && (sent == 0 || frame.has_room()) {
@@ -61,7 +61,7 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
             if is_cached {
                 cached.copy(tick.seq, 1, usize::MAX, &mut frame.bytes);
             } else {
-                E::Messages::tick(symbol, tick, WantedFields::ALL, 1, &mut frame.bytes);
+                E::Messages::tick(symbol, tick, WantedFields::ALL, view.numbers, 1, &mut frame.bytes);
             }
             frame.record(tick.rx, tick.order);
             write_name::<E>(begin, view, frame);
@@ -89,14 +89,15 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
     }
 
     fn snapshot(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, view: &View) {
-        let (frame, cached) = self.frame_and_cached(topic);
+        let (frame, cached) = self.frame_and_cached(topic, view);
         let begin = frame.bytes.len();
         if view.has_every_field() {
-            let encoded = cached.record::<E::Messages>(symbol, record);
+            let encoded = cached.record::<E::Messages>(symbol, record, view.numbers);
             E::Messages::whole(MessageKind::Snapshot, encoded, 1, &mut frame.bytes);
         } else {
             let kind = MessageKind::Snapshot;
-            E::Messages::some(kind, symbol, record, view.wanted, None, 1, &mut frame.bytes);
+            let part = RecordPart { fields: view.wanted, report: None, numbers: view.numbers };
+            E::Messages::some(kind, symbol, record, &part, 1, &mut frame.bytes);
         }
         frame.record(record.rx, record.order);
         write_name::<E>(begin, view, frame);
@@ -111,9 +112,10 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         always: WantedFields,
         view: &View,
     ) {
-        let (frame, cached) = self.frame_and_cached(topic);
+        let (frame, cached) = self.frame_and_cached(topic, view);
         let (begin, cursor) = (frame.bytes.len(), record.seq - n);
-        let encoded = cached.merged.update::<E::Messages>(symbol, record, cursor, view.wanted, always);
+        let encoded =
+            cached.merged.update::<E::Messages>(symbol, record, cursor, view.wanted, always, view.numbers);
         E::Messages::whole(MessageKind::Update, encoded, n, &mut frame.bytes);
         frame.record(record.rx, record.order);
         write_name::<E>(begin, view, frame);
@@ -123,9 +125,9 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         if !view.has_every_field() {
             return self.merged(topic, symbol, record, 1, WantedFields::NONE, view);
         }
-        let (frame, cached) = self.frame_and_cached(topic);
+        let (frame, cached) = self.frame_and_cached(topic, view);
         let begin = frame.bytes.len();
-        frame.bytes.extend_from_slice(cached.last_tick::<E::Messages>(symbol, record));
+        frame.bytes.extend_from_slice(cached.last_tick::<E::Messages>(symbol, record, view.numbers));
         frame.record(record.rx, record.order);
         write_name::<E>(begin, view, frame);
     }
@@ -133,7 +135,7 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
     fn tick(&mut self, symbol: &Symbol, tick: &Stamped, n: u64, view: &View) {
         let frame = self.frames.current_mut();
         let begin = frame.bytes.len();
-        E::Messages::tick(symbol, tick, view.wanted, n, &mut frame.bytes);
+        E::Messages::tick(symbol, tick, view.wanted, view.numbers, n, &mut frame.bytes);
         frame.record(tick.rx, tick.order);
         write_name::<E>(begin, view, frame);
     }
@@ -143,19 +145,19 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
             return self.run_named(topic, symbol, ticks, view);
         }
         let Some(first) = ticks.first() else { return 0 };
-        let (frame, cached) = self.frame_and_cached(topic);
+        let (frame, cached) = self.frame_and_cached(topic, view);
         let message_bytes_max = frame.message_bytes_max;
         let out = &mut frame.bytes;
         let room = (frame.room_bytes + HEAD_BYTES).saturating_sub(out.len() + 1);
         let sent = if cached.covers(first.seq) {
-            cached.extend::<E::Messages>(symbol, ticks);
+            cached.extend::<E::Messages>(symbol, ticks, view.numbers);
             cached.copy(first.seq, ticks.len(), room, out)
         } else {
             // Older than the run in the cache: this client catches up alone.
             let limit = out.len() + room.saturating_sub(message_bytes_max);
             let mut sent = 0;
             while sent < ticks.len() && out.len() <= limit {
-                E::Messages::tick(symbol, &ticks[sent], WantedFields::ALL, 1, out);
+                E::Messages::tick(symbol, &ticks[sent], WantedFields::ALL, view.numbers, 1, out);
                 sent += 1;
             }
             sent
@@ -175,10 +177,11 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         always: WantedFields,
         view: &View,
     ) {
-        let (frame, cached) = self.frame_and_cached(topic);
+        let (frame, cached) = self.frame_and_cached(topic, view);
         let (begin, cursor) = (frame.bytes.len(), record.seq - n);
         let updates = cached.stop(record.seq);
-        let encoded = updates.update::<E::Messages>(symbol, record, cursor, view.wanted, always);
+        let encoded =
+            updates.update::<E::Messages>(symbol, record, cursor, view.wanted, always, view.numbers);
         E::Messages::whole(MessageKind::Update, encoded, n, &mut frame.bytes);
         frame.record(record.rx, record.order);
         write_name::<E>(begin, view, frame);

@@ -7,7 +7,7 @@
 //! Invariant: encodings share cached messages when they use the same type of messages, and otherwise never.
 
 use super::{
-    cached::Cached,
+    cached::CachedTopics,
     encodings::encoder::{Encoder, MESSAGE_BYTES_MAX, Messages},
     frame_buffers::{FrameBuffers, FrameSize, HeldFrame, ReadyFrame},
     frame_writer::FrameWriter,
@@ -16,8 +16,8 @@ use super::{
 /// Builds frames in every encoding, one at a time.
 pub struct Framer {
     frames: FrameBuffers,
-    /// Cached messages: by the encoding that writes them, then by local topic.
-    cached: Vec<Vec<Cached>>,
+    /// Cached messages, by the encoding that writes them.
+    cached: Vec<CachedTopics>,
 }
 
 impl Framer {
@@ -53,7 +53,7 @@ impl Framer {
     pub fn writer<E: Encoder>(&mut self) -> FrameWriter<'_, E> {
         let index = usize::from(<E::Messages as Encoder>::ID);
         if index >= self.cached.len() {
-            self.cached.resize_with(index + 1, Vec::new);
+            self.cached.resize_with(index + 1, CachedTopics::default);
         }
         FrameWriter::new(&mut self.frames, &mut self.cached[index])
     }

@@ -7,9 +7,9 @@
 
 use std::ops::Range;
 
-use super::encodings::encoder::Messages;
+use super::encodings::encoder::{Messages, RecordPart};
 use crate::{
-    tick::{Symbol, WantedFields},
+    tick::{Numbers, Symbol, WantedFields},
     topic::{ChangedFields, Record},
 };
 
@@ -52,6 +52,7 @@ impl MergedUpdates {
         cursor: u64,
         wanted: WantedFields,
         always: WantedFields,
+        numbers: Numbers,
     ) -> &[u8] {
         let is_it = |entry: &MergedUpdate| {
             entry.cursors.contains(&cursor) && entry.wanted == wanted && entry.always == always
@@ -59,7 +60,7 @@ impl MergedUpdates {
         let found = self.entries.iter().find(|entry| is_it(entry)).filter(|_| self.seq == record.seq);
         let bytes = match found {
             Some(entry) => entry.bytes.clone(),
-            None => self.encode::<M>(symbol, record, cursor, wanted, always),
+            None => self.encode::<M>(symbol, record, cursor, wanted, always, numbers),
         };
         &self.bytes[bytes.start as usize..bytes.end as usize]
     }
@@ -72,6 +73,7 @@ impl MergedUpdates {
         cursor: u64,
         wanted: WantedFields,
         always: WantedFields,
+        numbers: Numbers,
     ) -> Range<u32> {
         if self.seq != record.seq || self.entries.len() >= MERGED_MAX {
             self.seq = record.seq;
@@ -89,7 +91,8 @@ impl MergedUpdates {
             entry.bytes.clone()
         } else {
             let start = self.bytes.len() as u32;
-            M::record(symbol, record, fields, report, &mut self.bytes);
+            let part = RecordPart { fields, report, numbers };
+            M::record(symbol, record, &part, &mut self.bytes);
             M::withdrawn(record, fields, &mut self.bytes);
             start..self.bytes.len() as u32
         };
@@ -126,10 +129,12 @@ mod tests {
         always: WantedFields,
     ) {
         let symbol = Symbol::new("A").unwrap();
-        let written = updates.update::<Json>(&symbol, record, cursor, wanted, always).to_vec();
+        let written =
+            updates.update::<Json>(&symbol, record, cursor, wanted, always, Numbers::Number).to_vec();
         let fields = record.changed_since(cursor).fields.union(always).intersect(wanted);
         let mut expected = Vec::new();
-        Json::record(&symbol, record, fields, None, &mut expected);
+        let part = RecordPart { fields, report: None, numbers: Numbers::Number };
+        Json::record(&symbol, record, &part, &mut expected);
         Json::withdrawn(record, fields, &mut expected);
         assert_eq!(written.escape_ascii().to_string(), expected.escape_ascii().to_string());
     }

@@ -27,6 +27,7 @@ mod log;
 mod memory;
 mod modes;
 mod named;
+mod numbers;
 mod origin;
 mod outputs;
 mod publish;

@@ -30,7 +30,7 @@ use tickcast::{
         intake::FeedSink,
     },
     session::{node::NodeState, socket::SessionSocket},
-    tick::{Glob, Symbol},
+    tick::{Glob, Numbers, Symbol},
 };
 
 use super::network::SimSocket;
@@ -83,7 +83,7 @@ fn records(routes: &Routes, query: &str) -> RecordsWalk {
     let (globs, names): (Vec<&str>, Vec<&str>) = names.partition(|name| name.contains('*'));
     let symbols = names.into_iter().map(|name| Symbol::new(name).expect("a symbol")).collect();
     let globs = globs.into_iter().map(|glob| Glob::new(glob).expect("a glob")).collect();
-    RecordsWalk::new(&routes.node, symbols, globs)
+    RecordsWalk::new(&routes.node, symbols, globs, Numbers::Number)
 }
 
 fn publish_lines(routes: &Routes, body: &[u8]) -> Vec<u8> {

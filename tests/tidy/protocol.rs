@@ -8,8 +8,8 @@ use tickcast::{
     feed::ndjson::NdjsonDecoder,
     limits::Limits,
     tick::{
-        Affects, CustomFields, CustomValue, Decimal, Field, FieldSet, Fields, Nanos, ReportKind, Side, State,
-        Symbol, TradeId, TradeReport, Volume, WantedFields,
+        Affects, CustomFields, CustomValue, Decimal, Field, FieldSet, Fields, Nanos, Numbers, ReportKind,
+        Side, State, Symbol, TradeId, TradeReport, Volume, WantedFields,
         custom::{CustomField, CustomKind, CustomMerge, CustomName},
     },
     topic::Record,
@@ -146,6 +146,7 @@ fn control(message: &Control<'_>) -> String {
 fn data_messages() -> Vec<String> {
     let (local, symbol, all) = (LocalId(0), symbol(), &View::WHOLE);
     let tape = View { name: Some(tape()), ..View::WHOLE };
+    let texts = View { numbers: Numbers::Text, ..tape.clone() };
     let fields = decimals(&[(Field::Bid, "87232.01"), (Field::BidSize, "0.50")]);
     let changed =
         Record { seq: 54, order: 54, ts: TS, rx: RX, changed: fields.mask, fields, ..Record::default() };
@@ -194,6 +195,7 @@ fn data_messages() -> Vec<String> {
             framer.snapshot(local, &Symbol::new("BTC-PERP").unwrap(), &with_configured_fields(), all);
         }),
         data(|framer| framer.last_tick(local, &symbol, &changed, &tape)),
+        data(|framer| framer.last_tick(local, &symbol, &changed, &texts)),
     ]
 }
 
@@ -235,6 +237,7 @@ fn answers() -> Vec<String> {
         mode: "latest",
         interval_ms: 250,
         fields: Some(vec![Field::Bid.name(), Field::Ask.name()]),
+        numbers: None,
         seq: 66,
         state: State::Live,
     };

@@ -159,8 +159,9 @@ impl World {
             ensure!(names.eq(expected), Answers, "lists {listed:?}");
             for (listed, (slot, ledger)) in listed.iter().zip(ledgers) {
                 let which = slot.which;
-                let spec = (listed.mode, listed.interval, listed.wanted);
-                let expected = (ledger.spec.mode, ledger.spec.interval, ledger.spec.view.wanted);
+                let spec = (listed.mode, listed.interval, listed.wanted, listed.numbers);
+                let view = &ledger.spec.view;
+                let expected = (ledger.spec.mode, ledger.spec.interval, view.wanted, view.numbers);
                 ensure!(spec == expected, Answers, "lists {spec:?} and not {expected:?}");
                 ensure!(
                     listed.cursor == ledger.cursor,

@@ -190,6 +190,7 @@ impl World {
             spec.mode = change.mode.unwrap_or(spec.mode);
             spec.interval = change.interval.unwrap_or(spec.interval);
             spec.view.wanted = change.wanted.unwrap_or(spec.view.wanted);
+            spec.view.numbers = change.numbers.unwrap_or(spec.view.numbers);
         }
         for slot in self.subscribed_matching(client, pattern, name)? {
             self.stamp += 1;
@@ -256,9 +257,11 @@ impl Ledger {
     fn change(&mut self, change: &Change, head: u64) {
         let (mode, wanted) =
             (change.mode.unwrap_or(self.spec.mode), change.wanted.unwrap_or(self.spec.view.wanted));
+        let numbers = change.numbers.unwrap_or(self.spec.view.numbers);
         let behind = self.pending().next().is_some();
         let into_history = mode.reads_history() && mode != self.spec.mode;
-        let begins_anew = wanted != self.spec.view.wanted || mode == Mode::Once || (into_history && behind);
+        let shows_other = wanted != self.spec.view.wanted || numbers != self.spec.view.numbers;
+        let begins_anew = shows_other || mode == Mode::Once || (into_history && behind);
         if head == 0 {
             match mode {
                 Mode::Once => self.base = Base::Record,
@@ -272,7 +275,7 @@ impl Ledger {
         if self.base == Base::Again || !mode.reads_history() {
             self.gap_promised = false;
         }
-        (self.spec.mode, self.spec.view.wanted) = (mode, wanted);
+        (self.spec.mode, self.spec.view.wanted, self.spec.view.numbers) = (mode, wanted, numbers);
         if let Some(interval) = change.interval {
             self.spec.interval = interval;
             (self.interval_from, self.paced) = (None, false);

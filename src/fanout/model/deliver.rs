@@ -76,6 +76,7 @@ impl World {
                 lost = Some((slot, to));
             }
             self.sent.extend(self.keeps_sent.then(|| message.to_string()));
+            self.check_numbers(client, slot, message)?;
             self.check_turn(client, slot)?;
             self.check_every_queue_turn(client, slot)?;
             self.check_order(client, slot, message)?;
@@ -156,6 +157,13 @@ impl World {
             run.1 = 0;
             self.coverage.hit_if(ends && has_room, "a run of trades ends");
         }
+    }
+
+    fn check_numbers(&self, client: usize, slot: Slot, message: &Message) -> Held {
+        let Some(entry) = &self.clients[client] else { return Ok(()) };
+        let numbers = entry.ledgers[&slot].spec.view.numbers;
+        ensure!(message.numbers == numbers, Truth, "{message} has {:?}s, not {numbers:?}s", message.numbers);
+        Ok(())
     }
 
     fn is_every(&self, client: usize, slot: Slot) -> bool {

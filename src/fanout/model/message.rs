@@ -5,7 +5,7 @@ use std::fmt;
 use super::naive::only;
 use crate::{
     fanout::{Emit, FRAMES_KEPT, GapReason, LocalId, Name, View},
-    tick::{FieldSet, Fields, Nanos, Symbol, WantedFields},
+    tick::{FieldSet, Fields, Nanos, Numbers, Symbol, WantedFields},
     topic::{Record, Stamped},
 };
 
@@ -14,6 +14,7 @@ use crate::{
 pub struct Message {
     pub symbol: Symbol,
     pub name: Option<Name>,
+    pub numbers: Numbers,
     pub what: What,
 }
 
@@ -94,7 +95,12 @@ impl Recorder {
     }
 
     fn push(&mut self, symbol: &Symbol, view: &View, what: What) {
-        self.messages.push(Message { symbol: symbol.clone(), name: view.name.clone(), what });
+        self.messages.push(Message {
+            symbol: symbol.clone(),
+            name: view.name.clone(),
+            numbers: view.numbers,
+            what,
+        });
     }
 }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::{
     fanout::{Change, Mode, Name, Spec, View},
-    tick::{Decimal, Field, FieldSet, Fields, Side, TradeId, WantedFields},
+    tick::{Decimal, Field, FieldSet, Fields, Numbers, Side, TradeId, WantedFields},
     topic::Detail,
 };
 
@@ -254,15 +254,20 @@ fn claim() -> impl Strategy<Value = Claim> {
 }
 
 fn spec(mix: Mix) -> impl Strategy<Value = Spec> {
-    let view = (wanted(), name()).prop_map(|(wanted, name)| View { wanted, name: word(name) });
+    let view = (wanted(), name(), numbers()).prop_map(|(wanted, name, numbers)| View {
+        wanted,
+        name: word(name),
+        numbers,
+    });
     (mode(mix), interval(mix), view, prop::bool::weighted(0.8))
         .prop_map(|(mode, interval, view, snapshot)| Spec { mode, interval, view, snapshot })
 }
 
 fn change(mix: Mix) -> impl Strategy<Value = Change> {
     use prop::option::weighted;
-    (weighted(0.5, mode(mix)), weighted(0.4, interval(mix)), weighted(0.4, wanted()))
-        .prop_map(|(mode, interval, wanted)| Change { mode, interval, wanted })
+    let shown = (weighted(0.4, wanted()), weighted(0.2, numbers()));
+    (weighted(0.5, mode(mix)), weighted(0.4, interval(mix)), shown)
+        .prop_map(|(mode, interval, (wanted, numbers))| Change { mode, interval, wanted, numbers })
 }
 
 fn mode(mix: Mix) -> impl Strategy<Value = Mode> {
@@ -301,6 +306,10 @@ fn wanted() -> impl Strategy<Value = WantedFields> {
         1 => Just(some(&[Field::Side, Field::Open])),
         1 => Just(some(&[Field::TradeId])),
     ]
+}
+
+fn numbers() -> impl Strategy<Value = Numbers> {
+    prop_oneof![5 => Just(Numbers::Number), 1 => Just(Numbers::Text)]
 }
 
 fn nanos() -> impl Strategy<Value = u64> {

@@ -3,6 +3,7 @@
 use super::{
     law::Law,
     message::{Message, What},
+    ops::word,
 };
 use crate::{
     fanout::{
@@ -11,7 +12,7 @@ use crate::{
         schedule::EVERY_QUEUE,
         state::{Base, Claim, Subscription, SubscriptionState},
     },
-    tick::{Decimal, Field, FieldSet, Nanos, Symbol},
+    tick::{Decimal, Field, FieldSet, Nanos, Numbers, Symbol},
     topic::NamedAt,
 };
 
@@ -26,6 +27,9 @@ pub enum Sabotage {
     WrongValue,
     UnwantedField,
     WrongSession,
+    /// Messages with the name of another subscription.
+    WrongName,
+    WrongNumbers,
     WrongN,
     // The accounts.
     TallyMovesTicks,
@@ -56,7 +60,7 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// Each, with the laws that it may be found by.
-    pub const ALL: [(Sabotage, &'static [Law]); 31] = [
+    pub const ALL: [(Sabotage, &'static [Law]); 33] = [
         (Sabotage::SwallowsMessage, &[Law::Seqs, Law::Accounts, Law::Gaps, Law::Progress, Law::TooLate]),
         (Sabotage::SwallowsSnapshotAfterGap, &[Law::Gaps]),
         (Sabotage::RepeatsMessage, &[Law::Seqs, Law::TooSoon, Law::Isolation, Law::IngestOrder]),
@@ -64,6 +68,8 @@ impl Sabotage {
         (Sabotage::WrongValue, &[Law::Truth]),
         (Sabotage::UnwantedField, &[Law::Truth]),
         (Sabotage::WrongSession, &[Law::Isolation]),
+        (Sabotage::WrongName, &[Law::Isolation]),
+        (Sabotage::WrongNumbers, &[Law::Truth]),
         (Sabotage::WrongN, &[Law::Seqs]),
         (Sabotage::TallyMovesTicks, &[Law::Accounts]),
         (Sabotage::AccountsMoveTicks, &[Law::Accounts]),
@@ -119,6 +125,17 @@ impl Sabotage {
             Sabotage::UnwantedField => each_shown(messages, |shown| {
                 shown.fields.set_decimal(Field::AskSize, Decimal::from_units(-77));
             }),
+            Sabotage::WrongName => {
+                for message in messages {
+                    message.name = if message.name.is_none() { word(1) } else { None };
+                }
+            }
+            Sabotage::WrongNumbers => {
+                for message in messages {
+                    message.numbers =
+                        if message.numbers == Numbers::Text { Numbers::Number } else { Numbers::Text };
+                }
+            }
             Sabotage::WrongSession => {
                 for message in messages {
                     message.symbol = Symbol::new("NOT-YOURS").expect("a valid symbol");

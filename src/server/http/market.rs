@@ -12,7 +12,7 @@ use super::{
     app::App,
     body, bulk,
     caller::Caller,
-    named,
+    named::{self, Named},
     response::{self, HttpResponse},
     walk::{self, RecordsWalk, SymbolsWalk, WalkBody},
 };
@@ -57,7 +57,7 @@ pub async fn snapshot(
 }
 
 /// The names in the query, or in the body of a POST.
-async fn named_targets(shard: &Rc<Shard>, request: Request<Incoming>) -> Result<Vec<Target>, Failure> {
+async fn named_targets(shard: &Rc<Shard>, request: Request<Incoming>) -> Result<Named, Failure> {
     let query = request.uri().query().unwrap_or_default().to_owned();
     if request.method() != Method::POST {
         return named::all(&query, None);
@@ -71,15 +71,15 @@ fn records(
     app: &App,
     shard: &Rc<Shard>,
     caller: &Caller,
-    named: Vec<Target>,
+    Named { targets, numbers }: Named,
 ) -> Result<HttpResponse, Failure> {
-    let (symbols, globs) = sort(named)?;
+    let (symbols, globs) = sort(targets)?;
     if globs.is_empty() && symbols.len() <= SYMBOLS_AT_ONCE {
-        let text = walk::whole(RecordsWalk::new(&shard.node, symbols, globs));
+        let text = walk::whole(RecordsWalk::new(&shard.node, symbols, globs, numbers));
         return Ok(response::whole("application/json", text.into()));
     }
     let permit = bulk::permit(&app.bulk, shard, &caller.activity)?;
-    let walk = RecordsWalk::new(&shard.node, symbols, globs);
+    let walk = RecordsWalk::new(&shard.node, symbols, globs, numbers);
     Ok(response::walk(WalkBody::new(shard, Box::new(walk), permit)))
 }
 

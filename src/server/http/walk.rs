@@ -23,7 +23,7 @@ use crate::{
     planted::{Fault, is_planted},
     server::{shard::Shard, slices::Priority},
     session::{maintenance::slow::SlowSession, node::NodeState},
-    tick::Symbol,
+    tick::{Numbers, Symbol},
     wire::encodings::json,
 };
 
@@ -66,6 +66,7 @@ pub struct RecordsWalk {
     globs: Vec<Glob>,
     from: usize,
     until: usize,
+    numbers: Numbers,
 }
 
 /// The slowest sessions, already described.
@@ -178,12 +179,12 @@ impl Walk for SymbolsWalk {
 
 impl RecordsWalk {
     /// Names and globs that are given twice count once.
-    pub fn new(node: &Arc<NodeState>, named: Vec<Symbol>, mut globs: Vec<Glob>) -> Self {
+    pub fn new(node: &Arc<NodeState>, named: Vec<Symbol>, mut globs: Vec<Glob>, numbers: Numbers) -> Self {
         let mut known = HashSet::new();
         globs.retain(|glob| known.insert(glob.as_str().to_owned()));
         let until = if globs.is_empty() { 0 } else { node.ingest.topics() };
         let (named, node) = (named.into_iter(), Arc::clone(node));
-        RecordsWalk { node, named, seen: HashSet::new(), globs, from: 0, until }
+        RecordsWalk { node, named, seen: HashSet::new(), globs, from: 0, until, numbers }
     }
 
     /// The next symbols to be written, none of them a second time.
@@ -209,7 +210,7 @@ impl Walk for RecordsWalk {
         for (symbol, image) in symbols.iter().zip(self.node.ingest.records(&symbols)) {
             if let Some(image) = image.filter(|image| image.record.seq > 0) {
                 out.push(b',');
-                json::write_snapshot(symbol, &image.record, out);
+                json::write_snapshot(symbol, &image.record, self.numbers, out);
             }
         }
         self.named.len() > 0 || self.from < self.until

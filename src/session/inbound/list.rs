@@ -5,7 +5,7 @@ use super::{commands::ENTRY_UNITS, job::ListJob};
 use crate::{
     fanout::{HeldGlob, SessionKey, Units},
     session::{core::Core, socket::SessionSocket},
-    tick::WantedFields,
+    tick::{Numbers, WantedFields},
     wire::{
         Control, Id,
         assembled::Growing,
@@ -37,6 +37,7 @@ impl<S: SessionSocket> Core<S> {
                     interval_ms: millis(listed.interval),
                     fields: (listed.wanted != WantedFields::ALL)
                         .then(|| listed.wanted.names(&self.node.fields)),
+                    numbers: (listed.numbers != Numbers::Number).then(|| listed.numbers.as_str()),
                     seq: listed.cursor,
                     state: listed.state,
                 });

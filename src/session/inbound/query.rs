@@ -16,9 +16,10 @@ use crate::wire::assembled::write_text;
 pub type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
 
 /// The parameters that stand for a field of the command.
-const PARAMETERS: [&str; 7] = ["symbols", "fields", "as", "mode", "interval_ms", "snapshot", "resume"];
+const PARAMETERS: [&str; 8] =
+    ["symbols", "fields", "as", "mode", "interval_ms", "snapshot", "numbers", "resume"];
 /// The parameters that are text, also where they look like another JSON value.
-const TEXTS: [&str; 2] = ["as", "mode"];
+const TEXTS: [&str; 3] = ["as", "mode", "numbers"];
 /// The parameters that are lists.
 const LISTS: [&str; 2] = ["symbols", "fields"];
 

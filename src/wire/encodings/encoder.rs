@@ -5,7 +5,7 @@
 
 use crate::{
     fanout::{GapReason, Name},
-    tick::{CustomFields, Symbol, TradeReport, WantedFields},
+    tick::{CustomFields, Numbers, Symbol, TradeReport, WantedFields},
     topic::{Record, Stamped},
     wire::{CloseReason, Control, assembled::Welcome},
 };
@@ -69,14 +69,8 @@ pub trait Messages: Encoder {
     fn end(out: &mut Vec<u8>);
 
     /// Appends the part of a message with these fields of a record that depends on nothing else. It is cached for all
-    /// sessions. `report`: what the record's last tick says of a trade, for an update.
-    fn record(
-        symbol: &Symbol,
-        record: &Record,
-        fields: WantedFields,
-        report: Option<&TradeReport>,
-        out: &mut Vec<u8>,
-    );
+    /// sessions.
+    fn record(symbol: &Symbol, record: &Record, part: &RecordPart<'_>, out: &mut Vec<u8>);
 
     /// Appends the part that lists which of these fields are withdrawn. It follows [`Self::record`] in an update. A snapshot
     /// does not have it, since it replaces the client's whole record.
@@ -91,14 +85,20 @@ pub trait Messages: Encoder {
         kind: MessageKind,
         symbol: &Symbol,
         record: &Record,
-        wanted: WantedFields,
-        report: Option<&TradeReport>,
+        part: &RecordPart<'_>,
         n: u64,
         out: &mut Vec<u8>,
     );
 
     /// Appends an update with the wanted fields of one tick, set or withdrawn, and what it says of a trade.
-    fn tick(symbol: &Symbol, tick: &Stamped, wanted: WantedFields, n: u64, out: &mut Vec<u8>);
+    fn tick(
+        symbol: &Symbol,
+        tick: &Stamped,
+        wanted: WantedFields,
+        numbers: Numbers,
+        n: u64,
+        out: &mut Vec<u8>,
+    );
 
     /// Appends a gap: the subscription will not get the ticks `from..=to`.
     fn gap(symbol: &Symbol, from: u64, to: u64, reason: GapReason, out: &mut Vec<u8>);
@@ -106,6 +106,15 @@ pub trait Messages: Encoder {
     /// Gives the message that begins at an offset, the last one, the name of its subscription. So what is cached for all
     /// sessions has none.
     fn name(begin: usize, name: &Name, out: &mut Vec<u8>);
+}
+
+/// What a message shows of a record.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordPart<'a> {
+    pub fields: WantedFields,
+    /// What the record's last tick says of a trade, for an update.
+    pub report: Option<&'a TradeReport>,
+    pub numbers: Numbers,
 }
 
 /// The kind of a message with fields of a record.

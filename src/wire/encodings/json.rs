@@ -4,10 +4,10 @@
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use super::encoder::{Encoder, MessageKind, Messages};
+use super::encoder::{Encoder, MessageKind, Messages, RecordPart};
 use crate::{
     fanout::{GapReason, Name},
-    tick::{Nanos, Symbol, TradeReport, WantedFields},
+    tick::{Nanos, Numbers, Symbol, TradeReport, WantedFields},
     topic::{Record, Stamped},
     wire::{CloseReason, assembled::write_int, websocket},
 };
@@ -50,18 +50,9 @@ impl Messages for Json {
         }
     }
 
-    fn record(
-        symbol: &Symbol,
-        record: &Record,
-        fields: WantedFields,
-        report: Option<&TradeReport>,
-        out: &mut Vec<u8>,
-    ) {
+    fn record(symbol: &Symbol, record: &Record, part: &RecordPart<'_>, out: &mut Vec<u8>) {
         write_head(symbol, record.seq, record.ts, record.rx, out);
-        if let Some(report) = report {
-            report.write_json::<false>(out);
-        }
-        record.fields.write_json(fields, out);
+        write_part(record, part, out);
     }
 
     fn withdrawn(record: &Record, fields: WantedFields, out: &mut Vec<u8>) {
@@ -79,30 +70,35 @@ impl Messages for Json {
         kind: MessageKind,
         symbol: &Symbol,
         record: &Record,
-        wanted: WantedFields,
-        report: Option<&TradeReport>,
+        part: &RecordPart<'_>,
         n: u64,
         out: &mut Vec<u8>,
     ) {
         out.extend_from_slice(beginning(kind));
         write_head(symbol, record.seq, record.ts, record.rx, out);
-        if let Some(report) = report {
-            report.write_json::<false>(out);
-        }
-        record.fields.write_json(wanted, out);
+        write_part(record, part, out);
         if kind == MessageKind::Update {
-            record.fields.write_json_nulls(wanted, out);
+            record.fields.write_json_nulls(part.fields, out);
         }
         write_end(n, out);
     }
 
-    fn tick(symbol: &Symbol, tick: &Stamped, wanted: WantedFields, n: u64, out: &mut Vec<u8>) {
+    fn tick(
+        symbol: &Symbol,
+        tick: &Stamped,
+        wanted: WantedFields,
+        numbers: Numbers,
+        n: u64,
+        out: &mut Vec<u8>,
+    ) {
         out.extend_from_slice(beginning(MessageKind::Update));
         write_head(symbol, tick.seq, tick.ts, tick.rx, out);
-        if let Some(report) = tick.fields.report().filter(|report| report.concerns(wanted.fixed)) {
-            report.write_json::<false>(out);
-        }
-        tick.fields.write_json(wanted, out);
+        write_report(
+            tick.fields.report().map(|report| &**report).filter(|report| report.concerns(wanted.fixed)),
+            numbers,
+            out,
+        );
+        tick.fields.write_json_as(numbers, wanted, out);
         tick.fields.write_json_nulls(wanted, out);
         write_end(n, out);
     }
@@ -129,9 +125,10 @@ impl Messages for Json {
 }
 
 /// Appends a `snapshot` message without a frame, for HTTP.
-pub fn write_snapshot(symbol: &Symbol, record: &Record, out: &mut Vec<u8>) {
+pub fn write_snapshot(symbol: &Symbol, record: &Record, numbers: Numbers, out: &mut Vec<u8>) {
     out.extend_from_slice(beginning(MessageKind::Snapshot));
-    Json::record(symbol, record, WantedFields::ALL, None, out);
+    let part = RecordPart { fields: WantedFields::ALL, report: None, numbers };
+    Json::record(symbol, record, &part, out);
     out.push(b'}');
 }
 
@@ -139,6 +136,19 @@ const fn beginning(kind: MessageKind) -> &'static [u8] {
     match kind {
         MessageKind::Snapshot => br#"{"type":"snapshot","#,
         MessageKind::Update => br#"{"type":"update","#,
+    }
+}
+
+fn write_part(record: &Record, part: &RecordPart<'_>, out: &mut Vec<u8>) {
+    write_report(part.report, part.numbers, out);
+    record.fields.write_json_as(part.numbers, part.fields, out);
+}
+
+fn write_report(report: Option<&TradeReport>, numbers: Numbers, out: &mut Vec<u8>) {
+    match (report, numbers) {
+        (None, _) => {}
+        (Some(report), Numbers::Number) => report.write_json::<false>(out),
+        (Some(report), Numbers::Text) => report.write_json::<true>(out),
     }
 }
 

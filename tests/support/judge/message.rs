@@ -91,10 +91,22 @@ impl Message {
         self.is("snapshot") || self.is("update") || self.is("gap")
     }
 
-    /// The record fields that it sets, as text.
+    /// The record fields that it sets, as text. A decimal that is a JSON string is the same as one that is a number.
     pub fn record(&self) -> BTreeMap<String, String> {
         let set = self.shown().filter(|(_, raw)| *raw != "null");
-        set.map(|(name, raw)| (name.to_owned(), raw.to_owned())).collect()
+        let text = |(name, raw): (&str, &str)| {
+            let raw = if DECIMALS.contains(&name) { raw.trim_matches('"') } else { raw };
+            (name.to_owned(), raw.to_owned())
+        };
+        set.map(text).collect()
+    }
+
+    /// Whether its decimals are text; `None` when it has none.
+    pub fn has_texts(&self) -> Option<bool> {
+        let decimals = self.shown().filter(|(name, raw)| DECIMALS.contains(name) && *raw != "null");
+        let texts: BTreeSet<bool> = decimals.map(|(_, raw)| raw.starts_with('"')).collect();
+        assert!(texts.len() < 2, "some decimals are text, and some are not: {self:?}");
+        texts.first().copied()
     }
 
     /// Every field of a record that it names, as text.
@@ -146,6 +158,10 @@ impl fmt::Debug for Message {
         f.write_str(&serde_json::to_string(&self.fields).unwrap_or_default())
     }
 }
+
+/// The fields of every record that are decimals.
+const DECIMALS: [&str; 10] =
+    ["bid", "bid_size", "ask", "ask_size", "last", "last_size", "open", "high", "low", "volume"];
 
 /// A symbol and the name of a subscription, as one text; a symbol has no comma.
 pub fn keyed(symbol: &str, name: Option<&str>) -> String {

@@ -49,6 +49,11 @@ impl Subscription {
         self.with("interval_ms", json!(interval))
     }
 
+    /// With decimals as text.
+    pub fn with_texts(self) -> Self {
+        self.with("numbers", json!("string"))
+    }
+
     pub fn fields(self, fields: &[&str]) -> Self {
         self.with("fields", json!(fields))
     }

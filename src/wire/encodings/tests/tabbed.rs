@@ -3,10 +3,10 @@
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::wire::encodings::encoder::{Encoder, MessageKind, Messages};
+use crate::wire::encodings::encoder::{Encoder, MessageKind, Messages, RecordPart};
 use crate::{
     fanout::{GapReason, Name},
-    tick::{Symbol, TradeReport, WantedFields},
+    tick::{Numbers, Symbol, WantedFields},
     topic::{Record, Stamped},
     wire::{CloseReason, Control, assembled::Welcome, websocket},
 };
@@ -54,15 +54,9 @@ impl Messages for Tabbed {
         out.extend_from_slice(b".\n");
     }
 
-    fn record(
-        symbol: &Symbol,
-        record: &Record,
-        fields: WantedFields,
-        _report: Option<&TradeReport>,
-        out: &mut Vec<u8>,
-    ) {
+    fn record(symbol: &Symbol, record: &Record, part: &RecordPart<'_>, out: &mut Vec<u8>) {
         write(&[&symbol.as_str(), &record.seq, &record.rx.micros()], out);
-        record.fields.write_json(fields, out);
+        record.fields.write_json_as(part.numbers, part.fields, out);
     }
 
     fn withdrawn(record: &Record, fields: WantedFields, out: &mut Vec<u8>) {
@@ -79,22 +73,28 @@ impl Messages for Tabbed {
         kind: MessageKind,
         symbol: &Symbol,
         record: &Record,
-        wanted: WantedFields,
-        _report: Option<&TradeReport>,
+        part: &RecordPart<'_>,
         n: u64,
         out: &mut Vec<u8>,
     ) {
         write(&[&letter(kind), &n, &symbol.as_str(), &record.seq, &record.rx.micros()], out);
-        record.fields.write_json(wanted, out);
+        record.fields.write_json_as(part.numbers, part.fields, out);
         if kind == MessageKind::Update {
-            record.fields.write_json_nulls(wanted, out);
+            record.fields.write_json_nulls(part.fields, out);
         }
         out.push(b'\n');
     }
 
-    fn tick(symbol: &Symbol, tick: &Stamped, wanted: WantedFields, n: u64, out: &mut Vec<u8>) {
+    fn tick(
+        symbol: &Symbol,
+        tick: &Stamped,
+        wanted: WantedFields,
+        numbers: Numbers,
+        n: u64,
+        out: &mut Vec<u8>,
+    ) {
         write(&[&letter(MessageKind::Update), &n, &symbol.as_str(), &tick.seq, &tick.rx.micros()], out);
-        tick.fields.write_json(wanted, out);
+        tick.fields.write_json_as(numbers, wanted, out);
         tick.fields.write_json_nulls(wanted, out);
         out.push(b'\n');
     }
