@@ -139,7 +139,8 @@ impl Volume {
         Ok(if negative { volume.negated() } else { volume })
     }
 
-    fn negated(self) -> Self {
+    #[must_use]
+    pub fn negated(self) -> Self {
         match self.rest {
             0 => Volume::from_units(-self.units),
             rest => Volume { units: -self.units - 1, rest: RESTS_PER_UNIT - rest },

@@ -1,5 +1,7 @@
 //! The events of a [`Mirror`](crate::Mirror): what a frame has changed.
 
+use compact_str::CompactString;
+
 use crate::{
     field::Field,
     message::{Answer, Fault, Gap, Heartbeat, List, Pong, Tick, Welcome},
@@ -55,6 +57,8 @@ pub struct Change<'a> {
     pub had: u64,
     /// Fields of the record before that this snapshot does not have.
     pub forgotten: Vec<Field>,
+    /// The same of fields that the server's configuration adds.
+    pub forgotten_others: Vec<CompactString>,
     /// What it says of a trade beside the record's fields.
     pub report: Option<TradeReport<'a>>,
     /// How it breaks law 4, if it does: a fault of the server.

@@ -98,8 +98,8 @@ pub use event::{Change, Event, Loss};
 pub use field::{FIELDS, Field};
 pub use json::{MessageError, Messages};
 pub use message::{
-    Answer, Drain, Fault, Gap, Heartbeat, Id, Limits, List, Listed, Message, Pong, Status, SymbolResult,
-    Tick, Value, Values, Welcome,
+    Answer, ConfiguredField, Drain, Fault, Gap, Heartbeat, Id, Limits, List, Listed, Message, Pong, Status,
+    SymbolResult, Tick, Value, Values, Welcome,
 };
 pub use mirror::{Events, Mirror, Totals};
 pub use pattern::Pattern;

@@ -54,6 +54,22 @@ pub struct Welcome<'a> {
     pub session: Cow<'a, str>,
     #[serde(default)]
     pub limits: Limits,
+    /// The fields that this server's configuration adds to the fixed ones, in their order.
+    #[serde(default, borrow)]
+    pub fields: Vec<ConfiguredField<'a>>,
+}
+
+/// A field that a server's configuration adds to the fixed ones. Its words are those of the configuration.
+#[derive(Clone, PartialEq, Eq, Deserialize, Debug)]
+pub struct ConfiguredField<'a> {
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
+    /// `decimal`, `integer` or `text`.
+    #[serde(borrow)]
+    pub kind: Cow<'a, str>,
+    /// What a tick's value makes of the record's: `last`, `sum`, `min`, `max` or `first`.
+    #[serde(borrow)]
+    pub merge: Cow<'a, str>,
 }
 
 /// Limits of the server that concern clients; `None` where it does not announce one.
@@ -121,6 +137,8 @@ pub struct Values<'a> {
     /// The feed's own event time, in microseconds since 1970.
     pub ts_us: Option<i64>,
     pub(crate) texts: [Value<'a>; FIELDS],
+    /// The fields that this server's configuration adds, or that are newer than this crate: by name, as they come.
+    pub others: Vec<(Cow<'a, str>, Value<'a>)>,
 }
 
 /// One field in a message.

@@ -2,7 +2,7 @@
 //!
 //! Values are kept as the text that the server sent, so that no number passes through a double before it is compared.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use compact_str::{CompactString, format_compact};
 
@@ -38,12 +38,14 @@ pub struct Record {
     pub rx_us: i64,
     /// By [`Field`]; `None`: never received.
     texts: [Option<CompactString>; FIELDS],
+    /// Fields that this server's configuration adds, by name.
+    others: BTreeMap<CompactString, CompactString>,
 }
 
 /// The first value in which two records differ.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Difference {
-    pub name: &'static str,
+    pub name: CompactString,
     pub ours: Option<CompactString>,
     pub theirs: Option<CompactString>,
 }
@@ -69,6 +71,7 @@ impl Record {
     /// When its fields cannot be read.
     pub fn replace(&mut self, snapshot: &Tick<'_>) -> Result<(), MessageError> {
         self.texts = Default::default();
+        self.others.clear();
         self.ts_us = None;
         self.merge(snapshot)
     }
@@ -88,12 +91,44 @@ impl Record {
                 Value::Withdrawn => *held = None,
             }
         }
+        for (name, value) in values.others {
+            match value {
+                Value::Text(text) => {
+                    self.others.insert(CompactString::new(name), CompactString::new(text));
+                }
+                Value::Absent | Value::Withdrawn => {
+                    self.others.remove(&*name);
+                }
+            }
+        }
         Ok(())
     }
 
     /// A field's text, when it is known.
     pub fn text(&self, field: Field) -> Option<&str> {
         self.texts[field as usize].as_deref()
+    }
+
+    /// The text of a field that the server's configuration adds, when it is known.
+    ///
+    /// ```
+    /// use tickcast_client::{Messages, Record};
+    /// let frame = r#"[{"type":"snapshot","symbol":"A","seq":4,"rx":2,"bid":1.50,"mark":1.25,"phase":"open"},
+    ///     {"type":"update","symbol":"A","seq":5,"rx":4,"mark":1.5,"phase":null}]"#;
+    /// let mut record = Record::default();
+    /// for message in Messages::new(frame) {
+    ///     record.take(&message?)?;
+    /// }
+    /// assert_eq!((record.other("mark"), record.other("phase")), (Some("1.5"), None));
+    /// # Ok::<(), tickcast_client::MessageError>(())
+    /// ```
+    pub fn other(&self, name: &str) -> Option<&str> {
+        self.others.get(name).map(CompactString::as_str)
+    }
+
+    /// The fields that the server's configuration adds and that are known, by name.
+    pub fn others(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.others.iter().map(|(name, text)| (name.as_str(), text.as_str()))
     }
 
     /// The fields that are known.
@@ -118,9 +153,16 @@ impl Record {
             ("rx", time(Some(self.rx_us)), time(Some(theirs.rx_us))),
         ];
         let mut values = Field::ALL.into_iter().map(field).chain(times);
-        let (name, ours, theirs) =
-            values.find(|(_, ours, theirs)| !same(ours.as_deref(), theirs.as_deref()))?;
-        Some(Difference { name, ours, theirs })
+        let differ = |ours: &Option<CompactString>, theirs: &Option<CompactString>| {
+            !same(ours.as_deref(), theirs.as_deref())
+        };
+        if let Some((name, ours, theirs)) = values.find(|(_, ours, theirs)| differ(ours, theirs)) {
+            return Some(Difference { name: name.into(), ours, theirs });
+        }
+        let mut names = self.others.keys().chain(theirs.others.keys());
+        let of = |record: &Record, name: &CompactString| record.others.get(name).cloned();
+        let name = names.find(|name| differ(&of(self, name), &of(theirs, name)))?;
+        Some(Difference { name: name.clone(), ours: of(self, name), theirs: of(theirs, name) })
     }
 }
 

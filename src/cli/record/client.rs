@@ -16,6 +16,7 @@ use tickcast_client::{
 use tokio::time::interval;
 
 use super::{
+    configured::Configured,
     files::{FLUSH_EVERY, Files},
     ticks::{Missed, NoMessage, gap_note, note, tick},
 };
@@ -58,6 +59,7 @@ struct Book<'a> {
     files: &'a mut Files,
     clock: Clock,
     missed: Missed,
+    configured: Configured,
 }
 
 // === impl Recorder ===
@@ -66,7 +68,12 @@ impl<'a> Recorder<'a> {
     pub fn new(url: &Endpoint, symbols: &[String], files: &'a mut Files) -> Self {
         let subscription = Subscription::every(symbols.iter().cloned());
         let client = Client::new(url.clone(), subscription).without_pings();
-        let book = Book { files, clock: Clock::system(), missed: Missed::default() };
+        let book = Book {
+            files,
+            clock: Clock::system(),
+            missed: Missed::default(),
+            configured: Configured::default(),
+        };
         Recorder { client, book, disconnects: 0 }
     }
 
@@ -151,7 +158,7 @@ impl Book<'_> {
                     self.missed.merged += change.tick.n.saturating_sub(1);
                 }
                 self.missed.unannounced += change.breach.map_or(0, |breach| breach.missing());
-                if let Some((tick, rx)) = tick(change)? {
+                if let Some((tick, rx)) = tick(change, &mut self.configured)? {
                     self.files.write(&tick, rx, now)?;
                 }
             }
@@ -161,6 +168,7 @@ impl Book<'_> {
                 self.files.note(&gap_note(loss, now), now)?;
             }
             Event::Welcome(welcome) => {
+                self.configured.begin(&welcome.fields);
                 let epoch = json!(welcome.epoch);
                 self.files.note(&note("connected", now, &[("epoch", epoch)]), now)?;
             }

@@ -7,6 +7,7 @@
 //! What is missing is reported: each gap is a line in the recording, and all of them are summed up at the end.
 
 mod client;
+mod configured;
 mod files;
 mod target;
 mod ticks;

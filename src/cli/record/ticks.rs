@@ -16,6 +16,8 @@ use tickcast::tick::{
 };
 use tickcast_client::{self as client, Change, Loss, MessageError};
 
+use super::configured::Configured;
+
 /// What is not in the recording.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Missed {
@@ -36,6 +38,8 @@ pub enum NoMessage {
     Value { field: &'static str, value: String },
     #[error("the server sent what is no message: {raw}")]
     Report { raw: String },
+    #[error("the server sent what is no message, by the fields of its welcome: {raw}")]
+    Configured { raw: String },
     #[error("the server sent what is no message: {0}")]
     Symbol(#[from] tickcast::tick::SymbolError),
 }
@@ -44,7 +48,7 @@ pub enum NoMessage {
 ///
 /// # Errors
 /// When it is none of the contract.
-pub fn tick(change: &Change<'_>) -> Result<Option<(Tick, Nanos)>, NoMessage> {
+pub fn tick(change: &Change<'_>, configured: &mut Configured) -> Result<Option<(Tick, Nanos)>, NoMessage> {
     let message = &change.tick;
     let out_of_range = |field, value: i64| NoMessage::Value { field, value: value.to_string() };
     let rx = Nanos::from_micros(message.rx_us).ok_or_else(|| out_of_range("rx", message.rx_us))?;
@@ -69,8 +73,10 @@ pub fn tick(change: &Change<'_>) -> Result<Option<(Tick, Nanos)>, NoMessage> {
             return Ok(None);
         }
     }
+    let malformed = || NoMessage::Configured { raw: message.raw.chars().take(200).collect() };
+    configured.put(change, &values, &mut fields).ok_or_else(malformed)?;
     let tick = Tick { symbol: Symbol::new(&message.symbol)?, ts, fields };
-    let says_something = !tick.fields.named().is_empty() || tick.fields.report().is_some();
+    let says_something = tick.fields.has_values() || tick.fields.report().is_some();
     Ok(says_something.then_some((tick, rx)))
 }
 

@@ -14,8 +14,10 @@ use crate::{
     message::{Tick, Value, Values},
 };
 
-/// More pairs than a message of protocol 1 has.
-const PAIRS_MAX: usize = 24;
+/// More pairs than a message of protocol 1 has, with as many configured fields as there can be.
+const PAIRS_MAX: usize = 96;
+/// What messages have beside fields of a record.
+const ENVELOPE: [&str; 10] = ["type", "as", "symbol", "seq", "ts", "rx", "n", "cancel", "correct", "trade"];
 
 // === impl Tick ===
 
@@ -44,6 +46,8 @@ fn plain<'a>(object: &'a str, values: &mut Values<'a>) -> Option<()> {
             values.texts[field as usize] = text(value)?;
         } else if key == "ts" {
             values.ts_us = Some(value.parse().ok()?);
+        } else if !ENVELOPE.contains(&key) {
+            values.others.push((Cow::Borrowed(key), text(value)?));
         }
         if object.as_bytes()[next] == b'}' {
             return (at == object.len()).then_some(());
@@ -69,16 +73,22 @@ fn slow<'a>(object: &Object<'a>) -> Result<Values<'a>, MessageError> {
             values.texts[field as usize] = escaped(field.name(), raw)?;
         }
     }
+    let others =
+        object.iter().filter(|(key, _)| Field::parse(key).is_none() && !ENVELOPE.contains(&key.as_ref()));
+    // A value of another shape is of something newer, and no field.
+    values.others = others.filter_map(|(key, raw)| Some((Cow::Owned(key.clone()), value(raw)?))).collect();
     values.ts_us = optional(object, "ts")?;
     Ok(values)
 }
 
 fn escaped<'a>(key: &'static str, raw: &'a RawValue) -> Result<Value<'a>, MessageError> {
+    value(raw).ok_or_else(|| MessageError::Value { key, value: raw.get().chars().take(40).collect() })
+}
+
+fn value(raw: &RawValue) -> Option<Value<'_>> {
     let raw = raw.get();
-    if raw.starts_with('"')
-        && let Ok(string) = serde_json::from_str::<String>(raw)
-    {
-        return Ok(Value::Text(Cow::Owned(string)));
+    match serde_json::from_str::<String>(raw) {
+        Ok(string) if raw.starts_with('"') => Some(Value::Text(Cow::Owned(string))),
+        _ => text(raw),
     }
-    text(raw).ok_or_else(|| MessageError::Value { key, value: raw.chars().take(40).collect() })
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use compact_str::CompactString;
+
 use super::{Asked, Mirror};
 use crate::{
     event::{Change, Event, Loss},
@@ -95,12 +97,14 @@ impl Mirror {
         let topic = &mut self.topics[place];
         let had = topic.record.seq;
         let kept;
-        let mut forgotten = Vec::new();
+        let (mut forgotten, mut forgotten_others) = (Vec::new(), Vec::new());
         let report = if is_snapshot { None } else { tick.report()? };
         if is_snapshot {
             forgotten = topic.record.known().collect();
+            forgotten_others = topic.record.others().map(|(name, _)| name.into()).collect();
             topic.record.replace(&tick)?;
             forgotten.retain(|&field| topic.record.text(field).is_none());
+            forgotten_others.retain(|name: &CompactString| topic.record.other(name).is_none());
             kept = topic.cursor.snapshot(tick.seq);
             self.totals.snapshots += 1;
         } else {
@@ -114,7 +118,16 @@ impl Mirror {
         topic.shown();
         let breach = topic.judged(kept);
         self.totals.missing += breach.as_ref().map_or(0, Breach::missing);
-        Ok(Change { topic: &self.topics[place], tick, is_snapshot, had, forgotten, report, breach })
+        Ok(Change {
+            topic: &self.topics[place],
+            tick,
+            is_snapshot,
+            had,
+            forgotten,
+            forgotten_others,
+            report,
+            breach,
+        })
     }
 
     fn gap<'a>(&'a mut self, gap: Gap<'a>) -> Loss<'a> {

@@ -15,17 +15,26 @@ use tickcast::{
 
 /// Ticks as lines, gaps as notes.
 fn take(mirror: &mut Mirror, frame: &str) -> Result<Vec<String>, NoMessage> {
+    take_with(mirror, frame, &mut Configured::default())
+}
+
+fn take_with(
+    mirror: &mut Mirror,
+    frame: &str,
+    configured: &mut Configured,
+) -> Result<Vec<String>, NoMessage> {
     let mut lines = Vec::new();
     let mut events = mirror.receive(frame, 0);
     while let Some(event) = events.next_event()? {
         match event {
             Event::Record(change) | Event::Correction(change) => {
-                lines.extend(tick(&change)?.map(|(tick, rx)| {
+                lines.extend(tick(&change, configured)?.map(|(tick, rx)| {
                     let mut line = Vec::new();
                     write_line(&tick, Some(rx), &mut line);
                     String::from_utf8(line).unwrap().trim_end().to_owned()
                 }));
             }
+            Event::Welcome(welcome) => configured.begin(&welcome.fields),
             Event::Gap(loss) => lines.push(gap_note(&loss, Nanos(9_000))),
             _ => {}
         }
@@ -47,6 +56,34 @@ fn updates_are_ticks_and_snapshots_no_trades() {
             r#"{"symbol":"A","ts":1,"rx":2,"last":87000.123456789,"side":"buy","volume":9,"trades":4}"#,
             r#"{"symbol":"A","ts":3,"rx":4,"bid":"9223372036.854775807"}"#,
         ]
+    );
+}
+
+#[test]
+fn configured_fields_are_played_as_they_were() {
+    let (mut mirror, mut configured) = (mirror(), Configured::default());
+    let frame = r#"[{"type":"welcome","protocol":1,"session":"1","epoch":"e","heartbeat_ms":5000,"limits":{},
+        "fields":[{"name":"mark","kind":"decimal","merge":"last"},{"name":"paid","kind":"decimal","merge":"sum"},
+        {"name":"oi","kind":"integer","merge":"sum"},{"name":"phase","kind":"text","merge":"first"}]}]"#;
+    assert!(take_with(&mut mirror, frame, &mut configured).unwrap().is_empty());
+    let frame = r#"[{"type":"snapshot","symbol":"A","seq":5,"rx":2,"bid":1,"mark":2.5,"paid":0.3,"oi":7,"phase":"a \"b\""},
+        {"type":"update","symbol":"A","seq":6,"rx":4,"paid":0.100000000000000002,"oi":9,"unheard":1},
+        {"type":"update","symbol":"A","seq":7,"rx":5,"paid":null,"mark":3},
+        {"type":"update","symbol":"A","seq":8,"rx":6,"paid":4}]"#;
+    assert_eq!(
+        take_with(&mut mirror, frame, &mut configured).unwrap(),
+        [
+            r#"{"symbol":"A","rx":2,"bid":1,"mark":2.5,"paid":0.3,"oi":7,"phase":"a \"b\""}"#,
+            r#"{"symbol":"A","rx":4,"paid":"-0.199999999999999998","oi":2}"#,
+            r#"{"symbol":"A","rx":5,"mark":3,"paid":null}"#,
+            r#"{"symbol":"A","rx":6,"paid":4}"#,
+        ]
+    );
+    let frame = r#"[{"type":"gap","symbol":"A","from":9,"to":20,"reason":"slow"},
+        {"type":"snapshot","symbol":"A","seq":20,"rx":9,"bid":1,"paid":5,"oi":9}]"#;
+    assert_eq!(
+        take_with(&mut mirror, frame, &mut configured).unwrap()[1],
+        r#"{"symbol":"A","rx":9,"bid":1,"paid":1,"oi":0,"mark":null,"phase":null}"#
     );
 }
 
