@@ -124,7 +124,7 @@ impl Fanout {
         }
         topic.fresh += 1;
         topic.apply(tick, self.bounds.recent_ticks);
-        if topic.stop_readers > 0 && tick.is_trade() {
+        if topic.stop_readers > 0 && tick.is_stop() {
             topic.keep_stop(self.bounds.recent_ticks);
         }
         if !topic.masked.is_empty() {
@@ -136,7 +136,7 @@ impl Fanout {
     /// In mode `trades` a trade does not wait for the end of an interval.
     fn match_fields(&mut self, local: u32, tick: &Stamped, now: Nanos) {
         let topic = &mut self.topics[local as usize];
-        let is_stop = topic.stop_readers > 0 && tick.is_trade();
+        let is_stop = topic.stop_readers > 0 && tick.is_stop();
         for &key in &topic.masked {
             let sub = &mut self.subs[key as usize];
             // An idle subscription without a base waits for the symbol's first tick, whatever its fields.

@@ -61,6 +61,9 @@ impl Fanout {
         let topic = &mut self.topics[sub.topic as usize];
         let view = self.views.get(sub.view);
         if sub.base == Base::None {
+            if sub.mode == Mode::Latest && topic.hides_correction(sub.cursor) {
+                return self.fill_corrections(key, frame);
+            }
             frame.send_latest(sub, topic, view);
         }
         while sub.base != Base::None {

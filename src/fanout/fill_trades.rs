@@ -143,7 +143,7 @@ fn send_with_ticks(
     let mut turn = Turn::default();
     let mut ticks = ticks;
     for stop in old.iter().chain(topic.stops.after(sub.cursor)) {
-        if stop.all_changed().intersect(view.wanted).is_empty() {
+        if stop.all_changed().intersect(view.wanted).is_empty() && view.report_of(&stop.fields).is_none() {
             continue;
         }
         if turn.sent == run || !frame.emit.has_room() {
@@ -185,7 +185,7 @@ fn read_old(
     let mut record = Record { fields, named_at: known.named_at.clone(), ..Record::default() };
     for tick in ticks.iter().take_while(|tick| tick.seq <= topic.stops.floor()) {
         advance(&mut record, tick);
-        if tick.seq >= from && tick.is_trade() {
+        if tick.seq >= from && tick.is_stop() {
             old.push(record.clone());
         }
     }

@@ -21,6 +21,7 @@ mod accounting;
 mod apply;
 mod emit;
 mod fill;
+mod fill_corrections;
 mod fill_trades;
 mod frame_cache;
 #[cfg(test)]

@@ -90,6 +90,23 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
         (sub.lead, sub.claim) = (0, Claim::None);
     }
 
+    /// As [`Self::send_stop`], without the quote: what the ticks since the cursor have changed.
+    pub fn send_correction(
+        &mut self,
+        sub: &mut Subscription,
+        topic: &LocalTopic,
+        stop: &Record,
+        passed: u64,
+        view: &View,
+    ) {
+        let n = stop.seq - sub.cursor;
+        self.tally.record(n - passed);
+        self.emit.stop(LocalId(sub.topic), &topic.symbol, stop, n, WantedFields::NONE, view);
+        (sub.cursor, sub.since) = (stop.seq, stop.rx);
+        sub.skipped -= passed;
+        sub.lead = 0;
+    }
+
     /// Consecutive ticks, of which the first is the next one after the cursor and the ticks that it skips, as many as
     /// there is room for.
     pub fn send_ticks(&mut self, sub: &mut Subscription, topic: &LocalTopic, view: &View, ticks: &[Stamped]) {

@@ -144,7 +144,7 @@ impl Fanout {
             let begins = is_idle && sub.base != Base::None;
             let view = self.views.get(sub.view);
             let concerns = |tick: &Stamped| view.wants(tick);
-            if sub.mode == Mode::Trades && (are_lost || ticks.iter().any(|t| t.is_trade() && concerns(t))) {
+            if sub.mode == Mode::Trades && (are_lost || ticks.iter().any(|t| t.is_stop() && concerns(t))) {
                 self.scratch.flushed.push(key);
             }
             let offered = if begins { ticks.get(1..).unwrap_or_default() } else { &ticks[..] };
@@ -170,7 +170,7 @@ impl Fanout {
         let mut record = topic.record.clone();
         for tick in ticks {
             advance(&mut record, tick);
-            if tick.is_trade() {
+            if tick.is_stop() {
                 topic.stops.push(&record, seen, are_behind, self.bounds.recent_ticks);
             }
         }

@@ -196,5 +196,8 @@ fn is_simple(sub: &Subscription, topic: &LocalTopic) -> bool {
     if sub.mode == Mode::Trades && !topic.stops.cover(sub.cursor) {
         return false;
     }
+    if sub.mode == Mode::Latest && topic.hides_correction(sub.cursor) {
+        return false;
+    }
     sub.base == Base::None && sub.view.has_every_field() && sub.mode != Mode::Once && sub.claim == Claim::None
 }

@@ -35,8 +35,8 @@ impl Stamped {
     }
 
     #[inline]
-    pub fn is_trade(&self) -> bool {
-        self.fields.is_trade()
+    pub fn is_stop(&self) -> bool {
+        self.fields.is_trade() || self.fields.correction().is_some()
     }
 }
 

@@ -114,7 +114,7 @@ impl Market {
                     if has_ticks {
                         batch.ticks.push(Stamped::last_of(id, record));
                     }
-                    if has_trades && record.is_trade() {
+                    if has_trades && record.is_stop() {
                         batch.stops.push(Touched { topic: id, record: record.clone() });
                     }
                 }

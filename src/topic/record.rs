@@ -9,10 +9,7 @@ use std::sync::Arc;
 use super::named_at::{ChangedFields, NamedAt};
 use crate::{
     planted::{Fault, is_planted},
-    tick::{
-        CustomSet, CustomValues, Field, FieldSet, Fields, Nanos, ReportKind, Side, WantedFields,
-        custom::CustomFull,
-    },
+    tick::{CustomSet, CustomValues, Field, FieldSet, Fields, Nanos, Side, WantedFields, custom::CustomFull},
 };
 
 /// A symbol's whole record as of `seq`.
@@ -28,6 +25,8 @@ pub struct Record {
     pub rx: Nanos,
     /// What the last tick changed: set or withdrew.
     pub changed: FieldSet,
+    /// The last tick that cancelled or corrected a trade; 0 before the first.
+    pub corrected_at: u64,
     /// When each field was changed last.
     pub named_at: NamedAt,
     pub fields: Fields,
@@ -88,6 +87,7 @@ impl Record {
         moved.merge(given);
         moved.set_report(report);
         self.seq += 1;
+        self.corrected_at = self.seq;
         self.note(moved.named());
         self.fields.merge(&moved);
     }
@@ -140,13 +140,11 @@ impl Record {
         custom.only(changed).map(Arc::new)
     }
 
-    /// Whether the last tick was a trade.
+    /// Whether the last tick was a trade, a cancel or a correction: mode `trades` merges none of them.
     #[inline]
-    pub fn is_trade(&self) -> bool {
-        match self.fields.report() {
-            None => self.changed.intersect(self.fields.mask).contains_all(FieldSet::TRADE),
-            Some(report) => report.kind == ReportKind::Trade,
-        }
+    pub fn is_stop(&self) -> bool {
+        self.fields.report().is_some()
+            || self.changed.intersect(self.fields.mask).contains_all(FieldSet::TRADE)
     }
 
     /// What the last tick changed, with values: its own fields and the totals that it changed.

@@ -41,6 +41,7 @@ mod sse;
 mod start;
 mod strange_files;
 mod stream;
+mod tape;
 mod symbols;
 mod trades;
 mod upgrade;

@@ -51,6 +51,9 @@ pub(in crate::fanout) fn advance(record: &mut Record, tick: &Stamped) {
     record.ts = tick.ts;
     record.rx = tick.rx;
     record.note(tick.fields.named());
+    if tick.fields.correction().is_some() {
+        record.corrected_at = tick.seq;
+    }
     if is_planted(Fault::LosesWithdrawal) {
         record.fields.merge(&tick.fields.only(tick.fields.mask));
     } else {
@@ -59,6 +62,13 @@ pub(in crate::fanout) fn advance(record: &mut Record, tick: &Stamped) {
 }
 
 impl LocalTopic {
+    /// Whether a cancel or correction would be merged away in a message that stands for all ticks after a cursor. One of
+    /// the last tick may be: then it is read for nothing, and only when that tick is not alone.
+    #[inline]
+    pub fn hides_correction(&self, cursor: u64) -> bool {
+        self.record.corrected_at > cursor && self.record.seq > cursor + 1
+    }
+
     pub fn new(symbol: Symbol) -> Self {
         LocalTopic {
             symbol,

@@ -1,0 +1,80 @@
+//! Mode `latest`, where a cancel or a correction of a trade is among the ticks that are due: it is a message of its own,
+//! which stands for the ticks up to it. So whatever its mode and its fields, a subscription is told.
+//!
+//! Rare, so nothing is kept for it: the ticks are read from the ring. When the ring no longer has the one after the cursor,
+//! a gap says so.
+
+use super::{
+    Emit, Fanout,
+    open_frame::OpenFrame,
+    state::{LocalTopic, advance},
+};
+use crate::{
+    tick::FieldSet,
+    topic::{Record, Stamped, Store},
+};
+
+impl Fanout {
+    /// What a subscription is due, in messages that end at corrections, and what is left in one more.
+    #[cold]
+    pub(super) fn fill_corrections(&mut self, key: u32, frame: &mut OpenFrame<'_, impl Store, impl Emit>) {
+        let sub = &mut self.subs[key as usize];
+        let topic = &mut self.topics[sub.topic as usize];
+        let view = self.views.get(sub.view);
+        let mut ticks = std::mem::take(&mut self.scratch.history);
+        let mut stops = std::mem::take(&mut self.scratch.stops);
+        ticks.clear();
+        stops.clear();
+        read_corrections(topic, sub.cursor, frame.store, &mut ticks, &mut stops);
+        self.walked += ticks.len();
+        let mut is_full = false;
+        if ticks.first().is_none_or(|oldest| oldest.seq > sub.cursor + 1) {
+            frame.send_gap(sub, topic, view, sub.gap_reason());
+        }
+        let begun = stops.partition_point(|stop| stop.seq <= sub.cursor);
+        for stop in &stops[begun..] {
+            is_full = !frame.emit.has_room();
+            if is_full {
+                break;
+            }
+            let before = ticks.iter().filter(|tick| tick.seq > sub.cursor && tick.seq <= stop.seq);
+            // Of ticks that were missed on their way here none was recorded as filtered.
+            let passed = (before.filter(|tick| !view.wants(tick)).count() as u64).min(sub.skipped);
+            frame.send_correction(sub, topic, stop, passed, view);
+        }
+        (self.scratch.history, self.scratch.stops) = (ticks, stops);
+        let is_level = topic.record.seq - sub.cursor == sub.skipped;
+        is_full |= !is_level && !frame.emit.has_room();
+        if is_full {
+            sub.queued = self.schedule.sessions[sub.session as usize].queue.push_front(key);
+            return;
+        }
+        if !is_level {
+            frame.send_latest(sub, topic, view);
+        }
+        self.schedule.caught_up(key, sub, topic, frame.now);
+    }
+}
+
+/// Reads the topic's whole ring, and what it proves of the records at the corrections after a cursor: the fields that a
+/// tick of the ring has changed up to there, and those that none has changed.
+fn read_corrections(
+    topic: &LocalTopic,
+    cursor: u64,
+    store: &impl Store,
+    ticks: &mut Vec<Stamped>,
+    stops: &mut Vec<Record>,
+) {
+    let Some(market) = topic.market else { return };
+    let known = &topic.record;
+    store.ring(market, known.seq, ticks);
+    let changed = ticks.iter().map(|tick| tick.fields.named()).fold(FieldSet::NONE, FieldSet::union);
+    let fields = known.fields.only(FieldSet::ALL.without(changed));
+    let mut record = Record { fields, named_at: known.named_at.clone(), ..Record::default() };
+    for tick in ticks.iter() {
+        advance(&mut record, tick);
+        if tick.seq > cursor && tick.fields.correction().is_some() {
+            stops.push(record.clone());
+        }
+    }
+}
