@@ -47,6 +47,8 @@ fn every_command_of_the_client_is_one_that_the_server_reads() {
     assert!(commands[0].contains(r#""resume":{"epoch":"e","last":{"BTCUSDT":53,"ETH1":9}}"#), "{commands:?}");
     commands.extend(mirror.subscribe(Subscription::every(["A"]).without_snapshot()));
     commands.extend(mirror.subscribe(Subscription::new(client::Mode::Once, ["*"])));
+    commands.extend(mirror.subscribe(Subscription::every(["A"]).named("tape").with_texts()));
+    commands.extend(mirror.unsubscribe_of(&symbols, Some("tape")));
     commands.extend(mirror.unsubscribe(&symbols));
     commands.extend(mirror.ping(0));
     let fields = [client::Field::BidSize];
@@ -57,6 +59,7 @@ fn every_command_of_the_client_is_one_that_the_server_reads() {
             mode: Some(client::Mode::Every),
             interval_ms: Some(0),
             fields: Some(&fields),
+            name: Some("tape"),
         },
         client::Command::List { id: Some(Id::Text("mine".into())) },
         client::Command::Auth { id: id(), token: "t" },

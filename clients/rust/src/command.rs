@@ -27,6 +27,10 @@ pub struct Subscription {
     pub snapshot: Option<bool>,
     /// The fields that are sent; `None`: all.
     pub fields: Option<Vec<Field>>,
+    /// Tells it apart from other subscriptions to the same symbols: 1 to 32 bytes, with the characters of symbols.
+    pub name: Option<String>,
+    /// Whether the server writes decimals as JSON text; a record has their exact digits either way.
+    pub has_texts: bool,
 }
 
 /// A command. Options that are `None` are not sent.
@@ -39,6 +43,8 @@ pub enum Command<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<Id>,
         symbols: &'a [String],
+        #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
+        name: Option<&'a str>,
     },
     /// Changes subscriptions in place.
     Set {
@@ -51,6 +57,8 @@ pub enum Command<'a> {
         interval_ms: Option<u32>,
         #[serde(skip_serializing_if = "Option::is_none")]
         fields: Option<&'a [Field]>,
+        #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
+        name: Option<&'a str>,
     },
     List {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,6 +88,11 @@ pub struct Subscribe<'a> {
     pub snapshot: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fields: Option<&'a [Field]>,
+    #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
+    pub name: Option<&'a str>,
+    /// `string`: decimals are JSON text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub numbers: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resume: Option<Resume<'a>>,
 }
@@ -119,7 +132,15 @@ impl Subscription {
 
     pub fn new<S: Into<String>>(mode: Mode, symbols: impl IntoIterator<Item = S>) -> Self {
         let symbols = symbols.into_iter().map(Into::into).collect();
-        Subscription { symbols, mode, interval_ms: None, snapshot: None, fields: None }
+        Subscription {
+            symbols,
+            mode,
+            interval_ms: None,
+            snapshot: None,
+            fields: None,
+            name: None,
+            has_texts: false,
+        }
     }
 
     /// The least time between two messages of a symbol, in milliseconds.
@@ -140,6 +161,18 @@ impl Subscription {
         self
     }
 
+    /// Tells it apart from other subscriptions to the same symbols: each name has its own topics.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Decimals as JSON text.
+    pub fn with_texts(mut self) -> Self {
+        self.has_texts = true;
+        self
+    }
+
     /// The command for some of the symbols.
     pub fn command<'a>(&'a self, id: Id, symbols: Vec<&'a str>, resume: Option<Resume<'a>>) -> Command<'a> {
         Command::Subscribe(Subscribe {
@@ -149,6 +182,8 @@ impl Subscription {
             interval_ms: self.interval_ms,
             snapshot: self.snapshot,
             fields: self.fields.as_deref(),
+            name: self.name.as_deref(),
+            numbers: self.has_texts.then_some("string"),
             resume,
         })
     }
@@ -234,6 +269,7 @@ mod tests {
             mode: Some(Mode::Every),
             interval_ms: Some(0),
             fields: None,
+            name: None,
         };
         assert_eq!(
             set.to_json(),

@@ -106,6 +106,9 @@ pub struct SymbolResult<'a> {
     /// The name or glob of the command.
     #[serde(borrow)]
     pub symbol: Cow<'a, str>,
+    /// Which of several subscriptions to the symbol it is about; `None`: the one without a name.
+    #[serde(rename = "as", default, borrow)]
+    pub name: Option<Cow<'a, str>>,
     pub status: Outcome,
     /// For a glob: how many symbols it matches now.
     pub matched: Option<u64>,
@@ -122,6 +125,8 @@ pub struct SymbolResult<'a> {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Tick<'a> {
     pub symbol: Cow<'a, str>,
+    /// Which of several subscriptions to the symbol it is about; `None`: the one without a name.
+    pub name: Option<Cow<'a, str>>,
     pub seq: u64,
     /// How many ticks an update merges; 1 for a snapshot.
     pub n: u64,
@@ -156,6 +161,8 @@ pub enum Value<'a> {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Gap<'a> {
     pub symbol: Cow<'a, str>,
+    /// Which of several subscriptions to the symbol it is about; `None`: the one without a name.
+    pub name: Option<Cow<'a, str>>,
     pub from: u64,
     pub to: u64,
     pub reason: GapReason,
@@ -166,6 +173,9 @@ pub struct Gap<'a> {
 pub struct Status<'a> {
     #[serde(default, borrow)]
     pub symbol: Option<Cow<'a, str>>,
+    /// Which of several subscriptions to the symbol it is about; `None`: the one without a name.
+    #[serde(rename = "as", default, borrow)]
+    pub name: Option<Cow<'a, str>>,
     pub state: Option<State>,
     pub pace: Option<Pace>,
 }
@@ -207,6 +217,9 @@ pub struct List<'a> {
 pub struct Listed<'a> {
     #[serde(borrow)]
     pub symbol: Cow<'a, str>,
+    /// Which of several subscriptions to the symbol it is about; `None`: the one without a name.
+    #[serde(rename = "as", default, borrow)]
+    pub name: Option<Cow<'a, str>>,
     pub mode: Mode,
     #[serde(default)]
     pub interval_ms: u64,

@@ -13,6 +13,8 @@ use crate::{
 #[non_exhaustive]
 pub struct Topic {
     pub symbol: CompactString,
+    /// Of the subscription; `None`: the one without a name.
+    pub name: Option<CompactString>,
     pub record: Record,
     /// The state that the server reported, or why there is none. [`standing_at`](Self::standing_at) also regards the age.
     pub standing: Standing,
@@ -68,6 +70,7 @@ impl Topic {
     pub fn new(symbol: impl Into<CompactString>) -> Self {
         Topic {
             symbol: symbol.into(),
+            name: None,
             record: Record::default(),
             standing: Standing::Asked,
             merged: 0,

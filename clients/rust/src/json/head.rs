@@ -28,6 +28,8 @@ pub struct Head<'a> {
     /// The type as it was written.
     name: Cow<'a, str>,
     symbol: Cow<'a, str>,
+    /// The name of the subscription.
+    of: Option<Cow<'a, str>>,
     reason: Cow<'a, str>,
     seq: u64,
     n: u64,
@@ -108,6 +110,7 @@ impl<'a> Head<'a> {
             kind: Kind::Other,
             name: none.clone(),
             symbol: none.clone(),
+            of: None,
             reason: none,
             seq: 0,
             n: 1,
@@ -131,6 +134,10 @@ impl<'a> Head<'a> {
                 self.symbol = Cow::Borrowed(string(pair.value)?);
                 Some(SYMBOL)
             }
+            "as" => {
+                self.of = Some(Cow::Borrowed(string(pair.value)?));
+                Some(0)
+            }
             "reason" => {
                 self.reason = Cow::Borrowed(string(pair.value)?);
                 Some(0)
@@ -148,14 +155,14 @@ impl<'a> Head<'a> {
     }
 
     pub fn typed(self) -> Result<Message<'a>, MessageError> {
-        let Head { symbol, seq, n, rx: rx_us, raw, .. } = self;
+        let Head { symbol, of: name, seq, n, rx: rx_us, raw, .. } = self;
         match self.kind {
-            Kind::Update => return Ok(Message::Update(Tick { symbol, seq, n, rx_us, raw })),
+            Kind::Update => return Ok(Message::Update(Tick { symbol, name, seq, n, rx_us, raw })),
             // A snapshot merges no ticks, even if it has an `n`.
-            Kind::Snapshot => return Ok(Message::Snapshot(Tick { symbol, seq, n: 1, rx_us, raw })),
+            Kind::Snapshot => return Ok(Message::Snapshot(Tick { symbol, name, seq, n: 1, rx_us, raw })),
             Kind::Gap => {
                 let reason = (&*self.reason).into();
-                return Ok(Message::Gap(Gap { symbol, from: self.from, to: self.to, reason }));
+                return Ok(Message::Gap(Gap { symbol, name, from: self.from, to: self.to, reason }));
             }
             Kind::Other => {}
         }
@@ -211,6 +218,9 @@ pub fn slow(frame: &str, start: usize) -> Result<(Head<'_>, usize), MessageError
     let name: String = required(&object, "type")?;
     let mut head =
         Head { kind: Kind::of(&name), name: Cow::Owned(name), raw: &frame[start..end], ..Head::empty() };
+    if head.kind != Kind::Other {
+        head.of = optional::<String>(&object, "as")?.map(Cow::Owned);
+    }
     match head.kind {
         Kind::Update | Kind::Snapshot => {
             head.symbol = Cow::Owned(required(&object, "symbol")?);

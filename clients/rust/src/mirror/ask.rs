@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Asked, Mirror};
+use super::{Asked, Mirror, key};
 use crate::{
     command::{Command, Resume, Subscription, batches, fitting},
     message::Id,
@@ -31,16 +31,22 @@ impl Mirror {
         commands
     }
 
-    /// Asks for these names and globs no longer.
+    /// Asks for these names and globs no longer, as far as their subscription has no name.
     pub fn unsubscribe(&mut self, symbols: &[String]) -> Vec<String> {
-        for subscription in &mut self.wanted {
+        self.unsubscribe_of(symbols, None)
+    }
+
+    /// Asks no longer for these names and globs of the subscription with this name.
+    pub fn unsubscribe_of(&mut self, symbols: &[String], name: Option<&str>) -> Vec<String> {
+        let of = |subscription: &&mut Subscription| subscription.name.as_deref() == name;
+        for subscription in self.wanted.iter_mut().filter(of) {
             subscription.symbols.retain(|symbol| !symbols.contains(symbol));
         }
         self.wanted.retain(|subscription| !subscription.symbols.is_empty());
         let command = |batch: Vec<&str>| {
             let symbols: Vec<String> = batch.into_iter().map(str::to_owned).collect();
             self.last_id += 1;
-            Command::Unsubscribe { id: Some(Id::Number(self.last_id)), symbols: &symbols }.to_json()
+            Command::Unsubscribe { id: Some(Id::Number(self.last_id)), symbols: &symbols, name }.to_json()
         };
         batches(symbols.iter().map(String::as_str)).into_iter().map(command).collect()
     }
@@ -65,7 +71,7 @@ impl Mirror {
 
     pub(super) fn want(&mut self, subscription: Subscription) {
         for name in subscription.symbols.iter().filter(|symbol| !Pattern::is_pattern(symbol)) {
-            let topic = self.topic_mut(&Pattern::named(name));
+            let topic = self.topic_mut(&Pattern::named(name), subscription.name.as_deref());
             topic.is_named = true;
             if topic.seq() == 0 {
                 topic.restart();
@@ -82,7 +88,7 @@ impl Mirror {
                 Asked { begins_anywhere: subscription.snapshot == Some(false), ..Asked::default() };
             self.last_id += 1;
             let last = match &epoch {
-                Some(_) => self.resumed_by(&symbols, &mut asked),
+                Some(_) => self.resumed_by(&symbols, subscription.name.as_deref(), &mut asked),
                 None => BTreeMap::new(),
             };
             let resume = epoch.as_deref().filter(|_| asked.resumes).map(|epoch| Resume { epoch, last });
@@ -93,13 +99,15 @@ impl Mirror {
     }
 
     /// The last seqs of what these names and globs stand for.
-    fn resumed_by(&self, symbols: &[&str], asked: &mut Asked) -> BTreeMap<&str, u64> {
+    fn resumed_by(&self, symbols: &[&str], name: Option<&str>, asked: &mut Asked) -> BTreeMap<&str, u64> {
         let is_pattern = |symbol: &&&str| Pattern::is_pattern(symbol);
         let patterns: Vec<Pattern> =
             symbols.iter().filter(is_pattern).map(|pattern| Pattern::new(pattern)).collect();
-        let held = |symbol: &&str| self.places.get(&*Pattern::named(symbol)).copied();
+        let held = |symbol: &&str| self.places.get(&*key(&Pattern::named(symbol), name)).copied();
         let named = symbols.iter().filter(|symbol| !is_pattern(symbol)).filter_map(held);
-        let is_matched = |topic: &Topic| patterns.iter().any(|pattern| pattern.matches(&topic.symbol));
+        let is_matched = |topic: &Topic| {
+            topic.name.as_deref() == name && patterns.iter().any(|pattern| pattern.matches(&topic.symbol))
+        };
         let matched = (0..self.topics.len()).filter(|&place| is_matched(&self.topics[place]));
         let has_seq = |place: &usize| self.topics[*place].seq() > 0;
         let places: Vec<usize> = if patterns.is_empty() {

@@ -4,18 +4,19 @@
 //! Pure: no socket, no clock, no task. Invariants: the next connection resumes after each topic's last seq; every record
 //! and gap is checked by law 4; without a connection no topic is live.
 //!
-//! Topics are found by their symbols in one place, [`Mirror::topic_mut`]: names of subscriptions, should the protocol give
-//! them, become a part of that key and of nothing else.
+//! Topics are found in one place, [`Mirror::topic_mut`], by their symbols and the names of their subscriptions.
 
 mod ask;
 mod events;
+#[cfg(test)]
+mod named_tests;
 mod take;
 #[cfg(test)]
 mod tests;
 
 pub use events::Events;
 
-use std::{collections::HashMap, time::Duration};
+use std::{borrow::Cow, collections::HashMap, time::Duration};
 
 use compact_str::CompactString;
 
@@ -104,8 +105,14 @@ impl Mirror {
         &self.topics
     }
 
+    /// The symbol of the subscription without a name.
     pub fn topic(&self, symbol: &str) -> Option<&Topic> {
-        self.places.get(symbol).map(|&place| &self.topics[place])
+        self.topic_of(symbol, None)
+    }
+
+    /// The symbol of the subscription with this name.
+    pub fn topic_of(&self, symbol: &str, name: Option<&str>) -> Option<&Topic> {
+        self.places.get(&*key(symbol, name)).map(|&place| &self.topics[place])
     }
 
     /// The epoch of the topics' seqs, from the last welcome.
@@ -150,15 +157,19 @@ impl Mirror {
 
     /// Whether it is the result of a glob. A symbol may contain `*` too.
     fn is_of_pattern(&self, result: &SymbolResult<'_>) -> bool {
-        let is_named = || self.topic(&result.symbol).is_some_and(|topic| topic.is_named);
+        let is_named =
+            || self.topic_of(&result.symbol, result.name.as_deref()).is_some_and(|topic| topic.is_named);
         result.matched.is_some() || (result.symbol.contains('*') && !is_named())
     }
 
     fn each_of(&mut self, result: &SymbolResult<'_>, mut with: impl FnMut(&mut Topic)) {
         if self.is_of_pattern(result) {
             let pattern = Pattern::new(&result.symbol);
-            self.topics.iter_mut().filter(|topic| pattern.matches(&topic.symbol)).for_each(with);
-        } else if let Some(&place) = self.places.get(&*result.symbol) {
+            let of = |topic: &&mut Topic| {
+                topic.name.as_deref() == result.name.as_deref() && pattern.matches(&topic.symbol)
+            };
+            self.topics.iter_mut().filter(of).for_each(with);
+        } else if let Some(&place) = self.places.get(&*key(&result.symbol, result.name.as_deref())) {
             with(&mut self.topics[place]);
         }
     }
@@ -168,18 +179,26 @@ impl Mirror {
         self.limits.stale_ms.filter(|&ms| ms > 0).map_or(STALE_US, stale_us)
     }
 
-    fn topic_mut(&mut self, symbol: &str) -> &mut Topic {
-        let place = self.place(symbol);
+    fn topic_mut(&mut self, symbol: &str, name: Option<&str>) -> &mut Topic {
+        let place = self.place(symbol, name);
         &mut self.topics[place]
     }
 
-    fn place(&mut self, symbol: &str) -> usize {
-        if let Some(&place) = self.places.get(symbol) {
+    fn place(&mut self, symbol: &str, name: Option<&str>) -> usize {
+        let key = key(symbol, name);
+        if let Some(&place) = self.places.get(&*key) {
             return place;
         }
         let stale_us = self.stale_us();
-        self.topics.push(Topic { stale_us, ..Topic::new(symbol) });
-        self.places.insert(symbol.into(), self.topics.len() - 1);
-        self.topics.len() - 1
+        let name = name.map(CompactString::from);
+        let place = self.topics.len();
+        self.places.insert((&*key).into(), place);
+        self.topics.push(Topic { name, stale_us, ..Topic::new(symbol) });
+        place
     }
+}
+
+/// A symbol, with the name of a subscription behind a comma, which no symbol has.
+fn key<'a>(symbol: &'a str, name: Option<&str>) -> Cow<'a, str> {
+    name.map_or(Cow::Borrowed(symbol), |name| Cow::Owned(format!("{symbol},{name}")))
 }

@@ -93,7 +93,7 @@ impl Mirror {
     }
 
     fn record<'a>(&'a mut self, tick: Tick<'a>, is_snapshot: bool) -> Result<Change<'a>, MessageError> {
-        let place = self.place(&tick.symbol);
+        let place = self.place(&tick.symbol, tick.name.as_deref());
         let topic = &mut self.topics[place];
         let had = topic.record.seq;
         let kept;
@@ -131,7 +131,7 @@ impl Mirror {
     }
 
     fn gap<'a>(&'a mut self, gap: Gap<'a>) -> Loss<'a> {
-        let place = self.place(&gap.symbol);
+        let place = self.place(&gap.symbol, gap.name.as_deref());
         let topic = &mut self.topics[place];
         if gap.reason == GapReason::Epoch {
             // What was held says nothing here.
@@ -147,9 +147,9 @@ impl Mirror {
         Loss { topic: &self.topics[place], gap, breach }
     }
 
-    fn status(&mut self, Status { symbol, state, pace }: Status<'_>) -> Event<'_> {
+    fn status(&mut self, Status { symbol, name, state, pace }: Status<'_>) -> Event<'_> {
         if let (Some(symbol), Some(state)) = (symbol, state) {
-            let topic = self.topic_mut(&symbol);
+            let topic = self.topic_mut(&symbol, name.as_deref());
             topic.standing = (&state).into();
             return Event::State(topic);
         }
@@ -173,7 +173,8 @@ impl Mirror {
                     self.each_of(result, |topic| topic.cursor.renew());
                 }
             } else {
-                self.topic_mut(&result.symbol).answered(result, asked.begins_anywhere);
+                self.topic_mut(&result.symbol, result.name.as_deref())
+                    .answered(result, asked.begins_anywhere);
             }
         }
     }
