@@ -398,11 +398,11 @@ const checks = {
     const facts = expected => until(page, JSON.stringify(expected), expected => JSON.stringify([...document.querySelectorAll('#facts .configured:not([hidden])')]
       .map(fact => [...fact.children].map(part => part.textContent))) === JSON.stringify(expected), expected);
     await untilBadge(page, 'connected');
-    await publish(server, { symbol: 'A', last: 5, last_size: 1, open_interest: 12345, note: '<i>&\u202e' }, { symbol: 'A', mark: '0.125' }, { symbol: 'B', bid: 1 });
+    await publish(server, { symbol: 'A', last: 5, last_size: 1, open_interest: '9223372036854775807', note: '<i>&\u202e' }, { symbol: 'A', mark: '0.123456789012345678' }, { symbol: 'B', bid: 1 });
     await untilRows(page, 'A', 'B');
-    await facts([['mark', '0.125'], ['open_interest', '12345'], ['note', '<i>&\\u{202e}']]);
+    await facts([['mark', '0.123456789012345678'], ['open_interest', '9223372036854775807'], ['note', '<i>&\\u{202e}']]);
     await publish(server, { symbol: 'A', open_interest: null });
-    await facts([['mark', '0.125'], ['note', '<i>&\\u{202e}']]);
+    await facts([['mark', '0.123456789012345678'], ['note', '<i>&\\u{202e}']]);
     for (const [width, height] of [[390, 844], [1280, 720]]) {
       await page.setViewportSize({ width, height });
       assert.deepEqual(await cut(page, '#facts dd'), []);
@@ -736,11 +736,11 @@ const checks = {
     await until(page, 'a round trip', () => document.querySelector('#trip').textContent.endsWith('ms'));
     const say = (...messages) => sockets[0].send(JSON.stringify(messages));
     const head = { symbol: 'A', ts: 1, rx: Date.now() * 1000 };
-    say({ type: 'snapshot', ...head, seq: 7, bid: 1 }, { type: 'update', ...head, seq: 10, n: 3, bid: 2 });
+    say({ type: 'snapshot', ...head, seq: 7, bid: '1' }, { type: 'update', ...head, seq: 10, n: 3, bid: '2' });
     await untilCell(page, 'A', 'bid', '▲2');
     // The page picks the first symbol that there is, and passes over what is said of it until the server has answered.
     await picked;
-    say({ type: 'gap', symbol: 'A', from: 11, to: 19, reason: 'slow' }, { type: 'snapshot', ...head, seq: 19, ask: 3 },
+    say({ type: 'gap', symbol: 'A', from: 11, to: 19, reason: 'slow' }, { type: 'snapshot', ...head, seq: 19, ask: '3' },
       { type: 'status', symbol: 'A', state: 'halted' }, { type: 'status', pace: 'conflating' }, { type: 'unheard-of' },
       { type: 'heartbeat', ts: 1, asof: 1, dirty: 4, oldest_ms: 1500 }, { type: 'error', code: 'bad_value', message: 'no such mode' });
     await untilCell(page, 'A', 'state', '■halted');
@@ -750,9 +750,9 @@ const checks = {
     assert.equal(await text(page, 'behind'), '4 wait, the oldest for 1.5 s');
     assert.equal(await text(page, 'notice'), 'bad_value: no such mode');
     assert.equal(await text(page, 'errors'), '0');
-    say({ type: 'update', ...head, seq: 22, n: 2, ask: 4 });
+    say({ type: 'update', ...head, seq: 22, n: 2, ask: '4' });
     await until(page, 'the error', () => document.querySelector('#errors').textContent === '1' && document.querySelector('#errors').className === 'wrong');
-    say({ type: 'update', ...head, seq: 22, ask: 5 }, { type: 'snapshot', ...head, seq: 21 }, { type: 'gap', symbol: 'A', from: 25, to: 26, reason: 'slow' });
+    say({ type: 'update', ...head, seq: 22, ask: '5' }, { type: 'snapshot', ...head, seq: 21 }, { type: 'gap', symbol: 'A', from: 25, to: 26, reason: 'slow' });
     await until(page, 'all errors', () => document.querySelector('#errors').textContent === '4');
     // As long as it was told to, and not sooner: the first pause of its own would be under 250 ms.
     say({ type: 'drain', retry_ms: 86_400_000 });

@@ -1,4 +1,4 @@
-// The messages of docs/PROTOCOL.md that the dashboard reads, with decimals as text (see decimal.ts).
+// The messages of docs/PROTOCOL.md that the dashboard reads, with decimals as text.
 
 export type Decimal = 'bid' | 'bid_size' | 'ask' | 'ask_size' | 'last' | 'last_size' | 'open' | 'high' | 'low' | 'volume';
 
@@ -73,5 +73,6 @@ export interface Command {
   as?: string;
   mode?: 'latest' | 'every' | 'trades';
   interval_ms?: number;
+  numbers?: 'string';
   resume?: { epoch: string; last: Record<string, number> };
 }

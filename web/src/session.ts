@@ -6,7 +6,7 @@
 
 import type { Book, Row } from './book';
 import { ServerClock } from './clock';
-import { quoteDecimals } from './decimal';
+import { quoteLong } from './decimal';
 import type { Link, LinkEvents } from './link';
 import { STALE_MS } from './look';
 import type { Command, Limits, Message, Result, State } from './messages';
@@ -250,7 +250,7 @@ export class Session {
     const id = ++this.nextId;
     // Quotes are merged between trades; where there are no trades, the chart is made of them.
     const mode = row.seq && row.fields.last === undefined ? 'every' : 'trades';
-    const command: Command = { op: 'subscribe', id, symbols: [spelled(row.symbol)], as: TAPE, mode, interval_ms: this.intervalMs };
+    const command: Command = { op: 'subscribe', id, symbols: [spelled(row.symbol)], as: TAPE, mode, interval_ms: this.intervalMs, numbers: 'string' };
     // An eighth of the ring is left to what comes before the server reads this. A slow page asks for no history.
     const history = held || this.readRate !== Infinity ? 0 : Math.floor(this.limits.ring_ticks * 7 / 8);
     const last = Math.max(0, row.seq - history);
@@ -295,7 +295,7 @@ export class Session {
     }
     const held = [...this.book.rows.values()].filter(row => row.seq && row.epoch === from);
     for (const entries of [...this.batches(names.map(entryOf)), ...this.batches(globs.map(entryOfGlob))]) {
-      const command: Command = { op: 'subscribe', symbols: entries.map(sent), mode: 'latest', interval_ms: this.restIntervalMs() };
+      const command: Command = { op: 'subscribe', symbols: entries.map(sent), mode: 'latest', interval_ms: this.restIntervalMs(), numbers: 'string' };
       // What finds no room here begins with a snapshot.
       let room = limits.message_bytes - FRAMING_BYTES - utf8Bytes(JSON.stringify(command));
       const named = new Watchlist(entries);
@@ -352,7 +352,7 @@ export class Session {
     this.heardMs = this.outside.nowMs();
     this.frames++;
     this.bytes += utf8Bytes(text);
-    for (const message of JSON.parse(quoteDecimals(text)) as Message[]) this.message(message);
+    for (const message of JSON.parse(quoteLong(text)) as Message[]) this.message(message);
     if (this.unwanted.size) {
       for (const symbols of this.batches([...this.unwanted].map(spelled))) this.send({ op: 'unsubscribe', symbols });
       this.unwanted.clear();
