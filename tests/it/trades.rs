@@ -248,3 +248,89 @@ async fn a_glob_catches_symbols_to_come_with_their_first_trade() {
     check(&held.history, 1..=3);
     assert_eq!(held.snapshots, 0, "it begins with its first trade");
 }
+
+fn named(symbol: &str, id: &str, price: u64) -> String {
+    let price = price.to_string();
+    json!({"symbol": symbol, "trade_id": id, "last": price, "last_size": "2"}).to_string()
+}
+
+fn cancel(symbol: &str, id: &str) -> String {
+    json!({"symbol": symbol, "cancel": id}).to_string()
+}
+
+/// The names that were cancelled, with the seqs of the messages.
+fn cancels(history: &[Message]) -> Vec<(String, u64)> {
+    let cancels = history.iter().filter(|message| message.has("cancel"));
+    cancels.map(|message| (message.str("cancel"), message.seq("seq"))).collect()
+}
+
+/// Names a, b and so on are traded and cancelled, with quotes in between: four ticks each, the second is the cancel.
+fn cancelled(symbol: &str, names: &[String]) -> Vec<String> {
+    let of = |id: &String| [named(symbol, id, 5), cancel(symbol, id), quote(symbol, 3), quote(symbol, 4)];
+    names.iter().flat_map(of).collect()
+}
+
+#[tokio::test]
+async fn a_cancel_is_told_to_every_reader_by_itself() {
+    let server = Server::start().await;
+    let names: Vec<String> = (0..50).map(|number| format!("id{number}")).collect();
+    let expected: Vec<_> = names.iter().zip(0..).map(|(id, at)| (id.clone(), 4 * at + 2)).collect();
+    let wishes = [
+        Subscription::to(["A"]),
+        Subscription::to(["A"]).interval_ms(1),
+        Subscription::to(["A"]).fields(&["ask_size"]),
+        Subscription::to(["A"]).trades(),
+        Subscription::to(["A"]).trades().fields(&["bid"]),
+        Subscription::to(["A"]).every(),
+    ];
+    let mut clients = Vec::new();
+    for wish in wishes {
+        let mut client = Client::open(&server).await;
+        client.subscribe_as("pending", wish).await;
+        clients.push(client);
+    }
+    // A first tick, so that no client begins with the whole record.
+    server.publish(&[line("A", &[("bid", "1"), ("ask_size", "1")])]).await;
+    for client in &mut clients {
+        client.until_seq("A", 1).await;
+    }
+    server.publish(&cancelled("A", &names)).await;
+    server.publish(&[line("A", &[("bid", "1"), ("ask_size", "1")])]).await;
+    let expected: Vec<_> = expected.into_iter().map(|(id, seq): (String, u64)| (id, seq + 1)).collect();
+    for client in &mut clients {
+        client.until_seq("A", 202).await;
+        assert_eq!(cancels(&client.store.get("A").history), expected);
+        assert!(client.store.gaps.is_empty());
+    }
+    let metrics = server.settled().await;
+    assert!(metrics.sum("tickcast_updates_conflated_total") > 0, "{}", metrics.accounts());
+}
+
+#[tokio::test]
+async fn a_cancel_that_was_missed_is_told_or_announced() {
+    let server = Server::start().await;
+    server.publish(&bids_and(&["x".to_owned()])).await;
+    let mut client = Client::open(&server).await;
+    let epoch = client.epoch();
+    client.subscribe_as("resumed", Subscription::to(["A"]).resume(&epoch, &[("A", 1)])).await;
+    client.until_seq("A", 5).await;
+    assert_eq!(cancels(&client.store.get("A").history), [("x".to_owned(), 3)]);
+    drop(client);
+    // The ring no longer has it: what happened to it is announced.
+    server.publish(&(0..1_100).map(|bid| quote("A", bid)).collect::<Vec<_>>()).await;
+    let mut client = Client::open(&server).await;
+    client.subscribe(Subscription::to(["A"]).resume(&epoch, &[("A", 1)])).await;
+    let gap = client.until_kind("gap").await;
+    assert_eq!((gap.seq("from"), gap.seq("to")), (2, 1_105));
+    // Who has it already is sent one update, as ever.
+    let mut client = Client::open(&server).await;
+    client.subscribe_as("resumed", Subscription::to(["A"]).resume(&epoch, &[("A", 3)])).await;
+    client.until_seq("A", 1_105).await;
+    assert_eq!(client.store.get("A").history.len(), 1);
+    server.settled().await;
+}
+
+/// A quote, and then [`cancelled`].
+fn bids_and(names: &[String]) -> Vec<String> {
+    [vec![quote("A", 1)], cancelled("A", names)].concat()
+}
