@@ -370,9 +370,8 @@ const checks = {
     await publish(server, { symbol: 'A', correct: 'b', last: '12.5', last_size: '3' });
     await seen(4, 'corrected');
     await price('12.5');
-    assert.deepEqual(await lines(), [
-      ['~11.0~', '~2.0~', '▲ cancelled', 'c'], ['12.0', '0.5', 'not last', 'odd'], ['~13.0~12.5', '~2.0~3.0', '▼ corrected', 'b'], ['10.0', '2.0', '▲ buy', 'a'],
-    ]);
+    const expected = [['~11.0~', '~2.0~', '▲ cancelled', 'c'], ['12.0', '0.5', 'not last', 'odd'], ['~13.0~12.5', '~2.0~3.0', '▼ corrected', 'b'], ['10.0', '2.0', '▲ buy', 'a']];
+    assert.deepEqual(await lines(), expected);
     const title = at => page.locator('#tape tr').nth(at).getAttribute('title');
     assert.match(await title(1), /Does not move the last price; moves: volume/);
     assert.match(await title(2), /Corrected from 13, size 2/);
@@ -382,10 +381,11 @@ const checks = {
     const facts = async () => Object.fromEntries(await page.evaluate(() => [...document.querySelectorAll('#facts div:not([hidden])')].map(fact => fact.innerText.split('\n'))));
     const { High, Low, Volume, Trades } = await facts();
     assert.deepEqual([High, Low, Volume, Trades], ['12.5', '10.0', '5.5', '3']);
-    // What is kept of before does not show it again.
+    // The history tells each of them, too.
     await page.reload();
     await seen(4, 'corrected');
     await price('12.5');
+    assert.deepEqual(await lines(), expected);
     await shootAll(page, 'corrections');
     await assertClean(opened, server);
   },
