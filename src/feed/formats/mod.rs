@@ -50,6 +50,8 @@ pub use own::META;
 #[cfg(feature = "parquet")]
 pub use plain::{NULL, WITHDRAWN};
 pub use prefix::Prefix;
+#[cfg(feature = "parquet")]
+pub use write::without_report;
 pub use write::{Kept, Rows, WholeQuotes};
 
 #[cfg(test)]

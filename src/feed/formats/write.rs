@@ -1,6 +1,7 @@
 //! Writes ticks in the writable text formats: our own, plain tables, and Tardis's trades and quotes.
 //!
-//! Loss: fields without a column are left out; [`Rows::write`] returns whether there were any. Times lose everything
+//! Loss: fields without a column are left out, and all but our own format leave out cancels, corrections, and trades that
+//! do not affect everything; [`Rows::write`] returns whether there were any. Times lose everything
 //! below a microsecond. A row of Tardis's quotes is a whole quote, of which an empty side is withdrawn: [`WholeQuotes`]
 //! makes ticks so. A table of Tardis withdraws nothing but a side of the book.
 //!
@@ -119,6 +120,11 @@ impl Rows {
 
     /// Appends a tick with receive time `rx`.
     pub fn write(&self, tick: &Tick, rx: Nanos, out: &mut Vec<u8>) -> Kept {
+        if tick.fields.report().is_some() && *self != Rows::Own {
+            let left = without_report(tick);
+            let kept = left.map_or(Kept::Nothing, |left| self.write(&left, rx, out));
+            return if kept == Kept::All { Kept::Part } else { kept };
+        }
         match self {
             Rows::Own => {
                 write_line(tick, Some(rx), out);
@@ -149,6 +155,20 @@ impl Rows {
             }
         }
     }
+}
+
+/// What is left of a tick that says more of a trade than its fields can, for formats without cancels, corrections and
+/// `affects`. Its price has no size then: played again, it moves no total that the trade did not affect. `None` when
+/// nothing is left.
+pub fn without_report(tick: &Tick) -> Option<Tick> {
+    let mut left = tick.clone();
+    let report = left.fields.report()?;
+    if report.is_correction() {
+        return None;
+    }
+    left.fields.set_report(None);
+    left.fields.clear(Field::LastSize.bit());
+    left.fields.has_values().then_some(left)
 }
 
 fn kept(tick: &Tick, columns: FieldSet) -> Kept {

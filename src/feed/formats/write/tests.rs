@@ -196,3 +196,28 @@ fn what_is_left_out_is_told() {
     assert_eq!(Rows::parse("parquet", "x", &none).is_some(), cfg!(feature = "parquet"));
     assert_eq!(Rows::parse("arrow", "x", &none), None);
 }
+
+#[test]
+fn what_only_our_own_format_can_say_of_a_trade_is_left_out_of_the_others() {
+    let line = |fields: &str| {
+        let line = format!(r#"{{"symbol":"A","rx":1742860800000000,{fields}}}"#);
+        let decoded = crate::feed::ndjson::NdjsonDecoder::new(4_096).decode(&mut line.clone().into_bytes());
+        (decoded.unwrap().tick, line)
+    };
+    let plain = Rows::Plain { fields: Arc::default() };
+    let check = |fields: &str, kept: Kept, cells: &str| {
+        let (tick, own) = line(fields);
+        let (mut out, rx) = (Vec::new(), Nanos(1_742_860_800_000_000_000));
+        assert_eq!(Rows::Own.write(&tick, rx, &mut out), Kept::All);
+        assert_eq!(String::from_utf8(out).unwrap().trim_end(), own);
+        let mut out = Vec::new();
+        assert_eq!(plain.write(&tick, rx, &mut out), kept, "{fields}");
+        assert!(String::from_utf8(out).unwrap().starts_with(cells), "{fields}");
+    };
+    check(r#""cancel":"a""#, Kept::Nothing, "");
+    check(r#""correct":"a","last":5,"high":6"#, Kept::Nothing, "");
+    check(r#""last":5,"last_size":1,"trade_id":"a","affects":["volume"]"#, Kept::Nothing, "");
+    check(r#""bid":4,"last":5,"last_size":1,"affects":[]"#, Kept::Part, "A,,1742860800000000,4,,,,,,,");
+    check(r#""last":5,"last_size":1,"affects":["last"]"#, Kept::Part, "A,,1742860800000000,,,,,5,,,");
+    check(r#""last":5,"last_size":1,"trade_id":"a,b""#, Kept::All, "A,,1742860800000000,,,,,5,1,,\"a,b\"");
+}
