@@ -3,7 +3,7 @@
 use super::{
     law::{Held, ensure},
     ledger::{Age, Base, Ledger},
-    naive::only,
+    naive::{only, set_in},
     ops::{SESSIONS_MAX, SYMBOLS},
     world::{World, symbol},
 };
@@ -198,7 +198,8 @@ impl World {
                     ledger.fates,
                     ledger.base
                 );
-                let wanted = ledger.spec.view.wanted.fixed;
+                let all_wanted = ledger.spec.view.wanted;
+                let wanted = all_wanted.fixed;
                 let topic = past.record(past.head());
                 let told = ledger.client.record.withdrawn().intersect(wanted);
                 ensure!(
@@ -207,14 +208,14 @@ impl World {
                     "{client} was told that {told:?} of {name} is withdrawn, {:?} is",
                     topic.withdrawn()
                 );
-                let topic = only(&topic, wanted.intersect(topic.mask));
-                let held = only(&ledger.client.record, wanted.intersect(ledger.client.record.mask));
+                let topic = only(&topic, all_wanted.intersect(set_in(&topic)));
+                let held = only(&ledger.client.record, all_wanted.intersect(set_in(&ledger.client.record)));
                 let expected = if ledger.client.has_base {
                     topic
                 } else {
                     let least = ledger.client.touched.intersect(wanted);
                     ensure!(held.mask.contains_all(least), LatestWins, "{client} lacks {least:?} of {name}");
-                    only(&topic, held.mask)
+                    only(&topic, set_in(&held))
                 };
                 ensure!(held == expected, LatestWins, "{client} holds {held:?}, {name} is {expected:?}");
             }

@@ -6,7 +6,7 @@ use super::{
     law::{Coverage, Held, ensure},
     ledger::{Age, Base, Fate, Kind, Ledger},
     message::{Shown, What, shown_tick},
-    naive::{Past, only},
+    naive::{Past, only, set_in},
 };
 use crate::{
     fanout::{FrameTally, GapReason, Mode},
@@ -69,11 +69,7 @@ impl Ledger {
     fn receive_snapshot(&mut self, shown: &Shown, context: &mut FrameContext<'_>) -> Held {
         let record = context.past.record(shown.seq);
         // It replaces what the client knows: nothing has to be withdrawn.
-        Self::check_record(
-            shown,
-            only(&record, self.spec.view.wanted.fixed.intersect(record.mask)),
-            context,
-        )?;
+        Self::check_record(shown, only(&record, self.spec.view.wanted.intersect(set_in(&record))), context)?;
         let seq = shown.seq;
         match self.base {
             Base::None => ensure!(false, Seqs, "a snapshot that nobody asked for: {shown:?}"),
@@ -99,16 +95,16 @@ impl Ledger {
         ensure!(seq == context.head, LatestWins, "a record of {seq}, the head is {}", context.head);
         ensure!(n > 0 && seq == self.cursor + n, Seqs, "{seq} after {} with n {n}", self.cursor);
         let record = context.past.record(seq);
-        let mut named = self.spec.view.wanted.fixed;
+        let mut named = self.spec.view.wanted;
         match (self.base, self.spec.mode) {
             (Base::None, Mode::Latest | Mode::Trades) => {
                 let trade = self.next_trade(context.past);
                 ensure!(trade.is_none(), EveryTrade, "{seq} with n {n} merges the trade {trade:?}");
                 ensure!(self.pending().next().is_some(), Accounts, "{seq}: nothing was pending");
-                named = named.intersect(context.past.changed(self.cursor, seq));
+                named = named.intersect(context.past.all_changed(self.cursor, seq));
                 context.coverage.hit_if(n > 1, "conflated");
                 context.coverage.hit_if(
-                    !record.named().intersect(self.spec.view.wanted.fixed).without(named).is_empty(),
+                    !record.named().intersect(self.spec.view.wanted.fixed).without(named.fixed).is_empty(),
                     "some fields of a record have changed",
                 );
                 context.coverage.hit_if(named.is_empty(), "no wanted field has changed");
@@ -136,7 +132,7 @@ impl Ledger {
         ensure!(n > 0 && seq == self.cursor + n, Seqs, "{seq} after {} with n {n}", self.cursor);
         ensure!(seq <= context.head, Truth, "tick {seq} before the shard has it");
         let tick = context.past.tick(seq);
-        let expected = shown_tick(tick, self.spec.view.wanted.fixed);
+        let expected = shown_tick(tick, self.spec.view.wanted);
         ensure!(*shown == expected, Truth, "shown {shown:?}, was {expected:?}");
         if self.is_every() {
             let between = (self.cursor + 1..seq).map(|seq| (seq, *self.fate(seq)));
@@ -174,7 +170,13 @@ impl Ledger {
         let next = self.next_trade(past);
         ensure!(next == Some(seq), EveryTrade, "{seq} is sent, the next trade is {next:?}");
         let named = shown.fields.named();
-        Self::check_record(shown, only(&past.record(seq), named), context)?;
+        Self::check_record(shown, only(&past.record(seq), shown.fields.all_named()), context)?;
+        let configured = past.all_changed(self.cursor, seq).intersect(self.spec.view.wanted).custom;
+        ensure!(
+            shown.fields.all_named().custom == configured,
+            EveryTrade,
+            "{seq} names other configured fields than have changed: {shown:?}"
+        );
         let wanted = self.spec.view.wanted.fixed;
         let must = past.changed(self.cursor, seq).intersect(wanted);
         ensure!(named.contains_all(must), EveryTrade, "{seq} names {named:?}, changed is {must:?}");

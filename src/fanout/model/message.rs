@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::naive::only;
+use super::naive::{only, set_in};
 use crate::{
     fanout::{Emit, FRAMES_KEPT, GapReason, LocalId, Name, View},
-    tick::{FieldSet, Fields, Nanos, Numbers, Symbol, WantedFields},
+    tick::{Fields, Nanos, Numbers, Symbol, WantedFields},
     topic::{Record, Stamped},
 };
 
@@ -130,11 +130,7 @@ impl Emit for Recorder {
 
     fn snapshot(&mut self, _: LocalId, symbol: &Symbol, record: &Record, view: &View) {
         // It replaces what its client knows: nothing has to be withdrawn.
-        self.push(
-            symbol,
-            view,
-            What::Snapshot(shown(record, view.wanted.fixed.intersect(record.fields.mask))),
-        );
+        self.push(symbol, view, What::Snapshot(shown(record, view.wanted.intersect(set_in(&record.fields)))));
     }
 
     fn merged(
@@ -148,22 +144,22 @@ impl Emit for Recorder {
     ) {
         let changed = record.changed_since(record.seq - n).fields;
         let fields = changed.union(always).intersect(view.wanted);
-        self.push(symbol, view, What::Merged(shown(record, fields.fixed), n));
+        self.push(symbol, view, What::Merged(shown(record, fields), n));
     }
 
     fn last_tick(&mut self, _: LocalId, symbol: &Symbol, record: &Record, view: &View) {
-        let shown = shown(record, view.wanted.fixed.intersect(record.changed));
+        let shown = shown(record, view.wanted.intersect(record.all_changed()));
         self.push(symbol, view, What::Tick(shown, 1));
     }
 
     fn tick(&mut self, symbol: &Symbol, tick: &Stamped, n: u64, view: &View) {
-        self.push(symbol, view, What::Tick(shown_tick(tick, view.wanted.fixed), n));
+        self.push(symbol, view, What::Tick(shown_tick(tick, view.wanted), n));
     }
 
     fn run(&mut self, _: LocalId, symbol: &Symbol, ticks: &[Stamped], view: &View) -> usize {
         let sent = ticks.len().min(self.room.saturating_sub(self.messages.len()));
         for tick in &ticks[..sent] {
-            self.push(symbol, view, What::Tick(shown_tick(tick, view.wanted.fixed), 1));
+            self.push(symbol, view, What::Tick(shown_tick(tick, view.wanted), 1));
         }
         sent
     }
@@ -179,7 +175,7 @@ impl Emit for Recorder {
     ) {
         let changed = record.changed_since(record.seq - n).fields;
         let fields = changed.union(always).intersect(view.wanted);
-        self.push(symbol, view, What::Stop(shown(record, fields.fixed), n));
+        self.push(symbol, view, What::Stop(shown(record, fields), n));
     }
 
     fn gap(&mut self, symbol: &Symbol, from: u64, to: u64, reason: GapReason, view: &View) {
@@ -187,10 +183,10 @@ impl Emit for Recorder {
     }
 }
 
-fn shown(record: &Record, wanted: FieldSet) -> Shown {
+fn shown(record: &Record, wanted: WantedFields) -> Shown {
     Shown { seq: record.seq, ts: record.ts, rx: record.rx, fields: only(&record.fields, wanted) }
 }
 
-pub fn shown_tick(tick: &Stamped, wanted: FieldSet) -> Shown {
+pub fn shown_tick(tick: &Stamped, wanted: WantedFields) -> Shown {
     Shown { seq: tick.seq, ts: tick.ts, rx: tick.rx, fields: only(&tick.fields, wanted) }
 }

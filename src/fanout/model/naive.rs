@@ -1,7 +1,13 @@
 //! The naive side of the market: every tick that ever was. Nothing here is clever; totals are sums over all trades.
 
+use std::sync::Arc;
+
 use crate::{
-    tick::{Decimal, Field, FieldSet, Fields, Side, Volume},
+    tick::{
+        CustomFields, CustomId, CustomSet, CustomValue, Decimal, Field, FieldSet, Fields, Side, Volume,
+        WantedFields,
+        custom::{CustomField, CustomKind, CustomMerge, CustomName},
+    },
     topic::Stamped,
 };
 
@@ -13,6 +19,8 @@ pub struct Past {
     /// The record after each.
     records: Vec<Fields>,
     trades: Vec<(Decimal, Decimal)>,
+    /// What was said of configured fields, in order; `None`: withdrawn.
+    said: Vec<(CustomId, Option<i64>)>,
     /// By field: how many trades there were when it was last withdrawn.
     begins: [usize; Field::ALL.len()],
 }
@@ -43,6 +51,12 @@ impl Past {
         ticks.iter().fold(FieldSet::NONE, |changed, tick| changed.union(tick.fields.named()))
     }
 
+    /// The same, with the configured fields.
+    pub fn all_changed(&self, cursor: u64, seq: u64) -> WantedFields {
+        let ticks = &self.ticks[cursor as usize..seq as usize];
+        ticks.iter().fold(WantedFields::NONE, |changed, tick| changed.union(tick.fields.all_named()))
+    }
+
     /// The oldest seq in a ring of that many ticks.
     pub fn oldest_in_ring(&self, ring_ticks: usize) -> u64 {
         (self.head() + 1).saturating_sub(ring_ticks as u64).max(1)
@@ -68,8 +82,37 @@ impl Past {
             record.withdraw(field);
             self.begins[field as usize] = self.trades.len();
         }
+        self.take_configured(given, &mut record);
         self.ticks.push(stamped.clone());
         self.records.push(record);
+    }
+
+    /// Of the field that is summed, the sum of all values since it was withdrawn; of the other one, the last.
+    fn take_configured(&mut self, given: &Fields, record: &mut Fields) {
+        for entry in given.custom.iter().flat_map(|custom| custom.entries()) {
+            let value = match entry.value {
+                Some(CustomValue::Integer(value)) => Some(value),
+                _ => None,
+            };
+            self.said.push((entry.id, value));
+        }
+        let table = configured();
+        for (id, field) in table.iter() {
+            let said: Vec<Option<i64>> =
+                self.said.iter().filter(|(of, _)| *of == id).map(|(_, value)| *value).collect();
+            let since = said.iter().rposition(Option::is_none).map_or(0, |at| at + 1);
+            let values = said[since..].iter().flatten();
+            let value = if field.merge == CustomMerge::Sum {
+                values.copied().reduce(|a, b| a + b)
+            } else {
+                values.last().copied()
+            };
+            match value {
+                Some(value) => record.set_custom(&table, id, CustomValue::Integer(value)),
+                None if !said.is_empty() => record.withdraw_custom(&table, id),
+                None => {}
+            }
+        }
     }
 
     /// The totals over all trades since each of them was withdrawn.
@@ -85,12 +128,35 @@ impl Past {
     }
 }
 
+/// The configured fields of the model: one that is summed, and one whose last value stands.
+pub fn configured() -> Arc<CustomFields> {
+    let field = |(name, merge)| {
+        let (name, kind) = (CustomName::parse(name).unwrap(), CustomKind::Integer);
+        CustomField { name, kind, merge, symbols: Vec::new() }
+    };
+    CustomFields::new([("paid", CustomMerge::Sum), ("mark", CustomMerge::Last)].map(field).into())
+}
+
+/// The fields that are set, and not withdrawn.
+pub fn set_in(fields: &Fields) -> WantedFields {
+    let entries = fields.custom.iter().flat_map(|custom| custom.entries());
+    let set = entries.filter(|entry| entry.value.is_some());
+    WantedFields { fixed: fields.mask, custom: set.fold(CustomSet::NONE, |set, entry| set.with(entry.id)) }
+}
+
 /// The fields of a set alone, set or withdrawn.
-pub fn only(fields: &Fields, wanted: FieldSet) -> Fields {
+pub fn only(fields: &Fields, wanted: WantedFields) -> Fields {
     let mut some = Fields::default();
-    some.withdraw_all(fields.withdrawn().intersect(wanted));
-    for field in fields.mask.intersect(wanted).iter() {
+    some.withdraw_all(fields.withdrawn().intersect(wanted.fixed));
+    for field in fields.mask.intersect(wanted.fixed).iter() {
         copy(fields, field, &mut some);
+    }
+    let entries = fields.custom.iter().flat_map(|custom| custom.entries());
+    for entry in entries.filter(|entry| wanted.custom.contains(entry.id)) {
+        match &entry.value {
+            Some(value) => some.set_custom(&configured(), entry.id, value.clone()),
+            None => some.withdraw_custom(&configured(), entry.id),
+        }
     }
     some
 }

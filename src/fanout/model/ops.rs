@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::{
     fanout::{Change, Mode, Name, Spec, View},
-    tick::{Decimal, Field, FieldSet, Fields, Numbers, Side, TradeId, WantedFields},
+    tick::{CustomSet, CustomValue, Decimal, Field, FieldSet, Fields, Numbers, Side, TradeId, WantedFields},
     topic::Detail,
 };
 
@@ -305,6 +305,10 @@ fn wanted() -> impl Strategy<Value = WantedFields> {
         1 => Just(some(&[Field::High, Field::Low, Field::Volume, Field::Trades])),
         1 => Just(some(&[Field::Side, Field::Open])),
         1 => Just(some(&[Field::TradeId])),
+        2 => (0u64..4, any::<bool>()).prop_map(|(custom, bid)| WantedFields {
+            fixed: if bid || custom == 0 { Field::Bid.bit() } else { FieldSet::NONE },
+            custom: CustomSet(custom),
+        }),
     ]
 }
 
@@ -332,9 +336,18 @@ fn fields() -> impl Strategy<Value = Fields> {
     ];
     // Also of a field that the record does not have, and nothing beside.
     let set = prop_oneof![5 => set_fields(), 1 => Just(Fields::default())];
-    (set, withdrawn).prop_filter_map("a tick has a field", |(mut fields, withdrawn)| {
+    let configured = prop_oneof![6 => Just(Vec::new()), 2 => prop::collection::vec((any::<bool>(), prop::option::weighted(0.8, -9i64..9)), 1..3)];
+    (set, withdrawn, configured).prop_filter_map("a tick has a field", |(mut fields, withdrawn, more)| {
         fields.withdraw_all(withdrawn);
-        (!fields.named().is_empty()).then_some(fields)
+        let table = super::naive::configured();
+        for (is_sum, value) in more {
+            let id = table.find(if is_sum { "paid" } else { "mark" })?;
+            match value {
+                Some(value) => fields.set_custom(&table, id, CustomValue::Integer(value)),
+                None => fields.withdraw_custom(&table, id),
+            }
+        }
+        fields.has_values().then_some(fields)
     })
 }
 
