@@ -142,6 +142,12 @@ fn json_of(found: &Found) -> String {
                 "records": stats.records,
                 "trades": stats.trades,
                 "quotes": stats.quotes,
+                "named_trades": stats.named_trades,
+                "cancels": stats.cancels,
+                "corrections": stats.corrections,
+                "fields": stats.fields.iter()
+                    .map(|(name, count)| (name.as_str().to_owned(), json!(count)))
+                    .collect::<serde_json::Map<_, _>>(),
                 "rate": stats.rate(),
                 "peak_1s": stats.peak_second(),
                 "peak_10ms": stats.peak_ten_millis(),
@@ -195,6 +201,14 @@ fn write_table(info: &FileInfo, out: &mut String) -> std::fmt::Result {
         row("span", &format!("{:.3} s", stats.span_seconds()))?;
     }
     row("records", &format!("{} ({} trades, {} quotes)", stats.records, stats.trades, stats.quotes))?;
+    if stats.named_trades + stats.cancels + stats.corrections > 0 {
+        let (named, cancels, corrections) = (stats.named_trades, stats.cancels, stats.corrections);
+        row("trades", &format!("{named} with names, {cancels} cancels, {corrections} corrections"))?;
+    }
+    if !stats.fields.is_empty() {
+        let fields = stats.fields.iter().map(|(name, count)| format!("{name} in {count}"));
+        row("fields", &fields.collect::<Vec<_>>().join(", "))?;
+    }
     if let Some(rate) = stats.rate() {
         row("rate", &format!("{rate:.1}/s"))?;
     }

@@ -206,6 +206,34 @@ async def names(report):
             await watch.ended(0)
 
 
+@check("a watch in a terminal shows names of trades, configured fields, cancels and corrections, in every mode")
+async def trades(report):
+    async with Server("--feed", "push", "--field", "mark", "--field", "phase:text") as server:
+        await server.publish(
+            [
+                '{"symbol":"AAA-USD","last":"10.5","last_size":1,"trade_id":"t1","mark":"10.25","phase":"open"}',
+                '{"symbol":"AAA-USD","last":"12","last_size":1,"trade_id":"t2"}',
+            ]
+        )
+        for mode in ("latest", "every", "trades"):
+            async with Watch(server.ws, "*", "--mode", mode, columns=220) as watch:
+                await watch.shows("TRADE ID", "MARK", "PHASE", "t2", "10.25", "open", "12")
+                await server.publish(['{"symbol":"AAA-USD","last":"11.5","last_size":2,"trade_id":"x3"}'])
+                await watch.shows("x3", "11.5")
+                await server.publish(['{"symbol":"AAA-USD","correct":"x3","last":"11.75","last_size":7}'])
+                await watch.shows("AAA-USD  correct x3 11.75 x 7")
+                await server.publish(['{"symbol":"AAA-USD","cancel":"x3"}', '{"symbol":"AAA-USD","mark":null}'])
+                await watch.shows("AAA-USD  cancel x3", "t2", without=("10.25",))
+                odd = '{"symbol":"AAA-USD","last":"9","last_size":3,"trade_id":"o4","affects":["volume"],"mark":"10.25"}'
+                await server.publish([odd])
+                watch.keys("e")
+                await watch.shows("correct x3 11.75 x 7", "cancel x3", "trade o4 9 x 3, affects volume")
+                watch.keys("q")
+                await watch.shows("SYMBOL", without=("affects volume",))
+                watch.keys("q")
+                await watch.ended(0)
+
+
 @check("a watch in a terminal stops for Ctrl-Z and SIGTSTP, and goes on")
 async def suspend(report):
     async with watching() as (server, watch):

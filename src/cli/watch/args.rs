@@ -17,6 +17,7 @@ pub struct WatchArgs {
     /// The server's stream.
     #[arg(long, value_parser = Endpoint::parse, default_value = "ws://127.0.0.1:8080/v1/stream")]
     pub url: Endpoint,
+    /// `latest`: the newest record; `every`: each tick; `trades`: each trade, with the quote as it stood.
     #[arg(long, value_enum, default_value_t = ModeArg::Latest)]
     pub mode: ModeArg,
     /// The shortest time between two updates of a symbol; 0: as they come.

@@ -34,7 +34,8 @@ impl TerminalView for Screen {
 }
 
 impl<B: Backend<Error = io::Error>, T: Tty> Face for FullScreen<Screen, B, T> {
-    fn changed(&mut self, _: &Event<'_>, _: Nanos) -> io::Result<()> {
+    fn changed(&mut self, event: &Event<'_>, now: Nanos) -> io::Result<()> {
+        self.view.changed(event, now);
         FullScreen::changed(self);
         Ok(())
     }

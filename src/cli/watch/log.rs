@@ -9,11 +9,12 @@ use std::{
 };
 
 use tickcast::tick::Nanos;
-use tickcast_client::{Event, Field, Mirror, Outcome, ReportKind, SymbolResult, Topic, printable};
+use tickcast_client::{Event, Field, Mirror, Outcome, SymbolResult, Topic, printable};
 
 use super::{
     cell,
     face::{Face, Link},
+    report,
 };
 use crate::cli::{figures::time, shell::complain};
 
@@ -58,14 +59,10 @@ impl<W: Write> Face for TickLog<W> {
 /// An event as lines; `None` when it has nothing to say there.
 fn line(event: &Event<'_>, now_us: i64) -> Option<String> {
     let text = match event {
-        Event::Record(change) => record(change.topic, now_us),
-        Event::Correction(change) => {
-            let about = change.report.iter().map(|report| {
-                let id = printable(report.trade_id.as_deref().unwrap_or_default());
-                let word = if report.kind == ReportKind::Cancel { "cancelled" } else { "corrected" };
-                format!("{}  trade {id} {word}\n", printable(&change.topic.symbol))
-            });
-            about.collect::<String>() + &record(change.topic, now_us)
+        Event::Record(change) | Event::Correction(change) => {
+            let symbol = printable(&change.topic.symbol);
+            let told = change.report.as_ref().map(|report| format!("{symbol}  {}\n", report::told(report)));
+            told.unwrap_or_default() + &record(change.topic, now_us)
         }
         Event::Gap(loss) => {
             let (from, to) = (loss.gap.from, loss.gap.to);
@@ -104,12 +101,14 @@ fn record(row: &Topic, now_us: i64) -> String {
         ("bid", with_size(Field::Bid, Field::BidSize)),
         ("ask", with_size(Field::Ask, Field::AskSize)),
         ("last", value(Field::Last)),
+        ("trade_id", value(Field::TradeId)),
         ("vs open", cell::change_bp(row).map(|change| cell::percent(change) + " %")),
         ("vol", value(Field::Volume)),
-        ("age", age(row.record.rx_us, now_us)),
     ];
     let known = named.iter().filter_map(|(name, text)| Some(format!("  {name} {}", text.as_ref()?)));
-    printable(&row.symbol) + &known.collect::<String>()
+    let others = row.record.others().map(|(name, text)| format!("  {} {}", printable(name), printable(text)));
+    let age = age(row.record.rx_us, now_us).map(|age| format!("  age {age}"));
+    printable(&row.symbol) + &known.chain(others).chain(age).collect::<String>()
 }
 
 /// How long ago the server took in what is shown, as exactly as it is known.
@@ -160,10 +159,36 @@ mod tests {
     }
 
     #[test]
+    fn cancels_corrections_and_trades_that_affect_little_are_lines_of_their_own() {
+        let payload = r#"[{"type":"snapshot","symbol":"A","seq":8,"rx":1000,"last":9,"trade_id":"t8","mark":9.25,"phase":"post only"},
+            {"type":"update","symbol":"A","seq":9,"rx":1000,"trade":{"last":8.5,"last_size":3,"side":"sell","trade_id":"o9","affects":["volume"]},"volume":3},
+            {"type":"update","symbol":"A","seq":10,"rx":1000,"trade":{"last":8.5,"last_size":3,"side":"unknown","affects":[]},"mark":null},
+            {"type":"update","symbol":"A","seq":11,"rx":1000,"correct":"t8","trade":{"last":101.5,"last_size":7,"side":"buy"},"last":101.5},
+            {"type":"update","symbol":"A","seq":12,"rx":1000,"cancel":"t8","last":null,"trade_id":null}]"#;
+        assert_eq!(
+            lines(payload, 1_000),
+            [
+                "A  seq 8  last 9  trade_id t8  mark 9.25  phase post only  age 0 us",
+                "A  trade o9 8.5 x 3 sell, affects volume",
+                "A  seq 9  last 9  trade_id t8  vol 3  mark 9.25  phase post only  age 0 us",
+                "A  trade 8.5 x 3, affects nothing",
+                "A  seq 10  last 9  trade_id t8  vol 3  phase post only  age 0 us",
+                "A  correct t8 101.5 x 7 buy",
+                "A  seq 11  last 101.5  trade_id t8  vol 3  phase post only  age 0 us",
+                "A  cancel t8",
+                "A  seq 12  vol 3  phase post only  age 0 us",
+            ]
+        );
+    }
+
+    #[test]
     fn a_terminal_is_not_obeyed_from_outside() {
         let payload =
             "[{\"type\":\"snapshot\",\"symbol\":\"\u{1b}c\",\"seq\":1,\"rx\":1,\"bid\":\"\u{1b}7\"},
             {\"type\":\"snapshot\",\"symbol\":\"\\u001b[2J\",\"seq\":1,\"rx\":1,\"bid\":\"\\u001b[31m\"},
+            {\"type\":\"update\",\"symbol\":\"B\",\"seq\":2,\"rx\":1,\"cancel\":\"\\u001b[2J\"},
+            {\"type\":\"update\",\"symbol\":\"B\",\"seq\":3,\"rx\":1,\"trade_id\":\"\\u001b7\",\"phase\":\"\\u001bc\",\"a\\u001bb\":1,
+            \"trade\":{\"last\":1,\"side\":\"\\u0007\",\"affects\":[\"\\u001b7\"]}},
             {\"type\":\"status\",\"pace\":\"\\u0007\"}]";
         let text = lines(payload, 5).concat();
         assert!(!text.contains(char::is_control), "{text:?}");

@@ -13,6 +13,7 @@ mod cell;
 mod face;
 mod fullscreen;
 mod log;
+mod report;
 mod screen;
 #[cfg(test)]
 mod tests;

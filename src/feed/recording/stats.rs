@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Block, RecordedTick};
-use crate::tick::{Field, FieldSet, Nanos, Symbol};
+use crate::tick::{Field, Nanos, ReportKind, Symbol, custom::CustomName};
 
 /// The totals of one recording, or of several.
 #[derive(Default, Debug)]
@@ -16,6 +16,12 @@ pub struct RecordingStats {
     pub records: u64,
     pub trades: u64,
     pub quotes: u64,
+    /// Trades that have a name.
+    pub named_trades: u64,
+    pub cancels: u64,
+    pub corrections: u64,
+    /// How many records set or withdraw each configured field.
+    pub fields: BTreeMap<CustomName, u64>,
     pub rejected: u64,
     /// Well-formed, but no tick.
     pub passed: u64,
@@ -67,13 +73,24 @@ impl RecordingStats {
     }
 
     fn record(&mut self, record: &RecordedTick) {
-        let mask = record.tick.fields.mask;
-        let trade = u64::from(mask.contains_all(FieldSet::TRADE));
-        let named = record.tick.fields.named();
+        let fields = &record.tick.fields;
+        let trade = u64::from(fields.is_trade());
+        let named = fields.named();
         let quote = u64::from(named.contains(Field::Bid) || named.contains(Field::Ask));
         self.records += 1;
         self.trades += trade;
         self.quotes += quote;
+        self.named_trades += u64::from(fields.is_trade() && !fields.name_of_trade().is_empty());
+        match fields.correction().map(|report| report.kind) {
+            Some(ReportKind::Cancel) => self.cancels += 1,
+            Some(ReportKind::Correct) => self.corrections += 1,
+            Some(ReportKind::Trade) | None => {}
+        }
+        if let Some(custom) = &fields.custom {
+            for entry in custom.entries() {
+                *self.fields.entry(custom.fields().get(entry.id).name).or_default() += 1;
+            }
+        }
         let symbol = match self.symbols.get_mut(&record.tick.symbol) {
             Some(symbol) => symbol,
             None => self.symbols.entry(record.tick.symbol.clone()).or_default(),
@@ -133,10 +150,15 @@ mod tests {
     use super::*;
     use crate::{
         feed::{
+            formats::Hints,
             recording::{RecordReader, RecordingInput, Selection, open},
             testing::tick,
         },
         limits,
+        tick::{
+            CustomFields,
+            custom::{CustomField, CustomKind, CustomMerge},
+        },
     };
 
     #[test]
@@ -154,6 +176,48 @@ mod tests {
         assert_eq!((stats.peak_second(), stats.peak_ten_millis()), (2_767, 758));
         assert_eq!(stats.rate().map(f64::round), Some(271.0));
         assert_eq!(stats.symbols.values().map(|symbol| symbol.records).sum::<u64>(), 50_000);
+    }
+
+    #[test]
+    fn trades_their_names_cancels_corrections_and_configured_fields_are_counted() {
+        let field = CustomField {
+            name: CustomName::parse("mark").unwrap(),
+            kind: CustomKind::Decimal,
+            merge: CustomMerge::Last,
+            symbols: Vec::new(),
+        };
+        let lines = concat!(
+            r#"{"symbol":"A","rx":1742860800000001,"last":1,"last_size":2,"trade_id":"t1","mark":1.5}"#,
+            "\n",
+            r#"{"symbol":"A","rx":1742860800000002,"last":1,"last_size":2,"trade_id":"t2","affects":[]}"#,
+            "\n",
+            r#"{"symbol":"A","rx":1742860800000003,"last":1,"last_size":2}"#,
+            "\n",
+            r#"{"symbol":"A","rx":1742860800000004,"correct":"t1","last":2}"#,
+            "\n",
+            r#"{"symbol":"A","rx":1742860800000005,"cancel":"t1"}"#,
+            "\n",
+            r#"{"symbol":"A","rx":1742860800000006,"mark":null}"#,
+            "\n",
+        );
+        let path = std::env::temp_dir().join(format!("tickcast-stats-{}.ndjson", std::process::id()));
+        std::fs::write(&path, lines).unwrap();
+        let hints = Hints { fields: CustomFields::new(vec![field]), ..Hints::default() };
+        let selection = Selection { hints, ..Selection::default() };
+        let input = RecordingInput::File(path.clone());
+        let mut recording = open(&[input], &selection, limits::DEFAULT.line_bytes).unwrap();
+        let (mut stats, mut block, mut more) = (RecordingStats::default(), Block::default(), true);
+        while more {
+            more = recording.next_block(&mut block).unwrap();
+            stats.take(&block);
+            block.clear();
+        }
+        std::fs::remove_file(path).unwrap();
+        assert_eq!((stats.records, stats.rejected, stats.trades, stats.named_trades), (6, 0, 3, 2));
+        assert_eq!((stats.cancels, stats.corrections), (1, 1));
+        let fields: Vec<(&str, u64)> =
+            stats.fields.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+        assert_eq!(fields, [("mark", 2)]);
     }
 
     #[test]

@@ -9,7 +9,10 @@ use tickcast::{
         RefusedTick,
         ndjson::{NdjsonDecoder, write_line},
     },
-    tick::WantedFields,
+    tick::{
+        CustomFields, WantedFields,
+        custom::{CustomField, CustomKind, CustomMerge, CustomName},
+    },
     topic::{Detail, FeedId, Market, Record},
 };
 
@@ -210,17 +213,43 @@ proptest! {
 /// A market, and what a client of mode `every` is sent of it.
 struct Played {
     market: Market,
+    table: Arc<CustomFields>,
     refused: Vec<RefusedTick>,
 }
 
+/// Of every way to merge.
+const WELCOME: &str = r#"[{"type":"welcome","protocol":1,"session":"1","epoch":"e","heartbeat_ms":5000,"limits":{},
+    "fields":[{"name":"mark","kind":"decimal","merge":"last"},{"name":"paid","kind":"decimal","merge":"sum"},
+    {"name":"oi","kind":"integer","merge":"sum"},{"name":"least","kind":"integer","merge":"min"},
+    {"name":"most","kind":"decimal","merge":"max"},{"name":"phase","kind":"text","merge":"first"}]}]"#;
+
 impl Played {
     fn new() -> Self {
-        Played { market: Market::new(vec!["f".to_owned()], 1, 1), refused: Vec::new() }
+        let field = |(name, kind, merge)| CustomField {
+            name: CustomName::parse(name).unwrap(),
+            kind,
+            merge,
+            symbols: Vec::new(),
+        };
+        let fields = [
+            ("mark", CustomKind::Decimal, CustomMerge::Last),
+            ("paid", CustomKind::Decimal, CustomMerge::Sum),
+            ("oi", CustomKind::Integer, CustomMerge::Sum),
+            ("least", CustomKind::Integer, CustomMerge::Min),
+            ("most", CustomKind::Decimal, CustomMerge::Max),
+            ("phase", CustomKind::Text, CustomMerge::First),
+        ];
+        Played {
+            market: Market::new(vec!["f".to_owned()], 1, 1),
+            table: CustomFields::new(fields.map(field).to_vec()),
+            refused: Vec::new(),
+        }
     }
 
     /// The message of a line's tick; nothing when it was refused.
     fn line(&mut self, line: &str) -> Option<String> {
-        let mut ticks = vec![NdjsonDecoder::new(4_096).decode(&mut line.as_bytes().to_vec()).unwrap().tick];
+        let mut decoder = NdjsonDecoder::new(4_096).with_fields(Arc::clone(&self.table));
+        let mut ticks = vec![decoder.decode(&mut line.as_bytes().to_vec()).unwrap().tick];
         let rx = Nanos(1_742_860_800_000_000_000);
         let batch = self.market.ingest(FeedId(0), &mut ticks, rx, &mut self.refused, Detail::Ticks);
         let tick = batch.ticks.first()?;
@@ -272,18 +301,27 @@ fn any_line() -> impl Strategy<Value = String> {
     let given = (1i64..9)
         .prop_map(|high| format!(r#""last":{high},"last_size":1,"trade_id":"{high}","high":{high}"#));
     let quote = (1i64..9).prop_map(|bid| format!(r#""bid":{bid}"#));
-    prop_oneof![8 => trade, 3 => cancel, 3 => correct, 2 => given, 1 => quote]
+    let names = prop::sample::select(vec!["mark", "paid", "oi", "least", "most", "phase"]);
+    let configured = (names, prop::option::weighted(0.8, -9i64..9), any::<bool>());
+    let configured = configured.prop_map(|(name, value, has_quote)| {
+        let value = value.map_or("null".to_owned(), |value| format!("\"{value}\""));
+        let quote = if has_quote { r#""bid":5,"# } else { "" };
+        format!(r#"{quote}"{name}":{value}"#)
+    });
+    prop_oneof![8 => trade, 3 => cancel, 3 => correct, 2 => given, 1 => quote, 4 => configured]
         .prop_map(|fields| format!(r#"{{"symbol":"A",{fields}}}"#))
 }
 
 proptest! {
-    /// A recording of a day with corrections plays as the day was, tick by tick.
+    /// A recording of a day with corrections and configured fields plays as the day was, tick by tick.
     #[test]
     fn a_recorded_tape_plays_the_same(lines in prop::collection::vec(any_line(), 1..40)) {
         let (mut live, mut again, mut mirror) = (Played::new(), Played::new(), mirror());
+        let mut configured = Configured::default();
+        take_with(&mut mirror, WELCOME, &mut configured).unwrap();
         for line in lines {
             let Some(sent) = live.line(&line) else { continue };
-            let recorded = take(&mut mirror, &sent).unwrap();
+            let recorded = take_with(&mut mirror, &sent, &mut configured).unwrap();
             prop_assert_eq!(recorded.len(), 1);
             let played = again.line(&recorded[0]);
             // A side that was not known is named as such.

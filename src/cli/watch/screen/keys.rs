@@ -6,10 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tickcast::tick::Nanos;
 use tickcast_client::Mirror;
 
-use super::{
-    Screen, ScreenMode,
-    columns::{COLUMNS, Column},
-};
+use super::{Screen, ScreenMode, columns::Column};
 use crate::cli::terminal::Act;
 
 /// The longest filter, in characters: that of a symbol.
@@ -23,7 +20,9 @@ impl Screen {
         match self.mode {
             ScreenMode::Filter => self.key_in_filter(key),
             ScreenMode::Table => return self.key_in_table(key, board, now),
-            ScreenMode::Help(_) | ScreenMode::Detail(_) => return self.key_over_table(key),
+            ScreenMode::Help(_) | ScreenMode::Detail(_) | ScreenMode::Reports(_) => {
+                return self.key_over_table(key);
+            }
             ScreenMode::Columns(at) => return self.key_in_columns(key.code, at),
         }
         Act::Show
@@ -43,9 +42,10 @@ impl Screen {
             KeyCode::Char('?' | 'h') | KeyCode::F(1) => self.mode = ScreenMode::Help(0),
             KeyCode::Char('/') => self.mode = ScreenMode::Filter,
             KeyCode::Char('c') => {
-                let sorted = self.sort.map_or(0, |(column, _)| column as usize);
+                let sorted = self.sort.map_or(0, |(column, _)| column.place());
                 self.mode = ScreenMode::Columns(sorted);
             }
+            KeyCode::Char('e') => self.mode = ScreenMode::Reports(0),
             KeyCode::Char('p' | ' ') => self.pause(board, now),
             KeyCode::Char('s') => self.sort_next(1),
             KeyCode::Char('S') => self.sort_next(self.shown.len()),
@@ -132,13 +132,16 @@ impl Screen {
     }
 
     fn key_over_table(&mut self, key: KeyEvent) -> Act {
-        let (ScreenMode::Help(top) | ScreenMode::Detail(top)) = &mut self.mode else { return Act::Show };
+        let (ScreenMode::Help(top) | ScreenMode::Detail(top) | ScreenMode::Reports(top)) = &mut self.mode
+        else {
+            return Act::Show;
+        };
         match key.code {
             KeyCode::Down | KeyCode::Char('j') => *top += 1,
             KeyCode::Up | KeyCode::Char('k') => *top = top.saturating_sub(1),
             KeyCode::PageDown | KeyCode::Char(' ') => *top += self.page.max(1),
             KeyCode::PageUp => *top = top.saturating_sub(self.page.max(1)),
-            KeyCode::Esc | KeyCode::Enter | KeyCode::Char('?' | 'h' | 'q') | KeyCode::F(1) => {
+            KeyCode::Esc | KeyCode::Enter | KeyCode::Char('?' | 'h' | 'q' | 'e') | KeyCode::F(1) => {
                 self.mode = ScreenMode::Table;
             }
             _ => {}
@@ -147,21 +150,33 @@ impl Screen {
     }
 
     fn key_in_columns(&mut self, code: KeyCode, at: usize) -> Act {
+        let columns = self.columns();
+        let column = columns[at.min(columns.len() - 1)];
         match code {
-            KeyCode::Down | KeyCode::Char('j') => self.mode = ScreenMode::Columns((at + 1).min(COLUMNS - 1)),
+            KeyCode::Down | KeyCode::Char('j') => {
+                self.mode = ScreenMode::Columns((at + 1).min(columns.len() - 1));
+            }
             KeyCode::Up | KeyCode::Char('k') => self.mode = ScreenMode::Columns(at.saturating_sub(1)),
             KeyCode::Home | KeyCode::Char('g') => self.mode = ScreenMode::Columns(0),
-            KeyCode::End | KeyCode::Char('G') => self.mode = ScreenMode::Columns(COLUMNS - 1),
+            KeyCode::End | KeyCode::Char('G') => self.mode = ScreenMode::Columns(columns.len() - 1),
             // The symbol stays, because it identifies the row.
-            KeyCode::Char(' ' | 'x') if at > 0 => self.chosen[at] = !self.chosen[at],
-            KeyCode::Char('a') => self.chosen = [true; COLUMNS],
+            KeyCode::Char(' ' | 'x') if column != Column::Symbol => self.show_or_hide(column),
+            KeyCode::Char('a') => self.hidden.clear(),
             KeyCode::Enter | KeyCode::Char('s') => {
-                self.chosen[at] = true;
-                self.sort_by(Column::ALL[at]);
+                self.hidden.retain(|hidden| *hidden != column);
+                self.sort_by(column);
             }
             KeyCode::Esc | KeyCode::Char('c' | 'q') => self.mode = ScreenMode::Table,
             _ => {}
         }
         Act::Show
+    }
+
+    fn show_or_hide(&mut self, column: Column) {
+        let hidden = self.hidden.len();
+        self.hidden.retain(|hidden| *hidden != column);
+        if self.hidden.len() == hidden {
+            self.hidden.push(column);
+        }
     }
 }

@@ -11,8 +11,10 @@
 
 mod columns;
 mod keys;
+mod others;
 mod overlay;
 mod paint;
+mod reports;
 mod sort;
 #[cfg(test)]
 mod tests;
@@ -20,9 +22,11 @@ mod theme;
 mod trend;
 mod widths;
 
-use columns::{COLUMNS, Column};
+use columns::Column;
+use others::OtherFields;
+use reports::Reports;
 use tickcast::tick::Nanos;
-use tickcast_client::{Mirror, Pattern, Topic};
+use tickcast_client::{Event, Mirror, Pattern, Topic};
 use trend::Trends;
 use widths::Widths;
 
@@ -36,7 +40,10 @@ pub struct Screen {
     filter: String,
     /// The column that rows are sorted by, and whether descending; `None`: in the order of the command line or of arrival.
     sort: Option<(Column, bool)>,
-    chosen: [bool; COLUMNS],
+    /// Columns that were put away.
+    hidden: Vec<Column>,
+    others: OtherFields,
+    reports: Reports,
     trends: Trends,
     /// Rows by their places on the board, filtered and sorted.
     places: Vec<usize>,
@@ -68,6 +75,8 @@ enum ScreenMode {
     Detail(usize),
     /// Columns are being chosen; the one at the cursor.
     Columns(usize),
+    /// Cancels, corrections and trades that affect little, scrolled by so many lines.
+    Reports(usize),
 }
 
 /// The board as it was when the person paused.
@@ -89,7 +98,9 @@ impl Screen {
             mode: ScreenMode::Table,
             filter: String::new(),
             sort: None,
-            chosen: [true; COLUMNS],
+            hidden: Vec::new(),
+            others: OtherFields::default(),
+            reports: Reports::default(),
             trends: Trends::default(),
             places: Vec::new(),
             arranged: None,
@@ -102,6 +113,19 @@ impl Screen {
             complaint: None,
             widths: Widths::default(),
         }
+    }
+
+    /// A message has changed the board; `now` is the server's time.
+    pub fn changed(&mut self, event: &Event<'_>, now: Nanos) {
+        if let Event::Record(change) | Event::Correction(change) = event {
+            self.others.look(change.topic);
+            self.reports.take(change, now);
+        }
+    }
+
+    /// All columns, in the order of the table.
+    fn columns(&self) -> Vec<Column> {
+        Column::FIXED.into_iter().chain(self.others.columns()).collect()
     }
 
     pub fn say(&mut self, what: &str) {
@@ -137,7 +161,7 @@ impl Screen {
             self.places.clear();
             self.places.extend((0..rows.len()).filter(|&place| is_shown(&rows[place].symbol)));
             if let Some(by) = self.sort {
-                sort::sort(&mut self.places, rows, &self.trends, by, server_us);
+                sort::sort(&mut self.places, rows, (&self.trends, &self.others), by, server_us);
             }
             self.arranged = Some((now, rows.len()));
         }

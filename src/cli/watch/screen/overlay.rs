@@ -1,9 +1,10 @@
 //! Overlays of the table: help, the choice of columns, all fields of one row.
 
 use ratatui_core::buffer::Buffer;
+use tickcast::tick::Nanos;
 use tickcast_client::{Field, Mirror, Topic, printable};
 
-use super::{Screen, ScreenMode, columns::Column};
+use super::{Screen, ScreenMode};
 use crate::cli::{
     figures::grouped,
     watch::cell::{self, Trouble},
@@ -12,7 +13,8 @@ use crate::cli::{
 // === impl Screen ===
 
 impl Screen {
-    pub(super) fn overlay(&mut self, buf: &mut Buffer, board: &Mirror, server_us: i64) {
+    pub(super) fn overlay(&mut self, buf: &mut Buffer, board: &Mirror, server_now: Nanos) {
+        let server_us = server_now.micros();
         match self.mode {
             ScreenMode::Table | ScreenMode::Filter => {}
             ScreenMode::Help(top) => {
@@ -30,6 +32,10 @@ impl Screen {
                 let top = self.theme.framed(buf, &title, &detail_lines(row, server_us), top, None);
                 self.mode = ScreenMode::Detail(top);
             }
+            ScreenMode::Reports(top) => {
+                let lines = self.reports.lines(server_now);
+                self.mode = ScreenMode::Reports(self.theme.framed(buf, "trades", &lines, top, None));
+            }
         }
     }
 
@@ -44,6 +50,7 @@ impl Screen {
             "c          choose columns, sort by any",
             "j k g G    arrows, PgUp, PgDn: move",
             "Enter      all fields of the selected row",
+            "e          cancels, corrections, odd lots",
             "p, space   pause; ages and states go on",
             "Esc        a step back",
             "Ctrl-L     draw anew      Ctrl-Z   suspend",
@@ -76,18 +83,18 @@ impl Screen {
     }
 
     fn column_lines(&self) -> Vec<String> {
-        let lines = Column::ALL.into_iter().map(|column| {
+        let lines = self.columns().into_iter().map(|column| {
             let sorted = match self.sort {
                 Some((sorted, descending)) if sorted == column => self.theme.sort_sign(descending),
                 _ => " ",
             };
-            let mark = match (self.chosen[column as usize], self.shown.contains(&column)) {
-                (true, true) => "[x]",
+            let mark = match (self.hidden.contains(&column), self.shown.contains(&column)) {
+                (false, true) => "[x]",
                 // Chosen, but the terminal has no room for it.
-                (true, false) => "[-]",
-                (false, _) => "[ ]",
+                (false, false) => "[-]",
+                (true, _) => "[ ]",
             };
-            format!("{mark} {:<8} {sorted} {}", column.title(), column.meaning())
+            format!("{mark} {:<8} {sorted} {}", column.title(&self.others), column.meaning())
         });
         lines.collect()
     }
@@ -105,5 +112,8 @@ fn detail_lines(row: &Topic, server_us: i64) -> Vec<String> {
         ("vs open %", known(cell::change_bp(row).map(cell::percent).unwrap_or_default())),
     ];
     lines.extend(Field::ALL.into_iter().map(|field| (field.name(), known(cell::value(row, field)))));
-    lines.into_iter().map(|(name, text)| format!("{name:<18} {text}")).collect()
+    let mut lines: Vec<String> = lines.into_iter().map(|(name, text)| format!("{name:<18} {text}")).collect();
+    let others = row.record.others();
+    lines.extend(others.map(|(name, text)| format!("{:<18} {}", printable(name), printable(text))));
+    lines
 }

@@ -13,7 +13,7 @@ use tickcast_client::{Mirror, Pace, printable};
 
 use super::{
     Screen, ScreenMode,
-    columns::{Align, BETWEEN, COLUMNS, Column, fitting},
+    columns::{Align, BETWEEN, Column, fitting},
     trend::Way,
 };
 use crate::cli::{
@@ -56,7 +56,7 @@ impl Screen {
             server_us,
         );
         let cursor = (footing > 0).then(|| self.footing(buf, area.height - 1, board)).flatten();
-        self.overlay(buf, board, server_us);
+        self.overlay(buf, board, link.server_now);
         cursor
     }
 
@@ -109,24 +109,31 @@ impl Screen {
                 bytes(rates.bytes_per_second),
                 bytes(board.totals().bytes as f64),
             );
-            self.theme.sides(buf, y, &text, "");
+            let newest = self.reports.newest(link.server_now).unwrap_or_default();
+            self.theme.sides(buf, y, &text, &newest);
         }
     }
 
     fn table(&mut self, buf: &mut Buffer, area: Rect, board: &Mirror, now_us: i64) {
         let rows = self.frozen.as_ref().map_or(board.topics(), |frozen| &frozen.rows);
-        let shown: Vec<(usize, [String; COLUMNS])> = (self.places.iter().skip(self.top).take(self.page))
-            .map(|&place| (place, Column::ALL.map(|column| column.text(&rows[place], now_us))))
+        let all = self.columns();
+        let text = |place: usize, column: &Column| column.text(&self.others, &rows[place], now_us);
+        let shown: Vec<(usize, Vec<String>)> = (self.places.iter().skip(self.top).take(self.page))
+            .map(|&place| (place, all.iter().map(|column| text(place, column)).collect()))
             .collect();
         for (_, cells) in &shown {
-            self.widths.see(cells);
+            self.widths.see(&all, cells);
         }
         let room = usize::from(area.width);
         let sorted = self.sort.map(|(column, _)| column);
-        let mut widths = self.widths.of(sorted);
-        let symbol_max = (room / SYMBOL_SHARE).max(Column::Symbol.title().len() + 2);
-        widths[Column::Symbol as usize] = widths[Column::Symbol as usize].min(symbol_max);
-        let columns = fitting(&self.chosen, &widths, room, sorted);
+        let symbol_max = (room / SYMBOL_SHARE).max(Column::Symbol.title(&self.others).len() + 2);
+        let wide = |column| match (self.widths.of(column, &self.others, sorted), column) {
+            (wide, Column::Symbol) => wide.min(symbol_max),
+            (wide, _) => wide,
+        };
+        let chosen = all.into_iter().filter(|column| !self.hidden.contains(column));
+        let chosen: Vec<(Column, usize)> = chosen.map(|column| (column, wide(column))).collect();
+        let columns = fitting(&chosen, room, sorted);
         self.shown = columns.iter().map(|(column, _)| *column).collect();
         if area.height > 0 {
             self.titles(buf, area.y, &columns);
@@ -148,7 +155,7 @@ impl Screen {
         let width = buf.area().width;
         let mut x = 0;
         for &(column, wide) in columns {
-            let mut title = column.title().to_owned();
+            let mut title = column.title(&self.others).to_owned();
             if let Some((sorted, descending)) = self.sort
                 && sorted == column
             {
@@ -171,7 +178,7 @@ impl Screen {
         y: u16,
         columns: &[(Column, usize)],
         (place, trouble): (usize, Trouble),
-        cells: &[String; COLUMNS],
+        cells: &[String],
     ) {
         // Whatever is not live is pale, and its price does not look like one.
         let faded =
@@ -179,7 +186,7 @@ impl Screen {
         let way = self.trends.way(place);
         let mut x = 0;
         for &(column, wide) in columns {
-            let text = &cells[column as usize];
+            let text = &cells[column.place()];
             let (text, style) = match column {
                 Column::State => {
                     (format!("{} {text}", self.theme.trouble_sign(trouble)), self.theme.trouble(trouble))
@@ -216,7 +223,7 @@ impl Screen {
 
     fn footing(&self, buf: &mut Buffer, y: u16, board: &Mirror) -> Option<Position> {
         let total = self.frozen.as_ref().map_or(board.topics().len(), |frozen| frozen.rows.len());
-        let wanted = self.chosen.iter().filter(|chosen| **chosen).count();
+        let wanted = self.columns().len() - self.hidden.len();
         let mut right = String::new();
         if wanted > self.shown.len() {
             right = format!("+{} columns  ", wanted - self.shown.len());

@@ -5,9 +5,9 @@
 use std::cmp::Ordering;
 
 use compact_str::CompactString;
-use tickcast_client::Topic;
+use tickcast_client::{Field, Topic, decimal::units};
 
-use super::{columns::Column, trend::Trends};
+use super::{columns::Column, others::OtherFields, trend::Trends};
 use crate::cli::watch::cell::{self, Trouble};
 
 /// What rows are compared by.
@@ -22,12 +22,14 @@ enum SortKey {
 pub fn sort(
     places: &mut Vec<usize>,
     rows: &[Topic],
-    trends: &Trends,
+    (trends, others): (&Trends, &OtherFields),
     (column, descending): (Column, bool),
     now_us: i64,
 ) {
-    let mut keyed: Vec<(Option<SortKey>, usize)> =
-        places.iter().map(|&place| (column.sort_key(place, &rows[place], trends, now_us), place)).collect();
+    let mut keyed: Vec<(Option<SortKey>, usize)> = places
+        .iter()
+        .map(|&place| (column.sort_key(place, &rows[place], (trends, others), now_us), place))
+        .collect();
     keyed.sort_by(|(a, at), (b, bt)| {
         let order = match (a, b) {
             (Some(a), Some(b)) if descending => b.cmp(a),
@@ -46,10 +48,21 @@ pub fn sort(
 
 impl Column {
     /// What its rows are sorted by; `None` when the row has nothing there.
-    fn sort_key(self, place: usize, row: &Topic, trends: &Trends, now_us: i64) -> Option<SortKey> {
+    fn sort_key(
+        self,
+        place: usize,
+        row: &Topic,
+        (trends, others): (&Trends, &OtherFields),
+        now_us: i64,
+    ) -> Option<SortKey> {
         let number = match self {
             Column::Symbol => return Some(SortKey::Text(row.symbol.clone())),
             Column::State => return Some(SortKey::Level(cell::trouble(row, now_us))),
+            Column::TradeId => return row.record.text(Field::TradeId).map(|id| SortKey::Text(id.into())),
+            Column::Other(at) => {
+                let text = others.value(at, row)?;
+                return Some(units(text).map_or_else(|| SortKey::Text(text.into()), SortKey::Number));
+            }
             Column::Last => cell::price(row),
             Column::Change => cell::change_bp(row).map(i128::from),
             Column::Trend => trends.rise_bp(place).map(i128::from),
@@ -82,7 +95,7 @@ mod tests {
                 crate::cli::watch::tests::take(&mut board, &payload);
             }
             let mut places: Vec<usize> = (0..values.len()).rev().collect();
-            sort(&mut places, board.topics(), &Trends::default(), (Column::Bid, descending), 1);
+            sort(&mut places, board.topics(), (&Trends::default(), &OtherFields::default()), (Column::Bid, descending), 1);
             let mut expected: Vec<usize> = (0..values.len()).collect();
             expected.sort_by_key(|&place| {
                 let value = values[place].map(|value| if descending { -value } else { value });

@@ -1,6 +1,7 @@
 //! Keys and boards in, screens out.
 
 mod names;
+mod trades;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use proptest::{collection::vec, prelude::*};
@@ -46,7 +47,11 @@ impl Stage {
     }
 
     fn tell(&mut self, messages: &str) {
-        crate::cli::watch::tests::take(&mut self.board, &format!("[{messages}]"));
+        let frame = format!("[{messages}]");
+        let mut events = self.board.receive(&frame, 0);
+        while let Some(event) = events.next_event().unwrap() {
+            self.screen.changed(&event, self.now);
+        }
     }
 
     fn keys(&mut self, keys: &str) -> Act {
