@@ -184,17 +184,19 @@ impl Fields {
             self.mantissas[index] = newer.mantissas[index];
             bits &= bits - 1;
         }
-        if newer.mask.contains(Field::Side) {
-            self.side = newer.side;
-        }
-        if newer.mask.contains(Field::Volume) {
-            self.volume_units = newer.volume_units;
-        }
-        if newer.mask.contains(Field::Trades) {
-            self.trades = newer.trades;
-        }
-        if newer.mask.contains(Field::TradeId) {
-            self.trade_id = newer.trade_id;
+        if newer.mask.0 & !DECIMAL_BITS != 0 {
+            if newer.mask.contains(Field::Side) {
+                self.side = newer.side;
+            }
+            if newer.mask.contains(Field::Volume) {
+                self.volume_units = newer.volume_units;
+            }
+            if newer.mask.contains(Field::Trades) {
+                self.trades = newer.trades;
+            }
+            if newer.mask.contains(Field::TradeId) {
+                self.trade_id = newer.trade_id;
+            }
         }
         self.mask = self.mask.union(newer.mask);
         if !(self.uncommon.is_empty() && newer.uncommon.is_empty()) {

@@ -318,7 +318,7 @@ impl Market {
 
     /// `before`: the order of the last tick before the batch.
     #[inline]
-    fn take(&mut self, id: TopicId, tick: &Tick, rx: Nanos, before: u64) -> Result<&Record, NotTaken> {
+    fn take(&mut self, id: TopicId, tick: &Tick, rx: Nanos, before: u64) -> Result<&Record, Box<NotTaken>> {
         let MarketTopic { record, ring, tape, .. } = &mut self.topics[id.0 as usize];
         if tape.is_some() || taped::concerns(&tick.fields) {
             taped::take(record, tape, &tick.fields, &mut self.tape_room)?;

@@ -39,7 +39,13 @@ pub enum TotalFull {
     #[error("volume: the total of the symbol's sizes would reach 10^24, which is more than a volume holds")]
     Volume,
     #[error(transparent)]
-    Custom(#[from] CustomFull),
+    Custom(Box<CustomFull>),
+}
+
+impl From<CustomFull> for TotalFull {
+    fn from(full: CustomFull) -> Self {
+        TotalFull::Custom(Box::new(full))
+    }
 }
 
 impl Record {

@@ -17,7 +17,7 @@ use crate::{
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum NotTaken {
     #[error(transparent)]
-    Full(#[from] TotalFull),
+    Full(TotalFull),
     #[error("{kind}: {}", no_such_trade(.id, *.trades_max))]
     UnknownTrade { kind: &'static str, id: String, trades_max: usize },
 }
@@ -51,7 +51,7 @@ pub fn take(
     tape: &mut Option<Box<TopicTape>>,
     tick: &Fields,
     room: &mut TapeRoom,
-) -> Result<(), NotTaken> {
+) -> Result<(), Box<NotTaken>> {
     if let Some(report) = tick.correction() {
         return correct(record, tape, tick, report, room);
     }
@@ -83,6 +83,13 @@ fn news(record: &Record, trade: &Fields, tape: &TopicTape) -> Option<Fields> {
     Some(news)
 }
 
+impl From<TotalFull> for Box<NotTaken> {
+    #[cold]
+    fn from(full: TotalFull) -> Self {
+        Box::new(NotTaken::Full(full))
+    }
+}
+
 /// Takes a cancel or correction in. One that gives fields of the record itself is taken also when its trade is not known:
 /// then these stand, and the feed answers for the others.
 fn correct(
@@ -91,7 +98,7 @@ fn correct(
     tick: &Fields,
     report: &TradeReport,
     room: &mut TapeRoom,
-) -> Result<(), NotTaken> {
+) -> Result<(), Box<NotTaken>> {
     let mut report = report.clone();
     let known = match (tape.as_mut(), report.kind) {
         (None, _) => Err(Uncorrected::NoSuchTrade),
@@ -109,7 +116,8 @@ fn correct(
         Err(Uncorrected::NoSuchTrade) => {
             let kind = if report.kind == ReportKind::Cancel { "cancel" } else { "correct" };
             let trades_max = room.for_table(tape.as_ref().map_or(0, |tape| tape.held_trades()));
-            return Err(NotTaken::UnknownTrade { kind, id: report.id.to_string(), trades_max });
+            let id = report.id.to_string();
+            return Err(Box::new(NotTaken::UnknownTrade { kind, id, trades_max }));
         }
     };
     let mut given = tick.clone();

@@ -43,7 +43,8 @@ pub(super) struct LineValues<'t> {
     ts: Option<Nanos>,
     rx: Option<Nanos>,
     fields: Fields,
-    report: LineReport,
+    /// Few lines have one.
+    report: Option<Box<LineReport>>,
     seen_custom: CustomSet,
 }
 
@@ -103,7 +104,7 @@ impl<'t> LineValues<'t> {
             ts: None,
             rx: None,
             fields: Fields::default(),
-            report: LineReport::default(),
+            report: None,
             seen_custom: CustomSet::NONE,
         }
     }
@@ -123,17 +124,15 @@ impl<'t> LineValues<'t> {
             LineKey::Rx => self.rx = Some(self.time(key, value)?),
             LineKey::Affects => match value {
                 NdjsonValue::Affects(affects) => {
-                    self.report.affects = Some(affects.map_err(|fault| key.fault(fault))?);
+                    self.report().affects = Some(affects.map_err(|fault| key.fault(fault))?);
                 }
                 other => return Err(key.fault(ValueFault::Affects { found: other.kind() }).into()),
             },
             LineKey::Cancel | LineKey::Correct => {
                 let id = read_trade_id(value).map_err(|unread| unread.map(|fault| key.fault(fault)))?;
-                let of = if matches!(key, LineKey::Cancel) {
-                    &mut self.report.cancel
-                } else {
-                    &mut self.report.correct
-                };
+                let report = self.report();
+                let of =
+                    if matches!(key, LineKey::Cancel) { &mut report.cancel } else { &mut report.correct };
                 *of = Some(id);
             }
             LineKey::Record(field) => {
@@ -142,6 +141,11 @@ impl<'t> LineValues<'t> {
             }
         }
         Ok(())
+    }
+
+    #[cold]
+    fn report(&mut self) -> &mut LineReport {
+        self.report.get_or_insert_default()
     }
 
     /// The same, of a name that is no fixed one.
@@ -168,11 +172,12 @@ impl<'t> LineValues<'t> {
     }
 
     /// The line, once all its names were taken.
+    #[inline]
     pub(super) fn line(self) -> Result<Line, LineError> {
         let symbol = self.symbol.ok_or(LineError::SymbolMissing)?;
         let mut fields = self.fields;
-        if self.report != LineReport::default() {
-            self.report.put(&mut fields)?;
+        if let Some(report) = self.report {
+            report.put(&mut fields)?;
         }
         if !fields.has_values() && fields.report().is_none() {
             return Err(LineError::NoFields);
