@@ -96,7 +96,7 @@ pub fn of_lean(flags: &str) -> Affects {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, path::Path};
 
     use super::*;
 
@@ -134,7 +134,8 @@ mod tests {
 
     #[test]
     fn the_page_has_the_table() {
-        let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/CONDITIONS.md")).unwrap();
+        let page =
+            fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/CONDITIONS.md")).unwrap();
         let cell = |text: &str| if text.is_empty() { String::new() } else { format!("`{text}`") };
         let number = |number: Option<u64>| number.map_or(String::new(), |number| number.to_string());
         let shown: Vec<&str> = page.lines().filter(|line| line.starts_with("| ")).skip(1).collect();

@@ -99,3 +99,49 @@ impl<'a> Tick<'a> {
         Ok(Some(TradeReport { kind, trade_id, last, last_size, side, affects }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Event, Field, Mirror, Subscription};
+
+    #[test]
+    fn a_correction_is_an_event_and_the_record_is_what_is_left() {
+        let mut mirror = Mirror::new(Subscription::latest(["A"]));
+        mirror.connect();
+        let snapshot = r#"[{"type":"snapshot","symbol":"A","seq":4,"rx":1,"bid":4}]"#;
+        drop(mirror.receive(snapshot, 0));
+        let frame = r#"[{"type":"update","symbol":"A","seq":5,"rx":1,"trade":{"last":9,"last_size":3,"affects":[]}},
+            {"type":"update","symbol":"A","seq":6,"rx":1,"correct":"x","trade":{"last":"7.10","last_size":"2","side":"buy"},"high":7.1},
+            {"type":"update","symbol":"A","seq":7,"rx":1,"cancel":"y","last":null,"n":1}]"#;
+        let mut events = mirror.receive(frame, 0);
+        let mut reports = Vec::new();
+        while let Some(event) = events.next_event().unwrap() {
+            let (word, change) = match event {
+                Event::Record(change) => ("record", change),
+                Event::Correction(change) => ("correction", change),
+                other => panic!("{other:?}"),
+            };
+            let report = change.report.unwrap();
+            reports.push((
+                word,
+                report.kind,
+                report.trade_id.map(|id| id.to_string()),
+                report.last.map(|last| last.to_string()),
+            ));
+        }
+        drop(events);
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            reports,
+            [
+                ("record", ReportKind::Trade, None, text("9")),
+                ("correction", ReportKind::Correct, text("x"), text("7.10")),
+                ("correction", ReportKind::Cancel, text("y"), None),
+            ]
+        );
+        let record = &mirror.topics()[0].record;
+        assert_eq!((record.seq, record.text(Field::High), record.text(Field::Last)), (7, Some("7.1"), None));
+        assert_eq!(mirror.totals().missing, 0);
+    }
+}

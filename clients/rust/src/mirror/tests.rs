@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{event::Event, field::Field, message::Gap, report::ReportKind, seq::Breach, topic::Standing};
+use crate::{event::Event, field::Field, message::Gap, seq::Breach, topic::Standing};
 
 /// Takes frames in; the answer is what each event says in a word or two.
 fn told(mirror: &mut Mirror, frames: &[&str]) -> Vec<String> {
@@ -141,45 +141,6 @@ fn nothing_looks_alive_without_a_connection_or_when_it_is_old() {
     assert_eq!((at(&mirror, 1).as_str(), mirror.pace()), ("offline", None));
     told(&mut mirror, &[&update("A", 5, 1)]);
     assert_eq!(at(&mirror, 1), "live");
-}
-
-#[test]
-fn a_correction_is_an_event_and_the_record_is_what_is_left() {
-    let mut mirror = mirror(&["A"]);
-    mirror.connect();
-    told(&mut mirror, &[WELCOME, &answer("A", "ok", 1), &snapshot("A", 4)]);
-    let frame = r#"[{"type":"update","symbol":"A","seq":5,"rx":1,"trade":{"last":9,"last_size":3,"affects":[]}},
-        {"type":"update","symbol":"A","seq":6,"rx":1,"correct":"x","trade":{"last":"7.10","last_size":"2","side":"buy"},"high":7.1},
-        {"type":"update","symbol":"A","seq":7,"rx":1,"cancel":"y","last":null,"n":1}]"#;
-    let mut events = mirror.receive(frame, 0);
-    let mut reports = Vec::new();
-    while let Some(event) = events.next_event().unwrap() {
-        let (word, change) = match event {
-            Event::Record(change) => ("record", change),
-            Event::Correction(change) => ("correction", change),
-            other => panic!("{other:?}"),
-        };
-        let report = change.report.unwrap();
-        reports.push((
-            word,
-            report.kind,
-            report.trade_id.map(|id| id.to_string()),
-            report.last.map(|last| last.to_string()),
-        ));
-    }
-    drop(events);
-    let text = |text: &str| Some(text.to_owned());
-    assert_eq!(
-        reports,
-        [
-            ("record", ReportKind::Trade, None, text("9")),
-            ("correction", ReportKind::Correct, text("x"), text("7.10")),
-            ("correction", ReportKind::Cancel, text("y"), None),
-        ]
-    );
-    let record = &mirror.topics()[0].record;
-    assert_eq!((record.seq, record.text(Field::High), record.text(Field::Last)), (7, Some("7.1"), None));
-    assert_eq!(mirror.totals().missing, 0);
 }
 
 #[test]
