@@ -1,12 +1,10 @@
 //! The naive side of the market: every tick that ever was. Nothing here is clever; totals are sums over all trades.
 
-use std::sync::Arc;
-
 use crate::{
     tick::{
         CustomFields, CustomId, CustomSet, CustomValue, Decimal, Field, FieldSet, Fields, Side, Volume,
         WantedFields,
-        custom::{CustomField, CustomKind, CustomMerge, CustomName},
+        custom::{CustomField, CustomKind, CustomMerge, CustomName, SharedFields},
     },
     topic::Stamped,
 };
@@ -129,7 +127,7 @@ impl Past {
 }
 
 /// The configured fields of the model: one that is summed, and one whose last value stands.
-pub fn configured() -> Arc<CustomFields> {
+pub fn configured() -> SharedFields {
     let field = |(name, merge)| {
         let (name, kind) = (CustomName::parse(name).unwrap(), CustomKind::Integer);
         CustomField { name, kind, merge, symbols: Vec::new() }

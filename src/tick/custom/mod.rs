@@ -19,6 +19,7 @@ pub use self::{
     read::CustomFault,
     table::{
         CUSTOM_FIELDS_MAX, CUSTOM_NAME_BYTES_MAX, CustomField, CustomFields, CustomId, CustomName, CustomSet,
+        SharedFields,
     },
     value::CustomValue,
     values::{CustomEntry, CustomFull, CustomValues},

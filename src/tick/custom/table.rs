@@ -43,6 +43,9 @@ pub struct CustomFields {
     by_name: Vec<CustomId>,
 }
 
+/// A table, as all who need it hold it.
+pub type SharedFields = Arc<CustomFields>;
+
 /// The words of messages, ticks and recordings that are no fields of a record. A field of such a name could not be told
 /// from them.
 const RESERVED: &[&str] = &[
