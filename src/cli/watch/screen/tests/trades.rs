@@ -9,7 +9,7 @@ const ROWS: &str = r#"{"type":"snapshot","symbol":"BTC-USD","seq":5,"rx":900000,
 
 #[test]
 fn names_of_trades_and_configured_fields_are_columns() {
-    let mut stage = Stage::with_rows(300, 12);
+    let mut stage = Stage::with_rows(300, 40);
     stage.tell(ROWS);
     let lines = stage.lines();
     let title = lines.iter().find(|line| line.starts_with("SYMBOL")).unwrap().clone();
