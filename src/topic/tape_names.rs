@@ -16,10 +16,10 @@ use crate::tick::TradeId;
 
 /// The newest seq of each name, once anything was looked for.
 #[derive(Clone, Debug, Default)]
-pub struct TapeNames(Option<Box<Known>>);
+pub struct TapeNames(Option<Box<KnownNames>>);
 
 #[derive(Clone, Debug, Default)]
-struct Known {
+struct KnownNames {
     hasher: RandomState,
     seqs: HashMap<u64, u64, FixedState>,
 }
@@ -46,16 +46,16 @@ impl TapeNames {
 
     /// The seq of the newest trade of this name.
     pub fn find(&mut self, id: &TradeId, trades: &VecDeque<TapeTrade>) -> Option<u64> {
-        let known = self.0.get_or_insert_with(|| Box::new(Known::of(trades)));
+        let known = self.0.get_or_insert_with(|| Box::new(KnownNames::of(trades)));
         let seq = *known.seqs.get(&known.hasher.hash_one(id))?;
         let at = trades.binary_search_by_key(&seq, |trade| trade.seq).ok()?;
         (trades[at].id == *id).then_some(seq)
     }
 }
 
-impl Known {
+impl KnownNames {
     fn of(trades: &VecDeque<TapeTrade>) -> Self {
-        let mut known = Known::default();
+        let mut known = KnownNames::default();
         for trade in trades {
             known.push(trade);
         }

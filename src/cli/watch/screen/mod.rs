@@ -125,7 +125,7 @@ impl Screen {
 
     /// All columns, in the order of the table.
     fn columns(&self) -> Vec<Column> {
-        Column::FIXED.into_iter().chain(self.others.columns()).collect()
+        Column::FIXED.into_iter().chain(self.others.indexes().map(Column::Other)).collect()
     }
 
     pub fn say(&mut self, what: &str) {

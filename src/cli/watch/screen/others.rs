@@ -6,8 +6,6 @@ use compact_str::CompactString;
 use tickcast::tick::custom::CUSTOM_FIELDS_MAX;
 use tickcast_client::{Topic, printable};
 
-use super::columns::Column;
-
 /// In the order in which they came first.
 #[derive(Default)]
 pub struct OtherFields {
@@ -31,8 +29,9 @@ impl OtherFields {
         }
     }
 
-    pub fn columns(&self) -> impl Iterator<Item = Column> {
-        (0..).map(Column::Other).take(self.fields.len())
+    /// The index of each.
+    pub fn indexes(&self) -> impl Iterator<Item = u8> {
+        (0..).take(self.fields.len())
     }
 
     pub fn title(&self, at: u8) -> &str {

@@ -13,11 +13,11 @@ use crate::cli::watch::{cell, report};
 /// The newest first.
 #[derive(Default)]
 pub struct Reports {
-    corrections: VecDeque<Line>,
-    trades: VecDeque<Line>,
+    corrections: VecDeque<ReportLine>,
+    trades: VecDeque<ReportLine>,
 }
 
-struct Line {
+struct ReportLine {
     /// By the server's clock.
     at: Nanos,
     text: String,
@@ -35,7 +35,7 @@ impl Reports {
         };
         kept.truncate(KEPT_MAX - 1);
         let text = format!("{}  {}", printable(&change.topic.symbol), report::told(report));
-        kept.push_front(Line { at: now, text });
+        kept.push_front(ReportLine { at: now, text });
     }
 
     /// The newest cancel or correction.
@@ -59,7 +59,7 @@ impl Reports {
     }
 }
 
-impl Line {
+impl ReportLine {
     fn aged(&self, now: Nanos) -> String {
         format!("{}  {} ago", self.text, cell::seconds(now.micros() - self.at.micros()))
     }
