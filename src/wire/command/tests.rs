@@ -28,7 +28,11 @@ fn faults_are_named() {
     check_fault(r#"{"op":"subscribe","symbols":"A"}"#, BadValue, "an array of strings");
     check_fault(r#"{"op":"subscribe","symbols":[]}"#, BadValue, "empty");
     check_fault(r#"{"op":"subscribe","symbols":[1,null]}"#, BadValue, "an array of strings");
-    check_fault(r#"{"op":"subscribe","symbols":["A"],"mode":"fast"}"#, BadValue, "latest, every, once");
+    check_fault(
+        r#"{"op":"subscribe","symbols":["A"],"mode":"fast"}"#,
+        BadValue,
+        "latest, every, trades, once",
+    );
     check_fault(r#"{"op":"subscribe","symbols":["A"],"interval_ms":-1}"#, BadValue, "interval_ms");
     check_fault(r#"{"op":"subscribe","symbols":["A"],"interval_ms":1.5}"#, BadValue, "interval_ms");
     check_fault(r#"{"op":"subscribe","symbols":["A"],"interval_ms":99999999}"#, BadValue, "60000");
@@ -42,7 +46,7 @@ fn faults_are_named() {
     );
     check_fault(r#"{"op":"subscribe","symbols":["A"],"intervall_ms":1}"#, UnknownField, "intervall_ms");
     check_fault(r#"{"op":"set","symbols":["A"]}"#, MissingField, "changes nothing");
-    check_fault(r#"{"op":"set","symbols":["A"],"mode":"once"}"#, BadValue, "latest, every");
+    check_fault(r#"{"op":"set","symbols":["A"],"mode":"once"}"#, BadValue, "latest, every, trades");
     check_fault(r#"{"op":"ping","id":{}}"#, BadValue, "id is a string");
     check_fault(r#"{"op":"auth"}"#, MissingField, "token");
     check_fault(&format!("{}1{}", "[".repeat(40), "]".repeat(40)), BadJson, "not valid JSON");
