@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use tickcast::{clock::MarketClock, limits::Limits, tick::Nanos};
 
 use super::{
-    judge::Message,
+    judge::{Message, message::unkeyed},
     law::Law,
     network::{Event, Net, WorldEvent},
-    plan::{Act, ClientKind, ClientPlan, Hostile, Ms, NodeAct, Plan, Reads, SubscribePlan},
+    plan::{Act, ClientKind, ClientPlan, Hostile, Ms, NodeAct, Plan, Reads, SubscribePlan, Targets},
     tape::Tape,
     websocket::{self, Frame},
     witness::{Asked, Counts, Found, Terms, Wanted, What, Witness},
@@ -175,8 +175,8 @@ impl Client {
                     b"GET /v1/stream HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                       Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
                 );
-                for (symbol, wanted, last) in self.left.clone() {
-                    self.resume(&symbol, &wanted, last);
+                for (key, wanted, last) in self.left.clone() {
+                    self.resume(&key, &wanted, last);
                 }
             }
             ClientKind::Events => self.ask_for_events(),
@@ -200,27 +200,34 @@ impl Client {
         if !subscribe.fields.is_empty() {
             query.extend(["&fields=", &subscribe.fields.join(",")]);
         }
+        if let Some(name) = subscribe.name {
+            query.extend(["&as=", &name.replace(' ', "+")]);
+        }
+        if subscribe.texts {
+            query.push_str("&numbers=string");
+        }
         let mut head = format!("GET /v1/sse?{query} HTTP/1.1\r\nHost: sim\r\n");
         if let Some(id) = &self.last_event_id {
             head.extend(["Last-Event-ID: ", id, "\r\n"]);
         }
         head.push_str("\r\n");
         let cursors: BTreeMap<_, _> =
-            self.left.iter().filter_map(|(symbol, _, last)| Some((symbol.clone(), (*last)?))).collect();
+            self.left.iter().filter_map(|(key, _, last)| Some((key.clone(), (*last)?))).collect();
         self.witness.store.resume("", cursors);
         let wanted = Wanted::of(&subscribe, self.last_event_id.is_some());
         self.ask(Value::Null, What::Subscribe(wanted));
         self.send(head.as_bytes());
     }
 
-    fn resume(&mut self, symbol: &str, wanted: &Wanted, last: Option<u64>) {
+    fn resume(&mut self, key: &str, wanted: &Wanted, last: Option<u64>) {
+        let (symbol, _) = unkeyed(key);
         let mut command = subscribe(&[symbol.to_owned()], wanted);
         if let Some((last, epoch)) = last.zip(self.left_epoch.clone()) {
             command["resume"] = json!({"epoch": epoch, "last": {symbol: last}});
         }
         let id = json!(format!("{}-{}", self.plan.number, self.next_id));
         if let Some(last) = last {
-            let last = BTreeMap::from([(symbol.to_owned(), last)]);
+            let last = BTreeMap::from([(key.to_owned(), last)]);
             self.witness.store.resume(id.as_str().unwrap_or_default(), last);
         }
         self.command(command, What::Subscribe(Wanted { resumes: last.is_some(), ..wanted.clone() }));
@@ -251,6 +258,14 @@ impl Client {
         command["id"] = id.clone();
         self.ask(id, what);
         self.send_frame(websocket::TEXT, command.to_string().as_bytes());
+    }
+
+    fn command_for(&mut self, targets: &Targets, mut command: Value, what: What) {
+        command["symbols"] = json!(names(&targets.symbols));
+        if let Some(name) = targets.name {
+            command["as"] = json!(name);
+        }
+        self.command(command, what);
     }
 
     /// Does what is due, and reads what there is.
@@ -288,31 +303,29 @@ impl Client {
                 // Much work, and short commands right behind it.
                 let globs = (0..*count).map(|glob| format!("*Q{glob}*X"));
                 let symbols: Vec<_> = names(&[0, 1]).into_iter().chain(globs).collect();
-                let wanted =
-                    Wanted { mode: "latest", interval_ms: 0, fields: &[], snapshot: true, resumes: false };
+                let wanted = Wanted::of_globs();
                 self.command(subscribe(&symbols, &wanted), What::Subscribe(wanted));
                 for _ in 0..3 {
                     self.command(json!({"op": "ping"}), What::Ping);
                 }
                 self.command(json!({"op": "list"}), What::List);
             }
-            Act::Unsubscribe(symbols) => {
-                self.command(json!({"op": "unsubscribe", "symbols": names(symbols)}), What::Unsubscribe);
+            Act::Unsubscribe(targets) => {
+                self.command_for(targets, json!({"op": "unsubscribe"}), What::Unsubscribe);
             }
-            Act::SetInterval(symbols, ms) => self.command(
-                json!({"op": "set", "symbols": names(symbols), "interval_ms": ms}),
-                What::SetInterval(*ms),
-            ),
-            Act::SetMode(symbols, mode) => {
-                self.command(
-                    json!({"op": "set", "symbols": names(symbols), "mode": mode}),
-                    What::SetMode(mode),
-                );
+            Act::SetInterval(targets, ms) => {
+                self.command_for(targets, json!({"op": "set", "interval_ms": ms}), What::SetInterval(*ms));
             }
-            Act::SetFields(symbols, fields) => self.command(
-                json!({"op": "set", "symbols": names(symbols), "fields": fields}),
-                What::SetFields(fields),
-            ),
+            Act::SetMode(targets, mode) => {
+                self.command_for(targets, json!({"op": "set", "mode": mode}), What::SetMode(mode));
+            }
+            Act::SetFields(targets, fields) => {
+                self.command_for(targets, json!({"op": "set", "fields": fields}), What::SetFields(fields));
+            }
+            Act::SetTexts(targets, texts) => {
+                let numbers = if *texts { "string" } else { "number" };
+                self.command_for(targets, json!({"op": "set", "numbers": numbers}), What::SetTexts(*texts));
+            }
             Act::List => self.command(json!({"op": "list"}), What::List),
             Act::Ping => self.command(json!({"op": "ping"}), What::Ping),
             Act::Auth => self.command(json!({"op": "auth", "token": "x"}), What::Auth),
@@ -418,7 +431,7 @@ impl Client {
             self.left_epoch.clone_from(&self.witness.epoch);
             let wanted = self.witness.wanted();
             self.left = wanted
-                .map(|(symbol, wanted)| (symbol.to_owned(), wanted.clone(), cursors.get(symbol).copied()))
+                .map(|(key, wanted)| (key.to_owned(), wanted.clone(), cursors.get(key).copied()))
                 .collect();
         }
         if self.plan.comes_back && !self.is_calm && self.plan.kind != ClientKind::Silent {
@@ -692,7 +705,21 @@ impl Wanted {
             interval_ms: plan.interval_ms,
             fields: plan.fields,
             snapshot: plan.snapshot,
+            name: plan.name,
+            texts: plan.texts,
             resumes,
+        }
+    }
+
+    fn of_globs() -> Wanted {
+        Wanted {
+            mode: "latest",
+            interval_ms: 0,
+            fields: &[],
+            snapshot: true,
+            name: None,
+            texts: false,
+            resumes: false,
         }
     }
 }
@@ -705,6 +732,12 @@ fn subscribe(symbols: &[String], wanted: &Wanted) -> Value {
     }
     if !wanted.fields.is_empty() {
         command["fields"] = json!(wanted.fields);
+    }
+    if let Some(name) = wanted.name {
+        command["as"] = json!(name);
+    }
+    if wanted.texts {
+        command["numbers"] = json!("string");
     }
     command
 }

@@ -36,6 +36,8 @@ pub enum Law {
     Truth,
     /// An update has the fields that its ticks have changed, and no others.
     Changes,
+    /// What is a message of its own is merged into no other.
+    Told,
     /// When the feed is quiet, the last record that a client holds is the topic's.
     LatestWins,
     /// Offered is delivered, conflated, filtered, gapped, discarded and pending.

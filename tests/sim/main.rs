@@ -32,6 +32,7 @@ mod scenes;
 mod shrink;
 mod stage;
 mod tape;
+mod views;
 mod websocket;
 mod witness;
 mod world;

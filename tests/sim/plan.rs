@@ -7,7 +7,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use tickcast::limits::{DEFAULT, Limits};
 
-use super::network::LinkPlan;
+use super::{network::LinkPlan, views};
 
 /// Milliseconds since the run began.
 pub type Ms = u64;
@@ -109,10 +109,12 @@ pub enum Act {
     Subscribe(SubscribePlan),
     /// Globs, most of which match nothing: much work and few answers.
     SubscribeGlobs(usize),
-    Unsubscribe(Vec<usize>),
-    SetInterval(Vec<usize>, Ms),
-    SetMode(Vec<usize>, &'static str),
-    SetFields(Vec<usize>, &'static [&'static str]),
+    Unsubscribe(Targets),
+    SetInterval(Targets, Ms),
+    SetMode(Targets, &'static str),
+    SetFields(Targets, &'static [&'static str]),
+    /// Whether its decimals are text.
+    SetTexts(Targets, bool),
     List,
     Ping,
     Auth,
@@ -149,6 +151,16 @@ pub struct SubscribePlan {
     pub interval_ms: Ms,
     pub fields: &'static [&'static str],
     pub snapshot: bool,
+    pub name: Option<&'static str>,
+    /// With decimals as text.
+    pub texts: bool,
+}
+
+/// Whose subscriptions a command is about.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Targets {
+    pub symbols: Vec<usize>,
+    pub name: Option<&'static str>,
 }
 
 impl Hostile {
@@ -179,11 +191,11 @@ impl Hostile {
 
 pub const FIELDS: [&[&str]; 4] = [&[], &[], &["bid", "ask"], &["last", "volume"]];
 
-fn pick<T: Copy>(random: &mut impl Rng, from: &[T]) -> T {
+pub fn pick<T: Copy>(random: &mut impl Rng, from: &[T]) -> T {
     from[random.random_range(0..from.len())]
 }
 
-fn chance(random: &mut impl Rng, percent: u32) -> bool {
+pub fn chance(random: &mut impl Rng, percent: u32) -> bool {
     random.random_range(0..100) < percent
 }
 
@@ -384,6 +396,7 @@ fn client(seed: u64, number: usize, ends_ms: Ms, symbols: usize, crowd: usize) -
             at_ms += random.random_range(each / 2..=each * 2);
         }
     }
+    views::vary(seed, number, kind, ends_ms, &mut acts);
     acts.sort_by_key(|(at_ms, _)| *at_ms);
     ClientPlan {
         number,
@@ -425,16 +438,22 @@ fn subscription(random: &mut impl Rng, symbols: usize) -> SubscribePlan {
         interval_ms: pick(random, &[0, 0, 0, 50, 250, 1_000]),
         fields: pick(random, &FIELDS),
         snapshot: chance(random, 85),
+        name: None,
+        texts: false,
     }
+}
+
+fn targets(random: &mut impl Rng, symbols: usize) -> Targets {
+    Targets { symbols: some(random, symbols), name: None }
 }
 
 fn act(random: &mut impl Rng, symbols: usize, crowd: usize) -> Act {
     match random.random_range(0..38) {
         0..=6 => Act::Subscribe(subscription(random, symbols)),
-        7 | 8 => Act::Unsubscribe(some(random, symbols)),
-        9 => Act::SetInterval(some(random, symbols), pick(random, &[0, 100, 500])),
-        10 => Act::SetMode(some(random, symbols), pick(random, &["latest", "every"])),
-        11 => Act::SetFields(some(random, symbols), pick(random, &[&["bid", "ask"], &["last", "volume"]])),
+        7 | 8 => Act::Unsubscribe(targets(random, symbols)),
+        9 => Act::SetInterval(targets(random, symbols), pick(random, &[0, 100, 500])),
+        10 => Act::SetMode(targets(random, symbols), pick(random, &["latest", "every"])),
+        11 => Act::SetFields(targets(random, symbols), pick(random, &[&["bid", "ask"], &["last", "volume"]])),
         12..=14 => Act::List,
         15..=20 => Act::Ping,
         21 => Act::Auth,

@@ -20,6 +20,8 @@ struct Past {
     records: Vec<Record>,
     /// Which fields each tick named, or moved.
     changes: Vec<BTreeSet<String>>,
+    /// Which ticks are trades.
+    stops: Vec<bool>,
     last_at: Nanos,
 }
 
@@ -37,6 +39,7 @@ impl Tape {
         let past = self.symbols.get_mut(symbol).expect("a symbol of this market");
         let record = &self.market.get(symbol).record;
         let empty = Record::new();
+        past.stops.push(is_trade(&line));
         past.changes.push(changes(&line, past.records.last().unwrap_or(&empty), record));
         past.records.push(record.clone());
         past.last_at = now;
@@ -55,12 +58,23 @@ impl Tape {
         self.symbols.get(symbol)?.records.get(usize::try_from(seq).ok()?.checked_sub(1)?)
     }
 
+    /// Whether mode `trades` merges this tick into none behind it.
+    pub fn is_stop(&self, symbol: &str, seq: u64) -> bool {
+        let stops = self.symbols.get(symbol).map_or(&[][..], |past| &past.stops);
+        stops.iter().zip(1..).any(|(is_stop, at)| *is_stop && at == seq)
+    }
+
     /// Which fields the ticks after a seq have changed, up to another: set, withdrawn, or moved by a trade.
     pub fn changed(&self, symbol: &str, cursor: u64, seq: u64) -> BTreeSet<&str> {
         let changes = self.symbols.get(symbol).map_or(&[][..], |past| &past.changes);
         let ticks = changes.iter().zip(1..).filter(|(_, at)| (cursor + 1..=seq).contains(at));
         ticks.flat_map(|(names, _)| names).map(String::as_str).collect()
     }
+}
+
+fn is_trade(line: &str) -> bool {
+    let named: Map<String, Value> = serde_json::from_str(line).expect("a line is an object");
+    ["last", "last_size"].iter().all(|name| named.get(*name).is_some_and(|value| !value.is_null()))
 }
 
 /// Each trade moves some total, so a field that the line does not name has changed when its value has.

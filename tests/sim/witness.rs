@@ -12,7 +12,10 @@ use serde_json::Value;
 use tickcast::tick::Nanos;
 
 use super::{
-    judge::{Message, Store},
+    judge::{
+        Message, Store,
+        message::{keyed, unkeyed},
+    },
     law::Law,
     plan::Ms,
     tape::Tape,
@@ -34,6 +37,7 @@ pub enum What {
     SetMode(&'static str),
     SetFields(&'static [&'static str]),
     SetInterval(Ms),
+    SetTexts(bool),
     List,
     Ping,
     Auth,
@@ -47,11 +51,14 @@ pub struct Wanted {
     pub interval_ms: Ms,
     pub fields: &'static [&'static str],
     pub snapshot: bool,
+    pub name: Option<&'static str>,
+    /// Its decimals are text.
+    pub texts: bool,
     /// Where it goes on.
     pub resumes: bool,
 }
 
-/// The state of one symbol.
+/// The state of one subscription.
 #[derive(Clone, Debug)]
 struct Watch {
     wanted: Wanted,
@@ -77,6 +84,7 @@ pub struct Terms {
 pub struct Witness {
     pub store: Store,
     pub asked: VecDeque<Asked>,
+    /// By symbols, [keyed] with the names of subscriptions; so are cursors.
     watches: BTreeMap<String, Watch>,
     pub epoch: Option<String>,
     /// The client has broken the protocol: answers until the close are not checked.
@@ -113,6 +121,20 @@ impl AddAssign for Counts {
     }
 }
 
+/// What the message of a trade has in mode `trades`, whether it has changed or not.
+const QUOTE: [&str; 4] = ["bid", "bid_size", "ask", "ask_size"];
+
+impl Watch {
+    /// Whether mode `trades` has this tick as a message of its own: a trade that shows something wanted.
+    fn is_own(&self, symbol: &str, seq: u64, tape: &Tape) -> bool {
+        let fields = self.wanted.fields;
+        self.wanted.mode == "trades" && tape.is_stop(symbol, seq) && {
+            let changed = tape.changed(symbol, seq - 1, seq);
+            fields.is_empty() || fields.iter().any(|name| changed.contains(name))
+        }
+    }
+}
+
 pub type Found = Result<(), (Law, String)>;
 
 fn breach<T>(law: Law, what: impl Into<String>) -> Result<T, (Law, String)> {
@@ -120,14 +142,14 @@ fn breach<T>(law: Law, what: impl Into<String>) -> Result<T, (Law, String)> {
 }
 
 impl Witness {
-    /// The symbols that the session is subscribed to, with the state of each.
+    /// What the session is subscribed to, with the state of each.
     pub fn cursors(&self) -> BTreeMap<String, u64> {
         let watched = self.watches.keys();
-        watched.filter_map(|symbol| Some((symbol.clone(), self.store.cursor(symbol)?))).collect()
+        watched.filter_map(|key| Some((key.clone(), self.store.cursor(key)?))).collect()
     }
 
     pub fn wanted(&self) -> impl Iterator<Item = (&str, &Wanted)> {
-        self.watches.iter().map(|(symbol, watch)| (symbol.as_str(), &watch.wanted))
+        self.watches.iter().map(|(key, watch)| (key.as_str(), &watch.wanted))
     }
 
     /// One message. `answered_from`: how much had been sent towards the client when the server read the command that
@@ -160,7 +182,7 @@ impl Witness {
             }
             "error" => self.told_error(message)?,
             "status" if message.has("symbol") => {
-                if let Some(watch) = self.watches.get_mut(&message.str("symbol")) {
+                if let Some(watch) = self.watches.get_mut(&message.key()) {
                     watch.state = message.str("state");
                 }
             }
@@ -194,7 +216,7 @@ impl Witness {
         let kind = match &asked.what {
             What::Subscribe(_) => "subscribed",
             What::Unsubscribe => "unsubscribed",
-            What::SetMode(_) | What::SetFields(_) | What::SetInterval(_) => "set",
+            What::SetMode(_) | What::SetFields(_) | What::SetInterval(_) | What::SetTexts(_) => "set",
             What::List => "list",
             What::Ping => "pong",
             What::Auth | What::Faulty => "error",
@@ -215,11 +237,14 @@ impl Witness {
         }
         self.data_begins.clear();
         if let What::Subscribe(wanted) = &asked.what {
-            for (symbol, status) in message.results() {
-                if status.starts_with("error") || symbol.contains('*') {
+            for (key, status) in message.results() {
+                if unkeyed(&key).1 != wanted.name {
+                    return breach(Law::Answers, format!("{:?} is answered by {message:?}", wanted.name));
+                }
+                if status.starts_with("error") || key.contains('*') {
                     continue;
                 }
-                self.subscribed(&symbol, &status, wanted, now);
+                self.subscribed(&key, &status, wanted, now);
             }
         }
         if !message.is("list") && !message.is("pong") {
@@ -232,11 +257,11 @@ impl Witness {
         Ok(())
     }
 
-    fn subscribed(&mut self, symbol: &str, status: &str, wanted: &Wanted, now: Nanos) {
-        self.store.want(&[symbol.to_owned()]);
+    fn subscribed(&mut self, key: &str, status: &str, wanted: &Wanted, now: Nanos) {
+        self.store.want(&[key.to_owned()]);
         if wanted.mode == "once" {
-            self.watches.remove(symbol);
-            self.once.insert(symbol.to_owned());
+            self.watches.remove(key);
+            self.once.insert(key.to_owned());
             return;
         }
         let watch = Watch {
@@ -247,17 +272,20 @@ impl Witness {
             subscribed_at: now,
             state: if status == "pending" { "pending" } else { "live" }.to_owned(),
         };
-        self.watches.insert(symbol.to_owned(), watch);
+        self.watches.insert(key.to_owned(), watch);
     }
 
     fn changed(&mut self, message: &Message, what: &What) {
         let results = if matches!(what, What::Subscribe(_)) { Vec::new() } else { message.results() };
-        for (symbol, _) in results.iter().filter(|(_, status)| status == "ok") {
-            let Some(watch) = self.watches.get_mut(symbol) else { continue };
-            self.counts.changes += u64::from(matches!(what, What::SetFields(_)));
+        for (key, _) in results.iter().filter(|(_, status)| status == "ok") {
+            let Some(watch) = self.watches.get_mut(key) else { continue };
+            self.counts.changes += u64::from(matches!(what, What::SetFields(_) | What::SetTexts(_)));
             match what {
                 What::Unsubscribe => {
-                    self.watches.remove(symbol);
+                    self.watches.remove(key);
+                }
+                What::SetTexts(texts) => {
+                    (watch.wanted.texts, watch.may_be_whole, watch.is_level) = (*texts, true, false);
                 }
                 What::SetMode(mode) => {
                     (watch.wanted.mode, watch.may_be_whole, watch.is_level) = (mode, true, false);
@@ -298,12 +326,12 @@ impl Witness {
         let Value::Array(entries) = message.value("subscriptions") else {
             return breach(Law::Answers, "a list without subscriptions");
         };
-        let listed: BTreeSet<&str> = entries.iter().filter_map(|entry| entry["symbol"].as_str()).collect();
-        let watched: BTreeSet<&str> = self.watches.keys().map(String::as_str).collect();
+        let key = |entry: &Value| Some(keyed(entry["symbol"].as_str()?, entry["as"].as_str()));
+        let listed: BTreeSet<String> = entries.iter().filter_map(key).collect();
+        let watched: BTreeSet<String> = self.watches.keys().cloned().collect();
         // A symbol in mode `once` that has no tick yet is one, until it has.
         let missing: Vec<_> = watched.difference(&listed).collect();
-        let more: Vec<_> =
-            listed.difference(&watched).filter(|symbol| !self.once.contains(**symbol)).collect();
+        let more: Vec<_> = listed.difference(&watched).filter(|key| !self.once.contains(*key)).collect();
         if !missing.is_empty() || !more.is_empty() {
             return breach(Law::Answers, format!("the list lacks {missing:?} and has {more:?} too many"));
         }
@@ -312,7 +340,7 @@ impl Witness {
 
     /// A snapshot, an update, a gap.
     fn shown(&mut self, message: &Message, now: Nanos, tape: &Tape, terms: &Terms) -> Found {
-        let symbol = message.str("symbol");
+        let (symbol, key) = (message.str("symbol"), message.key());
         self.store.apply(message);
         match message.kind().as_str() {
             "gap" => {
@@ -320,7 +348,7 @@ impl Witness {
                 if terms.is_lossless && message.str("reason") == "slow" {
                     return breach(Law::Lossless, format!("{message:?} although the feed waits"));
                 }
-                if let Some(watch) = self.watches.get_mut(&symbol) {
+                if let Some(watch) = self.watches.get_mut(&key) {
                     watch.is_whole = true;
                 }
                 return Ok(());
@@ -336,14 +364,17 @@ impl Witness {
         let Some(truth) = tape.record(&symbol, seq) else {
             return breach(Law::Truth, format!("the feed has not got to {message:?}"));
         };
-        let is_once = self.once.contains(&symbol);
-        let Some(watch) = self.watches.get_mut(&symbol) else {
+        let is_once = self.once.contains(&key);
+        let Some(watch) = self.watches.get_mut(&key) else {
             return if is_once {
                 Ok(())
             } else {
                 breach(Law::Isolation, format!("not subscribed: {message:?}"))
             };
         };
+        if message.has_texts().is_some_and(|texts| texts != watch.wanted.texts) {
+            return breach(Law::Truth, format!("decimals as text: {}, not {message:?}", watch.wanted.texts));
+        }
         let is_wanted = |name: &str| watch.wanted.fields.is_empty() || watch.wanted.fields.contains(&name);
         for (name, text) in message.record() {
             if !is_wanted(&name) || truth.get(name.as_str()) != Some(&text) {
@@ -355,9 +386,10 @@ impl Witness {
         }
         if message.is("update") {
             Self::check_changes(watch, message, tape)?;
+            Self::check_told(watch, message, tape)?;
         }
         let may_be_whole = std::mem::take(&mut watch.may_be_whole);
-        let held = &self.store.get(&symbol).record;
+        let held = &self.store.get(&key).record;
         if let Some((name, text)) =
             held.iter().find(|(name, _)| is_wanted(name) && !truth.contains_key(name.as_str()))
         {
@@ -390,11 +422,32 @@ impl Witness {
         let of_ticks = |cursor| -> BTreeSet<&str> {
             tape.changed(&symbol, cursor, seq).into_iter().filter(is_wanted).collect()
         };
-        let changed = of_ticks(seq - message.n());
+        let mut changed = of_ticks(seq - message.n());
+        if watch.is_own(&symbol, seq, tape) {
+            changed.extend(QUOTE.into_iter().filter(is_wanted).filter(|name| record.contains_key(*name)));
+            let lacking = QUOTE.iter().find(|name| {
+                is_wanted(name)
+                    && !record.contains_key(**name)
+                    && tape.record(&symbol, seq).is_some_and(|truth| truth.contains_key(*name))
+            });
+            if let Some(name) = lacking {
+                return breach(Law::Changes, format!("a trade without its {name}: {message:?}"));
+            }
+        }
         if named == changed || (watch.may_be_whole && named == of_ticks(0)) {
             return Ok(());
         }
         breach(Law::Changes, format!("{named:?} is named, {changed:?} has changed: {message:?}"))
+    }
+
+    /// Nothing is merged away that is a message of its own: in mode `trades`, a trade that shows something wanted.
+    fn check_told(watch: &Watch, message: &Message, tape: &Tape) -> Found {
+        if watch.may_be_whole {
+            return Ok(());
+        }
+        let (symbol, seq) = (message.str("symbol"), message.seq("seq"));
+        let hidden = (seq + 1 - message.n()..seq).find(|&seq| watch.is_own(&symbol, seq, tape));
+        hidden.map_or(Ok(()), |hidden| breach(Law::Told, format!("tick {hidden} is merged into {message:?}")))
     }
 
     fn check_age(watch: &mut Watch, message: &Message, now: Nanos, terms: &Terms) -> Found {
@@ -415,11 +468,12 @@ impl Witness {
             return breach(Law::Answers, format!("{asked:?} was never answered"));
         }
         self.is_newest(tape)?;
-        for (symbol, watch) in &self.watches {
+        for (key, watch) in &self.watches {
+            let (symbol, _) = unkeyed(key);
             let quiet_since = tape.last_at(symbol).max(watch.subscribed_at);
             let is_old = tape.head(symbol) > 0 && now.since(quiet_since) > stale_nanos + 2_000_000_000;
             if is_old && watch.state == "live" {
-                return breach(Law::Stale, format!("{symbol} looks live and is not"));
+                return breach(Law::Stale, format!("{key} looks live and is not"));
             }
         }
         Ok(())
@@ -427,9 +481,10 @@ impl Witness {
 
     /// What is held is the newest.
     fn is_newest(&self, tape: &Tape) -> Found {
-        for (symbol, watch) in &self.watches {
+        for (key, watch) in &self.watches {
+            let (symbol, _) = unkeyed(key);
             let head = tape.head(symbol);
-            let cursor = self.store.cursor(symbol);
+            let cursor = self.store.cursor(key);
             let is_silent = cursor.is_none() && (!watch.wanted.snapshot || head == 0);
             // Ticks without a field that is wanted are not sent for their own sake.
             let shows = |seq: Option<u64>| {
@@ -439,10 +494,7 @@ impl Witness {
             };
             let is_alike = !watch.wanted.fields.is_empty() && shows(cursor) == shows(Some(head));
             if cursor != Some(head) && !is_silent && !is_alike && head > 0 {
-                return breach(
-                    Law::LatestWins,
-                    format!("{symbol} stands at {cursor:?}, the topic at {head}"),
-                );
+                return breach(Law::LatestWins, format!("{key} stands at {cursor:?}, the topic at {head}"));
             }
         }
         Ok(())
