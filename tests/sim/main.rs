@@ -15,6 +15,7 @@
 
 mod asker;
 mod client;
+mod corrected;
 mod deadlines;
 #[path = "../support/judge/mod.rs"]
 #[expect(dead_code, reason = "the integration suite asks more of the judge than the simulation does")]

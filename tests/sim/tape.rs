@@ -2,26 +2,32 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
 use serde_json::{Map, Value};
 use tickcast::tick::Nanos;
 
-use super::judge::Market;
-
-pub type Record = BTreeMap<&'static str, String>;
+pub use super::corrected::Record;
+use super::{
+    corrected::{Day, Said},
+    judge::Market,
+};
 
 pub struct Tape {
     market: Market,
     symbols: BTreeMap<String, Past>,
+    /// Of names and corrections, so that the market is the same without them.
+    random: Pcg64Mcg,
 }
 
 /// What the feed has said of one symbol.
 #[derive(Default)]
 struct Past {
+    day: Day,
     records: Vec<Record>,
     /// Which fields each tick named, or moved.
     changes: Vec<BTreeSet<String>>,
-    /// Which ticks are trades.
-    stops: Vec<bool>,
+    said: Vec<Said>,
     last_at: Nanos,
 }
 
@@ -29,20 +35,25 @@ impl Tape {
     pub fn new(seed: u64, symbols: usize) -> Tape {
         let market = Market::new(seed, "S", symbols);
         let symbols = market.symbols().into_iter().map(|symbol| (symbol, Past::default())).collect();
-        Tape { market, symbols }
+        Tape { market, symbols, random: Pcg64Mcg::seed_from_u64(seed ^ 0x7A_9E) }
     }
 
     /// The next line.
     pub fn next(&mut self, now: Nanos) -> String {
+        let random = &mut self.random;
+        if random.random_range(0..16) == 0 {
+            let at = random.random_range(0..self.symbols.len());
+            let (symbol, past) = self.symbols.iter_mut().nth(at).expect("a symbol");
+            if let Some((line, said)) = past.day.correct(symbol, random) {
+                past.push(&line, said, now);
+                return line;
+            }
+        }
         let line = self.market.ticks(1).remove(0);
         let symbol = line.split('"').nth(3).expect("a line begins with its symbol");
         let past = self.symbols.get_mut(symbol).expect("a symbol of this market");
-        let record = &self.market.get(symbol).record;
-        let empty = Record::new();
-        past.stops.push(is_trade(&line));
-        past.changes.push(changes(&line, past.records.last().unwrap_or(&empty), record));
-        past.records.push(record.clone());
-        past.last_at = now;
+        let (line, said) = past.day.take(&line, random);
+        past.push(&line, said, now);
         line
     }
 
@@ -58,29 +69,46 @@ impl Tape {
         self.symbols.get(symbol)?.records.get(usize::try_from(seq).ok()?.checked_sub(1)?)
     }
 
-    /// Whether mode `trades` merges this tick into none behind it.
-    pub fn is_stop(&self, symbol: &str, seq: u64) -> bool {
-        let stops = self.symbols.get(symbol).map_or(&[][..], |past| &past.stops);
-        stops.iter().zip(1..).any(|(is_stop, at)| *is_stop && at == seq)
+    /// What a tick says of a trade.
+    pub fn said(&self, symbol: &str, seq: u64) -> Option<&Said> {
+        self.symbols.get(symbol)?.said.get(usize::try_from(seq).ok()?.checked_sub(1)?)
+    }
+
+    /// The first cancel or correction after a seq, up to another.
+    pub fn correction_within(&self, symbol: &str, cursor: u64, seq: u64) -> Option<u64> {
+        (cursor + 1..=seq).find(|&at| self.said(symbol, at).is_some_and(|said| said.correction.is_some()))
     }
 
     /// Which fields the ticks after a seq have changed, up to another: set, withdrawn, or moved by a trade.
     pub fn changed(&self, symbol: &str, cursor: u64, seq: u64) -> BTreeSet<&str> {
         let changes = self.symbols.get(symbol).map_or(&[][..], |past| &past.changes);
-        let ticks = changes.iter().zip(1..).filter(|(_, at)| (cursor + 1..=seq).contains(at));
-        ticks.flat_map(|(names, _)| names).map(String::as_str).collect()
+        let (from, to) = (cursor as usize, (seq as usize).min(changes.len()));
+        changes[from.min(to)..to].iter().flatten().map(String::as_str).collect()
     }
 }
 
-fn is_trade(line: &str) -> bool {
-    let named: Map<String, Value> = serde_json::from_str(line).expect("a line is an object");
-    ["last", "last_size"].iter().all(|name| named.get(*name).is_some_and(|value| !value.is_null()))
+impl Past {
+    fn push(&mut self, line: &str, said: Said, now: Nanos) {
+        let (empty, record) = (Record::new(), &self.day.record);
+        self.changes.push(changes(line, &said, self.records.last().unwrap_or(&empty), record));
+        self.records.push(record.clone());
+        self.said.push(said);
+        self.last_at = now;
+    }
 }
 
-/// Each trade moves some total, so a field that the line does not name has changed when its value has.
-fn changes(line: &str, before: &Record, after: &Record) -> BTreeSet<String> {
+/// The fields that a line names. Each trade moves some total, so a field that it does not name has changed when its value
+/// has. The values of a correction, and of a trade that does not affect the last one, are not the record's.
+fn changes(line: &str, said: &Said, before: &Record, after: &Record) -> BTreeSet<String> {
     let named: Map<String, Value> = serde_json::from_str(line).expect("a line is an object");
-    let named = named.into_iter().map(|(name, _)| name).filter(|name| name != "symbol");
+    let affects = named.get("affects").and_then(Value::as_array);
+    let is_last = affects.is_none_or(|words| words.iter().any(|word| word == "last"));
+    let is_other = |name: &str| {
+        let is_trades = ["last", "last_size", "side", "trade_id"].contains(&name);
+        matches!(name, "symbol" | "affects" | "cancel" | "correct")
+            || (is_trades && (said.correction.is_some() || !is_last))
+    };
+    let named = named.into_iter().map(|(name, _)| name).filter(|name| !is_other(name));
     let moved = before.keys().chain(after.keys()).filter(|name| before.get(*name) != after.get(*name));
     named.chain(moved.map(|name| (*name).to_owned())).collect()
 }

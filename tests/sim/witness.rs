@@ -8,10 +8,11 @@ use std::{
     ops::AddAssign,
 };
 
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use tickcast::tick::Nanos;
 
 use super::{
+    corrected::Said,
     judge::{
         Message, Store,
         message::{keyed, unkeyed},
@@ -121,18 +122,59 @@ impl AddAssign for Counts {
     }
 }
 
+/// Who wants none of these is not shown what a trade says of itself.
+const LAST_TRADE: [&str; 4] = ["last", "last_size", "side", "trade_id"];
 /// What the message of a trade has in mode `trades`, whether it has changed or not.
 const QUOTE: [&str; 4] = ["bid", "bid_size", "ask", "ask_size"];
 
 impl Watch {
-    /// Whether mode `trades` has this tick as a message of its own: a trade that shows something wanted.
-    fn is_own(&self, symbol: &str, seq: u64, tape: &Tape) -> bool {
-        let fields = self.wanted.fields;
-        self.wanted.mode == "trades" && tape.is_stop(symbol, seq) && {
-            let changed = tape.changed(symbol, seq - 1, seq);
-            fields.is_empty() || fields.iter().any(|name| changed.contains(name))
-        }
+    fn wants(&self, name: &str) -> bool {
+        self.wanted.fields.is_empty() || self.wanted.fields.contains(&name)
     }
+
+    /// Whether it shows what a tick says of a trade.
+    fn shows(&self, said: &Said) -> bool {
+        let is_shown = said.trade.is_some() && LAST_TRADE.iter().any(|name| self.wants(name));
+        said.correction.is_some() || is_shown
+    }
+
+    /// Whether this tick is a message of its own: a cancel or correction, and in mode `trades` a trade that shows
+    /// something wanted.
+    fn is_own(&self, symbol: &str, seq: u64, tape: &Tape) -> bool {
+        let Some(said) = tape.said(symbol, seq) else { return false };
+        let is_trade = self.wanted.mode == "trades" && said.is_trade;
+        let shows_trade =
+            || self.shows(said) || tape.changed(symbol, seq - 1, seq).iter().any(|name| self.wants(name));
+        said.correction.is_some() || (is_trade && shows_trade())
+    }
+
+    /// What an update says of a trade is what its newest tick said.
+    fn check_said(&self, message: &Message, tape: &Tape) -> Found {
+        let said = tape.said(&message.str("symbol"), message.seq("seq"));
+        let said = said.filter(|said| message.is("update") && self.shows(said)).cloned().unwrap_or_default();
+        let told = ["cancel", "correct"].into_iter().filter(|word| message.has(word));
+        let told = told.map(|word| (word, message.str(word))).collect::<Vec<_>>();
+        let (trade, texts) = message.raw("trade").map(trade_of).unzip();
+        let is_right = told == said.correction.clone().into_iter().collect::<Vec<_>>() && trade == said.trade;
+        if is_right && texts.is_none_or(|texts| texts == self.wanted.texts) {
+            return Ok(());
+        }
+        breach(Law::Told, format!("{said:?} was said, not {message:?}"))
+    }
+}
+
+/// The values of a trade, and whether its decimals are text.
+fn trade_of(raw: &str) -> (BTreeMap<String, String>, bool) {
+    let values: BTreeMap<String, Box<RawValue>> = serde_json::from_str(raw).expect("`trade` is an object");
+    let is_text = |name: &str| values.get(name).is_some_and(|raw| raw.get().starts_with('"'));
+    let texts = is_text("last");
+    assert_eq!(texts, is_text("last_size"), "some decimals are text, and some are not: {raw}");
+    let plain = |(name, raw): (String, Box<RawValue>)| {
+        let is_decimal = name == "last" || name == "last_size";
+        let text = if is_decimal { raw.get().trim_matches('"') } else { raw.get() }.to_owned();
+        (name, text)
+    };
+    (values.into_iter().map(plain).collect(), texts)
 }
 
 pub type Found = Result<(), (Law, String)>;
@@ -384,6 +426,7 @@ impl Witness {
                 );
             }
         }
+        watch.check_said(message, tape)?;
         if message.is("update") {
             Self::check_changes(watch, message, tape)?;
             Self::check_told(watch, message, tape)?;
@@ -423,7 +466,7 @@ impl Witness {
             tape.changed(&symbol, cursor, seq).into_iter().filter(is_wanted).collect()
         };
         let mut changed = of_ticks(seq - message.n());
-        if watch.is_own(&symbol, seq, tape) {
+        if watch.wanted.mode == "trades" && watch.is_own(&symbol, seq, tape) {
             changed.extend(QUOTE.into_iter().filter(is_wanted).filter(|name| record.contains_key(*name)));
             let lacking = QUOTE.iter().find(|name| {
                 is_wanted(name)
@@ -440,7 +483,7 @@ impl Witness {
         breach(Law::Changes, format!("{named:?} is named, {changed:?} has changed: {message:?}"))
     }
 
-    /// Nothing is merged away that is a message of its own: in mode `trades`, a trade that shows something wanted.
+    /// Nothing is merged away that is a message of its own.
     fn check_told(watch: &Watch, message: &Message, tape: &Tape) -> Found {
         if watch.may_be_whole {
             return Ok(());
@@ -492,6 +535,10 @@ impl Witness {
                 let is_wanted = |name: &str| watch.wanted.fields.contains(&name);
                 record.iter().filter(|(name, _)| is_wanted(name)).collect::<Vec<_>>()
             };
+            let told = cursor.and_then(|cursor| tape.correction_within(symbol, cursor, head));
+            if let Some(seq) = told {
+                return breach(Law::Told, format!("{key} stands at {cursor:?}: tick {seq} was not told"));
+            }
             let is_alike = !watch.wanted.fields.is_empty() && shows(cursor) == shows(Some(head));
             if cursor != Some(head) && !is_silent && !is_alike && head > 0 {
                 return breach(Law::LatestWins, format!("{key} stands at {cursor:?}, the topic at {head}"));
