@@ -44,6 +44,8 @@ pub enum Fault {
     SkipsResync,
     LosesBatch,
     LosesWithdrawal,
+    MergesCorrection,
+    MergesTrade,
     ForgetsChange,
     ForgetsMark,
     InventsMark,
@@ -57,7 +59,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Fault; 40] = [
+    pub const ALL: [Fault; 42] = [
         Fault::ForgetsRest,
         Fault::RepeatsByte,
         Fault::DataBeforeControl,
@@ -90,6 +92,8 @@ impl Fault {
         Fault::SkipsResync,
         Fault::LosesBatch,
         Fault::LosesWithdrawal,
+        Fault::MergesCorrection,
+        Fault::MergesTrade,
         Fault::ForgetsChange,
         Fault::ForgetsMark,
         Fault::InventsMark,

@@ -1,7 +1,10 @@
 //! What ingest hands to shards: ticks with their numbers, and the records that they left.
 
 use super::record::Record;
-use crate::tick::{Fields, Nanos, State, Symbol};
+use crate::{
+    planted::{Fault, is_planted},
+    tick::{Fields, Nanos, State, Symbol},
+};
 
 /// Index of a topic in the market: dense, assigned once, never reused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -36,7 +39,7 @@ impl Stamped {
 
     #[inline]
     pub fn is_stop(&self) -> bool {
-        self.fields.is_trade() || self.fields.correction().is_some()
+        (self.fields.is_trade() && !is_planted(Fault::MergesTrade)) || self.fields.correction().is_some()
     }
 }
 

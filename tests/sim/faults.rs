@@ -20,7 +20,7 @@ use super::{
 };
 
 /// Each fault, a seed that finds it, and the laws by which it may be found.
-const FOUND: [(Fault, u64, &[Law]); 40] = [
+const FOUND: [(Fault, u64, &[Law]); 42] = [
     (Fault::ForgetsRest, 0, &[Law::Truth]),
     (Fault::RepeatsByte, 0, &[Law::Truth]),
     (Fault::DataBeforeControl, 0, &[Law::Isolation, Law::ControlFirst, Law::Answers]),
@@ -53,6 +53,8 @@ const FOUND: [(Fault, u64, &[Law]); 40] = [
     (Fault::SkipsResync, 2, &[Law::Conservation, Law::LatestWins, Law::Panic]),
     (Fault::LosesBatch, 3, &[Law::Conservation, Law::LatestWins, Law::Panic]),
     (Fault::LosesWithdrawal, 3, &[Law::Truth]),
+    (Fault::MergesCorrection, 3, &[Law::Told]),
+    (Fault::MergesTrade, 3, &[Law::Told]),
     (Fault::ForgetsChange, 4, &[Law::Changes]),
     (Fault::ForgetsMark, 0, &[Law::Liveness]),
     (Fault::InventsMark, 43, &[Law::Lossless]),

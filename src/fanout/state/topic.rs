@@ -66,7 +66,9 @@ impl LocalTopic {
     /// the last tick may be: then it is read for nothing, and only when that tick is not alone.
     #[inline]
     pub fn hides_correction(&self, cursor: u64) -> bool {
-        self.record.corrected_at > cursor && self.record.seq > cursor + 1
+        self.record.corrected_at > cursor
+            && self.record.seq > cursor + 1
+            && !is_planted(Fault::MergesCorrection)
     }
 
     pub fn new(symbol: Symbol) -> Self {
