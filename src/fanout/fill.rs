@@ -60,10 +60,14 @@ impl Fanout {
         let sub = &mut self.subs[key as usize];
         let topic = &mut self.topics[sub.topic as usize];
         let view = self.views.get(sub.view);
-        if sub.base == Base::None {
-            if sub.mode == Mode::Latest && topic.hides_correction(sub.cursor) {
-                return self.fill_corrections(key, frame);
+        if sub.mode != Mode::Once && sub.has_begun() && topic.hides_correction(sub.cursor) {
+            if sub.base == Base::Record {
+                // It waited for the first tick: its first message is the update up to the first correction.
+                sub.base = Base::None;
             }
+            return self.fill_corrections(key, frame);
+        }
+        if sub.base == Base::None {
             frame.send_latest(sub, topic, view);
         }
         while sub.base != Base::None {
@@ -117,12 +121,23 @@ impl Fanout {
         until: u64,
         frame: &mut OpenFrame<'_, impl Store, impl Emit>,
     ) -> Option<u64> {
+        let sub = &self.subs[key as usize];
+        let is_again = sub.base == Base::Again;
+        if is_again && self.topics[sub.topic as usize].hides_correction(sub.cursor) {
+            let is_full = self.send_corrections(key, frame);
+            let is_due = self.subs[key as usize].base == Base::Again;
+            if is_due && (is_full || !frame.emit.has_room()) {
+                return Some(0);
+            }
+        }
         let sub = &mut self.subs[key as usize];
         let topic = &mut self.topics[sub.topic as usize];
         let view = self.views.get(sub.view);
         let head = topic.record.seq;
         if sub.base != Base::None {
             frame.send_base(sub, topic, view);
+        } else if is_again {
+            // A gap and its snapshot have taken the place of the corrections and the record.
         } else if let Some(first) = sub.next_recent(topic, view) {
             let ticks = &topic.recent[first..];
             let due = ticks.iter().take_while(|tick| tick.order < until).count().max(1);

@@ -1,5 +1,6 @@
-//! Mode `latest`, where a cancel or a correction of a trade is among the ticks that are due: it is a message of its own,
-//! which stands for the ticks up to it. So whatever its mode and its fields, a subscription is told.
+//! Where ticks are merged, and a cancel or a correction of a trade is among those that are due: it is a message of its own,
+//! which stands for the ticks up to it. Mode `latest` merges, and every mode does after `set`, into the whole record. So
+//! whatever its mode and its fields, a subscription is told.
 //!
 //! Rare, so nothing is kept for it: the ticks are read from the ring. When the ring no longer has the one after the cursor,
 //! a gap says so.
@@ -7,7 +8,7 @@
 use super::{
     Emit, Fanout,
     open_frame::OpenFrame,
-    state::{LocalTopic, advance},
+    state::{Base, LocalTopic, advance},
 };
 use crate::{
     tick::FieldSet,
@@ -18,8 +19,33 @@ impl Fanout {
     /// What a subscription is due, in messages that end at corrections, and what is left in one more.
     #[cold]
     pub(super) fn fill_corrections(&mut self, key: u32, frame: &mut OpenFrame<'_, impl Store, impl Emit>) {
+        let mut is_full = self.send_corrections(key, frame);
         let sub = &mut self.subs[key as usize];
         let topic = &mut self.topics[sub.topic as usize];
+        let view = self.views.get(sub.view);
+        let is_level = sub.base == Base::None && topic.record.seq - sub.cursor == sub.skipped;
+        is_full |= !is_level && !frame.emit.has_room();
+        if is_full {
+            sub.queued = self.schedule.sessions[sub.session as usize].queue.push_front(key);
+            return;
+        }
+        if sub.base != Base::None {
+            frame.send_base(sub, topic, view);
+        } else if !is_level {
+            frame.send_latest(sub, topic, view);
+        }
+        self.schedule.caught_up(key, sub, topic, frame.now);
+    }
+
+    /// Tells a subscription of the corrections after its cursor. Says whether the frame became full.
+    #[cold]
+    pub(super) fn send_corrections(
+        &mut self,
+        key: u32,
+        frame: &mut OpenFrame<'_, impl Store, impl Emit>,
+    ) -> bool {
+        let sub = &mut self.subs[key as usize];
+        let topic = &self.topics[sub.topic as usize];
         let view = self.views.get(sub.view);
         let mut ticks = std::mem::take(&mut self.scratch.history);
         let mut stops = std::mem::take(&mut self.scratch.stops);
@@ -40,19 +66,12 @@ impl Fanout {
             let before = ticks.iter().filter(|tick| tick.seq > sub.cursor && tick.seq <= stop.seq);
             // Of ticks that were missed on their way here none was recorded as filtered.
             let passed = (before.filter(|tick| !view.wants(tick)).count() as u64).min(sub.skipped);
+            // After `set` they were recorded by other fields: no more than the ticks behind the stop may be left of them.
+            let passed = passed.max(sub.skipped.saturating_sub(topic.record.seq - stop.seq));
             frame.send_correction(sub, topic, stop, passed, view);
         }
         (self.scratch.history, self.scratch.stops) = (ticks, stops);
-        let is_level = topic.record.seq - sub.cursor == sub.skipped;
-        is_full |= !is_level && !frame.emit.has_room();
-        if is_full {
-            sub.queued = self.schedule.sessions[sub.session as usize].queue.push_front(key);
-            return;
-        }
-        if !is_level {
-            frame.send_latest(sub, topic, view);
-        }
-        self.schedule.caught_up(key, sub, topic, frame.now);
+        is_full
     }
 }
 

@@ -79,6 +79,77 @@ async fn corrections_are_told_in_every_mode_and_put_totals_right() {
 }
 
 #[tokio::test]
+async fn who_waited_for_the_first_tick_is_told_of_corrections_among_the_first() {
+    let server = Server::start().await;
+    let mut clients = Vec::new();
+    for subscription in
+        [Subscription::to(["T"]), Subscription::to(["T"]).fields(&["ask"]), Subscription::to(["T"]).trades()]
+    {
+        let mut client = Client::open(&server).await;
+        client.subscribe_as("pending", subscription).await;
+        clients.push(client);
+    }
+    let first = lines([
+        r#""last":10,"last_size":1,"trade_id":"a""#,
+        r#""last":14,"last_size":2,"trade_id":"b""#,
+        r#""correct":"a","last":11"#,
+        r#""cancel":"b""#,
+        r#""bid":8,"ask":9"#,
+    ]);
+    server.publish(&first).await;
+    for client in &mut clients {
+        client.until_seq("T", 5).await;
+    }
+    for client in &clients[..2] {
+        assert_eq!(told(client), ["3 n 3 correct a", "4 n 1 cancel b", "5 n 1"]);
+    }
+    assert_eq!(told(&clients[2])[2..], ["3 n 1 correct a", "4 n 1 cancel b", "5 n 1"]);
+    let record = &clients[0].store.get("T").record;
+    assert_eq!(&clients[2].store.get("T").record, record);
+    assert_eq!(
+        (record["last"].as_str(), record["high"].as_str(), record["volume"].as_str()),
+        ("11", "11", "1")
+    );
+    server.settled().await;
+}
+
+#[tokio::test]
+async fn the_record_after_set_comes_behind_the_corrections_that_were_due() {
+    let server = Server::start().await;
+    server.publish(&lines([r#""last":10,"last_size":1,"trade_id":"a""#])).await;
+    // Also where other fields are wanted, so that what was counted as filtered was so by the old ones.
+    let wishes = [json!({"numbers": "string"}), json!({"fields": ["bid", "high"]})];
+    for (wish, mode) in wishes.iter().flat_map(|wish| ["latest", "every", "trades"].map(|mode| (wish, mode)))
+    {
+        let mut client = Client::open(&server).await;
+        let fields: &[&str] = if wish["fields"].is_null() { &["bid", "high", "trades"] } else { &["trades"] };
+        let subscription = Subscription::to(["T"]).interval_ms(60_000).fields(fields);
+        client.subscribe_as("ok", subscription).await;
+        let seq = client.expect_snapshot("T").await.value("seq").as_u64().unwrap();
+        server
+            .publish(&lines([
+                r#""bid":7"#,
+                r#""last":14,"last_size":2,"trade_id":"b""#,
+                r#""cancel":"b""#,
+                r#""bid":8"#,
+            ]))
+            .await;
+        client.ping().await;
+        let mut set = json!({"op": "set", "symbols": ["T"], "mode": mode, "interval_ms": 0});
+        set.as_object_mut().unwrap().extend(wish.as_object().unwrap().clone());
+        client.command(set).await;
+        client.until_seq("T", seq + 4).await;
+        let told = told(&client);
+        let expected = [format!("{} n 3 cancel b", seq + 3), format!("{} n 1", seq + 4)];
+        assert!(told.ends_with(&expected), "{mode}, {wish}: {told:?}");
+        let record = &client.store.get("T").record;
+        let shown = ["bid", "high"].map(|name| record[name].trim_matches('"'));
+        assert_eq!(shown, ["8", "10"], "{mode}, {wish}");
+    }
+    server.settled().await;
+}
+
+#[tokio::test]
 async fn what_names_no_trade_is_refused_with_its_reason() {
     let server = Server::start().await;
     let body = lines([

@@ -94,6 +94,12 @@ impl Subscription {
         self.state == SubscriptionState::Idle && self.topic == topic && self.view.has_every_field()
     }
 
+    /// Whether it is due every tick after the cursor: it was sent something, or has waited since before the first tick.
+    #[inline]
+    pub fn has_begun(&self) -> bool {
+        self.base != Base::Record || (self.cursor == 0 && self.claim == Claim::None)
+    }
+
     /// Why ticks that the ring no longer has are lost to it.
     pub fn gap_reason(&self) -> GapReason {
         if self.claim == Claim::None { GapReason::Slow } else { GapReason::Resume }

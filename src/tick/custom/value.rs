@@ -60,7 +60,12 @@ impl CustomValue {
         }
     }
 
-    /// Whether it is a number that a double may not hold exactly, so that text is safer.
+    /// Whether it is a number, which a double may not hold exactly, so that text is safer.
+    pub const fn is_number(&self) -> bool {
+        !matches!(self, CustomValue::Text(_))
+    }
+
+    /// Whether it is a number with a fraction, or may be.
     pub const fn is_decimal(&self) -> bool {
         matches!(self, CustomValue::Decimal(_) | CustomValue::Total(_))
     }

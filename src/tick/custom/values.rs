@@ -146,12 +146,12 @@ impl CustomValues {
         Ok(after)
     }
 
-    /// Appends `,"name":value` for each field that is both set and wanted. `QUOTED`: decimals are strings.
+    /// Appends `,"name":value` for each field that is both set and wanted. `QUOTED`: numbers are strings.
     pub fn write_json<const QUOTED: bool>(&self, wanted: CustomSet, out: &mut Vec<u8>) {
         for (name, value) in self.shown(wanted) {
             let Some(value) = value else { continue };
             write_name(name, out);
-            let quoted = QUOTED && value.is_decimal();
+            let quoted = QUOTED && value.is_number();
             out.extend_from_slice(if quoted { b"\"" } else { b"" });
             value.write_json(out);
             out.extend_from_slice(if quoted { b"\"" } else { b"" });
