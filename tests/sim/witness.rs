@@ -387,11 +387,16 @@ impl Witness {
         match message.kind().as_str() {
             "gap" => {
                 self.counts.gapped += message.seq("to") - message.seq("from") + 1;
-                if terms.is_lossless && message.str("reason") == "slow" {
-                    return breach(Law::Lossless, format!("{message:?} although the feed waits"));
+                let Some(watch) = self.watches.get_mut(&key) else { return Ok(()) };
+                watch.is_whole = true;
+                let told = tape.correction_within(&symbol, message.seq("from") - 1, message.seq("to"));
+                let (is_slow, is_latest) = (message.str("reason") == "slow", watch.wanted.mode == "latest");
+                if is_slow && is_latest && told.is_none() {
+                    return breach(Law::Told, format!("a gap that hides no correction: {message:?}"));
                 }
-                if let Some(watch) = self.watches.get_mut(&key) {
-                    watch.is_whole = true;
+                // A feed waits for those that read every tick or trade.
+                if is_slow && !is_latest && terms.is_lossless {
+                    return breach(Law::Lossless, format!("{message:?} although the feed waits"));
                 }
                 return Ok(());
             }
