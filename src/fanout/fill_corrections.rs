@@ -58,7 +58,9 @@ impl Fanout {
             frame.send_gap(sub, topic, view, sub.gap_reason());
         }
         let begun = stops.partition_point(|stop| stop.seq <= sub.cursor);
-        for stop in &stops[begun..] {
+        // The whole record after `set` shows the correction that is its last tick.
+        let is_again = sub.base == Base::Again;
+        for stop in stops[begun..].iter().filter(|stop| !is_again || stop.seq < topic.record.seq) {
             is_full = !frame.emit.has_room();
             if is_full {
                 break;
