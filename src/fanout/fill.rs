@@ -60,7 +60,7 @@ impl Fanout {
         let sub = &mut self.subs[key as usize];
         let topic = &mut self.topics[sub.topic as usize];
         let view = self.views.get(sub.view);
-        if sub.mode != Mode::Once && sub.has_begun() && topic.hides_correction(sub.cursor) {
+        if sub.mode == Mode::Latest && sub.has_begun() && topic.hides_correction(sub.cursor) {
             if sub.base == Base::Record {
                 // It waited for the first tick: its first message is the update up to the first correction.
                 sub.base = Base::None;

@@ -1,6 +1,6 @@
 //! Where ticks are merged, and a cancel or a correction of a trade is among those that are due: it is a message of its own,
-//! which stands for the ticks up to it. Mode `latest` merges, and every mode does after `set`, into the whole record. So
-//! whatever its mode and its fields, a subscription is told.
+//! which stands for the ticks up to it. Mode `latest` merges, and mode `every` does after `set`, into the whole record.
+//! So whatever its fields, a subscription is told.
 //!
 //! Rare, so nothing is kept for it: the ticks are read from the ring. When the ring no longer has the one after the cursor,
 //! a gap says so.
