@@ -395,7 +395,7 @@ impl Witness {
                     return breach(Law::Told, format!("a gap that hides no correction: {message:?}"));
                 }
                 // A feed waits for those that read every tick or trade.
-                if is_slow && !is_latest && terms.is_lossless {
+                if is_slow && !is_latest && !watch.may_be_whole && terms.is_lossless {
                     return breach(Law::Lossless, format!("{message:?} although the feed waits"));
                 }
                 return Ok(());
@@ -436,7 +436,9 @@ impl Witness {
             Self::check_changes(watch, message, tape)?;
             Self::check_told(watch, message, tape)?;
         }
-        let may_be_whole = std::mem::take(&mut watch.may_be_whole);
+        let may_be_whole = watch.may_be_whole;
+        // Cancels and corrections come before the whole record, not in mode `trades`.
+        watch.may_be_whole &= message.has("cancel") || message.has("correct");
         let held = &self.store.get(&key).record;
         if let Some((name, text)) =
             held.iter().find(|(name, _)| is_wanted(name) && !truth.contains_key(name.as_str()))
@@ -478,7 +480,7 @@ impl Witness {
                     && !record.contains_key(**name)
                     && tape.record(&symbol, seq).is_some_and(|truth| truth.contains_key(*name))
             });
-            if let Some(name) = lacking {
+            if let Some(name) = lacking.filter(|_| !watch.may_be_whole) {
                 return breach(Law::Changes, format!("a trade without its {name}: {message:?}"));
             }
         }
@@ -490,11 +492,15 @@ impl Witness {
 
     /// Nothing is merged away that is a message of its own.
     fn check_told(watch: &Watch, message: &Message, tape: &Tape) -> Found {
-        if watch.may_be_whole {
-            return Ok(());
-        }
         let (symbol, seq) = (message.str("symbol"), message.seq("seq"));
-        let hidden = (seq + 1 - message.n()..seq).find(|&seq| watch.is_own(&symbol, seq, tape));
+        let is_own = |seq: &u64| watch.is_own(&symbol, *seq, tape);
+        let hidden = if watch.may_be_whole {
+            // Trades may be merged into the whole record, and in mode `trades` corrections.
+            let correction = tape.correction_within(&symbol, seq - message.n(), seq - 1);
+            correction.filter(|_| watch.wanted.mode != "trades")
+        } else {
+            (seq + 1 - message.n()..seq).find(is_own)
+        };
         hidden.map_or(Ok(()), |hidden| breach(Law::Told, format!("tick {hidden} is merged into {message:?}")))
     }
 
