@@ -1,11 +1,11 @@
-//! A sink for tests: it keeps all ticks, and its clock advances by a fixed step at each reading.
+//! For tests: a sink that keeps all ticks, whose clock advances by a fixed step at each reading; and reports of trades.
 
 use std::{cell::Cell, time::Duration};
 
-use super::{RefusedTick, RejectReason, Sink};
+use super::{RefusedTick, RejectReason, Sink, ndjson::report::LineReport};
 use crate::{
     shutdown::Stop,
-    tick::{Decimal, Field, Fields, Nanos, Symbol, Tick},
+    tick::{Affects, Decimal, Field, FieldSet, Fields, Nanos, Side, Symbol, Tick, TradeId},
 };
 
 /// Keeps everything.
@@ -63,4 +63,27 @@ pub fn tick(symbol: &str, bid: &str, ts: i64) -> Tick {
     let mut fields = Fields::default();
     fields.set_decimal(Field::Bid, Decimal::parse(bid).unwrap());
     Tick { symbol: Symbol::new(symbol).unwrap(), ts: Nanos::from_micros(ts), fields }
+}
+
+/// Makes trades of some ticks that do not affect everything, and of others a cancel or correction of the trade `id`.
+pub fn report_some(fields: &mut Fields, seed: u64, id: TradeId) {
+    if seed.is_multiple_of(4) {
+        let words = [Affects::NONE, Affects::LAST, Affects::HIGH_LOW, Affects::VOLUME.with(Affects::LAST)];
+        fields.limit_trade(words[(seed / 4 % 4) as usize]);
+    } else if seed % 4 == 1 {
+        let quote = Affects::ALL.fields();
+        let (cancel, correct) = (seed % 8 == 1, seed % 8 == 5);
+        fields.clear(FieldSet::ALL.without(quote));
+        let report =
+            LineReport { cancel: cancel.then_some(id), correct: correct.then_some(id), affects: None };
+        fields.clear(if correct {
+            fields.withdrawn().intersect(FieldSet::LAST_TRADE).with(Field::TradeId)
+        } else {
+            FieldSet::NONE
+        });
+        if correct {
+            fields.set_side(Side::Sell);
+        }
+        report.put(fields).unwrap();
+    }
 }

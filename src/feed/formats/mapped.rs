@@ -3,10 +3,10 @@
 //! ```text
 //! hints, or a known table; the line of names -> Plan (which column is what) -> a tick for each row
 //! ```
-//! Cells are trimmed; an empty one, `NaN`, `null` or `None` is absent: programs write them for a
-//! missing value, so none withdraws a field. A decimal is exact. One of more than 9 places is
-//! rounded as a JSON number if it has 16 or 17 digits, as printed doubles have, or more than a decimal can have.
-//! Without a receive time, the event time is used.
+//! Cells are trimmed; an empty one, `NaN`, `null` or `None` is absent: programs write them for a missing value, so none
+//! withdraws a field. In `affects`, `none` is a word. A decimal is exact. One of more than 9 places is rounded as a JSON
+//! number if it has 16 or 17 digits, as printed doubles have, or more than a decimal can have. Without a receive time,
+//! the event time is used.
 //!
 //! Invariant: once the line of names was read, a row's columns are found without comparing names.
 
@@ -19,12 +19,16 @@ use super::{
     hints::{Columns, Hints, shown},
     moment::Unit,
     preset::{Known, Preset, column},
+    report::{NONE, ReportColumn},
     table::{NO_NAMES, RowValue, Splitter, Table, TableFormat, TableRow},
     target::ColumnTarget,
 };
 use crate::{
-    feed::{conditions::of_massive, ndjson::ValueFault},
-    tick::{Affects, CustomFields, CustomId, Field, Fields, ReportKind, Symbol, Tick, TradeReport},
+    feed::{
+        conditions::of_massive,
+        ndjson::{ValueFault, report::LineReport},
+    },
+    tick::{Affects, CustomFields, CustomId, Field, Fields, ReportKind, Symbol, Tick, TradeId, TradeReport},
 };
 
 /// Decodes the rows of one table.
@@ -272,7 +276,16 @@ impl Plan {
             let cell = row.get(at).trim();
             match target {
                 ColumnTarget::Symbol if !cell.is_empty() => tick.symbol = Some(Symbol::new(cell)?),
+                ColumnTarget::Report(column @ ReportColumn::Affects) if cell == NONE => {
+                    column.read(cell, &mut tick.line)?;
+                }
                 _ if is_absent(cell) => {}
+                ColumnTarget::Report(column @ ReportColumn::Affects) => column.read(cell, &mut tick.line)?,
+                // A name is taken as in the column of `trade_id`.
+                ColumnTarget::Report(column) => {
+                    let id = TradeId::of_venue(cell);
+                    column.read(id.as_ref().map_or(cell, TradeId::as_str), &mut tick.line)?;
+                }
                 ColumnTarget::Ts => {
                     tick.ts = Some(unit.read(cell).ok_or(FormatFault::value("ts", ValueFault::Moment))?);
                 }
@@ -294,7 +307,7 @@ impl Plan {
             tick.fields.withdraw_sides_at_zero();
         }
         tick.report();
-        Ok(())
+        Ok(tick.line.put(&mut tick.fields)?)
     }
 }
 
@@ -307,6 +320,8 @@ struct Parts {
     fields: Fields,
     affects: Affects,
     correction: MassiveCorrection,
+    /// Of the columns with our own names.
+    line: LineReport,
 }
 
 /// What a row of Massive's trades is, by its indicator of corrections.

@@ -32,6 +32,7 @@ mod own;
 mod plain;
 mod prefix;
 mod preset;
+mod report;
 mod streams;
 mod table;
 mod tardis;
@@ -51,7 +52,7 @@ pub use own::META;
 pub use plain::{NULL, WITHDRAWN};
 pub use prefix::Prefix;
 #[cfg(feature = "parquet")]
-pub use write::without_report;
+pub use report::ReportColumn;
 pub use write::{Kept, Rows, WholeQuotes};
 
 #[cfg(test)]

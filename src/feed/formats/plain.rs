@@ -6,17 +6,18 @@
 //! ```
 //! The names are those of the record's fields; `symbol` and at least one field are required. Times are microseconds
 //! since 1970, or in seconds, milliseconds or nanoseconds if their size shows it. An empty cell is absent, and `null`
-//! withdraws the field. A column `withdrawn` has the names of withdrawn fields, with blanks between. Output of
-//! spreadsheets and data frames with these names is accepted.
+//! withdraws the field. A column `withdrawn` has the names of withdrawn fields, with blanks between; `affects`, `cancel`
+//! and `correct` say of trades what a line does. Output of spreadsheets and data frames with these names is accepted.
 
 use std::sync::Arc;
 
 use super::{
     FormatFault, custom,
+    report::ReportColumn,
     table::{NO_NAMES, RowValue, TableFormat, TableRow, decimal},
 };
 use crate::{
-    feed::ndjson::ValueFault,
+    feed::ndjson::{ValueFault, report::LineReport},
     tick::{CustomFields, CustomId, Field, Fields, Side, Symbol, Tick, TradeId, Volume, WantedFields},
 };
 
@@ -35,6 +36,7 @@ enum PlainColumn {
     Record(Field),
     Configured(CustomId),
     Withdrawn,
+    Report(ReportColumn),
 }
 
 /// The column of withdrawn fields, where cells without a value do not tell.
@@ -57,12 +59,14 @@ fn columns(row: &TableRow<'_>, table: &CustomFields) -> Option<Vec<PlainColumn>>
             WITHDRAWN => Some(PlainColumn::Withdrawn),
             name => {
                 let field = Field::parse(name).map(PlainColumn::Record);
+                let field = field.or_else(|| ReportColumn::parse(name).map(PlainColumn::Report));
                 field.or_else(|| table.find(name).map(PlainColumn::Configured))
             }
         })
         .collect::<Option<_>>()?;
-    let has_field =
-        columns.iter().any(|column| matches!(column, PlainColumn::Record(_) | PlainColumn::Configured(_)));
+    let has_field = columns.iter().any(|column| {
+        matches!(column, PlainColumn::Record(_) | PlainColumn::Configured(_) | PlainColumn::Report(_))
+    });
     (columns.contains(&PlainColumn::Symbol) && has_field).then_some(columns)
 }
 
@@ -92,7 +96,7 @@ impl TableFormat for Plain {
             return Err(FormatFault::Columns { found: row.len(), expected });
         }
         let (mut symbol, mut ts, mut rx, mut fields) = (None, None, None, Fields::default());
-        let mut withdrawn = WantedFields::NONE;
+        let (mut withdrawn, mut report) = (WantedFields::NONE, LineReport::default());
         for (at, column) in self.columns.iter().enumerate() {
             match column {
                 PlainColumn::Symbol => symbol = Some(Symbol::new(row.get(at))?),
@@ -107,6 +111,7 @@ impl TableFormat for Plain {
                 }
                 PlainColumn::Configured(id) => custom::read(row.get(at), *id, &self.table, &mut fields)?,
                 PlainColumn::Withdrawn => withdrawn = read_names(row.get(at), &self.table)?,
+                PlainColumn::Report(column) => column.read(row.get(at), &mut report)?,
             }
         }
         let named = fields.all_named();
@@ -118,7 +123,8 @@ impl TableFormat for Plain {
             fields.withdraw_custom(&self.table, id);
         }
         let symbol = symbol.ok_or(FormatFault::Missing { field: "symbol" })?;
-        if !fields.has_values() {
+        report.put(&mut fields)?;
+        if !fields.has_values() && fields.report().is_none() {
             return Err(FormatFault::NoFields);
         }
         Ok(RowValue::Tick(rx, Tick { symbol, ts, fields }))

@@ -1,5 +1,6 @@
 //! The meaning of a table's column, by the names that options have for it.
 
+use super::report::ReportColumn;
 use crate::tick::{CustomFields, Field, WantedFields, custom::CustomName};
 
 /// The meaning of a column.
@@ -16,6 +17,8 @@ pub enum ColumnTarget {
     Conditions,
     Correction,
     Field(Field),
+    /// What the row says of a trade beside its fields.
+    Report(ReportColumn),
     /// A field that the configuration adds, if it does: known when the table is opened.
     Custom(CustomName),
 }
@@ -35,6 +38,7 @@ impl ColumnTarget {
             ColumnTarget::Conditions => "conditions",
             ColumnTarget::Correction => "correction",
             ColumnTarget::Field(field) => field.name(),
+            ColumnTarget::Report(column) => column.name(),
             ColumnTarget::Custom(name) => name.as_str(),
         }
     }
@@ -45,9 +49,10 @@ impl ColumnTarget {
             "ts" => ColumnTarget::Ts,
             "rx" => ColumnTarget::Rx,
             Self::BUYER_MAKER => ColumnTarget::BuyerMaker,
-            _ => match Field::parse(name) {
-                Some(field) => ColumnTarget::Field(field),
-                None => ColumnTarget::Custom(CustomName::parse(name)?),
+            _ => match (Field::parse(name), ReportColumn::parse(name)) {
+                (Some(field), _) => ColumnTarget::Field(field),
+                (None, Some(column)) => ColumnTarget::Report(column),
+                (None, None) => ColumnTarget::Custom(CustomName::parse(name)?),
             },
         })
     }
@@ -56,13 +61,14 @@ impl ColumnTarget {
     pub fn is_value(self) -> bool {
         match self {
             ColumnTarget::Field(field) => !matches!(field, Field::Side | Field::TradeId),
-            ColumnTarget::Custom(_) => true,
+            ColumnTarget::Custom(_) | ColumnTarget::Report(ReportColumn::Cancel) => true,
             _ => false,
         }
     }
 
     pub fn names(table: &CustomFields) -> String {
         let fields = WantedFields::ALL.names(table).join(", ");
-        format!("symbol, ts, rx, {fields} and {}", Self::BUYER_MAKER)
+        let report = ReportColumn::ALL.map(ReportColumn::name).join(", ");
+        format!("symbol, ts, rx, {fields}, {report} and {}", Self::BUYER_MAKER)
     }
 }

@@ -11,6 +11,7 @@ mod configured;
 #[cfg(feature = "dbn")]
 mod dbn;
 mod lean_ticks;
+mod reports;
 mod symbols;
 
 const LINE_BYTES_MAX: usize = 4_096;

@@ -1,15 +1,14 @@
 //! Writes ticks in the writable text formats: our own, plain tables, and Tardis's trades and quotes.
 //!
-//! Loss: fields without a column are left out, and all but our own format leave out cancels, corrections, and trades that
-//! do not affect everything; [`Rows::write`] returns whether there were any. Times lose everything
-//! below a microsecond. A row of Tardis's quotes is a whole quote, of which an empty side is withdrawn: [`WholeQuotes`]
+//! Loss: fields without a column are left out, and Tardis's tables leave out cancels, corrections, and trades that do not
+//! affect everything; [`Rows::write`] returns whether there were any. Times lose everything below a microsecond. A row of Tardis's quotes is a whole quote, of which an empty side is withdrawn: [`WholeQuotes`]
 //! makes ticks so. A table of Tardis withdraws nothing but a side of the book.
 //!
 //! Invariant: a written line is read back as the same tick, except for the fields left out.
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::plain::NULL;
+use super::{plain::NULL, report::ReportColumn};
 use crate::{
     feed::ndjson::write_line,
     tick::{
@@ -106,7 +105,8 @@ impl Rows {
             Rows::Parquet { .. } => None,
             Rows::Plain { fields } => {
                 let fields = WantedFields::ALL.names(fields).join(",");
-                Some(format!("symbol,ts,rx,{fields}\n"))
+                let report = ReportColumn::ALL.map(ReportColumn::name).join(",");
+                Some(format!("symbol,ts,rx,{fields},{report}\n"))
             }
             Rows::TardisTrades { .. } => {
                 Some("exchange,symbol,timestamp,local_timestamp,id,side,price,amount\n".to_owned())
@@ -120,7 +120,8 @@ impl Rows {
 
     /// Appends a tick with receive time `rx`.
     pub fn write(&self, tick: &Tick, rx: Nanos, out: &mut Vec<u8>) -> Kept {
-        if tick.fields.report().is_some() && *self != Rows::Own {
+        let is_tardis = matches!(self, Rows::TardisTrades { .. } | Rows::TardisQuotes { .. });
+        if is_tardis && tick.fields.report().is_some() {
             let left = without_report(tick);
             let kept = left.map_or(Kept::Nothing, |left| self.write(&left, rx, out));
             return if kept == Kept::All { Kept::Part } else { kept };
@@ -160,7 +161,7 @@ impl Rows {
 /// What is left of a tick that says more of a trade than its fields can, for formats without cancels, corrections and
 /// `affects`. Its price has no size then: played again, it moves no total that the trade did not affect. `None` when
 /// nothing is left.
-pub fn without_report(tick: &Tick) -> Option<Tick> {
+fn without_report(tick: &Tick) -> Option<Tick> {
     let mut left = tick.clone();
     let report = left.fields.report()?;
     if report.is_correction() {
@@ -184,8 +185,14 @@ fn write_plain(tick: &Tick, fields: &CustomFields, rx: Nanos, out: &mut Vec<u8>)
     }
     out.push(b',');
     time(rx, out);
-    values(tick, &Field::ALL, Nulls::Told, out);
+    values(&tick.fields.spelled_out(), &Field::ALL, Nulls::Told, out);
     let kept = configured(tick, fields, out);
+    for column in ReportColumn::ALL {
+        out.push(b',');
+        if let Some(cell) = column.cell(&tick.fields) {
+            quoted(&cell, out);
+        }
+    }
     out.push(b'\n');
     kept
 }
@@ -236,30 +243,30 @@ enum Nulls {
 
 /// A column for each field, empty where the tick does not have it, and the line's end.
 fn cells(tick: &Tick, fields: &[Field], nulls: Nulls, out: &mut Vec<u8>) {
-    values(tick, fields, nulls, out);
+    values(&tick.fields, fields, nulls, out);
     out.push(b'\n');
 }
 
-fn values(tick: &Tick, fields: &[Field], nulls: Nulls, out: &mut Vec<u8>) {
+fn values(of: &Fields, fields: &[Field], nulls: Nulls, out: &mut Vec<u8>) {
     for &field in fields {
         out.push(b',');
-        if !tick.fields.mask.contains(field) {
-            if nulls == Nulls::Told && tick.fields.withdrawn().contains(field) {
+        if !of.mask.contains(field) {
+            if nulls == Nulls::Told && of.withdrawn().contains(field) {
                 out.extend_from_slice(NULL.as_bytes());
             }
             continue;
         }
         match field {
-            Field::Side => out.extend_from_slice(tick.fields.side.as_str().as_bytes()),
-            Field::TradeId => write_id(tick.fields.trade_id(), out),
-            Field::Trades => out.extend_from_slice(itoa::Buffer::new().format(tick.fields.trades).as_bytes()),
-            Field::Volume => tick.fields.volume().write(out),
-            _ => tick.fields.get_decimal(field).unwrap_or_default().write(out),
+            Field::Side => out.extend_from_slice(of.side.as_str().as_bytes()),
+            Field::TradeId => write_id(of.trade_id(), out),
+            Field::Trades => out.extend_from_slice(itoa::Buffer::new().format(of.trades).as_bytes()),
+            Field::Volume => of.volume().write(out),
+            _ => of.get_decimal(field).unwrap_or_default().write(out),
         }
     }
 }
 
-/// The only cell that may have a comma.
+/// A cell that may have a comma, and no quote.
 fn write_id(id: &TradeId, out: &mut Vec<u8>) {
     let quote: &[u8] = if id.as_bytes().contains(&b',') { b"\"" } else { b"" };
     out.extend_from_slice(quote);

@@ -79,6 +79,8 @@ pub enum ValueFault {
     Twice,
     #[error("not a list of last, high_low and volume, each at most once: {found}")]
     Affects { found: &'static str },
+    #[error("neither none nor last, high_low and volume, each at most once, with blanks between")]
+    AffectsCell,
     /// What the line has does not go together.
     #[error("{0}")]
     Rule(&'static str),

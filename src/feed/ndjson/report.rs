@@ -1,4 +1,5 @@
-//! What a line says of a trade beside its fields: what the trade affects, or that another is cancelled or corrected.
+//! What a line, or a row of a table, says of a trade beside its fields: what the trade affects, or that another is
+//! cancelled or corrected.
 //!
 //! Invariant: a cancel or correction is a tick of its own. Beside it stand only fields that it moves.
 
@@ -7,12 +8,19 @@ use std::sync::Arc;
 use super::error::{LineError, ValueFault};
 use crate::tick::{Affects, Field, FieldSet, Fields, ReportKind, TradeId, TradeReport};
 
-/// These values of a line.
+/// These values.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(in crate::feed) struct LineReport {
     pub affects: Option<Affects>,
     pub cancel: Option<TradeId>,
     pub correct: Option<TradeId>,
+}
+
+/// What does not go together, and the name that asks for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::feed) struct ReportFault {
+    pub name: &'static str,
+    pub rule: &'static str,
 }
 
 /// What a line of a correction says of the trade, and not of the record.
@@ -23,8 +31,8 @@ impl LineReport {
     ///
     /// # Errors
     /// When the line has what does not go with it.
-    pub fn put(self, fields: &mut Fields) -> Result<(), LineError> {
-        let fault = |field, rule| Err(LineError::Value { field, fault: ValueFault::Rule(rule) });
+    pub fn put(self, fields: &mut Fields) -> Result<(), ReportFault> {
+        let fault = |name, rule| Err(ReportFault { name, rule });
         match self {
             LineReport { affects: Some(_), cancel: Some(_), .. }
             | LineReport { affects: Some(_), correct: Some(_), .. } => {
@@ -53,8 +61,14 @@ impl LineReport {
     }
 }
 
-fn correct(id: TradeId, fields: &mut Fields) -> Result<(), LineError> {
-    let fault = |rule| Err(LineError::Value { field: "correct", fault: ValueFault::Rule(rule) });
+impl From<ReportFault> for LineError {
+    fn from(fault: ReportFault) -> Self {
+        LineError::Value { field: fault.name, fault: ValueFault::Rule(fault.rule) }
+    }
+}
+
+fn correct(id: TradeId, fields: &mut Fields) -> Result<(), ReportFault> {
+    let fault = |rule| Err(ReportFault { name: "correct", rule });
     if !Affects::ALL.fields().without(Field::TradeId.bit()).contains_all(fields.named()) {
         return fault("a tick of its own, without a quote or another trade_id");
     }

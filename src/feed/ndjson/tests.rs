@@ -2,12 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::{report::LineReport, *};
+use super::*;
 use crate::{
-    feed::{RejectCounts, RejectReason},
+    feed::{RejectCounts, RejectReason, testing::report_some},
     tick::{
-        Affects, DECIMAL_FIELDS, Decimal, Field, FieldSet, Fields, Nanos, Side, Symbol, Tick, TradeId,
-        Volume, WantedFields,
+        DECIMAL_FIELDS, Decimal, Field, FieldSet, Fields, Nanos, Side, Symbol, Tick, Volume, WantedFields,
         testing::{ANY_SYMBOL, any_decimal, any_trade_id, any_volume},
     },
 };
@@ -564,34 +563,10 @@ fn any_tick() -> impl Strategy<Value = (Tick, Option<Nanos>)> {
                 }
             }
             fields.withdraw_all(FieldSet(withdrawn));
-            report_some(&mut fields, trades);
+            report_some(&mut fields, trades, id);
             (Tick { symbol, ts, fields }, rx)
         },
     )
-}
-
-/// Some ticks become reports of trades.
-fn report_some(fields: &mut Fields, seed: u64) {
-    if seed.is_multiple_of(4) {
-        let words = [Affects::NONE, Affects::LAST, Affects::HIGH_LOW, Affects::VOLUME.with(Affects::LAST)];
-        fields.limit_trade(words[(seed / 4 % 4) as usize]);
-    } else if seed % 4 == 1 {
-        let quote = Affects::ALL.fields();
-        let (cancel, correct) = (seed % 8 == 1, seed % 8 == 5);
-        let id = TradeId::of_number(seed);
-        fields.clear(FieldSet::ALL.without(quote));
-        let report =
-            LineReport { cancel: cancel.then_some(id), correct: correct.then_some(id), affects: None };
-        fields.clear(if correct {
-            fields.withdrawn().intersect(FieldSet::LAST_TRADE).with(Field::TradeId)
-        } else {
-            FieldSet::NONE
-        });
-        if correct {
-            fields.set_side(Side::Sell);
-        }
-        report.put(fields).unwrap();
-    }
 }
 
 /// Bytes that resemble lines closely enough to get far into the decoder.

@@ -121,13 +121,7 @@ impl<W: Write + Send> Writer<W> {
     pub fn write(&mut self, tick: &Tick, rx: Nanos) -> io::Result<Kept> {
         #[cfg(feature = "parquet")]
         if let RecordingOutput::Parquet(out) = &mut self.out {
-            if tick.fields.report().is_none() {
-                return out.write(tick, rx).map(|()| Kept::All);
-            }
-            return match crate::feed::formats::without_report(tick) {
-                Some(left) => out.write(&left, rx).map(|()| Kept::Part),
-                None => Ok(Kept::Nothing),
-            };
+            return out.write(tick, rx).map(|()| Kept::All);
         }
         let kept = match &self.rows {
             Rows::TardisQuotes { .. } => self.rows.write(&self.quotes.complete(tick), rx, &mut self.lines),

@@ -4,7 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    feed::formats::{self, DecoderOutput, Hints},
+    feed::{
+        formats::{self, DecoderOutput, Hints},
+        testing::report_some,
+    },
     tick::{
         Decimal, Fields, Symbol, Volume,
         custom::{CustomField, CustomKind, CustomMerge, CustomName},
@@ -93,6 +96,9 @@ fn configure(tick: &mut Tick, table: &Arc<CustomFields>, configured: Configured)
     }
 }
 
+/// A tick, and what is made of it.
+type Any = ((Tick, Nanos), FieldSet, Configured, (u64, TradeId));
+
 /// Writes ticks, and reads them without knowing how they were written.
 fn there_and_back(rows: &Rows, ticks: &[(Tick, Nanos)]) -> Vec<(Tick, Nanos)> {
     let header = || "{\"tickcast\":\"recording\",\"version\":1}\n".to_owned();
@@ -117,13 +123,15 @@ proptest! {
                 tick(FieldSet::ALL, FieldSet::ALL),
                 prop_oneof![Just(FieldSet::NONE), any::<u16>().prop_map(FieldSet)],
                 any_configured(),
+                (any::<u64>(), any_trade_id()),
             ),
             1..20,
         ),
     ) {
         let table = configured();
-        let withdraw = |((mut tick, rx), withdrawn, more): ((Tick, Nanos), FieldSet, Configured)| {
+        let withdraw = |((mut tick, rx), withdrawn, more, (seed, id)): Any| {
             tick.fields.withdraw_all(withdrawn);
+            report_some(&mut tick.fields, seed, id);
             configure(&mut tick, &table, more);
             (tick, rx)
         };
@@ -198,26 +206,42 @@ fn what_is_left_out_is_told() {
 }
 
 #[test]
-fn what_only_our_own_format_can_say_of_a_trade_is_left_out_of_the_others() {
-    let line = |fields: &str| {
-        let line = format!(r#"{{"symbol":"A","rx":1742860800000000,{fields}}}"#);
-        let decoded = crate::feed::ndjson::NdjsonDecoder::new(4_096).decode(&mut line.clone().into_bytes());
-        (decoded.unwrap().tick, line)
-    };
+fn what_is_said_of_a_trade_stands_in_plain_tables_and_is_left_out_of_those_of_tardis() {
     let plain = Rows::Plain { fields: Arc::default() };
-    let check = |fields: &str, kept: Kept, cells: &str| {
-        let (tick, own) = line(fields);
-        let (mut out, rx) = (Vec::new(), Nanos(1_742_860_800_000_000_000));
-        assert_eq!(Rows::Own.write(&tick, rx, &mut out), Kept::All);
-        assert_eq!(String::from_utf8(out).unwrap().trim_end(), own);
-        let mut out = Vec::new();
-        assert_eq!(plain.write(&tick, rx, &mut out), kept, "{fields}");
-        assert!(String::from_utf8(out).unwrap().starts_with(cells), "{fields}");
+    assert_eq!(
+        plain.names().unwrap(),
+        "symbol,ts,rx,bid,bid_size,ask,ask_size,last,last_size,side,trade_id,open,high,low,volume,trades,\
+         affects,cancel,correct\n"
+    );
+    let check = |fields: &str, cells: &str, trades: (Kept, &str)| {
+        let own = format!(r#"{{"symbol":"A","rx":1742860800000000,{fields}}}"#);
+        let decoded = crate::feed::ndjson::NdjsonDecoder::new(4_096).decode(&mut own.clone().into_bytes());
+        let (tick, rx) = (decoded.unwrap().tick, Nanos(1_742_860_800_000_000_000));
+        let write = |rows: &Rows| {
+            let mut out = Vec::new();
+            let kept = rows.write(&tick, rx, &mut out);
+            (kept, String::from_utf8(out).unwrap().trim_end().to_owned())
+        };
+        assert_eq!(write(&Rows::Own), (Kept::All, own.clone()));
+        assert_eq!(write(&plain), (Kept::All, format!("A,,1742860800000000,{cells}")), "{fields}");
+        let (kept, row) = write(&Rows::TardisTrades { exchange: String::new() });
+        assert_eq!((kept, row.as_str()), trades, "{fields}");
     };
-    check(r#""cancel":"a""#, Kept::Nothing, "");
-    check(r#""correct":"a","last":5,"high":6"#, Kept::Nothing, "");
-    check(r#""last":5,"last_size":1,"trade_id":"a","affects":["volume"]"#, Kept::Nothing, "");
-    check(r#""bid":4,"last":5,"last_size":1,"affects":[]"#, Kept::Part, "A,,1742860800000000,4,,,,,,,");
-    check(r#""last":5,"last_size":1,"affects":["last"]"#, Kept::Part, "A,,1742860800000000,,,,,5,,,");
-    check(r#""last":5,"last_size":1,"trade_id":"a,b""#, Kept::All, "A,,1742860800000000,,,,,5,1,,\"a,b\"");
+    let nothing = (Kept::Nothing, "");
+    check(r#""cancel":"a""#, ",,,,,,,,,,,,,,a,", nothing);
+    check(r#""cancel":"a,b","volume":7"#, ",,,,,,,,,,,7,,,\"a,b\",", nothing);
+    check(r#""correct":"a","last":5,"high":6"#, ",,,,5,,,,,6,,,,,,a", nothing);
+    let limited = r#""last":5,"last_size":1,"trade_id":"a","affects":["high_low","volume"]"#;
+    check(limited, ",,,,5,1,,a,,,,,,high_low volume,,", nothing);
+    check(r#""bid":4,"last":5,"last_size":1,"affects":[]"#, "4,,,,5,1,,,,,,,,none,,", nothing);
+    let trade = (Kept::All, ",A,1742860800000000,1742860800000000,,unknown,5,1");
+    check(r#""last":5,"last_size":1"#, ",,,,5,1,,,,,,,,,,", trade);
+    let quotes = Rows::TardisQuotes { exchange: String::new() };
+    let mut fields = Fields::default();
+    for field in [Field::Bid, Field::Last, Field::LastSize] {
+        fields.set_decimal(field, Decimal::from_units(1_000_000_000));
+    }
+    fields.limit_trade(crate::tick::Affects::NONE);
+    let tick = Tick { symbol: Symbol::new("A").unwrap(), ts: None, fields };
+    assert_eq!(quotes.write(&tick, Nanos(0), &mut Vec::new()), Kept::Part);
 }

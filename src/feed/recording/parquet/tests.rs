@@ -16,6 +16,7 @@ use crate::{
     feed::{
         formats::{Hints, Unit},
         recording::{self, Block, RecordReader, RecordingInput, Selection},
+        testing::report_some,
     },
     tick::{
         CustomFields, CustomValue, Decimal, Field, Fields, Nanos, Side, Symbol, Tick, Volume,
@@ -279,6 +280,7 @@ fn any_tick() -> impl Strategy<Value = (Tick, Nanos)> {
             // Half of the ticks withdraw some fields.
             let withdrawn = crate::tick::FieldSet(if withdrawn & 1 == 0 { withdrawn } else { 0 });
             fields.withdraw_all(withdrawn);
+            report_some(&mut fields, trades, id);
             (Tick { symbol: Symbol::new(&symbol).unwrap(), ts, fields }, rx)
         })
 }

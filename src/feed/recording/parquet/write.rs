@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! symbol string, ts and rx timestamps in microseconds (UTC), prices, sizes and volume decimal(38, 18), side and
-//! trade_id string, trades unsigned 64 bits, the names of withdrawn fields with blanks between; all but symbol and rx may be absent
+//! trade_id string, trades unsigned 64 bits, the names of withdrawn fields with blanks between, what a trade affects and
+//! the names of trades that are cancelled or corrected (string); all but symbol and rx may be absent
 //! ```
 //! Loss: times lose what is below a microsecond, as in every format that is written.
 //!
@@ -12,6 +13,7 @@
 use std::{
     fmt::Write as _,
     io::{self, Write},
+    iter,
     sync::Arc,
 };
 
@@ -27,7 +29,7 @@ use parquet::{
 };
 
 use crate::{
-    feed::formats::{NULL, WITHDRAWN},
+    feed::formats::{NULL, ReportColumn, WITHDRAWN},
     tick::{
         CustomFields, CustomSet, CustomValue, Decimal, Field, Fields, Nanos, Tick, Volume, custom::CustomKind,
     },
@@ -83,7 +85,11 @@ impl<W: Write + Send> ParquetWriter<W> {
                 "a sum of 10^20 or more has no room in Parquet's decimal(38, 18): write another format";
             return Err(io::Error::other(error));
         }
-        self.rows.push((rx, tick.clone()));
+        let mut tick = tick.clone();
+        if tick.fields.report().is_some() {
+            tick.fields = tick.fields.spelled_out().into_owned();
+        }
+        self.rows.push((rx, tick));
         if self.rows.len() >= GROUP_ROWS { self.write_group().map_err(failed) } else { Ok(()) }
     }
 
@@ -177,6 +183,10 @@ impl<W: Write + Send> ParquetWriter<W> {
         }
         let withdrawn = rows.iter().map(|(_, tick)| names(&tick.fields));
         write_column::<ByteArrayType, W>(&mut group, withdrawn, Presence::AtTimes)?;
+        for column in ReportColumn::ALL {
+            let cell = |(_, tick): &(Nanos, Tick)| Some(ByteArray::from(column.cell(&tick.fields)?.as_str()));
+            write_column::<ByteArrayType, W>(&mut group, rows.iter().map(cell), Presence::AtTimes)?;
+        }
         group.close()?;
         self.rows.clear();
         Ok(())
@@ -205,7 +215,10 @@ fn schema(fields: &CustomFields) -> String {
         };
         let _ = write!(columns, " optional {kind} {} ({means});", field.name);
     }
-    format!("message tick {{ {columns} optional binary {WITHDRAWN} (string); }}")
+    for name in iter::once(WITHDRAWN).chain(ReportColumn::ALL.map(ReportColumn::name)) {
+        let _ = write!(columns, " optional binary {name} (string);");
+    }
+    format!("message tick {{ {columns} }}")
 }
 
 /// The names of withdrawn fields, with blanks between; `None` when there is none.
