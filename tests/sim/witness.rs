@@ -475,9 +475,13 @@ impl Witness {
         let mut changed = of_ticks(seq - message.n());
         if watch.wanted.mode == "trades" && watch.is_own(&symbol, seq, tape) {
             changed.extend(QUOTE.into_iter().filter(is_wanted).filter(|name| record.contains_key(*name)));
+            // A reader that is behind what the server keeps is told no more of the quote than the ring and the record
+            // prove. The record does while no later tick has named the field.
+            let since = tape.changed(&symbol, seq, tape.head(&symbol));
             let lacking = QUOTE.iter().find(|name| {
                 is_wanted(name)
                     && !record.contains_key(**name)
+                    && !since.contains(*name)
                     && tape.record(&symbol, seq).is_some_and(|truth| truth.contains_key(*name))
             });
             if let Some(name) = lacking.filter(|_| !watch.may_be_whole) {
