@@ -77,6 +77,15 @@ impl Fanout {
     }
 }
 
+/// What ticks prove of a record as it stood before them: the fields of a later one, `known`, that none of them up to it
+/// has changed.
+pub(super) fn before(ticks: &[Stamped], known: &Record) -> Record {
+    let changes = ticks.iter().take_while(|tick| tick.seq <= known.seq).map(|tick| tick.fields.named());
+    let changed = changes.fold(FieldSet::NONE, FieldSet::union);
+    let fields = known.fields.only(FieldSet::ALL.without(changed));
+    Record { fields, named_at: known.named_at.clone(), ..Record::default() }
+}
+
 /// Reads the topic's whole ring, and what it proves of the records at the corrections after a cursor: the fields that a
 /// tick of the ring has changed up to there, and those that none has changed.
 fn read_corrections(
@@ -87,11 +96,8 @@ fn read_corrections(
     stops: &mut Vec<Record>,
 ) {
     let Some(market) = topic.market else { return };
-    let known = &topic.record;
-    store.ring(market, known.seq, ticks);
-    let changed = ticks.iter().map(|tick| tick.fields.named()).fold(FieldSet::NONE, FieldSet::union);
-    let fields = known.fields.only(FieldSet::ALL.without(changed));
-    let mut record = Record { fields, named_at: known.named_at.clone(), ..Record::default() };
+    store.ring(market, topic.record.seq, ticks);
+    let mut record = before(ticks, &topic.record);
     for tick in ticks.iter() {
         advance(&mut record, tick);
         if tick.seq > cursor && tick.fields.correction().is_some() {

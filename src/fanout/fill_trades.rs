@@ -10,14 +10,12 @@
 
 use super::{
     Emit, Fanout, View,
+    fill_corrections::before,
     open_frame::OpenFrame,
     schedule::SendSchedule,
     state::{Base, LocalTopic, Subscription, SubscriptionState, advance, lead},
 };
-use crate::{
-    tick::FieldSet,
-    topic::{Record, Stamped, Store},
-};
+use crate::topic::{Record, Stamped, Store};
 
 /// What a subscription was sent in its turn.
 #[derive(Clone, Copy, Default)]
@@ -178,11 +176,7 @@ fn read_old(
 ) {
     let Some(market) = topic.market else { return };
     store.ring(market, topic.record.seq, ticks);
-    let known = topic.stops.oldest().unwrap_or(&topic.record);
-    let changes = ticks.iter().take_while(|tick| tick.seq <= known.seq).map(|tick| tick.fields.named());
-    let changed = changes.fold(FieldSet::NONE, FieldSet::union);
-    let fields = known.fields.only(FieldSet::ALL.without(changed));
-    let mut record = Record { fields, named_at: known.named_at.clone(), ..Record::default() };
+    let mut record = before(ticks, topic.stops.oldest().unwrap_or(&topic.record));
     for tick in ticks.iter().take_while(|tick| tick.seq <= topic.stops.floor()) {
         advance(&mut record, tick);
         if tick.seq >= from && tick.is_stop() {

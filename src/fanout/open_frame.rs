@@ -81,13 +81,9 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
         passed: u64,
         view: &View,
     ) {
-        let n = stop.seq - sub.cursor;
-        self.tally.record(n - passed);
         let quote = FieldSet::QUOTE.intersect(stop.fields.mask).into();
-        self.emit.stop(LocalId(sub.topic), &topic.symbol, stop, n, quote, view);
-        (sub.cursor, sub.since) = (stop.seq, stop.rx);
-        sub.skipped -= passed;
-        (sub.lead, sub.claim) = (0, Claim::None);
+        self.send_up_to(sub, topic, stop, passed, quote, view);
+        sub.claim = Claim::None;
     }
 
     /// As [`Self::send_stop`], without the quote: what the ticks since the cursor have changed.
@@ -99,9 +95,22 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
         passed: u64,
         view: &View,
     ) {
+        self.send_up_to(sub, topic, stop, passed, WantedFields::NONE, view);
+    }
+
+    #[inline]
+    fn send_up_to(
+        &mut self,
+        sub: &mut Subscription,
+        topic: &LocalTopic,
+        stop: &Record,
+        passed: u64,
+        always: WantedFields,
+        view: &View,
+    ) {
         let n = stop.seq - sub.cursor;
         self.tally.record(n - passed);
-        self.emit.stop(LocalId(sub.topic), &topic.symbol, stop, n, WantedFields::NONE, view);
+        self.emit.stop(LocalId(sub.topic), &topic.symbol, stop, n, always, view);
         (sub.cursor, sub.since) = (stop.seq, stop.rx);
         sub.skipped -= passed;
         sub.lead = 0;
