@@ -181,10 +181,9 @@ impl Fanout {
         if behind || wants_base {
             self.make_behind(key, since, now);
         }
-        // A trade that was due stays so.
+        // What was due stays so. It may have been due within its interval: a trade, or in a session that is about to end.
         let sub = &mut self.subs[key as usize];
-        let waits = mode == Mode::Trades && sub.state == SubscriptionState::Waiting;
-        if waits && before == SubscriptionState::Queued {
+        if before == SubscriptionState::Queued && sub.state == SubscriptionState::Waiting {
             self.schedule.enqueue(key, sub);
         }
         true

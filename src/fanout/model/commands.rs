@@ -168,10 +168,10 @@ impl World {
         }
         ledger.change(change, head);
         ledger.group = entry.groups.get(&ledger.spec.interval).copied();
-        // It goes to the end of the queue. An interval that was set begins now. A trade that was due stays so.
+        // It goes to the end of the queue. An interval that was set begins now. What was due stays so.
         let was_due = std::mem::take(&mut ledger.due);
         ledger.due_since = None;
-        if ledger.is_behind(head) && was_due && ledger.is_trades() {
+        if ledger.is_behind(head) && was_due {
             (ledger.due, ledger.due_since, ledger.flushed) = (true, Some(self.stamp), true);
         } else if ledger.is_behind(head) {
             ledger.become_due(self.now, Some(self.stamp));

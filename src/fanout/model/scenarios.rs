@@ -280,6 +280,46 @@ fn what_the_wheel_holds_of_an_earlier_interval_does_not_shorten_the_next() {
 }
 
 #[test]
+fn what_was_due_within_its_interval_stays_so_whatever_set_changes() {
+    let slot = Slot { which: X, name: 0 };
+    let set = |change| vec![Op::Set(WHO, slot, change), FILL];
+    let to = |mode| Change { mode: Some(mode), ..Change::default() };
+    let spec = |mode| Spec { mode, interval: Duration::from_secs(1), snapshot: false, ..Spec::default() };
+    // The third trade is due after a frame that had no room for it, though the first one's interval has not ended.
+    let trade = || {
+        let mut fields = last(7).0;
+        fields.set_decimal(Field::LastSize, Decimal::from_units(1));
+        Op::Ingest(vec![(X, Given(fields))], Detail::TicksAndTrades)
+    };
+    let trades = || {
+        let first = vec![Op::Subscribe(WHO, X, spec(Mode::Trades), None), trade(), APPLY, FILL];
+        [first, vec![trade(), trade(), APPLY, Op::Fill(WHO, 1)]].concat()
+    };
+    let sent = ["A *X trade 1 n 1", "A *X trade 2 n 1"];
+    for (mode, third) in [
+        (Mode::Latest, "A *X tick 3 n 1"),
+        (Mode::Every, "A *X merged 3 n 1"),
+        (Mode::Once, "A *X merged 3 n 1"),
+    ] {
+        let mut expected = [&sent[..], &[third]].concat();
+        expected.extend((mode == Mode::Once).then_some("A *X snapshot 3"));
+        check([trades(), set(to(mode))].concat(), &expected);
+    }
+    // The interval was cut short.
+    let flushed = vec![
+        Op::Subscribe(WHO, X, spec(Mode::Latest), None),
+        quotes(X, 1),
+        APPLY,
+        FILL,
+        quotes(X, 1),
+        APPLY,
+        Op::FlushIntervals(WHO),
+    ];
+    let narrow = Change { wanted: Some(Field::Bid.bit().into()), ..Change::default() };
+    check([flushed, set(narrow)].concat(), &["A *X tick 1 n 1", "A *X merged 2 n 1"]);
+}
+
+#[test]
 fn subscriptions_with_the_same_interval_share_its_end() {
     let spec = Spec { interval: Duration::from_millis(100), snapshot: false, ..Spec::default() };
     let other = Spec { interval: Duration::from_millis(30), ..spec.clone() };
