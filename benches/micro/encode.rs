@@ -1,7 +1,7 @@
 //! Records and ticks to frames: what is encoded for the first session, and what the next ones copy.
 
 use tickcast::{
-    fanout::{Emit, LocalId, View},
+    fanout::{Emit, LocalId, TopicRef, View},
     limits,
     tick::{Field, Symbol, WantedFields},
     topic::{Record, Stamped, TopicId},
@@ -39,6 +39,13 @@ struct Topic {
     symbol: Symbol,
     record: Record,
     tick: Stamped,
+}
+
+impl Topic {
+    fn as_ref(&self) -> TopicRef<'_> {
+        let Topic { local, symbol, record, tick } = self;
+        TopicRef { local: *local, number: tick.topic, symbol, record, is_first: false }
+    }
 }
 
 /// Frames that follow one another, each filled as far as it goes.
@@ -93,20 +100,20 @@ fn topics(count: usize) -> Vec<Topic> {
 }
 
 fn records(mut writer: FrameWriter<'_, Json>, topic: &Topic) {
-    writer.merged(topic.local, &topic.symbol, &topic.record, 2, WantedFields::ALL, &View::WHOLE);
+    writer.merged(&topic.as_ref(), 2, WantedFields::ALL, &View::WHOLE);
 }
 
 fn changes(mut writer: FrameWriter<'_, Json>, topic: &Topic) {
-    writer.merged(topic.local, &topic.symbol, &topic.record, 1, WantedFields::NONE, &View::WHOLE);
+    writer.merged(&topic.as_ref(), 1, WantedFields::NONE, &View::WHOLE);
 }
 
 fn two_fields(mut writer: FrameWriter<'_, Json>, topic: &Topic) {
     let some = View { wanted: Field::Bid.bit().with(Field::Ask).into(), ..View::WHOLE };
-    writer.merged(topic.local, &topic.symbol, &topic.record, 2, WantedFields::ALL, &some);
+    writer.merged(&topic.as_ref(), 2, WantedFields::ALL, &some);
 }
 
 fn ticks(mut writer: FrameWriter<'_, Json>, topic: &Topic) {
-    writer.last_tick(topic.local, &topic.symbol, &topic.record, &View::WHOLE);
+    writer.last_tick(&topic.as_ref(), &View::WHOLE);
 }
 
 /// One message of each topic, as `emit` writes it.
@@ -145,7 +152,7 @@ fn runs(scale: Scale, again: Again) -> Box<dyn Work> {
             }
             let mut left = &run[..];
             while !left.is_empty() {
-                let sent = pages.page().run(topic.local, &topic.symbol, left, &View::WHOLE);
+                let sent = pages.page().run(&topic.as_ref(), left, &View::WHOLE);
                 left = &left[sent..];
             }
         }

@@ -3,8 +3,21 @@
 use super::{GapReason, LocalId, View};
 use crate::{
     tick::{Symbol, WantedFields},
-    topic::{Record, Stamped},
+    topic::{Record, Stamped, TopicId},
 };
+
+/// What a message knows of its topic.
+#[derive(Clone, Copy, Debug)]
+pub struct TopicRef<'a> {
+    pub local: LocalId,
+    /// Its number in the market: the same on every shard.
+    pub number: TopicId,
+    pub symbol: &'a Symbol,
+    /// The topic's record as it stands.
+    pub record: &'a Record,
+    /// Whether its subscription was sent nothing yet: the message introduces the symbol, for encodings with numbers in place of symbols.
+    pub is_first: bool,
+}
 
 /// Writes the messages of one frame, in order. `wire` encodes them; tests keep values.
 pub trait Emit {
@@ -23,40 +36,24 @@ pub trait Emit {
     fn repeat(&mut self, number: usize) -> bool;
 
     /// The whole record, as a new base.
-    fn snapshot(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, view: &View);
+    fn snapshot(&mut self, topic: &TopicRef<'_>, view: &View);
 
     /// The record in place of the `n` ticks since the last message: what they have changed, and the fields of `always`
     /// whether they have or not.
-    fn merged(
-        &mut self,
-        topic: LocalId,
-        symbol: &Symbol,
-        record: &Record,
-        n: u64,
-        always: WantedFields,
-        view: &View,
-    );
+    fn merged(&mut self, topic: &TopicRef<'_>, n: u64, always: WantedFields, view: &View);
 
     /// The record's last tick: the fields that it changed.
-    fn last_tick(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, view: &View);
+    fn last_tick(&mut self, topic: &TopicRef<'_>, view: &View);
 
     /// One tick: the wanted fields that it changed. `n` is above 1 when ticks without a wanted field came before it.
-    fn tick(&mut self, symbol: &Symbol, tick: &Stamped, n: u64, view: &View);
+    fn tick(&mut self, topic: &TopicRef<'_>, tick: &Stamped, n: u64, view: &View);
 
     /// Consecutive ticks with every field, which the view has, as many as there is room for. Says how many.
-    fn run(&mut self, topic: LocalId, symbol: &Symbol, ticks: &[Stamped], view: &View) -> usize;
+    fn run(&mut self, topic: &TopicRef<'_>, ticks: &[Stamped], view: &View) -> usize;
 
-    /// As [`Self::merged`], of the record as it stood at a tick that is not merged away.
-    fn stop(
-        &mut self,
-        topic: LocalId,
-        symbol: &Symbol,
-        record: &Record,
-        n: u64,
-        always: WantedFields,
-        view: &View,
-    );
+    /// As [`Self::merged`], of `record`, as it stood at a tick that is not merged away.
+    fn stop(&mut self, topic: &TopicRef<'_>, record: &Record, n: u64, always: WantedFields, view: &View);
 
     /// Ticks `from..=to` are lost to this subscription.
-    fn gap(&mut self, symbol: &Symbol, from: u64, to: u64, reason: GapReason, view: &View);
+    fn gap(&mut self, topic: &TopicRef<'_>, from: u64, to: u64, reason: GapReason, view: &View);
 }

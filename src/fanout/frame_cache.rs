@@ -2,7 +2,7 @@
 //!
 //! A pure table: `shared_frames.rs` looks sessions up in it, and [`Emit`](super::Emit) keeps the bytes. A key has a
 //! part for each subscription that is behind, in the order of the session's queues: the topic, the view, the mode, the
-//! cursor, and the seq that it is due to.
+//! cursor, the seq that it is due to, and whether it was sent nothing yet.
 //! The encoding of the frame is compared, too.
 //!
 //! Several frames are kept, for kinds of dashboards that take turns, and for frames that follow one another: each entry
@@ -55,6 +55,8 @@ pub(super) struct KeyPart {
     pub topic: u32,
     pub view: ViewId,
     pub mode: Mode,
+    /// Whether its next message is its first one.
+    pub is_first: bool,
     pub cursor: u64,
     /// The last seq that it is due: the topic's head, or the last trade before quotes that wait.
     pub to: u64,

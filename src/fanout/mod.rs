@@ -45,7 +45,7 @@ mod work_units;
 use std::time::Duration;
 
 pub use accounting::{Accounts, FrameTally, GapReason};
-pub use emit::Emit;
+pub use emit::{Emit, TopicRef};
 pub use frame_cache::FRAMES_KEPT;
 pub use patterns::{HeldGlob, Place, Subscriber};
 pub use resume::{ResumePoint, SubscribeOutcome};

@@ -4,12 +4,12 @@
 //! recorded as filtered before.
 
 use super::{
-    Emit, FrameTally, GapReason, LocalId, Mode, View,
+    Emit, FrameTally, GapReason, LocalId, Mode, TopicRef, View,
     state::{Base, Claim, LocalTopic, Subscription, lead},
 };
 use crate::{
     tick::{FieldSet, Nanos, WantedFields},
-    topic::{Record, Stamped},
+    topic::{Record, Stamped, TopicId},
 };
 
 /// A frame of one session.
@@ -21,6 +21,19 @@ pub(super) struct OpenFrame<'a, S, E> {
     pub tally: FrameTally,
 }
 
+/// What the next message of a subscription knows of its topic.
+#[inline]
+fn topic_of<'a>(sub: &mut Subscription, topic: &'a LocalTopic) -> TopicRef<'a> {
+    TopicRef {
+        local: LocalId(sub.topic),
+        // A symbol that has a tick is listed.
+        number: topic.market.unwrap_or(TopicId(u32::MAX)),
+        symbol: &topic.symbol,
+        record: &topic.record,
+        is_first: sub.takes_first(),
+    }
+}
+
 impl<S, E: Emit> OpenFrame<'_, S, E> {
     /// What the ticks since the cursor have changed, as the record has it now: as the last tick alone, when there is but
     /// one.
@@ -28,13 +41,13 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
     pub fn send_latest(&mut self, sub: &mut Subscription, topic: &LocalTopic, view: &View) {
         let n = topic.record.seq - sub.cursor;
         self.tally.record(n - sub.skipped);
-        let local = LocalId(sub.topic);
+        let at = topic_of(sub, topic);
         let shows_tick = !topic.record.all_changed().intersect(view.wanted).is_empty()
             || view.report_of(&topic.record.fields).is_some();
         if n == 1 && shows_tick {
-            self.emit.last_tick(local, &topic.symbol, &topic.record, view);
+            self.emit.last_tick(&at, view);
         } else {
-            self.emit.merged(local, &topic.symbol, &topic.record, n, WantedFields::NONE, view);
+            self.emit.merged(&at, n, WantedFields::NONE, view);
         }
         sub.begin_at(topic.record.seq);
     }
@@ -45,14 +58,14 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
             sub.claim = Claim::Resumed;
             return self.send_gap(sub, topic, view, GapReason::Epoch);
         }
-        let local = LocalId(sub.topic);
+        let at = topic_of(sub, topic);
         let n = topic.record.seq - sub.cursor;
         self.tally.record(n - sub.skipped);
         let merges = sub.base == Base::Again && n > 0;
         if merges {
-            self.emit.merged(local, &topic.symbol, &topic.record, n, WantedFields::ALL, view);
+            self.emit.merged(&at, n, WantedFields::ALL, view);
         } else {
-            self.emit.snapshot(local, &topic.symbol, &topic.record, view);
+            self.emit.snapshot(&at, view);
         }
         sub.begin_at(topic.record.seq);
         // Mode `once` is answered by a snapshot, whatever came before.
@@ -65,8 +78,8 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
     pub fn send_gap(&mut self, sub: &mut Subscription, topic: &LocalTopic, view: &View, reason: GapReason) {
         let head = topic.record.seq;
         self.tally.gapped[reason as usize] += head - sub.cursor - sub.skipped;
-        self.emit.gap(&topic.symbol, sub.cursor + 1, head, reason, view);
-        self.emit.snapshot(LocalId(sub.topic), &topic.symbol, &topic.record, view);
+        self.emit.gap(&topic_of(sub, topic), sub.cursor + 1, head, reason, view);
+        self.emit.snapshot(&topic_of(sub, topic), view);
         sub.begin_at(head);
     }
 
@@ -110,7 +123,7 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
     ) {
         let n = stop.seq - sub.cursor;
         self.tally.record(n - passed);
-        self.emit.stop(LocalId(sub.topic), &topic.symbol, stop, n, always, view);
+        self.emit.stop(&topic_of(sub, topic), stop, n, always, view);
         (sub.cursor, sub.since) = (stop.seq, stop.rx);
         sub.skipped -= passed;
         sub.lead = 0;
@@ -119,17 +132,17 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
     /// Consecutive ticks, of which the first is the next one after the cursor and the ticks that it skips, as many as
     /// there is room for.
     pub fn send_ticks(&mut self, sub: &mut Subscription, topic: &LocalTopic, view: &View, ticks: &[Stamped]) {
-        // The reason of a gap from here on is not the resume.
-        sub.claim = Claim::None;
         if view.has_every_field() {
             self.send_all(sub, topic, view, ticks);
         } else {
             self.send_wanted(sub, topic, view, ticks);
         }
+        // The reason of a gap from here on is not the resume.
+        sub.claim = sub.claim.caught_up();
     }
 
     fn send_all(&mut self, sub: &mut Subscription, topic: &LocalTopic, view: &View, ticks: &[Stamped]) {
-        let sent = self.emit.run(LocalId(sub.topic), &topic.symbol, ticks, view);
+        let sent = self.emit.run(&topic_of(sub, topic), ticks, view);
         self.tally.delivered += sent as u64;
         sub.cursor += sent as u64;
         if let Some(next) = ticks.get(sent).or(ticks.last()) {
@@ -149,7 +162,7 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
                 sub.lead = lead(n - 1);
                 return;
             }
-            self.emit.tick(&topic.symbol, tick, n, view);
+            self.emit.tick(&topic_of(sub, topic), tick, n, view);
             self.tally.delivered += 1;
             // Each tick in between was recorded as filtered when it came.
             sub.skipped -= n - 1;

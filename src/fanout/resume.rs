@@ -65,7 +65,7 @@ impl Fanout {
             return (SubscribeOutcome::Resumed, false, topic.record.rx);
         }
         let reads_history = sub.mode.reads_history();
-        sub.claim = if reads_history { Claim::Resumed } else { Claim::None };
+        sub.claim = if reads_history { Claim::Resumed } else { Claim::New };
         let must_know_all = reads_history && !sub.view.has_every_field();
         let run = if must_know_all { usize::MAX } else { 1 };
         let mut ticks = std::mem::take(&mut self.scratch.history);

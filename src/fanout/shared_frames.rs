@@ -47,6 +47,7 @@ impl Fanout {
             for (&(key, _), Left { part, since }) in left.iter().zip(&cached_left) {
                 let sub = &mut self.subs[key as usize];
                 (sub.cursor, sub.since, sub.queued) = (part.cursor, *since, 1);
+                sub.claim = if part.is_first { Claim::New } else { Claim::None };
             }
             for key in keys() {
                 if self.subs[key as usize].queued == 0 {
@@ -71,6 +72,7 @@ impl Fanout {
     fn sent_all(&mut self, key: u32, now: Nanos) {
         let sub = &mut self.subs[key as usize];
         let topic = &mut self.topics[sub.topic as usize];
+        sub.claim = Claim::None;
         if sub.mode == Mode::Trades {
             return self.sent_trades(key, now);
         }
@@ -182,7 +184,17 @@ impl Fanout {
             let topic = &self.topics[sub.topic as usize];
             let (view, mode, to) = (sub.view, sub.mode, sub.due_to(topic));
             is_simple(sub, topic)
-                && see(KeyPart { topic: sub.topic, view, mode, cursor: sub.cursor, to }, sub)
+                && see(
+                    KeyPart {
+                        topic: sub.topic,
+                        view,
+                        mode,
+                        is_first: sub.claim.is_first(),
+                        cursor: sub.cursor,
+                        to,
+                    },
+                    sub,
+                )
         };
         entry.queue.all(|key| match key {
             Some(key) => part(key),
@@ -199,5 +211,5 @@ fn is_simple(sub: &Subscription, topic: &LocalTopic) -> bool {
     if sub.mode == Mode::Latest && topic.hides_correction(sub.cursor) {
         return false;
     }
-    sub.base == Base::None && sub.view.has_every_field() && sub.mode != Mode::Once && sub.claim == Claim::None
+    sub.base == Base::None && sub.view.has_every_field() && sub.mode != Mode::Once && sub.claim.is_none()
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     CHANGE_UNITS, Fanout, Mode, Name, ResumePoint, SessionKey, Spec, SubscribeOutcome, Units, View,
-    state::{Base, Claim, SubscriptionState},
+    state::{Base, SubscriptionState},
 };
 use crate::{
     tick::{Nanos, Numbers, State, Symbol, WantedFields},
@@ -165,7 +165,7 @@ impl Fanout {
             (Base::None, _) if head > 0 && begins_anew => Base::Again,
             // Before the first tick: as if it had subscribed with these options.
             (_, Mode::Once) if head == 0 => Base::Record,
-            (_, Mode::Every | Mode::Trades) if head == 0 && sub.claim == Claim::None => Base::None,
+            (_, Mode::Every | Mode::Trades) if head == 0 && sub.claim.is_none() => Base::None,
             (base, _) => base,
         };
         sub.mode = mode;

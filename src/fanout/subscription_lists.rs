@@ -78,7 +78,7 @@ impl Fanout {
             lead: 0,
             state: SubscriptionState::Idle,
             base: Base::None,
-            claim: Claim::None,
+            claim: Claim::New,
         };
         let key = index32(self.subs.insert(sub));
         self.attach(key);

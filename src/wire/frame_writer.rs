@@ -8,8 +8,8 @@ use super::{
     frame_buffers::{Frame, FrameBuffers, ReadyFrame},
 };
 use crate::{
-    fanout::{Emit, GapReason, LocalId, View},
-    tick::{Symbol, WantedFields},
+    fanout::{Emit, GapReason, LocalId, TopicRef, View},
+    tick::WantedFields,
     topic::{Record, Stamped},
 };
 
@@ -47,9 +47,10 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
     }
 
     /// As [`Emit::run`], message by message, each with the name of the subscription.
-    fn run_named(&mut self, topic: LocalId, symbol: &Symbol, ticks: &[Stamped], view: &View) -> usize {
+    fn run_named(&mut self, topic: &TopicRef<'_>, ticks: &[Stamped], view: &View) -> usize {
         let Some(first) = ticks.first() else { return 0 };
-        let (frame, cached) = self.frame_and_cached(topic, view);
+        let symbol = topic.symbol;
+        let (frame, cached) = self.frame_and_cached(topic.local, view);
         let is_cached = cached.covers(first.seq);
         if is_cached {
             cached.extend::<E::Messages>(symbol, ticks, view.numbers);
@@ -88,8 +89,9 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         self.frames.repeat(number, E::ID)
     }
 
-    fn snapshot(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, view: &View) {
-        let (frame, cached) = self.frame_and_cached(topic, view);
+    fn snapshot(&mut self, topic: &TopicRef<'_>, view: &View) {
+        let &TopicRef { local, symbol, record, .. } = topic;
+        let (frame, cached) = self.frame_and_cached(local, view);
         let begin = frame.bytes.len();
         if view.has_every_field() {
             let encoded = cached.record::<E::Messages>(symbol, record, view.numbers);
@@ -103,16 +105,9 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         write_name::<E>(begin, view, frame);
     }
 
-    fn merged(
-        &mut self,
-        topic: LocalId,
-        symbol: &Symbol,
-        record: &Record,
-        n: u64,
-        always: WantedFields,
-        view: &View,
-    ) {
-        let (frame, cached) = self.frame_and_cached(topic, view);
+    fn merged(&mut self, topic: &TopicRef<'_>, n: u64, always: WantedFields, view: &View) {
+        let &TopicRef { local, symbol, record, .. } = topic;
+        let (frame, cached) = self.frame_and_cached(local, view);
         let (begin, cursor) = (frame.bytes.len(), record.seq - n);
         let encoded =
             cached.merged.update::<E::Messages>(symbol, record, cursor, view.wanted, always, view.numbers);
@@ -121,31 +116,33 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         write_name::<E>(begin, view, frame);
     }
 
-    fn last_tick(&mut self, topic: LocalId, symbol: &Symbol, record: &Record, view: &View) {
+    fn last_tick(&mut self, topic: &TopicRef<'_>, view: &View) {
         if !view.has_every_field() {
-            return self.merged(topic, symbol, record, 1, WantedFields::NONE, view);
+            return self.merged(topic, 1, WantedFields::NONE, view);
         }
-        let (frame, cached) = self.frame_and_cached(topic, view);
+        let &TopicRef { local, symbol, record, .. } = topic;
+        let (frame, cached) = self.frame_and_cached(local, view);
         let begin = frame.bytes.len();
         frame.bytes.extend_from_slice(cached.last_tick::<E::Messages>(symbol, record, view.numbers));
         frame.record(record.rx, record.order);
         write_name::<E>(begin, view, frame);
     }
 
-    fn tick(&mut self, symbol: &Symbol, tick: &Stamped, n: u64, view: &View) {
+    fn tick(&mut self, topic: &TopicRef<'_>, tick: &Stamped, n: u64, view: &View) {
         let frame = self.frames.current_mut();
         let begin = frame.bytes.len();
-        E::Messages::tick(symbol, tick, view.wanted, view.numbers, n, &mut frame.bytes);
+        E::Messages::tick(topic.symbol, tick, view.wanted, view.numbers, n, &mut frame.bytes);
         frame.record(tick.rx, tick.order);
         write_name::<E>(begin, view, frame);
     }
 
-    fn run(&mut self, topic: LocalId, symbol: &Symbol, ticks: &[Stamped], view: &View) -> usize {
+    fn run(&mut self, topic: &TopicRef<'_>, ticks: &[Stamped], view: &View) -> usize {
         if view.name.is_some() {
-            return self.run_named(topic, symbol, ticks, view);
+            return self.run_named(topic, ticks, view);
         }
         let Some(first) = ticks.first() else { return 0 };
-        let (frame, cached) = self.frame_and_cached(topic, view);
+        let symbol = topic.symbol;
+        let (frame, cached) = self.frame_and_cached(topic.local, view);
         let message_bytes_max = frame.message_bytes_max;
         let out = &mut frame.bytes;
         let room = (frame.room_bytes + HEAD_BYTES).saturating_sub(out.len() + 1);
@@ -168,16 +165,9 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         sent
     }
 
-    fn stop(
-        &mut self,
-        topic: LocalId,
-        symbol: &Symbol,
-        record: &Record,
-        n: u64,
-        always: WantedFields,
-        view: &View,
-    ) {
-        let (frame, cached) = self.frame_and_cached(topic, view);
+    fn stop(&mut self, topic: &TopicRef<'_>, record: &Record, n: u64, always: WantedFields, view: &View) {
+        let symbol = topic.symbol;
+        let (frame, cached) = self.frame_and_cached(topic.local, view);
         let (begin, cursor) = (frame.bytes.len(), record.seq - n);
         let updates = cached.stop(record.seq);
         let encoded =
@@ -187,10 +177,10 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         write_name::<E>(begin, view, frame);
     }
 
-    fn gap(&mut self, symbol: &Symbol, from: u64, to: u64, reason: GapReason, view: &View) {
+    fn gap(&mut self, topic: &TopicRef<'_>, from: u64, to: u64, reason: GapReason, view: &View) {
         let frame = self.frames.current_mut();
         let begin = frame.bytes.len();
-        E::Messages::gap(symbol, from, to, reason, &mut frame.bytes);
+        E::Messages::gap(topic.symbol, from, to, reason, &mut frame.bytes);
         write_name::<E>(begin, view, frame);
     }
 }

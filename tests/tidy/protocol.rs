@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::Value;
 use tickcast::{
-    fanout::{Emit, GapReason, LocalId, Name, View},
+    fanout::{Emit, GapReason, LocalId, Name, TopicRef, View},
     feed::ndjson::NdjsonDecoder,
     limits::Limits,
     tick::{
@@ -12,7 +12,7 @@ use tickcast::{
         Side, State, Symbol, TradeId, TradeReport, Volume, WantedFields,
         custom::{CustomField, CustomKind, CustomMerge, CustomName},
     },
-    topic::Record,
+    topic::{Record, TopicId},
     wire::{
         CloseReason, CommandError, Control, Encoding, ErrorCode, FrameSize, FrameWriter, Framer, Id,
         ReadyFrame,
@@ -133,6 +133,10 @@ fn data(emit: impl FnOnce(&mut FrameWriter<'_, EventStream>)) -> String {
     text.strip_prefix("data: ").unwrap().trim_end().to_owned()
 }
 
+fn topic<'a>(symbol: &'a Symbol, record: &'a Record) -> TopicRef<'a> {
+    TopicRef { local: LocalId(0), number: TopicId(0), symbol, record, is_first: false }
+}
+
 fn tape() -> Name {
     Name::new("tape").expect("a name")
 }
@@ -144,7 +148,7 @@ fn control(message: &Control<'_>) -> String {
 }
 
 fn data_messages() -> Vec<String> {
-    let (local, symbol, all) = (LocalId(0), symbol(), &View::WHOLE);
+    let (symbol, all) = (symbol(), &View::WHOLE);
     let tape = View { name: Some(tape()), ..View::WHOLE };
     let texts = View { numbers: Numbers::Text, ..tape.clone() };
     let fields = decimals(&[(Field::Bid, "87232.01"), (Field::BidSize, "0.50")]);
@@ -176,10 +180,10 @@ fn data_messages() -> Vec<String> {
         ..TradeReport::of(ReportKind::Correct, id("4744868157"))
     };
     vec![
-        data(|framer| framer.snapshot(local, &symbol, &base(), all)),
-        data(|framer| framer.last_tick(local, &symbol, &changed, all)),
-        data(|framer| framer.merged(local, &symbol, &merged(), 12, WantedFields::NONE, all)),
-        data(|framer| framer.last_tick(local, &symbol, &gone, all)),
+        data(|framer| framer.snapshot(&topic(&symbol, &base()), all)),
+        data(|framer| framer.last_tick(&topic(&symbol, &changed), all)),
+        data(|framer| framer.merged(&topic(&symbol, &merged()), 12, WantedFields::NONE, all)),
+        data(|framer| framer.last_tick(&topic(&symbol, &gone), all)),
         reported(68, Some(odd_lot), |fields| set_totals(fields, "0.03984", Some(15))),
         reported(69, Some(correction), |fields| set_totals(fields, "0.04106", None)),
         reported(70, Some(TradeReport::of(ReportKind::Cancel, id("4744868160"))), |fields| {
@@ -189,13 +193,13 @@ fn data_messages() -> Vec<String> {
             fields.set_trade_id(id("4744868159"));
             set_totals(fields, "0.03976", Some(14));
         }),
-        data(|framer| framer.stop(local, &symbol, &at_trade(), 5, FieldSet::QUOTE.into(), all)),
-        data(|framer| framer.gap(&symbol, 71, 2311, GapReason::Slow, all)),
+        data(|framer| framer.stop(&topic(&symbol, &at_trade()), &at_trade(), 5, FieldSet::QUOTE.into(), all)),
+        data(|framer| framer.gap(&topic(&symbol, &changed), 71, 2311, GapReason::Slow, all)),
         data(|framer| {
-            framer.snapshot(local, &Symbol::new("BTC-PERP").unwrap(), &with_configured_fields(), all);
+            framer.snapshot(&topic(&Symbol::new("BTC-PERP").unwrap(), &with_configured_fields()), all);
         }),
-        data(|framer| framer.last_tick(local, &symbol, &changed, &tape)),
-        data(|framer| framer.last_tick(local, &symbol, &changed, &texts)),
+        data(|framer| framer.last_tick(&topic(&symbol, &changed), &tape)),
+        data(|framer| framer.last_tick(&topic(&symbol, &changed), &texts)),
     ]
 }
 
@@ -217,7 +221,7 @@ fn reported(seq: u64, report: Option<TradeReport>, moved: impl FnOnce(&mut Field
     fields.set_report(report.map(Arc::new));
     let changed = fields.named();
     let record = Record { seq, order: seq, ts: TS, rx: RX, changed, fields, ..Record::default() };
-    data(|framer| framer.last_tick(LocalId(0), &symbol(), &record, &View::WHOLE))
+    data(|framer| framer.last_tick(&topic(&symbol(), &record), &View::WHOLE))
 }
 
 fn answers() -> Vec<String> {

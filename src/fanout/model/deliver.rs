@@ -122,6 +122,19 @@ impl World {
         let Some(entry) = self.clients[client].as_mut() else { return Ok(()) };
         let Some(ledger) = entry.ledgers.get_mut(&slot) else { return Ok(()) };
         ledger.receive(&message.what, &mut context)?;
+        ensure!(
+            ledger.introduced || message.introduces,
+            Introduces,
+            "the first message does not introduce its symbol: {message}"
+        );
+        ensure!(
+            topic.is_none_or(|topic| topic.market == Some(message.number)),
+            Introduces,
+            "{message} has the number {:?}",
+            message.number
+        );
+        context.coverage.hit_if(ledger.introduced && message.introduces, "introduced again");
+        ledger.introduced = true;
         // A trade moves its own interval alone.
         let is_trade = matches!(message.what, What::Stop(..));
         if ledger.interval_from == Some(self.now) && !ledger.spec.interval.is_zero() && !is_trade {

@@ -4,7 +4,7 @@ use std::{cell::Cell, time::Duration};
 
 use super::world::ModelStore;
 use crate::{
-    fanout::{Emit, Fanout, GapReason, LocalId, Mode, SessionKey, Spec, SubscribeRequest, View},
+    fanout::{Emit, Fanout, GapReason, Mode, SessionKey, Spec, SubscribeRequest, TopicRef, View},
     tick::{Decimal, Field, Fields, Nanos, Symbol, Tick, WantedFields},
     topic::{Detail, FeedId, Market, Record, Stamped},
 };
@@ -31,21 +31,21 @@ impl Emit for Open {
         true
     }
 
-    fn snapshot(&mut self, _: LocalId, _: &Symbol, _: &Record, _: &View) {}
+    fn snapshot(&mut self, _: &TopicRef<'_>, _: &View) {}
 
-    fn merged(&mut self, _: LocalId, _: &Symbol, _: &Record, _: u64, _: WantedFields, _: &View) {}
+    fn merged(&mut self, _: &TopicRef<'_>, _: u64, _: WantedFields, _: &View) {}
 
-    fn last_tick(&mut self, _: LocalId, _: &Symbol, _: &Record, _: &View) {}
+    fn last_tick(&mut self, _: &TopicRef<'_>, _: &View) {}
 
-    fn tick(&mut self, _: &Symbol, _: &Stamped, _: u64, _: &View) {}
+    fn tick(&mut self, _: &TopicRef<'_>, _: &Stamped, _: u64, _: &View) {}
 
-    fn run(&mut self, _: LocalId, _: &Symbol, ticks: &[Stamped], _: &View) -> usize {
+    fn run(&mut self, _: &TopicRef<'_>, ticks: &[Stamped], _: &View) -> usize {
         ticks.len()
     }
 
-    fn stop(&mut self, _: LocalId, _: &Symbol, _: &Record, _: u64, _: WantedFields, _: &View) {}
+    fn stop(&mut self, _: &TopicRef<'_>, _: &Record, _: u64, _: WantedFields, _: &View) {}
 
-    fn gap(&mut self, _: &Symbol, _: u64, _: u64, _: GapReason, _: &View) {}
+    fn gap(&mut self, _: &TopicRef<'_>, _: u64, _: u64, _: GapReason, _: &View) {}
 }
 
 /// How the sessions differ.

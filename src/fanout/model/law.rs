@@ -16,6 +16,8 @@ pub enum Law {
     Isolation,
     /// A message shows what the topic's record was.
     Truth,
+    /// The first message of a subscription introduces its symbol, under the number that it has for all.
+    Introduces,
     /// Totals are the sums over all trades.
     Totals,
     /// The newest record, in each message of mode `latest` and when the feed is quiet.

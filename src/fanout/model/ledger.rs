@@ -61,6 +61,8 @@ pub struct Ledger {
     pub other_epoch: bool,
     /// It resumed, and was sent nothing yet.
     pub resumed: bool,
+    /// A message introduced the symbol.
+    pub introduced: bool,
     /// The answer announced that a gap comes next.
     pub gap_promised: bool,
     /// When a message left nothing pending; its interval counts from here.
@@ -109,6 +111,7 @@ impl Ledger {
             base: if begins { Base::Record } else { Base::None },
             other_epoch: false,
             resumed: false,
+            introduced: false,
             gap_promised: false,
             interval_from: None,
             paced: false,

@@ -4,9 +4,9 @@ use std::fmt;
 
 use super::naive::{only, set_in};
 use crate::{
-    fanout::{Emit, FRAMES_KEPT, GapReason, LocalId, Name, View},
+    fanout::{Emit, FRAMES_KEPT, GapReason, Name, TopicRef, View},
     tick::{Fields, Nanos, Numbers, Symbol, WantedFields},
-    topic::{Record, Stamped},
+    topic::{Record, Stamped, TopicId},
 };
 
 /// One message, as its client reads it.
@@ -15,6 +15,9 @@ pub struct Message {
     pub symbol: Symbol,
     pub name: Option<Name>,
     pub numbers: Numbers,
+    /// The symbol's number, and whether the message introduces it.
+    pub number: TopicId,
+    pub introduces: bool,
     pub what: What,
 }
 
@@ -94,11 +97,13 @@ impl Recorder {
         std::mem::take(&mut self.kept)
     }
 
-    fn push(&mut self, symbol: &Symbol, view: &View, what: What) {
+    fn push(&mut self, topic: &TopicRef<'_>, view: &View, what: What) {
         self.messages.push(Message {
-            symbol: symbol.clone(),
+            symbol: topic.symbol.clone(),
             name: view.name.clone(),
             numbers: view.numbers,
+            number: topic.number,
+            introduces: topic.is_first,
             what,
         });
     }
@@ -128,58 +133,45 @@ impl Emit for Recorder {
         self.repeated
     }
 
-    fn snapshot(&mut self, _: LocalId, symbol: &Symbol, record: &Record, view: &View) {
+    fn snapshot(&mut self, topic: &TopicRef<'_>, view: &View) {
+        let record = topic.record;
         // It replaces what its client knows: nothing has to be withdrawn.
-        self.push(symbol, view, What::Snapshot(shown(record, view.wanted.intersect(set_in(&record.fields)))));
+        self.push(topic, view, What::Snapshot(shown(record, view.wanted.intersect(set_in(&record.fields)))));
     }
 
-    fn merged(
-        &mut self,
-        _: LocalId,
-        symbol: &Symbol,
-        record: &Record,
-        n: u64,
-        always: WantedFields,
-        view: &View,
-    ) {
+    fn merged(&mut self, topic: &TopicRef<'_>, n: u64, always: WantedFields, view: &View) {
+        let record = topic.record;
         let changed = record.changed_since(record.seq - n).fields;
         let fields = changed.union(always).intersect(view.wanted);
-        self.push(symbol, view, What::Merged(shown(record, fields), n));
+        self.push(topic, view, What::Merged(shown(record, fields), n));
     }
 
-    fn last_tick(&mut self, _: LocalId, symbol: &Symbol, record: &Record, view: &View) {
-        let shown = shown(record, view.wanted.intersect(record.all_changed()));
-        self.push(symbol, view, What::Tick(shown, 1));
+    fn last_tick(&mut self, topic: &TopicRef<'_>, view: &View) {
+        let shown = shown(topic.record, view.wanted.intersect(topic.record.all_changed()));
+        self.push(topic, view, What::Tick(shown, 1));
     }
 
-    fn tick(&mut self, symbol: &Symbol, tick: &Stamped, n: u64, view: &View) {
-        self.push(symbol, view, What::Tick(shown_tick(tick, view.wanted), n));
+    fn tick(&mut self, topic: &TopicRef<'_>, tick: &Stamped, n: u64, view: &View) {
+        self.push(topic, view, What::Tick(shown_tick(tick, view.wanted), n));
     }
 
-    fn run(&mut self, _: LocalId, symbol: &Symbol, ticks: &[Stamped], view: &View) -> usize {
+    fn run(&mut self, topic: &TopicRef<'_>, ticks: &[Stamped], view: &View) -> usize {
         let sent = ticks.len().min(self.room.saturating_sub(self.messages.len()));
-        for tick in &ticks[..sent] {
-            self.push(symbol, view, What::Tick(shown_tick(tick, view.wanted), 1));
+        for (index, tick) in ticks[..sent].iter().enumerate() {
+            let topic = TopicRef { is_first: topic.is_first && index == 0, ..*topic };
+            self.push(&topic, view, What::Tick(shown_tick(tick, view.wanted), 1));
         }
         sent
     }
 
-    fn stop(
-        &mut self,
-        _: LocalId,
-        symbol: &Symbol,
-        record: &Record,
-        n: u64,
-        always: WantedFields,
-        view: &View,
-    ) {
+    fn stop(&mut self, topic: &TopicRef<'_>, record: &Record, n: u64, always: WantedFields, view: &View) {
         let changed = record.changed_since(record.seq - n).fields;
         let fields = changed.union(always).intersect(view.wanted);
-        self.push(symbol, view, What::Stop(shown(record, fields), n));
+        self.push(topic, view, What::Stop(shown(record, fields), n));
     }
 
-    fn gap(&mut self, symbol: &Symbol, from: u64, to: u64, reason: GapReason, view: &View) {
-        self.push(symbol, view, What::Gap(from, to, reason));
+    fn gap(&mut self, topic: &TopicRef<'_>, from: u64, to: u64, reason: GapReason, view: &View) {
+        self.push(topic, view, What::Gap(from, to, reason));
     }
 }
 

@@ -50,6 +50,7 @@ pub enum Sabotage {
     ForgetsChange,
     ForgetsBase,
     ForgetsLead,
+    ForgetsIntroduction,
     WrongReason,
     LooksYounger,
     LosesNotice,
@@ -60,7 +61,7 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// Each, with the laws that it may be found by.
-    pub const ALL: [(Sabotage, &'static [Law]); 33] = [
+    pub const ALL: [(Sabotage, &'static [Law]); 34] = [
         (Sabotage::SwallowsMessage, &[Law::Seqs, Law::Accounts, Law::Gaps, Law::Progress, Law::TooLate]),
         (Sabotage::SwallowsSnapshotAfterGap, &[Law::Gaps]),
         (Sabotage::RepeatsMessage, &[Law::Seqs, Law::TooSoon, Law::Isolation, Law::IngestOrder]),
@@ -88,6 +89,7 @@ impl Sabotage {
         (Sabotage::ForgetsChange, &[Law::Truth]),
         (Sabotage::ForgetsBase, &[Law::Progress, Law::Seqs, Law::EveryTick, Law::Gaps]),
         (Sabotage::ForgetsLead, &[Law::Gaps]),
+        (Sabotage::ForgetsIntroduction, &[Law::Introduces]),
         (Sabotage::WrongReason, &[Law::Gaps]),
         (Sabotage::LooksYounger, &[Law::Age]),
         (Sabotage::LosesNotice, &[Law::Answers]),
@@ -256,6 +258,9 @@ impl Sabotage {
             }
             Sabotage::ForgetsBase => spoil(|sub| sub.base != Base::None, |sub| sub.base = Base::None),
             Sabotage::ForgetsLead => spoil(|sub| sub.lead > 0, |sub| sub.lead = 0),
+            Sabotage::ForgetsIntroduction => {
+                spoil(|sub| sub.claim == Claim::New, |sub| sub.claim = Claim::None);
+            }
             Sabotage::WrongReason => spoil(is_queued, |sub| sub.claim = Claim::Resumed),
             Sabotage::LooksYounger => spoil(|_| true, |sub| sub.since = Nanos(sub.since.0 + 1)),
             _ => {}

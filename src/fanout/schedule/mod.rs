@@ -22,7 +22,7 @@ pub(super) use queue::{EVERY_QUEUE, SendQueue};
 use self::{interval_groups::GroupJoin, ready::ReadyList, wheel::Wheel};
 use super::{
     Mode, Units,
-    state::{Claim, LocalSession, LocalTopic, Subscription, SubscriptionState},
+    state::{LocalSession, LocalTopic, Subscription, SubscriptionState},
 };
 use crate::tick::Nanos;
 
@@ -87,7 +87,7 @@ impl SendSchedule {
         if sub.view.has_every_field() {
             topic.idle.push(key);
         }
-        sub.claim = Claim::None;
+        sub.claim = sub.claim.caught_up();
         if sub.interval_ms > 0 {
             sub.due = next_due(now, sub.interval_ms);
             let session = &mut self.sessions[sub.session as usize];

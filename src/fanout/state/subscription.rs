@@ -60,17 +60,52 @@ pub(in crate::fanout) enum Base {
     Again,
 }
 
-/// What a client that came back says that it has, until it was sent something.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What a client says that it has, until it was sent something. Those after `Told` were sent nothing yet.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(in crate::fanout) enum Claim {
+    /// It was sent something.
     None,
+    /// It had a claim, and was sent something, but no tick: the reason of a gap is still `resume`.
+    Told,
+    /// Nothing.
+    New,
     /// Ticks up to the cursor: the reason of a gap now is `resume`.
     Resumed,
     /// Ticks of another epoch: everything up to the snapshot is announced as a gap.
     OtherEpoch,
 }
 
+impl Claim {
+    /// Whether the client claims nothing.
+    #[inline]
+    pub fn is_none(self) -> bool {
+        matches!(self, Claim::None | Claim::New)
+    }
+
+    /// Whether the client was sent nothing yet.
+    #[inline]
+    pub fn is_first(self) -> bool {
+        self > Claim::Told
+    }
+
+    /// Once it is caught up. Ticks without a wanted field may have been all that it was behind by.
+    #[inline]
+    pub fn caught_up(self) -> Claim {
+        if self.is_first() { Claim::New } else { Claim::None }
+    }
+}
+
 impl Subscription {
+    /// Whether the message that is written now is its first one.
+    #[inline]
+    pub fn takes_first(&mut self) -> bool {
+        let is_first = self.claim.is_first();
+        if is_first {
+            self.claim = if self.claim == Claim::New { Claim::None } else { Claim::Told };
+        }
+        is_first
+    }
+
     /// What it needs of a batch.
     pub fn needs(&self) -> Detail {
         self.mode.needs(!self.view.has_every_field())
@@ -97,12 +132,12 @@ impl Subscription {
     /// Whether it is due every tick after the cursor: it was sent something, or has waited since before the first tick.
     #[inline]
     pub fn has_begun(&self) -> bool {
-        self.base != Base::Record || (self.cursor == 0 && self.claim == Claim::None)
+        self.base != Base::Record || (self.cursor == 0 && self.claim.is_none())
     }
 
     /// Why ticks that the ring no longer has are lost to it.
     pub fn gap_reason(&self) -> GapReason {
-        if self.claim == Claim::None { GapReason::Slow } else { GapReason::Resume }
+        if self.claim.is_none() { GapReason::Slow } else { GapReason::Resume }
     }
 
     /// The first seq that may have to be sent.
