@@ -45,6 +45,8 @@ pub struct Limits {
     pub inbound_bytes_burst: u32,
     /// Bytes of one outbound data frame.
     pub frame_bytes: usize,
+    /// Bytes of an outbound message from which it is compressed, for those who asked for that; 0: compression is off.
+    pub deflate_bytes: usize,
     /// Bytes that may be unsent for a session, in the kernel and here, before it conflates.
     pub unsent_bytes: usize,
     /// Bytes of control messages that may wait for a session (close code 4009 beyond it).
@@ -113,6 +115,7 @@ pub const DEFAULT: Limits = Limits {
     inbound_bytes_per_second: 256 * 1024,
     inbound_bytes_burst: 2 * 1024 * 1024,
     frame_bytes: 16 * 1024,
+    deflate_bytes: 256,
     unsent_bytes: 64 * 1024,
     control_bytes: 1024 * 1024,
     publish_bytes: 16 * 1024 * 1024,

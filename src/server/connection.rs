@@ -124,7 +124,7 @@ impl<S: SessionSocket> HeadReader<S> {
         if role == Role::Clients
             && let Some((request, head_bytes)) = plain_upgrade(read)
             && !shard.server.draining.load(Ordering::Relaxed)
-            && let Ok(accepted) = handshake::check(&request)
+            && let Ok(accepted) = handshake::check(&request, &shard.node.limits)
         {
             let admission = sessions::admit(&shard.server, &request, peer);
             let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));

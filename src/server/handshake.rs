@@ -9,8 +9,8 @@ use hyper::{
 };
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::{failure::Failure, hosts::Hosts};
-use crate::wire::Encoding;
+use super::{extensions::Deflate, failure::Failure, hosts::Hosts};
+use crate::{limits::Limits, wire::Encoding};
 
 /// What the answer `101` needs.
 #[derive(Debug)]
@@ -19,13 +19,15 @@ pub struct Accepted {
     pub encoding: Encoding,
     /// The subprotocol that was chosen of those that the client offered.
     pub subprotocol: Option<&'static str>,
+    /// The extension that was accepted, of those that the client offered.
+    pub deflate: Option<Deflate>,
 }
 
 /// Checks an upgrade request.
 ///
 /// # Errors
 /// When it is not one; the message names the header that is missing or wrong.
-pub fn check<B>(request: &Request<B>) -> Result<Accepted, Failure> {
+pub fn check<B>(request: &Request<B>, limits: &Limits) -> Result<Accepted, Failure> {
     let headers = request.headers();
     debug_assert_eq!(request.method(), Method::GET, "the route has checked the method");
     Hosts::of(request)?;
@@ -63,8 +65,13 @@ pub fn check<B>(request: &Request<B>) -> Result<Accepted, Failure> {
     let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key.as_bytes()));
     let key = key.filter(|_| once(header::SEC_WEBSOCKET_KEY)).ok_or_else(bad_key)?;
     let (encoding, subprotocol) = choose_encoding(headers)?;
+    let deflate = Deflate::of(headers).filter(|_| limits.deflate_bytes > 0);
+    // An encoding that has no compressed form takes no offer.
+    let deflated = deflate.and_then(|deflate| Some((deflate, encoding.deflated(deflate.window)?)));
+    let (deflate, encoding) =
+        deflated.map_or((None, encoding), |(deflate, deflated)| (Some(deflate), deflated));
     let accept_key = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| bad_key())?;
-    Ok(Accepted { accept_key, encoding, subprotocol })
+    Ok(Accepted { accept_key, encoding, subprotocol, deflate })
 }
 
 /// The encoding of the first subprotocol offered that there is; JSON when none is offered.
@@ -98,7 +105,8 @@ impl Accepted {
             (header::UPGRADE, HeaderValue::from_static("websocket")),
             (header::SEC_WEBSOCKET_ACCEPT, self.accept_key.clone()),
         ];
-        always.into_iter().chain(subprotocol)
+        let extensions = self.deflate.map(|deflate| (header::SEC_WEBSOCKET_EXTENSIONS, deflate.answer()));
+        always.into_iter().chain(subprotocol).chain(extensions)
     }
 
     /// The answer, ready for the socket.

@@ -13,6 +13,7 @@ pub mod slices;
 pub mod intake;
 
 pub mod routes;
+pub mod extensions;
 pub mod failure;
 pub mod hosts;
 pub mod pages;

@@ -55,7 +55,7 @@ impl<S: SessionSocket> NewSession<'_, S> {
         let NewSession { stream, encoding, peer, read_ahead, counted } = self;
         let node = &shard.node;
         let stream = Rc::new(stream);
-        let inbound = Inbound::new(read_ahead, &node.limits);
+        let inbound = Inbound::new(read_ahead, encoding, &node.limits);
         let now = node.clock.now();
         let number = node.session_numbers.fetch_add(1, Ordering::Relaxed);
         let transport = Transport { stream: Rc::clone(&stream), encoding, waker: None };

@@ -20,7 +20,7 @@ use crate::{
     planted::{Fault, is_planted},
     tick::Nanos,
     topic::{Batch, Interest},
-    wire::{Framer, assembled::Welcome, command::CommandReader, message_bytes_max},
+    wire::{Framer, Inflater, assembled::Welcome, command::CommandReader, message_bytes_max},
 };
 
 /// The state of the turn. It is borrowed for the length of a call, never across an await.
@@ -34,6 +34,8 @@ pub struct Core<S> {
     pub(super) resync_to: u64,
     pub fanout: Fanout,
     pub framer: Framer,
+    /// Of compressed messages of clients.
+    pub(super) inflater: Inflater,
     /// By their index in the fan-out.
     pub sessions: Vec<Option<Box<Session<S>>>>,
     pub stats: ShardStats,
@@ -78,13 +80,16 @@ impl<S: SessionSocket> Core<S> {
     pub fn new(node: &Arc<NodeState>, number: usize, interest: Arc<Interest>) -> Self {
         let now = node.clock.now();
         let limits: &Limits = &node.limits;
+        let mut framer = Framer::with_message_bytes(limits.frame_bytes, message_bytes_max(&node.fields));
+        framer.deflater.set_bytes_min(limits.deflate_bytes);
         Core {
             number,
             taken: 0,
             resync_to: 0,
             over: false,
             fanout: Fanout::new(node.market.at(now), limits.stale, limits.subscriptions),
-            framer: Framer::with_message_bytes(limits.frame_bytes, message_bytes_max(&node.fields)),
+            framer,
+            inflater: Inflater::default(),
             sessions: Vec::new(),
             stats: ShardStats::default(),
             reader: CommandReader::with_fields(Arc::clone(&node.fields)),
@@ -113,6 +118,7 @@ impl<S: SessionSocket> Core<S> {
         if !is_planted(Fault::ForgetsReload) {
             self.framer.set_frame_bytes(limits.frame_bytes);
         }
+        self.framer.deflater.set_bytes_min(limits.deflate_bytes);
         self.pacing.set_pause_max(pause_nanos(limits));
         self.welcome = None;
         self.send_notices(&mut Units::new(BULK_UNITS));
@@ -124,6 +130,7 @@ impl<S: SessionSocket> Core<S> {
         self.sessions.shrink_to_fit();
         (self.scratch, self.prepared) = (Vec::new(), Vec::new());
         self.framer.shrink();
+        self.inflater.shrink();
         if self.batches.is_empty() {
             self.batches = Vec::new();
         }

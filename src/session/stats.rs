@@ -3,7 +3,7 @@
 use crate::{
     fanout::Accounts,
     tick::Nanos,
-    wire::{CloseReason, TakenIn},
+    wire::{CloseReason, DeflateCounts, TakenIn},
 };
 
 /// Upper bounds of the age histogram, in seconds: from 50 us, below any network, to the ten seconds after which a
@@ -51,6 +51,7 @@ pub struct ShardStats {
     pub slices: u64,
     pub slice_nanos_max: u64,
     pub ages: Ages,
+    pub deflate: DeflateCounts,
 }
 
 /// A limit that was hit without ending the session: the label of `tickcast_limit_hits_total`.
@@ -182,6 +183,8 @@ impl ShardReport {
         stats.slices += more.slices;
         stats.slice_nanos_max = stats.slice_nanos_max.max(more.slice_nanos_max);
         stats.ages.add(&more.ages);
+        stats.deflate.plain_bytes += more.deflate.plain_bytes;
+        stats.deflate.deflated_bytes += more.deflate.deflated_bytes;
         for (total, closed) in stats.closed.iter_mut().zip(more.closed) {
             *total += closed;
         }

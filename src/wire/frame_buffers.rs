@@ -36,6 +36,8 @@ pub(super) struct Frame {
     pub message_bytes_max: usize,
     /// Length of `bytes` before the first message.
     begun_bytes: usize,
+    /// Bytes of the payload before it was compressed, once the frame is finished.
+    payload_bytes: usize,
     /// Offset of the header in `bytes`, once the frame is finished.
     start: usize,
     /// The encoding of a finished frame.
@@ -148,14 +150,22 @@ impl FrameBuffers {
         let (kept, room_bytes) = (&self.all[index], self.current().room_bytes);
         // A full frame may have left out messages that fit into a larger one.
         let fits = kept.encoding == Some(encoding)
-            && kept.payload_bytes() <= room_bytes
-            && (kept.has_room() || kept.room_bytes == room_bytes);
+            && kept.payload_bytes <= room_bytes
+            && (kept.payload_bytes + kept.message_bytes_max <= kept.room_bytes
+                || kept.room_bytes == room_bytes);
         self.repeats = fits.then_some(index);
         fits
     }
 
-    /// Finishes the current frame, unless it has no message. `frame` writes the header, and returns where the frame begins.
-    pub fn finish(&mut self, encoding: u8, frame: impl FnOnce(&mut Vec<u8>) -> usize) {
+    /// Finishes the current frame, unless it has no message. `end` ends the payload. `frame` writes the header, and
+    /// returns where the frame begins.
+    #[inline]
+    pub fn finish(
+        &mut self,
+        encoding: u8,
+        end: impl FnOnce(&mut Vec<u8>),
+        frame: impl FnOnce(&mut Vec<u8>) -> usize,
+    ) {
         if self.repeats.is_some() {
             self.finished = self.repeats;
             return;
@@ -169,6 +179,8 @@ impl FrameBuffers {
             current.payload_bytes() <= self.payload_bytes_max,
             "a message is longer than any may be"
         );
+        end(&mut current.bytes);
+        current.payload_bytes = current.payload_bytes();
         current.start = frame(&mut current.bytes);
         current.encoding = Some(encoding);
         current.taken_in = TakenIn::of(&current.rx);
@@ -242,5 +254,28 @@ impl Frame {
 
     fn payload_bytes(&self) -> usize {
         self.bytes.len() - HEAD_BYTES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compressed_frame_that_was_full_is_not_repeated_where_more_fits() {
+        let mut frames = FrameBuffers::new(4096, 256);
+        frames.begin(FrameSize::Small, |_| ());
+        frames.keep(0);
+        frames.current_mut().bytes.resize(HEAD_BYTES + 1900, 0);
+        assert!(!frames.current().has_room());
+        let compress = |bytes: &mut Vec<u8>| {
+            bytes.truncate(HEAD_BYTES + 10);
+            0
+        };
+        frames.finish(0, |_| (), compress);
+        frames.begin(FrameSize::Full, |_| ());
+        assert!(!frames.repeat(0, 0), "a larger frame has what this one left out");
+        frames.begin(FrameSize::Small, |_| ());
+        assert!(frames.repeat(0, 0));
     }
 }

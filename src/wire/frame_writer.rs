@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use super::{
     cached::{Cached, CachedTopics},
+    deflater::Deflater,
     encodings::encoder::{Encoder, HEAD_BYTES, MessageKind, Messages, RecordPart},
     frame_buffers::{Frame, FrameBuffers, ReadyFrame},
 };
@@ -17,21 +18,23 @@ use crate::{
 pub struct FrameWriter<'a, E> {
     frames: &'a mut FrameBuffers,
     cached: &'a mut CachedTopics,
+    deflater: &'a mut Deflater,
     encoder: PhantomData<E>,
 }
 
 impl<'a, E: Encoder> FrameWriter<'a, E> {
-    pub(super) fn new(frames: &'a mut FrameBuffers, cached: &'a mut CachedTopics) -> Self {
-        FrameWriter { frames, cached, encoder: PhantomData }
+    pub(super) fn new(
+        frames: &'a mut FrameBuffers,
+        cached: &'a mut CachedTopics,
+        deflater: &'a mut Deflater,
+    ) -> Self {
+        FrameWriter { frames, cached, deflater, encoder: PhantomData }
     }
 
     /// Finishes the frame. `None` when it has no message.
     #[inline]
     pub fn finish(self) -> Option<ReadyFrame<'a>> {
-        self.frames.finish(E::ID, |bytes| {
-            E::Messages::end(bytes);
-            E::frame(bytes)
-        });
+        self.frames.finish(E::ID, E::Messages::end, |bytes| E::frame(bytes, self.deflater));
         self.frames.ready()
     }
 

@@ -8,6 +8,7 @@
 
 use super::{
     cached::CachedTopics,
+    deflater::Deflater,
     encodings::encoder::{Encoder, MESSAGE_BYTES_MAX, Messages},
     frame_buffers::{FrameBuffers, FrameSize, HeldFrame, ReadyFrame},
     frame_writer::FrameWriter,
@@ -18,6 +19,8 @@ pub struct Framer {
     frames: FrameBuffers,
     /// Cached messages, by the encoding that writes them.
     cached: Vec<CachedTopics>,
+    /// Of frames and control messages in encodings that are compressed.
+    pub deflater: Deflater,
 }
 
 impl Framer {
@@ -29,7 +32,8 @@ impl Framer {
 
     /// The same where a message has up to so many bytes. A frame has space for two of them.
     pub fn with_message_bytes(payload_bytes_max: usize, message_bytes_max: usize) -> Self {
-        Framer { frames: FrameBuffers::new(payload_bytes_max, message_bytes_max), cached: Vec::new() }
+        let frames = FrameBuffers::new(payload_bytes_max, message_bytes_max);
+        Framer { frames, cached: Vec::new(), deflater: Deflater::default() }
     }
 
     /// Applies from the next frame on.
@@ -37,9 +41,10 @@ impl Framer {
         self.frames.set_frame_bytes(payload_bytes_max);
     }
 
-    /// Releases the buffers of free frames.
+    /// Releases the buffers of free frames, and the compressors.
     pub fn shrink(&mut self) {
         self.frames.shrink();
+        self.deflater.shrink();
     }
 
     /// Begins a frame in this encoding. An unfinished frame is discarded.
@@ -55,7 +60,7 @@ impl Framer {
         if index >= self.cached.len() {
             self.cached.resize_with(index + 1, CachedTopics::default);
         }
-        FrameWriter::new(&mut self.frames, &mut self.cached[index])
+        FrameWriter::new(&mut self.frames, &mut self.cached[index], &mut self.deflater)
     }
 
     /// The finished frame, until the next one begins. `None` when it has no message.

@@ -4,6 +4,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, OpCode};
 
 use super::encodings::encoder::HEAD_BYTES;
 
+/// The bit of a header that says that the message is compressed.
+const RSV1: u8 = 0x40;
+
 /// Writes the header of the payload that begins at [`HEAD_BYTES`]; returns where the frame begins.
 pub fn frame(opcode: OpCode, bytes: &mut [u8]) -> usize {
     let mut head = [0; HEAD_BYTES];
@@ -11,6 +14,20 @@ pub fn frame(opcode: OpCode, bytes: &mut [u8]) -> usize {
     let start = HEAD_BYTES - head_bytes;
     bytes[start..HEAD_BYTES].copy_from_slice(&head[..head_bytes]);
     start
+}
+
+/// As [`frame`], of a compressed payload (RFC 7692, 6).
+pub fn frame_deflated(opcode: OpCode, bytes: &mut [u8]) -> usize {
+    let start = frame(opcode, bytes);
+    bytes[start] |= RSV1;
+    start
+}
+
+/// Appends a frame with this compressed payload.
+pub fn write_frame_deflated(opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    write_frame(opcode, payload, out);
+    out[start] |= RSV1;
 }
 
 /// Appends a frame with this payload.

@@ -64,16 +64,44 @@ async def with_aiohttp(report):
         assert updates == 3_000, f"3,000 ticks came as {updates} messages"
 
 
-@check("websockets: compression is declined and everything works")
-async def without_compression(report):
+@check("websockets: permessage-deflate in both directions, and every law holds")
+async def compressed(report):
     async with Server() as server:
-        await server.publish(["{\"symbol\":\"A\",\"bid\":1}"])
-        async with websockets.connect(server.ws + "?symbols=A", compression="deflate") as ws:
-            assert "Sec-WebSocket-Extensions" not in ws.response.headers
-            text = ""
+        market, store = Market(4, 10), Store()
+        async with websockets.connect(f"{server.ws}?symbols={','.join(market.symbols)}&mode=every", compression="deflate") as ws:
+            answer = ws.response.headers["Sec-WebSocket-Extensions"]
+            assert answer == "permessage-deflate; server_no_context_takeover; client_no_context_takeover", answer
+            assert store.frame(await ws.recv())[0]["type"] == "welcome"
+            for _ in range(10):
+                await server.publish(market.ticks(300))
+            await until_reached(ws.recv, store, market)
+            # Long enough that the library compresses it, and that its answer is compressed.
+            await ws.send(json.dumps({"op": "unsubscribe", "id": "x" * 60, "symbols": [f"NONE{n}" for n in range(60)]}))
             async with asyncio.timeout(60):
-                while '"snapshot"' not in text:
-                    text = await ws.recv()
+                while '"x' not in (text := await ws.recv()):
+                    store.frame(text)
+        market.check(store)
+        counts = {name: (await server.metrics()).sum(f"tickcast_deflate_{name}_total") for name in ("plain_bytes", "bytes")}
+        assert counts["plain_bytes"] > 3 * counts["bytes"] > 0, counts
+        report.figure("bytes before and after", counts)
+        for offer, expected in [
+            ("permessage-deflate; server_max_window_bits=10; client_max_window_bits=9", "server_max_window_bits=9"),
+            ("permessage-deflate; server_max_window_bits=8", None),
+            ("permessage-deflate; mode=fast", None),
+        ]:
+            factory = websockets.extensions.permessage_deflate.ClientPerMessageDeflateFactory
+            if expected is None:
+                headers = {"Sec-WebSocket-Extensions": offer}
+                async with websockets.connect(server.ws, compression=None, additional_headers=headers) as ws:
+                    assert "Sec-WebSocket-Extensions" not in ws.response.headers, offer
+                    await ws.recv()
+                continue
+            extensions = [factory(server_max_window_bits=10, client_max_window_bits=9)]
+            async with websockets.connect(f"{server.ws}?symbols=*", compression=None, extensions=extensions) as ws:
+                assert expected in ws.response.headers["Sec-WebSocket-Extensions"]
+                async with asyncio.timeout(60):
+                    while '"snapshot"' not in await ws.recv():
+                        pass
 
 
 @check("aiohttp: malformed commands are named and the session goes on")

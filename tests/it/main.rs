@@ -14,6 +14,7 @@ mod conflate;
 mod cost;
 mod deadlines;
 mod decimals;
+mod deflate;
 mod determinism;
 mod drain;
 mod feeds;

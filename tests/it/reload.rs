@@ -8,7 +8,10 @@ use std::{
 
 use tokio_tungstenite::tungstenite::Message as Frame;
 
-use crate::harness::{Client, Server, Subscription, bids, eventually, raw::RawClient};
+use crate::{
+    deflate::{offering, until},
+    harness::{Client, Server, Subscription, bids, eventually, raw, raw::RawClient},
+};
 
 /// A configuration file of one test.
 struct File(PathBuf);
@@ -68,6 +71,27 @@ async fn a_limit_changes_for_sessions_that_are_there_and_for_new_ones() {
         assert!(client.subscribe(Subscription::to([target])).await[0].1.starts_with("error"), "{target}");
     }
     client.ping().await;
+}
+
+#[tokio::test]
+async fn compression_can_be_switched_off_and_on() {
+    let file = File::new("deflate", "[limits]\ndeflate_bytes = 1\n");
+    let server = Server::with().args(&file.args()).start().await;
+    let ping = raw::message(raw::TEXT, br#"{"op":"ping","id":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}"#);
+    let offer = "permessage-deflate";
+    let (mut client, answer) = offering(&server, offer, "").await;
+    client.write(&ping).await;
+    assert!(answer.is_some() && until(&mut client, "pong").await.1);
+    file.write("[limits]\ndeflate_bytes = 0\n");
+    reload(&server, 1).await;
+    client.write(&ping).await;
+    assert!(!until(&mut client, "pong").await.1, "also of sessions that are there");
+    assert_eq!(offering(&server, offer, "").await.1, None);
+    file.write("[limits]\ndeflate_bytes = 1\n");
+    reload(&server, 2).await;
+    client.write(&ping).await;
+    assert!(until(&mut client, "pong").await.1);
+    assert!(offering(&server, offer, "").await.1.is_some());
 }
 
 #[tokio::test]

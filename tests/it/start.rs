@@ -57,12 +57,3 @@ async fn the_subprotocol_is_chosen_when_it_is_offered() {
     let client = Client::open(&server).await;
     assert!(!client.handshake.headers().contains_key("sec-websocket-protocol"), "none offered, none chosen");
 }
-
-#[tokio::test]
-async fn an_offer_of_compression_is_declined_without_fuss() {
-    let server = Server::start().await;
-    let offer = "permessage-deflate; client_max_window_bits";
-    let mut client = Client::of(&server).header("sec-websocket-extensions", offer).open().await;
-    assert!(!client.handshake.headers().contains_key("sec-websocket-extensions"));
-    client.ping().await;
-}

@@ -472,7 +472,7 @@ async fn serve_http(routes: Routes, shard: Rc<Shard<SimSocket>>, mut connection:
         }
         return;
     }
-    let Ok(accepted) = handshake::check(&request) else { return };
+    let Ok(accepted) = handshake::check(&request, &shard.node.limits) else { return };
     let HttpConnection { stream, read, peer, counted, .. } = connection;
     let admission = sessions::admit(&shard.server, &request, peer);
     let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));

@@ -14,7 +14,7 @@ use hyper::{
 use super::walk::WalkBody;
 use crate::{
     server::{failure::Failure, handshake::Accepted, sse::AdmittedEvents},
-    wire::{CloseReason, Control, Encoding},
+    wire::{CloseReason, Control, Deflater, Encoding},
 };
 
 /// The body is whole, made piece by piece, or empty for an event stream, which takes the socket over. Not `Send`: it
@@ -84,7 +84,7 @@ pub fn no_events(retry_ms: u64) -> HttpResponse {
     let (mut text, mut drain) = (Vec::new(), Vec::new());
     encoding.write_retry(retry_ms, &mut text);
     encoding.write_control(&Control::Drain { retry_ms }, &mut drain);
-    encoding.frame_control(&drain, &mut text);
+    encoding.frame_control(&drain, &mut text, &mut Deflater::default());
     encoding.write_close(CloseReason::Drain, &mut text);
     event_stream(ResponseBody::Whole(Full::new(text.into())))
 }

@@ -119,8 +119,8 @@ fn upgrade(shard: &Rc<Shard>, request: Request<Incoming>, caller: &Caller) -> Re
         server.rejected.count(RejectedReason::Draining);
         return Err(Failure::draining());
     }
-    let accepted =
-        handshake::check(&request).inspect_err(|_| server.rejected.count(RejectedReason::BadRequest))?;
+    let accepted = handshake::check(&request, &shard.node.limits)
+        .inspect_err(|_| server.rejected.count(RejectedReason::BadRequest))?;
     tokio::task::spawn_local(upgrade::upgrade(
         Rc::clone(shard),
         request,

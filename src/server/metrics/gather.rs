@@ -61,6 +61,8 @@ impl Handles {
         let stats = &report.stats;
         self.frames_sent.set(stats.frames_sent);
         self.bytes_sent.set(stats.bytes_sent);
+        self.deflate_plain_bytes.set(stats.deflate.plain_bytes);
+        self.deflate_bytes.set(stats.deflate.deflated_bytes);
         self.commands.set(stats.commands);
         self.sessions_opened.set(stats.opened);
         for reason in CloseReason::ALL {

@@ -76,6 +76,10 @@ metrics! {
         "Frames that sockets accepted whole.";
     bytes_sent: Total = "tickcast_bytes_sent_total",
         "Bytes that sockets of sessions accepted.";
+    deflate_plain_bytes: Total = "tickcast_deflate_plain_bytes_total",
+        "Bytes of messages that were compressed for WebSockets and event streams, before that. A message that is shared counts once.";
+    deflate_bytes: Total = "tickcast_deflate_bytes_total",
+        "The same messages after that.";
     commands: Total = "tickcast_commands_total",
         "Commands of clients, the faulty ones included.";
     sessions_opened: Total = "tickcast_sessions_opened_total",

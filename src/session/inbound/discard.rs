@@ -32,7 +32,7 @@ impl<S: SessionSocket> Core<S> {
             let mut sink = [0; 4096];
             match stream.receive(&mut sink) {
                 Ok(bytes @ 1..) => {
-                    boundary.pass(&sink[..bytes]);
+                    boundary.pass(&mut sink[..bytes], |_| ());
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if stream.poll_readable(context).is_pending() {

@@ -7,6 +7,7 @@
 //! with the buffer that the last message may have grown.
 
 use std::{
+    collections::VecDeque,
     io::{self, Read, Write},
     sync::Arc,
     task::{Context, Poll},
@@ -18,7 +19,10 @@ use tokio_tungstenite::tungstenite::{
     protocol::{Role, WebSocketConfig, WebSocketContext},
 };
 
-use super::{boundary::Boundary, budget::Budget};
+use super::{
+    boundary::{Arrival, Boundary},
+    budget::Budget,
+};
 use crate::{
     fanout::SessionKey,
     limits::{Limits, READ_BUFFER_BYTES},
@@ -28,7 +32,7 @@ use crate::{
         stats::LimitHit,
     },
     tick::Nanos,
-    wire::CloseReason,
+    wire::{CloseReason, Encoding, InflateFault},
 };
 
 /// Messages that are read from one session before the others' turn.
@@ -36,30 +40,39 @@ pub(super) const MESSAGES_A_TURN: usize = 16;
 /// The same, in bytes of messages.
 const BYTES_A_TURN: usize = 16 * 1024;
 
+/// What is there only while input is not yet a whole message.
+struct MessageDecoder {
+    context: WebSocketContext,
+    /// With permessage-deflate: how the messages that have begun were sent.
+    arrivals: VecDeque<Arrival>,
+}
+
 /// A WebSocket decoder with small buffers.
-fn decoder(read_ahead: Vec<u8>, limits: &Limits) -> WebSocketContext {
+fn decoder(read_ahead: Vec<u8>, arrivals: VecDeque<Arrival>, limits: &Limits) -> Box<MessageDecoder> {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)
         .max_write_buffer_size(64 * 1024)
         .max_message_size(Some(limits.message_bytes))
         .max_frame_size(Some(limits.message_bytes));
-    WebSocketContext::from_partially_read(read_ahead, Role::Server, Some(config))
+    let context = WebSocketContext::from_partially_read(read_ahead, Role::Server, Some(config));
+    Box::new(MessageDecoder { context, arrivals })
 }
 
 /// Input that is not yet a whole message.
 pub struct Inbound {
     /// `None` between messages.
-    decoder: Option<Box<WebSocketContext>>,
+    decoder: Option<Box<MessageDecoder>>,
     pub boundary: Boundary,
 }
 
 impl Inbound {
     /// `read_ahead`: bytes that came after the handshake.
-    pub fn new(read_ahead: &[u8], limits: &Limits) -> Self {
-        let mut boundary = Boundary::default();
-        boundary.pass(read_ahead);
-        let decoder = (!read_ahead.is_empty()).then(|| Box::new(decoder(read_ahead.to_vec(), limits)));
+    pub fn new(read_ahead: &[u8], encoding: Encoding, limits: &Limits) -> Self {
+        let mut boundary = Boundary::of(encoding);
+        let (mut bytes, mut arrivals) = (read_ahead.to_vec(), VecDeque::new());
+        boundary.pass(&mut bytes, |arrival| arrivals.push_back(arrival));
+        let decoder = (!bytes.is_empty()).then(|| decoder(bytes, arrivals, limits));
         Inbound { decoder, boundary }
     }
 }
@@ -145,18 +158,20 @@ impl<S: SessionSocket> Core<S> {
         let node = Arc::clone(&self.node);
         let Some(session) = self.session(key) else { return Progress::Ended };
         let Session { control, control_frames, budget, .. } = session;
-        let Inbound { decoder: context, boundary } = inbound;
+        let Inbound { decoder: current, boundary } = inbound;
+        let current = current.get_or_insert_with(|| decoder(Vec::new(), VecDeque::new(), &node.limits));
+        let MessageDecoder { context, arrivals } = &mut **current;
         let mut counted = CountedSocket {
             stream,
             answers: control,
             answered: control_frames,
             budget,
             boundary,
+            arrivals,
             limits: &node.limits,
             now,
             spent: None,
         };
-        let context = context.get_or_insert_with(|| Box::new(decoder(Vec::new(), &node.limits)));
         let message = context.read(&mut counted);
         if let Some(limit) = counted.spent {
             self.stats.limits[limit as usize] += 1;
@@ -170,7 +185,9 @@ impl<S: SessionSocket> Core<S> {
                     // complete.
                     let _ = context.flush(&mut counted);
                 }
-                self.take_message(key, message, now)
+                let is_data = matches!(message, Message::Text(_) | Message::Binary(_));
+                let arrival = if is_data { arrivals.pop_front() } else { None };
+                self.take_message(key, message, arrival.unwrap_or(Arrival::Plain), now)
             }
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                 if inbound.boundary.is_between_messages() {
@@ -188,7 +205,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    fn take_message(&mut self, key: SessionKey, message: Message, now: Nanos) -> Progress {
+    fn take_message(&mut self, key: SessionKey, message: Message, arrival: Arrival, now: Nanos) -> Progress {
         let Some(session) = self.session(key) else { return Progress::Ended };
         if !is_planted(Fault::ForgetsHeard) {
             session.heard_at = now;
@@ -197,11 +214,43 @@ impl<S: SessionSocket> Core<S> {
         match message {
             Message::Text(text) => self.command(key, text.as_str(), now),
             Message::Binary(_) if is_planted(Fault::TakesBinary) => {}
+            Message::Binary(deflated) if arrival == Arrival::DeflatedText => {
+                return self.take_deflated(key, &deflated, now);
+            }
             Message::Binary(_) => self.close(key, CloseReason::UnsupportedData),
             Message::Close(_) => self.closed_by_client(key),
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
         }
         Progress::Message(bytes)
+    }
+}
+
+impl<S: SessionSocket> Core<S> {
+    /// Takes a compressed message of text. What it holds counts among the session's inbound bytes too.
+    fn take_deflated(&mut self, key: SessionKey, deflated: &[u8], now: Nanos) -> Progress {
+        let mut inflater = std::mem::take(&mut self.inflater);
+        let limits: &Limits = &self.node.limits;
+        let text = match inflater.inflate(deflated, limits.message_bytes) {
+            Ok(bytes) => str::from_utf8(bytes).map_err(|_| CloseReason::InvalidPayload),
+            Err(InflateFault::TooLong) => Err(CloseReason::TooBig),
+            Err(InflateFault::Invalid) => Err(CloseReason::InvalidPayload),
+        };
+        let bytes = deflated.len() + text.map_or(0, str::len);
+        match text {
+            Ok(text) if self.takes_bytes(key, text.len(), now) => self.command(key, text, now),
+            Ok(_) => {
+                self.stats.limits[LimitHit::InboundBytes as usize] += 1;
+                self.close(key, CloseReason::Policy);
+            }
+            Err(reason) => self.close(key, reason),
+        }
+        self.inflater = inflater;
+        Progress::Message(bytes)
+    }
+
+    fn takes_bytes(&mut self, key: SessionKey, bytes: usize, now: Nanos) -> bool {
+        let node = Arc::clone(&self.node);
+        self.session(key).is_some_and(|session| session.budget.take_bytes(bytes, &node.limits, now))
     }
 }
 
@@ -212,6 +261,7 @@ struct CountedSocket<'a, S> {
     answered: &'a mut u32,
     budget: &'a mut Budget,
     boundary: &'a mut Boundary,
+    arrivals: &'a mut VecDeque<Arrival>,
     limits: &'a Limits,
     now: Nanos,
     /// The budget that was exceeded.
@@ -221,7 +271,8 @@ struct CountedSocket<'a, S> {
 impl<S: SessionSocket> Read for CountedSocket<'_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let bytes = self.stream.receive(buffer)?;
-        let frames = self.boundary.pass(&buffer[..bytes]);
+        let arrivals = &mut *self.arrivals;
+        let frames = self.boundary.pass(&mut buffer[..bytes], |arrival| arrivals.push_back(arrival));
         if !self.budget.take_bytes(bytes, self.limits, self.now) {
             self.spent = Some(LimitHit::InboundBytes);
         } else if !self.budget.take_frames(frames, self.limits, self.now)

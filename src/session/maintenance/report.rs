@@ -3,7 +3,11 @@
 //! Invariant: taken between two turns, so that the accounts balance exactly.
 
 use crate::{
-    session::{core::Core, socket::SessionSocket, stats::ShardReport},
+    session::{
+        core::Core,
+        socket::SessionSocket,
+        stats::{ShardReport, ShardStats},
+    },
     wire::control::Pace,
 };
 
@@ -12,7 +16,7 @@ impl<S: SessionSocket> Core<S> {
         let behind = self.fanout.all_behind();
         let mut report = ShardReport {
             accounts: self.fanout.accounts_with(&behind),
-            stats: self.stats.clone(),
+            stats: ShardStats { deflate: self.framer.deflater.counts, ..self.stats.clone() },
             subscriptions: self.fanout.subscriptions(),
             subscriptions_behind: behind.dirty,
             oldest: behind.oldest,

@@ -37,8 +37,10 @@ impl<S: SessionSocket> Core<S> {
     pub fn control_payload(&mut self, key: SessionKey, payload: &[u8]) {
         let most = self.node.limits.control_bytes;
         let market = self.node.market.now();
-        let Some(session) = self.session(key).filter(|session| session.is_open()) else { return };
-        session.encoding().frame_control(payload, &mut session.control);
+        let Core { sessions, framer, .. } = self;
+        let session = sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut);
+        let Some(session) = session.filter(|session| session.is_open()) else { return };
+        session.encoding().frame_control(payload, &mut session.control, &mut framer.deflater);
         session.control_frames += 1;
         session.frame_at = market;
         if session.control.len() > most {

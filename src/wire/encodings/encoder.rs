@@ -7,7 +7,7 @@ use crate::{
     fanout::{GapReason, Name},
     tick::{CustomFields, Numbers, Symbol, TradeReport, WantedFields},
     topic::{Record, Stamped},
-    wire::{CloseReason, Control, assembled::Welcome},
+    wire::{CloseReason, Control, assembled::Welcome, deflater::Deflater},
 };
 
 /// Bytes before the payload of a data frame that are reserved for its header. A server's WebSocket header has at most 10.
@@ -31,9 +31,11 @@ pub trait Encoder: 'static {
     const HAS_POSITION: bool = false;
     /// Whether the client answers pings.
     const HAS_PINGS: bool = false;
+    /// Whether its WebSocket has permessage-deflate, in both directions.
+    const IS_DEFLATED: bool = false;
 
     /// Frames the payload that begins at [`HEAD_BYTES`]; returns where the frame begins.
-    fn frame(bytes: &mut Vec<u8>) -> usize;
+    fn frame(bytes: &mut Vec<u8>, deflater: &mut Deflater) -> usize;
 
     /// Appends the payload of a control message. One without a payload is not sent.
     fn control(message: &Control<'_>, payload: &mut Vec<u8>) {
@@ -46,7 +48,7 @@ pub trait Encoder: 'static {
     }
 
     /// Appends a frame with the payload of a control message.
-    fn frame_control(payload: &[u8], out: &mut Vec<u8>);
+    fn frame_control(payload: &[u8], out: &mut Vec<u8>, deflater: &mut Deflater);
 
     /// Appends a ping, when it [has](Self::HAS_PINGS) pings.
     fn ping(_out: &mut Vec<u8>) {}

@@ -7,7 +7,7 @@ use super::{
     encoder::{Encoder, HEAD_BYTES},
     json::Json,
 };
-use crate::wire::{CloseReason, assembled::write_int};
+use crate::wire::{CloseReason, assembled::write_int, deflater::Deflater};
 
 /// The encoding of event streams.
 pub struct EventStream;
@@ -20,14 +20,14 @@ impl Encoder for EventStream {
     type Messages = Json;
     const HAS_POSITION: bool = true;
 
-    fn frame(bytes: &mut Vec<u8>) -> usize {
+    fn frame(bytes: &mut Vec<u8>, _: &mut Deflater) -> usize {
         const START: usize = HEAD_BYTES - HEAD.len();
         bytes[START..HEAD_BYTES].copy_from_slice(HEAD);
         bytes.extend_from_slice(TAIL);
         START
     }
 
-    fn frame_control(payload: &[u8], out: &mut Vec<u8>) {
+    fn frame_control(payload: &[u8], out: &mut Vec<u8>, _: &mut Deflater) {
         out.extend_from_slice(HEAD);
         out.extend_from_slice(payload);
         out.extend_from_slice(TAIL);

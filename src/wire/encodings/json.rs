@@ -9,7 +9,7 @@ use crate::{
     fanout::{GapReason, Name},
     tick::{Nanos, Numbers, Symbol, TradeReport, WantedFields},
     topic::{Record, Stamped},
-    wire::{CloseReason, assembled::write_int, websocket},
+    wire::{CloseReason, assembled::write_int, deflater::Deflater, websocket},
 };
 
 /// JSON over WebSocket, the default.
@@ -20,11 +20,11 @@ impl Encoder for Json {
     type Messages = Self;
     const HAS_PINGS: bool = true;
 
-    fn frame(bytes: &mut Vec<u8>) -> usize {
+    fn frame(bytes: &mut Vec<u8>, _: &mut Deflater) -> usize {
         websocket::frame(OpCode::Data(Data::Text), bytes)
     }
 
-    fn frame_control(payload: &[u8], out: &mut Vec<u8>) {
+    fn frame_control(payload: &[u8], out: &mut Vec<u8>, _: &mut Deflater) {
         websocket::write_frame(OpCode::Data(Data::Text), payload, out);
     }
 

@@ -10,14 +10,22 @@
 pub mod encoder;
 pub mod event_stream;
 pub mod json;
+mod json_deflated;
 #[cfg(test)]
 mod tests;
 
 use encoder::Encoder;
 use event_stream::EventStream;
 use json::Json;
+use json_deflated::{FULL, JsonDeflated, SMALL};
 
-use super::{CloseReason, Control, assembled::Welcome, frame_buffers::FrameSize, framer::Framer};
+use super::{
+    CloseReason, Control,
+    assembled::Welcome,
+    deflater::{DeflateWindow, Deflater},
+    frame_buffers::FrameSize,
+    framer::Framer,
+};
 use crate::{
     fanout::{Fanout, FrameTally, SessionKey},
     tick::Nanos,
@@ -28,6 +36,8 @@ use crate::{
 const ENCODINGS: &[EncodingRow] = &[
     EncodingRow::of::<Json>(Some("tickcast.v1.json")),
     EncodingRow::of::<EventStream>(None),
+    EncodingRow::of::<JsonDeflated<FULL>>(None),
+    EncodingRow::of::<JsonDeflated<SMALL>>(None),
     #[cfg(test)]
     EncodingRow::of::<tests::tabbed::Tabbed>(Some("tickcast.test.tabbed")),
 ];
@@ -42,10 +52,11 @@ struct EncodingRow {
     subprotocol: Option<&'static str>,
     has_position: bool,
     has_pings: bool,
+    is_deflated: bool,
     fill: Fill,
     control: fn(&Control<'_>, &mut Vec<u8>),
     welcome: fn(&Welcome, u64, &mut Vec<u8>),
-    frame_control: fn(&[u8], &mut Vec<u8>),
+    frame_control: fn(&[u8], &mut Vec<u8>, &mut Deflater),
     ping: fn(&mut Vec<u8>),
     retry: fn(u64, &mut Vec<u8>),
     close: fn(CloseReason, &mut Vec<u8>),
@@ -68,6 +79,7 @@ impl EncodingRow {
             subprotocol,
             has_position: E::HAS_POSITION,
             has_pings: E::HAS_PINGS,
+            is_deflated: E::IS_DEFLATED,
             fill: fill::<E>,
             control: E::control,
             welcome: E::welcome,
@@ -126,6 +138,19 @@ impl Encoding {
         self.row().has_position
     }
 
+    /// The same messages with permessage-deflate, for receivers with this window; `None` when it has no such form.
+    pub fn deflated(self, window: DeflateWindow) -> Option<Encoding> {
+        (self == Encoding::JSON).then_some(match window {
+            DeflateWindow::Full => Encoding::of::<JsonDeflated<FULL>>(),
+            DeflateWindow::Small => Encoding::of::<JsonDeflated<SMALL>>(),
+        })
+    }
+
+    /// Whether its WebSocket has permessage-deflate, in both directions.
+    pub fn is_deflated(self) -> bool {
+        self.row().is_deflated
+    }
+
     /// Whether the client answers pings.
     pub fn has_pings(self) -> bool {
         self.row().has_pings
@@ -156,8 +181,8 @@ impl Encoding {
     }
 
     /// Appends a frame with the payload of a control message.
-    pub fn frame_control(self, payload: &[u8], out: &mut Vec<u8>) {
-        (self.row().frame_control)(payload, out);
+    pub fn frame_control(self, payload: &[u8], out: &mut Vec<u8>, deflater: &mut Deflater) {
+        (self.row().frame_control)(payload, out, deflater);
     }
 
     /// Appends a ping, when it [has](Self::has_pings) pings.

@@ -10,16 +10,21 @@ use serde_json::{Map, Value, json};
 
 use tabbed::Tabbed;
 
-use super::Encoding;
+use super::{
+    Encoding,
+    json_deflated::{FULL, JsonDeflated, SMALL},
+};
 use crate::{
     fanout::{Fanout, Mode, SessionKey, Spec, SubscribeRequest, View},
     tick::{Decimal, Field, Fields, Nanos, Symbol, Tick, WantedFields},
     topic::{Batch, BatchQueue, Detail, FeedId, Ingest, Interest, Market, Outlet},
-    wire::{CloseReason, Control, FrameSize, Framer},
+    wire::{CloseReason, Control, Deflater, FrameSize, Framer},
 };
 
 const TABBED: Encoding = Encoding::of::<Tabbed>();
-const ENCODINGS: [Encoding; 3] = [Encoding::JSON, Encoding::EVENT_STREAM, TABBED];
+const DEFLATED: Encoding = Encoding::of::<JsonDeflated<FULL>>();
+const DEFLATED_SMALL: Encoding = Encoding::of::<JsonDeflated<SMALL>>();
+const ENCODINGS: [Encoding; 5] = [Encoding::JSON, Encoding::EVENT_STREAM, DEFLATED, DEFLATED_SMALL, TABBED];
 const SYMBOLS: [&str; 3] = ["A", "B", "C"];
 
 /// A message without the parts that only one encoding has.
@@ -52,7 +57,10 @@ impl Shard {
         let mut fanout = Fanout::new(now, Duration::from_secs(60), SYMBOLS.len());
         let sessions = encodings.iter().map(|&encoding| (fanout.open(), encoding)).collect();
         let ingest = Ingest::new(market, vec![outlet]);
-        Shard { ingest, batch_queue, fanout, framer: Framer::new(16 * 1024), sessions, now }
+        let mut framer = Framer::new(16 * 1024);
+        // Whatever gets shorter is compressed.
+        framer.deflater.set_bytes_min(1);
+        Shard { ingest, batch_queue, fanout, framer, sessions, now }
     }
 
     fn subscribe(&mut self, session: usize, symbol: usize, spec: &Spec) {
@@ -108,8 +116,22 @@ impl Shard {
 /// The payload of a WebSocket frame with this first byte.
 fn payload(frame: &[u8], first: u8) -> &str {
     assert_eq!(frame[0], first);
+    std::str::from_utf8(payload_bytes(frame)).unwrap()
+}
+
+fn payload_bytes(frame: &[u8]) -> &[u8] {
     let head_bytes = if frame[1] == 126 { 4 } else { 2 };
-    std::str::from_utf8(&frame[head_bytes..]).unwrap()
+    &frame[head_bytes..]
+}
+
+/// The text of a frame that may be compressed.
+fn inflated(frame: &[u8]) -> String {
+    if frame[0] == TEXT {
+        return payload(frame, TEXT).to_owned();
+    }
+    assert_eq!(frame[0], TEXT | 0x40);
+    let deflated = [payload_bytes(frame), &[0, 0, 0xFF, 0xFF, 3, 0]].concat();
+    String::from_utf8(miniz_oxide::inflate::decompress_to_vec(&deflated).unwrap()).unwrap()
 }
 
 const TEXT: u8 = 0x81;
@@ -120,8 +142,12 @@ fn decode(frame: &[u8], encoding: Encoding) -> Vec<Message> {
         let lines = payload(frame, BINARY).strip_prefix("tabbed\n").and_then(|rest| rest.strip_suffix(".\n"));
         return lines.unwrap().lines().map(decode_tabbed).collect();
     }
+    let plain;
     let text = if encoding == Encoding::JSON {
         payload(frame, TEXT)
+    } else if encoding.is_deflated() {
+        plain = inflated(frame);
+        &plain
     } else {
         let event = std::str::from_utf8(frame).unwrap().strip_prefix("data: ");
         event.and_then(|rest| rest.strip_suffix("\n\n")).unwrap()
@@ -305,15 +331,17 @@ fn control_messages_pings_and_the_end_are_written_as_the_encoding_has_them() {
     let drain = |encoding: Encoding, out: &mut Vec<u8>| {
         let mut payload = Vec::new();
         encoding.write_control(&Control::Drain { retry_ms: 7 }, &mut payload);
-        encoding.frame_control(&payload, out);
+        encoding.frame_control(&payload, out, &mut Deflater::default());
     };
     check(Encoding::JSON, drain, b"\x81\x1f[{\"type\":\"drain\",\"retry_ms\":7}]");
     check(Encoding::EVENT_STREAM, drain, b"data: [{\"type\":\"drain\",\"retry_ms\":7}]\n\n");
+    check(DEFLATED, drain, b"\x81\x1f[{\"type\":\"drain\",\"retry_ms\":7}]");
     check(TABBED, drain, b"\x82\x07drain\t7");
     let ping = |encoding: Encoding, out: &mut Vec<u8>| encoding.write_ping(out);
     check(Encoding::JSON, ping, b"\x89\x00");
     check(Encoding::EVENT_STREAM, ping, b"");
-    assert_eq!(ENCODINGS.map(Encoding::has_pings), [true, false, false]);
+    assert_eq!(ENCODINGS.map(Encoding::has_pings), [true, false, true, true, false]);
+    check(DEFLATED, ping, b"\x89\x00");
     let retry = |encoding: Encoding, out: &mut Vec<u8>| encoding.write_retry(250, out);
     check(Encoding::JSON, retry, b"");
     check(Encoding::EVENT_STREAM, retry, b"retry: 250\n\n");
@@ -321,7 +349,22 @@ fn control_messages_pings_and_the_end_are_written_as_the_encoding_has_them() {
     check(Encoding::JSON, close, b"\x88\x14\x03\xe8the replay is over");
     let event = b"event: close\ndata: {\"code\":1000,\"reason\":\"the replay is over\"}\n\n";
     check(Encoding::EVENT_STREAM, close, event);
+    check(DEFLATED, close, b"\x88\x14\x03\xe8the replay is over");
     check(TABBED, close, b"\x82\x0cclose\tnormal\x88\x14\x03\xe8the replay is over");
+}
+
+#[test]
+fn long_control_messages_are_compressed_where_that_was_agreed_on() {
+    let payload = br#"[{"type":"subscribed","id":1,"results":[{"symbol":"A","status":"live"}]}]"#.repeat(9);
+    for encoding in [Encoding::JSON, DEFLATED, DEFLATED_SMALL] {
+        let mut out = Vec::new();
+        encoding.frame_control(&payload, &mut out, &mut Deflater::new(payload.len()));
+        assert_eq!(inflated(&out).as_bytes(), payload);
+        assert_eq!(out.len() < payload.len() / 4, encoding.is_deflated());
+        out.clear();
+        encoding.frame_control(&payload, &mut out, &mut Deflater::new(payload.len() + 1));
+        assert_eq!(out[0], TEXT, "below the size");
+    }
 }
 
 #[test]

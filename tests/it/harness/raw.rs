@@ -99,11 +99,17 @@ impl RawClient {
 
     /// The next frame: opcode and payload; `None` when the server has hung up.
     pub async fn read_frame(&mut self) -> Option<(u8, Vec<u8>)> {
+        let (first, payload) = self.read_any_frame().await?;
+        assert_eq!(first & 0xf0, 0x80, "a whole message, of no extension");
+        Some((first & 0x0f, payload))
+    }
+
+    /// The next frame: the first byte of its header, and its payload.
+    pub async fn read_any_frame(&mut self) -> Option<(u8, Vec<u8>)> {
         loop {
             if let Some((header, payload)) = self.frame_ahead() {
-                let opcode = self.buffer[0] & 0x0f;
                 let frame: Vec<u8> = self.buffer.drain(..header + payload).collect();
-                return Some((opcode, frame[header..].to_vec()));
+                return Some((frame[0], frame[header..].to_vec()));
             }
             if !self.fill().await {
                 return None;

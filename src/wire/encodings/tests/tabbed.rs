@@ -8,16 +8,16 @@ use crate::{
     fanout::{GapReason, Name},
     tick::{Numbers, Symbol, WantedFields},
     topic::{Record, Stamped},
-    wire::{CloseReason, Control, assembled::Welcome, websocket},
+    wire::{CloseReason, Control, Deflater, assembled::Welcome, websocket},
 };
 
 pub struct Tabbed;
 
 impl Encoder for Tabbed {
-    const ID: u8 = 2;
+    const ID: u8 = 4;
     type Messages = Self;
 
-    fn frame(bytes: &mut Vec<u8>) -> usize {
+    fn frame(bytes: &mut Vec<u8>, _: &mut Deflater) -> usize {
         websocket::frame(OpCode::Data(Data::Binary), bytes)
     }
 
@@ -31,7 +31,7 @@ impl Encoder for Tabbed {
         payload.extend_from_slice(format!("welcome\t{session}").as_bytes());
     }
 
-    fn frame_control(payload: &[u8], out: &mut Vec<u8>) {
+    fn frame_control(payload: &[u8], out: &mut Vec<u8>, _: &mut Deflater) {
         websocket::write_frame(OpCode::Data(Data::Binary), payload, out);
     }
 
