@@ -6,6 +6,7 @@
 pub mod artefacts;
 pub mod check;
 pub mod convert;
+mod encoding;
 mod figures;
 pub mod health;
 pub mod info;

@@ -15,7 +15,8 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use crate::{
     close::{Advice, Close},
     command::{Command, Subscription},
-    connection::{End, Received, Socket},
+    connection::{End, Payload, Received, Socket},
+    encoding::Encoding,
     endpoint::{Endpoint, EndpointError},
     mirror::{Events, Mirror},
     reconnect::Reconnect,
@@ -52,7 +53,7 @@ pub struct Client {
     reconnect: Reconnect,
     link: Link,
     /// The last frame, and whether its events were taken.
-    frame: Utf8Bytes,
+    frame: Payload,
     is_read: bool,
     ping_every: Option<Duration>,
     next_ping: Instant,
@@ -118,12 +119,13 @@ const SETTLED: Duration = Duration::from_secs(5);
 impl Client {
     /// A client that connects when [`next`](Self::next) is first awaited.
     pub fn new(endpoint: Endpoint, subscription: Subscription) -> Self {
+        let mirror = Mirror::new(subscription);
         Client {
+            mirror: if endpoint.has_tx() { mirror.with_tx() } else { mirror },
             endpoint,
-            mirror: Mirror::new(subscription),
             reconnect: Reconnect::default(),
             link: Link::Down,
-            frame: Utf8Bytes::default(),
+            frame: nothing(),
             is_read: true,
             ping_every: Some(PING_EVERY),
             next_ping: Instant::now(),
@@ -139,6 +141,14 @@ impl Client {
     /// The mirror of the market.
     pub fn mirror(&self) -> &Mirror {
         &self.mirror
+    }
+
+    /// The encoding of the present connection.
+    pub fn encoding(&self) -> Option<Encoding> {
+        match &self.link {
+            Link::Up(socket) => Some(socket.encoding()),
+            _ => None,
+        }
     }
 
     /// The server's time, in nanoseconds since 1970, as far as it is known.
@@ -194,9 +204,12 @@ impl Client {
     /// The events of the last frame; once for each frame. If this is not called, the mirror applies the frame all the same.
     pub fn events(&mut self) -> Events<'_> {
         if std::mem::replace(&mut self.is_read, true) {
-            self.frame = Utf8Bytes::from_static("[]");
+            self.frame = nothing();
         }
-        self.mirror.receive(&self.frame, now_nanos())
+        match &self.frame {
+            Payload::Text(text) => self.mirror.receive(text, now_nanos()),
+            Payload::Binary(bytes) => self.mirror.receive_binary(bytes, now_nanos()),
+        }
     }
 
     /// Adds a subscription, now and on each new connection. A symbol that is subscribed already starts over.
@@ -299,6 +312,11 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("endpoint", &self.endpoint).finish_non_exhaustive()
     }
+}
+
+/// A frame without a message.
+fn nothing() -> Payload {
+    Payload::Text(Utf8Bytes::from_static("[]"))
 }
 
 /// This machine's time, in nanoseconds since 1970.

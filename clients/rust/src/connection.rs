@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use futures_util::{Sink, Stream};
 use tokio::{
     net::TcpStream,
@@ -27,12 +28,14 @@ use tokio_tungstenite::{
 
 use crate::{
     close::{Advice, Close},
+    encoding::Encoding,
     endpoint::{Endpoint, EndpointError, connect},
 };
 
 /// An open connection.
 pub struct Socket {
     stream: WebSocketStream<TcpStream>,
+    encoding: Encoding,
     outbox: VecDeque<WsMessage>,
     opened: Instant,
     /// When a byte was last received.
@@ -46,9 +49,18 @@ pub struct Socket {
 /// The result of reading a socket.
 #[derive(Debug)]
 pub enum Received {
-    Frame(Utf8Bytes),
+    Frame(Payload),
     /// The connection is over.
     End(End),
+}
+
+/// One frame of messages.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Payload {
+    /// For [`Messages`](crate::Messages).
+    Text(Utf8Bytes),
+    /// For a [`Decoder`](crate::binary::Decoder).
+    Binary(Bytes),
 }
 
 /// How a connection ended.
@@ -95,6 +107,7 @@ impl Socket {
         let now = Instant::now();
         Ok(Socket {
             stream: stream.await,
+            encoding: upgraded.encoding,
             outbox: VecDeque::new(),
             opened: now,
             heard: now,
@@ -102,6 +115,11 @@ impl Socket {
             alarm: Box::pin(sleep_until(now + SILENCE)),
             closing: None,
         })
+    }
+
+    /// What the server has agreed to.
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
     }
 
     /// Sends a command, as soon as [`next`](Self::next) is awaited.
@@ -181,7 +199,13 @@ impl Socket {
     /// The result for the caller; `None` when there is nothing to return. The socket itself answers pings.
     fn receive(&self, message: Option<Result<WsMessage, WsError>>) -> Option<Received> {
         let end = match message {
-            Some(Ok(WsMessage::Text(text))) => return Some(Received::Frame(text)),
+            Some(Ok(WsMessage::Text(text))) => return Some(Received::Frame(Payload::Text(text))),
+            Some(Ok(WsMessage::Binary(bytes))) if self.encoding == Encoding::Binary => {
+                return Some(Received::Frame(Payload::Binary(bytes)));
+            }
+            Some(Ok(WsMessage::Binary(_))) if self.closing.is_none() => {
+                End::GivenUp("a binary frame came, where JSON was agreed".to_owned())
+            }
             Some(Ok(WsMessage::Close(_))) | None if self.closing.is_some() => End::Left,
             Some(Ok(WsMessage::Close(frame))) => End::Closed(closed(frame)),
             Some(Ok(_)) => return None,

@@ -8,7 +8,11 @@ use std::{fmt, io, net::SocketAddr, str::FromStr};
 
 use bytes::Bytes;
 use http_body_util::Empty;
-use hyper::{Request, StatusCode, Uri, client::conn::http1, header};
+use hyper::{
+    Request, StatusCode, Uri,
+    client::conn::http1,
+    header::{self, HeaderValue},
+};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -23,7 +27,10 @@ use crate::{encoding::Encoding, error::within, response::refusal};
 /// The path of a server's stream.
 const STREAM_PATH: &str = "/v1/stream";
 
-/// The URL of a server's stream.
+/// The parameter that asks for the time at which each frame is sent.
+const TX: &str = "tx=true";
+
+/// The URL of a server's stream, and the encoding that is preferred there.
 ///
 /// ```
 /// use tickcast_client::Endpoint;
@@ -40,6 +47,8 @@ pub struct Endpoint {
     authority: String,
     /// Path and query of the stream.
     path: String,
+    /// The encoding that is preferred.
+    encoding: Encoding,
 }
 
 /// The result of [`Endpoint::upgrade`]: the socket, and the bytes that the server has sent after its answer.
@@ -47,6 +56,8 @@ pub struct Endpoint {
 pub struct Upgraded<S = TcpStream> {
     pub stream: S,
     pub read: Bytes,
+    /// What the server has agreed to.
+    pub encoding: Encoding,
 }
 
 // === impl Endpoint ===
@@ -78,7 +89,36 @@ impl Endpoint {
             path => path.to_owned(),
         };
         let port = authority.port_u16().unwrap_or(80);
-        Ok(Endpoint { host, port, authority: authority.to_string(), path })
+        Ok(Endpoint { host, port, authority: authority.to_string(), path, encoding: Encoding::default() })
+    }
+
+    /// Prefers this encoding. [`Encoding::Binary`], the default, leaves the choice to the server: one that does not know
+    /// it speaks JSON.
+    pub fn with_encoding(mut self, encoding: Encoding) -> Self {
+        self.encoding = encoding;
+        self
+    }
+
+    /// Asks for the time at which each frame of data is sent: see [`Message::Sent`](crate::Message::Sent).
+    ///
+    /// ```
+    /// use tickcast_client::Endpoint;
+    /// let endpoint = Endpoint::parse("ws://127.0.0.1:8080/v1/stream?a=b")?.with_tx();
+    /// assert_eq!(endpoint.to_string(), "ws://127.0.0.1:8080/v1/stream?a=b&tx=true");
+    /// # Ok::<(), tickcast_client::EndpointError>(())
+    /// ```
+    pub fn with_tx(mut self) -> Self {
+        if !self.has_tx() {
+            self.path.push(if self.path.contains('?') { '&' } else { '?' });
+            self.path.push_str(TX);
+        }
+        self
+    }
+
+    /// Whether it asks for the time at which each frame of data is sent.
+    pub fn has_tx(&self) -> bool {
+        let query = self.path.split_once('?').map_or("", |(_, query)| query);
+        query.split('&').any(|parameter| parameter == TX)
     }
 
     pub fn authority(&self) -> &str {
@@ -117,7 +157,7 @@ impl Endpoint {
             .header(header::UPGRADE, "websocket")
             .header(header::SEC_WEBSOCKET_VERSION, "13")
             .header(header::SEC_WEBSOCKET_KEY, &key)
-            .header(header::SEC_WEBSOCKET_PROTOCOL, Encoding::Json.subprotocol())
+            .header(header::SEC_WEBSOCKET_PROTOCOL, self.encoding.offer())
             .body(Empty::<Bytes>::new())?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let mut connection = tokio::spawn(connection.with_upgrades());
@@ -129,13 +169,18 @@ impl Endpoint {
         if accept.is_none_or(|accept| accept.as_bytes() != derive_accept_key(key.as_bytes()).as_bytes()) {
             return Err(EndpointError::Handshake { why: "Sec-WebSocket-Accept does not belong to our key" });
         }
+        let subprotocol = response.headers().get(header::SEC_WEBSOCKET_PROTOCOL);
+        let encoding = self
+            .encoding
+            .agreed(subprotocol.map(HeaderValue::as_bytes))
+            .ok_or(EndpointError::Handshake { why: "it names a subprotocol that was not offered" })?;
         let upgraded = hyper::upgrade::on(response).await?;
         // The connection's task has given the socket away and ends; a panic in it would be ours to see.
         let _ended = (&mut connection).await;
         let parts = upgraded
             .downcast::<TokioIo<S>>()
             .map_err(|_| EndpointError::Handshake { why: "the socket is not the one that was given" })?;
-        Ok(Upgraded { stream: parts.io.into_inner(), read: parts.read_buf })
+        Ok(Upgraded { stream: parts.io.into_inner(), read: parts.read_buf, encoding })
     }
 }
 
@@ -192,6 +237,21 @@ mod tests {
             (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{url}: {error}"),
             _ => panic!("{url}: {found:?}, not {expected:?}"),
         }
+    }
+
+    #[test]
+    fn the_time_of_sending_is_asked_for_once() {
+        let endpoint_of = |url: &str| Endpoint::parse(url).unwrap();
+        let check = |url: &str, has: bool| {
+            let endpoint = endpoint_of(url);
+            assert_eq!(endpoint.has_tx(), has, "{url}");
+            let asked = endpoint.with_tx();
+            assert!(asked.has_tx() && (!has || asked == endpoint_of(url)), "{url}: {asked}");
+        };
+        check("ws://host", false);
+        check("ws://host/?tx=true", true);
+        check("ws://host/?a=tx=true", false);
+        check("ws://host/v1/stream?a=1&tx=true&b=2", true);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use compact_str::CompactString;
 
 use crate::{
     field::Field,
-    message::{Answer, Fault, Gap, Heartbeat, List, Pong, Tick, Welcome},
+    message::{Answer, Fault, Gap, Heartbeat, List, Pong, Sent, Tick, Welcome},
     report::TradeReport,
     seq::Breach,
     topic::Topic,
@@ -33,6 +33,8 @@ pub enum Event<'a> {
     /// A command was not carried out.
     Error(Fault<'a>),
     Heartbeat(Heartbeat),
+    /// When this frame was sent, for connections that ask for it.
+    Sent(Sent),
     /// The estimate of the server's time has improved.
     Pong(Pong),
     List(List<'a>),

@@ -1,7 +1,8 @@
 //! WebSocket frames without a socket: takes them off a buffer as they come, and makes a client's.
 //!
 //! For programs that hold more connections than they can give a WebSocket library's buffers to. Not a full
-//! implementation: the server speaks text frames alone, without extensions, and anything else is a [`FrameError`]. The
+//! implementation: the server sends text frames, and binary ones where they were agreed, without extensions; anything else
+//! is a [`FrameError`]. The
 //! headers themselves are tungstenite's work. Invariant: nothing is taken off the buffer that is not whole, and no
 //! length from outside is trusted with memory.
 
@@ -9,6 +10,8 @@ use std::io::Cursor;
 
 pub use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use tokio_tungstenite::tungstenite::{self, protocol::frame::FrameHeader};
+
+use crate::encoding::Encoding;
 
 /// The longest frame that is waited for. The service sends 16 KiB of data at most; acknowledgements can be longer.
 pub const FRAME_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -44,11 +47,11 @@ pub enum FrameError {
     OutOfTurn,
 }
 
-/// The frame at the start of `buffer`; `None` when it is not whole yet.
+/// The frame at the start of `buffer`, on a connection with this encoding; `None` when it is not whole yet.
 ///
 /// # Errors
 /// When no tickcast server would send it.
-pub fn first(buffer: &[u8]) -> Result<Option<Frame<'_>>, FrameError> {
+pub fn first(buffer: &[u8], encoding: Encoding) -> Result<Option<Frame<'_>>, FrameError> {
     let mut cursor = Cursor::new(buffer);
     let Some((header, payload_bytes)) = FrameHeader::parse(&mut cursor)? else { return Ok(None) };
     if header.mask.is_some() {
@@ -62,6 +65,7 @@ pub fn first(buffer: &[u8]) -> Result<Option<Frame<'_>>, FrameError> {
     }
     match header.opcode {
         OpCode::Data(Data::Text | Data::Continue) => {}
+        OpCode::Data(Data::Binary) if encoding == Encoding::Binary => {}
         OpCode::Data(_) => return Err(FrameError::Binary),
         OpCode::Control(_) if payload_bytes > CONTROL_BYTES_MAX || !header.is_final => {
             return Err(FrameError::Control);
@@ -116,7 +120,7 @@ mod tests {
     #[test]
     fn what_no_server_sends_is_refused() {
         let check = |bytes: &[u8], part: &str| {
-            let error = first(bytes).expect_err(part).to_string();
+            let error = first(bytes, Encoding::Json).expect_err(part).to_string();
             assert!(error.contains(part), "{error}");
         };
         check(&[0x81, 0x81, 0, 0, 0, 0, 0], "masked");
@@ -130,8 +134,14 @@ mod tests {
     }
 
     #[test]
+    fn binary_frames_are_read_where_they_were_agreed() {
+        let frame = first(&[0x82, 2, 1, 2, 3], Encoding::Binary).unwrap().unwrap();
+        assert_eq!((frame.opcode, frame.payload), (OpCode::Data(Data::Binary), &[1, 2][..]));
+    }
+
+    #[test]
     fn a_length_may_be_written_long() {
-        let frame = first(&[0x81, 126, 0, 2, b'[', b']', 0x81]).unwrap().unwrap();
+        let frame = first(&[0x81, 126, 0, 2, b'[', b']', 0x81], Encoding::Json).unwrap().unwrap();
         assert_eq!((frame.payload, frame.length), (b"[]".as_slice(), 6));
     }
 
@@ -154,15 +164,15 @@ mod tests {
             let bytes = server.into_inner().into_inner();
             let mut found = Vec::new();
             let mut rest = &bytes[..];
-            while let Some(frame) = first(rest).unwrap() {
+            while let Some(frame) = first(rest, Encoding::Json).unwrap() {
                 prop_assert!(frame.is_final);
                 found.push(String::from_utf8(frame.payload.to_vec()).unwrap());
                 rest = &rest[frame.length..];
             }
             prop_assert_eq!(rest.len(), 0);
             prop_assert_eq!(&found, &texts);
-            let whole = first(&bytes).unwrap().unwrap().length;
-            prop_assert_eq!(first(&bytes[..cut.index(whole)]).unwrap(), None);
+            let whole = first(&bytes, Encoding::Json).unwrap().unwrap().length;
+            prop_assert_eq!(first(&bytes[..cut.index(whole)], Encoding::Json).unwrap(), None);
         }
 
         /// What is made here tungstenite reads as a server.
@@ -181,7 +191,7 @@ mod tests {
 
         #[test]
         fn no_bytes_make_it_panic(bytes: Vec<u8>) {
-            let _ = first(&bytes);
+            let _ = (first(&bytes, Encoding::Json), first(&bytes, Encoding::Binary));
         }
     }
 }

@@ -2,8 +2,8 @@
 //! market that checks what it receives, and a connection that reconnects and resumes.
 //!
 //! ```text
-//! frame -> Messages -> Mirror -> Events          no I/O: for any event loop, and for tests
-//! Endpoint -> Socket -> Client --^               over tokio (feature `net`, on by default)
+//! frame -> Messages or Decoder -> Mirror -> Events   no I/O: for any event loop, and for tests
+//! Endpoint -> Socket -> Client ------^               over tokio (feature `net`, on by default)
 //! ```
 //!
 //! # Begin
@@ -62,10 +62,12 @@ mod record;
 mod report;
 mod seq;
 mod server_time;
+mod tick;
 mod topic;
 mod words;
 
 pub mod backoff;
+pub mod binary;
 pub mod close;
 pub mod decimal;
 pub mod encoding;
@@ -98,8 +100,8 @@ pub use event::{Change, Event, Loss};
 pub use field::{FIELDS, Field};
 pub use json::{MessageError, Messages};
 pub use message::{
-    Answer, ConfiguredField, Drain, Fault, Gap, Heartbeat, Id, Limits, List, Listed, Message, Pong, Status,
-    SymbolResult, Tick, Value, Values, Welcome,
+    Answer, ConfiguredField, Drain, Fault, Gap, Heartbeat, Id, Limits, List, Listed, Message, Pong, Sent,
+    Status, SymbolResult, TableField, Tick, Value, Values, Welcome,
 };
 pub use mirror::{Events, Mirror, Totals};
 pub use pattern::Pattern;

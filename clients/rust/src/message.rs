@@ -1,6 +1,7 @@
 //! The messages of a server, typed and borrowed from their frame.
 //!
-//! Values only; [`Messages`](crate::Messages) parses them from JSON. Unknown keys are ignored, and a message of an unknown
+//! Values only; [`Messages`](crate::Messages) parses them from JSON, [`Decoder`](crate::binary::Decoder) from binary
+//! frames. Unknown keys are ignored, and a message of an unknown
 //! type is [`Message::Other`], so that clients work with newer servers.
 
 use std::borrow::Cow;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     field::{FIELDS, Field},
+    tick::Body,
     words::{GapReason, Mode, Outcome, Pace, State},
 };
 
@@ -34,6 +36,8 @@ pub enum Message<'a> {
     Error(Fault<'a>),
     /// The server will close soon.
     Drain(Drain),
+    /// When this frame was sent, for connections that ask for it.
+    Sent(Sent),
     /// The market is over.
     End,
     /// A type that this version does not know.
@@ -49,6 +53,9 @@ pub struct Welcome<'a> {
     /// (epoch, symbol, seq) names one tick for ever.
     #[serde(borrow)]
     pub epoch: Cow<'a, str>,
+    /// Where the times of binary frames count from, in microseconds since 1970; `None` where there are none.
+    #[serde(rename = "origin", default)]
+    pub origin_us: Option<i64>,
     pub heartbeat_ms: u64,
     #[serde(default, borrow)]
     pub session: Cow<'a, str>,
@@ -98,6 +105,20 @@ pub struct Answer<'a> {
     pub id: Option<Id>,
     #[serde(borrow)]
     pub results: Vec<SymbolResult<'a>>,
+    /// In `subscribed`: what the ids of binary frames stand for; empty where there are none.
+    #[serde(default, borrow)]
+    pub fields: Vec<TableField<'a>>,
+}
+
+/// A field, as binary frames name it.
+#[derive(Clone, PartialEq, Eq, Deserialize, Debug)]
+pub struct TableField<'a> {
+    pub id: u64,
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
+    /// `decimal`, `integer`, `side` or `text`; a kind of a newer server is written as a text is.
+    #[serde(borrow)]
+    pub kind: Cow<'a, str>,
 }
 
 /// The result of one entry of `symbols`.
@@ -132,8 +153,7 @@ pub struct Tick<'a> {
     pub n: u64,
     /// When the service took the tick in, by the service's clock, in microseconds since 1970.
     pub rx_us: i64,
-    /// The text of the whole message.
-    pub raw: &'a str,
+    pub(crate) body: Body<'a>,
 }
 
 /// The fields that a snapshot or an update has, as texts: a decimal's digits are those of the wire.
@@ -239,6 +259,17 @@ pub struct Fault<'a> {
     /// A sentence for people.
     #[serde(default, borrow)]
     pub message: Cow<'a, str>,
+}
+
+/// When a frame of data was sent, by the service's clock.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, Debug)]
+pub struct Sent {
+    /// In microseconds since 1970.
+    #[serde(rename = "ts")]
+    pub ts_us: i64,
+    /// It was sent then or later: the encoding has no room for more.
+    #[serde(skip)]
+    pub or_later: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize, Debug)]

@@ -8,10 +8,7 @@ use memchr::memmem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{
-    json::MessageError,
-    message::{Tick, number_or_text},
-};
+use crate::{json::MessageError, message::number_or_text};
 
 /// A trade that does not affect everything, a cancel, or a correction.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -62,42 +59,27 @@ struct Reported<'a> {
     affects: Option<Vec<Cow<'a, str>>>,
 }
 
-impl<'a> Tick<'a> {
-    /// What the message says of a trade; nothing in most.
-    ///
-    /// ```
-    /// use tickcast_client::{Message, Messages, ReportKind};
-    /// let frame = r#"[{"type":"update","symbol":"A","seq":5,"rx":4,"cancel":"77","last":1.5}]"#;
-    /// let Some(Ok(Message::Update(tick))) = Messages::new(frame).next() else { panic!() };
-    /// let report = tick.report()?.unwrap();
-    /// assert_eq!((report.kind, report.trade_id.as_deref()), (ReportKind::Cancel, Some("77")));
-    /// # Ok::<(), tickcast_client::MessageError>(())
-    /// ```
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn report(&self) -> Result<Option<TradeReport<'a>>, MessageError> {
-        let raw: &'a str = self.raw;
-        let has = |key: &str| memmem::find(raw.as_bytes(), key.as_bytes()).is_some();
-        if !has("\"trade\":") && !has("\"cancel\":") && !has("\"correct\":") {
-            return Ok(None);
-        }
-        let Keys { cancel, correct, trade } = serde_json::from_str(raw)
-            .map_err(|source| MessageError::Message { kind: "update".to_owned(), source })?;
-        let Reported { last, last_size, side, trade_id, affects } = trade.unwrap_or_default();
-        let value = |key, raw: Option<&'a RawValue>| {
-            raw.map(|raw| number_or_text(raw.get()).ok_or_else(|| MessageError::value(key, raw.get())))
-                .transpose()
-        };
-        let (last, last_size) = (value("last", last)?, value("last_size", last_size)?);
-        let (kind, trade_id) = match (cancel, correct) {
-            (Some(id), _) => (ReportKind::Cancel, Some(id)),
-            (None, Some(id)) => (ReportKind::Correct, Some(id)),
-            (None, None) if last.is_none() => return Ok(None),
-            (None, None) => (ReportKind::Trade, trade_id),
-        };
-        Ok(Some(TradeReport { kind, trade_id, last, last_size, side, affects }))
+/// What the text of a message says of a trade.
+pub(crate) fn of_json<'a>(raw: &'a str) -> Result<Option<TradeReport<'a>>, MessageError> {
+    let has = |key: &str| memmem::find(raw.as_bytes(), key.as_bytes()).is_some();
+    if !has("\"trade\":") && !has("\"cancel\":") && !has("\"correct\":") {
+        return Ok(None);
     }
+    let Keys { cancel, correct, trade } = serde_json::from_str(raw)
+        .map_err(|source| MessageError::Message { kind: "update".to_owned(), source })?;
+    let Reported { last, last_size, side, trade_id, affects } = trade.unwrap_or_default();
+    let value = |key, raw: Option<&'a RawValue>| {
+        raw.map(|raw| number_or_text(raw.get()).ok_or_else(|| MessageError::value(key, raw.get())))
+            .transpose()
+    };
+    let (last, last_size) = (value("last", last)?, value("last_size", last_size)?);
+    let (kind, trade_id) = match (cancel, correct) {
+        (Some(id), _) => (ReportKind::Cancel, Some(id)),
+        (None, Some(id)) => (ReportKind::Correct, Some(id)),
+        (None, None) if last.is_none() => return Ok(None),
+        (None, None) => (ReportKind::Trade, trade_id),
+    };
+    Ok(Some(TradeReport { kind, trade_id, last, last_size, side, affects }))
 }
 
 #[cfg(test)]

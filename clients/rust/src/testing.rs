@@ -4,6 +4,8 @@
 //! Not a model of the service: there are no ticks. Each subscription gets the same few messages, of every kind, and a test
 //! changes some of them to see that the client notices. It panics on what it does not support, since it runs in tests.
 
+mod encode;
+
 use std::{
     convert::Infallible,
     net::{Ipv4Addr, SocketAddr},
@@ -33,6 +35,9 @@ use tokio_tungstenite::{
     },
 };
 
+use self::encode::Encoder;
+use crate::encoding::Encoding;
+
 /// The behaviour of the server; by default it follows the protocol.
 #[derive(Clone)]
 pub struct Script {
@@ -50,6 +55,10 @@ pub struct Script {
     pub then: fn(u32) -> Then,
     /// The status of the handshake; anything but 101 refuses it.
     pub handshake: u16,
+    /// The subprotocol that it agrees to, where the client offers it; otherwise it names none.
+    pub subprotocol: &'static str,
+    /// The time of its first tick, in microseconds since 1970; `None`: now.
+    pub start_us: Option<i64>,
 }
 
 /// What a connection does after its messages.
@@ -101,6 +110,8 @@ impl Default for Script {
             metrics: |_| {},
             then: |_| Then::Stay,
             handshake: 101,
+            subprotocol: Encoding::Binary.subprotocol(),
+            start_us: None,
         }
     }
 }
@@ -115,7 +126,7 @@ impl Mock {
     pub async fn start(script: Script) -> Mock {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let start_us = now_us() - 1_000;
+        let start_us = script.start_us.unwrap_or_else(|| now_us() - 1_000);
         let state = Arc::new(State { script, epoch: "e1".to_owned(), start_us, seen: Mutex::default() });
         let served = Arc::clone(&state);
         let accepting = tokio::spawn(async move {
@@ -194,6 +205,11 @@ fn respond(status: StatusCode, body: String) -> Response<Full<Bytes>> {
 fn upgrade(mut request: Request<Incoming>, state: &Arc<State>) -> Response<Full<Bytes>> {
     let accept = derive_accept_key(request.headers()[header::SEC_WEBSOCKET_KEY].as_bytes());
     let upgraded = hyper::upgrade::on(&mut request);
+    let offered = request.headers().get(header::SEC_WEBSOCKET_PROTOCOL);
+    let offered = offered.map_or("", |offered| offered.to_str().unwrap());
+    let agreed =
+        offered.split(", ").find(|name| *name == state.script.subprotocol).map(|_| state.script.subprotocol);
+    let is_binary = agreed == Some(Encoding::Binary.subprotocol());
     let number = {
         let mut seen = state.seen.lock().unwrap();
         seen.connections += 1;
@@ -204,9 +220,13 @@ fn upgrade(mut request: Request<Incoming>, state: &Arc<State>) -> Response<Full<
         let io = TokioIo::new(upgraded.await.unwrap());
         let socket = WebSocketStream::from_raw_socket(io, Role::Server, None).await;
         // A client that goes away in the middle of a message is none of this server's business.
-        let _ended = session(socket, number, &state).await;
+        let _ended = session(socket, number, is_binary, &state).await;
     });
-    Response::builder()
+    let mut response = Response::builder();
+    if let Some(agreed) = agreed {
+        response = response.header(header::SEC_WEBSOCKET_PROTOCOL, agreed);
+    }
+    response
         .status(StatusCode::SWITCHING_PROTOCOLS)
         .header(header::CONNECTION, "upgrade")
         .header(header::UPGRADE, "websocket")
@@ -226,10 +246,16 @@ type Socket = WebSocketStream<TokioIo<Upgraded>>;
 async fn session(
     mut socket: Socket,
     number: u32,
+    is_binary: bool,
     state: &State,
 ) -> Result<(), tokio_tungstenite::tungstenite::Error> {
-    let welcome = json!([{"type": "welcome", "protocol": 1, "session": "s", "epoch": state.epoch, "heartbeat_ms": 5000}]);
-    socket.send(Message::text(welcome.to_string())).await?;
+    let mut welcome =
+        json!({"type": "welcome", "protocol": 1, "session": "s", "epoch": state.epoch, "heartbeat_ms": 5000});
+    if is_binary {
+        welcome["origin"] = state.start_us.into();
+    }
+    socket.send(Message::text(json!([welcome]).to_string())).await?;
+    let mut encoder = Encoder::default();
     while let Some(message) = socket.next().await {
         let Message::Text(text) = message? else { continue };
         let command: Value = serde_json::from_str(&text).unwrap();
@@ -242,11 +268,19 @@ async fn session(
         state.seen.lock().unwrap().commands.push(command.clone());
         let (results, mut messages) = state.subscribe(&command);
         (state.script.twist)(number, &mut messages);
-        let acknowledged = json!([{"type": "subscribed", "id": command["id"], "results": results}]);
-        socket.send(Message::text(acknowledged.to_string())).await?;
+        let mut acknowledged = json!({"type": "subscribed", "id": command["id"], "results": results});
+        if is_binary {
+            acknowledged["fields"] = encode::table();
+        }
+        socket.send(Message::text(json!([acknowledged]).to_string())).await?;
         // Two to a frame, so that there is more than one of each.
         for frame in messages.chunks(2) {
-            socket.send(Message::text(Value::from(frame).to_string())).await?;
+            let frame = if is_binary {
+                Message::binary(encoder.frame(frame, state.start_us))
+            } else {
+                Message::text(Value::from(frame).to_string())
+            };
+            socket.send(frame).await?;
         }
         match (state.script.then)(number) {
             Then::Stay => {}

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tickcast_client::{
     Client, ClientError, Endpoint, Event, Step, Subscription,
+    encoding::Encoding,
     testing::{Mock, Script, Then},
 };
 
@@ -68,6 +69,28 @@ async fn a_connection_that_is_lost_comes_back_and_resumes() {
     assert_eq!(commands[0].get("resume"), None);
     assert_eq!(commands[1]["resume"], json!({"epoch": "e1", "last": {"BTC-USD": 107}}));
     assert_eq!(client.mirror().topics()[0].missing, 0);
+}
+
+/// Binary where the server has it; JSON from any other server, and where it is asked for. A new connection begins with
+/// empty tables.
+#[tokio::test]
+async fn the_server_picks_one_of_the_encodings_that_are_offered() {
+    let then = |connection| if connection == 0 { Then::Drop } else { Then::End };
+    for (subprotocol, asked, agreed) in [
+        ("tickcast.v1.binary", Encoding::Binary, Encoding::Binary),
+        ("tickcast.v1.binary", Encoding::Json, Encoding::Json),
+        ("tickcast.v1.json", Encoding::Binary, Encoding::Json),
+        ("", Encoding::Binary, Encoding::Json),
+    ] {
+        let mock = Mock::start(Script { subprotocol, then, ..Script::default() }).await;
+        let endpoint = Endpoint::parse(&mock.url()).unwrap().with_encoding(asked);
+        let mut client = Client::new(endpoint, Subscription::latest(["BTC-USD", "ETH-USD"])).without_pings();
+        told(&mut client, |told| told == ["connected"]).await.unwrap();
+        assert_eq!(client.encoding(), Some(agreed), "{subprotocol} {asked:?}");
+        let told = told(&mut client, |_| false).await.unwrap();
+        assert_eq!(told[..6], ALL, "{subprotocol} {asked:?}");
+        assert_eq!(told.last().map(String::as_str), Some("over"));
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, str::FromStr, time::Duration};
 use clap::Args;
 use tickcast_client::Endpoint;
 
-use crate::cli::mode::ModeArg;
+use crate::cli::{encoding::EncodingArg, mode::ModeArg};
 
 /// Load a server with many clients, and check what they are sent.
 ///
@@ -34,6 +34,9 @@ pub struct LoadArgs {
     /// The shortest time between two updates of a symbol; 0: as they come.
     #[arg(long, default_value_t = 0)]
     pub interval_ms: u32,
+    /// `binary` where the server has it, or `json`.
+    #[arg(long, value_enum, default_value_t = EncodingArg::Binary)]
+    pub encoding: EncodingArg,
     /// How long to measure, from the moment when every client is subscribed.
     #[arg(long, value_parser = humantime::parse_duration, default_value = "30s")]
     pub duration: Duration,

@@ -6,8 +6,8 @@
 use std::{borrow::Cow, task::Waker};
 
 use tickcast_client::{
-    Answer, Breach, Cursor, Gap, Id, Message, Messages, Mode, Outcome, Pattern, Resume, Subscription, Tick,
-    Welcome, close,
+    Answer, Breach, Cursor, Gap, Id, Message, MessageError, Messages, Mode, Outcome, Pattern, Resume,
+    Subscription, Tick, Welcome, binary::Decoder, close,
 };
 
 use super::{
@@ -30,6 +30,8 @@ pub struct Client {
     /// The server has announced the end of its market.
     told_end: bool,
     epoch: String,
+    /// Of the present connection.
+    decoder: Decoder,
     pub stage: ClientStage,
     /// What the run wants of it. The connection looks here each time it is woken.
     pub order: ClientOrder,
@@ -96,6 +98,7 @@ impl Client {
             acks_missing: 0,
             told_end: false,
             epoch: String::new(),
+            decoder: Decoder::new(),
             stage: ClientStage::Waiting,
             order: ClientOrder::Stay,
             reads: class != Class::Stalled,
@@ -124,6 +127,7 @@ impl Client {
             })
             .collect();
         (self.acks_missing, self.told_end) = (commands.len(), false);
+        self.decoder.reset();
         commands
     }
 
@@ -134,10 +138,30 @@ impl Client {
         };
         for message in Messages::new(frame) {
             match message {
-                Ok(message) => self.take(&message, ledger, now_us),
+                Ok(message) => {
+                    self.decoder.learn(&message);
+                    self.take(&message, ledger, now_us);
+                }
                 Err(error) => self.fault(ledger, Law::Contract, None, || error.to_string()),
             }
         }
+    }
+
+    /// Takes in the payload of one binary message.
+    pub fn receive_binary(&mut self, payload: &[u8], ledger: &mut Ledger, now_us: i64) {
+        // Taken out for as long as messages borrow from it.
+        let mut decoder = std::mem::take(&mut self.decoder);
+        let mut frame = decoder.begin(payload);
+        loop {
+            match decoder.next_message(&mut frame) {
+                Ok(Some(message)) => self.take(&message, ledger, now_us),
+                Ok(None) => break,
+                Err(error) => {
+                    self.fault(ledger, Law::Contract, None, || MessageError::from(error).to_string());
+                }
+            }
+        }
+        self.decoder = decoder;
     }
 
     fn take(&mut self, message: &Message<'_>, ledger: &mut Ledger, now_us: i64) {

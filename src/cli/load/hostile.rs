@@ -10,7 +10,9 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tickcast_client::{
-    EndpointError, Id, Message, MessageError, Messages, Pattern, endpoint,
+    EndpointError, Id, Message, MessageError, Messages, Pattern,
+    encoding::Encoding,
+    endpoint,
     frames::{self, Control, Data, OpCode},
 };
 use tokio::{
@@ -251,7 +253,7 @@ async fn answered(stream: &mut TcpStream, buffer: &mut Vec<u8>, id: u64, shared:
         _ => false,
     };
     loop {
-        while let Ok(Some(frame)) = frames::first(buffer) {
+        while let Ok(Some(frame)) = frames::first(buffer, Encoding::Binary) {
             let text = str::from_utf8(frame.payload).unwrap_or_default();
             let is_it = frame.opcode == OpCode::Data(Data::Text) && Messages::new(text).any(is_pong);
             let mut out = Vec::new();

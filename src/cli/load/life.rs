@@ -65,6 +65,7 @@ async fn connect<'a>(
     let receive_buffer_bytes = shared.receive_buffer_bytes.or(rate.map(slow_receive_buffer_bytes));
     let stream = endpoint::connect(shared.address, receive_buffer_bytes).await?;
     let upgraded = shared.endpoint.upgrade(stream).await?;
+    shared.encoding.set(Some(upgraded.encoding));
     let mut out = Vec::new();
     let mut client_now = client.borrow_mut();
     for command in client_now.commands(&shared.ledger.borrow().symbols, &shared.wish) {

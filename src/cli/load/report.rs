@@ -16,6 +16,8 @@ use super::{
 #[derive(Clone, Serialize, Debug)]
 pub struct RunReport {
     pub url: String,
+    /// The subprotocol that the server has agreed to; `None` when nobody could connect.
+    pub encoding: Option<&'static str>,
     pub clients: u32,
     pub connected: u32,
     pub failed: u32,
@@ -28,6 +30,9 @@ pub struct RunReport {
     pub measured_seconds: f64,
     /// Of the measured time.
     pub rates: RunRates,
+    /// In the measured time, or in the whole run when nothing came in it; with the headers of their frames. `None` without
+    /// a message.
+    pub bytes_per_message: Option<f64>,
     /// Of the whole run.
     pub sums: Sums,
     pub classes: Vec<ClassReport>,
@@ -145,6 +150,11 @@ impl RunRates {
         let rate = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
         RunRates { messages: rate(sums.messages), updates: rate(sums.updates), bytes: rate(sums.bytes) }
     }
+}
+
+/// What a message weighs on average.
+pub fn bytes_per_message(sums: &Sums) -> Option<f64> {
+    (sums.messages > 0).then(|| sums.bytes as f64 / sums.messages as f64)
 }
 
 // === impl ClassReport ===

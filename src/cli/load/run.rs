@@ -127,7 +127,8 @@ impl<'a> LoadRun<'a> {
         };
         let clients = (0u32..).zip(classes).map(client).collect();
         let shared = LoadShared {
-            endpoint: args.url.clone(),
+            endpoint: args.url.clone().with_encoding(args.encoding.into()),
+            encoding: Cell::default(),
             address,
             wish: Wish { mode: args.mode.name().into(), interval_ms: args.interval_ms },
             receive_buffer_bytes: args.rcvbuf,

@@ -12,6 +12,7 @@ use std::{
 
 use tickcast_client::{
     close,
+    encoding::Encoding,
     endpoint::Upgraded,
     frames::{self, Control, Data, FrameError, OpCode},
 };
@@ -37,8 +38,9 @@ pub struct ClientSession<'a> {
     partial: Vec<u8>,
     /// Whether `partial` came with the handshake and is not parsed yet.
     unseen: bool,
+    encoding: Encoding,
     /// The beginning of a message whose last frame has not come; `None` outside of one.
-    message: Option<Vec<u8>>,
+    message: Option<(Data, Vec<u8>)>,
     /// What is to be sent.
     out: Vec<u8>,
     throttle: Option<(ReadPace, Pin<Box<Sleep>>)>,
@@ -83,6 +85,7 @@ impl<'a> ClientSession<'a> {
             stream: upgraded.stream,
             unseen: !upgraded.read.is_empty(),
             partial: upgraded.read.into(),
+            encoding: upgraded.encoding,
             message: None,
             out,
             throttle: pace.map(|pace| (pace, Box::pin(sleep_until(Instant::now())))),
@@ -199,7 +202,7 @@ impl<'a> ClientSession<'a> {
         self.shared.ledger.borrow_mut().tally(class).sums.bytes += count as u64;
         let mut rest = bytes;
         let end = loop {
-            match frames::first(rest) {
+            match frames::first(rest, self.encoding) {
                 Ok(None) => break None,
                 Err(error) => break Some(ClientEnd::Frame(error)),
                 Ok(Some(frame)) => {
@@ -227,20 +230,26 @@ impl<'a> ClientSession<'a> {
         now_us: i64,
     ) -> Result<Option<ClientEnd>, FrameError> {
         match frame.opcode {
-            OpCode::Data(Data::Text) if self.message.is_some() => return Err(FrameError::OutOfTurn),
-            OpCode::Data(Data::Text) if frame.is_final => self.take_message(frame.payload, now_us),
-            OpCode::Data(Data::Text) => self.message = Some(frame.payload.to_vec()),
+            OpCode::Data(Data::Text | Data::Binary) if self.message.is_some() => {
+                return Err(FrameError::OutOfTurn);
+            }
+            OpCode::Data(kind @ (Data::Text | Data::Binary)) if frame.is_final => {
+                self.take_message(kind, frame.payload, now_us);
+            }
+            OpCode::Data(kind @ (Data::Text | Data::Binary)) => {
+                self.message = Some((kind, frame.payload.to_vec()));
+            }
             OpCode::Data(_) => {
-                let mut message = self.message.take().ok_or(FrameError::OutOfTurn)?;
+                let (kind, mut message) = self.message.take().ok_or(FrameError::OutOfTurn)?;
                 let length = (message.len() + frame.payload.len()) as u64;
                 if length > frames::FRAME_BYTES_MAX {
                     return Err(FrameError::TooLong(length));
                 }
                 message.extend_from_slice(frame.payload);
                 if frame.is_final {
-                    self.take_message(&message, now_us);
+                    self.take_message(kind, &message, now_us);
                 } else {
-                    self.message = Some(message);
+                    self.message = Some((kind, message));
                 }
             }
             OpCode::Control(Control::Ping) => {
@@ -255,9 +264,13 @@ impl<'a> ClientSession<'a> {
         Ok(None)
     }
 
-    fn take_message(&self, payload: &[u8], now_us: i64) {
+    fn take_message(&self, kind: Data, payload: &[u8], now_us: i64) {
         let mut ledger = self.shared.ledger.borrow_mut();
-        self.client.borrow_mut().receive(payload, &mut ledger, now_us);
+        let mut client = self.client.borrow_mut();
+        match kind {
+            Data::Binary => client.receive_binary(payload, &mut ledger, now_us),
+            _ => client.receive(payload, &mut ledger, now_us),
+        }
     }
 
     /// Settles the client once every symbol is answered.

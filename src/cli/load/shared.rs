@@ -11,7 +11,7 @@ use std::{
 use rand::Rng;
 use rand_pcg::Pcg64Mcg;
 use tickcast::clock::Clock;
-use tickcast_client::{Endpoint, EndpointError};
+use tickcast_client::{Endpoint, EndpointError, encoding::Encoding};
 use tokio::sync::{Notify, Semaphore};
 
 use super::{client::Wish, ledger::Ledger};
@@ -19,6 +19,8 @@ use super::{client::Wish, ledger::Ledger};
 /// What all sessions of a run share, on its one thread.
 pub struct LoadShared {
     pub endpoint: Endpoint,
+    /// What the server has agreed to; `None` before the first connection.
+    pub encoding: Cell<Option<Encoding>>,
     pub address: SocketAddr,
     pub wish: Wish,
     /// `SO_RCVBUF`, if it was set.

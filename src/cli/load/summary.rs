@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tickcast_client::close;
+use tickcast_client::{close, encoding::Encoding};
 
 use super::{
     checks::{Compared, Reached},
@@ -10,7 +10,10 @@ use super::{
     ledger::Ledger,
     measure::Measurement,
     plan::Class,
-    report::{ClassReport, Laws, Own, ResumeReport, RunRates, RunReport, RunVerdict, ServerReport},
+    report::{
+        ClassReport, Laws, Own, ResumeReport, RunRates, RunReport, RunVerdict, ServerReport,
+        bytes_per_message,
+    },
     run::LoadRun,
 };
 
@@ -37,6 +40,7 @@ impl LoadRun<'_> {
         });
         RunReport {
             url: self.args.url.to_string(),
+            encoding: self.shared.encoding.get().map(Encoding::subprotocol),
             clients: self.args.clients.get(),
             connected: self.args.clients.get() - failed,
             failed,
@@ -46,6 +50,8 @@ impl LoadRun<'_> {
             ramp_seconds: ramp.as_secs_f64(),
             measured_seconds: measured.time.as_secs_f64(),
             rates: RunRates::of(&measured.sums, measured.time),
+            bytes_per_message: bytes_per_message(&measured.sums)
+                .or_else(|| bytes_per_message(&ledger.sums())),
             sums: ledger.sums(),
             classes,
             disconnects: ledger.ended.clone(),

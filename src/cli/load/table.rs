@@ -35,7 +35,8 @@ impl RunReport {
 
     fn write_load(&self, out: &mut String) -> std::fmt::Result {
         let RunReport { sums, rates, .. } = self;
-        line(out, "server", &self.url)?;
+        let encoding = self.encoding.map(|encoding| format!(", {encoding}")).unwrap_or_default();
+        line(out, "server", &format!("{}{encoding}", self.url))?;
         let each = format!("{} of {} symbols each", self.symbols_per_client, self.symbols);
         let failed =
             if self.failed > 0 { format!(", {} failed", grouped(self.failed.into())) } else { String::new() };
@@ -61,7 +62,9 @@ impl RunReport {
         line(out, "conflated", &format!("{} ticks merged into them", grouped(sums.conflated)))?;
         line(out, "snapshots", &grouped(sums.snapshots))?;
         line(out, "gaps", &format!("{}, of {} ticks", grouped(sums.gaps), grouped(sums.gapped)))?;
-        line(out, "bytes", &format!("{} in all, {}/s", bytes(sums.bytes as f64), bytes(rates.bytes)))?;
+        let (all, rate) = (bytes(sums.bytes as f64), bytes(rates.bytes));
+        let each = self.bytes_per_message.map(|each| format!(", {each:.1} a message")).unwrap_or_default();
+        line(out, "bytes", &format!("{all} in all, {rate}/s{each}"))?;
         Ok(())
     }
 

@@ -93,6 +93,28 @@ fn the_table_and_the_json_say_the_same() {
 }
 
 #[test]
+fn each_encoding_is_read_and_the_report_says_what_a_message_weighs() {
+    let check = |subprotocol, asked: &[&str], expected: &str| {
+        let (report, _) = load(Script { subprotocol, ..Script::default() }, asked);
+        assert_eq!((report.verdict, report.encoding), (RunVerdict::Kept, Some(expected)));
+        let sums = report.sums;
+        assert_eq!((sums.updates, sums.snapshots, sums.gapped), (36, 20, 24));
+        let weight = report.bytes_per_message.unwrap();
+        assert!(weight > 10.0, "{weight}");
+        let table = report.table();
+        assert!(table.contains(expected) && table.contains(&format!("{weight:.1} a message")), "{table}");
+        sums.bytes
+    };
+    let json = check("tickcast.v1.binary", &["--encoding=json"], "tickcast.v1.json");
+    let binary = check("tickcast.v1.binary", &[], "tickcast.v1.binary");
+    // The table of fields is told once; then messages are shorter.
+    assert!(binary < json, "{binary} bytes in binary, {json} in JSON");
+    // An older server knows JSON alone, and names it or nothing.
+    check("tickcast.v1.json", &["--encoding=binary"], "tickcast.v1.json");
+    check("", &[], "tickcast.v1.json");
+}
+
+#[test]
 fn law_4_is_checked() {
     check_twist(|_, m| first(m, "update")["seq"] = 100.into(), Law::SeqsRise, "seqs only rise");
     check_twist(|_, m| first(m, "update")["seq"] = 103.into(), Law::SeqsRise, "101 expected");
@@ -104,14 +126,15 @@ fn law_4_is_checked() {
 
 #[test]
 fn the_contract_and_foreign_data_are_checked() {
+    // No binary frame can be twisted so.
+    let check_text = |twist: fn(u32, &mut Vec<Value>), what| {
+        check_lie(Script { twist, ..Script::default() }, &["--encoding=json"], Law::Contract, what);
+    };
+    check_text(|_, m| first(m, "update")["rx"] = "soon".into(), "rx is not what it should be");
+    check_text(|_, m| m.push(json!("text")), "not a JSON object");
+    check_twist(|_, m| first(m, "update")["side"] = "?".into(), Law::Contract, "a binary frame that is not");
     check_twist(
-        |_, m| first(m, "update")["rx"] = "soon".into(),
-        Law::Contract,
-        "rx is not what it should be",
-    );
-    check_twist(|_, m| m.push(json!("text")), Law::Contract, "not a JSON object");
-    check_twist(
-        |_, m| m.push(json!({"type": "update", "symbol": "SECRET", "seq": 1, "rx": 1})),
+        |_, m| m.push(json!({"type": "update", "symbol": "SECRET", "seq": 1, "ts": 1, "rx": 1})),
         Law::OwnDataOnly,
         "never asked for",
     );

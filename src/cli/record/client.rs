@@ -65,9 +65,9 @@ struct Book<'a> {
 // === impl Recorder ===
 
 impl<'a> Recorder<'a> {
-    pub fn new(url: &Endpoint, symbols: &[String], files: &'a mut Files) -> Self {
+    pub fn new(endpoint: Endpoint, symbols: &[String], files: &'a mut Files) -> Self {
         let subscription = Subscription::every(symbols.iter().cloned());
-        let client = Client::new(url.clone(), subscription).without_pings();
+        let client = Client::new(endpoint, subscription).without_pings();
         let book = Book {
             files,
             clock: Clock::system(),

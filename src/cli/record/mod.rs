@@ -43,6 +43,7 @@ use tokio::{
 };
 
 use super::{
+    encoding::EncodingArg,
     output,
     recordings::FieldArgs,
     shell::{complain, stopped},
@@ -60,6 +61,9 @@ pub struct RecordArgs {
     /// The server's stream.
     #[arg(long, value_parser = Endpoint::parse, default_value = "ws://127.0.0.1:8080/v1/stream")]
     url: Endpoint,
+    /// `binary` where the server has it, or `json`.
+    #[arg(long, value_enum, default_value_t = EncodingArg::Binary)]
+    encoding: EncodingArg,
     /// A feed in place of a server, as `tickcast serve --feed` takes it.
     #[arg(long, value_name = "SOURCE", value_parser = source, conflicts_with_all = ["url", "symbols"])]
     feed: Option<Source>,
@@ -124,7 +128,8 @@ fn record(args: &RecordArgs) -> Result<(), RecordError> {
     let runtime =
         runtime::Builder::new_current_thread().enable_all().build().map_err(RecordError::Runtime)?;
     let Some(source) = &args.feed else {
-        let mut recorder = Recorder::new(&args.url, &args.symbols, &mut files);
+        let mut recorder =
+            Recorder::new(args.url.clone().with_encoding(args.encoding.into()), &args.symbols, &mut files);
         let recorded = runtime.block_on(recorder.run(until(args.duration)));
         let summary = recorder.summary();
         let finished = files.finish();

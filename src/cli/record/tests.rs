@@ -24,7 +24,7 @@ fn recorded(
         let mut files = Files::new(&path, Header::default(), Rotation::default()).unwrap();
         let (stop, stopped) = oneshot::channel();
         let mut stop = Some(stop);
-        let mut recorder = Recorder::new(&url, &symbols, &mut files);
+        let mut recorder = Recorder::new(url, &symbols, &mut files);
         let done = {
             let mut run = std::pin::pin!(recorder.run(async { drop(stopped.await) }));
             loop {
@@ -74,6 +74,23 @@ fn a_lost_connection_is_resumed_and_stands_in_the_recording() {
     assert_eq!(block.tally.total(), 0, "{:?}", block.rejects);
     assert!(block.records.iter().any(|record| record.tick.symbol.as_str() == "ETH-USD"));
     std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn what_is_recorded_does_not_depend_on_the_encoding() {
+    let ticks = |name, subprotocol| {
+        let script = Script { subprotocol, start_us: Some(1_742_944_025_000_000), ..Script::default() };
+        let (done, _, path, _) = recorded(name, Script { then: |_| Then::End, ..script }, |_| false);
+        done.unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(path).unwrap();
+        // The notes have the times of the recording itself.
+        let is_tick = |line: &&str| !line.contains(r#"{"tickcast":"#);
+        text.lines().filter(is_tick).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (binary, json) = (ticks("binary", "tickcast.v1.binary"), ticks("json", "tickcast.v1.json"));
+    assert_eq!(binary, json);
+    assert!(json.len() > 6, "{json:?}");
 }
 
 #[test]

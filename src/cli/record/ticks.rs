@@ -65,7 +65,7 @@ pub fn tick(change: &Change<'_>, configured: &mut Configured) -> Result<Option<(
         keep_totals(&mut fields, &change.topic.record)?;
     }
     if let Some(report) = &change.report {
-        put_report(&mut fields, report).ok_or_else(|| NoMessage::Report { raw: message.raw.to_owned() })?;
+        put_report(&mut fields, report).ok_or_else(|| NoMessage::Report { raw: message.excerpt() })?;
     }
     if change.is_snapshot {
         fields = fields.only(FieldSet::ALL.without(fields.mask.intersect(Field::LastSize.bit())));
@@ -73,7 +73,7 @@ pub fn tick(change: &Change<'_>, configured: &mut Configured) -> Result<Option<(
             return Ok(None);
         }
     }
-    let malformed = || NoMessage::Configured { raw: message.raw.chars().take(200).collect() };
+    let malformed = || NoMessage::Configured { raw: message.excerpt() };
     configured.put(change, &values, &mut fields).ok_or_else(malformed)?;
     let tick = Tick { symbol: Symbol::new(&message.symbol)?, ts, fields };
     let says_something = tick.fields.has_values() || tick.fields.report().is_some();

@@ -3,7 +3,7 @@
 use clap::Args;
 use tickcast_client::Endpoint;
 
-use crate::cli::mode::ModeArg;
+use crate::cli::{encoding::EncodingArg, mode::ModeArg};
 
 /// Watch symbols in the terminal.
 ///
@@ -23,6 +23,9 @@ pub struct WatchArgs {
     /// The shortest time between two updates of a symbol; 0: as they come.
     #[arg(long, default_value_t = 100)]
     pub interval_ms: u32,
+    /// `binary` where the server has it, or `json`.
+    #[arg(long, value_enum, default_value_t = EncodingArg::Binary)]
+    pub encoding: EncodingArg,
     /// A line for each change in place of the table; so it is, too, when standard output is no terminal
     #[arg(long)]
     pub plain: bool,

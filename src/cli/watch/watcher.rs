@@ -47,8 +47,9 @@ impl<F: Face> Watcher<F> {
         let clock = Clock::system();
         let pace = if args.interval_ms == 0 { String::new() } else { format!(", {} ms", args.interval_ms) };
         let subscription = Subscription::new(args.mode.into(), args.symbols.iter().cloned());
+        let endpoint = args.url.clone().with_encoding(args.encoding.into());
         Watcher {
-            client: Client::new(args.url.clone(), subscription.interval_ms(args.interval_ms)),
+            client: Client::new(endpoint, subscription.interval_ms(args.interval_ms)),
             face,
             url: args.url.to_string(),
             asked: format!("{}{pace}", args.mode.name()),

@@ -10,7 +10,10 @@ use super::{
     MessageError,
     pairs::{Pair, integer, pair, string},
 };
-use crate::message::{Gap, Message, Tick};
+use crate::{
+    message::{Gap, Message, Tick},
+    tick::Body,
+};
 
 /// What a message is, as far as the walk has to know.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -157,9 +160,15 @@ impl<'a> Head<'a> {
     pub fn typed(self) -> Result<Message<'a>, MessageError> {
         let Head { symbol, of: name, seq, n, rx: rx_us, raw, .. } = self;
         match self.kind {
-            Kind::Update => return Ok(Message::Update(Tick { symbol, name, seq, n, rx_us, raw })),
+            Kind::Update => {
+                let body = Body::Json(raw);
+                return Ok(Message::Update(Tick { symbol, name, seq, n, rx_us, body }));
+            }
             // A snapshot merges no ticks, even if it has an `n`.
-            Kind::Snapshot => return Ok(Message::Snapshot(Tick { symbol, name, seq, n: 1, rx_us, raw })),
+            Kind::Snapshot => {
+                let body = Body::Json(raw);
+                return Ok(Message::Snapshot(Tick { symbol, name, seq, n: 1, rx_us, body }));
+            }
             Kind::Gap => {
                 let reason = (&*self.reason).into();
                 return Ok(Message::Gap(Gap { symbol, name, from: self.from, to: self.to, reason }));
@@ -176,6 +185,7 @@ impl<'a> Head<'a> {
             "pong" => serde_json::from_str(raw).map(Message::Pong),
             "list" => serde_json::from_str(raw).map(Message::List),
             "error" => serde_json::from_str(raw).map(Message::Error),
+            "sent" => serde_json::from_str(raw).map(Message::Sent),
             "drain" => serde_json::from_str(raw).map(Message::Drain),
             "end" => Ok(Message::End),
             _ => return Ok(Message::Other { kind: self.name, raw }),

@@ -13,7 +13,9 @@ mod pairs;
 mod tests;
 mod values;
 
-use crate::message::Message;
+pub(crate) use values::values;
+
+use crate::{binary::BinaryError, message::Message};
 use head::{fast, slow};
 
 /// The messages of a frame, in order. After an error there are no more.
@@ -47,7 +49,7 @@ enum Stands {
     Behind,
 }
 
-/// Why a frame cannot be read.
+/// Why a frame, or a message in it, cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MessageError {
@@ -61,6 +63,8 @@ pub enum MessageError {
     Value { key: &'static str, value: String },
     #[error("a message of the type {kind} is not what it should be: {source}")]
     Message { kind: String, source: serde_json::Error },
+    #[error("a binary frame that is not what it should be: {0}")]
+    Binary(#[from] BinaryError),
 }
 
 // === impl MessageError ===

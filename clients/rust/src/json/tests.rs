@@ -31,6 +31,12 @@ fn reference(value: &Value) -> (&'static str, String, [u64; 4], i64) {
     }
 }
 
+/// The text of the whole message.
+fn raw<'a>(tick: &crate::Tick<'a>) -> &'a str {
+    let crate::tick::Body::Json(raw) = tick.body else { panic!("{tick:?} is of no text") };
+    raw
+}
+
 fn read(frame: &str) -> Result<Vec<Message<'_>>, MessageError> {
     Messages::new(frame).collect()
 }
@@ -42,7 +48,7 @@ fn check(frame: &str) {
     for (message, value) in found.iter().zip(&values) {
         assert_eq!(said(message), reference(value), "{frame}");
         if let Message::Update(tick) | Message::Snapshot(tick) = message {
-            assert_eq!(&serde_json::from_str::<Value>(tick.raw).unwrap(), value);
+            assert_eq!(&serde_json::from_str::<Value>(raw(tick)).unwrap(), value);
         }
     }
 }
@@ -219,7 +225,7 @@ proptest! {
     fn values_are_those_that_serde_json_finds(frame in frame()) {
         for message in read(&frame).unwrap() {
             let (Message::Update(tick) | Message::Snapshot(tick)) = message else { continue };
-            let value: Object<'_> = serde_json::from_str(tick.raw).unwrap();
+            let value: Object<'_> = serde_json::from_str(raw(&tick)).unwrap();
             let values = tick.values().unwrap();
             prop_assert_eq!(values.text(Field::Bid), Some(value["bid"].get()));
             let side: String = serde_json::from_str(value["side"].get()).unwrap();

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     field::Field,
-    message::{Tick, Value, Values},
+    message::{Value, Values},
 };
 
 /// More pairs than a message of protocol 1 has, with as many configured fields as there can be.
@@ -19,21 +19,14 @@ const PAIRS_MAX: usize = 96;
 /// What messages have beside fields of a record.
 const ENVELOPE: [&str; 10] = ["type", "as", "symbol", "seq", "ts", "rx", "n", "cancel", "correct", "trade"];
 
-// === impl Tick ===
-
-impl<'a> Tick<'a> {
-    /// The fields that the message has.
-    ///
-    /// # Errors
-    /// When a field's value is neither a number nor a string, or the message is no JSON object.
-    pub fn values(&self) -> Result<Values<'a>, MessageError> {
-        let mut values = Values::default();
-        if plain(self.raw, &mut values).is_some() {
-            return Ok(values);
-        }
-        let (object, _end) = parse(self.raw, 0)?;
-        slow(&object)
+/// The fields that the text of a message has.
+pub fn values(object: &str) -> Result<Values<'_>, MessageError> {
+    let mut values = Values::default();
+    if plain(object, &mut values).is_some() {
+        return Ok(values);
     }
+    let (object, _end) = parse(object, 0)?;
+    slow(&object)
 }
 
 /// Reads an object of plain pairs; `None` when it is none, and `values` is then of no use.

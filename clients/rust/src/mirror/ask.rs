@@ -17,6 +17,7 @@ impl Mirror {
     /// There is a connection: the commands that subscribe to everything, and resume from what is held.
     pub fn connect(&mut self) -> Vec<String> {
         self.asked.clear();
+        self.decoder.reset();
         (self.pace, self.retry) = (None, None);
         let wanted = std::mem::take(&mut self.wanted);
         let commands = wanted.iter().flat_map(|subscription| self.ask(subscription, true)).collect();

@@ -2,25 +2,42 @@
 
 use super::Mirror;
 use crate::{
+    binary::{Decoder, Frame},
     event::Event,
     json::{MessageError, Messages},
+    message::Message,
 };
 
 /// The events of one frame, in order. When this is dropped, the rest of the frame is applied to the mirror all the same.
 #[derive(Debug)]
 pub struct Events<'a> {
     mirror: &'a mut Mirror,
-    messages: Messages<'a>,
+    frame: Reading<'a>,
     now_nanos: i64,
+}
+
+/// A frame under way.
+#[derive(Debug)]
+enum Reading<'a> {
+    Text(Messages<'a>),
+    /// With the mirror's decoder, which messages borrow from while the mirror changes.
+    Binary(Frame<'a>, Decoder),
 }
 
 // === impl Mirror ===
 
 impl Mirror {
-    /// Takes a frame that was received at `now_nanos`, in nanoseconds since 1970 by this machine's clock.
+    /// Takes a text frame that was received at `now_nanos`, in nanoseconds since 1970 by this machine's clock.
     pub fn receive<'a>(&'a mut self, frame: &'a str, now_nanos: i64) -> Events<'a> {
         self.totals.bytes += frame.len() as u64;
-        Events { mirror: self, messages: Messages::new(frame), now_nanos }
+        Events { mirror: self, frame: Reading::Text(Messages::new(frame)), now_nanos }
+    }
+
+    /// As [`receive`](Self::receive), of a binary frame.
+    pub fn receive_binary<'a>(&'a mut self, frame: &'a [u8], now_nanos: i64) -> Events<'a> {
+        self.totals.bytes += frame.len() as u64;
+        let decoder = std::mem::take(&mut self.decoder);
+        Events { frame: Reading::Binary(decoder.begin(frame), decoder), mirror: self, now_nanos }
     }
 }
 
@@ -32,7 +49,7 @@ impl Events<'_> {
     /// # Errors
     /// When the frame is not an array of messages. The messages before the fault are applied, and no event follows it.
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, MessageError> {
-        match self.messages.next().transpose()? {
+        match self.frame.next_message()? {
             None => Ok(None),
             Some(message) => self.mirror.take(message, self.now_nanos).map(Some),
         }
@@ -46,9 +63,23 @@ impl Events<'_> {
 
 impl Drop for Events<'_> {
     fn drop(&mut self) {
-        while let Some(Ok(message)) = self.messages.next() {
+        while let Ok(Some(message)) = self.frame.next_message() {
             // A caller that drops the events does not get their errors either.
             let _unheard = self.mirror.take(message, self.now_nanos);
+        }
+        if let Reading::Binary(_, decoder) = &mut self.frame {
+            self.mirror.decoder = std::mem::take(decoder);
+        }
+    }
+}
+
+// === impl Reading ===
+
+impl Reading<'_> {
+    fn next_message(&mut self) -> Result<Option<Message<'_>>, MessageError> {
+        match self {
+            Reading::Text(messages) => messages.next().transpose(),
+            Reading::Binary(frame, decoder) => Ok(decoder.next_message(frame)?),
         }
     }
 }

@@ -21,6 +21,7 @@ use std::{borrow::Cow, collections::HashMap, time::Duration};
 use compact_str::CompactString;
 
 use crate::{
+    binary::Decoder,
     command::Subscription,
     message::{Answer, Limits, SymbolResult},
     pattern::Pattern,
@@ -63,6 +64,8 @@ pub struct Mirror {
     retry: Option<Duration>,
     server_time: ServerTime,
     totals: Totals,
+    /// Of the present connection.
+    decoder: Decoder,
 }
 
 /// The part of a subscribe command that is needed to read its answer.
@@ -98,6 +101,12 @@ impl Mirror {
         let mut mirror = Mirror::default();
         mirror.want(subscription);
         mirror
+    }
+
+    /// For connections that ask for the time at which each frame is sent: see [`Event::Sent`](crate::Event::Sent).
+    pub fn with_tx(mut self) -> Self {
+        self.decoder = self.decoder.with_tx();
+        self
     }
 
     /// All topics, in the order in which they were subscribed or first seen.

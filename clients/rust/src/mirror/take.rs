@@ -41,10 +41,12 @@ impl Mirror {
             Message::Gap(gap) => Event::Gap(self.gap(gap)),
             Message::Status(status) => self.status(status),
             Message::Welcome(welcome) => {
+                self.decoder.learn_origin(&welcome);
                 self.welcome(&welcome);
                 Event::Welcome(welcome)
             }
             Message::Subscribed(answer) => {
+                self.decoder.learn_fields(&answer);
                 self.subscribed(&answer);
                 Event::Subscribed(answer)
             }
@@ -69,6 +71,7 @@ impl Mirror {
                 self.retry = Some(Duration::from_millis(drain.retry_ms));
                 Event::Drain
             }
+            Message::Sent(sent) => Event::Sent(sent),
             Message::Heartbeat(heartbeat) => Event::Heartbeat(heartbeat),
             Message::List(list) => Event::List(list),
             Message::Error(fault) => Event::Error(fault),
