@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the fuzz targets one after another, each for some seconds, from the samples in tests/formats and what
-# lies in fuzz/seeds/TARGET.
+# lies in fuzz/seeds/TARGET. All are decoders of recordings, but for `client_binary`, the client's decoder of frames.
 #
 #   fuzz/run.sh [SECONDS [TARGET…]]     60 seconds and all targets, when nothing else is said
 #
@@ -36,6 +36,7 @@ seeds() {
     itch) echo S100913-v50.txt ;;
     databento_csv) echo databento-mbp-1.csv databento-trades.csv ;;
     databento) echo mbp-1.dbn trades.dbn ;;
+    client_binary) ;;
   esac
 }
 
@@ -50,7 +51,7 @@ cargo build --release --target "$host" --bins
 failed=0
 for target in "${targets[@]}"; do
   mkdir -p "corpus/$target" "artifacts/$target"
-  # The first byte says how the input is cut.
+  # The first byte says how the input is cut; of frames, that it is one.
   for seed in $(seeds "$target"); do
     { printf '\007'; cat "../tests/formats/$seed"; } > "corpus/$target/seed-$seed"
   done
