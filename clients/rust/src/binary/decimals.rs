@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::{BinaryError, bytes::Cursor};
+use super::{BinaryError, bytes::Cursor, table::ASK};
 
 /// A decimal as it was written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,6 +25,8 @@ pub(super) enum Scale {
         size_places: u8,
         /// The mantissa from which the first price is counted.
         base: i64,
+        /// What an ask is counted from beside that.
+        spread: i64,
     },
     /// Each has its own scale.
     Wide,
@@ -33,7 +35,7 @@ pub(super) enum Scale {
 /// Reads the prices and sizes of one body, in their order.
 pub(super) struct Scaled {
     scale: Scale,
-    /// The mantissa of the first price, from which the others are counted.
+    /// The mantissa of the first price, less its spread, from which the others are counted.
     first_price: Option<i64>,
 }
 
@@ -47,7 +49,7 @@ const AS_TEXT: u8 = 31;
 // === impl Scale ===
 
 impl Scale {
-    pub const ZERO: Scale = Scale::Shared { price_places: 0, size_places: 0, base: 0 };
+    pub const ZERO: Scale = Scale::Shared { price_places: 0, size_places: 0, base: 0, spread: 0 };
 
     /// By a scale byte.
     pub fn read(cursor: &mut Cursor<'_>) -> Result<Scale, BinaryError> {
@@ -59,7 +61,7 @@ impl Scale {
             _ if price_places > SHARED_PLACES_MAX || size_places > SHARED_PLACES_MAX => {
                 Err(BinaryError::Decimal { at })
             }
-            _ => Ok(Scale::Shared { price_places, size_places, base: 0 }),
+            _ => Ok(Scale::Shared { price_places, size_places, base: 0, spread: 0 }),
         }
     }
 }
@@ -72,13 +74,19 @@ impl Scaled {
     }
 
     #[inline]
-    pub fn price<'a>(&mut self, cursor: &mut Cursor<'a>) -> Result<Decimal<'a>, BinaryError> {
-        let Scale::Shared { price_places: places, base, .. } = self.scale else { return general(cursor) };
+    pub fn price<'a>(&mut self, id: usize, cursor: &mut Cursor<'a>) -> Result<Decimal<'a>, BinaryError> {
+        let Scale::Shared { price_places: places, base, spread, .. } = self.scale else {
+            return general(cursor);
+        };
         let at = cursor.at();
         let difference = cursor.signed()?;
-        let mantissa = self.first_price.unwrap_or(base).checked_add(difference);
-        let mantissa = mantissa.ok_or(BinaryError::Decimal { at })?;
-        self.first_price.get_or_insert(mantissa);
+        let spread = if id == ASK { spread } else { 0 };
+        let sums = || {
+            let price = self.first_price.unwrap_or(base).checked_add(difference)?;
+            Some((price, price.checked_add(spread)?))
+        };
+        let (price, mantissa) = sums().ok_or(BinaryError::Decimal { at })?;
+        self.first_price.get_or_insert(price);
         Ok(Decimal::Scaled { mantissa, places })
     }
 

@@ -44,7 +44,7 @@ use crate::{
 /// }
 /// // An update that introduces its symbol: number 7, "A", prices with one place, counted from 1.4. Then seq 5, received
 /// // 200 us behind the origin of times, and the bid.
-/// let mut frame = decoder.begin(&[0x90, 7, 1, b'A', 0x01, 28, 5, 1, 0x90, 0x03, 0x01, 2]);
+/// let mut frame = decoder.begin(&[0x90, 7, 1, b'A', 0x01, 28, 0, 5, 1, 0x90, 0x03, 0x01, 2]);
 /// let Some(Message::Update(tick)) = decoder.next_message(&mut frame)? else { panic!() };
 /// assert_eq!((&*tick.symbol, tick.seq, tick.rx_us), ("A", 5, 1200));
 /// assert_eq!(tick.values()?.text(tickcast_client::Field::Bid), Some("1.5"));

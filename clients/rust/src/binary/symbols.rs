@@ -81,7 +81,8 @@ pub(super) fn introduction<'a>(cursor: &mut Cursor<'a>) -> Result<(&'a str, Opti
     let reference = match Scale::read(cursor)? {
         Scale::Wide => None,
         Scale::Shared { price_places, size_places, .. } => {
-            Some(Scale::Shared { price_places, size_places, base: cursor.signed()? })
+            let (base, spread) = (cursor.signed()?, cursor.signed()?);
+            Some(Scale::Shared { price_places, size_places, base, spread })
         }
     };
     if symbol.is_empty() { Err(BinaryError::Text { at }) } else { Ok((symbol, reference)) }

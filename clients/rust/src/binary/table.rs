@@ -15,6 +15,9 @@ pub(super) const IDS: usize = 84;
 /// The ids below this are fields of the protocol.
 pub(super) const FIXED_IDS: usize = 13;
 
+/// The field whose price is counted from the spread, too.
+pub(super) const ASK: usize = 2;
+
 /// How a field's values are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {

@@ -50,9 +50,9 @@ const GROUP_BITS: usize = 7;
 // === impl Mask ===
 
 impl Mask {
-    /// A mask of the fields 0 to 6.
+    /// A mask of the first fields.
     pub fn of_group(bits: u8) -> Mask {
-        Mask(u128::from(bits & 0x7F))
+        Mask(bits.into())
     }
 
     pub fn read(cursor: &mut Cursor<'_>) -> Result<Mask, BinaryError> {
@@ -98,7 +98,7 @@ pub(super) fn read<'a>(
         match fields.kind(id).ok_or(BinaryError::Field { id })? {
             Kind::Price => {
                 let scaled = scaled.as_mut().ok_or(BinaryError::Reference { at: cursor.at() })?;
-                sink.decimal(id, scaled.price(cursor)?);
+                sink.decimal(id, scaled.price(id, cursor)?);
             }
             Kind::Size => {
                 let scaled = scaled.as_mut().ok_or(BinaryError::Reference { at: cursor.at() })?;

@@ -69,7 +69,7 @@ struct Times {
     ts_us: i64,
 }
 
-/// The bits of a head byte that is no short update's.
+/// A head byte; the bits of one that is no short update's. A short update has a mask in their place, and `HAS_N`.
 #[derive(Clone, Copy)]
 struct Head(u8);
 
@@ -146,13 +146,15 @@ impl<'a> Walk<'a> {
     where
         'a: 't,
     {
-        if head.0 == 0 {
+        let mask = head.0 & !HAS_N;
+        if mask == 0 {
             return Err(BinaryError::Flags { at });
         }
         let known = numbers.find(self.cursor.varint()?)?;
         let seq = self.cursor.varint()?;
+        let n = self.n(head)?;
         let times = self.times(terms)?;
-        let tick = self.tick(seq, 1, times, (head.0, at), known, terms)?;
+        let tick = self.tick(seq, n, times, (mask, at), known, terms)?;
         Ok(Item::Tick(Address { known, name: None }, tick))
     }
 
@@ -161,7 +163,7 @@ impl<'a> Walk<'a> {
         'a: 't,
     {
         let seq = self.cursor.varint()?;
-        let n = if head.has(HAS_N) { self.cursor.varint()? } else { 1 };
+        let n = self.n(head)?;
         let times = self.times(terms)?;
         let first = self.first_of_body()?;
         Ok(Item::Tick(to, self.tick(seq, n, times, first, to.known, terms)?))
@@ -218,6 +220,11 @@ impl<'a> Walk<'a> {
         Ok(Address { known, name })
     }
 
+    /// How many ticks an update merges.
+    fn n(&mut self, head: Head) -> Result<u64, BinaryError> {
+        if head.has(HAS_N) { self.cursor.varint() } else { Ok(1) }
+    }
+
     #[inline]
     fn times(&mut self, terms: Terms<'_>) -> Result<Times, BinaryError> {
         let at = self.cursor.at();
@@ -254,7 +261,7 @@ impl<'a> Walk<'a> {
     {
         let mut body = Body {
             fields,
-            mask: Mask::of_group(first),
+            mask: Mask::of_group(first & !BODY_IS_LONG),
             withdrawn: Mask::default(),
             scale: known.reference,
             values: &[],

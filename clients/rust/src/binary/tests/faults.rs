@@ -3,9 +3,10 @@
 use super::{BinaryError, ORIGIN_US, learn, read, welcomed};
 use crate::{Message, binary::Decoder, message::Sent};
 
-/// An update that introduces the symbol `A` with the number 1 and prices counted from 1.5; `body` is at byte 8.
+/// An update that introduces the symbol `A` with the number 1, prices counted from 1.5 and a spread of 0.2; `body` is at
+/// byte 9.
 fn update(body: &[u8]) -> Vec<u8> {
-    [&[0x90, 1, 1, b'A', 0x01, 30, 9, 0], body].concat()
+    [&[0x90, 1, 1, b'A', 0x01, 30, 4, 9, 0], body].concat()
 }
 
 /// A varint of all bits.
@@ -20,6 +21,7 @@ fn check(bytes: &[u8], expected: BinaryError) {
 #[test]
 fn heads_and_numbers_that_are_none_are_faults() {
     check(&[0], BinaryError::Flags { at: 0 });
+    check(&[0x40], BinaryError::Flags { at: 0 });
     check(&[0x01], BinaryError::Truncated { at: 1 });
     check(&[0x01, 5, 9, 0, 0], BinaryError::Symbol { number: 5 });
     check(&[[0x01].as_slice(), &[0x80; 10], &[0]].concat(), BinaryError::Varint { at: 1 });
@@ -44,23 +46,38 @@ fn heads_and_numbers_that_are_none_are_faults() {
 
 #[test]
 fn bodies_that_are_none_are_faults() {
-    check(&update(&[0x88]), BinaryError::Flags { at: 8 });
-    check(&update(&[&[0x80], [0x80; 12].as_slice()].concat()), BinaryError::Mask { at: 9 });
+    check(&update(&[0x88]), BinaryError::Flags { at: 9 });
+    check(&update(&[&[0x80], [0x80; 12].as_slice()].concat()), BinaryError::Mask { at: 10 });
     // Field 13, which no table has; a scale of more than 14 places; a decimal of 19; a text that is no decimal.
     check(&update(&[0x80, 0x80, 0x40]), BinaryError::Field { id: 13 });
-    check(&update(&[0x84, 0x01, 0x0F, 1]), BinaryError::Decimal { at: 10 });
-    check(&update(&[0x84, 0x01, 0xFF, 19, 1]), BinaryError::Decimal { at: 11 });
-    check(&update(&[0x84, 0x01, 0xFF, 31, 2, b'1', b'.']), BinaryError::Decimal { at: 11 });
+    check(&update(&[0x84, 0x01, 0x0F, 1]), BinaryError::Decimal { at: 11 });
+    check(&update(&[0x84, 0x01, 0xFF, 19, 1]), BinaryError::Decimal { at: 12 });
+    check(&update(&[0x84, 0x01, 0xFF, 31, 2, b'1', b'.']), BinaryError::Decimal { at: 12 });
     // A size beyond 63 bits, and differences that lead there.
-    check(&update(&[&[0x02], MOST.as_slice()].concat()), BinaryError::Decimal { at: 9 });
-    check(&update(&[&[0x01], GREATEST.as_slice()].concat()), BinaryError::Decimal { at: 9 });
-    check(&update(&[&[0x05, 2], GREATEST.as_slice()].concat()), BinaryError::Decimal { at: 10 });
-    check(&update(&[0x40, 3]), BinaryError::Word { at: 9 });
-    check(&update(&[0x82, 0, 1, 0x10]), BinaryError::Report { at: 10 });
-    check(&update(&[0x82, 0, 2, 0x01, 9]), BinaryError::Report { at: 10 });
+    check(&update(&[&[0x02], MOST.as_slice()].concat()), BinaryError::Decimal { at: 10 });
+    check(&update(&[&[0x01], GREATEST.as_slice()].concat()), BinaryError::Decimal { at: 10 });
+    check(&update(&[&[0x05, 2], GREATEST.as_slice()].concat()), BinaryError::Decimal { at: 11 });
+    check(&update(&[0x40, 3]), BinaryError::Word { at: 10 });
+    check(&update(&[0x82, 0, 1, 0x10]), BinaryError::Report { at: 11 });
+    check(&update(&[0x82, 0, 2, 0x01, 9]), BinaryError::Report { at: 11 });
     // A price and a size of a symbol that has no reference.
     check(&[0x90, 1, 1, b'A', 0xFF, 9, 0, 0x01, 2], BinaryError::Reference { at: 8 });
     check(&[0x90, 1, 1, b'A', 0xFF, 9, 0, 0x42, 2], BinaryError::Reference { at: 8 });
+}
+
+#[test]
+fn asks_are_counted_from_the_spread_and_later_prices_from_the_first() {
+    let shown = |body: &[u8]| read(&mut welcomed(), &update(body)).0.concat();
+    // Bid and ask; an ask alone; an ask and a last price.
+    let both = shown(&[0x05, 2, 1]);
+    assert!(both.contains(r#"("bid", Text("1.6")), ("ask", Text("1.7"))"#), "{both}");
+    let ask = shown(&[0x04, 2]);
+    assert!(ask.contains(r#"("ask", Text("1.8"))"#), "{ask}");
+    let last = shown(&[0x14, 2, 4]);
+    assert!(last.contains(r#"("ask", Text("1.8")), ("last", Text("1.8"))"#), "{last}");
+    // With a scale byte there is no spread.
+    let own = shown(&[0x84, 0x05, 0x01, 30, 4]);
+    assert!(own.contains(r#"("bid", Text("1.5")), ("ask", Text("1.7"))"#), "{own}");
 }
 
 #[test]
@@ -69,7 +86,7 @@ fn what_came_before_a_fault_is_read_and_nothing_behind_it() {
     let bytes = [&update(&[0x01, 0]), [0].as_slice(), &update(&[0x01, 0])].concat();
     let mut frame = decoder.begin(&bytes);
     assert!(matches!(decoder.next_message(&mut frame), Ok(Some(Message::Update(_)))));
-    assert_eq!(decoder.next_message(&mut frame), Err(BinaryError::Flags { at: 10 }));
+    assert_eq!(decoder.next_message(&mut frame), Err(BinaryError::Flags { at: 11 }));
     assert_eq!(decoder.next_message(&mut frame), Ok(None));
 }
 

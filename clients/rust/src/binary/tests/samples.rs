@@ -113,9 +113,9 @@ pub struct Writer {
 /// The references of the symbols.
 const REFERENCES: [Option<Reference>; SYMBOLS.len()] = [
     None,
-    Some(Reference { price_places: 2, size_places: 5, base: 8_723_201 }),
-    Some(Reference { price_places: 14, size_places: 0, base: -5 }),
-    Some(Reference { price_places: 0, size_places: 14, base: 0 }),
+    Some(Reference { price_places: 2, size_places: 5, base: 8_723_201, spread: 10_050 }),
+    Some(Reference { price_places: 14, size_places: 0, base: -5, spread: -1_000_000 }),
+    Some(Reference { price_places: 0, size_places: 14, base: 0, spread: 7 }),
 ];
 
 impl Writer {
@@ -163,11 +163,12 @@ impl Writer {
     fn update(&mut self, tick: &SampleTick, symbol: usize, name: Option<&str>, out: &mut Vec<u8>) {
         let mut whole = Vec::new();
         body(tick, symbol, &mut whole);
-        if tick.n == 1 && name.is_none() && self.told[symbol] && (1..0x80).contains(&whole[0]) {
-            out.push(whole.remove(0));
+        let merged = if tick.n > 1 { 0x40 } else { 0 };
+        if name.is_none() && self.told[symbol] && (1..0x40).contains(&whole[0]) {
+            out.push(whole.remove(0) | merged);
             varint(NUMBERS[symbol], out);
         } else {
-            self.head(0, if tick.n > 1 { 0x40 } else { 0 }, symbol, name, out);
+            self.head(0, merged, symbol, name, out);
         }
         varint(tick.seq, out);
         if tick.n > 1 {
@@ -189,6 +190,7 @@ impl Writer {
                 Some(reference) => {
                     out.push(reference.byte());
                     signed(reference.base, out);
+                    signed(reference.spread, out);
                 }
             }
         }

@@ -125,6 +125,8 @@ pub struct Reference {
     pub price_places: u8,
     pub size_places: u8,
     pub base: i64,
+    /// What an ask is counted from beside that.
+    pub spread: i64,
 }
 
 /// How the prices and sizes of one body are written.
@@ -162,7 +164,7 @@ impl Reference {
             });
             places.max().unwrap_or(0).min(14)
         };
-        Reference { price_places: most(&PRICES), size_places: most(&SIZES), base: 0 }
+        Reference { price_places: most(&PRICES), size_places: most(&SIZES), base: 0, spread: 0 }
     }
 }
 
@@ -198,17 +200,18 @@ impl Scale {
 /// Values in the order of their ids.
 pub fn values(values: &[(usize, Value)], scale: Option<Scale>, out: &mut Vec<u8>) {
     let shared = match scale {
-        Some(Scale::Shared(reference)) => Some((reference.base, reference.mantissas(values).unwrap())),
+        Some(Scale::Shared(reference)) => Some((reference, reference.mantissas(values).unwrap())),
         _ => None,
     };
     let mut first = None;
     for (id, value) in values {
         let is_price = PRICES.contains(id);
         match (&shared, value) {
-            (Some((base, mantissas)), _) if is_price || SIZES.contains(id) => {
+            (Some((reference, mantissas)), _) if is_price || SIZES.contains(id) => {
                 let found = mantissas.iter().find(|(of, _)| of == id).unwrap().1;
                 if is_price {
-                    signed(found - first.unwrap_or(*base), out);
+                    let found = found - if *id == 2 { reference.spread } else { 0 };
+                    signed(found - first.unwrap_or(reference.base), out);
                     first = first.or(Some(found));
                 } else {
                     varint(found.cast_unsigned(), out);
