@@ -1,4 +1,4 @@
-// Bundles the dashboard into a directory, or, with `--tests`, its unit tests. See build.sh.
+// Bundles the dashboard into a directory; with `--tests` its unit tests, with `--bench` its measurements. See build.sh.
 import { build } from 'esbuild';
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdirSync } from 'node:fs';
@@ -6,8 +6,8 @@ import { mkdirSync } from 'node:fs';
 const [into, mode] = process.argv.slice(2);
 mkdirSync(into, { recursive: true });
 
-if (mode === '--tests') {
-  const entryPoints = readdirSync('test').filter(name => name.endsWith('.test.ts')).map(name => `test/${name}`);
+if (mode) {
+  const entryPoints = readdirSync('test').filter(name => name.endsWith(mode === '--bench' ? '.bench.ts' : '.test.ts')).map(name => `test/${name}`);
   await build({ entryPoints, outdir: into, outExtension: { '.js': '.mjs' }, bundle: true, format: 'esm', platform: 'node', target: 'node20', logLevel: 'warning' });
 } else {
   const common = { bundle: true, format: 'esm', target: 'es2022', minify: true, charset: 'utf8', legalComments: 'eof', logLevel: 'warning' };

@@ -1,20 +1,12 @@
 // Exact decimals: the text of a number as it stands on the wire, and arithmetic on it.
 //
 // JSON numbers would become doubles, which are exact to 15 significant digits; records have up to 19, and volumes up to 42. So
-// the page asks for decimals as text. Whole numbers come as numbers; a long one that is a configured field is put into quotes
-// before the frame is parsed. Nothing else can be taken for one: a quote within a string is escaped, and a string that is
-// followed by a colon is a key.
+// the page asks for text (`"numbers":"string"`), which also holds for configured integers; binary frames are exact by
+// themselves. Counts and times stay numbers: doubles hold them.
 //
 // Invariant: what is shown has the digits that were sent; zeros may be added at its end, nothing is rounded but percentages.
 
 const FRACTION_DIGITS = 18;
-/** Of more digits than each double has; counts and times are none. */
-const LONG_FIELDS = /"(?!(?:ts|rx|asof|seq|n|from|to|id|trades)")([^"\\]+)":(-?\d{16,})(?=[,}])/g;
-
-/** The frame, with configured whole numbers as strings where they are too long for a double. */
-export function quoteLong(frame: string): string {
-  return frame.replace(LONG_FIELDS, '"$1":"$2"');
-}
 
 /** In units of 1e-18, or of a smaller power of ten. */
 export function scaled(text: string, fractionDigits = FRACTION_DIGITS): bigint {

@@ -4,8 +4,11 @@
 // WebSocketStream are the page's own, and where they stop, the browser stops reading the socket, the window of TCP closes, and
 // the server has to merge. What the browser and the kernel hold first, some 300 kB, can be merged no more: it gets old.
 
+/** A frame: text, or the bytes of a binary one. */
+export type Frame = string | Uint8Array;
+
 export interface LinkEvents {
-  frame(text: string): void;
+  frame(frame: Frame): void;
   closed(code: number, reason: string): void;
 }
 
@@ -18,14 +21,17 @@ export interface Link {
   close(): void;
 }
 
-const SUBPROTOCOL = 'tickcast.v1.json';
+/** What is offered: the server picks the first one that it speaks. */
+export type Encoding = 'binary' | 'json';
+const SUBPROTOCOLS: { [name in Encoding]: string[] } = { binary: ['tickcast.v1.binary', 'tickcast.v1.json'], json: ['tickcast.v1.json'] };
 const GONE = 1006;
 /** A pause is not longer, so that another rate is in force soon. */
 const PAUSE_MS_MAX = 250;
 /** Nor shorter: timers are late, and by how much is counted. */
 const PAUSE_MS_MIN = 20;
 
-interface StreamOpened { readable: ReadableStream<string>; writable: WritableStream<string> }
+/** Binary frames were an `ArrayBuffer` in earlier browsers. */
+interface StreamOpened { readable: ReadableStream<string | ArrayBuffer | Uint8Array>; writable: WritableStream<string> }
 interface StreamClosed { closeCode?: number; reason?: string }
 interface Stream { opened: Promise<StreamOpened>; closed: Promise<StreamClosed>; close(): void }
 type StreamMaker = new (url: string, options: { protocols: string[] }) => Stream;
@@ -34,14 +40,17 @@ const maker = (): StreamMaker | undefined => (globalThis as { WebSocketStream?: 
 
 export const canThrottle = (): boolean => maker() !== undefined;
 
-export function openLink(url: string, rate: number, events: LinkEvents): Link {
-  const Maker = maker();
-  return rate !== Infinity && Maker ? throttled(new Maker(url, { protocols: [SUBPROTOCOL] }), rate, events) : plain(url, events);
+export function openLink(url: string, encoding: Encoding, rate: number, events: LinkEvents): Link {
+  const Maker = maker(), protocols = SUBPROTOCOLS[encoding];
+  return rate !== Infinity && Maker ? throttled(new Maker(url, { protocols }), rate, events) : plain(url, protocols, events);
 }
 
-function plain(url: string, events: LinkEvents): Link {
-  const socket = new WebSocket(url, SUBPROTOCOL);
-  socket.onmessage = event => events.frame(event.data as string);
+const frameOf = (data: string | ArrayBuffer | Uint8Array): Frame => data instanceof ArrayBuffer ? new Uint8Array(data) : data;
+
+function plain(url: string, protocols: string[], events: LinkEvents): Link {
+  const socket = new WebSocket(url, protocols);
+  socket.binaryType = 'arraybuffer';
+  socket.onmessage = event => events.frame(frameOf(event.data as string | ArrayBuffer));
   socket.onclose = event => events.closed(event.code, event.reason);
   return {
     throttles: false,
@@ -68,8 +77,9 @@ function throttled(stream: Stream, rate: number, events: LinkEvents): Link {
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
-      events.frame(value);
-      owedMs += value.length / link.rate * 1000;
+      const frame = frameOf(value);
+      events.frame(frame);
+      owedMs += frame.length / link.rate * 1000;
       while (owedMs > PAUSE_MS_MIN && link.rate !== Infinity) {
         const begin = performance.now();
         await new Promise(resolve => setTimeout(resolve, Math.min(PAUSE_MS_MAX, owedMs)));

@@ -57,9 +57,10 @@ const trades = new Book({
   gap: (row, message, history) => { if (row.symbol === picked.symbol && !history) picked.gap(message); },
 });
 const session = new Session({
-  open: (rate, events) => openLink(location.origin.replace(/^http/, 'ws') + '/v1/stream', rate, events),
+  open: (encoding, rate, events) => openLink(location.origin.replace(/^http/, 'ws') + '/v1/stream', encoding, rate, events),
   nowMs,
   later: (ms, call) => { const timer = setTimeout(call, ms); return () => clearTimeout(timer); },
+  isHidden: () => document.hidden,
   chance: Math.random,
   symbols,
   changed: soon,
@@ -190,6 +191,8 @@ document.addEventListener('visibilitychange', () => {
   // What was shown when the page was left has aged.
   if (!document.hidden) paintTime();
 });
+// Of a tab that the browser had frozen: it comes before everything that was sent meanwhile.
+document.addEventListener('resume', () => session.woke());
 byId('grid').addEventListener('scroll', () => soon(), { passive: true });
 new ResizeObserver(() => soon()).observe(byId('grid'));
 
@@ -353,8 +356,11 @@ function paint(): void {
     order();
   }
   takeTime(atMs);
-  grid.paint(atMs);
-  paintPicked();
+  // Prices of before a sleep are told apart from those of now by their age alone: none of them is painted as news.
+  if (!session.isCatchingUp) {
+    grid.paint(atMs);
+    paintPicked();
+  }
   paintBar();
 }
 let rowsOrdered = 0;
@@ -405,6 +411,7 @@ setInterval(() => {
   Object.assign(before, { atMs, messages: heard, bytes: session.bytes });
   put('updates', Number.isNaN(messages) ? '–' : grouped(messages.toFixed()));
   put('bytes', Number.isNaN(bytes) ? '–' : `${(bytes / 1_000).toFixed(1)} kB/s`);
+  byId('bytes').title = session.written && `tickcast.v1.${session.written}`;
   put('trip', session.tripMs === undefined ? '–' : `${session.tripMs.toFixed(session.tripMs < 10 ? 1 : 0)} ms`);
   put('merged', grouped(String(book.merged + trades.merged)));
   put('gaps', grouped(String(book.gaps + trades.gaps)));
@@ -415,4 +422,5 @@ setInterval(() => {
 }, SECOND_MS);
 
 paintChips();
+if (view.isJson) session.encoding = 'json';
 session.connect();

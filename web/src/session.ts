@@ -4,10 +4,12 @@
 // are asked for at the chosen interval; the picked symbol has a second subscription, which brings each of its trades; what was
 // held is resumed from.
 
+import { type AckOutside, Acks } from './acks';
+import { Decoder } from './binary';
 import type { Book, Row } from './book';
+import { BinaryFault } from './bytes';
 import { ServerClock } from './clock';
-import { quoteLong } from './decimal';
-import type { Link, LinkEvents } from './link';
+import type { Encoding, Frame, Link, LinkEvents } from './link';
 import { STALE_MS } from './look';
 import type { Command, Limits, Message, Result, State } from './messages';
 import { comesBack, pauseMs } from './retry';
@@ -15,11 +17,8 @@ import { entryOf, entryOfGlob, isGlob, isLeftOut, legible, matches, sent, spelle
 
 export type ConnectionState = 'connecting' | 'connected' | 'draining' | 'reconnecting' | 'ended';
 
-export interface Outside {
-  open(rate: number, events: LinkEvents): Link;
-  nowMs(): number;
-  /** Calls back after a while; the answer cancels it. */
-  later(ms: number, call: () => void): () => void;
+export interface Outside extends AckOutside {
+  open(encoding: Encoding, rate: number, events: LinkEvents): Link;
   chance(): number;
   /** All symbols there are. */
   symbols(): Promise<string[]>;
@@ -31,18 +30,26 @@ export interface Outside {
 
 const CONNECT_MS = 10_000;
 const SETTLED_MS = 5_000;
+/** A page whose timers did not come for so long did not run: its tab was frozen, or its machine slept. */
+const SLEPT_MS = 5_000;
+/** How long a page that has caught up waits for a price, when the market may be quiet. */
+const CAUGHT_UP_MS = 250;
 /** For rows that nobody sees. */
 const REST_INTERVAL_MS = 5_000;
 /** What is shown of a glob that matches more symbols than a session may have. */
 const FALLBACK_SYMBOLS = 200;
 const FRAMING_BYTES = 200;
 const PINGS_MAX = 16;
+/** What a connection counts as that ended for a frame that the page cannot read. */
+const UNREADABLE = 1006;
 /** The name of the picked symbol's own subscription. */
 const TAPE = 'tape';
 
 const encoder = new TextEncoder();
 /** The length of a text on the wire; nearly all of it is ASCII. */
 const utf8Bytes = (text: string): number => /^[\0-\x7f]*$/.test(text) ? text.length : encoder.encode(text).length;
+
+const isData = ({ type }: Message): boolean => type === 'snapshot' || type === 'update' || type === 'gap';
 
 export class Session {
   state: ConnectionState = 'connecting';
@@ -58,11 +65,21 @@ export class Session {
   readonly clock = new ServerClock();
   /** Bytes a second; infinite when reads are not slowed down. */
   readRate = Infinity;
+  /** What is offered from the next connection on. */
+  encoding: Encoding = 'binary';
+  /** After a sleep, until prices are heard that were sent since: those before are as old as the sleep was long. */
+  isCatchingUp = false;
 
   private link: Link | undefined;
   private limits: Limits | undefined;
   private heartbeatMs = 5_000;
   private heardMs = 0;
+  private tickedMs = 0;
+  /** The ping whose answer stands behind everything that was sent before the page woke. */
+  private wakingPing: number | undefined;
+  private acks: Acks | undefined;
+  /** Of binary frames; none before `welcome`, and where frames are JSON. */
+  private decoder: Decoder | undefined;
   private openedMs = 0;
   private failures = 0;
   private toldRetryMs: number | undefined;
@@ -87,6 +104,11 @@ export class Session {
 
   get online(): boolean {
     return this.state === 'connected' || this.state === 'draining';
+  }
+
+  /** How the frames of this connection are written. */
+  get written(): Encoding | '' {
+    return !this.online ? '' : this.decoder ? 'binary' : 'json';
   }
 
   get watchlist(): Watchlist {
@@ -119,11 +141,12 @@ export class Session {
     this.show(this.book.epoch ? 'reconnecting' : 'connecting');
     this.retryMs = 0;
     this.openedMs = 0;
-    this.heardMs = this.outside.nowMs();
+    this.heardMs = this.tickedMs = this.outside.nowMs();
     this.pings.clear();
     this.askTapeAnew();
-    const mine: Link = this.link = this.outside.open(this.readRate, {
-      frame: text => { if (mine === this.link) this.frame(text); },
+    this.decoder = this.acks = undefined;
+    const mine: Link = this.link = this.outside.open(this.encoding, this.readRate, {
+      frame: frame => { if (mine === this.link) this.frame(frame); },
       closed: (code, reason) => { if (mine === this.link) this.closed(code, reason); },
     });
   }
@@ -145,13 +168,30 @@ export class Session {
   /** Once a second: asks for the server's time, and looks whether anything is heard. */
   tick(): void {
     if (!this.link) return;
-    const nowMs = this.outside.nowMs(), quietMs = nowMs - this.heardMs;
+    const nowMs = this.outside.nowMs(), sleptMs = nowMs - this.tickedMs;
+    this.tickedMs = nowMs;
+    if (sleptMs > SLEPT_MS) this.woke();
+    const quietMs = nowMs - this.heardMs;
     if (this.online) {
       if (quietMs > 3 * this.heartbeatMs) this.lost(quietMs);
       else this.ping();
     } else if (quietMs > CONNECT_MS) {
       this.lost(quietMs);
     }
+  }
+
+  /** The page did not run for a while. Nothing could be heard, and what is heard now was sent before. */
+  woke(): void {
+    if (!this.online) return;
+    this.heardMs = Math.max(this.heardMs, this.outside.nowMs() - 2 * this.heartbeatMs);
+    this.wakingPing = this.ping();
+    this.isCatchingUp = this.wakingPing !== undefined;
+  }
+
+  private caughtUp(): void {
+    this.isCatchingUp = false;
+    this.wakingPing = undefined;
+    this.outside.changed();
   }
 
   private reopen(): void {
@@ -168,6 +208,7 @@ export class Session {
 
   private closed(code: number, reason: string): void {
     this.link = undefined;
+    this.acks?.end();
     const why = `${reason || 'the connection ended'} (${code})`;
     if (!comesBack(code)) {
       this.notice = `Not coming back: ${why}`;
@@ -187,6 +228,8 @@ export class Session {
     if (!this.online) this.tripMs = undefined;
     this.pace = 'live';
     this.dirty = 0;
+    this.isCatchingUp = false;
+    this.wakingPing = undefined;
     for (const { rows } of [this.book, this.tape]) for (const row of rows.values()) row.version++;
     this.outside.changed();
   }
@@ -332,12 +375,13 @@ export class Session {
     this.link?.send(JSON.stringify({ ...command, id: command.id ?? ++this.nextId }));
   }
 
-  private ping(): void {
+  private ping(): number | undefined {
     // Those that are on their way come, however late: a slow path is what they are to tell of.
-    if (this.pings.size >= PINGS_MAX) return;
+    if (this.pings.size >= PINGS_MAX) return undefined;
     const id = ++this.nextId;
     this.pings.set(id, this.outside.nowMs());
     this.send({ op: 'ping', id });
+    return id;
   }
 
   private forget(symbol: string): void {
@@ -348,11 +392,14 @@ export class Session {
 
   // === What is told
 
-  private frame(text: string): void {
+  private frame(frame: Frame): void {
     this.heardMs = this.outside.nowMs();
     this.frames++;
-    this.bytes += utf8Bytes(text);
-    for (const message of JSON.parse(quoteLong(text)) as Message[]) this.message(message);
+    this.bytes += typeof frame === 'string' ? utf8Bytes(frame) : frame.length;
+    const messages = typeof frame === 'string' ? JSON.parse(frame) as Message[] : this.decoded(frame);
+    if (!messages) return;
+    for (const message of messages) this.message(message);
+    if (typeof frame !== 'string' || messages.some(isData)) this.handledData();
     if (this.unwanted.size) {
       for (const symbols of this.batches([...this.unwanted].map(spelled))) this.send({ op: 'unsubscribe', symbols });
       this.unwanted.clear();
@@ -361,13 +408,35 @@ export class Session {
     this.outside.changed();
   }
 
+  /** The messages of a binary frame; none when it cannot be read, which ends the connection. The next one is JSON. */
+  private decoded(frame: Uint8Array): Message[] | undefined {
+    try {
+      if (!this.decoder) throw new BinaryFault('a binary frame that nothing announced', 0);
+      return this.decoder.decode(frame);
+    } catch (fault) {
+      if (!(fault instanceof BinaryFault)) throw fault;
+      this.encoding = 'json';
+      this.link?.close();
+      this.closed(UNREADABLE, fault.message);
+      return undefined;
+    }
+  }
+
+  private handledData(): void {
+    this.acks?.handled();
+    if (this.isCatchingUp && this.wakingPing === undefined) this.caughtUp();
+  }
+
   private message(message: Message): void {
     switch (message.type) {
       case 'snapshot':
       case 'update': this.bookOf(message)?.data(message); break;
       case 'gap': this.bookOf(message)?.gap(message); break;
       case 'welcome': this.welcome(message); break;
-      case 'subscribed': this.subscribed(message.id, message.results); break;
+      case 'subscribed':
+        this.decoder?.learn(message.fields ?? []);
+        this.subscribed(message.id, message.results);
+        break;
       case 'unsubscribed':
       case 'set': this.complain(message.results); break;
       case 'status':
@@ -399,6 +468,9 @@ export class Session {
     const from = this.book.epoch;
     this.book.epoch = this.tape.epoch = message.epoch;
     this.limits = message.limits;
+    if (message.origin !== undefined) this.decoder = new Decoder(message.origin);
+    // Others would answer that they do not know the word.
+    if (message.limits.target_delay_ms !== undefined) this.acks = new Acks(this.outside, seen => this.link?.send(JSON.stringify({ op: 'ack', seen })));
     this.heartbeatMs = message.heartbeat_ms;
     this.openedMs = this.outside.nowMs();
     this.notice = '';
@@ -415,7 +487,7 @@ export class Session {
   }
 
   /** Whose a message is; no one's when it was on its way as its subscription ended. */
-  private bookOf({ symbol, as }: { symbol: string; as?: string }): Book | undefined {
+  private bookOf({ symbol, as }: { symbol: string; as?: string | undefined }): Book | undefined {
     if (as !== undefined) return as === TAPE && symbol === this.followed ? this.tape : undefined;
     return this.wanted(symbol) ? this.book : undefined;
   }
@@ -489,6 +561,10 @@ export class Session {
     const sentMs = this.pings.get(id), nowMs = this.outside.nowMs();
     if (sentMs === undefined) return;
     this.pings.delete(id);
+    if (id === this.wakingPing) {
+      this.wakingPing = undefined;
+      this.outside.later(CAUGHT_UP_MS, () => { if (this.isCatchingUp && this.wakingPing === undefined) this.caughtUp(); });
+    }
     this.tripMs = nowMs - sentMs;
     this.clock.pong(sentMs, nowMs, serverMs);
   }

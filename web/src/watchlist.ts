@@ -12,6 +12,8 @@ export interface View {
   intervalMs: number;
   /** What rows are sorted by; a `-` before it turns it around. Empty for the order of the list. */
   sort: string;
+  /** JSON frames, where binary ones are not wanted: `encoding=json`. */
+  isJson: boolean;
 }
 
 export const INTERVALS_MS: readonly number[] = [0, 100, 250, 1000];
@@ -47,6 +49,7 @@ export function parseView(query: string): View {
     pick: parameters.get('pick') ?? '',
     intervalMs: INTERVALS_MS.includes(interval) ? interval : INTERVAL_DEFAULT_MS,
     sort: parameters.get('sort') ?? '',
+    isJson: parameters.get('encoding') === 'json',
   };
 }
 
@@ -58,6 +61,7 @@ export function formatView(view: View): string {
   if (view.pick) parts.push('pick=' + plain(view.pick));
   if (view.intervalMs !== INTERVAL_DEFAULT_MS) parts.push(`interval=${view.intervalMs}`);
   if (view.sort) parts.push('sort=' + plain(view.sort));
+  if (view.isJson) parts.push('encoding=json');
   return parts.length ? '?' + parts.join('&') : '';
 }
 

@@ -100,7 +100,7 @@ test('a view survives the address', () => {
   const names = ['BTC-USD', 'ETH/EUR', 'A:B', 'X@Y', 'Z^1', 'Q=F', 'H#1', 'P+Q', 'AAPL  250221C00250000', '币安人生USDT', 'SAN-I\\*', '\\!A', '*', 'ETH*', '!SOL', '!B*'];
   for (let round = 0; round < 500; round++) {
     const entries = [...new Set(Array.from({ length: 1 + random(5) }, () => pickOf(names)))];
-    const view: View = { entries, pick: pickOf(['', ...names.slice(0, 12)]), intervalMs: pickOf([0, 100, 250, 1000]), sort: pickOf(['', 'change', '-volume']) };
+    const view: View = { entries, pick: pickOf(['', ...names.slice(0, 12)]), intervalMs: pickOf([0, 100, 250, 1000]), sort: pickOf(['', 'change', '-volume']), isJson: random(2) === 0 };
     assert.deepEqual(parseView(formatView(view)), view);
   }
   assert.equal(formatView(parseView('')), '');

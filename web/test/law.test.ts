@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Book, priceOf, type Row } from '../src/book';
-import type { Link, LinkEvents } from '../src/link';
+import type { Encoding, Link, LinkEvents } from '../src/link';
 import { Picked } from '../src/picked';
 import { Session } from '../src/session';
 import { Watchlist } from '../src/watchlist';
+import { FrameWriter } from './frames';
 import { decimalsAsText } from './wire';
 
-type Sent = { op: string; id: number; symbols?: string[]; as?: string; mode?: string; interval_ms?: number; numbers?: string; resume?: { epoch: string; last: Record<string, number> } };
+type Sent = { op: string; id: number; seen?: number; symbols?: string[]; as?: string; mode?: string; interval_ms?: number; numbers?: string; resume?: { epoch: string; last: Record<string, number> } };
 
 /** A session with a server that is played by the test. */
 function play(entries: string[]) {
@@ -18,18 +19,19 @@ function play(entries: string[]) {
     again: row => { if (row.symbol === picked.symbol) picked.begin(); },
     gap: (row, message, history) => { if (row.symbol === picked.symbol && !history) picked.gap(message); },
   });
-  const links: { events: LinkEvents; sent: Sent[]; link: Link; rate: number }[] = [];
+  const links: { events: LinkEvents; sent: Sent[]; link: Link; rate: number; encoding: Encoding }[] = [];
   const timers: { ms: number; call: () => void }[] = [];
-  let nowMs = 1_000;
+  let nowMs = 1_000, isHidden = false;
   const session = new Session({
-    open(rate, events) {
+    open(encoding, rate, events) {
       const sent: Sent[] = [];
       const link: Link = { throttles: rate !== Infinity, rate, send: text => { sent.push(JSON.parse(text) as Sent); }, close: () => undefined };
-      links.push({ events, sent, link, rate });
+      links.push({ events, sent, link, rate, encoding });
       return link;
     },
     nowMs: () => nowMs,
     later(ms, call) { const timer = { ms, call }; timers.push(timer); return () => { timers.splice(timers.indexOf(timer), 1); }; },
+    isHidden: () => isHidden,
     chance: () => 1,
     symbols: () => Promise.resolve(['A', 'B', 'C']),
     changed: () => undefined,
@@ -37,13 +39,13 @@ function play(entries: string[]) {
   }, book, tape, new Watchlist(entries), 100);
   const newest = () => links.at(-1) as (typeof links)[0];
   const say = (...messages: object[]) => newest().events.frame(decimalsAsText(JSON.stringify(messages)));
-  const welcome = (epoch = 'e1') => say({ type: 'welcome', protocol: 1, session: '1', epoch, heartbeat_ms: 5000,
-    limits: { subscriptions: 2048, message_bytes: 65536, interval_ms: 60000, ring_ticks: 1024, commands_burst: 200 } });
+  const welcome = (epoch = 'e1', limits: object = {}, origin?: number) => say({ type: 'welcome', protocol: 1, session: '1', epoch, origin, heartbeat_ms: 5000,
+    limits: { subscriptions: 2048, message_bytes: 65536, interval_ms: 60000, ring_ticks: 1024, commands_burst: 200, ...limits } });
   const sent = (op: string) => newest().sent.filter(command => command.op === op);
   const answer = (command: Sent | undefined, status: string) =>
     say({ type: 'subscribed', id: command?.id, results: command?.symbols?.map(symbol => ({ symbol, as: command.as, status })) });
   session.connect();
-  return { session, book, tape, picked, links, timers, say, welcome, sent, answer, newest, pass: (ms: number) => { nowMs += ms; } };
+  return { session, book, tape, picked, links, timers, say, welcome, sent, answer, newest, pass: (ms: number) => { nowMs += ms; }, hide: () => { isHidden = true; } };
 }
 const tick = (symbol: string, seq: number, more: object = {}) => ({ type: 'update', symbol, seq, ts: seq * 1e6, rx: seq * 1e6, bid: String(seq), ...more });
 const base = (symbol: string, seq: number, more: object = {}) => ({ ...tick(symbol, seq, more), type: 'snapshot' });
@@ -368,8 +370,11 @@ test('reads that are slowed down are resumed on another link, once', () => {
 test('silence is an end, a drain has its own time, and some codes are final', () => {
   const { session, timers, say, welcome, newest, pass } = play(['A']);
   welcome();
-  pass(15_001);
-  session.tick();
+  for (let second = 0; second < 16; second++) {
+    assert.equal(session.state, 'connected');
+    pass(1_000);
+    session.tick();
+  }
   assert.equal(session.state, 'reconnecting');
   timers.pop()?.call();
   welcome();
@@ -382,4 +387,121 @@ test('silence is an end, a drain has its own time, and some codes are final', ()
   newest().events.closed(4129, 'too many');
   assert.equal(session.state, 'ended');
   assert.equal(timers.length, 0);
+});
+
+const ORIGIN = 1_795_416_000_000_000;
+/** As a binary frame has it. */
+const binaryTick = (symbol: string, seq: number, more: object = {}) => ({ ...tick(symbol, seq, more), ts: ORIGIN + seq, rx: ORIGIN + seq });
+
+test('binary frames change rows as JSON frames do, between control messages that are JSON', () => {
+  const table = [{ id: 14, name: 'mark', kind: 'decimal' }], frames = new FrameWriter(ORIGIN, table);
+  const { session, book, tape, picked, newest, say, welcome, sent, answer } = play(['*']);
+  const hear = (...messages: object[]) => {
+    for (const message of messages) frames.say(message as never);
+    newest().events.frame(frames.take());
+  };
+  picked.choose('A');
+  session.pick('A');
+  welcome('e1', {}, ORIGIN);
+  assert.deepEqual([newest().encoding, session.written], ['binary', 'binary']);
+  say({ type: 'subscribed', id: 1, results: [{ symbol: '*', status: 'ok', matched: 2 }], fields: table });
+  hear({ ...binaryTick('A', 3, { ask: '8.5', mark: '7' }), type: 'snapshot' }, { ...binaryTick('B', 9), type: 'snapshot' });
+  answer(sent('subscribe').find(isTape), 'resumed');
+  hear(binaryTick('A', 4, { bid: '0.100000000000000001' }), binaryTick('A', 6, { n: 2, bid: null, mark: null }), { ...binaryTick('A', 3, { as: 'tape', bid: undefined, last: '5', last_size: '0.5', side: 'buy', n: 3 }) },
+    { type: 'gap', symbol: 'B', from: 10, to: 12, reason: 'slow' }, { ...binaryTick('B', 12), type: 'snapshot' });
+  const row = book.row('A');
+  assert.deepEqual([row.seq, row.fields, [...row.configured], row.rxMs, row.merged], [6, { ask: '8.5' }, [['mark', null]], (ORIGIN + 6) / 1_000, 1]);
+  assert.deepEqual([book.row('B').lost, book.gaps, book.errors, tape.errors], [3, 1, 0, 0]);
+  assert.deepEqual(picked.sales.lines.map(line => line.kind === 'sale' && [line.price, line.size, line.side]), [['5', '0.5', 'buy']]);
+});
+
+test('a binary frame that cannot be read ends the connection, and the next one is JSON', () => {
+  for (const bytes of [[0x01, 0x09], [0xff]]) {
+    const { session, book, newest, links, timers, say, welcome } = play(['A']);
+    welcome('e1', {}, ORIGIN);
+    say(base('A', 3));
+    newest().events.frame(Uint8Array.from(bytes));
+    assert.deepEqual([session.state, book.row('A').seq], ['reconnecting', 3]);
+    assert.ok(/byte \d+ of a frame/.test(session.notice), session.notice);
+    timers.pop()?.call();
+    welcome();
+    assert.deepEqual([links.map(({ encoding }) => encoding), session.written], [['binary', 'json'], 'json']);
+    assert.deepEqual(newest().sent.find(({ op }) => op === 'subscribe')?.resume?.last, { A: 3 });
+  }
+  // Nor can one that comes before its welcome, or where frames are JSON.
+  const { session, newest, welcome } = play(['A']);
+  welcome();
+  newest().events.frame(Uint8Array.of());
+  assert.equal(session.state, 'reconnecting');
+});
+
+test('frames that were handled are acknowledged, soon and not each by itself', () => {
+  const { newest, timers, say, welcome, sent, pass, hide } = play(['A']);
+  let seq = 0;
+  const frames = (count: number) => { for (let frame = 0; frame < count; frame++) say(tick('A', ++seq)); };
+  const acked = () => sent('ack').map(({ seen, ...others }) => (assert.deepEqual(others, { op: 'ack' }), seen));
+  welcome('e1', { target_delay_ms: 250 });
+  assert.deepEqual(acked(), []);
+  frames(1);
+  assert.deepEqual(acked(), [1], 'the first one at once');
+  frames(7);
+  assert.deepEqual([acked(), timers.map(({ ms }) => ms)], [[1], [50]]);
+  frames(1);
+  assert.deepEqual([acked(), timers.length], [[1, 9], 0], 'those that come fast, by eights');
+  pass(20);
+  frames(2);
+  assert.deepEqual(timers.map(({ ms }) => ms), [30]);
+  pass(31);
+  timers.pop()?.call();
+  assert.deepEqual(acked(), [1, 9, 11], 'and no frame stays behind');
+  // What is no market data is none of them.
+  pass(1_000);
+  say({ type: 'heartbeat', dirty: 0, oldest_ms: 0 }, { type: 'status', pace: 'live' });
+  assert.deepEqual([acked().length, timers.length], [3, 0]);
+  say({ type: 'gap', symbol: 'A', from: ++seq, to: seq, reason: 'slow' }, base('A', seq));
+  hide();
+  frames(2);
+  assert.deepEqual(acked(), [1, 9, 11, 12, 13, 14], 'the timers of a hidden page are late');
+  newest().events.closed(4008, 'slow');
+  timers.pop()?.call();
+  welcome('e1', { target_delay_ms: 250 });
+  frames(1);
+  assert.deepEqual(acked(), [1], 'of this connection');
+  newest().events.closed(4008, 'slow');
+  timers.pop()?.call();
+  welcome();
+  frames(20);
+  assert.deepEqual([acked(), timers.length], [[], 0], 'a server that does not say that it takes them is sent none');
+});
+
+test('a page that did not run for long goes on with its session, and what it was sent before is no news', () => {
+  const { session, timers, say, welcome, sent, pass } = play(['A']);
+  welcome();
+  say(base('A', 3));
+  pass(600_000);
+  session.tick();
+  assert.deepEqual([session.state, session.isCatchingUp], ['connected', true]);
+  const ping = sent('ping').at(-1)?.id;
+  say(tick('A', 4));
+  assert.ok(session.isCatchingUp, 'it was under way');
+  say({ type: 'pong', id: sent('ping').at(-2)?.id, ts: 1 });
+  assert.ok(session.isCatchingUp, 'the answer to an older ping');
+  pass(50);
+  say({ type: 'pong', id: ping, ts: 1 });
+  assert.ok(session.isCatchingUp);
+  say(tick('A', 5));
+  assert.ok(!session.isCatchingUp);
+  // A market that is quiet.
+  session.woke();
+  say({ type: 'pong', id: sent('ping').at(-1)?.id, ts: 1 });
+  assert.ok(session.isCatchingUp);
+  timers.pop()?.call();
+  assert.ok(!session.isCatchingUp);
+  // A connection that is gone is not waited for much longer than before.
+  pass(600_000);
+  for (let second = 0; second < 7; second++) {
+    session.tick();
+    pass(1_000);
+  }
+  assert.deepEqual([session.state, session.isCatchingUp], ['reconnecting', false]);
 });

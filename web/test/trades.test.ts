@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Bars, POINTS_MAX } from '../src/bars';
 import { Book } from '../src/book';
-import { quoteLong } from '../src/decimal';
 import type { Affect, Data } from '../src/messages';
 import { Picked } from '../src/picked';
 import type { Sale } from '../src/sales';
@@ -13,7 +12,7 @@ let seed = 7;
 const random = (below: number): number => (seed = (seed * 48271) % 2147483647) % below;
 
 /** A message as the page reads it off a frame. */
-const read = (message: object): Data => (JSON.parse(quoteLong(decimalsAsText(JSON.stringify([message])))) as Data[])[0] as Data;
+const read = (message: object): Data => (JSON.parse(decimalsAsText(JSON.stringify([message]))) as Data[])[0] as Data;
 const update = (seq: number, more: object, rx = seq * 1e6): Data => read({ type: 'update', symbol: 'A', seq, ts: 1, rx, ...more });
 const hearing = () => {
   const picked = new Picked(), book = new Book({ data: (row, message, history) => picked.data(message, row, history) });
