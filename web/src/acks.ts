@@ -1,25 +1,21 @@
 // Tells the server how many data frames the page has handled, so that it sends no more than the page keeps up with: a page
 // that is busy, or frozen, is sent one newer price for several older ones, and not all of them late.
 //
-// Invariant: a frame that was handled is acknowledged within `ACK_MS` or `ACK_FRAMES` frames, whichever comes first, as long as
-// the page runs.
+// Invariant: a frame that was handled is acknowledged within `ACK_MS`, as long as the page runs; and not more often than that,
+// as the server bounds what it is sent.
 
 /** So soon after another acknowledgement the next one waits. */
 const ACK_MS = 50;
-const ACK_FRAMES = 8;
 
 export interface AckOutside {
   nowMs(): number;
   /** Calls back after a while; the answer cancels it. */
   later(ms: number, call: () => void): () => void;
-  /** The timers of a hidden page come a minute late. */
-  isHidden(): boolean;
 }
 
 /** Of one connection. */
 export class Acks {
   private seen = 0;
-  private told = 0;
   private toldMs = -Infinity;
   private cancel: (() => void) | undefined;
 
@@ -29,7 +25,8 @@ export class Acks {
   handled(): void {
     this.seen++;
     const sinceMs = this.outside.nowMs() - this.toldMs;
-    if (sinceMs >= ACK_MS || this.seen - this.told >= ACK_FRAMES || this.outside.isHidden()) this.tell();
+    // The timers of a hidden page are late.
+    if (sinceMs >= ACK_MS) this.tell();
     else this.cancel ??= this.outside.later(ACK_MS - sinceMs, () => this.tell());
   }
 
@@ -41,7 +38,6 @@ export class Acks {
 
   private tell(): void {
     this.end();
-    this.told = this.seen;
     this.toldMs = this.outside.nowMs();
     this.send(this.seen);
   }

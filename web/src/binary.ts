@@ -16,16 +16,17 @@ const bits = (...ids: number[]): number => ids.reduce((mask, id) => mask | 1 << 
 const PRICES = bits(BID, ASK, LAST, OPEN, HIGH, LOW);
 const SIZES = bits(BID_SIZE, ASK_SIZE, LAST_SIZE, VOLUME);
 const DECIMALS = PRICES | SIZES;
+const VARINTS = DECIMALS | bits(TRADES);
 const IN_TRADE = bits(LAST, LAST_SIZE, SIDE, TRADE_ID);
 const SIDES: readonly Side[] = ['unknown', 'buy', 'sell'];
 const WIDE = 0xff, NO_REFERENCE = -1;
 const PLACES_MAX = 14;
-/** Two addends below this size have a sum that doubles hold. */
-const ADDENDS_END = DOUBLES_END / 2;
+/** Reference, spread, and the differences of two prices: below this size they have a sum that doubles hold. */
+const ADDENDS_END = DOUBLES_END / 4;
 
 // === The head of a message
 
-const LONG = 0x80, KIND = 0x0f, INTRODUCES = 0x10, HAS_NAME = 0x20, HAS_N = 0x40;
+const LONG = 0x80, SHORT_MASK = 0x3f, KIND = 0x0f, INTRODUCES = 0x10, HAS_NAME = 0x20, HAS_N = 0x40;
 const UPDATE = 0, SNAPSHOT = 1, RUN = 2, GAP = 3;
 // Of a body, and of a report.
 const WITHDRAWS = 1, REPORTS = 2, HAS_SCALE = 4, BODY_FLAGS = 7;
@@ -47,8 +48,13 @@ const ONES = Uint8Array.from({ length: 1 << FIXED }, (_, mask) => mask.toString(
 
 type Text = string | null | undefined;
 
-/** A symbol as it was introduced: the places of its prices and sizes, or `NO_REFERENCE`, and the price that others are told from. */
-interface Topic { symbol: string; scale: number; reference: number; exact: bigint }
+/** What prices are told from: a price, and by how much asks lie above it. Beside each the same, where doubles do not hold it. */
+interface Reference { price: number; spread: number; isLarge: boolean; exactPrice: bigint; exactSpread: bigint }
+
+const ZERO: Reference = { price: 0, spread: 0, isLarge: false, exactPrice: 0n, exactSpread: 0n };
+
+/** A symbol as it was introduced, with the places of its prices and sizes, or `NO_REFERENCE`. */
+interface Topic { symbol: string; scale: number; reference: Reference }
 
 /** What few messages have. */
 class More {
@@ -118,10 +124,11 @@ export class Decoder {
   private rxUs = 0;
   private lagUs = 0;
   // Of the message: whose it is, and what was read last of masks (fields that are not fixed) and values.
-  private topic: Topic = { symbol: '', scale: NO_REFERENCE, reference: 0, exact: 0n };
+  private topic: Topic = { symbol: '', scale: NO_REFERENCE, reference: ZERO };
   private as: string | undefined;
   private others: readonly number[] = NONE;
   private scale = 0;
+  private reference = ZERO;
   /** What the next price is told from; `exactBase`, where doubles do not hold it. */
   private base = 0;
   private exactBase = 0n;
@@ -158,15 +165,15 @@ export class Decoder {
     return this.messages;
   }
 
-  /** An update of one tick, as most are. */
-  private short(mask: number): void {
-    const { bytes } = this;
+  /** An update of the quote and the last trade, as most are. */
+  private short(head: number): void {
+    const { bytes } = this, mask = head & SHORT_MASK;
     if (!mask) bytes.fault('an update without fields');
     this.topic = this.topics[bytes.varint()] ?? bytes.fault(NO_TOPIC);
     this.as = undefined;
-    const seq = bytes.varint();
+    const seq = bytes.varint(), n = head & HAS_N ? bytes.varint() : 1;
     this.times();
-    this.tell('update', seq, 1, mask, this.referenceValues(mask, undefined));
+    this.tell('update', seq, n, mask, this.referenceValues(mask, undefined));
   }
 
   private long(head: number): void {
@@ -187,9 +194,10 @@ export class Decoder {
 
   private introduction(): Topic {
     const { bytes } = this, symbol = bytes.text(), scale = this.readScale();
-    if (scale === WIDE) return { symbol, scale: NO_REFERENCE, reference: 0, exact: 0n };
-    const reference = bytes.zigzag();
-    return { symbol, scale, reference, exact: Math.abs(reference) < DOUBLES_END ? BigInt(reference) : bytes.big };
+    if (scale === WIDE) return { symbol, scale: NO_REFERENCE, reference: ZERO };
+    const price = bytes.zigzag(), exactPrice = bytes.big, spread = bytes.zigzag(), exactSpread = bytes.big;
+    const isLarge = Math.abs(price) >= ADDENDS_END || Math.abs(spread) >= ADDENDS_END;
+    return { symbol, scale, reference: { price, spread, isLarge, exactPrice, exactSpread } };
   }
 
   private gap(from: number): void {
@@ -284,7 +292,7 @@ export class Decoder {
   private trade(): Trade {
     const mask = this.mask();
     if (mask & ~IN_TRADE || this.others.length) this.bytes.fault('a field that no trade has');
-    const more = mask & DECIMALS ? this.scaledValues(mask, undefined) : this.fixedValues(mask, 0, undefined);
+    const more = mask & DECIMALS ? this.scaledValues(mask, undefined) : this.fixedValues(mask, 0, ZERO, undefined);
     const { last, last_size, side, trade_id } = new BinaryData('update', '', undefined, 0, 1, mask, this.scale, this.values, this.begin, more);
     return { ...last != null && { last }, ...last_size != null && { last_size }, ...side != null && { side }, ...trade_id != null && { trade_id } };
   }
@@ -326,17 +334,14 @@ export class Decoder {
 
   /** Decimals told from the symbol's reference. */
   private referenceValues(mask: number, more: More | undefined): More | undefined {
-    const { scale, reference, exact } = this.topic;
+    const { scale, reference } = this.topic;
     if (scale === NO_REFERENCE && mask & DECIMALS) this.bytes.fault(NO_SCALE);
-    this.base = reference;
-    this.exactBase = exact;
-    return this.fixedValues(mask, scale, more);
+    return this.fixedValues(mask, scale, reference, more);
   }
 
   /** Decimals behind a scale of their own. */
   private scaledValues(mask: number, more: More | undefined): More | undefined {
-    this.base = 0;
-    return this.fixedValues(mask, this.readScale(), more);
+    return this.fixedValues(mask, this.readScale(), ZERO, more);
   }
 
   /**
@@ -344,15 +349,18 @@ export class Decoder {
    * the frame is a local variable, and integers of up to 4 bytes are read without a call. What is read beyond the frame is
    * `undefined`, which is no byte of any of them.
    */
-  private fixedValues(mask: number, scale: number, more: More | undefined): More | undefined {
+  private fixedValues(mask: number, scale: number, reference: Reference, more: More | undefined): More | undefined {
     const { bytes } = this, { data } = bytes, values = this.room();
-    let to = this.begin, at = bytes.at, { base } = this, isFirst = true, value: number;
+    const { spread } = reference;
+    let to = this.begin, at = bytes.at, base = reference.price, isFirst = true, isLarge = reference.isLarge, value: number;
     this.scale = scale;
+    this.reference = reference;
+    this.exactBase = reference.exactPrice;
     values[to++] = this.rxUs;
     values[to++] = this.lagUs;
     for (let rest = mask; rest; rest &= rest - 1) {
       const bit = rest & -rest;
-      if (bit & DECIMALS && scale !== WIDE) {
+      if (bit & VARINTS && scale !== WIDE) {
         let coded = data[at] as number;
         if (coded < 0x80) {
           at++;
@@ -373,17 +381,21 @@ export class Decoder {
             at = bytes.at;
           }
         }
-        value = bit & SIZES ? coded : base + (coded & 1 ? -(coded + 1) / 2 : coded / 2);
-        if (coded >= ADDENDS_END || base >= ADDENDS_END || base <= -ADDENDS_END) {
+        value = coded;
+        if (bit & PRICES) {
+          value = base + (coded & 1 ? -(coded + 1) / 2 : coded / 2);
+          if (isFirst) base = value;
+          if (bit === 1 << ASK) value += spread;
+        }
+        if ((isLarge || coded >= ADDENDS_END) && bit & DECIMALS) {
+          isLarge = true;
           this.isFirst = isFirst;
-          this.base = base;
+          if (!isFirst) this.base = base;
+          else if (bit & PRICES) this.base = reference.price;
           more = withText(more, bit, this.exactText(bit, coded));
-          if (isFirst && bit & PRICES) value = this.base;
+          if (isFirst && bit & PRICES) base = this.base;
         }
-        if (isFirst && bit & PRICES) {
-          isFirst = false;
-          base = value;
-        }
+        if (bit & PRICES) isFirst = false;
       } else if (bit === 1 << SIDE) {
         value = data[at++] as number;
         if (!(value < SIDES.length)) bytes.fault(at > bytes.end ? TRUNCATED : NO_SIDE);
@@ -419,13 +431,14 @@ export class Decoder {
   private exactText(kind: number, coded: number): string {
     const exact = coded < DOUBLES_END ? BigInt(coded) : this.bytes.big;
     if (kind & SIZES) return this.inWord(exact, this.scale >> 4);
-    const price = (Math.abs(this.base) < DOUBLES_END ? BigInt(this.base) : this.exactBase) + unzigzag(exact);
+    const price = exactly(this.base, this.exactBase) + unzigzag(exact);
     if (this.isFirst) {
       this.isFirst = false;
       this.base = Number(price);
       this.exactBase = price;
     }
-    return this.inWord(price, this.scale & 15);
+    const { spread, exactSpread } = this.reference;
+    return this.inWord(kind === 1 << ASK ? price + exactly(spread, exactSpread) : price, this.scale & 15);
   }
 
   private inWord(units: bigint, places: number): string {
@@ -438,6 +451,8 @@ export class Decoder {
     return scale;
   }
 }
+
+const exactly = (rounded: number, exact: bigint): bigint => Math.abs(rounded) < DOUBLES_END ? BigInt(rounded) : exact;
 
 /** With the text of a decimal that doubles may not hold. */
 function withText(more = new More(), bit: number, text: string): More {

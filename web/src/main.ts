@@ -60,7 +60,6 @@ const session = new Session({
   open: (encoding, rate, events) => openLink(location.origin.replace(/^http/, 'ws') + '/v1/stream', encoding, rate, events),
   nowMs,
   later: (ms, call) => { const timer = setTimeout(call, ms); return () => clearTimeout(timer); },
-  isHidden: () => document.hidden,
   chance: Math.random,
   symbols,
   changed: soon,

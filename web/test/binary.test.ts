@@ -118,8 +118,8 @@ test('decimals are exact where doubles are not, and have no zeros at their end',
     return values;
   };
   const head = (frame: FrameWriter, mask: number[]) => frame.byte(0x90).varint(5).text('A').byte(0xff).varint(1).times(ORIGIN, ORIGIN).byte(0x84).mask(mask);
-  const referred = (frame: FrameWriter, scale: number, reference: bigint, mask: number[]) =>
-    frame.byte(0x90).varint(5).text('A').byte(scale).zigzag(reference).varint(1).times(ORIGIN, ORIGIN).byte(0x80).mask(mask);
+  const referred = (frame: FrameWriter, scale: number, reference: bigint, mask: number[], spread = 0n) =>
+    frame.byte(0x90).varint(5).text('A').byte(scale).zigzag(reference).zigzag(spread).varint(1).times(ORIGIN, ORIGIN).byte(0x80).mask(mask);
   const most = 2n ** 63n - 1n, least = -(2n ** 63n);
   assert.deepEqual(told(frame => head(frame, [0, 1, 2]).byte(0x22).zigzag(872_300).varint(150).zigzag(10)), { bid: '8723', bid_size: '1.5', ask: '8723.1' });
   assert.deepEqual(told(frame => head(frame, [0, 2, 4, 7]).byte(0xe9).zigzag(most).zigzag(-1n).zigzag(-most).varint(most)), { bid: '9223372036.854775807', ask: '9223372036.854775806', last: '0', volume: '92233.72036854775807' });
@@ -135,6 +135,11 @@ test('decimals are exact where doubles are not, and have no zeros at their end',
   assert.deepEqual(told(frame => referred(frame, 0x00, least, [0, 2]).zigzag(1).zigzag(2n ** 60n)), { bid: String(least + 1n), ask: String(least + 1n + 2n ** 60n) });
   assert.deepEqual(told(frame => referred(frame, 0x00, 2n ** 53n - 1n, [0, 2]).zigzag(2).zigzag(-2)), { bid: '9007199254740993', ask: '9007199254740991' });
   assert.deepEqual(told(frame => referred(frame, 0x00, -(2n ** 53n) - 1n, [0, 2, 4]).zigzag(0).zigzag(1).zigzag(2)), { bid: '-9007199254740993', ask: '-9007199254740992', last: '-9007199254740991' });
+  // Asks from a spread more, also where the ask is the first price.
+  assert.deepEqual(told(frame => referred(frame, 0x01, 6_000n, [0, 2, 4], 105n).zigzag(25).zigzag(0).zigzag(-1)), { bid: '602.5', ask: '613', last: '602.4' });
+  assert.deepEqual(told(frame => referred(frame, 0x01, 6_000n, [2, 4], 105n).zigzag(25).zigzag(2)), { ask: '613', last: '602.7' });
+  assert.deepEqual(told(frame => referred(frame, 0x00, most, [2, 4], -most).zigzag(0).zigzag(-most)), { ask: '0', last: '0' });
+  assert.deepEqual(told(frame => referred(frame, 0x00, 0n, [0, 2, 3], 2n ** 53n + 1n).zigzag(1).zigzag(1).varint(4)), { bid: '1', ask: '9007199254740995', ask_size: '4' });
 });
 
 test('times and symbols: what carries over from frame to frame is the table of symbols', () => {
@@ -164,18 +169,19 @@ test('kinds of message, fields and reports of a later version are passed over', 
   // Prices and sizes that the table has beside the fixed ones are told as those are.
   const reader = new Decoder(ORIGIN);
   reader.learn([{ id: 13, name: 'mid', kind: 'price' }, { id: 78, name: 'lot', kind: 'size' }, { id: 79, name: 'orders', kind: 'count' }]);
-  const named = (frame: FrameWriter, mask: number[]) => frame.byte(0x90).varint(1).text('A').byte(0x12).zigzag(100).varint(1).times(ORIGIN, ORIGIN).byte(0x80).mask(mask);
+  const named = (frame: FrameWriter, mask: number[]) => frame.byte(0x90).varint(1).text('A').byte(0x12).zigzag(100).zigzag(7).varint(1).times(ORIGIN, ORIGIN).byte(0x80).mask(mask);
   assert.deepEqual(decode(written(frame => named(frame, [0, 13, 78, 79]).zigzag(2).zigzag(1).varint(15).varint(2n ** 64n - 1n)), reader), [{ ...tick, bid: '1.02', mid: '1.03', lot: '1.5', orders: '18446744073709551615' }]);
   assert.deepEqual(decode(written(frame => named(frame, [13]).zigzag(-1)), reader), [{ type: 'update', symbol: 'A', seq: 1, ts: ORIGIN, rx: ORIGIN, mid: '0.99' }]);
 });
 
 test('a frame with a fault is refused as a whole', () => {
-  const named = (frame: FrameWriter, kind = 0) => frame.byte(0x90 | kind).varint(1).text('A').byte(0).zigzag(0);
+  const named = (frame: FrameWriter, kind = 0) => frame.byte(0x90 | kind).varint(1).text('A').byte(0).zigzag(0).zigzag(0);
   const timed = (frame: FrameWriter, kind = 0) => named(frame, kind).varint(1).times(ORIGIN, ORIGIN);
   const masked = (frame: FrameWriter, flags: number, ...ids: number[]) => timed(frame).byte(0x80 | flags).mask(ids);
   const most = 2n ** 63n - 1n;
   const faults: [string, (frame: FrameWriter) => void][] = [
     ['an update without fields', frame => timed(frame).byte(0).byte(0).varint(1)],
+    ['an update without fields', frame => timed(frame).byte(0).byte(0x40).varint(1)],
     ['a symbol that was not introduced', frame => frame.byte(0x01).varint(9)],
     ['a symbol that was not introduced', frame => frame.byte(0x80).varint(9)],
     ['a decimal of a symbol without reference', frame => frame.byte(0x90).varint(1).text('A').byte(0xff).varint(1).times(ORIGIN, ORIGIN).byte(1).zigzag(1)],

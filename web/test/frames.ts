@@ -12,8 +12,8 @@ export type Json = { [name: string]: unknown };
 /** As JSON has it, with decimals as text. */
 export interface Configured { id: number; name: string; kind: string }
 
-/** The places of prices and sizes, and the price that others are told from, in its smallest units. */
-interface Form { prices: number; sizes: number; reference: bigint }
+/** The places of prices and sizes, and the price and the spread that others are told from, in their smallest units. */
+interface Form { prices: number; sizes: number; reference: bigint; spread: bigint }
 interface Topic { number: number; form: Form | 'wide' }
 
 const reports = (message: Json): boolean => 'cancel' in message || 'correct' in message || 'trade' in message;
@@ -88,10 +88,11 @@ export class FrameWriter {
   /** `form`: how decimals are written; in the wide one, each says its own places. */
   values(message: Json, ids: number[], form: Form | 'wide'): this {
     let from = form === 'wide' ? 0n : form.reference, isFirst = true;
+    const spread = form === 'wide' ? 0n : form.spread;
     for (const id of ids) {
       const { name, kind } = this.field(id), value = message[name] as string;
       if (kind === 'price' && form !== 'wide') {
-        const price = scaled(value, form.prices);
+        const price = scaled(value, form.prices) - (name === 'ask' ? spread : 0n);
         this.zigzag(price - from);
         if (isFirst) from = price;
         isFirst = false;
@@ -122,7 +123,7 @@ export class FrameWriter {
     if (!known) {
       this.text(symbol);
       if (topic.form === 'wide') this.byte(0xff);
-      else this.byte(topic.form.prices | topic.form.sizes << 4).zigzag(topic.form.reference);
+      else this.byte(topic.form.prices | topic.form.sizes << 4).zigzag(topic.form.reference).zigzag(topic.form.spread);
     }
     if (as !== undefined) this.text(as);
     return this;
@@ -133,8 +134,10 @@ export class FrameWriter {
       return this.head(3, message).varint(message.from as number).varint(message.to as number).byte(['slow', 'resume', 'epoch'].indexOf(message.reason as string));
     }
     const topic = this.topics.get(message.symbol as string), { set } = this.fieldsOf(message), [rx, ts] = [message.rx as number, message.ts as number];
-    if (topic && set.length && message.type === 'update' && message.n === undefined && message.as === undefined && this.isPlain(message, topic.form)) {
-      return this.mask(set).varint(topic.number).varint(message.seq as number).times(rx, ts).values(message, set, topic.form);
+    if (topic && set.length && set.every(id => id < 6) && message.type === 'update' && message.as === undefined && this.isPlain(message, topic.form)) {
+      this.byte(set.reduce((mask, id) => mask | 1 << id, message.n === undefined ? 0 : 0x40)).varint(topic.number).varint(message.seq as number);
+      if (message.n !== undefined) this.varint(message.n as number);
+      return this.times(rx, ts).values(message, set, topic.form);
     }
     this.head(message.type === 'snapshot' ? 1 : 0, message, message.n !== undefined ? 0x40 : 0).varint(message.seq as number);
     if (message.n !== undefined) this.varint(message.n as number);
@@ -157,7 +160,7 @@ export class FrameWriter {
     if (withdrawn.length) this.mask(withdrawn);
     if (reports(message)) this.report(message);
     if (isOwn) return this.values(message, set, own);
-    return form === 'wide' ? this.byte(0xff).values(message, set, form) : this.byte(form.prices | form.sizes << 4).values(message, set, { ...form, reference: 0n });
+    return form === 'wide' ? this.byte(0xff).values(message, set, form) : this.byte(form.prices | form.sizes << 4).values(message, set, { ...form, reference: 0n, spread: 0n });
   }
 
   private report(message: Json): void {
@@ -170,7 +173,7 @@ export class FrameWriter {
       const form = this.formOf(trade, set);
       inside.mask(set);
       if (set.some(id => id === 4 || id === 5)) inside.byte(form === 'wide' ? 0xff : form.prices | form.sizes << 4);
-      inside.values(trade, set, form === 'wide' ? form : { ...form, reference: 0n });
+      inside.values(trade, set, form === 'wide' ? form : { ...form, reference: 0n, spread: 0n });
     }
     if (affects) inside.byte(affects.reduce((bits, word) => bits | { last: 1, high_low: 2, volume: 4 }[word as 'last'], 0));
     this.varint(inside.bytes.length).bytes.push(...inside.bytes);
@@ -180,9 +183,10 @@ export class FrameWriter {
   private formOf(message: Json, ids: number[]): Form | 'wide' {
     const texts = (kind: string) => ids.map(id => this.field(id)).filter(field => field.kind === kind).map(({ name }) => message[name] as string);
     const prices = texts('price'), sizes = texts('size'), most = (all: string[]) => Math.max(0, ...all.map(placesOf));
-    const form = { prices: most(prices), sizes: most(sizes), reference: 0n };
+    const form = { prices: most(prices), sizes: most(sizes), reference: 0n, spread: 0n };
     if (form.prices > 14 || form.sizes > 14) return 'wide';
     form.reference = scaled(prices[0] ?? '0', form.prices);
+    if (ids[0] === 0 && ids.includes(2)) form.spread = scaled(message.ask as string, form.prices) - form.reference;
     return this.fits(message, ids, form) ? form : 'wide';
   }
 
