@@ -45,7 +45,7 @@ pub struct Limits {
     pub inbound_bytes_burst: u32,
     /// Bytes of one outbound data frame.
     pub frame_bytes: usize,
-    /// Bytes of an outbound message from which it is compressed, for those who asked for that; 0: compression is off.
+    /// Bytes of an outbound message or answer from which it is compressed, for those who asked for that; 0: compression is off.
     pub deflate_bytes: usize,
     /// Bytes that may be unsent for a session, in the kernel and here, before it conflates.
     pub unsent_bytes: usize,

@@ -199,8 +199,8 @@ keys! {
     bytes frame_bytes (KIB, MIB),
         "Largest outbound data frame.";
     bytes deflate_bytes (0, MIB),
-        "Outbound messages of at least this size are compressed for clients that ask for it. 0 switches compression off: none \
-         is agreed on with new clients, and nothing more is compressed for those that are there.";
+        "Outbound messages and answers of at least this size are compressed for clients that ask for it. 0 switches compression \
+         off: none is agreed on with new clients, and nothing more is compressed for those that are there.";
     bytes unsent_bytes (16 * KIB, 64 * MIB),
         "Most unsent data of a session, in the kernel and in the service, before the service conflates for it.";
     bytes control_bytes (16 * KIB, 256 * MIB),

@@ -10,6 +10,7 @@ mod bounds;
 mod check;
 mod churn;
 mod commands;
+mod compressed;
 mod conflate;
 mod cost;
 mod deadlines;

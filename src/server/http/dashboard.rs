@@ -2,10 +2,11 @@
 //! it.
 //!
 //! A browser may keep them, but asks with its `ETag` each time. After an upgrade of the server it gets the new page at
-//! the next request, and otherwise downloads nothing twice. Invariant: the policy lets the page load from and ask this
+//! the next request, and otherwise downloads nothing twice. A file is compressed once, when it is first asked for so.
+//! Invariants: each form of a file has an `ETag` of its own; the policy lets the page load from and ask this
 //! server alone, and allows no script or style but these files.
 
-use std::hash::BuildHasher;
+use std::{hash::BuildHasher, sync::OnceLock};
 
 use bytes::Bytes;
 use hyper::{
@@ -13,12 +14,18 @@ use hyper::{
     header::{self, HeaderName, HeaderValue},
 };
 
-use super::response::{self, HttpResponse};
+use super::{
+    coding::AnswerCoding,
+    response::{self, HttpResponse},
+};
 
 /// A file of the dashboard.
 pub struct Asset {
     kind: &'static str,
     content: &'static str,
+    /// Its compressed forms, once they were asked for; `None` where there is none that is shorter.
+    gzip: OnceLock<Option<Bytes>>,
+    zstd: OnceLock<Option<Bytes>>,
 }
 
 /// Only served scripts and styles: nothing inline runs, whatever gets into the page.
@@ -26,25 +33,22 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
     base-uri 'none'; form-action 'none'; frame-ancestors 'self'; require-trusted-types-for 'script'; \
     trusted-types 'none'";
 
-const PAGE: Asset =
-    Asset { kind: "text/html; charset=utf-8", content: include_str!("../../../web/dist/index.html") };
-const SCRIPT: Asset =
-    Asset { kind: "text/javascript; charset=utf-8", content: include_str!("../../../web/dist/app.js") };
-const CHART: Asset =
-    Asset { kind: "text/javascript; charset=utf-8", content: include_str!("../../../web/dist/chart.js") };
-const STYLE: Asset =
-    Asset { kind: "text/css; charset=utf-8", content: include_str!("../../../web/dist/app.css") };
-const LICENCES: Asset =
-    Asset { kind: "text/plain; charset=utf-8", content: include_str!("../../../web/dist/licences.txt") };
+static PAGE: Asset = Asset::new("text/html; charset=utf-8", include_str!("../../../web/dist/index.html"));
+static SCRIPT: Asset = Asset::new("text/javascript; charset=utf-8", include_str!("../../../web/dist/app.js"));
+static CHART: Asset =
+    Asset::new("text/javascript; charset=utf-8", include_str!("../../../web/dist/chart.js"));
+static STYLE: Asset = Asset::new("text/css; charset=utf-8", include_str!("../../../web/dist/app.css"));
+static LICENCES: Asset =
+    Asset::new("text/plain; charset=utf-8", include_str!("../../../web/dist/licences.txt"));
 
 /// The file at a path.
-pub fn asset(path: &str) -> Option<Asset> {
+pub fn asset(path: &str) -> Option<&'static Asset> {
     Some(match path {
-        "/" => PAGE,
-        "/assets/app.css" => STYLE,
-        "/assets/app.js" => SCRIPT,
-        "/assets/chart.js" => CHART,
-        "/assets/licences.txt" => LICENCES,
+        "/" => &PAGE,
+        "/assets/app.css" => &STYLE,
+        "/assets/app.js" => &SCRIPT,
+        "/assets/chart.js" => &CHART,
+        "/assets/licences.txt" => &LICENCES,
         _ => return None,
     })
 }
@@ -52,15 +56,46 @@ pub fn asset(path: &str) -> Option<Asset> {
 // === impl Asset ===
 
 impl Asset {
+    const fn new(kind: &'static str, content: &'static str) -> Self {
+        Asset { kind, content, gzip: OnceLock::new(), zstd: OnceLock::new() }
+    }
+
+    /// Compresses the file, unless it is: on another thread, since this takes time.
+    pub async fn prepare(&'static self, coding: AnswerCoding) {
+        if self.form(coding).is_some_and(|form| form.get().is_none()) {
+            // A failure leaves the plain form.
+            let _ = tokio::task::spawn_blocking(move || self.compress(coding)).await;
+        }
+    }
+
+    fn compress(&self, coding: AnswerCoding) {
+        if let Some(form) = self.form(coding) {
+            form.get_or_init(|| coding.kept(self.content.as_bytes()));
+        }
+    }
+
+    fn form(&self, coding: AnswerCoding) -> Option<&OnceLock<Option<Bytes>>> {
+        match coding {
+            AnswerCoding::Identity => None,
+            AnswerCoding::Gzip => Some(&self.gzip),
+            AnswerCoding::Zstd => Some(&self.zstd),
+        }
+    }
+
     /// The file, or the answer that the browser has it already.
-    pub fn answer(&self, request: &HeaderMap) -> HttpResponse {
-        let tag = self.tag();
+    pub fn answer(&self, request: &HeaderMap, coding: AnswerCoding) -> HttpResponse {
+        let compressed = self.form(coding).and_then(|form| form.get().cloned().flatten());
+        let coding = if compressed.is_some() { coding } else { AnswerCoding::Identity };
+        let content = compressed.unwrap_or_else(|| Bytes::from_static(self.content.as_bytes()));
+        let tag = self.tag(coding);
         let mut response = if has(request, &tag) {
             let mut unchanged = response::whole(self.kind, Bytes::new());
             *unchanged.status_mut() = StatusCode::NOT_MODIFIED;
             unchanged
         } else {
-            response::whole(self.kind, Bytes::from_static(self.content.as_bytes()))
+            let mut response = response::whole(self.kind, content);
+            coding.declare(response.headers_mut());
+            response
         };
         let headers = response.headers_mut();
         let fixed: [(HeaderName, &str); 5] = [
@@ -79,9 +114,11 @@ impl Asset {
         response
     }
 
-    /// Differs for different content, and is the same in every process of one build.
-    fn tag(&self) -> String {
-        format!("\"{:016x}\"", foldhash::quality::FixedState::default().hash_one(self.content))
+    /// Differs for different content and each form of it, and is the same in every process of one build.
+    fn tag(&self, coding: AnswerCoding) -> String {
+        let hash = foldhash::quality::FixedState::default().hash_one(self.content);
+        let form = coding.name().map(|name| format!("-{name}")).unwrap_or_default();
+        format!("\"{hash:016x}{form}\"")
     }
 }
 
@@ -106,7 +143,7 @@ mod tests {
         if let Some(tags) = tags {
             request.insert(header::IF_NONE_MATCH, HeaderValue::from_str(tags).unwrap());
         }
-        asset(path).unwrap().answer(&request)
+        asset(path).unwrap().answer(&request, AnswerCoding::Identity)
     }
 
     #[test]
@@ -123,8 +160,27 @@ mod tests {
             assert_eq!(ask(path, Some("\"other\"")).status(), StatusCode::OK);
         }
         let tags: std::collections::HashSet<_> =
-            PATHS.iter().map(|path| asset(path).unwrap().tag()).collect();
+            PATHS.iter().map(|path| asset(path).unwrap().tag(AnswerCoding::Identity)).collect();
         assert_eq!(tags.len(), PATHS.len());
+    }
+
+    #[test]
+    fn each_form_of_a_file_has_its_own_tag() {
+        for (path, coding) in
+            PATHS.iter().flat_map(|path| [(path, AnswerCoding::Gzip), (path, AnswerCoding::Zstd)])
+        {
+            let (asset, mut request) = (asset(path).unwrap(), HeaderMap::new());
+            asset.compress(coding);
+            let response = asset.answer(&request, coding);
+            let headers = response.headers();
+            assert_eq!(headers[header::CONTENT_ENCODING], coding.name().unwrap());
+            assert_ne!(headers[header::ETAG], asset.tag(AnswerCoding::Identity));
+            request.insert(header::IF_NONE_MATCH, headers[header::ETAG].clone());
+            let again = asset.answer(&request, coding);
+            assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+            assert!(!again.headers().contains_key(header::CONTENT_ENCODING));
+            assert_eq!(asset.answer(&request, AnswerCoding::Identity).status(), StatusCode::OK);
+        }
     }
 
     #[test]

@@ -11,19 +11,20 @@ use hyper::{
     http::response,
 };
 
-use super::walk::WalkBody;
+use super::{compressed_walk::CompressedWalk, walk::WalkBody};
 use crate::{
     server::{failure::Failure, handshake::Accepted, sse::AdmittedEvents},
     wire::{CloseReason, Control, Deflater, Encoding},
 };
 
-/// The body is whole, made piece by piece, or empty for an event stream, which takes the socket over. Not `Send`: it
+/// The body is whole, made piece by piece (and compressed so), or empty for an event stream, which takes the socket over. Not `Send`: it
 /// stays on its shard's thread.
 pub type HttpResponse = Response<ResponseBody>;
 
 pub enum ResponseBody {
     Whole(Full<Bytes>),
     Walk(WalkBody),
+    CompressedWalk(Box<CompressedWalk>),
     Events(AdmittedEvents),
 }
 
@@ -38,6 +39,7 @@ impl hyper::body::Body for ResponseBody {
         match self.get_mut() {
             ResponseBody::Whole(body) => std::pin::Pin::new(body).poll_frame(context),
             ResponseBody::Walk(body) => std::pin::Pin::new(body).poll_frame(context),
+            ResponseBody::CompressedWalk(body) => std::pin::Pin::new(body).poll_frame(context),
             ResponseBody::Events(_) => std::task::Poll::Ready(None),
         }
     }
@@ -45,7 +47,7 @@ impl hyper::body::Body for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match self {
             ResponseBody::Whole(body) => body.is_end_stream(),
-            ResponseBody::Walk(_) => false,
+            ResponseBody::Walk(_) | ResponseBody::CompressedWalk(_) => false,
             ResponseBody::Events(_) => true,
         }
     }
@@ -53,7 +55,9 @@ impl hyper::body::Body for ResponseBody {
     fn size_hint(&self) -> hyper::body::SizeHint {
         match self {
             ResponseBody::Whole(body) => body.size_hint(),
-            ResponseBody::Walk(_) | ResponseBody::Events(_) => hyper::body::SizeHint::default(),
+            ResponseBody::Walk(_) | ResponseBody::CompressedWalk(_) | ResponseBody::Events(_) => {
+                hyper::body::SizeHint::default()
+            }
         }
     }
 }

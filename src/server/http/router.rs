@@ -13,6 +13,7 @@ use hyper::{Method, Request, body::Incoming};
 use super::{
     app::App,
     caller::Caller,
+    coding::AnswerCoding,
     cors, dashboard, head, market, ops, publish, replay,
     response::{self, HttpResponse},
     upgrade,
@@ -107,7 +108,11 @@ async fn route(
         }
         _ => {
             let asset = dashboard::asset(path).ok_or_else(|| Failure::not_found(path))?;
-            Ok(asset.answer(request.headers()))
+            let is_compressed = shard.node.limits.deflate_bytes > 0;
+            let coding =
+                if is_compressed { AnswerCoding::of(request.headers()) } else { AnswerCoding::Identity };
+            asset.prepare(coding).await;
+            Ok(asset.answer(request.headers(), coding))
         }
     }
 }

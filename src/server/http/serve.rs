@@ -23,6 +23,8 @@ use super::{
     activity::{HttpActivity, Overdue},
     app::App,
     caller::Caller,
+    coding::AnswerCoding,
+    compress::compress,
     cors,
     deadlines::{ConnectionDeadlines, ConnectionEnd},
     error_body::ErrorBodySocket,
@@ -107,9 +109,11 @@ async fn answer(
     let open = OpenRequest(Arc::clone(&caller.activity));
     shard.slices.slice(priority).await;
     let is_head = request.method() == Method::HEAD;
+    let coding = AnswerCoding::of(request.headers());
     let mut response = router::answer(&app, &shard, request, &caller).await.unwrap_or_else(response::failure);
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         cors::vary(&mut response);
+        response = compress(response, coding, shard.node.limits.deflate_bytes);
     }
     let response = if is_head { response::without_body(response) } else { response };
     match response.into_parts() {
