@@ -3,8 +3,8 @@
 use super::BinaryError;
 
 /// A position in a frame.
-#[derive(Clone, Debug)]
-pub(super) struct Cursor<'a> {
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
 }
@@ -65,7 +65,7 @@ impl<'a> Cursor<'a> {
                 return Ok(value);
             }
         }
-        Err(BinaryError::Varint { at: begin })
+        Err(BinaryError::Overflow { at: begin })
     }
 
     /// A signed number, zigzag-coded.
@@ -80,6 +80,13 @@ impl<'a> Cursor<'a> {
         let taken = self.bytes.get(self.at..end).ok_or(truncated)?;
         self.at = end;
         Ok(taken)
+    }
+
+    /// What has its length before it, as a cursor of its own that ends there.
+    pub fn inner(&mut self) -> Result<Cursor<'a>, BinaryError> {
+        let length = self.block()?.len();
+        let bytes = self.bytes.get(..self.at).unwrap_or_default();
+        Ok(Cursor { bytes, at: self.at - length })
     }
 
     /// Bytes behind their length.

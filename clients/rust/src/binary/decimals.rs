@@ -59,7 +59,7 @@ impl Scale {
         match byte {
             WIDE => Ok(Scale::Wide),
             _ if price_places > SHARED_PLACES_MAX || size_places > SHARED_PLACES_MAX => {
-                Err(BinaryError::Decimal { at })
+                Err(BinaryError::Value { at })
             }
             _ => Ok(Scale::Shared { price_places, size_places, base: 0, spread: 0 }),
         }
@@ -85,7 +85,7 @@ impl Scaled {
             let price = self.first_price.unwrap_or(base).checked_add(difference)?;
             Some((price, price.checked_add(spread)?))
         };
-        let (price, mantissa) = sums().ok_or(BinaryError::Decimal { at })?;
+        let (price, mantissa) = sums().ok_or(BinaryError::Overflow { at })?;
         self.first_price.get_or_insert(price);
         Ok(Decimal::Scaled { mantissa, places })
     }
@@ -94,7 +94,7 @@ impl Scaled {
     pub fn size<'a>(&mut self, cursor: &mut Cursor<'a>) -> Result<Decimal<'a>, BinaryError> {
         let Scale::Shared { size_places: places, .. } = self.scale else { return general(cursor) };
         let at = cursor.at();
-        let mantissa = i64::try_from(cursor.varint()?).map_err(|_| BinaryError::Decimal { at })?;
+        let mantissa = i64::try_from(cursor.varint()?).map_err(|_| BinaryError::Overflow { at })?;
         Ok(Decimal::Scaled { mantissa, places })
     }
 }
@@ -106,14 +106,10 @@ pub(super) fn general<'a>(cursor: &mut Cursor<'a>) -> Result<Decimal<'a>, Binary
     let places = code & 0x1F;
     if places == AS_TEXT {
         let digits = cursor.text()?;
-        return if is_decimal(digits) {
-            Ok(Decimal::Digits(digits))
-        } else {
-            Err(BinaryError::Decimal { at })
-        };
+        return if is_decimal(digits) { Ok(Decimal::Digits(digits)) } else { Err(BinaryError::Value { at }) };
     }
     if places > PLACES_MAX {
-        return Err(BinaryError::Decimal { at });
+        return Err(BinaryError::Value { at });
     }
     let bytes = cursor.take(usize::from(code >> 5) + 1)?;
     let mut extended = if bytes.last().is_some_and(|&top| top >= 0x80) { [0xFF; 8] } else { [0; 8] };

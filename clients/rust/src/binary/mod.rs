@@ -73,28 +73,18 @@ pub struct Frame<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BinaryError {
-    #[error("it ends at byte {at}, in the middle of a message")]
+    #[error("it ends at byte {at}, within a message")]
     Truncated { at: usize },
-    #[error("a number of more than 64 bits, at byte {at}")]
-    Varint { at: usize },
+    #[error("a number that has no room, at byte {at}")]
+    Overflow { at: usize },
     #[error("a text that is not UTF-8, at byte {at}")]
     Text { at: usize },
-    #[error("a mask of more than 84 fields, at byte {at}")]
-    Mask { at: usize },
     #[error("flags that this version does not know, at byte {at}")]
     Flags { at: usize },
-    #[error("a decimal that is none, at byte {at}")]
-    Decimal { at: usize },
-    #[error("a word that this version does not know, at byte {at}")]
-    Word { at: usize },
-    #[error("a number out of range, at byte {at}")]
-    Number { at: usize },
-    #[error("a report of a trade that cannot be read, at byte {at}")]
-    Report { at: usize },
+    #[error("a byte that stands for no value, at byte {at}")]
+    Value { at: usize },
     #[error("a field that no table has: {id}")]
     Field { id: usize },
-    #[error("a price or a size of a symbol that has no reference, at byte {at}")]
-    Reference { at: usize },
     #[error("a number that was never introduced: {number}")]
     Symbol { number: u64 },
     #[error("no welcome has told the origin of its times")]
@@ -182,18 +172,9 @@ impl Decoder {
             }
             Item::Gap { to, first, last, reason } => {
                 let (symbol, name) = of(to);
-                Message::Gap(Gap { symbol, name, from: first, to: last, reason: gap_reason(reason).into() })
+                Message::Gap(Gap { symbol, name, from: first, to: last, reason })
             }
         }))
-    }
-}
-
-fn gap_reason(code: u8) -> &'static str {
-    match code {
-        0 => "slow",
-        1 => "resume",
-        2 => "epoch",
-        _ => "unknown",
     }
 }
 

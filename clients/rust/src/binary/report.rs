@@ -25,16 +25,10 @@ const SCALED: [usize; 2] = [4, 5];
 /// What a trade affects, by the bits of a byte.
 const AFFECTED: [(u8, &str); 3] = [(1, "last"), (2, "high_low"), (4, "volume")];
 
-/// The block of a report, checked to be one.
-pub(super) fn block<'a>(cursor: &mut Cursor<'a>, fields: &FieldTable) -> Result<&'a [u8], BinaryError> {
-    let at = cursor.at();
-    let block = cursor.block()?;
-    check(block, fields).map_err(|_| BinaryError::Report { at })?;
-    Ok(block)
-}
-
-fn check(block: &[u8], fields: &FieldTable) -> Result<(), BinaryError> {
-    let mut cursor = Cursor::new(block);
+/// A report, checked to be one.
+pub(super) fn checked<'a>(cursor: &mut Cursor<'a>, fields: &FieldTable) -> Result<Cursor<'a>, BinaryError> {
+    let report = cursor.inner()?;
+    let mut cursor = report.clone();
     let flags = flags(&mut cursor)?;
     for flag in [CANCEL, CORRECT] {
         if flags & flag != 0 {
@@ -48,7 +42,7 @@ fn check(block: &[u8], fields: &FieldTable) -> Result<(), BinaryError> {
         affects(&mut cursor)?;
     }
     // What follows is of a newer server: the length is there to skip it.
-    Ok(())
+    Ok(report)
 }
 
 /// The values of the trade itself.
@@ -82,8 +76,7 @@ fn affects(cursor: &mut Cursor<'_>) -> Result<Vec<Cow<'static, str>>, BinaryErro
 
 impl<'a> Body<'a> {
     pub fn report(&self) -> Result<Option<TradeReport<'a>>, BinaryError> {
-        let Some(block) = self.report else { return Ok(None) };
-        let mut cursor = Cursor::new(block);
+        let Some(mut cursor) = self.report.clone() else { return Ok(None) };
         let flags = flags(&mut cursor)?;
         let mut text = |flag: u8| (flags & flag != 0).then(|| cursor.text().map(Cow::Borrowed)).transpose();
         let (cancel, correct) = (text(CANCEL)?, text(CORRECT)?);

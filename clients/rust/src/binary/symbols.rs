@@ -77,7 +77,6 @@ impl Numbers for Symbols {
 /// The symbol and the reference of an introduction.
 pub(super) fn introduction<'a>(cursor: &mut Cursor<'a>) -> Result<(&'a str, Option<Scale>), BinaryError> {
     let symbol = cursor.text()?;
-    let at = cursor.at();
     let reference = match Scale::read(cursor)? {
         Scale::Wide => None,
         Scale::Shared { price_places, size_places, .. } => {
@@ -85,7 +84,7 @@ pub(super) fn introduction<'a>(cursor: &mut Cursor<'a>) -> Result<(&'a str, Opti
             Some(Scale::Shared { price_places, size_places, base, spread })
         }
     };
-    if symbol.is_empty() { Err(BinaryError::Text { at }) } else { Ok((symbol, reference)) }
+    Ok((symbol, reference))
 }
 
 // === impl AnyNumber ===

@@ -32,6 +32,8 @@ pub(super) enum Kind {
     Integer,
     Side,
     Text,
+    /// Of a newer server: its values have their length before them, and are skipped.
+    Unknown,
 }
 
 /// The fields beyond those of the protocol.
@@ -101,7 +103,6 @@ impl FieldTable {
 // === impl Kind ===
 
 impl Kind {
-    /// The kind of this word. A word of a newer server is a kind whose values have their length before them, as texts.
     fn of(word: &str) -> Kind {
         match word {
             "price" => Kind::Price,
@@ -110,7 +111,8 @@ impl Kind {
             "count" => Kind::Count,
             "integer" => Kind::Integer,
             "side" => Kind::Side,
-            _ => Kind::Text,
+            "text" => Kind::Text,
+            _ => Kind::Unknown,
         }
     }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Body<'a> {
     pub(super) scale: Option<Scale>,
     /// The values of `mask`.
     pub(super) values: &'a [u8],
-    pub(super) report: Option<&'a [u8]>,
+    pub(super) report: Option<Cursor<'a>>,
     pub(super) ts_us: i64,
 }
 
@@ -65,11 +65,11 @@ impl Mask {
                 return Ok(Mask(mask));
             }
         }
-        Err(BinaryError::Mask { at })
+        Err(BinaryError::Overflow { at })
     }
 
     /// The ids, rising.
-    fn ids(self) -> impl Iterator<Item = usize> {
+    pub fn ids(self) -> impl Iterator<Item = usize> {
         let mut rest = self.0;
         std::iter::from_fn(move || {
             let id = rest.trailing_zeros();
@@ -97,11 +97,11 @@ pub(super) fn read<'a>(
     for id in mask.ids() {
         match fields.kind(id).ok_or(BinaryError::Field { id })? {
             Kind::Price => {
-                let scaled = scaled.as_mut().ok_or(BinaryError::Reference { at: cursor.at() })?;
+                let scaled = scaled.as_mut().ok_or(BinaryError::Value { at: cursor.at() })?;
                 sink.decimal(id, scaled.price(id, cursor)?);
             }
             Kind::Size => {
-                let scaled = scaled.as_mut().ok_or(BinaryError::Reference { at: cursor.at() })?;
+                let scaled = scaled.as_mut().ok_or(BinaryError::Value { at: cursor.at() })?;
                 sink.decimal(id, scaled.size(cursor)?);
             }
             Kind::Decimal => sink.decimal(id, general(cursor)?),
@@ -109,6 +109,7 @@ pub(super) fn read<'a>(
             Kind::Integer => sink.integer(id, cursor.signed()?),
             Kind::Side => sink.text(id, side(cursor)?),
             Kind::Text => sink.text(id, cursor.text()?),
+            Kind::Unknown => drop(cursor.block()?),
         }
     }
     Ok(())
@@ -120,7 +121,7 @@ fn side(cursor: &mut Cursor<'_>) -> Result<&'static str, BinaryError> {
         0 => Ok("unknown"),
         1 => Ok("buy"),
         2 => Ok("sell"),
-        _ => Err(BinaryError::Word { at }),
+        _ => Err(BinaryError::Value { at }),
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
     table::FieldTable,
     values::{Body, Mask, Skip, read},
 };
+use crate::words::GapReason;
 
 /// A position in a frame, with the running values up to it.
 #[derive(Clone, Debug)]
@@ -43,7 +44,7 @@ pub(super) struct Address<'a> {
 #[derive(Debug)]
 pub(super) enum Item<'a> {
     Tick(Address<'a>, Tick<'a>),
-    Gap { to: Address<'a>, first: u64, last: u64, reason: u8 },
+    Gap { to: Address<'a>, first: u64, last: u64, reason: GapReason },
 }
 
 #[derive(Debug)]
@@ -183,9 +184,11 @@ impl<'a> Walk<'a> {
     fn begin_run(&mut self, to: Address<'a>) -> Result<(), BinaryError> {
         let at = self.cursor.at();
         let (next_seq, left) = (self.cursor.varint()?, self.cursor.varint()?);
-        // A count of none, or one that no seq reaches.
-        if left == 0 || next_seq.checked_add(left).is_none() {
-            return Err(BinaryError::Number { at });
+        if left == 0 {
+            return Err(BinaryError::Value { at });
+        }
+        if next_seq.checked_add(left).is_none() {
+            return Err(BinaryError::Overflow { at });
         }
         self.run = Some(Run { to, next_seq, left });
         Ok(())
@@ -205,7 +208,14 @@ impl<'a> Walk<'a> {
 
     fn gap(&mut self, to: Address<'a>) -> Result<Item<'a>, BinaryError> {
         let (first, last) = (self.cursor.varint()?, self.cursor.varint()?);
-        Ok(Item::Gap { to, first, last, reason: self.cursor.byte()? })
+        let at = self.cursor.at();
+        let reason = match self.cursor.byte()? {
+            0 => GapReason::Slow,
+            1 => GapReason::Resume,
+            2 => GapReason::Epoch,
+            _ => return Err(BinaryError::Value { at }),
+        };
+        Ok(Item::Gap { to, first, last, reason })
     }
 
     fn address(&mut self, head: Head, numbers: &mut impl Numbers) -> Result<Address<'a>, BinaryError> {
@@ -235,7 +245,7 @@ impl<'a> Walk<'a> {
             let rx_us = terms.origin_us.checked_add(rx)?;
             Some((rx, lag, Times { rx_us, ts_us: rx_us.checked_sub(lag)? }))
         };
-        let (rx, lag, times) = sums().ok_or(BinaryError::Number { at })?;
+        let (rx, lag, times) = sums().ok_or(BinaryError::Overflow { at })?;
         (self.rx, self.lag) = (rx, lag);
         Ok(times)
     }
@@ -288,9 +298,12 @@ impl<'a> Walk<'a> {
         body.mask = Mask::read(&mut self.cursor)?;
         if first & WITHDRAWS != 0 {
             body.withdrawn = Mask::read(&mut self.cursor)?;
+            if let Some(id) = body.withdrawn.ids().find(|&id| body.fields.kind(id).is_none()) {
+                return Err(BinaryError::Field { id });
+            }
         }
         if first & REPORTS != 0 {
-            body.report = Some(report::block(&mut self.cursor, body.fields)?);
+            body.report = Some(report::checked(&mut self.cursor, body.fields)?);
         }
         if first & SCALES != 0 {
             body.scale = Some(Scale::read(&mut self.cursor)?);
