@@ -17,7 +17,8 @@ const PRICES = bits(BID, ASK, LAST, OPEN, HIGH, LOW);
 const SIZES = bits(BID_SIZE, ASK_SIZE, LAST_SIZE, VOLUME);
 const DECIMALS = PRICES | SIZES;
 const VARINTS = DECIMALS | bits(TRADES);
-const IN_TRADE = bits(LAST, LAST_SIZE, SIDE, TRADE_ID);
+/** The decimals of a trade. */
+const IN_TRADE = bits(LAST, LAST_SIZE);
 const SIDES: readonly Side[] = ['unknown', 'buy', 'sell'];
 const WIDE = 0xff, NO_REFERENCE = -1;
 const PLACES_MAX = 14;
@@ -34,6 +35,7 @@ const CANCELS = 1, CORRECTS = 2, HAS_TRADE = 4, HAS_AFFECTS = 8, REPORT_FLAGS = 
 const REASONS = ['slow', 'resume', 'epoch'];
 const AFFECTS: readonly Affect[] = ['last', 'high_low', 'volume'];
 const MASK_GROUPS_MAX = 12;
+const TIMES_END = 2 ** 63;
 const NONE: readonly number[] = [];
 const NO_TOPIC = 'a symbol that was not introduced', NO_SIDE = 'a side that there is not', NO_FLAG = 'a flag that there is not', TOO_LARGE = 'a decimal of more than 64 bits',
   NO_SCALE = 'a decimal of a symbol without reference';
@@ -193,7 +195,7 @@ export class Decoder {
   }
 
   private introduction(): Topic {
-    const { bytes } = this, symbol = bytes.text(), scale = this.readScale();
+    const { bytes } = this, symbol = bytes.text() || bytes.fault('a symbol without a name'), scale = this.readScale();
     if (scale === WIDE) return { symbol, scale: NO_REFERENCE, reference: ZERO };
     const price = bytes.zigzag(), exactPrice = bytes.big, spread = bytes.zigzag(), exactSpread = bytes.big;
     const isLarge = Math.abs(price) >= ADDENDS_END || Math.abs(spread) >= ADDENDS_END;
@@ -236,11 +238,12 @@ export class Decoder {
     if (coded < 0x4000_0000) {
       if (coded & 1) this.rxUs += bytes.zigzag();
       this.lagUs += coded >>> 2 ^ -(coded >>> 1 & 1);
-      return;
+    } else {
+      const exact = coded < DOUBLES_END ? BigInt(coded) : bytes.big;
+      if (exact & 1n) this.rxUs += bytes.zigzag();
+      this.lagUs += Number(unzigzag(exact >> 1n));
     }
-    const exact = coded < DOUBLES_END ? BigInt(coded) : bytes.big;
-    if (exact & 1n) this.rxUs += bytes.zigzag();
-    this.lagUs += Number(unzigzag(exact >> 1n));
+    if (Math.abs(this.rxUs) >= TIMES_END || Math.abs(this.lagUs) >= TIMES_END) bytes.fault('a time of more than 64 bits');
   }
 
   /** The fixed fields of a mask; the ids of the others are left in `others`. */
@@ -290,9 +293,10 @@ export class Decoder {
   }
 
   private trade(): Trade {
-    const mask = this.mask();
-    if (mask & ~IN_TRADE || this.others.length) this.bytes.fault('a field that no trade has');
-    const more = mask & DECIMALS ? this.scaledValues(mask, undefined) : this.fixedValues(mask, 0, ZERO, undefined);
+    const mask = this.mask(), { others } = this;
+    if (mask & DECIMALS && !(mask & IN_TRADE)) this.bytes.fault(NO_SCALE);
+    let more = mask & IN_TRADE ? this.scaledValues(mask, undefined) : this.fixedValues(mask, NO_REFERENCE, ZERO, undefined);
+    if (others.length) more = this.otherValues(others, more);
     const { last, last_size, side, trade_id } = new BinaryData('update', '', undefined, 0, 1, mask, this.scale, this.values, this.begin, more);
     return { ...last != null && { last }, ...last_size != null && { last_size }, ...side != null && { side }, ...trade_id != null && { trade_id } };
   }

@@ -36,6 +36,8 @@ export interface Row {
   /** The most decimal places so far, of prices and of sizes. */
   pricePlaces: number;
   sizePlaces: number;
+  /** What it shows was on its way while the page did not run. */
+  isBacklog: boolean;
   /** Rises with each change. */
   version: number;
   readonly trend: SecondRing;
@@ -58,6 +60,8 @@ export interface Listener {
 export class Book {
   readonly rows = new Map<string, Row>();
   epoch = '';
+  /** Whether what comes was sent before the page woke. */
+  isBacklog = false;
   messages = 0;
   merged = 0;
   gaps = 0;
@@ -71,7 +75,7 @@ export class Book {
     if (!row) {
       row = {
         symbol, epoch: this.epoch, seq: 0, rxMs: 0, fields: {}, configured: new Map(), state: '', known: true, moved: {}, changed: {}, n: 1, merged: 0, gaps: 0, lost: 0, why: '',
-        pricePlaces: 0, sizePlaces: 0, version: 1, trend: new SecondRing(), awaiting: undefined, knownTo: 0,
+        pricePlaces: 0, sizePlaces: 0, isBacklog: false, version: 1, trend: new SecondRing(), awaiting: undefined, knownTo: 0,
       };
       this.rows.set(symbol, row);
       this.listener.born?.(row);
@@ -107,6 +111,7 @@ export class Book {
     if (merged > 0) this.merge(row, merged);
     row.seq = message.seq;
     widen(row, message);
+    row.isBacklog = this.isBacklog;
     if (!history) take(row, message, whole);
     this.listener.data?.(row, message, history);
   }

@@ -114,6 +114,7 @@ export class Grid {
   /** The server's time, when it is known, and the age from which on a price is old. */
   serverNowMs: number | undefined;
   staleMs = STALE_MS;
+  isCatchingUp = false;
   private readonly chars = new Map<string, number>();
   private rows: readonly Row[] = [];
   private places = new Map<string, number>();
@@ -153,7 +154,8 @@ export class Grid {
       const line = this.lines[index % this.lines.length] as Line, row = this.rows[index] as Row;
       used.add(line);
       if (line.row !== row || line.index !== index) this.bind(line, row, index);
-      if (line.version !== row.version) this.paintLine(line, row, nowMs);
+      if (this.waits(row)) this.paintLook(line, row);
+      else if (line.version !== row.version) this.paintLine(line, row, nowMs);
     }
     for (const line of this.lines) if (!used.has(line) && line.row) this.unbind(line);
     const seen = this.rows.slice(first, last).map(row => row.symbol), text = seen.join();
@@ -168,7 +170,7 @@ export class Grid {
     for (const line of this.lines) {
       if (!line.row) continue;
       // What has changed is painted as a whole, with the next frame.
-      if (line.version === line.row.version) this.paintLook(line, line.row);
+      if (line.version === line.row.version || this.waits(line.row)) this.paintLook(line, line.row);
       if (line.flashUntilMs && nowMs >= line.flashUntilMs) this.unflash(line);
     }
   }
@@ -295,6 +297,11 @@ export class Grid {
     const selected = line.row?.symbol === this.picked;
     line.element.setAttribute('aria-selected', String(selected));
     if (selected) this.root.setAttribute('aria-activedescendant', line.element.id);
+  }
+
+  /** What is known of it was sent before the page woke, and its newest is on its way. */
+  waits(row: Row): boolean {
+    return this.isCatchingUp && row.isBacklog;
   }
 
   private paintLine(line: Line, row: Row, nowMs: number): void {

@@ -296,7 +296,7 @@ function paintConfigured(row: Row): void {
 
 function paintPicked(): void {
   const row = session.detail(picked.symbol);
-  if (!row) return;
+  if (!row || grid.waits(row)) return;
   const price = priceOf(row.fields), way = row.moved[price?.kind === 'mid' ? 'mid' : 'last'];
   put('pick', legible(row.symbol));
   put('pick-last', `${way ? ARROWS[way] + ' ' : ''}${mainPriceText(row)}`);
@@ -355,11 +355,8 @@ function paint(): void {
     order();
   }
   takeTime(atMs);
-  // Prices of before a sleep are told apart from those of now by their age alone: none of them is painted as news.
-  if (!session.isCatchingUp) {
-    grid.paint(atMs);
-    paintPicked();
-  }
+  grid.paint(atMs);
+  paintPicked();
   paintBar();
 }
 let rowsOrdered = 0;
@@ -367,6 +364,7 @@ let rowsOrdered = 0;
 function takeTime(atMs: number): void {
   grid.serverNowMs = session.clock.at(atMs);
   grid.staleMs = session.staleMs;
+  grid.isCatchingUp = session.isCatchingUp;
 }
 
 function paintBar(): void {

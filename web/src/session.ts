@@ -32,8 +32,8 @@ const CONNECT_MS = 10_000;
 const SETTLED_MS = 5_000;
 /** A page whose timers did not come for so long did not run: its tab was frozen, or its machine slept. */
 const SLEPT_MS = 5_000;
-/** How long a page that has caught up waits for a price, when the market may be quiet. */
-const CAUGHT_UP_MS = 250;
+/** How long the newest of a row may take, behind all that was on its way while the page did not run. */
+const CAUGHT_UP_MS = 1_000;
 /** For rows that nobody sees. */
 const REST_INTERVAL_MS = 5_000;
 /** What is shown of a glob that matches more symbols than a session may have. */
@@ -67,7 +67,7 @@ export class Session {
   readRate = Infinity;
   /** What is offered from the next connection on. */
   encoding: Encoding = 'binary';
-  /** After a sleep, until prices are heard that were sent since: those before are as old as the sleep was long. */
+  /** After a sleep: what was on its way is as old as the sleep was long, and is not painted where a newer price follows. */
   isCatchingUp = false;
 
   private link: Link | undefined;
@@ -185,12 +185,20 @@ export class Session {
     if (!this.online) return;
     this.heardMs = Math.max(this.heardMs, this.outside.nowMs() - 2 * this.heartbeatMs);
     this.wakingPing = this.ping();
-    this.isCatchingUp = this.wakingPing !== undefined;
+    this.isCatchingUp = this.book.isBacklog = this.tape.isBacklog = this.wakingPing !== undefined;
+  }
+
+  /** All that was on its way has been heard. */
+  private heardBacklog(): void {
+    this.wakingPing = undefined;
+    this.book.isBacklog = this.tape.isBacklog = false;
+    this.outside.later(CAUGHT_UP_MS, () => { if (this.wakingPing === undefined) this.caughtUp(); });
   }
 
   private caughtUp(): void {
-    this.isCatchingUp = false;
+    this.isCatchingUp = this.book.isBacklog = this.tape.isBacklog = false;
     this.wakingPing = undefined;
+    for (const { rows } of [this.book, this.tape]) for (const row of rows.values()) row.isBacklog = false;
     this.outside.changed();
   }
 
@@ -228,10 +236,8 @@ export class Session {
     if (!this.online) this.tripMs = undefined;
     this.pace = 'live';
     this.dirty = 0;
-    this.isCatchingUp = false;
-    this.wakingPing = undefined;
     for (const { rows } of [this.book, this.tape]) for (const row of rows.values()) row.version++;
-    this.outside.changed();
+    this.caughtUp();
   }
 
   // === What is asked for
@@ -399,7 +405,7 @@ export class Session {
     const messages = typeof frame === 'string' ? JSON.parse(frame) as Message[] : this.decoded(frame);
     if (!messages) return;
     for (const message of messages) this.message(message);
-    if (typeof frame !== 'string' || messages.some(isData)) this.handledData();
+    if (typeof frame !== 'string' || messages.some(isData)) this.acks?.handled();
     if (this.unwanted.size) {
       for (const symbols of this.batches([...this.unwanted].map(spelled))) this.send({ op: 'unsubscribe', symbols });
       this.unwanted.clear();
@@ -420,11 +426,6 @@ export class Session {
       this.closed(UNREADABLE, fault.message);
       return undefined;
     }
-  }
-
-  private handledData(): void {
-    this.acks?.handled();
-    if (this.isCatchingUp && this.wakingPing === undefined) this.caughtUp();
   }
 
   private message(message: Message): void {
@@ -561,10 +562,7 @@ export class Session {
     const sentMs = this.pings.get(id), nowMs = this.outside.nowMs();
     if (sentMs === undefined) return;
     this.pings.delete(id);
-    if (id === this.wakingPing) {
-      this.wakingPing = undefined;
-      this.outside.later(CAUGHT_UP_MS, () => { if (this.isCatchingUp && this.wakingPing === undefined) this.caughtUp(); });
-    }
+    if (id === this.wakingPing) this.heardBacklog();
     this.tripMs = nowMs - sentMs;
     this.clock.pong(sentMs, nowMs, serverMs);
   }

@@ -3,29 +3,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Decoder } from '../src/binary';
 import { BinaryFault } from '../src/bytes';
-import { configured, type Data, type Gap } from '../src/messages';
 import { type Configured, FrameWriter, type Json } from './frames';
+import { plain } from './plain';
 
 const ORIGIN = 1_795_416_100_000_000;
 const TABLE: Configured[] = [
   { id: 14, name: 'mark', kind: 'decimal' }, { id: 15, name: 'open_interest', kind: 'integer' }, { id: 16, name: 'note', kind: 'text' },
   { id: 30, name: 'taker', kind: 'side' }, { id: 83, name: 'later', kind: 'a kind of another time' },
 ];
-const FIELDS = ['bid', 'bid_size', 'ask', 'ask_size', 'last', 'last_size', 'side', 'volume', 'trades', 'trade_id', 'open', 'high', 'low'] as const;
-
-/** A message with its fields as a JSON frame with decimals as text has them. */
-function plain(message: Data | Gap): Json {
-  const told: Json = {};
-  const put = (name: string, value: unknown): void => { if (value !== undefined) told[name] = value; };
-  if (message.type === 'gap') {
-    for (const [name, value] of Object.entries(message)) put(name, value);
-    return told;
-  }
-  for (const name of ['type', 'as', 'symbol', 'seq', 'ts', 'rx', 'cancel', 'correct', 'trade', ...FIELDS] as const) put(name, message[name]);
-  put('n', message.n === 1 ? undefined : message.n);
-  for (const [name, value] of configured(message)) put(name, value);
-  return told;
-}
 
 function decoder(hasSendTime = false): Decoder {
   const decoder = new Decoder(ORIGIN, hasSendTime);
@@ -207,10 +192,12 @@ test('a frame with a fault is refused as a whole', () => {
     ['truncated', frame => masked(frame, 0, 6)],
     ['a side that there is not', frame => masked(frame, 0, 30).byte(3)],
     ['a reason of a gap that there is not', frame => named(frame, 3).varint(1).varint(2).byte(3)],
+    ['a symbol without a name', frame => frame.byte(0x90).varint(1).text('').byte(0xff)],
+    ['a time of more than 64 bits', frame => { timed(frame).byte(0); for (let at = 0; at < 2; at++) frame.byte(0x80).varint(1).varint(1).varint(1).zigzag(most).byte(0); }],
     ['an n where none may be', frame => named(frame, 0x41)],
     ['a run of no ticks', frame => named(frame, 2).varint(1).varint(0)],
     ['truncated', frame => named(frame, 2).varint(1).varint(2n ** 63n).times(ORIGIN, ORIGIN).byte(0).times(ORIGIN, ORIGIN)],
-    ['a field that no trade has', frame => masked(frame, 2, 0).varint(4).byte(4).mask([0]).byte(0).varint(1)],
+    ['a decimal of a symbol without reference', frame => masked(frame, 2, 0).varint(4).byte(4).mask([0]).byte(0).varint(1)],
     ['a length beyond the end', frame => masked(frame, 2, 0).varint(2).byte(1).text('beyond the report')],
     ['truncated', frame => masked(frame, 2, 0).varint(4).byte(4).mask([4]).byte(0).byte(0x80).byte(1)],
     ['truncated', frame => masked(frame, 2, 0).varint(2).byte(4).mask([6]).byte(1)],

@@ -475,28 +475,23 @@ test('frames that were handled are acknowledged, soon and not each by itself', (
 });
 
 test('a page that did not run for long goes on with its session, and what it was sent before is no news', () => {
-  const { session, timers, say, welcome, sent, pass } = play(['A']);
+  const { session, book, timers, say, welcome, sent, pass } = play(['A', 'B']);
+  const row = (symbol: string) => [book.row(symbol).seq, book.row(symbol).isBacklog, session.isCatchingUp];
   welcome();
-  say(base('A', 3));
+  say(base('A', 3), base('B', 3));
   pass(600_000);
   session.tick();
-  assert.deepEqual([session.state, session.isCatchingUp], ['connected', true]);
-  const ping = sent('ping').at(-1)?.id;
-  say(tick('A', 4));
-  assert.ok(session.isCatchingUp, 'it was under way');
-  say({ type: 'pong', id: sent('ping').at(-2)?.id, ts: 1 });
-  assert.ok(session.isCatchingUp, 'the answer to an older ping');
-  pass(50);
-  say({ type: 'pong', id: ping, ts: 1 });
-  assert.ok(session.isCatchingUp);
-  say(tick('A', 5));
-  assert.ok(!session.isCatchingUp);
-  // A market that is quiet.
-  session.woke();
-  say({ type: 'pong', id: sent('ping').at(-1)?.id, ts: 1 });
-  assert.ok(session.isCatchingUp);
+  assert.equal(session.state, 'connected');
+  const ping = sent('ping').at(-2)?.id;
+  say(tick('A', 4), tick('B', 4));
+  assert.deepEqual([row('A'), row('B')], [[4, true, true], [4, true, true]], 'it was under way');
+  say({ type: 'pong', id: sent('ping').at(-3)?.id, ts: 1 }, tick('A', 5));
+  assert.deepEqual(row('A'), [5, true, true], 'the answer to an older ping');
+  say({ type: 'pong', id: ping, ts: 1 }, tick('A', 6));
+  assert.deepEqual([row('A'), row('B')], [[6, false, true], [4, true, true]]);
+  assert.deepEqual(timers.map(({ ms }) => ms), [1_000]);
   timers.pop()?.call();
-  assert.ok(!session.isCatchingUp);
+  assert.deepEqual(row('B'), [4, false, false], 'there is no newer one');
   // A connection that is gone is not waited for much longer than before.
   pass(600_000);
   for (let second = 0; second < 7; second++) {

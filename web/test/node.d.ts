@@ -10,3 +10,8 @@ declare module 'node:assert/strict' {
   };
   export default assert;
 }
+declare module 'node:fs' {
+  export function readdirSync(path: URL): string[];
+  export function readFileSync(path: URL, encoding: 'utf8'): string;
+}
+interface ImportMeta { url: string }
