@@ -52,7 +52,7 @@ pub use resume::{ResumePoint, SubscribeOutcome};
 pub use shard::{Fanout, Notice};
 pub use status::{Behind, Listed};
 pub use subscribe::{Change, SubscribeRequest, Subscribed, TooMany};
-pub use view::{Name, View};
+pub use view::{NAME_BYTES_MAX, Name, View};
 pub use work_units::{CHANGE_UNITS, SUBSCRIBE_UNITS, Units};
 
 pub use crate::tick::Glob;

@@ -25,7 +25,7 @@ pub struct View {
 pub struct Name(CompactString);
 
 /// The longest name of a subscription, in bytes.
-const NAME_BYTES_MAX: usize = 32;
+pub const NAME_BYTES_MAX: usize = 32;
 
 // === impl View ===
 

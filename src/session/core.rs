@@ -80,7 +80,8 @@ impl<S: SessionSocket> Core<S> {
     pub fn new(node: &Arc<NodeState>, number: usize, interest: Arc<Interest>) -> Self {
         let now = node.clock.now();
         let limits: &Limits = &node.limits;
-        let mut framer = Framer::with_message_bytes(limits.frame_bytes, message_bytes_max(&node.fields));
+        let framer = Framer::with_message_bytes(limits.frame_bytes, message_bytes_max(&node.fields));
+        let mut framer = framer.with_origin(node.origin);
         framer.deflater.set_bytes_min(limits.deflate_bytes);
         Core {
             number,
@@ -159,8 +160,10 @@ impl<S: SessionSocket> Core<S> {
         self.stats.opened += 1;
         self.node.sessions.fetch_add(1, Ordering::Relaxed);
         let node = &self.node;
-        let welcome =
-            self.welcome.take().unwrap_or_else(|| Welcome::new(&node.epoch, &node.limits, &node.fields));
+        let welcome = self
+            .welcome
+            .take()
+            .unwrap_or_else(|| Welcome::new(&node.epoch, node.origin, &node.limits, &node.fields));
         self.control_with(key, |encoding, payload| encoding.write_welcome(&welcome, number, payload));
         self.welcome = Some(welcome);
         if self.draining_since.is_some() {

@@ -14,7 +14,7 @@ use crate::{
     limits::Limits,
     live::Live,
     throttle::Throttle,
-    tick::CustomFields,
+    tick::{CustomFields, Nanos},
     topic::Ingest,
     wire::CloseReason,
 };
@@ -27,6 +27,8 @@ pub struct NodeState {
     pub clock: Clock,
     /// The market's clock, for ticks and everything that follows from them.
     pub market: MarketClock,
+    /// The market's time when the node began, from which the times of binary data count.
+    pub origin: Nanos,
     pub ingest: Arc<Ingest>,
     /// The fields that the configuration adds to the fixed ones.
     pub fields: Arc<CustomFields>,
@@ -50,6 +52,7 @@ impl NodeState {
             limits: Live::new(limits),
             epoch,
             clock,
+            origin: market.now(),
             market,
             ingest,
             fields: CustomFields::none(),

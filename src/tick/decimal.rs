@@ -181,6 +181,12 @@ impl Decimal {
         self.scale.is_units().then_some(self.mantissa)
     }
 
+    /// The whole number that it is of 10 to the power of minus some places, and these.
+    #[inline]
+    pub const fn mantissa(self) -> (i64, u32) {
+        (self.mantissa, self.scale.places())
+    }
+
     pub const fn is_negative(self) -> bool {
         self.mantissa < 0
     }

@@ -152,6 +152,20 @@ impl Volume {
         self.units.checked_mul(i128::from(RESTS_PER_UNIT))?.checked_add(i128::from(self.rest))
     }
 
+    /// As [`Decimal::mantissa`]; `None` when 64 bits do not hold it.
+    pub fn mantissa(self) -> Option<(i64, u32)> {
+        let (units, places) = match self.rest {
+            0 => (self.units, UNIT_PLACES),
+            _ => (self.smallest_units()?, PLACES_MAX),
+        };
+        // A large total has few places.
+        let (mut units, mut places) = (units, places);
+        while i64::try_from(units).is_err() && places > 0 && units % 10 == 0 {
+            (units, places) = (units / 10, places - 1);
+        }
+        i64::try_from(units).ok().map(|mantissa| (mantissa, places))
+    }
+
     /// The value when it is a whole number.
     pub fn whole(self) -> Option<i128> {
         let one = i128::from(UNITS_PER_ONE);

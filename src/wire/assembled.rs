@@ -5,29 +5,54 @@
 use serde::Serialize;
 
 use super::control::{Control, Entry, write_json};
-use crate::{limits::Limits, tick::CustomFields};
+use crate::{
+    limits::Limits,
+    tick::{CustomFields, Nanos},
+};
 
 /// A `welcome` without the session's number. The rest is the same for all sessions until the limits change.
 pub struct Welcome {
     before: Vec<u8>,
     after: Vec<u8>,
+    /// For encodings whose times count from the origin.
+    after_with_origin: Vec<u8>,
 }
 
 impl Welcome {
-    pub fn new(epoch: &str, limits: &Limits, fields: &CustomFields) -> Self {
-        const SESSION: &[u8] = b"\"session\":\"";
-        let mut before = Vec::new();
-        Control::welcome("", epoch, limits, fields).write(&mut before);
-        let end = memchr::memmem::find(&before, SESSION).map_or(before.len(), |at| at + SESSION.len());
-        let after = before.split_off(end);
-        Welcome { before, after }
+    pub fn new(epoch: &str, origin: Nanos, limits: &Limits, fields: &CustomFields) -> Self {
+        let mut welcome = Control::welcome("", epoch, limits, fields);
+        let (before, after) = around_session(&welcome);
+        if let Control::Welcome { origin: place, .. } = &mut welcome {
+            *place = Some(origin);
+        }
+        let (_, after_with_origin) = around_session(&welcome);
+        Welcome { before, after, after_with_origin }
     }
 
     pub fn write(&self, session: u64, out: &mut Vec<u8>) {
+        self.write_with(session, &self.after, out);
+    }
+
+    /// With the time from which those of binary data count.
+    pub fn write_with_origin(&self, session: u64, out: &mut Vec<u8>) {
+        self.write_with(session, &self.after_with_origin, out);
+    }
+
+    fn write_with(&self, session: u64, after: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(&self.before);
         write_int(session, out);
-        out.extend_from_slice(&self.after);
+        out.extend_from_slice(after);
     }
+}
+
+/// The text of a `welcome` before and after the session's number.
+fn around_session(welcome: &Control<'_>) -> (Vec<u8>, Vec<u8>) {
+    const SESSION: &[u8] = b"\"session\":\"";
+    let mut before = Vec::new();
+    welcome.write(&mut before);
+    let end = memchr::memmem::find(&before, SESSION).map_or(before.len(), |at| at + SESSION.len());
+    let after = before.split_off(end);
+    (before, after)
 }
 
 /// A message with an array that is written piece by piece.
@@ -122,7 +147,7 @@ mod tests {
         limits,
         tick::State,
         wire::{
-            ErrorCode, Id,
+            Encoding, ErrorCode, Id,
             control::{ListEntry, Status},
         },
     };
@@ -167,9 +192,12 @@ mod tests {
             kind in 0u8..3,
             id in prop_oneof![Just(None), "\\PC{0,4}".prop_map(|id| Some(Id::Text(id))), any::<i64>().prop_map(|id| Some(Id::Number(id)))],
             results in prop::collection::vec(entries(), 0..5),
+            has_fields: bool,
         ) {
+            let table = CustomFields::none();
+            let fields = if has_fields { Encoding::BINARY.field_table(&table) } else { Vec::new() };
             let message = |results| match kind {
-                0 => Control::Subscribed { id: id.clone(), results },
+                0 => Control::Subscribed { id: id.clone(), results, fields: fields.clone() },
                 1 => Control::Unsubscribed { id: id.clone(), results },
                 _ => Control::Set { id: id.clone(), results },
             };
@@ -191,8 +219,13 @@ mod tests {
         #[test]
         fn a_welcome_is_the_same_for_everybody_but_for_the_number(session: u64, epoch in "[a-z0-9]{10}") {
             let mut out = Vec::new();
-            Welcome::new(&epoch, &limits::DEFAULT, &CustomFields::none()).write(session, &mut out);
+            Welcome::new(&epoch, Nanos(7_000), &limits::DEFAULT, &CustomFields::none()).write(session, &mut out);
             check(&Control::welcome(&session.to_string(), &epoch, &limits::DEFAULT, &CustomFields::none()), std::str::from_utf8(&out).unwrap());
+            let without_origin = String::from_utf8(std::mem::take(&mut out)).unwrap();
+            Welcome::new(&epoch, Nanos(7_000), &limits::DEFAULT, &CustomFields::none()).write_with_origin(session, &mut out);
+            let with_origin = String::from_utf8(out).unwrap();
+            prop_assert!(with_origin.contains(",\"origin\":7,"));
+            prop_assert_eq!(with_origin.replace(",\"origin\":7,", ","), without_origin);
         }
     }
 

@@ -2,11 +2,13 @@
 //! a run of its newest ticks.
 
 use super::{
-    encodings::encoder::{MessageKind, Messages, RecordPart},
+    encodings::encoder::{Constant, MessageKind, Messages, RecordPart},
     merged::MergedUpdates,
+    reference::Reference,
+    run::{Run, RunParts},
 };
 use crate::{
-    tick::{Numbers, Symbol, WantedFields},
+    tick::{Numbers, WantedFields},
     topic::{Record, Stamped},
 };
 
@@ -16,16 +18,17 @@ pub(super) type CachedTopics = [Vec<Cached>; Numbers::ALL.len()];
 /// The encoded messages of a topic.
 #[derive(Default)]
 pub(super) struct Cached {
+    /// From which its prices are differences, once it is chosen; in some encodings.
+    reference: Option<Reference>,
     /// The part of a snapshot that depends on the record as of `record_seq` alone.
     record: Vec<u8>,
     record_seq: u64,
     pub merged: MergedUpdates,
-    /// The message of the tick `tick_seq`.
+    /// The part of the update of the tick `tick_seq`.
     tick: Vec<u8>,
     tick_seq: u64,
-    /// The messages of consecutive ticks from seq `run_first` on, and the end of each.
-    run: Vec<u8>,
-    run_ends: Vec<u32>,
+    /// The parts of consecutive ticks from seq `run_first` on.
+    run: Run,
     run_first: u64,
     /// Updates of the records at the newest stops, each at the remainder of its seq; empty until there is one.
     stops: Vec<MergedUpdates>,
@@ -37,26 +40,41 @@ const RUN_BYTES_MAX: usize = 8 * 1024;
 const STOPS: usize = 4;
 
 impl Cached {
+    /// What all its messages know of the topic. The record of the first of them decides.
+    #[inline]
+    pub fn reference<M: Messages>(&mut self, record: &Record) -> Reference {
+        if M::HAS_REFERENCES {
+            *self.reference.get_or_insert_with(|| Reference::of(record))
+        } else {
+            Reference::ZERO
+        }
+    }
+
     /// The part of a snapshot that depends on this record alone.
     #[inline]
-    pub fn record<M: Messages>(&mut self, symbol: &Symbol, record: &Record, numbers: Numbers) -> &[u8] {
+    pub fn record<M: Messages>(&mut self, topic: &Constant<'_>, record: &Record, numbers: Numbers) -> &[u8] {
         if self.record_seq != record.seq {
             self.record.clear();
             let part = RecordPart { fields: WantedFields::ALL, report: None, numbers };
-            M::record(symbol, record, &part, &mut self.record);
+            M::part(MessageKind::Snapshot, topic, &record.into(), &part, &mut self.record);
             self.record_seq = record.seq;
         }
         &self.record
     }
 
-    /// The message of the record's last tick.
+    /// The part of the update of the record's last tick.
     #[inline]
-    pub fn last_tick<M: Messages>(&mut self, symbol: &Symbol, record: &Record, numbers: Numbers) -> &[u8] {
+    pub fn last_tick<M: Messages>(
+        &mut self,
+        topic: &Constant<'_>,
+        record: &Record,
+        numbers: Numbers,
+    ) -> &[u8] {
         if self.tick_seq != record.seq {
             self.tick.clear();
             let report = record.fields.report().map(|report| &**report);
             let part = RecordPart { fields: record.all_changed(), report, numbers };
-            M::some(MessageKind::Update, symbol, record, &part, 1, &mut self.tick);
+            M::tick_part(topic, &record.into(), &part, &mut self.tick);
             self.tick_seq = record.seq;
         }
         &self.tick
@@ -71,38 +89,36 @@ impl Cached {
         &mut self.stops[seq as usize % STOPS]
     }
 
-    /// Whether the run, once extended, has the messages from `seq` on. A run that is too long is started again.
+    /// Whether the run, once extended, has the ticks from `seq` on. A run that is too long is started again.
     #[inline]
     pub fn covers(&mut self, seq: u64) -> bool {
-        let end = self.run_first + self.run_ends.len() as u64;
-        if seq > end || (seq == end && self.run.len() > RUN_BYTES_MAX) || self.run_ends.is_empty() {
+        let end = self.run_first + self.run.len() as u64;
+        if seq > end || (seq == end && self.run.bytes() > RUN_BYTES_MAX) || self.run.len() == 0 {
             self.run_first = seq;
-            self.run.clear();
-            self.run_ends.clear();
-            self.run.shrink_to(2 * RUN_BYTES_MAX);
+            self.run.clear(2 * RUN_BYTES_MAX);
         }
         seq >= self.run_first
     }
 
     #[inline]
-    pub fn extend<M: Messages>(&mut self, symbol: &Symbol, ticks: &[Stamped], numbers: Numbers) {
-        let end = self.run_first + self.run_ends.len() as u64;
+    pub fn extend<M: Messages>(&mut self, topic: &Constant<'_>, ticks: &[Stamped], numbers: Numbers) {
+        let end = self.run_first + self.run.len() as u64;
         for tick in ticks.iter().filter(|tick| tick.seq >= end) {
-            M::tick(symbol, tick, WantedFields::ALL, numbers, 1, &mut self.run);
-            self.run_ends.push(u32::try_from(self.run.len()).unwrap_or(u32::MAX));
+            push_tick::<M>(&mut self.run, topic, tick, numbers);
         }
     }
 
-    /// Copies at most `count` whole messages from `seq` on, as many as fit into `room` bytes. Returns their number.
+    /// The parts of at most `count` ticks from `seq` on.
     #[inline]
-    pub fn copy(&self, seq: u64, count: usize, room: usize, out: &mut Vec<u8>) -> usize {
-        let first = (seq - self.run_first) as usize;
-        let start = if first == 0 { 0 } else { self.run_ends[first - 1] as usize };
-        let ends = &self.run_ends[first..first + count];
-        let fitting = ends.partition_point(|&end| end as usize - start <= room);
-        if fitting > 0 {
-            out.extend_from_slice(&self.run[start..ends[fitting - 1] as usize]);
-        }
-        fitting
+    pub fn run(&self, seq: u64, count: usize) -> RunParts<'_> {
+        self.run.parts((seq - self.run_first) as usize, count)
     }
+}
+
+/// Adds a tick with all its fields to a run.
+#[inline]
+pub(super) fn push_tick<M: Messages>(run: &mut Run, topic: &Constant<'_>, tick: &Stamped, numbers: Numbers) {
+    let report = tick.fields.report().map(|report| &**report);
+    let part = RecordPart { fields: WantedFields::ALL, report, numbers };
+    run.push(|out| M::tick_part(topic, &tick.into(), &part, out));
 }

@@ -49,6 +49,15 @@ impl<'a> ShownField<'a> {
     }
 }
 
+/// A field, by the number that data has in place of its name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct NumberedField<'a> {
+    pub id: u32,
+    pub name: &'a str,
+    /// How its values are written.
+    pub kind: &'static str,
+}
+
 /// The result of a command for one symbol or glob.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Entry {
@@ -124,6 +133,9 @@ pub enum Control<'a> {
         protocol: u32,
         session: &'a str,
         epoch: &'a str,
+        /// From which the times of binary data count.
+        #[serde(skip_serializing_if = "Option::is_none", serialize_with = "write_origin")]
+        origin: Option<Nanos>,
         heartbeat_ms: u64,
         limits: ShownLimits,
         /// Those that the configuration adds.
@@ -134,6 +146,9 @@ pub enum Control<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<Id>,
         results: Vec<Entry>,
+        /// Of the session's encoding, when it has numbers in place of names.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        fields: Vec<NumberedField<'a>>,
     },
     Unsubscribed {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -214,6 +229,7 @@ impl<'a> Control<'a> {
             protocol: PROTOCOL_VERSION,
             session,
             epoch,
+            origin: None,
             heartbeat_ms: millis(limits.heartbeat),
             limits: ShownLimits {
                 subscriptions: limits.subscriptions,
@@ -293,6 +309,11 @@ fn write_micros<S: Serializer>(time: &Nanos, serializer: S) -> Result<S::Ok, S::
     serializer.serialize_i64(time.micros())
 }
 
+#[expect(clippy::ref_option, reason = "serde hands out references")]
+fn write_origin<S: Serializer>(origin: &Option<Nanos>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_i64(origin.unwrap_or_default().micros())
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
 fn write_state<S: Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(state.as_str())
@@ -328,6 +349,7 @@ mod tests {
             &Control::Subscribed {
                 id: Some(Id::Text("x\"".into())),
                 results: vec![Entry::new("A", Status::Ok), Entry::error("B,C", ErrorCode::BadSymbol, "no")],
+                fields: Vec::new(),
             },
             r#"[{"type":"subscribed","id":"x\"","results":[{"symbol":"A","status":"ok"},{"symbol":"B,C","status":"error","code":"bad_symbol","message":"no"}]}]"#,
         );

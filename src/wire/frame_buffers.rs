@@ -3,7 +3,7 @@
 //!
 //! Invariants: a frame that is kept or held does not change. A frame is reused only for sessions with its encoding.
 
-use super::{encodings::encoder::HEAD_BYTES, taken_in::TakenIn};
+use super::{encodings::encoder::HEAD_BYTES, frame_times::FrameTimes, taken_in::TakenIn};
 use crate::{fanout::FRAMES_KEPT, tick::Nanos};
 
 pub(super) struct FrameBuffers {
@@ -23,6 +23,8 @@ pub(super) struct FrameBuffers {
     payload_bytes_max: usize,
     /// More than the longest message.
     message_bytes_max: usize,
+    /// The times that a frame begins with.
+    times: FrameTimes,
 }
 
 /// A frame, finished or not.
@@ -34,6 +36,8 @@ pub(super) struct Frame {
     pub room_bytes: usize,
     /// More than the longest message.
     pub message_bytes_max: usize,
+    /// The times of its last message.
+    pub times: FrameTimes,
     /// Length of `bytes` before the first message.
     begun_bytes: usize,
     /// Bytes of the payload before it was compressed, once the frame is finished.
@@ -94,7 +98,13 @@ impl FrameBuffers {
             finished: None,
             payload_bytes_max: at_least_two(payload_bytes_max, message_bytes_max),
             message_bytes_max,
+            times: FrameTimes::default(),
         }
+    }
+
+    /// Frames begin with this time.
+    pub fn set_origin(&mut self, origin: Nanos) {
+        self.times = FrameTimes::since(origin);
     }
 
     /// Applies from the next frame on.
@@ -134,7 +144,8 @@ impl FrameBuffers {
                 at_least_two(SMALL_FRAME_BYTES, self.message_bytes_max).min(self.payload_bytes_max)
             }
         };
-        let message_bytes_max = self.message_bytes_max;
+        let (message_bytes_max, times) = (self.message_bytes_max, self.times);
+        self.current_mut().times = times;
         self.current_mut().begin(room_bytes, message_bytes_max, begin);
     }
 

@@ -3,14 +3,15 @@
 use std::marker::PhantomData;
 
 use super::{
-    cached::{Cached, CachedTopics},
+    cached::{Cached, CachedTopics, push_tick},
     deflater::Deflater,
-    encodings::encoder::{Encoder, HEAD_BYTES, MessageKind, Messages, RecordPart},
+    encodings::encoder::{Addressed, Encoder, HEAD_BYTES, MessageKind, Messages, RecordPart},
     frame_buffers::{Frame, FrameBuffers, ReadyFrame},
+    run::{Run, RunParts},
 };
 use crate::{
-    fanout::{Emit, GapReason, LocalId, TopicRef, View},
-    tick::WantedFields,
+    fanout::{Emit, GapReason, NAME_BYTES_MAX, TopicRef, View},
+    tick::{SYMBOL_BYTES_MAX, WantedFields},
     topic::{Record, Stamped},
 };
 
@@ -19,16 +20,32 @@ pub struct FrameWriter<'a, E> {
     frames: &'a mut FrameBuffers,
     cached: &'a mut CachedTopics,
     deflater: &'a mut Deflater,
+    /// For ticks that are older than those in the cache.
+    old_run: &'a mut Run,
     encoder: PhantomData<E>,
 }
+
+/// What a message is written from.
+struct MessagePlace<'a> {
+    frame: &'a mut Frame,
+    cached: &'a mut Cached,
+    old_run: &'a mut Run,
+    head: Addressed<'a>,
+}
+
+/// The most bytes of the head of a run: its kind, the number, the symbol with its reference, the name, seq and count.
+const RUN_HEAD_BYTES_MAX: usize = 1 + 5 + (1 + SYMBOL_BYTES_MAX + 21) + (1 + NAME_BYTES_MAX) + 10 + 10;
+/// The most bytes that a tick of a run has beside its part: its times.
+const RUN_TIMES_BYTES_MAX: usize = 20;
 
 impl<'a, E: Encoder> FrameWriter<'a, E> {
     pub(super) fn new(
         frames: &'a mut FrameBuffers,
         cached: &'a mut CachedTopics,
         deflater: &'a mut Deflater,
+        old_run: &'a mut Run,
     ) -> Self {
-        FrameWriter { frames, cached, deflater, encoder: PhantomData }
+        FrameWriter { frames, cached, deflater, old_run, encoder: PhantomData }
     }
 
     /// Finishes the frame. `None` when it has no message.
@@ -38,34 +55,44 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
         self.frames.ready()
     }
 
+    /// Bytes of the messages so far.
+    #[cfg(test)]
+    pub fn written(&self) -> usize {
+        self.frames.current().bytes.len()
+    }
+
     /// The current frame, and the cached messages of a topic, with decimals as this view has them.
     #[inline]
-    fn frame_and_cached(&mut self, topic: LocalId, view: &View) -> (&mut Frame, &mut Cached) {
-        let cached = &mut self.cached[view.numbers as usize];
-        let index = topic.0 as usize;
+    fn place<'b>(&'b mut self, topic: &'b TopicRef<'b>, view: &'b View) -> MessagePlace<'b> {
+        let numbers = if E::Messages::HAS_NUMBERS { view.numbers as usize } else { 0 };
+        let cached = &mut self.cached[numbers];
+        let index = topic.local.0 as usize;
         if index >= cached.len() {
             cached.resize_with(index + 1, Cached::default);
         }
-        (self.frames.current_mut(), &mut cached[index])
+        let cached = &mut cached[index];
+        let reference = cached.reference::<E::Messages>(topic.record);
+        let head = Addressed { topic, reference, name: view.name.as_ref() };
+        MessagePlace { frame: self.frames.current_mut(), cached, old_run: self.old_run, head }
     }
 
     /// As [`Emit::run`], message by message, each with the name of the subscription.
     fn run_named(&mut self, topic: &TopicRef<'_>, ticks: &[Stamped], view: &View) -> usize {
         let Some(first) = ticks.first() else { return 0 };
-        let symbol = topic.symbol;
-        let (frame, cached) = self.frame_and_cached(topic.local, view);
+        let MessagePlace { frame, cached, head, .. } = self.place(topic, view);
         let is_cached = cached.covers(first.seq);
         if is_cached {
-            cached.extend::<E::Messages>(symbol, ticks, view.numbers);
+            cached.extend::<E::Messages>(&head.constant(), ticks, view.numbers);
         }
         let mut sent = 0;
         while sent < ticks.len() && (sent == 0 || frame.has_room()) {
             let tick = &ticks[sent];
             let begin = frame.bytes.len();
             if is_cached {
-                cached.copy(tick.seq, 1, usize::MAX, &mut frame.bytes);
+                let parts = cached.run(tick.seq, 1);
+                E::Messages::run(&head, &ticks[sent..=sent], parts, &mut frame.times, &mut frame.bytes);
             } else {
-                E::Messages::tick(symbol, tick, WantedFields::ALL, view.numbers, 1, &mut frame.bytes);
+                write_tick::<E>(&head, tick, view, 1, frame);
             }
             frame.record(tick.rx, tick.order);
             write_name::<E>(begin, view, frame);
@@ -93,28 +120,36 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
     }
 
     fn snapshot(&mut self, topic: &TopicRef<'_>, view: &View) {
-        let &TopicRef { local, symbol, record, .. } = topic;
-        let (frame, cached) = self.frame_and_cached(local, view);
+        let record = topic.record;
+        let MessagePlace { frame, cached, head, .. } = self.place(topic, view);
         let begin = frame.bytes.len();
+        let (kind, times) = (MessageKind::Snapshot, &mut frame.times);
         if view.has_every_field() {
-            let encoded = cached.record::<E::Messages>(symbol, record, view.numbers);
-            E::Messages::whole(MessageKind::Snapshot, encoded, 1, &mut frame.bytes);
+            let part = cached.record::<E::Messages>(&head.constant(), record, view.numbers);
+            E::Messages::message(kind, &head, &record.into(), 1, part, times, &mut frame.bytes);
         } else {
-            let kind = MessageKind::Snapshot;
             let part = RecordPart { fields: view.wanted, report: None, numbers: view.numbers };
-            E::Messages::some(kind, symbol, record, &part, 1, &mut frame.bytes);
+            E::Messages::whole(kind, &head, &record.into(), 1, &part, times, &mut frame.bytes);
         }
         frame.record(record.rx, record.order);
         write_name::<E>(begin, view, frame);
     }
 
     fn merged(&mut self, topic: &TopicRef<'_>, n: u64, always: WantedFields, view: &View) {
-        let &TopicRef { local, symbol, record, .. } = topic;
-        let (frame, cached) = self.frame_and_cached(local, view);
+        let record = topic.record;
+        let MessagePlace { frame, cached, head, .. } = self.place(topic, view);
         let (begin, cursor) = (frame.bytes.len(), record.seq - n);
-        let encoded =
-            cached.merged.update::<E::Messages>(symbol, record, cursor, view.wanted, always, view.numbers);
-        E::Messages::whole(MessageKind::Update, encoded, n, &mut frame.bytes);
+        let updates = &mut cached.merged;
+        let part = updates.update::<E::Messages>(
+            &head.constant(),
+            record,
+            cursor,
+            view.wanted,
+            always,
+            view.numbers,
+        );
+        let (kind, times) = (MessageKind::Update, &mut frame.times);
+        E::Messages::message(kind, &head, &record.into(), n, part, times, &mut frame.bytes);
         frame.record(record.rx, record.order);
         write_name::<E>(begin, view, frame);
     }
@@ -123,41 +158,48 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         if !view.has_every_field() {
             return self.merged(topic, 1, WantedFields::NONE, view);
         }
-        let &TopicRef { local, symbol, record, .. } = topic;
-        let (frame, cached) = self.frame_and_cached(local, view);
+        let record = topic.record;
+        let MessagePlace { frame, cached, head, .. } = self.place(topic, view);
         let begin = frame.bytes.len();
-        frame.bytes.extend_from_slice(cached.last_tick::<E::Messages>(symbol, record, view.numbers));
+        let part = cached.last_tick::<E::Messages>(&head.constant(), record, view.numbers);
+        E::Messages::tick(&head, &record.into(), part, &mut frame.times, &mut frame.bytes);
         frame.record(record.rx, record.order);
         write_name::<E>(begin, view, frame);
     }
 
     fn tick(&mut self, topic: &TopicRef<'_>, tick: &Stamped, n: u64, view: &View) {
-        let frame = self.frames.current_mut();
+        let MessagePlace { frame, head, .. } = self.place(topic, view);
         let begin = frame.bytes.len();
-        E::Messages::tick(topic.symbol, tick, view.wanted, view.numbers, n, &mut frame.bytes);
+        write_tick::<E>(&head, tick, view, n, frame);
         frame.record(tick.rx, tick.order);
         write_name::<E>(begin, view, frame);
     }
 
     fn run(&mut self, topic: &TopicRef<'_>, ticks: &[Stamped], view: &View) -> usize {
-        if view.name.is_some() {
+        if view.name.is_some() && !E::Messages::JOINS_RUNS {
             return self.run_named(topic, ticks, view);
         }
         let Some(first) = ticks.first() else { return 0 };
-        let symbol = topic.symbol;
-        let (frame, cached) = self.frame_and_cached(topic.local, view);
-        let message_bytes_max = frame.message_bytes_max;
-        let out = &mut frame.bytes;
-        let room = (frame.room_bytes + HEAD_BYTES).saturating_sub(out.len() + 1);
+        let MessagePlace { frame, cached, old_run, head } = self.place(topic, view);
+        let room = (frame.room_bytes + HEAD_BYTES).saturating_sub(frame.bytes.len() + 1);
         let sent = if cached.covers(first.seq) {
-            cached.extend::<E::Messages>(symbol, ticks, view.numbers);
-            cached.copy(first.seq, ticks.len(), room, out)
-        } else {
+            cached.extend::<E::Messages>(&head.constant(), ticks, view.numbers);
+            write_run::<E>(&head, ticks, cached.run(first.seq, ticks.len()), room, frame)
+        } else if E::Messages::JOINS_RUNS {
             // Older than the run in the cache: this client catches up alone.
-            let limit = out.len() + room.saturating_sub(message_bytes_max);
+            old_run.clear(frame.room_bytes);
+            for tick in ticks {
+                if old_run.bytes() > room {
+                    break;
+                }
+                push_tick::<E::Messages>(old_run, &head.constant(), tick, view.numbers);
+            }
+            write_run::<E>(&head, ticks, old_run.parts(0, ticks.len()), room, frame)
+        } else {
+            let limit = frame.bytes.len() + room.saturating_sub(frame.message_bytes_max);
             let mut sent = 0;
-            while sent < ticks.len() && out.len() <= limit {
-                E::Messages::tick(symbol, &ticks[sent], WantedFields::ALL, view.numbers, 1, out);
+            while sent < ticks.len() && frame.bytes.len() <= limit {
+                write_tick::<E>(&head, &ticks[sent], view, 1, frame);
                 sent += 1;
             }
             sent
@@ -169,23 +211,58 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
     }
 
     fn stop(&mut self, topic: &TopicRef<'_>, record: &Record, n: u64, always: WantedFields, view: &View) {
-        let symbol = topic.symbol;
-        let (frame, cached) = self.frame_and_cached(topic.local, view);
+        let MessagePlace { frame, cached, head, .. } = self.place(topic, view);
         let (begin, cursor) = (frame.bytes.len(), record.seq - n);
         let updates = cached.stop(record.seq);
-        let encoded =
-            updates.update::<E::Messages>(symbol, record, cursor, view.wanted, always, view.numbers);
-        E::Messages::whole(MessageKind::Update, encoded, n, &mut frame.bytes);
+        let part = updates.update::<E::Messages>(
+            &head.constant(),
+            record,
+            cursor,
+            view.wanted,
+            always,
+            view.numbers,
+        );
+        let (kind, times) = (MessageKind::Update, &mut frame.times);
+        E::Messages::message(kind, &head, &record.into(), n, part, times, &mut frame.bytes);
         frame.record(record.rx, record.order);
         write_name::<E>(begin, view, frame);
     }
 
     fn gap(&mut self, topic: &TopicRef<'_>, from: u64, to: u64, reason: GapReason, view: &View) {
-        let frame = self.frames.current_mut();
+        let MessagePlace { frame, head, .. } = self.place(topic, view);
         let begin = frame.bytes.len();
-        E::Messages::gap(topic.symbol, from, to, reason, &mut frame.bytes);
+        E::Messages::gap(&head, from, to, reason, &mut frame.bytes);
         write_name::<E>(begin, view, frame);
     }
+}
+
+/// Writes consecutive ticks from their parts, as many as fit into `room` bytes. Says how many.
+#[inline]
+fn write_run<E: Encoder>(
+    head: &Addressed<'_>,
+    ticks: &[Stamped],
+    parts: RunParts<'_>,
+    room: usize,
+    frame: &mut Frame,
+) -> usize {
+    let parts = if E::Messages::JOINS_RUNS {
+        parts.within_each(room.saturating_sub(RUN_HEAD_BYTES_MAX), RUN_TIMES_BYTES_MAX)
+    } else {
+        parts.within(room)
+    };
+    let sent = parts.len();
+    if sent > 0 {
+        E::Messages::run(head, &ticks[..sent], parts, &mut frame.times, &mut frame.bytes);
+    }
+    sent
+}
+
+/// Writes the wanted fields of a tick, set or withdrawn, and what it says of a trade.
+fn write_tick<E: Encoder>(head: &Addressed<'_>, tick: &Stamped, view: &View, n: u64, frame: &mut Frame) {
+    let part =
+        RecordPart { fields: view.wanted, report: view.report_of(&tick.fields), numbers: view.numbers };
+    let (kind, times) = (MessageKind::Update, &mut frame.times);
+    E::Messages::whole(kind, head, &tick.into(), n, &part, times, &mut frame.bytes);
 }
 
 /// Gives the last message, which begins at this offset, the name of its subscription.

@@ -12,7 +12,9 @@ use super::{
     encodings::encoder::{Encoder, MESSAGE_BYTES_MAX, Messages},
     frame_buffers::{FrameBuffers, FrameSize, HeldFrame, ReadyFrame},
     frame_writer::FrameWriter,
+    run::Run,
 };
+use crate::tick::Nanos;
 
 /// Builds frames in every encoding, one at a time.
 pub struct Framer {
@@ -21,6 +23,8 @@ pub struct Framer {
     cached: Vec<CachedTopics>,
     /// Of frames and control messages in encodings that are compressed.
     pub deflater: Deflater,
+    /// For ticks that are older than those in the cache.
+    old_run: Run,
 }
 
 impl Framer {
@@ -32,8 +36,19 @@ impl Framer {
 
     /// The same where a message has up to so many bytes. A frame has space for two of them.
     pub fn with_message_bytes(payload_bytes_max: usize, message_bytes_max: usize) -> Self {
-        let frames = FrameBuffers::new(payload_bytes_max, message_bytes_max);
-        Framer { frames, cached: Vec::new(), deflater: Deflater::default() }
+        Framer {
+            frames: FrameBuffers::new(payload_bytes_max, message_bytes_max),
+            cached: Vec::new(),
+            deflater: Deflater::default(),
+            old_run: Run::default(),
+        }
+    }
+
+    /// With times since this one, in encodings that have them so.
+    #[must_use]
+    pub fn with_origin(mut self, origin: Nanos) -> Self {
+        self.frames.set_origin(origin);
+        self
     }
 
     /// Applies from the next frame on.
@@ -60,7 +75,7 @@ impl Framer {
         if index >= self.cached.len() {
             self.cached.resize_with(index + 1, CachedTopics::default);
         }
-        FrameWriter::new(&mut self.frames, &mut self.cached[index], &mut self.deflater)
+        FrameWriter::new(&mut self.frames, &mut self.cached[index], &mut self.deflater, &mut self.old_run)
     }
 
     /// The finished frame, until the next one begins. `None` when it has no message.

@@ -7,9 +7,9 @@
 
 use std::ops::Range;
 
-use super::encodings::encoder::{Messages, RecordPart};
+use super::encodings::encoder::{Constant, MessageKind, Messages, RecordPart};
 use crate::{
-    tick::{Numbers, Symbol, WantedFields},
+    tick::{Numbers, WantedFields},
     topic::{ChangedFields, Record},
 };
 
@@ -47,7 +47,7 @@ impl MergedUpdates {
     #[inline]
     pub fn update<M: Messages>(
         &mut self,
-        symbol: &Symbol,
+        topic: &Constant<'_>,
         record: &Record,
         cursor: u64,
         wanted: WantedFields,
@@ -60,7 +60,7 @@ impl MergedUpdates {
         let found = self.entries.iter().find(|entry| is_it(entry)).filter(|_| self.seq == record.seq);
         let bytes = match found {
             Some(entry) => entry.bytes.clone(),
-            None => self.encode::<M>(symbol, record, cursor, wanted, always, numbers),
+            None => self.encode::<M>(topic, record, cursor, wanted, always, numbers),
         };
         &self.bytes[bytes.start as usize..bytes.end as usize]
     }
@@ -68,7 +68,7 @@ impl MergedUpdates {
     #[inline(never)]
     fn encode<M: Messages>(
         &mut self,
-        symbol: &Symbol,
+        topic: &Constant<'_>,
         record: &Record,
         cursor: u64,
         wanted: WantedFields,
@@ -92,8 +92,7 @@ impl MergedUpdates {
         } else {
             let start = self.bytes.len() as u32;
             let part = RecordPart { fields, report, numbers };
-            M::record(symbol, record, &part, &mut self.bytes);
-            M::withdrawn(record, fields, &mut self.bytes);
+            M::part(MessageKind::Update, topic, &record.into(), &part, &mut self.bytes);
             start..self.bytes.len() as u32
         };
         self.entries.push(MergedUpdate { cursors, wanted, always, fields, has_report, bytes: bytes.clone() });
@@ -107,8 +106,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        tick::{Decimal, Field, FieldSet, Fields},
-        wire::encodings::json::Json,
+        tick::{Decimal, Field, FieldSet, Fields, Symbol},
+        wire::{encodings::json::Json, reference::Reference},
     };
 
     fn fields(named: u16, withdrawn: u16) -> Fields {
@@ -129,13 +128,13 @@ mod tests {
         always: WantedFields,
     ) {
         let symbol = Symbol::new("A").unwrap();
+        let topic = Constant { symbol: &symbol, reference: Reference::ZERO };
         let written =
-            updates.update::<Json>(&symbol, record, cursor, wanted, always, Numbers::Number).to_vec();
+            updates.update::<Json>(&topic, record, cursor, wanted, always, Numbers::Number).to_vec();
         let fields = record.changed_since(cursor).fields.union(always).intersect(wanted);
         let mut expected = Vec::new();
         let part = RecordPart { fields, report: None, numbers: Numbers::Number };
-        Json::record(&symbol, record, &part, &mut expected);
-        Json::withdrawn(record, fields, &mut expected);
+        Json::part(MessageKind::Update, &topic, &record.into(), &part, &mut expected);
         assert_eq!(written.escape_ascii().to_string(), expected.escape_ascii().to_string());
     }
 

@@ -54,6 +54,15 @@ async fn the_subprotocol_is_chosen_when_it_is_offered() {
     let offers = "graphql-ws, tickcast.v1.json";
     let client = Client::of(&server).header("sec-websocket-protocol", offers).open().await;
     assert_eq!(client.handshake.headers()["sec-websocket-protocol"], "tickcast.v1.json");
+    // The first offer that there is.
+    for (offers, chosen) in [
+        ("tickcast.v1.binary, tickcast.v1.json", "tickcast.v1.binary"),
+        ("tickcast.v1.json, tickcast.v1.binary", "tickcast.v1.json"),
+        ("tickcast.v9.cbor, tickcast.v1.binary", "tickcast.v1.binary"),
+    ] {
+        let client = Client::of(&server).header("sec-websocket-protocol", offers).open().await;
+        assert_eq!(client.handshake.headers()["sec-websocket-protocol"], chosen);
+    }
     let client = Client::open(&server).await;
     assert!(!client.handshake.headers().contains_key("sec-websocket-protocol"), "none offered, none chosen");
 }

@@ -249,7 +249,7 @@ fn answers() -> Vec<String> {
         .read(&mut br#"{"op":"subscribe","id":7,"symbols":["A"],"mode":"fast"}"#.to_vec(), &Limits::default())
         .expect_err("there is no mode fast");
     [
-        Control::Subscribed { id: id(1), results: subscribed },
+        Control::Subscribed { id: id(1), results: subscribed, fields: Vec::new() },
         Control::Unsubscribed { id: id(2), results: vec![Entry::new("BTCUSDT", Status::Ok)] },
         Control::Set { id: id(3), results: vec![not_subscribed] },
         Control::Pong { id: id(5), ts: Nanos(1_795_416_104_000_000_000) },
@@ -262,6 +262,7 @@ fn answers() -> Vec<String> {
         Control::Subscribed {
             id: None,
             results: vec![Entry::new("BTCUSDT", Status::Ok).named(Some(&tape()))],
+            fields: Vec::new(),
         },
         Control::List {
             id: None,

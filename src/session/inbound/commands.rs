@@ -11,7 +11,7 @@ use crate::{
     session::{core::Core, socket::SessionSocket, stats::LimitHit},
     tick::{Nanos, State, Symbol},
     wire::{
-        Control, ErrorCode, Target,
+        Control, Encoding, ErrorCode, Target,
         command::ResumeFrom,
         control::{Entry, Status},
     },
@@ -64,8 +64,12 @@ impl<S: SessionSocket> Core<S> {
                 AnswerProgress::Sent => return true,
                 AnswerProgress::None => {
                     let (id, results) = (job.id.take(), Vec::new());
+                    let encoding = self.session(key).map_or(Encoding::JSON, |session| session.encoding());
+                    let fields = || encoding.field_table(&self.node.fields);
                     let empty = match job.command {
-                        SymbolsCommand::Subscribe { .. } => Control::Subscribed { id, results },
+                        SymbolsCommand::Subscribe { .. } => {
+                            Control::Subscribed { id, results, fields: fields() }
+                        }
                         SymbolsCommand::Unsubscribe => Control::Unsubscribed { id, results },
                         SymbolsCommand::Set { .. } => Control::Set { id, results },
                     };

@@ -99,6 +99,15 @@ impl CustomValues {
         changed.fold(CustomSet::NONE, |set, entry| set.with(entry.id))
     }
 
+    /// Of a set, the fields that have a value, and those that are withdrawn.
+    pub fn set_and_withdrawn(&self, wanted: CustomSet) -> (CustomSet, CustomSet) {
+        let entries = self.entries.iter().filter(|entry| wanted.contains(entry.id));
+        entries.fold((CustomSet::NONE, CustomSet::NONE), |(set, withdrawn), entry| match entry.value {
+            Some(_) => (set.with(entry.id), withdrawn),
+            None => (set, withdrawn.with(entry.id)),
+        })
+    }
+
     /// Those of a set; `None` when there are none.
     pub fn only(&self, wanted: CustomSet) -> Option<CustomValues> {
         let entries: Vec<CustomEntry> =

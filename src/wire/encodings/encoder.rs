@@ -4,10 +4,13 @@
 //! ([`Encoding::fill`](super::Encoding::fill)). They have no state; cached messages are in `wire/cached.rs`.
 
 use crate::{
-    fanout::{GapReason, Name},
-    tick::{CustomFields, Numbers, Symbol, TradeReport, WantedFields},
+    fanout::{GapReason, Name, TopicRef},
+    tick::{CustomFields, Fields, Nanos, Numbers, Symbol, TradeReport, WantedFields},
     topic::{Record, Stamped},
-    wire::{CloseReason, Control, assembled::Welcome, deflater::Deflater},
+    wire::{
+        CloseReason, Control, assembled::Welcome, deflater::Deflater, frame_times::FrameTimes,
+        reference::Reference, run::RunParts,
+    },
 };
 
 /// Bytes before the payload of a data frame that are reserved for its header. A server's WebSocket header has at most 10.
@@ -33,6 +36,8 @@ pub trait Encoder: 'static {
     const HAS_PINGS: bool = false;
     /// Whether its WebSocket has permessage-deflate, in both directions.
     const IS_DEFLATED: bool = false;
+    /// Whether data has numbers in place of the names of fields, so that the client is told what they mean.
+    const HAS_FIELD_TABLE: bool = false;
 
     /// Frames the payload that begins at [`HEAD_BYTES`]; returns where the frame begins.
     fn frame(bytes: &mut Vec<u8>, deflater: &mut Deflater) -> usize;
@@ -62,52 +67,102 @@ pub trait Encoder: 'static {
 
 /// How the data messages of one frame are written, one after another.
 ///
-/// Invariant: no call appends more than [`message_bytes_max`].
+/// A message has a part that depends on its topic and on nothing else. It is cached for all sessions.
+///
+/// Invariant: no call appends more than [`message_bytes_max`], a run aside.
 pub trait Messages: Encoder {
+    /// Whether decimals are numbers or text, as a view has them.
+    const HAS_NUMBERS: bool = true;
+    /// Whether prices are written as differences from their topic's [`Reference`].
+    const HAS_REFERENCES: bool = false;
+    /// Whether a run of ticks is one message, with the name of its subscription.
+    const JOINS_RUNS: bool = false;
+
     /// Begins the payload of a frame.
     fn begin(out: &mut Vec<u8>);
 
     /// Ends the payload of a frame, which has at least one message.
     fn end(out: &mut Vec<u8>);
 
-    /// Appends the part of a message with these fields of a record that depends on nothing else. It is cached for all
-    /// sessions.
-    fn record(symbol: &Symbol, record: &Record, part: &RecordPart<'_>, out: &mut Vec<u8>);
-
-    /// Appends the part that lists which of these fields are withdrawn. It follows [`Self::record`] in an update. A snapshot
-    /// does not have it, since it replaces the client's whole record.
-    fn withdrawn(record: &Record, fields: WantedFields, out: &mut Vec<u8>);
-
-    /// Appends a message, from the parts that [`Self::record`] and [`Self::withdrawn`] wrote.
-    fn whole(kind: MessageKind, record: &[u8], n: u64, out: &mut Vec<u8>);
-
-    /// Appends a message with some fields of a record. An update also lists which of them are withdrawn.
-    /// `report`: what its last tick says of a trade.
-    fn some(
+    /// Appends the cached part of a message. Of the fields, an update lists those that are withdrawn; a snapshot does not,
+    /// since it replaces the client's whole record.
+    fn part(
         kind: MessageKind,
-        symbol: &Symbol,
-        record: &Record,
+        topic: &Constant<'_>,
+        shown: &Shown<'_>,
         part: &RecordPart<'_>,
-        n: u64,
         out: &mut Vec<u8>,
     );
 
-    /// Appends an update with the wanted fields of one tick, set or withdrawn, and what it says of a trade.
-    fn tick(
-        symbol: &Symbol,
-        tick: &Stamped,
-        wanted: WantedFields,
-        numbers: Numbers,
+    /// Appends a message, from the part that [`Self::part`] wrote. `n`: how many ticks an update stands for.
+    fn message(
+        kind: MessageKind,
+        head: &Addressed<'_>,
+        shown: &Shown<'_>,
         n: u64,
+        part: &[u8],
+        times: &mut FrameTimes,
+        out: &mut Vec<u8>,
+    );
+
+    /// As [`Self::part`] and [`Self::message`] together, with nothing in between.
+    fn whole(
+        kind: MessageKind,
+        head: &Addressed<'_>,
+        shown: &Shown<'_>,
+        n: u64,
+        part: &RecordPart<'_>,
+        times: &mut FrameTimes,
+        out: &mut Vec<u8>,
+    );
+
+    /// Appends the cached part of an update with one tick, whose `n` is 1.
+    fn tick_part(topic: &Constant<'_>, shown: &Shown<'_>, part: &RecordPart<'_>, out: &mut Vec<u8>);
+
+    /// Appends the update, from the part that [`Self::tick_part`] wrote.
+    fn tick(head: &Addressed<'_>, shown: &Shown<'_>, part: &[u8], times: &mut FrameTimes, out: &mut Vec<u8>);
+
+    /// Appends the updates of consecutive ticks, at least one, from the parts that [`Self::tick_part`] wrote.
+    fn run(
+        head: &Addressed<'_>,
+        ticks: &[Stamped],
+        parts: RunParts<'_>,
+        times: &mut FrameTimes,
         out: &mut Vec<u8>,
     );
 
     /// Appends a gap: the subscription will not get the ticks `from..=to`.
-    fn gap(symbol: &Symbol, from: u64, to: u64, reason: GapReason, out: &mut Vec<u8>);
+    fn gap(head: &Addressed<'_>, from: u64, to: u64, reason: GapReason, out: &mut Vec<u8>);
 
     /// Gives the message that begins at an offset, the last one, the name of its subscription. So what is cached for all
-    /// sessions has none.
-    fn name(begin: usize, name: &Name, out: &mut Vec<u8>);
+    /// sessions has none. Nothing where [`Addressed::name`] is written.
+    fn name(_begin: usize, _name: &Name, _out: &mut Vec<u8>) {}
+}
+
+/// What a cached part of a message knows of its topic.
+#[derive(Clone, Copy, Debug)]
+pub struct Constant<'a> {
+    pub symbol: &'a Symbol,
+    pub reference: Reference,
+}
+
+/// Whose message it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Addressed<'a> {
+    pub topic: &'a TopicRef<'a>,
+    /// Of the topic, where [prices are differences](Messages::HAS_REFERENCES) from it.
+    pub reference: Reference,
+    /// Of the subscription.
+    pub name: Option<&'a Name>,
+}
+
+/// A record, or one tick.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    pub seq: u64,
+    pub ts: Nanos,
+    pub rx: Nanos,
+    pub fields: &'a Fields,
 }
 
 /// What a message shows of a record.
@@ -126,4 +181,24 @@ pub enum MessageKind {
     Snapshot,
     /// An update.
     Update,
+}
+
+impl<'a> Addressed<'a> {
+    pub fn constant(&self) -> Constant<'a> {
+        Constant { symbol: self.topic.symbol, reference: self.reference }
+    }
+}
+
+impl<'a> From<&'a Record> for Shown<'a> {
+    #[inline]
+    fn from(record: &'a Record) -> Self {
+        Shown { seq: record.seq, ts: record.ts, rx: record.rx, fields: &record.fields }
+    }
+}
+
+impl<'a> From<&'a Stamped> for Shown<'a> {
+    #[inline]
+    fn from(tick: &'a Stamped) -> Self {
+        Shown { seq: tick.seq, ts: tick.ts, rx: tick.rx, fields: &tick.fields }
+    }
 }

@@ -4,12 +4,15 @@
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use super::encoder::{Encoder, MessageKind, Messages, RecordPart};
+use super::encoder::{Addressed, Constant, Encoder, MessageKind, Messages, RecordPart, Shown};
 use crate::{
     fanout::{GapReason, Name},
-    tick::{Nanos, Numbers, Symbol, TradeReport, WantedFields},
+    tick::{Numbers, Symbol, TradeReport, WantedFields},
     topic::{Record, Stamped},
-    wire::{CloseReason, assembled::write_int, deflater::Deflater, websocket},
+    wire::{
+        CloseReason, assembled::write_int, deflater::Deflater, frame_times::FrameTimes, reference::Reference,
+        run::RunParts, websocket,
+    },
 };
 
 /// JSON over WebSocket, the default.
@@ -50,62 +53,66 @@ impl Messages for Json {
         }
     }
 
-    fn record(symbol: &Symbol, record: &Record, part: &RecordPart<'_>, out: &mut Vec<u8>) {
-        write_head(symbol, record.seq, record.ts, record.rx, out);
-        write_part(record, part, out);
-    }
-
-    fn withdrawn(record: &Record, fields: WantedFields, out: &mut Vec<u8>) {
-        record.fields.write_json_nulls(fields, out);
+    fn part(
+        kind: MessageKind,
+        topic: &Constant<'_>,
+        shown: &Shown<'_>,
+        part: &RecordPart<'_>,
+        out: &mut Vec<u8>,
+    ) {
+        write_head(topic.symbol, shown, out);
+        write_report(part.report, part.numbers, out);
+        shown.fields.write_json_as(part.numbers, part.fields, out);
+        if kind == MessageKind::Update {
+            shown.fields.write_json_nulls(part.fields, out);
+        }
     }
 
     #[inline]
-    fn whole(kind: MessageKind, record: &[u8], n: u64, out: &mut Vec<u8>) {
-        out.extend_from_slice(beginning(kind));
-        out.extend_from_slice(record);
-        write_end(n, out);
-    }
-
-    fn some(
+    fn message(
         kind: MessageKind,
-        symbol: &Symbol,
-        record: &Record,
-        part: &RecordPart<'_>,
+        _: &Addressed<'_>,
+        _: &Shown<'_>,
         n: u64,
+        part: &[u8],
+        _: &mut FrameTimes,
         out: &mut Vec<u8>,
     ) {
         out.extend_from_slice(beginning(kind));
-        write_head(symbol, record.seq, record.ts, record.rx, out);
-        write_part(record, part, out);
-        if kind == MessageKind::Update {
-            record.fields.write_json_nulls(part.fields, out);
-        }
+        out.extend_from_slice(part);
         write_end(n, out);
     }
 
-    fn tick(
-        symbol: &Symbol,
-        tick: &Stamped,
-        wanted: WantedFields,
-        numbers: Numbers,
+    fn whole(
+        kind: MessageKind,
+        head: &Addressed<'_>,
+        shown: &Shown<'_>,
         n: u64,
+        part: &RecordPart<'_>,
+        _: &mut FrameTimes,
         out: &mut Vec<u8>,
     ) {
-        out.extend_from_slice(beginning(MessageKind::Update));
-        write_head(symbol, tick.seq, tick.ts, tick.rx, out);
-        write_report(
-            tick.fields.report().map(|report| &**report).filter(|report| report.concerns(wanted.fixed)),
-            numbers,
-            out,
-        );
-        tick.fields.write_json_as(numbers, wanted, out);
-        tick.fields.write_json_nulls(wanted, out);
-        write_end(n, out);
+        write_whole(kind, &head.constant(), shown, n, part, out);
     }
 
-    fn gap(symbol: &Symbol, from: u64, to: u64, reason: GapReason, out: &mut Vec<u8>) {
+    /// The whole update, so that it is one copy.
+    fn tick_part(topic: &Constant<'_>, shown: &Shown<'_>, part: &RecordPart<'_>, out: &mut Vec<u8>) {
+        write_whole(MessageKind::Update, topic, shown, 1, part, out);
+    }
+
+    #[inline]
+    fn tick(_: &Addressed<'_>, _: &Shown<'_>, part: &[u8], _: &mut FrameTimes, out: &mut Vec<u8>) {
+        out.extend_from_slice(part);
+    }
+
+    #[inline]
+    fn run(_: &Addressed<'_>, _: &[Stamped], parts: RunParts<'_>, _: &mut FrameTimes, out: &mut Vec<u8>) {
+        out.extend_from_slice(parts.joined());
+    }
+
+    fn gap(head: &Addressed<'_>, from: u64, to: u64, reason: GapReason, out: &mut Vec<u8>) {
         out.extend_from_slice(br#"{"type":"gap","symbol":""#);
-        out.extend_from_slice(symbol.as_str().as_bytes());
+        out.extend_from_slice(head.topic.symbol.as_str().as_bytes());
         out.extend_from_slice(br#"","from":"#);
         write_int(from, out);
         out.extend_from_slice(br#","to":"#);
@@ -126,10 +133,24 @@ impl Messages for Json {
 
 /// Appends a `snapshot` message without a frame, for HTTP.
 pub fn write_snapshot(symbol: &Symbol, record: &Record, numbers: Numbers, out: &mut Vec<u8>) {
-    out.extend_from_slice(beginning(MessageKind::Snapshot));
     let part = RecordPart { fields: WantedFields::ALL, report: None, numbers };
-    Json::record(symbol, record, &part, out);
+    let topic = Constant { symbol, reference: Reference::ZERO };
+    out.extend_from_slice(beginning(MessageKind::Snapshot));
+    Json::part(MessageKind::Snapshot, &topic, &record.into(), &part, out);
     out.push(b'}');
+}
+
+fn write_whole(
+    kind: MessageKind,
+    topic: &Constant<'_>,
+    shown: &Shown<'_>,
+    n: u64,
+    part: &RecordPart<'_>,
+    out: &mut Vec<u8>,
+) {
+    out.extend_from_slice(beginning(kind));
+    Json::part(kind, topic, shown, part, out);
+    write_end(n, out);
 }
 
 const fn beginning(kind: MessageKind) -> &'static [u8] {
@@ -137,11 +158,6 @@ const fn beginning(kind: MessageKind) -> &'static [u8] {
         MessageKind::Snapshot => br#"{"type":"snapshot","#,
         MessageKind::Update => br#"{"type":"update","#,
     }
-}
-
-fn write_part(record: &Record, part: &RecordPart<'_>, out: &mut Vec<u8>) {
-    write_report(part.report, part.numbers, out);
-    record.fields.write_json_as(part.numbers, part.fields, out);
 }
 
 fn write_report(report: Option<&TradeReport>, numbers: Numbers, out: &mut Vec<u8>) {
@@ -152,15 +168,15 @@ fn write_report(report: Option<&TradeReport>, numbers: Numbers, out: &mut Vec<u8
     }
 }
 
-fn write_head(symbol: &Symbol, seq: u64, ts: Nanos, rx: Nanos, out: &mut Vec<u8>) {
+fn write_head(symbol: &Symbol, shown: &Shown<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(br#""symbol":""#);
     out.extend_from_slice(symbol.as_str().as_bytes());
     out.extend_from_slice(br#"","seq":"#);
-    write_int(seq, out);
+    write_int(shown.seq, out);
     out.extend_from_slice(br#","ts":"#);
-    out.extend_from_slice(itoa::Buffer::new().format(ts.micros()).as_bytes());
+    out.extend_from_slice(itoa::Buffer::new().format(shown.ts.micros()).as_bytes());
     out.extend_from_slice(br#","rx":"#);
-    out.extend_from_slice(itoa::Buffer::new().format(rx.micros()).as_bytes());
+    out.extend_from_slice(itoa::Buffer::new().format(shown.rx.micros()).as_bytes());
 }
 
 #[inline]

@@ -7,6 +7,7 @@
 //! Invariants: only sessions with the same encoding share frames. One call through the table writes a whole frame; the
 //! calls within it are static.
 
+pub mod binary;
 pub mod encoder;
 pub mod event_stream;
 pub mod json;
@@ -14,6 +15,7 @@ mod json_deflated;
 #[cfg(test)]
 mod tests;
 
+use binary::Binary;
 use encoder::Encoder;
 use event_stream::EventStream;
 use json::Json;
@@ -22,13 +24,14 @@ use json_deflated::{FULL, JsonDeflated, SMALL};
 use super::{
     CloseReason, Control,
     assembled::Welcome,
+    control::NumberedField,
     deflater::{DeflateWindow, Deflater},
     frame_buffers::FrameSize,
     framer::Framer,
 };
 use crate::{
     fanout::{Fanout, FrameTally, SessionKey},
-    tick::Nanos,
+    tick::{CustomFields, Nanos},
     topic::Ingest,
 };
 
@@ -38,6 +41,7 @@ const ENCODINGS: &[EncodingRow] = &[
     EncodingRow::of::<EventStream>(None),
     EncodingRow::of::<JsonDeflated<FULL>>(None),
     EncodingRow::of::<JsonDeflated<SMALL>>(None),
+    EncodingRow::of::<Binary>(Some("tickcast.v1.binary")),
     #[cfg(test)]
     EncodingRow::of::<tests::tabbed::Tabbed>(Some("tickcast.test.tabbed")),
 ];
@@ -47,12 +51,14 @@ const ENCODINGS: &[EncodingRow] = &[
 pub struct Encoding(u8);
 
 /// The functions and constants of an [`Encoder`], as a value.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct EncodingRow {
     id: u8,
     subprotocol: Option<&'static str>,
     has_position: bool,
     has_pings: bool,
     is_deflated: bool,
+    has_field_table: bool,
     fill: Fill,
     control: fn(&Control<'_>, &mut Vec<u8>),
     welcome: fn(&Welcome, u64, &mut Vec<u8>),
@@ -80,6 +86,7 @@ impl EncodingRow {
             has_position: E::HAS_POSITION,
             has_pings: E::HAS_PINGS,
             is_deflated: E::IS_DEFLATED,
+            has_field_table: E::HAS_FIELD_TABLE,
             fill: fill::<E>,
             control: E::control,
             welcome: E::welcome,
@@ -111,6 +118,9 @@ impl Encoding {
     pub const JSON: Encoding = Encoding::of::<Json>();
     /// The encoding of event streams.
     pub const EVENT_STREAM: Encoding = Encoding::of::<EventStream>();
+
+    /// Binary messages over WebSocket.
+    pub const BINARY: Encoding = Encoding::of::<Binary>();
 
     pub const fn of<E: Encoder>() -> Encoding {
         Encoding(E::ID)
@@ -154,6 +164,11 @@ impl Encoding {
     /// Whether the client answers pings.
     pub fn has_pings(self) -> bool {
         self.row().has_pings
+    }
+
+    /// The numbers of fields that data has in place of their names; empty where it has names.
+    pub fn field_table(self, custom: &CustomFields) -> Vec<NumberedField<'_>> {
+        if self.row().has_field_table { binary::field_table(custom) } else { Vec::new() }
     }
 
     /// Fills the session's next frame in `framer`: see [`Fanout::fill`].

@@ -12,11 +12,12 @@ use tabbed::Tabbed;
 
 use super::{
     Encoding,
+    binary::tests::{Decoder, with_numbers},
     json_deflated::{FULL, JsonDeflated, SMALL},
 };
 use crate::{
     fanout::{Fanout, Mode, SessionKey, Spec, SubscribeRequest, View},
-    tick::{Decimal, Field, Fields, Nanos, Symbol, Tick, WantedFields},
+    tick::{CustomFields, Decimal, Field, Fields, Nanos, Symbol, Tick, WantedFields},
     topic::{Batch, BatchQueue, Detail, FeedId, Ingest, Interest, Market, Outlet},
     wire::{CloseReason, Control, Deflater, FrameSize, Framer},
 };
@@ -24,7 +25,8 @@ use crate::{
 const TABBED: Encoding = Encoding::of::<Tabbed>();
 const DEFLATED: Encoding = Encoding::of::<JsonDeflated<FULL>>();
 const DEFLATED_SMALL: Encoding = Encoding::of::<JsonDeflated<SMALL>>();
-const ENCODINGS: [Encoding; 5] = [Encoding::JSON, Encoding::EVENT_STREAM, DEFLATED, DEFLATED_SMALL, TABBED];
+const ENCODINGS: [Encoding; 6] =
+    [Encoding::JSON, Encoding::EVENT_STREAM, DEFLATED, DEFLATED_SMALL, Encoding::BINARY, TABBED];
 const SYMBOLS: [&str; 3] = ["A", "B", "C"];
 
 /// A message without the parts that only one encoding has.
@@ -43,6 +45,8 @@ struct Shard {
     fanout: Fanout,
     framer: Framer,
     sessions: Vec<(SessionKey, Encoding)>,
+    /// What each session was told, for the encodings that need it.
+    decoders: Vec<Decoder>,
     now: Nanos,
 }
 
@@ -57,10 +61,11 @@ impl Shard {
         let mut fanout = Fanout::new(now, Duration::from_secs(60), SYMBOLS.len());
         let sessions = encodings.iter().map(|&encoding| (fanout.open(), encoding)).collect();
         let ingest = Ingest::new(market, vec![outlet]);
-        let mut framer = Framer::new(16 * 1024);
+        let decoders = encodings.iter().map(|_| Decoder::new(now, &CustomFields::none())).collect();
+        let mut framer = Framer::new(16 * 1024).with_origin(now);
         // Whatever gets shorter is compressed.
         framer.deflater.set_bytes_min(1);
-        Shard { ingest, batch_queue, fanout, framer, sessions, now }
+        Shard { ingest, batch_queue, fanout, framer, sessions, decoders, now }
     }
 
     fn subscribe(&mut self, session: usize, symbol: usize, spec: &Spec) {
@@ -107,9 +112,18 @@ impl Shard {
     fn read(&mut self, session: usize) -> Vec<Message> {
         let mut messages = Vec::new();
         while let Some((frame, _)) = self.fill(session) {
-            messages.extend(decode(&frame, self.sessions[session].1));
+            messages.extend(self.decode(session, &frame));
         }
         messages
+    }
+
+    fn decode(&mut self, session: usize, frame: &[u8]) -> Vec<Message> {
+        let (_, encoding) = self.sessions[session];
+        if encoding != Encoding::BINARY {
+            return decode(frame, encoding);
+        }
+        let messages = self.decoders[session].frame(payload_bytes(frame)).unwrap();
+        messages.into_iter().map(with_numbers).map(decode_json).collect()
     }
 }
 
@@ -276,6 +290,7 @@ fn withdrawn_fields_are_null_in_updates_and_not_in_snapshots() {
     check(&mut shard, &json!({"bid": 5}));
     for (session, encoding) in ENCODINGS.into_iter().enumerate() {
         shard.sessions[session] = (shard.fanout.open(), encoding);
+        shard.decoders[session] = Decoder::new(shard.now, &CustomFields::none());
         shard.subscribe(session, 0, &Spec::default());
     }
     check(&mut shard, &json!({"bid": 5, "ask_size": 6}));
@@ -297,7 +312,8 @@ fn sessions_with_one_encoding_share_a_frame_and_those_with_another_have_their_ow
     // The first frames have snapshots, which are not shared.
     shard.tick(&[(0, Field::Bid, 1), (1, Field::Bid, 1), (2, Field::Bid, 1)]);
     for session in 0..encodings.len() {
-        shard.read(session);
+        let (bytes, _) = shard.fill(session).expect("a snapshot");
+        shard.decode(session, &bytes);
     }
     for round in 2..40 {
         shard.tick(&[(0, Field::Bid, round), (1, Field::Ask, round), (0, Field::Ask, round)]);
@@ -305,7 +321,7 @@ fn sessions_with_one_encoding_share_a_frame_and_those_with_another_have_their_ow
         for step in 0..encodings.len() {
             let session = (step * 5 + round as usize) % encodings.len();
             let (bytes, at) = shard.fill(session).expect("the session is behind");
-            assert_eq!(decode(&bytes, encodings[session]).len(), 2);
+            assert_eq!(shard.decode(session, &bytes).len(), 2);
             assert_eq!(shard.fill(session), None);
             frames.push((encodings[session].0, at));
         }
@@ -336,17 +352,20 @@ fn control_messages_pings_and_the_end_are_written_as_the_encoding_has_them() {
     check(Encoding::JSON, drain, b"\x81\x1f[{\"type\":\"drain\",\"retry_ms\":7}]");
     check(Encoding::EVENT_STREAM, drain, b"data: [{\"type\":\"drain\",\"retry_ms\":7}]\n\n");
     check(DEFLATED, drain, b"\x81\x1f[{\"type\":\"drain\",\"retry_ms\":7}]");
+    check(Encoding::BINARY, drain, b"\x81\x1f[{\"type\":\"drain\",\"retry_ms\":7}]");
     check(TABBED, drain, b"\x82\x07drain\t7");
     let ping = |encoding: Encoding, out: &mut Vec<u8>| encoding.write_ping(out);
     check(Encoding::JSON, ping, b"\x89\x00");
+    check(Encoding::BINARY, ping, b"\x89\x00");
     check(Encoding::EVENT_STREAM, ping, b"");
-    assert_eq!(ENCODINGS.map(Encoding::has_pings), [true, false, true, true, false]);
+    assert_eq!(ENCODINGS.map(Encoding::has_pings), [true, false, true, true, true, false]);
     check(DEFLATED, ping, b"\x89\x00");
     let retry = |encoding: Encoding, out: &mut Vec<u8>| encoding.write_retry(250, out);
     check(Encoding::JSON, retry, b"");
     check(Encoding::EVENT_STREAM, retry, b"retry: 250\n\n");
     let close = |encoding: Encoding, out: &mut Vec<u8>| encoding.write_close(CloseReason::Normal, out);
     check(Encoding::JSON, close, b"\x88\x14\x03\xe8the replay is over");
+    check(Encoding::BINARY, close, b"\x88\x14\x03\xe8the replay is over");
     let event = b"event: close\ndata: {\"code\":1000,\"reason\":\"the replay is over\"}\n\n";
     check(Encoding::EVENT_STREAM, close, event);
     check(DEFLATED, close, b"\x88\x14\x03\xe8the replay is over");
@@ -371,6 +390,7 @@ fn long_control_messages_are_compressed_where_that_was_agreed_on() {
 fn a_subprotocol_asks_for_its_encoding() {
     assert_eq!(Encoding::by_subprotocol("tickcast.v1.json"), Some(Encoding::JSON));
     assert_eq!(Encoding::by_subprotocol("TICKCAST.V1.JSON"), Some(Encoding::JSON));
+    assert_eq!(Encoding::by_subprotocol("tickcast.v1.binary"), Some(Encoding::BINARY));
     assert_eq!(Encoding::by_subprotocol("tickcast.test.tabbed"), Some(TABBED));
     assert_eq!(Encoding::by_subprotocol("mqtt"), None);
     for name in Encoding::subprotocols() {

@@ -3,18 +3,21 @@
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::wire::encodings::encoder::{Encoder, MessageKind, Messages, RecordPart};
+use crate::wire::encodings::encoder::{
+    Addressed, Constant, Encoder, MessageKind, Messages, RecordPart, Shown,
+};
 use crate::{
     fanout::{GapReason, Name},
-    tick::{Numbers, Symbol, WantedFields},
-    topic::{Record, Stamped},
-    wire::{CloseReason, Control, Deflater, assembled::Welcome, websocket},
+    topic::Stamped,
+    wire::{
+        CloseReason, Control, Deflater, assembled::Welcome, frame_times::FrameTimes, run::RunParts, websocket,
+    },
 };
 
 pub struct Tabbed;
 
 impl Encoder for Tabbed {
-    const ID: u8 = 4;
+    const ID: u8 = 5;
     type Messages = Self;
 
     fn frame(bytes: &mut Vec<u8>, _: &mut Deflater) -> usize {
@@ -54,53 +57,64 @@ impl Messages for Tabbed {
         out.extend_from_slice(b".\n");
     }
 
-    fn record(symbol: &Symbol, record: &Record, part: &RecordPart<'_>, out: &mut Vec<u8>) {
-        write(&[&symbol.as_str(), &record.seq, &record.rx.micros()], out);
-        record.fields.write_json_as(part.numbers, part.fields, out);
-    }
-
-    fn withdrawn(record: &Record, fields: WantedFields, out: &mut Vec<u8>) {
-        record.fields.write_json_nulls(fields, out);
-    }
-
-    fn whole(kind: MessageKind, record: &[u8], n: u64, out: &mut Vec<u8>) {
-        write(&[&letter(kind), &n], out);
-        out.extend_from_slice(record);
-        out.push(b'\n');
-    }
-
-    fn some(
+    fn part(
         kind: MessageKind,
-        symbol: &Symbol,
-        record: &Record,
+        topic: &Constant<'_>,
+        shown: &Shown<'_>,
         part: &RecordPart<'_>,
-        n: u64,
         out: &mut Vec<u8>,
     ) {
-        write(&[&letter(kind), &n, &symbol.as_str(), &record.seq, &record.rx.micros()], out);
-        record.fields.write_json_as(part.numbers, part.fields, out);
+        write(&[&topic.symbol.as_str(), &shown.seq, &shown.rx.micros()], out);
+        shown.fields.write_json_as(part.numbers, part.fields, out);
         if kind == MessageKind::Update {
-            record.fields.write_json_nulls(part.fields, out);
+            shown.fields.write_json_nulls(part.fields, out);
         }
-        out.push(b'\n');
     }
 
-    fn tick(
-        symbol: &Symbol,
-        tick: &Stamped,
-        wanted: WantedFields,
-        numbers: Numbers,
+    fn message(
+        kind: MessageKind,
+        _: &Addressed<'_>,
+        _: &Shown<'_>,
         n: u64,
+        part: &[u8],
+        _: &mut FrameTimes,
         out: &mut Vec<u8>,
     ) {
-        write(&[&letter(MessageKind::Update), &n, &symbol.as_str(), &tick.seq, &tick.rx.micros()], out);
-        tick.fields.write_json_as(numbers, wanted, out);
-        tick.fields.write_json_nulls(wanted, out);
+        write(&[&letter(kind), &n], out);
+        out.extend_from_slice(part);
         out.push(b'\n');
     }
 
-    fn gap(symbol: &Symbol, from: u64, to: u64, reason: GapReason, out: &mut Vec<u8>) {
-        write(&[&"gap", &from, &to, &symbol.as_str(), &reason.label()], out);
+    fn whole(
+        kind: MessageKind,
+        head: &Addressed<'_>,
+        shown: &Shown<'_>,
+        n: u64,
+        part: &RecordPart<'_>,
+        times: &mut FrameTimes,
+        out: &mut Vec<u8>,
+    ) {
+        let mut bytes = Vec::new();
+        Self::part(kind, &head.constant(), shown, part, &mut bytes);
+        Self::message(kind, head, shown, n, &bytes, times, out);
+    }
+
+    fn tick_part(topic: &Constant<'_>, shown: &Shown<'_>, part: &RecordPart<'_>, out: &mut Vec<u8>) {
+        write(&[&letter(MessageKind::Update), &1], out);
+        Self::part(MessageKind::Update, topic, shown, part, out);
+        out.push(b'\n');
+    }
+
+    fn tick(_: &Addressed<'_>, _: &Shown<'_>, part: &[u8], _: &mut FrameTimes, out: &mut Vec<u8>) {
+        out.extend_from_slice(part);
+    }
+
+    fn run(_: &Addressed<'_>, _: &[Stamped], parts: RunParts<'_>, _: &mut FrameTimes, out: &mut Vec<u8>) {
+        parts.iter().for_each(|part| out.extend_from_slice(part));
+    }
+
+    fn gap(head: &Addressed<'_>, from: u64, to: u64, reason: GapReason, out: &mut Vec<u8>) {
+        write(&[&"gap", &from, &to, &head.topic.symbol.as_str(), &reason.label()], out);
         out.push(b'\n');
     }
 

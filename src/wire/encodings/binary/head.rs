@@ -1,0 +1,106 @@
+//! The head of a message: everything before its body, and its first byte.
+
+use super::{
+    super::encoder::{Addressed, MessageKind, Shown},
+    varint::{self, ByteSink, HeadBytes, write_text, write_times},
+};
+use crate::{
+    fanout::GapReason,
+    wire::{frame_times::FrameTimes, reference::Reference},
+};
+
+/// In a short update: `n` follows the seq. Bits 0 to 5 are the mask of the fields 0 to 5.
+const SHORT_HAS_N: u8 = 0x40;
+/// Not a short update. Bits 0 to 3 are the kind.
+const LONG: u8 = 0x80;
+/// The symbol and its reference follow the number.
+const INTRODUCES: u8 = 0x10;
+/// The name of the subscription follows.
+const HAS_NAME: u8 = 0x20;
+/// `n` follows the seq.
+const HAS_N: u8 = 0x40;
+
+const UPDATE: u8 = 0;
+const SNAPSHOT: u8 = 1;
+const RUN: u8 = 2;
+const GAP: u8 = 3;
+
+/// Appends the head of a message whose body begins with this byte, and that byte. The rest of the body follows.
+#[inline]
+pub fn write(
+    kind: MessageKind,
+    head: &Addressed<'_>,
+    shown: &Shown<'_>,
+    n: u64,
+    first: u8,
+    times: &mut FrameTimes,
+    out: &mut Vec<u8>,
+) {
+    let after = times.advance(shown.ts, shown.rx);
+    let is_plain = head.name.is_none() && !head.topic.is_first && kind == MessageKind::Update;
+    let is_short = is_plain && first < SHORT_HAS_N && first != 0;
+    let mut gathered = HeadBytes::new();
+    if is_short {
+        gathered.put(if n > 1 { first | SHORT_HAS_N } else { first });
+        varint::write(u64::from(head.topic.number.0), &mut gathered);
+    } else if is_plain {
+        gathered.put(LONG | UPDATE | has_n(n));
+        varint::write(u64::from(head.topic.number.0), &mut gathered);
+    } else {
+        let kind = match kind {
+            MessageKind::Update => UPDATE | has_n(n),
+            MessageKind::Snapshot => SNAPSHOT,
+        };
+        write_begin(kind, head, out);
+    }
+    varint::write(shown.seq, &mut gathered);
+    if n > 1 {
+        varint::write(n, &mut gathered);
+    }
+    write_times(after, &mut gathered);
+    out.extend_from_slice(gathered.bytes());
+    if !is_short {
+        out.push(first);
+    }
+}
+
+/// Appends the head of a run.
+pub fn write_run(head: &Addressed<'_>, first_seq: u64, count: u64, out: &mut Vec<u8>) {
+    write_begin(RUN, head, out);
+    varint::write(first_seq, out);
+    varint::write(count, out);
+}
+
+/// Appends a gap.
+pub fn write_gap(head: &Addressed<'_>, from: u64, to: u64, reason: GapReason, out: &mut Vec<u8>) {
+    write_begin(GAP, head, out);
+    varint::write(from, out);
+    varint::write(to, out);
+    out.push(match reason {
+        GapReason::Slow => 0,
+        GapReason::Resume => 1,
+        GapReason::Epoch => 2,
+    });
+}
+
+/// Appends what every message but a short update begins with, up to the name of its subscription.
+fn write_begin(kind: u8, head: &Addressed<'_>, out: &mut Vec<u8>) {
+    let introduces = if head.topic.is_first { INTRODUCES } else { 0 };
+    let has_name = if head.name.is_some() { HAS_NAME } else { 0 };
+    out.push(LONG | kind | introduces | has_name);
+    varint::write(u64::from(head.topic.number.0), out);
+    if head.topic.is_first {
+        let Reference { price, spread, places } = head.reference;
+        write_text(head.topic.symbol.as_str(), out);
+        out.push(places.byte());
+        varint::write_signed(price, out);
+        varint::write_signed(spread, out);
+    }
+    if let Some(name) = head.name {
+        write_text(name.as_str(), out);
+    }
+}
+
+const fn has_n(n: u64) -> u8 {
+    if n > 1 { HAS_N } else { 0 }
+}

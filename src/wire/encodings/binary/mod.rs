@@ -1,0 +1,144 @@
+//! Binary messages over WebSocket: `tickcast.v1.binary`. Data is in binary frames, control messages are JSON in text
+//! frames. docs/PROTOCOL.md defines every byte.
+//!
+//! What is cached for all sessions is a message's [`MessageBody`]: the mask of its fields, and their values. Its head, the number
+//! of its symbol, the seq and the times are written for each copy, because they depend on the frame or on the session.
+//!
+//! Invariant: a frame is read with nothing but the table of numbers that introductions have told.
+
+mod body;
+mod field_table;
+mod head;
+mod report;
+#[cfg(test)]
+pub(in crate::wire) mod tests;
+mod values;
+mod varint;
+
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+
+use self::body::MessageBody;
+pub use self::field_table::table as field_table;
+use super::encoder::{Addressed, Constant, Encoder, MessageKind, Messages, RecordPart, Shown};
+use crate::{
+    fanout::GapReason,
+    topic::Stamped,
+    wire::{
+        CloseReason, assembled::Welcome, deflater::Deflater, frame_times::FrameTimes, run::RunParts,
+        websocket,
+    },
+};
+
+/// Binary messages over WebSocket.
+pub struct Binary;
+
+impl Encoder for Binary {
+    const ID: u8 = 4;
+    type Messages = Self;
+    const HAS_PINGS: bool = true;
+    const HAS_FIELD_TABLE: bool = true;
+
+    fn frame(bytes: &mut Vec<u8>, _: &mut Deflater) -> usize {
+        websocket::frame(OpCode::Data(Data::Binary), bytes)
+    }
+
+    fn welcome(welcome: &Welcome, session: u64, payload: &mut Vec<u8>) {
+        welcome.write_with_origin(session, payload);
+    }
+
+    fn frame_control(payload: &[u8], out: &mut Vec<u8>, _: &mut Deflater) {
+        websocket::write_frame(OpCode::Data(Data::Text), payload, out);
+    }
+
+    fn ping(out: &mut Vec<u8>) {
+        websocket::write_ping(out);
+    }
+
+    fn close(reason: CloseReason, out: &mut Vec<u8>) {
+        websocket::write_close(reason, out);
+    }
+}
+
+impl Messages for Binary {
+    const HAS_NUMBERS: bool = false;
+    const HAS_REFERENCES: bool = true;
+    const JOINS_RUNS: bool = true;
+
+    fn begin(_: &mut Vec<u8>) {}
+
+    fn end(_: &mut Vec<u8>) {}
+
+    fn part(
+        kind: MessageKind,
+        topic: &Constant<'_>,
+        shown: &Shown<'_>,
+        part: &RecordPart<'_>,
+        out: &mut Vec<u8>,
+    ) {
+        let body = MessageBody::of(kind, shown.fields, part, topic.reference);
+        out.push(body.first_byte());
+        body.write_rest(out);
+    }
+
+    #[inline]
+    fn message(
+        kind: MessageKind,
+        head: &Addressed<'_>,
+        shown: &Shown<'_>,
+        n: u64,
+        part: &[u8],
+        times: &mut FrameTimes,
+        out: &mut Vec<u8>,
+    ) {
+        let Some((&first, rest)) = part.split_first() else { return };
+        head::write(kind, head, shown, n, first, times, out);
+        out.extend_from_slice(rest);
+    }
+
+    fn whole(
+        kind: MessageKind,
+        head: &Addressed<'_>,
+        shown: &Shown<'_>,
+        n: u64,
+        part: &RecordPart<'_>,
+        times: &mut FrameTimes,
+        out: &mut Vec<u8>,
+    ) {
+        let body = MessageBody::of(kind, shown.fields, part, head.reference);
+        head::write(kind, head, shown, n, body.first_byte(), times, out);
+        body.write_rest(out);
+    }
+
+    fn tick_part(topic: &Constant<'_>, shown: &Shown<'_>, part: &RecordPart<'_>, out: &mut Vec<u8>) {
+        Self::part(MessageKind::Update, topic, shown, part, out);
+    }
+
+    #[inline]
+    fn tick(head: &Addressed<'_>, shown: &Shown<'_>, part: &[u8], times: &mut FrameTimes, out: &mut Vec<u8>) {
+        Self::message(MessageKind::Update, head, shown, 1, part, times, out);
+    }
+
+    fn run(
+        head: &Addressed<'_>,
+        ticks: &[Stamped],
+        parts: RunParts<'_>,
+        times: &mut FrameTimes,
+        out: &mut Vec<u8>,
+    ) {
+        match ticks {
+            [] => {}
+            [tick] => Self::tick(head, &tick.into(), parts.joined(), times, out),
+            [first, ..] => {
+                head::write_run(head, first.seq, ticks.len() as u64, out);
+                for (tick, part) in ticks.iter().zip(parts.iter()) {
+                    varint::write_times(times.advance(tick.ts, tick.rx), out);
+                    out.extend_from_slice(part);
+                }
+            }
+        }
+    }
+
+    fn gap(head: &Addressed<'_>, from: u64, to: u64, reason: GapReason, out: &mut Vec<u8>) {
+        head::write_gap(head, from, to, reason, out);
+    }
+}

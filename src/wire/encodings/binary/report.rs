@@ -1,0 +1,68 @@
+//! What a message says of a trade beside its fields: a cancel, a correction, a trade that does not affect everything.
+
+use super::{
+    field_table::mask_of,
+    values::{Decimals, write_fixed},
+    varint::{self, write_mask, write_text},
+};
+use crate::tick::{Affects, CustomSet, Field, Fields, ReportKind, TradeReport};
+
+const CANCEL: u8 = 1;
+const CORRECT: u8 = 2;
+const TRADE: u8 = 4;
+const AFFECTS: u8 = 8;
+
+/// Appends a report. It is rare, so it may allocate.
+#[cold]
+pub fn write(report: &TradeReport, out: &mut Vec<u8>) {
+    let mut bytes = Vec::new();
+    write_content(report, &mut bytes);
+    varint::write(bytes.len() as u64, out);
+    out.extend_from_slice(&bytes);
+}
+
+fn write_content(report: &TradeReport, out: &mut Vec<u8>) {
+    let names_affects = report.kind != ReportKind::Cancel && report.affects != Affects::ALL;
+    let affects = if names_affects { AFFECTS } else { 0 };
+    match report.kind {
+        ReportKind::Cancel => out.push(CANCEL),
+        ReportKind::Correct => out.push(CORRECT | TRADE | affects),
+        ReportKind::Trade => out.push(TRADE | affects),
+    }
+    if report.is_correction() {
+        write_text(report.id.as_str(), out);
+    }
+    if report.kind != ReportKind::Cancel {
+        let fields = values(report);
+        let (mask, decimals) =
+            (mask_of(fields.mask, CustomSet::NONE), Decimals::without_reference(&fields, fields.mask));
+        write_mask(mask, out);
+        out.extend(decimals.places_byte());
+        write_fixed(&fields, mask, &decimals, out);
+    }
+    if names_affects {
+        out.push(affects_byte(report.affects));
+    }
+}
+
+/// What a report knows of its trade, as fields.
+fn values(report: &TradeReport) -> Fields {
+    let mut fields = Fields::default();
+    for (field, value) in [(Field::Last, report.last), (Field::LastSize, report.last_size)] {
+        if let Some(value) = value {
+            fields.set_decimal(field, value);
+        }
+    }
+    if let Some(side) = report.side {
+        fields.set_side(side);
+    }
+    if report.kind == ReportKind::Trade && !report.id.is_empty() {
+        fields.set_trade_id(report.id);
+    }
+    fields
+}
+
+fn affects_byte(affects: Affects) -> u8 {
+    let bits = [(Affects::LAST, 1), (Affects::HIGH_LOW, 2), (Affects::VOLUME, 4)];
+    bits.iter().filter(|(part, _)| affects.contains(*part)).map(|(_, bit)| bit).sum()
+}
