@@ -49,6 +49,8 @@ pub struct Limits {
     pub deflate_bytes: usize,
     /// Bytes that may be unsent for a session, in the kernel and here, before it conflates.
     pub unsent_bytes: usize,
+    /// How much longer than at best a session's data may be under way to its reader; zero for no bound.
+    pub target_delay: Duration,
     /// Bytes of control messages that may wait for a session (close code 4009 beyond it).
     pub control_bytes: usize,
     /// Bytes of a `POST /v1/publish` body.
@@ -117,6 +119,7 @@ pub const DEFAULT: Limits = Limits {
     frame_bytes: 16 * 1024,
     deflate_bytes: 256,
     unsent_bytes: 64 * 1024,
+    target_delay: Duration::from_millis(250),
     control_bytes: 1024 * 1024,
     publish_bytes: 16 * 1024 * 1024,
     line_bytes: 64 * 1024,

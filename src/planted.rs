@@ -13,6 +13,7 @@ pub enum Fault {
     ForgetsToWait,
     StaysBlocked,
     SwapsFrames,
+    IgnoresWindow,
     // The accounts.
     AcceptsTwice,
     ForgetsInFlight,
@@ -59,13 +60,14 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Fault; 42] = [
+    pub const ALL: [Fault; 43] = [
         Fault::ForgetsRest,
         Fault::RepeatsByte,
         Fault::DataBeforeControl,
         Fault::ForgetsToWait,
         Fault::StaysBlocked,
         Fault::SwapsFrames,
+        Fault::IgnoresWindow,
         Fault::AcceptsTwice,
         Fault::ForgetsInFlight,
         Fault::JoinsUncounted,

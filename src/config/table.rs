@@ -203,6 +203,9 @@ keys! {
          off: none is agreed on with new clients, and nothing more is compressed for those that are there.";
     bytes unsent_bytes (16 * KIB, 64 * MIB),
         "Most unsent data of a session, in the kernel and in the service, before the service conflates for it.";
+    millis target_delay (0, 60 * SECOND),
+        "How much longer than at best the data of a WebSocket may be under way to its reader, proxies and the client's own \
+         queue included. Beyond it the service sends less at a time, and conflates. 0: no bound.";
     bytes control_bytes (16 * KIB, 256 * MIB),
         "Most control messages that may wait for a session. More close it with 4009.";
     bytes publish_bytes (KIB, GIB),

@@ -1,7 +1,8 @@
 //! The state of one shard's sessions. `turn.rs` is what is done with it in turns.
 
 use std::{
-    collections::VecDeque,
+    cmp::Reverse,
+    collections::{BinaryHeap, VecDeque},
     sync::{Arc, atomic::Ordering},
 };
 
@@ -57,6 +58,9 @@ pub struct Core<S> {
     pub(super) backlog: Backlog,
     pub(super) pacing: WritePacing,
     pub(super) round: Round,
+    /// Sessions that are sent frames at intervals, by when their next one may be sent. One that has ended meanwhile is
+    /// not looked for.
+    pub(super) spaced: BinaryHeap<Reverse<(Nanos, SessionKey)>>,
     /// The `id` line of an event stream, written before a frame. Kept for its capacity.
     pub(super) position_line: Vec<u8>,
     /// Frames of the current group that are encoded and not yet sent.
@@ -105,6 +109,7 @@ impl<S: SessionSocket> Core<S> {
             backlog: Backlog::default(),
             pacing: WritePacing::new(now, pause_nanos(limits)),
             round: Round::default(),
+            spaced: BinaryHeap::new(),
             position_line: Vec::new(),
             prepared: Vec::new(),
             node: Arc::clone(node),

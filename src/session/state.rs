@@ -5,6 +5,7 @@ use std::{rc::Rc, task::Waker};
 use super::{
     inbound::{budget::Budget, job::Jobs},
     node::NodeState,
+    outbound::window::{DataHold, FIRST_MARK, FIRST_SMALL, ReadWindow, Sent},
     peer::Peer,
 };
 use crate::{
@@ -34,11 +35,23 @@ pub struct Session<S> {
     pub in_flight: Option<Box<InFlight>>,
     /// The socket takes no more for now.
     pub blocked: bool,
+    /// No data is sent for now, although the socket may take some.
+    pub hold: DataHold,
+    /// Frames of data that were given to the socket, the one in `rest` included.
+    pub data_frames: u64,
+    /// From this [cost](Sent::cost) on, the window is asked before a frame, and marked behind it.
+    pub check_at: u64,
+    /// From this cost on, frames are small.
+    pub small_at: u64,
+    /// How far the client may be sent ahead of what it has read; `None` until it was sent something to speak of.
+    pub window: Option<Box<ReadWindow>>,
+    /// A pong has come.
+    pub answers_pings: bool,
     pub closing: Option<Closing>,
     pub pace: Pace,
     /// Since when the session has had something to send without a break.
     pub behind_since: Option<Nanos>,
-    /// When the socket last took a byte, or there was nothing to take.
+    /// When the socket last took a byte, the client proved that it reads, or there was nothing to take.
     pub progress_at: Nanos,
     /// The bytes that the kernel held for the peer at the last check. When they fall, the peer takes bytes.
     pub unacknowledged_bytes: usize,
@@ -94,6 +107,7 @@ impl<S> Session<S> {
     /// `now` is by the machine's clock.
     pub fn new(node: &NodeState, transport: Transport<S>, peer: Peer, number: u64, now: Nanos) -> Self {
         let budget = Budget::new(&node.limits, now);
+        let has_window = transport.encoding.has_pings();
         Session {
             transport,
             peer,
@@ -107,6 +121,12 @@ impl<S> Session<S> {
             newest_order: 0,
             in_flight: None,
             blocked: false,
+            hold: DataHold::None,
+            data_frames: 0,
+            check_at: if has_window { FIRST_MARK } else { u64::MAX },
+            small_at: if has_window { FIRST_SMALL } else { u64::MAX },
+            window: None,
+            answers_pings: false,
             closing: None,
             pace: Pace::Live,
             behind_since: None,
@@ -132,6 +152,15 @@ impl<S> Session<S> {
     /// Bytes of the session that wait for the socket.
     pub fn waiting_bytes(&self) -> usize {
         self.control.len() + self.rest.len() - self.rest_at
+    }
+
+    pub fn sent(&self) -> Sent {
+        Sent { bytes: self.bytes_sent, frames: self.data_frames }
+    }
+
+    /// It has been sent all that it may be for now, by its socket or its window.
+    pub fn is_stopped(&self) -> bool {
+        self.blocked || self.hold == DataHold::Window
     }
 
     /// Its close is sent, and its write side is shut down.
@@ -160,7 +189,7 @@ impl<S> Session<S> {
 
     /// Whether a lossless replay still waits for this session: not for one that takes no byte.
     pub fn is_waited_for(&self, now: Nanos) -> bool {
-        let stalled_since = self.blocked.then_some(self.progress_at);
+        let stalled_since = self.is_stopped().then_some(self.progress_at);
         self.closing.is_none() && stalled_since.is_none_or(|since| now.since(since) < WAITED_FOR_NANOS)
     }
 

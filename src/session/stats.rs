@@ -50,8 +50,11 @@ pub struct ShardStats {
     pub work_units: u64,
     pub slices: u64,
     pub slice_nanos_max: u64,
+    /// When sockets accepted messages.
     pub ages: Ages,
     pub deflate: DeflateCounts,
+    /// When clients had read them, of one message for each proof.
+    pub read_ages: Ages,
 }
 
 /// A limit that was hit without ending the session: the label of `tickcast_limit_hits_total`.
@@ -88,6 +91,10 @@ pub struct ShardReport {
     pub waiting_bytes: usize,
     /// The longest control queue of a session.
     pub control_bytes_max: usize,
+    /// Sessions that are sent nothing until their clients have read more.
+    pub held: usize,
+    /// Sessions whose clients have never answered a ping that they should have answered by now.
+    pub unanswering: usize,
 }
 
 impl LimitHit {
@@ -172,6 +179,8 @@ impl ShardReport {
         self.oldest = self.oldest.into_iter().chain(other.oldest).min();
         self.waiting_bytes += other.waiting_bytes;
         self.control_bytes_max = self.control_bytes_max.max(other.control_bytes_max);
+        self.held += other.held;
+        self.unanswering += other.unanswering;
         let (stats, more) = (&mut self.stats, &other.stats);
         stats.frames_sent += more.frames_sent;
         stats.bytes_sent += more.bytes_sent;
@@ -185,6 +194,7 @@ impl ShardReport {
         stats.ages.add(&more.ages);
         stats.deflate.plain_bytes += more.deflate.plain_bytes;
         stats.deflate.deflated_bytes += more.deflate.deflated_bytes;
+        stats.read_ages.add(&more.read_ages);
         for (total, closed) in stats.closed.iter_mut().zip(more.closed) {
             *total += closed;
         }

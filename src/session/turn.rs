@@ -42,6 +42,7 @@ impl<S: SessionSocket> Core<S> {
             return if self.has_work() { Due::Now } else { Due::At(self.pacing.until()) };
         }
         self.take_in(batch_queue, now, Units::new(BULK_UNITS));
+        self.release_spaced(now);
         if self.round.sessions_left == 0 {
             let ShardStats { frames_sent, .. } = self.stats;
             let ticks = self.fanout.delivered();
@@ -64,7 +65,8 @@ impl<S: SessionSocket> Core<S> {
         if self.fanout.has_ready() {
             return if self.pacing.may_write(done) { Due::Now } else { Due::At(self.pacing.until()) };
         }
-        self.fanout.next_due().map_or(Due::Never, |due| Due::At(self.node.market.when(due)))
+        let due = self.fanout.next_due().map(|due| self.node.market.when(due));
+        due.into_iter().chain(self.next_spaced()).min().map_or(Due::Never, Due::At)
     }
 
     /// Whether a turn has something to do, after a session's input was taken or its output sent. A replay may wait for

@@ -29,12 +29,37 @@ use crate::{
 /// A command that was checked.
 #[derive(Clone, Debug)]
 pub enum Command {
-    Subscribe { id: Option<Id>, symbols: Vec<Target>, spec: Spec, resume: Option<ResumeFrom> },
-    Unsubscribe { id: Option<Id>, symbols: Vec<Target>, name: Option<Name> },
-    Set { id: Option<Id>, symbols: Vec<Target>, name: Option<Name>, change: Change },
-    List { id: Option<Id> },
-    Ping { id: Option<Id> },
-    Auth { id: Option<Id> },
+    Subscribe {
+        id: Option<Id>,
+        symbols: Vec<Target>,
+        spec: Spec,
+        resume: Option<ResumeFrom>,
+    },
+    Unsubscribe {
+        id: Option<Id>,
+        symbols: Vec<Target>,
+        name: Option<Name>,
+    },
+    Set {
+        id: Option<Id>,
+        symbols: Vec<Target>,
+        name: Option<Name>,
+        change: Change,
+    },
+    List {
+        id: Option<Id>,
+    },
+    Ping {
+        id: Option<Id>,
+    },
+    Auth {
+        id: Option<Id>,
+    },
+    /// The client has read so many frames of data.
+    Ack {
+        id: Option<Id>,
+        seen: u64,
+    },
 }
 
 /// One entry of `symbols`.
@@ -166,6 +191,16 @@ impl FieldReader<'_> {
             }
             "list" => self.only(op, &["op", "id"]).map(|()| Command::List { id }),
             "ping" => self.only(op, &["op", "id"]).map(|()| Command::Ping { id }),
+            "ack" => {
+                self.only(op, &["op", "id", "seen"])?;
+                let Some(seen) = self.get("seen") else {
+                    let message = "seen is missing: how many frames of data were read".to_owned();
+                    return Err((ErrorCode::MissingField, message));
+                };
+                let count = whole(seen);
+                let count = count.ok_or_else(|| bad("seen", "a whole number of frames from 0 on", seen))?;
+                Ok(Command::Ack { id, seen: count })
+            }
             "auth" => {
                 self.only(op, &["op", "id", "token"])?;
                 match self.get("token") {
@@ -291,7 +326,7 @@ const SUBSCRIBE: [&str; 10] =
     ["op", "id", "symbols", "as", "mode", "interval_ms", "snapshot", "fields", "numbers", "resume"];
 /// The fields of `set`.
 const SET: [&str; 8] = ["op", "id", "symbols", "as", "mode", "interval_ms", "fields", "numbers"];
-const OPS: &str = "subscribe, unsubscribe, set, list, ping, auth";
+const OPS: &str = "subscribe, unsubscribe, set, list, ping, auth, ack";
 
 impl Target {
     /// A text with a star is a pattern. One that only has escaped stars names a symbol that has them.

@@ -27,6 +27,8 @@ pub struct ShownLimits {
     pub ring_ticks: usize,
     pub stale_ms: u64,
     pub unsent_bytes: usize,
+    /// Its presence says that `ack` is taken.
+    pub target_delay_ms: u64,
     pub control_bytes: usize,
     pub line_bytes: usize,
     pub handshake_ms: u64,
@@ -242,6 +244,7 @@ impl<'a> Control<'a> {
                 ring_ticks: limits.ring_ticks,
                 stale_ms: millis(limits.stale),
                 unsent_bytes: limits.unsent_bytes,
+                target_delay_ms: millis(limits.target_delay),
                 control_bytes: limits.control_bytes,
                 line_bytes: limits.line_bytes,
                 handshake_ms: millis(limits.handshake),

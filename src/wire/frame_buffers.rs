@@ -76,10 +76,13 @@ pub enum FrameSize {
     Full,
     /// Small: the client is behind, and messages that are chosen later have newer values.
     Small,
+    /// For a client that is behind and reads few frames a second.
+    Medium,
 }
 
 /// Bytes of a frame for a client that is behind: messages that are encoded can no longer be conflated.
 const SMALL_FRAME_BYTES: usize = 2 * 1024;
+const MEDIUM_FRAME_BYTES: usize = 6 * 1024;
 
 /// A frame has space for at least two messages, whatever the limit.
 fn at_least_two(payload_bytes_max: usize, message_bytes_max: usize) -> usize {
@@ -112,6 +115,10 @@ impl FrameBuffers {
         self.payload_bytes_max = at_least_two(payload_bytes_max, self.message_bytes_max);
     }
 
+    fn at_most(&self, payload_bytes: usize) -> usize {
+        at_least_two(payload_bytes, self.message_bytes_max).min(self.payload_bytes_max)
+    }
+
     /// Releases the buffers of free frames.
     pub fn shrink(&mut self) {
         for &free in &self.free {
@@ -140,9 +147,8 @@ impl FrameBuffers {
         (self.repeats, self.keep_as, self.finished) = (None, None, None);
         let room_bytes = match size {
             FrameSize::Full => self.payload_bytes_max,
-            FrameSize::Small => {
-                at_least_two(SMALL_FRAME_BYTES, self.message_bytes_max).min(self.payload_bytes_max)
-            }
+            FrameSize::Small => self.at_most(SMALL_FRAME_BYTES),
+            FrameSize::Medium => self.at_most(MEDIUM_FRAME_BYTES),
         };
         let (message_bytes_max, times) = (self.message_bytes_max, self.times);
         self.current_mut().times = times;

@@ -39,6 +39,7 @@ pub use framer::Framer;
 pub use id::Id;
 pub use inflater::{InflateFault, Inflater};
 pub use taken_in::TakenIn;
+pub use websocket::ping;
 
 /// The version of the protocol in `welcome`.
 pub const PROTOCOL_VERSION: u32 = 1;

@@ -42,6 +42,15 @@ pub fn write_ping(out: &mut Vec<u8>) {
     write_frame(OpCode::Control(Control::Ping), b"", out);
 }
 
+/// A ping whose payload is a position in the stream; its pong brings it back.
+pub fn ping(position: u64) -> [u8; 10] {
+    const FINAL_PING: u8 = 0x89;
+    let mut frame = [0; 10];
+    frame[..2].copy_from_slice(&[FINAL_PING, 8]);
+    frame[2..].copy_from_slice(&position.to_be_bytes());
+    frame
+}
+
 pub fn write_close(reason: super::CloseReason, out: &mut Vec<u8>) {
     let mut payload = reason.code().to_be_bytes().to_vec();
     payload.extend_from_slice(reason.phrase().as_bytes());

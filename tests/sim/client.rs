@@ -37,6 +37,8 @@ pub struct Client {
     next_act: usize,
     next_id: u64,
     is_deaf: bool,
+    /// It has answered a ping on this connection: it must go on.
+    has_answered: bool,
     /// Everything planned has happened: it reads whatever comes.
     is_calm: bool,
     is_closing: bool,
@@ -93,6 +95,7 @@ impl Client {
             next_act: 0,
             next_id: 1,
             is_deaf: false,
+            has_answered: false,
             is_calm: false,
             is_closing: false,
             closed_by: None,
@@ -164,7 +167,8 @@ impl Client {
         (self.connected_at, self.heard_at, self.next_read_at) = (now, now, now);
         self.witness = Witness::default();
         self.inbound.clear();
-        (self.passed, self.has_head, self.is_deaf, self.is_closing) = (0, false, false, false);
+        (self.passed, self.has_head, self.is_closing) = (0, false, false);
+        (self.is_deaf, self.has_answered) = (false, false);
         self.closed_by = None;
         self.allowed.clear();
         self.connections += 1;
@@ -236,6 +240,15 @@ impl Client {
     fn send(&mut self, bytes: &[u8]) {
         if let Some(link) = self.link {
             self.net.borrow_mut().client_sends(link, bytes);
+        }
+    }
+
+    /// Notes that what it sends proves that it reads.
+    fn prove(&mut self) {
+        self.has_answered = true;
+        if let Some(link) = self.link {
+            let now = self.now();
+            self.net.borrow_mut().links[link].proved_at = now;
         }
     }
 
@@ -334,6 +347,8 @@ impl Client {
             Act::WebSocketPing => self.send_frame(websocket::PING, b"sim"),
             Act::Deaf => {
                 self.is_deaf = true;
+                // It is sent nothing that it does not prove to have read.
+                self.terms.age_nanos = None;
                 self.allowed.insert(4001);
             }
             Act::Close => {
@@ -512,6 +527,7 @@ impl Client {
                 }
                 websocket::PING => {
                     if !self.is_deaf {
+                        self.prove();
                         self.send_frame(websocket::PONG, &payload);
                     }
                 }
@@ -677,7 +693,7 @@ impl Client {
         if self.link.is_none() || self.plan.kind == ClientKind::Silent {
             return Ok(());
         }
-        if self.is_deaf && !self.is_closing {
+        if self.is_deaf && self.has_answered && !self.is_closing {
             return Err((
                 Law::Deadline,
                 format!("client {} answers no ping and is still there", self.plan.number),

@@ -101,6 +101,8 @@ pub struct Link {
     is_cut: bool,
     is_reset: bool,
     pub server_closed: bool,
+    /// When the client last sent what proves that it reads: a pong or an `ack`.
+    pub proved_at: Nanos,
     /// Bytes towards the client that a reset has taken.
     pub lost_bytes: bool,
     /// How many bytes had been taken towards the client when the server last read from it: (up, down).
@@ -226,6 +228,7 @@ impl Network {
             is_cut: false,
             is_reset: false,
             server_closed: false,
+            proved_at: now,
             lost_bytes: false,
             marks: VecDeque::new(),
         });

@@ -37,8 +37,8 @@ use tickcast::{
         state::ServerState,
     },
     session::{
-        inbound::query::subscribe_command, node::NodeState, peer::Peer, position::Position,
-        socket::SessionSocket, stats::ShardReport,
+        inbound::query::subscribe_command, node::NodeState, outbound::window::DataHold, peer::Peer,
+        position::Position, socket::SessionSocket, stats::ShardReport,
     },
     tick::{Nanos, Tick},
     topic::{BatchQueue, FeedId, Ingest, Interest, Market, Outlet},
@@ -324,7 +324,11 @@ impl Node {
                 if !self.slow.insert(link) {
                     continue;
                 }
-                let stalled = closing.since.since(net.links[link].down.progress_at);
+                let path = &net.links[link];
+                // One that is held was sent no data: it has proved nothing.
+                let is_held = session.hold == DataHold::Window;
+                let took_at = if is_held { path.proved_at } else { path.down.progress_at };
+                let stalled = closing.since.since(took_at);
                 if stalled < progress {
                     let (client, ms) = (net.links[link].client, stalled / 1_000_000);
                     return Err((

@@ -63,6 +63,7 @@ fn every_command_of_the_client_is_one_that_the_server_reads() {
         },
         client::Command::List { id: Some(Id::Text("mine".into())) },
         client::Command::Auth { id: id(), token: "t" },
+        client::Command::Ack { seen: 1_207 },
     ];
     commands.extend(more.iter().map(client::Command::to_json));
     for command in commands {

@@ -73,6 +73,10 @@ pub enum Command<'a> {
         id: Option<Id>,
         token: &'a str,
     },
+    /// So many frames with data were read on this connection. It is not answered.
+    Ack {
+        seen: u64,
+    },
 }
 
 /// The command that subscribes.

@@ -3,7 +3,13 @@
 //! Bytes and frames are counted as they arrive, so that input that never becomes a message (pings, empty continuation
 //! frames) counts too.
 
-use crate::{limits::Limits, tick::Nanos};
+use super::boundary::{Arrival, Boundary};
+use crate::{
+    limits::Limits,
+    planted::{Fault, is_planted},
+    session::stats::LimitHit,
+    tick::Nanos,
+};
 
 /// A token bucket: `rate` a second, at most `burst` at once.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +55,23 @@ impl Budget {
 
     pub fn take_command(&mut self, limits: &Limits, now: Nanos) -> bool {
         self.commands.take(1, limits.commands_per_second, limits.commands_burst, now)
+    }
+
+    /// Counts bytes that have arrived, and the frames that begin in them. Returns the budget that they exceed.
+    pub fn take_input(
+        &mut self,
+        boundary: &mut Boundary,
+        bytes: &mut [u8],
+        arrived: impl FnMut(Arrival),
+        limits: &Limits,
+        now: Nanos,
+    ) -> Option<LimitHit> {
+        let frames = boundary.pass(bytes, arrived);
+        if !self.take_bytes(bytes.len(), limits, now) {
+            return Some(LimitHit::InboundBytes);
+        }
+        let is_within = self.take_frames(frames, limits, now) || is_planted(Fault::CountsNoFrames);
+        (!is_within).then_some(LimitHit::Frames)
     }
 
     pub fn take_frames(&mut self, frames: u32, limits: &Limits, now: Nanos) -> bool {

@@ -10,3 +10,4 @@ mod list;
 pub mod query;
 pub mod read;
 mod schedule;
+mod small;

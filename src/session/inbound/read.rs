@@ -22,6 +22,7 @@ use tokio_tungstenite::tungstenite::{
 use super::{
     boundary::{Arrival, Boundary},
     budget::Budget,
+    small::Small,
 };
 use crate::{
     fanout::SessionKey,
@@ -155,6 +156,11 @@ impl<S: SessionSocket> Core<S> {
 
     fn read_message(&mut self, key: SessionKey, stream: &S, inbound: &mut Inbound) -> Progress {
         let now = self.node.clock.now();
+        if inbound.decoder.is_none()
+            && let Some(progress) = self.read_small(key, stream, inbound, now)
+        {
+            return progress;
+        }
         let node = Arc::clone(&self.node);
         let Some(session) = self.session(key) else { return Progress::Ended };
         let Session { control, control_frames, budget, .. } = session;
@@ -205,11 +211,67 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    fn take_message(&mut self, key: SessionKey, message: Message, arrival: Arrival, now: Nanos) -> Progress {
-        let Some(session) = self.session(key) else { return Progress::Ended };
-        if !is_planted(Fault::ForgetsHeard) {
+    /// Reads between two messages, and takes the proofs of reading that come first. What is behind them is left to a
+    /// decoder; `None` when there is some.
+    fn read_small(
+        &mut self,
+        key: SessionKey,
+        stream: &S,
+        inbound: &mut Inbound,
+        now: Nanos,
+    ) -> Option<Progress> {
+        let node = Arc::clone(&self.node);
+        let mut buffer = [0; READ_BUFFER_BYTES];
+        let bytes = match stream.receive(&mut buffer) {
+            Ok(bytes @ 1..) => &mut buffer[..bytes],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Some(Progress::WouldBlock),
+            Ok(0) | Err(_) => {
+                self.drop_session(key, CloseReason::Gone);
+                return Some(Progress::Ended);
+            }
+        };
+        let Some(session) = self.session(key) else { return Some(Progress::Ended) };
+        let mut arrivals = VecDeque::new();
+        let note = |arrival| arrivals.push_back(arrival);
+        if let Some(limit) = session.budget.take_input(&mut inbound.boundary, bytes, note, &node.limits, now)
+        {
+            self.stats.limits[limit as usize] += 1;
+            self.close(key, CloseReason::Policy);
+            return Some(Progress::Ended);
+        }
+        let mut rest = &*bytes;
+        while let Some((small, length)) = Small::read(rest) {
+            match small {
+                Small::Pong { payload, bytes } => self.take_pong(key, &payload[..bytes], now),
+                Small::Ack(seen) if self.take_ack(key, seen, now).is_ok() => {
+                    // It was a message of data.
+                    arrivals.pop_front();
+                }
+                Small::Ack(_) => break,
+            }
+            self.note_heard(key, now);
+            rest = &rest[length..];
+        }
+        if rest.is_empty() {
+            return Some(Progress::Message(bytes.len()));
+        }
+        inbound.decoder = Some(decoder(rest.to_vec(), arrivals, &node.limits));
+        None
+    }
+
+    fn note_heard(&mut self, key: SessionKey, now: Nanos) {
+        if let Some(session) = self.session(key)
+            && !is_planted(Fault::ForgetsHeard)
+        {
             session.heard_at = now;
         }
+    }
+
+    fn take_message(&mut self, key: SessionKey, message: Message, arrival: Arrival, now: Nanos) -> Progress {
+        if self.session(key).is_none() {
+            return Progress::Ended;
+        }
+        self.note_heard(key, now);
         let bytes = message.len();
         match message {
             Message::Text(text) => self.command(key, text.as_str(), now),
@@ -219,7 +281,8 @@ impl<S: SessionSocket> Core<S> {
             }
             Message::Binary(_) => self.close(key, CloseReason::UnsupportedData),
             Message::Close(_) => self.closed_by_client(key),
-            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+            Message::Pong(payload) => self.take_pong(key, &payload, now),
+            Message::Ping(_) | Message::Frame(_) => {}
         }
         Progress::Message(bytes)
     }
@@ -272,14 +335,8 @@ impl<S: SessionSocket> Read for CountedSocket<'_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let bytes = self.stream.receive(buffer)?;
         let arrivals = &mut *self.arrivals;
-        let frames = self.boundary.pass(&mut buffer[..bytes], |arrival| arrivals.push_back(arrival));
-        if !self.budget.take_bytes(bytes, self.limits, self.now) {
-            self.spent = Some(LimitHit::InboundBytes);
-        } else if !self.budget.take_frames(frames, self.limits, self.now)
-            && !is_planted(Fault::CountsNoFrames)
-        {
-            self.spent = Some(LimitHit::Frames);
-        }
+        let note = |arrival| arrivals.push_back(arrival);
+        self.spent = self.budget.take_input(self.boundary, &mut buffer[..bytes], note, self.limits, self.now);
         if self.spent.is_some() {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }

@@ -13,12 +13,14 @@ use std::sync::Arc;
 use super::{
     backlog::{ALLOWANCE_UNITS, Backlog},
     job::{Job, Jobs, ListJob, SymbolsCommand, SymbolsJob, WaitingMessage},
+    small::Ack,
 };
 use crate::{
     fanout::{SessionKey, Units},
     memory,
     session::{
         core::Core,
+        outbound::window::BadAck,
         socket::SessionSocket,
         stats::{LimitHit, thread_nanos},
     },
@@ -42,6 +44,8 @@ const BYTES_A_UNIT: usize = 4;
 const WALKS_SHARE: u32 = 4;
 /// A slice of fewer units is not counted.
 const COUNTED_UNITS: usize = 256;
+/// A longer `ack` is a command like the others.
+const ACK_BYTES_MAX: usize = 256;
 /// A longer message is timed from its first byte, a shorter one when it needs many units: reading the thread's clock is
 /// a system call.
 const TIMED_BYTES: usize = 4 * 1024;
@@ -66,6 +70,9 @@ impl<S: SessionSocket> Core<S> {
     }
 
     fn take_command(&mut self, key: SessionKey, text: &str, now: Nanos, at_once: AtOnce) {
+        if text.len() <= ACK_BYTES_MAX && self.is_taken_ack(key, text, now) {
+            return;
+        }
         let limits: &crate::limits::Limits = &Arc::clone(&self.node).limits;
         let Some(session) = self.session(key) else { return };
         let is_within_rate = session.budget.take_command(limits, now);
@@ -96,6 +103,21 @@ impl<S: SessionSocket> Core<S> {
         }
         self.backlog.allowance.spend(units.spent());
         self.note_slice(units.spent(), begun);
+    }
+
+    /// Takes an `ack` without a fault, which is no command among the others: it waits for none and counts as none.
+    fn is_taken_ack(&mut self, key: SessionKey, text: &str, now: Nanos) -> bool {
+        let node = Arc::clone(&self.node);
+        let Some(seen) = Ack::parse(text.as_bytes()).or_else(|| {
+            memchr::memmem::find(text.as_bytes(), b"\"ack\"")?;
+            match self.reader.read(&mut text.as_bytes().to_vec(), &node.limits) {
+                Ok(Command::Ack { seen, .. }) => Some(seen),
+                _ => None,
+            }
+        }) else {
+            return false;
+        };
+        self.take_ack(key, seen, now).is_ok()
     }
 
     /// Does a turn's share of the work that waits.
@@ -257,6 +279,16 @@ impl<S: SessionSocket> Core<S> {
             }
             Command::Ping { id } => {
                 self.control(key, &Control::Pong { id, ts: node.market.at(now) });
+                return None;
+            }
+            Command::Ack { id, seen } => {
+                if let Err(BadAck { least, most }) = self.take_ack(key, seen, now) {
+                    let message = format!(
+                        "seen must be from {least} to {most}, the frames of data that were sent, this is {seen}"
+                    );
+                    let error = CommandError { id, code: ErrorCode::BadValue, message };
+                    self.control(key, &Control::error(&error));
+                }
                 return None;
             }
             Command::Auth { id } => {

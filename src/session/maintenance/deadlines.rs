@@ -7,7 +7,9 @@ use crate::{
     fanout::{SessionKey, Units},
     limits::Limits,
     planted::{Fault, is_planted},
-    session::{core::Core, socket::SessionSocket, state::Session, stats::thread_nanos},
+    session::{
+        core::Core, outbound::window::ReadWindow, socket::SessionSocket, state::Session, stats::thread_nanos,
+    },
     tick::Nanos,
     wire::{CloseReason, Control, control::Pace},
 };
@@ -43,6 +45,7 @@ impl<S: SessionSocket> Core<S> {
         self.time_slice(units.spent(), Some(begun));
         for index in 0..self.sessions.len() {
             let key = SessionKey(u32::try_from(index).unwrap_or(u32::MAX));
+            self.release_drained(key);
             let Some(session) = self.session(key) else { continue };
             note_acknowledged(session, now);
             match check_deadlines(session, &node.limits, now) {
@@ -62,6 +65,7 @@ impl<S: SessionSocket> Core<S> {
     fn maintain(&mut self, key: SessionKey, limits: &Limits, now: Nanos) {
         // Heartbeats use the market's clock: they give the time as of which the values shown are true.
         let market = self.node.market.at(now);
+        let is_released = self.maintain_window(key, now, limits);
         let Some(session) = self.session(key) else { return };
         if session.closing.is_some() {
             return;
@@ -89,7 +93,7 @@ impl<S: SessionSocket> Core<S> {
         if heartbeat {
             self.heartbeat(key, market);
         }
-        if ping || changed || heartbeat {
+        if ping || changed || heartbeat || is_released {
             self.flush(key);
         }
         if is_idle {
@@ -106,9 +110,10 @@ impl<S: SessionSocket> Core<S> {
     }
 }
 
-/// On a thin link the peer takes bytes long before the kernel has room for more. That is progress too.
+/// On a thin link the peer takes bytes long before the kernel has room for more, or a pong can come. That is progress
+/// too.
 fn note_acknowledged<S: SessionSocket>(session: &mut Session<S>, now: Nanos) {
-    if session.blocked {
+    if session.is_stopped() {
         let unacknowledged_bytes = session.transport.stream.unacknowledged_bytes();
         if unacknowledged_bytes < session.unacknowledged_bytes {
             session.progress_at = now;
@@ -117,29 +122,46 @@ fn note_acknowledged<S: SessionSocket>(session: &mut Session<S>, now: Nanos) {
     }
 }
 
-fn check_deadlines<S>(session: &Session<S>, limits: &Limits, now: Nanos) -> DeadlineAction {
+fn check_deadlines<S: SessionSocket>(session: &Session<S>, limits: &Limits, now: Nanos) -> DeadlineAction {
     if let Some(closing) = &session.closing {
         let is_over = now >= closing.deadline && !is_planted(Fault::ClosesForever);
         return if is_over { DeadlineAction::Drop } else { DeadlineAction::Fine };
     }
     let progress = nanos(limits.progress) / if is_planted(Fault::SlowTooSoon) { 4 } else { 1 };
-    if session.blocked && now.since(session.progress_at) >= progress && !is_planted(Fault::NeverSlow) {
+    // One that reads slowly proves it as seldom.
+    let proof = if session.blocked { 0 } else { 2 * session.drain_nanos() };
+    if session.is_stopped()
+        && now.since(session.progress_at) >= progress.max(proof)
+        && !is_planted(Fault::NeverSlow)
+    {
         return DeadlineAction::Close(CloseReason::Slow);
     }
-    let unanswered = session.pinged_at > session.heard_at;
-    if unanswered
-        && !session.blocked
-        && !session.reading_held
-        && now.since(session.pinged_at) >= nanos(limits.pong)
-    {
+    // A client that has never answered a ping may be one that cannot: it is there while its system takes what it is sent.
+    let is_there = || !session.answers_pings && session.transport.stream.unacknowledged_bytes() == 0;
+    if !session.blocked && !session.reading_held && session.is_unanswered(limits, now) && !is_there() {
         return DeadlineAction::Close(CloseReason::PongTimeout);
     }
     DeadlineAction::Fine
 }
 
+impl<S> Session<S> {
+    /// The last ping was not answered in time, and nothing else has come.
+    pub(super) fn is_unanswered(&self, limits: &Limits, now: Nanos) -> bool {
+        self.pinged_at > self.heard_at && now.since(self.pinged_at) >= nanos(limits.pong)
+    }
+
+    /// How long a held client needs, at its own rate, for what is under way.
+    fn drain_nanos(&self) -> u64 {
+        self.window.as_deref().map_or(0, |window| window.drain_nanos(self.sent()))
+    }
+}
+
 fn pace_of<S: SessionSocket>(session: &Session<S>, limits: &Limits, now: Nanos) -> Pace {
     let kernel_unsent_bytes = if session.blocked { session.transport.stream.unsent_bytes() } else { 0 };
     if kernel_unsent_bytes + session.waiting_bytes() > limits.unsent_bytes {
+        return Pace::Conflating;
+    }
+    if session.window.as_deref().is_some_and(ReadWindow::is_spaced) {
         return Pace::Conflating;
     }
     match session.behind_since {

@@ -5,6 +5,7 @@
 use crate::{
     session::{
         core::Core,
+        outbound::window::{DataHold, ReadProof},
         socket::SessionSocket,
         stats::{ShardReport, ShardStats},
     },
@@ -13,6 +14,7 @@ use crate::{
 
 impl<S: SessionSocket> Core<S> {
     pub fn report(&mut self) -> ShardReport {
+        let now = self.node.clock.now();
         let behind = self.fanout.all_behind();
         let mut report = ShardReport {
             accounts: self.fanout.accounts_with(&behind),
@@ -27,6 +29,11 @@ impl<S: SessionSocket> Core<S> {
                 Pace::Live => report.live += 1,
                 Pace::Conflating => report.conflating += 1,
             }
+            report.held += usize::from(session.hold == DataHold::Window);
+            let is_missing =
+                session.window.as_deref().is_some_and(|window| window.proof == ReadProof::Missing);
+            let is_unanswered = !session.answers_pings && session.is_unanswered(&self.node.limits, now);
+            report.unanswering += usize::from(is_missing || is_unanswered);
             report.waiting_bytes += session.waiting_bytes();
             report.control_bytes_max = report.control_bytes_max.max(session.control.len());
         }

@@ -4,7 +4,12 @@ use std::cmp::Reverse;
 
 use crate::{
     fanout::{Behind, SessionKey},
-    session::{core::Core, socket::SessionSocket, state::Session},
+    session::{
+        core::Core,
+        outbound::window::{DataHold, ReadProof, ReadWindow},
+        socket::SessionSocket,
+        state::Session,
+    },
     tick::Nanos,
     wire::control::Pace,
 };
@@ -23,7 +28,7 @@ pub struct SlowSession {
     pub why: String,
     /// For how long it has been behind without a break.
     pub behind_ms: u64,
-    /// For how long the socket has taken no byte, when it takes none.
+    /// For how long the client has taken no byte, when it is sent none before it does.
     pub blocked_ms: u64,
     pub dirty: usize,
     pub pending_ticks: u64,
@@ -32,6 +37,14 @@ pub struct SlowSession {
     pub kernel_unsent_bytes: usize,
     /// In the session's own buffers.
     pub waiting_bytes: usize,
+    /// Given to the socket, and not yet read by the client as far as it is known.
+    pub under_way_bytes: u64,
+    /// As much may be; `null` for a session without a window.
+    pub window_bytes: Option<u64>,
+    /// How long the last proven byte was under way to the client, and back its proof.
+    pub delay_ms: u64,
+    /// How the client proves what it has read: `awaited`, `pongs`, `acks` or `missing`.
+    pub proof: &'static str,
     pub subscriptions: usize,
     pub frames_sent: u64,
     pub bytes_sent: u64,
@@ -71,9 +84,18 @@ impl<S: SessionSocket> Core<S> {
         let kernel_unsent_bytes = session.transport.stream.unsent_bytes();
         let market = self.node.market.at(now);
         let since = |then: Nanos| now.since(then) / 1_000_000;
-        let blocked_ms = if session.blocked { since(session.progress_at) } else { 0 };
+        let blocked_ms = if session.is_stopped() { since(session.progress_at) } else { 0 };
+        let window = session.window.as_deref();
         let why = if session.blocked {
             format!("its socket has taken no byte for {blocked_ms} ms")
+        } else if session.hold == DataHold::Window {
+            let (under_way, size) = (session.under_way_bytes(), window.and_then(ReadWindow::size_bytes));
+            format!(
+                "its client has yet to read {under_way} bytes, {} may be under way",
+                size.unwrap_or_default()
+            )
+        } else if window.is_some_and(ReadWindow::is_spaced) {
+            "its client reads few frames a second".to_owned()
         } else if behind.dirty > 0 {
             "its subscriptions wait for their intervals".to_owned()
         } else {
@@ -92,6 +114,10 @@ impl<S: SessionSocket> Core<S> {
             oldest_ms: behind.oldest.map_or(0, |oldest| market.since(oldest) / 1_000_000),
             kernel_unsent_bytes,
             waiting_bytes: session.waiting_bytes(),
+            under_way_bytes: session.under_way_bytes(),
+            window_bytes: window.and_then(ReadWindow::size_bytes),
+            delay_ms: window.map_or(0, |window| window.delay_nanos() / 1_000_000),
+            proof: window.map_or(ReadProof::Awaited, |window| window.proof).label(),
             subscriptions: self.fanout.session_subscriptions(key),
             frames_sent: session.frames_sent,
             bytes_sent: session.bytes_sent,
@@ -101,7 +127,7 @@ impl<S: SessionSocket> Core<S> {
 
 /// As [`SlowSession::rank`] of its description.
 fn rank<S>(session: &Session<S>, behind: &Behind, now: Nanos, market: Nanos) -> Reverse<(u64, u64, u64)> {
-    let blocked_ms = if session.blocked { now.since(session.progress_at) / 1_000_000 } else { 0 };
+    let blocked_ms = if session.is_stopped() { now.since(session.progress_at) / 1_000_000 } else { 0 };
     let oldest_ms = behind.oldest.map_or(0, |oldest| market.since(oldest) / 1_000_000);
     Reverse((blocked_ms, oldest_ms, behind.ticks))
 }

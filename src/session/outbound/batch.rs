@@ -46,6 +46,11 @@ impl<S: SessionSocket> Core<S> {
                 self.flush_at(key, now);
                 continue;
             }
+            if !self.may_send_data(key, *now) {
+                // Its ping may have to be written.
+                self.flush_at(key, now);
+                continue;
+            }
             match self.prepare_frame(key, *now) {
                 Some(frame) => self.prepared.push((key, frame)),
                 None => self.mark_caught_up(key, *now),
@@ -64,7 +69,7 @@ impl<S: SessionSocket> Core<S> {
         for (key, frame) in prepared.drain(..) {
             match self.send_frame(key, frame, now) {
                 WriteOutcome::CaughtUp => self.mark_caught_up(key, *now),
-                WriteOutcome::All | WriteOutcome::Blocked => self.flush_on(key, 1, now),
+                WriteOutcome::All | WriteOutcome::Blocked | WriteOutcome::Held => self.flush_on(key, 1, now),
                 WriteOutcome::Broken => self.drop_session(key, CloseReason::Gone),
             }
         }

@@ -7,15 +7,14 @@ use crate::{
     fanout::{FrameTally, SessionKey},
     session::{core::Core, socket::SessionSocket, state::InFlight},
     tick::Nanos,
-    wire::{FrameSize, HeldFrame},
+    wire::HeldFrame,
 };
 
 impl<S: SessionSocket> Core<S> {
     /// Chooses and encodes the next frame of the session; `None` when there is nothing to send.
     pub(in crate::session) fn prepare_frame(&mut self, key: SessionKey, now: Nanos) -> Option<PreparedFrame> {
         let session = self.session(key)?;
-        let behind = session.behind_since.is_some();
-        let (size, encoding) = (if behind { FrameSize::Small } else { FrameSize::Full }, session.encoding());
+        let (size, encoding) = (session.frame_size(), session.encoding());
         let market = self.node.market.at(now);
         let tally = encoding.fill(&mut self.framer, size, &mut self.fanout, key, market, &self.node.ingest);
         self.framer.hold().map(|frame| PreparedFrame { frame, tally })
@@ -58,7 +57,13 @@ impl<S: SessionSocket> Core<S> {
             return WriteOutcome::Broken;
         };
         let frame = self.framer.get(held);
-        let taken = match session.transport.stream.send_both(own, frame.bytes) {
+        session.data_frames += 1;
+        let ping =
+            session.ping_behind(own.len() + frame.bytes.len(), frame.taken_in, *now, &self.node.limits);
+        let ping = ping.as_ref().map_or(&[][..], |ping| &ping[..]);
+        // An encoding has pings or positions, and not both.
+        let runs = if ping.is_empty() { [own, frame.bytes] } else { [frame.bytes, ping] };
+        let taken = match session.transport.stream.send_both(runs[0], runs[1]) {
             Ok(taken) => taken,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(_) => return WriteOutcome::Broken,
@@ -67,9 +72,9 @@ impl<S: SessionSocket> Core<S> {
         let market = self.node.market.at(*now);
         self.stats.bytes_sent += taken as u64;
         session.note_progress(taken, *now);
-        if taken < own.len() + frame.bytes.len() {
-            session.rest.extend_from_slice(own.get(taken..).unwrap_or_default());
-            session.rest.extend_from_slice(&frame.bytes[taken.saturating_sub(own.len())..]);
+        if taken < runs[0].len() + runs[1].len() {
+            session.rest.extend_from_slice(runs[0].get(taken..).unwrap_or_default());
+            session.rest.extend_from_slice(&runs[1][taken.saturating_sub(runs[0].len())..]);
             session.rest_frames = 1;
             let (rx, taken_in) = (frame.rx.to_vec(), frame.taken_in);
             session.in_flight = Some(Box::new(InFlight { tally: *tally, rx, taken_in }));

@@ -2,6 +2,9 @@
 //!
 //! Invariant: data is encoded here only when everything before it goes into the socket in the same write.
 
+use std::sync::Arc;
+
+use super::window::DataHold;
 use crate::{
     fanout::SessionKey,
     planted::{Fault, is_planted},
@@ -11,7 +14,6 @@ use crate::{
         state::{InFlight, Session},
     },
     tick::Nanos,
-    wire::FrameSize,
 };
 
 /// With more control bytes than this, data waits: the socket may not take both, and data encoded later is fresher.
@@ -27,13 +29,18 @@ impl<S: SessionSocket> Core<S> {
                 && !session.holds_data()
                 && session.in_flight.is_none()
                 && session.behind_since.is_none()
+                && session.hold == DataHold::None
         };
         if !self.session(key).is_some_and(|session| takes_data(session)) || self.fanout.is_drained(key) {
             return;
         }
         let Some(encoding) = self.session(key).map(|session| session.encoding()) else { return };
         let market = self.node.market.at(now);
-        let (size, ingest) = (FrameSize::Full, &self.node.ingest);
+        if !self.may_send_data(key, now) {
+            return;
+        }
+        let Some(size) = self.session(key).map(|session| session.frame_size()) else { return };
+        let ingest = &self.node.ingest;
         let tally = encoding.fill(&mut self.framer, size, &mut self.fanout, key, market, ingest);
         let Some(frame) = self.framer.ready() else { return };
         let (bytes, newest_order) = (frame.bytes.to_vec(), frame.newest_order);
@@ -42,10 +49,16 @@ impl<S: SessionSocket> Core<S> {
         if encoding.has_position() {
             self.write_position(key, newest_order, &mut position);
         }
+        let node = Arc::clone(&self.node);
         let Some(session) = self.session(key) else { return };
         session.rest.extend_from_slice(&position);
         session.rest.extend_from_slice(&bytes);
         session.rest_frames += 1;
+        session.data_frames += 1;
+        if let Some(ping) = session.ping_behind(session.rest.len(), taken_in, now, &node.limits) {
+            session.rest.extend_from_slice(&ping);
+            session.rest_frames += 1;
+        }
         if !is_planted(Fault::JoinsUncounted) {
             session.in_flight = Some(Box::new(InFlight { tally, rx, taken_in }));
         }

@@ -2,9 +2,11 @@
 
 mod batch;
 mod control;
+pub mod flow;
 mod frame;
 mod join;
 pub mod pacing;
 mod position;
 pub mod prepared;
+pub mod window;
 pub mod write;

@@ -14,6 +14,8 @@ pub enum WriteOutcome {
     All,
     /// The socket takes no more.
     Blocked,
+    /// The client has yet to read what it was sent.
+    Held,
     /// Nothing is left to write.
     CaughtUp,
     Broken,

@@ -10,7 +10,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::prepared::WriteOutcome;
+use super::{prepared::WriteOutcome, window::DataHold};
 use crate::{
     fanout::SessionKey,
     planted::{Fault, is_planted},
@@ -51,7 +51,11 @@ impl<S: SessionSocket> Core<S> {
             match self.write_next(key, &stream, &mut frames, now) {
                 WriteOutcome::CaughtUp => return self.mark_caught_up(key, *now),
                 WriteOutcome::All if frames >= FRAMES_A_TURN => return self.fanout.make_ready(key),
-                WriteOutcome::All => {}
+                WriteOutcome::Held if self.session(key).is_none_or(|session| session.control.is_empty()) => {
+                    return;
+                }
+                // What it is held for may be the answer to a ping that is written now.
+                WriteOutcome::All | WriteOutcome::Held => {}
                 WriteOutcome::Broken => return self.drop_session(key, CloseReason::Gone),
                 WriteOutcome::Blocked => {
                     if self.block(key, &stream, *now) {
@@ -83,6 +87,9 @@ impl<S: SessionSocket> Core<S> {
         }
         if session.closing.is_some() || session.holds_data() {
             return WriteOutcome::CaughtUp;
+        }
+        if !self.may_send_data(key, *now) {
+            return WriteOutcome::Held;
         }
         *frames += 1;
         self.write_data(key, now)
@@ -170,7 +177,10 @@ impl<S: SessionSocket> Core<S> {
 impl<S> Session<S> {
     pub(super) fn note_progress(&mut self, bytes: usize, now: Nanos) {
         if bytes > 0 {
-            self.progress_at = now;
+            // What a held session is sent is no data, and the kernel takes it whether its client reads or not.
+            if self.hold != DataHold::Window {
+                self.progress_at = now;
+            }
             self.bytes_sent += bytes as u64;
         }
     }

@@ -1,0 +1,120 @@
+//! Proofs of reading, taken from what has arrived without a decoder: whole pongs, and `ack` in its usual spelling.
+//!
+//! A client in step sends little else. Everything that is not exactly such a frame is left to the decoder.
+
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+
+/// A frame that proves something.
+pub enum Small {
+    Pong { payload: [u8; PAYLOAD_BYTES_MAX], bytes: usize },
+    Ack(u64),
+}
+
+/// The usual spelling of `ack`.
+pub struct Ack;
+
+/// The longest payload that is taken here; a control frame has no longer one.
+const PAYLOAD_BYTES_MAX: usize = 125;
+const HEAD_BYTES: usize = 6;
+const FINAL: u8 = 0x80;
+const MASKED: u8 = 0x80;
+
+impl Small {
+    /// The frame that these bytes begin with, and its length.
+    pub fn read(bytes: &[u8]) -> Option<(Small, usize)> {
+        let (&[first, second, a, b, c, d], rest) = bytes.split_first_chunk::<HEAD_BYTES>()?;
+        let (length, mask) = (usize::from(second & !MASKED), [a, b, c, d]);
+        if second & MASKED == 0 || length > PAYLOAD_BYTES_MAX {
+            return None;
+        }
+        let masked = rest.get(..length)?;
+        let mut payload = [0; PAYLOAD_BYTES_MAX];
+        for (index, byte) in masked.iter().enumerate() {
+            payload[index] = byte ^ mask[index % mask.len()];
+        }
+        let small = if first == FINAL | u8::from(OpCode::Control(Control::Pong)) {
+            Small::Pong { payload, bytes: length }
+        } else if first == FINAL | u8::from(OpCode::Data(Data::Text)) {
+            Small::Ack(Ack::parse(&payload[..length])?)
+        } else {
+            return None;
+        };
+        Some((small, HEAD_BYTES + length))
+    }
+}
+
+impl Ack {
+    /// How many frames it says were read; `None` for any other text.
+    pub fn parse(text: &[u8]) -> Option<u64> {
+        /// Digits that no 64 bits can overflow.
+        const DIGITS_MAX: usize = 19;
+        let digits = text.strip_prefix(br#"{"op":"ack","seen":"#)?.strip_suffix(b"}")?;
+        let is_number = digits.iter().all(u8::is_ascii_digit)
+            && (1..=DIGITS_MAX).contains(&digits.len())
+            && (digits.len() == 1 || digits[0] != b'0');
+        is_number.then(|| digits.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
+
+    use super::*;
+
+    fn frame(opcode: OpCode, payload: &[u8], mask: [u8; 4]) -> Vec<u8> {
+        let header =
+            FrameHeader { is_final: true, rsv1: false, rsv2: false, rsv3: false, opcode, mask: Some(mask) };
+        let mut bytes = Vec::new();
+        header.format(payload.len() as u64, &mut bytes).unwrap();
+        bytes.extend(payload.iter().enumerate().map(|(index, byte)| byte ^ mask[index % 4]));
+        bytes
+    }
+
+    proptest! {
+        #[test]
+        fn a_pong_is_read_whole_and_nothing_behind_it(
+            payload in prop::collection::vec(any::<u8>(), 0..=125), mask in any::<[u8; 4]>(), cut in 0usize..131,
+        ) {
+            let mut bytes = frame(OpCode::Control(Control::Pong), &payload, mask);
+            let whole = bytes.len();
+            prop_assert!(Small::read(&bytes[..cut.min(whole - 1)]).is_none());
+            bytes.extend([1, 2, 3]);
+            let Some((Small::Pong { payload: read, bytes }, length)) = Small::read(&bytes) else { panic!("no pong") };
+            prop_assert_eq!((&read[..bytes], length), (&payload[..], whole));
+        }
+
+        #[test]
+        fn an_ack_is_read(seen in any::<u64>().prop_map(|seen| seen / 2), mask in any::<[u8; 4]>()) {
+            let text = format!(r#"{{"op":"ack","seen":{seen}}}"#);
+            let bytes = frame(OpCode::Data(Data::Text), text.as_bytes(), mask);
+            let Some((Small::Ack(read), length)) = Small::read(&bytes) else { panic!("no ack") };
+            prop_assert_eq!((read, length), (seen, bytes.len()));
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Small::read(&bytes);
+        }
+    }
+
+    #[test]
+    fn what_is_spelled_otherwise_is_left_to_the_decoder() {
+        for text in [
+            r#"{"op":"ack","seen":01}"#,
+            r#"{"op":"ack","seen":}"#,
+            r#"{"op":"ack","seen":1.0}"#,
+            r#"{"op":"ping"}"#,
+        ] {
+            assert!(
+                Small::read(&frame(OpCode::Data(Data::Text), text.as_bytes(), [1; 4])).is_none(),
+                "{text}"
+            );
+        }
+        assert!(Small::read(&frame(OpCode::Control(Control::Ping), b"", [1; 4])).is_none());
+        let mut bytes = frame(OpCode::Control(Control::Pong), b"", [1; 4]);
+        bytes[1] &= !MASKED;
+        assert!(Small::read(&bytes).is_none(), "a client masks its frames");
+    }
+}

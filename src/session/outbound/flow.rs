@@ -1,0 +1,281 @@
+//! Sessions and their windows: whether data may follow, which positions are marked, and what proofs change.
+//!
+//! Most frames cost one comparison: [`Session::check_at`] says where the window has to be asked next, so that a session
+//! without data, and a client in step, hardly pay. Control messages are never held back.
+//!
+//! Invariant: a session that is held is released by a proof, by the list of spaced sessions, or by the sweep.
+
+use std::cmp::Reverse;
+
+use super::window::{BadAck, DataHold, Proved, ReadProof, ReadWindow, Sent, Verdict};
+use crate::{
+    fanout::SessionKey,
+    limits::Limits,
+    planted::{Fault, is_planted},
+    session::{core::Core, socket::SessionSocket, state::Session},
+    tick::Nanos,
+    wire::{FrameSize, TakenIn, control::millis, ping},
+};
+
+/// A ping with a position.
+pub type Ping = [u8; 10];
+
+/// How much a session is sent between two looks at a limit that is off.
+const OFF_STEP: u64 = 64 * 1024;
+/// With a window of this much, frames that come seldom may be longer.
+const MEDIUM_WINDOW_BYTES: u64 = 8 * 1024;
+const LARGE_WINDOW_BYTES: u64 = 32 * 1024;
+
+pub fn target_nanos(limits: &Limits) -> u64 {
+    millis(limits.target_delay).saturating_mul(1_000_000)
+}
+
+impl<S> Session<S> {
+    /// The size of the next frame: small where values that are chosen later are newer.
+    #[inline]
+    pub(super) fn frame_size(&self) -> FrameSize {
+        let behind = self.behind_since.is_some();
+        if behind || self.sent().cost() >= self.small_at { self.small_size() } else { FrameSize::Full }
+    }
+
+    #[cold]
+    fn small_size(&self) -> FrameSize {
+        let size = self.window.as_deref().filter(|window| window.is_spaced());
+        match size.and_then(ReadWindow::size_bytes) {
+            Some(LARGE_WINDOW_BYTES..) => FrameSize::Full,
+            Some(MEDIUM_WINDOW_BYTES..) => FrameSize::Medium,
+            _ => FrameSize::Small,
+        }
+    }
+
+    /// The ping that goes behind so many bytes of the next write, if one is due there. They end a frame of data.
+    #[inline]
+    pub(super) fn ping_behind(
+        &mut self,
+        bytes: usize,
+        taken_in: TakenIn,
+        now: Nanos,
+        limits: &Limits,
+    ) -> Option<Ping> {
+        let sent = Sent { bytes: self.bytes_sent + bytes as u64, frames: self.data_frames };
+        if sent.cost() < self.check_at {
+            return None;
+        }
+        self.mark(sent, now, Some(taken_in.newest), limits)
+    }
+
+    #[cold]
+    fn mark(&mut self, sent: Sent, now: Nanos, rx: Option<Nanos>, limits: &Limits) -> Option<Ping> {
+        if !self.has_window(sent, now, limits) {
+            return None;
+        }
+        let window = self.window.as_deref_mut()?;
+        let is_due = window.wants_mark(sent) && window.mark(sent, now, rx);
+        self.renew(limits);
+        is_due.then(|| ping(sent.bytes))
+    }
+
+    /// Whether the session has a window. It gets one when it is first asked for.
+    fn has_window(&mut self, sent: Sent, now: Nanos, limits: &Limits) -> bool {
+        if limits.target_delay.is_zero() || !self.encoding().has_pings() {
+            self.window = None;
+            self.check_at = sent.cost().saturating_add(OFF_STEP);
+            self.small_at = u64::MAX;
+            return false;
+        }
+        let read = Sent { bytes: self.bytes_sent, ..sent };
+        self.window.get_or_insert_with(|| Box::new(ReadWindow::new(read, now)));
+        true
+    }
+
+    /// Where the window has to be asked next.
+    fn renew(&mut self, limits: &Limits) {
+        if let Some(window) = self.window.as_deref() {
+            self.check_at = window.check_at();
+            self.small_at = window.small_at(limits.frame_bytes as u64);
+        }
+    }
+
+    pub fn under_way_bytes(&self) -> u64 {
+        self.window.as_deref().map_or(0, |window| window.under_way_bytes(self.sent()))
+    }
+}
+
+impl<S: SessionSocket> Core<S> {
+    /// Whether a frame of data may be written now. If not, the session is held until that changes.
+    #[inline]
+    pub(super) fn may_send_data(&mut self, key: SessionKey, now: Nanos) -> bool {
+        let is_free = |session: &mut Session<S>| {
+            session.hold == DataHold::None && session.sent().cost() < session.check_at
+        };
+        self.session(key).is_some_and(is_free) || self.ask_window(key, now)
+    }
+
+    #[cold]
+    fn ask_window(&mut self, key: SessionKey, now: Nanos) -> bool {
+        let is_drained = self.fanout.is_drained(key);
+        let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
+            return true;
+        };
+        let sent = session.sent();
+        let was_held = std::mem::replace(&mut session.hold, DataHold::None);
+        if is_drained || is_planted(Fault::IgnoresWindow) || !session.has_window(sent, now, &self.node.limits)
+        {
+            return true;
+        }
+        let Some(window) = session.window.as_deref_mut() else { return true };
+        let verdict = window.may_send(sent, now);
+        match verdict {
+            Verdict::Send => {}
+            Verdict::Full { ping: wants_ping } => {
+                if wants_ping && window.mark(sent, now, None) {
+                    session.control.extend_from_slice(&ping(sent.bytes));
+                    session.control_frames += 1;
+                }
+                session.hold = DataHold::Window;
+                if was_held != DataHold::Window {
+                    session.progress_at = now;
+                    session.unacknowledged_bytes = usize::MAX;
+                }
+            }
+            Verdict::Until(at) => {
+                session.hold = DataHold::Spacing;
+                if was_held != DataHold::Spacing {
+                    self.spaced.push(Reverse((at, key)));
+                }
+            }
+        }
+        if session.hold != DataHold::None {
+            session.behind_since.get_or_insert(now);
+            session.blocked_at = now;
+        }
+        session.renew(&self.node.limits);
+        session.hold == DataHold::None
+    }
+
+    /// Makes sessions ready whose next frame may be sent now.
+    pub(in crate::session) fn release_spaced(&mut self, now: Nanos) {
+        while let Some(&Reverse((at, key))) = self.spaced.peek()
+            && at <= now
+        {
+            self.spaced.pop();
+            let is_held = |session: &mut Session<S>| session.hold == DataHold::Spacing;
+            if self.session(key).is_some_and(is_held) {
+                self.release(key);
+            }
+        }
+    }
+
+    /// When the next spaced session may be sent a frame.
+    pub(in crate::session) fn next_spaced(&self) -> Option<Nanos> {
+        self.spaced.peek().map(|&Reverse((at, _))| at)
+    }
+
+    fn release(&mut self, key: SessionKey) {
+        if let Some(session) = self.session(key) {
+            session.hold = DataHold::None;
+            if !self.fanout.is_drained(key) {
+                self.fanout.make_ready(key);
+            }
+        }
+    }
+
+    /// A pong with this payload has come.
+    pub(in crate::session) fn take_pong(&mut self, key: SessionKey, payload: &[u8], now: Nanos) {
+        let node = &self.node;
+        let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
+            return;
+        };
+        session.answers_pings = true;
+        session.progress_at = now;
+        let Ok(position) = <[u8; 8]>::try_from(payload) else { return };
+        let Some(window) = session.window.as_deref_mut() else { return };
+        let proved = window.pong(u64::from_be_bytes(position), now, target_nanos(&node.limits));
+        if let Some(proved) = proved {
+            self.proved(key, proved, now);
+        }
+    }
+
+    /// The client has read so many frames of data.
+    ///
+    /// # Errors
+    /// When it cannot have.
+    pub(in crate::session) fn take_ack(
+        &mut self,
+        key: SessionKey,
+        seen: u64,
+        now: Nanos,
+    ) -> Result<(), BadAck> {
+        let node = &self.node;
+        let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
+            return Ok(());
+        };
+        let sent = session.sent();
+        let limits = &node.limits;
+        if !session.has_window(sent, now, limits) {
+            let most = sent.frames;
+            return if seen > most { Err(BadAck { least: 0, most }) } else { Ok(()) };
+        }
+        let Some(window) = session.window.as_deref_mut() else { return Ok(()) };
+        let proved = window.ack(seen, sent, now, target_nanos(limits))?;
+        session.progress_at = now;
+        self.proved(key, proved.unwrap_or(Proved { rx: None }), now);
+        Ok(())
+    }
+
+    fn proved(&mut self, key: SessionKey, proved: Proved, now: Nanos) {
+        let market = self.node.market.at(now);
+        if let Some(rx) = proved.rx {
+            self.stats.read_ages.observe(&[rx], TakenIn::of(&[rx]), market);
+        }
+        let node = &self.node;
+        let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
+            return;
+        };
+        session.renew(&node.limits);
+        if session.hold == DataHold::Window {
+            self.release(key);
+        }
+    }
+
+    /// A session that nothing waits for is not held.
+    pub(in crate::session) fn release_drained(&mut self, key: SessionKey) {
+        if self.session(key).is_some_and(|session| session.hold != DataHold::None)
+            && self.fanout.is_drained(key)
+        {
+            self.release(key);
+            let now = self.node.clock.now();
+            self.mark_caught_up(key, now);
+        }
+    }
+
+    /// A client that answers no pings is served without a window; one that acknowledges is asked whether it is there; and
+    /// a window that was switched off holds nobody. Returns whether there is something to write.
+    pub(in crate::session) fn maintain_window(
+        &mut self,
+        key: SessionKey,
+        now: Nanos,
+        limits: &Limits,
+    ) -> bool {
+        let Some(session) = self.session(key).filter(|session| session.hold != DataHold::None) else {
+            return false;
+        };
+        let is_off = limits.target_delay.is_zero();
+        let sent = session.sent();
+        let Some(window) = session.window.as_deref_mut() else { return false };
+        if is_off || window.give_up(now) {
+            session.renew(limits);
+            self.release(key);
+            return true;
+        }
+        let probe_nanos = millis(limits.progress).saturating_mul(1_000_000) / 4;
+        let is_due = window.proof == ReadProof::Acks && session.hold == DataHold::Window;
+        if is_due && now.since(window.probed_at) >= probe_nanos && !session.blocked {
+            window.probed_at = now;
+            session.control.extend_from_slice(&ping(sent.bytes));
+            session.control_frames += 1;
+            return true;
+        }
+        false
+    }
+}
