@@ -2,6 +2,7 @@
 //!
 //! What is compared is the text of files in this directory and tables of the library; nothing is run.
 
+mod binary;
 mod circles;
 mod client;
 mod laws;
