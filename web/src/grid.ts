@@ -68,7 +68,7 @@ export const COLUMNS: readonly Column[] = [
   { key: 'last', label: 'Last', title: 'Price of the last trade; mid: nothing was traded, and this is between bid and ask', text: mainPriceText, flashes: row => row.fields.last === undefined ? 'mid' : 'last', wide: true },
   { key: 'last-size', label: 'Size', title: 'Of the last trade; B: a buyer took, S: a seller', text: row => `${sizeText(row, 'last_size')} ${SIDES[row.fields.side ?? ''] ?? ''}`.trim(), wide: true },
   { key: 'change', label: 'Since open', title: "How far the last price is from the open: the symbol's first trade since the server has it, or what its feed says", text: changeText, rank: row => change(row) ?? -Infinity, wide: true },
-  { key: 'age', label: 'Age', title: "Since the server took in what is shown, by the server's clock", rank: row => -row.rxMs },
+  { key: 'age', label: 'Age', title: "Since the server took in what is shown, by the server's clock: all of its way to this screen", rank: row => -row.rxMs },
   { key: 'state', label: 'State' },
   { key: 'bid-size', label: 'Bid size', text: row => sizeText(row, 'bid_size'), wide: true },
   { key: 'bid', label: 'Bid', text: row => priceText(row, 'bid'), flashes: () => 'bid', wide: true },
