@@ -190,7 +190,9 @@ document.addEventListener('visibilitychange', () => {
   // What was shown when the page was left has aged.
   if (!document.hidden) paintTime();
 });
-// Of a tab that the browser had frozen: it comes before everything that was sent meanwhile.
+// A tab that the browser freezes shows what it knows, so that the next change on it is news. When it runs again, it is told
+// before it hears anything.
+document.addEventListener('freeze', () => paint());
 document.addEventListener('resume', () => session.woke());
 byId('grid').addEventListener('scroll', () => soon(), { passive: true });
 new ResizeObserver(() => soon()).observe(byId('grid'));
