@@ -2,6 +2,7 @@
 
 mod faults;
 mod samples;
+mod vectors;
 mod write;
 
 use proptest::prelude::*;
