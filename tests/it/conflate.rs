@@ -1,6 +1,16 @@
 //! Clients that stop reading during a fast feed: their records afterwards, and that other clients are not affected.
 
-use crate::harness::{Client, Market, Server, Subscription, bids};
+use crate::harness::{Client, Market, Server, Subscription, bids, each_encoding};
+
+each_encoding!(
+    stalled_clients_read_on_and_hold_the_final_record_of_every_symbol,
+    what_the_server_says_it_sent_is_what_clients_received,
+    a_stalled_client_in_mode_every_gets_a_gap_that_says_exactly_what_is_gone,
+    a_hot_symbol_starves_no_other,
+    a_stalled_client_is_still_heard_and_answered_in_order,
+    a_client_learns_of_its_own_pace,
+    sessions_that_leave_while_behind_leave_the_accounts_in_order,
+);
 
 /// Subscribes one more client that will be left alone, with little room in its kernel.
 async fn stalled(server: &Server, symbols: &[String]) -> Client {
@@ -16,7 +26,6 @@ async fn catch_up(client: &mut Client, market: &Market) {
     market.check(&client.store);
 }
 
-#[tokio::test]
 async fn stalled_clients_read_on_and_hold_the_final_record_of_every_symbol() {
     let server = Server::patient().start().await;
     let mut market = Market::new(42, "SYM", 40);
@@ -70,7 +79,6 @@ async fn stalled_clients_read_on_and_hold_the_final_record_of_every_symbol() {
         .await;
 }
 
-#[tokio::test]
 async fn what_the_server_says_it_sent_is_what_clients_received() {
     let server = Server::patient().start().await;
     let mut market = Market::new(5, "ACC", 15);
@@ -94,7 +102,6 @@ async fn what_the_server_says_it_sent_is_what_clients_received() {
     assert_eq!(counted("conflated"), ticks - updates, "{}", metrics.accounts());
 }
 
-#[tokio::test]
 async fn a_stalled_client_in_mode_every_gets_a_gap_that_says_exactly_what_is_gone() {
     let server = Server::patient().start().await;
     server.publish(&bids("A", [1])).await;
@@ -117,7 +124,6 @@ async fn a_stalled_client_in_mode_every_gets_a_gap_that_says_exactly_what_is_gon
     client.until_seq("A", 30_002).await;
 }
 
-#[tokio::test]
 async fn a_hot_symbol_starves_no_other() {
     let server = Server::patient().start().await;
     let mut client = stalled(&server, &["HOT".to_owned(), "COLD".to_owned()]).await;
@@ -132,7 +138,6 @@ async fn a_hot_symbol_starves_no_other() {
     server.settled().await;
 }
 
-#[tokio::test]
 async fn a_stalled_client_is_still_heard_and_answered_in_order() {
     let server = Server::patient().start().await;
     let mut market = Market::new(8, "C", 100);
@@ -153,7 +158,6 @@ async fn a_stalled_client_is_still_heard_and_answered_in_order() {
     server.settled().await;
 }
 
-#[tokio::test]
 async fn a_client_learns_of_its_own_pace() {
     let server = Server::patient().start().await;
     let mut market = Market::new(9, "PACE", 50);
@@ -170,7 +174,6 @@ async fn a_client_learns_of_its_own_pace() {
     catch_up(&mut client, &market).await;
 }
 
-#[tokio::test]
 async fn sessions_that_leave_while_behind_leave_the_accounts_in_order() {
     let server = Server::patient().start().await;
     let mut market = Market::new(10, "GONE", 30);

@@ -1,6 +1,16 @@
 //! Numbers come out as they went in, digit by digit; session totals are exact.
 
-use crate::harness::{Client, Decimal, Market, Server, Subscription, line};
+use crate::harness::{Client, Decimal, Market, Server, Subscription, each_encoding, line};
+
+each_encoding!(
+    strings_are_taken_exactly_to_the_nineteenth_digit,
+    json_numbers_are_as_exact_as_strings,
+    a_coin_of_tiny_prices_is_quoted_and_traded,
+    a_volume_that_is_full_refuses_the_trade_and_says_so,
+    totals_of_a_session_are_the_exact_sums,
+    last_without_a_size_is_no_trade,
+    a_merged_market_keeps_every_total,
+);
 
 /// Publishes `given` as a string and expects `shown` as the number on the wire.
 async fn check(server: &Server, client: &mut Client, given: &str, shown: &str) {
@@ -9,7 +19,6 @@ async fn check(server: &Server, client: &mut Client, given: &str, shown: &str) {
     assert_eq!(update.raw("bid"), Some(shown), "{given} went in");
 }
 
-#[tokio::test]
 async fn strings_are_taken_exactly_to_the_nineteenth_digit() {
     let server = Server::start().await;
     let mut client = Client::open(&server).await;
@@ -47,7 +56,6 @@ async fn strings_are_taken_exactly_to_the_nineteenth_digit() {
     check(&server, &mut client, "1.5e3", "1500").await;
 }
 
-#[tokio::test]
 async fn json_numbers_are_as_exact_as_strings() {
     let server = Server::start().await;
     let mut client = Client::open(&server).await;
@@ -125,7 +133,6 @@ async fn what_does_not_fit_is_refused_and_not_rounded() {
 }
 
 /// A quote and trades of a coin whose price has more places than most, and whose sizes have more digits.
-#[tokio::test]
 async fn a_coin_of_tiny_prices_is_quoted_and_traded() {
     let server = Server::start().await;
     let mut client = Client::open(&server).await;
@@ -156,7 +163,6 @@ async fn a_coin_of_tiny_prices_is_quoted_and_traded() {
     assert_eq!((shown("volume"), shown("trades")), ("100000046116860414.000000000000000001", "3"));
 }
 
-#[tokio::test]
 async fn a_volume_that_is_full_refuses_the_trade_and_says_so() {
     let server = Server::start().await;
     let given = [("last", "1"), ("last_size", "1"), ("volume", "\"999999999999999999999999.5\"")];
@@ -171,7 +177,6 @@ async fn a_volume_that_is_full_refuses_the_trade_and_says_so() {
     assert_eq!(snapshot.raw("volume"), Some("999999999999999999999999.5"));
 }
 
-#[tokio::test]
 async fn totals_of_a_session_are_the_exact_sums() {
     let server = Server::start().await;
     let mut client = Client::open(&server).await;
@@ -198,7 +203,6 @@ async fn totals_of_a_session_are_the_exact_sums() {
     assert!(volume > Decimal::read("9223372036.854775807"), "the sum outgrows what one size can be");
 }
 
-#[tokio::test]
 async fn last_without_a_size_is_no_trade() {
     let server = Server::start().await;
     server.publish(&[line("A", &[("last", "5")])]).await;
@@ -209,7 +213,6 @@ async fn last_without_a_size_is_no_trade() {
     assert!(!snapshot.has("volume") && !snapshot.has("trades"), "{snapshot:?}");
 }
 
-#[tokio::test]
 async fn a_merged_market_keeps_every_total() {
     let server = Server::start().await;
     let mut market = Market::new(11, "T", 5);

@@ -12,7 +12,10 @@ use tickcast::{
     shutdown::Stop,
     tick::{CustomFields, Field, Nanos, Symbol, Tick, WantedFields},
     topic::{Batch, Detail, FeedId, Image, Market, NewTopic, Stamped, Store, TopicId},
-    wire::{FrameSize, Framer, ReadyFrame, encodings::json::Json},
+    wire::{
+        FrameSize, Framer, ReadyFrame,
+        encodings::{binary::Binary, encoder::Encoder, json::Json},
+    },
 };
 
 /// Keeps every tick.
@@ -66,7 +69,7 @@ fn ticks_of(source: &str) -> Vec<Tick> {
 }
 
 /// Everything that three sessions are sent: all of it, the newest of it now and then, some of it.
-fn transcript(source: &str) -> Vec<u8> {
+fn transcript<E: Encoder>(source: &str) -> Vec<u8> {
     let ticks = ticks_of(source);
     let limits = Limits::default();
     let mut market = Market::new(vec!["replay".to_owned()], limits.topics, limits.ring_ticks);
@@ -98,7 +101,7 @@ fn transcript(source: &str) -> Vec<u8> {
         fanout.advance(now);
         while let Some(session) = fanout.next_ready() {
             loop {
-                let mut writer = framer.begin::<Json>(FrameSize::Full);
+                let mut writer = framer.begin::<E>(FrameSize::Full);
                 let tally = fanout.fill(session, now, &Shared(&market), &mut writer);
                 fanout.accepted(&tally);
                 let Some(ReadyFrame { bytes, .. }) = writer.finish() else { break };
@@ -110,17 +113,28 @@ fn transcript(source: &str) -> Vec<u8> {
     sent
 }
 
+/// Whether the bytes of this encoding are decided by the source, and at least so many.
+fn check_recording<E: Encoder>(bytes_min: usize) {
+    let once = transcript::<E>("replay:bundled?speed=max");
+    assert!(once.len() > bytes_min, "{} bytes are not the whole recording", once.len());
+    assert!(once == transcript::<E>("replay:bundled?speed=max"), "the frames differ");
+}
+
+fn check_seed<E: Encoder>() {
+    let source = |seed: u32| format!("sim?symbols=20&rate=5000&speed=max&count=5000&start=1&seed={seed}");
+    let once = transcript::<E>(&source(7));
+    assert!(once == transcript::<E>(&source(7)), "the frames differ");
+    assert!(once != transcript::<E>(&source(8)), "the seed says nothing");
+}
+
 #[test]
 fn the_same_recording_gives_the_same_frames() {
-    let once = transcript("replay:bundled?speed=max");
-    assert!(once.len() > 5_000_000, "{} bytes are not the whole recording", once.len());
-    assert!(once == transcript("replay:bundled?speed=max"), "the frames differ");
+    check_recording::<Json>(5_000_000);
+    check_recording::<Binary>(500_000);
 }
 
 #[test]
 fn the_same_seed_gives_the_same_frames() {
-    let source = |seed: u32| format!("sim?symbols=20&rate=5000&speed=max&count=5000&start=1&seed={seed}");
-    let once = transcript(&source(7));
-    assert!(once == transcript(&source(7)), "the frames differ");
-    assert!(once != transcript(&source(8)), "the seed says nothing");
+    check_seed::<Json>();
+    check_seed::<Binary>();
 }

@@ -8,9 +8,18 @@ use std::{
     process::Command,
 };
 
-use crate::harness::{Client, Market, Server, Subscription, bids, eventually, raw::RawClient};
+use crate::harness::{Client, Market, Server, Subscription, bids, each_encoding, eventually, raw::RawClient};
 
-#[tokio::test]
+each_encoding!(
+    fifty_clients_get_drain_and_1001_and_the_process_ends_with_0,
+    an_interrupt_drains_as_well,
+    held_updates_are_sent_before_the_close,
+    a_client_that_does_not_read_cannot_hold_the_end_up,
+    a_slow_reader_gets_its_last_records_within_the_deadline,
+    a_notice_is_given_before_the_drain_and_everything_goes_on,
+    the_drain_begins_when_the_notice_is_over,
+);
+
 async fn fifty_clients_get_drain_and_1001_and_the_process_ends_with_0() {
     let mut server = Server::start().await;
     server.publish(&bids("A", [1])).await;
@@ -33,7 +42,6 @@ async fn fifty_clients_get_drain_and_1001_and_the_process_ends_with_0() {
     assert!(retries.len() > 10, "50 clients do not return at once: {retries:?}");
 }
 
-#[tokio::test]
 async fn an_interrupt_drains_as_well() {
     let mut server = Server::start().await;
     let mut client = Client::open(&server).await;
@@ -50,7 +58,6 @@ async fn without_clients_the_end_is_immediate() {
     assert_eq!(server.exited().await.code(), Some(0));
 }
 
-#[tokio::test]
 async fn held_updates_are_sent_before_the_close() {
     let mut server = Server::start().await;
     let mut client = Client::open(&server).await;
@@ -65,7 +72,6 @@ async fn held_updates_are_sent_before_the_close() {
     assert_eq!(server.exited().await.code(), Some(0));
 }
 
-#[tokio::test]
 async fn a_client_that_does_not_read_cannot_hold_the_end_up() {
     let mut server = Server::patient().limit("drain_ms", 3_000).start().await;
     let mut market = Market::new(3, "D", 50);
@@ -84,7 +90,6 @@ async fn a_client_that_does_not_read_cannot_hold_the_end_up() {
     assert_eq!(server.exited().await.code(), Some(0), "the deadline of the drain is its own");
 }
 
-#[tokio::test]
 async fn a_slow_reader_gets_its_last_records_within_the_deadline() {
     let mut server = Server::patient().limit("drain_ms", 60_000).start().await;
     let mut market = Market::new(31, "D", 20);
@@ -138,7 +143,6 @@ async fn sessions_that_do_not_read_are_cut_and_counted() {
     eventually("the end in the log", async || server.log().contains("drained sessions=3 cut=2")).await;
 }
 
-#[tokio::test]
 async fn a_notice_is_given_before_the_drain_and_everything_goes_on() {
     let mut server = Server::with().limit("drain_notice_ms", 3_000_000).start().await;
     let mut before = Client::open(&server).await;
@@ -160,7 +164,6 @@ async fn a_notice_is_given_before_the_drain_and_everything_goes_on() {
     assert!(server.log().contains("a second signal"), "{}", server.log());
 }
 
-#[tokio::test]
 async fn the_drain_begins_when_the_notice_is_over() {
     let mut server = Server::with().limit("drain_notice_ms", 300).start().await;
     let mut client = Client::open(&server).await;

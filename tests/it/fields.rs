@@ -7,7 +7,13 @@ use std::{
 
 use serde_json::json;
 
-use crate::harness::{Client, Message, Server, Sse, Subscription, eventually};
+use crate::harness::{Client, Message, Server, Sse, Subscription, each_encoding, eventually};
+
+each_encoding!(
+    every_reader_has_them_after_the_fixed_fields,
+    a_view_may_name_them_and_is_sent_no_other,
+    flags_are_enough_and_a_reload_changes_none,
+);
 
 const FILE: &str = "[[fields]]\nname = \"mark\"\nsymbols = [\"*-PERP\"]\n\
                     [[fields]]\nname = \"funding_paid\"\nmerge = \"sum\"\n\
@@ -29,7 +35,6 @@ async fn server(name: &str) -> Server {
     Server::with().args(&["--config", &file(name).to_string_lossy()]).start().await
 }
 
-#[tokio::test]
 async fn every_reader_has_them_after_the_fixed_fields() {
     let server = server("readers").await;
     let mut every = Client::open(&server).await;
@@ -85,7 +90,6 @@ async fn every_reader_has_them_after_the_fixed_fields() {
     server.settled().await;
 }
 
-#[tokio::test]
 async fn a_view_may_name_them_and_is_sent_no_other() {
     let server = server("views").await;
     let mut client = Client::open(&server).await;
@@ -156,7 +160,6 @@ async fn bad_lines_are_refused_with_what_there_is() {
     assert!(rest.body.contains(shown), "{}", rest.body);
 }
 
-#[tokio::test]
 async fn flags_are_enough_and_a_reload_changes_none() {
     let path = file("reload");
     let flags = ["--field", "mark", "--field", "iv:decimal:max:*-PERP"];

@@ -2,9 +2,18 @@
 
 use serde_json::json;
 
-use crate::harness::{Client, Market, Message, Server, Subscription, bids, line};
+use crate::harness::{Client, Market, Message, Server, Subscription, bids, each_encoding, line};
 
-#[tokio::test]
+each_encoding!(
+    every_means_every_tick_one_by_one,
+    once_gives_the_record_and_ends,
+    an_interval_holds_back_what_is_not_due_and_then_gives_the_trailing_value,
+    set_changes_a_subscription_live_and_loses_nothing,
+    only_the_chosen_fields_are_sent_and_the_others_are_counted_as_filtered,
+    fields_and_every_go_together,
+    latest_and_every_agree_on_the_record,
+);
+
 async fn every_means_every_tick_one_by_one() {
     let server = Server::start().await;
     let mut client = Client::open(&server).await;
@@ -20,7 +29,6 @@ async fn every_means_every_tick_one_by_one() {
     server.settled().await;
 }
 
-#[tokio::test]
 async fn once_gives_the_record_and_ends() {
     let server = Server::start().await;
     server.publish(&bids("A", [1])).await;
@@ -35,7 +43,6 @@ async fn once_gives_the_record_and_ends() {
     assert_eq!(server.settled().await.sum("tickcast_subscriptions"), 1);
 }
 
-#[tokio::test]
 async fn an_interval_holds_back_what_is_not_due_and_then_gives_the_trailing_value() {
     let server = Server::start().await;
     let mut client = Client::open(&server).await;
@@ -59,7 +66,6 @@ async fn an_interval_holds_back_what_is_not_due_and_then_gives_the_trailing_valu
     server.settled().await;
 }
 
-#[tokio::test]
 async fn set_changes_a_subscription_live_and_loses_nothing() {
     let server = Server::start().await;
     let mut client = Client::open(&server).await;
@@ -87,7 +93,6 @@ async fn set_changes_a_subscription_live_and_loses_nothing() {
     server.settled().await;
 }
 
-#[tokio::test]
 async fn only_the_chosen_fields_are_sent_and_the_others_are_counted_as_filtered() {
     let server = Server::start().await;
     server.publish(&[line("A", &[("bid", "1"), ("ask", "2")])]).await;
@@ -108,7 +113,6 @@ async fn only_the_chosen_fields_are_sent_and_the_others_are_counted_as_filtered(
     assert!(metrics.sum("tickcast_updates_filtered_total") > 0, "{}", metrics.accounts());
 }
 
-#[tokio::test]
 async fn fields_and_every_go_together() {
     let server = Server::start().await;
     let mut client = Client::open(&server).await;
@@ -124,7 +128,6 @@ async fn fields_and_every_go_together() {
     server.settled().await;
 }
 
-#[tokio::test]
 async fn latest_and_every_agree_on_the_record() {
     let server = Server::start().await;
     let mut market = Market::new(3, "M", 10);

@@ -3,7 +3,17 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Market, Server, Sse, Subscription, bids};
+use crate::harness::{Client, Market, Server, Sse, Subscription, bids, each_encoding};
+
+each_encoding!(
+    a_row_and_a_tape_of_one_symbol_go_over_one_socket,
+    commands_are_about_the_subscriptions_of_their_name,
+    globs_of_different_names_are_different_globs,
+    each_name_resumes_by_itself,
+    a_status_goes_to_each_subscription_of_its_symbol,
+    each_name_counts_against_the_limit,
+    a_name_is_a_short_word_in_commands_and_in_queries,
+);
 
 fn quote(symbol: &str, bid: u64) -> String {
     format!("{{\"symbol\":\"{symbol}\",\"bid\":\"{bid}\"}}")
@@ -21,7 +31,6 @@ async fn listed(client: &mut Client) -> (Vec<Value>, Value, Value) {
     (rows, list.value("globs"), list.value("named_globs"))
 }
 
-#[tokio::test]
 async fn a_row_and_a_tape_of_one_symbol_go_over_one_socket() {
     let server = Server::start().await;
     let mut market = Market::new(31, "N", 1);
@@ -47,7 +56,6 @@ async fn a_row_and_a_tape_of_one_symbol_go_over_one_socket() {
     server.settled().await;
 }
 
-#[tokio::test]
 async fn commands_are_about_the_subscriptions_of_their_name() {
     let server = Server::start().await;
     server.publish(&[bids("A", [1]), bids("B", [1])].concat()).await;
@@ -89,7 +97,6 @@ async fn commands_are_about_the_subscriptions_of_their_name() {
     server.settled().await;
 }
 
-#[tokio::test]
 async fn globs_of_different_names_are_different_globs() {
     let server = Server::start().await;
     server.publish(&bids("A1", [1])).await;
@@ -118,7 +125,6 @@ async fn globs_of_different_names_are_different_globs() {
     server.settled().await;
 }
 
-#[tokio::test]
 async fn each_name_resumes_by_itself() {
     let server = Server::start().await;
     server.publish(&bids("A", 1..=10)).await;
@@ -139,7 +145,6 @@ async fn each_name_resumes_by_itself() {
     server.settled().await;
 }
 
-#[tokio::test]
 async fn a_status_goes_to_each_subscription_of_its_symbol() {
     let server = Server::with().limit("stale_ms", 300).start().await;
     server.publish(&bids("A", [1])).await;
@@ -162,7 +167,6 @@ async fn a_status_goes_to_each_subscription_of_its_symbol() {
     assert_eq!((status.str("as").as_str(), status.str("state").as_str()), ("late", "stale"));
 }
 
-#[tokio::test]
 async fn each_name_counts_against_the_limit() {
     let server = Server::with().limit("subscriptions", 3).start().await;
     server.publish(&bids("A", [1])).await;
@@ -181,7 +185,6 @@ async fn each_name_counts_against_the_limit() {
     assert_eq!((error.error_code().as_str(), error.str("as").as_str()), ("too_many_subscriptions", "news"));
 }
 
-#[tokio::test]
 async fn a_name_is_a_short_word_in_commands_and_in_queries() {
     let server = Server::start().await;
     server.publish(&bids("A", [1])).await;

@@ -372,3 +372,28 @@ fn info_counts_the_gaps_that_a_recorder_noted() {
     let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(told["files"][0]["gap_ticks"], 1);
 }
+
+/// A market as two recorders hear of it, one in each encoding: line for line the same.
+#[tokio::test]
+async fn what_is_recorded_does_not_depend_on_the_encoding() {
+    let source = "replay:bundled?speed=max&clock=replay&start=clients:2";
+    let server = Server::patient().feed(source).start().await;
+    let url = format!("ws://{}", server.address);
+    let record = async |encoding: &'static str| {
+        let path = fresh(&format!("recorded-{encoding}.ndjson"));
+        let output = path.to_str().expect("a plain name").to_owned();
+        let url = url.clone();
+        let recorded = tokio::task::spawn_blocking(move || {
+            succeeds(&["record", "--url", &url, "--encoding", encoding, "-o", &output]);
+        });
+        recorded.await.expect("a recording");
+        let text = fs::read_to_string(path).expect("a recording");
+        // The notes have the times of the recording itself.
+        let is_tick = |line: &&str| !line.starts_with(r#"{"tickcast":"#);
+        text.lines().filter(is_tick).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (binary, json) = tokio::join!(record("binary"), record("json"));
+    assert_eq!(binary.len(), 50_000);
+    let first = binary.iter().zip(&json).find(|(binary, json)| binary != json);
+    assert_eq!((first, json.len()), (None, 50_000));
+}

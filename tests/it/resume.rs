@@ -1,8 +1,22 @@
 //! Coming back after a disconnect: from the ring exactly, beyond it with a gap, never partial and silent.
 
-use crate::harness::{Client, Market, Server, Subscription, bids, line};
+use crate::harness::{Client, Market, Server, Subscription, bids, each_encoding, line};
 
-#[tokio::test]
+each_encoding!(
+    within_the_ring_every_goes_on_with_the_next_tick,
+    within_the_ring_latest_gets_one_update_for_all_that_it_missed,
+    latest_names_what_has_changed_since_and_nothing_else,
+    latest_knows_what_has_changed_for_32768_ticks_and_then_names_every_field,
+    at_the_head_there_is_nothing_to_make_up_for,
+    beyond_the_ring_a_gap_is_announced_and_a_snapshot_follows,
+    beyond_the_ring_latest_still_holds_the_whole_record,
+    the_edge_of_the_ring_is_exact,
+    another_epoch_is_a_gap_and_never_silent,
+    a_cursor_from_the_future_is_not_believed,
+    some_may_resume_and_others_begin_in_one_command,
+    a_reconnecting_client_loses_nothing_while_the_feed_runs,
+);
+
 async fn within_the_ring_every_goes_on_with_the_next_tick() {
     let server = Server::start().await;
     server.publish(&bids("A", 1..=100)).await;
@@ -23,7 +37,6 @@ async fn within_the_ring_every_goes_on_with_the_next_tick() {
     server.settled().await;
 }
 
-#[tokio::test]
 async fn within_the_ring_latest_gets_one_update_for_all_that_it_missed() {
     let server = Server::start().await;
     let mut market = Market::new(21, "R", 3);
@@ -54,7 +67,6 @@ fn named<'a>(client: &'a Client, symbol: &str) -> (Vec<String>, Vec<&'a str>) {
     (message.record().into_keys().collect(), message.withdrawn().into_iter().collect())
 }
 
-#[tokio::test]
 async fn latest_names_what_has_changed_since_and_nothing_else() {
     let server = Server::start().await;
     server
@@ -85,7 +97,6 @@ async fn latest_names_what_has_changed_since_and_nothing_else() {
     server.settled().await;
 }
 
-#[tokio::test]
 async fn latest_knows_what_has_changed_for_32768_ticks_and_then_names_every_field() {
     let server = Server::start().await;
     server.publish(&[line("A", &[("ask", "2")]), r#"{"symbol":"A","low":null}"#.to_owned()]).await;
@@ -105,7 +116,6 @@ async fn latest_knows_what_has_changed_for_32768_ticks_and_then_names_every_fiel
     server.settled().await;
 }
 
-#[tokio::test]
 async fn at_the_head_there_is_nothing_to_make_up_for() {
     let server = Server::start().await;
     server.publish(&bids("A", 1..=5)).await;
@@ -118,7 +128,6 @@ async fn at_the_head_there_is_nothing_to_make_up_for() {
     assert_eq!(client.store.get("A").history.len(), 1);
 }
 
-#[tokio::test]
 async fn beyond_the_ring_a_gap_is_announced_and_a_snapshot_follows() {
     let server = Server::start().await;
     server.publish(&bids("A", 1..=3_000)).await;
@@ -133,7 +142,6 @@ async fn beyond_the_ring_a_gap_is_announced_and_a_snapshot_follows() {
     server.settled().await;
 }
 
-#[tokio::test]
 async fn beyond_the_ring_latest_still_holds_the_whole_record() {
     let server = Server::start().await;
     let mut market = Market::new(22, "B", 1);
@@ -147,7 +155,6 @@ async fn beyond_the_ring_latest_still_holds_the_whole_record() {
     server.settled().await;
 }
 
-#[tokio::test]
 async fn the_edge_of_the_ring_is_exact() {
     let server = Server::with().limit("ring_ticks", 64).start().await;
     server.publish(&bids("A", 1..=200)).await;
@@ -163,7 +170,6 @@ async fn the_edge_of_the_ring_is_exact() {
     assert_eq!(client.store.gaps[0].seq("from"), 136);
 }
 
-#[tokio::test]
 async fn another_epoch_is_a_gap_and_never_silent() {
     let server = Server::start().await;
     server.publish(&bids("A", 1..=50)).await;
@@ -175,7 +181,6 @@ async fn another_epoch_is_a_gap_and_never_silent() {
     assert_eq!(client.store.get("A").record["bid"], "50");
 }
 
-#[tokio::test]
 async fn a_cursor_from_the_future_is_not_believed() {
     let server = Server::start().await;
     server.publish(&bids("A", 1..=5)).await;
@@ -195,7 +200,6 @@ async fn a_cursor_from_the_future_is_not_believed() {
     server.settled().await;
 }
 
-#[tokio::test]
 async fn some_may_resume_and_others_begin_in_one_command() {
     let server = Server::start().await;
     server.publish(&[bids("OLD", 1..=10), bids("NEW", 1..=10)].concat()).await;
@@ -211,7 +215,6 @@ async fn some_may_resume_and_others_begin_in_one_command() {
     assert_eq!(client.store.get("NEW").snapshots, 1);
 }
 
-#[tokio::test]
 async fn a_reconnecting_client_loses_nothing_while_the_feed_runs() {
     let server = Server::start().await;
     let mut market = Market::new(13, "RUN", 8);

@@ -2,9 +2,24 @@
 
 use serde_json::json;
 
-use crate::harness::{Client, Server, Subscription, bids, line, now_micros};
+use crate::harness::{Client, Server, Subscription, bids, each_encoding, line, now_micros};
 
-#[tokio::test]
+each_encoding!(
+    a_snapshot_comes_first_and_then_what_changes,
+    a_symbol_without_a_tick_is_pending_and_its_first_tick_arrives,
+    a_subscription_without_snapshot_begins_with_the_next_tick,
+    a_query_subscribes_at_once,
+    a_query_takes_encoded_symbols_and_the_mode_every,
+    a_fault_in_a_query_is_told,
+    unusual_characters_of_symbols_pass_unchanged,
+    one_bad_symbol_never_fails_the_others,
+    after_unsubscribed_nothing_more_comes,
+    a_subscription_can_be_made_again_after_its_end,
+    subscribing_twice_is_one_subscription,
+    a_session_lists_what_it_is_subscribed_to,
+    sessions_get_what_they_asked_for_and_no_more,
+);
+
 async fn a_snapshot_comes_first_and_then_what_changes() {
     let server = Server::start().await;
     let before = now_micros();
@@ -31,7 +46,6 @@ async fn a_snapshot_comes_first_and_then_what_changes() {
     assert!(!update.has("n") || update.n() == 1);
 }
 
-#[tokio::test]
 async fn a_symbol_without_a_tick_is_pending_and_its_first_tick_arrives() {
     let server = Server::start().await;
     let mut client = Client::open(&server).await;
@@ -41,7 +55,6 @@ async fn a_symbol_without_a_tick_is_pending_and_its_first_tick_arrives() {
     assert_eq!((first.seq("seq"), first.raw("bid")), (1, Some("7")));
 }
 
-#[tokio::test]
 async fn a_subscription_without_snapshot_begins_with_the_next_tick() {
     let server = Server::start().await;
     server.publish(&bids("A", [1, 2])).await;
@@ -55,7 +68,6 @@ async fn a_subscription_without_snapshot_begins_with_the_next_tick() {
     assert_eq!(client.store.get("A").snapshots, 0);
 }
 
-#[tokio::test]
 async fn a_query_subscribes_at_once() {
     let server = Server::start().await;
     server.publish(&[bids("BTC-USD", [1]), bids("ETH-USD", [2])].concat()).await;
@@ -66,7 +78,6 @@ async fn a_query_subscribes_at_once() {
     assert_eq!(client.store.get("ETH-USD").snapshots, 1);
 }
 
-#[tokio::test]
 async fn a_query_takes_encoded_symbols_and_the_mode_every() {
     let server = Server::start().await;
     let query = "symbols=EUR%2FUSD%3AX%2B%23&mode=every";
@@ -77,7 +88,6 @@ async fn a_query_takes_encoded_symbols_and_the_mode_every() {
     assert_eq!(client.store.get("EUR/USD:X+#").history.len(), 5, "five ticks, five messages");
 }
 
-#[tokio::test]
 async fn a_fault_in_a_query_is_told() {
     let server = Server::start().await;
     for query in ["symbols=A&mode=sometimes", "symbols=A&interval_ms=soon", "symbols=A%22B"] {
@@ -93,7 +103,6 @@ async fn a_fault_in_a_query_is_told() {
     }
 }
 
-#[tokio::test]
 async fn unusual_characters_of_symbols_pass_unchanged() {
     let server = Server::start().await;
     let symbols = ["^GSPC", "a.b_c", "X:Y/Z", "p-q@r", "k=v", "#1", "c+d", &"x".repeat(64)];
@@ -107,7 +116,6 @@ async fn unusual_characters_of_symbols_pass_unchanged() {
     }
 }
 
-#[tokio::test]
 async fn one_bad_symbol_never_fails_the_others() {
     let server = Server::start().await;
     server.publish(&bids("GOOD", [1])).await;
@@ -119,7 +127,6 @@ async fn one_bad_symbol_never_fails_the_others() {
     client.until_seq("GOOD", 1).await;
 }
 
-#[tokio::test]
 async fn after_unsubscribed_nothing_more_comes() {
     let server = Server::start().await;
     server.publish(&[bids("A", [1]), bids("B", [1])].concat()).await;
@@ -136,7 +143,6 @@ async fn after_unsubscribed_nothing_more_comes() {
     server.settled().await;
 }
 
-#[tokio::test]
 async fn a_subscription_can_be_made_again_after_its_end() {
     let server = Server::start().await;
     server.publish(&bids("A", [1])).await;
@@ -151,7 +157,6 @@ async fn a_subscription_can_be_made_again_after_its_end() {
     assert_eq!(server.settled().await.sum("tickcast_subscriptions"), 0);
 }
 
-#[tokio::test]
 async fn subscribing_twice_is_one_subscription() {
     let server = Server::start().await;
     server.publish(&bids("A", [1])).await;
@@ -169,7 +174,6 @@ async fn subscribing_twice_is_one_subscription() {
     server.settled().await;
 }
 
-#[tokio::test]
 async fn a_session_lists_what_it_is_subscribed_to() {
     let server = Server::start().await;
     let mut client = Client::open(&server).await;
@@ -186,7 +190,6 @@ async fn a_session_lists_what_it_is_subscribed_to() {
     assert!(!text.contains(r#""A""#) && text.contains(r#""B""#), "{text}");
 }
 
-#[tokio::test]
 async fn sessions_get_what_they_asked_for_and_no_more() {
     let server = Server::start().await;
     let (mut first, mut second) = (Client::open(&server).await, Client::open(&server).await);

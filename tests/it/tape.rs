@@ -2,7 +2,13 @@
 
 use serde_json::json;
 
-use crate::harness::{Client, Server, Subscription};
+use crate::harness::{Client, Server, Subscription, each_encoding};
+
+each_encoding!(
+    corrections_are_told_in_every_mode_and_put_totals_right,
+    who_waited_for_the_first_tick_is_told_of_corrections_among_the_first,
+    the_record_after_set_comes_behind_the_corrections_that_were_due,
+);
 
 fn lines<const N: usize>(fields: [&str; N]) -> [String; N] {
     fields.map(|fields| format!("{{\"symbol\":\"T\",{fields}}}"))
@@ -20,7 +26,6 @@ fn told(client: &Client) -> Vec<String> {
     said.collect()
 }
 
-#[tokio::test]
 async fn corrections_are_told_in_every_mode_and_put_totals_right() {
     let server = Server::start().await;
     server.publish(&lines([r#""bid":9,"ask":20"#])).await;
@@ -78,7 +83,6 @@ async fn corrections_are_told_in_every_mode_and_put_totals_right() {
     server.settled().await;
 }
 
-#[tokio::test]
 async fn who_waited_for_the_first_tick_is_told_of_corrections_among_the_first() {
     let server = Server::start().await;
     let mut clients = Vec::new();
@@ -113,7 +117,6 @@ async fn who_waited_for_the_first_tick_is_told_of_corrections_among_the_first() 
     server.settled().await;
 }
 
-#[tokio::test]
 async fn the_record_after_set_comes_behind_the_corrections_that_were_due() {
     let server = Server::start().await;
     server.publish(&lines([r#""last":10,"last_size":1,"trade_id":"a""#])).await;

@@ -2,7 +2,21 @@
 
 use serde_json::json;
 
-use crate::harness::{Client, Message, Server, Sse, Subscription, line};
+use crate::harness::{Client, Message, Server, Sse, Subscription, each_encoding, line};
+
+each_encoding!(
+    each_trade_is_a_message_with_the_quote_as_it_stood,
+    quotes_wait_for_the_interval_and_a_trade_takes_them_along_at_once,
+    a_slow_reader_is_told_every_trade_that_the_ring_has,
+    trades_that_the_ring_no_longer_has_are_announced,
+    who_comes_back_is_told_every_trade_since,
+    with_fields_only_trades_that_have_one_are_told,
+    the_mode_is_changed_live_and_listed,
+    a_symbol_with_many_trades_starves_no_other,
+    a_glob_catches_symbols_to_come_with_their_first_trade,
+    a_cancel_is_told_to_every_reader_by_itself,
+    a_cancel_that_was_missed_is_told_or_announced,
+);
 
 fn quote(symbol: &str, bid: u64) -> String {
     line(symbol, &[("bid", &bid.to_string()), ("bid_size", "1"), ("ask", &(bid + 1).to_string())])
@@ -37,7 +51,6 @@ fn check(history: &[Message], prices: std::ops::RangeInclusive<u64>) {
     }
 }
 
-#[tokio::test]
 async fn each_trade_is_a_message_with_the_quote_as_it_stood() {
     let server = Server::start().await;
     let mut client = Client::open(&server).await;
@@ -56,7 +69,6 @@ async fn each_trade_is_a_message_with_the_quote_as_it_stood() {
     assert!(metrics.sum("tickcast_updates_conflated_total") > 0, "{}", metrics.accounts());
 }
 
-#[tokio::test]
 async fn quotes_wait_for_the_interval_and_a_trade_takes_them_along_at_once() {
     let server = Server::start().await;
     let mut client = Client::open(&server).await;
@@ -86,7 +98,6 @@ async fn quotes_wait_for_the_interval_and_a_trade_takes_them_along_at_once() {
     server.settled().await;
 }
 
-#[tokio::test]
 async fn a_slow_reader_is_told_every_trade_that_the_ring_has() {
     let server = Server::patient().start().await;
     server.publish(&[quote("A", 1)]).await;
@@ -103,7 +114,6 @@ async fn a_slow_reader_is_told_every_trade_that_the_ring_has() {
     server.settled().await;
 }
 
-#[tokio::test]
 async fn trades_that_the_ring_no_longer_has_are_announced() {
     let server = Server::with().limit("ring_ticks", 64).limit("progress_ms", 60_000).start().await;
     server.publish(&[quote("A", 1)]).await;
@@ -128,7 +138,6 @@ async fn trades_that_the_ring_no_longer_has_are_announced() {
     server.settled().await;
 }
 
-#[tokio::test]
 async fn who_comes_back_is_told_every_trade_since() {
     let server = Server::start().await;
     server.publish(&market("A", 1..=10, 1)).await;
@@ -175,7 +184,6 @@ async fn an_event_stream_resumes_with_every_trade() {
     check(&told, 4..=9);
 }
 
-#[tokio::test]
 async fn with_fields_only_trades_that_have_one_are_told() {
     let server = Server::start().await;
     let mut client = Client::open(&server).await;
@@ -196,7 +204,6 @@ async fn with_fields_only_trades_that_have_one_are_told() {
     server.settled().await;
 }
 
-#[tokio::test]
 async fn the_mode_is_changed_live_and_listed() {
     let server = Server::start().await;
     let mut client = Client::open(&server).await;
@@ -219,24 +226,24 @@ async fn the_mode_is_changed_live_and_listed() {
     assert_eq!(refused.error_code(), "bad_value");
 }
 
-#[tokio::test]
 async fn a_symbol_with_many_trades_starves_no_other() {
-    let server = Server::patient().start().await;
+    // More than sockets hold, in either encoding, and less than the ring.
+    const TRADES: u64 = 2_500;
+    let server = Server::patient().limit("ring_ticks", 8_192).start().await;
     let mut client = Client::of(&server).receive_buffer_bytes(4_096).open().await;
     client.subscribe(Subscription::to(["HOT", "CALM"]).trades()).await;
-    for part in market("HOT", 1..=500, 1).chunks(100) {
+    for part in market("HOT", 1..=TRADES, 1).chunks(1_000) {
         server.publish(part).await;
     }
     server.publish(&market("CALM", 1..=1, 1)).await;
     client.until_seq("CALM", 2).await;
     let hot = client.store.cursor("HOT").unwrap_or(0);
-    assert!(hot < 1_000, "the other one did not wait for all of its trades, they are at {hot}");
-    client.until_seq("HOT", 1_000).await;
-    check(&client.store.get("HOT").history, 1..=500);
+    assert!(hot < 2 * TRADES, "the other one did not wait for all of its trades, they are at {hot}");
+    client.until_seq("HOT", 2 * TRADES).await;
+    check(&client.store.get("HOT").history, 1..=TRADES);
     server.settled().await;
 }
 
-#[tokio::test]
 async fn a_glob_catches_symbols_to_come_with_their_first_trade() {
     let server = Server::start().await;
     let mut client = Client::open(&server).await;
@@ -270,7 +277,6 @@ fn cancelled(symbol: &str, names: &[String]) -> Vec<String> {
     names.iter().flat_map(of).collect()
 }
 
-#[tokio::test]
 async fn a_cancel_is_told_to_every_reader_by_itself() {
     let server = Server::start().await;
     let names: Vec<String> = (0..50).map(|number| format!("id{number}")).collect();
@@ -306,7 +312,6 @@ async fn a_cancel_is_told_to_every_reader_by_itself() {
     assert!(metrics.sum("tickcast_updates_conflated_total") > 0, "{}", metrics.accounts());
 }
 
-#[tokio::test]
 async fn a_cancel_that_was_missed_is_told_or_announced() {
     let server = Server::start().await;
     server.publish(&bids_and(&["x".to_owned()])).await;

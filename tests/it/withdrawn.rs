@@ -2,13 +2,19 @@
 
 use serde_json::json;
 
-use crate::harness::{Client, Server, Sse, Subscription};
+use crate::harness::{Client, Server, Sse, Subscription, each_encoding};
+
+each_encoding!(
+    an_update_says_null_and_a_snapshot_leaves_the_field_out,
+    a_view_is_told_of_its_own_fields_alone,
+    what_was_withdrawn_while_a_client_was_away_is_told_when_it_comes_back,
+    nulls_alone_are_a_tick_also_of_what_was_never_there,
+);
 
 fn lines<const N: usize>(fields: [&str; N]) -> [String; N] {
     fields.map(|fields| format!("{{\"symbol\":\"OPT\",{fields}}}"))
 }
 
-#[tokio::test]
 async fn an_update_says_null_and_a_snapshot_leaves_the_field_out() {
     let server = Server::start().await;
     let mut first = Client::open(&server).await;
@@ -56,7 +62,6 @@ async fn an_update_says_null_and_a_snapshot_leaves_the_field_out() {
     server.settled().await;
 }
 
-#[tokio::test]
 async fn a_view_is_told_of_its_own_fields_alone() {
     let server = Server::start().await;
     let mut client = Client::open(&server).await;
@@ -75,7 +80,6 @@ async fn a_view_is_told_of_its_own_fields_alone() {
     assert_eq!(metrics.sum("tickcast_updates_filtered_total"), 1);
 }
 
-#[tokio::test]
 async fn what_was_withdrawn_while_a_client_was_away_is_told_when_it_comes_back() {
     let server = Server::start().await;
     server.publish(&lines([r#""bid":1,"ask":2,"last":3"#])).await;
@@ -100,7 +104,6 @@ async fn what_was_withdrawn_while_a_client_was_away_is_told_when_it_comes_back()
     server.settled().await;
 }
 
-#[tokio::test]
 async fn nulls_alone_are_a_tick_also_of_what_was_never_there() {
     let server = Server::start().await;
     let mut client = Client::open(&server).await;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tickcast::{clock::MarketClock, limits::Limits, tick::Nanos};
 
 use super::{
-    judge::{Message, message::unkeyed},
+    judge::{Encoding, Frames, Message, message::unkeyed},
     law::Law,
     network::{Event, Net, WorldEvent},
     plan::{Act, ClientKind, ClientPlan, Hostile, Ms, NodeAct, Plan, Reads, SubscribePlan, Targets},
@@ -30,6 +30,7 @@ pub struct Client {
     pub link: Option<usize>,
     pub connected_at: Nanos,
     pub witness: Witness,
+    frames: Frames,
     inbound: Vec<u8>,
     /// Bytes of the connection that were taken out of `inbound`.
     passed: u64,
@@ -89,6 +90,7 @@ impl Client {
             link: None,
             connected_at: begin,
             witness: Witness::default(),
+            frames: Frames::default(),
             inbound: Vec::new(),
             passed: 0,
             has_head: false,
@@ -165,7 +167,9 @@ impl Client {
         let now = self.now();
         self.link = Some(link);
         (self.connected_at, self.heard_at, self.next_read_at) = (now, now, now);
-        self.witness = Witness::default();
+        let encoding = self.plan.encoding;
+        self.witness = Witness::of(encoding);
+        self.frames = Frames::default();
         self.inbound.clear();
         (self.passed, self.has_head, self.is_closing) = (0, false, false);
         (self.is_deaf, self.has_answered) = (false, false);
@@ -175,10 +179,16 @@ impl Client {
         match self.plan.kind {
             ClientKind::Silent => {}
             ClientKind::WebSocket => {
-                self.send(
-                    b"GET /v1/stream HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                      Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+                // To offer nothing is to ask for JSON.
+                let offer = match encoding {
+                    Encoding::Json => String::new(),
+                    Encoding::Binary => format!("Sec-WebSocket-Protocol: {}\r\n", encoding.subprotocol()),
+                };
+                let head = format!(
+                    "GET /v1/stream HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{offer}\r\n"
                 );
+                self.send(head.as_bytes());
                 for (key, wanted, last) in self.left.clone() {
                     self.resume(&key, &wanted, last);
                 }
@@ -523,7 +533,12 @@ impl Client {
             match opcode {
                 websocket::TEXT => {
                     let text = String::from_utf8_lossy(&payload).into_owned();
-                    self.take(&text, begins, now, tape)?;
+                    self.take_text(&text, begins, now, tape)?;
+                }
+                websocket::BINARY if self.plan.encoding == Encoding::Binary => {
+                    let messages = self.frames.binary(&payload);
+                    let messages = messages.map_err(|error| (Law::Truth, format!("{error}: {payload:?}")))?;
+                    self.take(&messages, (begins, payload.len()), now, tape)?;
                 }
                 websocket::PING => {
                     if !self.is_deaf {
@@ -563,7 +578,7 @@ impl Client {
                         self.closed_by = Some(code);
                         self.check_code(code)?;
                     }
-                    ("data", text) => self.take(text, begins, now, tape)?,
+                    ("data", text) => self.take_text(text, begins, now, tape)?,
                     ("id", id) => self.last_event_id = Some(id.to_owned()),
                     ("retry", ms) if ms.parse::<u64>().is_ok() => {}
                     _ if line.starts_with(':') => {}
@@ -574,19 +589,30 @@ impl Client {
         Ok(())
     }
 
-    /// One frame of messages, which began so many bytes behind the connection's begin.
-    fn take(&mut self, text: &str, begins: u64, now: Nanos, tape: &Tape) -> Found {
+    fn take_text(&mut self, text: &str, begins: u64, now: Nanos, tape: &Tape) -> Found {
+        let messages = self.frames.text(text);
+        self.take(&messages, (begins, text.len()), now, tape)
+    }
+
+    /// One frame of messages, which began so many bytes behind the connection's begin, and has so many.
+    fn take(
+        &mut self,
+        messages: &[Message],
+        (begins, bytes): (u64, usize),
+        now: Nanos,
+        tape: &Tape,
+    ) -> Found {
         if self.talks {
-            println!("{:>12.6} client {} {text:.300}", now.since(self.begin) as f64 / 1e9, self.plan.number);
+            let at = now.since(self.begin) as f64 / 1e9;
+            println!("{at:>12.6} client {} {:.300}", self.plan.number, format!("{messages:?}"));
         }
-        let messages = Message::of_frame(text);
         if messages.iter().any(Message::is_data) {
             self.witness.data_begins.push(begins);
-            self.check_size(text.len(), now)?;
+            self.check_size(bytes, now)?;
         }
         self.check_heartbeat(now)?;
         self.heard_at = now;
-        for message in &messages {
+        for message in messages {
             let from = self.answered_from();
             self.witness.hears(message, self.market.now(), tape, &self.terms, from)?;
         }

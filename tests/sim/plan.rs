@@ -7,7 +7,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use tickcast::limits::{DEFAULT, Limits};
 
-use super::{network::LinkPlan, views};
+use super::{judge::Encoding, network::LinkPlan, views};
 
 /// Milliseconds since the run began.
 pub type Ms = u64;
@@ -68,6 +68,8 @@ pub struct ClientPlan {
     pub number: usize,
     pub address: u8,
     pub kind: ClientKind,
+    /// Of a WebSocket.
+    pub encoding: Encoding,
     pub connects_ms: Ms,
     pub link: LinkPlan,
     pub reads: Reads,
@@ -402,6 +404,7 @@ fn client(seed: u64, number: usize, ends_ms: Ms, symbols: usize, crowd: usize) -
         number,
         address: random.random_range(1..=3),
         kind,
+        encoding: views::encoding(seed, number, kind),
         connects_ms,
         link: link(random),
         reads,

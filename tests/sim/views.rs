@@ -1,11 +1,15 @@
-//! What a plan's subscriptions show: several to one symbol, by their names, mode `trades`, and decimals as text.
+//! What a plan's subscriptions show, and how: several to one symbol, by their names, mode `trades`, decimals as text, the
+//! encoding of the client.
 //!
 //! Chosen from random numbers of their own, so that what was chosen before there were these stays what it is.
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
-use super::plan::{Act, ClientKind, Ms, SubscribePlan, Targets, chance, pick};
+use super::{
+    judge::Encoding,
+    plan::{Act, ClientKind, Ms, SubscribePlan, Targets, chance, pick},
+};
 
 const NAMES: [Option<&str>; 4] = [None, None, Some("tape"), Some("row 2")];
 
@@ -49,6 +53,13 @@ pub fn vary(seed: u64, number: usize, kind: ClientKind, ends_ms: Ms, acts: &mut 
         more.push((at_ms, Act::SetTexts(targets, random.random())));
     }
     acts.extend(more);
+}
+
+/// What a client speaks.
+pub fn encoding(seed: u64, number: usize, kind: ClientKind) -> Encoding {
+    let mut random = Pcg64Mcg::seed_from_u64(seed ^ 0xB1_4A2 ^ (number as u64 + 1) << 40);
+    let is_binary = kind == ClientKind::WebSocket && chance(&mut random, 50);
+    if is_binary { Encoding::Binary } else { Encoding::Json }
 }
 
 fn name(random: &mut Pcg64Mcg, has_names: bool) -> Option<&'static str> {

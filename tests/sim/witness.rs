@@ -14,7 +14,7 @@ use tickcast::tick::Nanos;
 use super::{
     corrected::Said,
     judge::{
-        Message, Store,
+        Encoding, Message, Store,
         message::{keyed, unkeyed},
     },
     law::Law,
@@ -63,6 +63,7 @@ pub struct Wanted {
 #[derive(Clone, Debug)]
 struct Watch {
     wanted: Wanted,
+    encoding: Encoding,
     /// Its record has every field: it began with a whole one, or with the first tick.
     is_whole: bool,
     /// It was changed: the next message may have the whole record, and stand for several ticks in mode `every` too.
@@ -84,6 +85,7 @@ pub struct Terms {
 #[derive(Default)]
 pub struct Witness {
     pub store: Store,
+    encoding: Encoding,
     pub asked: VecDeque<Asked>,
     /// By symbols, [keyed] with the names of subscriptions; so are cursors.
     watches: BTreeMap<String, Watch>,
@@ -132,6 +134,11 @@ impl Watch {
         self.wanted.fields.is_empty() || self.wanted.fields.contains(&name)
     }
 
+    /// Whether decimals come as text. In binary they are what they are.
+    fn has_texts(&self) -> bool {
+        self.wanted.texts && self.encoding == Encoding::Json
+    }
+
     /// Whether it shows what a tick says of a trade.
     fn shows(&self, said: &Said) -> bool {
         let is_shown = said.trade.is_some() && LAST_TRADE.iter().any(|name| self.wants(name));
@@ -156,7 +163,7 @@ impl Watch {
         let told = told.map(|word| (word, message.str(word))).collect::<Vec<_>>();
         let (trade, texts) = message.raw("trade").map(trade_of).unzip();
         let is_right = told == said.correction.clone().into_iter().collect::<Vec<_>>() && trade == said.trade;
-        if is_right && texts.is_none_or(|texts| texts == self.wanted.texts) {
+        if is_right && texts.is_none_or(|texts| texts == self.has_texts()) {
             return Ok(());
         }
         breach(Law::Told, format!("{said:?} was said, not {message:?}"))
@@ -184,6 +191,10 @@ fn breach<T>(law: Law, what: impl Into<String>) -> Result<T, (Law, String)> {
 }
 
 impl Witness {
+    pub fn of(encoding: Encoding) -> Witness {
+        Witness { encoding, ..Witness::default() }
+    }
+
     /// What the session is subscribed to, with the state of each.
     pub fn cursors(&self) -> BTreeMap<String, u64> {
         let watched = self.watches.keys();
@@ -308,6 +319,7 @@ impl Witness {
         }
         let watch = Watch {
             wanted: wanted.clone(),
+            encoding: self.encoding,
             is_whole: status == "pending" || status == "gap" || (wanted.snapshot && status != "resumed"),
             may_be_whole: false,
             is_level: false,
@@ -419,8 +431,8 @@ impl Witness {
                 breach(Law::Isolation, format!("not subscribed: {message:?}"))
             };
         };
-        if message.has_texts().is_some_and(|texts| texts != watch.wanted.texts) {
-            return breach(Law::Truth, format!("decimals as text: {}, not {message:?}", watch.wanted.texts));
+        if message.has_texts().is_some_and(|texts| texts != watch.has_texts()) {
+            return breach(Law::Truth, format!("decimals as text: {}, not {message:?}", watch.has_texts()));
         }
         let is_wanted = |name: &str| watch.wanted.fields.is_empty() || watch.wanted.fields.contains(&name);
         for (name, text) in message.record() {

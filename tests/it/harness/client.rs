@@ -1,7 +1,7 @@
 //! A WebSocket client that speaks the domain and checks the laws on every message that it ever receives.
 //!
 //! It reads only when a test asks it to, so a client that is left alone is a stalled client. Invariants checked on
-//! each frame: text, a JSON array, `welcome` first, at most 16 KiB when it carries data, and the laws of [`Store`].
+//! each frame: messages of the encoding, `welcome` first, at most 16 KiB when it carries data, and the laws of [`Store`].
 
 use std::{collections::VecDeque, net::SocketAddr};
 
@@ -13,15 +13,23 @@ use tokio::{
 };
 use tokio_tungstenite::{
     WebSocketStream, client_async,
-    tungstenite::{self, Message as Frame, client::IntoClientRequest, http::HeaderName},
+    tungstenite::{
+        self, Message as Frame,
+        client::IntoClientRequest,
+        http::{HeaderName, HeaderValue},
+    },
 };
 
-use super::{Message, Server, Store, Subscription, within};
+use super::{Encoding, Frames, Message, Server, Store, Subscription, encoding, within};
 
 /// The most bytes that a frame with data may have.
 const DATA_FRAME_BYTES_MAX: usize = 16 * 1024;
 
+const SUBPROTOCOL: &str = "sec-websocket-protocol";
+
 pub struct Client {
+    encoding: Encoding,
+    decoder: Frames,
     ws: WebSocketStream<TcpStream>,
     pub welcome: Message,
     pub store: Store,
@@ -39,6 +47,7 @@ pub struct Connect {
     path: String,
     headers: Vec<(String, String)>,
     receive_buffer_bytes: Option<u32>,
+    encoding: Encoding,
 }
 
 // === impl Connect ===
@@ -74,12 +83,17 @@ impl Connect {
         let stream = within("a connection", socket.connect(self.address)).await.expect("a listening server");
         let url = format!("ws://{}{}", self.address, self.path);
         let mut request = url.into_client_request().expect("a request");
+        let names_one = self.headers.iter().any(|(name, _)| name == SUBPROTOCOL);
+        if self.encoding == Encoding::Binary && !names_one {
+            let offer = HeaderValue::from_static(self.encoding.subprotocol());
+            request.headers_mut().insert(SUBPROTOCOL, offer);
+        }
         for (name, value) in &self.headers {
             let name: HeaderName = name.parse().expect("a header");
             request.headers_mut().append(name, value.parse().expect("a header's value"));
         }
         let (ws, handshake) = within("a handshake", client_async(request, stream)).await.expect("an upgrade");
-        Client::start(ws, handshake, symbols).await
+        Client::start(ws, handshake, symbols, self.encoding).await
     }
 }
 
@@ -92,6 +106,7 @@ impl Client {
             path: "/v1/stream".to_owned(),
             headers: Vec::new(),
             receive_buffer_bytes: None,
+            encoding: encoding(),
         }
     }
 
@@ -104,11 +119,14 @@ impl Client {
         ws: WebSocketStream<TcpStream>,
         handshake: tungstenite::handshake::client::Response,
         symbols: &[&str],
+        encoding: Encoding,
     ) -> Client {
         let mut store = Store::default();
         store.want(&symbols.iter().map(|symbol| (*symbol).to_owned()).collect::<Vec<_>>());
         let welcome = Message::of_frame(r#"[{"type":"none"}]"#).remove(0);
         let mut client = Client {
+            encoding,
+            decoder: Frames::default(),
             ws,
             welcome,
             store,
@@ -139,7 +157,10 @@ impl Client {
     pub async fn next_or_close(&mut self) -> Result<Message, Option<u16>> {
         while self.inbox.is_empty() {
             match within("a frame", self.ws.next()).await {
-                Some(Ok(Frame::Text(text))) => self.take(&text),
+                Some(Ok(Frame::Text(text))) => {
+                    let messages = self.decoder.text(&text);
+                    self.take(messages, &text);
+                }
                 Some(Ok(Frame::Close(frame))) => {
                     // The library answers the close while it is read on; the server then ends the connection, and
                     // this end of it follows.
@@ -148,7 +169,10 @@ impl Client {
                     return Err(frame.map(|frame| frame.code.into()));
                 }
                 Some(Ok(Frame::Binary(bytes))) => {
-                    panic!("the server speaks text, not {} binary bytes", bytes.len())
+                    assert_eq!(self.encoding, Encoding::Binary, "{} binary bytes", bytes.len());
+                    let messages = self.decoder.binary(&bytes);
+                    let messages = messages.unwrap_or_else(|error| panic!("{error}: {bytes:?}"));
+                    self.take(messages, &bytes);
                 }
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return Err(None),
@@ -157,12 +181,12 @@ impl Client {
         Ok(self.inbox.pop_front().expect("an inbox that is not empty"))
     }
 
-    fn take(&mut self, text: &str) {
-        let messages = Message::of_frame(text);
+    fn take(&mut self, messages: Vec<Message>, frame: &(impl AsRef<[u8]> + ?Sized)) {
+        let bytes = frame.as_ref().len();
         self.frames += 1;
         if messages.iter().any(Message::is_data) {
-            self.frame_bytes_max = self.frame_bytes_max.max(text.len());
-            assert!(text.len() <= DATA_FRAME_BYTES_MAX, "a data frame of {} bytes: {text:.200}", text.len());
+            self.frame_bytes_max = self.frame_bytes_max.max(bytes);
+            assert!(bytes <= DATA_FRAME_BYTES_MAX, "a data frame of {bytes} bytes: {:?}", messages[0]);
         }
         for message in messages {
             self.store.apply(&message);

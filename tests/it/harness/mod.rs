@@ -1,7 +1,8 @@
 //! The stage on which the scenarios play: a real server process, clients over real sockets, a model of the market.
 //!
-//! Nothing here uses the crate under test: it is written from the contract, as a stranger would write it. Waits are
-//! for events, with a [`DEADLINE`] that only a broken server reaches.
+//! Nothing here uses the crate under test: it is written from the contract, as a stranger would write it; binary frames
+//! are read by the client crate. A test of [`each_encoding`] runs once for each encoding of its clients. Waits are for
+//! events, with a [`DEADLINE`] that only a broken server reaches.
 
 pub mod client;
 pub mod http;
@@ -13,19 +14,52 @@ pub mod sse;
 mod judge;
 
 use std::{
+    cell::Cell,
     future::Future,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 pub use client::Client;
 pub use http::{Reply, Request};
-pub use judge::{Decimal, Market, Message, Store, message, subscription::Subscription};
+pub use judge::{Decimal, Encoding, Frames, Market, Message, Store, message, subscription::Subscription};
 pub use metrics::Metrics;
 pub use server::Server;
 pub use sse::Sse;
 
 /// How long an event may take before the test calls it missing. Generous: these machines are shared.
 pub const DEADLINE: Duration = Duration::from_secs(60);
+
+thread_local! {
+    static ENCODING: Cell<Encoding> = const { Cell::new(Encoding::Json) };
+}
+
+/// What clients ask for in the test that runs on this thread.
+pub fn encoding() -> Encoding {
+    ENCODING.get()
+}
+
+/// Runs a test whose clients ask for this encoding. The runtime of a test has one thread.
+pub async fn in_encoding(encoding: Encoding, test: impl Future<Output = ()>) {
+    ENCODING.set(encoding);
+    test.await;
+}
+
+/// Makes two tests of each of these functions: `json::NAME` and `binary::NAME`.
+macro_rules! each_encoding {
+    ($($test:ident),+ $(,)?) => {
+        mod json {
+            $(#[tokio::test] async fn $test() {
+                crate::harness::in_encoding(crate::harness::Encoding::Json, super::$test()).await;
+            })+
+        }
+        mod binary {
+            $(#[tokio::test] async fn $test() {
+                crate::harness::in_encoding(crate::harness::Encoding::Binary, super::$test()).await;
+            })+
+        }
+    };
+}
+pub(crate) use each_encoding;
 
 /// Microseconds since the Unix epoch, as the JSON wire has times.
 pub fn now_micros() -> i64 {

@@ -1,16 +1,26 @@
 //! Law 9 over real threads and sockets: with the market's clock the replay's, a client in mode `every` is sent the same
-//! bytes whatever the speed and however many shards there are; held in the hand, also those that come by the clock.
+//! messages whatever the speed and however many shards there are; held in the hand, also those that come by the clock. Of
+//! JSON these are the same bytes. A binary message is written by what its frame has before it, and where frames end is
+//! free: so binary messages are compared as what they say.
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{json, value::RawValue};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     WebSocketStream, client_async,
-    tungstenite::{Message as Frame, protocol::frame::coding::CloseCode},
+    tungstenite::{
+        Message as Frame, client::IntoClientRequest, http::HeaderValue, protocol::frame::coding::CloseCode,
+    },
 };
 
 use super::{FIRST, recording, step, tell};
-use crate::harness::{Message, Server, within};
+use crate::harness::{Encoding, Frames, Message, Server, each_encoding, encoding, within};
+
+each_encoding!(
+    every_speed_and_number_of_shards_gives_the_same_bytes,
+    in_a_controlled_replay_states_heartbeats_and_pongs_are_the_same_bytes,
+    another_market_has_another_transcript,
+);
 
 /// What one client is sent until the market is over.
 #[derive(PartialEq, Eq)]
@@ -28,21 +38,36 @@ const AROUND: [&str; 2] = ["subscribed", "end"];
 /// `welcome` names the session and the epoch; the others come by the world's clock.
 const FREE: [&str; 3] = ["welcome", "status", "heartbeat"];
 
-async fn connect(server: &Server, query: &str) -> WebSocketStream<TcpStream> {
-    let stream = TcpStream::connect(server.address).await.expect("a listening server");
-    let url = format!("ws://{}/v1/stream?{query}", server.address);
-    within("a handshake", client_async(url, stream)).await.expect("an upgrade").0
+/// One client.
+struct Reader {
+    ws: WebSocketStream<TcpStream>,
+    frames: Frames,
 }
 
-/// The next frame's messages, each with its bytes; `None` at the end of a market.
-async fn next(ws: &mut WebSocketStream<TcpStream>) -> Option<Vec<(String, String)>> {
+async fn connect(server: &Server, query: &str, encoding: Encoding) -> Reader {
+    let stream = TcpStream::connect(server.address).await.expect("a listening server");
+    let url = format!("ws://{}/v1/stream?{query}", server.address);
+    let mut request = url.into_client_request().expect("a request");
+    let offer = HeaderValue::from_static(encoding.subprotocol());
+    request.headers_mut().insert("sec-websocket-protocol", offer);
+    let (ws, _) = within("a handshake", client_async(request, stream)).await.expect("an upgrade");
+    Reader { ws, frames: Frames::default() }
+}
+
+/// The next frame's messages, each as it was written; `None` at the end of a market.
+async fn next(reader: &mut Reader) -> Option<Vec<(String, String)>> {
     loop {
-        match within("a frame", ws.next()).await {
+        match within("a frame", reader.ws.next()).await {
             // Where frames end is free; what is in them is not.
             Some(Ok(Frame::Text(text))) => {
                 let raw: Vec<&RawValue> = serde_json::from_str(&text).expect("an array of messages");
-                let kinds = Message::of_frame(&text).into_iter().map(|message| message.kind());
+                let kinds = reader.frames.text(&text).into_iter().map(|message| message.kind());
                 return Some(kinds.zip(raw.into_iter().map(|raw| raw.get().to_owned())).collect());
+            }
+            Some(Ok(Frame::Binary(bytes))) => {
+                let messages = reader.frames.binary(&bytes).expect("a frame of messages");
+                let said = |message: &Message| (message.kind(), format!("{message:?}"));
+                return Some(messages.iter().map(said).collect());
             }
             Some(Ok(Frame::Close(frame))) => {
                 assert_eq!(frame.map(|frame| frame.code), Some(CloseCode::Normal));
@@ -55,9 +80,9 @@ async fn next(ws: &mut WebSocketStream<TcpStream>) -> Option<Vec<(String, String
 }
 
 async fn transcript(server: &Server, query: &str) -> Transcript {
-    let mut ws = connect(server, query).await;
+    let mut reader = connect(server, query, encoding()).await;
     let mut all = Transcript { count: 0, market: String::new(), around: Vec::new() };
-    while let Some(messages) = next(&mut ws).await {
+    while let Some(messages) = next(&mut reader).await {
         for (kind, bytes) in messages {
             if MARKET.contains(&kind.as_str()) {
                 all.market.push_str(&bytes);
@@ -73,7 +98,6 @@ async fn transcript(server: &Server, query: &str) -> Transcript {
     all
 }
 
-#[tokio::test]
 async fn every_speed_and_number_of_shards_gives_the_same_bytes() {
     let path = recording("transcript.ndjson", 700, 2_000);
     let mut transcripts = Vec::new();
@@ -101,9 +125,9 @@ async fn every_speed_and_number_of_shards_gives_the_same_bytes() {
 }
 
 /// Everything up to the first message of a kind.
-async fn until(ws: &mut WebSocketStream<TcpStream>, kind: &str, all: &mut Vec<String>) {
+async fn until(reader: &mut Reader, kind: &str, all: &mut Vec<String>) {
     loop {
-        let messages = next(ws).await.expect("the market is not over");
+        let messages = next(reader).await.expect("the market is not over");
         let found = messages.iter().any(|(found, _)| found == kind);
         all.extend(messages.into_iter().filter(|(kind, _)| kind != "welcome").map(|(_, bytes)| bytes));
         if found {
@@ -113,7 +137,6 @@ async fn until(ws: &mut WebSocketStream<TcpStream>, kind: &str, all: &mut Vec<St
 }
 
 /// The market's time is paused between two steps, so that messages that depend on the clock have fixed times.
-#[tokio::test]
 async fn in_a_controlled_replay_states_heartbeats_and_pongs_are_the_same_bytes() {
     let path = recording("held.ndjson", 40, 1_000_000);
     let mut transcripts = Vec::new();
@@ -121,24 +144,23 @@ async fn in_a_controlled_replay_states_heartbeats_and_pongs_are_the_same_bytes()
         let source = format!("replay:{}?start=paused&clock=replay", path.display());
         let limited = Server::with().limit("heartbeat_ms", 3_000).limit("stale_ms", 9_000);
         let server = limited.feed(&source).args(&["--shards", shards]).start().await;
-        let mut ws = connect(&server, "symbols=A&mode=every").await;
+        let mut reader = connect(&server, "symbols=A&mode=every", encoding()).await;
         let mut all = Vec::new();
-        until(&mut ws, "subscribed", &mut all).await;
+        until(&mut reader, "subscribed", &mut all).await;
         // A; 5 s without a word of it; 6 more, and it is stale; it comes again.
         for (second, comes) in [(0, "update"), (5, "heartbeat"), (11, "status"), (12, "update")] {
             tell(&server, json!({"op": "seek", "to": FIRST + second * 1_000_000})).await;
             step(&server, 1).await;
-            until(&mut ws, comes, &mut all).await;
+            until(&mut reader, comes, &mut all).await;
         }
-        ws.send(Frame::text(r#"{"op":"ping","id":1}"#)).await.expect("an open socket");
-        until(&mut ws, "pong", &mut all).await;
+        reader.ws.send(Frame::text(r#"{"op":"ping","id":1}"#)).await.expect("an open socket");
+        until(&mut reader, "pong", &mut all).await;
         transcripts.push(all);
     }
     assert_eq!(transcripts[0], transcripts[1]);
     assert_eq!(transcripts[0].len(), 7, "{:#?}", transcripts[0]);
 }
 
-#[tokio::test]
 async fn another_market_has_another_transcript() {
     let mut transcripts = Vec::new();
     for (name, step) in [("transcript-a.ndjson", 1_000), ("transcript-b.ndjson", 1_001)] {
@@ -149,4 +171,48 @@ async fn another_market_has_another_transcript() {
     }
     assert_eq!((transcripts[0].count, transcripts[1].count), (50, 50));
     assert!(transcripts[0].market != transcripts[1].market, "the times of ticks are in it");
+}
+
+/// The market as each encoding tells it: the same messages, value for value.
+#[tokio::test]
+async fn both_encodings_tell_the_same_market() {
+    let source = "replay:bundled?speed=max&clock=replay&start=clients:6";
+    let server = Server::patient().feed(source).start().await;
+    let told = async |query: &str, encoding: Encoding| {
+        let mut reader = connect(&server, query, encoding).await;
+        let mut all = Vec::new();
+        loop {
+            let messages = match within("a frame", reader.ws.next()).await {
+                Some(Ok(Frame::Text(text))) => reader.frames.text(&text),
+                Some(Ok(Frame::Binary(bytes))) => reader.frames.binary(&bytes).expect("a frame of messages"),
+                Some(Ok(Frame::Close(_))) => return all,
+                other => panic!("the stream broke off: {other:?}"),
+            };
+            all.extend(
+                messages.iter().filter(|message| message.is_data()).map(|message| format!("{message:?}")),
+            );
+        }
+    };
+    let queries = [
+        "symbols=*&mode=every",
+        "symbols=BTCUSDT&mode=every&as=tape",
+        "symbols=*&mode=every&fields=last,volume",
+    ];
+    let [all, named, chosen] = queries;
+    let (binary, json) = tokio::join!(
+        async {
+            tokio::join!(
+                told(all, Encoding::Binary),
+                told(named, Encoding::Binary),
+                told(chosen, Encoding::Binary)
+            )
+        },
+        async {
+            tokio::join!(told(all, Encoding::Json), told(named, Encoding::Json), told(chosen, Encoding::Json))
+        },
+    );
+    assert!(binary.0.len() > 20_000, "{} messages", binary.0.len());
+    let first = binary.0.iter().zip(&json.0).find(|(binary, json)| binary != json);
+    assert_eq!(first, None);
+    assert!(binary == json, "of a named subscription, or of chosen fields");
 }

@@ -32,6 +32,11 @@ impl Message {
         maps.into_iter().map(|fields| Message { fields }).collect()
     }
 
+    /// A message that was no text.
+    pub(super) fn of_fields(fields: BTreeMap<String, Box<RawValue>>) -> Message {
+        Message { fields }
+    }
+
     /// The objects of an array that is no frame.
     pub fn of_array(text: &str) -> Vec<Message> {
         let maps: Vec<_> = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text:.300}"));
