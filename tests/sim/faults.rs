@@ -20,13 +20,14 @@ use super::{
 };
 
 /// Each fault, a seed that finds it, and the laws by which it may be found.
-const FOUND: [(Fault, u64, &[Law]); 42] = [
+const FOUND: [(Fault, u64, &[Law]); 43] = [
     (Fault::ForgetsRest, 0, &[Law::Truth]),
     (Fault::RepeatsByte, 0, &[Law::Truth]),
     (Fault::DataBeforeControl, 0, &[Law::Isolation, Law::ControlFirst, Law::Answers]),
     (Fault::ForgetsToWait, 3, &[Law::Heartbeat, Law::Cause, Law::Answers]),
     (Fault::StaysBlocked, 3, &[Law::Heartbeat, Law::Cause, Law::Answers]),
     (Fault::SwapsFrames, 35, &[Law::Truth, Law::Isolation, Law::Seqs]),
+    (Fault::IgnoresWindow, 9, &[Law::Ahead]),
     (Fault::AcceptsTwice, 3, &[Law::Conservation, Law::Panic]),
     (Fault::ForgetsInFlight, 9, &[Law::Accounts]),
     (Fault::JoinsUncounted, 3, &[Law::Accounts]),

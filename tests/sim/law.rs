@@ -13,7 +13,7 @@
 //! | law 7 | `Isolation`, `Truth`, `Heartbeat`, `Deadline` | `witness.rs`, on each message; `client.rs` and `world.rs`: that others are served in time |
 //! | law 8 | `Panic`, `Deadline`, `Cause` | `world.rs`: nothing panics; `client.rs`: hostile clients are closed, by the right code |
 //! | law 9 | | `main.rs`: the same seed is the same run, byte for byte |
-//! | law 10 | `Age`, `Memory` | what holds today, without proxies: `witness.rs`, on each update to a client that reads |
+//! | law 10 | `Ahead`, `Age` | `node.rs`, after each step: how far a client that proves what it reads is sent ahead of what it has read, through proxies too; `witness.rs`: on each update to a client that reads |
 //! | law 11 | `Cause` | what holds today: `scenes.rs`: a page of a foreign origin is closed and reads nothing |
 //! | law 12 | `Numbering`, `Truth` | `witness.rs`: one epoch, and what is shown under a seq is what the feed gave under it, for every client, shard and connection |
 //!
@@ -66,6 +66,8 @@ pub enum Law {
     FrameSize,
     /// What a client that reads is sent is new.
     Age,
+    /// A client that proves what it reads is not sent much further.
+    Ahead,
     /// A feed that waits for its readers loses them nothing.
     Lossless,
     /// The end of a market, or of the service, is announced.

@@ -93,7 +93,7 @@ pub struct Link {
     pub client: usize,
     pub down: Pipe,
     pub up: Pipe,
-    plan: LinkPlan,
+    pub plan: LinkPlan,
     random: Pcg64Mcg,
     read_waker: Option<Waker>,
     write_waker: Option<Waker>,

@@ -37,8 +37,13 @@ use tickcast::{
         state::ServerState,
     },
     session::{
-        inbound::query::subscribe_command, node::NodeState, outbound::window::DataHold, peer::Peer,
-        position::Position, socket::SessionSocket, stats::ShardReport,
+        inbound::query::subscribe_command,
+        node::NodeState,
+        outbound::window::{DataHold, ReadProof},
+        peer::Peer,
+        position::Position,
+        socket::SessionSocket,
+        stats::ShardReport,
     },
     tick::{Nanos, Tick},
     topic::{BatchQueue, FeedId, Ingest, Interest, Market, Outlet},
@@ -94,6 +99,10 @@ const REFUSALS: [RejectedReason; 3] =
 /// Of all that a node of the simulation numbers.
 pub const EPOCH: &str = "sim";
 const HEAD_END: &[u8] = b"\r\n\r\n";
+/// Under way to a client, whatever it reads.
+const AHEAD_BYTES: u64 = 64 * 1024;
+/// Control messages beside it.
+const CONTROL_AHEAD_BYTES: u64 = 32 * 1024;
 /// Joined to a frame of data: a little control, the position of an event stream, and headers.
 const JOINED_BYTES: usize = 10 * 1024;
 
@@ -305,6 +314,7 @@ impl Node {
             return Err((Law::Memory, format!("{open} sessions are open, {} may be", self.sessions_max)));
         }
         self.check_memory()?;
+        self.check_ahead()?;
         self.check_slow()?;
         self.check_refusals()
     }
@@ -335,6 +345,29 @@ impl Node {
                         Law::Cause,
                         format!("client {client} is closed as slow, and took something {ms} ms ago"),
                     ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Who proves what it reads is not sent further ahead than it reads within the target, or than 64 KiB.
+    fn check_ahead(&self) -> Found {
+        let net = self.net.borrow();
+        let target_ms = self.state.limits.target_delay.as_millis() as u64;
+        for member in &self.shards {
+            let core = member.shard.core.borrow();
+            for session in core.sessions.iter().flatten().filter(|session| session.closing.is_none()) {
+                let proof = session.window.as_deref().map(|window| window.proof);
+                if !matches!(proof, Some(ReadProof::Pongs | ReadProof::Acks)) {
+                    continue;
+                }
+                let path = &net.links[session.transport.stream.link];
+                let ahead = path.down.given - path.down.read;
+                let within = path.plan.bytes_a_ms * (2 * path.plan.delay_us / 1_000 + target_ms);
+                if ahead > within.max(AHEAD_BYTES) + CONTROL_AHEAD_BYTES {
+                    let what = format!("client {} is sent {ahead} bytes more than it has read", path.client);
+                    return Err((Law::Ahead, what));
                 }
             }
         }
