@@ -12,6 +12,7 @@ import events  # noqa: F401
 import drain  # noqa: F401
 import stalled  # noqa: F401
 import thin  # noqa: F401
+import ahead  # noqa: F401
 import ingest  # noqa: F401
 import idle  # noqa: F401
 import terminal  # noqa: F401
