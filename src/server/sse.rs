@@ -2,7 +2,8 @@
 //!
 //! HTTP reads the request and makes the head of the answer. Then the socket belongs to a session like any other:
 //! `session/outbound/write.rs` writes to it, in frames that are shared by all event streams that need the same bytes.
-//! The body has no length and no chunks; it ends with the connection.
+//! The body has no length and no chunks; it ends with the connection. Where the request takes gzip, it is one member
+//! whose shared parts are compressed once for all streams (`wire/gzip.rs`).
 //!
 //! Invariants: input after the request is discarded, and only a limited amount of it is read. A client that has closed
 //! only its own side is still served.
@@ -30,7 +31,7 @@ use crate::{
         socket::SessionSocket,
         state::{Session, Transport},
     },
-    wire::Encoding,
+    wire::{Encoding, gzip},
 };
 
 /// An event stream that was admitted, with the subscription of its request.
@@ -38,6 +39,8 @@ pub struct AdmittedEvents {
     pub peer: Peer,
     pub permit: AddressPermit,
     pub command: String,
+    /// Plain, or compressed by gzip.
+    pub encoding: Encoding,
 }
 
 /// A session as one task: it waits for the client to leave, and resumes writing when the socket takes bytes.
@@ -63,15 +66,19 @@ impl AdmittedEvents {
         mut head: Vec<u8>,
         counted: Option<Connection>,
     ) -> EventTask<S> {
-        let AdmittedEvents { peer, permit, command } = self;
+        let AdmittedEvents { peer, permit, command, encoding } = self;
         let node = &shard.node;
         let stream = Rc::new(stream);
         let now = node.clock.now();
         let number = node.session_numbers.fetch_add(1, Ordering::Relaxed);
-        let encoding = Encoding::EVENT_STREAM;
-        encoding.write_retry(retry_ms(node, number), &mut head);
+        if encoding.is_gzip() {
+            gzip::write_head(&mut head);
+        }
         let transport = Transport { stream: Rc::clone(&stream), encoding, waker: None };
-        let session = Session::new(node, transport, peer, number, now);
+        let mut session = Session::new(node, transport, peer, number, now);
+        session.control = head;
+        session.write_own(|encoding, out| encoding.write_retry(retry_ms(node, number), out));
+        let head = std::mem::take(&mut session.control);
         let mut core = shard.core.borrow_mut();
         let key = core.open(session, head);
         core.log_opened(key);

@@ -2,6 +2,8 @@
 
 use std::{rc::Rc, task::Waker};
 
+use flate2::Crc;
+
 use super::{
     inbound::{budget::Budget, job::Jobs},
     node::NodeState,
@@ -13,7 +15,7 @@ use crate::{
     planted::{Fault, is_planted},
     tick::Nanos,
     topic::readers::JoinedReader,
-    wire::{CloseReason, Encoding, TakenIn, control::Pace},
+    wire::{CloseReason, Encoding, TakenIn, control::Pace, gzip},
 };
 
 pub struct Session<S> {
@@ -31,6 +33,9 @@ pub struct Session<S> {
     pub rest_frames: u32,
     /// Of an event stream: the order of the newest tick that it was sent.
     pub newest_order: u64,
+    /// Of a stream that is one gzip member: the checksum of its plain bytes so far, up to the last that is queued. `None`
+    /// for others, and when queued bytes were dropped: it then has no proper end.
+    pub plain: Option<Box<Crc>>,
     /// The data frame in `rest`, recorded when its last byte is out.
     pub in_flight: Option<Box<InFlight>>,
     /// The socket takes no more for now.
@@ -108,6 +113,7 @@ impl<S> Session<S> {
     pub fn new(node: &NodeState, transport: Transport<S>, peer: Peer, number: u64, now: Nanos) -> Self {
         let budget = Budget::new(&node.limits, now);
         let has_window = transport.encoding.has_pings();
+        let plain = transport.encoding.is_gzip().then(Box::default);
         Session {
             transport,
             peer,
@@ -119,6 +125,7 @@ impl<S> Session<S> {
             rest_at: 0,
             rest_frames: 0,
             newest_order: 0,
+            plain,
             in_flight: None,
             blocked: false,
             hold: DataHold::None,
@@ -147,6 +154,37 @@ impl<S> Session<S> {
 
     pub fn encoding(&self) -> Encoding {
         self.transport.encoding
+    }
+
+    /// Queues bytes of this session alone, behind its control messages: what `write` appends.
+    pub fn write_own(&mut self, write: impl FnOnce(Encoding, &mut Vec<u8>)) {
+        let encoding = self.encoding();
+        if !encoding.is_gzip() {
+            return write(encoding, &mut self.control);
+        }
+        let mut plain = Vec::new();
+        write(encoding, &mut plain);
+        self.make_part(&mut plain);
+        self.control.extend_from_slice(&plain);
+    }
+
+    /// Makes bytes that this session alone is sent next a part of its stream.
+    pub fn make_part(&mut self, bytes: &mut Vec<u8>) {
+        if !self.encoding().is_gzip() || bytes.is_empty() {
+            return;
+        }
+        if let Some(sum) = &mut self.plain {
+            sum.update(bytes);
+        }
+        let plain = std::mem::take(bytes);
+        gzip::write_stored(&plain, bytes);
+    }
+
+    /// A part of the stream is sent next, or queued, whose plain bytes have this checksum.
+    pub fn note_part(&mut self, plain: &Crc) {
+        if let Some(sum) = &mut self.plain {
+            sum.combine(plain);
+        }
     }
 
     /// Bytes of the session that wait for the socket.

@@ -7,7 +7,9 @@
 //! Invariants: the same payload gives the same bytes. Without a compressed form that is shorter, the payload is sent as
 //! it is.
 
-use flate2::{Compress, FlushCompress};
+use flate2::{Compress, Crc, FlushCompress};
+
+use super::gzip;
 
 /// How far back a compressed payload refers at most.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,6 +30,8 @@ pub struct Deflater {
     /// The last result. Kept for its capacity.
     out: Vec<u8>,
     pub counts: DeflateCounts,
+    /// The checksum of what was last made [blocks](Self::append_blocks) of, before that.
+    pub plain: Crc,
 }
 
 /// What was compressed. A payload that is shared counts once.
@@ -84,6 +88,30 @@ impl Deflater {
     pub fn deflated(&mut self, window: DeflateWindow, payload: &[u8]) -> Option<&[u8]> {
         self.out.clear();
         self.compress(window, payload).then_some(&*self.out)
+    }
+
+    /// Appends blocks with these bytes, which fit into any stream: compressed, or stored when that is not worth it.
+    pub fn append_blocks(&mut self, plain: &[u8], out: &mut Vec<u8>) {
+        self.make_blocks(plain);
+        out.extend_from_slice(&self.out);
+    }
+
+    /// Replaces `bytes` by blocks with what follows `at` in them.
+    pub fn replace_by_blocks(&mut self, at: usize, bytes: &mut Vec<u8>) {
+        self.make_blocks(&bytes[at..]);
+        std::mem::swap(bytes, &mut self.out);
+    }
+
+    fn make_blocks(&mut self, plain: &[u8]) {
+        self.plain.reset();
+        self.plain.update(plain);
+        self.out.clear();
+        if self.compress(DeflateWindow::Full, plain) {
+            self.out.extend_from_slice(&TAIL);
+        } else {
+            self.out.clear();
+            gzip::write_stored(plain, &mut self.out);
+        }
     }
 
     /// Appends the compressed form of a payload to `out`. Says whether that is worth it.

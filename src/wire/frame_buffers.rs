@@ -3,6 +3,8 @@
 //!
 //! Invariants: a frame that is kept or held does not change. A frame is reused only for sessions with its encoding.
 
+use flate2::Crc;
+
 use super::{encodings::encoder::HEAD_BYTES, frame_times::FrameTimes, taken_in::TakenIn};
 use crate::{fanout::FRAMES_KEPT, tick::Nanos};
 
@@ -51,6 +53,8 @@ pub(super) struct Frame {
     /// The sum of these times, once the frame is finished.
     taken_in: TakenIn,
     pub newest_order: u64,
+    /// Of a finished frame that is a part of a gzip member: the checksum of its plain bytes.
+    plain: Crc,
     /// How many users the frame has: it is kept, or held.
     users: u32,
 }
@@ -67,6 +71,8 @@ pub struct ReadyFrame<'a> {
     pub taken_in: TakenIn,
     /// Order of the newest tick in it, over all symbols.
     pub newest_order: u64,
+    /// Of a part of a gzip member: the checksum of its plain bytes.
+    pub plain: &'a Crc,
 }
 
 /// The size of a frame.
@@ -181,7 +187,7 @@ impl FrameBuffers {
         &mut self,
         encoding: u8,
         end: impl FnOnce(&mut Vec<u8>),
-        frame: impl FnOnce(&mut Vec<u8>) -> usize,
+        frame: impl FnOnce(&mut Vec<u8>, &mut Crc) -> usize,
     ) {
         if self.repeats.is_some() {
             self.finished = self.repeats;
@@ -198,7 +204,7 @@ impl FrameBuffers {
         );
         end(&mut current.bytes);
         current.payload_bytes = current.payload_bytes();
-        current.start = frame(&mut current.bytes);
+        current.start = frame(&mut current.bytes, &mut current.plain);
         current.encoding = Some(encoding);
         current.taken_in = TakenIn::of(&current.rx);
         if let Some(number) = self.keep_as.take() {
@@ -266,7 +272,13 @@ impl Frame {
 
     fn ready(&self) -> ReadyFrame<'_> {
         let Frame { newest_order, taken_in, .. } = *self;
-        ReadyFrame { bytes: &self.bytes[self.start..], rx: &self.rx, taken_in, newest_order }
+        ReadyFrame {
+            bytes: &self.bytes[self.start..],
+            rx: &self.rx,
+            taken_in,
+            newest_order,
+            plain: &self.plain,
+        }
     }
 
     fn payload_bytes(&self) -> usize {
@@ -285,7 +297,7 @@ mod tests {
         frames.keep(0);
         frames.current_mut().bytes.resize(HEAD_BYTES + 1900, 0);
         assert!(!frames.current().has_room());
-        let compress = |bytes: &mut Vec<u8>| {
+        let compress = |bytes: &mut Vec<u8>, _: &mut Crc| {
             bytes.truncate(HEAD_BYTES + 10);
             0
         };

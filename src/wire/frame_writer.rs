@@ -51,7 +51,13 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
     /// Finishes the frame. `None` when it has no message.
     #[inline]
     pub fn finish(self) -> Option<ReadyFrame<'a>> {
-        self.frames.finish(E::ID, E::Messages::end, |bytes| E::frame(bytes, self.deflater));
+        self.frames.finish(E::ID, E::Messages::end, |bytes, plain| {
+            let start = E::frame(bytes, self.deflater);
+            if E::IS_GZIP {
+                std::mem::swap(plain, &mut self.deflater.plain);
+            }
+            start
+        });
         self.frames.ready()
     }
 

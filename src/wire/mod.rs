@@ -17,6 +17,7 @@ mod frame_buffers;
 mod frame_writer;
 mod frame_times;
 mod framer;
+pub mod gzip;
 mod id;
 mod inflater;
 mod merged;

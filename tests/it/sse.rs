@@ -1,6 +1,6 @@
 //! `/v1/sse`: the stream's messages for clients without WebSocket.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, io::Read};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -11,10 +11,16 @@ use crate::harness::{Market, Message, Server, Sse, bids, within};
 
 #[tokio::test]
 async fn the_same_messages_under_the_same_laws() {
+    for coding in ["identity", "gzip"] {
+        check_messages(coding).await;
+    }
+}
+
+async fn check_messages(coding: &str) {
     let server = Server::start().await;
     let mut market = Market::new(6, "E", 4);
     server.publish(&market.open()).await;
-    let mut sse = Sse::open(&server, "symbols=E0,E1,E2,E3", &["E0", "E1", "E2", "E3"]).await;
+    let mut sse = Sse::coded(&server, "symbols=E0,E1,E2,E3", &["E0", "E1", "E2", "E3"], coding).await;
     sse.until("a welcome", |message| message.is("welcome")).await;
     for symbol in market.symbols() {
         sse.until_seq(&symbol, 1).await;
@@ -33,11 +39,43 @@ async fn the_same_messages_under_the_same_laws() {
 #[tokio::test]
 async fn every_and_globs_work_there_too() {
     let server = Server::start().await;
-    let mut sse = Sse::open(&server, "symbols=N*&mode=every", &["N*"]).await;
-    sse.until("a welcome", |message| message.is("welcome")).await;
+    let mut streams = Vec::new();
+    for coding in ["identity", "gzip", "gzip"] {
+        let mut sse = Sse::coded(&server, "symbols=N*&mode=every", &["N*"], coding).await;
+        sse.until("a welcome", |message| message.is("welcome")).await;
+        streams.push(sse);
+    }
     server.publish(&[bids("N1", 1..=50), bids("M1", 1..=50)].concat()).await;
-    sse.until_seq("N1", 50).await;
-    assert!(sse.store.get("N1").history.iter().all(|message| message.n() == 1));
+    for sse in &mut streams {
+        sse.until_seq("N1", 50).await;
+        assert!(sse.store.get("N1").history.iter().all(|message| message.n() == 1));
+    }
+}
+
+/// Long events that streams are sent alike are compressed once; what a stream alone is sent costs no compressor.
+#[tokio::test]
+async fn shared_events_are_compressed_once() {
+    let server = Server::with().args(&["--shards", "1"]).start().await;
+    let symbols: Vec<String> = (0..20).map(|number| format!("S{number:02}")).collect();
+    let names: Vec<&str> = symbols.iter().map(String::as_str).collect();
+    let query = format!("symbols={}&snapshot=false", names.join(","));
+    let mut streams = Vec::new();
+    for _ in 0..6 {
+        let mut sse = Sse::coded(&server, &query, &names, "gzip").await;
+        sse.until("an answer", |message| message.is("subscribed")).await;
+        streams.push(sse);
+    }
+    let before = server.settled().await;
+    server.publish(&names.iter().flat_map(|name| bids(name, [1])).collect::<Vec<_>>()).await;
+    for sse in &mut streams {
+        for name in &names {
+            sse.until_seq(name, 1).await;
+        }
+    }
+    let after = server.settled().await;
+    let plain = |metrics: &crate::harness::Metrics| metrics.sum("tickcast_deflate_plain_bytes_total");
+    let spent = plain(&after) - plain(&before);
+    assert!(spent > 0 && spent < 4_000, "one event was compressed, not six: {spent} bytes");
 }
 
 #[tokio::test]
@@ -52,12 +90,19 @@ async fn a_reader_that_leaves_is_noticed() {
 #[tokio::test]
 async fn a_drain_reaches_it() {
     let mut server = Server::start().await;
-    let mut sse = Sse::open(&server, "symbols=A", &["A"]).await;
-    sse.until("a welcome", |message| message.is("welcome")).await;
+    let mut streams = Vec::new();
+    for coding in ["identity", "gzip"] {
+        let mut sse = Sse::coded(&server, "symbols=A", &["A"], coding).await;
+        sse.until("a welcome", |message| message.is("welcome")).await;
+        streams.push(sse);
+    }
+    server.publish(&bids("A", 1..=3)).await;
     server.signal("TERM");
-    let drain = sse.until("a drain", |message| message.is("drain")).await;
-    assert!(drain.int("retry_ms") >= 0);
-    while sse.next_or_end().await.is_some() {}
+    for sse in &mut streams {
+        let drain = sse.until("a drain", |message| message.is("drain")).await;
+        assert!(drain.int("retry_ms") >= 0);
+        while sse.next_or_end().await.is_some() {}
+    }
     assert_eq!(server.exited().await.code(), Some(0));
 }
 
@@ -156,6 +201,38 @@ async fn an_event_stream_that_is_not_read_is_conflated_and_ends_with_the_newest(
     let lines = read.lines().filter(|line| line.starts_with("data: [{\"type\":\"update\"")).count() as u64;
     assert!(lines < seq, "{lines} updates for {seq} ticks");
     assert_eq!(server.settled().await.sum("tickcast_updates_residual"), 0);
+}
+
+/// As above, compressed: events that are sent in part, and what was merged, leave one member with a proper end.
+#[tokio::test]
+async fn a_compressed_stream_that_is_not_read_is_conflated_and_whole() {
+    let mut server = Server::with().limit("ring_ticks", 16).start().await;
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(server.address).await.unwrap();
+    let ask =
+        String::from_utf8(ASK.to_vec()).unwrap().replacen("\r\n\r\n", "\r\nAccept-Encoding: gzip\r\n\r\n", 1);
+    stream.write_all(ask.as_bytes()).await.unwrap();
+    server.until_metrics("the session", |metrics| metrics.sum("tickcast_sessions") == 1).await;
+    let mut seq = 0;
+    within("a session that is behind", async {
+        while server.metrics().await.sum_where("tickcast_sessions", "conflating") == 0 {
+            server.publish(&bids("A", seq + 1..=seq + 100)).await;
+            seq += 100;
+        }
+    })
+    .await;
+    server.signal("TERM");
+    let mut read = Vec::new();
+    within("the end of the stream", stream.read_to_end(&mut read)).await.unwrap();
+    let head_bytes = read.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a head") + 4;
+    assert!(String::from_utf8_lossy(&read[..head_bytes]).contains("content-encoding: gzip"));
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&read[head_bytes..]).read_to_string(&mut text).expect("one whole member");
+    assert!(text.contains(&format!("\"seq\":{seq},")) && text.contains("event: close"), "{seq}");
+    let lines = text.lines().filter(|line| line.starts_with("data: [{\"type\":\"update\"")).count() as u64;
+    assert!(lines < seq, "{lines} updates for {seq} ticks");
+    assert!(server.exited().await.success());
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ use tickcast::{
     tick::{Nanos, Tick},
     topic::{BatchQueue, FeedId, Ingest, Interest, Market, Outlet},
     web::AllowedOrigins,
-    wire::CloseReason,
+    wire::{CloseReason, Encoding},
 };
 use tokio::sync::{
     Notify,
@@ -543,7 +543,8 @@ fn events(
         command = subscribe_command(query, Some(&resume)).unwrap_or(command);
     }
     let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));
-    let events = AdmittedEvents { peer: Peer { address: peer, agent }, permit, command };
+    let (peer, encoding) = (Peer { address: peer, agent }, Encoding::EVENT_STREAM);
+    let events = AdmittedEvents { peer, permit, command, encoding };
     let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n".to_vec();
     let counted: Option<Connection> = Some(counted);
     Some(events.begin(shard, stream, head, counted))

@@ -91,6 +91,13 @@ impl AnswerCoding {
     }
 }
 
+/// Whether a stream of events may be compressed by gzip, the only way in which parts of it are shared.
+pub fn takes_gzip(request: &HeaderMap) -> bool {
+    let weights = Weights::of(request);
+    let gzip = weights.of_coding(b"gzip");
+    gzip > 0 && gzip >= weights.named(b"identity").unwrap_or(0)
+}
+
 /// Declares to caches that the answer depends on what the client takes.
 pub fn vary(headers: &mut HeaderMap) {
     headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));

@@ -32,11 +32,10 @@ pub fn compress(mut response: HttpResponse, coding: AnswerCoding, bytes_min: usi
             }
             None => (ResponseBody::Walk(walk), false),
         },
+        ResponseBody::Events(events) => (ResponseBody::Events(events), false),
         body => {
-            return {
-                *response.body_mut() = body;
-                response
-            };
+            *response.body_mut() = body;
+            return response;
         }
     };
     *response.body_mut() = body;

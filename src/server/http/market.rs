@@ -12,6 +12,7 @@ use super::{
     app::App,
     body, bulk,
     caller::Caller,
+    coding,
     named::{self, Named},
     response::{self, HttpResponse},
     walk::{self, RecordsWalk, SymbolsWalk, WalkBody},
@@ -29,7 +30,7 @@ use crate::{
         inbound::query::subscribe_command, maintenance::drain::retry_ms, peer::Peer, position::Position,
     },
     tick::Symbol,
-    wire::{CloseReason, Target},
+    wire::{CloseReason, Encoding, Target},
 };
 
 /// The most symbols in one request.
@@ -139,9 +140,11 @@ pub async fn events(
     {
         command = subscribe_command(query, Some(&resume)).unwrap_or(command);
     }
+    let takes_gzip = shard.node.limits.deflate_bytes > 0 && coding::takes_gzip(request.headers());
+    let encoding = if takes_gzip { Encoding::EVENT_STREAM_GZIP } else { Encoding::EVENT_STREAM };
     let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));
     let peer = Peer { address: caller.peer, agent };
-    Ok(response::events(AdmittedEvents { peer, permit, command }))
+    Ok(response::events(AdmittedEvents { peer, permit, command, encoding }))
 }
 
 /// Where a client continues that was sent events before. With globs this walks over all topics: two at once, off the

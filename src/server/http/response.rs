@@ -11,7 +11,7 @@ use hyper::{
     http::response,
 };
 
-use super::{compressed_walk::CompressedWalk, walk::WalkBody};
+use super::{coding::AnswerCoding, compressed_walk::CompressedWalk, walk::WalkBody};
 use crate::{
     server::{failure::Failure, handshake::Accepted, sse::AdmittedEvents},
     wire::{CloseReason, Control, Deflater, Encoding},
@@ -78,7 +78,10 @@ pub fn walk(body: WalkBody) -> HttpResponse {
 }
 
 pub fn events(stream: AdmittedEvents) -> HttpResponse {
-    event_stream(ResponseBody::Events(stream))
+    let coding = if stream.encoding.is_gzip() { AnswerCoding::Gzip } else { AnswerCoding::Identity };
+    let mut response = event_stream(ResponseBody::Events(stream));
+    coding.declare(response.headers_mut());
+    response
 }
 
 /// The response for an event stream while the server stops: any status but 200 would stop an `EventSource` from

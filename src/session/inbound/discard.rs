@@ -79,7 +79,7 @@ impl<S: SessionSocket> Core<S> {
     /// reset answers it, and the next write fails.
     fn probe(&mut self, key: SessionKey) {
         if let Some(session) = self.session(key).filter(|session| session.is_open()) {
-            session.control.extend_from_slice(b":\n\n");
+            session.write_own(|_, out| out.extend_from_slice(b":\n\n"));
         }
     }
 }

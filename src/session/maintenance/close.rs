@@ -8,7 +8,7 @@ use crate::{
     fanout::SessionKey,
     planted::{Fault, is_planted},
     session::{core::Core, socket::SessionSocket, state::Closing},
-    wire::CloseReason,
+    wire::{CloseReason, gzip},
 };
 
 impl<S: SessionSocket> Core<S> {
@@ -19,9 +19,13 @@ impl<S: SessionSocket> Core<S> {
         if reason == CloseReason::MemoryBudget {
             session.control = Vec::new();
             session.control_frames = 0;
+            session.plain = None;
         }
         let sent = if is_planted(Fault::WrongCode) { CloseReason::Policy } else { reason };
-        session.encoding().write_close(sent, &mut session.control);
+        session.write_own(|encoding, out| encoding.write_close(sent, out));
+        if let Some(sum) = &session.plain {
+            gzip::write_end(sum, &mut session.control);
+        }
         session.control_frames += 1;
         self.begin_close(key, reason);
     }

@@ -36,7 +36,7 @@ impl<S: SessionSocket> Core<S> {
         let Some(session) = self.session(key) else { return };
         let retry_ms = retry_ms(&node, session.number);
         if session.is_open() {
-            session.encoding().write_retry(retry_ms, &mut session.control);
+            session.write_own(|encoding, out| encoding.write_retry(retry_ms, out));
         }
         if !is_planted(Fault::DrainsUnannounced) {
             self.control(key, &Control::Drain { retry_ms });

@@ -41,6 +41,7 @@ impl<S: SessionSocket> Core<S> {
         let session = sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut);
         let Some(session) = session.filter(|session| session.is_open()) else { return };
         session.encoding().frame_control(payload, &mut session.control, &mut framer.deflater);
+        session.note_part(&framer.deflater.plain);
         session.control_frames += 1;
         session.frame_at = market;
         if session.control.len() > most {

@@ -57,6 +57,7 @@ impl<S: SessionSocket> Core<S> {
             return WriteOutcome::Broken;
         };
         let frame = self.framer.get(held);
+        session.note_part(frame.plain);
         session.data_frames += 1;
         let ping =
             session.ping_behind(own.len() + frame.bytes.len(), frame.taken_in, *now, &self.node.limits);

@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use flate2::Crc;
+
 use super::window::DataHold;
 use crate::{
     fanout::SessionKey,
@@ -45,12 +47,15 @@ impl<S: SessionSocket> Core<S> {
         let Some(frame) = self.framer.ready() else { return };
         let (bytes, newest_order) = (frame.bytes.to_vec(), frame.newest_order);
         let (rx, taken_in) = (frame.rx.to_vec(), frame.taken_in);
+        let mut plain = Crc::new();
+        plain.combine(frame.plain);
         let mut position = Vec::new();
         if encoding.has_position() {
             self.write_position(key, newest_order, &mut position);
         }
         let node = Arc::clone(&self.node);
         let Some(session) = self.session(key) else { return };
+        session.note_part(&plain);
         session.rest.extend_from_slice(&position);
         session.rest.extend_from_slice(&bytes);
         session.rest_frames += 1;

@@ -30,5 +30,8 @@ impl<S: SessionSocket> Core<S> {
         let order = position(&self.fanout, key, newest, taken).filter(|_| !begins);
         let order = order.map(|order| order + u64::from(is_planted(Fault::WrongPosition)));
         Position::write(&self.node.epoch, order, out);
+        if let Some(session) = self.session(key) {
+            session.make_part(out);
+        }
     }
 }

@@ -38,6 +38,8 @@ pub trait Encoder: 'static {
     const IS_DEFLATED: bool = false;
     /// Whether data has numbers in place of the names of fields, so that the client is told what they mean.
     const HAS_FIELD_TABLE: bool = false;
+    /// Whether it is one gzip member, of which frames are parts (`wire/gzip.rs`).
+    const IS_GZIP: bool = false;
 
     /// Frames the payload that begins at [`HEAD_BYTES`]; returns where the frame begins.
     fn frame(bytes: &mut Vec<u8>, deflater: &mut Deflater) -> usize;

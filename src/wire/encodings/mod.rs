@@ -10,6 +10,7 @@
 pub mod binary;
 pub mod encoder;
 pub mod event_stream;
+mod event_stream_gzip;
 pub mod json;
 mod json_deflated;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod tests;
 use binary::Binary;
 use encoder::Encoder;
 use event_stream::EventStream;
+use event_stream_gzip::EventStreamGzip;
 use json::Json;
 use json_deflated::{FULL, JsonDeflated, SMALL};
 
@@ -42,6 +44,7 @@ const ENCODINGS: &[EncodingRow] = &[
     EncodingRow::of::<JsonDeflated<FULL>>(None),
     EncodingRow::of::<JsonDeflated<SMALL>>(None),
     EncodingRow::of::<Binary>(Some("tickcast.v1.binary")),
+    EncodingRow::of::<EventStreamGzip>(None),
     #[cfg(test)]
     EncodingRow::of::<tests::tabbed::Tabbed>(Some("tickcast.test.tabbed")),
 ];
@@ -59,6 +62,7 @@ struct EncodingRow {
     has_pings: bool,
     is_deflated: bool,
     has_field_table: bool,
+    is_gzip: bool,
     fill: Fill,
     control: fn(&Control<'_>, &mut Vec<u8>),
     welcome: fn(&Welcome, u64, &mut Vec<u8>),
@@ -87,6 +91,7 @@ impl EncodingRow {
             has_pings: E::HAS_PINGS,
             is_deflated: E::IS_DEFLATED,
             has_field_table: E::HAS_FIELD_TABLE,
+            is_gzip: E::IS_GZIP,
             fill: fill::<E>,
             control: E::control,
             welcome: E::welcome,
@@ -118,7 +123,8 @@ impl Encoding {
     pub const JSON: Encoding = Encoding::of::<Json>();
     /// The encoding of event streams.
     pub const EVENT_STREAM: Encoding = Encoding::of::<EventStream>();
-
+    /// The same, compressed by gzip.
+    pub const EVENT_STREAM_GZIP: Encoding = Encoding::of::<EventStreamGzip>();
     /// Binary messages over WebSocket.
     pub const BINARY: Encoding = Encoding::of::<Binary>();
 
@@ -159,6 +165,11 @@ impl Encoding {
     /// Whether its WebSocket has permessage-deflate, in both directions.
     pub fn is_deflated(self) -> bool {
         self.row().is_deflated
+    }
+
+    /// Whether it is one gzip member (`wire/gzip.rs`): what is not a frame must be made a part of it.
+    pub fn is_gzip(self) -> bool {
+        self.row().is_gzip
     }
 
     /// Whether the client answers pings.

@@ -2,6 +2,7 @@
 //! within an encoding and never across.
 
 pub mod tabbed;
+mod written;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -19,14 +20,15 @@ use crate::{
     fanout::{Fanout, Mode, SessionKey, Spec, SubscribeRequest, View},
     tick::{CustomFields, Decimal, Field, Fields, Nanos, Symbol, Tick, WantedFields},
     topic::{Batch, BatchQueue, Detail, FeedId, Ingest, Interest, Market, Outlet},
-    wire::{CloseReason, Control, Deflater, FrameSize, Framer},
+    wire::{FrameSize, Framer},
 };
 
 const TABBED: Encoding = Encoding::of::<Tabbed>();
 const DEFLATED: Encoding = Encoding::of::<JsonDeflated<FULL>>();
 const DEFLATED_SMALL: Encoding = Encoding::of::<JsonDeflated<SMALL>>();
-const ENCODINGS: [Encoding; 6] =
-    [Encoding::JSON, Encoding::EVENT_STREAM, DEFLATED, DEFLATED_SMALL, Encoding::BINARY, TABBED];
+const GZIP: Encoding = Encoding::EVENT_STREAM_GZIP;
+const ENCODINGS: [Encoding; 7] =
+    [Encoding::JSON, Encoding::EVENT_STREAM, DEFLATED, DEFLATED_SMALL, Encoding::BINARY, GZIP, TABBED];
 const SYMBOLS: [&str; 3] = ["A", "B", "C"];
 
 /// A message without the parts that only one encoding has.
@@ -144,7 +146,12 @@ fn inflated(frame: &[u8]) -> String {
         return payload(frame, TEXT).to_owned();
     }
     assert_eq!(frame[0], TEXT | 0x40);
-    let deflated = [payload_bytes(frame), &[0, 0, 0xFF, 0xFF, 3, 0]].concat();
+    joined(&[payload_bytes(frame), &[0, 0, 0xFF, 0xFF]].concat())
+}
+
+/// The text of blocks of deflate.
+fn joined(blocks: &[u8]) -> String {
+    let deflated = [blocks, &[3, 0]].concat();
     String::from_utf8(miniz_oxide::inflate::decompress_to_vec(&deflated).unwrap()).unwrap()
 }
 
@@ -163,7 +170,8 @@ fn decode(frame: &[u8], encoding: Encoding) -> Vec<Message> {
         plain = inflated(frame);
         &plain
     } else {
-        let event = std::str::from_utf8(frame).unwrap().strip_prefix("data: ");
+        plain = if encoding.is_gzip() { joined(frame) } else { String::from_utf8(frame.to_vec()).unwrap() };
+        let event = plain.strip_prefix("data: ");
         event.and_then(|rest| rest.strip_suffix("\n\n")).unwrap()
     };
     serde_json::from_str::<Vec<Map<String, Value>>>(text).unwrap().into_iter().map(decode_json).collect()
@@ -334,67 +342,4 @@ fn sessions_with_one_encoding_share_a_frame_and_those_with_another_have_their_ow
         let places: HashSet<_> = frames.iter().map(|(_, at)| at).collect();
         assert_eq!(places.len(), ENCODINGS.len(), "no frame is shared across encodings: {frames:?}");
     }
-}
-
-fn check(encoding: Encoding, write: impl FnOnce(Encoding, &mut Vec<u8>), expected: &[u8]) {
-    let mut out = Vec::new();
-    write(encoding, &mut out);
-    assert_eq!(out.escape_ascii().to_string(), expected.escape_ascii().to_string());
-}
-
-#[test]
-fn control_messages_pings_and_the_end_are_written_as_the_encoding_has_them() {
-    let drain = |encoding: Encoding, out: &mut Vec<u8>| {
-        let mut payload = Vec::new();
-        encoding.write_control(&Control::Drain { retry_ms: 7 }, &mut payload);
-        encoding.frame_control(&payload, out, &mut Deflater::default());
-    };
-    check(Encoding::JSON, drain, b"\x81\x1f[{\"type\":\"drain\",\"retry_ms\":7}]");
-    check(Encoding::EVENT_STREAM, drain, b"data: [{\"type\":\"drain\",\"retry_ms\":7}]\n\n");
-    check(DEFLATED, drain, b"\x81\x1f[{\"type\":\"drain\",\"retry_ms\":7}]");
-    check(Encoding::BINARY, drain, b"\x81\x1f[{\"type\":\"drain\",\"retry_ms\":7}]");
-    check(TABBED, drain, b"\x82\x07drain\t7");
-    let ping = |encoding: Encoding, out: &mut Vec<u8>| encoding.write_ping(out);
-    check(Encoding::JSON, ping, b"\x89\x00");
-    check(Encoding::BINARY, ping, b"\x89\x00");
-    check(Encoding::EVENT_STREAM, ping, b"");
-    assert_eq!(ENCODINGS.map(Encoding::has_pings), [true, false, true, true, true, false]);
-    check(DEFLATED, ping, b"\x89\x00");
-    let retry = |encoding: Encoding, out: &mut Vec<u8>| encoding.write_retry(250, out);
-    check(Encoding::JSON, retry, b"");
-    check(Encoding::EVENT_STREAM, retry, b"retry: 250\n\n");
-    let close = |encoding: Encoding, out: &mut Vec<u8>| encoding.write_close(CloseReason::Normal, out);
-    check(Encoding::JSON, close, b"\x88\x14\x03\xe8the replay is over");
-    check(Encoding::BINARY, close, b"\x88\x14\x03\xe8the replay is over");
-    let event = b"event: close\ndata: {\"code\":1000,\"reason\":\"the replay is over\"}\n\n";
-    check(Encoding::EVENT_STREAM, close, event);
-    check(DEFLATED, close, b"\x88\x14\x03\xe8the replay is over");
-    check(TABBED, close, b"\x82\x0cclose\tnormal\x88\x14\x03\xe8the replay is over");
-}
-
-#[test]
-fn long_control_messages_are_compressed_where_that_was_agreed_on() {
-    let payload = br#"[{"type":"subscribed","id":1,"results":[{"symbol":"A","status":"live"}]}]"#.repeat(9);
-    for encoding in [Encoding::JSON, DEFLATED, DEFLATED_SMALL] {
-        let mut out = Vec::new();
-        encoding.frame_control(&payload, &mut out, &mut Deflater::new(payload.len()));
-        assert_eq!(inflated(&out).as_bytes(), payload);
-        assert_eq!(out.len() < payload.len() / 4, encoding.is_deflated());
-        out.clear();
-        encoding.frame_control(&payload, &mut out, &mut Deflater::new(payload.len() + 1));
-        assert_eq!(out[0], TEXT, "below the size");
-    }
-}
-
-#[test]
-fn a_subprotocol_asks_for_its_encoding() {
-    assert_eq!(Encoding::by_subprotocol("tickcast.v1.json"), Some(Encoding::JSON));
-    assert_eq!(Encoding::by_subprotocol("TICKCAST.V1.JSON"), Some(Encoding::JSON));
-    assert_eq!(Encoding::by_subprotocol("tickcast.v1.binary"), Some(Encoding::BINARY));
-    assert_eq!(Encoding::by_subprotocol("tickcast.test.tabbed"), Some(TABBED));
-    assert_eq!(Encoding::by_subprotocol("mqtt"), None);
-    for name in Encoding::subprotocols() {
-        assert_eq!(Encoding::by_subprotocol(name).and_then(Encoding::subprotocol), Some(name));
-    }
-    assert_eq!(Encoding::EVENT_STREAM.subprotocol(), None);
 }

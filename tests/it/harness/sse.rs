@@ -1,7 +1,8 @@
 //! A client of `/v1/sse`: the same messages over plain HTTP, held to the same laws.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, io::Write};
 
+use flate2::write::GzDecoder;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
@@ -9,6 +10,8 @@ use super::{Message, Server, Store, within};
 
 pub struct Sse {
     body: Incoming,
+    /// Of a stream that is compressed. What has come is decompressed at once: nothing waits for more.
+    gzip: Option<GzDecoder<Vec<u8>>>,
     buffer: String,
     inbox: VecDeque<Message>,
     pub store: Store,
@@ -22,9 +25,21 @@ impl Sse {
         Sse::coming_back(server, query, symbols, "").await
     }
 
+    /// A stream whose request takes gzip, or none when that is not so.
+    pub async fn coded(server: &Server, query: &str, symbols: &[&str], coding: &str) -> Sse {
+        let sse = Sse::start(server, query, symbols, "", coding).await;
+        assert_eq!(sse.gzip.is_some(), coding == "gzip");
+        sse
+    }
+
     /// As a browser comes back that holds this `id`.
     pub async fn coming_back(server: &Server, query: &str, symbols: &[&str], last_id: &str) -> Sse {
-        let mut request = server.request("GET", &format!("/v1/sse?{query}"));
+        Sse::start(server, query, symbols, last_id, "identity").await
+    }
+
+    async fn start(server: &Server, query: &str, symbols: &[&str], last_id: &str, coding: &str) -> Sse {
+        let mut request =
+            server.request("GET", &format!("/v1/sse?{query}")).header("accept-encoding", coding);
         if !last_id.is_empty() {
             request = request.header("last-event-id", last_id);
         }
@@ -32,18 +47,34 @@ impl Sse {
         assert_eq!(response.status().as_u16(), 200);
         let kind = response.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or("");
         assert!(kind.starts_with("text/event-stream"), "an event stream says what it is, not `{kind}`");
+        let gzip = response.headers().get("content-encoding").map(|coding| {
+            assert_eq!(coding, "gzip");
+            GzDecoder::new(Vec::new())
+        });
         let mut store = Store::default();
         store.want(&symbols.iter().map(|symbol| (*symbol).to_owned()).collect::<Vec<_>>());
         let last_id = last_id.to_owned();
         let (body, buffer, inbox) = (response.into_body(), String::new(), VecDeque::new());
-        Sse { body, buffer, inbox, store, last_id, retry_ms: None }
+        Sse { body, gzip, buffer, inbox, store, last_id, retry_ms: None }
     }
 
     /// The next message; `None` when the server ended the stream.
     pub async fn next_or_end(&mut self) -> Option<Message> {
         while self.inbox.is_empty() {
-            let frame = within("an event", self.body.frame()).await?.ok()?;
-            if let Ok(data) = frame.into_data() {
+            let Some(frame) = within("an event", self.body.frame()).await else {
+                // A stream has a proper end, with the right checksum.
+                let rest = self.gzip.take().map(|gzip| gzip.finish().expect("the end of gzip"));
+                assert!(rest.is_none_or(|rest| rest.is_empty()));
+                return None;
+            };
+            if let Ok(data) = frame.ok()?.into_data() {
+                let data = self.gzip.as_mut().map_or_else(
+                    || data.to_vec(),
+                    |gzip| {
+                        gzip.write_all(&data).and_then(|()| gzip.flush()).expect("gzip");
+                        std::mem::take(gzip.get_mut())
+                    },
+                );
                 self.buffer.push_str(std::str::from_utf8(&data).expect("events in UTF-8"));
             }
             while let Some(end) = self.buffer.find("\n\n") {

@@ -1,0 +1,38 @@
+//! Server-sent events, compressed by gzip. Events that are shared are compressed once for all streams.
+
+use super::{
+    encoder::{Encoder, HEAD_BYTES},
+    event_stream::EventStream,
+    json::Json,
+};
+use crate::wire::{CloseReason, deflater::Deflater};
+
+/// The encoding of event streams whose request takes gzip. `wire/gzip.rs` has the stream around the events.
+pub struct EventStreamGzip;
+
+impl Encoder for EventStreamGzip {
+    const ID: u8 = 5;
+    type Messages = Json;
+    const HAS_POSITION: bool = true;
+    const IS_GZIP: bool = true;
+
+    fn frame(bytes: &mut Vec<u8>, deflater: &mut Deflater) -> usize {
+        let start = EventStream::frame(bytes, deflater);
+        deflater.replace_by_blocks(start, bytes);
+        0
+    }
+
+    fn frame_control(payload: &[u8], out: &mut Vec<u8>, deflater: &mut Deflater) {
+        let mut event = Vec::with_capacity(payload.len() + HEAD_BYTES);
+        EventStream::frame_control(payload, &mut event, deflater);
+        deflater.append_blocks(&event, out);
+    }
+
+    fn retry(retry_ms: u64, out: &mut Vec<u8>) {
+        EventStream::retry(retry_ms, out);
+    }
+
+    fn close(reason: CloseReason, out: &mut Vec<u8>) {
+        EventStream::close(reason, out);
+    }
+}
