@@ -70,8 +70,26 @@ pub fn check<B>(request: &Request<B>, limits: &Limits) -> Result<Accepted, Failu
     let deflated = deflate.and_then(|deflate| Some((deflate, encoding.deflated(deflate.window)?)));
     let (deflate, encoding) =
         deflated.map_or((None, encoding), |(deflate, deflated)| (Some(deflate), deflated));
+    let encoding = if wants_tx(request.uri().query())? { encoding.telling_sent() } else { encoding };
     let accept_key = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| bad_key())?;
     Ok(Accepted { accept_key, encoding, subprotocol, deflate })
+}
+
+/// Whether each data frame is to say when it is sent. It decides how frames are written, so a fault ends the handshake.
+fn wants_tx(query: Option<&str>) -> Result<bool, Failure> {
+    let parameters = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let mut wants = None;
+    for (_, value) in parameters.filter(|(name, _)| name == "tx") {
+        let value = match value.trim() {
+            "true" => true,
+            "false" => false,
+            _ => return Err(Failure::bad_request("bad_value", "tx: true or false")),
+        };
+        if *wants.get_or_insert(value) != value {
+            return Err(Failure::bad_request("bad_value", "tx is given twice, with different values"));
+        }
+    }
+    Ok(wants.unwrap_or(false))
 }
 
 /// The encoding of the first subprotocol offered that there is; JSON when none is offered.
@@ -178,6 +196,23 @@ mod tests {
             }
             (Err(refused), Err(code)) => assert_eq!(refused.code, code),
             (choice, _) => panic!("{offered:?} gives {choice:?}"),
+        }
+    }
+
+    #[test]
+    fn tx_is_true_or_false() {
+        for (query, wants) in [
+            (None, false),
+            (Some("symbols=A&txs=true"), false),
+            (Some("tx=false"), false),
+            (Some("symbols=A&tx=true"), true),
+            (Some("tx=+true&tx=true"), true),
+        ] {
+            assert_eq!(wants_tx(query).ok(), Some(wants), "{query:?}");
+        }
+        for query in ["tx", "tx=", "tx=1", "tx=yes", "tx=true&tx=false"] {
+            let fault = wants_tx(Some(query)).map_err(|refused| refused.code);
+            assert_eq!(fault, Err("bad_value"), "{query}");
         }
     }
 

@@ -38,6 +38,8 @@ pub(super) struct Frame {
     pub room_bytes: usize,
     /// More than the longest message.
     pub message_bytes_max: usize,
+    /// When it is sent, if its clients have asked for it.
+    pub sent: Option<Nanos>,
     /// The times of its last message.
     pub times: FrameTimes,
     /// Length of `bytes` before the first message.
@@ -143,7 +145,7 @@ impl FrameBuffers {
     }
 
     /// Begins a frame. `begin` writes what goes before the first message. An unfinished frame is discarded.
-    pub fn begin(&mut self, size: FrameSize, begin: fn(&mut Vec<u8>)) {
+    pub fn begin(&mut self, size: FrameSize, sent: Option<Nanos>, begin: impl FnOnce(&mut Vec<u8>)) {
         if self.current().users > 0 {
             self.current = self.free.pop().unwrap_or_else(|| {
                 self.all.push(Frame::default());
@@ -157,8 +159,9 @@ impl FrameBuffers {
             FrameSize::Medium => self.at_most(MEDIUM_FRAME_BYTES),
         };
         let (message_bytes_max, times) = (self.message_bytes_max, self.times);
-        self.current_mut().times = times;
-        self.current_mut().begin(room_bytes, message_bytes_max, begin);
+        let frame = self.current_mut();
+        (frame.sent, frame.times) = (sent, times);
+        frame.begin(room_bytes, message_bytes_max, begin);
     }
 
     /// The current frame is to be kept under this number.
@@ -167,12 +170,13 @@ impl FrameBuffers {
     }
 
     /// Replaces the current frame by the one that was kept under this number. `false` when that has another encoding, or
-    /// when the current one has space for more.
+    /// when the current one has space for more, or when it says that it was sent at another time.
     pub fn repeat(&mut self, number: usize, encoding: u8) -> bool {
         let Some(index) = self.kept[number] else { return false };
         let (kept, room_bytes) = (&self.all[index], self.current().room_bytes);
         // A full frame may have left out messages that fit into a larger one.
         let fits = kept.encoding == Some(encoding)
+            && kept.sent == self.current().sent
             && kept.payload_bytes <= room_bytes
             && (kept.payload_bytes + kept.message_bytes_max <= kept.room_bytes
                 || kept.room_bytes == room_bytes);
@@ -246,7 +250,7 @@ impl FrameBuffers {
 }
 
 impl Frame {
-    fn begin(&mut self, room_bytes: usize, message_bytes_max: usize, begin: fn(&mut Vec<u8>)) {
+    fn begin(&mut self, room_bytes: usize, message_bytes_max: usize, begin: impl FnOnce(&mut Vec<u8>)) {
         (self.room_bytes, self.message_bytes_max) = (room_bytes, message_bytes_max);
         self.encoding = None;
         self.newest_order = 0;
@@ -293,7 +297,7 @@ mod tests {
     #[test]
     fn a_compressed_frame_that_was_full_is_not_repeated_where_more_fits() {
         let mut frames = FrameBuffers::new(4096, 256);
-        frames.begin(FrameSize::Small, |_| ());
+        frames.begin(FrameSize::Small, None, |_| ());
         frames.keep(0);
         frames.current_mut().bytes.resize(HEAD_BYTES + 1900, 0);
         assert!(!frames.current().has_room());
@@ -302,9 +306,9 @@ mod tests {
             0
         };
         frames.finish(0, |_| (), compress);
-        frames.begin(FrameSize::Full, |_| ());
+        frames.begin(FrameSize::Full, None, |_| ());
         assert!(!frames.repeat(0, 0), "a larger frame has what this one left out");
-        frames.begin(FrameSize::Small, |_| ());
+        frames.begin(FrameSize::Small, None, |_| ());
         assert!(frames.repeat(0, 0));
     }
 }

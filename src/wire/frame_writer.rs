@@ -50,8 +50,12 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
 
     /// Finishes the frame. `None` when it has no message.
     #[inline]
-    pub fn finish(self) -> Option<ReadyFrame<'a>> {
-        self.frames.finish(E::ID, E::Messages::end, |bytes, plain| {
+    pub fn finish(mut self) -> Option<ReadyFrame<'a>> {
+        if self.frames.current().sent.is_some() {
+            self.complete_sent();
+        }
+        let encoding = self.encoding();
+        self.frames.finish(encoding, E::Messages::end, |bytes, plain| {
             let start = E::frame(bytes, self.deflater);
             if E::IS_GZIP {
                 std::mem::swap(plain, &mut self.deflater.plain);
@@ -59,6 +63,15 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
             start
         });
         self.frames.ready()
+    }
+
+    #[cold]
+    fn complete_sent(&mut self) {
+        let frame = self.frames.current_mut();
+        let newest = frame.rx.iter().copied().max();
+        if let (Some(at), Some(payload)) = (frame.sent, frame.bytes.get_mut(HEAD_BYTES..)) {
+            E::Messages::complete_sent(at, newest, payload);
+        }
     }
 
     /// Bytes of the messages so far.
@@ -110,7 +123,8 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
 
 impl<E: Encoder> Emit for FrameWriter<'_, E> {
     fn encoding(&self) -> u8 {
-        E::ID
+        // A frame that says when it is sent is another one.
+        E::ID << 1 | u8::from(self.frames.current().sent.is_some())
     }
 
     fn has_room(&self) -> bool {
@@ -122,7 +136,8 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
     }
 
     fn repeat(&mut self, number: usize) -> bool {
-        self.frames.repeat(number, E::ID)
+        let encoding = self.encoding();
+        self.frames.repeat(number, encoding)
     }
 
     fn snapshot(&mut self, topic: &TopicRef<'_>, view: &View) {

@@ -64,7 +64,17 @@ impl Framer {
 
     /// Begins a frame in this encoding. An unfinished frame is discarded.
     pub fn begin<E: Encoder>(&mut self, size: FrameSize) -> FrameWriter<'_, E> {
-        self.frames.begin(size, E::Messages::begin);
+        self.begin_sent(size, None)
+    }
+
+    /// The same for clients that have asked when it is sent.
+    pub fn begin_sent<E: Encoder>(&mut self, size: FrameSize, sent: Option<Nanos>) -> FrameWriter<'_, E> {
+        self.frames.begin(size, sent, |out| {
+            E::Messages::begin(out);
+            if let Some(at) = sent {
+                E::Messages::sent(at, out);
+            }
+        });
         self.writer()
     }
 

@@ -6,6 +6,7 @@
 mod harness;
 mod health;
 
+mod binary;
 mod bounds;
 mod check;
 mod churn;

@@ -64,6 +64,8 @@ async fn an_upgrade_is_answered_alike_however_it_is_read() {
     check(&server, stream, &plain, "101").await;
     check(&server, "GET /v1/stream?symbols=A,B&mode=every HTTP/1.1", &plain, "101").await;
     check(&server, "GET /v1/stream?symbols=A&mode=never HTTP/1.1", &plain, "101").await;
+    check(&server, "GET /v1/stream?symbols=A&tx=true HTTP/1.1", &plain, "101").await;
+    check(&server, "GET /v1/stream?symbols=A&tx=maybe HTTP/1.1", &plain, "400").await;
     check(&server, stream, &format!("{plain}\r\nSec-WebSocket-Protocol: x, tickcast.v1.json"), "101").await;
     check(&server, stream, &format!("{plain}\r\nOrigin: http://{}", server.address), "101").await;
     // Upgraded, and closed with a close frame.

@@ -83,6 +83,12 @@ pub trait Messages: Encoder {
     /// Begins the payload of a frame.
     fn begin(out: &mut Vec<u8>);
 
+    /// Appends when the frame is sent, before its first message, for clients that have asked for it.
+    fn sent(at: Nanos, out: &mut Vec<u8>);
+
+    /// Completes that, once the newest time of receipt of the messages is known. Nothing where it is complete.
+    fn complete_sent(_at: Nanos, _newest_rx: Option<Nanos>, _payload: &mut [u8]) {}
+
     /// Ends the payload of a frame, which has at least one message.
     fn end(out: &mut Vec<u8>);
 

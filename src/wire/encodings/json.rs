@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use super::encoder::{Addressed, Constant, Encoder, MessageKind, Messages, RecordPart, Shown};
 use crate::{
     fanout::{GapReason, Name},
-    tick::{Numbers, Symbol, TradeReport, WantedFields},
+    tick::{Nanos, Numbers, Symbol, TradeReport, WantedFields},
     topic::{Record, Stamped},
     wire::{
         CloseReason, assembled::write_int, deflater::Deflater, frame_times::FrameTimes, reference::Reference,
@@ -44,6 +44,12 @@ impl Messages for Json {
     #[inline]
     fn begin(out: &mut Vec<u8>) {
         out.push(b'[');
+    }
+
+    fn sent(at: Nanos, out: &mut Vec<u8>) {
+        out.extend_from_slice(br#"{"type":"sent","ts":"#);
+        out.extend_from_slice(itoa::Buffer::new().format(at.micros()).as_bytes());
+        out.extend_from_slice(b"},");
     }
 
     #[inline]

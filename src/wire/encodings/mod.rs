@@ -51,7 +51,11 @@ const ENCODINGS: &[EncodingRow] = &[
 
 /// How one session's bytes are written: a row of [`ENCODINGS`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Encoding(u8);
+pub struct Encoding {
+    row: u8,
+    /// Whether each data frame says when it is sent.
+    tells_sent: bool,
+}
 
 /// The functions and constants of an [`Encoder`], as a value.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
@@ -72,7 +76,7 @@ struct EncodingRow {
     close: fn(CloseReason, &mut Vec<u8>),
 }
 
-type Fill = fn(&mut Framer, FrameSize, &mut Fanout, SessionKey, Nanos, &Ingest) -> FrameTally;
+type Fill = fn(&mut Framer, FrameSize, Option<Nanos>, &mut Fanout, SessionKey, Nanos, &Ingest) -> FrameTally;
 
 const _: () = {
     let mut index = 0;
@@ -107,12 +111,13 @@ impl EncodingRow {
 fn fill<E: Encoder>(
     framer: &mut Framer,
     size: FrameSize,
+    sent: Option<Nanos>,
     fanout: &mut Fanout,
     session: SessionKey,
     now: Nanos,
     ingest: &Ingest,
 ) -> FrameTally {
-    let mut writer = framer.begin::<E>(size);
+    let mut writer = framer.begin_sent::<E>(size, sent);
     let tally = fanout.fill(session, now, ingest, &mut writer);
     writer.finish();
     tally
@@ -129,14 +134,24 @@ impl Encoding {
     pub const BINARY: Encoding = Encoding::of::<Binary>();
 
     pub const fn of<E: Encoder>() -> Encoding {
-        Encoding(E::ID)
+        Encoding::of_row(E::ID)
+    }
+
+    const fn of_row(row: u8) -> Encoding {
+        Encoding { row, tells_sent: false }
+    }
+
+    /// The same, in which each data frame says when it is sent. Only frames of one moment are shared then.
+    #[must_use]
+    pub const fn telling_sent(self) -> Encoding {
+        Encoding { tells_sent: true, ..self }
     }
 
     /// The encoding of this WebSocket subprotocol.
     pub fn by_subprotocol(name: &str) -> Option<Encoding> {
         let row =
             ENCODINGS.iter().find(|row| row.subprotocol.is_some_and(|own| own.eq_ignore_ascii_case(name)))?;
-        Some(Encoding(row.id))
+        Some(Encoding::of_row(row.id))
     }
 
     /// Every WebSocket subprotocol.
@@ -193,7 +208,7 @@ impl Encoding {
         now: Nanos,
         ingest: &Ingest,
     ) -> FrameTally {
-        (self.row().fill)(framer, size, fanout, session, now, ingest)
+        (self.row().fill)(framer, size, self.tells_sent.then_some(now), fanout, session, now, ingest)
     }
 
     /// Appends the payload of a control message. One without a payload is not sent.
@@ -227,6 +242,6 @@ impl Encoding {
     }
 
     fn row(self) -> &'static EncodingRow {
-        &ENCODINGS[self.0 as usize]
+        &ENCODINGS[self.row as usize]
     }
 }

@@ -1,6 +1,7 @@
 //! Sessions with several encodings on one shard: each gets the same messages in its own encoding, and frames are shared
 //! within an encoding and never across.
 
+mod sent;
 pub mod tabbed;
 mod written;
 
@@ -8,7 +9,6 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-
 use tabbed::Tabbed;
 
 use super::{
@@ -331,7 +331,7 @@ fn sessions_with_one_encoding_share_a_frame_and_those_with_another_have_their_ow
             let (bytes, at) = shard.fill(session).expect("the session is behind");
             assert_eq!(shard.decode(session, &bytes).len(), 2);
             assert_eq!(shard.fill(session), None);
-            frames.push((encodings[session].0, at));
+            frames.push((encodings[session].row, at));
         }
         let distinct: HashSet<_> = frames.iter().collect();
         assert_eq!(

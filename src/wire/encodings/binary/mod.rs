@@ -22,6 +22,7 @@ pub use self::field_table::table as field_table;
 use super::encoder::{Addressed, Constant, Encoder, MessageKind, Messages, RecordPart, Shown};
 use crate::{
     fanout::GapReason,
+    tick::Nanos,
     topic::Stamped,
     wire::{
         CloseReason, assembled::Welcome, deflater::Deflater, frame_times::FrameTimes, run::RunParts,
@@ -31,6 +32,11 @@ use crate::{
 
 /// Binary messages over WebSocket.
 pub struct Binary;
+
+/// Bytes of the time at which a frame is sent: microseconds since its newest tick was received.
+const SENT_BYTES: usize = 3;
+/// So many or more.
+const SENT_MAX: i64 = 0xFF_FFFF;
 
 impl Encoder for Binary {
     const ID: u8 = 4;
@@ -65,6 +71,18 @@ impl Messages for Binary {
     const JOINS_RUNS: bool = true;
 
     fn begin(_: &mut Vec<u8>) {}
+
+    fn sent(_: Nanos, out: &mut Vec<u8>) {
+        out.extend_from_slice(&[0xFF; SENT_BYTES]);
+    }
+
+    fn complete_sent(at: Nanos, newest_rx: Option<Nanos>, payload: &mut [u8]) {
+        let Some(rx) = newest_rx else { return };
+        let after = (at.micros() - rx.micros()).clamp(0, SENT_MAX);
+        if let Some(bytes) = payload.get_mut(..SENT_BYTES) {
+            bytes.copy_from_slice(&after.to_le_bytes()[..SENT_BYTES]);
+        }
+    }
 
     fn end(_: &mut Vec<u8>) {}
 

@@ -8,6 +8,7 @@ use crate::wire::encodings::encoder::{
 };
 use crate::{
     fanout::{GapReason, Name},
+    tick::Nanos,
     topic::Stamped,
     wire::{
         CloseReason, Control, Deflater, assembled::Welcome, frame_times::FrameTimes, run::RunParts, websocket,
@@ -51,6 +52,11 @@ impl Encoder for Tabbed {
 impl Messages for Tabbed {
     fn begin(out: &mut Vec<u8>) {
         out.extend_from_slice(b"tabbed\n");
+    }
+
+    fn sent(at: Nanos, out: &mut Vec<u8>) {
+        write(&[&"sent", &at.micros()], out);
+        out.push(b'\n');
     }
 
     fn end(out: &mut Vec<u8>) {

@@ -22,11 +22,15 @@ pub struct Vector {
     pub name: &'static str,
     pub about: &'static str,
     pub fields: Value,
+    /// Whether the client has asked when each frame is sent.
+    pub tx: bool,
     pub frames: Vec<VectorFrame>,
 }
 
 pub struct VectorFrame {
     pub bytes: Vec<u8>,
+    /// Microseconds from the newest receipt to the sending of the frame, when it says so.
+    pub tx: Option<u32>,
     pub outcome: Outcome,
 }
 
@@ -58,12 +62,23 @@ impl Scene {
         self.both.begin();
         let messages: Vec<Box<RawValue>> = serde_json::from_slice(&json).expect("an array");
         let messages = messages.iter().map(|message| message.get().to_owned()).collect();
-        self.frames.push(VectorFrame { bytes: binary, outcome: Outcome::Messages(messages) });
+        self.frames.push(VectorFrame { bytes: binary, tx: None, outcome: Outcome::Messages(messages) });
         self
     }
 
+    /// The same, in a frame that was sent so many microseconds after its newest receipt.
+    pub fn sent(self, after: u32, emit: impl Fn(&mut dyn Emit)) -> Self {
+        let mut scene = self.frame(emit);
+        if let Some(frame) = scene.frames.last_mut() {
+            frame.bytes.splice(..0, after.to_le_bytes()[..3].iter().copied());
+            frame.tx = Some(after);
+        }
+        scene
+    }
+
     pub fn end(self, name: &'static str, about: &'static str) -> Vector {
-        Vector { name, about, fields: fields(), frames: self.frames }
+        let tx = self.frames.iter().any(|frame| frame.tx.is_some());
+        Vector { name, about, fields: fields(), tx, frames: self.frames }
     }
 }
 
@@ -132,6 +147,7 @@ fn all() -> Vec<Vector> {
         good::configured(),
         good::gaps(),
         good::extremes(),
+        good::sent(),
         other::growth(),
         other::faults(),
     ]
@@ -147,11 +163,17 @@ fn text(vector: &Vector) -> String {
     line(&mut out, "about", &json!(vector.about));
     line(&mut out, "origin", &json!(ORIGIN.micros()));
     line(&mut out, "fields", &vector.fields);
+    if vector.tx {
+        line(&mut out, "tx", &json!(true));
+    }
     out.push_str("  \"frames\": [\n");
     for (index, frame) in vector.frames.iter().enumerate() {
         let mut hex = String::new();
         frame.bytes.iter().for_each(|byte| write!(hex, "{byte:02x}").unwrap());
         write!(out, "    {{\n      \"hex\": \"{hex}\",\n").unwrap();
+        if let Some(tx) = frame.tx {
+            writeln!(out, "      \"tx\": {tx},").unwrap();
+        }
         match &frame.outcome {
             Outcome::Messages(messages) if messages.is_empty() => out.push_str("      \"messages\": []\n"),
             Outcome::Messages(messages) => {
@@ -194,7 +216,12 @@ fn vectors_mean_what_they_say() {
         let mut decoder = Decoder::of_table(ORIGIN, &vector.fields);
         for frame in &vector.frames {
             let mut next = decoder.clone();
-            let decoded = next.frame(&frame.bytes);
+            let mut bytes = &frame.bytes[..];
+            if let Some(tx) = frame.tx {
+                let told = bytes.split_off(..3).unwrap();
+                assert_eq!(told, &tx.to_le_bytes()[..3]);
+            }
+            let decoded = next.frame(bytes);
             match &frame.outcome {
                 Outcome::Messages(messages) => {
                     let expected: Vec<Value> =

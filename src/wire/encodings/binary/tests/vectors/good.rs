@@ -289,6 +289,19 @@ pub fn gaps() -> Vector {
         .end("gaps", "Each reason of a gap; the first message of a subscription may be one.")
 }
 
+pub fn sent() -> Vector {
+    let first = Instrument::new("AAPL", 0).tick(1, 2_000_000, 350, &quote("187.41", "200", "187.42", "300"));
+    let second = first.later(2, 2_000_150, 420, &quote("187.42", "100", "187.43", "500"));
+    Scene::new()
+        .sent(250, |out| out.snapshot(&first.first(), &TEXT))
+        .sent(0x12_3456, |out| out.last_tick(&second.at(), &TEXT))
+        .sent(0xFF_FFFF, |out| out.gap(&second.at(), 1, 2, GapReason::Slow, &TEXT))
+        .end(
+            "sent",
+            "With tx=true: each frame begins with the time from its newest receipt to its sending, in microseconds.",
+        )
+}
+
 pub fn extremes() -> Vector {
     let fields = quote("187.41", "200", "187.42", "300");
     let record =

@@ -11,11 +11,11 @@ fn bytes(pieces: &[&[u8]]) -> Vec<u8> {
 
 fn messages(bytes: Vec<u8>, messages: &[&str]) -> VectorFrame {
     let messages = messages.iter().map(|message| (*message).to_owned()).collect();
-    VectorFrame { bytes, outcome: Outcome::Messages(messages) }
+    VectorFrame { bytes, tx: None, outcome: Outcome::Messages(messages) }
 }
 
 fn fault(bytes: Vec<u8>, name: &'static str) -> VectorFrame {
-    VectorFrame { bytes, outcome: Outcome::Fault(name) }
+    VectorFrame { bytes, tx: None, outcome: Outcome::Fault(name) }
 }
 
 /// Introduces the number 5 as `A`, with two places of prices, none of sizes, and a reference of 10.00 with a spread of 0.01:
@@ -43,6 +43,7 @@ pub fn growth() -> Vector {
                 length-prefixed, fields beyond those of today; a number that is introduced anew, a symbol without a \
                 reference.",
         fields: table,
+        tx: false,
         frames: vec![
             messages(
                 bytes(&[
@@ -114,6 +115,7 @@ pub fn faults() -> Vector {
         name: "faults",
         about: "Frames that are none, each after the first: a client reads nothing beyond a frame, and reports the fault.",
         fields: fields(),
+        tx: false,
         frames,
     }
 }
