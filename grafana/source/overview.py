@@ -4,6 +4,7 @@ from shapes import RED, YELLOW, at_least, board, colored, lines, query, row, sta
 
 NOT_WISHED = 'reason!~"normal|drain|gone"'
 AGES = "sum by (le) (rate(tickcast_update_age_seconds_bucket{$}[$__rate_interval]))"
+READ = "sum by (le) (rate(tickcast_read_age_seconds_bucket{$}[$__rate_interval]))"
 
 HEALTH = [
     stat(
@@ -86,6 +87,7 @@ RATES = [
             query(f"histogram_quantile(0.5, {AGES})", "p50"),
             query(f"histogram_quantile(0.99, {AGES})", "p99"),
             query(f"histogram_quantile(0.999, {AGES})", "p99.9"),
+            query(f"histogram_quantile(0.99, {READ})", "p99 when read"),
         ],
         "s",
         log=True,

@@ -21,7 +21,8 @@ const EXCEPTIONS: [(&str, &str, &str); 5] = [
     ("tests/accept/thin.py", "sleep(", "the client that reads at a rate, which is the scenario"),
 ];
 /// The rest of the scenarios with real programs, which make load at a rate.
-const AT_A_RATE: [&str; 4] = [
+const AT_A_RATE: [&str; 5] = [
+    "tests/accept/ahead.py",
     "tests/accept/stalled.py",
     "tests/accept/server.py",
     "tests/accept/addresses.py",

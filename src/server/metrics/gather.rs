@@ -41,6 +41,7 @@ impl Handles {
         self.set_limits(inputs.limits);
         self.set_feeds(inputs);
         self.update_age_seconds.set(&report.stats.ages);
+        self.read_age_seconds.set(&report.stats.read_ages);
     }
 
     fn set_accounts(&self, report: &ShardReport) {
@@ -71,6 +72,8 @@ impl Handles {
         for (pace, sessions) in [("live", report.live), ("conflating", report.conflating)] {
             self.sessions.set([pace], sessions as u64);
         }
+        self.sessions_held.set(report.held as u64);
+        self.sessions_unanswering.set(report.unanswering as u64);
         self.subscriptions.set(report.subscriptions as u64);
         for reason in RejectedReason::ALL {
             self.handshakes_rejected.set([reason.label()], inputs.rejected.get(reason));

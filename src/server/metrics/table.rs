@@ -72,6 +72,8 @@ metrics! {
         "Offered less all that became of it: 0, or the accounts are wrong.";
     update_age_seconds: AgeHistogram = "tickcast_update_age_seconds",
         "From a tick's intake to its acceptance by the socket.";
+    read_age_seconds: AgeHistogram = "tickcast_read_age_seconds",
+        "From a tick's intake until its client has proved that it was read, by a pong or `ack`: one tick for each proof.";
     frames_sent: Total = "tickcast_frames_sent_total",
         "Frames that sockets accepted whole.";
     bytes_sent: Total = "tickcast_bytes_sent_total",
@@ -88,6 +90,10 @@ metrics! {
         "Sessions ended, by close reason.";
     sessions: CountGaugeBy<1> = "tickcast_sessions" by ["pace"],
         "Sessions open now, by how they keep up.";
+    sessions_held: CountGauge = "tickcast_sessions_held",
+        "Sessions that are sent no data until their clients have read more of it.";
+    sessions_unanswering: CountGauge = "tickcast_sessions_unanswering",
+        "Sessions whose clients have never answered a ping, and should have: what they have read is not known.";
     subscriptions: CountGauge = "tickcast_subscriptions",
         "Subscriptions now.";
     topics: CountGauge = "tickcast_topics",
