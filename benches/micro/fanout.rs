@@ -9,7 +9,13 @@ use tickcast::{
     limits,
     tick::{Field, Nanos, Symbol},
     topic::{Batch, BatchQueue, FeedId, Ingest, Interest, Market, Outlet},
-    wire::{Encoding, FrameSize, Framer},
+    wire::{
+        Encoding, FrameSize, Framer,
+        encodings::{
+            binary::Binary,
+            json_deflated::{FULL, JsonDeflated},
+        },
+    },
 };
 
 use crate::{
@@ -17,7 +23,7 @@ use crate::{
     work::{Case, Done, Scale, Stock, Work, repeated},
 };
 
-pub const CASES: [Case; 13] = [
+pub const CASES: [Case; 19] = [
     Case::new("latest_1000_sessions_on_the_same_10_topics_1_tick_each", |scale| SAME.open(scale)),
     Case::new("latest_1000_sessions_on_the_same_10_topics_5_ticks_each", |scale| {
         Crowd { batch_ticks: 50, ..SAME }.open(scale)
@@ -45,6 +51,24 @@ pub const CASES: [Case; 13] = [
         Crowd { mode: Mode::Every, topics: 1, per_session: 1, sessions: 100, batch_ticks: 400, ..SAME }
             .open(scale)
     }),
+    Case::new("latest_1000_sessions_on_the_same_10_topics_5_ticks_each_binary", |scale| {
+        Crowd { batch_ticks: 50, written: Written::Binary, ..SAME }.open(scale)
+    }),
+    Case::new("latest_1000_sessions_on_20_of_500_topics_batches_of_100_binary", |scale| {
+        Crowd { written: Written::Binary, ..APART }.open(scale)
+    }),
+    Case::new("latest_1000_sessions_on_20_of_500_topics_interval_100_ms_10_batches_binary", |scale| {
+        Crowd { interval_ms: 100, batches: 10, written: Written::Binary, ..APART }.open(scale)
+    }),
+    Case::new("every_1000_sessions_on_the_same_10_topics_5_ticks_each_binary", |scale| {
+        Crowd { mode: Mode::Every, batch_ticks: 50, written: Written::Binary, ..SAME }.open(scale)
+    }),
+    Case::new("every_1000_sessions_on_20_of_500_topics_batches_of_100_binary", |scale| {
+        Crowd { mode: Mode::Every, written: Written::Binary, ..APART }.open(scale)
+    }),
+    Case::new("every_1000_sessions_on_the_same_10_topics_5_ticks_each_deflated", |scale| {
+        Crowd { mode: Mode::Every, batch_ticks: 50, written: Written::Deflated, ..SAME }.open(scale)
+    }),
     Case::new("1000_ticks_of_500_topics_that_nobody_watches", |scale| {
         Crowd { sessions: 0, batch_ticks: 1_000, ..APART }.open(scale)
     }),
@@ -65,6 +89,7 @@ struct Crowd {
     interval_ms: u64,
     fields: Wanted,
     reading: Reading,
+    written: Written,
     batch_ticks: usize,
     /// Batches of one iteration, [`STEP`] apart.
     batches: usize,
@@ -82,6 +107,15 @@ enum Reading {
     Nobody,
 }
 
+/// How the sessions' frames are encoded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Written {
+    Json,
+    Binary,
+    /// JSON, each frame compressed once.
+    Deflated,
+}
+
 const SAME: Crowd = Crowd {
     topics: 10,
     sessions: 1_000,
@@ -90,6 +124,7 @@ const SAME: Crowd = Crowd {
     interval_ms: 0,
     fields: Wanted::All,
     reading: Reading::Everybody,
+    written: Written::Json,
     batch_ticks: 10,
     batches: 1,
 };
@@ -120,6 +155,17 @@ struct Shard {
 struct Core {
     fanout: Fanout,
     framer: Framer,
+    encoding: Encoding,
+}
+
+impl Written {
+    fn encoding(self) -> Encoding {
+        match self {
+            Written::Json => Encoding::JSON,
+            Written::Binary => Encoding::of::<Binary>(),
+            Written::Deflated => Encoding::of::<JsonDeflated<FULL>>(),
+        }
+    }
 }
 
 impl Crowd {
@@ -169,6 +215,8 @@ impl Shard {
         };
         let market = Market::new(vec!["bench".to_owned()], crowd.topics, limits::DEFAULT.ring_ticks);
         let fanout = Fanout::new(START, limits::DEFAULT.stale, limits::DEFAULT.subscriptions);
+        let mut framer = Framer::new(limits::DEFAULT.frame_bytes);
+        framer.deflater.set_bytes_min(limits::DEFAULT.deflate_bytes);
         let mut shard = Shard {
             crowd,
             ticks: Ticks::new(Kind::Mixed, crowd.topics),
@@ -178,7 +226,7 @@ impl Shard {
             made_at: START,
             stock: Stock::default(),
             now: START,
-            core: Core { fanout, framer: Framer::new(limits::DEFAULT.frame_bytes) },
+            core: Core { fanout, framer, encoding: crowd.written.encoding() },
             messages: 0,
         };
         // Several ticks for each topic, so that its record has its fields.
@@ -262,7 +310,7 @@ impl Core {
         while let Some(session) = self.fanout.next_ready() {
             loop {
                 let (framer, size) = (&mut self.framer, FrameSize::Full);
-                let tally = Encoding::JSON.fill(framer, size, &mut self.fanout, session, now, ingest);
+                let tally = self.encoding.fill(framer, size, &mut self.fanout, session, now, ingest);
                 let Some(frame) = divan::black_box(self.framer.ready()) else {
                     break;
                 };

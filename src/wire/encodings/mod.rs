@@ -12,7 +12,7 @@ pub mod encoder;
 pub mod event_stream;
 mod event_stream_gzip;
 pub mod json;
-mod json_deflated;
+pub mod json_deflated;
 #[cfg(test)]
 mod tests;
 
