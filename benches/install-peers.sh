@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Installs the servers that the bench compares with: nats-server, nginx with nchan, and Node.js from Debian; Bun and `ws`
 # from npm, in these versions; and, where there is Go, the current nats-server, the engine of Centrifugo, and Mercure, in
-# the versions of benches/fanout/peers/go/go.mod. What is no package of Debian goes below target/.
+# the versions of benches/fanout/peers/go/go.mod. And the proxies that it puts in front of servers, nginx and HAProxy, from
+# Debian. What is no package of Debian goes below target/.
 #
-# Usage: benches/install-peers.sh [bun|nats|nats-current|centrifuge|ws|nchan|mercure|node…]     all, unless named
+# Usage: benches/install-peers.sh [bun|nats|nats-current|centrifuge|ws|nchan|mercure|node|nginx|haproxy…]
+#                                                                                                   all, unless named
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -52,7 +54,7 @@ go_program() {
 }
 
 named=$*
-[ $# -gt 0 ] || set -- bun nats nats-current centrifuge ws nchan mercure node
+[ $# -gt 0 ] || set -- bun nats nats-current centrifuge ws nchan mercure node nginx haproxy
 for peer in "$@"; do
   case $peer in
     bun) npm_package bun "$BUN" ;;
@@ -60,6 +62,7 @@ for peer in "$@"; do
     ws) npm_package ws "$WS" ;;
     nchan) debian nginx nginx libnginx-mod-nchan ;;
     node) debian node nodejs ;;
+    nginx | haproxy) debian "$peer" "$peer" ;;
     nats-current)
       go_program nats-server github.com/nats-io/nats-server/v2
       continue
@@ -69,7 +72,7 @@ for peer in "$@"; do
       continue
       ;;
     *)
-      echo "there is no peer $peer: bun, nats, nats-current, centrifuge, ws, nchan, mercure, node" >&2
+      echo "there is no peer $peer: bun, nats, nats-current, centrifuge, ws, nchan, mercure, node, nginx, haproxy" >&2
       exit 2
       ;;
   esac

@@ -90,7 +90,13 @@ impl Events {
             let end = memchr::memchr(b'\n', bytes);
             let (part, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
             if let Line::Data(begun) = self.line {
-                each(&Part { opcode: TEXT, bytes: part, first: !begun, last: end.is_some() });
+                each(&Part {
+                    opcode: TEXT,
+                    deflated: false,
+                    bytes: part,
+                    first: !begun,
+                    last: end.is_some(),
+                });
                 self.line = Line::Data(true);
             }
             if end.is_some() {

@@ -5,6 +5,8 @@
 /// A stretch of one frame's payload.
 pub struct Part<'a> {
     pub opcode: u8,
+    /// By permessage-deflate.
+    pub deflated: bool,
     pub bytes: &'a [u8],
     pub first: bool,
     pub last: bool,
@@ -22,12 +24,14 @@ pub struct Walker {
     head: [u8; HEAD_BYTES_MAX],
     head_bytes: usize,
     opcode: u8,
+    deflated: bool,
     payload_left: u64,
     /// Whether a head is whole and its payload is not.
     inside: bool,
     begun: bool,
 }
 
+const DEFLATED: u8 = 0x40;
 const HEAD_BYTES_MAX: usize = 10;
 const LENGTH_IN_2_BYTES: u8 = 126;
 const LENGTH_IN_8_BYTES: u8 = 127;
@@ -49,7 +53,8 @@ impl Walker {
             let (part, rest) = bytes.split_at(taken);
             self.payload_left -= taken as u64;
             let last = self.payload_left == 0;
-            each(&Part { opcode: self.opcode, bytes: part, first: !self.begun, last });
+            let (opcode, deflated) = (self.opcode, self.deflated);
+            each(&Part { opcode, deflated, bytes: part, first: !self.begun, last });
             self.begun = true;
             self.inside = !last;
             bytes = rest;
@@ -81,6 +86,7 @@ impl Walker {
             return Err("a frame from the server is masked");
         }
         self.opcode = head[0] & 0x0f;
+        self.deflated = head[0] & DEFLATED != 0;
         self.payload_left = match head.len() {
             2 => u64::from(head[1]),
             _ => head[2..].iter().fold(0, |length, byte| length << 8 | u64::from(*byte)),

@@ -20,6 +20,7 @@ pub enum Figure {
     AgeMaxMs,
     FeedLagP99Ms,
     MessagesAWrite,
+    BytesPerMessage,
     FloorCpuUsPerMessage,
     FloorRatio,
     NetCpuUsPerMessage,
@@ -40,6 +41,7 @@ pub enum Figure {
     Gone,
     GeneratorShare,
     Residual,
+    OutOfOrder,
 }
 
 impl Figure {
@@ -56,6 +58,7 @@ impl Figure {
             Figure::AgeMaxMs => ("max ms", 1),
             Figure::FeedLagP99Ms => ("feed lag ms", 2),
             Figure::MessagesAWrite => ("msg/write", 2),
+            Figure::BytesPerMessage => ("B/msg", 1),
             Figure::FloorCpuUsPerMessage => ("floor us/msg", 3),
             Figure::FloorRatio => ("x floor", 2),
             Figure::NetCpuUsPerMessage => ("net us/msg", 3),
@@ -76,6 +79,7 @@ impl Figure {
             Figure::RssMb => ("RSS MB", 1),
             Figure::GeneratorShare => ("gen core", 2),
             Figure::Residual => ("residual", 0),
+            Figure::OutOfOrder => ("not in order", 0),
         }
     }
 }

@@ -48,7 +48,7 @@ const SAMPLED_MIN: usize = 8;
 
 impl Rig {
     pub fn start(contender: Contender, symbols: usize, places: &Places) -> io::Result<Rig> {
-        let mut server = contender.peer.start(places)?;
+        let mut server = contender.start(places)?;
         let feeder = Feeder::start(server.take_input(), symbols, contender.peer.wrapping());
         let rig = Rig { contender, server, feeder, generator: Generator::start()? };
         // Every symbol has ticked once before anyone asks for it.
@@ -95,13 +95,15 @@ impl Rig {
         let after = scrape(&self.server)?;
         let residual = after.as_ref().map(|books| books.get("tickcast_updates_residual"));
         let books = after.zip(before).map(|(after, before)| after.since(&before));
-        Ok(Window {
+        let mut window = Window {
             ticks_per_s: written.ticks as f64 / seen.seconds,
             lag_p99_ms: written.lag_p99_ms(),
             books,
             residual,
             ..seen
-        })
+        };
+        window.count_unread();
+        Ok(window)
     }
 }
 
@@ -115,7 +117,7 @@ pub fn floor_window(
     let server = work.start(places)?;
     let generator = Generator::start()?;
     let plan = |number| Plan {
-        request: upgrade("/"),
+        request: upgrade("/", ""),
         stream: Stream::WebSocket,
         hello: Vec::new(),
         dialect: Dialect::Tickcast,
@@ -166,8 +168,43 @@ fn look(generator: &Generator, server: &Server, length: Duration) -> io::Result<
 }
 
 impl Window {
+    /// One stretch of time, of two that follow one another.
+    pub fn and(mut self, next: &Window) -> Window {
+        for (group, more) in self.groups.iter_mut().zip(&next.groups) {
+            group.add(more);
+        }
+        let seconds = self.seconds + next.seconds;
+        let mean = |before: f64, after: f64| (before * self.seconds + after * next.seconds) / seconds;
+        Window {
+            server_cpu_s: self.server_cpu_s + next.server_cpu_s,
+            generator_share: mean(self.generator_share, next.generator_share),
+            ticks_per_s: mean(self.ticks_per_s, next.ticks_per_s),
+            lag_p99_ms: self.lag_p99_ms.max(next.lag_p99_ms),
+            books: None,
+            groups: self.groups,
+            seconds,
+            open: next.open,
+            residual: next.residual,
+            rss_bytes: next.rss_bytes,
+        }
+    }
+
     pub fn messages_per_s(&self) -> f64 {
         self.groups.iter().map(|group| group.messages).sum::<u64>() as f64 / self.seconds
+    }
+
+    /// Where frames were not inflated, all frames have the messages that tickcast says they have on average; the other
+    /// servers that compress send one message a frame.
+    fn count_unread(&mut self) {
+        let messages_a_frame = self.messages_a_write().unwrap_or(1.0);
+        for group in self.groups.iter_mut().filter(|group| group.unread > 0) {
+            group.messages = ((group.frames + group.unread) as f64 * messages_a_frame).round() as u64;
+        }
+    }
+
+    pub fn bytes_per_message(&self) -> Option<f64> {
+        let messages_per_s = self.messages_per_s();
+        (messages_per_s > 0.0).then(|| self.bytes_per_s() / messages_per_s)
     }
 
     pub fn bytes_per_s(&self) -> f64 {
@@ -178,6 +215,11 @@ impl Window {
         self.server_cpu_s / self.seconds / self.messages_per_s() * 1e6
     }
 
+    /// Messages that do not follow those before them, as far as that was looked at.
+    pub fn out_of_order(&self) -> u64 {
+        self.groups.iter().map(|group| group.out_of_order).sum()
+    }
+
     pub fn gone(&self) -> u64 {
         self.groups.iter().map(|group| group.gone).sum()
     }
@@ -185,7 +227,8 @@ impl Window {
     /// Messages in one write, by tickcast's own account.
     pub fn messages_a_write(&self) -> Option<f64> {
         let books = self.books.as_ref()?;
-        Some(books.get("tickcast_updates_delivered_total") / books.get("tickcast_frames_sent_total"))
+        let frames = books.get("tickcast_frames_sent_total");
+        (frames > 0.0).then(|| books.get("tickcast_updates_delivered_total") / frames)
     }
 
     /// The floor's work that makes the same writes: at most so many rounds a second, which is how often ticks come.

@@ -10,21 +10,25 @@ use std::{
 
 use crate::{
     events, frames,
-    generator::{Detail, Plan},
+    generator::{Detail, Plan, binary, inflate},
     lines::symbol,
     machine,
     report::{Figure, GENERATOR_LIMIT, Report, Row},
-    rig::{Rig, wish, zipf_choices},
+    rig::{Rig, symbols, wish, zipf_choices},
     scenario::{Bench, Scenario, Size},
-    servers::{Contender, Mode, Peer, Places, Records, Wish},
+    servers::{Books, Contender, Encoding, Mode, Peer, Places, Records, Wish},
 };
 
 /// Reports as test programs do, so that what counts tests counts these.
 pub fn run() -> ExitCode {
-    let checks: [(&str, fn()); 4] = [
+    let checks: [(&str, fn()); 8] = [
         ("frames_are_found_whole", frames::check),
         ("events_are_found_whole", events::check),
+        ("binary_messages_are_found_whole", binary::check),
+        ("binary_vectors_are_read", binary::check_vectors),
+        ("compressed_messages_are_inflated", inflate::check),
         ("every_tick_is_counted", every_tick_is_counted),
+        ("frames_that_nobody_inflates_are_counted", frames_that_nobody_inflates_are_counted),
         ("scenarios_run", scenarios_run),
     ];
     println!("\nrunning {} tests", checks.len());
@@ -56,7 +60,7 @@ fn scenarios_run() {
         assert!(of(Figure::FinalRight).is_none_or(|share| share >= 1.0), "{at}: final values are right");
     }
     for scenario in Scenario::ALL {
-        let name = format!("{scenario:?}");
+        let name = scenario.name();
         let rows = report.rows.iter().filter(|row| row.scenario == name);
         // Too short a window may miss its messages on a busy machine, but not all of them do.
         let counted = rows.flat_map(|row| row.figures.values()).filter(|spread| spread.median > 0.0).count();
@@ -72,9 +76,12 @@ fn every_tick_is_counted() {
             println!("{missing}");
             continue;
         }
-        let contender = Contender { peer, mode: Mode::Every, interval_ms: 0 };
+        let contender = Contender::other(peer);
         if peer.has_web_sockets() {
-            counted(contender, |wish| contender.plan(wish));
+            for encoding in Encoding::of(peer) {
+                let contender = contender.encoded(*encoding);
+                counted(contender, |wish| contender.plan(wish));
+            }
         }
         if peer.has_events() {
             counted(contender, |wish| contender.reader(wish));
@@ -102,6 +109,7 @@ fn counted(contender: Contender, plan: impl Fn(&Wish<'_>) -> Plan) {
         thread::sleep(Duration::from_millis(10));
         let mark = rig.generator.mark().expect("the generator answers");
         found += mark.groups[0].messages;
+        assert_eq!(mark.groups[0].out_of_order, 0, "{}", contender.name());
         aged += mark.groups[0].ages_us.len();
     }
     assert_eq!((found, aged), (expected, expected), "{}", contender.name());
@@ -110,6 +118,39 @@ fn counted(contender: Contender, plan: impl Fn(&Wish<'_>) -> Plan) {
         assert_eq!(heads.len(), EACH);
         assert!(heads.iter().all(|(name, ts)| (0..SYMBOLS).any(|at| symbol(at) == *name && fed[at] == *ts)));
     }
+}
+
+/// tickcast's account of its frames is what clients receive, which the count of messages in compressed frames rests on.
+fn frames_that_nobody_inflates_are_counted() {
+    const CLIENTS: usize = 5;
+    const SYMBOLS: usize = 20;
+    const ROUNDS: usize = 30;
+    let contender = Contender::tickcast(Mode::Every, 0).encoded(Encoding::Deflate);
+    let rig = Rig::start(contender, SYMBOLS, &places()).expect("the server starts");
+    let wanted = symbols(SYMBOLS);
+    let plan =
+        contender.plan(&Wish { detail: Detail::Count, records: Records::Awaited, ..wish(&wanted, 0, 1) });
+    rig.connect(vec![plan; CLIENTS]).expect("clients connect");
+    rig.generator.mark().expect("the generator answers");
+    let scrape = || Books::scrape(rig.server.port).expect("the server answers");
+    let before = scrape();
+    rig.feeder.now(SYMBOLS * ROUNDS).expect("the server takes ticks");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let (mut read, mut unread) = (0, 0);
+    loop {
+        let mark = rig.generator.mark().expect("the generator answers");
+        (read, unread) = (read + mark.groups[0].frames, unread + mark.groups[0].unread);
+        let books = scrape().since(&before);
+        let messages = books.get("tickcast_updates_delivered_total");
+        if messages as usize == CLIENTS * SYMBOLS * ROUNDS
+            && read + unread == books.get("tickcast_frames_sent_total") as u64
+        {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{read} and {unread} frames, {messages} messages");
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert!(unread > 0, "no frame was compressed");
 }
 
 fn median(row: &Row, figure: Figure) -> Option<f64> {

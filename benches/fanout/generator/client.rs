@@ -1,75 +1,22 @@
 //! One connection: its handshake, then its frames or events.
 
 use std::{
-    collections::HashMap,
     io::{self, Read, Write},
     net::TcpStream,
 };
 
-use memchr::memmem::Finder;
-
-use super::tally::{self, Dialect, Prefix, Tally};
+use super::{
+    binary,
+    inflate::Inflater,
+    look::Looks,
+    plan::{Detail, Plan, Ready, Stream},
+    tally::{self, Dialect, Prefix, Tally},
+};
 use crate::{
     events::Events,
     frames::{self, Part, Walker},
+    lines,
 };
-
-/// What a client is to be.
-#[derive(Clone)]
-pub struct Plan {
-    /// The upgrade, or what else is asked, as it goes out.
-    pub request: Vec<u8>,
-    pub stream: Stream,
-    /// What is sent once the upgrade is done.
-    pub hello: Vec<u8>,
-    pub dialect: Dialect,
-    pub ready: Ready,
-    pub reading: Reading,
-    /// Which tally it counts into.
-    pub group: usize,
-    pub detail: Detail,
-    /// 0: as the system sets it.
-    pub receive_buffer_bytes: usize,
-}
-
-/// What comes behind the head of the response.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Stream {
-    WebSocket,
-    Events,
-}
-
-/// When a client counts as connected.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Ready {
-    /// The upgrade is done, or the head of the response is there.
-    Answered,
-    /// A frame that begins with this.
-    Frame(&'static [u8]),
-    Messages(u64),
-    /// So many answers to commands, whose dialect has them counted.
-    Answers(u64),
-}
-
-/// How a client reads once it is connected.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Reading {
-    All,
-    /// Does not read until an order to do so.
-    Nothing,
-    /// So many bytes a second.
-    Paced(f64),
-}
-
-/// How closely a client looks at what it reads.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Detail {
-    Count,
-    /// Ages of all its messages.
-    Ages,
-    /// Ages, and the newest tick of each symbol.
-    Heads,
-}
 
 pub struct Client {
     pub stream: TcpStream,
@@ -78,8 +25,7 @@ pub struct Client {
     pub ready: bool,
     /// Bytes that may be read now, when the client is paced.
     pub budget_bytes: f64,
-    /// By symbol, the newest `ts`.
-    pub heads_us: HashMap<String, u64>,
+    pub looks: Looks,
     response: Vec<u8>,
     body: Body,
     prefix: Prefix,
@@ -87,10 +33,15 @@ pub struct Client {
     /// All messages so far, and all answers.
     messages: u64,
     answers: u64,
-    /// A frame that is not whole yet, of a client that looks closely.
+    /// A frame that is not whole yet, where it has to be.
     begun: Vec<u8>,
-    /// A whole frame that answers one.
-    pong: Option<Vec<u8>>,
+    /// What compressed frames are read with, while they are.
+    inflater: Option<Inflater>,
+    /// The payload of a ping that is not whole yet.
+    ping: Vec<u8>,
+    /// Whole frames that answer some.
+    pongs: Vec<u8>,
+    fault: Option<io::Error>,
 }
 
 enum Body {
@@ -108,13 +59,14 @@ pub enum Took {
 
 impl Client {
     pub fn new(stream: TcpStream, plan: Plan) -> Client {
+        let looks = Looks::new(plan.detail == Detail::Heads);
         Client {
             stream,
             plan,
             upgraded: false,
             ready: false,
             budget_bytes: 0.0,
-            heads_us: HashMap::new(),
+            looks,
             response: Vec::new(),
             body: Body::Frames(Walker::default()),
             prefix: Prefix::default(),
@@ -122,7 +74,10 @@ impl Client {
             messages: 0,
             answers: 0,
             begun: Vec::new(),
-            pong: None,
+            inflater: None,
+            ping: Vec::new(),
+            pongs: Vec::new(),
+            fault: None,
         }
     }
 
@@ -175,6 +130,7 @@ impl Client {
         if self.plan.stream == Stream::Events {
             self.body = Body::Events(Events::new(&self.response[..end]));
         }
+        self.inflater = Inflater::agreed(&self.response[..end]);
         let rest = std::mem::take(&mut self.response).split_off(end + 4);
         self.stream.write_all(&std::mem::take(&mut self.plan.hello))?;
         self.frames(&rest, tally, clock)
@@ -190,20 +146,29 @@ impl Client {
         };
         self.body = body;
         walked.map_err(io::Error::other)?;
-        if let Some(pong) = self.pong.take() {
-            // The answer is short, and nothing else is ever written here.
-            self.stream.write_all(&pong)?;
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
+        if !self.pongs.is_empty() {
+            // Answers are short, and nothing else is ever written here.
+            self.stream.write_all(&self.pongs)?;
+            self.pongs.clear();
         }
         Ok(())
     }
 
     fn part(&mut self, part: &Part<'_>, now_us: u64, tally: &mut Tally) {
         if part.opcode >= frames::CLOSE {
-            if part.opcode == frames::PING {
-                // Its payload is short, and comes at once.
-                self.pong = Some(frames::masked(frames::PONG, part.bytes));
-            }
+            return self.control(part);
+        }
+        if part.deflated && self.ready && self.plan.detail == Detail::Count {
+            // Nothing is inflated from now on; what it would refer to is not kept.
+            self.inflater = None;
+            tally.unread += u64::from(part.last);
             return;
+        }
+        if part.deflated || (part.opcode == frames::BINARY && self.plan.dialect.is_binary()) {
+            return self.in_one_piece(part, now_us, tally);
         }
         let objects = memchr::memchr_iter(b'{', part.bytes).count() as u64;
         if part.first && part.last {
@@ -226,20 +191,106 @@ impl Client {
         }
     }
 
+    fn control(&mut self, part: &Part<'_>) {
+        if part.opcode != frames::PING {
+            return;
+        }
+        self.ping.extend_from_slice(part.bytes);
+        if part.last {
+            self.pongs.extend(frames::masked(frames::PONG, &self.ping));
+            self.ping.clear();
+        }
+    }
+
+    /// A frame that is looked at when it is whole.
+    fn in_one_piece(&mut self, part: &Part<'_>, now_us: u64, tally: &mut Tally) {
+        if part.first && part.last {
+            return self.whole(part.deflated, part.bytes, now_us, tally);
+        }
+        self.begun.extend_from_slice(part.bytes);
+        if part.last {
+            let begun = std::mem::take(&mut self.begun);
+            self.whole(part.deflated, &begun, now_us, tally);
+            self.begun = begun;
+            self.begun.clear();
+        }
+    }
+
+    fn whole(&mut self, deflated: bool, payload: &[u8], now_us: u64, tally: &mut Tally) {
+        if !deflated {
+            if let Err(fault) = self.binary(payload, now_us, tally) {
+                self.fault.get_or_insert(io::Error::other(fault));
+            }
+            return;
+        }
+        let Some(mut inflater) = self.inflater.take() else {
+            self.fault.get_or_insert(io::Error::other("a frame is compressed, which was not agreed"));
+            return;
+        };
+        match inflater.inflate(payload) {
+            Ok(text) => {
+                let objects = memchr::memchr_iter(b'{', text).count() as u64;
+                self.frame(text, objects, text, now_us, tally);
+            }
+            Err(fault) => drop(self.fault.get_or_insert(fault)),
+        }
+        self.inflater = Some(inflater);
+    }
+
+    /// Counts the messages of a binary frame; who looks closely takes their ages, and checks their order.
+    fn binary(&mut self, payload: &[u8], now_us: u64, tally: &mut Tally) -> Result<(), binary::Fault> {
+        let mut messages = 0;
+        let is_closely = self.plan.detail != Detail::Count;
+        if self.plan.dialect == Dialect::Fixed {
+            let (number, ts_us) = binary::fixed(payload)?;
+            messages = 1;
+            if is_closely {
+                tally.age(ts_us, now_us);
+            }
+            if self.plan.detail == Detail::Heads {
+                self.looks.head(&lines::symbol(number.into()), ts_us);
+            }
+        } else if is_closely {
+            binary::walk(payload, |seen| {
+                messages += 1;
+                self.looks.message(&seen, now_us, tally);
+            })?;
+        } else {
+            binary::walk(payload, |_| messages += 1)?;
+        }
+        self.count(messages, tally);
+        self.get_ready(&[]);
+        Ok(())
+    }
+
     /// A frame is whole; `payload` is there when the client looks closely.
     fn frame(&mut self, begin: &[u8], objects: u64, payload: &[u8], now_us: u64, tally: &mut Tally) {
         let holds = self.plan.dialect.holds(begin, objects);
         if holds.pings > 0 {
-            self.pong = Some(frames::masked(frames::TEXT, tally::PONG));
+            self.pongs.extend(frames::masked(frames::TEXT, tally::PONG));
         }
         self.answers += holds.answers;
         if holds.messages > 0 {
-            tally.messages += holds.messages;
-            self.messages += holds.messages;
+            self.count(holds.messages, tally);
             if self.plan.detail != Detail::Count {
-                self.look(payload, now_us, tally);
+                self.looks.text(payload, now_us, tally);
             }
         }
+        if self.plan.dialect == Dialect::TickcastBinary && begin.starts_with(WELCOME) {
+            self.looks.welcome(payload);
+        }
+        self.get_ready(begin);
+    }
+
+    /// A frame of data with so many messages.
+    fn count(&mut self, messages: u64, tally: &mut Tally) {
+        tally.frames += 1;
+        tally.messages += messages;
+        self.messages += messages;
+    }
+
+    /// After a frame that begins so.
+    fn get_ready(&mut self, begin: &[u8]) {
         if !self.ready {
             self.ready = match self.plan.ready {
                 Ready::Answered => true,
@@ -249,35 +300,6 @@ impl Client {
             };
         }
     }
-
-    /// Ages, and newest ticks, of the messages in one payload.
-    fn look(&mut self, payload: &[u8], now_us: u64, tally: &mut Tally) {
-        for at in Finder::new(TS_KEY).find_iter(payload) {
-            let Some(ts_us) = digits(&payload[at + TS_KEY.len()..]) else { continue };
-            // A clock that was set back in between makes no negative age.
-            tally.ages_us.saturating_record(now_us.saturating_sub(ts_us));
-            if self.plan.detail == Detail::Heads {
-                let Some(symbol) = symbol_before(&payload[..at]) else { continue };
-                match self.heads_us.get_mut(symbol) {
-                    Some(head) => *head = ts_us,
-                    None => drop(self.heads_us.insert(symbol.to_owned(), ts_us)),
-                }
-            }
-        }
-    }
 }
 
-const TS_KEY: &[u8] = br#""ts":"#;
-const SYMBOL_KEY: &[u8] = br#""symbol":""#;
-const TS_DIGITS: usize = 16;
-
-fn digits(text: &[u8]) -> Option<u64> {
-    std::str::from_utf8(text.get(..TS_DIGITS)?).ok()?.parse().ok()
-}
-
-/// The symbol of the message whose `ts` comes next: in every dialect it is before that.
-fn symbol_before(text: &[u8]) -> Option<&str> {
-    let at = memchr::memmem::rfind(text, SYMBOL_KEY)? + SYMBOL_KEY.len();
-    let end = at + memchr::memchr(b'"', &text[at..])?;
-    std::str::from_utf8(&text[at..end]).ok()
-}
+const WELCOME: &[u8] = br#"[{"type":"we"#;

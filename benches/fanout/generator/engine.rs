@@ -23,7 +23,8 @@ use socket2::{Domain, Socket, Type};
 
 use super::{
     Mark, Order, Ramp,
-    client::{Client, Plan, Reading, Took},
+    client::{Client, Took},
+    plan::{Plan, Reading},
     tally::Tally,
 };
 use crate::{lines::now_us, machine};
@@ -126,7 +127,7 @@ impl Engine {
                 Order::ReadOn(group) => self.read_on(group)?,
                 Order::Heads(group, answer) => {
                     let clients = self.clients.iter().flatten().filter(|client| client.plan.group == group);
-                    let _ = answer.send(clients.map(|client| client.heads_us.clone()).collect());
+                    let _ = answer.send(clients.map(|client| client.looks.heads_us.clone()).collect());
                 }
                 Order::End => return Ok(false),
             }

@@ -1,10 +1,15 @@
 //! The clients: thousands of them on one thread, which count what they are sent and look at how old it is.
 //!
-//! It parses no JSON, so that it is not what is measured: it walks the heads of frames, and counts objects. A few
-//! clients look at each message's `ts`.
+//! It parses no JSON, so that it is not what is measured: it walks the heads of frames, and counts objects, or the
+//! messages of binary frames. A few clients look at each message's `ts`. They alone inflate what is compressed; of the
+//! others' compressed frames only the number and the bytes are known.
 
+pub mod binary;
 mod client;
 mod engine;
+pub mod inflate;
+mod look;
+mod plan;
 mod tally;
 
 use std::{
@@ -24,7 +29,7 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use crate::machine;
 
-pub use client::{Detail, Plan, Reading, Ready, Stream};
+pub use plan::{Detail, Plan, Reading, Ready, Stream};
 pub use tally::{Dialect, Tally};
 
 pub struct Generator {

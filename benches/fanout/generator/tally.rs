@@ -14,6 +14,10 @@ pub enum Dialect {
     /// JSON of Centrifugo, a message a line: a push is a tick within three objects, an answer to a command one within
     /// another, a ping an empty one, which the client is to answer alike.
     Centrifuge,
+    /// tickcast's binary data; control in arrays as before.
+    TickcastBinary,
+    /// A tick of a fixed layout a frame; text is not data.
+    Fixed,
 }
 
 /// What a frame holds.
@@ -43,6 +47,12 @@ pub struct Tally {
     /// Of all frames, heads included.
     pub bytes: u64,
     pub reads: u64,
+    /// Frames of data whose messages were counted.
+    pub frames: u64,
+    /// Frames that were compressed, and are not among those: who does not look closely inflates nothing.
+    pub unread: u64,
+    /// Messages that do not follow those before them, of the clients that are sampled; of binary data alone.
+    pub out_of_order: u64,
     /// From `ts` to the read that completed the message's frame, in microseconds; of the clients that are sampled.
     pub ages_us: Histogram<u64>,
     /// Connections that the server ended.
@@ -66,12 +76,20 @@ impl Prefix {
 }
 
 impl Dialect {
+    /// Whether its data are not text.
+    pub fn is_binary(self) -> bool {
+        matches!(self, Dialect::TickcastBinary | Dialect::Fixed)
+    }
+
     /// What a frame holds that begins so and has so many objects.
     pub fn holds(self, begin: &[u8], objects: u64) -> Holds {
         let is_data = match self {
-            Dialect::Tickcast => TICKCAST_DATA.iter().any(|data| begin.starts_with(*data)),
+            Dialect::Tickcast | Dialect::TickcastBinary => {
+                TICKCAST_DATA.iter().any(|data| begin.starts_with(*data))
+            }
             Dialect::Lines => begin.starts_with(b"{"),
             Dialect::Nats => !begin.starts_with(b"INFO"),
+            Dialect::Fixed => false,
             Dialect::Centrifuge => return centrifuge(begin, objects),
         };
         Holds { messages: if is_data { objects } else { 0 }, ..Holds::default() }
@@ -93,11 +111,28 @@ const TICKCAST_DATA: [&[u8; PREFIX_BYTES]; 3] = [br#"[{"type":"up"#, br#"[{"type
 impl Default for Tally {
     fn default() -> Tally {
         let ages_us = Histogram::new_with_bounds(1, 600_000_000, 3).expect("bounds are in order");
-        Tally { messages: 0, bytes: 0, reads: 0, ages_us, gone: 0 }
+        Tally { messages: 0, bytes: 0, reads: 0, frames: 0, unread: 0, out_of_order: 0, ages_us, gone: 0 }
     }
 }
 
 impl Tally {
+    /// Of one message. A clock that was set back in between makes no negative age.
+    pub fn age(&mut self, ts_us: u64, now_us: u64) {
+        self.ages_us.saturating_record(now_us.saturating_sub(ts_us));
+    }
+
+    pub fn add(&mut self, more: &Tally) {
+        self.messages += more.messages;
+        self.bytes += more.bytes;
+        self.reads += more.reads;
+        self.frames += more.frames;
+        self.unread += more.unread;
+        self.out_of_order += more.out_of_order;
+        self.gone += more.gone;
+        // Both have the same bounds.
+        let _ = self.ages_us.add(&more.ages_us);
+    }
+
     pub fn age_ms(&self, quantile: f64) -> f64 {
         self.ages_us.value_at_quantile(quantile) as f64 / 1e3
     }

@@ -10,8 +10,8 @@ use std::io;
 use super::{Bench, saturation::against};
 use crate::{
     feeder::{CHUNK, Pace},
-    report::{Figure, Goal, Report, usual},
-    rig::{Rig, floor_window, wish, zipf_choices},
+    report::{Figure, Figures, Goal, Report, usual},
+    rig::{Rig, Window, floor_window, wish, zipf_choices},
     servers::{Contender, Mode, Peer},
 };
 
@@ -19,10 +19,10 @@ const B: &str = "B";
 const B2: &str = "B2";
 const CASE: &str = "dashboards";
 const EACH: usize = 20;
-const TICKS_PER_SYMBOL_PER_S: f64 = 10.0;
-const INTERVAL_MS: u32 = 100;
+pub const TICKS_PER_SYMBOL_PER_S: f64 = 10.0;
+pub const INTERVAL_MS: u32 = 100;
 /// For B2.
-const FASTER: f64 = 10.0;
+pub const FASTER: f64 = 10.0;
 
 pub fn run(bench: &Bench, report: &mut Report) -> io::Result<()> {
     Bench::each(&bench.contenders(), B, report, |report, contender| {
@@ -48,28 +48,46 @@ fn once(
     scenario: &'static str,
     ticks_per_symbol_per_s: f64,
 ) -> io::Result<()> {
-    let clients = bench.full_or_quick(2000, 50);
-    let symbols = bench.full_or_quick(500, 50);
-    let mut rig = Rig::start(contender, symbols, &bench.places)?;
-    let choices = zipf_choices(clients, EACH, symbols);
-    let plan = |(number, chosen): (usize, &Vec<String>)| contender.plan(&wish(chosen, number, clients));
-    rig.connect(choices.iter().enumerate().map(plan).collect())?;
-    let pace = Pace::new(ticks_per_symbol_per_s * symbols as f64);
-    rig.feeder.run(pace);
-    let (warm, length) = bench.spans();
-    let window = rig.window(warm, length)?;
-    drop(rig);
-    let mut figures = usual(&window, ticks_per_symbol_per_s * (clients * EACH) as f64);
-    figures.extend(window.residual.map(|residual| (Figure::Residual, residual)));
+    let (window, mut figures) = look(bench, contender, ticks_per_symbol_per_s)?;
     // Beside the row that saturates the core there is nothing to hold a floor against.
     if (scenario == B || contender.interval_ms > 0)
-        && let Some(work) = window.matched_floor(clients, pace.ticks_per_s.min(1.0 / CHUNK.as_secs_f64()))
+        && let Some(work) = window.matched_floor(
+            clients(bench),
+            (ticks_per_symbol_per_s * symbols(bench) as f64).min(1.0 / CHUNK.as_secs_f64()),
+        )
     {
-        let floor = floor_window(&work, clients, bench.spans(), &bench.places)?;
+        let floor = floor_window(&work, clients(bench), bench.spans(), &bench.places)?;
         figures.extend(against(&window, &floor));
     }
     report.add(scenario, CASE, &contender.name(), figures);
     Ok(())
+}
+
+fn clients(bench: &Bench) -> usize {
+    bench.full_or_quick(2000, 50)
+}
+
+fn symbols(bench: &Bench) -> usize {
+    bench.full_or_quick(500, 50)
+}
+
+/// Dashboards of one server, for one window.
+pub fn look(
+    bench: &Bench,
+    contender: Contender,
+    ticks_per_symbol_per_s: f64,
+) -> io::Result<(Window, Figures)> {
+    let (clients, symbols) = (clients(bench), symbols(bench));
+    let mut rig = Rig::start(contender, symbols, &bench.places)?;
+    let choices = zipf_choices(clients, EACH, symbols);
+    let plan = |(number, chosen): (usize, &Vec<String>)| contender.plan(&wish(chosen, number, clients));
+    rig.connect(choices.iter().enumerate().map(plan).collect())?;
+    rig.feeder.run(Pace::new(ticks_per_symbol_per_s * symbols as f64));
+    let (warm, length) = bench.spans();
+    let window = rig.window(warm, length)?;
+    let mut figures = usual(&window, ticks_per_symbol_per_s * (clients * EACH) as f64);
+    figures.extend(window.residual.map(|residual| (Figure::Residual, residual)));
+    Ok((window, figures))
 }
 
 pub fn goals(report: &Report) -> Vec<Goal> {

@@ -1,10 +1,12 @@
 //! The scenarios: each is a kind of work that people have, with a goal.
 
 mod dashboard;
+mod encodings;
 mod events;
 mod growth;
 mod idle;
 mod ingest;
+mod proxy;
 mod quiet;
 mod ramp;
 mod saturation;
@@ -70,10 +72,19 @@ pub enum Scenario {
     /// Server-sent events: 1,000 readers.
     #[value(alias = "sse")]
     S,
+    /// Binary data: B and B2 beside the same as JSON.
+    #[value(name = "binary")]
+    Binary,
+    /// Compression: B and B2 with permessage-deflate.
+    #[value(name = "deflate")]
+    Deflate,
+    /// Proxies: clients that read 40 KB/s behind nginx and haproxy.
+    #[value(name = "proxy")]
+    Proxy,
 }
 
 impl Scenario {
-    pub const ALL: [Scenario; 11] = [
+    pub const ALL: [Scenario; 14] = [
         Scenario::A,
         Scenario::B,
         Scenario::B2,
@@ -85,7 +96,15 @@ impl Scenario {
         Scenario::G,
         Scenario::Q,
         Scenario::S,
+        Scenario::Binary,
+        Scenario::Deflate,
+        Scenario::Proxy,
     ];
+
+    /// As rows and goals have it.
+    pub fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
 
     /// Runs it once, for all peers.
     pub fn run(self, bench: &Bench, report: &mut Report) -> io::Result<()> {
@@ -101,6 +120,9 @@ impl Scenario {
             Scenario::G => growth::run(bench, report),
             Scenario::Q => quiet::run(bench, report),
             Scenario::S => events::run(bench, report),
+            Scenario::Binary => encodings::BINARY.run(bench, report),
+            Scenario::Deflate => encodings::DEFLATE.run(bench, report),
+            Scenario::Proxy => proxy::run(bench, report),
         }
     }
 
@@ -118,6 +140,9 @@ impl Scenario {
             Scenario::G => growth::goals(report),
             Scenario::Q => quiet::goals(report),
             Scenario::S => events::goals(report),
+            Scenario::Binary => encodings::binary_goals(report),
+            Scenario::Deflate => encodings::deflate_goals(report),
+            Scenario::Proxy => proxy::goals(report),
         };
         report.goals.extend(goals);
     }

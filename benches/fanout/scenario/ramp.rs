@@ -67,7 +67,7 @@ fn floor(bench: &Bench, report: &mut Report) -> io::Result<()> {
     };
     let server = work.start(&bench.places)?;
     let plan = Plan {
-        request: upgrade("/"),
+        request: upgrade("/", ""),
         stream: Stream::WebSocket,
         hello: Vec::new(),
         dialect: Dialect::Lines,

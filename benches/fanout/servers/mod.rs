@@ -2,15 +2,17 @@
 
 mod books;
 mod centrifuge;
+mod encoding;
 pub mod floor;
 pub mod naive;
 mod nats;
 mod nchan;
 mod peer;
 mod process;
+mod proxy;
 mod tickcast;
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
 
 use clap::ValueEnum;
 
@@ -20,8 +22,10 @@ use crate::{
 };
 
 pub use books::Books;
+pub use encoding::Encoding;
 pub use peer::Peer;
 pub use process::Server;
+pub use proxy::Proxy;
 
 /// Where the programs are.
 pub struct Places {
@@ -43,6 +47,16 @@ pub struct Contender {
     /// Of tickcast alone; to the others it says nothing.
     pub mode: Mode,
     pub interval_ms: u32,
+    pub encoding: Encoding,
+    pub window: FlowWindow,
+}
+
+/// Whether tickcast holds back what its clients have not read yet.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum FlowWindow {
+    /// As it does by default.
+    On,
+    Off,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, ValueEnum)]
@@ -88,12 +102,22 @@ impl Mode {
 
 impl Contender {
     pub fn tickcast(mode: Mode, interval_ms: u32) -> Contender {
-        Contender { peer: Peer::Tickcast, mode, interval_ms }
+        Contender { mode, interval_ms, ..Contender::other(Peer::Tickcast) }
     }
 
     /// One that has no modes.
     pub fn other(peer: Peer) -> Contender {
-        Contender { peer, mode: Mode::Every, interval_ms: 0 }
+        let (encoding, window) = (Encoding::Json, FlowWindow::On);
+        Contender { peer, mode: Mode::Every, interval_ms: 0, encoding, window }
+    }
+
+    /// The same with another encoding.
+    pub fn encoded(self, encoding: Encoding) -> Contender {
+        Contender { encoding, ..self }
+    }
+
+    pub fn without_window(self) -> Contender {
+        Contender { window: FlowWindow::Off, ..self }
     }
 
     /// Whether a client is meant to get each tick.
@@ -102,11 +126,24 @@ impl Contender {
     }
 
     pub fn name(self) -> String {
-        match (self.peer, self.mode, self.interval_ms) {
+        let mut name = match (self.peer, self.mode, self.interval_ms) {
             (Peer::Tickcast, Mode::Every, _) => "tickcast every".to_owned(),
             (Peer::Tickcast, Mode::Latest, 0) => "tickcast latest".to_owned(),
             (Peer::Tickcast, Mode::Latest, interval_ms) => format!("tickcast latest {interval_ms} ms"),
             (peer, ..) => peer.name().to_owned(),
+        };
+        name.push_str(self.encoding.suffix());
+        if self.window == FlowWindow::Off {
+            name.push_str(", no window");
+        }
+        name
+    }
+
+    pub fn start(self, places: &Places) -> io::Result<Server> {
+        match self.peer {
+            Peer::Tickcast => tickcast::start(places, self.window),
+            Peer::Bun => peer::start_bun(places, self.encoding),
+            peer => peer.start(places),
         }
     }
 
@@ -118,7 +155,7 @@ impl Contender {
                 if wish.records == Records::None {
                     path.push_str("&snapshot=false");
                 }
-                (path, hello, Dialect::Tickcast, tickcast::ready(wish))
+                (path, hello, self.encoding.tickcasts(), tickcast::ready(wish))
             }
             Peer::Nats | Peer::NatsCurrent | Peer::NatsTuned => {
                 let hello = frames::masked(frames::BINARY, nats::hello(wish.symbols).as_bytes());
@@ -138,11 +175,15 @@ impl Contender {
             _ => (
                 format!("/?symbols={}", wish.symbols.join(",")),
                 Vec::new(),
-                Dialect::Lines,
+                self.encoding.others(),
                 Ready::Frame(b"subscribed"),
             ),
         };
-        Plan { hello, ready, ..plan(wish, upgrade(&path), Stream::WebSocket, dialect) }
+        Plan {
+            hello,
+            ready,
+            ..plan(wish, upgrade(&path, self.encoding.header()), Stream::WebSocket, dialect)
+        }
     }
 
     /// A reader of server-sent events of this server with this wish.
@@ -179,11 +220,11 @@ fn plan(wish: &Wish<'_>, request: Vec<u8>, stream: Stream, dialect: Dialect) -> 
 /// Of one of tickcast's snapshots of the ticks that are fed, with its comma.
 const RECORD_BYTES: usize = 163;
 
-/// The key is one of the RFC's own; the answer to it is not looked at.
-pub fn upgrade(path: &str) -> Vec<u8> {
+/// The key is one of the RFC's own; the answer to it is not looked at. `more`: a header with its end, or nothing.
+pub fn upgrade(path: &str, more: &str) -> Vec<u8> {
     format!(
         "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{more}\r\n"
     )
     .into_bytes()
 }

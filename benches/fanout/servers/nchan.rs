@@ -88,7 +88,7 @@ impl Write for Publisher {
 fn open(port: u16, symbol: &str) -> io::Result<TcpStream> {
     let mut channel = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     channel.set_nodelay(true)?;
-    channel.write_all(&upgrade(&format!("/publish/{symbol}")))?;
+    channel.write_all(&upgrade(&format!("/publish/{symbol}"), ""))?;
     let (mut answer, deadline) = (Vec::new(), Instant::now() + START_MAX);
     channel.set_read_timeout(Some(START_MAX))?;
     while memchr::memmem::find(&answer, b"\r\n\r\n").is_none() {

@@ -8,7 +8,7 @@ use std::{
 
 use clap::ValueEnum;
 
-use super::{Places, Server, centrifuge, naive, nats, nchan, tickcast};
+use super::{Encoding, FlowWindow, Places, Server, centrifuge, naive, nats, nchan, tickcast};
 use crate::lines::Wrapping;
 
 /// Who can be compared. Two of them twice: as they are, and with what their pages advise for such work.
@@ -142,10 +142,11 @@ impl Peer {
         }
     }
 
-    pub fn start(self, places: &Places) -> io::Result<Server> {
+    /// As it is by default.
+    pub(super) fn start(self, places: &Places) -> io::Result<Server> {
         match self {
-            Peer::Tickcast => tickcast::start(places),
-            Peer::Bun => Server::start("bun", Command::new(places.bun()).arg(script("bun.js")), places),
+            Peer::Tickcast => tickcast::start(places, FlowWindow::On),
+            Peer::Bun => start_bun(places, Encoding::Json),
             Peer::Ws => {
                 let mut node = Command::new("node");
                 Server::start("ws", node.arg(script("ws.mjs")).env("PEERS", &places.peers), places)
@@ -167,6 +168,11 @@ impl Peer {
             Peer::Naive => naive::start(places),
         }
     }
+}
+
+pub(super) fn start_bun(places: &Places, encoding: Encoding) -> io::Result<Server> {
+    let mut bun = Command::new(places.bun());
+    Server::start("bun", bun.arg(script("bun.js")).env("ENCODING", encoding.word()), places)
 }
 
 fn output(command: &mut Command) -> String {

@@ -76,9 +76,14 @@ impl Drop for Server {
 
 /// Starts a program on the server's cores, its complaints in a file of its own.
 pub fn spawn(name: &str, command: &mut Command, places: &Places) -> io::Result<Child> {
+    spawn_on(&places.cores, name, command, places)
+}
+
+/// The same on other cores.
+pub fn spawn_on(cores: &[usize], name: &str, command: &mut Command, places: &Places) -> io::Result<Child> {
     std::fs::create_dir_all(&places.logs)?;
     let log = File::create(places.logs.join(format!("{name}.log")))?;
-    machine::spawn_on(&places.cores, command.stderr(log))
+    machine::spawn_on(cores, command.stderr(log))
 }
 
 /// Empty when there is none in time.

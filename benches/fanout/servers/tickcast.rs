@@ -2,7 +2,7 @@
 
 use std::{io, process::Command};
 
-use super::{Mode, Places, Records, Server, Wish};
+use super::{FlowWindow, Mode, Places, Records, Server, Wish};
 use crate::{frames, generator::Ready};
 
 /// The begin of the answer to a subscription.
@@ -20,10 +20,14 @@ const SETTINGS: [&str; 5] = [
     "limits.stale_ms=600000",
 ];
 
-pub fn start(places: &Places) -> io::Result<Server> {
+/// By default there is a window; 0 means none.
+const WITHOUT_WINDOW: &str = "limits.target_delay_ms=0";
+
+pub fn start(places: &Places, window: FlowWindow) -> io::Result<Server> {
     let mut command = Command::new(&places.tickcast);
     command.args(["serve", "--listen", "127.0.0.1:0", "--feed", "-", "--shards", &places.shards.to_string()]);
-    for setting in SETTINGS {
+    let without_window = (window == FlowWindow::Off).then_some(WITHOUT_WINDOW);
+    for setting in SETTINGS.into_iter().chain(without_window) {
         command.args(["--set", setting]);
     }
     Server::start("tickcast", &mut command, places)
