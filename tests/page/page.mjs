@@ -6,8 +6,11 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
+import { openAlone } from './devtools.mjs';
 
 const WAIT_MS = 30_000;
+/** How long a tab is frozen. */
+const FROZEN_MS = Number(process.env.PAGE_FROZEN_S ?? 20) * 1_000;
 const shots = process.env.PAGE_SHOTS;
 let passed = 0;
 let failed = 0;
@@ -43,17 +46,20 @@ async function publish(server, ...ticks) {
 }
 
 // === The page
-/** Opens the page, and notes what it says on its console, whom it talks to, and what it sends. */
+/** Opens the page, and notes what it says on its console, whom it talks to, what it sends, and the JSON that it is sent. */
 async function open(context, server, path = '') {
   const page = await context.newPage();
   page.setDefaultTimeout(WAIT_MS);
-  const heard = { console: [], hosts: new Set(), sent: [], received: [] };
+  const heard = { console: [], hosts: new Set(), sent: [], received: [], binary: 0 };
   page.on('console', message => { if (['error', 'warning'].includes(message.type())) heard.console.push(message.text()); });
   page.on('pageerror', error => heard.console.push(String(error)));
   page.on('request', request => { if (!request.url().startsWith('data:')) heard.hosts.add(new URL(request.url()).host); });
   page.on('websocket', socket => {
     socket.on('framesent', ({ payload }) => heard.sent.push(JSON.parse(payload)));
-    socket.on('framereceived', ({ payload }) => heard.received.push(...JSON.parse(payload)));
+    socket.on('framereceived', ({ payload }) => {
+      if (typeof payload === 'string') heard.received.push(...JSON.parse(payload));
+      else heard.binary++;
+    });
   });
   await page.goto(server.url + path);
   return { page, heard };
@@ -86,6 +92,25 @@ async function untilPricesMove(page) {
     const before = await page.evaluate(bids);
     await until(page, 'a price that moves', before => [...document.querySelectorAll('#rows .c-bid')].map(bid => bid.textContent).join() !== before, before);
   }
+}
+
+/** The oldest price, in ms, that stood on screen in so many seconds. */
+async function oldest(page, seconds) {
+  await page.evaluate(() => {
+    const from = performance.now();
+    globalThis.oldestMs = globalThis.sampledMs = 0;
+    const sample = () => {
+      for (const age of document.querySelectorAll('#rows .row:not([hidden]) .c-age')) {
+        const [, number, unit] = age.textContent.match(/^([\d.]+) (ms|s|min|h)$/) ?? [];
+        oldestMs = Math.max(oldestMs, number * { ms: 1, s: 1e3, min: 6e4, h: 3.6e6 }[unit]);
+      }
+      sampledMs = performance.now() - from;
+      requestAnimationFrame(sample);
+    };
+    sample();
+  });
+  await until(page, 'all samples', seconds => sampledMs >= seconds * 1_000, seconds);
+  return page.evaluate(() => oldestMs);
 }
 
 /** The account of times and sales: `to - from + 1 = ticks + merged + lost`. */
@@ -270,7 +295,7 @@ const checks = {
 
   async 'one clock, UTC, and labelled; the open says since when'(context) {
     const server = await serve('--listen', '127.0.0.1:0', '--feed', 'push');
-    const opened = await open(context, server);
+    const opened = await open(context, server, '?encoding=json');
     const { page, heard } = opened;
     await untilBadge(page, 'connected');
     // The feed's own time is another, as that of a recording is.
@@ -418,7 +443,7 @@ const checks = {
     await publish(server, { symbol: 'A', bid: 1 });
     // LATER is answered as a name that a feed has on its list.
     await proxied(context, (frame, send) => {
-      const messages = JSON.parse(frame);
+      const messages = typeof frame === 'string' ? JSON.parse(frame) : [];
       for (const { type, results } of messages) if (type === 'subscribed') for (const result of results) if (result.symbol === 'LATER') delete result.known;
       send(messages.some(({ type }) => type === 'subscribed') ? JSON.stringify(messages) : frame);
     });
@@ -557,23 +582,133 @@ const checks = {
     await assertClean(opened, server);
   },
 
-  async 'a page that reads slowly makes n and age grow, and recovers'(context) {
-    const server = await serve('--listen', '127.0.0.1:0', '--feed', 'sim?symbols=50&rate=5000&seed=7');
+  async 'a page that reads slowly is sent merged ticks and young prices, and recovers'(context) {
+    const server = await serve('--listen', '127.0.0.1:0', '--feed', 'sim?symbols=50&rate=5000&zipf=0&seed=7');
     const opened = await open(context, server, '?interval=0');
     const { page } = opened;
     await untilCount(page, '50 symbols');
-    await page.locator('#reads').selectOption('32');
-    const n = least => until(page, `an n of ${least}`, least => [...document.querySelectorAll('#rows .c-n')].some(n => Number(n.textContent.slice(1).replaceAll(',', '')) >= least), least);
-    await n(200);
-    await until(page, 'an age of seconds', () => /\d s$/.test(document.querySelector('#rows .c-age').textContent));
-    await until(page, 'old prices', () => /^prices \d+ s old$/.test(document.querySelector('#pace').textContent) && !document.querySelector('#rows .row[data-state=live]'));
+    await page.locator('#reads').selectOption('8');
+    await until(page, 'an n of 30', () => [...document.querySelectorAll('#rows .c-n')].some(n => Number(n.textContent.slice(1).replaceAll(',', '')) >= 30));
+    await until(page, 'pace conflating', () => document.querySelector('#pace').textContent === 'conflating');
+    const oldestMs = await oldest(page, 10);
     if (shots) await page.screenshot({ path: join(shots, 'slow.png') });
+    const kilobytes = await text(page, 'bytes');
+    // A frame takes a good part of a second at this rate; what the browser and the system could hold takes 40.
+    assert.ok(oldestMs > 0 && oldestMs < 3_000, `${oldestMs} ms`);
     await page.locator('#reads').selectOption('0');
-    await until(page, 'young prices again', () => /^\d+ ms$/.test(document.querySelector('#rows .c-age').textContent));
     await until(page, 'pace live', () => document.querySelector('#pace').textContent === 'live');
     const { merged, lost } = await account(page);
-    console.log(`        slow reads: ${await text(page, 'merged')} ticks merged in all; the picked symbol: ${merged} merged, ${lost} lost, as its gaps say`);
+    console.log(`        slow reads: prices at most ${oldestMs} ms old at ${kilobytes}, ${await text(page, 'merged')} ticks merged in all; the picked symbol: ${merged} merged, ${lost} lost, as its gaps say`);
     await assertClean(opened, server);
+  },
+
+  async 'prices come in binary frames, and in JSON where the address asks for it'(context) {
+    const server = await serve('--listen', '127.0.0.1:0', '--feed', 'sim?symbols=20&rate=400&seed=7');
+    for (const [query, subprotocol] of [['', 'tickcast.v1.binary'], ['?encoding=json', 'tickcast.v1.json']]) {
+      const opened = await open(context, server, query);
+      const { page, heard } = opened;
+      const speaks = () => until(page, subprotocol, subprotocol => document.querySelector('#bytes').title === subprotocol, subprotocol);
+      await untilCount(page, '20 symbols');
+      await untilPricesMove(page);
+      await speaks();
+      assert.equal(heard.binary > 0, subprotocol === 'tickcast.v1.binary');
+      assert.equal(heard.received.some(({ type }) => ['snapshot', 'update', 'gap'].includes(type)), subprotocol === 'tickcast.v1.json');
+      await page.locator('#interval').selectOption('250');
+      assert.equal(new URL(page.url()).searchParams.get('encoding'), query ? 'json' : null, 'the address keeps it');
+      // A stream whose reads are slowed down is another connection.
+      await page.locator('#reads').selectOption('128');
+      await speaks();
+      await untilPricesMove(page);
+      await assertClean(opened, server);
+      await page.close();
+    }
+  },
+
+  async 'a binary frame that cannot be read: the page comes back with JSON, and says so'(context) {
+    const server = await serve('--listen', '127.0.0.1:0', '--feed', 'sim?symbols=20&rate=400&seed=7');
+    let isBroken = false;
+    await proxied(context, (frame, send) => send(isBroken && typeof frame !== 'string' ? Buffer.from([1, 0xff]) : frame));
+    const opened = await open(context, server);
+    const { page } = opened;
+    const speaks = subprotocol => until(page, subprotocol, subprotocol => document.querySelector('#bytes').title === subprotocol, subprotocol);
+    await untilCount(page, '20 symbols');
+    await speaks('tickcast.v1.binary');
+    isBroken = true;
+    await until(page, 'the fault', () => / of a frame \(1006\)$/.test(document.querySelector('#notice').textContent));
+    await speaks('tickcast.v1.json');
+    await untilPricesMove(page);
+    assert.equal(await text(page, 'gaps'), '0', 'it went on where it was');
+    await assertClean(opened, server);
+  },
+
+  async 'a page whose main thread is busy shows young prices'(context) {
+    const server = await serve('--listen', '127.0.0.1:0', '--feed', 'sim?symbols=50&rate=5000&zipf=0&seed=7');
+    const opened = await open(context, server, '?interval=0');
+    const { page } = opened;
+    await untilCount(page, '50 symbols');
+    await page.evaluate(() => {
+      globalThis.busy = 0;
+      setInterval(() => {
+        const end = performance.now() + 400;
+        while (performance.now() < end);
+        busy++;
+      }, 1_000);
+    });
+    await until(page, 'the page has been busy', () => busy >= 3);
+    const oldestMs = await oldest(page, 12), n = await page.evaluate(() => Math.max(...[...document.querySelectorAll('#rows .c-n')].map(n => Number(n.textContent.slice(1).replaceAll(',', '')))));
+    console.log(`        busy for 400 ms of each second: prices at most ${oldestMs} ms old, n up to ${n}, ${await text(page, 'bytes')}`);
+    assert.ok(oldestMs > 0 && oldestMs < 1_000, `${oldestMs} ms`);
+    assert.equal(await text(page, 'badge'), 'connected');
+    await assertClean(opened, server);
+  },
+
+  async 'a tab that was frozen: little is under way, the session goes on, the first price is young'() {
+    const server = await serve('--listen', '127.0.0.1:0', '--feed', 'sim?symbols=50&rate=5000&seed=7');
+    const page = await openAlone(process.env.CHROMIUM, `${server.url}?interval=0`);
+    try {
+      // None is listed while all keep up.
+      const slowest = async () => (await (await fetch(`${server.url}debug/slow`)).json())[0] ?? { under_way_bytes: 0 };
+      const metric = async pattern => (await (await fetch(`${server.url}metrics`)).text()).split('\n').filter(line => pattern.test(line)).reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+      const opened = () => metric(/^tickcast_sessions_opened_total /);
+      const prices = () => page.evaluate(() => [...document.querySelectorAll('#rows .c-bid')].map(bid => bid.textContent).join());
+      await page.until('50 symbols', () => document.querySelector('#count')?.textContent === '50 symbols', WAIT_MS);
+      await page.until('an age', () => /^\d+ ms$/.test(document.querySelector('#rows .c-age').textContent), WAIT_MS);
+      await page.evaluate(() => {
+        document.addEventListener('freeze', () => { globalThis.frozen = true; });
+        document.addEventListener('resume', () => {
+          const thawedMs = performance.now();
+          new MutationObserver((changes, observer) => {
+            const price = changes.map(({ target }) => target.parentElement?.closest('.c-bid, .c-ask, .c-last')).find(Boolean);
+            if (!price) return;
+            observer.disconnect();
+            globalThis.firstPrice = { age: price.closest('.row').querySelector('.c-age').textContent, afterMs: performance.now() - thawedMs };
+          }).observe(document.querySelector('#rows'), { subtree: true, childList: true, characterData: true });
+        });
+      });
+      const before = await prices();
+      await page.freeze();
+      let bytes = 0;
+      for (const end = Date.now() + FROZEN_MS; Date.now() < end;) {
+        bytes = Math.max(bytes, (await slowest()).under_way_bytes);
+        await new Promise(resolve => setTimeout(resolve, 100));
+      }
+      const { oldest_ms, proof } = await slowest();
+      assert.deepEqual([await opened(), await metric(/^tickcast_sessions\{/)], [1, 1], 'the session has stayed open');
+      await page.thaw();
+      await page.until('a price after the thaw', () => globalThis.firstPrice !== undefined, WAIT_MS);
+      const { age, afterMs } = await page.evaluate(() => firstPrice);
+      console.log(`        frozen for ${FROZEN_MS / 1_000} s: at most ${bytes} bytes under way, the oldest tick waited for ${oldest_ms} ms; the first price, ${afterMs.toFixed()} ms after the thaw, was ${age} old`);
+      assert.ok(await page.evaluate(() => frozen), 'it was frozen');
+      assert.equal(proof, 'acks');
+      assert.ok(bytes > 0 && bytes <= 65_536, `${bytes} bytes under way`);
+      assert.match(age, /^\d+ ms$/, 'the first price');
+      assert.notEqual(await prices(), before);
+      assert.deepEqual(await page.evaluate(() => [document.querySelector('#badge').dataset.state, document.querySelector('#errors').textContent]), ['connected', '0']);
+      // Chromium itself fails the sockets of a page that it freezes, and the page comes back by itself; the server ends none.
+      assert.equal(await metric(/^tickcast_sessions_closed_total\{reason="(?!normal|gone)/), 0);
+    } finally {
+      await page.close();
+    }
   },
 
   async '2,000 rows: only those on screen come at full rate'(context) {
@@ -675,7 +810,7 @@ const checks = {
   async 'a connection that breaks is resumed: no trade is lost or merged in times and sales'(context) {
     const server = await serve('--listen', '127.0.0.1:0', '--feed', 'sim?symbols=20&rate=400&seed=7');
     const sockets = await proxied(context);
-    const opened = await open(context, server, '?pick=SIM-0001');
+    const opened = await open(context, server, '?pick=SIM-0001&encoding=json');
     const { page, heard } = opened;
     await untilCount(page, '20 symbols');
     await untilTicks(page, 30);
@@ -728,7 +863,8 @@ const checks = {
     // It is waited for below; a check that failed before is told by its own error.
     picked.catch(() => {});
     const sockets = await proxied(context, (frame, send) => {
-      send(frame);
+      // Frames that the server did not send are not acknowledged to it.
+      send(typeof frame === 'string' ? frame.replace(/"target_delay_ms":\d+,/, '') : frame);
       if (String(frame).includes('"symbol":"A"')) asked();
     });
     const { page } = await open(context, server);

@@ -4,6 +4,7 @@
 # Usage: tests/page/run.sh [WORDS]     with words, only the checks whose name has them
 # TICKCAST_BIN: the server (default target/debug/tickcast). CHROMIUM: the browser (default: what is installed; Debian's
 # package is installed when there is none). PAGE_SHOTS: a directory for screenshots, light and dark (default: none).
+# PAGE_FROZEN_S: for how many seconds a tab is frozen (default 20).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -23,7 +24,7 @@ fi
 # The driver stays out of the source tree.
 work=target/page-test
 mkdir -p "$work"
-for file in package.json package-lock.json page.mjs; do cp "tests/page/$file" "$work/"; done
+for file in package.json package-lock.json devtools.mjs page.mjs; do cp "tests/page/$file" "$work/"; done
 npm ci --prefix "$work" --silent --no-audit --no-fund --ignore-scripts
 
 TICKCAST_BIN=$bin CHROMIUM=$chromium exec node "$work/page.mjs" "$@"

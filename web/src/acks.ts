@@ -11,6 +11,8 @@ export interface AckOutside {
   nowMs(): number;
   /** Calls back after a while; the answer cancels it. */
   later(ms: number, call: () => void): () => void;
+  /** Calls back behind the frames that have arrived by now; not late, as timers of a hidden page are. */
+  behindFrames(call: () => void): void;
 }
 
 /** Of one connection. */
@@ -18,26 +20,41 @@ export class Acks {
   private seen = 0;
   private toldMs = -Infinity;
   private cancel: (() => void) | undefined;
+  /** It is told behind the frames that have arrived. */
+  private isDue = false;
+  private hasEnded = false;
 
   constructor(private readonly outside: AckOutside, private readonly send: (seen: number) => void) {}
 
   /** One more data frame was handled. */
   handled(): void {
     this.seen++;
+    if (this.isDue) return;
     const sinceMs = this.outside.nowMs() - this.toldMs;
-    // The timers of a hidden page are late.
-    if (sinceMs >= ACK_MS) this.tell();
-    else this.cancel ??= this.outside.later(ACK_MS - sinceMs, () => this.tell());
+    if (sinceMs < ACK_MS) {
+      this.cancel ??= this.outside.later(ACK_MS - sinceMs, () => this.tell());
+      return;
+    }
+    // All that waited for a busy page is one acknowledgement, and not the first frame of it.
+    this.isDue = true;
+    this.outside.behindFrames(() => this.tell());
   }
 
   /** The connection has ended. */
   end(): void {
+    this.hasEnded = true;
+    this.unwait();
+  }
+
+  private unwait(): void {
     this.cancel?.();
     this.cancel = undefined;
   }
 
   private tell(): void {
-    this.end();
+    this.isDue = false;
+    this.unwait();
+    if (this.hasEnded) return;
     this.toldMs = this.outside.nowMs();
     this.send(this.seen);
   }

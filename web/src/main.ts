@@ -56,10 +56,14 @@ const trades = new Book({
   again: row => { if (row.symbol === picked.symbol) picked.begin(); },
   gap: (row, message, history) => { if (row.symbol === picked.symbol && !history) picked.gap(message); },
 });
+// A message of the page to itself is a task of its own.
+const channel = new MessageChannel(), waiting: (() => void)[] = [];
+channel.port1.onmessage = () => { for (const call of waiting.splice(0)) call(); };
 const session = new Session({
   open: (encoding, rate, events) => openLink(location.origin.replace(/^http/, 'ws') + '/v1/stream', encoding, rate, events),
   nowMs,
   later: (ms, call) => { const timer = setTimeout(call, ms); return () => clearTimeout(timer); },
+  behindFrames(call) { waiting.push(call); channel.port2.postMessage(null); },
   chance: Math.random,
   symbols,
   changed: soon,

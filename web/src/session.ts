@@ -32,7 +32,8 @@ const CONNECT_MS = 10_000;
 const SETTLED_MS = 5_000;
 /** A page whose timers did not come for so long did not run: its tab was frozen, or its machine slept. */
 const SLEPT_MS = 5_000;
-/** How long the newest of a row may take, behind all that was on its way while the page did not run. */
+/** How long the newest of a row may take after a sleep, and behind all that was on its way. */
+const WAKING_MS = 10_000;
 const CAUGHT_UP_MS = 1_000;
 /** For rows that nobody sees. */
 const REST_INTERVAL_MS = 5_000;
@@ -77,6 +78,7 @@ export class Session {
   private tickedMs = 0;
   /** The ping whose answer stands behind everything that was sent before the page woke. */
   private wakingPing: number | undefined;
+  private caughtUpMs = 0;
   private acks: Acks | undefined;
   /** Of binary frames; none before `welcome`, and where frames are JSON. */
   private decoder: Decoder | undefined;
@@ -167,9 +169,10 @@ export class Session {
 
   /** Once a second: asks for the server's time, and looks whether anything is heard. */
   tick(): void {
-    if (!this.link) return;
     const nowMs = this.outside.nowMs(), sleptMs = nowMs - this.tickedMs;
     this.tickedMs = nowMs;
+    if (this.isCatchingUp && nowMs >= this.caughtUpMs) this.caughtUp();
+    if (!this.link) return;
     if (sleptMs > SLEPT_MS) this.woke();
     const quietMs = nowMs - this.heardMs;
     if (this.online) {
@@ -183,21 +186,23 @@ export class Session {
   /** The page did not run for a while. Nothing could be heard, and what is heard now was sent before. */
   woke(): void {
     if (!this.online) return;
-    this.heardMs = Math.max(this.heardMs, this.outside.nowMs() - 2 * this.heartbeatMs);
+    const nowMs = this.outside.nowMs();
+    this.heardMs = Math.max(this.heardMs, nowMs - 2 * this.heartbeatMs);
     this.wakingPing = this.ping();
-    this.isCatchingUp = this.book.isBacklog = this.tape.isBacklog = this.wakingPing !== undefined;
+    this.isCatchingUp = this.book.isBacklog = this.tape.isBacklog = true;
+    this.caughtUpMs = nowMs + WAKING_MS;
   }
 
-  /** All that was on its way has been heard. */
+  /** All that was on its way has been heard, or is lost with its connection. */
   private heardBacklog(): void {
     this.wakingPing = undefined;
     this.book.isBacklog = this.tape.isBacklog = false;
-    this.outside.later(CAUGHT_UP_MS, () => { if (this.wakingPing === undefined) this.caughtUp(); });
+    this.caughtUpMs = Math.min(this.caughtUpMs, this.outside.nowMs() + CAUGHT_UP_MS);
   }
 
   private caughtUp(): void {
-    this.isCatchingUp = this.book.isBacklog = this.tape.isBacklog = false;
-    this.wakingPing = undefined;
+    this.heardBacklog();
+    this.isCatchingUp = false;
     for (const { rows } of [this.book, this.tape]) for (const row of rows.values()) row.isBacklog = false;
     this.outside.changed();
   }
@@ -237,7 +242,7 @@ export class Session {
     this.pace = 'live';
     this.dirty = 0;
     for (const { rows } of [this.book, this.tape]) for (const row of rows.values()) row.version++;
-    this.caughtUp();
+    this.outside.changed();
   }
 
   // === What is asked for
@@ -475,6 +480,7 @@ export class Session {
     this.heartbeatMs = message.heartbeat_ms;
     this.openedMs = this.outside.nowMs();
     this.notice = '';
+    this.heardBacklog();
     this.askedByName.clear();
     this.show('connected');
     this.subscribe(this.list.targets(), from || message.epoch);

@@ -21,6 +21,7 @@ function play(entries: string[]) {
   });
   const links: { events: LinkEvents; sent: Sent[]; link: Link; rate: number; encoding: Encoding }[] = [];
   const timers: { ms: number; call: () => void }[] = [];
+  const behind: (() => void)[] = [];
   let nowMs = 1_000;
   const session = new Session({
     open(encoding, rate, events) {
@@ -31,20 +32,26 @@ function play(entries: string[]) {
     },
     nowMs: () => nowMs,
     later(ms, call) { const timer = { ms, call }; timers.push(timer); return () => { timers.splice(timers.indexOf(timer), 1); }; },
+    behindFrames: call => { behind.push(call); },
     chance: () => 1,
     symbols: () => Promise.resolve(['A', 'B', 'C']),
     changed: () => undefined,
     listCut: () => undefined,
   }, book, tape, new Watchlist(entries), 100);
   const newest = () => links.at(-1) as (typeof links)[0];
-  const say = (...messages: object[]) => newest().events.frame(decimalsAsText(JSON.stringify(messages)));
+  const hear = (...messages: object[]) => newest().events.frame(decimalsAsText(JSON.stringify(messages)));
+  const settle = () => { for (const call of behind.splice(0)) call(); };
+  const say = (...messages: object[]) => {
+    hear(...messages);
+    settle();
+  };
   const welcome = (epoch = 'e1', limits: object = {}, origin?: number) => say({ type: 'welcome', protocol: 1, session: '1', epoch, origin, heartbeat_ms: 5000,
     limits: { subscriptions: 2048, message_bytes: 65536, interval_ms: 60000, ring_ticks: 1024, commands_burst: 200, ...limits } });
   const sent = (op: string) => newest().sent.filter(command => command.op === op);
   const answer = (command: Sent | undefined, status: string) =>
     say({ type: 'subscribed', id: command?.id, results: command?.symbols?.map(symbol => ({ symbol, as: command.as, status })) });
   session.connect();
-  return { session, book, tape, picked, links, timers, say, welcome, sent, answer, newest, pass: (ms: number) => { nowMs += ms; } };
+  return { session, book, tape, picked, links, timers, hear, settle, say, welcome, sent, answer, newest, pass: (ms: number) => { nowMs += ms; } };
 }
 const tick = (symbol: string, seq: number, more: object = {}) => ({ type: 'update', symbol, seq, ts: seq * 1e6, rx: seq * 1e6, bid: String(seq), ...more });
 const base = (symbol: string, seq: number, more: object = {}) => ({ ...tick(symbol, seq, more), type: 'snapshot' });
@@ -435,7 +442,7 @@ test('a binary frame that cannot be read ends the connection, and the next one i
 });
 
 test('frames that were handled are acknowledged, soon and not each by itself', () => {
-  const { newest, timers, say, welcome, sent, pass } = play(['A']);
+  const { newest, timers, hear, settle, say, welcome, sent, pass } = play(['A']);
   let seq = 0;
   const frames = (count: number) => { for (let frame = 0; frame < count; frame++) say(tick('A', ++seq)); };
   const acked = () => sent('ack').map(({ seen, ...others }) => (assert.deepEqual(others, { op: 'ack' }), seen));
@@ -460,8 +467,18 @@ test('frames that were handled are acknowledged, soon and not each by itself', (
   assert.deepEqual([acked().length, timers.length], [3, 0]);
   say({ type: 'gap', symbol: 'A', from: ++seq, to: seq, reason: 'slow' }, base('A', seq));
   assert.deepEqual(acked(), [1, 8, 11, 12]);
+  // Those that have waited for a busy page are one, though it took a while to handle them.
+  pass(400);
+  for (let frame = 0; frame < 5; frame++, pass(20)) hear(tick('A', ++seq));
+  assert.deepEqual(acked().length, 4);
+  settle();
+  assert.deepEqual([acked().slice(4), timers.length], [[17], 0]);
   frames(1);
+  pass(60);
+  hear(tick('A', ++seq));
   newest().events.closed(4008, 'slow');
+  settle();
+  assert.equal(acked().length, 5, 'not behind its end');
   assert.deepEqual(timers.map(({ ms }) => ms > 50), [true], 'only the pause before the next connection');
   timers.pop()?.call();
   welcome('e1', { target_delay_ms: 250 });
@@ -475,7 +492,7 @@ test('frames that were handled are acknowledged, soon and not each by itself', (
 });
 
 test('a page that did not run for long goes on with its session, and what it was sent before is no news', () => {
-  const { session, book, timers, say, welcome, sent, pass } = play(['A', 'B']);
+  const { session, book, timers, newest, say, welcome, sent, pass } = play(['A', 'B']);
   const row = (symbol: string) => [book.row(symbol).seq, book.row(symbol).isBacklog, session.isCatchingUp];
   welcome();
   say(base('A', 3), base('B', 3));
@@ -489,14 +506,30 @@ test('a page that did not run for long goes on with its session, and what it was
   assert.deepEqual(row('A'), [5, true, true], 'the answer to an older ping');
   say({ type: 'pong', id: ping, ts: 1 }, tick('A', 6));
   assert.deepEqual([row('A'), row('B')], [[6, false, true], [4, true, true]]);
-  assert.deepEqual(timers.map(({ ms }) => ms), [1_000]);
-  timers.pop()?.call();
+  pass(1_000);
+  session.tick();
   assert.deepEqual(row('B'), [4, false, false], 'there is no newer one');
+  // As well when the browser has ended the connection meanwhile.
+  pass(600_000);
+  session.woke();
+  say(tick('A', 7), tick('B', 5));
+  newest().events.closed(1006, '');
+  assert.deepEqual([row('A'), row('B')], [[7, true, true], [5, true, true]]);
+  timers.pop()?.call();
+  welcome();
+  say(tick('A', 9, { n: 2 }));
+  assert.deepEqual([row('A'), row('B')], [[9, false, true], [5, true, true]]);
+  pass(1_000);
+  session.tick();
+  assert.deepEqual(row('B'), [5, false, false]);
   // A connection that is gone is not waited for much longer than before.
   pass(600_000);
   for (let second = 0; second < 7; second++) {
     session.tick();
     pass(1_000);
   }
-  assert.deepEqual([session.state, session.isCatchingUp], ['reconnecting', false]);
+  assert.deepEqual([session.state, session.isCatchingUp], ['reconnecting', true]);
+  pass(4_000);
+  session.tick();
+  assert.ok(!session.isCatchingUp);
 });
