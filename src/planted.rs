@@ -45,6 +45,7 @@ pub enum Fault {
     SkipsResync,
     LosesBatch,
     LosesWithdrawal,
+    ForgetsIntroduction,
     MergesCorrection,
     MergesTrade,
     ForgetsChange,
@@ -60,7 +61,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Fault; 43] = [
+    pub const ALL: [Fault; 44] = [
         Fault::ForgetsRest,
         Fault::RepeatsByte,
         Fault::DataBeforeControl,
@@ -94,6 +95,7 @@ impl Fault {
         Fault::SkipsResync,
         Fault::LosesBatch,
         Fault::LosesWithdrawal,
+        Fault::ForgetsIntroduction,
         Fault::MergesCorrection,
         Fault::MergesTrade,
         Fault::ForgetsChange,

@@ -20,11 +20,11 @@ use super::{
 };
 
 /// Each fault, a seed that finds it, and the laws by which it may be found.
-const FOUND: [(Fault, u64, &[Law]); 43] = [
+const FOUND: [(Fault, u64, &[Law]); 44] = [
     (Fault::ForgetsRest, 0, &[Law::Truth]),
     (Fault::RepeatsByte, 0, &[Law::Truth]),
     (Fault::DataBeforeControl, 0, &[Law::Isolation, Law::ControlFirst, Law::Answers]),
-    (Fault::ForgetsToWait, 3, &[Law::Heartbeat, Law::Cause, Law::Answers]),
+    (Fault::ForgetsToWait, 5, &[Law::Heartbeat, Law::Cause, Law::Answers]),
     (Fault::StaysBlocked, 3, &[Law::Heartbeat, Law::Cause, Law::Answers]),
     (Fault::SwapsFrames, 35, &[Law::Truth, Law::Isolation, Law::Seqs]),
     (Fault::IgnoresWindow, 9, &[Law::Ahead]),
@@ -54,6 +54,7 @@ const FOUND: [(Fault, u64, &[Law]); 43] = [
     (Fault::SkipsResync, 2, &[Law::Conservation, Law::LatestWins, Law::Panic]),
     (Fault::LosesBatch, 3, &[Law::Conservation, Law::LatestWins, Law::Panic]),
     (Fault::LosesWithdrawal, 3, &[Law::Truth]),
+    (Fault::ForgetsIntroduction, 3, &[Law::Truth]),
     (Fault::MergesCorrection, 3, &[Law::Told]),
     (Fault::MergesTrade, 3, &[Law::Told]),
     (Fault::ForgetsChange, 4, &[Law::Changes]),

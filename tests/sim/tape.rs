@@ -28,8 +28,20 @@ struct Past {
     /// Which fields each tick named, or moved.
     changes: Vec<BTreeSet<String>>,
     said: Vec<Said>,
-    last_at: Nanos,
+    times: Vec<Times>,
 }
+
+/// The times of a tick.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Times {
+    /// The feed's own.
+    pub ts: Nanos,
+    /// When it was taken in, by the market's clock.
+    pub rx: Nanos,
+}
+
+/// From a tick's own time to when it is taken in, by turns; one clock is ahead of the other.
+const LAGS_US: [i64; 5] = [0, 359, 359, -40, 1_250];
 
 impl Tape {
     pub fn new(seed: u64, symbols: usize) -> Tape {
@@ -38,23 +50,23 @@ impl Tape {
         Tape { market, symbols, random: Pcg64Mcg::seed_from_u64(seed ^ 0x7A_9E) }
     }
 
-    /// The next line.
-    pub fn next(&mut self, now: Nanos) -> String {
+    /// The next line, and the time that its tick has of its own.
+    pub fn next(&mut self, now: Nanos) -> (String, Nanos) {
         let random = &mut self.random;
         if random.random_range(0..16) == 0 {
             let at = random.random_range(0..self.symbols.len());
             let (symbol, past) = self.symbols.iter_mut().nth(at).expect("a symbol");
             if let Some((line, said)) = past.day.correct(symbol, random) {
-                past.push(&line, said, now);
-                return line;
+                let ts = past.push(&line, said, now);
+                return (line, ts);
             }
         }
         let line = self.market.ticks(1).remove(0);
         let symbol = line.split('"').nth(3).expect("a line begins with its symbol");
         let past = self.symbols.get_mut(symbol).expect("a symbol of this market");
         let (line, said) = past.day.take(&line, random);
-        past.push(&line, said, now);
-        line
+        let ts = past.push(&line, said, now);
+        (line, ts)
     }
 
     pub fn head(&self, symbol: &str) -> u64 {
@@ -62,11 +74,15 @@ impl Tape {
     }
 
     pub fn last_at(&self, symbol: &str) -> Nanos {
-        self.symbols.get(symbol).map(|past| past.last_at).unwrap_or_default()
+        self.symbols.get(symbol).and_then(|past| past.times.last()).map(|times| times.rx).unwrap_or_default()
     }
 
     pub fn record(&self, symbol: &str, seq: u64) -> Option<&Record> {
         self.symbols.get(symbol)?.records.get(usize::try_from(seq).ok()?.checked_sub(1)?)
+    }
+
+    pub fn times(&self, symbol: &str, seq: u64) -> Option<Times> {
+        self.symbols.get(symbol)?.times.get(usize::try_from(seq).ok()?.checked_sub(1)?).copied()
     }
 
     /// What a tick says of a trade.
@@ -88,12 +104,15 @@ impl Tape {
 }
 
 impl Past {
-    fn push(&mut self, line: &str, said: Said, now: Nanos) {
+    fn push(&mut self, line: &str, said: Said, now: Nanos) -> Nanos {
         let (empty, record) = (Record::new(), &self.day.record);
         self.changes.push(changes(line, &said, self.records.last().unwrap_or(&empty), record));
         self.records.push(record.clone());
         self.said.push(said);
-        self.last_at = now;
+        let lag = LAGS_US[self.times.len() % LAGS_US.len()];
+        let ts = Nanos(now.0 - lag * 1_000);
+        self.times.push(Times { ts, rx: now });
+        ts
     }
 }
 

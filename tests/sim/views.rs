@@ -57,7 +57,7 @@ pub fn vary(seed: u64, number: usize, kind: ClientKind, ends_ms: Ms, acts: &mut 
 
 /// What a client speaks.
 pub fn encoding(seed: u64, number: usize, kind: ClientKind) -> Encoding {
-    let mut random = Pcg64Mcg::seed_from_u64(seed ^ 0xB1_4A2 ^ (number as u64 + 1) << 40);
+    let mut random = Pcg64Mcg::seed_from_u64(seed ^ 0xB1_4A3 ^ (number as u64 + 1) << 40);
     let is_binary = kind == ClientKind::WebSocket && chance(&mut random, 50);
     if is_binary { Encoding::Binary } else { Encoding::Json }
 }

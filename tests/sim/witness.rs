@@ -423,6 +423,12 @@ impl Witness {
         let Some(truth) = tape.record(&symbol, seq) else {
             return breach(Law::Truth, format!("the feed has not got to {message:?}"));
         };
+        let (ts, rx) = (message.int("ts"), message.int("rx"));
+        if let Some(times) = tape.times(&symbol, seq)
+            && (ts, rx) != (times.ts.micros(), times.rx.micros())
+        {
+            return breach(Law::Truth, format!("its times are {times:?}: {message:?}"));
+        }
         let is_once = self.once.contains(&key);
         let Some(watch) = self.watches.get_mut(&key) else {
             return if is_once {

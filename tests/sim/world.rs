@@ -13,7 +13,7 @@ use rand_pcg::Pcg64Mcg;
 use tickcast::{
     clock::{Clock, MarketClock},
     feed::{Sink, ndjson::NdjsonDecoder},
-    tick::{Nanos, Symbol},
+    tick::{Nanos, Symbol, Tick},
 };
 
 use super::{
@@ -201,16 +201,18 @@ impl World {
 
     /// Symbols that tick once.
     fn open_crowd(&mut self) {
+        let now = self.node.state.market.now();
         let lines = (0..self.plan.crowd).map(|number| format!("{{\"symbol\":\"C{number}\",\"bid\":1}}"));
-        let mut ticks: Vec<_> = lines.map(|line| self.tick(&line)).collect();
+        let mut ticks: Vec<_> = lines.map(|line| self.tick(&line, now)).collect();
         if !ticks.is_empty() {
             self.node.submit(&mut ticks);
         }
     }
 
-    fn tick(&mut self, line: &str) -> tickcast::tick::Tick {
+    fn tick(&mut self, line: &str, ts: Nanos) -> Tick {
         let mut bytes = line.as_bytes().to_vec();
-        self.decoder.decode(&mut bytes).expect("a line of the simulation").tick
+        let tick = self.decoder.decode(&mut bytes).expect("a line of the simulation").tick;
+        Tick { ts: Some(ts), ..tick }
     }
 
     /// Nothing new happens; links are wide, and everyone reads.
@@ -329,7 +331,7 @@ impl World {
     fn submit(&mut self, count: usize) -> Found {
         let (now, market) = (self.clock.now(), self.node.state.market.now());
         let lines: Vec<_> = (0..count).map(|_| self.tape.next(market)).collect();
-        let mut ticks: Vec<_> = lines.iter().map(|line| self.tick(line)).collect();
+        let mut ticks: Vec<_> = lines.iter().map(|(line, ts)| self.tick(line, *ts)).collect();
         self.ticks += count as u64;
         self.fed_at = now;
         let last = ticks.last().map(|tick| tick.symbol.clone()).expect("a batch of ticks");

@@ -156,7 +156,7 @@ fn put_gap(gap: &Gap<'_>, fields: &mut Fields) {
 
 /// Numbers as their digits, texts with quotes.
 fn put_value(fields: &mut Fields, name: &str, text: &str, texts: &BTreeSet<String>) {
-    let is_text = name == Field::Side.name() || texts.contains(name);
+    let is_text = [Field::Side, Field::TradeId].map(Field::name).contains(&name) || texts.contains(name);
     if is_text { put(fields, name, &json!(text)) } else { put_raw(fields, name, text) }
 }
 

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     fanout::GapReason,
+    planted::{Fault, is_planted},
     wire::{frame_times::FrameTimes, reference::Reference},
 };
 
@@ -37,7 +38,7 @@ pub fn write(
     out: &mut Vec<u8>,
 ) {
     let after = times.advance(shown.ts, shown.rx);
-    let is_plain = head.name.is_none() && !head.topic.is_first && kind == MessageKind::Update;
+    let is_plain = head.name.is_none() && !introduces(head) && kind == MessageKind::Update;
     let is_short = is_plain && first < SHORT_HAS_N && first != 0;
     let mut gathered = HeadBytes::new();
     if is_short {
@@ -85,11 +86,12 @@ pub fn write_gap(head: &Addressed<'_>, from: u64, to: u64, reason: GapReason, ou
 
 /// Appends what every message but a short update begins with, up to the name of its subscription.
 fn write_begin(kind: u8, head: &Addressed<'_>, out: &mut Vec<u8>) {
-    let introduces = if head.topic.is_first { INTRODUCES } else { 0 };
+    let introduces = introduces(head);
+    let has_introduction = if introduces { INTRODUCES } else { 0 };
     let has_name = if head.name.is_some() { HAS_NAME } else { 0 };
-    out.push(LONG | kind | introduces | has_name);
+    out.push(LONG | kind | has_introduction | has_name);
     varint::write(u64::from(head.topic.number.0), out);
-    if head.topic.is_first {
+    if introduces {
         let Reference { price, spread, places } = head.reference;
         write_text(head.topic.symbol.as_str(), out);
         out.push(places.byte());
@@ -99,6 +101,12 @@ fn write_begin(kind: u8, head: &Addressed<'_>, out: &mut Vec<u8>) {
     if let Some(name) = head.name {
         write_text(name.as_str(), out);
     }
+}
+
+/// Whether the message tells what its number stands for.
+#[inline]
+fn introduces(head: &Addressed<'_>) -> bool {
+    head.topic.is_first && !is_planted(Fault::ForgetsIntroduction)
 }
 
 const fn has_n(n: u64) -> u8 {
