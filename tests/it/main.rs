@@ -6,6 +6,7 @@
 mod harness;
 mod health;
 
+mod ahead;
 mod binary;
 mod bounds;
 mod check;
