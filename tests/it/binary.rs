@@ -1,10 +1,12 @@
 //! `tickcast.v1.binary` over a real socket, byte by byte, and frames that say when they were sent.
 
 use serde_json::Value;
+use tickcast_client::{self as client, Endpoint, Event, Step, Subscription};
 
 use crate::harness::{
-    Client, Server,
+    Client, Server, now_micros,
     raw::{self, RawClient},
+    within,
 };
 
 /// A WebSocket with this subprotocol, subscribed by its address.
@@ -80,4 +82,37 @@ async fn a_frame_says_when_it_was_sent_where_that_is_asked_for() {
     let frame = data(&mut client).await;
     assert_eq!(frame[3..6], [0x91, 0, 1]);
     assert_ne!(frame[..3], [0; 3], "it was sent after it was received");
+}
+
+/// As the client crate tells it: before the data of each frame, alike in both encodings.
+#[tokio::test]
+async fn the_client_crate_tells_when_each_frame_was_sent() {
+    let server = Server::start().await;
+    server.publish(&[r#"{"symbol":"A","bid":1}"#]).await;
+    for encoding in client::encoding::Encoding::ALL {
+        let endpoint = Endpoint::parse(&format!("ws://{}", server.address)).expect("a URL");
+        let endpoint = endpoint.with_encoding(encoding).with_tx();
+        let mut client = client::Client::new(endpoint, Subscription::latest(["A"])).without_pings();
+        let mut sent = None;
+        let rx_us = loop {
+            if !matches!(within("a frame", client.next()).await.expect("a connection"), Step::Frame) {
+                continue;
+            }
+            let mut events = client.events();
+            let mut rx_us = None;
+            while let Some(event) = events.next_event().expect("a message") {
+                match event {
+                    Event::Sent(told) => sent = Some(told),
+                    Event::Record(change) => rx_us = Some(change.tick.rx_us),
+                    _ => {}
+                }
+            }
+            if let Some(rx_us) = rx_us {
+                break rx_us;
+            }
+        };
+        assert_eq!(client.encoding(), Some(encoding));
+        let sent = sent.expect("the time of sending before the first record");
+        assert!(!sent.or_later && (rx_us..=now_micros()).contains(&sent.ts_us), "{rx_us} {sent:?}");
+    }
 }

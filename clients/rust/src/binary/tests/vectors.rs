@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::{learn, read, said};
 use crate::{
-    Messages,
+    Message, Messages, Sent,
     binary::{BinaryError, Decoder},
 };
 
@@ -23,6 +23,8 @@ struct Vector {
 #[derive(Deserialize)]
 struct VectorFrame {
     hex: String,
+    /// Microseconds from the newest tick in it until it was sent.
+    tx: Option<i64>,
     messages: Option<Box<RawValue>>,
     error: Option<String>,
 }
@@ -45,6 +47,15 @@ fn name(error: BinaryError) -> &'static str {
     }
 }
 
+/// What says when it was sent; a frame without a time says nothing.
+fn sent(messages: &[Message<'_>], after_us: i64) -> Option<Message<'static>> {
+    let rx = messages.iter().filter_map(|message| match message {
+        Message::Update(tick) | Message::Snapshot(tick) => Some(tick.rx_us),
+        _ => None,
+    });
+    Some(Message::Sent(Sent { ts_us: rx.max()? + after_us, or_later: after_us == 0xFF_FFFF }))
+}
+
 fn check(path: &std::path::Path) {
     let vector: Vector = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let mut decoder = if vector.tx { Decoder::new().with_tx() } else { Decoder::new() };
@@ -53,7 +64,7 @@ fn check(path: &std::path::Path) {
         vector.origin, vector.fields
     );
     learn(&mut decoder, &control);
-    for VectorFrame { hex, messages, error } in vector.frames {
+    for VectorFrame { hex, tx, messages, error } in vector.frames {
         // A client that meets a fault ends its connection; here the next frame is another client's.
         let before = decoder.clone();
         let (found, fault) = read(&mut decoder, &bytes(&hex));
@@ -61,9 +72,14 @@ fn check(path: &std::path::Path) {
         match messages {
             None => decoder = before,
             Some(messages) => {
-                let expected: Vec<String> =
-                    Messages::new(messages.get()).map(|message| said(&message.unwrap())).collect();
-                assert_eq!(found, expected, "{}: {hex}", path.display());
+                let messages: Vec<Message<'_>> = Messages::new(messages.get()).map(Result::unwrap).collect();
+                let expected = tx.and_then(|after_us| sent(&messages, after_us)).into_iter().chain(messages);
+                assert_eq!(
+                    found,
+                    expected.map(|message| said(&message)).collect::<Vec<_>>(),
+                    "{}: {hex}",
+                    path.display()
+                );
             }
         }
     }
