@@ -37,7 +37,7 @@ export class Acks {
     }
     // All that waited for a busy page is one acknowledgement, and not the first frame of it.
     this.isDue = true;
-    this.outside.behindFrames(() => this.tell());
+    this.outside.behindFrames(() => { if (this.isDue) this.tell(); });
   }
 
   /** The connection has ended. */

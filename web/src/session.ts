@@ -422,7 +422,7 @@ export class Session {
   /** The messages of a binary frame; none when it cannot be read, which ends the connection. The next one is JSON. */
   private decoded(frame: Uint8Array): Message[] | undefined {
     try {
-      if (!this.decoder) throw new BinaryFault('a binary frame that nothing announced', 0);
+      if (!this.decoder) throw new BinaryFault('an unannounced binary frame', 0);
       return this.decoder.decode(frame);
     } catch (fault) {
       if (!(fault instanceof BinaryFault)) throw fault;
