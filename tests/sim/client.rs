@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tickcast::{clock::MarketClock, limits::Limits, tick::Nanos};
 
 use super::{
+    acks::Acks,
     judge::{Encoding, Frames, Message, message::unkeyed},
     law::Law,
     network::{Event, Net, WorldEvent},
@@ -40,6 +41,7 @@ pub struct Client {
     is_deaf: bool,
     /// It has answered a ping on this connection: it must go on.
     has_answered: bool,
+    acks: Acks,
     /// Everything planned has happened: it reads whatever comes.
     is_calm: bool,
     is_closing: bool,
@@ -76,6 +78,9 @@ impl Client {
         let is_free =
             of.call_nanos <= 20_000 && of.crowd == 0 && link.partial_percent <= 5 && !of.is_lossless;
         // By a market whose time jumps, what was sent a moment ago may be a day old.
+        let acks = Acks::of(of.seed, plan, begin);
+        // One that acknowledges seldom is sent a burst in parts.
+        let is_free = is_free && acks.each_ms.is_none();
         let age_nanos = (is_prompt && is_free && !of.is_driven).then_some(400_000_000);
         let heartbeats = of.node.iter().filter_map(|(_, act)| match act {
             NodeAct::Heartbeat(ms) => Some(*ms),
@@ -98,6 +103,7 @@ impl Client {
             next_id: 1,
             is_deaf: false,
             has_answered: false,
+            acks,
             is_calm: false,
             is_closing: false,
             closed_by: None,
@@ -173,6 +179,7 @@ impl Client {
         self.inbound.clear();
         (self.passed, self.has_head, self.is_closing) = (0, false, false);
         (self.is_deaf, self.has_answered) = (false, false);
+        self.acks.begin();
         self.closed_by = None;
         self.allowed.clear();
         self.connections += 1;
@@ -302,7 +309,27 @@ impl Client {
                 self.act(&act);
             }
         }
-        self.read(now, tape)
+        self.read(now, tape)?;
+        self.acknowledge(now);
+        Ok(())
+    }
+
+    /// Says how much it has read, when that is due.
+    fn acknowledge(&mut self, now: Nanos) {
+        let is_there = self.link.is_some() && self.witness.epoch.is_some();
+        if !is_there || self.is_deaf || self.is_closing {
+            return;
+        }
+        match self.acks.due(now) {
+            None => {}
+            Some(Err(later)) => self.wake_at(later),
+            Some(Ok(seen)) => {
+                self.send_frame(websocket::TEXT, format!(r#"{{"op":"ack","seen":{seen}}}"#).as_bytes());
+                if let Some(link) = self.link {
+                    self.net.borrow_mut().links[link].proved_at = now;
+                }
+            }
+        }
     }
 
     fn act(&mut self, act: &Act) {
@@ -608,6 +635,7 @@ impl Client {
         }
         if messages.iter().any(Message::is_data) {
             self.witness.data_begins.push(begins);
+            self.acks.read += 1;
             self.check_size(bytes, now)?;
         }
         self.check_heartbeat(now)?;

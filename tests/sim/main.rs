@@ -13,6 +13,7 @@
 //!
 //! CONTRIBUTING.md says how to read what a seed that fails prints.
 
+mod acks;
 mod asker;
 mod client;
 mod corrected;
