@@ -1,9 +1,12 @@
 //! The chapter of docs/PROTOCOL.md on binary frames, against the code: its example is what the server writes, byte for
 //! byte, and its table of fields is the one that `subscribed` tells.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 use tickcast::{
     fanout::{Emit, LocalId, TopicRef, View},
+    feed::recording::{self, Block, RecordReader, RecordedTick, RecordingInput, Selection},
     tick::{CustomFields, Decimal, Field, Fields, Nanos, Numbers, Side, Symbol, Volume, WantedFields},
     topic::{Record, TopicId},
     wire::{
@@ -112,4 +115,45 @@ fn the_fields_are_those_that_subscribed_tells() {
         .map(|row| [row[0].to_owned(), row[1].to_owned(), row[2].to_owned()])
         .collect();
     assert_eq!(shown, told);
+}
+
+/// Quotes and trades of three symbols, as a venue sent them, each tick sent.
+#[test]
+fn an_update_has_about_a_tenth_of_the_bytes_of_json() {
+    assert!(page().contains("about a tenth of JSON's bytes"));
+    let selection = Selection::default();
+    let mut reader = recording::open(&[RecordingInput::Bundled], &selection, 64 * 1024).unwrap();
+    let mut block = Block::default();
+    while block.records.len() < 3_960 && reader.next_block(&mut block).unwrap() {}
+    // So many make whole frames of each size.
+    let ticks = &block.records[..3_960];
+    for (a_frame, bytes_max) in [(1, 20.0), (2, 18.0), (3, 17.0), (20, 16.0)] {
+        let binary = send_recorded::<Binary>(ticks, a_frame) as f64 / ticks.len() as f64;
+        let json = send_recorded::<Json>(ticks, a_frame) as f64 / ticks.len() as f64;
+        println!("{a_frame:>2} a frame: {binary:.1} bytes an update, JSON {json:.1}");
+        assert!(binary <= bytes_max && binary <= 0.125 * json, "{binary:.1} bytes an update, JSON {json:.1}");
+    }
+}
+
+/// Bytes of frames with so many updates each, their WebSocket headers among them.
+fn send_recorded<E: Encoder>(ticks: &[RecordedTick], a_frame: usize) -> usize {
+    let mut framer = Framer::new(16 * 1024).with_origin(ticks[0].rx);
+    let mut records: HashMap<Symbol, (LocalId, Record)> = HashMap::new();
+    let mut bytes = 0;
+    for ticks in ticks.chunks_exact(a_frame) {
+        let mut writer = framer.begin::<E>(FrameSize::Full);
+        for RecordedTick { tick, rx, .. } in ticks {
+            let next = LocalId(records.len() as u32);
+            let (local, record) =
+                records.entry(tick.symbol.clone()).or_insert_with(|| (next, Record::default()));
+            let is_first = record.seq == 0;
+            record.take(&tick.fields).unwrap();
+            (record.rx, record.ts) = (*rx, tick.ts.unwrap_or(*rx));
+            let (local, number) = (*local, TopicId(local.0));
+            let topic = TopicRef { local, number, symbol: &tick.symbol, record, is_first };
+            writer.last_tick(&topic, &View::WHOLE);
+        }
+        bytes += writer.finish().unwrap().bytes.len();
+    }
+    bytes
 }

@@ -1,11 +1,8 @@
 //! Bytes an update, the headers of WebSocket frames among them, on ticks like those of `benches/fanout/lines.rs`: four
-//! fields, 500 symbols, a session with 20 of them; and on the bundled recording, each tick sent.
-
-use std::collections::HashMap;
+//! fields, 500 symbols, a session with 20 of them.
 
 use crate::{
     fanout::{Emit, LocalId, TopicRef, View},
-    feed::recording::{self, Block, RecordReader, RecordedTick, RecordingInput, Selection},
     tick::{Decimal, Field, Fields, Nanos, Symbol, WantedFields},
     topic::{Record, TopicId},
     wire::{
@@ -131,44 +128,4 @@ fn an_update_in_small_frames_has_about_20_bytes() {
 #[test]
 fn an_update_in_frames_of_20_has_less_than_20_bytes() {
     check(50, 20, 5_000, 20.0);
-}
-
-/// Quotes and trades of three symbols, as a venue sent them.
-#[test]
-fn an_update_of_the_bundled_recording_has_less_than_20_bytes() {
-    let selection = Selection::default();
-    let mut reader = recording::open(&[RecordingInput::Bundled], &selection, 64 * 1024).unwrap();
-    let mut block = Block::default();
-    while block.records.len() < 4_000 && reader.next_block(&mut block).unwrap() {}
-    let each = |sent: Sent| sent.bytes as f64 / sent.messages as f64;
-    let ticks = &block.records[..4_000];
-    for (a_frame, bytes_max) in [(1, 20.0), (2, 18.0), (3, 17.0), (20, 16.0)] {
-        let binary = each(send_recorded::<Binary>(ticks, a_frame));
-        let json = each(send_recorded::<Json>(ticks, a_frame));
-        println!("recording, {a_frame:>2} a frame: {binary:.1} bytes an update, JSON {json:.1}");
-        assert!(binary <= bytes_max, "{binary:.1} bytes an update");
-    }
-}
-
-fn send_recorded<E: Encoder>(ticks: &[RecordedTick], a_frame: usize) -> Sent {
-    let mut framer = Framer::new(16 * 1024).with_origin(ticks[0].rx);
-    let mut records: HashMap<Symbol, (LocalId, Record)> = HashMap::new();
-    let mut sent = Sent { bytes: 0, messages: 0 };
-    for ticks in ticks.chunks_exact(a_frame) {
-        let mut writer = framer.begin::<E>(FrameSize::Full);
-        for RecordedTick { tick, rx, .. } in ticks {
-            let next = LocalId(records.len() as u32);
-            let (local, record) =
-                records.entry(tick.symbol.clone()).or_insert_with(|| (next, Record::default()));
-            let is_first = record.seq == 0;
-            record.take(&tick.fields).unwrap();
-            (record.rx, record.ts) = (*rx, tick.ts.unwrap_or(*rx));
-            let (local, number) = (*local, TopicId(local.0));
-            let topic = TopicRef { local, number, symbol: &tick.symbol, record, is_first };
-            writer.last_tick(&topic, &View::WHOLE);
-        }
-        sent.bytes += writer.finish().unwrap().bytes.len();
-        sent.messages += ticks.len();
-    }
-    sent
 }
