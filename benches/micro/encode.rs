@@ -121,7 +121,7 @@ fn topics(count: usize) -> Vec<Topic> {
     let trades = Ticks::new(Kind::Trades, count).take(count);
     let quotes = Ticks::new(Kind::Quotes, count).take(count);
     let topic = |((trade, quote), at): ((&tickcast::tick::Tick, &tickcast::tick::Tick), usize)| {
-        let mut record = Record { seq: 1, order: 1, ts: START, rx: START, ..Record::default() };
+        let mut record = Record { ts: START, rx: START, ..Record::default() };
         record.take(&trade.fields).expect("a volume that is not full");
         record.take(&quote.fields).expect("a volume that is not full");
         let (local, topic) = (LocalId(at as u32), TopicId(at as u32));

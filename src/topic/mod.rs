@@ -16,6 +16,7 @@ pub mod readers;
 #[cfg(test)]
 mod readers_tests;
 mod record;
+pub mod reference;
 pub mod ring;
 mod store;
 pub mod tape;
@@ -32,4 +33,5 @@ pub use market::Market;
 pub use named_at::{ChangedFields, NamedAt};
 pub use readers::Readers;
 pub use record::Record;
+pub use reference::{Places, Reference};
 pub use store::{Image, ListedTopic, Store};

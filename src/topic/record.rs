@@ -6,7 +6,10 @@
 
 use std::sync::Arc;
 
-use super::named_at::{ChangedFields, NamedAt};
+use super::{
+    named_at::{ChangedFields, NamedAt},
+    reference::Reference,
+};
 use crate::{
     planted::{Fault, is_planted},
     tick::{CustomSet, CustomValues, Field, FieldSet, Fields, Nanos, Side, WantedFields, custom::CustomFull},
@@ -29,6 +32,8 @@ pub struct Record {
     pub corrected_at: u64,
     /// When each field was changed last.
     pub named_at: NamedAt,
+    /// What its first tick says of its prices, for encodings that write differences.
+    pub reference: Reference,
     pub fields: Fields,
 }
 
@@ -84,6 +89,7 @@ impl Record {
         if custom.is_some() {
             self.fields.custom = custom;
         }
+        self.begin();
         Ok(())
     }
 
@@ -96,6 +102,15 @@ impl Record {
         self.corrected_at = self.seq;
         self.note(moved.named());
         self.fields.merge(&moved);
+        self.begin();
+    }
+
+    /// After the first tick: what it says of the topic.
+    #[inline]
+    pub fn begin(&mut self) {
+        if self.seq == 1 {
+            self.reference = Reference::of(&self.fields);
+        }
     }
 
     /// The tick `seq` has changed these fields.

@@ -4,7 +4,6 @@
 use super::{
     encodings::encoder::{Constant, MessageKind, Messages, RecordPart},
     merged::MergedUpdates,
-    reference::Reference,
     run::{Run, RunParts},
 };
 use crate::{
@@ -18,8 +17,6 @@ pub(super) type CachedTopics = [Vec<Cached>; Numbers::ALL.len()];
 /// The encoded messages of a topic.
 #[derive(Default)]
 pub(super) struct Cached {
-    /// From which its prices are differences, once it is chosen; in some encodings.
-    reference: Option<Reference>,
     /// The part of a snapshot that depends on the record as of `record_seq` alone.
     record: Vec<u8>,
     record_seq: u64,
@@ -40,16 +37,6 @@ const RUN_BYTES_MAX: usize = 8 * 1024;
 const STOPS: usize = 4;
 
 impl Cached {
-    /// What all its messages know of the topic. The record of the first of them decides.
-    #[inline]
-    pub fn reference<M: Messages>(&mut self, record: &Record) -> Reference {
-        if M::HAS_REFERENCES {
-            *self.reference.get_or_insert_with(|| Reference::of(record))
-        } else {
-            Reference::ZERO
-        }
-    }
-
     /// The part of a snapshot that depends on this record alone.
     #[inline]
     pub fn record<M: Messages>(&mut self, topic: &Constant<'_>, record: &Record, numbers: Numbers) -> &[u8] {

@@ -90,7 +90,7 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
             cached.resize_with(index + 1, Cached::default);
         }
         let cached = &mut cached[index];
-        let reference = cached.reference::<E::Messages>(topic.record);
+        let reference = topic.record.reference;
         let head = Addressed { topic, reference, name: view.name.as_ref() };
         MessagePlace { frame: self.frames.current_mut(), cached, old_run: self.old_run, head }
     }

@@ -107,7 +107,8 @@ mod tests {
     use super::*;
     use crate::{
         tick::{Decimal, Field, FieldSet, Fields, Symbol},
-        wire::{encodings::json::Json, reference::Reference},
+        topic::Reference,
+        wire::encodings::json::Json,
     };
 
     fn fields(named: u16, withdrawn: u16) -> Fields {

@@ -22,7 +22,6 @@ mod id;
 mod inflater;
 mod merged;
 mod names;
-mod reference;
 mod run;
 mod taken_in;
 mod websocket;

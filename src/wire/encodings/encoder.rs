@@ -6,10 +6,9 @@
 use crate::{
     fanout::{GapReason, Name, TopicRef},
     tick::{CustomFields, Fields, Nanos, Numbers, Symbol, TradeReport, WantedFields},
-    topic::{Record, Stamped},
+    topic::{Record, Reference, Stamped},
     wire::{
-        CloseReason, Control, assembled::Welcome, deflater::Deflater, frame_times::FrameTimes,
-        reference::Reference, run::RunParts,
+        CloseReason, Control, assembled::Welcome, deflater::Deflater, frame_times::FrameTimes, run::RunParts,
     },
 };
 
@@ -75,8 +74,6 @@ pub trait Encoder: 'static {
 pub trait Messages: Encoder {
     /// Whether decimals are numbers or text, as a view has them.
     const HAS_NUMBERS: bool = true;
-    /// Whether prices are written as differences from their topic's [`Reference`].
-    const HAS_REFERENCES: bool = false;
     /// Whether a run of ticks is one message, with the name of its subscription.
     const JOINS_RUNS: bool = false;
 
@@ -158,7 +155,7 @@ pub struct Constant<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Addressed<'a> {
     pub topic: &'a TopicRef<'a>,
-    /// Of the topic, where [prices are differences](Messages::HAS_REFERENCES) from it.
+    /// Of the topic, for encodings in which prices are differences from it.
     pub reference: Reference,
     /// Of the subscription.
     pub name: Option<&'a Name>,

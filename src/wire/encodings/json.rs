@@ -10,8 +10,8 @@ use crate::{
     tick::{Nanos, Numbers, Symbol, TradeReport, WantedFields},
     topic::{Record, Stamped},
     wire::{
-        CloseReason, assembled::write_int, deflater::Deflater, frame_times::FrameTimes, reference::Reference,
-        run::RunParts, websocket,
+        CloseReason, assembled::write_int, deflater::Deflater, frame_times::FrameTimes, run::RunParts,
+        websocket,
     },
 };
 
@@ -140,7 +140,7 @@ impl Messages for Json {
 /// Appends a `snapshot` message without a frame, for HTTP.
 pub fn write_snapshot(symbol: &Symbol, record: &Record, numbers: Numbers, out: &mut Vec<u8>) {
     let part = RecordPart { fields: WantedFields::ALL, report: None, numbers };
-    let topic = Constant { symbol, reference: Reference::ZERO };
+    let topic = Constant { symbol, reference: crate::topic::Reference::ZERO };
     out.extend_from_slice(beginning(MessageKind::Snapshot));
     Json::part(MessageKind::Snapshot, &topic, &record.into(), &part, out);
     out.push(b'}');

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     tick::{CustomSet, FieldSet, Fields, TradeReport},
-    wire::reference::Reference,
+    topic::Reference,
 };
 
 /// What the first byte says: not a mask of fields 0 to 6.

@@ -7,7 +7,8 @@ use super::{
 use crate::{
     fanout::GapReason,
     planted::{Fault, is_planted},
-    wire::{frame_times::FrameTimes, reference::Reference},
+    topic::Reference,
+    wire::frame_times::FrameTimes,
 };
 
 /// In a short update: `n` follows the seq. Bits 0 to 5 are the mask of the fields 0 to 5.
@@ -96,7 +97,7 @@ fn write_begin(kind: u8, head: &Addressed<'_>, out: &mut Vec<u8>) {
         write_text(head.topic.symbol.as_str(), out);
         out.push(places.byte());
         varint::write_signed(price, out);
-        varint::write_signed(spread, out);
+        varint::write_signed(spread.into(), out);
     }
     if let Some(name) = head.name {
         write_text(name.as_str(), out);

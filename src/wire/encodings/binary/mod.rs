@@ -67,7 +67,6 @@ impl Encoder for Binary {
 
 impl Messages for Binary {
     const HAS_NUMBERS: bool = false;
-    const HAS_REFERENCES: bool = true;
     const JOINS_RUNS: bool = true;
 
     fn begin(_: &mut Vec<u8>) {}

@@ -5,7 +5,7 @@ use crate::{
     tick::{
         CustomSet, CustomValue, CustomValues, DECIMAL_FIELDS, Decimal, Field, FieldSet, Fields, Side, Volume,
     },
-    wire::reference::{Places, Reference, in_places, shortest},
+    topic::reference::{Places, Reference, in_places, shortest},
 };
 
 /// In place of the places: each decimal has its own.
@@ -85,7 +85,7 @@ impl Decimals {
             Form::OfTopic(reference) => reference,
             Form::Own(_) | Form::Wide => Reference::ZERO,
         };
-        DecimalWriter { decimals: self, spread, base, has_price: false }
+        DecimalWriter { decimals: self, spread: spread.into(), base, has_price: false }
     }
 }
 
@@ -125,12 +125,12 @@ fn scaled(fields: &Fields, set: FieldSet, reference: Reference) -> Option<[i64; 
         let field = DECIMAL_ORDER[index]?;
         let value = mantissa(fields, field)?;
         if is_size(field) {
-            mantissas[index] = in_places(value, reference.places.size).filter(|size| *size >= 0)?;
+            mantissas[index] = in_places(value, reference.places.size.into()).filter(|size| *size >= 0)?;
             continue;
         }
-        mantissas[index] = in_places(value, reference.places.price)?;
+        mantissas[index] = in_places(value, reference.places.price.into())?;
         let price = if field == Field::Ask {
-            mantissas[index].checked_sub(reference.spread)?
+            mantissas[index].checked_sub(reference.spread.into())?
         } else {
             mantissas[index]
         };
@@ -169,7 +169,7 @@ fn fewest_places(fields: &Fields, set: FieldSet) -> Option<Places> {
     for field in set.iter() {
         let (_, places) = shortest(mantissa(fields, field)?);
         let of_kind = if is_size(field) { &mut most.size } else { &mut most.price };
-        *of_kind = places.max(*of_kind);
+        *of_kind = u8::try_from(places).ok()?.max(*of_kind);
     }
     (most.price <= Places::MAX && most.size <= Places::MAX).then_some(most)
 }

@@ -67,6 +67,9 @@ impl Market {
         let mut framer = Framer::new(16 * 1024).with_origin(ORIGIN);
         let mut cursors = vec![0; SYMBOLS];
         let mut sent = Sent { bytes: 0, messages: 0 };
+        for _ in 0..SYMBOLS {
+            self.tick();
+        }
         // So that seqs have their usual length.
         self.records.iter_mut().for_each(|record| record.seq = 200);
         let mut due: Vec<usize> = Vec::new();

@@ -13,7 +13,7 @@ use super::{Both, Decoder, Fault, ORIGIN, payload, table};
 use crate::{
     fanout::{Emit, LocalId, TopicRef, View},
     tick::{Fields, Nanos, Numbers, Symbol},
-    topic::{Record, Stamped, TopicId},
+    topic::{Record, Reference, Stamped, TopicId},
     wire::encodings::{Encoding, binary::Binary, json::Json},
 };
 
@@ -102,12 +102,16 @@ impl Instrument {
     /// The record after the next tick, so many microseconds after the origin, and of so many before.
     pub fn tick(mut self, seq: u64, rx: i64, lag: i64, fields: &Fields) -> Self {
         let record = &mut self.record;
+        let is_first = record.seq == 0;
         (record.seq, record.order) = (seq, seq);
         record.rx = Nanos(ORIGIN.0 + rx * 1_000);
         record.ts = Nanos(record.rx.0 - lag * 1_000);
         record.note(fields.named());
         record.fields.merge(fields);
         record.fields.set_report(fields.report().cloned());
+        if is_first {
+            record.reference = Reference::of(&record.fields);
+        }
         self
     }
 
