@@ -15,6 +15,9 @@ use super::{
 
 /// Turns that a feed may cause in a row before the runtime gets its share.
 const TURNS_IN_A_ROW: u32 = 8;
+/// How often the runtime gets its share. Each time it polls up to 61 tasks, while a turn may write to 128 sessions, of which
+/// each may be answered by a pong.
+const YIELDS: u32 = 4;
 
 impl Shard {
     /// Accepts and serves until drained.
@@ -43,7 +46,9 @@ impl Shard {
             // Not a branch of the `select!`: a feed that keeps waking the shard would be ready first each time, and
             // sessions would not be read while there is work.
             if wait.is_zero() || in_a_row >= TURNS_IN_A_ROW {
-                tokio::task::yield_now().await;
+                for _ in 0..YIELDS {
+                    tokio::task::yield_now().await;
+                }
                 in_a_row = 0;
             }
             tokio::select! {

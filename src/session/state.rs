@@ -56,6 +56,9 @@ pub struct Session<S> {
     pub pace: Pace,
     /// Since when the session has had something to send without a break.
     pub behind_since: Option<Nanos>,
+    /// Of that, since when its socket has refused bytes: frames are small then. A window that was full is no reason for
+    /// small frames: it says itself from where on they are, and a client in step may fill its first one.
+    pub refused_since: Option<Nanos>,
     /// When the socket last took a byte, the client proved that it reads, or there was nothing to take.
     pub progress_at: Nanos,
     /// The bytes that the kernel held for the peer at the last check. When they fall, the peer takes bytes.
@@ -137,6 +140,7 @@ impl<S> Session<S> {
             closing: None,
             pace: Pace::Live,
             behind_since: None,
+            refused_since: None,
             progress_at: now,
             unacknowledged_bytes: 0,
             blocked_at: now,

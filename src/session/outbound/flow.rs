@@ -34,8 +34,8 @@ impl<S> Session<S> {
     /// The size of the next frame: small where values that are chosen later are newer.
     #[inline]
     pub(super) fn frame_size(&self) -> FrameSize {
-        let behind = self.behind_since.is_some();
-        if behind || self.sent().cost() >= self.small_at { self.small_size() } else { FrameSize::Full }
+        let is_small = self.refused_since.is_some() || self.sent().cost() >= self.small_at;
+        if is_small { self.small_size() } else { FrameSize::Full }
     }
 
     #[cold]

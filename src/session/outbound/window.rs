@@ -113,10 +113,12 @@ pub struct ReadWindow {
 
 /// What a frame costs its reader beside its bytes.
 const FRAME_COST: u64 = 512;
-/// A new session's window. It doubles with each round trip while it is the limit, as a connection of TCP begins.
-const INITIAL: u64 = 16 * 1024;
 /// The most without a rate that proves the need of more. One frame more is at most 64 KiB.
 pub const UNPROVEN: u64 = 48 * 1024;
+/// A new session's window: a burst of less than that holds no client in step back.
+const INITIAL: u64 = UNPROVEN;
+/// A window below this is of a slow client: all its frames are small.
+const SLOW: u64 = 16 * 1024;
 /// The least window: one small frame.
 const FLOOR: u64 = 2 * 1024;
 /// Where the first ping goes.
@@ -205,9 +207,10 @@ impl ReadWindow {
     /// From this cost on, frames are small: a frame of this length would go far beyond the window.
     pub fn small_at(&self, frame_bytes: u64) -> u64 {
         let frame = frame_bytes + FRAME_COST;
-        let kept = if self.size < INITIAL { frame } else { frame.min(self.size / 2) };
+        let kept = if self.size < SLOW { frame } else { frame.min(self.size / 2) };
         match self.proof {
             ReadProof::Missing => u64::MAX,
+            _ if self.spacing.is_on() => 0,
             _ => (self.read.cost() + self.size).saturating_sub(kept),
         }
     }
@@ -368,7 +371,9 @@ impl ReadWindow {
         let is_wary = self.spacing.is_trial(Nanos(mark.at.0.saturating_add_unsigned(self.delay_nanos)));
         let is_prompt = queued <= target_nanos / 8 && !is_wary;
         if self.full_at.is_some_and(|at| at >= mark.at) {
-            let more = if queued > target_nanos / 2 || is_wary { gained / 8 } else { gained };
+            // `most` bounds the delay. A delay below the target may be the server's own, when it has much to do: a window
+            // that grew slowly then would hold back a client in step, and make the server slower still.
+            let more = if is_wary { gained / 8 } else { gained };
             let most = if is_prompt { most.max(self.size + gained / 2) } else { most };
             self.size = self.size.max((self.size + more).min(most));
         } else if is_prompt && self.size < UNPROVEN {

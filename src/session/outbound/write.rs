@@ -147,6 +147,7 @@ impl<S: SessionSocket> Core<S> {
         // The earlier value means nothing now: any acknowledgement from here on is progress.
         session.unacknowledged_bytes = usize::MAX;
         session.behind_since.get_or_insert(now);
+        session.refused_since.get_or_insert(now);
         // Without a waker the task has not run yet. It checks `blocked` when it runs.
         let Some(waker) = &session.transport.waker else { return true };
         if is_planted(Fault::ForgetsToWait) {
@@ -166,6 +167,7 @@ impl<S: SessionSocket> Core<S> {
         let Some(session) = self.session(key) else { return };
         session.progress_at = now;
         session.behind_since = None;
+        session.refused_since = None;
         if let Some(Closing { is_sent: is_sent @ false, .. }) = &mut session.closing {
             *is_sent = true;
             session.transport.stream.end_writing();

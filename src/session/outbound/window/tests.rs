@@ -262,7 +262,7 @@ proptest! {
 
 #[test]
 fn a_client_that_answers_nothing_is_served_without_a_window_until_it_answers() {
-    let (mut window, sent) = (ReadWindow::new(Sent::default(), Nanos(0)), Sent { bytes: 20_000, frames: 1 });
+    let (mut window, sent) = (ReadWindow::new(Sent::default(), Nanos(0)), Sent { bytes: 60_000, frames: 1 });
     let at = |ms: i64| Nanos(ms * 1_000_000);
     assert!(window.mark(sent, at(0), None));
     assert_eq!(window.may_send(sent, at(0)), Verdict::Full { ping: false });
