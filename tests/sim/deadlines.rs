@@ -39,19 +39,33 @@ fn a_connection_that_says_nothing_ends_with_the_time_of_a_handshake() {
 }
 
 #[test]
-fn a_session_that_answers_no_ping_is_closed_with_4001() {
+fn a_session_that_answers_pings_no_more_is_closed_with_4001() {
     let mut stage =
         Stage::new(Limits { ping: ms(1_500), pong: ms(1_000), close_grace: ms(3_000), ..DEFAULT });
     stage.run_to(100);
     let (deaf, other) = (stage.websocket(&NEAR), stage.websocket(&NEAR));
-    stage.answers_no_ping(deaf);
     assert_eq!(stage.pinged(deaf), 1_750);
-    assert_eq!(stage.closed(deaf), (2_750, 4001));
+    stage.run_to(2_000);
+    stage.answers_no_ping(deaf);
+    assert_eq!(stage.closed(deaf), (4_250, 4001));
     assert_eq!(closed(&stage.node, CloseReason::PongTimeout), 1);
     // It ends its side no sooner than it is made to.
-    assert_eq!(stage.until_so(|stage| !stage.is_held(deaf)), 5_750);
+    assert_eq!(stage.until_so(|stage| !stage.is_held(deaf)), 7_250);
     stage.run_to(60_000);
     assert!(stage.heard(other).iter().all(|(_, heard)| !matches!(heard, Heard::Close(_) | Heard::End)));
+}
+
+#[test]
+fn a_session_that_has_never_answered_a_ping_lives_on_while_its_system_takes_what_it_is_sent() {
+    let mut stage =
+        Stage::new(Limits { ping: ms(1_500), pong: ms(1_000), close_grace: ms(3_000), ..DEFAULT });
+    stage.run_to(100);
+    let deaf = stage.websocket(&NEAR);
+    stage.answers_no_ping(deaf);
+    assert_eq!(stage.pinged(deaf), 1_750);
+    stage.run_to(600_000);
+    assert!(stage.heard(deaf).iter().all(|(_, heard)| !matches!(heard, Heard::Close(_) | Heard::End)));
+    assert_eq!(closed(&stage.node, CloseReason::PongTimeout), 0);
 }
 
 #[test]
