@@ -89,7 +89,7 @@ impl Record {
         if custom.is_some() {
             self.fields.custom = custom;
         }
-        self.begin();
+        self.reference.begin(self.seq, &self.fields);
         Ok(())
     }
 
@@ -102,15 +102,7 @@ impl Record {
         self.corrected_at = self.seq;
         self.note(moved.named());
         self.fields.merge(&moved);
-        self.begin();
-    }
-
-    /// After the first tick: what it says of the topic.
-    #[inline]
-    pub fn begin(&mut self) {
-        if self.seq == 1 {
-            self.reference = Reference::of(&self.fields);
-        }
+        self.reference.begin(self.seq, &self.fields);
     }
 
     /// The tick `seq` has changed these fields.

@@ -60,6 +60,14 @@ impl Reference {
         Reference { price, spread, places }
     }
 
+    /// Takes it from these fields of a record when they are of the first tick.
+    #[inline]
+    pub fn begin(&mut self, seq: u64, fields: &Fields) {
+        if seq == 1 {
+            *self = Reference::of(fields);
+        }
+    }
+
     /// The reference of values that have none: with these places, from 0.
     pub const fn from_zero(places: Places) -> Reference {
         Reference { places, ..Reference::ZERO }

@@ -8,7 +8,7 @@ use tickcast::{
     fanout::{Emit, LocalId, TopicRef, View},
     feed::recording::{self, Block, RecordReader, RecordedTick, RecordingInput, Selection},
     tick::{CustomFields, Decimal, Field, Fields, Nanos, Numbers, Side, Symbol, Volume, WantedFields},
-    topic::{Record, TopicId},
+    topic::{Record, Reference, TopicId},
     wire::{
         Encoding, FrameSize, FrameWriter, Framer,
         encodings::{binary::Binary, encoder::Encoder, json::Json},
@@ -42,7 +42,8 @@ fn after(record: &Record, seq: u64, rx_us: i64, decimals: &[(Field, &str)]) -> R
 fn frames<E: Encoder>() -> [Vec<u8>; 2] {
     let quote =
         [(Field::Bid, "187.41"), (Field::BidSize, "200"), (Field::Ask, "187.42"), (Field::AskSize, "300")];
-    let first = after(&Record::default(), 1_000, 101_413_382, &quote);
+    let mut first = after(&Record::default(), 1_000, 101_413_382, &quote);
+    first.reference = Reference::of(&first.fields);
     let second = after(&first, 1_001, 101_413_532, &[(Field::Bid, "187.42"), (Field::BidSize, "100")]);
     let mut trade = after(&second, 1_004, 101_413_540, &[(Field::Last, "187.42"), (Field::LastSize, "50")]);
     trade.ts = Nanos(trade.rx.0 - 360_000);

@@ -59,7 +59,7 @@ pub(in crate::fanout) fn advance(record: &mut Record, tick: &Stamped) {
     } else {
         record.fields.merge(&tick.fields);
     }
-    record.begin();
+    record.reference.begin(record.seq, &record.fields);
 }
 
 impl LocalTopic {
