@@ -142,8 +142,11 @@ FULLNESS = [
     ),
     lines(
         "Bytes out",
-        "Bytes that sockets took, by server; without TCP, IP and TLS.",
-        [query("sum by (instance) (rate(tickcast_bytes_sent_total{$}[$__rate_interval]))", "{{instance}}")],
+        "Bytes that sockets took, by server; without TCP, IP and TLS. Saved: what compression has left out of the frames of those who asked for it.",
+        [
+            query("sum by (instance) (rate(tickcast_bytes_sent_total{$}[$__rate_interval]))", "{{instance}}"),
+            query("sum(rate(tickcast_deflate_plain_bytes_total{$}[$__rate_interval])) - sum(rate(tickcast_deflate_bytes_total{$}[$__rate_interval]))", "saved"),
+        ],
         "Bps",
         width=8,
     ),

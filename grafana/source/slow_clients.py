@@ -3,7 +3,6 @@
 from shapes import RED, YELLOW, board, colored, heatmap, lines, query, row, stat, steps, words
 
 AGES = "sum by (le) (rate(tickcast_update_age_seconds_bucket{$}[$__rate_interval]))"
-READ = "sum by (le) (rate(tickcast_read_age_seconds_bucket{$}[$__rate_interval]))"
 
 NOW = [
     stat(
@@ -65,15 +64,6 @@ WHO = [
         "short",
         stack=True,
         overrides=[colored("live", "green"), colored("conflating", "yellow")],
-    ),
-    lines(
-        "Age when read",
-        "End to end: since the intake of a tick until its client has proved that it was read, proxies and the client's own queue included. A thin client stays near its path's own delay and limits.target_delay_ms (250 ms).",
-        [
-            query(f"histogram_quantile(0.5, {READ})", "p50"),
-            query(f"histogram_quantile(0.99, {READ})", "p99"),
-        ],
-        "s",
     ),
     lines(
         "Held by what they have read",
