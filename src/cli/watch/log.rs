@@ -117,9 +117,11 @@ fn age(rx_us: i64, now_us: i64) -> Option<String> {
         return None;
     }
     let age_us = u64::try_from(now_us.saturating_sub(rx_us)).unwrap_or(0);
-    Some(match age_us / 1_000_000 {
-        0..60 => time(age_us),
-        seconds @ 60..3_600 => format!("{} m {:02} s", seconds / 60, seconds % 60),
+    if age_us < 59_950_000 {
+        return Some(time(age_us));
+    }
+    Some(match (age_us + 500_000) / 1_000_000 {
+        seconds @ ..3_600 => format!("{} m {:02} s", seconds / 60, seconds % 60),
         seconds => format!("{} h {:02} m", seconds / 3_600, seconds / 60 % 60),
     })
 }
@@ -199,7 +201,11 @@ mod tests {
         let age = |rx_us, now_us| age(rx_us, now_us).unwrap_or_else(|| "-".to_owned());
         assert_eq!(age(0, 5), "-");
         assert_eq!(age(10, 5), "0 us");
+        assert_eq!(age(1, 999_601), "1.0 s");
+        assert_eq!(age(1, 59_940_001), "59.9 s");
+        assert_eq!(age(1, 59_960_001), "1 m 00 s", "what rounds up to the next unit is written in it");
         assert_eq!(age(1, 61_000_001), "1 m 01 s");
+        assert_eq!(age(1, 3_599_700_001), "1 h 00 m");
         assert_eq!(age(1, 7_260_000_001), "2 h 01 m");
     }
 }
