@@ -17,45 +17,45 @@ export interface AckOutside {
 
 /** Of one connection. */
 export class Acks {
-  private seen = 0;
-  private toldMs = -Infinity;
-  private cancel: (() => void) | undefined;
+  #seen = 0;
+  #toldMs = -Infinity;
+  #cancel: (() => void) | undefined;
   /** It is told behind the frames that have arrived. */
-  private isDue = false;
-  private hasEnded = false;
+  #isDue = false;
+  #hasEnded = false;
 
   constructor(private readonly outside: AckOutside, private readonly send: (seen: number) => void) {}
 
   /** One more data frame was handled. */
   handled(): void {
-    this.seen++;
-    if (this.isDue) return;
-    const sinceMs = this.outside.nowMs() - this.toldMs;
+    this.#seen++;
+    if (this.#isDue) return;
+    const sinceMs = this.outside.nowMs() - this.#toldMs;
     if (sinceMs < ACK_MS) {
-      this.cancel ??= this.outside.later(ACK_MS - sinceMs, () => this.tell());
+      this.#cancel ??= this.outside.later(ACK_MS - sinceMs, () => this.#tell());
       return;
     }
     // All that waited for a busy page is one acknowledgement, and not the first frame of it.
-    this.isDue = true;
-    this.outside.behindFrames(() => { if (this.isDue) this.tell(); });
+    this.#isDue = true;
+    this.outside.behindFrames(() => { if (this.#isDue) this.#tell(); });
   }
 
   /** The connection has ended. */
   end(): void {
-    this.hasEnded = true;
-    this.unwait();
+    this.#hasEnded = true;
+    this.#unwait();
   }
 
-  private unwait(): void {
-    this.cancel?.();
-    this.cancel = undefined;
+  #unwait(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
   }
 
-  private tell(): void {
-    this.isDue = false;
-    this.unwait();
-    if (this.hasEnded) return;
-    this.toldMs = this.outside.nowMs();
-    this.send(this.seen);
+  #tell(): void {
+    this.#isDue = false;
+    this.#unwait();
+    if (this.#hasEnded) return;
+    this.#toldMs = this.outside.nowMs();
+    this.send(this.#seen);
   }
 }

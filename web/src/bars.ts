@@ -33,13 +33,13 @@ export class Bars {
   version = 0;
   /** Rises with each change of what is not new. */
   revisions = 0;
-  private readonly seconds: Bar[] = [];
-  private points: (Point & { second: number })[] = [];
+  readonly #seconds: Bar[] = [];
+  #points: (Point & { second: number })[] = [];
   /** Up to this second some are no longer there. */
-  private forgottenTo = 0;
+  #forgottenTo = 0;
 
   get newest(): Readonly<Bar> | undefined {
-    return this.seconds.at(-1);
+    return this.#seconds.at(-1);
   }
 
   /** A price at a time that does not go back; one that does is counted to the newest bar. */
@@ -47,23 +47,23 @@ export class Bars {
     this.version++;
     const second = Math.max(Math.floor(time), this.newest?.time ?? 0);
     const point = { price, volume, id: '', closes: true, extends: true, ...more, second };
-    if (second > this.forgottenTo) this.points.push(point);
-    if (this.points.length > POINTS_MAX * 1.2) this.forget();
-    this.apply(point);
+    if (second > this.#forgottenTo) this.#points.push(point);
+    if (this.#points.length > POINTS_MAX * 1.2) this.#forget();
+    this.#apply(point);
     // A tenth at once, so that the array is not moved with each bar.
-    if (this.seconds.length > BARS_MAX * 1.1) this.seconds.splice(0, this.seconds.length - BARS_MAX);
+    if (this.#seconds.length > BARS_MAX * 1.1) this.#seconds.splice(0, this.#seconds.length - BARS_MAX);
   }
 
   /** Another price or size of the newest trade of that name, or none: it never was. Says whether the trade was still known. */
   revise(id: string, now?: { price?: number | undefined; volume?: number | undefined }): boolean {
-    const at = this.points.findLastIndex(point => point.id === id), point = this.points[at];
+    const at = this.#points.findLastIndex(point => point.id === id), point = this.#points[at];
     if (!id || !point) return false;
-    if (!now) this.points.splice(at, 1);
+    if (!now) this.#points.splice(at, 1);
     else Object.assign(point, { price: now.price ?? point.price, volume: point.volume && (now.volume ?? point.volume) });
-    let first = this.seconds.length;
-    while (first > 0 && (this.seconds[first - 1]?.time ?? 0) >= point.second) first--;
-    this.seconds.length = first;
-    for (const later of this.points) if (later.second >= point.second) this.apply(later);
+    let first = this.#seconds.length;
+    while (first > 0 && (this.#seconds[first - 1]?.time ?? 0) >= point.second) first--;
+    this.#seconds.length = first;
+    for (const later of this.#points) if (later.second >= point.second) this.#apply(later);
     this.version++;
     this.revisions++;
     return true;
@@ -73,10 +73,10 @@ export class Bars {
   grouped(step: number, since = 0): Bar[] {
     const found: Bar[] = [];
     const first = since - since % step;
-    let at = this.seconds.length;
-    while (at > 0 && (this.seconds[at - 1]?.time ?? 0) >= first) at--;
-    for (; at < this.seconds.length; at++) {
-      const bar = this.seconds[at] as Bar;
+    let at = this.#seconds.length;
+    while (at > 0 && (this.#seconds[at - 1]?.time ?? 0) >= first) at--;
+    for (; at < this.#seconds.length; at++) {
+      const bar = this.#seconds[at] as Bar;
       const time = bar.time - bar.time % step;
       const newest = found.at(-1);
       if (newest?.time === time) extend(newest, bar.high, bar.low, bar.close, bar.volume);
@@ -85,7 +85,7 @@ export class Bars {
     return found;
   }
 
-  private apply({ second, price, volume, closes, extends: isExtreme }: Point & { second: number }): void {
+  #apply({ second, price, volume, closes, extends: isExtreme }: Point & { second: number }): void {
     const newest = this.newest;
     isExtreme ||= closes;
     if (newest?.time === second) {
@@ -97,13 +97,13 @@ export class Bars {
     if (open === undefined) return;
     const bar = { time: second, open, high: open, low: open, close: open, volume };
     if (isExtreme) extend(bar, price, price, open, 0);
-    this.seconds.push(bar);
+    this.#seconds.push(bar);
   }
 
   /** Whole seconds go, so that those that stay are complete. */
-  private forget(): void {
-    this.forgottenTo = this.points[this.points.length - POINTS_MAX - 1]?.second ?? 0;
-    this.points = this.points.filter(({ second }) => second > this.forgottenTo);
+  #forget(): void {
+    this.#forgottenTo = this.#points[this.#points.length - POINTS_MAX - 1]?.second ?? 0;
+    this.#points = this.#points.filter(({ second }) => second > this.#forgottenTo);
   }
 }
 

@@ -104,11 +104,11 @@ export class Book {
     this.messages++;
     const whole = message.type === 'snapshot', n = message.n ?? 1;
     const missed = message.seq - row.seq;
-    if (whole ? missed < 0 : missed !== n) this.wrong(row, `seq ${message.seq}, n ${whole ? 'of a snapshot' : n}`);
+    if (whole ? missed < 0 : missed !== n) this.#wrong(row, `seq ${message.seq}, n ${whole ? 'of a snapshot' : n}`);
     const history = message.seq <= row.knownTo;
     // A snapshot behind a break stands for all that came since. What is known already was not missed.
     const merged = Math.min(whole ? (row.seq ? missed : 1) : n, message.seq - row.knownTo) - 1;
-    if (merged > 0) this.merge(row, merged);
+    if (merged > 0) this.#merge(row, merged);
     row.seq = message.seq;
     widen(row, message);
     row.isBacklog = this.isBacklog;
@@ -121,12 +121,12 @@ export class Book {
     if (row.awaiting !== undefined) return;
     // What was held says nothing in this epoch: all there is of it is announced.
     if (message.reason === 'epoch') row.seq = row.knownTo = 0;
-    if (message.from !== row.seq + 1) this.wrong(row, `gap from ${message.from}`);
+    if (message.from !== row.seq + 1) this.#wrong(row, `gap from ${message.from}`);
     const history = message.from <= row.knownTo;
     row.seq = message.to;
     if (history) {
       // Only older ticks were asked for: what is new beyond them comes in the snapshot behind.
-      if (message.to > row.knownTo + 1) this.merge(row, message.to - row.knownTo - 1);
+      if (message.to > row.knownTo + 1) this.#merge(row, message.to - row.knownTo - 1);
     } else {
       row.gaps++;
       this.gaps++;
@@ -172,12 +172,12 @@ export class Book {
     this.rows.delete(symbol);
   }
 
-  private merge(row: Row, ticks: number): void {
+  #merge(row: Row, ticks: number): void {
     row.merged += ticks;
     this.merged += ticks;
   }
 
-  private wrong(row: Row, what: string): void {
+  #wrong(row: Row, what: string): void {
     this.errors++;
     this.lastError = `${legible(row.symbol)}: ${what}, behind seq ${row.seq}`;
   }

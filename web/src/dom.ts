@@ -15,15 +15,15 @@ export function make<K extends keyof HTMLElementTagNameMap>(tag: K, className = 
 
 /** A text that is written only when it is another than before: layout is what costs. */
 export class Label {
-  private text = '';
-  private readonly node: Text;
+  #text = '';
+  readonly #node: Text;
 
   constructor(element: Element) {
-    this.node = element.appendChild(document.createTextNode(''));
+    this.#node = element.appendChild(document.createTextNode(''));
   }
 
   put(text: string): void {
-    if (this.text !== text) this.node.data = this.text = text;
+    if (this.#text !== text) this.#node.data = this.#text = text;
   }
 }
 

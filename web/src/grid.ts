@@ -115,29 +115,29 @@ export class Grid {
   serverNowMs: number | undefined;
   staleMs = STALE_MS;
   isCatchingUp = false;
-  private readonly chars = new Map<string, number>();
-  private rows: readonly Row[] = [];
-  private places = new Map<string, number>();
-  private readonly lines: Line[] = [];
-  private readonly heads = new Map<string, HTMLElement>();
-  private seenText = '';
+  readonly #chars = new Map<string, number>();
+  #rows: readonly Row[] = [];
+  #places = new Map<string, number>();
+  readonly #lines: Line[] = [];
+  readonly #heads = new Map<string, HTMLElement>();
+  #seenText = '';
 
   constructor(private readonly root: HTMLElement, private readonly head: HTMLElement, private readonly body: HTMLElement, private readonly hooks: GridHooks) {
-    this.buildHead();
-    root.addEventListener('keydown', event => this.key(event));
-    body.addEventListener('click', event => this.click(event));
+    this.#buildHead();
+    root.addEventListener('keydown', event => this.#key(event));
+    body.addEventListener('click', event => this.#click(event));
   }
 
   /** All rows, in their order. */
   setRows(rows: readonly Row[]): void {
-    this.rows = rows;
-    this.places = new Map(rows.map((row, place) => [row.symbol, place]));
+    this.#rows = rows;
+    this.#places = new Map(rows.map((row, place) => [row.symbol, place]));
     this.body.style.height = `${rows.length * ROW_PX}px`;
     this.root.setAttribute('aria-rowcount', String(rows.length + 1));
   }
 
   setSort(sort: string): void {
-    for (const [key, element] of this.heads) {
+    for (const [key, element] of this.#heads) {
       const way = sort === key ? 'descending' : sort === '-' + key ? 'ascending' : 'none';
       if (element.getAttribute('aria-sort') !== way) element.setAttribute('aria-sort', way);
     }
@@ -145,70 +145,70 @@ export class Grid {
 
   /** Brings what is on screen up to date. */
   paint(nowMs: number): void {
-    const { first, last } = this.range();
+    const { first, last } = this.#range();
     const count = last - first;
-    while (this.lines.length < count) this.lines.push(this.buildLine());
+    while (this.#lines.length < count) this.#lines.push(this.#buildLine());
     const used = new Set<Line>();
     for (let index = first; index < last; index++) {
       // The same element for the same place while the table is scrolled, so that only what comes into sight is painted.
-      const line = this.lines[index % this.lines.length] as Line, row = this.rows[index] as Row;
+      const line = this.#lines[index % this.#lines.length] as Line, row = this.#rows[index] as Row;
       used.add(line);
-      if (line.row !== row || line.index !== index) this.bind(line, row, index);
-      if (this.waits(row)) this.paintLook(line, row);
-      else if (line.version !== row.version) this.paintLine(line, row, nowMs);
+      if (line.row !== row || line.index !== index) this.#bind(line, row, index);
+      if (this.waits(row)) this.#paintLook(line, row);
+      else if (line.version !== row.version) this.#paintLine(line, row, nowMs);
     }
-    for (const line of this.lines) if (!used.has(line) && line.row) this.unbind(line);
-    const seen = this.rows.slice(first, last).map(row => row.symbol), text = seen.join();
-    if (text !== this.seenText) {
-      this.seenText = text;
+    for (const line of this.#lines) if (!used.has(line) && line.row) this.#unbind(line);
+    const seen = this.#rows.slice(first, last).map(row => row.symbol), text = seen.join();
+    if (text !== this.#seenText) {
+      this.#seenText = text;
       this.hooks.seen(new Set(seen));
     }
   }
 
   /** Ages, and the ends of flashes. */
   paintAges(nowMs: number): void {
-    for (const line of this.lines) {
+    for (const line of this.#lines) {
       if (!line.row) continue;
       // What has changed is painted as a whole, with the next frame.
-      if (line.version === line.row.version || this.waits(line.row)) this.paintLook(line, line.row);
-      if (line.flashUntilMs && nowMs >= line.flashUntilMs) this.unflash(line);
+      if (line.version === line.row.version || this.waits(line.row)) this.#paintLook(line, line.row);
+      if (line.flashUntilMs && nowMs >= line.flashUntilMs) this.#unflash(line);
     }
   }
 
   /** Trends: once a second, as they are made of seconds. */
   paintTrends(): void {
-    for (const line of this.lines) if (line.row) this.paintTrend(line, line.row);
+    for (const line of this.#lines) if (line.row) this.#paintTrend(line, line.row);
   }
 
   /** Of the rows on screen. */
   freshness(): Freshness {
-    return freshness(this.lines.flatMap(({ row }) => row ?? []), this.online, this.serverNowMs, this.staleMs);
+    return freshness(this.#lines.flatMap(({ row }) => row ?? []), this.online, this.serverNowMs, this.staleMs);
   }
 
   pick(symbol: string): void {
     this.picked = symbol;
-    for (const line of this.lines) if (line.row) this.select(line);
-    const id = this.lines.find(line => line.row?.symbol === symbol)?.element.id;
+    for (const line of this.#lines) if (line.row) this.#select(line);
+    const id = this.#lines.find(line => line.row?.symbol === symbol)?.element.id;
     if (id) this.root.setAttribute('aria-activedescendant', id);
     else this.root.removeAttribute('aria-activedescendant');
   }
 
   /** Scrolls as little as is needed. */
   reveal(symbol: string): void {
-    const place = this.places.get(symbol);
+    const place = this.#places.get(symbol);
     if (place === undefined) return;
     const top = place * ROW_PX, room = this.root.clientHeight - this.head.offsetHeight;
     if (top < this.root.scrollTop) this.root.scrollTop = top;
     else if (top + ROW_PX > this.root.scrollTop + room) this.root.scrollTop = top + ROW_PX - room;
   }
 
-  private range(): { first: number; last: number } {
+  #range(): { first: number; last: number } {
     const top = Math.floor(this.root.scrollTop / ROW_PX) - OVERSCAN;
-    const first = Math.max(0, Math.min(top, this.rows.length));
-    return { first, last: Math.min(this.rows.length, top + Math.ceil(this.root.clientHeight / ROW_PX) + 2 * OVERSCAN) };
+    const first = Math.max(0, Math.min(top, this.#rows.length));
+    return { first, last: Math.min(this.#rows.length, top + Math.ceil(this.root.clientHeight / ROW_PX) + 2 * OVERSCAN) };
   }
 
-  private buildHead(): void {
+  #buildHead(): void {
     const line = make('div', 'row');
     line.setAttribute('role', 'row');
     line.setAttribute('aria-rowindex', '1');
@@ -221,7 +221,7 @@ export class Grid {
         button.type = 'button';
         button.addEventListener('click', () => this.hooks.sort(column.key));
         cell.append(button);
-        this.heads.set(column.key, cell);
+        this.#heads.set(column.key, cell);
       } else {
         cell.textContent = column.label;
       }
@@ -231,9 +231,9 @@ export class Grid {
     this.head.append(line);
   }
 
-  private buildLine(): Line {
+  #buildLine(): Line {
     const element = make('div', 'row');
-    element.id = `row-${this.lines.length}`;
+    element.id = `row-${this.#lines.length}`;
     element.setAttribute('role', 'row');
     const cells = new Map<string, Cell>();
     const trend = document.createElementNS(SVG, 'polyline');
@@ -267,16 +267,16 @@ export class Grid {
     return { element, cells, trend, row: undefined, index: -1, version: -1, trendVersion: -1, flashUntilMs: 0 };
   }
 
-  private bind(line: Line, row: Row, index: number): void {
+  #bind(line: Line, row: Row, index: number): void {
     if (line.row !== row) {
-      this.unflash(line);
+      this.#unflash(line);
       line.row = row;
       line.version = line.trendVersion = -1;
       line.element.dataset.symbol = row.symbol;
       (line.cells.get('symbol') as Cell).element.title = legible(row.symbol);
       line.element.hidden = false;
       line.element.lastElementChild?.setAttribute('aria-label', `Remove ${legible(row.symbol)}`);
-      this.select(line);
+      this.#select(line);
     }
     if (line.index !== index) {
       line.index = index;
@@ -286,14 +286,14 @@ export class Grid {
     }
   }
 
-  private unbind(line: Line): void {
+  #unbind(line: Line): void {
     line.row = undefined;
     line.index = -1;
     line.element.hidden = true;
     delete line.element.dataset.symbol;
   }
 
-  private select(line: Line): void {
+  #select(line: Line): void {
     const selected = line.row?.symbol === this.picked;
     line.element.setAttribute('aria-selected', String(selected));
     if (selected) this.root.setAttribute('aria-activedescendant', line.element.id);
@@ -304,7 +304,7 @@ export class Grid {
     return this.isCatchingUp && row.isBacklog;
   }
 
-  private paintLine(line: Line, row: Row, nowMs: number): void {
+  #paintLine(line: Line, row: Row, nowMs: number): void {
     const before = line.version, anew = before < 0;
     line.version = row.version;
     for (const column of COLUMNS) {
@@ -312,7 +312,7 @@ export class Grid {
       if (column.text) {
         const text = column.text(row);
         cell.label.put(text);
-        if (column.wide && row.seq) this.widen(column.key, text.length);
+        if (column.wide && row.seq) this.#widen(column.key, text.length);
       }
       const name = column.flashes?.(row);
       if (!name) continue;
@@ -331,19 +331,19 @@ export class Grid {
     line.element.classList.toggle('merging', row.n > 1);
     line.element.classList.toggle('lossy', row.gaps > 0);
     line.cells.get('last')?.kind?.put(kindText(row));
-    this.paintLook(line, row);
-    if (anew) this.paintTrend(line, row);
+    this.#paintLook(line, row);
+    if (anew) this.#paintTrend(line, row);
   }
 
   /** Columns grow with what stands in them, and do not shrink under the eyes. */
-  private widen(key: string, chars: number): void {
-    if (chars <= (this.chars.get(key) ?? 0)) return;
-    this.chars.set(key, chars);
+  #widen(key: string, chars: number): void {
+    if (chars <= (this.#chars.get(key) ?? 0)) return;
+    this.#chars.set(key, chars);
     this.root.style.setProperty(`--${key}`, String(chars));
     if (key === 'last') this.root.dataset.long = String(chars > 14);
   }
 
-  private unflash(line: Line): void {
+  #unflash(line: Line): void {
     line.flashUntilMs = 0;
     for (const [key, cell] of line.cells) {
       if (!cell.flashing) continue;
@@ -353,7 +353,7 @@ export class Grid {
   }
 
   /** What follows the time alone: a row grows old though nothing is heard. */
-  private paintLook(line: Line, row: Row): void {
+  #paintLook(line: Line, row: Row): void {
     const look = lookOf(row, this.online, this.serverNowMs, this.staleMs), { label, arrow } = line.cells.get('state') as Cell;
     label.put(look);
     arrow?.put(LOOKS[look]);
@@ -361,31 +361,31 @@ export class Grid {
     (line.cells.get('age') as Cell).label.put(ageText(row, this.serverNowMs));
   }
 
-  private paintTrend(line: Line, row: Row): void {
+  #paintTrend(line: Line, row: Row): void {
     if (this.serverNowMs !== undefined && this.online) row.trend.fill(Math.floor(this.serverNowMs / 1_000));
     if (line.trendVersion === row.trend.version) return;
     line.trendVersion = row.trend.version;
     line.trend.setAttribute('points', row.trend.points(TREND.width, TREND.height));
   }
 
-  private click(event: MouseEvent): void {
+  #click(event: MouseEvent): void {
     const target = event.target as Element, symbol = target.closest<HTMLElement>('.row')?.dataset.symbol;
     if (symbol === undefined) return;
     if (target.classList.contains('c-remove')) this.hooks.remove(symbol);
     else this.hooks.pick(symbol);
   }
 
-  private key(event: KeyboardEvent): void {
-    if (event.target !== this.root || event.ctrlKey || event.metaKey || event.altKey || !this.rows.length) return;
+  #key(event: KeyboardEvent): void {
+    if (event.target !== this.root || event.ctrlKey || event.metaKey || event.altKey || !this.#rows.length) return;
     const page = Math.max(1, Math.floor((this.root.clientHeight - this.head.offsetHeight) / ROW_PX) - 1);
-    const end = this.rows.length - 1, at = this.places.get(this.picked) ?? -1;
+    const end = this.#rows.length - 1, at = this.#places.get(this.picked) ?? -1;
     const moves: Record<string, number> = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: end };
     const to = moves[event.key];
     if (to !== undefined) {
-      const row = this.rows[Math.min(end, Math.max(0, to))];
+      const row = this.#rows[Math.min(end, Math.max(0, to))];
       if (row) this.hooks.pick(row.symbol);
     } else if (event.key === 'Delete' && at >= 0) {
-      const next = this.rows[at + 1] ?? this.rows[at - 1], gone = this.picked;
+      const next = this.#rows[at + 1] ?? this.#rows[at - 1], gone = this.picked;
       if (next) this.hooks.pick(next.symbol);
       this.hooks.remove(gone);
     } else {

@@ -51,8 +51,8 @@ export class Sales {
     this.to = message.seq;
     const head = { kind: 'sale', seq: message.seq, timeMs: message.rx / 1000, was: undefined } as const;
     const trade = newTrade(message), revised = message.type === 'update' && revision(message);
-    if (trade) this.add({ ...head, ...trade, fate: '', isEarlier: false });
-    else if (revised) this.revise(revised, head);
+    if (trade) this.#add({ ...head, ...trade, fate: '', isEarlier: false });
+    else if (revised) this.#revise(revised, head);
   }
 
   gap(message: Gap): void {
@@ -65,15 +65,15 @@ export class Sales {
     if (!this.to) this.from = message.from;
     this.lost += message.to - message.from + 1;
     this.to = message.to;
-    this.add({ kind: 'loss', from: message.from, to: message.to, reason: message.reason });
+    this.#add({ kind: 'loss', from: message.from, to: message.to, reason: message.reason });
   }
 
   /** The newest trade of that name; where it is not on the list, what is said of it is a line of its own. */
-  private revise({ id, isCancel, price, size, side }: Revision, head: Pick<Sale, 'kind' | 'seq' | 'timeMs' | 'was'>): void {
+  #revise({ id, isCancel, price, size, side }: Revision, head: Pick<Sale, 'kind' | 'seq' | 'timeMs' | 'was'>): void {
     const fate = isCancel ? 'cancelled' : 'corrected';
     const sale = this.lines.findLast((line): line is Sale => line.kind === 'sale' && line.id === id && !line.isEarlier && line.fate !== 'cancelled');
     if (!sale) {
-      this.add({ ...head, price: price ?? '', size: size ?? '', side: side ?? 'unknown', id, affects: undefined, fate, isEarlier: true });
+      this.#add({ ...head, price: price ?? '', size: size ?? '', side: side ?? 'unknown', id, affects: undefined, fate, isEarlier: true });
       return;
     }
     sale.fate = fate;
@@ -84,7 +84,7 @@ export class Sales {
     sale.side = side ?? sale.side;
   }
 
-  private add(line: Sale | Loss): void {
+  #add(line: Sale | Loss): void {
     this.lines.push(line);
     if (this.lines.length > SALES_MAX * 1.2) this.lines.splice(0, this.lines.length - SALES_MAX);
   }

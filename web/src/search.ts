@@ -24,82 +24,82 @@ export function finder(text: string): (symbol: string) => boolean {
 }
 
 export class Search {
-  private readonly input = byId<HTMLInputElement>('search');
-  private readonly list = byId('found');
+  readonly #input = byId<HTMLInputElement>('search');
+  readonly #list = byId('found');
   /** `symbol`: empty for a glob. */
-  private offers: { entry: string; symbol: string; watched: boolean }[] = [];
-  private active = -1;
-  private all: string[] = [];
-  private askedMs = -Infinity;
+  #offers: { entry: string; symbol: string; watched: boolean }[] = [];
+  #active = -1;
+  #all: string[] = [];
+  #askedMs = -Infinity;
 
   constructor(private readonly hooks: SearchHooks) {
-    this.input.addEventListener('input', () => void this.changed());
-    this.input.addEventListener('focus', () => void this.changed());
-    this.input.addEventListener('blur', () => this.close());
-    this.input.addEventListener('keydown', event => this.key(event));
+    this.#input.addEventListener('input', () => void this.#changed());
+    this.#input.addEventListener('focus', () => void this.#changed());
+    this.#input.addEventListener('blur', () => this.#close());
+    this.#input.addEventListener('keydown', event => this.#key(event));
     // Before the box loses the focus.
-    this.list.addEventListener('pointerdown', event => {
+    this.#list.addEventListener('pointerdown', event => {
       event.preventDefault();
-      const at = [...this.list.children].indexOf((event.target as Element).closest('li') as Element);
-      if (at >= 0) this.take(at);
+      const at = [...this.#list.children].indexOf((event.target as Element).closest('li') as Element);
+      if (at >= 0) this.#take(at);
     });
   }
 
   focus(): void {
-    this.input.focus();
-    this.input.select();
+    this.#input.focus();
+    this.#input.select();
   }
 
-  private async changed(): Promise<void> {
-    this.hooks.filter(this.input.value);
-    this.offer();
+  async #changed(): Promise<void> {
+    this.hooks.filter(this.#input.value);
+    this.#offer();
     const nowMs = performance.now();
-    if (nowMs - this.askedMs < FRESH_MS) return;
-    this.askedMs = nowMs;
+    if (nowMs - this.#askedMs < FRESH_MS) return;
+    this.#askedMs = nowMs;
     try {
-      this.all = (await this.hooks.symbols()).sort();
+      this.#all = (await this.hooks.symbols()).sort();
     } catch {
       // The server is away, as the badge says; what is typed can still be added.
-      this.askedMs = -Infinity;
+      this.#askedMs = -Infinity;
     }
-    if (document.activeElement === this.input) this.offer();
+    if (document.activeElement === this.#input) this.#offer();
   }
 
-  private offer(): void {
-    const text = this.input.value.trim(), named = symbolOf(text);
-    this.offers = [];
+  #offer(): void {
+    const text = this.#input.value.trim(), named = symbolOf(text);
+    this.#offers = [];
     if (text) {
       const finds = finder(text);
-      const found = this.all.filter(finds).map(symbol => ({ entry: entryOf(symbol), symbol, watched: this.hooks.watched(symbol) }));
+      const found = this.#all.filter(finds).map(symbol => ({ entry: entryOf(symbol), symbol, watched: this.hooks.watched(symbol) }));
       // What can be added stands above what is there.
-      this.offers = [...found.filter(({ watched }) => !watched), ...found.filter(({ watched }) => watched)].slice(0, OFFERS_MAX);
-      if (isGlob(text)) this.offers.unshift({ entry: text, symbol: '', watched: false });
-      else if (!this.offers.some(({ symbol }) => symbol === named)) this.offers.push({ entry: text, symbol: named, watched: this.hooks.watched(named) });
+      this.#offers = [...found.filter(({ watched }) => !watched), ...found.filter(({ watched }) => watched)].slice(0, OFFERS_MAX);
+      if (isGlob(text)) this.#offers.unshift({ entry: text, symbol: '', watched: false });
+      else if (!this.#offers.some(({ symbol }) => symbol === named)) this.#offers.push({ entry: text, symbol: named, watched: this.hooks.watched(named) });
     }
-    this.active = this.offers.length ? 0 : -1;
-    this.show();
+    this.#active = this.#offers.length ? 0 : -1;
+    this.#show();
   }
 
-  private show(): void {
-    this.list.replaceChildren(...this.offers.map(({ entry, symbol, watched }, at) => {
+  #show(): void {
+    this.#list.replaceChildren(...this.#offers.map(({ entry, symbol, watched }, at) => {
       const item = make('li');
       item.id = `found-${at}`;
       item.setAttribute('role', 'option');
-      item.setAttribute('aria-selected', String(at === this.active));
-      item.append(make('span', '', legible(symbol || entry)), make('small', '', watched ? 'go to' : isGlob(entry) ? 'add all, also later ones' : this.all.includes(symbol) ? 'add' : 'add, no tick yet'));
+      item.setAttribute('aria-selected', String(at === this.#active));
+      item.append(make('span', '', legible(symbol || entry)), make('small', '', watched ? 'go to' : isGlob(entry) ? 'add all, also later ones' : this.#all.includes(symbol) ? 'add' : 'add, no tick yet'));
       return item;
     }));
-    this.list.hidden = !this.offers.length;
-    this.input.setAttribute('aria-expanded', String(this.offers.length > 0));
-    if (this.active >= 0) this.input.setAttribute('aria-activedescendant', `found-${this.active}`);
-    else this.input.removeAttribute('aria-activedescendant');
-    this.list.children[this.active]?.scrollIntoView({ block: 'nearest' });
+    this.#list.hidden = !this.#offers.length;
+    this.#input.setAttribute('aria-expanded', String(this.#offers.length > 0));
+    if (this.#active >= 0) this.#input.setAttribute('aria-activedescendant', `found-${this.#active}`);
+    else this.#input.removeAttribute('aria-activedescendant');
+    this.#list.children[this.#active]?.scrollIntoView({ block: 'nearest' });
   }
 
-  private take(at: number): void {
-    const offer = this.offers[at];
+  #take(at: number): void {
+    const offer = this.#offers[at];
     if (!offer) return;
-    this.clear();
+    this.#clear();
     if (offer.watched) {
       this.hooks.go(offer.symbol);
       this.hooks.leave();
@@ -108,29 +108,29 @@ export class Search {
     }
   }
 
-  private clear(): void {
-    this.input.value = '';
+  #clear(): void {
+    this.#input.value = '';
     this.hooks.filter('');
-    this.close();
+    this.#close();
   }
 
-  private close(): void {
-    this.offers = [];
-    this.active = -1;
-    this.show();
+  #close(): void {
+    this.#offers = [];
+    this.#active = -1;
+    this.#show();
   }
 
-  private key(event: KeyboardEvent): void {
-    const count = this.offers.length;
+  #key(event: KeyboardEvent): void {
+    const count = this.#offers.length;
     if (event.key === 'Escape') {
-      const leave = this.input.value === '';
-      this.clear();
+      const leave = this.#input.value === '';
+      this.#clear();
       if (leave) this.hooks.leave();
     } else if (event.key === 'Enter') {
-      this.take(this.active);
+      this.#take(this.#active);
     } else if ((event.key === 'ArrowDown' || event.key === 'ArrowUp') && count) {
-      this.active = (this.active + (event.key === 'ArrowDown' ? 1 : count - 1)) % count;
-      this.show();
+      this.#active = (this.#active + (event.key === 'ArrowDown' ? 1 : count - 1)) % count;
+      this.#show();
     } else {
       return;
     }

@@ -61,7 +61,6 @@ export class Session {
   tripMs: number | undefined;
   dirty = 0;
   oldestMs = 0;
-  frames = 0;
   bytes = 0;
   readonly clock = new ServerClock();
   /** Bytes a second; infinite when reads are not slowed down. */
@@ -71,35 +70,35 @@ export class Session {
   /** After a sleep: what was on its way is as old as the sleep was long, and is not painted where a newer price follows. */
   isCatchingUp = false;
 
-  private link: Link | undefined;
-  private limits: Limits | undefined;
-  private heartbeatMs = 5_000;
-  private heardMs = 0;
-  private tickedMs = 0;
+  #link: Link | undefined;
+  #limits: Limits | undefined;
+  #heartbeatMs = 5_000;
+  #heardMs = 0;
+  #tickedMs = 0;
   /** The ping whose answer stands behind everything that was sent before the page woke. */
-  private wakingPing: number | undefined;
-  private caughtUpMs = 0;
-  private acks: Acks | undefined;
+  #wakingPing: number | undefined;
+  #caughtUpMs = 0;
+  #acks: Acks | undefined;
   /** Of binary frames; none before `welcome`, and where frames are JSON. */
-  private decoder: Decoder | undefined;
-  private openedMs = 0;
-  private failures = 0;
-  private toldRetryMs: number | undefined;
-  private cancelRetry: (() => void) | undefined;
-  private nextId = 0;
-  private readonly pings = new Map<number, number>();
+  #decoder: Decoder | undefined;
+  #openedMs = 0;
+  #failures = 0;
+  #toldRetryMs: number | undefined;
+  #cancelRetry: (() => void) | undefined;
+  #nextId = 0;
+  readonly #pings = new Map<number, number>();
   /** The commands for the tape that are not answered yet, and the seq behind which each is to go on. */
-  private readonly asked = new Map<number, { symbol: string; last: number | undefined }>();
-  private readonly unwanted = new Set<string>();
+  readonly #asked = new Map<number, { symbol: string; last: number | undefined }>();
+  readonly #unwanted = new Set<string>();
   /** Names that a glob matches and that were asked for by themselves, as no symbol has them. */
-  private readonly askedByName = new Set<string>();
+  readonly #askedByName = new Set<string>();
   /** Rows that are asked for at the interval of the page. */
-  private fast = new Set<string>();
-  private seen: ReadonlySet<string> = new Set();
-  private picked = '';
+  #fast = new Set<string>();
+  #seen: ReadonlySet<string> = new Set();
+  #picked = '';
   /** The symbol that has a tape on this connection; and whether the server had no room for it. */
-  private followed = '';
-  private refused = false;
+  #followed = '';
+  #refused = false;
 
   /** `tape`: the picked symbol as its own subscription has it. */
   constructor(private readonly outside: Outside, readonly book: Book, readonly tape: Book, private list: Watchlist, private intervalMs: number) {}
@@ -110,7 +109,7 @@ export class Session {
 
   /** How the frames of this connection are written. */
   get written(): Encoding | '' {
-    return !this.online ? '' : this.decoder ? 'binary' : 'json';
+    return !this.online ? '' : this.#decoder ? 'binary' : 'json';
   }
 
   get watchlist(): Watchlist {
@@ -119,14 +118,14 @@ export class Session {
 
   /** Older than this, a price is not live. */
   get staleMs(): number {
-    return this.limits?.stale_ms ?? STALE_MS;
+    return this.#limits?.stale_ms ?? STALE_MS;
   }
 
   /** Whether the tape has all that there is of the symbol: its history, and what followed. Offline, nothing more comes. */
   isWhole(symbol: string): boolean {
     const row = this.tape.rows.get(symbol);
     if (!row || !this.online) return !this.online;
-    return this.followed === symbol && row.awaiting === undefined && row.seq >= row.knownTo;
+    return this.#followed === symbol && row.awaiting === undefined && row.seq >= row.knownTo;
   }
 
   /** The record that is shown of the picked symbol, beside its tape: the tape's own, as soon as that is whole. */
@@ -138,48 +137,48 @@ export class Session {
   // === The connection
 
   connect(): void {
-    this.cancelRetry?.();
-    this.cancelRetry = undefined;
-    this.show(this.book.epoch ? 'reconnecting' : 'connecting');
+    this.#cancelRetry?.();
+    this.#cancelRetry = undefined;
+    this.#show(this.book.epoch ? 'reconnecting' : 'connecting');
     this.retryMs = 0;
-    this.openedMs = 0;
-    this.heardMs = this.tickedMs = this.outside.nowMs();
-    this.pings.clear();
-    this.askTapeAnew();
-    this.decoder = this.acks = undefined;
-    const mine: Link = this.link = this.outside.open(this.encoding, this.readRate, {
-      frame: frame => { if (mine === this.link) this.frame(frame); },
-      closed: (code, reason) => { if (mine === this.link) this.closed(code, reason); },
+    this.#openedMs = 0;
+    this.#heardMs = this.#tickedMs = this.outside.nowMs();
+    this.#pings.clear();
+    this.#askTapeAnew();
+    this.#decoder = this.#acks = undefined;
+    const mine: Link = this.#link = this.outside.open(this.encoding, this.readRate, {
+      frame: frame => { if (mine === this.#link) this.#frame(frame); },
+      closed: (code, reason) => { if (mine === this.#link) this.#closed(code, reason); },
     });
   }
 
   /** By a person, after the page had given up. */
   connectAgain(): void {
-    this.failures = 0;
+    this.#failures = 0;
     this.connect();
   }
 
   /** Reads at most so many bytes a second from now on; a link that cannot do so is replaced by one that can, and resumed. */
   setReadRate(rate: number): void {
     this.readRate = rate;
-    if (!this.link) return;
-    if (this.link.throttles) this.link.rate = rate;
-    else if (rate !== Infinity) this.reopen();
+    if (!this.#link) return;
+    if (this.#link.throttles) this.#link.rate = rate;
+    else if (rate !== Infinity) this.#reopen();
   }
 
   /** Once a second: asks for the server's time, and looks whether anything is heard. */
   tick(): void {
-    const nowMs = this.outside.nowMs(), sleptMs = nowMs - this.tickedMs;
-    this.tickedMs = nowMs;
-    if (this.isCatchingUp && nowMs >= this.caughtUpMs) this.caughtUp();
-    if (!this.link) return;
+    const nowMs = this.outside.nowMs(), sleptMs = nowMs - this.#tickedMs;
+    this.#tickedMs = nowMs;
+    if (this.isCatchingUp && nowMs >= this.#caughtUpMs) this.#caughtUp();
+    if (!this.#link) return;
     if (sleptMs > SLEPT_MS) this.woke();
-    const quietMs = nowMs - this.heardMs;
+    const quietMs = nowMs - this.#heardMs;
     if (this.online) {
-      if (quietMs > 3 * this.heartbeatMs) this.lost(quietMs);
-      else this.ping();
+      if (quietMs > 3 * this.#heartbeatMs) this.#lost(quietMs);
+      else this.#ping();
     } else if (quietMs > CONNECT_MS) {
-      this.lost(quietMs);
+      this.#lost(quietMs);
     }
   }
 
@@ -187,56 +186,56 @@ export class Session {
   woke(): void {
     if (!this.online) return;
     const nowMs = this.outside.nowMs();
-    this.heardMs = Math.max(this.heardMs, nowMs - 2 * this.heartbeatMs);
-    this.wakingPing = this.ping();
+    this.#heardMs = Math.max(this.#heardMs, nowMs - 2 * this.#heartbeatMs);
+    this.#wakingPing = this.#ping();
     this.isCatchingUp = this.book.isBacklog = this.tape.isBacklog = true;
-    this.caughtUpMs = nowMs + WAKING_MS;
+    this.#caughtUpMs = nowMs + WAKING_MS;
   }
 
   /** All that was on its way has been heard, or is lost with its connection. */
-  private heardBacklog(): void {
-    this.wakingPing = undefined;
+  #heardBacklog(): void {
+    this.#wakingPing = undefined;
     this.book.isBacklog = this.tape.isBacklog = false;
-    this.caughtUpMs = Math.min(this.caughtUpMs, this.outside.nowMs() + CAUGHT_UP_MS);
+    this.#caughtUpMs = Math.min(this.#caughtUpMs, this.outside.nowMs() + CAUGHT_UP_MS);
   }
 
-  private caughtUp(): void {
-    this.heardBacklog();
+  #caughtUp(): void {
+    this.#heardBacklog();
     this.isCatchingUp = false;
     for (const { rows } of [this.book, this.tape]) for (const row of rows.values()) row.isBacklog = false;
     this.outside.changed();
   }
 
-  private reopen(): void {
-    const old = this.link;
-    this.link = undefined;
+  #reopen(): void {
+    const old = this.#link;
+    this.#link = undefined;
     old?.close();
     this.connect();
   }
 
-  private lost(quietMs: number): void {
-    this.link?.close();
-    this.closed(1006, `nothing was heard for ${Math.round(quietMs / 1000)} s`);
+  #lost(quietMs: number): void {
+    this.#link?.close();
+    this.#closed(1006, `nothing was heard for ${Math.round(quietMs / 1000)} s`);
   }
 
-  private closed(code: number, reason: string): void {
-    this.link = undefined;
-    this.acks?.end();
+  #closed(code: number, reason: string): void {
+    this.#link = undefined;
+    this.#acks?.end();
     const why = `${reason || 'the connection ended'} (${code})`;
     if (!comesBack(code)) {
       this.notice = `Not coming back: ${why}`;
-      this.show('ended');
+      this.#show('ended');
       return;
     }
-    if (this.openedMs && this.outside.nowMs() - this.openedMs > SETTLED_MS) this.failures = 0;
-    this.retryMs = pauseMs(this.failures++, this.outside.chance(), this.toldRetryMs);
-    this.toldRetryMs = undefined;
+    if (this.#openedMs && this.outside.nowMs() - this.#openedMs > SETTLED_MS) this.#failures = 0;
+    this.retryMs = pauseMs(this.#failures++, this.outside.chance(), this.#toldRetryMs);
+    this.#toldRetryMs = undefined;
     this.notice = `Prices below are old: ${why}`;
-    this.show('reconnecting');
-    this.cancelRetry = this.outside.later(this.retryMs, () => this.connect());
+    this.#show('reconnecting');
+    this.#cancelRetry = this.outside.later(this.retryMs, () => this.connect());
   }
 
-  private show(state: ConnectionState): void {
+  #show(state: ConnectionState): void {
     this.state = state;
     if (!this.online) this.tripMs = undefined;
     this.pace = 'live';
@@ -253,18 +252,18 @@ export class Session {
     const goneGlobs = had.globs.filter(glob => !globs.includes(glob));
     const gone = [...this.book.rows.keys()].filter(symbol => !list.has(symbol));
     const goneNames = had.names.filter(name => !list.has(name) && !this.book.rows.has(name));
-    for (const symbol of gone) this.forget(symbol);
-    this.unwanted.clear();
+    for (const symbol of gone) this.#forget(symbol);
+    this.#unwanted.clear();
     // There may be room now.
-    if (this.refused) this.leave();
-    if (this.limits) {
+    if (this.#refused) this.#leave();
+    if (this.#limits) {
       const byName = gone.filter(symbol => !goneGlobs.some(glob => matches(glob, symbol)));
       const away = [...goneGlobs, ...[...byName, ...goneNames].map(spelled)];
-      for (const symbols of this.batches(away)) this.send({ op: 'unsubscribe', symbols });
+      for (const symbols of this.#batches(away)) this.#send({ op: 'unsubscribe', symbols });
       // The end of a glob is the end of all that it matched, also of what the list still has; and what is no longer left out
       // comes with its glob.
       const all = goneGlobs.length > 0 || before.entries.some(entry => isLeftOut(entry) && !list.entries.includes(entry));
-      this.subscribe({
+      this.#subscribe({
         names: names.filter(name => all || !had.names.includes(name) && !had.globs.some(glob => matches(glob, name))),
         globs: globs.filter(glob => all || !had.globs.includes(glob)),
       });
@@ -274,72 +273,72 @@ export class Session {
 
   setInterval(intervalMs: number): void {
     this.intervalMs = intervalMs;
-    this.setRate([...this.fast], intervalMs);
-    if (this.followed) this.send({ op: 'set', symbols: [spelled(this.followed)], as: TAPE, interval_ms: intervalMs });
+    this.#setRate([...this.#fast], intervalMs);
+    if (this.#followed) this.#send({ op: 'set', symbols: [spelled(this.#followed)], as: TAPE, interval_ms: intervalMs });
   }
 
   /** The rows that are on screen now. */
   setSeen(symbols: ReadonlySet<string>): void {
-    this.seen = symbols;
-    if (!this.limits || !this.online) return;
-    const slower = [...this.fast].filter(symbol => !symbols.has(symbol) && this.book.rows.has(symbol));
-    const faster = [...symbols].filter(symbol => !this.fast.has(symbol) && this.book.rows.has(symbol));
-    this.fast = new Set([...symbols].filter(symbol => this.book.rows.has(symbol)));
-    this.setRate(slower, this.restIntervalMs());
-    this.setRate(faster, this.intervalMs);
+    this.#seen = symbols;
+    if (!this.#limits || !this.online) return;
+    const slower = [...this.#fast].filter(symbol => !symbols.has(symbol) && this.book.rows.has(symbol));
+    const faster = [...symbols].filter(symbol => !this.#fast.has(symbol) && this.book.rows.has(symbol));
+    this.#fast = new Set([...symbols].filter(symbol => this.book.rows.has(symbol)));
+    this.#setRate(slower, this.#restIntervalMs());
+    this.#setRate(faster, this.intervalMs);
   }
 
   /** The symbol whose trades are to come, beginning with what the server's ring still has of it. */
   pick(symbol: string): void {
-    this.leave();
-    this.picked = symbol;
-    this.follow();
+    this.#leave();
+    this.#picked = symbol;
+    this.#follow();
   }
 
-  private follow(): void {
-    const shown = this.book.rows.get(this.picked);
-    if (!shown || !this.limits || !this.online || this.followed === this.picked) return;
-    this.followed = this.picked;
+  #follow(): void {
+    const shown = this.book.rows.get(this.#picked);
+    if (!shown || !this.#limits || !this.online || this.#followed === this.#picked) return;
+    this.#followed = this.#picked;
     const held = this.tape.rows.get(shown.symbol), row = held ?? this.tape.goOn(shown);
-    const id = ++this.nextId;
+    const id = ++this.#nextId;
     // Quotes are merged between trades; where there are no trades, the chart is made of them.
     const mode = row.seq && row.fields.last === undefined ? 'every' : 'trades';
     const command: Command = { op: 'subscribe', id, symbols: [spelled(row.symbol)], as: TAPE, mode, interval_ms: this.intervalMs, numbers: 'string' };
     // An eighth of the ring is left to what comes before the server reads this. A slow page asks for no history.
-    const history = held || this.readRate !== Infinity ? 0 : Math.floor(this.limits.ring_ticks * 7 / 8);
+    const history = held || this.readRate !== Infinity ? 0 : Math.floor(this.#limits.ring_ticks * 7 / 8);
     const last = Math.max(0, row.seq - history);
     const same = row.epoch === this.book.epoch;
     if (row.seq) command.resume = { epoch: row.epoch, last: { [row.symbol]: same ? last : row.seq } };
-    this.asked.set(id, { symbol: row.symbol, last: row.seq && same ? last : undefined });
+    this.#asked.set(id, { symbol: row.symbol, last: row.seq && same ? last : undefined });
     this.tape.await(row, id);
-    this.send(command);
+    this.#send(command);
   }
 
-  private leave(): void {
-    if (this.followed) this.send({ op: 'unsubscribe', symbols: [spelled(this.followed)], as: TAPE });
+  #leave(): void {
+    if (this.#followed) this.#send({ op: 'unsubscribe', symbols: [spelled(this.#followed)], as: TAPE });
     this.tape.rows.clear();
-    this.askTapeAnew();
+    this.#askTapeAnew();
   }
 
   /** The tape is to be asked for again, and goes on where it is. */
-  private askTapeAnew(): void {
+  #askTapeAnew(): void {
     for (const row of this.tape.rows.values()) row.awaiting = undefined;
-    this.asked.clear();
-    this.followed = '';
-    this.refused = false;
+    this.#asked.clear();
+    this.#followed = '';
+    this.#refused = false;
   }
 
-  private restIntervalMs(): number {
-    return Math.max(this.intervalMs, Math.min(REST_INTERVAL_MS, this.limits?.interval_ms ?? REST_INTERVAL_MS));
+  #restIntervalMs(): number {
+    return Math.max(this.intervalMs, Math.min(REST_INTERVAL_MS, this.#limits?.interval_ms ?? REST_INTERVAL_MS));
   }
 
-  private setRate(symbols: string[], interval_ms: number): void {
-    for (const batch of this.batches(symbols.map(spelled))) this.send({ op: 'set', symbols: batch, interval_ms });
+  #setRate(symbols: string[], interval_ms: number): void {
+    for (const batch of this.#batches(symbols.map(spelled))) this.#send({ op: 'set', symbols: batch, interval_ms });
   }
 
   /** `from`: the epoch of what is held. */
-  private subscribe({ names, globs }: { names: string[]; globs: string[] }, from = this.book.epoch): void {
-    const limits = this.limits;
+  #subscribe({ names, globs }: { names: string[]; globs: string[] }, from = this.book.epoch): void {
+    const limits = this.#limits;
     if (!limits || (!names.length && !globs.length)) return;
     // One is the tape's.
     const most = limits.subscriptions - 1;
@@ -348,25 +347,25 @@ export class Session {
       names = names.slice(0, most);
     }
     const held = [...this.book.rows.values()].filter(row => row.seq && row.epoch === from);
-    for (const entries of [...this.batches(names.map(entryOf)), ...this.batches(globs.map(entryOfGlob))]) {
-      const command: Command = { op: 'subscribe', symbols: entries.map(sent), mode: 'latest', interval_ms: this.restIntervalMs(), numbers: 'string' };
+    for (const entries of [...this.#batches(names.map(entryOf)), ...this.#batches(globs.map(entryOfGlob))]) {
+      const command: Command = { op: 'subscribe', symbols: entries.map(sent), mode: 'latest', interval_ms: this.#restIntervalMs(), numbers: 'string' };
       // What finds no room here begins with a snapshot.
       let room = limits.message_bytes - FRAMING_BYTES - utf8Bytes(JSON.stringify(command));
       const named = new Watchlist(entries);
       const last = held.filter(row => named.has(row.symbol) && (room -= utf8Bytes(row.symbol) + 24) > 0);
       if (last.length) command.resume = { epoch: from, last: Object.fromEntries(last.map(row => [row.symbol, row.seq])) };
-      this.send(command);
+      this.#send(command);
     }
     const out = this.list.entries.filter(isLeftOut).map(entry => entry.slice(1));
-    if (globs.length) for (const symbols of this.batches(out.filter(name => !isGlob(name)))) this.send({ op: 'unsubscribe', symbols });
-    this.fast.clear();
-    this.follow();
-    this.send({ op: 'list' });
+    if (globs.length) for (const symbols of this.#batches(out.filter(name => !isGlob(name)))) this.#send({ op: 'unsubscribe', symbols });
+    this.#fast.clear();
+    this.#follow();
+    this.#send({ op: 'list' });
   }
 
   /** In as many commands as the limit on a message makes necessary. */
-  private *batches(symbols: string[]): Generator<string[]> {
-    const room = (this.limits?.message_bytes ?? Infinity) - FRAMING_BYTES;
+  *#batches(symbols: string[]): Generator<string[]> {
+    const room = (this.#limits?.message_bytes ?? Infinity) - FRAMING_BYTES;
     let batch: string[] = [], left = room;
     for (const symbol of symbols) {
       // Twice: it may stand in `resume` too.
@@ -382,151 +381,150 @@ export class Session {
     if (batch.length) yield batch;
   }
 
-  private send(command: Command): void {
-    this.link?.send(JSON.stringify({ ...command, id: command.id ?? ++this.nextId }));
+  #send(command: Command): void {
+    this.#link?.send(JSON.stringify({ ...command, id: command.id ?? ++this.#nextId }));
   }
 
-  private ping(): number | undefined {
+  #ping(): number | undefined {
     // Those that are on their way come, however late: a slow path is what they are to tell of.
-    if (this.pings.size >= PINGS_MAX) return undefined;
-    const id = ++this.nextId;
-    this.pings.set(id, this.outside.nowMs());
-    this.send({ op: 'ping', id });
+    if (this.#pings.size >= PINGS_MAX) return undefined;
+    const id = ++this.#nextId;
+    this.#pings.set(id, this.outside.nowMs());
+    this.#send({ op: 'ping', id });
     return id;
   }
 
-  private forget(symbol: string): void {
+  #forget(symbol: string): void {
     this.book.forget(symbol);
-    this.fast.delete(symbol);
-    if (this.tape.rows.has(symbol)) this.leave();
+    this.#fast.delete(symbol);
+    if (this.tape.rows.has(symbol)) this.#leave();
   }
 
   // === What is told
 
-  private frame(frame: Frame): void {
-    this.heardMs = this.outside.nowMs();
-    this.frames++;
+  #frame(frame: Frame): void {
+    this.#heardMs = this.outside.nowMs();
     this.bytes += typeof frame === 'string' ? utf8Bytes(frame) : frame.length;
-    const messages = typeof frame === 'string' ? JSON.parse(frame) as Message[] : this.decoded(frame);
+    const messages = typeof frame === 'string' ? JSON.parse(frame) as Message[] : this.#decoded(frame);
     if (!messages) return;
-    for (const message of messages) this.message(message);
-    if (typeof frame !== 'string' || messages.some(isData)) this.acks?.handled();
-    if (this.unwanted.size) {
-      for (const symbols of this.batches([...this.unwanted].map(spelled))) this.send({ op: 'unsubscribe', symbols });
-      this.unwanted.clear();
+    for (const message of messages) this.#message(message);
+    if (typeof frame !== 'string' || messages.some(isData)) this.#acks?.handled();
+    if (this.#unwanted.size) {
+      for (const symbols of this.#batches([...this.#unwanted].map(spelled))) this.#send({ op: 'unsubscribe', symbols });
+      this.#unwanted.clear();
     }
-    this.follow();
+    this.#follow();
     this.outside.changed();
   }
 
   /** The messages of a binary frame; none when it cannot be read, which ends the connection. The next one is JSON. */
-  private decoded(frame: Uint8Array): Message[] | undefined {
+  #decoded(frame: Uint8Array): Message[] | undefined {
     try {
-      if (!this.decoder) throw new BinaryFault('an unannounced binary frame', 0);
-      return this.decoder.decode(frame);
+      if (!this.#decoder) throw new BinaryFault('an unannounced binary frame', 0);
+      return this.#decoder.decode(frame);
     } catch (fault) {
       if (!(fault instanceof BinaryFault)) throw fault;
       this.encoding = 'json';
-      this.link?.close();
-      this.closed(UNREADABLE, fault.message);
+      this.#link?.close();
+      this.#closed(UNREADABLE, fault.message);
       return undefined;
     }
   }
 
-  private message(message: Message): void {
+  #message(message: Message): void {
     switch (message.type) {
       case 'snapshot':
-      case 'update': this.bookOf(message)?.data(message); break;
-      case 'gap': this.bookOf(message)?.gap(message); break;
-      case 'welcome': this.welcome(message); break;
+      case 'update': this.#bookOf(message)?.data(message); break;
+      case 'gap': this.#bookOf(message)?.gap(message); break;
+      case 'welcome': this.#welcome(message); break;
       case 'subscribed':
-        this.decoder?.learn(message.fields ?? []);
-        this.subscribed(message.id, message.results);
+        this.#decoder?.learn(message.fields ?? []);
+        this.#subscribed(message.id, message.results);
         break;
       case 'unsubscribed':
-      case 'set': this.complain(message.results); break;
+      case 'set': this.#complain(message.results); break;
       case 'status':
         if (message.pace) this.pace = message.pace;
-        if (message.symbol !== undefined && message.state) this.bookOf({ ...message, symbol: message.symbol })?.status(message.symbol, message.state);
+        if (message.symbol !== undefined && message.state) this.#bookOf({ ...message, symbol: message.symbol })?.status(message.symbol, message.state);
         break;
       case 'heartbeat':
         this.dirty = message.dirty;
         this.oldestMs = message.oldest_ms;
         break;
-      case 'pong': this.pong(message.id, message.ts / 1000); break;
-      case 'list': this.listed(message.subscriptions); break;
+      case 'pong': this.#pong(message.id, message.ts / 1000); break;
+      case 'list': this.#listed(message.subscriptions); break;
       case 'error':
         this.notice = `${message.code}: ${message.message}`;
         // It was not read, and it is not said which one it was.
         if (message.code === 'rate_limited') {
-          this.pings.clear();
-          this.outside.later(1_000, () => this.askAgain());
+          this.#pings.clear();
+          this.outside.later(1_000, () => this.#askAgain());
         }
         break;
       case 'drain':
-        this.toldRetryMs = message.retry_ms;
-        this.show('draining');
+        this.#toldRetryMs = message.retry_ms;
+        this.#show('draining');
         break;
     }
   }
 
-  private welcome(message: Extract<Message, { type: 'welcome' }>): void {
+  #welcome(message: Extract<Message, { type: 'welcome' }>): void {
     const from = this.book.epoch;
     this.book.epoch = this.tape.epoch = message.epoch;
-    this.limits = message.limits;
-    if (message.origin !== undefined) this.decoder = new Decoder(message.origin);
+    this.#limits = message.limits;
+    if (message.origin !== undefined) this.#decoder = new Decoder(message.origin);
     // Others would answer that they do not know the word.
-    if (message.limits.target_delay_ms !== undefined) this.acks = new Acks(this.outside, seen => this.link?.send(JSON.stringify({ op: 'ack', seen })));
-    this.heartbeatMs = message.heartbeat_ms;
-    this.openedMs = this.outside.nowMs();
+    if (message.limits.target_delay_ms !== undefined) this.#acks = new Acks(this.outside, seen => this.#link?.send(JSON.stringify({ op: 'ack', seen })));
+    this.#heartbeatMs = message.heartbeat_ms;
+    this.#openedMs = this.outside.nowMs();
     this.notice = '';
-    this.heardBacklog();
-    this.askedByName.clear();
-    this.show('connected');
-    this.subscribe(this.list.targets(), from || message.epoch);
-    this.ping();
+    this.#heardBacklog();
+    this.#askedByName.clear();
+    this.#show('connected');
+    this.#subscribe(this.list.targets(), from || message.epoch);
+    this.#ping();
   }
 
-  private askAgain(): void {
+  #askAgain(): void {
     if (!this.online) return;
-    this.askTapeAnew();
-    this.subscribe(this.list.targets());
+    this.#askTapeAnew();
+    this.#subscribe(this.list.targets());
   }
 
   /** Whose a message is; no one's when it was on its way as its subscription ended. */
-  private bookOf({ symbol, as }: { symbol: string; as?: string | undefined }): Book | undefined {
-    if (as !== undefined) return as === TAPE && symbol === this.followed ? this.tape : undefined;
-    return this.wanted(symbol) ? this.book : undefined;
+  #bookOf({ symbol, as }: { symbol: string; as?: string | undefined }): Book | undefined {
+    if (as !== undefined) return as === TAPE && symbol === this.#followed ? this.tape : undefined;
+    return this.#wanted(symbol) ? this.book : undefined;
   }
 
-  private wanted(symbol: string): boolean {
+  #wanted(symbol: string): boolean {
     if (this.book.rows.has(symbol) || this.list.has(symbol)) return true;
-    this.unwanted.add(symbol);
+    this.#unwanted.add(symbol);
     return false;
   }
 
-  private subscribed(id: number | undefined, results: Result[]): void {
-    this.complain(results);
+  #subscribed(id: number | undefined, results: Result[]): void {
+    this.#complain(results);
     if (id !== undefined && results.some(({ as }) => as === TAPE)) {
-      this.answered(id, results[0]?.status);
+      this.#answered(id, results[0]?.status);
       return;
     }
     for (const { symbol, status, known, matched } of results) if (status === 'pending' && matched === undefined && this.list.names.has(symbol)) this.book.pending(symbol, known !== false);
     const ours = this.list.targets().globs;
     const globs = results.filter(({ symbol, code }) => code === 'too_many_subscriptions' && ours.includes(symbol)).map(({ symbol }) => symbol);
-    if (globs.length) void this.fallBack(globs);
+    if (globs.length) void this.#fallBack(globs);
   }
 
-  private answered(id: number, status: Result['status'] | undefined): void {
-    const asked = this.asked.get(id), row = asked && this.tape.rows.get(asked.symbol);
-    this.asked.delete(id);
+  #answered(id: number, status: Result['status'] | undefined): void {
+    const asked = this.#asked.get(id), row = asked && this.tape.rows.get(asked.symbol);
+    this.#asked.delete(id);
     if (!asked || !row) return;
     // Without a tape, the row of the watchlist is what is shown.
-    if (status === 'error') this.refused = true;
+    if (status === 'error') this.#refused = true;
     else this.tape.answered(row, id, status === 'resumed' || status === 'gap' ? asked.last : undefined);
   }
 
-  private complain(results: Result[]): void {
+  #complain(results: Result[]): void {
     const faults = results.filter(({ status, code }) => status === 'error' && code !== 'not_subscribed');
     const lines = faults.slice(0, 3).map(({ symbol, as, message }) => `${as === TAPE ? 'Times and sales of ' : ''}${legible(symbol)}: ${message ?? ''}`);
     if (faults.length > 3) lines.push(`and ${faults.length - 3} more`);
@@ -534,11 +532,11 @@ export class Session {
   }
 
   /** A glob that matches too much: the first symbols of it, by name. */
-  private async fallBack(globs: string[]): Promise<void> {
-    const mine = this.link;
+  async #fallBack(globs: string[]): Promise<void> {
+    const mine = this.#link;
     try {
       const some = (await this.outside.symbols()).filter(symbol => globs.some(glob => matches(glob, symbol))).sort().slice(0, FALLBACK_SYMBOLS);
-      if (mine !== this.link) return;
+      if (mine !== this.#link) return;
       this.notice += `\nThe first ${some.length} of them are shown: search for others to add them`;
       const list = new Watchlist([...new Set([...this.list.entries.filter(entry => !globs.includes(sent(entry))), ...some.map(entryOf)])]);
       this.setList(list);
@@ -550,25 +548,25 @@ export class Session {
   }
 
   /** The states of all rows. One that is not there is no longer served, and goes. */
-  private listed(subscriptions: { symbol: string; as?: string; state: State }[]): void {
+  #listed(subscriptions: { symbol: string; as?: string; state: State }[]): void {
     const held = new Set<string>();
     for (const subscription of subscriptions) {
-      const { symbol, state } = subscription, book = this.bookOf(subscription);
+      const { symbol, state } = subscription, book = this.#bookOf(subscription);
       book?.status(symbol, state);
       if (book === this.book) held.add(symbol);
     }
-    for (const symbol of [...this.book.rows.keys()]) if (!held.has(symbol)) this.forget(symbol);
-    this.setSeen(this.seen);
-    const names = [...this.list.names.keys()].filter(name => !held.has(name) && this.list.isInGlob(name) && !this.askedByName.has(name));
-    for (const name of names) this.askedByName.add(name);
-    this.subscribe({ names, globs: [] });
+    for (const symbol of [...this.book.rows.keys()]) if (!held.has(symbol)) this.#forget(symbol);
+    this.setSeen(this.#seen);
+    const names = [...this.list.names.keys()].filter(name => !held.has(name) && this.list.isInGlob(name) && !this.#askedByName.has(name));
+    for (const name of names) this.#askedByName.add(name);
+    this.#subscribe({ names, globs: [] });
   }
 
-  private pong(id: number, serverMs: number): void {
-    const sentMs = this.pings.get(id), nowMs = this.outside.nowMs();
+  #pong(id: number, serverMs: number): void {
+    const sentMs = this.#pings.get(id), nowMs = this.outside.nowMs();
     if (sentMs === undefined) return;
-    this.pings.delete(id);
-    if (id === this.wakingPing) this.heardBacklog();
+    this.#pings.delete(id);
+    if (id === this.#wakingPing) this.#heardBacklog();
     this.tripMs = nowMs - sentMs;
     this.clock.pong(sentMs, nowMs, serverMs);
   }

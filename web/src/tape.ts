@@ -16,42 +16,42 @@ interface Line { element: HTMLElement; cells: Cell[] }
 interface Cell { was: Label; now: Label }
 
 export class Tape {
-  private readonly lines: Line[] = [];
-  private painted: Sales | undefined;
-  private version = '';
-  private readonly told: Label;
+  readonly #lines: Line[] = [];
+  #painted: Sales | undefined;
+  #version = '';
+  readonly #told: Label;
 
   constructor(private readonly table: HTMLElement, private readonly body: HTMLElement, told: HTMLElement) {
-    this.told = new Label(told);
+    this.#told = new Label(told);
   }
 
   paint(sales: Sales, row: Row): void {
     // More decimal places concern all lines.
     const version = [sales.version, row.pricePlaces, row.sizePlaces].join();
-    if (this.painted === sales && this.version === version) return;
-    this.painted = sales;
-    this.version = version;
+    if (this.#painted === sales && this.#version === version) return;
+    this.#painted = sales;
+    this.#version = version;
     const { from, to, ticks, merged, lost } = sales;
-    this.told.put(to ? `seq ${count(from)} to ${count(to)}: ${count(ticks)} ticks, ${count(merged)} merged, ${count(lost)} lost` : '');
+    this.#told.put(to ? `seq ${count(from)} to ${count(to)}: ${count(ticks)} ticks, ${count(merged)} merged, ${count(lost)} lost` : '');
     const newest = sales.lines.slice(-LINES).reverse();
     newest.forEach((line, at) => {
-      const shown = this.lines[at] ?? this.build();
+      const shown = this.#lines[at] ?? this.#build();
       if (line.kind === 'sale') paintSale(shown, line, row);
       else paintLoss(shown, line);
       shown.element.hidden = false;
     });
-    for (const line of this.lines.slice(newest.length)) line.element.hidden = true;
+    for (const line of this.#lines.slice(newest.length)) line.element.hidden = true;
     // Where no trade has a name, there is no column for them.
     mark(this.table, newest.some(line => line.kind === 'sale' && line.id) ? 'named' : '');
   }
 
-  private build(): Line {
+  #build(): Line {
     const element = make('tr'), boxes = Array.from({ length: CELLS }, () => make('td'));
     const cells = boxes.map(box => ({ was: new Label(box.appendChild(make('s'))), now: new Label(box) }));
     element.append(...boxes);
     this.body.append(element);
     const line = { element, cells };
-    this.lines.push(line);
+    this.#lines.push(line);
     return line;
   }
 }

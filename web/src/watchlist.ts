@@ -93,19 +93,19 @@ export class Watchlist {
   readonly entries: readonly string[];
   /** Names, and their places. */
   readonly names = new Map<string, number>();
-  private readonly globs: [string, number][] = [];
-  private readonly outNames = new Set<string>();
-  private readonly outGlobs: string[] = [];
+  readonly #globs: [string, number][] = [];
+  readonly #outNames = new Set<string>();
+  readonly #outGlobs: string[] = [];
 
   constructor(entries: readonly string[]) {
     this.entries = entries;
     entries.forEach((entry, place) => {
       if (isLeftOut(entry)) {
         const out = entry.slice(1);
-        if (isGlob(out)) this.outGlobs.push(out);
-        else this.outNames.add(out.replaceAll('\\*', '*'));
+        if (isGlob(out)) this.#outGlobs.push(out);
+        else this.#outNames.add(out.replaceAll('\\*', '*'));
       } else if (isGlob(entry)) {
-        this.globs.push([sent(entry), place]);
+        this.#globs.push([sent(entry), place]);
       } else {
         this.names.set(symbolOf(entry), place);
       }
@@ -116,8 +116,8 @@ export class Watchlist {
   place(symbol: string): number | undefined {
     const named = this.names.get(symbol);
     if (named !== undefined) return named;
-    if (this.outNames.has(symbol) || this.outGlobs.some(glob => matches(glob, symbol))) return undefined;
-    return this.globs.find(([glob]) => matches(glob, symbol))?.[1];
+    if (this.#outNames.has(symbol) || this.#outGlobs.some(glob => matches(glob, symbol))) return undefined;
+    return this.#globs.find(([glob]) => matches(glob, symbol))?.[1];
   }
 
   has(symbol: string): boolean {
@@ -126,11 +126,11 @@ export class Watchlist {
 
   /** What is asked of the server: symbols, and globs as it reads them. A name that a glob matches is left to the glob: asked for again, it would begin anew. */
   targets(): { names: string[]; globs: string[] } {
-    return { names: [...this.names.keys()].filter(name => !this.isInGlob(name)), globs: this.globs.map(([glob]) => glob) };
+    return { names: [...this.names.keys()].filter(name => !this.isInGlob(name)), globs: this.#globs.map(([glob]) => glob) };
   }
 
   isInGlob(name: string): boolean {
-    return this.globs.some(([glob]) => matches(glob, name));
+    return this.#globs.some(([glob]) => matches(glob, name));
   }
 
   with(entry: string): Watchlist {
