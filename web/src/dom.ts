@@ -31,10 +31,15 @@ export function mark(element: Element, className: string): void {
   if (element.className !== className) element.className = className;
 }
 
+/** `4.2`, and from 10 on `42`, also where it only rounds up to 10. */
+export const short = (value: number): string => value.toFixed(value < 9.95 ? 1 : 0);
+
+/** What rounds up to 1,000 ms is 1.0 s, and so on: a number of a unit is smaller than the next unit. */
 export function duration(ms: number): string {
-  if (ms < 1_000) return `${Math.round(ms)} ms`;
-  if (ms < 60_000) return `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;
-  return ms < 6_000_000 ? `${Math.floor(ms / 60_000)} min` : `${Math.floor(ms / 3_600_000)} h`;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  const seconds = Math.round(ms / 1_000);
+  if (seconds < 60) return `${short(ms / 1_000)} s`;
+  return seconds < 6_000 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3_600)} h`;
 }
 
 /** A time of day, `14:34:51` up to character 19, with `.108` behind it up to 23. The page has one clock: UTC. */

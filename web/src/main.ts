@@ -5,7 +5,7 @@ import { Book, placesOf, priceOf, type Row } from './book';
 import { Chart } from './chart';
 import { LocalClock } from './clock';
 import { grouped, written } from './decimal';
-import { ARROWS, byId, duration, Label, make, mark, utc } from './dom';
+import { ARROWS, byId, duration, Label, make, mark, short, utc } from './dom';
 import { ageText, changeText, COLUMNS, Grid, kindText, mainPriceText, priceText, sizeText, spreadText } from './grid';
 import { canThrottle, openLink } from './link';
 import { lookOf } from './look';
@@ -415,7 +415,7 @@ setInterval(() => {
   put('updates', Number.isNaN(messages) ? '–' : grouped(messages.toFixed()));
   put('bytes', Number.isNaN(bytes) ? '–' : `${(bytes / 1_000).toFixed(1)} kB/s`);
   byId('bytes').title = session.written && `tickcast.v1.${session.written}`;
-  put('trip', session.tripMs === undefined ? '–' : `${session.tripMs.toFixed(session.tripMs < 10 ? 1 : 0)} ms`);
+  put('trip', session.tripMs === undefined ? '–' : `${short(session.tripMs)} ms`);
   put('merged', grouped(String(book.merged + trades.merged)));
   put('gaps', grouped(String(book.gaps + trades.gaps)));
   grid.paintTrends();

@@ -5,6 +5,7 @@ import { Bars, BARS_MAX } from '../src/bars';
 import { Book, priceOf, type Row } from '../src/book';
 import { LocalClock, ServerClock } from '../src/clock';
 import { between, changeHundredths, compare, grouped, padded, percent, places, scaled, spread, unscaled, written } from '../src/decimal';
+import { duration, short } from '../src/dom';
 import { freshness, type Look, lookOf } from '../src/look';
 import type { State } from '../src/messages';
 import { comesBack, pauseMs } from '../src/retry';
@@ -63,6 +64,26 @@ test('formats', () => {
   assert.deepEqual([['101.5', '100'], ['99.995', '100'], ['99.9951', '100'], ['1', '0'], ['100', '100'], ['-1', '-2']].map(([last, open]) => changeHundredths(last as string, open as string)),
     [150, -1, 0, undefined, 0, 5000]);
   assert.deepEqual([150, -2, 0, -1234].map(percent), ['+1.50', '-0.02', '0.00', '-12.34']);
+});
+
+test('what rounds up to the next unit is written in it', () => {
+  const S = 1_000, MIN = 60 * S, H = 60 * MIN;
+  const cases: [number, string][] = [
+    [0, '0 ms'], [999.4, '999 ms'], [999.6, '1.0 s'], [999.5, '1.0 s'], [9.949 * S, '9.9 s'], [9.96 * S, '10 s'], [59.4 * S, '59 s'], [59.6 * S, '1 min'],
+    [59 * MIN + 59.4 * S, '59 min'], [59 * MIN + 59.7 * S, '60 min'], [99 * MIN + 59.4 * S, '99 min'], [99 * MIN + 59.7 * S, '1 h'], [24 * H - 0.4 * S, '24 h'],
+  ];
+  for (const [ms, text] of cases) assert.equal(duration(ms), text, `${ms} ms`);
+  assert.deepEqual([0, 9.94, 9.96, 99.6].map(short), ['0.0', '9.9', '10', '100']);
+  // A number of a unit is smaller than the next unit is, and longer times are never shorter ones.
+  const units: Record<string, number> = { ms: 1, s: S, min: MIN, h: H };
+  let before = 0;
+  for (let ms = 1; ms < 200 * H; ms *= 1.0001) {
+    const [number = '', unit = ''] = duration(ms).split(' '), most = { ms: 1_000, s: 60, min: 100 }[unit] ?? Infinity;
+    assert.ok(Number(number) < most, `${ms} ms: ${number} ${unit}`);
+    const shown = Number(number) * (units[unit] ?? NaN);
+    assert.ok(shown >= before || before - shown <= 40 * MIN && unit === 'h', `${ms} ms: ${number} ${unit}`);
+    before = shown;
+  }
 });
 
 test('globs match as a plain reading of the rule says, and quickly', () => {
