@@ -26,6 +26,11 @@ export class Acks {
 
   constructor(private readonly outside: AckOutside, private readonly send: (seen: number) => void) {}
 
+  /** Before any frame: from here on the server counts what the page handles, and not what the browser has taken for it. */
+  begin(): void {
+    this.send(0);
+  }
+
   /** One more data frame was handled. */
   handled(): void {
     this.#seen++;

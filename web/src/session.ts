@@ -474,7 +474,10 @@ export class Session {
     this.#limits = message.limits;
     if (message.origin !== undefined) this.#decoder = new Decoder(message.origin);
     // Others would answer that they do not know the word.
-    if (message.limits.target_delay_ms !== undefined) this.#acks = new Acks(this.outside, seen => this.#link?.send(JSON.stringify({ op: 'ack', seen })));
+    if (message.limits.target_delay_ms !== undefined) {
+      this.#acks = new Acks(this.outside, seen => this.#link?.send(JSON.stringify({ op: 'ack', seen })));
+      this.#acks.begin();
+    }
     this.#heartbeatMs = message.heartbeat_ms;
     this.#openedMs = this.outside.nowMs();
     this.notice = '';
