@@ -30,6 +30,16 @@ pub enum CloseReason {
     MemoryBudget,
     /// The client is a web page of an origin that is not allowed.
     Origin,
+    /// The keys that tokens are checked by cannot be had yet.
+    NoKeys,
+    /// The client's token is not valid, or it sent none in time.
+    BadToken,
+    /// The client's token has expired.
+    Expired,
+    /// The client's token, or its user, was revoked.
+    Revoked,
+    /// The token's user has as many sessions as the token allows.
+    TooManyOfUser,
     /// The server or the client's address has as many sessions as the limit allows.
     TooManySessions,
     /// The connection ended without a close frame.
@@ -41,12 +51,14 @@ pub enum CloseReason {
 pub enum Retry {
     /// Connect again, after a pause that grows with each failure.
     ComeBack,
+    /// The same token would end the same way: connect again with a new one.
+    WithNewToken,
     /// The same request would end the same way.
     DoNot,
 }
 
 impl CloseReason {
-    pub const ALL: [CloseReason; 14] = [
+    pub const ALL: [CloseReason; 19] = [
         CloseReason::Normal,
         CloseReason::Drain,
         CloseReason::ProtocolError,
@@ -59,6 +71,11 @@ impl CloseReason {
         CloseReason::Slow,
         CloseReason::MemoryBudget,
         CloseReason::Origin,
+        CloseReason::NoKeys,
+        CloseReason::BadToken,
+        CloseReason::Expired,
+        CloseReason::Revoked,
+        CloseReason::TooManyOfUser,
         CloseReason::TooManySessions,
         CloseReason::Gone,
     ];
@@ -79,6 +96,11 @@ impl CloseReason {
             CloseReason::Slow => 4008,
             CloseReason::MemoryBudget => 4009,
             CloseReason::Origin => 4103,
+            CloseReason::NoKeys => 1013,
+            CloseReason::BadToken => 4101,
+            CloseReason::Expired => 4102,
+            CloseReason::Revoked => 4104,
+            CloseReason::TooManyOfUser => 4105,
             CloseReason::TooManySessions => 4129,
         }
     }
@@ -98,6 +120,11 @@ impl CloseReason {
             CloseReason::Slow => "slow",
             CloseReason::MemoryBudget => "memory_budget",
             CloseReason::Origin => "origin",
+            CloseReason::NoKeys => "no_keys",
+            CloseReason::BadToken => "bad_token",
+            CloseReason::Expired => "expired",
+            CloseReason::Revoked => "revoked",
+            CloseReason::TooManyOfUser => "too_many_of_user",
             CloseReason::TooManySessions => "too_many_sessions",
             CloseReason::Gone => "gone",
         }
@@ -122,12 +149,18 @@ impl CloseReason {
             }
             CloseReason::MemoryBudget => "too many answers were not read: read them, then ask again",
             CloseReason::Origin => "this origin is not allowed",
+            CloseReason::NoKeys => "tokens cannot be checked yet, the keys are not there: come back",
+            CloseReason::BadToken => "no valid token: it is missing, or was refused",
+            CloseReason::Expired => "the token has expired: come back with a new token",
+            CloseReason::Revoked => "the token, or its user, was revoked",
+            CloseReason::TooManyOfUser => "this user has as many sessions as the token allows",
             CloseReason::TooManySessions => "too many sessions",
         }
     }
 
     pub const fn retry(self) -> Retry {
         match self.code() {
+            4102 => Retry::WithNewToken,
             1000 | 1002 | 1003 | 1007 | 1009 | 4100..=4199 => Retry::DoNot,
             _ => Retry::ComeBack,
         }

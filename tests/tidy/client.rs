@@ -123,8 +123,12 @@ fn what_is_written_out_is_the_same_on_both_sides() {
 #[test]
 fn close_codes_advise_the_client_what_the_server_means() {
     for reason in CloseReason::ALL {
-        let comes_back = Advice::of(reason.code()) == Advice::Return;
-        assert_eq!(comes_back, reason.retry() == Retry::ComeBack, "{reason:?}");
+        let meant = match Advice::of(reason.code()) {
+            Advice::Return => Retry::ComeBack,
+            Advice::NewToken => Retry::WithNewToken,
+            Advice::StayAway | Advice::Finished => Retry::DoNot,
+        };
+        assert_eq!(meant, reason.retry(), "{reason:?}");
     }
 }
 

@@ -395,7 +395,11 @@ fn every_close_code_is_in_its_table_with_its_advice() {
         let (code, label) = (reason.code().to_string(), format!("`{}`", reason.label()));
         let row = shown.iter().find(|row| row[0] == code).unwrap_or_else(|| panic!("no close code {code}"));
         assert_eq!(row[1], label, "{code}");
-        let advice = if reason.retry() == Retry::ComeBack { "come back" } else { "do not come back" };
+        let advice = match reason.retry() {
+            Retry::ComeBack => "come back",
+            Retry::WithNewToken => "come back with a new token",
+            Retry::DoNot => "do not come back",
+        };
         assert!(row[3].starts_with(advice), "{code}: {advice} is the advice, not {}", row[3]);
     }
 }

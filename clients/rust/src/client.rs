@@ -284,8 +284,8 @@ impl Client {
         self.link = Link::Over;
         match (end.advice(), end) {
             (Advice::Return, end) => Ok(self.wait(Lost::Ended(end))),
-            (Advice::StayAway, End::Closed(close)) => Err(ClientError::Dismissed(close)),
-            (Advice::StayAway | Advice::Finished, _) => Ok(Step::Over),
+            (Advice::StayAway | Advice::NewToken, End::Closed(close)) => Err(ClientError::Dismissed(close)),
+            (Advice::StayAway | Advice::NewToken | Advice::Finished, _) => Ok(Step::Over),
         }
     }
 

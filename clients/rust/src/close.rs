@@ -9,6 +9,8 @@ use crate::printable::printable;
 pub enum Advice {
     /// Come back, after a pause.
     Return,
+    /// Come back with a new token: with the same one, the same would happen again.
+    NewToken,
     /// Do not come back by yourself: the same would happen again.
     StayAway,
     /// There is nothing more to come: the market is over.
@@ -28,6 +30,8 @@ pub struct Close {
 pub const NORMAL: u16 = 1000;
 /// RFC 6455: going away. A server that drains.
 pub const AWAY: u16 = 1001;
+/// The token has expired.
+pub const EXPIRED: u16 = 4102;
 
 // === impl Advice ===
 
@@ -37,11 +41,13 @@ impl Advice {
     /// ```
     /// use tickcast_client::close::Advice;
     /// assert_eq!(Advice::of(4008), Advice::Return);
+    /// assert_eq!(Advice::of(4102), Advice::NewToken);
     /// assert_eq!(Advice::of(4129), Advice::StayAway);
     /// ```
     pub const fn of(code: u16) -> Advice {
         match code {
             NORMAL => Advice::Finished,
+            EXPIRED => Advice::NewToken,
             // Faults of this client, which it would repeat; and what the server says in so many words.
             1002 | 1003 | 1007 | 1009 | 4100..=4199 => Advice::StayAway,
             _ => Advice::Return,
@@ -63,8 +69,10 @@ impl fmt::Display for Close {
         if let Some(code) = self.code {
             write!(f, " with {code}")?;
         }
-        if self.advice() == Advice::StayAway {
-            f.write_str(", and does not want us back")?;
+        match self.advice() {
+            Advice::StayAway => f.write_str(", and does not want us back")?,
+            Advice::NewToken => f.write_str(", and wants a new token")?,
+            Advice::Return | Advice::Finished => {}
         }
         if self.reason.is_empty() { Ok(()) } else { write!(f, ": {}", printable(&self.reason)) }
     }
