@@ -142,7 +142,7 @@ FULLNESS = [
     ),
     lines(
         "Bytes out",
-        "Bytes that sockets took, by server; without TCP, IP and TLS. Saved: what compression has left out of the frames of those who asked for it.",
+        "Bytes that sockets took, by server; without TCP, IP and TLS. Saved: what compression has taken out of them, counted once for a frame that several clients share.",
         [
             query("sum by (instance) (rate(tickcast_bytes_sent_total{$}[$__rate_interval]))", "{{instance}}"),
             query("sum(rate(tickcast_deflate_plain_bytes_total{$}[$__rate_interval])) - sum(rate(tickcast_deflate_bytes_total{$}[$__rate_interval]))", "saved"),
