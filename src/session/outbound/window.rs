@@ -183,7 +183,10 @@ impl ReadWindow {
             return Verdict::Send;
         }
         let frames = sent.frames.saturating_sub(self.read.frames);
-        if self.flight(sent) >= self.size || frames >= self.spacing.frames_max(self.least_nanos) {
+        let is_full = self.flight(sent) >= self.size || frames >= self.spacing.frames_max(self.least_nanos);
+        // Acknowledgements are of frames: when all are, only answers are under way, and no proof of those would come.
+        let is_all_seen = self.proof == ReadProof::Acks && self.seen >= sent.frames;
+        if is_full && !is_all_seen {
             self.full_at = Some(now);
             self.full_since.get_or_insert(now);
             return Verdict::Full { ping: self.marks.is_empty() && self.proof != ReadProof::Acks };

@@ -294,3 +294,17 @@ fn frames_are_acknowledged_in_their_order_and_no_more_than_there_are() {
     assert_eq!(window.under_way_bytes(sent), 0);
     assert!(!window.mark(Sent { bytes: 20_000, frames: 11 }, Nanos(2), None), "it is sent no pings");
 }
+
+#[test]
+fn long_answers_hold_no_data_of_a_client_that_has_acknowledged_every_frame() {
+    let mut window = ReadWindow::new(Sent::default(), Nanos(0));
+    let answers = Sent { bytes: 200_000, frames: 0 };
+    assert_eq!(window.ack(0, Sent::default(), Nanos(0), TARGET), Ok(None));
+    assert_eq!(window.may_send(answers, Nanos(1)), Verdict::Send, "nothing else would ever free it");
+    let frame = Sent { bytes: 201_000, frames: 1 };
+    assert_eq!(window.may_send(frame, Nanos(2)), Verdict::Full { ping: false }, "one, until it is read");
+    assert!(window.ack(1, frame, Nanos(3), TARGET).is_ok());
+    assert_eq!(window.may_send(frame, Nanos(3)), Verdict::Send);
+    let more = Sent { bytes: 500_000, frames: 1 };
+    assert_eq!(window.may_send(more, Nanos(4)), Verdict::Send, "answers behind it");
+}
