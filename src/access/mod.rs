@@ -1,7 +1,25 @@
-//! Who may see what: what a token allows, as a value.
+//! Who may see what: what a token allows, as a value; and who is let in with which rights.
 //!
-//! Pure: no I/O, no clock, no tokio. Who holds which rights, and what ends when they do, is the session's.
+//! Pure: no I/O, no clock, no tokio. Who holds which rights, and what ends when they do, is the session's. Where
+//! keys and lists come from is not known here.
 
+#[cfg(feature = "tls")]
+pub mod api_keys;
+pub mod authority;
+pub mod claim;
+#[cfg(feature = "tls")]
+pub mod keys;
+pub mod refused;
+pub mod revoked;
 pub mod rights;
+#[cfg(feature = "tls")]
+pub mod token;
+#[cfg(feature = "tls")]
+mod verified;
 
-pub use rights::{Entitlement, PatternsError, Rights, SymbolPatterns};
+pub use authority::{Authority, Policy, SessionsOver};
+pub use refused::{BadToken, Refused};
+pub use rights::{Entitlement, Granted, PatternsError, Rights, SymbolPatterns};
+
+#[cfg(all(test, feature = "tls"))]
+mod tests;

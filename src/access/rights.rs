@@ -37,6 +37,26 @@ pub struct Rights {
     pub min_interval: Duration,
     /// When they end, by the machine's clock; `None` for never.
     pub expires: Option<Nanos>,
+    /// When the token was made, if it says so.
+    pub issued: Option<Nanos>,
+    /// They end with what gave them, see [`Authority::is_revoked`](super::Authority::is_revoked).
+    pub granted: Granted,
+}
+
+/// What gave rights.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Granted {
+    /// Nothing that could be taken back: a session has these before its token.
+    #[default]
+    ByNothing,
+    /// That nothing is configured.
+    ByDefault,
+    /// The claim of those without a token.
+    ToAnyone,
+    /// A token that the key with this mark has signed.
+    ByKey(u64),
+    /// An API key, by its mark.
+    ByApiKey(u64),
 }
 
 /// Whether a symbol may be read.
@@ -75,7 +95,8 @@ impl Rights {
     /// Everything: nothing is configured, so nobody is asked.
     pub fn everything() -> Arc<Rights> {
         let (read, publish) = (SymbolPatterns::all(), SymbolPatterns::all());
-        Arc::new(Rights { read, publish, replay: true, admin: true, ..Rights::default() })
+        let granted = Granted::ByDefault;
+        Arc::new(Rights { read, publish, granted, replay: true, admin: true, ..Rights::default() })
     }
 
     /// Nothing: a session before its token.

@@ -1,0 +1,281 @@
+//! The keys that verify tokens: each has exactly one algorithm, whatever a token says.
+//!
+//! Not where keys come from: what reads files does, and gives the bytes.
+//!
+//! Invariants: a key of one kind is never used as one of another, so no public key is ever a secret; a private key is
+//! refused where a public one is due; nothing prints key material, and secrets are wiped when a ring is dropped.
+
+use std::{fmt, sync::Once};
+
+use aws_lc_rs::{
+    digest,
+    signature::{
+        ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, VerificationAlgorithm,
+    },
+};
+use compact_str::CompactString;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use rustls::{
+    pki_types::{
+        CertificateDer,
+        pem::{PemObject, SectionKind},
+    },
+    server::ParsedCertificate,
+};
+
+/// What a key is for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum KeyAlgorithm {
+    Hs256,
+    Rs256,
+    Es256,
+    Ed25519,
+}
+
+/// One key with its one algorithm.
+#[derive(Clone)]
+pub struct Key {
+    pub algorithm: KeyAlgorithm,
+    /// The name that a token's `kid` chooses it by.
+    pub id: Option<CompactString>,
+    /// By which it is told from others, and rights are told whose they are. Not a part of the key.
+    pub mark: u64,
+    pub(super) decoding: DecodingKey,
+    pub(super) validation: Validation,
+}
+
+/// All keys at one time.
+#[derive(Clone, Debug, Default)]
+pub struct KeyRing {
+    keys: Vec<Key>,
+    /// A key server has not answered yet, and no copy of its keys is at hand: a key that is missing may come.
+    is_incomplete: bool,
+}
+
+/// Why bytes are no key. It shows none of them.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum KeyError {
+    #[error("a secret of HS256 has at least 32 bytes, this has {0}; `openssl rand -hex 32` makes one")]
+    ShortSecret(usize),
+    #[error("a secret of HS256 is no PEM: with {0}, anybody who has the public key could make tokens")]
+    PemSecret(&'static str),
+    #[error("it is no PEM with one section `PUBLIC KEY` or `CERTIFICATE`")]
+    NoPem,
+    #[error(
+        "it is a private key, which belongs to the issuer alone; `openssl pkey -pubout` makes the public one"
+    )]
+    Private,
+    #[error("it is no public key for {}", .0.name())]
+    Unfit(KeyAlgorithm),
+    #[error("its key for {} is too short or too long: RSA has 2048 to 8192 bits", .0.name())]
+    RsaBits(KeyAlgorithm),
+    #[error("it is no JWKS: a JSON object with a list `keys` of objects")]
+    NoJwks,
+    #[error(
+        "it has a symmetric key (`oct`), which a JWKS must not have: whoever can read the JWKS could make tokens"
+    )]
+    SymmetricJwk,
+    #[error("none of its {0} keys can verify tokens here; it needs one for RS256, ES256 or EdDSA")]
+    NoneUsable(usize),
+    #[error("{0} keys are too many; at most {KEYS_MAX} are tried")]
+    TooMany(usize),
+}
+
+/// Keys at once: as many signatures may be tried for one token without `kid`.
+pub const KEYS_MAX: usize = 64;
+const SECRET_BYTES_MIN: usize = 32;
+
+// === impl KeyAlgorithm ===
+
+impl KeyAlgorithm {
+    pub const ALL: [KeyAlgorithm; 4] =
+        [KeyAlgorithm::Hs256, KeyAlgorithm::Rs256, KeyAlgorithm::Es256, KeyAlgorithm::Ed25519];
+
+    /// As in `alg`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            KeyAlgorithm::Hs256 => "HS256",
+            KeyAlgorithm::Rs256 => "RS256",
+            KeyAlgorithm::Es256 => "ES256",
+            KeyAlgorithm::Ed25519 => "EdDSA",
+        }
+    }
+
+    pub(super) const fn of(algorithm: Algorithm) -> Option<Self> {
+        match algorithm {
+            Algorithm::HS256 => Some(KeyAlgorithm::Hs256),
+            Algorithm::RS256 => Some(KeyAlgorithm::Rs256),
+            Algorithm::ES256 => Some(KeyAlgorithm::Es256),
+            Algorithm::EdDSA => Some(KeyAlgorithm::Ed25519),
+            _ => None,
+        }
+    }
+
+    const fn in_tokens(self) -> Algorithm {
+        match self {
+            KeyAlgorithm::Hs256 => Algorithm::HS256,
+            KeyAlgorithm::Rs256 => Algorithm::RS256,
+            KeyAlgorithm::Es256 => Algorithm::ES256,
+            KeyAlgorithm::Ed25519 => Algorithm::EdDSA,
+        }
+    }
+
+    /// `None` for secrets.
+    fn verification(self) -> Option<&'static dyn VerificationAlgorithm> {
+        match self {
+            KeyAlgorithm::Hs256 => None,
+            KeyAlgorithm::Rs256 => Some(&RSA_PKCS1_2048_8192_SHA256),
+            KeyAlgorithm::Es256 => Some(&ECDSA_P256_SHA256_FIXED),
+            KeyAlgorithm::Ed25519 => Some(&ED25519),
+        }
+    }
+}
+
+// === impl Key ===
+
+impl Key {
+    /// A secret: the bytes of a file, less one newline at their end.
+    ///
+    /// # Errors
+    /// When it is short, or a key of another kind.
+    pub fn secret(file: &[u8]) -> Result<Key, KeyError> {
+        let secret = file.strip_suffix(b"\n").unwrap_or(file);
+        if secret.trim_ascii_start().starts_with(b"-----BEGIN") {
+            return Err(KeyError::PemSecret("a key of RSA or a curve"));
+        }
+        if secret.len() < SECRET_BYTES_MIN {
+            return Err(KeyError::ShortSecret(secret.len()));
+        }
+        let decoding = DecodingKey::from_secret(secret).map_err(|_| KeyError::ShortSecret(0))?;
+        Ok(Key::new(KeyAlgorithm::Hs256, None, secret, decoding))
+    }
+
+    /// A public key, or the key of a certificate, as PEM.
+    ///
+    /// # Errors
+    /// When it is none, or none for this algorithm.
+    pub fn pem(algorithm: KeyAlgorithm, file: &[u8]) -> Result<Key, KeyError> {
+        let mut sections = <(SectionKind, Vec<u8>)>::pem_slice_iter(file);
+        let (Some(Ok((kind, der))), None) = (sections.next(), sections.next()) else {
+            return Err(KeyError::NoPem);
+        };
+        match kind {
+            SectionKind::PublicKey => Key::public(algorithm, None, &der),
+            SectionKind::Certificate => {
+                let certificate = CertificateDer::from(der);
+                let parsed = ParsedCertificate::try_from(&certificate).map_err(|_| KeyError::NoPem)?;
+                Key::public(algorithm, None, &parsed.subject_public_key_info())
+            }
+            SectionKind::RsaPrivateKey | SectionKind::PrivateKey | SectionKind::EcPrivateKey => {
+                Err(KeyError::Private)
+            }
+            _ => Err(KeyError::NoPem),
+        }
+    }
+
+    /// From `SubjectPublicKeyInfo`, or the bare point of a curve.
+    pub(super) fn public(
+        algorithm: KeyAlgorithm,
+        id: Option<CompactString>,
+        der: &[u8],
+    ) -> Result<Key, KeyError> {
+        let verification = algorithm.verification().ok_or(KeyError::Unfit(algorithm))?;
+        ParsedPublicKey::new(verification, der).map_err(|_| KeyError::Unfit(algorithm))?;
+        let decoding = match algorithm {
+            KeyAlgorithm::Rs256 => DecodingKey::from_rsa_der(der),
+            KeyAlgorithm::Es256 => DecodingKey::from_ec_der(der),
+            KeyAlgorithm::Ed25519 => DecodingKey::from_ed_der(der),
+            KeyAlgorithm::Hs256 => return Err(KeyError::Unfit(algorithm)),
+        };
+        let key = Key::new(algorithm, id, der, decoding);
+        // The size is known only to who verifies: a key that cannot is as good as none.
+        if algorithm == KeyAlgorithm::Rs256 && !rsa_bits_are_served(der) {
+            return Err(KeyError::RsaBits(algorithm));
+        }
+        Ok(key)
+    }
+
+    pub(super) fn new(
+        algorithm: KeyAlgorithm,
+        id: Option<CompactString>,
+        material: &[u8],
+        decoding: DecodingKey,
+    ) -> Key {
+        install_cryptography();
+        let mut hash = digest::Context::new(&digest::SHA256);
+        hash.update(algorithm.name().as_bytes());
+        hash.update(material);
+        let mark = u64::from_le_bytes(hash.finish().as_ref()[..8].try_into().unwrap_or_default());
+        // Times, `aud` and `iss` are checked in `token.rs`, by the service's own clock.
+        let mut validation = Validation::new(algorithm.in_tokens());
+        validation.required_spec_claims.clear();
+        (validation.validate_exp, validation.validate_nbf, validation.validate_aud) = (false, false, false);
+        Key { algorithm, id, mark, decoding, validation }
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key")
+            .field("algorithm", &self.algorithm)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The provider must be named: `jsonwebtoken` panics where another crate of the program brings a second one.
+fn install_cryptography() {
+    static ONCE: Once = Once::new();
+    // Fails only where one is installed, which is as good.
+    ONCE.call_once(|| {
+        let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
+    });
+}
+
+fn rsa_bits_are_served(der: &[u8]) -> bool {
+    let modulus = aws_lc_rs::rsa::PublicKey::from_der(der).map(|key| key.modulus_len() * 8);
+    modulus.is_ok_and(|bits| (2048..=8192).contains(&bits))
+}
+
+// === impl KeyRing ===
+
+impl KeyRing {
+    /// # Errors
+    /// When there are more keys than may be tried.
+    pub fn new(keys: Vec<Key>, is_incomplete: bool) -> Result<Self, KeyError> {
+        if keys.len() > KEYS_MAX {
+            return Err(KeyError::TooMany(keys.len()));
+        }
+        Ok(KeyRing { keys, is_incomplete })
+    }
+
+    pub fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
+    pub fn is_incomplete(&self) -> bool {
+        self.is_incomplete
+    }
+
+    pub(super) fn has(&self, mark: u64) -> bool {
+        self.keys.iter().any(|key| key.mark == mark)
+    }
+
+    /// The keys that a token with this header may have been signed with: those of its `kid`; or, when it has none, or no
+    /// key has it, those of its algorithm that have no name (without `kid`: all).
+    pub(super) fn candidates<'r>(
+        &'r self,
+        algorithm: KeyAlgorithm,
+        id: Option<&'r str>,
+    ) -> impl Iterator<Item = &'r Key> {
+        let is_named = id.is_some_and(|id| {
+            self.keys.iter().any(|key| key.algorithm == algorithm && key.id.as_deref() == Some(id))
+        });
+        let fits = move |key: &&Key| match id {
+            Some(id) if is_named => key.id.as_deref() == Some(id),
+            Some(_) => key.id.is_none(),
+            None => true,
+        };
+        self.keys.iter().filter(move |key| key.algorithm == algorithm).filter(fits)
+    }
+}

@@ -1,0 +1,5 @@
+//! Tokens that are good, tokens of attackers, and what is taken back while a session is open.
+
+mod attacks;
+mod life;
+mod support;
