@@ -92,6 +92,15 @@ const untilRows = (page, ...symbols) => until(page, `rows ${symbols}`, expected 
 const untilCell = (page, symbol, name, expected) => until(page, `${symbol}, ${name}: ${expected}`,
   ([place, expected]) => document.querySelector(place)?.innerText.replaceAll('\n', ' ') === expected, [`${row(symbol)} .c-${name}`, expected]);
 
+/** Waits until what the page has heard or sent is what was expected. */
+async function untilHeard(page, what, condition) {
+  const deadline = Date.now() + WAIT_MS;
+  while (!condition()) {
+    assert.ok(Date.now() < deadline, `never heard: ${what}`);
+    await page.evaluate(() => new Promise(requestAnimationFrame));
+  }
+}
+
 /** Waits until the prices on screen are others than now, twice. */
 async function untilPricesMove(page) {
   const bids = () => [...document.querySelectorAll('#rows .c-bid')].map(bid => bid.textContent).join();
@@ -112,6 +121,7 @@ async function oldest(page, seconds) {
       sampledMs = sinceMs;
       for (const age of document.querySelectorAll('#rows .row:not([hidden]) .c-age')) {
         const [, number, unit] = age.textContent.match(/^([\d.]+) (ms|s|min|h)$/) ?? [];
+        if (!unit) continue;
         oldestMs = Math.max(oldestMs, number * { ms: 1, s: 1e3, min: 6e4, h: 3.6e6 }[unit]);
       }
       requestAnimationFrame(sample);
@@ -243,9 +253,9 @@ const checks = {
     await untilLook('live');
     // Every tick comes, and comes late, as through the buffers of a proxy.
     lateMs = 2_500;
-    await sockets.at(-1).close({ code: 4001, reason: 'again' });
     const again = sockets.length;
-    while (sockets.length === again) await page.evaluate(() => new Promise(requestAnimationFrame));
+    await sockets.at(-1).close({ code: 4001, reason: 'again' });
+    await untilHeard(page, 'another connection', () => sockets.length > again);
     await untilBadge(page, 'connected');
     await page.evaluate(() => looks.clear());
     await untilPricesMove(page);
@@ -653,12 +663,13 @@ const checks = {
       heard.received = [];
       await page.reload();
       await untilCount(page, '60 symbols');
+      // The base of each, so that what follows is an update.
+      const has = type => tick => heard.received.some(message => message.type === type && message.symbol === tick.symbol && message.bid === tick.bid);
+      await untilHeard(page, 'a base of each symbol', () => round(7).every(has('snapshot')));
       const last = round(9);
       for (const ticks of [round(8), last]) await publish(server, ...ticks);
       // Of all symbols what was heard, of those on screen what is shown.
-      const isHeard = ({ symbol, bid }) => heard.received.some(message => message.symbol === symbol && message.bid === bid && message.type === 'update');
-      const deadline = Date.now() + WAIT_MS;
-      while (!last.every(isHeard)) { assert.ok(Date.now() < deadline, 'the last price of each symbol was never heard'); await page.evaluate(() => new Promise(requestAnimationFrame)); }
+      await untilHeard(page, 'the last price of each symbol', () => last.every(has('update')));
       const onScreen = await shown(page);
       assert.ok(onScreen.length > 5);
       for (const { symbol, bid, last: price } of last.filter(({ symbol }) => onScreen.includes(symbol))) {
@@ -808,8 +819,7 @@ const checks = {
     await until(page, 'the last row', () => [...document.querySelectorAll('#rows .row')].some(row => row.getAttribute('aria-rowindex') === '2001'));
     const bottom = await shown(page);
     assert.equal(bottom.at(-1), 'SIM-2000');
-    const deadline = Date.now() + WAIT_MS;
-    while (!asked().includes('SIM-2000')) { assert.ok(Date.now() < deadline, 'the last row was never asked for'); await page.evaluate(() => new Promise(requestAnimationFrame)); }
+    await untilHeard(page, 'the last row asked for', () => asked().includes('SIM-2000'));
     await untilPricesMove(page);
     const frames = (await page.evaluate(() => frames)).sort((a, b) => a - b), at = share => frames[Math.floor(share * (frames.length - 1))].toFixed(1);
     console.log(`        2,000 rows at 5,000 ticks/s, scrolled: frames ${frames.length}, median ${at(0.5)} ms, p95 ${at(0.95)} ms, above 50 ms: ${frames.filter(ms => ms > 50).length}`);
