@@ -4,7 +4,7 @@ use compact_str::CompactString;
 
 use crate::{
     field::Field,
-    message::{Answer, Fault, Gap, Heartbeat, List, Pong, Sent, Tick, Welcome},
+    message::{Answer, Auth, Fault, Gap, Heartbeat, List, Pong, Sent, Tick, Welcome},
     report::TradeReport,
     seq::Breach,
     topic::Topic,
@@ -38,6 +38,8 @@ pub enum Event<'a> {
     /// The estimate of the server's time has improved.
     Pong(Pong),
     List(List<'a>),
+    /// A token was taken.
+    Auth(Auth),
     /// The server closes soon.
     Drain,
     /// The market is over: there is nothing more to come.

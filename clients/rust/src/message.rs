@@ -33,6 +33,8 @@ pub enum Message<'a> {
     Heartbeat(Heartbeat),
     Pong(Pong),
     List(List<'a>),
+    /// A token was taken.
+    Auth(Auth),
     Error(Fault<'a>),
     /// The server will close soon.
     Drain(Drain),
@@ -221,6 +223,15 @@ pub struct Pong {
     /// The server's time.
     #[serde(rename = "ts")]
     pub ts_us: i64,
+}
+
+/// The answer to `auth`: from now on the new token counts.
+#[derive(Clone, PartialEq, Eq, Deserialize, Debug)]
+pub struct Auth {
+    pub id: Option<Id>,
+    /// When the token expires, in microseconds since 1970 by the service's clock.
+    #[serde(rename = "expires", default)]
+    pub expires_us: Option<i64>,
 }
 
 /// The subscriptions of this session.

@@ -184,6 +184,7 @@ impl<'a> Head<'a> {
             "heartbeat" => serde_json::from_str(raw).map(Message::Heartbeat),
             "pong" => serde_json::from_str(raw).map(Message::Pong),
             "list" => serde_json::from_str(raw).map(Message::List),
+            "auth" => serde_json::from_str(raw).map(Message::Auth),
             "error" => serde_json::from_str(raw).map(Message::Error),
             "sent" => serde_json::from_str(raw).map(Message::Sent),
             "drain" => serde_json::from_str(raw).map(Message::Drain),

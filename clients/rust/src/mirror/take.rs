@@ -74,6 +74,7 @@ impl Mirror {
             Message::Sent(sent) => Event::Sent(sent),
             Message::Heartbeat(heartbeat) => Event::Heartbeat(heartbeat),
             Message::List(list) => Event::List(list),
+            Message::Auth(auth) => Event::Auth(auth),
             Message::Error(fault) => Event::Error(fault),
             Message::End => Event::End,
             Message::Other { .. } => Event::Other,
