@@ -65,6 +65,8 @@ pub struct Limits {
     pub interval: Duration,
     /// Time from accepting a connection to the end of its handshake or first request.
     pub handshake: Duration,
+    /// Time that a WebSocket has to send its token, where nobody may read without one (close code 4101).
+    pub auth: Duration,
     /// Time that an HTTP connection may be idle between two requests.
     pub idle: Duration,
     /// Time between WebSocket pings.
@@ -127,6 +129,7 @@ pub const DEFAULT: Limits = Limits {
     pause: Duration::from_millis(1),
     interval: Duration::from_secs(60),
     handshake: Duration::from_secs(10),
+    auth: Duration::from_secs(10),
     idle: Duration::from_secs(75),
     ping: Duration::from_secs(20),
     pong: Duration::from_secs(10),

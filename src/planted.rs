@@ -55,13 +55,21 @@ pub enum Fault {
     // The service's changes of state.
     ForgetsReload,
     DrainsUnannounced,
+    // What may be read.
+    ForgetsRights,
+    RenewalForgetsGlobs,
+    RenewalForgetsSubscriptions,
+    GlobForgetsRights,
+    ExpiresLate,
+    FinishesRevokedFrame,
+    SnapshotForgetsRights,
     // Answers to requests.
     ListsAhead,
     LosesPublished,
 }
 
 impl Fault {
-    pub const ALL: [Fault; 44] = [
+    pub const ALL: [Fault; 51] = [
         Fault::ForgetsRest,
         Fault::RepeatsByte,
         Fault::DataBeforeControl,
@@ -104,6 +112,13 @@ impl Fault {
         Fault::WrongPosition,
         Fault::ForgetsReload,
         Fault::DrainsUnannounced,
+        Fault::ForgetsRights,
+        Fault::RenewalForgetsGlobs,
+        Fault::RenewalForgetsSubscriptions,
+        Fault::GlobForgetsRights,
+        Fault::ExpiresLate,
+        Fault::FinishesRevokedFrame,
+        Fault::SnapshotForgetsRights,
         Fault::ListsAhead,
         Fault::LosesPublished,
     ];

@@ -113,6 +113,14 @@ ERRORS = [
         stack=True,
     ),
     lines(
+        "Tokens refused, and what they do not allow",
+        "By reason. `bad_token` and `missing` are strangers or clients that are set up wrongly; `expired` clients that do not renew; `no_keys` is this server: it cannot get the keys.",
+        [query("sum by (reason) (rate(tickcast_access_refused_total{$}[$__rate_interval]))", "{{reason}}")],
+        "reqps",
+        width=8,
+        stack=True,
+    ),
+    lines(
         "Ticks lost or not taken, lines of the log dropped",
         "`gap`: ticks that clients were told they lost, by reason. `feed`: lines of feeds that nobody can use, by reason. `log`: lines that nobody read in time. All should be 0 but after a restart, when clients resume with another epoch.",
         [

@@ -6,6 +6,7 @@
 #[cfg(feature = "tls")]
 pub mod api_keys;
 pub mod authority;
+pub mod bearer;
 pub mod claim;
 #[cfg(feature = "tls")]
 pub mod keys;
@@ -18,8 +19,9 @@ pub mod token;
 mod verified;
 
 pub use authority::{Authority, Policy, SessionsOver};
+pub use bearer::BearerToken;
 pub use refused::{BadToken, Refused};
-pub use rights::{Entitlement, Granted, PatternsError, Rights, SymbolPatterns};
+pub use rights::{Entitlement, Granted, PatternsError, Rights, SharedRights, SymbolPatterns};
 
 #[cfg(all(test, feature = "tls"))]
 mod tests;

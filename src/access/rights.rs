@@ -5,7 +5,10 @@
 //!
 //! Invariant: a check costs at most 1 us. Names are found in a sorted list, and globs are few.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use compact_str::CompactString;
 
@@ -42,6 +45,9 @@ pub struct Rights {
     /// They end with what gave them, see [`Authority::is_revoked`](super::Authority::is_revoked).
     pub granted: Granted,
 }
+
+/// Sessions with one token share its rights.
+pub type SharedRights = Arc<Rights>;
 
 /// What gave rights.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -94,6 +100,11 @@ pub const GLOBS_MAX: usize = 64;
 impl Rights {
     /// Everything: nothing is configured, so nobody is asked.
     pub fn everything() -> Arc<Rights> {
+        static EVERYTHING: LazyLock<SharedRights> = LazyLock::new(Rights::of_everything);
+        Arc::clone(&EVERYTHING)
+    }
+
+    fn of_everything() -> Arc<Rights> {
         let (read, publish) = (SymbolPatterns::all(), SymbolPatterns::all());
         let granted = Granted::ByDefault;
         Arc::new(Rights { read, publish, granted, replay: true, admin: true, ..Rights::default() })
@@ -101,7 +112,8 @@ impl Rights {
 
     /// Nothing: a session before its token.
     pub fn nothing() -> Arc<Rights> {
-        Arc::default()
+        static NOTHING: LazyLock<SharedRights> = LazyLock::new(Arc::default);
+        Arc::clone(&NOTHING)
     }
 
     /// Whether a symbol may be read. Real time wins over delayed.

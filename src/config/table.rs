@@ -222,6 +222,8 @@ keys! {
     millis handshake (100, HOUR),
         "Time from accepting a connection to the end of its handshake or first request, and from the first byte of a later \
          request to its end.";
+    millis auth (100, HOUR),
+        "Time that a WebSocket has to send its token, where nobody may read without one. Then it closes with 4101.";
     millis idle (100, 24 * HOUR),
         "Time that an HTTP connection may be idle between two requests; then it is closed. Set it longer than the load \
          balancer's own idle timeout, or the balancer may send a request to a connection that is being closed.";

@@ -20,6 +20,7 @@
 mod accounting;
 mod apply;
 mod emit;
+mod entitlement;
 mod fill;
 mod fill_corrections;
 mod fill_trades;
@@ -46,6 +47,7 @@ use std::time::Duration;
 
 pub use accounting::{Accounts, FrameTally, GapReason};
 pub use emit::{Emit, TopicRef};
+pub use entitlement::Withdrawn;
 pub use frame_cache::FRAMES_KEPT;
 pub use patterns::{HeldGlob, Place, Subscriber};
 pub use resume::{ResumePoint, SubscribeOutcome};

@@ -7,6 +7,7 @@ use super::{
     state::{Base, SubscriptionState},
 };
 use crate::{
+    planted::{Fault, is_planted},
     tick::{Nanos, Numbers, State, Symbol, WantedFields},
     topic::Store,
 };
@@ -49,6 +50,8 @@ pub struct Change {
     pub interval: Option<Duration>,
     pub wanted: Option<WantedFields>,
     pub numbers: Option<Numbers>,
+    /// No client asks for this: it is what its rights say.
+    pub reports: Option<bool>,
 }
 
 impl Change {
@@ -58,6 +61,7 @@ impl Change {
             wanted: self.wanted.unwrap_or(view.wanted),
             name: view.name.clone(),
             numbers: self.numbers.unwrap_or(view.numbers),
+            reports: self.reports.unwrap_or(view.reports),
         }
     }
 }
@@ -75,6 +79,10 @@ impl Fanout {
         store: &impl Store,
     ) -> Result<Subscribed, TooMany> {
         let &SubscribeRequest { symbol, spec, resume } = request;
+        debug_assert!(
+            self.may_read(session, symbol) || is_planted(Fault::ForgetsRights),
+            "the caller has asked"
+        );
         // The last seq of this epoch that the client has seen.
         let seen = resume.filter(|resume| resume.same_epoch).map_or(0, |resume| resume.last);
         if seen > 0 && !self.listed_ids.contains(symbol) {

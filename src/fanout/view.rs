@@ -17,6 +17,9 @@ pub struct View {
     /// Stands in every message of the subscription.
     pub name: Option<Name>,
     pub numbers: Numbers,
+    /// Whether it is told what is said of single trades: those that affect little, cancels, corrections. They show all
+    /// that there is to a trade, whatever fields are wanted.
+    pub reports: bool,
 }
 
 /// By which a client tells its subscriptions to one symbol apart (`as`): 1 to 32 bytes of UTF-8 with the characters that a
@@ -31,7 +34,8 @@ pub const NAME_BYTES_MAX: usize = 32;
 
 impl View {
     /// Every field, without a name, with decimals as JSON numbers.
-    pub const WHOLE: View = View { wanted: WantedFields::ALL, name: None, numbers: Numbers::Number };
+    pub const WHOLE: View =
+        View { wanted: WantedFields::ALL, name: None, numbers: Numbers::Number, reports: true };
 
     /// Whether a tick sets or withdraws one of its fields, or reports of a trade what it shows.
     #[inline]
@@ -42,7 +46,10 @@ impl View {
     /// What a tick, or a record's last tick, says of a trade, when it shows that.
     #[inline]
     pub fn report_of<'a>(&self, fields: &'a Fields) -> Option<&'a TradeReport> {
-        fields.report().map(|report| &**report).filter(|report| report.concerns(self.wanted.fixed))
+        fields
+            .report()
+            .map(|report| &**report)
+            .filter(|report| self.reports && report.concerns(self.wanted.fixed))
     }
 
     /// Whether it wants every tick.

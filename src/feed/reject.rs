@@ -33,6 +33,8 @@ pub enum RejectReason {
     TopicsFull,
     /// A cancel or correction of a trade that is not known, or was cancelled.
     UnknownTrade,
+    /// The publisher's token does not have the symbol.
+    NotEntitled,
 }
 
 /// How many lines were rejected, by reason.
@@ -42,7 +44,7 @@ pub struct RejectCounts([u64; RejectReason::ALL.len()]);
 // === impl RejectReason ===
 
 impl RejectReason {
-    pub const ALL: [RejectReason; 9] = [
+    pub const ALL: [RejectReason; 10] = [
         RejectReason::Syntax,
         RejectReason::LineTooLong,
         RejectReason::Symbol,
@@ -52,6 +54,7 @@ impl RejectReason {
         RejectReason::Owned,
         RejectReason::TopicsFull,
         RejectReason::UnknownTrade,
+        RejectReason::NotEntitled,
     ];
 
     /// The metric label.
@@ -66,6 +69,7 @@ impl RejectReason {
             RejectReason::Owned => "owned",
             RejectReason::TopicsFull => "topics_full",
             RejectReason::UnknownTrade => "unknown_trade",
+            RejectReason::NotEntitled => "not_entitled",
         }
     }
 }

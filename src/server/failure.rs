@@ -70,6 +70,20 @@ impl Failure {
         Failure::new(StatusCode::FORBIDDEN, "forbidden", message)
     }
 
+    /// What the request's token allows is nothing of this.
+    pub fn not_entitled(message: impl Into<String>) -> Self {
+        Failure::new(StatusCode::FORBIDDEN, "not_entitled", message)
+    }
+
+    pub fn no_keys(message: impl Into<String>) -> Self {
+        let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "no_keys", message);
+        failure.with(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
+    pub fn too_many_of_user(message: impl Into<String>) -> Self {
+        Failure::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_of_user", message)
+    }
+
     /// The connection ends with it, because the rest of the request may still come.
     pub fn timeout(message: String) -> Self {
         let mut failure = Failure::new(StatusCode::REQUEST_TIMEOUT, "timeout", message);

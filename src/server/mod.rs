@@ -14,7 +14,8 @@ pub mod intake;
 
 pub mod routes;
 pub mod extensions;
-pub mod failure;
+pub mod access;
+mod failure;
 pub mod hosts;
 pub mod pages;
 pub mod handshake;

@@ -12,7 +12,11 @@ use std::{
 use tokio::net::TcpStream;
 
 use super::{
-    admission::{addresses::AddressPermit, balancer::Connection, sessions::Admission},
+    admission::{
+        addresses::AddressPermit,
+        balancer::Connection,
+        sessions::{Admission, Admitted},
+    },
     shard::Shard,
 };
 use crate::{
@@ -64,7 +68,8 @@ impl<S: SessionSocket> NewSession<'_, S> {
         let head_bytes = head.len();
         let key = core.open(session, head);
         let permit = match admission {
-            Ok((permit, command)) => {
+            Ok(Admitted { permit, access, command }) => {
+                access.give(&mut core, key);
                 core.log_opened(key);
                 if let Some(command) = command {
                     core.command_of_request(key, &command, now);

@@ -20,7 +20,7 @@ use std::{
 use tokio::net::TcpStream;
 
 use super::{
-    admission::{addresses::AddressPermit, balancer::Connection},
+    admission::{addresses::AddressPermit, balancer::Connection, sessions::SessionAccess},
     shard::Shard,
 };
 use crate::{
@@ -38,6 +38,7 @@ use crate::{
 pub struct AdmittedEvents {
     pub peer: Peer,
     pub permit: AddressPermit,
+    pub access: SessionAccess,
     pub command: String,
     /// Plain, or compressed by gzip.
     pub encoding: Encoding,
@@ -66,7 +67,7 @@ impl AdmittedEvents {
         mut head: Vec<u8>,
         counted: Option<Connection>,
     ) -> EventTask<S> {
-        let AdmittedEvents { peer, permit, command, encoding } = self;
+        let AdmittedEvents { peer, permit, access, command, encoding } = self;
         let node = &shard.node;
         let stream = Rc::new(stream);
         let now = node.clock.now();
@@ -81,6 +82,7 @@ impl AdmittedEvents {
         let head = std::mem::take(&mut session.control);
         let mut core = shard.core.borrow_mut();
         let key = core.open(session, head);
+        access.give(&mut core, key);
         core.log_opened(key);
         core.command_of_request(key, &command, now);
         if core.has_work() {

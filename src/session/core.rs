@@ -61,6 +61,14 @@ pub struct Core<S> {
     /// Sessions that are sent frames at intervals, by when their next one may be sent. One that has ended meanwhile is
     /// not looked for.
     pub(super) spaced: BinaryHeap<Reverse<(Nanos, SessionKey)>>,
+    /// When tokens of sessions expire. A session that has ended or renewed its token meanwhile is not looked for.
+    pub(super) expiring: BinaryHeap<Reverse<(Nanos, SessionKey)>>,
+    /// The first of them.
+    pub(super) next_expiry: Nanos,
+    /// It came after the last turn, which has to be followed by another at that time.
+    pub(super) is_expiry_new: bool,
+    /// The generations of the authority and of the sessions of users that sessions were looked at for.
+    pub(super) rights_seen: (u64, u64),
     /// The `id` line of an event stream, written before a frame. Kept for its capacity.
     pub(super) position_line: Vec<u8>,
     /// Frames of the current group that are encoded and not yet sent.
@@ -75,6 +83,9 @@ pub(super) struct Round {
     pub frames: u64,
     pub ticks: u64,
 }
+
+/// A time that does not come.
+pub(super) const NEVER: Nanos = Nanos(i64::MAX);
 
 /// What one turn spends on work that may come in bulk, about half a millisecond: symbols that are listed, topics that
 /// end or are caught up with, intervals that end, and states that sessions are sent.
@@ -110,6 +121,10 @@ impl<S: SessionSocket> Core<S> {
             pacing: WritePacing::new(now, pause_nanos(limits)),
             round: Round::default(),
             spaced: BinaryHeap::new(),
+            expiring: BinaryHeap::new(),
+            next_expiry: NEVER,
+            is_expiry_new: false,
+            rights_seen: (0, 0),
             position_line: Vec::new(),
             prepared: Vec::new(),
             node: Arc::clone(node),

@@ -17,6 +17,8 @@
 pub mod node;
 pub mod socket;
 pub mod peer;
+pub mod refusals;
+pub mod users;
 pub mod stats;
 pub mod state;
 pub mod position;

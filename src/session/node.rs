@@ -9,7 +9,9 @@ use std::sync::{
     atomic::{AtomicU64, AtomicUsize},
 };
 
+use super::{refusals::AccessRefusals, users::UserSessions};
 use crate::{
+    access::Authority,
     clock::{Clock, MarketClock},
     limits::Limits,
     live::Live,
@@ -32,6 +34,12 @@ pub struct NodeState {
     pub ingest: Arc<Ingest>,
     /// The fields that the configuration adds to the fixed ones.
     pub fields: Arc<CustomFields>,
+    /// Says who may read what.
+    pub authority: Arc<Authority>,
+    /// The sessions of each user whose token limits them.
+    pub users: Arc<UserSessions>,
+    /// What was refused for want of a right.
+    pub refused: AccessRefusals,
     /// Sessions that are open.
     pub sessions: AtomicUsize,
     /// The number of the next session.
@@ -56,6 +64,9 @@ impl NodeState {
             market,
             ingest,
             fields: CustomFields::none(),
+            authority: Arc::new(Authority::open()),
+            users: Arc::default(),
+            refused: AccessRefusals::default(),
             sessions: AtomicUsize::new(0),
             session_numbers: AtomicU64::new(1),
             closed_throttles: Default::default(),
@@ -65,5 +76,10 @@ impl NodeState {
     /// With fields beside the fixed ones.
     pub fn with_fields(self, fields: Arc<CustomFields>) -> Self {
         NodeState { fields, ..self }
+    }
+
+    /// With somebody who says who may read what.
+    pub fn with_authority(self, authority: Arc<Authority>) -> Self {
+        NodeState { authority, ..self }
     }
 }

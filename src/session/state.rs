@@ -9,8 +9,10 @@ use super::{
     node::NodeState,
     outbound::window::{DataHold, FIRST_MARK, FIRST_SMALL, ReadWindow, Sent},
     peer::Peer,
+    users::UserPermit,
 };
 use crate::{
+    access::{Rights, SharedRights},
     fanout::FrameTally,
     planted::{Fault, is_planted},
     tick::Nanos,
@@ -18,6 +20,7 @@ use crate::{
     wire::{CloseReason, Encoding, TakenIn, control::Pace, gzip},
 };
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and none rules out another")]
 pub struct Session<S> {
     pub transport: Transport<S>,
     pub peer: Peer,
@@ -79,6 +82,16 @@ pub struct Session<S> {
     pub reading_held: bool,
     /// Commands that are not answered yet; `None` when all are.
     pub jobs: Option<Box<Jobs>>,
+    /// What its token allows.
+    pub rights: SharedRights,
+    /// Its place among the sessions of its user, where the token limits those.
+    pub user: Option<Box<UserPermit>>,
+    /// No token has come, and nobody may read without one.
+    pub awaits_token: bool,
+    /// It was told that its token ends soon.
+    pub is_warned: bool,
+    /// What waits in `control` and `rest` tells of symbols that only who may read them is told.
+    pub tells: bool,
 }
 
 /// A socket, and how its output is written.
@@ -153,6 +166,11 @@ impl<S> Session<S> {
             bytes_sent: 0,
             reading_held: false,
             jobs: None,
+            rights: Rights::nothing(),
+            user: None,
+            awaits_token: false,
+            is_warned: false,
+            tells: false,
         }
     }
 
@@ -214,6 +232,11 @@ impl<S> Session<S> {
     pub fn holds_data(&self) -> bool {
         let is_wrong = is_planted(Fault::DataBeforeAnswer);
         self.jobs.as_ref().is_some_and(|jobs| jobs.running.is_some()) && !is_wrong
+    }
+
+    /// Something that its rights allow is partly written, or waits to be.
+    pub fn owes_what_rights_allow(&self) -> bool {
+        self.in_flight.is_some() || self.tells
     }
 
     pub fn is_open(&self) -> bool {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::{
-    core::{BULK_UNITS, Core, Round},
+    core::{BULK_UNITS, Core, NEVER, Round},
     socket::SessionSocket,
     stats::{LimitHit, ShardStats, thread_nanos},
 };
@@ -37,6 +37,7 @@ impl<S: SessionSocket> Core<S> {
     /// Takes in what waits, and writes to a slice of the sessions concerned.
     pub fn turn(&mut self, batch_queue: &BatchQueue<Batch>) -> Due {
         let now = self.node.clock.now();
+        self.end_rights(now);
         if !self.pacing.may_write(now) {
             self.work(now);
             return if self.has_work() { Due::Now } else { Due::At(self.pacing.until()) };
@@ -66,13 +67,17 @@ impl<S: SessionSocket> Core<S> {
             return if self.pacing.may_write(done) { Due::Now } else { Due::At(self.pacing.until()) };
         }
         let due = self.fanout.next_due().map(|due| self.node.market.when(due));
-        due.into_iter().chain(self.next_spaced()).min().map_or(Due::Never, Due::At)
+        let expiry = (self.next_expiry < NEVER).then_some(self.next_expiry);
+        due.into_iter().chain(self.next_spaced()).chain(expiry).min().map_or(Due::Never, Due::At)
     }
 
     /// Whether a turn has something to do, after a session's input was taken or its output sent. A replay may wait for
     /// what a session has just taken.
     pub fn wants_turn(&self) -> bool {
-        self.fanout.has_ready() || self.has_work() || self.node.ingest.readers.is_watched()
+        self.fanout.has_ready()
+            || self.has_work()
+            || self.is_expiry_new
+            || self.node.ingest.readers.is_watched()
     }
 
     /// Reports this shard's progress to a replay that waits for its readers.
@@ -186,10 +191,16 @@ impl<S: SessionSocket> Core<S> {
                     if is_late && reported() != Some(state) {
                         continue;
                     }
+                    if !self.fanout.may_read(session, &symbol) {
+                        continue;
+                    }
                     self.control(session, &Control::SymbolStatus { name, symbol: symbol.as_str(), state });
                     self.fanout.make_ready(session);
                 }
                 Notice::Full { session, symbol, name } => {
+                    if !self.fanout.may_read(session, &symbol) {
+                        continue;
+                    }
                     self.report_full(session, &symbol, name);
                     self.fanout.make_ready(session);
                 }

@@ -2,6 +2,8 @@
 //!
 //! Invariant: each reason has its own close code and label, and a session ends for exactly one of them.
 
+use crate::access::Refused;
+
 /// Why a session ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
@@ -155,6 +157,17 @@ impl CloseReason {
             CloseReason::Revoked => "the token, or its user, was revoked",
             CloseReason::TooManyOfUser => "this user has as many sessions as the token allows",
             CloseReason::TooManySessions => "too many sessions",
+        }
+    }
+
+    /// Why a session ends whose token is refused.
+    pub const fn of_refused(refused: &Refused) -> Self {
+        match refused {
+            Refused::Missing | Refused::Bad(_) => CloseReason::BadToken,
+            Refused::Expired => CloseReason::Expired,
+            Refused::Revoked => CloseReason::Revoked,
+            Refused::TooManyOfUser => CloseReason::TooManyOfUser,
+            Refused::NoKeys => CloseReason::NoKeys,
         }
     }
 

@@ -20,6 +20,7 @@ use simd_json::{
 use self::values::{CommandFault, Object, kind, once, read_id, shortened, whole};
 use super::{CommandError, ErrorCode, Id, control::millis, names, wide};
 use crate::{
+    access::BearerToken,
     fanout::{Change, Glob, Mode, Name, Spec, View},
     limits::Limits,
     text::without_bom,
@@ -54,6 +55,7 @@ pub enum Command {
     },
     Auth {
         id: Option<Id>,
+        token: BearerToken,
     },
     /// The client has read so many frames of data.
     Ack {
@@ -165,6 +167,7 @@ impl FieldReader<'_> {
                         wanted: self.fields()?.unwrap_or(WantedFields::ALL),
                         name: self.name()?,
                         numbers: self.numbers()?.unwrap_or_default(),
+                        ..View::WHOLE
                     },
                     snapshot: self.snapshot()?.unwrap_or(true),
                 };
@@ -182,6 +185,7 @@ impl FieldReader<'_> {
                     interval: self.interval()?,
                     wanted: self.fields()?,
                     numbers: self.numbers()?,
+                    reports: None,
                 };
                 if change == Change::default() {
                     let message = "set changes nothing: give mode, interval_ms, fields or numbers".to_owned();
@@ -205,8 +209,11 @@ impl FieldReader<'_> {
                 self.only(op, &["op", "id", "token"])?;
                 match self.get("token") {
                     None => Err((ErrorCode::MissingField, "token is missing".to_owned())),
-                    Some(token) if token.is_str() => Ok(Command::Auth { id }),
-                    Some(token) => Err(bad("token", "a string", token)),
+                    // A value that is no string is not shown: it may hold one.
+                    Some(token) => match token.as_str() {
+                        Some(token) => Ok(Command::Auth { id, token: BearerToken::new(token) }),
+                        None => Err((ErrorCode::BadValue, "token must be a string".to_owned())),
+                    },
                 }
             }
             _ => Err((ErrorCode::UnknownOp, format!("there is no op {op:?}: it is one of {OPS}"))),

@@ -32,6 +32,7 @@ pub struct ShownLimits {
     pub control_bytes: usize,
     pub line_bytes: usize,
     pub handshake_ms: u64,
+    pub auth_ms: u64,
     pub pong_ms: u64,
     pub progress_ms: u64,
     pub close_grace_ms: u64,
@@ -206,6 +207,20 @@ pub enum Control<'a> {
         code: ErrorCode,
         message: &'a str,
     },
+    /// A token was taken.
+    Auth {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<Id>,
+        /// When it ends, by the clock of `ts`; `None` for never.
+        #[serde(skip_serializing_if = "Option::is_none", serialize_with = "write_end")]
+        expires: Option<Nanos>,
+    },
+    /// The session's token ends soon.
+    #[serde(rename = "status")]
+    ExpiryStatus {
+        #[serde(serialize_with = "write_micros")]
+        expires: Nanos,
+    },
     Drain {
         retry_ms: u64,
     },
@@ -214,6 +229,22 @@ pub enum Control<'a> {
 }
 
 impl Control<'_> {
+    /// Whether it tells something of symbols, which only who may read them is told.
+    pub const fn tells_of_symbols(&self) -> bool {
+        !matches!(
+            self,
+            Control::Welcome { .. }
+                | Control::PaceStatus { .. }
+                | Control::ExpiryStatus { .. }
+                | Control::Heartbeat { .. }
+                | Control::Pong { .. }
+                | Control::Auth { .. }
+                | Control::Error { name: None, .. }
+                | Control::Drain { .. }
+                | Control::End
+        )
+    }
+
     /// Appends the payload of one frame: an array of this one message.
     pub fn write(&self, out: &mut Vec<u8>) {
         write_json(std::slice::from_ref(self), out);
@@ -248,6 +279,7 @@ impl<'a> Control<'a> {
                 control_bytes: limits.control_bytes,
                 line_bytes: limits.line_bytes,
                 handshake_ms: millis(limits.handshake),
+                auth_ms: millis(limits.auth),
                 pong_ms: millis(limits.pong),
                 progress_ms: millis(limits.progress),
                 close_grace_ms: millis(limits.close_grace),
@@ -310,6 +342,11 @@ pub fn millis(duration: Duration) -> u64 {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
 fn write_micros<S: Serializer>(time: &Nanos, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_i64(time.micros())
+}
+
+#[expect(clippy::ref_option, reason = "serde hands out references")]
+fn write_end<S: Serializer>(end: &Option<Nanos>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_i64(end.unwrap_or_default().micros())
 }
 
 #[expect(clippy::ref_option, reason = "serde hands out references")]

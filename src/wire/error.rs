@@ -18,6 +18,8 @@ pub enum ErrorCode {
     NotSubscribed,
     RateLimited,
     AuthNotConfigured,
+    NotEntitled,
+    BadToken,
 }
 
 /// A command that was not carried out.
@@ -30,7 +32,7 @@ pub struct CommandError {
 }
 
 impl ErrorCode {
-    pub const ALL: [ErrorCode; 13] = [
+    pub const ALL: [ErrorCode; 15] = [
         ErrorCode::BadJson,
         ErrorCode::BadCommand,
         ErrorCode::UnknownOp,
@@ -44,6 +46,8 @@ impl ErrorCode {
         ErrorCode::NotSubscribed,
         ErrorCode::RateLimited,
         ErrorCode::AuthNotConfigured,
+        ErrorCode::NotEntitled,
+        ErrorCode::BadToken,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -61,6 +65,8 @@ impl ErrorCode {
             ErrorCode::NotSubscribed => "not_subscribed",
             ErrorCode::RateLimited => "rate_limited",
             ErrorCode::AuthNotConfigured => "auth_not_configured",
+            ErrorCode::NotEntitled => "not_entitled",
+            ErrorCode::BadToken => "bad_token",
         }
     }
 }

@@ -161,14 +161,7 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         let MessagePlace { frame, cached, head, .. } = self.place(topic, view);
         let (begin, cursor) = (frame.bytes.len(), record.seq - n);
         let updates = &mut cached.merged;
-        let part = updates.update::<E::Messages>(
-            &head.constant(),
-            record,
-            cursor,
-            view.wanted,
-            always,
-            view.numbers,
-        );
+        let part = updates.update::<E::Messages>(&head.constant(), record, cursor, always, view);
         let (kind, times) = (MessageKind::Update, &mut frame.times);
         E::Messages::message(kind, &head, &record.into(), n, part, times, &mut frame.bytes);
         frame.record(record.rx, record.order);
@@ -235,14 +228,7 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         let MessagePlace { frame, cached, head, .. } = self.place(topic, view);
         let (begin, cursor) = (frame.bytes.len(), record.seq - n);
         let updates = cached.stop(record.seq);
-        let part = updates.update::<E::Messages>(
-            &head.constant(),
-            record,
-            cursor,
-            view.wanted,
-            always,
-            view.numbers,
-        );
+        let part = updates.update::<E::Messages>(&head.constant(), record, cursor, always, view);
         let (kind, times) = (MessageKind::Update, &mut frame.times);
         E::Messages::message(kind, &head, &record.into(), n, part, times, &mut frame.bytes);
         frame.record(record.rx, record.order);

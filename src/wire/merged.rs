@@ -9,7 +9,8 @@ use std::ops::Range;
 
 use super::encodings::encoder::{Constant, MessageKind, Messages, RecordPart};
 use crate::{
-    tick::{Numbers, WantedFields},
+    fanout::View,
+    tick::WantedFields,
     topic::{ChangedFields, Record},
 };
 
@@ -28,8 +29,10 @@ struct MergedUpdate {
     cursors: Range<u64>,
     /// want these fields,
     wanted: WantedFields,
-    /// and are always sent these.
+    /// are always sent these,
     always: WantedFields,
+    /// and may be told what is said of a trade.
+    reports: bool,
     /// So these fields are named.
     fields: WantedFields,
     /// Whether what the last tick says of a trade is shown.
@@ -50,17 +53,18 @@ impl MergedUpdates {
         topic: &Constant<'_>,
         record: &Record,
         cursor: u64,
-        wanted: WantedFields,
         always: WantedFields,
-        numbers: Numbers,
+        view: &View,
     ) -> &[u8] {
+        let &View { wanted, reports, .. } = view;
         let is_it = |entry: &MergedUpdate| {
-            entry.cursors.contains(&cursor) && entry.wanted == wanted && entry.always == always
+            entry.cursors.contains(&cursor)
+                && (entry.wanted, entry.always, entry.reports) == (wanted, always, reports)
         };
         let found = self.entries.iter().find(|entry| is_it(entry)).filter(|_| self.seq == record.seq);
         let bytes = match found {
             Some(entry) => entry.bytes.clone(),
-            None => self.encode::<M>(topic, record, cursor, wanted, always, numbers),
+            None => self.encode::<M>(topic, record, cursor, always, view),
         };
         &self.bytes[bytes.start as usize..bytes.end as usize]
     }
@@ -71,10 +75,10 @@ impl MergedUpdates {
         topic: &Constant<'_>,
         record: &Record,
         cursor: u64,
-        wanted: WantedFields,
         always: WantedFields,
-        numbers: Numbers,
+        view: &View,
     ) -> Range<u32> {
+        let &View { wanted, numbers, reports, .. } = view;
         if self.seq != record.seq || self.entries.len() >= MERGED_MAX {
             self.seq = record.seq;
             self.bytes.clear();
@@ -83,7 +87,7 @@ impl MergedUpdates {
         let ChangedFields { fields, cursors } = record.changed_since(cursor);
         let fields = fields.union(always).intersect(wanted).intersect(record.fields.all_named());
         let report = record.fields.report().map(|report| &**report);
-        let report = report.filter(|report| report.concerns(wanted.fixed));
+        let report = report.filter(|report| reports && report.concerns(wanted.fixed));
         let has_report = report.is_some();
         let is_same = |entry: &&MergedUpdate| entry.fields == fields && entry.has_report == has_report;
         let encoded = self.entries.iter().find(is_same);
@@ -95,7 +99,15 @@ impl MergedUpdates {
             M::part(MessageKind::Update, topic, &record.into(), &part, &mut self.bytes);
             start..self.bytes.len() as u32
         };
-        self.entries.push(MergedUpdate { cursors, wanted, always, fields, has_report, bytes: bytes.clone() });
+        self.entries.push(MergedUpdate {
+            cursors,
+            wanted,
+            always,
+            reports,
+            fields,
+            has_report,
+            bytes: bytes.clone(),
+        });
         bytes
     }
 }
@@ -106,7 +118,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        tick::{Decimal, Field, FieldSet, Fields, Symbol},
+        tick::{Decimal, Field, FieldSet, Fields, Numbers, Symbol},
         topic::Reference,
         wire::encodings::json::Json,
     };
@@ -130,8 +142,8 @@ mod tests {
     ) {
         let symbol = Symbol::new("A").unwrap();
         let topic = Constant { symbol: &symbol, reference: Reference::ZERO };
-        let written =
-            updates.update::<Json>(&topic, record, cursor, wanted, always, Numbers::Number).to_vec();
+        let view = View { wanted, ..View::WHOLE };
+        let written = updates.update::<Json>(&topic, record, cursor, always, &view).to_vec();
         let fields = record.changed_since(cursor).fields.union(always).intersect(wanted);
         let mut expected = Vec::new();
         let part = RecordPart { fields, report: None, numbers: Numbers::Number };

@@ -12,6 +12,7 @@ use std::{
 use tickcast::planted::{Fault, plant};
 
 use super::{
+    entitled,
     law::{Breach, Law},
     number,
     plan::Plan,
@@ -20,7 +21,7 @@ use super::{
 };
 
 /// Each fault, a seed that finds it, and the laws by which it may be found.
-const FOUND: [(Fault, u64, &[Law]); 44] = [
+const FOUND: [(Fault, u64, &[Law]); 51] = [
     (Fault::ForgetsRest, 0, &[Law::Truth]),
     (Fault::RepeatsByte, 0, &[Law::Truth]),
     (Fault::DataBeforeControl, 0, &[Law::Isolation, Law::ControlFirst, Law::Answers]),
@@ -63,16 +64,37 @@ const FOUND: [(Fault, u64, &[Law]); 44] = [
     (Fault::WrongPosition, 5, &[Law::Seqs]),
     (Fault::DrainsUnannounced, 2, &[Law::Farewell]),
     (Fault::ForgetsReload, 138, &[Law::FrameSize]),
+    (Fault::ForgetsRights, 0, &[Law::Entitlement]),
+    (Fault::RenewalForgetsGlobs, 115, &[Law::Entitlement]),
+    (Fault::RenewalForgetsSubscriptions, 17, &[Law::Entitlement]),
+    (Fault::GlobForgetsRights, 6, &[Law::Entitlement]),
+    (Fault::ExpiresLate, 230, &[Law::Entitlement]),
+    (Fault::FinishesRevokedFrame, 19, &[Law::Entitlement]),
+    (Fault::SnapshotForgetsRights, 0, &[Law::Entitlement]),
     (Fault::ListsAhead, 0, &[Law::Seqs]),
     (Fault::LosesPublished, 1, &[Law::Ingest, Law::Seqs, Law::Truth]),
 ];
 
+/// Faults that only clients with tokens can find.
+fn of_rights(fault: Fault) -> bool {
+    matches!(
+        fault,
+        Fault::ForgetsRights
+            | Fault::RenewalForgetsGlobs
+            | Fault::RenewalForgetsSubscriptions
+            | Fault::GlobForgetsRights
+            | Fault::ExpiresLate
+            | Fault::FinishesRevokedFrame
+            | Fault::SnapshotForgetsRights
+    )
+}
+
 /// How a seed ends with a fault planted.
 fn run_with(fault: Fault, seed: u64) -> Option<Breach> {
     plant(Some(fault));
-    let outcome = run(&Plan::of(seed));
+    let breach = if of_rights(fault) { entitled::breach(seed) } else { run(&Plan::of(seed)).breach };
     plant(None);
-    outcome.breach
+    breach
 }
 
 /// Does something for each index, on all cores.

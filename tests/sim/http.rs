@@ -22,7 +22,9 @@ use hyper::{
     service::service_fn,
 };
 use tickcast::{
+    access::SharedRights,
     server::{
+        access,
         http::{
             publish,
             walk::{self, RecordsWalk, SymbolsWalk},
@@ -59,12 +61,17 @@ pub async fn serve(routes: Routes, stream: SimSocket, read: Vec<u8>) {
 }
 
 async fn answer(routes: Routes, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let Ok(rights) = access::rights_of(&request, &routes.node, routes.node.clock.now()) else {
+        return Ok(failed(StatusCode::UNAUTHORIZED));
+    };
     let (parts, body) = request.into_parts();
     let text = match (parts.method, parts.uri.path()) {
-        (Method::GET, "/v1/symbols") => walk::whole(SymbolsWalk::new(&routes.node)),
-        (Method::GET, "/v1/snapshot") => walk::whole(records(&routes, parts.uri.query().unwrap_or_default())),
+        (Method::GET, "/v1/symbols") => walk::whole(SymbolsWalk::new(&routes.node, &rights)),
+        (Method::GET, "/v1/snapshot") => {
+            walk::whole(records(&routes, parts.uri.query().unwrap_or_default(), &rights))
+        }
         (Method::POST, "/v1/publish") => match body.collect().await {
-            Ok(body) => publish_lines(&routes, &body.to_bytes()),
+            Ok(body) => publish_lines(&routes, &body.to_bytes(), &rights),
             Err(_) => return Ok(failed(StatusCode::BAD_REQUEST)),
         },
         _ => return Ok(failed(StatusCode::NOT_FOUND)),
@@ -78,17 +85,18 @@ fn failed(status: StatusCode) -> Response<Full<Bytes>> {
     response
 }
 
-fn records(routes: &Routes, query: &str) -> RecordsWalk {
-    let names = query.strip_prefix("symbols=").unwrap_or_default().split(',');
+fn records(routes: &Routes, query: &str, rights: &SharedRights) -> RecordsWalk {
+    let names = query.strip_prefix("symbols=").unwrap_or_default();
+    let names = names.split('&').next().unwrap_or_default().split(',');
     let (globs, names): (Vec<&str>, Vec<&str>) = names.partition(|name| name.contains('*'));
     let symbols = names.into_iter().map(|name| Symbol::new(name).expect("a symbol")).collect();
     let globs = globs.into_iter().map(|glob| Glob::new(glob).expect("a glob")).collect();
-    RecordsWalk::new(&routes.node, symbols, globs, Numbers::Number)
+    RecordsWalk::new(&routes.node, symbols, globs, Numbers::Number, rights)
 }
 
-fn publish_lines(routes: &Routes, body: &[u8]) -> Vec<u8> {
+fn publish_lines(routes: &Routes, body: &[u8], rights: &SharedRights) -> Vec<u8> {
     let line_bytes_max = routes.node.limits.line_bytes;
-    publish::take(&routes.push, &mut body.to_vec(), line_bytes_max, routes.node.fields.clone())
+    publish::take(&routes.push, &mut body.to_vec(), line_bytes_max, routes.node.fields.clone(), rights)
         .to_json()
         .into_bytes()
 }

@@ -14,7 +14,7 @@
 //! | law 8 | `Panic`, `Deadline`, `Cause` | `world.rs`: nothing panics; `client.rs`: hostile clients are closed, by the right code |
 //! | law 9 | | `main.rs`: the same seed is the same run, byte for byte |
 //! | law 10 | `Ahead`, `Age` | `node.rs`, after each step: how far a client that proves what it reads is sent ahead of what it has read, through proxies too; `witness.rs`: on each update to a client that reads |
-//! | law 11 | `Cause` | what holds today: `scenes.rs`: a page of a foreign origin is closed and reads nothing |
+//! | law 11 | `Entitlement` | `entitled.rs`, on each byte that is written: the token that is in force then allows it; `scenes.rs`: a page of a foreign origin is closed and reads nothing |
 //! | law 12 | `Numbering`, `Truth` | `witness.rs`: one epoch, and what is shown under a seq is what the feed gave under it, for every client, shard and connection |
 //!
 //! The other variants are promises of docs/PROTOCOL.md beside the laws.
@@ -48,6 +48,8 @@ pub enum Law {
     ControlFirst,
     /// Every command is answered, once, in its turn, and by the right word.
     Answers,
+    /// Nothing is written that the token in force does not allow at that moment.
+    Entitlement,
     /// No message of a symbol to which the session is not subscribed.
     Isolation,
     /// What waits for a session is bounded.

@@ -18,6 +18,7 @@ mod asker;
 mod client;
 mod corrected;
 mod deadlines;
+mod entitled;
 #[path = "../support/judge/mod.rs"]
 #[expect(dead_code, reason = "the integration suite asks more of the judge than the simulation does")]
 mod judge;

@@ -105,6 +105,8 @@ pub struct Link {
     pub proved_at: Nanos,
     /// Bytes towards the client that a reset has taken.
     pub lost_bytes: bool,
+    /// What was written towards the client, and when; kept where [`Network::keeps_writes`].
+    pub writes: Vec<(Nanos, Vec<u8>)>,
     /// How many bytes had been taken towards the client when the server last read from it: (up, down).
     pub marks: VecDeque<(u64, u64)>,
 }
@@ -115,6 +117,8 @@ pub struct Network {
     events: BTreeMap<(Nanos, u64), Event>,
     serial: u64,
     pub call_nanos: CallNanos,
+    /// Writes are kept, each with its time.
+    pub keeps_writes: bool,
 }
 
 pub type Net = Rc<RefCell<Network>>;
@@ -185,7 +189,14 @@ impl Pipe {
 
 impl Network {
     pub fn new(clock: Clock, call_nanos: CallNanos) -> Net {
-        let network = Network { clock, links: Vec::new(), events: BTreeMap::new(), serial: 0, call_nanos };
+        let network = Network {
+            clock,
+            links: Vec::new(),
+            events: BTreeMap::new(),
+            serial: 0,
+            call_nanos,
+            keeps_writes: false,
+        };
         Rc::new(RefCell::new(network))
     }
 
@@ -230,6 +241,7 @@ impl Network {
             server_closed: false,
             proved_at: now,
             lost_bytes: false,
+            writes: Vec::new(),
             marks: VecDeque::new(),
         });
         self.links.len() - 1
@@ -375,7 +387,7 @@ impl Link {
 impl SimSocket {
     fn write(&self, runs: [&[u8]; 2]) -> io::Result<usize> {
         let mut net = self.net.borrow_mut();
-        let now = net.clock.now();
+        let (now, keeps_writes) = (net.clock.now(), net.keeps_writes);
         net.clock.advance(now.plus(Duration::from_nanos(net.call_nanos)));
         let link = &mut net.links[self.link];
         if link.is_reset {
@@ -401,6 +413,10 @@ impl SimSocket {
         link.down.bytes.extend(&runs[0][..first]);
         link.down.bytes.extend(&runs[1][..taken - first]);
         link.down.given += taken as u64;
+        if keeps_writes {
+            let bytes = [&runs[0][..first], &runs[1][..taken - first]].concat();
+            link.writes.push((now, bytes));
+        }
         link.down.note_progress(now);
         net.kick(self.link, Way::Down);
         Ok(taken)

@@ -17,6 +17,7 @@ use std::{
 use hyper::Request;
 use rand::{Rng, RngExt};
 use tickcast::{
+    access::Authority,
     clock::{Anchor, Clock, MarketClock},
     feed::Sink,
     server::{
@@ -108,6 +109,17 @@ const JOINED_BYTES: usize = 10 * 1024;
 
 impl Node {
     pub fn new(plan: &Plan, clock: Clock, market: &MarketClock, net: &Net) -> Node {
+        Node::with_authority(plan, clock, market, net, Arc::new(Authority::open()))
+    }
+
+    /// One that asks for tokens.
+    pub fn with_authority(
+        plan: &Plan,
+        clock: Clock,
+        market: &MarketClock,
+        net: &Net,
+        authority: Arc<Authority>,
+    ) -> Node {
         let limits = &plan.limits;
         let mut ends = Vec::new();
         let (mut inboxes, mut outlets) = (Vec::new(), Vec::new());
@@ -128,7 +140,7 @@ impl Node {
         let ingest = Arc::new(Ingest::new(ingest, outlets));
         let state =
             NodeState::new(EPOCH.to_owned(), limits.clone(), clock, market.clone(), Arc::clone(&ingest));
-        let state = Arc::new(state);
+        let state = Arc::new(state.with_authority(authority));
         let allowed_origins = AllowedOrigins::new::<&str>(&[]);
         let server = Arc::new(ServerState::new(Arc::clone(&state), inboxes.clone(), allowed_origins));
         let spawned: Rc<RefCell<Vec<Task>>> = Rc::default();
@@ -536,6 +548,7 @@ fn events(
             return None;
         }
     };
+    let access = sessions::access(&shard.server, request).ok()?;
     let left_at = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
     if let Some(position) = left_at.and_then(Position::parse)
         && let Some(resume) = position.resume(&shard.node, &command)
@@ -544,7 +557,7 @@ fn events(
     }
     let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));
     let (peer, encoding) = (Peer { address: peer, agent }, Encoding::EVENT_STREAM);
-    let events = AdmittedEvents { peer, permit, command, encoding };
+    let events = AdmittedEvents { peer, permit, access, command, encoding };
     let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n".to_vec();
     let counted: Option<Connection> = Some(counted);
     Some(events.begin(shard, stream, head, counted))

@@ -3,12 +3,13 @@
 //! Nothing is chosen by a seed but the order of steps at one moment. What holds after every step of a node is checked
 //! here too.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
 use tickcast::{
+    access::Authority,
     clock::{Clock, MarketClock},
     feed::ndjson::NdjsonDecoder,
     limits::Limits,
@@ -89,6 +90,24 @@ impl Stage {
         let node = Node::new(&Plan::bare(limits), clock, &market(clock), &net);
         let random = Pcg64Mcg::seed_from_u64(1);
         Stage { clock, node, net, decoder, random, clients: Vec::new() }
+    }
+
+    /// With somebody who says who may read what, a price for each call into the kernel, and a seed for the order of steps.
+    /// What is written is kept.
+    pub fn with_authority(limits: Limits, authority: Arc<Authority>, call_nanos: u64, seed: u64) -> Stage {
+        let clock = Clock::manual(BEGIN);
+        let net = Network::new(clock, call_nanos);
+        net.borrow_mut().keeps_writes = true;
+        let decoder = NdjsonDecoder::new(limits.line_bytes);
+        let market = MarketClock::of_world(clock);
+        let node = Node::with_authority(&Plan::bare(limits), clock, &market, &net, authority);
+        let random = Pcg64Mcg::seed_from_u64(seed);
+        Stage { clock, node, net, decoder, random, clients: Vec::new() }
+    }
+
+    /// What was written to a client, and when.
+    pub fn writes(&self, Who(who): Who) -> Vec<(Nanos, Vec<u8>)> {
+        self.net.borrow().links[self.clients[who].link].writes.clone()
     }
 
     pub fn now(&self) -> Ms {

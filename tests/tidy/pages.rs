@@ -9,7 +9,7 @@ use tickcast::{
         admission::rejected::RejectedReason,
         metrics::{ALL, MetricKind},
     },
-    session::stats::LimitHit,
+    session::{refusals::RefusedAccess, stats::LimitHit},
     wire::{CloseReason, control::Pace},
 };
 
@@ -58,6 +58,7 @@ fn the_page_of_metrics_has_every_value_of_every_label() {
             "reason",
             own(&RejectedReason::ALL.map(RejectedReason::label)),
         ),
+        ("tickcast_access_refused_total", "reason", own(&RefusedAccess::ALL.map(RefusedAccess::label))),
         ("tickcast_limit_hits_total", "limit", own(&LimitHit::ALL.map(LimitHit::label))),
     ];
     let mut expected = String::from("| metric | label | values |\n|---|---|---|\n");

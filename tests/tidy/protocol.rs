@@ -277,6 +277,7 @@ fn answers() -> Vec<String> {
             named_globs: vec![NamedGlob { symbol: "ETH*".into(), name: Some(tape()) }],
         },
         Control::error(&fault),
+        Control::Auth { id: id(6), expires: Some(Nanos(1_795_416_160_000_000_000)) },
     ]
     .iter()
     .map(control)
@@ -289,6 +290,7 @@ fn announcements() -> Vec<String> {
         Control::welcome("42", "hof6rnqbm4", &Limits::default(), &CustomFields::none()),
         Control::SymbolStatus { name: None, symbol: "BTCUSDT", state: State::Stale },
         Control::PaceStatus { pace: Pace::Conflating },
+        Control::ExpiryStatus { expires: Nanos(1_795_416_160_000_000_000) },
         Control::Heartbeat { ts: now, asof: now, dirty: 0, oldest_ms: 0 },
         Control::Drain { retry_ms: 1730 },
         Control::End,
@@ -311,6 +313,8 @@ fn is_shown(message: &Control<'_>) {
         | Control::Pong { .. }
         | Control::List { .. }
         | Control::Error { .. }
+        | Control::Auth { .. }
+        | Control::ExpiryStatus { .. }
         | Control::Drain { .. }
         | Control::End => {}
     }

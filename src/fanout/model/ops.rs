@@ -258,6 +258,7 @@ fn spec(mix: Mix) -> impl Strategy<Value = Spec> {
         wanted,
         name: word(name),
         numbers,
+        reports: true,
     });
     (mode(mix), interval(mix), view, prop::bool::weighted(0.8))
         .prop_map(|(mode, interval, view, snapshot)| Spec { mode, interval, view, snapshot })
@@ -266,8 +267,9 @@ fn spec(mix: Mix) -> impl Strategy<Value = Spec> {
 fn change(mix: Mix) -> impl Strategy<Value = Change> {
     use prop::option::weighted;
     let shown = (weighted(0.4, wanted()), weighted(0.2, numbers()));
-    (weighted(0.5, mode(mix)), weighted(0.4, interval(mix)), shown)
-        .prop_map(|(mode, interval, (wanted, numbers))| Change { mode, interval, wanted, numbers })
+    (weighted(0.5, mode(mix)), weighted(0.4, interval(mix)), shown).prop_map(
+        |(mode, interval, (wanted, numbers))| Change { mode, interval, wanted, numbers, reports: None },
+    )
 }
 
 fn mode(mix: Mix) -> impl Strategy<Value = Mode> {

@@ -13,7 +13,11 @@ use super::{
     CHANGE_UNITS, Change, Fanout, Glob, LocalId, Mode, Name, Notice, SessionKey, Spec, TooMany, Units,
     state::Base,
 };
-use crate::{tick::Symbol, topic::NewTopic};
+use crate::{
+    planted::{Fault, is_planted},
+    tick::Symbol,
+    topic::NewTopic,
+};
 
 /// Where a walk over a session's subscriptions is; it begins at the default.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -98,6 +102,12 @@ impl Fanout {
         true
     }
 
+    /// With what a pattern of the session subscribes.
+    pub(super) fn pattern_spec(&mut self, session: SessionKey, held: &HeldGlob) -> Option<Spec> {
+        let pattern = self.patterns.get_mut(&held.text)?;
+        pattern.holders.get(&(session.0, held.name.clone())).map(|holder| holder.spec.clone())
+    }
+
     /// Says whether the session held the pattern under this name.
     pub fn remove_glob(&mut self, session: SessionKey, text: &str, name: Option<&Name>) -> bool {
         let Some(entry) = self.schedule.sessions.get_mut(session.0 as usize) else { return false };
@@ -128,7 +138,12 @@ impl Fanout {
         units.spend(LISTING_UNITS + 2 * candidates.len() + CHANGE_UNITS * held.len());
         held.sort_unstable_by_key(|&(session, added, spec)| (session, spec.view.name.as_ref(), added));
         held.dedup_by_key(|&mut (session, _, spec)| (session, spec.view.name.as_ref()));
-        held.into_iter().map(|(session, _, spec)| (session, spec.clone())).collect()
+        let mut holders: Vec<(u32, Spec)> =
+            held.into_iter().map(|(session, _, spec)| (session, spec.clone())).collect();
+        holders.retain(|&(session, _)| {
+            self.may_read(SessionKey(session), symbol) || is_planted(Fault::GlobForgetsRights)
+        });
+        holders
     }
 
     /// Subscribes the sessions whose patterns match a new symbol. All of its ticks are still to come, so its record is not

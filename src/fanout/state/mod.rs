@@ -3,6 +3,7 @@
 //!
 //! Invariant: tables refer to each other by 32-bit indexes; limits keep each table below that size.
 
+mod entitled;
 mod index;
 mod session;
 mod stops;
@@ -12,6 +13,7 @@ mod symbol_map;
 mod topic;
 mod view_table;
 
+pub(super) use entitled::Entitled;
 pub(super) use index::index32;
 pub(super) use session::LocalSession;
 pub(super) use stops::Stops;

@@ -5,7 +5,7 @@
 
 use slab::Slab;
 
-use super::{Subscription, SubscriptionMap, ViewId, index32};
+use super::{Entitled, Subscription, SubscriptionMap, ViewId, index32};
 use crate::fanout::{
     patterns::HeldGlob,
     schedule::{EVERY_QUEUE, IntervalGroups, SendQueue},
@@ -29,6 +29,8 @@ pub(in crate::fanout) struct LocalSession {
     pub interval_groups: IntervalGroups,
     /// Its standing patterns, in the order in which they were added.
     pub globs: Vec<HeldGlob>,
+    /// What it may read; `None` for everything.
+    pub entitled: Option<Box<Entitled>>,
 }
 
 impl LocalSession {

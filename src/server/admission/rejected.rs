@@ -12,6 +12,8 @@ pub enum RejectedReason {
     TooManySessions,
     TooManyPerAddress,
     Draining,
+    /// Its token was refused.
+    Token,
     /// Not finished in time.
     Timeout,
     /// More connections than sessions and their overhead can need, or than one address may have.
@@ -23,12 +25,13 @@ pub enum RejectedReason {
 pub struct Rejected([AtomicU64; RejectedReason::ALL.len()]);
 
 impl RejectedReason {
-    pub const ALL: [RejectedReason; 7] = [
+    pub const ALL: [RejectedReason; 8] = [
         RejectedReason::BadRequest,
         RejectedReason::Origin,
         RejectedReason::TooManySessions,
         RejectedReason::TooManyPerAddress,
         RejectedReason::Draining,
+        RejectedReason::Token,
         RejectedReason::Timeout,
         RejectedReason::Connections,
     ];
@@ -40,6 +43,7 @@ impl RejectedReason {
             RejectedReason::TooManySessions => "too_many_sessions",
             RejectedReason::TooManyPerAddress => "too_many_per_address",
             RejectedReason::Draining => "draining",
+            RejectedReason::Token => "token",
             RejectedReason::Timeout => "timeout",
             RejectedReason::Connections => "connections",
         }

@@ -6,14 +6,39 @@ use hyper::Request;
 
 use super::{addresses::AddressPermit, rejected::RejectedReason};
 use crate::{
+    access::{Refused, SharedRights},
+    fanout::SessionKey,
     planted::{Fault, is_planted},
-    server::{hosts::Hosts, pages, state::ServerState},
-    session::inbound::query,
+    server::{
+        access::{self, NoAccess},
+        hosts::Hosts,
+        pages,
+        state::ServerState,
+    },
+    session::{core::Core, inbound::query, socket::SessionSocket, users::UserPermit},
     wire::CloseReason,
 };
 
-/// A session's permit, and the command in its request; or the reason for a refusal.
-pub type Admission = Result<(AddressPermit, Option<String>), (RejectedReason, CloseReason)>;
+/// What an admitted session begins with, or the reason for a refusal.
+pub type Admission = Result<Admitted, (RejectedReason, CloseReason)>;
+
+/// A session that was admitted.
+pub struct Admitted {
+    pub permit: AddressPermit,
+    pub access: SessionAccess,
+    /// The command in its request.
+    pub command: Option<String>,
+}
+
+/// What a session may read at first.
+pub enum SessionAccess {
+    Granted {
+        rights: SharedRights,
+        user: Option<Box<UserPermit>>,
+    },
+    /// Its token is still to come.
+    Awaited,
+}
 
 /// Whether this peer may have one more session from this origin, and what the request asks for.
 ///
@@ -21,7 +46,38 @@ pub type Admission = Result<(AddressPermit, Option<String>), (RejectedReason, Cl
 /// With the reason, as a metric label and as a close code.
 pub fn admit<B>(server: &ServerState, request: &Request<B>, peer: SocketAddr) -> Admission {
     let permit = permit(server, request, peer)?;
-    Ok((permit, request.uri().query().and_then(|query| query::subscribe_command(query, None))))
+    let access = match access(server, request) {
+        Ok(access) => access,
+        Err(NoAccess::Refused(Refused::Missing)) => SessionAccess::Awaited,
+        Err(NoAccess::TwoTokens) => return Err((RejectedReason::Token, CloseReason::BadToken)),
+        Err(NoAccess::Refused(refused)) => {
+            return Err((RejectedReason::Token, CloseReason::of_refused(&refused)));
+        }
+    };
+    let command = request.uri().query().and_then(|query| query::subscribe_command(query, None));
+    Ok(Admitted { permit, access, command })
+}
+
+/// What the token of a request gives a session, which is counted among those of its user.
+///
+/// # Errors
+/// When it gives nothing.
+pub fn access<B>(server: &ServerState, request: &Request<B>) -> Result<SessionAccess, NoAccess> {
+    let node = &server.node;
+    let rights = access::rights_of(request, node, node.clock.now())?;
+    let user = node.users.take(&rights, node.authority.sessions_over());
+    let user = user.inspect_err(|refused| node.refused.count(refused.into()))?;
+    Ok(SessionAccess::Granted { rights, user })
+}
+
+impl SessionAccess {
+    /// Gives it to a session that has just been opened.
+    pub fn give<S: SessionSocket>(self, core: &mut Core<S>, key: SessionKey) {
+        match self {
+            SessionAccess::Granted { rights, user } => core.entitle(key, &rights, user),
+            SessionAccess::Awaited => core.await_token(key),
+        }
+    }
 }
 
 /// A permit for one more session of this peer, from this origin.

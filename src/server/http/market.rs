@@ -18,8 +18,10 @@ use super::{
     walk::{self, RecordsWalk, SymbolsWalk, WalkBody},
 };
 use crate::{
+    access::{Refused, Rights, SharedRights},
     fanout::Glob,
     server::{
+        access::NoAccess,
         admission::{rejected::RejectedReason, sessions},
         failure::Failure,
         handshake::user_agent,
@@ -28,9 +30,10 @@ use crate::{
     },
     session::{
         inbound::query::subscribe_command, maintenance::drain::retry_ms, peer::Peer, position::Position,
+        refusals::RefusedAccess,
     },
     tick::Symbol,
-    wire::{CloseReason, Encoding, Target},
+    wire::{CloseReason, Command, Encoding, Target, command::CommandReader},
 };
 
 /// The most symbols in one request.
@@ -40,10 +43,15 @@ const GLOBS_MAX: usize = 512;
 /// Symbols whose records are written at once: as many as in a piece of a long answer.
 const SYMBOLS_AT_ONCE: usize = 64;
 
-pub fn symbols(app: &App, shard: &Rc<Shard>, caller: &Caller) -> Result<HttpResponse, Failure> {
+pub fn symbols(
+    app: &App,
+    shard: &Rc<Shard>,
+    caller: &Caller,
+    rights: SharedRights,
+) -> Result<HttpResponse, Failure> {
     let permit = bulk::permit(&app.bulk, shard, &caller.activity)?;
-    let walk = SymbolsWalk::new(&shard.node);
-    Ok(response::walk(WalkBody::new(shard, Box::new(walk), permit)))
+    let walk = SymbolsWalk::new(&shard.node, &rights);
+    Ok(response::walk(WalkBody::new(shard, Box::new(walk), permit).under(rights)))
 }
 
 /// The records of the symbols and globs in `symbols`; a symbol without a tick has none.
@@ -52,9 +60,15 @@ pub async fn snapshot(
     shard: &Rc<Shard>,
     caller: &Caller,
     request: Request<Incoming>,
+    rights: SharedRights,
 ) -> Result<HttpResponse, Failure> {
     let named = named_targets(shard, request).await?;
-    records(app, shard, caller, named)
+    allow_any(shard, &named.targets, &rights)?;
+    // A body may have taken its time.
+    if rights.is_expired(shard.node.clock.now()) {
+        return Err(NoAccess::from(Refused::Expired).into());
+    }
+    records(app, shard, caller, named, rights)
 }
 
 /// The names in the query, or in the body of a POST.
@@ -73,15 +87,26 @@ fn records(
     shard: &Rc<Shard>,
     caller: &Caller,
     Named { targets, numbers }: Named,
+    rights: SharedRights,
 ) -> Result<HttpResponse, Failure> {
     let (symbols, globs) = sort(targets)?;
     if globs.is_empty() && symbols.len() <= SYMBOLS_AT_ONCE {
-        let text = walk::whole(RecordsWalk::new(&shard.node, symbols, globs, numbers));
+        let text = walk::whole(RecordsWalk::new(&shard.node, symbols, globs, numbers, &rights));
         return Ok(response::whole("application/json", text.into()));
     }
     let permit = bulk::permit(&app.bulk, shard, &caller.activity)?;
-    let walk = RecordsWalk::new(&shard.node, symbols, globs, numbers);
-    Ok(response::walk(WalkBody::new(shard, Box::new(walk), permit)))
+    let walk = RecordsWalk::new(&shard.node, symbols, globs, numbers, &rights);
+    Ok(response::walk(WalkBody::new(shard, Box::new(walk), permit).under(rights)))
+}
+
+/// Refuses a request of which nothing may be answered, whether the symbols exist or not.
+fn allow_any(shard: &Shard, targets: &[Target], rights: &Rights) -> Result<(), Failure> {
+    let may_have = |target: &Target| !matches!(target, Target::Name(symbol) if !rights.may_read(symbol));
+    if targets.iter().any(may_have) {
+        return Ok(());
+    }
+    shard.node.refused.count(RefusedAccess::NotEntitled);
+    Err(Failure::not_entitled("the request's token may read none of these symbols, if they exist"))
 }
 
 /// Separates names and globs.
@@ -114,6 +139,7 @@ pub async fn events(
     shard: &Rc<Shard>,
     request: &Request<Incoming>,
     caller: &Caller,
+    rights: &Rights,
 ) -> Result<HttpResponse, Failure> {
     if shard.server.draining.load(Ordering::Relaxed) {
         shard.server.rejected.count(RejectedReason::Draining);
@@ -125,6 +151,11 @@ pub async fn events(
         let message = "symbols is missing: /v1/sse?symbols=BTC-USD,ETH-*";
         return Err(Failure::bad_request("missing_parameter", message));
     };
+    let read = CommandReader::with_fields(Arc::clone(&shard.node.fields))
+        .read(&mut command.as_bytes().to_vec(), &shard.node.limits);
+    if let Ok(Command::Subscribe { symbols, .. }) = &read {
+        allow_any(shard, symbols, rights)?;
+    }
     let permit = sessions::permit(&shard.server, request, caller.peer).map_err(|(reason, close)| {
         shard.server.rejected.count(reason);
         let status = if close == CloseReason::Origin {
@@ -134,6 +165,7 @@ pub async fn events(
         };
         Failure::new(status, reason.label(), close.phrase())
     })?;
+    let access = sessions::access(&shard.server, request)?;
     let left_at = request.headers().get("last-event-id").map(|id| String::from_utf8_lossy(id.as_bytes()));
     if let Some(position) = left_at.and_then(|id| Position::parse(&id))
         && let Some(resume) = resume(shard, position, command.clone()).await?
@@ -144,7 +176,7 @@ pub async fn events(
     let encoding = if takes_gzip { Encoding::EVENT_STREAM_GZIP } else { Encoding::EVENT_STREAM };
     let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));
     let peer = Peer { address: caller.peer, agent };
-    Ok(response::events(AdmittedEvents { peer, permit, command, encoding }))
+    Ok(response::events(AdmittedEvents { peer, permit, access, command, encoding }))
 }
 
 /// Where a client continues that was sent events before. With globs this walks over all topics: two at once, off the

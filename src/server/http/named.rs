@@ -31,6 +31,7 @@ pub fn all(query: &str, body: Option<&[u8]>) -> Result<Named, Failure> {
         match &*key {
             "symbols" => targets.extend(query::entries(&value).map(Target::parse)),
             "numbers" => set_numbers(&mut numbers, value.trim())?,
+            query::TOKEN => {}
             _ => return Err(unknown(&format!("no parameter {key:?}"))),
         }
     }

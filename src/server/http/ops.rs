@@ -83,6 +83,7 @@ fn text(app: &App, server: &ServerState, answers: Vec<Option<ShardReport>>) -> V
     let inputs = ScrapeInputs {
         feeds: &app.feeds,
         rejected: &server.rejected,
+        refused: &server.node.refused,
         topics: server.node.ingest.topics(),
         topics_stale: server.node.ingest.count_stale(now, stale_nanos),
         shards,

@@ -14,13 +14,14 @@ use super::{
     response::{self, HttpResponse},
 };
 use crate::{
+    access::{Rights, SharedRights},
     feed::{
-        RefusedTick,
-        ndjson::{NdjsonDecoder, RejectedLine, decode_block},
+        RefusedTick, RejectReason,
+        ndjson::{NdjsonDecoder, REJECTED_LINES_KEPT, RejectedLine, decode_block},
     },
     planted::{Fault, is_planted},
     server::{failure::Failure, intake::FeedSink, shard::Shard},
-    tick::CustomFields,
+    tick::{CustomFields, Tick},
 };
 
 /// Rejected lines that the answer describes; more are only counted.
@@ -36,6 +37,7 @@ pub async fn publish(
     app: &Arc<App>,
     shard: &Rc<Shard>,
     request: Request<Incoming>,
+    rights: SharedRights,
 ) -> Result<HttpResponse, Failure> {
     refuse_in_drain(shard)?;
     let limits = &shard.node.limits;
@@ -46,7 +48,7 @@ pub async fn publish(
     let (app, fields) = (Arc::clone(app), Arc::clone(&shard.node.fields));
     let taken = tokio::task::spawn_blocking(move || {
         // Decompression takes time.
-        body.text().map(|mut text| take(&app.push, &mut text, line_bytes_max, fields))
+        body.text().map(|mut text| take(&app.push, &mut text, line_bytes_max, fields, &rights))
     })
     .await;
     let taken = taken
@@ -72,6 +74,7 @@ pub fn take(
     body: &mut [u8],
     line_bytes_max: usize,
     fields: Arc<CustomFields>,
+    rights: &Rights,
 ) -> PublishResult {
     let mut decoder = NdjsonDecoder::new(line_bytes_max).with_fields(fields);
     let (mut ticks, mut lines, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
@@ -80,6 +83,7 @@ pub fn take(
         push.status.count_rejected(reason, count);
     }
     let mut rejected_total = tally.total();
+    rejected_total += refuse(push, &mut ticks, &mut lines, &mut rejected, rights);
     let mut accepted = 0;
     let mut ticks = ticks.into_iter();
     for chunk in lines.chunks(TICKS_A_SUBMIT) {
@@ -101,9 +105,40 @@ pub fn take(
     PublishResult { accepted, rejected, rejected_total }
 }
 
+/// Takes out the ticks of symbols that may not be published. Returns how many.
+fn refuse(
+    push: &FeedSink,
+    ticks: &mut Vec<Tick>,
+    lines: &mut Vec<u64>,
+    rejected: &mut Vec<RejectedLine>,
+    rights: &Rights,
+) -> u64 {
+    let (all, all_lines) = (std::mem::take(ticks), std::mem::take(lines));
+    let mut refused = 0;
+    for (tick, line) in all.into_iter().zip(all_lines) {
+        if rights.may_publish(&tick.symbol) {
+            ticks.push(tick);
+            lines.push(line);
+            continue;
+        }
+        refused += 1;
+        if rejected.len() < REJECTED_LINES_KEPT {
+            let message = format!("the token may not publish {}", tick.symbol);
+            rejected.push(RejectedLine { line, reason: RejectReason::NotEntitled, message });
+        }
+    }
+    push.status.count_rejected(RejectReason::NotEntitled, refused);
+    refused
+}
+
 impl PublishResult {
     pub fn to_json(&self) -> String {
-        let shown = self.rejected.iter().map(|line| json!({"line": line.line, "reason": line.message}));
+        let shown = self.rejected.iter().map(|line| match line.reason {
+            reason @ RejectReason::NotEntitled => {
+                json!({"line": line.line, "code": reason.label(), "reason": line.message})
+            }
+            _ => json!({"line": line.line, "reason": line.message}),
+        });
         let shown: Vec<_> = shown.collect();
         let mut answer = json!({"accepted": self.accepted, "rejected": shown});
         let hidden = self.rejected_total.saturating_sub(shown.len() as u64);

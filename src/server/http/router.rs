@@ -18,14 +18,19 @@ use super::{
     response::{self, HttpResponse},
     upgrade,
 };
-use crate::server::{
-    admission::{balancer::Role, rejected::RejectedReason},
-    failure::Failure,
-    handshake,
-    hosts::Hosts,
-    pages::{self, Page},
-    routes::{ADMIN_PATHS, ROUTES, STREAM_PATH},
-    shard::Shard,
+use crate::{
+    access::{Rights, SharedRights},
+    server::{
+        access,
+        admission::{balancer::Role, rejected::RejectedReason},
+        failure::Failure,
+        handshake,
+        hosts::Hosts,
+        pages::{self, Page},
+        routes::{ADMIN_PATHS, ROUTES, STREAM_PATH},
+        shard::Shard,
+    },
+    session::refusals::RefusedAccess,
 };
 
 /// Answers a well-formed request that does not come from a forbidden page.
@@ -86,26 +91,18 @@ async fn route(
     if path == STREAM_PATH {
         return upgrade(shard, request, caller);
     }
+    let access = RouteAccess::of(app, shard, &request, caller, may_control, path)?;
     let query = request.uri().query().unwrap_or_default();
     match path {
         "/healthz" => Ok(response::json("{\"status\":\"alive\"}".to_owned())),
         "/readyz" => ops::ready(app, shard).await,
         "/metrics" => ops::metrics(app, shard).await,
-        "/v1/symbols" => market::symbols(app, shard, caller),
-        "/v1/snapshot" => market::snapshot(app, shard, caller, request).await,
-        "/v1/sse" => market::events(shard, &request, caller).await,
-        "/v1/publish" => {
-            only_control(may_control)?;
-            publish::publish(app, shard, request).await
-        }
-        "/v1/replay" => {
-            only_control(may_control)?;
-            replay::replay(app, shard, request).await
-        }
-        "/debug/slow" => {
-            only_control(may_control)?;
-            ops::slow(app, shard, caller, query).await
-        }
+        "/v1/symbols" => market::symbols(app, shard, caller, access.rights),
+        "/v1/snapshot" => market::snapshot(app, shard, caller, request, access.rights).await,
+        "/v1/sse" => market::events(shard, &request, caller, &access.rights).await,
+        "/v1/publish" => publish::publish(app, shard, request, access.rights).await,
+        "/v1/replay" => replay::replay(app, shard, request).await,
+        "/debug/slow" => ops::slow(app, shard, caller, query).await,
         _ => {
             let asset = dashboard::asset(path).ok_or_else(|| Failure::not_found(path))?;
             let is_compressed = shard.node.limits.deflate_bytes > 0;
@@ -136,6 +133,76 @@ fn upgrade(shard: &Rc<Shard>, request: Request<Incoming>, caller: &Caller) -> Re
     Ok(response::switching(&accepted))
 }
 
-fn only_control(may_control: bool) -> Result<(), Failure> {
-    if may_control { Ok(()) } else { Err(Failure::not_loopback()) }
+/// That a request may have what its path answers.
+struct RouteAccess {
+    rights: SharedRights,
+}
+
+impl RouteAccess {
+    /// # Errors
+    /// When the token of the request, or who sends it, may not have anything of this path.
+    fn of(
+        app: &App,
+        shard: &Shard,
+        request: &Request<Incoming>,
+        caller: &Caller,
+        may_control: bool,
+        path: &str,
+    ) -> Result<Self, Failure> {
+        let node = &shard.node;
+        let needed = Needed::of(path);
+        if needed == Needed::Nothing {
+            return Ok(RouteAccess { rights: Rights::nothing() });
+        }
+        if node.authority.is_open() {
+            if !may_control && !matches!(needed, Needed::Read | Needed::Metrics) {
+                return Err(Failure::not_loopback());
+            }
+            return Ok(RouteAccess { rights: Rights::everything() });
+        }
+        // Whoever reaches the listener for operators is one.
+        if app.has_admin && caller.role == Role::Admin {
+            return Ok(RouteAccess { rights: Rights::everything() });
+        }
+        let rights = access::rights_of(request, node, node.clock.now())?;
+        let (is_allowed, what) = match needed {
+            Needed::Nothing => (true, ""),
+            Needed::Read => (rights.may_read_any(), "read any symbol"),
+            Needed::Publish => (rights.may_publish_any(), "publish any symbol"),
+            Needed::Control => (rights.may_control_replay(), "control replays: that needs replay or admin"),
+            Needed::Metrics | Needed::Debug => (rights.admin, "have this: it needs admin"),
+        };
+        if !is_allowed {
+            node.refused.count(RefusedAccess::NotEntitled);
+            return Err(Failure::not_entitled(format!("the request's token may not {what}")));
+        }
+        Ok(RouteAccess { rights })
+    }
+}
+
+/// What a path needs a right to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needed {
+    Nothing,
+    Read,
+    Publish,
+    /// Replays.
+    Control,
+    Metrics,
+    Debug,
+}
+
+impl Needed {
+    /// A path that is not known here is an operator's.
+    fn of(path: &str) -> Self {
+        match path {
+            "/healthz" | "/readyz" => Needed::Nothing,
+            "/v1/symbols" | "/v1/snapshot" | "/v1/sse" => Needed::Read,
+            "/v1/publish" => Needed::Publish,
+            "/v1/replay" => Needed::Control,
+            "/metrics" => Needed::Metrics,
+            _ if dashboard::asset(path).is_some() => Needed::Nothing,
+            _ => Needed::Debug,
+        }
+    }
 }

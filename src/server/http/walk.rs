@@ -19,11 +19,12 @@ use hyper::body::{Body, Frame};
 
 use super::bulk::BulkPermit;
 use crate::{
+    access::{Rights, SharedRights},
     fanout::Glob,
     planted::{Fault, is_planted},
     server::{shard::Shard, slices::Priority},
     session::{maintenance::slow::SlowSession, node::NodeState},
-    tick::{Numbers, Symbol},
+    tick::{Numbers, Symbol, WantedFields},
     wire::encodings::json,
 };
 
@@ -40,6 +41,8 @@ pub struct WalkBody {
     /// The slice of time that the next piece waits for.
     slice: Option<Pin<Box<dyn Future<Output = ()>>>>,
     stage: ArrayStage,
+    /// What its request may read, and until when.
+    rights: SharedRights,
     _permit: BulkPermit,
 }
 
@@ -54,6 +57,7 @@ enum ArrayStage {
 /// Every topic, in the order of listing.
 pub struct SymbolsWalk {
     node: Arc<NodeState>,
+    rights: SharedRights,
     from: usize,
     until: usize,
 }
@@ -67,6 +71,9 @@ pub struct RecordsWalk {
     from: usize,
     until: usize,
     numbers: Numbers,
+    rights: SharedRights,
+    /// The fields that may be read.
+    wanted: WantedFields,
 }
 
 /// The slowest sessions, already described.
@@ -87,7 +94,18 @@ const PIECE_BYTES: usize = 16 * 1024;
 
 impl WalkBody {
     pub fn new(shard: &Rc<Shard>, walk: Box<dyn Walk>, permit: BulkPermit) -> Self {
-        WalkBody { shard: Rc::clone(shard), walk, slice: None, stage: ArrayStage::First, _permit: permit }
+        let (shard, rights) = (Rc::clone(shard), Rights::everything());
+        WalkBody { shard, walk, slice: None, stage: ArrayStage::First, rights, _permit: permit }
+    }
+
+    /// Of a request with these rights: once they have ended, the array ends without its bracket.
+    pub fn under(self, rights: SharedRights) -> Self {
+        WalkBody { rights, ..self }
+    }
+
+    fn has_rights(&self) -> bool {
+        let node = &self.shard.node;
+        !self.rights.is_expired(node.clock.now()) && !node.authority.is_revoked(&self.rights)
     }
 
     fn piece(&mut self) -> Vec<u8> {
@@ -122,6 +140,10 @@ impl Body for WalkBody {
             let slice = this.slice.get_or_insert_with(|| Box::pin(this.shard.slices.slice(Priority::Common)));
             ready!(slice.as_mut().poll(context));
             this.slice = None;
+            if !this.has_rights() {
+                this.stage = ArrayStage::Ended;
+                return Poll::Ready(None);
+            }
             let piece = this.piece();
             // A piece without a match is not sent.
             if !piece.is_empty() {
@@ -147,8 +169,10 @@ pub fn whole(mut walk: impl Walk) -> Vec<u8> {
 // === impl SymbolsWalk ===
 
 impl SymbolsWalk {
-    pub fn new(node: &Arc<NodeState>) -> Self {
-        SymbolsWalk { from: 0, until: node.ingest.topics(), node: Arc::clone(node) }
+    /// Of the symbols that may be read.
+    pub fn new(node: &Arc<NodeState>, rights: &SharedRights) -> Self {
+        let (rights, until) = (SharedRights::clone(rights), node.ingest.topics());
+        SymbolsWalk { from: 0, until, node: Arc::clone(node), rights }
     }
 }
 
@@ -159,7 +183,7 @@ impl Walk for SymbolsWalk {
         let rows = self.node.ingest.listing(self.from, count, self.node.market.now(), stale_nanos);
         self.from += count;
         let mut text = String::with_capacity(PIECE_BYTES);
-        for row in rows {
+        for row in rows.into_iter().filter(|row| self.rights.may_read(&row.symbol)) {
             // Neither symbols nor states have characters that JSON would escape.
             let written = write!(
                 text,
@@ -178,13 +202,21 @@ impl Walk for SymbolsWalk {
 // === impl RecordsWalk ===
 
 impl RecordsWalk {
-    /// Names and globs that are given twice count once.
-    pub fn new(node: &Arc<NodeState>, named: Vec<Symbol>, mut globs: Vec<Glob>, numbers: Numbers) -> Self {
+    /// Names and globs that are given twice count once. Symbols and fields that may not be read are left out.
+    pub fn new(
+        node: &Arc<NodeState>,
+        mut named: Vec<Symbol>,
+        mut globs: Vec<Glob>,
+        numbers: Numbers,
+        rights: &SharedRights,
+    ) -> Self {
+        named.retain(|symbol| rights.may_read(symbol) || is_planted(Fault::SnapshotForgetsRights));
         let mut known = HashSet::new();
         globs.retain(|glob| known.insert(glob.as_str().to_owned()));
         let until = if globs.is_empty() { 0 } else { node.ingest.topics() };
         let (named, node) = (named.into_iter(), Arc::clone(node));
-        RecordsWalk { node, named, seen: HashSet::new(), globs, from: 0, until, numbers }
+        let (rights, wanted) = (SharedRights::clone(rights), rights.readable_fields(&node.fields));
+        RecordsWalk { node, named, seen: HashSet::new(), globs, from: 0, until, numbers, rights, wanted }
     }
 
     /// The next symbols to be written, none of them a second time.
@@ -198,7 +230,9 @@ impl RecordsWalk {
         let mut symbols = self.node.ingest.symbols(self.from, count);
         self.from += count;
         symbols.retain(|symbol| {
-            !self.seen.contains(symbol) && self.globs.iter().any(|glob| glob.matches(symbol))
+            !self.seen.contains(symbol)
+                && self.globs.iter().any(|glob| glob.matches(symbol))
+                && self.rights.may_read(symbol)
         });
         symbols
     }
@@ -210,7 +244,7 @@ impl Walk for RecordsWalk {
         for (symbol, image) in symbols.iter().zip(self.node.ingest.records(&symbols)) {
             if let Some(image) = image.filter(|image| image.record.seq > 0) {
                 out.push(b',');
-                json::write_snapshot(symbol, &image.record, self.numbers, out);
+                json::write_snapshot(symbol, &image.record, self.wanted, self.numbers, out);
             }
         }
         self.named.len() > 0 || self.from < self.until

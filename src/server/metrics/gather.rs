@@ -11,7 +11,10 @@ use crate::{
         admission::rejected::{Rejected, RejectedReason},
         intake::FeedStatus,
     },
-    session::stats::{LimitHit, ShardReport},
+    session::{
+        refusals::{AccessRefusals, RefusedAccess},
+        stats::{LimitHit, ShardReport},
+    },
     tick::Nanos,
     wire::CloseReason,
 };
@@ -20,6 +23,7 @@ use crate::{
 pub struct ScrapeInputs<'a> {
     pub feeds: &'a [Arc<FeedStatus>],
     pub rejected: &'a Rejected,
+    pub refused: &'a AccessRefusals,
     pub topics: usize,
     pub topics_stale: usize,
     pub shards: usize,
@@ -77,6 +81,9 @@ impl Handles {
         self.subscriptions.set(report.subscriptions as u64);
         for reason in RejectedReason::ALL {
             self.handshakes_rejected.set([reason.label()], inputs.rejected.get(reason));
+        }
+        for reason in RefusedAccess::ALL {
+            self.access_refused.set([reason.label()], inputs.refused.get(reason));
         }
         for limit in LimitHit::ALL {
             self.limit_hits.set([limit.label()], stats.limits[limit as usize]);

@@ -102,6 +102,8 @@ metrics! {
         "Topics without a tick for longer than limits.stale_ms.";
     handshakes_rejected: TotalBy<1> = "tickcast_handshakes_rejected_total" by ["reason"],
         "Handshakes refused.";
+    access_refused: TotalBy<1> = "tickcast_access_refused_total" by ["reason"],
+        "Tokens that were refused, and what a token did not allow.";
     limit_hits: TotalBy<1> = "tickcast_limit_hits_total" by ["limit"],
         "Times that a limit has bitten, by its key.";
     shard_resyncs: Total = "tickcast_shard_resyncs_total",

@@ -26,6 +26,7 @@ impl<S: SessionSocket> Core<S> {
         match job {
             Job::Symbols(job) => self.step_symbols(key, job, self.node.market.at(now), units),
             Job::List(job) => self.step_list(key, job, units),
+            Job::Auth(job) => self.step_auth(key, job, self.node.market.at(now), units),
         }
     }
 
@@ -91,6 +92,7 @@ impl<S: SessionSocket> Core<S> {
                         std::mem::replace(&mut job.answer, AnswerProgress::Sent)
                     {
                         self.control_payload(key, &message.finish());
+                        self.note_telling(key);
                     }
                 }
             }
@@ -100,7 +102,7 @@ impl<S: SessionSocket> Core<S> {
     /// Begins the next target: a name is carried out, a glob begun.
     fn begin_target(&mut self, key: SessionKey, job: &mut SymbolsJob, now: Nanos, units: &mut Units) {
         units.spend(1);
-        if !self.knows_topic(job, units) || job.repeat() {
+        if !self.knows_topic(key, job, units) || job.repeat() {
             return;
         }
         let result = match &job.targets[job.results.len()] {
@@ -127,9 +129,12 @@ impl<S: SessionSocket> Core<S> {
 
     /// Whether the next target can be carried out. A client that comes back may have seen ticks of a symbol whose
     /// listing is still on its way here, behind many others.
-    fn knows_topic(&mut self, job: &SymbolsJob, units: &mut Units) -> bool {
+    fn knows_topic(&mut self, key: SessionKey, job: &SymbolsJob, units: &mut Units) -> bool {
         let SymbolsCommand::Subscribe { resume: Some(resume), .. } = &job.command else { return true };
         let Target::Name(symbol) = &job.targets[job.results.len()] else { return true };
+        if !self.fanout.may_read(key, symbol) {
+            return true;
+        }
         let node = &self.node;
         let has_seen =
             resume.epoch == node.epoch && resume.last.get(symbol.as_str()).is_some_and(|&last| last > 0);
@@ -148,6 +153,12 @@ impl<S: SessionSocket> Core<S> {
         let was_subscribed = match &job.command {
             SymbolsCommand::Subscribe { .. } => {
                 units.spend(SUBSCRIBE_UNITS);
+                if let Some(refused) = self.refused(key, symbol, name.as_ref()) {
+                    return refused;
+                }
+                if !self.may_have(key, job) {
+                    return self.no_field(symbol.as_str(), name.as_ref());
+                }
                 return match self.subscribe(key, symbol, job, now, units) {
                     Ok(subscribed) => {
                         let waits = subscribed.outcome == SubscribeOutcome::Pending;
@@ -158,7 +169,12 @@ impl<S: SessionSocket> Core<S> {
                 };
             }
             SymbolsCommand::Unsubscribe => self.fanout.unsubscribe(key, symbol, name.as_ref()),
-            SymbolsCommand::Set { change } => self.fanout.set(key, symbol, name.as_ref(), change, now),
+            SymbolsCommand::Set { change } => {
+                let Some(change) = self.fanout.allowed_change(key, change) else {
+                    return self.no_field(symbol.as_str(), name.as_ref());
+                };
+                self.fanout.set(key, symbol, name.as_ref(), &change, now)
+            }
         };
         units.spend(CHANGE_UNITS);
         if !was_subscribed {
@@ -167,6 +183,7 @@ impl<S: SessionSocket> Core<S> {
         Entry { name, ..Entry::new(symbol.as_str(), Status::Ok) }
     }
 
+    /// The caller has asked whether the session may read the symbol, and any of the fields.
     fn subscribe(
         &mut self,
         key: SessionKey,
@@ -177,7 +194,8 @@ impl<S: SessionSocket> Core<S> {
     ) -> Result<Subscribed, TooMany> {
         let SymbolsCommand::Subscribe { spec, resume } = &job.command else { return Err(TooMany) };
         let resume = resume_of(resume.as_ref(), symbol, &self.node.epoch);
-        let request = SubscribeRequest { symbol, spec, resume };
+        let allowed = self.fanout.allowed(key, spec).ok_or(TooMany)?;
+        let request = SubscribeRequest { symbol, spec: &allowed, resume };
         let walked = self.fanout.walked();
         let subscribed = self.fanout.subscribe(key, &request, now, &*self.node.ingest)?;
         units.spend(self.fanout.walked() - walked);
@@ -196,6 +214,9 @@ impl<S: SessionSocket> Core<S> {
             SymbolsCommand::Subscribe { spec: Spec { mode, .. }, .. } if mode != Mode::Once
         );
         let name = job.name.as_ref();
+        if !self.may_have(key, job) {
+            return Err(self.no_field(glob.as_str(), job.name.as_ref()));
+        }
         let message = if job.globs > most {
             format!("one command names at most {most} different globs (limits.globs)")
         } else if is_kept && !self.fanout.has_room_for_glob(key, glob.as_str(), name, most) {
@@ -208,7 +229,8 @@ impl<S: SessionSocket> Core<S> {
                     Step::Own { from: Place::default(), count: 0, held }
                 }
                 SymbolsCommand::Set { change } => {
-                    let held = self.fanout.set_glob(key, glob.as_str(), name, change);
+                    let change = self.fanout.allowed_change(key, change).unwrap_or(*change);
+                    let held = self.fanout.set_glob(key, glob.as_str(), name, &change);
                     Step::Own { from: Place::default(), count: 0, held }
                 }
             });
@@ -228,7 +250,7 @@ impl<S: SessionSocket> Core<S> {
                 return;
             }
             units.spend(1);
-            if glob.matches(&listed[*at]) {
+            if glob.matches(&listed[*at]) && self.fanout.may_read(key, &listed[*at]) {
                 units.spend(2);
                 found.push(u32::try_from(*at).unwrap_or(u32::MAX));
                 *new += usize::from(!self.fanout.is_subscribed(key, &listed[*at], job.name.as_ref()));
@@ -236,6 +258,7 @@ impl<S: SessionSocket> Core<S> {
             *at += 1;
         }
         let SymbolsCommand::Subscribe { spec, .. } = &job.command else { return };
+        let Some(spec) = self.fanout.allowed(key, spec) else { return };
         let failed = if *new > free {
             self.stats.limits[LimitHit::Subscriptions as usize] += 1;
             let message = format!(
@@ -243,7 +266,7 @@ impl<S: SessionSocket> Core<S> {
             );
             Some((ErrorCode::TooManySubscriptions, message))
         } else if spec.mode != Mode::Once
-            && self.fanout.add_glob(key, glob, spec, self.node.limits.globs).is_err()
+            && self.fanout.add_glob(key, glob, &spec, self.node.limits.globs).is_err()
         {
             self.stats.limits[LimitHit::Globs as usize] += 1;
             Some((
@@ -303,7 +326,10 @@ impl<S: SessionSocket> Core<S> {
             units.spend(CHANGE_UNITS);
             *count += 1;
             match &job.command {
-                SymbolsCommand::Set { change } => self.fanout.set(key, &symbol, name, change, now),
+                SymbolsCommand::Set { change } => {
+                    let change = self.fanout.allowed_change(key, change).unwrap_or(*change);
+                    self.fanout.set(key, &symbol, name, &change, now)
+                }
                 _ => self.fanout.unsubscribe(key, &symbol, name),
             };
         }

@@ -9,8 +9,10 @@ use compact_str::CompactString;
 use foldhash::fast::RandomState;
 
 use crate::{
-    fanout::{Change, Name, Place, Spec},
+    access::SharedRights,
+    fanout::{Change, Name, Place, Spec, Withdrawn},
     planted::{Fault, is_planted},
+    session::users::UserPermit,
     tick::{State, Symbol},
     wire::{Id, Target, assembled::Growing, command::ResumeFrom, control::Entry},
 };
@@ -23,6 +25,8 @@ pub struct Jobs {
     waiting_bytes: usize,
     /// Whether the session is in a list of sessions with work.
     pub is_listed: bool,
+    /// The running command waits until everything that is written is out. It is in no list.
+    pub is_parked: bool,
 }
 
 /// A message that has not been read.
@@ -41,6 +45,7 @@ const FEW_TARGETS: usize = 64;
 pub enum Job {
     Symbols(Box<SymbolsJob>),
     List(ListJob),
+    Auth(Box<AuthJob>),
 }
 
 /// A command that names symbols.
@@ -118,6 +123,28 @@ pub enum Step {
     },
 }
 
+/// A token that was verified, on its way to be in force.
+pub struct AuthJob {
+    pub id: Option<Id>,
+    pub rights: SharedRights,
+    pub user: UserPlace,
+    pub stage: AuthStage,
+}
+
+/// A session's place among those of its user.
+pub enum UserPlace {
+    /// The same user, who is counted with it already.
+    Kept,
+    New(Option<Box<UserPermit>>),
+}
+
+pub enum AuthStage {
+    /// What the old token allows is still being written.
+    Waiting,
+    /// What the new one does not allow ends, from a place on.
+    Restricting { from: Place, ended: Vec<Withdrawn> },
+}
+
 pub struct ListJob {
     pub id: Option<Id>,
     /// The index of the session's next subscription.
@@ -166,6 +193,11 @@ impl WaitingMessage {
 // === impl Job ===
 
 impl Job {
+    /// Whether it goes on when everything that is written is out.
+    pub fn waits_for_writing(&self) -> bool {
+        matches!(self, Job::Auth(job) if matches!(job.stage, AuthStage::Waiting))
+    }
+
     /// Whether it may take longer than a few dozen names do.
     pub fn may_be_long(&self) -> bool {
         match self {
@@ -173,7 +205,7 @@ impl Job {
                 let is_name = |target: &Target| !matches!(target, Target::Glob(_));
                 job.targets.len() > FEW_TARGETS || !job.targets.iter().all(is_name)
             }
-            Job::List(_) => true,
+            Job::List(_) | Job::Auth(_) => true,
         }
     }
 }

@@ -49,6 +49,7 @@ impl<S: SessionSocket> Core<S> {
         }
         let payload = job.answer.take().map(Growing::finish).unwrap_or_default();
         self.control_payload(key, &payload);
+        self.note_telling(key);
         true
     }
 

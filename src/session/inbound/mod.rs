@@ -1,10 +1,12 @@
 //! What a client sends: reading within its budgets, and carrying out its commands in slices.
 
+mod auth;
 pub mod backlog;
 pub mod boundary;
 pub mod budget;
 mod commands;
 mod discard;
+mod entitled;
 pub mod job;
 mod list;
 pub mod query;

@@ -15,6 +15,8 @@ use crate::wire::assembled::write_text;
 /// Name and value.
 pub type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
 
+/// The parameter with a token, which every path has.
+pub const TOKEN: &str = "token";
 /// The parameters that stand for a field of the command.
 const PARAMETERS: [&str; 8] =
     ["symbols", "fields", "as", "mode", "interval_ms", "snapshot", "numbers", "resume"];
@@ -37,13 +39,13 @@ fn trimmed(entry: &str) -> &str {
     if is_bare(bytes.first()) && is_bare(bytes.last()) { entry } else { entry.trim() }
 }
 
-/// Parameters that are not lists, each once.
+/// Parameters that are not lists, each once; without the token, which is not theirs to read.
 ///
 /// # Errors
 /// With the name of one that is given twice with different values.
 pub fn singles(query: &str) -> Result<Vec<Parameter<'_>>, Cow<'_, str>> {
     let mut given: Vec<Parameter> = Vec::new();
-    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+    for (key, value) in form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key != TOKEN) {
         match given.iter().find(|(known, _)| *known == key) {
             None => given.push((key, value)),
             Some((_, before)) if *before == value => {}

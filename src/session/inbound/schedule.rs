@@ -195,8 +195,12 @@ impl<S: SessionSocket> Core<S> {
             if self.step(key, &mut job, now, units) {
                 self.finish(key);
             } else if let Some(jobs) = self.jobs(key) {
+                jobs.is_parked = job.waits_for_writing();
                 jobs.running = Some(job);
                 is_long = true;
+                if jobs.is_parked {
+                    break;
+                }
             }
         }
         self.put_back(key, is_long);
@@ -208,7 +212,7 @@ impl<S: SessionSocket> Core<S> {
         let is_full = jobs.is_full();
         if jobs.is_empty() {
             session.jobs = None;
-        } else {
+        } else if !jobs.is_parked {
             jobs.is_listed = true;
             let list = if is_long { &mut self.backlog.long } else { &mut self.backlog.short };
             list.push_back(key);
@@ -222,6 +226,17 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
+    /// Goes on with a command that has waited for what is written, when that is out.
+    pub(in crate::session) fn unpark(&mut self, key: SessionKey) {
+        let Some(session) = self.session(key).filter(|session| !session.owes_what_rights_allow()) else {
+            return;
+        };
+        let Some(jobs) = session.jobs.as_deref_mut().filter(|jobs| jobs.is_parked) else { return };
+        jobs.is_parked = false;
+        jobs.is_listed = true;
+        self.backlog.short.push_back(key);
+    }
+
     fn jobs(&mut self, key: SessionKey) -> Option<&mut Jobs> {
         self.session(key)?.jobs.as_deref_mut()
     }
@@ -231,6 +246,9 @@ impl<S: SessionSocket> Core<S> {
         let Some(session) = self.session(key).filter(|session| session.is_open()) else { return };
         let jobs = session.jobs.get_or_insert_default();
         how(jobs);
+        if jobs.is_parked {
+            return;
+        }
         if !std::mem::replace(&mut jobs.is_listed, true) {
             self.backlog.short.push_back(key);
         }
@@ -291,14 +309,7 @@ impl<S: SessionSocket> Core<S> {
                 }
                 return None;
             }
-            Command::Auth { id } => {
-                let message =
-                    "this server has no authentication configured: every symbol may be read without"
-                        .to_owned();
-                let error = CommandError { id, code: ErrorCode::AuthNotConfigured, message };
-                self.control(key, &Control::error(&error));
-                return None;
-            }
+            Command::Auth { id, token } => self.begin_auth(key, id, &token, now)?,
         };
         Some(Box::new(job))
     }

@@ -43,6 +43,7 @@ impl<S: SessionSocket> Core<S> {
         let grace = self.node.limits.close_grace;
         let Some(session) = self.session(key) else { return };
         session.jobs = None;
+        session.user = None;
         session.closing = Some(Closing { reason, since: now, deadline: now.plus(grace), is_sent: false });
         self.log_closed(key, reason);
         self.stats.closed[reason as usize] += 1 + u64::from(is_planted(Fault::ClosesTwice));

@@ -36,6 +36,7 @@ impl<S: SessionSocket> Core<S> {
     /// Checks every deadline.
     pub fn sweep(&mut self) {
         let now = self.node.clock.now();
+        self.end_rights(now);
         let node = Arc::clone(&self.node);
         if !is_planted(Fault::HidesStale) {
             self.backlog.find_stale();
@@ -65,9 +66,14 @@ impl<S: SessionSocket> Core<S> {
     fn maintain(&mut self, key: SessionKey, limits: &Limits, now: Nanos) {
         // Heartbeats use the market's clock: they give the time as of which the values shown are true.
         let market = self.node.market.at(now);
-        let is_released = self.maintain_window(key, now, limits);
+        let is_told = self.maintain_rights(key, limits, now);
+        let is_released = self.maintain_window(key, now, limits) || is_told;
         let Some(session) = self.session(key) else { return };
         if session.closing.is_some() {
+            // Its token did not come.
+            if is_told {
+                self.flush(key);
+            }
             return;
         }
         let pace = pace_of(session, limits, now);

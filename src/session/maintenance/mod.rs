@@ -6,4 +6,5 @@ pub mod drain;
 mod end;
 mod log;
 mod report;
+pub(in crate::session) mod rights;
 pub mod slow;

@@ -67,6 +67,11 @@ impl<S: SessionSocket> Core<S> {
             std::mem::swap(first, last);
         }
         for (key, frame) in prepared.drain(..) {
+            if self.is_ended_by_expiry(key, *now) {
+                self.give_up_frame(frame);
+                self.flush_at(key, now);
+                continue;
+            }
             match self.send_frame(key, frame, now) {
                 WriteOutcome::CaughtUp => self.mark_caught_up(key, *now),
                 WriteOutcome::All | WriteOutcome::Blocked | WriteOutcome::Held => self.flush_on(key, 1, now),

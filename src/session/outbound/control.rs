@@ -13,6 +13,16 @@ impl<S: SessionSocket> Core<S> {
     /// Appends to a session's control queue. A queue that grows beyond its limit ends the session.
     pub fn control(&mut self, key: SessionKey, message: &Control<'_>) {
         self.control_with(key, |encoding, payload| encoding.write_control(message, payload));
+        if message.tells_of_symbols() {
+            self.note_telling(key);
+        }
+    }
+
+    /// What waits for the session now tells of symbols.
+    pub(in crate::session) fn note_telling(&mut self, key: SessionKey) {
+        if let Some(session) = self.session(key) {
+            session.tells = true;
+        }
     }
 
     pub(in crate::session) fn control_with(

@@ -44,6 +44,12 @@ impl<S: SessionSocket> Core<S> {
         sent
     }
 
+    /// A frame that is not sent: its session has ended.
+    pub(super) fn give_up_frame(&mut self, PreparedFrame { frame, tally }: PreparedFrame) {
+        self.framer.release(frame);
+        self.fanout.abandoned(&tally);
+    }
+
     /// Sends the shared frame, after bytes of this session's own.
     fn try_send(
         &mut self,

@@ -48,6 +48,8 @@ impl<S: SessionSocket> Core<S> {
         }
         let stream = Rc::clone(&session.transport.stream);
         loop {
+            // What it is sent then is its close.
+            self.is_ended_by_expiry(key, *now);
             match self.write_next(key, &stream, &mut frames, now) {
                 WriteOutcome::CaughtUp => return self.mark_caught_up(key, *now),
                 WriteOutcome::All if frames >= FRAMES_A_TURN => return self.fanout.make_ready(key),
@@ -126,9 +128,13 @@ impl<S: SessionSocket> Core<S> {
             self.stats.ages.observe(&in_flight.rx, in_flight.taken_in, market);
             session.frame_at = market;
         }
+        if session.control.is_empty() {
+            session.tells = false;
+        }
         if std::mem::take(&mut session.reading_held) {
             session.wake();
         }
+        self.unpark(key);
         WriteOutcome::All
     }
 

@@ -138,8 +138,14 @@ impl Messages for Json {
 }
 
 /// Appends a `snapshot` message without a frame, for HTTP.
-pub fn write_snapshot(symbol: &Symbol, record: &Record, numbers: Numbers, out: &mut Vec<u8>) {
-    let part = RecordPart { fields: WantedFields::ALL, report: None, numbers };
+pub fn write_snapshot(
+    symbol: &Symbol,
+    record: &Record,
+    fields: WantedFields,
+    numbers: Numbers,
+    out: &mut Vec<u8>,
+) {
+    let part = RecordPart { fields, report: None, numbers };
     let topic = Constant { symbol, reference: crate::topic::Reference::ZERO };
     out.extend_from_slice(beginning(MessageKind::Snapshot));
     Json::part(MessageKind::Snapshot, &topic, &record.into(), &part, out);

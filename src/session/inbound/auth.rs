@@ -1,0 +1,108 @@
+//! The command `auth`: a token in place of none, or of an older one.
+//!
+//! It takes effect when nothing of what the old token allowed is partly written: then what the new one does not allow ends
+//! at once, and the answer follows. Until then the session's data waits, as for every command under way.
+
+use std::sync::Arc;
+
+use super::job::{AuthJob, AuthStage, Job, UserPlace};
+use crate::{
+    access::{BearerToken, Refused},
+    fanout::{Place, SessionKey, Units},
+    planted::{Fault, is_planted},
+    session::{core::Core, socket::SessionSocket},
+    tick::Nanos,
+    wire::{
+        CloseReason, CommandError, Control, ErrorCode, Id,
+        control::{Entry, Status},
+    },
+};
+
+impl<S: SessionSocket> Core<S> {
+    /// Verifies a token. One that is refused ends a session that has none; any other session goes on with what it has.
+    pub(super) fn begin_auth(
+        &mut self,
+        key: SessionKey,
+        id: Option<Id>,
+        token: &BearerToken,
+        now: Nanos,
+    ) -> Option<Job> {
+        let node = Arc::clone(&self.node);
+        if node.authority.is_open() {
+            let message =
+                "this server has no authentication configured: every symbol may be read without".to_owned();
+            let error = CommandError { id, code: ErrorCode::AuthNotConfigured, message };
+            self.control(key, &Control::error(&error));
+            return None;
+        }
+        let admitted = node.authority.admit(Some(token.as_str()), now).and_then(|rights| {
+            if rights.is_expired(now) {
+                return Err(Refused::Expired);
+            }
+            let counted = self.session(key).and_then(|session| session.user.as_deref());
+            if counted.is_some_and(|counted| counted.is_of(&rights)) {
+                return Ok((rights, UserPlace::Kept));
+            }
+            let user = node.users.take(&rights, node.authority.sessions_over())?;
+            Ok((rights, UserPlace::New(user)))
+        });
+        match admitted {
+            Ok((rights, user)) => {
+                Some(Job::Auth(Box::new(AuthJob { id, rights, user, stage: AuthStage::Waiting })))
+            }
+            Err(refused) => {
+                self.refuse_token(key, id, &refused);
+                None
+            }
+        }
+    }
+
+    fn refuse_token(&mut self, key: SessionKey, id: Option<Id>, refused: &Refused) {
+        self.node.refused.count(refused.into());
+        let error = CommandError { id, code: ErrorCode::BadToken, message: refused.to_string() };
+        self.control(key, &Control::error(&error));
+        if self.session(key).is_some_and(|session| session.awaits_token) {
+            self.close(key, CloseReason::of_refused(refused));
+        }
+    }
+
+    /// Continues an `auth`; returns whether it has been answered. `now` is by the market's clock.
+    pub(super) fn step_auth(
+        &mut self,
+        key: SessionKey,
+        job: &mut AuthJob,
+        now: Nanos,
+        units: &mut Units,
+    ) -> bool {
+        if let AuthStage::Waiting = job.stage {
+            units.spend(1);
+            if self.session(key).is_some_and(|session| session.owes_what_rights_allow()) {
+                return false;
+            }
+            let kept = self.session(key).and_then(|session| session.user.take());
+            let user = match std::mem::replace(&mut job.user, UserPlace::Kept) {
+                UserPlace::Kept => kept,
+                UserPlace::New(user) => user,
+            };
+            self.entitle(key, &job.rights, user);
+            self.fanout.restrict_globs(key);
+            job.stage = AuthStage::Restricting { from: Place::default(), ended: Vec::new() };
+        }
+        let AuthStage::Restricting { from, ended } = &mut job.stage else { return false };
+        let is_done = is_planted(Fault::RenewalForgetsSubscriptions)
+            || self.fanout.restrict_some(key, from, now, ended, units);
+        if !is_done {
+            return false;
+        }
+        let ended = std::mem::take(ended);
+        self.control(key, &Control::Auth { id: job.id.take(), expires: job.rights.expires });
+        if !ended.is_empty() {
+            let results = ended.into_iter().map(|withdrawn| Entry {
+                name: withdrawn.name,
+                ..Entry::new(withdrawn.symbol.as_str(), Status::Ok)
+            });
+            self.control(key, &Control::Unsubscribed { id: None, results: results.collect() });
+        }
+        true
+    }
+}
