@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Server, Subscription, bids, raw, raw::RawClient};
+use crate::harness::{Client, Metrics, Server, Subscription, bids, raw, raw::RawClient};
 
 const TICKS: u64 = 4_000;
 /// What may be under way to a client that has not read, and control messages beside it.
@@ -104,6 +104,23 @@ async fn a_client_that_acknowledges_is_sent_no_more_than_it_reads() {
         server.until_metrics("nobody to be held", |metrics| metrics.sum("tickcast_sessions_held") == 0).await;
     assert!(metrics.sum("tickcast_read_age_seconds_count") > 0);
     metrics.check_conservation();
+}
+
+#[tokio::test]
+async fn answers_longer_than_the_window_hold_no_data_of_a_client_that_acknowledges() {
+    let server = Server::start().await;
+    let mut reader = Reader::open(&server).await;
+    reader.send(json!({"op": "ack", "seen": 0})).await;
+    let names: Vec<String> = (0..1_000).map(|index| format!("NO-TICK-YET-{index:04}")).collect();
+    reader.send(json!({"op": "subscribe", "symbols": names})).await;
+    reader.send(json!({"op": "list"})).await;
+    reader.read_all().await;
+    assert!(reader.bytes > AHEAD_BYTES && reader.seen == 0, "{} bytes of answers", reader.bytes);
+    server.publish(&bids("A", [1])).await;
+    let is_sent = |metrics: &Metrics| metrics.sum("tickcast_updates_delivered_total") == 1;
+    server.until_metrics("the price to be sent", is_sent).await;
+    reader.read_all().await;
+    assert_eq!(reader.seq, 1);
 }
 
 #[tokio::test]
