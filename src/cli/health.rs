@@ -15,6 +15,7 @@ use tickcast_client::{Endpoint, EndpointError};
 use tokio::{runtime, time::timeout};
 
 use super::{
+    access::AccessArgs,
     settings::SettingsArgs,
     shell::{EXIT_USAGE, complain},
 };
@@ -22,7 +23,7 @@ use super::{
 /// Exit code 0: yes. 1: no, or it cannot be reached; standard error says why. 2: the settings are faulty.
 #[derive(clap::Args, Clone, Debug)]
 pub struct HealthArgs {
-    /// The server, as http://HOST:PORT [default: where this machine's variables or file let it listen]
+    /// The server, as http://HOST:PORT or https://HOST:PORT [default: where this machine's variables or file let it listen]
     #[arg(value_parser = Endpoint::parse)]
     url: Option<Endpoint>,
     /// Ask the server of this TOML file: where it lets it listen
@@ -34,6 +35,8 @@ pub struct HealthArgs {
     /// The longest to wait for the answer
     #[arg(long, value_parser = humantime::parse_duration, default_value = "2s")]
     timeout: Duration,
+    #[command(flatten)]
+    access: AccessArgs,
 }
 
 /// Why the answer is no.
@@ -48,7 +51,9 @@ enum HealthError {
 }
 
 pub fn run(args: &HealthArgs) -> ExitCode {
-    let endpoint = match args.url.clone().map_or_else(|| configured(args.config.clone()), Ok) {
+    let endpoint = args.url.clone().map_or_else(|| configured(args.config.clone()), Ok);
+    let trusting = |endpoint| args.access.apply(endpoint).map_err(|error| format!("{error}\n"));
+    let endpoint = match endpoint.and_then(trusting) {
         Ok(endpoint) => endpoint,
         Err(text) => {
             complain(format_args!("tickcast: {text}"));

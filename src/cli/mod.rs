@@ -3,6 +3,7 @@
 //! Without a command it serves; the flags of `serve` need no `serve` before them. Only the shape of the line is checked
 //! here. Values are texts until [`crate::config`] has checked them, so that all errors are reported at once.
 
+mod access;
 pub mod artefacts;
 pub mod check;
 pub mod convert;

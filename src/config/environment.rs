@@ -1,7 +1,7 @@
 //! The layer of environment variables: `TICKCAST_` and the key in capitals, with `_` for `.`.
 //!
-//! A variable with the prefix but no key is a fault, since it is usually a mistyped key. The exceptions are [`CONFIG`],
-//! which the command line reads, and what Kubernetes and Docker put into every container beside a service named
+//! A variable with the prefix but no key is a fault, since it is usually a mistyped key. The exceptions are
+//! [`NO_KEYS`], which the command line reads, and what Kubernetes and Docker put into every container beside a service named
 //! `tickcast` (`TICKCAST_SERVICE_HOST`, `TICKCAST_PORT_8080_TCP_ADDR`, …), since no operator chose these.
 
 use std::{collections::HashMap, ffi::OsString};
@@ -13,8 +13,11 @@ use super::{
     suggest,
     table::KEYS,
     value::GivenValue,
-    variable::{CONFIG, PREFIX, variable},
+    variable::{CONFIG, PREFIX, TOKEN, TOKEN_FILE, variable},
 };
+
+/// Variables that belong to no key.
+const NO_KEYS: [&str; 3] = [CONFIG, TOKEN, TOKEN_FILE];
 
 pub(super) fn read(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Layer {
     let keys: HashMap<String, &str> = KEYS.iter().map(|key| (variable(key.name), key.name)).collect();
@@ -22,7 +25,7 @@ pub(super) fn read(environment: impl IntoIterator<Item = (OsString, OsString)>) 
         .into_iter()
         .filter(|(name, _)| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()))
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
-        .filter(|(name, value)| name != CONFIG && !is_service_link(name, value))
+        .filter(|(name, value)| !NO_KEYS.contains(&&**name) && !is_service_link(name, value))
         .collect();
     // The order of the environment is random; that of the report is not.
     ours.sort();
@@ -83,7 +86,10 @@ mod tests {
     fn no_key_can_be_taken_for_one_of_those() {
         for key in KEYS {
             let name = variable(key.name);
-            assert!(name != CONFIG && !is_service_link(&name, &OsString::from("tcp://x")), "{name}");
+            assert!(
+                !NO_KEYS.contains(&&*name) && !is_service_link(&name, &OsString::from("tcp://x")),
+                "{name}"
+            );
         }
     }
 

@@ -35,7 +35,7 @@ pub use origin::ConfigOrigin;
 pub use settings::{Config, LogFormat};
 pub use table::KEYS;
 pub use value::ConfigValue;
-pub use variable::CONFIG;
+pub use variable::{CONFIG, TOKEN, TOKEN_FILE};
 
 #[cfg(test)]
 mod fields_tests;

@@ -1,7 +1,8 @@
 //! A client: a [`Mirror`], and a connection for it that reconnects and resumes.
 //!
 //! Invariants: a new connection resumes after the last tick that was received; every wait has a bound; [`Client::next`]
-//! is cancel safe, so it can be a branch of a `select!`.
+//! is cancel safe, so it can be a branch of a `select!`. A token whose file changes is sent to the server without a new
+//! connection.
 
 use std::{
     fmt,
@@ -18,8 +19,10 @@ use crate::{
     connection::{End, Payload, Received, Socket},
     encoding::Encoding,
     endpoint::{Endpoint, EndpointError},
+    message::Id,
     mirror::{Events, Mirror},
     reconnect::Reconnect,
+    renewal::{Renewal, Wait},
 };
 
 /// A subscription that survives lost connections.
@@ -51,6 +54,7 @@ pub struct Client {
     endpoint: Endpoint,
     mirror: Mirror,
     reconnect: Reconnect,
+    renewal: Renewal,
     link: Link,
     /// The last frame, and whether its events were taken.
     frame: Payload,
@@ -92,7 +96,7 @@ pub enum ClientError {
     /// The first connection failed, or a later one failed in a way that a retry would not change.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    /// The server closed with a code that says not to reconnect.
+    /// The server closed with a code that says not to reconnect, or to come back with a new token, and there is none.
     #[error("{0}")]
     Dismissed(Close),
 }
@@ -109,6 +113,8 @@ enum Link {
     Over,
 }
 
+/// What the answer to a renewed token echoes.
+const RENEWAL: &str = "renewal";
 /// How often a ping measures the server's time.
 const PING_EVERY: Duration = Duration::from_secs(5);
 /// After a connection that lasted this long, the next failure counts as the first again.
@@ -120,15 +126,17 @@ impl Client {
     /// A client that connects when [`next`](Self::next) is first awaited.
     pub fn new(endpoint: Endpoint, subscription: Subscription) -> Self {
         let mirror = Mirror::new(subscription);
+        let now = Instant::now();
         Client {
             mirror: if endpoint.has_tx() { mirror.with_tx() } else { mirror },
+            renewal: Renewal::new(endpoint.token(), now),
             endpoint,
             reconnect: Reconnect::default(),
             link: Link::Down,
             frame: nothing(),
             is_read: true,
             ping_every: Some(PING_EVERY),
-            next_ping: Instant::now(),
+            next_ping: now,
         }
     }
 
@@ -176,8 +184,13 @@ impl Client {
                         socket.expect_heartbeat(heartbeat);
                     }
                     let ping_at = self.next_ping;
+                    let look_at = self.renewal.look_at();
                     let received = tokio::select! {
                         received = socket.next() => received,
+                        () = sleep_until(look_at.unwrap_or(ping_at)), if look_at.is_some() => {
+                            self.renew();
+                            continue;
+                        }
                         () = sleep_until(ping_at), if self.ping_every.is_some() => {
                             self.ping();
                             continue;
@@ -193,8 +206,17 @@ impl Client {
                 }
                 Link::Waiting(until) => {
                     sleep_until(*until).await;
-                    self.connect();
-                    return Ok(Step::Connecting);
+                    match self.renewal.wait(Instant::now()) {
+                        Wait::Until(later) => self.link = Link::Waiting(later),
+                        Wait::InVain(close) => {
+                            self.link = Link::Over;
+                            return Err(ClientError::Dismissed(close));
+                        }
+                        Wait::Over => {
+                            self.connect();
+                            return Ok(Step::Connecting);
+                        }
+                    }
                 }
                 Link::Over => return Ok(Step::Over),
             }
@@ -254,6 +276,7 @@ impl Client {
         match connected {
             Ok(socket) => {
                 self.reconnect.connected();
+                self.renewal.connected(socket.token(), Instant::now());
                 self.link = Link::Up(Box::new(socket));
                 // The ping goes first, so that the server's time is known before the first age is computed.
                 if self.ping_every.is_some() {
@@ -284,8 +307,21 @@ impl Client {
         self.link = Link::Over;
         match (end.advice(), end) {
             (Advice::Return, end) => Ok(self.wait(Lost::Ended(end))),
-            (Advice::StayAway | Advice::NewToken, End::Closed(close)) => Err(ClientError::Dismissed(close)),
+            (Advice::StayAway, End::Closed(close)) => Err(ClientError::Dismissed(close)),
+            (Advice::NewToken, End::Closed(close)) => {
+                let now = Instant::now();
+                let pause = self.renewal.expired(close.clone(), now).map_err(ClientError::Dismissed)?;
+                self.link = Link::Waiting(now + pause);
+                Ok(Step::Lost { end: Lost::Ended(End::Closed(close)), pause })
+            }
             (Advice::StayAway | Advice::NewToken | Advice::Finished, _) => Ok(Step::Over),
+        }
+    }
+
+    /// Sends the token again when its file has another one.
+    fn renew(&mut self) {
+        if let Some(secret) = self.renewal.changed(Instant::now()) {
+            self.send(&Command::Auth { id: Some(Id::Text(RENEWAL.into())), token: secret.expose() });
         }
     }
 

@@ -14,10 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{Sink, Stream};
-use tokio::{
-    net::TcpStream,
-    time::{Instant, Sleep, sleep_until},
-};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -29,13 +26,16 @@ use tokio_tungstenite::{
 use crate::{
     close::{Advice, Close},
     encoding::Encoding,
-    endpoint::{Endpoint, EndpointError, connect},
+    endpoint::{Endpoint, EndpointError, Transport},
+    token::Secret,
 };
 
 /// An open connection.
 pub struct Socket {
-    stream: WebSocketStream<TcpStream>,
+    stream: WebSocketStream<Transport>,
     encoding: Encoding,
+    /// The token that was sent with the handshake.
+    token: Option<Secret>,
     outbox: VecDeque<WsMessage>,
     opened: Instant,
     /// When a byte was last received.
@@ -100,14 +100,15 @@ impl Socket {
     /// # Errors
     /// When there is no server, or it refuses.
     pub async fn connect(endpoint: &Endpoint) -> Result<Socket, EndpointError> {
-        let tcp = connect(endpoint.resolve().await?, None).await?;
-        let upgraded = endpoint.upgrade(tcp).await?;
+        let transport = endpoint.connect(endpoint.resolve().await?, None).await?;
+        let upgraded = endpoint.upgrade(transport).await?;
         let stream =
             WebSocketStream::from_partially_read(upgraded.stream, upgraded.read.into(), Role::Client, None);
         let now = Instant::now();
         Ok(Socket {
             stream: stream.await,
             encoding: upgraded.encoding,
+            token: upgraded.token,
             outbox: VecDeque::new(),
             opened: now,
             heard: now,
@@ -120,6 +121,11 @@ impl Socket {
     /// What the server has agreed to.
     pub fn encoding(&self) -> Encoding {
         self.encoding
+    }
+
+    /// The token that was sent with the handshake.
+    pub fn token(&self) -> Option<&Secret> {
+        self.token.as_ref()
     }
 
     /// Sends a command, as soon as [`next`](Self::next) is awaited.

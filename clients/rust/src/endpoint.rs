@@ -1,28 +1,24 @@
-//! Where a server is, as its URL names it, and the upgrade of a socket to a WebSocket.
+//! Where a server is, as its URL names it, whom to trust there, and the token that it is sent.
 //!
-//! Not a WebSocket implementation: [`Endpoint::upgrade`] returns the raw socket and the bytes that followed the
-//! handshake. Invariants: no byte from the server is lost; every error is one line that names the attempt; no wait is
-//! longer than [`TIMEOUT`].
+//! Not how it is connected to: `dial.rs`. Invariant: a token is in no text of an endpoint.
 
-use std::{fmt, io, net::SocketAddr, str::FromStr};
+#[cfg(feature = "tls")]
+use std::sync::{Arc, OnceLock};
+use std::{fmt, str::FromStr};
 
 use bytes::Bytes;
-use http_body_util::Empty;
-use hyper::{
-    Request, StatusCode, Uri,
-    client::conn::http1,
-    header::{self, HeaderValue},
-};
-use hyper_util::rt::TokioIo;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::{TcpSocket, TcpStream},
-    time::timeout,
-};
-use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
+use hyper::Uri;
 
-pub use crate::error::{EndpointError, TIMEOUT};
-use crate::{encoding::Encoding, error::within, response::refusal};
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
+use crate::{
+    encoding::Encoding,
+    token::{Secret, Token, without_token},
+};
+pub use crate::{
+    error::{EndpointError, TIMEOUT},
+    transport::Transport,
+};
 
 /// The path of a server's stream.
 const STREAM_PATH: &str = "/v1/stream";
@@ -39,45 +35,57 @@ const TX: &str = "tx=true";
 /// assert!(Endpoint::parse("127.0.0.1:8080").is_err());
 /// # Ok::<(), tickcast_client::EndpointError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone)]
 pub struct Endpoint {
-    host: String,
-    port: u16,
+    /// Whether it is spoken to over TLS.
+    pub(crate) is_tls: bool,
+    pub(crate) host: String,
+    pub(crate) port: u16,
     /// The `Host` header.
-    authority: String,
+    pub(crate) authority: String,
     /// Path and query of the stream.
-    path: String,
+    pub(crate) path: String,
     /// The encoding that is preferred.
-    encoding: Encoding,
+    pub(crate) encoding: Encoding,
+    pub(crate) token: Option<Token>,
+    /// Whether the token may go unencrypted to another machine.
+    pub(crate) token_in_clear: bool,
+    /// What is trusted: given, or the system's at the first connection. Clones share it, and with it the sessions that are
+    /// resumed.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Arc<OnceLock<Tls>>,
 }
 
 /// The result of [`Endpoint::upgrade`]: the socket, and the bytes that the server has sent after its answer.
 #[derive(Debug)]
-pub struct Upgraded<S = TcpStream> {
+pub struct Upgraded<S = Transport> {
     pub stream: S,
     pub read: Bytes,
     /// What the server has agreed to.
     pub encoding: Encoding,
+    /// The token that was sent.
+    pub token: Option<Secret>,
 }
 
 // === impl Endpoint ===
 
 impl Endpoint {
-    /// Takes `ws://host[:port][/path][?query]`; without a path `/v1/stream`, without a port 80.
+    /// Takes `ws://host[:port][/path][?query]` or `wss://…`; without a path `/v1/stream`, without a port 80 or 443.
     ///
     /// # Errors
-    /// When the text is not such a URL.
+    /// When the text is not such a URL, and for `wss://` without the feature `tls`.
     pub fn parse(url: &str) -> Result<Self, EndpointError> {
-        let fault = |why: &str| EndpointError::Url { url: url.to_owned(), why: why.to_owned() };
+        let shown = || without_token(url);
+        let fault = |why: &str| EndpointError::Url { url: shown(), why: why.to_owned() };
         let uri: Uri =
             url.parse().map_err(|error: hyper::http::uri::InvalidUri| fault(&error.to_string()))?;
-        match uri.scheme_str() {
-            Some("ws" | "http") => {}
-            Some(scheme) => {
-                return Err(EndpointError::Scheme { url: url.to_owned(), scheme: scheme.to_owned() });
-            }
-            None => return Err(fault("it has to begin with ws://")),
-        }
+        let is_tls = match uri.scheme_str() {
+            Some("ws" | "http") => false,
+            Some("wss" | "https") if cfg!(feature = "tls") => true,
+            Some("wss" | "https") => return Err(EndpointError::NoTls { url: shown() }),
+            Some(scheme) => return Err(EndpointError::Scheme { url: shown(), scheme: scheme.to_owned() }),
+            None => return Err(fault("it has to begin with ws:// or wss://")),
+        };
         let authority = uri.authority().ok_or_else(|| fault("it names no host"))?;
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         if host.is_empty() {
@@ -88,8 +96,66 @@ impl Endpoint {
             query if query.starts_with("/?") => format!("{STREAM_PATH}{}", &query[1..]),
             path => path.to_owned(),
         };
-        let port = authority.port_u16().unwrap_or(80);
-        Ok(Endpoint { host, port, authority: authority.to_string(), path, encoding: Encoding::default() })
+        let port = authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        Ok(Endpoint {
+            is_tls,
+            host,
+            port,
+            authority: authority.to_string(),
+            path,
+            encoding: Encoding::default(),
+            token: None,
+            token_in_clear: false,
+            #[cfg(feature = "tls")]
+            tls: Arc::default(),
+        })
+    }
+
+    /// Sends this token with each handshake and each request, as `Authorization: Bearer`.
+    pub fn with_token(mut self, token: Token) -> Self {
+        self.token = Some(token);
+        self
+    }
+
+    /// Sends the token unencrypted to any machine, and not only to this one: everyone on the way can read it.
+    pub fn with_token_in_clear(mut self) -> Self {
+        self.token_in_clear = true;
+        self
+    }
+
+    /// Trusts what `tls` does, in place of the authorities that the system trusts.
+    #[cfg(feature = "tls")]
+    pub fn with_tls(mut self, tls: Tls) -> Self {
+        self.tls = Arc::new(tls.into());
+        self
+    }
+
+    /// The same endpoint, for a client that shares no TLS sessions with others: its first handshake is a full one.
+    ///
+    /// # Errors
+    /// When the system's authorities are needed, and it has none.
+    pub fn apart(&self) -> Result<Self, EndpointError> {
+        #[cfg(feature = "tls")]
+        if self.is_tls {
+            let tls = self.trust()?.apart();
+            return Ok(self.clone().with_tls(tls));
+        }
+        Ok(self.clone())
+    }
+
+    /// Whether it is spoken to over TLS.
+    pub fn is_tls(&self) -> bool {
+        self.is_tls
+    }
+
+    /// Where its token comes from.
+    pub fn token(&self) -> Option<&Token> {
+        self.token.as_ref()
+    }
+
+    /// The address of the server for HTTP, without a path.
+    pub fn http_url(&self) -> String {
+        format!("http{}://{}", if self.is_tls { "s" } else { "" }, self.authority)
     }
 
     /// Prefers this encoding. [`Encoding::Binary`], the default, leaves the choice to the server: one that does not know
@@ -124,91 +190,18 @@ impl Endpoint {
     pub fn authority(&self) -> &str {
         &self.authority
     }
-
-    /// The first address of the host's name.
-    ///
-    /// # Errors
-    /// When the name cannot be resolved.
-    pub async fn resolve(&self) -> Result<SocketAddr, EndpointError> {
-        let fault = |source| EndpointError::Resolve { host: self.host.clone(), source };
-        let mut found = tokio::net::lookup_host((self.host.as_str(), self.port)).await.map_err(fault)?;
-        found.next().ok_or_else(|| fault(io::Error::other("the name has no address")))
-    }
-
-    /// Upgrades this socket to a WebSocket.
-    ///
-    /// # Errors
-    /// When the server does not answer, or answers anything but the upgrade.
-    pub async fn upgrade<S>(&self, stream: S) -> Result<Upgraded<S>, EndpointError>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        within("the handshake", &self.authority, self.upgrade_unbounded(stream)).await
-    }
-
-    async fn upgrade_unbounded<S>(&self, stream: S) -> Result<Upgraded<S>, EndpointError>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let key = generate_key();
-        let request = Request::get(&self.path)
-            .header(header::HOST, &self.authority)
-            .header(header::CONNECTION, "Upgrade")
-            .header(header::UPGRADE, "websocket")
-            .header(header::SEC_WEBSOCKET_VERSION, "13")
-            .header(header::SEC_WEBSOCKET_KEY, &key)
-            .header(header::SEC_WEBSOCKET_PROTOCOL, self.encoding.offer())
-            .body(Empty::<Bytes>::new())?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        let mut connection = tokio::spawn(connection.with_upgrades());
-        let response = sender.send_request(request).await?;
-        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Err(refusal(response).await);
-        }
-        let accept = response.headers().get(header::SEC_WEBSOCKET_ACCEPT);
-        if accept.is_none_or(|accept| accept.as_bytes() != derive_accept_key(key.as_bytes()).as_bytes()) {
-            return Err(EndpointError::Handshake { why: "Sec-WebSocket-Accept does not belong to our key" });
-        }
-        let subprotocol = response.headers().get(header::SEC_WEBSOCKET_PROTOCOL);
-        let encoding = self
-            .encoding
-            .agreed(subprotocol.map(HeaderValue::as_bytes))
-            .ok_or(EndpointError::Handshake { why: "it names a subprotocol that was not offered" })?;
-        let upgraded = hyper::upgrade::on(response).await?;
-        // The connection's task has given the socket away and ends; a panic in it would be ours to see.
-        let _ended = (&mut connection).await;
-        let parts = upgraded
-            .downcast::<TokioIo<S>>()
-            .map_err(|_| EndpointError::Handshake { why: "the socket is not the one that was given" })?;
-        Ok(Upgraded { stream: parts.io.into_inner(), read: parts.read_buf, encoding })
-    }
-}
-
-/// Connects, with `receive_buffer_bytes` as `SO_RCVBUF` when given.
-///
-/// # Errors
-/// When the connection is refused, or the socket cannot be made.
-pub async fn connect(
-    address: SocketAddr,
-    receive_buffer_bytes: Option<u32>,
-) -> Result<TcpStream, EndpointError> {
-    let fault = |source| EndpointError::Connect { address, source };
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.map_err(fault)?;
-    if let Some(bytes) = receive_buffer_bytes {
-        // Before connecting: the window's scale is agreed in the first packets.
-        socket.set_recv_buffer_size(bytes).map_err(fault)?;
-    }
-    let stream = match timeout(TIMEOUT, socket.connect(address)).await {
-        Ok(connected) => connected.map_err(fault)?,
-        Err(_) => return Err(fault(io::ErrorKind::TimedOut.into())),
-    };
-    stream.set_nodelay(true).map_err(fault)?;
-    Ok(stream)
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ws://{}{}", self.authority, self.path)
+        let scheme = if self.is_tls { "wss" } else { "ws" };
+        write!(f, "{scheme}://{}{}", self.authority, without_token(&self.path))
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Endpoint({self})")
     }
 }
 
@@ -222,6 +215,8 @@ impl FromStr for Endpoint {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     fn check(url: &str, expected: Result<(&str, u16, &str), &str>) {
@@ -246,7 +241,7 @@ mod tests {
             let endpoint = endpoint_of(url);
             assert_eq!(endpoint.has_tx(), has, "{url}");
             let asked = endpoint.with_tx();
-            assert!(asked.has_tx() && (!has || asked == endpoint_of(url)), "{url}: {asked}");
+            assert!(asked.has_tx() && (!has || asked.path == endpoint_of(url).path), "{url}: {asked}");
         };
         check("ws://host", false);
         check("ws://host/?tx=true", true);
@@ -261,10 +256,50 @@ mod tests {
         check("http://[::1]:9000/", Ok(("::1", 9000, "/v1/stream")));
         check("ws://host:1/?token=a", Ok(("host", 1, "/v1/stream?token=a")));
         check("ws://host:1/other?x=1", Ok(("host", 1, "/other?x=1")));
-        check("wss://host", Err("not wss://"));
-        check("127.0.0.1:8080", Err("it has to begin with ws://"));
+        check("ftp://host", Err("not ftp://"));
+        check("127.0.0.1:8080", Err("it has to begin with ws:// or wss://"));
         check("ws://", Err("ws:// is no URL"));
         check("ws://:80/", Err("is no URL"));
         check("ws://a b", Err("is no URL"));
+        for url in ["wss://host", "https://host/"] {
+            #[cfg(feature = "tls")]
+            check(url, Ok(("host", 443, "/v1/stream")));
+            #[cfg(not(feature = "tls"))]
+            check(url, Err("feature `tls`"));
+        }
+    }
+
+    #[test]
+    fn a_token_is_in_no_text_of_an_endpoint() {
+        for url in ["ws://host/?token=s3cret", "http://h/v1/stream?tx=true&token=s3cret"] {
+            let endpoint = Endpoint::parse(url).unwrap().with_token(Token::text("s3cret").unwrap());
+            let shown = format!("{endpoint} {endpoint:?} {}", endpoint.http_url());
+            assert!(shown.contains("token=...") && !shown.contains("s3cret"), "{shown}");
+        }
+        for url in ["ws://a b/?token=s3cret", "gopher://host/?token=s3cret", "host/?token=s3cret"] {
+            let error = Endpoint::parse(url).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_leaves_this_machine_encrypted_or_not_at_all() {
+        // Nobody listens at these: what is refused is refused before the first packet.
+        let away = SocketAddr::from(([192, 0, 2, 1], 9));
+        let endpoint = Endpoint::parse("ws://quotes.example.com").unwrap();
+        for endpoint in [
+            endpoint.clone().with_token(Token::text("a").unwrap()),
+            Endpoint::parse("ws://quotes.example.com/?token=a").unwrap(),
+        ] {
+            let error = endpoint.connect(away, None).await.unwrap_err();
+            assert!(error.is_final());
+            assert!(error.to_string().contains("not sent unencrypted to 192.0.2.1:9"), "{error}");
+        }
+        let unbound = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let here = endpoint.with_token(Token::text("a").unwrap());
+        for address in [unbound, format!("[::ffff:127.0.0.1]:{}", unbound.port()).parse().unwrap()] {
+            let error = here.connect(address, None).await.unwrap_err();
+            assert!(matches!(error, EndpointError::Connect { .. }), "{error}");
+        }
     }
 }

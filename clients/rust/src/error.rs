@@ -14,8 +14,12 @@ pub const TIMEOUT: Duration = Duration::from_secs(10);
 pub enum EndpointError {
     #[error("{url} is no URL: {why}")]
     Url { url: String, why: String },
-    #[error("{url}: only ws:// and http:// are spoken here, not {scheme}://")]
+    #[error("{url}: only ws://, wss://, http:// and https:// are spoken here, not {scheme}://")]
     Scheme { url: String, scheme: String },
+    #[error(
+        "{url}: this program was built without TLS; the crate tickcast-client has it by its feature `tls`"
+    )]
+    NoTls { url: String },
     #[error("cannot find the host {host}: {source}")]
     Resolve { host: String, source: io::Error },
     #[error("cannot connect to {address}: {source}")]
@@ -28,6 +32,22 @@ pub enum EndpointError {
     Handshake { why: &'static str },
     #[error("HTTP failed: {0}")]
     Http(#[from] hyper::Error),
+    #[error(
+        "{authority} answers, but not in HTTP ({source}): if it speaks TLS there, use wss:// or https://"
+    )]
+    NotHttp { authority: String, source: hyper::Error },
+    #[cfg(feature = "tls")]
+    #[error("no encrypted connection to {authority}: {fault}")]
+    Tls { authority: String, fault: crate::tls::TlsFault },
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Trust(#[from] crate::tls::TlsError),
+    #[error(transparent)]
+    Token(#[from] crate::token::TokenError),
+    #[error(
+        "a token is not sent unencrypted to {address}, where others can read it: use wss:// or https://, or allow it (`--token-in-clear`)"
+    )]
+    TokenInClear { address: SocketAddr },
     #[error("the answer's body failed: {0}")]
     Body(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the request cannot be made: {0}")]
@@ -44,7 +64,13 @@ impl EndpointError {
             EndpointError::Status { status, .. } => {
                 status.is_client_error() && !matches!(status.as_u16(), 408 | 429)
             }
-            EndpointError::Handshake { .. } | EndpointError::Request(_) => true,
+            // Somebody has to change a certificate, or what this client trusts.
+            #[cfg(feature = "tls")]
+            EndpointError::Tls { fault, .. } => fault.is_final(),
+            EndpointError::Handshake { .. }
+            | EndpointError::Request(_)
+            | EndpointError::NoTls { .. }
+            | EndpointError::TokenInClear { .. } => true,
             _ => false,
         }
     }

@@ -10,7 +10,7 @@ use hyper::{Request, StatusCode, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
 
 use crate::{
-    endpoint::{Endpoint, connect},
+    endpoint::Endpoint,
     error::{EndpointError, within},
     response::{read_body, refusal},
 };
@@ -45,10 +45,13 @@ impl Endpoint {
         let host = header::HeaderValue::from_str(self.authority()).map_err(hyper::http::Error::from)?;
         request.headers_mut().insert(header::HOST, host);
         request.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
-        let stream = connect(address, None).await?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        let authorization = self.authorization()?;
+        request.headers_mut().extend(authorization.map(|(_, value)| (header::AUTHORIZATION, value)));
+        let stream = self.connect(address, None).await?;
+        let broken = |error| self.broken(error);
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         let exchange = async {
-            let response = sender.send_request(request).await?;
+            let response = sender.send_request(request).await.map_err(broken)?;
             if response.status() != StatusCode::OK {
                 return Err(refusal(response).await);
             }

@@ -48,6 +48,7 @@
 //! # Features
 //!
 //! - `net` (default): connections over tokio. Without it this crate has no I/O, and needs neither tokio nor hyper.
+//! - `tls`: `wss://` and `https://`, by rustls. See [`tls`].
 //! - `testing`: a small server with a script, for the tests of programs that use this crate.
 
 mod command;
@@ -77,6 +78,8 @@ mod client;
 #[cfg(feature = "net")]
 pub mod connection;
 #[cfg(feature = "net")]
+mod dial;
+#[cfg(feature = "net")]
 pub mod endpoint;
 #[cfg(feature = "net")]
 mod error;
@@ -87,9 +90,17 @@ mod http;
 #[cfg(feature = "net")]
 pub mod reconnect;
 #[cfg(feature = "net")]
+mod renewal;
+#[cfg(feature = "net")]
 mod response;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "tls")]
+pub mod tls;
+#[cfg(feature = "net")]
+mod token;
+#[cfg(feature = "net")]
+mod transport;
 
 #[cfg(feature = "net")]
 pub use client::{Client, ClientError, Lost, Step};
@@ -100,8 +111,8 @@ pub use event::{Change, Event, Loss};
 pub use field::{FIELDS, Field};
 pub use json::{MessageError, Messages};
 pub use message::{
-    Answer, ConfiguredField, Drain, Fault, Gap, Heartbeat, Id, Limits, List, Listed, Message, Pong, Sent,
-    Status, SymbolResult, TableField, Tick, Value, Values, Welcome,
+    Answer, Auth, ConfiguredField, Drain, Fault, Gap, Heartbeat, Id, Limits, List, Listed, Message, Pong,
+    Sent, Status, SymbolResult, TableField, Tick, Value, Values, Welcome,
 };
 pub use mirror::{Events, Mirror, Totals};
 pub use pattern::Pattern;
@@ -110,6 +121,8 @@ pub use record::{Difference, Record};
 pub use report::{ReportKind, TradeReport};
 pub use seq::{Breach, Cursor};
 pub use server_time::ServerTime;
+#[cfg(feature = "net")]
+pub use token::{Secret, TOKEN_BYTES_MAX, Token, TokenError};
 pub use topic::{Standing, Topic};
 pub use words::{GapReason, Mode, Outcome, Pace, State};
 

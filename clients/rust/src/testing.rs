@@ -5,12 +5,13 @@
 //! changes some of them to see that the client notices. It panics on what it does not support, since it runs in tests.
 
 mod encode;
+mod script;
+mod state;
 
 use std::{
     convert::Infallible,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
@@ -23,7 +24,8 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
     task::JoinHandle,
 };
 use tokio_tungstenite::{
@@ -35,85 +37,18 @@ use tokio_tungstenite::{
     },
 };
 
-use self::encode::Encoder;
+pub use self::script::{Script, TICKS, Then};
+use self::{
+    encode::Encoder,
+    state::{State, now_us},
+};
 use crate::encoding::Encoding;
-
-/// The behaviour of the server; by default it follows the protocol.
-#[derive(Clone)]
-pub struct Script {
-    /// Names, and the seq that a new subscription's snapshot has; 0: no tick yet. The head is [`TICKS`] further on.
-    pub symbols: Vec<(&'static str, u64)>,
-    /// May change the messages that follow an acknowledgement. The number counts connections from 0.
-    pub twist: fn(u32, &mut Vec<Value>),
-    /// May change an acknowledgement's results.
-    pub answer: fn(&mut Vec<Value>),
-    /// May change what `/v1/snapshot` answers.
-    pub snapshots: fn(&mut Vec<Value>),
-    /// May change the counts that `/metrics` shows: offered, delivered, conflated, gapped.
-    pub metrics: fn(&mut [i64; 4]),
-    /// What is done when the messages are out. The number counts connections from 0.
-    pub then: fn(u32) -> Then,
-    /// The status of the handshake; anything but 101 refuses it.
-    pub handshake: u16,
-    /// The subprotocol that it agrees to, where the client offers it; otherwise it names none.
-    pub subprotocol: &'static str,
-    /// The time of its first tick, in microseconds since 1970; `None`: now.
-    pub start_us: Option<i64>,
-}
-
-/// What a connection does after its messages.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Then {
-    Stay,
-    /// Sends a ping first, and stays only if its pong comes.
-    Ping,
-    Close(u16),
-    /// Says that the market is over, and closes as that calls for.
-    End,
-    /// Ends without a close frame.
-    Drop,
-}
 
 /// A running server.
 pub struct Mock {
     pub address: SocketAddr,
     accepting: JoinHandle<()>,
     state: Arc<State>,
-}
-
-struct State {
-    script: Script,
-    epoch: String,
-    start_us: i64,
-    seen: Mutex<Seen>,
-}
-
-#[derive(Default)]
-struct Seen {
-    connections: u32,
-    /// Offered, delivered, conflated, gapped.
-    counts: [i64; 4],
-    commands: Vec<Value>,
-    pongs: u32,
-}
-
-/// How many ticks follow the snapshot of a subscription.
-pub const TICKS: u64 = 7;
-
-impl Default for Script {
-    fn default() -> Self {
-        Script {
-            symbols: vec![("BTC-USD", 100), ("ETH-USD", 7), ("A/B", 0)],
-            twist: |_, _| {},
-            answer: |_| {},
-            snapshots: |_| {},
-            metrics: |_| {},
-            then: |_| Then::Stay,
-            handshake: 101,
-            subprotocol: Encoding::Binary.subprotocol(),
-            start_us: None,
-        }
-    }
 }
 
 // === impl Mock ===
@@ -127,14 +62,46 @@ impl Mock {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let start_us = script.start_us.unwrap_or_else(|| now_us() - 1_000);
-        let state = Arc::new(State { script, epoch: "e1".to_owned(), start_us, seen: Mutex::default() });
+        let state = Arc::new(State {
+            #[cfg(feature = "tls")]
+            tls: Mutex::new(script.tls.clone()),
+            script,
+            epoch: "e1".to_owned(),
+            start_us,
+            seen: Mutex::default(),
+        });
         let served = Arc::clone(&state);
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&served)));
+                let state = Arc::clone(&served);
+                #[cfg(feature = "tls")]
+                let tls = state.tls.lock().unwrap().clone();
+                #[cfg(feature = "tls")]
+                if let Some(config) = tls {
+                    tokio::spawn(async move {
+                        // Clients that do not trust this server go away within the handshake.
+                        if let Ok(stream) = tokio_rustls::TlsAcceptor::from(config).accept(stream).await {
+                            let kind = stream.get_ref().1.handshake_kind();
+                            let is_resumed = kind == Some(rustls::HandshakeKind::Resumed);
+                            state.seen.lock().unwrap().resumed.push(is_resumed);
+                            serve(stream, state).await;
+                        }
+                    });
+                    continue;
+                }
+                tokio::spawn(serve(stream, state));
             }
         });
         Mock { address, accepting, state }
+    }
+
+    /// Gives the connections to come other certificates.
+    ///
+    /// # Panics
+    /// When a connection has panicked.
+    #[cfg(feature = "tls")]
+    pub fn set_tls(&self, tls: Arc<rustls::ServerConfig>) {
+        *self.state.tls.lock().unwrap() = Some(tls);
     }
 
     /// Stops listening; existing connections stay.
@@ -145,6 +112,10 @@ impl Mock {
     }
 
     pub fn url(&self) -> String {
+        #[cfg(feature = "tls")]
+        if self.state.script.tls.is_some() {
+            return format!("wss://{}/v1/stream", self.address);
+        }
         format!("ws://{}/v1/stream", self.address)
     }
 
@@ -156,6 +127,22 @@ impl Mock {
         self.state.seen.lock().unwrap().commands.clone()
     }
 
+    /// The token of each request so far, HTTP and handshakes.
+    ///
+    /// # Panics
+    /// When a connection has panicked.
+    pub fn tokens(&self) -> Vec<Option<String>> {
+        self.state.seen.lock().unwrap().tokens.clone()
+    }
+
+    /// Of each TLS handshake so far, whether it resumed a session.
+    ///
+    /// # Panics
+    /// When a connection has panicked.
+    pub fn resumed(&self) -> Vec<bool> {
+        self.state.seen.lock().unwrap().resumed.clone()
+    }
+
     /// How many of its pings were answered.
     ///
     /// # Panics
@@ -165,7 +152,10 @@ impl Mock {
     }
 }
 
-async fn serve(stream: TcpStream, state: Arc<State>) {
+async fn serve<S>(stream: S, state: Arc<State>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(|request| {
         let state = Arc::clone(&state);
         async move { Ok::<_, Infallible>(answer(request, &state)) }
@@ -175,6 +165,7 @@ async fn serve(stream: TcpStream, state: Arc<State>) {
 }
 
 fn answer(request: Request<Incoming>, state: &Arc<State>) -> Response<Full<Bytes>> {
+    state.seen.lock().unwrap().tokens.push(token(&request));
     match request.uri().path() {
         "/v1/stream" if state.script.handshake != 101 => {
             let body = json!({"error": {"code": "draining", "message": "try another server"}});
@@ -198,6 +189,12 @@ fn answer(request: Request<Incoming>, state: &Arc<State>) -> Response<Full<Bytes
     }
 }
 
+/// The token in `Authorization: Bearer`.
+fn token(request: &Request<Incoming>) -> Option<String> {
+    let value = request.headers().get(header::AUTHORIZATION)?.to_str().unwrap();
+    Some(value.strip_prefix("Bearer ").unwrap().to_owned())
+}
+
 fn respond(status: StatusCode, body: String) -> Response<Full<Bytes>> {
     Response::builder().status(status).body(Full::from(body)).unwrap()
 }
@@ -216,9 +213,14 @@ fn upgrade(mut request: Request<Incoming>, state: &Arc<State>) -> Response<Full<
         seen.connections - 1
     };
     let state = Arc::clone(state);
+    let refused = (state.script.admit)(token(&request).as_deref());
     tokio::spawn(async move {
         let io = TokioIo::new(upgraded.await.unwrap());
-        let socket = WebSocketStream::from_raw_socket(io, Role::Server, None).await;
+        let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, None).await;
+        if let Some(code) = refused {
+            let _ended = close(&mut socket, code, "not with this token").await;
+            return;
+        }
         // A client that goes away in the middle of a message is none of this server's business.
         let _ended = session(socket, number, is_binary, &state).await;
     });
@@ -233,12 +235,6 @@ fn upgrade(mut request: Request<Incoming>, state: &Arc<State>) -> Response<Full<
         .header(header::SEC_WEBSOCKET_ACCEPT, accept)
         .body(Full::default())
         .unwrap()
-}
-
-/// This machine's time, in microseconds since 1970.
-fn now_us() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
@@ -266,6 +262,14 @@ async fn session(
             continue;
         }
         state.seen.lock().unwrap().commands.push(command.clone());
+        if command["op"] == "auth" {
+            if let Some(code) = (state.script.admit)(command["token"].as_str()) {
+                return close(&mut socket, code, "not with this token").await;
+            }
+            let auth = json!([{"type": "auth", "id": command["id"], "expires": now_us() + 3_600_000_000}]);
+            socket.send(Message::text(auth.to_string())).await?;
+            continue;
+        }
         let (results, mut messages) = state.subscribe(&command);
         (state.script.twist)(number, &mut messages);
         let mut acknowledged = json!({"type": "subscribed", "id": command["id"], "results": results});
@@ -290,10 +294,7 @@ async fn session(
                 let frame = CloseFrame { code: CloseCode::Normal, reason: "the replay is over".into() };
                 socket.close(Some(frame)).await?;
             }
-            Then::Close(code) => {
-                let frame = CloseFrame { code: CloseCode::from(code), reason: "told to".into() };
-                socket.close(Some(frame)).await?;
-            }
+            Then::Close(code) => close(&mut socket, code, "told to").await?,
             Then::Ping => {
                 socket.send(Message::Ping("are you there".into())).await?;
                 let pong = socket.next().await.transpose()?;
@@ -305,79 +306,10 @@ async fn session(
     Ok(())
 }
 
-// === impl State ===
-
-impl State {
-    fn base(&self, name: &str) -> u64 {
-        self.script.symbols.iter().find(|(known, _)| *known == name).unwrap().1
-    }
-
-    fn head(&self, name: &str) -> u64 {
-        self.base(name) + TICKS
-    }
-
-    fn symbols(&self) -> Vec<Value> {
-        let symbols = self.script.symbols.iter();
-        symbols.map(|(name, _)| json!({"symbol": name, "seq": self.head(name), "state": "live"})).collect()
-    }
-
-    /// A message of the contract; full records from snapshots and where several ticks are merged.
-    fn message(&self, kind: &str, symbol: &str, seq: u64, n: u64) -> Value {
-        let rx = self.start_us + i64::try_from(seq).unwrap();
-        let mut message = json!({"type": kind, "symbol": symbol, "seq": seq, "ts": rx - 1, "rx": rx, "bid": seq as f64 + 0.5});
-        if kind == "snapshot" || n > 1 || seq == 1 {
-            let rest = json!({"ask": 900_719_925.123_456_7, "side": "buy", "volume": 12});
-            message.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
-        }
-        if n > 1 {
-            message["n"] = n.into();
-        }
-        message
-    }
-
-    /// The results of a subscribe command, and the messages that follow it.
-    fn subscribe(&self, command: &Value) -> (Vec<Value>, Vec<Value>) {
-        let mut results = Vec::new();
-        let mut messages = Vec::new();
-        let resumes = command["resume"]["epoch"] == self.epoch.as_str();
-        for name in command["symbols"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()) {
-            if !self.script.symbols.iter().any(|(known, _)| *known == name) {
-                results.push(json!({"symbol": name, "status": "pending"}));
-                continue;
-            }
-            let base = self.base(name);
-            if resumes && command["resume"]["last"][name].is_u64() {
-                results.push(json!({"symbol": name, "status": "resumed"}));
-                continue;
-            }
-            results.push(json!({"symbol": name, "status": if base == 0 { "pending" } else { "ok" }}));
-            if base > 0 {
-                messages.push(self.message("snapshot", name, base, 1));
-            }
-            messages.push(self.message("update", name, base + 1, 1));
-            messages.push(self.message("update", name, base + 4, 3));
-            messages.push(
-                json!({"type": "gap", "symbol": name, "from": base + 5, "to": base + 6, "reason": "slow"}),
-            );
-            messages.push(self.message("snapshot", name, base + 6, 1));
-            messages.push(self.message("update", name, base + TICKS, 1));
-            let mut seen = self.seen.lock().unwrap();
-            for (count, more) in seen.counts.iter_mut().zip([7, 3, 2, 2]) {
-                *count += more;
-            }
-        }
-        (self.script.answer)(&mut results);
-        (results, messages)
-    }
-
-    fn metrics(&self) -> String {
-        let mut counts = self.seen.lock().unwrap().counts;
-        (self.script.metrics)(&mut counts);
-        let [offered, delivered, conflated, gapped] = counts;
-        format!(
-            "tickcast_updates_offered_total {offered}\ntickcast_updates_delivered_total {delivered}\n\
-             tickcast_updates_conflated_total {conflated}\ntickcast_updates_gapped_total{{reason=\"slow\"}} {gapped}\n\
-             tickcast_updates_pending 0\nprocess_cpu_seconds_total 1\n"
-        )
-    }
+async fn close(
+    socket: &mut Socket,
+    code: u16,
+    reason: &'static str,
+) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+    socket.close(Some(CloseFrame { code: CloseCode::from(code), reason: reason.into() })).await
 }

@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, str::FromStr, time::Duration};
 use clap::Args;
 use tickcast_client::Endpoint;
 
-use crate::cli::{encoding::EncodingArg, mode::ModeArg};
+use crate::cli::{access::AccessArgs, encoding::EncodingArg, mode::ModeArg};
 
 /// Load a server with many clients, and check what they are sent.
 ///
@@ -74,6 +74,8 @@ pub struct LoadArgs {
     /// One JSON object on standard output in place of the table.
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub access: AccessArgs,
 }
 
 /// How a client chooses its symbols.

@@ -10,14 +10,13 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tickcast_client::{
-    EndpointError, Id, Message, MessageError, Messages, Pattern,
+    EndpointError, Id, Message, MessageError, Messages, Pattern, Token,
     encoding::Encoding,
-    endpoint,
+    endpoint::Transport,
     frames::{self, Control, Data, OpCode},
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpStream, tcp::OwnedReadHalf},
+    io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, split},
     task::{JoinHandle, spawn_local},
     time::{Instant, sleep},
 };
@@ -120,10 +119,10 @@ async fn attack(shared: &LoadShared, state: &HostileState, number: u32) {
     }
 }
 
-async fn open(shared: &LoadShared) -> Result<TcpStream, EndpointError> {
+async fn open(shared: &LoadShared) -> Result<Transport, EndpointError> {
     let _turn = shared.handshakes.acquire().await;
-    let stream = endpoint::connect(shared.address, None).await?;
-    Ok(shared.endpoint.upgrade(stream).await?.stream)
+    let transport = shared.endpoint.connect(shared.address, None).await?;
+    Ok(shared.endpoint.upgrade(transport).await?.stream)
 }
 
 /// Sends one kind of command as fast as the limits allow, until the client is disconnected.
@@ -134,7 +133,7 @@ async fn send_commands(
     number: u32,
 ) -> Result<(), EndpointError> {
     let fault = |source| EndpointError::Connect { address: shared.address, source };
-    let (read, mut write) = open(shared).await?.into_split();
+    let (read, mut write) = split(open(shared).await?);
     let reader = spawn_local(throw_away(read));
     let mut round = 0;
     let ended = loop {
@@ -142,7 +141,7 @@ async fn send_commands(
         round += 1;
         let mut out = Vec::new();
         frames::append_text(&command, shared.mask(), &mut out);
-        if let Err(error) = write.write_all(&out).await {
+        if let Err(error) = send(&mut write, &out).await {
             break Err(fault(error));
         }
         if reader.is_finished() {
@@ -156,7 +155,13 @@ async fn send_commands(
     ended
 }
 
-async fn throw_away(mut read: OwnedReadHalf) {
+/// What is encrypted has left once it is flushed.
+async fn send(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> std::io::Result<()> {
+    to.write_all(bytes).await?;
+    to.flush().await
+}
+
+async fn throw_away(mut read: ReadHalf<Transport>) {
     let mut sink = vec![0; 64 * 1024];
     while read.read(&mut sink).await.is_ok_and(|bytes| bytes > 0) {}
 }
@@ -211,15 +216,18 @@ async fn stream_by_query(
     number: u32,
 ) -> Result<(), EndpointError> {
     let fault = |source| EndpointError::Connect { address: shared.address, source };
-    let mut stream = endpoint::connect(shared.address, None).await?;
+    let mut stream = shared.endpoint.connect(shared.address, None).await?;
+    let token = shared.endpoint.token().map(Token::read).transpose()?;
+    let authorization =
+        token.map(|token| format!("Authorization: Bearer {}\r\n", token.expose())).unwrap_or_default();
     let symbols =
         if (number / 8).is_multiple_of(2) { vec!["*".to_owned(); 1_500] } else { idle_globs(60, number) };
     let head = format!(
-        "GET /v1/sse?symbols={}&mode=once HTTP/1.1\r\nHost: {}\r\n\r\n",
+        "GET /v1/sse?symbols={}&mode=once HTTP/1.1\r\nHost: {}\r\n{authorization}\r\n",
         symbols.join(","),
         shared.endpoint.authority()
     );
-    stream.write_all(head.as_bytes()).await.map_err(fault)?;
+    send(&mut stream, head.as_bytes()).await.map_err(fault)?;
     state.counts.borrow_mut().commands += 1;
     let mut sink = vec![0; 64 * 1024];
     let until = Instant::now() + Duration::from_millis(250);
@@ -235,7 +243,7 @@ async fn neighbour(shared: &LoadShared, state: &HostileState) {
         let mut out = Vec::new();
         frames::append_text(&json!({"op": "ping", "id": id}).to_string(), shared.mask(), &mut out);
         let begun = Instant::now();
-        if stream.write_all(&out).await.is_err() || !answered(&mut stream, &mut buffer, id, shared).await {
+        if send(&mut stream, &out).await.is_err() || !answered(&mut stream, &mut buffer, id, shared).await {
             return;
         }
         if shared.ledger.borrow().measuring {
@@ -247,7 +255,7 @@ async fn neighbour(shared: &LoadShared, state: &HostileState) {
 }
 
 /// Reads up to the answer to this ping. Other messages are skipped, and pings of the server are answered.
-async fn answered(stream: &mut TcpStream, buffer: &mut Vec<u8>, id: u64, shared: &LoadShared) -> bool {
+async fn answered(stream: &mut Transport, buffer: &mut Vec<u8>, id: u64, shared: &LoadShared) -> bool {
     let is_pong = |message: Result<Message<'_>, MessageError>| match message {
         Ok(Message::Pong(pong)) => pong.id == Some(Id::Number(id)),
         _ => false,
@@ -262,7 +270,7 @@ async fn answered(stream: &mut TcpStream, buffer: &mut Vec<u8>, id: u64, shared:
             }
             let length = frame.length;
             buffer.drain(..length);
-            if stream.write_all(&out).await.is_err() {
+            if send(stream, &out).await.is_err() {
                 return false;
             }
             if is_it {

@@ -4,7 +4,7 @@
 
 use std::{cell::RefCell, num::NonZeroU32};
 
-use tickcast_client::{EndpointError, endpoint, frames};
+use tickcast_client::{Endpoint, EndpointError, frames};
 
 use super::{
     client::{Client, ClientOrder, ClientStage},
@@ -22,15 +22,16 @@ const SLOW_RECEIVE_BUFFER_BYTES: std::ops::RangeInclusive<u32> = 4 * 1024..=64 *
 
 /// Lives one client's life: connects, subscribes, reads, and leaves or returns on an order.
 pub async fn live(shared: &LoadShared, client: &RefCell<Client>) {
+    // Each has its own TLS sessions, as programs of their own would: it begins with a full handshake, and resumes when it
+    // comes back.
+    let endpoint = match shared.endpoint.apart() {
+        Ok(endpoint) => endpoint,
+        Err(error) => return fail(shared, client, error),
+    };
     loop {
-        let end = match connect(shared, client).await {
+        let end = match connect(shared, &endpoint, client).await {
             Ok(mut session) => std::future::poll_fn(|cx| session.poll(cx)).await,
-            Err(error) => {
-                client.borrow_mut().stage = ClientStage::Failed;
-                shared.first_failure.borrow_mut().get_or_insert(error);
-                shared.settle();
-                return;
-            }
+            Err(error) => return fail(shared, client, error),
         };
         let mut client = client.borrow_mut();
         let unsettled = client.stage == ClientStage::Subscribing;
@@ -54,8 +55,15 @@ pub async fn live(shared: &LoadShared, client: &RefCell<Client>) {
     }
 }
 
+fn fail(shared: &LoadShared, client: &RefCell<Client>, error: EndpointError) {
+    client.borrow_mut().stage = ClientStage::Failed;
+    shared.first_failure.borrow_mut().get_or_insert(error);
+    shared.settle();
+}
+
 async fn connect<'a>(
     shared: &'a LoadShared,
+    endpoint: &Endpoint,
     client: &'a RefCell<Client>,
 ) -> Result<ClientSession<'a>, EndpointError> {
     // The semaphore is never closed, so there always is a permit in the end.
@@ -63,8 +71,8 @@ async fn connect<'a>(
     let class = client.borrow().class;
     let rate = shared.slow_bytes_per_second.filter(|_| class == Class::Slow);
     let receive_buffer_bytes = shared.receive_buffer_bytes.or(rate.map(slow_receive_buffer_bytes));
-    let stream = endpoint::connect(shared.address, receive_buffer_bytes).await?;
-    let upgraded = shared.endpoint.upgrade(stream).await?;
+    let transport = endpoint.connect(shared.address, receive_buffer_bytes).await?;
+    let upgraded = endpoint.upgrade(transport).await?;
     shared.encoding.set(Some(upgraded.encoding));
     let mut out = Vec::new();
     let mut client_now = client.borrow_mut();

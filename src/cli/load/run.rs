@@ -37,7 +37,7 @@ use super::{
     session::READ_BYTES,
     shared::{HANDSHAKES_MAX, LoadShared},
 };
-use crate::cli::{figures::grouped, shell::complain};
+use crate::cli::{access::AccessError, figures::grouped, shell::complain};
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +46,8 @@ pub enum LoadError {
     TooManyClients(#[from] TooManyClients),
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    #[error(transparent)]
+    Access(#[from] AccessError),
     #[error(transparent)]
     Server(#[from] ServerError),
     #[error("no server listens at {address} ({source}): start one there, or name another with --url")]
@@ -103,12 +105,17 @@ pub async fn drive(args: &LoadArgs, interrupt: &Interrupt) -> Result<RunReport, 
 
 impl<'a> LoadRun<'a> {
     async fn prepare(args: &'a LoadArgs, interrupt: &'a Interrupt) -> Result<Self, LoadError> {
-        let address = args.url.resolve().await?;
+        let endpoint = args.access.apply(args.url.clone())?;
+        let address = endpoint.resolve().await?;
         let admin = match &args.admin_url {
-            Some(url) => Some((url.clone(), url.resolve().await?)),
+            Some(url) => {
+                let url = args.access.apply_to_admin(url.clone())?;
+                let address = url.resolve().await?;
+                Some((url, address))
+            }
             None => None,
         };
-        let server = Server { endpoint: args.url.clone(), address, admin };
+        let server = Server { endpoint: endpoint.clone(), address, admin };
         let heads = tokio::select! {
             heads = first_heads(&server, args.settle) => heads?,
             () = interrupt.raised(1) => return Err(LoadError::Interrupted),
@@ -127,7 +134,7 @@ impl<'a> LoadRun<'a> {
         };
         let clients = (0u32..).zip(classes).map(client).collect();
         let shared = LoadShared {
-            endpoint: args.url.clone().with_encoding(args.encoding.into()),
+            endpoint: endpoint.with_encoding(args.encoding.into()),
             encoding: Cell::default(),
             address,
             wish: Wish { mode: args.mode.name().into(), interval_ms: args.interval_ms },

@@ -7,18 +7,17 @@ use std::{
     cell::RefCell,
     io,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use tickcast_client::{
     close,
     encoding::Encoding,
-    endpoint::Upgraded,
+    endpoint::{Transport, Upgraded},
     frames::{self, Control, Data, FrameError, OpCode},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     time::{Instant, Sleep, sleep_until},
 };
 
@@ -33,7 +32,7 @@ use super::{
 pub struct ClientSession<'a> {
     shared: &'a LoadShared,
     client: &'a RefCell<Client>,
-    stream: TcpStream,
+    stream: Transport,
     /// The beginning of a frame whose end has not come.
     partial: Vec<u8>,
     /// Whether `partial` came with the handshake and is not parsed yet.
@@ -135,6 +134,8 @@ impl<'a> ClientSession<'a> {
                 self.asked();
             }
         }
+        // What is encrypted may wait for the socket though it was taken.
+        let _sent_or_woken = Pin::new(&mut self.stream).poll_flush(cx)?;
         Ok(())
     }
 
@@ -285,7 +286,8 @@ impl<'a> ClientSession<'a> {
     /// Answers the server's close. A socket that does not take the answer at once gets none: it is going away.
     fn close_too(&mut self, code: Option<u16>) -> ClientEnd {
         frames::append_close(code.unwrap_or(close::NORMAL), self.shared.mask(), &mut self.out);
-        let _best_effort = self.stream.try_write(&self.out);
+        let mut cx = Context::from_waker(Waker::noop());
+        let _best_effort = Pin::new(&mut self.stream).poll_write(&mut cx, &self.out);
         ClientEnd::Closed(code)
     }
 

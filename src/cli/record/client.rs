@@ -20,13 +20,18 @@ use super::{
     files::{FLUSH_EVERY, Files},
     ticks::{Missed, NoMessage, gap_note, note, tick},
 };
-use crate::{cli::shell::complain, config::ConfigFaults};
+use crate::{
+    cli::{access::AccessError, shell::complain},
+    config::ConfigFaults,
+};
 
 /// Why a recording ends before it is stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     #[error(transparent)]
     Client(#[from] ClientError),
+    #[error(transparent)]
+    Access(#[from] AccessError),
     #[error(transparent)]
     NoMessage(#[from] NoMessage),
     #[error("the feed cannot be used")]

@@ -43,6 +43,7 @@ use tokio::{
 };
 
 use super::{
+    access::AccessArgs,
     encoding::EncodingArg,
     output,
     recordings::FieldArgs,
@@ -88,6 +89,8 @@ pub struct RecordArgs {
     licence: Option<String>,
     #[command(flatten)]
     fields: FieldArgs,
+    #[command(flatten)]
+    access: AccessArgs,
 }
 
 const EXIT_FAILED: u8 = 2;
@@ -124,12 +127,16 @@ fn record(args: &RecordArgs) -> Result<(), RecordError> {
     let rotation = Rotation { bytes: args.rotate_bytes, every: args.rotate_every };
     let failed = |source| RecordError::Output { path: args.output.display().to_string(), source };
     check(args)?;
+    // Before there is a file that nothing is written to.
+    let endpoint = match args.feed {
+        Some(_) => args.url.clone(),
+        None => args.access.apply(args.url.clone())?.with_encoding(args.encoding.into()),
+    };
     let mut files = Files::new(&args.output, header, rotation).map_err(failed)?;
     let runtime =
         runtime::Builder::new_current_thread().enable_all().build().map_err(RecordError::Runtime)?;
     let Some(source) = &args.feed else {
-        let mut recorder =
-            Recorder::new(args.url.clone().with_encoding(args.encoding.into()), &args.symbols, &mut files);
+        let mut recorder = Recorder::new(endpoint, &args.symbols, &mut files);
         let recorded = runtime.block_on(recorder.run(until(args.duration)));
         let summary = recorder.summary();
         let finished = files.finish();

@@ -4,6 +4,8 @@ use std::io;
 
 use tickcast_client::{Endpoint, EndpointError};
 
+use crate::cli::access::{AccessArgs, AccessError};
+
 /// Hold a server's replays.
 ///
 /// In a terminal, without a command, a live view: `?` shows its keys (space pauses, arrows seek, s steps, + and - change
@@ -20,6 +22,8 @@ pub struct ReplayArgs {
     /// Print the server's answer as it is
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub access: AccessArgs,
     #[command(subcommand)]
     pub op: Option<ReplayVerb>,
 }
@@ -61,6 +65,8 @@ pub enum ReplayVerb {
 pub enum ReplayError {
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    #[error(transparent)]
+    Access(#[from] AccessError),
     #[error("the server's answer is no state of a replay: {0}")]
     Answer(#[from] serde_json::Error),
     #[error("{0}")]

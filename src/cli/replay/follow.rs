@@ -39,7 +39,7 @@ pub async fn run(
     let clock = Clock::system();
     let mut reconnect = Reconnect::default();
     let theme = Theme::from_env(|name| env::var(name).ok());
-    let mut deck = Deck::new(theme, format!("http://{}", args.url.authority()));
+    let mut deck = Deck::new(theme, args.url.http_url());
     // Before the terminal is taken: a server that cannot be reached is reported in one line.
     let states = tokio::select! {
         () = stop.as_mut() => return Ok(()),

@@ -43,6 +43,7 @@ pub fn run(args: &ReplayArgs) -> ExitCode {
 }
 
 fn held(args: &ReplayArgs) -> Result<(), ReplayError> {
+    let args = &ReplayArgs { url: args.access.apply(args.url.clone())?, ..args.clone() };
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let held = runtime.block_on(async {
         let address = args.url.resolve().await?;

@@ -3,7 +3,7 @@
 use clap::Args;
 use tickcast_client::Endpoint;
 
-use crate::cli::{encoding::EncodingArg, mode::ModeArg};
+use crate::cli::{access::AccessArgs, encoding::EncodingArg, mode::ModeArg};
 
 /// Watch symbols in the terminal.
 ///
@@ -29,4 +29,6 @@ pub struct WatchArgs {
     /// A line for each change in place of the table; so it is, too, when standard output is no terminal
     #[arg(long)]
     pub plain: bool,
+    #[command(flatten)]
+    pub access: AccessArgs,
 }

@@ -40,6 +40,10 @@ const EXIT_NOT_CONNECTED: u8 = 2;
 
 /// Watches until the user quits.
 pub fn run(args: &WatchArgs) -> ExitCode {
+    let endpoint = match args.access.apply(args.url.clone()) {
+        Ok(endpoint) => endpoint.with_encoding(args.encoding.into()),
+        Err(error) => return give_up(&error.to_string()),
+    };
     let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return give_up(&format!("no event loop: {error}")),
@@ -55,11 +59,11 @@ pub fn run(args: &WatchArgs) -> ExitCode {
             () = std::future::ready(()) => {}
         }
         if is_plain {
-            return Watcher::new(args, TickLog::new(io::stdout())).run(stopped).await;
+            return Watcher::new(args, endpoint, TickLog::new(io::stdout())).run(stopped).await;
         }
         let theme = Theme::from_env(|name| env::var(name).ok());
         let face = terminal::open(Screen::new(theme))?;
-        Watcher::new(args, face).run(stopped).await
+        Watcher::new(args, endpoint, face).run(stopped).await
     });
     // A thread may still read keys, and the runtime would wait for it.
     runtime.shutdown_background();

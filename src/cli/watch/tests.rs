@@ -70,7 +70,7 @@ fn watch(
         let paper = Paper::default();
         let (stop, stopped) = oneshot::channel();
         let mut stop = Some(stop);
-        let mut watcher = Watcher::new(&args, TickLog::new(paper.clone()));
+        let mut watcher = Watcher::new(&args, args.url.clone(), TickLog::new(paper.clone()));
         let done = {
             let mut run = std::pin::pin!(watcher.run(async { drop(stopped.await) }));
             loop {
@@ -143,7 +143,7 @@ fn what_goes_wrong_at_first_is_said_in_one_line() {
         let args = args(url, &["A"]);
         let log = TickLog::new(io::sink());
         runtime
-            .block_on(async { Watcher::new(&args, log).run(std::future::pending()).await })
+            .block_on(async { Watcher::new(&args, args.url.clone(), log).run(std::future::pending()).await })
             .unwrap_err()
             .to_string()
     };

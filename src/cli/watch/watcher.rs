@@ -6,7 +6,8 @@ use std::{io, ops::ControlFlow};
 
 use tickcast::{clock::Clock, tick::Nanos};
 use tickcast_client::{
-    Client, ClientError, Event, MessageError, Outcome, Step, Subscription, connection::GOODBYE, printable,
+    Client, ClientError, Endpoint, Event, MessageError, Outcome, Step, Subscription, connection::GOODBYE,
+    printable,
 };
 use tokio::time::timeout;
 
@@ -43,15 +44,14 @@ pub struct Watcher<F: Face> {
 // === impl Watcher ===
 
 impl<F: Face> Watcher<F> {
-    pub fn new(args: &WatchArgs, face: F) -> Self {
+    pub fn new(args: &WatchArgs, endpoint: Endpoint, face: F) -> Self {
         let clock = Clock::system();
         let pace = if args.interval_ms == 0 { String::new() } else { format!(", {} ms", args.interval_ms) };
         let subscription = Subscription::new(args.mode.into(), args.symbols.iter().cloned());
-        let endpoint = args.url.clone().with_encoding(args.encoding.into());
         Watcher {
+            url: endpoint.to_string(),
             client: Client::new(endpoint, subscription.interval_ms(args.interval_ms)),
             face,
-            url: args.url.to_string(),
             asked: format!("{}{pace}", args.mode.name()),
             up: false,
             heard: None,
