@@ -26,6 +26,7 @@ pub mod settings;
 mod shell;
 mod signals;
 mod terminal;
+pub mod token;
 pub mod version;
 pub mod watch;
 
@@ -63,6 +64,8 @@ pub enum CliCommand {
     Convert(convert::ConvertArgs),
     /// Record what a server serves, or a feed
     Record(Box<record::RecordArgs>),
+    /// Make a token, for trying out what one allows
+    Token(Box<token::TokenArgs>),
     /// Ask a server whether it is alive, and answer by the exit code
     Health(health::HealthArgs),
     /// Write the completions of a shell to standard output
