@@ -46,6 +46,9 @@ pub struct DeflateCounts {
 /// The end of a flush: an empty stored block. A message is sent without it (RFC 7692, 7.2.1).
 pub(super) const TAIL: [u8; 4] = [0, 0, 0xFF, 0xFF];
 
+/// What a result has beside the codes of its bytes, and some more.
+const BLOCK_BYTES: usize = 64;
+
 /// zlib's level 1. Levels 2 and 3 cost three times as much, for a quarter less bytes.
 const LEVEL: flate2::Compression = flate2::Compression::new(1);
 
@@ -120,19 +123,21 @@ impl Deflater {
             return false;
         }
         let (head, most) = (self.out.len(), payload.len());
-        // What does not fit here is not worth it.
-        self.out.reserve(most + TAIL.len());
-        let compress = match window {
+        // There is room for every result: a byte has a code of at most nine bits.
+        self.out.reserve(most + most / 8 + BLOCK_BYTES);
+        let slot = match window {
             DeflateWindow::Full => &mut self.full,
             DeflateWindow::Small => &mut self.small,
         };
-        let compress = compress
-            .get_or_insert_with(|| Box::new(Compress::new_with_window_bits(LEVEL, false, window.bits())));
+        let compress =
+            slot.get_or_insert_with(|| Box::new(Compress::new_with_window_bits(LEVEL, false, window.bits())));
         compress.reset();
         let result = compress.compress_vec(payload, &mut self.out, FlushCompress::Sync);
         let is_whole = result.is_ok() && compress.total_in() == payload.len() as u64;
         // The flush is complete when the output ends with it.
         if !is_whole || !self.out.ends_with(&TAIL) {
+            // `reset` does not give back the room of output that was not taken, and the compressor panics without any.
+            *slot = None;
             return false;
         }
         let deflated_bytes = self.out.len() - head - TAIL.len();
@@ -208,19 +213,41 @@ mod tests {
         }
     }
 
+    /// Bytes of the longest code, among which nothing repeats itself.
+    fn noise(bytes: usize, seed: u64) -> Vec<u8> {
+        let mut state = seed;
+        let noise = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            144 + (state >> 57) as u8 % 112
+        });
+        noise.take(bytes).collect()
+    }
+
+    #[test]
+    fn payloads_that_would_get_longer_do_no_harm_to_those_after_them() {
+        let mut deflater = Deflater::new(1);
+        let text = b"a message, and a message, and a message".repeat(8);
+        for window in [DeflateWindow::Full, DeflateWindow::Small] {
+            // Enough of them that the compressor's own buffer would be used up many times.
+            for seed in 0..2_000 {
+                assert_eq!(deflater.deflated(window, &noise(900, seed)), None);
+                if seed % 500 == 0 {
+                    // No more room than one of them has.
+                    deflater.out = Vec::new();
+                    let deflated = deflater.deflated(window, &text).map(<[u8]>::to_vec);
+                    assert_eq!(inflated(window, &deflated.expect("it repeats itself")), text);
+                }
+            }
+        }
+    }
+
     #[test]
     fn what_is_short_or_gets_no_shorter_is_sent_as_it_is() {
         let text = vec![b'x'; 256];
         let mut deflater = Deflater::new(256);
         assert!(deflater.deflated(DeflateWindow::Full, &text).is_some_and(|deflated| deflated.len() < 16));
         assert_eq!(deflater.deflated(DeflateWindow::Full, &text[1..]), None);
-        let mut state = 1u64;
-        let noise = std::iter::repeat_with(|| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (state >> 56) as u8
-        });
-        let noise: Vec<u8> = noise.take(300).collect();
-        assert_eq!(deflater.deflated(DeflateWindow::Full, &noise), None);
+        assert_eq!(deflater.deflated(DeflateWindow::Full, &noise(300, 1)), None);
         assert_eq!(deflater.counts.plain_bytes, 256);
         deflater.set_bytes_min(0);
         assert_eq!(deflater.deflated(DeflateWindow::Full, &text), None, "it is off");
