@@ -173,7 +173,7 @@ export class Decoder {
     if (!mask) bytes.fault('an update without fields');
     this.topic = this.topics[bytes.varint()] ?? bytes.fault(NO_TOPIC);
     this.as = undefined;
-    const seq = bytes.varint(), n = head & HAS_N ? bytes.varint() : 1;
+    const seq = bytes.varint(), n = head & HAS_N ? this.count() : 1;
     this.times();
     this.tell('update', seq, n, mask, this.referenceValues(mask, undefined));
   }
@@ -189,7 +189,7 @@ export class Decoder {
     const seq = bytes.varint();
     if (kind === GAP) return this.gap(seq);
     if (kind === RUN) return this.run(seq);
-    const n = head & HAS_N ? bytes.varint() : 1;
+    const n = head & HAS_N ? this.count() : 1;
     this.times();
     this.body(kind === SNAPSHOT ? 'snapshot' : 'update', seq, n);
   }
@@ -209,12 +209,16 @@ export class Decoder {
 
   /** Ticks one after the other. However many are announced, each has bytes of its own. */
   private run(first: number): void {
-    const count = this.bytes.varint();
-    if (!count) this.bytes.fault('a run of no ticks');
+    const count = this.count();
     for (let index = 0; index < count; index++) {
       this.times();
       this.body('update', first + index, 1);
     }
+  }
+
+  /** How many ticks. */
+  private count(): number {
+    return this.bytes.varint() || this.bytes.fault('a count of no ticks');
   }
 
   private body(type: 'snapshot' | 'update', seq: number, n: number): void {
@@ -286,6 +290,7 @@ export class Decoder {
     if (flags & HAS_TRADE) more.trade = this.trade();
     if (flags & HAS_AFFECTS) {
       const moved = bytes.byte();
+      if (moved >> AFFECTS.length) bytes.fault(NO_FLAG);
       more.trade = { ...more.trade, affects: AFFECTS.filter((_, bit) => moved & 1 << bit) };
     }
     bytes.at = bytes.end;

@@ -67,7 +67,11 @@ fn flags(cursor: &mut Cursor<'_>) -> Result<u8, BinaryError> {
 }
 
 fn affects(cursor: &mut Cursor<'_>) -> Result<Vec<Cow<'static, str>>, BinaryError> {
+    let at = cursor.at();
     let bits = cursor.byte()?;
+    if AFFECTED.iter().fold(bits, |rest, (bit, _)| rest & !bit) != 0 {
+        return Err(BinaryError::Flags { at });
+    }
     let words = AFFECTED.into_iter().filter(|(bit, _)| bits & bit != 0);
     Ok(words.map(|(_, word)| Cow::Borrowed(word)).collect())
 }

@@ -232,7 +232,14 @@ impl<'a> Walk<'a> {
 
     /// How many ticks an update merges.
     fn n(&mut self, head: Head) -> Result<u64, BinaryError> {
-        if head.has(HAS_N) { self.cursor.varint() } else { Ok(1) }
+        if !head.has(HAS_N) {
+            return Ok(1);
+        }
+        let at = self.cursor.at();
+        match self.cursor.varint()? {
+            0 => Err(BinaryError::Value { at }),
+            n => Ok(n),
+        }
     }
 
     #[inline]

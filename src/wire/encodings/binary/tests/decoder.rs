@@ -60,7 +60,7 @@ impl Decoder {
             let mut message = begin("update", symbol, None);
             message.insert("seq".into(), json!(frame.varint()?));
             if has_n {
-                message.insert("n".into(), json!(frame.varint()?));
+                message.insert("n".into(), json!(count(frame)?));
             }
             self.times(frame, &mut message)?;
             self.body(symbol, mask, frame, &mut message)?;
@@ -87,7 +87,7 @@ impl Decoder {
                 let mut message = begin(if kind == 0 { "update" } else { "snapshot" }, symbol, name);
                 message.insert("seq".into(), json!(frame.varint()?));
                 if head & 64 != 0 {
-                    message.insert("n".into(), json!(frame.varint()?));
+                    message.insert("n".into(), json!(count(frame)?));
                 }
                 self.times(frame, &mut message)?;
                 let first = frame.byte()?;
@@ -95,10 +95,7 @@ impl Decoder {
                 messages.push(Value::Object(message));
             }
             2 => {
-                let (first, count) = (frame.varint()?, frame.varint()?);
-                if count == 0 {
-                    return Err(Fault::Value);
-                }
+                let (first, count) = (frame.varint()?, count(frame)?);
                 let end = first.checked_add(count).ok_or(Fault::Overflow)?;
                 for seq in first..end {
                     let mut message = begin("update", symbol, name.clone());
@@ -237,6 +234,9 @@ impl Decoder {
         }
         if flags & 8 != 0 {
             let byte = inner.byte()?;
+            if byte & !7 != 0 {
+                return Err(Fault::UnknownFlags);
+            }
             let words = [(1, "last"), (2, "high_low"), (4, "volume")];
             let words: Vec<_> =
                 words.iter().filter(|(bit, _)| byte & bit != 0).map(|(_, word)| word).collect();
@@ -246,6 +246,14 @@ impl Decoder {
             message.insert("trade".into(), Value::Object(trade));
         }
         Ok(())
+    }
+}
+
+/// How many ticks, which are not none.
+fn count(frame: &mut Frame<'_>) -> Read<u64> {
+    match frame.varint()? {
+        0 => Err(Fault::Value),
+        count => Ok(count),
     }
 }
 

@@ -37,11 +37,13 @@ pub fn growth() -> Vector {
     let again = r#"{"type":"update","symbol":"B","seq":4,"ts":1742860800000000,"rx":1742860800000000,"n":2,"bid":"20.5"}"#;
     let none =
         r#"{"type":"snapshot","symbol":"C","seq":5,"ts":1742860800000000,"rx":1742860800000000,"trades":7}"#;
+    let cancelled =
+        r#"{"type":"update","symbol":"B","seq":5,"ts":1742860800000000,"rx":1742860800000000,"cancel":"x"}"#;
     Vector {
         name: "growth",
         about: "What later versions may send: kinds of messages that are skipped, values of an unknown kind, which are \
-                length-prefixed, fields beyond those of today; a number that is introduced anew, a symbol without a \
-                reference.",
+                length-prefixed, fields beyond those of today, more in a report; a number that is introduced anew, a \
+                symbol without a reference.",
         fields: table,
         tx: false,
         frames: vec![
@@ -69,6 +71,8 @@ pub fn growth() -> Vector {
                 ]),
                 &[again, none],
             ),
+            // A report that says more than is known today.
+            messages(vec![0x80, 5, 5, 0, 0x82, 0x00, 4, 0x01, 1, b'x', 0xEE], &[cancelled]),
         ],
     }
 }
@@ -90,6 +94,8 @@ pub fn faults() -> Vector {
         fault(vec![0xC2, 5, 2, 1, 0, 0x00], "unknown_flags"),
         fault(vec![0xC3, 5, 1, 2, 0], "unknown_flags"),
         fault(vec![0x80, 5, 2, 0, 0x82, 0x00, 1, 0x10], "unknown_flags"),
+        // What a trade affects, beyond what there is.
+        fault(vec![0x80, 5, 2, 0, 0x82, 0x00, 2, 0x08, 0x08], "unknown_flags"),
         fault(vec![0x80, 5, 2, 0, 0x80, 0x80, 0x40], "unknown_field"),
         fault(vec![0x80, 5, 2, 0, 0x81, 0x00, 0x80, 0x40], "unknown_field"),
         fault(vec![0x01, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x02], "overflow"),
@@ -103,6 +109,8 @@ pub fn faults() -> Vector {
         fault(vec![0x80, 5, 2, 0, 0x40, 0x03], "value"),
         fault(vec![0x83, 5, 1, 2, 3], "value"),
         fault(vec![0x82, 5, 1, 0], "value"),
+        fault(vec![0xC0, 5, 2, 0, 0, 0x00], "value"),
+        fault(vec![0x41, 5, 2, 0, 0, 2], "value"),
         fault(vec![0x80, 5, 2, 0, 0x84, 0x01, 0xFF, 0x13, 0x01], "value"),
         fault(vec![0x80, 5, 2, 0, 0x84, 0x01, 0xFF, 0xE0, 0x01], "truncated"),
         fault(vec![0x80, 5, 2, 0, 0x82, 0x00, 9, 0x01], "truncated"),
