@@ -1,6 +1,7 @@
-//! Whole numbers of more than 64 bits, which the JSON parser refuses as invalid.
+//! Numbers that the JSON parser refuses as invalid: whole ones of more than 64 bits, and those beyond any double, such as
+//! 1e999.
 //!
-//! They are rare, so a message is only searched for a long run of digits. If it has such numbers, they are put into
+//! They are rare, so a message is only searched for a long run of digits and for a long exponent. If it has such numbers, they are put into
 //! quotes. They are then reported as values of the wrong kind, except for a command's `id`, which is echoed as it was.
 
 use serde::Deserialize;
@@ -8,6 +9,8 @@ use serde_json::value::RawValue;
 
 /// Shorter numbers fit into 64 bits.
 const DIGITS_MIN: usize = 19;
+/// Smaller exponents of few digits lead to doubles.
+const EXPONENT_DIGITS_MIN: usize = 3;
 
 #[derive(Deserialize)]
 struct WithId<'a> {
@@ -17,7 +20,7 @@ struct WithId<'a> {
 
 /// The message with such numbers in quotes; `None` when it has none.
 pub fn quoted(text: &[u8]) -> Option<Vec<u8>> {
-    if !has_long_run(text) {
+    if !has_long_run(text) && !has_long_exponent(text) {
         return None;
     }
     let mut out = Vec::with_capacity(text.len() + 64);
@@ -54,6 +57,18 @@ fn has_long_run(text: &[u8]) -> bool {
     })
 }
 
+/// Whether digits are followed by an exponent of three digits, as those have that lead beyond doubles.
+fn has_long_exponent(text: &[u8]) -> bool {
+    memchr::memchr2_iter(b'e', b'E', text).any(|at| {
+        let exponent = &text[at + 1..];
+        let digits = exponent.strip_prefix(b"+").unwrap_or(exponent);
+        at > 0
+            && text[at - 1].is_ascii_digit()
+            && digits.len() >= EXPONENT_DIGITS_MIN
+            && digits[..EXPONENT_DIGITS_MIN].iter().all(u8::is_ascii_digit)
+    })
+}
+
 /// The `id` of a command, if it is such a number.
 pub fn id(text: &[u8]) -> Option<String> {
     let WithId { id } = serde_json::from_slice(text).ok()?;
@@ -65,7 +80,9 @@ fn is_wide(part: &[u8]) -> bool {
     // JSON numbers have no leading zeros.
     let is_whole = digits.len() >= DIGITS_MIN && digits[0] != b'0' && digits.iter().all(u8::is_ascii_digit);
     let text = std::str::from_utf8(part).unwrap_or_default();
-    is_whole && text.parse::<u64>().is_err() && text.parse::<i64>().is_err()
+    let is_wide_whole = is_whole && text.parse::<u64>().is_err() && text.parse::<i64>().is_err();
+    is_wide_whole
+        || digits.first().is_some_and(u8::is_ascii_digit) && text.parse().is_ok_and(f64::is_infinite)
 }
 
 /// A string with its quotes; the rest of the text if it does not end.

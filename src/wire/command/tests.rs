@@ -98,13 +98,25 @@ fn an_id_is_echoed_as_it_came() {
     let long = format!(r#"{{"op":"ping","id":{}}}"#, "9".repeat(129));
     check_fault(&long, ErrorCode::BadValue, "longer than 128 digits");
     check_fault(r#"{"op":"ping","id":1.5}"#, ErrorCode::BadValue, "id is a string");
+    check_fault(r#"{"op":"ping","id":1e999}"#, ErrorCode::BadValue, "this is 1e999");
 }
 
 #[test]
 fn a_number_that_is_too_large_is_a_bad_value_and_no_bad_json() {
-    let command = r#"{"op":"subscribe","id":"x","symbols":["A"],"interval_ms":99999999999999999999999}"#;
-    let error = read(command).unwrap_err();
-    assert_eq!((error.code, error.id), (ErrorCode::BadValue, Some(Id::Text("x".into()))));
+    let beyond_doubles = format!("{}.5", "9".repeat(400));
+    for number in ["99999999999999999999999", "1e999", "-1E+400", "1.5e309", &beyond_doubles] {
+        let command = format!(r#"{{"op":"subscribe","id":"x","symbols":["A"],"interval_ms":{number}}}"#);
+        let error = read(&command).unwrap_err();
+        assert_eq!((error.code, error.id), (ErrorCode::BadValue, Some(Id::Text("x".into()))), "{number}");
+    }
+    // Text that looks like one, and what is no number at all.
+    let name = r#"{"op":"subscribe","symbols":["1e999"],"interval_ms":1e-999}"#;
+    assert!(matches!(read(name), Ok(Command::Subscribe { .. })));
+    check_fault(
+        r#"{"op":"subscribe","id":"x","symbols":["A"],"interval_ms":1e999e}"#,
+        ErrorCode::BadJson,
+        "valid JSON",
+    );
 }
 
 #[test]

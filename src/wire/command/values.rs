@@ -35,6 +35,9 @@ pub fn whole(value: &BorrowedValue<'_>) -> Option<u64> {
 
 pub fn read_id(value: &BorrowedValue<'_>, wide: Option<String>) -> Result<Option<Id>, String> {
     if let Some(digits) = wide {
+        if !digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
+            return Err(format!("id is a string or a whole number, this is {}", shortened(&digits)));
+        }
         return if digits.len() <= ID_BYTES_MAX {
             Ok(Some(Id::Digits(digits)))
         } else {
