@@ -62,6 +62,8 @@ struct HeadReader<S: SessionSocket> {
 
 /// A longer head goes to HTTP.
 const HEAD_BYTES_MAX: usize = 4 * 1024;
+/// How a client begins that knows, or believes, that the server speaks HTTP/2.
+const HTTP2_BEGIN: &[u8] = b"PRI * HTTP/2";
 
 impl<S: SessionSocket> ConnectionTask<S> {
     pub fn new(shard: Rc<Shard<S>>, stream: S, peer: SocketAddr, role: Role, counted: Connection) -> Self {
@@ -133,7 +135,12 @@ impl<S: SessionSocket> HeadReader<S> {
             let new = NewSession { stream, encoding, peer, read_ahead, counted: Some(counted) };
             return ConnectionState::Session(new.begin(shard, admission, accepted.head()));
         }
-        let connection = HttpConnection { stream, read: read.to_vec(), peer, role, counted, deadline };
+        let mut read = read.to_vec();
+        if read.starts_with(HTTP2_BEGIN) {
+            // hyper closes without a word when it is spoken to in HTTP/2. To a version that there is not it says so.
+            read[HTTP2_BEGIN.len() - 1] = b'9';
+        }
+        let connection = HttpConnection { stream, read, peer, role, counted, deadline };
         (shard.serve)(&shard, connection);
         ConnectionState::Ended
     }

@@ -164,7 +164,13 @@ async fn a_head_of_64_kib_is_read_on_every_path() {
 #[tokio::test]
 async fn what_is_no_http_is_refused_in_json() {
     let server = Server::start().await;
-    for text in ["nonsense\r\n\r\n", "GET / HTTP/3.1\r\n\r\n", "GET / HTTP/1.1\r\nHo st: x\r\n\r\n"] {
+    for text in [
+        "nonsense\r\n\r\n",
+        "GET / HTTP/3.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHo st: x\r\n\r\n",
+        // A client that speaks HTTP/2 unasked.
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
+    ] {
         let mut client = RawClient::connect(&server).await;
         client.write(text.as_bytes()).await;
         let answer = client.read_to_end().await;
