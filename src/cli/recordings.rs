@@ -25,7 +25,7 @@ pub struct SelectionArgs {
     /// Recordings: files, patterns with `*`, or `bundled`.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<String>,
-    /// The first receive time that is wanted: a time in UTC such as 2025-03-25T23:07:00Z, or microseconds since 1970.
+    /// The first receive time that is wanted: a time in UTC such as 2025-03-25T23:07:00Z, or a count since 1970.
     #[arg(long, value_name = "TIME", value_parser = time)]
     from: Option<Nanos>,
     /// The first receive time that is not wanted.

@@ -46,7 +46,7 @@ pub enum ReplayVerb {
     },
     /// Go to the first record at this time or after it
     Seek {
-        /// 2025-03-25T23:07:00Z, 2025-03-25, or microseconds since 1970
+        /// 2025-03-25T23:07:00Z, 2025-03-25, or a count since 1970
         to: String,
     },
     /// Change the speed

@@ -10,7 +10,7 @@ pub enum ReplayOrder {
     Step(u64),
     /// A step that is answered when every reader was sent it.
     StepAndWait(u64),
-    /// A time as the server takes it: a moment in UTC, or microseconds since 1970.
+    /// A time as the server takes it: a moment in UTC, or a count since 1970.
     Seek(String),
     /// Times as fast as it was received, or `max`.
     Speed(String),

@@ -26,6 +26,7 @@ pub use encode::write_line;
 pub use error::{LineError, ValueFault};
 pub use line::Line;
 pub use lines::{Chunk, LineSplitter, RawLine};
+pub use times::time_of_any;
 
 #[cfg(test)]
 mod tests;

@@ -41,6 +41,11 @@ pub(super) fn read_time(value: NdjsonValue<'_>, clock: LineClock) -> Result<Nano
     time.ok_or(ValueUnread::Fault(ValueFault::Time))
 }
 
+/// The time of a count, also of one that begins at 0.
+pub fn time_of_any(count: i64) -> Option<Nanos> {
+    whole(count, LineClock::Any)
+}
+
 fn whole(number: i64, clock: LineClock) -> Option<Nanos> {
     number.checked_mul(unit_nanos(number, clock)?).map(Nanos)
 }

@@ -192,7 +192,7 @@ fn wrong_options_are_refused_with_what_is_allowed() {
     );
     check_refused(
         "replay:x?from=noon",
-        "replay: option from is \"noon\", and not a time in UTC such as 2025-03-25T23:07:00Z or 2025-03-25, or microseconds since 1970",
+        "replay: option from is \"noon\", and not a time in UTC such as 2025-03-25T23:07:00Z or 2025-03-25, or seconds (10 digits), milliseconds, microseconds or nanoseconds since 1970",
     );
     check_refused("-?name=", "-: option name is \"\", and not 1 to 32 of a-z A-Z 0-9 _ . -");
     check_refused("-?name=a%22b", "-: option name is \"a\\\"b\", and not 1 to 32 of a-z A-Z 0-9 _ . -");
