@@ -1,7 +1,7 @@
 //! The command line of `watch`.
 
 use clap::Args;
-use tickcast_client::Endpoint;
+use tickcast_client::{Endpoint, Field};
 
 use crate::cli::{access::AccessArgs, encoding::EncodingArg, mode::ModeArg};
 
@@ -26,9 +26,19 @@ pub struct WatchArgs {
     /// `binary` where the server has it, or `json`.
     #[arg(long, value_enum, default_value_t = EncodingArg::Binary)]
     pub encoding: EncodingArg,
+    /// Only these fields of the record, with commas between them: `bid,ask,last`
+    #[arg(long, value_delimiter = ',', value_parser = field)]
+    pub fields: Vec<Field>,
     /// A line for each change in place of the table; so it is, too, when standard output is no terminal
     #[arg(long)]
     pub plain: bool,
     #[command(flatten)]
     pub access: AccessArgs,
+}
+
+fn field(name: &str) -> Result<Field, String> {
+    Field::parse(name).ok_or_else(|| {
+        let names: Vec<&str> = Field::ALL.iter().map(|field| field.name()).collect();
+        format!("the fields are {}", names.join(", "))
+    })
 }

@@ -113,6 +113,16 @@ fn a_log_shows_every_change_and_what_is_lost() {
 }
 
 #[test]
+fn fields_are_chosen_and_others_are_named() {
+    let (done, _, mock) =
+        watch(Script::default(), &["A", "--fields", "bid,ask"], |mock, _| !mock.commands().is_empty());
+    done.unwrap();
+    assert_eq!(mock.commands()[0]["fields"], json!(["bid", "ask"]));
+    let error = Line::try_parse_from(["watch", "A", "--fields", "bid,volumes"]).err().unwrap().to_string();
+    assert!(error.contains("'volumes'") && error.contains("last_size, side, trade_id"), "{error}");
+}
+
+#[test]
 fn a_lost_connection_is_resumed() {
     let then = |session| if session == 0 { Then::Drop } else { Then::Stay };
     let script = Script { then, ..Script::default() };

@@ -48,6 +48,10 @@ impl<F: Face> Watcher<F> {
         let clock = Clock::system();
         let pace = if args.interval_ms == 0 { String::new() } else { format!(", {} ms", args.interval_ms) };
         let subscription = Subscription::new(args.mode.into(), args.symbols.iter().cloned());
+        let subscription = match &*args.fields {
+            [] => subscription,
+            fields => subscription.fields(fields.iter().copied()),
+        };
         Watcher {
             url: endpoint.to_string(),
             client: Client::new(endpoint, subscription.interval_ms(args.interval_ms)),
