@@ -78,7 +78,7 @@ use crate::{
     },
     limits::Limits,
     server::service::{Service, Setup, StartError},
-    tick::CustomFields,
+    tick::{CustomFields, custom::CustomField},
 };
 
 /// What to play: a recording, and the options of its source (docs/REPLAY.md).
@@ -88,6 +88,7 @@ pub struct Play {
     options: Vec<(String, String)>,
     shards: usize,
     limits: Limits,
+    fields: Arc<CustomFields>,
 }
 
 /// A market that a test controls.
@@ -148,6 +149,7 @@ impl Play {
             shards: 1,
             // A test that ends does not wait for clients that have stopped reading.
             limits: Limits { close_grace: GRACE, drain: 4 * GRACE, ..Limits::default() },
+            fields: CustomFields::none(),
         };
         play.option("speed", "max").option("clock", "replay").option("start", "paused")
     }
@@ -168,6 +170,12 @@ impl Play {
 
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// The fields that the server has beside the fixed ones, as its configuration would add them.
+    pub fn fields(mut self, fields: impl IntoIterator<Item = CustomField>) -> Self {
+        self.fields = CustomFields::new(fields.into_iter().collect());
         self
     }
 
@@ -196,7 +204,7 @@ impl TestMarket {
             shards: play.shards,
             allowed_origins: Vec::new(),
             limits: play.limits,
-            fields: CustomFields::none(),
+            fields: play.fields,
             epoch: Some("test".to_owned()),
             log_lines_dropped: Arc::default(),
         })?;
@@ -247,7 +255,7 @@ impl TestMarket {
         Ok(self.control.tell(ReplayCommand::Speed(speed))?)
     }
 
-    /// Goes to the first record at this time or after it: `2025-03-25T23:07:00Z`, or microseconds since 1970.
+    /// Goes to the first record at this time or after it: `2025-03-25T23:07:00Z`, or a count since 1970.
     ///
     /// # Errors
     /// When the text is not a time, or the replay has failed.
@@ -330,9 +338,15 @@ impl Drop for TestMarket {
 
 #[cfg(test)]
 mod tests {
-    use std::{env, fs, process};
+    use std::{
+        env, fs,
+        io::{Read, Write},
+        net::TcpStream,
+        process,
+    };
 
     use super::*;
+    use crate::tick::custom::{CustomKind, CustomMerge, CustomName};
 
     #[test]
     fn a_file_may_have_any_name_and_others_beside_it() {
@@ -350,6 +364,27 @@ mod tests {
             fs::remove_file(file).unwrap();
         }
         assert_eq!(market.unwrap().step(9).unwrap().position, 3);
+    }
+
+    #[test]
+    fn fields_are_added_as_a_configuration_adds_them() {
+        let file = env::temp_dir().join(format!("tickcast {} mark.ndjson", process::id()));
+        fs::write(&file, "{\"symbol\":\"A\",\"rx\":1,\"bid\":\"1\",\"mark\":\"1.25\"}\n").unwrap();
+        let mark = CustomField {
+            name: CustomName::parse("mark").unwrap(),
+            kind: CustomKind::Decimal,
+            merge: CustomMerge::Last,
+            symbols: Vec::new(),
+        };
+        let market = TestMarket::start(Play::file(&file).fields([mark]));
+        fs::remove_file(&file).unwrap();
+        let market = market.unwrap();
+        market.step(9).unwrap();
+        let mut stream = TcpStream::connect(market.address()).unwrap();
+        stream.write_all(b"GET /v1/snapshot?symbols=A HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.contains(r#""bid":1,"mark":1.25}"#), "{answer}");
     }
 
     #[tokio::test]
