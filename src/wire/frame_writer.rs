@@ -7,6 +7,7 @@ use super::{
     deflater::Deflater,
     encodings::encoder::{Addressed, Encoder, HEAD_BYTES, MessageKind, Messages, RecordPart},
     frame_buffers::{Frame, FrameBuffers, ReadyFrame},
+    merged::MergedUpdates,
     run::{Run, RunParts},
 };
 use crate::{
@@ -119,6 +120,26 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
         }
         sent
     }
+
+    /// An update of `n` ticks up to `record`, by way of the cached updates of this record.
+    #[inline]
+    fn update(
+        &mut self,
+        topic: &TopicRef<'_>,
+        record: &Record,
+        n: u64,
+        always: WantedFields,
+        view: &View,
+        updates: impl FnOnce(&mut Cached) -> &mut MergedUpdates,
+    ) {
+        let MessagePlace { frame, cached, head, .. } = self.place(topic, view);
+        let (begin, cursor) = (frame.bytes.len(), record.seq - n);
+        let part = updates(cached).update::<E::Messages>(&head.constant(), record, cursor, always, view);
+        let (kind, times) = (MessageKind::Update, &mut frame.times);
+        E::Messages::message(kind, &head, &record.into(), n, part, times, &mut frame.bytes);
+        frame.record(record.rx, record.order);
+        write_name::<E>(begin, view, frame);
+    }
 }
 
 impl<E: Encoder> Emit for FrameWriter<'_, E> {
@@ -157,15 +178,7 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
     }
 
     fn merged(&mut self, topic: &TopicRef<'_>, n: u64, always: WantedFields, view: &View) {
-        let record = topic.record;
-        let MessagePlace { frame, cached, head, .. } = self.place(topic, view);
-        let (begin, cursor) = (frame.bytes.len(), record.seq - n);
-        let updates = &mut cached.merged;
-        let part = updates.update::<E::Messages>(&head.constant(), record, cursor, always, view);
-        let (kind, times) = (MessageKind::Update, &mut frame.times);
-        E::Messages::message(kind, &head, &record.into(), n, part, times, &mut frame.bytes);
-        frame.record(record.rx, record.order);
-        write_name::<E>(begin, view, frame);
+        self.update(topic, topic.record, n, always, view, |cached| &mut cached.merged);
     }
 
     fn last_tick(&mut self, topic: &TopicRef<'_>, view: &View) {
@@ -225,14 +238,7 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
     }
 
     fn stop(&mut self, topic: &TopicRef<'_>, record: &Record, n: u64, always: WantedFields, view: &View) {
-        let MessagePlace { frame, cached, head, .. } = self.place(topic, view);
-        let (begin, cursor) = (frame.bytes.len(), record.seq - n);
-        let updates = cached.stop(record.seq);
-        let part = updates.update::<E::Messages>(&head.constant(), record, cursor, always, view);
-        let (kind, times) = (MessageKind::Update, &mut frame.times);
-        E::Messages::message(kind, &head, &record.into(), n, part, times, &mut frame.bytes);
-        frame.record(record.rx, record.order);
-        write_name::<E>(begin, view, frame);
+        self.update(topic, record, n, always, view, |cached| cached.stop(record.seq));
     }
 
     fn gap(&mut self, topic: &TopicRef<'_>, from: u64, to: u64, reason: GapReason, view: &View) {
