@@ -16,7 +16,7 @@ pub enum CloseReason {
     ProtocolError,
     /// The client sent a binary message.
     UnsupportedData,
-    /// The client sent text that is not UTF-8.
+    /// The client sent text that is not UTF-8, or a compressed message that cannot be inflated.
     InvalidPayload,
     /// The client sent commands, frames or bytes faster than it may, for too long.
     Policy,
@@ -141,7 +141,7 @@ impl CloseReason {
             CloseReason::Drain => "the server is stopping: come back after retry_ms",
             CloseReason::ProtocolError => "the WebSocket protocol was broken",
             CloseReason::UnsupportedData => "binary messages are not spoken here: send JSON text",
-            CloseReason::InvalidPayload => "a text message was not UTF-8",
+            CloseReason::InvalidPayload => "a text message was not UTF-8, or what was compressed is broken",
             CloseReason::Policy => "too many commands, frames or bytes: slow down",
             CloseReason::TooBig => "a message was larger than the limit in welcome",
             CloseReason::Internal => "a fault of the server: come back",
