@@ -2,12 +2,16 @@
 
 use std::io::Write;
 
-use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
+use flate2::{Compress, Compression, FlushCompress};
 
-use crate::harness::{Server, bids, raw, raw::RawClient};
+use crate::harness::{
+    Server, bids,
+    inflate::{self, RSV1},
+    raw,
+    raw::RawClient,
+};
 
 const PLAIN: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
-const RSV1: u8 = 0x40;
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
 /// A connection whose offer was answered, and the answer.
@@ -38,10 +42,7 @@ fn deflated(payload: &[u8]) -> Vec<u8> {
 }
 
 fn inflated(deflated: &[u8]) -> String {
-    let mut out = Vec::with_capacity(1 << 20);
-    let input = [deflated, &TAIL].concat();
-    Decompress::new(false).decompress_vec(&input, &mut out, FlushDecompress::Sync).unwrap();
-    String::from_utf8(out).unwrap()
+    String::from_utf8(inflate::inflated(deflated)).unwrap()
 }
 
 /// The next message of text, and whether it was compressed.

@@ -4,15 +4,21 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     hash::{DefaultHasher, Hash},
+    io::Write,
     time::Duration,
 };
 
+use flate2::write::GzDecoder;
 use serde_json::{Value, json};
 use tickcast::{clock::MarketClock, limits::Limits, tick::Nanos};
 
 use super::{
     acks::Acks,
-    judge::{Encoding, Frames, Message, message::unkeyed},
+    judge::{
+        Encoding, Frames, Message,
+        inflate::{OFFER, RSV1, inflated},
+        message::unkeyed,
+    },
     law::Law,
     network::{Event, Net, WorldEvent},
     plan::{Act, ClientKind, ClientPlan, Hostile, Ms, NodeAct, Plan, Reads, SubscribePlan, Targets},
@@ -33,6 +39,10 @@ pub struct Client {
     pub witness: Witness,
     frames: Frames,
     inbound: Vec<u8>,
+    /// Of an event stream: what has come and is no whole event yet.
+    events: Vec<u8>,
+    /// Of one that is compressed.
+    gzip: Option<GzDecoder<Vec<u8>>>,
     /// Bytes of the connection that were taken out of `inbound`.
     passed: u64,
     has_head: bool,
@@ -97,6 +107,8 @@ impl Client {
             witness: Witness::default(),
             frames: Frames::default(),
             inbound: Vec::new(),
+            events: Vec::new(),
+            gzip: None,
             passed: 0,
             has_head: false,
             next_act: 0,
@@ -177,6 +189,8 @@ impl Client {
         self.witness = Witness::of(encoding);
         self.frames = Frames::default();
         self.inbound.clear();
+        self.events.clear();
+        self.gzip = None;
         (self.passed, self.has_head, self.is_closing) = (0, false, false);
         (self.is_deaf, self.has_answered) = (false, false);
         self.acks.begin();
@@ -186,9 +200,11 @@ impl Client {
         match self.plan.kind {
             ClientKind::Silent => {}
             ClientKind::WebSocket => {
-                // To offer nothing is to ask for JSON.
+                // To offer nothing is to ask for JSON. Each second connection has room for a small window alone.
+                let window = ["", "; server_max_window_bits=10"][self.connections as usize % 2];
                 let offer = match encoding {
                     Encoding::Json => String::new(),
+                    Encoding::Compressed => format!("Sec-WebSocket-Extensions: {OFFER}{window}\r\n"),
                     Encoding::Binary => format!("Sec-WebSocket-Protocol: {}\r\n", encoding.subprotocol()),
                 };
                 let head = format!(
@@ -228,6 +244,9 @@ impl Client {
             query.push_str("&numbers=string");
         }
         let mut head = format!("GET /v1/sse?{query} HTTP/1.1\r\nHost: sim\r\n");
+        if self.plan.encoding == Encoding::Compressed {
+            head.push_str("Accept-Encoding: gzip\r\n");
+        }
         if let Some(id) = &self.last_event_id {
             head.extend(["Last-Event-ID: ", id, "\r\n"]);
         }
@@ -541,11 +560,26 @@ impl Client {
             if !head.starts_with(expected) {
                 return Err((Law::Cause, format!("the request was answered by {head}")));
             }
+            self.agrees(&head)?;
         }
         match self.plan.kind {
             ClientKind::Events => self.parse_events(now, tape),
             _ => self.parse_frames(now, tape),
         }
+    }
+
+    /// It is given the encoding that it asked for.
+    fn agrees(&mut self, head: &str) -> Found {
+        let (events, name) = match self.plan.kind {
+            ClientKind::Events => (true, "content-encoding: gzip"),
+            _ => (false, "sec-websocket-extensions: permessage-deflate"),
+        };
+        let has_it = head.to_ascii_lowercase().lines().any(|line| line.starts_with(name));
+        if has_it != (self.plan.encoding == Encoding::Compressed) {
+            return Err((Law::Answers, format!("{:?} was asked for: {head}", self.plan.encoding)));
+        }
+        self.gzip = (events && has_it).then(|| GzDecoder::new(Vec::new()));
+        Ok(())
     }
 
     fn skip(&mut self, bytes: usize) {
@@ -554,9 +588,12 @@ impl Client {
     }
 
     fn parse_frames(&mut self, now: Nanos, tape: &Tape) -> Found {
-        while let Some(Frame { opcode, payload, bytes }) = websocket::read(&self.inbound) {
+        let agreed = if self.plan.encoding == Encoding::Compressed { RSV1 } else { 0 };
+        while let Some(frame) = websocket::read(&self.inbound, agreed) {
+            let Frame { opcode, is_deflated, payload, bytes } = frame;
             let begins = self.passed;
             self.skip(bytes);
+            let payload = if is_deflated { inflated(&payload) } else { payload };
             match opcode {
                 websocket::TEXT => {
                     let text = String::from_utf8_lossy(&payload).into_owned();
@@ -590,10 +627,21 @@ impl Client {
     }
 
     fn parse_events(&mut self, now: Nanos, tape: &Tape) -> Found {
-        while let Some(end) = find(&self.inbound, b"\n\n") {
-            let begins = self.passed;
-            let event = String::from_utf8_lossy(&self.inbound[..end]).into_owned();
-            self.skip(end + 2);
+        let came = self.inbound.len();
+        let begins = self.passed;
+        match &mut self.gzip {
+            None => self.events.append(&mut self.inbound),
+            Some(gzip) => {
+                let inflated = gzip.write_all(&self.inbound).and_then(|()| gzip.flush());
+                inflated.map_err(|error| (Law::Truth, format!("no gzip: {error}")))?;
+                self.events.append(gzip.get_mut());
+            }
+        }
+        self.inbound.clear();
+        self.passed += came as u64;
+        while let Some(end) = find(&self.events, b"\n\n") {
+            let event = String::from_utf8_lossy(&self.events[..end]).into_owned();
+            self.events.drain(..end + 2);
             let mut is_close = false;
             for line in event.lines() {
                 match line.split_once(": ").unwrap_or((line, "")) {
@@ -726,7 +774,7 @@ impl Client {
     }
 
     /// Checks whether the connection ended with a reason.
-    fn check_end(&self, link: usize) -> Found {
+    fn check_end(&mut self, link: usize) -> Found {
         // Who takes nothing may not even get the word that it is closed.
         let is_prompt = self.plan.reads == Reads::AsItComes && self.plan.stalls.is_empty();
         let lost = self.net.borrow().links[link].lost_bytes || !is_prompt;
@@ -737,6 +785,10 @@ impl Client {
             && self.stays_up
         {
             return Err((Law::Cause, format!("client {} was cut off without a word", self.plan.number)));
+        }
+        // Behind a close that is whole stands the end of a compressed stream, with its checksum.
+        if let Some(gzip) = self.gzip.take().filter(|_| self.closed_by.is_some() && !lost) {
+            gzip.finish().map_err(|error| (Law::Truth, format!("a compressed stream's end: {error}")))?;
         }
         Ok(())
     }

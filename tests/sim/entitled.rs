@@ -398,7 +398,7 @@ fn check_frames<'a>(
 ) -> Result<(), String> {
     let mut answered = BTreeSet::new();
     while at < written.bytes.len() {
-        let frame = websocket::read(&written.bytes[at..]);
+        let frame = websocket::read(&written.bytes[at..], 0);
         let end = frame.as_ref().map_or(written.bytes.len(), |frame| at + frame.bytes);
         let is_close = written.bytes[at] & 0x0F == websocket::CLOSE;
         checked.closed += usize::from(is_close);

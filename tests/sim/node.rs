@@ -556,9 +556,15 @@ fn events(
         command = subscribe_command(query, Some(&resume)).unwrap_or(command);
     }
     let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));
-    let (peer, encoding) = (Peer { address: peer, agent }, Encoding::EVENT_STREAM);
+    let takes_gzip = request.headers().get("accept-encoding").is_some_and(|coding| coding == "gzip");
+    let (encoding, coding) = if takes_gzip {
+        (Encoding::EVENT_STREAM_GZIP, "Content-Encoding: gzip\r\n")
+    } else {
+        (Encoding::EVENT_STREAM, "")
+    };
+    let peer = Peer { address: peer, agent };
     let events = AdmittedEvents { peer, permit, access, command, encoding };
-    let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n".to_vec();
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{coding}\r\n").into_bytes();
     let counted: Option<Connection> = Some(counted);
     Some(events.begin(shard, stream, head, counted))
 }

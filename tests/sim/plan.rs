@@ -68,7 +68,7 @@ pub struct ClientPlan {
     pub number: usize,
     pub address: u8,
     pub kind: ClientKind,
-    /// Of a WebSocket.
+    /// An event stream has no binary one.
     pub encoding: Encoding,
     pub connects_ms: Ms,
     pub link: LinkPlan,

@@ -326,7 +326,7 @@ impl Guest {
             self.heard.push_back((now, Heard::Head(head)));
         }
         let mut pings = Vec::new();
-        while let Some(Frame { opcode, payload, bytes }) = websocket::read(&self.inbound) {
+        while let Some(Frame { opcode, payload, bytes, .. }) = websocket::read(&self.inbound, 0) {
             self.inbound.drain(..bytes);
             match opcode {
                 websocket::TEXT => {

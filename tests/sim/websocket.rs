@@ -3,6 +3,8 @@
 /// A frame that came whole.
 pub struct Frame {
     pub opcode: u8,
+    /// Its message is compressed.
+    pub is_deflated: bool,
     pub payload: Vec<u8>,
     /// With its header.
     pub bytes: usize,
@@ -47,10 +49,12 @@ fn header(opcode: u8, is_final: bool, length: usize, masked: u8) -> Vec<u8> {
     bytes
 }
 
-/// The first frame of a server's bytes; `None` when it has not come whole.
-pub fn read(bytes: &[u8]) -> Option<Frame> {
+/// The first frame of a server's bytes; `None` when it has not come whole. `agreed`: the bits that an extension uses.
+pub fn read(bytes: &[u8], agreed: u8) -> Option<Frame> {
     let (&first, &second) = (bytes.first()?, bytes.get(1)?);
-    assert_eq!(first & 0x70, 0, "a frame has bits that nobody agreed on");
+    let is_deflated = first & 0x70 != 0;
+    let is_message = matches!(first & 0x0F, TEXT | BINARY);
+    assert!(!is_deflated || first & 0x70 == agreed && is_message, "a frame has bits that nobody agreed on");
     assert_eq!(first & 0x80, 0x80, "the server sends no fragments");
     assert_eq!(second & 0x80, 0, "the server masks nothing");
     let (length, head) = match second {
@@ -59,5 +63,5 @@ pub fn read(bytes: &[u8]) -> Option<Frame> {
         length => (usize::from(length), 2),
     };
     let payload = bytes.get(head..head + length)?.to_vec();
-    Some(Frame { opcode: first & 0x0F, payload, bytes: head + length })
+    Some(Frame { opcode: first & 0x0F, is_deflated, payload, bytes: head + length })
 }

@@ -136,7 +136,7 @@ impl Watch {
 
     /// Whether decimals come as text. In binary they are what they are.
     fn has_texts(&self) -> bool {
-        self.wanted.texts && self.encoding == Encoding::Json
+        self.wanted.texts && self.encoding != Encoding::Binary
     }
 
     /// Whether it shows what a tick says of a trade.

@@ -20,17 +20,20 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{Encoding, Frames, Message, Server, Store, Subscription, encoding, within};
+use super::{
+    Encoding, Frames, Inflating, Message, Server, Store, Subscription, encoding, inflate::OFFER, within,
+};
 
 /// The most bytes that a frame with data may have.
 const DATA_FRAME_BYTES_MAX: usize = 16 * 1024;
 
 const SUBPROTOCOL: &str = "sec-websocket-protocol";
+const EXTENSIONS: &str = "sec-websocket-extensions";
 
 pub struct Client {
     encoding: Encoding,
     decoder: Frames,
-    ws: WebSocketStream<TcpStream>,
+    ws: WebSocketStream<Inflating>,
     pub welcome: Message,
     pub store: Store,
     /// The response of the upgrade.
@@ -92,9 +95,25 @@ impl Connect {
             let name: HeaderName = name.parse().expect("a header");
             request.headers_mut().append(name, value.parse().expect("a header's value"));
         }
-        let (ws, handshake) = within("a handshake", client_async(request, stream)).await.expect("an upgrade");
+        let (ws, handshake) = upgrade(request, stream, self.encoding).await;
         Client::start(ws, handshake, symbols, self.encoding).await
     }
+}
+
+/// Shakes hands, and offers what the encoding needs beside its subprotocol.
+pub async fn upgrade(
+    mut request: tungstenite::handshake::client::Request,
+    stream: TcpStream,
+    encoding: Encoding,
+) -> (WebSocketStream<Inflating>, tungstenite::handshake::client::Response) {
+    let is_compressed = encoding == Encoding::Compressed;
+    if is_compressed {
+        request.headers_mut().insert(EXTENSIONS, HeaderValue::from_static(OFFER));
+    }
+    let shaken = client_async(request, Inflating::new(stream, is_compressed));
+    let (ws, handshake) = within("a handshake", shaken).await.expect("an upgrade");
+    assert_eq!(handshake.headers().contains_key(EXTENSIONS), is_compressed, "{handshake:?}");
+    (ws, handshake)
 }
 
 // === impl Client ===
@@ -116,7 +135,7 @@ impl Client {
     }
 
     async fn start(
-        ws: WebSocketStream<TcpStream>,
+        ws: WebSocketStream<Inflating>,
         handshake: tungstenite::handshake::client::Response,
         symbols: &[&str],
         encoding: Encoding,

@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod http;
+pub mod inflating;
 pub mod metrics;
 pub mod raw;
 pub mod server;
@@ -19,9 +20,12 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-pub use client::Client;
+pub use client::{Client, upgrade};
 pub use http::{Reply, Request};
-pub use judge::{Decimal, Encoding, Frames, Market, Message, Store, message, subscription::Subscription};
+pub use inflating::Inflating;
+pub use judge::{
+    Decimal, Encoding, Frames, Market, Message, Store, inflate, message, subscription::Subscription,
+};
 pub use metrics::Metrics;
 pub use server::Server;
 pub use sse::Sse;
@@ -44,12 +48,17 @@ pub async fn in_encoding(encoding: Encoding, test: impl Future<Output = ()>) {
     test.await;
 }
 
-/// Makes two tests of each of these functions: `json::NAME` and `binary::NAME`.
+/// Makes three tests of each of these functions: `json::NAME`, `compressed::NAME` and `binary::NAME`.
 macro_rules! each_encoding {
     ($($test:ident),+ $(,)?) => {
         mod json {
             $(#[tokio::test] async fn $test() {
                 crate::harness::in_encoding(crate::harness::Encoding::Json, super::$test()).await;
+            })+
+        }
+        mod compressed {
+            $(#[tokio::test] async fn $test() {
+                crate::harness::in_encoding(crate::harness::Encoding::Compressed, super::$test()).await;
             })+
         }
         mod binary {

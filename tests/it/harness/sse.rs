@@ -6,7 +6,7 @@ use flate2::write::GzDecoder;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use super::{Message, Server, Store, within};
+use super::{Encoding, Message, Server, Store, encoding, within};
 
 pub struct Sse {
     body: Incoming,
@@ -34,7 +34,8 @@ impl Sse {
 
     /// As a browser comes back that holds this `id`.
     pub async fn coming_back(server: &Server, query: &str, symbols: &[&str], last_id: &str) -> Sse {
-        Sse::start(server, query, symbols, last_id, "identity").await
+        let coding = if encoding() == Encoding::Compressed { "gzip" } else { "identity" };
+        Sse::start(server, query, symbols, last_id, coding).await
     }
 
     async fn start(server: &Server, query: &str, symbols: &[&str], last_id: &str, coding: &str) -> Sse {

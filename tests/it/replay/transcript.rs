@@ -7,14 +7,16 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{json, value::RawValue};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
-    WebSocketStream, client_async,
+    WebSocketStream,
     tungstenite::{
         Message as Frame, client::IntoClientRequest, http::HeaderValue, protocol::frame::coding::CloseCode,
     },
 };
 
 use super::{FIRST, recording, step, tell};
-use crate::harness::{Encoding, Frames, Message, Server, each_encoding, encoding, within};
+use crate::harness::{
+    Encoding, Frames, Inflating, Message, Server, each_encoding, encoding, upgrade, within,
+};
 
 each_encoding!(
     every_speed_and_number_of_shards_gives_the_same_bytes,
@@ -40,7 +42,7 @@ const FREE: [&str; 3] = ["welcome", "status", "heartbeat"];
 
 /// One client.
 struct Reader {
-    ws: WebSocketStream<TcpStream>,
+    ws: WebSocketStream<Inflating>,
     frames: Frames,
 }
 
@@ -50,7 +52,7 @@ async fn connect(server: &Server, query: &str, encoding: Encoding) -> Reader {
     let mut request = url.into_client_request().expect("a request");
     let offer = HeaderValue::from_static(encoding.subprotocol());
     request.headers_mut().insert("sec-websocket-protocol", offer);
-    let (ws, _) = within("a handshake", client_async(request, stream)).await.expect("an upgrade");
+    let (ws, _) = upgrade(request, stream, encoding).await;
     Reader { ws, frames: Frames::default() }
 }
 

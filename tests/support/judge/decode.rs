@@ -19,6 +19,8 @@ use super::Message;
 pub enum Encoding {
     #[default]
     Json,
+    /// The same, compressed: by permessage-deflate, and event streams by gzip.
+    Compressed,
     Binary,
 }
 
@@ -33,7 +35,7 @@ pub struct Frames {
 impl Encoding {
     pub const fn subprotocol(self) -> &'static str {
         match self {
-            Encoding::Json => "tickcast.v1.json",
+            Encoding::Json | Encoding::Compressed => "tickcast.v1.json",
             Encoding::Binary => "tickcast.v1.binary",
         }
     }

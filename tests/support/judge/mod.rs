@@ -5,6 +5,7 @@
 
 pub mod decimal;
 pub mod decode;
+pub mod inflate;
 pub mod market;
 pub mod message;
 pub mod store;
