@@ -14,6 +14,7 @@
 //! CONTRIBUTING.md says how to read what a seed that fails prints.
 
 mod acks;
+mod ahead;
 mod asker;
 mod client;
 mod corrected;
