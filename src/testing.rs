@@ -70,6 +70,7 @@ use std::{
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::{
+    access::settings::AuthSettings,
     feed::{
         ReplaySpeed, Source, SourceError,
         recording::{RecordingInput, parse_time},
@@ -206,6 +207,7 @@ impl TestMarket {
             limits: play.limits,
             fields: play.fields,
             epoch: Some("test".to_owned()),
+            auth: AuthSettings::default(),
             log_lines_dropped: Arc::default(),
         })?;
         let address = service.address;

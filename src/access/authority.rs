@@ -48,7 +48,7 @@ pub struct Authority {
     #[cfg(feature = "tls")]
     verified: Mutex<VerifiedTokens>,
     generation: AtomicU64,
-    /// Tokens that named a key which is not here: whoever can fetch keys may look.
+    /// Tokens that no key here has signed: whoever can fetch keys may look.
     unknown_keys: AtomicU64,
 }
 
@@ -191,7 +191,7 @@ impl Authority {
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// How many tokens named a key that is not here.
+    /// How many tokens no key here has signed, so that another one may be due.
     pub fn unknown_keys(&self) -> u64 {
         self.unknown_keys.load(Ordering::Relaxed)
     }
@@ -249,7 +249,8 @@ impl Authority {
             };
         }
         let verified = token::verify(token, &self.ring.load(), &policy.tokens, now);
-        if matches!(verified, Err(Refused::NoKeys | Refused::Bad(BadToken::NoSuchKey))) {
+        if matches!(verified, Err(Refused::NoKeys | Refused::Bad(BadToken::NoSuchKey | BadToken::Signature)))
+        {
             self.unknown_keys.fetch_add(1, Ordering::Relaxed);
         }
         let rights = Arc::new(verified?);

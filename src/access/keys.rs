@@ -23,14 +23,7 @@ use rustls::{
     server::ParsedCertificate,
 };
 
-/// What a key is for.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum KeyAlgorithm {
-    Hs256,
-    Rs256,
-    Es256,
-    Ed25519,
-}
+pub use super::algorithm::KeyAlgorithm;
 
 /// One key with its one algorithm.
 #[derive(Clone)]
@@ -88,19 +81,6 @@ const SECRET_BYTES_MIN: usize = 32;
 // === impl KeyAlgorithm ===
 
 impl KeyAlgorithm {
-    pub const ALL: [KeyAlgorithm; 4] =
-        [KeyAlgorithm::Hs256, KeyAlgorithm::Rs256, KeyAlgorithm::Es256, KeyAlgorithm::Ed25519];
-
-    /// As in `alg`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            KeyAlgorithm::Hs256 => "HS256",
-            KeyAlgorithm::Rs256 => "RS256",
-            KeyAlgorithm::Es256 => "ES256",
-            KeyAlgorithm::Ed25519 => "EdDSA",
-        }
-    }
-
     pub(super) const fn of(algorithm: Algorithm) -> Option<Self> {
         match algorithm {
             Algorithm::HS256 => Some(KeyAlgorithm::Hs256),
@@ -134,6 +114,17 @@ impl KeyAlgorithm {
 // === impl Key ===
 
 impl Key {
+    /// From a file, which is a secret or PEM, by the algorithm.
+    ///
+    /// # Errors
+    /// When it is no key for it.
+    pub fn of_file(algorithm: KeyAlgorithm, file: &[u8]) -> Result<Key, KeyError> {
+        match algorithm {
+            KeyAlgorithm::Hs256 => Key::secret(file),
+            _ => Key::pem(algorithm, file),
+        }
+    }
+
     /// A secret: the bytes of a file, less one newline at their end.
     ///
     /// # Errors
@@ -261,6 +252,15 @@ impl KeyRing {
         self.keys.iter().any(|key| key.mark == mark)
     }
 
+    /// Whether a key server that has not answered may have the key of such a token. None gives secrets.
+    pub(super) fn may_come(&self, algorithm: KeyAlgorithm, id: Option<&str>) -> bool {
+        self.is_incomplete && algorithm != KeyAlgorithm::Hs256 && !self.has_named(algorithm, id)
+    }
+
+    fn has_named(&self, algorithm: KeyAlgorithm, id: Option<&str>) -> bool {
+        id.is_some() && self.keys.iter().any(|key| key.algorithm == algorithm && key.id.as_deref() == id)
+    }
+
     /// The keys that a token with this header may have been signed with: those of its `kid`; or, when it has none, or no
     /// key has it, those of its algorithm that have no name (without `kid`: all).
     pub(super) fn candidates<'r>(
@@ -268,9 +268,7 @@ impl KeyRing {
         algorithm: KeyAlgorithm,
         id: Option<&'r str>,
     ) -> impl Iterator<Item = &'r Key> {
-        let is_named = id.is_some_and(|id| {
-            self.keys.iter().any(|key| key.algorithm == algorithm && key.id.as_deref() == Some(id))
-        });
+        let is_named = self.has_named(algorithm, id);
         let fits = move |key: &&Key| match id {
             Some(id) if is_named => key.id.as_deref() == Some(id),
             Some(_) => key.id.is_none(),

@@ -3,16 +3,22 @@
 //! Pure: no I/O, no clock, no tokio. Who holds which rights, and what ends when they do, is the session's. Where
 //! keys and lists come from is not known here.
 
+pub mod algorithm;
 #[cfg(feature = "tls")]
 pub mod api_keys;
 pub mod authority;
 pub mod bearer;
 pub mod claim;
 #[cfg(feature = "tls")]
+pub mod faults;
+#[cfg(feature = "tls")]
+pub mod jwks;
+#[cfg(feature = "tls")]
 pub mod keys;
 pub mod refused;
 pub mod revoked;
 pub mod rights;
+pub mod settings;
 #[cfg(feature = "tls")]
 pub mod token;
 #[cfg(feature = "tls")]

@@ -17,8 +17,9 @@ use serde::{
 use serde_json::{Number, Value};
 
 use super::{
+    algorithm::KeyAlgorithm,
     claim::{ClaimFault, GivenClaim, RightsClaim, short_text},
-    keys::{Key, KeyAlgorithm, KeyRing},
+    keys::{Key, KeyRing},
     refused::{BadToken, Refused},
     rights::{Granted, Rights},
 };
@@ -65,20 +66,17 @@ pub(super) fn verify(
     }
     let header = header(token)?;
     let algorithm = KeyAlgorithm::of(header.alg).ok_or(BadToken::Header)?;
+    let id = header.kid.as_deref();
     let mut outcome = BadToken::NoSuchKey;
-    for key in ring.candidates(algorithm, header.kid.as_deref()) {
+    for key in ring.candidates(algorithm, id) {
         match signed_by(token, key) {
             Err(BadToken::Signature) => outcome = BadToken::Signature,
             Err(other) => return Err(other.into()),
             Ok(payload) => return accept(token, key, payload.0.map_err(BadToken::from)?, policy, now),
         }
     }
-    // A key that is missing may come; one that is there and does not fit is the token's fault.
-    if outcome == BadToken::NoSuchKey && ring.is_incomplete() {
-        Err(Refused::NoKeys)
-    } else {
-        Err(outcome.into())
-    }
+    // A key that is missing may come, and may be the right one. What a key of the token's own `kid` has not signed is bad.
+    if ring.may_come(algorithm, id) { Err(Refused::NoKeys) } else { Err(outcome.into()) }
 }
 
 /// The header, if it asks for nothing that is not served.

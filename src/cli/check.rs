@@ -52,6 +52,8 @@ pub fn run(args: &SettingsArgs) -> ExitCode {
 }
 
 fn check(mut gathered: Gathered, open_files_max: u64) -> CheckOutcome {
+    let of_auth = auth_faults(&gathered);
+    gathered.faults.extend(of_auth);
     let unopened: Vec<ConfigFault> =
         gathered.config.feeds.iter().filter_map(|text| unopened(text, &gathered)).collect();
     gathered.faults.extend(unopened);
@@ -60,6 +62,17 @@ fn check(mut gathered: Gathered, open_files_max: u64) -> CheckOutcome {
     }
     let warning = open_files::check(&gathered.config, open_files_max).err();
     CheckOutcome::Valid { in_force: Box::new(InForce(gathered)), warning }
+}
+
+/// Files of keys and lists that are missing or wrong. Key servers are not asked: a service starts without them.
+fn auth_faults(gathered: &Gathered) -> Vec<ConfigFault> {
+    use tickcast::{access::faults::AuthFault, server::keys::AuthWatch};
+
+    let fault = |fault: AuthFault| {
+        let origin = gathered.origins.get(fault.key).cloned().unwrap_or(ConfigOrigin::Default);
+        ConfigFault { origin, problem: Problem::Auth(fault) }
+    };
+    AuthWatch::check(crate::cli::settings::auth(&gathered.config.auth)).into_iter().map(fault).collect()
 }
 
 /// A feed that `serve` could not open: a recording that is not there, or is none.

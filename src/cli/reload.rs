@@ -5,7 +5,11 @@
 use tickcast::server::service::Service;
 use tracing::Level;
 
-use super::{log::Log, open_files, settings::SettingsArgs};
+use super::{
+    log::Log,
+    open_files,
+    settings::{self, SettingsArgs},
+};
 use crate::config::{Changes, Config, KeyChange};
 
 /// A service, and the settings that it runs by.
@@ -30,6 +34,14 @@ impl Running {
             }
         };
         let Changes { config, applied, waiting } = Changes::between(&self.config, &new);
+        // Before all others: settings whose files are faulty change nothing.
+        if let Err(faults) = self.service.reload_auth(settings::auth(&config.auth)) {
+            for fault in &faults {
+                tracing::error!("a file of the new settings is faulty: {fault}");
+            }
+            tracing::error!(faults = faults.len(), "settings read again: all stay as they were");
+            return;
+        }
         // While both are reported, the more verbose level holds.
         let more = most_talkative(self.config.log_level, config.log_level);
         self.log.set_level(more);

@@ -9,7 +9,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::config::{self, Config, ConfigFault, ConfigFaults, ConfigOrigin, Flags, Gathered, Problem};
+use tickcast::access::settings::AuthSettings;
+
+use crate::config::{
+    self, AuthConfig, Config, ConfigFault, ConfigFaults, ConfigOrigin, Flags, Gathered, Problem,
+};
 
 /// A configuration that is longer is some other file.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -121,6 +125,14 @@ impl SettingsArgs {
             set: self.set.clone(),
         }
     }
+}
+
+/// Who may see what. Copies of key servers' keys are kept where systemd keeps the service's state, unless it is said
+/// where.
+pub fn auth(config: &AuthConfig) -> AuthSettings {
+    // With several directories their names have colons between them.
+    let state = env::var_os("STATE_DIRECTORY").and_then(|names| env::split_paths(&names).next());
+    config.settings(state.filter(|path| !path.as_os_str().is_empty()))
 }
 
 fn read(path: &Path) -> Result<String, Problem> {

@@ -6,6 +6,7 @@
 use std::{error::Error, fmt, io, net::SocketAddr};
 
 use tickcast::{
+    access::{PatternsError, faults::AuthFault, settings::KeySourceError},
     feed::{FeedError, SourceError},
     tick::SymbolError,
 };
@@ -67,6 +68,15 @@ pub enum Problem {
     WebOrigin { found: String },
     #[error("`{}` is no epoch; write 1 to 32 of A-Z a-z 0-9 . _ -", ShownText(.found))]
     Epoch { found: String },
+    #[error("`auth.keys` has `{}`", ShownText(.text))]
+    KeySource { text: String, source: KeySourceError },
+    #[error("`{key}` has `{}`; write 1 to 256 bytes without control characters", ShownText(.found))]
+    AuthName { key: &'static str, found: String },
+    #[error("`{key}` has a pattern that no symbol could match")]
+    AuthPattern { key: &'static str, source: PatternsError },
+    /// Known only when files are read: by `tickcast check`, and by the service when it starts.
+    #[error(transparent)]
+    Auth(AuthFault),
     #[error("`{}` is no key of a field{}", ShownText(.key), NearPart(*.near))]
     FieldPartUnknown { key: String, near: Option<&'static str> },
     #[error("`{key}` of a field must be {wanted}, but is {found}")]

@@ -7,6 +7,8 @@
 //! Invariants: all values are validated before any fault is reported, also those that a higher layer overrides; a
 //! [`Config`] without faults satisfies every [`relation::Relation`] between its limits.
 
+mod auth;
+mod auth_keys;
 mod change;
 mod environment;
 mod fault;
@@ -25,6 +27,7 @@ mod table;
 mod value;
 pub mod variable;
 
+pub use auth::AuthConfig;
 pub use change::{Changes, KeyChange};
 pub use fault::{ConfigFault, ConfigFaults, Problem};
 pub use fields::of_flags as fields_of_flags;

@@ -8,6 +8,8 @@ use tickcast::{
 };
 use tracing::Level;
 
+use super::auth::AuthConfig;
+
 /// The settings of `tickcast serve`. Every field has one key in [`KEYS`](super::KEYS).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Config {
@@ -26,6 +28,8 @@ pub struct Config {
     pub limits: Limits,
     /// The fields of a record beside the fixed ones.
     pub fields: Arc<CustomFields>,
+    /// Who may see what.
+    pub auth: AuthConfig,
     /// The epoch to use instead of a new one at each start. Only for tests: a restart with the same epoch and other
     /// ticks breaks the promise that (epoch, symbol, seq) names one tick for ever.
     pub epoch: Option<String>,
@@ -54,6 +58,7 @@ impl Default for Config {
             allowed_origins: Vec::new(),
             limits: limits::DEFAULT,
             fields: CustomFields::none(),
+            auth: AuthConfig::default(),
             epoch: None,
         }
     }

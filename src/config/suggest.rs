@@ -68,7 +68,7 @@ fn nearest(unknown: &str, separator: char) -> Option<&'static str> {
 /// The distance of two names, if it is small enough for a mistyped or shortened one.
 fn edits(unknown: &str, name: &str) -> Option<usize> {
     if unknown.len() >= 3 && name.starts_with(unknown) {
-        return Some(1);
+        return Some(usize::from(name != unknown));
     }
     let edits = strsim::damerau_levenshtein(unknown, name);
     (edits <= 1 + unknown.len() / 4).then_some(edits)

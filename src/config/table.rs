@@ -10,6 +10,7 @@ use tickcast::{feed::Source, limits::Limits, web::Allowed};
 use tracing::Level;
 
 use super::{
+    auth_keys,
     fault::Problem,
     key::{Applies, ConfigKey, Kind},
     settings::{Config, LogFormat},
@@ -136,6 +137,10 @@ keys! {
             kind: Kind::Text { get: |config| config.epoch.clone().unwrap_or_default(), set: set_epoch },
             doc: "Fixes the epoch; only for tests. Empty: a new one at each start, which clients that resume rely on.",
         },
+        auth_keys::KEYS, auth_keys::AUDIENCE, auth_keys::ISSUER, auth_keys::SESSIONS_OVER, auth_keys::DELAY,
+        auth_keys::REVOKED, auth_keys::API_KEYS, auth_keys::JWKS_CA, auth_keys::CACHE_DIR, auth_keys::ANONYMOUS_READ,
+        auth_keys::ANONYMOUS_DELAYED, auth_keys::ANONYMOUS_PUBLISH, auth_keys::ANONYMOUS_FIELDS,
+        auth_keys::ANONYMOUS_CLASS, auth_keys::ANONYMOUS_INTERVAL,
         ConfigKey {
             name: "log.format",
             applies: Applies::AtRestart,

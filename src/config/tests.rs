@@ -362,6 +362,7 @@ fn a_value_of(key: &ConfigKey, index: Index) -> String {
         Kind::Text { .. } if key.name.ends_with("listen") => format!("\"127.0.0.1:{}\"", index.index(65_536)),
         Kind::Text { .. } => format!("\"e{}\"", index.index(1000)),
         Kind::List { .. } if key.name == "feeds" => format!("[\"sim?seed={}\", \"push\"]", index.index(1000)),
+        Kind::List { .. } if key.name == "auth.keys" => format!("[\"hs256:k{}\"]", index.index(1000)),
         Kind::List { .. } => format!("[\"https://h{}.example\"]", index.index(1000)),
         Kind::Fields => format!("[\"f{}:integer:sum:A*\"]", index.index(1000)),
     }

@@ -21,6 +21,8 @@ pub mod pages;
 pub mod handshake;
 pub mod admission;
 
+#[cfg(feature = "tls")]
+pub mod keys;
 pub mod message;
 pub mod state;
 pub mod http_connection;

@@ -8,8 +8,9 @@ use super::support::*;
 use crate::{
     access::{
         BadToken, Refused,
+        algorithm::KeyAlgorithm,
         claim::ClaimFault,
-        keys::{Key, KeyAlgorithm, KeyError, KeyRing},
+        keys::{Key, KeyError, KeyRing},
         token::TOKEN_BYTES_MAX,
     },
     tick::Nanos,

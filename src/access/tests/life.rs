@@ -139,6 +139,15 @@ fn a_key_that_may_still_come_is_a_reason_to_come_back() {
     assert!(admit(&authority, &HS256.sign(&alice())).is_ok());
     let forged = ED25519.sign_raw(&header_with("HS256", ""), b"{}");
     check(&authority, &forged, BadToken::Signature);
+    // One that is here and did not sign it need not be the one.
+    let other = Issuer::new(crate::access::algorithm::KeyAlgorithm::Es256);
+    authority.set_keys(ring(&[&HS256, &other], true));
+    assert_eq!(admit(&authority, &ES256.sign(&alice())), Err(Refused::NoKeys));
+    let mut named = other.key.clone();
+    named.id = Some("k".into());
+    authority.set_keys(KeyRing::new(vec![named], true).unwrap());
+    let header = jsonwebtoken::Header { kid: Some("k".to_owned()), ..jsonwebtoken::Header::new(ES256.alg()) };
+    check(&authority, &ES256.sign_with(&header, &alice()), BadToken::Signature);
     authority.set_keys(ring(&[&HS256, &ES256], false));
     assert!(authority.has_keys() && admit(&authority, &ES256.sign(&alice())).is_ok());
 }

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use crate::{
     access::{
         Authority, BadToken, Policy, Refused, Rights,
-        keys::{Key, KeyAlgorithm, KeyRing},
+        algorithm::KeyAlgorithm,
+        keys::{Key, KeyRing},
         token::TokenPolicy,
     },
     tick::Nanos,

@@ -98,8 +98,8 @@ fn text(app: &App, server: &ServerState, answers: Vec<Option<ShardReport>>) -> V
     app.metrics.text(&report, &inputs)
 }
 
-/// Readiness is about this process, and not about the market: it has started, it is not about to stop, none of its
-/// feeds has failed, and its shards answer. A silent feed is a matter of data: symbols become stale, and an alert
+/// Readiness is about this process, and not about the market: it has started, it is not about to stop, it has the keys
+/// that it needs, none of its feeds has failed, and its shards answer. A silent feed is a matter of data: symbols become stale, and an alert
 /// reports it.
 pub async fn ready(app: &App, shard: &Rc<Shard>) -> Result<HttpResponse, Failure> {
     why_not_ready(app, &shard.server)?;
@@ -121,6 +121,10 @@ fn why_not_ready(app: &App, server: &ServerState) -> Result<(), Failure> {
     let failed: Vec<String> = app.feeds.iter().filter_map(|feed| feed.why_failed()).collect();
     if !failed.is_empty() {
         return unready("feed_failed", failed.join("; "));
+    }
+    if !server.node.authority.has_keys() {
+        let message = "a key server has given no keys yet: tokens that it signed cannot be verified";
+        return unready("no_keys", message.to_owned());
     }
     // A server that replaces another should have its prices first. One whose market is closed must not wait for ever.
     let running = Duration::from_nanos(app.clock.now().since(app.began));

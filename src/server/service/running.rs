@@ -23,6 +23,12 @@ use crate::{
     wire::CloseReason,
 };
 
+#[cfg(feature = "tls")]
+use crate::{
+    access::{faults::AuthFault, settings::AuthSettings},
+    server::keys::AuthWatch,
+};
+
 /// The running service.
 pub struct Service {
     pub address: SocketAddr,
@@ -36,6 +42,8 @@ pub struct Service {
     pub(super) stop_feeds: Stop,
     pub(super) shard_threads: Vec<JoinHandle<()>>,
     pub(super) feeds: Vec<Arc<FeedStatus>>,
+    #[cfg(feature = "tls")]
+    pub(super) auth: AuthWatch,
 }
 
 /// Counts of a service since it began, and gauges.
@@ -67,6 +75,15 @@ const SHARDS_ANSWER: Duration = Duration::from_secs(2);
 impl Service {
     pub fn feed_names(&self) -> impl Iterator<Item = &str> {
         self.feeds.iter().map(|feed| feed.name.as_str())
+    }
+
+    /// Takes new settings of access over, and reads every file of them again.
+    ///
+    /// # Errors
+    /// Every fault of every file; then all stay as they were.
+    #[cfg(feature = "tls")]
+    pub fn reload_auth(&self, settings: AuthSettings) -> Result<(), Vec<AuthFault>> {
+        self.auth.reload(settings)
     }
 
     /// The handles of its replays.

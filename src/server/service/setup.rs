@@ -1,5 +1,7 @@
 //! What a service is started with, and why one did not start.
 
+#[cfg(feature = "tls")]
+use std::fmt;
 use std::{
     io,
     net::SocketAddr,
@@ -7,6 +9,7 @@ use std::{
 };
 
 use crate::{
+    access::settings::AuthSettings,
     feed::{FeedError, Source},
     limits::Limits,
     tick::CustomFields,
@@ -26,6 +29,8 @@ pub struct Setup {
     pub limits: Limits,
     /// The fields of a record beside the fixed ones.
     pub fields: Arc<CustomFields>,
+    /// Who may see what.
+    pub auth: AuthSettings,
     /// `None`: one that no earlier start had.
     pub epoch: Option<String>,
     /// Lines of the log that were dropped, as counted by the writer of the log.
@@ -35,6 +40,12 @@ pub struct Setup {
 /// Why the service did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    #[cfg(feature = "tls")]
+    #[error("{}", AllFaults(.0))]
+    Auth(Vec<crate::access::faults::AuthFault>),
+    #[cfg(not(feature = "tls"))]
+    #[error("tokens, keys and lists of access need a build with the feature tls")]
+    NoTokens,
     #[error("cannot listen on {address}")]
     Listen { address: SocketAddr, source: io::Error },
     #[error("cannot open feed {name}")]
@@ -47,4 +58,18 @@ pub enum StartError {
     Metrics(#[from] prometheus::Error),
     #[error("cannot start a thread or its runtime")]
     Thread(#[source] io::Error),
+}
+
+#[cfg(feature = "tls")]
+struct AllFaults<'a>(&'a [crate::access::faults::AuthFault]);
+
+#[cfg(feature = "tls")]
+impl fmt::Display for AllFaults<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, fault) in self.0.iter().enumerate() {
+            let between = if at == 0 { "" } else { "; " };
+            write!(f, "{between}{fault}")?;
+        }
+        Ok(())
+    }
 }

@@ -43,6 +43,11 @@ use crate::{
     web::AllowedOrigins,
 };
 
+#[cfg(not(feature = "tls"))]
+use crate::access::Authority;
+#[cfg(feature = "tls")]
+use crate::server::keys::AuthWatch;
+
 /// A shard's two ends, before its thread has them.
 struct Ends {
     batch_queue: Arc<BatchQueue<Batch>>,
@@ -59,6 +64,14 @@ impl Service {
     /// When a feed cannot be opened, the address not bound, or a thread not started.
     pub fn start(setup: Setup) -> Result<Self, StartError> {
         let clock = Clock::system();
+        #[cfg(feature = "tls")]
+        let (authority, auth) = AuthWatch::start(setup.auth.clone()).map_err(StartError::Auth)?;
+        #[cfg(not(feature = "tls"))]
+        let authority = if setup.auth.is_open() {
+            Arc::new(Authority::open())
+        } else {
+            return Err(StartError::NoTokens);
+        };
         let mut feeds = open_feeds(&setup)?;
         let market_clock = market_clock(clock, &feeds)?;
         let (listener, address) = listen(setup.listen, &setup.limits)?;
@@ -87,6 +100,7 @@ impl Service {
         let ingest = Arc::new(ingest.with_listings(std::mem::take(&mut feeds.listings)));
         let epoch = setup.epoch.unwrap_or_else(|| new_epoch(&clock));
         let node = NodeState::new(epoch, setup.limits, clock, market_clock.clone(), Arc::clone(&ingest))
+            .with_authority(authority)
             .with_fields(setup.fields);
         let allowed_origins = AllowedOrigins::new(&setup.allowed_origins);
         let server = Arc::new(ServerState::new(Arc::new(node), inboxes.clone(), allowed_origins));
@@ -123,6 +137,8 @@ impl Service {
         for (status, feed) in feeds.to_run {
             start_feed(feed, sink(&status), &stop_feeds).map_err(StartError::Thread)?;
         }
+        #[cfg(feature = "tls")]
+        auth.watch().map_err(StartError::Thread)?;
         Ok(Service {
             address,
             admin_address,
@@ -133,6 +149,8 @@ impl Service {
             stop_feeds,
             shard_threads,
             feeds: statuses,
+            #[cfg(feature = "tls")]
+            auth,
         })
     }
 }
