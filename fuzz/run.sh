@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the fuzz targets one after another, each for some seconds, from the samples in tests/formats and what
-# lies in fuzz/seeds/TARGET. All are decoders of recordings, but for `client_binary`, the client's decoder of frames.
+# lies in fuzz/seeds/TARGET. All are decoders of recordings, but for `client_binary`, the client's decoder of
+# frames, and `token`, all that is read of tokens, keys and lists.
 #
 #   fuzz/run.sh [SECONDS [TARGET…]]     60 seconds and all targets, when nothing else is said
 #
@@ -36,7 +37,7 @@ seeds() {
     itch) echo S100913-v50.txt ;;
     databento_csv) echo databento-mbp-1.csv databento-trades.csv ;;
     databento) echo mbp-1.dbn trades.dbn ;;
-    client_binary) ;;
+    client_binary | token) ;;
   esac
 }
 
