@@ -1,6 +1,6 @@
 //! One question to a key server: `GET` over TLS, with a deadline and a bound.
 //!
-//! Not when to ask: `keys/servers.rs`. It follows no redirect, for the certificate of the URL that is configured is what
+//! Not when to ask: `server/keys/servers.rs`. It follows no redirect, for the certificate of the URL that is configured is what
 //! the keys are trusted by.
 
 use std::{io, path::Path, sync::Arc, time::Duration};
