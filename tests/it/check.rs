@@ -113,6 +113,40 @@ fn every_fault_is_told_and_check_exits_with_1() {
 }
 
 #[test]
+fn every_fault_of_keys_and_lists_is_told_at_once() {
+    let secret = file("auth-short", "tiny-secret");
+    let revoked = file("auth-revoked", "alice\n");
+    let config = file(
+        "auth.toml",
+        &format!(
+            "[auth]\nkeys = [\"hs256:{}\", \"jwks:/no/such/file\", \"hs512:x\", \"jwks:http://a.example/\"]\nrevoked = \"{}\"\n\
+             issuer = [\"\"]\ndelay_ms = -1\nsessions_over = \"drop\"\n[auth.anonymous]\nread = [\"A,B\"]\nreed = []\n",
+            secret.display(),
+            revoked.display()
+        ),
+    );
+    let ended = tickcast(&["check", "--config", config.to_str().unwrap()]).ended();
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
+    for fault in [
+        "auth.toml:2: `auth.keys` has `hs512:x`: write hs256:FILE",
+        "auth.toml:2: `auth.keys` has `jwks:http://a.example/`: a key server is asked over https alone",
+        "auth.toml:4: `auth.issuer` has ``; write 1 to 256 bytes",
+        "auth.toml:5: `auth.delay_ms` must be from 0 to 86400000 milliseconds, but is -1",
+        "auth.toml:6: `auth.sessions_over` must be `refuse` or `evict_oldest`, but is `drop`",
+        "auth.toml:8: `auth.anonymous.read` has a pattern that no symbol could match: \"A,B\"",
+        "auth.toml:9: `auth.anonymous.reed` is no key; did you mean `auth.anonymous.read`?",
+        "auth.toml:2: `auth.keys`: ",
+        "has at least 32 bytes, this has 11",
+        "cannot read /no/such/file",
+        "auth.toml:3: `auth.revoked`: ",
+        "line 1 is neither user:NAME nor token:ID",
+    ] {
+        assert!(ended.stderr.contains(fault), "{fault} in\n{}", ended.stderr);
+    }
+    assert!(!ended.stderr.contains("tiny-secret"), "{}", ended.stderr);
+}
+
+#[test]
 fn the_page_shows_what_is_printed() {
     let page = include_str!("../../docs/CONFIGURATION.md");
     let command =

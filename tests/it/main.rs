@@ -25,6 +25,7 @@ mod fields;
 mod frames;
 mod globs;
 mod judge;
+mod keys;
 mod limits;
 mod liveness;
 mod log;
