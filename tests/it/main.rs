@@ -20,6 +20,7 @@ mod decimals;
 mod deflate;
 mod determinism;
 mod drain;
+mod entitled;
 mod feeds;
 mod fields;
 mod frames;

@@ -1,0 +1,338 @@
+//! Law 11 over real sockets: tokens come in four ways, and give what they allow and no more.
+
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use jsonwebtoken::{EncodingKey, Header};
+use serde_json::{Value, json};
+
+use super::harness::{Reply, Server, raw, raw::RawClient};
+
+const SECRET: &[u8] = b"a secret of thirty-two bytes, or more";
+/// In the signature of no token: what is sent as one is found by it wherever it should not be.
+const MARKER: &str = "MarkerThatNobodyMaySee";
+
+/// A server that asks for tokens of one key, and its files.
+struct Guarded {
+    server: Server,
+    revoked: PathBuf,
+    key: PathBuf,
+}
+
+fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970").as_secs()
+}
+
+/// A token with this claim, for an hour unless `more` says otherwise.
+fn token(claim: &Value, more: &Value) -> String {
+    let mut claims = json!({"sub": "alice", "jti": "t1", "exp": now_s() + 3_600, "tickcast": claim});
+    for (name, value) in more.as_object().into_iter().flatten() {
+        claims[name] = value.clone();
+    }
+    let key = EncodingKey::from_secret(SECRET).expect("a key");
+    jsonwebtoken::encode(&Header::default(), &claims, &key).expect("a token")
+}
+
+fn reads(symbols: &[&str]) -> String {
+    token(&json!({"read": symbols}), &json!({}))
+}
+
+fn admin() -> String {
+    token(&json!({"admin": true, "read": ["*"], "publish": ["*"]}), &json!({"sub": "root", "jti": "t0"}))
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        for file in [&self.key, &self.revoked] {
+            let _ = std::fs::remove_file(file);
+        }
+    }
+}
+
+impl Guarded {
+    async fn start(args: &[&str]) -> Guarded {
+        static NUMBERS: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        let file = |name| {
+            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}-{number}", std::process::id()))
+        };
+        let (key, revoked) = (file("key"), file("revoked"));
+        std::fs::write(&key, SECRET).expect("a file");
+        std::fs::write(&revoked, "").expect("a file");
+        let keys = format!("auth.keys=[\"hs256:{}\"]", key.display());
+        let list = format!("auth.revoked={}", revoked.display());
+        let server = Server::with().args(&["--set", &keys, "--set", &list]).args(args).start().await;
+        Guarded { server, revoked, key }
+    }
+
+    async fn publish(&self, lines: &str) {
+        let request = self.server.request("POST", "/v1/publish").header("authorization", &bearer(&admin()));
+        let reply = request.body(lines.to_owned()).send().await;
+        assert_eq!(reply.json()["rejected"], json!([]), "{reply:?}");
+    }
+
+    /// A WebSocket with this query and these headers, from its answer on.
+    async fn stream(&self, query: &str, headers: &str) -> RawClient {
+        let head = RawClient::upgrade(&self.server).replace("/v1/stream", &format!("/v1/stream?{query}"));
+        let mut client = RawClient::connect(&self.server).await;
+        client.write(head.replace("\r\n\r\n", &format!("\r\n{headers}\r\n")).as_bytes()).await;
+        let head = client.read_head().await;
+        assert!(head.starts_with("HTTP/1.1 101"), "a WebSocket is always upgraded: {head}");
+        assert!(!head.contains("bearer."), "a token is never the subprotocol: {head}");
+        client
+    }
+
+    async fn get(&self, path: &str, token: Option<&str>) -> Reply {
+        let request = self.server.request("GET", path);
+        match token {
+            Some(token) => request.header("authorization", &bearer(token)).send().await,
+            None => request.send().await,
+        }
+    }
+}
+
+fn bearer(token: &str) -> String {
+    format!("Bearer {token}")
+}
+
+async fn tell(client: &mut RawClient, command: &Value) {
+    client.write(&raw::message(raw::TEXT, command.to_string().as_bytes())).await;
+}
+
+/// The next message of this type.
+async fn next(client: &mut RawClient, kind: &str) -> Value {
+    loop {
+        let Some((opcode, payload)) = client.read_frame().await else { panic!("hung up before {kind}") };
+        assert_ne!(opcode, raw::CLOSE, "closed before {kind}: {}", String::from_utf8_lossy(&payload));
+        if opcode == raw::TEXT {
+            let messages: Vec<Value> = serde_json::from_slice(&payload).expect("messages");
+            if let Some(found) = messages.into_iter().find(|message| message["type"] == kind) {
+                return found;
+            }
+        }
+    }
+}
+
+/// The statuses, or codes, that a subscription to these symbols is answered by.
+async fn results(client: &mut RawClient, symbols: &[&str]) -> Vec<String> {
+    tell(client, &json!({"op": "subscribe", "symbols": symbols})).await;
+    let answer = next(client, "subscribed").await;
+    let word = |result: &Value| result.get("code").unwrap_or(&result["status"]).as_str().unwrap().to_owned();
+    answer["results"].as_array().expect("results").iter().map(word).collect()
+}
+
+#[tokio::test]
+async fn a_token_comes_in_four_ways_and_gives_the_same() {
+    let guarded = Guarded::start(&[]).await;
+    guarded.publish("{\"symbol\":\"AAPL\",\"bid\":1}\n{\"symbol\":\"MSFT\",\"bid\":2}\n").await;
+    let token = reads(&["AA*"]);
+    let mut by_query = guarded.stream(&format!("token={token}"), "").await;
+    let mut by_header = guarded.stream("", &format!("Authorization: Bearer {token}\r\n")).await;
+    let offer = format!("Sec-WebSocket-Protocol: tickcast.v1.json, bearer.{token}\r\n");
+    let mut by_subprotocol = guarded.stream("", &offer).await;
+    let mut by_command = guarded.stream("", "").await;
+    assert_eq!(results(&mut by_command, &["AAPL", "NONE"]).await, ["not_entitled", "not_entitled"]);
+    tell(&mut by_command, &json!({"op": "auth", "id": 1, "token": token})).await;
+    let answer = next(&mut by_command, "auth").await;
+    assert_eq!(answer["id"], 1);
+    assert!(answer["expires"].as_u64() > Some(now_s() * 1_000_000), "{answer}");
+    for client in [&mut by_query, &mut by_header, &mut by_subprotocol, &mut by_command] {
+        let found = results(client, &["AAPL", "MSFT", "NONE", "*"]).await;
+        assert_eq!(found, ["ok", "not_entitled", "not_entitled", "ok"]);
+        assert_eq!(next(client, "snapshot").await["symbol"], "AAPL");
+    }
+    // Listed later: the glob matches the one that may be read.
+    guarded.publish("{\"symbol\":\"MSFT\",\"bid\":3}\n{\"symbol\":\"ZZ\",\"bid\":3}\n{\"symbol\":\"AAL\",\"bid\":3}\n").await;
+    for client in [&mut by_query, &mut by_command] {
+        tell(client, &json!({"op": "list"})).await;
+        let list = next(client, "list").await;
+        let symbols: Vec<&str> = list["subscriptions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["symbol"].as_str().unwrap())
+            .collect();
+        assert_eq!(symbols, ["AAL", "AAPL"], "{list}");
+    }
+}
+
+#[tokio::test]
+async fn a_renewal_with_less_ends_what_it_does_not_allow_and_cuts_the_rest() {
+    let guarded = Guarded::start(&[]).await;
+    guarded.publish("{\"symbol\":\"A\",\"bid\":1,\"ask\":2}\n{\"symbol\":\"B\",\"bid\":2,\"ask\":3}\n").await;
+    let mut client = guarded.stream(&format!("token={}&symbols=A,B", reads(&["*"])), "").await;
+    next(&mut client, "subscribed").await;
+    let less =
+        token(&json!({"read": ["B"], "fields": ["ask"], "min_interval_ms": 200}), &json!({"jti": "t2"}));
+    tell(&mut client, &json!({"op": "auth", "id": 2, "token": less})).await;
+    next(&mut client, "auth").await;
+    let ended = next(&mut client, "unsubscribed").await;
+    assert_eq!(ended["results"], json!([{"symbol": "A", "status": "ok"}]));
+    tell(&mut client, &json!({"op": "list"})).await;
+    let list = next(&mut client, "list").await;
+    let row = &list["subscriptions"][0];
+    assert_eq!(
+        (&row["symbol"], &row["fields"], &row["interval_ms"]),
+        (&json!("B"), &json!(["ask"]), &json!(200))
+    );
+    guarded.publish("{\"symbol\":\"A\",\"bid\":5,\"ask\":6}\n{\"symbol\":\"B\",\"bid\":5,\"ask\":6}\n").await;
+    let shown = loop {
+        let (opcode, payload) = client.read_frame().await.expect("a frame");
+        let text = String::from_utf8_lossy(&payload).into_owned();
+        assert!(opcode != raw::TEXT || !text.contains("\"bid\""), "{text}");
+        assert!(opcode != raw::TEXT || !text.contains("\"symbol\":\"A\""), "{text}");
+        if text.contains("\"ask\":6") {
+            break text;
+        }
+    };
+    assert!(shown.contains("\"symbol\":\"B\""), "{shown}");
+    // A token that is refused changes nothing for a session that has one.
+    tell(&mut client, &json!({"op": "auth", "id": 3, "token": "no.token.this"})).await;
+    let error = next(&mut client, "error").await;
+    assert_eq!((&error["code"], &error["id"]), (&json!("bad_token"), &json!(3)));
+    assert_eq!(results(&mut client, &["B"]).await, ["ok"]);
+}
+
+#[tokio::test]
+async fn each_refused_token_has_its_close_code() {
+    let guarded = Guarded::start(&["--set", "limits.auth_ms=300"]).await;
+    let (good, other) = (reads(&["*"]), token(&json!({"read": ["*"]}), &json!({"jti": "t9"})));
+    let expired = token(&json!({"read": ["*"]}), &json!({"exp": now_s() - 60}));
+    for (query, code) in [
+        ("token=no.token.this".to_owned(), 4101),
+        (format!("token={good}&token={other}"), 4101),
+        (format!("token={expired}"), 4102),
+        ("symbols=A".to_owned(), 4101),
+    ] {
+        let mut client = guarded.stream(&query, "").await;
+        assert_eq!(client.close_code().await, Some(code), "{query}");
+    }
+    let soon = token(&json!({"read": ["*"]}), &json!({"exp": now_s() + 2}));
+    let mut client = guarded.stream(&format!("token={soon}"), "").await;
+    assert!(next(&mut client, "status").await["expires"].is_u64(), "it is told before");
+    assert_eq!(client.close_code().await, Some(4102));
+    let one = token(&json!({"read": ["*"], "sessions": 1}), &json!({"sub": "bob", "jti": "t3"}));
+    let mut first = guarded.stream(&format!("token={one}"), "").await;
+    next(&mut first, "welcome").await;
+    let mut second = guarded.stream(&format!("token={one}"), "").await;
+    assert_eq!(second.close_code().await, Some(4105));
+    std::fs::write(&guarded.revoked, "user:bob\n").expect("a file");
+    assert_eq!(first.close_code().await, Some(4104));
+    let mut again = guarded.stream(&format!("token={one}"), "").await;
+    assert_eq!(again.close_code().await, Some(4104));
+    let metrics = guarded.get("/metrics", Some(&admin())).await.body;
+    for (reason, count) in [("bad_token", 2), ("expired", 1), ("too_many_of_user", 1), ("revoked", 1)] {
+        let line = format!("tickcast_access_refused_total{{reason=\"{reason}\"}} {count}\n");
+        assert!(metrics.contains(&line), "no {line}");
+    }
+}
+
+#[tokio::test]
+async fn requests_are_answered_as_far_as_their_token_goes() {
+    let guarded = Guarded::start(&[]).await;
+    guarded.publish("{\"symbol\":\"A\",\"bid\":1,\"ask\":2}\n{\"symbol\":\"B\",\"bid\":2,\"ask\":3}\n").await;
+    let reader = token(&json!({"read": ["A"], "fields": ["ask"]}), &json!({}));
+    for path in ["/", "/healthz", "/readyz", "/assets/app.js"] {
+        assert_eq!(guarded.get(path, None).await.status, 200, "{path} needs no token");
+    }
+    for path in [
+        "/metrics",
+        "/debug/slow",
+        "/v1/symbols",
+        "/v1/snapshot?symbols=A",
+        "/v1/sse?symbols=A",
+        "/v1/replay",
+    ] {
+        let reply = guarded.get(path, None).await;
+        assert_eq!(reply.expect_error(401), "missing_token", "{path}");
+        assert!(reply.header("www-authenticate").starts_with("Bearer"), "{reply:?}");
+        assert_eq!(guarded.get(path, Some("no.token.this")).await.expect_error(401), "bad_token", "{path}");
+    }
+    for path in ["/metrics", "/debug/slow", "/v1/replay", "/v1/snapshot?symbols=B,NONE", "/v1/sse?symbols=B"]
+    {
+        assert_eq!(guarded.get(path, Some(&reader)).await.expect_error(403), "not_entitled", "{path}");
+    }
+    let symbols = guarded.get(&format!("/v1/symbols?token={reader}"), None).await.json();
+    assert_eq!(symbols.as_array().map(Vec::len), Some(1), "{symbols}");
+    for path in ["/v1/snapshot?symbols=A,B", "/v1/snapshot?symbols=*"] {
+        let records = guarded.get(path, Some(&reader)).await.json();
+        let records = records.as_array().expect("records");
+        assert_eq!(records.len(), 1, "{records:?}");
+        assert_eq!((&records[0]["symbol"], &records[0]["ask"]), (&json!("A"), &json!(2)));
+        assert!(records[0].get("bid").is_none(), "{records:?}");
+    }
+    for path in ["/metrics", "/debug/slow?k=3"] {
+        let admin = admin();
+        assert_eq!(guarded.get(path, Some(&admin)).await.status, 200, "{path}");
+        let joined = if path.contains('?') { '&' } else { '?' };
+        assert_eq!(guarded.get(&format!("{path}{joined}token={admin}"), None).await.status, 200, "{path}");
+    }
+    let two = guarded.server.request("GET", &format!("/v1/symbols?token={reader}"));
+    assert_eq!(two.header("authorization", &bearer(&admin())).send().await.expect_error(400), "two_tokens");
+}
+
+#[tokio::test]
+async fn a_publisher_needs_the_right_to_each_symbol() {
+    let guarded = Guarded::start(&[]).await;
+    let publisher = token(&json!({"publish": ["ACME.*"]}), &json!({}));
+    let body = "{\"symbol\":\"ACME.A\",\"bid\":1}\n{\"symbol\":\"OTHER\",\"bid\":2}\nno line\n";
+    let post = |token: String| {
+        let request = guarded.server.request("POST", "/v1/publish").header("authorization", &bearer(&token));
+        request.body(body).send()
+    };
+    let answer = post(publisher).await.json();
+    assert_eq!(answer["accepted"], 1);
+    assert_eq!(answer["rejected"][0]["line"], 2);
+    assert_eq!(answer["rejected"][0]["code"], "not_entitled");
+    assert_eq!(answer["rejected"][1]["line"], 3);
+    assert_eq!(post(reads(&["*"])).await.expect_error(403), "not_entitled");
+    let listed = guarded.get("/v1/symbols", Some(&admin())).await.json();
+    assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
+}
+
+#[tokio::test]
+async fn no_token_is_shown_anywhere() {
+    let guarded = Guarded::start(&["--log-level", "trace"]).await;
+    let shown =
+        |reply: &Reply| reply.body.contains(MARKER) || format!("{:?}", reply.headers).contains(MARKER);
+    for path in [
+        "/v1/symbols",
+        "/v1/snapshot",
+        "/v1/sse",
+        "/v1/replay",
+        "/metrics",
+        "/debug/slow",
+        "/nowhere",
+        "/v1/stream",
+    ] {
+        let by_query = guarded.get(&format!("{path}?token={MARKER}"), None).await;
+        let by_header = guarded.get(path, Some(MARKER)).await;
+        assert!(!shown(&by_query) && !shown(&by_header), "{path}: {by_query:?} {by_header:?}");
+    }
+    for (query, headers) in [
+        (format!("token={MARKER}"), String::new()),
+        (format!("token={MARKER}&token=other"), String::new()),
+        (String::new(), format!("Authorization: Bearer {MARKER}\r\n")),
+        (String::new(), format!("Sec-WebSocket-Protocol: tickcast.v1.json, bearer.{MARKER}\r\n")),
+    ] {
+        let mut client = guarded.stream(&query, &headers).await;
+        assert_eq!(client.close_code().await, Some(4101));
+    }
+    let mut client = guarded.stream("", "").await;
+    for token in [json!({"a": MARKER}), json!([MARKER])] {
+        tell(&mut client, &json!({"op": "auth", "token": token})).await;
+        assert!(!next(&mut client, "error").await.to_string().contains(MARKER));
+    }
+    tell(&mut client, &json!({"op": "auth", "token": MARKER})).await;
+    assert!(!next(&mut client, "error").await.to_string().contains(MARKER));
+    assert_eq!(client.close_code().await, Some(4101));
+    for path in ["/metrics", "/debug/slow"] {
+        assert!(!shown(&guarded.get(path, Some(&admin())).await), "{path}");
+    }
+    let log = guarded.server.log();
+    assert!(log.contains("session"), "the log is on: {log}");
+    assert!(!log.contains(MARKER), "{log}");
+}
