@@ -13,6 +13,7 @@ mod client;
 mod commands;
 mod crowds;
 mod deliver;
+mod entitled;
 mod fairness;
 mod law;
 mod ledger;
