@@ -40,8 +40,9 @@ const maker = (): StreamMaker | undefined => (globalThis as { WebSocketStream?: 
 
 export const canThrottle = (): boolean => maker() !== undefined;
 
-export function openLink(url: string, encoding: Encoding, rate: number, events: LinkEvents): Link {
-  const Maker = maker(), protocols = SUBPROTOCOLS[encoding];
+/** `token`: sent as a subprotocol that is never picked, since a page can set no header here. */
+export function openLink(url: string, encoding: Encoding, rate: number, events: LinkEvents, token = ''): Link {
+  const Maker = maker(), protocols = token ? [...SUBPROTOCOLS[encoding], `bearer.${token}`] : SUBPROTOCOLS[encoding];
   return rate !== Infinity && Maker ? throttled(new Maker(url, { protocols }), rate, events) : plain(url, protocols, events);
 }
 

@@ -14,6 +14,7 @@ import { finder, Search } from './search';
 import { Session } from './session';
 import { Tape } from './tape';
 import { nextTheme, setTheme, storedTheme } from './theme';
+import { storedToken, storeToken } from './token';
 import { entryOf, formatView, isGlob, isLeftOut, legible, parseView, sent, symbolOf, type View, Watchlist } from './watchlist';
 
 const AGES_MS = 200;
@@ -40,7 +41,8 @@ const clock = new LocalClock(() => performance.now(), () => Date.now(), ms => se
 const nowMs = (): number => clock.nowMs();
 
 async function symbols(): Promise<string[]> {
-  const answer = await fetch('/v1/symbols');
+  const token = storedToken();
+  const answer = await fetch('/v1/symbols', token ? { headers: { Authorization: `Bearer ${token}` } } : {});
   if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
   return (await answer.json() as { symbol: string }[]).map(({ symbol }) => symbol);
 }
@@ -60,7 +62,7 @@ const trades = new Book({
 const channel = new MessageChannel(), waiting: (() => void)[] = [];
 channel.port1.onmessage = () => { for (const call of waiting.splice(0)) call(); };
 const session = new Session({
-  open: (encoding, rate, events) => openLink(location.origin.replace(/^http/, 'ws') + '/v1/stream', encoding, rate, events),
+  open: (encoding, rate, events) => openLink(location.origin.replace(/^http/, 'ws') + '/v1/stream', encoding, rate, events, storedToken()),
   nowMs,
   later: (ms, call) => { const timer = setTimeout(call, ms); return () => clearTimeout(timer); },
   behindFrames(call) { waiting.push(call); channel.port2.postMessage(null); },
@@ -165,6 +167,13 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => char
 const help = byId<HTMLDialogElement>('help');
 byId('keys').addEventListener('click', () => help.showModal());
 byId('again').addEventListener('click', () => session.connectAgain());
+byId('token').addEventListener('submit', event => {
+  event.preventDefault();
+  const input = byId<HTMLInputElement>('token-text'), token = input.value.trim();
+  input.value = '';
+  storeToken(token);
+  session.renew(token);
+});
 // On a small screen what is not needed at every moment is folded away.
 const more = byId('more');
 more.addEventListener('click', () => {
@@ -385,6 +394,7 @@ function paintBar(): void {
   mark(byId('errors'), errors ? 'wrong' : '');
   byId('errors').title = book.lastError || trades.lastError;
   byId('again').hidden = state !== 'ended';
+  byId('token').hidden = !session.wantsToken;
 }
 
 /** The badge beside that of the connection: it says live only where every price on screen is. */

@@ -76,7 +76,9 @@ export type Message =
   | { type: 'welcome'; session: string; epoch: string; origin?: number; heartbeat_ms: number; limits: Limits }
   | { type: 'subscribed'; id?: number; results: Result[]; fields?: FieldEntry[] }
   | { type: 'unsubscribed' | 'set'; id?: number; results: Result[] }
-  | { type: 'status'; as?: string; symbol?: string; state?: State; pace?: 'live' | 'conflating' }
+  /** `expires`: in us, when the token of this session ends. */
+  | { type: 'status'; as?: string; symbol?: string; state?: State; pace?: 'live' | 'conflating'; expires?: number }
+  | { type: 'auth'; id?: number; expires?: number }
   | { type: 'heartbeat'; dirty: number; oldest_ms: number }
   | { type: 'pong'; id: number; ts: number }
   | { type: 'list'; id?: number; subscriptions: { symbol: string; as?: string; state: State }[] }
@@ -84,9 +86,10 @@ export type Message =
   | { type: 'drain'; retry_ms: number };
 
 export interface Command {
-  op: 'subscribe' | 'unsubscribe' | 'set' | 'list' | 'ping';
+  op: 'subscribe' | 'unsubscribe' | 'set' | 'list' | 'ping' | 'auth';
   id?: number;
   symbols?: string[];
+  token?: string;
   as?: string;
   mode?: 'latest' | 'every' | 'trades';
   interval_ms?: number;

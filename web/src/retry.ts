@@ -10,6 +10,9 @@ export function comesBack(code: number): boolean {
   return !OWN_FAULTS.includes(code) && !(code >= 4100 && code < 4200);
 }
 
+/** Whether another token would change it: none or a bad one, an expired one, a revoked one. */
+export const wantsToken = (code: number): boolean => code === 4101 || code === 4102 || code === 4104;
+
 /**
  * The pause before the next attempt. `told`: the time of its own that a drain gave this session. Otherwise it doubles with
  * each failure in a row; half of it is chance, as who was cut off together should not come back together.

@@ -9,10 +9,11 @@ import { Decoder } from './binary';
 import type { Book, Row } from './book';
 import { BinaryFault } from './bytes';
 import { ServerClock } from './clock';
+import { utc } from './dom';
 import type { Encoding, Frame, Link, LinkEvents } from './link';
 import { STALE_MS } from './look';
 import type { Command, Limits, Message, Result, State } from './messages';
-import { comesBack, pauseMs } from './retry';
+import { comesBack, pauseMs, wantsToken } from './retry';
 import { entryOf, entryOfGlob, isGlob, isLeftOut, legible, matches, sent, spelled, Watchlist } from './watchlist';
 
 export type ConnectionState = 'connecting' | 'connected' | 'draining' | 'reconnecting' | 'ended';
@@ -69,6 +70,8 @@ export class Session {
   encoding: Encoding = 'binary';
   /** After a sleep: what was on its way is as old as the sleep was long, and is not painted where a newer price follows. */
   isCatchingUp = false;
+  /** A token would help: there is none that is good for anything here, or it ends soon. */
+  wantsToken = false;
 
   #link: Link | undefined;
   #limits: Limits | undefined;
@@ -158,6 +161,16 @@ export class Session {
     this.connect();
   }
 
+  /** With another token, which the outside knows by now: on the connection that is up, or on a new one. */
+  renew(token: string): void {
+    this.wantsToken = false;
+    if (this.online) this.#send({ op: 'auth', token });
+    else {
+      this.#failures = 0;
+      this.#reopen();
+    }
+  }
+
   /** Reads at most so many bytes a second from now on; a link that cannot do so is replaced by one that can, and resumed. */
   setReadRate(rate: number): void {
     this.readRate = rate;
@@ -223,6 +236,7 @@ export class Session {
     this.#acks?.end();
     const why = `${reason || 'the connection ended'} (${code})`;
     if (!comesBack(code)) {
+      this.wantsToken = wantsToken(code);
       this.notice = `Not coming back: ${why}`;
       this.#show('ended');
       return;
@@ -445,6 +459,10 @@ export class Session {
       case 'set': this.#complain(message.results); break;
       case 'status':
         if (message.pace) this.pace = message.pace;
+        if (message.expires !== undefined) {
+          this.wantsToken = true;
+          this.notice = `The token ends at ${utc(message.expires / 1000)} UTC: give another one`;
+        }
         if (message.symbol !== undefined && message.state) this.#bookOf({ ...message, symbol: message.symbol })?.status(message.symbol, message.state);
         break;
       case 'heartbeat':
@@ -453,7 +471,14 @@ export class Session {
         break;
       case 'pong': this.#pong(message.id, message.ts / 1000); break;
       case 'list': this.#listed(message.subscriptions); break;
+      case 'auth':
+        this.wantsToken = false;
+        this.notice = '';
+        // What it allows beyond the last one is there to be asked for.
+        this.#askAgain();
+        break;
       case 'error':
+        if (message.code === 'bad_token') this.wantsToken = true;
         this.notice = `${message.code}: ${message.message}`;
         // It was not read, and it is not said which one it was.
         if (message.code === 'rate_limited') {
@@ -508,6 +533,8 @@ export class Session {
 
   #subscribed(id: number | undefined, results: Result[]): void {
     this.#complain(results);
+    // What the page asks for is no symbol that the token, or the lack of one, allows.
+    if (results.length && results.every(({ code }) => code === 'not_entitled')) this.wantsToken = true;
     if (id !== undefined && results.some(({ as }) => as === TAPE)) {
       this.#answered(id, results[0]?.status);
       return;

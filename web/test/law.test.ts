@@ -538,3 +538,33 @@ test('a page that did not run for long goes on with its session, and what it was
   session.tick();
   assert.ok(!session.isCatchingUp);
 });
+
+test('a token is asked for where one would help, and a new one is used on the connection that is up', () => {
+  const { session, say, welcome, sent, newest, links } = play(['A', 'B']);
+  welcome();
+  const refused = (symbol: string) => ({ symbol, status: 'error', code: 'not_entitled', message: `your token does not allow ${symbol}` });
+  say({ type: 'subscribed', id: sent('subscribe')[0]?.id, results: [{ symbol: 'A', status: 'pending' }, refused('B')] });
+  assert.deepEqual([session.wantsToken, session.notice], [false, 'B: your token does not allow B']);
+  say({ type: 'subscribed', results: [refused('A'), refused('B')] });
+  assert.ok(session.wantsToken);
+  session.renew('t2');
+  assert.equal((sent('auth')[0] as unknown as { token: string }).token, 't2');
+  const asked = sent('subscribe').length;
+  say({ type: 'auth', expires: 1795416160000000 });
+  assert.deepEqual([session.wantsToken, session.notice, sent('subscribe').length], [false, '', asked + 1], 'what it allows is asked for');
+  say({ type: 'status', expires: 1795416160000000 });
+  assert.ok(session.wantsToken);
+  assert.ok(session.notice.startsWith('The token ends at 06:42:40 UTC'));
+  say({ type: 'auth', expires: 1795419760000000 });
+  say({ type: 'error', code: 'bad_token', message: 'the signature is wrong' });
+  assert.deepEqual([session.wantsToken, session.notice], [true, 'bad_token: the signature is wrong']);
+  for (const [code, wants] of [[4101, true], [4102, true], [4104, true], [4105, false], [4103, false]] as const) {
+    session.connectAgain();
+    session.wantsToken = false;
+    newest().events.closed(code, 'so it is');
+    assert.deepEqual([session.state, session.wantsToken], ['ended', wants], String(code));
+  }
+  const before = links.length;
+  session.renew('t3');
+  assert.deepEqual([links.length, session.state], [before + 1, 'reconnecting'], 'on a new connection');
+});
