@@ -10,7 +10,7 @@ use rustls::{
     server::WebPkiClientVerifier,
 };
 use tickcast_client::{
-    Client, ClientError, Endpoint, EndpointError, Event, Step, Subscription, Token,
+    Client, ClientError, Endpoint, EndpointError, Event, Mirror, Standing, Step, Subscription, Token,
     testing::{Mock, Script, Then},
     tls::{Tls, TlsFault, TlsOptions},
 };
@@ -311,4 +311,19 @@ async fn other_refusals_of_a_token_are_final_or_pass() {
         };
         assert_eq!(last.is_some(), is_final, "{code}: {last:?}");
     }
+}
+
+/// What the new token does not allow ends without anybody having asked for it, and is not what a client has left.
+#[test]
+fn what_ends_with_a_token_is_refused_and_not_left() {
+    let mut mirror = Mirror::new(Subscription::latest(["A", "B"]));
+    let _commands = mirror.connect();
+    let both = r#"[{"type":"subscribed","id":1,"results":[{"symbol":"A","status":"ok"},{"symbol":"B","status":"ok"}]}]"#;
+    drop(mirror.receive(both, 0));
+    let gone = r#"[{"type":"auth","id":"renewal","expires":1},{"type":"unsubscribed","results":[{"symbol":"A","status":"ok"}]},
+        {"type":"unsubscribed","id":2,"results":[{"symbol":"B","status":"ok"}]}]"#;
+    drop(mirror.receive(gone, 0));
+    let standing = |symbol| mirror.topic(symbol).map(|topic| topic.standing.clone());
+    assert_eq!(standing("A"), Some(Standing::Refused("not_entitled".into())));
+    assert_eq!(standing("B"), Some(Standing::Left));
 }

@@ -155,6 +155,15 @@ impl<F: Face> Watcher<F> {
 fn complain_of(face: &mut impl Face, event: &Event<'_>) {
     match event {
         Event::Error(fault) => face.complain(&printable(&format!("{}: {}", fault.code, fault.message))),
+        // Nobody has asked for what has no id.
+        Event::Unsubscribed(answer) if answer.id.is_none() => {
+            for result in &answer.results {
+                face.complain(&format!(
+                    "{}: not_entitled: the new token does not allow it",
+                    printable(&result.symbol)
+                ));
+            }
+        }
         Event::Subscribed(answer) => {
             for result in answer.results.iter().filter(|result| result.status == Outcome::Error) {
                 let why = printable(&format!("{}: {}", result.code, result.message));

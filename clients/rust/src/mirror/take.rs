@@ -15,6 +15,9 @@ use crate::{
     words::{GapReason, Outcome},
 };
 
+/// The code of what a token does not allow.
+const NOT_ENTITLED: &str = "not_entitled";
+
 // === impl Mirror ===
 
 impl Mirror {
@@ -51,8 +54,11 @@ impl Mirror {
                 Event::Subscribed(answer)
             }
             Message::Unsubscribed(answer) => {
+                // Nobody has asked for what has no id: the token that counts now does not allow it.
+                let is_withdrawn = answer.id.is_none();
                 self.each_ok(&answer, |topic| {
-                    topic.standing = Standing::Left;
+                    topic.standing =
+                        if is_withdrawn { Standing::Refused(NOT_ENTITLED.into()) } else { Standing::Left };
                     topic.cursor = Cursor::PENDING;
                 });
                 Event::Unsubscribed(answer)
