@@ -55,9 +55,6 @@ pub fn vary(seed: u64, number: usize, kind: ClientKind, ends_ms: Ms, acts: &mut 
     acts.extend(more);
 }
 
-/// Below this seed no client is sent compressed bytes.
-const COMPRESSED_FROM: u64 = 500;
-
 /// What a client speaks, and whether it takes it compressed.
 pub fn encoding(seed: u64, number: usize, kind: ClientKind) -> Encoding {
     let mut random = Pcg64Mcg::seed_from_u64(seed ^ 0xB1_4A3 ^ (number as u64 + 1) << 40);
@@ -65,8 +62,7 @@ pub fn encoding(seed: u64, number: usize, kind: ClientKind) -> Encoding {
     if is_binary {
         return Encoding::Binary;
     }
-    // The seeds of planted faults stay what they are.
-    if seed >= COMPRESSED_FROM && chance(&mut random, 50) { Encoding::Compressed } else { Encoding::Json }
+    if chance(&mut random, 50) { Encoding::Compressed } else { Encoding::Json }
 }
 
 fn name(random: &mut Pcg64Mcg, has_names: bool) -> Option<&'static str> {

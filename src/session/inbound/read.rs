@@ -130,13 +130,13 @@ impl<S: SessionSocket> Core<S> {
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(_)) => self.drop_session(key, CloseReason::Gone),
                     Poll::Pending => {
-                        self.flush(key);
+                        self.flush_own(key);
                         return if self.session(key).is_some() { Poll::Pending } else { Poll::Ready(()) };
                     }
                 },
             }
         }
-        self.flush(key);
+        self.flush_own(key);
         context.waker().wake_by_ref();
         Poll::Pending
     }

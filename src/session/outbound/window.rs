@@ -10,12 +10,14 @@
 //! Invariants: what is under way is at most the window and one frame. A window beyond [`UNPROVEN`] is at most what the
 //! client has read within its least delay and the target. A session that was refused has a mark to wait for.
 
+mod proof;
 mod spacing;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
 
+pub use self::proof::ReadProof;
 use self::spacing::Spacing;
 use crate::tick::Nanos;
 
@@ -37,17 +39,6 @@ struct Mark {
     rx: Option<Nanos>,
     /// What was under way when it was made, itself included.
     flight: u64,
-}
-
-/// How the client proves what it has read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ReadProof {
-    /// It has not proved anything yet.
-    Awaited,
-    Pongs,
-    Acks,
-    /// It did not answer in time: it is served without a window, until it does.
-    Missing,
 }
 
 /// Whether a frame may be sent.
@@ -104,6 +95,8 @@ pub struct ReadWindow {
     /// From a mark to its proof, the last one and the least so far.
     delay_nanos: u64,
     least_nanos: u64,
+    /// What the client reads in a small part of the target, by the last proof.
+    brief_bytes: u64,
     /// Marks before this were sent under a larger window.
     shrunk_at: Nanos,
     spacing: Spacing,
@@ -119,6 +112,8 @@ pub const UNPROVEN: u64 = 48 * 1024;
 const INITIAL: u64 = UNPROVEN;
 /// A window below this is of a slow client: all its frames are small.
 const SLOW: u64 = 16 * 1024;
+/// While answers are that prompt, a frame that is read within this part of the target is no reason for smaller ones.
+const BRIEF_SHARE: u64 = 4;
 /// The least window: one small frame.
 const FLOOR: u64 = 2 * 1024;
 /// Where the first ping goes.
@@ -133,19 +128,6 @@ const BETWEEN_UNANSWERED: u64 = 64 * 1024;
 const MARKS_MAX: usize = 32;
 /// A full first window without an answer for this long: the client answers no pings.
 const MISSING_AFTER_NANOS: u64 = 3_000_000_000;
-
-// === impl ReadProof ===
-
-impl ReadProof {
-    pub const fn label(self) -> &'static str {
-        match self {
-            ReadProof::Awaited => "awaited",
-            ReadProof::Pongs => "pongs",
-            ReadProof::Acks => "acks",
-            ReadProof::Missing => "missing",
-        }
-    }
-}
 
 // === impl Sent ===
 
@@ -171,6 +153,7 @@ impl ReadWindow {
             proof: ReadProof::Awaited,
             delay_nanos: 0,
             least_nanos: u64::MAX,
+            brief_bytes: 0,
             shrunk_at: now,
             spacing: Spacing::new(now),
             probed_at: now,
@@ -210,7 +193,12 @@ impl ReadWindow {
     /// From this cost on, frames are small: a frame of this length would go far beyond the window.
     pub fn small_at(&self, frame_bytes: u64) -> u64 {
         let frame = frame_bytes + FRAME_COST;
-        let kept = if self.size < SLOW { frame } else { frame.min(self.size / 2) };
+        let kept = match self.size {
+            ..SLOW => frame,
+            // A smaller one would be hardly newer, and cost the server as much.
+            _ if frame <= self.brief_bytes => 0,
+            _ => frame.min(self.size / 2),
+        };
         match self.proof {
             ReadProof::Missing => u64::MAX,
             _ if self.spacing.is_on() => 0,
@@ -339,6 +327,8 @@ impl ReadWindow {
         // What was under way has taken this long to be read.
         let rate = mark.flight as f64 / delay_nanos as f64;
         let queued = delay_nanos - self.least_nanos;
+        let brief_nanos = if queued > target_nanos / BRIEF_SHARE { 0 } else { target_nanos / BRIEF_SHARE };
+        self.brief_bytes = (rate * brief_nanos as f64) as u64;
         if queued > target_nanos {
             if mark.at >= self.shrunk_at {
                 self.shrink(rate, delay_nanos, target_nanos);

@@ -35,6 +35,20 @@ impl<S: SessionSocket> Core<S> {
         self.flush_at(key, &mut now);
     }
 
+    /// Writes what a session is owed for what it has said: answers, and its close. Data that waits is left to the turn,
+    /// which serves sessions in their order. So reading is quick, and what clients prove is heard soon, however much
+    /// there is to write.
+    pub(in crate::session) fn flush_own(&mut self, key: SessionKey) {
+        let Some(session) = self.session(key) else { return };
+        if session.waiting_bytes() > 0 || session.closing.is_some() {
+            return self.flush(key);
+        }
+        let is_due = !session.blocked && session.hold == DataHold::None && !session.holds_data();
+        if is_due && !self.fanout.is_drained(key) {
+            self.fanout.make_ready(key);
+        }
+    }
+
     /// As [`Self::flush`]. Each write advances `now`, so that a round reads the clock once for a session.
     pub fn flush_at(&mut self, key: SessionKey, now: &mut Nanos) {
         self.flush_on(key, 0, now);
