@@ -199,6 +199,7 @@ impl TestMarket {
     /// When the options are wrong, or the file is not a recording.
     pub fn start(play: Play) -> Result<Self, TestError> {
         let service = Service::start(Setup {
+            tls: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             admin_listen: None,
             feeds: vec![play.source()?],

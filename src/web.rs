@@ -96,6 +96,10 @@ impl<'a> WebOrigin<'a> {
         Some(WebOrigin { scheme, host })
     }
 
+    pub fn is_https(&self) -> bool {
+        self.scheme.eq_ignore_ascii_case("https")
+    }
+
     /// Whether this is the origin of a page that was served by that host. The scheme is ignored, because the proxy in
     /// front may use either.
     pub fn is_at(&self, host: &Host<'_>) -> bool {

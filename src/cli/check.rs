@@ -18,7 +18,7 @@ use tickcast::feed::{
 };
 
 use crate::{
-    cli::{open_files, settings::SettingsArgs, shell::complain},
+    cli::{certificates, open_files, settings::SettingsArgs, shell::complain},
     config::{Config, ConfigFault, ConfigFaults, ConfigOrigin, Gathered, KEYS, Problem},
 };
 
@@ -57,6 +57,8 @@ fn check(mut gathered: Gathered, open_files_max: u64) -> CheckOutcome {
     let unopened: Vec<ConfigFault> =
         gathered.config.feeds.iter().filter_map(|text| unopened(text, &gathered)).collect();
     gathered.faults.extend(unopened);
+    let of_tls = certificates::faults(&gathered);
+    gathered.faults.extend(of_tls);
     if !gathered.faults.is_empty() {
         return CheckOutcome::Faulty(ConfigFaults(gathered.faults));
     }

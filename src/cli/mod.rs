@@ -5,6 +5,7 @@
 
 mod access;
 pub mod artefacts;
+mod certificates;
 pub mod check;
 pub mod convert;
 mod encoding;

@@ -1,6 +1,6 @@
 //! `tickcast serve`: a checklist. Settings, log, service, the address announced, the signal awaited, drained, ended.
 //!
-//! The first line of standard output and the first line of the log say `listening on http://ADDRESS`, with the port that
+//! The first line of standard output and the first line of the log say `listening on http://ADDRESS` (https with TLS), with the port that
 //! was taken: programs that start this one wait for it.
 
 use std::{
@@ -19,6 +19,7 @@ use tickcast::{
 
 use crate::{
     cli::{
+        certificates::tls_files,
         life::StatusLine,
         log::{self, Log},
         open_files,
@@ -84,6 +85,7 @@ fn serve(args: SettingsArgs, config: Config, log: Log) -> Result<(), ServeError>
         }
     };
     announce(&service);
+    service.tell_certificates();
     if let Err(too_few) = enough_files {
         tracing::warn!("{too_few}");
     }
@@ -168,6 +170,7 @@ fn run_until_the_end(running: &mut Running, signals: &mut Signals) -> &'static s
 }
 
 fn setup(config: Config, log_lines_dropped: Arc<AtomicU64>) -> Result<Setup, SourceError> {
+    let tls = tls_files(&config);
     // What is destructured here cannot be forgotten: the log is what `run` has started already.
     let Config {
         listen,
@@ -175,6 +178,9 @@ fn setup(config: Config, log_lines_dropped: Arc<AtomicU64>) -> Result<Setup, Sou
         feeds,
         shards,
         allowed_origins,
+        tls_certs: _,
+        tls_keys: _,
+        tls_client_ca: _,
         limits,
         fields,
         auth,
@@ -190,6 +196,7 @@ fn setup(config: Config, log_lines_dropped: Arc<AtomicU64>) -> Result<Setup, Sou
         shards,
         allowed_origins,
         limits,
+        tls,
         fields,
         auth: settings::auth(&auth),
         epoch,
@@ -199,12 +206,13 @@ fn setup(config: Config, log_lines_dropped: Arc<AtomicU64>) -> Result<Setup, Sou
 
 fn announce(service: &Service) {
     let feeds: Vec<&str> = service.feed_names().collect();
+    let scheme = if service.is_tls { "https" } else { "http" };
     let announcement =
-        format!("tickcast {} listening on http://{}", env!("CARGO_PKG_VERSION"), service.address);
+        format!("tickcast {} listening on {scheme}://{}", env!("CARGO_PKG_VERSION"), service.address);
     tracing::info!(epoch = service.epoch, shards = service.shards, feeds = feeds.join(" "), "{announcement}");
     let mut announcements = vec![announcement];
     if let Some(address) = service.admin_address {
-        let announcement = format!("operators are served on http://{address}");
+        let announcement = format!("operators are served on {scheme}://{address}");
         tracing::info!("{announcement}");
         announcements.push(announcement);
     }

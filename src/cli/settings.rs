@@ -48,6 +48,15 @@ pub struct SettingsArgs {
     /// Let pages of this web origin connect, or of all: *; may be repeated
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
     allowed_origins: Vec<String>,
+    /// Speak TLS with this certificate, in PEM; may be repeated
+    #[arg(long = "tls-cert", value_name = "FILE")]
+    tls_certs: Vec<String>,
+    /// The private key of the certificate at the same place; may be repeated
+    #[arg(long = "tls-key", value_name = "FILE")]
+    tls_keys: Vec<String>,
+    /// Let only clients in whose certificates come from these authorities
+    #[arg(long, value_name = "FILE")]
+    tls_client_ca: Option<String>,
     /// Set any key, such as limits.sessions=500; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -122,6 +131,9 @@ impl SettingsArgs {
             log_format: self.log_format.clone(),
             log_level: self.log_level.clone(),
             allowed_origins: self.allowed_origins.clone(),
+            tls_certs: self.tls_certs.clone(),
+            tls_keys: self.tls_keys.clone(),
+            tls_client_ca: self.tls_client_ca.clone(),
             set: self.set.clone(),
         }
     }

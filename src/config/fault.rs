@@ -114,6 +114,19 @@ pub enum Problem {
     /// Known only when feeds are opened: by `tickcast check`, and by the service when it starts.
     #[error("the feed `{}` cannot be opened", ShownText(.text))]
     FeedUnopened { text: String, source: FeedError },
+    #[error("`{key}` has an empty name of a file")]
+    FileUnnamed { key: &'static str },
+    #[error(
+        "`tls.certs` has {certs} files and `tls.keys` has {keys}; give one key for each certificate, in the same order"
+    )]
+    TlsUnpaired { certs: usize, keys: usize },
+    #[error(
+        "`tls.client_ca` is given without `tls.certs`: clients' certificates need TLS, and TLS a certificate of its own"
+    )]
+    TlsClientsAlone,
+    /// Known only when files are read: by `tickcast check`, and by the service when it starts.
+    #[error(transparent)]
+    Tls(Box<dyn Error + Send + Sync>),
     #[error("{}; here {}", .relation.rule(), Together(.values))]
     Contradiction { relation: Relation, values: Vec<(&'static str, ConfigValue, ConfigOrigin)> },
 }

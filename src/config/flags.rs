@@ -30,6 +30,12 @@ pub struct Flags {
     pub log_level: Option<String>,
     /// `--allow-origin`, each
     pub allowed_origins: Vec<String>,
+    /// `--tls-cert`, each
+    pub tls_certs: Vec<String>,
+    /// `--tls-key`, each
+    pub tls_keys: Vec<String>,
+    /// `--tls-client-ca`
+    pub tls_client_ca: Option<String>,
     /// `--set`, each
     pub set: Vec<String>,
 }
@@ -51,6 +57,9 @@ pub(super) fn read(flags: &Flags) -> Layer {
         one("--log-format", "log.format", &flags.log_format),
         one("--log-level", "log.level", &flags.log_level),
         many("--allow-origin", "allowed_origins", &flags.allowed_origins),
+        many("--tls-cert", "tls.certs", &flags.tls_certs),
+        many("--tls-key", "tls.keys", &flags.tls_keys),
+        one("--tls-client-ca", "tls.client_ca", &flags.tls_client_ca),
     ];
     for (flag, key, raw) in own.into_iter().flatten() {
         layer.given.push(Given { key: key.to_owned(), raw, origin: ConfigOrigin::Flag(flag.to_owned()) });

@@ -64,6 +64,7 @@ impl Gathered {
         }
         gathered.check_listeners(&faulty);
         gathered.check_frame(&faulty);
+        gathered.check_tls(&faulty);
         gathered
     }
 
@@ -85,6 +86,25 @@ impl Gathered {
             KEYS.iter().filter_map(|key| self.origins.get(*key).cloned()).max_by_key(ConfigOrigin::rank);
         let problem = Problem::FrameTooSmall { frame_bytes, least, fields: fields.len() };
         self.faults.push(ConfigFault { origin: origin.unwrap_or(ConfigOrigin::Default), problem });
+    }
+
+    /// Certificates and keys come in pairs.
+    fn check_tls(&mut self, faulty: &[&'static str]) {
+        const KEYS: [&str; 3] = ["tls.certs", "tls.keys", "tls.client_ca"];
+        let Config { tls_certs, tls_keys, tls_client_ca, .. } = &self.config;
+        let problem = if tls_certs.len() != tls_keys.len() {
+            Problem::TlsUnpaired { certs: tls_certs.len(), keys: tls_keys.len() }
+        } else if tls_certs.is_empty() && !tls_client_ca.is_empty() {
+            Problem::TlsClientsAlone
+        } else {
+            return;
+        };
+        if KEYS.iter().any(|key| faulty.contains(key)) {
+            return;
+        }
+        let origins = KEYS.iter().filter_map(|key| self.origins.get(*key).cloned());
+        let origin = origins.max_by_key(ConfigOrigin::rank).unwrap_or(ConfigOrigin::Default);
+        self.faults.push(ConfigFault { origin, problem });
     }
 
     /// Two listeners cannot share an address.

@@ -25,6 +25,11 @@ pub struct Config {
     pub log_level: Level,
     /// Web origins that browsers may connect from, besides the service's own; `*` means all.
     pub allowed_origins: Vec<String>,
+    /// Files of certificates and of their keys, in the same order; without any, TLS is not spoken.
+    pub tls_certs: Vec<String>,
+    pub tls_keys: Vec<String>,
+    /// The file of the authorities of clients' certificates; empty: clients need none.
+    pub tls_client_ca: String,
     pub limits: Limits,
     /// The fields of a record beside the fixed ones.
     pub fields: Arc<CustomFields>,
@@ -56,6 +61,9 @@ impl Default for Config {
             log_format: LogFormat::Text,
             log_level: Level::INFO,
             allowed_origins: Vec::new(),
+            tls_certs: Vec::new(),
+            tls_keys: Vec::new(),
+            tls_client_ca: String::new(),
             limits: limits::DEFAULT,
             fields: CustomFields::none(),
             auth: AuthConfig::default(),

@@ -163,6 +163,33 @@ keys! {
             },
             doc: "The least severe lines that the log shows: `error`, `warn`, `info`, `debug` or `trace`.",
         },
+        ConfigKey {
+            name: "tls.certs",
+            applies: Applies::AtRestart,
+            kind: Kind::List { get: |config| &config.tls_certs, set: set_certs },
+            doc: "Files of certificates in PEM, each a chain with the service's own first. With one, TLS is spoken on every port: \
+                  `https` and `wss`. With several, a client gets the first whose names have the one it asks for (SNI), or else the \
+                  first. The files are read again when they change, and on SIGHUP.",
+        },
+        ConfigKey {
+            name: "tls.keys",
+            applies: Applies::AtRestart,
+            kind: Kind::List { get: |config| &config.tls_keys, set: set_keys },
+            doc: "Files of private keys in PEM, without a password, one for each of `tls.certs` in the same order.",
+        },
+        ConfigKey {
+            name: "tls.client_ca",
+            applies: Applies::AtRestart,
+            kind: Kind::Text {
+                get: |config| config.tls_client_ca.clone(),
+                set: |config, text| {
+                    text.clone_into(&mut config.tls_client_ca);
+                    Ok(())
+                },
+            },
+            doc: "File of certificates of authorities in PEM. Every client must then show a certificate that comes from one of them. \
+                  Empty: clients need none.",
+        },
     ]
     limits:
     count sessions (1, 1_000_000),
@@ -229,6 +256,9 @@ keys! {
          request to its end.";
     millis auth (100, HOUR),
         "Time that a WebSocket has to send its token, where nobody may read without one. Then it closes with 4101.";
+    count tls_handshakes (1, 1_000_000),
+        restart "Handshakes of TLS at once. A connection takes a place from its whole `ClientHello` on; more wait for one, until \
+         their time is over (`limits.handshake_ms`).";
     millis idle (100, 24 * HOUR),
         "Time that an HTTP connection may be idle between two requests; then it is closed. Set it longer than the load \
          balancer's own idle timeout, or the balancer may send a request to a connection that is being closed.";
@@ -328,6 +358,20 @@ fn set_origins(config: &mut Config, origins: Vec<String>, problems: &mut Vec<Pro
         origins.into_iter().partition(|text| text == "*" || Allowed::parse(text).is_some());
     problems.extend(faulty.into_iter().map(|found| Problem::WebOrigin { found }));
     config.allowed_origins = sound;
+}
+
+fn set_certs(config: &mut Config, files: Vec<String>, problems: &mut Vec<Problem>) {
+    problems.extend(
+        files.iter().filter(|file| file.is_empty()).map(|_| Problem::FileUnnamed { key: "tls.certs" }),
+    );
+    config.tls_certs = files;
+}
+
+fn set_keys(config: &mut Config, files: Vec<String>, problems: &mut Vec<Problem>) {
+    problems.extend(
+        files.iter().filter(|file| file.is_empty()).map(|_| Problem::FileUnnamed { key: "tls.keys" }),
+    );
+    config.tls_keys = files;
 }
 
 fn set_epoch(config: &mut Config, text: &str) -> Result<(), Problem> {

@@ -393,7 +393,10 @@ proptest! {
         let flags = if layers[2] { set(&[&pair]) } else { Flags::default() };
 
         let gathered = Gathered::new(&flags, variables, Some(("t.toml", &file)));
-        let contradictions = |fault: &ConfigFault| matches!(fault.problem, Problem::Contradiction { .. });
+        let contradictions = |fault: &ConfigFault| {
+            let alone = matches!(fault.problem, Problem::TlsUnpaired { .. } | Problem::TlsClientsAlone);
+            alone || matches!(fault.problem, Problem::Contradiction { .. })
+        };
         prop_assert!(gathered.faults.iter().all(contradictions), "{:?}", gathered.faults);
 
         let (expected, rank) = match layers {
@@ -447,8 +450,26 @@ proptest! {
         }
         let gathered = Gathered::new(&Flags::default(), [], Some(("t.toml", &file)));
         let broken = Relation::ALL.iter().filter(|relation| !relation.holds(&gathered.config.limits)).count();
-        prop_assert_eq!(gathered.faults.len(), broken, "{:?}", gathered.faults);
+        let is_relation = |fault: &&ConfigFault| matches!(fault.problem, Problem::Contradiction { .. });
+        let found = gathered.faults.iter().filter(is_relation).count();
+        prop_assert_eq!(found, broken, "{:?}", gathered.faults);
+        let Config { tls_certs, tls_keys, tls_client_ca, .. } = &gathered.config;
+        let is_fit = tls_certs.len() == tls_keys.len() && (tls_client_ca.is_empty() || !tls_certs.is_empty());
+        prop_assert_eq!(gathered.faults.len() - found, usize::from(!is_fit), "{:?}", gathered.faults);
     }
+}
+
+#[test]
+fn certificates_and_keys_come_in_pairs() {
+    check_file(
+        "[tls]\ncerts = [\"a\", \"b\"]\nkeys = [\"c\"]",
+        "t.toml:3: `tls.certs` has 2 files and `tls.keys` has 1; give one key for each certificate, in the same order",
+    );
+    check_file(
+        "[tls]\nclient_ca = \"a\"",
+        "t.toml:2: `tls.client_ca` is given without `tls.certs`: clients' certificates need TLS, and TLS a certificate of its own",
+    );
+    check_file("[tls]\ncerts = [\"\"]\nkeys = [\"c\"]", "t.toml:2: `tls.certs` has an empty name of a file");
 }
 
 #[test]

@@ -15,13 +15,13 @@ use std::{
     rc::Rc,
     sync::atomic::Ordering,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use hyper::{
     Request,
     header::{self, HeaderName, HeaderValue},
 };
-use tokio::net::TcpStream;
 
 use super::{
     admission::{
@@ -32,9 +32,11 @@ use super::{
     handshake::{self, user_agent},
     http_connection::HttpConnection,
     message::AcceptedConnection,
+    pages::Encrypted,
     routes::{HEADERS_MAX, STREAM_PATH},
     session_task::{NewSession, SessionTask},
     shard::Shard,
+    socket::ClientSocket,
 };
 use crate::{
     planted::{Fault, is_planted},
@@ -42,7 +44,7 @@ use crate::{
 };
 
 /// A connection, from accept on, as one task.
-pub struct ConnectionTask<S: SessionSocket = TcpStream>(ConnectionState<S>);
+pub struct ConnectionTask<S: SessionSocket = ClientSocket>(ConnectionState<S>);
 
 enum ConnectionState<S: SessionSocket> {
     ReadingHead(HeadReader<S>),
@@ -66,9 +68,17 @@ const HEAD_BYTES_MAX: usize = 4 * 1024;
 const HTTP2_BEGIN: &[u8] = b"PRI * HTTP/2";
 
 impl<S: SessionSocket> ConnectionTask<S> {
-    pub fn new(shard: Rc<Shard<S>>, stream: S, peer: SocketAddr, role: Role, counted: Connection) -> Self {
+    /// `left`: the time until its first request must have arrived.
+    pub fn new(
+        shard: Rc<Shard<S>>,
+        stream: S,
+        peer: SocketAddr,
+        role: Role,
+        counted: Connection,
+        left: Duration,
+    ) -> Self {
         let shorter = if is_planted(Fault::HandshakeTooShort) { 2 } else { 1 };
-        let deadline = Box::pin(stream.timer(shard.node.limits.handshake / shorter));
+        let deadline = Box::pin(stream.timer(left / shorter));
         ConnectionTask(ConnectionState::ReadingHead(HeadReader {
             shard,
             stream,
@@ -124,10 +134,13 @@ impl<S: SessionSocket> HeadReader<S> {
     fn decide(self, read: &[u8]) -> ConnectionState<S> {
         let HeadReader { shard, stream, peer, role, counted, deadline } = self;
         if role == Role::Clients
-            && let Some((request, head_bytes)) = plain_upgrade(read)
+            && let Some((mut request, head_bytes)) = plain_upgrade(read)
             && !shard.server.draining.load(Ordering::Relaxed)
             && let Ok(accepted) = handshake::check(&request, &shard.node.limits)
         {
+            if stream.is_encrypted() {
+                request.extensions_mut().insert(Encrypted);
+            }
             let admission = sessions::admit(&shard.server, &request, peer);
             let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));
             let peer = Peer { address: peer, agent };
@@ -148,10 +161,12 @@ impl<S: SessionSocket> HeadReader<S> {
 
 /// Begins a connection on its shard's thread.
 pub fn start_connection(shard: &Rc<Shard>, accepted: AcceptedConnection) {
-    let AcceptedConnection { stream, peer, role, counted } = accepted;
-    match TcpStream::from_std(stream) {
+    let AcceptedConnection { stream, peer, role, counted, began } = accepted;
+    match ClientSocket::of(stream) {
         Ok(stream) => {
-            tokio::task::spawn_local(ConnectionTask::new(Rc::clone(shard), stream, peer, role, counted));
+            let left = shard.node.limits.handshake.saturating_sub(began.elapsed());
+            let task = ConnectionTask::new(Rc::clone(shard), stream, peer, role, counted, left);
+            tokio::task::spawn_local(task);
         }
         Err(error) => {
             if let Some(suppressed) = shard.server.unregistered.pass(shard.node.clock.now()) {

@@ -2,13 +2,14 @@
 
 use std::{net::SocketAddr, pin::Pin};
 
-use tokio::net::TcpStream;
-
-use super::admission::balancer::{Connection, Role};
+use super::{
+    admission::balancer::{Connection, Role},
+    socket::ClientSocket,
+};
 use crate::session::socket::SessionSocket;
 
 /// A connection for HTTP.
-pub struct HttpConnection<S: SessionSocket = TcpStream> {
+pub struct HttpConnection<S: SessionSocket = ClientSocket> {
     pub stream: S,
     /// The bytes read from it so far.
     pub read: Vec<u8>,

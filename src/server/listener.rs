@@ -10,7 +10,7 @@ use std::{
     io,
     net::{SocketAddr, TcpListener, TcpStream},
     rc::Rc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::net::SocketFlags;
@@ -21,8 +21,9 @@ use super::{
     admission::{balancer::Role, rejected::RejectedReason},
     connection::start_connection,
     kernel,
-    message::{AcceptedConnection, ToShard},
+    message::{AcceptedConnection, AcceptedStream, ToShard},
     shard::Shard,
+    state::ServerState,
 };
 use crate::limits::{LISTEN_BACKLOG, Limits};
 
@@ -83,13 +84,18 @@ pub fn watch(listener: &TcpListener) -> io::Result<Listener> {
 }
 
 /// Accepts for as long as the shard runs. Connections for this shard begin here; the others are handed over.
-pub async fn accept(shard: Rc<Shard>, listener: Listener, role: Role) {
+pub async fn accept_for(shard: Rc<Shard>, listener: Listener, role: Role) {
+    accept(&shard.server, &listener, |stream, peer| admit(&shard, stream, peer, role)).await;
+}
+
+/// Accepts for as long as it is polled.
+pub async fn accept(server: &ServerState, listener: &Listener, mut take: impl FnMut(TcpStream, SocketAddr)) {
     loop {
         for _ in 0..ACCEPTED_AT_ONCE {
             match listener.async_io(Interest::READABLE, accept_one).await {
-                Ok((stream, peer)) => admit(&shard, stream, peer, role),
+                Ok((stream, peer)) => take(stream, peer),
                 Err(error) => {
-                    log_accept_failed(&shard, &error);
+                    log_accept_failed(server, &error);
                     tokio::time::sleep(PAUSE).await;
                 }
             }
@@ -99,8 +105,8 @@ pub async fn accept(shard: Rc<Shard>, listener: Listener, role: Role) {
 }
 
 /// Connections that wait are accepted when there are descriptors again.
-fn log_accept_failed(shard: &Shard, error: &io::Error) {
-    if let Some(suppressed) = shard.server.accept_failed.pass(shard.node.clock.now()) {
+fn log_accept_failed(server: &ServerState, error: &io::Error) {
+    if let Some(suppressed) = server.accept_failed.pass(server.node.clock.now()) {
         tracing::warn!(%error, suppressed, "accept failed: connections wait until descriptors are free");
     }
 }
@@ -110,7 +116,8 @@ fn admit(shard: &Rc<Shard>, stream: TcpStream, peer: SocketAddr, role: Role) {
     match server.count_connection(role, peer.ip()) {
         None => server.rejected.count(RejectedReason::Connections),
         Some((number, counted)) => {
-            let accepted = AcceptedConnection { stream, peer, role, counted };
+            let stream = AcceptedStream::Plain(stream);
+            let accepted = AcceptedConnection { stream, peer, role, counted, began: Instant::now() };
             if number == shard.number {
                 start_connection(shard, accepted);
             } else {

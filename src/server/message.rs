@@ -3,11 +3,14 @@
 use std::{
     net::{SocketAddr, TcpStream},
     sync::mpsc,
+    time::Instant,
 };
 
 use tokio::sync::oneshot;
 
 use super::admission::balancer::{Connection, Role};
+#[cfg(feature = "tls")]
+use super::tls::TlsLayer;
 use crate::{
     session::{maintenance::slow::SlowSession, stats::ShardReport},
     tick::Nanos,
@@ -34,12 +37,21 @@ pub enum ToShard {
 /// A function, because the asker may be a thread that blocks or a task that does not.
 pub type CaughtUpReply = Box<dyn FnOnce(bool) + Send>;
 
-/// A connection that has been accepted and counted, and has not been read from.
-#[derive(Debug)]
+/// A connection that has been accepted and counted, and of whose first request nothing has been taken.
 pub struct AcceptedConnection {
-    pub stream: TcpStream,
+    pub stream: AcceptedStream,
     pub peer: SocketAddr,
     /// The role of the listener that accepted it.
     pub role: Role,
     pub counted: Connection,
+    /// When it was accepted: its first request has a deadline from then on.
+    pub began: Instant,
+}
+
+/// A socket that no runtime watches.
+pub enum AcceptedStream {
+    Plain(TcpStream),
+    /// With the record layer that its handshake left.
+    #[cfg(feature = "tls")]
+    Tls(TcpStream, Box<TlsLayer>),
 }

@@ -8,6 +8,10 @@
 
 pub mod kernel;
 pub mod tcp;
+pub mod tls_files;
+#[cfg(feature = "tls")]
+pub mod tls;
+pub mod socket;
 pub mod timer;
 pub mod slices;
 pub mod intake;

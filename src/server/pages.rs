@@ -21,6 +21,10 @@ use super::{
 };
 use crate::web::{AllowedOrigins, Host, WebOrigin};
 
+/// Marks a request that came over TLS: the service's own pages are then those of `https` alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Encrypted;
+
 /// The page that a request comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Page<'a> {
@@ -60,7 +64,7 @@ pub fn check<'a, B>(
     let headers = request.headers();
     let mut origins = headers.get_all(header::ORIGIN).iter();
     let page = match (origins.next(), origins.next()) {
-        (Some(origin), None) => of_origin(origin, hosts, allowed),
+        (Some(origin), None) => of_origin(origin, hosts, allowed, request.extensions().get()),
         (Some(origin), Some(_)) => Err(PageRefusal::Origin(shown(origin.as_bytes()))),
         (None, _) => without_origin(request, hosts, allowed).map(|()| Page::None),
     };
@@ -74,13 +78,16 @@ fn of_origin<'a>(
     origin: &'a HeaderValue,
     hosts: &Hosts<'_>,
     allowed: &AllowedOrigins,
+    encrypted: Option<&Encrypted>,
 ) -> Result<Page<'a>, PageRefusal> {
     let refusal = || PageRefusal::Origin(shown(origin.as_bytes()));
     let parsed = origin.to_str().ok().and_then(WebOrigin::parse).ok_or_else(refusal)?;
     if allowed.name(&parsed) {
         return Ok(Page::Named(origin));
     }
-    hosts.requested().filter(|host| parsed.is_at(host)).ok_or_else(refusal)?;
+    // Without TLS here, a proxy in front may have either.
+    let is_possible = encrypted.is_none() || parsed.is_https();
+    hosts.requested().filter(|host| is_possible && parsed.is_at(host)).ok_or_else(refusal)?;
     check_names(hosts, allowed).map(|()| Page::Own)
 }
 
@@ -206,6 +213,24 @@ mod tests {
         ] {
             at("localhost:8080", origin, &[], false);
             at("localhost:8080", origin, &["*"], true);
+        }
+    }
+
+    #[test]
+    fn over_tls_the_services_own_pages_are_those_of_https() {
+        for (origin, allowed, may) in [
+            ("https://localhost:8443", None, true),
+            ("HTTPS://LOCALHOST:8443", None, true),
+            ("http://localhost:8443", None, false),
+            ("http://localhost:8443", Some("http://localhost:8443"), true),
+            ("https://localhost:8444", None, false),
+        ] {
+            let request = Request::builder().uri("/v1/sse?symbols=A").header(header::HOST, "localhost:8443");
+            let request = request.header(header::ORIGIN, origin).extension(Encrypted).body(()).unwrap();
+            let hosts = Hosts::of(&request).unwrap();
+            let allowed: Vec<&str> = allowed.into_iter().collect();
+            let result = super::check(&request, &hosts, &AllowedOrigins::new(&allowed));
+            assert_eq!(result.is_ok(), may, "{origin}, allowed {allowed:?}");
         }
     }
 

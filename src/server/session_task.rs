@@ -9,8 +9,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::net::TcpStream;
-
 use super::{
     admission::{
         addresses::AddressPermit,
@@ -18,6 +16,7 @@ use super::{
         sessions::{Admission, Admitted},
     },
     shard::Shard,
+    socket::ClientSocket,
 };
 use crate::{
     fanout::SessionKey,
@@ -34,7 +33,7 @@ use crate::{
 /// A session after its handshake, as one task: it reads, and resumes writing when the socket takes bytes.
 ///
 /// Written out, because an `async fn` would hold its arguments twice.
-pub struct SessionTask<S: SessionSocket = TcpStream> {
+pub struct SessionTask<S: SessionSocket = ClientSocket> {
     pub shard: Rc<Shard<S>>,
     pub key: SessionKey,
     pub stream: Rc<S>,
@@ -44,7 +43,7 @@ pub struct SessionTask<S: SessionSocket = TcpStream> {
 }
 
 /// A connection whose upgrade is answered.
-pub struct NewSession<'a, S = TcpStream> {
+pub struct NewSession<'a, S = ClientSocket> {
     pub stream: S,
     pub encoding: Encoding,
     pub peer: Peer,

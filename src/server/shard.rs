@@ -7,12 +7,13 @@ use std::{
     time::Duration,
 };
 
-use tokio::{net::TcpStream, sync::Notify};
+use tokio::sync::Notify;
 
 use super::{
     http_connection::HttpConnection,
     message::{AcceptedConnection, ToShard},
     slices::HttpSlices,
+    socket::ClientSocket,
     state::ServerState,
 };
 use crate::{
@@ -23,7 +24,7 @@ use crate::{
 /// Serves a connection that is not a plain upgrade: spawns tasks on the shard's thread.
 pub type Serve<S> = Box<dyn Fn(&Rc<Shard<S>>, HttpConnection<S>)>;
 
-pub struct Shard<S: SessionSocket = TcpStream> {
+pub struct Shard<S: SessionSocket = ClientSocket> {
     pub node: Arc<NodeState>,
     pub server: Arc<ServerState>,
     pub number: usize,

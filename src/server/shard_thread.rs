@@ -27,7 +27,7 @@ impl Shard {
         listeners: Vec<(Role, Listener)>,
     ) {
         for (role, listener) in listeners {
-            tokio::task::spawn_local(listener::accept(Rc::clone(&self), listener, role));
+            tokio::task::spawn_local(listener::accept_for(Rc::clone(&self), listener, role));
         }
         let timer = match ExactTimer::new() {
             Ok(timer) => Some(timer),

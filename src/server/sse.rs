@@ -17,11 +17,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::net::TcpStream;
-
 use super::{
     admission::{addresses::AddressPermit, balancer::Connection, sessions::SessionAccess},
     shard::Shard,
+    socket::ClientSocket,
 };
 use crate::{
     fanout::SessionKey,
@@ -45,7 +44,7 @@ pub struct AdmittedEvents {
 }
 
 /// A session as one task: it waits for the client to leave, and resumes writing when the socket takes bytes.
-pub struct EventTask<S: SessionSocket = TcpStream> {
+pub struct EventTask<S: SessionSocket = ClientSocket> {
     shard: Rc<Shard<S>>,
     key: SessionKey,
     stream: Rc<S>,

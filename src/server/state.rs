@@ -10,6 +10,8 @@ use std::{
 
 use tokio::sync::mpsc::UnboundedSender;
 
+#[cfg(feature = "tls")]
+use super::tls::state::TlsState;
 use super::{
     admission::{
         addresses::SessionAddresses,
@@ -43,6 +45,9 @@ pub struct ServerState {
     pub accept_failed: Throttle,
     /// Limits the warning that a connection could not be registered with its runtime.
     pub unregistered: Throttle,
+    /// Certificates and handshakes, where TLS is spoken.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Arc<TlsState>>,
     /// Final reports of shards that have ended, by shard number: the accounts balance until the process ends.
     pub ended: Mutex<HashMap<usize, ShardReport>>,
 }
@@ -65,6 +70,8 @@ impl ServerState {
             over: AtomicBool::new(false),
             accept_failed: Throttle::default(),
             unregistered: Throttle::default(),
+            #[cfg(feature = "tls")]
+            tls: None,
             ended: Mutex::default(),
         }
     }

@@ -67,4 +67,9 @@ pub trait SessionSocket: Unpin + Sized + 'static {
 
     /// Nothing more will be sent; bytes that were taken still go out.
     fn end_writing(&self);
+
+    /// Whether nobody on the way can read or change what is sent.
+    fn is_encrypted(&self) -> bool {
+        false
+    }
 }

@@ -48,6 +48,7 @@ mod start;
 mod strange_files;
 mod stream;
 mod tape;
+mod tls;
 mod symbols;
 mod trades;
 mod upgrade;

@@ -195,7 +195,14 @@ impl Node {
             None => self.server.rejected.count(RejectedReason::Connections),
             Some((number, counted)) => {
                 let shard = Rc::clone(&self.shards[number].shard);
-                let task = ConnectionTask::new(shard, stream, peer, Role::Clients, counted);
+                let task = ConnectionTask::new(
+                    shard,
+                    stream,
+                    peer,
+                    Role::Clients,
+                    counted,
+                    self.state.limits.handshake,
+                );
                 self.tasks.spawn(Box::pin(task));
             }
         }

@@ -11,12 +11,9 @@ use std::{
     time::Duration,
 };
 
-use tokio::{net::TcpStream, time::Instant};
+use tokio::time::Instant;
 
-use crate::{
-    limits::Limits,
-    server::{kernel, slices::Priority},
-};
+use crate::{limits::Limits, server::slices::Priority, session::socket::SessionSocket};
 
 /// Shared by the socket, the service and the deadlines of one connection, all on one thread. The lock is never
 /// contended; it exists because HTTP requires sockets that can move between threads.
@@ -151,12 +148,9 @@ impl HttpActivity {
     }
 
     /// The socket takes no more for now.
-    pub fn stalls(&self, stream: &TcpStream, now: Instant) {
-        let mut state = self.state();
-        if state.stalled.is_none() {
-            state.stalled =
-                Some(Stalled { since: now, unacknowledged_bytes: kernel::unacknowledged_bytes(stream) });
-        }
+    pub fn stalls(&self, socket: &impl SessionSocket, now: Instant) {
+        let stalled = || Stalled { since: now, unacknowledged_bytes: socket.unacknowledged_bytes() };
+        self.state().stalled.get_or_insert_with(stalled);
     }
 
     /// The priority with which its bytes take slices.
@@ -217,8 +211,8 @@ impl HttpActivity {
     }
 
     /// On a thin link the peer takes bytes long before the kernel has room for more. That is progress too.
-    pub fn note_acknowledged(&self, stream: &TcpStream, now: Instant) {
-        let unacknowledged_bytes = kernel::unacknowledged_bytes(stream);
+    pub fn note_acknowledged(&self, socket: &impl SessionSocket, now: Instant) {
+        let unacknowledged_bytes = socket.unacknowledged_bytes();
         let mut state = self.state();
         if let Some(stalled) = &mut state.stalled
             && unacknowledged_bytes < stalled.unacknowledged_bytes

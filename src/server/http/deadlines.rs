@@ -5,18 +5,16 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, Weak},
+    sync::Arc,
     task::{Context, Poll},
 };
 
-use tokio::{
-    net::TcpStream,
-    time::{Instant, Sleep, sleep_until},
-};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
     activity::{HttpActivity, Overdue},
     caller::Caller,
+    shared_socket::WeakSocket,
 };
 use crate::server::{
     admission::balancer::{Connection, Idleness},
@@ -28,7 +26,7 @@ pub struct ConnectionDeadlines<'a> {
     caller: &'a Caller,
     activity: Arc<HttpActivity>,
     /// HTTP's socket, which a session may take over.
-    stream: Weak<TcpStream>,
+    stream: WeakSocket,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -41,7 +39,7 @@ pub enum ConnectionEnd {
 }
 
 impl<'a> ConnectionDeadlines<'a> {
-    pub fn new(shard: &'a Shard, caller: &'a Caller, stream: Weak<TcpStream>, until: Instant) -> Self {
+    pub fn new(shard: &'a Shard, caller: &'a Caller, stream: WeakSocket, until: Instant) -> Self {
         let activity = Arc::clone(&caller.activity);
         ConnectionDeadlines { shard, caller, activity, stream, timer: Box::pin(sleep_until(until)) }
     }
@@ -65,7 +63,7 @@ impl<'a> ConnectionDeadlines<'a> {
             }
             let now = Instant::now();
             if let Some(stream) = self.stream.upgrade() {
-                self.activity.note_acknowledged(&stream, now);
+                self.activity.note_acknowledged(&*stream.get(), now);
             }
             if self.activity.due(&self.shard.node.limits).is_some_and(|(until, _)| until <= now) {
                 return Poll::Ready(ConnectionEnd::Overdue(overdue));

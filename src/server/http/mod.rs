@@ -26,6 +26,7 @@ mod preread;
 mod router;
 pub mod scrapes;
 mod serve;
+mod shared_socket;
 mod upgrade;
 pub mod walk;
 

@@ -93,6 +93,8 @@ fn text(app: &App, server: &ServerState, answers: Vec<Option<ShardReport>>) -> V
         limits: &server.node.limits,
         log_lines_dropped: app.log_lines_dropped.load(Ordering::Relaxed),
         uptime_seconds: app.clock.now().since(app.began) as f64 / 1e9,
+        #[cfg(feature = "tls")]
+        tls: server.tls.as_deref(),
         now,
     };
     app.metrics.text(&report, &inputs)

@@ -5,24 +5,25 @@
 
 use std::{
     io::{self, IoSlice},
-    net::Shutdown,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use hyper::rt::{Read, ReadBufCursor, Write};
-use socket2::SockRef;
-use tokio::{net::TcpStream, time::Instant};
+use tokio::time::Instant;
 
-use super::activity::HttpActivity;
-use crate::server::slices::HttpSlices;
+use super::{activity::HttpActivity, shared_socket::SharedSocket};
+use crate::{
+    server::{slices::HttpSlices, socket::ClientSocket},
+    session::socket::SessionSocket,
+};
 
 pub struct PrereadSocket {
     /// The bytes that have been read, and how many of them HTTP has taken.
     read: Vec<u8>,
     at: usize,
-    stream: Arc<TcpStream>,
+    stream: SharedSocket,
     activity: Arc<HttpActivity>,
     slices: HttpSlices,
     /// The slice that the connection waits for.
@@ -39,12 +40,7 @@ const BYTES_A_SLICE: usize = 32 * 1024;
 const PIECES_MAX: usize = 16;
 
 impl PrereadSocket {
-    pub fn new(
-        read: Vec<u8>,
-        stream: Arc<TcpStream>,
-        activity: Arc<HttpActivity>,
-        slices: HttpSlices,
-    ) -> Self {
+    pub fn new(read: Vec<u8>, stream: SharedSocket, activity: Arc<HttpActivity>, slices: HttpSlices) -> Self {
         if !read.is_empty() {
             activity.has_read(&read, Instant::now());
         }
@@ -52,8 +48,8 @@ impl PrereadSocket {
     }
 
     /// The bytes that HTTP has not taken, and the socket; `None` while others hold it too.
-    pub fn into_parts(mut self) -> Option<(Vec<u8>, TcpStream)> {
-        Some((self.read.split_off(self.at), Arc::into_inner(self.stream)?))
+    pub fn into_parts(mut self) -> Option<(Vec<u8>, ClientSocket)> {
+        Some((self.read.split_off(self.at), self.stream.into_inner()?))
     }
 
     /// Whether the last request may not have been read to its end.
@@ -77,17 +73,18 @@ impl PrereadSocket {
     fn poll_send(
         &mut self,
         context: &mut Context<'_>,
-        write: impl Fn(&TcpStream, usize) -> io::Result<usize>,
+        write: impl Fn(&ClientSocket, usize) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         self.activity.writes();
         ready!(self.poll_slice(context));
+        let stream = self.stream.get();
         loop {
-            let Poll::Ready(ready) = self.stream.poll_write_ready(context) else {
-                self.activity.stalls(&self.stream, Instant::now());
+            let Poll::Ready(ready) = stream.poll_writable(context) else {
+                self.activity.stalls(&*stream, Instant::now());
                 return Poll::Pending;
             };
             ready?;
-            match write(&self.stream, self.left) {
+            match write(&stream, self.left) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Ok(bytes) => {
                     self.activity.has_written(Instant::now());
@@ -120,9 +117,10 @@ impl Read for PrereadSocket {
         ready!(this.poll_slice(context));
         let mut bytes = [0; READ_BYTES];
         let room = buffer.remaining().min(READ_BYTES);
+        let stream = this.stream.get();
         loop {
-            ready!(this.stream.poll_read_ready(context))?;
-            match this.stream.try_read(&mut bytes[..room]) {
+            ready!(stream.poll_readable(context))?;
+            match stream.receive(&mut bytes[..room]) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
                 Ok(0) => return Poll::Ready(Ok(())),
@@ -139,17 +137,18 @@ impl Read for PrereadSocket {
 
 impl Write for PrereadSocket {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_send(context, |stream, most| stream.try_write(&bytes[..bytes.len().min(most)]))
+        self.get_mut().poll_send(context, |stream, most| stream.send(&bytes[..bytes.len().min(most)]))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // A socket buffers nothing, and HTTP flushes when it has nothing more to write.
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.stream.get().poll_flush(context))?;
+        // HTTP flushes when it has nothing more to write.
         self.activity.has_flushed();
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(SockRef::from(&*self.stream).shutdown(Shutdown::Write))
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.get().poll_end(context)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -172,7 +171,7 @@ impl Write for PrereadSocket {
                 left -= bytes.len();
                 count += 1;
             }
-            stream.try_write_vectored(&parts[..count])
+            stream.send_pieces(&parts[..count])
         })
     }
 }

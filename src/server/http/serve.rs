@@ -32,13 +32,14 @@ use super::{
     preread::PrereadSocket,
     response::{self, ResponseBody},
     router,
+    shared_socket::SharedSocket,
 };
 use crate::{
     server::{
-        admission::rejected::RejectedReason, http_connection::HttpConnection, routes::HEADERS_MAX,
-        shard::Shard, slices::Priority, sse::AdmittedEvents,
+        admission::rejected::RejectedReason, http_connection::HttpConnection, pages::Encrypted,
+        routes::HEADERS_MAX, shard::Shard, slices::Priority, sse::AdmittedEvents,
     },
-    session::stats::LimitHit,
+    session::{socket::SessionSocket, stats::LimitHit},
 };
 
 /// The period of checks whether the answers before an event stream are out.
@@ -58,12 +59,16 @@ pub async fn serve(app: Arc<App>, shard: Rc<Shard>, connection: HttpConnection) 
     let HttpConnection { stream, read, peer, role, counted, deadline } = connection;
     let deadline = deadline.deadline();
     let activity = Arc::new(HttpActivity::new(deadline, Instant::now()));
-    let stream = Arc::new(stream);
-    let held = Arc::downgrade(&stream);
+    let is_encrypted = stream.is_encrypted();
+    let stream = SharedSocket::new(stream);
+    let held = stream.downgrade();
     let socket = PrereadSocket::new(read, stream, Arc::clone(&activity), shard.slices.clone());
     let (taken_over, events, connection) = (Notify::new(), Cell::new(None), Cell::new(Some(counted)));
     let caller = Rc::new(Caller { peer, taken_over, stream: events, role, activity, connection });
-    let service = service_fn(|request| {
+    let service = service_fn(|mut request: Request<Incoming>| {
+        if is_encrypted {
+            request.extensions_mut().insert(Encrypted);
+        }
         let (app, shard, caller) = (Arc::clone(&app), Rc::clone(&shard), Rc::clone(&caller));
         async move { Ok::<_, std::convert::Infallible>(answer(app, shard, request, caller).await) }
     });
@@ -90,7 +95,7 @@ pub async fn serve(app: Arc<App>, shard: Rc<Shard>, connection: HttpConnection) 
             let stream = held.upgrade();
             // No other task holds it.
             drop(connection);
-            let stream = stream.and_then(Arc::into_inner);
+            let stream = stream.and_then(SharedSocket::into_inner);
             if let Some(((events, head), stream)) = caller.stream.take().zip(stream) {
                 tokio::task::spawn_local(events.begin(&shard, stream, head, caller.connection.take()));
             }

@@ -3,6 +3,8 @@
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use super::table::Handles;
+#[cfg(feature = "tls")]
+use crate::server::tls::{state::TlsState, stats::TlsRejected};
 use crate::{
     fanout::GapReason,
     feed::RejectReason,
@@ -33,6 +35,8 @@ pub struct ScrapeInputs<'a> {
     pub limits: &'a Limits,
     pub uptime_seconds: f64,
     pub log_lines_dropped: u64,
+    #[cfg(feature = "tls")]
+    pub tls: Option<&'a TlsState>,
     pub now: Nanos,
 }
 
@@ -44,6 +48,10 @@ impl Handles {
         self.set_waiting(report, inputs);
         self.set_limits(inputs.limits);
         self.set_feeds(inputs);
+        #[cfg(feature = "tls")]
+        if let Some(tls) = inputs.tls {
+            self.set_tls(tls);
+        }
         self.update_age_seconds.set(&report.stats.ages);
         self.read_age_seconds.set(&report.stats.read_ages);
     }
@@ -118,6 +126,23 @@ impl Handles {
         self.limits_control_bytes.set(limits.control_bytes as u64);
         self.limits_stale_seconds.set(limits.stale.as_secs_f64());
         self.limits_drain_seconds.set(limits.drain.as_secs_f64());
+    }
+
+    #[cfg(feature = "tls")]
+    fn set_tls(&self, tls: &TlsState) {
+        let stats = &tls.stats;
+        for (version, kind, count) in stats.each_done() {
+            self.tls_handshakes.set([version, kind], count);
+        }
+        for reason in TlsRejected::ALL {
+            self.tls_rejected.set([reason.label()], stats.rejected(reason));
+        }
+        self.tls_handshake_seconds.set(&stats.took());
+        self.tls_handshakes_under_way.set(tls.under_way() as u64);
+        for (place, served) in tls.in_use().certificates.served.iter().enumerate() {
+            self.tls_certificate_expires_seconds.set([&place.to_string()], served.expires as f64);
+        }
+        self.tls_files_faulty.set(u64::from(stats.is_faulty.load(Relaxed)));
     }
 
     fn set_feeds(&self, inputs: &ScrapeInputs<'_>) {

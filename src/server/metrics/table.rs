@@ -104,6 +104,18 @@ metrics! {
         "Handshakes refused.";
     access_refused: TotalBy<1> = "tickcast_access_refused_total" by ["reason"],
         "Tokens that were refused, and what a token did not allow.";
+    tls_handshakes: TotalBy<2> = "tickcast_tls_handshakes_total" by ["version", "kind"],
+        "Handshakes of TLS that came to a connection.";
+    tls_rejected: TotalBy<1> = "tickcast_tls_rejected_total" by ["reason"],
+        "Connections where TLS is spoken that ended before their handshake was done.";
+    tls_handshake_seconds: AgeHistogram = "tickcast_tls_handshake_seconds",
+        "From the place of a handshake to its end, the client's part included.";
+    tls_handshakes_under_way: CountGauge = "tickcast_tls_handshakes_under_way",
+        "Handshakes that have a place now, of limits.tls_handshakes.";
+    tls_certificate_expires_seconds: SecondsBy<1> = "tickcast_tls_certificate_expires_seconds" by ["certificate"],
+        "When a certificate in use expires, as Unix time, by its place in tls.certs.";
+    tls_files_faulty: CountGauge = "tickcast_tls_files_faulty",
+        "1 while the files of TLS have a fault, and older ones are in use.";
     limit_hits: TotalBy<1> = "tickcast_limit_hits_total" by ["limit"],
         "Times that a limit has bitten, by its key.";
     shard_resyncs: Total = "tickcast_shard_resyncs_total",

@@ -34,6 +34,8 @@ pub struct Service {
     pub address: SocketAddr,
     /// The address for operators, if it is a separate one.
     pub admin_address: Option<SocketAddr>,
+    /// Whether TLS is spoken, on every address.
+    pub is_tls: bool,
     pub epoch: String,
     pub shards: usize,
     pub(super) server: Arc<ServerState>,
@@ -165,6 +167,14 @@ impl Service {
         while all_done.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_ok() {}
     }
 
+    /// Says in the log which certificates are in use.
+    pub fn tell_certificates(&self) {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.server.tls {
+            tls.tell();
+        }
+    }
+
     /// Applies the settings that may change while the service runs; the others must be unchanged. When it returns,
     /// every shard uses them, unless one is stuck.
     pub fn reload(&self, limits: Limits, allowed_origins: &[String]) {
@@ -183,6 +193,10 @@ impl Service {
         let allowed_origins = AllowedOrigins::new(allowed_origins);
         if *server.allowed_origins != allowed_origins {
             server.allowed_origins.set(allowed_origins);
+        }
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &server.tls {
+            tls.reload();
         }
         self.ask_all(ToShard::Reload);
     }

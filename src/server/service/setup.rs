@@ -8,10 +8,13 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
+#[cfg(feature = "tls")]
+use crate::server::tls::TlsFaults;
 use crate::{
     access::settings::AuthSettings,
     feed::{FeedError, Source},
     limits::Limits,
+    server::tls_files::TlsFiles,
     tick::CustomFields,
 };
 
@@ -27,6 +30,8 @@ pub struct Setup {
     pub shards: usize,
     pub allowed_origins: Vec<String>,
     pub limits: Limits,
+    /// Where it is given, TLS is spoken on every listener.
+    pub tls: Option<TlsFiles>,
     /// The fields of a record beside the fixed ones.
     pub fields: Arc<CustomFields>,
     /// Who may see what.
@@ -54,6 +59,11 @@ pub enum StartError {
         "feed {name} has clock=replay, so the market's time is its own: it must be the only feed beside push"
     )]
     Clocks { name: String },
+    #[cfg(feature = "tls")]
+    #[error("TLS cannot be used")]
+    Tls(#[source] TlsFaults),
+    #[error("this build has no TLS: build it with the feature tls")]
+    NoTls,
     #[error("cannot set up metrics")]
     Metrics(#[from] prometheus::Error),
     #[error("cannot start a thread or its runtime")]

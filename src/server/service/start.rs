@@ -22,6 +22,11 @@ use super::{
     running::Service,
     setup::{Setup, StartError},
 };
+#[cfg(feature = "tls")]
+use crate::server::{
+    tls::{TlsFaults, accept, state::TlsState},
+    tls_files::TlsFiles,
+};
 use crate::{
     clock::Clock,
     feed::{Feed, with_sources},
@@ -57,6 +62,12 @@ struct Ends {
     interest: Arc<Interest>,
 }
 
+/// Listeners, and the address of each.
+struct BoundListeners {
+    listeners: Vec<(Role, TcpListener)>,
+    addresses: Vec<SocketAddr>,
+}
+
 impl Service {
     /// Opens the feeds, binds the address, and starts every thread. When it returns, clients are served.
     ///
@@ -74,17 +85,18 @@ impl Service {
         };
         let mut feeds = open_feeds(&setup)?;
         let market_clock = market_clock(clock, &feeds)?;
-        let (listener, address) = listen(setup.listen, &setup.limits)?;
-        let admin = setup.admin_listen.map(|address| listen(address, &setup.limits)).transpose()?;
-        let mut listeners = vec![(Role::Clients, listener)];
-        let admin_address = admin.map(|(listener, address)| {
-            listeners.push((Role::Admin, listener));
-            address
-        });
-        let shards = if setup.shards == 0 {
-            thread::available_parallelism().map_or(1, usize::from)
-        } else {
-            setup.shards
+        let is_tls = setup.tls.is_some();
+        #[cfg(feature = "tls")]
+        let tls = tls_state(setup.tls.clone(), &setup.limits, clock)?;
+        #[cfg(not(feature = "tls"))]
+        if is_tls {
+            return Err(StartError::NoTls);
+        }
+        let BoundListeners { listeners, addresses } = listen_all(&setup)?;
+        let (address, admin_address) = (addresses[0], addresses.get(1).copied());
+        let shards = match setup.shards {
+            0 => thread::available_parallelism().map_or(1, usize::from),
+            shards => shards,
         };
         let (inboxes, ends): (Vec<_>, Vec<_>) = (0..shards)
             .map(|_| shard_ends(&setup.limits))
@@ -103,7 +115,10 @@ impl Service {
             .with_authority(authority)
             .with_fields(setup.fields);
         let allowed_origins = AllowedOrigins::new(&setup.allowed_origins);
-        let server = Arc::new(ServerState::new(Arc::new(node), inboxes.clone(), allowed_origins));
+        let server = ServerState::new(Arc::new(node), inboxes.clone(), allowed_origins);
+        #[cfg(feature = "tls")]
+        let server = ServerState { tls, ..server };
+        let server = Arc::new(server);
         let ended = ending(&feeds, &server);
         let sink = |status: &Arc<FeedStatus>| FeedSink {
             status: Arc::clone(status),
@@ -127,12 +142,18 @@ impl Service {
             bulk: Arc::default(),
             has_admin: admin_address.is_some(),
         });
+        // With TLS, other threads accept.
+        let accepted: &[_] = if is_tls { &[] } else { &listeners };
         let shard_threads = ends
             .into_iter()
             .enumerate()
-            .map(|(number, ends)| start_shard(number, ends, &listeners, &server, &app))
+            .map(|(number, ends)| start_shard(number, ends, accepted, &server, &app))
             .collect::<Result<_, _>>()
             .map_err(StartError::Thread)?;
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &server.tls {
+            accept::start(&listeners, &server, tls).map_err(StartError::Thread)?;
+        }
         let stop_feeds = Stop::default();
         for (status, feed) in feeds.to_run {
             start_feed(feed, sink(&status), &stop_feeds).map_err(StartError::Thread)?;
@@ -142,6 +163,7 @@ impl Service {
         Ok(Service {
             address,
             admin_address,
+            is_tls,
             epoch: server.node.epoch.clone(),
             shards,
             server,
@@ -155,6 +177,20 @@ impl Service {
     }
 }
 
+/// Listens for clients, and then for operators, if they have an address of their own.
+fn listen_all(setup: &Setup) -> Result<BoundListeners, StartError> {
+    let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
+    let wanted = [(Role::Clients, Some(setup.listen)), (Role::Admin, setup.admin_listen)];
+    for (role, address) in wanted {
+        if let Some(address) = address {
+            let (listener, bound) = listen(address, &setup.limits)?;
+            listeners.push((role, listener));
+            addresses.push(bound);
+        }
+    }
+    Ok(BoundListeners { listeners, addresses })
+}
+
 fn listen(address: SocketAddr, limits: &Limits) -> Result<(TcpListener, SocketAddr), StartError> {
     let listener = listener::listen(address, limits);
     let listening = listener.and_then(|listener| {
@@ -162,6 +198,18 @@ fn listen(address: SocketAddr, limits: &Limits) -> Result<(TcpListener, SocketAd
         Ok((listener, bound))
     });
     listening.map_err(|source| StartError::Listen { address, source })
+}
+
+/// Reads the certificates.
+#[cfg(feature = "tls")]
+fn tls_state(
+    files: Option<TlsFiles>,
+    limits: &Limits,
+    clock: Clock,
+) -> Result<Option<Arc<TlsState>>, StartError> {
+    let Some(files) = files else { return Ok(None) };
+    let state = TlsState::new(files, limits.tls_handshakes, clock);
+    state.map(|state| Some(Arc::new(state))).map_err(|faults| StartError::Tls(TlsFaults(faults)))
 }
 
 fn shard_ends(limits: &Limits) -> io::Result<(UnboundedSender<ToShard>, Ends)> {

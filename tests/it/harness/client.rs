@@ -3,14 +3,12 @@
 //! It reads only when a test asks it to, so a client that is left alone is a stalled client. Invariants checked on
 //! each frame: messages of the encoding, `welcome` first, at most 16 KiB when it carries data, and the laws of [`Store`].
 
-use std::{collections::VecDeque, net::SocketAddr};
+use std::{collections::VecDeque, net::SocketAddr, sync::Arc};
 
 use futures_util::{SinkExt, StreamExt};
+use rustls::ClientConfig;
 use serde_json::{Value, json};
-use tokio::{
-    io::AsyncWriteExt,
-    net::{TcpSocket, TcpStream},
-};
+use tokio::{io::AsyncWriteExt, net::TcpSocket};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{
@@ -21,7 +19,8 @@ use tokio_tungstenite::{
 };
 
 use super::{
-    Encoding, Frames, Inflating, Message, Server, Store, Subscription, encoding, inflate::OFFER, within,
+    Encoding, Frames, Inflating, Message, Server, Socket, Store, Subscription, encoding, inflate::OFFER,
+    within,
 };
 
 /// The most bytes that a frame with data may have.
@@ -51,6 +50,7 @@ pub struct Connect {
     headers: Vec<(String, String)>,
     receive_buffer_bytes: Option<u32>,
     encoding: Encoding,
+    tls: Option<Arc<ClientConfig>>,
 }
 
 // === impl Connect ===
@@ -84,6 +84,8 @@ impl Connect {
             socket.set_recv_buffer_size(bytes).expect("a receive buffer of this size");
         }
         let stream = within("a connection", socket.connect(self.address)).await.expect("a listening server");
+        let stream = within("a handshake of TLS", Socket::over(stream, self.tls.as_ref())).await;
+        let stream = stream.expect("a handshake of TLS");
         let url = format!("ws://{}{}", self.address, self.path);
         let mut request = url.into_client_request().expect("a request");
         let names_one = self.headers.iter().any(|(name, _)| name == SUBPROTOCOL);
@@ -103,7 +105,7 @@ impl Connect {
 /// Shakes hands, and offers what the encoding needs beside its subprotocol.
 pub async fn upgrade(
     mut request: tungstenite::handshake::client::Request,
-    stream: TcpStream,
+    stream: Socket,
     encoding: Encoding,
 ) -> (WebSocketStream<Inflating>, tungstenite::handshake::client::Response) {
     let is_compressed = encoding == Encoding::Compressed;
@@ -126,6 +128,7 @@ impl Client {
             headers: Vec::new(),
             receive_buffer_bytes: None,
             encoding: encoding(),
+            tls: server.tls.clone(),
         }
     }
 

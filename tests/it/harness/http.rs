@@ -1,21 +1,22 @@
-//! Plain HTTP requests with hyper's client: one connection each, so that no test leans on another's.
+//! HTTP requests with hyper's client: one connection each, so that no test leans on another's.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::{Method, Response, StatusCode, body::Incoming, client::conn::http1, header::HeaderMap};
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
 use serde_json::Value;
-use tokio::net::TcpStream;
 
-use super::{message::check_error, within};
+use super::{Socket, message::check_error, within};
 
 /// A request in the making.
 pub struct Request {
     address: SocketAddr,
     builder: hyper::http::request::Builder,
     body: Bytes,
+    tls: Option<Arc<ClientConfig>>,
 }
 
 /// A response, read to its end.
@@ -32,7 +33,12 @@ impl Request {
     pub fn new(address: SocketAddr, method: &str, path: &str) -> Self {
         let method: Method = method.parse().expect("a method");
         let builder = hyper::Request::builder().method(method).uri(path).header("host", address.to_string());
-        Request { address, builder, body: Bytes::new() }
+        Request { address, builder, body: Bytes::new(), tls: None }
+    }
+
+    pub fn over(mut self, tls: Option<&Arc<ClientConfig>>) -> Self {
+        self.tls = tls.cloned();
+        self
     }
 
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -55,7 +61,7 @@ impl Request {
 
     /// Sends it; the response with its body still to come, or why there is none.
     pub async fn start(self) -> Result<Response<Incoming>, Box<dyn std::error::Error>> {
-        let stream = TcpStream::connect(self.address).await?;
+        let stream = Socket::connect(self.address, self.tls.as_ref()).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection.with_upgrades());
         Ok(sender.send_request(self.builder.body(Full::new(self.body))?).await?)

@@ -7,17 +7,17 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::inflate::{RSV1, inflated};
+use super::{
+    Socket,
+    inflate::{RSV1, inflated},
+};
 
 const HEAD_END: &[u8] = b"\r\n\r\n";
 
 pub struct Inflating {
-    socket: TcpStream,
+    socket: Socket,
     /// Whether frames may be compressed.
     is_agreed: bool,
     /// The head of the answer has passed.
@@ -30,7 +30,7 @@ pub struct Inflating {
 }
 
 impl Inflating {
-    pub fn new(socket: TcpStream, is_agreed: bool) -> Self {
+    pub fn new(socket: Socket, is_agreed: bool) -> Self {
         Inflating { socket, is_agreed, has_head: false, raw: Vec::new(), plain: Vec::new(), at: 0 }
     }
 

@@ -10,6 +10,7 @@ pub mod inflating;
 pub mod metrics;
 pub mod raw;
 pub mod server;
+pub mod socket;
 pub mod sse;
 #[path = "../../support/judge/mod.rs"]
 mod judge;
@@ -28,6 +29,7 @@ pub use judge::{
 };
 pub use metrics::Metrics;
 pub use server::Server;
+pub use socket::Socket;
 pub use sse::Sse;
 
 /// How long an event may take before the test calls it missing. Generous: these machines are shared.
@@ -35,6 +37,7 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 
 thread_local! {
     static ENCODING: Cell<Encoding> = const { Cell::new(Encoding::Json) };
+    static SPEAKS_TLS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// What clients ask for in the test that runs on this thread.
@@ -48,7 +51,19 @@ pub async fn in_encoding(encoding: Encoding, test: impl Future<Output = ()>) {
     test.await;
 }
 
-/// Makes three tests of each of these functions: `json::NAME`, `compressed::NAME` and `binary::NAME`.
+/// Whether servers and clients speak TLS in the test that runs on this thread.
+pub fn speaks_tls() -> bool {
+    SPEAKS_TLS.get()
+}
+
+/// Runs a test whose servers and clients speak TLS.
+pub async fn in_tls(test: impl Future<Output = ()>) {
+    SPEAKS_TLS.set(true);
+    test.await;
+}
+
+/// Makes four tests of each of these functions: `json::NAME`, `compressed::NAME`, `binary::NAME`, and `tls::NAME` in JSON over
+/// TLS.
 macro_rules! each_encoding {
     ($($test:ident),+ $(,)?) => {
         mod json {
@@ -64,6 +79,11 @@ macro_rules! each_encoding {
         mod binary {
             $(#[tokio::test] async fn $test() {
                 crate::harness::in_encoding(crate::harness::Encoding::Binary, super::$test()).await;
+            })+
+        }
+        mod tls {
+            $(#[tokio::test] async fn $test() {
+                crate::harness::in_tls(super::$test()).await;
             })+
         }
     };

@@ -2,15 +2,12 @@
 //!
 //! It never answers a ping and never closes politely.
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{Server, within};
+use super::{Server, Socket, within};
 
 pub struct RawClient {
-    stream: TcpStream,
+    stream: Socket,
     buffer: Vec<u8>,
 }
 
@@ -25,8 +22,8 @@ pub const PONG: u8 = 0xa;
 impl RawClient {
     /// A bare connection: not a byte has been sent.
     pub async fn connect(server: &Server) -> RawClient {
-        let stream =
-            within("a connection", TcpStream::connect(server.address)).await.expect("a listening server");
+        let connected = within("a connection", Socket::connect(server.address, server.tls.as_ref())).await;
+        let stream = connected.expect("a listening server");
         RawClient { stream, buffer: Vec::new() }
     }
 

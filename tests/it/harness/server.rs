@@ -12,14 +12,17 @@ use std::{
     thread,
 };
 
+use rustls::ClientConfig;
 use serde_json::Value;
 
-use super::{DEADLINE, Metrics, Reply, Request, eventually, within};
+use super::{DEADLINE, Metrics, Reply, Request, eventually, socket, speaks_tls, within};
 
 pub struct Server {
     pub address: SocketAddr,
     /// The line on standard output that announced the address.
     pub announcement: String,
+    /// How clients speak TLS with it, if they do.
+    pub tls: Option<Arc<ClientConfig>>,
     child: Child,
     stdin: Option<ChildStdin>,
     log: Arc<Mutex<Vec<String>>>,
@@ -36,6 +39,7 @@ pub struct Builder {
     /// Where standard output and standard error go, instead of to the harness.
     output: Option<PipeWriter>,
     files: Option<u32>,
+    tls: Option<Arc<ClientConfig>>,
 }
 
 /// What `POST /v1/publish` answered.
@@ -70,6 +74,13 @@ impl Builder {
         self
     }
 
+    /// It speaks TLS with these certificates and keys; clients of the harness are `client`.
+    pub fn tls(self, pairs: &[(&str, &str)], client: &Arc<ClientConfig>) -> Self {
+        let given = pairs.iter().flat_map(|(cert, key)| ["--tls-cert", cert, "--tls-key", key]);
+        let given: Vec<&str> = given.collect();
+        Builder { tls: Some(Arc::clone(client)), ..self }.args(&given)
+    }
+
     /// The system lets it have so many files open, and no more.
     pub fn files(mut self, files: u32) -> Self {
         self.files = Some(files);
@@ -92,7 +103,11 @@ impl Builder {
     }
 
     /// The server, and its first line of output, once that is there.
-    fn spawn(self) -> (Server, mpsc::Receiver<String>) {
+    fn spawn(mut self) -> (Server, mpsc::Receiver<String>) {
+        if speaks_tls() && self.tls.is_none() {
+            let common = socket::common();
+            self = self.tls(&[(&common.cert, &common.key)], &common.client);
+        }
         let binary = env!("CARGO_BIN_EXE_tickcast");
         let mut command = match self.files {
             None => Command::new(binary),
@@ -134,16 +149,25 @@ impl Builder {
         let stdin = child.stdin.take();
         // From here on the drop ends the child, whatever happens.
         (
-            Server { address, announcement: String::new(), child, stdin, log, log_reader: Some(log_reader) },
+            Server {
+                address,
+                announcement: String::new(),
+                tls: self.tls,
+                child,
+                stdin,
+                log,
+                log_reader: Some(log_reader),
+            },
             announced,
         )
     }
 }
 
-/// The address of `… listening on http://ADDRESS …`.
+/// The address of `… listening on http://ADDRESS …`, or `https`.
 pub fn address_in(line: &str) -> SocketAddr {
-    let (_, after) =
-        line.split_once("listening on http://").unwrap_or_else(|| panic!("no announcement: {line}"));
+    let after = line.split_once("listening on http").map(|(_, after)| after.trim_start_matches('s'));
+    let after = after.and_then(|after| after.strip_prefix("://"));
+    let after = after.unwrap_or_else(|| panic!("no announcement: {line}"));
     let text = after.split([' ', '/', '"', ',']).next().unwrap_or("");
     text.parse().unwrap_or_else(|_| panic!("no address: {line}"))
 }
@@ -181,7 +205,7 @@ impl Server {
     }
 
     pub fn request(&self, method: &str, path: &str) -> Request {
-        Request::new(self.address, method, path)
+        Request::new(self.address, method, path).over(self.tls.as_ref())
     }
 
     pub async fn get(&self, path: &str) -> Reply {

@@ -5,7 +5,6 @@
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{json, value::RawValue};
-use tokio::net::TcpStream;
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -15,7 +14,7 @@ use tokio_tungstenite::{
 
 use super::{FIRST, recording, step, tell};
 use crate::harness::{
-    Encoding, Frames, Inflating, Message, Server, each_encoding, encoding, upgrade, within,
+    Encoding, Frames, Inflating, Message, Server, Socket, each_encoding, encoding, upgrade, within,
 };
 
 each_encoding!(
@@ -47,7 +46,7 @@ struct Reader {
 }
 
 async fn connect(server: &Server, query: &str, encoding: Encoding) -> Reader {
-    let stream = TcpStream::connect(server.address).await.expect("a listening server");
+    let stream = Socket::connect(server.address, server.tls.as_ref()).await.expect("a listening server");
     let url = format!("ws://{}/v1/stream?{query}", server.address);
     let mut request = url.into_client_request().expect("a request");
     let offer = HeaderValue::from_static(encoding.subprotocol());

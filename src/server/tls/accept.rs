@@ -1,0 +1,130 @@
+//! The threads that accept on listeners with TLS and shake hands. Finished connections go to their shards.
+//!
+//! There are as many as cores: in a storm of clients they have the cores to themselves by turns, and at any other time
+//! they sleep. They end when every shard has.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio::{runtime::Builder, task::LocalSet, time::MissedTickBehavior};
+
+use super::{
+    handshake::{Handshake, HandshakeEnd},
+    state::TlsState,
+};
+use crate::server::{
+    admission::{
+        balancer::{Connection, Role},
+        rejected::RejectedReason,
+    },
+    listener::{self, Listener},
+    message::{AcceptedConnection, AcceptedStream, ToShard},
+    state::ServerState,
+};
+
+/// How often it is looked whether the files have changed.
+const WATCH_PERIOD: Duration = Duration::from_secs(1);
+
+/// What every handshake of a thread needs.
+#[derive(Clone)]
+struct Acceptor {
+    server: Arc<ServerState>,
+    tls: Arc<TlsState>,
+}
+
+/// Starts the threads.
+///
+/// # Errors
+/// When a thread cannot be started, or has no descriptors for its runtime.
+pub fn start(
+    listeners: &[(Role, TcpListener)],
+    server: &Arc<ServerState>,
+    tls: &Arc<TlsState>,
+) -> io::Result<()> {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    for number in 0..threads {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let listeners = {
+            let _entered = runtime.enter();
+            let watched = listeners.iter().map(|(role, listener)| Ok((*role, listener::watch(listener)?)));
+            watched.collect::<io::Result<Vec<_>>>()?
+        };
+        let acceptor = Acceptor { server: Arc::clone(server), tls: Arc::clone(tls) };
+        thread::Builder::new().name(format!("tls-{number}")).spawn(move || {
+            LocalSet::new().block_on(&runtime, acceptor.run(listeners, number == 0));
+        })?;
+    }
+    Ok(())
+}
+
+impl Acceptor {
+    async fn run(self, listeners: Vec<(Role, Listener)>, is_first: bool) {
+        for (role, listener) in listeners {
+            let acceptor = self.clone();
+            tokio::task::spawn_local(async move {
+                let admit = |stream, peer| acceptor.admit(stream, peer, role);
+                listener::accept(&acceptor.server, &listener, admit).await;
+            });
+        }
+        if is_first {
+            tokio::task::spawn_local(watch_files(Arc::clone(&self.tls)));
+        }
+        for inbox in &self.server.inboxes {
+            inbox.closed().await;
+        }
+    }
+
+    fn admit(&self, stream: TcpStream, peer: SocketAddr, role: Role) {
+        match self.server.count_connection(role, peer.ip()) {
+            None => self.server.rejected.count(RejectedReason::Connections),
+            Some((number, counted)) => {
+                let began = Instant::now();
+                let accepted = TlsArrival { stream, peer, role, counted, began };
+                tokio::task::spawn_local(self.clone().shake(number, accepted));
+            }
+        }
+    }
+
+    /// Shakes hands, and gives the connection to its shard.
+    async fn shake(self, number: usize, accepted: TlsArrival) {
+        let TlsArrival { stream, peer, role, counted, began } = accepted;
+        let Ok(stream) = tokio::net::TcpStream::from_std(stream) else { return };
+        let deadline = began + self.server.node.limits.handshake;
+        match Handshake::new(&self.tls, &stream, &counted).run(deadline).await {
+            Ok(layer) => {
+                let Ok(stream) = stream.into_std() else { return };
+                let stream = AcceptedStream::Tls(stream, layer);
+                let accepted = AcceptedConnection { stream, peer, role, counted, began };
+                // A shard ends only when the service does, and the connection ends with it.
+                let _ = self.server.inboxes[number].send(ToShard::Connection(accepted));
+            }
+            Err(HandshakeEnd::Evicted) => {}
+            Err(HandshakeEnd::Rejected(reason)) => {
+                tracing::debug!(%peer, reason = reason.label(), "no connection over TLS");
+            }
+        }
+    }
+}
+
+/// A connection that has been accepted and counted.
+struct TlsArrival {
+    stream: TcpStream,
+    peer: SocketAddr,
+    role: Role,
+    counted: Connection,
+    began: Instant,
+}
+
+async fn watch_files(tls: Arc<TlsState>) {
+    let mut period = tokio::time::interval(WATCH_PERIOD);
+    period.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        period.tick().await;
+        tls.watch();
+    }
+}

@@ -1,0 +1,205 @@
+//! One connection from its first byte to the end of its handshake, as one task of a handshake thread.
+//!
+//! While it waits for its client it may be evicted for another connection, as one that has not sent a request may.
+
+use std::{
+    cell::Cell,
+    future::poll_fn,
+    io::{self, ErrorKind},
+    net::Shutdown,
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+
+use rustls::server::UnbufferedServerConnection;
+use socket2::SockRef;
+use tokio::{
+    net::TcpStream,
+    time::{Duration, timeout, timeout_at},
+};
+
+use super::{
+    hello::{OPENING_BYTES_MAX, Opening},
+    layer::TlsLayer,
+    plain_http,
+    records::Wire,
+    state::TlsState,
+    stats::TlsRejected,
+};
+use crate::server::admission::balancer::{Connection, Idleness};
+
+/// How far a handshake has come, to say what was late.
+#[derive(Clone, Copy)]
+enum Stage {
+    Opening,
+    /// It waits for one of the places.
+    Waiting,
+    Shaking,
+}
+
+/// How a connection with TLS ended before it began.
+pub enum HandshakeEnd {
+    Rejected(TlsRejected),
+    /// It was evicted for another connection.
+    Evicted,
+}
+
+/// Bytes of one read before the handshake.
+const READ_BYTES: usize = 2 * 1024;
+/// How long, and how much, is read of a client that was told something, so that it is not lost to a reset.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 64 * 1024;
+
+/// A connection under way to its first byte of data.
+pub struct Handshake<'a> {
+    tls: &'a TlsState,
+    stream: &'a TcpStream,
+    counted: &'a Connection,
+    stage: Cell<Stage>,
+}
+
+impl<'a> Handshake<'a> {
+    pub fn new(tls: &'a TlsState, stream: &'a TcpStream, counted: &'a Connection) -> Self {
+        Handshake { tls, stream, counted, stage: Cell::new(Stage::Opening) }
+    }
+
+    /// Shakes hands until `deadline`.
+    ///
+    /// # Errors
+    /// With the reason why there is no connection. The client is told, where that is possible.
+    pub async fn run(self, deadline: Instant) -> Result<Box<TlsLayer>, HandshakeEnd> {
+        let ended = match timeout_at(deadline.into(), self.shake()).await {
+            Ok(Ok(layer)) => return Ok(layer),
+            Ok(Err(ended)) => ended,
+            Err(_) => HandshakeEnd::Rejected(match self.stage.get() {
+                Stage::Waiting => TlsRejected::Busy,
+                Stage::Opening | Stage::Shaking => TlsRejected::Timeout,
+            }),
+        };
+        if let HandshakeEnd::Rejected(reason) = ended {
+            self.tls.stats.reject(reason);
+        }
+        if !matches!(ended, HandshakeEnd::Evicted | HandshakeEnd::Rejected(TlsRejected::Timeout)) {
+            self.linger().await;
+        }
+        Err(ended)
+    }
+
+    async fn shake(&self) -> Result<Box<TlsLayer>, HandshakeEnd> {
+        let hello = self.opening().await?;
+        self.stage.set(Stage::Waiting);
+        let gone = |_| HandshakeEnd::Rejected(TlsRejected::Gone);
+        let _place = self.tls.places.acquire().await.map_err(gone)?;
+        self.stage.set(Stage::Shaking);
+        let begun = Instant::now();
+        let protocol = |error: rustls::Error| {
+            tracing::debug!(%error, "handshake failed");
+            HandshakeEnd::Rejected(TlsRejected::of(&error))
+        };
+        let tls = UnbufferedServerConnection::new(self.tls.in_use().config.clone()).map_err(protocol)?;
+        let mut layer = Box::new(TlsLayer::new(tls, &hello));
+        drop(hello);
+        if let Err(error) = layer.take_in() {
+            // The alert, if there is room for it.
+            let _ = layer.flush(self.stream);
+            return Err(protocol(error));
+        }
+        loop {
+            self.flush(&mut layer).await?;
+            if !layer.tls().is_handshaking() {
+                break;
+            }
+            self.until_readable().await?;
+            if let Err(error) = layer.read_wire(self.stream)
+                && error.kind() != ErrorKind::WouldBlock
+            {
+                let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+                return Err(inner.map_or_else(
+                    || HandshakeEnd::Rejected(TlsRejected::Gone),
+                    |inner| protocol(inner.clone()),
+                ));
+            }
+            if layer.has_ended() {
+                return Err(HandshakeEnd::Rejected(TlsRejected::Gone));
+            }
+        }
+        self.tls.stats.done(layer.tls().protocol_version(), layer.tls().handshake_kind(), begun.elapsed());
+        Ok(layer)
+    }
+
+    /// Reads until the first message is whole.
+    async fn opening(&self) -> Result<Vec<u8>, HandshakeEnd> {
+        let mut opening = Vec::new();
+        loop {
+            self.until_readable().await?;
+            let mut buffer = [0; READ_BYTES];
+            match self.stream.receive(&mut buffer) {
+                Ok(0) => return Err(HandshakeEnd::Rejected(TlsRejected::Gone)),
+                Ok(bytes) => opening.extend_from_slice(&buffer[..bytes]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+                Err(_) => return Err(HandshakeEnd::Rejected(TlsRejected::Gone)),
+            }
+            match Opening::of(&opening) {
+                Opening::Hello => return Ok(opening),
+                Opening::Incomplete if opening.len() < OPENING_BYTES_MAX => {}
+                Opening::Http => {
+                    // A socket that has been written nothing takes this whole.
+                    let _ = self.stream.try_write(&plain_http::answer(&opening));
+                    return Err(HandshakeEnd::Rejected(TlsRejected::PlainHttp));
+                }
+                Opening::Incomplete | Opening::Other => {
+                    return Err(HandshakeEnd::Rejected(TlsRejected::NotTls));
+                }
+            }
+        }
+    }
+
+    async fn until_readable(&self) -> Result<(), HandshakeEnd> {
+        poll_fn(|context| self.poll_readable(context)).await
+    }
+
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<Result<(), HandshakeEnd>> {
+        if !self.counted.busy() {
+            return Poll::Ready(Err(HandshakeEnd::Evicted));
+        }
+        match self.stream.poll_read_ready(context) {
+            // A failed one is found by reading.
+            Poll::Ready(_) => Poll::Ready(Ok(())),
+            Poll::Pending => {
+                self.counted.idle(Idleness::Silent, context.waker());
+                Poll::Pending
+            }
+        }
+    }
+
+    async fn flush(&self, layer: &mut TlsLayer) -> Result<(), HandshakeEnd> {
+        let flush = |context: &mut Context<'_>| -> Poll<io::Result<()>> {
+            loop {
+                match layer.flush(self.stream) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    flushed => return Poll::Ready(flushed),
+                }
+                ready!(self.stream.poll_write_ready(context))?;
+            }
+        };
+        poll_fn(flush).await.map_err(|_| HandshakeEnd::Rejected(TlsRejected::Gone))
+    }
+
+    /// Ends the writing side, and reads until the client has noticed: a socket that is closed with bytes unread is reset,
+    /// and what was written would be lost with it.
+    async fn linger(&self) {
+        let _ = SockRef::from(self.stream).shutdown(Shutdown::Write);
+        let read = async {
+            let (mut left, mut buffer) = (LINGER_BYTES, [0; READ_BYTES]);
+            while left > 0 && self.until_readable().await.is_ok() {
+                match self.stream.receive(&mut buffer) {
+                    Ok(bytes @ 1..) => left = left.saturating_sub(bytes),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    Ok(0) | Err(_) => break,
+                }
+            }
+        };
+        // Whether it has noticed or not, the connection ends.
+        let _ = timeout(LINGER, read).await;
+    }
+}

@@ -1,0 +1,356 @@
+//! The record layer of one connection as a state machine: what is sent becomes ciphertext, what arrives becomes data.
+//! rustls does the protocol. It makes no socket: ciphertext goes to a [`Wire`].
+//!
+//! What the wire does not take at once is kept, at most one flight of [`FLIGHT_BYTES`], and the bytes that it stands
+//! for are not reported as taken before all of it is out. So whoever writes is blocked as by a socket that is full, and
+//! nothing that is written later is encrypted, and with it chosen, before there is room.
+//!
+//! Invariants: after `WouldBlock` the caller sends the same bytes again, perhaps with more behind them. Bytes are
+//! encrypted once, and in the order in which they were given. A connection at rest holds no buffer.
+
+use std::{cell::RefCell, io};
+
+use rustls::{
+    Error,
+    server::UnbufferedServerConnection,
+    unbuffered::{ConnectionState, EncryptError, UnbufferedStatus},
+};
+
+use super::records::{RECORD_BYTES_MAX, Wire, append, record_bytes, write_at};
+
+pub struct TlsLayer {
+    tls: UnbufferedServerConnection,
+    /// Ciphertext that has arrived and is not yet a whole record.
+    input: Vec<u8>,
+    /// Data that was decrypted, and how much of it has been read.
+    data: Vec<u8>,
+    data_at: usize,
+    /// Ciphertext that the wire has not taken, from `output_at` on.
+    output: Vec<u8>,
+    output_at: usize,
+    /// Bytes that are encrypted in `output` and not yet reported as taken.
+    promised: usize,
+    /// Records without data since the handshake.
+    dataless: u32,
+    /// The peer sends nothing more.
+    is_peer_closed: bool,
+    /// Nothing more is sent.
+    is_ended: bool,
+    /// The peer has broken the protocol, and rustls is asked nothing more.
+    is_broken: bool,
+}
+
+/// Bytes that one write encrypts at most: a full record.
+pub const FLIGHT_BYTES: usize = 16 * 1024;
+/// Two runs of together no more than this go into one record, which costs a copy; longer ones into a record each.
+const JOINED_BYTES_MAX: usize = 4 * 1024;
+/// Room for a flight, its overhead, and an answer to a key update.
+const SCRATCH_BYTES: usize = 20 * 1024;
+/// Records without data that a peer may send in a connection's life. Clients change keys once in many gigabytes, if ever,
+/// and each change costs the server a derivation and an answer.
+const DATALESS_MAX: u32 = 256;
+
+struct CipherScratch {
+    /// Ciphertext on its way in or out.
+    cipher: Vec<u8>,
+    /// Two runs as one.
+    joined: Vec<u8>,
+}
+
+thread_local! {
+    /// Shared by the connections of a thread, which hold none of their own.
+    static SCRATCH: RefCell<CipherScratch> =
+        const { RefCell::new(CipherScratch { cipher: Vec::new(), joined: Vec::new() }) };
+}
+
+impl TlsLayer {
+    /// `hello` has arrived already. The handshake goes on with [`Self::take_in`].
+    pub fn new(tls: UnbufferedServerConnection, hello: &[u8]) -> Self {
+        TlsLayer {
+            tls,
+            input: hello.to_vec(),
+            data: Vec::new(),
+            data_at: 0,
+            output: Vec::new(),
+            output_at: 0,
+            promised: 0,
+            dataless: 0,
+            is_peer_closed: false,
+            is_ended: false,
+            is_broken: false,
+        }
+    }
+
+    pub fn tls(&self) -> &UnbufferedServerConnection {
+        &self.tls
+    }
+
+    /// Whether [`Self::receive`] has something without asking the wire.
+    pub fn has_data(&self) -> bool {
+        self.data_at < self.data.len() || self.is_peer_closed
+    }
+
+    /// Whether the peer sends nothing more.
+    pub fn has_ended(&self) -> bool {
+        self.is_peer_closed
+    }
+
+    /// Ciphertext that waits for the wire.
+    pub fn waiting_bytes(&self) -> usize {
+        self.output.len() - self.output_at
+    }
+
+    /// Takes in what has arrived so far.
+    ///
+    /// # Errors
+    /// When the peer breaks the protocol. An alert that says so is then in the output.
+    pub fn take_in(&mut self) -> Result<(), Error> {
+        let mut input = std::mem::take(&mut self.input);
+        let used = self.process(&mut input)?;
+        input.drain(..used);
+        // Between records nothing is held.
+        self.input = if input.is_empty() { Vec::new() } else { input };
+        Ok(())
+    }
+
+    /// Reads data.
+    ///
+    /// # Errors
+    /// As the wire has them, and `InvalidData` when the peer breaks the protocol.
+    pub fn receive(&mut self, wire: &impl Wire, buffer: &mut [u8]) -> io::Result<usize> {
+        // It ends: each round takes data, or a part of a record from the wire, or one of the records without data.
+        loop {
+            if self.data_at < self.data.len() {
+                return Ok(self.read_data(buffer));
+            }
+            if self.is_peer_closed {
+                return Ok(0);
+            }
+            if self.is_broken {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+            self.read_wire(wire)?;
+        }
+    }
+
+    fn read_data(&mut self, buffer: &mut [u8]) -> usize {
+        let data = &self.data[self.data_at..];
+        let bytes = data.len().min(buffer.len());
+        buffer[..bytes].copy_from_slice(&data[..bytes]);
+        self.data_at += bytes;
+        if self.data_at == self.data.len() {
+            (self.data, self.data_at) = (Vec::new(), 0);
+        }
+        bytes
+    }
+
+    /// Reads from the wire once, and takes in the records that are whole.
+    ///
+    /// # Errors
+    /// As [`Self::receive`].
+    pub fn read_wire(&mut self, wire: &impl Wire) -> io::Result<()> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let (cipher, kept) = (&mut scratch.cipher, self.input.len());
+            let room = SCRATCH_BYTES.max(kept + RECORD_BYTES_MAX);
+            if cipher.len() < room {
+                cipher.resize(room, 0);
+            }
+            cipher[..kept].copy_from_slice(&self.input);
+            let arrived = wire.receive(&mut cipher[kept..])?;
+            if arrived == 0 {
+                // Without a notice, as by many clients. What they send says itself where it ends.
+                self.is_peer_closed = true;
+                return Ok(());
+            }
+            self.input = Vec::new();
+            let filled = &mut cipher[..kept + arrived];
+            match self.process(filled) {
+                Ok(used) => {
+                    self.input = filled[used..].to_vec();
+                    Ok(())
+                }
+                Err(error) => {
+                    // The alert, if there is room for it: the connection ends.
+                    let _ = self.flush(wire);
+                    Err(io::Error::new(io::ErrorKind::InvalidData, error))
+                }
+            }
+        })
+    }
+
+    /// Takes in the whole records of `bytes`, one by one; returns how many bytes are done with.
+    fn process(&mut self, bytes: &mut [u8]) -> Result<usize, Error> {
+        let (mut used, mut given) = (0, 0);
+        while let Some(record) = record_bytes(&bytes[given..])? {
+            given += record;
+            used += self.process_records(&mut bytes[used..given])?;
+        }
+        Ok(used)
+    }
+
+    fn process_records(&mut self, bytes: &mut [u8]) -> Result<usize, Error> {
+        let had = self.data.len();
+        let was_handshaking = self.tls.is_handshaking();
+        let mut used = 0;
+        loop {
+            let UnbufferedStatus { mut discard, state } = self.tls.process_tls_records(&mut bytes[used..]);
+            let state = match state {
+                Ok(state) => state,
+                Err(error) => {
+                    self.take_alert(&mut bytes[used + discard..]);
+                    return Err(error);
+                }
+            };
+            let goes_on = match state {
+                ConnectionState::ReadTraffic(mut traffic) => {
+                    while let Some(record) = traffic.next_record() {
+                        let record = record?;
+                        discard += record.discard;
+                        self.data.extend_from_slice(record.payload);
+                    }
+                    true
+                }
+                ConnectionState::EncodeTlsData(encoded) => {
+                    append(&mut self.output, encoded);
+                    true
+                }
+                ConnectionState::TransmitTlsData(transmitted) => {
+                    // It is in the output, which goes out in order.
+                    transmitted.done();
+                    true
+                }
+                ConnectionState::PeerClosed => {
+                    self.is_peer_closed = true;
+                    true
+                }
+                _ => false,
+            };
+            used += discard;
+            if !goes_on {
+                break;
+            }
+        }
+        if self.data.len() == had && !was_handshaking && !self.is_peer_closed && !bytes.is_empty() {
+            self.dataless += 1;
+            if self.dataless > DATALESS_MAX {
+                return Err(Error::General("too many records without data".to_owned()));
+            }
+        }
+        Ok(used)
+    }
+
+    /// After an error: what rustls has ready to say of it, which it gives at the next calls. `bytes` is what it has not
+    /// done with, and still refers to.
+    fn take_alert(&mut self, bytes: &mut [u8]) {
+        self.is_broken = true;
+        // Not a call more than that: it would look at the faulty record again.
+        while self.tls.wants_write()
+            && let Ok(ConnectionState::EncodeTlsData(encoded)) = self.tls.process_tls_records(bytes).state
+        {
+            append(&mut self.output, encoded);
+        }
+    }
+
+    /// Sends what the wire takes of two runs of bytes.
+    ///
+    /// # Errors
+    /// `WouldBlock` when the wire is full. The same bytes are then given again. Any other when the connection is over.
+    pub fn send(&mut self, wire: &impl Wire, first: &[u8], then: &[u8]) -> io::Result<usize> {
+        if self.waiting_bytes() > 0 {
+            self.flush(wire)?;
+        }
+        if self.promised > 0 {
+            let taken = self.promised.min(first.len() + then.len());
+            self.promised -= taken;
+            return Ok(taken);
+        }
+        if self.is_ended || self.is_broken {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        SCRATCH.with_borrow_mut(|CipherScratch { cipher, joined }| {
+            let (taken, end) = self.encrypt_flight(first, then, joined, cipher)?;
+            let sent = match wire.send(&cipher[..end]) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+                sent => sent?,
+            };
+            if sent == end {
+                return Ok(taken);
+            }
+            self.output.extend_from_slice(&cipher[sent..end]);
+            self.promised = taken;
+            Err(io::ErrorKind::WouldBlock.into())
+        })
+    }
+
+    /// Encrypts one flight; returns how many bytes of the two runs are in it, and its own length.
+    fn encrypt_flight(
+        &mut self,
+        first: &[u8],
+        then: &[u8],
+        joined: &mut Vec<u8>,
+        out: &mut Vec<u8>,
+    ) -> io::Result<(usize, usize)> {
+        let first = &first[..first.len().min(FLIGHT_BYTES)];
+        let then = &then[..then.len().min(FLIGHT_BYTES - first.len())];
+        let taken = first.len() + then.len();
+        if !first.is_empty() && !then.is_empty() && taken <= JOINED_BYTES_MAX {
+            joined.clear();
+            joined.extend_from_slice(first);
+            joined.extend_from_slice(then);
+            return Ok((taken, self.encrypt(joined, out, 0)?));
+        }
+        let mut end = 0;
+        for run in [first, then].into_iter().filter(|run| !run.is_empty()) {
+            end = self.encrypt(run, out, end)?;
+        }
+        Ok((taken, end))
+    }
+
+    /// Encrypts one record into `out` at `at`; returns where it ends.
+    fn encrypt(&mut self, bytes: &[u8], out: &mut Vec<u8>, at: usize) -> io::Result<usize> {
+        let state = self.tls.process_tls_records(&mut []).state;
+        let Ok(ConnectionState::WriteTraffic(mut traffic)) = state else {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        };
+        let end = write_at(out, at, |out| match traffic.encrypt(bytes, out) {
+            Err(EncryptError::InsufficientSize(size)) => Err(Some(size)),
+            // TLS 1.2 has no new keys without a new connection.
+            Err(EncryptError::EncryptExhausted) => Err(None),
+            Ok(bytes) => Ok(bytes),
+        });
+        end.ok_or_else(|| io::ErrorKind::BrokenPipe.into())
+    }
+
+    /// Gives the wire what waits for it.
+    ///
+    /// # Errors
+    /// `WouldBlock` while some of it waits; any other when the peer is gone.
+    pub fn flush(&mut self, wire: &impl Wire) -> io::Result<()> {
+        while self.waiting_bytes() > 0 {
+            self.output_at += wire.send(&self.output[self.output_at..])?;
+        }
+        (self.output, self.output_at) = (Vec::new(), 0);
+        Ok(())
+    }
+
+    /// Puts the notice that nothing more will be sent behind what was sent.
+    pub fn end(&mut self) {
+        if std::mem::replace(&mut self.is_ended, true) || self.is_broken {
+            return;
+        }
+        let state = self.tls.process_tls_records(&mut []).state;
+        if let Ok(ConnectionState::WriteTraffic(mut traffic)) = state {
+            let end = self.output.len();
+            let end = write_at(&mut self.output, end, |out| {
+                traffic.queue_close_notify(out).map_err(|error| match error {
+                    EncryptError::InsufficientSize(size) => Some(size),
+                    EncryptError::EncryptExhausted => None,
+                })
+            });
+            self.output.truncate(end.unwrap_or(usize::MAX));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,29 @@
+//! TLS: certificates, handshakes, and the connections that come of them.
+//!
+//! ```text
+//! accept.rs ── hello.rs ── handshake ── socket.rs ──► its shard, as any connection
+//!                 │            └─ layer.rs: records, without I/O
+//!                 └─ plain_http.rs: an answer to a client that speaks plain HTTP
+//! ```
+//!
+//! Handshakes run on threads of their own, which accept on the listeners with TLS. A shard is given connections whose
+//! handshake is done. Which certificates are used can change at any time (`state.rs`).
+//!
+//! Invariants: a connection that has not sent a whole `ClientHello` costs its bytes, and takes no place among the
+//! handshakes. Every connection is counted from accept on, and has one deadline up to its first request.
+
+pub mod accept;
+pub mod certificates;
+mod faults;
+mod handshake;
+mod hello;
+mod layer;
+mod plain_http;
+mod records;
+pub mod socket;
+pub mod state;
+pub mod stats;
+mod watch;
+
+pub use faults::{TlsFault, TlsFaults};
+pub use layer::TlsLayer;
