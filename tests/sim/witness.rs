@@ -220,8 +220,12 @@ impl Witness {
         }
         match message.kind().as_str() {
             "error" if self.is_hostile => {
-                let is_answer =
-                    |asked: &Asked| matches!(asked.what, What::Faulty) || asked.id == message.value("id");
+                // A command that was too many is answered without its id.
+                let is_answer = |asked: &Asked| {
+                    matches!(asked.what, What::Faulty)
+                        || asked.id == message.value("id")
+                        || message.error_code() == "rate_limited"
+                };
                 if self.asked.front().is_some_and(is_answer) {
                     self.asked.pop_front();
                 }

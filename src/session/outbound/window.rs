@@ -7,8 +7,9 @@
 //!
 //! Pure: times, positions and proofs are arguments. No socket, no session.
 //!
-//! Invariants: what is under way is at most the window and one frame. A window beyond [`UNPROVEN`] is at most what the
-//! client has read within its least delay and the target. A session that was refused has a mark to wait for.
+//! Invariants: what is under way is at most the window and one frame. A window grows by no more than the client has just
+//! read; one beyond [`UNPROVEN`] grows only while what is under way is read within the least delay and the target. A session
+//! that was refused has a mark to wait for.
 
 mod proof;
 mod spacing;
