@@ -28,6 +28,7 @@ pub mod access;
 pub mod feed;
 pub mod topic;
 pub mod fanout;
+pub mod publish;
 pub mod wire;
 pub mod session;
 pub mod server;

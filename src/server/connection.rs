@@ -143,7 +143,8 @@ impl<S: SessionSocket> HeadReader<S> {
             }
             let admission = sessions::admit(&shard.server, &request, peer);
             let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));
-            let peer = Peer { address: peer, agent };
+            let is_local = sessions::is_local(&shard.server, &request, peer);
+            let peer = Peer { address: peer, agent, is_local };
             let (encoding, read_ahead) = (accepted.encoding, &read[head_bytes..]);
             let new = NewSession { stream, encoding, peer, read_ahead, counted: Some(counted) };
             return ConnectionState::Session(new.begin(shard, admission, accepted.head()));

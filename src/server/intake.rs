@@ -14,7 +14,8 @@ use arc_swap::ArcSwap;
 
 use crate::{
     clock::{Anchor, Clock, MarketClock},
-    feed::{FeedActivity, RefusedTick, RejectReason, Sink, replay::ReplayControl},
+    feed::{FeedActivity, RefusedTick, RejectCounts, RejectReason, Sink, replay::ReplayControl},
+    publish::{PublishSink, Taking},
     tick::{Nanos, Tick},
     topic::{FeedId, Ingest},
     wakeup::Wakeup,
@@ -135,15 +136,6 @@ impl FeedStatus {
 }
 
 impl FeedSink {
-    /// As [`Sink::submit`], from any thread.
-    pub fn take(&self, ticks: &mut Vec<Tick>, refused: &mut Vec<RefusedTick>) -> usize {
-        let now = self.market.now();
-        let before = refused.len();
-        let taken = self.ingest.submit(self.status.id, ticks, now, refused);
-        self.record(taken, now, &refused[before..]);
-        taken
-    }
-
     fn record(&self, taken: usize, now: Nanos, refused: &[RefusedTick]) {
         for refused in refused {
             self.status.count_rejected(refused.reason, 1);
@@ -155,9 +147,29 @@ impl FeedSink {
     }
 }
 
+impl PublishSink for FeedSink {
+    fn take(&self, ticks: &mut Vec<Tick>) -> Taking {
+        let now = self.market.now();
+        let mut taking = Taking::default();
+        let Taking { refused, seqs, .. } = &mut taking;
+        taking.taken = self.ingest.submit_published(self.status.id, ticks, now, refused, seqs);
+        self.record(taking.taken, now, &taking.refused);
+        taking
+    }
+
+    fn count_rejected(&self, counts: &RejectCounts) {
+        for (reason, count) in counts.iter() {
+            self.status.count_rejected(reason, count);
+        }
+    }
+}
+
 impl Sink for FeedSink {
     fn submit(&mut self, ticks: &mut Vec<Tick>, refused: &mut Vec<RefusedTick>) {
-        self.take(ticks, refused);
+        let now = self.market.now();
+        let before = refused.len();
+        let taken = self.ingest.submit(self.status.id, ticks, now, refused);
+        self.record(taken, now, &refused[before..]);
     }
 
     fn submit_dated(&mut self, ticks: &mut Vec<Tick>, rx: &[Nanos], refused: &mut Vec<RefusedTick>) {

@@ -8,7 +8,7 @@
 //! Browsers omit `Sec-Fetch-Site` where the connection is neither encrypted nor local, and `Origin` on a plain `GET`.
 //! There they are recognised only by the name Mozilla, which each of them gives.
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use hyper::{
     HeaderMap, Method, Request,
@@ -72,6 +72,13 @@ pub fn check<'a, B>(
         Err(_) if allowed.anyone() => Ok(headers.get(header::ORIGIN).map_or(Page::None, Page::Anyone)),
         page => page,
     }
+}
+
+/// Whether a request may control the server, and publish, while no authentication is configured: it is a loopback peer's
+/// that calls the server by an address or as localhost. That excludes a foreign page whose name was made to resolve to this
+/// machine, and a proxy that serves a public name. A page that is allowed only because all are is excluded as well.
+pub fn is_local(peer: IpAddr, hosts: &Hosts<'_>, page: Page<'_>) -> bool {
+    peer.to_canonical().is_loopback() && hosts.are_local() && !matches!(page, Page::Anyone(_))
 }
 
 fn of_origin<'a>(

@@ -19,6 +19,7 @@ use crate::{
     fanout::{Fanout, Notice, SessionKey, Units},
     limits::Limits,
     planted::{Fault, is_planted},
+    publish::TickDecoder,
     tick::Nanos,
     topic::{Batch, Interest},
     wire::{Framer, Inflater, assembled::Welcome, command::CommandReader, message_bytes_max},
@@ -41,6 +42,8 @@ pub struct Core<S> {
     pub sessions: Vec<Option<Box<Session<S>>>>,
     pub stats: ShardStats,
     pub reader: CommandReader,
+    /// Of published ticks; `None` until there are some.
+    pub(super) decoder: Option<TickDecoder>,
     pub agents: Agents,
     pub scratch: Vec<u8>,
     /// The message under the present limits; `None` until the next session opens.
@@ -109,6 +112,7 @@ impl<S: SessionSocket> Core<S> {
             sessions: Vec::new(),
             stats: ShardStats::default(),
             reader: CommandReader::with_fields(Arc::clone(&node.fields)),
+            decoder: None,
             agents: Agents::default(),
             scratch: Vec::new(),
             welcome: None,
@@ -152,6 +156,7 @@ impl<S: SessionSocket> Core<S> {
         (self.scratch, self.prepared) = (Vec::new(), Vec::new());
         self.framer.shrink();
         self.inflater.shrink();
+        self.decoder = None;
         if self.batches.is_empty() {
             self.batches = Vec::new();
         }

@@ -15,6 +15,7 @@ use crate::{
     clock::{Clock, MarketClock},
     limits::Limits,
     live::Live,
+    publish::{PublishSink, Publishers},
     throttle::Throttle,
     tick::{CustomFields, Nanos},
     topic::Ingest,
@@ -32,6 +33,9 @@ pub struct NodeState {
     /// The market's time when the node began, from which the times of binary data count.
     pub origin: Nanos,
     pub ingest: Arc<Ingest>,
+    /// Where published ticks go; `None` where nothing may be published.
+    pub push: Option<Arc<dyn PublishSink>>,
+    pub publishers: Publishers,
     /// The fields that the configuration adds to the fixed ones.
     pub fields: Arc<CustomFields>,
     /// Says who may read what.
@@ -63,6 +67,8 @@ impl NodeState {
             origin: market.now(),
             market,
             ingest,
+            push: None,
+            publishers: Publishers::default(),
             fields: CustomFields::none(),
             authority: Arc::new(Authority::open()),
             users: Arc::default(),
@@ -81,5 +87,10 @@ impl NodeState {
     /// With somebody who says who may read what.
     pub fn with_authority(self, authority: Arc<Authority>) -> Self {
         NodeState { authority, ..self }
+    }
+
+    /// With a way for published ticks.
+    pub fn with_push(self, push: Arc<dyn PublishSink>) -> Self {
+        NodeState { push: Some(push), ..self }
     }
 }

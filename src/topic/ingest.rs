@@ -92,6 +92,26 @@ impl Ingest {
         taken
     }
 
+    /// As [`Self::submit`]; appends the seq of each symbol that was taken, after these ticks.
+    pub fn submit_published(
+        &self,
+        feed: FeedId,
+        ticks: &mut Vec<Tick>,
+        rx: Nanos,
+        refused: &mut Vec<RefusedTick>,
+        seqs: &mut Vec<(Symbol, u64)>,
+    ) -> usize {
+        let mut market = self.lock();
+        let batch = market.ingest(feed, ticks, rx, refused, self.detail());
+        let touched = batch.touched.iter();
+        seqs.extend(
+            touched.filter_map(|touched| Some((market.symbol(touched.topic)?.clone(), touched.record.seq))),
+        );
+        let taken = batch.taken;
+        self.publish(batch);
+        taken
+    }
+
     /// As [`Self::submit`], with a time of receipt for each tick.
     pub fn submit_dated(
         &self,

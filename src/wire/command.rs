@@ -3,21 +3,17 @@
 //! Invariants: an error carries the id of its command, if the id could be read. One bad symbol is an error of that symbol
 //! alone. A field that the command does not have is an error, so that a client that sends `intervall_ms` learns of it.
 
+mod publishing;
 mod values;
 
-use std::{
-    collections::HashMap,
-    io::{self, Write},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use simd_json::{
     BorrowedValue, Buffers,
     prelude::{TypedScalarValue, ValueAsArray, ValueAsObject, ValueAsScalar},
 };
 
-use self::values::{CommandFault, Object, kind, once, read_id, shortened, whole};
+use self::values::{CommandFault, Object, bad, kind, once, read_id, shortened, shown, whole};
 use super::{CommandError, ErrorCode, Id, control::millis, names, wide};
 use crate::{
     access::BearerToken,
@@ -26,6 +22,8 @@ use crate::{
     text::without_bom,
     tick::{CustomFields, Numbers, Symbol, WantedFields},
 };
+
+pub use publishing::Publishing;
 
 /// A command that was checked.
 #[derive(Clone, Debug)]
@@ -57,6 +55,8 @@ pub enum Command {
         id: Option<Id>,
         token: BearerToken,
     },
+    /// Ticks, which are not in it: they are read apart from the command.
+    Publish(Publishing),
     /// The client has read so many frames of data.
     Ack {
         id: Option<Id>,
@@ -205,6 +205,11 @@ impl FieldReader<'_> {
                 let count = count.ok_or_else(|| bad("seen", "a whole number of frames from 0 on", seen))?;
                 Ok(Command::Ack { id, seen: count })
             }
+            "publish" => {
+                self.only(op, &["op", "id", "publisher", "number", "ticks"])?;
+                let [ticks, publisher, number] = ["ticks", "publisher", "number"].map(|name| self.get(name));
+                Publishing::read(id, ticks, publisher, number).map(Command::Publish)
+            }
             "auth" => {
                 self.only(op, &["op", "id", "token"])?;
                 match self.get("token") {
@@ -333,7 +338,7 @@ const SUBSCRIBE: [&str; 10] =
     ["op", "id", "symbols", "as", "mode", "interval_ms", "snapshot", "fields", "numbers", "resume"];
 /// The fields of `set`.
 const SET: [&str; 8] = ["op", "id", "symbols", "as", "mode", "interval_ms", "fields", "numbers"];
-const OPS: &str = "subscribe, unsubscribe, set, list, ping, auth, ack";
+const OPS: &str = "subscribe, unsubscribe, set, list, ping, auth, ack, publish";
 
 impl Target {
     /// A text with a star is a pattern. One that only has escaped stars names a symbol that has them.
@@ -359,38 +364,6 @@ impl Target {
 fn not_text(entry: &BorrowedValue<'_>) -> Target {
     let message = format!("a symbol is a string, this is {}", kind(entry));
     Target::Bad { text: shown(entry), message }
-}
-
-fn bad(field: &str, expected: &str, value: &BorrowedValue<'_>) -> CommandFault {
-    let shown = shown(value);
-    (ErrorCode::BadValue, format!("{field} must be {expected}, this is {shown}"))
-}
-
-/// The first 80 characters of a value as JSON. The rest is not serialized.
-fn shown(value: &BorrowedValue<'_>) -> String {
-    let mut beginning = Beginning(Vec::new());
-    // The writer fails when it has enough.
-    let _ = simd_json::to_writer(&mut beginning, value);
-    shortened(&String::from_utf8_lossy(&beginning.0))
-}
-
-/// A writer that takes [`BEGINNING_BYTES`] and then fails.
-struct Beginning(Vec<u8>);
-
-/// More bytes than 80 characters take.
-const BEGINNING_BYTES: usize = 512;
-
-impl Write for Beginning {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let room = BEGINNING_BYTES - self.0.len();
-        let taken = bytes.len().min(room);
-        self.0.extend_from_slice(&bytes[..taken]);
-        if taken == 0 && !bytes.is_empty() { Err(io::ErrorKind::WriteZero.into()) } else { Ok(taken) }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

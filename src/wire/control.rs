@@ -7,7 +7,7 @@ use std::time::Duration;
 use compact_str::CompactString;
 use serde::{Serialize, Serializer};
 
-use super::{CommandError, ErrorCode, Id, PROTOCOL_VERSION};
+use super::{CommandError, ErrorCode, Id, PROTOCOL_VERSION, published::Published};
 use crate::{
     fanout::Name,
     limits::Limits,
@@ -198,6 +198,7 @@ pub enum Control<'a> {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         named_globs: Vec<NamedGlob>,
     },
+    Published(Published<'a>),
     Error {
         /// Of the subscription that it is about, when it is about one.
         #[serde(rename = "as", skip_serializing_if = "Option::is_none", serialize_with = "write_name")]

@@ -20,6 +20,13 @@ pub enum ErrorCode {
     AuthNotConfigured,
     NotEntitled,
     BadToken,
+    /// The session may not publish.
+    Forbidden,
+    Draining,
+    NumberGap,
+    NumberOld,
+    PublisherBusy,
+    TooManyPublishers,
 }
 
 /// A command that was not carried out.
@@ -32,7 +39,7 @@ pub struct CommandError {
 }
 
 impl ErrorCode {
-    pub const ALL: [ErrorCode; 15] = [
+    pub const ALL: [ErrorCode; 21] = [
         ErrorCode::BadJson,
         ErrorCode::BadCommand,
         ErrorCode::UnknownOp,
@@ -48,6 +55,12 @@ impl ErrorCode {
         ErrorCode::AuthNotConfigured,
         ErrorCode::NotEntitled,
         ErrorCode::BadToken,
+        ErrorCode::Forbidden,
+        ErrorCode::Draining,
+        ErrorCode::NumberGap,
+        ErrorCode::NumberOld,
+        ErrorCode::PublisherBusy,
+        ErrorCode::TooManyPublishers,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -67,6 +80,12 @@ impl ErrorCode {
             ErrorCode::AuthNotConfigured => "auth_not_configured",
             ErrorCode::NotEntitled => "not_entitled",
             ErrorCode::BadToken => "bad_token",
+            ErrorCode::Forbidden => "forbidden",
+            ErrorCode::Draining => "draining",
+            ErrorCode::NumberGap => "number_gap",
+            ErrorCode::NumberOld => "number_old",
+            ErrorCode::PublisherBusy => "publisher_busy",
+            ErrorCode::TooManyPublishers => "too_many_publishers",
         }
     }
 }

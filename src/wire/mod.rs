@@ -22,6 +22,7 @@ mod id;
 mod inflater;
 mod merged;
 mod names;
+pub mod published;
 mod run;
 mod taken_in;
 mod websocket;

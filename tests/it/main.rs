@@ -37,6 +37,7 @@ mod numbers;
 mod origin;
 mod outputs;
 mod publish;
+mod publishers;
 mod recordings;
 mod reload;
 mod replay;

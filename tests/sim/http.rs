@@ -7,7 +7,6 @@ use std::{
     convert::Infallible,
     io,
     pin::Pin,
-    rc::Rc,
     sync::Arc,
     task::{Context, Poll, ready},
 };
@@ -29,7 +28,6 @@ use tickcast::{
             publish,
             walk::{self, RecordsWalk, SymbolsWalk},
         },
-        intake::FeedSink,
     },
     session::{node::NodeState, socket::SessionSocket},
     tick::{Glob, Numbers, Symbol},
@@ -41,7 +39,6 @@ use super::network::SimSocket;
 #[derive(Clone)]
 pub struct Routes {
     pub node: Arc<NodeState>,
-    pub push: Rc<FeedSink>,
 }
 
 /// A socket as hyper wants it: first what has been read of it already.
@@ -95,10 +92,9 @@ fn records(routes: &Routes, query: &str, rights: &SharedRights) -> RecordsWalk {
 }
 
 fn publish_lines(routes: &Routes, body: &[u8], rights: &SharedRights) -> Vec<u8> {
-    let line_bytes_max = routes.node.limits.line_bytes;
-    publish::take(&routes.push, &mut body.to_vec(), line_bytes_max, routes.node.fields.clone(), rights)
-        .to_json()
-        .into_bytes()
+    let outcome =
+        publish::take_once(&routes.node, &mut body.to_vec(), None, rights).expect("it has no number");
+    publish::to_json(&outcome, None).into_bytes()
 }
 
 impl Read for HyperSocket {

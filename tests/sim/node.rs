@@ -138,13 +138,6 @@ impl Node {
         }
         let ingest = Market::new(vec!["sim".to_owned(), "push".to_owned()], limits.topics, limits.ring_ticks);
         let ingest = Arc::new(Ingest::new(ingest, outlets));
-        let state =
-            NodeState::new(EPOCH.to_owned(), limits.clone(), clock, market.clone(), Arc::clone(&ingest));
-        let state = Arc::new(state.with_authority(authority));
-        let allowed_origins = AllowedOrigins::new::<&str>(&[]);
-        let server = Arc::new(ServerState::new(Arc::clone(&state), inboxes.clone(), allowed_origins));
-        let spawned: Rc<RefCell<Vec<Task>>> = Rc::default();
-        let now = clock.now();
         let sink = |name: &str, id| FeedSink {
             status: Arc::new(FeedStatus::new(name.to_owned(), id, FeedKind::Expected, None)),
             ingest: Arc::clone(&ingest),
@@ -153,7 +146,14 @@ impl Node {
             ended: Arc::new(|| {}),
             watches_readers: false,
         };
-        let routes = Routes { node: Arc::clone(&state), push: Rc::new(sink("push", FeedId(1))) };
+        let state =
+            NodeState::new(EPOCH.to_owned(), limits.clone(), clock, market.clone(), Arc::clone(&ingest));
+        let state = Arc::new(state.with_authority(authority).with_push(Arc::new(sink("push", FeedId(1)))));
+        let allowed_origins = AllowedOrigins::new::<&str>(&[]);
+        let server = Arc::new(ServerState::new(Arc::clone(&state), inboxes.clone(), allowed_origins));
+        let spawned: Rc<RefCell<Vec<Task>>> = Rc::default();
+        let now = clock.now();
+        let routes = Routes { node: Arc::clone(&state) };
         let shards = ends.into_iter().enumerate().map(|(number, (inbox, batch_queue, wake, interest))| {
             let spawned = Rc::clone(&spawned);
             let routes = routes.clone();
@@ -532,7 +532,8 @@ async fn serve_http(routes: Routes, shard: Rc<Shard<SimSocket>>, mut connection:
     let HttpConnection { stream, read, peer, counted, .. } = connection;
     let admission = sessions::admit(&shard.server, &request, peer);
     let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));
-    let peer = Peer { address: peer, agent };
+    let is_local = sessions::is_local(&shard.server, &request, peer);
+    let peer = Peer { address: peer, agent, is_local };
     let (encoding, counted) = (accepted.encoding, Some(counted));
     let new = NewSession { stream, encoding, peer, read_ahead: &read[head_bytes..], counted };
     let session = new.begin(shard, admission, accepted.head());
@@ -569,7 +570,7 @@ fn events(
     } else {
         (Encoding::EVENT_STREAM, "")
     };
-    let peer = Peer { address: peer, agent };
+    let peer = Peer { address: peer, agent, is_local: false };
     let events = AdmittedEvents { peer, permit, access, command, encoding };
     let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{coding}\r\n").into_bytes();
     let counted: Option<Connection> = Some(counted);

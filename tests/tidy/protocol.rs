@@ -5,8 +5,9 @@ use std::{collections::BTreeSet, sync::Arc};
 use serde_json::Value;
 use tickcast::{
     fanout::{Emit, GapReason, LocalId, Name, TopicRef, View},
-    feed::ndjson::NdjsonDecoder,
+    feed::{RejectReason, ndjson::NdjsonDecoder},
     limits::Limits,
+    publish::{Outcome, RejectedEntry, cut},
     tick::{
         Affects, CustomFields, CustomValue, Decimal, Field, FieldSet, Fields, Nanos, Numbers, ReportKind,
         Side, State, Symbol, TradeId, TradeReport, Volume, WantedFields,
@@ -20,6 +21,7 @@ use tickcast::{
         command::CommandReader,
         control::{Entry, ListEntry, NamedGlob, Pace, Status},
         encodings::event_stream::EventStream,
+        published::Published,
     },
 };
 
@@ -245,6 +247,18 @@ fn answers() -> Vec<String> {
         seq: 66,
         state: State::Live,
     };
+    let symbol = |name| Symbol::new(name).expect("a symbol");
+    let outcome = Outcome {
+        accepted: 2,
+        rejected: vec![RejectedEntry {
+            at: 1,
+            reason: RejectReason::Value,
+            message: "bid: not a decimal number".to_owned(),
+        }],
+        rejected_total: 1,
+        seqs: vec![(symbol("ACME"), 1207), (symbol("ACME.B"), 12)],
+        seqs_hidden: 0,
+    };
     let fault = CommandReader::default()
         .read(&mut br#"{"op":"subscribe","id":7,"symbols":["A"],"mode":"fast"}"#.to_vec(), &Limits::default())
         .expect_err("there is no mode fast");
@@ -278,6 +292,13 @@ fn answers() -> Vec<String> {
         },
         Control::error(&fault),
         Control::Auth { id: id(6), expires: Some(Nanos(1_795_416_160_000_000_000)) },
+        Control::Published(Published::of(id(7), None, &outcome)),
+        Control::Published(Published::of(
+            id(8),
+            Some(41),
+            &Outcome { accepted: 2, rejected: Vec::new(), rejected_total: 0, ..outcome.clone() },
+        )),
+        Control::Published(Published { id: id(9), number: Some(41), ..Published::default() }),
     ]
     .iter()
     .map(control)
@@ -312,6 +333,7 @@ fn is_shown(message: &Control<'_>) {
         | Control::Heartbeat { .. }
         | Control::Pong { .. }
         | Control::List { .. }
+        | Control::Published(_)
         | Control::Error { .. }
         | Control::Auth { .. }
         | Control::ExpiryStatus { .. }
@@ -364,7 +386,10 @@ fn every_command_is_one_that_the_server_reads_and_every_op_is_shown() {
     let page = page();
     let mut ops = BTreeSet::new();
     for line in examples(&page).into_iter().filter(|line| line.contains("\"op\"")) {
-        let read = CommandReader::default().read(&mut line.as_bytes().to_vec(), &Limits::default());
+        // Ticks are read apart from their command.
+        let head = cut::cut(line.as_bytes(), 10).map(|cut| cut.head);
+        let mut text = head.unwrap_or_else(|| line.as_bytes().to_vec());
+        let read = CommandReader::default().read(&mut text, &Limits::default());
         assert!(read.is_ok(), "{line}: {read:?}");
         ops.insert(serde_json::from_str::<Value>(line).unwrap()["op"].as_str().unwrap().to_owned());
     }

@@ -80,6 +80,13 @@ impl SessionAccess {
     }
 }
 
+/// Whether the client of an upgrade may publish, while no authentication is configured.
+pub fn is_local<B>(server: &ServerState, request: &Request<B>, peer: SocketAddr) -> bool {
+    let hosts = Hosts::of(request).unwrap_or_default();
+    let page = pages::check(request, &hosts, &server.allowed_origins);
+    page.is_ok_and(|page| pages::is_local(peer.ip(), &hosts, page))
+}
+
 /// A permit for one more session of this peer, from this origin.
 ///
 /// # Errors

@@ -7,11 +7,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{bulk::BulkRequests, scrapes::ScrapeQueue};
 use crate::{
     clock::{Clock, MarketClock},
-    server::{
-        intake::{FeedSink, FeedStatus},
-        message::ToShard,
-        metrics::Metrics,
-    },
+    server::{intake::FeedStatus, message::ToShard, metrics::Metrics},
     throttle::Throttle,
     tick::Nanos,
 };
@@ -20,8 +16,6 @@ pub struct App {
     pub metrics: Metrics,
     pub shards: Vec<UnboundedSender<ToShard>>,
     pub feeds: Vec<Arc<FeedStatus>>,
-    /// Where published ticks go.
-    pub push: FeedSink,
     pub clock: Clock,
     pub market: MarketClock,
     pub began: Nanos,

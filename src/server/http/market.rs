@@ -175,7 +175,8 @@ pub async fn events(
     let takes_gzip = shard.node.limits.deflate_bytes > 0 && coding::takes_gzip(request.headers());
     let encoding = if takes_gzip { Encoding::EVENT_STREAM_GZIP } else { Encoding::EVENT_STREAM };
     let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));
-    let peer = Peer { address: caller.peer, agent };
+    // An event stream has no commands.
+    let peer = Peer { address: caller.peer, agent, is_local: false };
     Ok(response::events(AdmittedEvents { peer, permit, access, command, encoding }))
 }
 

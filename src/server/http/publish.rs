@@ -5,23 +5,32 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use hyper::{Request, StatusCode, body::Incoming};
-use serde_json::json;
+use hyper::{
+    Request, StatusCode,
+    body::Incoming,
+    header::{self, HeaderValue},
+};
+use serde_json::{Value, json};
 
 use super::{
-    app::App,
     body,
     response::{self, HttpResponse},
 };
 use crate::{
     access::{Rights, SharedRights},
     feed::{
-        RefusedTick, RejectReason,
-        ndjson::{NdjsonDecoder, REJECTED_LINES_KEPT, RejectedLine, decode_block},
+        RefusedTick, RejectCounts, RejectReason,
+        ndjson::{NdjsonDecoder, RejectedLine, decode_block},
     },
     planted::{Fault, is_planted},
-    server::{failure::Failure, intake::FeedSink, shard::Shard},
-    tick::{CustomFields, Tick},
+    publish::{
+        Begun, NumberFault, NumberedMessage, Outcome, PublishSink, PublisherName, REJECTED_KEPT,
+        RejectedEntry,
+    },
+    server::{failure::Failure, shard::Shard},
+    session::{inbound::query, node::NodeState},
+    tick::Tick,
+    wire::ErrorCode,
 };
 
 /// Rejected lines that the answer describes; more are only counted.
@@ -32,28 +41,30 @@ const TICKS_A_SUBMIT: usize = 1_024;
 /// Receives a body, and takes in its lines.
 ///
 /// # Errors
-/// In a drain, and when the body cannot be received or decompressed.
+/// In a drain, when the body cannot be received or decompressed, and when it is not its publisher's next.
 pub async fn publish(
-    app: &Arc<App>,
     shard: &Rc<Shard>,
     request: Request<Incoming>,
     rights: SharedRights,
 ) -> Result<HttpResponse, Failure> {
+    let numbered = numbered(request.uri().query().unwrap_or_default())?;
     refuse_in_drain(shard)?;
     let limits = &shard.node.limits;
-    let (body_bytes_max, line_bytes_max) = (limits.publish_bytes, limits.line_bytes);
-    let body = body::receive(request, body_bytes_max, limits.handshake).await?;
+    let body = body::receive(request, limits.publish_bytes, limits.handshake).await?;
     // A request that began before the drain and is whole only now is too late: its feed is stopping.
     refuse_in_drain(shard)?;
-    let (app, fields) = (Arc::clone(app), Arc::clone(&shard.node.fields));
+    let node = Arc::clone(&shard.node);
     let taken = tokio::task::spawn_blocking(move || {
         // Decompression takes time.
-        body.text().map(|mut text| take(&app.push, &mut text, line_bytes_max, fields, &rights))
+        let mut text = body.text()?;
+        let outcome =
+            take_once(&node, &mut text, numbered.as_ref(), &rights).map_err(|fault| refused(&fault))?;
+        Ok(to_json(&outcome, numbered.as_ref()))
     })
     .await;
     let taken = taken
-        .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))??;
-    Ok(response::json(taken.to_json()))
+        .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))?;
+    taken.map(response::json)
 }
 
 /// From the start of a drain no tick is taken in. The publisher must learn this, so that it uses another server.
@@ -61,90 +72,152 @@ fn refuse_in_drain(shard: &Shard) -> Result<(), Failure> {
     if shard.server.draining.load(Ordering::Relaxed) { Err(Failure::draining()) } else { Ok(()) }
 }
 
-/// The result of a body.
-pub struct PublishResult {
-    accepted: usize,
-    rejected: Vec<RejectedLine>,
-    rejected_total: u64,
+/// The publisher and the number in a query. One parameter that is misspelt would make a retry count twice, so it is
+/// refused.
+fn numbered(query: &str) -> Result<Option<NumberedMessage>, Failure> {
+    let bad = |name: &str, value: &str, expected: &str| {
+        Failure::bad_request("bad_value", format!("{name} is {value:?}, and not {expected}"))
+    };
+    let (mut publisher, mut number) = (None, None);
+    for (key, value) in query::singles(query).map_err(|name| Failure::given_twice(&name))? {
+        match &*key {
+            "publisher" => {
+                let name = PublisherName::new(&value);
+                publisher = Some(name.ok_or_else(|| bad("publisher", &value, PublisherName::EXPECTED))?);
+            }
+            "number" => {
+                let parsed = value.parse().ok().filter(|&number: &u64| number > 0);
+                number = Some(parsed.ok_or_else(|| bad("number", &value, "a whole number from 1 on"))?);
+            }
+            // A known parameter of every path.
+            "token" => {}
+            key => {
+                let message = format!("/v1/publish has no parameter {key:?}: it has publisher and number");
+                return Err(Failure::bad_request("unknown_parameter", message));
+            }
+        }
+    }
+    match (publisher, number) {
+        (Some(publisher), Some(number)) => Ok(Some(NumberedMessage { publisher, number })),
+        (None, None) => Ok(None),
+        _ => {
+            let message = "publisher and number go together: a publisher numbers its requests, from 1";
+            Err(Failure::bad_request("missing_parameter", message))
+        }
+    }
 }
 
-/// Takes in the lines of a body, which may have these `fields` beside the fixed ones.
-pub fn take(
-    push: &FeedSink,
-    body: &mut [u8],
-    line_bytes_max: usize,
-    fields: Arc<CustomFields>,
-    rights: &Rights,
-) -> PublishResult {
-    let mut decoder = NdjsonDecoder::new(line_bytes_max).with_fields(fields);
-    let (mut ticks, mut lines, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
-    let tally = decode_block(&mut decoder, body, &mut ticks, &mut lines, &mut rejected);
-    for (reason, count) in tally.iter() {
-        push.status.count_rejected(reason, count);
+fn refused(fault: &NumberFault) -> Failure {
+    let failure = Failure::new(StatusCode::CONFLICT, ErrorCode::from(fault).as_str(), fault.to_string());
+    match fault {
+        NumberFault::Busy { .. } | NumberFault::TooMany => {
+            failure.with(header::RETRY_AFTER, HeaderValue::from_static("1"))
+        }
+        NumberFault::Gap { .. } | NumberFault::Old { .. } => failure,
     }
-    let mut rejected_total = tally.total();
-    rejected_total += refuse(push, &mut ticks, &mut lines, &mut rejected, rights);
-    let mut accepted = 0;
+}
+
+/// Takes in the lines of a body, unless its number was taken in before: the outcome is then that of the first time.
+///
+/// # Errors
+/// When the number is not its publisher's next. Nothing is taken in then.
+pub fn take_once(
+    node: &NodeState,
+    body: &mut [u8],
+    numbered: Option<&NumberedMessage>,
+    rights: &Rights,
+) -> Result<Arc<Outcome>, NumberFault> {
+    let Some(numbered) = numbered else {
+        let mut outcome = Outcome::default();
+        take(node, body, rights, &mut outcome);
+        outcome.keep_rejected(REJECTED_SHOWN);
+        return Ok(Arc::new(outcome));
+    };
+    match node.publishers.begin(numbered, node.clock.now())? {
+        Begun::Repeated(outcome) => Ok(outcome),
+        Begun::First(mut turn) => {
+            turn.begin_taking();
+            take(node, body, rights, &mut turn.outcome);
+            turn.outcome.keep_rejected(REJECTED_KEPT);
+            Ok(turn.finish())
+        }
+    }
+}
+
+fn take(node: &NodeState, body: &mut [u8], rights: &Rights, outcome: &mut Outcome) {
+    let Some(push) = node.push.as_deref() else { return };
+    let decoder = NdjsonDecoder::new(node.limits.line_bytes);
+    let mut decoder = decoder.with_fields(Arc::clone(&node.fields));
+    let (mut ticks, mut lines, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
+    let counts = decode_block(&mut decoder, body, &mut ticks, &mut lines, &mut rejected);
+    push.count_rejected(&counts);
+    let described = rejected.into_iter().map(|RejectedLine { line, reason, message }| RejectedEntry {
+        at: line,
+        reason,
+        message,
+    });
+    outcome.reject_counted(described.collect(), &counts);
+    refuse(push, &mut ticks, &mut lines, rights, outcome);
     let mut ticks = ticks.into_iter();
     for chunk in lines.chunks(TICKS_A_SUBMIT) {
         let mut part: Vec<_> = ticks.by_ref().take(chunk.len()).collect();
-        let mut refused = Vec::new();
-        if is_planted(Fault::LosesPublished) && part.pop().is_some() {
-            accepted += 1;
+        let lost = usize::from(is_planted(Fault::LosesPublished) && part.pop().is_some());
+        let taking = push.take(&mut part);
+        for RefusedTick { index, reason, message } in taking.refused {
+            outcome.reject(RejectedEntry { at: chunk[index], reason, message });
         }
-        accepted += push.take(&mut part, &mut refused);
-        rejected_total += refused.len() as u64;
-        rejected.extend(refused.into_iter().map(|RefusedTick { index, reason, message }| RejectedLine {
-            line: chunk[index],
-            reason,
-            message,
-        }));
+        outcome.add(taking.taken + lost, taking.seqs);
     }
-    rejected.sort_by_key(|line| line.line);
-    rejected.truncate(REJECTED_SHOWN);
-    PublishResult { accepted, rejected, rejected_total }
 }
 
-/// Takes out the ticks of symbols that may not be published. Returns how many.
+/// Takes out the ticks of symbols that may not be published.
 fn refuse(
-    push: &FeedSink,
+    push: &dyn PublishSink,
     ticks: &mut Vec<Tick>,
     lines: &mut Vec<u64>,
-    rejected: &mut Vec<RejectedLine>,
     rights: &Rights,
-) -> u64 {
+    outcome: &mut Outcome,
+) {
     let (all, all_lines) = (std::mem::take(ticks), std::mem::take(lines));
-    let mut refused = 0;
+    let mut counts = RejectCounts::default();
     for (tick, line) in all.into_iter().zip(all_lines) {
         if rights.may_publish(&tick.symbol) {
             ticks.push(tick);
             lines.push(line);
             continue;
         }
-        refused += 1;
-        if rejected.len() < REJECTED_LINES_KEPT {
+        counts.add(RejectReason::NotEntitled);
+        if outcome.rejected.len() < REJECTED_SHOWN {
             let message = format!("the token may not publish {}", tick.symbol);
-            rejected.push(RejectedLine { line, reason: RejectReason::NotEntitled, message });
+            outcome.reject(RejectedEntry { at: line, reason: RejectReason::NotEntitled, message });
+        } else {
+            outcome.rejected_total += 1;
         }
     }
-    push.status.count_rejected(RejectReason::NotEntitled, refused);
-    refused
+    push.count_rejected(&counts);
 }
 
-impl PublishResult {
-    pub fn to_json(&self) -> String {
-        let shown = self.rejected.iter().map(|line| match line.reason {
-            reason @ RejectReason::NotEntitled => {
-                json!({"line": line.line, "code": reason.label(), "reason": line.message})
-            }
-            _ => json!({"line": line.line, "reason": line.message}),
-        });
-        let shown: Vec<_> = shown.collect();
-        let mut answer = json!({"accepted": self.accepted, "rejected": shown});
-        let hidden = self.rejected_total.saturating_sub(shown.len() as u64);
-        if hidden > 0 {
-            answer["rejected_not_shown"] = hidden.into();
+/// The answer. What a publisher does not number has no seqs in it.
+pub fn to_json(outcome: &Outcome, numbered: Option<&NumberedMessage>) -> String {
+    let shown = outcome.rejected.iter().map(|line| match line.reason {
+        reason @ RejectReason::NotEntitled => {
+            json!({"line": line.at, "code": reason.label(), "reason": line.message})
         }
-        answer.to_string()
+        _ => json!({"line": line.at, "reason": line.message}),
+    });
+    let shown: Vec<_> = shown.collect();
+    let mut answer = json!({"accepted": outcome.accepted, "rejected": shown});
+    let hidden = outcome.rejected_hidden();
+    if hidden > 0 {
+        answer["rejected_not_shown"] = hidden.into();
     }
+    if let Some(numbered) = numbered {
+        answer["number"] = numbered.number.into();
+        let seqs = outcome.seqs.iter().map(|(symbol, seq)| (symbol.to_string(), Value::from(*seq)));
+        answer["seqs"] = Value::Object(seqs.collect());
+        if outcome.seqs_hidden > 0 {
+            answer["seqs_not_shown"] = outcome.seqs_hidden.into();
+        }
+    }
+    answer.to_string()
 }

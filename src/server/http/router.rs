@@ -48,9 +48,7 @@ pub async fn answer(
         Err(_) if request.uri().path() == STREAM_PATH && request.method() == Method::GET => Page::None,
         Err(refusal) => return Err(Failure::origin(refusal.to_string())),
     };
-    let may_control = caller.peer.ip().to_canonical().is_loopback()
-        && hosts.are_local()
-        && !matches!(page, Page::Anyone(_));
+    let may_control = pages::is_local(caller.peer.ip(), &hosts, page);
     let shared_with = page.origin().cloned();
     let mut response =
         route(app, shard, request, caller, may_control).await.unwrap_or_else(response::failure);
@@ -60,10 +58,7 @@ pub async fn answer(
     Ok(response)
 }
 
-/// `may_control`: publishing, control and debug need a token that allows it, or, with no authentication configured, a
-/// loopback peer that calls the server by an address or as localhost. That excludes a foreign page whose name was made
-/// to resolve to this machine, and a proxy that serves a public name. A page that is allowed only because all are is
-/// excluded as well.
+/// `may_control`: publishing, control and debug are for who may control the server ([`pages::is_local`]).
 async fn route(
     app: &Arc<App>,
     shard: &Rc<Shard>,
@@ -100,7 +95,7 @@ async fn route(
         "/v1/symbols" => market::symbols(app, shard, caller, access.rights),
         "/v1/snapshot" => market::snapshot(app, shard, caller, request, access.rights).await,
         "/v1/sse" => market::events(shard, &request, caller, &access.rights).await,
-        "/v1/publish" => publish::publish(app, shard, request, access.rights).await,
+        "/v1/publish" => publish::publish(shard, request, access.rights).await,
         "/v1/replay" => replay::replay(app, shard, request).await,
         "/debug/slow" => ops::slow(app, shard, caller, query).await,
         _ => {

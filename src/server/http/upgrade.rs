@@ -26,7 +26,8 @@ pub async fn upgrade(
 ) {
     let admission = sessions::admit(&shard.server, &request, peer);
     let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));
-    let peer = Peer { address: peer, agent };
+    let is_local = sessions::is_local(&shard.server, &request, peer);
+    let peer = Peer { address: peer, agent, is_local };
     let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
     let Ok(parts) = upgraded.downcast::<ErrorBodySocket>() else { return };
     let Some((unread, stream)) = parts.io.socket.into_parts() else { return };

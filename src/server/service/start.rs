@@ -28,7 +28,7 @@ use crate::server::{
     tls_files::TlsFiles,
 };
 use crate::{
-    clock::Clock,
+    clock::{Clock, MarketClock},
     feed::{Feed, with_sources},
     limits::Limits,
     server::{
@@ -114,25 +114,21 @@ impl Service {
         let node = NodeState::new(epoch, setup.limits, clock, market_clock.clone(), Arc::clone(&ingest))
             .with_authority(authority)
             .with_fields(setup.fields);
+        // Publishing ends with the process.
+        let push = feed_sink(&feeds.push, &ingest, clock, &market_clock, Arc::new(|| {}));
+        let node = node.with_push(Arc::new(push));
         let allowed_origins = AllowedOrigins::new(&setup.allowed_origins);
         let server = ServerState::new(Arc::new(node), inboxes.clone(), allowed_origins);
         #[cfg(feature = "tls")]
         let server = ServerState { tls, ..server };
         let server = Arc::new(server);
         let ended = ending(&feeds, &server);
-        let sink = |status: &Arc<FeedStatus>| FeedSink {
-            status: Arc::clone(status),
-            ingest: Arc::clone(&ingest),
-            clock,
-            market: market_clock.clone(),
-            ended: Arc::clone(&ended),
-            watches_readers: false,
-        };
+        let sink =
+            |status: &Arc<FeedStatus>| feed_sink(status, &ingest, clock, &market_clock, Arc::clone(&ended));
         let app = Arc::new(App {
             metrics: Metrics::new()?,
             shards: inboxes.clone(),
             feeds: statuses.clone(),
-            push: sink(&feeds.push),
             clock,
             market: market_clock.clone(),
             began: clock.now(),
@@ -175,6 +171,17 @@ impl Service {
             auth,
         })
     }
+}
+
+fn feed_sink(
+    status: &Arc<FeedStatus>,
+    ingest: &Arc<Ingest>,
+    clock: Clock,
+    market: &MarketClock,
+    ended: Arc<dyn Fn() + Send + Sync>,
+) -> FeedSink {
+    let (status, ingest, market) = (Arc::clone(status), Arc::clone(ingest), market.clone());
+    FeedSink { status, ingest, clock, market, ended, watches_readers: false }
 }
 
 /// Listens for clients, and then for operators, if they have an address of their own.

@@ -42,6 +42,12 @@ impl Bucket {
         }
         there
     }
+
+    /// Gives tokens back.
+    fn give(&mut self, tokens: f32, rate: u32, burst: u32, now: Nanos) {
+        self.take(0, rate, burst, now);
+        self.tokens = (self.tokens + tokens).min(burst as f32);
+    }
 }
 
 impl Budget {
@@ -72,6 +78,12 @@ impl Budget {
         }
         let is_within = self.take_frames(frames, limits, now) || is_planted(Fault::CountsNoFrames);
         (!is_within).then_some(LimitHit::Frames)
+    }
+
+    /// Gives back what a message cost that is not to be counted.
+    pub fn give_back(&mut self, bytes: usize, limits: &Limits, now: Nanos) {
+        self.bytes.give(bytes as f32, limits.inbound_bytes_per_second, limits.inbound_bytes_burst, now);
+        self.frames.give(1.0, limits.frames_per_second, limits.frames_burst, now);
     }
 
     pub fn take_frames(&mut self, frames: u32, limits: &Limits, now: Nanos) -> bool {

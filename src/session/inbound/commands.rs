@@ -27,6 +27,7 @@ impl<S: SessionSocket> Core<S> {
             Job::Symbols(job) => self.step_symbols(key, job, self.node.market.at(now), units),
             Job::List(job) => self.step_list(key, job, units),
             Job::Auth(job) => self.step_auth(key, job, self.node.market.at(now), units),
+            Job::Publish(job) => self.step_publish(key, job, now, units),
         }
     }
 

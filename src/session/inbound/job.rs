@@ -12,9 +12,15 @@ use crate::{
     access::SharedRights,
     fanout::{Change, Name, Place, Spec, Withdrawn},
     planted::{Fault, is_planted},
+    publish::TickMessage,
     session::users::UserPermit,
     tick::{State, Symbol},
-    wire::{Id, Target, assembled::Growing, command::ResumeFrom, control::Entry},
+    wire::{
+        Id, Target,
+        assembled::Growing,
+        command::{Publishing, ResumeFrom},
+        control::Entry,
+    },
 };
 
 /// The commands of a session that are not answered yet, in order.
@@ -46,6 +52,7 @@ pub enum Job {
     Symbols(Box<SymbolsJob>),
     List(ListJob),
     Auth(Box<AuthJob>),
+    Publish(Box<PublishJob>),
 }
 
 /// A command that names symbols.
@@ -145,6 +152,12 @@ pub enum AuthStage {
     Restricting { from: Place, ended: Vec<Withdrawn> },
 }
 
+/// A message of ticks.
+pub struct PublishJob {
+    pub publishing: Publishing,
+    pub message: TickMessage,
+}
+
 pub struct ListJob {
     pub id: Option<Id>,
     /// The index of the session's next subscription.
@@ -205,7 +218,7 @@ impl Job {
                 let is_name = |target: &Target| !matches!(target, Target::Glob(_));
                 job.targets.len() > FEW_TARGETS || !job.targets.iter().all(is_name)
             }
-            Job::List(_) | Job::Auth(_) => true,
+            Job::List(_) | Job::Auth(_) | Job::Publish(_) => true,
         }
     }
 }

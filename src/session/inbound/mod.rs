@@ -9,6 +9,7 @@ mod discard;
 mod entitled;
 pub mod job;
 mod list;
+mod publish;
 pub mod query;
 pub mod read;
 mod schedule;

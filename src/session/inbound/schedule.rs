@@ -12,12 +12,13 @@ use std::sync::Arc;
 
 use super::{
     backlog::{ALLOWANCE_UNITS, Backlog},
-    job::{Job, Jobs, ListJob, SymbolsCommand, SymbolsJob, WaitingMessage},
+    job::{Job, Jobs, ListJob, PublishJob, SymbolsCommand, SymbolsJob, WaitingMessage},
     small::Ack,
 };
 use crate::{
     fanout::{SessionKey, Units},
     memory,
+    publish::TickMessage,
     session::{
         core::Core,
         outbound::window::BadAck,
@@ -74,8 +75,9 @@ impl<S: SessionSocket> Core<S> {
             return;
         }
         let limits: &crate::limits::Limits = &Arc::clone(&self.node).limits;
+        let is_free = self.may_be_free(key, text);
         let Some(session) = self.session(key) else { return };
-        let is_within_rate = session.budget.take_command(limits, now);
+        let is_within_rate = is_free || session.budget.take_command(limits, now);
         let waits = session.jobs.is_some();
         if is_within_rate {
             self.stats.commands += 1;
@@ -267,6 +269,23 @@ impl<S: SessionSocket> Core<S> {
     /// Reads a message. A command that can be answered at once is; an error is reported, and the session goes on.
     fn begin(&mut self, key: SessionKey, text: &str, now: Nanos, units: &mut Units) -> Option<Box<Job>> {
         let node = Arc::clone(&self.node);
+        match self.begin_publish(key, text, now, units) {
+            Some(Ok(job)) => return Some(Box::new(Job::Publish(Box::new(job)))),
+            Some(Err(error)) => {
+                self.control(key, &Control::error(&error));
+                return None;
+            }
+            // It has the word, and publishes nothing.
+            None if self.may_be_free(key, text) => {
+                let session = self.session(key)?;
+                if !session.budget.take_command(&node.limits, now) {
+                    self.stats.limits[LimitHit::Commands as usize] += 1;
+                    self.answer_rate_limited(key);
+                    return None;
+                }
+            }
+            None => {}
+        }
         units.spend(1 + text.len() / BYTES_A_UNIT);
         let mut bytes = text.as_bytes().to_vec();
         let command = match self.reader.read(&mut bytes, &node.limits) {
@@ -291,6 +310,10 @@ impl<S: SessionSocket> Core<S> {
             }
             Command::Set { id, symbols, name, change } => {
                 Job::Symbols(Box::new(SymbolsJob::new(id, SymbolsCommand::Set { change }, name, symbols)))
+            }
+            // One without ticks whose `op` is written with escapes.
+            Command::Publish(publishing) => {
+                Job::Publish(Box::new(PublishJob { publishing, message: TickMessage::default() }))
             }
             Command::List { id } => {
                 Job::List(ListJob { id, from: <_>::default(), subscriptions: <_>::default(), answer: None })

@@ -1,5 +1,10 @@
 //! Values of a command that have rules of their own: ids, whole numbers, objects whose names are given once.
 
+use std::{
+    cmp::min,
+    io::{self, Write},
+};
+
 use simd_json::{
     BorrowedValue, StaticNode,
     prelude::{TypedScalarValue, ValueAsScalar},
@@ -73,5 +78,37 @@ pub fn kind(value: &BorrowedValue<'_>) -> &'static str {
         BorrowedValue::Static(StaticNode::Null) => "null",
         BorrowedValue::Static(StaticNode::Bool(_)) => "true or false",
         BorrowedValue::Static(_) => "a number",
+    }
+}
+
+pub fn bad(field: &str, expected: &str, value: &BorrowedValue<'_>) -> CommandFault {
+    let shown = shown(value);
+    (ErrorCode::BadValue, format!("{field} must be {expected}, this is {shown}"))
+}
+
+/// The first 80 characters of a value as JSON. The rest is not serialized.
+pub fn shown(value: &BorrowedValue<'_>) -> String {
+    let mut beginning = Beginning(Vec::new());
+    // The writer fails when it has enough.
+    let _ = simd_json::to_writer(&mut beginning, value);
+    shortened(&String::from_utf8_lossy(&beginning.0))
+}
+
+/// A writer that takes [`BEGINNING_BYTES`] and then fails.
+struct Beginning(Vec<u8>);
+
+/// More bytes than 80 characters take.
+const BEGINNING_BYTES: usize = 512;
+
+impl Write for Beginning {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = BEGINNING_BYTES - self.0.len();
+        let taken = min(bytes.len(), room);
+        self.0.extend_from_slice(&bytes[..taken]);
+        if taken == 0 && !bytes.is_empty() { Err(io::ErrorKind::WriteZero.into()) } else { Ok(taken) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
