@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::{field::Field, message::Id, words::Mode};
 
@@ -73,11 +74,38 @@ pub enum Command<'a> {
         id: Option<Id>,
         token: &'a str,
     },
+    /// Publishes ticks; [`Publish::pieces`] makes messages of them.
+    Publish(Publish<'a>),
     /// So many frames with data were read on this connection. It is not answered.
     Ack {
         seen: u64,
     },
 }
+
+/// The command that publishes: ticks as the lines of `POST /v1/publish` are.
+#[derive(Clone, Serialize, Debug)]
+pub struct Publish<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<Id>,
+    /// A name under which messages are numbered: one that is sent again is then not taken in again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publisher: Option<&'a str>,
+    /// From 1, one more for each message. `None` with a publisher and without ticks asks for the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<u64>,
+    pub ticks: Vec<&'a RawValue>,
+}
+
+/// Two are equal when they are written alike.
+impl PartialEq for Publish<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        let text = |ticks: &[&RawValue]| ticks.iter().map(|tick| tick.get().to_owned()).collect::<Vec<_>>();
+        (&self.id, self.publisher, self.number) == (&other.id, other.publisher, other.number)
+            && text(&self.ticks) == text(&other.ticks)
+    }
+}
+
+impl Eq for Publish<'_> {}
 
 /// The command that subscribes.
 #[derive(Clone, PartialEq, Eq, Serialize, Debug)]
@@ -111,6 +139,8 @@ pub struct Resume<'a> {
 
 /// A longer message is closed with 1009 by a server with its default limits.
 pub const COMMAND_BYTES_MAX: usize = 64 * 1024;
+/// The most ticks of a command that publishes.
+pub const TICKS_A_COMMAND: usize = 1_000;
 /// The most bytes of a command beside its symbols.
 const FRAMING_BYTES: usize = 1024;
 /// Bytes that a seq adds to its symbol: 20 digits, quotes, a colon and a comma.
@@ -190,6 +220,29 @@ impl Subscription {
             numbers: self.has_texts.then_some("string"),
             resume,
         })
+    }
+}
+
+// === impl Publish ===
+
+impl<'a> Publish<'a> {
+    /// Cuts ticks into pieces that each fit into a command.
+    pub fn pieces(ticks: &[&'a RawValue]) -> Vec<Vec<&'a RawValue>> {
+        let mut pieces: Vec<Vec<&RawValue>> = Vec::new();
+        let mut left = 0;
+        for &tick in ticks {
+            let cost = tick.get().len() + 1;
+            let is_full = pieces.last().is_none_or(|piece| piece.len() == TICKS_A_COMMAND);
+            if is_full || cost > left {
+                pieces.push(Vec::new());
+                left = COMMAND_BYTES_MAX - FRAMING_BYTES;
+            }
+            left = left.saturating_sub(cost);
+            if let Some(piece) = pieces.last_mut() {
+                piece.push(tick);
+            }
+        }
+        pieces
     }
 }
 
@@ -282,6 +335,32 @@ mod tests {
         assert_eq!(
             Command::List { id: Some(Id::Text("mine".into())) }.to_json(),
             r#"{"op":"list","id":"mine"}"#
+        );
+    }
+
+    #[test]
+    fn ticks_are_published_in_pieces_that_fit() {
+        let texts: Vec<_> =
+            (0..5_000).map(|bid| format!(r#"{{"symbol":"ACME","bid":"{bid}.25"}}"#)).collect();
+        let ticks: Vec<Box<RawValue>> =
+            texts.iter().map(|text| RawValue::from_string(text.clone()).unwrap()).collect();
+        let ticks: Vec<&RawValue> = ticks.iter().map(AsRef::as_ref).collect();
+        let pieces = Publish::pieces(&ticks);
+        assert!(pieces.len() >= 5 && pieces.iter().all(|piece| piece.len() <= TICKS_A_COMMAND));
+        let mut published = Vec::new();
+        for (number, ticks) in (1..).zip(pieces) {
+            published.extend(ticks.iter().map(|tick| tick.get().to_owned()));
+            let id = Some(Id::Number(u64::MAX));
+            let command =
+                Command::Publish(Publish { id, publisher: Some("p1"), number: Some(number), ticks });
+            assert!(command.to_json().len() <= COMMAND_BYTES_MAX);
+        }
+        assert_eq!(published, texts);
+        let publish =
+            Publish { id: Some(Id::Number(7)), publisher: None, number: None, ticks: ticks[..1].to_vec() };
+        assert_eq!(
+            Command::Publish(publish).to_json(),
+            r#"{"op":"publish","id":7,"ticks":[{"symbol":"ACME","bid":"0.25"}]}"#
         );
     }
 

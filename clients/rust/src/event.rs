@@ -4,7 +4,7 @@ use compact_str::CompactString;
 
 use crate::{
     field::Field,
-    message::{Answer, Auth, Fault, Gap, Heartbeat, List, Pong, Sent, Tick, Welcome},
+    message::{Answer, Auth, Fault, Gap, Heartbeat, List, Pong, Published, Sent, Tick, Welcome},
     report::TradeReport,
     seq::Breach,
     topic::Topic,
@@ -40,6 +40,8 @@ pub enum Event<'a> {
     List(List<'a>),
     /// A token was taken.
     Auth(Auth),
+    /// What became of published ticks.
+    Published(Published<'a>),
     /// The server closes soon.
     Drain,
     /// The market is over: there is nothing more to come.

@@ -104,7 +104,9 @@ mod transport;
 
 #[cfg(feature = "net")]
 pub use client::{Client, ClientError, Lost, Step};
-pub use command::{COMMAND_BYTES_MAX, Command, Resume, Subscribe, Subscription, batches};
+pub use command::{
+    COMMAND_BYTES_MAX, Command, Publish, Resume, Subscribe, Subscription, TICKS_A_COMMAND, batches,
+};
 #[cfg(feature = "net")]
 pub use endpoint::{Endpoint, EndpointError};
 pub use event::{Change, Event, Loss};
@@ -112,7 +114,7 @@ pub use field::{FIELDS, Field};
 pub use json::{MessageError, Messages};
 pub use message::{
     Answer, Auth, ConfiguredField, Drain, Fault, Gap, Heartbeat, Id, Limits, List, Listed, Message, Pong,
-    Sent, Status, SymbolResult, TableField, Tick, Value, Values, Welcome,
+    Published, RejectedTick, Sent, Status, SymbolResult, TableField, Tick, Value, Values, Welcome,
 };
 pub use mirror::{Events, Mirror, Totals};
 pub use pattern::Pattern;

@@ -4,7 +4,7 @@
 //! frames. Unknown keys are ignored, and a message of an unknown
 //! type is [`Message::Other`], so that clients work with newer servers.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,7 @@ pub enum Message<'a> {
     List(List<'a>),
     /// A token was taken.
     Auth(Auth),
+    Published(Published<'a>),
     Error(Fault<'a>),
     /// The server will close soon.
     Drain(Drain),
@@ -258,6 +259,36 @@ pub struct Listed<'a> {
     #[serde(default)]
     pub seq: u64,
     pub state: State,
+}
+
+/// What became of published ticks.
+#[derive(Clone, PartialEq, Eq, Deserialize, Debug)]
+pub struct Published<'a> {
+    pub id: Option<Id>,
+    /// Of the publisher's message; where it asked, of its last one.
+    pub number: Option<u64>,
+    pub accepted: u64,
+    /// The last seq of each symbol: the ticks of a symbol in one message have the seqs up to it.
+    #[serde(default, borrow)]
+    pub seqs: BTreeMap<Cow<'a, str>, u64>,
+    #[serde(default, borrow)]
+    pub rejected: Vec<RejectedTick<'a>>,
+    /// More that were not taken in.
+    #[serde(default)]
+    pub rejected_not_shown: u64,
+}
+
+/// A tick that was not taken in.
+#[derive(Clone, PartialEq, Eq, Deserialize, Debug)]
+pub struct RejectedTick<'a> {
+    /// Its place in the command, from 0.
+    pub index: usize,
+    /// A stable code for programs.
+    #[serde(borrow)]
+    pub code: Cow<'a, str>,
+    /// A sentence for people.
+    #[serde(default, borrow)]
+    pub message: Cow<'a, str>,
 }
 
 /// A command that was not carried out.

@@ -185,6 +185,7 @@ impl<'a> Head<'a> {
             "pong" => serde_json::from_str(raw).map(Message::Pong),
             "list" => serde_json::from_str(raw).map(Message::List),
             "auth" => serde_json::from_str(raw).map(Message::Auth),
+            "published" => serde_json::from_str(raw).map(Message::Published),
             "error" => serde_json::from_str(raw).map(Message::Error),
             "sent" => serde_json::from_str(raw).map(Message::Sent),
             "drain" => serde_json::from_str(raw).map(Message::Drain),

@@ -81,6 +81,7 @@ impl Mirror {
             Message::Heartbeat(heartbeat) => Event::Heartbeat(heartbeat),
             Message::List(list) => Event::List(list),
             Message::Auth(auth) => Event::Auth(auth),
+            Message::Published(published) => Event::Published(published),
             Message::Error(fault) => Event::Error(fault),
             Message::End => Event::End,
             Message::Other { .. } => Event::Other,
