@@ -23,6 +23,7 @@ pub mod throttle;
 pub mod files;
 pub mod memory;
 pub mod planted;
+pub mod audit;
 pub mod access;
 
 pub mod feed;

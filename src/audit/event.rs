@@ -1,0 +1,112 @@
+//! What is recorded. Each event is one line; its names are a contract with whoever reads the files.
+
+use std::net::IpAddr;
+
+use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
+
+/// One event.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The first line of each file and of each process, with the hash of the line before it. `started`: a process began;
+    /// sessions that were open before it ended then at the latest.
+    Begin {
+        version: u32,
+        started: bool,
+        prev: String,
+    },
+    /// The line before this one is the beginning of a record that was never finished: the process or the machine died.
+    Torn {
+        bytes: u64,
+    },
+    /// Events that could not be recorded.
+    Lost {
+        events: u64,
+    },
+    Opened {
+        session: u64,
+        #[serde(flatten)]
+        who: Who,
+        address: IpAddr,
+        agent: String,
+        via: Via,
+        /// When its token ends, in microseconds since 1970.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        expires: Option<i64>,
+    },
+    /// Symbols that were sent to a user of this class for the first time in this month. One may be recorded again.
+    Received {
+        #[serde(flatten)]
+        who: Who,
+        product: CompactString,
+        symbols: Vec<CompactString>,
+        delayed: bool,
+        via: Via,
+    },
+    /// Messages, events or answers since the last such record of the same session.
+    Used {
+        #[serde(flatten)]
+        who: Who,
+        product: CompactString,
+        messages: u64,
+        via: Via,
+    },
+    Refused {
+        #[serde(flatten)]
+        who: Who,
+        address: IpAddr,
+        code: CompactString,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        symbol: Option<CompactString>,
+    },
+    /// What an operator, or the list of revocations, has ended.
+    Revoked {
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        user: Option<CompactString>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        token: Option<CompactString>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        session: Option<u64>,
+    },
+    Ended {
+        session: u64,
+        reason: CompactString,
+    },
+}
+
+/// A user, and the class in which it reads. Both are absent for clients without a token.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct Who {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub user: Option<CompactString>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub class: Option<CompactString>,
+}
+
+/// By what it was sent.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// WebSocket.
+    Stream,
+    /// Event streams.
+    Sse,
+    /// Answers to single requests.
+    Rest,
+}
+
+/// The product of every symbol, as long as products are not configured.
+pub const DEFAULT_PRODUCT: &str = "default";
+/// The version of the format.
+pub(super) const VERSION: u32 = 1;
+
+impl Via {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Via::Stream => "stream",
+            Via::Sse => "sse",
+            Via::Rest => "rest",
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Reports from accounts of use: who had access, who used it, how many at one moment, and how much was sent.
+//!
+//! Venues count differently, so there are four reports, each by product, class and month. What they count:
+//!
+//! | report | counts |
+//! |---|---|
+//! | access held | users who could have read at the first moment of the month (UTC): a session was open, or a token that was seen before had not ended |
+//! | unique users | users who were sent something in the month |
+//! | at one moment | the most sessions (devices), and the most users with a session, open at once within the month |
+//! | quote meter | messages of streams, events of event streams, answers to requests |
+//!
+//! Invariant: pure. The same records make the same reports, in whatever files they are.
+
+mod report;
+mod tally;
+
+pub use report::ReportFormat;
+pub use tally::{MonthTotals, Usage, UsageKey, UsageRow};
