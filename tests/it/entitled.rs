@@ -294,6 +294,32 @@ async fn a_publisher_needs_the_right_to_each_symbol() {
 }
 
 #[tokio::test]
+async fn publishing_over_websocket_asks_the_token_for_each_symbol() {
+    // The client is on the same machine, which gives it nothing here.
+    let guarded = Guarded::start(&[]).await;
+    let publish =
+        json!({"op": "publish", "ticks": [{"symbol": "ACME.A", "bid": 1}, {"symbol": "OTHER", "bid": 2}]});
+    let mut client = guarded.stream("", "").await;
+    tell(&mut client, &publish).await;
+    assert_eq!(next(&mut client, "error").await["code"], "forbidden", "before its token");
+    let auth = |token: &str| json!({"op": "auth", "token": token});
+    tell(&mut client, &auth(&reads(&["*"]))).await;
+    next(&mut client, "auth").await;
+    tell(&mut client, &publish).await;
+    assert_eq!(next(&mut client, "error").await["code"], "forbidden", "with a token to read");
+    let publisher = token(&json!({"publish": ["ACME.*"]}), &json!({}));
+    tell(&mut client, &auth(&publisher)).await;
+    next(&mut client, "auth").await;
+    tell(&mut client, &publish).await;
+    let answer = next(&mut client, "published").await;
+    assert_eq!((&answer["accepted"], &answer["seqs"]), (&json!(1), &json!({"ACME.A": 1})), "{answer}");
+    let rejected = &answer["rejected"][0];
+    assert_eq!((&rejected["index"], &rejected["code"]), (&json!(1), &json!("not_entitled")), "{answer}");
+    let listed = guarded.get("/v1/symbols", Some(&admin())).await.json();
+    assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
+}
+
+#[tokio::test]
 async fn no_token_is_shown_anywhere() {
     let guarded = Guarded::start(&["--log-level", "trace"]).await;
     let shown =
