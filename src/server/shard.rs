@@ -96,7 +96,7 @@ impl<S: SessionSocket> Shard<S> {
             }
             ToShard::Shrink(done) => self.core.borrow_mut().shrink(done),
             ToShard::Alive(reply) => drop(reply.send(())),
-            ToShard::Drain => self.core.borrow_mut().drain(),
+            ToShard::Drain => self.core.borrow_mut().drain(&self.batch_queue),
             ToShard::CaughtUp(as_of, reply) => {
                 reply(self.core.borrow_mut().is_caught_up(&self.batch_queue, as_of));
             }

@@ -48,7 +48,7 @@ async fn a_file_says_where_to_ask() {
 
 #[test]
 fn what_cannot_be_asked_is_no_answer() {
-    assert_eq!(asked(&["https://127.0.0.1"], None).0, Some(2), "TLS is not spoken here");
+    assert_eq!(asked(&["ftp://127.0.0.1"], None).0, Some(2), "only HTTP is asked, plain or over TLS");
     let (code, said) = asked(&[], Some("nowhere"));
     assert!(code == Some(2) && said.contains("TICKCAST_LISTEN"), "{said}");
 }

@@ -307,11 +307,13 @@ fn a_drain_closes_at_once_what_is_caught_up_and_at_half_of_its_time_all_others()
     stage.bid("HELD", 2);
     stage.run_to(1_000);
     assert_eq!(updates(&stage.heard(client)), [(0, "1".to_owned())]);
+    // The shard has not taken it in when it is told to drain.
+    stage.bid("HELD", 3);
     stage.act(NodeAct::Drain);
     assert_eq!(stage.message(client, |message| message.is("drain")).0, 1_000);
-    // What the interval holds back is due now.
+    // What the interval holds back is due now, and the newest tick as well.
     let (at, last) = stage.message(client, is_price);
-    assert_eq!((at, last.record()["bid"].as_str()), (1_000, "2"));
+    assert_eq!((at, last.record()["bid"].as_str()), (1_000, "3"));
     assert_eq!(stage.closed(client), (1_000, 1001));
     // The one that reads nothing had room for all, and has the grace for its close; the other is cut at half of the time.
     let end = stage.until_so(|stage| stage.node.shards.iter().all(|member| member.is_done));

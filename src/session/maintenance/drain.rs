@@ -6,10 +6,11 @@ use std::{
 };
 
 use crate::{
-    fanout::SessionKey,
+    fanout::{SessionKey, Units},
     planted::{Fault, is_planted},
     session::{core::Core, node::NodeState, socket::SessionSocket},
     tick::Nanos,
+    topic::{Batch, BatchQueue},
     wire::{CloseReason, Control, control::millis},
 };
 
@@ -19,10 +20,12 @@ const RETRY_SPREAD_MS: u64 = 2_000;
 
 impl<S: SessionSocket> Core<S> {
     /// Begins to end every session, because the server stops.
-    pub fn drain(&mut self) {
+    pub fn drain(&mut self, batch_queue: &BatchQueue<Batch>) {
         if self.draining_since.is_some() {
             return;
         }
+        // A tick that was taken in before the drain is due, even if this shard has not looked yet.
+        self.take_in(batch_queue, self.node.clock.now(), Units::unlimited());
         self.draining_since = Some(self.node.clock.now());
         for index in 0..self.sessions.len() {
             self.drain_session(SessionKey(u32::try_from(index).unwrap_or(u32::MAX)));
