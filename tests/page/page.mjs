@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
 import { openAlone } from './devtools.mjs';
+import { publishTrusted, token, trust } from './trust.mjs';
 
 const WAIT_MS = 30_000;
 /** How long a tab is frozen. */
@@ -29,8 +30,8 @@ function serve(...options) {
     let log = '';
     const read = chunk => {
       log += chunk;
-      const found = log.match(/listening on http:\/\/(127\.0\.0\.1:\d+)/);
-      if (found) resolve({ child, ended, address: found[1], url: `http://${found[1]}/` });
+      const found = log.match(/listening on (https?):\/\/(127\.0\.0\.1:\d+)/);
+      if (found) resolve({ child, ended, address: found[2], url: `${found[1]}://${found[2]}/` });
     };
     child.stdout.on('data', read);
     child.stderr.on('data', read);
@@ -950,6 +951,89 @@ const checks = {
     }
   },
 
+  async 'over TLS a token is asked for, kept in this tab alone, and asked for again when it ends'(context) {
+    const server = await serve('--listen', '127.0.0.1:0', '--feed', 'push', '--set', 'limits.auth_ms=600000', ...trusted.options);
+    const publish = async (...ticks) => assert.equal((await publishTrusted(server.url, trusted.pem, ticks)).accepted, ticks.length);
+    await publish({ symbol: 'A', bid: '1.50', ask: '1.52' }, { symbol: 'B', bid: '7' });
+    const urls = [], tokens = [];
+    context.on('request', request => urls.push(request.url()));
+    const opened = await open(context, server, '?symbols=A,B');
+    const { page, heard } = opened;
+    page.on('websocket', socket => urls.push(socket.url()));
+    const field = page.locator('#token-text'), form = page.locator('#token');
+    const give = async text => {
+      tokens.push(text);
+      await field.fill(text);
+      await field.press('Enter');
+      assert.equal(await field.inputValue(), '', 'it does not stay on screen');
+    };
+    const stored = () => page.evaluate(() => sessionStorage.getItem('tickcast-token'));
+    const untilNotice = pattern => until(page, `a notice: ${pattern}`, pattern => new RegExp(pattern).test(document.querySelector('#notice').textContent), pattern.source);
+    const assertFits = async at => {
+      const parts = ['#token', '#token-text', '#token button'];
+      const sticksOut = await page.evaluate(parts => parts.filter(part => {
+        const { left, right, width, height } = document.querySelector(part).getBoundingClientRect();
+        return left < 0 || right > innerWidth || width < 40 || height < 20;
+      }), parts);
+      assert.deepEqual(sticksOut, [], at);
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${at}: nothing sticks out`);
+    };
+
+    await form.waitFor();
+    await untilNotice(/A: .*token/);
+    for (const [width, height] of [[390, 844], [320, 640], [1280, 720]]) {
+      await page.setViewportSize({ width, height });
+      await assertFits(`${width} x ${height}`);
+      if (shots && width !== 320) await page.screenshot({ path: join(shots, `token-${width === 390 ? 'phone' : 'desktop'}.png`) });
+    }
+    assert.equal(await field.getAttribute('type'), 'password');
+    // What is no token is not sent.
+    await field.fill('two words');
+    await field.press('Enter');
+    assert.equal(await stored(), null);
+
+    await give(token({ read: ['A'] }));
+    await untilCell(page, 'A', 'bid', '1.50');
+    await untilNotice(/^B: /);
+    assert.match(await text(page, 'notice'), /token|entitled|not allow/);
+    assert.equal(await stored(), tokens[0]);
+    if (shots) await page.screenshot({ path: join(shots, 'token-refused-symbol.png') });
+    await page.reload();
+    await untilCell(page, 'A', 'bid', '1.50');
+
+    // Its end is told before, and seen.
+    await form.waitFor({ state: 'hidden' });
+    await page.evaluate(() => sessionStorage.clear());
+    await page.reload();
+    await form.waitFor();
+    await give(token({ read: ['*'] }, 5));
+    await untilCell(page, 'B', 'bid', '7');
+    await untilNotice(/The token ends at \d\d:\d\d:\d\d UTC: give another one/);
+    await form.waitFor();
+    await untilBadge(page, 'ended');
+    await untilNotice(/4102/);
+    if (shots) {
+      await page.screenshot({ path: join(shots, 'token-expired.png') });
+      await page.setViewportSize({ width: 390, height: 844 });
+      await page.screenshot({ path: join(shots, 'token-expired-phone.png') });
+      await page.setViewportSize({ width: 1280, height: 720 });
+    }
+    await publish({ symbol: 'B', bid: '8' });
+    await give(token({ read: ['*'] }));
+    await untilBadge(page, 'connected');
+    await untilCell(page, 'B', 'bid', '▲8');
+    await until(page, 'the form to go', () => document.querySelector('#token').hidden && !document.querySelector('#notice').textContent);
+
+    // Another tab has no token, and none is in an address, a cookie or what outlives the tab.
+    const other = await open(context, server, '?symbols=A');
+    await other.page.locator('#token').waitFor();
+    assert.equal(await page.evaluate(() => localStorage.getItem('tickcast-token') ?? document.cookie), '');
+    for (const given of tokens) assert.ok(![page.url(), ...urls].some(url => url.includes(given)), 'a token in an address');
+    assert.ok(urls.some(url => url.startsWith('wss://')) && !urls.some(url => /^(http|ws):/.test(url)), 'everything is encrypted');
+    assert.ok(heard.sent.some(({ op }) => op === 'auth'), 'given on the connection that is up');
+    await assertClean(opened, server);
+  },
+
   async 'what breaks a law is seen, what is announced is counted'(context) {
     const server = await serve('--listen', '127.0.0.1:0', '--feed', 'push');
     let asked;
@@ -1137,11 +1221,14 @@ async function fetchUntil(url, condition) {
 
 // === The run
 if (shots) mkdirSync(shots, { recursive: true });
+const trusted = trust();
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM,
   headless: true,
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
     '--disable-component-update', '--disable-sync',
+    // A certificate that no authority has signed.
+    `--ignore-certificate-errors-spki-list=${trusted.spki}`,
     // A name that somebody made resolve to this machine.
     '--host-resolver-rules=MAP rebound.example 127.0.0.1'],
 });

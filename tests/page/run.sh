@@ -21,10 +21,12 @@ if [ -z "$chromium" ]; then
   chromium=$(command -v chromium)
 fi
 
+command -v openssl > /dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openssl
+
 # The driver stays out of the source tree.
 work=target/page-test
 mkdir -p "$work"
-for file in package.json package-lock.json devtools.mjs page.mjs; do cp "tests/page/$file" "$work/"; done
+for file in package.json package-lock.json devtools.mjs trust.mjs page.mjs; do cp "tests/page/$file" "$work/"; done
 npm ci --prefix "$work" --silent --no-audit --no-fund --ignore-scripts
 
 TICKCAST_BIN=$bin CHROMIUM=$chromium exec node "$work/page.mjs" "$@"
