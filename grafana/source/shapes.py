@@ -140,6 +140,14 @@ def as_line(name, color):
     }
 
 
+def on_the_right(name, unit):
+    """An override: this series has a unit of its own, and the axis on the right."""
+    return {
+        "matcher": {"id": "byName", "options": name},
+        "properties": [{"id": "unit", "value": unit}, {"id": "custom.axisPlacement", "value": "right"}],
+    }
+
+
 def colored(name, color):
     """An override: this series has this colour, on every board."""
     return {

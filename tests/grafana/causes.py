@@ -1,7 +1,8 @@
 """What each alert is for, caused for real: sick servers, each with the trouble that it is named after.
 
 Two alerts stand for what by law or design does not happen, and cannot be caused from outside: the books do not balance, and
-a shard does not answer. For them a small exporter serves a real scrape of the healthy server with one figure changed.
+a shard does not answer. Those about TLS and tokens are of servers that would not let the scraper of this suite in. For all of
+them a small exporter serves a real scrape of the healthy server with some figures changed.
 """
 
 import asyncio
@@ -46,6 +47,9 @@ CAUSED = {
     "TickcastShardsBehind": ("behind", "a burst beyond limits.shard_queue_ticks"),
     "TickcastSessionsNearLimit": ("crowded", "10 sessions of 10"),
     "TickcastFilesNearLimit": ("descriptors", "its limit of open files was lowered to what it has"),
+    "TickcastCertificateExpires": ("doctored", "a doctored scrape: a certificate that ends tomorrow"),
+    "TickcastTlsFilesFaulty": ("doctored", "a doctored scrape: the files of TLS have a fault"),
+    "TickcastTokensRefused": ("doctored", "a doctored scrape: a bad token each second"),
     "TickcastAbsent": (None, "every target was removed"),
 }
 
@@ -64,6 +68,7 @@ ABOUT_TIME = {
     "TickcastAbsent",
 }
 
+STARTED = time.time()
 HEALTHY = ("--feed", "sim?symbols=50&rate=2000", "--set", "limits.stale_ms=60000")
 MANY = ("--feed", "sim?symbols=200&rate=20000&zipf=0")
 
@@ -272,13 +277,15 @@ async def late(ward):
 
 
 class Doctored:
-    """A scrape of a real server with two figures changed: what no real server can be made to show."""
+    """A scrape of a real server with some figures changed: what none here can be made to show."""
 
     def __init__(self, server):
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 _, _, text = server.request_now("GET", "/metrics")
                 lines = [doctor(line) for line in text.splitlines()]
+                # A server without TLS has no certificate.
+                lines.append(f'tickcast_tls_certificate_expires_seconds{{certificate="0"}} {time.time() + 86400:.0f}')
                 body = ("\n".join(lines) + "\n").encode()
                 self.send_response(200)
                 self.send_header("Content-Type", "text/plain; version=0.0.4")
@@ -304,4 +311,8 @@ def doctor(line):
         return f"{name} 3"
     if name == "tickcast_shards":
         return f"{name} {int(value) - 1}"
+    if name == "tickcast_tls_files_faulty":
+        return f"{name} 1"
+    if name == 'tickcast_access_refused_total{reason="bad_token"}':
+        return f"{name} {time.time() - STARTED:.0f}"
     return line
